@@ -1,0 +1,23 @@
+// backoff: when to try again.
+//
+// Decorrelated jitter (Brooker, "Exponential Backoff And Jitter", AWS 2015): each pause is uniform
+// between `min` and three times the last one, at most `max`. A whole fleet that lost its hub in the
+// same moment comes back spread out.
+#pragma once
+
+#include <stdint.h>
+
+struct cm_backoff {
+    int64_t min_ms;
+    int64_t max_ms;
+    int64_t last_ms; // 0: nothing has failed yet
+};
+
+// cm_backoff_next returns the pause before the next try, in milliseconds.
+int64_t cm_backoff_next(struct cm_backoff *b);
+
+// cm_backoff_reset is called when things work again.
+void cm_backoff_reset(struct cm_backoff *b);
+
+// cm_jitter_ms returns a random value in [0, span_ms].
+int64_t cm_jitter_ms(int64_t span_ms);

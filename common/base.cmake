@@ -1,0 +1,1 @@
+add_module(common SOURCES err.c mem.c USES Threads::Threads)

@@ -1,0 +1,35 @@
+// log: one line per event, for people and for machines.
+//
+//     cm_log(CM_LOG_WARN, "agent.silent", "no heartbeat for 42 s; marked unreachable",
+//            "cluster", name, "since_ms", cm_log_int(42000, buf), NULL);
+//
+// prints  time=… level=warn id=agent.silent cluster=paris-1 since_ms=42000 msg="no heartbeat …"
+// or the same as a JSON object. An id is stable and listed with its meaning in docs. Values are
+// quoted, control characters escaped, and cut at 512 bytes. Lines of the same id above 20 within a
+// second are counted and said once.
+//
+// Threads: any. cm_log_setup before the first thread starts.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum cm_log_level { CM_LOG_ERROR, CM_LOG_WARN, CM_LOG_INFO, CM_LOG_DEBUG };
+enum cm_log_format { CM_LOG_LOGFMT, CM_LOG_JSON };
+
+// cm_log_setup says what is printed and where; the default is info, logfmt, stderr.
+void cm_log_setup(enum cm_log_level level, enum cm_log_format format, FILE *out);
+
+// cm_log_level_parse reads "error", "warn", "info", "debug".
+bool cm_log_level_parse(const char *text, enum cm_log_level *out);
+
+// cm_log prints one event. After msg come pairs of strings, name and value, ended by NULL; a NULL
+// value leaves its field out.
+void cm_log(enum cm_log_level level, const char *id, const char *msg, ...)
+    __attribute__((sentinel));
+
+#define CM_LOG_INT_MAX 24
+
+// cm_log_int writes a number into the caller's buffer and returns it.
+const char *cm_log_int(int64_t value, char buf[CM_LOG_INT_MAX]);

@@ -1,0 +1,95 @@
+// net: frames over NNG byte streams. Nothing outside common/net sees NNG.
+//
+// A frame is   u32 length | u16 type | u16 flags | u64 sequence | payload   (big endian; length
+// counts the payload only). Sequences count from 1 in each direction and are checked. Anything
+// wrong (a length above the cap of the frame's type, a wrong sequence, silence beyond the deadline)
+// closes the connection with a reason.
+//
+// NNG's SP sockets are not used: in Debian's 1.5.2 an SP listener can be stopped from outside and an
+// SP dialer can stop trying for ever. The accept loop here goes on after any error but its own
+// shutdown.
+//
+// Threads: handlers are called on the loop given at open, one after the other, never after
+// `closed`. cm_net_send, cm_net_close on that loop. NNG's own threads only move bytes and post. At
+// most one received frame of a connection waits for the loop, so a slow owner slows its peers.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/tls/session.h"
+
+struct cm_buf;
+struct cm_loop;
+struct cm_net_listener;
+struct cm_net_conn;
+
+#define CM_NET_HEADER_SIZE 16
+#define CM_NET_ADDR_MAX 64
+
+struct cm_net_frame {
+    uint16_t type;
+    uint16_t flags;
+    const uint8_t *payload; // good until the handler returns
+    size_t size;
+};
+
+struct cm_net_limits {
+    size_t (*max_payload)(uint16_t type); // cap of a type; 0 refuses the type
+    size_t send_queue_bytes;              // above it cm_net_send refuses
+    int64_t handshake_ms;                 // TLS, and until the first frame
+    int64_t silence_ms;                   // longest pause between frames afterwards
+    size_t max_connections;               // listener: beyond it new ones are closed at once; 0: none
+};
+
+struct cm_net_handlers {
+    // opened: the TLS handshake is done. Listener: the place to set cm_net_conn_set_ctx, or to
+    // refuse with cm_net_close.
+    void (*opened)(void *ctx, struct cm_net_conn *conn);
+    void (*frame)(void *ctx, struct cm_net_conn *conn, const struct cm_net_frame *frame);
+    // closed: called exactly once for each connection that was opened, and for a dial that failed.
+    // The connection is freed when it returns.
+    void (*closed)(void *ctx, struct cm_net_conn *conn, const struct cm_err *why);
+    // drained: what was queued has been handed to the transport; may be NULL.
+    void (*drained)(void *ctx, struct cm_net_conn *conn);
+    void *ctx;
+};
+
+// cm_net_listen starts to accept on "host:port" (port 0: any).
+CM_MUSTUSE enum cm_rc cm_net_listen(struct cm_loop *loop, const char *addr,
+                                    struct cm_tls_context *tls, const struct cm_net_limits *limits,
+                                    const struct cm_net_handlers *handlers,
+                                    struct cm_net_listener **out, struct cm_err *err);
+uint16_t cm_net_listener_port(const struct cm_net_listener *l);
+
+// cm_net_listener_stop stops accepting; open connections stay. Free waits until NNG is quiet; all
+// its connections must be closed before (cm_net_close, then turn the loop until `closed` came).
+void cm_net_listener_stop(struct cm_net_listener *l);
+void cm_net_listener_free(struct cm_net_listener *l);
+
+// cm_net_dial begins to connect to "host:port" and returns at once; `opened` or `closed` follows.
+// It fails only if the address is malformed.
+CM_MUSTUSE enum cm_rc cm_net_dial(struct cm_loop *loop, const char *addr,
+                                  struct cm_tls_context *tls, const struct cm_net_limits *limits,
+                                  const struct cm_net_handlers *handlers, struct cm_net_conn **out,
+                                  struct cm_err *err);
+
+// cm_net_conn_set_ctx replaces the ctx that this connection's handlers get.
+void cm_net_conn_set_ctx(struct cm_net_conn *conn, void *ctx);
+const char *cm_net_conn_addr(const struct cm_net_conn *conn); // "192.0.2.1:4711"
+const struct cm_tls_peer *cm_net_conn_peer(const struct cm_net_conn *conn);
+
+// cm_net_send queues a frame; the payload is shared, not copied (a NULL payload is empty). It fails
+// with CM_EBUSY when the queue is full (nothing was queued) and CM_ECANCELED when closing.
+CM_MUSTUSE enum cm_rc cm_net_send(struct cm_net_conn *conn, uint16_t type, uint16_t flags,
+                                  struct cm_buf *payload, struct cm_err *err);
+size_t cm_net_queued_bytes(const struct cm_net_conn *conn);
+
+// cm_net_close closes; with `flush`, what is queued goes out first (within two seconds). `closed`
+// follows with this reason.
+void cm_net_close(struct cm_net_conn *conn, bool flush, const char *reason);
+
+// cm_net_done ends NNG's threads at the end of the process, after every listener and connection.
+void cm_net_done(void);
