@@ -1,0 +1,160 @@
+// driver: what a target must offer, so that the agent can keep it as Git says.
+//
+// The core of the agent knows no Kubernetes. It has keys (common/object/id.h), which it compares and
+// stores but never takes apart, and bytes (an object's canonical form). A driver turns them into
+// something: objects of a Kubernetes API server (agent/kube), entries of a map in memory with faults
+// on request (agent/sim), and later files and units of a Linux host.
+//
+// Everything is asynchronous. An operation is begun by a call that returns at once; its `done` comes
+// on the loop exactly once, never from inside the call, also when the driver is stopped
+// (CM_ECANCELED). The driver bounds how many requests it has in flight; the core may begin as many
+// operations as it likes, and each waits its turn in order.
+//
+// What happens to objects behind our back arrives as observations: for each tracked object one soon
+// after `track` (once the driver has seen the target, so that "missing" means missing), then one
+// whenever health, existence or drift changes. The driver compares; the core decides.
+//
+// Errors carry the words for the user. Codes: CM_EINVAL the target refuses this object for what it
+// is (do not try again until it changes), CM_EBUSY try again (after retry_after_ms if set; what it
+// depends on may not be there yet), CM_EAUTH we lack a right, CM_EIO the target was not reached,
+// CM_ECANCELED stopped.
+//
+// Threads: the loop that the driver was made with; nothing blocks.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/tls/digest.h"
+
+struct agent_driver;
+struct cm_buf;
+
+enum agent_health {
+    AGENT_HEALTH_UNKNOWN,
+    AGENT_HEALTH_PROGRESSING,
+    AGENT_HEALTH_HEALTHY,
+    AGENT_HEALTH_DEGRADED,
+    AGENT_HEALTH_MISSING,
+};
+
+// One object that shall be there.
+struct agent_object {
+    const char *app;
+    const char *key;               // as in the bundle; its namespace may be left open
+    const char *default_namespace; // for objects that name none and need one; may be ""
+    struct cm_buf *bytes;          // canonical form; borrowed until the call returns
+    struct cm_sha256 sha256;
+    bool secret;
+};
+
+// Where a key belongs in the order of applying. Smaller ranks first; what follows a gate waits until
+// every gate before it is healthy (a CustomResourceDefinition, a Namespace). Removal goes the other
+// way round. `precious` objects are never pruned (their removal would take data with it).
+struct agent_place {
+    int rank;
+    bool gate;
+    bool precious;
+};
+
+// What the core must remember of an applied object (on disk, with its inventory) and give back.
+// All strings are good until the callback returns.
+struct agent_applied {
+    struct cm_err error;     // code CM_OK: it is applied
+    int64_t retry_after_ms;  // 0: the caller's own pause
+    const char *uid;         // the target's identity of this very object, "" if it has none
+    const char *note;        // opaque, at most AGENT_NOTE_MAX: the driver's own baseline for drift
+    bool written;            // the target was changed
+};
+
+#define AGENT_NOTE_MAX 2048
+
+// One object that the core owns and wants to hear of.
+struct agent_owned {
+    const char *app;
+    const char *key;
+    const char *default_namespace;
+    const char *uid;
+    const char *note;
+};
+
+struct agent_field_drift {
+    const char *path;
+    const char *desired;   // JSON on one line, at most 256 bytes; "***" for secrets
+    const char *actual;    // "" if the field is missing
+    const char *manager;   // who set it; "" unknown
+    const char *operation;
+    int64_t at_ms;         // Unix time; 0 unknown
+};
+
+#define AGENT_DRIFT_MAX 16 // fields named per object
+
+struct agent_observation {
+    const char *key;  // as it was tracked
+    const char *uid;  // "" if missing
+    enum agent_health health;
+    const char *message; // why it is not healthy; ""
+    const struct agent_field_drift *drift;
+    size_t drift_count;
+    bool drift_more;
+};
+
+// What the core offers to the driver. Called on the loop.
+struct agent_driver_host {
+    void (*observed)(void *ctx, const struct agent_observation *what);
+    // reachable: the target answers again, or no longer; `why` is NULL when it does.
+    void (*reachable)(void *ctx, bool yes, const struct cm_err *why);
+    // desired: a reference to the canonical form that is in force for a tracked key, or NULL.
+    struct cm_buf *(*desired)(void *ctx, const char *key);
+    void *ctx;
+};
+
+typedef void (*agent_applied_fn)(void *ctx, const struct agent_applied *result);
+typedef void (*agent_removed_fn)(void *ctx, const struct cm_err *error, int64_t retry_after_ms);
+typedef void (*agent_found_fn)(void *ctx, const struct agent_owned *found);
+typedef void (*agent_recovered_fn)(void *ctx, const struct cm_err *error);
+
+struct agent_driver_ops {
+    const char *name; // "kube"
+
+    // start begins to connect to the target; reachable follows. stop cancels everything; when
+    // `stopped` comes, nothing will come any more and free may be called.
+    void (*start)(struct agent_driver *d, const struct agent_driver_host *host);
+    void (*stop)(struct agent_driver *d, void (*stopped)(void *ctx), void *ctx);
+    void (*free)(struct agent_driver *d);
+
+    // target_version is what the target calls itself ("v1.34.4"), "" while unknown.
+    const char *(*target_version)(const struct agent_driver *d);
+
+    // place is pure.
+    void (*place)(const struct agent_driver *d, const char *key, struct agent_place *out);
+
+    // apply makes the object as it shall be: fields that we set, no others; ours are taken back from
+    // whoever changed them. Repeating it changes nothing.
+    void (*apply)(struct agent_driver *d, const struct agent_object *object, agent_applied_fn done,
+                  void *ctx);
+
+    // remove deletes the object if it still is the very one we applied (same uid) and carries our
+    // mark; else it leaves it alone. No error: it is gone, or was not ours. It is called back when
+    // the object has really gone; CM_EBUSY with words if something holds it (finalizers).
+    void (*remove)(struct agent_driver *d, const struct agent_owned *object, agent_removed_fn done,
+                   void *ctx);
+
+    // track begins to watch an object; tracking it again replaces uid and note. untrack ends it.
+    void (*track)(struct agent_driver *d, const struct agent_owned *object);
+    void (*untrack)(struct agent_driver *d, const char *key);
+
+    // observe looks at a tracked object now: an observation follows in any case.
+    void (*observe)(struct agent_driver *d, const char *key);
+
+    // recover finds what this agent once applied from the target itself, when its disk was lost:
+    // `found` for each object, then done. An error means that not all could be found.
+    void (*recover)(struct agent_driver *d, agent_found_fn found, agent_recovered_fn done, void *ctx);
+};
+
+// A driver begins with this.
+struct agent_driver {
+    const struct agent_driver_ops *ops;
+};
