@@ -1,1 +1,3 @@
-add_module(common SOURCES err.c mem.c USES Threads::Threads)
+add_module(common
+    SOURCES arena.c backoff.c buf.c clock.c err.c log.c loop.c map.c mem.c str.c workers.c
+    USES Threads::Threads)

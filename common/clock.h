@@ -19,7 +19,8 @@ void cm_clock_advance(int64_t ms);
 
 #define CM_CLOCK_TEXT_MAX 32
 
-// cm_clock_format writes a Unix time as RFC 3339 in UTC with milliseconds ("2026-10-01T12:00:00.123Z").
+// cm_clock_format writes a Unix time as RFC 3339 in UTC with milliseconds
+// ("2026-10-01T12:00:00.123Z").
 void cm_clock_format(int64_t unix_ms, char out[CM_CLOCK_TEXT_MAX]);
 
 // cm_clock_parse reads RFC 3339 (with or without fractions, any offset). It tells whether the text

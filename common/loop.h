@@ -28,6 +28,7 @@ struct cm_timer {
     void *ctx;
     int64_t due_ms; // monotonic
     size_t at;      // place in the heap, from 1; 0 while not running
+    uint64_t order; // the loop's: timers that are due in the same moment run as they were started
 };
 
 struct cm_loop *cm_loop_new(void);
@@ -36,7 +37,8 @@ struct cm_loop *cm_loop_new(void);
 // them.
 void cm_loop_free(struct cm_loop *loop);
 
-// cm_loop_run runs tasks and timers on the calling thread until cm_loop_stop.
+// cm_loop_run runs tasks and timers on the calling thread until cm_loop_stop, which also counts
+// when it came before. What the turn had begun with is still run.
 void cm_loop_run(struct cm_loop *loop);
 void cm_loop_stop(struct cm_loop *loop);
 

@@ -23,7 +23,7 @@ enum cm_option_type {
 };
 
 struct cm_option {
-    const char *name;          // "poll-interval"
+    const char *name; // "poll-interval"
     enum cm_option_type type;
     size_t offset;             // of the field in the caller's struct
     const char *default_value; // as text, parsed like any other; NULL: empty, false or 0
@@ -31,7 +31,7 @@ struct cm_option {
     const char *help;          // one sentence
     int64_t min;               // numbers: smallest and largest allowed; both 0: any
     int64_t max;
-    bool secret;               // never printed
+    bool secret; // never printed
 };
 
 struct cm_option_set {
