@@ -1,0 +1,166 @@
+#include "hub/store/agents.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "hub/store/db.h"
+
+bool hub_cluster_name_ok(const char *name) {
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+    size_t len = strnlen(name, HUB_CLUSTER_NAME_MAX + 1);
+
+    if (len == 0 || len > HUB_CLUSTER_NAME_MAX) {
+        return false;
+    }
+    if (name[0] == '-' || name[len - 1] == '-') {
+        return false;
+    }
+    return strspn(name, allowed) == len;
+}
+
+static struct cm_sha256 column_sha256(struct hub_stmt *stmt, int column) {
+    struct cm_sha256 hash = {0};
+    size_t size;
+    const void *bytes = hub_stmt_blob(stmt, column, &size);
+
+    if (size == sizeof(hash.bytes)) {
+        memcpy(hash.bytes, bytes, size);
+    }
+    return hash;
+}
+
+enum cm_rc hub_agents_each(struct hub_db *db,
+                           void (*visit)(void *ctx, const struct hub_agent_row *row), void *ctx,
+                           struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(
+        db, &stmt, err, "SELECT id, cluster, key_sha256 FROM agent WHERE state = 'active'", "");
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        visit(ctx, &(struct hub_agent_row){.id = hub_stmt_text(stmt, 0),
+                                           .cluster = hub_stmt_text(stmt, 1),
+                                           .key = column_sha256(stmt, 2)});
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc hub_agents_enroll(struct hub_db *db, const struct hub_agent_row *row, int64_t now_ms,
+                             struct cm_err *err) {
+    enum cm_rc rc = hub_db_run(db, err,
+                               "UPDATE agent SET state = 'superseded'"
+                               " WHERE cluster = ?1 AND state = 'active'",
+                               "t", row->cluster);
+
+    rc = rc < 0 ? rc
+                : hub_db_run(db, err,
+                             "INSERT INTO agent (id, cluster, state, key_sha256, enrolled_ms)"
+                             " VALUES (?1, ?2, 'active', ?3, ?4)",
+                             "ttbi", row->id, row->cluster, row->key.bytes, sizeof(row->key.bytes),
+                             now_ms);
+    return rc < 0 ? cm_wrap(err, "enroll cluster '%s'", row->cluster) : CM_OK;
+}
+
+static enum cm_rc find_active(struct hub_db *db, const char *cluster, char out_id[CM_UUID_MAX],
+                              struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc =
+        hub_db_query(db, &stmt, err, "SELECT id FROM agent WHERE cluster = ?1 AND state = 'active'",
+                     "t", cluster);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_OK) {
+        (void)snprintf(out_id, CM_UUID_MAX, "%s", hub_stmt_text(stmt, 0));
+    }
+    return rc;
+}
+
+enum cm_rc hub_agents_revoke(struct hub_db *db, const char *cluster, char out_id[CM_UUID_MAX],
+                             struct cm_err *err) {
+    char id[CM_UUID_MAX];
+    enum cm_rc rc = find_active(db, cluster, id, err);
+
+    if (rc == CM_ENOTFOUND) {
+        return cm_fail(err, rc, "no agent is enrolled for cluster '%s'", cluster);
+    }
+    rc = rc < 0 ? rc
+                : hub_db_run(db, err, "UPDATE agent SET state = 'revoked' WHERE id = ?1", "t", id);
+    if (rc < 0) {
+        return cm_wrap(err, "revoke cluster '%s'", cluster);
+    }
+    memcpy(out_id, id, sizeof(id));
+    return CM_OK;
+}
+
+static enum cm_rc check_not_enrolled(struct hub_db *db, const char *cluster, struct cm_err *err) {
+    char id[CM_UUID_MAX];
+    enum cm_rc rc = find_active(db, cluster, id, err);
+
+    if (rc == CM_OK) {
+        return cm_fail(err, CM_EEXISTS,
+                       "cluster '%s' is enrolled already; if it was built anew, say --again",
+                       cluster);
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc hub_join_tokens_add(struct hub_db *db, const struct hub_join_token *token, bool again,
+                               struct cm_err *err) {
+    enum cm_rc rc = again ? CM_OK : check_not_enrolled(db, token->cluster, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = hub_db_run(db, err, "DELETE FROM join_token WHERE cluster = ?1 AND used_ms IS NULL", "t",
+                    token->cluster);
+    rc = rc < 0 ? rc
+                : hub_db_run(db, err,
+                             "INSERT INTO join_token (id, cluster, secret, expires_ms, made_by)"
+                             " VALUES (?1, ?2, ?3, ?4, ?5)",
+                             "ttbit", token->id, token->cluster, token->secret.bytes,
+                             sizeof(token->secret.bytes), token->expires_ms, token->made_by);
+    return rc < 0 ? cm_wrap(err, "make a join token for cluster '%s'", token->cluster) : CM_OK;
+}
+
+enum cm_rc hub_join_tokens_find(struct hub_db *db, const char *id, int64_t now_ms,
+                                struct hub_join_claim *out, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT cluster, secret FROM join_token WHERE id = ?1"
+                                 " AND used_ms IS NULL AND expires_ms > ?2 AND failures < ?3",
+                                 "tii", id, now_ms, (int64_t)HUB_TOKEN_FAILURES_MAX);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_ENOTFOUND) {
+        return cm_fail(err, CM_EAUTH,
+                       "the join token is not valid (used, expired or unknown); make a new one "
+                       "with 'holdfast enroll'");
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    (void)snprintf(out->cluster, sizeof(out->cluster), "%s", hub_stmt_text(stmt, 0));
+    out->secret = column_sha256(stmt, 1);
+    return CM_OK;
+}
+
+enum cm_rc hub_join_tokens_use(struct hub_db *db, const char *id, int64_t now_ms,
+                               struct cm_err *err) {
+    enum cm_rc rc = hub_db_run(db, err,
+                               "UPDATE join_token SET used_ms = ?2 WHERE id = ?1"
+                               " AND used_ms IS NULL AND expires_ms > ?2",
+                               "ti", id, now_ms);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (hub_db_changes(db) != 1) {
+        return cm_fail(err, CM_EAUTH, "the join token was used already");
+    }
+    return CM_OK;
+}
+
+enum cm_rc hub_join_tokens_fail(struct hub_db *db, const char *id, struct cm_err *err) {
+    return hub_db_run(db, err, "UPDATE join_token SET failures = failures + 1 WHERE id = ?1", "t",
+                      id);
+}

@@ -1,0 +1,73 @@
+// agents: who may connect, and the join tokens by which clusters come to be known.
+//
+// This table, not a certificate, is the authority: a connection is good while its cluster's id is
+// active and its key is the one kept here. A cluster that is built anew is enrolled anew and gets a
+// new id; the old one is then superseded. An id is never used twice.
+//
+// Threads: a handle belongs to one thread at a time. Blocks.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/tls/digest.h"
+
+struct hub_db;
+
+#define HUB_CLUSTER_NAME_MAX 63 // a DNS label, so that it can name a namespace
+#define HUB_TOKEN_FAILURES_MAX 5
+
+// hub_cluster_name_ok tells whether a cluster may have this name.
+bool hub_cluster_name_ok(const char *name);
+
+struct hub_agent_row {
+    const char *id;
+    const char *cluster;
+    struct cm_sha256 key;
+};
+
+// hub_agents_each visits the active agents.
+CM_MUSTUSE enum cm_rc hub_agents_each(struct hub_db *db,
+                                      void (*visit)(void *ctx, const struct hub_agent_row *row),
+                                      void *ctx, struct cm_err *err);
+
+// hub_agents_enroll makes `id` the active agent of its cluster; the one before is superseded.
+CM_MUSTUSE enum cm_rc hub_agents_enroll(struct hub_db *db, const struct hub_agent_row *row,
+                                        int64_t now_ms, struct cm_err *err);
+
+// hub_agents_revoke ends the active agent of a cluster and copies its id. CM_ENOTFOUND: none.
+CM_MUSTUSE enum cm_rc hub_agents_revoke(struct hub_db *db, const char *cluster,
+                                        char out_id[CM_UUID_MAX], struct cm_err *err);
+
+struct hub_join_token {
+    const char *id;
+    const char *cluster;
+    struct cm_sha256 secret; // SHA-256 of it
+    int64_t expires_ms;
+    const char *made_by;
+};
+
+// hub_join_tokens_add keeps a token. Other tokens for the cluster that were not used become void.
+// CM_EEXISTS: the cluster is enrolled and `again` is false.
+CM_MUSTUSE enum cm_rc hub_join_tokens_add(struct hub_db *db, const struct hub_join_token *token,
+                                          bool again, struct cm_err *err);
+
+struct hub_join_claim {
+    char cluster[HUB_CLUSTER_NAME_MAX + 1];
+    struct cm_sha256 secret;
+};
+
+// hub_join_tokens_find looks up a token that could be used now. It fails with CM_EAUTH, in words
+// that tell an attacker no more than that it did not work, if there is none, it was used, it
+// expired or it failed too often.
+CM_MUSTUSE enum cm_rc hub_join_tokens_find(struct hub_db *db, const char *id, int64_t now_ms,
+                                           struct hub_join_claim *out, struct cm_err *err);
+
+// hub_join_tokens_use marks the token as used, atomically: CM_EAUTH if somebody was quicker.
+CM_MUSTUSE enum cm_rc hub_join_tokens_use(struct hub_db *db, const char *id, int64_t now_ms,
+                                          struct cm_err *err);
+
+// hub_join_tokens_fail counts a wrong proof.
+CM_MUSTUSE enum cm_rc hub_join_tokens_fail(struct hub_db *db, const char *id, struct cm_err *err);

@@ -1,0 +1,244 @@
+#include "hub/store/db.h"
+
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "hub/store/schema.h"
+
+#define BUSY_TIMEOUT_MS 10000
+
+struct hub_stmt {
+    sqlite3_stmt *handle;
+    const char *sql; // identity of the statement: its address
+    bool busy;
+};
+
+struct hub_db {
+    sqlite3 *handle;
+    struct hub_stmt **stmts; // prepared so far, in no order; a few dozen
+    size_t count;
+    size_t capacity;
+};
+
+static enum cm_rc fail_sqlite(sqlite3 *handle, struct cm_err *err) {
+    switch (sqlite3_extended_errcode(handle)) {
+    case SQLITE_CONSTRAINT_PRIMARYKEY:
+    case SQLITE_CONSTRAINT_UNIQUE:
+        return cm_fail(err, CM_EEXISTS, "database: %s", sqlite3_errmsg(handle));
+    default:
+        return cm_fail(err, CM_EIO, "database: %s", sqlite3_errmsg(handle));
+    }
+}
+
+static enum cm_rc exec(struct hub_db *db, const char *sql, struct cm_err *err) {
+    if (sqlite3_exec(db->handle, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        return fail_sqlite(db->handle, err);
+    }
+    return CM_OK;
+}
+
+static enum cm_rc set_up(struct hub_db *db, enum hub_db_mode mode, struct cm_err *err) {
+    static const char writer[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                                 "PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=4000;";
+
+    sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
+    if (mode == HUB_DB_READER) {
+        return exec(db, "PRAGMA query_only=ON", err);
+    }
+
+    enum cm_rc rc = exec(db, writer, err);
+    return rc < 0 ? rc : hub_schema_migrate(db, err);
+}
+
+enum cm_rc hub_db_open(const char *path, enum hub_db_mode mode, struct hub_db **out,
+                       struct cm_err *err) {
+    CM_CLEANUP(hub_db_closep) struct hub_db *db = cm_new(1, sizeof(*db));
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI |
+                (mode == HUB_DB_WRITER ? SQLITE_OPEN_CREATE : 0);
+
+    if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK) {
+        return cm_fail(err, CM_EIO, "open database '%s': %s", path, sqlite3_errmsg(db->handle));
+    }
+
+    enum cm_rc rc = set_up(db, mode, err);
+    if (rc < 0) {
+        return cm_wrap(err, "open database '%s'", path);
+    }
+    *out = CM_TAKE(db);
+    return CM_OK;
+}
+
+void hub_db_close(struct hub_db *db) {
+    if (db == NULL) {
+        return;
+    }
+
+    for (size_t i = 0; i < db->count; i++) {
+        sqlite3_finalize(db->stmts[i]->handle);
+        free(db->stmts[i]);
+    }
+    free(db->stmts);
+    sqlite3_close(db->handle);
+    free(db);
+}
+
+void hub_db_closep(struct hub_db **db) {
+    hub_db_close(*db);
+}
+
+static struct hub_stmt *find_prepared(const struct hub_db *db, const char *sql) {
+    for (size_t i = 0; i < db->count; i++) {
+        if (db->stmts[i]->sql == sql && !db->stmts[i]->busy) {
+            return db->stmts[i];
+        }
+    }
+    return NULL;
+}
+
+static enum cm_rc prepare(struct hub_db *db, const char *sql, struct hub_stmt **out,
+                          struct cm_err *err) {
+    struct hub_stmt *stmt = find_prepared(db, sql);
+    sqlite3_stmt *handle;
+
+    if (stmt == NULL) {
+        if (sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &handle, NULL) !=
+            SQLITE_OK) {
+            return fail_sqlite(db->handle, err);
+        }
+        stmt = cm_new(1, sizeof(*stmt));
+        *stmt = (struct hub_stmt){.handle = handle, .sql = sql};
+        if (db->count == db->capacity) {
+            db->capacity = db->capacity == 0 ? 32 : 2 * db->capacity;
+            db->stmts = cm_resize(db->stmts, db->capacity * sizeof(struct hub_stmt *));
+        }
+        db->stmts[db->count++] = stmt;
+    }
+    stmt->busy = true;
+    *out = stmt;
+    return CM_OK;
+}
+
+static void bind(struct hub_stmt *stmt, const char *types, va_list args) {
+    for (int at = 1; types[at - 1] != '\0'; at++) {
+        switch (types[at - 1]) {
+        case 't':
+            sqlite3_bind_text(stmt->handle, at, va_arg(args, const char *), -1, SQLITE_TRANSIENT);
+            break;
+        case 'i':
+            sqlite3_bind_int64(stmt->handle, at, va_arg(args, int64_t));
+            break;
+        case 'b': {
+            const void *bytes = va_arg(args, const void *);
+            size_t size = va_arg(args, size_t);
+            sqlite3_bind_blob64(stmt->handle, at, size == 0 ? "" : bytes, size, SQLITE_TRANSIENT);
+            break;
+        }
+        default:
+            abort(); // a letter that this function does not know: a programming error
+        }
+    }
+}
+
+enum cm_rc hub_db_run(struct hub_db *db, struct cm_err *err, const char *sql, const char *types,
+                      ...) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    va_list args;
+    enum cm_rc rc = prepare(db, sql, &stmt, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    va_start(args, types);
+    bind(stmt, types, args);
+    va_end(args);
+    return sqlite3_step(stmt->handle) == SQLITE_DONE ? CM_OK : fail_sqlite(db->handle, err);
+}
+
+int64_t hub_db_changes(const struct hub_db *db) {
+    return sqlite3_changes64(db->handle);
+}
+
+enum cm_rc hub_db_query(struct hub_db *db, struct hub_stmt **out, struct cm_err *err,
+                        const char *sql, const char *types, ...) {
+    va_list args;
+    enum cm_rc rc = prepare(db, sql, out, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    va_start(args, types);
+    bind(*out, types, args);
+    va_end(args);
+    return CM_OK;
+}
+
+enum cm_rc hub_stmt_next(struct hub_stmt *stmt, struct cm_err *err) {
+    switch (sqlite3_step(stmt->handle)) {
+    case SQLITE_ROW:
+        return CM_OK;
+    case SQLITE_DONE:
+        return cm_fail(err, CM_ENOTFOUND, "database: no more rows");
+    default:
+        return fail_sqlite(sqlite3_db_handle(stmt->handle), err);
+    }
+}
+
+void hub_stmt_end(struct hub_stmt *stmt) {
+    if (stmt == NULL) {
+        return;
+    }
+    sqlite3_reset(stmt->handle);
+    sqlite3_clear_bindings(stmt->handle);
+    stmt->busy = false;
+}
+
+void hub_stmt_endp(struct hub_stmt **stmt) {
+    hub_stmt_end(*stmt);
+}
+
+const char *hub_stmt_text(struct hub_stmt *stmt, int column) {
+    const char *text = (const char *)sqlite3_column_text(stmt->handle, column);
+    return text == NULL ? "" : text;
+}
+
+int64_t hub_stmt_int(struct hub_stmt *stmt, int column) {
+    return sqlite3_column_int64(stmt->handle, column);
+}
+
+const void *hub_stmt_blob(struct hub_stmt *stmt, int column, size_t *out_size) {
+    const void *bytes = sqlite3_column_blob(stmt->handle, column);
+
+    *out_size = (size_t)sqlite3_column_bytes(stmt->handle, column);
+    return bytes;
+}
+
+enum cm_rc hub_db_begin(struct hub_db *db, struct cm_err *err) {
+    return exec(db, "BEGIN IMMEDIATE", err);
+}
+
+enum cm_rc hub_db_commit(struct hub_db *db, struct cm_err *err) {
+    enum cm_rc rc = exec(db, "COMMIT", err);
+
+    if (rc < 0) {
+        hub_db_rollback(db);
+    }
+    return rc;
+}
+
+void hub_db_rollback(struct hub_db *db) {
+    (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+enum cm_rc hub_db_savepoint(struct hub_db *db, struct cm_err *err) {
+    return exec(db, "SAVEPOINT job", err);
+}
+
+void hub_db_savepoint_end(struct hub_db *db, bool keep) {
+    if (!keep) {
+        (void)sqlite3_exec(db->handle, "ROLLBACK TO job", NULL, NULL, NULL);
+    }
+    (void)sqlite3_exec(db->handle, "RELEASE job", NULL, NULL, NULL);
+}

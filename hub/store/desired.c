@@ -1,0 +1,163 @@
+#include "hub/store/desired.h"
+
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/mem.h"
+#include "hub/store/db.h"
+
+enum cm_rc hub_desired_put_manifest(struct hub_db *db, const struct hub_manifest_row *row,
+                                    struct cm_err *err) {
+    static const char sql[] = "INSERT OR REPLACE INTO manifest"
+                              " (cluster, epoch, generation, sha256, bytes)"
+                              " VALUES (?1, ?2, ?3, ?4, ?5)";
+
+    return hub_db_run(db, err, sql, "tiibb", row->cluster, (int64_t)row->epoch,
+                      (int64_t)row->generation, row->sha256.bytes, sizeof(row->sha256.bytes),
+                      row->bytes->data, row->bytes->size);
+}
+
+enum cm_rc hub_desired_put_pair(struct hub_db *db, const struct hub_pair_row *row,
+                                struct cm_err *err) {
+    static const char sql[] = "INSERT OR REPLACE INTO pair (cluster, app, bundle, repo, revision,"
+                              " generation, objects, suspend, stale)"
+                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+
+    return hub_db_run(db, err, sql, "ttbttiiii", row->cluster, row->app, row->bundle.bytes,
+                      sizeof(row->bundle.bytes), row->repo, row->revision, (int64_t)row->generation,
+                      (int64_t)row->objects, (int64_t)row->suspend, (int64_t)row->stale);
+}
+
+enum cm_rc hub_desired_remove_pair(struct hub_db *db, const char *cluster, const char *app,
+                                   struct cm_err *err) {
+    return hub_db_run(db, err, "DELETE FROM pair WHERE cluster = ?1 AND app = ?2", "tt", cluster,
+                      app);
+}
+
+enum cm_rc hub_desired_forget_cluster(struct hub_db *db, const char *cluster, struct cm_err *err) {
+    enum cm_rc rc = hub_db_run(db, err, "DELETE FROM pair WHERE cluster = ?1", "t", cluster);
+
+    return rc < 0 ? rc
+                  : hub_db_run(db, err, "DELETE FROM manifest WHERE cluster = ?1", "t", cluster);
+}
+
+enum cm_rc hub_desired_put_blob(struct hub_db *db, const struct cm_sha256 *sha256,
+                                const void *bytes, size_t size, struct cm_err *err) {
+    return hub_db_run(db, err, "INSERT OR IGNORE INTO blob (sha256, bytes) VALUES (?1, ?2)", "bb",
+                      sha256->bytes, sizeof(sha256->bytes), bytes, size);
+}
+
+enum cm_rc hub_desired_find_blob(struct hub_db *db, const struct cm_sha256 *sha256,
+                                 struct cm_buf **out, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, "SELECT bytes FROM blob WHERE sha256 = ?1", "b",
+                                 sha256->bytes, sizeof(sha256->bytes));
+    size_t size;
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc < 0) {
+        return rc;
+    }
+    const void *bytes = hub_stmt_blob(stmt, 0, &size);
+    *out = cm_buf_copy(bytes, size);
+    return CM_OK;
+}
+
+static void visit_manifest(struct hub_stmt *stmt,
+                           void (*visit)(void *ctx, const struct hub_manifest_row *row),
+                           void *ctx) {
+    size_t size;
+    const void *bytes = hub_stmt_blob(stmt, 3, &size);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *copy = cm_buf_copy(bytes, size);
+    struct hub_manifest_row row = {
+        .cluster = hub_stmt_text(stmt, 0),
+        .epoch = (uint64_t)hub_stmt_int(stmt, 1),
+        .generation = (uint64_t)hub_stmt_int(stmt, 2),
+        .sha256 = cm_sha256(copy->data, copy->size),
+        .bytes = copy,
+    };
+
+    visit(ctx, &row);
+}
+
+enum cm_rc hub_desired_each_manifest(struct hub_db *db,
+                                     void (*visit)(void *ctx, const struct hub_manifest_row *row),
+                                     void *ctx, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc =
+        hub_db_query(db, &stmt, err, "SELECT cluster, epoch, generation, bytes FROM manifest", "");
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        visit_manifest(stmt, visit, ctx);
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc hub_documents_begin(struct hub_db *db, struct cm_err *err) {
+    static const char *const clear[] = {"DELETE FROM cluster", "DELETE FROM cluster_group",
+                                        "DELETE FROM group_member", "DELETE FROM app"};
+    enum cm_rc rc = CM_OK;
+
+    for (size_t i = 0; rc == CM_OK && i < sizeof(clear) / sizeof(clear[0]); i++) {
+        rc = hub_db_run(db, err, clear[i], "");
+    }
+    return rc;
+}
+
+enum cm_rc hub_documents_put_cluster(struct hub_db *db, const char *name, const char *labels_json,
+                                     bool suspend, const char *repo, const char *path,
+                                     struct cm_err *err) {
+    static const char sql[] = "INSERT OR REPLACE INTO cluster (name, labels, suspend, repo, path)"
+                              " VALUES (?1, ?2, ?3, ?4, ?5)";
+
+    return hub_db_run(db, err, sql, "ttitt", name, labels_json, (int64_t)suspend, repo, path);
+}
+
+enum cm_rc hub_documents_put_group(struct hub_db *db, const char *name, const char *repo,
+                                   const char *path, struct cm_err *err) {
+    static const char sql[] = "INSERT OR REPLACE INTO cluster_group (name, repo, path)"
+                              " VALUES (?1, ?2, ?3)";
+
+    return hub_db_run(db, err, sql, "ttt", name, repo, path);
+}
+
+enum cm_rc hub_documents_put_member(struct hub_db *db, const char *group, const char *cluster,
+                                    struct cm_err *err) {
+    return hub_db_run(db, err, "INSERT OR REPLACE INTO group_member (grp, cluster) VALUES (?1, ?2)",
+                      "tt", group, cluster);
+}
+
+enum cm_rc hub_documents_put_app(struct hub_db *db, const struct hub_app_row *row,
+                                 struct cm_err *err) {
+    static const char sql[] =
+        "INSERT OR REPLACE INTO app (name, repo, path, namespace, drift,"
+        " prune, suspend, depends_on) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+
+    return hub_db_run(db, err, sql, "tttttiit", row->name, row->repo, row->path, row->namespace,
+                      row->drift, (int64_t)row->prune, (int64_t)row->suspend, row->depends_on);
+}
+
+enum cm_rc hub_revisions_add(struct hub_db *db, const struct hub_revision_row *row,
+                             struct cm_err *err) {
+    static const char sql[] =
+        "INSERT OR REPLACE INTO revision (repo, id, author, subject, committed_ms, resolved_ms,"
+        " clusters, problems) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+
+    return hub_db_run(db, err, sql, "ttttiiii", row->repo, row->id, row->author, row->subject,
+                      row->committed_ms, row->resolved_ms, (int64_t)row->clusters,
+                      (int64_t)row->problems);
+}
+
+enum cm_rc hub_problems_begin(struct hub_db *db, struct cm_err *err) {
+    return hub_db_run(db, err, "DELETE FROM problem", "");
+}
+
+enum cm_rc hub_problems_put(struct hub_db *db, const struct hub_problem_row *row,
+                            struct cm_err *err) {
+    static const char sql[] = "INSERT INTO problem (repo, path, line, col, message, app, cluster,"
+                              " clusters) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+
+    return hub_db_run(db, err, sql, "ttiittti", row->repo, row->path, (int64_t)row->line,
+                      (int64_t)row->column, row->message, row->app, row->cluster,
+                      (int64_t)row->clusters);
+}

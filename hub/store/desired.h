@@ -1,0 +1,115 @@
+// desired: what Git says and what is in force, kept so that a restart, a force-push or a broken
+// commit takes nothing away.
+//
+// Manifests and bundles are kept whole; objects too, but for Secrets, which are rendered again.
+//
+// Threads: a handle belongs to one thread at a time. Blocks.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/tls/digest.h"
+
+struct cm_buf;
+struct hub_db;
+
+struct hub_manifest_row {
+    const char *cluster;
+    uint64_t epoch;
+    uint64_t generation;
+    struct cm_sha256 sha256;
+    struct cm_buf *bytes;
+};
+
+struct hub_pair_row {
+    const char *cluster;
+    const char *app;
+    struct cm_sha256 bundle;
+    const char *repo;
+    const char *revision;
+    uint64_t generation; // of the manifest that first had this bundle
+    size_t objects;
+    bool suspend;
+    bool stale;
+};
+
+CM_MUSTUSE enum cm_rc
+hub_desired_put_manifest(struct hub_db *db, const struct hub_manifest_row *row, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_desired_put_pair(struct hub_db *db, const struct hub_pair_row *row,
+                                           struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_desired_remove_pair(struct hub_db *db, const char *cluster,
+                                              const char *app, struct cm_err *err);
+
+// hub_desired_forget_cluster removes what is wanted of a cluster that left Git. What its agent
+// reported stays: it is unmanaged, not gone.
+CM_MUSTUSE enum cm_rc hub_desired_forget_cluster(struct hub_db *db, const char *cluster,
+                                                 struct cm_err *err);
+
+// hub_desired_put_blob keeps the bytes under their name; once is enough.
+CM_MUSTUSE enum cm_rc hub_desired_put_blob(struct hub_db *db, const struct cm_sha256 *sha256,
+                                           const void *bytes, size_t size, struct cm_err *err);
+
+// hub_desired_find_blob returns a new buffer. CM_ENOTFOUND: it is not kept.
+CM_MUSTUSE enum cm_rc hub_desired_find_blob(struct hub_db *db, const struct cm_sha256 *sha256,
+                                            struct cm_buf **out, struct cm_err *err);
+
+// hub_desired_each_manifest visits all manifests; the row and its bytes are good during the visit.
+CM_MUSTUSE enum cm_rc hub_desired_each_manifest(struct hub_db *db,
+                                                void (*visit)(void *ctx,
+                                                              const struct hub_manifest_row *row),
+                                                void *ctx, struct cm_err *err);
+
+// The documents as they are in force, replaced as a whole when one of them changed: begin, put, end
+// within one transaction.
+CM_MUSTUSE enum cm_rc hub_documents_begin(struct hub_db *db, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_documents_put_cluster(struct hub_db *db, const char *name,
+                                                const char *labels_json, bool suspend,
+                                                const char *repo, const char *path,
+                                                struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_documents_put_group(struct hub_db *db, const char *name, const char *repo,
+                                              const char *path, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_documents_put_member(struct hub_db *db, const char *group,
+                                               const char *cluster, struct cm_err *err);
+
+struct hub_app_row {
+    const char *name;
+    const char *repo;
+    const char *path;
+    const char *namespace;
+    const char *drift;
+    bool prune;
+    bool suspend;
+    const char *depends_on; // JSON array of names
+};
+CM_MUSTUSE enum cm_rc hub_documents_put_app(struct hub_db *db, const struct hub_app_row *row,
+                                            struct cm_err *err);
+
+struct hub_revision_row {
+    const char *repo;
+    const char *id;
+    const char *author;
+    const char *subject;
+    int64_t committed_ms;
+    int64_t resolved_ms;
+    size_t clusters; // for which it changed something
+    size_t problems; // after it
+};
+CM_MUSTUSE enum cm_rc hub_revisions_add(struct hub_db *db, const struct hub_revision_row *row,
+                                        struct cm_err *err);
+
+struct hub_problem_row {
+    const char *repo;
+    const char *path;
+    uint32_t line;
+    uint32_t column;
+    const char *message;
+    const char *app;
+    const char *cluster;
+    size_t clusters;
+};
+CM_MUSTUSE enum cm_rc hub_problems_begin(struct hub_db *db, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_problems_put(struct hub_db *db, const struct hub_problem_row *row,
+                                       struct cm_err *err);

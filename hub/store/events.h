@@ -1,0 +1,32 @@
+// events: who did what and why, in order, append-only.
+//
+// Kinds (stable words): sync.resolved, sync.failed, app.applied, app.failed, app.recovered,
+// app.degraded, app.healthy, app.removed, drift.found, drift.cleared, agent.enrolled,
+// agent.connected, agent.disconnected, agent.revoked, problem.found, problem.cleared, api.changed.
+//
+// Threads: a handle belongs to one thread at a time. Blocks.
+#pragma once
+
+#include <stdint.h>
+
+#include "common/err.h"
+
+struct hub_db;
+
+// Strings may be NULL, which is the same as "".
+struct hub_event {
+    int64_t at_ms; // Unix time
+    const char *kind;
+    const char *cluster;
+    const char *app;
+    const char *key;      // of an object
+    const char *revision; // why: the commit
+    const char *actor;    // who: a field manager, a Git author, an API token's name, "agent", "hub"
+    const char *message;  // what, for people
+};
+
+CM_MUSTUSE enum cm_rc hub_events_add(struct hub_db *db, const struct hub_event *event,
+                                     struct cm_err *err);
+
+// hub_events_trim keeps the newest `keep` events.
+CM_MUSTUSE enum cm_rc hub_events_trim(struct hub_db *db, int64_t keep, struct cm_err *err);

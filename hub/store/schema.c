@@ -1,0 +1,141 @@
+#include "hub/store/schema.h"
+
+#include <stdint.h>
+
+#include "common/mem.h"
+#include "hub/store/db.h"
+
+// One statement an entry; NULL ends a step.
+static const char *const step_1[] = {
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
+
+    // What Git says. Rows are rewritten when documents change.
+    "CREATE TABLE cluster (name TEXT PRIMARY KEY, labels TEXT NOT NULL, suspend INTEGER NOT NULL,"
+    " repo TEXT NOT NULL, path TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE cluster_group (name TEXT PRIMARY KEY, repo TEXT NOT NULL, path TEXT NOT NULL)"
+    " WITHOUT ROWID",
+    "CREATE TABLE group_member (grp TEXT NOT NULL, cluster TEXT NOT NULL,"
+    " PRIMARY KEY (grp, cluster)) WITHOUT ROWID",
+    "CREATE TABLE app (name TEXT PRIMARY KEY, repo TEXT NOT NULL, path TEXT NOT NULL,"
+    " namespace TEXT NOT NULL, drift TEXT NOT NULL, prune INTEGER NOT NULL,"
+    " suspend INTEGER NOT NULL, depends_on TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE revision (repo TEXT NOT NULL, id TEXT NOT NULL, author TEXT NOT NULL,"
+    " subject TEXT NOT NULL, committed_ms INTEGER NOT NULL, resolved_ms INTEGER NOT NULL,"
+    " clusters INTEGER NOT NULL, problems INTEGER NOT NULL, number INTEGER PRIMARY KEY,"
+    " UNIQUE (repo, id))",
+    "CREATE TABLE problem (number INTEGER PRIMARY KEY, repo TEXT NOT NULL, path TEXT NOT NULL,"
+    " line INTEGER NOT NULL, col INTEGER NOT NULL, message TEXT NOT NULL, app TEXT NOT NULL,"
+    " cluster TEXT NOT NULL, clusters INTEGER NOT NULL)",
+
+    // What is in force.
+    "CREATE TABLE manifest (cluster TEXT PRIMARY KEY, epoch INTEGER NOT NULL,"
+    " generation INTEGER NOT NULL, sha256 BLOB NOT NULL, bytes BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE pair (cluster TEXT NOT NULL, app TEXT NOT NULL, bundle BLOB NOT NULL,"
+    " repo TEXT NOT NULL, revision TEXT NOT NULL, generation INTEGER NOT NULL,"
+    " objects INTEGER NOT NULL, suspend INTEGER NOT NULL, stale INTEGER NOT NULL,"
+    " PRIMARY KEY (cluster, app)) WITHOUT ROWID",
+    "CREATE INDEX pair_app ON pair (app, cluster)",
+    "CREATE INDEX pair_revision ON pair (revision)",
+    "CREATE TABLE blob (sha256 BLOB PRIMARY KEY, bytes BLOB NOT NULL)",
+
+    // Who may connect. A name is a label; the id is the identity and is never used again.
+    "CREATE TABLE agent (id TEXT PRIMARY KEY, cluster TEXT NOT NULL, state TEXT NOT NULL,"
+    " key_sha256 BLOB NOT NULL, enrolled_ms INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE UNIQUE INDEX agent_cluster ON agent (cluster) WHERE state = 'active'",
+    "CREATE TABLE join_token (id TEXT PRIMARY KEY, cluster TEXT NOT NULL, secret BLOB NOT NULL,"
+    " expires_ms INTEGER NOT NULL, used_ms INTEGER, failures INTEGER NOT NULL DEFAULT 0,"
+    " made_by TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE api_token (id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL,"
+    " secret BLOB NOT NULL, expires_ms INTEGER NOT NULL, used_ms INTEGER NOT NULL DEFAULT 0)"
+    " WITHOUT ROWID",
+
+    // What agents report.
+    "CREATE TABLE presence (cluster TEXT PRIMARY KEY, connected INTEGER NOT NULL,"
+    " seen_ms INTEGER NOT NULL, version TEXT NOT NULL, driver TEXT NOT NULL, target TEXT NOT NULL,"
+    " address TEXT NOT NULL, generation INTEGER NOT NULL DEFAULT 0, run TEXT NOT NULL DEFAULT '',"
+    " report INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
+    "CREATE TABLE status (cluster TEXT NOT NULL, app TEXT NOT NULL, bundle BLOB NOT NULL,"
+    " revision TEXT NOT NULL, applied INTEGER NOT NULL, message TEXT NOT NULL,"
+    " health INTEGER NOT NULL, health_message TEXT NOT NULL, objects INTEGER NOT NULL,"
+    " drifted INTEGER NOT NULL, at_ms INTEGER NOT NULL, full INTEGER NOT NULL DEFAULT 0,"
+    " PRIMARY KEY (cluster, app)) WITHOUT ROWID",
+    "CREATE INDEX status_app ON status (app, cluster)",
+    "CREATE TABLE object (cluster TEXT NOT NULL, app TEXT NOT NULL, key TEXT NOT NULL,"
+    " sha256 BLOB NOT NULL, health INTEGER NOT NULL, message TEXT NOT NULL, at_ms INTEGER NOT NULL,"
+    " full INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (cluster, key)) WITHOUT ROWID",
+    "CREATE INDEX object_app ON object (cluster, app)",
+    "CREATE TABLE drift (cluster TEXT NOT NULL, key TEXT NOT NULL, path TEXT NOT NULL,"
+    " app TEXT NOT NULL, desired TEXT NOT NULL, actual TEXT NOT NULL, manager TEXT NOT NULL,"
+    " operation TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (cluster, key, path))"
+    " WITHOUT ROWID",
+
+    "CREATE TABLE event (number INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, kind TEXT NOT NULL,"
+    " cluster TEXT NOT NULL, app TEXT NOT NULL, key TEXT NOT NULL, revision TEXT NOT NULL,"
+    " actor TEXT NOT NULL, message TEXT NOT NULL)",
+    "CREATE INDEX event_cluster ON event (cluster, number)",
+    "CREATE INDEX event_app ON event (app, number)",
+    NULL,
+};
+
+static const char *const *const steps[] = {step_1};
+
+enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
+
+static enum cm_rc read_version(struct hub_db *db, int64_t *out, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, "PRAGMA user_version", "");
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_OK) {
+        *out = hub_stmt_int(stmt, 0);
+    }
+    return rc;
+}
+
+static enum cm_rc take_step(struct hub_db *db, const char *const *step, struct cm_err *err) {
+    for (; *step != NULL; step++) {
+        enum cm_rc rc = hub_db_run(db, err, *step, "");
+
+        if (rc < 0) {
+            return cm_wrap(err, "make the tables");
+        }
+    }
+    return CM_OK;
+}
+
+static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err) {
+    static const char *const set_version[] = {NULL, "PRAGMA user_version = 1"};
+
+    for (int64_t i = from; i < STEPS; i++) {
+        enum cm_rc rc = take_step(db, steps[i], err);
+
+        rc = rc < 0 ? rc : hub_db_run(db, err, set_version[i + 1], "");
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return CM_OK;
+}
+
+enum cm_rc hub_schema_migrate(struct hub_db *db, struct cm_err *err) {
+    int64_t version = 0;
+    enum cm_rc rc = read_version(db, &version, err);
+
+    if (rc < 0 || version == STEPS) {
+        return rc;
+    }
+    if (version > STEPS) {
+        return cm_fail(err, CM_EINVAL,
+                       "it was written by a newer holdfast-hub (version %lld, this one knows %d); "
+                       "run that version, or restore a backup made before the upgrade",
+                       (long long)version, STEPS);
+    }
+
+    rc = hub_db_begin(db, err);
+    rc = rc < 0 ? rc : take_steps(db, version, err);
+    if (rc < 0) {
+        hub_db_rollback(db);
+        return rc;
+    }
+    return hub_db_commit(db, err);
+}

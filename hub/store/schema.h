@@ -1,0 +1,14 @@
+// schema: the tables of the hub's database, as a list of steps that only grows.
+//
+// A database knows how many steps it has taken (PRAGMA user_version); opening takes the rest, each
+// in a transaction. A step that was released is never changed.
+//
+// Threads: the writer's.
+#pragma once
+
+#include "common/err.h"
+
+struct hub_db;
+
+// hub_schema_migrate brings the tables up to date. CM_EINVAL: the file is of a newer version.
+CM_MUSTUSE enum cm_rc hub_schema_migrate(struct hub_db *db, struct cm_err *err);

@@ -1,0 +1,188 @@
+#include "hub/store/status.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "hub/store/db.h"
+
+enum cm_rc hub_status_find(struct hub_db *db, const char *cluster, const char *app,
+                           struct hub_status_before *out, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT applied, health, drifted, bundle, revision FROM status"
+                                 " WHERE cluster = ?1 AND app = ?2",
+                                 "tt", cluster, app);
+    size_t size;
+
+    *out = (struct hub_status_before){0};
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_ENOTFOUND) {
+        return CM_OK;
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    out->known = true;
+    out->applied = (int)hub_stmt_int(stmt, 0);
+    out->health = (int)hub_stmt_int(stmt, 1);
+    out->drifted = (uint32_t)hub_stmt_int(stmt, 2);
+    const void *bundle = hub_stmt_blob(stmt, 3, &size);
+    if (size == sizeof(out->bundle.bytes)) {
+        memcpy(out->bundle.bytes, bundle, size);
+    }
+    (void)snprintf(out->revision, sizeof(out->revision), "%s", hub_stmt_text(stmt, 4));
+    return CM_OK;
+}
+
+enum cm_rc hub_status_put(struct hub_db *db, const struct hub_status_row *row, struct cm_err *err) {
+    static const char sql[] =
+        "INSERT OR REPLACE INTO status (cluster, app, bundle, revision, applied, message, health,"
+        " health_message, objects, drifted, at_ms)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+
+    return hub_db_run(db, err, sql, "ttbtititiii", row->cluster, row->app, row->bundle.bytes,
+                      sizeof(row->bundle.bytes), row->revision, (int64_t)row->applied, row->message,
+                      (int64_t)row->health, row->health_message, (int64_t)row->objects,
+                      (int64_t)row->drifted, row->at_ms);
+}
+
+enum cm_rc hub_status_remove(struct hub_db *db, const char *cluster, const char *app,
+                             struct cm_err *err) {
+    enum cm_rc rc = hub_db_run(db, err, "DELETE FROM drift WHERE cluster = ?1 AND app = ?2", "tt",
+                               cluster, app);
+
+    rc = rc < 0 ? rc
+                : hub_db_run(db, err, "DELETE FROM object WHERE cluster = ?1 AND app = ?2", "tt",
+                             cluster, app);
+    return rc < 0 ? rc
+                  : hub_db_run(db, err, "DELETE FROM status WHERE cluster = ?1 AND app = ?2", "tt",
+                               cluster, app);
+}
+
+enum cm_rc hub_objects_put(struct hub_db *db, const struct hub_object_row *row,
+                           struct cm_err *err) {
+    static const char sql[] =
+        "INSERT OR REPLACE INTO object (cluster, app, key, sha256, health, message, at_ms)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+
+    return hub_db_run(db, err, sql, "tttbiti", row->cluster, row->app, row->key, row->sha256,
+                      row->sha256_size, (int64_t)row->health, row->message, row->at_ms);
+}
+
+enum cm_rc hub_objects_remove(struct hub_db *db, const char *cluster, const char *key,
+                              struct cm_err *err) {
+    enum cm_rc rc = hub_drift_clear(db, cluster, key, err);
+
+    return rc < 0 ? rc
+                  : hub_db_run(db, err, "DELETE FROM object WHERE cluster = ?1 AND key = ?2", "tt",
+                               cluster, key);
+}
+
+enum cm_rc hub_drift_clear(struct hub_db *db, const char *cluster, const char *key,
+                           struct cm_err *err) {
+    return hub_db_run(db, err, "DELETE FROM drift WHERE cluster = ?1 AND key = ?2", "tt", cluster,
+                      key);
+}
+
+enum cm_rc hub_drift_put(struct hub_db *db, const struct hub_drift_row *row, struct cm_err *err) {
+    static const char sql[] =
+        "INSERT OR REPLACE INTO drift (cluster, app, key, path, desired, actual, manager,"
+        " operation, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+
+    return hub_db_run(db, err, sql,
+                      "ttttttt"
+                      "ti",
+                      row->cluster, row->app, row->key, row->path, row->desired, row->actual,
+                      row->manager, row->operation, row->at_ms);
+}
+
+enum cm_rc hub_drift_known(struct hub_db *db, const struct hub_drift_row *row, bool *out,
+                           struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc =
+        hub_db_query(db, &stmt, err,
+                     "SELECT 1 FROM drift WHERE cluster = ?1 AND key = ?2"
+                     " AND path = ?3 AND desired = ?4 AND actual = ?5",
+                     "ttttt", row->cluster, row->key, row->path, row->desired, row->actual);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc < 0 && rc != CM_ENOTFOUND) {
+        return rc;
+    }
+    *out = rc == CM_OK;
+    return CM_OK;
+}
+
+enum cm_rc hub_status_full_begin(struct hub_db *db, const char *cluster, struct cm_err *err) {
+    enum cm_rc rc =
+        hub_db_run(db, err, "UPDATE status SET full = 1 WHERE cluster = ?1", "t", cluster);
+
+    return rc < 0
+               ? rc
+               : hub_db_run(db, err, "UPDATE object SET full = 1 WHERE cluster = ?1", "t", cluster);
+}
+
+enum cm_rc hub_status_full_end(struct hub_db *db, const char *cluster, struct cm_err *err) {
+    static const char *const clear[] = {
+        "DELETE FROM status WHERE cluster = ?1 AND full = 1",
+        "DELETE FROM object WHERE cluster = ?1 AND full = 1",
+        "DELETE FROM drift WHERE cluster = ?1 AND key NOT IN"
+        " (SELECT key FROM object WHERE cluster = ?1)",
+    };
+    enum cm_rc rc = CM_OK;
+
+    for (size_t i = 0; rc == CM_OK && i < sizeof(clear) / sizeof(clear[0]); i++) {
+        rc = hub_db_run(db, err, clear[i], "t", cluster);
+    }
+    return rc;
+}
+
+enum cm_rc hub_presence_put(struct hub_db *db, const struct hub_presence_row *row,
+                            struct cm_err *err) {
+    static const char sql[] =
+        "INSERT INTO presence (cluster, connected, seen_ms, version, driver, target, address)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+        " ON CONFLICT (cluster) DO UPDATE SET connected = ?2, seen_ms = ?3, version = ?4,"
+        " driver = ?5, target = ?6, address = ?7";
+
+    return hub_db_run(db, err, sql, "tiitttt", row->cluster, (int64_t)row->connected, row->seen_ms,
+                      row->version, row->driver, row->target, row->address);
+}
+
+enum cm_rc hub_presence_offline(struct hub_db *db, const char *cluster, int64_t seen_ms,
+                                struct cm_err *err) {
+    return hub_db_run(db, err, "UPDATE presence SET connected = 0, seen_ms = ?2 WHERE cluster = ?1",
+                      "ti", cluster, seen_ms);
+}
+
+enum cm_rc hub_presence_all_offline(struct hub_db *db, struct cm_err *err) {
+    return hub_db_run(db, err, "UPDATE presence SET connected = 0", "");
+}
+
+enum cm_rc hub_reports_last(struct hub_db *db, const char *cluster, struct hub_report_mark *out,
+                            struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(
+        db, &stmt, err, "SELECT run, report FROM presence WHERE cluster = ?1", "t", cluster);
+
+    *out = (struct hub_report_mark){0};
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_ENOTFOUND) {
+        return CM_OK;
+    }
+    if (rc == CM_OK) {
+        (void)snprintf(out->run, sizeof(out->run), "%s", hub_stmt_text(stmt, 0));
+        out->number = (uint64_t)hub_stmt_int(stmt, 1);
+    }
+    return rc;
+}
+
+enum cm_rc hub_reports_set(struct hub_db *db, const char *cluster, const char *run, uint64_t number,
+                           uint64_t generation, int64_t now_ms, struct cm_err *err) {
+    static const char sql[] = "UPDATE presence SET run = ?2, report = ?3, generation = ?4,"
+                              " seen_ms = ?5 WHERE cluster = ?1";
+
+    return hub_db_run(db, err, sql, "ttiii", cluster, run, (int64_t)number, (int64_t)generation,
+                      now_ms);
+}

@@ -1,0 +1,120 @@
+// status: what agents report, on separate axes: connected, applied, healthy, drifted.
+//
+// Rows say what was last known. A cluster that is offline keeps its rows; `presence` says since
+// when nothing was heard.
+//
+// Threads: a handle belongs to one thread at a time. Blocks.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/tls/digest.h"
+
+struct hub_db;
+
+// The numbers of the Applied and Health enums of proto/holdfast.proto.
+struct hub_status_row {
+    const char *cluster;
+    const char *app;
+    struct cm_sha256 bundle;
+    const char *revision;
+    int applied;
+    const char *message;
+    int health;
+    const char *health_message;
+    uint32_t objects;
+    uint32_t drifted;
+    int64_t at_ms;
+};
+
+// hub_status_before is what events are made from: how a row was before it is replaced.
+struct hub_status_before {
+    bool known;
+    int applied;
+    int health;
+    uint32_t drifted;
+    struct cm_sha256 bundle;
+    char revision[65];
+};
+
+CM_MUSTUSE enum cm_rc hub_status_find(struct hub_db *db, const char *cluster, const char *app,
+                                      struct hub_status_before *out, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_status_put(struct hub_db *db, const struct hub_status_row *row,
+                                     struct cm_err *err);
+
+// hub_status_remove forgets an App on a cluster with its objects and drift.
+CM_MUSTUSE enum cm_rc hub_status_remove(struct hub_db *db, const char *cluster, const char *app,
+                                        struct cm_err *err);
+
+struct hub_object_row {
+    const char *cluster;
+    const char *app;
+    const char *key;
+    const uint8_t *sha256; // may be empty
+    size_t sha256_size;
+    int health;
+    const char *message;
+    int64_t at_ms;
+};
+CM_MUSTUSE enum cm_rc hub_objects_put(struct hub_db *db, const struct hub_object_row *row,
+                                      struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_objects_remove(struct hub_db *db, const char *cluster, const char *key,
+                                         struct cm_err *err);
+
+struct hub_drift_row {
+    const char *cluster;
+    const char *app;
+    const char *key;
+    const char *path;
+    const char *desired;
+    const char *actual;
+    const char *manager;
+    const char *operation;
+    int64_t at_ms;
+};
+// hub_drift_clear removes the drift of one object; put adds a field of it.
+CM_MUSTUSE enum cm_rc hub_drift_clear(struct hub_db *db, const char *cluster, const char *key,
+                                      struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_drift_put(struct hub_db *db, const struct hub_drift_row *row,
+                                    struct cm_err *err);
+// hub_drift_known tells whether this very difference is on record.
+CM_MUSTUSE enum cm_rc hub_drift_known(struct hub_db *db, const struct hub_drift_row *row, bool *out,
+                                      struct cm_err *err);
+
+// A full report: begin marks every row of the cluster, put takes the mark away, end removes what is
+// still marked.
+CM_MUSTUSE enum cm_rc hub_status_full_begin(struct hub_db *db, const char *cluster,
+                                            struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_status_full_end(struct hub_db *db, const char *cluster,
+                                          struct cm_err *err);
+
+struct hub_presence_row {
+    const char *cluster;
+    bool connected;
+    int64_t seen_ms;
+    const char *version;
+    const char *driver;
+    const char *target;
+    const char *address;
+};
+CM_MUSTUSE enum cm_rc hub_presence_put(struct hub_db *db, const struct hub_presence_row *row,
+                                       struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_presence_offline(struct hub_db *db, const char *cluster, int64_t seen_ms,
+                                           struct cm_err *err);
+// hub_presence_all_offline is for the start: nobody is connected yet.
+CM_MUSTUSE enum cm_rc hub_presence_all_offline(struct hub_db *db, struct cm_err *err);
+
+// hub_reports_last reads the last committed report of a cluster ("" and 0 if none); hub_reports_set
+// keeps it, with the generation that the agent works on.
+struct hub_report_mark {
+    char run[CM_UUID_MAX];
+    uint64_t number;
+};
+CM_MUSTUSE enum cm_rc hub_reports_last(struct hub_db *db, const char *cluster,
+                                       struct hub_report_mark *out, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_reports_set(struct hub_db *db, const char *cluster, const char *run,
+                                      uint64_t number, uint64_t generation, int64_t now_ms,
+                                      struct cm_err *err);
