@@ -49,8 +49,10 @@ void cm_clock_format(int64_t unix_ms, char out[CM_CLOCK_TEXT_MAX]) {
     struct tm tm;
 
     (void)gmtime_r(&seconds, &tm);
-    size_t n = strftime(out, CM_CLOCK_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
-    (void)snprintf(out + n, CM_CLOCK_TEXT_MAX - n, ".%03uZ", (unsigned)fraction);
+    (void)snprintf(out, CM_CLOCK_TEXT_MAX, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
+                   (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)(tm.tm_mon + 1) % 100,
+                   (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100,
+                   (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100, (unsigned)fraction);
 }
 
 // read_digits reads exactly n digits followed by the byte `after` (0: anything) and steps over

@@ -16,7 +16,8 @@ struct cm_metrics *cm_metrics_new(void);
 void cm_metrics_free(struct cm_metrics *m);
 
 // cm_metrics_counter and cm_metrics_gauge add a metric. `labels` is NULL or the inside of the
-// braces, already escaped, e.g. `result="ok"`; metrics of one name share help and type.
+// braces, already escaped, e.g. `result="ok"`; metrics of one name share help and type. Asking
+// again for the same name and labels returns the same metric.
 struct cm_metric *cm_metrics_counter(struct cm_metrics *m, const char *name, const char *labels,
                                      const char *help);
 struct cm_metric *cm_metrics_gauge(struct cm_metrics *m, const char *name, const char *labels,

@@ -1,0 +1,307 @@
+#include "common/fsys.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/mem.h"
+#include "common/str.h"
+
+enum { PATH_MAX_BYTES = 4096, TREE_DEPTH_MAX = 128 };
+
+// fail_errno turns errno into an error: "cannot <what> '<path>': <reason>".
+static enum cm_rc fail_errno(struct cm_err *err, const char *what, const char *path) {
+    int cause = errno;
+    enum cm_rc rc = CM_EIO;
+
+    if (cause == ENOENT || cause == ENOTDIR) {
+        rc = CM_ENOTFOUND;
+    } else if (cause == EEXIST) {
+        rc = CM_EEXISTS;
+    } else if (cause == EACCES || cause == EPERM) {
+        rc = CM_EAUTH;
+    }
+    return cm_fail(err, rc, "cannot %s '%s': %s", what, path, strerrordesc_np(cause));
+}
+
+static void close_fdp(const int *fd) {
+    if (*fd >= 0) {
+        (void)close(*fd);
+    }
+}
+
+// read_some reads until size bytes are there or the file ends; it returns how many, or -1.
+static ssize_t read_some(int fd, uint8_t *bytes, size_t size) {
+    size_t done = 0;
+
+    while (done < size) {
+        ssize_t n = read(fd, bytes + done, size - done);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return -1;
+        }
+        if (n == 0) {
+            break;
+        }
+        done += (size_t)n;
+    }
+    return (ssize_t)done;
+}
+
+// read_whole reads what fd has, at most max bytes. The size that stat tells is only a first guess:
+// files in /proc say 0, and a file may grow meanwhile.
+static enum cm_rc read_whole(int fd, const char *path, size_t max, struct cm_str *text,
+                             struct cm_err *err) {
+    uint8_t piece[16384];
+    ssize_t n;
+
+    do {
+        n = read_some(fd, piece, sizeof(piece));
+        if (n < 0) {
+            return fail_errno(err, "read", path);
+        }
+        if ((size_t)n > max - text->len) {
+            return cm_fail(err, CM_EINVAL, "'%s' is larger than %zu bytes", path, max);
+        }
+        cm_str_add_n(text, piece, (size_t)n);
+    } while (n == (ssize_t)sizeof(piece));
+    return CM_OK;
+}
+
+enum cm_rc cm_fsys_read(const char *path, size_t max, struct cm_buf **out, struct cm_err *err) {
+    // O_NONBLOCK: opening a FIFO must not wait for a writer.
+    CM_CLEANUP(close_fdp) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        return fail_errno(err, "read", path);
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return cm_fail(err, CM_EINVAL, "'%s' is no regular file", path);
+    }
+    if (st.st_size > 0 && (uint64_t)st.st_size > max) {
+        return cm_fail(err, CM_EINVAL, "'%s' is larger than %zu bytes", path, max);
+    }
+    enum cm_rc rc = read_whole(fd, path, max, &text, err);
+    if (rc == CM_OK) {
+        *out = cm_buf_copy(text.data, text.len);
+    }
+    return rc;
+}
+
+static bool write_all(int fd, const void *bytes, size_t size) {
+    const char *at = bytes;
+
+    while (size > 0) {
+        ssize_t n = write(fd, at, size);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return false;
+        }
+        at += n;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
+// folder_of returns the folder that path is in, which the caller frees.
+static char *folder_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+
+    if (slash == NULL) {
+        return cm_strdup(".");
+    }
+    return slash == path ? cm_strdup("/") : cm_strndup(path, (size_t)(slash - path));
+}
+
+// sync_folder makes the names in a folder durable.
+static enum cm_rc sync_folder(const char *path, struct cm_err *err) {
+    CM_CLEANUP(close_fdp) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 || fsync(fd) != 0) {
+        return fail_errno(err, "sync folder", path);
+    }
+    return CM_OK;
+}
+
+// fill_file writes a new file's content and makes it durable.
+static bool fill_file(int fd, const void *bytes, size_t size, mode_t mode) {
+    return fchmod(fd, mode) == 0 && write_all(fd, bytes, size) && fsync(fd) == 0;
+}
+
+enum cm_rc cm_fsys_replace(const char *path, const void *bytes, size_t size, mode_t mode,
+                           struct cm_err *err) {
+    CM_AUTOFREE char *folder = folder_of(path);
+    CM_AUTOFREE char *temporary = cm_strf("%s.XXXXXX", path);
+    CM_CLEANUP(close_fdp) int fd = mkostemp(temporary, O_CLOEXEC);
+
+    if (fd < 0) {
+        return fail_errno(err, "write", path);
+    }
+    if (!fill_file(fd, bytes, size, mode) || rename(temporary, path) != 0) {
+        enum cm_rc rc = fail_errno(err, "write", path);
+
+        (void)unlink(temporary);
+        return rc;
+    }
+    return sync_folder(folder, err);
+}
+
+static bool is_folder(const char *path) {
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+// make_one makes a folder whose parent exists, and makes its name durable.
+static enum cm_rc make_one(const char *path, mode_t mode, struct cm_err *err) {
+    if (mkdir(path, mode) == 0) {
+        CM_AUTOFREE char *parent = folder_of(path);
+
+        return sync_folder(parent, err);
+    }
+    if (errno == EEXIST && is_folder(path)) {
+        return CM_OK;
+    }
+    return fail_errno(err, "make folder", path);
+}
+
+enum cm_rc cm_fsys_make_dir(const char *path, mode_t mode, struct cm_err *err) {
+    CM_AUTOFREE char *part = cm_strdup(path);
+
+    for (char *p = part + strspn(part, "/"); *p != '\0';) {
+        char *end = p + strcspn(p, "/");
+        char after = *end;
+
+        *end = '\0';
+        if (!is_folder(part)) {
+            enum cm_rc rc = make_one(part, mode, err);
+
+            if (rc < 0) {
+                return rc;
+            }
+        }
+        *end = after;
+        p = end + strspn(end, "/");
+    }
+    return CM_OK;
+}
+
+static void close_dirp(DIR **dir) {
+    if (*dir != NULL) {
+        (void)closedir(*dir);
+    }
+}
+
+static int remove_at(int parent, const char *name, int depth);
+
+// empty_folder removes what is in the folder; 0 or -1 with errno.
+static int empty_folder(int parent, const char *name, int depth) {
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    CM_CLEANUP(close_dirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+
+    if (dir == NULL) {
+        close_fdp(&fd);
+        return -1;
+    }
+    while ((entry = readdir(dir)) != NULL) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
+            continue;
+        }
+        if (remove_at(fd, entry->d_name, depth) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+// remove_at removes a file, a link (not what it points to) or a folder; 0 or -1 with errno.
+static int remove_at(int parent, const char *name, int depth) {
+    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT) {
+        return 0;
+    }
+    if (errno != EISDIR) {
+        return -1;
+    }
+    if (depth == TREE_DEPTH_MAX) {
+        errno = ELOOP;
+        return -1;
+    }
+    if (empty_folder(parent, name, depth + 1) != 0) {
+        return -1;
+    }
+    return unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+enum cm_rc cm_fsys_remove_tree(const char *path, struct cm_err *err) {
+    if (remove_at(AT_FDCWD, path, 0) != 0) {
+        return fail_errno(err, "remove", path);
+    }
+    return CM_OK;
+}
+
+enum cm_rc cm_fsys_lock(const char *path, int *out_fd, struct cm_err *err) {
+    CM_CLEANUP(close_fdp) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0) {
+        return fail_errno(err, "lock", path);
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK) {
+            return cm_fail(err, CM_EBUSY, "'%s' is locked: another process uses this folder", path);
+        }
+        return fail_errno(err, "lock", path);
+    }
+    *out_fd = fd;
+    fd = -1;
+    return CM_OK;
+}
+
+// part_ok tells whether one part of a path may be there.
+static bool part_ok(const char *part, size_t len) {
+    if (len == 0 || (len == 1 && part[0] == '.')) {
+        return false;
+    }
+    return !(len == 2 && part[0] == '.' && part[1] == '.');
+}
+
+static bool has_control_byte(const char *text) {
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool cm_fsys_path_ok(const char *path) {
+    if (strnlen(path, PATH_MAX_BYTES + 1) > PATH_MAX_BYTES || has_control_byte(path)) {
+        return false;
+    }
+    for (;;) {
+        size_t len = strcspn(path, "/");
+
+        if (!part_ok(path, len)) {
+            return false;
+        }
+        if (path[len] == '\0') {
+            return true;
+        }
+        path += len + 1;
+    }
+}
