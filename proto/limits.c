@@ -1,0 +1,106 @@
+#include "proto/limits.h"
+
+#include <string.h>
+
+#include "common/object/id.h"
+#include "proto/holdfast.pb-c.h"
+#include "proto/wire.h"
+
+enum {
+    UUID_MAX = 36,
+    WORD_MAX = 128,     // versions, names of programs
+    REVISION_MAX = 128, // a commit
+    DER_MAX = 4096,     // one certificate, request or signature
+    ADDRESS_MAX = 512,
+    APPS_MAX = 10000,     // in a manifest
+    ENTRIES_MAX = 100000, // in a bundle
+    DEPENDS_MAX = 100,
+    DRIFT_FIELDS_MAX = 32,
+};
+
+#define TYPE(t) &holdfast__v1__##t##__descriptor
+#define TEXT(t, f, max)                                                                            \
+    { TYPE(t), f, (max), 0, false }
+#define HASH(t, f)                                                                                 \
+    { TYPE(t), f, 32, 0, true }
+#define LIST(t, f, max, count)                                                                     \
+    { TYPE(t), f, (max), (count), false }
+
+static const struct wire_limit limits[] = {
+    TEXT(hello, "agent_version", WORD_MAX),
+    TEXT(hello, "driver", WORD_MAX),
+    TEXT(hello, "target_version", WORD_MAX),
+    HASH(hello, "manifest_sha256"),
+    TEXT(hello, "report_run", UUID_MAX),
+    TEXT(welcome, "hub_version", WORD_MAX),
+    TEXT(welcome, "hub_id", UUID_MAX),
+    TEXT(welcome, "cluster_name", WIRE_NAME_MAX),
+    TEXT(goodbye, "message", WIRE_MESSAGE_MAX),
+    HASH(desired, "manifest_sha256"),
+    TEXT(desired, "signature", DER_MAX),
+    TEXT(desired, "signer_der", DER_MAX),
+    TEXT(desired, "manifest", WIRE_BULK_MAX),
+    TEXT(desired_to_be_signed, "purpose", WORD_MAX),
+    TEXT(desired_to_be_signed, "cluster_id", UUID_MAX),
+    HASH(desired_to_be_signed, "manifest_sha256"),
+    {TYPE(want), "sha256", 32, WIRE_WANT_MAX, true},
+    HASH(blob, "sha256"),
+    TEXT(blob, "data", WIRE_BLOB_PIECE),
+    TEXT(report, "run", UUID_MAX),
+    LIST(report, "apps", 0, WIRE_REPORT_ITEMS_MAX),
+    LIST(report, "objects", 0, WIRE_REPORT_ITEMS_MAX),
+    TEXT(report_ack, "run", UUID_MAX),
+    TEXT(sync, "app", WIRE_NAME_MAX),
+    TEXT(app_report, "app", WIRE_NAME_MAX),
+    HASH(app_report, "bundle_sha256"),
+    TEXT(app_report, "revision", REVISION_MAX),
+    TEXT(app_report, "message", WIRE_MESSAGE_MAX),
+    TEXT(app_report, "health_message", WIRE_MESSAGE_MAX),
+    TEXT(object_report, "app", WIRE_NAME_MAX),
+    TEXT(object_report, "key", CM_OBJECT_KEY_MAX),
+    HASH(object_report, "sha256"),
+    TEXT(object_report, "message", WIRE_MESSAGE_MAX),
+    LIST(object_report, "drift", 0, DRIFT_FIELDS_MAX),
+    TEXT(field_drift, "path", WIRE_MESSAGE_MAX),
+    TEXT(field_drift, "desired", WIRE_VALUE_MAX),
+    TEXT(field_drift, "actual", WIRE_VALUE_MAX),
+    TEXT(field_drift, "manager", WORD_MAX),
+    TEXT(field_drift, "operation", WORD_MAX),
+    TEXT(manifest, "cluster_id", UUID_MAX),
+    TEXT(manifest, "cluster_name", WIRE_NAME_MAX),
+    LIST(manifest, "apps", 0, APPS_MAX),
+    LIST(manifest, "gone", 0, APPS_MAX),
+    TEXT(gone_app, "name", WIRE_NAME_MAX),
+    TEXT(gone_app, "revision", REVISION_MAX),
+    TEXT(manifest_app, "name", WIRE_NAME_MAX),
+    TEXT(manifest_app, "revision", REVISION_MAX),
+    TEXT(manifest_app, "hold_revision", REVISION_MAX),
+    HASH(manifest_app, "bundle_sha256"),
+    TEXT(bundle, "app", WIRE_NAME_MAX),
+    TEXT(bundle, "namespace", WIRE_NAME_MAX),
+    LIST(bundle, "depends_on", WIRE_NAME_MAX, DEPENDS_MAX),
+    LIST(bundle, "entries", 0, ENTRIES_MAX),
+    TEXT(bundle_entry, "key", CM_OBJECT_KEY_MAX),
+    HASH(bundle_entry, "sha256"),
+    TEXT(enroll_request, "token_id", WORD_MAX),
+    TEXT(enroll_request, "csr_der", DER_MAX),
+    HASH(enroll_request, "proof"),
+    TEXT(enroll_request, "agent_version", WORD_MAX),
+    TEXT(enroll_reply, "cluster_id", UUID_MAX),
+    TEXT(enroll_reply, "cluster_name", WIRE_NAME_MAX),
+    TEXT(enroll_reply, "hub_id", UUID_MAX),
+    LIST(enroll_reply, "certificates_der", DER_MAX, 4),
+    TEXT(enroll_reply, "root_der", DER_MAX),
+    LIST(enroll_reply, "hub_addresses", ADDRESS_MAX, 8),
+    TEXT(enroll_reply, "refused", WIRE_MESSAGE_MAX),
+};
+
+const struct wire_limit *wire_limit_find(const ProtobufCMessageDescriptor *type,
+                                         const char *field) {
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        if (limits[i].type == type && strcmp(limits[i].field, field) == 0) {
+            return &limits[i];
+        }
+    }
+    return NULL;
+}

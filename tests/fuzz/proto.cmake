@@ -1,0 +1,2 @@
+add_fuzz_target(token proto)
+add_fuzz_target(wire proto proto_samples)

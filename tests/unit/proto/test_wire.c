@@ -1,0 +1,261 @@
+#include "proto/wire.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "common/tls/digest.h"
+#include "proto/check.h"
+#include "proto/holdfast.pb-c.h"
+#include "tests/unit/proto/messages.h"
+
+// golden_text returns what the file of a message says, without the line feed.
+static char *golden_text(const char *name) {
+    CM_AUTOFREE char *path = cm_strf("%s/%s.hex", GOLDEN_DIR, name);
+    FILE *file = fopen(path, "re");
+    char line[8192] = "";
+
+    if (file != NULL) {
+        (void)fgets(line, sizeof(line), file);
+        (void)fclose(file);
+    }
+    line[strcspn(line, "\n")] = '\0';
+    return cm_strdup(line);
+}
+
+static void every_message_has_the_bytes_that_were_agreed(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    (void)state;
+    for (size_t i = 0; i < all_messages_count; i++) {
+        const ProtobufCMessageDescriptor *type = all_messages[i];
+        struct cm_buf *buf = wire_pack(sample_message(a, type));
+        CM_AUTOFREE char *hex = cm_hex(buf->data, buf->size);
+        CM_AUTOFREE char *golden = golden_text(type->short_name);
+
+        if (strcmp(hex, golden) != 0) {
+            (void)fprintf(stderr, "%s is now\n%s\n", type->short_name, hex);
+            fail_msg("%s has other bytes", type->short_name);
+        }
+        cm_buf_unref(buf);
+    }
+}
+
+static void what_was_packed_is_unpacked_the_same(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_err err;
+
+    (void)state;
+    for (size_t i = 0; i < all_messages_count; i++) {
+        struct cm_buf *buf = wire_pack(sample_message(a, all_messages[i]));
+        ProtobufCMessage *back = NULL;
+
+        assert_int_equal(wire_unpack(a, all_messages[i], buf->data, buf->size, &back, &err), CM_OK);
+        struct cm_buf *again = wire_pack(back);
+        assert_int_equal(again->size, buf->size);
+        assert_memory_equal(again->data, buf->data, buf->size);
+        cm_buf_unref(again);
+        cm_buf_unref(buf);
+    }
+}
+
+static void an_empty_payload_is_an_empty_message(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    Holdfast__V1__Sync *sync = NULL;
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(WIRE_UNPACK(a, Holdfast__V1__Sync, holdfast__v1__sync, NULL, 0, &sync, &err),
+                     CM_OK);
+    assert_string_equal(sync->app, "");
+}
+
+// one_field is a message with a single length-prefixed field of `size` bytes 'a'.
+static size_t one_field(uint8_t *out, unsigned number, size_t size) {
+    size_t n = 0;
+
+    out[n++] = (uint8_t)(number << 3 | 2);
+    for (size_t left = size;; left >>= 7) {
+        if (left < 0x80) {
+            out[n++] = (uint8_t)left;
+            break;
+        }
+        out[n++] = (uint8_t)(left & 0x7f) | 0x80;
+    }
+    memset(out + n, 'a', size);
+    return n + size;
+}
+
+static void every_string_and_byte_field_has_a_limit(void **state) {
+    enum { TOO_LONG = 2 * 1024 * 1024 };
+    CM_AUTOFREE uint8_t *bytes = cm_new(1, TOO_LONG + 16);
+    struct cm_err err;
+
+    (void)state;
+    for (size_t i = 0; i < all_messages_count; i++) {
+        for (unsigned f = 0; f < all_messages[i]->n_fields; f++) {
+            const ProtobufCFieldDescriptor *field = &all_messages[i]->fields[f];
+
+            if (field->type != PROTOBUF_C_TYPE_STRING && field->type != PROTOBUF_C_TYPE_BYTES) {
+                continue;
+            }
+            assert_int_equal(
+                wire_check(all_messages[i], bytes, one_field(bytes, field->id, TOO_LONG), &err),
+                CM_EINVAL);
+            assert_non_null(strstr(err.msg, "is too long"));
+        }
+    }
+}
+
+static void every_list_has_a_limit(void **state) {
+    enum { COUNT = 200000 };
+    CM_AUTOFREE uint8_t *bytes = cm_new(COUNT, 2);
+    struct cm_err err;
+
+    (void)state;
+    for (size_t i = 0; i < all_messages_count; i++) {
+        for (unsigned f = 0; f < all_messages[i]->n_fields; f++) {
+            const ProtobufCFieldDescriptor *field = &all_messages[i]->fields[f];
+
+            if (field->label != PROTOBUF_C_LABEL_REPEATED) {
+                continue;
+            }
+            for (size_t n = 0; n < COUNT; n++) {
+                bytes[2 * n] = (uint8_t)(field->id << 3 | 2);
+                bytes[2 * n + 1] = 0;
+            }
+            assert_int_equal(wire_check(all_messages[i], bytes, (size_t)COUNT * 2, &err),
+                             CM_EINVAL);
+            assert_non_null(strstr(err.msg, "too many entries"));
+        }
+    }
+}
+
+static enum cm_rc unpack_sync(const void *bytes, size_t size, struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    Holdfast__V1__Sync *sync = NULL;
+
+    return WIRE_UNPACK(a, Holdfast__V1__Sync, holdfast__v1__sync, bytes, size, &sync, err);
+}
+
+static void text_that_is_not_utf8_is_refused(void **state) {
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(unpack_sync("\x0a\x02\xc3\x28", 4, &err), CM_EINVAL);
+    assert_string_equal(err.msg, "Sync.app is not UTF-8 text");
+}
+
+static void text_with_a_nul_is_refused(void **state) {
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(unpack_sync("\x0a\x03"
+                                 "a\0b",
+                                 5, &err),
+                     CM_EINVAL);
+}
+
+static void a_hash_of_the_wrong_size_is_refused(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    Holdfast__V1__Want *want = NULL;
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(
+        WIRE_UNPACK(a, Holdfast__V1__Want, holdfast__v1__want, "\x0a\x03zzz", 5, &want, &err),
+        CM_EINVAL);
+    assert_string_equal(err.msg, "Want.sha256 is no SHA-256");
+}
+
+static void a_few_unknown_fields_are_passed_over(void **state) {
+    uint8_t bytes[2 * WIRE_UNKNOWN_FIELDS_MAX + 2];
+    struct cm_err err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bytes); i += 2) {
+        bytes[i] = 15 << 3;
+        bytes[i + 1] = 1;
+    }
+    assert_int_equal(unpack_sync(bytes, sizeof(bytes) - 2, &err), CM_OK);
+    assert_int_equal(unpack_sync(bytes, sizeof(bytes), &err), CM_EINVAL);
+}
+
+static void a_small_payload_cannot_make_us_allocate_much(void **state) {
+    enum { COUNT = 90000 };
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_AUTOFREE uint8_t *bytes = cm_new(COUNT, 2);
+    Holdfast__V1__Bundle *bundle = NULL;
+    struct cm_err err;
+
+    (void)state;
+    for (size_t n = 0; n < COUNT; n++) {
+        bytes[2 * n] = 8 << 3 | 2; // an empty BundleEntry
+    }
+    assert_int_equal(WIRE_UNPACK(a, Holdfast__V1__Bundle, holdfast__v1__bundle, bytes,
+                                 (size_t)COUNT * 2, &bundle, &err),
+                     CM_EINVAL);
+    assert_true(cm_arena_used(a) <= (size_t)COUNT * 2 * 16 + 64 * 1024);
+}
+
+static void types_belong_to_one_of_the_two_listeners(void **state) {
+    (void)state;
+    assert_int_equal(wire_max_payload(WIRE_HELLO), WIRE_CONTROL_MAX);
+    assert_int_equal(wire_max_payload(WIRE_ENROLL_REQUEST), 0);
+    assert_int_equal(wire_max_enroll(WIRE_ENROLL_REQUEST), WIRE_ENROLL_MAX);
+    assert_int_equal(wire_max_enroll(WIRE_HELLO), 0);
+    assert_int_equal(wire_max_payload(0), 0);
+    assert_int_equal(wire_max_payload(12), 0);
+    assert_int_equal(wire_max_payload(UINT16_MAX), 0);
+    assert_string_equal(wire_type_name(WIRE_REPORT_ACK), "ReportAck");
+    assert_null(wire_type_name(77));
+}
+
+static void a_signature_is_made_over_cluster_epoch_generation_and_hash(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    Holdfast__V1__DesiredToBeSigned *m = NULL;
+    uint8_t hash[32] = {1, 2, 3};
+    struct cm_buf *buf = wire_desired_to_be_signed("some-cluster", 3, 4, hash);
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(WIRE_UNPACK(a, Holdfast__V1__DesiredToBeSigned,
+                                 holdfast__v1__desired_to_be_signed, buf->data, buf->size, &m,
+                                 &err),
+                     CM_OK);
+    assert_string_equal(m->purpose, "holdfast manifest v1");
+    assert_string_equal(m->cluster_id, "some-cluster");
+    assert_int_equal(m->epoch, 3);
+    assert_int_equal(m->generation, 4);
+    assert_memory_equal(m->manifest_sha256.data, hash, sizeof(hash));
+    cm_buf_unref(buf);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_message_has_the_bytes_that_were_agreed),
+        cmocka_unit_test(what_was_packed_is_unpacked_the_same),
+        cmocka_unit_test(an_empty_payload_is_an_empty_message),
+        cmocka_unit_test(every_string_and_byte_field_has_a_limit),
+        cmocka_unit_test(every_list_has_a_limit),
+        cmocka_unit_test(text_that_is_not_utf8_is_refused),
+        cmocka_unit_test(text_with_a_nul_is_refused),
+        cmocka_unit_test(a_hash_of_the_wrong_size_is_refused),
+        cmocka_unit_test(a_few_unknown_fields_are_passed_over),
+        cmocka_unit_test(a_small_payload_cannot_make_us_allocate_much),
+        cmocka_unit_test(types_belong_to_one_of_the_two_listeners),
+        cmocka_unit_test(a_signature_is_made_over_cluster_epoch_generation_and_hash),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
