@@ -4,6 +4,12 @@
 // environment (HOLDFAST_LISTEN), the configuration file (`listen: ADDR`, YAML, one flat level,
 // given by --config), the default. An unknown option is an error that proposes the nearest name.
 //
+// --config (and HOLDFAST_CONFIG) is there without being in the table; a table may have a string
+// option `config` to learn the path. --help and --version are ordinary boolean options: a program
+// that wants them has them in its table. Options named config, help and version are not taken from
+// the file. An option that is no boolean needs a value; a boolean takes one only after '='. "--"
+// ends the options.
+//
 // Threads: one, at start.
 #pragma once
 
@@ -31,21 +37,24 @@ struct cm_option {
     const char *help;          // one sentence
     int64_t min;               // numbers: smallest and largest allowed; both 0: any
     int64_t max;
-    bool secret; // never printed
+    bool secret;     // never printed
+    char short_name; // 'o' for -o VALUE; 0: none
 };
 
 struct cm_option_set {
-    const char *program; // "holdfast-hub"
-    const char *summary; // one sentence
-    const char *usage;   // after the program's name, e.g. "[OPTIONS]"
-    const char *env_prefix;
+    const char *program;    // "holdfast-hub"
+    const char *summary;    // one sentence
+    const char *usage;      // after the program's name, e.g. "[OPTIONS]"
+    const char *env_prefix; // "HOLDFAST": options come from HOLDFAST_NAME; NULL: not from there
     const struct cm_option *options;
     size_t count;
 };
 
 // cm_options_load fills *target from the defaults, the file named by --config, the environment and
-// argv. Arguments that are no options are moved to the front of argv and counted in *out_rest.
-// Errors name where the value came from ("hub.yaml:3", "--listen", "HOLDFAST_LISTEN").
+// argv, whose first entry, the program's name, is skipped. Arguments that are no options are moved
+// to the front of argv: they are argv[0] to argv[*out_rest - 1] afterwards. Errors name where the
+// value came from ("hub.yaml:3", "--listen", "HOLDFAST_LISTEN"). After a failure *target holds
+// nothing that needs cm_options_done.
 CM_MUSTUSE enum cm_rc cm_options_load(const struct cm_option_set *set, void *target, int argc,
                                       char **argv, int *out_rest, struct cm_err *err);
 

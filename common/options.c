@@ -1,0 +1,234 @@
+#include "common/options.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "common/options_file.h"
+#include "common/options_value.h"
+#include "common/str.h"
+
+// One option on the command line.
+struct given {
+    const struct cm_option *option;
+    const char *text;
+};
+
+struct line {
+    struct given *given;
+    size_t count;
+};
+
+static void line_done(struct line *line) {
+    free(line->given);
+}
+
+static bool has_field(const struct cm_option *option) {
+    return option != &cm_option_config;
+}
+
+void cm_options_done(const struct cm_option_set *set, void *target) {
+    for (size_t i = 0; i < set->count; i++) {
+        cm_option_done(&set->options[i], target);
+    }
+}
+
+static enum cm_rc find_long(const struct cm_option_set *set, const char *arg,
+                            const struct cm_option **out, struct cm_err *err) {
+    CM_AUTOFREE char *name = cm_strndup(arg, strcspn(arg, "="));
+    const struct cm_option *option = cm_options_find(set, name);
+
+    if (option == NULL && strcmp(name, cm_option_config.name) == 0) {
+        option = &cm_option_config;
+    }
+    if (option == NULL) {
+        return cm_options_fail_unknown(set, "--", name, err);
+    }
+    *out = option;
+    return CM_OK;
+}
+
+static enum cm_rc find_short(const struct cm_option_set *set, const char *arg,
+                             const struct cm_option **out, struct cm_err *err) {
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->options[i].short_name == arg[1]) {
+            *out = &set->options[i];
+            return CM_OK;
+        }
+    }
+    return cm_fail(err, CM_EINVAL, "'%.64s' is no option; --help lists them", arg);
+}
+
+// attached_value returns the value within the argument ("--name=VALUE", "-nVALUE"), or NULL.
+static const char *attached_value(const char *arg) {
+    if (arg[1] == '-') {
+        const char *equals = strchr(arg, '=');
+
+        return equals == NULL ? NULL : equals + 1;
+    }
+    return arg[2] == '\0' ? NULL : arg + 2;
+}
+
+// read_option reads the option at argv[at] and its value; *out_used tells how many arguments that
+// took.
+static enum cm_rc read_option(const struct cm_option_set *set, char **argv, int left,
+                              struct given *out, int *out_used, struct cm_err *err) {
+    const char *arg = argv[0];
+    bool is_long = arg[1] == '-';
+    enum cm_rc rc = is_long ? find_long(set, arg + 2, &out->option, err)
+                            : find_short(set, arg, &out->option, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    out->text = attached_value(arg);
+    *out_used = 1;
+    if (out->text == NULL && out->option->type == CM_OPTION_BOOL) {
+        out->text = "true";
+    } else if (out->text == NULL && left > 1) {
+        out->text = argv[1];
+        *out_used = 2;
+    } else if (out->text == NULL) {
+        return cm_fail(err, CM_EINVAL, "'%.64s' needs a value", arg);
+    }
+    return CM_OK;
+}
+
+// read_line splits argv into options and the rest.
+static enum cm_rc read_line(const struct cm_option_set *set, int argc, char **argv,
+                            struct line *line, int *out_rest, struct cm_err *err) {
+    int rest = 0;
+
+    line->given = cm_new((size_t)(argc > 0 ? argc : 1), sizeof(*line->given));
+    for (int i = 1; i < argc;) {
+        int used = 1;
+
+        if (strcmp(argv[i], "--") == 0) {
+            for (i++; i < argc; i++) {
+                argv[rest++] = argv[i];
+            }
+            break;
+        }
+        if (argv[i][0] != '-' || argv[i][1] == '\0') {
+            argv[rest++] = argv[i];
+        } else {
+            enum cm_rc rc =
+                read_option(set, argv + i, argc - i, &line->given[line->count++], &used, err);
+
+            if (rc < 0) {
+                return rc;
+            }
+        }
+        i += used;
+    }
+    *out_rest = rest;
+    return CM_OK;
+}
+
+// env_name returns "HOLDFAST_POLL_INTERVAL" for poll-interval; the caller frees it.
+static char *env_name(const struct cm_option_set *set, const struct cm_option *option) {
+    char *name = cm_strf("%s_%s", set->env_prefix, option->name);
+
+    for (char *p = name; *p != '\0'; p++) {
+        *p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+    }
+    return name;
+}
+
+static const char *config_path(const struct cm_option_set *set, const struct line *line) {
+    const char *path = NULL;
+
+    for (size_t i = 0; i < line->count; i++) {
+        if (strcmp(line->given[i].option->name, cm_option_config.name) == 0) {
+            path = line->given[i].text;
+        }
+    }
+    if (path != NULL || set->env_prefix == NULL) {
+        return path;
+    }
+    CM_AUTOFREE char *name = env_name(set, &cm_option_config);
+    return getenv(name); // one thread, at start
+}
+
+static enum cm_rc load_defaults(const struct cm_option_set *set, void *target, struct cm_err *err) {
+    for (size_t i = 0; i < set->count; i++) {
+        const struct cm_option *option = &set->options[i];
+
+        if (option->default_value == NULL) {
+            continue;
+        }
+        enum cm_rc rc = cm_option_assign(option, target, option->default_value, err);
+        if (rc < 0) {
+            return cm_wrap(err, "default of %s", option->name);
+        }
+    }
+    return CM_OK;
+}
+
+static enum cm_rc load_env(const struct cm_option_set *set, void *target, struct cm_err *err) {
+    for (size_t i = 0; i < set->count && set->env_prefix != NULL; i++) {
+        CM_AUTOFREE char *name = env_name(set, &set->options[i]);
+        const char *text = getenv(name); // one thread, at start
+
+        if (text == NULL) {
+            continue;
+        }
+        enum cm_rc rc = cm_option_assign(&set->options[i], target, text, err);
+        if (rc < 0) {
+            return cm_wrap(err, "%s", name);
+        }
+    }
+    return CM_OK;
+}
+
+static enum cm_rc load_line(const struct line *line, void *target, struct cm_err *err) {
+    for (size_t i = 0; i < line->count; i++) {
+        const struct given *given = &line->given[i];
+
+        if (!has_field(given->option)) {
+            continue;
+        }
+        enum cm_rc rc = cm_option_assign(given->option, target, given->text, err);
+        if (rc < 0) {
+            return cm_wrap(err, "--%s", given->option->name);
+        }
+    }
+    return CM_OK;
+}
+
+// load_all goes from the weakest source to the strongest. Each value is checked, also one that a
+// stronger source replaces.
+static enum cm_rc load_all(const struct cm_option_set *set, void *target, const struct line *line,
+                           struct cm_err *err) {
+    const char *path = config_path(set, line);
+    enum cm_rc rc = load_defaults(set, target, err);
+
+    if (rc == CM_OK && path != NULL) {
+        rc = cm_options_read_file(set, target, path, err);
+    }
+    if (rc == CM_OK) {
+        rc = load_env(set, target, err);
+    }
+    return rc == CM_OK ? load_line(line, target, err) : rc;
+}
+
+enum cm_rc cm_options_load(const struct cm_option_set *set, void *target, int argc, char **argv,
+                           int *out_rest, struct cm_err *err) {
+    CM_CLEANUP(line_done) struct line line = {0};
+    int rest = 0;
+
+    for (size_t i = 0; i < set->count; i++) {
+        cm_option_clear(&set->options[i], target);
+    }
+    enum cm_rc rc = read_line(set, argc, argv, &line, &rest, err);
+    if (rc == CM_OK) {
+        rc = load_all(set, target, &line, err);
+    }
+    if (rc < 0) {
+        cm_options_done(set, target);
+        return rc;
+    }
+    *out_rest = rest;
+    return CM_OK;
+}
