@@ -23,21 +23,34 @@
 struct cm_arena;
 struct cm_str;
 
-enum cm_json_type { CM_NULL, CM_BOOL, CM_NUMBER, CM_STRING, CM_ARRAY, CM_OBJECT };
+enum __attribute__((packed)) cm_json_type {
+    CM_NULL,
+    CM_BOOL,
+    CM_NUMBER,
+    CM_STRING,
+    CM_ARRAY,
+    CM_OBJECT
+};
 
+// A node is small on purpose (56 bytes): an agent holds objects of a hundred thousand of them.
 struct cm_json {
     enum cm_json_type type;
-    bool truth;              // CM_BOOL
-    uint32_t line;           // from 1; 0 if unknown
-    uint32_t column;         // from 1
-    const char *key;         // name of this member, NULL if not a member of an object
-    const char *text;        // CM_STRING (NUL-ended UTF-8, no NUL inside) and CM_NUMBER
-    size_t len;              // of text
-    struct cm_json *first;   // CM_ARRAY and CM_OBJECT
+    bool truth;            // CM_BOOL
+    uint16_t column;       // from 1; 65535 if it is beyond
+    uint32_t line;         // from 1; 0 if unknown
+    const char *key;       // name of this member, NULL if not a member of an object
+    const char *text;      // CM_STRING (NUL-ended UTF-8, no NUL inside) and CM_NUMBER, else NULL
+    struct cm_json *first; // CM_ARRAY and CM_OBJECT, else NULL
     struct cm_json *last;
-    size_t count;
-    struct cm_json *next;    // sibling
+    struct cm_json *next; // sibling
+    union {
+        size_t len;   // of text
+        size_t count; // of elements or members
+    };
 };
+
+// No parser makes a deeper tree, whatever its limits say, so that what walks a tree may recurse.
+#define CM_JSON_DEPTH_MAX 512
 
 struct cm_json_limits {
     size_t max_bytes; // of the text
@@ -48,8 +61,8 @@ struct cm_json_limits {
 extern const struct cm_json_limits cm_json_limits_default; // 16 MiB, 64 levels, 1 M nodes
 
 // cm_json_parse reads RFC 8259 JSON. Duplicate members, a NUL in a string, invalid UTF-8, lone
-// surrogates and trailing text are errors; messages say line and column. `limits` NULL: default.
-// The text need not end in NUL and is not kept.
+// surrogates and trailing text are errors; err->msg begins with "line L, column C: ". `limits`
+// NULL: default. The text need not end in NUL and is not kept.
 CM_MUSTUSE enum cm_rc cm_json_parse(struct cm_arena *a, const char *text, size_t size,
                                     const struct cm_json_limits *limits, struct cm_json **out,
                                     struct cm_err *err);

@@ -1,0 +1,13 @@
+// utf8: where a text stops being UTF-8.
+//
+// Threads: any; pure.
+#pragma once
+
+#include <stddef.h>
+
+// cm_utf8_sequence returns the length of the sequence at `text`, 1 to 4, or 0 if none of RFC 3629
+// begins there (overlong forms, surrogates and what lies beyond U+10FFFF are none).
+size_t cm_utf8_sequence(const char *text, size_t size);
+
+// cm_utf8_valid returns how many bytes from the start are valid; `size` if all are.
+size_t cm_utf8_valid(const char *text, size_t size);

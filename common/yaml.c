@@ -1,0 +1,912 @@
+#include "common/yaml.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "common/arena.h"
+#include "common/json_members.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "common/utf8.h"
+#include "common/yaml_scalar.h"
+
+// Aliases may make a text at most this many times larger, and a small text by this much.
+#define EXPANSION_FACTOR 10
+#define EXPANSION_FREE (64U << 10)
+
+// libyaml looks through all %TAG lines for each of them.
+#define TAG_LINES_MAX 16
+
+#define TAG_PREFIX "tag:yaml.org,2002:"
+
+// An anchor is known from where its node begins, so that a node that holds itself is noticed.
+struct anchor {
+    struct cm_json *node; // NULL until the node is complete
+};
+
+struct reader {
+    struct cm_arena *arena;
+    yaml_parser_t parser;
+    struct cm_map *anchors; // of this document; NULL until there is one
+    struct cm_str scratch;  // a number's text
+    size_t nodes_left;
+    size_t depth_left;
+    size_t expansion_left; // bytes that aliases may still add
+    struct cm_err *err;
+};
+
+static void event_done(yaml_event_t *event) {
+    yaml_event_delete(event);
+}
+
+#define AUTO_EVENT CM_CLEANUP(event_done) yaml_event_t
+
+static CM_PRINTF(3, 4) enum cm_rc
+    fail_at(struct reader *r, const yaml_mark_t *mark, const char *fmt, ...) {
+    char words[320];
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(words, sizeof(words), fmt, args);
+    va_end(args);
+    return cm_fail(r->err, CM_EINVAL, "line %zu, column %zu: %s", mark->line + 1, mark->column + 1,
+                   words);
+}
+
+static enum cm_rc fail_parser(struct reader *r) {
+    const yaml_parser_t *p = &r->parser;
+    const char *problem = p->problem != NULL ? p->problem : "malformed YAML";
+
+    if (p->error == YAML_MEMORY_ERROR) {
+        return fail_at(r, &p->mark, "the document needs more memory than there is");
+    }
+    if (p->error == YAML_READER_ERROR) {
+        return fail_at(r, &p->mark, "%s (0x%02x) at or after this line", problem,
+                       (unsigned)p->problem_value);
+    }
+    if (p->context != NULL) {
+        return fail_at(r, &p->problem_mark, "%s %s", problem, p->context);
+    }
+    return fail_at(r, &p->problem_mark, "%s", problem);
+}
+
+static enum cm_rc next_event(struct reader *r, yaml_event_t *event) {
+    if (yaml_parser_parse(&r->parser, event) == 0) {
+        return fail_parser(r);
+    }
+    return CM_OK;
+}
+
+// A value's name, and where it is written. The text is the event's, the scratch's or the arena's.
+struct name {
+    const char *text; // NULL: no member of an object
+    size_t len;
+};
+
+struct piece {
+    enum cm_json_type type;
+    const char *text;
+    size_t len;
+};
+
+static const struct name no_name = {0};
+
+static enum cm_rc count_node(struct reader *r, const yaml_mark_t *mark) {
+    if (r->nodes_left == 0) {
+        return fail_at(r, mark, "the documents have too many values");
+    }
+    r->nodes_left--;
+    return CM_OK;
+}
+
+// new_node makes a node; its name and text stand behind it in one piece of memory.
+static enum cm_rc new_node(struct reader *r, const yaml_mark_t *mark, struct name name,
+                           struct piece piece, struct cm_json **out) {
+    size_t name_size = name.text != NULL ? name.len + 1 : 0;
+    size_t text_size = piece.text != NULL ? piece.len + 1 : 0;
+    enum cm_rc rc = count_node(r, mark);
+
+    if (rc < 0) {
+        return rc;
+    }
+    struct cm_json *node = cm_arena_try(r->arena, sizeof(*node) + name_size + text_size);
+    if (node == NULL) {
+        return fail_at(r, mark, "the documents need more memory than they may have");
+    }
+    char *behind = (char *)(node + 1);
+    node->type = piece.type;
+    node->line = (uint32_t)mark->line + 1;
+    node->column = mark->column < UINT16_MAX ? (uint16_t)(mark->column + 1) : UINT16_MAX;
+    if (name_size > 0) {
+        node->key = memcpy(behind, name.text, name.len);
+    }
+    if (text_size > 0) {
+        node->text = memcpy(behind + name_size, piece.text, piece.len);
+        node->len = piece.len;
+    }
+    *out = node;
+    return CM_OK;
+}
+
+static enum cm_rc add_anchor(struct reader *r, const yaml_mark_t *mark, const yaml_char_t *name,
+                             struct anchor **out) {
+    *out = NULL;
+    if (name == NULL) {
+        return CM_OK;
+    }
+    struct anchor *anchor = cm_arena_try(r->arena, sizeof(*anchor));
+    if (anchor == NULL) {
+        return fail_at(r, mark, "the documents need more memory than they may have");
+    }
+    if (r->anchors == NULL) {
+        r->anchors = cm_map_new(NULL);
+    }
+    cm_map_put(r->anchors, (const char *)name, anchor);
+    *out = anchor;
+    return CM_OK;
+}
+
+static enum cm_rc find_anchor(struct reader *r, const yaml_event_t *alias,
+                              const struct cm_json **out) {
+    const char *name = (const char *)alias->data.alias.anchor;
+    const struct anchor *anchor = r->anchors != NULL ? cm_map_get(r->anchors, name) : NULL;
+
+    if (anchor == NULL) {
+        return fail_at(r, &alias->start_mark, "no anchor is named '%.200s'", name);
+    }
+    if (anchor->node == NULL) {
+        return fail_at(r, &alias->start_mark, "'%.200s' would contain itself", name);
+    }
+    *out = anchor->node;
+    return CM_OK;
+}
+
+// expand copies what an anchor names to where an alias stands. Texts are shared.
+static enum cm_rc expand(struct reader *r, const yaml_mark_t *mark, const struct cm_json *from,
+                         struct cm_json **out) {
+    size_t bytes =
+        4 + (from->text != NULL ? from->len : 0) + (from->key != NULL ? strlen(from->key) : 0);
+    struct cm_json *node;
+
+    if (bytes > r->expansion_left) {
+        return fail_at(r, mark, "the aliases up to here make the document too large");
+    }
+    r->expansion_left -= bytes;
+    if (r->depth_left == 0 && from->first != NULL) {
+        return fail_at(r, mark, "the document is nested too deeply");
+    }
+    enum cm_rc rc = new_node(r, mark, no_name, (struct piece){.type = from->type}, &node);
+    if (rc < 0) {
+        return rc;
+    }
+    *node = *from;
+    node->next = node->first = node->last = NULL;
+    node->count = from->text != NULL ? from->len : 0;
+    r->depth_left -= from->first != NULL ? 1 : 0;
+    for (const struct cm_json *item = from->first; item != NULL && rc == CM_OK; item = item->next) {
+        struct cm_json *below;
+
+        rc = expand(r, mark, item, &below);
+        if (rc == CM_OK) {
+            cm_json_append(node, below);
+        }
+    }
+    r->depth_left += from->first != NULL ? 1 : 0;
+    *out = node;
+    return rc;
+}
+
+static enum cm_rc read_alias(struct reader *r, const yaml_event_t *event, struct name name,
+                             struct cm_json **out) {
+    const struct cm_json *from;
+    struct cm_json *node;
+    enum cm_rc rc = find_anchor(r, event, &from);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = expand(r, &event->start_mark, from, &node);
+    if (rc < 0) {
+        return rc;
+    }
+    node->key = NULL;
+    if (name.text != NULL) {
+        char *key = cm_arena_try(r->arena, name.len + 1);
+        if (key == NULL) {
+            return fail_at(r, &event->start_mark,
+                           "the documents need more memory than they may have");
+        }
+        node->key = memcpy(key, name.text, name.len);
+    }
+    *out = node;
+    return CM_OK;
+}
+
+static int base64_value(char c) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c != '\0' ? strchr(digits, c) : NULL;
+
+    return at != NULL ? (int)(at - digits) : -1;
+}
+
+// decode_binary decodes standard base64 with padding; line ends and spaces between are skipped.
+static bool decode_binary(const char *text, size_t len, struct cm_str *out) {
+    uint32_t bits = 0;
+    size_t digits = 0;
+    size_t padding = 0;
+
+    cm_str_clear(out);
+    for (size_t i = 0; i < len; i++) {
+        if (strchr(" \t\r\n", text[i]) != NULL && text[i] != '\0') {
+            continue;
+        }
+        int value = text[i] == '=' ? 0 : base64_value(text[i]);
+        padding += text[i] == '=' ? 1 : 0;
+        if (value < 0 || padding > 2 || (padding > 0 && text[i] != '=')) {
+            return false;
+        }
+        bits = bits << 6 | (uint32_t)value;
+        if (++digits % 4 == 0) {
+            char bytes[3] = {(char)(bits >> 16), (char)(bits >> 8), (char)bits};
+            cm_str_add_n(out, bytes, 3 - padding);
+        }
+    }
+    return digits % 4 == 0;
+}
+
+static bool is_tag(const yaml_event_t *event, const char *name) {
+    const char *tag = (const char *)event->data.scalar.tag;
+
+    return strncmp(tag, TAG_PREFIX, strlen(TAG_PREFIX)) == 0 &&
+           strcmp(tag + strlen(TAG_PREFIX), name) == 0;
+}
+
+static enum cm_rc piece_of_kind(struct reader *r, const yaml_event_t *event, enum cm_yaml_kind kind,
+                                struct piece *out) {
+    const char *text = (const char *)event->data.scalar.value;
+
+    switch (kind) {
+    case CM_YAML_NULL:
+        *out = (struct piece){.type = CM_NULL};
+        return CM_OK;
+    case CM_YAML_TRUE:
+    case CM_YAML_FALSE:
+        *out = (struct piece){.type = CM_BOOL, .len = kind == CM_YAML_TRUE ? 1 : 0};
+        return CM_OK;
+    case CM_YAML_INT:
+    case CM_YAML_FLOAT:
+        *out = (struct piece){CM_NUMBER, cm_str_get(&r->scratch), r->scratch.len};
+        return CM_OK;
+    case CM_YAML_NOT_FINITE:
+        return fail_at(r, &event->start_mark,
+                       "'%s' is no number that JSON knows: put it in quotes if it is a text", text);
+    case CM_YAML_STRING:
+        *out = (struct piece){CM_STRING, text, event->data.scalar.length};
+        return CM_OK;
+    }
+    return CM_OK;
+}
+
+static enum cm_rc fail_tag(struct reader *r, const yaml_event_t *event, const char *what) {
+    return fail_at(r, &event->start_mark, "'%.100s' is not %s, as its tag says",
+                   (const char *)event->data.scalar.value, what);
+}
+
+static enum cm_rc binary_piece(struct reader *r, const yaml_event_t *event, struct piece *out) {
+    if (!decode_binary((const char *)event->data.scalar.value, event->data.scalar.length,
+                       &r->scratch)) {
+        return fail_tag(r, event, "base64");
+    }
+    if (cm_utf8_valid(cm_str_get(&r->scratch), r->scratch.len) != r->scratch.len) {
+        return fail_at(r, &event->start_mark,
+                       "!!binary holds bytes that are no UTF-8; use a field that takes base64");
+    }
+    *out = (struct piece){CM_STRING, cm_str_get(&r->scratch), r->scratch.len};
+    return CM_OK;
+}
+
+// tagged_piece reads a scalar that says its type.
+static enum cm_rc tagged_piece(struct reader *r, const yaml_event_t *event, struct piece *out) {
+    const char *text = (const char *)event->data.scalar.value;
+    size_t len = event->data.scalar.length;
+
+    if (strcmp((const char *)event->data.scalar.tag, "!") == 0 || is_tag(event, "str") ||
+        is_tag(event, "timestamp")) {
+        return piece_of_kind(r, event, CM_YAML_STRING, out);
+    }
+    if (is_tag(event, "binary")) {
+        return binary_piece(r, event, out);
+    }
+    // A number beyond a double's range can be written with this tag only.
+    if (is_tag(event, "float") && cm_yaml_decimal(text, len, &r->scratch)) {
+        return piece_of_kind(r, event, CM_YAML_FLOAT, out);
+    }
+    enum cm_yaml_kind kind = cm_yaml_resolve(text, len, &r->scratch);
+    if (is_tag(event, "int")) {
+        return kind == CM_YAML_INT ? piece_of_kind(r, event, kind, out)
+                                   : fail_tag(r, event, "an integer");
+    }
+    if (is_tag(event, "float")) {
+        return kind == CM_YAML_INT || kind == CM_YAML_FLOAT || kind == CM_YAML_NOT_FINITE
+                   ? piece_of_kind(r, event, kind, out)
+                   : fail_tag(r, event, "a number");
+    }
+    if (is_tag(event, "bool")) {
+        return kind == CM_YAML_TRUE || kind == CM_YAML_FALSE ? piece_of_kind(r, event, kind, out)
+                                                             : fail_tag(r, event, "a boolean");
+    }
+    if (is_tag(event, "null")) {
+        return kind == CM_YAML_NULL ? piece_of_kind(r, event, kind, out)
+                                    : fail_tag(r, event, "null");
+    }
+    return fail_at(r, &event->start_mark, "unknown tag '%.200s'",
+                   (const char *)event->data.scalar.tag);
+}
+
+static enum cm_rc scalar_piece(struct reader *r, const yaml_event_t *event, struct piece *out) {
+    const char *text = (const char *)event->data.scalar.value;
+    size_t len = event->data.scalar.length;
+    enum cm_rc rc;
+
+    if (event->data.scalar.tag != NULL) {
+        rc = tagged_piece(r, event, out);
+    } else if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE) {
+        rc = piece_of_kind(r, event, cm_yaml_resolve(text, len, &r->scratch), out);
+    } else {
+        rc = piece_of_kind(r, event, CM_YAML_STRING, out);
+    }
+    if (rc == CM_OK && out->text != NULL && memchr(out->text, '\0', out->len) != NULL) {
+        return fail_at(r, &event->start_mark, "a string may not hold a NUL");
+    }
+    return rc;
+}
+
+static enum cm_rc read_scalar(struct reader *r, const yaml_event_t *event, struct name name,
+                              struct cm_json **out) {
+    struct anchor *anchor;
+    struct piece piece;
+    enum cm_rc rc = scalar_piece(r, event, &piece);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = add_anchor(r, &event->start_mark, event->data.scalar.anchor, &anchor);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = new_node(r, &event->start_mark, name, piece, out);
+    if (rc < 0) {
+        return rc;
+    }
+    if (piece.type == CM_BOOL) {
+        (*out)->truth = piece.len == 1;
+    }
+    if (anchor != NULL) {
+        anchor->node = *out;
+    }
+    return CM_OK;
+}
+
+static enum cm_rc read_node(struct reader *r, const yaml_event_t *event, struct name name,
+                            struct cm_json **out);
+
+// begin_holder makes the node of a sequence or a mapping.
+static enum cm_rc begin_holder(struct reader *r, const yaml_event_t *event, struct name name,
+                               enum cm_json_type type, struct cm_json **out) {
+    const char *tag = (const char *)(type == CM_ARRAY ? event->data.sequence_start.tag
+                                                      : event->data.mapping_start.tag);
+    const char *expected = type == CM_ARRAY ? TAG_PREFIX "seq" : TAG_PREFIX "map";
+
+    if (tag != NULL && strcmp(tag, "!") != 0 && strcmp(tag, expected) != 0) {
+        return fail_at(r, &event->start_mark, "unknown tag '%.200s'", tag);
+    }
+    if (r->depth_left == 0) {
+        return fail_at(r, &event->start_mark, "the document is nested too deeply");
+    }
+    return new_node(r, &event->start_mark, name, (struct piece){.type = type}, out);
+}
+
+static enum cm_rc read_elements(struct reader *r, struct cm_json *array) {
+    for (;;) {
+        AUTO_EVENT event = {0};
+        struct cm_json *element;
+        enum cm_rc rc = next_event(r, &event);
+
+        if (rc < 0 || event.type == YAML_SEQUENCE_END_EVENT) {
+            return rc;
+        }
+        rc = read_node(r, &event, no_name, &element);
+        if (rc < 0) {
+            return rc;
+        }
+        cm_json_append(array, element);
+    }
+}
+
+// float_name writes a number as a member's name in the way that Go does, as the shortest text that
+// a 32-bit float reads back: kubectl makes "1.1" of the key 1.10.
+static void float_name(struct cm_str *number) {
+    float value = strtof(cm_str_get(number), NULL);
+    char text[64] = "";
+    int exponent;
+
+    if (isinf(value) != 0) {
+        return; // beyond a 32-bit float: it keeps its text
+    }
+    for (int digits = 0; digits < 9; digits++) {
+        (void)snprintf(text, sizeof(text), "%.*e", digits, (double)value);
+        if (strtof(text, NULL) == value) {
+            break;
+        }
+    }
+    const char *mark = strchr(text, 'e');
+    exponent = mark != NULL ? (int)strtol(mark + 1, NULL, 10) : 0;
+    if (mark != NULL && exponent >= -4 && exponent < 6) {
+        int decimals = (int)(mark - text) - (text[0] == '-' ? 1 : 0) - 1;
+
+        decimals = (decimals > 0 ? decimals - 1 : 0) - exponent;
+        (void)snprintf(text, sizeof(text), "%.*f", decimals > 0 ? decimals : 0, (double)value);
+    }
+    cm_str_clear(number);
+    cm_str_add(number, text);
+}
+
+static enum cm_rc name_of(struct reader *r, const yaml_mark_t *mark, struct piece piece,
+                          struct name *out) {
+    switch (piece.type) {
+    case CM_STRING:
+    case CM_NUMBER:
+        *out = (struct name){piece.text, piece.len};
+        return CM_OK;
+    case CM_BOOL:
+        *out = piece.len == 1 ? (struct name){"true", 4} : (struct name){"false", 5};
+        return CM_OK;
+    case CM_NULL:
+        return fail_at(r, mark, "a member's name may not be null: put it in quotes");
+    case CM_ARRAY:
+    case CM_OBJECT:
+        break;
+    }
+    return fail_at(r, mark, "a member's name must be a scalar");
+}
+
+static enum cm_rc name_of_scalar(struct reader *r, const yaml_event_t *event, struct name *out) {
+    struct anchor *anchor;
+    struct piece piece;
+    enum cm_rc rc = scalar_piece(r, event, &piece);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (event->data.scalar.anchor != NULL) {
+        rc = add_anchor(r, &event->start_mark, event->data.scalar.anchor, &anchor);
+        if (rc == CM_OK) {
+            rc = new_node(r, &event->start_mark, no_name, piece, &anchor->node);
+        }
+        if (rc < 0) {
+            return rc;
+        }
+        anchor->node->truth = piece.type == CM_BOOL && piece.len == 1;
+    }
+    if (piece.type == CM_NUMBER && strpbrk(piece.text, ".eE") != NULL) {
+        float_name(&r->scratch);
+        piece.text = cm_str_get(&r->scratch);
+        piece.len = r->scratch.len;
+    }
+    return name_of(r, &event->start_mark, piece, out);
+}
+
+static enum cm_rc name_of_alias(struct reader *r, const yaml_event_t *event, struct name *out) {
+    const struct cm_json *node;
+    enum cm_rc rc = find_anchor(r, event, &node);
+
+    if (rc < 0) {
+        return rc;
+    }
+    struct piece piece = {node->type, node->text, node->type == CM_BOOL ? node->truth : node->len};
+    if (piece.len > r->expansion_left) {
+        return fail_at(r, &event->start_mark, "the aliases up to here make the document too large");
+    }
+    r->expansion_left -= piece.len;
+    return name_of(r, &event->start_mark, piece, out);
+}
+
+static enum cm_rc read_name(struct reader *r, const yaml_event_t *event, struct name *out) {
+    if (event->type == YAML_SCALAR_EVENT) {
+        return name_of_scalar(r, event, out);
+    }
+    if (event->type == YAML_ALIAS_EVENT) {
+        return name_of_alias(r, event, out);
+    }
+    return fail_at(r, &event->start_mark, "a member's name must be a scalar");
+}
+
+static bool is_merge_key(const yaml_event_t *event) {
+    if (event->type != YAML_SCALAR_EVENT ||
+        strcmp((const char *)event->data.scalar.value, "<<") != 0) {
+        return false;
+    }
+    if (event->data.scalar.tag != NULL) {
+        return is_tag(event, "merge");
+    }
+    return event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+}
+
+// read_member reads what follows the event of a name. Values of merge keys go to `merges`.
+static enum cm_rc read_member(struct reader *r, const yaml_event_t *name_event,
+                              struct cm_json *object, struct cm_json *merges) {
+    bool merge = is_merge_key(name_event);
+    AUTO_EVENT event = {0};
+    struct name name = no_name;
+    struct cm_json *value;
+    enum cm_rc rc = merge ? CM_OK : read_name(r, name_event, &name);
+
+    if (rc < 0) {
+        return rc;
+    }
+    // The scratch is needed for the value too.
+    CM_AUTOFREE char *kept = NULL;
+    if (name.text == cm_str_get(&r->scratch)) {
+        kept = cm_strdup(name.text);
+        name.text = kept;
+    }
+    rc = next_event(r, &event);
+    if (rc == CM_OK) {
+        rc = read_node(r, &event, name, &value);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    cm_json_append(merge ? merges : object, value);
+    return CM_OK;
+}
+
+static enum cm_rc check_names(struct reader *r, const struct cm_json *object) {
+    const struct cm_json *again = cm_json_members_duplicate(object);
+
+    if (again == NULL) {
+        return CM_OK;
+    }
+    return cm_fail(r->err, CM_EINVAL, "line %u, column %u: '%.200s' is there twice in one object",
+                   again->line, again->column, again->key);
+}
+
+// move_members appends the members of one object to another.
+static void move_members(struct cm_json *object, struct cm_json *from) {
+    struct cm_json *next;
+
+    for (struct cm_json *m = from->first; m != NULL; m = next) {
+        next = m->next;
+        cm_json_append(object, m);
+    }
+    from->first = from->last = NULL;
+    from->count = 0;
+}
+
+static enum cm_rc gather_merge(struct reader *r, struct cm_json *object, struct cm_json *merge) {
+    yaml_mark_t mark = {.line = merge->line - 1, .column = merge->column - 1U};
+    enum cm_rc rc = CM_OK;
+
+    if (merge->type == CM_OBJECT) {
+        move_members(object, merge);
+        return CM_OK;
+    }
+    for (struct cm_json *one = merge->first; one != NULL && rc == CM_OK; one = one->next) {
+        if (one->type != CM_OBJECT) {
+            return fail_at(r, &mark, "'<<' takes an object or a list of objects");
+        }
+        move_members(object, one);
+    }
+    return merge->type == CM_ARRAY ? rc
+                                   : fail_at(r, &mark, "'<<' takes an object or a list of objects");
+}
+
+// drop_later keeps the first of the members that have one name.
+static void drop_later(struct cm_json *object) {
+    CM_AUTOFREE struct cm_json **sorted = cm_json_members_sorted(object);
+    const char *kept = NULL;
+    struct cm_json *next;
+    struct cm_json all = *object;
+
+    for (size_t i = 0; i < all.count; i++) {
+        if (kept != NULL && strcmp(kept, sorted[i]->key) == 0) {
+            sorted[i]->key = NULL;
+        } else {
+            kept = sorted[i]->key;
+        }
+    }
+    object->first = object->last = NULL;
+    object->count = 0;
+    for (struct cm_json *m = all.first; m != NULL; m = next) {
+        next = m->next;
+        if (m->key != NULL) {
+            cm_json_append(object, m);
+        }
+    }
+}
+
+// apply_merges adds the members of the merge keys' values that the object has not itself, whatever
+// their order; in a list of objects the earlier, of several merge keys the later is stronger.
+static enum cm_rc apply_merges(struct reader *r, struct cm_json *object, struct cm_json *merges) {
+    struct cm_json *latest_first = NULL;
+    struct cm_json *next;
+
+    for (struct cm_json *m = merges->first; m != NULL; m = next) {
+        next = m->next;
+        m->next = latest_first;
+        latest_first = m;
+    }
+    for (struct cm_json *m = latest_first; m != NULL; m = next) {
+        next = m->next;
+        enum cm_rc rc = gather_merge(r, object, m);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    if (latest_first != NULL && object->count > 0) {
+        drop_later(object);
+    }
+    return CM_OK;
+}
+
+static enum cm_rc read_members(struct reader *r, struct cm_json *object) {
+    struct cm_json merges = {.type = CM_ARRAY};
+    enum cm_rc rc;
+
+    for (;;) {
+        AUTO_EVENT event = {0};
+
+        rc = next_event(r, &event);
+        if (rc < 0) {
+            return rc;
+        }
+        if (event.type == YAML_MAPPING_END_EVENT) {
+            break;
+        }
+        rc = read_member(r, &event, object, &merges);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    rc = check_names(r, object);
+    return rc < 0 ? rc : apply_merges(r, object, &merges);
+}
+
+static enum cm_rc read_holder(struct reader *r, const yaml_event_t *event, struct name name,
+                              struct cm_json **out) {
+    bool is_array = event->type == YAML_SEQUENCE_START_EVENT;
+    const yaml_char_t *anchor_name =
+        is_array ? event->data.sequence_start.anchor : event->data.mapping_start.anchor;
+    struct anchor *anchor;
+    enum cm_rc rc = add_anchor(r, &event->start_mark, anchor_name, &anchor);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = begin_holder(r, event, name, is_array ? CM_ARRAY : CM_OBJECT, out);
+    if (rc < 0) {
+        return rc;
+    }
+    r->depth_left--;
+    rc = is_array ? read_elements(r, *out) : read_members(r, *out);
+    r->depth_left++;
+    if (rc == CM_OK && anchor != NULL) {
+        anchor->node = *out;
+    }
+    return rc;
+}
+
+static enum cm_rc read_node(struct reader *r, const yaml_event_t *event, struct name name,
+                            struct cm_json **out) {
+    switch (event->type) {
+    case YAML_SCALAR_EVENT:
+        return read_scalar(r, event, name, out);
+    case YAML_ALIAS_EVENT:
+        return read_alias(r, event, name, out);
+    case YAML_SEQUENCE_START_EVENT:
+    case YAML_MAPPING_START_EVENT:
+        return read_holder(r, event, name, out);
+    default:
+        return fail_at(r, &event->start_mark, "malformed YAML");
+    }
+}
+
+// is_nothing tells whether a document's event is that of an empty document.
+static bool is_nothing(const yaml_event_t *event) {
+    return event->type == YAML_SCALAR_EVENT && event->data.scalar.length == 0 &&
+           event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && event->data.scalar.tag == NULL &&
+           event->data.scalar.anchor == NULL;
+}
+
+// read_document reads what follows a document's start into `docs`.
+static enum cm_rc read_document(struct reader *r, struct cm_json *docs) {
+    AUTO_EVENT event = {0};
+    AUTO_EVENT end = {0};
+    enum cm_rc rc = next_event(r, &event);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (is_nothing(&event)) {
+        rc = count_node(r, &event.start_mark);
+    } else {
+        struct cm_json *doc;
+
+        rc = read_node(r, &event, no_name, &doc);
+        if (rc == CM_OK) {
+            cm_json_append(docs, doc);
+        }
+    }
+    cm_map_free(r->anchors);
+    r->anchors = NULL;
+    return rc < 0 ? rc : next_event(r, &end);
+}
+
+static enum cm_rc read_stream(struct reader *r, struct cm_json *docs) {
+    for (;;) {
+        AUTO_EVENT event = {0};
+        enum cm_rc rc = next_event(r, &event);
+
+        if (rc < 0 || event.type == YAML_STREAM_END_EVENT) {
+            return rc;
+        }
+        if (event.type == YAML_DOCUMENT_START_EVENT) {
+            rc = read_document(r, docs);
+        }
+        if (rc < 0) {
+            return rc;
+        }
+    }
+}
+
+static enum cm_rc give_docs(struct cm_arena *a, struct cm_json *docs, struct cm_yaml_docs *out,
+                            struct cm_err *err) {
+    size_t n = 0;
+    struct cm_json *next;
+    struct cm_json **list = cm_arena_try(a, (docs->count + 1) * sizeof(struct cm_json *));
+
+    if (list == NULL) {
+        return cm_fail(err, CM_EINVAL,
+                       "line 1, column 1: the documents need more memory than they may have");
+    }
+    for (struct cm_json *doc = docs->first; doc != NULL; doc = next) {
+        next = doc->next;
+        doc->next = NULL;
+        list[n++] = doc;
+    }
+    *out = (struct cm_yaml_docs){.docs = list, .count = n};
+    return CM_OK;
+}
+
+static enum cm_rc check_utf8(const char *text, size_t size, struct cm_err *err) {
+    size_t at = cm_utf8_valid(text, size);
+    size_t line = 1;
+    const char *line_start = text;
+
+    if (at == size) {
+        return CM_OK;
+    }
+    for (const char *c = text; c < text + at; c++) {
+        if (*c == '\n') {
+            line++;
+            line_start = c + 1;
+        }
+    }
+    return cm_fail(err, CM_EINVAL, "line %zu, column %zu: invalid UTF-8", line,
+                   (size_t)(text + at - line_start) + 1);
+}
+
+static enum cm_rc check_tag_lines(const char *text, size_t size, struct cm_err *err) {
+    const char *end = text + size;
+    size_t n = 0;
+
+    for (const char *at = text; (at = memmem(at, (size_t)(end - at), "%TAG", 4)) != NULL; at += 4) {
+        if ((at == text || at[-1] == '\n' || at[-1] == '\r') && ++n > TAG_LINES_MAX) {
+            return cm_fail(err, CM_EINVAL, "line 1, column 1: more than %d %%TAG lines",
+                           TAG_LINES_MAX);
+        }
+    }
+    return CM_OK;
+}
+
+static enum cm_rc check_text(const char *text, size_t size, const struct cm_json_limits *limits,
+                             struct cm_err *err) {
+    if (size > limits->max_bytes) {
+        return cm_fail(err, CM_EINVAL, "line 1, column 1: the text has %zu bytes, more than %zu",
+                       size, limits->max_bytes);
+    }
+    enum cm_rc rc = check_utf8(text, size, err);
+    return rc < 0 ? rc : check_tag_lines(text, size, err);
+}
+
+// is_json tells whether the text is a JSON object, most likely. As kubectl does, such a text is
+// tried as JSON first: it is faster, and YAML has no surrogate pairs.
+static bool is_json(const char *text, size_t size) {
+    size_t i = 0;
+
+    while (i < size && strchr(" \t\r\n", text[i]) != NULL && text[i] != '\0') {
+        i++;
+    }
+    return i < size && text[i] == '{';
+}
+
+static enum cm_rc parse_yaml(struct reader *r, const char *text, size_t size,
+                             struct cm_json *docs) {
+    if (yaml_parser_initialize(&r->parser) == 0) {
+        return cm_fail(r->err, CM_EIO, "line 1, column 1: out of memory");
+    }
+    yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&r->parser, (const unsigned char *)text, size);
+    enum cm_rc rc = read_stream(r, docs);
+    yaml_parser_delete(&r->parser);
+    cm_map_free(r->anchors);
+    cm_str_done(&r->scratch);
+    return rc;
+}
+
+static size_t expansion_allowed(size_t size, const struct cm_json_limits *limits) {
+    size_t by_text = EXPANSION_FACTOR * size + EXPANSION_FREE;
+    size_t by_limit = limits->max_bytes - size;
+
+    return by_text < by_limit ? by_text : by_limit;
+}
+
+enum cm_rc cm_yaml_parse(struct cm_arena *a, const char *text, size_t size,
+                         const struct cm_json_limits *limits, struct cm_yaml_docs *out,
+                         struct cm_err *err) {
+    static const char bom[] = "\xef\xbb\xbf";
+    const struct cm_json_limits *l = limits != NULL ? limits : &cm_json_limits_default;
+    struct cm_json docs = {.type = CM_ARRAY};
+    struct cm_json *json;
+    enum cm_rc rc;
+
+    if (size >= 3 && memcmp(text, bom, 3) == 0) {
+        text += 3;
+        size -= 3;
+    }
+    rc = check_text(text, size, l, err);
+    if (rc < 0) {
+        return rc;
+    }
+    if (is_json(text, size) && cm_json_parse(a, text, size, l, &json, err) == CM_OK) {
+        cm_json_append(&docs, json);
+        return give_docs(a, &docs, out, err);
+    }
+    struct reader r = {
+        .arena = a,
+        .nodes_left = l->max_nodes,
+        .depth_left = l->max_depth < CM_JSON_DEPTH_MAX ? l->max_depth : CM_JSON_DEPTH_MAX,
+        .expansion_left = expansion_allowed(size, l),
+        .err = err,
+    };
+    rc = parse_yaml(&r, text, size, &docs);
+    return rc < 0 ? rc : give_docs(a, &docs, out, err);
+}
+
+struct cm_json *cm_yaml_scalar(struct cm_arena *a, const char *text) {
+    CM_CLEANUP(cm_str_done) struct cm_str number = {0};
+    struct cm_json *node;
+
+    switch (cm_yaml_resolve(text, strlen(text), &number)) {
+    case CM_YAML_NULL:
+        return cm_json_new(a, CM_NULL);
+    case CM_YAML_TRUE:
+        return cm_json_new_bool(a, true);
+    case CM_YAML_FALSE:
+        return cm_json_new_bool(a, false);
+    case CM_YAML_INT:
+    case CM_YAML_FLOAT:
+        node = cm_json_new_string(a, cm_str_get(&number));
+        node->type = CM_NUMBER;
+        return node;
+    case CM_YAML_NOT_FINITE:
+    case CM_YAML_STRING:
+        break;
+    }
+    return cm_json_new_string(a, text);
+}
