@@ -181,22 +181,17 @@ static enum cm_rc make_one(const char *path, mode_t mode, struct cm_err *err) {
 }
 
 enum cm_rc cm_fsys_make_dir(const char *path, mode_t mode, struct cm_err *err) {
-    CM_AUTOFREE char *part = cm_strdup(path);
+    size_t done = 0;
 
-    for (char *p = part + strspn(part, "/"); *p != '\0';) {
-        char *end = p + strcspn(p, "/");
-        char after = *end;
+    while (path[done] != '\0') {
+        done += strspn(path + done, "/");
+        done += strcspn(path + done, "/");
+        CM_AUTOFREE char *part = cm_strndup(path, done);
+        enum cm_rc rc = is_folder(part) ? CM_OK : make_one(part, mode, err);
 
-        *end = '\0';
-        if (!is_folder(part)) {
-            enum cm_rc rc = make_one(part, mode, err);
-
-            if (rc < 0) {
-                return rc;
-            }
+        if (rc < 0) {
+            return rc;
         }
-        *end = after;
-        p = end + strspn(end, "/");
     }
     return CM_OK;
 }
@@ -255,20 +250,29 @@ enum cm_rc cm_fsys_remove_tree(const char *path, struct cm_err *err) {
     return CM_OK;
 }
 
+// lock_fd takes the lock without waiting.
+static enum cm_rc lock_fd(int fd, const char *path, struct cm_err *err) {
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        return CM_OK;
+    }
+    if (errno == EWOULDBLOCK) {
+        return cm_fail(err, CM_EBUSY, "'%s' is locked: another process uses this folder", path);
+    }
+    return fail_errno(err, "lock", path);
+}
+
 enum cm_rc cm_fsys_lock(const char *path, int *out_fd, struct cm_err *err) {
-    CM_CLEANUP(close_fdp) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
     if (fd < 0) {
         return fail_errno(err, "lock", path);
     }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK) {
-            return cm_fail(err, CM_EBUSY, "'%s' is locked: another process uses this folder", path);
-        }
-        return fail_errno(err, "lock", path);
+    enum cm_rc rc = lock_fd(fd, path, err);
+    if (rc < 0) {
+        (void)close(fd);
+        return rc;
     }
     *out_fd = fd;
-    fd = -1;
     return CM_OK;
 }
 

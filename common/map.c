@@ -98,6 +98,12 @@ static void drop_value(const struct cm_map *m, void *value) {
     }
 }
 
+// The macros of uthash stand in these three functions and nowhere else.
+// NOLINTBEGIN(readability-function-size,readability-function-cognitive-complexity)
+static void link_entry(struct cm_map *m, struct entry *entry) {
+    HASH_ADD(hh, m->entries, key, strlen(entry->key), entry);
+}
+
 // unlink_entry takes the entry out of the table, frees it and returns its value.
 static void *unlink_entry(struct cm_map *m, struct entry *entry) {
     void *value = entry->value;
@@ -106,6 +112,14 @@ static void *unlink_entry(struct cm_map *m, struct entry *entry) {
     free(entry);
     return value;
 }
+
+static struct entry *find_entry(const struct cm_map *m, const char *key) {
+    struct entry *entry;
+
+    HASH_FIND(hh, m->entries, key, strlen(key), entry);
+    return entry;
+}
+// NOLINTEND(readability-function-size,readability-function-cognitive-complexity)
 
 void cm_map_free(struct cm_map *m) {
     if (m == NULL) {
@@ -125,13 +139,6 @@ size_t cm_map_len(const struct cm_map *m) {
     return HASH_COUNT(m->entries);
 }
 
-static struct entry *find_entry(const struct cm_map *m, const char *key) {
-    struct entry *entry;
-
-    HASH_FIND(hh, m->entries, key, strlen(key), entry);
-    return entry;
-}
-
 void *cm_map_get(const struct cm_map *m, const char *key) {
     struct entry *entry = find_entry(m, key);
 
@@ -145,9 +152,7 @@ void cm_map_put(struct cm_map *m, const char *key, void *value) {
         void *old = entry->value;
 
         entry->value = value;
-        if (old != value) {
-            drop_value(m, old);
-        }
+        drop_value(m, old == value ? NULL : old);
         return;
     }
 
@@ -155,7 +160,7 @@ void cm_map_put(struct cm_map *m, const char *key, void *value) {
     entry = cm_new(1, sizeof(*entry) + len + 1);
     memcpy(entry->key, key, len);
     entry->value = value;
-    HASH_ADD(hh, m->entries, key, len, entry);
+    link_entry(m, entry);
 }
 
 bool cm_map_remove(struct cm_map *m, const char *key) {

@@ -70,8 +70,7 @@ static const char *attached_value(const char *arg) {
     return arg[2] == '\0' ? NULL : arg + 2;
 }
 
-// read_option reads the option at argv[at] and its value; *out_used tells how many arguments that
-// took.
+// read_option reads the option argv[0] and its value; *out_used tells how many arguments that took.
 static enum cm_rc read_option(const struct cm_option_set *set, char **argv, int left,
                               struct given *out, int *out_used, struct cm_err *err) {
     const char *arg = argv[0];
@@ -95,34 +94,35 @@ static enum cm_rc read_option(const struct cm_option_set *set, char **argv, int 
     return CM_OK;
 }
 
+// is_option tells whether the argument begins like an option; "-" alone does not.
+static bool is_option(const char *arg) {
+    return arg[0] == '-' && arg[1] != '\0';
+}
+
 // read_line splits argv into options and the rest.
 static enum cm_rc read_line(const struct cm_option_set *set, int argc, char **argv,
                             struct line *line, int *out_rest, struct cm_err *err) {
-    int rest = 0;
+    bool ended = false; // by "--"
+    int used;
 
     line->given = cm_new((size_t)(argc > 0 ? argc : 1), sizeof(*line->given));
-    for (int i = 1; i < argc;) {
-        int used = 1;
-
+    *out_rest = 0;
+    for (int i = 1; i < argc; i += used) {
+        used = 1;
+        if (ended || !is_option(argv[i])) {
+            argv[(*out_rest)++] = argv[i];
+            continue;
+        }
         if (strcmp(argv[i], "--") == 0) {
-            for (i++; i < argc; i++) {
-                argv[rest++] = argv[i];
-            }
-            break;
+            ended = true;
+            continue;
         }
-        if (argv[i][0] != '-' || argv[i][1] == '\0') {
-            argv[rest++] = argv[i];
-        } else {
-            enum cm_rc rc =
-                read_option(set, argv + i, argc - i, &line->given[line->count++], &used, err);
-
-            if (rc < 0) {
-                return rc;
-            }
+        enum cm_rc rc =
+            read_option(set, argv + i, argc - i, &line->given[line->count++], &used, err);
+        if (rc < 0) {
+            return rc;
         }
-        i += used;
     }
-    *out_rest = rest;
     return CM_OK;
 }
 
@@ -131,7 +131,7 @@ static char *env_name(const struct cm_option_set *set, const struct cm_option *o
     char *name = cm_strf("%s_%s", set->env_prefix, option->name);
 
     for (char *p = name; *p != '\0'; p++) {
-        *p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+        *p = (char)(*p == '-' ? '_' : toupper((unsigned char)*p));
     }
     return name;
 }

@@ -48,12 +48,12 @@ enum cm_rc cm_options_fail_unknown(const struct cm_option_set *set, const char *
 // a YAML string, because YAML turns an unquoted 010 into 8 and an unquoted on into true.
 static enum cm_rc value_text(const struct cm_option *option, const struct cm_json *node,
                              const char **out, struct cm_err *err) {
-    if (node->type == CM_STRING) {
+    bool is_plain_number = node->type == CM_NUMBER && option->type != CM_OPTION_STRING;
+
+    if (node->type == CM_STRING || is_plain_number) {
         *out = node->text;
     } else if (node->type == CM_BOOL && option->type == CM_OPTION_BOOL) {
         *out = node->truth ? "true" : "false";
-    } else if (node->type == CM_NUMBER && option->type != CM_OPTION_STRING) {
-        *out = node->text;
     } else if (node->type == CM_BOOL || node->type == CM_NUMBER) {
         return cm_fail(err, CM_EINVAL, "%s is %s here; put the value in quotes", option->name,
                        cm_json_type_name(node->type));
@@ -67,7 +67,7 @@ static enum cm_rc value_text(const struct cm_option *option, const struct cm_jso
 static enum cm_rc read_member(const struct cm_option_set *set, void *target,
                               const struct cm_json *member, struct cm_err *err) {
     const struct cm_option *option = cm_options_find(set, member->key);
-    const char *text;
+    const char *text = NULL;
 
     if (option == NULL) {
         return cm_options_fail_unknown(set, "", member->key, err);

@@ -145,7 +145,7 @@ static enum cm_rc check_range(const struct cm_option *option, int64_t value, con
 
 static enum cm_rc assign_number(const struct cm_option *option, int64_t *field, const char *text,
                                 struct cm_err *err) {
-    int64_t value;
+    int64_t value = 0;
     enum cm_rc rc = parse_number(option->type, text, &value, err);
 
     if (rc == CM_OK) {
