@@ -62,6 +62,9 @@ static bool is_plain(const char *text, size_t len) {
             return false;
         }
     }
+    if (strncmp(text, "...", 3) == 0) {
+        return false; // at the start of a line it would end the document
+    }
     return !looks_like_number(text) && cm_yaml_resolve(text, len, &number) == CM_YAML_STRING;
 }
 

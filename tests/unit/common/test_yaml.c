@@ -464,6 +464,7 @@ static void strings_that_look_like_something_else_are_quoted(void **state) {
         "\x7f",
         "---",
         "...",
+        "... a",
         "?",
         "-",
         "a\rb",
