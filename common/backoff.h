@@ -3,6 +3,8 @@
 // Decorrelated jitter (Brooker, "Exponential Backoff And Jitter", AWS 2015): each pause is uniform
 // between `min` and three times the last one, at most `max`. A whole fleet that lost its hub in the
 // same moment comes back spread out.
+//
+// Threads: any, one struct each.
 #pragma once
 
 #include <stdint.h>

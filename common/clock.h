@@ -1,4 +1,6 @@
 // clock: what time it is, in a form that tests can set.
+//
+// Threads: any; fake and advance are for one test at a time.
 #pragma once
 
 #include <stdbool.h>

@@ -3,6 +3,8 @@
 // Every function that can fail returns an enum cm_rc and takes a struct cm_err
 // as its last parameter. The error is a plain value: it lives on the caller's
 // stack, owns nothing, and can be copied to another thread with a job's result.
+//
+// Threads: any, one struct each.
 #pragma once
 
 #define CM_MUSTUSE __attribute__((warn_unused_result))

@@ -1,4 +1,6 @@
 // list: an intrusive doubly linked list. A zeroed head must be initialised with cm_list_init.
+//
+// Threads: one at a time for a list.
 #pragma once
 
 #include <stdbool.h>

@@ -85,9 +85,6 @@ static enum cm_rc read_member(const struct cm_option_set *set, void *target,
 
 static enum cm_rc read_document(const struct cm_option_set *set, void *target, const char *path,
                                 const struct cm_json *root, struct cm_err *err) {
-    if (root->type == CM_NULL) {
-        return CM_OK;
-    }
     if (root->type != CM_OBJECT) {
         return cm_fail(err, CM_EINVAL, "%s:%u: expected lines of 'name: value', not %s", path,
                        root->line, cm_json_type_name(root->type));

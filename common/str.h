@@ -2,6 +2,8 @@
 //
 // A zeroed struct cm_str is an empty string. `data` is NULL or ends in a NUL that `len` does not
 // count; the bytes before it may be anything.
+//
+// Threads: any; one at a time for a string.
 #pragma once
 
 #include <stddef.h>

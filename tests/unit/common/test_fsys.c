@@ -61,12 +61,12 @@ static void a_replaced_file_has_the_new_content_and_mode_only(void **state) {
     struct stat st;
 
     write_file("f", "a long old text");
-    assert_int_equal(cm_fsys_replace(at("f"), "new", 3, 0600, &err), CM_OK);
+    assert_int_equal(cm_fsys_replace(at("f"), "new", 3, 0640, &err), CM_OK);
     assert_int_equal(cm_fsys_read(at("f"), 100, &buf, &err), CM_OK);
     assert_int_equal(buf->size, 3);
     assert_memory_equal(buf->data, "new", 3);
     assert_int_equal(stat(at("f"), &st), 0);
-    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(st.st_mode & 07777, 0640);
 }
 
 static void a_failed_replacement_leaves_nothing_behind(void **state) {

@@ -13,6 +13,7 @@
 
 #include "common/clock.h"
 #include "common/str.h"
+#include "tests/support/asleep.h"
 
 // TEXT is a text that may be passed as a void *.
 #define TEXT(text) ((char[]){text})
@@ -210,6 +211,22 @@ static void a_stop_before_the_run_ends_it_at_once(void **state) {
     cm_loop_run(loop);
 }
 
+static void *stop_when_asleep(void *ctx) {
+    await_asleep(*(const pid_t *)ctx);
+    cm_loop_stop(loop);
+    return NULL;
+}
+
+static void a_stop_wakes_a_waiting_loop(void **state) {
+    (void)state;
+    pid_t me = gettid();
+    pthread_t stopper;
+
+    assert_int_equal(pthread_create(&stopper, NULL, stop_when_asleep, &me), 0);
+    cm_loop_run(loop);
+    (void)pthread_join(stopper, NULL);
+}
+
 static void a_waiting_loop_runs_its_timers_by_the_real_clock(void **state) {
     (void)state;
     struct cm_timer timer = {.run = stop_it, .ctx = loop};
@@ -319,6 +336,7 @@ int main(void) {
         LOOP_TEST(many_timers_started_moved_and_stopped_run_in_order),
         LOOP_TEST(signals_become_calls_on_the_loop),
         LOOP_TEST(a_stop_before_the_run_ends_it_at_once),
+        LOOP_TEST(a_stop_wakes_a_waiting_loop),
         LOOP_TEST(a_waiting_loop_runs_its_timers_by_the_real_clock),
         LOOP_TEST(every_task_posted_by_many_threads_runs),
         LOOP_TEST(another_thread_is_not_the_owner_of_a_running_loop),

@@ -81,6 +81,8 @@ static void the_nearest_word_is_found_through_a_slip(void **state) {
     assert_string_equal(cm_str_nearest("log-levl", words, 3), "log-level"); // left out
     assert_string_equal(cm_str_nearest("pol-intervall", words, 3), "poll-interval");
     assert_string_equal(cm_str_nearest("listen", words, 3), "listen");
+    static const char *const word = "map";
+    assert_string_equal(cm_str_nearest("amp", &word, 1), "map"); // a swap is one slip, not two
 }
 
 static void no_word_is_proposed_when_none_is_near(void **state) {

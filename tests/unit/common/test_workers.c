@@ -7,10 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "common/list.h"
+#include "tests/support/asleep.h"
 
 // A gate holds a worker until the test opens it.
 struct gate {
@@ -188,18 +190,34 @@ static void a_stop_cancels_what_waits_and_lets_what_runs_end(void **state) {
     cm_workers_free(w);
 }
 
+struct opener {
+    struct gate *gate;
+    pid_t waiter;
+};
+
+static void *open_when_asleep(void *arg) {
+    const struct opener *opener = arg;
+
+    await_asleep(opener->waiter);
+    open_gate(opener->gate);
+    return NULL;
+}
+
 static void a_drain_runs_what_waits(void **state) {
     (void)state;
     struct gate gate = GATE;
     struct cm_workers *w = cm_workers_new("test", 1, NULL);
     struct work running = {.gate = &gate};
     struct work waiting = {0};
+    struct opener opener = {.gate = &gate, .waiter = gettid()};
+    pthread_t thread;
 
     submit(w, &running);
     await_gate(&gate);
     submit(w, &waiting);
-    open_gate(&gate);
-    cm_workers_stop(w, true);
+    assert_int_equal(pthread_create(&thread, NULL, open_when_asleep, &opener), 0);
+    cm_workers_stop(w, true); // sleeps until the running job ends
+    (void)pthread_join(thread, NULL);
     (void)cm_loop_turn(loop);
     assert_true(waiting.ran && waiting.done && !waiting.job.canceled);
     cm_workers_free(w);
