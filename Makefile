@@ -1,0 +1,72 @@
+# The few things people do. CMake builds; this only saves typing (see CMakePresets.json).
+
+PACKAGES = gcc cmake ninja-build pkg-config libnng-dev libssl-dev libcurl4-openssl-dev libsqlite3-dev \
+	libgit2-dev libmicrohttpd-dev libyaml-dev libprotobuf-c-dev protobuf-c-compiler uthash-dev \
+	git openssl ca-certificates
+TEST_PACKAGES = python3 python3-venv libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev \
+	openssh-client openssh-server curl util-linux
+
+BIN = $(CURDIR)/build/release/bin
+TIME = 60
+# A cluster is used only if it was asked for here; $KUBECONFIG of a shell may mean production.
+DEMO_CLUSTER = $(if $(filter command,$(firstword $(origin KUBECONFIG))),$(KUBECONFIG))
+
+.PHONY: help deps deps-test build demo test fuzz bench clean fmt
+
+help:
+	@echo 'make demo         install what it needs, build, and show the main job on 50 simulated clusters'
+	@echo 'make demo KUBECONFIG=FILE   the same, and an agent on that cluster'
+	@echo 'make test         install what the tests need, build, run everything'
+	@echo 'make build        build the programs into build/release/bin'
+	@echo 'make deps         install the Debian packages for building (make deps-test: for testing too)'
+	@echo 'make fuzz TIME=60 fuzz each parser for so many seconds'
+	@echo 'make bench        measure; the numbers are printed as JSON'
+	@echo 'make fmt          format the C code'
+	@echo 'make clean        remove build/'
+
+deps:
+	@$(call install,$(PACKAGES))
+
+deps-test:
+	@$(call install,$(PACKAGES) $(TEST_PACKAGES))
+
+# Installs those of $(1) that are missing; does nothing, and needs no network, if there are none.
+define install
+missing=; for package in $(1); do \
+	dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed || missing="$$missing $$package"; \
+done; \
+if [ -n "$$missing" ]; then \
+	echo "installing:$$missing"; \
+	root=; [ "$$(id -u)" = 0 ] || root=sudo; \
+	$$root apt-get update -qq && \
+	$$root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
+fi
+endef
+
+# Programs only, unless `make test` has set this folder up before.
+build: build/release/build.ninja
+	@cmake --build --preset release
+
+build/release/build.ninja:
+	@cmake --preset release -DHOLDFAST_TESTS=OFF
+
+demo: deps
+	@$(MAKE) --no-print-directory build
+	@HOLDFAST_BIN='$(BIN)' deploy/demo/demo.sh '$(DEMO_CLUSTER)'
+
+test: deps-test
+	@python3 tests/run.py
+
+fuzz: deps-test
+	@python3 tests/fuzz.py $(TIME)
+
+bench: deps-test
+	@cmake --preset release -DHOLDFAST_TESTS=ON >/dev/null
+	@cmake --build --preset release
+	@HOLDFAST_BIN='$(BIN)' python3 tests/bench/run.py
+
+fmt:
+	@git ls-files '*.c' '*.h' | xargs -r clang-format -i
+
+clean:
+	rm -rf build

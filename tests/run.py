@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""Builds everything, runs every test and says how it went.
+
+The release build runs all suites; the ASan+UBSan and TSan builds run those that execute our code
+in small pieces. The last line is "N passed, N failed, N skipped", after a list of what was skipped
+and why. Cases are counted where a program says how many it ran (cmocka, the stories). With CI=true
+a skipped suite counts as failed: CI is meant to run them all.
+
+    tests/run.py [release|dev|tsan]...      only these builds
+"""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+BUILDS = {
+    "release": [],
+    "dev": ["-L", "^(unit|integration|fuzz)$"],
+    "tsan": ["-L", "^(unit|integration|fuzz)$"],
+}
+SLOW_SECONDS = 10
+OUTPUT_LINES = 80
+SANITIZERS = {
+    "ASAN_OPTIONS": "abort_on_error=0:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": "halt_on_error=0:second_deadlock_stack=1",
+}
+
+
+class Totals:
+    def __init__(self):
+        self.passed = self.failed = 0
+        self.skipped = []  # (name, reason, cases)
+        self.failures = []
+
+    def add(self, name, passed, failed, skipped, reason):
+        self.passed += passed
+        self.failed += failed
+        if failed:
+            self.failures.append(name)
+        if skipped:
+            self.skipped.append((name, reason, skipped))
+
+    def fail(self, name):
+        self.add(name, 0, 1, 0, "")
+
+    def print(self):
+        if self.skipped:
+            print("\nskipped:")
+        for name, reason, count in self.skipped:
+            print(f"  {name}" + (f" ({count} cases)" if count > 1 else "") + f": {reason}")
+        if self.failures:
+            print("\nfailed:")
+        for name in self.failures:
+            print(f"  {name}")
+        skipped = sum(count for _, _, count in self.skipped)
+        print(f"\n{self.passed} passed, {self.failed} failed, {skipped} skipped", flush=True)
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def run_logged(name, argv, **options):
+    """Runs a build step with its output in a file; shows the end of it only if it fails."""
+    log = ROOT / "build" / f"{name}.log"
+    log.parent.mkdir(exist_ok=True)
+    started = time.monotonic()
+    with open(log, "w", encoding="utf-8") as out:
+        code = subprocess.run(argv, cwd=ROOT, stdout=out, stderr=out, check=False,
+                              **options).returncode
+    say(f"{name}: {'done' if code == 0 else 'FAILED'} in {time.monotonic() - started:.0f} s")
+    if code != 0:
+        print_end(log.read_text(encoding="utf-8", errors="replace"))
+    return code == 0
+
+
+def print_end(text):
+    lines = text.rstrip().splitlines()
+    if len(lines) > OUTPUT_LINES:
+        say(f"    ... {len(lines) - OUTPUT_LINES} lines before")
+    for line in lines[-OUTPUT_LINES:]:
+        say(f"    {line[:400]}")
+
+
+def build(preset):
+    return (run_logged(f"configure-{preset}", ["cmake", "--preset", preset, "-DHOLDFAST_TESTS=ON"])
+            and run_logged(f"build-{preset}", ["cmake", "--build", "--preset", preset]))
+
+
+def without_randomised_addresses():
+    """TSan of gcc 12 needs a memory layout that newer kernels do not always give."""
+    setarch = ["setarch", os.uname().machine, "-R"]
+    try:
+        works = subprocess.run([*setarch, "true"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        works = False
+    return setarch if works else []
+
+
+def run_tests(preset, filters, totals):
+    report = ROOT / "build" / f"tests-{preset}.xml"
+    report.unlink(missing_ok=True)
+    command = ["ctest", "--test-dir", str(ROOT / "build" / preset), "--output-junit", str(report),
+               "--test-output-size-passed", "1000000", "--test-output-size-failed", "1000000",
+               "--no-tests=error", "-j", str(os.cpu_count()), "-LE", "^bench$", *filters]
+    if preset == "tsan":
+        command = without_randomised_addresses() + command
+    started = time.monotonic()
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, env={**os.environ, **SANITIZERS}) as ctest:
+        output = [show_progress(line) for line in ctest.stdout]
+    clear_progress()
+    if not report.exists():
+        say(f"{preset}: ctest did not run the tests")
+        print_end("".join(output))
+        totals.fail(f"{preset}: ctest")
+        return
+    before = (totals.passed, totals.failed)
+    for entry in xml.etree.ElementTree.parse(report).getroot().iter("testcase"):
+        count(preset, entry, totals)
+    say(f"{preset}: {totals.passed - before[0]} passed, {totals.failed - before[1]} failed "
+        f"in {time.monotonic() - started:.0f} s")
+
+
+def show_progress(line):
+    """A finished test: a moving line on a terminal, else only if it was slow."""
+    found = re.match(r"\s*(\d+/\d+) Test\s+#\d+: (\S+) [ .*]*(.*?)\s+([\d.]+) sec", line)
+    if found:
+        place, name, outcome, seconds = found.groups()
+        if sys.stdout.isatty():
+            print(f"\r\033[K  {place} {name} {outcome}", end="", flush=True)
+        elif float(seconds) >= SLOW_SECONDS:
+            say(f"  {place} {name} {outcome or 'passed'} in {seconds} s")
+    return line
+
+
+def clear_progress():
+    if sys.stdout.isatty():
+        print("\r\033[K", end="", flush=True)
+
+
+def count(preset, entry, totals):
+    """Adds one ctest entry to the totals, and shows its output if it failed."""
+    name = f"{preset}: {entry.get('name')}"
+    output = entry.findtext("system-out") or ""
+    passed, failed, skipped = cases(output)
+    skip_message = entry.find("skipped")
+    reason = skip_reason(output)
+    if entry.get("status") == "run":
+        totals.add(name, max(passed, 0 if skipped else 1), 0, skipped, reason)
+    elif skip_message is not None and "SKIP" in (skip_message.get("message") or ""):
+        say(f"SKIPPED {name}: {reason}")
+        if os.environ.get("CI") == "true":
+            say("  CI is meant to run this")
+            print_end(output)
+            totals.add(name, 0, 1, 0, "")
+        else:
+            totals.add(name, passed, 0, max(skipped, 1), reason)
+    else:
+        say(f"FAILED {name} ({entry.get('status')}"
+            f"{': ' + skip_message.get('message', '') if skip_message is not None else ''})")
+        print_end(output)
+        totals.add(name, passed, max(failed, 1), skipped, reason)
+
+
+def cases(output):
+    """Passed, failed and skipped cases that a program says it ran; zeros if it does not say."""
+    story = re.search(r"^cases: (\d+) passed, (\d+) failed, (\d+) skipped", output, re.M)
+    if story:
+        return tuple(map(int, story.groups()))
+    return tuple(sum(map(int, re.findall(rf"^\[  {word} +\] (\d+) test\(s\)", output, re.M)))
+                 for word in ("PASSED", "FAILED", "SKIPPED"))
+
+
+def skip_reason(output):
+    reasons = re.findall(r"^skipped\b.*?: (.+)$", output, re.M)
+    return reasons[-1].strip() if reasons else "the test gave no reason"
+
+
+def main(wanted):
+    unknown = [name for name in wanted if name not in BUILDS]
+    if unknown:
+        sys.exit(f"there is no build '{unknown[0]}': use {', '.join(BUILDS)}")
+    totals = Totals()
+    for preset in wanted or BUILDS:
+        if not build(preset):
+            totals.fail(f"{preset}: build")
+            continue
+        if preset == "release":
+            # Before the clock of a test runs; a machine that cannot do it skips the stories.
+            run_logged("test-kubernetes", [sys.executable, "tests/kube/build.py"])
+        run_tests(preset, BUILDS[preset], totals)
+    totals.print()
+    sys.exit(1 if totals.failed or not totals.passed else 0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

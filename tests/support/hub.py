@@ -1,0 +1,85 @@
+"""holdfast-hub and the CLI as processes of a test.
+
+How they are called is written down here and in agent.py only.
+"""
+import json
+import os
+import pathlib
+import socket
+import subprocess
+
+from support.process import Process, free_port
+
+
+def program(name):
+    """The path of one of our programs: $HOLDFAST_BIN, else the release build."""
+    root = pathlib.Path(__file__).resolve().parents[2]
+    folder = pathlib.Path(os.environ.get("HOLDFAST_BIN") or root / "build" / "release" / "bin")
+    return folder / name
+
+
+def listening(port):
+    """Tells whether something accepts connections on this port of the loopback."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Hub(Process):
+    """A hub with its data in folder/hub. It keeps its ports over restarts."""
+
+    def __init__(self, folder, config="", repositories="", options=(), name="hub"):
+        self.data = pathlib.Path(folder) / name
+        self.data.mkdir(parents=True, exist_ok=True)
+        self.config_file = self.data / "hub.yaml"
+        self.repositories_file = self.data / "repositories.yaml"
+        self.config_file.write_text(config, encoding="utf-8")
+        self.repositories_file.write_text(repositories, encoding="utf-8")
+        self.agent_port, self.enroll_port, self.api_port = (free_port() for _ in range(3))
+        super().__init__(name, [
+            program("holdfast-hub"),
+            "--data-dir", self.data / "data",
+            "--listen", f"127.0.0.1:{self.agent_port}",
+            "--enroll-listen", f"127.0.0.1:{self.enroll_port}",
+            "--api-listen", f"127.0.0.1:{self.api_port}",
+            "--config", self.config_file,
+            "--repositories", self.repositories_file,
+            *options], folder)
+
+    @property
+    def agent_address(self):
+        return f"127.0.0.1:{self.agent_port}"
+
+    @property
+    def api_url(self):
+        return f"https://127.0.0.1:{self.api_port}"
+
+    @property
+    def token_file(self):
+        """Where the hub leaves the token of its first administrator."""
+        return self.data / "data" / "admin.token"
+
+    def start_and_wait(self, timeout=20):
+        self.start()
+        ports = (self.agent_port, self.enroll_port, self.api_port)
+        self.wait_ready(lambda: all(map(listening, ports)), timeout, "listening")
+        return self
+
+    def run(self, *words, check=True, timeout=60):
+        """Runs the CLI against this hub; returns the finished process (stdout, stderr, code)."""
+        done = subprocess.run([program("holdfast"), "--server", self.api_url,
+                               "--token-file", self.token_file, *map(str, words)],
+                              capture_output=True, text=True, timeout=timeout, check=False,
+                              stdin=subprocess.DEVNULL)
+        if check and done.returncode != 0:
+            raise AssertionError(f"holdfast {' '.join(map(str, words))} ended with code "
+                                 f"{done.returncode}: {done.stderr.strip()}")
+        return done
+
+    def get(self, *words):
+        """What `holdfast get WORDS -o json` says."""
+        return json.loads(self.run("get", *words, "-o", "json").stdout)
+
+    def join_token(self, cluster):
+        """A token with which one agent can enrol as this cluster."""
+        return json.loads(self.run("enroll", cluster, "-o", "json").stdout)["token"]

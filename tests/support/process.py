@@ -1,0 +1,182 @@
+"""Processes of a test: each with a log file, each gone when the test is.
+
+Whatever ends the test (its end, an exception, Ctrl-C, SIGTERM) stops them through atexit; the
+kernel kills them (PR_SET_PDEATHSIG) if the test itself is killed. Only processes started here are
+ever signalled, by their pid.
+"""
+import atexit
+import os
+import pathlib
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+STOP_SECONDS = 10
+LOG_TAIL_LINES = 40
+
+_running = []
+
+
+class TimedOut(AssertionError):
+    """What was waited for did not happen."""
+
+
+def wait_for(condition, timeout, what="", interval=0.05):
+    """Returns the first true value of condition(); raises TimedOut after timeout seconds.
+
+    A condition that raises AssertionError has not come true yet; its words end up in the message.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        reason = ""
+        try:
+            value = condition()
+            if value:
+                return value
+        except AssertionError as error:
+            reason = f": {error}"
+        if time.monotonic() > deadline:
+            raise TimedOut(f"waited {timeout} s for {what or 'a condition'}{reason}")
+        time.sleep(interval)
+
+
+def free_port():
+    """A port nobody listens on, from below the range that outgoing connections are given.
+
+    So it stays free while a server that had it is restarted.
+    """
+    for _ in range(100):
+        port = random.randint(20000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise RuntimeError("no free port between 20000 and 32000")
+
+
+class Process:
+    """A program that runs with its output in a log file.
+
+    graceful=False: nothing is lost when it is killed, so terminate() does not wait for its manners.
+    """
+
+    def __init__(self, name, argv, folder, env=None, graceful=True):
+        self.name = name
+        self.stop_signal = signal.SIGTERM if graceful else signal.SIGKILL
+        self.argv = [str(word) for word in argv]
+        self.log = pathlib.Path(folder) / f"{name}.log"
+        self.env = {**os.environ, **(env or {})}
+        self.child = None
+
+    def start(self):
+        """Starts the program; a log that exists is continued."""
+        assert not self.alive(), f"{self.name} runs already"
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.log, "ab") as log:
+            # A session of its own: Ctrl-C reaches the test first, which then stops all in order.
+            self.child = subprocess.Popen(["setpriv", "--pdeathsig=KILL", *self.argv],
+                                          stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                          env=self.env, cwd=self.log.parent,
+                                          start_new_session=True)
+        if self not in _running:
+            _running.append(self)
+        return self
+
+    @property
+    def pid(self):
+        return self.child.pid if self.child else None
+
+    def alive(self):
+        return self.child is not None and self.child.poll() is None
+
+    def check_alive(self):
+        if not self.alive():
+            raise RuntimeError(f"{self.name} ended with code {self.child.returncode}")
+
+    def exit_code(self, timeout=STOP_SECONDS):
+        """Waits for the program to end by itself."""
+        return self.child.wait(timeout)
+
+    def signal(self, number):
+        if self.alive():
+            self.child.send_signal(number)
+
+    def terminate(self, timeout=STOP_SECONDS):
+        """Ends the program and waits; returns its exit code. Kills it after timeout."""
+        self.signal(signal.SIGCONT)
+        self.signal(self.stop_signal)
+        return self._reap(timeout)
+
+    def kill(self):
+        """kill -9: no chance to tidy up."""
+        self.signal(signal.SIGKILL)
+        return self._reap(STOP_SECONDS)
+
+    def pause(self):
+        """Keeps the program and its connections, but lets it do nothing."""
+        self.signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.signal(signal.SIGCONT)
+
+    def wait_ready(self, ready, timeout, what="ready"):
+        """Waits until ready() is true; fails at once if the program ends before that."""
+        def ready_or_dead():
+            self.check_alive()
+            return ready()
+        return wait_for(ready_or_dead, timeout, f"{self.name} to be {what}")
+
+    def rss_kib(self):
+        """Resident memory, in KiB."""
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
+            for line in status:
+                if line.startswith("VmRSS:"):
+                    return int(line.split()[1])
+        raise RuntimeError(f"{self.name} has no memory: it has ended")
+
+    def log_text(self):
+        try:
+            return self.log.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def log_tail(self, lines=LOG_TAIL_LINES):
+        text = "\n".join(line[:300] for line in self.log_text().splitlines()[-lines:])
+        return f"--- {self.name}: the end of {self.log}\n{text}"
+
+    def _reap(self, timeout):
+        if self.child is None:
+            return None
+        try:
+            self.child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+        return self.child.returncode
+
+
+def stop_all():
+    """Stops what still runs, the last started first."""
+    for process in reversed(_running):
+        process.terminate()
+    _running.clear()
+
+
+def print_logs(out=sys.stderr):
+    """Shows the end of each log, for a test that failed."""
+    for process in _running:
+        print(process.log_tail(), file=out, flush=True)
+
+
+def _exit_on_signal(number, _frame):
+    sys.exit(128 + number)  # atexit handlers run; by default SIGTERM would skip them
+
+
+atexit.register(stop_all)
+for _number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(_number, _exit_on_signal)
