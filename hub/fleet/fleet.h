@@ -94,6 +94,8 @@ struct hub_desired {
     size_t gone_count;
 };
 
+// hub_desired_copy makes one that owns copies of all strings and references to the bundles.
+struct hub_desired *hub_desired_copy(const struct hub_desired *d);
 struct hub_desired *hub_desired_ref(struct hub_desired *d);
 void hub_desired_unref(struct hub_desired *d);
 

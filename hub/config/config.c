@@ -1,0 +1,126 @@
+#include "hub/config/config.h"
+
+#include "common/mem.h"
+
+#define AT(field) offsetof(struct hub_config, field)
+
+static const struct cm_option options[] = {
+    {.name = "data-dir",
+     .type = CM_OPTION_STRING,
+     .offset = AT(data_dir),
+     .default_value = "/var/lib/holdfast-hub",
+     .value_name = "DIR",
+     .help = "Where the hub keeps its keys, its database and its copies of the repositories."},
+    {.name = "repositories",
+     .type = CM_OPTION_STRING,
+     .offset = AT(repositories),
+     .default_value = "/etc/holdfast/repositories.yaml",
+     .value_name = "FILE",
+     .help = "The repositories to read and how to get into them."},
+    {.name = "listen",
+     .type = CM_OPTION_STRING,
+     .offset = AT(listen),
+     .default_value = "0.0.0.0:7420",
+     .value_name = "HOST:PORT",
+     .help = "Where agents connect."},
+    {.name = "enroll-listen",
+     .type = CM_OPTION_STRING,
+     .offset = AT(enroll_listen),
+     .default_value = "0.0.0.0:7421",
+     .value_name = "HOST:PORT",
+     .help = "Where new agents enroll."},
+    {.name = "api-listen",
+     .type = CM_OPTION_STRING,
+     .offset = AT(api_listen),
+     .default_value = "127.0.0.1:7422",
+     .value_name = "HOST:PORT",
+     .help = "Where the CLI, webhooks and Prometheus connect."},
+    {.name = "api-insecure",
+     .type = CM_OPTION_BOOL,
+     .offset = AT(api_insecure),
+     .help = "Serve the API without TLS; only allowed on a loopback address."},
+    {.name = "advertise",
+     .type = CM_OPTION_STRING,
+     .offset = AT(advertise),
+     .value_name = "HOST:PORT[,HOST:PORT]",
+     .help = "Under which addresses agents reach the hub; by default the address of --listen."},
+    {.name = "heartbeat",
+     .type = CM_OPTION_DURATION,
+     .offset = AT(heartbeat_ms),
+     .default_value = "60s",
+     .value_name = "DURATION",
+     .min = 1000,
+     .max = 3600000,
+     .help = "How often an idle agent says that it is there; 2.5 times as long without a word and "
+             "it counts as disconnected."},
+    {.name = "max-agents",
+     .type = CM_OPTION_INT,
+     .offset = AT(max_agents),
+     .default_value = "20000",
+     .value_name = "N",
+     .min = 1,
+     .max = 1000000,
+     .help = "How many agents may be connected at once."},
+    {.name = "git-workers",
+     .type = CM_OPTION_INT,
+     .offset = AT(git_workers),
+     .default_value = "4",
+     .value_name = "N",
+     .min = 1,
+     .max = 64,
+     .help = "How many repositories are fetched at the same time."},
+    {.name = "events-kept",
+     .type = CM_OPTION_INT,
+     .offset = AT(events_kept),
+     .default_value = "1000000",
+     .value_name = "N",
+     .min = 1000,
+     .max = 1000000000,
+     .help = "How many events are kept; older ones are removed."},
+    {.name = "log-level",
+     .type = CM_OPTION_STRING,
+     .offset = AT(log_level),
+     .default_value = "info",
+     .value_name = "LEVEL",
+     .help = "error, warn, info or debug."},
+    {.name = "log-format",
+     .type = CM_OPTION_STRING,
+     .offset = AT(log_format),
+     .default_value = "logfmt",
+     .value_name = "FORMAT",
+     .help = "logfmt or json."},
+    {.name = "version",
+     .type = CM_OPTION_BOOL,
+     .offset = AT(version),
+     .help = "Print the version and exit."},
+    {.name = "help", .type = CM_OPTION_BOOL, .offset = AT(help), .help = "Print this and exit."},
+};
+
+const struct cm_option_set hub_config_options = {
+    .program = "holdfast-hub",
+    .summary = "Reads what many clusters should run from Git and streams it to their agents.",
+    .usage = "[OPTIONS]",
+    .env_prefix = "HOLDFAST_HUB",
+    .options = options,
+    .count = sizeof(options) / sizeof(options[0]),
+};
+
+enum cm_rc hub_config_load(int argc, char **argv, struct hub_config *out, struct cm_err *err) {
+    int rest = 0;
+    struct hub_config config = {0};
+    enum cm_rc rc = cm_options_load(&hub_config_options, &config, argc, argv, &rest, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (rest > 0) {
+        hub_config_done(&config);
+        return cm_fail(err, CM_EINVAL, "'%.80s' is no option of holdfast-hub; see --help", argv[0]);
+    }
+    *out = config;
+    return CM_OK;
+}
+
+void hub_config_done(struct hub_config *c) {
+    cm_options_done(&hub_config_options, c);
+}

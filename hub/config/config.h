@@ -1,0 +1,65 @@
+// config: how the hub is told what to do: its option table, and the file of repositories.
+//
+// Threads: one, at start; afterwards nothing changes.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/options.h"
+
+struct hub_config {
+    char *data_dir;
+    char *listen;        // agents
+    char *enroll_listen; // enrolments
+    char *api_listen;    // people and tools
+    char *advertise;     // "host:port[,host:port]" at which agents reach us; NULL: as in listen
+    char *repositories;  // path of the file
+    char *log_level;
+    char *log_format;
+    bool api_insecure; // plain HTTP; only on a loopback address
+    int64_t heartbeat_ms;
+    int64_t max_agents;
+    int64_t git_workers;
+    int64_t events_kept;
+    bool version;
+    bool help;
+};
+
+extern const struct cm_option_set hub_config_options;
+
+// hub_config_load reads everything; messages say where a bad value came from.
+CM_MUSTUSE enum cm_rc hub_config_load(int argc, char **argv, struct hub_config *out,
+                                      struct cm_err *err);
+void hub_config_done(struct hub_config *c);
+
+struct hub_repository {
+    char *name; // a DNS label
+    char *url;
+    char *branch;    // default "main"
+    char *path;      // root folder inside the repository; ""
+    int64_t poll_ms; // default 30 s; 0: webhooks only
+    char *token;     // secrets come from the files named by tokenFile, passwordFile, …
+    char *username;
+    char *password;
+    char *ca_file;
+    char *ssh_key_file;
+    char *ssh_passphrase;
+    char *known_hosts_file;
+    char *webhook_secret;
+    bool allow_private_hosts;
+    int64_t timeout_ms; // of one fetch, default 5 min
+};
+
+struct hub_repositories {
+    struct hub_repository *items;
+    size_t count;
+};
+
+// hub_repositories_load reads the file of repositories: YAML, `repositories:` with a list. Errors
+// name file, line and column; an unknown field proposes the nearest.
+CM_MUSTUSE enum cm_rc hub_repositories_load(const char *path, struct hub_repositories *out,
+                                            struct cm_err *err);
+void hub_repositories_done(struct hub_repositories *r);
