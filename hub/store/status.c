@@ -156,6 +156,12 @@ enum cm_rc hub_presence_offline(struct hub_db *db, const char *cluster, int64_t 
                       "ti", cluster, seen_ms);
 }
 
+enum cm_rc hub_presence_reset(struct hub_db *db, const char *cluster, struct cm_err *err) {
+    return hub_db_run(db, err,
+                      "UPDATE presence SET generation = 0, run = '', report = 0 WHERE cluster = ?1",
+                      "t", cluster);
+}
+
 enum cm_rc hub_presence_all_offline(struct hub_db *db, struct cm_err *err) {
     return hub_db_run(db, err, "UPDATE presence SET connected = 0", "");
 }

@@ -104,6 +104,9 @@ CM_MUSTUSE enum cm_rc hub_presence_put(struct hub_db *db, const struct hub_prese
                                        struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_presence_offline(struct hub_db *db, const char *cluster, int64_t seen_ms,
                                            struct cm_err *err);
+// hub_presence_reset is for a cluster that is enrolled anew: what the old agent held means nothing.
+CM_MUSTUSE enum cm_rc hub_presence_reset(struct hub_db *db, const char *cluster,
+                                         struct cm_err *err);
 // hub_presence_all_offline is for the start: nobody is connected yet.
 CM_MUSTUSE enum cm_rc hub_presence_all_offline(struct hub_db *db, struct cm_err *err);
 

@@ -1,0 +1,60 @@
+// authority: the hub's keys, and what it certifies with them.
+//
+//     root (10 years; its key can be taken offline)
+//      ├─ issuer (5 years)   certifies agents and the hub's own server key
+//      └─ signer (5 years)   signs manifests
+//
+// The files live in the hub's data folder, keys with mode 0600. Issuer and signer are made anew
+// when a third of their life is left and the root's key is there. The server's key is made at each
+// start and is never on disk.
+//
+// Threads: opened by the owner at start (blocks); afterwards nothing changes and any thread may use
+// it.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/tls/digest.h"
+#include "common/tls/keys.h"
+
+struct cm_tls_context;
+struct hub_authority;
+
+// hub_authority_open loads the keys from `dir` or makes them. `hosts` are the names and addresses
+// by which the hub is reached.
+CM_MUSTUSE enum cm_rc hub_authority_open(const char *dir, const char *const *hosts,
+                                         size_t host_count, struct hub_authority **out,
+                                         struct cm_err *err);
+void hub_authority_free(struct hub_authority *a); // NULL is fine
+
+const char *hub_authority_hub_id(const struct hub_authority *a);        // a UUID
+const uint8_t *hub_authority_secret_key(const struct hub_authority *a); // 32 bytes: names Secrets
+struct cm_sha256 hub_authority_pin(const struct hub_authority *a);      // of the root's key
+
+// hub_authority_root and hub_authority_issuer are DER certificates; borrowed.
+const uint8_t *hub_authority_root(const struct hub_authority *a, size_t *out_size);
+const uint8_t *hub_authority_issuer(const struct hub_authority *a, size_t *out_size);
+const uint8_t *hub_authority_signer(const struct hub_authority *a, size_t *out_size);
+
+// hub_authority_certify makes an agent's certificate; DER, the caller frees it.
+CM_MUSTUSE enum cm_rc hub_authority_certify(const struct hub_authority *a,
+                                            const struct cm_key *agent_key, const char *cluster_id,
+                                            const char *cluster_name, uint8_t **out,
+                                            size_t *out_size, struct cm_err *err);
+
+// hub_authority_sign signs with the signer's key.
+size_t hub_authority_sign(const struct hub_authority *a, const void *bytes, size_t size,
+                          uint8_t out[CM_SIGNATURE_MAX]);
+
+// hub_authority_cluster_id reads the id out of an agent's URI name if it is one of this hub, else
+// returns NULL. The result points into `uri`.
+const char *hub_authority_cluster_id(const struct hub_authority *a, const char *uri);
+
+// TLS for the two listeners and (PEM, the caller frees them) for the API's server.
+CM_MUSTUSE enum cm_rc hub_authority_link_tls(const struct hub_authority *a,
+                                             struct cm_tls_context **out, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_authority_enroll_tls(const struct hub_authority *a,
+                                               struct cm_tls_context **out, struct cm_err *err);
+void hub_authority_api_tls(const struct hub_authority *a, char **out_key_pem, char **out_chain_pem);

@@ -1,0 +1,25 @@
+// addresses: under which names and ports agents reach the hub.
+//
+// Threads: any; nothing changes once made.
+#pragma once
+
+#include <stddef.h>
+
+#include "common/err.h"
+
+struct hub_config;
+
+struct hub_addresses {
+    char **link; // "host:port", told to agents
+    size_t link_count;
+    char **enroll; // the same hosts, the port of --enroll-listen
+    size_t enroll_count;
+    char **hosts; // for the server's certificate
+    size_t host_count;
+};
+
+// hub_addresses_make works them out: from --advertise if it is given, else from --listen, where
+// "any address" becomes this machine's name.
+CM_MUSTUSE enum cm_rc hub_addresses_make(const struct hub_config *config, struct hub_addresses *out,
+                                         struct cm_err *err);
+void hub_addresses_done(struct hub_addresses *a);

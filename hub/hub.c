@@ -1,0 +1,280 @@
+#include "hub/hub.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/fsys.h"
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+#include "common/net/net.h"
+#include "common/str.h"
+#include "hub/access/authority.h"
+#include "hub/api/api.h"
+#include "hub/config/addresses.h"
+#include "hub/config/config.h"
+#include "hub/jobs/store.h"
+#include "hub/jobs/sync.h"
+#include "hub/session/sessions.h"
+#include "hub/store/agents.h"
+#include "hub/store/db.h"
+#include "hub/store/events.h"
+#include "hub/store/meta.h"
+#include "hub/store/status.h"
+
+struct hub {
+    const struct hub_config *config;
+    struct hub_repositories repositories;
+    struct hub_addresses addresses;
+    char *db_path;
+    int lock_fd;
+    uint64_t epoch;
+    struct cm_loop *loop;
+    struct cm_metrics *metrics;
+    struct hub_authority *authority;
+    struct hub_store *store;
+    struct hub_sessions *sessions;
+    struct hub_sync *sync;
+    struct hub_api *api;
+};
+
+// ---- What the parts tell each other
+
+static void on_published(void *ctx, struct hub_publication *p) {
+    hub_sessions_publish(((struct hub *)ctx)->sessions, p);
+}
+
+static void on_withdrawn(void *ctx, const char *cluster) {
+    hub_sessions_withdraw(((struct hub *)ctx)->sessions, cluster);
+}
+
+static void on_enrolled(void *ctx, const char *cluster, const char *cluster_id) {
+    hub_sync_enrolled(((struct hub *)ctx)->sync, cluster, cluster_id);
+}
+
+static void on_behind(void *ctx, const char *cluster, uint64_t epoch, uint64_t generation) {
+    hub_sync_behind(((struct hub *)ctx)->sync, cluster, epoch, generation);
+}
+
+static void on_removed(void *ctx, const char *cluster, const char *app) {
+    hub_sync_removed(((struct hub *)ctx)->sync, cluster, app);
+}
+
+// ---- Stopping
+
+static void on_sync_stopped(void *ctx) {
+    cm_loop_stop(((struct hub *)ctx)->loop);
+}
+
+static void on_sessions_stopped(void *ctx) {
+    hub_sync_stop(((struct hub *)ctx)->sync, on_sync_stopped, ctx);
+}
+
+static void on_signal(void *ctx, int number) {
+    struct hub *h = ctx;
+
+    (void)number;
+    cm_log(CM_LOG_INFO, "hub.stopping", "closing connections", NULL);
+    hub_sessions_stop(h->sessions, on_sessions_stopped, h);
+}
+
+// ---- Opening
+
+static enum cm_rc open_folder(struct hub *h, struct cm_err *err) {
+    CM_AUTOFREE char *lock = cm_strf("%s/lock", h->config->data_dir);
+    CM_AUTOFREE char *git = cm_strf("%s/git", h->config->data_dir);
+    enum cm_rc rc = cm_fsys_make_dir(h->config->data_dir, 0700, err);
+
+    rc = rc < 0 ? rc : cm_fsys_make_dir(git, 0700, err);
+    rc = rc < 0 ? rc : cm_fsys_lock(lock, &h->lock_fd, err);
+    if (rc == CM_EBUSY) {
+        return cm_fail(err, rc, "another holdfast-hub uses '%s'", h->config->data_dir);
+    }
+    h->db_path = cm_strf("%s/hub.db", h->config->data_dir);
+    return rc;
+}
+
+static enum cm_rc open_authority(struct hub *h, struct cm_err *err) {
+    CM_AUTOFREE char *keys = cm_strf("%s/keys", h->config->data_dir);
+
+    return hub_authority_open(keys, (const char *const *)h->addresses.hosts,
+                              h->addresses.host_count, &h->authority, err);
+}
+
+static enum cm_rc open_epoch(struct hub *h, struct cm_err *err) {
+    struct hub_db *db = hub_store_db(h->store);
+    int64_t epoch = 1;
+    enum cm_rc rc = hub_meta_get_int(db, "epoch", &epoch, err);
+
+    if (rc == CM_ENOTFOUND) {
+        rc = hub_meta_set_int(db, "epoch", epoch, err);
+    }
+    h->epoch = (uint64_t)epoch;
+    return rc;
+}
+
+static enum cm_rc open_store(struct hub *h, struct cm_err *err) {
+    enum cm_rc rc = hub_store_open(h->db_path, h->loop, &h->store, err);
+
+    rc = rc < 0 ? rc : open_epoch(h, err);
+    rc = rc < 0 ? rc : hub_events_trim(hub_store_db(h->store), h->config->events_kept, err);
+    return rc < 0 ? rc : hub_presence_all_offline(hub_store_db(h->store), err);
+}
+
+static void admit(void *ctx, const struct hub_agent_row *row) {
+    hub_sessions_admit(((struct hub *)ctx)->sessions, row->cluster, row->id, &row->key);
+}
+
+static enum cm_rc open_sessions(struct hub *h, struct cm_err *err) {
+    struct hub_sessions_config config = {
+        .loop = h->loop,
+        .store = h->store,
+        .authority = h->authority,
+        .metrics = h->metrics,
+        .link_addr = h->config->listen,
+        .enroll_addr = h->config->enroll_listen,
+        .advertise = (const char *const *)h->addresses.link,
+        .advertise_count = h->addresses.link_count,
+        .epoch = h->epoch,
+        .heartbeat_ms = h->config->heartbeat_ms,
+        .max_connections = (size_t)h->config->max_agents,
+        .enrolled = on_enrolled,
+        .behind = on_behind,
+        .removed = on_removed,
+        .ctx = h,
+    };
+    enum cm_rc rc = hub_sessions_new(&config, &h->sessions, err);
+
+    return rc < 0 ? rc : hub_agents_each(hub_store_db(h->store), admit, h, err);
+}
+
+static enum cm_rc open_sync(struct hub *h, struct cm_err *err) {
+    struct hub_sync_config config = {
+        .loop = h->loop,
+        .store = h->store,
+        .authority = h->authority,
+        .metrics = h->metrics,
+        .repositories = &h->repositories,
+        .data_dir = h->config->data_dir,
+        .epoch = h->epoch,
+        .git_workers = (size_t)h->config->git_workers,
+        .published = on_published,
+        .withdrawn = on_withdrawn,
+        .ctx = h,
+    };
+
+    return hub_sync_new(&config, &h->sync, err);
+}
+
+static enum cm_rc start_api(struct hub *h, struct cm_err *err) {
+    struct hub_api_config config = {
+        .loop = h->loop,
+        .addr = h->config->api_listen,
+        .insecure = h->config->api_insecure,
+        .db_path = h->db_path,
+        .data_dir = h->config->data_dir,
+        .store = h->store,
+        .sync = h->sync,
+        .sessions = h->sessions,
+        .authority = h->authority,
+        .repositories = &h->repositories,
+        .metrics = h->metrics,
+        .advertise = (const char *const *)h->addresses.link,
+        .advertise_count = h->addresses.link_count,
+        .advertise_enroll = (const char *const *)h->addresses.enroll,
+        .advertise_enroll_count = h->addresses.enroll_count,
+        .epoch = h->epoch,
+    };
+
+    return hub_api_start(&config, &h->api, err);
+}
+
+enum cm_rc hub_open(const struct hub_config *config, struct hub **out, struct cm_err *err) {
+    struct hub *h = cm_new(1, sizeof(*h));
+    enum cm_rc rc;
+
+    h->config = config;
+    h->lock_fd = -1;
+    h->loop = cm_loop_new();
+    cm_loop_on_signal(h->loop, SIGTERM, on_signal, h);
+    cm_loop_on_signal(h->loop, SIGINT, on_signal, h);
+    h->metrics = cm_metrics_new();
+    rc = hub_repositories_load(config->repositories, &h->repositories, err);
+    rc = rc < 0 ? rc : hub_addresses_make(config, &h->addresses, err);
+    rc = rc < 0 ? rc : open_folder(h, err);
+    rc = rc < 0 ? rc : open_authority(h, err);
+    rc = rc < 0 ? rc : open_store(h, err);
+    rc = rc < 0 ? rc : open_sessions(h, err);
+    rc = rc < 0 ? rc : open_sync(h, err);
+    if (rc < 0) {
+        hub_close(h);
+        return rc;
+    }
+    *out = h;
+    return CM_OK;
+}
+
+// ---- Running
+
+static void announce(const struct hub *h) {
+    char link[CM_LOG_INT_MAX];
+    char enroll[CM_LOG_INT_MAX];
+    char api[CM_LOG_INT_MAX];
+
+    cm_log(CM_LOG_INFO, "hub.ready", "serving", "version", HOLDFAST_VERSION, "hub",
+           hub_authority_hub_id(h->authority), "link_port",
+           cm_log_int(hub_sessions_link_port(h->sessions), link), "enroll_port",
+           cm_log_int(hub_sessions_enroll_port(h->sessions), enroll), "api_port",
+           cm_log_int(hub_api_port(h->api), api), NULL);
+}
+
+static void drain(struct hub *h) {
+    hub_store_stop(h->store);
+    while (cm_loop_turn(h->loop)) {
+    }
+}
+
+enum cm_rc hub_run(struct hub *h, struct cm_err *err) {
+    enum cm_rc rc = hub_sessions_listen(h->sessions, err);
+
+    rc = rc < 0 ? rc : start_api(h, err);
+    if (rc < 0) {
+        return rc;
+    }
+    hub_sync_start(h->sync);
+    announce(h);
+    cm_loop_run(h->loop);
+    hub_api_stop(h->api);
+    drain(h);
+    cm_log(CM_LOG_INFO, "hub.stopped", "all is written", NULL);
+    return CM_OK;
+}
+
+void hub_close(struct hub *h) {
+    if (h == NULL) {
+        return;
+    }
+
+    hub_api_free(h->api);
+    hub_sync_free(h->sync);
+    hub_sessions_free(h->sessions);
+    if (h->store != NULL) {
+        drain(h);
+    }
+    hub_store_free(h->store);
+    cm_net_done();
+    hub_authority_free(h->authority);
+    cm_metrics_free(h->metrics);
+    cm_loop_free(h->loop);
+    hub_repositories_done(&h->repositories);
+    hub_addresses_done(&h->addresses);
+    free(h->db_path);
+    if (h->lock_fd >= 0) {
+        (void)close(h->lock_fd);
+    }
+    free(h);
+}

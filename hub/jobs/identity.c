@@ -1,0 +1,226 @@
+#include "hub/jobs/identity.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/list.h"
+#include "common/mem.h"
+#include "common/tls/keys.h"
+#include "hub/access/authority.h"
+#include "hub/jobs/store.h"
+#include "hub/store/agents.h"
+#include "hub/store/events.h"
+#include "hub/store/status.h"
+
+struct enroll_job {
+    struct hub_store_job job;
+    const struct hub_authority *authority;
+    struct hub_enroll_ask ask;
+    uint8_t *csr;
+    hub_enroll_fn done;
+    void *ctx;
+
+    bool refused; // the proof was wrong: counted, and said in done
+    char cluster[HUB_CLUSTER_NAME_MAX + 1];
+    char cluster_id[CM_UUID_MAX];
+    struct cm_sha256 key;
+    uint8_t *certificate;
+    size_t certificate_size;
+};
+
+static bool proof_is_right(const struct enroll_job *e, const struct hub_join_claim *claim) {
+    struct cm_sha256 expected =
+        wire_token_proof(&claim->secret, e->ask.exporter, e->csr, e->ask.csr_size);
+
+    return cm_equal_secret(expected.bytes, e->ask.proof.bytes, sizeof(expected.bytes));
+}
+
+static enum cm_rc certify(struct enroll_job *e, struct cm_err *err) {
+    CM_CLEANUP(cm_key_freep) struct cm_key *key = NULL;
+    enum cm_rc rc = cm_csr_key(e->csr, e->ask.csr_size, &key, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    e->key = cm_key_sha256(key);
+    cm_uuid(e->cluster_id);
+    return hub_authority_certify(e->authority, key, e->cluster_id, e->cluster, &e->certificate,
+                                 &e->certificate_size, err);
+}
+
+static enum cm_rc keep(struct enroll_job *e, struct hub_db *db, int64_t now_ms,
+                       struct cm_err *err) {
+    struct hub_agent_row row = {.id = e->cluster_id, .cluster = e->cluster, .key = e->key};
+    enum cm_rc rc = hub_join_tokens_use(db, e->ask.token_id, now_ms, err);
+
+    rc = rc < 0 ? rc : hub_agents_enroll(db, &row, now_ms, err);
+    rc = rc < 0 ? rc : hub_presence_reset(db, e->cluster, err);
+    return rc < 0 ? rc
+                  : hub_events_add(db,
+                                   &(struct hub_event){.at_ms = now_ms,
+                                                       .kind = "agent.enrolled",
+                                                       .cluster = e->cluster,
+                                                       .actor = "hub",
+                                                       .message = e->cluster_id},
+                                   err);
+}
+
+static enum cm_rc run_enroll(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    struct enroll_job *e = CM_CONTAINER(job, struct enroll_job, job);
+    int64_t now_ms = cm_clock_unix_ms();
+    struct hub_join_claim claim;
+    enum cm_rc rc = hub_join_tokens_find(db, e->ask.token_id, now_ms, &claim, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (!proof_is_right(e, &claim)) {
+        e->refused = true; // not an error of this job: the count must be kept
+        return hub_join_tokens_fail(db, e->ask.token_id, err);
+    }
+    memcpy(e->cluster, claim.cluster, sizeof(e->cluster));
+    rc = certify(e, err);
+    return rc < 0 ? rc : keep(e, db, now_ms, err);
+}
+
+static void enroll_done(struct hub_store_job *job, const struct cm_err *err) {
+    struct enroll_job *e = CM_CONTAINER(job, struct enroll_job, job);
+    struct hub_enrolled enrolled = {
+        .cluster_id = e->cluster_id,
+        .cluster = e->cluster,
+        .key = e->key,
+        .certificate = e->certificate,
+        .certificate_size = e->certificate_size,
+    };
+    struct cm_err answer = *err;
+
+    if (answer.code == CM_OK && e->refused) {
+        (void)cm_fail(&answer, CM_EAUTH,
+                      "the join token is not valid; make a new one with 'holdfast enroll'");
+    }
+    e->done(e->ctx, &answer, answer.code == CM_OK ? &enrolled : NULL);
+    free(e->certificate);
+    free(e->csr);
+    free(e);
+}
+
+void hub_identity_enroll(struct hub_store *store, const struct hub_authority *authority,
+                         const struct hub_enroll_ask *ask, hub_enroll_fn done, void *ctx) {
+    struct enroll_job *e = cm_new(1, sizeof(*e));
+
+    e->job.run = run_enroll;
+    e->job.done = enroll_done;
+    e->authority = authority;
+    e->ask = *ask;
+    e->csr = memcpy(cm_new(1, ask->csr_size + 1), ask->csr, ask->csr_size);
+    e->done = done;
+    e->ctx = ctx;
+    hub_store_submit(store, &e->job);
+}
+
+struct token_job {
+    struct hub_store_job job;
+    struct wire_token token;
+    char *cluster;
+    char *made_by;
+    int64_t life_ms;
+    bool again;
+    hub_token_fn done;
+    void *ctx;
+};
+
+static enum cm_rc run_token(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    struct token_job *t = CM_CONTAINER(job, struct token_job, job);
+    struct hub_join_token row = {
+        .id = t->token.id,
+        .cluster = t->cluster,
+        .secret = cm_sha256(t->token.secret, sizeof(t->token.secret)),
+        .expires_ms = cm_clock_unix_ms() + t->life_ms,
+        .made_by = t->made_by,
+    };
+
+    if (!hub_cluster_name_ok(t->cluster)) {
+        return cm_fail(err, CM_EINVAL,
+                       "'%.80s' cannot name a cluster: use 1 to %d of a-z, 0-9 and '-', with no "
+                       "'-' at either end",
+                       t->cluster, HUB_CLUSTER_NAME_MAX);
+    }
+    return hub_join_tokens_add(db, &row, t->again, err);
+}
+
+static void token_done(struct hub_store_job *job, const struct cm_err *err) {
+    struct token_job *t = CM_CONTAINER(job, struct token_job, job);
+    char text[WIRE_TOKEN_TEXT_MAX];
+
+    wire_token_text(&t->token, text);
+    t->done(t->ctx, err, err->code == CM_OK ? text : NULL);
+    explicit_bzero(text, sizeof(text));
+    explicit_bzero(&t->token, sizeof(t->token));
+    free(t->cluster);
+    free(t->made_by);
+    free(t);
+}
+
+void hub_identity_make_token(struct hub_store *store, const struct hub_authority *authority,
+                             const struct hub_token_ask *ask, hub_token_fn done, void *ctx) {
+    struct token_job *t = cm_new(1, sizeof(*t));
+    struct cm_sha256 pin = hub_authority_pin(authority);
+
+    t->job.run = run_token;
+    t->job.done = token_done;
+    wire_token_make(&pin, &t->token);
+    t->cluster = cm_strdup(ask->cluster);
+    t->made_by = cm_strdup(ask->made_by);
+    t->life_ms = ask->life_ms;
+    t->again = ask->again;
+    t->done = done;
+    t->ctx = ctx;
+    hub_store_submit(store, &t->job);
+}
+
+struct revoke_job {
+    struct hub_store_job job;
+    char *cluster;
+    char *made_by;
+    char cluster_id[CM_UUID_MAX];
+    hub_revoke_fn done;
+    void *ctx;
+};
+
+static enum cm_rc run_revoke(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    struct revoke_job *r = CM_CONTAINER(job, struct revoke_job, job);
+    enum cm_rc rc = hub_agents_revoke(db, r->cluster, r->cluster_id, err);
+
+    return rc < 0 ? rc
+                  : hub_events_add(db,
+                                   &(struct hub_event){.at_ms = cm_clock_unix_ms(),
+                                                       .kind = "agent.revoked",
+                                                       .cluster = r->cluster,
+                                                       .actor = r->made_by,
+                                                       .message = r->cluster_id},
+                                   err);
+}
+
+static void revoke_done(struct hub_store_job *job, const struct cm_err *err) {
+    struct revoke_job *r = CM_CONTAINER(job, struct revoke_job, job);
+
+    r->done(r->ctx, err, r->cluster, r->cluster_id);
+    free(r->cluster);
+    free(r->made_by);
+    free(r);
+}
+
+void hub_identity_revoke(struct hub_store *store, const char *cluster, const char *made_by,
+                         hub_revoke_fn done, void *ctx) {
+    struct revoke_job *r = cm_new(1, sizeof(*r));
+
+    r->job.run = run_revoke;
+    r->job.done = revoke_done;
+    r->cluster = cm_strdup(cluster);
+    r->made_by = cm_strdup(made_by);
+    r->done = done;
+    r->ctx = ctx;
+    hub_store_submit(store, &r->job);
+}

@@ -1,0 +1,93 @@
+// planner: turns commits into what each cluster is sent.
+//
+// It holds the fleet (hub/fleet) and, per cluster, what was published last; a step takes something
+// in (a commit, an enrolment, …) and gives an outcome: publications to send, rows to write. The
+// outcome is recorded first and sent afterwards (hub/jobs/sync.h), so nothing is in force that a
+// restart would forget.
+//
+// At the start the planner is seeded from the database with what was in force; until every
+// repository that was ever read has been read again, commits are taken in but nothing is published:
+// a fleet that is half loaded must not look like one that lost its Apps.
+//
+// A cluster's generation counts its manifests. If an agent holds a higher one than the hub knows
+// (the hub's disk is an older copy), the next manifest goes above it.
+//
+// Threads: seed at start, then the sync worker only; outcomes move to other threads.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "hub/repo/id.h"
+
+struct cm_arena;
+struct hub_authority;
+struct hub_db;
+struct hub_desired;
+struct hub_planner;
+struct hub_publication;
+struct hub_repository;
+
+struct hub_planner_source {
+    const char *name;   // of the repository
+    const char *folder; // of its mirror
+    const char *prefix; // root folder inside; ""
+};
+
+struct hub_planner_config {
+    const struct hub_authority *authority;
+    const struct hub_planner_source *sources; // borrowed
+    size_t source_count;
+    uint64_t epoch;
+};
+
+struct hub_cluster_change {
+    const char *cluster;
+    struct hub_desired *before; // NULL: none
+    struct hub_desired *now;    // NULL: the cluster left Git
+    uint64_t generation;
+    struct hub_publication *publication; // NULL: not enrolled, or left
+};
+
+struct hub_document_rows; // snapshot of the documents, record.c writes it
+struct hub_problem_rows;
+
+struct hub_outcome {
+    struct cm_arena *arena;
+    struct hub_cluster_change *changes; // to be recorded, then sent
+    size_t change_count;
+    struct hub_publication *
+        *refreshed; // as before, but whole again after a restart: only to be sent
+    size_t refreshed_count;
+    const struct hub_revision_row *revision;   // NULL: the step was no commit
+    const struct hub_document_rows *documents; // NULL: unchanged
+    const struct hub_problem_rows *problems;   // NULL: unchanged
+    struct cm_err err; // a commit that could not be read at all; all else is empty then
+};
+
+void hub_outcome_free(struct hub_outcome *o); // NULL is fine
+
+struct hub_planner *hub_planner_new(const struct hub_planner_config *config);
+void hub_planner_free(struct hub_planner *p);
+
+// hub_planner_seed loads what was in force and who is enrolled.
+CM_MUSTUSE enum cm_rc hub_planner_seed(struct hub_planner *p, struct hub_db *db,
+                                       struct cm_err *err);
+
+// hub_planner_start returns the publications of the seed that are whole (no Secret is missing), so
+// that agents are served before any repository is.
+struct hub_outcome *hub_planner_start(struct hub_planner *p);
+
+// The steps.
+struct hub_outcome *hub_planner_commit(struct hub_planner *p, size_t source,
+                                       const struct hub_repo_id *commit);
+struct hub_outcome *hub_planner_enroll(struct hub_planner *p, const char *cluster,
+                                       const char *cluster_id);
+struct hub_outcome *hub_planner_raise(struct hub_planner *p, const char *cluster, uint64_t epoch,
+                                      uint64_t generation);
+void hub_planner_forget_gone(struct hub_planner *p, const char *cluster, const char *app);
+
+// hub_planner_is_ready tells whether nothing holds publishing back any more.
+bool hub_planner_is_ready(const struct hub_planner *p);

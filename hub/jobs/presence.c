@@ -1,0 +1,111 @@
+#include "hub/jobs/presence.h"
+
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/list.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "hub/jobs/store.h"
+#include "hub/store/events.h"
+
+struct presence_job {
+    struct hub_store_job job;
+    char *cluster;
+    char *version;
+    char *driver;
+    char *target;
+    char *address;
+    char *why;
+    struct hub_report_mark last;
+    hub_presence_fn done;
+    void *ctx;
+};
+
+static void free_job(struct presence_job *p) {
+    free(p->cluster);
+    free(p->version);
+    free(p->driver);
+    free(p->target);
+    free(p->address);
+    free(p->why);
+    free(p);
+}
+
+static enum cm_rc add_event(const struct presence_job *p, struct hub_db *db, const char *kind,
+                            const char *message, struct cm_err *err) {
+    return hub_events_add(db,
+                          &(struct hub_event){.at_ms = cm_clock_unix_ms(),
+                                              .kind = kind,
+                                              .cluster = p->cluster,
+                                              .actor = "agent",
+                                              .message = message},
+                          err);
+}
+
+static enum cm_rc run_connected(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    struct presence_job *p = CM_CONTAINER(job, struct presence_job, job);
+    struct hub_presence_row row = {
+        .cluster = p->cluster,
+        .connected = true,
+        .seen_ms = cm_clock_unix_ms(),
+        .version = p->version,
+        .driver = p->driver,
+        .target = p->target,
+        .address = p->address,
+    };
+    enum cm_rc rc = hub_reports_last(db, p->cluster, &p->last, err);
+
+    rc = rc < 0 ? rc : hub_presence_put(db, &row, err);
+    return rc < 0 ? rc : add_event(p, db, "agent.connected", p->address, err);
+}
+
+static void connected_done(struct hub_store_job *job, const struct cm_err *err) {
+    struct presence_job *p = CM_CONTAINER(job, struct presence_job, job);
+
+    p->done(p->ctx, err, &p->last);
+    free_job(p);
+}
+
+void hub_presence_connected(struct hub_store *store, const struct hub_presence_row *row,
+                            hub_presence_fn done, void *ctx) {
+    struct presence_job *p = cm_new(1, sizeof(*p));
+
+    p->job.run = run_connected;
+    p->job.done = connected_done;
+    p->cluster = cm_strdup(row->cluster);
+    p->version = cm_strdup(row->version);
+    p->driver = cm_strdup(row->driver);
+    p->target = cm_strdup(row->target);
+    p->address = cm_strdup(row->address);
+    p->done = done;
+    p->ctx = ctx;
+    hub_store_submit(store, &p->job);
+}
+
+static enum cm_rc run_disconnected(struct hub_store_job *job, struct hub_db *db,
+                                   struct cm_err *err) {
+    struct presence_job *p = CM_CONTAINER(job, struct presence_job, job);
+    enum cm_rc rc = hub_presence_offline(db, p->cluster, cm_clock_unix_ms(), err);
+
+    return rc < 0 ? rc : add_event(p, db, "agent.disconnected", p->why, err);
+}
+
+static void disconnected_done(struct hub_store_job *job, const struct cm_err *err) {
+    struct presence_job *p = CM_CONTAINER(job, struct presence_job, job);
+
+    if (err->code != CM_OK) {
+        cm_log(CM_LOG_WARN, "store.failed", err->msg, "cluster", p->cluster, NULL);
+    }
+    free_job(p);
+}
+
+void hub_presence_disconnected(struct hub_store *store, const char *cluster, const char *why) {
+    struct presence_job *p = cm_new(1, sizeof(*p));
+
+    p->job.run = run_disconnected;
+    p->job.done = disconnected_done;
+    p->cluster = cm_strdup(cluster);
+    p->why = cm_strdup(why);
+    hub_store_submit(store, &p->job);
+}

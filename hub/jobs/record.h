@@ -1,0 +1,25 @@
+// record: writes an outcome of the planner into the database.
+//
+// Threads: the snapshots are taken on the sync worker, hub_record_outcome runs on the store's
+// thread.
+#pragma once
+
+#include "common/err.h"
+
+struct cm_arena;
+struct hub_db;
+struct hub_document_rows;
+struct hub_fleet;
+struct hub_outcome;
+struct hub_problem_rows;
+
+// hub_record_documents and hub_record_problems copy what the fleet holds now into the arena.
+const struct hub_document_rows *hub_record_documents(struct cm_arena *a,
+                                                     const struct hub_fleet *fleet);
+const struct hub_problem_rows *hub_record_problems(struct cm_arena *a,
+                                                   const struct hub_fleet *fleet);
+
+// hub_record_outcome writes manifests, pairs, blobs, documents, problems, the revision and events.
+// Writing it a second time changes nothing but the events.
+CM_MUSTUSE enum cm_rc hub_record_outcome(struct hub_db *db, const struct hub_outcome *outcome,
+                                         struct cm_err *err);

@@ -1,0 +1,285 @@
+#include "hub/jobs/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/clock.h"
+#include "common/list.h"
+#include "common/mem.h"
+#include "hub/jobs/store.h"
+#include "hub/store/db.h"
+#include "hub/store/events.h"
+#include "hub/store/status.h"
+#include "proto/holdfast.pb-c.h"
+
+struct report_job {
+    struct hub_store_job job;
+    struct cm_arena *arena;
+    const Holdfast__V1__Report *report;
+    const char *cluster;
+    struct hub_report_done done;
+    const char **removed;
+    size_t removed_count;
+    int64_t now_ms;
+};
+
+static enum cm_rc add_event(struct report_job *r, struct hub_db *db, const char *kind,
+                            const Holdfast__V1__AppReport *app, const char *message,
+                            struct cm_err *err) {
+    return hub_events_add(db,
+                          &(struct hub_event){.at_ms = r->now_ms,
+                                              .kind = kind,
+                                              .cluster = r->cluster,
+                                              .app = app->app,
+                                              .revision = app->revision,
+                                              .actor = "agent",
+                                              .message = message},
+                          err);
+}
+
+static const char *health_message(const Holdfast__V1__AppReport *app) {
+    return app->health_message[0] != '\0' ? app->health_message : "all objects are healthy";
+}
+
+// What happened to applying, if it is worth an event.
+static const char *applied_kind(const struct hub_status_before *before,
+                                const Holdfast__V1__AppReport *app) {
+    bool same_bundle =
+        app->bundle_sha256.len == sizeof(before->bundle.bytes) &&
+        memcmp(app->bundle_sha256.data, before->bundle.bytes, sizeof(before->bundle.bytes)) == 0;
+
+    if (app->applied == HOLDFAST__V1__APPLIED__FAILED &&
+        (before->applied != HOLDFAST__V1__APPLIED__FAILED || !same_bundle)) {
+        return "app.failed";
+    }
+    if (app->applied != HOLDFAST__V1__APPLIED__APPLIED) {
+        return NULL;
+    }
+    if (before->applied == HOLDFAST__V1__APPLIED__FAILED && same_bundle) {
+        return "app.recovered";
+    }
+    return before->applied == HOLDFAST__V1__APPLIED__APPLIED && same_bundle ? NULL : "app.applied";
+}
+
+static const char *health_kind(const struct hub_status_before *before,
+                               const Holdfast__V1__AppReport *app) {
+    if (app->health == (Holdfast__V1__Health)before->health) {
+        return NULL;
+    }
+    switch (app->health) {
+    case HOLDFAST__V1__HEALTH__DEGRADED:
+        return "app.degraded";
+    case HOLDFAST__V1__HEALTH__HEALTHY:
+        return before->health == HOLDFAST__V1__HEALTH__DEGRADED ? "app.recovered" : "app.healthy";
+    default:
+        return NULL;
+    }
+}
+
+static enum cm_rc add_app_events(struct report_job *r, struct hub_db *db,
+                                 const struct hub_status_before *before,
+                                 const Holdfast__V1__AppReport *app, struct cm_err *err) {
+    const char *applied = applied_kind(before, app);
+    const char *health = health_kind(before, app);
+    enum cm_rc rc = CM_OK;
+
+    if (applied != NULL) {
+        rc = add_event(r, db, applied, app, app->message, err);
+    }
+    if (rc == CM_OK && health != NULL) {
+        rc = add_event(r, db, health, app, health_message(app), err);
+    }
+    return rc;
+}
+
+static void set_hash(struct cm_sha256 *out, const ProtobufCBinaryData *field) {
+    if (field->len == sizeof(out->bytes)) {
+        memcpy(out->bytes, field->data, field->len);
+    }
+}
+
+static enum cm_rc put_app(struct report_job *r, struct hub_db *db,
+                          const Holdfast__V1__AppReport *app, struct cm_err *err) {
+    struct hub_status_before before;
+    struct hub_status_row row = {
+        .cluster = r->cluster,
+        .app = app->app,
+        .revision = app->revision,
+        .applied = (int)app->applied,
+        .message = app->message,
+        .health = (int)app->health,
+        .health_message = app->health_message,
+        .objects = app->objects,
+        .drifted = app->drifted,
+        .at_ms = app->at_ms,
+    };
+    enum cm_rc rc = hub_status_find(db, r->cluster, app->app, &before, err);
+
+    set_hash(&row.bundle, &app->bundle_sha256);
+    rc = rc < 0 ? rc : add_app_events(r, db, &before, app, err);
+    return rc < 0 ? rc : hub_status_put(db, &row, err);
+}
+
+static enum cm_rc remove_app(struct report_job *r, struct hub_db *db,
+                             const Holdfast__V1__AppReport *app, struct cm_err *err) {
+    enum cm_rc rc = hub_status_remove(db, r->cluster, app->app, err);
+
+    r->removed[r->removed_count++] = app->app;
+    return rc < 0 ? rc : add_event(r, db, "app.removed", app, app->message, err);
+}
+
+static enum cm_rc add_drift_event(struct report_job *r, struct hub_db *db,
+                                  const struct hub_drift_row *row, struct cm_err *err) {
+    const char *actual = row->actual[0] != '\0' ? row->actual : "nothing";
+    const char *message = cm_arena_strf(r->arena, "%s: %s -> %s", row->path, row->desired, actual);
+
+    return hub_events_add(db,
+                          &(struct hub_event){.at_ms = r->now_ms,
+                                              .kind = "drift.found",
+                                              .cluster = r->cluster,
+                                              .app = row->app,
+                                              .key = row->key,
+                                              .actor = row->manager,
+                                              .message = message},
+                          err);
+}
+
+static enum cm_rc put_drift(struct report_job *r, struct hub_db *db,
+                            const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
+    enum cm_rc rc = CM_OK;
+
+    for (size_t i = 0; rc == CM_OK && i < object->n_drift; i++) {
+        const Holdfast__V1__FieldDrift *field = object->drift[i];
+        struct hub_drift_row row = {
+            .cluster = r->cluster,
+            .app = object->app,
+            .key = object->key,
+            .path = field->path,
+            .desired = field->desired,
+            .actual = field->actual,
+            .manager = field->manager,
+            .operation = field->operation,
+            .at_ms = field->at_ms,
+        };
+        rc = hub_drift_put(db, &row, err);
+    }
+    return rc;
+}
+
+// Each difference that was not on record is an event.
+static enum cm_rc tell_new_drift(struct report_job *r, struct hub_db *db,
+                                 const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
+    for (size_t i = 0; i < object->n_drift; i++) {
+        const Holdfast__V1__FieldDrift *field = object->drift[i];
+        struct hub_drift_row row = {
+            .cluster = r->cluster,
+            .app = object->app,
+            .key = object->key,
+            .path = field->path,
+            .desired = field->desired,
+            .actual = field->actual,
+            .manager = field->manager,
+        };
+        bool known = false;
+        enum cm_rc rc = hub_drift_known(db, &row, &known, err);
+
+        rc = rc < 0 || known ? rc : add_drift_event(r, db, &row, err);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return CM_OK;
+}
+
+static enum cm_rc tell_cleared(struct report_job *r, struct hub_db *db,
+                               const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
+    return hub_events_add(db,
+                          &(struct hub_event){.at_ms = r->now_ms,
+                                              .kind = "drift.cleared",
+                                              .cluster = r->cluster,
+                                              .app = object->app,
+                                              .key = object->key,
+                                              .actor = "agent",
+                                              .message = "the object is as Git says again"},
+                          err);
+}
+
+static enum cm_rc put_object(struct report_job *r, struct hub_db *db,
+                             const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
+    struct hub_object_row row = {
+        .cluster = r->cluster,
+        .app = object->app,
+        .key = object->key,
+        .sha256 = object->sha256.data,
+        .sha256_size = object->sha256.len,
+        .health = (int)object->health,
+        .message = object->message,
+        .at_ms = object->at_ms,
+    };
+
+    if (object->removed) {
+        return hub_objects_remove(db, r->cluster, object->key, err);
+    }
+    enum cm_rc rc = tell_new_drift(r, db, object, err);
+    rc = rc < 0 ? rc : hub_drift_clear(db, r->cluster, object->key, err);
+    bool had_drift = rc == CM_OK && hub_db_changes(db) > 0;
+    rc = rc < 0 || !had_drift || object->n_drift > 0 ? rc : tell_cleared(r, db, object, err);
+    rc = rc < 0 ? rc : put_drift(r, db, object, err);
+    return rc < 0 ? rc : hub_objects_put(db, &row, err);
+}
+
+static enum cm_rc put_all(struct report_job *r, struct hub_db *db, struct cm_err *err) {
+    const Holdfast__V1__Report *report = r->report;
+    enum cm_rc rc = report->full ? hub_status_full_begin(db, r->cluster, err) : CM_OK;
+
+    for (size_t i = 0; rc == CM_OK && i < report->n_objects; i++) {
+        rc = put_object(r, db, report->objects[i], err);
+    }
+    for (size_t i = 0; rc == CM_OK && i < report->n_apps; i++) {
+        rc = report->apps[i]->removed ? remove_app(r, db, report->apps[i], err)
+                                      : put_app(r, db, report->apps[i], err);
+    }
+    return rc < 0 || !report->full_end ? rc : hub_status_full_end(db, r->cluster, err);
+}
+
+static enum cm_rc run_report(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    struct report_job *r = CM_CONTAINER(job, struct report_job, job);
+    struct hub_report_mark last;
+    enum cm_rc rc = hub_reports_last(db, r->cluster, &last, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (strcmp(last.run, r->report->run) == 0 && r->report->number <= last.number) {
+        return CM_OK; // committed before; the acknowledgement was lost
+    }
+    rc = put_all(r, db, err);
+    return rc < 0 ? rc
+                  : hub_reports_set(db, r->cluster, r->report->run, r->report->number,
+                                    r->report->generation, r->now_ms, err);
+}
+
+static void report_done(struct hub_store_job *job, const struct cm_err *err) {
+    struct report_job *r = CM_CONTAINER(job, struct report_job, job);
+
+    r->done.done(r->done.ctx, err, r->removed, r->removed_count);
+    cm_arena_free(r->arena);
+    free(r);
+}
+
+void hub_report_commit(struct hub_store *store, const char *cluster, struct cm_arena *arena,
+                       const struct _Holdfast__V1__Report *report,
+                       const struct hub_report_done *done) {
+    struct report_job *r = cm_new(1, sizeof(*r));
+
+    r->job.run = run_report;
+    r->job.done = report_done;
+    r->arena = arena;
+    r->report = report;
+    r->cluster = cm_arena_strdup(arena, cluster);
+    r->done = *done;
+    r->removed = cm_arena_get(arena, (report->n_apps + 1) * sizeof(*r->removed));
+    r->now_ms = cm_clock_unix_ms();
+    hub_store_submit(store, &r->job);
+}

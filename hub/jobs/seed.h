@@ -1,0 +1,35 @@
+// seed: what was in force when the hub stopped, read back from its database.
+//
+// Threads: the owner at start; blocks.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/tls/digest.h"
+
+struct hub_db;
+struct hub_desired;
+
+struct hub_seed_cluster {
+    struct hub_desired *desired; // borrowed
+    uint64_t epoch;
+    uint64_t generation;
+    struct cm_sha256 sha256; // of its manifest
+};
+
+struct hub_seed_visitor {
+    void (*cluster)(void *ctx, const struct hub_seed_cluster *cluster);
+    void (*agent)(void *ctx, const char *cluster, const char *cluster_id);
+    void (*source)(void *ctx, const char *repo); // was read at least once
+    void *ctx;
+};
+
+// hub_seed_load visits all clusters, agents and repositories. A cluster whose manifest or bundles
+// cannot be read any more is left out and logged: Git will say it again.
+CM_MUSTUSE enum cm_rc hub_seed_load(struct hub_db *db, const struct hub_seed_visitor *visitor,
+                                    struct cm_err *err);
+
+// hub_seed_is_whole tells whether the bytes of every object are there (Secrets are not stored).
+bool hub_seed_is_whole(const struct hub_desired *desired);

@@ -1,0 +1,103 @@
+#include "hub/jobs/store.h"
+
+#include <stdlib.h>
+
+#include "common/list.h"
+#include "common/mem.h"
+#include "hub/store/db.h"
+
+#define BATCH_MAX 1024
+
+struct hub_store {
+    struct hub_db *db;
+    struct cm_loop *loop;
+    struct cm_workers *writer;
+    struct cm_err begin_failed; // of the running batch; the store thread's
+};
+
+static void begin_batch(void *ctx) {
+    struct hub_store *store = ctx;
+
+    store->begin_failed.code = CM_OK;
+    if (hub_db_begin(store->db, &store->begin_failed) == CM_OK) {
+        store->begin_failed.code = CM_OK;
+    }
+}
+
+static enum cm_rc end_batch(void *ctx, struct cm_err *err) {
+    struct hub_store *store = ctx;
+
+    if (store->begin_failed.code != CM_OK) {
+        *err = store->begin_failed;
+        return err->code;
+    }
+    return hub_db_commit(store->db, err);
+}
+
+enum cm_rc hub_store_open(const char *path, struct cm_loop *loop, struct hub_store **out,
+                          struct cm_err *err) {
+    struct hub_db *db = NULL;
+    enum cm_rc rc = hub_db_open(path, HUB_DB_WRITER, &db, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+
+    struct hub_store *store = cm_new(1, sizeof(*store));
+    struct cm_workers_batch batch = {
+        .batch_max = BATCH_MAX, .begin = begin_batch, .end = end_batch, .ctx = store};
+    store->db = db;
+    store->loop = loop;
+    store->writer = cm_workers_new("store", 1, &batch);
+    *out = store;
+    return CM_OK;
+}
+
+struct hub_db *hub_store_db(struct hub_store *store) {
+    return store->db;
+}
+
+static void run_job(struct cm_job *base) {
+    struct hub_store_job *job = CM_CONTAINER(base, struct hub_store_job, job);
+    struct hub_db *db = job->store->db;
+
+    if (job->store->begin_failed.code != CM_OK || hub_db_savepoint(db, &job->err) < 0) {
+        return;
+    }
+    bool kept = job->run(job, db, &job->err) == CM_OK;
+    if (kept) {
+        job->err.code = CM_OK;
+    }
+    hub_db_savepoint_end(db, kept);
+}
+
+static void job_done(struct cm_job *base) {
+    struct hub_store_job *job = CM_CONTAINER(base, struct hub_store_job, job);
+
+    if (base->canceled) {
+        (void)cm_fail(&job->err, CM_ECANCELED, "the hub is stopping");
+    } else if (base->failed.code != CM_OK) {
+        job->err = base->failed; // the commit failed: nothing of the batch is kept
+    }
+    job->done(job, &job->err);
+}
+
+void hub_store_submit(struct hub_store *store, struct hub_store_job *job) {
+    job->store = store;
+    job->err = (struct cm_err){.code = CM_OK};
+    job->job = (struct cm_job){.run = run_job, .done = job_done, .home = store->loop};
+    cm_workers_submit(store->writer, &job->job);
+}
+
+void hub_store_stop(struct hub_store *store) {
+    cm_workers_stop(store->writer, true);
+}
+
+void hub_store_free(struct hub_store *store) {
+    if (store == NULL) {
+        return;
+    }
+    cm_workers_free(store->writer);
+    hub_db_close(store->db);
+    free(store);
+}

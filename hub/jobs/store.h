@@ -1,0 +1,38 @@
+// store: the one writer of the hub's database, as a job queue.
+//
+// Jobs are carried out in order on the store's thread, all that wait together in one transaction.
+// Each is a savepoint of its own: one that fails takes nothing else with it. `done` comes on the
+// loop after the commit, never before: what it acknowledges is on disk.
+//
+// Threads: open, submit and close on the loop's thread or before it runs; run on the store's
+// thread.
+#pragma once
+
+#include "common/err.h"
+#include "common/workers.h"
+
+struct cm_loop;
+struct hub_db;
+struct hub_store;
+
+struct hub_store_job {
+    // run changes the database. What it fails with is what done is told.
+    enum cm_rc (*run)(struct hub_store_job *job, struct hub_db *db, struct cm_err *err);
+    // done is told CM_OK once all is committed. It may free the job.
+    void (*done)(struct hub_store_job *job, const struct cm_err *err);
+    struct cm_err err; // the store's
+    struct hub_store *store;
+    struct cm_job job;
+};
+
+CM_MUSTUSE enum cm_rc hub_store_open(const char *path, struct cm_loop *loop, struct hub_store **out,
+                                     struct cm_err *err);
+
+// hub_store_db lends the writer's handle; only before the first job is submitted.
+struct hub_db *hub_store_db(struct hub_store *store);
+
+void hub_store_submit(struct hub_store *store, struct hub_store_job *job);
+
+// hub_store_stop carries out what waits and ends the thread; every `done` has then been posted.
+void hub_store_stop(struct hub_store *store);
+void hub_store_free(struct hub_store *store); // NULL is fine

@@ -1,0 +1,171 @@
+// enroll.c: the enrolment listener: one request, one answer, then closed.
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "hub/access/authority.h"
+#include "hub/jobs/identity.h"
+#include "hub/session/internal.h"
+#include "proto/holdfast.pb-c.h"
+#include "proto/wire.h"
+
+struct enrolling {
+    struct hub_sessions *owner;
+    struct cm_net_conn *conn; // NULL once closed
+    bool asked;
+    bool waiting; // for the store
+    struct cm_list in_enrolling;
+};
+
+static void release(struct enrolling *e) {
+    struct hub_sessions *owner = e->owner;
+
+    if (e->conn != NULL || e->waiting) {
+        return;
+    }
+    cm_list_remove(&e->in_enrolling);
+    free(e);
+    hub_sessions_check_stopped(owner);
+}
+
+static void on_opened(void *ctx, struct cm_net_conn *conn) {
+    struct enrolling *e = cm_new(1, sizeof(*e));
+
+    e->owner = ctx;
+    e->conn = conn;
+    cm_list_append(&e->owner->enrolling, &e->in_enrolling);
+    cm_net_conn_set_ctx(conn, e);
+}
+
+static void answer(struct enrolling *e, const Holdfast__V1__EnrollReply *reply) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *payload = wire_pack(&reply->base);
+    struct cm_err err;
+
+    if (cm_net_send(e->conn, WIRE_ENROLL_REPLY, 0, payload, &err) < 0) {
+        cm_log(CM_LOG_DEBUG, "enroll.failed", err.msg, NULL);
+    }
+    cm_net_close(e->conn, true, "answered");
+}
+
+static void refuse(struct enrolling *e, const char *why) {
+    Holdfast__V1__EnrollReply reply = HOLDFAST__V1__ENROLL_REPLY__INIT;
+
+    cm_log(CM_LOG_WARN, "enroll.refused", why, "address", cm_net_conn_addr(e->conn), NULL);
+    reply.refused = (char *)(uintptr_t)why;
+    answer(e, &reply);
+}
+
+static void accept(struct enrolling *e, const struct hub_enrolled *enrolled) {
+    const struct hub_sessions_config *config = &e->owner->config;
+    Holdfast__V1__EnrollReply reply = HOLDFAST__V1__ENROLL_REPLY__INIT;
+    size_t issuer_size;
+    const uint8_t *issuer = hub_authority_issuer(config->authority, &issuer_size);
+    ProtobufCBinaryData chain[] = {
+        {.len = enrolled->certificate_size, .data = (uint8_t *)(uintptr_t)enrolled->certificate},
+        {.len = issuer_size, .data = (uint8_t *)(uintptr_t)issuer},
+    };
+
+    reply.cluster_id = (char *)(uintptr_t)enrolled->cluster_id;
+    reply.cluster_name = (char *)(uintptr_t)enrolled->cluster;
+    reply.hub_id = (char *)(uintptr_t)hub_authority_hub_id(config->authority);
+    reply.n_certificates_der = sizeof(chain) / sizeof(chain[0]);
+    reply.certificates_der = chain;
+    reply.root_der.data =
+        (uint8_t *)(uintptr_t)hub_authority_root(config->authority, &reply.root_der.len);
+    reply.n_hub_addresses = config->advertise_count;
+    reply.hub_addresses = e->owner->advertise;
+    answer(e, &reply);
+}
+
+static void replace_member(struct hub_sessions *s, const struct hub_enrolled *enrolled) {
+    cm_log(CM_LOG_INFO, "agent.enrolled", "a cluster was enrolled", "cluster", enrolled->cluster,
+           "id", enrolled->cluster_id, NULL);
+    hub_sessions_supersede(s, enrolled->cluster);
+    hub_sessions_admit(s, enrolled->cluster, enrolled->cluster_id, &enrolled->key);
+    s->config.enrolled(s->config.ctx, enrolled->cluster, enrolled->cluster_id);
+}
+
+static void on_decided(void *ctx, const struct cm_err *err, const struct hub_enrolled *enrolled) {
+    struct enrolling *e = ctx;
+
+    e->waiting = false;
+    if (enrolled != NULL) {
+        // The token is used up: the agent is known even if it did not hear the answer. It must then
+        // be given a new token with --again.
+        replace_member(e->owner, enrolled);
+    }
+    if (e->conn != NULL && enrolled != NULL) {
+        accept(e, enrolled);
+    } else if (e->conn != NULL) {
+        refuse(e, err->msg);
+    }
+    release(e);
+}
+
+static enum cm_rc read_request(struct enrolling *e, const struct cm_net_frame *frame,
+                               struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    Holdfast__V1__EnrollRequest *request = NULL;
+    struct hub_enroll_ask ask = {0};
+    enum cm_rc rc = WIRE_UNPACK(a, Holdfast__V1__EnrollRequest, holdfast__v1__enroll_request,
+                                frame->payload, frame->size, &request, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (strlen(request->token_id) != WIRE_TOKEN_ID_MAX - 1 ||
+        request->proof.len != sizeof(ask.proof.bytes)) {
+        return cm_fail(err, CM_EINVAL, "the request is malformed");
+    }
+    memcpy(ask.token_id, request->token_id, WIRE_TOKEN_ID_MAX);
+    memcpy(ask.proof.bytes, request->proof.data, sizeof(ask.proof.bytes));
+    memcpy(ask.exporter, cm_net_conn_peer(e->conn)->exporter, sizeof(ask.exporter));
+    ask.csr = request->csr_der.data;
+    ask.csr_size = request->csr_der.len;
+    e->waiting = true;
+    hub_identity_enroll(e->owner->config.store, e->owner->config.authority, &ask, on_decided, e);
+    return CM_OK;
+}
+
+static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_frame *frame) {
+    struct enrolling *e = ctx;
+    struct cm_err err;
+
+    (void)conn;
+    if (frame->type != WIRE_ENROLL_REQUEST || e->asked) {
+        cm_net_close(e->conn, false, "out of turn");
+        return;
+    }
+    e->asked = true;
+    if (read_request(e, frame, &err) < 0) {
+        refuse(e, err.msg);
+    }
+}
+
+static void on_closed(void *ctx, struct cm_net_conn *conn, const struct cm_err *why) {
+    struct enrolling *e = ctx;
+
+    (void)conn;
+    (void)why;
+    e->conn = NULL;
+    release(e);
+}
+
+void hub_enroll_close_all(struct hub_sessions *s) {
+    for (struct cm_list *at = s->enrolling.next; at != &s->enrolling; at = at->next) {
+        struct enrolling *e = CM_CONTAINER(at, struct enrolling, in_enrolling);
+
+        if (e->conn != NULL) {
+            cm_net_close(e->conn, false, "the hub is stopping");
+        }
+    }
+}
+
+const struct cm_net_handlers hub_enroll_handlers = {
+    .opened = on_opened,
+    .frame = on_frame,
+    .closed = on_closed,
+};

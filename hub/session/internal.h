@@ -1,0 +1,91 @@
+// internal: what the files of hub/session share.
+//
+// Threads: the loop.
+#pragma once
+
+#include "common/list.h"
+#include "common/net/net.h"
+#include "common/tls/keys.h"
+#include "hub/session/sessions.h"
+
+struct cm_arena;
+struct cm_map;
+struct cm_metric;
+
+enum hub_session_state { HUB_SESSION_OPENED, HUB_SESSION_HELLO, HUB_SESSION_SERVING };
+
+// Who may connect, and what he shall run. One for each active agent, connected or not.
+struct hub_member {
+    char *cluster;
+    char cluster_id[CM_UUID_MAX];
+    struct cm_sha256 key;
+    struct hub_publication *in_force; // NULL: nothing resolved yet
+    struct hub_session *session;      // NULL: not connected
+};
+
+// What waits for room in a connection's queue: a blob and how far it was sent.
+struct hub_outgoing {
+    struct cm_sha256 name;
+    size_t offset;
+    bool was_asked; // an answer is owed even if it is missing
+};
+
+struct hub_session {
+    struct hub_sessions *owner;
+    struct hub_member *member; // NULL after eviction
+    struct cm_net_conn *conn;  // NULL once closed
+    enum hub_session_state state;
+    struct cm_arena *hello_arena;    // while the store looks up the last report
+    const void *hello;               // Holdfast__V1__Hello in it
+    struct hub_publication *held;    // what the agent is known to hold; NULL: not known
+    struct hub_publication *sending; // source of blobs; the one last sent
+    struct hub_outgoing *outgoing;
+    size_t outgoing_count;
+    size_t outgoing_at;
+    size_t outgoing_capacity;
+    size_t jobs;      // store jobs that still point here
+    bool desired_due; // Desired follows once `outgoing` is through
+    struct cm_list in_sessions;
+};
+
+struct hub_sessions {
+    struct hub_sessions_config config;
+    char **advertise;
+    char *link_addr;
+    char *enroll_addr;
+    struct cm_map *members; // by cluster id
+    struct cm_list sessions;
+    struct cm_net_listener *link;
+    struct cm_net_listener *enroll;
+    struct cm_list enrolling;
+    size_t connected;
+    bool stopping;
+    void (*stopped)(void *ctx);
+    void *stopped_ctx;
+    struct cm_metric *metric_connected;
+    struct cm_metric *metric_refused;
+    struct cm_metric *metric_reports;
+    struct cm_metric *metric_blobs;
+};
+
+// sessions.c
+struct hub_member *hub_member_find(struct hub_sessions *s, const char *cluster_id);
+void hub_sessions_check_stopped(struct hub_sessions *s);
+void hub_sessions_supersede(struct hub_sessions *s, const char *cluster); // it is enrolled anew
+
+// link.c
+extern const struct cm_net_handlers hub_link_handlers;
+void hub_session_goodbye(struct hub_session *session, int reason, const char *why);
+void hub_session_send_sync(struct hub_session *session, const char *app);
+
+// serve.c
+void hub_session_offer(struct hub_session *session); // sends what is in force, if it is news
+void hub_session_want(struct hub_session *session, const void *want);
+void hub_session_pump(struct hub_session *session); // goes on sending as the queue has room
+void hub_session_learn(struct hub_session *session, uint64_t epoch, uint64_t generation,
+                       const uint8_t *sha256, size_t sha256_size);
+void hub_session_learn_report(struct hub_session *session, uint64_t epoch, uint64_t generation);
+
+// enroll.c
+extern const struct cm_net_handlers hub_enroll_handlers;
+void hub_enroll_close_all(struct hub_sessions *s);

@@ -1,0 +1,399 @@
+// link.c: the conversation with one agent. serve.c is what it is sent.
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+#include "hub/access/authority.h"
+#include "hub/jobs/presence.h"
+#include "hub/jobs/publication.h"
+#include "hub/jobs/report.h"
+#include "hub/session/internal.h"
+#include "proto/holdfast.pb-c.h"
+#include "proto/wire.h"
+
+#define UNPACK_BUDGET ((size_t)32 * 1024 * 1024)
+#define RETRY_AFTER_STOP_MS 1000
+
+static const char *cluster_of(const struct hub_session *session) {
+    return session->member == NULL ? "?" : session->member->cluster;
+}
+
+static void send_message(struct hub_session *session, uint16_t type,
+                         const ProtobufCMessage *message) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *payload = wire_pack(message);
+    struct cm_err err;
+
+    if (cm_net_send(session->conn, type, 0, payload, &err) == CM_EBUSY) {
+        // The queue is bounded; control messages are small and few, so the peer does not read.
+        cm_net_close(session->conn, false, "the agent does not read what it is sent");
+    }
+}
+
+void hub_session_goodbye(struct hub_session *session, int reason, const char *why) {
+    Holdfast__V1__Goodbye goodbye = HOLDFAST__V1__GOODBYE__INIT;
+
+    if (session->conn == NULL) {
+        return;
+    }
+    goodbye.reason = (Holdfast__V1__Goodbye__Reason)reason;
+    goodbye.message = (char *)(uintptr_t)why;
+    goodbye.retry_after_ms =
+        reason == HOLDFAST__V1__GOODBYE__REASON__SHUTDOWN ? RETRY_AFTER_STOP_MS : 0;
+    send_message(session, WIRE_GOODBYE, &goodbye.base);
+    cm_net_close(session->conn, true, why);
+}
+
+void hub_session_send_sync(struct hub_session *session, const char *app) {
+    Holdfast__V1__Sync sync = HOLDFAST__V1__SYNC__INIT;
+
+    sync.app = (char *)(uintptr_t)app;
+    send_message(session, WIRE_SYNC, &sync.base);
+}
+
+static void free_session(struct hub_session *session) {
+    struct hub_sessions *owner = session->owner;
+
+    cm_list_remove(&session->in_sessions);
+    cm_arena_free(session->hello_arena);
+    hub_publication_unref(session->held);
+    hub_publication_unref(session->sending);
+    free(session->outgoing);
+    free(session);
+    hub_sessions_check_stopped(owner);
+}
+
+static void release(struct hub_session *session) {
+    if (session->conn == NULL && session->jobs == 0) {
+        free_session(session);
+    }
+}
+
+// Who is this? The certificate names the id; the table says whether it is active and whose key it
+// is.
+static struct hub_member *authenticate(struct hub_sessions *s, struct cm_net_conn *conn) {
+    const struct cm_tls_peer *peer = cm_net_conn_peer(conn);
+    const char *id =
+        peer->has_cert ? hub_authority_cluster_id(s->config.authority, peer->uri) : NULL;
+    struct hub_member *member = id == NULL ? NULL : hub_member_find(s, id);
+
+    if (member == NULL || !cm_sha256_equal(&member->key, &peer->key_sha256)) {
+        return NULL;
+    }
+    return member;
+}
+
+static void refuse(struct hub_sessions *s, struct cm_net_conn *conn) {
+    Holdfast__V1__Goodbye goodbye = HOLDFAST__V1__GOODBYE__INIT;
+    struct cm_err err;
+
+    goodbye.reason = HOLDFAST__V1__GOODBYE__REASON__REVOKED;
+    goodbye.message = (char *)(uintptr_t) "this agent is not enrolled here; enroll it anew";
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *payload = wire_pack(&goodbye.base);
+    if (cm_net_send(conn, WIRE_GOODBYE, 0, payload, &err) < 0) {
+        cm_log(CM_LOG_DEBUG, "agent.refused", err.msg, NULL);
+    }
+    cm_metric_add(s->metric_refused, 1);
+    cm_log(CM_LOG_WARN, "agent.refused", "a certificate that is not in the table of agents",
+           "address", cm_net_conn_addr(conn), "uri", cm_net_conn_peer(conn)->uri, NULL);
+    cm_net_conn_set_ctx(conn, NULL);
+    cm_net_close(conn, true, "not enrolled");
+}
+
+static void on_opened(void *ctx, struct cm_net_conn *conn) {
+    struct hub_sessions *s = ctx;
+    struct hub_member *member = s->stopping ? NULL : authenticate(s, conn);
+
+    if (member == NULL) {
+        refuse(s, conn);
+        return;
+    }
+    if (member->session != NULL) {
+        hub_session_goodbye(member->session, HOLDFAST__V1__GOODBYE__REASON__REPLACED,
+                            "the agent connected again");
+        member->session->member = NULL;
+    }
+
+    struct hub_session *session = cm_new(1, sizeof(*session));
+    session->owner = s;
+    session->conn = conn;
+    session->member = member;
+    member->session = session;
+    cm_list_append(&s->sessions, &session->in_sessions);
+    cm_net_conn_set_ctx(conn, session);
+}
+
+static void send_welcome(struct hub_session *session, bool full_report) {
+    struct hub_sessions *s = session->owner;
+    Holdfast__V1__Welcome welcome = HOLDFAST__V1__WELCOME__INIT;
+
+    welcome.protocol = WIRE_PROTOCOL_MAX;
+    welcome.hub_version = (char *)(uintptr_t)HOLDFAST_VERSION;
+    welcome.hub_id = (char *)(uintptr_t)hub_authority_hub_id(s->config.authority);
+    welcome.epoch = s->config.epoch;
+    welcome.heartbeat_ms = (uint32_t)s->config.heartbeat_ms;
+    welcome.now_ms = cm_clock_unix_ms();
+    welcome.full_report = full_report;
+    welcome.cluster_name = session->member->cluster;
+    send_message(session, WIRE_WELCOME, &welcome.base);
+}
+
+static bool needs_full_report(const Holdfast__V1__Hello *hello,
+                              const struct hub_report_mark *last) {
+    return strcmp(hello->report_run, last->run) != 0 || hello->reports_acked > last->number;
+}
+
+// An agent that holds more than the hub ever made: the hub was restored from an older copy.
+static bool is_behind(const struct hub_session *session, const Holdfast__V1__Hello *hello) {
+    const struct hub_publication *p = session->member->in_force;
+
+    if (hello->manifest_sha256.len == 0 || p == NULL) {
+        return false;
+    }
+    if (hello->epoch != p->epoch) {
+        return hello->epoch > p->epoch;
+    }
+    if (hello->generation != p->generation) {
+        return hello->generation > p->generation;
+    }
+    return memcmp(hello->manifest_sha256.data, p->sha256.bytes, sizeof(p->sha256.bytes)) != 0;
+}
+
+static void serve(struct hub_session *session, const struct hub_report_mark *last) {
+    const Holdfast__V1__Hello *hello = session->hello;
+    struct hub_sessions *s = session->owner;
+
+    session->state = HUB_SESSION_SERVING;
+    s->connected++;
+    cm_metric_set(s->metric_connected, (int64_t)s->connected);
+    send_welcome(session, needs_full_report(hello, last));
+    hub_session_learn(session, hello->epoch, hello->generation, hello->manifest_sha256.data,
+                      hello->manifest_sha256.len);
+    if (is_behind(session, hello)) {
+        s->config.behind(s->config.ctx, session->member->cluster, hello->epoch, hello->generation);
+        return; // the next publication is above what the agent holds
+    }
+    hub_session_offer(session);
+}
+
+static void on_presence(void *ctx, const struct cm_err *err, const struct hub_report_mark *last) {
+    struct hub_session *session = ctx;
+
+    session->jobs--;
+    if (session->conn != NULL && err->code != CM_OK) {
+        cm_log(CM_LOG_WARN, "store.failed", err->msg, "cluster", cluster_of(session), NULL);
+        hub_session_goodbye(session, HOLDFAST__V1__GOODBYE__REASON__OVERLOADED,
+                            "the hub cannot write; try again");
+    } else if (session->conn != NULL && session->member != NULL) {
+        serve(session, last);
+    }
+    cm_arena_free(session->hello_arena);
+    session->hello_arena = NULL;
+    session->hello = NULL;
+    release(session);
+}
+
+static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_frame *frame,
+                           struct cm_err *err) {
+    Holdfast__V1__Hello *hello = NULL;
+
+    if (session->state != HUB_SESSION_OPENED) {
+        return cm_fail(err, CM_EINVAL, "a second Hello");
+    }
+    session->hello_arena = cm_arena_new(UNPACK_BUDGET);
+    enum cm_rc rc = WIRE_UNPACK(session->hello_arena, Holdfast__V1__Hello, holdfast__v1__hello,
+                                frame->payload, frame->size, &hello, err);
+    if (rc < 0) {
+        return rc;
+    }
+    if (hello->protocol_min > WIRE_PROTOCOL_MAX || hello->protocol_max < WIRE_PROTOCOL_MIN) {
+        return cm_fail(err, CM_EINVAL,
+                       "no common protocol: the hub speaks %d to %d, the agent %u to %u; upgrade "
+                       "the older one",
+                       WIRE_PROTOCOL_MIN, WIRE_PROTOCOL_MAX, hello->protocol_min,
+                       hello->protocol_max);
+    }
+    session->state = HUB_SESSION_HELLO;
+    session->hello = hello;
+    session->jobs++;
+    hub_presence_connected(session->owner->config.store,
+                           &(struct hub_presence_row){.cluster = session->member->cluster,
+                                                      .version = hello->agent_version,
+                                                      .driver = hello->driver,
+                                                      .target = hello->target_version,
+                                                      .address = cm_net_conn_addr(session->conn)},
+                           on_presence, session);
+    return CM_OK;
+}
+
+static enum cm_rc on_ping(struct hub_session *session, struct cm_err *err) {
+    Holdfast__V1__Pong pong = HOLDFAST__V1__PONG__INIT;
+
+    (void)err;
+    pong.now_ms = cm_clock_unix_ms();
+    send_message(session, WIRE_PONG, &pong.base);
+    return CM_OK;
+}
+
+static enum cm_rc on_want(struct hub_session *session, const struct cm_net_frame *frame,
+                          struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(UNPACK_BUDGET);
+    Holdfast__V1__Want *want = NULL;
+    enum cm_rc rc = WIRE_UNPACK(a, Holdfast__V1__Want, holdfast__v1__want, frame->payload,
+                                frame->size, &want, err);
+
+    if (rc == CM_OK) {
+        hub_session_want(session, want);
+    }
+    return rc;
+}
+
+struct report_ctx {
+    struct hub_session *session;
+    char *cluster;
+    char *run;
+    uint64_t number;
+};
+
+static void tell_removed(struct report_ctx *r, const char *const *removed, size_t count) {
+    const struct hub_sessions_config *config = &r->session->owner->config;
+
+    for (size_t i = 0; i < count; i++) {
+        config->removed(config->ctx, r->cluster, removed[i]);
+    }
+}
+
+static void on_reported(void *ctx, const struct cm_err *err, const char *const *removed,
+                        size_t removed_count) {
+    struct report_ctx *r = ctx;
+    struct hub_session *session = r->session;
+    Holdfast__V1__ReportAck ack = HOLDFAST__V1__REPORT_ACK__INIT;
+
+    session->jobs--;
+    if (err->code != CM_OK) {
+        cm_log(CM_LOG_WARN, "store.failed", err->msg, "cluster", r->cluster, NULL);
+    } else {
+        tell_removed(r, removed, removed_count);
+        if (session->conn != NULL) {
+            ack.run = r->run;
+            ack.number = r->number;
+            send_message(session, WIRE_REPORT_ACK, &ack.base);
+        }
+    }
+    free(r->cluster);
+    free(r->run);
+    free(r);
+    release(session);
+}
+
+static enum cm_rc on_report(struct hub_session *session, const struct cm_net_frame *frame,
+                            struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(UNPACK_BUDGET);
+    Holdfast__V1__Report *report = NULL;
+    enum cm_rc rc = WIRE_UNPACK(a, Holdfast__V1__Report, holdfast__v1__report, frame->payload,
+                                frame->size, &report, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    struct report_ctx *r = cm_new(1, sizeof(*r));
+    r->session = session;
+    r->cluster = cm_strdup(session->member->cluster);
+    r->run = cm_strdup(report->run);
+    r->number = report->number;
+    session->jobs++;
+    hub_session_learn_report(session, report->epoch, report->generation);
+    cm_metric_add(session->owner->metric_reports, 1);
+    hub_report_commit(session->owner->config.store, r->cluster, CM_TAKE(a), report,
+                      &(struct hub_report_done){.done = on_reported, .ctx = r});
+    return CM_OK;
+}
+
+static enum cm_rc on_goodbye(struct hub_session *session, const struct cm_net_frame *frame,
+                             struct cm_err *err) {
+    (void)frame;
+    (void)err;
+    cm_net_close(session->conn, false, "the agent said goodbye");
+    return CM_OK;
+}
+
+static enum cm_rc handle(struct hub_session *session, const struct cm_net_frame *frame,
+                         struct cm_err *err) {
+    if (frame->type == WIRE_HELLO) {
+        return on_hello(session, frame, err);
+    }
+    if (frame->type == WIRE_GOODBYE) {
+        return on_goodbye(session, frame, err);
+    }
+    if (session->state != HUB_SESSION_SERVING) {
+        return cm_fail(err, CM_EINVAL, "a message before Welcome");
+    }
+    switch (frame->type) {
+    case WIRE_PING:
+        return on_ping(session, err);
+    case WIRE_WANT:
+        return on_want(session, frame, err);
+    case WIRE_REPORT:
+        return on_report(session, frame, err);
+    default:
+        return CM_OK; // of a later version: skipped
+    }
+}
+
+static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_frame *frame) {
+    struct hub_session *session = ctx;
+    struct cm_err err;
+
+    (void)conn;
+    if (session == NULL || session->member == NULL) {
+        return; // refused or evicted; the close is on its way
+    }
+    if (handle(session, frame, &err) < 0) {
+        cm_log(CM_LOG_WARN, "agent.protocol", err.msg, "cluster", cluster_of(session), "address",
+               cm_net_conn_addr(session->conn), NULL);
+        hub_session_goodbye(session, HOLDFAST__V1__GOODBYE__REASON__PROTOCOL, err.msg);
+    }
+}
+
+static void on_closed(void *ctx, struct cm_net_conn *conn, const struct cm_err *why) {
+    struct hub_session *session = ctx;
+
+    (void)conn;
+    if (session == NULL) {
+        return;
+    }
+    if (session->state == HUB_SESSION_SERVING) {
+        session->owner->connected--;
+        cm_metric_set(session->owner->metric_connected, (int64_t)session->owner->connected);
+    }
+    // A session that was replaced or evicted is not what the table shows: it writes nothing.
+    if (session->member != NULL) {
+        if (session->state != HUB_SESSION_OPENED && !session->owner->stopping) {
+            hub_presence_disconnected(session->owner->config.store, session->member->cluster,
+                                      why->msg);
+        }
+        session->member->session = NULL;
+    }
+    session->conn = NULL;
+    release(session);
+}
+
+static void on_drained(void *ctx, struct cm_net_conn *conn) {
+    struct hub_session *session = ctx;
+
+    (void)conn;
+    if (session != NULL && session->member != NULL && session->state == HUB_SESSION_SERVING) {
+        hub_session_pump(session);
+    }
+}
+
+const struct cm_net_handlers hub_link_handlers = {
+    .opened = on_opened,
+    .frame = on_frame,
+    .closed = on_closed,
+    .drained = on_drained,
+};

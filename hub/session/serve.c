@@ -1,0 +1,247 @@
+// serve.c: what an agent is sent: Desired, and the blobs that it lacks.
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+#include "hub/access/authority.h"
+#include "hub/fleet/fleet.h"
+#include "hub/jobs/publication.h"
+#include "hub/render/bundle.h"
+#include "hub/session/internal.h"
+#include "proto/holdfast.pb-c.h"
+#include "proto/wire.h"
+
+#define INLINE_MANIFEST_MAX ((size_t)32 * 1024)
+
+// The queue takes pieces until it holds this much; the rest follows when it has drained.
+#define PUMP_BYTES ((size_t)1024 * 1024)
+
+// ---- What waits to be sent
+
+static void enqueue(struct hub_session *session, const struct cm_sha256 *name, bool was_asked) {
+    if (session->outgoing_count == session->outgoing_capacity) {
+        session->outgoing_capacity =
+            session->outgoing_capacity == 0 ? 16 : 2 * session->outgoing_capacity;
+        session->outgoing =
+            cm_resize(session->outgoing, session->outgoing_capacity * sizeof(*session->outgoing));
+    }
+    session->outgoing[session->outgoing_count++] =
+        (struct hub_outgoing){.name = *name, .was_asked = was_asked};
+}
+
+// The list is freed when it is through, so that an idle session holds none.
+static void forget_outgoing(struct hub_session *session) {
+    free(session->outgoing);
+    session->outgoing = NULL;
+    session->outgoing_count = 0;
+    session->outgoing_at = 0;
+    session->outgoing_capacity = 0;
+}
+
+// ---- Where blobs come from: only this cluster's own publication
+
+static struct cm_buf *find_blob(const struct hub_publication *p, const struct cm_sha256 *name) {
+    if (cm_sha256_equal(&p->sha256, name)) {
+        return p->manifest;
+    }
+    for (size_t i = 0; i < p->desired->pair_count; i++) {
+        const struct hub_bundle *bundle = p->desired->pairs[i].bundle;
+
+        if (cm_sha256_equal(&bundle->sha256, name)) {
+            return bundle->bytes;
+        }
+        const struct hub_object *object = hub_bundle_find(bundle, name);
+        if (object != NULL) {
+            return object->bytes;
+        }
+    }
+    return NULL;
+}
+
+static enum cm_rc send_piece(struct hub_session *session, struct hub_outgoing *out,
+                             const struct cm_buf *blob, struct cm_err *err) {
+    Holdfast__V1__Blob message = HOLDFAST__V1__BLOB__INIT;
+    size_t left = blob == NULL ? 0 : blob->size - out->offset;
+    size_t size = left < WIRE_BLOB_PIECE ? left : WIRE_BLOB_PIECE;
+
+    message.sha256 = (ProtobufCBinaryData){.len = sizeof(out->name.bytes), .data = out->name.bytes};
+    message.missing = blob == NULL;
+    if (blob != NULL) {
+        message.total_size = (uint32_t)blob->size;
+        message.offset = (uint32_t)out->offset;
+        message.data = (ProtobufCBinaryData){
+            .len = size, .data = (uint8_t *)(uintptr_t)blob->data + out->offset};
+    }
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *payload = wire_pack(&message.base);
+    enum cm_rc rc = cm_net_send(session->conn, WIRE_BLOB, 0, payload, err);
+    if (rc == CM_OK) {
+        out->offset += size;
+    }
+    return rc;
+}
+
+static void send_desired(struct hub_session *session) {
+    const struct hub_publication *p = session->sending;
+    Holdfast__V1__Desired desired = HOLDFAST__V1__DESIRED__INIT;
+    struct cm_err err;
+    size_t signer_size;
+    const uint8_t *signer = hub_authority_signer(session->owner->config.authority, &signer_size);
+
+    desired.epoch = p->epoch;
+    desired.generation = p->generation;
+    desired.manifest_sha256 = (ProtobufCBinaryData){.len = sizeof(p->sha256.bytes),
+                                                    .data = (uint8_t *)(uintptr_t)p->sha256.bytes};
+    desired.manifest_size = (uint32_t)p->manifest->size;
+    desired.signature =
+        (ProtobufCBinaryData){.len = p->signature_size, .data = (uint8_t *)(uintptr_t)p->signature};
+    desired.signer_der =
+        (ProtobufCBinaryData){.len = signer_size, .data = (uint8_t *)(uintptr_t)signer};
+    if (p->manifest->size <= INLINE_MANIFEST_MAX) {
+        desired.manifest =
+            (ProtobufCBinaryData){.len = p->manifest->size, .data = p->manifest->data};
+    }
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *payload = wire_pack(&desired.base);
+    if (cm_net_send(session->conn, WIRE_DESIRED, 0, payload, &err) == CM_OK) {
+        session->desired_due = false;
+    }
+}
+
+// Sends what is left of one blob; false when the queue is full and the rest must wait.
+static bool send_blob(struct hub_session *session, struct hub_outgoing *out) {
+    const struct cm_buf *blob = find_blob(session->sending, &out->name);
+    struct cm_err err;
+
+    if (blob == NULL && !out->was_asked) {
+        return true;
+    }
+    do {
+        if (cm_net_queued_bytes(session->conn) > PUMP_BYTES ||
+            send_piece(session, out, blob, &err) < 0) {
+            return false;
+        }
+    } while (blob != NULL && out->offset < blob->size);
+    cm_metric_add(session->owner->metric_blobs, 1);
+    return true;
+}
+
+void hub_session_pump(struct hub_session *session) {
+    while (session->outgoing_at < session->outgoing_count) {
+        if (!send_blob(session, &session->outgoing[session->outgoing_at])) {
+            return;
+        }
+        session->outgoing_at++;
+    }
+    forget_outgoing(session);
+    if (session->desired_due) {
+        send_desired(session);
+    }
+}
+
+// ---- What to push ahead: what the manifest that the agent holds did not have
+
+static const struct hub_pair *find_pair(const struct hub_desired *d, const char *app) {
+    size_t low = 0;
+    size_t high = d->pair_count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = strcmp(d->pairs[middle].app, app);
+
+        if (order == 0) {
+            return &d->pairs[middle];
+        }
+        low = order < 0 ? middle + 1 : low;
+        high = order < 0 ? high : middle;
+    }
+    return NULL;
+}
+
+static void push_bundle(struct hub_session *session, const struct hub_bundle *bundle,
+                        const struct hub_bundle *before) {
+    enqueue(session, &bundle->sha256, false);
+    for (size_t i = 0; i < bundle->spec.object_count; i++) {
+        const struct cm_sha256 *name = &bundle->spec.objects[i].sha256;
+
+        if (before == NULL || hub_bundle_find(before, name) == NULL) {
+            enqueue(session, name, false);
+        }
+    }
+}
+
+static void push_news(struct hub_session *session) {
+    const struct hub_desired *now = session->sending->desired;
+    const struct hub_desired *then = session->held == NULL ? NULL : session->held->desired;
+
+    for (size_t i = 0; i < now->pair_count; i++) {
+        const struct hub_pair *pair = &now->pairs[i];
+        const struct hub_pair *before = then == NULL ? NULL : find_pair(then, pair->app);
+
+        if (before == NULL || !cm_sha256_equal(&before->bundle->sha256, &pair->bundle->sha256)) {
+            push_bundle(session, pair->bundle, before == NULL ? NULL : before->bundle);
+        }
+    }
+}
+
+void hub_session_offer(struct hub_session *session) {
+    struct hub_publication *p = session->member->in_force;
+
+    if (p == NULL) {
+        return;
+    }
+    bool is_held = session->held != NULL && session->held->generation == p->generation &&
+                   session->held->epoch == p->epoch &&
+                   cm_sha256_equal(&session->held->sha256, &p->sha256);
+    hub_publication_unref(session->sending);
+    session->sending = hub_publication_ref(p);
+    if (is_held) {
+        return;
+    }
+    // What was still to be sent of an older one is superseded; what was asked for is asked again.
+    forget_outgoing(session);
+    session->desired_due = true;
+    if (session->held != NULL) {
+        push_news(session);
+    }
+    hub_session_pump(session);
+}
+
+void hub_session_want(struct hub_session *session, const void *message) {
+    const Holdfast__V1__Want *want = message;
+
+    if (session->sending == NULL || session->outgoing_count > 4 * WIRE_WANT_MAX) {
+        return; // nothing was offered, or the agent asks without end: it may ask again
+    }
+    for (size_t i = 0; i < want->n_sha256; i++) {
+        struct cm_sha256 name;
+
+        if (want->sha256[i].len == sizeof(name.bytes)) {
+            memcpy(name.bytes, want->sha256[i].data, sizeof(name.bytes));
+            enqueue(session, &name, true);
+        }
+    }
+    hub_session_pump(session);
+}
+
+void hub_session_learn(struct hub_session *session, uint64_t epoch, uint64_t generation,
+                       const uint8_t *sha256, size_t sha256_size) {
+    struct hub_publication *p = session->member->in_force;
+
+    if (p != NULL && p->epoch == epoch && p->generation == generation &&
+        sha256_size == sizeof(p->sha256.bytes) &&
+        memcmp(sha256, p->sha256.bytes, sha256_size) == 0) {
+        hub_publication_unref(session->held);
+        session->held = hub_publication_ref(p);
+    }
+}
+
+void hub_session_learn_report(struct hub_session *session, uint64_t epoch, uint64_t generation) {
+    struct hub_publication *p = session->sending;
+
+    // The agent works on it, so it is whole on its disk.
+    if (p != NULL && p != session->held && p->epoch == epoch && p->generation == generation) {
+        hub_publication_unref(session->held);
+        session->held = hub_publication_ref(p);
+    }
+}

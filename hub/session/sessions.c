@@ -1,0 +1,276 @@
+#include "hub/session/sessions.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+#include "hub/access/authority.h"
+#include "hub/jobs/presence.h"
+#include "hub/jobs/publication.h"
+#include "hub/session/internal.h"
+#include "proto/holdfast.pb-c.h"
+#include "proto/wire.h"
+
+#define SEND_QUEUE_BYTES ((size_t)4 * 1024 * 1024)
+#define HANDSHAKE_MS 5000
+#define ENROLL_MS 5000
+#define ENROLL_CONNECTIONS 64
+
+static void free_member(void *value) {
+    struct hub_member *member = value;
+
+    hub_publication_unref(member->in_force);
+    free(member->cluster);
+    free(member);
+}
+
+static void make_metrics(struct hub_sessions *s) {
+    struct cm_metrics *m = s->config.metrics;
+
+    s->metric_connected =
+        cm_metrics_gauge(m, "holdfast_agents_connected", NULL, "Agents connected to this hub.");
+    s->metric_refused = cm_metrics_counter(m, "holdfast_agents_refused_total", NULL,
+                                           "Connections that were refused after the handshake.");
+    s->metric_reports = cm_metrics_counter(m, "holdfast_reports_total", NULL,
+                                           "Reports that were received from agents.");
+    s->metric_blobs =
+        cm_metrics_counter(m, "holdfast_blobs_sent_total", NULL, "Blobs that were sent to agents.");
+}
+
+static void copy_config(struct hub_sessions *s, const struct hub_sessions_config *config) {
+    s->config = *config;
+    s->link_addr = cm_strdup(config->link_addr);
+    s->enroll_addr = cm_strdup(config->enroll_addr);
+    s->advertise = cm_new(config->advertise_count + 1, sizeof(*s->advertise));
+    for (size_t i = 0; i < config->advertise_count; i++) {
+        s->advertise[i] = cm_strdup(config->advertise[i]);
+    }
+}
+
+enum cm_rc hub_sessions_new(const struct hub_sessions_config *config, struct hub_sessions **out,
+                            struct cm_err *err) {
+    struct hub_sessions *s = cm_new(1, sizeof(*s));
+
+    (void)err;
+    copy_config(s, config);
+    s->members = cm_map_new(free_member);
+    cm_list_init(&s->sessions);
+    cm_list_init(&s->enrolling);
+    make_metrics(s);
+    *out = s;
+    return CM_OK;
+}
+
+void hub_sessions_free(struct hub_sessions *s) {
+    if (s == NULL) {
+        return;
+    }
+
+    cm_net_listener_free(s->link);
+    cm_net_listener_free(s->enroll);
+    cm_map_free(s->members);
+    for (size_t i = 0; i < s->config.advertise_count; i++) {
+        free(s->advertise[i]);
+    }
+    free(s->advertise);
+    free(s->link_addr);
+    free(s->enroll_addr);
+    free(s);
+}
+
+struct hub_member *hub_member_find(struct hub_sessions *s, const char *cluster_id) {
+    return cm_map_get(s->members, cluster_id);
+}
+
+void hub_sessions_admit(struct hub_sessions *s, const char *cluster, const char *cluster_id,
+                        const struct cm_sha256 *key) {
+    struct hub_member *member = cm_new(1, sizeof(*member));
+
+    member->cluster = cm_strdup(cluster);
+    (void)snprintf(member->cluster_id, sizeof(member->cluster_id), "%s", cluster_id);
+    member->key = *key;
+    cm_map_put(s->members, cluster_id, member);
+}
+
+void hub_sessions_evict(struct hub_sessions *s, const char *cluster_id) {
+    struct hub_member *member = hub_member_find(s, cluster_id);
+
+    if (member == NULL) {
+        return;
+    }
+    if (member->session != NULL) {
+        hub_session_goodbye(member->session, HOLDFAST__V1__GOODBYE__REASON__REVOKED,
+                            "this agent is no longer enrolled; enroll it anew");
+        member->session->member = NULL;
+        hub_presence_disconnected(s->config.store, member->cluster, "no longer enrolled");
+    }
+    cm_map_remove(s->members, cluster_id);
+}
+
+struct name_search {
+    const char *cluster;
+    char cluster_id[CM_UUID_MAX];
+};
+
+static bool find_by_name(void *ctx, const char *cluster_id, void *value) {
+    const struct hub_member *member = value;
+    struct name_search *search = ctx;
+
+    if (strcmp(member->cluster, search->cluster) != 0) {
+        return true;
+    }
+    (void)snprintf(search->cluster_id, sizeof(search->cluster_id), "%s", cluster_id);
+    return false;
+}
+
+static struct hub_member *find_member_of(struct hub_sessions *s, const char *cluster) {
+    struct name_search search = {.cluster = cluster};
+
+    cm_map_each(s->members, find_by_name, &search);
+    return search.cluster_id[0] == '\0' ? NULL : hub_member_find(s, search.cluster_id);
+}
+
+void hub_sessions_supersede(struct hub_sessions *s, const char *cluster) {
+    struct hub_member *member = find_member_of(s, cluster);
+
+    if (member != NULL) {
+        hub_sessions_evict(s, member->cluster_id);
+    }
+}
+
+static enum cm_rc listen_link(struct hub_sessions *s, struct cm_err *err) {
+    struct cm_tls_context *tls = NULL;
+    struct cm_net_limits limits = {
+        .max_payload = wire_max_payload,
+        .send_queue_bytes = SEND_QUEUE_BYTES,
+        .handshake_ms = HANDSHAKE_MS,
+        .silence_ms = s->config.heartbeat_ms * 5 / 2,
+        .max_connections = s->config.max_connections,
+    };
+    struct cm_net_handlers handlers = hub_link_handlers;
+    enum cm_rc rc = hub_authority_link_tls(s->config.authority, &tls, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    handlers.ctx = s;
+    rc = cm_net_listen(s->config.loop, s->link_addr, tls, &limits, &handlers, &s->link, err);
+    cm_tls_context_unref(tls);
+    return rc < 0 ? cm_wrap(err, "listen for agents on %s", s->link_addr) : CM_OK;
+}
+
+static enum cm_rc listen_enroll(struct hub_sessions *s, struct cm_err *err) {
+    struct cm_tls_context *tls = NULL;
+    struct cm_net_limits limits = {
+        .max_payload = wire_max_enroll,
+        .send_queue_bytes = 4 * WIRE_ENROLL_MAX,
+        .handshake_ms = ENROLL_MS,
+        .silence_ms = ENROLL_MS,
+        .max_connections = ENROLL_CONNECTIONS,
+    };
+    struct cm_net_handlers handlers = hub_enroll_handlers;
+    enum cm_rc rc = hub_authority_enroll_tls(s->config.authority, &tls, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    handlers.ctx = s;
+    rc = cm_net_listen(s->config.loop, s->enroll_addr, tls, &limits, &handlers, &s->enroll, err);
+    cm_tls_context_unref(tls);
+    return rc < 0 ? cm_wrap(err, "listen for enrolments on %s", s->enroll_addr) : CM_OK;
+}
+
+enum cm_rc hub_sessions_listen(struct hub_sessions *s, struct cm_err *err) {
+    enum cm_rc rc = listen_link(s, err);
+
+    return rc < 0 ? rc : listen_enroll(s, err);
+}
+
+uint16_t hub_sessions_link_port(const struct hub_sessions *s) {
+    return cm_net_listener_port(s->link);
+}
+
+uint16_t hub_sessions_enroll_port(const struct hub_sessions *s) {
+    return cm_net_listener_port(s->enroll);
+}
+
+static bool is_older(const struct hub_publication *p, const struct hub_publication *than) {
+    if (p->epoch != than->epoch) {
+        return p->epoch < than->epoch;
+    }
+    return p->generation < than->generation;
+}
+
+void hub_sessions_publish(struct hub_sessions *s, struct hub_publication *p) {
+    struct hub_member *member = hub_member_find(s, p->cluster_id);
+
+    if (member == NULL || (member->in_force != NULL && is_older(p, member->in_force))) {
+        return;
+    }
+    hub_publication_unref(member->in_force);
+    member->in_force = hub_publication_ref(p);
+    if (member->session != NULL && member->session->state == HUB_SESSION_SERVING) {
+        hub_session_offer(member->session);
+    }
+}
+
+void hub_sessions_withdraw(struct hub_sessions *s, const char *cluster) {
+    struct hub_member *member = find_member_of(s, cluster);
+
+    if (member != NULL) {
+        hub_publication_unref(member->in_force);
+        member->in_force = NULL;
+    }
+}
+
+size_t hub_sessions_sync(struct hub_sessions *s, const char *cluster, const char *app) {
+    size_t asked = 0;
+
+    for (struct cm_list *at = s->sessions.next; at != &s->sessions; at = at->next) {
+        struct hub_session *session = CM_CONTAINER(at, struct hub_session, in_sessions);
+
+        if (session->state != HUB_SESSION_SERVING || session->member == NULL ||
+            (cluster != NULL && strcmp(session->member->cluster, cluster) != 0)) {
+            continue;
+        }
+        hub_session_send_sync(session, app);
+        asked++;
+    }
+    return asked;
+}
+
+size_t hub_sessions_connected(const struct hub_sessions *s) {
+    return s->connected;
+}
+
+void hub_sessions_check_stopped(struct hub_sessions *s) {
+    if (s->stopping && s->stopped != NULL && cm_list_empty(&s->sessions) &&
+        cm_list_empty(&s->enrolling)) {
+        void (*stopped)(void *) = s->stopped;
+
+        s->stopped = NULL;
+        stopped(s->stopped_ctx);
+    }
+}
+
+void hub_sessions_stop(struct hub_sessions *s, void (*stopped)(void *ctx), void *ctx) {
+    s->stopping = true;
+    s->stopped = stopped;
+    s->stopped_ctx = ctx;
+    if (s->link != NULL) {
+        cm_net_listener_stop(s->link);
+    }
+    if (s->enroll != NULL) {
+        cm_net_listener_stop(s->enroll);
+    }
+    for (struct cm_list *at = s->sessions.next; at != &s->sessions; at = at->next) {
+        hub_session_goodbye(CM_CONTAINER(at, struct hub_session, in_sessions),
+                            HOLDFAST__V1__GOODBYE__REASON__SHUTDOWN, "the hub is stopping");
+    }
+    hub_enroll_close_all(s);
+    hub_sessions_check_stopped(s);
+}

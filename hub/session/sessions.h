@@ -1,0 +1,85 @@
+// sessions: the agents that are connected, and what each of them is sent.
+//
+//     opened ──Hello──▶ waiting for the store ──Welcome──▶ serving ──▶ closed
+//
+// A connection is let in if its certificate names an active cluster id of this hub and its key is
+// the one on record; the table of keys is kept here in memory, so a revocation takes effect at
+// once. After Hello the last committed report is looked up; then Welcome, and Desired unless the
+// agent holds just that. What a cluster shall run arrives as a publication, whole and signed; a
+// newer one replaces one that is still being sent. Objects and bundles that the agent's last known
+// manifest did not have are pushed ahead of Desired; what it still lacks it asks for, and it is
+// answered only from its own publication.
+//
+// A slow agent costs its send queue and no more: what does not fit waits in a list of hashes until
+// the queue has drained.
+//
+// Threads: the loop.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/tls/digest.h"
+
+struct cm_loop;
+struct cm_metrics;
+struct hub_authority;
+struct hub_publication;
+struct hub_sessions;
+struct hub_store;
+
+struct hub_sessions_config {
+    struct cm_loop *loop;
+    struct hub_store *store;
+    const struct hub_authority *authority;
+    struct cm_metrics *metrics;
+    const char *link_addr; // "host:port"
+    const char *enroll_addr;
+    const char *const *advertise; // "host:port" at which agents reach the hub, told at enrolment
+    size_t advertise_count;
+    uint64_t epoch;
+    int64_t heartbeat_ms;
+    size_t max_connections;
+
+    // enrolled: a cluster has a new agent. behind: an agent holds a newer generation than the hub
+    // knows (the hub was restored). removed: an agent reported an App as gone.
+    void (*enrolled)(void *ctx, const char *cluster, const char *cluster_id);
+    void (*behind)(void *ctx, const char *cluster, uint64_t epoch, uint64_t generation);
+    void (*removed)(void *ctx, const char *cluster, const char *app);
+    void *ctx;
+};
+
+CM_MUSTUSE enum cm_rc hub_sessions_new(const struct hub_sessions_config *config,
+                                       struct hub_sessions **out, struct cm_err *err);
+
+// hub_sessions_admit puts an active agent into the table; hub_sessions_evict takes one out and
+// closes its connection.
+void hub_sessions_admit(struct hub_sessions *s, const char *cluster, const char *cluster_id,
+                        const struct cm_sha256 *key);
+void hub_sessions_evict(struct hub_sessions *s, const char *cluster_id);
+
+// hub_sessions_listen opens both listeners: once the table is filled.
+CM_MUSTUSE enum cm_rc hub_sessions_listen(struct hub_sessions *s, struct cm_err *err);
+uint16_t hub_sessions_link_port(const struct hub_sessions *s);
+uint16_t hub_sessions_enroll_port(const struct hub_sessions *s);
+
+// hub_sessions_publish puts a publication in force (a reference is taken) and sends it if its agent
+// is connected. One that is older than what is in force is dropped.
+void hub_sessions_publish(struct hub_sessions *s, struct hub_publication *p);
+
+// hub_sessions_withdraw forgets the publication of a cluster that left Git: its agent keeps what it
+// has.
+void hub_sessions_withdraw(struct hub_sessions *s, const char *cluster);
+
+// hub_sessions_sync asks agents to compare and apply again: one cluster or all (NULL), one App or
+// all (""). It returns how many were asked.
+size_t hub_sessions_sync(struct hub_sessions *s, const char *cluster, const char *app);
+
+size_t hub_sessions_connected(const struct hub_sessions *s);
+
+// hub_sessions_stop closes listeners and connections; `stopped` comes on the loop when all is
+// quiet.
+void hub_sessions_stop(struct hub_sessions *s, void (*stopped)(void *ctx), void *ctx);
+void hub_sessions_free(struct hub_sessions *s); // after stopped; NULL is fine
