@@ -104,28 +104,41 @@ static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
+// The rows of distance: the one before the last, the last, and this one.
+struct rows {
+    size_t before[NEAREST_WORD_MAX + 1];
+    size_t last[NEAREST_WORD_MAX + 1];
+    size_t now[NEAREST_WORD_MAX + 1];
+};
+
+// fill_row works out row i, from 1: what the first i letters of a are from each beginning of b.
+static void fill_row(struct rows *rows, size_t i, const char *a, const char *b, size_t b_len) {
+    rows->now[0] = i;
+    for (size_t j = 1; j <= b_len; j++) {
+        size_t best = least(rows->last[j], rows->now[j - 1]) + 1;
+
+        best = least(best, rows->last[j - 1] + (a[i - 1] != b[j - 1]));
+        if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+            best = least(best, rows->before[j - 2] + 1);
+        }
+        rows->now[j] = best;
+    }
+}
+
 // distance counts the letters that were left out, added, changed or swapped with their neighbour
 // (optimal string alignment). Both words have at most NEAREST_WORD_MAX letters.
 static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len) {
-    size_t rows[3][NEAREST_WORD_MAX + 1] = {0}; // before the last, the last, this one
+    struct rows rows = {0};
 
     for (size_t j = 0; j <= b_len; j++) {
-        rows[1][j] = j;
+        rows.last[j] = j;
     }
     for (size_t i = 1; i <= a_len; i++) {
-        rows[2][0] = i;
-        for (size_t j = 1; j <= b_len; j++) {
-            size_t best = least(rows[1][j], rows[2][j - 1]) + 1;
-
-            best = least(best, rows[1][j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-                best = least(best, rows[0][j - 2] + 1);
-            }
-            rows[2][j] = best;
-        }
-        memmove(rows[0], rows[1], 2 * sizeof(rows[0]));
+        fill_row(&rows, i, a, b, b_len);
+        memcpy(rows.before, rows.last, sizeof(rows.before));
+        memcpy(rows.last, rows.now, sizeof(rows.last));
     }
-    return rows[1][b_len];
+    return rows.last[b_len];
 }
 
 const char *cm_str_nearest(const char *word, const char *const *candidates, size_t n) {
