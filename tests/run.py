@@ -113,7 +113,11 @@ def run_tests(preset, filters, totals):
     started = time.monotonic()
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, env={**os.environ, **SANITIZERS}) as ctest:
-        output = [show_progress(line) for line in ctest.stdout]
+        output = []
+        outcomes = {}
+        for line in ctest.stdout:
+            output.append(line)
+            outcomes.update(show_progress(line))
     clear_progress()
     if not report.exists():
         say(f"{preset}: ctest did not run the tests")
@@ -122,21 +126,25 @@ def run_tests(preset, filters, totals):
         return
     before = (totals.passed, totals.failed)
     for entry in xml.etree.ElementTree.parse(report).getroot().iter("testcase"):
-        count(preset, entry, totals)
+        count(preset, entry, outcomes, totals)
     say(f"{preset}: {totals.passed - before[0]} passed, {totals.failed - before[1]} failed "
         f"in {time.monotonic() - started:.0f} s")
 
 
 def show_progress(line):
-    """A finished test: a moving line on a terminal, else only if it was slow."""
+    """Shows a finished test: a moving line on a terminal, else only if it was slow.
+
+    Returns {name: outcome}, or {} if the line tells of no finished test.
+    """
     found = re.match(r"\s*(\d+/\d+) Test\s+#\d+: (\S+) [ .*]*(.*?)\s+([\d.]+) sec", line)
-    if found:
-        place, name, outcome, seconds = found.groups()
-        if sys.stdout.isatty():
-            print(f"\r\033[K  {place} {name} {outcome}", end="", flush=True)
-        elif float(seconds) >= SLOW_SECONDS:
-            say(f"  {place} {name} {outcome or 'passed'} in {seconds} s")
-    return line
+    if not found:
+        return {}
+    place, name, outcome, seconds = found.groups()
+    if sys.stdout.isatty():
+        print(f"\r\033[K  {place} {name} {outcome}", end="", flush=True)
+    elif float(seconds) >= SLOW_SECONDS:
+        say(f"  {place} {name} {outcome} in {seconds} s")
+    return {name: outcome}
 
 
 def clear_progress():
@@ -144,16 +152,15 @@ def clear_progress():
         print("\r\033[K", end="", flush=True)
 
 
-def count(preset, entry, totals):
+def count(preset, entry, outcomes, totals):
     """Adds one ctest entry to the totals, and shows its output if it failed."""
     name = f"{preset}: {entry.get('name')}"
     output = entry.findtext("system-out") or ""
     passed, failed, skipped = cases(output)
-    skip_message = entry.find("skipped")
     reason = skip_reason(output)
     if entry.get("status") == "run":
         totals.add(name, max(passed, 0 if skipped else 1), 0, skipped, reason)
-    elif skip_message is not None and "SKIP" in (skip_message.get("message") or ""):
+    elif was_skipped(entry):
         say(f"SKIPPED {name}: {reason}")
         if os.environ.get("CI") == "true":
             say("  CI is meant to run this")
@@ -162,10 +169,15 @@ def count(preset, entry, totals):
         else:
             totals.add(name, passed, 0, max(skipped, 1), reason)
     else:
-        say(f"FAILED {name} ({entry.get('status')}"
-            f"{': ' + skip_message.get('message', '') if skip_message is not None else ''})")
+        say(f"FAILED {name}: {outcomes.get(entry.get('name'), entry.get('status'))}")
         print_end(output)
         totals.add(name, passed, max(failed, 1), skipped, reason)
+
+
+def was_skipped(entry):
+    """Whether the test itself said so; ctest calls a missing program skipped, too."""
+    found = entry.find("skipped")
+    return found is not None and "SKIP" in (found.get("message") or "")
 
 
 def cases(output):
