@@ -1,0 +1,686 @@
+#include "agent/cache/cache.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/cache/internal.h"
+#include "agent/cache/log.h"
+#include "agent/cache/record.h"
+#include "common/buf.h"
+#include "common/fsys.h"
+#include "common/log.h"
+#include "common/mem.h"
+
+enum { RESERVE = 1000, RETRY_MIN_MS = 200, RETRY_MAX_MS = 30000 };
+
+// An item with its strings behind it.
+struct held {
+    struct agent_item item;
+    char texts[];
+};
+
+static void *append(void *list, size_t *count, size_t size) {
+    if (*count == 0 || (*count & (*count - 1)) == 0) { // grows when it is a power of two
+        list = cm_resize(list, (*count == 0 ? 1 : *count * 2) * size);
+    }
+    *count += 1;
+    return list;
+}
+
+static void batch_done(struct agent_batch *b) {
+    cm_str_done(&b->bytes);
+    free(b->fresh);
+    free(b->waiters);
+    *b = (struct agent_batch){0};
+}
+
+// ---- Items
+
+static char *copy_text(char **at, const char *text) {
+    const char *some = text == NULL ? "" : text;
+    size_t size = strlen(some) + 1;
+    char *copy = memcpy(*at, some, size);
+
+    *at += size;
+    return copy;
+}
+
+static size_t text_size(const char *text) {
+    return text == NULL ? 1 : strlen(text) + 1;
+}
+
+static void hold_item(struct agent_cache *c, const struct agent_item *item) {
+    size_t size = text_size(item->key) + text_size(item->app) + text_size(item->default_namespace) +
+                  text_size(item->uid) + text_size(item->note);
+    struct held *h = cm_new(1, sizeof(*h) + size);
+    char *at = h->texts;
+
+    h->item = *item;
+    h->item.key = copy_text(&at, item->key);
+    h->item.app = copy_text(&at, item->app);
+    h->item.default_namespace = copy_text(&at, item->default_namespace);
+    h->item.uid = copy_text(&at, item->uid);
+    h->item.note = copy_text(&at, item->note);
+    cm_map_put(c->items, h->item.key, h);
+}
+
+static void record_item(struct cm_str *out, const struct agent_item *item) {
+    size_t begin = agent_put_begin(out, AGENT_RECORD_ITEM);
+
+    agent_put_text(out, item->key);
+    agent_put_text(out, item->app);
+    agent_put_text(out, item->default_namespace);
+    agent_put_text(out, item->uid);
+    agent_put_text(out, item->note);
+    cm_str_add_n(out, item->sha256.bytes, sizeof(item->sha256.bytes));
+    agent_put_u8(out, item->applied ? 1 : 0);
+    agent_put_end(out, begin);
+}
+
+const struct agent_item *agent_cache_item(const struct agent_cache *c, const char *key) {
+    const struct held *h = cm_map_get(c->items, key);
+
+    return h == NULL ? NULL : &h->item;
+}
+
+size_t agent_cache_item_count(const struct agent_cache *c) {
+    return cm_map_len(c->items);
+}
+
+void agent_cache_put_item(struct agent_cache *c, const struct agent_item *item) {
+    record_item(&c->open, item);
+    hold_item(c, item);
+}
+
+void agent_cache_drop_item(struct agent_cache *c, const char *key) {
+    size_t begin = agent_put_begin(&c->open, AGENT_RECORD_ITEM_GONE);
+
+    agent_put_text(&c->open, key);
+    agent_put_end(&c->open, begin);
+    (void)cm_map_remove(c->items, key);
+}
+
+struct item_visit {
+    void (*visit)(void *ctx, const struct agent_item *item);
+    void *ctx;
+};
+
+static bool visit_held(void *ctx, const char *key, void *value) {
+    const struct item_visit *v = ctx;
+    const struct held *h = value;
+
+    (void)key;
+    v->visit(v->ctx, &h->item);
+    return true;
+}
+
+void agent_cache_each_item(const struct agent_cache *c,
+                           void (*visit)(void *ctx, const struct agent_item *item), void *ctx) {
+    struct item_visit v = {visit, ctx};
+
+    cm_map_each(c->items, visit_held, &v);
+}
+
+// ---- The manifest in force
+
+static void hold_in_force(struct agent_cache *c, const struct agent_in_force *f) {
+    uint8_t *bytes = cm_new(1, f->signature_size + f->signer_size + 1);
+
+    if (f->signature_size > 0) {
+        memcpy(bytes, f->signature, f->signature_size);
+    }
+    if (f->signer_size > 0) {
+        memcpy(bytes + f->signature_size, f->signer_der, f->signer_size);
+    }
+    c->in_force = *f;
+    c->in_force.signature = bytes;
+    c->in_force.signer_der = bytes + f->signature_size;
+    free(c->in_force_bytes);
+    c->in_force_bytes = bytes;
+    c->era++;
+}
+
+static void record_in_force(struct cm_str *out, const struct agent_in_force *f) {
+    size_t begin = agent_put_begin(out, AGENT_RECORD_IN_FORCE);
+
+    agent_put_u64(out, f->epoch);
+    agent_put_u64(out, f->generation);
+    cm_str_add_n(out, f->manifest.bytes, sizeof(f->manifest.bytes));
+    agent_put_bytes(out, f->signature, f->signature_size);
+    agent_put_bytes(out, f->signer_der, f->signer_size);
+    agent_put_end(out, begin);
+}
+
+const struct agent_in_force *agent_cache_in_force(const struct agent_cache *c) {
+    return &c->in_force;
+}
+
+void agent_cache_set_in_force(struct agent_cache *c, const struct agent_in_force *f) {
+    record_in_force(&c->open, f);
+    hold_in_force(c, f);
+}
+
+// ---- Reports and the rest
+
+static void record_reports(const struct agent_cache *c, struct cm_str *out) {
+    size_t begin = agent_put_begin(out, AGENT_RECORD_REPORTS);
+
+    agent_put_text(out, c->run);
+    agent_put_u64(out, c->reserved);
+    agent_put_u64(out, c->acked);
+    agent_put_end(out, begin);
+}
+
+const char *agent_cache_report_run(const struct agent_cache *c) {
+    return c->run;
+}
+
+uint64_t agent_cache_next_report(struct agent_cache *c) {
+    if (c->next_report + RESERVE / 2 > c->reserved) {
+        c->reserved += RESERVE;
+        record_reports(c, &c->open);
+        agent_cache_commit(c, NULL, NULL);
+    }
+    return ++c->next_report;
+}
+
+uint64_t agent_cache_reports_acked(const struct agent_cache *c) {
+    return c->acked;
+}
+
+void agent_cache_set_reports_acked(struct agent_cache *c, uint64_t number) {
+    // It goes to disk with the next snapshot or reservation: an older number costs a report more.
+    c->acked = number;
+}
+
+bool agent_cache_recovered(const struct agent_cache *c) {
+    return c->recovered;
+}
+
+void agent_cache_set_recovered(struct agent_cache *c) {
+    agent_put_end(&c->open, agent_put_begin(&c->open, AGENT_RECORD_RECOVERED));
+    c->recovered = true;
+}
+
+static void record_held(void *ctx, const struct agent_item *item) {
+    record_item(ctx, item);
+}
+
+void agent_cache_state(const struct agent_cache *c, struct cm_str *out) {
+    record_reports(c, out);
+    if (c->in_force.generation > 0) {
+        record_in_force(out, &c->in_force);
+    }
+    if (c->recovered) {
+        agent_put_end(out, agent_put_begin(out, AGENT_RECORD_RECOVERED));
+    }
+    agent_cache_each_item(c, record_held, out);
+}
+
+// ---- Blobs
+
+static uint64_t check_of(const void *bytes, size_t size) {
+    struct cm_sha256 hash = cm_sha256(bytes, size);
+    uint64_t check;
+
+    memcpy(&check, hash.bytes, sizeof(check));
+    return check;
+}
+
+void agent_cache_put_blob(struct agent_cache *c, const struct cm_sha256 *name,
+                          struct cm_buf *bytes) {
+    struct agent_place_in_log *p = agent_index_find(&c->index, name);
+
+    if (p != NULL) {
+        p->asked = c->era;
+        return;
+    }
+    p = agent_index_add(&c->index, name);
+    p->pending = cm_buf_ref(bytes);
+    p->size = (uint32_t)bytes->size;
+    p->check = check_of(bytes->data, bytes->size);
+    p->asked = c->era;
+
+    size_t begin = agent_put_begin(&c->open, AGENT_RECORD_BLOB);
+    cm_str_add_n(&c->open, name->bytes, sizeof(name->bytes));
+    agent_put_u64(&c->open, p->check);
+    c->open_fresh = append(c->open_fresh, &c->open_fresh_count, sizeof(*c->open_fresh));
+    c->open_fresh[c->open_fresh_count - 1] = (struct agent_fresh){*name, c->open.len};
+    cm_str_add_n(&c->open, bytes->data, bytes->size);
+    agent_put_end(&c->open, begin);
+}
+
+bool agent_cache_has(struct agent_cache *c, const struct cm_sha256 *name) {
+    struct agent_place_in_log *p = agent_index_find(&c->index, name);
+
+    if (p == NULL) {
+        return false;
+    }
+    p->asked = c->era;
+    return true;
+}
+
+enum cm_rc agent_cache_blob(struct agent_cache *c, const struct cm_sha256 *name,
+                            struct cm_buf **out, struct cm_err *err) {
+    struct agent_place_in_log *p = agent_index_find(&c->index, name);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *buf = NULL;
+
+    if (p == NULL) {
+        return cm_fail(err, CM_ENOTFOUND, "the bytes of this object are not on the agent's disk");
+    }
+    p->asked = c->era;
+    if (p->pending != NULL) {
+        *out = cm_buf_ref(p->pending);
+        return CM_OK;
+    }
+    buf = cm_buf_new(p->size);
+    enum cm_rc rc = agent_log_read(c->fd, p->offset, buf->data, buf->size, err);
+    if (rc < 0) {
+        return rc;
+    }
+    if (check_of(buf->data, buf->size) != p->check) {
+        agent_index_remove(&c->index, name);
+        return cm_fail(err, CM_EIO, "the agent's disk does not give back what was written");
+    }
+    *out = CM_TAKE(buf);
+    return CM_OK;
+}
+
+// ---- Writing
+
+// close_frame moves the open frame to the bytes that are written next.
+static void close_frame(struct agent_cache *c) {
+    if (c->open.len == 0) {
+        return;
+    }
+    size_t base = c->next.bytes.len + AGENT_FRAME_HEADER;
+    agent_put_frame(&c->next.bytes, c->open.data, c->open.len);
+    for (size_t i = 0; i < c->open_fresh_count; i++) {
+        c->next.fresh = append(c->next.fresh, &c->next.fresh_count, sizeof(*c->next.fresh));
+        c->next.fresh[c->next.fresh_count - 1] =
+            (struct agent_fresh){c->open_fresh[i].name, base + c->open_fresh[i].at};
+    }
+    c->next.frames++;
+    cm_str_done(&c->open);
+    free(c->open_fresh);
+    c->open_fresh = NULL;
+    c->open_fresh_count = 0;
+}
+
+void agent_cache_commit(struct agent_cache *c, agent_cache_done_fn done, void *ctx) {
+    assert(cm_loop_is_owner(c->loop) && !c->ended);
+    close_frame(c);
+    if (done != NULL) {
+        c->next.waiters = append(c->next.waiters, &c->next.waiter_count, sizeof(*c->next.waiters));
+        c->next.waiters[c->next.waiter_count - 1] = (struct agent_waiter){done, ctx};
+    }
+    agent_cache_kick(c);
+}
+
+static void run_write(struct cm_job *job) {
+    struct agent_cache *c = CM_CONTAINER(job, struct agent_cache, job);
+
+    c->job_result = (struct cm_err){0};
+    if (c->batch.bytes.len == 0) {
+        return;
+    }
+    enum cm_rc rc =
+        agent_log_write(c->fd, c->end, c->batch.bytes.data, c->batch.bytes.len, &c->job_result);
+    if (rc == CM_OK) {
+        rc = agent_log_sync(c->fd, &c->job_result);
+    }
+    c->job_result.code = rc;
+}
+
+static void settle_blobs(struct agent_cache *c) {
+    for (size_t i = 0; i < c->batch.fresh_count; i++) {
+        struct agent_place_in_log *p = agent_index_find(&c->index, &c->batch.fresh[i].name);
+
+        if (p != NULL) {
+            p->offset = c->end + c->batch.fresh[i].at;
+            cm_buf_unref(p->pending);
+            p->pending = NULL;
+        }
+    }
+}
+
+static void call_waiters(struct agent_batch *b, const struct cm_err *error) {
+    for (size_t i = 0; i < b->waiter_count; i++) {
+        b->waiters[i].done(b->waiters[i].ctx, error);
+    }
+}
+
+static void tell_trouble(struct agent_cache *c, const struct cm_err *why) {
+    bool was = c->trouble.code != CM_OK;
+
+    c->trouble = why == NULL ? (struct cm_err){0} : *why;
+    if (was != (why != NULL) && c->told != NULL) {
+        c->told(c->told_ctx, why);
+    }
+}
+
+static void finish_write(struct agent_cache *c) {
+    static const struct cm_err none;
+
+    settle_blobs(c);
+    c->end += c->batch.bytes.len;
+    c->stats.writes += c->batch.bytes.len > 0 ? 1 : 0;
+    c->stats.frames += c->batch.frames;
+    cm_backoff_reset(&c->backoff);
+    tell_trouble(c, NULL);
+    struct agent_batch done = c->batch;
+    c->batch = (struct agent_batch){0};
+    call_waiters(&done, &none); // may commit again
+    batch_done(&done);
+}
+
+static void submit(struct agent_cache *c) {
+    c->writing = true;
+    cm_workers_submit(c->disk, &c->job);
+}
+
+static void cancel_batch(struct agent_batch *b) {
+    struct agent_batch gone = *b;
+    struct cm_err error;
+
+    (void)cm_fail(&error, CM_ECANCELED, "the agent is shutting down");
+    *b = (struct agent_batch){0};
+    call_waiters(&gone, &error);
+    batch_done(&gone);
+}
+
+static void run_closed(void *ctx) {
+    struct agent_cache *c = ctx;
+
+    c->closed(c->closed_ctx);
+}
+
+static void end_close(struct agent_cache *c) {
+    cancel_batch(&c->batch);
+    cancel_batch(&c->next);
+    c->ended = true;
+    c->closed_task = (struct cm_task){.run = run_closed, .ctx = c};
+    cm_loop_post(c->loop, &c->closed_task);
+}
+
+static bool is_empty(const struct agent_batch *b) {
+    return b->bytes.len == 0 && b->waiter_count == 0;
+}
+
+void agent_cache_kick(struct agent_cache *c) {
+    if (c->writing || c->snapshot != NULL || c->retry.at != 0 || c->ended) {
+        return;
+    }
+    if (c->aborting) {
+        end_close(c);
+        return;
+    }
+    if (is_empty(&c->batch)) {
+        c->batch = c->next;
+        c->next = (struct agent_batch){0};
+    }
+    if (!is_empty(&c->batch)) {
+        submit(c);
+    } else if (c->closing) {
+        end_close(c);
+    }
+}
+
+static void write_failed(struct agent_cache *c, const struct cm_err *why) {
+    if (c->closing) {
+        c->aborting = true;
+        return;
+    }
+    tell_trouble(c, why);
+    cm_timer_start(c->loop, &c->retry, cm_backoff_next(&c->backoff));
+}
+
+static void write_done(struct cm_job *job) {
+    struct agent_cache *c = CM_CONTAINER(job, struct agent_cache, job);
+
+    c->writing = false;
+    if (job->canceled) {
+        c->aborting = c->closing;
+        (void)cm_fail(&c->job_result, CM_ECANCELED, "the disk's workers have stopped");
+    }
+    if (c->job_result.code == CM_OK) {
+        finish_write(c);
+        agent_cache_maybe_snapshot(c);
+    } else {
+        write_failed(c, &c->job_result);
+    }
+    agent_cache_kick(c);
+}
+
+static void run_retry(void *ctx) {
+    agent_cache_kick(ctx);
+}
+
+const struct cm_err *agent_cache_trouble(const struct agent_cache *c) {
+    return c->trouble.code == CM_OK ? NULL : &c->trouble;
+}
+
+void agent_cache_on_trouble(struct agent_cache *c,
+                            void (*told)(void *ctx, const struct cm_err *why), void *ctx) {
+    c->told = told;
+    c->told_ctx = ctx;
+}
+
+// ---- Opening and closing
+
+static bool read_blob(struct agent_cache *c, const uint8_t *record, size_t size, uint64_t at) {
+    struct agent_reader r = {.at = record, .left = size};
+    const uint8_t *name = agent_get_raw(&r, CM_SHA256_SIZE);
+    uint64_t check = agent_get_u64(&r);
+    struct cm_sha256 hash;
+
+    if (r.bad) {
+        return false;
+    }
+    memcpy(hash.bytes, name, sizeof(hash.bytes));
+    struct agent_place_in_log *p = agent_index_add(&c->index, &hash);
+    p->offset = at + (size - r.left);
+    p->check = check;
+    p->size = (uint32_t)r.left;
+    return true;
+}
+
+static bool read_in_force(struct agent_cache *c, struct agent_reader *r) {
+    struct agent_in_force f = {.epoch = agent_get_u64(r), .generation = agent_get_u64(r)};
+    const uint8_t *name = agent_get_raw(r, CM_SHA256_SIZE);
+
+    f.signature = agent_get_bytes(r, &f.signature_size);
+    f.signer_der = agent_get_bytes(r, &f.signer_size);
+    if (r->bad) {
+        return false;
+    }
+    memcpy(f.manifest.bytes, name, sizeof(f.manifest.bytes));
+    hold_in_force(c, &f);
+    return true;
+}
+
+static bool read_item(struct agent_cache *c, struct agent_reader *r) {
+    struct agent_item item = {.key = agent_get_text(r)};
+
+    item.app = agent_get_text(r);
+    item.default_namespace = agent_get_text(r);
+    item.uid = agent_get_text(r);
+    item.note = agent_get_text(r);
+    const uint8_t *hash = agent_get_raw(r, CM_SHA256_SIZE);
+    item.applied = agent_get_u8(r) == 1;
+    if (r->bad) {
+        return false;
+    }
+    memcpy(item.sha256.bytes, hash, sizeof(item.sha256.bytes));
+    hold_item(c, &item);
+    return true;
+}
+
+static bool read_reports(struct agent_cache *c, struct agent_reader *r) {
+    const char *run = agent_get_text(r);
+
+    c->reserved = agent_get_u64(r);
+    c->acked = agent_get_u64(r);
+    if (r->bad || !cm_uuid_ok(run)) {
+        return false;
+    }
+    memcpy(c->run, run, sizeof(c->run));
+    return true;
+}
+
+static bool read_record(struct agent_cache *c, uint8_t type, const uint8_t *record, size_t size,
+                        uint64_t at) {
+    struct agent_reader r = {.at = record, .left = size};
+
+    switch (type) {
+    case AGENT_RECORD_BLOB:
+        return read_blob(c, record, size, at);
+    case AGENT_RECORD_IN_FORCE:
+        return read_in_force(c, &r);
+    case AGENT_RECORD_ITEM:
+        return read_item(c, &r);
+    case AGENT_RECORD_ITEM_GONE:
+        (void)cm_map_remove(c->items, agent_get_text(&r));
+        return !r.bad;
+    case AGENT_RECORD_REPORTS:
+        return read_reports(c, &r);
+    case AGENT_RECORD_RECOVERED:
+        c->recovered = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+// visit_frame applies one frame. Its hash was right, so what makes no sense was written by another
+// version of the agent: reading stops there.
+static bool visit_frame(void *ctx, const uint8_t *payload, size_t size, uint64_t at) {
+    struct agent_reader r = {.at = payload, .left = size};
+
+    while (r.left > 0 && !r.bad) {
+        uint8_t type = agent_get_u8(&r);
+        size_t record_size;
+        const uint8_t *record = agent_get_bytes(&r, &record_size);
+
+        if (r.bad || !read_record(ctx, type, record == NULL ? payload : record, record_size,
+                                  at + (uint64_t)(r.at - payload) - record_size)) {
+            return false;
+        }
+    }
+    return !r.bad;
+}
+
+static void begin_run(struct agent_cache *c) {
+    if (c->run[0] == '\0') {
+        cm_uuid(c->run);
+        record_reports(c, &c->open);
+    }
+    // A reservation that did not reach the disk may have been used.
+    c->reserved += RESERVE;
+    c->next_report = c->reserved;
+}
+
+static void log_cut(const struct agent_cache *c, uint64_t cut) {
+    char bytes[CM_LOG_INT_MAX];
+
+    if (cut > 0) {
+        cm_log(CM_LOG_WARN, "agent.log_cut",
+               "the end of the log was not whole; what it held is taken as never written", "path",
+               c->path, "bytes", cm_log_int((int64_t)cut, bytes), NULL);
+    }
+}
+
+static enum cm_rc open_files(struct agent_cache *c, struct cm_err *err) {
+    CM_AUTOFREE char *lock = cm_strf("%s/lock", c->dir);
+    CM_AUTOFREE char *left_over = cm_strf("%s/log.new", c->dir);
+    uint64_t cut = 0;
+    enum cm_rc rc = cm_fsys_make_dir(c->dir, 0700, err);
+
+    if (rc == CM_OK) {
+        rc = cm_fsys_lock(lock, &c->lock_fd, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    (void)unlink(left_over); // of a snapshot that was not finished
+    rc = agent_log_open(c->path, visit_frame, c, &c->fd, &c->end, &cut, err);
+    if (rc == CM_OK) {
+        log_cut(c, cut);
+    }
+    return rc;
+}
+
+static void agent_cache_freep(struct agent_cache **c) {
+    agent_cache_free(*c);
+}
+
+enum cm_rc agent_cache_open(struct cm_loop *loop, struct cm_workers *disk, const char *dir,
+                            struct agent_cache **out, struct cm_err *err) {
+    CM_CLEANUP(agent_cache_freep) struct agent_cache *c = cm_new(1, sizeof(*c));
+
+    c->loop = loop;
+    c->disk = disk;
+    c->dir = cm_strdup(dir);
+    c->path = cm_strf("%s/log", dir);
+    c->lock_fd = -1;
+    c->fd = -1;
+    c->items = cm_map_new(free);
+    c->job = (struct cm_job){.run = run_write, .done = write_done, .home = loop};
+    c->retry = (struct cm_timer){.run = run_retry, .ctx = c};
+    c->backoff = (struct cm_backoff){.min_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
+    enum cm_rc rc = open_files(c, err);
+    if (rc < 0) {
+        return rc;
+    }
+    c->baseline = c->end;
+    begin_run(c);
+    *out = CM_TAKE(c);
+    return CM_OK;
+}
+
+void agent_cache_close(struct agent_cache *c, bool flush, void (*closed)(void *ctx), void *ctx) {
+    c->closed = closed;
+    c->closed_ctx = ctx;
+    c->closing = true;
+    c->aborting = !flush;
+    if (flush) {
+        close_frame(c);
+    }
+    cm_timer_stop(c->loop, &c->retry);
+    agent_cache_kick(c);
+}
+
+static void close_fd(int fd) {
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
+void agent_cache_free(struct agent_cache *c) {
+    if (c == NULL) {
+        return;
+    }
+    assert(!c->writing && c->snapshot == NULL);
+    cm_timer_stop(c->loop, &c->retry);
+    batch_done(&c->batch);
+    batch_done(&c->next);
+    cm_str_done(&c->open);
+    free(c->open_fresh);
+    agent_index_done(&c->index);
+    cm_map_free(c->items);
+    free(c->in_force_bytes);
+    close_fd(c->fd);
+    close_fd(c->lock_fd);
+    free(c->dir);
+    free(c->path);
+    free(c);
+}
+
+void agent_cache_stats_get(const struct agent_cache *c, struct agent_cache_stats *out) {
+    *out = c->stats;
+    out->log_bytes = c->end;
+    out->blobs = c->index.count;
+}

@@ -1,0 +1,134 @@
+// cache: what the agent must not forget, on its disk.
+//
+// A folder of one agent: `lock`, `identity` (key, certificates, the hub's addresses) and `log`. The
+// log is one append-only file of frames; a frame is written whole or not at all (its length and
+// hash tell), and what the cache answers is what the frames up to the end say: the manifest in
+// force, blobs by hash (manifests, bundles, objects), the inventory, what the Apps were, and how
+// far reports went. Blobs stay on disk; the rest is in memory too. When most of the log is out of
+// date a snapshot replaces it, and blobs that nothing needs any more are left behind.
+//
+// Writing is asynchronous: `put` and `set` functions change memory at once and join the open frame;
+// agent_cache_commit closes the frame, and its callback comes when the frame is on disk (fsync).
+// While one write is under way all further frames gather for the next, so a thousand commits cost a
+// few fsyncs. What must be on disk before it is acted on waits for the callback.
+//
+// When the disk fails the frames stay in memory and are written again, with growing pauses;
+// callbacks wait. agent_cache_trouble tells. Files are 0600: blobs of Secrets are in them.
+//
+// agent_cache_blob reads on the calling thread: microseconds from the page cache. Every blob is
+// checked against a hash made when it was put; one that is damaged is forgotten.
+//
+// Threads: the loop given at open; writes and snapshots run on the disk workers.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/item.h"
+#include "common/err.h"
+#include "common/tls/digest.h"
+
+struct agent_cache;
+struct cm_buf;
+struct cm_loop;
+struct cm_workers;
+
+// agent_cache_open takes the folder (made if missing, 0700) and reads it; it blocks. A log that
+// ends in the middle of a frame is cut there. It fails with CM_EBUSY if another agent uses the
+// folder, with CM_EIO if it cannot be read, and with CM_EINVAL if what is there was not written by
+// a cache.
+CM_MUSTUSE enum cm_rc agent_cache_open(struct cm_loop *loop, struct cm_workers *disk,
+                                       const char *dir, struct agent_cache **out,
+                                       struct cm_err *err);
+
+// agent_cache_close ends it: with `flush` what is pending is written first (once: if that fails it
+// is lost). Callbacks of commits that did not reach the disk come with CM_ECANCELED. `closed` comes
+// on the loop; then agent_cache_free may be called.
+void agent_cache_close(struct agent_cache *c, bool flush, void (*closed)(void *ctx), void *ctx);
+void agent_cache_free(struct agent_cache *c);
+
+// agent_cache_trouble returns why the disk cannot be written now, or NULL.
+const struct cm_err *agent_cache_trouble(const struct agent_cache *c);
+
+// agent_cache_on_trouble sets who is told when trouble begins (why) and ends (NULL).
+void agent_cache_on_trouble(struct agent_cache *c,
+                            void (*told)(void *ctx, const struct cm_err *why), void *ctx);
+
+// agent_cache_commit closes the open frame. `done` (may be NULL) comes on the loop, never from
+// inside the call, when it and all before it are on disk, or with CM_ECANCELED at close.
+typedef void (*agent_cache_done_fn)(void *ctx, const struct cm_err *error);
+void agent_cache_commit(struct agent_cache *c, agent_cache_done_fn done, void *ctx);
+
+// ---- Blobs
+
+// agent_cache_put_blob joins the bytes to the open frame (a reference is taken) under a name; a
+// blob that is there already is not written again.
+void agent_cache_put_blob(struct agent_cache *c, const struct cm_sha256 *name,
+                          struct cm_buf *bytes);
+
+// agent_cache_has tells whether a blob is there; asking keeps a snapshot that is being made from
+// leaving it behind. Blobs that the manifest in force needs stay in any case.
+bool agent_cache_has(struct agent_cache *c, const struct cm_sha256 *name);
+
+// agent_cache_blob returns a reference to a blob's bytes. It fails with CM_ENOTFOUND, or with
+// CM_EIO when the disk does not give back what was written.
+CM_MUSTUSE enum cm_rc agent_cache_blob(struct agent_cache *c, const struct cm_sha256 *name,
+                                       struct cm_buf **out, struct cm_err *err);
+
+// ---- The manifest in force
+
+struct agent_in_force {
+    uint64_t epoch;
+    uint64_t generation;
+    struct cm_sha256 manifest; // zeros: none yet
+    const uint8_t *signature;
+    size_t signature_size;
+    const uint8_t *signer_der;
+    size_t signer_size;
+};
+
+// agent_cache_in_force is borrowed until the next set; agent_cache_set_in_force copies.
+const struct agent_in_force *agent_cache_in_force(const struct agent_cache *c);
+void agent_cache_set_in_force(struct agent_cache *c, const struct agent_in_force *f);
+
+// ---- The inventory
+
+const struct agent_item *agent_cache_item(const struct agent_cache *c, const char *key);
+size_t agent_cache_item_count(const struct agent_cache *c);
+void agent_cache_put_item(struct agent_cache *c, const struct agent_item *item); // copies
+void agent_cache_drop_item(struct agent_cache *c, const char *key);
+
+// agent_cache_each_item visits all items, in any order; the visitor changes none.
+void agent_cache_each_item(const struct agent_cache *c,
+                           void (*visit)(void *ctx, const struct agent_item *item), void *ctx);
+
+// agent_cache_recovered tells whether the inventory is known to be whole: false until the agent has
+// asked the target once what it owns there (a new disk).
+bool agent_cache_recovered(const struct agent_cache *c);
+void agent_cache_set_recovered(struct agent_cache *c);
+
+// ---- Reports
+
+// agent_cache_report_run is the UUID of this disk's run of reports.
+const char *agent_cache_report_run(const struct agent_cache *c);
+
+// agent_cache_next_report returns a number above all that were ever returned, also before a
+// restart.
+uint64_t agent_cache_next_report(struct agent_cache *c);
+uint64_t agent_cache_reports_acked(const struct agent_cache *c);
+void agent_cache_set_reports_acked(struct agent_cache *c, uint64_t number);
+
+// ---- For tests and metrics
+
+struct agent_cache_stats {
+    uint64_t log_bytes;
+    uint64_t writes; // each with one fsync
+    uint64_t frames;
+    uint64_t snapshots;
+    size_t blobs;
+};
+void agent_cache_stats_get(const struct agent_cache *c, struct agent_cache_stats *out);
+
+// agent_cache_snapshot begins a snapshot now, if none is under way.
+void agent_cache_snapshot(struct agent_cache *c);

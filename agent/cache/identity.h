@@ -1,0 +1,44 @@
+// identity: who this agent is: its key, certificates, and where its hub is.
+//
+// One file, replaced whole: JSON, 0600. Before enrolment it holds the key only, so that an agent
+// that is stopped in between asks again with the same key.
+//
+// Threads: load and save block; save runs on the disk workers, the rest on the loop.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/err.h"
+
+struct cm_cert;
+struct cm_key;
+
+#define AGENT_CHAIN_MAX 4
+#define AGENT_HUBS_MAX 8
+
+struct agent_identity {
+    struct cm_key *key;
+    bool enrolled; // all below is set
+    char *cluster_id;
+    char *cluster_name;
+    char *hub_id;
+    struct cm_cert *chain[AGENT_CHAIN_MAX]; // own certificate first
+    size_t chain_count;
+    struct cm_cert *root;
+    char *hubs[AGENT_HUBS_MAX]; // "host:port"
+    size_t hub_count;
+};
+
+// agent_identity_done frees what is in it; a zeroed one is fine.
+void agent_identity_done(struct agent_identity *id);
+
+// agent_identity_load reads the file. It fails with CM_ENOTFOUND if there is none and CM_EINVAL if
+// it is not one.
+CM_MUSTUSE enum cm_rc agent_identity_load(const char *path, struct agent_identity *out,
+                                          struct cm_err *err);
+
+// agent_identity_text is what is written; the caller frees it with cm_secret_free.
+char *agent_identity_text(const struct agent_identity *id);
+CM_MUSTUSE enum cm_rc agent_identity_parse(const char *text, size_t size,
+                                           struct agent_identity *out, struct cm_err *err);

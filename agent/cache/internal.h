@@ -1,0 +1,91 @@
+// internal: the cache's parts, for its own files only.
+//
+// What is waiting to be written is in three places: the open frame (records since the last commit),
+// the closed frames (`next`), and the batch that a worker writes right now (`batch`).
+//
+// Threads: the loop, but for what a job has been given.
+#pragma once
+
+#include "agent/cache/cache.h"
+#include "agent/cache/index.h"
+#include "common/backoff.h"
+#include "common/loop.h"
+#include "common/map.h"
+#include "common/str.h"
+#include "common/workers.h"
+
+struct agent_waiter {
+    agent_cache_done_fn done;
+    void *ctx;
+};
+
+// A blob in bytes that are not on disk yet.
+struct agent_fresh {
+    struct cm_sha256 name;
+    size_t at; // in the bytes
+};
+
+struct agent_batch {
+    struct cm_str bytes;
+    struct agent_fresh *fresh;
+    size_t fresh_count;
+    struct agent_waiter *waiters;
+    size_t waiter_count;
+    size_t frames;
+};
+
+struct agent_snapshot; // snapshot.c
+
+struct agent_cache {
+    struct cm_loop *loop;
+    struct cm_workers *disk;
+    char *dir;
+    char *path; // of the log
+    int lock_fd;
+    int fd;
+    uint64_t end;      // of what is on disk
+    uint64_t baseline; // size of the log after the last snapshot
+    uint32_t era;      // grows with each manifest; see agent_cache_has
+
+    struct agent_index index;
+    struct cm_map *items; // by key: struct held
+    struct agent_in_force in_force;
+    uint8_t *in_force_bytes; // holds signature and certificate
+    char run[CM_UUID_MAX];
+    uint64_t next_report;
+    uint64_t reserved; // numbers up to here may have been used
+    uint64_t acked;
+    bool recovered;
+
+    struct cm_str open; // payload of the open frame
+    struct agent_fresh *open_fresh;
+    size_t open_fresh_count;
+    struct agent_batch next;
+    struct agent_batch batch;
+    struct cm_job job; // writes `batch`
+    struct cm_err job_result;
+    bool writing; // the job runs
+    struct cm_timer retry;
+    struct cm_backoff backoff;
+    struct cm_err trouble; // code CM_OK: none
+    void (*told)(void *ctx, const struct cm_err *why);
+    void *told_ctx;
+
+    struct agent_snapshot *snapshot; // NULL when none is being made
+    bool closing;
+    bool aborting; // closing without a flush
+    bool ended;    // nothing may be committed any more
+    void (*closed)(void *ctx);
+    void *closed_ctx;
+    struct cm_task closed_task;
+    struct agent_cache_stats stats;
+};
+
+// agent_cache_state writes everything but the blobs as records.
+void agent_cache_state(const struct agent_cache *c, struct cm_str *out);
+
+// agent_cache_kick starts the next write, or ends a close, when nothing is under way.
+void agent_cache_kick(struct agent_cache *c);
+
+// agent_cache_maybe_snapshot begins a snapshot when most of the log is out of date.
+void agent_cache_maybe_snapshot(struct agent_cache *c);

@@ -1,0 +1,217 @@
+#include "agent/cache/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/cache/record.h"
+#include "common/log.h"
+#include "common/mem.h"
+
+static void close_fdp(const int *fd) {
+    if (*fd >= 0) {
+        (void)close(*fd);
+    }
+}
+
+static enum cm_rc fail_errno(struct cm_err *err, const char *what) {
+    int cause = errno;
+
+    return cm_fail(err, CM_EIO, "cannot %s the agent's log: %s", what, strerrordesc_np(cause));
+}
+
+enum cm_rc agent_log_write(int fd, uint64_t at, const void *bytes, size_t size,
+                           struct cm_err *err) {
+    const uint8_t *from = bytes;
+
+    while (size > 0) {
+        ssize_t n = pwrite(fd, from, size, (off_t)at);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return fail_errno(err, "write");
+        }
+        from += n;
+        at += (uint64_t)n;
+        size -= (size_t)n;
+    }
+    return CM_OK;
+}
+
+enum cm_rc agent_log_sync(int fd, struct cm_err *err) {
+    return fdatasync(fd) == 0 ? CM_OK : fail_errno(err, "sync");
+}
+
+// read_some reads until size bytes are there or the file ends; it returns how many, or -1.
+static ssize_t read_some(int fd, uint64_t at, uint8_t *out, size_t size) {
+    size_t done = 0;
+
+    while (done < size) {
+        ssize_t n = pread(fd, out + done, size - done, (off_t)(at + done));
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return -1;
+        }
+        if (n == 0) {
+            break;
+        }
+        done += (size_t)n;
+    }
+    return (ssize_t)done;
+}
+
+enum cm_rc agent_log_read(int fd, uint64_t at, void *out, size_t size, struct cm_err *err) {
+    ssize_t n = read_some(fd, at, out, size);
+
+    if (n < 0) {
+        return fail_errno(err, "read");
+    }
+    if ((size_t)n < size) {
+        return cm_fail(err, CM_EIO, "the agent's log is shorter than it was");
+    }
+    return CM_OK;
+}
+
+enum cm_rc agent_log_create(const char *path, int *out_fd, struct cm_err *err) {
+    CM_CLEANUP(close_fdp)
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    char magic[AGENT_LOG_MAGIC_SIZE] = AGENT_LOG_MAGIC;
+
+    if (fd < 0) {
+        return fail_errno(err, "make");
+    }
+    enum cm_rc rc = agent_log_write(fd, 0, magic, sizeof(magic), err);
+    if (rc < 0) {
+        return rc;
+    }
+    *out_fd = fd;
+    fd = -1;
+    return CM_OK;
+}
+
+// A reading of the log from its begin.
+struct scan {
+    int fd;
+    uint64_t at;
+    uint64_t size; // of the file
+    uint8_t *payload;
+    size_t capacity;
+};
+
+// read_frame reads the frame at s->at; false if no whole one is there.
+static bool read_frame(struct scan *s, size_t *out_size) {
+    uint8_t header[AGENT_FRAME_HEADER];
+
+    if (read_some(s->fd, s->at, header, sizeof(header)) != (ssize_t)sizeof(header)) {
+        return false;
+    }
+    size_t size = agent_frame_size(header);
+    if (size > AGENT_FRAME_MAX || s->at + sizeof(header) + size > s->size) {
+        return false;
+    }
+    if (size > s->capacity) {
+        s->payload = cm_resize(s->payload, size);
+        s->capacity = size;
+    }
+    *out_size = size;
+    return read_some(s->fd, s->at + sizeof(header), s->payload, size) == (ssize_t)size &&
+           agent_frame_ok(header, s->payload, size);
+}
+
+static void scan_frames(struct scan *s, agent_log_visit_fn visit, void *ctx) {
+    size_t size;
+
+    while (read_frame(s, &size) && visit(ctx, s->payload, size, s->at + AGENT_FRAME_HEADER)) {
+        s->at += AGENT_FRAME_HEADER + size;
+    }
+    free(s->payload);
+    s->payload = NULL;
+}
+
+// read_log reads an open file from begin to end and cuts off what is not whole.
+static enum cm_rc read_log(int fd, agent_log_visit_fn visit, void *ctx, uint64_t *out_end,
+                           uint64_t *out_cut, struct cm_err *err) {
+    char magic[AGENT_LOG_MAGIC_SIZE] = {0};
+    struct scan s = {.fd = fd, .at = AGENT_LOG_MAGIC_SIZE};
+    struct stat st;
+
+    if (fstat(fd, &st) < 0) {
+        return fail_errno(err, "look at");
+    }
+    s.size = (uint64_t)st.st_size;
+    ssize_t n = read_some(fd, 0, (uint8_t *)magic, sizeof(magic));
+    if (n < 0) {
+        return fail_errno(err, "read");
+    }
+    if (memcmp(magic, AGENT_LOG_MAGIC, (size_t)n) != 0) {
+        return cm_fail(err, CM_EINVAL, "this file was not written by this version of the agent");
+    }
+    if ((size_t)n < sizeof(magic)) { // stopped while it was made: nothing was in it yet
+        *out_end = 0;
+        *out_cut = 0;
+        return CM_OK;
+    }
+    scan_frames(&s, visit, ctx);
+    if (s.at < s.size && ftruncate(fd, (off_t)s.at) < 0) {
+        return fail_errno(err, "cut");
+    }
+    *out_end = s.at;
+    *out_cut = s.size - s.at;
+    return CM_OK;
+}
+
+enum cm_rc agent_log_open(const char *path, agent_log_visit_fn visit, void *ctx, int *out_fd,
+                          uint64_t *out_end, uint64_t *out_cut, struct cm_err *err) {
+    CM_CLEANUP(close_fdp) int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    uint64_t end = 0;
+    uint64_t cut = 0;
+    enum cm_rc rc = CM_OK;
+
+    if (fd < 0 && errno != ENOENT) {
+        return fail_errno(err, "open");
+    }
+    if (fd >= 0) {
+        rc = read_log(fd, visit, ctx, &end, &cut, err);
+    }
+    if (rc == CM_OK && end == 0) {
+        close_fdp(&fd);
+        fd = -1;
+        end = AGENT_LOG_MAGIC_SIZE;
+        rc = agent_log_create(path, &fd, err);
+    }
+    if (rc < 0) {
+        return cm_wrap(err, "%s", path);
+    }
+    *out_fd = fd;
+    fd = -1;
+    *out_end = end;
+    *out_cut = cut;
+    return CM_OK;
+}
+
+enum cm_rc agent_log_adopt(const char *dir, const char *path, const char *over,
+                           struct cm_err *err) {
+    CM_CLEANUP(close_fdp) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return fail_errno(err, "open the folder of");
+    }
+    if (rename(path, over) < 0) {
+        return fail_errno(err, "replace");
+    }
+    if (fsync(fd) < 0) {
+        // It is in place now, so it must be used. The next snapshot tries again.
+        cm_log(CM_LOG_WARN, "agent.snapshot_failed", "cannot sync the folder of the agent's log",
+               "path", dir, NULL);
+    }
+    return CM_OK;
+}

@@ -1,0 +1,31 @@
+// log: the file itself: reading its frames, appending to it.
+//
+// Threads: any; all of it blocks.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+
+// agent_log_open opens or makes the log and gives each whole frame to `visit` with the payload and
+// the payload's place in the file; visit returns false if it makes no sense of it. *out_end is the
+// end of the last good frame, where the file is cut; *out_cut tells how many bytes that took away.
+typedef bool (*agent_log_visit_fn)(void *ctx, const uint8_t *payload, size_t size, uint64_t at);
+CM_MUSTUSE enum cm_rc agent_log_open(const char *path, agent_log_visit_fn visit, void *ctx,
+                                     int *out_fd, uint64_t *out_end, uint64_t *out_cut,
+                                     struct cm_err *err);
+
+// agent_log_create makes a file that holds only the magic, emptying one that is there.
+CM_MUSTUSE enum cm_rc agent_log_create(const char *path, int *out_fd, struct cm_err *err);
+
+CM_MUSTUSE enum cm_rc agent_log_write(int fd, uint64_t at, const void *bytes, size_t size,
+                                      struct cm_err *err);
+CM_MUSTUSE enum cm_rc agent_log_sync(int fd, struct cm_err *err);
+CM_MUSTUSE enum cm_rc agent_log_read(int fd, uint64_t at, void *out, size_t size,
+                                     struct cm_err *err);
+
+// agent_log_adopt puts the file `path` in the place of `over`, durably.
+CM_MUSTUSE enum cm_rc agent_log_adopt(const char *dir, const char *path, const char *over,
+                                      struct cm_err *err);

@@ -1,0 +1,21 @@
+// item: one object that this agent owns on its target.
+//
+// All items together are the inventory: kept by agent/cache on disk, read by agent/plan, written by
+// agent/apply. Only what is in the inventory is ever removed.
+//
+// Threads: the agent's loop.
+#pragma once
+
+#include <stdbool.h>
+
+#include "common/tls/digest.h"
+
+struct agent_item {
+    const char *key;
+    const char *app;               // the App that owns it; it changes when an object is handed over
+    const char *default_namespace; // as the App's bundle said when it was applied
+    const char *uid;               // the target's identity of it, "" if it has none
+    const char *note;              // the driver's, opaque
+    struct cm_sha256 sha256;       // desired form that was applied last
+    bool applied;                  // false: it was about to be applied for the first time
+};

@@ -1,0 +1,386 @@
+#include "agent/plan/desired.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/mem.h"
+#include "proto/holdfast.pb-c.h"
+#include "proto/wire.h"
+
+static struct cm_sha256 hash_of(const ProtobufCBinaryData *bytes) {
+    struct cm_sha256 hash;
+
+    memcpy(hash.bytes, bytes->data, sizeof(hash.bytes));
+    return hash;
+}
+
+// is_hash: no SHA-256 is all zeros, and we use that for "none".
+static bool is_hash(const ProtobufCBinaryData *bytes) {
+    static const uint8_t zeros[CM_SHA256_SIZE];
+
+    return bytes->len == CM_SHA256_SIZE && memcmp(bytes->data, zeros, sizeof(zeros)) != 0;
+}
+
+static enum cm_rc copy_entries(struct agent_bundle *b, const Holdfast__V1__Bundle *m,
+                               struct cm_err *err) {
+    b->entry_count = m->n_entries;
+    b->entries = cm_arena_get(b->arena, (m->n_entries + 1) * sizeof(*b->entries));
+    for (size_t i = 0; i < m->n_entries; i++) {
+        const Holdfast__V1__BundleEntry *from = m->entries[i];
+
+        if (from->key[0] == '\0' || !is_hash(&from->sha256) || from->size > WIRE_OBJECT_MAX) {
+            return cm_fail(err, CM_EINVAL, "entry %zu of App '%s' is malformed", i, m->app);
+        }
+        if (i > 0 && strcmp(m->entries[i - 1]->key, from->key) >= 0) {
+            return cm_fail(err, CM_EINVAL, "the entries of App '%s' are not sorted at '%s'", m->app,
+                           from->key);
+        }
+        b->entries[i] = (struct agent_entry){.key = cm_arena_strdup(b->arena, from->key),
+                                             .sha256 = hash_of(&from->sha256),
+                                             .size = from->size,
+                                             .secret = from->secret};
+    }
+    return CM_OK;
+}
+
+static void copy_depends_on(struct agent_bundle *b, const Holdfast__V1__Bundle *m) {
+    b->depends_on_count = m->n_depends_on;
+    b->depends_on = cm_arena_get(b->arena, (m->n_depends_on + 1) * sizeof(*b->depends_on));
+    for (size_t i = 0; i < m->n_depends_on; i++) {
+        b->depends_on[i] = cm_arena_strdup(b->arena, m->depends_on[i]);
+    }
+}
+
+// drift_of takes what this version does not know for the mode that changes nothing.
+static enum agent_drift drift_of(Holdfast__V1__Drift drift) {
+    switch ((int)drift) {
+    case HOLDFAST__V1__DRIFT__DRIFT_CORRECT:
+        return AGENT_DRIFT_CORRECT;
+    case HOLDFAST__V1__DRIFT__DRIFT_OFF:
+        return AGENT_DRIFT_OFF;
+    default:
+        return AGENT_DRIFT_REPORT;
+    }
+}
+
+enum cm_rc agent_bundle_decode(const void *bytes, size_t size, const struct cm_sha256 *sha256,
+                               struct agent_bundle **out, struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *scratch = cm_arena_new(0);
+    Holdfast__V1__Bundle *m = NULL;
+    enum cm_rc rc =
+        WIRE_UNPACK(scratch, Holdfast__V1__Bundle, holdfast__v1__bundle, bytes, size, &m, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (m->version != 1 || m->app[0] == '\0') {
+        return cm_fail(err, CM_EINVAL, "a bundle has version %u, this agent knows 1", m->version);
+    }
+    CM_CLEANUP(agent_bundle_unrefp) struct agent_bundle *b = cm_new(1, sizeof(*b));
+    b->refs = 1;
+    b->arena = cm_arena_new(0);
+    b->sha256 = *sha256;
+    b->app = cm_arena_strdup(b->arena, m->app);
+    b->namespace = cm_arena_strdup(b->arena, m->namespace_);
+    b->drift = drift_of(m->drift);
+    b->prune = m->prune;
+    b->suspend = m->suspend;
+    copy_depends_on(b, m);
+    rc = copy_entries(b, m, err);
+    if (rc == CM_OK) {
+        *out = CM_TAKE(b);
+    }
+    return rc;
+}
+
+struct agent_bundle *agent_bundle_ref(struct agent_bundle *b) {
+    b->refs++;
+    return b;
+}
+
+void agent_bundle_unref(struct agent_bundle *b) {
+    if (b == NULL || --b->refs > 0) {
+        return;
+    }
+    cm_arena_free(b->arena);
+    free(b);
+}
+
+void agent_bundle_unrefp(struct agent_bundle **b) {
+    agent_bundle_unref(*b);
+}
+
+static int compare_key_to_entry(const void *key, const void *entry) {
+    return strcmp(key, ((const struct agent_entry *)entry)->key);
+}
+
+const struct agent_entry *agent_bundle_find(const struct agent_bundle *b, const char *key) {
+    return bsearch(key, b->entries, b->entry_count, sizeof(*b->entries), compare_key_to_entry);
+}
+
+static enum cm_rc copy_apps(struct agent_desired *d, const Holdfast__V1__Manifest *m,
+                            struct cm_err *err) {
+    d->app_count = m->n_apps;
+    d->apps = cm_arena_get(d->arena, (m->n_apps + 1) * sizeof(*d->apps));
+    for (size_t i = 0; i < m->n_apps; i++) {
+        const Holdfast__V1__ManifestApp *from = m->apps[i];
+
+        if (from->name[0] == '\0' || !is_hash(&from->bundle_sha256) ||
+            from->bundle_size > WIRE_BLOB_MAX) {
+            return cm_fail(err, CM_EINVAL, "App %zu of the manifest is malformed", i);
+        }
+        if (i > 0 && strcmp(m->apps[i - 1]->name, from->name) >= 0) {
+            return cm_fail(err, CM_EINVAL, "the manifest's Apps are not sorted at '%s'",
+                           from->name);
+        }
+        d->apps[i] =
+            (struct agent_desired_app){.name = cm_arena_strdup(d->arena, from->name),
+                                       .revision = cm_arena_strdup(d->arena, from->revision),
+                                       .bundle_sha256 = hash_of(&from->bundle_sha256),
+                                       .bundle_size = from->bundle_size};
+    }
+    return CM_OK;
+}
+
+static enum cm_rc copy_gone(struct agent_desired *d, const Holdfast__V1__Manifest *m,
+                            struct cm_err *err) {
+    d->gone_count = m->n_gone;
+    d->gone = cm_arena_get(d->arena, (m->n_gone + 1) * sizeof(*d->gone));
+    for (size_t i = 0; i < m->n_gone; i++) {
+        const Holdfast__V1__GoneApp *from = m->gone[i];
+
+        if (from->name[0] == '\0' || (i > 0 && strcmp(m->gone[i - 1]->name, from->name) >= 0)) {
+            return cm_fail(err, CM_EINVAL, "the manifest's gone Apps are not sorted at '%s'",
+                           from->name);
+        }
+        if (agent_desired_app(d, from->name) != NULL) {
+            return cm_fail(err, CM_EINVAL,
+                           "the manifest says of App '%s' both that it is gone "
+                           "and that it is there",
+                           from->name);
+        }
+        d->gone[i] = (struct agent_gone){.name = cm_arena_strdup(d->arena, from->name),
+                                         .revision = cm_arena_strdup(d->arena, from->revision),
+                                         .prune = from->prune};
+    }
+    return CM_OK;
+}
+
+static enum cm_rc check_manifest(const Holdfast__V1__Manifest *m, const char *cluster_id,
+                                 struct cm_err *err) {
+    if (m->version != 1) {
+        return cm_fail(err, CM_EINVAL, "the manifest has version %u, this agent knows 1",
+                       m->version);
+    }
+    if (strcmp(m->cluster_id, cluster_id) != 0) {
+        return cm_fail(err, CM_EINVAL, "the manifest is for cluster '%s', not for '%s'",
+                       m->cluster_id, cluster_id);
+    }
+    return CM_OK;
+}
+
+enum cm_rc agent_desired_decode(const void *bytes, size_t size, const char *cluster_id,
+                                struct agent_desired **out, struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *scratch = cm_arena_new(0);
+    Holdfast__V1__Manifest *m = NULL;
+    enum cm_rc rc =
+        WIRE_UNPACK(scratch, Holdfast__V1__Manifest, holdfast__v1__manifest, bytes, size, &m, err);
+
+    if (rc == CM_OK) {
+        rc = check_manifest(m, cluster_id, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = cm_new(1, sizeof(*d));
+    d->arena = cm_arena_new(0);
+    d->sha256 = cm_sha256(bytes, size);
+    d->epoch = m->epoch;
+    d->generation = m->generation;
+    rc = copy_apps(d, m, err);
+    if (rc == CM_OK) {
+        rc = copy_gone(d, m, err);
+    }
+    if (rc == CM_OK) {
+        *out = CM_TAKE(d);
+    }
+    return rc;
+}
+
+void agent_desired_free(struct agent_desired *d) {
+    if (d == NULL) {
+        return;
+    }
+    for (size_t i = 0; d->apps != NULL && i < d->app_count; i++) {
+        agent_bundle_unref(d->apps[i].bundle);
+    }
+    cm_arena_free(d->arena);
+    free(d);
+}
+
+void agent_desired_freep(struct agent_desired **d) {
+    agent_desired_free(*d);
+}
+
+enum cm_rc agent_desired_attach(struct agent_desired_app *app, struct agent_bundle *bundle,
+                                struct cm_err *err) {
+    assert(app->bundle == NULL);
+    if (strcmp(app->name, bundle->app) != 0) {
+        return cm_fail(err, CM_EINVAL, "the bundle of App '%s' is that of '%s'", app->name,
+                       bundle->app);
+    }
+    app->bundle = agent_bundle_ref(bundle);
+    return CM_OK;
+}
+
+static int compare_name_to_app(const void *name, const void *app) {
+    return strcmp(name, ((const struct agent_desired_app *)app)->name);
+}
+
+static struct agent_desired_app *find_app(const struct agent_desired *d, const char *name) {
+    return bsearch(name, d->apps, d->app_count, sizeof(*d->apps), compare_name_to_app);
+}
+
+const struct agent_desired_app *agent_desired_app(const struct agent_desired *d, const char *name) {
+    return find_app(d, name);
+}
+
+static int compare_claims(const void *left, const void *right) {
+    const struct agent_claim *a = left;
+    const struct agent_claim *b = right;
+    int order = strcmp(a->entry->key, b->entry->key);
+
+    return order != 0 ? order : strcmp(a->app->name, b->app->name);
+}
+
+static void list_claims(struct agent_desired *d) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < d->app_count; i++) {
+        count += d->apps[i].bundle->entry_count;
+    }
+    d->claims = cm_arena_get(d->arena, (count + 1) * sizeof(*d->claims));
+    for (size_t i = 0; i < d->app_count; i++) {
+        for (size_t e = 0; e < d->apps[i].bundle->entry_count; e++) {
+            d->claims[d->claim_count++] =
+                (struct agent_claim){&d->apps[i].bundle->entries[e], &d->apps[i]};
+        }
+    }
+    qsort(d->claims, d->claim_count, sizeof(*d->claims), compare_claims);
+}
+
+// The hub refuses two Apps that claim one object; should it ever slip through, the first one by
+// name has it, and the other stops before it does anything.
+static void mark_double_claims(struct agent_desired *d) {
+    for (size_t i = 1; i < d->claim_count; i++) {
+        const struct agent_claim *owner = agent_desired_claim(d, d->claims[i].entry->key);
+        struct agent_desired_app *app = find_app(d, d->claims[i].app->name);
+
+        if (owner->app != app && app->error == NULL) {
+            app->error = cm_arena_strf(d->arena, "'%s' is claimed by App '%s' too",
+                                       owner->entry->key, owner->app->name);
+        }
+    }
+}
+
+// A walk along dependsOn: where each App stands on it.
+enum walk { WALK_NEW, WALK_OPEN, WALK_DONE };
+
+struct walker {
+    struct agent_desired *d;
+    enum walk *state; // by App
+    size_t *path;     // Apps that are open, in order
+    size_t *next;     // which dependency of path[i] comes next
+    size_t depth;
+};
+
+static void mark_circle(struct walker *w, size_t again) {
+    size_t begin = w->depth;
+
+    while (w->path[begin - 1] != again) {
+        begin--;
+    }
+    for (size_t i = begin - 1; i < w->depth; i++) {
+        struct agent_desired_app *app = &w->d->apps[w->path[i]];
+        size_t next = i + 1 < w->depth ? w->path[i + 1] : again;
+
+        if (app->error == NULL) {
+            app->error = cm_arena_strf(w->d->arena,
+                                       "dependsOn goes in a circle: it needs '%s', which in the "
+                                       "end needs '%s'",
+                                       w->d->apps[next].name, app->name);
+        }
+    }
+}
+
+static void enter(struct walker *w, size_t app) {
+    w->state[app] = WALK_OPEN;
+    w->path[w->depth] = app;
+    w->next[w->depth] = 0;
+    w->depth++;
+}
+
+// follow takes the next dependency of the App at the end of the path, or leaves that App.
+static void follow(struct walker *w) {
+    size_t at = w->path[w->depth - 1];
+    const struct agent_bundle *b = w->d->apps[at].bundle;
+    size_t n = w->next[w->depth - 1]++;
+
+    if (n >= b->depends_on_count) {
+        w->state[at] = WALK_DONE;
+        w->depth--;
+        return;
+    }
+    const struct agent_desired_app *to = agent_desired_app(w->d, b->depends_on[n]);
+    if (to == NULL) {
+        return;
+    }
+    size_t index = (size_t)(to - w->d->apps);
+    if (w->state[index] == WALK_OPEN) {
+        mark_circle(w, index);
+    } else if (w->state[index] == WALK_NEW) {
+        enter(w, index);
+    }
+}
+
+static void mark_circles(struct agent_desired *d) {
+    CM_AUTOFREE enum walk *state = cm_new(d->app_count + 1, sizeof(*state));
+    CM_AUTOFREE size_t *path = cm_new(d->app_count + 1, sizeof(*path));
+    CM_AUTOFREE size_t *next = cm_new(d->app_count + 1, sizeof(*next));
+    struct walker w = {.d = d, .state = state, .path = path, .next = next};
+
+    for (size_t i = 0; i < d->app_count; i++) {
+        if (state[i] == WALK_NEW) {
+            enter(&w, i);
+        }
+        while (w.depth > 0) {
+            follow(&w);
+        }
+    }
+}
+
+void agent_desired_finish(struct agent_desired *d) {
+    assert(d->claims == NULL);
+    list_claims(d);
+    mark_double_claims(d);
+    mark_circles(d);
+}
+
+const struct agent_claim *agent_desired_claim(const struct agent_desired *d, const char *key) {
+    size_t low = 0;
+    size_t high = d->claim_count;
+
+    while (low < high) { // the first claim that is not before the key
+        size_t middle = low + (high - low) / 2;
+
+        if (strcmp(d->claims[middle].entry->key, key) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    bool found = low < d->claim_count && strcmp(d->claims[low].entry->key, key) == 0;
+    return found ? &d->claims[low] : NULL;
+}

@@ -1,0 +1,111 @@
+// desired: what shall run on this cluster, decoded from a manifest and its bundles.
+//
+// A manifest names Apps and their bundles by hash; a bundle lists an App's objects. Bundles are
+// shared between generations: a new manifest that lists the same bundle keeps the decoded one.
+// Nothing changes once agent_desired_finish was called.
+//
+// Decoding trusts nothing: versions, order, sizes and the cluster's id are checked, though the
+// manifest was signed.
+//
+// Threads: the agent's loop; pure.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/tls/digest.h"
+
+struct cm_arena;
+
+struct agent_entry {
+    const char *key;
+    struct cm_sha256 sha256; // for secrets a keyed HMAC, which we cannot check
+    uint32_t size;
+    bool secret;
+};
+
+enum agent_drift { AGENT_DRIFT_REPORT, AGENT_DRIFT_CORRECT, AGENT_DRIFT_OFF };
+
+struct agent_bundle {
+    uint32_t refs;
+    struct cm_arena *arena; // holds everything below
+    struct cm_sha256 sha256;
+    const char *app;
+    const char *namespace; // "" if the App names none
+    enum agent_drift drift;
+    bool prune;
+    bool suspend;
+    const char **depends_on;
+    size_t depends_on_count;
+    struct agent_entry *entries; // sorted by key, no key twice
+    size_t entry_count;
+};
+
+struct agent_desired_app {
+    const char *name;
+    const char *revision;
+    struct cm_sha256 bundle_sha256;
+    uint32_t bundle_size;
+    struct agent_bundle *bundle; // NULL until agent_desired_attach
+    const char *error;           // why this App cannot be applied as it is, or NULL
+};
+
+// The tombstone of an App: the only thing that takes an App away.
+struct agent_gone {
+    const char *name;
+    const char *revision;
+    bool prune; // remove what it owns; else forget it and leave it there
+};
+
+struct agent_claim {
+    const struct agent_entry *entry;
+    const struct agent_desired_app *app;
+};
+
+struct agent_desired {
+    struct cm_arena *arena;
+    struct cm_sha256 sha256; // of the manifest
+    uint64_t epoch;
+    uint64_t generation;
+    struct agent_desired_app *apps; // sorted by name, no name twice
+    size_t app_count;
+    struct agent_gone *gone; // sorted by name, none that is in apps
+    size_t gone_count;
+    struct agent_claim *claims; // every entry of every App, sorted by key, then by App
+    size_t claim_count;
+};
+
+// agent_bundle_decode reads a Bundle message. It fails with CM_EINVAL. The caller gets a reference.
+CM_MUSTUSE enum cm_rc agent_bundle_decode(const void *bytes, size_t size,
+                                          const struct cm_sha256 *sha256, struct agent_bundle **out,
+                                          struct cm_err *err);
+struct agent_bundle *agent_bundle_ref(struct agent_bundle *b);
+void agent_bundle_unref(struct agent_bundle *b); // NULL is fine
+void agent_bundle_unrefp(struct agent_bundle **b);
+
+// agent_bundle_find returns the entry of a key, or NULL.
+const struct agent_entry *agent_bundle_find(const struct agent_bundle *b, const char *key);
+
+// agent_desired_decode reads a Manifest message for this cluster; its bundles are still to be
+// attached. It fails with CM_EINVAL.
+CM_MUSTUSE enum cm_rc agent_desired_decode(const void *bytes, size_t size, const char *cluster_id,
+                                           struct agent_desired **out, struct cm_err *err);
+void agent_desired_free(struct agent_desired *d); // NULL is fine
+void agent_desired_freep(struct agent_desired **d);
+
+// agent_desired_attach gives an App its bundle (a reference is taken). It fails with CM_EINVAL if
+// it is another App's.
+CM_MUSTUSE enum cm_rc agent_desired_attach(struct agent_desired_app *app,
+                                           struct agent_bundle *bundle, struct cm_err *err);
+
+// agent_desired_finish is called when all bundles are attached: it lists the claims, and marks Apps
+// that depend on each other in a circle and those that claim what an earlier App (by name) claims.
+void agent_desired_finish(struct agent_desired *d);
+
+const struct agent_desired_app *agent_desired_app(const struct agent_desired *d, const char *name);
+
+// agent_desired_claim returns who shall own a key (the first App by name that lists it), or NULL if
+// no App lists it.
+const struct agent_claim *agent_desired_claim(const struct agent_desired *d, const char *key);

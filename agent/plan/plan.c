@@ -1,0 +1,103 @@
+#include "agent/plan/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+
+static int compare_steps(const void *left, const void *right) {
+    const struct agent_step *a = left;
+    const struct agent_step *b = right;
+
+    if (a->rank != b->rank) {
+        return a->rank < b->rank ? -1 : 1;
+    }
+    return strcmp(a->entry->key, b->entry->key);
+}
+
+// is_current tells whether an object was applied in this form by this App and is still so.
+static bool is_current(const struct agent_plan_world *world, const struct agent_entry *entry,
+                       const struct agent_item *item, const struct agent_desired_app *app) {
+    return item != NULL && item->applied && cm_sha256_equal(&item->sha256, &entry->sha256) &&
+           strcmp(item->app, app->name) == 0 && !world->wrong(world->ctx, entry->key);
+}
+
+void agent_plan_apply(struct cm_arena *a, const struct agent_plan_world *world,
+                      const struct agent_desired_app *app, bool all, struct agent_plan *out) {
+    const struct agent_bundle *b = app->bundle;
+
+    *out =
+        (struct agent_plan){.steps = cm_arena_get(a, (b->entry_count + 1) * sizeof(*out->steps))};
+    for (size_t i = 0; i < b->entry_count; i++) {
+        const struct agent_entry *entry = &b->entries[i];
+        const struct agent_item *item = world->item(world->ctx, entry->key);
+        struct agent_place place = {0};
+
+        world->place(world->ctx, entry->key, &place);
+        bool changes = all || !is_current(world, entry, item, app);
+        if (!changes && !place.gate) {
+            continue;
+        }
+        out->steps[out->count++] = (struct agent_step){
+            .entry = entry,
+            .rank = place.rank,
+            .gate = place.gate,
+            .changes = changes,
+            .is_new = item == NULL || strcmp(item->app, app->name) != 0,
+        };
+        out->changes += changes ? 1 : 0;
+    }
+    qsort(out->steps, out->count, sizeof(*out->steps), compare_steps);
+}
+
+size_t agent_plan_stage(const struct agent_plan *plan, size_t from) {
+    size_t end = from;
+
+    while (end < plan->count && plan->steps[end].rank == plan->steps[from].rank) {
+        end++;
+    }
+    return end;
+}
+
+static int compare_removals(const void *left, const void *right) {
+    const struct agent_removal *a = left;
+    const struct agent_removal *b = right;
+
+    if (a->rank != b->rank) {
+        return a->rank > b->rank ? -1 : 1;
+    }
+    return strcmp(a->item->key, b->item->key);
+}
+
+void agent_plan_prune(struct cm_arena *a, const struct agent_plan_world *world,
+                      const struct agent_desired *desired, const struct agent_item *const *items,
+                      size_t item_count, bool prune, struct agent_prune *out) {
+    *out = (struct agent_prune){
+        .removals = cm_arena_get(a, (item_count + 1) * sizeof(*out->removals)),
+        .left = cm_arena_get(a, (item_count + 1) * sizeof(*out->left)),
+    };
+    for (size_t i = 0; i < item_count; i++) {
+        struct agent_place place = {0};
+
+        if (agent_desired_claim(desired, items[i]->key) != NULL) {
+            continue;
+        }
+        world->place(world->ctx, items[i]->key, &place);
+        if (!prune || place.precious) {
+            out->left[out->left_count++] =
+                (struct agent_left){items[i], prune ? AGENT_KEPT_PRECIOUS : AGENT_KEPT_PRUNE_OFF};
+        } else {
+            out->removals[out->count++] = (struct agent_removal){items[i], place.rank};
+        }
+    }
+    qsort(out->removals, out->count, sizeof(*out->removals), compare_removals);
+}
+
+size_t agent_prune_stage(const struct agent_prune *prune, size_t from) {
+    size_t end = from;
+
+    while (end < prune->count && prune->removals[end].rank == prune->removals[from].rank) {
+        end++;
+    }
+    return end;
+}

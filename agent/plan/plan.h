@@ -1,0 +1,82 @@
+// plan: from what shall be and what is owned to an ordered list of changes.
+//
+// Applying goes by stages: objects of one rank make one stage; a stage begins when all before it is
+// applied and every gate before it (a Namespace, a CustomResourceDefinition) is healthy. What was
+// applied in this form already, is there and has not drifted is left alone.
+//
+// Removing is worked out only after the whole App was applied, from the inventory as it is then:
+// what the App owns and no App of the manifest lists, in the order of falling ranks. So an object
+// that moved to another App is handed over and never deleted, and what is not in the inventory
+// cannot be named at all. Precious objects stay.
+//
+// Threads: any; pure. Results live in the arena given and borrow keys from the inputs.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "agent/driver.h"
+#include "agent/item.h"
+#include "agent/plan/desired.h"
+
+struct cm_arena;
+
+// What plan asks of the world.
+struct agent_plan_world {
+    // item: what the inventory says about a key, or NULL.
+    const struct agent_item *(*item)(void *ctx, const char *key);
+    // wrong: the object is known to be missing or changed, so it must be applied again.
+    bool (*wrong)(void *ctx, const char *key);
+    void (*place)(void *ctx, const char *key, struct agent_place *out);
+    void *ctx;
+};
+
+struct agent_step {
+    const struct agent_entry *entry;
+    int rank;
+    bool gate;
+    bool changes; // it must be applied; false: a gate that is as it should be, to be waited for
+    bool is_new;  // the inventory does not own it for this App yet: the intent goes to disk first
+};
+
+struct agent_plan {
+    struct agent_step *steps; // sorted by rank, then by key: changes, and all gates
+    size_t count;
+    size_t changes; // how many steps change something
+};
+
+// agent_plan_apply says what to do to bring one App's objects about. `all`: also what is as it
+// should be.
+void agent_plan_apply(struct cm_arena *a, const struct agent_plan_world *world,
+                      const struct agent_desired_app *app, bool all, struct agent_plan *out);
+
+// agent_plan_stage returns the end of the stage that begins at step `from`: the first step of
+// another rank.
+size_t agent_plan_stage(const struct agent_plan *plan, size_t from);
+
+enum agent_kept { AGENT_KEPT_PRUNE_OFF, AGENT_KEPT_PRECIOUS };
+
+struct agent_removal {
+    const struct agent_item *item;
+    int rank;
+};
+
+struct agent_left {
+    const struct agent_item *item;
+    enum agent_kept why;
+};
+
+struct agent_prune {
+    struct agent_removal *removals; // highest rank first
+    size_t count;
+    struct agent_left *left; // owned and no longer listed, but not to be removed
+    size_t left_count;
+};
+
+// agent_plan_prune says which of the items (all items of one App, in any order) are to be removed.
+void agent_plan_prune(struct cm_arena *a, const struct agent_plan_world *world,
+                      const struct agent_desired *desired, const struct agent_item *const *items,
+                      size_t item_count, bool prune, struct agent_prune *out);
+
+// agent_prune_stage returns the end of the stage of removals that begins at `from`.
+size_t agent_prune_stage(const struct agent_prune *prune, size_t from);

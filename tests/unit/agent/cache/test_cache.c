@@ -1,0 +1,564 @@
+#include "agent/cache/cache.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/buf.h"
+#include "common/fsys.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "common/workers.h"
+#include "tests/unit/agent/support.h"
+
+struct fixture {
+    char *root;
+    char *dir;
+    struct cm_loop *loop;
+    struct cm_workers *disk;
+    struct agent_cache *cache;
+    size_t committed;
+    size_t canceled;
+    bool closed;
+    int troubles;
+    int recoveries;
+};
+
+static void open_cache(struct fixture *f) {
+    struct cm_err err;
+
+    if (agent_cache_open(f->loop, f->disk, f->dir, &f->cache, &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+}
+
+static void on_closed(void *ctx) {
+    ((struct fixture *)ctx)->closed = true;
+}
+
+static bool is_closed(void *ctx) {
+    return ((struct fixture *)ctx)->closed;
+}
+
+static void close_cache(struct fixture *f, bool flush) {
+    f->closed = false;
+    agent_cache_close(f->cache, flush, on_closed, f);
+    assert_true(turn_until(f->loop, is_closed, f));
+    agent_cache_free(f->cache);
+    f->cache = NULL;
+}
+
+static void reopen(struct fixture *f) {
+    close_cache(f, true);
+    open_cache(f);
+}
+
+static int set_up(void **state) {
+    struct fixture *f = cm_new(1, sizeof(*f));
+
+    f->root = temp_dir();
+    f->dir = cm_strf("%s/agent", f->root);
+    f->loop = cm_loop_new();
+    f->disk = cm_workers_new("disk", 1, NULL);
+    open_cache(f);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = *state;
+
+    if (f->cache != NULL) {
+        close_cache(f, true);
+    }
+    cm_workers_stop(f->disk, true);
+    cm_workers_free(f->disk);
+    cm_loop_free(f->loop);
+    free(f->dir);
+    temp_dir_remove(f->root);
+    free(f);
+    return 0;
+}
+
+static void on_commit(void *ctx, const struct cm_err *error) {
+    struct fixture *f = ctx;
+
+    if (error->code == CM_OK) {
+        f->committed++;
+    } else {
+        f->canceled++;
+    }
+}
+
+static bool one_committed(void *ctx) {
+    return ((struct fixture *)ctx)->committed >= 1;
+}
+
+static void commit_and_wait(struct fixture *f) {
+    f->committed = 0;
+    agent_cache_commit(f->cache, on_commit, f);
+    assert_true(turn_until(f->loop, one_committed, f));
+}
+
+static struct cm_sha256 put_text(struct fixture *f, const char *text) {
+    struct cm_buf *buf = cm_buf_copy(text, strlen(text));
+    struct cm_sha256 name = cm_sha256(buf->data, buf->size);
+
+    agent_cache_put_blob(f->cache, &name, buf);
+    cm_buf_unref(buf);
+    return name;
+}
+
+static void assert_blob(struct fixture *f, const struct cm_sha256 *name, const char *text) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *buf = NULL;
+    struct cm_err err;
+
+    assert_int_equal(agent_cache_blob(f->cache, name, &buf, &err), CM_OK);
+    assert_int_equal(buf->size, strlen(text));
+    assert_memory_equal(buf->data, text, buf->size);
+}
+
+static void put_item(struct fixture *f, const char *key, const char *app, const char *uid) {
+    agent_cache_put_item(f->cache, &(struct agent_item){.key = key,
+                                                        .app = app,
+                                                        .default_namespace = "shop",
+                                                        .uid = uid,
+                                                        .note = "a note",
+                                                        .sha256 = cm_sha256(key, strlen(key)),
+                                                        .applied = true});
+}
+
+static void a_blob_can_be_read_before_and_after_it_is_on_disk(void **state) {
+    struct fixture *f = *state;
+    struct cm_sha256 name = put_text(f, "one");
+
+    assert_blob(f, &name, "one");
+    commit_and_wait(f);
+    assert_blob(f, &name, "one");
+    reopen(f);
+    assert_true(agent_cache_has(f->cache, &name));
+    assert_blob(f, &name, "one");
+}
+
+static void everything_is_there_after_a_restart(void **state) {
+    struct fixture *f = *state;
+    struct cm_sha256 name = put_text(f, "manifest");
+    char run[CM_UUID_MAX];
+
+    (void)snprintf(run, sizeof(run), "%s", agent_cache_report_run(f->cache));
+    put_item(f, "ConfigMap/shop/a", "shop", "uid-1");
+    put_item(f, "ConfigMap/shop/b", "shop", "uid-2");
+    agent_cache_drop_item(f->cache, "ConfigMap/shop/b");
+    agent_cache_set_recovered(f->cache);
+    agent_cache_set_in_force(f->cache,
+                             &(struct agent_in_force){.epoch = 2,
+                                                      .generation = 7,
+                                                      .manifest = name,
+                                                      .signature = (const uint8_t *)"sig",
+                                                      .signature_size = 3,
+                                                      .signer_der = (const uint8_t *)"cert",
+                                                      .signer_size = 4});
+    reopen(f);
+    const struct agent_item *item = agent_cache_item(f->cache, "ConfigMap/shop/a");
+    assert_non_null(item);
+    assert_string_equal(item->uid, "uid-1");
+    assert_string_equal(item->default_namespace, "shop");
+    assert_string_equal(item->note, "a note");
+    assert_true(item->applied);
+    assert_null(agent_cache_item(f->cache, "ConfigMap/shop/b"));
+    assert_true(agent_cache_recovered(f->cache));
+    const struct agent_in_force *in_force = agent_cache_in_force(f->cache);
+    assert_int_equal(in_force->generation, 7);
+    assert_memory_equal(in_force->signature, "sig", 3);
+    assert_memory_equal(in_force->signer_der, "cert", 4);
+    assert_string_equal(agent_cache_report_run(f->cache), run);
+}
+
+static void report_numbers_never_come_twice(void **state) {
+    struct fixture *f = *state;
+    uint64_t last = 0;
+
+    for (int i = 0; i < 5000; i++) {
+        uint64_t number = agent_cache_next_report(f->cache);
+
+        assert_true(number > last);
+        last = number;
+        if (i % 100 == 0) {
+            commit_and_wait(f);
+        }
+    }
+    close_cache(f, false); // killed: what was pending is lost
+    open_cache(f);
+    assert_true(agent_cache_next_report(f->cache) > last);
+}
+
+static void a_thousand_commits_cost_a_few_writes(void **state) {
+    struct fixture *f = *state;
+    struct agent_cache_stats stats;
+
+    commit_and_wait(f);
+    for (int i = 0; i < 1000; i++) {
+        CM_AUTOFREE char *key = cm_strf("ConfigMap/shop/%d", i);
+
+        put_item(f, key, "shop", "");
+        agent_cache_commit(f->cache, on_commit, f);
+    }
+    f->committed = 0;
+    agent_cache_commit(f->cache, on_commit, f);
+    while (f->committed < 1001) {
+        assert_true(turn_until(f->loop, one_committed, f));
+        (void)cm_loop_turn(f->loop);
+    }
+    agent_cache_stats_get(f->cache, &stats);
+    assert_true(stats.frames >= 1000);
+    assert_true(stats.writes <= 5);
+}
+
+static void only_one_agent_may_use_a_folder(void **state) {
+    struct fixture *f = *state;
+    struct agent_cache *second = NULL;
+    struct cm_err err;
+
+    assert_int_equal(agent_cache_open(f->loop, f->disk, f->dir, &second, &err), CM_EBUSY);
+}
+
+static void nobody_else_may_read_what_is_there(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *log = cm_strf("%s/log", f->dir);
+    struct stat st;
+
+    assert_int_equal(stat(log, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(stat(f->dir, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+}
+
+static void what_a_kill_interrupts_is_told_so(void **state) {
+    struct fixture *f = *state;
+
+    put_item(f, "ConfigMap/shop/a", "shop", "");
+    agent_cache_commit(f->cache, on_commit, f);
+    put_item(f, "ConfigMap/shop/b", "shop", "");
+    agent_cache_commit(f->cache, on_commit, f);
+    close_cache(f, false);
+    assert_int_equal(f->committed + f->canceled, 2);
+    assert_true(f->canceled >= 1);
+}
+
+// ---- Every byte
+
+struct scene {
+    uint64_t generation;
+    size_t items;
+};
+
+static struct scene look(struct fixture *f) {
+    return (struct scene){agent_cache_in_force(f->cache)->generation,
+                          agent_cache_item_count(f->cache)};
+}
+
+static void step(struct fixture *f, uint64_t generation) {
+    CM_AUTOFREE char *text = cm_strf("manifest %d", (int)generation);
+    struct cm_sha256 name = put_text(f, text);
+
+    for (uint64_t i = 0; i < 3; i++) {
+        CM_AUTOFREE char *key = cm_strf("ConfigMap/shop/%d-%d", (int)generation, (int)i);
+
+        put_item(f, key, "shop", "");
+    }
+    agent_cache_set_in_force(f->cache,
+                             &(struct agent_in_force){.generation = generation, .manifest = name});
+    commit_and_wait(f);
+}
+
+static void a_log_cut_at_any_byte_gives_a_state_that_was_committed(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *log = cm_strf("%s/log", f->dir);
+    struct cm_buf *bytes = NULL;
+    struct cm_err err;
+
+    for (uint64_t g = 1; g <= 3; g++) {
+        step(f, g);
+    }
+    close_cache(f, true);
+    assert_int_equal(cm_fsys_read(log, 1 << 20, &bytes, &err), CM_OK);
+    uint64_t last = 0;
+    for (size_t cut = 0; cut <= bytes->size; cut++) {
+        assert_int_equal(cm_fsys_replace(log, bytes->data, cut, 0600, &err), CM_OK);
+        open_cache(f);
+        struct scene scene = look(f);
+        assert_int_equal(scene.items, 3 * scene.generation);
+        assert_true(scene.generation >= last && scene.generation <= last + 1);
+        last = scene.generation;
+        if (scene.generation > 0) {
+            CM_AUTOFREE char *text = cm_strf("manifest %d", (int)scene.generation);
+            struct cm_sha256 name = agent_cache_in_force(f->cache)->manifest;
+
+            assert_blob(f, &name, text);
+        }
+        close_cache(f, false);
+    }
+    assert_int_equal(last, 3);
+    cm_buf_unref(bytes);
+    open_cache(f);
+}
+
+static void a_changed_byte_gives_a_state_from_before_it(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *log = cm_strf("%s/log", f->dir);
+    struct cm_buf *bytes = NULL;
+    struct cm_err err;
+
+    for (uint64_t g = 1; g <= 2; g++) {
+        step(f, g);
+    }
+    close_cache(f, true);
+    assert_int_equal(cm_fsys_read(log, 1 << 20, &bytes, &err), CM_OK);
+    for (size_t at = 16; at < bytes->size; at += 7) {
+        bytes->data[at] ^= 0x40;
+        assert_int_equal(cm_fsys_replace(log, bytes->data, bytes->size, 0600, &err), CM_OK);
+        bytes->data[at] ^= 0x40;
+        open_cache(f);
+        struct scene scene = look(f);
+        assert_true(scene.generation < 2 || at + 200 > bytes->size);
+        assert_int_equal(scene.items, 3 * scene.generation);
+        close_cache(f, false);
+    }
+    cm_buf_unref(bytes);
+    open_cache(f);
+}
+
+static void a_file_that_is_no_log_is_left_alone(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *log = cm_strf("%s/log", f->dir);
+    struct cm_err err;
+
+    close_cache(f, true);
+    assert_int_equal(cm_fsys_replace(log, "my precious notes", 17, 0600, &err), CM_OK);
+    assert_int_equal(agent_cache_open(f->loop, f->disk, f->dir, &f->cache, &err), CM_EINVAL);
+    assert_non_null(strstr(err.msg, "not written by this version of the agent"));
+    struct cm_buf *bytes = NULL;
+    assert_int_equal(cm_fsys_read(log, 100, &bytes, &err), CM_OK);
+    assert_memory_equal(bytes->data, "my precious notes", 17);
+    cm_buf_unref(bytes);
+}
+
+static void writing_goes_on_after_a_torn_end(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *log = cm_strf("%s/log", f->dir);
+    struct stat st;
+
+    step(f, 1);
+    close_cache(f, true);
+    assert_int_equal(stat(log, &st), 0);
+    assert_int_equal(truncate(log, st.st_size + 100), 0); // zeros, as after a crash
+    open_cache(f);
+    step(f, 2);
+    reopen(f);
+    assert_int_equal(look(f).generation, 2);
+    assert_int_equal(look(f).items, 6);
+}
+
+// ---- Snapshots
+
+static bool has_snapshot(void *ctx) {
+    struct agent_cache_stats stats;
+
+    agent_cache_stats_get(((struct fixture *)ctx)->cache, &stats);
+    return stats.snapshots > 0;
+}
+
+static struct cm_sha256 put_release(struct fixture *f, const struct test_release *r,
+                                    uint64_t generation) {
+    for (size_t i = 0; i < r->blob_count; i++) {
+        agent_cache_put_blob(f->cache, &r->blobs[i].name, r->blobs[i].bytes);
+    }
+    agent_cache_put_blob(f->cache, &r->manifest_sha256, r->manifest);
+    agent_cache_set_in_force(f->cache, &(struct agent_in_force){.generation = generation,
+                                                                .manifest = r->manifest_sha256});
+    commit_and_wait(f);
+    return r->blobs[0].name;
+}
+
+static struct test_release *release_with(const char *key, uint64_t generation) {
+    const struct test_object object = {.key = key};
+    const struct test_app app = {.name = "shop", .objects = &object, .object_count = 1};
+
+    return release_new(
+        &(struct test_manifest){.generation = generation, .apps = &app, .app_count = 1});
+}
+
+static void a_snapshot_keeps_what_is_in_force_and_leaves_the_rest(void **state) {
+    struct fixture *f = *state;
+    CM_CLEANUP(release_freep) struct test_release *first = release_with("ConfigMap/shop/a", 1);
+    CM_CLEANUP(release_freep) struct test_release *second = release_with("ConfigMap/shop/b", 2);
+    struct agent_cache_stats before;
+    struct agent_cache_stats after;
+
+    put_item(f, "ConfigMap/shop/a", "shop", "uid");
+    struct cm_sha256 old = put_release(f, first, 1);
+    struct cm_sha256 now = put_release(f, second, 2);
+    agent_cache_stats_get(f->cache, &before);
+    agent_cache_snapshot(f->cache);
+    assert_true(turn_until(f->loop, has_snapshot, f));
+    agent_cache_stats_get(f->cache, &after);
+    assert_int_equal(before.blobs, 6);
+    assert_int_equal(after.blobs, 3);
+    assert_true(after.log_bytes < before.log_bytes);
+    assert_false(agent_cache_has(f->cache, &old));
+    assert_true(agent_cache_has(f->cache, &now));
+    put_item(f, "ConfigMap/shop/c", "shop", "uid");
+    commit_and_wait(f);
+    reopen(f);
+    assert_int_equal(look(f).generation, 2);
+    assert_int_equal(look(f).items, 2);
+    assert_false(agent_cache_has(f->cache, &old));
+    for (size_t i = 0; i < second->blob_count; i++) {
+        assert_true(agent_cache_has(f->cache, &second->blobs[i].name));
+    }
+}
+
+static void a_snapshot_is_dropped_when_a_blob_it_leaves_behind_is_asked_for(void **state) {
+    struct fixture *f = *state;
+    CM_CLEANUP(release_freep) struct test_release *first = release_with("ConfigMap/shop/a", 1);
+    CM_CLEANUP(release_freep) struct test_release *second = release_with("ConfigMap/shop/b", 2);
+    struct agent_cache_stats stats;
+    struct cm_sha256 old = put_release(f, first, 1);
+
+    (void)put_release(f, second, 2);
+    agent_cache_snapshot(f->cache);
+    assert_true(agent_cache_has(f->cache, &old)); // a third manifest may want it
+    put_item(f, "ConfigMap/shop/c", "shop", "uid");
+    commit_and_wait(f); // it comes after the snapshot
+    agent_cache_stats_get(f->cache, &stats);
+    assert_int_equal(stats.snapshots, 0);
+    assert_true(agent_cache_has(f->cache, &old));
+    reopen(f);
+    assert_true(agent_cache_has(f->cache, &old));
+}
+
+static void a_log_that_grows_is_replaced_by_itself(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *text = cm_new(1, 40001);
+    struct agent_cache_stats stats;
+
+    for (uint64_t g = 1; g <= 60; g++) {
+        memset(text, 'a' + (int)(g % 26), 40000);
+        text[0] = (char)('0' + g % 10);
+        text[1] = (char)('0' + g / 10);
+        struct cm_sha256 name = put_text(f, text);
+        agent_cache_set_in_force(f->cache,
+                                 &(struct agent_in_force){.generation = g, .manifest = name});
+        commit_and_wait(f);
+    }
+    assert_true(turn_until(f->loop, has_snapshot, f));
+    commit_and_wait(f);
+    agent_cache_stats_get(f->cache, &stats);
+    assert_true(stats.log_bytes < 1500000);
+    reopen(f);
+    assert_int_equal(look(f).generation, 60);
+}
+
+// ---- A disk that fails
+
+static void on_trouble(void *ctx, const struct cm_err *why) {
+    struct fixture *f = ctx;
+
+    if (why != NULL) {
+        f->troubles++;
+    } else {
+        f->recoveries++;
+    }
+}
+
+static bool in_trouble(void *ctx) {
+    return ((struct fixture *)ctx)->troubles > 0;
+}
+
+// limit_files makes every write beyond `size` bytes of a file fail with EFBIG.
+static void limit_files(rlim_t size) {
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = size;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void a_failing_disk_is_told_and_tried_again(void **state) {
+    struct fixture *f = *state;
+
+    (void)signal(SIGXFSZ, SIG_IGN);
+    step(f, 1);
+    agent_cache_on_trouble(f->cache, on_trouble, f);
+    limit_files(10);
+    put_item(f, "ConfigMap/shop/x", "shop", "");
+    f->committed = 0;
+    agent_cache_commit(f->cache, on_commit, f);
+    assert_true(turn_until(f->loop, in_trouble, f));
+    assert_non_null(agent_cache_trouble(f->cache));
+    assert_int_equal(f->committed, 0);
+    assert_non_null(agent_cache_item(f->cache, "ConfigMap/shop/x")); // it goes on from memory
+    limit_files(RLIM_INFINITY);
+    assert_true(turn_until(f->loop, one_committed, f));
+    assert_null(agent_cache_trouble(f->cache));
+    assert_int_equal(f->recoveries, 1);
+    reopen(f);
+    assert_non_null(agent_cache_item(f->cache, "ConfigMap/shop/x"));
+}
+
+static void a_damaged_blob_is_not_given_out(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *log = cm_strf("%s/log", f->dir);
+    struct cm_sha256 name = put_text(f, "0123456789");
+    struct cm_buf *bytes = NULL;
+    struct cm_err err;
+
+    commit_and_wait(f);
+    assert_int_equal(cm_fsys_read(log, 1 << 20, &bytes, &err), CM_OK);
+    uint8_t *at = memmem(bytes->data, bytes->size, "0123456789", 10);
+    assert_non_null(at);
+    FILE *file = fopen(log, "r+e");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, (long)(at - bytes->data), SEEK_SET), 0);
+    assert_int_equal(fputc('x', file), 'x');
+    assert_int_equal(fclose(file), 0);
+    cm_buf_unref(bytes);
+    bytes = NULL;
+    assert_int_equal(agent_cache_blob(f->cache, &name, &bytes, &err), CM_EIO);
+    assert_false(agent_cache_has(f->cache, &name)); // so that it is asked for again
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+        TEST(a_blob_can_be_read_before_and_after_it_is_on_disk),
+        TEST(everything_is_there_after_a_restart),
+        TEST(report_numbers_never_come_twice),
+        TEST(a_thousand_commits_cost_a_few_writes),
+        TEST(only_one_agent_may_use_a_folder),
+        TEST(nobody_else_may_read_what_is_there),
+        TEST(what_a_kill_interrupts_is_told_so),
+        TEST(a_log_cut_at_any_byte_gives_a_state_that_was_committed),
+        TEST(a_changed_byte_gives_a_state_from_before_it),
+        TEST(a_file_that_is_no_log_is_left_alone),
+        TEST(writing_goes_on_after_a_torn_end),
+        TEST(a_snapshot_keeps_what_is_in_force_and_leaves_the_rest),
+        TEST(a_snapshot_is_dropped_when_a_blob_it_leaves_behind_is_asked_for),
+        TEST(a_log_that_grows_is_replaced_by_itself),
+        TEST(a_failing_disk_is_told_and_tried_again),
+        TEST(a_damaged_blob_is_not_given_out),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

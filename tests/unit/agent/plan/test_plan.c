@@ -1,0 +1,370 @@
+#include "agent/plan/plan.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "tests/unit/agent/support.h"
+
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
+// A world whose inventory is a map of items.
+struct world {
+    struct cm_map *items;
+    const char *wrong;
+};
+
+static const struct agent_item *find_item(void *ctx, const char *key) {
+    return cm_map_get(((struct world *)ctx)->items, key);
+}
+
+static bool is_wrong(void *ctx, const char *key) {
+    const struct world *w = ctx;
+
+    return w->wrong != NULL && strcmp(w->wrong, key) == 0;
+}
+
+// place: namespaces are gates and precious, then config, then the rest.
+static void place(void *ctx, const char *key, struct agent_place *out) {
+    bool is_namespace = strncmp(key, "Namespace/", 10) == 0;
+
+    (void)ctx;
+    *out = (struct agent_place){
+        .rank = is_namespace                          ? 0
+                : strncmp(key, "ConfigMap/", 10) == 0 ? 1
+                                                      : 2,
+        .gate = is_namespace,
+        .precious = is_namespace,
+    };
+}
+
+static struct agent_plan_world plan_world(struct world *w) {
+    return (struct agent_plan_world){find_item, is_wrong, place, w};
+}
+
+static void own(struct world *w, const char *app, const struct test_object *o) {
+    struct agent_item *item = cm_new(1, sizeof(*item));
+
+    *item = (struct agent_item){.key = o->key,
+                                .app = app,
+                                .uid = "",
+                                .note = "",
+                                .sha256 = object_name(o),
+                                .applied = true};
+    cm_map_put(w->items, o->key, item);
+}
+
+static const struct test_object shop[] = {
+    {.key = "ConfigMap/shop/cfg"},
+    {.key = "Deployment.apps/shop/web"},
+    {.key = "Namespace//shop"},
+    {.key = "Service/shop/web"},
+};
+
+static struct agent_desired *shop_desired(void) {
+    const struct test_app app = {.name = "shop", .objects = shop, .object_count = COUNT(shop)};
+    struct test_release *r =
+        release_new(&(struct test_manifest){.generation = 1, .apps = &app, .app_count = 1});
+    struct agent_desired *d = desired_new(r);
+
+    release_free(r);
+    assert_non_null(d);
+    return d;
+}
+
+static void what_is_new_goes_by_rank_and_says_its_intent_first(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = shop_desired();
+    struct world w = {.items = cm_map_new(free)};
+    struct agent_plan_world world = plan_world(&w);
+    struct agent_plan plan;
+
+    (void)state;
+    agent_plan_apply(a, &world, &d->apps[0], false, &plan);
+    assert_int_equal(plan.count, 4);
+    assert_string_equal(plan.steps[0].entry->key, "Namespace//shop");
+    assert_true(plan.steps[0].gate && plan.steps[0].is_new);
+    assert_int_equal(agent_plan_stage(&plan, 0), 1);
+    assert_string_equal(plan.steps[1].entry->key, "ConfigMap/shop/cfg");
+    assert_int_equal(agent_plan_stage(&plan, 1), 2);
+    assert_int_equal(agent_plan_stage(&plan, 2), 4);
+    cm_map_free(w.items);
+}
+
+static void what_was_applied_already_is_left_alone(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = shop_desired();
+    struct world w = {.items = cm_map_new(free)};
+    struct agent_plan_world world = plan_world(&w);
+    struct agent_plan plan;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(shop); i++) {
+        own(&w, "shop", &shop[i]);
+    }
+    agent_plan_apply(a, &world, &d->apps[0], false, &plan);
+    assert_int_equal(plan.changes, 0);
+    assert_int_equal(plan.count, 1); // the gate is still waited for
+    agent_plan_apply(a, &world, &d->apps[0], true, &plan);
+    assert_int_equal(plan.changes, 4);
+    cm_map_free(w.items);
+}
+
+static void what_is_missing_or_changed_is_applied_again(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = shop_desired();
+    struct world w = {.items = cm_map_new(free), .wrong = "Service/shop/web"};
+    struct agent_plan_world world = plan_world(&w);
+    struct agent_plan plan;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(shop); i++) {
+        own(&w, "shop", &shop[i]);
+    }
+    agent_plan_apply(a, &world, &d->apps[0], false, &plan);
+    assert_int_equal(plan.changes, 1);
+    assert_string_equal(plan.steps[plan.count - 1].entry->key, "Service/shop/web");
+    assert_false(plan.steps[plan.count - 1].is_new);
+    cm_map_free(w.items);
+}
+
+static void an_object_of_another_app_is_taken_over_by_applying_it(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = shop_desired();
+    struct world w = {.items = cm_map_new(free)};
+    struct agent_plan_world world = plan_world(&w);
+    struct agent_plan plan;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(shop); i++) {
+        own(&w, i == 3 ? "old-shop" : "shop", &shop[i]);
+    }
+    agent_plan_apply(a, &world, &d->apps[0], false, &plan);
+    assert_int_equal(plan.changes, 1);
+    assert_true(plan.steps[plan.count - 1].is_new);
+    cm_map_free(w.items);
+}
+
+static void removal_goes_by_falling_rank_and_leaves_what_is_precious(void **state) {
+    const struct test_object old[] = {{.key = "ConfigMap/old/cfg"},
+                                      {.key = "Namespace//old"},
+                                      {.key = "Service/old/web"},
+                                      {.key = "Service/shop/web"}};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = shop_desired();
+    struct world w = {.items = cm_map_new(free)};
+    struct agent_plan_world world = plan_world(&w);
+    const struct agent_item *items[COUNT(old)];
+    struct agent_prune prune;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(old); i++) {
+        own(&w, "old", &old[i]);
+        items[i] = find_item(&w, old[i].key);
+    }
+    agent_plan_prune(a, &world, d, items, COUNT(old), true, &prune);
+    assert_int_equal(prune.count, 2);
+    assert_string_equal(prune.removals[0].item->key, "Service/old/web");
+    assert_int_equal(agent_prune_stage(&prune, 0), 1);
+    assert_string_equal(prune.removals[1].item->key, "ConfigMap/old/cfg");
+    assert_int_equal(prune.left_count, 1);
+    assert_int_equal(prune.left[0].why, AGENT_KEPT_PRECIOUS);
+    agent_plan_prune(a, &world, d, items, COUNT(old), false, &prune);
+    assert_int_equal(prune.count, 0);
+    assert_int_equal(prune.left_count, 3);
+    cm_map_free(w.items);
+}
+
+static struct agent_desired *desired_of(const struct test_app *apps, size_t count) {
+    struct test_release *r =
+        release_new(&(struct test_manifest){.generation = 1, .apps = apps, .app_count = count});
+    struct agent_desired *d = desired_new(r);
+
+    release_free(r);
+    return d;
+}
+
+static void apps_that_need_each_other_in_a_circle_are_named(void **state) {
+    const struct test_app apps[] = {{.name = "a", .depends_on = {"b"}},
+                                    {.name = "b", .depends_on = {"c"}},
+                                    {.name = "c", .depends_on = {"b"}},
+                                    {.name = "d", .depends_on = {"nobody"}}};
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = desired_of(apps, COUNT(apps));
+
+    (void)state;
+    assert_non_null(d);
+    assert_null(d->apps[0].error); // it only waits for one in a circle
+    assert_string_equal(d->apps[1].error,
+                        "dependsOn goes in a circle: it needs 'c', which in the end needs 'b'");
+    assert_string_equal(d->apps[2].error,
+                        "dependsOn goes in a circle: it needs 'b', which in the end needs 'c'");
+    assert_null(d->apps[3].error);
+}
+
+static void an_object_that_two_apps_list_belongs_to_the_first(void **state) {
+    const struct test_app apps[] = {
+        {.name = "a", .objects = &shop[3], .object_count = 1},
+        {.name = "b", .objects = shop, .object_count = COUNT(shop)},
+    };
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = desired_of(apps, COUNT(apps));
+
+    (void)state;
+    assert_null(d->apps[0].error);
+    assert_string_equal(d->apps[1].error, "'Service/shop/web' is claimed by App 'a' too");
+    assert_string_equal(agent_desired_claim(d, "Service/shop/web")->app->name, "a");
+    assert_null(agent_desired_claim(d, "Service/shop/x"));
+}
+
+static void unsorted_or_double_names_are_refused(void **state) {
+    const struct test_object wrong[] = {{.key = "B//x"}, {.key = "A//x"}};
+    const struct test_app unsorted = {.name = "a", .objects = wrong, .object_count = 2};
+    const struct test_app twice[] = {{.name = "a"}, {.name = "a"}};
+
+    (void)state;
+    assert_null(desired_of(&unsorted, 1));
+    assert_null(desired_of(twice, 2));
+}
+
+static void an_app_cannot_be_gone_and_there(void **state) {
+    const struct test_app app = {.name = "a"};
+    const struct test_gone gone = {.name = "a"};
+    struct test_release *r = release_new(&(struct test_manifest){
+        .generation = 1, .apps = &app, .app_count = 1, .gone = &gone, .gone_count = 1});
+
+    (void)state;
+    assert_null(desired_new(r));
+    release_free(r);
+}
+
+static void a_manifest_of_another_cluster_is_refused(void **state) {
+    const struct test_app app = {.name = "a"};
+    struct test_release *r =
+        release_new(&(struct test_manifest){.generation = 1, .apps = &app, .app_count = 1});
+    struct agent_desired *d = NULL;
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(agent_desired_decode(r->manifest->data, r->manifest->size, "other", &d, &err),
+                     CM_EINVAL);
+    release_free(r);
+}
+
+// ---- Whatever the inventory and the manifest say, what any App lists is never removed, and
+// nothing that is not in the inventory.
+
+static unsigned next_random(unsigned *seed) {
+    *seed = *seed * 1103515245U + 12345U;
+    return *seed >> 16;
+}
+
+enum { KEYS = 24, APPS = 4 };
+
+// random_apps deals each key to at most one App.
+static size_t deal(unsigned *seed, struct test_app apps[APPS],
+                   struct test_object objects[APPS][KEYS], char (*keys)[32]) {
+    static const char *const names[APPS] = {"a", "b", "c", "d"};
+
+    for (size_t i = 0; i < APPS; i++) {
+        apps[i] = (struct test_app){.name = names[i], .objects = objects[i]};
+    }
+    for (size_t k = 0; k < KEYS; k++) {
+        unsigned who = next_random(seed) % (APPS + 2);
+
+        if (who < APPS) {
+            objects[who][apps[who].object_count++] = (struct test_object){.key = keys[k]};
+        }
+    }
+    return 1 + next_random(seed) % APPS;
+}
+
+static void check_prune(const struct agent_prune *prune, const struct agent_desired *d,
+                        const struct world *w) {
+    for (size_t i = 0; i < prune->count; i++) {
+        const char *key = prune->removals[i].item->key;
+
+        assert_null(agent_desired_claim(d, key));
+        for (size_t n = 0; n < d->app_count; n++) {
+            assert_null(agent_bundle_find(d->apps[n].bundle, key));
+        }
+        assert_ptr_equal(cm_map_get(w->items, key), prune->removals[i].item);
+    }
+}
+
+static void one_random_round(unsigned *seed, char (*keys)[32]) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct test_object objects[APPS][KEYS];
+    struct test_app apps[APPS];
+    size_t count = deal(seed, apps, objects, keys);
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = desired_of(apps, count);
+    struct world w = {.items = cm_map_new(free)};
+    struct agent_plan_world world = plan_world(&w);
+    const struct agent_item *items[KEYS];
+    size_t owned = 0;
+
+    assert_non_null(d);
+    for (size_t k = 0; k < KEYS; k++) {
+        if (next_random(seed) % 2 == 0) {
+            own(&w, apps[next_random(seed) % APPS].name, &(struct test_object){.key = keys[k]});
+            items[owned++] = cm_map_get(w.items, keys[k]);
+        }
+    }
+    struct agent_prune prune;
+    agent_plan_prune(a, &world, d, items, owned, true, &prune);
+    check_prune(&prune, d, &w);
+    for (size_t i = 0; i < d->app_count; i++) {
+        struct agent_plan plan;
+
+        agent_plan_apply(a, &world, &d->apps[i], false, &plan);
+        for (size_t s = 0; s < plan.count; s++) {
+            assert_non_null(agent_bundle_find(d->apps[i].bundle, plan.steps[s].entry->key));
+            assert_true(s == 0 || plan.steps[s - 1].rank <= plan.steps[s].rank);
+        }
+    }
+    cm_map_free(w.items);
+}
+
+static void what_any_app_lists_is_never_removed(void **state) {
+    char keys[KEYS][32];
+    unsigned seed = 1;
+
+    (void)state;
+    for (size_t k = 0; k < KEYS; k++) {
+        (void)snprintf(keys[k], sizeof(keys[k]), "%s/n/%02zu",
+                       k < 8    ? "ConfigMap"
+                       : k < 16 ? "Pod"
+                                : "Service",
+                       k);
+    }
+    for (int round = 0; round < 300; round++) {
+        one_random_round(&seed, keys);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_new_goes_by_rank_and_says_its_intent_first),
+        cmocka_unit_test(what_was_applied_already_is_left_alone),
+        cmocka_unit_test(what_is_missing_or_changed_is_applied_again),
+        cmocka_unit_test(an_object_of_another_app_is_taken_over_by_applying_it),
+        cmocka_unit_test(removal_goes_by_falling_rank_and_leaves_what_is_precious),
+        cmocka_unit_test(apps_that_need_each_other_in_a_circle_are_named),
+        cmocka_unit_test(an_object_that_two_apps_list_belongs_to_the_first),
+        cmocka_unit_test(unsorted_or_double_names_are_refused),
+        cmocka_unit_test(an_app_cannot_be_gone_and_there),
+        cmocka_unit_test(a_manifest_of_another_cluster_is_refused),
+        cmocka_unit_test(what_any_app_lists_is_never_removed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

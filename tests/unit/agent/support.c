@@ -1,0 +1,253 @@
+#include "tests/unit/agent/support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/fsys.h"
+#include "common/json.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "proto/holdfast.pb-c.h"
+#include "proto/wire.h"
+
+char *temp_dir(void) {
+    char path[] = "/tmp/holdfast-test-XXXXXX";
+
+    return mkdtemp(path) == NULL ? NULL : cm_strdup(path);
+}
+
+void temp_dir_remove(char *path) {
+    struct cm_err err;
+    enum cm_rc rc = cm_fsys_remove_tree(path, &err);
+
+    if (rc < 0) {
+        (void)fprintf(stderr, "%s\n", err.msg);
+    }
+    free(path);
+}
+
+bool turn_until(struct cm_loop *loop, bool (*holds)(void *ctx), void *ctx) {
+    const struct timespec moment = {.tv_nsec = 200000};
+    struct timespec now;
+    struct timespec begin;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &begin);
+    while (!holds(ctx)) {
+        if (!cm_loop_turn(loop)) {
+            (void)nanosleep(&moment, NULL); // another thread has the word
+        }
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        if (now.tv_sec - begin.tv_sec > 10) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// made_up writes a simple object for a key, KIND[.GROUP]/[NAMESPACE]/NAME.
+static char *made_up(const char *key) {
+    CM_AUTOFREE char *copy = cm_strdup(key);
+    char *namespace = strchr(copy, '/');
+    char *name = strrchr(copy, '/');
+    char *group = strchr(copy, '.');
+
+    *name++ = '\0';
+    *namespace ++ = '\0';
+    namespace = namespace == name ? name + strlen(name) : namespace;
+    if (group != NULL && group < namespace) {
+        *group++ = '\0';
+    } else {
+        group = NULL;
+    }
+    return cm_strf(
+        "{\"apiVersion\":\"%s%sv1\",\"kind\":\"%s\",\"metadata\":{\"name\":\"%s\"%s%s%s},"
+        "\"spec\":{\"replicas\":1}}",
+        group == NULL ? "" : group, group == NULL ? "" : "/", copy, name,
+        namespace[0] == '\0' ? "" : ",\"namespace\":\"", namespace,
+        namespace[0] == '\0' ? "" : "\"");
+}
+
+struct cm_buf *object_bytes(const struct test_object *o) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_AUTOFREE char *text = o->json == NULL ? made_up(o->key) : cm_strdup(o->json);
+    CM_CLEANUP(cm_str_done) struct cm_str out = {0};
+    struct cm_json *tree = NULL;
+    struct cm_err err;
+
+    if (cm_json_parse(a, text, strlen(text), NULL, &tree, &err) < 0) {
+        (void)fprintf(stderr, "%s: %s\n", o->key, err.msg);
+        abort();
+    }
+    cm_json_write_canonical(tree, &out);
+    return cm_buf_copy(out.data, out.len);
+}
+
+struct cm_sha256 object_name(const struct test_object *o) {
+    struct cm_buf *bytes = object_bytes(o);
+    struct cm_sha256 name = o->secret ? cm_hmac_sha256("hub", 3, bytes->data, bytes->size)
+                                      : cm_sha256(bytes->data, bytes->size);
+
+    cm_buf_unref(bytes);
+    return name;
+}
+
+static void add_blob(struct test_release *r, const struct cm_sha256 *name, struct cm_buf *bytes,
+                     bool secret) {
+    r->blobs = cm_resize(r->blobs, (r->blob_count + 1) * sizeof(*r->blobs));
+    r->blobs[r->blob_count++] = (struct test_blob){*name, bytes, secret};
+}
+
+static ProtobufCBinaryData hash_bytes(struct cm_arena *a, const struct cm_sha256 *h) {
+    uint8_t *copy = cm_arena_get(a, sizeof(h->bytes));
+
+    memcpy(copy, h->bytes, sizeof(h->bytes));
+    return (ProtobufCBinaryData){.len = sizeof(h->bytes), .data = copy};
+}
+
+static char *text_in(struct cm_arena *a, const char *text) {
+    return cm_arena_strdup(a, text == NULL ? "" : text);
+}
+
+static Holdfast__V1__BundleEntry *entry_of(struct cm_arena *a, struct test_release *r,
+                                           const struct test_object *o) {
+    Holdfast__V1__BundleEntry *e = cm_arena_get(a, sizeof(*e));
+    struct cm_sha256 name = object_name(o);
+    struct cm_buf *bytes = object_bytes(o);
+
+    holdfast__v1__bundle_entry__init(e);
+    e->key = text_in(a, o->key);
+    e->sha256 = hash_bytes(a, &name);
+    e->size = (uint32_t)bytes->size;
+    e->secret = o->secret;
+    add_blob(r, &name, bytes, o->secret);
+    return e;
+}
+
+static struct cm_buf *bundle_of(struct cm_arena *a, struct test_release *r,
+                                const struct test_app *app) {
+    Holdfast__V1__Bundle m;
+
+    holdfast__v1__bundle__init(&m);
+    m.version = 1;
+    m.app = text_in(a, app->name);
+    m.namespace_ = text_in(a, app->namespace);
+    m.drift = (Holdfast__V1__Drift)app->drift;
+    m.prune = !app->no_prune;
+    m.suspend = app->suspend;
+    m.depends_on = cm_arena_get(a, 4 * sizeof(char *));
+    while (m.n_depends_on < 4 && app->depends_on[m.n_depends_on] != NULL) {
+        m.depends_on[m.n_depends_on] = text_in(a, app->depends_on[m.n_depends_on]);
+        m.n_depends_on++;
+    }
+    m.entries = cm_arena_get(a, (app->object_count + 1) * sizeof(void *));
+    for (size_t i = 0; i < app->object_count; i++) {
+        m.entries[m.n_entries++] = entry_of(a, r, &app->objects[i]);
+    }
+    return wire_pack(&m.base);
+}
+
+static Holdfast__V1__ManifestApp *manifest_app(struct cm_arena *a, struct test_release *r,
+                                               const struct test_app *app) {
+    Holdfast__V1__ManifestApp *m = cm_arena_get(a, sizeof(*m));
+    struct cm_buf *bundle = bundle_of(a, r, app);
+    struct cm_sha256 name = cm_sha256(bundle->data, bundle->size);
+
+    holdfast__v1__manifest_app__init(m);
+    m->name = text_in(a, app->name);
+    m->revision = text_in(a, app->revision);
+    m->bundle_sha256 = hash_bytes(a, &name);
+    m->bundle_size = (uint32_t)bundle->size;
+    add_blob(r, &name, bundle, false);
+    return m;
+}
+
+static Holdfast__V1__GoneApp *gone_app(struct cm_arena *a, const struct test_gone *gone) {
+    Holdfast__V1__GoneApp *m = cm_arena_get(a, sizeof(*m));
+
+    holdfast__v1__gone_app__init(m);
+    m->name = text_in(a, gone->name);
+    m->prune = gone->prune;
+    return m;
+}
+
+struct test_release *release_new(const struct test_manifest *from) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct test_release *r = cm_new(1, sizeof(*r));
+    Holdfast__V1__Manifest m;
+
+    holdfast__v1__manifest__init(&m);
+    m.version = 1;
+    m.cluster_id = text_in(a, TEST_CLUSTER);
+    m.cluster_name = text_in(a, "paris-1");
+    m.epoch = from->epoch;
+    m.generation = from->generation;
+    m.apps = cm_arena_get(a, (from->app_count + 1) * sizeof(void *));
+    for (size_t i = 0; i < from->app_count; i++) {
+        m.apps[m.n_apps++] = manifest_app(a, r, &from->apps[i]);
+    }
+    m.gone = cm_arena_get(a, (from->gone_count + 1) * sizeof(void *));
+    for (size_t i = 0; i < from->gone_count; i++) {
+        m.gone[m.n_gone++] = gone_app(a, &from->gone[i]);
+    }
+    r->manifest = wire_pack(&m.base);
+    r->manifest_sha256 = cm_sha256(r->manifest->data, r->manifest->size);
+    return r;
+}
+
+void release_free(struct test_release *r) {
+    if (r == NULL) {
+        return;
+    }
+    cm_buf_unref(r->manifest);
+    for (size_t i = 0; i < r->blob_count; i++) {
+        cm_buf_unref(r->blobs[i].bytes);
+    }
+    free(r->blobs);
+    free(r);
+}
+
+void release_freep(struct test_release **r) {
+    release_free(*r);
+}
+
+const struct test_blob *release_find(const struct test_release *r, const struct cm_sha256 *name) {
+    for (size_t i = 0; i < r->blob_count; i++) {
+        if (cm_sha256_equal(&r->blobs[i].name, name)) {
+            return &r->blobs[i];
+        }
+    }
+    return NULL;
+}
+
+static bool attach(struct agent_desired_app *app, const struct test_release *r) {
+    CM_CLEANUP(agent_bundle_unrefp) struct agent_bundle *b = NULL;
+    const struct test_blob *blob = release_find(r, &app->bundle_sha256);
+    struct cm_err err;
+
+    return blob != NULL &&
+           agent_bundle_decode(blob->bytes->data, blob->bytes->size, &blob->name, &b, &err) ==
+               CM_OK &&
+           agent_desired_attach(app, b, &err) == CM_OK;
+}
+
+struct agent_desired *desired_new(const struct test_release *r) {
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = NULL;
+    struct cm_err err;
+
+    if (agent_desired_decode(r->manifest->data, r->manifest->size, TEST_CLUSTER, &d, &err) < 0) {
+        return NULL;
+    }
+    for (size_t i = 0; i < d->app_count; i++) {
+        if (!attach(&d->apps[i], r)) {
+            return NULL;
+        }
+    }
+    agent_desired_finish(d);
+    return CM_TAKE(d);
+}

@@ -1,0 +1,84 @@
+// support: what the agent's tests share: temporary folders, waiting for events, and manifests and
+// bundles made from a few words. It asserts nothing.
+//
+// Threads: the test's.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/plan/desired.h"
+#include "common/tls/digest.h"
+
+struct cm_buf;
+struct cm_loop;
+
+#define TEST_CLUSTER "6f1c2a34-0000-4000-8000-000000000001"
+
+// temp_dir makes a folder; the caller frees the path after temp_dir_remove.
+char *temp_dir(void);
+void temp_dir_remove(char *path); // frees it too
+
+// turn_until turns the loop until the condition holds; false after ten seconds of real time.
+bool turn_until(struct cm_loop *loop, bool (*holds)(void *ctx), void *ctx);
+
+// An object of an App: its canonical form and its name.
+struct test_object {
+    const char *key;
+    const char *json; // NULL: made from the key
+    bool secret;
+};
+
+struct test_app {
+    const char *name;
+    const char *namespace;
+    const char *revision;
+    enum agent_drift drift;
+    bool no_prune;
+    bool suspend;
+    const char *depends_on[4]; // ended by NULL
+    const struct test_object *objects;
+    size_t object_count;
+};
+
+struct test_gone {
+    const char *name;
+    bool prune;
+};
+
+struct test_manifest {
+    uint64_t epoch;
+    uint64_t generation;
+    const struct test_app *apps; // sorted by name; objects sorted by key
+    size_t app_count;
+    const struct test_gone *gone;
+    size_t gone_count;
+};
+
+// A manifest with all its blobs, as the hub would have them.
+struct test_blob {
+    struct cm_sha256 name;
+    struct cm_buf *bytes;
+    bool secret;
+};
+
+struct test_release {
+    struct cm_buf *manifest;
+    struct cm_sha256 manifest_sha256;
+    struct test_blob *blobs; // bundles and objects
+    size_t blob_count;
+};
+
+struct test_release *release_new(const struct test_manifest *m);
+void release_free(struct test_release *r);
+void release_freep(struct test_release **r);
+const struct test_blob *release_find(const struct test_release *r, const struct cm_sha256 *name);
+
+// object_bytes returns the canonical form of an object; object_name its hash (for secrets a keyed
+// one).
+struct cm_buf *object_bytes(const struct test_object *o);
+struct cm_sha256 object_name(const struct test_object *o);
+
+// desired_new decodes a release as the agent does; NULL if it refuses.
+struct agent_desired *desired_new(const struct test_release *r);
