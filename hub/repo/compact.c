@@ -1,0 +1,127 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <git2/sys/odb_backend.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/repo/git.h"
+#include "hub/repo/mirror.h"
+#include "hub/repo/packs.h"
+
+// largest returns the pack that is larger than all others together, or NULL.
+static const struct hub_pack *largest(const struct hub_packs *packs) {
+    const struct hub_pack *best = NULL;
+    uint64_t total = 0;
+
+    for (size_t i = 0; i < packs->count; i++) {
+        if (packs->items[i].retired) {
+            continue;
+        }
+        total += packs->items[i].size;
+        if (best == NULL || packs->items[i].size > best->size) {
+            best = &packs->items[i];
+        }
+    }
+    return best != NULL && best->size > total / 2 ? best : NULL;
+}
+
+static enum cm_rc add_pack(git_odb *odb, const struct hub_pack *pack, struct cm_err *err) {
+    CM_AUTOFREE char *index = cm_strf("%s.idx", pack->stem);
+    git_odb_backend *backend = NULL;
+
+    if (git_odb_backend_one_pack(&backend, index) < 0) {
+        return hub_git_fail(err, CM_EIO, "open '%s'", index);
+    }
+    if (git_odb_add_backend(odb, backend, 1) < 0) {
+        backend->free(backend);
+        return hub_git_fail(err, CM_EIO, "open '%s'", index);
+    }
+    return CM_OK;
+}
+
+// open_packs opens an object database of the packs to be replaced, and nothing else.
+static enum cm_rc open_packs(const struct hub_packs *packs, const struct hub_pack *keep,
+                             git_odb **out, struct cm_err *err) {
+    CM_CLEANUP(hub_git_odbp) git_odb *odb = NULL;
+
+    if (git_odb_new(&odb) < 0) {
+        return hub_git_fail(err, CM_EIO, "open the packs");
+    }
+    for (size_t i = 0; i < packs->count; i++) {
+        const struct hub_pack *pack = &packs->items[i];
+
+        if (!pack->retired && pack != keep && add_pack(odb, pack, err) < 0) {
+            return err->code;
+        }
+    }
+    *out = CM_TAKE(odb);
+    return CM_OK;
+}
+
+static int insert(const git_oid *id, void *builder) {
+    return git_packbuilder_insert(builder, id, NULL);
+}
+
+// write_pack writes the objects of the old packs into one and returns its name.
+static enum cm_rc write_pack(git_repository *repo, git_odb *old, char **out_name,
+                             struct cm_err *err) {
+    CM_CLEANUP(hub_git_packbuilderp) git_packbuilder *builder = NULL;
+
+    if (git_packbuilder_new(&builder, repo) < 0 || git_odb_foreach(old, insert, builder) < 0 ||
+        git_packbuilder_write(builder, NULL, 0, NULL, NULL) < 0) {
+        return hub_git_fail(err, CM_EIO, "write a pack");
+    }
+    *out_name = cm_strf("pack-%s", git_packbuilder_name(builder));
+    return CM_OK;
+}
+
+static enum cm_rc retire(const struct hub_pack *pack, struct cm_err *err) {
+    CM_AUTOFREE char *mark = cm_strf("%s.retired", pack->stem);
+    int fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0) {
+        return cm_fail(err, CM_EIO, "retire the pack '%s': %s", pack->stem, strerror(errno));
+    }
+    (void)close(fd);
+    return CM_OK;
+}
+
+static enum cm_rc retire_all(const struct hub_packs *packs, const struct hub_pack *keep,
+                             const char *fresh, struct cm_err *err) {
+    for (size_t i = 0; i < packs->count; i++) {
+        const struct hub_pack *pack = &packs->items[i];
+        const char *name = strrchr(pack->stem, '/') + 1;
+
+        // A pack that held all of the objects already has the name of the new one.
+        if (pack->retired || pack == keep || strcmp(name, fresh) == 0) {
+            continue;
+        }
+        if (retire(pack, err) < 0) {
+            return err->code;
+        }
+    }
+    return CM_OK;
+}
+
+enum cm_rc hub_mirror_compact(const struct hub_mirror *m, struct cm_err *err) {
+    CM_CLEANUP(hub_packs_done) struct hub_packs packs = {0};
+    CM_CLEANUP(hub_git_repositoryp) git_repository *repo = NULL;
+    CM_CLEANUP(hub_git_odbp) git_odb *old = NULL;
+    CM_AUTOFREE char *fresh = NULL;
+
+    if (hub_mirror_open(m, &repo, err) < 0) {
+        return err->code;
+    }
+    if (hub_mirror_packs(m) < 2) {
+        return CM_OK;
+    }
+    hub_packs_list(m->repo, &packs);
+    const struct hub_pack *keep = largest(&packs);
+    if (open_packs(&packs, keep, &old, err) < 0 || write_pack(repo, old, &fresh, err) < 0) {
+        return cm_wrap(err, "compact the mirror '%s'", m->repo);
+    }
+    return retire_all(&packs, keep, fresh, err);
+}

@@ -1,0 +1,174 @@
+#include "hub/repo/exchange.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/str.h"
+
+static const struct cm_json_limits limits = {
+    .max_bytes = HUB_EXCHANGE_MAX, .max_depth = 4, .max_nodes = 100};
+
+// The texts of a source, in one table for both directions.
+static const struct {
+    const char *key;
+    size_t offset;
+} texts[] = {
+    {"name", offsetof(struct hub_repo_source, name)},
+    {"url", offsetof(struct hub_repo_source, url)},
+    {"branch", offsetof(struct hub_repo_source, branch)},
+    {"token", offsetof(struct hub_repo_source, token)},
+    {"username", offsetof(struct hub_repo_source, username)},
+    {"password", offsetof(struct hub_repo_source, password)},
+    {"caFile", offsetof(struct hub_repo_source, ca_file)},
+    {"sshKeyFile", offsetof(struct hub_repo_source, ssh_key_file)},
+    {"sshPassphrase", offsetof(struct hub_repo_source, ssh_passphrase)},
+    {"knownHosts", offsetof(struct hub_repo_source, known_hosts)},
+};
+
+#define TEXTS (sizeof(texts) / sizeof(texts[0]))
+
+static const struct {
+    const char *key;
+    size_t offset; // of an int64_t or uint64_t
+} numbers[] = {
+    {"deadlineMs", offsetof(struct hub_repo_limits, deadline_ms)},
+    {"silenceMs", offsetof(struct hub_repo_limits, silence_ms)},
+    {"maxReceivedBytes", offsetof(struct hub_repo_limits, max_received_bytes)},
+    {"maxObjects", offsetof(struct hub_repo_limits, max_objects)},
+    {"maxObjectBytes", offsetof(struct hub_repo_limits, max_object_bytes)},
+    {"maxMemoryBytes", offsetof(struct hub_repo_limits, max_memory_bytes)},
+};
+
+#define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
+
+static char *finish(const struct cm_json *root) {
+    struct cm_str text = {0};
+
+    cm_json_write_compact(root, &text);
+    return cm_str_take(&text);
+}
+
+char *hub_request_write(const struct hub_request *request) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *root = cm_json_new(a, CM_OBJECT);
+
+    cm_json_set_int(a, root, "verb", request->verb);
+    cm_json_set_int(a, root, "parent", request->parent);
+    cm_json_set_string(a, root, "folder", request->folder);
+    cm_json_set_bool(a, root, "allowPrivateHosts", request->source.allow_private_hosts);
+    for (size_t i = 0; i < TEXTS; i++) {
+        const char *text = NULL;
+
+        memcpy(&text, (const char *)&request->source + texts[i].offset, sizeof(text));
+        cm_json_set_string(a, root, texts[i].key, text);
+    }
+    for (size_t i = 0; i < NUMBERS; i++) {
+        int64_t number = 0;
+
+        memcpy(&number, (const char *)&request->limits + numbers[i].offset, sizeof(number));
+        cm_json_set_int(a, root, numbers[i].key, number);
+    }
+    return finish(root);
+}
+
+enum cm_rc hub_request_read(struct cm_arena *a, const char *text, size_t size,
+                            struct hub_request *out, struct cm_err *err) {
+    struct hub_request request = {0};
+    struct cm_json *root = NULL;
+
+    if (cm_json_parse(a, text, size, &limits, &root, err) < 0) {
+        return cm_wrap(err, "read the request");
+    }
+    request.verb = cm_json_int(cm_json_get(root, "verb"), -1) == HUB_REQUEST_COMPACT
+                       ? HUB_REQUEST_COMPACT
+                       : HUB_REQUEST_FETCH;
+    request.parent = (pid_t)cm_json_int(cm_json_get(root, "parent"), 0);
+    request.folder = cm_json_string(cm_json_get(root, "folder"));
+    request.source.allow_private_hosts = cm_json_true(cm_json_get(root, "allowPrivateHosts"));
+    for (size_t i = 0; i < TEXTS; i++) {
+        const char *value = cm_json_string(cm_json_get(root, texts[i].key));
+
+        memcpy((char *)&request.source + texts[i].offset, &value, sizeof(value));
+    }
+    for (size_t i = 0; i < NUMBERS; i++) {
+        int64_t value = cm_json_int(cm_json_get(root, numbers[i].key), 0);
+
+        memcpy((char *)&request.limits + numbers[i].offset, &value, sizeof(value));
+    }
+    if (request.folder == NULL) {
+        return cm_fail(err, CM_EINVAL, "the request names no folder");
+    }
+    *out = request;
+    return CM_OK;
+}
+
+static void set_id(struct cm_arena *a, struct cm_json *root, const char *key,
+                   const struct hub_repo_id *id) {
+    char hex[HUB_REPO_ID_HEX_MAX];
+
+    hub_repo_id_hex(id, hex);
+    cm_json_set_string(a, root, key, hex);
+}
+
+char *hub_answer_write(const struct hub_answer *answer) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *root = cm_json_new(a, CM_OBJECT);
+
+    cm_json_set_int(a, root, "code", answer->err.code);
+    cm_json_set_int(a, root, "trouble", answer->trouble);
+    if (answer->err.code != CM_OK) {
+        cm_json_set_string(a, root, "message", answer->err.msg);
+        return finish(root);
+    }
+    set_id(a, root, "commit", &answer->fetched.commit);
+    set_id(a, root, "before", &answer->fetched.before);
+    cm_json_set_bool(a, root, "changed", answer->fetched.changed);
+    cm_json_set_bool(a, root, "rewound", answer->fetched.rewound);
+    cm_json_set_int(a, root, "receivedBytes", (int64_t)answer->fetched.received_bytes);
+    cm_json_set_int(a, root, "packs", (int64_t)answer->fetched.packs);
+    return finish(root);
+}
+
+static bool read_id(const struct cm_json *root, const char *key, struct hub_repo_id *out) {
+    const char *hex = cm_json_string(cm_json_get(root, key));
+
+    return hex != NULL && hub_repo_id_parse(hex, out);
+}
+
+static bool read_fetched(const struct cm_json *root, struct hub_repo_fetched *out) {
+    out->changed = cm_json_true(cm_json_get(root, "changed"));
+    out->rewound = cm_json_true(cm_json_get(root, "rewound"));
+    out->received_bytes = (uint64_t)cm_json_int(cm_json_get(root, "receivedBytes"), 0);
+    out->packs = (size_t)cm_json_int(cm_json_get(root, "packs"), 0);
+    return read_id(root, "commit", &out->commit) && read_id(root, "before", &out->before);
+}
+
+enum cm_rc hub_answer_read(const char *text, size_t size, struct hub_answer *out,
+                           struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct hub_answer answer = {0};
+    struct cm_json *root = NULL;
+
+    if (cm_json_parse(a, text, size, &limits, &root, err) < 0) {
+        return cm_wrap(err, "read the answer of the fetch");
+    }
+
+    int64_t code = cm_json_int(cm_json_get(root, "code"), 1);
+    int64_t trouble = cm_json_int(cm_json_get(root, "trouble"), -1);
+    if (code > CM_OK || code < CM_ECANCELED || trouble < HUB_REPO_FINE ||
+        trouble > HUB_REPO_PROTOCOL || (code == CM_OK && !read_fetched(root, &answer.fetched))) {
+        return cm_fail(err, CM_EIO, "the answer of the fetch makes no sense");
+    }
+    answer.trouble = (enum hub_repo_trouble)trouble;
+    answer.err.code = (enum cm_rc)code;
+    if (code != CM_OK) {
+        const char *message = cm_json_string(cm_json_get(root, "message"));
+
+        (void)cm_fail(&answer.err, answer.err.code, "%s", message != NULL ? message : "");
+    }
+    *out = answer;
+    return CM_OK;
+}

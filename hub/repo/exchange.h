@@ -1,0 +1,41 @@
+// exchange: what a fetch's parent and child tell each other, as JSON over a socket.
+//
+// Threads: any; pure.
+#pragma once
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "common/err.h"
+#include "hub/repo/source.h"
+
+struct cm_arena;
+
+#define HUB_REPO_CHILD_FLAG "--git-fetch-child"
+#define HUB_EXCHANGE_MAX (2U << 20) // bytes of either text
+
+enum hub_request_verb { HUB_REQUEST_FETCH, HUB_REQUEST_COMPACT };
+
+struct hub_request {
+    enum hub_request_verb verb;
+    pid_t parent;
+    const char *folder;
+    struct hub_repo_source source; // empty for compaction; known_hosts_file has been read
+    struct hub_repo_limits limits;
+};
+
+struct hub_answer {
+    enum hub_repo_trouble trouble;
+    struct cm_err err; // code CM_OK: `fetched` is good
+    struct hub_repo_fetched fetched;
+};
+
+// hub_request_write returns a text that holds secrets: cm_secret_free it.
+char *hub_request_write(const struct hub_request *request);
+// hub_request_read: strings are in the arena.
+CM_MUSTUSE enum cm_rc hub_request_read(struct cm_arena *a, const char *text, size_t size,
+                                       struct hub_request *out, struct cm_err *err);
+
+char *hub_answer_write(const struct hub_answer *answer); // the caller frees it
+CM_MUSTUSE enum cm_rc hub_answer_read(const char *text, size_t size, struct hub_answer *out,
+                                      struct cm_err *err);

@@ -1,0 +1,45 @@
+// mirror: the folder in which a repository is kept (hub/repo/source.h describes it).
+//
+// Whoever holds the lock may write. It sweeps away what a killed predecessor left: temporary packs,
+// and lock files, one of which would make every later fetch fail.
+//
+// Compaction takes all packs but one that is larger than the others together, writes their objects
+// into a new one, and marks them with PACK.retired. Retired packs are no longer counted and go at
+// the first sweep after ten minutes; a reader that opened them before finds everything meanwhile.
+//
+// Threads: any; blocks. Used by the child and, to sweep after it, by its parent.
+#pragma once
+
+#include <git2.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+
+#define HUB_MIRROR_TIP "refs/heads/tip"
+#define HUB_MIRROR_RETIRED_MS (10 * 60 * 1000)
+
+struct hub_mirror {
+    char *repo; // path of the bare repository
+    char *home;
+    int lock_fd;
+};
+
+// hub_mirror_lock makes the folder if needed, takes its lock and sweeps. It fails with CM_EBUSY if
+// another one holds the lock.
+CM_MUSTUSE enum cm_rc hub_mirror_lock(const char *folder, struct hub_mirror *out,
+                                      struct cm_err *err);
+void hub_mirror_unlock(struct hub_mirror *m); // a zeroed one is fine
+
+// hub_mirror_open opens the repository, makes an empty one if there is none, and starts anew if
+// what is there cannot be read.
+CM_MUSTUSE enum cm_rc hub_mirror_open(const struct hub_mirror *m, git_repository **out,
+                                      struct cm_err *err);
+
+// hub_mirror_tip reads the commit that was fetched last. CM_ENOTFOUND if there is none.
+CM_MUSTUSE enum cm_rc hub_mirror_tip(git_repository *repo, git_oid *out, struct cm_err *err);
+
+// hub_mirror_packs counts the packs that are not retired.
+size_t hub_mirror_packs(const struct hub_mirror *m);
+
+CM_MUSTUSE enum cm_rc hub_mirror_compact(const struct hub_mirror *m, struct cm_err *err);

@@ -1,0 +1,267 @@
+#include "hub/repo/source.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/fsys.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "common/utf8.h"
+#include "hub/repo/exchange.h"
+#include "hub/repo/known_hosts.h"
+#include "hub/repo/mirror.h"
+#include "hub/repo/spawn.h"
+#include "hub/repo/url.h"
+
+#define TEXT_MAX 16384 // of a token or passphrase
+#define BRANCH_MAX 255
+
+const struct hub_repo_limits hub_repo_limits_default = {
+    .deadline_ms = 5 * 60 * 1000,
+    .silence_ms = 30 * 1000,
+    .max_received_bytes = 1U << 30,
+    .max_objects = 4 * 1000 * 1000,
+    .max_object_bytes = 32U << 20,
+    .max_memory_bytes = 2ULL << 30,
+};
+
+const char *hub_repo_trouble_name(enum hub_repo_trouble trouble) {
+    static const char *const names[] = {
+        [HUB_REPO_FINE] = "none",           [HUB_REPO_UNREACHABLE] = "unreachable",
+        [HUB_REPO_TIMEOUT] = "timeout",     [HUB_REPO_AUTH] = "auth",
+        [HUB_REPO_HOST_KEY] = "host-key",   [HUB_REPO_CA] = "ca",
+        [HUB_REPO_MISSING] = "missing",     [HUB_REPO_BRANCH_GONE] = "branch-gone",
+        [HUB_REPO_REDIRECT] = "redirect",   [HUB_REPO_TOO_LARGE] = "too-large",
+        [HUB_REPO_FORBIDDEN] = "forbidden", [HUB_REPO_LOCAL] = "local",
+        [HUB_REPO_PROTOCOL] = "protocol",
+    };
+
+    return names[trouble];
+}
+
+static bool text_ok(const char *text) {
+    if (text == NULL) {
+        return true;
+    }
+
+    size_t len = strnlen(text, TEXT_MAX + 1);
+    return len > 0 && len <= TEXT_MAX && cm_utf8_valid(text, len) == len;
+}
+
+// What git-check-ref-format says, less what no branch of a fleet needs.
+static bool branch_ok(const char *branch) {
+    size_t len = strnlen(branch, BRANCH_MAX + 1);
+
+    if (len > BRANCH_MAX || !cm_fsys_path_ok(branch) || branch[0] == '-') {
+        return false;
+    }
+    if (strpbrk(branch, " ~^:?*[\\") != NULL || strstr(branch, "..") != NULL ||
+        strstr(branch, "@{") != NULL || strcmp(branch, "@") == 0) {
+        return false;
+    }
+    return branch[len - 1] != '.' && (len < 5 || strcmp(branch + len - 5, ".lock") != 0);
+}
+
+static enum cm_rc check_texts(const struct hub_repo_source *s, struct cm_err *err) {
+    const struct {
+        const char *name;
+        const char *text;
+    } texts[] = {{"token", s->token},
+                 {"user name", s->username},
+                 {"password", s->password},
+                 {"CA file", s->ca_file},
+                 {"ssh key", s->ssh_key_file},
+                 {"ssh passphrase", s->ssh_passphrase},
+                 {"known_hosts file", s->known_hosts_file}};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (!text_ok(texts[i].text)) {
+            return cm_fail(err, CM_EINVAL, "the %s is empty, too long, or no UTF-8", texts[i].name);
+        }
+    }
+    return CM_OK;
+}
+
+static enum cm_rc check_https(const struct hub_repo_source *s, struct cm_err *err) {
+    if (s->ssh_key_file != NULL || s->known_hosts != NULL || s->known_hosts_file != NULL) {
+        return cm_fail(err, CM_EINVAL,
+                       "an https URL goes with a token or password, not with ssh's "
+                       "key and known_hosts");
+    }
+    if (s->token != NULL && s->password != NULL) {
+        return cm_fail(err, CM_EINVAL, "give a token or a password, not both");
+    }
+    if (s->username != NULL && s->token == NULL && s->password == NULL) {
+        return cm_fail(err, CM_EINVAL, "a user name alone opens nothing: give a password or token");
+    }
+    return CM_OK;
+}
+
+static enum cm_rc check_ssh(const struct hub_repo_source *s, struct cm_err *err) {
+    if (s->ssh_key_file == NULL) {
+        return cm_fail(err, CM_EINVAL, "an ssh URL needs a private key");
+    }
+    if (s->token != NULL || s->password != NULL || s->ca_file != NULL) {
+        return cm_fail(
+            err, CM_EINVAL,
+            "an ssh URL goes with a key and known_hosts, not with token, password or CA");
+    }
+    if ((s->known_hosts == NULL) == (s->known_hosts_file == NULL)) {
+        return cm_fail(
+            err, CM_EINVAL,
+            "an ssh URL needs known_hosts: put in what ssh-keyscan prints, after checking "
+            "its fingerprint");
+    }
+    return s->known_hosts == NULL ? CM_OK : hub_known_hosts_validate(s->known_hosts, err);
+}
+
+static enum cm_rc check_file(const struct hub_repo_source *s, struct cm_err *err) {
+    if (s->token != NULL || s->username != NULL || s->password != NULL || s->ca_file != NULL ||
+        s->ssh_key_file != NULL || s->known_hosts != NULL || s->known_hosts_file != NULL) {
+        return cm_fail(err, CM_EINVAL, "a file URL needs no credential");
+    }
+    return CM_OK;
+}
+
+static enum cm_rc check_all(const struct hub_repo_source *s, struct cm_err *err) {
+    CM_CLEANUP(hub_url_done) struct hub_url url = {0};
+
+    if (hub_url_parse(s->url, &url, err) < 0 || check_texts(s, err) < 0) {
+        return err->code;
+    }
+    if (!branch_ok(s->branch)) {
+        return cm_fail(err, CM_EINVAL, "'%.100s' cannot name a branch", s->branch);
+    }
+    switch (url.scheme) {
+    case HUB_URL_HTTPS:
+        return check_https(s, err);
+    case HUB_URL_SSH:
+        return check_ssh(s, err);
+    case HUB_URL_FILE:
+        break;
+    }
+    return check_file(s, err);
+}
+
+enum cm_rc hub_repo_source_check(const struct hub_repo_source *source, struct cm_err *err) {
+    if (source->name == NULL || source->url == NULL || source->branch == NULL) {
+        return cm_fail(err, CM_EINVAL, "a repository needs a name, a URL and a branch");
+    }
+    if (check_all(source, err) < 0) {
+        return cm_wrap(err, "repository '%.100s'", source->name);
+    }
+    return CM_OK;
+}
+
+// read_known_hosts returns the text of the file, or NULL if the source has none; the caller frees.
+static enum cm_rc read_known_hosts(const struct hub_repo_source *s, char **out,
+                                   struct cm_err *err) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *file = NULL;
+
+    if (s->known_hosts_file == NULL) {
+        return CM_OK;
+    }
+    if (cm_fsys_read(s->known_hosts_file, HUB_KNOWN_HOSTS_MAX, &file, err) < 0) {
+        return err->code;
+    }
+    if (cm_utf8_valid((const char *)file->data, file->size) != file->size ||
+        memchr(file->data, '\0', file->size) != NULL) {
+        return cm_fail(err, CM_EINVAL, "'%s' is no text", s->known_hosts_file);
+    }
+
+    CM_AUTOFREE char *text = cm_new(1, file->size + 1);
+    memcpy(text, file->data, file->size);
+    if (hub_known_hosts_validate(text, err) < 0) {
+        return cm_wrap(err, "'%s'", s->known_hosts_file);
+    }
+    *out = CM_TAKE(text);
+    return CM_OK;
+}
+
+// check_files says now, in our words, what the child could only say in libgit2's.
+static enum cm_rc check_files(const struct hub_repo_source *s, struct cm_err *err) {
+    const char *const files[] = {s->ca_file, s->ssh_key_file};
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        if (files[i] != NULL && access(files[i], R_OK) != 0) {
+            return cm_fail(err, CM_EINVAL, "the file '%s' cannot be read", files[i]);
+        }
+    }
+    return CM_OK;
+}
+
+// clean_up sweeps after a child that was killed. If somebody holds the lock, he will sweep.
+static void clean_up(const char *folder) {
+    CM_CLEANUP(hub_mirror_unlock) struct hub_mirror mirror = {0};
+    struct cm_err ignored;
+
+    if (hub_mirror_lock(folder, &mirror, &ignored) < 0) {
+        return;
+    }
+}
+
+static enum cm_rc run(const struct hub_request *request, int cancel_fd, struct hub_answer *answer,
+                      struct cm_err *err) {
+    enum hub_repo_trouble trouble = HUB_REPO_LOCAL;
+
+    if (hub_spawn(request, cancel_fd, answer, &trouble, err) < 0) {
+        answer->trouble = trouble;
+        clean_up(request->folder);
+        return err->code;
+    }
+    if (answer->err.code != CM_OK) {
+        *err = answer->err;
+    }
+    return answer->err.code;
+}
+
+static enum cm_rc fetch(const struct hub_repo_source *source, const struct hub_repo_job *job,
+                        struct hub_answer *answer, struct cm_err *err) {
+    CM_AUTOFREE char *known_hosts = NULL;
+    struct hub_request request = {
+        .verb = HUB_REQUEST_FETCH,
+        .folder = job->folder,
+        .source = *source,
+        .limits = job->limits != NULL ? *job->limits : hub_repo_limits_default,
+    };
+
+    if (read_known_hosts(source, &known_hosts, err) < 0 || check_files(source, err) < 0) {
+        return err->code;
+    }
+    if (known_hosts != NULL) {
+        request.source.known_hosts = known_hosts;
+    }
+    return run(&request, job->cancel_fd, answer, err);
+}
+
+enum cm_rc hub_repo_fetch(const struct hub_repo_source *source, const struct hub_repo_job *job,
+                          struct hub_repo_fetched *out, enum hub_repo_trouble *trouble,
+                          struct cm_err *err) {
+    struct hub_answer answer = {.trouble = HUB_REPO_LOCAL};
+
+    *trouble = HUB_REPO_LOCAL;
+    if (hub_repo_source_check(source, err) < 0) {
+        return err->code;
+    }
+
+    enum cm_rc rc = fetch(source, job, &answer, err);
+    *trouble = answer.trouble;
+    if (rc < 0) {
+        return cm_wrap(err, "fetch '%.100s' from '%.200s'", source->name, source->url);
+    }
+    *out = answer.fetched;
+    return CM_OK;
+}
+
+enum cm_rc hub_repo_compact(const struct hub_repo_job *job, struct cm_err *err) {
+    const struct hub_request request = {
+        .verb = HUB_REQUEST_COMPACT,
+        .folder = job->folder,
+        .limits = job->limits != NULL ? *job->limits : hub_repo_limits_default,
+    };
+    struct hub_answer answer = {0};
+
+    return run(&request, job->cancel_fd, &answer, err);
+}
