@@ -1,5 +1,6 @@
 #include "common/clock.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,6 +40,7 @@ void cm_clock_fake(int64_t ms) {
 }
 
 void cm_clock_advance(int64_t ms) {
+    assert(fake_ms >= 0);
     fake_ms += ms;
 }
 

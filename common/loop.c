@@ -18,6 +18,9 @@
 
 enum { SIGNALS_MAX = 8 };
 
+// What the last task of a queue points to, so that a task whose next is NULL is in no queue.
+static struct cm_task end_of_queue;
+
 struct handler {
     int signal;
     void (*run)(void *ctx, int signal);
@@ -113,7 +116,8 @@ static bool append(struct cm_loop *loop, struct cm_task *task) {
 
 void cm_loop_post(struct cm_loop *loop, struct cm_task *task) {
     assert(task->run != NULL);
-    task->next = NULL;
+    assert(task->next == NULL);
+    task->next = &end_of_queue;
     if (append(loop, task)) {
         wake(loop);
     }
@@ -140,7 +144,7 @@ static bool run_tasks(struct cm_loop *loop) {
     struct cm_task *task = take_tasks(loop);
     bool ran = task != NULL;
 
-    while (task != NULL) {
+    while (task != NULL && task != &end_of_queue) {
         struct cm_task *next = task->next; // run may free the task
 
         task->next = NULL;

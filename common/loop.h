@@ -20,7 +20,7 @@ struct cm_loop;
 struct cm_task {
     void (*run)(void *ctx);
     void *ctx;
-    struct cm_task *next; // the loop's
+    struct cm_task *next; // the loop's; NULL while the task is not queued
 };
 
 struct cm_timer {
@@ -46,7 +46,8 @@ void cm_loop_stop(struct cm_loop *loop);
 // It tells whether anything ran.
 bool cm_loop_turn(struct cm_loop *loop);
 
-// cm_loop_post queues the task, in order. `task->run` and `task->ctx` are set by the caller.
+// cm_loop_post queues the task, in order. `task->run` and `task->ctx` are set by the caller, who
+// zeroed the rest. Posting a task that is queued already is a programming error and aborts.
 void cm_loop_post(struct cm_loop *loop, struct cm_task *task);
 
 // cm_timer_start runs the timer once after delay_ms; a running one is moved. `run` and `ctx` are

@@ -1,4 +1,5 @@
 add_fuzz_target(duration common)
+add_fuzz_target(path common)
 if(TARGET common_options)
     add_fuzz_target(options common_options)
 endif()

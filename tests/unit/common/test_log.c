@@ -1,5 +1,6 @@
 #include "common/log.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -150,6 +151,41 @@ static void repeats_within_a_second_are_counted_and_said_once(void **state) {
     assert_int_equal(count_lines(lines), 24);
 }
 
+enum { WRITERS = 4, EACH = 200 };
+
+static void *log_many(void *arg) {
+    for (int i = 0; i < EACH; i++) {
+        cm_log(CM_LOG_INFO, arg, "message", "field", "value", NULL);
+        cm_clock_advance(100); // so that no second has more lines than are printed
+    }
+    return NULL;
+}
+
+static void lines_of_many_threads_do_not_mix(void **state) {
+    (void)state;
+    static char ids[WRITERS][8];
+    pthread_t writers[WRITERS];
+    int whole = 0;
+
+    begin(CM_LOG_INFO, CM_LOG_LOGFMT);
+    for (int i = 0; i < WRITERS; i++) {
+        (void)snprintf(ids[i], sizeof(ids[i]), "id.%d", i);
+        assert_int_equal(pthread_create(&writers[i], NULL, log_many, ids[i]), 0);
+    }
+    for (int i = 0; i < WRITERS; i++) {
+        (void)pthread_join(writers[i], NULL);
+    }
+    for (const char *line = end(); *line != '\0'; line = strchr(line, '\n') + 1) {
+        const char *tail = strstr(line, " field=value msg=message\n");
+
+        assert_memory_equal(line, "time=", 5);
+        assert_non_null(tail);
+        assert_ptr_equal(strchr(line, '\n'), tail + strlen(" field=value msg=message"));
+        whole++;
+    }
+    assert_int_equal(whole, WRITERS * EACH);
+}
+
 static void levels_are_read_by_name(void **state) {
     (void)state;
     enum cm_log_level level = CM_LOG_INFO;
@@ -172,6 +208,7 @@ int main(void) {
         cmocka_unit_test(bytes_that_are_no_text_are_replaced),
         cmocka_unit_test(long_values_are_cut),
         cmocka_unit_test(repeats_within_a_second_are_counted_and_said_once),
+        cmocka_unit_test(lines_of_many_threads_do_not_mix),
         cmocka_unit_test(levels_are_read_by_name),
     };
 
