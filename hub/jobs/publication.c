@@ -38,12 +38,13 @@ static void fill_gone(Holdfast__V1__GoneApp *app, const struct hub_gone *gone) {
 
 static struct cm_buf *encode(const struct hub_publication *p) {
     const struct hub_desired *d = p->desired;
-    Holdfast__V1__Manifest manifest = HOLDFAST__V1__MANIFEST__INIT;
+    Holdfast__V1__Manifest manifest;
     CM_AUTOFREE Holdfast__V1__ManifestApp *apps = cm_new(d->pair_count + 1, sizeof(*apps));
     CM_AUTOFREE Holdfast__V1__ManifestApp **app_list = cm_new(d->pair_count + 1, sizeof(*app_list));
     CM_AUTOFREE Holdfast__V1__GoneApp *gone = cm_new(d->gone_count + 1, sizeof(*gone));
     CM_AUTOFREE Holdfast__V1__GoneApp **gone_list = cm_new(d->gone_count + 1, sizeof(*gone_list));
 
+    holdfast__v1__manifest__init(&manifest);
     for (size_t i = 0; i < d->pair_count; i++) {
         fill_app(&apps[i], &d->pairs[i]);
         app_list[i] = &apps[i];

@@ -269,8 +269,7 @@ static void report_done(struct hub_store_job *job, const struct cm_err *err) {
 }
 
 void hub_report_commit(struct hub_store *store, const char *cluster, struct cm_arena *arena,
-                       const struct _Holdfast__V1__Report *report,
-                       const struct hub_report_done *done) {
+                       const Holdfast__V1__Report *report, const struct hub_report_done *done) {
     struct report_job *r = cm_new(1, sizeof(*r));
 
     r->job.run = run_report;

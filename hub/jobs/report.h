@@ -8,10 +8,10 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "proto/holdfast.pb-c.h"
 
 struct cm_arena;
 struct hub_store;
-struct _Holdfast__V1__Report;
 
 struct hub_report_done {
     // done is called once the report is committed (or was before), or could not be: then the agent
@@ -23,5 +23,4 @@ struct hub_report_done {
 
 // hub_report_commit takes the arena, in which the report was unpacked.
 void hub_report_commit(struct hub_store *store, const char *cluster, struct cm_arena *arena,
-                       const struct _Holdfast__V1__Report *report,
-                       const struct hub_report_done *done);
+                       const Holdfast__V1__Report *report, const struct hub_report_done *done);

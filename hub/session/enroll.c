@@ -51,8 +51,9 @@ static void answer(struct enrolling *e, const Holdfast__V1__EnrollReply *reply) 
 }
 
 static void refuse(struct enrolling *e, const char *why) {
-    Holdfast__V1__EnrollReply reply = HOLDFAST__V1__ENROLL_REPLY__INIT;
+    Holdfast__V1__EnrollReply reply;
 
+    holdfast__v1__enroll_reply__init(&reply);
     cm_log(CM_LOG_WARN, "enroll.refused", why, "address", cm_net_conn_addr(e->conn), NULL);
     reply.refused = (char *)(uintptr_t)why;
     answer(e, &reply);
@@ -60,7 +61,7 @@ static void refuse(struct enrolling *e, const char *why) {
 
 static void accept(struct enrolling *e, const struct hub_enrolled *enrolled) {
     const struct hub_sessions_config *config = &e->owner->config;
-    Holdfast__V1__EnrollReply reply = HOLDFAST__V1__ENROLL_REPLY__INIT;
+    Holdfast__V1__EnrollReply reply;
     size_t issuer_size;
     const uint8_t *issuer = hub_authority_issuer(config->authority, &issuer_size);
     ProtobufCBinaryData chain[] = {
@@ -68,6 +69,7 @@ static void accept(struct enrolling *e, const struct hub_enrolled *enrolled) {
         {.len = issuer_size, .data = (uint8_t *)(uintptr_t)issuer},
     };
 
+    holdfast__v1__enroll_reply__init(&reply);
     reply.cluster_id = (char *)(uintptr_t)enrolled->cluster_id;
     reply.cluster_name = (char *)(uintptr_t)enrolled->cluster;
     reply.hub_id = (char *)(uintptr_t)hub_authority_hub_id(config->authority);

@@ -35,8 +35,9 @@ static void send_message(struct hub_session *session, uint16_t type,
 }
 
 void hub_session_goodbye(struct hub_session *session, int reason, const char *why) {
-    Holdfast__V1__Goodbye goodbye = HOLDFAST__V1__GOODBYE__INIT;
+    Holdfast__V1__Goodbye goodbye;
 
+    holdfast__v1__goodbye__init(&goodbye);
     if (session->conn == NULL) {
         return;
     }
@@ -49,8 +50,9 @@ void hub_session_goodbye(struct hub_session *session, int reason, const char *wh
 }
 
 void hub_session_send_sync(struct hub_session *session, const char *app) {
-    Holdfast__V1__Sync sync = HOLDFAST__V1__SYNC__INIT;
+    Holdfast__V1__Sync sync;
 
+    holdfast__v1__sync__init(&sync);
     sync.app = (char *)(uintptr_t)app;
     send_message(session, WIRE_SYNC, &sync.base);
 }
@@ -88,9 +90,10 @@ static struct hub_member *authenticate(struct hub_sessions *s, struct cm_net_con
 }
 
 static void refuse(struct hub_sessions *s, struct cm_net_conn *conn) {
-    Holdfast__V1__Goodbye goodbye = HOLDFAST__V1__GOODBYE__INIT;
+    Holdfast__V1__Goodbye goodbye;
     struct cm_err err;
 
+    holdfast__v1__goodbye__init(&goodbye);
     goodbye.reason = HOLDFAST__V1__GOODBYE__REASON__REVOKED;
     goodbye.message = (char *)(uintptr_t) "this agent is not enrolled here; enroll it anew";
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *payload = wire_pack(&goodbye.base);
@@ -129,8 +132,9 @@ static void on_opened(void *ctx, struct cm_net_conn *conn) {
 
 static void send_welcome(struct hub_session *session, bool full_report) {
     struct hub_sessions *s = session->owner;
-    Holdfast__V1__Welcome welcome = HOLDFAST__V1__WELCOME__INIT;
+    Holdfast__V1__Welcome welcome;
 
+    holdfast__v1__welcome__init(&welcome);
     welcome.protocol = WIRE_PROTOCOL_MAX;
     welcome.hub_version = (char *)(uintptr_t)HOLDFAST_VERSION;
     welcome.hub_id = (char *)(uintptr_t)hub_authority_hub_id(s->config.authority);
@@ -231,8 +235,9 @@ static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_fram
 }
 
 static enum cm_rc on_ping(struct hub_session *session, struct cm_err *err) {
-    Holdfast__V1__Pong pong = HOLDFAST__V1__PONG__INIT;
+    Holdfast__V1__Pong pong;
 
+    holdfast__v1__pong__init(&pong);
     (void)err;
     pong.now_ms = cm_clock_unix_ms();
     send_message(session, WIRE_PONG, &pong.base);
@@ -271,8 +276,9 @@ static void on_reported(void *ctx, const struct cm_err *err, const char *const *
                         size_t removed_count) {
     struct report_ctx *r = ctx;
     struct hub_session *session = r->session;
-    Holdfast__V1__ReportAck ack = HOLDFAST__V1__REPORT_ACK__INIT;
+    Holdfast__V1__ReportAck ack;
 
+    holdfast__v1__report_ack__init(&ack);
     session->jobs--;
     if (err->code != CM_OK) {
         cm_log(CM_LOG_WARN, "store.failed", err->msg, "cluster", r->cluster, NULL);

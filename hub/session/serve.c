@@ -62,10 +62,11 @@ static struct cm_buf *find_blob(const struct hub_publication *p, const struct cm
 
 static enum cm_rc send_piece(struct hub_session *session, struct hub_outgoing *out,
                              const struct cm_buf *blob, struct cm_err *err) {
-    Holdfast__V1__Blob message = HOLDFAST__V1__BLOB__INIT;
+    Holdfast__V1__Blob message;
     size_t left = blob == NULL ? 0 : blob->size - out->offset;
     size_t size = left < WIRE_BLOB_PIECE ? left : WIRE_BLOB_PIECE;
 
+    holdfast__v1__blob__init(&message);
     message.sha256 = (ProtobufCBinaryData){.len = sizeof(out->name.bytes), .data = out->name.bytes};
     message.missing = blob == NULL;
     if (blob != NULL) {
@@ -84,11 +85,12 @@ static enum cm_rc send_piece(struct hub_session *session, struct hub_outgoing *o
 
 static void send_desired(struct hub_session *session) {
     const struct hub_publication *p = session->sending;
-    Holdfast__V1__Desired desired = HOLDFAST__V1__DESIRED__INIT;
+    Holdfast__V1__Desired desired;
     struct cm_err err;
     size_t signer_size;
     const uint8_t *signer = hub_authority_signer(session->owner->config.authority, &signer_size);
 
+    holdfast__v1__desired__init(&desired);
     desired.epoch = p->epoch;
     desired.generation = p->generation;
     desired.manifest_sha256 = (ProtobufCBinaryData){.len = sizeof(p->sha256.bytes),

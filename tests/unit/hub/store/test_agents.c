@@ -1,0 +1,155 @@
+#include "tests/unit/hub/store/memory_db.h"
+
+#include <string.h>
+
+#include "common/str.h"
+#include "hub/store/agents.h"
+
+#define NOW 1000000
+
+static struct hub_join_token token_for(const char *id, const char *cluster) {
+    return (struct hub_join_token){.id = id,
+                                   .cluster = cluster,
+                                   .secret = cm_sha256(id, strlen(id)),
+                                   .expires_ms = NOW + 1000,
+                                   .made_by = "test"};
+}
+
+static void add_token(struct hub_db *db, const char *id, const char *cluster) {
+    struct hub_join_token token = token_for(id, cluster);
+    struct cm_err err;
+
+    assert_int_equal(hub_join_tokens_add(db, &token, false, &err), CM_OK);
+}
+
+static void enroll(struct hub_db *db, const char *id, const char *cluster) {
+    struct hub_agent_row row = {.id = id, .cluster = cluster, .key = cm_sha256(id, strlen(id))};
+    struct cm_err err;
+
+    assert_int_equal(hub_agents_enroll(db, &row, NOW, &err), CM_OK);
+}
+
+static void a_token_works_once(void **state) {
+    struct hub_join_claim claim;
+    struct cm_err err;
+
+    add_token(*state, "t1", "paris-1");
+    assert_int_equal(hub_join_tokens_find(*state, "t1", NOW, &claim, &err), CM_OK);
+    assert_string_equal(claim.cluster, "paris-1");
+    assert_int_equal(hub_join_tokens_use(*state, "t1", NOW, &err), CM_OK);
+    assert_int_equal(hub_join_tokens_use(*state, "t1", NOW, &err), CM_EAUTH);
+    assert_int_equal(hub_join_tokens_find(*state, "t1", NOW, &claim, &err), CM_EAUTH);
+}
+
+static void an_expired_token_does_not_work(void **state) {
+    struct hub_join_claim claim;
+    struct cm_err err;
+
+    add_token(*state, "t1", "paris-1");
+    assert_int_equal(hub_join_tokens_find(*state, "t1", NOW + 1000, &claim, &err), CM_EAUTH);
+    assert_int_equal(hub_join_tokens_use(*state, "t1", NOW + 1000, &err), CM_EAUTH);
+}
+
+static void a_token_is_void_after_five_wrong_proofs(void **state) {
+    struct hub_join_claim claim;
+    struct cm_err err;
+
+    add_token(*state, "t1", "paris-1");
+    for (int i = 0; i < HUB_TOKEN_FAILURES_MAX; i++) {
+        assert_int_equal(hub_join_tokens_find(*state, "t1", NOW, &claim, &err), CM_OK);
+        assert_int_equal(hub_join_tokens_fail(*state, "t1", &err), CM_OK);
+    }
+    assert_int_equal(hub_join_tokens_find(*state, "t1", NOW, &claim, &err), CM_EAUTH);
+}
+
+static void a_new_token_voids_the_one_that_was_not_used(void **state) {
+    struct hub_join_claim claim;
+    struct cm_err err;
+
+    add_token(*state, "t1", "paris-1");
+    add_token(*state, "t2", "paris-1");
+    assert_int_equal(hub_join_tokens_find(*state, "t1", NOW, &claim, &err), CM_EAUTH);
+    assert_int_equal(hub_join_tokens_find(*state, "t2", NOW, &claim, &err), CM_OK);
+}
+
+static void an_enrolled_cluster_gets_a_token_only_if_it_is_built_anew(void **state) {
+    struct hub_join_token token = token_for("t1", "paris-1");
+    struct cm_err err;
+
+    enroll(*state, "id-1", "paris-1");
+    assert_int_equal(hub_join_tokens_add(*state, &token, false, &err), CM_EEXISTS);
+    assert_string_equal(err.msg, "cluster 'paris-1' is enrolled already; if it was built anew, say "
+                                 "--again");
+    assert_int_equal(hub_join_tokens_add(*state, &token, true, &err), CM_OK);
+}
+
+static void remember_id(void *ctx, const struct hub_agent_row *row) {
+    struct cm_str *ids = ctx;
+
+    cm_str_addf(ids, "%s ", row->id);
+}
+
+static void a_cluster_has_one_active_agent(void **state) {
+    struct cm_str ids = {0};
+    struct cm_err err;
+
+    enroll(*state, "id-1", "paris-1");
+    enroll(*state, "id-2", "oslo-1");
+    enroll(*state, "id-3", "paris-1");
+    assert_int_equal(hub_agents_each(*state, remember_id, &ids, &err), CM_OK);
+    assert_string_equal(cm_str_get(&ids), "id-2 id-3 ");
+    cm_str_done(&ids);
+}
+
+static void a_revoked_agent_is_active_no_more(void **state) {
+    struct cm_str ids = {0};
+    char id[CM_UUID_MAX];
+    struct cm_err err;
+
+    enroll(*state, "id-1", "paris-1");
+    assert_int_equal(hub_agents_revoke(*state, "paris-1", id, &err), CM_OK);
+    assert_string_equal(id, "id-1");
+    assert_int_equal(hub_agents_each(*state, remember_id, &ids, &err), CM_OK);
+    assert_string_equal(cm_str_get(&ids), "");
+    cm_str_done(&ids);
+    assert_int_equal(hub_agents_revoke(*state, "paris-1", id, &err), CM_ENOTFOUND);
+}
+
+static void an_id_is_never_used_twice(void **state) {
+    struct hub_agent_row row = {.id = "id-1", .cluster = "oslo-1"};
+    struct cm_err err;
+
+    enroll(*state, "id-1", "paris-1");
+    assert_int_equal(hub_agents_enroll(*state, &row, NOW, &err), CM_EEXISTS);
+}
+
+static void names_are_dns_labels(void **state) {
+    (void)state;
+    assert_true(hub_cluster_name_ok("a"));
+    assert_true(hub_cluster_name_ok("eu-west-01"));
+    assert_false(hub_cluster_name_ok(""));
+    assert_false(hub_cluster_name_ok("-a"));
+    assert_false(hub_cluster_name_ok("a-"));
+    assert_false(hub_cluster_name_ok("A"));
+    assert_false(hub_cluster_name_ok("a/b"));
+    assert_false(
+        hub_cluster_name_ok("a23456789-123456789-123456789-123456789-123456789-123456789-1234"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_token_works_once, open_db, close_db),
+        cmocka_unit_test_setup_teardown(an_expired_token_does_not_work, open_db, close_db),
+        cmocka_unit_test_setup_teardown(a_token_is_void_after_five_wrong_proofs, open_db, close_db),
+        cmocka_unit_test_setup_teardown(a_new_token_voids_the_one_that_was_not_used, open_db,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(an_enrolled_cluster_gets_a_token_only_if_it_is_built_anew,
+                                        open_db, close_db),
+        cmocka_unit_test_setup_teardown(a_cluster_has_one_active_agent, open_db, close_db),
+        cmocka_unit_test_setup_teardown(a_revoked_agent_is_active_no_more, open_db, close_db),
+        cmocka_unit_test_setup_teardown(an_id_is_never_used_twice, open_db, close_db),
+        cmocka_unit_test(names_are_dns_labels),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

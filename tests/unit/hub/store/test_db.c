@@ -1,0 +1,116 @@
+#include "tests/unit/hub/store/memory_db.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char path[64];
+
+static int make_path(void **state) {
+    (void)state;
+    (void)snprintf(path, sizeof(path), "/tmp/holdfast-test-db-%d.db", (int)getpid());
+    return 0;
+}
+
+static int remove_path(void **state) {
+    char side[80];
+
+    (void)state;
+    (void)unlink(path);
+    (void)snprintf(side, sizeof(side), "%s-wal", path);
+    (void)unlink(side);
+    (void)snprintf(side, sizeof(side), "%s-shm", path);
+    (void)unlink(side);
+    return 0;
+}
+
+static void a_failed_job_of_a_batch_takes_nothing_else_with_it(void **state) {
+    struct hub_db *db = *state;
+    struct cm_err err;
+    static const char insert[] = "INSERT INTO meta (name, value) VALUES (?1, ?2)";
+
+    assert_int_equal(hub_db_begin(db, &err), CM_OK);
+    assert_int_equal(hub_db_savepoint(db, &err), CM_OK);
+    assert_int_equal(hub_db_run(db, &err, insert, "ti", "a", (int64_t)1), CM_OK);
+    hub_db_savepoint_end(db, true);
+    assert_int_equal(hub_db_savepoint(db, &err), CM_OK);
+    assert_int_equal(hub_db_run(db, &err, insert, "ti", "b", (int64_t)2), CM_OK);
+    assert_int_equal(hub_db_run(db, &err, insert, "ti", "a", (int64_t)3), CM_EEXISTS);
+    hub_db_savepoint_end(db, false);
+    assert_int_equal(hub_db_commit(db, &err), CM_OK);
+
+    assert_int_equal(count_rows(db, "SELECT count(*) FROM meta"), 1);
+}
+
+static void the_same_statement_can_be_open_twice(void **state) {
+    static const char sql[] = "SELECT ?1";
+    struct hub_db *db = *state;
+    struct hub_stmt *one = NULL;
+    struct hub_stmt *two = NULL;
+    struct cm_err err;
+
+    assert_int_equal(hub_db_query(db, &one, &err, sql, "i", (int64_t)1), CM_OK);
+    assert_int_equal(hub_db_query(db, &two, &err, sql, "i", (int64_t)2), CM_OK);
+    assert_int_equal(hub_stmt_next(one, &err), CM_OK);
+    assert_int_equal(hub_stmt_next(two, &err), CM_OK);
+    assert_int_equal(hub_stmt_int(one, 0), 1);
+    assert_int_equal(hub_stmt_int(two, 0), 2);
+    hub_stmt_end(one);
+    hub_stmt_end(two);
+}
+
+static void what_was_committed_is_there_after_opening_again(void **state) {
+    struct hub_db *db = NULL;
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(hub_db_open(path, HUB_DB_WRITER, &db, &err), CM_OK);
+    assert_int_equal(
+        hub_db_run(db, &err, "INSERT INTO meta (name, value) VALUES (?1, ?2)", "tt", "hub", "x"),
+        CM_OK);
+    hub_db_close(db);
+    assert_int_equal(hub_db_open(path, HUB_DB_WRITER, &db, &err), CM_OK);
+    assert_int_equal(count_rows(db, "SELECT count(*) FROM meta WHERE value = 'x'"), 1);
+    hub_db_close(db);
+}
+
+static void a_reader_cannot_write(void **state) {
+    struct hub_db *writer = NULL;
+    struct hub_db *reader = NULL;
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(hub_db_open(path, HUB_DB_WRITER, &writer, &err), CM_OK);
+    assert_int_equal(hub_db_open(path, HUB_DB_READER, &reader, &err), CM_OK);
+    assert_int_equal(hub_db_run(reader, &err, "DELETE FROM meta", ""), CM_EIO);
+    hub_db_close(reader);
+    hub_db_close(writer);
+}
+
+static void a_database_of_a_newer_version_is_refused(void **state) {
+    struct hub_db *db = NULL;
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(hub_db_open(path, HUB_DB_WRITER, &db, &err), CM_OK);
+    assert_int_equal(hub_db_run(db, &err, "PRAGMA user_version = 999", ""), CM_OK);
+    hub_db_close(db);
+    assert_int_equal(hub_db_open(path, HUB_DB_WRITER, &db, &err), CM_EINVAL);
+    assert_non_null(strstr(err.msg, "newer holdfast-hub"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_failed_job_of_a_batch_takes_nothing_else_with_it, open_db,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(the_same_statement_can_be_open_twice, open_db, close_db),
+        cmocka_unit_test_setup_teardown(what_was_committed_is_there_after_opening_again, make_path,
+                                        remove_path),
+        cmocka_unit_test_setup_teardown(a_reader_cannot_write, make_path, remove_path),
+        cmocka_unit_test_setup_teardown(a_database_of_a_newer_version_is_refused, make_path,
+                                        remove_path),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

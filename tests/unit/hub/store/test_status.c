@@ -1,0 +1,137 @@
+#include "tests/unit/hub/store/memory_db.h"
+
+#include <string.h>
+
+#include "hub/store/status.h"
+
+static void put_status(struct hub_db *db, const char *app, int applied) {
+    struct hub_status_row row = {.cluster = "paris-1",
+                                 .app = app,
+                                 .revision = "abc",
+                                 .applied = applied,
+                                 .message = "",
+                                 .health_message = ""};
+    struct cm_err err;
+
+    assert_int_equal(hub_status_put(db, &row, &err), CM_OK);
+}
+
+static void put_object(struct hub_db *db, const char *key) {
+    struct hub_object_row row = {
+        .cluster = "paris-1", .app = "web", .key = key, .message = "", .sha256_size = 0};
+    struct cm_err err;
+
+    assert_int_equal(hub_objects_put(db, &row, &err), CM_OK);
+}
+
+static struct hub_drift_row drift_of(const char *key, const char *actual) {
+    return (struct hub_drift_row){.cluster = "paris-1",
+                                  .app = "web",
+                                  .key = key,
+                                  .path = "spec.replicas",
+                                  .desired = "3",
+                                  .actual = actual,
+                                  .manager = "kubectl-edit",
+                                  .operation = "Update"};
+}
+
+static void put_drift(struct hub_db *db, const char *key) {
+    struct hub_drift_row row = drift_of(key, "9");
+    struct cm_err err;
+
+    assert_int_equal(hub_drift_put(db, &row, &err), CM_OK);
+}
+
+static void the_state_before_is_known_for_events(void **state) {
+    struct hub_status_before before;
+    struct cm_err err;
+
+    assert_int_equal(hub_status_find(*state, "paris-1", "web", &before, &err), CM_OK);
+    assert_false(before.known);
+    put_status(*state, "web", 3);
+    assert_int_equal(hub_status_find(*state, "paris-1", "web", &before, &err), CM_OK);
+    assert_true(before.known);
+    assert_int_equal(before.applied, 3);
+    assert_string_equal(before.revision, "abc");
+}
+
+static void a_removed_app_takes_its_objects_and_drift_along(void **state) {
+    struct cm_err err;
+
+    put_status(*state, "web", 3);
+    put_object(*state, "ConfigMap/a/x");
+    put_drift(*state, "ConfigMap/a/x");
+    assert_int_equal(hub_status_remove(*state, "paris-1", "web", &err), CM_OK);
+    assert_int_equal(count_rows(*state, "SELECT (SELECT count(*) FROM status) + (SELECT count(*)"
+                                        " FROM object) + (SELECT count(*) FROM drift)"),
+                     0);
+}
+
+static void a_difference_is_known_only_with_the_same_values(void **state) {
+    struct hub_drift_row same = drift_of("ConfigMap/a/x", "9");
+    struct hub_drift_row other = drift_of("ConfigMap/a/x", "10");
+    struct cm_err err;
+    bool known = false;
+
+    put_drift(*state, "ConfigMap/a/x");
+    assert_int_equal(hub_drift_known(*state, &same, &known, &err), CM_OK);
+    assert_true(known);
+    assert_int_equal(hub_drift_known(*state, &other, &known, &err), CM_OK);
+    assert_false(known);
+}
+
+static void a_full_report_removes_what_it_does_not_name(void **state) {
+    struct cm_err err;
+
+    put_status(*state, "web", 3);
+    put_status(*state, "old", 3);
+    put_object(*state, "ConfigMap/a/x");
+    put_object(*state, "ConfigMap/a/old");
+    put_drift(*state, "ConfigMap/a/old");
+    assert_int_equal(hub_status_full_begin(*state, "paris-1", &err), CM_OK);
+    put_status(*state, "web", 3);
+    put_object(*state, "ConfigMap/a/x");
+    assert_int_equal(hub_status_full_end(*state, "paris-1", &err), CM_OK);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM status WHERE app = 'old'"), 0);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM status"), 1);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM object"), 1);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM drift"), 0);
+}
+
+static void the_last_report_survives_a_reconnect_but_not_a_new_enrolment(void **state) {
+    struct hub_presence_row row = {.cluster = "paris-1",
+                                   .connected = true,
+                                   .version = "",
+                                   .driver = "",
+                                   .target = "",
+                                   .address = ""};
+    struct hub_report_mark mark;
+    struct cm_err err;
+
+    assert_int_equal(hub_presence_put(*state, &row, &err), CM_OK);
+    assert_int_equal(hub_reports_set(*state, "paris-1", "run-1", 7, 3, 100, &err), CM_OK);
+    assert_int_equal(hub_presence_put(*state, &row, &err), CM_OK);
+    assert_int_equal(hub_reports_last(*state, "paris-1", &mark, &err), CM_OK);
+    assert_string_equal(mark.run, "run-1");
+    assert_int_equal(mark.number, 7);
+    assert_int_equal(hub_presence_reset(*state, "paris-1", &err), CM_OK);
+    assert_int_equal(hub_reports_last(*state, "paris-1", &mark, &err), CM_OK);
+    assert_string_equal(mark.run, "");
+    assert_int_equal(mark.number, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_state_before_is_known_for_events, open_db, close_db),
+        cmocka_unit_test_setup_teardown(a_removed_app_takes_its_objects_and_drift_along, open_db,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(a_difference_is_known_only_with_the_same_values, open_db,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(a_full_report_removes_what_it_does_not_name, open_db,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(
+            the_last_report_survives_a_reconnect_but_not_a_new_enrolment, open_db, close_db),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
