@@ -5,8 +5,8 @@
 // wrong (a length above the cap of the frame's type, a wrong sequence, silence beyond the deadline)
 // closes the connection with a reason.
 //
-// NNG's SP sockets are not used: in Debian's 1.5.2 an SP listener can be stopped from outside and an
-// SP dialer can stop trying for ever. The accept loop here goes on after any error but its own
+// NNG's SP sockets are not used: in Debian's 1.5.2 an SP listener can be stopped from outside and
+// an SP dialer can stop trying for ever. The accept loop here goes on after any error but its own
 // shutdown.
 //
 // Threads: handlers are called on the loop given at open, one after the other, never after
@@ -37,11 +37,13 @@ struct cm_net_frame {
 };
 
 struct cm_net_limits {
-    size_t (*max_payload)(uint16_t type); // cap of a type; 0 refuses the type
-    size_t send_queue_bytes;              // above it cm_net_send refuses
-    int64_t handshake_ms;                 // TLS, and until the first frame
-    int64_t silence_ms;                   // longest pause between frames afterwards
-    size_t max_connections;               // listener: beyond it new ones are closed at once; 0: none
+    // max_payload gives the cap of a type; 0 refuses the type. Called on NNG's threads too.
+    size_t (*max_payload)(uint16_t type);
+    size_t send_queue_bytes; // above it cm_net_send refuses
+    int64_t handshake_ms;    // for TCP and TLS, and once more until the first frame
+    int64_t silence_ms;      // longest pause between frames afterwards; 1 ms more for each 8 bytes
+                             // of a frame that is under way
+    size_t max_connections;  // listener: beyond it new ones are closed at once; 0: no limit
 };
 
 struct cm_net_handlers {
@@ -64,10 +66,13 @@ CM_MUSTUSE enum cm_rc cm_net_listen(struct cm_loop *loop, const char *addr,
                                     struct cm_net_listener **out, struct cm_err *err);
 uint16_t cm_net_listener_port(const struct cm_net_listener *l);
 
-// cm_net_listener_stop stops accepting; open connections stay. Free waits until NNG is quiet; all
-// its connections must be closed before (cm_net_close, then turn the loop until `closed` came).
+// cm_net_listener_stop stops accepting and closes connections that were not opened yet; open ones
+// stay. cm_net_listener_quiet tells, after stop, that no connection is left: close the open ones,
+// then turn the loop until it does. Free may come earlier; then the listener goes with its last
+// connection, if the loop still turns.
 void cm_net_listener_stop(struct cm_net_listener *l);
-void cm_net_listener_free(struct cm_net_listener *l);
+bool cm_net_listener_quiet(const struct cm_net_listener *l);
+void cm_net_listener_free(struct cm_net_listener *l); // NULL is fine
 
 // cm_net_dial begins to connect to "host:port" and returns at once; `opened` or `closed` follows.
 // It fails only if the address is malformed.
@@ -82,13 +87,15 @@ const char *cm_net_conn_addr(const struct cm_net_conn *conn); // "192.0.2.1:4711
 const struct cm_tls_peer *cm_net_conn_peer(const struct cm_net_conn *conn);
 
 // cm_net_send queues a frame; the payload is shared, not copied (a NULL payload is empty). It fails
-// with CM_EBUSY when the queue is full (nothing was queued) and CM_ECANCELED when closing.
+// with CM_EBUSY when the queue is full (nothing was queued), CM_ECANCELED when not open or closing,
+// and CM_EINVAL when the frame is larger than the whole queue.
 CM_MUSTUSE enum cm_rc cm_net_send(struct cm_net_conn *conn, uint16_t type, uint16_t flags,
                                   struct cm_buf *payload, struct cm_err *err);
 size_t cm_net_queued_bytes(const struct cm_net_conn *conn);
 
-// cm_net_close closes; with `flush`, what is queued goes out first (within two seconds). `closed`
-// follows with this reason.
+// cm_net_close closes; with `flush`, what is queued goes out first and the peer closes its end
+// (within two seconds), so that it has read everything. `closed` follows with this reason and
+// CM_ECANCELED, never before this returns. Frames that still come are dropped.
 void cm_net_close(struct cm_net_conn *conn, bool flush, const char *reason);
 
 // cm_net_done ends NNG's threads at the end of the process, after every listener and connection.

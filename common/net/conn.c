@@ -1,0 +1,450 @@
+#include "common/net/conn.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/mem.h"
+
+// How long a closing connection may take to send what is queued and to hear the peer close.
+#define FLUSH_MS 2000
+
+// What goes to the transport in one go: enough for whole TLS records, little enough that memory is
+// given back as it leaves.
+#define BATCH_BYTES ((size_t)64 << 10)
+
+// A large frame may take longer than the silence that is allowed, but not below this rate.
+#define SLOWEST_BYTES_PER_MS 8
+
+static void recv_cb(void *arg) {
+    struct cm_net_conn *c = arg;
+
+    c->recv_result = nng_aio_result(c->recv_aio);
+    cm_loop_post(c->loop, &c->recv_task);
+}
+
+static void send_cb(void *arg) {
+    struct cm_net_conn *c = arg;
+
+    c->send_result = nng_aio_result(c->send_aio);
+    cm_loop_post(c->loop, &c->send_task);
+}
+
+static void on_recv(void *ctx);
+static void on_send(void *ctx);
+static void on_ready(void *ctx);
+static void on_deadline(void *ctx);
+
+struct cm_net_conn *cm_net_conn_new(struct cm_loop *loop, const struct cm_net_limits *limits,
+                                    const struct cm_net_handlers *handlers) {
+    struct cm_net_conn *c = cm_new(1, sizeof(*c));
+
+    c->loop = loop;
+    c->limits = limits;
+    c->handlers = handlers;
+    c->ctx = handlers->ctx;
+    c->next_sequence = 1;
+    c->recv_task = (struct cm_task){.run = on_recv, .ctx = c};
+    c->send_task = (struct cm_task){.run = on_send, .ctx = c};
+    c->deadline = (struct cm_timer){.run = on_deadline, .ctx = c};
+    c->watch.loop = loop;
+    c->watch.ready = (struct cm_task){.run = on_ready, .ctx = c};
+    cm_net_reader_init(&c->watch.reader, limits->max_payload);
+    cm_list_init(&c->in_listener);
+    if (nng_aio_alloc(&c->recv_aio, recv_cb, c) != 0 ||
+        nng_aio_alloc(&c->send_aio, send_cb, c) != 0) {
+        (void)fprintf(stderr, "out of memory: NNG\n");
+        abort();
+    }
+    return c;
+}
+
+static void free_conn(struct cm_net_conn *c) {
+    // Both operations have ended; freeing waits at most for the last line of a callback.
+    nng_aio_free(c->recv_aio);
+    nng_aio_free(c->send_aio);
+    nng_stream_free(c->stream); // NNG's reaper does the work
+    cm_net_outs_free(c->batch.first);
+    cm_net_outs_free(c->queue_first);
+    cm_net_reader_done(&c->watch.reader);
+    cm_net_dial_free(c->dial);
+    free(c->why);
+    free(c);
+}
+
+void cm_net_conn_abandon(struct cm_net_conn *c) {
+    free_conn(c);
+}
+
+static void finish_if_quiet(struct cm_net_conn *c) {
+    if (c->state != CM_NET_CLOSING || c->recv_pending || c->send_pending || c->ready_posted ||
+        c->calls > 0) {
+        return;
+    }
+    if (c->opened || c->dial != NULL) {
+        c->calls++; // whatever the handler does to the connection, it is freed here
+        c->handlers->closed(c->ctx, c, c->why);
+    }
+    if (c->listener != NULL) {
+        cm_net_listener_forget(c->listener, c);
+    }
+    free_conn(c);
+}
+
+static void leave_handler(struct cm_net_conn *c) {
+    c->calls--;
+    finish_if_quiet(c);
+}
+
+static void set_why(struct cm_net_conn *c, const struct cm_err *why) {
+    if (c->why == NULL) { // the first reason is the cause, later ones follow from it
+        c->why = cm_new(1, sizeof(*why));
+        *c->why = *why;
+    }
+}
+
+static void close_now(struct cm_net_conn *c, const struct cm_err *why) {
+    if (c->state == CM_NET_CLOSING) {
+        return;
+    }
+    set_why(c, why);
+    c->state = CM_NET_CLOSING;
+    cm_timer_stop(c->loop, &c->deadline);
+    if (c->stream != NULL) {
+        nng_stream_close(c->stream);
+    } else if (c->dial != NULL) {
+        cm_net_dial_cancel(c);
+    }
+    finish_if_quiet(c);
+}
+
+void cm_net_conn_fail(struct cm_net_conn *c, enum cm_rc code, const char *fmt, ...) {
+    struct cm_err why = {.code = code};
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(why.msg, sizeof(why.msg), fmt, args);
+    va_end(args);
+    close_now(c, &why);
+}
+
+// lose closes after an error of the stream.
+static void lose(struct cm_net_conn *c, int rv) {
+    struct cm_err why;
+    char tls[160];
+
+    switch (rv) {
+    case NNG_EPROTO:
+        cm_net_reader_why(&c->watch.reader, &why);
+        break;
+    case NNG_ECRYPTO:
+        cm_net_engine_why(c->stream, tls, sizeof(tls));
+        (void)cm_fail(&why, CM_EAUTH, "TLS with %s: %s", c->addr, tls);
+        break;
+    case NNG_ECONNSHUT:
+    case NNG_ECLOSED:
+        (void)cm_fail(&why, CM_EIO,
+                      c->opened ? "the peer closed the connection"
+                                : "the peer closed the connection during the TLS handshake");
+        break;
+    default:
+        (void)cm_fail(&why, CM_EIO, "connection with %s: %s", c->addr, nng_strerror(rv));
+        break;
+    }
+    close_now(c, &why);
+}
+
+static void write_addr(struct cm_net_conn *c) {
+    nng_sockaddr sa;
+    char host[INET6_ADDRSTRLEN] = "";
+
+    if (nng_stream_get_addr(c->stream, NNG_OPT_REMADDR, &sa) != 0) {
+        (void)snprintf(c->addr, sizeof(c->addr), "an unknown address"); // gone already
+    } else if (sa.s_family == NNG_AF_INET6) {
+        (void)inet_ntop(AF_INET6, sa.s_in6.sa_addr, host, sizeof(host));
+        (void)snprintf(c->addr, sizeof(c->addr), "[%s]:%u", host, ntohs(sa.s_in6.sa_port));
+    } else {
+        (void)inet_ntop(AF_INET, &sa.s_in.sa_addr, host, sizeof(host));
+        (void)snprintf(c->addr, sizeof(c->addr), "%s:%u", host, ntohs(sa.s_in.sa_port));
+    }
+}
+
+void cm_net_conn_start(struct cm_net_conn *c, nng_stream *stream) {
+    c->stream = stream;
+    write_addr(c);
+    if (c->deadline.at == 0) { // a dial has started it
+        cm_timer_start(c->loop, &c->deadline, c->limits->handshake_ms);
+    }
+    c->recv_pending = true;
+    cm_net_engine_watch(stream, &c->watch, c->recv_aio);
+}
+
+// Receiving
+
+static bool is_reading(const struct cm_net_conn *c) {
+    return c->state == CM_NET_OPEN || c->state == CM_NET_FLUSHING || c->state == CM_NET_LINGERING;
+}
+
+// read_on asks for the next frame. One that is there already waits its turn in the loop's queue, so
+// that a busy peer does not keep the others waiting.
+static void read_on(struct cm_net_conn *c) {
+    int rv = cm_net_engine_resume(c->stream, &c->watch);
+
+    if (rv == 0) {
+        c->ready_posted = true;
+        cm_loop_post(c->loop, &c->watch.ready);
+    } else if (rv != NNG_EAGAIN || c->lost != 0) {
+        lose(c, rv != NNG_EAGAIN ? rv : c->lost);
+    }
+}
+
+static void open_conn(struct cm_net_conn *c) {
+    if (c->state != CM_NET_CONNECTING) {
+        return;
+    }
+    c->state = CM_NET_OPEN;
+    c->opened = true;
+    c->heard_ms = cm_clock_now_ms();
+    cm_timer_start(c->loop, &c->deadline, c->limits->handshake_ms);
+    c->handlers->opened(c->ctx, c);
+}
+
+static void hand_frame(struct cm_net_conn *c) {
+    struct cm_net_frame frame;
+
+    c->heard_ms = cm_clock_now_ms();
+    if (!c->greeted) {
+        c->greeted = true;
+        cm_timer_start(c->loop, &c->deadline, c->limits->silence_ms);
+    }
+    cm_net_reader_frame(&c->watch.reader, &frame);
+    c->handlers->frame(c->ctx, c, &frame);
+}
+
+static void on_ready(void *ctx) {
+    struct cm_net_conn *c = ctx;
+
+    c->ready_posted = false;
+    c->calls++;
+    if (c->watch.phase == CM_NET_OPENED) {
+        open_conn(c);
+    } else if (c->state == CM_NET_OPEN) {
+        hand_frame(c);
+    }
+    if (is_reading(c)) {
+        read_on(c);
+    }
+    leave_handler(c);
+}
+
+// on_recv: the receive has ended, and with it the stream. TLS may still hold frames that came
+// before. `ready` was posted before this task, so it has run, unless we posted it ourselves.
+static void on_recv(void *ctx) {
+    struct cm_net_conn *c = ctx;
+
+    c->recv_pending = false;
+    c->calls++;
+    if (c->stream == NULL) {
+        cm_net_dial_done(c, c->recv_result);
+    } else if (is_reading(c)) {
+        c->lost = c->recv_result;
+        if (!c->ready_posted) {
+            read_on(c);
+        }
+    } else if (c->state == CM_NET_CONNECTING) {
+        lose(c, c->recv_result);
+    }
+    leave_handler(c);
+}
+
+// Sending
+
+static void take_batch(struct cm_net_conn *c) {
+    struct cm_net_out *last = c->queue_first;
+    size_t bytes = cm_net_out_size(last);
+
+    while (last->next != NULL && bytes + cm_net_out_size(last->next) <= BATCH_BYTES) {
+        last = last->next;
+        bytes += cm_net_out_size(last);
+    }
+    c->batch =
+        (struct cm_net_batch){.first = c->queue_first, .bytes = bytes, .current = c->queue_first};
+    c->queue_first = last->next;
+    last->next = NULL;
+}
+
+static void send_on(struct cm_net_conn *c) {
+    take_batch(c);
+    c->send_pending = true;
+    cm_net_engine_send(c->stream, &c->batch, c->send_aio);
+}
+
+static void linger(struct cm_net_conn *c) {
+    c->state = CM_NET_LINGERING;
+    cm_net_engine_shut(c->stream);
+}
+
+static void sent_all(struct cm_net_conn *c) {
+    if (c->state == CM_NET_OPEN && c->handlers->drained != NULL) {
+        c->handlers->drained(c->ctx, c);
+    } else if (c->state == CM_NET_FLUSHING) {
+        linger(c);
+    }
+}
+
+// go_on_sending: after an error the receive usually ends too and says why, with frames of the peer
+// before it; so it gets a little time to do so.
+static void go_on_sending(struct cm_net_conn *c) {
+    if (c->send_result != 0) {
+        cm_timer_start(c->loop, &c->deadline, FLUSH_MS);
+    } else if (c->queue_first != NULL) {
+        send_on(c);
+    } else {
+        sent_all(c);
+    }
+}
+
+static void on_send(void *ctx) {
+    struct cm_net_conn *c = ctx;
+
+    c->send_pending = false;
+    c->queued_bytes -= c->batch.bytes;
+    cm_net_outs_free(c->batch.first);
+    c->batch = (struct cm_net_batch){0};
+    c->calls++;
+    if (c->state != CM_NET_CLOSING) {
+        go_on_sending(c);
+    }
+    leave_handler(c);
+}
+
+static struct cm_net_out *new_out(struct cm_net_conn *c, uint16_t type, uint16_t flags,
+                                  struct cm_buf *payload) {
+    struct cm_net_out *out = cm_new(1, sizeof(*out));
+    struct cm_net_header header = {
+        .size = payload == NULL ? 0 : (uint32_t)payload->size,
+        .type = type,
+        .flags = flags,
+        .sequence = c->next_sequence++,
+    };
+
+    cm_net_header_write(&header, out->header);
+    out->payload = payload == NULL ? NULL : cm_buf_ref(payload);
+    return out;
+}
+
+static void enqueue(struct cm_net_conn *c, struct cm_net_out *out) {
+    if (c->queue_first == NULL) {
+        c->queue_first = out;
+    } else {
+        c->queue_last->next = out;
+    }
+    c->queue_last = out;
+    c->queued_bytes += cm_net_out_size(out);
+}
+
+enum cm_rc cm_net_send(struct cm_net_conn *conn, uint16_t type, uint16_t flags,
+                       struct cm_buf *payload, struct cm_err *err) {
+    size_t limit = conn->limits->send_queue_bytes;
+    size_t size = CM_NET_HEADER_SIZE + (payload == NULL ? 0 : payload->size);
+
+    assert(cm_loop_is_owner(conn->loop));
+    if (conn->state != CM_NET_OPEN) {
+        return cm_fail(err, CM_ECANCELED, "the connection is not open");
+    }
+    if (size > limit || size > UINT32_MAX) {
+        return cm_fail(err, CM_EINVAL, "a frame of %zu bytes never fits into a queue of %zu", size,
+                       limit);
+    }
+    if (size > limit - conn->queued_bytes) {
+        return cm_fail(err, CM_EBUSY, "%zu bytes wait to be sent to %s", conn->queued_bytes,
+                       conn->addr);
+    }
+    enqueue(conn, new_out(conn, type, flags, payload));
+    if (!conn->send_pending && conn->send_result == 0) {
+        send_on(conn);
+    }
+    return CM_OK;
+}
+
+size_t cm_net_queued_bytes(const struct cm_net_conn *conn) {
+    return conn->queued_bytes;
+}
+
+// Ending
+
+static int64_t allowed_ms(const struct cm_net_conn *c) {
+    int64_t base = c->greeted ? c->limits->silence_ms : c->limits->handshake_ms;
+
+    return base + c->watch.reader.expected / SLOWEST_BYTES_PER_MS;
+}
+
+// on_deadline fires where the deadline was when it was set; what was heard since moves it.
+static void on_deadline(void *ctx) {
+    struct cm_net_conn *c = ctx;
+    int64_t now_ms = cm_clock_now_ms();
+
+    switch (c->state) {
+    case CM_NET_CONNECTING:
+        cm_net_conn_fail(c, CM_EIO, "%s within %lld ms",
+                         c->stream == NULL ? "no connection" : "no TLS handshake",
+                         (long long)c->limits->handshake_ms);
+        break;
+    case CM_NET_OPEN:
+        if (c->send_result != 0) {
+            cm_net_conn_fail(c, CM_EIO, "cannot send to %s: %s", c->addr,
+                             nng_strerror(c->send_result));
+            break;
+        }
+        if (now_ms - c->heard_ms < allowed_ms(c)) {
+            cm_timer_start(c->loop, &c->deadline, c->heard_ms + allowed_ms(c) - now_ms);
+            break;
+        }
+        cm_net_conn_fail(c, CM_EIO, "nothing was heard from the peer for %lld ms",
+                         (long long)(now_ms - c->heard_ms));
+        break;
+    case CM_NET_FLUSHING:
+    case CM_NET_LINGERING:
+        cm_net_conn_fail(c, CM_EIO, "the peer did not close");
+        break;
+    case CM_NET_CLOSING:
+        break;
+    }
+}
+
+void cm_net_close(struct cm_net_conn *conn, bool flush, const char *reason) {
+    struct cm_err why;
+
+    assert(cm_loop_is_owner(conn->loop));
+    (void)cm_fail(&why, CM_ECANCELED, "%s", reason);
+    if (!flush || conn->state == CM_NET_CONNECTING) {
+        close_now(conn, &why);
+        return;
+    }
+    if (conn->state != CM_NET_OPEN) {
+        return; // closing already
+    }
+    set_why(conn, &why);
+    conn->state = CM_NET_FLUSHING;
+    cm_timer_start(conn->loop, &conn->deadline, FLUSH_MS);
+    if (!conn->send_pending) {
+        linger(conn);
+    }
+}
+
+void cm_net_conn_set_ctx(struct cm_net_conn *conn, void *ctx) {
+    conn->ctx = ctx;
+}
+
+const char *cm_net_conn_addr(const struct cm_net_conn *conn) {
+    return conn->addr;
+}
+
+const struct cm_tls_peer *cm_net_conn_peer(const struct cm_net_conn *conn) {
+    return &conn->watch.peer;
+}

@@ -1,0 +1,82 @@
+// conn: one connection, accepted or dialled, as its loop sees it. For this folder only.
+//
+// A connection ends in one way: its stream (or dialer) is closed, which ends the pending operations
+// of NNG; their callbacks post to the loop; when none is left the loop frees everything and calls
+// `closed`. Nothing is freed in a callback of NNG, and no operation is cancelled or waited for.
+//
+// Threads: the loop's, except the two callbacks of NNG inside.
+#pragma once
+
+#include <nng/nng.h>
+
+#include "common/list.h"
+#include "common/loop.h"
+#include "common/net/engine.h"
+#include "common/net/net.h"
+
+enum cm_net_state {
+    CM_NET_CONNECTING, // TCP, or the TLS handshake
+    CM_NET_OPEN,
+    CM_NET_FLUSHING,  // what is queued goes out, nothing else is done
+    CM_NET_LINGERING, // all is out; the peer closes first, so that it reads everything
+    CM_NET_CLOSING,   // waiting for NNG's callbacks
+};
+
+struct cm_net_conn {
+    enum cm_net_state state;
+    struct cm_loop *loop;
+    const struct cm_net_limits *limits;
+    const struct cm_net_handlers *handlers;
+    void *ctx;
+    struct cm_net_listener *listener; // NULL when dialled
+    struct cm_net_dial *dial;         // NULL when accepted
+    struct cm_list in_listener;
+    char addr[CM_NET_ADDR_MAX];
+
+    nng_stream *stream; // NULL until connected
+    nng_aio *recv_aio;  // dials, then receives until the end
+    nng_aio *send_aio;
+    struct cm_task accept_task;
+    struct cm_task recv_task;
+    struct cm_task send_task;
+    int recv_result; // set by the callbacks before they post
+    int send_result;
+    bool recv_pending;
+    bool send_pending;
+
+    struct cm_net_watch watch;
+    bool ready_posted; // by ourselves: the watch waits in the loop's queue
+    bool opened;
+    bool greeted; // the first frame came
+    int lost;     // not 0: the stream is at its end; what TLS still holds is read out
+    int calls;    // of handlers that are running
+
+    struct cm_net_out *queue_first;
+    struct cm_net_out *queue_last;
+    size_t queued_bytes; // with those of the batch
+    uint64_t next_sequence;
+    struct cm_net_batch batch;
+
+    struct cm_timer deadline;
+    int64_t heard_ms;
+    struct cm_err *why; // set when closing begins
+};
+
+// cm_net_conn_new makes a connection that is not connected. It may be called on any thread.
+struct cm_net_conn *cm_net_conn_new(struct cm_loop *loop, const struct cm_net_limits *limits,
+                                    const struct cm_net_handlers *handlers);
+
+// cm_net_conn_start begins TLS on a connected stream, which it takes.
+void cm_net_conn_start(struct cm_net_conn *c, nng_stream *stream);
+
+// cm_net_conn_abandon frees a connection on which nothing was begun, without a word.
+void cm_net_conn_abandon(struct cm_net_conn *c);
+
+// cm_net_conn_fail closes for a reason; `closed` comes later if anything of NNG is pending.
+void cm_net_conn_fail(struct cm_net_conn *c, enum cm_rc code, const char *fmt, ...) CM_PRINTF(3, 4);
+
+// What the other files do for a connection.
+void cm_net_dial_done(struct cm_net_conn *c, int result); // the dial of NNG has ended
+void cm_net_dial_cancel(struct cm_net_conn *c);
+void cm_net_dial_free(struct cm_net_dial *dial); // NULL is fine
+void cm_net_listener_forget(struct cm_net_listener *l, struct cm_net_conn *c);

@@ -1,0 +1,197 @@
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "common/net/addr.h"
+#include "common/net/conn.h"
+#include "common/str.h"
+
+// How long accepting pauses after an error: the usual one is that no descriptors are left, and it
+// would come again at once.
+#define PAUSE_MS 20
+
+// Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn. A whole fleet
+// comes back at once when its hub was restarted, and whoever finds the queue full comes again only
+// after a second.
+#define BACKLOG 4096
+
+struct cm_net_listener {
+    struct cm_loop *loop;
+    struct cm_net_limits limits;
+    struct cm_net_handlers handlers;
+    nng_stream_listener *nng;
+    nng_aio *aio;
+    bool pausing; // the callback's
+    atomic_bool stopping;
+    atomic_size_t count;  // connections, also those that the loop has not seen yet
+    struct cm_list conns; // the loop's: in_listener of each
+    bool freed;           // the loop's: goes with its last connection
+};
+
+static _Thread_local int wanted_backlog;
+
+// NNG 1.5.2 listens with a backlog of 128 and has no option for it. This definition takes the place
+// of libc's in our programs, where libnng.so finds it first; it changes nothing unless the calling
+// thread is in cm_net_listen. Were NNG linked statically with its calls bound to libc, the backlog
+// would stay at 128 and all else work: the test of the backlog tells.
+int listen(int fd, int backlog) {
+    return (int)syscall(SYS_listen, fd, backlog > wanted_backlog ? backlog : wanted_backlog);
+}
+
+static void on_accepted(void *ctx) {
+    struct cm_net_conn *c = ctx;
+    nng_stream *stream = c->stream;
+
+    cm_list_append(&c->listener->conns, &c->in_listener);
+    if (c->listener->stopping) {
+        cm_net_conn_fail(c, CM_ECANCELED, "the listener stops");
+        return;
+    }
+    cm_net_conn_start(c, stream);
+}
+
+static bool is_full(struct cm_net_listener *l) {
+    return l->limits.max_connections != 0 && l->count >= l->limits.max_connections;
+}
+
+static void take(struct cm_net_listener *l, nng_stream *stream) {
+    if (l->stopping || is_full(l)) {
+        nng_stream_free(stream); // closes
+        return;
+    }
+    struct cm_net_conn *c = cm_net_conn_new(l->loop, &l->limits, &l->handlers);
+    l->count++;
+    c->listener = l;
+    c->stream = stream;
+    c->accept_task = (struct cm_task){.run = on_accepted, .ctx = c};
+    cm_loop_post(l->loop, &c->accept_task);
+}
+
+// accept_cb goes on after any error but our own stop. NNG's own accept loop, in its SP sockets,
+// gives up when a peer vanishes at the wrong moment.
+static void accept_cb(void *arg) {
+    struct cm_net_listener *l = arg;
+    int rv = nng_aio_result(l->aio);
+    bool paused = l->pausing;
+
+    l->pausing = false;
+    if (rv == 0 && !paused) {
+        take(l, nng_aio_get_output(l->aio, 0));
+    }
+    if (l->stopping) {
+        return;
+    }
+    if (rv != 0 && !paused) {
+        l->pausing = true;
+        nng_sleep_aio(PAUSE_MS, l->aio);
+        return;
+    }
+    nng_stream_listener_accept(l->nng, l->aio);
+}
+
+static int open_nng(struct cm_net_listener *l, const char *addr, struct cm_tls_context *tls) {
+    CM_AUTOFREE char *url = cm_strf("tls+tcp://%s", addr);
+
+    cm_net_engine_hand_over(tls);
+    int rv = nng_stream_listener_alloc(&l->nng, url);
+    cm_net_engine_hand_over(NULL);
+    if (rv != 0) {
+        return rv;
+    }
+    // Without it small frames wait 40 ms for an acknowledgement (Nagle).
+    (void)nng_stream_listener_set_bool(l->nng, NNG_OPT_TCP_NODELAY, true);
+    wanted_backlog = BACKLOG;
+    rv = nng_stream_listener_listen(l->nng);
+    wanted_backlog = 0;
+    return rv;
+}
+
+static void destroy(struct cm_net_listener *l) {
+    nng_stream_listener_free(l->nng);
+    nng_aio_free(l->aio);
+    free(l);
+}
+
+enum cm_rc cm_net_listen(struct cm_loop *loop, const char *addr, struct cm_tls_context *tls,
+                         const struct cm_net_limits *limits, const struct cm_net_handlers *handlers,
+                         struct cm_net_listener **out, struct cm_err *err) {
+    if (cm_net_addr_check(addr, true, err) < 0 || cm_net_engine_start(err) < 0) {
+        return err->code;
+    }
+    struct cm_net_listener *l = cm_new(1, sizeof(*l));
+    l->loop = loop;
+    l->limits = *limits;
+    l->handlers = *handlers;
+    cm_list_init(&l->conns);
+    if (nng_aio_alloc(&l->aio, accept_cb, l) != 0) {
+        (void)fprintf(stderr, "out of memory: NNG\n");
+        abort();
+    }
+    int rv = open_nng(l, addr, tls);
+    if (rv != 0) {
+        destroy(l);
+        return cm_fail(err, rv == NNG_EADDRINUSE ? CM_EEXISTS : CM_EIO, "cannot listen on %s: %s",
+                       addr, nng_strerror(rv));
+    }
+    nng_stream_listener_accept(l->nng, l->aio);
+    *out = l;
+    return CM_OK;
+}
+
+uint16_t cm_net_listener_port(const struct cm_net_listener *l) {
+    int port = 0;
+
+    (void)nng_stream_listener_get_int(l->nng, NNG_OPT_TCP_BOUND_PORT, &port);
+    return (uint16_t)port;
+}
+
+static void close_unopened(struct cm_net_listener *l) {
+    struct cm_list *item = l->conns.next;
+
+    while (item != &l->conns) {
+        struct cm_net_conn *c = CM_CONTAINER(item, struct cm_net_conn, in_listener);
+
+        item = item->next; // closing may free c
+        if (!c->opened) {
+            cm_net_conn_fail(c, CM_ECANCELED, "the listener stops");
+        }
+    }
+}
+
+void cm_net_listener_stop(struct cm_net_listener *l) {
+    assert(cm_loop_is_owner(l->loop));
+    if (!l->stopping) {
+        l->stopping = true;
+        nng_stream_listener_close(l->nng);
+        close_unopened(l);
+    }
+}
+
+bool cm_net_listener_quiet(const struct cm_net_listener *l) {
+    return l->stopping && l->count == 0;
+}
+
+void cm_net_listener_free(struct cm_net_listener *l) {
+    if (l == NULL) {
+        return;
+    }
+    cm_net_listener_stop(l);
+    nng_aio_wait(l->aio); // ends soon: the socket is closed, and a pause is short
+    if (l->count == 0) {
+        destroy(l);
+    } else {
+        l->freed = true;
+    }
+}
+
+void cm_net_listener_forget(struct cm_net_listener *l, struct cm_net_conn *c) {
+    cm_list_remove(&c->in_listener);
+    if (atomic_fetch_sub(&l->count, 1) == 1 && l->freed) {
+        destroy(l);
+    }
+}

@@ -1,0 +1,769 @@
+#include "common/net/net.h"
+
+#include <dirent.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "tests/support/pki.h"
+#include "tests/support/raw_peer.h"
+
+enum { NOTE = 1, BULK = 2 };
+
+static size_t max_payload(uint16_t type) {
+    return type == NOTE ? 64 : type == BULK ? 1 << 20 : 0;
+}
+
+static const struct cm_net_limits limits = {
+    .max_payload = max_payload,
+    .send_queue_bytes = 4 << 20,
+    .handshake_ms = 5000,
+    .silence_ms = 60000,
+};
+
+// What one end has seen.
+struct seen {
+    struct fixture *fixture;
+    struct cm_net_conn *conn; // open now
+    struct cm_tls_peer peer;
+    int opened;
+    int frames;
+    int drained;
+    int closed;
+    size_t bytes;
+    uint16_t last_flags;
+    uint8_t sum; // of the payload bytes
+    bool in_order;
+    bool refuse;     // closes in `opened`
+    bool close_soon; // closes in `frame`
+    struct cm_err why;
+};
+
+struct fixture {
+    struct pki pki;
+    struct cm_loop *loop;
+    struct cm_tls_context *hub_tls;
+    struct cm_tls_context *agent_tls;
+    struct cm_net_listener *listener;
+    struct seen hub;
+    struct seen agent;
+    bool (*done)(const struct fixture *f);
+};
+
+// The loop stops as soon as what the test waits for has come.
+static void check(struct fixture *f) {
+    if (f->done != NULL && f->done(f)) {
+        cm_loop_stop(f->loop);
+    }
+}
+
+static void wait_for(struct fixture *f, bool (*done)(const struct fixture *f)) {
+    f->done = done;
+    if (!done(f)) {
+        cm_loop_run(f->loop);
+    }
+    f->done = NULL;
+}
+
+static void on_opened(void *ctx, struct cm_net_conn *conn) {
+    struct seen *s = ctx;
+
+    s->conn = conn;
+    s->peer = *cm_net_conn_peer(conn);
+    s->opened++;
+    if (s->refuse) {
+        cm_net_close(conn, false, "refused");
+    }
+    check(s->fixture);
+}
+
+static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_frame *frame) {
+    struct seen *s = ctx;
+
+    assert_ptr_equal(conn, s->conn);
+    s->in_order &= frame->flags == (uint16_t)s->frames;
+    s->frames++;
+    s->bytes += frame->size;
+    s->last_flags = frame->flags;
+    for (size_t i = 0; i < frame->size; i++) {
+        s->sum = (uint8_t)(s->sum + frame->payload[i]);
+    }
+    if (s->close_soon) {
+        cm_net_close(conn, false, "enough");
+    }
+    check(s->fixture);
+}
+
+static void on_closed(void *ctx, struct cm_net_conn *conn, const struct cm_err *why) {
+    struct seen *s = ctx;
+
+    (void)conn;
+    s->conn = NULL;
+    s->why = *why;
+    s->closed++;
+    check(s->fixture);
+}
+
+static void on_drained(void *ctx, struct cm_net_conn *conn) {
+    struct seen *s = ctx;
+
+    assert_ptr_equal(conn, s->conn);
+    s->drained++;
+    check(s->fixture);
+}
+
+static struct cm_net_handlers handlers(struct seen *s) {
+    return (struct cm_net_handlers){on_opened, on_frame, on_closed, on_drained, s};
+}
+
+static void listen_on(struct fixture *f, uint16_t port, const struct cm_net_limits *l) {
+    struct cm_net_handlers h = handlers(&f->hub);
+    char addr[32];
+    struct cm_err err;
+
+    (void)snprintf(addr, sizeof(addr), "127.0.0.1:%u", port);
+    assert_int_equal(cm_net_listen(f->loop, addr, f->hub_tls, l, &h, &f->listener, &err), CM_OK);
+}
+
+static struct cm_net_conn *dial_host(struct fixture *f, const char *host, uint16_t port,
+                                     const struct cm_net_limits *l) {
+    struct cm_net_handlers h = handlers(&f->agent);
+    struct cm_net_conn *conn = NULL;
+    char addr[64];
+    struct cm_err err;
+
+    (void)snprintf(addr, sizeof(addr), "%s:%u", host, port);
+    assert_int_equal(cm_net_dial(f->loop, addr, f->agent_tls, l, &h, &conn, &err), CM_OK);
+    return conn;
+}
+
+static struct cm_net_conn *dial(struct fixture *f) {
+    return dial_host(f, "127.0.0.1", cm_net_listener_port(f->listener), &limits);
+}
+
+static bool both_open(const struct fixture *f) {
+    return f->hub.conn != NULL && f->agent.conn != NULL;
+}
+
+static bool both_closed(const struct fixture *f) {
+    return f->hub.closed > 0 && f->agent.closed > 0;
+}
+
+static bool hub_closed(const struct fixture *f) {
+    return f->hub.closed > 0;
+}
+
+static bool agent_closed(const struct fixture *f) {
+    return f->agent.closed > 0;
+}
+
+static bool hub_got_one(const struct fixture *f) {
+    return f->hub.frames > 0;
+}
+
+static void connect_both(struct fixture *f) {
+    (void)dial(f);
+    wait_for(f, both_open);
+}
+
+static void send_text(struct cm_net_conn *conn, uint16_t type, uint16_t flags, const char *text) {
+    struct cm_buf *buf = cm_buf_copy(text, strlen(text));
+    struct cm_err err;
+
+    assert_int_equal(cm_net_send(conn, type, flags, buf, &err), CM_OK);
+    cm_buf_unref(buf);
+}
+
+static int set_up(void **state) {
+    struct fixture *f = cm_new(1, sizeof(*f));
+
+    pki_init(&f->pki);
+    f->loop = cm_loop_new();
+    f->hub_tls = pki_hub_context(&f->pki, CM_TLS_SERVER_MUTUAL);
+    f->agent_tls = pki_agent_context(&f->pki);
+    f->hub = (struct seen){.fixture = f, .in_order = true};
+    f->agent = (struct seen){.fixture = f, .in_order = true};
+    listen_on(f, 0, &limits);
+    *state = f;
+    return 0;
+}
+
+static bool all_quiet(const struct fixture *f) {
+    return cm_net_listener_quiet(f->listener) && f->agent.conn == NULL;
+}
+
+// What a test left open is closed; quiet comes with no handler call when nothing was opened, so the
+// loop is turned by its own posts.
+static void stop_listener(struct fixture *f) {
+    cm_net_listener_stop(f->listener);
+    while (!all_quiet(f)) {
+        if (f->hub.conn != NULL) {
+            cm_net_close(f->hub.conn, false, "test over");
+        }
+        if (f->agent.conn != NULL) {
+            cm_net_close(f->agent.conn, false, "test over");
+        }
+        (void)cm_loop_turn(f->loop);
+    }
+    cm_net_listener_free(f->listener);
+    f->listener = NULL;
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = *state;
+
+    cm_clock_fake(-1);
+    if (f->listener != NULL) {
+        stop_listener(f);
+    }
+    cm_loop_free(f->loop);
+    cm_tls_context_unref(f->hub_tls);
+    cm_tls_context_unref(f->agent_tls);
+    pki_done(&f->pki);
+    free(f);
+    return 0;
+}
+
+static void each_end_sees_who_the_other_is(void **state) {
+    struct fixture *f = *state;
+
+    connect_both(f);
+    assert_string_equal(f->hub.peer.uri, PKI_AGENT_URI);
+    assert_string_equal(f->agent.peer.uri, PKI_HUB_URI);
+    assert_memory_equal(f->hub.peer.exporter, f->agent.peer.exporter, 32);
+    assert_non_null(strstr(cm_net_conn_addr(f->hub.conn), "127.0.0.1:"));
+}
+
+static bool all_arrived(const struct fixture *f) {
+    return f->hub.frames == 500 && f->agent.frames == 500;
+}
+
+static void frames_go_both_ways_in_order(void **state) {
+    struct fixture *f = *state;
+    struct cm_buf *buf = cm_buf_new(5000);
+    struct cm_err err;
+    size_t bytes = 0;
+
+    memset(buf->data, 1, buf->size);
+    connect_both(f);
+    for (uint16_t i = 0; i < 500; i++) {
+        struct cm_buf *payload = i % 3 == 0 ? NULL : buf;
+
+        bytes += payload == NULL ? 0 : buf->size;
+        assert_int_equal(cm_net_send(f->agent.conn, BULK, i, payload, &err), CM_OK);
+        assert_int_equal(cm_net_send(f->hub.conn, BULK, i, payload, &err), CM_OK);
+    }
+    cm_buf_unref(buf);
+    wait_for(f, all_arrived);
+    assert_true(f->hub.in_order && f->agent.in_order);
+    assert_int_equal(f->hub.bytes, bytes);
+    assert_int_equal(f->agent.bytes, bytes);
+    assert_int_equal(f->hub.sum, (uint8_t)bytes);
+}
+
+static void a_frame_may_be_larger_than_all_buffers(void **state) {
+    struct fixture *f = *state;
+    struct cm_buf *buf = cm_buf_new(1 << 20);
+    uint8_t sum = 0;
+    struct cm_err err;
+
+    for (size_t i = 0; i < buf->size; i++) {
+        buf->data[i] = (uint8_t)(i * 7 + i / 4096);
+        sum = (uint8_t)(sum + buf->data[i]);
+    }
+    connect_both(f);
+    assert_int_equal(cm_net_send(f->agent.conn, BULK, 0, buf, &err), CM_OK);
+    assert_int_equal(buf->refs, 2); // shared, not copied
+    wait_for(f, hub_got_one);
+    assert_int_equal(f->hub.bytes, 1 << 20);
+    assert_int_equal(f->hub.sum, sum);
+    cm_buf_unref(buf);
+}
+
+static bool agent_drained(const struct fixture *f) {
+    return f->agent.drained > 0;
+}
+
+static void a_full_queue_refuses_until_it_has_drained(void **state) {
+    struct fixture *f = *state;
+    struct cm_buf *buf = cm_buf_new(1 << 20);
+    struct cm_err err;
+    int queued = 0;
+
+    memset(buf->data, 0, buf->size);
+    connect_both(f);
+    while (cm_net_send(f->agent.conn, BULK, (uint16_t)queued, buf, &err) == CM_OK) {
+        queued++;
+    }
+    assert_int_equal(err.code, CM_EBUSY);
+    assert_int_equal(queued, 3); // four do not fit with their headers
+    assert_int_equal(cm_net_queued_bytes(f->agent.conn), 3 * (buf->size + CM_NET_HEADER_SIZE));
+    wait_for(f, agent_drained);
+    assert_int_equal(cm_net_queued_bytes(f->agent.conn), 0);
+    assert_int_equal(cm_net_send(f->agent.conn, BULK, 3, buf, &err), CM_OK);
+    cm_buf_unref(buf);
+}
+
+static void a_frame_larger_than_the_queue_never_fits(void **state) {
+    struct fixture *f = *state;
+    struct cm_buf *buf = cm_buf_new(4 << 20);
+    struct cm_err err;
+
+    memset(buf->data, 0, buf->size);
+    connect_both(f);
+    assert_int_equal(cm_net_send(f->agent.conn, BULK, 0, buf, &err), CM_EINVAL);
+    cm_buf_unref(buf);
+}
+
+static void closing_with_flush_delivers_everything(void **state) {
+    struct fixture *f = *state;
+    struct cm_buf *buf = cm_buf_new(100000);
+    struct cm_err err;
+
+    memset(buf->data, 1, buf->size);
+    connect_both(f);
+    for (uint16_t i = 0; i < 20; i++) {
+        assert_int_equal(cm_net_send(f->hub.conn, BULK, i, buf, &err), CM_OK);
+    }
+    cm_buf_unref(buf);
+    cm_net_close(f->hub.conn, true, "moving house");
+    assert_int_equal(cm_net_send(f->hub.conn, NOTE, 0, NULL, &err), CM_ECANCELED);
+    wait_for(f, both_closed);
+    assert_int_equal(f->agent.frames, 20);
+    assert_true(f->agent.in_order);
+    assert_string_equal(f->hub.why.msg, "moving house");
+    assert_int_equal(f->hub.why.code, CM_ECANCELED);
+    assert_string_equal(f->agent.why.msg, "the peer closed the connection");
+}
+
+static void a_last_word_arrives_though_the_peer_is_talking(void **state) {
+    struct fixture *f = *state;
+
+    connect_both(f);
+    for (uint16_t i = 0; i < 100; i++) {
+        send_text(f->agent.conn, NOTE, i, "something the hub will not read");
+    }
+    send_text(f->hub.conn, NOTE, 0, "go away");
+    cm_net_close(f->hub.conn, true, "refused");
+    wait_for(f, both_closed);
+    assert_int_equal(f->agent.frames, 1);
+}
+
+static void closing_without_flush_is_immediate(void **state) {
+    struct fixture *f = *state;
+
+    connect_both(f);
+    cm_net_close(f->agent.conn, false, "bye");
+    assert_int_equal(f->agent.closed, 0); // never from inside
+    wait_for(f, both_closed);
+    assert_string_equal(f->agent.why.msg, "bye");
+    assert_int_equal(f->agent.closed, 1);
+    assert_int_equal(f->hub.closed, 1);
+}
+
+static void a_listener_refuses_when_opened(void **state) {
+    struct fixture *f = *state;
+
+    f->hub.refuse = true;
+    (void)dial(f);
+    wait_for(f, both_closed);
+    assert_int_equal(f->hub.frames, 0);
+    assert_string_equal(f->hub.why.msg, "refused");
+}
+
+static void closing_in_the_frame_handler_ends_it_there(void **state) {
+    struct fixture *f = *state;
+
+    connect_both(f);
+    f->hub.close_soon = true;
+    for (uint16_t i = 0; i < 10; i++) {
+        send_text(f->agent.conn, NOTE, i, "x");
+    }
+    wait_for(f, both_closed);
+    assert_int_equal(f->hub.frames, 1);
+}
+
+static void silence_closes_a_connection(void **state) {
+    struct fixture *f = *state;
+
+    cm_clock_fake(cm_clock_unix_ms());
+    connect_both(f);
+    send_text(f->agent.conn, NOTE, 0, "here");
+    wait_for(f, hub_got_one);
+    cm_clock_advance(limits.silence_ms - 1);
+    (void)cm_loop_turn(f->loop);
+    assert_int_equal(f->hub.closed, 0);
+    cm_clock_advance(1);
+    wait_for(f, hub_closed);
+    assert_string_equal(f->hub.why.msg, "nothing was heard from the peer for 60000 ms");
+}
+
+static bool hub_got_two(const struct fixture *f) {
+    return f->hub.frames == 2;
+}
+
+static void each_frame_moves_the_deadline(void **state) {
+    struct fixture *f = *state;
+
+    cm_clock_fake(cm_clock_unix_ms());
+    connect_both(f);
+    send_text(f->agent.conn, NOTE, 0, "here");
+    send_text(f->hub.conn, NOTE, 0, "here too");
+    wait_for(f, hub_got_one);
+    cm_clock_advance(40000);
+    send_text(f->agent.conn, NOTE, 1, "still here");
+    wait_for(f, hub_got_two);
+    cm_clock_advance(40000);
+    (void)cm_loop_turn(f->loop);
+    assert_int_equal(f->hub.closed, 0);
+}
+
+static void the_first_frame_is_due_soon(void **state) {
+    struct fixture *f = *state;
+
+    cm_clock_fake(cm_clock_unix_ms());
+    connect_both(f);
+    cm_clock_advance(limits.handshake_ms);
+    wait_for(f, hub_closed);
+    assert_string_equal(f->hub.why.msg, "nothing was heard from the peer for 5000 ms");
+}
+
+// What a raw peer does, on a thread of its own.
+struct raw {
+    struct fixture *fixture;
+    uint16_t port;
+    void (*act)(struct raw_peer *peer, struct fixture *f);
+    bool closed_by_hub;
+};
+
+static void *run_raw(void *arg) {
+    struct raw *raw = arg;
+    struct raw_peer *peer = raw_peer_connect(raw->port);
+
+    if (peer != NULL) {
+        raw->act(peer, raw->fixture);
+        raw->closed_by_hub = raw_peer_wait_closed(peer);
+        raw_peer_close(peer);
+    }
+    return NULL;
+}
+
+static void misbehave(struct fixture *f, void (*act)(struct raw_peer *peer, struct fixture *f),
+                      bool (*done)(const struct fixture *f)) {
+    struct raw raw = {.fixture = f, .port = cm_net_listener_port(f->listener), .act = act};
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, run_raw, &raw), 0);
+    wait_for(f, done);
+    (void)pthread_join(thread, NULL);
+    assert_true(raw.closed_by_hub);
+}
+
+static void skip_a_number(struct raw_peer *peer, struct fixture *f) {
+    (void)(raw_peer_handshake(peer, f->agent_tls) && raw_peer_send_header(peer, 0, NOTE, 1) &&
+           raw_peer_send_header(peer, 0, NOTE, 3));
+}
+
+static void a_skipped_number_closes_the_connection(void **state) {
+    struct fixture *f = *state;
+
+    misbehave(f, skip_a_number, hub_closed);
+    assert_int_equal(f->hub.frames, 1);
+    assert_string_equal(f->hub.why.msg, "the peer sent frame 3 where 2 was due");
+    assert_int_equal(f->hub.why.code, CM_EINVAL);
+}
+
+static void send_a_long_note(struct raw_peer *peer, struct fixture *f) {
+    (void)(raw_peer_handshake(peer, f->agent_tls) && raw_peer_send_header(peer, 65, NOTE, 1));
+}
+
+static void a_frame_too_long_for_its_type_closes_the_connection(void **state) {
+    struct fixture *f = *state;
+
+    misbehave(f, send_a_long_note, hub_closed);
+    assert_string_equal(f->hub.why.msg, "the peer sent a frame of type 1 with 65 bytes; 64 may be");
+}
+
+static void send_an_unknown_type(struct raw_peer *peer, struct fixture *f) {
+    (void)(raw_peer_handshake(peer, f->agent_tls) && raw_peer_send_header(peer, 0, 77, 1));
+}
+
+static void an_unknown_type_closes_the_connection(void **state) {
+    struct fixture *f = *state;
+
+    misbehave(f, send_an_unknown_type, hub_closed);
+    assert_string_equal(f->hub.why.msg, "the peer sent a frame of unknown type 77");
+}
+
+static void say_nothing(struct raw_peer *peer, struct fixture *f) {
+    (void)peer, (void)f;
+}
+
+static void begin_only(struct raw_peer *peer, struct fixture *f) {
+    raw_peer_hello(peer, f->agent_tls);
+}
+
+// Nobody is told of connections that were never opened, so the test asks its timer.
+struct poll {
+    struct fixture *fixture;
+    struct cm_timer timer;
+};
+
+static void stop_later(void *ctx) {
+    struct poll *p = ctx;
+
+    cm_loop_stop(p->fixture->loop);
+}
+
+static bool never(const struct fixture *f) {
+    (void)f;
+    return false;
+}
+
+static void an_unfinished_handshake_is_closed(struct fixture *f,
+                                              void (*act)(struct raw_peer *, struct fixture *)) {
+    struct cm_net_limits hasty = limits;
+    struct poll poll = {.fixture = f};
+
+    stop_listener(f);
+    hasty.handshake_ms = 20;
+    listen_on(f, 0, &hasty);
+    poll.timer = (struct cm_timer){.run = stop_later, .ctx = &poll};
+    cm_timer_start(f->loop, &poll.timer, 500);
+    misbehave(f, act, never);
+    assert_int_equal(f->hub.opened, 0);
+    assert_int_equal(f->hub.closed, 0);
+}
+
+static void a_silent_peer_is_closed(void **state) {
+    an_unfinished_handshake_is_closed(*state, say_nothing);
+}
+
+static void half_a_handshake_is_closed(void **state) {
+    an_unfinished_handshake_is_closed(*state, begin_only);
+}
+
+static void a_wrong_root_is_told_to_the_dialler(void **state) {
+    struct fixture *f = *state;
+    struct pki other;
+
+    pki_init(&other);
+    cm_tls_context_unref(f->agent_tls);
+    f->agent_tls = pki_agent_context(&other);
+    (void)dial(f);
+    wait_for(f, agent_closed);
+    assert_int_equal(f->agent.why.code, CM_EAUTH);
+    assert_non_null(strstr(f->agent.why.msg, "certificate is not good"));
+    assert_int_equal(f->agent.opened, 0);
+    assert_int_equal(f->hub.opened, 0);
+    pki_done(&other);
+}
+
+static void a_refused_dial_is_told_once(void **state) {
+    struct fixture *f = *state;
+    uint16_t port = cm_net_listener_port(f->listener);
+
+    stop_listener(f);
+    (void)dial_host(f, "127.0.0.1", port, &limits);
+    wait_for(f, agent_closed);
+    assert_int_equal(f->agent.opened, 0);
+    assert_int_equal(f->agent.closed, 1);
+    assert_int_equal(f->agent.why.code, CM_EIO);
+    assert_non_null(strstr(f->agent.why.msg, "cannot connect to 127.0.0.1:"));
+}
+
+static void a_dial_can_be_given_up(void **state) {
+    struct fixture *f = *state;
+    struct cm_net_conn *conn = dial(f);
+
+    cm_net_close(conn, true, "changed my mind");
+    assert_int_equal(f->agent.closed, 0);
+    wait_for(f, agent_closed);
+    assert_string_equal(f->agent.why.msg, "changed my mind");
+}
+
+static void a_dial_has_a_deadline(void **state) {
+    struct fixture *f = *state;
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct cm_net_limits hasty = limits;
+    socklen_t len = sizeof(sa);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    // It accepts connections in the kernel and never says anything.
+    assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
+    hasty.handshake_ms = 20;
+    (void)dial_host(f, "127.0.0.1", ntohs(sa.sin_port), &hasty);
+    wait_for(f, agent_closed);
+    assert_string_equal(f->agent.why.msg, "no TLS handshake within 20 ms");
+    (void)close(fd);
+}
+
+static void a_name_can_be_dialled(void **state) {
+    struct fixture *f = *state;
+
+    (void)dial_host(f, "localhost", cm_net_listener_port(f->listener), &limits);
+    wait_for(f, both_open);
+}
+
+static void malformed_addresses_are_refused_at_once(void **state) {
+    struct fixture *f = *state;
+    struct cm_net_handlers h = handlers(&f->agent);
+    struct cm_net_listener *l = NULL;
+    struct cm_net_conn *conn = NULL;
+    struct cm_err err;
+
+    assert_int_equal(cm_net_dial(f->loop, "nonsense", f->agent_tls, &limits, &h, &conn, &err),
+                     CM_EINVAL);
+    assert_int_equal(cm_net_listen(f->loop, "nonsense", f->hub_tls, &limits, &h, &l, &err),
+                     CM_EINVAL);
+    assert_null(conn);
+    assert_null(l);
+}
+
+static void a_port_in_use_is_told(void **state) {
+    struct fixture *f = *state;
+    struct cm_net_handlers h = handlers(&f->hub);
+    struct cm_net_listener *l = NULL;
+    char addr[32];
+    struct cm_err err;
+
+    (void)snprintf(addr, sizeof(addr), "127.0.0.1:%u", cm_net_listener_port(f->listener));
+    assert_int_equal(cm_net_listen(f->loop, addr, f->hub_tls, &limits, &h, &l, &err), CM_EEXISTS);
+    assert_non_null(strstr(err.msg, addr));
+}
+
+static void an_agent_comes_back_after_the_hub_restarted(void **state) {
+    struct fixture *f = *state;
+    uint16_t port = cm_net_listener_port(f->listener);
+
+    connect_both(f);
+    stop_listener(f);
+    assert_int_equal(f->agent.closed, 1);
+    f->agent.closed = 0;
+    (void)dial_host(f, "127.0.0.1", port, &limits);
+    wait_for(f, agent_closed);
+    listen_on(f, port, &limits);
+    connect_both(f);
+    send_text(f->agent.conn, NOTE, 0, "back");
+    wait_for(f, hub_got_one);
+}
+
+static void connections_beyond_the_limit_are_closed_at_once(void **state) {
+    struct fixture *f = *state;
+    struct cm_net_limits one = limits;
+
+    stop_listener(f);
+    one.max_connections = 1;
+    listen_on(f, 0, &one);
+    connect_both(f);
+    f->agent.conn = NULL; // looked after by the hub's end
+    (void)dial(f);
+    wait_for(f, agent_closed);
+    assert_int_equal(f->hub.opened, 1);
+    f->agent.closed = 0;
+    cm_net_close(f->hub.conn, false, "make room");
+    wait_for(f, both_closed);
+    connect_both(f);
+}
+
+static void stopping_closes_what_was_not_opened(void **state) {
+    struct fixture *f = *state;
+    struct raw raw = {.fixture = f, .port = cm_net_listener_port(f->listener), .act = say_nothing};
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, run_raw, &raw), 0);
+    while (!cm_loop_turn(f->loop)) { // until it is accepted
+    }
+    stop_listener(f);
+    (void)pthread_join(thread, NULL);
+    assert_true(raw.closed_by_hub);
+}
+
+static int max_backlog(uint16_t port) {
+    DIR *dir = opendir("/proc/self/fd");
+    struct dirent *entry;
+    int found = -1;
+
+    while ((entry = readdir(dir)) != NULL) {
+        int fd = (int)strtol(entry->d_name, NULL, 10);
+        struct sockaddr_in sa = {0};
+        struct tcp_info info;
+        socklen_t sa_len = sizeof(sa);
+        socklen_t info_len = sizeof(info);
+
+        if (getsockname(fd, (struct sockaddr *)&sa, &sa_len) == 0 && ntohs(sa.sin_port) == port &&
+            getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &info_len) == 0 &&
+            info.tcpi_state == TCP_LISTEN) {
+            found = (int)info.tcpi_sacked; // for a listening socket: how many may wait
+        }
+    }
+    (void)closedir(dir);
+    return found;
+}
+
+static void a_whole_fleet_may_wait_to_be_accepted(void **state) {
+    struct fixture *f = *state;
+    FILE *file = fopen("/proc/sys/net/core/somaxconn", "re");
+    int most = 0;
+
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%d", &most), 1);
+    (void)fclose(file);
+    assert_int_equal(max_backlog(cm_net_listener_port(f->listener)), most < 4096 ? most : 4096);
+}
+
+int main(void) {
+#define NET_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        NET_TEST(each_end_sees_who_the_other_is),
+        NET_TEST(frames_go_both_ways_in_order),
+        NET_TEST(a_frame_may_be_larger_than_all_buffers),
+        NET_TEST(a_full_queue_refuses_until_it_has_drained),
+        NET_TEST(a_frame_larger_than_the_queue_never_fits),
+        NET_TEST(closing_with_flush_delivers_everything),
+        NET_TEST(a_last_word_arrives_though_the_peer_is_talking),
+        NET_TEST(closing_without_flush_is_immediate),
+        NET_TEST(a_listener_refuses_when_opened),
+        NET_TEST(closing_in_the_frame_handler_ends_it_there),
+        NET_TEST(silence_closes_a_connection),
+        NET_TEST(each_frame_moves_the_deadline),
+        NET_TEST(the_first_frame_is_due_soon),
+        NET_TEST(a_skipped_number_closes_the_connection),
+        NET_TEST(a_frame_too_long_for_its_type_closes_the_connection),
+        NET_TEST(an_unknown_type_closes_the_connection),
+        NET_TEST(a_silent_peer_is_closed),
+        NET_TEST(half_a_handshake_is_closed),
+        NET_TEST(a_wrong_root_is_told_to_the_dialler),
+        NET_TEST(a_refused_dial_is_told_once),
+        NET_TEST(a_dial_can_be_given_up),
+        NET_TEST(a_dial_has_a_deadline),
+        NET_TEST(a_name_can_be_dialled),
+        NET_TEST(malformed_addresses_are_refused_at_once),
+        NET_TEST(a_port_in_use_is_told),
+        NET_TEST(an_agent_comes_back_after_the_hub_restarted),
+        NET_TEST(connections_beyond_the_limit_are_closed_at_once),
+        NET_TEST(stopping_closes_what_was_not_opened),
+        NET_TEST(a_whole_fleet_may_wait_to_be_accepted),
+    };
+    int failed;
+
+    (void)alarm(50); // a test that waits for what never comes
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    cm_net_done();
+    return failed;
+}
