@@ -25,7 +25,8 @@ void *cm_arena_try(struct cm_arena *a, size_t size);
 
 char *cm_arena_strdup(struct cm_arena *a, const char *s);
 char *cm_arena_strndup(struct cm_arena *a, const char *s, size_t n);
-char *cm_arena_strf(struct cm_arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+char *cm_arena_strf(struct cm_arena *a, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3), nonnull(1, 2)));
 
 // cm_arena_used tells how many bytes have been handed out.
 size_t cm_arena_used(const struct cm_arena *a);

@@ -55,8 +55,8 @@ void cm_str_add_char(struct cm_str *s, char c) {
     cm_str_add_n(s, &c, 1);
 }
 
-__attribute__((format(printf, 2, 0))) static void add_va(struct cm_str *s, const char *fmt,
-                                                         va_list args) {
+__attribute__((format(printf, 2, 0), nonnull)) static void add_va(struct cm_str *s, const char *fmt,
+                                                                  va_list args) {
     va_list again;
 
     va_copy(again, args);
