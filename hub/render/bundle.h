@@ -1,11 +1,11 @@
 // bundle: an App as it shall be on a cluster, in the form in which it is stored, compared and sent.
 //
 // Objects are canonical JSON named by SHA-256; a bundle lists them, is itself encoded (the Bundle
-// message of proto/holdfast.proto) and named by SHA-256. Clusters for which an App comes out the same
-// share one bundle; bundles share objects. Both never change once made.
+// message of proto/holdfast.proto) and named by SHA-256. Clusters for which an App comes out the
+// same share one bundle; bundles share objects. Both never change once made.
 //
-// A Secret is named by HMAC-SHA256 under the hub's key, so that its name tells nothing about what is
-// in it, and is never stored by the hub.
+// A Secret is named by HMAC-SHA256 under the hub's key, so that its name tells nothing about what
+// is in it, and is never stored by the hub.
 //
 // Threads: any, once made; the counts are atomic.
 #pragma once
@@ -50,8 +50,8 @@ struct hub_bundle {
 // hub_bundle_new copies the spec and takes a reference to each object's bytes.
 struct hub_bundle *hub_bundle_new(const struct hub_bundle_spec *spec);
 
-// hub_bundle_decode makes a bundle from its encoded form; `find` returns a reference to the bytes of
-// an object or NULL (then that object's bytes stay NULL: a Secret after a restart).
+// hub_bundle_decode makes a bundle from its encoded form; `find` returns a reference to the bytes
+// of an object or NULL (then that object's bytes stay NULL: a Secret after a restart).
 CM_MUSTUSE enum cm_rc hub_bundle_decode(struct cm_buf *bytes,
                                         struct cm_buf *(*find)(void *ctx,
                                                                const struct cm_sha256 *name),

@@ -1,0 +1,201 @@
+#include "hub/render/bundle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/mem.h"
+#include "proto/holdfast.pb-c.h"
+#include "proto/wire.h"
+
+// protobuf-c's fields are not const, though packing only reads them.
+static char *unconst(const char *text) {
+    return (char *)(uintptr_t)text;
+}
+
+static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
+    Holdfast__V1__Bundle message = HOLDFAST__V1__BUNDLE__INIT;
+    CM_AUTOFREE Holdfast__V1__BundleEntry *entries =
+        cm_new(spec->object_count + 1, sizeof(*entries));
+    CM_AUTOFREE Holdfast__V1__BundleEntry **list = cm_new(spec->object_count + 1, sizeof(*list));
+
+    for (size_t i = 0; i < spec->object_count; i++) {
+        const struct hub_object *object = &spec->objects[i];
+
+        holdfast__v1__bundle_entry__init(&entries[i]);
+        entries[i].key = unconst(object->key);
+        entries[i].sha256.len = sizeof(object->sha256.bytes);
+        entries[i].sha256.data = (uint8_t *)(uintptr_t)object->sha256.bytes;
+        entries[i].size = (uint32_t)object->bytes->size;
+        entries[i].secret = object->secret;
+        list[i] = &entries[i];
+    }
+    message.version = 1;
+    message.app = unconst(spec->app);
+    message.namespace_ = unconst(spec->namespace);
+    message.drift = (Holdfast__V1__Drift)spec->drift;
+    message.prune = spec->prune;
+    message.suspend = spec->suspend;
+    message.n_depends_on = spec->depends_on_count;
+    message.depends_on = (char **)(uintptr_t)spec->depends_on;
+    message.n_entries = spec->object_count;
+    message.entries = list;
+    return wire_pack(&message.base);
+}
+
+static size_t text_size(const struct hub_bundle_spec *spec) {
+    size_t size = strlen(spec->app) + 1 + strlen(spec->namespace) + 1;
+
+    for (size_t i = 0; i < spec->depends_on_count; i++) {
+        size += strlen(spec->depends_on[i]) + 1;
+    }
+    for (size_t i = 0; i < spec->object_count; i++) {
+        size += strlen(spec->objects[i].key) + 1;
+    }
+    return size;
+}
+
+static const char *put_text(char **at, const char *text) {
+    size_t size = strlen(text) + 1;
+    const char *copy = memcpy(*at, text, size);
+
+    *at += size;
+    return copy;
+}
+
+// copy_spec makes the bundle with its lists and texts behind it in one piece of memory.
+static struct hub_bundle *copy_spec(const struct hub_bundle_spec *spec) {
+    size_t objects_size = spec->object_count * sizeof(struct hub_object);
+    size_t depends_size = spec->depends_on_count * sizeof(char *);
+    struct hub_bundle *b = cm_new(1, sizeof(*b) + objects_size + depends_size + text_size(spec));
+    struct hub_object *objects = (struct hub_object *)(void *)(b + 1);
+    const char **depends_on = (const char **)(void *)((char *)(b + 1) + objects_size);
+    char *text = (char *)(b + 1) + objects_size + depends_size;
+
+    b->refs = 1;
+    b->spec = *spec;
+    b->spec.app = put_text(&text, spec->app);
+    b->spec.namespace = put_text(&text, spec->namespace);
+    for (size_t i = 0; i < spec->depends_on_count; i++) {
+        depends_on[i] = put_text(&text, spec->depends_on[i]);
+    }
+    for (size_t i = 0; i < spec->object_count; i++) {
+        objects[i] = spec->objects[i];
+        objects[i].key = put_text(&text, spec->objects[i].key);
+        if (objects[i].bytes != NULL) {
+            (void)cm_buf_ref(objects[i].bytes);
+        }
+    }
+    b->spec.depends_on = depends_on;
+    b->spec.objects = objects;
+    return b;
+}
+
+struct hub_bundle *hub_bundle_new(const struct hub_bundle_spec *spec) {
+    struct hub_bundle *b = copy_spec(spec);
+
+    b->bytes = encode(&b->spec);
+    b->sha256 = cm_sha256(b->bytes->data, b->bytes->size);
+    return b;
+}
+
+static enum cm_rc decode_objects(const Holdfast__V1__Bundle *message, struct hub_object *objects,
+                                 struct cm_err *err) {
+    for (size_t i = 0; i < message->n_entries; i++) {
+        const Holdfast__V1__BundleEntry *entry = message->entries[i];
+
+        if (entry->sha256.len != CM_SHA256_SIZE) {
+            return cm_fail(err, CM_EINVAL, "the bundle's object '%.200s' has no SHA-256",
+                           entry->key);
+        }
+        if (i > 0 && strcmp(message->entries[i - 1]->key, entry->key) >= 0) {
+            return cm_fail(err, CM_EINVAL, "the bundle's objects are not sorted at '%.200s'",
+                           entry->key);
+        }
+        objects[i].key = entry->key;
+        objects[i].secret = entry->secret;
+        memcpy(objects[i].sha256.bytes, entry->sha256.data, CM_SHA256_SIZE);
+    }
+    return CM_OK;
+}
+
+static void find_objects(struct hub_object *objects, size_t count,
+                         struct cm_buf *(*find)(void *ctx, const struct cm_sha256 *name),
+                         void *ctx) {
+    for (size_t i = 0; i < count && find != NULL; i++) {
+        objects[i].bytes = find(ctx, &objects[i].sha256);
+    }
+}
+
+static void unref_objects(const struct hub_object *objects, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        cm_buf_unref(objects[i].bytes);
+    }
+}
+
+enum cm_rc hub_bundle_decode(struct cm_buf *bytes,
+                             struct cm_buf *(*find)(void *ctx, const struct cm_sha256 *name),
+                             void *ctx, struct hub_bundle **out, struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
+    Holdfast__V1__Bundle *message;
+    enum cm_rc rc = WIRE_UNPACK(arena, Holdfast__V1__Bundle, holdfast__v1__bundle, bytes->data,
+                                bytes->size, &message, err);
+
+    if (rc < 0) {
+        return cm_wrap(err, "read a bundle");
+    }
+    if (message->version != 1 || message->drift > HOLDFAST__V1__DRIFT__DRIFT_OFF) {
+        return cm_fail(err, CM_EINVAL, "the bundle has version %u, which this program cannot read",
+                       (unsigned)message->version);
+    }
+    CM_AUTOFREE struct hub_object *objects = cm_new(message->n_entries + 1, sizeof(*objects));
+    rc = decode_objects(message, objects, err);
+    if (rc < 0) {
+        return rc;
+    }
+    find_objects(objects, message->n_entries, find, ctx);
+    struct hub_bundle *b = copy_spec(&(struct hub_bundle_spec){
+        .app = message->app,
+        .namespace = message->namespace_,
+        .drift = (enum hub_drift)message->drift,
+        .prune = message->prune,
+        .suspend = message->suspend,
+        .depends_on = (const char *const *)message->depends_on,
+        .depends_on_count = message->n_depends_on,
+        .objects = objects,
+        .object_count = message->n_entries,
+    });
+    unref_objects(objects, message->n_entries); // the bundle has its own references
+    b->bytes = cm_buf_ref(bytes);
+    b->sha256 = cm_sha256(bytes->data, bytes->size);
+    *out = b;
+    return CM_OK;
+}
+
+struct hub_bundle *hub_bundle_ref(struct hub_bundle *b) {
+    b->refs++;
+    return b;
+}
+
+void hub_bundle_unref(struct hub_bundle *b) {
+    if (b == NULL || --b->refs > 0) {
+        return;
+    }
+    unref_objects(b->spec.objects, b->spec.object_count);
+    cm_buf_unref(b->bytes);
+    free(b);
+}
+
+void hub_bundle_unrefp(struct hub_bundle **b) {
+    hub_bundle_unref(*b);
+}
+
+const struct hub_object *hub_bundle_find(const struct hub_bundle *b, const struct cm_sha256 *name) {
+    for (size_t i = 0; i < b->spec.object_count; i++) {
+        if (cm_sha256_equal(&b->spec.objects[i].sha256, name)) {
+            return &b->spec.objects[i];
+        }
+    }
+    return NULL;
+}

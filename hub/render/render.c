@@ -1,0 +1,487 @@
+#include "hub/render/render.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/object/canonical.h"
+#include "common/str.h"
+#include "common/yaml.h"
+#include "hub/render/source.h"
+#include "proto/wire.h"
+
+#define MEMO_FREE 64 // a template may remember so many without looking whether they are in use
+
+// An object that was made of a template, and remembered by it.
+struct made {
+    char *key;
+    struct cm_sha256 sha256;
+    struct cm_buf *bytes;
+    bool secret;
+};
+
+struct job {
+    const struct hub_render_input *in;
+    struct hub_diags *diags;
+    struct cm_arena *arena; // of the object that is being made
+    struct hub_template *template;
+    size_t next_hole;
+};
+
+static void made_free(void *p) {
+    struct made *made = p;
+
+    free(made->key);
+    cm_buf_unref(made->bytes);
+    free(made);
+}
+
+static void report(struct job *j, const struct cm_json *at, const char *message) {
+    hub_diags_add(j->diags, hub_source_path(j->template->source), at->line, at->column, "%s",
+                  message);
+}
+
+// ---- Values into holes
+
+static void report_undefined(struct job *j, const struct hub_hole *hole,
+                             const struct hub_piece *piece) {
+    const char *near = hub_values_nearest(&j->in->values, j->arena, piece->text);
+    struct hub_spot spot = hole->spots[piece->nth];
+
+    if (near != NULL) {
+        hub_diags_add(j->diags, hub_source_path(j->template->source), spot.line, spot.column,
+                      "variable '%s' is not defined: did you mean '%s'? Set it in the values of "
+                      "the App, the target or the Cluster, or write ${%s:=default}",
+                      piece->text, near, piece->text);
+        return;
+    }
+    hub_diags_add(j->diags, hub_source_path(j->template->source), spot.line, spot.column,
+                  "variable '%s' is not defined: set it in the values of the App, the target or "
+                  "the Cluster, or write ${%s:=default}, or $${%s} for the text itself",
+                  piece->text, piece->text, piece->text);
+}
+
+// text_of returns a scalar as text, or NULL.
+static const char *text_of(const struct cm_json *value) {
+    switch (value->type) {
+    case CM_STRING:
+    case CM_NUMBER:
+        return value->text;
+    case CM_BOOL:
+        return value->truth ? "true" : "false";
+    case CM_NULL:
+        return "null";
+    case CM_ARRAY:
+    case CM_OBJECT:
+        break;
+    }
+    return NULL;
+}
+
+static void add_piece(struct job *j, const struct hub_hole *hole, const struct hub_piece *piece,
+                      struct cm_str *out) {
+    struct hub_spot spot = hole->spots[piece->nth];
+    const struct cm_json *value = hub_values_find(&j->in->values, j->arena, piece->text);
+
+    if (value == NULL && piece->fallback == NULL) {
+        report_undefined(j, hole, piece);
+        return;
+    }
+    const char *text = value != NULL ? text_of(value) : piece->fallback;
+    if (text != NULL) {
+        cm_str_add(out, text);
+        return;
+    }
+    hub_diags_add(j->diags, hub_source_path(j->template->source), spot.line, spot.column,
+                  "variable '%s' is %s, which cannot stand within a text: use it alone and without "
+                  "quotes, or name one of its members",
+                  piece->text, cm_json_type_name(value->type));
+}
+
+static const char *fill_text(struct job *j, const struct hub_hole *hole) {
+    struct cm_str text = {0};
+
+    for (size_t i = 0; i < hole->text.count; i++) {
+        const struct hub_piece *piece = &hole->text.pieces[i];
+
+        if (piece->variable) {
+            add_piece(j, hole, piece, &text);
+        } else {
+            cm_str_add_n(&text, piece->text, piece->len);
+        }
+    }
+    const char *copy = cm_arena_strdup(j->arena, cm_str_get(&text));
+    cm_str_done(&text);
+    return copy;
+}
+
+// fill_typed returns the value of a hole that is one variable.
+static struct cm_json *fill_typed(struct job *j, const struct hub_hole *hole) {
+    const struct hub_piece *piece = &hole->text.pieces[0];
+    const struct cm_json *value = hub_values_find(&j->in->values, j->arena, piece->text);
+
+    if (value != NULL) {
+        return cm_json_copy(j->arena, value);
+    }
+    if (piece->fallback != NULL) {
+        return cm_yaml_scalar(j->arena, piece->fallback);
+    }
+    report_undefined(j, hole, piece);
+    return cm_json_new(j->arena, CM_NULL);
+}
+
+static const struct hub_hole *take_hole(struct job *j, const struct cm_json *node, bool in_key) {
+    const struct hub_template *t = j->template;
+
+    if (j->next_hole == t->hole_count || t->holes[j->next_hole].node != node ||
+        t->holes[j->next_hole].in_key != in_key) {
+        return NULL;
+    }
+    return &t->holes[j->next_hole++];
+}
+
+static struct cm_json *fill_value(struct job *j, const struct cm_json *node) {
+    const struct hub_hole *hole = take_hole(j, node, false);
+
+    if (hole != NULL) {
+        return hole->typed ? fill_typed(j, hole) : cm_json_new_string(j->arena, fill_text(j, hole));
+    }
+    struct cm_json *copy = cm_arena_get(j->arena, sizeof(*copy));
+    *copy = *node;
+    copy->next = NULL;
+    return copy;
+}
+
+// fill copies a node of the template with the holes filled.
+static struct cm_json *fill(struct job *j, const struct cm_json *node) {
+    const struct hub_hole *key_hole = take_hole(j, node, true);
+    const char *key = key_hole != NULL ? fill_text(j, key_hole) : node->key;
+    bool is_holder = node->type == CM_ARRAY || node->type == CM_OBJECT;
+    struct cm_json *copy = fill_value(j, node);
+
+    copy->key = key;
+    copy->line = node->line;
+    copy->column = node->column;
+    if (!is_holder) {
+        return copy;
+    }
+    copy->first = copy->last = NULL;
+    copy->count = 0;
+    for (const struct cm_json *item = node->first; item != NULL; item = item->next) {
+        size_t hole = j->next_hole;
+        struct cm_json *below = fill(j, item);
+
+        if (j->next_hole > hole && node->type == CM_OBJECT &&
+            cm_json_get(copy, below->key) != NULL) {
+            hub_diags_add(j->diags, hub_source_path(j->template->source), item->line, item->column,
+                          "'%s' is there twice once variables are put in: give the members "
+                          "different names",
+                          below->key);
+            continue;
+        }
+        cm_json_append(copy, below);
+    }
+    return copy;
+}
+
+// ---- Objects
+
+static enum cm_object_scope scope_of(struct job *j, const struct cm_object_id *id) {
+    enum cm_object_scope scope = cm_object_scope(id->group, id->kind);
+
+    if (scope == CM_SCOPE_UNKNOWN && j->in->scope != NULL) {
+        scope = j->in->scope(j->in->scope_ctx, id->group, id->kind);
+    }
+    return scope;
+}
+
+// settle_namespace gives the object the namespace in which it will be.
+static void settle_namespace(struct job *j, struct cm_json *object, struct cm_object_id *id) {
+    enum cm_object_scope scope = scope_of(j, id);
+    struct cm_json *metadata = cm_json_get(object, "metadata");
+
+    if (scope == CM_SCOPE_CLUSTER) {
+        (void)cm_json_remove(metadata, "namespace");
+        id->namespace = "";
+    } else if (scope == CM_SCOPE_NAMESPACED && id->namespace[0] == '\0') {
+        if (j->in->namespace[0] == '\0') {
+            hub_diags_add(j->diags, hub_source_path(j->template->source), object->line,
+                          object->column,
+                          "%s '%s' has no namespace: set metadata.namespace here or spec.namespace "
+                          "of the App",
+                          id->kind, id->name);
+            return;
+        }
+        cm_json_set_string(j->arena, metadata, "namespace", j->in->namespace);
+        id->namespace = j->in->namespace;
+    }
+}
+
+static bool holds(const struct cm_json *object, const char *member) {
+    const struct cm_json *node = cm_json_get(object, member);
+
+    return node != NULL && node->type == CM_OBJECT && node->count > 0;
+}
+
+static void check_secret(struct job *j, const struct cm_json *object,
+                         const struct cm_object_id *id) {
+    if (j->in->plain_secrets || (!holds(object, "data") && !holds(object, "stringData"))) {
+        return;
+    }
+    const struct cm_json *at = cm_json_get(object, holds(object, "data") ? "data" : "stringData");
+    hub_diags_add(
+        j->diags, hub_source_path(j->template->source), at->line, at->column,
+        "Secret '%s' stands in Git for all to read: take it out, or set spec.plainSecrets "
+        "of the App to 'allow'",
+        id->name);
+}
+
+static struct made *finish(struct job *j, struct cm_json *object, const struct cm_object_id *id) {
+    struct made *made = cm_new(1, sizeof(*made));
+
+    cm_object_normalise(j->arena, object);
+    made->bytes = cm_object_hash(object, &made->sha256);
+    made->key = cm_strdup(cm_object_key(j->arena, id));
+    made->secret = id->group[0] == '\0' && strcmp(id->kind, "Secret") == 0;
+    if (made->secret) {
+        made->sha256 =
+            cm_hmac_sha256(j->in->secret_key, CM_SHA256_SIZE, made->bytes->data, made->bytes->size);
+    }
+    if (made->bytes->size > WIRE_OBJECT_MAX) {
+        hub_diags_add(j->diags, hub_source_path(j->template->source), object->line, object->column,
+                      "%s '%s' has %zu bytes, more than the %zu that an object may have: split it",
+                      id->kind, id->name, made->bytes->size, WIRE_OBJECT_MAX);
+    }
+    return made;
+}
+
+// make makes an object of the job's template, or reports and returns NULL.
+static struct made *make(struct job *j) {
+    size_t before = j->diags->count;
+    struct cm_json *object = fill(j, j->template->object);
+    struct cm_object_id id;
+    struct cm_err err;
+
+    if (j->diags->count > before) {
+        return NULL;
+    }
+    if (cm_object_id_of(j->arena, object, &id, &err) < 0) {
+        report(j, object, err.msg);
+        return NULL;
+    }
+    settle_namespace(j, object, &id);
+    if (id.group[0] == '\0' && strcmp(id.kind, "Secret") == 0) {
+        check_secret(j, object, &id);
+    }
+    if (j->diags->count > before) {
+        return NULL;
+    }
+    struct made *made = finish(j, object, &id);
+    if (j->diags->count > before) {
+        made_free(made);
+        return NULL;
+    }
+    return made;
+}
+
+// ---- What templates remember
+
+static bool sweep_one(void *ctx, const char *key, void *value) {
+    const struct made *made = value;
+
+    if (made->bytes->refs == 1) { // only the memo has it
+        (void)cm_map_remove(ctx, key);
+    }
+    return true;
+}
+
+static void remember(struct hub_template *t, const char *key, struct made *made) {
+    if (t->memo == NULL) {
+        t->memo = cm_map_new(made_free);
+        t->memo_limit = MEMO_FREE;
+    }
+    if (cm_map_len(t->memo) >= t->memo_limit) {
+        cm_map_each(t->memo, sweep_one, t->memo);
+        t->memo_limit = 2 * cm_map_len(t->memo) + MEMO_FREE;
+    }
+    cm_map_put(t->memo, key, made);
+}
+
+void hub_render_forget(struct hub_template *t) {
+    cm_map_free(t->memo);
+    t->memo = NULL;
+}
+
+void hub_render_key(const struct hub_values *values, const char *const *names, size_t count,
+                    struct cm_str *out) {
+    struct cm_arena *arena = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(names[i], "cluster.name") == 0) { // by far the most frequent one
+            cm_str_addf(out, "\"%s\"\x1f", values->cluster);
+            continue;
+        }
+        if (arena == NULL) {
+            arena = cm_arena_new(0);
+        }
+        const struct cm_json *value = hub_values_find(values, arena, names[i]);
+        if (value != NULL) {
+            struct cm_json bare = *value;
+
+            bare.next = NULL;
+            bare.key = NULL;
+            cm_json_write_compact(&bare, out);
+        }
+        cm_str_add_char(out, '\x1f');
+    }
+    cm_arena_free(arena);
+}
+
+// object_for returns the object that a template makes with the job's values; the template's.
+static const struct made *object_for(struct job *j, struct cm_str *key) {
+    struct hub_template *t = j->template;
+    struct made *made;
+
+    cm_str_clear(key);
+    cm_str_addf(key, "%s\x1f", j->in->namespace);
+    hub_render_key(&j->in->values, t->used, t->used_count, key);
+    made = t->memo != NULL ? cm_map_get(t->memo, cm_str_get(key)) : NULL;
+    if (made != NULL) {
+        return made;
+    }
+    j->arena = cm_arena_new(0);
+    j->next_hole = 0;
+    made = make(j);
+    cm_arena_free(j->arena);
+    j->arena = NULL;
+    if (made != NULL) {
+        remember(t, cm_str_get(key), made);
+    }
+    return made;
+}
+
+// ---- Bundles
+
+struct entry {
+    struct hub_object object;
+    const struct hub_template *template;
+};
+
+static int compare_entries(const void *a, const void *b) {
+    const struct entry *left = a;
+    const struct entry *right = b;
+    int order = strcmp(left->object.key, right->object.key);
+
+    if (order != 0) {
+        return order;
+    }
+    order =
+        strcmp(hub_source_path(left->template->source), hub_source_path(right->template->source));
+    if (order != 0) {
+        return order;
+    }
+    return left->template->object->line < right->template->object->line ? -1 : 1;
+}
+
+static void report_duplicates(const struct entry *entries, size_t count, struct hub_diags *diags) {
+    for (size_t i = 1; i < count; i++) {
+        const struct hub_template *first = entries[i - 1].template;
+        const struct hub_template *second = entries[i].template;
+
+        if (strcmp(entries[i - 1].object.key, entries[i].object.key) == 0) {
+            hub_diags_add(diags, hub_source_path(second->source), second->object->line,
+                          second->object->column,
+                          "%s is defined at %s line %u already: remove one of them, or give it "
+                          "another name or namespace",
+                          entries[i].object.key, hub_source_path(first->source),
+                          first->object->line);
+        }
+    }
+}
+
+// make_entries makes all objects; it goes on after a problem, so that all of them are found.
+static void make_entries(const struct hub_render_input *in, struct entry *entries,
+                         struct hub_diags *diags) {
+    struct job job = {.in = in, .diags = diags};
+    struct cm_str key = {0};
+
+    for (size_t i = 0; i < in->template_count && diags->count < HUB_DIAGS_MAX; i++) {
+        job.template = in->templates[i];
+        const struct made *made = object_for(&job, &key);
+        if (made != NULL) {
+            entries[i].object =
+                (struct hub_object){made->key, made->sha256, cm_buf_ref(made->bytes), made->secret};
+            entries[i].template = in->templates[i];
+        }
+    }
+    cm_str_done(&key);
+}
+
+static struct hub_bundle *bundle_of(const struct hub_render_input *in,
+                                    const struct hub_object *objects) {
+    struct hub_bundle_spec spec = {
+        .app = in->app,
+        .namespace = in->namespace,
+        .drift = in->drift,
+        .prune = in->prune,
+        .suspend = in->suspend,
+        .depends_on = in->depends_on,
+        .depends_on_count = in->depends_on_count,
+        .objects = objects,
+        .object_count = in->template_count,
+    };
+
+    return hub_bundle_new(&spec);
+}
+
+static void fill_rendered(const struct hub_render_input *in, const struct entry *entries,
+                          struct hub_rendered *out) {
+    CM_AUTOFREE struct hub_object *objects = cm_new(in->template_count + 1, sizeof(*objects));
+
+    out->places = cm_new(in->template_count + 1, sizeof(*out->places));
+    for (size_t i = 0; i < in->template_count; i++) {
+        const struct hub_template *t = entries[i].template;
+
+        objects[i] = entries[i].object;
+        out->places[i] = (struct hub_object_place){cm_buf_ref(t->source->path), t->object->line,
+                                                   t->object->column};
+    }
+    out->bundle = bundle_of(in, objects);
+}
+
+bool hub_render(const struct hub_render_input *in, struct hub_rendered *out,
+                struct hub_diags *diags) {
+    CM_AUTOFREE struct entry *entries = cm_new(in->template_count + 1, sizeof(*entries));
+    size_t before = diags->count;
+
+    make_entries(in, entries, diags);
+    if (diags->count == before) {
+        qsort(entries, in->template_count, sizeof(*entries), compare_entries);
+        report_duplicates(entries, in->template_count, diags);
+    }
+    if (diags->count == before) {
+        fill_rendered(in, entries, out);
+        if (out->bundle->bytes->size > WIRE_BLOB_MAX) {
+            hub_diags_add(diags, in->path, 0, 0,
+                          "the App has %zu objects, more than fit into a bundle: split the App",
+                          in->template_count);
+            hub_rendered_done(out);
+        }
+    }
+    for (size_t i = 0; i < in->template_count; i++) {
+        cm_buf_unref(entries[i].object.bytes);
+    }
+    return diags->count == before;
+}
+
+void hub_rendered_done(struct hub_rendered *r) {
+    for (size_t i = 0; r->bundle != NULL && i < r->bundle->spec.object_count; i++) {
+        cm_buf_unref(r->places[i].path);
+    }
+    free(r->places);
+    hub_bundle_unref(r->bundle);
+    *r = (struct hub_rendered){0};
+}
