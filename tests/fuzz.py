@@ -16,7 +16,7 @@ BUILD = ROOT / "build" / "fuzz"
 
 def build():
     subprocess.run(["cmake", "--preset", "fuzz"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["cmake", "--build", "--preset", "fuzz"], cwd=ROOT, check=True)
+    subprocess.run(["cmake", "--build", "--preset", "fuzz", "--", "--quiet"], cwd=ROOT, check=True)
 
 
 def fuzz(program, seconds):

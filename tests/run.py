@@ -89,7 +89,8 @@ def print_end(text):
 
 def build(preset):
     return (run_logged(f"configure-{preset}", ["cmake", "--preset", preset, "-DHOLDFAST_TESTS=ON"])
-            and run_logged(f"build-{preset}", ["cmake", "--build", "--preset", preset]))
+            and run_logged(f"build-{preset}",
+                           ["cmake", "--build", "--preset", preset, "--", "--quiet"]))
 
 
 def without_randomised_addresses():
