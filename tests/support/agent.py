@@ -20,11 +20,11 @@ class Agent(Process):
             "--join-token", token,
             "--driver", driver, *kube, *options], folder)
 
-    def lose_disk(self):
-        """Removes all that the agent remembers but its identity. It must not be running."""
+    def lose_disk(self, keep_identity=True):
+        """Removes what the agent remembers, by default all but who it is. It must not run."""
         assert not self.alive(), "stop the agent before its disk goes"
-        for path in sorted(self.data.rglob("*"), reverse=True):
-            if path.is_file() and "identity" not in path.relative_to(self.data).parts:
+        for path in self.data.iterdir():
+            if not (keep_identity and path.name == "identity"):
                 path.unlink()
 
 

@@ -5,6 +5,7 @@ kernel kills them (PR_SET_PDEATHSIG) if the test itself is killed. Only processe
 ever signalled, by their pid.
 """
 import atexit
+import ctypes
 import os
 import pathlib
 import random
@@ -17,7 +18,10 @@ import time
 STOP_SECONDS = 10
 LOG_TAIL_LINES = 40
 
+PR_SET_PDEATHSIG = 1
+
 _running = []
+_libc = ctypes.CDLL(None)
 
 
 class TimedOut(AssertionError):
@@ -63,6 +67,7 @@ class Process:
     """A program that runs with its output in a log file.
 
     graceful=False: nothing is lost when it is killed, so terminate() does not wait for its manners.
+    Start it from the main thread: the kernel ends it with the thread that started it.
     """
 
     def __init__(self, name, argv, folder, env=None, graceful=True):
@@ -79,10 +84,9 @@ class Process:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with open(self.log, "ab") as log:
             # A session of its own: Ctrl-C reaches the test first, which then stops all in order.
-            self.child = subprocess.Popen(["setpriv", "--pdeathsig=KILL", *self.argv],
-                                          stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                          env=self.env, cwd=self.log.parent,
-                                          start_new_session=True)
+            self.child = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log,
+                                          stderr=log, env=self.env, cwd=self.log.parent,
+                                          start_new_session=True, preexec_fn=_die_with_parent)
         if self not in _running:
             _running.append(self)
         return self
@@ -171,6 +175,10 @@ def print_logs(out=sys.stderr):
     """Shows the end of each log, for a test that failed."""
     for process in _running:
         print(process.log_tail(), file=out, flush=True)
+
+
+def _die_with_parent():
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _exit_on_signal(number, _frame):
