@@ -1,0 +1,551 @@
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/sim/internal.h"
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/object/diff.h"
+#include "common/object/id.h"
+
+enum { VALUE_MAX = 256 };
+
+enum op_type { OP_APPLY, OP_REMOVE, OP_RECOVER };
+
+// A request. Requests wait in order; those in flight come first in the list.
+struct op {
+    struct cm_list in_queue;
+    enum op_type type;
+    bool started;
+    int64_t due_ms;
+    char *app;
+    char *key;
+    char *default_namespace;
+    char *uid;
+    struct cm_buf *bytes;
+    agent_applied_fn applied;
+    agent_removed_fn removed;
+    agent_found_fn found;
+    agent_recovered_fn recovered;
+    void *ctx;
+};
+
+// A key that the core wants to hear of.
+struct tracked {
+    char *core_key;
+    char *key; // complete
+    struct agent_sim_driver *driver;
+    struct cm_list waiting; // in driver->to_observe while an observation is due
+};
+
+struct agent_sim_driver {
+    struct agent_driver base;
+    struct agent_sim *sim;
+    struct agent_driver_host host;
+    bool started;
+    bool told_reachable;
+    bool adopt;
+    struct cm_list queue;
+    size_t in_flight;
+    struct cm_timer timer;
+    struct cm_map *tracked; // by the core's key
+    struct cm_map *by_key;  // by complete key
+    struct cm_list to_observe;
+    struct cm_task task; // runs observations, and the end of a stop
+    bool task_posted;
+    bool stopping;
+    void (*stopped)(void *ctx);
+    void *stopped_ctx;
+};
+
+static struct agent_sim_driver *self(struct agent_driver *d) {
+    return CM_CONTAINER(d, struct agent_sim_driver, base);
+}
+
+static void op_free(struct op *op) {
+    cm_list_remove(&op->in_queue);
+    cm_buf_unref(op->bytes);
+    free(op->app);
+    free(op->key);
+    free(op->default_namespace);
+    free(op->uid);
+    free(op);
+}
+
+static void tracked_free(void *value) {
+    struct tracked *t = value;
+
+    cm_list_remove(&t->waiting);
+    free(t->core_key);
+    free(t->key);
+    free(t);
+}
+
+static void post(struct agent_sim_driver *d) {
+    if (!d->task_posted && d->started) {
+        d->task_posted = true;
+        cm_loop_post(d->sim->loop, &d->task);
+    }
+}
+
+static void want_observation(struct agent_sim_driver *d, struct tracked *t) {
+    cm_list_remove(&t->waiting);
+    cm_list_append(&d->to_observe, &t->waiting);
+    if (d->sim->reachable) {
+        post(d);
+    }
+}
+
+void sim_driver_changed(struct agent_sim_driver *d, const char *key) {
+    struct tracked *t = cm_map_get(d->by_key, key);
+
+    if (t != NULL) {
+        want_observation(d, t);
+    }
+}
+
+// ---- Requests
+
+static struct op *queue_op(struct agent_sim_driver *d, enum op_type type, void *ctx) {
+    struct op *op = cm_new(1, sizeof(*op));
+
+    op->type = type;
+    op->ctx = ctx;
+    cm_list_init(&op->in_queue);
+    cm_list_append(&d->queue, &op->in_queue);
+    return op;
+}
+
+// start_ops lets as many requests go as may be in flight, and sets the timer for the first.
+static void start_ops(struct agent_sim_driver *d) {
+    if (d->stopping) {
+        return;
+    }
+    for (struct cm_list *l = d->queue.next;
+         l != &d->queue && d->in_flight < d->sim->config.in_flight; l = l->next) {
+        struct op *op = CM_CONTAINER(l, struct op, in_queue);
+
+        if (!op->started) {
+            op->started = true;
+            op->due_ms = cm_clock_now_ms() + d->sim->config.latency_ms;
+            d->in_flight++;
+        }
+    }
+    if (!cm_list_empty(&d->queue) && d->timer.at == 0) {
+        const struct op *first = CM_CONTAINER(d->queue.next, struct op, in_queue);
+
+        cm_timer_start(d->sim->loop, &d->timer, first->due_ms - cm_clock_now_ms());
+    }
+}
+
+static void end_apply(struct agent_sim_driver *d, struct op *op, bool canceled) {
+    struct agent_object object = {.app = op->app,
+                                  .key = op->key,
+                                  .default_namespace = op->default_namespace,
+                                  .bytes = op->bytes};
+    struct agent_applied result = {.uid = "", .note = ""};
+    struct sim_object *o = NULL;
+
+    if (canceled) {
+        (void)cm_fail(&result.error, CM_ECANCELED, "the driver is stopped");
+    } else if (!sim_refuses(d->sim, op->key, &result.error) &&
+               sim_apply(d->sim, &object, &result.written, &o, &result.error) == CM_OK) {
+        result.error = (struct cm_err){0};
+        result.uid = o->uid;
+    }
+    op->applied(op->ctx, &result);
+}
+
+static void end_remove(struct agent_sim_driver *d, struct op *op, bool canceled) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_err error = {0};
+
+    if (canceled) {
+        (void)cm_fail(&error, CM_ECANCELED, "the driver is stopped");
+    } else if (!sim_refuses(d->sim, op->key, &error)) {
+        enum cm_rc rc = sim_remove(d->sim, sim_resolve(d->sim, a, op->key, op->default_namespace),
+                                   op->uid, &error);
+
+        error.code = rc;
+    }
+    op->removed(op->ctx, &error, 0);
+}
+
+static bool tell_found(void *ctx, const char *key, void *value) {
+    const struct op *op = ctx;
+    const struct sim_object *o = value;
+
+    (void)key;
+    if (o->core_key != NULL) {
+        op->found(op->ctx, &(struct agent_owned){.app = o->app,
+                                                 .key = o->core_key,
+                                                 .default_namespace = o->default_namespace,
+                                                 .uid = o->uid,
+                                                 .note = ""});
+    }
+    return true;
+}
+
+static void end_recover(struct agent_sim_driver *d, struct op *op, bool canceled) {
+    struct cm_err error = {0};
+
+    if (canceled) {
+        (void)cm_fail(&error, CM_ECANCELED, "the driver is stopped");
+    } else if (!d->sim->reachable) {
+        (void)cm_fail(&error, CM_EIO, "the simulated cluster does not answer");
+    } else {
+        cm_map_each(d->sim->objects, tell_found, op);
+    }
+    op->recovered(op->ctx, &error);
+}
+
+static void end_op(struct agent_sim_driver *d, struct op *op, bool canceled) {
+    cm_list_remove(&op->in_queue);
+    d->in_flight -= op->started ? 1 : 0;
+    if (op->type == OP_APPLY) {
+        end_apply(d, op, canceled);
+    } else if (op->type == OP_REMOVE) {
+        end_remove(d, op, canceled);
+    } else {
+        end_recover(d, op, canceled);
+    }
+    op_free(op);
+}
+
+static void run_timer(void *ctx) {
+    struct agent_sim_driver *d = ctx;
+    int64_t now = cm_clock_now_ms();
+
+    while (!cm_list_empty(&d->queue)) {
+        struct op *op = CM_CONTAINER(d->queue.next, struct op, in_queue);
+
+        if (!op->started || op->due_ms > now) {
+            break;
+        }
+        end_op(d, op, false);
+    }
+    start_ops(d);
+}
+
+static void apply(struct agent_driver *base, const struct agent_object *object,
+                  agent_applied_fn done, void *ctx) {
+    struct agent_sim_driver *d = self(base);
+    struct op *op = queue_op(d, OP_APPLY, ctx);
+
+    op->app = cm_strdup(object->app);
+    op->key = cm_strdup(object->key);
+    op->default_namespace = cm_strdup(object->default_namespace);
+    op->bytes = sim_share(d->sim, cm_buf_ref(object->bytes));
+    op->applied = done;
+    start_ops(d);
+}
+
+static void remove_object(struct agent_driver *base, const struct agent_owned *object,
+                          agent_removed_fn done, void *ctx) {
+    struct agent_sim_driver *d = self(base);
+    struct op *op = queue_op(d, OP_REMOVE, ctx);
+
+    op->key = cm_strdup(object->key);
+    op->default_namespace = cm_strdup(object->default_namespace);
+    op->uid = cm_strdup(object->uid);
+    op->removed = done;
+    start_ops(d);
+}
+
+static void recover(struct agent_driver *base, agent_found_fn found, agent_recovered_fn done,
+                    void *ctx) {
+    struct agent_sim_driver *d = self(base);
+    struct op *op = queue_op(d, OP_RECOVER, ctx);
+
+    op->found = found;
+    op->recovered = done;
+    start_ops(d);
+}
+
+// ---- Observing
+
+// An observation in the making.
+struct look {
+    struct cm_arena *a;
+    const struct sim_object *object;
+    struct agent_field_drift *fields;
+    struct agent_observation *out;
+};
+
+static const struct sim_change *changed_by(const struct sim_object *o, const char *path) {
+    for (const struct sim_change *c = o->changes; c != NULL; c = c->next) {
+        size_t len = strlen(c->path);
+
+        if (strncmp(path, c->path, len) == 0 || strncmp(c->path, path, strlen(path)) == 0) {
+            return c;
+        }
+    }
+    return o->changes;
+}
+
+static bool is_secret_value(const struct sim_object *o, const char *path) {
+    return strncmp(o->key, "Secret/", 7) == 0 &&
+           (strncmp(path, "data", 4) == 0 || strncmp(path, "stringData", 10) == 0);
+}
+
+static void add_field(struct look *l, const struct cm_difference *d) {
+    const struct sim_change *by = changed_by(l->object, d->path);
+    bool secret = is_secret_value(l->object, d->path);
+    struct agent_field_drift *f = &l->fields[l->out->drift_count++];
+
+    *f = (struct agent_field_drift){
+        .path = d->path,
+        .desired = secret ? "***" : cm_difference_text(l->a, d->desired, VALUE_MAX),
+        .actual = d->actual == NULL ? ""
+                  : secret          ? "***"
+                                    : cm_difference_text(l->a, d->actual, VALUE_MAX),
+        .manager = by == NULL ? "" : by->manager,
+        .operation = by == NULL ? "" : "Update",
+        .at_ms = by == NULL ? 0 : by->at_ms,
+    };
+}
+
+static void compare(struct look *l, const struct cm_buf *desired) {
+    struct cm_json *want = NULL;
+    struct cm_json *have = NULL;
+    struct cm_differences found;
+    struct cm_err err;
+
+    if (desired == l->object->live ||
+        cm_json_parse(l->a, (const char *)desired->data, desired->size, NULL, &want, &err) < 0 ||
+        cm_json_parse(l->a, (const char *)l->object->live->data, l->object->live->size, NULL, &have,
+                      &err) < 0) {
+        return;
+    }
+    cm_object_diff(l->a, want, have, AGENT_DRIFT_MAX, &found);
+    for (size_t i = 0; i < found.count; i++) {
+        add_field(l, &found.items[i]);
+    }
+    l->out->drift_more = found.more;
+}
+
+static bool is_as_desired(const struct sim_object *o, const struct cm_buf *desired) {
+    return desired == NULL || (desired->size == o->live->size &&
+                               memcmp(desired->data, o->live->data, desired->size) == 0);
+}
+
+static void observe_now(struct agent_sim_driver *d, const struct tracked *t) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct agent_field_drift fields[AGENT_DRIFT_MAX];
+    struct agent_observation out = {.key = t->core_key,
+                                    .uid = "",
+                                    .health = AGENT_HEALTH_MISSING,
+                                    .message = "",
+                                    .drift = fields};
+    struct sim_object *o = sim_find(d->sim, t->key);
+
+    if (o == NULL) {
+        out.message = "the object is not there";
+        d->host.observed(d->host.ctx, &out);
+        return;
+    }
+    CM_CLEANUP(cm_buf_unrefp)
+    struct cm_buf *desired = d->host.desired(d->host.ctx, t->core_key);
+    out.uid = o->uid;
+    out.health = sim_health(o, &out.message);
+    if (!is_as_desired(o, desired)) {
+        struct look l = {a, o, fields, &out};
+
+        compare(&l, desired);
+    }
+    d->host.observed(d->host.ctx, &out);
+}
+
+// tell_reachable says once at the start, and whenever it changes, whether the target answers.
+static void tell_reachable(struct agent_sim_driver *d) {
+    struct cm_err why;
+
+    if (d->sim->reachable) {
+        d->told_reachable = true;
+        d->host.reachable(d->host.ctx, true, NULL);
+        return;
+    }
+    (void)cm_fail(&why, CM_EIO, "the simulated cluster does not answer");
+    d->host.reachable(d->host.ctx, false, &why);
+}
+
+void sim_driver_reachable(struct agent_sim_driver *d, bool reachable) {
+    (void)reachable;
+    d->told_reachable = false;
+    post(d);
+}
+
+static void cancel_ops(struct agent_sim_driver *d) {
+    while (!cm_list_empty(&d->queue)) {
+        end_op(d, CM_CONTAINER(d->queue.next, struct op, in_queue), true);
+    }
+}
+
+static void run_task(void *ctx) {
+    struct agent_sim_driver *d = ctx;
+    struct cm_list due;
+
+    d->task_posted = false;
+    if (d->stopping) {
+        cancel_ops(d);
+        d->started = false;
+        d->stopped(d->stopped_ctx);
+        return;
+    }
+    if (!d->told_reachable) {
+        tell_reachable(d);
+    }
+    if (!d->sim->reachable || cm_list_empty(&d->to_observe)) {
+        return;
+    }
+    // What is asked for from within an observation comes in the next turn.
+    due = d->to_observe;
+    due.next->prev = &due;
+    due.prev->next = &due;
+    cm_list_init(&d->to_observe);
+    while (!cm_list_empty(&due)) {
+        struct tracked *t = CM_CONTAINER(due.next, struct tracked, waiting);
+
+        cm_list_remove(&t->waiting);
+        observe_now(d, t);
+    }
+}
+
+static void track(struct agent_driver *base, const struct agent_owned *object) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct agent_sim_driver *d = self(base);
+
+    if (d->adopt) {
+        CM_CLEANUP(cm_buf_unrefp)
+        struct cm_buf *desired = d->host.desired(d->host.ctx, object->key);
+
+        if (desired != NULL) {
+            sim_adopt(d->sim, object, desired);
+        }
+    }
+    struct tracked *t = cm_map_get(d->tracked, object->key);
+    const char *key = sim_resolve(d->sim, a, object->key, object->default_namespace);
+    if (t == NULL) {
+        t = cm_new(1, sizeof(*t));
+        t->driver = d;
+        t->core_key = cm_strdup(object->key);
+        cm_list_init(&t->waiting);
+        cm_map_put(d->tracked, t->core_key, t);
+    } else {
+        (void)cm_map_remove(d->by_key, t->key);
+        free(t->key);
+    }
+    t->key = cm_strdup(key);
+    cm_map_put(d->by_key, t->key, t);
+    want_observation(d, t);
+}
+
+static void untrack(struct agent_driver *base, const char *key) {
+    struct agent_sim_driver *d = self(base);
+    struct tracked *t = cm_map_get(d->tracked, key);
+
+    if (t != NULL) {
+        (void)cm_map_remove(d->by_key, t->key);
+        (void)cm_map_remove(d->tracked, key);
+    }
+}
+
+static void observe(struct agent_driver *base, const char *key) {
+    struct agent_sim_driver *d = self(base);
+    struct tracked *t = cm_map_get(d->tracked, key);
+
+    if (t != NULL) {
+        want_observation(d, t);
+    }
+}
+
+// ---- Life
+
+static void start(struct agent_driver *base, const struct agent_driver_host *host) {
+    struct agent_sim_driver *d = self(base);
+
+    d->host = *host;
+    d->started = true;
+    post(d);
+}
+
+static void stop(struct agent_driver *base, void (*stopped)(void *ctx), void *ctx) {
+    struct agent_sim_driver *d = self(base);
+
+    d->stopped = stopped;
+    d->stopped_ctx = ctx;
+    d->stopping = true;
+    d->started = true;
+    cm_timer_stop(d->sim->loop, &d->timer);
+    post(d);
+}
+
+static void driver_free(struct agent_driver *base) {
+    struct agent_sim_driver *d = self(base);
+
+    assert(!d->task_posted && cm_list_empty(&d->queue));
+    cm_timer_stop(d->sim->loop, &d->timer);
+    d->sim->driver = NULL;
+    cm_map_free(d->by_key);
+    cm_map_free(d->tracked);
+    free(d);
+}
+
+static const char *target_version(const struct agent_driver *d) {
+    (void)d;
+    return "sim";
+}
+
+static void place(const struct agent_driver *d, const char *key, struct agent_place *out) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_object_id id;
+
+    (void)d;
+    *out = (struct agent_place){0};
+    if (!cm_object_key_parse(a, key, &id)) {
+        return;
+    }
+    bool core = id.group[0] == '\0';
+    out->gate = (core && strcmp(id.kind, "Namespace") == 0) ||
+                (strcmp(id.group, "apiextensions.k8s.io") == 0 &&
+                 strcmp(id.kind, "CustomResourceDefinition") == 0);
+    out->precious = out->gate || (core && (strcmp(id.kind, "PersistentVolumeClaim") == 0 ||
+                                           strcmp(id.kind, "PersistentVolume") == 0));
+    out->rank = cm_object_rank(id.group, id.kind);
+}
+
+static const struct agent_driver_ops ops = {
+    .name = "sim",
+    .start = start,
+    .stop = stop,
+    .free = driver_free,
+    .target_version = target_version,
+    .place = place,
+    .apply = apply,
+    .remove = remove_object,
+    .track = track,
+    .untrack = untrack,
+    .observe = observe,
+    .recover = recover,
+};
+
+struct agent_driver *agent_sim_driver_new(struct agent_sim *sim) {
+    struct agent_sim_driver *d = cm_new(1, sizeof(*d));
+
+    assert(sim->driver == NULL);
+    d->base.ops = &ops;
+    d->sim = sim;
+    d->adopt = sim->config.adopt && !sim->had_driver;
+    cm_list_init(&d->queue);
+    cm_list_init(&d->to_observe);
+    d->timer = (struct cm_timer){.run = run_timer, .ctx = d};
+    d->task = (struct cm_task){.run = run_task, .ctx = d};
+    d->tracked = cm_map_new(tracked_free);
+    d->by_key = cm_map_new(NULL);
+    sim->driver = d;
+    sim->had_driver = true;
+    return &d->base;
+}

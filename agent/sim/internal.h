@@ -1,0 +1,79 @@
+// internal: the simulated cluster, for agent/sim's own files only.
+//
+// Threads: the loop.
+#pragma once
+
+#include "agent/driver.h"
+#include "agent/sim/sim.h"
+#include "common/list.h"
+#include "common/loop.h"
+#include "common/map.h"
+#include "common/tls/digest.h"
+
+struct cm_arena;
+struct cm_object_id;
+struct agent_sim_driver;
+
+// A field that somebody else set.
+struct sim_change {
+    struct sim_change *next;
+    char *path;
+    char *manager;
+    int64_t at_ms;
+};
+
+struct sim_object {
+    char *key;      // complete
+    char *core_key; // as the agent says it; NULL if it is not ours
+    char *app;
+    char *default_namespace;
+    struct cm_buf *live;
+    struct cm_buf *applied; // what we applied last; NULL if we never did
+    char uid[CM_UUID_MAX];
+    int64_t healthy_at_ms; // monotonic; 0: it is
+    bool degraded;
+    struct sim_change *changes; // newest first
+    char *declares;             // "Kind.group" of a CustomResourceDefinition
+    bool declares_cluster;      // its kind is cluster-scoped
+    struct cm_list settling;    // in sim->settling while it is not healthy yet
+};
+
+struct agent_sim {
+    struct cm_loop *loop;
+    struct agent_sim_config config;
+    struct cm_map *objects;  // by complete key: struct sim_object
+    struct cm_map *declared; // "Kind.group": the object that declares it
+    struct cm_map *failing;  // substring: code, as a pointer to sim_failing
+    struct cm_map *degraded; // substring
+    bool reachable;
+    bool had_driver;
+    struct agent_sim_driver *driver; // NULL without one
+    struct cm_list settling;
+    struct cm_timer settle;
+    struct agent_sim_stats stats;
+};
+
+// sim_resolve completes a key: the namespace of kinds that have one is the default one if left
+// open. The result is the arena's.
+const char *sim_resolve(const struct agent_sim *sim, struct cm_arena *a, const char *key,
+                        const char *default_namespace);
+
+// sim_refuses tells whether a request for this key fails, and fills *err.
+bool sim_refuses(const struct agent_sim *sim, const char *key, struct cm_err *err);
+
+// sim_apply does what an API server does with a server-side apply.
+enum cm_rc sim_apply(struct agent_sim *sim, const struct agent_object *object, bool *written,
+                     struct sim_object **out, struct cm_err *err);
+// sim_adopt takes an object to be there as desired, with the uid that the agent remembers.
+void sim_adopt(struct agent_sim *sim, const struct agent_owned *owned, struct cm_buf *desired);
+enum cm_rc sim_remove(struct agent_sim *sim, const char *key, const char *uid, struct cm_err *err);
+
+struct sim_object *sim_find(const struct agent_sim *sim, const char *key);
+enum agent_health sim_health(const struct sim_object *o, const char **why);
+
+// sim_changed tells the driver, if there is one, to observe an object again.
+void sim_changed(struct agent_sim *sim, const char *key);
+void sim_driver_reachable(struct agent_sim_driver *d, bool reachable);
+void sim_driver_changed(struct agent_sim_driver *d, const char *key);
+
+struct cm_buf *sim_share(struct agent_sim *sim, struct cm_buf *bytes); // takes the reference
