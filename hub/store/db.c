@@ -12,7 +12,7 @@
 
 struct hub_stmt {
     sqlite3_stmt *handle;
-    const char *sql; // identity of the statement: its address
+    const char *sql; // identity of the statement: its address; NULL: used once
     bool busy;
 };
 
@@ -175,6 +175,21 @@ enum cm_rc hub_db_query(struct hub_db *db, struct hub_stmt **out, struct cm_err 
     return CM_OK;
 }
 
+enum cm_rc hub_db_query_texts(struct hub_db *db, struct hub_stmt **out, struct cm_err *err,
+                              const char *sql, const char *const *values, size_t count) {
+    sqlite3_stmt *handle;
+
+    if (sqlite3_prepare_v2(db->handle, sql, -1, &handle, NULL) != SQLITE_OK) {
+        return fail_sqlite(db->handle, err);
+    }
+    for (size_t i = 0; i < count; i++) {
+        sqlite3_bind_text(handle, (int)i + 1, values[i], -1, SQLITE_TRANSIENT);
+    }
+    *out = cm_new(1, sizeof(**out));
+    (*out)->handle = handle;
+    return CM_OK;
+}
+
 enum cm_rc hub_stmt_next(struct hub_stmt *stmt, struct cm_err *err) {
     switch (sqlite3_step(stmt->handle)) {
     case SQLITE_ROW:
@@ -188,6 +203,11 @@ enum cm_rc hub_stmt_next(struct hub_stmt *stmt, struct cm_err *err) {
 
 void hub_stmt_end(struct hub_stmt *stmt) {
     if (stmt == NULL) {
+        return;
+    }
+    if (stmt->sql == NULL) {
+        sqlite3_finalize(stmt->handle);
+        free(stmt);
         return;
     }
     sqlite3_reset(stmt->handle);

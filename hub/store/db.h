@@ -40,6 +40,12 @@ int64_t hub_db_changes(const struct hub_db *db);
 CM_MUSTUSE enum cm_rc hub_db_query(struct hub_db *db, struct hub_stmt **out, struct cm_err *err,
                                    const char *sql, const char *types, ...);
 
+// hub_db_query_texts begins a query whose SQL was put together for this once (it is not kept), with
+// text values only.
+CM_MUSTUSE enum cm_rc hub_db_query_texts(struct hub_db *db, struct hub_stmt **out,
+                                         struct cm_err *err, const char *sql,
+                                         const char *const *values, size_t count);
+
 // hub_stmt_next moves to the next row. It fails with CM_ENOTFOUND after the last.
 CM_MUSTUSE enum cm_rc hub_stmt_next(struct hub_stmt *stmt, struct cm_err *err);
 void hub_stmt_end(struct hub_stmt *stmt); // NULL is fine

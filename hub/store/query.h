@@ -1,0 +1,56 @@
+// query: what the API reads: lists of rows as JSON, filtered, a page at a time.
+//
+// Each list is a row of a table in query.c: where its rows come from, its columns, its filters, and
+// the columns by which it is sorted and continued. A page goes on where the last one ended
+// (keyset), so its cost does not grow with its number, and rows that come or go meanwhile disturb
+// nothing.
+//
+// Threads: a reader's handle belongs to one thread at a time. Blocks.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/err.h"
+
+struct cm_arena;
+struct cm_json;
+struct hub_db;
+
+#define HUB_QUERY_LIMIT_DEFAULT 500
+#define HUB_QUERY_LIMIT_MAX 5000
+#define HUB_QUERY_PARAMS_MAX 16
+
+struct hub_query_param {
+    const char *name;
+    const char *value;
+};
+
+struct hub_query {
+    const char *list; // "clusters", "groups", "apps", "status", "objects", "drift", "events",
+                      // "revisions", "problems"
+    struct hub_query_param params[HUB_QUERY_PARAMS_MAX];
+    size_t param_count;
+};
+
+// hub_query_has tells whether there is a list of this name.
+bool hub_query_has(const char *list);
+
+// hub_query_run answers {"items": [...], "next": "..."}. CM_EINVAL: an unknown parameter (with the
+// nearest name), a bad limit, cursor or selector.
+CM_MUSTUSE enum cm_rc hub_query_run(struct hub_db *db, struct cm_arena *a,
+                                    const struct hub_query *query, struct cm_json **out,
+                                    struct cm_err *err);
+
+// hub_query_summary counts over the whole fleet; hub_query_rollout how far a revision is.
+// Parameters of rollout: revision, app, cluster. CM_ENOTFOUND: no such revision, app or cluster.
+CM_MUSTUSE enum cm_rc hub_query_summary(struct hub_db *db, struct cm_arena *a, struct cm_json **out,
+                                        struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_query_rollout(struct hub_db *db, struct cm_arena *a,
+                                        const struct hub_query *query, struct cm_json **out,
+                                        struct cm_err *err);
+
+// hub_query_desired answers with the canonical form of an object that is in force. CM_ENOTFOUND,
+// also for Secrets, which are not kept.
+CM_MUSTUSE enum cm_rc hub_query_desired(struct hub_db *db, struct cm_arena *a, const char *cluster,
+                                        const char *key, struct cm_json **out, struct cm_err *err);
