@@ -87,3 +87,30 @@ struct cm_json *cm_json_members_duplicate(const struct cm_json *object) {
     }
     return cm_json_members_in_order(object) ? NULL : duplicate_of_many(object);
 }
+
+void cm_json_index_init(struct cm_json_index *index, const struct cm_json *object) {
+    *index = (struct cm_json_index){.object = object};
+    if (object != NULL && object->type == CM_OBJECT && object->count > FEW) {
+        index->sorted = cm_json_members_sorted(object);
+    }
+}
+
+void cm_json_index_done(struct cm_json_index *index) {
+    free(index->sorted);
+    *index = (struct cm_json_index){0};
+}
+
+static int compare_key(const void *key, const void *member) {
+    const struct cm_json *const *m = member;
+
+    return strcmp(key, (*m)->key);
+}
+
+struct cm_json *cm_json_index_find(const struct cm_json_index *index, const char *key) {
+    if (index->sorted == NULL) {
+        return cm_json_get(index->object, key);
+    }
+    struct cm_json **found =
+        bsearch(key, index->sorted, index->object->count, sizeof(*found), compare_key);
+    return found != NULL ? *found : NULL;
+}

@@ -20,3 +20,15 @@ bool cm_json_members_in_order(const struct cm_json *object);
 
 // cm_json_members_duplicate returns a member whose name an earlier one has, or NULL.
 struct cm_json *cm_json_members_duplicate(const struct cm_json *object);
+
+// cm_json_index finds members of one object many times. A zeroed one finds nothing.
+struct cm_json_index {
+    const struct cm_json *object;
+    struct cm_json **sorted; // only if there are many
+};
+
+// cm_json_index_init prepares finding; the object may be NULL or no object, and must not be changed
+// before cm_json_index_done.
+void cm_json_index_init(struct cm_json_index *index, const struct cm_json *object);
+void cm_json_index_done(struct cm_json_index *index);
+struct cm_json *cm_json_index_find(const struct cm_json_index *index, const char *key);

@@ -1,13 +1,17 @@
 // diff: where an object differs from what is wanted, field by field.
 //
-// Only what `desired` says is compared: fields that it does not name are somebody else's. Lists are
-// matched by Kubernetes' list keys (listkeys.h), atomic ones as a whole. `apiVersion`, `status` and
-// server-owned metadata are left out. Values that Kubernetes reads as equal are equal: quantities
-// ("1000m" and "1"), null or an empty map or list against an absent field, a Secret's stringData
-// against its data.
+// Only what `desired` says is compared: fields that it does not name are somebody else's, and null
+// or an empty map or list says nothing. Lists are matched by Kubernetes' list keys (listkeys.h);
+// atomic ones, and the few maps that have one owner (selectors), are reported as a whole.
+// `apiVersion`, `status` and server-owned metadata are left out. Values that Kubernetes reads as
+// equal are equal: quantities ("1000m" and "1"), false, 0 or "" where the server does not store
+// them against an absent field (schema.h), a Secret's stringData against its data.
+//
+// Values of a Secret appear as "***", changed or not, so that a list of differences can be shown.
 //
 // Paths are written as people do in kubectl: spec.replicas,
-// spec.template.spec.containers[name=web].image, metadata.labels['app.kubernetes.io/name'].
+// spec.template.spec.containers[name=web].image, metadata.labels['app.kubernetes.io/name']; path.h
+// has the whole grammar.
 //
 // Threads: any; pure.
 #pragma once
@@ -40,9 +44,11 @@ void cm_object_diff(struct cm_arena *a, const struct cm_json *desired, const str
 void cm_object_changes(struct cm_arena *a, const struct cm_json *before,
                        const struct cm_json *after, size_t max, struct cm_differences *out);
 
-// cm_object_mask replaces the values below data and stringData of a Secret by "***" in place, so
-// that what is shown or logged can be made from it.
+// cm_object_mask replaces the values below data and stringData of a Secret by "***" in place, and
+// the annotation in which kubectl repeats them, so that what is shown or logged can be made from
+// it.
 void cm_object_mask(struct cm_arena *a, struct cm_json *object);
 
-// cm_difference_text writes a value for people, on one line, cut at `max` bytes with "…".
+// cm_difference_text writes a value for people, on one line, cut at `max` bytes with "…"; NULL is
+// "<none>".
 const char *cm_difference_text(struct cm_arena *a, const struct cm_json *value, size_t max);

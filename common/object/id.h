@@ -1,7 +1,8 @@
 // id: what an object is called, whatever its version.
 //
 // An object's identity is group, kind, namespace and name. As text, its key is
-//     KIND[.GROUP]/[NAMESPACE]/NAME      Deployment.apps/shop/web   ConfigMap/shop/cfg   Namespace//shop
+//     KIND[.GROUP]/[NAMESPACE]/NAME      Deployment.apps/shop/web   ConfigMap/shop/cfg
+//     Namespace//shop
 // with an empty namespace for what is cluster-scoped (or not known yet). A kind never holds a dot,
 // so a key reads back without doubt. Code that knows no Kubernetes treats keys as opaque; a target
 // that is not Kubernetes uses the same form (File.host//etc%2Fmotd).

@@ -1,8 +1,8 @@
 // listkeys: which lists of Kubernetes' built-in kinds are maps in disguise, and by which keys.
 //
-// The x-kubernetes-list-map-keys of the published OpenAPI of Kubernetes 1.34, as a table of paths.
-// Containers merge by name, ports by containerPort and protocol, and so on; a list that is not here
-// is atomic, but for the scalar sets (finalizers).
+// The x-kubernetes-list-map-keys of the published OpenAPI of Kubernetes 1.34 (schema.h). Containers
+// merge by name, ports by containerPort and protocol, and so on; a list that has no keys is atomic,
+// but for the scalar sets (finalizers). Of kinds that are not built in, only metadata is known.
 //
 // Threads: any; pure.
 #pragma once
@@ -23,7 +23,7 @@ struct cm_list_rule {
 };
 
 // cm_list_rule_find returns the rule for the list at `path` (member names joined by '.', list
-// elements as '[]': "spec.template.spec.containers[].ports") of a kind.
+// elements as '[]': "spec.template.spec.containers[].ports") of a kind; never NULL.
 const struct cm_list_rule *cm_list_rule_find(const char *group, const char *kind, const char *path);
 
 // cm_list_same tells whether two elements are the same entry under a map rule.

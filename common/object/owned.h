@@ -1,0 +1,32 @@
+// owned: who set which field of a live Kubernetes object.
+//
+// The API server keeps in metadata.managedFields for each manager and operation the set of fields
+// that it set last: f: names members, k: the entries of a list by their keys, v: those of a set by
+// their value, and {} a field whose whole value is meant. An Update that changes a value takes the
+// field away from whoever had it, so the owner of a field that drifted is who changed it. A field
+// that somebody removed has no owner.
+//
+// Threads: any; pure.
+#pragma once
+
+#include <stdbool.h>
+
+struct cm_arena;
+struct cm_json;
+
+struct cm_manager {
+    const char *name;        // "kubectl-edit"; the strings are the live object's
+    const char *operation;   // "Apply" or "Update"
+    const char *subresource; // "" mostly, else "status" or "scale"
+    const char *time;        // RFC 3339, "" if unknown: when the manager last changed any field
+};
+
+// cm_object_manager_of tells who set the field at `path` (of a struct cm_difference), or something
+// below it; the latest, if several did. It returns false if nobody did.
+bool cm_object_manager_of(const struct cm_json *live, const char *path, struct cm_manager *out);
+
+// cm_object_restrict copies what is left of a live object when only the fields stay that a manager
+// owns, and apiVersion, kind, name, namespace and the keys of list entries, which say what they
+// belong to. Status is left out.
+struct cm_json *cm_object_restrict(struct cm_arena *a, const struct cm_json *live,
+                                   const char *manager);
