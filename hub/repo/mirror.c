@@ -111,13 +111,22 @@ static enum cm_rc make_new(const struct hub_mirror *m, struct cm_err *err) {
     return CM_OK;
 }
 
-// readable tells whether the last fetched commit and its tree can be read, if there is one.
+static void free_config(git_config **config) {
+    git_config_free(*config);
+}
+
+// readable tells whether the configuration, and the last fetched commit and its tree if there is
+// one, can be read.
 static bool readable(git_repository *repo) {
+    CM_CLEANUP(free_config) git_config *config = NULL;
     CM_CLEANUP(hub_git_commitp) git_commit *commit = NULL;
     CM_CLEANUP(hub_git_treep) git_tree *tree = NULL;
     git_oid tip;
-    int rc = git_reference_name_to_id(&tip, repo, HUB_MIRROR_TIP);
 
+    if (git_repository_config(&config, repo) < 0) {
+        return false;
+    }
+    int rc = git_reference_name_to_id(&tip, repo, HUB_MIRROR_TIP);
     if (rc == GIT_ENOTFOUND) {
         return true;
     }
@@ -139,8 +148,10 @@ static enum cm_rc open_once(const struct hub_mirror *m, git_repository **out, st
 }
 
 enum cm_rc hub_mirror_open(const struct hub_mirror *m, git_repository **out, struct cm_err *err) {
+    struct cm_err unreadable;
+
     hub_git_start();
-    if (access(m->repo, F_OK) == 0 && open_once(m, out, err) == CM_OK) {
+    if (access(m->repo, F_OK) == 0 && open_once(m, out, &unreadable) == CM_OK) {
         return CM_OK;
     }
     if (cm_fsys_remove_tree(m->repo, err) < 0 || make_new(m, err) < 0) {

@@ -70,7 +70,7 @@ struct hub_repo_limits {
     int64_t silence_ms;  // longest time without progress
     uint64_t max_received_bytes;
     uint64_t max_objects;      // of one fetch
-    uint64_t max_object_bytes; // unpacked
+    uint64_t max_object_bytes; // that a delta may unpack to; a large file as such does no harm
     uint64_t max_memory_bytes; // address space of the child
 };
 

@@ -1,0 +1,106 @@
+#include "hub/repo/exchange.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/arena.h"
+#include "common/mem.h"
+
+static void a_request_arrives_as_it_was_sent(void **state) {
+    (void)state;
+    const struct hub_request sent = {
+        .verb = HUB_REQUEST_FETCH,
+        .parent = 4711,
+        .folder = "/var/lib/holdfast/mirrors/fleet",
+        .source = {.name = "fleet",
+                   .url = "https://git.example.com/fleet.git",
+                   .branch = "main",
+                   .token = "s3cr\"et\n",
+                   .allow_private_hosts = true},
+        .limits = hub_repo_limits_default,
+    };
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_AUTOFREE char *text = hub_request_write(&sent);
+    struct hub_request got = {0};
+    struct cm_err err;
+
+    assert_int_equal(hub_request_read(a, text, strlen(text), &got, &err), CM_OK);
+    assert_int_equal(got.verb, HUB_REQUEST_FETCH);
+    assert_int_equal(got.parent, 4711);
+    assert_string_equal(got.folder, sent.folder);
+    assert_string_equal(got.source.token, sent.source.token);
+    assert_null(got.source.password);
+    assert_true(got.source.allow_private_hosts);
+    assert_memory_equal(&got.limits, &sent.limits, sizeof(got.limits));
+}
+
+static void an_answer_arrives_as_it_was_sent(void **state) {
+    (void)state;
+    const struct hub_answer sent = {
+        .fetched = {.commit = {{1, 2, 3}}, .changed = true, .received_bytes = 9, .packs = 51}};
+    CM_AUTOFREE char *text = hub_answer_write(&sent);
+    struct hub_answer got = {.trouble = HUB_REPO_CA};
+    struct cm_err err;
+
+    assert_int_equal(hub_answer_read(text, strlen(text), &got, &err), CM_OK);
+    assert_int_equal(got.err.code, CM_OK);
+    assert_int_equal(got.trouble, HUB_REPO_FINE);
+    assert_true(hub_repo_id_equal(&got.fetched.commit, &sent.fetched.commit));
+    assert_true(got.fetched.changed);
+    assert_false(got.fetched.rewound);
+    assert_int_equal(got.fetched.received_bytes, 9);
+    assert_int_equal(got.fetched.packs, 51);
+}
+
+static void a_failure_arrives_with_its_words(void **state) {
+    (void)state;
+    struct hub_answer sent = {.trouble = HUB_REPO_HOST_KEY};
+    struct hub_answer got = {0};
+    struct cm_err err;
+
+    assert_int_equal(cm_fail(&sent.err, CM_EAUTH, "the 100%% wrong \"key\""), CM_EAUTH);
+    CM_AUTOFREE char *text = hub_answer_write(&sent);
+    assert_int_equal(hub_answer_read(text, strlen(text), &got, &err), CM_OK);
+    assert_int_equal(got.err.code, CM_EAUTH);
+    assert_int_equal(got.trouble, HUB_REPO_HOST_KEY);
+    assert_string_equal(got.err.msg, "the 100% wrong \"key\"");
+}
+
+static void an_answer_that_makes_no_sense_is_refused(void **state) {
+    (void)state;
+    static const char *const texts[] = {"",
+                                        "{",
+                                        "[]",
+                                        "{}",
+                                        "{\"code\":0,\"trouble\":0}",
+                                        "{\"code\":7,\"trouble\":0}",
+                                        "{\"code\":-6,\"trouble\":99}",
+                                        "{\"code\":0,\"trouble\":0,\"commit\":\"xx\"}"};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct hub_answer got = {0};
+        struct cm_err err;
+
+        if (hub_answer_read(texts[i], strlen(texts[i]), &got, &err) == CM_OK) {
+            fail_msg("'%s' was taken for an answer", texts[i]);
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_request_arrives_as_it_was_sent),
+        cmocka_unit_test(an_answer_arrives_as_it_was_sent),
+        cmocka_unit_test(a_failure_arrives_with_its_words),
+        cmocka_unit_test(an_answer_that_makes_no_sense_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
