@@ -30,28 +30,31 @@ struct parser {
     struct cm_err *err;
 };
 
-static CM_PRINTF(3, 4) enum cm_rc fail_at(struct parser *p, const char *at, const char *fmt, ...) {
+static CM_PRINTF(3, 4) void set_error(struct parser *p, const char *at, const char *fmt, ...) {
     char words[256];
     va_list args;
 
     va_start(args, fmt);
     (void)vsnprintf(words, sizeof(words), fmt, args);
     va_end(args);
-    return cm_fail(p->err, CM_EINVAL, "line %u, column %zu: %s", p->line,
-                   (size_t)(at - p->line_start) + 1, words);
+    (void)cm_fail(p->err, CM_EINVAL, "line %u, column %zu: %s", p->line,
+                  (size_t)(at - p->line_start) + 1, words);
 }
+
+// FAIL_AT sets the error and is its code; a macro, so that analysers see that it is one.
+#define FAIL_AT(p, at, ...) (set_error(p, at, __VA_ARGS__), CM_EINVAL)
 
 // fail_here says what stands where something else was expected.
 static enum cm_rc fail_here(struct parser *p, const char *expected) {
     unsigned char c = (unsigned char)*p->at;
 
     if (p->at == p->end) {
-        return fail_at(p, p->at, "the text ends where %s was expected", expected);
+        return FAIL_AT(p, p->at, "the text ends where %s was expected", expected);
     }
     if (c > ' ' && c < 0x7f) {
-        return fail_at(p, p->at, "'%c' where %s was expected", c, expected);
+        return FAIL_AT(p, p->at, "'%c' where %s was expected", c, expected);
     }
-    return fail_at(p, p->at, "byte 0x%02x where %s was expected", c, expected);
+    return FAIL_AT(p, p->at, "byte 0x%02x where %s was expected", c, expected);
 }
 
 static void skip_space(struct parser *p) {
@@ -139,16 +142,16 @@ static enum cm_rc read_code_point(struct parser *p, const char **from, uint32_t 
     uint32_t low;
 
     if (!read_hex4(at, &high)) {
-        return fail_at(p, at, "\\u needs four hexadecimal digits");
+        return FAIL_AT(p, at, "\\u needs four hexadecimal digits");
     }
     at += 4;
     if (high == 0) {
-        return fail_at(p, *from, "a string may not hold a NUL");
+        return FAIL_AT(p, *from, "a string may not hold a NUL");
     }
     if (high >= 0xd800 && high <= 0xdfff) {
         if (high >= 0xdc00 || at[0] != '\\' || at[1] != 'u' || !read_hex4(at + 2, &low) ||
             low < 0xdc00 || low > 0xdfff) {
-            return fail_at(p, *from, "half of a surrogate pair stands alone");
+            return FAIL_AT(p, *from, "half of a surrogate pair stands alone");
         }
         at += 6;
         high = 0x10000 + ((high - 0xd800) << 10 | (low - 0xdc00));
@@ -172,7 +175,7 @@ static enum cm_rc unescape(struct parser *p, const char **from, char **to) {
         return CM_OK;
     }
     if (*at != 'u') {
-        return fail_at(p, at, "a backslash may stand only before one of \"\\/bfnrtu");
+        return FAIL_AT(p, at, "a backslash may stand only before one of \"\\/bfnrtu");
     }
     at++;
     enum cm_rc rc = read_code_point(p, &at, &c);
@@ -189,7 +192,7 @@ static enum cm_rc copy_sequence(struct parser *p, const char **from, char **to) 
     size_t n = cm_utf8_sequence(*from, (size_t)(p->end - *from));
 
     if (n == 0) {
-        return fail_at(p, *from, "invalid UTF-8");
+        return FAIL_AT(p, *from, "invalid UTF-8");
     }
     memmove(*to, *from, n);
     *from += n;
@@ -219,9 +222,9 @@ static enum cm_rc read_string(struct parser *p, const char **out, size_t *out_le
         } else if ((unsigned char)*from >= 0x80) {
             rc = copy_sequence(p, &from, &to);
         } else if (from == p->end) {
-            rc = fail_at(p, p->at, "the string that begins here does not end");
+            rc = FAIL_AT(p, p->at, "the string that begins here does not end");
         } else {
-            rc = fail_at(p, from, "control byte 0x%02x in a string: write it as an escape",
+            rc = FAIL_AT(p, from, "control byte 0x%02x in a string: write it as an escape",
                          (unsigned char)*from);
         }
     }
@@ -241,12 +244,12 @@ static enum cm_rc new_node(struct parser *p, enum cm_json_type type, size_t extr
     size_t column = (size_t)(p->at - p->line_start) + 1;
 
     if (p->nodes_left == 0) {
-        return fail_at(p, p->at, "the document has too many values");
+        return FAIL_AT(p, p->at, "the document has too many values");
     }
     p->nodes_left--;
     struct cm_json *node = cm_arena_try(p->arena, sizeof(*node) + extra);
     if (node == NULL) {
-        return fail_at(p, p->at, "the document needs more memory than it may have");
+        return FAIL_AT(p, p->at, "the document needs more memory than it may have");
     }
     node->type = type;
     node->line = p->line;
@@ -292,7 +295,7 @@ static enum cm_rc read_number(struct parser *p, struct cm_json **out) {
     struct cm_json *node;
 
     if (end == NULL) {
-        return fail_at(p, p->at, "malformed number");
+        return FAIL_AT(p, p->at, "malformed number");
     }
     size_t len = (size_t)(end - p->at);
     enum cm_rc rc = new_node(p, CM_NUMBER, len + 1, &node);
@@ -307,30 +310,41 @@ static enum cm_rc read_number(struct parser *p, struct cm_json **out) {
     return CM_OK;
 }
 
-static enum cm_rc read_word(struct parser *p, struct cm_json **out) {
-    static const struct {
-        const char *text;
-        size_t len;
-        enum cm_json_type type;
-        bool truth;
-    } words[] = {
+struct word {
+    const char *text;
+    size_t len;
+    enum cm_json_type type;
+    bool truth;
+};
+
+static const struct word *find_word(const char *text) {
+    static const struct word words[] = {
         {"null", 4, CM_NULL, false},
         {"true", 4, CM_BOOL, true},
         {"false", 5, CM_BOOL, false},
     };
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (strncmp(p->at, words[i].text, words[i].len) == 0) {
-            enum cm_rc rc = new_node(p, words[i].type, 0, out);
-            if (rc < 0) {
-                return rc;
-            }
-            (*out)->truth = words[i].truth;
-            p->at += words[i].len;
-            return CM_OK;
+        if (strncmp(text, words[i].text, words[i].len) == 0) {
+            return &words[i];
         }
     }
-    return fail_here(p, "a value");
+    return NULL;
+}
+
+static enum cm_rc read_word(struct parser *p, struct cm_json **out) {
+    const struct word *word = find_word(p->at);
+
+    if (word == NULL) {
+        return fail_here(p, "a value");
+    }
+    enum cm_rc rc = new_node(p, word->type, 0, out);
+    if (rc < 0) {
+        return rc;
+    }
+    (*out)->truth = word->truth;
+    p->at += word->len;
+    return CM_OK;
 }
 
 static enum cm_rc read_text(struct parser *p, struct cm_json **out) {
@@ -422,7 +436,7 @@ static enum cm_rc read_holder(struct parser *p, enum cm_json_type type, struct c
     enum cm_rc rc;
 
     if (p->depth_left == 0) {
-        return fail_at(p, p->at, "the document is nested too deeply");
+        return FAIL_AT(p, p->at, "the document is nested too deeply");
     }
     rc = new_node(p, type, 0, &holder);
     if (rc < 0) {

@@ -61,10 +61,13 @@ bool cm_json_members_in_order(const struct cm_json *object) {
 
 static struct cm_json *duplicate_of_few(const struct cm_json *object) {
     for (struct cm_json *m = object->first; m != NULL; m = m->next) {
-        for (const struct cm_json *before = object->first; before != m; before = before->next) {
-            if (before->key[0] == m->key[0] && strcmp(before->key, m->key) == 0) {
-                return m;
-            }
+        const struct cm_json *same = object->first;
+
+        while (same->key[0] != m->key[0] || strcmp(same->key, m->key) != 0) {
+            same = same->next;
+        }
+        if (same != m) {
+            return m;
         }
     }
     return NULL;
@@ -111,6 +114,6 @@ struct cm_json *cm_json_index_find(const struct cm_json_index *index, const char
         return cm_json_get(index->object, key);
     }
     struct cm_json **found =
-        bsearch(key, index->sorted, index->object->count, sizeof(*found), compare_key);
+        bsearch(key, index->sorted, index->object->count, sizeof(struct cm_json *), compare_key);
     return found != NULL ? *found : NULL;
 }

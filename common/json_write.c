@@ -6,7 +6,7 @@
 #include "common/mem.h"
 #include "common/str.h"
 
-// escape_of returns the letter after the backslash, 'u' if there is none but one is needed, or 0.
+// escape_of returns what stands after the backslash; 'u' if the byte has no letter of its own.
 static char escape_of(unsigned char c) {
     switch (c) {
     case '"':
@@ -23,7 +23,7 @@ static char escape_of(unsigned char c) {
     case '\t':
         return 't';
     default:
-        return c < 0x20 ? 'u' : 0;
+        return 'u';
     }
 }
 
@@ -33,17 +33,18 @@ static void write_text(const char *text, size_t len, struct cm_str *out) {
     cm_str_add_char(out, '"');
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
-        char escape = c >= 0x20 && c != '"' && c != '\\' ? 0 : escape_of(c);
 
-        if (escape == 0) {
+        if (c >= 0x20 && c != '"' && c != '\\') {
             continue;
         }
+        char escape = escape_of(c);
         cm_str_add_n(out, text + done, i - done);
         done = i + 1;
         if (escape == 'u') {
             cm_str_addf(out, "\\u%04x", c);
         } else {
-            cm_str_add_n(out, (char[]){'\\', escape}, 2);
+            cm_str_add_char(out, '\\');
+            cm_str_add_char(out, escape);
         }
     }
     cm_str_add_n(out, text + done, len - done);

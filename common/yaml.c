@@ -46,33 +46,36 @@ static void event_done(yaml_event_t *event) {
 
 #define AUTO_EVENT CM_CLEANUP(event_done) yaml_event_t
 
-static CM_PRINTF(3, 4) enum cm_rc
-    fail_at(struct reader *r, const yaml_mark_t *mark, const char *fmt, ...) {
+static CM_PRINTF(3, 4) void set_error(struct reader *r, const yaml_mark_t *mark, const char *fmt,
+                                      ...) {
     char words[320];
     va_list args;
 
     va_start(args, fmt);
     (void)vsnprintf(words, sizeof(words), fmt, args);
     va_end(args);
-    return cm_fail(r->err, CM_EINVAL, "line %zu, column %zu: %s", mark->line + 1, mark->column + 1,
-                   words);
+    (void)cm_fail(r->err, CM_EINVAL, "line %zu, column %zu: %s", mark->line + 1, mark->column + 1,
+                  words);
 }
+
+// FAIL_AT sets the error and is its code; a macro, so that analysers see that it is one.
+#define FAIL_AT(r, mark, ...) (set_error(r, mark, __VA_ARGS__), CM_EINVAL)
 
 static enum cm_rc fail_parser(struct reader *r) {
     const yaml_parser_t *p = &r->parser;
     const char *problem = p->problem != NULL ? p->problem : "malformed YAML";
 
     if (p->error == YAML_MEMORY_ERROR) {
-        return fail_at(r, &p->mark, "the document needs more memory than there is");
+        return FAIL_AT(r, &p->mark, "the document needs more memory than there is");
     }
     if (p->error == YAML_READER_ERROR) {
-        return fail_at(r, &p->mark, "%s (0x%02x) at or after this line", problem,
+        return FAIL_AT(r, &p->mark, "%s (0x%02x) at or after this line", problem,
                        (unsigned)p->problem_value);
     }
     if (p->context != NULL) {
-        return fail_at(r, &p->problem_mark, "%s %s", problem, p->context);
+        return FAIL_AT(r, &p->problem_mark, "%s %s", problem, p->context);
     }
-    return fail_at(r, &p->problem_mark, "%s", problem);
+    return FAIL_AT(r, &p->problem_mark, "%s", problem);
 }
 
 static enum cm_rc next_event(struct reader *r, yaml_event_t *event) {
@@ -98,7 +101,7 @@ static const struct name no_name = {0};
 
 static enum cm_rc count_node(struct reader *r, const yaml_mark_t *mark) {
     if (r->nodes_left == 0) {
-        return fail_at(r, mark, "the documents have too many values");
+        return FAIL_AT(r, mark, "the documents have too many values");
     }
     r->nodes_left--;
     return CM_OK;
@@ -116,7 +119,7 @@ static enum cm_rc new_node(struct reader *r, const yaml_mark_t *mark, struct nam
     }
     struct cm_json *node = cm_arena_try(r->arena, sizeof(*node) + name_size + text_size);
     if (node == NULL) {
-        return fail_at(r, mark, "the documents need more memory than they may have");
+        return FAIL_AT(r, mark, "the documents need more memory than they may have");
     }
     char *behind = (char *)(node + 1);
     node->type = piece.type;
@@ -141,7 +144,7 @@ static enum cm_rc add_anchor(struct reader *r, const yaml_mark_t *mark, const ya
     }
     struct anchor *anchor = cm_arena_try(r->arena, sizeof(*anchor));
     if (anchor == NULL) {
-        return fail_at(r, mark, "the documents need more memory than they may have");
+        return FAIL_AT(r, mark, "the documents need more memory than they may have");
     }
     if (r->anchors == NULL) {
         r->anchors = cm_map_new(NULL);
@@ -157,10 +160,10 @@ static enum cm_rc find_anchor(struct reader *r, const yaml_event_t *alias,
     const struct anchor *anchor = r->anchors != NULL ? cm_map_get(r->anchors, name) : NULL;
 
     if (anchor == NULL) {
-        return fail_at(r, &alias->start_mark, "no anchor is named '%.200s'", name);
+        return FAIL_AT(r, &alias->start_mark, "no anchor is named '%.200s'", name);
     }
     if (anchor->node == NULL) {
-        return fail_at(r, &alias->start_mark, "'%.200s' would contain itself", name);
+        return FAIL_AT(r, &alias->start_mark, "'%.200s' would contain itself", name);
     }
     *out = anchor->node;
     return CM_OK;
@@ -174,11 +177,11 @@ static enum cm_rc expand(struct reader *r, const yaml_mark_t *mark, const struct
     struct cm_json *node;
 
     if (bytes > r->expansion_left) {
-        return fail_at(r, mark, "the aliases up to here make the document too large");
+        return FAIL_AT(r, mark, "the aliases up to here make the document too large");
     }
     r->expansion_left -= bytes;
     if (r->depth_left == 0 && from->first != NULL) {
-        return fail_at(r, mark, "the document is nested too deeply");
+        return FAIL_AT(r, mark, "the document is nested too deeply");
     }
     enum cm_rc rc = new_node(r, mark, no_name, (struct piece){.type = from->type}, &node);
     if (rc < 0) {
@@ -218,7 +221,7 @@ static enum cm_rc read_alias(struct reader *r, const yaml_event_t *event, struct
     if (name.text != NULL) {
         char *key = cm_arena_try(r->arena, name.len + 1);
         if (key == NULL) {
-            return fail_at(r, &event->start_mark,
+            return FAIL_AT(r, &event->start_mark,
                            "the documents need more memory than they may have");
         }
         node->key = memcpy(key, name.text, name.len);
@@ -283,7 +286,7 @@ static enum cm_rc piece_of_kind(struct reader *r, const yaml_event_t *event, enu
         *out = (struct piece){CM_NUMBER, cm_str_get(&r->scratch), r->scratch.len};
         return CM_OK;
     case CM_YAML_NOT_FINITE:
-        return fail_at(r, &event->start_mark,
+        return FAIL_AT(r, &event->start_mark,
                        "'%s' is no number that JSON knows: put it in quotes if it is a text", text);
     case CM_YAML_STRING:
         *out = (struct piece){CM_STRING, text, event->data.scalar.length};
@@ -293,7 +296,7 @@ static enum cm_rc piece_of_kind(struct reader *r, const yaml_event_t *event, enu
 }
 
 static enum cm_rc fail_tag(struct reader *r, const yaml_event_t *event, const char *what) {
-    return fail_at(r, &event->start_mark, "'%.100s' is not %s, as its tag says",
+    return FAIL_AT(r, &event->start_mark, "'%.100s' is not %s, as its tag says",
                    (const char *)event->data.scalar.value, what);
 }
 
@@ -303,7 +306,7 @@ static enum cm_rc binary_piece(struct reader *r, const yaml_event_t *event, stru
         return fail_tag(r, event, "base64");
     }
     if (cm_utf8_valid(cm_str_get(&r->scratch), r->scratch.len) != r->scratch.len) {
-        return fail_at(r, &event->start_mark,
+        return FAIL_AT(r, &event->start_mark,
                        "!!binary holds bytes that are no UTF-8; use a field that takes base64");
     }
     *out = (struct piece){CM_STRING, cm_str_get(&r->scratch), r->scratch.len};
@@ -344,7 +347,7 @@ static enum cm_rc tagged_piece(struct reader *r, const yaml_event_t *event, stru
         return kind == CM_YAML_NULL ? piece_of_kind(r, event, kind, out)
                                     : fail_tag(r, event, "null");
     }
-    return fail_at(r, &event->start_mark, "unknown tag '%.200s'",
+    return FAIL_AT(r, &event->start_mark, "unknown tag '%.200s'",
                    (const char *)event->data.scalar.tag);
 }
 
@@ -361,7 +364,7 @@ static enum cm_rc scalar_piece(struct reader *r, const yaml_event_t *event, stru
         rc = piece_of_kind(r, event, CM_YAML_STRING, out);
     }
     if (rc == CM_OK && out->text != NULL && memchr(out->text, '\0', out->len) != NULL) {
-        return fail_at(r, &event->start_mark, "a string may not hold a NUL");
+        return FAIL_AT(r, &event->start_mark, "a string may not hold a NUL");
     }
     return rc;
 }
@@ -403,10 +406,10 @@ static enum cm_rc begin_holder(struct reader *r, const yaml_event_t *event, stru
     const char *expected = type == CM_ARRAY ? TAG_PREFIX "seq" : TAG_PREFIX "map";
 
     if (tag != NULL && strcmp(tag, "!") != 0 && strcmp(tag, expected) != 0) {
-        return fail_at(r, &event->start_mark, "unknown tag '%.200s'", tag);
+        return FAIL_AT(r, &event->start_mark, "unknown tag '%.200s'", tag);
     }
     if (r->depth_left == 0) {
-        return fail_at(r, &event->start_mark, "the document is nested too deeply");
+        return FAIL_AT(r, &event->start_mark, "the document is nested too deeply");
     }
     return new_node(r, &event->start_mark, name, (struct piece){.type = type}, out);
 }
@@ -467,12 +470,12 @@ static enum cm_rc name_of(struct reader *r, const yaml_mark_t *mark, struct piec
         *out = piece.len == 1 ? (struct name){"true", 4} : (struct name){"false", 5};
         return CM_OK;
     case CM_NULL:
-        return fail_at(r, mark, "a member's name may not be null: put it in quotes");
+        return FAIL_AT(r, mark, "a member's name may not be null: put it in quotes");
     case CM_ARRAY:
     case CM_OBJECT:
         break;
     }
-    return fail_at(r, mark, "a member's name must be a scalar");
+    return FAIL_AT(r, mark, "a member's name must be a scalar");
 }
 
 static enum cm_rc name_of_scalar(struct reader *r, const yaml_event_t *event, struct name *out) {
@@ -510,7 +513,7 @@ static enum cm_rc name_of_alias(struct reader *r, const yaml_event_t *event, str
     }
     struct piece piece = {node->type, node->text, node->type == CM_BOOL ? node->truth : node->len};
     if (piece.len > r->expansion_left) {
-        return fail_at(r, &event->start_mark, "the aliases up to here make the document too large");
+        return FAIL_AT(r, &event->start_mark, "the aliases up to here make the document too large");
     }
     r->expansion_left -= piece.len;
     return name_of(r, &event->start_mark, piece, out);
@@ -523,7 +526,7 @@ static enum cm_rc read_name(struct reader *r, const yaml_event_t *event, struct 
     if (event->type == YAML_ALIAS_EVENT) {
         return name_of_alias(r, event, out);
     }
-    return fail_at(r, &event->start_mark, "a member's name must be a scalar");
+    return FAIL_AT(r, &event->start_mark, "a member's name must be a scalar");
 }
 
 static bool is_merge_key(const yaml_event_t *event) {
@@ -543,7 +546,7 @@ static enum cm_rc read_member(struct reader *r, const yaml_event_t *name_event,
     bool merge = is_merge_key(name_event);
     AUTO_EVENT event = {0};
     struct name name = no_name;
-    struct cm_json *value;
+    struct cm_json *value = NULL;
     enum cm_rc rc = merge ? CM_OK : read_name(r, name_event, &name);
 
     if (rc < 0) {
@@ -598,12 +601,12 @@ static enum cm_rc gather_merge(struct reader *r, struct cm_json *object, struct 
     }
     for (struct cm_json *one = merge->first; one != NULL && rc == CM_OK; one = one->next) {
         if (one->type != CM_OBJECT) {
-            return fail_at(r, &mark, "'<<' takes an object or a list of objects");
+            return FAIL_AT(r, &mark, "'<<' takes an object or a list of objects");
         }
         move_members(object, one);
     }
     return merge->type == CM_ARRAY ? rc
-                                   : fail_at(r, &mark, "'<<' takes an object or a list of objects");
+                                   : FAIL_AT(r, &mark, "'<<' takes an object or a list of objects");
 }
 
 // drop_later keeps the first of the members that have one name.
@@ -712,7 +715,7 @@ static enum cm_rc read_node(struct reader *r, const yaml_event_t *event, struct 
     case YAML_MAPPING_START_EVENT:
         return read_holder(r, event, name, out);
     default:
-        return fail_at(r, &event->start_mark, "malformed YAML");
+        return FAIL_AT(r, &event->start_mark, "malformed YAML");
     }
 }
 

@@ -303,15 +303,14 @@ static void compare(struct differ *d, const struct cm_json *desired, const struc
     if (d->out->more || is_settled(d, desired, actual, place)) {
         return;
     }
-    if (actual == NULL || actual->type != desired->type) {
-        report(d, desired, actual);
-    } else if (desired->type == CM_ARRAY) {
+    bool alike = actual != NULL && actual->type == desired->type;
+    bool is_shared = (place.flags & CM_FIELD_ATOMIC) == 0 || d->both;
+
+    if (alike && desired->type == CM_ARRAY) {
         compare_lists(d, desired, actual, place);
-    } else if (desired->type != CM_OBJECT) {
-        report(d, desired, actual);
-    } else if ((place.flags & CM_FIELD_ATOMIC) == 0 || d->both) {
+    } else if (alike && desired->type == CM_OBJECT && is_shared) {
         compare_objects(d, desired, actual, place);
-    } else if (!cm_json_equal(desired, actual)) {
+    } else if (!alike || !cm_json_equal(desired, actual)) {
         report(d, desired, actual);
     }
 }

@@ -154,31 +154,31 @@ static size_t most_segments(const char *text) {
     return n;
 }
 
+// read_member reads a name; all but the first of a path stand behind a dot.
+static bool read_member(struct cm_arena *a, const char **at, bool first, struct cm_segment *out) {
+    if (!first && **at != '.') {
+        return false;
+    }
+    *at += first ? 0 : 1;
+    out->name = read_until(a, at, ".[");
+    return out->name[0] != '\0';
+}
+
 bool cm_path_parse(struct cm_arena *a, const char *text, struct cm_path *out) {
     size_t most = most_segments(text);
     struct cm_path path = {.segments = cm_arena_get(a, most * sizeof(struct cm_segment))};
     const char *at = text;
+    bool ok = true;
 
-    while (*at != '\0') {
+    while (ok && *at != '\0') {
         struct cm_segment *segment = &path.segments[path.count++];
 
-        if (*at == '[') {
-            if (!read_bracket(a, &at, segment)) {
-                return false;
-            }
-            continue;
-        }
-        if (path.count > 1) {
-            if (*at != '.') {
-                return false;
-            }
-            at++;
-        }
-        segment->name = read_until(a, &at, ".[");
-        if (segment->name[0] == '\0') {
-            return false;
-        }
+        ok = *at == '[' ? read_bracket(a, &at, segment)
+                        : read_member(a, &at, path.count == 1, segment);
+    }
+    if (!ok || path.count == 0) {
+        return false;
     }
     *out = path;
-    return path.count > 0;
+    return true;
 }

@@ -26,25 +26,29 @@ static void set_text(struct cm_arena *a, struct cm_json *node, const char *text)
     node->len = strlen(text);
 }
 
+static void join_lines(struct cm_arena *a, struct cm_json *node) {
+    char *text = cm_arena_strdup(a, node->text);
+    size_t len = 0;
+
+    for (const char *c = node->text; *c != '\0'; c++) {
+        if (*c != '\r' && *c != '\n') {
+            text[len++] = *c;
+        }
+    }
+    text[len] = '\0';
+    node->text = text;
+    node->len = len;
+}
+
 // drop_line_ends mends base64 that was written over several lines.
 static void drop_line_ends(struct cm_arena *a, struct cm_json *data) {
     if (data == NULL || data->type != CM_OBJECT) {
         return;
     }
     for (struct cm_json *m = data->first; m != NULL; m = m->next) {
-        if (m->type != CM_STRING || strpbrk(m->text, "\r\n") == NULL) {
-            continue;
+        if (m->type == CM_STRING && strpbrk(m->text, "\r\n") != NULL) {
+            join_lines(a, m);
         }
-        char *text = cm_arena_strdup(a, m->text);
-        size_t len = 0;
-        for (const char *c = m->text; *c != '\0'; c++) {
-            if (*c != '\r' && *c != '\n') {
-                text[len++] = *c;
-            }
-        }
-        text[len] = '\0';
-        m->text = text;
-        m->len = len;
     }
 }
 
