@@ -428,9 +428,25 @@ static enum cm_rc first_failure(struct hub_db *db, struct cm_arena *a,
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
+// Before the first commit is resolved nothing is, not even an empty fleet.
+static enum cm_rc any_revision(struct hub_db *db, bool *out, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, "SELECT EXISTS (SELECT 1 FROM revision)", "");
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_OK) {
+        *out = hub_stmt_int(stmt, 0) != 0;
+    }
+    return rc;
+}
+
 static enum cm_rc read_scope(struct hub_db *db, struct cm_arena *a, const struct hub_query *query,
                              struct hub_rollout_scope *scope, bool *resolved, struct cm_err *err) {
-    *resolved = true;
+    enum cm_rc any = any_revision(db, resolved, err);
+
+    if (any < 0) {
+        return any;
+    }
     for (size_t i = 0; i < query->param_count; i++) {
         const struct hub_query_param *param = &query->params[i];
         enum cm_rc rc = CM_OK;
