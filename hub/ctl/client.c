@@ -1,0 +1,273 @@
+#include "hub/ctl/client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/fsys.h"
+#include "common/http/http.h"
+#include "common/json.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/ctl/ctl.h"
+
+#define TIMEOUT_MS 30000
+#define ANSWER_MAX ((size_t)256 * 1024 * 1024)
+#define FILE_MAX ((size_t)1024 * 1024)
+#define PAGE "2000"
+
+struct ctl_client {
+    struct cm_loop *loop;
+    struct cm_http *http;
+    struct cm_http_endpoint *endpoint;
+};
+
+void ctl_client_free(struct ctl_client *client) {
+    if (client == NULL) {
+        return;
+    }
+    cm_http_endpoint_free(client->endpoint);
+    cm_http_free(client->http);
+    cm_loop_free(client->loop);
+    free(client);
+}
+
+static enum cm_rc read_text(const char *path, char **out, struct cm_err *err) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *buf = NULL;
+    enum cm_rc rc = cm_fsys_read(path, FILE_MAX, &buf, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    *out = cm_strndup((const char *)buf->data, buf->size);
+    (*out)[strcspn(*out, "\r")] = '\0';
+    return CM_OK;
+}
+
+static bool given(const char *text) {
+    return text != NULL && text[0] != '\0';
+}
+
+static enum cm_rc set_token(struct ctl *c) {
+    CM_AUTOFREE char *token = NULL;
+
+    if (!given(c->options.token_file)) {
+        return CM_OK;
+    }
+    if (read_text(c->options.token_file, &token, &c->err) < 0) {
+        return cm_wrap(&c->err, "--token-file");
+    }
+    token[strcspn(token, "\n")] = '\0';
+    cm_http_endpoint_set_bearer(c->client->endpoint, token);
+    explicit_bzero(token, strlen(token));
+    return CM_OK;
+}
+
+static enum cm_rc connect_client(struct ctl *c) {
+    CM_AUTOFREE char *ca = NULL;
+
+    if (c->client != NULL) {
+        return CM_OK;
+    }
+    if (!given(c->options.server)) {
+        return cm_fail(
+            &c->err, CM_EINVAL,
+            "which hub? give --server https://HOST:PORT, or set HOLDFAST_SERVER, or write "
+            "'server: URL' into ~/.config/holdfast/config.yaml");
+    }
+    if (given(c->options.ca_file) && read_text(c->options.ca_file, &ca, &c->err) < 0) {
+        return cm_wrap(&c->err, "--ca-file");
+    }
+    c->client = cm_new(1, sizeof(*c->client));
+    c->client->loop = cm_loop_new();
+    c->client->http = cm_http_new();
+
+    struct cm_http_endpoint_config config = {
+        .base_url = c->options.server, .ca_pem = ca, .use_proxy_env = true};
+    enum cm_rc rc = cm_http_endpoint_new(c->client->http, &config, &c->client->endpoint, &c->err);
+    return rc < 0 ? cm_wrap(&c->err, "--server") : set_token(c);
+}
+
+// ---- One call
+
+struct call {
+    struct ctl *ctl;
+    struct cm_json *answer;
+    enum cm_rc rc;
+};
+
+static enum cm_rc code_of(int status) {
+    switch (status) {
+    case 400:
+        return CM_EINVAL;
+    case 401:
+    case 403:
+        return CM_EAUTH;
+    case 404:
+        return CM_ENOTFOUND;
+    case 409:
+        return CM_EEXISTS;
+    case 429:
+    case 503:
+        return CM_EBUSY;
+    default:
+        return CM_EIO;
+    }
+}
+
+static enum cm_rc read_problem(struct call *call, const struct cm_http_answer *answer) {
+    struct cm_json *problem = NULL;
+    struct cm_err ignored;
+    const char *detail = NULL;
+
+    if (cm_json_parse(call->ctl->arena, answer->body, answer->size, NULL, &problem, &ignored) ==
+        CM_OK) {
+        detail = cm_json_string(cm_json_get(problem, "detail"));
+    }
+    if (detail == NULL) {
+        return cm_fail(&call->ctl->err, code_of(answer->status), "the hub answered %d",
+                       answer->status);
+    }
+    return cm_fail(&call->ctl->err, code_of(answer->status), "%s", detail);
+}
+
+static enum cm_rc read_answer(struct call *call, const struct cm_http_answer *answer) {
+    struct cm_json_limits limits = cm_json_limits_default;
+
+    if (answer->error.code != CM_OK) {
+        call->ctl->err = answer->error;
+        return cm_wrap(&call->ctl->err, "%s", call->ctl->options.server);
+    }
+    if (answer->status >= 400) {
+        return read_problem(call, answer);
+    }
+    if (answer->size == 0) {
+        return CM_OK;
+    }
+    limits.max_bytes = ANSWER_MAX;
+    limits.max_nodes = ANSWER_MAX;
+    return cm_json_parse(call->ctl->arena, answer->body, answer->size, &limits, &call->answer,
+                         &call->ctl->err);
+}
+
+static void on_done(void *ctx, const struct cm_http_answer *answer) {
+    struct call *call = ctx;
+
+    call->rc = read_answer(call, answer);
+    cm_loop_stop(call->ctl->client->loop);
+}
+
+static void add_params(struct cm_str *path, const struct ctl_param *params) {
+    char separator = '?';
+
+    for (; params != NULL && params->name != NULL; params++) {
+        if (given(params->value)) {
+            CM_AUTOFREE char *value = cm_http_escape(params->value);
+
+            cm_str_addf(path, "%c%s=%s", separator, params->name, value);
+            separator = '&';
+        }
+    }
+}
+
+enum cm_rc ctl_call(struct ctl *c, const char *method, const char *path,
+                    const struct ctl_param *params, const struct cm_json *body,
+                    struct cm_json **out) {
+    struct cm_str full = {0};
+    struct cm_str text = {0};
+    struct call call = {.ctl = c};
+    enum cm_rc rc = connect_client(c);
+
+    if (rc < 0) {
+        return rc;
+    }
+    cm_str_addf(&full, "/api/v1%s", path);
+    add_params(&full, params);
+    if (body != NULL) {
+        cm_json_write_compact(body, &text);
+    }
+    (void)cm_http_send(
+        c->client->endpoint,
+        &(struct cm_http_request_config){.loop = c->client->loop,
+                                         .method = method,
+                                         .path = cm_str_get(&full),
+                                         .content_type = body == NULL ? NULL : "application/json",
+                                         .accept = "application/json",
+                                         .body = text.data,
+                                         .body_size = text.len,
+                                         .timeout_ms = TIMEOUT_MS,
+                                         .max_answer_bytes = ANSWER_MAX,
+                                         .done = on_done,
+                                         .ctx = &call});
+    cm_loop_run(c->client->loop);
+    cm_str_done(&full);
+    cm_str_done(&text);
+    *out = call.answer;
+    return call.rc;
+}
+
+// ---- Lists
+
+static size_t count_params(const struct ctl_param *params) {
+    size_t count = 0;
+
+    while (params != NULL && params[count].name != NULL) {
+        count++;
+    }
+    return count;
+}
+
+// Moves the items of a page to the end of the list; false once there are enough.
+static bool take_items(struct cm_json *list, const struct cm_json *page, int64_t limit) {
+    const struct cm_json *items = cm_json_get(page, "items");
+    struct cm_json *item = items == NULL ? NULL : items->first;
+
+    while (item != NULL) {
+        struct cm_json *next = item->next;
+
+        if (limit > 0 && (int64_t)list->count == limit) {
+            return false;
+        }
+        item->next = NULL;
+        cm_json_append(list, item);
+        item = next;
+    }
+    return limit == 0 || (int64_t)list->count < limit;
+}
+
+enum cm_rc ctl_list(struct ctl *c, const char *path, const struct ctl_param *params, int64_t limit,
+                    struct cm_json **out) {
+    size_t count = count_params(params);
+    struct ctl_param *all = cm_arena_get(c->arena, (count + 3) * sizeof(*all));
+    struct cm_json *list = cm_json_new(c->arena, CM_ARRAY);
+    struct cm_json *page = NULL;
+
+    memcpy(all, params, count * sizeof(*all));
+    all[count] = (struct ctl_param){"limit", PAGE};
+    for (;;) {
+        enum cm_rc rc = ctl_call(c, "GET", path, all, NULL, &page);
+
+        if (rc < 0) {
+            return rc;
+        }
+        const char *next = cm_json_string(cm_json_get(page, "next"));
+        if (!take_items(list, page, limit) || next == NULL) {
+            *out = list;
+            return CM_OK;
+        }
+        all[count + 1] = (struct ctl_param){"cursor", next};
+    }
+}
+
+static void end_pause(void *ctx) {
+    cm_loop_stop(ctx);
+}
+
+void ctl_pause(struct ctl *c, int64_t ms) {
+    struct cm_timer timer = {.run = end_pause, .ctx = c->client->loop};
+
+    cm_timer_start(c->client->loop, &timer, ms);
+    cm_loop_run(c->client->loop);
+}

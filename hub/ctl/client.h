@@ -1,0 +1,33 @@
+// client: calls of the hub's API.
+//
+// Threads: one; a call runs a loop of its own until the answer is there.
+#pragma once
+
+#include <stdint.h>
+
+#include "common/err.h"
+
+struct cm_json;
+struct ctl;
+struct ctl_client;
+
+struct ctl_param {
+    const char *name;
+    const char *value; // NULL or "": left out
+};
+
+// ctl_call sends a request below /api/v1 ("/version"), `params` ended by a NULL name or NULL,
+// `body` NULL or a tree. The answer lives in the ctl's arena; *out is NULL when there was no body.
+// What the hub refuses comes back in its own words.
+CM_MUSTUSE enum cm_rc ctl_call(struct ctl *c, const char *method, const char *path,
+                               const struct ctl_param *params, const struct cm_json *body,
+                               struct cm_json **out);
+
+// ctl_list gets all pages of a list, at most `limit` items (0: all), as one array.
+CM_MUSTUSE enum cm_rc ctl_list(struct ctl *c, const char *path, const struct ctl_param *params,
+                               int64_t limit, struct cm_json **out);
+
+// ctl_pause waits between two looks at something that changes.
+void ctl_pause(struct ctl *c, int64_t ms);
+
+void ctl_client_free(struct ctl_client *client); // NULL is fine
