@@ -1,7 +1,9 @@
 // schema_table: the rows of schema.c, from the OpenAPI and the Go types of Kubernetes 1.34.4.
 //
 // Types that have nothing to say are left out, and so are status and requests that nobody stores.
-// Of a kind with several versions the newest stable one stands here.
+// Of a kind with several versions the newest stable one stands here. Included by schema.c only.
+//
+// Threads: any; constants.
 #pragma once
 
 #include "common/object/listkeys.h"

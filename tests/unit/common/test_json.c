@@ -81,11 +81,13 @@ static void every_type_is_read(void **state) {
 }
 
 static void a_text_need_not_end_in_nul(void **state) {
-    char *text = malloc(3);
+    char *text = cm_new(3, 1);
     struct cm_json *node = NULL;
     struct cm_err err;
 
-    memcpy(text, "123", 3);
+    text[0] = '1';
+    text[1] = '2';
+    text[2] = '3';
     assert_int_equal(cm_json_parse(*state, text, 3, NULL, &node, &err), CM_OK);
     free(text);
     assert_string_equal(node->text, "123");

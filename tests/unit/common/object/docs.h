@@ -1,4 +1,6 @@
-// Documents written in tests. Included by the tests of this folder only.
+// docs: documents written in tests. Included by the tests of this folder only.
+//
+// Threads: one.
 #pragma once
 
 #include <string.h>
