@@ -2,15 +2,18 @@
 # The main job on one machine, with nothing else to set up: a hub, a Git repository with the example
 # fleet, and an agent for each of its 50 clusters over mutual TLS (simulated clusters, real agents).
 #
-#   demo.sh BIN FLEET [KUBECONFIG]
+#   HOLDFAST_BIN=build/release/bin demo.sh [KUBECONFIG]
 #
-# BIN is the folder of the programs, FLEET the example fleet. With KUBECONFIG one more cluster is
-# enrolled: the real one. On a terminal the fleet is left running until Ctrl-C.
+# HOLDFAST_BIN is the folder of the programs. With KUBECONFIG one more cluster is enrolled: the real
+# one. On a terminal the fleet is left running until Ctrl-C.
 set -euo pipefail
 
-bin=$(cd "$1" && pwd)
-fleet=$(cd "$2" && pwd)
-kubeconfig=${3:-}
+here=$(cd "$(dirname "$0")" && pwd)
+bin=$(cd "${HOLDFAST_BIN:-$here/../../build/release/bin}" && pwd)
+fleet=$here/../examples/fleet
+kubeconfig=${1:-}
+goal=healthy # on simulated clusters; a real one may have no way to the images
+[ -n "$kubeconfig" ] && goal=applied
 interactive=false
 [ -t 1 ] && interactive=true
 
@@ -84,9 +87,9 @@ apiVersion: holdfast/v1alpha1
 kind: Cluster
 metadata:
   name: real
-  labels: {env: staging, region: here}
+  labels: {env: staging, region: here, tier: cloud}
 spec:
-  values: {domain: real.fleet.example, replicas: 1, region: here, logLevel: debug}
+  values: {domain: real.fleet.example, replicas: 1, logLevel: debug}
 YAML
 fi
 first=$(commit 'the fleet as it is today')
@@ -128,7 +131,7 @@ fi
 "$bin/holdfast-sim" --tokens "$dir/tokens" --enroll-hub "127.0.0.1:$enroll_port" \
     --data-dir "$dir/agents" --control "$dir/sim.sock" >"$dir/sim.log" 2>&1 &
 pids+=($!)
-holdfast wait --for healthy --timeout 60s || fail 'the fleet did not become healthy'
+holdfast wait --for $goal --timeout 60s || fail 'the fleet did not become healthy'
 
 # --- A commit reaches the fleet
 
@@ -136,7 +139,7 @@ say '4. A commit: checkout 1.4.2 -> 1.5.0'
 sed -i 's#checkout:1\.4\.2#checkout:1.5.0#' "$dir/clone/apps/checkout/deployment.yaml"
 second=$(commit 'checkout 1.5.0')
 note "   pushed ${second:0:8}; the hub polls every second (a webhook would do it at once)"
-holdfast wait --revision "$second" --for healthy --timeout 60s || fail 'the commit did not reach the fleet'
+holdfast wait --revision "$second" --for $goal --timeout 60s || fail 'the commit did not reach the fleet'
 
 # --- Something changes behind Git's back
 
