@@ -1,9 +1,5 @@
 #include "common/yaml.h"
 
-#include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -13,6 +9,8 @@
 #include "common/mem.h"
 #include "common/str.h"
 #include "common/utf8.h"
+#include "common/yaml_merge.h"
+#include "common/yaml_piece.h"
 #include "common/yaml_scalar.h"
 
 // Aliases may make a text at most this many times larger, and a small text by this much.
@@ -21,8 +19,6 @@
 
 // libyaml looks through all %TAG lines for each of them.
 #define TAG_LINES_MAX 16
-
-#define TAG_PREFIX "tag:yaml.org,2002:"
 
 // An anchor is known from where its node begins, so that a node that holds itself is noticed.
 struct anchor {
@@ -46,36 +42,21 @@ static void event_done(yaml_event_t *event) {
 
 #define AUTO_EVENT CM_CLEANUP(event_done) yaml_event_t
 
-static CM_PRINTF(3, 4) void set_error(struct reader *r, const yaml_mark_t *mark, const char *fmt,
-                                      ...) {
-    char words[320];
-    va_list args;
-
-    va_start(args, fmt);
-    (void)vsnprintf(words, sizeof(words), fmt, args);
-    va_end(args);
-    (void)cm_fail(r->err, CM_EINVAL, "line %zu, column %zu: %s", mark->line + 1, mark->column + 1,
-                  words);
-}
-
-// FAIL_AT sets the error and is its code; a macro, so that analysers see that it is one.
-#define FAIL_AT(r, mark, ...) (set_error(r, mark, __VA_ARGS__), CM_EINVAL)
-
 static enum cm_rc fail_parser(struct reader *r) {
     const yaml_parser_t *p = &r->parser;
     const char *problem = p->problem != NULL ? p->problem : "malformed YAML";
 
     if (p->error == YAML_MEMORY_ERROR) {
-        return FAIL_AT(r, &p->mark, "the document needs more memory than there is");
+        return CM_YAML_FAIL(r->err, &p->mark, "the document needs more memory than there is");
     }
     if (p->error == YAML_READER_ERROR) {
-        return FAIL_AT(r, &p->mark, "%s (0x%02x) at or after this line", problem,
-                       (unsigned)p->problem_value);
+        return CM_YAML_FAIL(r->err, &p->mark, "%s (0x%02x) at or after this line", problem,
+                            (unsigned)p->problem_value);
     }
     if (p->context != NULL) {
-        return FAIL_AT(r, &p->problem_mark, "%s %s", problem, p->context);
+        return CM_YAML_FAIL(r->err, &p->problem_mark, "%s %s", problem, p->context);
     }
-    return FAIL_AT(r, &p->problem_mark, "%s", problem);
+    return CM_YAML_FAIL(r->err, &p->problem_mark, "%s", problem);
 }
 
 static enum cm_rc next_event(struct reader *r, yaml_event_t *event) {
@@ -91,17 +72,11 @@ struct name {
     size_t len;
 };
 
-struct piece {
-    enum cm_json_type type;
-    const char *text;
-    size_t len;
-};
-
 static const struct name no_name = {0};
 
 static enum cm_rc count_node(struct reader *r, const yaml_mark_t *mark) {
     if (r->nodes_left == 0) {
-        return FAIL_AT(r, mark, "the documents have too many values");
+        return CM_YAML_FAIL(r->err, mark, "the documents have too many values");
     }
     r->nodes_left--;
     return CM_OK;
@@ -109,7 +84,7 @@ static enum cm_rc count_node(struct reader *r, const yaml_mark_t *mark) {
 
 // new_node makes a node; its name and text stand behind it in one piece of memory.
 static enum cm_rc new_node(struct reader *r, const yaml_mark_t *mark, struct name name,
-                           struct piece piece, struct cm_json **out) {
+                           struct cm_yaml_piece piece, struct cm_json **out) {
     size_t name_size = name.text != NULL ? name.len + 1 : 0;
     size_t text_size = piece.text != NULL ? piece.len + 1 : 0;
     enum cm_rc rc = count_node(r, mark);
@@ -119,7 +94,7 @@ static enum cm_rc new_node(struct reader *r, const yaml_mark_t *mark, struct nam
     }
     struct cm_json *node = cm_arena_try(r->arena, sizeof(*node) + name_size + text_size);
     if (node == NULL) {
-        return FAIL_AT(r, mark, "the documents need more memory than they may have");
+        return CM_YAML_FAIL(r->err, mark, "the documents need more memory than they may have");
     }
     char *behind = (char *)(node + 1);
     node->type = piece.type;
@@ -144,7 +119,7 @@ static enum cm_rc add_anchor(struct reader *r, const yaml_mark_t *mark, const ya
     }
     struct anchor *anchor = cm_arena_try(r->arena, sizeof(*anchor));
     if (anchor == NULL) {
-        return FAIL_AT(r, mark, "the documents need more memory than they may have");
+        return CM_YAML_FAIL(r->err, mark, "the documents need more memory than they may have");
     }
     if (r->anchors == NULL) {
         r->anchors = cm_map_new(NULL);
@@ -160,10 +135,10 @@ static enum cm_rc find_anchor(struct reader *r, const yaml_event_t *alias,
     const struct anchor *anchor = r->anchors != NULL ? cm_map_get(r->anchors, name) : NULL;
 
     if (anchor == NULL) {
-        return FAIL_AT(r, &alias->start_mark, "no anchor is named '%.200s'", name);
+        return CM_YAML_FAIL(r->err, &alias->start_mark, "no anchor is named '%.200s'", name);
     }
     if (anchor->node == NULL) {
-        return FAIL_AT(r, &alias->start_mark, "'%.200s' would contain itself", name);
+        return CM_YAML_FAIL(r->err, &alias->start_mark, "'%.200s' would contain itself", name);
     }
     *out = anchor->node;
     return CM_OK;
@@ -177,13 +152,13 @@ static enum cm_rc expand(struct reader *r, const yaml_mark_t *mark, const struct
     struct cm_json *node;
 
     if (bytes > r->expansion_left) {
-        return FAIL_AT(r, mark, "the aliases up to here make the document too large");
+        return CM_YAML_FAIL(r->err, mark, "the aliases up to here make the document too large");
     }
     r->expansion_left -= bytes;
     if (r->depth_left == 0 && from->first != NULL) {
-        return FAIL_AT(r, mark, "the document is nested too deeply");
+        return CM_YAML_FAIL(r->err, mark, "the document is nested too deeply");
     }
-    enum cm_rc rc = new_node(r, mark, no_name, (struct piece){.type = from->type}, &node);
+    enum cm_rc rc = new_node(r, mark, no_name, (struct cm_yaml_piece){.type = from->type}, &node);
     if (rc < 0) {
         return rc;
     }
@@ -221,8 +196,8 @@ static enum cm_rc read_alias(struct reader *r, const yaml_event_t *event, struct
     if (name.text != NULL) {
         char *key = cm_arena_try(r->arena, name.len + 1);
         if (key == NULL) {
-            return FAIL_AT(r, &event->start_mark,
-                           "the documents need more memory than they may have");
+            return CM_YAML_FAIL(r->err, &event->start_mark,
+                                "the documents need more memory than they may have");
         }
         node->key = memcpy(key, name.text, name.len);
     }
@@ -230,150 +205,11 @@ static enum cm_rc read_alias(struct reader *r, const yaml_event_t *event, struct
     return CM_OK;
 }
 
-static int base64_value(char c) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c != '\0' ? strchr(digits, c) : NULL;
-
-    return at != NULL ? (int)(at - digits) : -1;
-}
-
-// decode_binary decodes standard base64 with padding; line ends and spaces between are skipped.
-static bool decode_binary(const char *text, size_t len, struct cm_str *out) {
-    uint32_t bits = 0;
-    size_t digits = 0;
-    size_t padding = 0;
-
-    cm_str_clear(out);
-    for (size_t i = 0; i < len; i++) {
-        if (strchr(" \t\r\n", text[i]) != NULL && text[i] != '\0') {
-            continue;
-        }
-        int value = text[i] == '=' ? 0 : base64_value(text[i]);
-        padding += text[i] == '=' ? 1 : 0;
-        if (value < 0 || padding > 2 || (padding > 0 && text[i] != '=')) {
-            return false;
-        }
-        bits = bits << 6 | (uint32_t)value;
-        if (++digits % 4 == 0) {
-            char bytes[3] = {(char)(bits >> 16), (char)(bits >> 8), (char)bits};
-            cm_str_add_n(out, bytes, 3 - padding);
-        }
-    }
-    return digits % 4 == 0;
-}
-
-static bool is_tag(const yaml_event_t *event, const char *name) {
-    const char *tag = (const char *)event->data.scalar.tag;
-
-    return strncmp(tag, TAG_PREFIX, strlen(TAG_PREFIX)) == 0 &&
-           strcmp(tag + strlen(TAG_PREFIX), name) == 0;
-}
-
-static enum cm_rc piece_of_kind(struct reader *r, const yaml_event_t *event, enum cm_yaml_kind kind,
-                                struct piece *out) {
-    const char *text = (const char *)event->data.scalar.value;
-
-    switch (kind) {
-    case CM_YAML_NULL:
-        *out = (struct piece){.type = CM_NULL};
-        return CM_OK;
-    case CM_YAML_TRUE:
-    case CM_YAML_FALSE:
-        *out = (struct piece){.type = CM_BOOL, .len = kind == CM_YAML_TRUE ? 1 : 0};
-        return CM_OK;
-    case CM_YAML_INT:
-    case CM_YAML_FLOAT:
-        *out = (struct piece){CM_NUMBER, cm_str_get(&r->scratch), r->scratch.len};
-        return CM_OK;
-    case CM_YAML_NOT_FINITE:
-        return FAIL_AT(r, &event->start_mark,
-                       "'%s' is no number that JSON knows: put it in quotes if it is a text", text);
-    case CM_YAML_STRING:
-        *out = (struct piece){CM_STRING, text, event->data.scalar.length};
-        return CM_OK;
-    }
-    return CM_OK;
-}
-
-static enum cm_rc fail_tag(struct reader *r, const yaml_event_t *event, const char *what) {
-    return FAIL_AT(r, &event->start_mark, "'%.100s' is not %s, as its tag says",
-                   (const char *)event->data.scalar.value, what);
-}
-
-static enum cm_rc binary_piece(struct reader *r, const yaml_event_t *event, struct piece *out) {
-    if (!decode_binary((const char *)event->data.scalar.value, event->data.scalar.length,
-                       &r->scratch)) {
-        return fail_tag(r, event, "base64");
-    }
-    if (cm_utf8_valid(cm_str_get(&r->scratch), r->scratch.len) != r->scratch.len) {
-        return FAIL_AT(r, &event->start_mark,
-                       "!!binary holds bytes that are no UTF-8; use a field that takes base64");
-    }
-    *out = (struct piece){CM_STRING, cm_str_get(&r->scratch), r->scratch.len};
-    return CM_OK;
-}
-
-// tagged_piece reads a scalar that says its type.
-static enum cm_rc tagged_piece(struct reader *r, const yaml_event_t *event, struct piece *out) {
-    const char *text = (const char *)event->data.scalar.value;
-    size_t len = event->data.scalar.length;
-
-    if (strcmp((const char *)event->data.scalar.tag, "!") == 0 || is_tag(event, "str") ||
-        is_tag(event, "timestamp")) {
-        return piece_of_kind(r, event, CM_YAML_STRING, out);
-    }
-    if (is_tag(event, "binary")) {
-        return binary_piece(r, event, out);
-    }
-    // A number beyond a double's range can be written with this tag only.
-    if (is_tag(event, "float") && cm_yaml_decimal(text, len, &r->scratch)) {
-        return piece_of_kind(r, event, CM_YAML_FLOAT, out);
-    }
-    enum cm_yaml_kind kind = cm_yaml_resolve(text, len, &r->scratch);
-    if (is_tag(event, "int")) {
-        return kind == CM_YAML_INT ? piece_of_kind(r, event, kind, out)
-                                   : fail_tag(r, event, "an integer");
-    }
-    if (is_tag(event, "float")) {
-        return kind == CM_YAML_INT || kind == CM_YAML_FLOAT || kind == CM_YAML_NOT_FINITE
-                   ? piece_of_kind(r, event, kind, out)
-                   : fail_tag(r, event, "a number");
-    }
-    if (is_tag(event, "bool")) {
-        return kind == CM_YAML_TRUE || kind == CM_YAML_FALSE ? piece_of_kind(r, event, kind, out)
-                                                             : fail_tag(r, event, "a boolean");
-    }
-    if (is_tag(event, "null")) {
-        return kind == CM_YAML_NULL ? piece_of_kind(r, event, kind, out)
-                                    : fail_tag(r, event, "null");
-    }
-    return FAIL_AT(r, &event->start_mark, "unknown tag '%.200s'",
-                   (const char *)event->data.scalar.tag);
-}
-
-static enum cm_rc scalar_piece(struct reader *r, const yaml_event_t *event, struct piece *out) {
-    const char *text = (const char *)event->data.scalar.value;
-    size_t len = event->data.scalar.length;
-    enum cm_rc rc;
-
-    if (event->data.scalar.tag != NULL) {
-        rc = tagged_piece(r, event, out);
-    } else if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE) {
-        rc = piece_of_kind(r, event, cm_yaml_resolve(text, len, &r->scratch), out);
-    } else {
-        rc = piece_of_kind(r, event, CM_YAML_STRING, out);
-    }
-    if (rc == CM_OK && out->text != NULL && memchr(out->text, '\0', out->len) != NULL) {
-        return FAIL_AT(r, &event->start_mark, "a string may not hold a NUL");
-    }
-    return rc;
-}
-
 static enum cm_rc read_scalar(struct reader *r, const yaml_event_t *event, struct name name,
                               struct cm_json **out) {
     struct anchor *anchor;
-    struct piece piece;
-    enum cm_rc rc = scalar_piece(r, event, &piece);
+    struct cm_yaml_piece piece;
+    enum cm_rc rc = cm_yaml_piece_of(event, &r->scratch, &piece, r->err);
 
     if (rc < 0) {
         return rc;
@@ -386,9 +222,7 @@ static enum cm_rc read_scalar(struct reader *r, const yaml_event_t *event, struc
     if (rc < 0) {
         return rc;
     }
-    if (piece.type == CM_BOOL) {
-        (*out)->truth = piece.len == 1;
-    }
+    (*out)->truth = piece.truth;
     if (anchor != NULL) {
         anchor->node = *out;
     }
@@ -403,15 +237,15 @@ static enum cm_rc begin_holder(struct reader *r, const yaml_event_t *event, stru
                                enum cm_json_type type, struct cm_json **out) {
     const char *tag = (const char *)(type == CM_ARRAY ? event->data.sequence_start.tag
                                                       : event->data.mapping_start.tag);
-    const char *expected = type == CM_ARRAY ? TAG_PREFIX "seq" : TAG_PREFIX "map";
+    const char *expected = type == CM_ARRAY ? CM_YAML_TAG "seq" : CM_YAML_TAG "map";
 
     if (tag != NULL && strcmp(tag, "!") != 0 && strcmp(tag, expected) != 0) {
-        return FAIL_AT(r, &event->start_mark, "unknown tag '%.200s'", tag);
+        return CM_YAML_FAIL(r->err, &event->start_mark, "unknown tag '%.200s'", tag);
     }
     if (r->depth_left == 0) {
-        return FAIL_AT(r, &event->start_mark, "the document is nested too deeply");
+        return CM_YAML_FAIL(r->err, &event->start_mark, "the document is nested too deeply");
     }
-    return new_node(r, &event->start_mark, name, (struct piece){.type = type}, out);
+    return new_node(r, &event->start_mark, name, (struct cm_yaml_piece){.type = type}, out);
 }
 
 static enum cm_rc read_elements(struct reader *r, struct cm_json *array) {
@@ -431,35 +265,7 @@ static enum cm_rc read_elements(struct reader *r, struct cm_json *array) {
     }
 }
 
-// float_name writes a number as a member's name in the way that Go does, as the shortest text that
-// a 32-bit float reads back: kubectl makes "1.1" of the key 1.10.
-static void float_name(struct cm_str *number) {
-    float value = strtof(cm_str_get(number), NULL);
-    char text[64] = "";
-    int exponent;
-
-    if (isinf(value) != 0) {
-        return; // beyond a 32-bit float: it keeps its text
-    }
-    for (int digits = 0; digits < 9; digits++) {
-        (void)snprintf(text, sizeof(text), "%.*e", digits, (double)value);
-        if (strtof(text, NULL) == value) {
-            break;
-        }
-    }
-    const char *mark = strchr(text, 'e');
-    exponent = mark != NULL ? (int)strtol(mark + 1, NULL, 10) : 0;
-    if (mark != NULL && exponent >= -4 && exponent < 6) {
-        int decimals = (int)(mark - text) - (text[0] == '-' ? 1 : 0) - 1;
-
-        decimals = (decimals > 0 ? decimals - 1 : 0) - exponent;
-        (void)snprintf(text, sizeof(text), "%.*f", decimals > 0 ? decimals : 0, (double)value);
-    }
-    cm_str_clear(number);
-    cm_str_add(number, text);
-}
-
-static enum cm_rc name_of(struct reader *r, const yaml_mark_t *mark, struct piece piece,
+static enum cm_rc name_of(struct reader *r, const yaml_mark_t *mark, struct cm_yaml_piece piece,
                           struct name *out) {
     switch (piece.type) {
     case CM_STRING:
@@ -467,21 +273,21 @@ static enum cm_rc name_of(struct reader *r, const yaml_mark_t *mark, struct piec
         *out = (struct name){piece.text, piece.len};
         return CM_OK;
     case CM_BOOL:
-        *out = piece.len == 1 ? (struct name){"true", 4} : (struct name){"false", 5};
+        *out = piece.truth ? (struct name){"true", 4} : (struct name){"false", 5};
         return CM_OK;
     case CM_NULL:
-        return FAIL_AT(r, mark, "a member's name may not be null: put it in quotes");
+        return CM_YAML_FAIL(r->err, mark, "a member's name may not be null: put it in quotes");
     case CM_ARRAY:
     case CM_OBJECT:
         break;
     }
-    return FAIL_AT(r, mark, "a member's name must be a scalar");
+    return CM_YAML_FAIL(r->err, mark, "a member's name must be a scalar");
 }
 
 static enum cm_rc name_of_scalar(struct reader *r, const yaml_event_t *event, struct name *out) {
     struct anchor *anchor;
-    struct piece piece;
-    enum cm_rc rc = scalar_piece(r, event, &piece);
+    struct cm_yaml_piece piece;
+    enum cm_rc rc = cm_yaml_piece_of(event, &r->scratch, &piece, r->err);
 
     if (rc < 0) {
         return rc;
@@ -494,10 +300,10 @@ static enum cm_rc name_of_scalar(struct reader *r, const yaml_event_t *event, st
         if (rc < 0) {
             return rc;
         }
-        anchor->node->truth = piece.type == CM_BOOL && piece.len == 1;
+        anchor->node->truth = piece.truth;
     }
     if (piece.type == CM_NUMBER && strpbrk(piece.text, ".eE") != NULL) {
-        float_name(&r->scratch);
+        cm_yaml_float_name(&r->scratch);
         piece.text = cm_str_get(&r->scratch);
         piece.len = r->scratch.len;
     }
@@ -511,9 +317,11 @@ static enum cm_rc name_of_alias(struct reader *r, const yaml_event_t *event, str
     if (rc < 0) {
         return rc;
     }
-    struct piece piece = {node->type, node->text, node->type == CM_BOOL ? node->truth : node->len};
+    struct cm_yaml_piece piece = {node->type, node->truth, node->text,
+                                  node->text != NULL ? node->len : 0};
     if (piece.len > r->expansion_left) {
-        return FAIL_AT(r, &event->start_mark, "the aliases up to here make the document too large");
+        return CM_YAML_FAIL(r->err, &event->start_mark,
+                            "the aliases up to here make the document too large");
     }
     r->expansion_left -= piece.len;
     return name_of(r, &event->start_mark, piece, out);
@@ -526,7 +334,7 @@ static enum cm_rc read_name(struct reader *r, const yaml_event_t *event, struct 
     if (event->type == YAML_ALIAS_EVENT) {
         return name_of_alias(r, event, out);
     }
-    return FAIL_AT(r, &event->start_mark, "a member's name must be a scalar");
+    return CM_YAML_FAIL(r->err, &event->start_mark, "a member's name must be a scalar");
 }
 
 static bool is_merge_key(const yaml_event_t *event) {
@@ -535,7 +343,7 @@ static bool is_merge_key(const yaml_event_t *event) {
         return false;
     }
     if (event->data.scalar.tag != NULL) {
-        return is_tag(event, "merge");
+        return strcmp((const char *)event->data.scalar.tag, CM_YAML_TAG "merge") == 0;
     }
     return event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 }
@@ -579,84 +387,6 @@ static enum cm_rc check_names(struct reader *r, const struct cm_json *object) {
                    again->line, again->column, again->key);
 }
 
-// move_members appends the members of one object to another.
-static void move_members(struct cm_json *object, struct cm_json *from) {
-    struct cm_json *next;
-
-    for (struct cm_json *m = from->first; m != NULL; m = next) {
-        next = m->next;
-        cm_json_append(object, m);
-    }
-    from->first = from->last = NULL;
-    from->count = 0;
-}
-
-static enum cm_rc gather_merge(struct reader *r, struct cm_json *object, struct cm_json *merge) {
-    yaml_mark_t mark = {.line = merge->line - 1, .column = merge->column - 1U};
-    enum cm_rc rc = CM_OK;
-
-    if (merge->type == CM_OBJECT) {
-        move_members(object, merge);
-        return CM_OK;
-    }
-    for (struct cm_json *one = merge->first; one != NULL && rc == CM_OK; one = one->next) {
-        if (one->type != CM_OBJECT) {
-            return FAIL_AT(r, &mark, "'<<' takes an object or a list of objects");
-        }
-        move_members(object, one);
-    }
-    return merge->type == CM_ARRAY ? rc
-                                   : FAIL_AT(r, &mark, "'<<' takes an object or a list of objects");
-}
-
-// drop_later keeps the first of the members that have one name.
-static void drop_later(struct cm_json *object) {
-    CM_AUTOFREE struct cm_json **sorted = cm_json_members_sorted(object);
-    const char *kept = NULL;
-    struct cm_json *next;
-    struct cm_json all = *object;
-
-    for (size_t i = 0; i < all.count; i++) {
-        if (kept != NULL && strcmp(kept, sorted[i]->key) == 0) {
-            sorted[i]->key = NULL;
-        } else {
-            kept = sorted[i]->key;
-        }
-    }
-    object->first = object->last = NULL;
-    object->count = 0;
-    for (struct cm_json *m = all.first; m != NULL; m = next) {
-        next = m->next;
-        if (m->key != NULL) {
-            cm_json_append(object, m);
-        }
-    }
-}
-
-// apply_merges adds the members of the merge keys' values that the object has not itself, whatever
-// their order; in a list of objects the earlier, of several merge keys the later is stronger.
-static enum cm_rc apply_merges(struct reader *r, struct cm_json *object, struct cm_json *merges) {
-    struct cm_json *latest_first = NULL;
-    struct cm_json *next;
-
-    for (struct cm_json *m = merges->first; m != NULL; m = next) {
-        next = m->next;
-        m->next = latest_first;
-        latest_first = m;
-    }
-    for (struct cm_json *m = latest_first; m != NULL; m = next) {
-        next = m->next;
-        enum cm_rc rc = gather_merge(r, object, m);
-        if (rc < 0) {
-            return rc;
-        }
-    }
-    if (latest_first != NULL && object->count > 0) {
-        drop_later(object);
-    }
-    return CM_OK;
-}
-
 static enum cm_rc read_members(struct reader *r, struct cm_json *object) {
     struct cm_json merges = {.type = CM_ARRAY};
     enum cm_rc rc;
@@ -677,7 +407,7 @@ static enum cm_rc read_members(struct reader *r, struct cm_json *object) {
         }
     }
     rc = check_names(r, object);
-    return rc < 0 ? rc : apply_merges(r, object, &merges);
+    return rc < 0 ? rc : cm_yaml_merge(object, &merges, r->err);
 }
 
 static enum cm_rc read_holder(struct reader *r, const yaml_event_t *event, struct name name,
@@ -715,7 +445,7 @@ static enum cm_rc read_node(struct reader *r, const yaml_event_t *event, struct 
     case YAML_MAPPING_START_EVENT:
         return read_holder(r, event, name, out);
     default:
-        return FAIL_AT(r, &event->start_mark, "malformed YAML");
+        return CM_YAML_FAIL(r->err, &event->start_mark, "malformed YAML");
     }
 }
 

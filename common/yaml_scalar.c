@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -279,4 +280,30 @@ enum cm_yaml_kind cm_yaml_resolve(const char *text, size_t len, struct cm_str *n
     }
     enum cm_yaml_kind kind = resolve_word(text, len);
     return kind != CM_YAML_STRING ? kind : resolve_spaced(text, len, number);
+}
+
+void cm_yaml_float_name(struct cm_str *number) {
+    float value = strtof(cm_str_get(number), NULL);
+    char text[64] = "";
+    int exponent;
+
+    if (isinf(value) != 0) {
+        return; // beyond a 32-bit float: it keeps its text
+    }
+    for (int digits = 0; digits < 9; digits++) {
+        (void)snprintf(text, sizeof(text), "%.*e", digits, (double)value);
+        if (strtof(text, NULL) == value) {
+            break;
+        }
+    }
+    const char *mark = strchr(text, 'e');
+    exponent = mark != NULL ? (int)strtol(mark + 1, NULL, 10) : 0;
+    if (mark != NULL && exponent >= -4 && exponent < 6) {
+        int decimals = (int)(mark - text) - (text[0] == '-' ? 1 : 0) - 1;
+
+        decimals = (decimals > 0 ? decimals - 1 : 0) - exponent;
+        (void)snprintf(text, sizeof(text), "%.*f", decimals > 0 ? decimals : 0, (double)value);
+    }
+    cm_str_clear(number);
+    cm_str_add(number, text);
 }

@@ -30,3 +30,7 @@ enum cm_yaml_kind cm_yaml_resolve(const char *text, size_t len, struct cm_str *n
 // cm_yaml_decimal writes a decimal number as JSON does, whatever its magnitude; it tells whether
 // the text was one.
 bool cm_yaml_decimal(const char *text, size_t len, struct cm_str *number);
+
+// cm_yaml_float_name turns a number into a member's name as Go does, into the shortest text that a
+// 32-bit float reads back: kubectl makes "1.1" of the key 1.10. A number beyond keeps its text.
+void cm_yaml_float_name(struct cm_str *number);
