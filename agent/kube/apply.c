@@ -1,0 +1,182 @@
+// One server-side apply.
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/kube/drift.h"
+#include "agent/kube/internal.h"
+#include "agent/kube/object.h"
+#include "agent/kube/status.h"
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/object/id.h"
+#include "common/str.h"
+#include "common/tls/digest.h"
+
+uint64_t kube_baseline_print(const struct cm_buf *bytes) {
+    struct cm_sha256 hash = cm_sha256(bytes->data, bytes->size);
+    uint64_t print;
+
+    memcpy(&print, hash.bytes, sizeof(print));
+    return print;
+}
+
+static void fail(struct kube_op *op, enum cm_rc code, int64_t retry_ms, const char *text) {
+    struct cm_err err;
+
+    (void)cm_fail(&err, code, "%s", text);
+    kube_op_done(op, &err, retry_ms, NULL);
+}
+
+static void no_such_kind(struct kube_op *op, const char *version) {
+    CM_AUTOFREE char *text = NULL;
+    size_t kind = strcspn(op->key, "/");
+
+    if (op->round == 0) {
+        kube_op_wait_for_kind(op); // it may be new
+        return;
+    }
+    text =
+        cm_strf("the API server has no kind '%.*s'%s%s: apply its CustomResourceDefinition first",
+                (int)kind, op->key, version[0] == '\0' ? "" : " in ", version);
+    fail(op, CM_EBUSY, KUBE_RETRY_MS, text);
+}
+
+static bool was_written(const struct kube_op *op, const struct kube_answer *answer) {
+    uint64_t version = kube_object_version(answer->json);
+
+    // An apply that changes nothing leaves the version as it was.
+    return answer->status == 201 || (version > op->newest_before && version != op->entry_before) ||
+           version == 0;
+}
+
+static void succeed(struct kube_op *op, const struct kube_answer *answer) {
+    struct kube_baseline baseline = {
+        .version = cm_json_string(cm_json_get(op->desired, "apiVersion")),
+        .print = kube_baseline_print(op->bytes),
+        .secret = op->secret,
+    };
+    const char *note = kube_note_write(op->arena, &baseline, op->desired, answer->json);
+    struct agent_applied applied = {
+        .uid = kube_object_uid(answer->json),
+        .note = note,
+        .written = was_written(op, answer),
+    };
+    struct cm_err ok = {0};
+
+    kube_entry_applied(op->entry, answer->arena, answer->json, note);
+    kube_op_done(op, &ok, 0, &applied);
+}
+
+static void on_answer(void *ctx, const struct kube_answer *answer) {
+    struct kube_op *op = ctx;
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const char *ns = "";
+    struct cm_err err;
+
+    op->call = NULL;
+    if (kube_answer_ok(answer) && answer->json != NULL) {
+        succeed(op, answer);
+        return;
+    }
+    const struct kube_resource *resource =
+        kube_resolve(op->k, a, op->key, op->default_namespace, NULL, &ns);
+    struct kube_asked asked = {"patch and create", resource, ns, NULL};
+    enum cm_rc rc = kube_answer_error(answer, &asked, &err);
+    int64_t retry_ms = answer->retry_after_ms;
+    if (answer->status == 404) {
+        (void)kube_discover_want(op->k);
+        retry_ms = retry_ms == 0 ? KUBE_RETRY_MS : retry_ms;
+    }
+    if (rc == CM_ENOTFOUND || rc == CM_EEXISTS) {
+        err.code = CM_EBUSY; // made or deleted by somebody at this very moment
+    }
+    kube_op_done(op, &err, retry_ms, NULL);
+}
+
+static void send_apply(struct kube_op *op, const struct kube_resource *resource, const char *ns,
+                       const char *name) {
+    struct agent_kube *k = op->k;
+    CM_AUTOFREE char *manager = cm_http_escape(k->field_manager);
+    CM_AUTOFREE char *path = kube_resource_path(resource, ns, name);
+    CM_AUTOFREE char *whole =
+        cm_strf("%s?fieldManager=%s&force=true&fieldValidation=Strict", path, manager);
+    struct cm_str body = {0};
+
+    kube_object_write(op->desired, &body);
+    struct kube_request request = {
+        .method = "PATCH",
+        .path = whole,
+        .content_type = "application/apply-patch+yaml",
+        .body = cm_str_get(&body),
+        .done = on_answer,
+        .ctx = op,
+    };
+    op->newest_before = k->newest;
+    op->entry_before = op->entry->version;
+    op->has_slot = true;
+    k->ops.in_flight++;
+    op->call = kube_call(k, &request);
+    explicit_bzero(body.data, body.len);
+    cm_str_done(&body);
+}
+
+// parse reads the bytes of the object and makes what is sent of them.
+static enum cm_rc parse(struct kube_op *op, const char *ns, struct cm_object_id *id,
+                        struct cm_err *err) {
+    struct kube_mark mark = {op->k->applyset.id, op->app};
+    const char *text = (const char *)op->bytes->data;
+
+    op->arena = cm_arena_new(0);
+    enum cm_rc rc = cm_json_parse(op->arena, text, op->bytes->size, NULL, &op->desired, err);
+    rc = rc < 0 ? rc : cm_object_id_of(op->arena, op->desired, id, err);
+    return rc < 0 ? rc : kube_object_prepare(op->arena, op->desired, &mark, ns, err);
+}
+
+static void drop_parsed(struct kube_op *op) {
+    cm_arena_free(op->arena);
+    op->arena = NULL;
+    op->desired = NULL;
+}
+
+static void apply_as(struct kube_op *op, const struct cm_object_id *id, const char *ns) {
+    struct agent_kube *k = op->k;
+    const struct kube_resource *resource =
+        kube_resources_find(k->resources, id->group, id->version, id->kind);
+
+    if (resource == NULL) {
+        CM_AUTOFREE char *version = cm_strdup(id->version);
+        drop_parsed(op);
+        no_such_kind(op, version);
+        return;
+    }
+    op->entry = kube_entry_make(k, op->app, op->key, op->default_namespace);
+    op->entry->op = op;
+    op->entry->ahead = false;
+    kube_entry_set_version(op->entry, cm_json_string(cm_json_get(op->desired, "apiVersion")));
+    (void)kube_entry_resolve(op->entry); // begins to watch before anything changes
+    send_apply(op, resource, ns, id->name);
+}
+
+void kube_apply_begin(struct kube_op *op) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_object_id id;
+    struct cm_err err;
+    const char *ns = "";
+
+    if (kube_resolve(op->k, a, op->key, op->default_namespace, NULL, &ns) == NULL) {
+        no_such_kind(op, "");
+        return;
+    }
+    const char *kind = cm_arena_strndup(a, op->key, strcspn(op->key, "/"));
+    if (!kube_applyset_covers(&op->k->applyset, kind, ns)) {
+        kube_op_wait_for_parent(op);
+        return;
+    }
+    if (parse(op, ns, &id, &err) < 0) {
+        kube_op_done(op, &err, 0, NULL);
+        return;
+    }
+    apply_as(op, &id, ns);
+}

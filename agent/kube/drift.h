@@ -1,0 +1,51 @@
+// drift: how a live object differs from what was applied.
+//
+// Some differences are there from the first moment: the server writes a quantity in another way, a
+// webhook adds to a list that we own. They are noise. So each apply takes down what differs in its
+// own answer, as hashes of path and value, in a note that the core keeps on disk. Later only what
+// is not in the note is drift.
+//
+// A note is one line: "1 VERSION PRINT FLAGS HASH…", where VERSION is the object's apiVersion,
+// PRINT the hash of the bytes that were applied, FLAGS "s" if the whole object is secret, else "-".
+// If the bytes in force are not those of the note, the object waits to be applied again, and
+// nothing is called drift meanwhile.
+//
+// Threads: any; pure.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/driver.h"
+#include "common/err.h"
+
+struct cm_arena;
+struct cm_json;
+struct kube_mark;
+
+// What an apply has to remember.
+struct kube_baseline {
+    const char *version; // apiVersion
+    uint64_t print;
+    bool secret;
+    const char *noise; // the hashes as they stand in the note
+};
+
+// kube_note_write makes the note of an apply: `desired` as prepared and sent, `live` the answer.
+// The note is the arena's.
+const char *kube_note_write(struct cm_arena *a, const struct kube_baseline *baseline,
+                            const struct cm_json *desired, const struct cm_json *live);
+
+// kube_note_read reads a note; it tells whether it was one. The strings are the arena's.
+bool kube_note_read(struct cm_arena *a, const char *note, struct kube_baseline *out);
+
+struct kube_drift {
+    struct agent_field_drift fields[AGENT_DRIFT_MAX]; // strings in the arena
+    size_t count;
+    bool more;
+};
+
+// kube_drift_find compares a live object with a prepared one. `baseline` NULL: there is no noise.
+void kube_drift_find(struct cm_arena *a, const struct cm_json *desired, const struct cm_json *live,
+                     const struct kube_baseline *baseline, struct kube_drift *out);

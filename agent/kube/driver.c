@@ -1,0 +1,243 @@
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/kube/internal.h"
+#include "agent/kube/kube.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/object/id.h"
+
+enum { MINUTE_MS = 60000, IN_FLIGHT = 8, READS = 2 };
+
+static struct agent_kube *kube_of(struct agent_driver *d) {
+    return CM_CONTAINER(d, struct agent_kube, driver);
+}
+
+static void on_minute(void *ctx) {
+    struct agent_kube *k = ctx;
+
+    kube_client_minute(k);
+    kube_table_minute(k);
+    cm_timer_start(k->loop, &k->minute, MINUTE_MS);
+}
+
+static void start(struct agent_driver *d, const struct agent_driver_host *host) {
+    struct agent_kube *k = kube_of(d);
+
+    k->host = *host;
+    k->minute = (struct cm_timer){.run = on_minute, .ctx = k};
+    cm_timer_start(k->loop, &k->minute, MINUTE_MS);
+    kube_reach_start(k);
+}
+
+static void tell_stopped(void *ctx) {
+    struct agent_kube *k = ctx;
+
+    k->stopped(k->stopped_ctx);
+}
+
+void kube_stopped_maybe(struct agent_kube *k) {
+    if (k->stop_begun && !k->told_stopped && cm_list_empty(&k->calls)) {
+        k->told_stopped = true;
+        k->stop_task = (struct cm_task){.run = tell_stopped, .ctx = k};
+        cm_loop_post(k->loop, &k->stop_task);
+    }
+}
+
+// stop_all runs from the loop, so that no callback of ours is on the stack.
+static void stop_all(void *ctx) {
+    struct agent_kube *k = ctx;
+    struct cm_err why;
+
+    (void)cm_fail(&why, CM_ECANCELED, "the agent stops");
+    cm_timer_stop(k->loop, &k->minute);
+    kube_reach_stop(k);
+    kube_discover_stop(k);
+    kube_watch_stop_all(k);
+    kube_client_stop(k);
+    kube_ops_stop(k);
+    kube_recover_fail(k, &why);
+    k->stop_begun = true;
+    kube_stopped_maybe(k);
+}
+
+static void stop(struct agent_driver *d, void (*stopped)(void *ctx), void *ctx) {
+    struct agent_kube *k = kube_of(d);
+
+    assert(!k->stopping);
+    k->stopping = true;
+    k->stopped = stopped;
+    k->stopped_ctx = ctx;
+    k->stop_task = (struct cm_task){.run = stop_all, .ctx = k};
+    cm_loop_post(k->loop, &k->stop_task);
+}
+
+static void free_driver(struct agent_driver *d) {
+    struct agent_kube *k = kube_of(d);
+
+    if (d == NULL) {
+        return;
+    }
+    kube_table_free(k);
+    kube_watch_free_all(k);
+    kube_resources_free(k->resources);
+    kube_resources_free(k->found);
+    kube_applyset_done(&k->applyset);
+    cm_map_free(k->table.by_key);
+    cm_map_free(k->table.by_place);
+    cm_http_endpoint_free(k->endpoint);
+    kube_access_done(&k->access);
+    free(k->field_manager);
+    free(k);
+}
+
+static const char *target_version(const struct agent_driver *d) {
+    return ((const struct agent_kube *)(const void *)d)->target_version; // d is its first member
+}
+
+static bool is_kind(const char *key, const char *kind) {
+    size_t len = strlen(kind);
+
+    return strncmp(key, kind, len) == 0 && key[len] == '/';
+}
+
+static void place(const struct agent_driver *d, const char *key, struct agent_place *out) {
+    char kind[CM_OBJECT_KEY_MAX];
+    size_t len = strcspn(key, "/");
+    bool is_definition = is_kind(key, "CustomResourceDefinition.apiextensions.k8s.io");
+    bool is_namespace = is_kind(key, "Namespace");
+
+    (void)d;
+    len = len < sizeof(kind) ? len : sizeof(kind) - 1;
+    memcpy(kind, key, len);
+    kind[len] = '\0';
+    char *dot = strchr(kind, '.');
+    if (dot != NULL) {
+        *dot = '\0';
+    }
+    *out = (struct agent_place){
+        .rank = cm_object_rank(dot == NULL ? "" : dot + 1, kind),
+        .gate = is_definition || is_namespace,
+        .precious = is_definition || is_namespace || is_kind(key, "PersistentVolumeClaim") ||
+                    is_kind(key, "PersistentVolume"),
+    };
+}
+
+static void apply(struct agent_driver *d, const struct agent_object *object, agent_applied_fn done,
+                  void *ctx) {
+    kube_ops_apply(kube_of(d), object, done, ctx);
+}
+
+static void remove_object(struct agent_driver *d, const struct agent_owned *object,
+                          agent_removed_fn done, void *ctx) {
+    kube_ops_remove(kube_of(d), object, done, ctx);
+}
+
+static void track(struct agent_driver *d, const struct agent_owned *object) {
+    kube_table_track(kube_of(d), object);
+}
+
+static void untrack(struct agent_driver *d, const char *key) {
+    kube_table_untrack(kube_of(d), key);
+}
+
+static void observe(struct agent_driver *d, const char *key) {
+    struct kube_entry *e = kube_entry_find(kube_of(d), key);
+
+    if (e != NULL && e->tracked) {
+        kube_entry_look(e, true);
+    }
+}
+
+static void recover(struct agent_driver *d, agent_found_fn found, agent_recovered_fn done,
+                    void *ctx) {
+    kube_recover(kube_of(d), found, done, ctx);
+}
+
+static const struct agent_driver_ops kube_ops = {
+    .name = "kube",
+    .start = start,
+    .stop = stop,
+    .free = free_driver,
+    .target_version = target_version,
+    .place = place,
+    .apply = apply,
+    .remove = remove_object,
+    .track = track,
+    .untrack = untrack,
+    .observe = observe,
+    .recover = recover,
+};
+
+static enum cm_rc load_access(const struct agent_kube_config *config, struct kube_access *out,
+                              struct cm_err *err) {
+    static const char pod_dir[] = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+    if (config->kubeconfig != NULL) {
+        return kube_access_load(config->kubeconfig, config->context, out, err);
+    }
+    return kube_access_load_pod(
+        config->service_account_dir == NULL ? pod_dir : config->service_account_dir, out, err);
+}
+
+static enum cm_rc make_endpoint(struct agent_kube *k, struct cm_http *http, struct cm_err *err) {
+    struct cm_http_endpoint_config config = {
+        .base_url = k->access.server,
+        .ca_pem = k->access.ca_pem,
+        .client_cert_pem = k->access.cert_pem,
+        .client_key_pem = k->access.key_pem,
+        .tls_server_name = k->access.tls_server_name,
+        .insecure = k->access.insecure,
+        // Lists and looks go beside the operations, not behind them.
+        .max_in_flight = (long)k->max_in_flight + READS,
+    };
+    enum cm_rc rc = cm_http_endpoint_new(http, &config, &k->endpoint, err);
+
+    if (rc == CM_OK && k->access.token != NULL) {
+        cm_http_endpoint_set_bearer(k->endpoint, k->access.token);
+    }
+    return rc;
+}
+
+static void init_lists(struct agent_kube *k) {
+    struct cm_list *const lists[] = {
+        &k->calls,       &k->watches,       &k->recoveries,       &k->ops.queue,
+        &k->ops.running, &k->ops.lingering, &k->ops.waiting_kind, &k->ops.waiting_parent,
+        &k->table.looks, &k->table.to_say,
+    };
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        cm_list_init(lists[i]);
+    }
+    k->table.by_key = cm_map_new(NULL);
+    k->table.by_place = cm_map_new(NULL);
+}
+
+static const char *or_default(const char *text, const char *otherwise) {
+    return text == NULL || text[0] == '\0' ? otherwise : text;
+}
+
+enum cm_rc agent_kube_new(struct cm_loop *loop, struct cm_http *http,
+                          const struct agent_kube_config *config, struct agent_driver **out,
+                          struct cm_err *err) {
+    if (config->identity == NULL || config->identity[0] == '\0') {
+        return cm_fail(err, CM_EINVAL, "the driver for Kubernetes needs an identity");
+    }
+    struct agent_kube *k = cm_new(1, sizeof(*k));
+    k->driver.ops = &kube_ops;
+    k->loop = loop;
+    k->field_manager = cm_strdup(or_default(config->field_manager, "holdfast"));
+    k->max_in_flight = config->max_in_flight > 0 ? (size_t)config->max_in_flight : IN_FLIGHT;
+    init_lists(k);
+    kube_applyset_init(&k->applyset, config->identity,
+                       or_default(config->inventory_namespace, "holdfast-system"));
+    enum cm_rc rc = load_access(config, &k->access, err);
+    rc = rc < 0 ? rc : make_endpoint(k, http, err);
+    if (rc < 0) {
+        free_driver(&k->driver);
+        return rc;
+    }
+    *out = &k->driver;
+    return CM_OK;
+}

@@ -1,0 +1,441 @@
+#include "agent/kube/health.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/clock.h"
+#include "common/json.h"
+
+enum { UNSCHEDULABLE_MS = 15000 }; // kstatus' patience with a pod that no node takes
+
+struct view {
+    struct cm_arena *a;
+    const struct cm_json *object;
+    const struct cm_json *spec;
+    const struct cm_json *status;
+    int64_t now_ms;
+};
+
+typedef struct kube_health (*rule_fn)(const struct view *v);
+
+static const struct kube_health HEALTHY = {AGENT_HEALTH_HEALTHY, "", 0};
+
+static struct kube_health progressing(const char *message) {
+    return (struct kube_health){AGENT_HEALTH_PROGRESSING, message, 0};
+}
+
+static struct kube_health degraded(const char *message) {
+    return (struct kube_health){AGENT_HEALTH_DEGRADED, message, 0};
+}
+
+static const char *text_of(const struct cm_json *node, const char *key) {
+    const char *text = cm_json_string(cm_json_get(node, key));
+
+    return text == NULL ? "" : text;
+}
+
+static int64_t number(const struct cm_json *node, const char *key, int64_t otherwise) {
+    return cm_json_int(cm_json_get(node, key), otherwise);
+}
+
+static const struct cm_json *condition(const struct view *v, const char *type) {
+    const struct cm_json *list = cm_json_get(v->status, "conditions");
+
+    if (list == NULL || list->type != CM_ARRAY) {
+        return NULL;
+    }
+    for (const struct cm_json *c = list->first; c != NULL; c = c->next) {
+        if (strcmp(text_of(c, "type"), type) == 0) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+static bool is_status(const struct cm_json *c, const char *status) {
+    return c != NULL && strcmp(text_of(c, "status"), status) == 0;
+}
+
+static bool is_reason(const struct cm_json *c, const char *reason) {
+    return c != NULL && strcmp(text_of(c, "reason"), reason) == 0;
+}
+
+// said is what a condition says, or what we say if it says nothing.
+static const char *said(const struct view *v, const struct cm_json *c, const char *otherwise) {
+    const char *reason = text_of(c, "reason");
+    const char *message = text_of(c, "message");
+
+    if (message[0] == '\0') {
+        return reason[0] == '\0' ? otherwise : cm_arena_strdup(v->a, reason);
+    }
+    if (reason[0] == '\0') {
+        return cm_arena_strdup(v->a, message);
+    }
+    return cm_arena_strf(v->a, "%s: %s", reason, message);
+}
+
+static struct kube_health count(const struct view *v, int64_t have, int64_t want,
+                                const char *what) {
+    return progressing(
+        cm_arena_strf(v->a, "%lld of %lld %s", (long long)have, (long long)want, what));
+}
+
+static struct kube_health always_healthy(const struct view *v) {
+    (void)v;
+    return HEALTHY;
+}
+
+static struct kube_health namespace_health(const struct view *v) {
+    const char *phase = text_of(v->status, "phase");
+
+    return strcmp(phase, "Active") == 0 ? HEALTHY : progressing("the namespace is not active yet");
+}
+
+static struct kube_health service_health(const struct view *v) {
+    if (strcmp(text_of(v->spec, "type"), "LoadBalancer") == 0 &&
+        text_of(v->spec, "clusterIP")[0] == '\0') {
+        return progressing("the service has no cluster IP yet");
+    }
+    return HEALTHY;
+}
+
+static struct kube_health claim_health(const struct view *v) {
+    return strcmp(text_of(v->status, "phase"), "Bound") == 0
+               ? HEALTHY
+               : progressing("the claim is not bound");
+}
+
+static bool has_no_deadline(const struct view *v) {
+    int64_t seconds = number(v->spec, "progressDeadlineSeconds", INT32_MAX);
+
+    return seconds == INT32_MAX;
+}
+
+static struct kube_health deployment_replicas(const struct view *v) {
+    int64_t want = number(v->spec, "replicas", 1);
+    int64_t have = number(v->status, "replicas", 0);
+    int64_t updated = number(v->status, "updatedReplicas", 0);
+    int64_t ready = number(v->status, "readyReplicas", 0);
+    int64_t available = number(v->status, "availableReplicas", 0);
+
+    if (want > have) {
+        return count(v, have, want, "replicas exist");
+    }
+    if (want > updated) {
+        return count(v, updated, want, "replicas are updated");
+    }
+    if (have > want) {
+        return progressing(
+            cm_arena_strf(v->a, "%lld old replicas are not gone yet", (long long)(have - want)));
+    }
+    if (updated > available) {
+        return count(v, available, updated, "replicas are available");
+    }
+    if (want > ready) {
+        return count(v, ready, want, "replicas are ready");
+    }
+    return HEALTHY;
+}
+
+static struct kube_health deployment_health(const struct view *v) {
+    const struct cm_json *progress = condition(v, "Progressing");
+
+    if (is_reason(progress, "ProgressDeadlineExceeded")) {
+        return degraded(said(v, progress, "the progress deadline is exceeded"));
+    }
+    struct kube_health replicas = deployment_replicas(v);
+    if (replicas.health != AGENT_HEALTH_HEALTHY) {
+        return replicas;
+    }
+    if (!has_no_deadline(v) &&
+        !(is_status(progress, "True") && is_reason(progress, "NewReplicaSetAvailable"))) {
+        return progressing("the new replica set is not available yet");
+    }
+    const struct cm_json *available = condition(v, "Available");
+    return is_status(available, "True")
+               ? HEALTHY
+               : progressing(said(v, available, "the deployment is not available"));
+}
+
+static struct kube_health partitioned(const struct view *v, int64_t want, int64_t partition) {
+    int64_t updated = number(v->status, "updatedReplicas", 0);
+
+    return updated < want - partition ? count(v, updated, want - partition, "replicas are updated")
+                                      : HEALTHY;
+}
+
+static struct kube_health stateful_set_health(const struct view *v) {
+    int64_t want = number(v->spec, "replicas", 1);
+    int64_t have = number(v->status, "replicas", 0);
+    int64_t ready = number(v->status, "readyReplicas", 0);
+    int64_t current = number(v->status, "currentReplicas", 0);
+    const struct cm_json *strategy = cm_json_get(v->spec, "updateStrategy");
+    const struct cm_json *partition = cm_json_path(strategy, "rollingUpdate", "partition", NULL);
+
+    if (strcmp(text_of(strategy, "type"), "OnDelete") == 0) {
+        return HEALTHY;
+    }
+    if (want > have) {
+        return count(v, have, want, "replicas exist");
+    }
+    if (want > ready) {
+        return count(v, ready, want, "replicas are ready");
+    }
+    if (have > want) {
+        return progressing(
+            cm_arena_strf(v->a, "%lld replicas are not gone yet", (long long)(have - want)));
+    }
+    // The API server fills in a partition of 0, which means none.
+    if (cm_json_int(partition, 0) != 0) {
+        return partitioned(v, want, cm_json_int(partition, 0));
+    }
+    if (want > current) {
+        return count(v, current, want, "replicas are current");
+    }
+    if (strcmp(text_of(v->status, "currentRevision"), text_of(v->status, "updateRevision")) != 0) {
+        return progressing("not all replicas have the new revision");
+    }
+    return HEALTHY;
+}
+
+static struct kube_health daemon_set_health(const struct view *v) {
+    static const struct {
+        const char *field;
+        const char *words;
+    } counts[] = {
+        {"currentNumberScheduled", "pods are scheduled"},
+        {"updatedNumberScheduled", "pods are updated"},
+        {"numberAvailable", "pods are available"},
+        {"numberReady", "pods are ready"},
+    };
+    const struct cm_json *observed = cm_json_get(v->status, "observedGeneration");
+    int64_t want = number(v->status, "desiredNumberScheduled", -1);
+
+    if (cm_json_path(v->object, "metadata", "generation", NULL) == NULL || observed == NULL ||
+        want < 0) {
+        return progressing("the controller has not seen it yet");
+    }
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        int64_t have = number(v->status, counts[i].field, 0);
+
+        if (want > have) {
+            return count(v, have, want, counts[i].words);
+        }
+    }
+    return HEALTHY;
+}
+
+static struct kube_health replica_set_health(const struct view *v) {
+    static const struct {
+        const char *field;
+        const char *words;
+    } counts[] = {
+        {"fullyLabeledReplicas", "replicas are labelled"},
+        {"availableReplicas", "replicas are available"},
+        {"readyReplicas", "replicas are ready"},
+    };
+    const struct cm_json *failure = condition(v, "ReplicaFailure");
+    int64_t want = number(v->spec, "replicas", 1);
+
+    if (is_status(failure, "True")) {
+        return progressing(said(v, failure, "replicas cannot be made"));
+    }
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        int64_t have = number(v->status, counts[i].field, 0);
+
+        if (want > have) {
+            return count(v, have, want, counts[i].words);
+        }
+    }
+    if (number(v->status, "replicas", 0) > want) {
+        return progressing("extra replicas are not gone yet");
+    }
+    return HEALTHY;
+}
+
+static bool is_crash_looping(const struct view *v) {
+    const struct cm_json *list = cm_json_get(v->status, "containerStatuses");
+
+    if (list == NULL || list->type != CM_ARRAY) {
+        return false;
+    }
+    for (const struct cm_json *c = list->first; c != NULL; c = c->next) {
+        const char *reason = cm_json_string(cm_json_path(c, "state", "waiting", "reason", NULL));
+
+        if (reason != NULL && strcmp(reason, "CrashLoopBackOff") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct kube_health running_pod(const struct view *v) {
+    const struct cm_json *ready = condition(v, "Ready");
+
+    if (is_status(ready, "True")) {
+        return HEALTHY;
+    }
+    if (is_crash_looping(v)) {
+        return degraded("a container crashes again and again");
+    }
+    return progressing(said(v, ready, "the pod is not ready"));
+}
+
+static struct kube_health pending_pod(const struct view *v) {
+    const struct cm_json *scheduled = condition(v, "PodScheduled");
+    const char *created =
+        cm_json_string(cm_json_path(v->object, "metadata", "creationTimestamp", NULL));
+    int64_t born_ms = 0;
+
+    if (!is_status(scheduled, "False") || !is_reason(scheduled, "Unschedulable")) {
+        return progressing("the pod is pending");
+    }
+    const char *why = said(v, scheduled, "no node takes the pod");
+    if (created != NULL && cm_clock_parse(created, &born_ms) &&
+        v->now_ms - born_ms < UNSCHEDULABLE_MS) {
+        struct kube_health health = progressing(why);
+        health.again_ms = UNSCHEDULABLE_MS - (v->now_ms - born_ms);
+        return health;
+    }
+    return degraded(why);
+}
+
+static struct kube_health pod_health(const struct view *v) {
+    const char *phase = text_of(v->status, "phase");
+
+    if (strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0) {
+        return HEALTHY; // it ran to its end, as a bare pod may
+    }
+    if (strcmp(phase, "Running") == 0) {
+        return running_pod(v);
+    }
+    if (strcmp(phase, "Pending") == 0) {
+        return pending_pod(v);
+    }
+    return progressing("the pod has no phase yet");
+}
+
+static struct kube_health job_health(const struct view *v) {
+    const struct cm_json *failed = condition(v, "Failed");
+
+    if (is_status(condition(v, "Complete"), "True")) {
+        return HEALTHY;
+    }
+    if (is_status(failed, "True")) {
+        return degraded(said(v, failed, "the job failed"));
+    }
+    if (is_status(condition(v, "Suspended"), "True") &&
+        cm_json_true(cm_json_get(v->spec, "suspend"))) {
+        return HEALTHY;
+    }
+    if (cm_json_get(v->status, "startTime") == NULL) {
+        return progressing("the job has not started");
+    }
+    return count(v, number(v->status, "succeeded", 0), number(v->spec, "completions", 1),
+                 "pods of the job succeeded");
+}
+
+static struct kube_health definition_health(const struct view *v) {
+    const struct cm_json *names = condition(v, "NamesAccepted");
+    const struct cm_json *established = condition(v, "Established");
+
+    if (is_status(names, "False")) {
+        return degraded(said(v, names, "its names are not accepted"));
+    }
+    if (is_status(established, "True")) {
+        return HEALTHY;
+    }
+    if (is_status(established, "False") && !is_reason(established, "Installing")) {
+        return degraded(said(v, established, "it is not established"));
+    }
+    return progressing("it is not established yet");
+}
+
+static struct kube_health other_health(const struct view *v) {
+    const struct cm_json *ready = condition(v, "Ready");
+
+    if (ready == NULL || is_status(ready, "True")) {
+        return HEALTHY;
+    }
+    return progressing(said(v, ready, "it is not ready"));
+}
+
+static const struct {
+    const char *group;
+    const char *kind;
+    rule_fn rule;
+} rules[] = {
+    {"", "Namespace", namespace_health},
+    {"", "Service", service_health},
+    {"", "Secret", always_healthy},
+    {"", "ConfigMap", always_healthy},
+    {"", "PersistentVolumeClaim", claim_health},
+    {"", "Pod", pod_health},
+    {"apps", "Deployment", deployment_health},
+    {"extensions", "Deployment", deployment_health},
+    {"apps", "StatefulSet", stateful_set_health},
+    {"apps", "DaemonSet", daemon_set_health},
+    {"extensions", "DaemonSet", daemon_set_health},
+    {"apps", "ReplicaSet", replica_set_health},
+    {"extensions", "ReplicaSet", replica_set_health},
+    {"batch", "Job", job_health},
+    {"batch", "CronJob", always_healthy},
+    {"policy", "PodDisruptionBudget", always_healthy},
+    {"apiextensions.k8s.io", "CustomResourceDefinition", definition_health},
+};
+
+static rule_fn rule_of(const struct cm_json *object) {
+    const char *version = text_of(object, "apiVersion");
+    const char *kind = text_of(object, "kind");
+    const char *slash = strchr(version, '/');
+    size_t size = slash == NULL ? 0 : (size_t)(slash - version);
+
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        if (strcmp(rules[i].kind, kind) == 0 && strlen(rules[i].group) == size &&
+            memcmp(rules[i].group, version, size) == 0) {
+            return rules[i].rule;
+        }
+    }
+    return other_health;
+}
+
+static bool is_unseen(const struct view *v) {
+    const struct cm_json *generation = cm_json_path(v->object, "metadata", "generation", NULL);
+    const struct cm_json *observed = cm_json_get(v->status, "observedGeneration");
+
+    return generation != NULL && observed != NULL &&
+           cm_json_int(generation, 0) != cm_json_int(observed, 0);
+}
+
+static struct kube_health judge(const struct view *v) {
+    const struct cm_json *reconciling = condition(v, "Reconciling");
+    const struct cm_json *stalled = condition(v, "Stalled");
+
+    if (cm_json_path(v->object, "metadata", "deletionTimestamp", NULL) != NULL) {
+        return progressing("it is being deleted");
+    }
+    if (is_unseen(v)) {
+        return progressing("its controller has not seen the last change yet");
+    }
+    if (is_status(reconciling, "True")) {
+        return progressing(said(v, reconciling, "it is being reconciled"));
+    }
+    if (is_status(stalled, "True")) {
+        return degraded(said(v, stalled, "it is stalled"));
+    }
+    return rule_of(v->object)(v);
+}
+
+void kube_health_of(struct cm_arena *a, const struct cm_json *object, int64_t now_ms,
+                    struct kube_health *out) {
+    struct view v = {
+        .a = a,
+        .object = object,
+        .spec = cm_json_get(object, "spec"),
+        .status = cm_json_get(object, "status"),
+        .now_ms = now_ms,
+    };
+
+    *out = judge(&v);
+}

@@ -1,0 +1,329 @@
+// internal: the parts of the driver and what they share.
+//
+//     client    requests to the API server, with our credentials
+//     reach     whether it answers; says so to the core
+//     discover  which kinds it offers
+//     applyset  the parent Secret that says where our objects may be
+//     ops       the queue of apply and remove
+//     table     tracked objects and what was last said of them
+//     watch     lists and watches, one per kind
+//
+// All of it is one state machine around one struct; each part touches its own members and calls the
+// functions of the others.
+//
+// Threads: the driver's loop.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/driver.h"
+#include "agent/kube/applyset.h"
+#include "agent/kube/health.h"
+#include "agent/kube/kubeconfig.h"
+#include "agent/kube/resources.h"
+#include "common/backoff.h"
+#include "common/http/http.h"
+#include "common/list.h"
+#include "common/loop.h"
+
+struct agent_kube;
+struct cm_arena;
+struct cm_json;
+struct cm_map;
+
+enum {
+    KUBE_ANSWER_MAX = 32 << 20, // bytes of an answer or of a watched event
+    KUBE_RETRY_MS = 2000,       // for what may appear at any time
+};
+
+// client
+
+struct kube_answer {
+    int status;             // 0: not reached
+    struct cm_json *json;   // NULL if there is none
+    struct cm_arena *arena; // of json
+    int64_t retry_after_ms; // 0: not said
+    struct cm_err error;    // code CM_OK if there was an answer
+};
+
+typedef void (*kube_answer_fn)(void *ctx, const struct kube_answer *answer);
+
+struct kube_request {
+    const char *method;
+    const char *path;
+    const char *content_type;
+    const char *accept; // NULL: JSON
+    const char *body;   // NULL: none
+    kube_answer_fn done;
+    void *ctx;
+    bool probe; // its failure is not told to reach
+    // Streams only.
+    void (*line)(void *ctx, const char *line, size_t size);
+};
+
+struct kube_call; // ends with its `done`
+
+// kube_call sends a request; `done` follows exactly once, never from inside the call.
+struct kube_call *kube_call(struct agent_kube *k, const struct kube_request *request);
+void kube_call_cancel(struct kube_call *call);
+void kube_client_minute(struct agent_kube *k); // reads a token file again
+void kube_client_stop(struct agent_kube *k);   // cancels every call
+
+// kube_answer_error turns an answer that is no success into an error for the user; see status.h.
+struct kube_asked;
+enum cm_rc kube_answer_error(const struct kube_answer *answer, const struct kube_asked *asked,
+                             struct cm_err *err);
+static inline bool kube_answer_ok(const struct kube_answer *answer) {
+    return answer->error.code == CM_OK && answer->status >= 200 && answer->status < 300;
+}
+
+// reach
+
+enum kube_reach { KUBE_CONNECTING, KUBE_UP, KUBE_DOWN };
+
+void kube_reach_start(struct agent_kube *k);
+void kube_reach_stop(struct agent_kube *k);
+// kube_reach_doubt is called when a request did not reach the server.
+void kube_reach_doubt(struct agent_kube *k);
+void kube_reach_up(struct agent_kube *k);
+void kube_reach_down(struct agent_kube *k, const struct cm_err *why);
+
+// discover
+
+// kube_discover_want makes a round of discovery begin soon and returns its number; it is the answer
+// to everything that was asked before it began.
+uint64_t kube_discover_want(struct agent_kube *k);
+void kube_discover_now(struct agent_kube *k);
+void kube_discover_stop(struct agent_kube *k);
+
+// kube_resolve finds the resource of a key and the namespace in which its object is; the strings
+// are the arena's. NULL: the server offers no such kind, as far as we know.
+const struct kube_resource *kube_resolve(struct agent_kube *k, struct cm_arena *a, const char *key,
+                                         const char *default_namespace, const char *version,
+                                         const char **out_ns);
+
+// ops
+
+enum kube_op_type { KUBE_APPLY, KUBE_REMOVE };
+
+struct kube_op {
+    struct cm_list at; // in one of the lists of struct kube_ops
+    struct agent_kube *k;
+    enum kube_op_type type;
+    char *app;
+    char *key;
+    char *default_namespace;
+    struct cm_buf *bytes; // apply
+    bool secret;
+    char *uid; // remove
+    agent_applied_fn applied;
+    agent_removed_fn removed;
+    void *ctx;
+
+    struct kube_entry *entry; // while it runs
+    struct kube_call *call;
+    uint64_t round;          // of discovery that it waits for or has seen; 0: none
+    uint64_t newest_before;  // newest version of anything when it was sent
+    uint64_t entry_before;   // version of this object when it was sent
+    char *path;              // remove: of the object
+    struct cm_arena *arena;  // apply: of desired
+    struct cm_json *desired; // apply: as sent
+    bool has_slot;
+    struct cm_timer timer; // remove: next look whether it is gone
+    int64_t pause_ms;
+    int64_t waiting_since_ms;
+};
+
+struct kube_ops {
+    struct cm_list queue;
+    struct cm_list waiting_kind;   // for a round of discovery
+    struct cm_list waiting_parent; // for the ApplySet's parent
+    struct cm_list running;        // a request is on its way
+    struct cm_list lingering;      // removed, but not gone
+    size_t in_flight;
+    struct cm_task task; // looks at the queue
+    bool posted;
+};
+
+void kube_ops_apply(struct agent_kube *k, const struct agent_object *object, agent_applied_fn done,
+                    void *ctx);
+void kube_ops_remove(struct agent_kube *k, const struct agent_owned *object, agent_removed_fn done,
+                     void *ctx);
+void kube_ops_wake(struct agent_kube *k);       // something changed: look at the queue
+void kube_ops_discovered(struct agent_kube *k); // a round of discovery is over
+void kube_ops_parent_written(struct agent_kube *k, const struct cm_err *err, int64_t retry_ms);
+void kube_ops_fail_all(struct agent_kube *k, const struct cm_err *why); // what is not running
+void kube_ops_stop(struct agent_kube *k);
+
+// What ops.c and its two kinds share.
+void kube_apply_begin(struct kube_op *op);  // apply.c
+void kube_remove_begin(struct kube_op *op); // remove.c
+void kube_op_done(struct kube_op *op, const struct cm_err *err, int64_t retry_after_ms,
+                  const struct agent_applied *applied);
+void kube_op_free(struct kube_op *op);
+void kube_op_wait_for_kind(struct kube_op *op);
+void kube_op_wait_for_parent(struct kube_op *op);
+void kube_op_linger(struct kube_op *op); // it waits without a request now
+
+// table
+
+struct kube_entry {
+    struct agent_kube *k;
+    char *key;   // as the core says it
+    char *place; // with its namespace filled in; NULL if the same or not resolved
+    char *app;
+    char *default_namespace;
+    char *uid;
+    char *note;
+    char *api_version; // in which it was applied; NULL: not known
+    char *message;     // of health; NULL: ""
+    uint64_t version;  // newest resourceVersion seen
+    uint64_t print;    // of the last live form that had no drift; 0: none
+    uint64_t said;     // hash of the last observation
+    struct kube_watch *watch;
+    struct cm_list at_watch;
+    struct cm_list at_look; // in table.looks
+    struct cm_list at_say;  // in table.to_say
+    struct kube_op *op;     // works on this object
+    struct kube_call *call; // a look
+    uint32_t round;         // of the watch's list that had it
+    unsigned pins;          // who still needs it after calling the core
+    enum agent_health health;
+    bool tracked;
+    bool known;     // health and version are from the server
+    bool drifted;   // the last observation told drift
+    bool doubtful;  // changed while nobody could say whether that was drift
+    bool unmarked;  // has lost our label, so that no watch tells of it
+    bool look_says; // the look ends with an observation in any case
+    bool ahead;     // while op: a newer form was seen
+    uint64_t ahead_version;
+    uint64_t ahead_print;
+};
+
+struct kube_table {
+    struct cm_map *by_key;
+    struct cm_map *by_place; // only those whose place is not their key
+    struct cm_list looks;
+    struct cm_list to_say;
+    size_t looking;
+    size_t unresolved; // entries whose kind is not known
+    struct cm_task task;
+    bool posted;
+};
+
+struct kube_entry *kube_entry_find(struct agent_kube *k, const char *key);
+struct kube_entry *kube_entry_make(struct agent_kube *k, const char *app, const char *key,
+                                   const char *default_namespace);
+struct kube_entry *kube_entry_at(struct agent_kube *k, const char *place);
+// kube_entry_settle frees an entry that nobody needs.
+void kube_entry_settle(struct kube_entry *e);
+// kube_entry_resolve finds its watch; it tells whether the kind is known.
+bool kube_entry_resolve(struct kube_entry *e);
+void kube_entry_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live, bool say);
+void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
+                        const char *note);
+void kube_entry_set_version(struct kube_entry *e, const char *api_version);
+void kube_entry_after_op(struct kube_entry *e);
+void kube_entry_missing(struct kube_entry *e, bool say);
+void kube_entry_unknown(struct kube_entry *e, const char *why);
+void kube_entry_look(struct kube_entry *e, bool say);
+void kube_table_track(struct agent_kube *k, const struct agent_owned *object);
+void kube_table_untrack(struct agent_kube *k, const char *key);
+void kube_table_discovered(struct agent_kube *k);
+void kube_table_minute(struct agent_kube *k);
+void kube_table_wake(struct agent_kube *k);
+void kube_table_forget_versions(struct agent_kube *k);
+void kube_table_free(struct agent_kube *k); // when all is quiet
+
+// watch
+
+struct kube_watch {
+    struct cm_list at; // in agent_kube.watches
+    struct agent_kube *k;
+    char *group;
+    char *api_version;
+    char *kind;
+    char *path; // of the collection in all namespaces
+    struct cm_list entries;
+    struct kube_call *call; // a page of a list, or the watch
+    struct cm_timer timer;
+    struct cm_backoff backoff;
+    char *version; // where the watch goes on; NULL: list first
+    char *more;    // the list's continue token
+    uint64_t list_version;
+    uint32_t round;
+    bool complete; // the list was seen to its end
+    bool streaming;
+    bool dead;        // freed when its call is over
+    int64_t began_ms; // of the stream
+};
+
+struct kube_watch *kube_watch_for(struct agent_kube *k, const struct kube_resource *resource);
+void kube_watch_add(struct kube_watch *w, struct kube_entry *e);
+void kube_watch_drop(struct kube_entry *e);
+void kube_watch_wake_all(struct agent_kube *k); // the server is back
+void kube_watch_stop_all(struct agent_kube *k); // no timer fires any more
+void kube_watch_free_all(struct agent_kube *k);
+
+// kube_watch_read takes a watch's line apart; `object` is the arena's. Pure.
+CM_MUSTUSE enum cm_rc kube_watch_read(struct cm_arena *a, const char *line, size_t size,
+                                      const char **type, struct cm_json **object,
+                                      struct cm_err *err);
+
+// recover
+
+void kube_recover(struct agent_kube *k, agent_found_fn found, agent_recovered_fn done, void *ctx);
+void kube_recover_wake(struct agent_kube *k);                           // the server is there
+void kube_recover_fail(struct agent_kube *k, const struct cm_err *why); // those that have not begun
+
+struct agent_kube {
+    struct agent_driver driver; // first
+    struct cm_loop *loop;
+    struct agent_driver_host host;
+    struct kube_access access;
+    struct cm_http_endpoint *endpoint;
+    char *field_manager;
+    size_t max_in_flight;
+    char target_version[64];
+    uint64_t newest; // resourceVersion of anything
+
+    struct cm_list calls;
+    struct cm_timer minute;
+    bool stopping;
+    void (*stopped)(void *ctx);
+    void *stopped_ctx;
+    struct cm_task stop_task;
+    bool stop_begun;
+    bool told_stopped;
+
+    enum kube_reach reach;
+    bool probing;
+    struct cm_timer probe_timer;
+    struct cm_backoff probe_backoff;
+    struct cm_err why_down;
+
+    struct kube_resources *resources; // NULL until the first round of discovery
+    struct kube_resources *found;     // by the round that runs
+    char **discover_paths;
+    size_t discover_count;
+    size_t discover_next;
+    uint64_t discover_round; // begun last
+    bool discovering;
+    bool discover_again;
+    int64_t discover_began_ms;
+    struct cm_timer discover_timer;
+
+    struct kube_applyset applyset;
+    struct kube_ops ops;
+    struct kube_table table;
+    struct cm_list watches;
+    struct cm_list recoveries; // that have not begun
+};
+
+// kube_stopped_maybe tells the core that all is quiet, once it is.
+void kube_stopped_maybe(struct agent_kube *k);
+
+// kube_baseline_print is the hash of bytes as it stands in a note.
+uint64_t kube_baseline_print(const struct cm_buf *bytes);

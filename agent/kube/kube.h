@@ -1,0 +1,40 @@
+// kube: the driver for Kubernetes, over common/http.
+//
+// Objects are made by server-side apply with one field manager, always by force, and carry two
+// labels: `applyset.kubernetes.io/part-of` with the id of this agent's ApplySet, by which they are
+// watched and found again, and `holdfast.dev/app`. The ApplySet's parent is a Secret in the
+// inventory namespace that lists which kinds and namespaces may hold members; it is written before
+// the first member of a new kind or namespace. So the cluster itself knows what an agent owns, and
+// an agent that lost its disk finds it (`recover`).
+//
+// Nothing is polled. One watch per kind that has tracked objects, selected by label, feeds health
+// and drift. "Missing" is said only after a complete list and a GET of the object itself.
+//
+// Rights that it needs: get, list, watch, create, patch and delete of what it applies; the same on
+// Secrets of the inventory namespace, and create of that namespace if it is not there.
+//
+// Threads: the loop given at new. agent_kube_new reads files; a token file is read again by the
+// loop.
+#pragma once
+
+#include "common/err.h"
+
+struct agent_driver;
+struct cm_http;
+struct cm_loop;
+
+struct agent_kube_config {
+    const char *kubeconfig;          // path; NULL: the service account of the pod we run in
+    const char *context;             // of the kubeconfig; NULL: its current one
+    const char *service_account_dir; // NULL: /var/run/secrets/kubernetes.io/serviceaccount
+    const char *identity;            // who we are, for the ApplySet's name and id; never changes
+    const char *field_manager;       // NULL: "holdfast"
+    const char *inventory_namespace; // NULL: "holdfast-system"
+    long max_in_flight;              // operations at once; 0: 8
+};
+
+// agent_kube_new makes the driver; *out is freed through its ops. It fails with CM_EINVAL, in words
+// for the user, if the configuration cannot be used. Nothing is connected before `start`.
+CM_MUSTUSE enum cm_rc agent_kube_new(struct cm_loop *loop, struct cm_http *http,
+                                     const struct agent_kube_config *config,
+                                     struct agent_driver **out, struct cm_err *err);

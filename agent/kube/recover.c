@@ -1,0 +1,204 @@
+// Finding what this agent once applied: the parent names the kinds, the label finds the objects.
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/kube/internal.h"
+#include "agent/kube/object.h"
+#include "agent/kube/status.h"
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/str.h"
+
+enum { PAGE = 100 };
+
+struct recovery {
+    struct cm_list at; // in agent_kube.recoveries until it begins
+    struct agent_kube *k;
+    agent_found_fn found;
+    agent_recovered_fn done;
+    void *ctx;
+    struct kube_applyset there; // what the parent says
+    const char **kinds;
+    size_t next;
+    char *path; // of the collection
+    char *api_version;
+    char *kind;
+    char *plural;
+    char *group;
+    char *more;
+};
+
+static void next_kind(struct recovery *r);
+
+static void clear_kind(struct recovery *r) {
+    char **const texts[] = {&r->path, &r->api_version, &r->kind, &r->plural, &r->group, &r->more};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        free(*texts[i]);
+        *texts[i] = NULL;
+    }
+}
+
+static void finish(struct recovery *r, const struct cm_err *err) {
+    cm_list_remove(&r->at);
+    r->done(r->ctx, err);
+    clear_kind(r);
+    free(r->kinds);
+    kube_applyset_done(&r->there);
+    free(r);
+}
+
+static void fail(struct recovery *r, const struct kube_answer *answer, const char *what) {
+    struct kube_resource resource = {
+        .group = r->group == NULL ? "" : r->group,
+        .plural = r->plural == NULL ? "secrets" : r->plural,
+    };
+    struct kube_asked asked = {"list", &resource, "", NULL};
+    struct cm_err err;
+
+    (void)kube_answer_error(answer, &asked, &err);
+    (void)cm_wrap(&err, "find again what was applied: %.100s", what);
+    finish(r, &err);
+}
+
+static void tell(struct recovery *r, struct cm_arena *a, struct cm_json *item) {
+    cm_json_set_string(a, item, "apiVersion", r->api_version);
+    cm_json_set_string(a, item, "kind", r->kind);
+    const char *key = kube_object_key(a, item);
+    const char *app = kube_object_label(item, KUBE_LABEL_APP);
+
+    if (key != NULL) {
+        struct agent_owned owned = {
+            .app = app == NULL ? "" : app,
+            .key = key,
+            .default_namespace = "",
+            .uid = kube_object_uid(item),
+            .note = "",
+        };
+        r->found(r->ctx, &owned);
+    }
+}
+
+static void ask_for_page(struct recovery *r);
+
+static void on_page(void *ctx, const struct kube_answer *answer) {
+    struct recovery *r = ctx;
+    const struct cm_json *items = cm_json_get(answer->json, "items");
+
+    if (!kube_answer_ok(answer)) {
+        fail(r, answer, r->kind);
+        return;
+    }
+    struct cm_json *next;
+    struct cm_json *item = items != NULL && items->type == CM_ARRAY ? items->first : NULL;
+    for (; item != NULL; item = next) {
+        next = item->next;
+        if (item->type == CM_OBJECT) {
+            tell(r, answer->arena, item);
+        }
+    }
+    const char *more = cm_json_string(cm_json_path(answer->json, "metadata", "continue", NULL));
+    free(r->more);
+    r->more = cm_strdup(more == NULL ? "" : more);
+    if (r->more[0] != '\0') {
+        ask_for_page(r);
+    } else {
+        next_kind(r);
+    }
+}
+
+static void ask_for_page(struct recovery *r) {
+    CM_AUTOFREE char *more = r->more == NULL ? NULL : cm_http_escape(r->more);
+    CM_AUTOFREE char *path = cm_strf("%s?labelSelector=" KUBE_LABEL_PART_OF "%%3D%s&limit=%d%s%s",
+                                     r->path, r->k->applyset.id, PAGE,
+                                     more == NULL ? "" : "&continue=", more == NULL ? "" : more);
+    struct kube_request request = {.method = "GET", .path = path, .done = on_page, .ctx = r};
+
+    (void)kube_call(r->k, &request);
+}
+
+static const struct kube_resource *resource_of(struct recovery *r, const char *kind) {
+    CM_AUTOFREE char *copy = cm_strdup(kind);
+    char *dot = strchr(copy, '.');
+
+    if (dot != NULL) {
+        *dot = '\0';
+    }
+    return kube_resources_find(r->k->resources, dot == NULL ? "" : dot + 1, NULL, copy);
+}
+
+// next_kind lists the next kind that the server still offers; a kind that it does not offer has no
+// objects.
+static void next_kind(struct recovery *r) {
+    struct cm_err ok = {0};
+    const struct kube_resource *found = NULL;
+
+    clear_kind(r);
+    while (found == NULL && r->kinds != NULL && r->next < cm_map_len(r->there.kinds)) {
+        found = resource_of(r, r->kinds[r->next++]);
+    }
+    if (found == NULL) {
+        if (kube_resources_stale(r->k->resources)) {
+            (void)cm_fail(&ok, CM_EBUSY,
+                          "an extension of the API server is away: not all that was "
+                          "applied can be found");
+        }
+        finish(r, &ok);
+        return;
+    }
+    r->path = kube_resource_path(found, NULL, NULL);
+    r->api_version =
+        cm_strf("%s%s%s", found->group, found->group[0] == '\0' ? "" : "/", found->version);
+    r->kind = cm_strdup(found->kind);
+    r->plural = cm_strdup(found->plural);
+    r->group = cm_strdup(found->group);
+    ask_for_page(r);
+}
+
+static void on_parent(void *ctx, const struct kube_answer *answer) {
+    struct recovery *r = ctx;
+    struct cm_err ok = {0};
+
+    if (answer->status == 404) {
+        finish(r, &ok); // nothing was ever applied
+        return;
+    }
+    if (!kube_answer_ok(answer)) {
+        fail(r, answer, "the inventory");
+        return;
+    }
+    kube_applyset_read(&r->there, answer->json);
+    r->kinds = cm_map_keys(r->there.kinds);
+    next_kind(r);
+}
+
+static void begin(struct recovery *r) {
+    CM_AUTOFREE char *path = kube_applyset_path(&r->k->applyset);
+    struct kube_request request = {.method = "GET", .path = path, .done = on_parent, .ctx = r};
+
+    cm_list_remove(&r->at);
+    (void)kube_call(r->k, &request);
+}
+
+void kube_recover_wake(struct agent_kube *k) {
+    while (!cm_list_empty(&k->recoveries) && !k->stopping) {
+        begin(CM_CONTAINER(k->recoveries.next, struct recovery, at));
+    }
+}
+
+void kube_recover_fail(struct agent_kube *k, const struct cm_err *why) {
+    while (!cm_list_empty(&k->recoveries)) {
+        finish(CM_CONTAINER(k->recoveries.next, struct recovery, at), why);
+    }
+}
+
+void kube_recover(struct agent_kube *k, agent_found_fn found, agent_recovered_fn done, void *ctx) {
+    struct recovery *r = cm_new(1, sizeof(*r));
+
+    *r = (struct recovery){.k = k, .found = found, .done = done, .ctx = ctx};
+    kube_applyset_init(&r->there, "", "");
+    cm_list_append(&k->recoveries, &r->at);
+    kube_ops_wake(k); // begins it, or fails it
+}

@@ -1,0 +1,194 @@
+// One removal: look whether it is ours, delete it, wait until it has gone.
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/kube/internal.h"
+#include "agent/kube/object.h"
+#include "agent/kube/status.h"
+#include "common/arena.h"
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/str.h"
+
+enum { PAUSE_MIN_MS = 100, PAUSE_MAX_MS = 2000, PATIENCE_MS = 30000 };
+
+static void finish(struct kube_op *op) {
+    struct cm_err ok = {0};
+
+    kube_op_done(op, &ok, 0, NULL);
+}
+
+static void fail(struct kube_op *op, const struct kube_answer *answer, const char *verbs) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const char *ns = "";
+    const struct kube_resource *resource =
+        kube_resolve(op->k, a, op->key, op->default_namespace, NULL, &ns);
+    struct kube_asked asked = {verbs, resource, ns, NULL};
+    struct cm_err err;
+
+    (void)kube_answer_error(answer, &asked, &err);
+    if (err.code == CM_ENOTFOUND || err.code == CM_EEXISTS) {
+        err.code = CM_EBUSY;
+    }
+    kube_op_done(op, &err, answer->retry_after_ms, NULL);
+}
+
+static void add_finalizers(struct cm_str *out, const struct cm_json *list) {
+    if (list == NULL || list->type != CM_ARRAY) {
+        return;
+    }
+    for (const struct cm_json *one = list->first; one != NULL; one = one->next) {
+        const char *name = cm_json_string(one);
+
+        cm_str_addf(out, "%s%s", out->len == 0 ? "" : ", ", name == NULL ? "?" : name);
+    }
+}
+
+static void hangs(struct kube_op *op, const struct cm_json *live) {
+    struct cm_str finalizers = {0};
+    struct cm_err err;
+
+    add_finalizers(&finalizers, cm_json_path(live, "metadata", "finalizers", NULL));
+    add_finalizers(&finalizers, cm_json_path(live, "spec", "finalizers", NULL));
+    (void)cm_fail(&err, CM_EBUSY, "%.200s is deleted but not gone after %d s: %s%.200s", op->key,
+                  PATIENCE_MS / 1000,
+                  finalizers.len == 0 ? "what it owns is not gone" : "held by finalizers ",
+                  cm_str_get(&finalizers));
+    cm_str_done(&finalizers);
+    kube_op_done(op, &err, 0, NULL);
+}
+
+static void get(struct kube_op *op, kube_answer_fn done) {
+    struct kube_request request = {.method = "GET", .path = op->path, .done = done, .ctx = op};
+
+    op->call = kube_call(op->k, &request);
+}
+
+static void look_later(struct kube_op *op);
+
+static void on_still_there(void *ctx, const struct kube_answer *answer) {
+    struct kube_op *op = ctx;
+
+    op->call = NULL;
+    if (answer->status == 404 ||
+        (kube_answer_ok(answer) && strcmp(kube_object_uid(answer->json), op->uid) != 0)) {
+        finish(op);
+    } else if (!kube_answer_ok(answer)) {
+        fail(op, answer, "get");
+    } else if (cm_clock_now_ms() - op->waiting_since_ms >= PATIENCE_MS) {
+        hangs(op, answer->json);
+    } else {
+        look_later(op);
+    }
+}
+
+static void on_timer(void *ctx) {
+    get(ctx, on_still_there);
+}
+
+static void look_later(struct kube_op *op) {
+    op->timer.run = on_timer;
+    op->timer.ctx = op;
+    cm_timer_start(op->k->loop, &op->timer, op->pause_ms);
+    op->pause_ms = op->pause_ms * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : op->pause_ms * 2;
+}
+
+static void on_deleted(void *ctx, const struct kube_answer *answer) {
+    struct kube_op *op = ctx;
+    const char *kind = cm_json_string(cm_json_get(answer->json, "kind"));
+
+    op->call = NULL;
+    // 409: another object has the name by now. A Status in a success says that it has gone; a live
+    // object comes back if something holds it.
+    if (answer->status == 404 || answer->status == 409 ||
+        (kube_answer_ok(answer) && kind != NULL && strcmp(kind, "Status") == 0)) {
+        finish(op);
+        return;
+    }
+    if (!kube_answer_ok(answer)) {
+        fail(op, answer, "delete");
+        return;
+    }
+    op->waiting_since_ms = cm_clock_now_ms();
+    op->pause_ms = PAUSE_MIN_MS;
+    kube_op_linger(op);
+    look_later(op);
+}
+
+static void delete (struct kube_op *op) {
+    CM_AUTOFREE char *body =
+        cm_strf("{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\","
+                "\"propagationPolicy\":\"Background\",\"preconditions\":{\"uid\":\"%s\"}}",
+                op->uid);
+    struct kube_request request = {
+        .method = "DELETE",
+        .path = op->path,
+        .content_type = "application/json",
+        .body = body,
+        .done = on_deleted,
+        .ctx = op,
+    };
+
+    op->call = kube_call(op->k, &request);
+}
+
+static bool is_ours(const struct kube_op *op, const struct cm_json *live) {
+    const char *part_of = kube_object_label(live, KUBE_LABEL_PART_OF);
+
+    return part_of != NULL && strcmp(part_of, op->k->applyset.id) == 0 &&
+           (op->uid[0] == '\0' || strcmp(kube_object_uid(live), op->uid) == 0);
+}
+
+static void on_found(void *ctx, const struct kube_answer *answer) {
+    struct kube_op *op = ctx;
+
+    op->call = NULL;
+    if (answer->status == 404) {
+        finish(op);
+    } else if (!kube_answer_ok(answer)) {
+        fail(op, answer, "get");
+    } else if (!is_ours(op, answer->json) || strchr(kube_object_uid(answer->json), '"') != NULL) {
+        finish(op);
+    } else {
+        free(op->uid);
+        op->uid = cm_strdup(kube_object_uid(answer->json));
+        delete (op);
+    }
+}
+
+static void no_such_kind(struct kube_op *op) {
+    struct cm_err err;
+
+    if (op->round == 0) {
+        kube_op_wait_for_kind(op);
+    } else if (kube_resources_stale(op->k->resources)) {
+        (void)cm_fail(&err, CM_EBUSY,
+                      "%.300s: an extension of the API server is away, and it may be of its kinds",
+                      op->key);
+        kube_op_done(op, &err, KUBE_RETRY_MS, NULL);
+    } else {
+        finish(op); // no kind, no objects
+    }
+}
+
+void kube_remove_begin(struct kube_op *op) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const char *ns = "";
+    const struct kube_resource *resource =
+        kube_resolve(op->k, a, op->key, op->default_namespace, NULL, &ns);
+
+    if (resource == NULL) {
+        no_such_kind(op);
+        return;
+    }
+    op->path = kube_resource_path(resource, ns, kube_key_name(op->key));
+    op->entry = kube_entry_find(op->k, op->key);
+    if (op->entry != NULL) {
+        op->entry->op = op;
+        op->entry->ahead = false;
+    }
+    op->has_slot = true;
+    op->k->ops.in_flight++;
+    get(op, on_found);
+}

@@ -1,0 +1,25 @@
+// status: what an answer of the API server means for the user and for whoever tries again.
+//
+// Threads: any; pure.
+#pragma once
+
+#include <stdint.h>
+
+#include "common/err.h"
+
+struct cm_json;
+struct kube_resource;
+
+// What was asked for.
+struct kube_asked {
+    const char *verbs;                    // as RBAC says it: "patch and create"
+    const struct kube_resource *resource; // NULL: no resource
+    const char *ns;                       // "" if none
+    const char *name;
+};
+
+// kube_status_error fills *err from an answer that is no success and returns its code: CM_EINVAL,
+// CM_EBUSY, CM_EAUTH, CM_ENOTFOUND (this very object does not exist), CM_EEXISTS (a precondition
+// failed) or CM_EIO. `answer` is a Status or NULL.
+enum cm_rc kube_status_error(const struct kube_asked *asked, int status,
+                             const struct cm_json *answer, struct cm_err *err);

@@ -1,0 +1,589 @@
+// Tracked objects, and what was last said of each.
+//
+// An entry is made when its object is first applied or tracked. What the server shows of it (an
+// answer to an apply, an event, a look) is judged at once and forgotten; the entry keeps a few
+// hundred bytes, enough to see whether anything changed.
+//
+// Own applies are no drift: while an operation works on an object, what is seen of it is only taken
+// down (`ahead`). The answer of the apply then is the new baseline, and what is older than it is
+// ignored. If something newer was seen, and it is not just another status, we look again.
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/kube/drift.h"
+#include "agent/kube/internal.h"
+#include "agent/kube/object.h"
+#include "agent/kube/status.h"
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/str.h"
+
+enum { LOOKS_MAX = 4 };
+
+static void set_text(char **at, const char *text) {
+    if (*at == NULL || strcmp(*at, text) != 0) {
+        free(*at);
+        *at = cm_strdup(text);
+    }
+}
+
+struct kube_entry *kube_entry_find(struct agent_kube *k, const char *key) {
+    return cm_map_get(k->table.by_key, key);
+}
+
+struct kube_entry *kube_entry_at(struct agent_kube *k, const char *place) {
+    struct kube_entry *e = cm_map_get(k->table.by_place, place);
+
+    return e != NULL ? e : cm_map_get(k->table.by_key, place);
+}
+
+struct kube_entry *kube_entry_make(struct agent_kube *k, const char *app, const char *key,
+                                   const char *default_namespace) {
+    struct kube_entry *e = kube_entry_find(k, key);
+
+    if (e == NULL) {
+        e = cm_new(1, sizeof(*e));
+        e->k = k;
+        e->key = cm_strdup(key);
+        e->uid = cm_strdup("");
+        e->note = cm_strdup("");
+        cm_list_init(&e->at_watch);
+        cm_list_init(&e->at_look);
+        cm_list_init(&e->at_say);
+        cm_map_put(k->table.by_key, key, e);
+    }
+    set_text(&e->app, app);
+    set_text(&e->default_namespace, default_namespace);
+    return e;
+}
+
+static void leave_place(struct kube_entry *e) {
+    if (e->place != NULL && cm_map_get(e->k->table.by_place, e->place) == e) {
+        (void)cm_map_remove(e->k->table.by_place, e->place);
+    }
+    free(e->place);
+    e->place = NULL;
+}
+
+static void free_entry(struct kube_entry *e) {
+    kube_watch_drop(e);
+    leave_place(e);
+    cm_list_remove(&e->at_look);
+    cm_list_remove(&e->at_say);
+    (void)cm_map_remove(e->k->table.by_key, e->key);
+    free(e->key);
+    free(e->app);
+    free(e->default_namespace);
+    free(e->uid);
+    free(e->note);
+    free(e->api_version);
+    free(e->message);
+    free(e);
+}
+
+// kube_entry_settle keeps what is tracked, what somebody works on, and what was applied but not
+// tracked yet.
+void kube_entry_settle(struct kube_entry *e) {
+    if (!e->tracked && !e->known && e->op == NULL && e->call == NULL && e->pins == 0) {
+        free_entry(e);
+    }
+}
+
+void kube_entry_set_version(struct kube_entry *e, const char *api_version) {
+    if (e->api_version == NULL || strcmp(e->api_version, api_version) != 0) {
+        set_text(&e->api_version, api_version);
+        kube_watch_drop(e); // resolve finds the right one
+    }
+}
+
+static const struct kube_resource *resource_of(struct kube_entry *e, struct cm_arena *a,
+                                               const char **out_ns) {
+    const char *slash = e->api_version == NULL ? NULL : strrchr(e->api_version, '/');
+    const char *version = slash == NULL ? e->api_version : slash + 1;
+    const struct kube_resource *r =
+        kube_resolve(e->k, a, e->key, e->default_namespace, version, out_ns);
+
+    // Its version may be served no longer.
+    return r != NULL ? r : kube_resolve(e->k, a, e->key, e->default_namespace, NULL, out_ns);
+}
+
+bool kube_entry_resolve(struct kube_entry *e) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const char *ns = "";
+    const struct kube_resource *r = resource_of(e, a, &ns);
+
+    if (r == NULL) {
+        return false;
+    }
+    const char *place = kube_key_fill(a, e->key, ns);
+    leave_place(e);
+    if (strcmp(place, e->key) != 0) {
+        e->place = cm_strdup(place);
+        cm_map_put(e->k->table.by_place, place, e);
+    }
+    if (e->watch == NULL) {
+        kube_watch_add(kube_watch_for(e->k, r), e);
+    }
+    return true;
+}
+
+// Saying
+
+static uint64_t hash_text(uint64_t hash, const char *text) {
+    return kube_hash(hash, text, strlen(text) + 1);
+}
+
+static uint64_t hash_of(const struct agent_observation *o) {
+    char fixed[2] = {(char)o->health, (char)o->drift_more};
+    uint64_t hash = kube_hash(0, fixed, sizeof(fixed));
+
+    hash = hash_text(hash_text(hash, o->uid), o->message);
+    for (size_t i = 0; i < o->drift_count; i++) {
+        const struct agent_field_drift *f = &o->drift[i];
+
+        hash = hash_text(hash_text(hash, f->path), f->desired);
+        hash = hash_text(hash_text(hash, f->actual), f->manager);
+    }
+    return hash;
+}
+
+// say tells the core how an object is, if that is news or `anyhow`.
+static void say(struct kube_entry *e, const struct kube_drift *drift, bool anyhow) {
+    struct agent_observation o = {
+        .key = e->key,
+        .uid = e->health == AGENT_HEALTH_MISSING ? "" : e->uid,
+        .health = e->health,
+        .message = e->message == NULL ? "" : e->message,
+        .drift = drift == NULL ? NULL : drift->fields,
+        .drift_count = drift == NULL ? 0 : drift->count,
+        .drift_more = drift != NULL && drift->more,
+    };
+    uint64_t hash = hash_of(&o);
+
+    if (e->tracked && !e->k->stopping && (anyhow || hash != e->said)) {
+        e->said = hash;
+        e->k->host.observed(e->k->host.ctx, &o);
+    }
+}
+
+static void set_health(struct kube_entry *e, enum agent_health health, const char *message) {
+    e->health = health;
+    free(e->message);
+    e->message = message[0] == '\0' ? NULL : cm_strdup(message);
+}
+
+static void read_health(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
+    struct kube_health health;
+
+    kube_health_of(a, live, cm_clock_unix_ms(), &health);
+    set_health(e, health.health, health.message);
+    if (health.again_ms > 0) {
+        e->doubtful = true; // the minute looks at it again
+    }
+}
+
+// Judging
+
+// wanted reads the form that the core wants, as we apply it; NULL if there is none to compare with.
+static struct cm_json *wanted(struct kube_entry *e, struct cm_arena *a,
+                              const struct kube_baseline *baseline) {
+    struct kube_mark mark = {e->k->applyset.id, e->app};
+    CM_CLEANUP(cm_buf_unrefp)
+    struct cm_buf *bytes = e->k->host.desired(e->k->host.ctx, e->key);
+    struct cm_json *desired = NULL;
+    const char *ns = "";
+    struct cm_err err;
+
+    if (bytes == NULL || (baseline != NULL && baseline->print != kube_baseline_print(bytes))) {
+        return NULL; // it waits to be applied
+    }
+    if (resource_of(e, a, &ns) == NULL ||
+        cm_json_parse(a, (const char *)bytes->data, bytes->size, NULL, &desired, &err) < 0 ||
+        kube_object_prepare(a, desired, &mark, ns, &err) < 0) {
+        return NULL;
+    }
+    return desired;
+}
+
+static bool is_same_version(const struct cm_json *a, const struct cm_json *b) {
+    return cm_json_equal(cm_json_get(a, "apiVersion"), cm_json_get(b, "apiVersion"));
+}
+
+// find_drift compares with what is wanted; it tells whether that could be done.
+static bool find_drift(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
+                       struct kube_drift *out) {
+    struct kube_baseline baseline;
+    bool has_note = kube_note_read(a, e->note, &baseline);
+    struct cm_json *desired = e->tracked ? wanted(e, a, has_note ? &baseline : NULL) : NULL;
+
+    *out = (struct kube_drift){0};
+    if (desired == NULL || !is_same_version(desired, live)) {
+        return false;
+    }
+    kube_drift_find(a, desired, live, has_note ? &baseline : NULL, out);
+    return true;
+}
+
+static bool has_mark(const struct kube_entry *e, const struct cm_json *live) {
+    const char *part_of = kube_object_label(live, KUBE_LABEL_PART_OF);
+
+    return part_of != NULL && strcmp(part_of, e->k->applyset.id) == 0;
+}
+
+static void judge(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
+                  bool anyhow) {
+    uint64_t print = kube_object_print(live);
+    struct kube_drift drift = {0};
+
+    if (print != e->print) {
+        bool could = find_drift(e, a, live, &drift);
+
+        e->drifted = drift.count > 0;
+        e->doubtful |= !could;
+        e->print = could && !e->drifted ? print : 0;
+    }
+    say(e, &drift, anyhow);
+}
+
+static bool is_old(const struct kube_entry *e, uint64_t version) {
+    return version != 0 && version < e->version;
+}
+
+// take_ahead takes down what is seen while an operation works on the object.
+static void take_ahead(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
+                       uint64_t version) {
+    if (e->ahead && version < e->ahead_version) {
+        return;
+    }
+    e->ahead = true;
+    e->ahead_version = version;
+    e->ahead_print = kube_object_print(live);
+    read_health(e, a, live);
+}
+
+void kube_entry_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
+                    bool anyhow) {
+    uint64_t version = kube_object_version(live);
+
+    if (is_old(e, version) && !anyhow) {
+        return;
+    }
+    if (e->op != NULL) {
+        take_ahead(e, a, live, version);
+        return;
+    }
+    e->known = true;
+    e->doubtful = false;
+    e->version = version;
+    e->unmarked = !has_mark(e, live);
+    set_text(&e->uid, kube_object_uid(live));
+    read_health(e, a, live);
+    judge(e, a, live, anyhow);
+}
+
+void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
+                        const char *note) {
+    uint64_t version = kube_object_version(live);
+    uint64_t print = kube_object_print(live);
+    bool newer = e->ahead && e->ahead_version > version;
+
+    e->known = true;
+    e->drifted = false;
+    e->unmarked = false;
+    e->print = print;
+    e->doubtful = newer && e->ahead_print != print;
+    e->version = newer ? e->ahead_version : version;
+    set_text(&e->uid, kube_object_uid(live));
+    set_text(&e->note, note);
+    if (!newer) {
+        read_health(e, a, live);
+    }
+    e->ahead = false;
+}
+
+// kube_entry_after_op goes on where observation stopped for an operation.
+void kube_entry_after_op(struct kube_entry *e) {
+    bool missed = e->ahead || e->doubtful || e->drifted || !e->known;
+
+    e->ahead = false;
+    e->pins++; // the core may untrack it when it hears
+    if (e->tracked && missed) {
+        kube_entry_look(e, false);
+    } else if (e->tracked) {
+        say(e, NULL, false);
+    }
+    e->pins--;
+    kube_entry_settle(e);
+}
+
+void kube_entry_missing(struct kube_entry *e, bool anyhow) {
+    if (e->op != NULL) {
+        e->doubtful = true;
+        return;
+    }
+    e->known = true;
+    e->drifted = false;
+    e->doubtful = false;
+    e->unmarked = false;
+    e->print = 0;
+    set_health(e, AGENT_HEALTH_MISSING, "");
+    say(e, NULL, anyhow);
+}
+
+static void say_later(struct kube_entry *e) {
+    if (cm_list_empty(&e->at_say)) {
+        cm_list_append(&e->k->table.to_say, &e->at_say);
+    }
+    kube_table_wake(e->k);
+}
+
+void kube_entry_unknown(struct kube_entry *e, const char *why) {
+    if (e->op == NULL) {
+        e->known = false;
+        set_health(e, AGENT_HEALTH_UNKNOWN, why);
+        say_later(e);
+    }
+}
+
+// Looking
+
+static void look_at_next(struct agent_kube *k);
+
+static void not_seen(struct kube_entry *e, const struct kube_answer *answer, bool anyhow) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const char *ns = "";
+    struct kube_asked asked = {"get", resource_of(e, a, &ns), ns, NULL};
+    struct cm_err err;
+
+    asked.ns = ns;
+    (void)kube_answer_error(answer, &asked, &err);
+    e->known = false;
+    if (anyhow || err.code == CM_EAUTH) {
+        set_health(e, AGENT_HEALTH_UNKNOWN, err.msg);
+        say(e, NULL, anyhow);
+    }
+}
+
+static void on_look(void *ctx, const struct kube_answer *answer) {
+    struct kube_entry *e = ctx;
+    struct agent_kube *k = e->k;
+    bool anyhow = e->look_says;
+
+    e->pins++;
+    e->call = NULL;
+    e->look_says = false;
+    k->table.looking--;
+    if (kube_answer_ok(answer) && answer->json != NULL) {
+        kube_entry_saw(e, answer->arena, answer->json, anyhow);
+    } else if (answer->status == 404) {
+        kube_entry_missing(e, anyhow);
+    } else {
+        not_seen(e, answer, anyhow);
+    }
+    e->known &= e->tracked; // else nobody would ever free it
+    e->pins--;
+    kube_entry_settle(e);
+    look_at_next(k);
+}
+
+static void kind_unknown(struct kube_entry *e) {
+    bool anyhow = e->look_says;
+
+    e->look_says = false;
+    if (kube_resources_stale(e->k->resources)) {
+        kube_entry_unknown(e, "an extension of the API server is away");
+    } else {
+        kube_entry_missing(e, anyhow); // no kind, no objects
+    }
+}
+
+static void look_at(struct kube_entry *e) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const char *ns = "";
+    const struct kube_resource *r = resource_of(e, a, &ns);
+
+    cm_list_remove(&e->at_look);
+    if (r == NULL) {
+        kind_unknown(e);
+        return;
+    }
+    CM_AUTOFREE char *path = kube_resource_path(r, ns, kube_key_name(e->key));
+    struct kube_request request = {.method = "GET", .path = path, .done = on_look, .ctx = e};
+    e->call = kube_call(e->k, &request);
+    e->k->table.looking++;
+}
+
+static void look_at_next(struct agent_kube *k) {
+    struct kube_table *t = &k->table;
+
+    while (k->reach == KUBE_UP && !k->stopping && t->looking < LOOKS_MAX &&
+           !cm_list_empty(&t->looks)) {
+        look_at(CM_CONTAINER(t->looks.next, struct kube_entry, at_look));
+    }
+}
+
+void kube_entry_look(struct kube_entry *e, bool anyhow) {
+    e->look_says |= anyhow;
+    if (e->call == NULL && cm_list_empty(&e->at_look)) {
+        cm_list_append(&e->k->table.looks, &e->at_look);
+        kube_table_wake(e->k);
+    }
+}
+
+static void say_queued(struct agent_kube *k) {
+    struct cm_list *to_say = &k->table.to_say;
+
+    while (!cm_list_empty(to_say) && !k->stopping) {
+        struct kube_entry *e = CM_CONTAINER(to_say->next, struct kube_entry, at_say);
+
+        cm_list_remove(&e->at_say);
+        if (e->op == NULL) {
+            say(e, NULL, e->known); // what is not known is said when it changes
+        }
+    }
+}
+
+static void on_wake(void *ctx) {
+    struct agent_kube *k = ctx;
+
+    k->table.posted = false;
+    if (!k->stopping) {
+        say_queued(k);
+        look_at_next(k);
+    }
+}
+
+void kube_table_wake(struct agent_kube *k) {
+    if (!k->table.posted && !k->stopping) {
+        k->table.posted = true;
+        k->table.task = (struct cm_task){.run = on_wake, .ctx = k};
+        cm_loop_post(k->loop, &k->table.task);
+    }
+}
+
+// Tracking
+
+static void take_note(struct kube_entry *e, const char *note) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_baseline baseline;
+
+    set_text(&e->note, note);
+    if (kube_note_read(a, note, &baseline)) {
+        kube_entry_set_version(e, baseline.version);
+    }
+}
+
+// observe_soon makes an observation follow: from what is known, from the list that comes, or from a
+// look.
+static void observe_soon(struct kube_entry *e) {
+    if (!kube_entry_resolve(e)) {
+        (void)kube_discover_want(e->k); // kube_table_discovered goes on
+        return;
+    }
+    if (e->known && !e->drifted && !e->doubtful) {
+        say_later(e);
+    } else if (e->known || e->watch->complete) {
+        kube_entry_look(e, true);
+    }
+}
+
+void kube_table_track(struct agent_kube *k, const struct agent_owned *object) {
+    struct kube_entry *e = kube_entry_make(k, object->app, object->key, object->default_namespace);
+
+    e->tracked = true;
+    if (strcmp(e->note, object->note) != 0) {
+        take_note(e, object->note);
+        e->print = 0;
+        e->doubtful = e->known;
+    }
+    if (!e->known) {
+        set_text(&e->uid, object->uid);
+    }
+    if (k->resources != NULL) {
+        observe_soon(e);
+    }
+}
+
+void kube_table_untrack(struct agent_kube *k, const char *key) {
+    struct kube_entry *e = kube_entry_find(k, key);
+
+    if (e != NULL) {
+        e->tracked = false;
+        e->known = false;
+        cm_list_remove(&e->at_say);
+        cm_list_remove(&e->at_look);
+        kube_entry_settle(e);
+    }
+}
+
+static bool find_again(void *ctx, const char *key, void *value) {
+    struct kube_entry *e = value;
+    size_t *unresolved = ctx;
+
+    (void)key;
+    if (e->watch == NULL && !kube_entry_resolve(e)) {
+        *unresolved += 1;
+        if (e->tracked) {
+            kube_entry_look(e, !e->known); // which says that it is missing
+        }
+    }
+    return true;
+}
+
+// kube_table_discovered finds watches for entries whose kind was not known.
+void kube_table_discovered(struct agent_kube *k) {
+    k->table.unresolved = 0;
+    cm_map_each(k->table.by_key, find_again, &k->table.unresolved);
+}
+
+static bool forget_version(void *ctx, const char *key, void *value) {
+    struct kube_entry *e = value;
+
+    (void)ctx;
+    (void)key;
+    e->version = 0;
+    return true;
+}
+
+// kube_table_forget_versions: the server was away and may have been restored from a backup, in
+// which versions begin again where they were.
+void kube_table_forget_versions(struct agent_kube *k) {
+    k->newest = 0;
+    cm_map_each(k->table.by_key, forget_version, NULL);
+}
+
+static bool look_again(void *ctx, const char *key, void *value) {
+    struct kube_entry *e = value;
+
+    (void)ctx;
+    (void)key;
+    if (e->tracked && (e->unmarked || (e->known && e->doubtful))) {
+        kube_entry_look(e, false);
+    }
+    return true;
+}
+
+// kube_table_minute looks at what no watch tells of.
+void kube_table_minute(struct agent_kube *k) {
+    cm_map_each(k->table.by_key, look_again, NULL);
+    if (k->table.unresolved > 0 && k->reach == KUBE_UP) {
+        (void)kube_discover_want(k);
+    }
+}
+
+static bool free_one(void *ctx, const char *key, void *value) {
+    struct kube_entry *e = value;
+
+    (void)ctx;
+    (void)key;
+    free_entry(e); // takes its own entry out of the map
+    return true;
+}
+
+void kube_table_free(struct agent_kube *k) {
+    cm_map_each(k->table.by_key, free_one, NULL);
+}

@@ -1,0 +1,411 @@
+// Lists and watches: one of each per kind that has entries, in all namespaces, selected by label.
+//
+// A list comes in pages; when it is complete, each entry that was not in it is looked at by name
+// before anyone calls it missing. The watch goes on where the list ended and is begun again where
+// it broke off; when the server has forgotten that place (410), by a new list.
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/kube/internal.h"
+#include "agent/kube/object.h"
+#include "agent/kube/status.h"
+#include "common/arena.h"
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/str.h"
+
+enum {
+    PAGE = 100,      // objects; bounds what a list costs in memory
+    WATCH_S = 300,   // the server ends a watch after this, and up to as long again
+    SHORT_MS = 1000, // a watch that ends sooner is an error
+    BACKOFF_MIN_MS = 1000,
+    BACKOFF_MAX_MS = 30000,
+    FORBIDDEN_MS = 60000,
+};
+
+static void go_on(struct kube_watch *w);
+
+static void free_watch(struct kube_watch *w) {
+    cm_timer_stop(w->k->loop, &w->timer);
+    cm_list_remove(&w->at);
+    free(w->group);
+    free(w->api_version);
+    free(w->kind);
+    free(w->path);
+    free(w->version);
+    free(w->more);
+    free(w);
+}
+
+static void set_text(char **at, const char *text) {
+    free(*at);
+    *at = cm_strdup(text);
+}
+
+static void on_timer(void *ctx) {
+    go_on(ctx);
+}
+
+static void go_on_later(struct kube_watch *w, int64_t ms) {
+    if (!w->k->stopping) {
+        cm_timer_start(w->k->loop, &w->timer, ms);
+    }
+}
+
+static struct kube_watch *new_watch(struct agent_kube *k, const struct kube_resource *r,
+                                    const char *api_version) {
+    struct kube_watch *w = cm_new(1, sizeof(*w));
+
+    *w = (struct kube_watch){
+        .k = k,
+        .group = cm_strdup(r->group),
+        .api_version = cm_strdup(api_version),
+        .kind = cm_strdup(r->kind),
+        .path = kube_resource_path(r, NULL, NULL),
+        .timer = {.run = on_timer, .ctx = w},
+        .backoff = {BACKOFF_MIN_MS, BACKOFF_MAX_MS, 0},
+    };
+    cm_list_init(&w->entries);
+    cm_list_append(&k->watches, &w->at);
+    go_on_later(w, 0);
+    return w;
+}
+
+struct kube_watch *kube_watch_for(struct agent_kube *k, const struct kube_resource *r) {
+    CM_AUTOFREE char *api_version =
+        cm_strf("%s%s%s", r->group, r->group[0] == '\0' ? "" : "/", r->version);
+
+    for (struct cm_list *at = k->watches.next; at != &k->watches; at = at->next) {
+        struct kube_watch *w = CM_CONTAINER(at, struct kube_watch, at);
+
+        if (!w->dead && strcmp(w->kind, r->kind) == 0 && strcmp(w->api_version, api_version) == 0) {
+            return w;
+        }
+    }
+    return new_watch(k, r, api_version);
+}
+
+void kube_watch_add(struct kube_watch *w, struct kube_entry *e) {
+    e->watch = w;
+    e->round = w->round - 1; // not in the list that may be under way
+    cm_list_append(&w->entries, &e->at_watch);
+}
+
+static void end_watch(struct kube_watch *w) {
+    w->dead = true;
+    cm_timer_stop(w->k->loop, &w->timer);
+    if (w->call != NULL) {
+        kube_call_cancel(w->call);
+    } else {
+        free_watch(w);
+    }
+}
+
+void kube_watch_drop(struct kube_entry *e) {
+    struct kube_watch *w = e->watch;
+
+    if (w == NULL) {
+        return;
+    }
+    cm_list_remove(&e->at_watch);
+    e->watch = NULL;
+    if (cm_list_empty(&w->entries) && !w->dead) {
+        end_watch(w);
+    }
+}
+
+// Lists
+
+static void look_for_missing(struct kube_watch *w) {
+    for (struct cm_list *at = w->entries.next; at != &w->entries; at = at->next) {
+        struct kube_entry *e = CM_CONTAINER(at, struct kube_entry, at_watch);
+
+        // What was applied after the list was made need not be in it.
+        if (e->round != w->round && e->version <= w->list_version) {
+            if (e->op != NULL) {
+                e->doubtful = true;
+            } else {
+                kube_entry_look(e, !e->known);
+            }
+        }
+    }
+}
+
+static void see_item(struct kube_watch *w, struct cm_arena *a, struct cm_json *item, bool listed) {
+    const char *place = kube_object_key(a, item);
+    struct kube_entry *e = place == NULL ? NULL : kube_entry_at(w->k, place);
+
+    if (e == NULL || e->watch != w) {
+        return; // not tracked, or not in this version
+    }
+    if (listed) {
+        e->round = w->round;
+    }
+    kube_entry_saw(e, a, item, !e->known);
+}
+
+static void see_page(struct kube_watch *w, struct cm_arena *a, const struct cm_json *list) {
+    const struct cm_json *items = cm_json_get(list, "items");
+    struct cm_json *next;
+
+    if (items == NULL || items->type != CM_ARRAY) {
+        return;
+    }
+    for (struct cm_json *item = items->first; item != NULL; item = next) {
+        next = item->next;
+        if (item->type == CM_OBJECT) {
+            // Items of built-in kinds do not say what they are.
+            cm_json_set_string(a, item, "apiVersion", w->api_version);
+            cm_json_set_string(a, item, "kind", w->kind);
+            see_item(w, a, item, true);
+        }
+    }
+}
+
+static void forbidden(struct kube_watch *w, const struct kube_answer *answer, const char *verbs) {
+    struct kube_resource resource = {.group = w->group, .plural = strrchr(w->path, '/') + 1};
+    struct kube_asked asked = {verbs, &resource, "", NULL};
+    struct cm_err err;
+
+    (void)kube_answer_error(answer, &asked, &err);
+    for (struct cm_list *at = w->entries.next, *next; at != &w->entries; at = next) {
+        next = at->next;
+        kube_entry_unknown(CM_CONTAINER(at, struct kube_entry, at_watch), err.msg);
+    }
+    go_on_later(w, FORBIDDEN_MS);
+}
+
+// kind_gone: a CustomResourceDefinition was deleted, perhaps. Discovery knows; the entries find out
+// one by one, and find another watch if their kind lives on in another version.
+static void kind_gone(struct kube_watch *w) {
+    (void)kube_discover_want(w->k);
+    for (struct cm_list *at = w->entries.next; at != &w->entries; at = at->next) {
+        kube_entry_look(CM_CONTAINER(at, struct kube_entry, at_watch), false);
+    }
+    go_on_later(w, cm_backoff_next(&w->backoff));
+}
+
+static void list_again(struct kube_watch *w) {
+    free(w->version);
+    w->version = NULL;
+    free(w->more);
+    w->more = NULL;
+}
+
+static void go_wrong(struct kube_watch *w, const struct kube_answer *answer, const char *verbs) {
+    if (answer->status == 410) {
+        list_again(w);
+        go_on_later(w, 0);
+    } else if (answer->status == 403) {
+        forbidden(w, answer, verbs);
+    } else if (answer->status == 404) {
+        list_again(w);
+        kind_gone(w);
+    } else {
+        int64_t pause_ms = cm_backoff_next(&w->backoff);
+        go_on_later(w, answer->retry_after_ms > pause_ms ? answer->retry_after_ms : pause_ms);
+    }
+}
+
+static void end_list(struct kube_watch *w, const struct cm_json *list) {
+    const char *version = cm_json_string(cm_json_path(list, "metadata", "resourceVersion", NULL));
+
+    set_text(&w->version, version == NULL ? "" : version);
+    w->list_version = kube_object_version(list);
+    w->complete = true;
+    cm_backoff_reset(&w->backoff);
+    look_for_missing(w);
+    go_on(w);
+}
+
+// is_over tells whether nothing goes on after a call; a dead watch is freed by it.
+static bool is_over(struct kube_watch *w) {
+    w->call = NULL;
+    if (w->dead) {
+        free_watch(w);
+        return true;
+    }
+    return w->k->stopping;
+}
+
+static void on_page(void *ctx, const struct kube_answer *answer) {
+    struct kube_watch *w = ctx;
+    bool ok = kube_answer_ok(answer) && answer->json != NULL;
+
+    if (ok && !w->dead && !w->k->stopping) {
+        see_page(w, answer->arena, answer->json); // while w->call says that w is in use
+    }
+    if (is_over(w)) {
+        return;
+    }
+    if (!ok) {
+        go_wrong(w, answer, "list");
+        return;
+    }
+    const char *more = cm_json_string(cm_json_path(answer->json, "metadata", "continue", NULL));
+    set_text(&w->more, more == NULL ? "" : more);
+    if (w->more[0] != '\0') {
+        go_on(w);
+    } else {
+        end_list(w, answer->json);
+    }
+}
+
+static void ask_for_page(struct kube_watch *w) {
+    CM_AUTOFREE char *more = w->more == NULL ? NULL : cm_http_escape(w->more);
+    CM_AUTOFREE char *path = cm_strf("%s?labelSelector=" KUBE_LABEL_PART_OF "%%3D%s&limit=%d%s%s",
+                                     w->path, w->k->applyset.id, PAGE,
+                                     more == NULL ? "" : "&continue=", more == NULL ? "" : more);
+    struct kube_request request = {.method = "GET", .path = path, .done = on_page, .ctx = w};
+
+    if (w->more == NULL) {
+        w->round++;
+    }
+    w->streaming = false;
+    w->call = kube_call(w->k, &request);
+}
+
+// Watches
+
+enum cm_rc kube_watch_read(struct cm_arena *a, const char *line, size_t size, const char **type,
+                           struct cm_json **object, struct cm_err *err) {
+    struct cm_json *event = NULL;
+    enum cm_rc rc = cm_json_parse(a, line, size, NULL, &event, err);
+
+    if (rc < 0) {
+        return cm_wrap(err, "read an event of a watch");
+    }
+    const char *its = cm_json_string(cm_json_get(event, "type"));
+    struct cm_json *what = cm_json_get(event, "object");
+    if (its == NULL || what == NULL || what->type != CM_OBJECT) {
+        return cm_fail(err, CM_EINVAL, "an event of a watch has no type or no object");
+    }
+    *type = its;
+    *object = what;
+    return CM_OK;
+}
+
+static void see_error(struct kube_watch *w, const struct cm_json *status) {
+    if (cm_json_int(cm_json_get(status, "code"), 0) == 410) {
+        list_again(w);
+    }
+    // The server ends the stream now; on_end goes on.
+}
+
+static void see_deleted(struct kube_watch *w, struct cm_arena *a, const struct cm_json *object) {
+    const char *place = kube_object_key(a, object);
+    struct kube_entry *e = place == NULL ? NULL : kube_entry_at(w->k, place);
+
+    if (e == NULL || e->watch != w || kube_object_version(object) < e->version) {
+        return;
+    }
+    if (e->op != NULL) {
+        e->doubtful = true; // after the operation somebody looks
+    } else {
+        kube_entry_look(e, false); // gone, or it has lost its label
+    }
+}
+
+static void on_line(void *ctx, const char *line, size_t size) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_watch *w = ctx;
+    struct cm_json *object = NULL;
+    const char *type = NULL;
+    struct cm_err err;
+
+    if (w->dead || w->k->stopping || size == 0) {
+        return;
+    }
+    if (kube_watch_read(a, line, size, &type, &object, &err) < 0) {
+        list_again(w);
+        kube_call_cancel(w->call);
+        return;
+    }
+    if (strcmp(type, "ERROR") == 0) {
+        see_error(w, object);
+        return;
+    }
+    const char *version = cm_json_string(cm_json_path(object, "metadata", "resourceVersion", NULL));
+    if (w->version != NULL && version != NULL) {
+        set_text(&w->version, version);
+    }
+    if (strcmp(type, "DELETED") == 0) {
+        see_deleted(w, a, object);
+    } else if (strcmp(type, "BOOKMARK") != 0) {
+        see_item(w, a, object, false);
+    }
+}
+
+static void on_end(void *ctx, const struct kube_answer *answer) {
+    struct kube_watch *w = ctx;
+    bool was_short = cm_clock_now_ms() - w->began_ms < SHORT_MS;
+
+    if (is_over(w)) {
+        return;
+    }
+    if (w->version == NULL) {
+        go_on_later(w, was_short ? cm_backoff_next(&w->backoff) : cm_jitter_ms(SHORT_MS));
+    } else if (!kube_answer_ok(answer)) {
+        go_wrong(w, answer, "watch");
+    } else if (was_short) {
+        go_on_later(w, cm_backoff_next(&w->backoff));
+    } else {
+        cm_backoff_reset(&w->backoff);
+        go_on_later(w, 0);
+    }
+}
+
+static void stream(struct kube_watch *w) {
+    CM_AUTOFREE char *version = cm_http_escape(w->version);
+    CM_AUTOFREE char *path =
+        cm_strf("%s?watch=1&labelSelector=" KUBE_LABEL_PART_OF "%%3D%s"
+                "&resourceVersion=%s&allowWatchBookmarks=true"
+                "&timeoutSeconds=%lld",
+                w->path, w->k->applyset.id, version, (long long)(WATCH_S + cm_jitter_ms(WATCH_S)));
+    struct kube_request request = {
+        .method = "GET", .path = path, .done = on_end, .line = on_line, .ctx = w};
+
+    w->streaming = true;
+    w->began_ms = cm_clock_now_ms();
+    w->call = kube_call(w->k, &request);
+}
+
+static void go_on(struct kube_watch *w) {
+    if (w->k->reach != KUBE_UP || w->call != NULL || w->dead) {
+        return; // kube_watch_wake_all comes
+    }
+    if (w->version == NULL) {
+        ask_for_page(w);
+    } else {
+        stream(w);
+    }
+}
+
+void kube_watch_wake_all(struct agent_kube *k) {
+    for (struct cm_list *at = k->watches.next; at != &k->watches; at = at->next) {
+        struct kube_watch *w = CM_CONTAINER(at, struct kube_watch, at);
+
+        list_again(w);
+        cm_backoff_reset(&w->backoff);
+        if (w->call == NULL) {
+            go_on_later(w, 0);
+        } else {
+            kube_call_cancel(w->call);
+        }
+    }
+}
+
+void kube_watch_free_all(struct agent_kube *k) {
+    while (!cm_list_empty(&k->watches)) {
+        free_watch(CM_CONTAINER(k->watches.next, struct kube_watch, at));
+    }
+}
+
+void kube_watch_stop_all(struct agent_kube *k) {
+    for (struct cm_list *at = k->watches.next; at != &k->watches; at = at->next) {
+        struct kube_watch *w = CM_CONTAINER(at, struct kube_watch, at);
+
+        cm_timer_stop(k->loop, &w->timer);
+    }
+}
