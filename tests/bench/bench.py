@@ -1,0 +1,126 @@
+"""What the benches share: a hub with a fleet, the API, percentiles.
+
+A bench measures with everything real: the programs of the release build, Git, TLS, disks. Times of
+one run on one machine mean little by themselves; compare them within a run, or as ratios.
+"""
+import json
+import pathlib
+import ssl
+import subprocess
+import sys
+import time
+import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support.gitrepo import GitRepo  # noqa: E402
+from support.hub import Hub, program  # noqa: E402
+from support.process import Process, wait_for  # noqa: E402
+
+
+def percentile(values, share):
+    """The value below which this share of the values lies (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def cluster(name, labels=None, values=None):
+    """A Cluster document."""
+    return json.dumps({"apiVersion": "holdfast/v1alpha1", "kind": "Cluster",
+                       "metadata": {"name": name, "labels": labels or {}},
+                       "spec": {"values": values or {}}})
+
+
+def app(name, targets=None, **spec):
+    """An App document."""
+    return json.dumps({"apiVersion": "holdfast/v1alpha1", "kind": "App", "metadata": {"name": name},
+                       "spec": {"targets": targets or [{"clusterSelector": {}}], **spec}})
+
+
+class Fleet:
+    """A bare repository, a clone and a hub that reads it, polled and told by webhook."""
+
+    def __init__(self, folder, files):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.repo = GitRepo(folder)
+        self.first = self.repo.push(files, "the fleet")
+        secret = folder / "webhook.secret"
+        secret.write_text("bench-secret", encoding="utf-8")
+        self.hub = Hub(folder, repositories="repositories:\n- name: fleet\n"
+                       f"  url: {self.repo.url}\n  branch: main\n  pollInterval: 1m\n"
+                       f"  webhookSecretFile: {secret}\n")
+        self.hub.start_and_wait()
+        self.tls = ssl.create_default_context(cafile=str(self.hub.ca_file))
+        self.token = self.hub.token_file.read_text(encoding="utf-8").strip()
+
+    def api(self, path, data=None, headers=None):
+        """An answer of the API."""
+        request = urllib.request.Request(f"{self.hub.api_url}{path}", data=data, headers={
+            "Authorization": f"Bearer {self.token}", **(headers or {})})
+        with urllib.request.urlopen(request, context=self.tls, timeout=60) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def webhook(self):
+        """Says that something was pushed."""
+        self.api("/hooks/gitlab/fleet", data=b"{}", headers={"X-Gitlab-Token": "bench-secret"})
+
+    def rollout(self, revision=None):
+        """How far a revision is."""
+        return self.api("/api/v1/rollout" + (f"?revision={revision}" if revision else ""))
+
+    def wait_resolved(self, revision, timeout=120):
+        """Until the hub has taken a commit in."""
+        return wait_for(lambda: self.rollout(revision)["resolved"], timeout, "the commit", 0.02)
+
+    def wait_done(self, revision=None, stage="healthy", timeout=300):
+        """Until all that it changed is applied or healthy; returns the last answer."""
+        def done():
+            now = self.rollout(revision)
+            return now if now["resolved"] and now[stage] == now["pairs"] else None
+        return wait_for(done, timeout, f"{stage} everywhere", 0.02)
+
+    def follow(self, revision, stage="applied", timeout=120):
+        """Looks again and again until all pairs of a revision reached a stage.
+
+        Returns seconds at which each of them did, as seen from here (10 ms apart).
+        """
+        began = time.monotonic()
+        reached = []
+        while True:
+            now = self.rollout(revision)
+            seconds = time.monotonic() - began
+            if now["resolved"]:
+                reached += [seconds] * (now[stage] - len(reached))
+                if now["pairs"] > 0 and len(reached) == now["pairs"]:
+                    return reached
+            if seconds > timeout:
+                raise AssertionError(f"{len(reached)} of {now['pairs']} after {timeout} s")
+            time.sleep(0.01)
+
+    def sim(self, only=None, options=()):
+        """Agents of simulated clusters for all (or some) clusters in Git."""
+        words = ["enroll", "--tokens", *(only if only else ["--all"])]
+        tokens = self.folder / "tokens"
+        tokens.write_text(self.hub.run(*words, timeout=600).stdout, encoding="utf-8")
+        sim = Process("sim", [program("holdfast-sim"), "--tokens", tokens, "--enroll-hub",
+                              f"127.0.0.1:{self.hub.enroll_port}", "--data-dir",
+                              self.folder / "agents", "--control", self.folder / "sim.sock",
+                              *options], self.folder)
+        sim.start()
+        return sim
+
+
+def cpu_seconds(process):
+    """User and system time that a process has used."""
+    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1]
+    ticks = fields.split()
+    return (int(ticks[11]) + int(ticks[12])) / 100
+
+
+def run_json(name, *words):
+    """Runs a bench that is a program of its own and reads its JSON."""
+    done = subprocess.run([program(name), *map(str, words)], capture_output=True, text=True,
+                          check=True, timeout=600)
+    return json.loads(done.stdout)

@@ -1,0 +1,59 @@
+"""A commit of one file in a repository of 10,000 clusters that concerns one of them.
+
+Fetched, compared, rendered, signed, stored, sent, applied, acknowledged: one agent is connected, the
+other clusters are only in Git, as most are when little happens.
+"""
+import bench
+
+CLUSTERS = 10000
+ROUNDS = 21
+
+
+def files():
+    text = {"apps/web/app.yaml": bench.app("web", namespace="shop"),
+            "apps/web/config.yaml": """apiVersion: v1
+kind: ConfigMap
+metadata: {name: web}
+data: {cluster: "${cluster.name}", number: "${number}"}
+""",
+            "apps/one/app.yaml": bench.app("one", [{"cluster": "c00042"}], namespace="shop"),
+            "apps/one/config.yaml": config(0)}
+    for i in range(CLUSTERS):
+        name = f"c{i:05d}"
+        text[f"clusters/{i % 100:02d}/{name}.yaml"] = bench.cluster(name, values={"number": str(i)})
+    return text
+
+
+def config(version):
+    return f"""apiVersion: v1
+kind: ConfigMap
+metadata: {{name: one}}
+data: {{version: "{version}"}}
+"""
+
+
+def run(folder):
+    began = bench.time.monotonic()
+    fleet = bench.Fleet(folder, files())
+    fleet.wait_resolved(fleet.first)
+    load_seconds = bench.time.monotonic() - began
+    sim = fleet.sim(only=["c00042"])
+    bench.wait_for(lambda: fleet.api("/api/v1/summary")["applied"] == 2, 60, "the agent")
+    seconds = []
+    hub_before = bench.cpu_seconds(fleet.hub)
+    for version in range(1, ROUNDS + 1):
+        revision = fleet.repo.push({"apps/one/config.yaml": config(version)}, f"version {version}")
+        fleet.webhook()
+        seconds += fleet.follow(revision)
+    hub_cpu = (bench.cpu_seconds(fleet.hub) - hub_before) / ROUNDS
+    result = {
+        "clusters": CLUSTERS,
+        "first load, seconds (with the making of the repository)": round(load_seconds, 2),
+        "webhook to acknowledged, seconds": {"p50": round(bench.percentile(seconds, .5), 3),
+                                             "p99": round(bench.percentile(seconds, .99), 3)},
+        "hub cpu per commit, seconds": round(hub_cpu, 3),
+        "hub resident, KiB": fleet.hub.rss_kib(),
+    }
+    sim.terminate(30)
+    fleet.hub.terminate()
+    return result

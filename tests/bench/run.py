@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""Runs the benches and prints their numbers as JSON.
+
+usage: run.py [NAME...]      names: resolve sim_fleet one_file kube_apps (default: all)
+"""
+import importlib
+import json
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import bench
+from support.hub import program
+
+NAMES = ["resolve", "sim_fleet", "one_file", "kube_apps"]
+
+
+def resolve(_folder):
+    """The fleet's own bench: no Git, no network."""
+    built = program("bench.resolve")
+    if not built.exists():
+        built = program("x").parents[1] / "tests" / "bench" / "bench.resolve"
+    done = subprocess.run([built], capture_output=True, text=True, check=True, timeout=600)
+    return json.loads(done.stdout)
+
+
+def run(name):
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-bench-"))
+    began = time.monotonic()
+    try:
+        run_one = resolve if name == "resolve" else importlib.import_module(name).run
+        result = run_one(folder)
+    finally:
+        if not os.environ.get("HOLDFAST_KEEP"):
+            shutil.rmtree(folder, ignore_errors=True)
+    return {**result, "took, seconds": round(time.monotonic() - began, 1)}
+
+
+def main():
+    names = sys.argv[1:] or NAMES
+    unknown = [name for name in names if name not in NAMES]
+    if unknown:
+        sys.exit(f"there is no bench {unknown[0]!r}; there are {', '.join(NAMES)}")
+    results = {"machine": {"cpus": os.cpu_count(), "arch": platform.machine(),
+                           "kernel": platform.release()}}
+    for name in names:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        results[name] = run(name)
+    print(json.dumps(results, indent=2))
+
+
+if __name__ == "__main__":
+    main()
