@@ -379,6 +379,7 @@ static void equal_numbers_have_equal_values(void **state) {
     assert_false(equal(state, "1", "1.0000000000000000000000001"));
     assert_false(equal(state, "18446744073709551616", "18446744073709551617"));
     assert_false(equal(state, "12", "120"));
+    assert_false(equal(state, "12", "123"));
     assert_false(equal(state, "0", "1"));
     assert_false(equal(state, "1", "\"1\""));
 }

@@ -186,6 +186,8 @@ static void tags_must_fit_and_be_known(void **state) {
     assert_refused(state, "a: !!float x", "line 1, column 4: 'x' is not a number, as its tag says");
     assert_refused(state, "a: !!binary '!'",
                    "line 1, column 4: '!' is not base64, as its tag says");
+    assert_refused(state,
+                   "a: !!binary a===", "line 1, column 4: 'a===' is not base64, as its tag says");
     assert_refused(state, "a: !Ref b", "line 1, column 4: unknown tag '!Ref'");
     assert_refused(state, "a: !Ref [b]", "line 1, column 4: unknown tag '!Ref'");
     assert_refused(state, "!!set {b}", "line 1, column 1: unknown tag 'tag:yaml.org,2002:set'");
@@ -262,7 +264,7 @@ static void merge_keys_fill_in_what_is_missing(void **state) {
         "{\"b\":{\"x\":1,\"w\":2},\"c\":{\"w\":3,\"z\":4},\"d\":{\"x\":9,\"w\":2,\"z\":4}}");
     assert_reads(state, "{<<: {x: 1}, x: 2}", "{\"x\":2}");
     assert_reads(state, "{<<: [{x: 1}, {x: 2, z: 3}]}", "{\"x\":1,\"z\":3}");
-    assert_reads(state, "{<<: {x: 1}, <<: {x: 2}}", "{\"x\":2}");
+    assert_reads(state, "{<<: {x: 1, w: 3}, <<: {x: 2}}", "{\"x\":2,\"w\":3}");
     assert_reads(state, "{'<<': {x: 1}}", "{\"<<\":{\"x\":1}}");
     assert_refused(state, "{<<: 1}", "line 1, column 6: '<<' takes an object or a list of objects");
     assert_refused(state, "{<<: [{}, 1]}",
@@ -502,6 +504,11 @@ static void strings_that_look_like_something_else_are_quoted(void **state) {
     }
 }
 
+static void what_other_readers_take_for_numbers_is_quoted(void **state) {
+    assert_writes(state, "['1:30', '2001-01-01', '1.5.2', '0x1G', a:b, 10.0.0.0/8]",
+                  "- \"1:30\"\n- \"2001-01-01\"\n- \"1.5.2\"\n- 0x1G\n- a:b\n- 10.0.0.0/8\n");
+}
+
 static void long_names_and_huge_numbers_come_back(void **state) {
     struct cm_json *object = cm_json_new(*state, CM_OBJECT);
     CM_CLEANUP(cm_str_done) struct cm_str out = {0};
@@ -541,6 +548,7 @@ int main(void) {
         cmocka_unit_test(json_is_yaml),
         cmocka_unit_test(yaml_is_written_as_kubectl_does),
         cmocka_unit_test(strings_that_look_like_something_else_are_quoted),
+        cmocka_unit_test(what_other_readers_take_for_numbers_is_quoted),
         cmocka_unit_test(long_names_and_huge_numbers_come_back),
     };
 

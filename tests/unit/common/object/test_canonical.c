@@ -57,7 +57,10 @@ static void data_is_made_if_there_is_none(void **state) {
 static void a_malformed_secret_stays_for_the_server_to_refuse(void **state) {
     struct cm_json *object =
         yaml(state, "{apiVersion: v1, kind: Secret, data: [], stringData: {a: 1}}");
+    struct cm_json *number = yaml(state, "{apiVersion: v1, kind: Secret, stringData: {a: 1}}");
 
+    cm_object_normalise(*state, number);
+    assert_compact(number, "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"stringData\":{\"a\":1}}");
     cm_object_normalise(*state, object);
     assert_compact(object, "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"data\":[],\"stringData\":"
                            "{\"a\":1}}");

@@ -162,6 +162,13 @@ static void an_atomic_list_differs_as_a_whole(void **state) {
                 "[\"--a\",\"--b\"]", "[\"--a\"]");
 }
 
+static void an_atomic_list_may_not_be_longer(void **state) {
+    struct cm_differences found =
+        diff(state, desired_web, replace(state, "args: [--a, --b]", "args: [--a, --b, --c]"));
+
+    assert_int_equal(found.count, 1);
+}
+
 static void a_selector_has_one_owner(void **state) {
     struct cm_differences found =
         diff(state, "{apiVersion: v1, kind: Service, spec: {selector: {app: web}}}",
@@ -207,6 +214,15 @@ static void a_zero_that_is_stored_is_a_difference(void **state) {
     assert_item(state, &found, 0, "spec.securityContext.runAsUser", "0", "<none>");
 }
 
+static void an_empty_list_or_map_says_nothing(void **state) {
+    assert_int_equal(
+        diff(state, "{apiVersion: v1, kind: Pod, spec: {tolerations: [], nodeSelector: {}, a: ~}}",
+             "{apiVersion: v1, kind: Pod, spec: {tolerations: [{key: a}], nodeSelector: {a: b}, a: "
+             "1}}")
+            .count,
+        0);
+}
+
 static void a_type_that_changed_is_a_difference(void **state) {
     struct cm_differences found = diff(state, "{apiVersion: a/v1, kind: A, spec: {a: [1]}}",
                                        "{apiVersion: a/v1, kind: A, spec: {a: {b: 1}}}");
@@ -222,6 +238,10 @@ static void status_version_and_server_metadata_do_not_count(void **state) {
                           "{apiVersion: a/v2, kind: A, metadata: {name: a}}")
                          .count,
                      0);
+    assert_int_equal(diff(state, "{apiVersion: a/v1, kind: A, metadata: {}, spec: {uid: b}}",
+                          "{apiVersion: a/v1, kind: A, metadata: {}, spec: {uid: c}}")
+                         .count,
+                     1);
     assert_int_equal(diff(state, "{apiVersion: a/v1, kind: A, spec: {metadata: {uid: b}}}",
                           "{apiVersion: a/v1, kind: A, spec: {metadata: {uid: c}}}")
                          .count,
@@ -338,10 +358,12 @@ int main(void) {
         cmocka_unit_test(a_missing_entry_is_one_difference),
         cmocka_unit_test(names_that_are_no_words_are_quoted),
         cmocka_unit_test(an_atomic_list_differs_as_a_whole),
+        cmocka_unit_test(an_atomic_list_may_not_be_longer),
         cmocka_unit_test(a_selector_has_one_owner),
         cmocka_unit_test(an_element_of_a_set_may_be_missing),
         cmocka_unit_test(quantities_are_equal_by_value_only_where_there_are_some),
         cmocka_unit_test(a_zero_that_is_stored_is_a_difference),
+        cmocka_unit_test(an_empty_list_or_map_says_nothing),
         cmocka_unit_test(a_type_that_changed_is_a_difference),
         cmocka_unit_test(status_version_and_server_metadata_do_not_count),
         cmocka_unit_test(at_most_so_many_differences_are_listed),
