@@ -1,14 +1,14 @@
 // fleet: what every cluster should run, worked out from what Git says.
 //
-// The fleet is fed with changes of trees (paths and blob ids, never whole trees after the first) and
-// keeps the documents in memory with reverse indexes, so that a change costs what it touches:
+// The fleet is fed with changes of trees (paths and blob ids, never whole trees after the first)
+// and keeps the documents in memory with reverse indexes, so that a change costs what it touches:
 //
 //     path ──▶ document (Cluster, ClusterGroup, App) or file of an App
 //     group, label ──▶ Apps that target it        App ──▶ clusters, files, variables that it uses
 //
 // hub_fleet_update works out which (App, cluster) pairs a commit may change, renders each *distinct
-// input* once (hub/render), and returns what each cluster shall run now. Random sequences of commits
-// give what one update with the final tree gives: a property test holds it to that.
+// input* once (hub/render), and returns what each cluster shall run now. Random sequences of
+// commits give what one update with the final tree gives: a property test holds it to that.
 //
 // What is wrong stays as it was: a document that does not parse keeps its last good version, a pair
 // that does not render keeps its last good bundle, and nothing else is touched. Every such place is
@@ -37,31 +37,31 @@ struct hub_fleet;
 #define HUB_OID_SIZE 20
 
 struct hub_fleet_change {
-    const char *path;           // below the repository's root folder, cm_fsys_path_ok
-    uint8_t oid[HUB_OID_SIZE];  // of the blob
+    const char *path;          // below the repository's root folder, cm_fsys_path_ok
+    uint8_t oid[HUB_OID_SIZE]; // of the blob
     bool removed;
-    bool special;               // a symlink or submodule: an error if it matters
+    bool special; // a symlink or submodule: an error if it matters
 };
 
 struct hub_fleet_commit {
-    const char *repo;           // its name in the hub's configuration
-    const char *revision;       // commit id, hex
+    const char *repo;     // its name in the hub's configuration
+    const char *revision; // commit id, hex
     const struct hub_fleet_change *changes;
     size_t change_count;
-    bool complete;              // the changes are the whole tree: what is not named is gone
+    bool complete; // the changes are the whole tree: what is not named is gone
 };
 
 // How the fleet gets a file's content. It may be called for blobs of this commit or earlier ones.
 struct hub_fleet_reader {
-    enum cm_rc (*read)(void *ctx, const char *repo, const uint8_t oid[HUB_OID_SIZE], size_t max_bytes,
-                       struct cm_buf **out, struct cm_err *err);
+    enum cm_rc (*read)(void *ctx, const char *repo, const uint8_t oid[HUB_OID_SIZE],
+                       size_t max_bytes, struct cm_buf **out, struct cm_err *err);
     void *ctx;
 };
 
 struct hub_problem {
     const char *repo;
     const char *path;
-    uint32_t line;   // 0: the file as a whole
+    uint32_t line; // 0: the file as a whole
     uint32_t column;
     const char *message; // ends with what to do
     const char *app;     // what it touches: NULL or a name
@@ -75,7 +75,7 @@ struct hub_pair {
     struct hub_bundle *bundle;
     const char *revision; // commit at which the bundle became what it is on this cluster
     const char *repo;
-    bool stale;           // a problem keeps the last good bundle in force
+    bool stale; // a problem keeps the last good bundle in force
 };
 
 struct hub_gone {
@@ -90,7 +90,7 @@ struct hub_desired {
     const char *cluster;
     const struct hub_pair *pairs; // sorted by app
     size_t pair_count;
-    const struct hub_gone *gone;  // sorted by app
+    const struct hub_gone *gone; // sorted by app
     size_t gone_count;
 };
 
@@ -102,12 +102,12 @@ void hub_desired_unref(struct hub_desired *d);
 struct hub_fleet_result {
     struct hub_desired **changed; // clusters for which something changed, one reference each
     size_t changed_count;
-    const char **removed;         // clusters that are no longer in Git: they become unmanaged
+    const char **removed; // clusters that are no longer in Git: they become unmanaged
     size_t removed_count;
-    size_t rendered;              // distinct inputs that were rendered
-    size_t documents;             // documents that were parsed
+    size_t rendered;  // distinct inputs that were rendered
+    size_t documents; // documents that were parsed
     bool problems_changed;
-    bool documents_changed;       // a Cluster, ClusterGroup or App document changed
+    bool documents_changed; // a Cluster, ClusterGroup or App document changed
 };
 
 void hub_fleet_result_free(struct hub_fleet_result *r);
@@ -117,14 +117,20 @@ void hub_fleet_result_freep(struct hub_fleet_result **r);
 struct hub_fleet *hub_fleet_new(const uint8_t secret_key[32]);
 void hub_fleet_free(struct hub_fleet *f);
 
-// hub_fleet_seed says, before the first update, what a cluster ran when the hub stopped: it stays in
-// force where Git is wrong now, and keeps its revision where nothing changed. References are taken.
+// hub_fleet_expect names a repository that will be loaded. What is seeded is taken as gone from Git
+// only when every repository that is expected, or named by a seed, has had its complete commit.
+void hub_fleet_expect(struct hub_fleet *f, const char *repo);
+
+// hub_fleet_seed says, before the first update, what a cluster ran when the hub stopped: it stays
+// in force where Git is wrong now, and keeps its revision where nothing changed. References are
+// taken.
 void hub_fleet_seed(struct hub_fleet *f, const char *cluster, const struct hub_pair *pairs,
                     size_t pair_count, const struct hub_gone *gone, size_t gone_count);
 
 // hub_fleet_update takes a commit in. It cannot fail as a whole: what is wrong becomes a problem. A
 // blob that cannot be read (CM_EIO of the reader) is a problem of its document.
-struct hub_fleet_result *hub_fleet_update(struct hub_fleet *f, const struct hub_fleet_commit *commit,
+struct hub_fleet_result *hub_fleet_update(struct hub_fleet *f,
+                                          const struct hub_fleet_commit *commit,
                                           const struct hub_fleet_reader *reader);
 
 // hub_fleet_forget_gone drops the tombstone of an App that the agent reported as removed; the next
@@ -132,7 +138,7 @@ struct hub_fleet_result *hub_fleet_update(struct hub_fleet *f, const struct hub_
 void hub_fleet_forget_gone(struct hub_fleet *f, const char *cluster, const char *app);
 
 // hub_fleet_desired returns what a cluster shall run (borrowed until the next update), or NULL if
-// there is no such Cluster document.
+// there is no such Cluster document and it was not seeded.
 struct hub_desired *hub_fleet_desired(const struct hub_fleet *f, const char *cluster);
 
 // hub_fleet_problems returns all present problems, sorted by repository, path, line; borrowed until
@@ -158,14 +164,14 @@ struct hub_group_info {
 struct hub_app_info {
     const char *name;
     const char *repo;
-    const char *path;   // of its app.yaml
+    const char *path; // of its app.yaml
     const char *namespace;
-    const char *drift;  // "report", "correct", "off"
+    const char *drift; // "report", "correct", "off"
     bool prune;
     bool suspend;
     const char *const *depends_on;
     size_t depends_on_count;
-    size_t clusters;    // that it is on
+    size_t clusters; // that it is on
 };
 void hub_fleet_each_cluster(const struct hub_fleet *f,
                             void (*visit)(void *ctx, const struct hub_cluster_info *c), void *ctx);

@@ -15,7 +15,7 @@ static char *unconst(const char *text) {
 }
 
 static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
-    Holdfast__V1__Bundle message = HOLDFAST__V1__BUNDLE__INIT;
+    Holdfast__V1__Bundle message;
     CM_AUTOFREE Holdfast__V1__BundleEntry *entries =
         cm_new(spec->object_count + 1, sizeof(*entries));
     CM_AUTOFREE Holdfast__V1__BundleEntry **list = cm_new(spec->object_count + 1, sizeof(*list));
@@ -31,6 +31,7 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
         entries[i].secret = object->secret;
         list[i] = &entries[i];
     }
+    holdfast__v1__bundle__init(&message);
     message.version = 1;
     message.app = unconst(spec->app);
     message.namespace_ = unconst(spec->namespace);

@@ -1,0 +1,95 @@
+// doc: the documents of a fleet repository as structs, with their places.
+//
+// A file is read as a whole: every document in it is checked, everything that is wrong is reported,
+// and those that are right come back.
+//
+// Threads: one at a time.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hub/fleet/schema.h"
+#include "hub/fleet/select.h"
+#include "hub/render/bundle.h"
+
+#define HUB_DOCUMENT_MAX ((size_t)1024 * 1024) // bytes of one file of documents
+
+struct cm_arena;
+struct cm_json;
+struct hub_diags;
+
+struct hub_place {
+    uint32_t line;
+    uint32_t column;
+};
+
+// A name that speaks of something else: a cluster, a group, an App.
+struct hub_mention {
+    const char *name;
+    struct hub_place place;
+};
+
+struct hub_target {
+    struct hub_mention cluster; // .name NULL: not by this
+    struct hub_mention group;
+    const struct hub_selector *selector; // NULL: not by this
+    const struct cm_json *values;        // NULL: none
+    const char *namespace;               // NULL: the App's
+    bool suspend;
+    bool do_not_deploy;
+};
+
+struct hub_cluster_doc {
+    const struct cm_json *labels; // an object, maybe empty
+    const struct cm_json *values; // or NULL
+    bool suspend;
+};
+
+struct hub_group_doc {
+    const struct hub_selector *selector; // NULL: none
+    struct hub_mention *clusters;        // sorted
+    size_t cluster_count;
+};
+
+struct hub_app_doc {
+    const char *source; // "" for the folder of app.yaml
+    const char *namespace;
+    const struct cm_json *values; // or NULL
+    struct hub_target *targets;
+    size_t target_count;
+    struct hub_mention *depends_on; // sorted, each once
+    size_t depends_on_count;
+    enum hub_drift drift;
+    bool prune;
+    bool suspend;
+    bool prune_on_loss;
+    bool plain_secrets;
+};
+
+struct hub_doc {
+    enum hub_kind kind;
+    const char *name;
+    struct hub_place place; // of the name
+    struct cm_arena *arena;
+    union {
+        struct hub_cluster_doc cluster;
+        struct hub_group_doc group;
+        struct hub_app_doc app;
+    };
+    // What follows belongs to documents.c.
+    struct hub_file *file;
+    struct hub_doc *next; // that claims the same name
+    bool kept;            // from an earlier version of the file, which is wrong now
+};
+
+struct hub_doc_list {
+    struct hub_doc **items;
+    size_t count;
+};
+
+// hub_docs_read reads all documents of a file. What is wrong goes to diags.
+void hub_docs_read(enum hub_kind kind, const char *path, const void *bytes, size_t size,
+                   struct hub_doc_list *out, struct hub_diags *diags);
+void hub_doc_free(struct hub_doc *doc); // NULL is fine

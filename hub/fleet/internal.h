@@ -1,0 +1,293 @@
+// internal: what the files of hub/fleet share.
+//
+//     tree.c       files by folder
+//     documents.c  files -> documents; which document a name means; what stays of a wrong file
+//     targets.c    labels -> clusters; groups -> members; App and cluster -> target
+//     content.c    folder of an App -> templates; CRDs
+//     links.c      (App, cluster) -> input -> rendered once; who claims which object
+//     settle.c     what is in force on a cluster; conflicts; desired states
+//     problems.c   everything that is wrong, as one list
+//     fleet.c      the update, in order
+//
+// A *link* is an App on a cluster. What a link shall be comes from its *variant*: all links of an
+// App with the same input share one, so it is rendered once. What is in force on it is a *version*:
+// a bundle and where its objects were written. When a variant does not render, or another App
+// claims one of its objects, the link keeps the version that it has.
+//
+// Threads: one at a time.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hub/fleet/doc.h"
+#include "hub/fleet/fleet.h"
+#include "hub/fleet/tree.h"
+#include "hub/render/diag.h"
+#include "hub/render/render.h"
+
+struct cm_arena;
+struct cm_buf;
+struct cm_map;
+struct cm_str;
+
+// ---- A set of pointers, for few members or many; order means nothing
+
+struct hub_set {
+    void **items;
+    size_t count;
+    size_t capacity;
+};
+
+void hub_set_done(struct hub_set *s);
+void hub_set_add(struct hub_set *s, void *item); // must not be in it
+bool hub_set_remove(struct hub_set *s, const void *item);
+bool hub_set_has(const struct hub_set *s, const void *item);
+
+// ---- Names: a Cluster, ClusterGroup or App, whether or not there is a document for it now
+
+struct hub_named {
+    char *name;
+    enum hub_kind kind;
+    struct hub_doc *doc;    // in force; NULL: none
+    struct hub_doc *claims; // all documents of this name
+    bool seeded;            // known from before a restart, no document yet
+    // During an update
+    bool touched;
+    struct hub_doc *before;
+    bool before_kept;
+};
+
+struct hub_gone_mark {
+    char *app;
+    struct cm_buf *revision; // ends in NUL
+    bool prune;
+};
+
+// An object that another App claims too.
+struct hub_conflict {
+    struct hub_app *app;
+    struct hub_diag diag; // owns its texts
+};
+
+struct hub_cluster {
+    struct hub_named named;
+    struct hub_set groups;
+    struct hub_link **links; // sorted by App
+    size_t link_count;
+    size_t link_capacity;
+    struct hub_gone_mark *gone; // sorted by App
+    size_t gone_count;
+    struct hub_conflict *conflicts;
+    size_t conflict_count;
+    struct hub_desired *desired;
+    bool touched; // to be settled
+    bool dirty;   // to be linked anew
+    bool fresh;   // made by this update
+    bool listed;
+};
+
+struct hub_group {
+    struct hub_named named;
+    struct hub_set members; // clusters
+    const char **names;     // of members, sorted, for those who ask; NULL: not made
+    struct hub_set delta;   // during an update: clusters that joined or left
+};
+
+struct hub_app {
+    struct hub_named named;
+    struct hub_link **links;
+    size_t link_count;
+    size_t link_capacity;
+    // Content
+    struct hub_template **templates;
+    size_t template_count;
+    struct hub_set files;     // manifests and refused files
+    struct hub_diags content; // problems of the folder as a whole
+    bool content_broken;      // a file or the folder is wrong
+    bool content_dirty;
+    const char **used; // variables, sorted
+    size_t used_count;
+    struct cm_map *variants; // by input
+    size_t broken_variants;
+    // References to others
+    struct hub_diags frozen; // not empty: nothing about this App changes
+    bool was_frozen;
+    bool listed;       // in the update's list
+    bool render_dirty; // variants are out of date
+    bool targets_dirty;
+    bool prune;       // of the last document
+    size_t contested; // objects that other Apps claim too, somewhere
+    // While circles are looked for
+    bool in_graph;
+    size_t waiters;
+};
+
+// A bundle of an App.
+struct hub_version {
+    size_t refs;
+    struct hub_app *app;
+    struct hub_rendered rendered;
+};
+
+struct hub_variant {
+    size_t links;
+    char *key;
+    struct hub_version *version; // NULL: it did not render
+    struct hub_diags diags;
+    const char *first_cluster; // while problems are listed
+};
+
+struct hub_link {
+    struct hub_app *app;
+    struct hub_cluster *cluster;
+    size_t at;                   // in app->links
+    struct hub_variant *variant; // what it shall be; NULL: not known
+    struct hub_version *version; // in force; NULL: none
+    struct cm_buf *revision;     // of that, ends in NUL
+    struct cm_buf *repo;         // of the revision, ends in NUL
+    bool stale;
+    bool was_gone; // it came back before its tombstone was reported as done
+    bool gone_prune;
+    // While its cluster is settled
+    struct hub_version *chosen;
+    bool lost;
+};
+
+struct hub_repo {
+    char *name;
+    struct hub_folder *root;
+    struct cm_map *crds; // "group/kind" -> struct hub_crd
+    bool loaded;         // a complete commit was taken in
+};
+
+struct hub_crd {
+    size_t namespaced; // CRDs that say so
+    size_t cluster;
+};
+
+struct hub_claim {
+    struct hub_claimant {
+        struct hub_app *app;
+        size_t count; // versions
+    } * items;
+    size_t count;
+};
+
+struct hub_fleet {
+    uint8_t secret_key[CM_SHA256_SIZE];
+    struct cm_map *repos;
+    struct cm_map *names[HUB_KINDS]; // -> struct hub_named
+    struct cm_map *labels;           // "key" and "key=value" -> struct hub_set of clusters
+    struct hub_set clusters;         // with a document
+    struct cm_map *claims;           // object key -> struct hub_claim
+    struct hub_set wrong;            // files of documents
+    struct hub_set unreadable;       // files to be read again
+    struct hub_set misnamed;         // app.yml
+    struct hub_set seeded;           // names without a document
+    struct hub_set conflicted;       // clusters with conflicts
+    struct hub_problem *problems;
+    size_t problem_count;
+    struct cm_arena *problem_arena;
+};
+
+// What one hub_fleet_update knows.
+struct hub_update {
+    struct hub_fleet *fleet;
+    struct hub_repo *repo;
+    const struct hub_fleet_commit *commit;
+    const struct hub_fleet_reader *reader;
+    struct cm_buf *revision;
+    struct cm_buf *repo_name;
+    struct hub_set files;    // that changed and are there
+    struct hub_set removed;  // files that are gone
+    struct hub_set old_docs; // to be freed in the end
+    struct hub_set touched;  // names
+    struct hub_set clusters; // to be settled
+    struct hub_set dirty_clusters;
+    struct hub_set dirty_apps; // content, rendering or targets
+    struct hub_set gone_clusters;
+    struct hub_set changed_groups; // with a delta
+    struct cm_map *kinds;          // whose CRDs changed
+    bool references;               // what Apps refer to may have changed
+    bool problems;                 // the list of problems is to be made again
+    bool documents;
+    size_t rendered;
+    size_t parsed;
+};
+
+// ---- documents.c
+void hub_documents_take(struct hub_update *u);
+void hub_documents_release_file(struct hub_file *file); // when the fleet is freed
+struct hub_named *hub_named_get(struct hub_fleet *f, enum hub_kind kind, const char *name);
+void hub_named_touch(struct hub_update *u, struct hub_named *named);
+// hub_named_tidy frees the names that nothing stands behind any more.
+void hub_named_tidy(struct hub_update *u);
+void hub_named_free(struct hub_named *named);
+
+static inline struct hub_cluster *hub_cluster_of(struct hub_named *named) {
+    return (struct hub_cluster *)(void *)named;
+}
+static inline struct hub_group *hub_group_of(struct hub_named *named) {
+    return (struct hub_group *)(void *)named;
+}
+static inline struct hub_app *hub_app_of(struct hub_named *named) {
+    return (struct hub_app *)(void *)named;
+}
+struct hub_cluster *hub_find_cluster(const struct hub_fleet *f,
+                                     const char *name); // with a document
+struct hub_group *hub_find_group(const struct hub_fleet *f, const char *name);
+struct hub_app *hub_find_app(const struct hub_fleet *f, const char *name);
+
+// ---- targets.c
+void hub_targets_unindex(struct hub_fleet *f, struct hub_cluster *c, const struct hub_doc *doc);
+void hub_targets_index(struct hub_fleet *f, struct hub_cluster *c, const struct hub_doc *doc);
+void hub_targets_group_changed(struct hub_update *u, struct hub_group *g);
+void hub_targets_cluster_in_groups(struct hub_update *u, struct hub_cluster *c);
+// hub_targets_find returns the target of an App that counts for a cluster, or NULL.
+const struct hub_target *hub_targets_find(const struct hub_app *app, const struct hub_cluster *c);
+void hub_targets_candidates(const struct hub_fleet *f, const struct hub_target *t,
+                            void (*visit)(void *ctx, struct hub_cluster *c), void *ctx);
+// hub_targets_check says of each App whether what it refers to exists.
+void hub_targets_check(struct hub_update *u);
+
+// ---- content.c
+struct hub_app *hub_content_owner(const struct hub_folder *folder);
+void hub_content_dirty(struct hub_update *u, struct hub_app *app);
+void hub_content_drop_source(struct hub_update *u, struct hub_file *file);
+void hub_content_load(struct hub_update *u); // of all dirty Apps
+void hub_content_clear(struct hub_app *app);
+enum cm_object_scope hub_content_scope(void *repo, const char *group, const char *kind);
+// hub_file_read reads a file for its reader or reports why it cannot be.
+struct cm_buf *hub_file_read(struct hub_update *u, struct hub_file *file, size_t max,
+                             struct hub_diags *diags);
+
+// ---- links.c
+struct hub_link *hub_link_find(const struct hub_cluster *c, const struct hub_app *app);
+struct hub_link *hub_link_make(struct hub_app *app, struct hub_cluster *c);
+void hub_link_evaluate(struct hub_update *u, struct hub_app *app, struct hub_cluster *c);
+// hub_link_remove takes an App off a cluster; a tombstone stays if something was in force.
+void hub_link_remove(struct hub_fleet *f, struct hub_link *link, struct cm_buf *revision,
+                     bool prune);
+void hub_link_drop(struct hub_fleet *f, struct hub_link *link); // without a tombstone
+void hub_links_reset(struct hub_app *app);                      // variants are made anew
+struct hub_version *hub_version_new(struct hub_fleet *f, struct hub_app *app,
+                                    struct hub_rendered rendered);
+void hub_version_unref(struct hub_fleet *f, struct hub_version *v);
+void hub_cluster_touch(struct hub_update *u, struct hub_cluster *c);
+
+// ---- settle.c
+void hub_settle(struct hub_update *u, struct hub_fleet_result *result);
+struct hub_desired *hub_settle_desired(const struct hub_cluster *c);
+bool hub_bundle_is_whole(const struct hub_bundle *b); // no object's bytes are missing
+void hub_gone_put(struct hub_cluster *c, const char *app, struct cm_buf *revision, bool prune);
+bool hub_gone_take(struct hub_cluster *c, const char *app, bool *prune);
+void hub_conflicts_clear(struct hub_cluster *c);
+
+// ---- fleet.c
+bool hub_fleet_is_loaded(const struct hub_fleet *f); // every repository that is expected
+
+// ---- problems.c
+bool hub_problems_make(struct hub_fleet *f); // whether they are others than before
+void hub_problems_done(struct hub_fleet *f);

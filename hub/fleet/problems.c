@@ -1,0 +1,303 @@
+// Everything that is wrong, as one sorted list. It is made again when something in it may have
+// changed; what the clusters of an App have in common is told once, with their number.
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/fleet/internal.h"
+#include "hub/render/source.h"
+
+struct making {
+    struct hub_fleet *fleet;
+    struct cm_arena *arena;
+    struct hub_problem *items;
+    size_t count;
+    size_t capacity;
+};
+
+static const char *path_of(const struct hub_file *file) {
+    return (const char *)file->path->data;
+}
+
+static void add(struct making *m, const struct hub_file *file, const struct hub_diag *diag,
+                struct hub_problem touches) {
+    struct hub_problem problem = touches;
+
+    problem.repo = cm_arena_strdup(m->arena, file->repo->name);
+    problem.path = cm_arena_strdup(m->arena, diag->path);
+    problem.line = diag->line;
+    problem.column = diag->column;
+    problem.message = cm_arena_strdup(m->arena, diag->message);
+    problem.app = touches.app != NULL ? cm_arena_strdup(m->arena, touches.app) : NULL;
+    problem.cluster = touches.cluster != NULL ? cm_arena_strdup(m->arena, touches.cluster) : NULL;
+    if (m->count == m->capacity) {
+        m->capacity = m->capacity == 0 ? 16 : m->capacity * 2;
+        m->items = cm_resize(m->items, m->capacity * sizeof(*m->items));
+    }
+    m->items[m->count++] = problem;
+}
+
+static void add_all(struct making *m, const struct hub_file *file, const struct hub_diags *diags,
+                    struct hub_problem touches) {
+    for (size_t i = 0; i < diags->count; i++) {
+        add(m, file, &diags->items[i], touches);
+    }
+}
+
+// ---- Files of documents
+
+// touched_by says what a wrong file holds up.
+static struct hub_problem touched_by(const struct hub_fleet *f, const struct hub_doc *doc) {
+    struct hub_problem touches = {0};
+
+    if (doc == NULL) {
+        return touches;
+    }
+    if (doc->kind == HUB_APP) {
+        const struct hub_app *app = hub_find_app(f, doc->name);
+        touches.app = doc->name;
+        touches.clusters = app != NULL ? app->link_count : 0;
+    } else if (doc->kind == HUB_CLUSTER) {
+        touches.cluster = doc->name;
+        touches.clusters = 1;
+    }
+    return touches;
+}
+
+static void add_duplicate(struct making *m, const struct hub_file *file,
+                          const struct hub_doc *doc) {
+    const struct hub_named *named = cm_map_get(m->fleet->names[doc->kind], doc->name);
+    const struct hub_doc *first = named->doc;
+
+    if (first == doc || first == NULL) {
+        return;
+    }
+    CM_AUTOFREE char *other = first->file->repo == file->repo
+                                  ? cm_strdup("")
+                                  : cm_strf("repository %s, ", first->file->repo->name);
+    CM_AUTOFREE char *message = cm_strf(
+        "a %s named '%s' is defined at %s%s line %u already: give one of them another name",
+        hub_kind_tables[doc->kind].name, doc->name, other, path_of(first->file), first->place.line);
+    add(m, file, &(struct hub_diag){path_of(file), doc->place.line, doc->place.column, message},
+        (struct hub_problem){.app = doc->kind == HUB_APP ? doc->name : NULL,
+                             .cluster = doc->kind == HUB_CLUSTER ? doc->name : NULL,
+                             .clusters = doc->kind == HUB_CLUSTER ? 1 : 0});
+}
+
+static void add_wrong_file(struct making *m, const struct hub_file *file) {
+    const struct hub_doc *kept = file->kept.count == 1 ? file->kept.items[0] : NULL;
+
+    add_all(m, file, &file->diags, touched_by(m->fleet, kept));
+    for (size_t i = 0; i < file->docs.count; i++) {
+        add_duplicate(m, file, file->docs.items[i]);
+    }
+}
+
+// ---- Names of clusters that do not exist: what names them means nothing, and all else goes on
+
+static void check_cluster_name(struct making *m, const struct hub_doc *doc,
+                               const struct hub_mention *at) {
+    if (at->name == NULL || hub_find_cluster(m->fleet, at->name) != NULL) {
+        return;
+    }
+    CM_AUTOFREE const char **names = cm_map_keys(m->fleet->names[HUB_CLUSTER]);
+    size_t count = cm_map_len(m->fleet->names[HUB_CLUSTER]);
+    const char *near = count <= 1000 ? cm_str_nearest(at->name, names, count) : NULL;
+    CM_AUTOFREE char *message =
+        near != NULL && strcmp(near, at->name) != 0
+            ? cm_strf("no Cluster is named '%s': did you mean '%s'?", at->name, near)
+            : cm_strf("no Cluster is named '%s': add it in %s or remove the name", at->name,
+                      hub_kind_tables[HUB_CLUSTER].place);
+    add(m, doc->file,
+        &(struct hub_diag){path_of(doc->file), at->place.line, at->place.column, message},
+        (struct hub_problem){
+            .app = doc->kind == HUB_APP ? doc->name : NULL, .cluster = at->name, .clusters = 1});
+}
+
+static bool add_group(void *ctx, const char *name, void *value) {
+    struct making *m = ctx;
+    const struct hub_group *g = value;
+
+    (void)name;
+    for (size_t i = 0; g->named.doc != NULL && i < g->named.doc->group.cluster_count; i++) {
+        check_cluster_name(m, g->named.doc, &g->named.doc->group.clusters[i]);
+    }
+    return true;
+}
+
+// ---- Apps
+
+static int compare_variants(const void *a, const void *b) {
+    return strcmp((*(const struct hub_variant *const *)a)->key,
+                  (*(const struct hub_variant *const *)b)->key);
+}
+
+static void add_variants(struct making *m, const struct hub_app *app) {
+    CM_AUTOFREE struct hub_variant **variants =
+        cm_new(app->link_count + 1, sizeof(struct hub_variant *));
+    size_t count = 0;
+
+    for (size_t i = 0; i < app->link_count; i++) {
+        struct hub_variant *v = app->links[i]->variant;
+        const char *cluster = app->links[i]->cluster->named.name;
+
+        if (v == NULL || v->diags.count == 0) {
+            continue;
+        }
+        if (v->first_cluster == NULL) {
+            variants[count++] = v;
+            v->first_cluster = cluster;
+        } else if (strcmp(cluster, v->first_cluster) < 0) {
+            v->first_cluster = cluster;
+        }
+    }
+    if (count > 1) {
+        qsort(variants, count, sizeof(*variants), compare_variants);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct hub_variant *v = variants[i];
+
+        add_all(m, app->named.doc->file, &v->diags,
+                (struct hub_problem){
+                    .app = app->named.name, .cluster = v->first_cluster, .clusters = v->links});
+        v->first_cluster = NULL;
+    }
+}
+
+static bool add_app(void *ctx, const char *name, void *value) {
+    struct making *m = ctx;
+    const struct hub_app *app = value;
+    const struct hub_doc *doc = app->named.doc;
+    struct hub_problem touches = {.app = name, .clusters = app->link_count};
+
+    if (doc == NULL) {
+        return true;
+    }
+    add_all(m, doc->file, &app->frozen, touches);
+    add_all(m, doc->file, &app->content, touches);
+    for (size_t i = 0; app->content_broken && i < app->files.count; i++) {
+        const struct hub_file *file = app->files.items[i];
+        if (file->source != NULL) {
+            add_all(m, file, &file->source->diags, touches);
+        }
+    }
+    if (app->broken_variants > 0) {
+        add_variants(m, app);
+    }
+    for (size_t i = 0; i < doc->app.target_count; i++) {
+        check_cluster_name(m, doc, &doc->app.targets[i].cluster);
+    }
+    return true;
+}
+
+static void add_conflicts(struct making *m, const struct hub_cluster *c) {
+    for (size_t i = 0; i < c->conflict_count; i++) {
+        const struct hub_conflict *conflict = &c->conflicts[i];
+
+        if (conflict->app->named.doc != NULL) {
+            add(m, conflict->app->named.doc->file, &conflict->diag,
+                (struct hub_problem){
+                    .app = conflict->app->named.name, .cluster = c->named.name, .clusters = 1});
+        }
+    }
+}
+
+static void add_misnamed(struct making *m, const struct hub_file *file) {
+    struct hub_diag diag = {.path = path_of(file),
+                            .message = "an App's document must be named app.yaml: rename the file"};
+
+    add(m, file, &diag, (struct hub_problem){0});
+}
+
+// ---- The list
+
+static int compare_texts(const char *a, const char *b) {
+    return strcmp(a != NULL ? a : "", b != NULL ? b : "");
+}
+
+static int compare_numbers(uint32_t a, uint32_t b) {
+    return a == b ? 0 : a < b ? -1 : 1;
+}
+
+// compare_places orders problems; what is equal is the same problem, maybe of several clusters.
+static int compare_places(const struct hub_problem *a, const struct hub_problem *b) {
+    int order = strcmp(a->repo, b->repo);
+
+    order = order != 0 ? order : strcmp(a->path, b->path);
+    order = order != 0 ? order : compare_numbers(a->line, b->line);
+    order = order != 0 ? order : compare_numbers(a->column, b->column);
+    order = order != 0 ? order : strcmp(a->message, b->message);
+    return order != 0 ? order : compare_texts(a->app, b->app);
+}
+
+static int compare_problems(const void *left, const void *right) {
+    const struct hub_problem *a = left;
+    const struct hub_problem *b = right;
+    int order = compare_places(a, b);
+
+    return order != 0 ? order : compare_texts(a->cluster, b->cluster);
+}
+
+static void merge(struct making *m) {
+    size_t kept = 0;
+
+    if (m->count > 0) {
+        qsort(m->items, m->count, sizeof(*m->items), compare_problems);
+    }
+    for (size_t i = 0; i < m->count; i++) {
+        if (kept > 0 && compare_places(&m->items[kept - 1], &m->items[i]) == 0) {
+            m->items[kept - 1].clusters += m->items[i].clusters;
+        } else {
+            m->items[kept++] = m->items[i];
+        }
+    }
+    m->count = kept;
+}
+
+static bool same_lists(const struct hub_fleet *f, const struct making *m) {
+    if (f->problem_count != m->count) {
+        return false;
+    }
+    for (size_t i = 0; i < m->count; i++) {
+        if (compare_problems(&f->problems[i], &m->items[i]) != 0 ||
+            f->problems[i].clusters != m->items[i].clusters) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void hub_problems_done(struct hub_fleet *f) {
+    free(f->problems);
+    cm_arena_free(f->problem_arena);
+    f->problems = NULL;
+    f->problem_count = 0;
+    f->problem_arena = NULL;
+}
+
+bool hub_problems_make(struct hub_fleet *f) {
+    struct making m = {.fleet = f, .arena = cm_arena_new(0)};
+
+    for (size_t i = 0; i < f->wrong.count; i++) {
+        add_wrong_file(&m, f->wrong.items[i]);
+    }
+    for (size_t i = 0; i < f->misnamed.count; i++) {
+        add_misnamed(&m, f->misnamed.items[i]);
+    }
+    cm_map_each(f->names[HUB_GROUP], add_group, &m);
+    cm_map_each(f->names[HUB_APP], add_app, &m);
+    for (size_t i = 0; i < f->conflicted.count; i++) {
+        add_conflicts(&m, f->conflicted.items[i]);
+    }
+    merge(&m);
+    bool same = same_lists(f, &m);
+    hub_problems_done(f);
+    f->problems = m.items;
+    f->problem_count = m.count;
+    f->problem_arena = m.arena;
+    return !same;
+}

@@ -1,0 +1,201 @@
+#include "hub/fleet/tree.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/map.h"
+#include "common/mem.h"
+
+static struct hub_folder *new_folder(struct hub_folder *parent, const char *name) {
+    size_t size = strlen(name) + 1;
+    struct hub_folder *folder = cm_new(1, sizeof(*folder) + size);
+
+    folder->parent = parent;
+    memcpy(folder->name, name, size);
+    return folder;
+}
+
+struct hub_folder *hub_tree_new(void) {
+    return new_folder(NULL, "");
+}
+
+static bool free_one_file(void *ctx, const char *name, void *value) {
+    void (*const *free_file)(struct hub_file *) = ctx;
+
+    (void)name;
+    (*free_file)(value);
+    return true;
+}
+
+static bool free_one_folder(void *ctx, const char *name, void *value) {
+    void (*const *free_file)(struct hub_file *) = ctx;
+
+    (void)name;
+    hub_tree_free(value, *free_file);
+    return true;
+}
+
+void hub_tree_free(struct hub_folder *root, void (*free_file)(struct hub_file *file)) {
+    if (root == NULL) {
+        return;
+    }
+    if (root->folders != NULL) {
+        cm_map_each(root->folders, free_one_folder, (void *)&free_file);
+    }
+    if (root->files != NULL) {
+        cm_map_each(root->files, free_one_file, (void *)&free_file);
+    }
+    cm_map_free(root->folders);
+    cm_map_free(root->files);
+    free(root);
+}
+
+static struct hub_folder *find_folder(struct hub_folder *folder, const char *name, bool make) {
+    struct hub_folder *found = folder->folders != NULL ? cm_map_get(folder->folders, name) : NULL;
+
+    if (found == NULL && make) {
+        if (folder->folders == NULL) {
+            folder->folders = cm_map_new(NULL);
+        }
+        found = new_folder(folder, name);
+        cm_map_put(folder->folders, name, found);
+    }
+    return found;
+}
+
+// descend goes to the folder of a path's last part and sets *name to that part.
+static struct hub_folder *descend(struct hub_folder *folder, const char *path, bool make,
+                                  const char **name) {
+    CM_AUTOFREE char *copy = cm_strdup(path);
+    char *at = copy;
+
+    for (char *slash = strchr(at, '/'); slash != NULL && folder != NULL; slash = strchr(at, '/')) {
+        *slash = '\0';
+        folder = find_folder(folder, at, make);
+        at = slash + 1;
+    }
+    *name = path + (at - copy);
+    return folder;
+}
+
+struct hub_file *hub_tree_find(struct hub_folder *root, const char *path) {
+    const char *name;
+    struct hub_folder *folder = descend(root, path, false, &name);
+
+    return folder != NULL && folder->files != NULL ? cm_map_get(folder->files, name) : NULL;
+}
+
+struct hub_file *hub_tree_add(struct hub_folder *root, const char *path) {
+    const char *name;
+    struct hub_folder *folder = descend(root, path, true, &name);
+    struct hub_file *file = cm_new(1, sizeof(*file));
+
+    file->folder = folder;
+    file->path = cm_buf_copy(path, strlen(path) + 1);
+    file->name = (const char *)file->path->data + (name - path);
+    file->role = hub_tree_role(path);
+    if (folder->files == NULL) {
+        folder->files = cm_map_new(NULL);
+    }
+    cm_map_put(folder->files, name, file);
+    if (file->role == HUB_ROLE_APP) {
+        folder->app_file = file;
+    }
+    return file;
+}
+
+static bool is_empty(const struct hub_folder *folder) {
+    return (folder->files == NULL || cm_map_len(folder->files) == 0) &&
+           (folder->folders == NULL || cm_map_len(folder->folders) == 0);
+}
+
+void hub_tree_remove(struct hub_file *file) {
+    struct hub_folder *folder = file->folder;
+
+    (void)cm_map_remove(folder->files, file->name);
+    if (folder->app_file == file) {
+        folder->app_file = NULL;
+    }
+    file->folder = NULL;
+    while (folder->parent != NULL && is_empty(folder)) {
+        struct hub_folder *parent = folder->parent;
+
+        (void)cm_map_remove(parent->folders, folder->name);
+        hub_tree_free(folder, NULL);
+        folder = parent;
+    }
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t len = strlen(text);
+    size_t end_len = strlen(end);
+
+    return len > end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+static bool has_hidden_part(const char *path) {
+    return path[0] == '.' || strstr(path, "/.") != NULL;
+}
+
+enum hub_role hub_tree_role(const char *path) {
+    static const char *const refused[] = {
+        "kustomization.yaml", "kustomization.yml", "Kustomization",
+        "Chart.yaml",         "app.yml",           "fleet.yaml"};
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    bool is_yaml = ends_with(name, ".yaml") || ends_with(name, ".yml") || ends_with(name, ".json");
+
+    if (has_hidden_part(path)) {
+        return HUB_ROLE_OTHER;
+    }
+    if (strncmp(path, "clusters/", 9) == 0) {
+        return is_yaml ? HUB_ROLE_CLUSTERS : HUB_ROLE_OTHER;
+    }
+    if (strncmp(path, "groups/", 7) == 0) {
+        return is_yaml ? HUB_ROLE_GROUPS : HUB_ROLE_OTHER;
+    }
+    if (strcmp(name, "app.yaml") == 0) {
+        return HUB_ROLE_APP;
+    }
+    for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
+        if (strcmp(name, refused[i]) == 0) {
+            return HUB_ROLE_REFUSED;
+        }
+    }
+    return is_yaml ? HUB_ROLE_MANIFEST : HUB_ROLE_OTHER;
+}
+
+struct hub_folder *hub_tree_folder_find(struct hub_folder *folder, const char *path) {
+    const char *name;
+
+    if (path[0] == '\0') {
+        return folder;
+    }
+    folder = descend(folder, path, false, &name);
+    return folder != NULL ? find_folder(folder, name, false) : NULL;
+}
+
+void hub_tree_each(struct hub_folder *folder, bool one_app,
+                   void (*visit)(void *ctx, struct hub_file *file), void *ctx) {
+    if (folder->files != NULL) {
+        CM_AUTOFREE const char **names = cm_map_keys(folder->files);
+        size_t count = cm_map_len(folder->files);
+
+        for (size_t i = 0; i < count; i++) {
+            visit(ctx, cm_map_get(folder->files, names[i]));
+        }
+    }
+    if (folder->folders != NULL) {
+        CM_AUTOFREE const char **names = cm_map_keys(folder->folders);
+        size_t count = cm_map_len(folder->folders);
+
+        for (size_t i = 0; i < count; i++) {
+            struct hub_folder *below = cm_map_get(folder->folders, names[i]);
+
+            if (!one_app || below->app_file == NULL) {
+                hub_tree_each(below, one_app, visit, ctx);
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+// tree: the files of one repository, by folder.
+//
+// Threads: one at a time.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hub/fleet/doc.h"
+#include "hub/fleet/fleet.h"
+#include "hub/render/diag.h"
+
+struct cm_buf;
+struct cm_map;
+struct hub_app;
+struct hub_repo;
+struct hub_source;
+
+enum hub_role {
+    HUB_ROLE_OTHER,    // nothing to us: README, scripts
+    HUB_ROLE_CLUSTERS, // Cluster documents
+    HUB_ROLE_GROUPS,   // ClusterGroup documents
+    HUB_ROLE_APP,      // an app.yaml
+    HUB_ROLE_MANIFEST, // if it stands in an App's folder
+    HUB_ROLE_REFUSED,  // Chart.yaml, kustomization.yaml: an error in an App's folder
+};
+
+struct hub_folder {
+    struct hub_folder *parent; // NULL for the root
+    struct cm_map *folders;    // by name; NULL: none
+    struct cm_map *files;      // by name; NULL: none
+    struct hub_file *app_file; // the app.yaml in it
+    char name[];
+};
+
+struct hub_file {
+    struct hub_repo *repo;
+    struct hub_folder *folder;
+    struct cm_buf *path; // ends in NUL
+    const char *name;    // its last part
+    enum hub_role role;
+    uint8_t oid[HUB_OID_SIZE];
+    bool special;
+    bool seen;       // in the complete commit that is being taken in
+    bool unreadable; // reading it failed for now: try again with the next commit
+    bool dirty;      // in the list of files to look at
+
+    // A file of documents
+    struct hub_doc_list docs;     // of the present content
+    struct hub_doc_list kept;     // of earlier content, in force where the present one is wrong
+    struct hub_doc_list previous; // during an update: what was in force before it; borrowed
+    struct hub_diags diags;
+    bool wrong; // in the fleet's list of wrong files
+
+    // An app.yaml: the App that one of its documents is in force for; a manifest: the App that uses
+    // it.
+    struct hub_app *app;
+    struct hub_source *source; // NULL: not parsed yet
+};
+
+struct hub_folder *hub_tree_new(void);
+void hub_tree_free(struct hub_folder *root, void (*free_file)(struct hub_file *file));
+
+// hub_tree_find returns the file at a path, or NULL.
+struct hub_file *hub_tree_find(struct hub_folder *root, const char *path);
+
+// hub_tree_add makes the file at a path that has none yet.
+struct hub_file *hub_tree_add(struct hub_folder *root, const char *path);
+
+// hub_tree_remove takes a file and folders that become empty out of the tree; the file is then the
+// caller's.
+void hub_tree_remove(struct hub_file *file);
+
+// hub_tree_role tells what a path means to the fleet.
+enum hub_role hub_tree_role(const char *path);
+
+// hub_tree_folder_find returns the folder `path` below one, or NULL; "" is the folder itself.
+struct hub_folder *hub_tree_folder_find(struct hub_folder *folder, const char *path);
+
+// hub_tree_each visits all files below a folder, sorted. Folders below it that have an app.yaml of
+// their own are left out if `one_app`.
+void hub_tree_each(struct hub_folder *folder, bool one_app,
+                   void (*visit)(void *ctx, struct hub_file *file), void *ctx);
