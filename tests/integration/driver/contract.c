@@ -1,0 +1,789 @@
+// The contract of agent/driver.h, as tests that every driver passes:
+//     contract sim
+//     contract kube KUBECONFIG
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/driver.h"
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/json.h"
+#include "common/loop.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "tests/integration/driver/contract.h"
+
+enum { PATIENCE_MS = 40000 };
+
+// What was last heard of an object.
+struct heard {
+    int times;
+    int drifts; // observations that told drift
+    enum agent_health health;
+    char uid[80];
+    char message[256];
+    size_t drift_count;
+    struct {
+        char path[128];
+        char desired[64];
+        char actual[64];
+        char manager[64];
+        int64_t at_ms;
+    } drift[4];
+};
+
+struct outcome {
+    bool is_done;
+    enum cm_rc code;
+    char msg[512];
+    char uid[80];
+    char note[AGENT_NOTE_MAX + 1];
+    bool written;
+};
+
+static struct {
+    struct outside *outside;
+    struct cm_loop *loop;
+    struct agent_driver *driver;
+    struct cm_map *heard;   // key -> struct heard
+    struct cm_map *desired; // key -> struct cm_buf
+    struct cm_map *found;   // key -> app, by recover
+    bool reachable;
+    bool is_stopped;
+    bool (*met)(const void *ctx);
+    const void *met_ctx;
+    struct cm_timer deadline;
+    bool late;
+} t;
+
+// Waiting: every callback asks whether what we wait for has come.
+
+static void check(void) {
+    if (t.met != NULL && t.met(t.met_ctx)) {
+        cm_loop_stop(t.loop);
+    }
+}
+
+static void on_deadline(void *ctx) {
+    (void)ctx;
+    t.late = true;
+    cm_loop_stop(t.loop);
+}
+
+static void wait_until(bool (*met)(const void *ctx), const void *ctx, const char *what) {
+    if (met(ctx)) {
+        return;
+    }
+    t.met = met;
+    t.met_ctx = ctx;
+    t.late = false;
+    t.deadline = (struct cm_timer){.run = on_deadline};
+    cm_timer_start(t.loop, &t.deadline, PATIENCE_MS);
+    cm_loop_run(t.loop);
+    cm_timer_stop(t.loop, &t.deadline);
+    t.met = NULL;
+    if (t.late) {
+        fail_msg("waited in vain for %s", what);
+    }
+}
+
+static struct heard *heard_of(const char *key) {
+    struct heard *h = cm_map_get(t.heard, key);
+
+    if (h == NULL) {
+        h = cm_new(1, sizeof(*h));
+        cm_map_put(t.heard, key, h);
+    }
+    return h;
+}
+
+#define COPY(to, from) (void)snprintf(to, sizeof(to), "%s", from)
+
+static void on_observed(void *ctx, const struct agent_observation *what) {
+    struct heard *h = heard_of(what->key);
+
+    (void)ctx;
+    h->times++;
+    h->health = what->health;
+    h->drift_count = what->drift_count;
+    h->drifts += what->drift_count > 0 ? 1 : 0;
+    COPY(h->uid, what->uid);
+    COPY(h->message, what->message);
+    for (size_t i = 0; i < what->drift_count && i < 4; i++) {
+        COPY(h->drift[i].path, what->drift[i].path);
+        COPY(h->drift[i].desired, what->drift[i].desired);
+        COPY(h->drift[i].actual, what->drift[i].actual);
+        COPY(h->drift[i].manager, what->drift[i].manager);
+        h->drift[i].at_ms = what->drift[i].at_ms;
+    }
+    check();
+}
+
+static void on_reachable(void *ctx, bool yes, const struct cm_err *why) {
+    (void)ctx;
+    if (!yes) {
+        print_message("not reachable: %s\n", why->msg);
+    }
+    t.reachable = yes;
+    check();
+}
+
+static struct cm_buf *on_desired(void *ctx, const char *key) {
+    struct cm_buf *buf = cm_map_get(t.desired, key);
+
+    (void)ctx;
+    return buf == NULL ? NULL : cm_buf_ref(buf);
+}
+
+static void on_applied(void *ctx, const struct agent_applied *result) {
+    struct outcome *o = ctx;
+
+    assert_false(o->is_done);
+    o->is_done = true;
+    o->code = result->error.code;
+    o->written = result->written;
+    COPY(o->msg, result->error.msg);
+    COPY(o->uid, result->uid);
+    COPY(o->note, result->note);
+    check();
+}
+
+static void on_removed(void *ctx, const struct cm_err *error, int64_t retry_after_ms) {
+    struct outcome *o = ctx;
+
+    (void)retry_after_ms;
+    assert_false(o->is_done);
+    o->is_done = true;
+    o->code = error->code;
+    COPY(o->msg, error->msg);
+    check();
+}
+
+static void on_stopped(void *ctx) {
+    (void)ctx;
+    t.is_stopped = true;
+    check();
+}
+
+static bool is_reachable(const void *ctx) {
+    (void)ctx;
+    return t.reachable;
+}
+
+static bool is_stopped(const void *ctx) {
+    (void)ctx;
+    return t.is_stopped;
+}
+
+static bool is_done(const void *ctx) {
+    return ((const struct outcome *)ctx)->is_done;
+}
+
+static bool is_healthy(const void *ctx) {
+    return heard_of(ctx)->health == AGENT_HEALTH_HEALTHY;
+}
+
+static bool is_missing(const void *ctx) {
+    return heard_of(ctx)->times > 0 && heard_of(ctx)->health == AGENT_HEALTH_MISSING;
+}
+
+static bool is_drifted(const void *ctx) {
+    return heard_of(ctx)->drift_count > 0;
+}
+
+static bool is_heard(const void *ctx) {
+    return heard_of(ctx)->times > 0;
+}
+
+static bool is_not_drifted(const void *ctx) {
+    return is_heard(ctx) && !is_drifted(ctx);
+}
+
+// A driver's life
+
+static void start(void) {
+    struct agent_driver_host host = {on_observed, on_reachable, on_desired, NULL};
+
+    t.reachable = false;
+    t.driver = t.outside->driver_new(t.outside, t.loop);
+    t.driver->ops->start(t.driver, &host);
+    wait_until(is_reachable, NULL, "the target to answer");
+}
+
+static void stop(void) {
+    t.is_stopped = false;
+    t.driver->ops->stop(t.driver, on_stopped, NULL);
+    wait_until(is_stopped, NULL, "the driver to stop");
+    t.driver->ops->free(t.driver);
+    t.driver = NULL;
+}
+
+static void unref_buf(void *buf) {
+    cm_buf_unref(buf);
+}
+
+static int set_up(void **state) {
+    (void)state;
+    t.heard = cm_map_new(free);
+    t.found = cm_map_new(free);
+    t.desired = cm_map_new(unref_buf);
+    start();
+    return 0;
+}
+
+static int take_down(void **state) {
+    (void)state;
+    if (t.driver != NULL) {
+        stop();
+    }
+    cm_map_free(t.heard);
+    cm_map_free(t.found);
+    cm_map_free(t.desired);
+    return 0;
+}
+
+// Objects
+
+static struct cm_buf *canonical(const char *json) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *tree = NULL;
+    struct cm_str text = {0};
+    struct cm_err err;
+
+    assert_int_equal(cm_json_parse(a, json, strlen(json), NULL, &tree, &err), CM_OK);
+    cm_json_write_canonical(tree, &text);
+    struct cm_buf *buf = cm_buf_copy(text.data, text.len);
+    cm_str_done(&text);
+    return buf;
+}
+
+static char *config_map_json(const char *name, const char *color, const char *more) {
+    return cm_strf("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"%s\","
+                   "\"namespace\":\"%s\"},\"data\":{\"color\":\"%s\"%s}}",
+                   name, t.outside->namespace, color, more);
+}
+
+static char *key_of(const char *kind, const char *name) {
+    return cm_strf("%s/%s/%s", kind, t.outside->namespace, name);
+}
+
+// begin_apply begins to apply and makes the object what is desired.
+static void begin_apply(const char *key, const char *json, struct outcome *out) {
+    struct cm_buf *bytes = canonical(json);
+    struct agent_object object = {
+        .app = "shop",
+        .key = key,
+        .default_namespace = t.outside->namespace,
+        .bytes = bytes,
+        .sha256 = cm_sha256(bytes->data, bytes->size),
+        .secret = strncmp(key, "Secret/", 7) == 0,
+    };
+
+    *out = (struct outcome){0};
+    cm_map_put(t.desired, key, bytes);
+    t.driver->ops->apply(t.driver, &object, on_applied, out);
+}
+
+static void apply(const char *key, const char *json, struct outcome *out) {
+    begin_apply(key, json, out);
+    assert_false(out->is_done); // never from inside the call
+    wait_until(is_done, out, "an apply");
+}
+
+static void apply_well(const char *key, const char *json, struct outcome *out) {
+    apply(key, json, out);
+    if (out->code != CM_OK) {
+        fail_msg("%s", out->msg);
+    }
+}
+
+static void track(const char *key, const struct outcome *applied) {
+    struct agent_owned owned = {
+        .app = "shop",
+        .key = key,
+        .default_namespace = t.outside->namespace,
+        .uid = applied->uid,
+        .note = applied->note,
+    };
+
+    t.driver->ops->track(t.driver, &owned);
+}
+
+static void remove_object(const char *key, const char *uid, struct outcome *out) {
+    struct agent_owned owned = {
+        .app = "shop",
+        .key = key,
+        .default_namespace = t.outside->namespace,
+        .uid = uid,
+        .note = "",
+    };
+
+    *out = (struct outcome){0};
+    t.driver->ops->remove(t.driver, &owned, on_removed, out);
+    assert_false(out->is_done);
+    wait_until(is_done, out, "a removal");
+}
+
+// have makes a config map that is applied, tracked and known to be healthy. The caller frees *key.
+static void have(const char *name, const char *color, char **key, struct outcome *out) {
+    CM_AUTOFREE char *json = config_map_json(name, color, "");
+
+    *key = key_of("ConfigMap", name);
+    apply_well(*key, json, out);
+    track(*key, out);
+    wait_until(is_healthy, *key, "an observation");
+}
+
+// The contract
+
+static void an_apply_makes_the_object(void **state) {
+    CM_AUTOFREE char *key = key_of("ConfigMap", "make");
+    CM_AUTOFREE char *json = config_map_json("make", "red", "");
+    struct outcome first;
+
+    (void)state;
+    apply_well(key, json, &first);
+    assert_true(first.written);
+    assert_true(first.uid[0] != '\0');
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "red");
+}
+
+static void an_unchanged_apply_writes_nothing(void **state) {
+    CM_AUTOFREE char *key = key_of("ConfigMap", "same");
+    CM_AUTOFREE char *json = config_map_json("same", "red", "");
+    struct outcome first;
+    struct outcome second;
+
+    (void)state;
+    apply_well(key, json, &first);
+    apply_well(key, json, &second);
+    assert_false(second.written);
+    assert_string_equal(second.uid, first.uid);
+    assert_string_equal(second.note, first.note);
+}
+
+static void a_changed_apply_changes_and_takes_away(void **state) {
+    CM_AUTOFREE char *key = key_of("ConfigMap", "change");
+    CM_AUTOFREE char *before = config_map_json("change", "red", ",\"size\":\"L\"");
+    CM_AUTOFREE char *after = config_map_json("change", "blue", "");
+    struct outcome first;
+    struct outcome second;
+
+    (void)state;
+    apply_well(key, before, &first);
+    apply_well(key, after, &second);
+    assert_true(second.written);
+    assert_string_equal(second.uid, first.uid);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "blue");
+    assert_string_equal(t.outside->field(t.outside, key, "data", "size"), "");
+}
+
+static void the_fields_of_others_stay(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    CM_AUTOFREE char *json = config_map_json("others", "blue", "");
+    struct outcome out;
+
+    (void)state;
+    have("others", "red", &key, &out);
+    t.outside->change(t.outside, key, "data", "theirs", "\"1\"", "somebody");
+    apply_well(key, json, &out);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "theirs"), "1");
+    assert_int_equal(heard_of(key)->drifts, 0);
+}
+
+static void an_open_namespace_is_the_apps(void **state) {
+    CM_AUTOFREE char *full = key_of("ConfigMap", "open");
+    struct outcome out;
+
+    (void)state;
+    apply_well("ConfigMap//open",
+               "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"open\"},"
+               "\"data\":{\"a\":\"1\"}}",
+               &out);
+    assert_true(t.outside->exists(t.outside, full));
+    track("ConfigMap//open", &out);
+    wait_until(is_healthy, "ConfigMap//open", "an observation");
+    t.outside->delete (t.outside, full);
+    wait_until(is_missing, "ConfigMap//open", "the object to be missing");
+}
+
+static void an_observation_follows_each_tracking(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    struct outcome out;
+
+    (void)state;
+    have("track", "red", &key, &out);
+    assert_string_equal(heard_of(key)->uid, out.uid);
+    heard_of(key)->times = 0;
+    track(key, &out);
+    assert_int_equal(heard_of(key)->times, 0); // never from inside the call
+    wait_until(is_heard, key, "another observation");
+}
+
+static void an_observation_follows_a_look(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    struct outcome out;
+
+    (void)state;
+    have("look", "red", &key, &out);
+    heard_of(key)->times = 0;
+    t.driver->ops->observe(t.driver, key);
+    wait_until(is_heard, key, "an observation");
+}
+
+static void what_was_never_there_is_missing(void **state) {
+    CM_AUTOFREE char *key = key_of("ConfigMap", "never");
+    struct outcome nothing = {0};
+
+    (void)state;
+    track(key, &nothing);
+    wait_until(is_missing, key, "the object to be missing");
+}
+
+static void what_is_deleted_is_missing_until_it_is_applied_again(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    CM_AUTOFREE char *json = config_map_json("deleted", "red", "");
+    struct outcome first;
+    struct outcome second;
+
+    (void)state;
+    have("deleted", "red", &key, &first);
+    t.outside->delete (t.outside, key);
+    wait_until(is_missing, key, "the object to be missing");
+    assert_string_equal(heard_of(key)->uid, "");
+    apply_well(key, json, &second);
+    assert_true(second.written);
+    assert_string_not_equal(second.uid, first.uid);
+    track(key, &second);
+    wait_until(is_healthy, key, "the object to be back");
+}
+
+static void drift_tells_field_values_and_manager(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    struct outcome out;
+
+    (void)state;
+    have("drift", "red", &key, &out);
+    t.outside->change(t.outside, key, "data", "color", "\"green\"", "kubectl-edit");
+    wait_until(is_drifted, key, "drift");
+    assert_int_equal(heard_of(key)->drift_count, 1);
+    assert_string_equal(heard_of(key)->drift[0].path, "data.color");
+    assert_string_equal(heard_of(key)->drift[0].desired, "\"red\"");
+    assert_string_equal(heard_of(key)->drift[0].actual, "\"green\"");
+    assert_string_equal(heard_of(key)->drift[0].manager, "kubectl-edit");
+    assert_true(heard_of(key)->drift[0].at_ms > 0);
+}
+
+static void drift_ends_when_it_is_applied_again(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    CM_AUTOFREE char *json = config_map_json("correct", "red", "");
+    struct outcome out;
+
+    (void)state;
+    have("correct", "red", &key, &out);
+    t.outside->change(t.outside, key, "data", "color", "\"green\"", "kubectl-edit");
+    wait_until(is_drifted, key, "drift");
+    apply_well(key, json, &out);
+    assert_true(out.written);
+    track(key, &out);
+    wait_until(is_not_drifted, key, "the drift to end");
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "red");
+}
+
+static void drift_ends_when_it_is_changed_back(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    struct outcome out;
+
+    (void)state;
+    have("back", "red", &key, &out);
+    t.outside->change(t.outside, key, "data", "color", "\"green\"", "kubectl-edit");
+    wait_until(is_drifted, key, "drift");
+    t.outside->change(t.outside, key, "data", "color", "\"red\"", "kubectl-edit");
+    wait_until(is_not_drifted, key, "the drift to end");
+}
+
+static void own_changes_are_no_drift(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    struct outcome out;
+
+    (void)state;
+    have("own", "red", &key, &out);
+    for (int i = 0; i < 20; i++) {
+        CM_AUTOFREE char *color = cm_strf("c%d", i);
+        CM_AUTOFREE char *json = config_map_json("own", color, "");
+
+        apply_well(key, json, &out);
+        track(key, &out);
+    }
+    heard_of(key)->times = 0;
+    t.driver->ops->observe(t.driver, key);
+    wait_until(is_heard, key, "an observation");
+    assert_int_equal(heard_of(key)->drifts, 0);
+}
+
+static void drift_is_found_after_a_restart(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    CM_AUTOFREE char *clean = NULL;
+    struct outcome out;
+    struct outcome clean_out;
+
+    (void)state;
+    have("restart", "red", &key, &out);
+    have("clean", "red", &clean, &clean_out);
+    stop();
+    t.outside->change(t.outside, key, "data", "color", "\"green\"", "kubectl-edit");
+    (void)cm_map_remove(t.heard, key);
+    (void)cm_map_remove(t.heard, clean);
+    start();
+    track(key, &out);
+    track(clean, &clean_out);
+    wait_until(is_drifted, key, "drift");
+    wait_until(is_heard, clean, "an observation");
+    assert_int_equal(heard_of(clean)->drifts, 0);
+    assert_int_equal(heard_of(clean)->health, AGENT_HEALTH_HEALTHY);
+}
+
+static void secrets_are_not_told(void **state) {
+    CM_AUTOFREE char *key = key_of("Secret", "hidden");
+    CM_AUTOFREE char *json =
+        cm_strf("{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{\"name\":\"hidden\","
+                "\"namespace\":\"%s\"},\"data\":{\"word\":\"c2VjcmV0\"}}",
+                t.outside->namespace);
+    struct outcome out;
+
+    (void)state;
+    apply_well(key, json, &out);
+    track(key, &out);
+    wait_until(is_healthy, key, "an observation");
+    t.outside->change(t.outside, key, "data", "word", "\"b3RoZXI=\"", "kubectl-edit");
+    wait_until(is_drifted, key, "drift");
+    assert_string_equal(heard_of(key)->drift[0].path, "data.word");
+    assert_non_null(strstr(heard_of(key)->drift[0].desired, "***"));
+    assert_null(strstr(heard_of(key)->drift[0].desired, "c2Vj"));
+    assert_non_null(strstr(heard_of(key)->drift[0].actual, "***"));
+    assert_null(strstr(heard_of(key)->drift[0].actual, "b3Ro"));
+}
+
+static void what_is_removed_is_gone(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    struct outcome out;
+    struct outcome gone;
+    struct outcome again;
+
+    (void)state;
+    have("gone", "red", &key, &out);
+    remove_object(key, out.uid, &gone);
+    assert_int_equal(gone.code, CM_OK);
+    assert_false(t.outside->exists(t.outside, key));
+    remove_object(key, out.uid, &again);
+    assert_int_equal(again.code, CM_OK);
+}
+
+static void another_object_of_that_name_is_left_alone(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    CM_AUTOFREE char *theirs = config_map_json("theirs", "black", "");
+    struct outcome out;
+    struct outcome gone;
+
+    (void)state;
+    have("theirs", "red", &key, &out);
+    t.outside->delete (t.outside, key);
+    t.outside->create(t.outside, key, theirs);
+    remove_object(key, out.uid, &gone);
+    assert_int_equal(gone.code, CM_OK);
+    assert_true(t.outside->exists(t.outside, key));
+}
+
+static void what_nobody_tracks_is_not_told(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    CM_AUTOFREE char *other = NULL;
+    struct outcome out;
+
+    (void)state;
+    have("untracked", "red", &key, &out);
+    have("witness", "red", &other, &out);
+    t.driver->ops->untrack(t.driver, key);
+    heard_of(key)->times = 0;
+    t.outside->change(t.outside, key, "data", "color", "\"green\"", "kubectl-edit");
+    t.outside->change(t.outside, other, "data", "color", "\"green\"", "kubectl-edit");
+    wait_until(is_drifted, other, "drift");
+    assert_int_equal(heard_of(key)->times, 0);
+}
+
+static void on_found(void *ctx, const struct agent_owned *found) {
+    (void)ctx;
+    assert_string_equal(found->app, "shop");
+    assert_true(found->uid[0] != '\0');
+    cm_map_put(t.found, found->key, cm_strdup(found->uid));
+}
+
+static void on_recovered(void *ctx, const struct cm_err *error) {
+    struct outcome *o = ctx;
+
+    o->is_done = true;
+    o->code = error->code;
+    COPY(o->msg, error->msg);
+    check();
+}
+
+static void what_was_applied_is_found_again(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    CM_AUTOFREE char *theirs = key_of("ConfigMap", "not-ours");
+    CM_AUTOFREE char *json = config_map_json("not-ours", "black", "");
+    struct outcome out;
+    struct outcome recovered = {0};
+
+    (void)state;
+    have("found", "red", &key, &out);
+    t.outside->create(t.outside, theirs, json);
+    stop();
+    start();
+    t.driver->ops->recover(t.driver, on_found, on_recovered, &recovered);
+    wait_until(is_done, &recovered, "the recovery");
+    assert_int_equal(recovered.code, CM_OK);
+    assert_non_null(cm_map_get(t.found, key));
+    assert_string_equal(cm_map_get(t.found, key), out.uid);
+    assert_null(cm_map_get(t.found, theirs));
+}
+
+static const char WIDGET_KIND[] =
+    "{\"apiVersion\":\"apiextensions.k8s.io/v1\",\"kind\":\"CustomResourceDefinition\","
+    "\"metadata\":{\"name\":\"widgets.contract.example\"},\"spec\":{\"group\":\"contract.example\","
+    "\"names\":{\"kind\":\"Widget\",\"plural\":\"widgets\",\"singular\":\"widget\","
+    "\"listKind\":\"WidgetList\"},\"scope\":\"Namespaced\",\"versions\":[{\"name\":\"v1\","
+    "\"served\":true,\"storage\":true,\"schema\":{\"openAPIV3Schema\":{\"type\":\"object\","
+    "\"properties\":{\"spec\":{\"type\":\"object\",\"properties\":{\"color\":{\"type\":"
+    "\"string\"}}}}}}}]}}";
+
+static void a_kind_is_busy_until_it_appears(void **state) {
+    static const char definition[] =
+        "CustomResourceDefinition.apiextensions.k8s.io//widgets.contract.example";
+    CM_AUTOFREE char *key = key_of("Widget.contract.example", "w");
+    CM_AUTOFREE char *json =
+        cm_strf("{\"apiVersion\":\"contract.example/v1\",\"kind\":\"Widget\",\"metadata\":{"
+                "\"name\":\"w\",\"namespace\":\"%s\"},\"spec\":{\"color\":\"red\"}}",
+                t.outside->namespace);
+    struct outcome out;
+    struct outcome gone;
+
+    (void)state;
+    apply(key, json, &out);
+    assert_int_equal(out.code, CM_EBUSY);
+    apply_well(definition, WIDGET_KIND, &out);
+    track(definition, &out);
+    wait_until(is_healthy, definition, "the definition to be established");
+    struct outcome widget;
+    apply_well(key, json, &widget);
+    track(key, &widget);
+    wait_until(is_healthy, key, "an observation");
+
+    // Its definition goes, and the object with it.
+    remove_object(definition, out.uid, &gone);
+    assert_int_equal(gone.code, CM_OK);
+    wait_until(is_missing, key, "the object to be missing");
+}
+
+static void a_namespace_that_is_not_there_is_busy(void **state) {
+    struct outcome out;
+
+    (void)state;
+    apply("ConfigMap/contract-nowhere/a",
+          "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"a\","
+          "\"namespace\":\"contract-nowhere\"}}",
+          &out);
+    assert_int_equal(out.code, CM_EBUSY);
+    assert_non_null(strstr(out.msg, "contract-nowhere"));
+}
+
+static void gates_and_precious_objects_are_known(void **state) {
+    struct agent_place definition;
+    struct agent_place space;
+    struct agent_place map;
+    struct agent_place claim;
+
+    (void)state;
+    t.driver->ops->place(t.driver, "CustomResourceDefinition.apiextensions.k8s.io//a.b",
+                         &definition);
+    t.driver->ops->place(t.driver, "Namespace//a", &space);
+    t.driver->ops->place(t.driver, "ConfigMap/a/b", &map);
+    t.driver->ops->place(t.driver, "PersistentVolumeClaim/a/b", &claim);
+    assert_true(definition.gate && space.gate && !map.gate);
+    assert_true(definition.precious && space.precious && claim.precious && !map.precious);
+    assert_true(definition.rank < map.rank && space.rank < map.rank);
+}
+
+static void the_end_cancels_what_was_begun(void **state) {
+    struct outcome outs[20];
+    CM_AUTOFREE char *key = key_of("ConfigMap", "canceled");
+    CM_AUTOFREE char *json = config_map_json("canceled", "red", "");
+
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        begin_apply(key, json, &outs[i]);
+    }
+    stop();
+    for (int i = 0; i < 20; i++) {
+        assert_true(outs[i].is_done);
+        assert_int_equal(outs[i].code, CM_ECANCELED);
+    }
+}
+
+static int open_target(int argc, char **argv) {
+    t.loop = cm_loop_new();
+    if (argc == 2 && strcmp(argv[1], "sim") == 0) {
+        t.outside = outside_sim_open(t.loop);
+        return 0;
+    }
+    if (argc == 3 && strcmp(argv[1], "kube") == 0) {
+        t.outside = outside_kube_open(argv[2]);
+        return 0;
+    }
+    print_error("usage: contract sim | contract kube KUBECONFIG\n");
+    return 2;
+}
+
+#define CONTRACT(f) cmocka_unit_test_setup_teardown(f, set_up, take_down)
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        CONTRACT(an_apply_makes_the_object),
+        CONTRACT(an_unchanged_apply_writes_nothing),
+        CONTRACT(a_changed_apply_changes_and_takes_away),
+        CONTRACT(the_fields_of_others_stay),
+        CONTRACT(an_open_namespace_is_the_apps),
+        CONTRACT(an_observation_follows_each_tracking),
+        CONTRACT(an_observation_follows_a_look),
+        CONTRACT(what_was_never_there_is_missing),
+        CONTRACT(what_is_deleted_is_missing_until_it_is_applied_again),
+        CONTRACT(drift_tells_field_values_and_manager),
+        CONTRACT(drift_ends_when_it_is_applied_again),
+        CONTRACT(drift_ends_when_it_is_changed_back),
+        CONTRACT(own_changes_are_no_drift),
+        CONTRACT(drift_is_found_after_a_restart),
+        CONTRACT(secrets_are_not_told),
+        CONTRACT(what_is_removed_is_gone),
+        CONTRACT(another_object_of_that_name_is_left_alone),
+        CONTRACT(what_nobody_tracks_is_not_told),
+        CONTRACT(what_was_applied_is_found_again),
+        CONTRACT(a_kind_is_busy_until_it_appears),
+        CONTRACT(a_namespace_that_is_not_there_is_busy),
+        CONTRACT(gates_and_precious_objects_are_known),
+        CONTRACT(the_end_cancels_what_was_begun),
+    };
+
+    if (open_target(argc, argv) != 0) {
+        return 2;
+    }
+    int failed = cmocka_run_group_tests_name(t.outside->name, tests, NULL, NULL);
+    t.outside->close(t.outside);
+    cm_loop_free(t.loop);
+    return failed;
+}

@@ -1,0 +1,32 @@
+// contract: what the contract's tests ask of a target, besides its driver.
+//
+// The tests change objects behind the driver's back. How that is done depends on the target: calls
+// on the simulated cluster, or requests of our own to the API server.
+//
+// Threads: the test's.
+#pragma once
+
+#include <stdbool.h>
+
+struct agent_driver;
+struct cm_loop;
+
+struct outside {
+    const char *name;
+    const char *namespace; // the tests' own; it is there
+
+    struct agent_driver *(*driver_new)(struct outside *o, struct cm_loop *loop);
+    // change sets the field `parent.name` of an object to a JSON value, as `manager`.
+    void (*change)(struct outside *o, const char *key, const char *parent, const char *name,
+                   const char *value, const char *manager);
+    void (*delete)(struct outside *o, const char *key);
+    // create makes an object that is not ours.
+    void (*create)(struct outside *o, const char *key, const char *json);
+    bool (*exists)(struct outside *o, const char *key);
+    // field returns the string at parent.name, "" if it is not there; good until the next call.
+    const char *(*field)(struct outside *o, const char *key, const char *parent, const char *name);
+    void (*close)(struct outside *o);
+};
+
+struct outside *outside_sim_open(struct cm_loop *loop);
+struct outside *outside_kube_open(const char *kubeconfig);

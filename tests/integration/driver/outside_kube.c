@@ -1,0 +1,247 @@
+// The contract's tests against a real API server.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/kube/kube.h"
+#include "agent/kube/kubeconfig.h"
+#include "common/arena.h"
+#include "common/http/http.h"
+#include "common/json.h"
+#include "common/list.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "common/tls/digest.h"
+#include "tests/integration/driver/contract.h"
+
+struct outside_kube {
+    struct outside base;
+    char *kubeconfig;
+    char *identity;
+    char *namespace;
+    struct kube_access access;
+    struct cm_loop *loop; // of our own requests
+    struct cm_http *http;
+    struct cm_http_endpoint *endpoint;
+    int status; // of the last answer
+    char *body;
+    char text[256];
+};
+
+static struct outside_kube *kube_of(struct outside *o) {
+    return CM_CONTAINER(o, struct outside_kube, base);
+}
+
+static void on_done(void *ctx, const struct cm_http_answer *answer) {
+    struct outside_kube *o = ctx;
+
+    if (answer->error.code != CM_OK) {
+        print_error("%s\n", answer->error.msg);
+    }
+    o->status = answer->status;
+    free(o->body);
+    o->body = cm_strdup(answer->body);
+    cm_loop_stop(o->loop);
+}
+
+static void ask(struct outside_kube *o, const char *method, const char *path, const char *type,
+                const char *body) {
+    struct cm_http_request_config config = {
+        .loop = o->loop,
+        .method = method,
+        .path = path,
+        .content_type = type,
+        .accept = "application/json",
+        .body = body,
+        .body_size = body == NULL ? 0 : strlen(body),
+        .timeout_ms = 30000,
+        .max_answer_bytes = 1 << 24,
+        .done = on_done,
+        .ctx = o,
+    };
+
+    (void)cm_http_send(o->endpoint, &config);
+    cm_loop_run(o->loop);
+}
+
+static void expect(struct outside_kube *o, int least, int most) {
+    if (o->status < least || o->status > most) {
+        fail_msg("the API server answers %d: %s", o->status, o->body);
+    }
+}
+
+// path_of knows the kinds that the tests use. The caller frees it.
+static char *path_of(const char *key, bool collection) {
+    static const char *const kinds[][2] = {
+        {"ConfigMap", "/api/v1"},
+        {"Secret", "/api/v1"},
+        {"Namespace", "/api/v1"},
+        {"Deployment.apps", "/apis/apps/v1"},
+        {"CustomResourceDefinition.apiextensions.k8s.io", "/apis/apiextensions.k8s.io/v1"},
+    };
+    static const char *const plurals[] = {"configmaps", "secrets", "namespaces", "deployments",
+                                          "customresourcedefinitions"};
+    const char *first = strchr(key, '/');
+    const char *second = strchr(first + 1, '/');
+    struct cm_str path = {0};
+
+    for (size_t i = 0; i < sizeof(plurals) / sizeof(plurals[0]); i++) {
+        if (strlen(kinds[i][0]) != (size_t)(first - key) ||
+            strncmp(kinds[i][0], key, (size_t)(first - key)) != 0) {
+            continue;
+        }
+        cm_str_add(&path, kinds[i][1]);
+        if (second > first + 1) {
+            cm_str_addf(&path, "/namespaces/%.*s", (int)(second - first - 1), first + 1);
+        }
+        cm_str_addf(&path, "/%s%s", plurals[i], collection ? "" : "/");
+        cm_str_add(&path, collection ? "" : second + 1);
+    }
+    assert_true(path.len > 0);
+    return cm_str_take(&path);
+}
+
+static struct agent_driver *driver_new(struct outside *o, struct cm_loop *loop) {
+    struct outside_kube *k = kube_of(o);
+    struct agent_kube_config config = {.kubeconfig = k->kubeconfig, .identity = k->identity};
+    struct agent_driver *driver = NULL;
+    struct cm_err err;
+
+    if (agent_kube_new(loop, k->http, &config, &driver, &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+    return driver;
+}
+
+// nest writes {"a":{"b":{NAME:VALUE}}} for the parent a.b. The caller frees it.
+static char *nest(const char *parent, const char *name, const char *value) {
+    CM_AUTOFREE char *names = cm_strdup(parent);
+    struct cm_str json = {0};
+    char *rest = names;
+    int depth = 0;
+
+    for (char *one; (one = strsep(&rest, ".")) != NULL; depth++) {
+        cm_str_addf(&json, "{\"%s\":", one);
+    }
+    cm_str_addf(&json, "{\"%s\":%s}", name, value);
+    for (; depth > 0; depth--) {
+        cm_str_add_char(&json, '}');
+    }
+    return cm_str_take(&json);
+}
+
+static void change(struct outside *o, const char *key, const char *parent, const char *name,
+                   const char *value, const char *manager) {
+    CM_AUTOFREE char *path = path_of(key, false);
+    CM_AUTOFREE char *whole = cm_strf("%s?fieldManager=%s", path, manager);
+    CM_AUTOFREE char *patch = nest(parent, name, value);
+
+    ask(kube_of(o), "PATCH", whole, "application/merge-patch+json", patch);
+    expect(kube_of(o), 200, 200);
+}
+
+static void delete (struct outside *o, const char *key) {
+    CM_AUTOFREE char *path = path_of(key, false);
+
+    ask(kube_of(o), "DELETE", path, NULL, NULL);
+    expect(kube_of(o), 200, 202);
+}
+
+static void create(struct outside *o, const char *key, const char *json) {
+    CM_AUTOFREE char *path = path_of(key, true);
+
+    ask(kube_of(o), "POST", path, "application/json", json);
+    expect(kube_of(o), 201, 201);
+}
+
+static bool exists(struct outside *o, const char *key) {
+    CM_AUTOFREE char *path = path_of(key, false);
+
+    ask(kube_of(o), "GET", path, NULL, NULL);
+    if (kube_of(o)->status == 404) {
+        return false;
+    }
+    expect(kube_of(o), 200, 200);
+    return true;
+}
+
+static const char *field(struct outside *o, const char *key, const char *parent, const char *name) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct outside_kube *k = kube_of(o);
+    struct cm_json *object = NULL;
+    struct cm_err err;
+
+    assert_true(exists(o, key));
+    assert_int_equal(cm_json_parse(a, k->body, strlen(k->body), NULL, &object, &err), CM_OK);
+    const char *text = cm_json_string(cm_json_path(object, parent, name, NULL));
+    (void)snprintf(k->text, sizeof(k->text), "%s", text == NULL ? "" : text);
+    return k->text;
+}
+
+static void close_kube(struct outside *o) {
+    struct outside_kube *k = kube_of(o);
+    CM_AUTOFREE char *key = cm_strf("Namespace//%s", k->namespace);
+
+    delete (o, key);
+    cm_http_endpoint_free(k->endpoint);
+    cm_http_free(k->http);
+    cm_loop_free(k->loop);
+    kube_access_done(&k->access);
+    free(k->kubeconfig);
+    free(k->identity);
+    free(k->namespace);
+    free(k->body);
+    free(k);
+}
+
+static void connect(struct outside_kube *k) {
+    struct cm_err err;
+
+    if (kube_access_load(k->kubeconfig, NULL, &k->access, &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+    struct cm_http_endpoint_config config = {
+        .base_url = k->access.server,
+        .ca_pem = k->access.ca_pem,
+        .client_cert_pem = k->access.cert_pem,
+        .client_key_pem = k->access.key_pem,
+    };
+    assert_int_equal(cm_http_endpoint_new(k->http, &config, &k->endpoint, &err), CM_OK);
+    cm_http_endpoint_set_bearer(k->endpoint, k->access.token);
+}
+
+struct outside *outside_kube_open(const char *kubeconfig) {
+    struct outside_kube *k = cm_new(1, sizeof(*k));
+    char uuid[CM_UUID_MAX];
+
+    cm_uuid(uuid);
+    k->kubeconfig = cm_strdup(kubeconfig);
+    k->identity = cm_strf("contract-%s", uuid);
+    k->namespace = cm_strf("contract-%.8s", uuid);
+    k->loop = cm_loop_new();
+    k->http = cm_http_new();
+    connect(k);
+    k->base = (struct outside){
+        .name = "kube",
+        .namespace = k->namespace,
+        .driver_new = driver_new,
+        .change = change,
+        .delete = delete,
+        .create = create,
+        .exists = exists,
+        .field = field,
+        .close = close_kube,
+    };
+    CM_AUTOFREE char *json =
+        cm_strf("{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"%s\"}}",
+                k->namespace);
+    create(&k->base, "Namespace//x", json);
+    return &k->base;
+}
