@@ -81,13 +81,8 @@ void cm_net_conn_abandon(struct cm_net_conn *c) {
     free_conn(c);
 }
 
-static void finish_if_quiet(struct cm_net_conn *c) {
-    if (c->state != CM_NET_CLOSING || c->recv_pending || c->send_pending || c->ready_posted ||
-        c->calls > 0) {
-        return;
-    }
+static void finish(struct cm_net_conn *c) {
     if (c->opened || c->dial != NULL) {
-        c->calls++; // whatever the handler does to the connection, it is freed here
         c->handlers->closed(c->ctx, c, c->why);
     }
     if (c->listener != NULL) {
@@ -96,9 +91,20 @@ static void finish_if_quiet(struct cm_net_conn *c) {
     free_conn(c);
 }
 
-static void leave_handler(struct cm_net_conn *c) {
+// Whatever the loop calls runs between enter and leave, so that closing frees nothing under its
+// feet. What closes a connection from elsewhere leaves something pending that comes here later: the
+// receive, or frames that were read before it ended.
+static void enter(struct cm_net_conn *c) {
+    c->calls++;
+}
+
+static void leave(struct cm_net_conn *c) {
     c->calls--;
-    finish_if_quiet(c);
+    if (c->calls == 0 && c->state == CM_NET_CLOSING && !c->recv_pending && !c->send_pending &&
+        !c->ready_posted) {
+        c->calls++; // whatever `closed` does to the connection, it is freed once
+        finish(c);
+    }
 }
 
 static void set_why(struct cm_net_conn *c, const struct cm_err *why) {
@@ -120,7 +126,6 @@ static void close_now(struct cm_net_conn *c, const struct cm_err *why) {
     } else if (c->dial != NULL) {
         cm_net_dial_cancel(c);
     }
-    finish_if_quiet(c);
 }
 
 void cm_net_conn_fail(struct cm_net_conn *c, enum cm_rc code, const char *fmt, ...) {
@@ -230,7 +235,7 @@ static void on_ready(void *ctx) {
     struct cm_net_conn *c = ctx;
 
     c->ready_posted = false;
-    c->calls++;
+    enter(c);
     if (c->watch.phase == CM_NET_OPENED) {
         open_conn(c);
     } else if (c->state == CM_NET_OPEN) {
@@ -239,7 +244,7 @@ static void on_ready(void *ctx) {
     if (is_reading(c)) {
         read_on(c);
     }
-    leave_handler(c);
+    leave(c);
 }
 
 // on_recv: the receive has ended, and with it the stream. TLS may still hold frames that came
@@ -248,7 +253,7 @@ static void on_recv(void *ctx) {
     struct cm_net_conn *c = ctx;
 
     c->recv_pending = false;
-    c->calls++;
+    enter(c);
     if (c->stream == NULL) {
         cm_net_dial_done(c, c->recv_result);
     } else if (is_reading(c)) {
@@ -259,7 +264,7 @@ static void on_recv(void *ctx) {
     } else if (c->state == CM_NET_CONNECTING) {
         lose(c, c->recv_result);
     }
-    leave_handler(c);
+    leave(c);
 }
 
 // Sending
@@ -300,7 +305,7 @@ static void sent_all(struct cm_net_conn *c) {
 // go_on_sending: after an error the receive usually ends too and says why, with frames of the peer
 // before it; so it gets a little time to do so.
 static void go_on_sending(struct cm_net_conn *c) {
-    if (c->send_result != 0) {
+    if (c->send_broken) {
         cm_timer_start(c->loop, &c->deadline, FLUSH_MS);
     } else if (c->queue_first != NULL) {
         send_on(c);
@@ -313,14 +318,15 @@ static void on_send(void *ctx) {
     struct cm_net_conn *c = ctx;
 
     c->send_pending = false;
+    c->send_broken = c->send_result != 0;
     c->queued_bytes -= c->batch.bytes;
     cm_net_outs_free(c->batch.first);
     c->batch = (struct cm_net_batch){0};
-    c->calls++;
+    enter(c);
     if (c->state != CM_NET_CLOSING) {
         go_on_sending(c);
     }
-    leave_handler(c);
+    leave(c);
 }
 
 static struct cm_net_out *new_out(struct cm_net_conn *c, uint16_t type, uint16_t flags,
@@ -366,7 +372,7 @@ enum cm_rc cm_net_send(struct cm_net_conn *conn, uint16_t type, uint16_t flags,
                        conn->addr);
     }
     enqueue(conn, new_out(conn, type, flags, payload));
-    if (!conn->send_pending && conn->send_result == 0) {
+    if (!conn->send_pending && !conn->send_broken) {
         send_on(conn);
     }
     return CM_OK;
@@ -389,6 +395,7 @@ static void on_deadline(void *ctx) {
     struct cm_net_conn *c = ctx;
     int64_t now_ms = cm_clock_now_ms();
 
+    enter(c);
     switch (c->state) {
     case CM_NET_CONNECTING:
         cm_net_conn_fail(c, CM_EIO, "%s within %lld ms",
@@ -396,7 +403,7 @@ static void on_deadline(void *ctx) {
                          (long long)c->limits->handshake_ms);
         break;
     case CM_NET_OPEN:
-        if (c->send_result != 0) {
+        if (c->send_broken) {
             cm_net_conn_fail(c, CM_EIO, "cannot send to %s: %s", c->addr,
                              nng_strerror(c->send_result));
             break;
@@ -415,6 +422,7 @@ static void on_deadline(void *ctx) {
     case CM_NET_CLOSING:
         break;
     }
+    leave(c);
 }
 
 void cm_net_close(struct cm_net_conn *conn, bool flush, const char *reason) {

@@ -43,6 +43,7 @@ struct cm_net_conn {
     int send_result;
     bool recv_pending;
     bool send_pending;
+    bool send_broken; // a send has failed; the receive will say why
 
     struct cm_net_watch watch;
     bool ready_posted; // by ourselves: the watch waits in the loop's queue

@@ -79,6 +79,7 @@ void cm_net_dial_done(struct cm_net_conn *c, int result) {
     }
 }
 
+// NOLINTNEXTLINE(readability-function-size): seven parameters, none of which can be left out
 enum cm_rc cm_net_dial(struct cm_loop *loop, const char *addr, struct cm_tls_context *tls,
                        const struct cm_net_limits *limits, const struct cm_net_handlers *handlers,
                        struct cm_net_conn **out, struct cm_err *err) {

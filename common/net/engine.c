@@ -138,7 +138,7 @@ static int conn_recv(nng_tls_engine_conn *conn, uint8_t *buf, size_t *size) {
     struct cm_net_watch *watch = (struct cm_net_watch *)(void *)buf;
     int rv = advance(conn, watch);
 
-    (void)size;
+    *size = 0;
     if (rv != 0) {
         return rv;
     }
@@ -155,7 +155,7 @@ static int conn_send(nng_tls_engine_conn *conn, const uint8_t *buf, size_t *size
     } given = {.buf = buf}; // ours, and not const: see cm_net_engine_send
     struct cm_net_batch *batch = given.batch;
 
-    (void)size;
+    *size = batch->bytes;
     if (conn->closed) {
         return NNG_ECLOSED;
     }

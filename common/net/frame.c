@@ -1,5 +1,6 @@
 #include "common/net/frame.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,10 +147,12 @@ size_t cm_net_out_size(const struct cm_net_out *out) {
 
 // piece returns what is left in one place from this byte of a frame on.
 static size_t piece(const struct cm_net_out *out, size_t offset, const uint8_t **at) {
+    assert(out != NULL);
     if (offset < CM_NET_HEADER_SIZE) {
         *at = out->header + offset;
         return CM_NET_HEADER_SIZE - offset;
     }
+    assert(out->payload != NULL); // else the frame would be over
     *at = out->payload->data + (offset - CM_NET_HEADER_SIZE);
     return out->payload->size - (offset - CM_NET_HEADER_SIZE);
 }

@@ -49,7 +49,8 @@ static void on_accepted(void *ctx) {
 
     cm_list_append(&c->listener->conns, &c->in_listener);
     if (c->listener->stopping) {
-        cm_net_conn_fail(c, CM_ECANCELED, "the listener stops");
+        cm_net_listener_forget(c->listener, c);
+        cm_net_conn_abandon(c);
         return;
     }
     cm_net_conn_start(c, stream);
@@ -117,6 +118,7 @@ static void destroy(struct cm_net_listener *l) {
     free(l);
 }
 
+// NOLINTNEXTLINE(readability-function-size): seven parameters, none of which can be left out
 enum cm_rc cm_net_listen(struct cm_loop *loop, const char *addr, struct cm_tls_context *tls,
                          const struct cm_net_limits *limits, const struct cm_net_handlers *handlers,
                          struct cm_net_listener **out, struct cm_err *err) {
@@ -156,7 +158,7 @@ static void close_unopened(struct cm_net_listener *l) {
     while (item != &l->conns) {
         struct cm_net_conn *c = CM_CONTAINER(item, struct cm_net_conn, in_listener);
 
-        item = item->next; // closing may free c
+        item = item->next;
         if (!c->opened) {
             cm_net_conn_fail(c, CM_ECANCELED, "the listener stops");
         }

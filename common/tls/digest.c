@@ -13,7 +13,7 @@
 
 static const char hex_digits[] = "0123456789abcdef";
 static const char base64_digits[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="; // 64: padding
 static const char base64url_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -180,10 +180,10 @@ static char *encode64(const uint8_t *bytes, size_t size, const char *digits, boo
         *out++ = digits[bits >> 18];
         *out++ = digits[bits >> 12 & 63];
         if (left > 1 || pad) {
-            *out++ = left > 1 ? digits[bits >> 6 & 63] : '=';
+            *out++ = digits[left > 1 ? bits >> 6 & 63 : 64];
         }
         if (left > 2 || pad) {
-            *out++ = left > 2 ? digits[bits & 63] : '=';
+            *out++ = digits[left > 2 ? bits & 63 : 64];
         }
     }
     *out = '\0';
@@ -199,7 +199,7 @@ char *cm_base64url(const void *bytes, size_t size) {
 }
 
 static int value64(char c, const char *digits) {
-    const char *at = c == '\0' ? NULL : strchr(digits, c);
+    const char *at = memchr(digits, c, 64);
 
     return at == NULL ? -1 : (int)(at - digits);
 }

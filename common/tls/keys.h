@@ -53,8 +53,8 @@ enum cm_cert_use { CM_CERT_ROOT, CM_CERT_ISSUER, CM_CERT_SERVER, CM_CERT_AGENT, 
 struct cm_cert_request {
     enum cm_cert_use use;
     const char *common_name;
-    const char *uri;               // NULL for roots and issuers
-    const char *const *hosts;      // servers: DNS names and IP addresses
+    const char *uri;          // NULL for roots and issuers
+    const char *const *hosts; // servers: DNS names and IP addresses
     size_t host_count;
     int64_t not_before_ms;
     int64_t not_after_ms;

@@ -136,12 +136,15 @@ static int verify_peer(X509_STORE_CTX *ctx, void *arg) {
 // Contexts
 
 static void set_policy(SSL_CTX *ctx) {
+    static char groups[] = "X25519:P-256"; // OpenSSL's macros take what is not const
+    static char algorithms[] = "ECDSA+SHA256";
+
     cm_openssl_must(SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
                         SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:"
                                                       "TLS_CHACHA20_POLY1305_SHA256:"
                                                       "TLS_AES_256_GCM_SHA384") == 1 &&
-                        SSL_CTX_set1_groups_list(ctx, "X25519:P-256") == 1 &&
-                        SSL_CTX_set1_sigalgs_list(ctx, "ECDSA+SHA256") == 1 &&
+                        SSL_CTX_set1_groups_list(ctx, groups) == 1 &&
+                        SSL_CTX_set1_sigalgs_list(ctx, algorithms) == 1 &&
                         SSL_CTX_set_num_tickets(ctx, 0) == 1,
                     "set the TLS policy");
     (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);

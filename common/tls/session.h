@@ -27,12 +27,12 @@ enum cm_tls_role {
 
 struct cm_tls_config {
     enum cm_tls_role role;
-    const struct cm_key *key;            // own; NULL for a client without a certificate
-    struct cm_cert *const *chain;        // own certificate first, then intermediates, then (server,
-    size_t chain_count;                  // for the pin) the root
-    struct cm_cert *const *roots;        // trusted
+    const struct cm_key *key;     // own; NULL for a client without a certificate
+    struct cm_cert *const *chain; // own certificate first, then intermediates, then (server,
+    size_t chain_count;           // for the pin) the root
+    struct cm_cert *const *roots; // trusted
     size_t root_count;
-    const char *expected_uri;            // client: the server's URI name, byte for byte; may be NULL
+    const char *expected_uri; // client: the server's URI name, byte for byte; may be NULL
     struct cm_sha256 pin;
 };
 

@@ -59,6 +59,7 @@ const char *cm_x509_check_use(X509 *x509, enum cm_cert_use use) {
     return "unknown use";
 }
 
+// NOLINTNEXTLINE(readability-function-size): seven parameters, none of which can be left out
 enum cm_rc cm_cert_verify(const struct cm_cert *cert, enum cm_cert_use use,
                           struct cm_cert *const *chain, size_t chain_count,
                           const struct cm_cert *root, int64_t at_ms, struct cm_err *err) {

@@ -94,15 +94,15 @@ static size_t choose_count(void) {
 
 static long resident_kib(void) {
     FILE *file = fopen("/proc/self/statm", "re");
-    long pages = 0;
+    char line[128] = "";
+    char *second;
 
-    if (file == NULL || fscanf(file, "%*s %ld", &pages) != 1) {
-        pages = 0;
-    }
     if (file != NULL) {
+        (void)!fgets(line, sizeof(line), file);
         (void)fclose(file);
     }
-    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+    (void)strtol(line, &second, 10);
+    return strtol(second, NULL, 10) * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
 static void report(const char *what, int64_t since_ms, size_t count, long kib) {

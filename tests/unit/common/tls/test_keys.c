@@ -9,6 +9,7 @@
 
 #include "common/clock.h"
 #include "common/mem.h"
+#include "common/str.h"
 #include "tests/support/pki.h"
 #include "tests/unit/common/tls/csrs.h"
 
@@ -224,13 +225,11 @@ static void malformed_pem_is_refused(void **state) {
         "DEK-Info: AES-128-CBC,00\n\nAAAA\n-----END EC PRIVATE KEY-----\n";
     CM_AUTOFREE char *pem = cm_cert_to_pem(p->hub);
     size_t size = strlen(pem);
-    CM_AUTOFREE char *two = cm_new(1, 2 * size + 1);
+    CM_AUTOFREE char *two = cm_strf("%s%s", pem, pem);
     struct cm_cert *cert = NULL;
     struct cm_key *key = NULL;
     struct cm_err err;
 
-    memcpy(two, pem, size);
-    memcpy(two + size, pem, size);
     assert_int_equal(cm_cert_from_pem("", 0, &cert, &err), CM_EINVAL);
     assert_int_equal(cm_cert_from_pem(pem, size / 2, &cert, &err), CM_EINVAL);
     assert_int_equal(cm_cert_from_pem(two, 2 * size, &cert, &err), CM_EINVAL);

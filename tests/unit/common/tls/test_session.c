@@ -118,12 +118,10 @@ static struct cm_tls_context *context(const struct cm_tls_config *config) {
     return ctx;
 }
 
-static struct cm_tls_context *client_with(const struct pki *p, const struct cm_cert *cert,
-                                          const struct cm_cert *issuer, const struct cm_key *key) {
-    struct cm_cert *chain[2];
+static struct cm_tls_context *client_with(const struct pki *p, struct cm_cert *cert,
+                                          struct cm_cert *issuer, const struct cm_key *key) {
+    struct cm_cert *chain[] = {cert, issuer};
 
-    memcpy(&chain[0], &cert, sizeof(cert)); // the config's pointers are not const underneath
-    memcpy(&chain[1], &issuer, sizeof(issuer));
     return context(&(struct cm_tls_config){.role = CM_TLS_CLIENT,
                                            .key = key,
                                            .chain = chain,
