@@ -126,18 +126,35 @@ static uint16_t port_of(const struct sockaddr_storage *address) {
     return ntohs(in6.sin6_port);
 }
 
-enum cm_rc hub_address_check_sockets(uint16_t port, bool allow_private, struct cm_err *err) {
-    for (int fd = 0; fd < SOCKETS_MAX; fd++) {
-        struct sockaddr_storage peer = {0};
-        socklen_t size = sizeof(peer);
-
-        if (getpeername(fd, (struct sockaddr *)&peer, &size) != 0 ||
-            (peer.ss_family != AF_INET && peer.ss_family != AF_INET6)) {
-            continue;
+// next_peer finds the next descriptor from *fd on that is connected over IP.
+static bool next_peer(int *fd, struct sockaddr_storage *out, socklen_t *size) {
+    while (++*fd < SOCKETS_MAX) {
+        *size = sizeof(*out);
+        if (getpeername(*fd, (struct sockaddr *)out, size) == 0 &&
+            (out->ss_family == AF_INET || out->ss_family == AF_INET6)) {
+            return true;
         }
-        if (!allow_private && hub_address_is_private((const struct sockaddr *)&peer)) {
+    }
+    return false;
+}
+
+enum cm_rc hub_address_check_peers(struct cm_err *err) {
+    struct sockaddr_storage peer = {0};
+    socklen_t size = 0;
+
+    for (int fd = -1; next_peer(&fd, &peer, &size);) {
+        if (hub_address_is_private((const struct sockaddr *)&peer)) {
             return refuse((const struct sockaddr *)&peer, size, err);
         }
+    }
+    return CM_OK;
+}
+
+enum cm_rc hub_address_check_ports(uint16_t port, struct cm_err *err) {
+    struct sockaddr_storage peer = {0};
+    socklen_t size = 0;
+
+    for (int fd = -1; next_peer(&fd, &peer, &size);) {
         if (port_of(&peer) != port) {
             return cm_fail(
                 err, CM_EINVAL,

@@ -18,7 +18,8 @@ bool hub_address_is_private(const struct sockaddr *address);
 CM_MUSTUSE enum cm_rc hub_address_check_host(const char *host, uint16_t port, bool allow_private,
                                              struct cm_err *err);
 
-// hub_address_check_sockets looks at whom this process is connected to over IP, on all its
-// descriptors. CM_EINVAL if one is private and that is not allowed, or is on another port.
-CM_MUSTUSE enum cm_rc hub_address_check_sockets(uint16_t port, bool allow_private,
-                                                struct cm_err *err);
+// Both look at whom this process is connected to over IP, on all its descriptors.
+// hub_address_check_peers fails with CM_EINVAL if one is private, hub_address_check_ports if one is
+// on another port than this.
+CM_MUSTUSE enum cm_rc hub_address_check_peers(struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_address_check_ports(uint16_t port, struct cm_err *err);

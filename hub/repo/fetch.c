@@ -125,7 +125,11 @@ static int on_certificate(git_cert *cert, int valid, const char *host, void *pay
         (void)refuse(f, HUB_REPO_REDIRECT);
         return GIT_EUSER;
     }
-    if (hub_address_check_sockets(f->url.port, f->source->allow_private_hosts, err) < 0) {
+    if (hub_address_check_ports(f->url.port, err) < 0) {
+        (void)refuse(f, HUB_REPO_REDIRECT);
+        return GIT_EUSER;
+    }
+    if (!f->source->allow_private_hosts && hub_address_check_peers(err) < 0) {
         (void)refuse(f, HUB_REPO_FORBIDDEN);
         return GIT_EUSER;
     }
