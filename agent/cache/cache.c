@@ -283,10 +283,18 @@ enum cm_rc agent_cache_blob(struct agent_cache *c, const struct cm_sha256 *name,
     }
     if (check_of(buf->data, buf->size) != p->check) {
         agent_index_remove(&c->index, name);
+        if (c->damaged != NULL) {
+            c->damaged(c->damaged_ctx);
+        }
         return cm_fail(err, CM_EIO, "the agent's disk does not give back what was written");
     }
     *out = CM_TAKE(buf);
     return CM_OK;
+}
+
+void agent_cache_on_damage(struct agent_cache *c, void (*damaged)(void *ctx), void *ctx) {
+    c->damaged = damaged;
+    c->damaged_ctx = ctx;
 }
 
 // ---- Writing

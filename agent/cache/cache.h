@@ -76,6 +76,10 @@ bool agent_cache_has(struct agent_cache *c, const struct cm_sha256 *name);
 CM_MUSTUSE enum cm_rc agent_cache_blob(struct agent_cache *c, const struct cm_sha256 *name,
                                        struct cm_buf **out, struct cm_err *err);
 
+// agent_cache_on_damage sets who is told when a blob was found damaged, from inside the call that
+// found it.
+void agent_cache_on_damage(struct agent_cache *c, void (*damaged)(void *ctx), void *ctx);
+
 // ---- The manifest in force
 
 struct agent_in_force {

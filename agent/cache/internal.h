@@ -70,6 +70,8 @@ struct agent_cache {
     struct cm_err trouble; // code CM_OK: none
     void (*told)(void *ctx, const struct cm_err *why);
     void *told_ctx;
+    void (*damaged)(void *ctx);
+    void *damaged_ctx;
 
     struct agent_snapshot *snapshot; // NULL when none is being made
     bool closing;

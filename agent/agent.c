@@ -1,0 +1,392 @@
+#include "agent/agent.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/apply/apply.h"
+#include "agent/cache/cache.h"
+#include "agent/driver.h"
+#include "agent/link/link.h"
+#include "agent/watch/watch.h"
+#include "common/backoff.h"
+#include "common/buf.h"
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/mem.h"
+
+enum {
+    REPORT_INTERVAL_MS = 1000,
+    RECONNECT_MIN_MS = 1000,
+    RECONNECT_MAX_MS = 60000,
+    RECOVER_MIN_MS = 1000,
+    RECOVER_MAX_MS = 60000,
+};
+
+struct agent {
+    struct cm_loop *loop;
+    struct agent_driver *driver;
+    struct agent_cache *cache;
+    struct agent_link *link;
+    struct agent_apply *apply;
+    struct agent_watch *watch;
+
+    // A manifest that waits until it is known what the target holds already (a new disk).
+    struct agent_desired *waiting;
+    bool started;
+    bool recovering;
+    struct cm_backoff recover_backoff;
+    struct cm_timer recover_timer;
+    struct cm_task refetch;
+    bool refetch_posted;
+
+    bool stopping;
+    bool killed;
+    void (*stopped)(void *ctx);
+    void *stopped_ctx;
+};
+
+// ---- What the driver asks and tells
+
+static const struct agent_desired *present(const struct agent *a) {
+    const struct agent_desired *d = agent_apply_desired(a->apply);
+
+    return a->waiting != NULL ? a->waiting : d;
+}
+
+static struct cm_buf *driver_desired(void *ctx, const char *key) {
+    const struct agent *a = ctx;
+    const struct agent_desired *d = present(a);
+    const struct agent_claim *claim = d == NULL ? NULL : agent_desired_claim(d, key);
+    struct cm_buf *bytes = NULL;
+    struct cm_err err;
+
+    if (claim == NULL || agent_cache_blob(a->cache, &claim->entry->sha256, &bytes, &err) < 0) {
+        return NULL;
+    }
+    return bytes;
+}
+
+static void driver_observed(void *ctx, const struct agent_observation *what) {
+    agent_watch_observed(((struct agent *)ctx)->watch, what);
+}
+
+static void driver_reachable(void *ctx, bool yes, const struct cm_err *why) {
+    agent_watch_reachable(((struct agent *)ctx)->watch, yes, why);
+}
+
+// ---- What the link tells and asks
+
+static void activate(struct agent *a) {
+    if (a->waiting != NULL && a->started && !a->recovering && !a->stopping) {
+        agent_apply_set(a->apply, CM_TAKE(a->waiting));
+    }
+}
+
+static void link_in_force(void *ctx, struct agent_desired *desired) {
+    struct agent *a = ctx;
+
+    agent_desired_free(a->waiting);
+    a->waiting = desired;
+    activate(a);
+}
+
+static void link_connected(void *ctx, bool full_report) {
+    agent_watch_connected(((struct agent *)ctx)->watch, full_report);
+}
+
+static void link_disconnected(void *ctx) {
+    agent_watch_disconnected(((struct agent *)ctx)->watch);
+}
+
+static void link_acked(void *ctx, const char *run, uint64_t number) {
+    agent_watch_acked(((struct agent *)ctx)->watch, run, number);
+}
+
+static void link_can_send(void *ctx) {
+    agent_watch_can_send(((struct agent *)ctx)->watch);
+}
+
+static void link_sync(void *ctx, const char *app) {
+    struct agent *a = ctx;
+
+    cm_log(CM_LOG_INFO, "agent.sync", "the hub asks to apply again", "cluster",
+           agent_link_cluster(a->link), "app", app, NULL);
+    if (!agent_apply_sync(a->apply, app)) {
+        cm_log(CM_LOG_WARN, "agent.sync_unknown", "there is no such App here", "app", app, NULL);
+    }
+}
+
+static const char *link_target_version(void *ctx) {
+    const struct agent *a = ctx;
+
+    return a->driver->ops->target_version(a->driver);
+}
+
+static bool watch_send(void *ctx, struct cm_buf *report) {
+    return agent_link_send_report(((struct agent *)ctx)->link, report);
+}
+
+// ---- The disk
+
+static void on_trouble(void *ctx, const struct cm_err *why) {
+    const struct agent *a = ctx;
+
+    if (why != NULL) {
+        cm_log(CM_LOG_ERROR, "agent.disk_failed", why->msg, "cluster", agent_link_cluster(a->link),
+               NULL);
+    } else {
+        cm_log(CM_LOG_INFO, "agent.disk_back", "the disk can be written again", "cluster",
+               agent_link_cluster(a->link), NULL);
+    }
+}
+
+static void run_refetch(void *ctx) {
+    struct agent *a = ctx;
+
+    a->refetch_posted = false;
+    if (!a->stopping) {
+        agent_link_refetch(a->link);
+    }
+}
+
+static void on_damage(void *ctx) {
+    struct agent *a = ctx;
+
+    cm_log(CM_LOG_ERROR, "agent.blob_damaged",
+           "the disk did not give back what was written; it is fetched again", "cluster",
+           agent_link_cluster(a->link), NULL);
+    if (!a->refetch_posted && !a->stopping) {
+        a->refetch_posted = true;
+        cm_loop_post(a->loop, &a->refetch);
+    }
+}
+
+// ---- Recovering the inventory of a new disk from the target
+
+static void begin_recover(struct agent *a);
+
+static void run_recover(void *ctx) {
+    struct agent *a = ctx;
+
+    if (!a->stopping) {
+        begin_recover(a);
+    }
+}
+
+static void on_found(void *ctx, const struct agent_owned *found) {
+    struct agent *a = ctx;
+
+    if (agent_cache_item(a->cache, found->key) == NULL) {
+        agent_cache_put_item(a->cache,
+                             &(struct agent_item){.key = found->key,
+                                                  .app = found->app,
+                                                  .default_namespace = found->default_namespace,
+                                                  .uid = found->uid,
+                                                  .note = found->note,
+                                                  .applied = true});
+    }
+}
+
+// on_inventory: what the target holds is on disk.
+static void on_inventory(void *ctx, const struct cm_err *error) {
+    struct agent *a = ctx;
+
+    if (error->code != CM_OK || a->stopping) {
+        return;
+    }
+    a->recovering = false;
+    agent_watch_start(a->watch, a->apply);
+    agent_apply_track_all(a->apply);
+    activate(a);
+}
+
+static void on_recovered(void *ctx, const struct cm_err *error) {
+    struct agent *a = ctx;
+
+    if (a->stopping || error->code == CM_ECANCELED) {
+        return;
+    }
+    if (error->code != CM_OK) {
+        cm_log(CM_LOG_WARN, "agent.recover_failed", error->msg, "cluster",
+               agent_link_cluster(a->link), NULL);
+        cm_timer_start(a->loop, &a->recover_timer, cm_backoff_next(&a->recover_backoff));
+        return;
+    }
+    agent_cache_set_recovered(a->cache);
+    agent_cache_commit(a->cache, on_inventory, a);
+}
+
+static void begin_recover(struct agent *a) {
+    a->recovering = true;
+    a->driver->ops->recover(a->driver, on_found, on_recovered, a);
+}
+
+// ---- Life
+
+static enum cm_rc make_link(struct agent *a, struct cm_workers *disk,
+                            const struct agent_config *config, struct cm_err *err) {
+    const struct agent_link_config link = {
+        .loop = a->loop,
+        .disk = disk,
+        .cache = a->cache,
+        .data_dir = config->data_dir,
+        .join_token = config->join_token,
+        .hub = config->hub,
+        .enroll_hub = config->enroll_hub,
+        .driver = a->driver->ops->name,
+        .reconnect_min_ms =
+            config->reconnect_min_ms > 0 ? config->reconnect_min_ms : RECONNECT_MIN_MS,
+        .reconnect_max_ms =
+            config->reconnect_max_ms > 0 ? config->reconnect_max_ms : RECONNECT_MAX_MS,
+        .host = {.in_force = link_in_force,
+                 .connected = link_connected,
+                 .disconnected = link_disconnected,
+                 .acked = link_acked,
+                 .can_send = link_can_send,
+                 .sync = link_sync,
+                 .target_version = link_target_version,
+                 .ctx = a},
+    };
+
+    return agent_link_new(&link, &a->link, err);
+}
+
+static void make_parts(struct agent *a, const struct agent_config *config) {
+    const struct agent_watch_host watch = {.send = watch_send, .ctx = a};
+
+    a->watch = agent_watch_new(
+        a->loop, a->cache,
+        config->report_interval_ms > 0 ? config->report_interval_ms : REPORT_INTERVAL_MS, &watch);
+    const struct agent_apply_host apply = {.app_state = agent_watch_app_state,
+                                           .app_removed = agent_watch_app_removed,
+                                           .applied = agent_watch_applied,
+                                           .failed = agent_watch_failed,
+                                           .removed = agent_watch_removed,
+                                           .left = agent_watch_left,
+                                           .health = agent_watch_health,
+                                           .app_healthy = agent_watch_app_healthy,
+                                           .wrong = agent_watch_wrong,
+                                           .ctx = a->watch};
+    a->apply = agent_apply_new(a->loop, a->driver, a->cache, &apply);
+    agent_cache_on_trouble(a->cache, on_trouble, a);
+    agent_cache_on_damage(a->cache, on_damage, a);
+}
+
+static void agent_freep(struct agent **a) {
+    agent_free(*a);
+}
+
+enum cm_rc agent_new(struct cm_loop *loop, struct cm_workers *disk,
+                     const struct agent_config *config, struct agent_driver *driver,
+                     struct agent **out, struct cm_err *err) {
+    CM_CLEANUP(agent_freep) struct agent *a = cm_new(1, sizeof(*a));
+
+    a->loop = loop;
+    a->driver = driver;
+    a->recover_backoff = (struct cm_backoff){.min_ms = RECOVER_MIN_MS, .max_ms = RECOVER_MAX_MS};
+    a->recover_timer = (struct cm_timer){.run = run_recover, .ctx = a};
+    a->refetch = (struct cm_task){.run = run_refetch, .ctx = a};
+    enum cm_rc rc = agent_cache_open(loop, disk, config->data_dir, &a->cache, err);
+    if (rc == CM_OK) {
+        rc = make_link(a, disk, config, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    make_parts(a, config);
+    *out = CM_TAKE(a);
+    return CM_OK;
+}
+
+void agent_start(struct agent *a) {
+    const struct agent_driver_host host = {.observed = driver_observed,
+                                           .reachable = driver_reachable,
+                                           .desired = driver_desired,
+                                           .ctx = a};
+
+    agent_link_load(a->link); // `desired` answers from now on
+    a->driver->ops->start(a->driver, &host);
+    a->started = true;
+    if (agent_cache_recovered(a->cache)) {
+        agent_watch_start(a->watch, a->apply);
+        agent_apply_track_all(a->apply);
+        activate(a);
+    } else {
+        begin_recover(a);
+    }
+    agent_link_start(a->link);
+}
+
+static void cache_closed(void *ctx) {
+    struct agent *a = ctx;
+
+    a->stopped(a->stopped_ctx);
+}
+
+static void driver_stopped(void *ctx) {
+    struct agent *a = ctx;
+
+    agent_cache_close(a->cache, !a->killed, cache_closed, a);
+}
+
+static void stop_driver(struct agent *a) {
+    if (a->started) {
+        a->driver->ops->stop(a->driver, driver_stopped, a);
+    } else {
+        driver_stopped(a);
+    }
+}
+
+static void link_stopped(void *ctx) {
+    stop_driver(ctx);
+}
+
+static void stop(struct agent *a, bool kill, void (*stopped)(void *ctx), void *ctx) {
+    a->stopping = true;
+    a->killed = kill;
+    a->stopped = stopped;
+    a->stopped_ctx = ctx;
+    cm_timer_stop(a->loop, &a->recover_timer);
+    agent_apply_shut(a->apply);
+    agent_watch_shut(a->watch);
+    agent_link_stop(a->link, kill, link_stopped, a);
+}
+
+void agent_stop(struct agent *a, void (*stopped)(void *ctx), void *ctx) {
+    stop(a, false, stopped, ctx);
+}
+
+void agent_kill(struct agent *a, void (*stopped)(void *ctx), void *ctx) {
+    stop(a, true, stopped, ctx);
+}
+
+void agent_free(struct agent *a) {
+    if (a == NULL) {
+        return;
+    }
+    if (a->driver != NULL) {
+        a->driver->ops->free(a->driver);
+    }
+    agent_apply_free(a->apply);
+    agent_watch_free(a->watch);
+    agent_link_free(a->link);
+    agent_cache_free(a->cache);
+    agent_desired_free(a->waiting);
+    free(a);
+}
+
+void agent_state_get(const struct agent *a, struct agent_state *out) {
+    const struct agent_desired *d = present(a);
+    struct agent_watch_counts counts;
+
+    agent_watch_counts_get(a->watch, &counts);
+    *out = (struct agent_state){.enrolled = agent_link_is_enrolled(a->link),
+                                .connected = agent_link_is_up(a->link),
+                                .cluster = agent_link_cluster(a->link),
+                                .generation = d == NULL ? 0 : d->generation,
+                                .apps = counts.apps,
+                                .apps_applied = counts.apps_applied,
+                                .apps_healthy = counts.apps_healthy,
+                                .objects = counts.objects,
+                                .drifted = counts.drifted};
+}

@@ -1,0 +1,386 @@
+#include "agent/apply/apply.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/apply/internal.h"
+#include "common/log.h"
+#include "common/mem.h"
+
+// The objects of an App that no App lists, as they were when the manifest came.
+struct keys {
+    char **keys;
+    size_t count;
+};
+
+static void keys_free(void *value) {
+    struct keys *k = value;
+
+    for (size_t i = 0; i < k->count; i++) {
+        free(k->keys[i]);
+    }
+    free(k->keys);
+    free(k);
+}
+
+static void run_wake(void *ctx);
+
+struct agent_apply *agent_apply_new(struct cm_loop *loop, struct agent_driver *driver,
+                                    struct agent_cache *cache,
+                                    const struct agent_apply_host *host) {
+    struct agent_apply *a = cm_new(1, sizeof(*a));
+
+    a->loop = loop;
+    a->driver = driver;
+    a->cache = cache;
+    a->host = *host;
+    a->runs = cm_map_new(NULL);
+    a->unowned = cm_map_new(keys_free);
+    a->wake = (struct cm_task){.run = run_wake, .ctx = a};
+    return a;
+}
+
+void agent_apply_shut(struct agent_apply *a) {
+    a->shut = true;
+}
+
+static bool free_run(void *ctx, const char *app, void *value) {
+    struct run *r = value;
+
+    (void)ctx;
+    (void)app;
+    assert(r->in_flight == 0);
+    run_free(r);
+    return true;
+}
+
+void agent_apply_free(struct agent_apply *a) {
+    if (a == NULL) {
+        return;
+    }
+    assert(!a->wake_posted && a->draining == 0);
+    cm_map_each(a->runs, free_run, NULL);
+    cm_map_free(a->runs);
+    cm_map_free(a->unowned);
+    agent_desired_free(a->desired);
+    free(a);
+}
+
+const struct agent_desired *agent_apply_desired(const struct agent_apply *a) {
+    return a->desired;
+}
+
+// ---- The world that plans are made from
+
+static const struct agent_item *world_item(void *ctx, const char *key) {
+    const struct agent_apply *a = ctx;
+
+    return agent_cache_item(a->cache, key);
+}
+
+static bool world_wrong(void *ctx, const char *key) {
+    const struct agent_apply *a = ctx;
+
+    return a->host.wrong(a->host.ctx, key);
+}
+
+static void world_place(void *ctx, const char *key, struct agent_place *out) {
+    const struct agent_apply *a = ctx;
+
+    a->driver->ops->place(a->driver, key, out);
+}
+
+static bool never_wrong(void *ctx, const char *key) {
+    (void)ctx;
+    (void)key;
+    return false;
+}
+
+struct agent_plan_world apply_world(struct run *r) {
+    return (struct agent_plan_world){world_item, r->heal ? world_wrong : never_wrong, world_place,
+                                     r->owner};
+}
+
+static void track_item(void *ctx, const struct agent_item *item) {
+    struct agent_apply *a = ctx;
+
+    if (item->applied) {
+        a->driver->ops->track(a->driver,
+                              &(struct agent_owned){.app = item->app,
+                                                    .key = item->key,
+                                                    .default_namespace = item->default_namespace,
+                                                    .uid = item->uid,
+                                                    .note = item->note});
+    }
+}
+
+void agent_apply_track_all(struct agent_apply *a) {
+    agent_cache_each_item(a->cache, track_item, a);
+}
+
+// ---- What nobody lists
+
+static void note_unowned(void *ctx, const struct agent_item *item) {
+    struct agent_apply *a = ctx;
+    struct keys *k = cm_map_get(a->unowned, item->app);
+
+    if (agent_desired_claim(a->desired, item->key) != NULL) {
+        return;
+    }
+    if (k == NULL) {
+        k = cm_new(1, sizeof(*k));
+        cm_map_put(a->unowned, item->app, k);
+    }
+    k->keys = cm_resize(k->keys, (k->count + 1) * sizeof(*k->keys));
+    k->keys[k->count++] = cm_strdup(item->key);
+}
+
+static void find_unowned(struct agent_apply *a) {
+    cm_map_free(a->unowned);
+    a->unowned = cm_map_new(keys_free);
+    agent_cache_each_item(a->cache, note_unowned, a);
+}
+
+const struct agent_item **apply_unowned(struct agent_apply *a, const char *app, size_t *count) {
+    const struct keys *k = cm_map_get(a->unowned, app);
+    const struct agent_item **items = cm_new(k == NULL ? 1 : k->count, sizeof(*items));
+
+    *count = 0;
+    for (size_t i = 0; k != NULL && i < k->count; i++) {
+        const struct agent_item *item = agent_cache_item(a->cache, k->keys[i]);
+
+        if (item != NULL && strcmp(item->app, app) == 0) {
+            items[(*count)++] = item;
+        }
+    }
+    return items;
+}
+
+// ---- Runs
+
+// inherit: what was said of the App need not be said again, if nothing about it changed.
+static void inherit(struct run *next, struct run *old) {
+    bool same = next->bundle != NULL && next->bundle == old->bundle &&
+                strcmp(next->revision, old->revision) == 0;
+
+    next->told = old->told;
+    next->told_message = CM_TAKE(old->told_message);
+    next->was_told = same && old->was_told;
+}
+
+// hold makes `next` (may be NULL) begin when nothing of `old` is in flight any more.
+static void hold(struct run *old, struct run *next) {
+    old->successor = next;
+    if (next != NULL) {
+        next->held_by = old;
+    }
+}
+
+// replace ends an App's run for a new one, or for none.
+static void replace(struct agent_apply *a, const char *app, struct run *next) {
+    struct run *old = cm_map_take(a->runs, app);
+
+    if (next != NULL) {
+        cm_map_put(a->runs, next->app, next);
+    }
+    if (old != NULL && next != NULL) {
+        inherit(next, old);
+    }
+    if (old != NULL && old->held_by != NULL) {
+        hold(old->held_by, next);
+        run_free(old);
+    } else if (old != NULL && old->in_flight > 0) {
+        cm_timer_stop(a->loop, &old->retry);
+        old->superseded = true;
+        a->draining++;
+        hold(old, next);
+    } else {
+        run_free(old);
+        if (next != NULL) {
+            run_begin(next);
+        }
+    }
+}
+
+void apply_run_over(struct run *r) {
+    struct run *next = r->successor;
+
+    r->owner->draining--;
+    run_free(r);
+    if (next != NULL && !next->owner->shut) {
+        next->held_by = NULL;
+        run_begin(next);
+    }
+}
+
+static struct run *run_for(struct agent_apply *a, const struct agent_desired_app *app, bool all) {
+    struct run *r = run_new(a, app->name);
+
+    r->revision = cm_strdup(app->revision);
+    r->bundle = agent_bundle_ref(app->bundle);
+    r->error = cm_strdup(app->error);
+    r->prune = app->bundle->prune;
+    r->all = all;
+    r->heal = app->bundle->drift == AGENT_DRIFT_CORRECT;
+    return r;
+}
+
+// can_go_on tells whether an App's run works on the right bundle already and has not ended.
+static bool can_go_on(const struct run *r, const struct agent_desired_app *app) {
+    return r != NULL && !r->gone && r->bundle == app->bundle && app->error == NULL &&
+           (r->phase == RUN_WAITING || r->phase == RUN_STEPPING);
+}
+
+// A new bundle also puts right what somebody changed in the App's other objects; a manifest that is
+// new for other Apps' sake does not, unless the App says `drift: correct`.
+static void start_app(struct agent_apply *a, const struct agent_desired_app *app) {
+    struct run *r = cm_map_get(a->runs, app->name);
+
+    if (can_go_on(r, app)) {
+        free(r->revision);
+        r->revision = cm_strdup(app->revision);
+        if (r->held_by == NULL) {
+            run_go(r);
+        }
+        return;
+    }
+    struct run *next = run_for(a, app, false);
+    next->heal = next->heal || (r != NULL && r->bundle != app->bundle);
+    replace(a, app->name, next);
+}
+
+static void start_gone(struct agent_apply *a, const struct agent_gone *gone) {
+    struct run *r = run_new(a, gone->name);
+
+    r->revision = cm_strdup(gone->revision);
+    r->gone = true;
+    r->prune = gone->prune;
+    replace(a, gone->name, r);
+}
+
+static bool is_named(const struct agent_desired *d, const char *app) {
+    if (agent_desired_app(d, app) != NULL) {
+        return true;
+    }
+    for (size_t i = 0; i < d->gone_count; i++) {
+        if (strcmp(d->gone[i].name, app) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// drop_unnamed ends the runs of Apps that the manifest says nothing of. What they own stays:
+// absence never deletes.
+static void drop_unnamed(struct agent_apply *a) {
+    CM_AUTOFREE const char **apps = cm_map_keys(a->runs);
+    size_t count = cm_map_len(a->runs);
+
+    for (size_t i = 0; i < count; i++) {
+        CM_AUTOFREE char *app = cm_strdup(apps[i]);
+
+        if (!is_named(a->desired, app)) {
+            cm_log(CM_LOG_WARN, "agent.app_unnamed",
+                   "the manifest no longer speaks of an App; what it owns is left alone", "app",
+                   app, NULL);
+            replace(a, app, NULL);
+        }
+    }
+}
+
+void agent_apply_set(struct agent_apply *a, struct agent_desired *desired) {
+    struct agent_desired *old = a->desired;
+
+    assert(cm_loop_is_owner(a->loop) && !a->shut);
+    a->desired = desired;
+    find_unowned(a);
+    drop_unnamed(a);
+    for (size_t i = 0; i < desired->gone_count; i++) {
+        start_gone(a, &desired->gone[i]);
+    }
+    for (size_t i = 0; i < desired->app_count; i++) {
+        start_app(a, &desired->apps[i]);
+    }
+    agent_desired_free(old);
+    agent_apply_woken(a);
+}
+
+bool agent_apply_sync(struct agent_apply *a, const char *app) {
+    bool any = app[0] == '\0';
+
+    for (size_t i = 0; a->desired != NULL && !a->shut && i < a->desired->app_count; i++) {
+        const struct agent_desired_app *d = &a->desired->apps[i];
+
+        if (app[0] == '\0' || strcmp(app, d->name) == 0) {
+            replace(a, d->name, run_for(a, d, true));
+            any = true;
+        }
+    }
+    return any;
+}
+
+bool agent_apply_correct(struct agent_apply *a, const char *key) {
+    const struct agent_claim *claim =
+        a->desired == NULL ? NULL : agent_desired_claim(a->desired, key);
+    struct run *r = claim == NULL ? NULL : cm_map_get(a->runs, claim->app->name);
+
+    if (r == NULL || r->phase != RUN_DONE || r->gone || a->shut) {
+        return false;
+    }
+    op_apply(r, CORRECTION, claim->entry, false);
+    return true;
+}
+
+void agent_apply_forget(struct agent_apply *a, const char *key) {
+    const struct agent_item *item = agent_cache_item(a->cache, key);
+
+    if (item != NULL && !a->shut && agent_desired_claim(a->desired, key) == NULL) {
+        op_forget(a, item);
+        agent_cache_commit(a->cache, NULL, NULL);
+    }
+}
+
+static bool go_waiting(void *ctx, const char *app, void *value) {
+    struct run *r = value;
+
+    (void)ctx;
+    (void)app;
+    if (r->held_by == NULL && (r->phase == RUN_WAITING || r->phase == RUN_STEPPING)) {
+        run_go(r);
+    }
+    return true;
+}
+
+static void run_wake(void *ctx) {
+    struct agent_apply *a = ctx;
+
+    a->wake_posted = false;
+    if (!a->shut) {
+        cm_map_each(a->runs, go_waiting, NULL);
+    }
+}
+
+void agent_apply_woken(struct agent_apply *a) {
+    if (!a->wake_posted && !a->shut) {
+        a->wake_posted = true;
+        cm_loop_post(a->loop, &a->wake);
+    }
+}
+
+static bool retry_run(void *ctx, const char *app, void *value) {
+    struct run *r = value;
+
+    (void)ctx;
+    (void)app;
+    if (r->held_by == NULL && (r->phase == RUN_STEPPING || r->phase == RUN_PRUNING)) {
+        run_retry_now(r);
+    }
+    return true;
+}
+
+void agent_apply_reachable(struct agent_apply *a) {
+    if (!a->shut) {
+        cm_map_each(a->runs, retry_run, NULL);
+    }
+}

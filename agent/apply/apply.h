@@ -1,0 +1,99 @@
+// apply: brings the cluster to what the manifest says, App by App, through the driver.
+//
+// Each App has a run. A run waits for the Apps that it depends on, applies its objects stage by
+// stage (agent/plan), waits for gates, then removes what the App owns and nobody lists any more,
+// and is done. Runs know nothing of each other but dependsOn, so one broken App delays no other.
+//
+//     waiting ──▶ stepping ──▶ pruning ──▶ done          error: stuck     suspend: suspended
+//
+// An object that is applied for the first time goes into the inventory on disk before the request
+// leaves, so that a crash in between cannot make us forget it; what came of it (uid, note) goes to
+// disk before anybody is told. Objects of a stage are begun at once, at most 128 of a run at a
+// time. What fails is tried again by itself, with growing pauses; what the target refuses for what
+// it is, every five minutes.
+//
+// A newer manifest takes effect at the next step: waits end at once, requests that are under way
+// are let finish (and their outcome is kept), then the App's new run plans from what is. A run of
+// an unchanged bundle goes on.
+//
+// Threads: the loop.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/driver.h"
+#include "agent/item.h"
+#include "agent/plan/desired.h"
+
+struct agent_apply;
+struct agent_cache;
+struct cm_loop;
+
+enum agent_applied_state {
+    AGENT_APP_PENDING,
+    AGENT_APP_APPLYING,
+    AGENT_APP_APPLIED,
+    AGENT_APP_FAILED,
+    AGENT_APP_SUSPENDED,
+};
+
+struct agent_app_state {
+    const char *app;
+    const char *revision;
+    struct cm_sha256 bundle_sha256;
+    enum agent_applied_state applied;
+    const char *message; // the first failure, or what is waited for; ""
+};
+
+// Who is told, and asked. Strings are good until the call returns.
+struct agent_apply_host {
+    void (*app_state)(void *ctx, const struct agent_app_state *state);
+    void (*app_removed)(void *ctx, const char *app); // and all that it owned
+    // applied: the object is as desired, and on disk; it is tracked from now on.
+    void (*applied)(void *ctx, const struct agent_item *item);
+    void (*failed)(void *ctx, const char *app, const char *key, const char *why);
+    void (*removed)(void *ctx, const char *app, const char *key);
+    void (*left)(void *ctx, const char *app, const char *key, const char *why);
+
+    enum agent_health (*health)(void *ctx, const char *key);
+    bool (*app_healthy)(void *ctx, const char *app);
+    // wrong: the object is known to be missing or to differ from what was applied.
+    bool (*wrong)(void *ctx, const char *key);
+    void *ctx;
+};
+
+struct agent_apply *agent_apply_new(struct cm_loop *loop, struct agent_driver *driver,
+                                    struct agent_cache *cache, const struct agent_apply_host *host);
+
+// agent_apply_shut begins nothing new. Free after the driver has stopped and the cache has closed.
+void agent_apply_shut(struct agent_apply *a);
+void agent_apply_free(struct agent_apply *a); // NULL is fine
+
+// agent_apply_track_all asks the driver to watch everything in the inventory; once, at the start.
+void agent_apply_track_all(struct agent_apply *a);
+
+// agent_apply_set makes a manifest the one to bring about; it is on disk already, with its blobs.
+// Takes it.
+void agent_apply_set(struct agent_apply *a, struct agent_desired *desired);
+
+// agent_apply_desired is the manifest that was set, or NULL; borrowed until the next set.
+const struct agent_desired *agent_apply_desired(const struct agent_apply *a);
+
+// agent_apply_sync applies everything of an App again, changed or not; "" means every App. It tells
+// whether there is such an App.
+bool agent_apply_sync(struct agent_apply *a, const char *app);
+
+// agent_apply_correct applies one object again if its App's run is done; it tells whether it
+// begins.
+bool agent_apply_correct(struct agent_apply *a, const char *key);
+
+// agent_apply_forget drops an object that no App lists from the inventory: it is no longer there.
+void agent_apply_forget(struct agent_apply *a, const char *key);
+
+// agent_apply_woken is called when health changed: gates and dependsOn are looked at again soon.
+void agent_apply_woken(struct agent_apply *a);
+
+// agent_apply_reachable is called when the target answers again: what failed is tried now.
+void agent_apply_reachable(struct agent_apply *a);

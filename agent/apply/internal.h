@@ -1,0 +1,124 @@
+// internal: runs and operations, for agent/apply's own files only.
+//
+// Threads: the loop.
+#pragma once
+
+#include "agent/apply/apply.h"
+#include "agent/cache/cache.h"
+#include "agent/plan/plan.h"
+#include "common/backoff.h"
+#include "common/loop.h"
+#include "common/map.h"
+
+enum run_phase {
+    RUN_WAITING,  // for dependsOn
+    RUN_STEPPING, // applying, stage by stage
+    RUN_PRUNING,  // removing, stage by stage
+    RUN_DONE,
+    RUN_STUCK, // cannot be applied as it is: app->error
+    RUN_SUSPENDED,
+};
+
+enum step_state { STEP_TODO, STEP_BUSY, STEP_DONE, STEP_FAILED };
+
+// How one object of a run is doing.
+struct step {
+    enum step_state state;
+    enum cm_rc code; // of the last failure
+    char *why;       // of the last failure, until it succeeds
+    int64_t due_ms;  // when it is tried again; monotonic
+    struct cm_backoff backoff;
+};
+
+struct run {
+    struct agent_apply *owner;
+    char *app;
+    char *revision;
+    struct agent_bundle *bundle; // NULL for an App that is gone
+    char *error;                 // RUN_STUCK
+    bool gone;
+    bool prune; // whether what nobody lists is removed
+    bool all;   // apply what is as it should be, too
+    bool heal;  // apply what somebody else changed, too: the bundle is new, or drift: correct
+    enum run_phase phase;
+
+    struct cm_arena *arena; // plan and prune, while there are any
+    struct agent_plan plan;
+    struct agent_prune removals;
+    struct step *steps; // of the plan or the removals
+    size_t step_count;
+    size_t stage; // first step of the present stage
+    size_t stage_end;
+    size_t next;      // no step of the stage before this one is STEP_TODO
+    size_t succeeded; // steps of the stage
+    size_t failed;    // steps of the stage that wait to be tried again
+    bool any_failed;  // some step of the stage failed at some time
+    size_t in_flight; // operations under way, corrections too
+    bool going;       // run_go is at work
+    bool go_again;    // it was called from within
+    struct cm_timer retry;
+
+    bool superseded;       // ends when nothing is in flight
+    struct run *successor; // begins then; NULL if the App is no longer there
+    struct run *held_by;   // the run that this one succeeds, while that has something in flight
+
+    enum agent_applied_state told;
+    char *told_message;
+    bool was_told;
+};
+
+struct agent_apply {
+    struct cm_loop *loop;
+    struct agent_driver *driver;
+    struct agent_cache *cache;
+    struct agent_apply_host host;
+    struct agent_desired *desired;
+    struct cm_map *runs;    // by App
+    struct cm_map *unowned; // App: what of its objects no App lists, struct keys
+    bool shut;
+    size_t draining; // superseded runs with something in flight
+    struct cm_task wake;
+    bool wake_posted;
+};
+
+// One request on its way: intent to disk, to the target, outcome to disk.
+struct op {
+    struct run *run;
+    size_t step;                 // index into run->steps; CORRECTION for a single correction
+    struct agent_bundle *bundle; // keeps the entry
+    const struct agent_entry *entry;
+    char *key;
+    char *app;
+};
+
+#define CORRECTION SIZE_MAX
+
+// op_apply and op_remove begin a request for a step; run_op_ended is called when it is over.
+void op_apply(struct run *r, size_t step, const struct agent_entry *entry, bool is_new);
+void op_remove(struct run *r, size_t step, const struct agent_item *item);
+// op_forget drops an object from the inventory and leaves it where it is.
+void op_forget(struct agent_apply *a, const struct agent_item *item);
+
+// run_op_ended: error NULL when it succeeded; retry_after_ms 0: our own pause.
+void run_op_ended(struct run *r, size_t step, const char *key, const struct cm_err *error,
+                  int64_t retry_after_ms);
+
+struct run *run_new(struct agent_apply *a, const char *app);
+void run_free(struct run *r);
+
+// run_begin plans and starts; run_go takes it as far as it can go now.
+void run_begin(struct run *r);
+void run_go(struct run *r);
+void run_retry_now(struct run *r);
+
+// run_tell says what has become of the App, if that changed.
+void run_tell(struct run *r, enum agent_applied_state applied, const char *message);
+
+// apply_unowned returns the objects of an App that no App lists any more: an array of items that
+// the caller frees.
+const struct agent_item **apply_unowned(struct agent_apply *a, const char *app, size_t *count);
+
+// apply_run_over is called when a superseded run has nothing in flight any more; it frees it.
+void apply_run_over(struct run *r);
+
+struct agent_plan_world apply_world(struct run *r);

@@ -1,0 +1,458 @@
+// One App's way from a manifest to what it says.
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/apply/internal.h"
+#include "common/arena.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/str.h"
+
+enum {
+    WINDOW = 128,
+    RETRY_MIN_MS = 1000,
+    RETRY_MAX_MS = 60000,
+    REFUSED_MS = 300000, // EINVAL: the object must change, or the target
+    MESSAGE_MAX = 1000,
+};
+
+static void retry_due(void *ctx);
+
+struct run *run_new(struct agent_apply *a, const char *app) {
+    struct run *r = cm_new(1, sizeof(*r));
+
+    r->owner = a;
+    r->app = cm_strdup(app);
+    r->retry = (struct cm_timer){.run = retry_due, .ctx = r};
+    return r;
+}
+
+static size_t step_count(const struct run *r) {
+    return r->phase == RUN_PRUNING ? r->removals.count : r->plan.count;
+}
+
+static void drop_steps(struct run *r) {
+    for (size_t i = 0; r->steps != NULL && i < r->step_count; i++) {
+        free(r->steps[i].why);
+    }
+    free(r->steps);
+    r->steps = NULL;
+    r->step_count = 0;
+}
+
+// drop_plan frees what is needed only while the run goes on.
+static void drop_plan(struct run *r) {
+    drop_steps(r);
+    cm_arena_free(r->arena);
+    r->arena = NULL;
+    r->plan = (struct agent_plan){0};
+    r->removals = (struct agent_prune){0};
+    r->stage = 0;
+    r->stage_end = 0;
+    r->next = 0;
+}
+
+void run_free(struct run *r) {
+    if (r == NULL) {
+        return;
+    }
+    cm_timer_stop(r->owner->loop, &r->retry);
+    drop_plan(r);
+    agent_bundle_unref(r->bundle);
+    free(r->app);
+    free(r->revision);
+    free(r->error);
+    free(r->told_message);
+    free(r);
+}
+
+void run_tell(struct run *r, enum agent_applied_state applied, const char *message) {
+    struct agent_apply *a = r->owner;
+
+    if (r->gone || r->superseded || a->shut ||
+        (r->was_told && r->told == applied && strcmp(r->told_message, message) == 0)) {
+        return;
+    }
+    free(r->told_message);
+    r->told_message = cm_strndup(message, MESSAGE_MAX);
+    r->told = applied;
+    r->was_told = true;
+    a->host.app_state(a->host.ctx, &(struct agent_app_state){.app = r->app,
+                                                             .revision = r->revision,
+                                                             .bundle_sha256 = r->bundle->sha256,
+                                                             .applied = applied,
+                                                             .message = r->told_message});
+}
+
+static void tellf(struct run *r, enum agent_applied_state applied, const char *fmt, ...)
+    CM_PRINTF(3, 4);
+
+static void tellf(struct run *r, enum agent_applied_state applied, const char *fmt, ...) {
+    char message[MESSAGE_MAX];
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(message, sizeof(message), fmt, args);
+    va_end(args);
+    run_tell(r, applied, message);
+}
+
+// ---- Steps, whether of applying or of removing
+
+static const char *step_key(const struct run *r, size_t i) {
+    return r->phase == RUN_PRUNING ? r->removals.removals[i].item->key
+                                   : r->plan.steps[i].entry->key;
+}
+
+static size_t stage_end(const struct run *r, size_t from) {
+    return r->phase == RUN_PRUNING ? agent_prune_stage(&r->removals, from)
+                                   : agent_plan_stage(&r->plan, from);
+}
+
+static void begin_step(struct run *r, size_t i) {
+    r->steps[i].state = STEP_BUSY;
+    if (r->phase == RUN_PRUNING) {
+        const struct agent_item *item = agent_cache_item(r->owner->cache, step_key(r, i));
+
+        assert(item != NULL);
+        op_remove(r, i, item);
+        return;
+    }
+    const struct agent_step *s = &r->plan.steps[i];
+    if (s->changes) {
+        op_apply(r, i, s->entry, s->is_new);
+    } else {
+        r->steps[i].state = STEP_DONE; // a gate that is only waited for
+        r->succeeded++;
+    }
+}
+
+// begin_steps starts what the window has room for, in order, and what failed and is due again.
+static void begin_steps(struct run *r) {
+    int64_t now = cm_clock_now_ms();
+
+    while (r->next < r->stage_end && r->in_flight < WINDOW) {
+        size_t i = r->next++;
+
+        if (r->steps[i].state == STEP_TODO) {
+            begin_step(r, i);
+        }
+    }
+    for (size_t i = r->stage; r->failed > 0 && i < r->next && r->in_flight < WINDOW; i++) {
+        if (r->steps[i].state == STEP_FAILED && r->steps[i].due_ms <= now) {
+            r->failed--;
+            begin_step(r, i);
+        }
+    }
+}
+
+struct failures {
+    size_t count;      // steps that failed and have not succeeded since
+    const char *first; // why
+    int64_t due_ms;    // when the next one is tried; INT64_MAX if all are being tried
+};
+
+static struct failures look_at_failures(const struct run *r) {
+    struct failures f = {.due_ms = INT64_MAX};
+
+    for (size_t i = r->stage; i < r->next; i++) {
+        const struct step *s = &r->steps[i];
+
+        if (s->why == NULL) {
+            continue;
+        }
+        f.first = f.count++ == 0 ? s->why : f.first;
+        if (s->state == STEP_FAILED && s->due_ms < f.due_ms) {
+            f.due_ms = s->due_ms;
+        }
+    }
+    return f;
+}
+
+// closed_gate returns a gate of the present stage that is not healthy yet, or NULL.
+static const char *closed_gate(const struct run *r) {
+    const struct agent_apply_host *host = &r->owner->host;
+
+    for (size_t i = r->stage; r->phase == RUN_STEPPING && i < r->stage_end; i++) {
+        const struct agent_step *s = &r->plan.steps[i];
+
+        if (s->gate && host->health(host->ctx, s->entry->key) != AGENT_HEALTH_HEALTHY) {
+            return s->entry->key;
+        }
+    }
+    return NULL;
+}
+
+// tell_progress says that the stage goes on, or what failed, and sees to it that it is tried again.
+static void tell_progress(struct run *r) {
+    struct failures f = {.due_ms = INT64_MAX};
+
+    if (r->any_failed) {
+        f = look_at_failures(r);
+    }
+    if (f.count == 0) {
+        run_tell(r, AGENT_APP_APPLYING, "");
+    } else if (f.count == 1) {
+        run_tell(r, AGENT_APP_FAILED, f.first);
+    } else {
+        tellf(r, AGENT_APP_FAILED, "%s (and %zu more)", f.first, f.count - 1);
+    }
+    if (f.due_ms != INT64_MAX) {
+        cm_timer_start(r->owner->loop, &r->retry, f.due_ms - cm_clock_now_ms());
+    }
+}
+
+static void next_stage(struct run *r) {
+    r->stage = r->stage_end;
+    r->stage_end = stage_end(r, r->stage);
+    r->succeeded = 0;
+    r->failed = 0;
+    r->any_failed = false;
+}
+
+// go_steps goes on with the present stage, and with the next ones; true when none is left.
+static bool go_steps(struct run *r) {
+    while (r->stage < step_count(r)) {
+        begin_steps(r);
+        if (r->succeeded < r->stage_end - r->stage) {
+            tell_progress(r);
+            return false;
+        }
+        const char *gate = closed_gate(r);
+        if (gate != NULL && r->stage_end < step_count(r)) {
+            tellf(r, AGENT_APP_APPLYING, "waits until %s is healthy", gate);
+            return false;
+        }
+        next_stage(r);
+    }
+    return true;
+}
+
+// ---- Phases
+
+static void begin_phase(struct run *r, enum run_phase phase) {
+    drop_steps(r);
+    r->phase = phase;
+    r->step_count = step_count(r);
+    r->steps = cm_new(r->step_count + 1, sizeof(*r->steps));
+    for (size_t i = 0; i < step_count(r); i++) {
+        r->steps[i].backoff = (struct cm_backoff){.min_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
+    }
+    r->next = 0;
+    r->stage_end = 0;
+    next_stage(r);
+}
+
+static void begin_stepping(struct run *r) {
+    struct agent_plan_world world = apply_world(r);
+    const struct agent_desired_app *app = agent_desired_app(r->owner->desired, r->app);
+
+    assert(app != NULL && app->bundle == r->bundle);
+    r->arena = cm_arena_new(0);
+    agent_plan_apply(r->arena, &world, app, r->all, &r->plan);
+    begin_phase(r, RUN_STEPPING);
+}
+
+static const char *why_left(enum agent_kept kept) {
+    return kept == AGENT_KEPT_PRECIOUS
+               ? "no longer in Git; it stays, because removing it would take data with it: delete "
+                 "it by hand"
+               : "no longer in Git; it stays, because prune is false";
+}
+
+// settle_left says of what stays why it does; of an App that is gone it is forgotten.
+static void settle_left(struct run *r) {
+    struct agent_apply *a = r->owner;
+
+    for (size_t i = 0; i < r->removals.left_count; i++) {
+        const struct agent_left *l = &r->removals.left[i];
+
+        if (r->gone) {
+            cm_log(CM_LOG_INFO, "agent.orphan", "an object of an App that is gone is left there",
+                   "app", r->app, "object", l->item->key, NULL);
+            op_forget(a, l->item);
+        } else {
+            a->host.left(a->host.ctx, r->app, l->item->key, why_left(l->why));
+        }
+    }
+    if (r->gone && r->removals.left_count > 0) {
+        agent_cache_commit(a->cache, NULL, NULL);
+    }
+}
+
+static void begin_pruning(struct run *r) {
+    struct agent_apply *a = r->owner;
+    struct agent_plan_world world = apply_world(r);
+    size_t count = 0;
+    CM_AUTOFREE const struct agent_item **items = apply_unowned(a, r->app, &count);
+
+    if (r->arena == NULL) {
+        r->arena = cm_arena_new(0);
+    }
+    agent_plan_prune(r->arena, &world, a->desired, items, count, r->prune, &r->removals);
+    settle_left(r);
+    begin_phase(r, RUN_PRUNING);
+}
+
+static void finish(struct run *r) {
+    struct agent_apply *a = r->owner;
+
+    r->phase = RUN_DONE;
+    r->all = false;
+    cm_timer_stop(a->loop, &r->retry);
+    drop_plan(r);
+    if (r->gone) {
+        a->host.app_removed(a->host.ctx, r->app);
+    } else {
+        run_tell(r, AGENT_APP_APPLIED, "");
+    }
+    agent_apply_woken(a);
+}
+
+// needs_changes tells whether there is anything that dependsOn could hold up.
+static bool needs_changes(struct run *r) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *scratch = cm_arena_new(0);
+    struct agent_plan_world world = apply_world(r);
+    struct agent_plan plan;
+
+    agent_plan_apply(scratch, &world, agent_desired_app(r->owner->desired, r->app), r->all, &plan);
+    return plan.changes > 0;
+}
+
+// is_held tells whether an App that this one depends on is not ready, and says so.
+static bool is_held(struct run *r) {
+    struct agent_apply *a = r->owner;
+
+    for (size_t i = 0; i < r->bundle->depends_on_count; i++) {
+        const char *name = r->bundle->depends_on[i];
+        const struct run *other = cm_map_get(a->runs, name);
+
+        if (other == NULL || other->gone) {
+            tellf(r, AGENT_APP_PENDING, "waits for App '%s', which this cluster does not have",
+                  name);
+            return true;
+        }
+        if (other->phase != RUN_DONE || !a->host.app_healthy(a->host.ctx, name)) {
+            tellf(r, AGENT_APP_PENDING, "waits for App '%s' to be applied and healthy", name);
+            return true;
+        }
+    }
+    return false;
+}
+
+void run_begin(struct run *r) {
+    if (r->error != NULL) {
+        r->phase = RUN_STUCK;
+        run_tell(r, AGENT_APP_FAILED, r->error);
+    } else if (r->gone) {
+        begin_pruning(r);
+        run_go(r);
+    } else if (r->bundle->suspend) {
+        r->phase = RUN_SUSPENDED;
+        run_tell(r, AGENT_APP_SUSPENDED, "");
+    } else {
+        r->phase = RUN_WAITING;
+        run_go(r);
+    }
+}
+
+static void go(struct run *r) {
+    if (r->phase == RUN_WAITING) {
+        if (r->bundle->depends_on_count > 0 && needs_changes(r) && is_held(r)) {
+            return;
+        }
+        begin_stepping(r);
+    }
+    if (r->phase == RUN_STEPPING && go_steps(r)) {
+        begin_pruning(r);
+    }
+    if (r->phase == RUN_PRUNING && go_steps(r)) {
+        finish(r);
+    }
+}
+
+// An operation may end while it is being begun: then the outermost call goes on.
+void run_go(struct run *r) {
+    if (r->superseded || r->owner->shut || r->held_by != NULL) {
+        return;
+    }
+    if (r->going) {
+        r->go_again = true;
+        return;
+    }
+    r->going = true;
+    do {
+        r->go_again = false;
+        go(r);
+    } while (r->go_again);
+    r->going = false;
+}
+
+static void retry_due(void *ctx) {
+    run_go(ctx);
+}
+
+void run_retry_now(struct run *r) {
+    for (size_t i = r->stage; r->steps != NULL && i < r->next; i++) {
+        if (r->steps[i].state == STEP_FAILED && r->steps[i].code == CM_EIO) {
+            r->steps[i].due_ms = 0;
+            cm_backoff_reset(&r->steps[i].backoff);
+        }
+    }
+    run_go(r);
+}
+
+// ---- What came of a step
+
+static int64_t pause_of(struct step *s, const struct cm_err *error, int64_t retry_after_ms) {
+    if (retry_after_ms > 0) {
+        return retry_after_ms;
+    }
+    return error->code == CM_EINVAL ? REFUSED_MS : cm_backoff_next(&s->backoff);
+}
+
+static void step_failed(struct run *r, size_t i, const char *key, const struct cm_err *error,
+                        int64_t retry_after_ms) {
+    struct step *s = &r->steps[i];
+
+    s->state = STEP_FAILED;
+    s->code = error->code;
+    s->due_ms = cm_clock_now_ms() + pause_of(s, error, retry_after_ms);
+    free(s->why);
+    s->why = cm_strf("%s: %s", key, error->msg);
+    r->failed++;
+    r->any_failed = true;
+}
+
+void run_op_ended(struct run *r, size_t step, const char *key, const struct cm_err *error,
+                  int64_t retry_after_ms) {
+    struct agent_apply *a = r->owner;
+    bool canceled = error != NULL && error->code == CM_ECANCELED;
+
+    r->in_flight--;
+    if (error != NULL && !canceled && !a->shut) {
+        a->host.failed(a->host.ctx, r->app, key, error->msg);
+    }
+    if (r->superseded) {
+        if (r->in_flight == 0) {
+            apply_run_over(r);
+        }
+        return;
+    }
+    if (step == CORRECTION || a->shut || canceled) {
+        return;
+    }
+    if (error == NULL) {
+        r->steps[step].state = STEP_DONE;
+        free(r->steps[step].why);
+        r->steps[step].why = NULL;
+        r->succeeded++;
+    } else {
+        step_failed(r, step, key, error, retry_after_ms);
+    }
+    run_go(r);
+}

@@ -1,0 +1,191 @@
+// Enrolment: the join token and a key made here become an identity.
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/link/internal.h"
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "common/tls/keys.h"
+#include "proto/wire.h"
+
+enum { SEND_QUEUE = 64 * 1024, HANDSHAKE_MS = 10000, SILENCE_MS = 30000, REFUSED_MS = 60000 };
+
+static const struct cm_net_limits limits = {
+    .max_payload = wire_max_enroll,
+    .send_queue_bytes = SEND_QUEUE,
+    .handshake_ms = HANDSHAKE_MS,
+    .silence_ms = SILENCE_MS,
+};
+
+static void send_request(struct agent_link *l) {
+    const struct cm_tls_peer *peer = cm_net_conn_peer(l->conn);
+    struct cm_sha256 key = cm_sha256(l->token.secret, sizeof(l->token.secret));
+    CM_AUTOFREE uint8_t *csr = NULL;
+    size_t csr_size = 0;
+    Holdfast__V1__EnrollRequest m;
+
+    cm_csr_make(l->identity.key, &csr, &csr_size);
+    struct cm_sha256 proof = wire_token_proof(&key, peer->exporter, csr, csr_size);
+    holdfast__v1__enroll_request__init(&m);
+    m.token_id = l->token.id;
+    m.csr_der = (ProtobufCBinaryData){.len = csr_size, .data = csr};
+    m.proof = (ProtobufCBinaryData){.len = sizeof(proof.bytes), .data = proof.bytes};
+    m.agent_version = (char *)(uintptr_t)HOLDFAST_VERSION;
+    (void)link_send(l, WIRE_ENROLL_REQUEST, &m.base);
+    explicit_bzero(&key, sizeof(key));
+}
+
+static void on_opened(void *ctx, struct cm_net_conn *conn) {
+    (void)conn;
+    send_request(ctx);
+}
+
+static enum cm_rc take_chain(struct agent_identity *id, const Holdfast__V1__EnrollReply *m,
+                             struct cm_err *err) {
+    enum cm_rc rc = cm_cert_from_der(m->root_der.data, m->root_der.len, &id->root, err);
+
+    if (m->n_certificates_der == 0 || m->n_certificates_der > AGENT_CHAIN_MAX) {
+        return cm_fail(err, CM_EINVAL, "the hub sent no certificate");
+    }
+    for (size_t i = 0; rc == CM_OK && i < m->n_certificates_der; i++) {
+        rc = cm_cert_from_der(m->certificates_der[i].data, m->certificates_der[i].len,
+                              &id->chain[i], err);
+        id->chain_count += rc == CM_OK ? 1 : 0;
+    }
+    return rc;
+}
+
+// check_chain: the root is the token's, the certificate is for our key, by that root, for this id.
+static enum cm_rc check_chain(const struct agent_link *l, const struct agent_identity *id,
+                              struct cm_err *err) {
+    CM_AUTOFREE char *expected = cm_strf("holdfast://%s/cluster/%s", id->hub_id, id->cluster_id);
+    struct cm_sha256 root = cm_cert_key_sha256(id->root);
+    struct cm_sha256 certified = cm_cert_key_sha256(id->chain[0]);
+    struct cm_sha256 own = cm_key_sha256(l->identity.key);
+    char uri[CM_CERT_URI_MAX];
+
+    if (!cm_sha256_equal(&root, &l->token.pin)) {
+        return cm_fail(err, CM_EAUTH, "the hub's root is not the one that the token names");
+    }
+    if (!cm_sha256_equal(&certified, &own)) {
+        return cm_fail(err, CM_EAUTH, "the hub certified another key");
+    }
+    if (!cm_cert_uri(id->chain[0], uri) || strcmp(uri, expected) != 0) {
+        return cm_fail(err, CM_EAUTH, "the certificate is not for cluster '%s'", id->cluster_id);
+    }
+    return cm_cert_verify(id->chain[0], CM_CERT_AGENT, id->chain + 1, id->chain_count - 1, id->root,
+                          cm_clock_unix_ms(), err);
+}
+
+static enum cm_rc take_reply(struct agent_link *l, const Holdfast__V1__EnrollReply *m,
+                             struct cm_err *err) {
+    CM_CLEANUP(agent_identity_done) struct agent_identity id = {0};
+
+    if (m->refused[0] != '\0') {
+        return cm_fail(err, CM_EAUTH, "%s", m->refused);
+    }
+    if (!cm_uuid_ok(m->cluster_id) || !cm_uuid_ok(m->hub_id) || m->cluster_name[0] == '\0') {
+        return cm_fail(err, CM_EINVAL, "the hub's answer lacks the cluster's or the hub's id");
+    }
+    id.cluster_id = cm_strdup(m->cluster_id);
+    id.cluster_name = cm_strdup(m->cluster_name);
+    id.hub_id = cm_strdup(m->hub_id);
+    enum cm_rc rc = take_chain(&id, m, err);
+    if (rc == CM_OK) {
+        rc = check_chain(l, &id, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < m->n_hub_addresses && id.hub_count < AGENT_HUBS_MAX; i++) {
+        id.hubs[id.hub_count++] = cm_strdup(m->hub_addresses[i]);
+    }
+    id.key = CM_TAKE(l->identity.key);
+    id.enrolled = true;
+    l->identity = id;
+    id = (struct agent_identity){0};
+    return CM_OK;
+}
+
+static void enrolled(struct agent_link *l) {
+    cm_log(CM_LOG_INFO, "agent.enrolled", "this agent is enrolled", "cluster",
+           l->identity.cluster_name, "id", l->identity.cluster_id, NULL);
+    explicit_bzero(&l->token, sizeof(l->token));
+    l->has_token = false;
+    link_set_uris(l);
+    link_dial(l);
+}
+
+static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_frame *frame) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct agent_link *l = ctx;
+    Holdfast__V1__EnrollReply *m = NULL;
+    struct cm_err err;
+
+    (void)conn;
+    if (frame->type != WIRE_ENROLL_REPLY || l->identity.enrolled) {
+        link_close(l, "the hub's answer came out of turn");
+        return;
+    }
+    enum cm_rc rc = WIRE_UNPACK(a, Holdfast__V1__EnrollReply, holdfast__v1__enroll_reply,
+                                frame->payload, frame->size, &m, &err);
+    if (rc == CM_OK) {
+        rc = take_reply(l, m, &err);
+    }
+    if (rc < 0) {
+        cm_log(CM_LOG_ERROR, "agent.enroll_refused", err.msg, "token", l->token.id, NULL);
+        l->retry_after_ms = REFUSED_MS;
+        link_close(l, err.msg);
+        return;
+    }
+    link_close(l, "enrolled");
+}
+
+static void on_closed(void *ctx, struct cm_net_conn *conn, const struct cm_err *why) {
+    struct agent_link *l = ctx;
+
+    (void)conn;
+    l->conn = NULL;
+    if (l->identity.enrolled) {
+        link_save_identity(l, enrolled);
+        return;
+    }
+    if (!l->stopping) {
+        link_complain(l, why->msg);
+    }
+    link_retry(l);
+    link_check_stopped(l);
+}
+
+static void dial(struct agent_link *l) {
+    const struct cm_net_handlers handlers = {
+        .opened = on_opened, .frame = on_frame, .closed = on_closed, .ctx = l};
+    const struct cm_tls_config config = {.role = CM_TLS_CLIENT_PINNED, .pin = l->token.pin};
+    struct cm_tls_context *tls = NULL;
+    struct cm_err err;
+    enum cm_rc rc = cm_tls_context_new(&config, &tls, &err);
+
+    l->state = LINK_ENROLLING;
+    if (rc == CM_OK) {
+        rc = cm_net_dial(l->loop, l->enroll_hub, tls, &limits, &handlers, &l->conn, &err);
+    }
+    cm_tls_context_unref(tls);
+    if (rc < 0) {
+        link_complain(l, err.msg);
+        link_retry(l);
+    }
+}
+
+// The key goes to disk before it is certified: an agent that dies in between has it still.
+void link_enroll(struct agent_link *l) {
+    if (l->identity.key == NULL) {
+        l->identity.key = cm_key_new();
+        link_save_identity(l, dial);
+    } else {
+        dial(l);
+    }
+}

@@ -1,0 +1,630 @@
+// A manifest's way from the hub to being in force: proof, blobs, disk.
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/link/internal.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "common/tls/keys.h"
+#include "proto/wire.h"
+
+enum {
+    ASKED_MAX = 8 * 1024 * 1024, // bytes asked for and not here yet, unless one blob is larger
+    UNASKED_MAX = 16 * 1024 * 1024,
+    UNPROVEN_MAX = 4 * 1024 * 1024,
+    AGAIN_MS = 30000,
+};
+
+static void evaluate(struct agent_link *l);
+
+static void assembly_free(void *value) {
+    struct assembly *a = value;
+
+    cm_buf_unref(a->bytes);
+    free(a);
+}
+
+static void unref_buf(void *buf) {
+    cm_buf_unref(buf);
+}
+
+static void unref_bundle(void *bundle) {
+    agent_bundle_unref(bundle);
+}
+
+static void candidate_free(struct candidate *c) {
+    if (c != NULL) {
+        agent_desired_free(c->desired);
+        free(c->proof);
+        free(c);
+    }
+}
+
+static void run_again(void *ctx) {
+    struct agent_link *l = ctx;
+
+    if (l->state == LINK_UP && l->candidate != NULL) {
+        evaluate(l);
+    }
+}
+
+void fetch_init(struct agent_link *l) {
+    l->bundles = cm_map_new(unref_bundle);
+    l->assemblies = cm_map_new(assembly_free);
+    l->unproven = cm_map_new(unref_buf);
+    l->again = (struct cm_timer){.run = run_again, .ctx = l};
+}
+
+static void forget_asked(struct agent_link *l) {
+    cm_map_free(l->assemblies);
+    l->assemblies = cm_map_new(assembly_free);
+    l->asked_bytes = 0;
+    l->asked_count = 0;
+    l->unasked_bytes = 0;
+    free(l->lacks);
+    l->lacks = NULL;
+    l->lack_count = 0;
+    l->lack_next = 0;
+    l->is_missing = false;
+    cm_timer_stop(l->loop, &l->again);
+}
+
+static void drop_candidate(struct agent_link *l) {
+    candidate_free(l->candidate);
+    l->candidate = NULL;
+    forget_asked(l);
+}
+
+void fetch_reset(struct agent_link *l) {
+    drop_candidate(l);
+    cm_map_free(l->unproven);
+    l->unproven = cm_map_new(unref_buf);
+    l->unproven_bytes = 0;
+}
+
+void fetch_done(struct agent_link *l) {
+    fetch_reset(l);
+    cm_map_free(l->bundles);
+    cm_map_free(l->assemblies);
+    cm_map_free(l->unproven);
+}
+
+static const char *hex_of(const struct cm_sha256 *name, char hex[CM_SHA256_HEX_MAX]) {
+    cm_sha256_hex(name, hex);
+    return hex;
+}
+
+// ---- Proof
+
+enum cm_rc fetch_check_proof(const struct agent_link *l, const struct agent_in_force *f,
+                             int64_t at_ms, struct cm_err *err) {
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *signer = NULL;
+    char uri[CM_CERT_URI_MAX];
+    enum cm_rc rc = cm_cert_from_der(f->signer_der, f->signer_size, &signer, err);
+
+    if (rc < 0) {
+        return cm_wrap(err, "the manifest's signer");
+    }
+    at_ms = at_ms == 0 ? cm_cert_not_before_ms(signer) : at_ms;
+    if (cm_cert_verify(signer, CM_CERT_SIGNER, NULL, 0, l->identity.root, at_ms, err) < 0) {
+        return cm_fail(err, CM_EAUTH, "the manifest's signer is not certified by our root");
+    }
+    if (!cm_cert_uri(signer, uri) || strcmp(uri, l->signer_uri) != 0) {
+        return cm_fail(err, CM_EAUTH, "the manifest's signer is not our hub's");
+    }
+    CM_CLEANUP(cm_buf_unrefp)
+    struct cm_buf *text = wire_desired_to_be_signed(l->identity.cluster_id, f->epoch, f->generation,
+                                                    f->manifest.bytes);
+    if (!cm_cert_check(signer, text->data, text->size, f->signature, f->signature_size)) {
+        return cm_fail(err, CM_EAUTH, "the manifest's signature is wrong");
+    }
+    return CM_OK;
+}
+
+// ---- What is lacking
+
+static void lack(struct agent_link *l, struct cm_map *seen, const struct cm_sha256 *name,
+                 uint32_t size, bool secret) {
+    char hex[CM_SHA256_HEX_MAX];
+
+    if (cm_map_get(seen, hex_of(name, hex)) != NULL) {
+        return;
+    }
+    cm_map_put(seen, hex, l);
+    if ((l->lack_count & (l->lack_count - 1)) == 0) { // grows when it is a power of two
+        size_t capacity = l->lack_count == 0 ? 1 : l->lack_count * 2;
+
+        l->lacks = cm_resize(l->lacks, capacity * sizeof(*l->lacks));
+    }
+    l->lacks[l->lack_count++] = (struct lack){*name, size, secret};
+}
+
+// load_bundle gives an App its bundle, decoded before or from disk; CM_ENOTFOUND if it is lacking.
+static enum cm_rc load_bundle(struct agent_link *l, struct agent_desired_app *app,
+                              struct cm_err *err) {
+    CM_CLEANUP(agent_bundle_unrefp) struct agent_bundle *fresh = NULL;
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
+    char hex[CM_SHA256_HEX_MAX];
+    struct agent_bundle *known = cm_map_get(l->bundles, hex_of(&app->bundle_sha256, hex));
+
+    // Asking also keeps it from being left behind by a snapshot.
+    if (!agent_cache_has(l->cache, &app->bundle_sha256)) {
+        return cm_fail(err, CM_ENOTFOUND, "the bundle of App '%s' is lacking", app->name);
+    }
+    if (known != NULL) {
+        return agent_desired_attach(app, known, err);
+    }
+    enum cm_rc rc = agent_cache_blob(l->cache, &app->bundle_sha256, &bytes, err);
+    if (rc < 0) {
+        return rc == CM_EIO ? cm_fail(err, CM_ENOTFOUND, "the bundle cannot be read") : rc;
+    }
+    rc = agent_bundle_decode(bytes->data, bytes->size, &app->bundle_sha256, &fresh, err);
+    return rc == CM_OK ? agent_desired_attach(app, fresh, err) : rc;
+}
+
+static enum cm_rc load_bundles(struct agent_link *l, struct agent_desired *d, struct cm_map *seen,
+                               struct cm_err *err) {
+    for (size_t i = 0; i < d->app_count; i++) {
+        struct agent_desired_app *app = &d->apps[i];
+        enum cm_rc rc = app->bundle != NULL ? CM_OK : load_bundle(l, app, err);
+
+        if (rc == CM_ENOTFOUND) {
+            lack(l, seen, &app->bundle_sha256, app->bundle_size, false);
+        } else if (rc < 0) {
+            return rc;
+        }
+    }
+    return CM_OK;
+}
+
+// take_unproven: a bundle says that these bytes are a Secret's.
+static bool take_unproven(struct agent_link *l, const struct agent_entry *entry) {
+    char hex[CM_SHA256_HEX_MAX];
+    struct cm_buf *bytes = cm_map_get(l->unproven, hex_of(&entry->sha256, hex));
+
+    if (bytes == NULL || !entry->secret || bytes->size != entry->size) {
+        return false;
+    }
+    agent_cache_put_blob(l->cache, &entry->sha256, bytes);
+    l->unproven_bytes -= bytes->size;
+    (void)cm_map_remove(l->unproven, hex);
+    return true;
+}
+
+static void find_objects(struct agent_link *l, const struct agent_bundle *b, struct cm_map *seen) {
+    for (size_t i = 0; i < b->entry_count; i++) {
+        const struct agent_entry *e = &b->entries[i];
+
+        if (!agent_cache_has(l->cache, &e->sha256) && !take_unproven(l, e)) {
+            lack(l, seen, &e->sha256, e->size, e->secret);
+        }
+    }
+}
+
+static enum cm_rc load_manifest(struct agent_link *l, const struct agent_in_force *meta,
+                                struct agent_desired **out, struct cm_err *err) {
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = NULL;
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
+    enum cm_rc rc = agent_cache_blob(l->cache, &meta->manifest, &bytes, err);
+
+    if (rc == CM_OK) {
+        rc = agent_desired_decode(bytes->data, bytes->size, l->identity.cluster_id, &d, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    if (d->epoch != meta->epoch || d->generation != meta->generation) {
+        return cm_fail(err, CM_EINVAL,
+                       "the manifest is of another generation than it was signed "
+                       "for");
+    }
+    *out = CM_TAKE(d);
+    return CM_OK;
+}
+
+// find_lacks fills l->lacks with what a candidate still needs; none: it is complete.
+static enum cm_rc find_lacks(struct agent_link *l, struct candidate *c, struct cm_err *err) {
+    CM_CLEANUP(cm_map_freep) struct cm_map *seen = cm_map_new(NULL);
+    enum cm_rc rc = CM_OK;
+
+    if (c->desired == NULL && !agent_cache_has(l->cache, &c->meta.manifest)) {
+        lack(l, seen, &c->meta.manifest, c->size, false);
+        return CM_OK;
+    }
+    if (c->desired == NULL) {
+        rc = load_manifest(l, &c->meta, &c->desired, err);
+    }
+    if (rc == CM_OK) {
+        rc = load_bundles(l, c->desired, seen, err);
+    }
+    if (rc < 0 || l->lack_count > 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < c->desired->app_count; i++) {
+        find_objects(l, c->desired->apps[i].bundle, seen);
+    }
+    return CM_OK;
+}
+
+// ---- In force
+
+struct adopting {
+    struct agent_link *link;
+    struct agent_desired *desired;
+};
+
+static void keep_bundles(struct agent_link *l, const struct agent_desired *d) {
+    cm_map_free(l->bundles);
+    l->bundles = cm_map_new(unref_bundle);
+    for (size_t i = 0; i < d->app_count; i++) {
+        char hex[CM_SHA256_HEX_MAX];
+
+        cm_map_put(l->bundles, hex_of(&d->apps[i].bundle_sha256, hex),
+                   agent_bundle_ref(d->apps[i].bundle));
+    }
+}
+
+static void put_in_force(struct agent_link *l, struct agent_desired *d) {
+    agent_desired_finish(d);
+    keep_bundles(l, d);
+    l->host.in_force(l->host.ctx, d);
+}
+
+static void adopted(void *ctx, const struct cm_err *error) {
+    struct adopting *a = ctx;
+
+    if (error->code == CM_OK && !a->link->stopping) {
+        put_in_force(a->link, a->desired);
+    } else {
+        agent_desired_free(a->desired);
+    }
+    free(a);
+}
+
+static void adopt(struct agent_link *l) {
+    struct candidate *c = CM_TAKE(l->candidate);
+    struct adopting *a = cm_new(1, sizeof(*a));
+    char generation[CM_LOG_INT_MAX];
+
+    cm_log(CM_LOG_INFO, "agent.manifest", "a new manifest is here whole", "cluster",
+           l->identity.cluster_name, "generation",
+           cm_log_int((int64_t)c->meta.generation, generation), NULL);
+    forget_asked(l);
+    a->link = l;
+    a->desired = CM_TAKE(c->desired);
+    agent_cache_set_in_force(l->cache, &c->meta);
+    agent_cache_commit(l->cache, adopted, a);
+    l->whole = true;
+    l->proven = true;
+    candidate_free(c);
+}
+
+static void refuse(struct agent_link *l, const struct agent_in_force *f, const char *why) {
+    char generation[CM_LOG_INT_MAX];
+
+    cm_log(CM_LOG_ERROR, "agent.manifest_refused", why, "cluster", l->identity.cluster_name,
+           "generation", cm_log_int((int64_t)f->generation, generation), NULL);
+}
+
+static void evaluate(struct agent_link *l) {
+    struct cm_err err;
+
+    forget_asked(l);
+    if (find_lacks(l, l->candidate, &err) < 0) {
+        refuse(l, &l->candidate->meta, err.msg);
+        drop_candidate(l);
+    } else if (l->lack_count > 0) {
+        fetch_pump(l);
+    } else {
+        adopt(l);
+    }
+}
+
+// ---- Desired
+
+// newest is the manifest that nothing may be older than.
+static const struct agent_in_force *newest(const struct agent_link *l) {
+    static const struct agent_in_force none;
+
+    if (l->candidate != NULL) {
+        return &l->candidate->meta;
+    }
+    return l->proven ? agent_cache_in_force(l->cache) : &none;
+}
+
+static bool is_same(const struct agent_in_force *a, const struct agent_in_force *b) {
+    return a->epoch == b->epoch && a->generation == b->generation &&
+           cm_sha256_equal(&a->manifest, &b->manifest);
+}
+
+static enum cm_rc check_order(const struct agent_in_force *f, const struct agent_in_force *known,
+                              struct cm_err *err) {
+    if (f->generation == 0) {
+        return cm_fail(err, CM_EINVAL, "a manifest without a generation");
+    }
+    if (f->epoch < known->epoch || f->generation < known->generation) {
+        return cm_fail(err, CM_EINVAL,
+                       "it is older than what is known (epoch %llu, generation %llu)",
+                       (unsigned long long)known->epoch, (unsigned long long)known->generation);
+    }
+    if (f->epoch == known->epoch && f->generation == known->generation &&
+        !cm_sha256_equal(&f->manifest, &known->manifest)) {
+        return cm_fail(err, CM_EINVAL, "another manifest has this generation already");
+    }
+    return CM_OK;
+}
+
+static struct candidate *candidate_new(const struct agent_in_force *f, uint32_t size) {
+    struct candidate *c = cm_new(1, sizeof(*c));
+
+    c->proof = cm_new(1, f->signature_size + f->signer_size + 1);
+    memcpy(c->proof, f->signature, f->signature_size);
+    memcpy(c->proof + f->signature_size, f->signer_der, f->signer_size);
+    c->meta = *f;
+    c->meta.signature = c->proof;
+    c->meta.signer_der = c->proof + f->signature_size;
+    c->size = size;
+    return c;
+}
+
+static void take_inline(struct agent_link *l, const struct agent_in_force *f,
+                        const ProtobufCBinaryData *manifest) {
+    struct cm_sha256 hash = cm_sha256(manifest->data, manifest->len);
+
+    if (manifest->len > 0 && cm_sha256_equal(&hash, &f->manifest)) {
+        CM_CLEANUP(cm_buf_unrefp)
+        struct cm_buf *bytes = cm_buf_copy(manifest->data, manifest->len);
+
+        agent_cache_put_blob(l->cache, &f->manifest, bytes);
+    }
+}
+
+void fetch_desired(struct agent_link *l, const Holdfast__V1__Desired *m) {
+    struct agent_in_force f = {.epoch = m->epoch,
+                               .generation = m->generation,
+                               .signature = m->signature.data,
+                               .signature_size = m->signature.len,
+                               .signer_der = m->signer_der.data,
+                               .signer_size = m->signer_der.len};
+    struct cm_err err;
+
+    if (m->manifest_sha256.len != sizeof(f.manifest.bytes) || m->manifest_size > WIRE_BLOB_MAX ||
+        m->signature.len == 0 || m->signer_der.len == 0) {
+        refuse(l, &f, "it is malformed");
+        return;
+    }
+    memcpy(f.manifest.bytes, m->manifest_sha256.data, sizeof(f.manifest.bytes));
+    if (is_same(&f, newest(l)) && (l->candidate != NULL || l->whole)) {
+        return;
+    }
+    if (check_order(&f, newest(l), &err) < 0 ||
+        fetch_check_proof(l, &f, cm_clock_unix_ms(), &err) < 0) {
+        refuse(l, &f, err.msg);
+        return;
+    }
+    drop_candidate(l);
+    l->candidate = candidate_new(&f, m->manifest_size);
+    take_inline(l, &f, &m->manifest);
+    evaluate(l);
+}
+
+// ---- Blobs
+
+// ask_for notes that a blob is asked for.
+static void ask_for(struct agent_link *l, const struct lack *want) {
+    char hex[CM_SHA256_HEX_MAX];
+    struct assembly *a = cm_map_get(l->assemblies, hex_of(&want->name, hex));
+
+    if (a == NULL) {
+        a = cm_new(1, sizeof(*a));
+        a->name = want->name;
+        a->size = want->size;
+        cm_map_put(l->assemblies, hex, a);
+    } else {
+        l->unasked_bytes -= a->size; // it is on its way already
+    }
+    a->asked = true;
+    a->secret = want->secret;
+    l->asked_bytes += a->size;
+    l->asked_count++;
+}
+
+void fetch_pump(struct agent_link *l) {
+    Holdfast__V1__Want m;
+    ProtobufCBinaryData names[WIRE_WANT_MAX];
+    size_t next = l->lack_next;
+    size_t bytes = l->asked_bytes;
+
+    holdfast__v1__want__init(&m);
+    m.sha256 = names;
+    while (next < l->lack_count && m.n_sha256 + l->asked_count < WIRE_WANT_MAX &&
+           (bytes == 0 || bytes + l->lacks[next].size <= ASKED_MAX)) {
+        bytes += l->lacks[next].size;
+        names[m.n_sha256++] =
+            (ProtobufCBinaryData){.len = CM_SHA256_SIZE, .data = l->lacks[next++].name.bytes};
+    }
+    if (m.n_sha256 == 0 || !link_send(l, WIRE_WANT, &m.base)) {
+        return; // nothing to ask, or when the queue has drained
+    }
+    while (l->lack_next < next) {
+        ask_for(l, &l->lacks[l->lack_next++]);
+    }
+}
+
+// settle goes on when a blob has come, or will not.
+static void settle(struct agent_link *l) {
+    if (l->candidate == NULL) {
+        return;
+    }
+    fetch_pump(l);
+    if (l->asked_count > 0 || l->lack_next < l->lack_count) {
+        return;
+    }
+    if (l->is_missing) {
+        cm_timer_start(l->loop, &l->again, AGAIN_MS);
+    } else {
+        evaluate(l);
+    }
+}
+
+static void end_assembly(struct agent_link *l, struct assembly *a, const char *hex) {
+    if (a->asked) {
+        l->asked_bytes -= a->size;
+        l->asked_count--;
+    } else {
+        l->unasked_bytes -= a->size;
+    }
+    (void)cm_map_remove(l->assemblies, hex);
+}
+
+static void give_up(struct agent_link *l, struct assembly *a, const char *hex, const char *why) {
+    bool asked = a->asked;
+
+    cm_log(CM_LOG_WARN, "agent.blob_refused", why, "cluster", l->identity.cluster_name, "blob", hex,
+           NULL);
+    end_assembly(l, a, hex);
+    if (asked) {
+        l->is_missing = true;
+        settle(l);
+    }
+}
+
+static void keep_unproven(struct agent_link *l, const struct assembly *a, const char *hex) {
+    if (l->unproven_bytes + a->size <= UNPROVEN_MAX && cm_map_get(l->unproven, hex) == NULL) {
+        l->unproven_bytes += a->size;
+        cm_map_put(l->unproven, hex, cm_buf_ref(a->bytes));
+    }
+}
+
+static void complete(struct agent_link *l, struct assembly *a, const char *hex) {
+    struct cm_sha256 hash = cm_sha256(a->bytes->data, a->bytes->size);
+    bool proven = cm_sha256_equal(&hash, &a->name);
+    bool asked = a->asked;
+
+    if (proven || (asked && a->secret)) {
+        agent_cache_put_blob(l->cache, &a->name, a->bytes);
+        agent_cache_commit(l->cache, NULL, NULL);
+    } else if (!asked) {
+        keep_unproven(l, a, hex);
+    } else {
+        give_up(l, a, hex, "its bytes are not what its name says");
+        return;
+    }
+    end_assembly(l, a, hex);
+    if (asked) {
+        settle(l);
+    }
+}
+
+// unasked begins a blob that the hub sends ahead; NULL if we do not take it.
+static struct assembly *unasked(struct agent_link *l, const Holdfast__V1__Blob *m, const char *hex,
+                                const struct cm_sha256 *name) {
+    if (m->offset != 0 || m->missing || m->total_size > WIRE_BLOB_MAX ||
+        l->unasked_bytes + m->total_size > UNASKED_MAX || agent_cache_has(l->cache, name)) {
+        return NULL;
+    }
+    struct assembly *a = cm_new(1, sizeof(*a));
+    a->name = *name;
+    a->size = m->total_size;
+    l->unasked_bytes += a->size;
+    cm_map_put(l->assemblies, hex, a);
+    return a;
+}
+
+static bool fits(const struct assembly *a, const Holdfast__V1__Blob *m) {
+    return m->total_size == a->size && m->offset == a->have &&
+           m->data.len <= (size_t)(a->size - a->have) && (m->data.len > 0 || a->size == 0);
+}
+
+void fetch_blob(struct agent_link *l, const Holdfast__V1__Blob *m) {
+    char hex[CM_SHA256_HEX_MAX];
+    struct cm_sha256 name;
+
+    if (m->sha256.len != sizeof(name.bytes)) {
+        return;
+    }
+    memcpy(name.bytes, m->sha256.data, sizeof(name.bytes));
+    struct assembly *a = cm_map_get(l->assemblies, hex_of(&name, hex));
+    if (a == NULL) {
+        a = unasked(l, m, hex, &name);
+    }
+    if (a == NULL) {
+        return;
+    }
+    if (m->missing) {
+        give_up(l, a, hex, "the hub does not have it");
+        return;
+    }
+    if (a->size == 0 && m->total_size <= WIRE_BLOB_MAX) { // asked for without knowing its size
+        a->size = m->total_size;
+        l->asked_bytes += a->size;
+    }
+    if (!fits(a, m)) {
+        give_up(l, a, hex, "a piece of it is of the wrong size or in the wrong place");
+        return;
+    }
+    if (a->bytes == NULL) {
+        a->bytes = cm_buf_new(a->size);
+    }
+    if (m->data.len > 0) {
+        memcpy(a->bytes->data + a->have, m->data.data, m->data.len);
+    }
+    a->have += (uint32_t)m->data.len;
+    if (a->have == a->size) {
+        complete(l, a, hex);
+    }
+}
+
+// ---- From disk
+
+static bool has_objects(struct agent_link *l, const struct agent_desired *d) {
+    CM_CLEANUP(cm_map_freep) struct cm_map *seen = cm_map_new(NULL);
+
+    for (size_t i = 0; i < d->app_count; i++) {
+        find_objects(l, d->apps[i].bundle, seen);
+    }
+    bool all = l->lack_count == 0;
+    forget_asked(l);
+    return all;
+}
+
+void agent_link_load(struct agent_link *l) {
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = NULL;
+    CM_CLEANUP(cm_map_freep) struct cm_map *seen = cm_map_new(NULL);
+    const struct agent_in_force *f = agent_cache_in_force(l->cache);
+    struct cm_err err;
+
+    if (!l->identity.enrolled || f->generation == 0) {
+        return;
+    }
+    if (fetch_check_proof(l, f, 0, &err) < 0) {
+        refuse(l, f, err.msg);
+        return;
+    }
+    l->proven = true; // what is older than it is refused, even if not all of it is here
+    enum cm_rc rc = load_manifest(l, f, &d, &err);
+    if (rc == CM_OK) {
+        rc = load_bundles(l, d, seen, &err);
+    }
+    bool bundles = l->lack_count == 0;
+    forget_asked(l);
+    if (rc < 0 || !bundles) {
+        refuse(l, f, rc < 0 ? err.msg : "some of its bundles are not on disk");
+        return;
+    }
+    l->whole = has_objects(l, d);
+    put_in_force(l, CM_TAKE(d));
+}
+
+void agent_link_refetch(struct agent_link *l) {
+    const struct agent_in_force *f = agent_cache_in_force(l->cache);
+
+    l->whole = false;
+    if (l->state == LINK_UP && l->candidate == NULL && l->proven) {
+        l->candidate = candidate_new(f, 0);
+        evaluate(l);
+    }
+}

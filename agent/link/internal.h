@@ -1,0 +1,134 @@
+// internal: the link's parts, for its own files only.
+//
+// Threads: the loop, but for the identity job.
+#pragma once
+
+#include "agent/cache/cache.h"
+#include "agent/cache/identity.h"
+#include "agent/link/link.h"
+#include "agent/plan/desired.h"
+#include "common/backoff.h"
+#include "common/loop.h"
+#include "common/map.h"
+#include "common/net/net.h"
+#include "common/workers.h"
+#include "proto/holdfast.pb-c.h"
+#include "proto/token.h"
+
+enum link_state {
+    LINK_IDLE,
+    LINK_SAVING,    // the identity goes to disk
+    LINK_ENROLLING, // a connection to the enrolment listener
+    LINK_WAITING,   // for the timer
+    LINK_DIALING,
+    LINK_GREETING, // Hello is sent
+    LINK_UP,
+    LINK_STOPPED,
+};
+
+// A blob that is asked for, or comes unasked.
+struct assembly {
+    struct cm_sha256 name;
+    bool asked;
+    bool secret;
+    uint32_t size; // expected
+    uint32_t have;
+    struct cm_buf *bytes; // NULL until the first piece
+};
+
+// A blob to be asked for.
+struct lack {
+    struct cm_sha256 name;
+    uint32_t size;
+    bool secret;
+};
+
+// A manifest that is on its way to be in force.
+struct candidate {
+    struct agent_in_force meta; // points into `proof`
+    uint8_t *proof;
+    uint32_t size;
+    struct agent_desired *desired; // NULL until the manifest is here
+};
+
+struct agent_link {
+    struct cm_loop *loop;
+    struct cm_workers *disk;
+    struct agent_cache *cache;
+    struct agent_link_host host;
+    char *identity_path;
+    char *hub;
+    char *enroll_hub;
+    char *driver;
+    bool has_token;
+    struct wire_token token;
+    struct agent_identity identity;
+    char *hub_uri;
+    char *signer_uri;
+
+    enum link_state state;
+    bool stopping;
+    void (*stopped)(void *ctx);
+    void *stopped_ctx;
+    struct cm_task stopped_task;
+
+    struct cm_net_conn *conn;
+    size_t next_hub; // index into identity.hubs
+    int64_t opened_ms;
+    int64_t retry_after_ms;
+    bool first_retry;
+    struct cm_backoff backoff;
+    struct cm_timer timer; // next try, or heartbeat
+    int64_t heartbeat_ms;
+    bool heard;   // anything since the last Ping
+    bool unsaved; // the identity is not on disk yet
+    bool complained;
+
+    struct cm_job save;
+    char *save_text;
+    struct cm_err save_result;
+    bool saving;
+    void (*saved)(struct agent_link *l);
+
+    // fetching
+    struct candidate *candidate; // NULL when there is none
+    struct cm_map *bundles;      // decoded bundles of the manifest in force, by hash
+    struct cm_map *assemblies;   // by hash
+    struct cm_map *unproven;     // by hash: bytes that may be a Secret
+    size_t unproven_bytes;
+    size_t unasked_bytes;
+    size_t asked_bytes;
+    size_t asked_count;
+    struct lack *lacks;
+    size_t lack_count;
+    size_t lack_next;
+    bool is_missing; // the hub said so of something
+    struct cm_timer again;
+    bool whole;  // what is in force is on disk, all of it
+    bool proven; // what the disk says is in force was signed by our hub for us
+};
+
+// ---- link.c
+void link_retry(struct agent_link *l); // after a connection ended
+void link_dial(struct agent_link *l);
+bool link_send(struct agent_link *l, uint16_t type, const ProtobufCMessage *message);
+void link_save_identity(struct agent_link *l, void (*done)(struct agent_link *l));
+void link_set_uris(struct agent_link *l);
+void link_close(struct agent_link *l, const char *reason);
+void link_complain(struct agent_link *l, const char *why); // why there is no connection
+void link_check_stopped(struct agent_link *l);
+
+// ---- enroll.c
+void link_enroll(struct agent_link *l);
+
+// ---- fetch.c
+void fetch_init(struct agent_link *l);
+void fetch_done(struct agent_link *l);
+void fetch_desired(struct agent_link *l, const Holdfast__V1__Desired *m);
+void fetch_blob(struct agent_link *l, const Holdfast__V1__Blob *m);
+void fetch_pump(struct agent_link *l);  // asks for more, if there is room
+void fetch_reset(struct agent_link *l); // the connection ended
+
+// fetch_check_proof checks a manifest's signature. It fails with CM_EAUTH.
+CM_MUSTUSE enum cm_rc fetch_check_proof(const struct agent_link *l, const struct agent_in_force *f,
+                                        int64_t at_ms, struct cm_err *err);

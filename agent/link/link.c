@@ -1,0 +1,533 @@
+#include "agent/link/link.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/link/internal.h"
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/fsys.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "common/tls/keys.h"
+#include "proto/wire.h"
+
+enum {
+    SEND_QUEUE = 4 * 1024 * 1024,
+    HANDSHAKE_MS = 20000,
+    SILENCE_MS = 180000, // the heartbeat notices sooner
+    HEARTBEAT_MS = 20000,
+    HEARTBEAT_MIN_MS = 100,
+    HEARTBEAT_MAX_MS = 60000,
+    FIRST_RETRY_MS = 2000,
+    STABLE_MS = 60000,
+    REFUSED_MS = 60000, // the hub does not want us: a person must act
+};
+
+static const struct cm_net_limits limits = {
+    .max_payload = wire_max_payload,
+    .send_queue_bytes = SEND_QUEUE,
+    .handshake_ms = HANDSHAKE_MS,
+    .silence_ms = SILENCE_MS,
+};
+
+// ---- Sending
+
+bool link_send(struct agent_link *l, uint16_t type, const ProtobufCMessage *message) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *payload = wire_pack(message);
+    struct cm_err err;
+
+    return l->conn != NULL && cm_net_send(l->conn, type, 0, payload, &err) == CM_OK;
+}
+
+bool agent_link_send_report(struct agent_link *l, struct cm_buf *report) {
+    struct cm_err err;
+
+    return l->state == LINK_UP && cm_net_send(l->conn, WIRE_REPORT, 0, report, &err) == CM_OK;
+}
+
+void link_close(struct agent_link *l, const char *reason) {
+    if (l->conn != NULL) {
+        cm_net_close(l->conn, true, reason);
+    }
+}
+
+static void say_goodbye(struct agent_link *l, Holdfast__V1__Goodbye__Reason reason,
+                        const char *why) {
+    Holdfast__V1__Goodbye m;
+
+    holdfast__v1__goodbye__init(&m);
+    m.reason = reason;
+    m.message = (char *)(uintptr_t)why; // packing only reads
+    (void)link_send(l, WIRE_GOODBYE, &m.base);
+    link_close(l, why);
+}
+
+static void send_hello(struct agent_link *l) {
+    const struct agent_in_force *f = agent_cache_in_force(l->cache);
+    Holdfast__V1__Hello m;
+
+    holdfast__v1__hello__init(&m);
+    m.protocol_min = WIRE_PROTOCOL_MIN;
+    m.protocol_max = WIRE_PROTOCOL_MAX;
+    m.agent_version = (char *)(uintptr_t)HOLDFAST_VERSION;
+    m.driver = l->driver;
+    m.target_version = (char *)(uintptr_t)l->host.target_version(l->host.ctx);
+    m.epoch = f->epoch;
+    m.generation = f->generation;
+    if (l->whole) { // else the hub shall offer it again
+        m.manifest_sha256.data = (uint8_t *)(uintptr_t)f->manifest.bytes;
+        m.manifest_sha256.len = sizeof(f->manifest.bytes);
+    }
+    m.report_run = (char *)(uintptr_t)agent_cache_report_run(l->cache);
+    m.reports_acked = agent_cache_reports_acked(l->cache);
+    m.now_ms = cm_clock_unix_ms();
+    (void)link_send(l, WIRE_HELLO, &m.base);
+}
+
+// ---- Trying
+
+// link_retry sets the timer for the next try.
+void link_retry(struct agent_link *l) {
+    int64_t pause;
+
+    if (l->stopping) {
+        return;
+    }
+    l->state = LINK_WAITING;
+    if (l->first_retry) {
+        l->first_retry = false;
+        pause = cm_jitter_ms(FIRST_RETRY_MS);
+    } else {
+        pause = cm_backoff_next(&l->backoff);
+    }
+    if (l->retry_after_ms > 0) {
+        pause = l->retry_after_ms + cm_jitter_ms(l->retry_after_ms / 2);
+        l->retry_after_ms = 0;
+    }
+    cm_timer_start(l->loop, &l->timer, pause);
+}
+
+static const char *pick_hub(struct agent_link *l) {
+    if (l->hub != NULL) {
+        return l->hub;
+    }
+    return l->identity.hub_count == 0 ? NULL
+                                      : l->identity.hubs[l->next_hub++ % l->identity.hub_count];
+}
+
+static enum cm_rc make_context(const struct agent_link *l, struct cm_tls_context **out,
+                               struct cm_err *err) {
+    struct cm_cert *roots[] = {l->identity.root};
+    const struct cm_tls_config config = {.role = CM_TLS_CLIENT,
+                                         .key = l->identity.key,
+                                         .chain = l->identity.chain,
+                                         .chain_count = l->identity.chain_count,
+                                         .roots = roots,
+                                         .root_count = 1,
+                                         .expected_uri = l->hub_uri};
+
+    return cm_tls_context_new(&config, out, err);
+}
+
+// link_complain logs why there is no connection; once per outage above debug.
+void link_complain(struct agent_link *l, const char *why) {
+    cm_log(l->complained ? CM_LOG_DEBUG : CM_LOG_WARN, "agent.hub_unreachable", why, "cluster",
+           agent_link_cluster(l), NULL);
+    l->complained = true;
+}
+
+// ---- The conversation
+
+static void beat(struct agent_link *l) {
+    Holdfast__V1__Ping m;
+
+    if (!l->heard) {
+        link_close(l, "the hub does not answer");
+        return;
+    }
+    l->heard = false;
+    holdfast__v1__ping__init(&m);
+    m.now_ms = cm_clock_unix_ms();
+    (void)link_send(l, WIRE_PING, &m.base);
+    cm_timer_start(l->loop, &l->timer, l->heartbeat_ms);
+}
+
+static void run_timer(void *ctx) {
+    struct agent_link *l = ctx;
+
+    if (l->state == LINK_UP) {
+        beat(l);
+    } else if (l->state == LINK_WAITING && l->unsaved) {
+        link_save_identity(l, l->saved);
+    } else if (l->state == LINK_WAITING && l->identity.enrolled) {
+        link_dial(l);
+    } else if (l->state == LINK_WAITING) {
+        link_enroll(l);
+    }
+}
+
+static enum cm_rc check_welcome(const struct agent_link *l, const Holdfast__V1__Welcome *m,
+                                struct cm_err *err) {
+    if (m->protocol < WIRE_PROTOCOL_MIN || m->protocol > WIRE_PROTOCOL_MAX) {
+        return cm_fail(err, CM_EINVAL, "the hub speaks protocol %u, this agent %d to %d",
+                       m->protocol, WIRE_PROTOCOL_MIN, WIRE_PROTOCOL_MAX);
+    }
+    if (strcmp(m->hub_id, l->identity.hub_id) != 0) {
+        return cm_fail(err, CM_EAUTH, "this is hub '%s', not '%s'", m->hub_id, l->identity.hub_id);
+    }
+    return CM_OK;
+}
+
+static enum cm_rc on_welcome(struct agent_link *l, const Holdfast__V1__Welcome *m,
+                             struct cm_err *err) {
+    if (l->state != LINK_GREETING) {
+        return cm_fail(err, CM_EINVAL, "Welcome came out of turn");
+    }
+    enum cm_rc rc = check_welcome(l, m, err);
+    if (rc < 0) {
+        return rc;
+    }
+    l->state = LINK_UP;
+    l->complained = false;
+    l->heartbeat_ms = m->heartbeat_ms == 0                 ? HEARTBEAT_MS
+                      : m->heartbeat_ms < HEARTBEAT_MIN_MS ? HEARTBEAT_MIN_MS
+                      : m->heartbeat_ms > HEARTBEAT_MAX_MS ? HEARTBEAT_MAX_MS
+                                                           : m->heartbeat_ms;
+    cm_timer_start(l->loop, &l->timer, cm_jitter_ms(l->heartbeat_ms));
+    cm_log(CM_LOG_INFO, "agent.connected", "connected to the hub", "cluster", agent_link_cluster(l),
+           "hub", cm_net_conn_addr(l->conn), "hub_version", m->hub_version, NULL);
+    l->host.connected(l->host.ctx, m->full_report);
+    return CM_OK;
+}
+
+static void on_goodbye(struct agent_link *l, const Holdfast__V1__Goodbye *m) {
+    l->retry_after_ms = m->retry_after_ms;
+    if (m->reason == HOLDFAST__V1__GOODBYE__REASON__REVOKED ||
+        m->reason == HOLDFAST__V1__GOODBYE__REASON__PROTOCOL) {
+        l->retry_after_ms = l->retry_after_ms > REFUSED_MS ? l->retry_after_ms : REFUSED_MS;
+        cm_log(CM_LOG_ERROR, "agent.refused", m->message, "cluster", agent_link_cluster(l), NULL);
+    } else {
+        cm_log(CM_LOG_INFO, "agent.goodbye", m->message, "cluster", agent_link_cluster(l), NULL);
+    }
+    link_close(l, "the hub said goodbye");
+}
+
+static enum cm_rc on_pong(const struct agent_link *l, struct cm_err *err) {
+    return l->state == LINK_UP ? CM_OK : cm_fail(err, CM_EINVAL, "Pong came out of turn");
+}
+
+// A message of the conversation, decoded.
+static enum cm_rc handle(struct agent_link *l, uint16_t type, const ProtobufCMessage *m,
+                         struct cm_err *err) {
+    if (type == WIRE_WELCOME) {
+        return on_welcome(l, (const Holdfast__V1__Welcome *)m, err);
+    }
+    if (type == WIRE_GOODBYE) {
+        on_goodbye(l, (const Holdfast__V1__Goodbye *)m);
+        return CM_OK;
+    }
+    if (l->state != LINK_UP) {
+        return cm_fail(err, CM_EINVAL, "%s came before Welcome", wire_type_name(type));
+    }
+    switch (type) {
+    case WIRE_DESIRED:
+        fetch_desired(l, (const Holdfast__V1__Desired *)m);
+        return CM_OK;
+    case WIRE_BLOB:
+        fetch_blob(l, (const Holdfast__V1__Blob *)m);
+        return CM_OK;
+    case WIRE_REPORT_ACK: {
+        const Holdfast__V1__ReportAck *ack = (const Holdfast__V1__ReportAck *)m;
+
+        l->host.acked(l->host.ctx, ack->run, ack->number);
+        return CM_OK;
+    }
+    case WIRE_SYNC:
+        l->host.sync(l->host.ctx, ((const Holdfast__V1__Sync *)m)->app);
+        return CM_OK;
+    default:
+        return on_pong(l, err);
+    }
+}
+
+static const ProtobufCMessageDescriptor *descriptor_of(uint16_t type) {
+    switch (type) {
+    case WIRE_WELCOME:
+        return &holdfast__v1__welcome__descriptor;
+    case WIRE_GOODBYE:
+        return &holdfast__v1__goodbye__descriptor;
+    case WIRE_PONG:
+        return &holdfast__v1__pong__descriptor;
+    case WIRE_DESIRED:
+        return &holdfast__v1__desired__descriptor;
+    case WIRE_BLOB:
+        return &holdfast__v1__blob__descriptor;
+    case WIRE_REPORT_ACK:
+        return &holdfast__v1__report_ack__descriptor;
+    case WIRE_SYNC:
+        return &holdfast__v1__sync__descriptor;
+    default:
+        return NULL;
+    }
+}
+
+static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_frame *frame) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct agent_link *l = ctx;
+    const ProtobufCMessageDescriptor *type = descriptor_of(frame->type);
+    ProtobufCMessage *m = NULL;
+    struct cm_err err;
+
+    (void)conn;
+    l->heard = true;
+    enum cm_rc rc = type == NULL
+                        ? cm_fail(&err, CM_EINVAL, "frame type %u is not the hub's to send",
+                                  (unsigned)frame->type)
+                        : wire_unpack(a, type, frame->payload, frame->size, &m, &err);
+    if (rc == CM_OK) {
+        rc = handle(l, frame->type, m, &err);
+    }
+    if (rc < 0) {
+        cm_log(CM_LOG_WARN, "agent.protocol", err.msg, "cluster", agent_link_cluster(l), NULL);
+        say_goodbye(l, HOLDFAST__V1__GOODBYE__REASON__PROTOCOL, err.msg);
+    }
+}
+
+static void on_opened(void *ctx, struct cm_net_conn *conn) {
+    struct agent_link *l = ctx;
+
+    (void)conn;
+    l->state = LINK_GREETING;
+    l->opened_ms = cm_clock_now_ms();
+    l->heard = true;
+    send_hello(l);
+}
+
+static void tell_stopped(void *ctx) {
+    struct agent_link *l = ctx;
+
+    l->stopped(l->stopped_ctx);
+}
+
+void link_check_stopped(struct agent_link *l) {
+    if (l->stopping && l->conn == NULL && !l->saving && l->state != LINK_STOPPED) {
+        l->state = LINK_STOPPED;
+        l->stopped_task = (struct cm_task){.run = tell_stopped, .ctx = l};
+        cm_loop_post(l->loop, &l->stopped_task);
+    }
+}
+
+static void on_closed(void *ctx, struct cm_net_conn *conn, const struct cm_err *why) {
+    struct agent_link *l = ctx;
+    bool was_up = l->state == LINK_UP;
+
+    (void)conn;
+    l->conn = NULL;
+    l->state = LINK_WAITING;
+    cm_timer_stop(l->loop, &l->timer);
+    fetch_reset(l);
+    if (was_up && cm_clock_now_ms() - l->opened_ms >= STABLE_MS) {
+        cm_backoff_reset(&l->backoff);
+        l->first_retry = true;
+    }
+    if (was_up) {
+        cm_log(CM_LOG_INFO, "agent.disconnected", why->msg, "cluster", agent_link_cluster(l), NULL);
+        l->host.disconnected(l->host.ctx);
+    } else if (!l->stopping) {
+        link_complain(l, why->msg);
+    }
+    link_retry(l);
+    link_check_stopped(l);
+}
+
+static void on_drained(void *ctx, struct cm_net_conn *conn) {
+    struct agent_link *l = ctx;
+
+    (void)conn;
+    if (l->state == LINK_UP) {
+        fetch_pump(l);
+        l->host.can_send(l->host.ctx);
+    }
+}
+
+void link_dial(struct agent_link *l) {
+    const struct cm_net_handlers handlers = {.opened = on_opened,
+                                             .frame = on_frame,
+                                             .closed = on_closed,
+                                             .drained = on_drained,
+                                             .ctx = l};
+    const char *addr = pick_hub(l);
+    struct cm_tls_context *tls = NULL;
+    struct cm_err err;
+    enum cm_rc rc = addr == NULL ? cm_fail(&err, CM_EINVAL,
+                                           "the hub told no address; give one "
+                                           "with --hub")
+                                 : make_context(l, &tls, &err);
+
+    l->state = LINK_DIALING;
+    if (rc == CM_OK) {
+        rc = cm_net_dial(l->loop, addr, tls, &limits, &handlers, &l->conn, &err);
+    }
+    cm_tls_context_unref(tls);
+    if (rc < 0) {
+        link_complain(l, err.msg);
+        link_retry(l);
+    }
+}
+
+// ---- The identity on disk
+
+static void run_save(struct cm_job *job) {
+    struct agent_link *l = CM_CONTAINER(job, struct agent_link, save);
+    enum cm_rc rc = cm_fsys_replace(l->identity_path, l->save_text, strlen(l->save_text), 0600,
+                                    &l->save_result);
+
+    l->save_result.code = rc;
+}
+
+static void save_done(struct cm_job *job) {
+    struct agent_link *l = CM_CONTAINER(job, struct agent_link, save);
+
+    l->saving = false;
+    cm_secret_free(l->save_text);
+    l->save_text = NULL;
+    if (l->stopping) {
+        link_check_stopped(l);
+    } else if (job->canceled || l->save_result.code != CM_OK) {
+        link_complain(l, job->canceled ? "the disk's workers have stopped" : l->save_result.msg);
+        link_retry(l);
+    } else {
+        l->unsaved = false;
+        l->saved(l);
+    }
+}
+
+void link_save_identity(struct agent_link *l, void (*done)(struct agent_link *l)) {
+    assert(!l->saving);
+    l->state = LINK_SAVING;
+    l->saved = done;
+    l->saving = true;
+    l->unsaved = true;
+    l->save_text = agent_identity_text(&l->identity);
+    l->save_result = (struct cm_err){0};
+    l->save = (struct cm_job){.run = run_save, .done = save_done, .home = l->loop};
+    cm_workers_submit(l->disk, &l->save);
+}
+
+void link_set_uris(struct agent_link *l) {
+    free(l->hub_uri);
+    free(l->signer_uri);
+    l->hub_uri = cm_strf("holdfast://%s/hub", l->identity.hub_id);
+    l->signer_uri = cm_strf("holdfast://%s/signer", l->identity.hub_id);
+}
+
+// ---- Life
+
+static enum cm_rc load_identity(struct agent_link *l, const struct agent_link_config *config,
+                                struct cm_err *err) {
+    enum cm_rc rc = agent_identity_load(l->identity_path, &l->identity, err);
+
+    if (rc < 0 && rc != CM_ENOTFOUND) {
+        return rc;
+    }
+    if (l->identity.enrolled) {
+        link_set_uris(l);
+        return CM_OK;
+    }
+    if (config->join_token == NULL || config->join_token[0] == '\0') {
+        return cm_fail(err, CM_EINVAL,
+                       "this agent is not enrolled yet: give it the token that 'holdfast enroll' "
+                       "printed, with --token");
+    }
+    if (l->enroll_hub == NULL) {
+        return cm_fail(err, CM_EINVAL, "say where to enroll, with --enroll-hub HOST:PORT");
+    }
+    l->has_token = true;
+    return wire_token_parse(config->join_token, &l->token, err);
+}
+
+static void agent_link_freep(struct agent_link **l) {
+    agent_link_free(*l);
+}
+
+enum cm_rc agent_link_new(const struct agent_link_config *config, struct agent_link **out,
+                          struct cm_err *err) {
+    CM_CLEANUP(agent_link_freep) struct agent_link *l = cm_new(1, sizeof(*l));
+
+    l->loop = config->loop;
+    l->disk = config->disk;
+    l->cache = config->cache;
+    l->host = config->host;
+    l->identity_path = cm_strf("%s/identity", config->data_dir);
+    l->hub = cm_strdup(config->hub);
+    l->enroll_hub = cm_strdup(config->enroll_hub);
+    l->driver = cm_strdup(config->driver);
+    l->first_retry = true;
+    l->backoff =
+        (struct cm_backoff){.min_ms = config->reconnect_min_ms, .max_ms = config->reconnect_max_ms};
+    l->timer = (struct cm_timer){.run = run_timer, .ctx = l};
+    fetch_init(l);
+    enum cm_rc rc = load_identity(l, config, err);
+    if (rc == CM_OK) {
+        *out = CM_TAKE(l);
+    }
+    return rc;
+}
+
+void agent_link_start(struct agent_link *l) {
+    if (l->identity.enrolled) {
+        link_dial(l);
+    } else {
+        link_enroll(l);
+    }
+}
+
+void agent_link_stop(struct agent_link *l, bool at_once, void (*stopped)(void *ctx), void *ctx) {
+    l->stopping = true;
+    l->stopped = stopped;
+    l->stopped_ctx = ctx;
+    cm_timer_stop(l->loop, &l->timer);
+    cm_timer_stop(l->loop, &l->again);
+    if (at_once && l->conn != NULL) {
+        cm_net_close(l->conn, false, "the agent is stopping");
+    } else if (l->state == LINK_UP) {
+        say_goodbye(l, HOLDFAST__V1__GOODBYE__REASON__SHUTDOWN, "the agent is stopping");
+    } else {
+        link_close(l, "the agent is stopping");
+    }
+    link_check_stopped(l);
+}
+
+void agent_link_free(struct agent_link *l) {
+    if (l == NULL) {
+        return;
+    }
+    assert(l->conn == NULL && !l->saving);
+    cm_timer_stop(l->loop, &l->timer);
+    fetch_done(l);
+    agent_identity_done(&l->identity);
+    explicit_bzero(&l->token, sizeof(l->token));
+    free(l->identity_path);
+    free(l->hub);
+    free(l->enroll_hub);
+    free(l->driver);
+    free(l->hub_uri);
+    free(l->signer_uri);
+    free(l);
+}
+
+bool agent_link_is_up(const struct agent_link *l) {
+    return l->state == LINK_UP;
+}
+
+bool agent_link_is_enrolled(const struct agent_link *l) {
+    return l->identity.enrolled;
+}
+
+const char *agent_link_cluster(const struct agent_link *l) {
+    return l->identity.cluster_name == NULL ? "" : l->identity.cluster_name;
+}

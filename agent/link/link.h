@@ -1,0 +1,83 @@
+// link: the connection to the hub: enrolment, the conversation, and what is fetched over it.
+//
+//     idle ──▶ enrolling ──▶ waiting ──▶ dialing ──▶ greeting ──Welcome──▶ up
+//               (no identity)    ▲            │           │                 │
+//                                └────────────┴───────────┴── closed ◀──────┘
+//
+// One connection at a time. After it ends the next try comes in 0 to 2 s, then with decorrelated
+// jitter up to a minute; pauses begin small again only after a connection lived a minute; a
+// Goodbye's retry_after is honoured.
+//
+// A Desired is believed if its signer is certified by our root for this hub, its signature is right
+// for this cluster's id, and neither epoch nor generation go back. What it names is then fetched:
+// manifest, bundles, objects, whatever the cache lacks, at most 8 MiB asked for at a time. Every
+// blob is checked against its name; those of Secrets have names that only the hub can check, so
+// they are taken when a bundle says so. Only when manifest and blobs are on disk is the manifest in
+// force.
+//
+// Threads: the loop; the identity is written on the disk workers.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/err.h"
+
+struct agent_cache;
+struct agent_desired;
+struct agent_link;
+struct cm_buf;
+struct cm_loop;
+struct cm_workers;
+
+struct agent_link_host {
+    // in_force: a manifest is on disk with all it names. Gives it.
+    void (*in_force)(void *ctx, struct agent_desired *desired);
+    void (*connected)(void *ctx, bool full_report);
+    void (*disconnected)(void *ctx);
+    void (*acked)(void *ctx, const char *run, uint64_t number);
+    void (*can_send)(void *ctx);
+    void (*sync)(void *ctx, const char *app);
+    const char *(*target_version)(void *ctx);
+    void *ctx;
+};
+
+struct agent_link_config {
+    struct cm_loop *loop;
+    struct cm_workers *disk;
+    struct agent_cache *cache;
+    const char *data_dir;
+    const char *join_token; // may be NULL
+    const char *hub;        // may be NULL: as enrolled
+    const char *enroll_hub; // needed with a token
+    const char *driver;     // its name
+    int64_t reconnect_min_ms;
+    int64_t reconnect_max_ms;
+    struct agent_link_host host;
+};
+
+// agent_link_new reads the identity, if there is one. It fails with CM_EINVAL if there is neither
+// an identity nor a token to get one with.
+CM_MUSTUSE enum cm_rc agent_link_new(const struct agent_link_config *config,
+                                     struct agent_link **out, struct cm_err *err);
+
+// agent_link_load gives host.in_force the manifest that the disk holds, if its signature is still
+// right and everything is there.
+void agent_link_load(struct agent_link *l);
+void agent_link_start(struct agent_link *l);
+
+// agent_link_stop closes, without a word if `at_once`; `stopped` comes on the loop. Free after the
+// cache has closed.
+void agent_link_stop(struct agent_link *l, bool at_once, void (*stopped)(void *ctx), void *ctx);
+void agent_link_free(struct agent_link *l); // NULL is fine
+
+// agent_link_send_report queues a packed Report; false if it cannot now (can_send follows, or
+// connected).
+bool agent_link_send_report(struct agent_link *l, struct cm_buf *report);
+
+// agent_link_refetch asks for what of the manifest in force is no longer on disk.
+void agent_link_refetch(struct agent_link *l);
+
+bool agent_link_is_up(const struct agent_link *l);
+bool agent_link_is_enrolled(const struct agent_link *l);
+const char *agent_link_cluster(const struct agent_link *l); // name; "" before enrolment

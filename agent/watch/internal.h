@@ -1,0 +1,116 @@
+// internal: the records of watch, for its own files only.
+//
+// Threads: the loop.
+#pragma once
+
+#include "agent/watch/watch.h"
+#include "common/backoff.h"
+#include "common/list.h"
+#include "common/loop.h"
+#include "common/map.h"
+
+#define HEALTHS 5 // values of enum agent_health
+
+struct field {
+    char *path;
+    char *desired;
+    char *actual;
+    char *manager;
+    char *operation;
+    int64_t at_ms;
+};
+
+// What is told of anything.
+struct telling {
+    struct cm_list dirty; // in watch->dirty_apps or dirty_objects; alone when it was told
+    uint64_t sent_in;     // number of the report that told it last; 0: never
+    int64_t at_ms;        // Unix time of the last change
+    bool removed;         // kept until the hub has acknowledged it
+};
+
+struct app {
+    struct telling telling;
+    char *name;
+    char *revision;
+    struct cm_sha256 bundle_sha256;
+    enum agent_applied_state applied;
+    char *message;
+    size_t by_health[HEALTHS];
+    size_t objects;
+    size_t drifted;
+    bool has_state; // apply has spoken of it
+};
+
+// Corrections of one object that somebody keeps changing.
+struct seen;
+
+struct correction {
+    struct seen *of;
+    struct cm_list due; // in watch->corrections
+    int64_t due_ms;
+    int64_t last_ms;
+    struct cm_backoff backoff;
+};
+
+struct seen {
+    struct telling telling;
+    struct app *app;
+    char *key;
+    struct cm_sha256 sha256; // applied; zeros: never
+    enum agent_health health;
+    char *message; // of its health
+    char *failure; // why it could not be applied
+    char *left;    // why it is still there
+    struct field *drift;
+    size_t drift_count;
+    struct correction *correction; // NULL until the first
+};
+
+struct agent_watch {
+    struct cm_loop *loop;
+    struct agent_cache *cache;
+    struct agent_apply *apply;
+    struct agent_watch_host host;
+    struct cm_map *apps;
+    struct cm_map *objects;
+    bool shut;
+    bool unreachable;
+    char *unreachable_why;
+
+    struct cm_list dirty_apps;
+    struct cm_list dirty_objects;
+    size_t dirty_count;
+    bool connected;
+    bool full;        // a full report was asked for and has not been acknowledged
+    bool full_begun;  // its first piece was sent on this connection
+    bool full_ended;  // its last piece too
+    uint64_t full_in; // number of the last piece
+    uint64_t last_number;
+    uint64_t acked;
+    size_t in_flight; // reports sent and not acknowledged
+    bool has_removed; // some record waits for the acknowledgement of its end
+    int64_t interval_ms;
+    int64_t last_sent_ms; // monotonic
+    struct cm_timer report;
+
+    struct cm_list corrections;
+    struct cm_timer correct;
+};
+
+void watch_dirty_app(struct agent_watch *w, struct app *a);
+void watch_dirty_object(struct agent_watch *w, struct seen *s);
+
+// watch_schedule sends what is dirty at its time.
+void watch_schedule(struct agent_watch *w);
+void watch_report(void *watch); // the timer's
+
+// watch_app_health is the worst of an App's objects, with words.
+enum agent_health watch_app_health(const struct agent_watch *w, const struct app *a,
+                                   const char **why);
+
+// watch_consider starts or ends the correction of an object.
+void watch_consider(struct agent_watch *w, struct seen *s);
+void watch_correct(void *watch); // the timer's
+
+void watch_forget_object(struct agent_watch *w, struct seen *s);
+void watch_forget_app(struct agent_watch *w, struct app *a);

@@ -1,0 +1,355 @@
+// What is dirty, packed into Reports.
+#include <string.h>
+
+#include "agent/cache/cache.h"
+#include "agent/watch/internal.h"
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/utf8.h"
+#include "proto/holdfast.pb-c.h"
+#include "proto/wire.h"
+
+enum {
+    WINDOW = 8,             // reports sent and not acknowledged
+    BYTES_MAX = 700 * 1024, // of one report; a single object is far smaller
+    FIELDS_MAX = 16,
+    MANAGER_MAX = 128,
+};
+
+static void dirty(struct agent_watch *w, struct cm_list *list, struct telling *t) {
+    t->at_ms = cm_clock_unix_ms();
+    if (cm_list_empty(&t->dirty)) {
+        cm_list_append(list, &t->dirty);
+        w->dirty_count++;
+    }
+    watch_schedule(w);
+}
+
+void watch_dirty_app(struct agent_watch *w, struct app *a) {
+    dirty(w, &w->dirty_apps, &a->telling);
+}
+
+void watch_dirty_object(struct agent_watch *w, struct seen *s) {
+    dirty(w, &w->dirty_objects, &s->telling);
+}
+
+void watch_schedule(struct agent_watch *w) {
+    bool something = w->dirty_count > 0 || (w->full && !w->full_ended);
+
+    if (!something || !w->connected || w->shut || w->in_flight >= WINDOW || w->report.at != 0) {
+        return;
+    }
+    cm_timer_start(w->loop, &w->report, w->last_sent_ms + w->interval_ms - cm_clock_now_ms());
+}
+
+// ---- Packing
+
+// clip copies a text, cut at a character's end so that it fits.
+static char *clip(struct cm_arena *a, const char *text, size_t max) {
+    size_t len = text == NULL ? 0 : strlen(text);
+
+    if (len > max) {
+        len = cm_utf8_valid(text, max);
+    }
+    return len == 0 ? cm_arena_strdup(a, "") : cm_arena_strndup(a, text, len);
+}
+
+static ProtobufCBinaryData hash_of(struct cm_arena *a, const struct cm_sha256 *hash) {
+    static const struct cm_sha256 none;
+
+    if (cm_sha256_equal(hash, &none)) {
+        return (ProtobufCBinaryData){0};
+    }
+    uint8_t *copy = cm_arena_get(a, sizeof(hash->bytes));
+    memcpy(copy, hash->bytes, sizeof(hash->bytes));
+    return (ProtobufCBinaryData){.len = sizeof(hash->bytes), .data = copy};
+}
+
+static Holdfast__V1__Health health_of(enum agent_health health) {
+    switch (health) {
+    case AGENT_HEALTH_PROGRESSING:
+        return HOLDFAST__V1__HEALTH__PROGRESSING;
+    case AGENT_HEALTH_HEALTHY:
+        return HOLDFAST__V1__HEALTH__HEALTHY;
+    case AGENT_HEALTH_DEGRADED:
+        return HOLDFAST__V1__HEALTH__DEGRADED;
+    case AGENT_HEALTH_MISSING:
+        return HOLDFAST__V1__HEALTH__MISSING;
+    default:
+        return HOLDFAST__V1__HEALTH__HEALTH_UNKNOWN;
+    }
+}
+
+static Holdfast__V1__Applied applied_of(enum agent_applied_state applied) {
+    static const Holdfast__V1__Applied all[] = {
+        [AGENT_APP_PENDING] = HOLDFAST__V1__APPLIED__PENDING,
+        [AGENT_APP_APPLYING] = HOLDFAST__V1__APPLIED__APPLYING,
+        [AGENT_APP_APPLIED] = HOLDFAST__V1__APPLIED__APPLIED,
+        [AGENT_APP_FAILED] = HOLDFAST__V1__APPLIED__FAILED,
+        [AGENT_APP_SUSPENDED] = HOLDFAST__V1__APPLIED__SUSPENDED,
+    };
+
+    return all[applied];
+}
+
+static Holdfast__V1__AppReport *app_report(const struct agent_watch *w, struct cm_arena *arena,
+                                           const struct app *a) {
+    Holdfast__V1__AppReport *m = cm_arena_get(arena, sizeof(*m));
+    const char *why;
+
+    holdfast__v1__app_report__init(m);
+    m->app = clip(arena, a->name, WIRE_NAME_MAX);
+    m->at_ms = a->telling.at_ms;
+    if (a->telling.removed) {
+        m->removed = true;
+        return m;
+    }
+    m->bundle_sha256 = hash_of(arena, &a->bundle_sha256);
+    m->revision = clip(arena, a->revision, WIRE_NAME_MAX / 2);
+    m->applied = a->has_state ? applied_of(a->applied) : HOLDFAST__V1__APPLIED__PENDING;
+    m->message = clip(arena, a->message, WIRE_MESSAGE_MAX);
+    m->health = health_of(watch_app_health(w, a, &why));
+    m->health_message = clip(arena, why, WIRE_MESSAGE_MAX);
+    m->objects = (uint32_t)a->objects;
+    m->drifted = (uint32_t)a->drifted;
+    return m;
+}
+
+static Holdfast__V1__FieldDrift *field_report(struct cm_arena *a, const struct field *f) {
+    Holdfast__V1__FieldDrift *m = cm_arena_get(a, sizeof(*m));
+
+    holdfast__v1__field_drift__init(m);
+    m->path = clip(a, f->path, WIRE_MESSAGE_MAX);
+    m->desired = clip(a, f->desired, WIRE_VALUE_MAX);
+    m->actual = clip(a, f->actual, WIRE_VALUE_MAX);
+    m->manager = clip(a, f->manager, MANAGER_MAX);
+    m->operation = clip(a, f->operation, MANAGER_MAX);
+    m->at_ms = f->at_ms;
+    return m;
+}
+
+static const char *message_of(const struct seen *s) {
+    if (s->failure != NULL) {
+        return s->failure;
+    }
+    return s->left != NULL ? s->left : s->message;
+}
+
+static Holdfast__V1__ObjectReport *object_report(struct cm_arena *a, const struct seen *s) {
+    Holdfast__V1__ObjectReport *m = cm_arena_get(a, sizeof(*m));
+    size_t fields = s->drift_count < FIELDS_MAX ? s->drift_count : FIELDS_MAX;
+
+    holdfast__v1__object_report__init(m);
+    m->app = clip(a, s->app->name, WIRE_NAME_MAX);
+    m->key = clip(a, s->key, strlen(s->key));
+    m->at_ms = s->telling.at_ms;
+    if (s->telling.removed) {
+        m->removed = true;
+        return m;
+    }
+    m->sha256 = hash_of(a, &s->sha256);
+    m->health = health_of(s->health);
+    m->message = clip(a, message_of(s), WIRE_MESSAGE_MAX);
+    m->drift = cm_arena_get(a, (fields + 1) * sizeof(*m->drift));
+    for (; m->n_drift < fields; m->n_drift++) {
+        m->drift[m->n_drift] = field_report(a, &s->drift[m->n_drift]);
+    }
+    return m;
+}
+
+// A report that is being put together.
+struct draft {
+    struct cm_arena *arena;
+    Holdfast__V1__Report m;
+    size_t bytes;
+};
+
+static bool has_room(const struct draft *d) {
+    return d->m.n_apps + d->m.n_objects < WIRE_REPORT_ITEMS_MAX && d->bytes < BYTES_MAX;
+}
+
+static void add_dirty(const struct agent_watch *w, struct draft *d) {
+    for (struct cm_list *l = w->dirty_apps.next; l != &w->dirty_apps && has_room(d); l = l->next) {
+        const struct app *a = CM_CONTAINER(l, struct app, telling.dirty);
+        Holdfast__V1__AppReport *m = app_report(w, d->arena, a);
+
+        d->bytes += protobuf_c_message_get_packed_size(&m->base);
+        d->m.apps[d->m.n_apps++] = m;
+    }
+    for (struct cm_list *l = w->dirty_objects.next; l != &w->dirty_objects && has_room(d);
+         l = l->next) {
+        const struct seen *s = CM_CONTAINER(l, struct seen, telling.dirty);
+        Holdfast__V1__ObjectReport *m = object_report(d->arena, s);
+
+        d->bytes += protobuf_c_message_get_packed_size(&m->base);
+        d->m.objects[d->m.n_objects++] = m;
+    }
+}
+
+static void begin_draft(struct agent_watch *w, struct draft *d) {
+    const struct agent_desired *desired = w->apply == NULL ? NULL : agent_apply_desired(w->apply);
+
+    holdfast__v1__report__init(&d->m);
+    d->m.run = cm_arena_strdup(d->arena, agent_cache_report_run(w->cache));
+    d->m.epoch = desired == NULL ? 0 : desired->epoch;
+    d->m.generation = desired == NULL ? 0 : desired->generation;
+    d->m.apps = cm_arena_get(d->arena, WIRE_REPORT_ITEMS_MAX * sizeof(void *));
+    d->m.objects = cm_arena_get(d->arena, WIRE_REPORT_ITEMS_MAX * sizeof(void *));
+    d->m.full = w->full && !w->full_begun;
+    add_dirty(w, d);
+    d->m.full_end = w->full && !w->full_ended && d->m.n_apps + d->m.n_objects == w->dirty_count;
+    d->m.number = agent_cache_next_report(w->cache);
+}
+
+static void told(struct agent_watch *w, struct cm_list *list, size_t count, uint64_t number) {
+    for (size_t i = 0; i < count; i++) {
+        struct telling *t = CM_CONTAINER(list->next, struct telling, dirty);
+
+        cm_list_remove(&t->dirty);
+        t->sent_in = number;
+        w->dirty_count--;
+    }
+}
+
+// send_one sends a report of what is dirty; false if the connection does not take it now.
+static bool send_one(struct agent_watch *w) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
+    struct draft d = {.arena = arena};
+
+    begin_draft(w, &d);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *report = wire_pack(&d.m.base);
+    if (!w->host.send(w->host.ctx, report)) {
+        return false;
+    }
+    told(w, &w->dirty_apps, d.m.n_apps, d.m.number);
+    told(w, &w->dirty_objects, d.m.n_objects, d.m.number);
+    w->full_begun = w->full_begun || d.m.full;
+    if (d.m.full_end) {
+        w->full_ended = true;
+        w->full_in = d.m.number;
+    }
+    w->last_number = d.m.number;
+    w->in_flight++;
+    w->last_sent_ms = cm_clock_now_ms();
+    return true;
+}
+
+void watch_report(void *watch) {
+    struct agent_watch *w = watch;
+
+    while (w->connected && !w->shut && w->in_flight < WINDOW &&
+           (w->dirty_count > 0 || (w->full && !w->full_ended))) {
+        if (!send_one(w)) {
+            return; // agent_watch_can_send follows
+        }
+    }
+}
+
+void agent_watch_can_send(struct agent_watch *w) {
+    watch_schedule(w);
+}
+
+// ---- The connection
+
+struct redo {
+    struct agent_watch *watch;
+    uint64_t acked;
+    bool full;
+};
+
+static bool redo_object(void *ctx, const char *key, void *value) {
+    const struct redo *redo = ctx;
+    struct seen *s = value;
+
+    (void)key;
+    if (redo->full && s->telling.removed) {
+        if (!cm_list_empty(&s->telling.dirty)) {
+            redo->watch->dirty_count--;
+        }
+        watch_forget_object(redo->watch, s);
+    } else if ((redo->full || s->telling.sent_in > redo->acked) &&
+               cm_list_empty(&s->telling.dirty)) {
+        cm_list_append(&redo->watch->dirty_objects, &s->telling.dirty);
+        redo->watch->dirty_count++;
+    }
+    return true;
+}
+
+static bool redo_app(void *ctx, const char *name, void *value) {
+    const struct redo *redo = ctx;
+    struct app *a = value;
+
+    (void)name;
+    if ((redo->full || a->telling.sent_in > redo->acked) && cm_list_empty(&a->telling.dirty)) {
+        cm_list_append(&redo->watch->dirty_apps, &a->telling.dirty);
+        redo->watch->dirty_count++;
+    }
+    return true;
+}
+
+void agent_watch_connected(struct agent_watch *w, bool full) {
+    w->connected = true;
+    w->full = w->full || full;
+    w->full_begun = false;
+    w->full_ended = false;
+    w->in_flight = 0;
+    struct redo redo = {.watch = w, .acked = w->acked, .full = w->full};
+    cm_map_each(w->objects, redo_object, &redo);
+    cm_map_each(w->apps, redo_app, &redo);
+    watch_schedule(w);
+}
+
+void agent_watch_disconnected(struct agent_watch *w) {
+    w->connected = false;
+    cm_timer_stop(w->loop, &w->report);
+}
+
+static bool settle_object(void *ctx, const char *key, void *value) {
+    struct agent_watch *w = ctx;
+    struct seen *s = value;
+
+    (void)key;
+    w->has_removed = w->has_removed || s->telling.removed;
+    if (s->telling.removed && cm_list_empty(&s->telling.dirty) && s->telling.sent_in <= w->acked) {
+        watch_forget_object(w, s);
+    }
+    return true;
+}
+
+static bool settle_app(void *ctx, const char *name, void *value) {
+    struct agent_watch *w = ctx;
+    struct app *a = value;
+
+    (void)name;
+    w->has_removed = w->has_removed || a->telling.removed;
+    if (a->telling.removed && cm_list_empty(&a->telling.dirty) && a->telling.sent_in <= w->acked) {
+        watch_forget_app(w, a);
+    }
+    return true;
+}
+
+void agent_watch_acked(struct agent_watch *w, const char *run, uint64_t number) {
+    if (strcmp(run, agent_cache_report_run(w->cache)) != 0 || number > w->last_number ||
+        number <= w->acked) {
+        return;
+    }
+    w->acked = number;
+    agent_cache_set_reports_acked(w->cache, number);
+    if (w->in_flight > 0) {
+        w->in_flight--;
+    }
+    if (number == w->last_number) {
+        w->in_flight = 0;
+    }
+    if (w->full && w->full_ended && number >= w->full_in) {
+        w->full = false;
+    }
+    if (w->has_removed) {
+        w->has_removed = false;
+        cm_map_each(w->objects, settle_object, w);
+        cm_map_each(w->apps, settle_app, w);
+    }
+    watch_schedule(w);
+}

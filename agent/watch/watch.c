@@ -1,0 +1,466 @@
+#include "agent/watch/watch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cache/cache.h"
+#include "agent/watch/internal.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+
+// ---- Records
+
+static void drop_drift(struct seen *s) {
+    for (size_t i = 0; i < s->drift_count; i++) {
+        free(s->drift[i].path);
+        free(s->drift[i].desired);
+        free(s->drift[i].actual);
+        free(s->drift[i].manager);
+        free(s->drift[i].operation);
+    }
+    free(s->drift);
+    s->drift = NULL;
+    s->drift_count = 0;
+}
+
+static void seen_free(void *value) {
+    struct seen *s = value;
+
+    cm_list_remove(&s->telling.dirty);
+    if (s->correction != NULL) {
+        cm_list_remove(&s->correction->due);
+        free(s->correction);
+    }
+    drop_drift(s);
+    free(s->key);
+    free(s->message);
+    free(s->failure);
+    free(s->left);
+    free(s);
+}
+
+static void app_free(void *value) {
+    struct app *a = value;
+
+    cm_list_remove(&a->telling.dirty);
+    free(a->name);
+    free(a->revision);
+    free(a->message);
+    free(a);
+}
+
+// set_text replaces a text and tells whether it changed; "" is held as NULL.
+static bool set_text(char **at, const char *text) {
+    const char *old = *at == NULL ? "" : *at;
+
+    if (strcmp(old, text) == 0) {
+        return false;
+    }
+    free(*at);
+    *at = text[0] == '\0' ? NULL : cm_strdup(text);
+    return true;
+}
+
+static struct app *app_of(struct agent_watch *w, const char *name) {
+    struct app *a = cm_map_get(w->apps, name);
+
+    if (a == NULL) {
+        a = cm_new(1, sizeof(*a));
+        cm_list_init(&a->telling.dirty);
+        a->name = cm_strdup(name);
+        cm_map_put(w->apps, name, a);
+    }
+    return a;
+}
+
+// count adds an object to its App's sums, or takes it out.
+static void count(const struct seen *s, bool in) {
+    size_t one = in ? 1 : (size_t)-1;
+
+    if (s->telling.removed) {
+        return;
+    }
+    s->app->objects += one;
+    s->app->by_health[s->health] += one;
+    s->app->drifted += s->drift_count > 0 ? one : 0;
+}
+
+// object_of returns the record of a key, which belongs to this App from now on.
+static struct seen *object_of(struct agent_watch *w, const char *app, const char *key) {
+    struct seen *s = cm_map_get(w->objects, key);
+    struct app *a = app_of(w, app);
+
+    if (s == NULL) {
+        s = cm_new(1, sizeof(*s));
+        cm_list_init(&s->telling.dirty);
+        s->key = cm_strdup(key);
+        s->app = a;
+        cm_map_put(w->objects, key, s);
+        count(s, true);
+    } else if (s->app != a || s->telling.removed) {
+        struct app *before = s->app;
+
+        count(s, false);
+        s->telling.removed = false;
+        s->app = a;
+        count(s, true);
+        watch_dirty_app(w, before);
+        watch_dirty_object(w, s);
+    }
+    return s;
+}
+
+void watch_forget_object(struct agent_watch *w, struct seen *s) {
+    CM_AUTOFREE char *key = cm_strdup(s->key);
+
+    (void)cm_map_remove(w->objects, key);
+}
+
+struct search {
+    const struct app *app;
+    bool found;
+};
+
+static bool belongs(void *ctx, const char *key, void *value) {
+    struct search *search = ctx;
+    const struct seen *s = value;
+
+    (void)key;
+    search->found = s->app == search->app;
+    return !search->found;
+}
+
+void watch_forget_app(struct agent_watch *w, struct app *a) {
+    CM_AUTOFREE char *name = cm_strdup(a->name);
+    struct search search = {.app = a};
+
+    cm_map_each(w->objects, belongs, &search);
+    if (!search.found) { // else a removed object still waits for its acknowledgement
+        (void)cm_map_remove(w->apps, name);
+    }
+}
+
+// ---- Health
+
+enum agent_health watch_app_health(const struct agent_watch *w, const struct app *a,
+                                   const char **why) {
+    static const enum agent_health worst_first[] = {AGENT_HEALTH_DEGRADED, AGENT_HEALTH_MISSING,
+                                                    AGENT_HEALTH_PROGRESSING, AGENT_HEALTH_UNKNOWN};
+
+    *why = "";
+    if (w->unreachable) {
+        *why = w->unreachable_why;
+        return AGENT_HEALTH_UNKNOWN;
+    }
+    for (size_t i = 0; i < sizeof(worst_first) / sizeof(worst_first[0]); i++) {
+        if (a->by_health[worst_first[i]] > 0) {
+            return worst_first[i];
+        }
+    }
+    return AGENT_HEALTH_HEALTHY;
+}
+
+enum agent_health agent_watch_health(void *watch, const char *key) {
+    const struct agent_watch *w = watch;
+    const struct seen *s = cm_map_get(w->objects, key);
+
+    return s == NULL || w->unreachable ? AGENT_HEALTH_UNKNOWN : s->health;
+}
+
+bool agent_watch_app_healthy(void *watch, const char *app) {
+    const struct agent_watch *w = watch;
+    const struct app *a = cm_map_get(w->apps, app);
+    const char *why;
+
+    return a == NULL ? !w->unreachable : watch_app_health(w, a, &why) == AGENT_HEALTH_HEALTHY;
+}
+
+bool agent_watch_wrong(void *watch, const char *key) {
+    const struct agent_watch *w = watch;
+    const struct seen *s = cm_map_get(w->objects, key);
+
+    return s != NULL && (s->health == AGENT_HEALTH_MISSING || s->drift_count > 0);
+}
+
+// ---- From the driver
+
+static bool same_field(const struct field *f, const struct agent_field_drift *d) {
+    return strcmp(f->path, d->path) == 0 && strcmp(f->desired, d->desired) == 0 &&
+           strcmp(f->actual, d->actual) == 0 && strcmp(f->manager, d->manager) == 0 &&
+           f->at_ms == d->at_ms;
+}
+
+static bool same_drift(const struct seen *s, const struct agent_field_drift *drift, size_t n) {
+    if (s->drift_count != n) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!same_field(&s->drift[i], &drift[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void set_drift(struct seen *s, const struct agent_field_drift *drift, size_t n) {
+    drop_drift(s);
+    s->drift = n == 0 ? NULL : cm_new(n, sizeof(*s->drift));
+    s->drift_count = n;
+    for (size_t i = 0; i < n; i++) {
+        s->drift[i] = (struct field){.path = cm_strdup(drift[i].path),
+                                     .desired = cm_strdup(drift[i].desired),
+                                     .actual = cm_strdup(drift[i].actual),
+                                     .manager = cm_strdup(drift[i].manager),
+                                     .operation = cm_strdup(drift[i].operation),
+                                     .at_ms = drift[i].at_ms};
+    }
+}
+
+// drift_counts: an object that is still to be applied differs because Git changed, and an App may
+// not want to hear of drift.
+static bool drift_counts(const struct agent_watch *w, const struct seen *s) {
+    const struct agent_desired *d = w->apply == NULL ? NULL : agent_apply_desired(w->apply);
+    const struct agent_claim *claim = d == NULL ? NULL : agent_desired_claim(d, s->key);
+
+    return claim != NULL && claim->app->bundle->drift != AGENT_DRIFT_OFF &&
+           cm_sha256_equal(&claim->entry->sha256, &s->sha256);
+}
+
+static void log_drift(const struct seen *s) {
+    const struct field *f = &s->drift[0];
+
+    cm_log(CM_LOG_INFO, "agent.drift", "an object was changed by somebody else", "app",
+           s->app->name, "object", s->key, "field", f->path, "desired", f->desired, "actual",
+           f->actual, "manager", f->manager, NULL);
+}
+
+void agent_watch_observed(void *watch, const struct agent_observation *what) {
+    struct agent_watch *w = watch;
+    struct seen *s = cm_map_get(w->objects, what->key);
+
+    if (s == NULL || s->telling.removed || w->shut) {
+        return;
+    }
+    size_t n = drift_counts(w, s) ? what->drift_count : 0;
+    bool other_health = s->health != what->health;
+    bool other_drift = !same_drift(s, what->drift, n);
+    bool other_words = set_text(&s->message, what->message);
+
+    if (other_health || other_drift) {
+        count(s, false);
+        s->health = what->health;
+        if (other_drift) {
+            set_drift(s, what->drift, n);
+        }
+        count(s, true);
+        watch_dirty_app(w, s->app);
+    }
+    if (other_health || other_drift || other_words) {
+        watch_dirty_object(w, s);
+    }
+    if (other_drift && n > 0) {
+        log_drift(s);
+    }
+    if (other_health && w->apply != NULL) {
+        agent_apply_woken(w->apply);
+    }
+    if (s->health == AGENT_HEALTH_MISSING && s->left != NULL && w->apply != NULL) {
+        agent_apply_forget(w->apply, s->key); // nobody lists it, and now it is gone
+        return;
+    }
+    watch_consider(w, s);
+}
+
+static bool dirty_app(void *ctx, const char *name, void *value) {
+    (void)name;
+    watch_dirty_app(ctx, value);
+    return true;
+}
+
+void agent_watch_reachable(void *watch, bool yes, const struct cm_err *why) {
+    struct agent_watch *w = watch;
+    bool changed = w->unreachable == yes;
+
+    if (w->shut) {
+        return;
+    }
+    w->unreachable = !yes;
+    (void)set_text(&w->unreachable_why, yes ? "" : why->msg);
+    if (changed) {
+        cm_log(yes ? CM_LOG_INFO : CM_LOG_WARN, yes ? "agent.target_back" : "agent.target_lost",
+               yes ? "the target answers again" : why->msg, NULL);
+        cm_map_each(w->apps, dirty_app, w);
+    }
+    if (yes && w->apply != NULL) {
+        agent_apply_reachable(w->apply);
+        agent_apply_woken(w->apply);
+    }
+}
+
+// ---- From apply
+
+void agent_watch_app_state(void *watch, const struct agent_app_state *state) {
+    struct agent_watch *w = watch;
+    struct app *a = app_of(w, state->app);
+
+    a->telling.removed = false;
+    a->has_state = true;
+    (void)set_text(&a->revision, state->revision);
+    (void)set_text(&a->message, state->message);
+    a->bundle_sha256 = state->bundle_sha256;
+    a->applied = state->applied;
+    watch_dirty_app(w, a);
+}
+
+void agent_watch_app_removed(void *watch, const char *app) {
+    struct agent_watch *w = watch;
+    struct app *a = app_of(w, app);
+
+    a->telling.removed = true;
+    w->has_removed = true;
+    a->has_state = false;
+    watch_dirty_app(w, a);
+}
+
+void agent_watch_applied(void *watch, const struct agent_item *item) {
+    struct agent_watch *w = watch;
+    struct seen *s = object_of(w, item->app, item->key);
+    bool failed = set_text(&s->failure, "");
+    bool left = set_text(&s->left, "");
+
+    if (!cm_sha256_equal(&s->sha256, &item->sha256) || failed || left) {
+        s->sha256 = item->sha256;
+        watch_dirty_object(w, s);
+        watch_dirty_app(w, s->app);
+    }
+}
+
+void agent_watch_failed(void *watch, const char *app, const char *key, const char *why) {
+    struct agent_watch *w = watch;
+    struct seen *s = object_of(w, app, key);
+
+    if (set_text(&s->failure, why)) {
+        cm_log(CM_LOG_WARN, "agent.apply_failed", why, "app", app, "object", key, NULL);
+        watch_dirty_object(w, s);
+    }
+}
+
+void agent_watch_removed(void *watch, const char *app, const char *key) {
+    struct agent_watch *w = watch;
+    struct seen *s = object_of(w, app, key);
+
+    count(s, false);
+    s->telling.removed = true;
+    w->has_removed = true;
+    drop_drift(s);
+    watch_consider(w, s);
+    watch_dirty_object(w, s);
+    watch_dirty_app(w, s->app);
+}
+
+void agent_watch_left(void *watch, const char *app, const char *key, const char *why) {
+    struct agent_watch *w = watch;
+    struct seen *s = object_of(w, app, key);
+
+    if (set_text(&s->left, why)) {
+        watch_dirty_object(w, s);
+    }
+}
+
+// ---- Life
+
+struct agent_watch *agent_watch_new(struct cm_loop *loop, struct agent_cache *cache,
+                                    int64_t report_interval_ms,
+                                    const struct agent_watch_host *host) {
+    struct agent_watch *w = cm_new(1, sizeof(*w));
+
+    w->loop = loop;
+    w->cache = cache;
+    w->interval_ms = report_interval_ms;
+    w->host = *host;
+    w->apps = cm_map_new(app_free);
+    w->objects = cm_map_new(seen_free);
+    cm_list_init(&w->dirty_apps);
+    cm_list_init(&w->dirty_objects);
+    cm_list_init(&w->corrections);
+    w->report = (struct cm_timer){.run = watch_report, .ctx = w};
+    w->correct = (struct cm_timer){.run = watch_correct, .ctx = w};
+    w->last_sent_ms = cm_clock_now_ms() - report_interval_ms;
+    w->acked = agent_cache_reports_acked(cache);
+    w->full = true; // what was told before this process began is not known
+    return w;
+}
+
+void agent_watch_free(struct agent_watch *w) {
+    if (w == NULL) {
+        return;
+    }
+    cm_timer_stop(w->loop, &w->report);
+    cm_timer_stop(w->loop, &w->correct);
+    cm_map_free(w->objects);
+    cm_map_free(w->apps);
+    free(w->unreachable_why);
+    free(w);
+}
+
+static void know_item(void *ctx, const struct agent_item *item) {
+    struct agent_watch *w = ctx;
+    struct seen *s = object_of(w, item->app, item->key);
+
+    s->sha256 = item->applied ? item->sha256 : s->sha256;
+    watch_dirty_object(w, s);
+}
+
+void agent_watch_start(struct agent_watch *w, struct agent_apply *apply) {
+    w->apply = apply;
+    agent_cache_each_item(w->cache, know_item, w);
+}
+
+void agent_watch_shut(struct agent_watch *w) {
+    w->shut = true;
+    w->connected = false;
+    cm_timer_stop(w->loop, &w->report);
+    cm_timer_stop(w->loop, &w->correct);
+}
+
+static bool count_app(void *ctx, const char *name, void *value) {
+    struct agent_watch_counts *out = ctx;
+    const struct app *a = value;
+
+    (void)name;
+    if (!a->telling.removed && a->has_state) {
+        out->apps++;
+        out->apps_applied += a->applied == AGENT_APP_APPLIED ? 1 : 0;
+        out->objects += a->objects;
+        out->drifted += a->drifted;
+    }
+    return true;
+}
+
+struct healthy_count {
+    const struct agent_watch *watch;
+    size_t count;
+};
+
+static bool count_healthy(void *ctx, const char *name, void *value) {
+    struct healthy_count *h = ctx;
+    const struct app *a = value;
+    const char *why;
+
+    (void)name;
+    if (!a->telling.removed && a->has_state && a->applied == AGENT_APP_APPLIED &&
+        watch_app_health(h->watch, a, &why) == AGENT_HEALTH_HEALTHY) {
+        h->count++;
+    }
+    return true;
+}
+
+void agent_watch_counts_get(const struct agent_watch *w, struct agent_watch_counts *out) {
+    struct healthy_count healthy = {.watch = w};
+
+    *out = (struct agent_watch_counts){.dirty = w->dirty_count, .unacked = w->in_flight > 0};
+    cm_map_each(w->apps, count_app, out);
+    cm_map_each(w->apps, count_healthy, &healthy);
+    out->apps_healthy = healthy.count;
+}

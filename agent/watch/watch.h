@@ -1,0 +1,77 @@
+// watch: how every object and every App is, told to the hub when it changes.
+//
+// The driver's observations and apply's outcomes come together here, one record per object and one
+// per App. What changed since it was last told is dirty; dirty records go out as Reports: the first
+// change after a quiet time at once, later ones gathered for the report interval, at most 500 in
+// one. A record remembers the number of the report that told it; what the hub has not acknowledged
+// when the connection breaks is dirty again. So nothing is queued: a report tells state, not
+// history.
+//
+// Drift (and absence) of an App with `drift: correct` is put right by applying the object again, at
+// once the first time, then with pauses that grow to five minutes while somebody else keeps at it.
+//
+// The functions that take void *watch fit into struct agent_apply_host and struct
+// agent_driver_host.
+//
+// Threads: the loop.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/apply/apply.h"
+#include "agent/driver.h"
+
+struct agent_cache;
+struct agent_watch;
+struct cm_buf;
+struct cm_loop;
+
+struct agent_watch_host {
+    // send hands a packed Report to the connection; false: not now (agent_watch_can_send follows).
+    bool (*send)(void *ctx, struct cm_buf *report);
+    void *ctx;
+};
+
+struct agent_watch *agent_watch_new(struct cm_loop *loop, struct agent_cache *cache,
+                                    int64_t report_interval_ms,
+                                    const struct agent_watch_host *host);
+void agent_watch_free(struct agent_watch *w); // NULL is fine
+
+// agent_watch_start knows the inventory; `apply` is asked for what is desired and for corrections.
+void agent_watch_start(struct agent_watch *w, struct agent_apply *apply);
+void agent_watch_shut(struct agent_watch *w); // tells and corrects nothing more
+
+// From the connection. A connection that begins makes everything dirty that was told after `acked`;
+// with `full` the hub wants all there is.
+void agent_watch_connected(struct agent_watch *w, bool full);
+void agent_watch_disconnected(struct agent_watch *w);
+void agent_watch_acked(struct agent_watch *w, const char *run, uint64_t number);
+void agent_watch_can_send(struct agent_watch *w);
+
+// From the driver.
+void agent_watch_observed(void *watch, const struct agent_observation *what);
+void agent_watch_reachable(void *watch, bool yes, const struct cm_err *why);
+
+// From apply.
+void agent_watch_app_state(void *watch, const struct agent_app_state *state);
+void agent_watch_app_removed(void *watch, const char *app);
+void agent_watch_applied(void *watch, const struct agent_item *item);
+void agent_watch_failed(void *watch, const char *app, const char *key, const char *why);
+void agent_watch_removed(void *watch, const char *app, const char *key);
+void agent_watch_left(void *watch, const char *app, const char *key, const char *why);
+enum agent_health agent_watch_health(void *watch, const char *key);
+bool agent_watch_app_healthy(void *watch, const char *app);
+bool agent_watch_wrong(void *watch, const char *key);
+
+struct agent_watch_counts {
+    size_t apps;
+    size_t apps_applied;
+    size_t apps_healthy;
+    size_t objects;
+    size_t drifted;
+    size_t dirty; // records that were not told yet
+    bool unacked; // reports that were not acknowledged yet
+};
+void agent_watch_counts_get(const struct agent_watch *w, struct agent_watch_counts *out);
