@@ -16,8 +16,8 @@ class Agent(Process):
         super().__init__(f"agent-{cluster}", [
             program("holdfast-agent"),
             "--data-dir", self.data,
-            "--hub", hub.agent_address,
             "--join-token", token,
+            "--enroll-hub", hub.enroll_address,
             "--driver", driver, *kube, *options], folder)
 
     def lose_disk(self, keep_identity=True):

@@ -51,6 +51,10 @@ class Hub(Process):
         return f"127.0.0.1:{self.agent_port}"
 
     @property
+    def enroll_address(self):
+        return f"127.0.0.1:{self.enroll_port}"
+
+    @property
     def api_url(self):
         return f"https://127.0.0.1:{self.api_port}"
 
@@ -58,6 +62,11 @@ class Hub(Process):
     def token_file(self):
         """Where the hub leaves the token of its first administrator."""
         return self.data / "data" / "admin.token"
+
+    @property
+    def ca_file(self):
+        """The hub's root certificate, which its API and the CLI are trusted by."""
+        return self.data / "data" / "keys" / "root.crt"
 
     def start_and_wait(self, timeout=20):
         self.start()
@@ -68,7 +77,8 @@ class Hub(Process):
     def run(self, *words, check=True, timeout=60):
         """Runs the CLI against this hub; returns the finished process (stdout, stderr, code)."""
         done = subprocess.run([program("holdfast"), "--server", self.api_url,
-                               "--token-file", self.token_file, *map(str, words)],
+                               "--ca-file", self.ca_file, "--token-file", self.token_file,
+                               *map(str, words)],
                               capture_output=True, text=True, timeout=timeout, check=False,
                               stdin=subprocess.DEVNULL)
         if check and done.returncode != 0:
@@ -82,4 +92,4 @@ class Hub(Process):
 
     def join_token(self, cluster):
         """A token with which one agent can enrol as this cluster."""
-        return json.loads(self.run("enroll", cluster, "-o", "json").stdout)["token"]
+        return self.run("enroll", cluster, "--tokens").stdout.split()[1]
