@@ -122,13 +122,16 @@ class KubeCluster:
         return self._kubeconfig(user, {"client-certificate": str(self._path(f"{user}.crt")),
                                        "client-key": str(self._path(f"{user}.key"))})
 
-    def service_account_kubeconfig(self, name, seconds=3600):
-        """A kubeconfig with a token of a service account that may do everything."""
+    def service_account_kubeconfig(self, name, seconds=3600, role="cluster-admin"):
+        """A kubeconfig with a token of a service account."""
         return self._kubeconfig(name.replace("/", "-"),
-                                {"token": self.service_account_token(name, seconds)})
+                                {"token": self.service_account_token(name, seconds, role)})
 
-    def service_account_token(self, name, seconds=3600):
-        """A token for NAMESPACE/NAME, as a pod gets it. Makes the account, as cluster-admin."""
+    def service_account_token(self, name, seconds=3600, role="cluster-admin", bound_to=None):
+        """A token for NAMESPACE/NAME, as a pod gets it. Makes the account, with this ClusterRole.
+
+        bound_to: name of a Secret that is made in that namespace; the token is void without it.
+        """
         namespace, _, plain = name.partition("/")
         self.admin.apply(
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
@@ -137,21 +140,27 @@ class KubeCluster:
             {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
              "metadata": {"name": f"{namespace}-{plain}"},
              "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
-                         "name": "cluster-admin"},
+                         "name": role},
              "subjects": [{"kind": "ServiceAccount", "name": plain, "namespace": namespace}]})
+        spec = {"expirationSeconds": seconds}
+        if bound_to:
+            made = self.admin.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {
+                "name": bound_to, "namespace": namespace}})
+            spec["boundObjectRef"] = {"apiVersion": "v1", "kind": "Secret", "name": bound_to,
+                                      "uid": made["metadata"]["uid"]}
         answer = self.admin.request(
             "POST", self.admin.path("ServiceAccount", name) + "/token",
-            {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
-             "spec": {"expirationSeconds": seconds}})
+            {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec})
         return answer["status"]["token"]
 
-    def service_account_folder(self, name, seconds=3600):
+    def service_account_folder(self, name, seconds=3600, bound_to=None):
         """A folder like /var/run/secrets/kubernetes.io/serviceaccount; call again to rotate."""
         folder = self._path("serviceaccount")
         folder.mkdir(exist_ok=True)
+        token = self.service_account_token(name, seconds, bound_to=bound_to)
         _replace(folder / "ca.crt", self.ca_file.read_text(encoding="ascii"))
         _replace(folder / "namespace", name.partition("/")[0])
-        _replace(folder / "token", self.service_account_token(name, seconds))
+        _replace(folder / "token", token)
         return folder
 
     # What the tests ask
