@@ -1,12 +1,12 @@
 // driver: what a target must offer, so that the agent can keep it as Git says.
 //
-// The core of the agent knows no Kubernetes. It has keys (common/object/id.h), which it compares and
-// stores but never takes apart, and bytes (an object's canonical form). A driver turns them into
-// something: objects of a Kubernetes API server (agent/kube), entries of a map in memory with faults
-// on request (agent/sim), and later files and units of a Linux host.
+// The core of the agent knows no Kubernetes. It has keys (common/object/id.h), which it compares
+// and stores but never takes apart, and bytes (an object's canonical form). A driver turns them
+// into something: objects of a Kubernetes API server (agent/kube), entries of a map in memory with
+// faults on request (agent/sim), and later files and units of a Linux host.
 //
-// Everything is asynchronous. An operation is begun by a call that returns at once; its `done` comes
-// on the loop exactly once, never from inside the call, also when the driver is stopped
+// Everything is asynchronous. An operation is begun by a call that returns at once; its `done`
+// comes on the loop exactly once, never from inside the call, also when the driver is stopped
 // (CM_ECANCELED). The driver bounds how many requests it has in flight; the core may begin as many
 // operations as it likes, and each waits its turn in order.
 //
@@ -50,9 +50,9 @@ struct agent_object {
     bool secret;
 };
 
-// Where a key belongs in the order of applying. Smaller ranks first; what follows a gate waits until
-// every gate before it is healthy (a CustomResourceDefinition, a Namespace). Removal goes the other
-// way round. `precious` objects are never pruned (their removal would take data with it).
+// Where a key belongs in the order of applying. Smaller ranks first; what follows a gate waits
+// until every gate before it is healthy (a CustomResourceDefinition, a Namespace). Removal goes the
+// other way round. `precious` objects are never pruned (their removal would take data with it).
 struct agent_place {
     int rank;
     bool gate;
@@ -62,11 +62,11 @@ struct agent_place {
 // What the core must remember of an applied object (on disk, with its inventory) and give back.
 // All strings are good until the callback returns.
 struct agent_applied {
-    struct cm_err error;     // code CM_OK: it is applied
-    int64_t retry_after_ms;  // 0: the caller's own pause
-    const char *uid;         // the target's identity of this very object, "" if it has none
-    const char *note;        // opaque, at most AGENT_NOTE_MAX: the driver's own baseline for drift
-    bool written;            // the target was changed
+    struct cm_err error;    // code CM_OK: it is applied
+    int64_t retry_after_ms; // 0: the caller's own pause
+    const char *uid;        // the target's identity of this very object, "" if it has none
+    const char *note;       // opaque, at most AGENT_NOTE_MAX: the driver's own baseline for drift
+    bool written;           // the target was changed
 };
 
 #define AGENT_NOTE_MAX 2048
@@ -82,18 +82,18 @@ struct agent_owned {
 
 struct agent_field_drift {
     const char *path;
-    const char *desired;   // JSON on one line, at most 256 bytes; "***" for secrets
-    const char *actual;    // "" if the field is missing
-    const char *manager;   // who set it; "" unknown
+    const char *desired; // JSON on one line, at most 256 bytes; "***" for secrets
+    const char *actual;  // "" if the field is missing
+    const char *manager; // who set it; "" unknown
     const char *operation;
-    int64_t at_ms;         // Unix time; 0 unknown
+    int64_t at_ms; // Unix time; 0 unknown
 };
 
 #define AGENT_DRIFT_MAX 16 // fields named per object
 
 struct agent_observation {
-    const char *key;  // as it was tracked
-    const char *uid;  // "" if missing
+    const char *key; // as it was tracked
+    const char *uid; // "" if missing
     enum agent_health health;
     const char *message; // why it is not healthy; ""
     const struct agent_field_drift *drift;
@@ -131,8 +131,8 @@ struct agent_driver_ops {
     // place is pure.
     void (*place)(const struct agent_driver *d, const char *key, struct agent_place *out);
 
-    // apply makes the object as it shall be: fields that we set, no others; ours are taken back from
-    // whoever changed them. Repeating it changes nothing.
+    // apply makes the object as it shall be: fields that we set, no others; ours are taken back
+    // from whoever changed them. Repeating it changes nothing.
     void (*apply)(struct agent_driver *d, const struct agent_object *object, agent_applied_fn done,
                   void *ctx);
 
@@ -151,7 +151,8 @@ struct agent_driver_ops {
 
     // recover finds what this agent once applied from the target itself, when its disk was lost:
     // `found` for each object, then done. An error means that not all could be found.
-    void (*recover)(struct agent_driver *d, agent_found_fn found, agent_recovered_fn done, void *ctx);
+    void (*recover)(struct agent_driver *d, agent_found_fn found, agent_recovered_fn done,
+                    void *ctx);
 };
 
 // A driver begins with this.

@@ -441,7 +441,7 @@ static enum cm_rc load_identity(struct agent_link *l, const struct agent_link_co
     if (config->join_token == NULL || config->join_token[0] == '\0') {
         return cm_fail(err, CM_EINVAL,
                        "this agent is not enrolled yet: give it the token that 'holdfast enroll' "
-                       "printed, with --token");
+                       "printed, with --join-token");
     }
     if (l->enroll_hub == NULL) {
         return cm_fail(err, CM_EINVAL, "say where to enroll, with --enroll-hub HOST:PORT");

@@ -1,0 +1,195 @@
+#include "agent/config/config.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/fsys.h"
+#include "common/log.h"
+#include "common/mem.h"
+
+#define AT(field) offsetof(struct agent_options, field)
+
+enum { TOKEN_FILE_MAX = 4096 };
+
+static const struct cm_option options[] = {
+    {.name = "data-dir",
+     .type = CM_OPTION_STRING,
+     .offset = AT(data_dir),
+     .default_value = "/var/lib/holdfast-agent",
+     .value_name = "DIR",
+     .help = "Where the agent keeps its identity, what it shall run and what it owns."},
+    {.name = "hub",
+     .type = CM_OPTION_STRING,
+     .offset = AT(hub),
+     .value_name = "HOST:PORT",
+     .help = "The hub's address for agents; by default those that it told at enrolment."},
+    {.name = "enroll-hub",
+     .type = CM_OPTION_STRING,
+     .offset = AT(enroll_hub),
+     .value_name = "HOST:PORT",
+     .help = "The hub's address for enrolment; needed once, with a join token."},
+    {.name = "join-token",
+     .type = CM_OPTION_STRING,
+     .offset = AT(join_token),
+     .value_name = "TOKEN",
+     .secret = true,
+     .help = "The token that 'holdfast enroll' printed; not looked at once the agent is enrolled."},
+    {.name = "join-token-file",
+     .type = CM_OPTION_STRING,
+     .offset = AT(join_token_file),
+     .value_name = "FILE",
+     .help = "A file that holds the join token."},
+    {.name = "driver",
+     .type = CM_OPTION_STRING,
+     .offset = AT(driver),
+     .default_value = "kube",
+     .value_name = "NAME",
+     .help = "kube, or sim for a simulated cluster in memory."},
+    {.name = "kubeconfig",
+     .type = CM_OPTION_STRING,
+     .offset = AT(kubeconfig),
+     .value_name = "FILE",
+     .help = "How to reach Kubernetes; by default as the service account of the pod."},
+    {.name = "context",
+     .type = CM_OPTION_STRING,
+     .offset = AT(context),
+     .value_name = "NAME",
+     .help = "The context of the kubeconfig; by default its current one."},
+    {.name = "inventory-namespace",
+     .type = CM_OPTION_STRING,
+     .offset = AT(inventory_namespace),
+     .default_value = "holdfast-system",
+     .value_name = "NAME",
+     .help = "The namespace of the Secret that lists what the agent owns."},
+    {.name = "max-in-flight",
+     .type = CM_OPTION_INT,
+     .offset = AT(max_in_flight),
+     .default_value = "0",
+     .value_name = "N",
+     .min = 0,
+     .max = 1000,
+     .help = "How many requests to Kubernetes run at once; 0 leaves it to the driver."},
+    {.name = "report-interval",
+     .type = CM_OPTION_DURATION,
+     .offset = AT(report_interval_ms),
+     .default_value = "1s",
+     .value_name = "DURATION",
+     .min = 10,
+     .max = 60000,
+     .help = "How long changes are gathered before they are reported; the first is at once."},
+    {.name = "reconnect-min",
+     .type = CM_OPTION_DURATION,
+     .offset = AT(reconnect_min_ms),
+     .default_value = "1s",
+     .value_name = "DURATION",
+     .min = 10,
+     .max = 3600000,
+     .help = "The shortest pause between tries to reach the hub."},
+    {.name = "reconnect-max",
+     .type = CM_OPTION_DURATION,
+     .offset = AT(reconnect_max_ms),
+     .default_value = "60s",
+     .value_name = "DURATION",
+     .min = 10,
+     .max = 3600000,
+     .help = "The longest pause between tries to reach the hub."},
+    {.name = "log-level",
+     .type = CM_OPTION_STRING,
+     .offset = AT(log_level),
+     .default_value = "info",
+     .value_name = "LEVEL",
+     .help = "error, warn, info or debug."},
+    {.name = "log-format",
+     .type = CM_OPTION_STRING,
+     .offset = AT(log_format),
+     .default_value = "logfmt",
+     .value_name = "FORMAT",
+     .help = "logfmt or json."},
+    {.name = "version",
+     .type = CM_OPTION_BOOL,
+     .offset = AT(version),
+     .help = "Print the version and exit."},
+    {.name = "help", .type = CM_OPTION_BOOL, .offset = AT(help), .help = "Print this and exit."},
+};
+
+const struct cm_option_set agent_option_set = {
+    .program = "holdfast-agent",
+    .summary = "Keeps one cluster as the hub says, with or without the hub.",
+    .usage = "[OPTIONS]",
+    .env_prefix = "HOLDFAST_AGENT",
+    .options = options,
+    .count = sizeof(options) / sizeof(options[0]),
+};
+
+static enum cm_rc read_token(struct agent_options *o, struct cm_err *err) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *text = NULL;
+    enum cm_rc rc = cm_fsys_read(o->join_token_file, TOKEN_FILE_MAX, &text, err);
+
+    if (rc < 0) {
+        return cm_wrap(err, "--join-token-file");
+    }
+    free(o->join_token);
+    o->join_token = cm_strndup((const char *)text->data, text->size);
+    o->join_token[strcspn(o->join_token, " \t\r\n")] = '\0';
+    explicit_bzero(text->data, text->size);
+    return CM_OK;
+}
+
+static enum cm_rc check(struct agent_options *o, int rest, char **argv, struct cm_err *err) {
+    if (rest > 0) {
+        return cm_fail(err, CM_EINVAL, "'%.80s' is no option of holdfast-agent; see --help",
+                       argv[0]);
+    }
+    if (strcmp(o->driver, "kube") != 0 && strcmp(o->driver, "sim") != 0) {
+        return cm_fail(err, CM_EINVAL, "--driver: '%.80s' is neither kube nor sim", o->driver);
+    }
+    if (o->reconnect_max_ms < o->reconnect_min_ms) {
+        return cm_fail(err, CM_EINVAL, "--reconnect-max is shorter than --reconnect-min");
+    }
+    if (o->join_token_file != NULL && o->join_token_file[0] != '\0') {
+        return read_token(o, err);
+    }
+    return CM_OK;
+}
+
+enum cm_rc agent_options_load(int argc, char **argv, struct agent_options *out,
+                              struct cm_err *err) {
+    struct agent_options o = {0};
+    int rest = 0;
+    enum cm_rc rc = cm_options_load(&agent_option_set, &o, argc, argv, &rest, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = check(&o, rest, argv, err);
+    if (rc < 0) {
+        agent_options_done(&o);
+        return rc;
+    }
+    *out = o;
+    return CM_OK;
+}
+
+void agent_options_done(struct agent_options *o) {
+    if (o->join_token != NULL) {
+        explicit_bzero(o->join_token, strlen(o->join_token));
+    }
+    cm_options_done(&agent_option_set, o);
+}
+
+enum cm_rc agent_options_log(const char *level, const char *format, struct cm_err *err) {
+    bool json = strcmp(format, "json") == 0;
+    enum cm_log_level parsed;
+
+    if (!cm_log_level_parse(level, &parsed)) {
+        return cm_fail(err, CM_EINVAL, "--log-level: '%.40s' is none of error, warn, info, debug",
+                       level);
+    }
+    if (!json && strcmp(format, "logfmt") != 0) {
+        return cm_fail(err, CM_EINVAL, "--log-format: '%.40s' is neither logfmt nor json", format);
+    }
+    cm_log_setup(parsed, json ? CM_LOG_JSON : CM_LOG_LOGFMT, stderr);
+    return CM_OK;
+}

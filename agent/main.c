@@ -1,0 +1,137 @@
+// holdfast-agent: keeps one cluster as the hub says.
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/config/config.h"
+#include "agent/kube/kube.h"
+#include "agent/sim/sim.h"
+#include "common/http/http.h"
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "common/net/net.h"
+#include "common/str.h"
+#include "common/workers.h"
+
+struct program {
+    struct agent_options options;
+    struct cm_loop *loop;
+    struct cm_workers *disk;
+    struct cm_http *http;
+    struct agent_sim *sim;
+    struct agent *agent;
+    bool stopping;
+};
+
+static void on_stopped(void *ctx) {
+    struct program *p = ctx;
+
+    cm_loop_stop(p->loop);
+}
+
+static void on_signal(void *ctx, int signal) {
+    struct program *p = ctx;
+
+    (void)signal;
+    if (p->agent == NULL || p->stopping) {
+        _exit(EXIT_FAILURE); // asked twice
+    }
+    p->stopping = true;
+    agent_stop(p->agent, on_stopped, p);
+}
+
+static enum cm_rc make_sim(struct program *p, struct agent_driver **out) {
+    p->sim = agent_sim_new(
+        p->loop, &(struct agent_sim_config){.latency_ms = 5, .health_ms = 500, .adopt = true});
+    *out = agent_sim_driver_new(p->sim);
+    return CM_OK;
+}
+
+static enum cm_rc make_kube(struct program *p, struct agent_driver **out, struct cm_err *err) {
+    const struct agent_options *o = &p->options;
+    const struct agent_kube_config config = {.kubeconfig = o->kubeconfig,
+                                             .context = o->context,
+                                             .identity = "holdfast-agent",
+                                             .inventory_namespace = o->inventory_namespace,
+                                             .max_in_flight = (long)o->max_in_flight};
+
+    p->http = cm_http_new();
+    return agent_kube_new(p->loop, p->http, &config, out, err);
+}
+
+static enum cm_rc make_agent(struct program *p, struct cm_err *err) {
+    const struct agent_options *o = &p->options;
+    const struct agent_config config = {.data_dir = o->data_dir,
+                                        .join_token = o->join_token,
+                                        .hub = o->hub,
+                                        .enroll_hub = o->enroll_hub,
+                                        .report_interval_ms = o->report_interval_ms,
+                                        .reconnect_min_ms = o->reconnect_min_ms,
+                                        .reconnect_max_ms = o->reconnect_max_ms};
+    struct agent_driver *driver = NULL;
+    enum cm_rc rc =
+        strcmp(o->driver, "sim") == 0 ? make_sim(p, &driver) : make_kube(p, &driver, err);
+
+    return rc < 0 ? rc : agent_new(p->loop, p->disk, &config, driver, &p->agent, err);
+}
+
+static enum cm_rc run(struct program *p, struct cm_err *err) {
+    enum cm_rc rc = agent_options_log(p->options.log_level, p->options.log_format, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    p->loop = cm_loop_new();
+    cm_loop_on_signal(p->loop, SIGTERM, on_signal, p);
+    cm_loop_on_signal(p->loop, SIGINT, on_signal, p);
+    p->disk = cm_workers_new("disk", 1, NULL);
+    rc = make_agent(p, err);
+    if (rc == CM_OK) {
+        cm_log(CM_LOG_INFO, "agent.start", "holdfast-agent " HOLDFAST_VERSION " begins", "driver",
+               p->options.driver, "data_dir", p->options.data_dir, NULL);
+        agent_start(p->agent);
+        cm_loop_run(p->loop);
+    }
+    return rc;
+}
+
+static void take_down(struct program *p) {
+    if (p->disk != NULL) {
+        cm_workers_stop(p->disk, true);
+    }
+    agent_free(p->agent);
+    agent_sim_free(p->sim);
+    cm_http_free(p->http);
+    cm_workers_free(p->disk);
+    cm_net_done();
+    cm_loop_free(p->loop);
+    agent_options_done(&p->options);
+}
+
+int main(int argc, char **argv) {
+    struct program p = {0};
+    struct cm_err err;
+    enum cm_rc rc = CM_OK;
+
+    if (agent_options_load(argc, argv, &p.options, &err) < 0) {
+        (void)fprintf(stderr, "holdfast-agent: %s\n", err.msg);
+        return 2;
+    }
+    if (p.options.help) {
+        cm_options_help(&agent_option_set, stdout);
+    } else if (p.options.version) {
+        (void)printf("holdfast-agent %s\n", HOLDFAST_VERSION);
+    } else {
+        rc = run(&p, &err);
+    }
+    if (rc < 0) {
+        (void)fprintf(stderr, "holdfast-agent: %s\n", err.msg);
+    }
+    take_down(&p);
+    return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
