@@ -92,8 +92,7 @@ void hub_named_tidy(struct hub_update *u) {
 
         named->touched = false;
         if (!is_used(named)) {
-            (void)cm_map_remove(u->fleet->names[named->kind], named->name);
-            hub_named_free(named);
+            hub_named_free(cm_map_take(u->fleet->names[named->kind], named->name));
         }
     }
 }
@@ -263,7 +262,8 @@ static void follow_moved(struct hub_update *u, const struct hub_file *gone) {
     for (size_t i = 0; i < u->files.count; i++) {
         struct hub_file *file = u->files.items[i];
 
-        if (file->role == gone->role && file->diags.count > 0 && file->docs.count == 0) {
+        if (file->role == gone->role && file->fresh && file->diags.count > 0 &&
+            file->docs.count == 0) {
             for (size_t k = 0; k < gone->previous.count; k++) {
                 list_add(&file->previous, gone->previous.items[k]);
             }

@@ -214,6 +214,7 @@ static void put_file(struct hub_update *u, const struct hub_fleet_change *change
         }
         file = hub_tree_add(u->repo->root, change->path);
         file->repo = u->repo;
+        file->fresh = true;
         outer_app(u, file);
         if (is_misnamed(file)) {
             hub_set_add(&u->fleet->misnamed, file);
@@ -596,7 +597,10 @@ static void update_done(struct hub_update *u) {
         hub_doc_free(u->old_docs.items[i]);
     }
     for (size_t i = 0; i < u->files.count; i++) {
-        ((struct hub_file *)u->files.items[i])->dirty = false;
+        struct hub_file *file = u->files.items[i];
+
+        file->dirty = false;
+        file->fresh = false;
     }
     for (size_t i = 0; i < u->removed.count; i++) {
         free_file(u->removed.items[i]);

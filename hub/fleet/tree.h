@@ -45,6 +45,7 @@ struct hub_file {
     bool seen;       // in the complete commit that is being taken in
     bool unreadable; // reading it failed for now: try again with the next commit
     bool dirty;      // in the list of files to look at
+    bool fresh;      // came with the commit that is being taken in
 
     // A file of documents
     struct hub_doc_list docs;     // of the present content

@@ -1,0 +1,826 @@
+// Random commits against a model that knows nothing of indexes, variants or sharing: it looks at
+// everything after each commit. And whenever nothing is wrong, a fleet that sees only the final
+// tree must come to the same.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "common/buf.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/render/bundle.h"
+#include "world.h"
+
+#define CLUSTERS 6
+#define GROUPS 3
+#define APPS 5
+#define FILES 3
+#define TARGETS 3
+#define NO_VALUE 3
+#define COMMITS 60
+#define RUNS 60
+
+// ---- What stands in Git
+
+struct cluster {
+    bool present;
+    int env;   // 0..2
+    int value; // NO_VALUE: none
+    bool suspend;
+};
+
+struct group {
+    bool present;
+    int env;       // -1: no selector
+    unsigned list; // bits of clusters; 0: none
+};
+
+struct target {
+    int kind; // 0 none, 1 cluster, 2 group, 3 selector, 4 all
+    int which;
+    int value;
+    bool suspend;
+    bool do_not_deploy;
+};
+
+struct file {
+    bool present;
+    bool broken;
+    int name; // below 10: shared with other Apps
+    int text; // 0..4
+};
+
+struct app {
+    bool present;
+    int value;
+    bool prune;
+    bool suspend;
+    bool prune_on_loss;
+    unsigned depends_on;
+    struct target targets[TARGETS];
+    struct file files[FILES];
+};
+
+struct written {
+    bool broken;
+    bool moved;
+    bool dirty;
+};
+
+struct tree {
+    struct cluster clusters[CLUSTERS];
+    struct group groups[GROUPS];
+    struct app apps[APPS];
+    struct written cluster_files[CLUSTERS];
+    struct written group_files[GROUPS];
+    struct written app_files[APPS];
+};
+
+// ---- What should be in force
+
+struct pair {
+    bool linked;
+    char text[512]; // "": nothing
+    char revision[16];
+    bool gone;
+    bool gone_prune;
+};
+
+struct model {
+    struct cluster clusters[CLUSTERS];
+    struct group groups[GROUPS];
+    struct app apps[APPS]; // but for files, which are always those of the tree
+    struct pair pairs[APPS][CLUSTERS];
+};
+
+static uint64_t random_state;
+
+static unsigned roll(unsigned n) {
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (unsigned)((random_state >> 11) % n);
+}
+
+// ---- Writing the tree
+
+static void put_or_spoil(struct world *w, const char *path, const char *content, bool broken) {
+    CM_AUTOFREE char *spoilt = cm_strf("%s%s", content, roll(2) == 0 ? "\n]: [" : "\nbroken: 1\n");
+
+    world_put(w, path, broken ? spoilt : content);
+}
+
+static void write_cluster(struct world *w, const struct tree *t, int i) {
+    const struct cluster *c = &t->clusters[i];
+    const struct written *f = &t->cluster_files[i];
+    CM_AUTOFREE char *path = cm_strf("clusters/%sc%d.yaml", f->moved ? "x/" : "", i);
+    CM_AUTOFREE char *other = cm_strf("clusters/%sc%d.yaml", f->moved ? "" : "x/", i);
+    struct cm_str s = {0};
+
+    world_remove(w, other);
+    if (!c->present) {
+        world_remove(w, path);
+        return;
+    }
+    cm_str_addf(&s,
+                "apiVersion: holdfast/v1alpha1\nkind: Cluster\nmetadata:\n  name: c%d\n"
+                "  labels: {env: e%d}\nspec:\n  suspend: %s\n",
+                i, c->env, c->suspend ? "true" : "false");
+    if (c->value != NO_VALUE) {
+        cm_str_addf(&s, "  values: {v: %d}\n", c->value);
+    }
+    put_or_spoil(w, path, cm_str_get(&s), f->broken);
+    cm_str_done(&s);
+}
+
+static void write_group(struct world *w, const struct tree *t, int i) {
+    const struct group *g = &t->groups[i];
+    CM_AUTOFREE char *path = cm_strf("groups/g%d.yaml", i);
+    struct cm_str s = {0};
+
+    if (!g->present) {
+        world_remove(w, path);
+        return;
+    }
+    cm_str_addf(
+        &s, "apiVersion: holdfast/v1alpha1\nkind: ClusterGroup\nmetadata: {name: g%d}\nspec:\n", i);
+    if (g->env >= 0) {
+        cm_str_addf(&s, "  clusterSelector: {matchLabels: {env: e%d}}\n", g->env);
+    }
+    cm_str_add(&s, "  clusters: [");
+    for (int c = 0; c < CLUSTERS; c++) {
+        if ((g->list >> c & 1) != 0) {
+            cm_str_addf(&s, "c%d, ", c);
+        }
+    }
+    cm_str_add(&s, "]\n");
+    put_or_spoil(w, path, cm_str_get(&s), t->group_files[i].broken);
+    cm_str_done(&s);
+}
+
+static void write_target(struct cm_str *s, const struct target *target) {
+    cm_str_add(s, "    - ");
+    if (target->kind == 4) {
+        cm_str_add(s, "clusterSelector: {}");
+    } else if (target->kind == 1) {
+        cm_str_addf(s, "cluster: c%d", target->which);
+    } else if (target->kind == 2) {
+        cm_str_addf(s, "clusterGroup: g%d", target->which);
+    } else {
+        cm_str_addf(s, "clusterSelector: {matchLabels: {env: e%d}}", target->which);
+    }
+    cm_str_addf(s, "\n      suspend: %s\n      doNotDeploy: %s\n",
+                target->suspend ? "true" : "false", target->do_not_deploy ? "true" : "false");
+    if (target->value != NO_VALUE) {
+        cm_str_addf(s, "      values: {v: %d}\n", target->value);
+    }
+}
+
+static void write_app_document(struct world *w, const struct app *a, const char *path, int i,
+                               bool broken) {
+    struct cm_str s = {0};
+
+    cm_str_addf(&s,
+                "apiVersion: holdfast/v1alpha1\nkind: App\nmetadata: {name: a%d}\nspec:\n"
+                "  namespace: ns\n  prune: %s\n  suspend: %s\n  onTargetLoss: %s\n",
+                i, a->prune ? "true" : "false", a->suspend ? "true" : "false",
+                a->prune_on_loss ? "prune" : "orphan");
+    if (a->value != NO_VALUE) {
+        cm_str_addf(&s, "  values: {v: %d}\n", a->value);
+    }
+    cm_str_add(&s, "  dependsOn: [");
+    for (int d = 0; d < APPS; d++) {
+        if ((a->depends_on >> d & 1) != 0) {
+            cm_str_addf(&s, "{name: a%d}, ", d);
+        }
+    }
+    cm_str_add(&s, "]\n");
+    cm_str_add(&s, a->targets[0].kind == 0 ? "  targets: []\n" : "  targets:\n");
+    for (int k = 0; k < TARGETS && a->targets[k].kind != 0; k++) {
+        write_target(&s, &a->targets[k]);
+    }
+    put_or_spoil(w, path, cm_str_get(&s), broken);
+    cm_str_done(&s);
+}
+
+static const char *const texts[] = {"plain", "${v}", "${v:=9}", "${cluster.name}",
+                                    "x-${cluster.labels.env}-$${v}"};
+
+static void write_app(struct world *w, const struct tree *t, int i) {
+    const struct app *a = &t->apps[i];
+
+    for (int moved = 0; moved < 2; moved++) {
+        const char *root = moved != 0 ? "teams/red" : "apps";
+        bool here = a->present && (moved != 0) == t->app_files[i].moved;
+        CM_AUTOFREE char *path = cm_strf("%s/a%d/app.yaml", root, i);
+
+        if (here) {
+            write_app_document(w, a, path, i, t->app_files[i].broken);
+        } else {
+            world_remove(w, path);
+        }
+        for (int k = 0; k < FILES; k++) {
+            CM_AUTOFREE char *file = cm_strf("%s/a%d/m%d.yaml", root, i, k);
+            CM_AUTOFREE char *content =
+                cm_strf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: o%d}\ndata:\n"
+                        "  value: \"%s\"\n",
+                        a->files[k].name, texts[a->files[k].text]);
+            if (here && a->files[k].present) {
+                put_or_spoil(w, file, content, false);
+                if (a->files[k].broken) {
+                    world_put(w, file, "metadata: [");
+                }
+            } else {
+                world_remove(w, file);
+            }
+        }
+    }
+}
+
+// ---- Random edits
+
+static void random_target(struct target *t) {
+    t->kind = 1 + (int)roll(4);
+    t->which = (int)roll(t->kind == 1 ? CLUSTERS : 3);
+    t->value = (int)roll(4);
+    t->suspend = roll(5) == 0;
+    t->do_not_deploy = roll(6) == 0;
+}
+
+static void random_app(struct tree *t, int i) {
+    struct app *a = &t->apps[i];
+    int targets = (int)roll(TARGETS + 1);
+
+    a->value = (int)roll(4);
+    a->prune = roll(3) != 0;
+    a->suspend = roll(6) == 0;
+    a->prune_on_loss = roll(2) == 0;
+    a->depends_on = roll(4) == 0 ? 1U << roll(APPS) : 0;
+    memset(a->targets, 0, sizeof(a->targets));
+    for (int k = 0; k < targets; k++) {
+        random_target(&a->targets[k]);
+    }
+}
+
+static void random_file(struct app *a, int i, int k) {
+    a->files[k].present = roll(5) != 0;
+    a->files[k].broken = roll(12) == 0;
+    a->files[k].text = (int)roll(5);
+    a->files[k].name = roll(8) == 0 ? (int)roll(3) : 10 * (i + 1) + k;
+}
+
+static void edit_cluster(struct tree *t, int i) {
+    struct cluster *c = &t->clusters[i];
+    struct written *f = &t->cluster_files[i];
+
+    switch (roll(6)) {
+    case 0:
+        c->present = !c->present;
+        f->broken = false;
+        break;
+    case 1:
+        c->env = (int)roll(3);
+        break;
+    case 2:
+        c->value = (int)roll(4);
+        break;
+    case 3:
+        c->suspend = !c->suspend;
+        break;
+    case 4:
+        f->broken = !f->broken && c->present && !f->dirty;
+        break;
+    default:
+        f->moved = f->broken ? f->moved : !f->moved;
+        break;
+    }
+    f->dirty = true;
+}
+
+static void edit_group(struct tree *t, int i) {
+    struct group *g = &t->groups[i];
+    struct written *f = &t->group_files[i];
+
+    switch (roll(4)) {
+    case 0:
+        g->present = !g->present || roll(3) != 0;
+        f->broken = f->broken && g->present;
+        break;
+    case 1:
+        g->env = (int)roll(4) - 1;
+        break;
+    case 2:
+        g->list = roll(1U << CLUSTERS) & roll(1U << CLUSTERS);
+        break;
+    default:
+        f->broken = !f->broken && g->present && !f->dirty;
+        break;
+    }
+    f->dirty = true;
+}
+
+static void edit_app(struct tree *t, int i) {
+    struct app *a = &t->apps[i];
+    struct written *f = &t->app_files[i];
+
+    switch (roll(8)) {
+    case 0:
+        a->present = !a->present || roll(3) != 0;
+        f->broken = f->broken && a->present;
+        break;
+    case 1:
+        random_app(t, i);
+        break;
+    case 2:
+        f->broken = !f->broken && a->present && !f->dirty;
+        break;
+    case 3:
+        f->moved = f->broken ? f->moved : !f->moved;
+        break;
+    case 4:
+        a->depends_on = roll(3) == 0 ? 1U << roll(APPS) : 0;
+        break;
+    default:
+        random_file(a, i, (int)roll(FILES));
+        break;
+    }
+    f->dirty = true;
+}
+
+static void edit(struct tree *t) {
+    unsigned edits = 1 + roll(3);
+
+    for (unsigned i = 0; i < edits; i++) {
+        switch (roll(5)) {
+        case 0:
+        case 1:
+            edit_cluster(t, (int)roll(CLUSTERS));
+            break;
+        case 2:
+            edit_group(t, (int)roll(GROUPS));
+            break;
+        default:
+            edit_app(t, (int)roll(APPS));
+            break;
+        }
+    }
+}
+
+// mend takes out all that is wrong, now and then, so that runs meet clean trees too.
+static void mend(struct tree *t) {
+    for (int i = 0; i < CLUSTERS; i++) {
+        t->cluster_files[i].broken = false;
+        t->cluster_files[i].dirty = true;
+        t->clusters[i].value = t->clusters[i].value == NO_VALUE ? 0 : t->clusters[i].value;
+    }
+    for (int i = 0; i < GROUPS; i++) {
+        t->groups[i].present = true;
+        t->groups[i].list = 0;
+        t->group_files[i] = (struct written){.dirty = true};
+    }
+    for (int i = 0; i < APPS; i++) {
+        struct app *a = &t->apps[i];
+
+        a->depends_on = 0;
+        t->app_files[i].broken = false;
+        t->app_files[i].dirty = true;
+        for (int k = 0; k < FILES; k++) {
+            a->files[k].broken = false;
+            a->files[k].present = true;
+            a->files[k].name = 10 * (i + 1) + k;
+        }
+        for (int k = 0; k < TARGETS; k++) {
+            if (a->targets[k].kind == 1 && !t->clusters[a->targets[k].which].present) {
+                a->targets[k].kind = 4;
+            }
+        }
+    }
+}
+
+static void write_dirty(struct world *w, struct tree *t, bool all) {
+    for (int i = 0; i < CLUSTERS; i++) {
+        if (all || t->cluster_files[i].dirty) {
+            write_cluster(w, t, i);
+        }
+        t->cluster_files[i].dirty = false;
+    }
+    for (int i = 0; i < GROUPS; i++) {
+        if (all || t->group_files[i].dirty) {
+            write_group(w, t, i);
+        }
+        t->group_files[i].dirty = false;
+    }
+    for (int i = 0; i < APPS; i++) {
+        if (all || t->app_files[i].dirty) {
+            write_app(w, t, i);
+        }
+        t->app_files[i].dirty = false;
+    }
+}
+
+// ---- The model
+
+static bool in_group(const struct model *m, int group, int cluster) {
+    const struct group *g = &m->groups[group];
+
+    return g->env == m->clusters[cluster].env || (g->list >> cluster & 1) != 0;
+}
+
+static bool matches(const struct model *m, const struct target *t, int cluster) {
+    switch (t->kind) {
+    case 1:
+        return t->which == cluster;
+    case 2:
+        return in_group(m, t->which, cluster);
+    case 3:
+        return t->which == m->clusters[cluster].env;
+    default:
+        return true;
+    }
+}
+
+static const struct target *target_of(const struct model *m, int app, int cluster) {
+    for (int k = 0; k < TARGETS && m->apps[app].targets[k].kind != 0; k++) {
+        if (matches(m, &m->apps[app].targets[k], cluster)) {
+            return m->apps[app].targets[k].do_not_deploy ? NULL : &m->apps[app].targets[k];
+        }
+    }
+    return NULL;
+}
+
+static void closure(const struct model *m, bool reach[APPS][APPS]) {
+    for (int i = 0; i < APPS; i++) {
+        for (int k = 0; k < APPS; k++) {
+            reach[i][k] =
+                m->apps[i].present && m->apps[k].present && (m->apps[i].depends_on >> k & 1) != 0;
+        }
+    }
+    for (int via = 0; via < APPS; via++) {
+        for (int i = 0; i < APPS; i++) {
+            for (int k = 0; k < APPS; k++) {
+                reach[i][k] = reach[i][k] || (reach[i][via] && reach[via][k]);
+            }
+        }
+    }
+}
+
+static bool frozen(const struct model *m, int app) {
+    bool reach[APPS][APPS];
+    bool from = false;
+    bool to = false;
+
+    for (int k = 0; k < TARGETS && m->apps[app].targets[k].kind != 0; k++) {
+        const struct target *t = &m->apps[app].targets[k];
+        if (t->kind == 2 && !m->groups[t->which].present) {
+            return true;
+        }
+    }
+    for (int d = 0; d < APPS; d++) {
+        if ((m->apps[app].depends_on >> d & 1) != 0 && !m->apps[d].present) {
+            return true;
+        }
+    }
+    closure(m, reach);
+    for (int c = 0; c < APPS; c++) {
+        from = from || (reach[c][c] && (c == app || reach[c][app]));
+        to = to || (reach[c][c] && (c == app || reach[app][c]));
+    }
+    return from && to;
+}
+
+// value_of returns a file's text on a cluster, or false if a variable is undefined.
+static bool value_of(const struct model *m, const struct file *f, const struct app *a,
+                     const struct target *t, int cluster, struct cm_str *out) {
+    int v = m->clusters[cluster].value;
+
+    v = v != NO_VALUE ? v : t->value;
+    v = v != NO_VALUE ? v : a->value;
+    switch (f->text) {
+    case 0:
+        cm_str_add(out, "plain");
+        return true;
+    case 1:
+        cm_str_addf(out, "%d", v);
+        return v != NO_VALUE;
+    case 2:
+        cm_str_addf(out, "%d", v != NO_VALUE ? v : 9);
+        return true;
+    case 3:
+        cm_str_addf(out, "c%d", cluster);
+        return true;
+    default:
+        cm_str_addf(out, "x-e%d-${v}", m->clusters[cluster].env);
+        return true;
+    }
+}
+
+// render writes what an App should be on a cluster; false: it cannot be rendered.
+static bool render(const struct model *m, const struct tree *t, int app, int cluster,
+                   const struct target *target, struct cm_str *out) {
+    const struct app *doc = &m->apps[app];
+    const struct file *files = t->apps[app].files;
+    bool ok = false;
+
+    cm_str_addf(out, "ns prune=%d suspend=%d", doc->prune,
+                doc->suspend || target->suspend || m->clusters[cluster].suspend);
+    for (int d = 0; d < APPS; d++) {
+        if ((doc->depends_on >> d & 1) != 0) {
+            cm_str_addf(out, " a%d", d);
+        }
+    }
+    for (int name = 0; name < 10 * (APPS + 2); name++) {
+        int found = 0;
+        for (int k = 0; k < FILES; k++) {
+            if (!files[k].present || (files[k].name != name && !files[k].broken)) {
+                continue;
+            }
+            cm_str_addf(out, " o%d=", name);
+            if (files[k].broken || ++found > 1 ||
+                !value_of(m, &files[k], doc, target, cluster, out)) {
+                return false;
+            }
+            ok = true;
+        }
+    }
+    return ok;
+}
+
+// claims tells whether a rendered text has an object.
+static bool claims(const char *text, int name) {
+    CM_AUTOFREE char *part = cm_strf(" o%d=", name);
+
+    return strstr(text, part) != NULL;
+}
+
+// refuse marks the candidates of a cluster that lose a conflict; it tells whether there was one.
+static bool refuse(const struct model *m, int cluster, char candidates[APPS][512],
+                   bool lost[APPS]) {
+    bool loses[APPS] = {false};
+    bool any = false;
+
+    for (int a = 0; a < APPS; a++) {
+        for (int b = 0; b < APPS; b++) {
+            for (int name = 0; a != b && name < 10; name++) {
+                if (claims(candidates[a], name) && claims(candidates[b], name) &&
+                    !claims(m->pairs[a][cluster].text, name)) {
+                    loses[a] = true;
+                }
+            }
+        }
+    }
+    for (int a = 0; a < APPS; a++) {
+        if (loses[a] && !lost[a]) {
+            lost[a] = true;
+            any = true;
+            (void)snprintf(candidates[a], sizeof(candidates[a]), "%s", m->pairs[a][cluster].text);
+        }
+    }
+    return any;
+}
+
+static void unlink_pair(struct pair *p, bool prune) {
+    if (p->text[0] != '\0') {
+        p->gone = true;
+        p->gone_prune = prune;
+    }
+    p->linked = false;
+    p->text[0] = '\0';
+}
+
+static void settle(struct model *m, const struct tree *t, int cluster, const char *revision) {
+    char candidates[APPS][512];
+    bool lost[APPS] = {false};
+
+    for (int app = 0; app < APPS; app++) {
+        struct pair *p = &m->pairs[app][cluster];
+        const struct target *target;
+        struct cm_str s = {0};
+
+        (void)snprintf(candidates[app], sizeof(candidates[app]), "%s", p->text);
+        if (!m->apps[app].present || frozen(m, app)) {
+            continue;
+        }
+        target = target_of(m, app, cluster);
+        if (target == NULL) {
+            unlink_pair(p, m->apps[app].prune_on_loss);
+            candidates[app][0] = '\0';
+            continue;
+        }
+        p->linked = true;
+        if (render(m, t, app, cluster, target, &s)) {
+            (void)snprintf(candidates[app], sizeof(candidates[app]), "%s", cm_str_get(&s));
+        }
+        cm_str_done(&s);
+    }
+    while (refuse(m, cluster, candidates, lost)) {
+    }
+    for (int app = 0; app < APPS; app++) {
+        struct pair *p = &m->pairs[app][cluster];
+
+        if (strcmp(p->text, candidates[app]) != 0) {
+            (void)snprintf(p->text, sizeof(p->text), "%s", candidates[app]);
+            (void)snprintf(p->revision, sizeof(p->revision), "%s", revision);
+            p->gone = false;
+        }
+    }
+}
+
+static void advance(struct model *m, const struct tree *t, const char *revision) {
+    for (int i = 0; i < GROUPS; i++) {
+        if (!t->group_files[i].broken) {
+            m->groups[i] = t->groups[i];
+        }
+    }
+    for (int i = 0; i < APPS; i++) {
+        bool was = m->apps[i].present;
+        bool prune = m->apps[i].prune;
+
+        if (!t->app_files[i].broken) {
+            m->apps[i] = t->apps[i];
+        }
+        for (int c = 0; was && !m->apps[i].present && c < CLUSTERS; c++) {
+            unlink_pair(&m->pairs[i][c], prune);
+        }
+    }
+    for (int i = 0; i < CLUSTERS; i++) {
+        if (!t->cluster_files[i].broken) {
+            m->clusters[i] = t->clusters[i];
+        }
+        if (!m->clusters[i].present) {
+            for (int a = 0; a < APPS; a++) {
+                m->pairs[a][i] = (struct pair){0};
+            }
+            continue;
+        }
+        settle(m, t, i, revision);
+    }
+}
+
+// ---- Comparison
+
+static void describe(const struct hub_bundle *b, struct cm_str *out) {
+    cm_str_addf(out, "%s prune=%d suspend=%d", b->spec.namespace, b->spec.prune, b->spec.suspend);
+    for (size_t i = 0; i < b->spec.depends_on_count; i++) {
+        cm_str_addf(out, " %s", b->spec.depends_on[i]);
+    }
+    for (int name = 0; name < 10 * (APPS + 2); name++) {
+        CM_AUTOFREE char *key = cm_strf("ConfigMap/ns/o%d", name);
+
+        for (size_t i = 0; i < b->spec.object_count; i++) {
+            const struct cm_buf *bytes = b->spec.objects[i].bytes;
+
+            if (strcmp(b->spec.objects[i].key, key) != 0) {
+                continue;
+            }
+            const char *value = memmem(bytes->data, bytes->size, "\"value\": \"", 10);
+            assert_non_null(value);
+            value += 10;
+            cm_str_addf(out, " o%d=%.*s", name, (int)strcspn(value, "\""), value);
+        }
+    }
+}
+
+static void compare_pair(struct world *w, const struct model *m, int app, int cluster) {
+    const struct pair *p = &m->pairs[app][cluster];
+    CM_AUTOFREE char *app_name = cm_strf("a%d", app);
+    CM_AUTOFREE char *cluster_name = cm_strf("c%d", cluster);
+    const struct hub_pair *pair = world_pair(w, cluster_name, app_name);
+    struct cm_str text = {0};
+
+    if (pair != NULL) {
+        describe(pair->bundle, &text);
+    }
+    if (strcmp(cm_str_get(&text), p->text) != 0) {
+        print_error("App %s on %s at %s:\n is        %s\n should be %s\n%s\n", app_name,
+                    cluster_name, p->revision, cm_str_get(&text), p->text, world_problems(w));
+        fail();
+    }
+    if (pair != NULL) {
+        assert_string_equal(pair->revision, p->revision);
+    }
+    cm_str_done(&text);
+}
+
+static void compare_gone(struct world *w, const struct model *m, int cluster) {
+    CM_AUTOFREE char *name = cm_strf("c%d", cluster);
+    const struct hub_desired *d = hub_fleet_desired(w->fleet, name);
+    size_t count = 0;
+
+    assert_int_equal(d != NULL, m->clusters[cluster].present);
+    for (int app = 0; d != NULL && app < APPS; app++) {
+        const struct pair *p = &m->pairs[app][cluster];
+        char app_name[8];
+
+        if (p->linked || !p->gone) {
+            continue;
+        }
+        (void)snprintf(app_name, sizeof(app_name), "a%d", app);
+        assert_true(count < d->gone_count);
+        assert_string_equal(d->gone[count].app, app_name);
+        assert_int_equal(d->gone[count].prune, p->gone_prune);
+        count++;
+    }
+    if (d != NULL) {
+        assert_int_equal(d->gone_count, count);
+    }
+}
+
+// compare_fresh gives a new fleet the whole tree at once.
+static bool compare_fresh(const struct tree *t, const struct model *m) {
+    struct tree copy = *t;
+    struct world fresh;
+    size_t count;
+
+    world_init(&fresh);
+    write_dirty(&fresh, &copy, true);
+    (void)world_commit_all(&fresh);
+    (void)hub_fleet_problems(fresh.fleet, &count);
+    for (int a = 0; count == 0 && a < APPS; a++) {
+        for (int c = 0; c < CLUSTERS; c++) {
+            struct model same = *m;
+            CM_AUTOFREE char *app = cm_strf("a%d", a);
+            CM_AUTOFREE char *cluster = cm_strf("c%d", c);
+            const struct hub_pair *pair = world_pair(&fresh, cluster, app);
+
+            if (pair != NULL) {
+                (void)snprintf(same.pairs[a][c].revision, 16, "%s", pair->revision);
+            }
+            compare_pair(&fresh, &same, a, c);
+        }
+    }
+    world_done(&fresh);
+    return count == 0;
+}
+
+static size_t run(uint64_t seed) {
+    CM_AUTOFREE struct tree *t = cm_new(1, sizeof(*t));
+    CM_AUTOFREE struct model *m = cm_new(1, sizeof(*m));
+    struct world w;
+    size_t clean = 0;
+
+    random_state = seed * 0x9E3779B97F4A7C15u + 1;
+    world_init(&w);
+    for (int i = 0; i < APPS; i++) {
+        random_app(t, i);
+        for (int k = 0; k < FILES; k++) {
+            random_file(&t->apps[i], i, k);
+        }
+    }
+    for (unsigned i = 1; i <= COMMITS; i++) {
+        CM_AUTOFREE char *revision = cm_strf("r%u", i);
+        size_t problems;
+
+        edit(t);
+        if (roll(6) == 0) {
+            mend(t);
+        }
+        write_dirty(&w, t, false);
+        (void)world_commit(&w);
+        advance(m, t, revision);
+        for (int c = 0; c < CLUSTERS; c++) {
+            for (int a = 0; a < APPS; a++) {
+                compare_pair(&w, m, a, c);
+            }
+            compare_gone(&w, m, c);
+        }
+        (void)hub_fleet_problems(w.fleet, &problems);
+        bool is_clean = compare_fresh(t, m);
+        if (is_clean != (problems == 0)) {
+            print_error("%s: %s\n", revision, world_problems(&w));
+            fail();
+        }
+        clean += is_clean ? 1 : 0;
+    }
+    world_done(&w);
+    return clean;
+}
+
+static void random_commits_give_what_the_model_says(void **state) {
+    const char *given = getenv("HOLDFAST_SEED");
+    uint64_t first = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
+    size_t clean = 0;
+
+    (void)state;
+    for (uint64_t seed = first; seed < first + (given != NULL ? 1 : RUNS); seed++) {
+        print_message("seed %llu\n", (unsigned long long)seed);
+        clean += run(seed);
+    }
+    print_message("%zu commits left nothing wrong\n", clean);
+    assert_true(given != NULL || clean > RUNS);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_commits_give_what_the_model_says),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
