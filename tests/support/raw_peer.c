@@ -42,6 +42,10 @@ void raw_peer_close(struct raw_peer *p) {
     }
 }
 
+void raw_peer_end(struct raw_peer *p) {
+    (void)shutdown(p->fd, SHUT_WR);
+}
+
 void raw_peer_reset(struct raw_peer *p) {
     struct linger at_once = {.l_onoff = 1};
 

@@ -14,6 +14,7 @@ struct raw_peer;
 // raw_peer_connect connects; NULL if that failed. Reading gives up after 10 s.
 struct raw_peer *raw_peer_connect(uint16_t port);
 void raw_peer_close(struct raw_peer *p);
+void raw_peer_end(struct raw_peer *p);   // sends a FIN, without a word of TLS; can still read
 void raw_peer_reset(struct raw_peer *p); // closes with a TCP reset
 
 // raw_peer_handshake tells whether TLS came up. Without it bytes are sent as they are.

@@ -349,6 +349,24 @@ static void closing_with_flush_delivers_everything(void **state) {
     assert_string_equal(f->agent.why.msg, "the peer closed the connection");
 }
 
+static void everything_arrives_though_the_peer_is_talking(void **state) {
+    struct fixture *f = *state;
+    struct cm_buf *buf = cm_buf_new(100000);
+    struct cm_err err;
+
+    memset(buf->data, 1, buf->size);
+    connect_both(f);
+    for (uint16_t i = 0; i < 30; i++) {
+        assert_int_equal(cm_net_send(f->hub.conn, BULK, i, buf, &err), CM_OK);
+        assert_int_equal(cm_net_send(f->agent.conn, BULK, i, buf, &err), CM_OK);
+    }
+    cm_buf_unref(buf);
+    cm_net_close(f->hub.conn, true, "enough");
+    wait_for(f, both_closed);
+    assert_int_equal(f->agent.frames, 30);
+    assert_int_equal(f->hub.frames, 0); // who closes does not listen
+}
+
 static void a_last_word_arrives_though_the_peer_is_talking(void **state) {
     struct fixture *f = *state;
 
@@ -360,6 +378,7 @@ static void a_last_word_arrives_though_the_peer_is_talking(void **state) {
     cm_net_close(f->hub.conn, true, "refused");
     wait_for(f, both_closed);
     assert_int_equal(f->agent.frames, 1);
+    assert_int_equal(f->hub.frames, 0);
 }
 
 static void closing_without_flush_is_immediate(void **state) {
@@ -424,6 +443,10 @@ static bool hub_got_two(const struct fixture *f) {
     return f->hub.frames == 2;
 }
 
+static bool hub_got_three_or_closed(const struct fixture *f) {
+    return f->hub.frames == 3 || f->hub.closed > 0;
+}
+
 static void each_frame_moves_the_deadline(void **state) {
     struct fixture *f = *state;
 
@@ -435,9 +458,9 @@ static void each_frame_moves_the_deadline(void **state) {
     wait_for(f, hub_got_two);
     cm_clock_advance(40000);
     (void)cm_loop_turn(f->loop);
-    assert_int_equal(f->hub.closed, 0);
-    cm_clock_advance(20000);
-    wait_for(f, hub_closed);
+    send_text(f->agent.conn, NOTE, 2, "and here");
+    wait_for(f, hub_got_three_or_closed);
+    assert_int_equal(f->hub.frames, 3);
 }
 
 static void the_first_frame_is_due_soon(void **state) {
@@ -492,6 +515,30 @@ static void a_skipped_number_closes_the_connection(void **state) {
     assert_int_equal(f->hub.frames, 1);
     assert_string_equal(f->hub.why.msg, "the peer sent frame 3 where 2 was due");
     assert_int_equal(f->hub.why.code, CM_EINVAL);
+}
+
+// A hundred frames in one TLS record, and the end of the stream right behind them.
+static void say_all_and_go(struct raw_peer *peer, struct fixture *f) {
+    uint8_t frames[100 * CM_NET_HEADER_SIZE] = {0};
+
+    for (size_t i = 0; i < 100; i++) {
+        frames[i * CM_NET_HEADER_SIZE + 5] = NOTE;
+        frames[i * CM_NET_HEADER_SIZE + 7] = (uint8_t)i; // flags
+        frames[i * CM_NET_HEADER_SIZE + 15] = (uint8_t)(i + 1);
+    }
+    if (raw_peer_handshake(peer, f->agent_tls)) {
+        (void)raw_peer_send(peer, frames, sizeof(frames));
+        raw_peer_end(peer);
+    }
+}
+
+static void frames_before_the_end_are_not_lost(void **state) {
+    struct fixture *f = *state;
+
+    misbehave(f, say_all_and_go, hub_closed);
+    assert_int_equal(f->hub.frames, 100);
+    assert_true(f->hub.in_order);
+    assert_string_equal(f->hub.why.msg, "the peer closed the connection");
 }
 
 static void send_a_long_note(struct raw_peer *peer, struct fixture *f) {
@@ -745,6 +792,7 @@ int main(void) {
         NET_TEST(a_full_queue_refuses_until_it_has_drained),
         NET_TEST(a_frame_larger_than_the_queue_never_fits),
         NET_TEST(closing_with_flush_delivers_everything),
+        NET_TEST(everything_arrives_though_the_peer_is_talking),
         NET_TEST(a_last_word_arrives_though_the_peer_is_talking),
         NET_TEST(closing_without_flush_is_immediate),
         NET_TEST(a_listener_refuses_when_opened),
@@ -753,6 +801,7 @@ int main(void) {
         NET_TEST(each_frame_moves_the_deadline),
         NET_TEST(the_first_frame_is_due_soon),
         NET_TEST(a_skipped_number_closes_the_connection),
+        NET_TEST(frames_before_the_end_are_not_lost),
         NET_TEST(a_frame_too_long_for_its_type_closes_the_connection),
         NET_TEST(an_unknown_type_closes_the_connection),
         NET_TEST(a_silent_peer_is_closed),

@@ -243,6 +243,20 @@ static void a_chain_without_the_pinned_root_is_refused(void **state) {
     assert_int_equal(leaf->client.handshake, CM_TLS_FAILED);
 }
 
+static void a_self_signed_leaf_is_no_root(void **state) {
+    const struct pki *p = *state;
+    CM_CLEANUP(free_pair) struct pair *pair = new_pair();
+    CM_CLEANUP(cm_cert_freep)
+    struct cm_cert *own = pki_issue(CM_CERT_SERVER, PKI_HUB_URI, p->hub_key, NULL, p->hub_key);
+
+    shake(pair,
+          context(&(struct cm_tls_config){.role = CM_TLS_CLIENT_PINNED,
+                                          .pin = cm_cert_key_sha256(own)}),
+          context(&(struct cm_tls_config){
+              .role = CM_TLS_SERVER, .key = p->hub_key, .chain = &own, .chain_count = 1}));
+    assert_int_equal(pair->client.handshake, CM_TLS_FAILED);
+}
+
 static void the_pinned_root_does_not_vouch_for_a_foreign_leaf(void **state) {
     const struct pki *p = *state;
     CM_CLEANUP(free_pair) struct pair *pair = new_pair();
@@ -427,6 +441,7 @@ int main(void) {
         cmocka_unit_test(a_client_without_certificate_is_refused),
         cmocka_unit_test(a_client_without_certificate_may_enrol),
         cmocka_unit_test(a_chain_without_the_pinned_root_is_refused),
+        cmocka_unit_test(a_self_signed_leaf_is_no_root),
         cmocka_unit_test(the_pinned_root_does_not_vouch_for_a_foreign_leaf),
         cmocka_unit_test(a_hub_of_another_root_is_refused),
         cmocka_unit_test(an_agent_of_another_root_is_refused),
