@@ -217,7 +217,7 @@ static void load_files(struct loading *l) {
     struct hub_app *app = l->app;
     const struct hub_doc *doc = app->named.doc;
     struct hub_folder *home = doc->file->folder;
-    struct hub_folder *source = hub_tree_folder_find(home, doc->app.source);
+    struct hub_folder *source = hub_file_tree_folder_find(home, doc->app.source);
     const char *path = path_of(doc->file);
 
     if (source != NULL && crosses(source, home)) {
@@ -227,14 +227,14 @@ static void load_files(struct loading *l) {
                       doc->app.source);
         return;
     }
-    if (source != NULL && hub_tree_folder_find(source, "overlays") != NULL) {
+    if (source != NULL && hub_file_tree_folder_find(source, "overlays") != NULL) {
         hub_diags_add(
             &app->content, path, doc->place.line, doc->place.column,
             "the folder 'overlays' among the manifests is not supported: use ${variables} "
             "and values per target, and rename the folder if it means something else");
     }
     if (source != NULL) {
-        hub_tree_each(source, true, load_file, l);
+        hub_file_tree_each(source, true, load_file, l);
     }
     if (l->templates == 0 && app->content.count == 0 && !app->content_broken) {
         hub_diags_add(

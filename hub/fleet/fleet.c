@@ -29,7 +29,7 @@ static struct hub_repo *get_repo(struct hub_fleet *f, const char *name) {
     if (repo == NULL) {
         repo = cm_new(1, sizeof(*repo));
         repo->name = cm_strdup(name);
-        repo->root = hub_tree_new();
+        repo->root = hub_file_tree_new();
         repo->crds = cm_map_new(free_crd);
         cm_map_put(f->repos, name, repo);
     }
@@ -46,7 +46,7 @@ static void free_file(struct hub_file *file) {
 static void free_repo(void *p) {
     struct hub_repo *repo = p;
 
-    hub_tree_free(repo->root, free_file);
+    hub_file_tree_free(repo->root, free_file);
     cm_map_free(repo->crds);
     free(repo->name);
     free(repo);
@@ -206,13 +206,13 @@ static bool is_misnamed(const struct hub_file *file) {
 }
 
 static void put_file(struct hub_update *u, const struct hub_fleet_change *change) {
-    struct hub_file *file = hub_tree_find(u->repo->root, change->path);
+    struct hub_file *file = hub_file_tree_find(u->repo->root, change->path);
 
     if (file == NULL) {
-        if (hub_tree_role(change->path) == HUB_ROLE_OTHER) {
+        if (hub_file_tree_role(change->path) == HUB_ROLE_OTHER) {
             return;
         }
-        file = hub_tree_add(u->repo->root, change->path);
+        file = hub_file_tree_add(u->repo->root, change->path);
         file->repo = u->repo;
         file->fresh = true;
         outer_app(u, file);
@@ -245,7 +245,7 @@ static void remove_file(struct hub_update *u, struct hub_file *file) {
         (void)hub_set_remove(&u->fleet->misnamed, file);
         u->problems = true;
     }
-    hub_tree_remove(file);
+    hub_file_tree_remove(file);
     hub_set_add(&u->removed, file);
 }
 
@@ -281,14 +281,14 @@ static void take_files(struct hub_update *u) {
             put_file(u, change);
             continue;
         }
-        struct hub_file *file = hub_tree_find(u->repo->root, change->path);
+        struct hub_file *file = hub_file_tree_find(u->repo->root, change->path);
         if (file != NULL) {
             hub_set_add(&unseen, file);
         }
     }
     if (commit->complete) {
         hub_set_done(&unseen);
-        hub_tree_each(u->repo->root, false, list_unseen, &unseen);
+        hub_file_tree_each(u->repo->root, false, list_unseen, &unseen);
         u->repo->loaded = true;
     } else {
         for (size_t i = 0; i < u->files.count; i++) {

@@ -380,6 +380,43 @@ struct hub_desired *hub_settle_desired(const struct hub_cluster *c) {
     return &d->public;
 }
 
+static const char *copy_text(struct desired *d, const char *text) {
+    struct cm_buf *copy = cm_buf_copy(text, strlen(text) + 1);
+
+    d->texts[d->text_count++] = copy;
+    return (const char *)copy->data;
+}
+
+struct hub_desired *hub_desired_copy(const struct hub_desired *from) {
+    size_t pairs_size = from->pair_count * sizeof(struct hub_pair);
+    size_t gone_size = from->gone_count * sizeof(struct hub_gone);
+    size_t texts = 1 + 2 * (from->pair_count + from->gone_count);
+    struct desired *d =
+        cm_new(1, sizeof(*d) + pairs_size + gone_size + texts * sizeof(struct cm_buf *));
+    struct hub_pair *pairs = (struct hub_pair *)(void *)(d + 1);
+    struct hub_gone *gone = (struct hub_gone *)(void *)((char *)pairs + pairs_size);
+
+    d->texts = (struct cm_buf **)(void *)((char *)gone + gone_size);
+    d->public = (struct hub_desired){.refs = 1,
+                                     .cluster = copy_text(d, from->cluster),
+                                     .pairs = pairs,
+                                     .pair_count = from->pair_count,
+                                     .gone = gone,
+                                     .gone_count = from->gone_count};
+    for (size_t i = 0; i < from->pair_count; i++) {
+        struct hub_bundle *bundle = hub_bundle_ref(from->pairs[i].bundle);
+
+        pairs[i] =
+            (struct hub_pair){bundle->spec.app, bundle, copy_text(d, from->pairs[i].revision),
+                              copy_text(d, from->pairs[i].repo), from->pairs[i].stale};
+    }
+    for (size_t i = 0; i < from->gone_count; i++) {
+        gone[i] = (struct hub_gone){copy_text(d, from->gone[i].app),
+                                    copy_text(d, from->gone[i].revision), from->gone[i].prune};
+    }
+    return &d->public;
+}
+
 bool hub_bundle_is_whole(const struct hub_bundle *b) {
     for (size_t i = 0; i < b->spec.object_count; i++) {
         if (b->spec.objects[i].bytes == NULL) {

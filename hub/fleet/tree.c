@@ -16,7 +16,7 @@ static struct hub_folder *new_folder(struct hub_folder *parent, const char *name
     return folder;
 }
 
-struct hub_folder *hub_tree_new(void) {
+struct hub_folder *hub_file_tree_new(void) {
     return new_folder(NULL, "");
 }
 
@@ -32,11 +32,11 @@ static bool free_one_folder(void *ctx, const char *name, void *value) {
     void (*const *free_file)(struct hub_file *) = ctx;
 
     (void)name;
-    hub_tree_free(value, *free_file);
+    hub_file_tree_free(value, *free_file);
     return true;
 }
 
-void hub_tree_free(struct hub_folder *root, void (*free_file)(struct hub_file *file)) {
+void hub_file_tree_free(struct hub_folder *root, void (*free_file)(struct hub_file *file)) {
     if (root == NULL) {
         return;
     }
@@ -79,14 +79,14 @@ static struct hub_folder *descend(struct hub_folder *folder, const char *path, b
     return folder;
 }
 
-struct hub_file *hub_tree_find(struct hub_folder *root, const char *path) {
+struct hub_file *hub_file_tree_find(struct hub_folder *root, const char *path) {
     const char *name;
     struct hub_folder *folder = descend(root, path, false, &name);
 
     return folder != NULL && folder->files != NULL ? cm_map_get(folder->files, name) : NULL;
 }
 
-struct hub_file *hub_tree_add(struct hub_folder *root, const char *path) {
+struct hub_file *hub_file_tree_add(struct hub_folder *root, const char *path) {
     const char *name;
     struct hub_folder *folder = descend(root, path, true, &name);
     struct hub_file *file = cm_new(1, sizeof(*file));
@@ -94,7 +94,7 @@ struct hub_file *hub_tree_add(struct hub_folder *root, const char *path) {
     file->folder = folder;
     file->path = cm_buf_copy(path, strlen(path) + 1);
     file->name = (const char *)file->path->data + (name - path);
-    file->role = hub_tree_role(path);
+    file->role = hub_file_tree_role(path);
     if (folder->files == NULL) {
         folder->files = cm_map_new(NULL);
     }
@@ -110,7 +110,7 @@ static bool is_empty(const struct hub_folder *folder) {
            (folder->folders == NULL || cm_map_len(folder->folders) == 0);
 }
 
-void hub_tree_remove(struct hub_file *file) {
+void hub_file_tree_remove(struct hub_file *file) {
     struct hub_folder *folder = file->folder;
 
     (void)cm_map_remove(folder->files, file->name);
@@ -122,7 +122,7 @@ void hub_tree_remove(struct hub_file *file) {
         struct hub_folder *parent = folder->parent;
 
         (void)cm_map_remove(parent->folders, folder->name);
-        hub_tree_free(folder, NULL);
+        hub_file_tree_free(folder, NULL);
         folder = parent;
     }
 }
@@ -138,7 +138,7 @@ static bool has_hidden_part(const char *path) {
     return path[0] == '.' || strstr(path, "/.") != NULL;
 }
 
-enum hub_role hub_tree_role(const char *path) {
+enum hub_role hub_file_tree_role(const char *path) {
     static const char *const refused[] = {
         "kustomization.yaml", "kustomization.yml", "Kustomization",
         "Chart.yaml",         "app.yml",           "fleet.yaml"};
@@ -166,7 +166,7 @@ enum hub_role hub_tree_role(const char *path) {
     return is_yaml ? HUB_ROLE_MANIFEST : HUB_ROLE_OTHER;
 }
 
-struct hub_folder *hub_tree_folder_find(struct hub_folder *folder, const char *path) {
+struct hub_folder *hub_file_tree_folder_find(struct hub_folder *folder, const char *path) {
     const char *name;
 
     if (path[0] == '\0') {
@@ -176,8 +176,8 @@ struct hub_folder *hub_tree_folder_find(struct hub_folder *folder, const char *p
     return folder != NULL ? find_folder(folder, name, false) : NULL;
 }
 
-void hub_tree_each(struct hub_folder *folder, bool one_app,
-                   void (*visit)(void *ctx, struct hub_file *file), void *ctx) {
+void hub_file_tree_each(struct hub_folder *folder, bool one_app,
+                        void (*visit)(void *ctx, struct hub_file *file), void *ctx) {
     if (folder->files != NULL) {
         CM_AUTOFREE const char **names = cm_map_keys(folder->files);
         size_t count = cm_map_len(folder->files);
@@ -194,7 +194,7 @@ void hub_tree_each(struct hub_folder *folder, bool one_app,
             struct hub_folder *below = cm_map_get(folder->folders, names[i]);
 
             if (!one_app || below->app_file == NULL) {
-                hub_tree_each(below, one_app, visit, ctx);
+                hub_file_tree_each(below, one_app, visit, ctx);
             }
         }
     }

@@ -60,26 +60,26 @@ struct hub_file {
     struct hub_source *source; // NULL: not parsed yet
 };
 
-struct hub_folder *hub_tree_new(void);
-void hub_tree_free(struct hub_folder *root, void (*free_file)(struct hub_file *file));
+struct hub_folder *hub_file_tree_new(void);
+void hub_file_tree_free(struct hub_folder *root, void (*free_file)(struct hub_file *file));
 
-// hub_tree_find returns the file at a path, or NULL.
-struct hub_file *hub_tree_find(struct hub_folder *root, const char *path);
+// hub_file_tree_find returns the file at a path, or NULL.
+struct hub_file *hub_file_tree_find(struct hub_folder *root, const char *path);
 
-// hub_tree_add makes the file at a path that has none yet.
-struct hub_file *hub_tree_add(struct hub_folder *root, const char *path);
+// hub_file_tree_add makes the file at a path that has none yet.
+struct hub_file *hub_file_tree_add(struct hub_folder *root, const char *path);
 
-// hub_tree_remove takes a file and folders that become empty out of the tree; the file is then the
-// caller's.
-void hub_tree_remove(struct hub_file *file);
+// hub_file_tree_remove takes a file and folders that become empty out of the tree; the file is then
+// the caller's.
+void hub_file_tree_remove(struct hub_file *file);
 
-// hub_tree_role tells what a path means to the fleet.
-enum hub_role hub_tree_role(const char *path);
+// hub_file_tree_role tells what a path means to the fleet.
+enum hub_role hub_file_tree_role(const char *path);
 
-// hub_tree_folder_find returns the folder `path` below one, or NULL; "" is the folder itself.
-struct hub_folder *hub_tree_folder_find(struct hub_folder *folder, const char *path);
+// hub_file_tree_folder_find returns the folder `path` below one, or NULL; "" is the folder itself.
+struct hub_folder *hub_file_tree_folder_find(struct hub_folder *folder, const char *path);
 
-// hub_tree_each visits all files below a folder, sorted. Folders below it that have an app.yaml of
-// their own are left out if `one_app`.
-void hub_tree_each(struct hub_folder *folder, bool one_app,
-                   void (*visit)(void *ctx, struct hub_file *file), void *ctx);
+// hub_file_tree_each visits all files below a folder, sorted. Folders below it that have an
+// app.yaml of their own are left out if `one_app`.
+void hub_file_tree_each(struct hub_folder *folder, bool one_app,
+                        void (*visit)(void *ctx, struct hub_file *file), void *ctx);
