@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -218,4 +219,53 @@ void sim_control_stop(struct sim_control *c) {
     }
     (void)pthread_join(c->thread, NULL);
     control_free(c);
+}
+
+static enum cm_rc connect_to(const char *path, int *out, struct cm_err *err) {
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || strlen(path) >= sizeof(addr.sun_path)) {
+        return cm_fail(err, CM_EINVAL, "--control: cannot use '%s'", path);
+    }
+    memcpy(addr.sun_path, path, strlen(path) + 1);
+    if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0) {
+        (void)close(fd);
+        return cm_fail(err, CM_EIO, "no holdfast-sim listens at '%s'", path);
+    }
+    *out = fd;
+    return CM_OK;
+}
+
+static void read_answer(int fd, struct cm_str *out) {
+    char bytes[4096];
+    ssize_t n;
+
+    while ((out->len == 0 || out->data[out->len - 1] != '\n') &&
+           (n = recv(fd, bytes, sizeof(bytes), 0)) > 0) {
+        cm_str_add_n(out, bytes, (size_t)n);
+    }
+}
+
+enum cm_rc sim_control_send(const char *path, const char *line, struct cm_err *err) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    int fd = -1;
+    enum cm_rc rc = connect_to(path, &fd, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    cm_str_addf(&text, "%s\n", line);
+    bool sent = write_all(fd, text.data, text.len);
+    cm_str_clear(&text);
+    if (sent) {
+        read_answer(fd, &text);
+    }
+    (void)close(fd);
+    if (strncmp(cm_str_get(&text), "ok", 2) != 0) {
+        return cm_fail(err, CM_EINVAL, "%.*s", (int)strcspn(cm_str_get(&text), "\n"),
+                       text.len == 0 ? "no answer" : text.data);
+    }
+    (void)fwrite(text.data, 1, text.len, stdout);
+    return CM_OK;
 }

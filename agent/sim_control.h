@@ -19,3 +19,7 @@ CM_MUSTUSE enum cm_rc sim_control_start(struct cm_loop *loop, const char *path,
 
 // sim_control_stop ends the thread, also while the loop no longer runs. NULL is fine.
 void sim_control_stop(struct sim_control *c);
+
+// sim_control_send gives one line to the process that listens at `path` and prints its answer; for
+// scripts. It blocks. CM_EINVAL: the answer was an error, which is then the message.
+CM_MUSTUSE enum cm_rc sim_control_send(const char *path, const char *line, struct cm_err *err);

@@ -21,6 +21,7 @@ struct sim_options {
     char *hub;
     char *enroll_hub;
     char *control;
+    char *command;
     char *log_level;
     char *log_format;
     bool version;
@@ -43,6 +44,8 @@ static const struct cm_option options[] = {
            "The hub's address for agents; by default those that it told at enrolment."),
     STRING("enroll-hub", enroll_hub, NULL, "HOST:PORT", "The hub's address for enrolment."),
     STRING("control", control, NULL, "SOCKET", "A Unix socket that takes commands, line by line."),
+    STRING("command", command, NULL, "LINE",
+           "Give this command to the holdfast-sim that listens at --control, and exit."),
     {.name = "latency",
      .type = CM_OPTION_DURATION,
      .offset = AT(fleet.latency_ms),
@@ -184,6 +187,8 @@ int main(int argc, char **argv) {
         (void)printf("holdfast-sim %s\n", HOLDFAST_VERSION);
     } else if (rest > 0) {
         rc = cm_fail(&err, CM_EINVAL, "'%.80s' is no option of holdfast-sim; see --help", argv[0]);
+    } else if (p.options.command != NULL && p.options.control != NULL) {
+        rc = sim_control_send(p.options.control, p.options.command, &err);
     } else {
         rc = run(&p, &err);
     }

@@ -73,7 +73,7 @@ commit() {
     git -C "$dir/clone" rev-parse HEAD
 }
 
-sim() { "$bin/holdfast-sim" --control "$dir/sim.sock" --command "$*"; }
+sim() { "$bin/holdfast-sim" --control "$dir/sim.sock" --command "$*" >/dev/null; }
 
 # --- A repository with a fleet
 
