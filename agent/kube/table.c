@@ -313,7 +313,7 @@ void kube_entry_after_op(struct kube_entry *e) {
     e->pins++; // the core may untrack it when it hears
     if (e->tracked && missed) {
         kube_entry_look(e, false);
-    } else if (e->tracked) {
+    } else if (e->tracked && cm_list_empty(&e->at_say)) {
         say(e, NULL, false);
     }
     e->pins--;
