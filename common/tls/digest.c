@@ -52,13 +52,23 @@ struct cm_sha256 cm_sha256_end(struct cm_sha256_stream *s) {
     return out;
 }
 
+static void hmac(const EVP_MD *md, const void *key, size_t key_size, const void *bytes, size_t size,
+                 uint8_t *out) {
+    assert(key_size <= INT32_MAX);
+    // OpenSSL takes a NULL key for "the one set before".
+    must(HMAC(md, key == NULL ? "" : key, (int)key_size, bytes, size, out, NULL) != NULL);
+}
+
 struct cm_sha256 cm_hmac_sha256(const void *key, size_t key_size, const void *bytes, size_t size) {
     struct cm_sha256 out;
 
-    // OpenSSL takes a NULL key for "the one set before".
-    must(HMAC(EVP_sha256(), key == NULL ? "" : key, (int)key_size, bytes, size, out.bytes, NULL) !=
-         NULL);
+    hmac(EVP_sha256(), key, key_size, bytes, size, out.bytes);
     return out;
+}
+
+void cm_hmac_sha1(const void *key, size_t key_size, const void *bytes, size_t size,
+                  uint8_t out[CM_SHA1_SIZE]) {
+    hmac(EVP_sha1(), key, key_size, bytes, size, out);
 }
 
 bool cm_sha256_equal(const struct cm_sha256 *a, const struct cm_sha256 *b) {

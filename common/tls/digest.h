@@ -24,6 +24,12 @@ struct cm_sha256 cm_sha256_end(struct cm_sha256_stream *s); // frees s
 
 struct cm_sha256 cm_hmac_sha256(const void *key, size_t key_size, const void *bytes, size_t size);
 
+#define CM_SHA1_SIZE 20
+
+// cm_hmac_sha1 is only for formats that demand it (ssh's known_hosts).
+void cm_hmac_sha1(const void *key, size_t key_size, const void *bytes, size_t size,
+                  uint8_t out[CM_SHA1_SIZE]);
+
 bool cm_sha256_equal(const struct cm_sha256 *a, const struct cm_sha256 *b);
 void cm_sha256_hex(const struct cm_sha256 *h, char out[CM_SHA256_HEX_MAX]);
 bool cm_sha256_parse(const char *hex, struct cm_sha256 *out);

@@ -1,4 +1,6 @@
 // csrs: certificate requests that must be refused or read, made with openssl req (base64 of DER).
+//
+// Threads: any; all of it is constant.
 #pragma once
 
 static const char csr_rsa[] =

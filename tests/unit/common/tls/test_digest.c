@@ -51,6 +51,15 @@ static void hmac_gives_the_published_values(void **state) {
                   "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
+static void hmac_sha1_gives_the_published_values(void **state) {
+    uint8_t out[CM_SHA1_SIZE];
+
+    (void)state;
+    cm_hmac_sha1("Jefe", 4, "what do ya want for nothing?", 28, out); // RFC 2202, case 2
+    CM_AUTOFREE char *hex = cm_hex(out, sizeof(out));
+    assert_string_equal(hex, "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+}
+
 static void a_digest_survives_its_text(void **state) {
     struct cm_sha256 h = cm_sha256("x", 1);
     struct cm_sha256 back;
@@ -168,6 +177,7 @@ int main(void) {
         cmocka_unit_test(sha256_gives_the_published_values),
         cmocka_unit_test(bytes_in_pieces_give_the_same_digest),
         cmocka_unit_test(hmac_gives_the_published_values),
+        cmocka_unit_test(hmac_sha1_gives_the_published_values),
         cmocka_unit_test(a_digest_survives_its_text),
         cmocka_unit_test(hex_is_read_only_at_its_exact_length),
         cmocka_unit_test(base64_gives_the_published_values),
