@@ -26,9 +26,9 @@ struct hub_sync;
 
 struct hub_api_config {
     struct cm_loop *loop;
-    const char *addr;    // "host:port"
-    bool insecure;       // plain HTTP; refused unless addr is a loopback address
-    const char *db_path; // readers are opened on it
+    const char *addr;     // "host:port"
+    bool insecure;        // plain HTTP; refused unless addr is a loopback address
+    const char *db_path;  // readers are opened on it
     const char *data_dir; // holds the API tokens' file at the first start: admin.token, mode 0600
     struct hub_store *store;
     struct hub_sync *sync;
@@ -36,7 +36,7 @@ struct hub_api_config {
     const struct hub_authority *authority;
     const struct hub_repositories *repositories;
     struct cm_metrics *metrics;
-    const char *const *advertise;        // told in enrolments
+    const char *const *advertise; // told in enrolments
     size_t advertise_count;
     const char *const *advertise_enroll;
     size_t advertise_enroll_count;

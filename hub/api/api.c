@@ -1,0 +1,73 @@
+#include "hub/api/api.h"
+
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "hub/api/admin.h"
+#include "hub/api/internal.h"
+#include "hub/api/readers.h"
+#include "hub/api/server.h"
+#include "hub/api/throttle.h"
+#include "hub/api/usage.h"
+#include "hub/api/watch.h"
+#include "hub/jobs/store.h"
+
+// Wrong tokens and signatures of one address, and webhooks of one repository.
+#define WRONG_BURST 10
+#define WRONG_REFILL_MS 6000
+#define HOOKS_BURST 30
+#define HOOKS_REFILL_MS 1000
+
+enum cm_rc hub_api_start(const struct hub_api_config *config, struct hub_api **out,
+                         struct cm_err *err) {
+    int64_t now_ms = cm_clock_unix_ms();
+    enum cm_rc rc = hub_admin_ensure(hub_store_db(config->store), config->data_dir, now_ms, err);
+    struct hub_api *api;
+
+    if (rc < 0) {
+        return rc;
+    }
+    api = cm_new(1, sizeof(*api));
+    api->config = *config;
+    api->started_ms = now_ms;
+    api->readers = hub_readers_new(config->db_path);
+    api->watch = hub_watch_new();
+    api->wrong_tokens = hub_throttle_new(WRONG_BURST, WRONG_REFILL_MS);
+    api->hooks = hub_throttle_new(HOOKS_BURST, HOOKS_REFILL_MS);
+    api->usage = hub_usage_new(config->loop, config->store);
+    hub_api_make_metrics(api);
+    rc = hub_server_start(api, &api->server, err);
+    if (rc < 0) {
+        hub_api_stop(api);
+        hub_api_free(api);
+        return cm_wrap(err, "the API");
+    }
+    *out = api;
+    return CM_OK;
+}
+
+uint16_t hub_api_port(const struct hub_api *api) {
+    return hub_server_port(api->server);
+}
+
+void hub_api_stop(struct hub_api *api) {
+    if (api == NULL) {
+        return;
+    }
+    hub_server_stop(CM_TAKE(api->server));
+    hub_watch_stop(api->watch);
+    hub_usage_stop(api->usage);
+}
+
+void hub_api_free(struct hub_api *api) {
+    if (api == NULL) {
+        return;
+    }
+    hub_usage_free(api->usage);
+    hub_watch_free(api->watch);
+    hub_throttle_free(api->wrong_tokens);
+    hub_throttle_free(api->hooks);
+    hub_readers_free(api->readers);
+    free(api);
+}

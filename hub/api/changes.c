@@ -1,0 +1,259 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/list.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/api/change.h"
+#include "hub/api/handlers.h"
+#include "hub/api/internal.h"
+#include "hub/api/readers.h"
+#include "hub/api/request.h"
+#include "hub/jobs/identity.h"
+#include "hub/jobs/store.h"
+#include "hub/jobs/sync.h"
+#include "hub/session/sessions.h"
+#include "hub/store/events.h"
+#include "hub/store/query.h"
+
+#define LIFE_DEFAULT_MS ((int64_t)24 * 60 * 60 * 1000)
+#define LIFE_MIN_MS ((int64_t)60 * 1000)
+#define LIFE_MAX_MS ((int64_t)30 * 24 * 60 * 60 * 1000)
+
+static const struct cm_err no_err = {.code = CM_OK};
+
+// ---- On record: who changed what
+
+struct event_job {
+    struct hub_store_job job;
+    char *cluster;
+    char *app;
+    char *actor;
+    char *message;
+};
+
+static enum cm_rc run_event(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    const struct event_job *e = CM_CONTAINER(job, struct event_job, job);
+
+    return hub_events_add(db,
+                          &(struct hub_event){.at_ms = cm_clock_unix_ms(),
+                                              .kind = "api.changed",
+                                              .cluster = e->cluster,
+                                              .app = e->app,
+                                              .actor = e->actor,
+                                              .message = e->message},
+                          err);
+}
+
+static void event_done(struct hub_store_job *job, const struct cm_err *err) {
+    struct event_job *e = CM_CONTAINER(job, struct event_job, job);
+
+    if (err->code != CM_OK) {
+        cm_log(CM_LOG_WARN, "store.failed", err->msg, "what", e->message, "actor", e->actor, NULL);
+    }
+    free(e->cluster);
+    free(e->app);
+    free(e->actor);
+    free(e->message);
+    free(e);
+}
+
+// record takes the message.
+static void record(const struct hub_change *c, char *message) {
+    struct event_job *e = cm_new(1, sizeof(*e));
+
+    e->job.run = run_event;
+    e->job.done = event_done;
+    e->cluster = cm_strdup(c->cluster);
+    e->app = cm_strdup(c->app);
+    e->actor = cm_strdup(c->actor);
+    e->message = message;
+    cm_log(CM_LOG_INFO, "api.changed", message, "actor", c->actor, "cluster", c->cluster, "app",
+           c->app, NULL);
+    hub_store_submit(c->api->config.store, &e->job);
+}
+
+// ---- Reading what is asked
+
+// Reads an optional member that is a string; *out stays NULL without one.
+static enum cm_rc read_text(const struct cm_json *body, const char *name, char **out,
+                            struct cm_err *err) {
+    const struct cm_json *member = cm_json_get(body, name);
+
+    if (member == NULL || member->type == CM_NULL) {
+        return CM_OK;
+    }
+    if (member->type != CM_STRING || member->len == 0) {
+        return cm_fail(err, CM_EINVAL, "the body: '%s' is not the name of anything", name);
+    }
+    free(*out);
+    *out = cm_strdup(member->text);
+    return CM_OK;
+}
+
+static enum cm_rc read_flag(const struct cm_json *body, const char *name, bool *out,
+                            struct cm_err *err) {
+    const struct cm_json *member = cm_json_get(body, name);
+
+    if (member != NULL && member->type != CM_BOOL) {
+        return cm_fail(err, CM_EINVAL, "the body: '%s' is neither true nor false", name);
+    }
+    *out = cm_json_true(member);
+    return CM_OK;
+}
+
+static enum cm_rc read_life(const struct cm_json *body, int64_t *out_ms, struct cm_err *err) {
+    const struct cm_json *member = cm_json_get(body, "lifeMs");
+
+    *out_ms = member == NULL ? LIFE_DEFAULT_MS : cm_json_int(member, -1);
+    if (*out_ms < LIFE_MIN_MS || *out_ms > LIFE_MAX_MS) {
+        return cm_fail(err, CM_EINVAL, "the body: 'lifeMs' is not a number from %lld to %lld",
+                       (long long)LIFE_MIN_MS, (long long)LIFE_MAX_MS);
+    }
+    return CM_OK;
+}
+
+// Fails with CM_ENOTFOUND unless the list has a row of this name.
+static enum cm_rc check_known(struct hub_request *r, const char *list, const char *what,
+                              const char *name, struct cm_err *err) {
+    struct hub_query query = {.list = list, .params = {{"name", name}}, .param_count = 1};
+    struct cm_json *json = NULL;
+    struct hub_db *db = NULL;
+    enum cm_rc rc = hub_readers_take(r->api->readers, &db, err);
+
+    rc = rc < 0 ? rc : hub_query_run(db, r->arena, &query, &json, err);
+    hub_readers_give(r->api->readers, db);
+    if (rc == CM_OK && cm_json_get(json, "items")->count == 0) {
+        return cm_fail(err, CM_ENOTFOUND, "no %s is named '%.80s'", what, name);
+    }
+    return rc;
+}
+
+// ---- POST /api/v1/sync
+
+static void begin_sync(struct hub_change *c) {
+    const struct hub_api_config *config = &c->api->config;
+    struct cm_err err = no_err;
+    size_t agents = 0;
+
+    if (hub_sync_now(config->sync, c->repository, &err) < 0) {
+        hub_change_done(c, &err, 0, NULL);
+        return;
+    }
+    if (c->cluster != NULL || c->app != NULL) {
+        agents = hub_sessions_sync(config->sessions, c->cluster, c->app == NULL ? "" : c->app);
+    }
+    record(c, c->repository == NULL ? cm_strf("sync of all repositories")
+                                    : cm_strf("sync of repository '%s'", c->repository));
+    hub_change_done(c, &no_err, 202, cm_strf("{\"agents\":%zu}\n", agents));
+}
+
+enum cm_rc hub_post_sync(struct hub_request *r, struct cm_err *err) {
+    static const char *const names[] = {"repository", "cluster", "app", NULL};
+    struct hub_change *c = hub_change_new(r, begin_sync);
+    struct cm_json *body = NULL;
+    enum cm_rc rc = hub_request_body(r, names, &body, err);
+
+    rc = rc < 0 ? rc : read_text(body, "repository", &c->repository, err);
+    rc = rc < 0 ? rc : read_text(body, "cluster", &c->cluster, err);
+    rc = rc < 0 ? rc : read_text(body, "app", &c->app, err);
+    if (rc == CM_OK && c->cluster != NULL) {
+        rc = check_known(r, "clusters", "cluster", c->cluster, err);
+    }
+    if (rc == CM_OK && c->app != NULL) {
+        rc = check_known(r, "apps", "app", c->app, err);
+    }
+    return rc;
+}
+
+// ---- POST /api/v1/enrollments
+
+static void add_texts(struct cm_arena *a, struct cm_json *object, const char *name,
+                      const char *const *texts, size_t count) {
+    struct cm_json *array = cm_json_new(a, CM_ARRAY);
+
+    for (size_t i = 0; i < count; i++) {
+        cm_json_append(array, cm_json_new_string(a, texts[i]));
+    }
+    cm_json_set(a, object, name, array);
+}
+
+static char *enrollment_text(const struct hub_change *c, const char *token) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct hub_api_config *config = &c->api->config;
+    struct cm_json *answer = cm_json_new(a, CM_OBJECT);
+    struct cm_str text = {0};
+
+    cm_json_set_string(a, answer, "cluster", c->cluster);
+    cm_json_set_string(a, answer, "token", token);
+    cm_json_set_int(a, answer, "expiresMs", cm_clock_unix_ms() + c->life_ms);
+    add_texts(a, answer, "enrollAddresses", config->advertise_enroll,
+              config->advertise_enroll_count);
+    add_texts(a, answer, "addresses", config->advertise, config->advertise_count);
+    cm_json_write_compact(answer, &text);
+    cm_str_add_char(&text, '\n');
+    return cm_str_take(&text);
+}
+
+static void token_made(void *ctx, const struct cm_err *err, const char *token) {
+    struct hub_change *c = ctx;
+
+    if (err->code != CM_OK) {
+        hub_change_done(c, err, 0, NULL);
+        return;
+    }
+    record(c, cm_strf("a join token was made%s", c->again ? ", for a cluster built anew" : ""));
+    hub_change_done(c, &no_err, 201, enrollment_text(c, token));
+}
+
+static void begin_enrollment(struct hub_change *c) {
+    struct hub_token_ask ask = {
+        .cluster = c->cluster, .life_ms = c->life_ms, .again = c->again, .made_by = c->actor};
+
+    hub_identity_make_token(c->api->config.store, c->api->config.authority, &ask, token_made, c);
+}
+
+enum cm_rc hub_post_enrollment(struct hub_request *r, struct cm_err *err) {
+    static const char *const names[] = {"cluster", "lifeMs", "again", NULL};
+    struct hub_change *c = hub_change_new(r, begin_enrollment);
+    struct cm_json *body = NULL;
+    enum cm_rc rc = hub_request_body(r, names, &body, err);
+
+    rc = rc < 0 ? rc : read_text(body, "cluster", &c->cluster, err);
+    rc = rc < 0 ? rc : read_life(body, &c->life_ms, err);
+    rc = rc < 0 ? rc : read_flag(body, "again", &c->again, err);
+    if (rc == CM_OK && c->cluster == NULL) {
+        return cm_fail(err, CM_EINVAL, "the body: 'cluster' is missing");
+    }
+    return rc;
+}
+
+// ---- DELETE /api/v1/enrollments/CLUSTER
+
+static void revoked(void *ctx, const struct cm_err *err, const char *cluster,
+                    const char *cluster_id) {
+    struct hub_change *c = ctx;
+
+    (void)cluster;
+    if (err->code == CM_OK) {
+        hub_sessions_evict(c->api->config.sessions, cluster_id);
+        record(c, cm_strdup("the agent was revoked"));
+    }
+    hub_change_done(c, err, 204, NULL);
+}
+
+static void begin_revocation(struct hub_change *c) {
+    hub_identity_revoke(c->api->config.store, c->cluster, c->actor, revoked, c);
+}
+
+enum cm_rc hub_delete_enrollment(struct hub_request *r, struct cm_err *err) {
+    struct hub_change *c = hub_change_new(r, begin_revocation);
+
+    (void)err;
+    c->cluster = cm_strdup(r->arg);
+    return CM_OK;
+}

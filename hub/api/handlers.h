@@ -1,0 +1,30 @@
+// handlers: what the routes do, by what they touch: read.c, changes.c, hooks.c, health.c.
+//
+// Threads: the server's.
+#pragma once
+
+#include "common/err.h"
+
+struct hub_request;
+
+// read.c: the database, by a handle of its own
+enum cm_rc hub_get_list(struct hub_request *r, struct cm_err *err);
+enum cm_rc hub_get_version(struct hub_request *r, struct cm_err *err);
+enum cm_rc hub_get_summary(struct hub_request *r, struct cm_err *err);
+enum cm_rc hub_get_rollout(struct hub_request *r, struct cm_err *err);
+enum cm_rc hub_get_desired(struct hub_request *r, struct cm_err *err);
+
+// changes.c: the loop
+enum cm_rc hub_post_sync(struct hub_request *r, struct cm_err *err);
+enum cm_rc hub_post_enrollment(struct hub_request *r, struct cm_err *err);
+enum cm_rc hub_delete_enrollment(struct hub_request *r, struct cm_err *err);
+
+// hooks.c: webhooks. hub_begin_hook, called before the body is read, finds the repository and
+// prepares the check of the signature. CM_ENOTFOUND.
+CM_MUSTUSE enum cm_rc hub_begin_hook(struct hub_request *r, struct cm_err *err);
+enum cm_rc hub_post_hook(struct hub_request *r, struct cm_err *err);
+
+// health.c
+enum cm_rc hub_get_metrics(struct hub_request *r, struct cm_err *err);
+enum cm_rc hub_get_healthz(struct hub_request *r, struct cm_err *err);
+enum cm_rc hub_get_readyz(struct hub_request *r, struct cm_err *err);

@@ -1,0 +1,40 @@
+// internal: what the files of the API share.
+//
+// Threads: all of it is set before the server starts and constant afterwards; what the members
+// point to says for itself.
+#pragma once
+
+#include <stdint.h>
+
+#include "hub/api/api.h"
+
+struct cm_metric;
+struct hub_readers;
+struct hub_server;
+struct hub_throttle;
+struct hub_usage;
+struct hub_watch;
+
+enum { HUB_STATUSES_MAX = 20 };
+
+struct hub_api {
+    struct hub_api_config config;
+    struct hub_readers *readers;
+    struct hub_watch *watch;
+    struct hub_throttle *wrong_tokens; // and wrong signatures, by address
+    struct hub_throttle *hooks;        // by repository
+    struct hub_usage *usage;
+    struct hub_server *server;
+    int64_t started_ms; // Unix time
+
+    struct cm_metric *metric_seconds;
+    struct cm_metric *metric_statuses[HUB_STATUSES_MAX];
+    struct cm_metric *metric_memory;
+    struct cm_metric *metric_fds;
+    struct cm_metric *metric_threads;
+    struct cm_metric *metric_uptime;
+};
+
+// health.c: the API's metrics, and those of the process.
+void hub_api_make_metrics(struct hub_api *api);
+void hub_api_count(struct hub_api *api, unsigned status, int64_t ms);

@@ -1,0 +1,88 @@
+// request: one request on its way through the API, and its answer.
+//
+//     begun (headers) ──▶ body ──▶ answered ──▶ sent
+//                           └──▶ waits for the loop (change.h) ──▶ answered
+//
+// Handlers know nothing of the server library: they read what is here and call one of the
+// hub_answer functions.
+//
+// Threads: one at a time, the server's.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/str.h"
+#include "hub/api/uri.h"
+#include "hub/store/tokens.h"
+
+struct cm_arena;
+struct cm_json;
+struct hub_api;
+struct hub_change;
+struct hub_db;
+struct hub_route;
+struct hub_signature;
+
+#define HUB_ADDRESS_MAX 64
+
+struct hub_answer {
+    unsigned status; // 0: not answered yet
+    struct cm_str body;
+    const char *type;  // of the body
+    const char *allow; // for 405
+    unsigned retry_s;  // for 429 and 503; 0: not said
+    char etag[24];     // "" for none
+};
+
+struct hub_request {
+    struct hub_api *api;
+    struct cm_arena *arena;
+    uint64_t number; // for the log
+    int64_t began_ms;
+    void *connection; // the server's
+    char address[HUB_ADDRESS_MAX];
+    const char *method;
+    struct hub_uri uri;
+    struct cm_err uri_err; // code CM_OK if the address could be read
+
+    bool begun;
+    const struct hub_route *route;
+    const char *arg; // the end of the path, where the route has a '*'
+    struct hub_api_token token;
+    bool known; // a token was shown and is good
+
+    size_t body_max;
+    size_t body_size; // what arrived so far, kept or not
+    struct cm_str body;
+    struct hub_signature *signature; // of a webhook
+    const char *repository;          // of a webhook; borrowed from the configuration
+
+    struct hub_change *change; // what the loop is asked
+    struct hub_answer answer;
+};
+
+// hub_request_header returns a header's value or NULL (hub/api/server.c).
+const char *hub_request_header(const struct hub_request *r, const char *name);
+
+// hub_answer_problem answers with a problem document (RFC 9457).
+void hub_answer_problem(struct hub_request *r, unsigned status, const char *fmt, ...)
+    CM_PRINTF(3, 4);
+
+// hub_answer_too_large answers that the body is larger than r->body_max.
+void hub_answer_too_large(struct hub_request *r);
+
+// hub_answer_error answers with the problem that stands for this error. What the caller cannot
+// mend is logged, not told.
+void hub_answer_error(struct hub_request *r, const struct cm_err *err);
+
+void hub_answer_json(struct hub_request *r, unsigned status, const struct cm_json *json);
+void hub_answer_text(struct hub_request *r, unsigned status, const char *type, const char *text);
+void hub_answer_empty(struct hub_request *r, unsigned status);
+
+// hub_request_body reads the body as a JSON object with no members but `names` (ended by NULL); no
+// body is an empty object. CM_EINVAL, with the nearest name.
+CM_MUSTUSE enum cm_rc hub_request_body(struct hub_request *r, const char *const *names,
+                                       struct cm_json **out, struct cm_err *err);

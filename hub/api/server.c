@@ -1,0 +1,438 @@
+#include "hub/api/server.h"
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/arena.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/tls/digest.h"
+#include "common/tls/keys.h"
+#include "hub/access/authority.h"
+#include "hub/api/change.h"
+#include "hub/api/gate.h"
+#include "hub/api/internal.h"
+#include "hub/api/listen.h"
+#include "hub/api/request.h"
+#include "hub/api/routes.h"
+#include "hub/api/signature.h"
+
+#define THREADS 4u
+#define CONNECTIONS_MAX 512u
+#define CONNECTIONS_PER_ADDRESS 128u
+#define IDLE_S 30u
+#define REQUEST_MS 120000 // from the connection, or the answer before, to the end of the answer
+#define HEADERS_MAX ((size_t)32 * 1024)
+#define DRAIN_MAX ((size_t)8 * 1024 * 1024) // read, so that the client reads our answer
+#define STOP_MS 2000
+
+struct hub_server {
+    struct hub_api *api;
+    struct MHD_Daemon *daemon;
+    uint16_t port;
+    atomic_uint_fast64_t requests;
+    atomic_bool stopping;
+    pthread_mutex_t mu; // guards everything below
+    pthread_cond_t idle;
+    size_t running; // requests that have begun and not been answered
+};
+
+struct connection {
+    struct hub_due due; // the moment until when its request must be done
+    struct hub_server *server;
+    int fd;
+};
+
+// ---- Connections
+
+static void on_too_slow(struct hub_due *due) {
+    const struct connection *c = CM_CONTAINER(due, struct connection, due);
+
+    if (!c->server->stopping) {
+        (void)shutdown(c->fd, SHUT_RDWR); // the server closes it
+    }
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **ctx,
+                          enum MHD_ConnectionNotificationCode what) {
+    struct hub_server *s = cls;
+    struct connection *c = *ctx;
+
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+        c = cm_new(1, sizeof(*c));
+        c->server = s;
+        c->fd = info->connect_fd;
+        c->due.expired = on_too_slow;
+        *ctx = c;
+        (void)hub_watch_add(s->api->watch, &c->due, REQUEST_MS);
+    } else if (c != NULL) {
+        (void)hub_watch_take(s->api->watch, &c->due);
+        free(c);
+        *ctx = NULL;
+    }
+}
+
+// ---- Requests
+
+static void *on_uri(void *cls, const char *text, struct MHD_Connection *connection) {
+    struct hub_server *s = cls;
+    struct hub_request *r = cm_new(1, sizeof(*r));
+
+    r->api = s->api;
+    r->arena = cm_arena_new(0);
+    r->number = ++s->requests;
+    r->began_ms = cm_clock_now_ms();
+    r->connection = connection;
+    r->method = "";
+    r->uri_err.code = CM_OK;
+    if (hub_uri_parse(r->arena, text, &r->uri, &r->uri_err) == CM_OK) {
+        r->uri_err.code = CM_OK;
+    } else {
+        r->uri.path = "";
+    }
+    return r;
+}
+
+static void free_request(struct hub_request *r) {
+    hub_change_unref(r->change);
+    (void)hub_signature_end(r->signature, NULL);
+    cm_str_done(&r->body);
+    cm_str_done(&r->answer.body);
+    cm_arena_free(r->arena);
+    free(r);
+}
+
+static void log_request(const struct hub_request *r) {
+    char number[CM_LOG_INT_MAX];
+    char status[CM_LOG_INT_MAX];
+    char ms[CM_LOG_INT_MAX];
+
+    cm_log(CM_LOG_DEBUG, "api.request", "answered", "request",
+           cm_log_int((int64_t)r->number, number), "method", r->method, "path", r->uri.path,
+           "status", cm_log_int(r->answer.status, status), "ms",
+           cm_log_int(cm_clock_now_ms() - r->began_ms, ms), "address", r->address, "token",
+           r->known ? r->token.name : NULL, NULL);
+}
+
+static void request_ended(struct hub_server *s) {
+    (void)pthread_mutex_lock(&s->mu);
+    s->running--;
+    (void)pthread_cond_signal(&s->idle);
+    (void)pthread_mutex_unlock(&s->mu);
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **ctx,
+                         enum MHD_RequestTerminationCode why) {
+    struct hub_server *s = cls;
+    struct hub_request *r = *ctx;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    (void)why;
+    if (r == NULL) {
+        return;
+    }
+    if (r->answer.status != 0) {
+        hub_api_count(s->api, r->answer.status, cm_clock_now_ms() - r->began_ms);
+    }
+    if (r->begun) {
+        log_request(r);
+        request_ended(s);
+    }
+    free_request(r);
+    *ctx = NULL;
+    if (info != NULL && info->socket_context != NULL) {
+        struct connection *c = info->socket_context;
+        (void)hub_watch_add(s->api->watch, &c->due, REQUEST_MS);
+    }
+}
+
+const char *hub_request_header(const struct hub_request *r, const char *name) {
+    return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
+
+void hub_change_wake(void *connection) {
+    MHD_resume_connection(connection);
+}
+
+// ---- Answers
+
+static bool names_etag(const char *list, const char *etag) {
+    const char *bare = etag + 2; // a weak comparison ignores W/
+
+    return list != NULL && (strcmp(list, "*") == 0 || strstr(list, bare) != NULL);
+}
+
+// Lists change seldom and are asked for often.
+static void add_etag(struct hub_request *r) {
+    char hex[CM_SHA256_HEX_MAX];
+
+    if (r->answer.status != 200 || strcmp(r->method, "GET") != 0 || r->route == NULL ||
+        r->route->list == NULL) {
+        return;
+    }
+    struct cm_sha256 digest = cm_sha256(r->answer.body.data, r->answer.body.len);
+    cm_sha256_hex(&digest, hex);
+    (void)snprintf(r->answer.etag, sizeof(r->answer.etag), "W/\"%.16s\"", hex);
+    if (names_etag(hub_request_header(r, "If-None-Match"), r->answer.etag)) {
+        hub_answer_empty(r, 304);
+    }
+}
+
+static void add_header(struct MHD_Response *response, const char *name, const char *value) {
+    if (value != NULL && value[0] != '\0') {
+        (void)MHD_add_response_header(response, name, value);
+    }
+}
+
+static void add_headers(struct MHD_Response *response, const struct hub_request *r) {
+    char seconds[16] = "";
+
+    if (r->answer.retry_s > 0) {
+        (void)snprintf(seconds, sizeof(seconds), "%u", r->answer.retry_s);
+    }
+    add_header(response, "Content-Type", r->answer.body.len > 0 ? r->answer.type : NULL);
+    add_header(response, "Cache-Control", "no-store");
+    add_header(response, "X-Content-Type-Options", "nosniff");
+    add_header(response, "ETag", r->answer.etag);
+    add_header(response, "Allow", r->answer.allow);
+    add_header(response, "Retry-After", seconds);
+    if (r->answer.status == 401) {
+        add_header(response, "WWW-Authenticate", "Bearer realm=\"holdfast\"");
+    }
+}
+
+static enum MHD_Result send_answer(struct hub_request *r) {
+    static char nothing[] = "";
+    struct MHD_Response *response;
+
+    add_etag(r);
+    if (r->answer.body.len == 0) {
+        response = MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
+    } else {
+        size_t size = r->answer.body.len;
+        char *body = cm_str_take(&r->answer.body);
+
+        r->answer.body.len = 0;
+        response = MHD_create_response_from_buffer(size, body, MHD_RESPMEM_MUST_FREE);
+        if (response == NULL) {
+            free(body);
+        }
+    }
+    if (response == NULL) {
+        return MHD_NO;
+    }
+    add_headers(response, r);
+    enum MHD_Result queued = MHD_queue_response(r->connection, r->answer.status, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
+// ---- The way of a request
+
+static uint64_t content_length(const struct hub_request *r) {
+    const char *text = hub_request_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+    return text == NULL ? 0 : strtoull(text, NULL, 10);
+}
+
+static enum MHD_Result begin(struct hub_server *s, struct hub_request *r, const char *method) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+    r->begun = true;
+    r->method = cm_arena_strdup(r->arena, method);
+    (void)pthread_mutex_lock(&s->mu);
+    s->running++;
+    (void)pthread_mutex_unlock(&s->mu);
+    hub_gate_address(info == NULL ? NULL : info->client_addr, r->address);
+    if (s->stopping) {
+        hub_answer_problem(r, 503, "the hub is stopping");
+    } else {
+        hub_gate_pass(r, content_length(r));
+    }
+    // The answer before the body: if the client waits for a word, or has too much to say.
+    bool at_once =
+        r->answer.status != 0 &&
+        (hub_request_header(r, MHD_HTTP_HEADER_EXPECT) != NULL || content_length(r) > DRAIN_MAX);
+    return at_once ? send_answer(r) : MHD_YES;
+}
+
+static enum MHD_Result take_body(struct hub_request *r, const char *bytes, size_t *size) {
+    r->body_size += *size;
+    if (r->body_size > DRAIN_MAX) {
+        return MHD_NO; // closes the connection
+    }
+    if (r->answer.status == 0 && r->body_size > r->body_max) {
+        hub_answer_too_large(r);
+    } else if (r->answer.status == 0 && r->signature != NULL) {
+        hub_signature_add(r->signature, bytes, *size);
+    } else if (r->answer.status == 0) {
+        cm_str_add_n(&r->body, bytes, *size);
+    }
+    *size = 0;
+    return MHD_YES;
+}
+
+static void handle(struct hub_request *r) {
+    struct cm_err err = {.code = CM_OK};
+
+    if (r->route->handle(r, &err) < 0) {
+        hub_change_unref(CM_TAKE(r->change));
+        hub_answer_error(r, &err);
+    }
+}
+
+// What the loop said, or that it said nothing in time.
+static void settle(struct hub_request *r) {
+    struct hub_change *c = CM_TAKE(r->change);
+
+    if (c->err.code != CM_OK) {
+        hub_answer_error(r, &c->err);
+    } else if (c->text == NULL) {
+        hub_answer_empty(r, c->status);
+    } else {
+        hub_answer_text(r, c->status, c->type, c->text);
+    }
+    hub_change_unref(c);
+}
+
+static enum MHD_Result answer(struct hub_request *r) {
+    if (r->change != NULL) {
+        settle(r);
+    } else if (r->answer.status == 0) {
+        handle(r);
+    }
+    if (r->answer.status != 0) {
+        return send_answer(r);
+    }
+    MHD_suspend_connection(r->connection);
+    hub_change_start(r->change, HUB_CHANGE_MS);
+    return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_size, void **ctx) {
+    struct hub_request *r = *ctx;
+
+    (void)connection;
+    (void)url;
+    (void)version;
+    if (!r->begun) {
+        return begin(cls, r, method);
+    }
+    if (*upload_size > 0) {
+        return take_body(r, upload, upload_size);
+    }
+    return answer(r);
+}
+
+// ---- Start and stop
+
+static void on_log(void *cls, const char *fmt, va_list args) {
+    char text[512];
+
+    (void)cls;
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    text[strcspn(text, "\r\n")] = '\0';
+    cm_log(CM_LOG_DEBUG, "api.http", text, NULL);
+}
+
+static struct MHD_Daemon *start_daemon(struct hub_server *s, int fd) {
+    const struct hub_api_config *config = &s->api->config;
+    unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+                     (config->insecure ? 0 : MHD_USE_TLS);
+    CM_AUTOFREE char *chain = NULL;
+    char *key = NULL;
+
+    hub_authority_api_tls(config->authority, &key, &chain);
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, key},
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, chain},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
+    struct MHD_Daemon *daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, THREADS,
+        MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        CONNECTIONS_PER_ADDRESS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEADERS_MAX, MHD_OPTION_URI_LOG_CALLBACK, on_uri, s,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        s, MHD_OPTION_ARRAY, config->insecure ? plain : tls, MHD_OPTION_END);
+
+    cm_secret_free(key);
+    return daemon;
+}
+
+static void free_server(struct hub_server *s) {
+    (void)pthread_cond_destroy(&s->idle);
+    (void)pthread_mutex_destroy(&s->mu);
+    free(s);
+}
+
+enum cm_rc hub_server_start(struct hub_api *api, struct hub_server **out, struct cm_err *err) {
+    struct hub_server *s = NULL;
+    uint16_t port = 0;
+    int fd = -1;
+
+    if (hub_listen(api->config.addr, api->config.insecure, &fd, &port, err) < 0) {
+        return err->code;
+    }
+    s = cm_new(1, sizeof(*s));
+    s->api = api;
+    s->port = port;
+    (void)pthread_mutex_init(&s->mu, NULL);
+    (void)pthread_cond_init(&s->idle, NULL);
+    s->daemon = start_daemon(s, fd);
+    if (s->daemon == NULL) {
+        (void)close(fd);
+        free_server(s);
+        return cm_fail(err, CM_EIO, "the HTTP server does not start; its words are in the log");
+    }
+    *out = s;
+    return CM_OK;
+}
+
+uint16_t hub_server_port(const struct hub_server *s) {
+    return s->port;
+}
+
+static void wait_idle(struct hub_server *s) {
+    struct timespec until;
+
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += STOP_MS / 1000;
+    (void)pthread_mutex_lock(&s->mu);
+    while (s->running > 0 && pthread_cond_timedwait(&s->idle, &s->mu, &until) == 0) {
+    }
+    (void)pthread_mutex_unlock(&s->mu);
+}
+
+void hub_server_stop(struct hub_server *s) {
+    if (s == NULL) {
+        return;
+    }
+    s->stopping = true;
+    int fd = MHD_quiesce_daemon(s->daemon);
+    hub_watch_stop(s->api->watch); // those that wait for the loop get 503
+    wait_idle(s);
+    MHD_stop_daemon(s->daemon);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    free_server(s);
+}
