@@ -5,15 +5,17 @@
 #include <string.h>
 
 #include "common/arena.h"
-#include "common/buf.h"
 #include "common/clock.h"
 #include "common/map.h"
 #include "common/mem.h"
 #include "hub/access/authority.h"
 #include "hub/fleet/fleet.h"
+#include "hub/jobs/commit.h"
+#include "hub/jobs/documents.h"
 #include "hub/jobs/publication.h"
 #include "hub/jobs/record.h"
 #include "hub/jobs/seed.h"
+#include "hub/render/bundle.h"
 #include "hub/repo/tree.h"
 #include "hub/store/desired.h"
 
@@ -30,7 +32,10 @@ struct source_state {
     const struct hub_planner_source *source;
     struct hub_repo_id commit; // that the fleet has taken in
     bool loaded;
-    bool awaited; // was read before the restart: publishing waits for it
+    bool awaited;                   // was read before the restart: publishing waits for it
+    char last[HUB_REPO_ID_HEX_MAX]; // on record as resolved; "": none
+    struct hub_commit pending;      // taken in but not on record
+    bool has_pending;
 };
 
 struct hub_planner {
@@ -38,7 +43,9 @@ struct hub_planner {
     struct hub_fleet *fleet;
     struct cm_map *clusters; // by name
     struct source_state *sources;
-    bool ready;
+    struct hub_document_set *documents; // that the database shows; NULL: not known
+    bool source_lost;                   // the database knows a repository that is not configured
+    bool ready;                         // everything was published at least once
 };
 
 static void free_state(void *value) {
@@ -66,7 +73,11 @@ void hub_planner_free(struct hub_planner *p) {
         return;
     }
     hub_fleet_free(p->fleet);
+    hub_document_set_unref(p->documents);
     cm_map_free(p->clusters);
+    for (size_t i = 0; i < p->config.source_count; i++) {
+        hub_commit_done(&p->sources[i].pending);
+    }
     free(p->sources);
     free(p);
 }
@@ -104,6 +115,8 @@ void hub_outcome_free(struct hub_outcome *o) {
     for (size_t i = 0; i < o->refreshed_count; i++) {
         hub_publication_unref(o->refreshed[i]);
     }
+    hub_document_set_unref(o->documents_before);
+    hub_document_set_unref(o->documents);
     cm_arena_free(o->arena);
 }
 
@@ -113,8 +126,8 @@ static void make_room(struct hub_outcome *o, size_t clusters) {
     o->refreshed = cm_arena_get(o->arena, (clusters + 1) * sizeof(struct hub_publication *));
 }
 
-static struct hub_desired *ref_or_null(struct hub_desired *d) {
-    return d == NULL ? NULL : hub_desired_ref(d);
+static void unref_publication(struct hub_publication **p) {
+    hub_publication_unref(*p);
 }
 
 static void add_change(struct hub_outcome *o, const struct hub_cluster_change *change) {
@@ -134,36 +147,97 @@ static struct hub_publication *make_publication(const struct hub_planner *p,
     return hub_publication_new(p->config.authority, desired, state->id, state->epoch, generation);
 }
 
-static void publish(struct hub_planner *p, struct hub_outcome *o, struct hub_desired *desired) {
-    struct cluster_state *state = get_state(p, desired->cluster);
-    struct hub_publication *publication =
-        make_publication(p, state, desired, state->generation + 1);
+static bool same_pair(const struct hub_pair *a, const struct hub_pair *b) {
+    return strcmp(a->app, b->app) == 0 && strcmp(a->revision, b->revision) == 0 &&
+           cm_sha256_equal(&a->bundle->sha256, &b->bundle->sha256);
+}
 
-    state->generation++;
+static bool same_gone(const struct hub_gone *a, const struct hub_gone *b) {
+    return strcmp(a->app, b->app) == 0 && strcmp(a->revision, b->revision) == 0 &&
+           a->prune == b->prune;
+}
+
+// Whether the manifest would come out the same, whatever else the store shows of the pairs.
+static bool same_manifest(const struct hub_desired *a, const struct hub_desired *b) {
+    if (a->pair_count != b->pair_count || a->gone_count != b->gone_count) {
+        return false;
+    }
+    for (size_t i = 0; i < a->pair_count; i++) {
+        if (!same_pair(&a->pairs[i], &b->pairs[i])) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < a->gone_count; i++) {
+        if (!same_gone(&a->gone[i], &b->gone[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// What the store shows of a pair beside the manifest.
+static bool same_marks(const struct hub_desired *a, const struct hub_desired *b) {
+    for (size_t i = 0; i < a->pair_count; i++) {
+        if (a->pairs[i].stale != b->pairs[i].stale ||
+            strcmp(a->pairs[i].repo, b->pairs[i].repo) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_zero(const struct cm_sha256 *hash) {
+    static const struct cm_sha256 zero;
+
+    return cm_sha256_equal(hash, &zero);
+}
+
+static bool has_manifest(const struct cluster_state *state) {
+    return state->desired != NULL && (state->id[0] == '\0' || !is_zero(&state->manifest));
+}
+
+// Takes the reference to the publication.
+static void change(struct hub_outcome *o, struct cluster_state *state, struct hub_desired *desired,
+                   struct hub_publication *publication) {
     add_change(o, &(struct hub_cluster_change){.cluster = desired->cluster,
-                                               .before = ref_or_null(state->desired),
+                                               .before = state->desired,
                                                .now = hub_desired_ref(desired),
                                                .generation = state->generation,
                                                .publication = publication});
-    hub_desired_unref(state->desired);
     state->desired = hub_desired_ref(desired);
-    state->manifest = publication == NULL ? (struct cm_sha256){0} : publication->sha256;
 }
 
-// After a restart: the same manifest again if it comes out the same, else the next one.
+static void publish(struct hub_planner *p, struct hub_outcome *o, struct hub_desired *desired) {
+    struct cluster_state *state = get_state(p, desired->cluster);
+
+    if (has_manifest(state) && same_manifest(state->desired, desired)) {
+        change(o, state, desired, NULL);
+        return;
+    }
+    state->generation++;
+    struct hub_publication *publication = make_publication(p, state, desired, state->generation);
+    state->manifest = publication == NULL ? (struct cm_sha256){0} : publication->sha256;
+    change(o, state, desired, publication);
+}
+
+// After a restart: the same manifest again if it comes out the same, now with the bytes of Secrets,
+// else the next one.
 static void refresh(struct hub_planner *p, struct hub_outcome *o, struct hub_desired *desired) {
     struct cluster_state *state = get_state(p, desired->cluster);
+    CM_CLEANUP(unref_publication)
     struct hub_publication *publication =
         state->generation == 0 ? NULL : make_publication(p, state, desired, state->generation);
 
-    if (publication == NULL || !cm_sha256_equal(&publication->sha256, &state->manifest)) {
-        hub_publication_unref(publication);
+    if (publication == NULL || state->desired == NULL ||
+        !cm_sha256_equal(&publication->sha256, &state->manifest)) {
         publish(p, o, desired);
-        return;
+    } else if (!same_marks(state->desired, desired)) {
+        change(o, state, desired, CM_TAKE(publication));
+    } else {
+        o->refreshed[o->refreshed_count++] = CM_TAKE(publication);
+        hub_desired_unref(state->desired);
+        state->desired = hub_desired_ref(desired);
     }
-    o->refreshed[o->refreshed_count++] = publication;
-    hub_desired_unref(state->desired);
-    state->desired = hub_desired_ref(desired);
 }
 
 static void withdraw(struct hub_planner *p, struct hub_outcome *o, const char *cluster) {
@@ -176,113 +250,18 @@ static void withdraw(struct hub_planner *p, struct hub_outcome *o, const char *c
     state->manifest = (struct cm_sha256){0};
 }
 
-// ---- Reading a commit
+// ---- Commits
 
-struct reading {
-    struct hub_planner *planner;
-    struct hub_repo **repos; // one per source, opened when needed
-};
-
-static enum cm_rc open_source(struct reading *r, size_t at, struct hub_repo **out,
-                              struct cm_err *err) {
-    if (r->repos[at] == NULL) {
-        enum cm_rc rc = hub_repo_open(r->planner->sources[at].source->folder, &r->repos[at], err);
-
-        if (rc < 0) {
-            return rc;
-        }
-    }
-    *out = r->repos[at];
-    return CM_OK;
-}
-
-static enum cm_rc read_blob(void *ctx, const char *repo, const uint8_t oid[HUB_OID_SIZE],
-                            size_t max_bytes, struct cm_buf **out, struct cm_err *err) {
-    struct reading *r = ctx;
-    struct hub_repo_id id;
-
-    memcpy(id.bytes, oid, sizeof(id.bytes));
-    for (size_t i = 0; i < r->planner->config.source_count; i++) {
-        struct hub_repo *handle = NULL;
-
-        if (strcmp(r->planner->sources[i].source->name, repo) != 0) {
-            continue;
-        }
-        enum cm_rc rc = open_source(r, i, &handle, err);
-        return rc < 0 ? rc : hub_repo_read_blob(handle, &id, max_bytes, out, err);
-    }
-    return cm_fail(err, CM_ENOTFOUND, "no repository is named '%s'", repo);
-}
-
-static void end_reading(struct reading *r) {
-    for (size_t i = 0; i < r->planner->config.source_count; i++) {
-        hub_repo_close(r->repos[i]);
-    }
-    free(r->repos);
-}
-
-// What lies below the root folder, by its path from there; NULL for the rest.
-static const char *below(const char *path, const char *prefix) {
-    size_t len = strlen(prefix);
-
-    if (len == 0) {
-        return path;
-    }
-    return strncmp(path, prefix, len) == 0 && path[len] == '/' ? path + len + 1 : NULL;
-}
-
-static void fill_changes(struct cm_arena *a, const struct hub_entries *entries, const char *prefix,
-                         struct hub_fleet_commit *out) {
-    struct hub_fleet_change *changes = cm_arena_get(a, (entries->count + 1) * sizeof(*changes));
-
-    out->changes = changes;
-    for (size_t i = 0; i < entries->count; i++) {
-        const struct hub_entry *entry = &entries->items[i];
-        const char *path = below(entry->path, prefix);
-
-        if (path == NULL) {
-            continue;
-        }
-        struct hub_fleet_change *change = &changes[out->change_count++];
-        change->path = path;
-        memcpy(change->oid, entry->id.bytes, sizeof(change->oid));
-        change->removed = entry->change == HUB_ENTRY_REMOVED;
-        change->special = entry->type != HUB_ENTRY_FILE;
-    }
-}
-
-static enum cm_rc list_all(struct hub_repo *repo, const struct hub_repo_id *commit,
-                           const char *prefix, struct hub_entries *out, struct cm_err *err) {
-    CM_CLEANUP(hub_tree_freep) struct hub_tree *tree = NULL;
-    enum cm_rc rc = hub_repo_tree(repo, commit, &tree, err);
-
-    rc = rc < 0 ? rc : hub_tree_list(tree, prefix, NULL, out, err);
-    // An empty root folder is a fleet of nothing, which is said as such elsewhere, not an error.
-    return rc == CM_ENOTFOUND ? CM_OK : rc;
-}
-
-static enum cm_rc list_changes(const struct source_state *source, struct hub_repo *repo,
-                               const struct hub_repo_id *commit, struct hub_entries *out,
-                               struct cm_err *err) {
-    if (!source->loaded) {
-        return list_all(repo, commit, source->source->prefix, out, err);
-    }
-    return hub_repo_diff(repo,
-                         &(struct hub_repo_range){.old = source->commit,
-                                                  .now = *commit,
-                                                  .prefix = source->source->prefix},
-                         NULL, out, err);
-}
-
-static void note_revision(struct hub_planner *p, struct hub_outcome *o, const char *repo,
-                          const char *hex, const struct hub_commit *commit) {
-    struct hub_revision_row *row = cm_arena_get(o->arena, sizeof(*row));
+static void note_revision(struct hub_planner *p, struct hub_outcome *o,
+                          struct source_state *source) {
+    const struct hub_commit *commit = &source->pending;
     size_t problems;
 
+    hub_repo_id_hex(&commit->id, source->last);
     (void)hub_fleet_problems(p->fleet, &problems);
-    *row = (struct hub_revision_row){
-        .repo = repo,
-        .id = cm_arena_strdup(o->arena, hex),
+    o->revisions[o->revision_count++] = (struct hub_revision_row){
+        .repo = source->source->name,
+        .id = cm_arena_strdup(o->arena, source->last),
         .author = cm_arena_strf(o->arena, "%s <%s>", commit->author_name, commit->author_email),
         .subject = cm_arena_strdup(o->arena, commit->subject),
         .committed_ms = commit->committed_ms,
@@ -290,10 +269,25 @@ static void note_revision(struct hub_planner *p, struct hub_outcome *o, const ch
         .clusters = o->change_count,
         .problems = problems,
     };
-    o->revision = row;
+    hub_commit_done(&source->pending);
+    source->has_pending = false;
 }
 
-// ---- From the fleet's result to an outcome
+// A commit is on record only once all that it changes is: who waits for it may count on that.
+static void note_revisions(struct hub_planner *p, struct hub_outcome *o) {
+    o->revisions = cm_arena_get(o->arena, (p->config.source_count + 1) * sizeof(*o->revisions));
+    for (size_t i = 0; p->ready && i < p->config.source_count; i++) {
+        if (p->sources[i].has_pending) {
+            note_revision(p, o, &p->sources[i]);
+        }
+    }
+}
+
+static void note_documents(struct hub_planner *p, struct hub_outcome *o) {
+    o->documents_before = p->documents;
+    o->documents = hub_document_set_new(p->fleet);
+    p->documents = hub_document_set_ref(o->documents);
+}
 
 struct each_ctx {
     struct hub_planner *planner;
@@ -333,7 +327,8 @@ static void take_all(struct hub_planner *p, struct hub_outcome *o) {
     make_room(o, each.count + cm_map_len(p->clusters));
     hub_fleet_each_cluster(p->fleet, refresh_cluster, &each);
     cm_map_each(p->clusters, withdraw_if_gone, &each);
-    o->documents = hub_record_documents(o->arena, p->fleet);
+    o->complete = true;
+    note_documents(p, o);
     o->problems = hub_record_problems(o->arena, p->fleet);
 }
 
@@ -347,7 +342,7 @@ static void take_changed(struct hub_planner *p, struct hub_outcome *o,
         withdraw(p, o, result->removed[i]);
     }
     if (result->documents_changed) {
-        o->documents = hub_record_documents(o->arena, p->fleet);
+        note_documents(p, o);
     }
     if (result->problems_changed) {
         o->problems = hub_record_problems(o->arena, p->fleet);
@@ -356,7 +351,7 @@ static void take_changed(struct hub_planner *p, struct hub_outcome *o,
 
 static bool all_loaded(const struct hub_planner *p) {
     for (size_t i = 0; i < p->config.source_count; i++) {
-        if (p->sources[i].awaited && !p->sources[i].loaded) {
+        if ((p->sources[i].awaited || p->source_lost) && !p->sources[i].loaded) {
             return false;
         }
     }
@@ -373,49 +368,66 @@ static void take_result(struct hub_planner *p, struct hub_outcome *o,
     }
 }
 
-static enum cm_rc take_commit(struct hub_planner *p, struct reading *r, size_t at,
+static enum cm_rc take_commit(struct hub_planner *p, struct hub_reading *r, size_t at,
                               const struct hub_repo_id *id, struct hub_outcome *o) {
     struct source_state *source = &p->sources[at];
-    CM_CLEANUP(hub_entries_done) struct hub_entries entries = {0};
     CM_CLEANUP(hub_commit_done) struct hub_commit commit = {0};
     CM_CLEANUP(hub_fleet_result_freep) struct hub_fleet_result *result = NULL;
-    char hex[HUB_REPO_ID_HEX_MAX];
-    struct hub_repo *repo = NULL;
-    enum cm_rc rc = open_source(r, at, &repo, &o->err);
+    struct hub_fleet_commit what = {.repo = source->source->name};
+    enum cm_rc rc = hub_reading_commit(r, at, id, &commit, &o->err);
 
-    hub_repo_id_hex(id, hex);
-    rc = rc < 0 ? rc : hub_repo_resolve(repo, hex, &commit, &o->err);
-    rc = rc < 0 ? rc : list_changes(source, repo, id, &entries, &o->err);
+    rc = rc < 0 ? rc
+                : hub_reading_changes(r, at, source->loaded ? &source->commit : NULL, id, o->arena,
+                                      &what, &o->err);
     if (rc < 0) {
         return rc;
     }
 
-    struct hub_fleet_commit change = {
-        .repo = source->source->name, .revision = hex, .complete = !source->loaded};
-    fill_changes(o->arena, &entries, source->source->prefix, &change);
-    result = hub_fleet_update(p->fleet, &change,
-                              &(struct hub_fleet_reader){.read = read_blob, .ctx = r});
+    result = hub_fleet_update(p->fleet, &what,
+                              &(struct hub_fleet_reader){.read = hub_reading_blob, .ctx = r});
     source->commit = *id;
     source->loaded = true;
+    hub_commit_done(&source->pending);
+    source->has_pending = strcmp(what.revision, source->last) != 0;
+    source->pending = commit;
+    commit = (struct hub_commit){0};
     take_result(p, o, result);
-    note_revision(p, o, source->source->name, hex, &commit);
+    note_revisions(p, o);
     return CM_OK;
 }
 
 struct hub_outcome *hub_planner_commit(struct hub_planner *p, size_t source,
                                        const struct hub_repo_id *commit) {
     struct hub_outcome *o = new_outcome();
-    struct reading r = {.planner = p};
+    struct hub_reading r;
 
     if (p->sources[source].loaded && hub_repo_id_equal(&p->sources[source].commit, commit)) {
         return o;
     }
-    r.repos = cm_new(p->config.source_count + 1, sizeof(struct hub_repo *));
+    hub_reading_begin(&r, p->config.sources, p->config.source_count);
     if (take_commit(p, &r, source, commit, o) < 0) {
         (void)cm_wrap(&o->err, "repository '%s'", p->sources[source].source->name);
+    } else {
+        o->err.code = CM_OK;
     }
-    end_reading(&r);
+    hub_reading_end(&r);
     return o;
+}
+
+struct hub_outcome *hub_planner_resume(struct hub_planner *p, size_t source) {
+    struct hub_repo_id id;
+
+    if (p->sources[source].loaded || !hub_repo_id_parse(p->sources[source].last, &id)) {
+        return new_outcome();
+    }
+    struct hub_outcome *o = hub_planner_commit(p, source, &id);
+    o->err.code = CM_OK; // the mirror was lost or its source is another one now
+    return o;
+}
+
+// What is seeded may lack the bytes of Secrets: it must wait until Git is read again.
+static bool can_publish(const struct hub_planner *p, const struct hub_desired *desired) {
+    return p->ready || hub_seed_is_whole(desired);
 }
 
 struct hub_outcome *hub_planner_enroll(struct hub_planner *p, const char *cluster,
@@ -426,7 +438,8 @@ struct hub_outcome *hub_planner_enroll(struct hub_planner *p, const char *cluste
 
     make_room(o, 1);
     (void)snprintf(state->id, sizeof(state->id), "%s", cluster_id);
-    if (desired != NULL) {
+    state->manifest = (struct cm_sha256){0};
+    if (desired != NULL && can_publish(p, desired)) {
         publish(p, o, desired);
     }
     return o;
@@ -440,7 +453,8 @@ struct hub_outcome *hub_planner_raise(struct hub_planner *p, const char *cluster
     make_room(o, 1);
     state->epoch = epoch > state->epoch ? epoch : state->epoch;
     state->generation = generation > state->generation ? generation : state->generation;
-    if (state->desired != NULL) {
+    state->manifest = (struct cm_sha256){0};
+    if (state->desired != NULL && can_publish(p, state->desired)) {
         publish(p, o, state->desired);
     }
     return o;
@@ -451,7 +465,7 @@ void hub_planner_forget_gone(struct hub_planner *p, const char *cluster, const c
 }
 
 bool hub_planner_is_ready(const struct hub_planner *p) {
-    return p->ready;
+    return all_loaded(p);
 }
 
 // ---- The seed
@@ -474,14 +488,17 @@ static void seed_agent(void *ctx, const char *cluster, const char *cluster_id) {
     (void)snprintf(state->id, sizeof(state->id), "%s", cluster_id);
 }
 
-static void seed_source(void *ctx, const char *repo) {
+static void seed_source(void *ctx, const char *repo, const char *last) {
     struct hub_planner *p = ctx;
 
     for (size_t i = 0; i < p->config.source_count; i++) {
         if (strcmp(p->sources[i].source->name, repo) == 0) {
             p->sources[i].awaited = true;
+            (void)snprintf(p->sources[i].last, sizeof(p->sources[i].last), "%s", last);
+            return;
         }
     }
+    p->source_lost = true;
 }
 
 enum cm_rc hub_planner_seed(struct hub_planner *p, struct hub_db *db, struct cm_err *err) {

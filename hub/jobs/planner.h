@@ -5,12 +5,15 @@
 // outcome is recorded first and sent afterwards (hub/jobs/sync.h), so nothing is in force that a
 // restart would forget.
 //
-// At the start the planner is seeded from the database with what was in force; until every
-// repository that was ever read has been read again, commits are taken in but nothing is published:
-// a fleet that is half loaded must not look like one that lost its Apps.
+// At the start the planner is seeded from the database with what was in force, and takes in once
+// more, from the mirrors on disk, the commits that were resolved last. Until every repository that
+// was ever read has been read again, nothing is published: a fleet that is half loaded must not
+// look like one that lost its Apps. For the same reason all repositories are waited for when the
+// database knows one that is configured no longer: it may go by another name now.
 //
-// A cluster's generation counts its manifests. If an agent holds a higher one than the hub knows
-// (the hub's disk is an older copy), the next manifest goes above it.
+// A cluster's generation counts its manifests; a step that changes none of its Apps makes no new
+// one. If an agent holds a higher one than the hub knows (the hub's disk is an older copy), the
+// next manifest goes above it.
 //
 // Threads: seed at start, then the sync worker only; outcomes move to other threads.
 #pragma once
@@ -26,9 +29,10 @@ struct cm_arena;
 struct hub_authority;
 struct hub_db;
 struct hub_desired;
+struct hub_document_set;
 struct hub_planner;
 struct hub_publication;
-struct hub_repository;
+struct hub_revision_row;
 
 struct hub_planner_source {
     const char *name;   // of the repository
@@ -45,25 +49,28 @@ struct hub_planner_config {
 
 struct hub_cluster_change {
     const char *cluster;
-    struct hub_desired *before; // NULL: none
+    struct hub_desired *before; // NULL: none, or not known
     struct hub_desired *now;    // NULL: the cluster left Git
     uint64_t generation;
-    struct hub_publication *publication; // NULL: not enrolled, or left
+    struct hub_publication *publication; // NULL: not enrolled, left, or the manifest is as it was
 };
 
-struct hub_document_rows; // snapshot of the documents, record.c writes it
-struct hub_problem_rows;
+struct hub_problem_rows; // record.c writes them
 
+// What a step gives. Members are NULL or empty where nothing changed.
 struct hub_outcome {
     struct cm_arena *arena;
     struct hub_cluster_change *changes; // to be recorded, then sent
     size_t change_count;
-    struct hub_publication *
-        *refreshed; // as before, but whole again after a restart: only to be sent
+    // As before, but whole again after a restart: only to be sent.
+    struct hub_publication **refreshed;
     size_t refreshed_count;
-    const struct hub_revision_row *revision;   // NULL: the step was no commit
-    const struct hub_document_rows *documents; // NULL: unchanged
-    const struct hub_problem_rows *problems;   // NULL: unchanged
+    struct hub_revision_row *revisions; // commits that are resolved now
+    size_t revision_count;
+    bool complete; // clusters that are not in `documents` are not in Git
+    struct hub_document_set *documents_before; // NULL with `documents`: to be written anew
+    struct hub_document_set *documents;
+    const struct hub_problem_rows *problems;
     struct cm_err err; // a commit that could not be read at all; all else is empty then
 };
 
@@ -80,7 +87,9 @@ CM_MUSTUSE enum cm_rc hub_planner_seed(struct hub_planner *p, struct hub_db *db,
 // that agents are served before any repository is.
 struct hub_outcome *hub_planner_start(struct hub_planner *p);
 
-// The steps.
+// The steps. resume takes in the commit that was resolved last before the restart, from the mirror;
+// if that cannot be read the outcome is empty, and the next fetch will do.
+struct hub_outcome *hub_planner_resume(struct hub_planner *p, size_t source);
 struct hub_outcome *hub_planner_commit(struct hub_planner *p, size_t source,
                                        const struct hub_repo_id *commit);
 struct hub_outcome *hub_planner_enroll(struct hub_planner *p, const char *cluster,
@@ -89,5 +98,5 @@ struct hub_outcome *hub_planner_raise(struct hub_planner *p, const char *cluster
                                       uint64_t generation);
 void hub_planner_forget_gone(struct hub_planner *p, const char *cluster, const char *app);
 
-// hub_planner_is_ready tells whether nothing holds publishing back any more.
+// hub_planner_is_ready tells whether no repository holds publishing back any more.
 bool hub_planner_is_ready(const struct hub_planner *p);

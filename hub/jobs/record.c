@@ -6,11 +6,10 @@
 #include "common/arena.h"
 #include "common/buf.h"
 #include "common/clock.h"
-#include "common/json.h"
 #include "common/map.h"
 #include "common/mem.h"
-#include "common/str.h"
 #include "hub/fleet/fleet.h"
+#include "hub/jobs/documents.h"
 #include "hub/jobs/planner.h"
 #include "hub/jobs/publication.h"
 #include "hub/render/bundle.h"
@@ -20,140 +19,10 @@
 
 #define PROBLEM_EVENTS_MAX 20 // of one commit; all of them are in the table
 
-// ---- Snapshots
-
-struct cluster_row {
-    const char *name;
-    const char *labels;
-    const char *repo;
-    const char *path;
-    bool suspend;
-};
-
-struct group_row {
-    const char *name;
-    const char *repo;
-    const char *path;
-    const char **members;
-    size_t member_count;
-};
-
-struct hub_document_rows {
-    struct cluster_row *clusters;
-    size_t cluster_count;
-    struct group_row *groups;
-    size_t group_count;
-    struct hub_app_row *apps;
-    size_t app_count;
-};
-
 struct hub_problem_rows {
     struct hub_problem_row *rows;
     size_t count;
 };
-
-struct snapshot {
-    struct cm_arena *arena;
-    struct hub_document_rows *rows;
-};
-
-static void count_cluster(void *ctx, const struct hub_cluster_info *info) {
-    (void)info;
-    ((struct snapshot *)ctx)->rows->cluster_count++;
-}
-
-static void count_group(void *ctx, const struct hub_group_info *info) {
-    (void)info;
-    ((struct snapshot *)ctx)->rows->group_count++;
-}
-
-static void count_app(void *ctx, const struct hub_app_info *info) {
-    (void)info;
-    ((struct snapshot *)ctx)->rows->app_count++;
-}
-
-static const char *compact(struct cm_arena *a, const struct cm_json *node) {
-    struct cm_str text = {0};
-
-    if (node == NULL) {
-        return "{}";
-    }
-    cm_json_write_compact(node, &text);
-    const char *copy = cm_arena_strdup(a, cm_str_get(&text));
-    cm_str_done(&text);
-    return copy;
-}
-
-static void copy_cluster(void *ctx, const struct hub_cluster_info *info) {
-    struct snapshot *s = ctx;
-
-    s->rows->clusters[s->rows->cluster_count++] = (struct cluster_row){
-        .name = cm_arena_strdup(s->arena, info->name),
-        .labels = compact(s->arena, info->labels),
-        .repo = cm_arena_strdup(s->arena, info->repo),
-        .path = cm_arena_strdup(s->arena, info->path),
-        .suspend = info->suspend,
-    };
-}
-
-static void copy_group(void *ctx, const struct hub_group_info *info) {
-    struct snapshot *s = ctx;
-    struct group_row *row = &s->rows->groups[s->rows->group_count++];
-
-    *row = (struct group_row){
-        .name = cm_arena_strdup(s->arena, info->name),
-        .repo = cm_arena_strdup(s->arena, info->repo),
-        .path = cm_arena_strdup(s->arena, info->path),
-        .members = cm_arena_get(s->arena, (info->cluster_count + 1) * sizeof(char *)),
-        .member_count = info->cluster_count,
-    };
-    for (size_t i = 0; i < info->cluster_count; i++) {
-        row->members[i] = cm_arena_strdup(s->arena, info->clusters[i]);
-    }
-}
-
-static const char *names_json(struct cm_arena *a, const char *const *names, size_t count) {
-    struct cm_json *array = cm_json_new(a, CM_ARRAY);
-
-    for (size_t i = 0; i < count; i++) {
-        cm_json_append(array, cm_json_new_string(a, names[i]));
-    }
-    return compact(a, array);
-}
-
-static void copy_app(void *ctx, const struct hub_app_info *info) {
-    struct snapshot *s = ctx;
-
-    s->rows->apps[s->rows->app_count++] = (struct hub_app_row){
-        .name = cm_arena_strdup(s->arena, info->name),
-        .repo = cm_arena_strdup(s->arena, info->repo),
-        .path = cm_arena_strdup(s->arena, info->path),
-        .namespace = cm_arena_strdup(s->arena, info->namespace),
-        .drift = cm_arena_strdup(s->arena, info->drift),
-        .prune = info->prune,
-        .suspend = info->suspend,
-        .depends_on = names_json(s->arena, info->depends_on, info->depends_on_count),
-    };
-}
-
-const struct hub_document_rows *hub_record_documents(struct cm_arena *a,
-                                                     const struct hub_fleet *fleet) {
-    struct snapshot s = {.arena = a, .rows = cm_arena_get(a, sizeof(*s.rows))};
-
-    hub_fleet_each_cluster(fleet, count_cluster, &s);
-    hub_fleet_each_group(fleet, count_group, &s);
-    hub_fleet_each_app(fleet, count_app, &s);
-    s.rows->clusters = cm_arena_get(a, (s.rows->cluster_count + 1) * sizeof(*s.rows->clusters));
-    s.rows->groups = cm_arena_get(a, (s.rows->group_count + 1) * sizeof(*s.rows->groups));
-    s.rows->apps = cm_arena_get(a, (s.rows->app_count + 1) * sizeof(*s.rows->apps));
-    s.rows->cluster_count = 0;
-    s.rows->group_count = 0;
-    s.rows->app_count = 0;
-    hub_fleet_each_cluster(fleet, copy_cluster, &s);
-    hub_fleet_each_group(fleet, copy_group, &s);
-    hub_fleet_each_app(fleet, copy_app, &s);
-    return s.rows;
-}
 
 static const char *copy_or_empty(struct cm_arena *a, const char *text) {
     return text == NULL ? "" : cm_arena_strdup(a, text);
@@ -180,83 +49,123 @@ const struct hub_problem_rows *hub_record_problems(struct cm_arena *a,
     return out;
 }
 
-// ---- Writing
+// ---- Problems
 
-static enum cm_rc put_documents(struct hub_db *db, const struct hub_document_rows *rows,
-                                struct cm_err *err) {
-    enum cm_rc rc = hub_documents_begin(db, err);
+// One that is on record already; where it is in the file may have changed.
+struct known_problem {
+    const char *path;
+    const char *message;
+    const char *app;
+    const char *cluster;
+    bool present;
+};
 
-    for (size_t i = 0; rc == CM_OK && i < rows->cluster_count; i++) {
-        const struct cluster_row *c = &rows->clusters[i];
-        rc = hub_documents_put_cluster(db, c->name, c->labels, c->suspend, c->repo, c->path, err);
+struct problem_events {
+    struct hub_db *db;
+    const struct hub_outcome *outcome;
+    size_t told;
+    enum cm_rc rc;
+    struct cm_err *err;
+};
+
+static const char *problem_key(struct cm_arena *a, const char *repo, const char *path,
+                               const char *message) {
+    return cm_arena_strf(a, "%s\n%s\n%s", repo, path, message);
+}
+
+static enum cm_rc load_known(struct hub_db *db, struct cm_arena *a, struct cm_map *known,
+                             struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc =
+        hub_db_query(db, &stmt, err, "SELECT repo, path, message, app, cluster FROM problem", "");
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        struct known_problem *k = cm_arena_get(a, sizeof(*k));
+
+        k->path = cm_arena_strdup(a, hub_stmt_text(stmt, 1));
+        k->message = cm_arena_strdup(a, hub_stmt_text(stmt, 2));
+        k->app = cm_arena_strdup(a, hub_stmt_text(stmt, 3));
+        k->cluster = cm_arena_strdup(a, hub_stmt_text(stmt, 4));
+        cm_map_put(known, problem_key(a, hub_stmt_text(stmt, 0), k->path, k->message), k);
     }
-    for (size_t i = 0; rc == CM_OK && i < rows->group_count; i++) {
-        const struct group_row *g = &rows->groups[i];
-        rc = hub_documents_put_group(db, g->name, g->repo, g->path, err);
-        for (size_t k = 0; rc == CM_OK && k < g->member_count; k++) {
-            rc = hub_documents_put_member(db, g->name, g->members[k], err);
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+static void tell(struct problem_events *e, const char *kind, const struct known_problem *what,
+                 const char *message) {
+    const struct hub_outcome *o = e->outcome;
+    const struct hub_revision_row *why =
+        o->revision_count == 0 ? NULL : &o->revisions[o->revision_count - 1];
+
+    if (e->rc < 0 || e->told++ >= PROBLEM_EVENTS_MAX) {
+        return;
+    }
+    e->rc = hub_events_add(e->db,
+                           &(struct hub_event){.at_ms = cm_clock_unix_ms(),
+                                               .kind = kind,
+                                               .cluster = what->cluster,
+                                               .app = what->app,
+                                               .revision = why == NULL ? "" : why->id,
+                                               .actor = why == NULL ? "hub" : why->author,
+                                               .message = message},
+                           e->err);
+}
+
+static void tell_found(struct problem_events *e, const struct hub_problem_row *row) {
+    struct cm_arena *a = e->outcome->arena;
+    const char *message = row->line == 0 ? cm_arena_strf(a, "%s: %s", row->path, row->message)
+                                         : cm_arena_strf(a, "%s:%u:%u: %s", row->path, row->line,
+                                                         row->column, row->message);
+
+    tell(e, "problem.found", &(struct known_problem){.app = row->app, .cluster = row->cluster},
+         message);
+}
+
+static bool tell_if_cleared(void *ctx, const char *key, void *value) {
+    struct problem_events *e = ctx;
+    const struct known_problem *k = value;
+
+    (void)key;
+    if (!k->present) {
+        tell(e, "problem.cleared", k,
+             cm_arena_strf(e->outcome->arena, "%s: %s", k->path, k->message));
+    }
+    return true;
+}
+
+static enum cm_rc tell_problems(struct hub_db *db, const struct hub_outcome *o,
+                                struct cm_err *err) {
+    CM_CLEANUP(cm_map_freep) struct cm_map *known = cm_map_new(NULL);
+    struct problem_events e = {.db = db, .outcome = o, .err = err};
+    enum cm_rc rc = load_known(db, o->arena, known, err);
+
+    for (size_t i = 0; rc == CM_OK && i < o->problems->count; i++) {
+        const struct hub_problem_row *row = &o->problems->rows[i];
+        struct known_problem *k =
+            cm_map_get(known, problem_key(o->arena, row->repo, row->path, row->message));
+
+        if (k == NULL) {
+            tell_found(&e, row);
+        } else {
+            k->present = true;
         }
     }
-    for (size_t i = 0; rc == CM_OK && i < rows->app_count; i++) {
-        rc = hub_documents_put_app(db, &rows->apps[i], err);
-    }
-    return rc;
-}
-
-static enum cm_rc is_new_problem(struct hub_db *db, const struct hub_problem_row *row, bool *out,
-                                 struct cm_err *err) {
-    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(db, &stmt, err,
-                                 "SELECT 1 FROM problem WHERE repo = ?1 AND path = ?2"
-                                 " AND message = ?3",
-                                 "ttt", row->repo, row->path, row->message);
-
-    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
-    if (rc < 0 && rc != CM_ENOTFOUND) {
-        return rc;
-    }
-    *out = rc == CM_ENOTFOUND;
-    return CM_OK;
-}
-
-static enum cm_rc tell_problem(struct hub_db *db, const struct hub_outcome *o,
-                               const struct hub_problem_row *row, struct cm_err *err) {
-    const char *message =
-        row->line == 0 ? cm_arena_strf(o->arena, "%s: %s", row->path, row->message)
-                       : cm_arena_strf(o->arena, "%s:%u: %s", row->path, row->line, row->message);
-
-    return hub_events_add(
-        db,
-        &(struct hub_event){.at_ms = cm_clock_unix_ms(),
-                            .kind = "problem.found",
-                            .cluster = row->cluster,
-                            .app = row->app,
-                            .revision = o->revision == NULL ? "" : o->revision->id,
-                            .actor = o->revision == NULL ? "" : o->revision->author,
-                            .message = message},
-        err);
+    cm_map_each(known, tell_if_cleared, &e);
+    return rc < 0 ? rc : e.rc;
 }
 
 static enum cm_rc put_problems(struct hub_db *db, const struct hub_outcome *o, struct cm_err *err) {
     const struct hub_problem_rows *problems = o->problems;
-    size_t told = 0;
-    enum cm_rc rc = CM_OK;
+    enum cm_rc rc = tell_problems(db, o, err);
 
-    for (size_t i = 0; rc == CM_OK && i < problems->count && told < PROBLEM_EVENTS_MAX; i++) {
-        bool is_new = false;
-
-        rc = is_new_problem(db, &problems->rows[i], &is_new, err);
-        if (rc == CM_OK && is_new) {
-            rc = tell_problem(db, o, &problems->rows[i], err);
-            told++;
-        }
-    }
     rc = rc < 0 ? rc : hub_problems_begin(db, err);
     for (size_t i = 0; rc == CM_OK && i < problems->count; i++) {
         rc = hub_problems_put(db, &problems->rows[i], err);
     }
     return rc;
 }
+
+// ---- What is in force
 
 static enum cm_rc put_bundle(struct hub_db *db, const struct hub_bundle *bundle,
                              struct cm_err *err) {
@@ -366,7 +275,10 @@ static enum cm_rc put_change(struct hub_db *db, const struct hub_cluster_change 
     if (change->now == NULL) {
         return hub_desired_forget_cluster(db, change->cluster, err);
     }
-    enum cm_rc rc = put_pairs(db, change, written, err);
+    // Without a before the table may hold more than is known: it is filled anew.
+    enum cm_rc rc =
+        change->before == NULL ? hub_desired_forget_cluster(db, change->cluster, err) : CM_OK;
+    rc = rc < 0 ? rc : put_pairs(db, change, written, err);
     if (rc < 0 || p == NULL) {
         return rc;
     }
@@ -379,9 +291,9 @@ static enum cm_rc put_change(struct hub_db *db, const struct hub_cluster_change 
                                     err);
 }
 
-static enum cm_rc put_revision(struct hub_db *db, const struct hub_outcome *o, struct cm_err *err) {
-    const struct hub_revision_row *row = o->revision;
-    const char *message = cm_arena_strf(o->arena, "%s: %s (%zu clusters change)", row->repo,
+static enum cm_rc put_revision(struct hub_db *db, struct cm_arena *a,
+                               const struct hub_revision_row *row, struct cm_err *err) {
+    const char *message = cm_arena_strf(a, "%s: %s (clusters that change: %zu)", row->repo,
                                         row->subject, row->clusters);
     enum cm_rc rc = hub_revisions_add(db, row, err);
 
@@ -402,8 +314,13 @@ enum cm_rc hub_record_outcome(struct hub_db *db, const struct hub_outcome *o, st
     for (size_t i = 0; rc == CM_OK && i < o->change_count; i++) {
         rc = put_change(db, &o->changes[i], written, err);
     }
-    rc = rc < 0 || o->documents == NULL ? rc : put_documents(db, o->documents, err);
+    if (rc == CM_OK && o->documents != NULL) {
+        rc = hub_document_set_write(db, o->documents_before, o->documents, err);
+    }
+    rc = rc < 0 || !o->complete ? rc : hub_desired_forget_unknown(db, err);
     rc = rc < 0 || o->problems == NULL ? rc : put_problems(db, o, err);
-    rc = rc < 0 || o->revision == NULL ? rc : put_revision(db, o, err);
-    return rc < 0 ? cm_wrap(err, "record what the commit changes") : CM_OK;
+    for (size_t i = 0; rc == CM_OK && i < o->revision_count; i++) {
+        rc = put_revision(db, o->arena, &o->revisions[i], err);
+    }
+    return rc < 0 ? cm_wrap(err, "record what is in force now") : CM_OK;
 }

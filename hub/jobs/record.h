@@ -8,18 +8,14 @@
 
 struct cm_arena;
 struct hub_db;
-struct hub_document_rows;
 struct hub_fleet;
 struct hub_outcome;
 struct hub_problem_rows;
 
-// hub_record_documents and hub_record_problems copy what the fleet holds now into the arena.
-const struct hub_document_rows *hub_record_documents(struct cm_arena *a,
-                                                     const struct hub_fleet *fleet);
+// hub_record_problems copies what is wrong now into the arena.
 const struct hub_problem_rows *hub_record_problems(struct cm_arena *a,
                                                    const struct hub_fleet *fleet);
 
-// hub_record_outcome writes manifests, pairs, blobs, documents, problems, the revision and events.
-// Writing it a second time changes nothing but the events.
+// hub_record_outcome writes manifests, pairs, blobs, documents, problems, revisions and events.
 CM_MUSTUSE enum cm_rc hub_record_outcome(struct hub_db *db, const struct hub_outcome *outcome,
                                          struct cm_err *err);

@@ -70,6 +70,37 @@ static enum cm_rc find_bundle(struct seeding *s, const ProtobufCBinaryData *name
     return rc;
 }
 
+static struct hub_pair *find_pair(struct hub_pair *pairs, size_t count, const char *app) {
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(pairs[i].app, app) == 0) {
+            return &pairs[i];
+        }
+    }
+    return NULL;
+}
+
+// Adds what a manifest does not say of its Apps. Both lists are sorted by App, so the next one is
+// nearly always the one that is looked for.
+static enum cm_rc mark_pairs(struct seeding *s, struct cm_arena *a, const char *cluster,
+                             struct hub_pair *pairs, size_t count, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    size_t at = 0;
+    enum cm_rc rc = hub_db_query(
+        s->db, &stmt, err, "SELECT app, repo, stale FROM pair WHERE cluster = ?1 ORDER BY app", "t",
+        cluster);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        struct hub_pair *pair = find_pair(pairs + at, count - at, hub_stmt_text(stmt, 0));
+
+        if (pair != NULL) {
+            pair->repo = cm_arena_strdup(a, hub_stmt_text(stmt, 1));
+            pair->stale = hub_stmt_int(stmt, 2) != 0;
+            at = (size_t)(pair - pairs) + 1;
+        }
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
 static enum cm_rc fill(struct seeding *s, struct cm_arena *a, const Holdfast__V1__Manifest *m,
                        struct hub_desired *out, struct cm_err *err) {
     struct hub_pair *pairs = cm_arena_get(a, (m->n_apps + 1) * sizeof(*pairs));
@@ -88,6 +119,9 @@ static enum cm_rc fill(struct seeding *s, struct cm_arena *a, const Holdfast__V1
     for (size_t i = 0; i < m->n_gone; i++) {
         gone[i] = (struct hub_gone){
             .app = m->gone[i]->name, .revision = m->gone[i]->revision, .prune = m->gone[i]->prune};
+    }
+    if (mark_pairs(s, a, m->cluster_name, pairs, m->n_apps, err) < 0) {
+        return err->code;
     }
     out->cluster = m->cluster_name;
     out->pairs = pairs;
@@ -135,10 +169,13 @@ static void visit_agent(void *ctx, const struct hub_agent_row *row) {
 
 static enum cm_rc load_sources(struct seeding *s, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(s->db, &stmt, err, "SELECT DISTINCT repo FROM revision", "");
+    enum cm_rc rc = hub_db_query(s->db, &stmt, err,
+                                 "SELECT repo, id FROM revision WHERE number IN"
+                                 " (SELECT max(number) FROM revision GROUP BY repo)",
+                                 "");
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
-        s->visitor->source(s->visitor->ctx, hub_stmt_text(stmt, 0));
+        s->visitor->source(s->visitor->ctx, hub_stmt_text(stmt, 0), hub_stmt_text(stmt, 1));
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }

@@ -22,7 +22,8 @@ struct hub_seed_cluster {
 struct hub_seed_visitor {
     void (*cluster)(void *ctx, const struct hub_seed_cluster *cluster);
     void (*agent)(void *ctx, const char *cluster, const char *cluster_id);
-    void (*source)(void *ctx, const char *repo); // was read at least once
+    // source: a repository that was read at least once, and the commit that was resolved last.
+    void (*source)(void *ctx, const char *repo, const char *revision);
     void *ctx;
 };
 

@@ -12,23 +12,23 @@ struct hub_store {
     struct hub_db *db;
     struct cm_loop *loop;
     struct cm_workers *writer;
-    struct cm_err begin_failed; // of the running batch; the store thread's
+    struct cm_err broken; // why nothing of the running batch can be kept; the store thread's
 };
 
 static void begin_batch(void *ctx) {
     struct hub_store *store = ctx;
 
-    store->begin_failed.code = CM_OK;
-    if (hub_db_begin(store->db, &store->begin_failed) == CM_OK) {
-        store->begin_failed.code = CM_OK;
+    store->broken.code = CM_OK;
+    if (hub_db_begin(store->db, &store->broken) == CM_OK) {
+        store->broken.code = CM_OK;
     }
 }
 
 static enum cm_rc end_batch(void *ctx, struct cm_err *err) {
     struct hub_store *store = ctx;
 
-    if (store->begin_failed.code != CM_OK) {
-        *err = store->begin_failed;
+    if (store->broken.code != CM_OK) {
+        *err = store->broken;
         return err->code;
     }
     return hub_db_commit(store->db, err);
@@ -57,18 +57,36 @@ struct hub_db *hub_store_db(struct hub_store *store) {
     return store->db;
 }
 
+// SQLite takes a whole transaction back by itself when the disk fails. What other jobs of the batch
+// wrote is gone then, and what is still to come would be committed piece by piece: so the rest of
+// the batch is not run, and all of it is told that it failed.
+static void note_rollback(struct hub_store *store, const struct cm_err *why) {
+    if (!hub_db_in_transaction(store->db)) {
+        store->broken = *why;
+        store->broken.code = CM_EIO;
+    }
+}
+
 static void run_job(struct cm_job *base) {
     struct hub_store_job *job = CM_CONTAINER(base, struct hub_store_job, job);
-    struct hub_db *db = job->store->db;
+    struct hub_store *store = job->store;
 
-    if (job->store->begin_failed.code != CM_OK || hub_db_savepoint(db, &job->err) < 0) {
+    if (store->broken.code != CM_OK) {
         return;
     }
-    bool kept = job->run(job, db, &job->err) == CM_OK;
+    if (hub_db_savepoint(store->db, &job->err) < 0) {
+        note_rollback(store, &job->err);
+        return;
+    }
+    bool kept = job->run(job, store->db, &job->err) == CM_OK;
     if (kept) {
         job->err.code = CM_OK;
+    } else {
+        note_rollback(store, &job->err);
     }
-    hub_db_savepoint_end(db, kept);
+    if (store->broken.code == CM_OK) {
+        hub_db_savepoint_end(store->db, kept);
+    }
 }
 
 static void job_done(struct cm_job *base) {

@@ -20,11 +20,13 @@
 #include "hub/jobs/record.h"
 #include "hub/jobs/store.h"
 #include "hub/repo/source.h"
+#include "hub/store/desired.h"
 #include "hub/store/events.h"
 
 #define RETRY_MIN_MS 2000
 #define RETRY_MAX_MS ((int64_t)10 * 60 * 1000)
-#define STORE_RETRY_MS 2000
+#define STORE_RETRY_MIN_MS 1000
+#define STORE_RETRY_MAX_MS 60000
 
 struct repository {
     struct hub_sync *owner;
@@ -42,10 +44,11 @@ struct repository {
     enum hub_repo_trouble trouble;
     struct cm_err err;
     int64_t began_ms;
-    bool planned; // the tip was given to the planner once since the start
+    bool planned; // the tip was given to the planner
+    char *told;   // failure that is an event already; NULL: it works
 };
 
-enum step_kind { STEP_COMMIT, STEP_ENROLL, STEP_RAISE, STEP_FORGET };
+enum step_kind { STEP_RESUME, STEP_COMMIT, STEP_ENROLL, STEP_RAISE, STEP_FORGET };
 
 struct step {
     struct hub_sync *owner;
@@ -74,6 +77,7 @@ struct hub_sync {
     bool ready;
     size_t jobs; // fetches, plans and records that are out
     struct cm_timer retry_record;
+    struct cm_backoff record_backoff;
     int cancel_fd;
     bool stopping;
     void (*stopped)(void *ctx);
@@ -87,6 +91,8 @@ struct hub_sync {
 
 static void next_step(struct hub_sync *s);
 static void fetch(struct repository *r);
+static void plan_failed(struct repository *r, const struct cm_err *err);
+static void works(struct repository *r);
 
 // ---- Steps
 
@@ -116,6 +122,8 @@ static void job_ended(struct hub_sync *s) {
 }
 
 static void publish(struct hub_sync *s, const struct hub_outcome *o) {
+    size_t published = 0;
+
     for (size_t i = 0; i < o->refreshed_count; i++) {
         s->config.published(s->config.ctx, o->refreshed[i]);
     }
@@ -126,9 +134,10 @@ static void publish(struct hub_sync *s, const struct hub_outcome *o) {
             s->config.withdrawn(s->config.ctx, change->cluster);
         } else if (change->publication != NULL) {
             s->config.published(s->config.ctx, change->publication);
+            published++;
         }
     }
-    cm_metric_add(s->metric_published, (int64_t)o->change_count);
+    cm_metric_add(s->metric_published, (int64_t)published);
 }
 
 static void end_step(struct hub_sync *s, struct step *step) {
@@ -144,17 +153,17 @@ static enum cm_rc run_record(struct hub_store_job *job, struct hub_db *db, struc
     return hub_record_outcome(db, step->outcome, err);
 }
 
-static void submit_record(struct step *step);
-
-static void log_commit(const struct step *step) {
-    const struct hub_revision_row *row = step->outcome->revision;
+static void log_commits(struct hub_sync *s, const struct hub_outcome *o) {
     char clusters[CM_LOG_INT_MAX];
+    char problems[CM_LOG_INT_MAX];
 
-    if (row != NULL) {
-        cm_log(CM_LOG_INFO, "sync.resolved", "a commit was resolved", "repository",
-               step->owner->repositories[step->source].config->name, "clusters",
-               cm_log_int((int64_t)step->outcome->change_count, clusters), NULL);
-        cm_metric_add(step->owner->metric_commits, 1);
+    for (size_t i = 0; i < o->revision_count; i++) {
+        const struct hub_revision_row *row = &o->revisions[i];
+
+        cm_log(CM_LOG_INFO, "sync.resolved", "a commit was resolved", "repository", row->repo,
+               "revision", row->id, "clusters", cm_log_int((int64_t)row->clusters, clusters),
+               "problems", cm_log_int((int64_t)row->problems, problems), NULL);
+        cm_metric_add(s->metric_commits, 1);
     }
 }
 
@@ -163,15 +172,14 @@ static void record_done(struct hub_store_job *job, const struct cm_err *err) {
     struct hub_sync *s = step->owner;
 
     if (err->code == CM_OK) {
+        cm_backoff_reset(&s->record_backoff);
         publish(s, step->outcome);
-        log_commit(step);
+        log_commits(s, step->outcome);
         end_step(s, step);
-    } else {
-        cm_log(CM_LOG_ERROR, "store.failed", err->msg, "what", "a commit waits to be recorded",
-               NULL);
-        if (!s->stopping) {
-            cm_timer_start(s->config.loop, &s->retry_record, STORE_RETRY_MS);
-        }
+    } else if (!s->stopping) {
+        cm_log(CM_LOG_ERROR, "store.failed", err->msg, "what",
+               "nothing more is published until it can be recorded", NULL);
+        cm_timer_start(s->config.loop, &s->retry_record, cm_backoff_next(&s->record_backoff));
     }
     job_ended(s);
 }
@@ -194,6 +202,9 @@ static void run_plan(struct cm_job *job) {
     struct hub_planner *p = step->owner->planner;
 
     switch (step->kind) {
+    case STEP_RESUME:
+        step->outcome = hub_planner_resume(p, step->source);
+        break;
     case STEP_COMMIT:
         step->outcome = hub_planner_commit(p, step->source, &step->commit);
         break;
@@ -210,21 +221,24 @@ static void run_plan(struct cm_job *job) {
 }
 
 static bool has_something(const struct hub_outcome *o) {
-    return o != NULL && (o->change_count > 0 || o->refreshed_count > 0 || o->revision != NULL ||
+    return o != NULL && (o->change_count > 0 || o->refreshed_count > 0 || o->revision_count > 0 ||
                          o->documents != NULL || o->problems != NULL);
 }
 
 static void plan_done(struct cm_job *job) {
     struct step *step = CM_CONTAINER(job, struct step, plan);
     struct hub_sync *s = step->owner;
+    bool failed = step->outcome != NULL && step->outcome->err.code != CM_OK;
 
     if (!job->canceled) {
         s->ready = hub_planner_is_ready(s->planner); // the sync worker rests until the next step
     }
-    if (step->outcome != NULL && step->outcome->err.code != CM_OK) {
-        cm_log(CM_LOG_ERROR, "sync.failed", step->outcome->err.msg, NULL);
-        end_step(s, step);
-    } else if (job->canceled || !has_something(step->outcome)) {
+    if (failed) {
+        plan_failed(&s->repositories[step->source], &step->outcome->err);
+    } else if (step->kind == STEP_COMMIT && !job->canceled) {
+        works(&s->repositories[step->source]);
+    }
+    if (failed || job->canceled || !has_something(step->outcome)) {
         end_step(s, step);
     } else {
         submit_record(step);
@@ -321,15 +335,34 @@ static void failure_done(struct hub_store_job *job, const struct cm_err *err) {
     job_ended(s);
 }
 
-static void tell_failure(struct repository *r) {
-    struct failure_job *f = cm_new(1, sizeof(*f));
+// A failure is an event and a line in the log when it begins and when its words change.
+static void tell_failure(struct repository *r, const struct cm_err *err) {
+    struct failure_job *f;
 
+    if (r->told != NULL && strcmp(r->told, err->msg) == 0) {
+        cm_log(CM_LOG_DEBUG, "sync.failed", err->msg, "repository", r->config->name, NULL);
+        return;
+    }
+    cm_log(CM_LOG_WARN, "sync.failed", err->msg, "repository", r->config->name, NULL);
+    free(r->told);
+    r->told = cm_strdup(err->msg);
+    f = cm_new(1, sizeof(*f));
     f->owner = r->owner;
-    f->message = cm_strf("repository '%s': %s", r->config->name, r->err.msg);
+    f->message = cm_strf("repository '%s': %s", r->config->name, err->msg);
     f->job.run = run_failure;
     f->job.done = failure_done;
     job_began(r->owner);
     hub_store_submit(r->owner->config.store, &f->job);
+}
+
+static void works(struct repository *r) {
+    cm_backoff_reset(&r->backoff);
+    if (r->told != NULL) {
+        cm_log(CM_LOG_INFO, "sync.recovered", "the repository can be read again", "repository",
+               r->config->name, NULL);
+        free(r->told);
+        r->told = NULL;
+    }
 }
 
 static void schedule(struct repository *r, int64_t pause_ms) {
@@ -339,21 +372,22 @@ static void schedule(struct repository *r, int64_t pause_ms) {
 }
 
 static void fetch_failed(struct repository *r) {
-    int64_t pause_ms = cm_backoff_next(&r->backoff);
-
     cm_metric_add(r->owner->metric_failures, 1);
-    cm_log(CM_LOG_WARN, "git.fetch", r->err.msg, "repository", r->config->name, "trouble",
-           hub_repo_trouble_name(r->trouble), NULL);
-    if (r->backoff.last_ms != 0 && !r->owner->stopping) {
-        tell_failure(r);
-    }
-    schedule(r, pause_ms);
+    tell_failure(r, &r->err);
+    schedule(r, cm_backoff_next(&r->backoff));
+}
+
+// The commit is here but cannot be taken in: it is planned again with the next fetch.
+static void plan_failed(struct repository *r, const struct cm_err *err) {
+    cm_metric_add(r->owner->metric_failures, 1);
+    r->planned = false;
+    tell_failure(r, err);
+    schedule(r, cm_backoff_next(&r->backoff));
 }
 
 static void fetch_succeeded(struct repository *r) {
     struct hub_sync *s = r->owner;
 
-    cm_backoff_reset(&r->backoff);
     cm_metric_observe_ms(s->metric_seconds, cm_clock_now_ms() - r->began_ms);
     if (r->fetched.changed || !r->planned) {
         struct step *step = add_step(s, STEP_COMMIT, NULL, NULL);
@@ -362,6 +396,8 @@ static void fetch_succeeded(struct repository *r) {
         step->source = r->index;
         step->commit = r->fetched.commit;
         next_step(s);
+    } else {
+        works(r);
     }
     if (r->config->poll_ms > 0) {
         schedule(r, r->config->poll_ms + cm_jitter_ms(r->config->poll_ms / 10));
@@ -428,6 +464,17 @@ static void make_metrics(struct hub_sync *s) {
                                              "Manifests of clusters that were put in force.");
 }
 
+static enum cm_rc check_repositories(const struct hub_repositories *list, struct cm_err *err) {
+    for (size_t i = 0; i < list->count; i++) {
+        struct hub_repo_source source = source_of(&list->items[i]);
+
+        if (hub_repo_source_check(&source, err) < 0) {
+            return cm_wrap(err, "repository '%s'", list->items[i].name);
+        }
+    }
+    return CM_OK;
+}
+
 static void add_repositories(struct hub_sync *s) {
     const struct hub_repositories *list = s->config.repositories;
 
@@ -452,11 +499,15 @@ static void add_repositories(struct hub_sync *s) {
 
 enum cm_rc hub_sync_new(const struct hub_sync_config *config, struct hub_sync **out,
                         struct cm_err *err) {
+    if (check_repositories(config->repositories, err) < 0) {
+        return err->code;
+    }
     struct hub_sync *s = cm_new(1, sizeof(*s));
-
     s->config = *config;
     cm_list_init(&s->steps);
     s->retry_record = (struct cm_timer){.run = on_retry_record, .ctx = s};
+    s->record_backoff =
+        (struct cm_backoff){.min_ms = STORE_RETRY_MIN_MS, .max_ms = STORE_RETRY_MAX_MS};
     s->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     make_metrics(s);
     add_repositories(s);
@@ -482,6 +533,10 @@ void hub_sync_start(struct hub_sync *s) {
     publish(s, o);
     hub_outcome_free(o);
     s->ready = hub_planner_is_ready(s->planner);
+    for (size_t i = 0; i < s->config.repositories->count; i++) {
+        add_step(s, STEP_RESUME, NULL, NULL)->source = i;
+    }
+    next_step(s);
     for (size_t i = 0; i < s->config.repositories->count; i++) {
         fetch(&s->repositories[i]);
     }
@@ -509,7 +564,11 @@ void hub_sync_enrolled(struct hub_sync *s, const char *cluster, const char *clus
 
 void hub_sync_behind(struct hub_sync *s, const char *cluster, uint64_t epoch, uint64_t generation) {
     struct step *step = add_step(s, STEP_RAISE, cluster, NULL);
+    char text[CM_LOG_INT_MAX];
 
+    cm_log(CM_LOG_WARN, "agent.ahead",
+           "the agent holds a newer manifest than this hub made; was an older database restored?",
+           "cluster", cluster, "generation", cm_log_int((int64_t)generation, text), NULL);
     step->epoch = epoch;
     step->generation = generation;
     next_step(s);
@@ -555,6 +614,7 @@ void hub_sync_free(struct hub_sync *s) {
     hub_planner_free(s->planner);
     for (size_t i = 0; i < s->config.repositories->count; i++) {
         free(s->repositories[i].folder);
+        free(s->repositories[i].told);
     }
     free(s->repositories);
     free(s->sources);

@@ -6,8 +6,10 @@
 //
 // One step at a time goes through plan, record and publish, in order; fetches of different
 // repositories run beside it. If the store cannot write, the step waits and is tried again: nothing
-// is sent that is not recorded. If a repository cannot be fetched, what is in force stays, the
-// failure is an event, and the next try comes later and later, up to its poll interval.
+// is sent that is not recorded. If a repository cannot be fetched or its commit not be read, what
+// is in force stays, the failure is an event, and the next try comes later and later, up to its
+// poll interval. After a restart the commits that were resolved last are read from the mirrors, so
+// the hub serves its fleet while Git is away.
 //
 // Threads: the loop.
 #pragma once
@@ -41,7 +43,8 @@ struct hub_sync_config {
     void *ctx;
 };
 
-// hub_sync_new reads what was in force from the store's database; it blocks, at start.
+// hub_sync_new reads what was in force from the store's database; it blocks, at start. CM_EINVAL: a
+// repository is configured in a way that cannot work.
 CM_MUSTUSE enum cm_rc hub_sync_new(const struct hub_sync_config *config, struct hub_sync **out,
                                    struct cm_err *err);
 

@@ -252,6 +252,10 @@ void hub_db_rollback(struct hub_db *db) {
     (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
 }
 
+bool hub_db_in_transaction(const struct hub_db *db) {
+    return sqlite3_get_autocommit(db->handle) == 0;
+}
+
 enum cm_rc hub_db_savepoint(struct hub_db *db, struct cm_err *err) {
     return exec(db, "SAVEPOINT job", err);
 }

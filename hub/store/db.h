@@ -62,4 +62,8 @@ CM_MUSTUSE enum cm_rc hub_db_commit(struct hub_db *db,
                                     struct cm_err *err); // rolls back if it fails
 void hub_db_rollback(struct hub_db *db);
 CM_MUSTUSE enum cm_rc hub_db_savepoint(struct hub_db *db, struct cm_err *err);
+
+// hub_db_in_transaction is false after SQLite rolled a transaction back by itself (disk full, I/O
+// error): a savepoint would then begin, and commit, one of its own.
+bool hub_db_in_transaction(const struct hub_db *db);
 void hub_db_savepoint_end(struct hub_db *db, bool keep);

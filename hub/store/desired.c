@@ -41,6 +41,17 @@ enum cm_rc hub_desired_forget_cluster(struct hub_db *db, const char *cluster, st
                   : hub_db_run(db, err, "DELETE FROM manifest WHERE cluster = ?1", "t", cluster);
 }
 
+enum cm_rc hub_desired_forget_unknown(struct hub_db *db, struct cm_err *err) {
+    enum cm_rc rc =
+        hub_db_run(db, err, "DELETE FROM pair WHERE cluster NOT IN (SELECT name FROM cluster)", "");
+
+    return rc < 0
+               ? rc
+               : hub_db_run(db, err,
+                            "DELETE FROM manifest WHERE cluster NOT IN (SELECT name FROM cluster)",
+                            "");
+}
+
 enum cm_rc hub_desired_put_blob(struct hub_db *db, const struct cm_sha256 *sha256,
                                 const void *bytes, size_t size, struct cm_err *err) {
     return hub_db_run(db, err, "INSERT OR IGNORE INTO blob (sha256, bytes) VALUES (?1, ?2)", "bb",
@@ -125,6 +136,27 @@ enum cm_rc hub_documents_put_member(struct hub_db *db, const char *group, const 
                                     struct cm_err *err) {
     return hub_db_run(db, err, "INSERT OR REPLACE INTO group_member (grp, cluster) VALUES (?1, ?2)",
                       "tt", group, cluster);
+}
+
+enum cm_rc hub_documents_remove_cluster(struct hub_db *db, const char *name, struct cm_err *err) {
+    return hub_db_run(db, err, "DELETE FROM cluster WHERE name = ?1", "t", name);
+}
+
+enum cm_rc hub_documents_remove_group(struct hub_db *db, const char *name, struct cm_err *err) {
+    enum cm_rc rc = hub_db_run(db, err, "DELETE FROM group_member WHERE grp = ?1", "t", name);
+
+    return rc < 0 ? rc
+                  : hub_db_run(db, err, "DELETE FROM cluster_group WHERE name = ?1", "t", name);
+}
+
+enum cm_rc hub_documents_remove_member(struct hub_db *db, const char *group, const char *cluster,
+                                       struct cm_err *err) {
+    return hub_db_run(db, err, "DELETE FROM group_member WHERE grp = ?1 AND cluster = ?2", "tt",
+                      group, cluster);
+}
+
+enum cm_rc hub_documents_remove_app(struct hub_db *db, const char *name, struct cm_err *err) {
+    return hub_db_run(db, err, "DELETE FROM app WHERE name = ?1", "t", name);
 }
 
 enum cm_rc hub_documents_put_app(struct hub_db *db, const struct hub_app_row *row,

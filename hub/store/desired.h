@@ -48,6 +48,10 @@ CM_MUSTUSE enum cm_rc hub_desired_remove_pair(struct hub_db *db, const char *clu
 CM_MUSTUSE enum cm_rc hub_desired_forget_cluster(struct hub_db *db, const char *cluster,
                                                  struct cm_err *err);
 
+// hub_desired_forget_unknown does the same for all clusters of which there is no document: they
+// left while nobody looked.
+CM_MUSTUSE enum cm_rc hub_desired_forget_unknown(struct hub_db *db, struct cm_err *err);
+
 // hub_desired_put_blob keeps the bytes under their name; once is enough.
 CM_MUSTUSE enum cm_rc hub_desired_put_blob(struct hub_db *db, const struct cm_sha256 *sha256,
                                            const void *bytes, size_t size, struct cm_err *err);
@@ -62,8 +66,8 @@ CM_MUSTUSE enum cm_rc hub_desired_each_manifest(struct hub_db *db,
                                                               const struct hub_manifest_row *row),
                                                 void *ctx, struct cm_err *err);
 
-// The documents as they are in force, replaced as a whole when one of them changed: begin, put, end
-// within one transaction.
+// The documents as they are in force. begin forgets them all, for writing them anew; put and remove
+// change one.
 CM_MUSTUSE enum cm_rc hub_documents_begin(struct hub_db *db, struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_documents_put_cluster(struct hub_db *db, const char *name,
                                                 const char *labels_json, bool suspend,
@@ -73,6 +77,14 @@ CM_MUSTUSE enum cm_rc hub_documents_put_group(struct hub_db *db, const char *nam
                                               const char *path, struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_documents_put_member(struct hub_db *db, const char *group,
                                                const char *cluster, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_documents_remove_cluster(struct hub_db *db, const char *name,
+                                                   struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_documents_remove_group(struct hub_db *db, const char *name,
+                                                 struct cm_err *err); // with its members
+CM_MUSTUSE enum cm_rc hub_documents_remove_member(struct hub_db *db, const char *group,
+                                                  const char *cluster, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_documents_remove_app(struct hub_db *db, const char *name,
+                                               struct cm_err *err);
 
 struct hub_app_row {
     const char *name;

@@ -1,0 +1,272 @@
+#include "hub/jobs/documents.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/fleet/fleet.h"
+#include "hub/store/desired.h"
+
+// Each kind of row begins with its name, by which the rows are sorted.
+struct named {
+    const char *name;
+};
+
+struct cluster_row {
+    const char *name;
+    const char *labels;
+    const char *repo;
+    const char *path;
+    bool suspend;
+};
+
+struct group_row {
+    const char *name;
+    const char *repo;
+    const char *path;
+    const char **members; // sorted
+    size_t member_count;
+};
+
+struct rows {
+    char *items;
+    size_t count;
+};
+
+enum { CLUSTERS, GROUPS, APPS, KINDS };
+
+static const size_t row_sizes[KINDS] = {sizeof(struct cluster_row), sizeof(struct group_row),
+                                        sizeof(struct hub_app_row)};
+
+struct hub_document_set {
+    _Atomic uint32_t refs;
+    struct cm_arena *arena; // holds all of it
+    struct rows rows[KINDS];
+};
+
+// ---- Taking them down
+
+static void count_cluster(void *ctx, const struct hub_cluster_info *info) {
+    (void)info;
+    ((struct hub_document_set *)ctx)->rows[CLUSTERS].count++;
+}
+
+static void count_group(void *ctx, const struct hub_group_info *info) {
+    (void)info;
+    ((struct hub_document_set *)ctx)->rows[GROUPS].count++;
+}
+
+static void count_app(void *ctx, const struct hub_app_info *info) {
+    (void)info;
+    ((struct hub_document_set *)ctx)->rows[APPS].count++;
+}
+
+static void *next_row(struct hub_document_set *d, int kind) {
+    struct rows *rows = &d->rows[kind];
+
+    return rows->items + row_sizes[kind] * rows->count++;
+}
+
+static const char *compact(struct cm_arena *a, const struct cm_json *node) {
+    struct cm_str text = {0};
+
+    if (node == NULL) {
+        return "{}";
+    }
+    cm_json_write_compact(node, &text);
+    const char *copy = cm_arena_strdup(a, cm_str_get(&text));
+    cm_str_done(&text);
+    return copy;
+}
+
+static void copy_cluster(void *ctx, const struct hub_cluster_info *info) {
+    struct hub_document_set *d = ctx;
+
+    *(struct cluster_row *)next_row(d, CLUSTERS) = (struct cluster_row){
+        .name = cm_arena_strdup(d->arena, info->name),
+        .labels = compact(d->arena, info->labels),
+        .repo = cm_arena_strdup(d->arena, info->repo),
+        .path = cm_arena_strdup(d->arena, info->path),
+        .suspend = info->suspend,
+    };
+}
+
+static void copy_group(void *ctx, const struct hub_group_info *info) {
+    struct hub_document_set *d = ctx;
+    struct group_row *row = next_row(d, GROUPS);
+
+    *row = (struct group_row){
+        .name = cm_arena_strdup(d->arena, info->name),
+        .repo = cm_arena_strdup(d->arena, info->repo),
+        .path = cm_arena_strdup(d->arena, info->path),
+        .members = cm_arena_get(d->arena, (info->cluster_count + 1) * sizeof(char *)),
+        .member_count = info->cluster_count,
+    };
+    for (size_t i = 0; i < info->cluster_count; i++) {
+        row->members[i] = cm_arena_strdup(d->arena, info->clusters[i]);
+    }
+}
+
+static const char *names_json(struct cm_arena *a, const char *const *names, size_t count) {
+    struct cm_json *array = cm_json_new(a, CM_ARRAY);
+
+    for (size_t i = 0; i < count; i++) {
+        cm_json_append(array, cm_json_new_string(a, names[i]));
+    }
+    return compact(a, array);
+}
+
+static void copy_app(void *ctx, const struct hub_app_info *info) {
+    struct hub_document_set *d = ctx;
+
+    *(struct hub_app_row *)next_row(d, APPS) = (struct hub_app_row){
+        .name = cm_arena_strdup(d->arena, info->name),
+        .repo = cm_arena_strdup(d->arena, info->repo),
+        .path = cm_arena_strdup(d->arena, info->path),
+        .namespace = cm_arena_strdup(d->arena, info->namespace == NULL ? "" : info->namespace),
+        .drift = cm_arena_strdup(d->arena, info->drift),
+        .prune = info->prune,
+        .suspend = info->suspend,
+        .depends_on = names_json(d->arena, info->depends_on, info->depends_on_count),
+    };
+}
+
+struct hub_document_set *hub_document_set_new(const struct hub_fleet *fleet) {
+    struct cm_arena *a = cm_arena_new(0);
+    struct hub_document_set *d = cm_arena_get(a, sizeof(*d));
+
+    d->refs = 1;
+    d->arena = a;
+    hub_fleet_each_cluster(fleet, count_cluster, d);
+    hub_fleet_each_group(fleet, count_group, d);
+    hub_fleet_each_app(fleet, count_app, d);
+    for (int i = 0; i < KINDS; i++) {
+        d->rows[i].items = cm_arena_get(a, (d->rows[i].count + 1) * row_sizes[i]);
+        d->rows[i].count = 0;
+    }
+    hub_fleet_each_cluster(fleet, copy_cluster, d);
+    hub_fleet_each_group(fleet, copy_group, d);
+    hub_fleet_each_app(fleet, copy_app, d);
+    return d;
+}
+
+struct hub_document_set *hub_document_set_ref(struct hub_document_set *d) {
+    d->refs++;
+    return d;
+}
+
+void hub_document_set_unref(struct hub_document_set *d) {
+    if (d != NULL && --d->refs == 0) {
+        cm_arena_free(d->arena);
+    }
+}
+
+// ---- Writing what differs
+
+static enum cm_rc put_cluster(struct hub_db *db, const void *before, const void *now,
+                              struct cm_err *err) {
+    const struct cluster_row *a = before;
+    const struct cluster_row *b = now;
+
+    if (a != NULL && a->suspend == b->suspend && strcmp(a->labels, b->labels) == 0 &&
+        strcmp(a->repo, b->repo) == 0 && strcmp(a->path, b->path) == 0) {
+        return CM_OK;
+    }
+    return hub_documents_put_cluster(db, b->name, b->labels, b->suspend, b->repo, b->path, err);
+}
+
+static enum cm_rc put_members(struct hub_db *db, const struct group_row *before,
+                              const struct group_row *now, struct cm_err *err) {
+    size_t old = 0;
+    size_t old_count = before == NULL ? 0 : before->member_count;
+    size_t new = 0;
+    enum cm_rc rc = CM_OK;
+
+    while (rc == CM_OK && (old < old_count || new < now->member_count)) {
+        int order = old == old_count           ? 1
+                    : new == now->member_count ? -1
+                                               : strcmp(before->members[old], now->members[new]);
+
+        if (order < 0) {
+            rc = hub_documents_remove_member(db, now->name, before->members[old], err);
+        } else if (order > 0) {
+            rc = hub_documents_put_member(db, now->name, now->members[new], err);
+        }
+        old += order <= 0 ? 1 : 0;
+        new += order >= 0 ? 1 : 0;
+    }
+    return rc;
+}
+
+static enum cm_rc put_group(struct hub_db *db, const void *before, const void *now,
+                            struct cm_err *err) {
+    const struct group_row *a = before;
+    const struct group_row *b = now;
+    enum cm_rc rc = CM_OK;
+
+    if (a == NULL || strcmp(a->repo, b->repo) != 0 || strcmp(a->path, b->path) != 0) {
+        rc = hub_documents_put_group(db, b->name, b->repo, b->path, err);
+    }
+    return rc < 0 ? rc : put_members(db, a, b, err);
+}
+
+static bool same_app(const struct hub_app_row *a, const struct hub_app_row *b) {
+    return a->prune == b->prune && a->suspend == b->suspend && strcmp(a->repo, b->repo) == 0 &&
+           strcmp(a->path, b->path) == 0 && strcmp(a->namespace, b->namespace) == 0 &&
+           strcmp(a->drift, b->drift) == 0 && strcmp(a->depends_on, b->depends_on) == 0;
+}
+
+static enum cm_rc put_app(struct hub_db *db, const void *before, const void *now,
+                          struct cm_err *err) {
+    return before != NULL && same_app(before, now) ? CM_OK : hub_documents_put_app(db, now, err);
+}
+
+// put writes a row if it differs from the one before (NULL: there was none).
+static const struct {
+    enum cm_rc (*put)(struct hub_db *db, const void *before, const void *now, struct cm_err *err);
+    enum cm_rc (*remove)(struct hub_db *db, const char *name, struct cm_err *err);
+} kinds[KINDS] = {
+    {put_cluster, hub_documents_remove_cluster},
+    {put_group, hub_documents_remove_group},
+    {put_app, hub_documents_remove_app},
+};
+
+static const struct named *row_at(const struct rows *rows, int kind, size_t at) {
+    return at == rows->count
+               ? NULL
+               : (const struct named *)(const void *)(rows->items + row_sizes[kind] * at);
+}
+
+// Both lists are sorted by name: a walk along both finds what differs.
+static enum cm_rc write_kind(struct hub_db *db, int kind, const struct rows *before,
+                             const struct rows *now, struct cm_err *err) {
+    size_t old = 0;
+    size_t new = 0;
+    enum cm_rc rc = CM_OK;
+
+    while (rc == CM_OK && (old < before->count || new < now->count)) {
+        const struct named *a = row_at(before, kind, old);
+        const struct named *b = row_at(now, kind, new);
+        int order = a == NULL ? 1 : b == NULL ? -1 : strcmp(a->name, b->name);
+
+        rc = order < 0 ? kinds[kind].remove(db, a->name, err)
+                       : kinds[kind].put(db, order == 0 ? a : NULL, b, err);
+        old += order <= 0 ? 1 : 0;
+        new += order >= 0 ? 1 : 0;
+    }
+    return rc;
+}
+
+enum cm_rc hub_document_set_write(struct hub_db *db, const struct hub_document_set *before,
+                                  const struct hub_document_set *now, struct cm_err *err) {
+    static const struct rows none = {0};
+    enum cm_rc rc = before == NULL ? hub_documents_begin(db, err) : CM_OK;
+
+    for (int i = 0; rc == CM_OK && i < KINDS; i++) {
+        rc = write_kind(db, i, before == NULL ? &none : &before->rows[i], &now->rows[i], err);
+    }
+    return rc;
+}
