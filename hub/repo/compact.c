@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <git2/sys/odb_backend.h>
@@ -123,5 +124,6 @@ enum cm_rc hub_mirror_compact(const struct hub_mirror *m, struct cm_err *err) {
     if (open_packs(&packs, keep, &old, err) < 0 || write_pack(repo, old, &fresh, err) < 0) {
         return cm_wrap(err, "compact the mirror '%s'", m->repo);
     }
+    assert(fresh != NULL);
     return retire_all(&packs, keep, fresh, err);
 }

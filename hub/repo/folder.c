@@ -1,5 +1,6 @@
 #include "hub/repo/folder.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -148,8 +149,11 @@ static enum cm_rc add_file(struct folder_walk *w, int dir, const char *name, con
     if (fd < 0) {
         return fail_errno(err, path);
     }
-    if (read_fd(fd, path, w->base.limits->max_file_bytes, &buf, err) < 0 ||
-        name_bytes(buf->data, buf->size, &entry.id, err) < 0) {
+    if (read_fd(fd, path, w->base.limits->max_file_bytes, &buf, err) < 0) {
+        return err->code;
+    }
+    assert(buf != NULL);
+    if (name_bytes(buf->data, buf->size, &entry.id, err) < 0) {
         return err->code;
     }
     remember(w->folder, &entry);

@@ -143,6 +143,21 @@ static bool hash_matches(struct word w, const char *name) {
     return memcmp(have, want, HUB_SHA1_SIZE) == 0;
 }
 
+enum match { NO_MATCH, MATCH, EXCLUDED };
+
+static enum match match_one(struct word pattern, const char *name) {
+    bool negated = pattern.len > 0 && pattern.text[0] == '!';
+
+    if (negated) {
+        pattern.text++;
+        pattern.len--;
+    }
+    if (pattern.len == 0 || !glob(pattern, name)) {
+        return NO_MATCH;
+    }
+    return negated ? EXCLUDED : MATCH;
+}
+
 static bool names_match(struct word names, const char *name) {
     const char *end = names.text + names.len;
     bool matched = false;
@@ -150,22 +165,16 @@ static bool names_match(struct word names, const char *name) {
     if (names.len > 3 && memcmp(names.text, "|1|", 3) == 0) {
         return hash_matches(names, name);
     }
-    for (const char *p = names.text; p < end;) {
+    for (const char *p = names.text; p < end; p++) {
         const char *comma = memchr(p, ',', (size_t)(end - p));
-        struct word one = {.text = p, .len = (size_t)((comma != NULL ? comma : end) - p)};
-        bool negated = one.len > 0 && one.text[0] == '!';
+        const char *stop = comma != NULL ? comma : end;
+        enum match one = match_one((struct word){.text = p, .len = (size_t)(stop - p)}, name);
 
-        if (negated) {
-            one.text++;
-            one.len--;
+        if (one == EXCLUDED) {
+            return false;
         }
-        if (one.len > 0 && glob(one, name)) {
-            if (negated) {
-                return false;
-            }
-            matched = true;
-        }
-        p = comma != NULL ? comma + 1 : end;
+        matched = matched || one == MATCH;
+        p = stop;
     }
     return matched;
 }
@@ -180,6 +189,20 @@ static bool key_matches(const struct line *line, const struct shown *key) {
     return word_is(line->key, line->type.len == 0 ? key->fingerprint : key->base64);
 }
 
+// judge adds what one line says of the key to what the lines before it said.
+static enum hub_known_host judge(const struct line *line, const struct shown *key,
+                                 enum hub_known_host before) {
+    bool matches = key_matches(line, key);
+
+    if (before == HUB_HOST_REVOKED || (line->revoked && !matches)) {
+        return before;
+    }
+    if (matches) {
+        return line->revoked ? HUB_HOST_REVOKED : HUB_HOST_KNOWN;
+    }
+    return before == HUB_HOST_UNKNOWN ? HUB_HOST_CHANGED : before;
+}
+
 static enum hub_known_host look_up(const char *text, const char *name, const struct shown *key) {
     enum hub_known_host found = HUB_HOST_UNKNOWN;
     struct word raw;
@@ -187,18 +210,9 @@ static enum hub_known_host look_up(const char *text, const char *name, const str
     size_t number = 0;
 
     while (next_line(&text, &number, &raw)) {
-        if (!split(raw.text, raw.text + raw.len, &line) || line.authority ||
-            !names_match(line.names, name)) {
-            continue;
-        }
-        if (line.revoked) {
-            if (key_matches(&line, key)) {
-                return HUB_HOST_REVOKED;
-            }
-        } else if (key_matches(&line, key)) {
-            found = HUB_HOST_KNOWN;
-        } else if (found == HUB_HOST_UNKNOWN) {
-            found = HUB_HOST_CHANGED;
+        if (split(raw.text, raw.text + raw.len, &line) && !line.authority &&
+            names_match(line.names, name)) {
+            found = judge(&line, key, found);
         }
     }
     return found;
@@ -227,52 +241,6 @@ enum hub_known_host hub_known_hosts_check(const char *text, const char *host, ui
     return found == HUB_HOST_CHANGED ? HUB_HOST_UNKNOWN : found;
 }
 
-// Smaller is better; what libssh2 cannot use has no rank.
-static int rank_of(struct word type) {
-    static const char *const types[] = {"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
-                                        "ecdsa-sha2-nistp521", "ssh-rsa"};
-
-    for (int i = 0; i < (int)(sizeof(types) / sizeof(types[0])); i++) {
-        if (word_is(type, types[i])) {
-            return i;
-        }
-    }
-    return -1;
-}
-
-static char *best_line(const char *text, const char *name) {
-    struct line best = {0};
-    int best_rank = -1;
-    struct word raw;
-    struct line line;
-    size_t number = 0;
-
-    while (next_line(&text, &number, &raw)) {
-        if (!split(raw.text, raw.text + raw.len, &line) || line.authority || line.revoked ||
-            !names_match(line.names, name)) {
-            continue;
-        }
-
-        int rank = rank_of(line.type);
-        if (rank >= 0 && (best_rank < 0 || rank < best_rank)) {
-            best = line;
-            best_rank = rank;
-        }
-    }
-    if (best_rank < 0) {
-        return NULL;
-    }
-    return cm_strf("%s %.*s %.*s\n", name, (int)best.type.len, best.type.text, (int)best.key.len,
-                   best.key.text);
-}
-
-char *hub_known_hosts_for(const char *text, const char *host, uint16_t port) {
-    CM_AUTOFREE char *name = name_of(host, port);
-    char *line = best_line(text, name);
-
-    return line != NULL || port == SSH_PORT ? line : best_line(text, host);
-}
-
 // A key begins with its type: u32 length, then the name.
 static bool key_ok(const struct line *line) {
     CM_AUTOFREE uint8_t *key = NULL;
@@ -288,6 +256,53 @@ static bool key_ok(const struct line *line) {
     return key[0] == 0 && key[1] == 0 && (size_t)key[2] << 8 == (line->type.len & 0xff00) &&
            key[3] == (line->type.len & 0xff) &&
            memcmp(key + 4, line->type.text, line->type.len) == 0;
+}
+
+// Smaller is better; what libssh2 cannot use has no rank.
+static int rank_of(struct word type) {
+    static const char *const types[] = {"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
+                                        "ecdsa-sha2-nistp521", "ssh-rsa"};
+
+    for (int i = 0; i < (int)(sizeof(types) / sizeof(types[0])); i++) {
+        if (word_is(type, types[i])) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+// best_line finds the best key of lines for `name` and writes it as one of `as`.
+static char *best_line(const char *text, const char *name, const char *as) {
+    struct line best = {0};
+    int best_rank = -1;
+    struct word raw;
+    struct line line;
+    size_t number = 0;
+
+    while (next_line(&text, &number, &raw)) {
+        if (!split(raw.text, raw.text + raw.len, &line) || line.authority || line.revoked ||
+            !names_match(line.names, name)) {
+            continue;
+        }
+
+        int rank = rank_of(line.type);
+        if (rank >= 0 && key_ok(&line) && (best_rank < 0 || rank < best_rank)) {
+            best = line;
+            best_rank = rank;
+        }
+    }
+    if (best_rank < 0) {
+        return NULL;
+    }
+    return cm_strf("%s %.*s %.*s\n", as, (int)best.type.len, best.type.text, (int)best.key.len,
+                   best.key.text);
+}
+
+char *hub_known_hosts_for(const char *text, const char *host, uint16_t port) {
+    CM_AUTOFREE char *name = name_of(host, port);
+    char *line = best_line(text, name, name);
+
+    return line != NULL || port == SSH_PORT ? line : best_line(text, host, name);
 }
 
 enum cm_rc hub_known_hosts_validate(const char *text, struct cm_err *err) {

@@ -80,20 +80,19 @@ enum cm_rc hub_mirror_lock(const char *folder, struct hub_mirror *out, struct cm
     CM_AUTOFREE char *lock = cm_strf("%s/lock", folder);
     CM_AUTOFREE char *home = cm_strf("%s/home", folder);
     CM_AUTOFREE char *fresh = cm_strf("%s/repo.new", folder);
-    CM_CLEANUP(hub_mirror_unlock) struct hub_mirror m = {0};
     int fd = -1;
 
     if (cm_fsys_make_dir(home, 0700, err) < 0 || cm_fsys_lock(lock, &fd, err) < 0) {
         return cm_wrap(err, "use the mirror in '%s'", folder);
     }
-    m = (struct hub_mirror){
+    struct hub_mirror m = {
         .repo = cm_strf("%s/repo", folder), .home = CM_TAKE(home), .lock_fd = fd};
     if (cm_fsys_remove_tree(fresh, err) < 0) {
+        hub_mirror_unlock(&m);
         return cm_wrap(err, "sweep the mirror in '%s'", folder);
     }
     sweep(m.repo);
     *out = m;
-    m = (struct hub_mirror){0};
     return CM_OK;
 }
 

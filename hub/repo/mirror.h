@@ -17,7 +17,7 @@
 #include "common/err.h"
 
 #define HUB_MIRROR_TIP "refs/heads/tip"
-#define HUB_MIRROR_RETIRED_MS (10 * 60 * 1000)
+#define HUB_MIRROR_RETIRED_MS INT64_C(600000)
 
 struct hub_mirror {
     char *repo; // path of the bare repository

@@ -19,10 +19,10 @@
 #define BRANCH_MAX 255
 
 const struct hub_repo_limits hub_repo_limits_default = {
-    .deadline_ms = 5 * 60 * 1000,
-    .silence_ms = 30 * 1000,
+    .deadline_ms = INT64_C(5) * 60 * 1000,
+    .silence_ms = INT64_C(30) * 1000,
     .max_received_bytes = 1U << 30,
-    .max_objects = 4 * 1000 * 1000,
+    .max_objects = UINT64_C(4) * 1000 * 1000,
     .max_object_bytes = 32U << 20,
     .max_memory_bytes = 2ULL << 30,
 };

@@ -12,7 +12,7 @@
 #include "common/utf8.h"
 
 const struct hub_tree_limits hub_tree_limits_default = {
-    .max_entries = 1000 * 1000,
+    .max_entries = (size_t)1000 * 1000,
     .max_depth = 64,
     .max_path = 1024,
     .max_tree_bytes = 32U << 20,

@@ -73,6 +73,15 @@ static void a_failure_arrives_with_its_words(void **state) {
     assert_string_equal(got.err.msg, "the 100% wrong \"key\"");
 }
 
+static void expect_no_answer(const char *text) {
+    struct hub_answer got = {0};
+    struct cm_err err;
+
+    if (hub_answer_read(text, strlen(text), &got, &err) == CM_OK) {
+        fail_msg("'%s' was taken for an answer", text);
+    }
+}
+
 static void an_answer_that_makes_no_sense_is_refused(void **state) {
     (void)state;
     static const char *const texts[] = {"",
@@ -85,12 +94,7 @@ static void an_answer_that_makes_no_sense_is_refused(void **state) {
                                         "{\"code\":0,\"trouble\":0,\"commit\":\"xx\"}"};
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        struct hub_answer got = {0};
-        struct cm_err err;
-
-        if (hub_answer_read(texts[i], strlen(texts[i]), &got, &err) == CM_OK) {
-            fail_msg("'%s' was taken for an answer", texts[i]);
-        }
+        expect_no_answer(texts[i]);
     }
 }
 

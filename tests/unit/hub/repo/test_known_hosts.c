@@ -152,6 +152,8 @@ static void the_best_key_is_asked_for(void **state) {
 
     assert_string_equal(line, "[git.example.com]:2222 ssh-ed25519 " ED "\n");
     assert_null(hub_known_hosts_for(text, "git.example.org", 2222));
+    CM_AUTOFREE char *fallback = hub_known_hosts_for("h ssh-ed25519 " ED "\n", "h", 2222);
+    assert_string_equal(fallback, "[h]:2222 ssh-ed25519 " ED "\n");
 }
 
 static void expect_malformed(const char *text, const char *words) {
