@@ -1,6 +1,7 @@
 // token: the join token, which a person carries from the hub to a new cluster.
 //
-//     hf1_<id: 16 hex digits>_<secret: 64 hex digits>_<SHA-256 of the root's public key: 64 hex digits>
+//     hf1_<id: 16 hex digits>_<secret: 64 hex digits>_<SHA-256 of the root's public key: 64 hex
+//     digits>
 //
 // The hub keeps only the SHA-256 of the secret. The pin lets the agent know the hub before it says
 // anything; the secret never leaves the agent: it proves that it has it by an HMAC that is bound to

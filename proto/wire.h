@@ -1,10 +1,10 @@
 // wire: frame types, their caps, and messages in and out of bytes.
 //
 // A peer may send anything. So: the frame's cap by type is checked before its payload is read
-// (common/net asks wire_max_payload); unpacking allocates from a budget of 16 times the payload plus
-// 64 KiB and gives up beyond it; no message type is recursive; more than 16 unknown fields, invalid
-// UTF-8 and strings or lists beyond wire_check's limits are refused. protobuf-c 1.4.1 itself has
-// none of these limits.
+// (common/net asks wire_max_payload); unpacking allocates from a budget of 16 times the payload
+// plus 64 KiB and gives up beyond it; no message type is recursive; more than 16 unknown fields,
+// invalid UTF-8 and strings or lists beyond wire_check's limits are refused. protobuf-c 1.4.1
+// itself has none of these limits.
 //
 // Threads: any; pure.
 #pragma once
@@ -40,22 +40,23 @@ enum wire_type {
 
 #define WIRE_CONTROL_MAX ((size_t)64 * 1024)
 #define WIRE_BULK_MAX ((size_t)1024 * 1024)
-#define WIRE_BLOB_PIECE ((size_t)256 * 1024)       // data in one Blob
-#define WIRE_BLOB_MAX ((size_t)16 * 1024 * 1024)   // a whole blob
-#define WIRE_OBJECT_MAX ((size_t)4 * 1024 * 1024)  // a whole object in canonical form
+#define WIRE_BLOB_PIECE ((size_t)256 * 1024)      // data in one Blob
+#define WIRE_BLOB_MAX ((size_t)16 * 1024 * 1024)  // a whole blob
+#define WIRE_OBJECT_MAX ((size_t)4 * 1024 * 1024) // a whole object in canonical form
 #define WIRE_WANT_MAX 1000
-#define WIRE_REPORT_ITEMS_MAX 500                  // apps and objects in one Report
+#define WIRE_REPORT_ITEMS_MAX 500 // apps and objects in one Report
 #define WIRE_ENROLL_MAX ((size_t)16 * 1024)
 #define WIRE_NAME_MAX 253
-#define WIRE_MESSAGE_MAX 1024                      // a report's texts
-#define WIRE_VALUE_MAX 256                         // FieldDrift.desired and .actual
+#define WIRE_MESSAGE_MAX 1024 // a report's texts
+#define WIRE_VALUE_MAX 256    // FieldDrift.desired and .actual
 
 // wire_max_payload is the cap for a type on the main link; 0 for types that do not belong there.
 // wire_max_enroll is the same for the enrolment listener.
 size_t wire_max_payload(uint16_t type);
 size_t wire_max_enroll(uint16_t type);
 
-const char *wire_type_name(uint16_t type); // "Hello"; "type 77" style text is the caller's job: NULL
+const char *
+wire_type_name(uint16_t type); // "Hello"; "type 77" style text is the caller's job: NULL
 
 // wire_pack encodes a message into a new buffer (one reference, the caller's).
 struct cm_buf *wire_pack(const ProtobufCMessage *message);
@@ -69,7 +70,8 @@ CM_MUSTUSE enum cm_rc wire_unpack(struct cm_arena *a, const ProtobufCMessageDesc
 
 // WIRE_UNPACK(arena, Holdfast__V1__Hello, holdfast__v1__hello, bytes, size, &hello, &err)
 #define WIRE_UNPACK(a, Type, prefix, bytes, size, out, err)                                        \
-    wire_unpack((a), &prefix##__descriptor, (bytes), (size), (ProtobufCMessage **)(void *)(out), (err))
+    wire_unpack((a), &prefix##__descriptor, (bytes), (size), (ProtobufCMessage **)(void *)(out),   \
+                (err))
 
 // wire_desired_to_be_signed returns the bytes that a manifest's signature is made over.
 struct cm_buf *wire_desired_to_be_signed(const char *cluster_id, uint64_t epoch,

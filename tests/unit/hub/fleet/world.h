@@ -1,4 +1,6 @@
 // world: a repository in memory and a fleet that is fed with it.
+//
+// Threads: one.
 #pragma once
 
 #include <stdbool.h>
