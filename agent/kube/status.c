@@ -33,6 +33,20 @@ static const char *words_of(const struct cm_json *answer) {
     return message[0] == '\0' ? "the API server gives no reason" : message;
 }
 
+// list_verbs turns "patch and create" into a list of YAML.
+static const char *list_verbs(const char *verbs, char *out, size_t size) {
+    static const char glue[] = " and ";
+    const char *second = strstr(verbs, glue);
+
+    if (second == NULL) {
+        (void)snprintf(out, size, "\"%s\"", verbs);
+    } else {
+        (void)snprintf(out, size, "\"%.*s\", \"%s\"", (int)(second - verbs), verbs,
+                       second + sizeof(glue) - 1);
+    }
+    return out;
+}
+
 static enum cm_rc forbidden(const struct kube_asked *asked, const struct cm_json *answer,
                             struct cm_err *err) {
     const char *words = words_of(answer);
@@ -46,14 +60,15 @@ static enum cm_rc forbidden(const struct kube_asked *asked, const struct cm_json
         return cm_fail(err, CM_EBUSY, "%.480s", words);
     }
     char where[160] = "";
+    char verbs[64];
     if (asked->ns[0] != '\0') {
         (void)snprintf(where, sizeof(where), " in namespace '%s'", asked->ns);
     }
     return cm_fail(err, CM_EAUTH,
-                   "the agent may not %s %s%s: add {apiGroups: [\"%s\"], resources: [%s], verbs: "
-                   "[%s]} to its role; the API server says: %s",
+                   "the agent may not %s %s%s: add {apiGroups: [\"%s\"], resources: [\"%s\"], "
+                   "verbs: [%s]} to its role; the API server says: %s",
                    asked->verbs, asked->resource->plural, where, asked->resource->group,
-                   asked->resource->plural, asked->verbs, words);
+                   asked->resource->plural, list_verbs(asked->verbs, verbs, sizeof(verbs)), words);
 }
 
 static enum cm_rc not_found(const struct kube_asked *asked, const struct cm_json *answer,

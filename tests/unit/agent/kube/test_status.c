@@ -1,0 +1,95 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/kube/resources.h"
+#include "agent/kube/status.h"
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/mem.h"
+
+static struct cm_json *parse(struct cm_arena *a, const char *text) {
+    struct cm_json *node = NULL;
+    struct cm_err err = {0};
+
+    if (cm_json_parse(a, text, strlen(text), NULL, &node, &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+    return node;
+}
+
+static const struct kube_resource DEPLOYMENTS = {"apps", "v1", "Deployment", "deployments", true};
+static const struct kube_asked ASKED = {"patch and create", &DEPLOYMENTS, "shop", "web"};
+
+static enum cm_rc error_of(int status, const char *text, struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    return kube_status_error(&ASKED, status, text == NULL ? NULL : parse(a, text), err);
+}
+
+static void a_status_says_what_to_do_next(void **state) {
+    static const struct {
+        int status;
+        const char *answer;
+        enum cm_rc code;
+        const char *words;
+    } cases[] = {
+        {401, NULL, CM_EAUTH, "credentials"},
+        {400, "{\"message\":\"bad field\"}", CM_EINVAL, "bad field"},
+        {422, "{\"message\":\"is immutable\"}", CM_EINVAL, "is immutable"},
+        {409, "{\"message\":\"try again\"}", CM_EBUSY, "try again"},
+        {409, "{\"message\":\"Precondition failed: UID in precondition: a\"}", CM_EEXISTS, ""},
+        {429, NULL, CM_EBUSY, "too much to do"},
+        {500, "{\"message\":\"failed calling webhook\"}", CM_EBUSY, "webhook"},
+        {503, NULL, CM_EBUSY, "503"},
+        {404, "{\"details\":{\"kind\":\"namespaces\",\"name\":\"shop\"}}", CM_EBUSY,
+         "namespace 'shop' does not exist"},
+        {404, "{\"details\":{\"kind\":\"deployments\",\"name\":\"web\"}}", CM_ENOTFOUND, ""},
+        {404, "{\"message\":\"could not find the requested resource\"}", CM_EBUSY,
+         "no longer knows this kind"},
+        {403, "{\"message\":\"exceeded quota\"}", CM_EBUSY, "exceeded quota"},
+        {403, "{\"details\":{\"causes\":[{\"reason\":\"NamespaceTerminating\"}]}}", CM_EBUSY,
+         "namespace 'shop' is being deleted"},
+        {403, "{\"message\":\"x is attempting to grant RBAC permissions not held\"}", CM_EAUTH,
+         "escalate"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct cm_err err;
+
+        assert_int_equal(error_of(cases[i].status, cases[i].answer, &err), cases[i].code);
+        if (strstr(err.msg, cases[i].words) == NULL) {
+            fail_msg("'%s' lacks '%s'", err.msg, cases[i].words);
+        }
+    }
+}
+
+static void a_missing_right_is_named_as_a_rule(void **state) {
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(error_of(403,
+                              "{\"message\":\"User x cannot patch resource deployments in API "
+                              "group apps\"}",
+                              &err),
+                     CM_EAUTH);
+    assert_string_equal(
+        err.msg,
+        "the agent may not patch and create deployments in namespace 'shop': add {apiGroups: "
+        "[\"apps\"], resources: [\"deployments\"], verbs: [\"patch\", \"create\"]} to its role; "
+        "the API server says: User x cannot patch resource deployments in API group apps");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_status_says_what_to_do_next),
+        cmocka_unit_test(a_missing_right_is_named_as_a_rule),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
