@@ -272,15 +272,6 @@ static void follow_moved(struct hub_update *u, const struct hub_file *gone) {
     }
 }
 
-static bool names_again(const struct hub_file *file, const char *name) {
-    for (size_t i = 0; i < file->docs.count; i++) {
-        if (strcmp(file->docs.items[i]->name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool is_wrong(struct hub_update *u, const struct hub_file *file) {
     if (file->diags.count > 0) {
         return true;
@@ -299,7 +290,7 @@ static bool is_wrong(struct hub_update *u, const struct hub_file *file) {
 static void keep(struct hub_update *u, struct hub_file *file, struct hub_doc *doc) {
     struct hub_named *named = hub_named_get(u->fleet, doc->kind, doc->name);
 
-    if (names_again(file, doc->name) || named->doc != NULL) {
+    if (named->doc != NULL) {
         return;
     }
     (void)hub_set_remove(&u->old_docs, doc);

@@ -274,7 +274,7 @@ static void random_file(struct app *a, int i, int k) {
     a->files[k].present = roll(5) != 0;
     a->files[k].broken = roll(12) == 0;
     a->files[k].text = (int)roll(5);
-    a->files[k].name = roll(8) == 0 ? (int)roll(3) : 10 * (i + 1) + k;
+    a->files[k].name = roll(3) == 0 ? (int)roll(2) : 10 * (i + 1) + k;
 }
 
 static void edit_cluster(struct tree *t, int i) {
@@ -356,7 +356,7 @@ static void edit_app(struct tree *t, int i) {
 }
 
 static void edit(struct tree *t) {
-    unsigned edits = 1 + roll(3);
+    unsigned edits = 1 + roll(5);
 
     for (unsigned i = 0; i < edits; i++) {
         switch (roll(5)) {
@@ -779,7 +779,7 @@ static size_t run(uint64_t seed) {
         size_t problems;
 
         edit(t);
-        if (roll(6) == 0) {
+        if (roll(9) == 0) {
             mend(t);
         }
         write_dirty(&w, t, false);
