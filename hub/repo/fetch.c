@@ -33,7 +33,8 @@ static enum cm_rc refuse(struct fetch *f, enum hub_repo_trouble trouble) {
     return f->answer->err.code;
 }
 
-// same_place: a redirect must not take a credential elsewhere. libgit2 follows some within a host.
+// same_place: a redirect must not take a credential elsewhere. on_certificate has refused those to
+// other hosts and ports already; whoever changes that finds a second lock here.
 static bool same_place(const struct fetch *f, const char *text) {
     CM_CLEANUP(hub_url_done) struct hub_url url = {0};
     struct cm_err ignored;

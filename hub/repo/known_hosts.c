@@ -9,7 +9,6 @@
 #include "common/str.h"
 #include "common/tls/digest.h"
 #include "common/utf8.h"
-#include "hub/repo/sha1.h"
 
 #define SSH_PORT 22
 #define SALT_MAX 64
@@ -129,18 +128,18 @@ static bool hash_matches(struct word w, const char *name) {
     const char *bar = memchr(w.text + 3, '|', w.len - 3);
     CM_AUTOFREE uint8_t *salt = NULL;
     CM_AUTOFREE uint8_t *want = NULL;
-    uint8_t have[HUB_SHA1_SIZE];
+    uint8_t have[CM_SHA1_SIZE];
     size_t salt_size = 0;
     size_t want_size = 0;
 
     if (bar == NULL ||
         !cm_base64_decode(w.text + 3, (size_t)(bar - w.text - 3), &salt, &salt_size) ||
         !cm_base64_decode(bar + 1, (size_t)(w.text + w.len - bar - 1), &want, &want_size) ||
-        salt_size == 0 || salt_size > SALT_MAX || want_size != HUB_SHA1_SIZE) {
+        salt_size == 0 || salt_size > SALT_MAX || want_size != CM_SHA1_SIZE) {
         return false;
     }
-    hub_hmac_sha1(salt, salt_size, name, strlen(name), have);
-    return memcmp(have, want, HUB_SHA1_SIZE) == 0;
+    cm_hmac_sha1(salt, salt_size, name, strlen(name), have);
+    return memcmp(have, want, CM_SHA1_SIZE) == 0;
 }
 
 enum match { NO_MATCH, MATCH, EXCLUDED };
