@@ -1,0 +1,2 @@
+add_executable(bench.resolve resolve.c)
+target_link_libraries(bench.resolve PRIVATE hub_fleet)
