@@ -121,13 +121,39 @@ static struct sim_object *object_new(struct agent_sim *sim, const char *key) {
     return o;
 }
 
-static void drop_object(struct agent_sim *sim, struct sim_object *o) {
-    if (o->declares != NULL) {
-        (void)cm_map_remove(sim->declared, o->declares);
-    }
+// take_object takes an object out of the cluster.
+static void take_object(struct agent_sim *sim, struct sim_object *o) {
     CM_AUTOFREE char *key = cm_strdup(o->key);
+
     (void)cm_map_remove(sim->objects, key);
     sim_changed(sim, key);
+}
+
+struct doomed {
+    struct agent_sim *sim;
+    const char *kind; // "Kind.group"
+};
+
+static bool drop_of_kind(void *ctx, const char *key, void *value) {
+    const struct doomed *d = ctx;
+    size_t len = strlen(d->kind);
+
+    if (strncmp(key, d->kind, len) == 0 && key[len] == '/') {
+        take_object(d->sim, value);
+    }
+    return true;
+}
+
+// drop_object removes an object; with a CustomResourceDefinition the objects of its kind go too.
+static void drop_object(struct agent_sim *sim, struct sim_object *o) {
+    CM_AUTOFREE char *kind = CM_TAKE(o->declares);
+    struct doomed doomed = {sim, kind};
+
+    take_object(sim, o);
+    if (kind != NULL) {
+        (void)cm_map_remove(sim->declared, kind);
+        cm_map_each(sim->objects, drop_of_kind, &doomed);
+    }
 }
 
 enum agent_health sim_health(const struct sim_object *o, const char **why) {

@@ -327,9 +327,15 @@ static void compare(struct look *l, const struct cm_buf *desired) {
     l->out->drift_more = found.more;
 }
 
-static bool is_as_desired(const struct sim_object *o, const struct cm_buf *desired) {
-    return desired == NULL || (desired->size == o->live->size &&
-                               memcmp(desired->data, o->live->data, desired->size) == 0);
+static bool same_bytes(const struct cm_buf *a, const struct cm_buf *b) {
+    return a == b || (a->size == b->size && memcmp(a->data, b->data, a->size) == 0);
+}
+
+// may_differ tells whether an object must be compared: not if it is just as desired, and not if
+// another form than the one that was applied is desired by now: that one is still to be applied.
+static bool may_differ(const struct sim_object *o, const struct cm_buf *desired) {
+    return desired != NULL && o->applied != NULL && same_bytes(desired, o->applied) &&
+           !same_bytes(desired, o->live);
 }
 
 static void observe_now(struct agent_sim_driver *d, const struct tracked *t) {
@@ -351,7 +357,7 @@ static void observe_now(struct agent_sim_driver *d, const struct tracked *t) {
     struct cm_buf *desired = d->host.desired(d->host.ctx, t->core_key);
     out.uid = o->uid;
     out.health = sim_health(o, &out.message);
-    if (!is_as_desired(o, desired)) {
+    if (may_differ(o, desired)) {
         struct look l = {a, o, fields, &out};
 
         compare(&l, desired);
