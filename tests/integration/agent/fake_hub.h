@@ -1,0 +1,93 @@
+// fake_hub: the hub's end of the link, as far as an agent can see it, on the test's own loop.
+//
+// It enrolls whoever has the token, offers what was published, answers Wants, remembers the last
+// report of each App and object, and can be made to lie.
+//
+// Threads: the loop.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tests/unit/agent/support.h"
+
+struct cm_loop;
+struct fake_hub;
+
+enum fake_lie {
+    FAKE_HONEST,
+    FAKE_SPOIL_BLOBS,   // a byte of each object is changed
+    FAKE_OTHER_SIGNER,  // manifests are signed by a key that our root did not certify
+    FAKE_SIGN_WRONG,    // the signature is over another generation
+    FAKE_SIGN_OTHER,    // the signature is over another cluster's id
+    FAKE_HUB_SIGNS,     // the hub's server certificate signs, not the signer's
+    FAKE_CUT_BLOBS,     // pieces come in the wrong order
+    FAKE_MISSING_BLOBS, // objects are said to be missing
+    FAKE_OTHER_HUB_ID,  // Welcome names another hub
+};
+
+struct fake_app {
+    bool known;
+    bool removed;
+    int applied; // Holdfast__V1__Applied
+    int health;
+    uint32_t drifted;
+    uint32_t objects;
+    char revision[64];
+    char message[256];
+};
+
+struct fake_object {
+    bool known;
+    bool removed;
+    int health;
+    struct cm_sha256 sha256;
+    char message[256];
+    size_t drift_count;
+    char path[128]; // of the first field that drifted
+    char desired[64];
+    char actual[64];
+    char manager[64];
+};
+
+// fake_hub_new makes an authority and listens on ports that the kernel picks.
+struct fake_hub *fake_hub_new(struct cm_loop *loop);
+void fake_hub_free(struct fake_hub *h); // closes first; turns the loop until that is done
+
+// fake_hub_down closes both listeners and the connection; fake_hub_up opens them again where they
+// were.
+void fake_hub_down(struct fake_hub *h);
+void fake_hub_up(struct fake_hub *h);
+
+const char *fake_hub_token(const struct fake_hub *h);
+const char *fake_hub_addr(const struct fake_hub *h);
+const char *fake_hub_enroll_addr(const struct fake_hub *h);
+
+// fake_hub_publish puts a manifest in force and offers it; fake_hub_offer offers one of an older
+// number again, as a replay would.
+void fake_hub_publish(struct fake_hub *h, const struct test_manifest *m);
+void fake_hub_offer(struct fake_hub *h, const struct test_manifest *m);
+void fake_hub_lie(struct fake_hub *h, enum fake_lie lie);
+void fake_hub_acknowledge(struct fake_hub *h, bool yes); // reports; yes at first
+void fake_hub_sync(struct fake_hub *h, const char *app);
+void fake_hub_push(struct fake_hub *h, bool ahead); // blobs go before Desired, unasked
+void fake_hub_raw(struct fake_hub *h, uint16_t type, const void *bytes, size_t size);
+void fake_hub_forget_reports(struct fake_hub *h);
+void fake_hub_want_full(struct fake_hub *h); // the next Welcome asks for a full report
+
+struct fake_app fake_hub_app(const struct fake_hub *h, const char *app);
+struct fake_object fake_hub_object(const struct fake_hub *h, const char *key);
+
+struct fake_counts {
+    size_t enrolled;
+    size_t hellos;
+    size_t pings;
+    size_t wants; // blobs
+    size_t reports;
+    size_t full_reports;       // that came to their end
+    size_t goodbyes;           // from the agent
+    uint64_t hello_generation; // of the last one
+    bool connected;
+};
+struct fake_counts fake_hub_counts(const struct fake_hub *h);

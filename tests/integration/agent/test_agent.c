@@ -1,0 +1,810 @@
+#include "agent/agent.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent/sim/sim.h"
+#include "common/buf.h"
+#include "common/fsys.h"
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "common/net/net.h"
+#include "common/str.h"
+#include "common/workers.h"
+#include "proto/holdfast.pb-c.h"
+#include "tests/integration/agent/fake_hub.h"
+
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+#define WEB "Deployment.apps/shop/web"
+#define CFG "ConfigMap/shop/cfg"
+#define OLD "ConfigMap/shop/old"
+#define KEY "Secret/shop/key"
+
+struct fixture {
+    char *root;
+    char *dir;
+    struct cm_loop *loop;
+    struct cm_workers *disk;
+    struct fake_hub *hub;
+    struct agent_sim *sim;
+    struct agent *agent;
+    bool stopped;
+    const char *what; // of the present wait
+    uint64_t number;
+};
+
+// ---- Set up and take down
+
+static void start_agent(struct fixture *f) {
+    const struct agent_config config = {.data_dir = f->dir,
+                                        .join_token = fake_hub_token(f->hub),
+                                        .enroll_hub = fake_hub_enroll_addr(f->hub),
+                                        .report_interval_ms = 20,
+                                        .reconnect_min_ms = 10,
+                                        .reconnect_max_ms = 100};
+    struct cm_err err;
+
+    if (agent_new(f->loop, f->disk, &config, agent_sim_driver_new(f->sim), &f->agent, &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+    agent_start(f->agent);
+}
+
+static void on_stopped(void *ctx) {
+    ((struct fixture *)ctx)->stopped = true;
+}
+
+static bool is_stopped(void *ctx) {
+    return ((struct fixture *)ctx)->stopped;
+}
+
+static void end_agent(struct fixture *f, bool kill) {
+    f->stopped = false;
+    if (kill) {
+        agent_kill(f->agent, on_stopped, f);
+    } else {
+        agent_stop(f->agent, on_stopped, f);
+    }
+    assert_true(turn_until(f->loop, is_stopped, f));
+    agent_free(f->agent);
+    f->agent = NULL;
+}
+
+static int set_up(void **state) {
+    struct fixture *f = cm_new(1, sizeof(*f));
+
+    f->root = temp_dir();
+    f->dir = cm_strf("%s/agent", f->root);
+    f->loop = cm_loop_new();
+    f->disk = cm_workers_new("disk", 2, NULL);
+    f->hub = fake_hub_new(f->loop);
+    f->sim = agent_sim_new(f->loop, &(struct agent_sim_config){.latency_ms = 1, .health_ms = 20});
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = *state;
+
+    if (f->agent != NULL) {
+        end_agent(f, false);
+    }
+    fake_hub_free(f->hub);
+    cm_workers_stop(f->disk, true);
+    cm_workers_free(f->disk);
+    agent_sim_free(f->sim);
+    cm_loop_free(f->loop);
+    free(f->dir);
+    temp_dir_remove(f->root);
+    free(f);
+    return 0;
+}
+
+static const struct test_object shop_objects[] = {
+    {.key = CFG}, {.key = WEB}, {.key = KEY, .secret = true}};
+static const struct test_app shop = {
+    .name = "shop", .revision = "c1", .objects = shop_objects, .object_count = 3};
+
+static struct test_manifest manifest_of(const struct test_app *apps, size_t count,
+                                        uint64_t generation) {
+    return (struct test_manifest){
+        .epoch = 1, .generation = generation, .apps = apps, .app_count = count};
+}
+
+static void publish(struct fixture *f, const struct test_app *app, uint64_t generation) {
+    struct test_manifest m = manifest_of(app, 1, generation);
+
+    fake_hub_publish(f->hub, &m);
+}
+
+// ---- What to wait for
+
+static bool shop_is_healthy(void *ctx) {
+    const struct fixture *f = ctx;
+    struct fake_app app = fake_hub_app(f->hub, "shop");
+
+    return app.known && app.applied == HOLDFAST__V1__APPLIED__APPLIED &&
+           app.health == HOLDFAST__V1__HEALTH__HEALTHY;
+}
+
+static bool sim_has(struct fixture *f, const char *key) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = agent_sim_get(f->sim, key);
+
+    return bytes != NULL;
+}
+
+static bool sim_has_what(void *ctx) {
+    struct fixture *f = ctx;
+
+    return sim_has(f, f->what);
+}
+
+static bool sim_lacks_what(void *ctx) {
+    struct fixture *f = ctx;
+
+    return !sim_has(f, f->what);
+}
+
+static bool is_at_generation(void *ctx) {
+    const struct fixture *f = ctx;
+    struct agent_state state;
+
+    agent_state_get(f->agent, &state);
+    return state.generation == f->number;
+}
+
+static bool hub_saw_hellos(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return fake_hub_counts(f->hub).hellos >= f->number;
+}
+
+static bool hub_saw_pings(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return fake_hub_counts(f->hub).pings >= f->number;
+}
+
+static bool object_is_reported(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return fake_hub_object(f->hub, f->what).known;
+}
+
+static bool object_is_gone(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return fake_hub_object(f->hub, f->what).removed;
+}
+
+static bool object_has_drifted(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return fake_hub_object(f->hub, f->what).drift_count > 0;
+}
+
+static bool object_is_missing(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return fake_hub_object(f->hub, f->what).health == HOLDFAST__V1__HEALTH__MISSING;
+}
+
+static void install(struct fixture *f) {
+    publish(f, &shop, 1);
+    start_agent(f);
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+}
+
+// wait_writes lets some pings go by, so that what could happen has happened.
+static void wait_a_while(struct fixture *f) {
+    f->number = fake_hub_counts(f->hub).pings + 2;
+    assert_true(turn_until(f->loop, hub_saw_pings, f));
+}
+
+static uint64_t sim_applies(const struct fixture *f) {
+    struct agent_sim_stats stats;
+
+    agent_sim_stats_get(f->sim, &stats);
+    return stats.applies;
+}
+
+// ---- The tests
+
+static void an_agent_enrolls_and_brings_a_manifest_about(void **state) {
+    struct fixture *f = *state;
+
+    install(f);
+    assert_int_equal(fake_hub_counts(f->hub).enrolled, 1);
+    assert_true(sim_has(f, WEB) && sim_has(f, CFG) && sim_has(f, KEY));
+    f->what = KEY;
+    assert_true(turn_until(f->loop, object_is_reported, f));
+    struct cm_sha256 name = object_name(&shop_objects[0]);
+    struct fake_object cfg = fake_hub_object(f->hub, CFG);
+    assert_true(cm_sha256_equal(&cfg.sha256, &name));
+    struct fake_app app = fake_hub_app(f->hub, "shop");
+    assert_string_equal(app.revision, "c1");
+    assert_int_equal(app.objects, 3);
+}
+
+static void blobs_that_come_ahead_are_not_asked_for(void **state) {
+    struct fixture *f = *state;
+
+    fake_hub_push(f->hub, true);
+    install(f);
+    // The manifest alone: odd generations do not bring it along.
+    assert_int_equal(fake_hub_counts(f->hub).wants, 1);
+    assert_true(sim_has(f, KEY));
+}
+
+static void an_identity_is_used_again(void **state) {
+    struct fixture *f = *state;
+
+    install(f);
+    uint64_t applies = sim_applies(f);
+    end_agent(f, false);
+    assert_int_equal(fake_hub_counts(f->hub).goodbyes, 1);
+    fake_hub_forget_reports(f->hub);
+    start_agent(f);
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+    assert_int_equal(fake_hub_counts(f->hub).enrolled, 1);
+    assert_int_equal(fake_hub_counts(f->hub).hello_generation, 1);
+    assert_int_equal(sim_applies(f), applies); // nothing was written again
+}
+
+static void a_change_touches_what_changed(void **state) {
+    struct fixture *f = *state;
+    struct test_object objects[COUNT(shop_objects)];
+    struct test_app app = shop;
+
+    install(f);
+    uint64_t applies = sim_applies(f);
+    memcpy(objects, shop_objects, sizeof(objects));
+    objects[0].json = "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":"
+                      "\"cfg\",\"namespace\":\"shop\"},\"data\":{\"a\":\"b\"}}";
+    app.objects = objects;
+    app.revision = "c2";
+    size_t wants = fake_hub_counts(f->hub).wants;
+    publish(f, &app, 2);
+    f->number = 2;
+    assert_true(turn_until(f->loop, is_at_generation, f));
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+    wait_a_while(f);
+    assert_int_equal(sim_applies(f), applies + 1);
+    assert_int_equal(fake_hub_counts(f->hub).wants - wants, 2); // bundle and object
+    assert_string_equal(fake_hub_app(f->hub, "shop").revision, "c2");
+}
+
+static void what_is_no_longer_listed_is_removed_and_nothing_else(void **state) {
+    const struct test_object more[] = {{.key = CFG}, {.key = OLD}};
+    const struct test_app before = {.name = "shop", .objects = more, .object_count = 2};
+    const struct test_app after = {.name = "shop", .objects = more, .object_count = 1};
+    struct fixture *f = *state;
+    struct cm_err err;
+
+    assert_int_equal(agent_sim_create(f->sim, "ConfigMap/shop/foreign",
+                                      "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\"}", "somebody",
+                                      &err),
+                     CM_OK);
+    publish(f, &before, 1);
+    start_agent(f);
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+    publish(f, &after, 2);
+    f->what = OLD;
+    assert_true(turn_until(f->loop, sim_lacks_what, f));
+    assert_true(turn_until(f->loop, object_is_gone, f));
+    assert_true(sim_has(f, CFG) && sim_has(f, "ConfigMap/shop/foreign"));
+}
+
+static void an_app_that_the_manifest_does_not_name_is_left_alone(void **state) {
+    struct fixture *f = *state;
+
+    install(f);
+    struct test_manifest empty = manifest_of(NULL, 0, 2);
+    fake_hub_publish(f->hub, &empty);
+    f->number = 2;
+    assert_true(turn_until(f->loop, is_at_generation, f));
+    wait_a_while(f);
+    assert_true(sim_has(f, WEB) && sim_has(f, CFG) && sim_has(f, KEY));
+}
+
+static bool shop_is_removed(void *ctx) {
+    return fake_hub_app(((struct fixture *)ctx)->hub, "shop").removed;
+}
+
+static void a_tombstone_takes_an_app_away(void **state) {
+    const struct test_gone gone = {.name = "shop", .prune = true};
+    struct fixture *f = *state;
+
+    install(f);
+    struct test_manifest m = manifest_of(NULL, 0, 2);
+    m.gone = &gone;
+    m.gone_count = 1;
+    fake_hub_publish(f->hub, &m);
+    assert_true(turn_until(f->loop, shop_is_removed, f));
+    assert_false(sim_has(f, WEB) || sim_has(f, CFG) || sim_has(f, KEY));
+}
+
+static void a_tombstone_may_leave_the_objects(void **state) {
+    const struct test_gone gone = {.name = "shop", .prune = false};
+    struct fixture *f = *state;
+    struct agent_state after;
+
+    install(f);
+    struct test_manifest m = manifest_of(NULL, 0, 2);
+    m.gone = &gone;
+    m.gone_count = 1;
+    fake_hub_publish(f->hub, &m);
+    assert_true(turn_until(f->loop, shop_is_removed, f));
+    assert_true(sim_has(f, WEB) && sim_has(f, CFG) && sim_has(f, KEY));
+    agent_state_get(f->agent, &after);
+    assert_int_equal(after.objects, 0);
+}
+
+static void an_object_that_moves_to_another_app_is_never_deleted(void **state) {
+    const struct test_object one[] = {{.key = CFG}};
+    const struct test_app before[] = {{.name = "a", .objects = one, .object_count = 1},
+                                      {.name = "b"}};
+    const struct test_app after[] = {{.name = "a"},
+                                     {.name = "b", .objects = one, .object_count = 1}};
+    struct fixture *f = *state;
+    struct agent_sim_stats stats;
+    struct test_manifest m = manifest_of(before, 2, 1);
+
+    fake_hub_publish(f->hub, &m);
+    start_agent(f);
+    f->what = CFG;
+    assert_true(turn_until(f->loop, sim_has_what, f));
+    m = manifest_of(after, 2, 2);
+    fake_hub_publish(f->hub, &m);
+    f->number = 2;
+    assert_true(turn_until(f->loop, is_at_generation, f));
+    wait_a_while(f);
+    agent_sim_stats_get(f->sim, &stats);
+    assert_int_equal(stats.removes, 0);
+    assert_int_equal(fake_hub_app(f->hub, "b").objects, 1);
+    assert_int_equal(fake_hub_app(f->hub, "a").objects, 0);
+}
+
+static void the_agent_works_from_its_disk_without_the_hub(void **state) {
+    struct fixture *f = *state;
+
+    agent_sim_set_reachable(f->sim, true);
+    agent_sim_fail(f->sim, "shop", CM_EBUSY); // nothing can be applied yet
+    publish(f, &shop, 1);
+    start_agent(f);
+    f->number = 1;
+    assert_true(turn_until(f->loop, is_at_generation, f));
+    end_agent(f, true);
+    fake_hub_down(f->hub);
+    agent_sim_fail(f->sim, "shop", CM_OK);
+    start_agent(f);
+    f->what = WEB;
+    assert_true(turn_until(f->loop, sim_has_what, f));
+    f->what = KEY;
+    assert_true(turn_until(f->loop, sim_has_what, f));
+    fake_hub_up(f->hub);
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+}
+
+static void a_kill_in_the_middle_of_an_apply_loses_nothing(void **state) {
+    enum { OBJECTS = 60 };
+    struct fixture *f = *state;
+    struct test_object objects[OBJECTS];
+    char keys[OBJECTS][32];
+    struct test_app app = {.name = "shop", .objects = objects, .object_count = OBJECTS};
+    struct agent_sim_stats stats = {0};
+
+    for (size_t i = 0; i < OBJECTS; i++) {
+        (void)snprintf(keys[i], sizeof(keys[i]), "ConfigMap/shop/c%02zu", i);
+        objects[i] = (struct test_object){.key = keys[i]};
+    }
+    publish(f, &app, 1);
+    for (size_t i = 0; i < 20 && stats.objects < OBJECTS; i++) {
+        start_agent(f);
+        f->what = keys[i * 3];
+        assert_true(turn_until(f->loop, sim_has_what, f));
+        end_agent(f, true);
+        agent_sim_stats_get(f->sim, &stats);
+    }
+    start_agent(f);
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+    app.object_count = 0; // what was applied before any of the kills is owned, and goes
+    publish(f, &app, 2);
+    for (size_t i = 0; i < OBJECTS; i++) {
+        f->what = keys[i];
+        assert_true(turn_until(f->loop, sim_lacks_what, f));
+    }
+}
+
+static void a_lost_disk_is_made_good_from_the_cluster(void **state) {
+    const struct test_app less = {
+        .name = "shop", .revision = "c2", .objects = shop_objects, .object_count = 2};
+    struct fixture *f = *state;
+    CM_AUTOFREE char *log = cm_strf("%s/log", f->dir);
+
+    install(f);
+    end_agent(f, true);
+    assert_int_equal(unlink(log), 0);
+    fake_hub_forget_reports(f->hub);
+    start_agent(f);
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+    assert_int_equal(fake_hub_counts(f->hub).enrolled, 1);
+    publish(f, &less, 2); // what the old disk knew of is still owned
+    f->what = KEY;
+    assert_true(turn_until(f->loop, sim_lacks_what, f));
+    assert_true(sim_has(f, CFG) && sim_has(f, WEB));
+}
+
+static void a_hub_that_restarts_gets_what_it_did_not_acknowledge(void **state) {
+    struct fixture *f = *state;
+    struct cm_err err;
+
+    install(f);
+    fake_hub_acknowledge(f->hub, false);
+    assert_int_equal(agent_sim_change(f->sim, WEB, "spec.replicas", "5", "kubectl-edit", &err),
+                     CM_OK);
+    f->what = WEB;
+    assert_true(turn_until(f->loop, object_has_drifted, f));
+    fake_hub_down(f->hub);
+    fake_hub_forget_reports(f->hub); // it was never committed
+    fake_hub_acknowledge(f->hub, true);
+    fake_hub_up(f->hub);
+    assert_true(turn_until(f->loop, object_has_drifted, f));
+}
+
+static void a_hub_that_forgot_is_told_everything(void **state) {
+    struct fixture *f = *state;
+    size_t before;
+
+    install(f);
+    before = fake_hub_counts(f->hub).full_reports;
+    assert_int_equal(before, 1); // a process that begins knows not what was told
+    fake_hub_down(f->hub);
+    fake_hub_forget_reports(f->hub);
+    fake_hub_want_full(f->hub);
+    fake_hub_up(f->hub);
+    f->what = CFG;
+    assert_true(turn_until(f->loop, object_is_reported, f));
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+    assert_int_equal(fake_hub_counts(f->hub).full_reports, before + 1);
+}
+
+static void drift_is_told_with_field_values_and_name(void **state) {
+    struct fixture *f = *state;
+    struct cm_err err;
+
+    install(f);
+    assert_int_equal(agent_sim_change(f->sim, WEB, "spec.replicas", "5", "kubectl-edit", &err),
+                     CM_OK);
+    f->what = WEB;
+    assert_true(turn_until(f->loop, object_has_drifted, f));
+    struct fake_object web = fake_hub_object(f->hub, WEB);
+    assert_string_equal(web.path, "spec.replicas");
+    assert_string_equal(web.desired, "1");
+    assert_string_equal(web.actual, "5");
+    assert_string_equal(web.manager, "kubectl-edit");
+    assert_int_equal(fake_hub_app(f->hub, "shop").drifted, 1);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = agent_sim_get(f->sim, WEB);
+    assert_non_null(memmem(bytes->data, bytes->size, "\"replicas\": 5", 13)); // only told
+}
+
+static void a_secret_s_value_is_never_told(void **state) {
+    struct fixture *f = *state;
+    struct cm_err err;
+
+    install(f);
+    f->what = KEY;
+    assert_int_equal(agent_sim_delete(f->sim, KEY, &err), CM_OK);
+    assert_true(turn_until(f->loop, object_is_missing, f));
+    fake_hub_sync(f->hub, "shop");
+    assert_true(turn_until(f->loop, sim_has_what, f));
+}
+
+static bool is_corrected(void *ctx) {
+    struct fixture *f = ctx;
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = agent_sim_get(f->sim, WEB);
+
+    return bytes != NULL && memmem(bytes->data, bytes->size, "\"replicas\": 1", 13) != NULL;
+}
+
+static void drift_is_corrected_where_the_app_says_so(void **state) {
+    struct fixture *f = *state;
+    struct test_app app = shop;
+    struct cm_err err;
+
+    app.drift = AGENT_DRIFT_CORRECT;
+    publish(f, &app, 1);
+    start_agent(f);
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+    assert_int_equal(agent_sim_change(f->sim, WEB, "spec.replicas", "5", "kubectl-edit", &err),
+                     CM_OK);
+    assert_true(turn_until(f->loop, is_corrected, f));
+    f->what = CFG;
+    assert_int_equal(agent_sim_delete(f->sim, CFG, &err), CM_OK);
+    assert_true(turn_until(f->loop, sim_has_what, f));
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+}
+
+static bool shop_has_failed(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return fake_hub_app(f->hub, "shop").applied == HOLDFAST__V1__APPLIED__FAILED;
+}
+
+static bool other_is_applied(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return fake_hub_app(f->hub, "other").applied == HOLDFAST__V1__APPLIED__APPLIED;
+}
+
+static void a_broken_app_delays_no_other_and_heals_by_a_new_revision(void **state) {
+    const struct test_object other_objects[] = {{.key = "ConfigMap/other/x"}};
+    const struct test_app apps[] = {{.name = "other", .objects = other_objects, .object_count = 1},
+                                    shop};
+    struct fixture *f = *state;
+    struct test_manifest m = manifest_of(apps, 2, 1);
+
+    agent_sim_fail(f->sim, WEB, CM_EINVAL);
+    fake_hub_publish(f->hub, &m);
+    start_agent(f);
+    assert_true(turn_until(f->loop, shop_has_failed, f));
+    assert_true(turn_until(f->loop, other_is_applied, f));
+    assert_non_null(strstr(fake_hub_app(f->hub, "shop").message, WEB));
+    assert_non_null(strstr(fake_hub_object(f->hub, WEB).message, "refused on request"));
+    agent_sim_fail(f->sim, WEB, CM_OK);
+    const struct test_app fixed[] = {
+        apps[0], {.name = "shop", .revision = "c2", .objects = shop_objects, .object_count = 2}};
+    m = manifest_of(fixed, 2, 2);
+    fake_hub_publish(f->hub, &m);
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+}
+
+static void a_large_manifest_and_large_blobs_come_in_pieces(void **state) {
+    enum { BIG = 900 * 1024 };
+    struct fixture *f = *state;
+    CM_AUTOFREE char *value = cm_new(1, BIG + 1);
+    memset(value, 'x', BIG);
+    CM_AUTOFREE char *json =
+        cm_strf("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":"
+                "{\"name\":\"big\",\"namespace\":\"shop\"},\"data\":{\"a\":\"%s\"}}",
+                value);
+    const struct test_object big[] = {{.key = "ConfigMap/shop/big", .json = json}};
+    const struct test_app app = {.name = "shop", .objects = big, .object_count = 1};
+
+    publish(f, &app, 1);
+    start_agent(f);
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+}
+
+// ---- A hub that lies, or somebody in its place
+
+static void stays_at_one(struct fixture *f) {
+    struct agent_state state;
+
+    wait_a_while(f);
+    agent_state_get(f->agent, &state);
+    assert_int_equal(state.generation, 1);
+    assert_true(sim_has(f, WEB));
+}
+
+static void expect_refused(struct fixture *f, enum fake_lie lie) {
+    const struct test_app less = {.name = "shop", .objects = shop_objects, .object_count = 1};
+
+    install(f);
+    fake_hub_lie(f->hub, lie);
+    publish(f, &less, 2);
+    stays_at_one(f);
+    fake_hub_lie(f->hub, FAKE_HONEST);
+    publish(f, &less, 3);
+    f->what = WEB;
+    assert_true(turn_until(f->loop, sim_lacks_what, f));
+}
+
+static void a_manifest_signed_by_a_stranger_is_refused(void **state) {
+    expect_refused(*state, FAKE_OTHER_SIGNER);
+}
+
+static void a_manifest_signed_by_another_kind_of_certificate_is_refused(void **state) {
+    expect_refused(*state, FAKE_HUB_SIGNS);
+}
+
+static void a_signature_over_another_generation_is_refused(void **state) {
+    expect_refused(*state, FAKE_SIGN_WRONG);
+}
+
+static void a_signature_for_another_cluster_is_refused(void **state) {
+    expect_refused(*state, FAKE_SIGN_OTHER);
+}
+
+static void an_old_manifest_is_refused(void **state) {
+    const struct test_app less = {.name = "shop", .objects = shop_objects, .object_count = 1};
+    struct fixture *f = *state;
+    struct test_manifest old = manifest_of(&less, 1, 1);
+    struct agent_state now;
+
+    publish(f, &shop, 2);
+    start_agent(f);
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+    fake_hub_offer(f->hub, &old);
+    wait_a_while(f);
+    agent_state_get(f->agent, &now);
+    assert_int_equal(now.generation, 2);
+    assert_true(sim_has(f, WEB));
+    end_agent(f, false); // nor after a restart
+    start_agent(f);
+    wait_a_while(f);
+    fake_hub_offer(f->hub, &old);
+    wait_a_while(f);
+    assert_true(sim_has(f, WEB));
+}
+
+static void another_manifest_of_the_same_generation_is_refused(void **state) {
+    const struct test_app less = {.name = "shop", .objects = shop_objects, .object_count = 1};
+    struct fixture *f = *state;
+    struct test_manifest same = manifest_of(&less, 1, 1);
+
+    install(f);
+    fake_hub_offer(f->hub, &same);
+    stays_at_one(f);
+}
+
+static void a_spoiled_blob_is_refused(void **state) {
+    const struct test_object other[] = {{.key = OLD}};
+    const struct test_app app = {.name = "shop", .objects = other, .object_count = 1};
+    struct fixture *f = *state;
+
+    install(f);
+    fake_hub_lie(f->hub, FAKE_SPOIL_BLOBS);
+    publish(f, &app, 2);
+    stays_at_one(f);
+    assert_false(sim_has(f, OLD));
+}
+
+static void pieces_in_the_wrong_order_are_refused(void **state) {
+    const struct test_object other[] = {{.key = OLD}};
+    const struct test_app app = {.name = "shop", .objects = other, .object_count = 1};
+    struct fixture *f = *state;
+
+    install(f);
+    fake_hub_lie(f->hub, FAKE_CUT_BLOBS);
+    publish(f, &app, 2);
+    stays_at_one(f);
+}
+
+static void a_manifest_with_missing_blobs_does_not_come_into_force(void **state) {
+    const struct test_object other[] = {{.key = OLD}};
+    const struct test_app app = {.name = "shop", .objects = other, .object_count = 1};
+    struct fixture *f = *state;
+
+    install(f);
+    fake_hub_lie(f->hub, FAKE_MISSING_BLOBS);
+    publish(f, &app, 2);
+    stays_at_one(f);
+}
+
+static void a_hub_with_another_id_is_left(void **state) {
+    struct fixture *f = *state;
+
+    fake_hub_lie(f->hub, FAKE_OTHER_HUB_ID);
+    publish(f, &shop, 1);
+    start_agent(f);
+    f->number = 1;
+    assert_true(turn_until(f->loop, hub_saw_hellos, f));
+    for (int i = 0; i < 50; i++) {
+        (void)cm_loop_turn(f->loop);
+    }
+    assert_false(sim_has(f, WEB));
+}
+
+static bool is_connected_again(void *ctx) {
+    const struct fixture *f = ctx;
+    struct agent_state state;
+
+    agent_state_get(f->agent, &state);
+    return fake_hub_counts(f->hub).goodbyes > 0;
+}
+
+static void a_message_out_of_turn_ends_the_connection(void **state) {
+    struct fixture *f = *state;
+
+    install(f);
+    fake_hub_raw(f->hub, 2, "", 0); // a second Welcome
+    assert_true(turn_until(f->loop, is_connected_again, f));
+}
+
+static bool has_given_up(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return !fake_hub_counts(f->hub).connected;
+}
+
+static void a_token_for_another_hub_tells_that_hub_nothing(void **state) {
+    struct fixture *f = *state;
+    struct fake_hub *other = fake_hub_new(f->loop);
+    const struct agent_config config = {.data_dir = f->dir,
+                                        .join_token = fake_hub_token(other),
+                                        .enroll_hub = fake_hub_enroll_addr(f->hub),
+                                        .reconnect_min_ms = 10,
+                                        .reconnect_max_ms = 20};
+    struct agent_state now;
+    struct cm_err err;
+
+    assert_int_equal(
+        agent_new(f->loop, f->disk, &config, agent_sim_driver_new(f->sim), &f->agent, &err), CM_OK);
+    agent_start(f->agent);
+    f->number = 0;
+    for (int i = 0; i < 3; i++) {
+        assert_true(turn_until(f->loop, has_given_up, f));
+    }
+    agent_state_get(f->agent, &now);
+    assert_false(now.enrolled);
+    assert_int_equal(fake_hub_counts(f->hub).enrolled, 0);
+    end_agent(f, false);
+    fake_hub_free(other);
+}
+
+static void an_agent_without_identity_and_token_says_what_to_do(void **state) {
+    struct fixture *f = *state;
+    const struct agent_config config = {.data_dir = f->dir};
+    struct cm_err err;
+
+    assert_int_equal(
+        agent_new(f->loop, f->disk, &config, agent_sim_driver_new(f->sim), &f->agent, &err),
+        CM_EINVAL);
+    assert_non_null(strstr(err.msg, "--join-token"));
+}
+
+static int end_net(void **state) {
+    (void)state;
+    cm_net_done();
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+        TEST(an_agent_enrolls_and_brings_a_manifest_about),
+        TEST(blobs_that_come_ahead_are_not_asked_for),
+        TEST(an_identity_is_used_again),
+        TEST(a_change_touches_what_changed),
+        TEST(what_is_no_longer_listed_is_removed_and_nothing_else),
+        TEST(an_app_that_the_manifest_does_not_name_is_left_alone),
+        TEST(a_tombstone_takes_an_app_away),
+        TEST(a_tombstone_may_leave_the_objects),
+        TEST(an_object_that_moves_to_another_app_is_never_deleted),
+        TEST(the_agent_works_from_its_disk_without_the_hub),
+        TEST(a_kill_in_the_middle_of_an_apply_loses_nothing),
+        TEST(a_lost_disk_is_made_good_from_the_cluster),
+        TEST(a_hub_that_restarts_gets_what_it_did_not_acknowledge),
+        TEST(a_hub_that_forgot_is_told_everything),
+        TEST(drift_is_told_with_field_values_and_name),
+        TEST(a_secret_s_value_is_never_told),
+        TEST(drift_is_corrected_where_the_app_says_so),
+        TEST(a_broken_app_delays_no_other_and_heals_by_a_new_revision),
+        TEST(a_large_manifest_and_large_blobs_come_in_pieces),
+        TEST(a_manifest_signed_by_a_stranger_is_refused),
+        TEST(a_manifest_signed_by_another_kind_of_certificate_is_refused),
+        TEST(a_signature_over_another_generation_is_refused),
+        TEST(a_signature_for_another_cluster_is_refused),
+        TEST(an_old_manifest_is_refused),
+        TEST(another_manifest_of_the_same_generation_is_refused),
+        TEST(a_spoiled_blob_is_refused),
+        TEST(pieces_in_the_wrong_order_are_refused),
+        TEST(a_manifest_with_missing_blobs_does_not_come_into_force),
+        TEST(a_hub_with_another_id_is_left),
+        TEST(a_message_out_of_turn_ends_the_connection),
+        TEST(a_token_for_another_hub_tells_that_hub_nothing),
+        TEST(an_agent_without_identity_and_token_says_what_to_do),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, end_net);
+}
