@@ -203,7 +203,6 @@ static void add_headers(struct MHD_Response *response, const struct hub_request 
     if (r->answer.retry_s > 0) {
         (void)snprintf(seconds, sizeof(seconds), "%u", r->answer.retry_s);
     }
-    add_header(response, "Content-Type", r->answer.body.len > 0 ? r->answer.type : NULL);
     add_header(response, "Cache-Control", "no-store");
     add_header(response, "X-Content-Type-Options", "nosniff");
     add_header(response, "ETag", r->answer.etag);
@@ -214,26 +213,32 @@ static void add_headers(struct MHD_Response *response, const struct hub_request 
     }
 }
 
-static enum MHD_Result send_answer(struct hub_request *r) {
+// make_response takes the answer's body.
+static struct MHD_Response *make_response(struct hub_request *r) {
     static char nothing[] = "";
-    struct MHD_Response *response;
+    size_t size = r->answer.body.len;
 
-    add_etag(r);
-    if (r->answer.body.len == 0) {
-        response = MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
-    } else {
-        size_t size = r->answer.body.len;
-        char *body = cm_str_take(&r->answer.body);
-
-        r->answer.body.len = 0;
-        response = MHD_create_response_from_buffer(size, body, MHD_RESPMEM_MUST_FREE);
-        if (response == NULL) {
-            free(body);
-        }
+    if (size == 0) {
+        return MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
     }
+    char *body = cm_str_take(&r->answer.body);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(size, body, MHD_RESPMEM_MUST_FREE);
+    if (response == NULL) {
+        free(body);
+    }
+    return response;
+}
+
+static enum MHD_Result send_answer(struct hub_request *r) {
+    add_etag(r);
+    bool has_body = r->answer.body.len > 0;
+    struct MHD_Response *response = make_response(r);
+
     if (response == NULL) {
         return MHD_NO;
     }
+    add_header(response, "Content-Type", has_body ? r->answer.type : NULL);
     add_headers(response, r);
     enum MHD_Result queued = MHD_queue_response(r->connection, r->answer.status, response);
     MHD_destroy_response(response);
