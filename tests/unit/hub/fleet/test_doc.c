@@ -1,0 +1,280 @@
+// Everything that can be wrong with a document, with its place and what to do.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/json.h"
+#include "common/mem.h"
+#include "hub/fleet/doc.h"
+#include "hub/render/diag.h"
+#include "world.h"
+
+struct wrong {
+    const char *path;
+    const char *content;
+    const char *said; // "path:line:column: words", several lines
+};
+
+#define API "apiVersion: holdfast/v1alpha1\n"
+#define CLUSTER API "kind: Cluster\n"
+#define GROUP API "kind: ClusterGroup\n"
+#define APP API "kind: App\nmetadata: {name: shop}\n"
+
+static const struct wrong wrongs[] = {
+    // Syntax
+    {"clusters/a.yaml", CLUSTER "metadata: {name: a\n",
+     "clusters/a.yaml:4:1: did not find expected ',' or '}' while parsing a flow mapping"},
+    {"clusters/a.yaml", CLUSTER "metadata:\n  name: a\n  name: b\n",
+     "clusters/a.yaml:5:9: 'name' is there twice in one object"},
+    {"clusters/a.yaml", "# nothing\n",
+     "clusters/a.yaml:0:0: the file holds no document: add one of kind Cluster or delete the file"},
+    {"clusters/a.yaml", "- one\n",
+     "clusters/a.yaml:1:1: a document must be an object with apiVersion, kind and metadata, not "
+     "a list"},
+    // Header
+    {"clusters/a.yaml", "apiVersion: holdfast/v1\nkind: Cluster\nmetadata: {name: a}\n",
+     "clusters/a.yaml:1:13: apiVersion is 'holdfast/v1': write 'holdfast/v1alpha1'"},
+    {"clusters/a.yaml", API "kind: App\nmetadata: {name: a}\n",
+     "clusters/a.yaml:2:7: kind is 'App', but only documents of kind 'Cluster' stand in "
+     "clusters/**/*.yaml: correct the kind or move the document"},
+    {"groups/a.yaml", CLUSTER "metadata: {name: a}\n",
+     "groups/a.yaml:2:7: kind is 'Cluster', but only documents of kind 'ClusterGroup' stand in "
+     "groups/**/*.yaml: correct the kind or move the document"},
+    {"apps/shop/app.yaml", CLUSTER "metadata: {name: a}\n",
+     "apps/shop/app.yaml:2:7: kind is 'Cluster', but only documents of kind 'App' stand in "
+     "**/app.yaml: correct the kind or move the document"},
+    {"clusters/a.yaml", "kind: Cluster\nmetadata: {name: a}\n",
+     "clusters/a.yaml:1:1: apiVersion is missing: add it"},
+    {"clusters/a.yaml", CLUSTER "spec: {}\n", "clusters/a.yaml:1:1: metadata is missing: add it"},
+    {"clusters/a.yaml", CLUSTER "metadata: {}\n",
+     "clusters/a.yaml:3:11: metadata.name is missing: add it"},
+    // Names
+    {"clusters/a.yaml", CLUSTER "metadata: {name: Paris_1}\n",
+     "clusters/a.yaml:3:18: metadata.name is 'Paris_1': use 1 to 63 of a-z, 0-9 and '-', with no "
+     "'-' at either end"},
+    {"clusters/a.yaml", CLUSTER "metadata: {name: 12}\n",
+     "clusters/a.yaml:3:18: metadata.name must be a string, not a number: put it in quotes"},
+    {"clusters/a.yaml", CLUSTER "metadata: {name: [a]}\n",
+     "clusters/a.yaml:3:18: metadata.name must be a string, not a list"},
+    // Unknown fields, with the place of the name
+    {"clusters/a.yaml", CLUSTER "metadata:\n  name: a\n  label:\n    env: x\n",
+     "clusters/a.yaml:5:3: unknown field 'label' in metadata: did you mean 'labels'?"},
+    {"clusters/a.yaml", CLUSTER "metadata: {name: a}\nspec:\n  colour: red\n",
+     "clusters/a.yaml:5:3: unknown field 'colour' in spec: remove it or use one of values, "
+     "suspend"},
+    {"clusters/a.yaml", CLUSTER "metadata: {name: a}\nstatus: {}\n",
+     "clusters/a.yaml:4:1: unknown field 'status' in the document: remove it or use one of "
+     "apiVersion, kind, metadata, spec"},
+    {"clusters/a.yaml", CLUSTER "metadata: {name: a}\nspec: {paused: true}\n",
+     "clusters/a.yaml:4:8: unknown field 'paused' in spec: did you mean 'suspend'?"},
+    {"apps/shop/app.yaml", APP "spec:\n  targetNamespace: x\n  depends:\n    - name: y\n",
+     "apps/shop/app.yaml:5:3: unknown field 'targetNamespace' in spec: did you mean 'namespace'?\n"
+     "apps/shop/app.yaml:6:3: unknown field 'depends' in spec: did you mean 'dependsOn'?"},
+    {"apps/shop/app.yaml", APP "spec:\n  targets:\n    - clusterName: a\n",
+     "apps/shop/app.yaml:6:7: unknown field 'clusterName' in spec.targets[0]: did you mean "
+     "'cluster'?"},
+    // Types
+    {"clusters/a.yaml", CLUSTER "metadata: {name: a}\nspec: {suspend: 'yes'}\n",
+     "clusters/a.yaml:4:17: spec.suspend must be true or false, not a string"},
+    {"clusters/a.yaml", CLUSTER "metadata: {name: a}\nspec: []\n",
+     "clusters/a.yaml:4:7: spec must be an object, not a list"},
+    {"clusters/a.yaml", CLUSTER "metadata:\n  name: a\n  labels:\n    tier: 1\n    on: [x]\n",
+     "clusters/a.yaml:6:11: metadata.labels.tier must be a string, not a number: put it in quotes\n"
+     "clusters/a.yaml:7:9: metadata.labels.true must be a string, not a list"},
+    {"clusters/a.yaml", CLUSTER "metadata: {name: a, labels: x}\n",
+     "clusters/a.yaml:3:29: metadata.labels must be a map of strings, not a string"},
+    // Values
+    {"clusters/a.yaml", CLUSTER "metadata: {name: a}\nspec:\n  values:\n    cluster: x\n",
+     "clusters/a.yaml:6:14: the value 'cluster' is taken by cluster.name and cluster.labels: use "
+     "another name"},
+    {"clusters/a.yaml", CLUSTER "metadata: {name: a}\nspec:\n  values:\n    db.host: x\n",
+     "clusters/a.yaml:6:5: 'db.host' cannot name a value: use letters, digits, '_' and '-', "
+     "beginning with a letter; nest maps for dotted names"},
+    {"clusters/a.yaml", CLUSTER "metadata: {name: a}\nspec:\n  values:\n    db:\n      host:\n",
+     "clusters/a.yaml:7:12: the value 'host' is empty: leave it out, or write \"\" for an empty "
+     "text"},
+    {"clusters/a.yaml", CLUSTER "metadata: {name: a}\nspec: {values: 5}\n",
+     "clusters/a.yaml:4:16: spec.values must be a map of values, not a number"},
+    // Groups
+    {"groups/g.yaml", GROUP "metadata: {name: g}\n", "groups/g.yaml:1:1: spec is missing: add it"},
+    {"groups/g.yaml", GROUP "metadata: {name: g}\nspec: {}\n",
+     "groups/g.yaml:4:7: the group has no members: add clusterSelector or clusters"},
+    {"groups/g.yaml", GROUP "metadata: {name: g}\nspec: {clusters: a}\n",
+     "groups/g.yaml:4:18: spec.clusters must be a list, not a string"},
+    {"groups/g.yaml", GROUP "metadata: {name: g}\nspec: {clusters: [a, B]}\n",
+     "groups/g.yaml:4:22: each of spec.clusters is 'B': use 1 to 63 of a-z, 0-9 and '-', with no "
+     "'-' at either end"},
+    // Selectors
+    {"groups/g.yaml",
+     GROUP "metadata: {name: g}\nspec:\n  clusterSelector:\n    matchExpressions:\n"
+           "      - {key: env, operator: in, values: [a]}\n",
+     "groups/g.yaml:7:30: spec.clusterSelector.matchExpressions[0].operator must be one of 'In', "
+     "'NotIn', 'Exists', 'DoesNotExist'"},
+    {"groups/g.yaml",
+     GROUP "metadata: {name: g}\nspec:\n  clusterSelector:\n    matchExpressions:\n"
+           "      - {key: env, operator: Exist}\n",
+     "groups/g.yaml:7:30: spec.clusterSelector.matchExpressions[0].operator is 'Exist': did you "
+     "mean 'Exists'?"},
+    {"groups/g.yaml",
+     GROUP "metadata: {name: g}\nspec:\n  clusterSelector:\n    matchExpressions:\n"
+           "      - {key: env, operator: In}\n      - {key: env, operator: Exists, values: [a]}\n",
+     "groups/g.yaml:7:9: operator In needs values: list at least one\n"
+     "groups/g.yaml:8:46: operator Exists takes no values: remove them"},
+    {"groups/g.yaml",
+     GROUP "metadata: {name: g}\nspec:\n  clusterSelector:\n    matchExpressions:\n"
+           "      - {operator: Exists, values: [1]}\n",
+     "groups/g.yaml:7:9: spec.clusterSelector.matchExpressions[0].key is missing: add it\n"
+     "groups/g.yaml:7:37: each of spec.clusterSelector.matchExpressions[0].values must be a "
+     "string, not a number"},
+    // Apps
+    {"apps/shop/app.yaml", APP "spec:\n  targets:\n    - name: x\n",
+     "apps/shop/app.yaml:6:7: a target needs exactly one of cluster, clusterGroup and "
+     "clusterSelector, this one has 0: write 'clusterSelector: {}' for all clusters"},
+    {"apps/shop/app.yaml", APP "spec:\n  targets:\n    - {cluster: a, clusterGroup: b}\n",
+     "apps/shop/app.yaml:6:7: a target needs exactly one of cluster, clusterGroup and "
+     "clusterSelector, this one has 2: write 'clusterSelector: {}' for all clusters"},
+    {"apps/shop/app.yaml", APP "spec:\n  targets:\n    - a\n",
+     "apps/shop/app.yaml:6:7: spec.targets[0] must be an object, not a string"},
+    {"apps/shop/app.yaml", APP "spec:\n  overlays: []\n",
+     "apps/shop/app.yaml:5:13: spec.overlays: overlays are not supported: use ${variables} and "
+     "values per target instead"},
+    {"apps/shop/app.yaml", APP "spec:\n  source: {path: ../other}\n",
+     "apps/shop/app.yaml:5:18: spec.source.path is '../other': name a folder below the one of "
+     "app.yaml, without '..', '.' and '/' at either end"},
+    {"apps/shop/app.yaml", APP "spec: {drift: fix}\n",
+     "apps/shop/app.yaml:4:15: spec.drift must be one of 'report', 'correct', 'off'"},
+    {"apps/shop/app.yaml", APP "spec: {drift: corect, onTargetLoss: prun}\n",
+     "apps/shop/app.yaml:4:15: spec.drift is 'corect': did you mean 'correct'?\n"
+     "apps/shop/app.yaml:4:37: spec.onTargetLoss is 'prun': did you mean 'prune'?"},
+    {"apps/shop/app.yaml", APP "spec: {plainSecrets: true}\n",
+     "apps/shop/app.yaml:4:22: spec.plainSecrets must be one of 'deny', 'allow'"},
+    {"apps/shop/app.yaml", APP "spec: {dependsOn: [other]}\n",
+     "apps/shop/app.yaml:4:20: spec.dependsOn[0] must be an object, not a string"},
+    {"apps/shop/app.yaml", APP "spec: {}\n---\n" APP "spec: {}\n",
+     "apps/shop/app.yaml:6:1: an app.yaml holds one App: give the second one a folder of its own"},
+    {"apps/shop/app.yml", APP,
+     "apps/shop/app.yml:0:0: an App's document must be named app.yaml: rename the file"},
+};
+
+static void everything_wrong_is_told_with_its_place_and_what_to_do(void **state) {
+    size_t failures = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrongs) / sizeof(*wrongs); i++) {
+        struct world w;
+
+        world_init(&w);
+        world_put(&w, wrongs[i].path, wrongs[i].content);
+        (void)world_commit_all(&w);
+        const char *said = world_problems(&w);
+        if (strstr(said, wrongs[i].said) == NULL) {
+            print_error("%s\nis told as\n%s\nnot as\n%s\n", wrongs[i].content, said,
+                        wrongs[i].said);
+            failures++;
+        }
+        world_done(&w);
+    }
+    assert_int_equal(failures, 0);
+}
+
+static void all_of_a_file_is_told_at_once(void **state) {
+    struct world w;
+    size_t count;
+
+    (void)state;
+    world_init(&w);
+    world_put(&w, "clusters/all.yaml",
+              CLUSTER "metadata: {name: A}\nspec: {suspend: 1}\n---\n" //
+              CLUSTER "metadata: {nam: b}\n---\n"                      //
+              CLUSTER "metadata: {name: good}\n");
+    const struct hub_fleet_result *result = world_commit_all(&w);
+    (void)hub_fleet_problems(w.fleet, &count);
+    assert_int_equal(count, 4); // name, suspend, nam, no name
+    assert_true(result->problems_changed);
+    assert_non_null(hub_fleet_desired(w.fleet, "good"));
+    world_done(&w);
+}
+
+static void a_document_comes_back_as_a_struct(void **state) {
+    static const char text[] = APP "spec:\n"
+                                   "  source: {path: deploy}\n"
+                                   "  namespace: web\n"
+                                   "  values: {a: 1}\n"
+                                   "  targets:\n"
+                                   "    - cluster: paris\n"
+                                   "      doNotDeploy: true\n"
+                                   "    - clusterGroup: europe\n"
+                                   "      namespace: eu\n"
+                                   "      values: {a: 2}\n"
+                                   "      suspend: true\n"
+                                   "    - clusterSelector: {}\n"
+                                   "  dependsOn: [{name: z}, {name: b}, {name: z}]\n"
+                                   "  prune: false\n"
+                                   "  drift: off\n"
+                                   "  suspend: true\n"
+                                   "  onTargetLoss: prune\n"
+                                   "  plainSecrets: allow\n";
+    struct hub_diags diags = {0};
+    struct hub_doc_list list;
+
+    (void)state;
+    hub_docs_read(HUB_APP, "app.yaml", text, sizeof(text) - 1, &list, &diags);
+    assert_int_equal(diags.count, 0);
+    assert_int_equal(list.count, 1);
+    const struct hub_app_doc *app = &list.items[0]->app;
+    assert_string_equal(list.items[0]->name, "shop");
+    assert_string_equal(app->source, "deploy");
+    assert_string_equal(app->namespace, "web");
+    assert_int_equal(cm_json_int(cm_json_get(app->values, "a"), 0), 1);
+    assert_int_equal(app->target_count, 3);
+    assert_string_equal(app->targets[0].cluster.name, "paris");
+    assert_int_equal(app->targets[0].cluster.place.line, 9);
+    assert_true(app->targets[0].do_not_deploy);
+    assert_string_equal(app->targets[1].group.name, "europe");
+    assert_string_equal(app->targets[1].namespace, "eu");
+    assert_true(app->targets[1].suspend);
+    assert_non_null(app->targets[2].selector);
+    assert_int_equal(app->depends_on_count, 2);
+    assert_string_equal(app->depends_on[0].name, "b");
+    assert_false(app->prune);
+    assert_int_equal(app->drift, HUB_DRIFT_OFF);
+    assert_true(app->suspend);
+    assert_true(app->prune_on_loss);
+    assert_true(app->plain_secrets);
+    hub_doc_free(list.items[0]);
+    cm_freep(&list.items);
+}
+
+static void what_an_app_leaves_out_has_its_default(void **state) {
+    struct hub_diags diags = {0};
+    struct hub_doc_list list;
+
+    (void)state;
+    hub_docs_read(HUB_APP, "app.yaml", APP, strlen(APP), &list, &diags);
+    assert_int_equal(list.count, 1);
+    const struct hub_app_doc *app = &list.items[0]->app;
+    assert_string_equal(app->source, "");
+    assert_string_equal(app->namespace, "");
+    assert_true(app->prune);
+    assert_int_equal(app->drift, HUB_DRIFT_REPORT);
+    assert_false(app->suspend || app->prune_on_loss || app->plain_secrets);
+    assert_int_equal(app->target_count, 0);
+    hub_doc_free(list.items[0]);
+    cm_freep(&list.items);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(everything_wrong_is_told_with_its_place_and_what_to_do),
+        cmocka_unit_test(all_of_a_file_is_told_at_once),
+        cmocka_unit_test(a_document_comes_back_as_a_struct),
+        cmocka_unit_test(what_an_app_leaves_out_has_its_default),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
