@@ -109,6 +109,17 @@ class Https(rig.Case):
                          **self.words("auth", token=TOKEN))
         self.assertEqual(self.server.seen, [])
 
+    def test_a_name_that_resolves_differently_a_second_time_gains_nothing(self):
+        cert, key = self.authority.issue("rebinding.test")  # see resolver.c
+        server = rig.Https(self.folder, cert, key)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        url = f"https://rebinding.test:{server.server_address[1]}/auth/fleet.git"
+        words = {"url": url, "ca_file": self.authority.cert, "token": TOKEN}
+        self.fetch_fails(EINVAL, "forbidden", "127.0.0.1", "--public-only", **words)
+        self.assertEqual(server.seen, [])
+        self.fetch_ok(**words)
+
     def test_a_forced_branch_is_taken_and_said(self):
         second = self.repo.push({"a": "1"})
         self.fetch_ok(**self.words())

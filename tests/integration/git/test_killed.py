@@ -5,6 +5,7 @@ import pathlib
 import random
 import signal
 import subprocess
+import threading
 import time
 
 import rig
@@ -81,9 +82,17 @@ class Killed(rig.Case):
 
     def test_a_child_does_not_outlive_who_started_it(self):
         head = self.grow(0)
-        server = self.raw(lambda connection, stopped: stopped.wait())
+        reached = threading.Event()
+
+        def behave(connection, stopped):
+            connection.recv(1)
+            reached.set()
+            stopped.wait()
+        server = self.raw(behave)
         self.words["url"] = f"https://localhost:{server.port}/open/fleet.git"
         process, child = self.start()
+        self.assertTrue(reached.wait(20))
+        self.assertFalse(gone(child))
         process.kill()
         process.communicate()
         wait_for(lambda: gone(child), 10, "the child to end")
