@@ -90,6 +90,7 @@ struct agent_watch {
     size_t in_flight; // reports sent and not acknowledged
     bool has_removed; // some record waits for the acknowledgement of its end
     int64_t interval_ms;
+    int64_t gap_ms;       // between the last report and the next, at most interval_ms
     int64_t last_sent_ms; // monotonic
     struct cm_timer report;
 

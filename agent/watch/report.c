@@ -16,6 +16,7 @@ enum {
     BYTES_MAX = 700 * 1024, // of one report; a single object is far smaller
     FIELDS_MAX = 16,
     MANAGER_MAX = 128,
+    GAP_STEPS = 16, // the first gap is this part of the interval
 };
 
 static void dirty(struct agent_watch *w, struct cm_list *list, struct telling *t) {
@@ -41,7 +42,19 @@ void watch_schedule(struct agent_watch *w) {
     if (!something || !w->connected || w->shut || w->in_flight >= WINDOW || w->report.at != 0) {
         return;
     }
-    cm_timer_start(w->loop, &w->report, w->last_sent_ms + w->interval_ms - cm_clock_now_ms());
+    cm_timer_start(w->loop, &w->report, w->last_sent_ms + w->gap_ms - cm_clock_now_ms());
+}
+
+// What follows a first change (applying, applied, healthy) comes soon and is told soon; the longer
+// it goes on, the more is gathered, up to the interval.
+static void note_sent(struct agent_watch *w) {
+    int64_t now_ms = cm_clock_now_ms();
+    bool was_quiet = now_ms - w->last_sent_ms >= w->interval_ms;
+    int64_t longer_ms = 2 * w->gap_ms;
+
+    w->gap_ms = was_quiet ? w->interval_ms / GAP_STEPS
+                          : (longer_ms < w->interval_ms ? longer_ms : w->interval_ms);
+    w->last_sent_ms = now_ms;
 }
 
 // ---- Packing
@@ -232,7 +245,7 @@ static bool send_one(struct agent_watch *w) {
     }
     w->last_number = d.m.number;
     w->in_flight++;
-    w->last_sent_ms = cm_clock_now_ms();
+    note_sent(w);
     return true;
 }
 

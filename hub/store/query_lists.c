@@ -311,20 +311,17 @@ const char hub_summary_sql[] =
     " (SELECT count(*) FROM problem), count(*), " SUM(IS_APPLIED) ", " SUM(IS_FAILED) ", " SUM(
         IS_HEALTHY) ", " SUM(IS_DEGRADED) ", " SUM("ifnull(s.drifted, 0)") " FROM " PAIR_STATUS;
 
+// A range, so that a revision is found by its index; "~" is above all hexadecimal digits.
 #define ROLLOUT_FROM                                                                               \
     " FROM " PAIR_STATUS " LEFT JOIN presence r ON r.cluster = p.cluster"                          \
-    " WHERE (?1 = '' OR p.revision = ?1) AND (?2 = '' OR p.app = ?2)"                              \
-    " AND (?3 = '' OR p.cluster = ?3)"
+    " WHERE p.revision BETWEEN ?1 AND CASE ?1 WHEN '' THEN '~' ELSE ?1 END"                        \
+    " AND (?2 = '' OR p.app = ?2) AND (?3 = '' OR p.cluster = ?3)"
+#define IS_DELIVERED "ifnull(r.generation, 0) >= p.generation"
+#define IS_OFFLINE "NOT ifnull(r.connected, 0)"
+#define COUNTED(condition) ", " SUM(condition)
 
-const char hub_rollout_sql[] =
-    "SELECT count(*), " SUM("ifnull(r.generation, 0) >= p.generation") ", " SUM(
-        IS_APPLIED) ", " SUM(IS_HEALTHY) ", " SUM(IS_FAILED) ", " SUM(IS_DEGRADED) ", " SUM("NOT "
-                                                                                            "ifnull"
-                                                                                            "(r."
-                                                                                            "connec"
-                                                                                            "ted, "
-                                                                                            "0)")
-        ROLLOUT_FROM;
+const char hub_rollout_sql[] = "SELECT count(*)" COUNTED(IS_DELIVERED) COUNTED(IS_APPLIED)
+    COUNTED(IS_HEALTHY) COUNTED(IS_FAILED) COUNTED(IS_DEGRADED) COUNTED(IS_OFFLINE) ROLLOUT_FROM;
 
 const char hub_rollout_failure_sql[] =
     "SELECT p.app, p.cluster, CASE WHEN " IS_FAILED

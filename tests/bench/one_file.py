@@ -7,6 +7,7 @@ import bench
 
 CLUSTERS = 10000
 ROUNDS = 21
+QUIET_SECONDS = 1.5  # an agent reports the first change after quiet at once, later ones in batches
 
 
 def files():
@@ -42,6 +43,7 @@ def run(folder):
     seconds = []
     hub_before = bench.cpu_seconds(fleet.hub)
     for version in range(1, ROUNDS + 1):
+        bench.time.sleep(QUIET_SECONDS)
         revision = fleet.repo.push({"apps/one/config.yaml": config(version)}, f"version {version}")
         fleet.webhook()
         seconds += fleet.follow(revision)
