@@ -479,7 +479,7 @@ enum cm_rc hub_query_rollout(struct hub_db *db, struct cm_arena *a, const struct
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     struct hub_rollout_scope scope = {.revision = "", .app = "", .cluster = ""};
     struct cm_json *answer = cm_json_new(a, CM_OBJECT);
-    bool resolved;
+    bool resolved = false;
     enum cm_rc rc = read_scope(db, a, query, &scope, &resolved, err);
 
     if (rc < 0) {
