@@ -84,12 +84,19 @@ static void parse(struct kube_answer *answer, const struct cm_http_answer *http)
     struct cm_err err;
 
     answer->arena = cm_arena_new(0);
-    if (http->size > 0 && cm_json_parse(answer->arena, http->body, http->size, &answer_limits,
-                                        &answer->json, &err) < 0) {
-        answer->json = NULL; // a proxy's page in HTML: the status says enough
+    if (http->size == 0) {
+        return;
+    }
+    enum cm_rc rc =
+        cm_json_parse(answer->arena, http->body, http->size, &answer_limits, &answer->json, &err);
+    if (rc == CM_OK && answer->json->type != CM_OBJECT) {
+        rc = cm_fail(&err, CM_EINVAL, "it is %s", cm_json_type_name(answer->json->type));
+    }
+    if (rc < 0) {
+        answer->json = NULL; // a proxy's page in HTML, perhaps: then the status says enough
         if (answer->status >= 200 && answer->status < 300) {
-            (void)cm_fail(&answer->error, CM_EIO, "the API server's answer is no JSON: %.400s",
-                          err.msg);
+            (void)cm_fail(&answer->error, CM_EIO,
+                          "the API server's answer is no object of JSON: %.400s", err.msg);
         }
     }
 }

@@ -42,7 +42,6 @@ static void clear_kind(struct recovery *r) {
 }
 
 static void finish(struct recovery *r, const struct cm_err *err) {
-    cm_list_remove(&r->at);
     r->done(r->ctx, err);
     clear_kind(r);
     free(r->kinds);
@@ -178,19 +177,22 @@ static void begin(struct recovery *r) {
     CM_AUTOFREE char *path = kube_applyset_path(&r->k->applyset);
     struct kube_request request = {.method = "GET", .path = path, .done = on_parent, .ctx = r};
 
-    cm_list_remove(&r->at);
     (void)kube_call(r->k, &request);
 }
 
 void kube_recover_wake(struct agent_kube *k) {
-    while (!cm_list_empty(&k->recoveries) && !k->stopping) {
-        begin(CM_CONTAINER(k->recoveries.next, struct recovery, at));
+    for (struct cm_list *at = k->recoveries.next, *next; at != &k->recoveries; at = next) {
+        next = at->next;
+        cm_list_remove(at);
+        begin(CM_CONTAINER(at, struct recovery, at));
     }
 }
 
 void kube_recover_fail(struct agent_kube *k, const struct cm_err *why) {
-    while (!cm_list_empty(&k->recoveries)) {
-        finish(CM_CONTAINER(k->recoveries.next, struct recovery, at), why);
+    for (struct cm_list *at = k->recoveries.next, *next; at != &k->recoveries; at = next) {
+        next = at->next;
+        cm_list_remove(at);
+        finish(CM_CONTAINER(at, struct recovery, at), why);
     }
 }
 

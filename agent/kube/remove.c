@@ -136,7 +136,9 @@ static void delete (struct kube_op *op) {
 static bool is_ours(const struct kube_op *op, const struct cm_json *live) {
     const char *part_of = kube_object_label(live, KUBE_LABEL_PART_OF);
 
-    return part_of != NULL && strcmp(part_of, op->k->applyset.id) == 0 &&
+    // A quotation mark would end the string that the uid becomes in a body.
+    return strchr(kube_object_uid(live), '"') == NULL && part_of != NULL &&
+           strcmp(part_of, op->k->applyset.id) == 0 &&
            (op->uid[0] == '\0' || strcmp(kube_object_uid(live), op->uid) == 0);
 }
 
@@ -144,11 +146,9 @@ static void on_found(void *ctx, const struct kube_answer *answer) {
     struct kube_op *op = ctx;
 
     op->call = NULL;
-    if (answer->status == 404) {
-        finish(op);
-    } else if (!kube_answer_ok(answer)) {
+    if (answer->status != 404 && !kube_answer_ok(answer)) {
         fail(op, answer, "get");
-    } else if (!is_ours(op, answer->json) || strchr(kube_object_uid(answer->json), '"') != NULL) {
+    } else if (answer->status == 404 || !is_ours(op, answer->json)) {
         finish(op);
     } else {
         free(op->uid);

@@ -61,9 +61,17 @@ static bool is_word(const char *text, const char *more) {
     return size <= 253;
 }
 
+// is_group: words between dots.
+static bool is_group(const char *text) {
+    size_t size = strlen(text);
+
+    return is_word(text, ".") && text[0] != '.' && strstr(text, "..") == NULL &&
+           (size == 0 || text[size - 1] != '.');
+}
+
 static bool is_usable(const struct kube_resource *r) {
     return r->kind[0] != '\0' && is_word(r->kind, "") && r->plural[0] != '\0' &&
-           is_word(r->plural, "") && is_word(r->group, ".") && r->version[0] != '\0' &&
+           is_word(r->plural, "") && is_group(r->group) && r->version[0] != '\0' &&
            is_word(r->version, "");
 }
 
@@ -177,7 +185,13 @@ struct paths {
 };
 
 static void add_path(struct paths *p, const char *root, const char *version) {
-    if (version[0] != '\0' && is_word(version, "./") && p->count < KUBE_RESOURCES_MAX) {
+    const char *slash = strchr(version, '/');
+    const char *number = slash == NULL ? version : slash + 1;
+    const char *group =
+        slash == NULL ? "" : cm_arena_strndup(p->a, version, (size_t)(slash - version));
+
+    if (number[0] != '\0' && is_word(number, "") && is_group(group) && slash != version &&
+        p->count < KUBE_RESOURCES_MAX) {
         p->items[p->count++] = cm_arena_strf(p->a, "%s/%s", root, version);
     }
 }
@@ -188,6 +202,7 @@ static size_t count_versions(const struct cm_json *answer) {
 
     for (const struct cm_json *g = first_of(answer, "groups"); g != NULL; g = g->next) {
         versions = cm_json_get(g, "versions");
+        count += 1; // the preferred one, should the list lack it
         count += versions != NULL && versions->type == CM_ARRAY ? versions->count : 0;
     }
     return count;
@@ -197,13 +212,12 @@ static size_t count_versions(const struct cm_json *answer) {
 static void add_group(struct paths *p, const struct cm_json *group) {
     const char *preferred = text_of(cm_json_get(group, "preferredVersion"), "groupVersion");
 
-    for (int others = 0; others < 2; others++) {
-        for (const struct cm_json *v = first_of(group, "versions"); v != NULL; v = v->next) {
-            const char *version = text_of(v, "groupVersion");
+    add_path(p, "/apis", preferred);
+    for (const struct cm_json *v = first_of(group, "versions"); v != NULL; v = v->next) {
+        const char *version = text_of(v, "groupVersion");
 
-            if ((strcmp(version, preferred) == 0) == (others == 0)) {
-                add_path(p, "/apis", version);
-            }
+        if (strcmp(version, preferred) != 0) {
+            add_path(p, "/apis", version);
         }
     }
 }

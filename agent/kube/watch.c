@@ -3,6 +3,7 @@
 // A list comes in pages; when it is complete, each entry that was not in it is looked at by name
 // before anyone calls it missing. The watch goes on where the list ended and is begun again where
 // it broke off; when the server has forgotten that place (410), by a new list.
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,17 +118,21 @@ void kube_watch_drop(struct kube_entry *e) {
 
 // Lists
 
+static void miss(struct kube_entry *e) {
+    if (e->op != NULL) {
+        e->doubtful = true; // after the operation somebody looks
+    } else {
+        kube_entry_look(e, !e->known);
+    }
+}
+
 static void look_for_missing(struct kube_watch *w) {
     for (struct cm_list *at = w->entries.next; at != &w->entries; at = at->next) {
         struct kube_entry *e = CM_CONTAINER(at, struct kube_entry, at_watch);
 
         // What was applied after the list was made need not be in it.
         if (e->round != w->round && e->version <= w->list_version) {
-            if (e->op != NULL) {
-                e->doubtful = true;
-            } else {
-                kube_entry_look(e, !e->known);
-            }
+            miss(e);
         }
     }
 }
@@ -361,8 +366,8 @@ static void stream(struct kube_watch *w) {
     CM_AUTOFREE char *path =
         cm_strf("%s?watch=1&labelSelector=" KUBE_LABEL_PART_OF "%%3D%s"
                 "&resourceVersion=%s&allowWatchBookmarks=true"
-                "&timeoutSeconds=%lld",
-                w->path, w->k->applyset.id, version, (long long)(WATCH_S + cm_jitter_ms(WATCH_S)));
+                "&timeoutSeconds=%" PRId64,
+                w->path, w->k->applyset.id, version, WATCH_S + cm_jitter_ms(WATCH_S));
     struct kube_request request = {
         .method = "GET", .path = path, .done = on_end, .line = on_line, .ctx = w};
 
@@ -397,8 +402,9 @@ void kube_watch_wake_all(struct agent_kube *k) {
 }
 
 void kube_watch_free_all(struct agent_kube *k) {
-    while (!cm_list_empty(&k->watches)) {
-        free_watch(CM_CONTAINER(k->watches.next, struct kube_watch, at));
+    for (struct cm_list *at = k->watches.next, *next; at != &k->watches; at = next) {
+        next = at->next;
+        free_watch(CM_CONTAINER(at, struct kube_watch, at));
     }
 }
 

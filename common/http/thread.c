@@ -106,6 +106,15 @@ struct command {
     bool resume;
 };
 
+static struct command read_flags_locked(struct cm_http_request *r) {
+    struct command c = {r, !r->started, r->canceled, r->resume};
+
+    r->started = true;
+    r->paused = r->paused && !r->resume;
+    r->resume = false;
+    return c;
+}
+
 // take_command takes the next request that the loops have something to say about. It is not over,
 // so nobody else frees it.
 static bool take_command(struct cm_http_engine *engine, struct command *out) {
@@ -117,12 +126,7 @@ static bool take_command(struct cm_http_engine *engine, struct command *out) {
 
         cm_list_remove(&r->command);
         if (!r->over) {
-            *out = (struct command){r, !r->started, r->canceled, r->resume};
-            r->started = true;
-            if (r->resume) {
-                r->paused = false;
-            }
-            r->resume = false;
+            *out = read_flags_locked(r);
         }
     }
     (void)pthread_mutex_unlock(&engine->http->mu);

@@ -41,11 +41,11 @@ struct heard {
 };
 
 struct outcome {
-    bool is_done;
     enum cm_rc code;
     char msg[512];
     char uid[80];
     char note[AGENT_NOTE_MAX + 1];
+    bool is_done;
     bool written;
 };
 

@@ -60,19 +60,25 @@ static void another_context_can_be_named(void **state) {
     assert_string_equal(config.key_file, "key.pem");
 }
 
-static void what_cannot_be_used_is_refused_by_name(void **state) {
-    static const char *const cases[][2] = {
-        {"users:\n- name: u1\n  user: {exec: {command: aws}}\n", "'exec'"},
-        {"users:\n- name: u1\n  user: {auth-provider: {name: gcp}}\n", "'auth-provider'"},
-        {"users:\n- name: u1\n  user: {username: a, password: b}\n", "'username'"},
-        {"users:\n- name: u1\n  user: {as: root}\n", "'as'"},
-        {"users:\n- name: u1\n  user: {client-key: a}\n", "only one of"},
-        {"users:\n- name: u1\n  user: {client-certificate-data: '!'}\n", "base64"},
-        {"users: []\n", "no user named 'u1'"},
-        {"users:\n- name: u1\n  user: {token: [", "line "},
-        {"---\na: b\n", "one YAML document"},
-    };
+static const char *const cases[][2] = {
+    {"users:\n- name: u1\n  user: {exec: {command: aws}}\n", "'exec'"},
+    {"users:\n- name: u1\n  user: {auth-provider: {name: gcp}}\n", "'auth-provider'"},
+    {"users:\n- name: u1\n  user: {username: a, password: b}\n", "'username'"},
+    {"users:\n- name: u1\n  user: {as: root}\n", "'as'"},
+    {"users:\n- name: u1\n  user: {client-key: a}\n", "only one of"},
+    {"users:\n- name: u1\n  user: {client-certificate-data: '!'}\n", "base64"},
+    {"users: []\n", "no user named 'u1'"},
+    {"users:\n- name: u1\n  user: {token: [", "line "},
+    {"---\na: b\n", "one YAML document"},
+};
 
+static void must_hold(const char *text, const char *words) {
+    if (strstr(text, words) == NULL) {
+        fail_msg("'%s' lacks '%s'", text, words);
+    }
+}
+
+static void what_cannot_be_used_is_refused_by_name(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
@@ -81,9 +87,7 @@ static void what_cannot_be_used_is_refused_by_name(void **state) {
         struct cm_err err;
 
         assert_int_equal(read_config(a, text, NULL, &config, &err), CM_EINVAL);
-        if (strstr(err.msg, cases[i][1]) == NULL) {
-            fail_msg("'%s' lacks '%s'", err.msg, cases[i][1]);
-        }
+        must_hold(err.msg, cases[i][1]);
     }
 }
 

@@ -527,6 +527,8 @@ static void make_certificates(void) {
 static void start_server(void) {
     CM_AUTOFREE char *cert = cm_strf("%s/cert.pem", t.folder);
     CM_AUTOFREE char *key = cm_strf("%s/key.pem", t.folder);
+    char line[64];
+    char *end;
     int in[2];
     int out[2];
 
@@ -545,7 +547,10 @@ static void start_server(void) {
     t.to_child = in[1];
     FILE *ports = fdopen(out[0], "r");
     assert_non_null(ports);
-    assert_int_equal(fscanf(ports, "%d %d", &t.plain_port, &t.tls_port), 2);
+    assert_non_null(fgets(line, sizeof(line), ports));
+    t.plain_port = (int)strtol(line, &end, 10);
+    t.tls_port = (int)strtol(end, NULL, 10);
+    assert_true(t.plain_port > 0 && t.tls_port > 0);
     (void)fclose(ports);
 }
 

@@ -1,0 +1,72 @@
+// What differs in the answer to an apply is noise, whatever it is: judged against the note made of
+// it, the same live object has no drift. A note fits, reads back, and a Secret's values are told
+// nowhere.
+//
+// The input is a line of desired and a line of live, in JSON.
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/kube/drift.h"
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/mem.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool ok) {
+    if (!ok) {
+        abort();
+    }
+}
+
+static void check_hidden(struct cm_arena *a, const struct cm_json *desired,
+                         const struct cm_json *live) {
+    struct kube_baseline secret = {.version = "v1", .secret = true, .noise = ""};
+    struct kube_drift drift;
+
+    kube_drift_find(a, desired, live, &secret, &drift);
+    for (size_t i = 0; i < drift.count; i++) {
+        require(strcmp(drift.fields[i].desired, "***") == 0);
+        require(drift.fields[i].actual[0] == '\0' || strcmp(drift.fields[i].actual, "***") == 0);
+    }
+}
+
+static void check(struct cm_arena *a, const struct cm_json *desired, const struct cm_json *live) {
+    struct kube_baseline baseline = {.version = "apps/v1", .print = 7};
+    struct kube_drift drift;
+    const char *note = kube_note_write(a, &baseline, desired, live);
+
+    require(strlen(note) <= AGENT_NOTE_MAX);
+    require(kube_note_read(a, note, &baseline));
+    require(baseline.print == 7 && strcmp(baseline.version, "apps/v1") == 0);
+    kube_drift_find(a, desired, live, &baseline, &drift);
+    require(drift.count == 0 && !drift.more);
+    kube_drift_find(a, desired, live, NULL, &drift);
+    for (size_t i = 0; i < drift.count; i++) {
+        require(drift.fields[i].path[0] != '\0' && strlen(drift.fields[i].desired) <= 256 + 4);
+    }
+    check_hidden(a, desired, live);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const char *feed = memchr(data, '\n', size);
+    const char *text = (const char *)data;
+    struct cm_json *desired = NULL;
+    struct cm_json *live = NULL;
+    struct cm_err err;
+
+    if (feed == NULL) {
+        return 0;
+    }
+    size_t first = (size_t)(feed - text);
+    if (cm_json_parse(a, text, first, NULL, &desired, &err) < 0 ||
+        cm_json_parse(a, feed + 1, size - first - 1, NULL, &live, &err) < 0) {
+        return 0;
+    }
+    if (desired->type == CM_OBJECT && live->type == CM_OBJECT) {
+        check(a, desired, live);
+    }
+    return 0;
+}
