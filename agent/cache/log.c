@@ -94,7 +94,7 @@ enum cm_rc agent_log_create(const char *path, int *out_fd, struct cm_err *err) {
         return rc;
     }
     *out_fd = fd;
-    fd = -1;
+    fd = -1; // NOLINT(clang-analyzer-deadcode.DeadStores) the cleanup reads it
     return CM_OK;
 }
 

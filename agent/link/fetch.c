@@ -216,6 +216,7 @@ static enum cm_rc load_manifest(struct agent_link *l, const struct agent_in_forc
     if (rc < 0) {
         return rc;
     }
+    // NOLINTNEXTLINE(clang-analyzer-core.NullDereference) it was decoded
     if (d->epoch != meta->epoch || d->generation != meta->generation) {
         return cm_fail(err, CM_EINVAL,
                        "the manifest is of another generation than it was signed "

@@ -170,8 +170,9 @@ enum agent_health sim_health(const struct sim_object *o, const char **why) {
 }
 
 static bool takes_time(const char *key) {
-    static const char *const kinds[] = {"Deployment.apps/", "StatefulSet.apps/", "DaemonSet.apps/",
-                                        "Job.batch/",       "Namespace/",        CRD_KIND "."};
+    static const char *const kinds[] = {
+        "Deployment.apps/", "StatefulSet.apps/", "DaemonSet.apps/", "Job.batch/",
+        "Namespace/",       CRD_KIND "."}; // NOLINT(bugprone-suspicious-missing-comma)
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (strncmp(key, kinds[i], strlen(kinds[i])) == 0) {

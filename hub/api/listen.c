@@ -50,7 +50,7 @@ static int open_socket(const struct addrinfo *info) {
 }
 
 static uint16_t port_of(int fd) {
-    struct sockaddr_storage addr;
+    struct sockaddr_storage addr = {0};
     socklen_t size = sizeof(addr);
     struct sockaddr_in in;
     struct sockaddr_in6 in6;

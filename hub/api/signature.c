@@ -48,7 +48,7 @@ static void set_key(struct hub_signature *s, const char *secret) {
         struct cm_sha256 digest = cm_sha256(secret, len);
         memcpy(key, digest.bytes, sizeof(digest.bytes));
     } else {
-        memcpy(key, secret, len);
+        memcpy(key, secret, len); // NOLINT(bugprone-not-null-terminated-result) a key, no text
     }
     for (size_t i = 0; i < BLOCK; i++) {
         inner[i] = key[i] ^ 0x36;

@@ -45,9 +45,10 @@ static void print_problem(const char *folder, const struct hub_problem *p) {
         (void)printf("%u:%u:", p->line, p->column);
     }
     (void)printf(" %s", p->message);
-    if (p->clusters > 1) {
-        (void)printf(" (on %zu clusters, first %s)", p->clusters,
-                     p->cluster == NULL ? "" : p->cluster);
+    if (p->clusters > 1 && p->cluster != NULL) {
+        (void)printf(" (on %zu clusters, first %s)", p->clusters, p->cluster);
+    } else if (p->clusters > 1) {
+        (void)printf(" (on %zu clusters)", p->clusters);
     } else if (p->cluster != NULL) {
         (void)printf(" (on cluster %s)", p->cluster);
     }
@@ -86,7 +87,7 @@ static void print_verdict(const struct hub_fleet *fleet, size_t problems) {
     if (problems == 0) {
         (void)printf("%zu apps on %zu clusters: no problems\n", apps, clusters);
     } else {
-        (void)printf("%zu problems\n", problems);
+        (void)printf("%zu problem%s\n", problems, problems == 1 ? "" : "s");
     }
 }
 
@@ -114,7 +115,6 @@ int ctl_validate(struct ctl *c) {
     static const uint8_t secret_key[32] = {0}; // names stay here: nothing leaves this process
     CM_CLEANUP(hub_tree_freep) struct hub_tree *tree = NULL;
     CM_CLEANUP(hub_entries_done) struct hub_entries entries = {0};
-    CM_CLEANUP(hub_fleet_result_freep) struct hub_fleet_result *result = NULL;
     const char *folder = c->argc == 0 ? "." : c->argv[0];
 
     if (c->argc > 1) {
@@ -130,8 +130,8 @@ int ctl_validate(struct ctl *c) {
                                       .changes = make_changes(c, &entries),
                                       .change_count = entries.count,
                                       .complete = true};
-    result = hub_fleet_update(fleet, &commit,
-                              &(struct hub_fleet_reader){.read = read_file, .ctx = tree});
+    hub_fleet_result_free(hub_fleet_update(
+        fleet, &commit, &(struct hub_fleet_reader){.read = read_file, .ctx = tree}));
     int code = print_problems(c, folder, fleet);
     hub_fleet_free(fleet);
     return code;

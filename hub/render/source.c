@@ -66,6 +66,7 @@ static const char *spot_of(struct reading *r, const struct cm_json *node) {
         return NULL;
     }
     const char *at = r->lines[node->line - 1];
+    // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) a line begins in the text
     if (r->size >= 3 && at == r->text && memcmp(at, "\xEF\xBB\xBF", 3) == 0) {
         at += 3;
     }
@@ -314,7 +315,7 @@ static void add_template(struct reading *r, const struct cm_json *object) {
     }
     struct hub_template *t = &r->templates[r->source->count++];
     *t = (struct hub_template){.source = r->source, .object = object};
-    compile(r, t);
+    compile(r, t); // NOLINT(clang-analyzer-core.NullDereference) cm_resize never returns NULL
     check_identity(r, t);
 }
 
@@ -372,6 +373,7 @@ static void move_templates(struct reading *r) {
         s->count = 0;
     } else if (s->count > 0) {
         s->templates = cm_arena_get(s->arena, s->count * sizeof(*s->templates));
+        // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) there are some
         memcpy(s->templates, r->templates, s->count * sizeof(*s->templates));
     }
     free(r->templates);
