@@ -1,6 +1,7 @@
 // The contract of agent/driver.h, as tests that every driver passes:
 //     contract sim
 //     contract kube KUBECONFIG
+//     contract pod SERVICE-ACCOUNT-FOLDER
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -743,10 +744,14 @@ static int open_target(int argc, char **argv) {
         return 0;
     }
     if (argc == 3 && strcmp(argv[1], "kube") == 0) {
-        t.outside = outside_kube_open(argv[2]);
+        t.outside = outside_kube_open(argv[2], NULL);
         return 0;
     }
-    print_error("usage: contract sim | contract kube KUBECONFIG\n");
+    if (argc == 3 && strcmp(argv[1], "pod") == 0) {
+        t.outside = outside_kube_open(NULL, argv[2]);
+        return 0;
+    }
+    print_error("usage: contract sim | contract kube KUBECONFIG | contract pod FOLDER\n");
     return 2;
 }
 

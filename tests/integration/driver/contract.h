@@ -29,4 +29,7 @@ struct outside {
 };
 
 struct outside *outside_sim_open(struct cm_loop *loop);
-struct outside *outside_kube_open(const char *kubeconfig);
+
+// outside_kube_open uses a kubeconfig, or the folder of a service account (and the environment) as
+// a pod has it; the other is NULL.
+struct outside *outside_kube_open(const char *kubeconfig, const char *service_account);

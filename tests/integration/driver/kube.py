@@ -1,5 +1,10 @@
 #!/usr/bin/env python3
-"""Runs the driver's contract against a real Kubernetes: kube.py CONTRACT."""
+"""Runs the driver's contract against a real Kubernetes: kube.py CONTRACT.
+
+Three times, each time as somebody else: with a token, with a client certificate, and as a pod with
+its service account.
+"""
+import os
 import pathlib
 import subprocess
 import sys
@@ -10,6 +15,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from support.kube import CannotRun, KubeCluster  # noqa: E402
 
 
+def run(*words, **env):
+    print("==", words[0], pathlib.Path(words[1]).name, flush=True)
+    return subprocess.run([sys.argv[1], *map(str, words)], env={**os.environ, **env},
+                          check=False).returncode
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="contract.") as folder:
         try:
@@ -18,8 +29,11 @@ def main():
             print(f"skipped: {why}")
             return 77
         try:
-            return subprocess.run([sys.argv[1], "kube", str(cluster.token_kubeconfig("agent"))],
-                                  check=False).returncode
+            return max(run("kube", cluster.token_kubeconfig("agent")),
+                       run("kube", cluster.certificate_kubeconfig()),
+                       run("pod", cluster.service_account_folder("agents/holdfast"),
+                           KUBERNETES_SERVICE_HOST="127.0.0.1",
+                           KUBERNETES_SERVICE_PORT=str(cluster.port)))
         finally:
             cluster.stop()
 

@@ -24,6 +24,7 @@
 struct outside_kube {
     struct outside base;
     char *kubeconfig;
+    char *service_account;
     char *identity;
     char *namespace;
     struct kube_access access;
@@ -110,7 +111,11 @@ static char *path_of(const char *key, bool collection) {
 
 static struct agent_driver *driver_new(struct outside *o, struct cm_loop *loop) {
     struct outside_kube *k = kube_of(o);
-    struct agent_kube_config config = {.kubeconfig = k->kubeconfig, .identity = k->identity};
+    struct agent_kube_config config = {
+        .kubeconfig = k->kubeconfig,
+        .service_account_dir = k->service_account,
+        .identity = k->identity,
+    };
     struct agent_driver *driver = NULL;
     struct cm_err err;
 
@@ -195,6 +200,7 @@ static void close_kube(struct outside *o) {
     cm_loop_free(k->loop);
     kube_access_done(&k->access);
     free(k->kubeconfig);
+    free(k->service_account);
     free(k->identity);
     free(k->namespace);
     free(k->body);
@@ -204,7 +210,10 @@ static void close_kube(struct outside *o) {
 static void connect(struct outside_kube *k) {
     struct cm_err err;
 
-    if (kube_access_load(k->kubeconfig, NULL, &k->access, &err) < 0) {
+    enum cm_rc rc = k->kubeconfig != NULL
+                        ? kube_access_load(k->kubeconfig, NULL, &k->access, &err)
+                        : kube_access_load_pod(k->service_account, &k->access, &err);
+    if (rc < 0) {
         fail_msg("%s", err.msg);
     }
     struct cm_http_endpoint_config config = {
@@ -214,15 +223,18 @@ static void connect(struct outside_kube *k) {
         .client_key_pem = k->access.key_pem,
     };
     assert_int_equal(cm_http_endpoint_new(k->http, &config, &k->endpoint, &err), CM_OK);
-    cm_http_endpoint_set_bearer(k->endpoint, k->access.token);
+    if (k->access.token != NULL) {
+        cm_http_endpoint_set_bearer(k->endpoint, k->access.token);
+    }
 }
 
-struct outside *outside_kube_open(const char *kubeconfig) {
+struct outside *outside_kube_open(const char *kubeconfig, const char *service_account) {
     struct outside_kube *k = cm_new(1, sizeof(*k));
     char uuid[CM_UUID_MAX];
 
     cm_uuid(uuid);
     k->kubeconfig = cm_strdup(kubeconfig);
+    k->service_account = cm_strdup(service_account);
     k->identity = cm_strf("contract-%s", uuid);
     k->namespace = cm_strf("contract-%.8s", uuid);
     k->loop = cm_loop_new();
