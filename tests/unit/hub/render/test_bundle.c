@@ -1,0 +1,102 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/buf.h"
+#include "common/mem.h"
+#include "hub/render/bundle.h"
+
+static struct hub_bundle *example(void) {
+    static const char *const depends_on[] = {"a", "b"};
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *one = cm_buf_copy("one", 3);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *two = cm_buf_copy("two", 3);
+    struct hub_object objects[] = {{"ConfigMap/x/one", cm_sha256("one", 3), one, false},
+                                   {"Secret/x/two", cm_sha256("key two", 7), two, true}};
+
+    return hub_bundle_new(&(struct hub_bundle_spec){.app = "shop",
+                                                    .namespace = "x",
+                                                    .drift = HUB_DRIFT_CORRECT,
+                                                    .prune = true,
+                                                    .depends_on = depends_on,
+                                                    .depends_on_count = 2,
+                                                    .objects = objects,
+                                                    .object_count = 2});
+}
+
+static struct cm_buf *find_public(void *ctx, const struct cm_sha256 *name) {
+    struct cm_sha256 one = cm_sha256("one", 3);
+
+    (*(int *)ctx)++;
+    return cm_sha256_equal(name, &one) ? cm_buf_copy("one", 3) : NULL;
+}
+
+static void a_bundle_is_read_back_as_it_was(void **state) {
+    CM_CLEANUP(hub_bundle_unrefp) struct hub_bundle *b = example();
+    CM_CLEANUP(hub_bundle_unrefp) struct hub_bundle *back = NULL;
+    struct cm_err err;
+    int asked = 0;
+
+    (void)state;
+    assert_int_equal(hub_bundle_decode(b->bytes, find_public, &asked, &back, &err), CM_OK);
+    assert_int_equal(asked, 2);
+    assert_true(cm_sha256_equal(&b->sha256, &back->sha256));
+    assert_string_equal(back->spec.app, "shop");
+    assert_string_equal(back->spec.namespace, "x");
+    assert_int_equal(back->spec.drift, HUB_DRIFT_CORRECT);
+    assert_true(back->spec.prune);
+    assert_false(back->spec.suspend);
+    assert_int_equal(back->spec.depends_on_count, 2);
+    assert_string_equal(back->spec.depends_on[1], "b");
+    assert_int_equal(back->spec.object_count, 2);
+    assert_string_equal(back->spec.objects[0].key, "ConfigMap/x/one");
+    assert_memory_equal(back->spec.objects[0].bytes->data, "one", 3);
+    assert_true(back->spec.objects[1].secret);
+    assert_null(back->spec.objects[1].bytes);
+}
+
+static void equal_specs_give_equal_names(void **state) {
+    CM_CLEANUP(hub_bundle_unrefp) struct hub_bundle *a = example();
+    CM_CLEANUP(hub_bundle_unrefp) struct hub_bundle *b = example();
+
+    (void)state;
+    assert_true(cm_sha256_equal(&a->sha256, &b->sha256));
+    struct cm_sha256 of_bytes = cm_sha256(a->bytes->data, a->bytes->size);
+    assert_true(cm_sha256_equal(&a->sha256, &of_bytes));
+}
+
+static void an_object_is_found_by_its_name(void **state) {
+    CM_CLEANUP(hub_bundle_unrefp) struct hub_bundle *b = example();
+    struct cm_sha256 one = cm_sha256("one", 3);
+    struct cm_sha256 none = cm_sha256("none", 4);
+
+    (void)state;
+    assert_string_equal(hub_bundle_find(b, &one)->key, "ConfigMap/x/one");
+    assert_null(hub_bundle_find(b, &none));
+}
+
+static void what_is_no_bundle_is_refused(void **state) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *junk = cm_buf_copy("\xff\xff\xff", 3);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *empty = cm_buf_copy("", 0);
+    struct hub_bundle *b = NULL;
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(hub_bundle_decode(junk, NULL, NULL, &b, &err), CM_EINVAL);
+    assert_int_equal(hub_bundle_decode(empty, NULL, NULL, &b, &err), CM_EINVAL); // version 0
+    assert_null(b);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_bundle_is_read_back_as_it_was),
+        cmocka_unit_test(equal_specs_give_equal_names),
+        cmocka_unit_test(an_object_is_found_by_its_name),
+        cmocka_unit_test(what_is_no_bundle_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,456 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "hub/render/render.h"
+#include "hub/render/source.h"
+
+#define SOURCES_MAX 4
+
+// An App in the making.
+struct making {
+    struct cm_arena *arena;
+    struct hub_source *sources[SOURCES_MAX];
+    size_t source_count;
+    struct hub_diags diags;
+    struct hub_rendered out;
+    struct hub_render_input in;
+    char said[8192];
+};
+
+static enum cm_object_scope scope_of_widgets(void *ctx, const char *group, const char *kind) {
+    (void)ctx;
+    return strcmp(group, "example.com") == 0 && strcmp(kind, "Widget") == 0   ? CM_SCOPE_NAMESPACED
+           : strcmp(group, "example.com") == 0 && strcmp(kind, "Planet") == 0 ? CM_SCOPE_CLUSTER
+                                                                              : CM_SCOPE_UNKNOWN;
+}
+
+static int set_up(void **state) {
+    static struct making m;
+    static const uint8_t key[32] = "key";
+
+    m = (struct making){.arena = cm_arena_new(0)};
+    m.in = (struct hub_render_input){
+        .app = "shop",
+        .namespace = "web",
+        .prune = true,
+        .path = "apps/shop/app.yaml",
+        .values = {.cluster = "paris"},
+        .secret_key = key,
+        .scope = scope_of_widgets,
+    };
+    *state = &m;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct making *m = *state;
+
+    hub_rendered_done(&m->out);
+    for (size_t i = 0; i < m->source_count; i++) {
+        hub_source_free(m->sources[i]);
+    }
+    hub_diags_done(&m->diags);
+    cm_arena_free(m->arena);
+    return 0;
+}
+
+static void add(struct making *m, const char *path, const char *text) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *name = cm_buf_copy(path, strlen(path) + 1);
+
+    m->sources[m->source_count++] = hub_source_new(name, text, strlen(text));
+}
+
+static void set_values(struct making *m, const char *json) {
+    struct cm_json *values;
+    struct cm_err err;
+
+    assert_int_equal(cm_json_parse(m->arena, json, strlen(json), NULL, &values, &err), CM_OK);
+    m->in.values.layers[0] = values;
+}
+
+static void say(struct making *m, const struct hub_diags *diags) {
+    for (size_t i = 0; i < diags->count; i++) {
+        size_t used = strlen(m->said);
+        (void)snprintf(m->said + used, sizeof(m->said) - used, "%s%s:%u:%u: %s",
+                       used > 0 ? "\n" : "", diags->items[i].path, diags->items[i].line,
+                       diags->items[i].column, diags->items[i].message);
+    }
+}
+
+// render returns what is wrong; "" if nothing is.
+static const char *render(struct making *m) {
+    CM_AUTOFREE struct hub_template **templates = cm_new(1000, sizeof(struct hub_template *));
+    bool ok = true;
+
+    hub_rendered_done(&m->out);
+    hub_diags_done(&m->diags);
+    m->said[0] = '\0';
+    m->in.templates = templates;
+    m->in.template_count = 0;
+    for (size_t i = 0; i < m->source_count; i++) {
+        say(m, &m->sources[i]->diags);
+        ok = ok && m->sources[i]->diags.count == 0;
+        for (size_t k = 0; k < m->sources[i]->count; k++) {
+            templates[m->in.template_count++] = &m->sources[i]->templates[k];
+        }
+    }
+    if (ok) {
+        (void)hub_render(&m->in, &m->out, &m->diags);
+        say(m, &m->diags);
+    }
+    return m->said;
+}
+
+static const char *object(struct making *m, const char *key) {
+    static char text[4096];
+
+    for (size_t i = 0; m->out.bundle != NULL && i < m->out.bundle->spec.object_count; i++) {
+        const struct hub_object *o = &m->out.bundle->spec.objects[i];
+
+        if (strcmp(o->key, key) == 0) {
+            (void)snprintf(text, sizeof(text), "%.*s", (int)o->bytes->size,
+                           (const char *)o->bytes->data);
+            return text;
+        }
+    }
+    return "";
+}
+
+static const char *keys(struct making *m) {
+    static char text[4096];
+
+    text[0] = '\0';
+    for (size_t i = 0; m->out.bundle != NULL && i < m->out.bundle->spec.object_count; i++) {
+        size_t used = strlen(text);
+        (void)snprintf(text + used, sizeof(text) - used, "%s%s", i > 0 ? " " : "",
+                       m->out.bundle->spec.objects[i].key);
+    }
+    return text;
+}
+
+#define CONFIG "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: cfg}\n"
+
+static void a_plain_scalar_keeps_the_type_of_its_value(void **state) {
+    struct making *m = *state;
+
+    set_values(m, "{\"n\": 3, \"yes\": true, \"s\": \"007\", \"list\": [1, {\"a\": null}]}");
+    add(m, "a.yaml",
+        "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: w}\nspec:\n"
+        "  number: ${n}\n  truth: ${yes}\n  string: ${s}\n  list: ${list}\n"
+        "  default: ${none:=8080}\n  off: ${none:=off}\n");
+    assert_string_equal(render(m), "");
+    assert_string_equal(object(m, "Widget.example.com/web/w"),
+                        "{\n"
+                        "  \"apiVersion\": \"example.com/v1\",\n"
+                        "  \"kind\": \"Widget\",\n"
+                        "  \"metadata\": {\n"
+                        "    \"name\": \"w\",\n"
+                        "    \"namespace\": \"web\"\n"
+                        "  },\n"
+                        "  \"spec\": {\n"
+                        "    \"default\": 8080,\n"
+                        "    \"false\": false,\n"
+                        "    \"list\": [\n"
+                        "      1,\n"
+                        "      {}\n"
+                        "    ],\n"
+                        "    \"number\": 3,\n"
+                        "    \"string\": \"007\",\n"
+                        "    \"truth\": true\n"
+                        "  }\n"
+                        "}\n");
+}
+
+static void a_quoted_scalar_becomes_a_string(void **state) {
+    struct making *m = *state;
+
+    set_values(m, "{\"n\": 3, \"yes\": true}");
+    add(m, "a.yaml",
+        CONFIG "data:\n  a: \"${n}\"\n  b: '${yes}'\n  c: |-\n    ${n}\n  d: &x \"${n}\"\n"
+               "  e: x${n}y\n  f: '${none:=8080}'\n  ü: \"${n}\"\n");
+    assert_string_equal(render(m), "");
+    const char *text = object(m, "ConfigMap/web/cfg");
+    assert_non_null(strstr(text, "\"a\": \"3\""));
+    assert_non_null(strstr(text, "\"b\": \"true\""));
+    assert_non_null(strstr(text, "\"c\": \"3\""));
+    assert_non_null(strstr(text, "\"d\": \"3\""));
+    assert_non_null(strstr(text, "\"e\": \"x3y\""));
+    assert_non_null(strstr(text, "\"f\": \"8080\""));
+    assert_non_null(strstr(text, "\"ü\": \"3\""));
+}
+
+static void in_json_a_value_keeps_its_type(void **state) {
+    struct making *m = *state;
+
+    set_values(m, "{\"n\": 3}");
+    add(m, "a.json",
+        "{\"apiVersion\": \"apps/v1\", \"kind\": \"Deployment\", \"metadata\": {\"name\": \"d\"}, "
+        "\"spec\": {\"replicas\": \"${n}\"}}");
+    assert_string_equal(render(m), "");
+    assert_non_null(strstr(object(m, "Deployment.apps/web/d"), "\"replicas\": 3"));
+}
+
+static void names_of_members_and_objects_may_have_variables(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"cfg-${cluster.name}\"}\n"
+        "data: {\"${cluster.name}.conf\": '$${x}'}\n");
+    assert_string_equal(render(m), "");
+    assert_non_null(strstr(object(m, "ConfigMap/web/cfg-paris"), "\"paris.conf\": \"${x}\""));
+}
+
+static void an_undefined_variable_is_told_with_its_place(void **state) {
+    struct making *m = *state;
+
+    set_values(m, "{\"db\": {\"host\": 1}}");
+    add(m, "a.yaml",
+        CONFIG "data:\n  a: ${db.hosst}\n  b: |\n    first\n    x ${db.host} ${other}\n");
+    assert_string_equal(
+        render(m), "a.yaml:5:6: variable 'db.hosst' is not defined: did you mean 'db.host'? Set it "
+                   "in the values of the App, the target or the Cluster, or write "
+                   "${db.hosst:=default}\n"
+                   "a.yaml:8:18: variable 'other' is not defined: set it in the values of the App, "
+                   "the target or the Cluster, or write ${other:=default}, or $${other} for the "
+                   "text itself");
+    assert_null(m->out.bundle);
+}
+
+static void a_malformed_variable_is_told_with_its_place(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml", CONFIG "data:\n  run: |\n    echo ${HOME:-/root}\n");
+    assert_string_equal(render(m), "a.yaml:6:10: '${HOME:-/root}' is no variable: write ${name} or "
+                                   "${name:=default}, or $${ for a literal ${");
+}
+
+static void a_map_within_a_text_is_an_error(void **state) {
+    struct making *m = *state;
+
+    set_values(m, "{\"db\": {\"host\": 1}, \"l\": []}");
+    add(m, "a.yaml", CONFIG "data:\n  a: x-${db}\n  b: \"${l}\"\n");
+    assert_string_equal(render(m),
+                        "a.yaml:5:8: variable 'db' is an object, which cannot stand within a text: "
+                        "use it alone and without quotes, or name one of its members\n"
+                        "a.yaml:6:7: variable 'l' is a list, which cannot stand within a text: use "
+                        "it alone and without quotes, or name one of its members");
+}
+
+static void two_names_that_become_one_are_an_error(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml", CONFIG "data:\n  paris: 1\n  ${cluster.name}: 2\n");
+    assert_string_equal(render(m), "a.yaml:6:20: 'paris' is there twice once variables are put in: "
+                                   "give the members different names");
+}
+
+static void substitution_is_switched_off_by_an_annotation(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: cfg\n  annotations:\n"
+        "    holdfast.dev/substitute: disabled\ndata: {a: '${x} ${HOME:-1} $${y}'}\n");
+    assert_string_equal(render(m), "");
+    assert_non_null(strstr(object(m, "ConfigMap/web/cfg"), "${x} ${HOME:-1} $${y}"));
+    add(m, "b.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: other\n  annotations:\n"
+        "    holdfast.dev/substitute: no\n");
+    assert_string_equal(render(m), "b.yaml:6:30: the annotation holdfast.dev/substitute is "
+                                   "'disabled' or 'enabled'");
+}
+
+static void lists_are_flattened_and_documents_are_many(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml",
+        CONFIG "---\napiVersion: v1\nkind: List\nitems:\n"
+               "  - {apiVersion: v1, kind: Service, metadata: {name: s}}\n"
+               "  - apiVersion: v1\n    kind: ConfigMapList\n    items:\n"
+               "      - {apiVersion: v1, kind: ConfigMap, metadata: {name: inner}}\n---\n");
+    assert_string_equal(render(m), "");
+    assert_string_equal(keys(m), "ConfigMap/web/cfg ConfigMap/web/inner Service/web/s");
+}
+
+static void what_is_no_manifest_is_refused(void **state) {
+    static const char *const wrong[][2] = {
+        {"- a\n", "a.yaml:1:1: a manifest must be an object with apiVersion, kind and metadata, "
+                  "not a list"},
+        {"kind: ConfigMap\nmetadata: {name: x}\n",
+         "a.yaml:1:1: apiVersion is missing or no string"},
+        {"apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n", "a.yaml:1:1: metadata.name is missing"},
+        {"apiVersion: v1\nkind: List\nitems: 5\n",
+         "a.yaml:3:8: the items of a List must be a list of objects"},
+        {"apiVersion: v1\nkind: List\n",
+         "a.yaml:1:1: the items of a List must be a list of objects"},
+        {"apiVersion: holdfast/v1alpha1\nkind: App\nmetadata: {name: x}\n",
+         "a.yaml:1:1: a document of holdfast stands among an App's manifests: Clusters go below "
+         "clusters/, ClusterGroups below groups/, an App into a file named app.yaml"},
+        {"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n",
+         "a.yaml:1:1: kustomizations are not supported: list plain manifests, with ${variables} "
+         "where clusters differ"},
+        {"apiVersion: v1\nkind: Secret\nmetadata: {name: x}\nsops: {mac: x}\n",
+         "a.yaml:4:7: files encrypted with SOPS are not supported: leave the Secret out of Git and "
+         "make it in the cluster"},
+        {"a: [\n", "a.yaml:2:1: did not find expected node content while parsing a flow node"},
+    };
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        struct making *m = *state;
+
+        (void)tear_down(state);
+        (void)set_up(state);
+        add(m, "a.yaml", wrong[i][0]);
+        assert_string_equal(render(m), wrong[i][1]);
+    }
+}
+
+static void every_kind_gets_the_namespace_that_it_should(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml",
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: open}}\n---\n"
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: own, namespace: other}}\n---\n"
+        "{apiVersion: v1, kind: Namespace, metadata: {name: ns, namespace: x}}\n---\n"
+        "{apiVersion: example.com/v1, kind: Widget, metadata: {name: known}}\n---\n"
+        "{apiVersion: example.com/v1, kind: Planet, metadata: {name: wide}}\n---\n"
+        "{apiVersion: example.com/v1, kind: Other, metadata: {name: unknown}}\n");
+    assert_string_equal(render(m), "");
+    assert_string_equal(keys(m), "ConfigMap/other/own ConfigMap/web/open Namespace//ns "
+                                 "Other.example.com//unknown Planet.example.com//wide "
+                                 "Widget.example.com/web/known");
+    assert_null(strstr(object(m, "Namespace//ns"), "namespace"));
+    assert_string_equal(m->out.bundle->spec.namespace, "web");
+}
+
+static void a_namespaced_object_needs_a_namespace_from_somewhere(void **state) {
+    struct making *m = *state;
+
+    m->in.namespace = "";
+    add(m, "a.yaml", "# comment\n" CONFIG);
+    assert_string_equal(render(m), "a.yaml:2:1: ConfigMap 'cfg' has no namespace: set "
+                                   "metadata.namespace here or spec.namespace of the App");
+}
+
+static void an_object_that_is_there_twice_is_told_with_both_places(void **state) {
+    struct making *m = *state;
+
+    add(m, "b.yaml", "# comment\n" CONFIG);
+    add(m, "a.yaml", CONFIG);
+    assert_string_equal(render(m), "b.yaml:2:1: ConfigMap/web/cfg is defined at a.yaml line 1 "
+                                   "already: remove one of them, or give it another name or "
+                                   "namespace");
+}
+
+static void a_readable_secret_needs_leave(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: pw}\nstringData:\n  a: b\n---\n"
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: empty}\n");
+    assert_string_equal(render(m), "a.yaml:5:3: Secret 'pw' stands in Git for all to read: take it "
+                                   "out, or set spec.plainSecrets of the App to 'allow'");
+    m->in.plain_secrets = true;
+    assert_string_equal(render(m), "");
+    const struct hub_object *secret = &m->out.bundle->spec.objects[1];
+    assert_string_equal(secret->key, "Secret/web/pw");
+    assert_true(secret->secret);
+    struct cm_sha256 plain = cm_sha256(secret->bytes->data, secret->bytes->size);
+    struct cm_sha256 keyed =
+        cm_hmac_sha256(m->in.secret_key, 32, secret->bytes->data, secret->bytes->size);
+    assert_false(cm_sha256_equal(&plain, &secret->sha256));
+    assert_true(cm_sha256_equal(&keyed, &secret->sha256));
+}
+
+static void an_object_of_a_megabyte_is_fine_and_five_are_too_much(void **state) {
+    struct making *m = *state;
+    size_t size = 5 << 20;
+    CM_AUTOFREE char *text = cm_new(1, size + 200);
+
+    memcpy(text, CONFIG "data: {a: '", strlen(CONFIG) + 11);
+    memset(text + strlen(text), 'x', 1 << 20);
+    memcpy(text + strlen(text), "'}\n", 3);
+    add(m, "a.yaml", text);
+    assert_string_equal(render(m), "");
+    memset(text, 0, size + 200);
+    memcpy(text, CONFIG "data: {a: '", strlen(CONFIG) + 11);
+    memset(text + strlen(text), 'x', size);
+    memcpy(text + strlen(text), "'}\n", 3);
+    hub_source_free(m->sources[--m->source_count]);
+    add(m, "a.yaml", text);
+    assert_non_null(strstr(render(m), "more than the 4194304 that an object may have: split it"));
+}
+
+static void objects_that_come_out_the_same_are_shared(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml",
+        CONFIG "---\n{apiVersion: v1, kind: Service, metadata: {name: s}, spec: "
+               "{externalName: \"${cluster.name}\"}}\n");
+    assert_string_equal(render(m), "");
+    struct cm_buf *config = cm_buf_ref(m->out.bundle->spec.objects[0].bytes);
+    struct cm_buf *service = cm_buf_ref(m->out.bundle->spec.objects[1].bytes);
+    m->in.values.cluster = "rome";
+    assert_string_equal(render(m), "");
+    assert_ptr_equal(m->out.bundle->spec.objects[0].bytes, config);
+    assert_ptr_not_equal(m->out.bundle->spec.objects[1].bytes, service);
+    cm_buf_unref(config);
+    cm_buf_unref(service);
+}
+
+static void rendering_twice_gives_the_same_bytes(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml", CONFIG "data: {b: '2', a: '1', c: '${cluster.name}'}\n");
+    assert_string_equal(render(m), "");
+    struct cm_sha256 first = m->out.bundle->sha256;
+    hub_render_forget(&m->sources[0]->templates[0]);
+    assert_string_equal(render(m), "");
+    assert_true(cm_sha256_equal(&first, &m->out.bundle->sha256));
+}
+
+static void objects_know_where_they_were_written(void **state) {
+    struct making *m = *state;
+
+    add(m, "z.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n");
+    add(m, "a.yaml", "\n\n{apiVersion: v1, kind: ConfigMap, metadata: {name: b}}\n");
+    assert_string_equal(render(m), "");
+    assert_string_equal((const char *)m->out.places[0].path->data, "z.yaml");
+    assert_int_equal(m->out.places[1].line, 3);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(a_plain_scalar_keeps_the_type_of_its_value),
+        TEST(a_quoted_scalar_becomes_a_string),
+        TEST(in_json_a_value_keeps_its_type),
+        TEST(names_of_members_and_objects_may_have_variables),
+        TEST(an_undefined_variable_is_told_with_its_place),
+        TEST(a_malformed_variable_is_told_with_its_place),
+        TEST(a_map_within_a_text_is_an_error),
+        TEST(two_names_that_become_one_are_an_error),
+        TEST(substitution_is_switched_off_by_an_annotation),
+        TEST(lists_are_flattened_and_documents_are_many),
+        TEST(what_is_no_manifest_is_refused),
+        TEST(every_kind_gets_the_namespace_that_it_should),
+        TEST(a_namespaced_object_needs_a_namespace_from_somewhere),
+        TEST(an_object_that_is_there_twice_is_told_with_both_places),
+        TEST(a_readable_secret_needs_leave),
+        TEST(an_object_of_a_megabyte_is_fine_and_five_are_too_much),
+        TEST(objects_that_come_out_the_same_are_shared),
+        TEST(rendering_twice_gives_the_same_bytes),
+        TEST(objects_know_where_they_were_written),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
