@@ -40,6 +40,7 @@ struct ctl_options {
     bool tokens;
     bool wait;
     bool server_only;
+    bool version;
     bool help;
 };
 

@@ -11,6 +11,7 @@
 #include "common/str.h"
 #include "hub/ctl/client.h"
 #include "hub/ctl/ctl.h"
+#include "hub/ctl/words.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define AT(field) offsetof(struct ctl_options, field)
@@ -22,8 +23,8 @@ static const struct ctl_verb verbs[] = {
     {"diff", "", "Show where clusters are not as Git says; exit code 1 if somewhere.",
      "holdfast diff --cluster eu-west-01", "output app cluster", ctl_diff},
     {"sync", "", "Fetch now, and compare again what is named.",
-     "holdfast sync --app checkout --wait",
-     "output app cluster repository wait for timeout revision", ctl_sync},
+     "holdfast sync --app checkout --wait", "app cluster repository wait for timeout revision",
+     ctl_sync},
     {"wait", "", "Wait until the fleet runs a commit, or all that Git says.",
      "holdfast wait --revision $(git rev-parse HEAD) --for healthy --timeout 10m",
      "output app cluster revision for timeout", ctl_wait},
@@ -34,7 +35,7 @@ static const struct ctl_verb verbs[] = {
     {"validate", "[DIR]", "Find all that is wrong with a fleet repository; needs no hub.",
      "holdfast validate ./fleet", "output", ctl_validate},
     {"version", "", "Print the versions of this program and of the hub.", "holdfast version",
-     "server-only", ctl_version},
+     "server-only version", ctl_version},
 };
 
 static const struct cm_option options[] = {
@@ -149,7 +150,15 @@ static const struct cm_option options[] = {
      .type = CM_OPTION_BOOL,
      .offset = AT(server_only),
      .help = "Only the hub's version."},
-    {.name = "help", .type = CM_OPTION_BOOL, .offset = AT(help), .help = "Print help and exit."},
+    {.name = "version",
+     .type = CM_OPTION_BOOL,
+     .offset = AT(version),
+     .help = "As the verb 'version'."},
+    {.name = "help",
+     .type = CM_OPTION_BOOL,
+     .offset = AT(help),
+     .short_name = 'h',
+     .help = "Print help and exit."},
 };
 
 static const struct cm_option_set option_set = {
@@ -173,21 +182,10 @@ int ctl_fail(struct ctl *c, enum cm_rc code, const char *fmt, ...) {
 
 // ---- Help
 
-static bool has_word(const char *words, const char *word, size_t len) {
-    for (const char *at = words; (at = strstr(at, word)) != NULL; at++) {
-        bool begins = at == words || at[-1] == ' ';
-
-        if (begins && strncmp(at, word, len) == 0 && (at[len] == ' ' || at[len] == '\0')) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool is_common(const char *name) {
     static const char common[] = "server token-file ca-file help config";
 
-    return has_word(common, name, strlen(name));
+    return ctl_has_word(common, name);
 }
 
 static void help_all(void) {
@@ -209,7 +207,7 @@ static void help_verb(const struct ctl_verb *verb) {
     for (size_t i = 0; i < COUNT(options); i++) {
         const char *name = options[i].name;
 
-        if (has_word(verb->options, name, strlen(name)) || is_common(name)) {
+        if (ctl_has_word(verb->options, name) || is_common(name)) {
             own[count++] = options[i];
         }
     }
@@ -253,27 +251,34 @@ static int fail_verb(struct ctl *c, const char *name) {
 // The options of all verbs are one table; here each must be one that this verb takes.
 static int check_options(struct ctl *c, const struct ctl_verb *verb, char *const *words) {
     for (; *words != NULL && strcmp(*words, "--") != 0; words++) {
-        const char *name = *words + 2;
-        size_t len = strcspn(name, "=");
-        CM_AUTOFREE char *copy = NULL;
+        CM_AUTOFREE char *name = ctl_option_name(options, COUNT(options), *words);
 
-        if (strncmp(*words, "--", 2) != 0) {
-            continue;
-        }
-        copy = cm_strndup(name, len);
-        if (!is_common(copy) && !has_word(verb->options, copy, len)) {
-            return ctl_fail(c, CM_EINVAL, "'holdfast %s' does not take --%s", verb->name, copy);
+        if (name != NULL && !is_common(name) && !ctl_has_word(verb->options, name)) {
+            return ctl_fail(c, CM_EINVAL, "'holdfast %s' does not take --%s", verb->name, name);
         }
     }
     return CTL_DONE;
 }
 
+static int check_arguments(struct ctl *c, const struct ctl_verb *verb) {
+    if (verb->arguments[0] == '\0' && c->argc > 0) {
+        return ctl_fail(c, CM_EINVAL,
+                        "'holdfast %s' takes no arguments, but there is '%.100s'; say --app or "
+                        "--cluster",
+                        verb->name, c->argv[0]);
+    }
+    return CTL_DONE;
+}
+
 static int run(struct ctl *c, char *const *words, int rest, char **argv) {
-    const char *name = rest == 0 ? "help" : argv[0];
+    const char *name = rest > 0 ? argv[0] : c->options.version ? "version" : "help";
     const struct ctl_verb *verb = find_verb(name);
 
     if (strcmp(name, "help") == 0) {
         verb = rest > 1 ? find_verb(argv[1]) : NULL;
+        if (rest > 1 && verb == NULL) {
+            return fail_verb(c, argv[1]);
+        }
         c->options.help = true;
     } else if (verb == NULL) {
         return fail_verb(c, name);
@@ -282,11 +287,11 @@ static int run(struct ctl *c, char *const *words, int rest, char **argv) {
         (verb == NULL) ? help_all() : help_verb(verb);
         return CTL_DONE;
     }
-    if (check_options(c, verb, words) != CTL_DONE) {
+    c->argc = rest > 0 ? rest - 1 : 0;
+    c->argv = argv + 1;
+    if (check_options(c, verb, words) != CTL_DONE || check_arguments(c, verb) != CTL_DONE) {
         return CTL_ERROR;
     }
-    c->argc = rest - 1;
-    c->argv = argv + 1;
     return verb->run(c);
 }
 
