@@ -130,7 +130,27 @@ static enum cm_rc read_problem(struct call *call, const struct cm_http_answer *a
         return cm_fail(&call->ctl->err, code_of(answer->status), "the hub answered %d",
                        answer->status);
     }
+    if (answer->status == 401 && !given(call->ctl->options.token_file)) {
+        return cm_fail(&call->ctl->err, CM_EAUTH,
+                       "the hub wants an API token: name its file with --token-file, or set "
+                       "HOLDFAST_TOKEN_FILE");
+    }
     return cm_fail(&call->ctl->err, code_of(answer->status), "%s", detail);
+}
+
+// Adds what to do to the two failures of TLS that a setting mends.
+static enum cm_rc add_hint(struct ctl *c) {
+    CM_AUTOFREE char *words = cm_strf("%s", c->err.msg);
+
+    if (strstr(words, "SSL certificate problem") != NULL) {
+        return cm_fail(&c->err, c->err.code, "%s; name the hub's keys/root.crt with --ca-file",
+                       words);
+    }
+    if (strstr(words, "Empty reply") != NULL || strstr(words, "certificate required") != NULL) {
+        return cm_fail(&c->err, c->err.code,
+                       "%s; --server must be https:// and the address of --api-listen", words);
+    }
+    return c->err.code;
 }
 
 static enum cm_rc read_answer(struct call *call, const struct cm_http_answer *answer) {
@@ -138,7 +158,7 @@ static enum cm_rc read_answer(struct call *call, const struct cm_http_answer *an
 
     if (answer->error.code != CM_OK) {
         call->ctl->err = answer->error;
-        return cm_wrap(&call->ctl->err, "%s", call->ctl->options.server);
+        return add_hint(call->ctl);
     }
     if (answer->status >= 400) {
         return read_problem(call, answer);
@@ -259,6 +279,27 @@ enum cm_rc ctl_list(struct ctl *c, const char *path, const struct ctl_param *par
         }
         all[count + 1] = (struct ctl_param){"cursor", next};
     }
+}
+
+enum cm_rc ctl_check_named(struct ctl *c, const char *list, const char *what, const char *name) {
+    struct ctl_param params[] = {{"name", name}, {NULL, NULL}};
+    struct cm_json *found = NULL;
+
+    if (!given(name)) {
+        return CM_OK;
+    }
+    enum cm_rc rc = ctl_list(c, list, params, 1, &found);
+    if (rc < 0) {
+        return rc;
+    }
+    return found->count > 0 ? CM_OK
+                            : cm_fail(&c->err, CM_ENOTFOUND, "no %s is named '%s'", what, name);
+}
+
+enum cm_rc ctl_check_names(struct ctl *c) {
+    enum cm_rc rc = ctl_check_named(c, "/clusters", "cluster", c->options.cluster);
+
+    return rc < 0 ? rc : ctl_check_named(c, "/apps", "app", c->options.app);
 }
 
 static void end_pause(void *ctx) {

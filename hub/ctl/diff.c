@@ -64,11 +64,17 @@ int ctl_diff(struct ctl *c) {
     struct cm_json *drift = NULL;
     struct cm_json *pending = NULL;
 
-    if (ctl_output_check(c) < 0 || ctl_list(c, "/drift", drift_params, 0, &drift) < 0 ||
+    if (ctl_output_check(c) < 0 || ctl_check_names(c) < 0 ||
+        ctl_list(c, "/drift", drift_params, 0, &drift) < 0 ||
         ctl_list(c, "/status", status_params, 0, &pending) < 0) {
         return CTL_ERROR;
     }
-    if (!ctl_output_is(c, "table")) {
+    if (ctl_output_is(c, "name")) {
+        if (ctl_print_list(c, drift, NULL, 0, "cluster key path") < 0 ||
+            ctl_print_list(c, pending, NULL, 0, "cluster app") < 0) {
+            return CTL_ERROR;
+        }
+    } else if (!ctl_output_is(c, "table")) {
         struct cm_json *both = cm_json_new(c->arena, CM_OBJECT);
 
         cm_json_set(c->arena, both, "drift", drift);

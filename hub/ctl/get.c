@@ -7,6 +7,7 @@
 #include "hub/ctl/client.h"
 #include "hub/ctl/ctl.h"
 #include "hub/ctl/print.h"
+#include "hub/ctl/words.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -18,6 +19,7 @@ struct resource {
     const char *params; // of the API that options fill
     int64_t limit;      // when --limit is not given; 0: all
     bool newest_last;   // the API answers newest first; people read downwards
+    const char *by;     // the parameter that NAME fills; NULL: it takes no NAME
 };
 
 static const struct ctl_column clusters[] = {
@@ -90,15 +92,16 @@ static const struct ctl_column problems[] = {
 };
 
 static const struct resource resources[] = {
-    {"clusters", "name", clusters, COUNT(clusters), "cluster group selector", 0, false},
-    {"groups", "name", groups, COUNT(groups), "", 0, false},
-    {"apps", "name", apps, COUNT(apps), "app", 0, false},
-    {"status", "app cluster", status, COUNT(status), "app cluster group selector state", 0, false},
-    {"objects", "key", objects, COUNT(objects), "cluster app", 0, false},
-    {"drift", "cluster key path", drift, COUNT(drift), "app cluster", 0, false},
-    {"events", "number", events, COUNT(events), "app cluster kind", 50, true},
-    {"revisions", "id", revisions, COUNT(revisions), "repository", 20, false},
-    {"problems", "path", problems, COUNT(problems), "repository app", 0, false},
+    {"clusters", "name", clusters, COUNT(clusters), "cluster group selector", 0, false, "name"},
+    {"groups", "name", groups, COUNT(groups), "", 0, false, "name"},
+    {"apps", "name", apps, COUNT(apps), "app", 0, false, "name"},
+    {"status", "app cluster", status, COUNT(status), "app cluster group selector state", 0, false,
+     "app"},
+    {"objects", "key", objects, COUNT(objects), "cluster app", 0, false, "key"},
+    {"drift", "cluster key path", drift, COUNT(drift), "app cluster", 0, false, NULL},
+    {"events", "number", events, COUNT(events), "app cluster kind", 50, true, NULL},
+    {"revisions", "id", revisions, COUNT(revisions), "repository", 20, false, NULL},
+    {"problems", "path", problems, COUNT(problems), "repository app", 0, false, NULL},
 };
 
 static const struct resource *find(const char *name) {
@@ -174,10 +177,61 @@ static struct ctl_param *make_params(struct ctl *c, const struct resource *r) {
                 (struct ctl_param){api_name(r, param), option_value(&c->options, param)};
         }
     }
-    if (c->argc > 1 && (r->columns == clusters || r->columns == apps || r->columns == groups)) {
-        params[count++] = (struct ctl_param){"name", c->argv[1]};
+    if (c->argc > 1) {
+        params[count++] = (struct ctl_param){r->by, c->argv[1]};
     }
     return params;
+}
+
+// An option that this list does not know would be a filter that filters nothing.
+static int check_filters(struct ctl *c, const struct resource *r) {
+    static const char *const filters[] = {"app",   "cluster", "group",     "selector",
+                                          "state", "kind",    "repository"};
+
+    for (size_t i = 0; i < COUNT(filters); i++) {
+        const char *value = option_value(&c->options, filters[i]);
+
+        if (value != NULL && value[0] != '\0' && !ctl_has_word(r->params, filters[i])) {
+            return ctl_fail(c, CM_EINVAL, "get: %s cannot be filtered by --%s%s%s", r->name,
+                            filters[i], r->params[0] == '\0' ? "" : "; they can by: ", r->params);
+        }
+    }
+    return CTL_DONE;
+}
+
+static int check_arguments(struct ctl *c, const struct resource *r) {
+    if (c->argc > 1 && r->by == NULL) {
+        return ctl_fail(c, CM_EINVAL, "get: %s cannot be listed by name; use options: %s", r->name,
+                        r->params);
+    }
+    if (c->argc > 2) {
+        return ctl_fail(c, CM_EINVAL, "get: name one, or none for all of them");
+    }
+    if (c->argc > 1 && r->columns == status && c->options.app != NULL) {
+        return ctl_fail(c, CM_EINVAL, "get: the name and --app both say which App");
+    }
+    if (r->columns == objects && c->options.cluster == NULL) {
+        return ctl_fail(c, CM_EINVAL, "get: whose objects? say --cluster NAME");
+    }
+    return check_filters(c, r);
+}
+
+// Nothing was found: is that an answer, or is there nothing of that name?
+static int check_found(struct ctl *c, const struct resource *r) {
+    if (r->columns == events || r->columns == problems) { // also tell of what is gone
+        return CTL_DONE;
+    }
+    if (c->argc > 1 && r->columns == status) {
+        return ctl_check_named(c, "/apps", "app", c->argv[1]) < 0 ? CTL_ERROR : CTL_DONE;
+    }
+    if (ctl_check_names(c) < 0 || ctl_check_named(c, "/groups", "group", c->options.group) < 0) {
+        return CTL_ERROR;
+    }
+    if (c->argc > 1) {
+        return ctl_fail(c, CM_ENOTFOUND, "no %.*s is named '%.200s'", (int)strlen(r->name) - 1,
+                        r->name, c->argv[1]);
+    }
+    return CTL_DONE;
 }
 
 static struct cm_json *reversed(struct cm_arena *a, const struct cm_json *items) {
@@ -207,9 +261,15 @@ int ctl_get(struct ctl *c) {
     if (r == NULL) {
         return fail_unknown(c, c->argv[0]);
     }
+    if (check_arguments(c, r) != CTL_DONE) {
+        return CTL_ERROR;
+    }
     int64_t limit = c->options.limit > 0 ? c->options.limit : r->limit;
     const char *path = cm_arena_strf(c->arena, "/%s", r->name);
     if (ctl_output_check(c) < 0 || ctl_list(c, path, make_params(c, r), limit, &items) < 0) {
+        return CTL_ERROR;
+    }
+    if (items->count == 0 && check_found(c, r) != CTL_DONE) {
         return CTL_ERROR;
     }
     if (r->newest_last && ctl_output_is(c, "table")) {

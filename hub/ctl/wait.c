@@ -36,6 +36,7 @@ struct waiting {
     int64_t began_ms;
     int64_t line_at_ms;
     bool drawn;
+    bool looked; // the hub has answered once, so the settings are right
 };
 
 static int64_t number(const struct cm_json *answer, const char *member) {
@@ -54,6 +55,7 @@ static enum cm_rc look(struct waiting *w) {
     if (rc < 0) {
         return rc;
     }
+    w->looked = true;
     w->now = (struct progress){
         .pairs = number(answer, "pairs"),
         .failed = number(answer, "failed"),
@@ -66,6 +68,11 @@ static enum cm_rc look(struct waiting *w) {
         w->now.counts[i] = number(answer, stages[i]);
     }
     return CM_OK;
+}
+
+// Tells whether asking again may help.
+static bool is_passing(enum cm_rc rc) {
+    return rc != CM_EINVAL && rc != CM_EAUTH && rc != CM_ENOTFOUND;
 }
 
 static bool is_reached(const struct waiting *w) {
@@ -159,14 +166,19 @@ int ctl_wait(struct ctl *c) {
         return CTL_ERROR;
     }
     for (;;) {
-        if (look(&w) < 0) {
+        bool late = cm_clock_now_ms() - w.began_ms > c->options.timeout_ms;
+        enum cm_rc rc = look(&w);
+        if (rc < 0 && (late || !w.looked || !is_passing(rc))) {
             return CTL_ERROR;
         }
+        if (rc < 0) { // the hub is started anew, or the line is bad
+            ctl_pause(c, LINE_MS);
+            continue;
+        }
         bool reached = is_reached(&w);
-        bool late = cm_clock_now_ms() - w.began_ms > c->options.timeout_ms;
         show(&w, reached || late);
-        if (reached) {
-            return CTL_DONE;
+        if (reached) { // also when nothing is asked for: then the names must be right
+            return w.now.pairs == 0 && ctl_check_names(c) < 0 ? CTL_ERROR : CTL_DONE;
         }
         if (late) {
             return give_up(&w);
