@@ -15,7 +15,13 @@ int ctl_sync(struct ctl *c) {
     if (ctl_call(c, "POST", "/sync", NULL, body, &answer) < 0) {
         return CTL_ERROR;
     }
-    (void)printf("fetching; %lld agents were asked to compare again\n",
-                 (long long)cm_json_int(cm_json_get(answer, "agents"), 0));
+    int64_t agents = cm_json_int(cm_json_get(answer, "agents"), 0);
+    if (c->options.app == NULL && c->options.cluster == NULL) {
+        (void)printf("fetching\n");
+    } else {
+        (void)printf("fetching; %lld %s asked to compare again\n", (long long)agents,
+                     agents == 1 ? "agent was" : "agents were");
+    }
+    (void)fflush(stdout);
     return c->options.wait ? ctl_wait(c) : CTL_DONE;
 }
