@@ -41,8 +41,10 @@ static void schedule_silence_check(struct cm_http_engine *engine, const struct c
 static void run(struct cm_http_request *r) {
     struct cm_err err = {0};
 
-    r->counted = r->line == NULL;
-    r->ep->in_flight += r->counted ? 1 : 0;
+    if (r->line == NULL) { // the count is not the streams' thread's to touch
+        r->counted = true;
+        r->ep->in_flight++;
+    }
     r->easy = curl_easy_init();
     assert(r->easy != NULL);
     if (cm_http_easy_setup(r, &err) < 0) {

@@ -279,6 +279,26 @@ static void a_stream_gives_its_lines(void **state) {
     cm_http_endpoint_free(ep);
 }
 
+// Under ThreadSanitizer this shows that the two threads share nothing of an endpoint.
+static void streams_and_requests_of_an_endpoint_do_not_meet(void **state) {
+    struct cm_http_endpoint *ep = endpoint(false, NULL, NULL, 1);
+    struct call streams[4] = {0};
+    struct call calls[4] = {0};
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        send_config(ep, (struct cm_http_request_config){.path = "/lines?100x100", .line = on_line},
+                    &streams[i]);
+        begin(ep, "/hello", &calls[i]);
+    }
+    cm_loop_run(t.loop);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(streams[i].lines, 100);
+        assert_int_equal(calls[i].answer.status, 200);
+    }
+    cm_http_endpoint_free(ep);
+}
+
 static void a_refused_stream_gives_the_body_of_its_refusal(void **state) {
     struct cm_http_endpoint *ep = endpoint(false, NULL, NULL, 0);
     struct call call = {0};
@@ -591,6 +611,7 @@ int main(void) {
         cmocka_unit_test(a_running_request_can_be_canceled),
         cmocka_unit_test(only_so_many_requests_run_at_once),
         cmocka_unit_test(a_stream_gives_its_lines),
+        cmocka_unit_test(streams_and_requests_of_an_endpoint_do_not_meet),
         cmocka_unit_test(a_refused_stream_gives_the_body_of_its_refusal),
         cmocka_unit_test(a_line_beyond_the_bound_ends_the_stream),
         cmocka_unit_test(silence_ends_a_stream),
