@@ -85,7 +85,8 @@ class KubeStory(story.Story):
     @classmethod
     def wait_connected(cls, yes=True):
         def is_so():
-            cls.agent.check_alive()
+            if yes:
+                cls.agent.check_alive()
             return cls.connected() == yes
         return wait_for(is_so, SOON, "the agent to be connected" if yes else "it to be gone", 0.2)
 

@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""What leaves Git leaves the cluster: exactly that, nothing of others, and nothing that holds data.
+"""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, story  # noqa: E402
+from support.kubestory import KubeStory, files, path  # noqa: E402
+
+KEPT = m.config_map("kept", x="1")
+DROPPED = m.config_map("dropped", x="1")
+MOVED = m.config_map("moved", x="1")
+TAKEN = m.config_map("taken", x="1")
+DATA = m.thing("v1", "PersistentVolumeClaim", "data", spec={
+    "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}})
+
+
+class Removal(KubeStory):
+
+    def deletes(self, since):
+        return {key: count for key, count in self.written(since).items() if key[0] == "delete"}
+
+    def uid(self, kind, name):
+        return self.find(kind, name)["metadata"]["uid"]
+
+    def test_there_is_something_to_remove(self):
+        self.deliver({
+            **files("shop", m.deployment("web"), KEPT, DROPPED, MOVED, TAKEN, namespace="default"),
+            **files("other", m.config_map("others", x="1"), namespace="default"),
+            **files("keeper", m.config_map("stays", x="1"), namespace="default", prune=False),
+            **files("base", m.namespace("team"), m.crd("widgets", "Widget"), DATA,
+                    m.config_map("base", x="1"), namespace="default")}, "applied")
+
+    def test_what_left_git_is_removed_and_nothing_else(self):
+        mark = self.cluster.audit_mark()
+        copied = self.find("ConfigMap", "dropped")["metadata"]["labels"]
+        self.admin.apply({**m.config_map("copied", "default", x="1"), "metadata": {
+            "name": "copied", "namespace": "default", "labels": copied}}, manager="somebody")
+        self.deliver({path("shop", DROPPED): None})
+        self.wait_gone("ConfigMap", "dropped")
+        self.assertEqual(self.deletes(mark), {("delete", "configmaps"): 1})
+        self.assertTrue(self.find("ConfigMap", "copied"), "it has our labels, but is not ours")
+
+    def test_an_object_that_moves_to_another_app_is_handed_over(self):
+        uid = self.uid("ConfigMap", "moved")
+        mark = self.cluster.audit_mark()
+        self.deliver({path("shop", MOVED): None, path("other", MOVED): m.text(MOVED)})
+        self.assertEqual(self.uid("ConfigMap", "moved"), uid)
+        self.assertEqual(self.deletes(mark), {})
+        self.wait_object("ConfigMap/default/moved", app="other", health="healthy")
+
+    def test_what_somebody_made_anew_under_the_same_name_is_his(self):
+        self.agent.terminate()
+        self.admin.delete("ConfigMap", "taken")
+        self.admin.apply(m.config_map("taken", "default", y="his"), manager="somebody")
+        revision = self.commit({path("shop", TAKEN): None})
+        self.agent.start()
+        self.wait_until(revision)
+        self.assertEqual(self.find("ConfigMap", "taken")["data"], {"y": "his"})
+
+    def test_a_program_takes_its_pods_along(self):
+        self.deliver({path("shop", m.deployment("web")): None})
+        self.wait_gone("Deployment", "web")
+        self.cluster.wait_for(lambda: not self.admin.list("Pod", "default", "app=web"))
+        self.assertTrue(self.find("ConfigMap", "kept"))
+
+    def test_an_app_that_shall_not_prune_leaves_things_and_says_so(self):
+        self.deliver({path("keeper", m.config_map("stays")): None,
+                      **files("keeper", m.config_map("new", x="1"), namespace="default",
+                              prune=False)})
+        self.assertTrue(self.find("ConfigMap", "stays"))
+        self.wait_object("ConfigMap/default/stays", message="stays, because prune is false")
+
+    def test_what_holds_data_stays_and_says_so(self):
+        self.deliver({path("base", DATA): None, path("base", m.namespace("team")): None,
+                      path("base", m.crd("widgets", "Widget")): None}, "applied")
+        self.assertTrue(self.find("PersistentVolumeClaim", "data"))
+        self.assertTrue(self.find("Namespace", "team"))
+        self.assertTrue(self.find("CustomResourceDefinition", "widgets.example.com"))
+        for key in ("PersistentVolumeClaim/default/data", "Namespace//team",
+                    "CustomResourceDefinition.apiextensions.k8s.io//widgets.example.com"):
+            self.wait_object(key, message="would take data with it")
+
+    def test_a_deleted_app_takes_its_objects_along(self):
+        mark = self.cluster.audit_mark()
+        self.repo.git("rm", "-r", "--quiet", "apps/other")
+        self.commit({}, "the App other is gone")
+        self.wait_gone("ConfigMap", "others")
+        self.wait_gone("ConfigMap", "moved")
+        self.assertEqual(self.deletes(mark), {("delete", "configmaps"): 2})
+        self.cluster.wait_for(lambda: not self.status("other"), what="the hub to forget it")
+
+    def test_all_that_is_left_belongs_there(self):
+        names = {item["metadata"]["name"] for item in self.admin.list("ConfigMap", "default")}
+        self.assertEqual(names - {"kube-root-ca.crt"},
+                         {"base", "copied", "kept", "new", "stays", "taken"})
+
+
+if __name__ == "__main__":
+    story.main()
