@@ -478,7 +478,7 @@ bool hub_render(const struct hub_render_input *in, struct hub_rendered *out,
 }
 
 void hub_rendered_done(struct hub_rendered *r) {
-    for (size_t i = 0; r->bundle != NULL && i < r->bundle->spec.object_count; i++) {
+    for (size_t i = 0; r->places != NULL && i < r->bundle->spec.object_count; i++) {
         cm_buf_unref(r->places[i].path);
     }
     free(r->places);

@@ -48,7 +48,7 @@ struct hub_object_place {
 
 struct hub_rendered {
     struct hub_bundle *bundle;       // a reference
-    struct hub_object_place *places; // one an object, in the bundle's order
+    struct hub_object_place *places; // one an object, in the bundle's order; NULL: not known
 };
 
 // hub_render makes a bundle, or adds what is wrong to diags and returns false.
