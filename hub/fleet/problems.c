@@ -80,8 +80,9 @@ static void add_duplicate(struct making *m, const struct hub_file *file,
                                   ? cm_strdup("")
                                   : cm_strf("repository %s, ", first->file->repo->name);
     CM_AUTOFREE char *message = cm_strf(
-        "a %s named '%s' is defined at %s%s line %u already: give one of them another name",
-        hub_kind_tables[doc->kind].name, doc->name, other, path_of(first->file), first->place.line);
+        "%s %s named '%s' is defined at %s%s line %u already: give one of them another name",
+        doc->kind == HUB_APP ? "an" : "a", hub_kind_tables[doc->kind].name, doc->name, other,
+        path_of(first->file), first->place.line);
     add(m, file, &(struct hub_diag){path_of(file), doc->place.line, doc->place.column, message},
         (struct hub_problem){.app = doc->kind == HUB_APP ? doc->name : NULL,
                              .cluster = doc->kind == HUB_CLUSTER ? doc->name : NULL,
