@@ -298,6 +298,29 @@ static void compaction_leaves_one_pack_and_every_object(void **state) {
     expect_tip(&f, &last);
 }
 
+static void compaction_leaves_a_pack_alone_that_is_larger_than_all_others(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    CM_CLEANUP(hub_packs_done) struct hub_packs packs = {0};
+    CM_AUTOFREE char *repo = cm_strf("%s/repo", f.folder);
+
+    (void)commit(*state, "head -c 300000 /dev/urandom >noise");
+    fetch_ok(&f);
+    for (int i = 0; i < 3; i++) {
+        CM_AUTOFREE char *script = cm_strf("echo %d >f%d", i, i);
+
+        (void)commit(*state, script);
+        fetch_ok(&f);
+    }
+    assert_int_equal(hub_repo_compact(&f.job, &f.err), CM_OK);
+    hub_packs_list(repo, &packs);
+    assert_int_equal(packs.count, 5);
+    for (size_t i = 0; i < packs.count; i++) {
+        assert_false(packs.items[i].retired && packs.items[i].size > 300000);
+    }
+    fetch_ok(&f);
+    assert_int_equal(f.fetched.packs, 2);
+}
+
 static void readers_find_everything_while_packs_are_replaced(void **state) {
     CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
     CM_CLEANUP(hub_repo_closep) struct hub_repo *repo = NULL;
@@ -354,6 +377,7 @@ int main(int argc, char **argv) {
         TEST(only_one_fetch_of_a_mirror_runs_at_a_time),
         TEST(a_mirror_that_cannot_be_read_is_made_anew),
         TEST(compaction_leaves_one_pack_and_every_object),
+        TEST(compaction_leaves_a_pack_alone_that_is_larger_than_all_others),
         TEST(readers_find_everything_while_packs_are_replaced),
         TEST(a_source_that_is_wrong_starts_nothing),
         TEST(a_mirror_that_was_never_fetched_is_not_found),

@@ -118,7 +118,10 @@ static void a_revoked_key_is_revoked_wherever_else_it_stands(void **state) {
     (void)state;
     static const char text[] = "h ssh-ed25519 " ED "\n@revoked * ssh-ed25519 " ED "\n";
 
+    static const char first[] = "@revoked * ssh-ed25519 " ED "\nh ssh-ed25519 " ED "\n";
+
     assert_int_equal(check(text, "h", 22), HUB_HOST_REVOKED);
+    assert_int_equal(check(first, "h", 22), HUB_HOST_REVOKED);
     assert_int_equal(check_key(text, "h", 22, OTHER), HUB_HOST_CHANGED);
 }
 

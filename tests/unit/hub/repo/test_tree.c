@@ -211,14 +211,14 @@ static void a_name_that_is_there_twice_is_refused(void **state) {
 }
 
 // Ten folders of ten folders of … ten files: 10^10 files in eleven objects.
-#define BOMB                                                                                       \
-    "o=$(echo boom | git hash-object -w --stdin); k='100644 blob'; "                               \
+#define BOMB(word)                                                                                 \
+    "o=$(echo " word " | git hash-object -w --stdin); k='100644 blob'; "                           \
     "for d in 0 1 2 3 4 5 6 7 8 9; do for i in 0 1 2 3 4 5 6 7 8 9; do "                           \
     "printf '%s %s\\tf%s\\n' \"$k\" $o $i; done >t; o=$(git mktree <t); k='040000 tree'; done; "   \
     "rm t; echo $o"
 
 static void a_tree_bomb_is_refused_by_lists(void **state) {
-    struct hub_repo_id c = tree_commit(*state, BOMB);
+    struct hub_repo_id c = tree_commit(*state, BOMB("boom"));
     CM_CLEANUP(hub_repo_closep) struct hub_repo *repo = open_repo(*state);
     const struct hub_tree_limits limits = {
         .max_entries = 10000, .max_depth = 64, .max_path = 1024, .max_tree_bytes = 1U << 20};
@@ -232,7 +232,8 @@ static void a_tree_bomb_is_refused_by_lists(void **state) {
 
 static void a_tree_bomb_is_refused_by_diffs(void **state) {
     struct hub_repo_id empty = make_commit(*state, "");
-    struct hub_repo_id bomb = tree_commit(*state, BOMB);
+    struct hub_repo_id bomb = tree_commit(*state, BOMB("boom"));
+    struct hub_repo_id other = tree_commit(*state, BOMB("bang"));
     CM_CLEANUP(hub_repo_closep) struct hub_repo *repo = open_repo(*state);
     const struct hub_tree_limits limits = {
         .max_entries = 10000, .max_depth = 64, .max_path = 1024, .max_tree_bytes = 1U << 20};
@@ -244,6 +245,8 @@ static void a_tree_bomb_is_refused_by_diffs(void **state) {
     range = (struct hub_repo_range){.old = bomb, .now = empty, .prefix = ""};
     assert_int_equal(hub_repo_diff(repo, &range, &limits, &entries, &err), CM_EINVAL);
     assert_non_null(strstr(err.msg, "more than 10000 files"));
+    range = (struct hub_repo_range){.old = bomb, .now = other, .prefix = ""};
+    assert_int_equal(hub_repo_diff(repo, &range, &limits, &entries, &err), CM_EINVAL);
     expect_diff(repo, bomb, bomb, "", "");
 }
 
