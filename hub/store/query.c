@@ -13,6 +13,7 @@
 
 #define VALUES_MAX 64
 #define CURSOR_MAX 4096
+#define NUMBER_MAX 18 // digits
 
 // A query on its way to SQL: text and values grow together, so that values are only ever bound.
 struct builder {
@@ -38,45 +39,62 @@ bool hub_query_has(const char *list) {
 
 // ---- Filters
 
-static enum cm_rc add_term(struct builder *b, const char *key, const char *op, const char *value,
+// A term of a selector: '=', '!' for "not equal", 'e' for "there is one", 'n' for "there is none".
+static enum cm_rc add_term(struct builder *b, char op, const char *key, const char *value,
                            struct cm_err *err) {
     const char *path = cm_arena_strf(b->arena, "$.\"%s\"", key);
-    enum cm_rc rc = CM_OK;
+    const char *sql = op == '='   ? " AND json_extract(c.labels, ?) = ?"
+                      : op == '!' ? " AND ifnull(json_extract(c.labels, ?) <> ?, 1)"
+                      : op == 'e' ? " AND json_extract(c.labels, ?) IS NOT NULL"
+                                  : " AND json_extract(c.labels, ?) IS NULL";
 
-    if (key[0] == '\0' || strpbrk(key, "\"\\") != NULL) {
+    if (key[0] == '\0' || strpbrk(key, "\"\\ !=") != NULL) {
         return cm_fail(err, CM_EINVAL, "selector: '%.80s' is no name of a label", key);
     }
-    if (value == NULL) {
-        cm_str_add(&b->sql, " AND json_extract(c.labels, ?) IS NOT NULL");
-        return add_value(b, path, err);
-    }
-    cm_str_addf(&b->sql, " AND ifnull(json_extract(c.labels, ?), '') %s ?", op);
-    rc = add_value(b, path, err);
-    return rc < 0 ? rc : add_value(b, value, err);
+    cm_str_add(&b->sql, sql);
+    enum cm_rc rc = add_value(b, path, err);
+    return rc < 0 || op == 'e' || op == 'n' ? rc : add_value(b, value, err);
 }
 
-// "env=prod,region!=eu,canary": equality, inequality, presence.
+static char *trim(char *text) {
+    text += strspn(text, " ");
+    for (size_t len = strlen(text); len > 0 && text[len - 1] == ' '; len--) {
+        text[len - 1] = '\0';
+    }
+    return text;
+}
+
+static enum cm_rc read_term(struct builder *b, char *term, struct cm_err *err) {
+    char *equals = strchr(term, '=');
+
+    if (equals == NULL) {
+        return term[0] == '!' ? add_term(b, 'n', trim(term + 1), NULL, err)
+                              : add_term(b, 'e', term, NULL, err);
+    }
+    bool negated = equals > term && equals[-1] == '!';
+    char *value = trim(equals + (!negated && equals[1] == '=' ? 2 : 1));
+
+    equals[negated ? -1 : 0] = '\0';
+    return add_term(b, negated ? '!' : '=', trim(term), value, err);
+}
+
+// "env=prod, region!=eu, canary, !old": equality, inequality, presence and absence, as kubectl has
+// them.
 static enum cm_rc add_selector(struct builder *b, const char *text, struct cm_err *err) {
     char *rest = cm_arena_strdup(b->arena, text);
+    enum cm_rc rc = CM_OK;
     char *term;
 
-    while ((term = strsep(&rest, ",")) != NULL) {
-        char *equals = strchr(term, '=');
-        bool negated = equals != NULL && equals > term && equals[-1] == '!';
-        enum cm_rc rc;
-
-        if (equals == NULL) {
-            rc = add_term(b, term, "=", NULL, err);
-        } else {
-            equals[negated ? -1 : 0] = '\0';
-            const char *value = equals[1] == '=' ? equals + 2 : equals + 1;
-            rc = add_term(b, term, negated ? "<>" : "=", value, err);
-        }
-        if (rc < 0) {
-            return rc;
-        }
+    while (rc == CM_OK && (term = strsep(&rest, ",")) != NULL) {
+        rc = read_term(b, trim(term), err);
     }
-    return CM_OK;
+    return rc;
+}
+
+static bool is_number(const char *text) {
+    size_t len = strnlen(text, NUMBER_MAX + 1);
+
+    return len > 0 && len <= NUMBER_MAX && strspn(text, "0123456789") == len;
 }
 
 static enum cm_rc fail_state(const char *value, struct cm_err *err) {
@@ -97,6 +115,9 @@ static enum cm_rc add_filter(struct builder *b, const struct hub_filter *filter,
         }
         cm_str_addf(&b->sql, " AND %s", condition);
         return CM_OK;
+    }
+    if (filter->kind == HUB_FILTER_NUMBER && !is_number(value)) {
+        return cm_fail(err, CM_EINVAL, "%s: '%.40s' is not a number", filter->name, value);
     }
     cm_str_addf(&b->sql, " AND %s", filter->condition);
     return add_value(b, value, err);
@@ -127,10 +148,9 @@ static enum cm_rc fail_param(const struct hub_list *list, const char *name, stru
 }
 
 static enum cm_rc set_limit(struct builder *b, const char *text, struct cm_err *err) {
-    char *end;
-    long limit = strtol(text, &end, 10);
+    long limit = is_number(text) ? strtol(text, NULL, 10) : 0;
 
-    if (end == text || *end != '\0' || limit < 1 || limit > HUB_QUERY_LIMIT_MAX) {
+    if (limit < 1 || limit > HUB_QUERY_LIMIT_MAX) {
         return cm_fail(err, CM_EINVAL, "limit: '%.40s' is not a number from 1 to %d", text,
                        HUB_QUERY_LIMIT_MAX);
     }
@@ -140,6 +160,10 @@ static enum cm_rc set_limit(struct builder *b, const char *text, struct cm_err *
 
 // ---- Cursors: the sort columns of the last row, as a JSON array in base64url
 
+static enum cm_rc fail_cursor(struct cm_err *err) {
+    return cm_fail(err, CM_EINVAL, "cursor: not one of ours; begin again without it");
+}
+
 static enum cm_rc read_cursor(struct builder *b, const char *text, struct cm_json **out,
                               struct cm_err *err) {
     uint8_t *bytes = NULL;
@@ -147,12 +171,12 @@ static enum cm_rc read_cursor(struct builder *b, const char *text, struct cm_jso
     struct cm_err inner;
 
     if (strlen(text) > CURSOR_MAX || !cm_base64url_decode(text, strlen(text), &bytes, &size)) {
-        return cm_fail(err, CM_EINVAL, "cursor: not one of ours; begin again without it");
+        return fail_cursor(err);
     }
     enum cm_rc rc = cm_json_parse(b->arena, (const char *)bytes, size, NULL, out, &inner);
     free(bytes);
     if (rc < 0 || (*out)->type != CM_ARRAY || (*out)->count != b->list->key_count) {
-        return cm_fail(err, CM_EINVAL, "cursor: not one of ours; begin again without it");
+        return fail_cursor(err);
     }
     return CM_OK;
 }
@@ -168,8 +192,8 @@ static enum cm_rc add_cursor(struct builder *b, const char *text, struct cm_err 
     for (const struct cm_json *key = keys->first; key != NULL; key = key->next) {
         const char *value = cm_json_string(key);
 
-        if (value == NULL) {
-            return cm_fail(err, CM_EINVAL, "cursor: not one of ours; begin again without it");
+        if (value == NULL || (b->list->numeric && !is_number(value))) {
+            return fail_cursor(err);
         }
         cm_str_add(&b->sql, key == keys->first ? "" : ", ");
         cm_str_add(&b->sql, b->list->numeric ? "CAST(? AS INTEGER)" : "?");
@@ -472,6 +496,34 @@ static enum cm_rc read_scope(struct hub_db *db, struct cm_arena *a, const struct
     return CM_OK;
 }
 
+static enum cm_rc check_exists(struct hub_db *db, const char *sql, const char *what,
+                               const char *name, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = CM_OK;
+
+    if (name[0] == '\0') {
+        return CM_OK;
+    }
+    rc = hub_db_query(db, &stmt, err, sql, "t", name);
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    return rc == CM_ENOTFOUND ? cm_fail(err, rc, "no %s is named '%.80s'", what, name) : rc;
+}
+
+// What is named must be there, or a wrong name would look like success.
+static enum cm_rc check_scope(struct hub_db *db, const struct hub_rollout_scope *scope,
+                              struct cm_err *err) {
+    enum cm_rc rc = check_exists(db,
+                                 "SELECT 1 FROM app WHERE name = ?1 UNION ALL"
+                                 " SELECT 1 FROM pair WHERE app = ?1 LIMIT 1",
+                                 "App", scope->app, err);
+
+    return rc < 0 ? rc
+                  : check_exists(db,
+                                 "SELECT 1 FROM cluster WHERE name = ?1 UNION ALL"
+                                 " SELECT 1 FROM pair WHERE cluster = ?1 LIMIT 1",
+                                 "cluster", scope->cluster, err);
+}
+
 enum cm_rc hub_query_rollout(struct hub_db *db, struct cm_arena *a, const struct hub_query *query,
                              struct cm_json **out, struct cm_err *err) {
     static const char *const names[] = {"pairs",  "delivered", "applied", "healthy",
@@ -482,6 +534,9 @@ enum cm_rc hub_query_rollout(struct hub_db *db, struct cm_arena *a, const struct
     bool resolved = false;
     enum cm_rc rc = read_scope(db, a, query, &scope, &resolved, err);
 
+    if (rc == CM_OK && resolved) {
+        rc = check_scope(db, &scope, err);
+    }
     if (rc < 0) {
         return rc;
     }
@@ -501,6 +556,12 @@ enum cm_rc hub_query_rollout(struct hub_db *db, struct cm_arena *a, const struct
     return rc;
 }
 
+static enum cm_rc fail_desired(const char *cluster, const char *key, struct cm_err *err) {
+    return cm_fail(err, CM_ENOTFOUND,
+                   "no object '%.200s' that may be shown is known on cluster '%.80s'", key,
+                   cluster);
+}
+
 enum cm_rc hub_query_desired(struct hub_db *db, struct cm_arena *a, const char *cluster,
                              const char *key, struct cm_json **out, struct cm_err *err) {
     static const char sql[] =
@@ -514,16 +575,15 @@ enum cm_rc hub_query_desired(struct hub_db *db, struct cm_arena *a, const char *
 
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
     if (rc == CM_ENOTFOUND) {
-        return cm_fail(err, rc, "no object '%.200s' that may be shown is known on cluster '%.80s'",
-                       key, cluster);
+        return fail_desired(cluster, key, err);
     }
     if (rc < 0) {
         return rc;
     }
     const void *bytes = hub_stmt_blob(stmt, 1, &size);
     rc = cm_json_parse(a, bytes, size, NULL, &object, err);
-    if (rc < 0) {
-        return rc;
+    if (rc < 0) { // what the agent reported names something else
+        return fail_desired(cluster, key, err);
     }
     cm_json_set_string(a, answer, "cluster", cluster);
     cm_json_set_string(a, answer, "app", hub_stmt_text(stmt, 0));

@@ -43,7 +43,8 @@ CM_MUSTUSE enum cm_rc hub_query_run(struct hub_db *db, struct cm_arena *a,
                                     struct cm_err *err);
 
 // hub_query_summary counts over the whole fleet; hub_query_rollout how far a revision is.
-// Parameters of rollout: revision, app, cluster. CM_ENOTFOUND: no such revision, app or cluster.
+// Parameters of rollout: revision, app, cluster. A revision that is not resolved yet is told as
+// such; once it is, CM_ENOTFOUND: no such App or cluster.
 CM_MUSTUSE enum cm_rc hub_query_summary(struct hub_db *db, struct cm_arena *a, struct cm_json **out,
                                         struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_query_rollout(struct hub_db *db, struct cm_arena *a,

@@ -152,7 +152,7 @@ static const struct hub_filter event_filters[] = {
     {"app", HUB_FILTER_VALUE, "app = ?"},
     {"cluster", HUB_FILTER_VALUE, "cluster = ?"},
     {"kind", HUB_FILTER_VALUE, "kind = ?"},
-    {"after", HUB_FILTER_VALUE, "number > CAST(? AS INTEGER)"},
+    {"after", HUB_FILTER_NUMBER, "number > CAST(? AS INTEGER)"},
     {NULL, HUB_FILTER_VALUE, NULL},
 };
 

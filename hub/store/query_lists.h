@@ -22,12 +22,12 @@ struct hub_column {
     enum hub_column_type type;
 };
 
-enum hub_filter_kind { HUB_FILTER_VALUE, HUB_FILTER_SELECTOR, HUB_FILTER_STATE };
+enum hub_filter_kind { HUB_FILTER_VALUE, HUB_FILTER_NUMBER, HUB_FILTER_SELECTOR, HUB_FILTER_STATE };
 
 struct hub_filter {
     const char *name;
     enum hub_filter_kind kind;
-    const char *condition; // HUB_FILTER_VALUE: with one '?'
+    const char *condition; // HUB_FILTER_VALUE and _NUMBER: with one '?'
 };
 
 struct hub_list {

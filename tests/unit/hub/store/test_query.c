@@ -1,0 +1,568 @@
+#include "tests/unit/hub/store/memory_db.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "common/tls/digest.h"
+#include "hub/store/query.h"
+
+static const char *const fleet[] = {
+    "INSERT INTO cluster VALUES ('oslo-1', '{\"env\":\"prod\",\"region\":\"eu\"}', 0, 'fleet', "
+    "'c'),"
+    " ('paris-1', '{\"env\":\"prod\",\"canary\":\"\"}', 1, 'fleet', 'c'),"
+    " ('rome-1', '{\"env\":\"test\",\"example.org/tier\":\"2\"}', 0, 'fleet', 'c')",
+    "INSERT INTO agent VALUES ('id-1', 'oslo-1', 'active', x'01', 1),"
+    " ('id-2', 'left-1', 'active', x'02', 1), ('id-3', 'gone-1', 'revoked', x'03', 1)",
+    "INSERT INTO presence VALUES ('oslo-1', 1, 77, '1.0', 'sim', 'v1', 'a', 5, '', 0),"
+    " ('paris-1', 0, 66, '1.0', 'sim', 'v1', 'a', 3, '', 0)",
+    "INSERT INTO cluster_group VALUES ('all', 'fleet', 'g'), ('none', 'fleet', 'g')",
+    "INSERT INTO group_member VALUES ('all', 'oslo-1'), ('all', 'paris-1')",
+    "INSERT INTO app VALUES ('web', 'fleet', 'apps/web', 'web', 'correct', 1, 0, '[\"db\"]')",
+    "INSERT INTO manifest VALUES ('oslo-1', 1, 5, x'aa', x'')",
+    "INSERT INTO pair VALUES ('oslo-1', 'web', x'b1', 'fleet', 'abcdef01', 5, 3, 0, 0),"
+    " ('paris-1', 'web', x'b1', 'fleet', 'abcdef01', 4, 3, 0, 0),"
+    " ('rome-1', 'web', x'b2', 'fleet', 'abcdef02', 1, 2, 0, 1)",
+    "INSERT INTO status (cluster, app, bundle, revision, applied, message, health, health_message,"
+    " objects, drifted, at_ms) VALUES"
+    " ('oslo-1', 'web', x'b1', 'abcdef01', 3, '', 2, '', 3, 1, 9),"
+    " ('paris-1', 'web', x'b0', 'abcdef00', 4, 'no room', 3, '', 3, 0, 9)",
+    "INSERT INTO object (cluster, app, key, sha256, health, message, at_ms) VALUES"
+    " ('oslo-1', 'web', 'ConfigMap/web/a', x'c1', 2, 'fine', 9),"
+    " ('oslo-1', 'web', 'Secret/web/s', x'c2', 2, '', 9),"
+    " ('oslo-1', 'web', 'ConfigMap/web/odd', x'c3', 2, '', 9)",
+    "INSERT INTO blob VALUES (x'c1', '{\"kind\":\"ConfigMap\"}'), (x'c3', 'no document')",
+    "INSERT INTO drift VALUES ('oslo-1', 'ConfigMap/web/a', 'data.x', 'web', '\"1\"', '\"2\"',"
+    " 'kubectl-edit', 'Update', 9)",
+    "INSERT INTO event (at_ms, kind, cluster, app, key, revision, actor, message) VALUES"
+    " (1, 'sync.resolved', '', '', '', 'abcdef01', 'ann', 'one'),"
+    " (2, 'drift.found', 'oslo-1', 'web', 'k', '', 'kubectl-edit', 'two')",
+    "INSERT INTO revision (repo, id, author, subject, committed_ms, resolved_ms, clusters, "
+    "problems)"
+    " VALUES ('fleet', 'abcdef01abcdef01', 'ann', 'first', 1, 2, 2, 0),"
+    " ('fleet', 'abcdef02abcdef02', 'bob', 'second', 3, 4, 1, 1)",
+    "INSERT INTO problem (repo, path, line, col, message, app, cluster, clusters) VALUES"
+    " ('fleet', 'apps/web/x.yaml', 3, 5, 'no such field', 'web', '', 2)",
+};
+
+struct fixture {
+    struct hub_db *db;
+    struct cm_arena *arena;
+};
+
+static void run_sql(struct hub_db *db, const char *sql) {
+    struct cm_err err = {.code = CM_OK};
+
+    if (hub_db_run(db, &err, sql, "") < 0) {
+        fail_msg("%s: %s", sql, err.msg);
+    }
+}
+
+static int set_up(void **state) {
+    struct fixture *f = cm_new(1, sizeof(*f));
+    void *db = NULL;
+
+    (void)open_db(&db);
+    f->db = db;
+    f->arena = cm_arena_new(0);
+    for (size_t i = 0; i < sizeof(fleet) / sizeof(fleet[0]); i++) {
+        run_sql(f->db, fleet[i]);
+    }
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = *state;
+
+    cm_arena_free(f->arena);
+    hub_db_close(f->db);
+    free(f);
+    return 0;
+}
+
+// query_of reads "list?a=b&c=d", without escapes.
+static struct hub_query query_of(struct cm_arena *a, const char *text) {
+    char *rest = cm_arena_strdup(a, text);
+    struct hub_query query = {.list = strsep(&rest, "?")};
+    char *param;
+
+    while ((param = strsep(&rest, "&")) != NULL) {
+        const char *name = strsep(&param, "=");
+
+        query.params[query.param_count++] = (struct hub_query_param){name, param};
+    }
+    return query;
+}
+
+static struct cm_json *get(struct fixture *f, const char *text) {
+    struct hub_query query = query_of(f->arena, text);
+    struct cm_json *json = NULL;
+    struct cm_err err;
+
+    if (hub_query_run(f->db, f->arena, &query, &json, &err) < 0) {
+        fail_msg("%s: %s", text, err.msg);
+    }
+    return json;
+}
+
+static const char *as_text(struct fixture *f, const struct cm_json *json) {
+    struct cm_str text = {0};
+
+    cm_json_write_compact(json, &text);
+    const char *copy = cm_arena_strdup(f->arena, cm_str_get(&text));
+    cm_str_done(&text);
+    return copy;
+}
+
+// names returns the member of each item, "a b c".
+static const char *names(struct fixture *f, const char *query, const char *member) {
+    struct cm_str text = {0};
+    const struct cm_json *items = cm_json_get(get(f, query), "items");
+
+    for (const struct cm_json *item = items->first; item != NULL; item = item->next) {
+        cm_str_addf(&text, "%s%s", text.len > 0 ? " " : "", cm_json_get(item, member)->text);
+    }
+    const char *copy = cm_arena_strdup(f->arena, cm_str_get(&text));
+    cm_str_done(&text);
+    return copy;
+}
+
+static void refuses(struct fixture *f, const char *text, const char *words) {
+    struct hub_query query = query_of(f->arena, text);
+    struct cm_json *json = NULL;
+    struct cm_err err = {.code = CM_OK};
+
+    assert_int_equal(hub_query_run(f->db, f->arena, &query, &json, &err), CM_EINVAL);
+    if (strstr(err.msg, words) == NULL) {
+        fail_msg("%s: '%s' does not say '%s'", text, err.msg, words);
+    }
+    assert_null(json);
+}
+
+// ---- What the lists say
+
+static void a_cluster_is_told_with_its_agent_and_its_counts(void **state) {
+    assert_string_equal(
+        as_text(*state, get(*state, "clusters?name=oslo-1")),
+        "{\"items\":[{\"name\":\"oslo-1\",\"labels\":{\"env\":\"prod\",\"region\":\"eu\"},"
+        "\"managed\":true,\"suspend\":false,\"enrolled\":true,\"connected\":true,\"lastSeenMs\":77,"
+        "\"agentVersion\":\"1.0\",\"driver\":\"sim\",\"targetVersion\":\"v1\",\"generation\":5,"
+        "\"agentGeneration\":5,\"apps\":1,\"applied\":1,\"failed\":0,\"healthy\":1,\"drifted\":1,"
+        "\"objects\":3}]}");
+}
+
+static void a_cluster_that_left_git_is_told_while_its_agent_may_connect(void **state) {
+    assert_string_equal(names(*state, "clusters", "name"), "left-1 oslo-1 paris-1 rome-1");
+}
+
+static void a_group_is_told_with_its_members(void **state) {
+    assert_string_equal(as_text(*state, get(*state, "groups?name=all")),
+                        "{\"items\":[{\"name\":\"all\",\"repository\":\"fleet\",\"path\":\"g\","
+                        "\"clusters\":[\"oslo-1\",\"paris-1\"]}]}");
+    assert_string_equal(names(*state, "groups", "name"), "all none");
+}
+
+static void an_app_is_told_with_its_counts(void **state) {
+    assert_string_equal(
+        as_text(*state, get(*state, "apps")),
+        "{\"items\":[{\"name\":\"web\",\"repository\":\"fleet\",\"path\":\"apps/web\","
+        "\"namespace\":\"web\",\"drift\":\"correct\",\"prune\":true,\"suspend\":false,"
+        "\"dependsOn\":[\"db\"],\"clusters\":3,\"applied\":1,\"failed\":1,"
+        "\"healthy\":1,\"degraded\":1,\"drifted\":1}]}");
+}
+
+static void a_status_compares_what_is_wanted_with_what_is_applied(void **state) {
+    assert_string_equal(
+        as_text(*state, get(*state, "status?cluster=paris-1")),
+        "{\"items\":[{\"app\":\"web\",\"cluster\":\"paris-1\",\"repository\":\"fleet\","
+        "\"revision\":\"abcdef01\",\"desiredBundle\":\"b1\",\"appliedBundle\":\"b0\","
+        "\"delivered\":false,\"applied\":\"failed\",\"upToDate\":false,\"message\":\"no room\","
+        "\"health\":\"degraded\",\"healthMessage\":\"\",\"objects\":3,\"drifted\":0,"
+        "\"connected\":false,\"stale\":false,\"suspend\":false,\"atMs\":9}]}");
+}
+
+static void a_pair_that_was_never_reported_is_unknown(void **state) {
+    const struct cm_json *items = cm_json_get(get(*state, "status?cluster=rome-1"), "items");
+
+    assert_int_equal(items->count, 1);
+    assert_string_equal(cm_json_get(items->first, "applied")->text, "unknown");
+    assert_string_equal(cm_json_get(items->first, "health")->text, "unknown");
+    assert_true(cm_json_true(cm_json_get(items->first, "stale")));
+}
+
+static void states_filter_pairs(void **state) {
+    assert_string_equal(names(*state, "status?state=not-applied", "cluster"), "paris-1 rome-1");
+    assert_string_equal(names(*state, "status?state=failed", "cluster"), "paris-1");
+    assert_string_equal(names(*state, "status?state=not-healthy", "cluster"), "paris-1 rome-1");
+    assert_string_equal(names(*state, "status?state=drifted", "cluster"), "oslo-1");
+    assert_string_equal(names(*state, "status?state=not-applied&group=all", "cluster"), "paris-1");
+}
+
+static void objects_are_told_of_one_cluster(void **state) {
+    assert_string_equal(as_text(*state, get(*state, "objects?cluster=oslo-1&key=ConfigMap/web/a")),
+                        "{\"items\":[{\"cluster\":\"oslo-1\",\"app\":\"web\",\"key\":"
+                        "\"ConfigMap/web/a\",\"health\":\"healthy\",\"message\":\"fine\","
+                        "\"sha256\":\"c1\",\"atMs\":9}]}");
+    refuses(*state, "objects", "needs the parameter 'cluster'");
+}
+
+static void drift_is_told_with_both_values_and_who_did_it(void **state) {
+    assert_string_equal(as_text(*state, get(*state, "drift?app=web")),
+                        "{\"items\":[{\"cluster\":\"oslo-1\",\"app\":\"web\",\"key\":"
+                        "\"ConfigMap/web/a\",\"path\":\"data.x\",\"desired\":\"\\\"1\\\"\","
+                        "\"actual\":\"\\\"2\\\"\",\"manager\":\"kubectl-edit\",\"operation\":"
+                        "\"Update\",\"atMs\":9}]}");
+}
+
+static void events_come_newest_first_unless_asked_for_what_came_after(void **state) {
+    assert_string_equal(names(*state, "events", "message"), "two one");
+    assert_string_equal(names(*state, "events?after=0", "message"), "one two");
+    assert_string_equal(names(*state, "events?after=1", "message"), "two");
+    assert_string_equal(names(*state, "events?kind=sync.resolved", "message"), "one");
+    refuses(*state, "events?after=yesterday", "after: 'yesterday' is not a number");
+    refuses(*state, "events?after=-1", "is not a number");
+}
+
+static void revisions_come_newest_first(void **state) {
+    assert_string_equal(names(*state, "revisions?repository=fleet", "subject"), "second first");
+}
+
+static void problems_name_file_and_line(void **state) {
+    assert_string_equal(
+        as_text(*state, get(*state, "problems")),
+        "{\"items\":[{\"repository\":\"fleet\",\"path\":\"apps/web/x.yaml\",\"line\":3,"
+        "\"column\":5,\"message\":\"no such field\",\"app\":\"web\",\"cluster\":\"\","
+        "\"clusters\":2}]}");
+}
+
+// ---- Selectors
+
+static void selectors_choose_as_kubectl_does(void **state) {
+    static const char *const cases[][2] = {
+        {"env=prod", "oslo-1 paris-1"},
+        {"env==prod", "oslo-1 paris-1"},
+        {"env!=prod", "left-1 rome-1"},
+        {"canary", "paris-1"},
+        {"canary=", "paris-1"},
+        {"!canary", "left-1 oslo-1 rome-1"},
+        {"env=prod,region!=eu", "paris-1"},
+        {" env = prod , !canary ", "oslo-1"},
+        {"example.org/tier=2", "rome-1"},
+        {"env=prod,env=test", ""},
+        {"env='prod'", ""},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fixture *f = *state;
+        struct hub_query query = {
+            .list = "clusters", .params = {{"selector", cases[i][0]}}, .param_count = 1};
+        struct cm_json *json = NULL;
+        struct cm_str text = {0};
+        struct cm_err err;
+
+        assert_int_equal(hub_query_run(f->db, f->arena, &query, &json, &err), CM_OK);
+        for (const struct cm_json *item = cm_json_get(json, "items")->first; item != NULL;
+             item = item->next) {
+            cm_str_addf(&text, "%s%s", text.len > 0 ? " " : "", cm_json_get(item, "name")->text);
+        }
+        assert_string_equal(cm_str_get(&text), cases[i][1]);
+        cm_str_done(&text);
+    }
+}
+
+static void a_selector_that_names_no_label_is_refused(void **state) {
+    refuses(*state, "clusters?selector=", "'' is no name of a label");
+    refuses(*state, "clusters?selector=!", "'' is no name of a label");
+    refuses(*state, "clusters?selector=env,", "'' is no name of a label");
+    refuses(*state, "clusters?selector=a\"b", "is no name of a label");
+    refuses(*state, "clusters?selector=a\\", "is no name of a label");
+    refuses(*state, "clusters?selector=a b", "is no name of a label");
+}
+
+static void a_selector_of_too_many_terms_is_refused(void **state) {
+    struct cm_str text = {0};
+
+    cm_str_add(&text, "clusters?selector=a0");
+    for (int i = 1; i < 100; i++) {
+        cm_str_addf(&text, ",a%d", i);
+    }
+    refuses(*state, cm_str_get(&text), "too many conditions");
+    cm_str_done(&text);
+}
+
+// ---- Wrong parameters
+
+static void an_unknown_parameter_gets_the_nearest_name(void **state) {
+    refuses(*state, "status?clutser=a",
+            "'clutser' is no parameter of status; did you mean 'cluster'?");
+    refuses(*state, "status?limt=5", "did you mean 'limit'?");
+    refuses(*state, "problems?xyzzy=1", "'xyzzy' is no parameter of problems");
+    refuses(*state, "status?state=broken", "'broken' is none of");
+}
+
+static void a_limit_is_a_number_within_bounds(void **state) {
+    static const char *const wrong[] = {"",    "0",  "-1", "5001",
+                                        "1e3", " 5", "+5", "9999999999999999999"};
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        refuses(*state, cm_arena_strf(((struct fixture *)*state)->arena, "apps?limit=%s", wrong[i]),
+                "is not a number from 1 to 5000");
+    }
+    assert_int_equal(cm_json_get(get(*state, "clusters?limit=1"), "items")->count, 1);
+}
+
+static void a_cursor_of_somebody_else_is_refused(void **state) {
+    static const char *const wrong[] = {
+        "",
+        "x",
+        "!!!!",
+        "W10",          // []
+        "WyJhIl0",      // ["a"]: one key, status has two
+        "WzEsMl0",      // [1,2]
+        "eyJhIjoxfQ",   // {"a":1}
+        "WyJhIiwiYiIs", // ["a","b",
+    };
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        refuses(*state,
+                cm_arena_strf(((struct fixture *)*state)->arena, "status?cursor=%s", wrong[i]),
+                "cursor: not one of ours");
+    }
+    refuses(*state, "events?cursor=WyJhIl0", "cursor: not one of ours");
+}
+
+// ---- Pages
+
+// walk visits all pages; after each, `between` may change the table. *seen counts the visits of
+// each row, by the number at the end of its member.
+static size_t walk(struct fixture *f, const char *query, const char *member, unsigned *seen,
+                   void (*between)(struct hub_db *db, size_t page)) {
+    const char *cursor = NULL;
+    size_t pages = 0;
+
+    do {
+        CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+        struct fixture page = {.db = f->db, .arena = a};
+        const struct cm_json *json =
+            get(&page, cursor == NULL ? query : cm_arena_strf(a, "%s&cursor=%s", query, cursor));
+
+        for (const struct cm_json *item = cm_json_get(json, "items")->first; item != NULL;
+             item = item->next) {
+            seen[strtol(cm_json_get(item, member)->text +
+                            strcspn(cm_json_get(item, member)->text, "0123456789"),
+                        NULL, 10)]++;
+        }
+        const char *next = cm_json_string(cm_json_get(json, "next"));
+        cursor = next == NULL ? NULL : cm_arena_strdup(f->arena, next);
+        between(f->db, pages++);
+    } while (cursor != NULL);
+    return pages;
+}
+
+enum { ROWS = 3000, MORE = 2000 };
+
+static void fill(struct hub_db *db, const char *sql, int64_t from, int64_t count) {
+    struct cm_err err;
+
+    assert_int_equal(hub_db_begin(db, &err), CM_OK);
+    for (int64_t i = from; i < from + count; i++) {
+        if (hub_db_run(db, &err, sql, "i", i) < 0) {
+            fail_msg("%s", err.msg);
+        }
+    }
+    assert_int_equal(hub_db_commit(db, &err), CM_OK);
+}
+
+static const char add_pair[] = "INSERT INTO pair VALUES (printf('c%06d', ?1 % 40), printf('x%06d',"
+                               " ?1), x'00', 'fleet', 'r', 1, 1, 0, 0)";
+static const char add_event[] =
+    "INSERT INTO event (number, at_ms, kind, cluster, app, key, revision, actor, message) VALUES"
+    " (?1, 1, 'k', 'paged', '', '', '', '', 'm')";
+static const char add_drift[] =
+    "INSERT INTO drift VALUES (printf('c%d', ?1 % 3), printf('k%d', ?1 % 7), printf('p%06d', ?1),"
+    " 'paged', '', '', '', '', 1)";
+
+static void add_pairs_between(struct hub_db *db, size_t page) {
+    fill(db, add_pair, ROWS + (int64_t)page * 3, 3);
+    run_sql(db, "DELETE FROM pair WHERE app = 'x000000'"); // one that was visited already
+}
+
+static void add_events_between(struct hub_db *db, size_t page) {
+    fill(db, add_event, 100000 + (int64_t)page * 5, 5);
+}
+
+static void add_drift_between(struct hub_db *db, size_t page) {
+    fill(db, add_drift, ROWS + (int64_t)page * 2, 2);
+}
+
+static void nothing_between(struct hub_db *db, size_t page) {
+    (void)db;
+    (void)page;
+}
+
+static void saw_each_once(const unsigned *seen, size_t from, size_t to) {
+    for (size_t i = from; i < to; i++) {
+        if (seen[i] != 1) {
+            fail_msg("row %zu was visited %u times", i, seen[i]);
+        }
+    }
+}
+
+static void pages_visit_each_pair_once_while_others_come_and_go(void **state) {
+    struct fixture *f = *state;
+    unsigned *seen = cm_new(200000, sizeof(*seen));
+
+    run_sql(f->db, "DELETE FROM pair");
+    fill(f->db, add_pair, 0, ROWS);
+    assert_true(walk(f, "status?limit=97", "app", seen, add_pairs_between) > ROWS / 97);
+    saw_each_once(seen, 0, ROWS);
+    free(seen);
+}
+
+static void pages_visit_each_event_once_while_others_come(void **state) {
+    struct fixture *f = *state;
+    unsigned *seen = cm_new(200000, sizeof(*seen));
+
+    fill(f->db, add_event, 1000, ROWS);
+    assert_int_equal(walk(f, "events?cluster=paged&limit=100", "number", seen, add_events_between),
+                     ROWS / 100);
+    saw_each_once(seen, 1000, 1000 + ROWS);
+    free(seen);
+}
+
+static void pages_after_an_event_go_upwards(void **state) {
+    struct fixture *f = *state;
+    unsigned *seen = cm_new(200000, sizeof(*seen));
+
+    fill(f->db, add_event, 1000, MORE);
+    assert_int_equal(walk(f, "events?after=1499&limit=500", "number", seen, nothing_between), 3);
+    assert_int_equal(seen[1499], 0);
+    saw_each_once(seen, 1500, 1000 + MORE);
+    free(seen);
+}
+
+static void pages_by_three_columns_visit_each_row_once(void **state) {
+    struct fixture *f = *state;
+    unsigned *seen = cm_new(200000, sizeof(*seen));
+
+    fill(f->db, add_drift, 0, ROWS);
+    (void)walk(f, "drift?app=paged&limit=41", "path", seen, add_drift_between);
+    saw_each_once(seen, 0, ROWS);
+    free(seen);
+}
+
+static void a_full_last_page_has_no_successor(void **state) {
+    assert_null(cm_json_get(get(*state, "clusters?limit=4"), "next"));
+    assert_non_null(cm_json_get(get(*state, "clusters?limit=3"), "next"));
+}
+
+// ---- Counts
+
+static struct cm_json *rollout(struct fixture *f, const char *text, enum cm_rc expected) {
+    struct hub_query query = query_of(f->arena, text);
+    struct cm_json *json = NULL;
+    struct cm_err err = {.code = CM_OK};
+
+    assert_int_equal(hub_query_rollout(f->db, f->arena, &query, &json, &err), expected);
+    return json;
+}
+
+static void the_summary_counts_the_fleet(void **state) {
+    struct fixture *f = *state;
+    struct cm_json *json = NULL;
+    struct cm_err err;
+
+    assert_int_equal(hub_query_summary(f->db, f->arena, &json, &err), CM_OK);
+    assert_string_equal(as_text(f, json),
+                        "{\"clusters\":3,\"enrolled\":2,\"connected\":1,\"apps\":1,\"problems\":1,"
+                        "\"pairs\":3,\"applied\":1,\"failed\":1,\"healthy\":1,\"degraded\":1,"
+                        "\"drifted\":1}");
+}
+
+static void a_rollout_counts_the_pairs_that_carry_the_revision(void **state) {
+    struct fixture *f = *state;
+
+    run_sql(f->db, "UPDATE pair SET revision = revision || revision");
+    assert_string_equal(
+        as_text(f, rollout(f, "rollout?revision=abcdef01", CM_OK)),
+        "{\"revision\":\"abcdef01abcdef01\",\"resolved\":true,\"pairs\":2,\"delivered\":1,"
+        "\"applied\":1,\"healthy\":1,\"failed\":1,\"degraded\":1,\"offline\":1,\"rendered\":2,"
+        "\"firstFailure\":\"web on paris-1: no room\"}");
+    assert_int_equal(cm_json_int(cm_json_get(rollout(f, "rollout", CM_OK), "pairs"), -1), 3);
+    assert_int_equal(
+        cm_json_int(cm_json_get(rollout(f, "rollout?cluster=rome-1&app=web", CM_OK), "pairs"), -1),
+        1);
+}
+
+static void a_revision_that_was_not_resolved_yet_is_told_as_such(void **state) {
+    const struct cm_json *json = rollout(*state, "rollout?revision=1234567&app=new", CM_OK);
+
+    assert_false(cm_json_true(cm_json_get(json, "resolved")));
+    assert_int_equal(cm_json_int(cm_json_get(json, "pairs"), -1), 0);
+}
+
+static void a_rollout_of_what_is_not_there_is_no_success(void **state) {
+    assert_null(rollout(*state, "rollout?app=wbe", CM_ENOTFOUND));
+    assert_null(rollout(*state, "rollout?cluster=nowhere", CM_ENOTFOUND));
+    assert_null(rollout(*state, "rollout?revision=abc", CM_EINVAL));
+    assert_null(rollout(*state, "rollout?revision=abcdefgh", CM_EINVAL));
+    assert_null(rollout(*state, "rollout?apps=web", CM_EINVAL));
+}
+
+static void a_desired_object_is_shown_unless_it_is_a_secret(void **state) {
+    struct fixture *f = *state;
+    struct cm_json *json = NULL;
+    struct cm_err err;
+
+    assert_int_equal(hub_query_desired(f->db, f->arena, "oslo-1", "ConfigMap/web/a", &json, &err),
+                     CM_OK);
+    assert_string_equal(as_text(f, json),
+                        "{\"cluster\":\"oslo-1\",\"app\":\"web\",\"key\":"
+                        "\"ConfigMap/web/a\",\"object\":{\"kind\":\"ConfigMap\"}}");
+    assert_int_equal(hub_query_desired(f->db, f->arena, "oslo-1", "Secret/web/s", &json, &err),
+                     CM_ENOTFOUND);
+    assert_int_equal(hub_query_desired(f->db, f->arena, "oslo-1", "ConfigMap/web/odd", &json, &err),
+                     CM_ENOTFOUND);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(a_cluster_is_told_with_its_agent_and_its_counts),
+        TEST(a_cluster_that_left_git_is_told_while_its_agent_may_connect),
+        TEST(a_group_is_told_with_its_members),
+        TEST(an_app_is_told_with_its_counts),
+        TEST(a_status_compares_what_is_wanted_with_what_is_applied),
+        TEST(a_pair_that_was_never_reported_is_unknown),
+        TEST(states_filter_pairs),
+        TEST(objects_are_told_of_one_cluster),
+        TEST(drift_is_told_with_both_values_and_who_did_it),
+        TEST(events_come_newest_first_unless_asked_for_what_came_after),
+        TEST(revisions_come_newest_first),
+        TEST(problems_name_file_and_line),
+        TEST(selectors_choose_as_kubectl_does),
+        TEST(a_selector_that_names_no_label_is_refused),
+        TEST(a_selector_of_too_many_terms_is_refused),
+        TEST(an_unknown_parameter_gets_the_nearest_name),
+        TEST(a_limit_is_a_number_within_bounds),
+        TEST(a_cursor_of_somebody_else_is_refused),
+        TEST(pages_visit_each_pair_once_while_others_come_and_go),
+        TEST(pages_visit_each_event_once_while_others_come),
+        TEST(pages_after_an_event_go_upwards),
+        TEST(pages_by_three_columns_visit_each_row_once),
+        TEST(a_full_last_page_has_no_successor),
+        TEST(the_summary_counts_the_fleet),
+        TEST(a_rollout_counts_the_pairs_that_carry_the_revision),
+        TEST(a_revision_that_was_not_resolved_yet_is_told_as_such),
+        TEST(a_rollout_of_what_is_not_there_is_no_success),
+        TEST(a_desired_object_is_shown_unless_it_is_a_secret),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
