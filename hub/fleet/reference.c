@@ -1,0 +1,152 @@
+#include "hub/fleet/reference.h"
+
+#include <string.h>
+
+#include "common/str.h"
+#include "hub/fleet/schema.h"
+
+static const char introduction[] =
+    "# The fleet repository\n"
+    "\n"
+    "<!-- Made from the tables in hub/fleet/schema_tables.c; change those and run\n"
+    "     `hub.fleet.reference > deploy/reference/fleet-repository.md`. -->\n"
+    "\n"
+    "What every cluster runs is said by plain YAML documents and manifests in Git, in\n"
+    "`apiVersion: " HUB_API_VERSION "`.\n"
+    "\n"
+    "| where | what |\n"
+    "|---|---|\n";
+
+static const char rules[] =
+    "\n"
+    "* Whatever stands below the folder of an `app.yaml` belongs to that App. Manifests are all\n"
+    "  `*.yaml`, `*.yml` and `*.json` files there (or below `spec.source.path`); files and "
+    "folders\n"
+    "  that begin with a dot are left out.\n"
+    "* Names are DNS labels: 1 to 63 of `a-z`, `0-9` and `-`, with no `-` at either end.\n"
+    "* Nothing is guessed: an unknown field, a duplicate key, a wrong type, an undefined variable, "
+    "a\n"
+    "  name of something that does not exist or an object that two Apps claim on one cluster is "
+    "an\n"
+    "  error with file, line, column and what to do; all of them are told at once.\n"
+    "* **What is wrong stays as it was, and nothing else is held up.** A document that cannot be "
+    "read\n"
+    "  keeps its last good version; an App that does not render for a cluster keeps running there "
+    "as\n"
+    "  it was.\n"
+    "* Not supported, and refused rather than half read: `kustomization.yaml`, `Chart.yaml`,\n"
+    "  overlays, SOPS, symbolic links and submodules.\n";
+
+static const char variables[] =
+    "\n"
+    "## Variables in manifests\n"
+    "\n"
+    "| written | becomes |\n"
+    "|---|---|\n"
+    "| `${name}` | the value; if there is none, that is an error |\n"
+    "| `${name:=default}` | the value, or the text behind `:=` |\n"
+    "| `$${name}` | the text `${name}` |\n"
+    "\n"
+    "Values come from the Cluster, then the target, then the App: the first that has the name "
+    "counts.\n"
+    "Dots go into maps (`${db.host}`), and maps of several layers are merged. Besides there are\n"
+    "`${cluster.name}` and `${cluster.labels.KEY}`.\n"
+    "\n"
+    "* In a plain scalar that is one variable and nothing else the value keeps its type:\n"
+    "  `replicas: ${replicas}` is a number, `tolerations: ${tolerations}` may be a list.\n"
+    "* In quotes, and within a longer text, it becomes text: `port: \"${port}\"` is a string.\n"
+    "* JSON knows only quotes, so there a string that is one variable keeps the value's type.\n"
+    "* What is put in is not looked through again.\n"
+    "* The annotation `holdfast.dev/substitute: disabled` on an object leaves it as it is.\n"
+    "\n"
+    "Clusters whose values differ only where an App does not look share one rendering.\n"
+    "\n"
+    "## Namespaces\n"
+    "\n"
+    "An object that names no namespace gets that of the target or the App, if its kind is "
+    "namespaced:\n"
+    "the kinds of Kubernetes are known, and those of CRDs in the same repository. Of other kinds "
+    "the\n"
+    "agent asks the cluster. Cluster-scoped objects have none.\n"
+    "\n"
+    "## When something goes away\n"
+    "\n"
+    "| gone from Git | on the cluster |\n"
+    "|---|---|\n"
+    "| an object of an App | removed, if the App has `prune: true` |\n"
+    "| an App | its objects are removed, if it last had `prune: true`; else left alone |\n"
+    "| a cluster from an App's targets | as `onTargetLoss` says |\n"
+    "| a Cluster | nothing: it becomes unmanaged |\n"
+    "| an object from one App, while another takes it | handed over |\n"
+    "| all manifests of an App, but not `app.yaml` | an error: nothing is removed |\n";
+
+// add_cell writes a sentence into a cell of a table.
+static void add_cell(struct cm_str *out, const char *text) {
+    for (; *text != '\0'; text++) {
+        if (*text == '|') {
+            cm_str_add_char(out, '\\');
+        }
+        cm_str_add_char(out, *text);
+    }
+}
+
+static void add_choices(struct cm_str *out, const struct hub_field *field) {
+    for (const char *const *choice = field->choices; *choice != NULL; choice++) {
+        cm_str_addf(out, "%s`%s`", choice == field->choices ? "" : ", ", *choice);
+    }
+}
+
+static void add_default(struct cm_str *out, const struct hub_field *field) {
+    if (field->required) {
+        cm_str_add(out, "**required**");
+    } else if (field->otherwise != NULL) {
+        cm_str_addf(out, "`%s`", field->otherwise);
+    }
+}
+
+// add_fields writes the rows of a table of fields and of what is nested in them.
+static void add_fields(struct cm_str *out, const struct hub_field *fields, const char *prefix) {
+    for (const struct hub_field *field = fields; field->name != NULL; field++) {
+        struct cm_str nested = {0};
+
+        if (field->type == HUB_FIELD_REFUSED) {
+            continue;
+        }
+        cm_str_addf(out, "| `%s%s` | ", prefix, field->name);
+        if (field->type == HUB_FIELD_CHOICE) {
+            add_choices(out, field);
+        } else {
+            cm_str_add(out, hub_field_type_name(field));
+        }
+        cm_str_add(out, " | ");
+        add_default(out, field);
+        cm_str_add(out, " | ");
+        add_cell(out, field->doc);
+        cm_str_add(out, " |\n");
+        if (field->fields != NULL) {
+            cm_str_addf(&nested, "%s%s%s.", prefix, field->name,
+                        field->type == HUB_FIELD_OBJECTS ? "[]" : "");
+            add_fields(out, field->fields, cm_str_get(&nested));
+        }
+        cm_str_done(&nested);
+    }
+}
+
+static void add_kind(struct cm_str *out, const struct hub_kind_table *kind) {
+    cm_str_addf(out, "\n## %s\n\n%s\n\n```yaml\n%s```\n\n", kind->name, kind->doc, kind->example);
+    cm_str_add(out, "| field | type | default | meaning |\n|---|---|---|---|\n");
+    add_fields(out, kind->fields, "");
+}
+
+void hub_reference_write(struct cm_str *out) {
+    cm_str_add(out, introduction);
+    for (size_t i = 0; i < HUB_KINDS; i++) {
+        cm_str_addf(out, "| `%s` | %s documents |\n", hub_kind_tables[i].place,
+                    hub_kind_tables[i].name);
+    }
+    cm_str_add(out, rules);
+    for (size_t i = 0; i < HUB_KINDS; i++) {
+        add_kind(out, &hub_kind_tables[i]);
+    }
+    cm_str_add(out, variables);
+}
