@@ -19,6 +19,7 @@
 #include "hub/config/config.h"
 #include "hub/jobs/store.h"
 #include "hub/jobs/sync.h"
+#include "hub/jobs/upkeep.h"
 #include "hub/session/sessions.h"
 #include "hub/store/agents.h"
 #include "hub/store/db.h"
@@ -39,7 +40,9 @@ struct hub {
     struct hub_store *store;
     struct hub_sessions *sessions;
     struct hub_sync *sync;
+    struct hub_upkeep *upkeep;
     struct hub_api *api;
+    bool stopping;
 };
 
 // ---- What the parts tell each other
@@ -74,12 +77,21 @@ static void on_sessions_stopped(void *ctx) {
     hub_sync_stop(((struct hub *)ctx)->sync, on_sync_stopped, ctx);
 }
 
-static void on_signal(void *ctx, int number) {
-    struct hub *h = ctx;
+// Nobody new is let in and those who are here are sent away; then fetches and steps end; then the
+// loop. The store is last: until it has stopped, everything may still be written.
+static void begin_stop(struct hub *h) {
+    if (h->stopping || h->upkeep == NULL) {
+        return; // NULL: it does not run
+    }
+    h->stopping = true;
+    hub_upkeep_stop(h->upkeep);
+    hub_sessions_stop(h->sessions, on_sessions_stopped, h);
+}
 
+static void on_signal(void *ctx, int number) {
     (void)number;
     cm_log(CM_LOG_INFO, "hub.stopping", "closing connections", NULL);
-    hub_sessions_stop(h->sessions, on_sessions_stopped, h);
+    begin_stop(ctx);
 }
 
 // ---- Opening
@@ -242,16 +254,22 @@ enum cm_rc hub_run(struct hub *h, struct cm_err *err) {
     enum cm_rc rc = hub_sessions_listen(h->sessions, err);
 
     rc = rc < 0 ? rc : start_api(h, err);
-    if (rc < 0) {
-        return rc;
+    h->upkeep = hub_upkeep_start(h->loop, h->store, h->config->events_kept);
+    if (rc == CM_OK) {
+        hub_sync_start(h->sync);
+        announce(h);
+    } else {
+        begin_stop(h); // somebody may have connected already
     }
-    hub_sync_start(h->sync);
-    announce(h);
     cm_loop_run(h->loop);
-    hub_api_stop(h->api);
+    if (h->api != NULL) {
+        hub_api_stop(h->api);
+    }
     drain(h);
-    cm_log(CM_LOG_INFO, "hub.stopped", "all is written", NULL);
-    return CM_OK;
+    if (rc == CM_OK) {
+        cm_log(CM_LOG_INFO, "hub.stopped", "all is written", NULL);
+    }
+    return rc;
 }
 
 void hub_close(struct hub *h) {
@@ -259,12 +277,13 @@ void hub_close(struct hub *h) {
         return;
     }
 
-    hub_api_free(h->api);
-    hub_sync_free(h->sync);
-    hub_sessions_free(h->sessions);
     if (h->store != NULL) {
         drain(h);
     }
+    hub_api_free(h->api);
+    hub_upkeep_free(h->upkeep);
+    hub_sync_free(h->sync);
+    hub_sessions_free(h->sessions);
     hub_store_free(h->store);
     cm_net_done();
     hub_authority_free(h->authority);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/buf.h"
 #include "common/clock.h"
@@ -13,8 +14,6 @@
 #define DAY_MS ((int64_t)24 * 3600 * 1000)
 #define ROOT_LIFE_MS (3650 * DAY_MS)
 #define ISSUER_LIFE_MS (1825 * DAY_MS)
-#define SERVER_LIFE_MS (365 * DAY_MS)
-#define AGENT_LIFE_MS (365 * DAY_MS)
 #define SKEW_MS ((int64_t)5 * 60 * 1000) // certificates begin so much earlier: clocks differ
 #define PEM_MAX ((size_t)64 * 1024)
 
@@ -95,7 +94,16 @@ static enum cm_rc write_cert(const char *path, const struct cm_cert *cert, struc
     return cm_fsys_replace(path, pem, strlen(pem), 0644, err);
 }
 
-// load reads NAME.key and NAME.crt; a certificate without a key is fine (*id).key stays NULL.
+static bool belong_together(const struct identity *id) {
+    struct cm_sha256 key = cm_key_sha256(id->key);
+    struct cm_sha256 certified = cm_cert_key_sha256(id->cert);
+
+    return cm_sha256_equal(&key, &certified);
+}
+
+// load reads NAME.key and NAME.crt. It fails with CM_ENOTFOUND if there is no certificate, or it is
+// of another key: making them anew was interrupted. A certificate without a key is fine: id->key
+// stays NULL.
 static enum cm_rc load(const char *dir, const char *name, struct identity *id, struct cm_err *err) {
     CM_AUTOFREE char *key_path = cm_strf("%s/%s.key", dir, name);
     CM_AUTOFREE char *cert_path = cm_strf("%s/%s.crt", dir, name);
@@ -104,12 +112,18 @@ static enum cm_rc load(const char *dir, const char *name, struct identity *id, s
     if (rc < 0) {
         return rc;
     }
-    rc = read_key(key_path, &id->key, err);
-    if (rc < 0 && rc != CM_ENOTFOUND) {
-        return rc;
-    }
     cm_cert_to_der(id->cert, &id->der, &id->der_size);
-    return CM_OK;
+    rc = read_key(key_path, &id->key, err);
+    if (rc == CM_ENOTFOUND) {
+        return CM_OK;
+    }
+    if (rc == CM_OK && !belong_together(id)) {
+        return cm_fail(err, CM_ENOTFOUND,
+                       "%s and %s do not belong together; restore them from a "
+                       "backup",
+                       key_path, cert_path);
+    }
+    return rc;
 }
 
 static enum cm_rc save(const char *dir, const char *name, const struct identity *id,
@@ -121,12 +135,19 @@ static enum cm_rc save(const char *dir, const char *name, const struct identity 
     return rc < 0 ? rc : write_cert(cert_path, id->cert, err);
 }
 
+// What an issuer certifies ends with it at the latest: it would not be believed for longer.
+static int64_t end_of(const struct identity *issuer, int64_t end_ms) {
+    int64_t latest_ms = issuer == NULL ? end_ms : cm_cert_not_after_ms(issuer->cert);
+
+    return end_ms < latest_ms ? end_ms : latest_ms;
+}
+
 static enum cm_rc certify(struct identity *id, struct cm_cert_request *request, int64_t life_ms,
                           const struct identity *issuer, struct cm_err *err) {
     int64_t now_ms = cm_clock_unix_ms();
 
     request->not_before_ms = now_ms - SKEW_MS;
-    request->not_after_ms = now_ms + life_ms;
+    request->not_after_ms = end_of(issuer, now_ms + life_ms);
     id->key = cm_key_new();
 
     enum cm_rc rc = cm_cert_issue(request, id->key, issuer == NULL ? NULL : issuer->cert,
@@ -144,6 +165,13 @@ static bool is_fresh(const struct cm_cert *cert) {
     return cm_cert_not_after_ms(cert) - cm_clock_unix_ms() > life_ms / 3;
 }
 
+static bool exists(const char *dir, const char *file) {
+    CM_AUTOFREE char *path = cm_strf("%s/%s", dir, file);
+
+    return access(path, F_OK) == 0;
+}
+
+// A new root is made for a new hub only: agents would never believe it.
 static enum cm_rc open_root(struct hub_authority *a, const char *dir, struct cm_err *err) {
     struct cm_cert_request request = {.use = CM_CERT_ROOT, .common_name = "holdfast root"};
     enum cm_rc rc = load(dir, "root", &a->root, err);
@@ -151,8 +179,22 @@ static enum cm_rc open_root(struct hub_authority *a, const char *dir, struct cm_
     if (rc != CM_ENOTFOUND) {
         return rc;
     }
+    if (a->root.cert != NULL) {
+        return err->code = CM_EINVAL;
+    }
+    if (exists(dir, "issuer.crt")) {
+        return cm_fail(err, CM_EINVAL, "%s/root.crt is missing; restore it from a backup", dir);
+    }
     rc = certify(&a->root, &request, ROOT_LIFE_MS, NULL, err);
     return rc < 0 ? rc : save(dir, "root", &a->root, err);
+}
+
+static enum cm_rc check_issued(const struct hub_authority *a, const struct identity *id,
+                               enum cm_cert_use use, struct cm_err *err) {
+    // Its age is judged elsewhere.
+    int64_t at_ms = cm_cert_not_before_ms(id->cert);
+
+    return cm_cert_verify(id->cert, use, NULL, 0, a->root.cert, at_ms, err);
 }
 
 // open_certified loads what the root certifies, and makes it (again) when it is missing or old.
@@ -164,13 +206,16 @@ static enum cm_rc open_certified(struct hub_authority *a, const char *dir, const
     if (rc < 0 && rc != CM_ENOTFOUND) {
         return rc;
     }
+    if (rc == CM_OK && check_issued(a, id, request->use, err) < 0) {
+        return cm_wrap(err, "%s/%s.crt", dir, name);
+    }
     if (rc == CM_OK && id->key != NULL && (is_fresh(id->cert) || a->root.key == NULL)) {
         return CM_OK;
     }
     if (a->root.key == NULL) {
         return cm_fail(err, CM_EINVAL,
-                       "%s/%s.key is missing and the root's key is offline; put root.key back for "
-                       "one start",
+                       "%s/%s.key and .crt must be made anew and the root's key is offline; put "
+                       "root.key back for one start",
                        dir, name);
     }
     identity_done(id);
@@ -189,7 +234,7 @@ static enum cm_rc make_server(struct hub_authority *a, const char *const *hosts,
         .host_count = host_count,
     };
 
-    return certify(&a->server, &request, SERVER_LIFE_MS, &a->issuer, err);
+    return certify(&a->server, &request, ISSUER_LIFE_MS, &a->issuer, err);
 }
 
 static enum cm_rc make_facts(struct hub_authority *a, const char *dir, struct cm_err *err) {
@@ -293,7 +338,7 @@ enum cm_rc hub_authority_certify(const struct hub_authority *a, const struct cm_
         .common_name = cluster_name,
         .uri = uri,
         .not_before_ms = now_ms - SKEW_MS,
-        .not_after_ms = now_ms + AGENT_LIFE_MS,
+        .not_after_ms = cm_cert_not_after_ms(a->issuer.cert),
     };
     enum cm_rc rc = cm_cert_issue(&request, agent_key, a->issuer.cert, a->issuer.key, &cert, err);
 

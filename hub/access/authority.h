@@ -4,9 +4,13 @@
 //      ├─ issuer (5 years)   certifies agents and the hub's own server key
 //      └─ signer (5 years)   signs manifests
 //
-// The files live in the hub's data folder, keys with mode 0600. Issuer and signer are made anew
-// when a third of their life is left and the root's key is there. The server's key is made at each
-// start and is never on disk.
+// The files live in the hub's data folder, keys with mode 0600. Issuer and signer are made anew at
+// a start when a third of their life is left and the root's key is there. The server's key is made
+// at each start and is never on disk. What the issuer certifies lives as long as it does, at least
+// 20 months then: the hub's table of agents says who may connect, not the age of a certificate.
+//
+// A file that is missing or damaged beside others that are there is an error, never a reason to
+// make a new root: no agent would believe it.
 //
 // Threads: opened by the owner at start (blocks); afterwards nothing changes and any thread may use
 // it.

@@ -37,15 +37,8 @@ static bool proof_is_right(const struct enroll_job *e, const struct hub_join_cla
     return cm_equal_secret(expected.bytes, e->ask.proof.bytes, sizeof(expected.bytes));
 }
 
-static enum cm_rc certify(struct enroll_job *e, struct cm_err *err) {
-    CM_CLEANUP(cm_key_freep) struct cm_key *key = NULL;
-    enum cm_rc rc = cm_csr_key(e->csr, e->ask.csr_size, &key, err);
-
-    if (rc < 0) {
-        return rc;
-    }
+static enum cm_rc certify(struct enroll_job *e, const struct cm_key *key, struct cm_err *err) {
     e->key = cm_key_sha256(key);
-    cm_uuid(e->cluster_id);
     return hub_authority_certify(e->authority, key, e->cluster_id, e->cluster, &e->certificate,
                                  &e->certificate_size, err);
 }
@@ -67,21 +60,57 @@ static enum cm_rc keep(struct enroll_job *e, struct hub_db *db, int64_t now_ms,
                                    err);
 }
 
-static enum cm_rc run_enroll(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
-    struct enroll_job *e = CM_CONTAINER(job, struct enroll_job, job);
-    int64_t now_ms = cm_clock_unix_ms();
+// A wrong proof is no error of the job: the count must be kept.
+static enum cm_rc count_failure(struct enroll_job *e, struct hub_db *db, struct cm_err *err) {
+    e->refused = true;
+    return hub_join_tokens_fail(db, e->ask.token_id, err);
+}
+
+// The token was used, but if it was for this very key then only the answer got lost: it is given
+// again. The key shows that it is the same agent, the proof that it has the token.
+static enum cm_rc answer_again(struct enroll_job *e, struct hub_db *db, int64_t now_ms,
+                               struct cm_err *err) {
+    CM_CLEANUP(cm_key_freep) struct cm_key *key = NULL;
     struct hub_join_claim claim;
-    enum cm_rc rc = hub_join_tokens_find(db, e->ask.token_id, now_ms, &claim, err);
+    struct cm_sha256 hash;
+    enum cm_rc rc = cm_csr_key(e->csr, e->ask.csr_size, &key, err);
 
     if (rc < 0) {
         return rc;
     }
+    hash = cm_key_sha256(key);
+    rc = hub_join_tokens_find_answered(db, e->ask.token_id, &hash, now_ms, &claim, e->cluster_id,
+                                       err);
+    if (rc < 0) {
+        return rc;
+    }
     if (!proof_is_right(e, &claim)) {
-        e->refused = true; // not an error of this job: the count must be kept
-        return hub_join_tokens_fail(db, e->ask.token_id, err);
+        return count_failure(e, db, err);
     }
     memcpy(e->cluster, claim.cluster, sizeof(e->cluster));
-    rc = certify(e, err);
+    return certify(e, key, err);
+}
+
+static enum cm_rc run_enroll(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    struct enroll_job *e = CM_CONTAINER(job, struct enroll_job, job);
+    CM_CLEANUP(cm_key_freep) struct cm_key *key = NULL;
+    int64_t now_ms = cm_clock_unix_ms();
+    struct hub_join_claim claim;
+    enum cm_rc rc = hub_join_tokens_find(db, e->ask.token_id, now_ms, &claim, err);
+
+    if (rc == CM_EAUTH) {
+        return answer_again(e, db, now_ms, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    if (!proof_is_right(e, &claim)) {
+        return count_failure(e, db, err);
+    }
+    memcpy(e->cluster, claim.cluster, sizeof(e->cluster));
+    cm_uuid(e->cluster_id);
+    rc = cm_csr_key(e->csr, e->ask.csr_size, &key, err);
+    rc = rc < 0 ? rc : certify(e, key, err);
     return rc < 0 ? rc : keep(e, db, now_ms, err);
 }
 

@@ -34,6 +34,7 @@ typedef void (*hub_enroll_fn)(void *ctx, const struct cm_err *err,
                               const struct hub_enrolled *enrolled);
 
 // hub_identity_enroll checks a request and, if it is good, uses up the token and certifies the key.
+// Who asks again with the same token and the same key, while the token lives, gets the same id.
 // CM_EAUTH: refused; the words are for the agent.
 void hub_identity_enroll(struct hub_store *store, const struct hub_authority *authority,
                          const struct hub_enroll_ask *ask, hub_enroll_fn done, void *ctx);

@@ -95,14 +95,18 @@ static void on_decided(void *ctx, const struct cm_err *err, const struct hub_enr
 
     e->waiting = false;
     if (enrolled != NULL) {
-        // The token is used up: the agent is known even if it did not hear the answer. It must then
-        // be given a new token with --again.
+        // The token is used up and the agent known, even if it does not hear the answer: it asks
+        // again with the same key.
         replace_member(e->owner, enrolled);
     }
     if (e->conn != NULL && enrolled != NULL) {
         accept(e, enrolled);
-    } else if (e->conn != NULL) {
+    } else if (e->conn != NULL && (err->code == CM_EAUTH || err->code == CM_EINVAL)) {
         refuse(e, err->msg);
+    } else if (e->conn != NULL) {
+        // What is wrong with our disk is not for strangers.
+        cm_log(CM_LOG_ERROR, "store.failed", err->msg, NULL);
+        refuse(e, "the hub cannot enroll anybody at the moment; try again");
     }
     release(e);
 }

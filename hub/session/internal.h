@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/list.h"
+#include "common/loop.h"
 #include "common/net/net.h"
 #include "common/tls/keys.h"
 #include "hub/session/sessions.h"
@@ -30,13 +31,22 @@ struct hub_outgoing {
     bool was_asked; // an answer is owed even if it is missing
 };
 
+// What the agent said that it holds on its disk.
+struct hub_claim {
+    bool any;
+    uint64_t epoch;
+    uint64_t generation;
+    struct cm_sha256 sha256;
+};
+
 struct hub_session {
     struct hub_sessions *owner;
     struct hub_member *member; // NULL after eviction
     struct cm_net_conn *conn;  // NULL once closed
     enum hub_session_state state;
-    struct cm_arena *hello_arena;    // while the store looks up the last report
-    const void *hello;               // Holdfast__V1__Hello in it
+    struct cm_arena *hello_arena; // while the store looks up the last report
+    const void *hello;            // Holdfast__V1__Hello in it
+    struct hub_claim claim;
     struct hub_publication *held;    // what the agent is known to hold; NULL: not known
     struct hub_publication *sending; // source of blobs; the one last sent
     struct hub_outgoing *outgoing;
@@ -44,6 +54,7 @@ struct hub_session {
     size_t outgoing_at;
     size_t outgoing_capacity;
     size_t jobs;      // store jobs that still point here
+    size_t reports;   // of these
     bool desired_due; // Desired follows once `outgoing` is through
     struct cm_list in_sessions;
 };
@@ -54,12 +65,14 @@ struct hub_sessions {
     char *link_addr;
     char *enroll_addr;
     struct cm_map *members; // by cluster id
+    struct cm_map *by_name; // the same ones, by the cluster's name
     struct cm_list sessions;
     struct cm_net_listener *link;
     struct cm_net_listener *enroll;
     struct cm_list enrolling;
     size_t connected;
     bool stopping;
+    struct cm_timer quiet; // after the last session: until the listeners are quiet, too
     void (*stopped)(void *ctx);
     void *stopped_ctx;
     struct cm_metric *metric_connected;
@@ -80,10 +93,10 @@ void hub_session_send_sync(struct hub_session *session, const char *app);
 
 // serve.c
 void hub_session_offer(struct hub_session *session); // sends what is in force, if it is news
-void hub_session_want(struct hub_session *session, const void *want);
+CM_MUSTUSE enum cm_rc hub_session_want(struct hub_session *session, const void *want,
+                                       struct cm_err *err);
 void hub_session_pump(struct hub_session *session); // goes on sending as the queue has room
-void hub_session_learn(struct hub_session *session, uint64_t epoch, uint64_t generation,
-                       const uint8_t *sha256, size_t sha256_size);
+void hub_session_learn(struct hub_session *session, const struct hub_claim *claim);
 void hub_session_learn_report(struct hub_session *session, uint64_t epoch, uint64_t generation);
 
 // enroll.c

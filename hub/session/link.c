@@ -18,6 +18,8 @@
 
 #define UNPACK_BUDGET ((size_t)32 * 1024 * 1024)
 #define RETRY_AFTER_STOP_MS 1000
+#define RETRY_AFTER_OVERLOAD_MS 5000
+#define REPORTS_MAX 32 // that may wait for the store; agents wait after eight
 
 static const char *cluster_of(const struct hub_session *session) {
     return session->member == NULL ? "?" : session->member->cluster;
@@ -34,6 +36,17 @@ static void send_message(struct hub_session *session, uint16_t type,
     }
 }
 
+static uint32_t retry_after_ms(int reason) {
+    switch (reason) {
+    case HOLDFAST__V1__GOODBYE__REASON__SHUTDOWN:
+        return RETRY_AFTER_STOP_MS;
+    case HOLDFAST__V1__GOODBYE__REASON__OVERLOADED:
+        return RETRY_AFTER_OVERLOAD_MS;
+    default:
+        return 0;
+    }
+}
+
 void hub_session_goodbye(struct hub_session *session, int reason, const char *why) {
     Holdfast__V1__Goodbye goodbye;
 
@@ -43,8 +56,7 @@ void hub_session_goodbye(struct hub_session *session, int reason, const char *wh
     }
     goodbye.reason = (Holdfast__V1__Goodbye__Reason)reason;
     goodbye.message = (char *)(uintptr_t)why;
-    goodbye.retry_after_ms =
-        reason == HOLDFAST__V1__GOODBYE__REASON__SHUTDOWN ? RETRY_AFTER_STOP_MS : 0;
+    goodbye.retry_after_ms = retry_after_ms(reason);
     send_message(session, WIRE_GOODBYE, &goodbye.base);
     cm_net_close(session->conn, true, why);
 }
@@ -89,28 +101,39 @@ static struct hub_member *authenticate(struct hub_sessions *s, struct cm_net_con
     return member;
 }
 
-static void refuse(struct hub_sessions *s, struct cm_net_conn *conn) {
+// Says goodbye to a connection that becomes no session.
+static void turn_away(struct cm_net_conn *conn, int reason, const char *why) {
     Holdfast__V1__Goodbye goodbye;
     struct cm_err err;
 
     holdfast__v1__goodbye__init(&goodbye);
-    goodbye.reason = HOLDFAST__V1__GOODBYE__REASON__REVOKED;
-    goodbye.message = (char *)(uintptr_t) "this agent is not enrolled here; enroll it anew";
+    goodbye.reason = (Holdfast__V1__Goodbye__Reason)reason;
+    goodbye.message = (char *)(uintptr_t)why;
+    goodbye.retry_after_ms = retry_after_ms(reason);
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *payload = wire_pack(&goodbye.base);
     if (cm_net_send(conn, WIRE_GOODBYE, 0, payload, &err) < 0) {
         cm_log(CM_LOG_DEBUG, "agent.refused", err.msg, NULL);
     }
+    cm_net_conn_set_ctx(conn, NULL);
+    cm_net_close(conn, true, why);
+}
+
+static void refuse(struct hub_sessions *s, struct cm_net_conn *conn) {
     cm_metric_add(s->metric_refused, 1);
     cm_log(CM_LOG_WARN, "agent.refused", "a certificate that is not in the table of agents",
            "address", cm_net_conn_addr(conn), "uri", cm_net_conn_peer(conn)->uri, NULL);
-    cm_net_conn_set_ctx(conn, NULL);
-    cm_net_close(conn, true, "not enrolled");
+    turn_away(conn, HOLDFAST__V1__GOODBYE__REASON__REVOKED,
+              "this agent is not enrolled here; enroll it anew");
 }
 
 static void on_opened(void *ctx, struct cm_net_conn *conn) {
     struct hub_sessions *s = ctx;
-    struct hub_member *member = s->stopping ? NULL : authenticate(s, conn);
+    struct hub_member *member = authenticate(s, conn);
 
+    if (s->stopping) {
+        turn_away(conn, HOLDFAST__V1__GOODBYE__REASON__SHUTDOWN, "the hub is stopping");
+        return;
+    }
     if (member == NULL) {
         refuse(s, conn);
         return;
@@ -151,36 +174,26 @@ static bool needs_full_report(const Holdfast__V1__Hello *hello,
     return strcmp(hello->report_run, last->run) != 0 || hello->reports_acked > last->number;
 }
 
-// An agent that holds more than the hub ever made: the hub was restored from an older copy.
-static bool is_behind(const struct hub_session *session, const Holdfast__V1__Hello *hello) {
-    const struct hub_publication *p = session->member->in_force;
+static struct hub_claim claim_of(const Holdfast__V1__Hello *hello) {
+    struct hub_claim claim = {.epoch = hello->epoch, .generation = hello->generation};
 
-    if (hello->manifest_sha256.len == 0 || p == NULL) {
-        return false;
+    claim.any = hello->manifest_sha256.len == sizeof(claim.sha256.bytes);
+    if (claim.any) {
+        memcpy(claim.sha256.bytes, hello->manifest_sha256.data, sizeof(claim.sha256.bytes));
     }
-    if (hello->epoch != p->epoch) {
-        return hello->epoch > p->epoch;
-    }
-    if (hello->generation != p->generation) {
-        return hello->generation > p->generation;
-    }
-    return memcmp(hello->manifest_sha256.data, p->sha256.bytes, sizeof(p->sha256.bytes)) != 0;
+    return claim;
 }
 
 static void serve(struct hub_session *session, const struct hub_report_mark *last) {
     const Holdfast__V1__Hello *hello = session->hello;
+    struct hub_claim claim = claim_of(hello);
     struct hub_sessions *s = session->owner;
 
     session->state = HUB_SESSION_SERVING;
     s->connected++;
     cm_metric_set(s->metric_connected, (int64_t)s->connected);
     send_welcome(session, needs_full_report(hello, last));
-    hub_session_learn(session, hello->epoch, hello->generation, hello->manifest_sha256.data,
-                      hello->manifest_sha256.len);
-    if (is_behind(session, hello)) {
-        s->config.behind(s->config.ctx, session->member->cluster, hello->epoch, hello->generation);
-        return; // the next publication is above what the agent holds
-    }
+    hub_session_learn(session, &claim);
     hub_session_offer(session);
 }
 
@@ -251,10 +264,7 @@ static enum cm_rc on_want(struct hub_session *session, const struct cm_net_frame
     enum cm_rc rc = WIRE_UNPACK(a, Holdfast__V1__Want, holdfast__v1__want, frame->payload,
                                 frame->size, &want, err);
 
-    if (rc == CM_OK) {
-        hub_session_want(session, want);
-    }
-    return rc;
+    return rc < 0 ? rc : hub_session_want(session, want, err);
 }
 
 struct report_ctx {
@@ -280,8 +290,12 @@ static void on_reported(void *ctx, const struct cm_err *err, const char *const *
 
     holdfast__v1__report_ack__init(&ack);
     session->jobs--;
+    session->reports--;
     if (err->code != CM_OK) {
         cm_log(CM_LOG_WARN, "store.failed", err->msg, "cluster", r->cluster, NULL);
+        // What was not acknowledged is sent again after Hello.
+        hub_session_goodbye(session, HOLDFAST__V1__GOODBYE__REASON__OVERLOADED,
+                            "the hub cannot write; try again");
     } else {
         tell_removed(r, removed, removed_count);
         if (session->conn != NULL) {
@@ -306,12 +320,17 @@ static enum cm_rc on_report(struct hub_session *session, const struct cm_net_fra
     if (rc < 0) {
         return rc;
     }
+    if (session->reports == REPORTS_MAX) {
+        return cm_fail(err, CM_EINVAL, "more than %d reports wait for their acknowledgement",
+                       REPORTS_MAX);
+    }
     struct report_ctx *r = cm_new(1, sizeof(*r));
     r->session = session;
     r->cluster = cm_strdup(session->member->cluster);
     r->run = cm_strdup(report->run);
     r->number = report->number;
     session->jobs++;
+    session->reports++;
     hub_session_learn_report(session, report->epoch, report->generation);
     cm_metric_add(session->owner->metric_reports, 1);
     hub_report_commit(session->owner->config.store, r->cluster, CM_TAKE(a), report,

@@ -16,7 +16,10 @@
 #define INLINE_MANIFEST_MAX ((size_t)32 * 1024)
 
 // The queue takes pieces until it holds this much; the rest follows when it has drained.
-#define PUMP_BYTES ((size_t)1024 * 1024)
+#define PUMP_BYTES WIRE_BLOB_PIECE
+
+// So much may wait for one agent; it asks for WIRE_WANT_MAX at a time.
+#define WAITING_MAX ((size_t)4 * WIRE_WANT_MAX)
 
 // ---- What waits to be sent
 
@@ -186,53 +189,90 @@ static void push_news(struct hub_session *session) {
     }
 }
 
+// An agent that holds what the hub never made or made differently: the hub's database is an older
+// copy than the one that the agent was served from.
+static bool is_ahead(const struct hub_claim *claim, const struct hub_publication *p) {
+    if (!claim->any || claim->epoch != p->epoch) {
+        return claim->any && claim->epoch > p->epoch;
+    }
+    if (claim->generation != p->generation) {
+        return claim->generation > p->generation;
+    }
+    return !cm_sha256_equal(&claim->sha256, &p->sha256);
+}
+
+static bool is_same(const struct hub_publication *a, const struct hub_publication *b) {
+    return a != NULL && a->epoch == b->epoch && a->generation == b->generation &&
+           cm_sha256_equal(&a->sha256, &b->sha256);
+}
+
 void hub_session_offer(struct hub_session *session) {
+    const struct hub_sessions_config *config = &session->owner->config;
     struct hub_publication *p = session->member->in_force;
 
     if (p == NULL) {
         return;
     }
-    bool is_held = session->held != NULL && session->held->generation == p->generation &&
-                   session->held->epoch == p->epoch &&
-                   cm_sha256_equal(&session->held->sha256, &p->sha256);
+    bool again = is_same(session->sending, p);
     hub_publication_unref(session->sending);
     session->sending = hub_publication_ref(p);
-    if (is_held) {
-        return;
+    if (again) {
+        return; // what is under way goes on, from the new one
     }
-    // What was still to be sent of an older one is superseded; what was asked for is asked again.
     forget_outgoing(session);
-    session->desired_due = true;
-    if (session->held != NULL) {
+    if (is_ahead(&session->claim, p)) {
+        config->behind(config->ctx, session->member->cluster, session->claim.epoch,
+                       session->claim.generation);
+        return; // the next publication is above what the agent holds
+    }
+    session->desired_due = !is_same(session->held, p);
+    if (session->desired_due && session->held != NULL) {
         push_news(session);
     }
     hub_session_pump(session);
 }
 
-void hub_session_want(struct hub_session *session, const void *message) {
+// Marks what is on its way already; tells whether it was.
+static bool ask_waiting(struct hub_session *session, const struct cm_sha256 *name) {
+    for (size_t i = session->outgoing_at; i < session->outgoing_count; i++) {
+        if (cm_sha256_equal(&session->outgoing[i].name, name)) {
+            session->outgoing[i].was_asked = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+enum cm_rc hub_session_want(struct hub_session *session, const void *message, struct cm_err *err) {
     const Holdfast__V1__Want *want = message;
 
-    if (session->sending == NULL || session->outgoing_count > 4 * WIRE_WANT_MAX) {
-        return; // nothing was offered, or the agent asks without end: it may ask again
+    if (session->outgoing_count - session->outgoing_at + want->n_sha256 > WAITING_MAX) {
+        return cm_fail(err, CM_EINVAL, "more than %zu blobs are asked for at once", WAITING_MAX);
+    }
+    if (session->sending == NULL) {
+        return CM_OK; // nothing is in force; what was asked for is asked again once something is
     }
     for (size_t i = 0; i < want->n_sha256; i++) {
         struct cm_sha256 name;
 
-        if (want->sha256[i].len == sizeof(name.bytes)) {
-            memcpy(name.bytes, want->sha256[i].data, sizeof(name.bytes));
+        if (want->sha256[i].len != sizeof(name.bytes)) {
+            continue;
+        }
+        memcpy(name.bytes, want->sha256[i].data, sizeof(name.bytes));
+        if (!ask_waiting(session, &name)) {
             enqueue(session, &name, true);
         }
     }
     hub_session_pump(session);
+    return CM_OK;
 }
 
-void hub_session_learn(struct hub_session *session, uint64_t epoch, uint64_t generation,
-                       const uint8_t *sha256, size_t sha256_size) {
+void hub_session_learn(struct hub_session *session, const struct hub_claim *claim) {
     struct hub_publication *p = session->member->in_force;
 
-    if (p != NULL && p->epoch == epoch && p->generation == generation &&
-        sha256_size == sizeof(p->sha256.bytes) &&
-        memcmp(sha256, p->sha256.bytes, sha256_size) == 0) {
+    session->claim = *claim;
+    if (claim->any && p != NULL && p->epoch == claim->epoch && p->generation == claim->generation &&
+        cm_sha256_equal(&p->sha256, &claim->sha256)) {
         hub_publication_unref(session->held);
         session->held = hub_publication_ref(p);
     }

@@ -19,6 +19,7 @@
 #define HANDSHAKE_MS 5000
 #define ENROLL_MS 5000
 #define ENROLL_CONNECTIONS 64
+#define QUIET_POLL_MS 10
 
 static void free_member(void *value) {
     struct hub_member *member = value;
@@ -41,6 +42,10 @@ static void make_metrics(struct hub_sessions *s) {
         cm_metrics_counter(m, "holdfast_blobs_sent_total", NULL, "Blobs that were sent to agents.");
 }
 
+static void on_quiet(void *ctx) {
+    hub_sessions_check_stopped(ctx);
+}
+
 static void copy_config(struct hub_sessions *s, const struct hub_sessions_config *config) {
     s->config = *config;
     s->link_addr = cm_strdup(config->link_addr);
@@ -58,6 +63,8 @@ enum cm_rc hub_sessions_new(const struct hub_sessions_config *config, struct hub
     (void)err;
     copy_config(s, config);
     s->members = cm_map_new(free_member);
+    s->by_name = cm_map_new(NULL);
+    s->quiet = (struct cm_timer){.run = on_quiet, .ctx = s};
     cm_list_init(&s->sessions);
     cm_list_init(&s->enrolling);
     make_metrics(s);
@@ -72,6 +79,7 @@ void hub_sessions_free(struct hub_sessions *s) {
 
     cm_net_listener_free(s->link);
     cm_net_listener_free(s->enroll);
+    cm_map_free(s->by_name);
     cm_map_free(s->members);
     for (size_t i = 0; i < s->config.advertise_count; i++) {
         free(s->advertise[i]);
@@ -94,6 +102,7 @@ void hub_sessions_admit(struct hub_sessions *s, const char *cluster, const char 
     (void)snprintf(member->cluster_id, sizeof(member->cluster_id), "%s", cluster_id);
     member->key = *key;
     cm_map_put(s->members, cluster_id, member);
+    cm_map_put(s->by_name, cluster, member);
 }
 
 void hub_sessions_evict(struct hub_sessions *s, const char *cluster_id) {
@@ -105,37 +114,19 @@ void hub_sessions_evict(struct hub_sessions *s, const char *cluster_id) {
     if (member->session != NULL) {
         hub_session_goodbye(member->session, HOLDFAST__V1__GOODBYE__REASON__REVOKED,
                             "this agent is no longer enrolled; enroll it anew");
+        if (member->session->state != HUB_SESSION_OPENED) {
+            hub_presence_disconnected(s->config.store, member->cluster, "no longer enrolled");
+        }
         member->session->member = NULL;
-        hub_presence_disconnected(s->config.store, member->cluster, "no longer enrolled");
     }
-    cm_map_remove(s->members, cluster_id);
-}
-
-struct name_search {
-    const char *cluster;
-    char cluster_id[CM_UUID_MAX];
-};
-
-static bool find_by_name(void *ctx, const char *cluster_id, void *value) {
-    const struct hub_member *member = value;
-    struct name_search *search = ctx;
-
-    if (strcmp(member->cluster, search->cluster) != 0) {
-        return true;
+    if (cm_map_get(s->by_name, member->cluster) == member) {
+        (void)cm_map_remove(s->by_name, member->cluster);
     }
-    (void)snprintf(search->cluster_id, sizeof(search->cluster_id), "%s", cluster_id);
-    return false;
-}
-
-static struct hub_member *find_member_of(struct hub_sessions *s, const char *cluster) {
-    struct name_search search = {.cluster = cluster};
-
-    cm_map_each(s->members, find_by_name, &search);
-    return search.cluster_id[0] == '\0' ? NULL : hub_member_find(s, search.cluster_id);
+    (void)cm_map_remove(s->members, cluster_id);
 }
 
 void hub_sessions_supersede(struct hub_sessions *s, const char *cluster) {
-    struct hub_member *member = find_member_of(s, cluster);
+    struct hub_member *member = cm_map_get(s->by_name, cluster);
 
     if (member != NULL) {
         hub_sessions_evict(s, member->cluster_id);
@@ -219,7 +210,7 @@ void hub_sessions_publish(struct hub_sessions *s, struct hub_publication *p) {
 }
 
 void hub_sessions_withdraw(struct hub_sessions *s, const char *cluster) {
-    struct hub_member *member = find_member_of(s, cluster);
+    struct hub_member *member = cm_map_get(s->by_name, cluster);
 
     if (member != NULL) {
         hub_publication_unref(member->in_force);
@@ -227,18 +218,24 @@ void hub_sessions_withdraw(struct hub_sessions *s, const char *cluster) {
     }
 }
 
+static size_t sync_one(struct hub_session *session, const char *app) {
+    if (session == NULL || session->state != HUB_SESSION_SERVING || session->member == NULL) {
+        return 0;
+    }
+    hub_session_send_sync(session, app);
+    return 1;
+}
+
 size_t hub_sessions_sync(struct hub_sessions *s, const char *cluster, const char *app) {
     size_t asked = 0;
 
-    for (struct cm_list *at = s->sessions.next; at != &s->sessions; at = at->next) {
-        struct hub_session *session = CM_CONTAINER(at, struct hub_session, in_sessions);
+    if (cluster != NULL) {
+        const struct hub_member *member = cm_map_get(s->by_name, cluster);
 
-        if (session->state != HUB_SESSION_SERVING || session->member == NULL ||
-            (cluster != NULL && strcmp(session->member->cluster, cluster) != 0)) {
-            continue;
-        }
-        hub_session_send_sync(session, app);
-        asked++;
+        return member == NULL ? 0 : sync_one(member->session, app);
+    }
+    for (struct cm_list *at = s->sessions.next; at != &s->sessions; at = at->next) {
+        asked += sync_one(CM_CONTAINER(at, struct hub_session, in_sessions), app);
     }
     return asked;
 }
@@ -247,14 +244,27 @@ size_t hub_sessions_connected(const struct hub_sessions *s) {
     return s->connected;
 }
 
-void hub_sessions_check_stopped(struct hub_sessions *s) {
-    if (s->stopping && s->stopped != NULL && cm_list_empty(&s->sessions) &&
-        cm_list_empty(&s->enrolling)) {
-        void (*stopped)(void *) = s->stopped;
+// ---- Stopping
 
-        s->stopped = NULL;
-        stopped(s->stopped_ctx);
+static bool is_quiet(const struct cm_net_listener *l) {
+    return l == NULL || cm_net_listener_quiet(l);
+}
+
+// Connections that never became sessions (in their handshake, turned away) are known to the
+// listeners only, and these call nobody: so they are asked.
+void hub_sessions_check_stopped(struct hub_sessions *s) {
+    void (*stopped)(void *) = s->stopped;
+
+    if (!s->stopping || stopped == NULL || !cm_list_empty(&s->sessions) ||
+        !cm_list_empty(&s->enrolling)) {
+        return;
     }
+    if (!is_quiet(s->link) || !is_quiet(s->enroll)) {
+        cm_timer_start(s->config.loop, &s->quiet, QUIET_POLL_MS);
+        return;
+    }
+    s->stopped = NULL;
+    stopped(s->stopped_ctx);
 }
 
 void hub_sessions_stop(struct hub_sessions *s, void (*stopped)(void *ctx), void *ctx) {

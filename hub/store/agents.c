@@ -122,6 +122,12 @@ enum cm_rc hub_join_tokens_add(struct hub_db *db, const struct hub_join_token *t
     return rc < 0 ? cm_wrap(err, "make a join token for cluster '%s'", token->cluster) : CM_OK;
 }
 
+static enum cm_rc fail_token(struct cm_err *err) {
+    return cm_fail(err, CM_EAUTH,
+                   "the join token is not valid (used, expired or unknown); make a new one with "
+                   "'holdfast enroll'");
+}
+
 enum cm_rc hub_join_tokens_find(struct hub_db *db, const char *id, int64_t now_ms,
                                 struct hub_join_claim *out, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
@@ -132,15 +138,39 @@ enum cm_rc hub_join_tokens_find(struct hub_db *db, const char *id, int64_t now_m
 
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
     if (rc == CM_ENOTFOUND) {
-        return cm_fail(err, CM_EAUTH,
-                       "the join token is not valid (used, expired or unknown); make a new one "
-                       "with 'holdfast enroll'");
+        return fail_token(err);
     }
     if (rc < 0) {
         return rc;
     }
     (void)snprintf(out->cluster, sizeof(out->cluster), "%s", hub_stmt_text(stmt, 0));
     out->secret = column_sha256(stmt, 1);
+    return CM_OK;
+}
+
+// NOLINTNEXTLINE(readability-function-size): a query and its two results
+enum cm_rc hub_join_tokens_find_answered(struct hub_db *db, const char *id,
+                                         const struct cm_sha256 *key, int64_t now_ms,
+                                         struct hub_join_claim *out, char out_agent[CM_UUID_MAX],
+                                         struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(
+        db, &stmt, err,
+        "SELECT t.cluster, t.secret, a.id FROM join_token t JOIN agent a"
+        " ON a.cluster = t.cluster AND a.state = 'active' AND a.enrolled_ms = t.used_ms"
+        " WHERE t.id = ?1 AND t.expires_ms > ?2 AND t.failures < ?3 AND a.key_sha256 = ?4",
+        "tiib", id, now_ms, (int64_t)HUB_TOKEN_FAILURES_MAX, key->bytes, sizeof(key->bytes));
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_ENOTFOUND) {
+        return fail_token(err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    (void)snprintf(out->cluster, sizeof(out->cluster), "%s", hub_stmt_text(stmt, 0));
+    out->secret = column_sha256(stmt, 1);
+    (void)snprintf(out_agent, CM_UUID_MAX, "%s", hub_stmt_text(stmt, 2));
     return CM_OK;
 }
 

@@ -1,0 +1,18 @@
+// upkeep: keeps the database from growing without end: old events are removed now and then.
+//
+// Threads: the loop.
+#pragma once
+
+#include <stdint.h>
+
+struct cm_loop;
+struct hub_store;
+struct hub_upkeep;
+
+// hub_upkeep_start does it once an hour, keeping the newest events.
+struct hub_upkeep *hub_upkeep_start(struct cm_loop *loop, struct hub_store *store,
+                                    int64_t events_kept);
+
+// hub_upkeep_stop begins nothing more; free it when the store has stopped and the loop has turned.
+void hub_upkeep_stop(struct hub_upkeep *u);
+void hub_upkeep_free(struct hub_upkeep *u); // NULL is fine
