@@ -1,0 +1,582 @@
+#include "agent/apply/apply.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/cache/cache.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/loop.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "common/workers.h"
+#include "tests/unit/agent/fake_driver.h"
+#include "tests/unit/agent/support.h"
+
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+#define NS "Namespace//shop"
+#define CFG "ConfigMap/shop/cfg"
+#define WEB "Deployment.apps/shop/web"
+#define SVC "Service/shop/web"
+
+struct fixture {
+    char *root;
+    struct cm_loop *loop;
+    struct cm_workers *disk;
+    struct agent_cache *cache;
+    struct agent_driver *driver;
+    struct fake_driver *fake;
+    struct agent_apply *apply;
+    struct cm_map *states;   // by App: the last state's number + 1, as a pointer
+    struct cm_map *messages; // by App
+    struct cm_map *healthy;  // keys and Apps that are
+    struct cm_map *wrong;    // keys
+    struct cm_map *left;     // by key: why
+    size_t removed;
+    size_t apps_removed;
+    bool closed;
+    const char *what;
+    size_t count;
+};
+
+// ---- What apply tells and asks
+
+static void on_app_state(void *ctx, const struct agent_app_state *s) {
+    struct fixture *f = ctx;
+
+    cm_map_put(f->states, s->app, (void *)(uintptr_t)(s->applied + 1));
+    cm_map_put(f->messages, s->app, cm_strdup(s->message));
+}
+
+static void on_app_removed(void *ctx, const char *app) {
+    (void)app;
+    ((struct fixture *)ctx)->apps_removed++;
+}
+
+static void on_applied(void *ctx, const struct agent_item *item) {
+    (void)ctx;
+    assert_true(item->applied);
+}
+
+static void on_failed(void *ctx, const char *app, const char *key, const char *why) {
+    (void)ctx;
+    (void)app;
+    (void)key;
+    (void)why;
+}
+
+static void on_removed(void *ctx, const char *app, const char *key) {
+    (void)app;
+    (void)key;
+    ((struct fixture *)ctx)->removed++;
+}
+
+static void on_left(void *ctx, const char *app, const char *key, const char *why) {
+    (void)app;
+    cm_map_put(((struct fixture *)ctx)->left, key, cm_strdup(why));
+}
+
+static enum agent_health health_of(void *ctx, const char *key) {
+    const struct fixture *f = ctx;
+
+    return cm_map_get(f->healthy, key) != NULL ? AGENT_HEALTH_HEALTHY : AGENT_HEALTH_PROGRESSING;
+}
+
+static bool app_is_healthy(void *ctx, const char *app) {
+    return cm_map_get(((struct fixture *)ctx)->healthy, app) != NULL;
+}
+
+static bool is_wrong(void *ctx, const char *key) {
+    return cm_map_get(((struct fixture *)ctx)->wrong, key) != NULL;
+}
+
+static enum agent_applied_state state_of(const struct fixture *f, const char *app) {
+    return (enum agent_applied_state)((uintptr_t)cm_map_get(f->states, app) - 1);
+}
+
+static const char *message_of(const struct fixture *f, const char *app) {
+    return cm_map_get(f->messages, app);
+}
+
+// ---- Set up and take down
+
+static int set_up(void **state) {
+    const struct agent_apply_host host = {.app_state = on_app_state,
+                                          .app_removed = on_app_removed,
+                                          .applied = on_applied,
+                                          .failed = on_failed,
+                                          .removed = on_removed,
+                                          .left = on_left,
+                                          .health = health_of,
+                                          .app_healthy = app_is_healthy,
+                                          .wrong = is_wrong};
+    struct fixture *f = cm_new(1, sizeof(*f));
+    struct agent_apply_host with_ctx = host;
+    struct cm_err err;
+
+    with_ctx.ctx = f;
+    cm_clock_fake(1000000);
+    f->root = temp_dir();
+    f->loop = cm_loop_new();
+    f->disk = cm_workers_new("disk", 1, NULL);
+    f->states = cm_map_new(NULL);
+    f->messages = cm_map_new(free);
+    f->healthy = cm_map_new(NULL);
+    f->wrong = cm_map_new(NULL);
+    f->left = cm_map_new(free);
+    if (agent_cache_open(f->loop, f->disk, f->root, &f->cache, &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+    f->driver = fake_driver_new(f->loop, &f->fake);
+    f->apply = agent_apply_new(f->loop, f->driver, f->cache, &with_ctx);
+    *state = f;
+    return 0;
+}
+
+static void on_closed(void *ctx) {
+    ((struct fixture *)ctx)->closed = true;
+}
+
+static bool is_closed(void *ctx) {
+    return ((struct fixture *)ctx)->closed;
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = *state;
+
+    agent_apply_shut(f->apply);
+    fake_cancel_all(f->fake);
+    agent_cache_close(f->cache, true, on_closed, f);
+    assert_true(turn_until(f->loop, is_closed, f));
+    agent_apply_free(f->apply);
+    f->driver->ops->free(f->driver);
+    agent_cache_free(f->cache);
+    cm_workers_stop(f->disk, true);
+    cm_workers_free(f->disk);
+    cm_loop_free(f->loop);
+    cm_map_free(f->states);
+    cm_map_free(f->messages);
+    cm_map_free(f->healthy);
+    cm_map_free(f->wrong);
+    cm_map_free(f->left);
+    temp_dir_remove(f->root);
+    free(f);
+    cm_clock_fake(-1);
+    return 0;
+}
+
+// set puts a manifest into the cache and gives it to apply, keeping bundles that did not change, as
+// the link does.
+static void set(struct fixture *f, const struct test_app *apps, size_t count, uint64_t generation,
+                const struct test_gone *gone) {
+    struct test_release *r = release_new(&(struct test_manifest){.epoch = 1,
+                                                                 .generation = generation,
+                                                                 .apps = apps,
+                                                                 .app_count = count,
+                                                                 .gone = gone,
+                                                                 .gone_count = gone != NULL});
+    struct agent_desired *d = desired_new(r);
+    const struct agent_desired *old = agent_apply_desired(f->apply);
+
+    assert_non_null(d);
+    for (size_t i = 0; i < r->blob_count; i++) {
+        agent_cache_put_blob(f->cache, &r->blobs[i].name, r->blobs[i].bytes);
+    }
+    release_free(r);
+    for (size_t i = 0; old != NULL && i < d->app_count; i++) {
+        const struct agent_desired_app *same = agent_desired_app(old, d->apps[i].name);
+
+        if (same != NULL && cm_sha256_equal(&same->bundle_sha256, &d->apps[i].bundle_sha256)) {
+            agent_desired_free(d);
+            fail_msg("this helper makes new bundles only; give '%s' another", same->name);
+        }
+    }
+    agent_apply_set(f->apply, d);
+}
+
+static const struct test_object objects[] = {{.key = CFG}, {.key = WEB}, {.key = NS}, {.key = SVC}};
+static const struct test_app shop = {.name = "shop", .objects = objects, .object_count = 4};
+
+static void make_healthy(struct fixture *f, const char *what) {
+    cm_map_put(f->healthy, what, f);
+    agent_apply_woken(f->apply);
+}
+
+// ---- What to wait for
+
+static bool what_is_pending(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return fake_is_pending(f->fake, f->what);
+}
+
+static bool count_is_pending(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return fake_pending(f->fake) == f->count;
+}
+
+static bool shop_is_applied(void *ctx) {
+    return state_of(ctx, "shop") == AGENT_APP_APPLIED;
+}
+
+static bool shop_has_failed(void *ctx) {
+    return state_of(ctx, "shop") == AGENT_APP_FAILED;
+}
+
+static void wait_pending(struct fixture *f, const char *key) {
+    f->what = key;
+    assert_true(turn_until(f->loop, what_is_pending, f));
+}
+
+static void let(struct fixture *f, const char *key) {
+    wait_pending(f, key);
+    assert_true(fake_succeed(f->fake, key));
+}
+
+static void on_commit(void *ctx, const struct cm_err *error) {
+    (void)error;
+    ((struct fixture *)ctx)->closed = true;
+}
+
+// settle lets everything that needs no outside help happen.
+static void settle(struct fixture *f) {
+    for (int i = 0; i < 3; i++) {
+        f->closed = false;
+        agent_cache_commit(f->cache, on_commit, f);
+        assert_true(turn_until(f->loop, is_closed, f));
+        while (cm_loop_turn(f->loop)) {
+        }
+    }
+    f->closed = false;
+}
+
+static void apply_all(struct fixture *f) {
+    cm_map_put(f->healthy, NS, f);
+    while (state_of(f, "shop") != AGENT_APP_APPLIED) {
+        settle(f);
+        while (fake_succeed(f->fake, NULL)) {
+        }
+    }
+}
+
+// ---- The tests
+
+static void stages_go_by_rank_and_wait_for_their_gate(void **state) {
+    struct fixture *f = *state;
+
+    set(f, &shop, 1, 1, NULL);
+    let(f, NS);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 0);
+    assert_string_equal(message_of(f, "shop"), "waits until " NS " is healthy");
+    make_healthy(f, NS);
+    let(f, CFG);
+    f->count = 2;
+    assert_true(turn_until(f->loop, count_is_pending, f));
+    assert_true(fake_succeed(f->fake, WEB));
+    assert_true(fake_succeed(f->fake, SVC));
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+    assert_true(fake_is_tracked(f->fake, WEB));
+}
+
+static void the_inventory_owns_an_object_before_it_is_applied(void **state) {
+    struct fixture *f = *state;
+
+    set(f, &shop, 1, 1, NULL);
+    wait_pending(f, NS);
+    const struct agent_item *item = agent_cache_item(f->cache, NS);
+    assert_non_null(item);
+    assert_false(item->applied);
+    struct agent_cache_stats stats;
+    agent_cache_stats_get(f->cache, &stats);
+    assert_true(stats.frames > 0); // on disk, not only in memory
+}
+
+static void at_most_a_window_is_under_way_of_one_app(void **state) {
+    enum { MANY = 300 };
+    struct fixture *f = *state;
+    struct test_object many[MANY];
+    char keys[MANY][32];
+    const struct test_app app = {.name = "shop", .objects = many, .object_count = MANY};
+
+    for (size_t i = 0; i < MANY; i++) {
+        (void)snprintf(keys[i], sizeof(keys[i]), "ConfigMap/shop/%03zu", i);
+        many[i] = (struct test_object){.key = keys[i]};
+    }
+    set(f, &app, 1, 1, NULL);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 128);
+    apply_all(f);
+    assert_int_equal(agent_cache_item_count(f->cache), MANY);
+}
+
+static void what_fails_is_tried_again_after_a_pause(void **state) {
+    const struct test_app app = {.name = "shop", .objects = objects, .object_count = 1};
+    struct fixture *f = *state;
+
+    set(f, &app, 1, 1, NULL);
+    wait_pending(f, CFG);
+    assert_true(fake_fail(f->fake, CFG, CM_EBUSY, "not yet"));
+    assert_true(turn_until(f->loop, shop_has_failed, f));
+    assert_string_equal(message_of(f, "shop"), CFG ": not yet");
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 0);
+    cm_clock_advance(3001);
+    let(f, CFG);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+}
+
+static void what_the_target_refuses_is_tried_every_five_minutes(void **state) {
+    const struct test_app app = {.name = "shop", .objects = objects, .object_count = 1};
+    struct fixture *f = *state;
+
+    set(f, &app, 1, 1, NULL);
+    wait_pending(f, CFG);
+    assert_true(fake_fail(f->fake, CFG, CM_EINVAL, "no such field"));
+    settle(f);
+    cm_clock_advance(299000);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 0);
+    cm_clock_advance(1001);
+    wait_pending(f, CFG);
+}
+
+static void a_failure_stops_the_stages_behind_it_only(void **state) {
+    const struct test_object two[] = {{.key = CFG}, {.key = "ConfigMap/shop/other"}, {.key = SVC}};
+    const struct test_app app = {.name = "shop", .objects = two, .object_count = 3};
+    struct fixture *f = *state;
+
+    set(f, &app, 1, 1, NULL);
+    wait_pending(f, CFG);
+    assert_true(fake_fail(f->fake, CFG, CM_EINVAL, "bad"));
+    let(f, "ConfigMap/shop/other");
+    settle(f);
+    assert_false(fake_is_pending(f->fake, SVC));
+}
+
+static void a_newer_manifest_ends_a_wait_at_once(void **state) {
+    const struct test_app broken = {.name = "shop", .objects = objects, .object_count = 1};
+    const struct test_app mended = {.name = "shop", .objects = objects + 3, .object_count = 1};
+    struct fixture *f = *state;
+
+    set(f, &broken, 1, 1, NULL);
+    wait_pending(f, CFG);
+    assert_true(fake_fail(f->fake, CFG, CM_EINVAL, "bad"));
+    settle(f);
+    set(f, &mended, 1, 2, NULL);
+    let(f, SVC);
+    let(f, CFG); // removal of what was only intended
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+    assert_int_equal(fake_removes(f->fake), 1);
+}
+
+static void what_is_under_way_ends_before_the_newer_manifest_begins(void **state) {
+    const struct test_object changed[] = {
+        {.key = CFG,
+         .json = "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"cfg\"}}"}};
+    const struct test_app first = {.name = "shop", .objects = objects, .object_count = 1};
+    const struct test_app second = {.name = "shop", .objects = changed, .object_count = 1};
+    struct fixture *f = *state;
+
+    set(f, &first, 1, 1, NULL);
+    wait_pending(f, CFG);
+    set(f, &second, 1, 2, NULL);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 1); // never two of one object
+    let(f, CFG);
+    let(f, CFG);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+    struct cm_sha256 name = object_name(&changed[0]);
+    assert_true(cm_sha256_equal(&agent_cache_item(f->cache, CFG)->sha256, &name));
+}
+
+static void nothing_is_removed_before_the_whole_app_is_applied(void **state) {
+    const struct test_app after = {.name = "shop", .objects = objects + 1, .object_count = 1};
+    const struct test_object web[] = {{.key = WEB,
+                                       .json = "{\"apiVersion\":\"apps/v1\",\"kind\":"
+                                               "\"Deployment\",\"metadata\":{\"name\":"
+                                               "\"web\"}}"}};
+    struct test_app changed = after;
+    struct fixture *f = *state;
+
+    set(f, &shop, 1, 1, NULL);
+    apply_all(f);
+    changed.objects = web;
+    set(f, &changed, 1, 2, NULL);
+    wait_pending(f, WEB);
+    assert_true(fake_fail(f->fake, WEB, CM_EINVAL, "bad"));
+    settle(f);
+    assert_int_equal(fake_removes(f->fake), 0);
+    cm_clock_advance(300001);
+    let(f, WEB);
+    let(f, SVC); // the highest rank goes first
+    let(f, CFG);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+    assert_non_null(strstr(cm_map_get(f->left, NS), "delete it by hand"));
+    assert_non_null(agent_cache_item(f->cache, NS));
+    assert_int_equal(f->removed, 2);
+}
+
+static void without_prune_what_is_not_listed_stays_and_says_so(void **state) {
+    const struct test_app less = {
+        .name = "shop", .objects = objects, .object_count = 1, .no_prune = true};
+    struct fixture *f = *state;
+
+    set(f, &shop, 1, 1, NULL);
+    apply_all(f);
+    set(f, &less, 1, 2, NULL);
+    settle(f);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_APPLIED);
+    assert_int_equal(fake_removes(f->fake), 0);
+    assert_non_null(strstr(cm_map_get(f->left, WEB), "prune is false"));
+}
+
+static void an_app_waits_for_those_it_depends_on(void **state) {
+    const struct test_app apps[] = {
+        {.name = "base", .objects = objects, .object_count = 1},
+        {.name = "shop", .objects = objects + 3, .object_count = 1, .depends_on = {"base"}}};
+    struct fixture *f = *state;
+
+    set(f, apps, 2, 1, NULL);
+    let(f, CFG);
+    settle(f);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_PENDING);
+    assert_string_equal(message_of(f, "shop"), "waits for App 'base' to be applied and healthy");
+    make_healthy(f, "base");
+    let(f, SVC);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+}
+
+static void a_circle_is_said_and_changes_nothing(void **state) {
+    const struct test_app apps[] = {
+        {.name = "base", .objects = objects, .object_count = 1, .depends_on = {"shop"}},
+        {.name = "shop", .objects = objects + 3, .object_count = 1, .depends_on = {"base"}}};
+    struct fixture *f = *state;
+
+    set(f, apps, 2, 1, NULL);
+    settle(f);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_FAILED);
+    assert_non_null(strstr(message_of(f, "shop"), "circle"));
+    assert_int_equal(fake_pending(f->fake), 0);
+}
+
+static void a_suspended_app_is_left_as_it_is(void **state) {
+    const struct test_app app = {
+        .name = "shop", .objects = objects, .object_count = 1, .suspend = true};
+    struct fixture *f = *state;
+
+    set(f, &shop, 1, 1, NULL);
+    apply_all(f);
+    set(f, &app, 1, 2, NULL);
+    settle(f);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_SUSPENDED);
+    assert_int_equal(fake_removes(f->fake), 0);
+}
+
+static void what_could_not_reach_the_target_is_tried_when_it_answers(void **state) {
+    const struct test_app app = {.name = "shop", .objects = objects, .object_count = 1};
+    struct fixture *f = *state;
+
+    set(f, &app, 1, 1, NULL);
+    wait_pending(f, CFG);
+    assert_true(fake_fail(f->fake, CFG, CM_EIO, "no answer"));
+    settle(f);
+    agent_apply_reachable(f->apply);
+    let(f, CFG);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+}
+
+static void a_sync_applies_everything_again(void **state) {
+    struct fixture *f = *state;
+
+    set(f, &shop, 1, 1, NULL);
+    apply_all(f);
+    assert_true(agent_apply_sync(f->apply, "shop"));
+    let(f, NS);
+    let(f, CFG);
+    wait_pending(f, WEB);
+    assert_false(agent_apply_sync(f->apply, "nobody"));
+}
+
+static void a_correction_applies_one_object_of_an_app_that_is_done(void **state) {
+    struct fixture *f = *state;
+
+    set(f, &shop, 1, 1, NULL);
+    assert_false(agent_apply_correct(f->apply, WEB));
+    apply_all(f);
+    assert_true(agent_apply_correct(f->apply, WEB));
+    wait_pending(f, WEB);
+    assert_int_equal(fake_pending(f->fake), 1);
+    assert_true(fake_succeed(f->fake, WEB));
+    settle(f);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_APPLIED);
+    assert_false(agent_apply_correct(f->apply, "Service/shop/unknown"));
+}
+
+static void a_tombstone_removes_and_tells_also_if_there_was_nothing(void **state) {
+    const struct test_gone gone = {.name = "shop", .prune = true};
+    const struct test_gone never = {.name = "never", .prune = true};
+    struct fixture *f = *state;
+
+    set(f, &shop, 1, 1, NULL);
+    apply_all(f);
+    set(f, NULL, 0, 2, &gone);
+    while (f->apps_removed == 0) {
+        settle(f);
+        while (fake_succeed(f->fake, NULL)) {
+        }
+    }
+    assert_int_equal(fake_removes(f->fake), 3); // the Namespace is precious: it is left
+    assert_int_equal(agent_cache_item_count(f->cache), 0);
+    set(f, NULL, 0, 3, &never);
+    settle(f);
+    assert_int_equal(f->apps_removed, 2);
+}
+
+static void an_object_whose_bytes_are_lost_fails_in_words(void **state) {
+    const struct test_app app = {.name = "shop", .objects = objects, .object_count = 1};
+    struct fixture *f = *state;
+    struct test_release *r = release_new(
+        &(struct test_manifest){.epoch = 1, .generation = 1, .apps = &app, .app_count = 1});
+
+    agent_apply_set(f->apply, desired_new(r));
+    release_free(r);
+    settle(f);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_FAILED);
+    assert_non_null(strstr(message_of(f, "shop"), "not on the agent's disk"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+        TEST(stages_go_by_rank_and_wait_for_their_gate),
+        TEST(the_inventory_owns_an_object_before_it_is_applied),
+        TEST(at_most_a_window_is_under_way_of_one_app),
+        TEST(what_fails_is_tried_again_after_a_pause),
+        TEST(what_the_target_refuses_is_tried_every_five_minutes),
+        TEST(a_failure_stops_the_stages_behind_it_only),
+        TEST(a_newer_manifest_ends_a_wait_at_once),
+        TEST(what_is_under_way_ends_before_the_newer_manifest_begins),
+        TEST(nothing_is_removed_before_the_whole_app_is_applied),
+        TEST(without_prune_what_is_not_listed_stays_and_says_so),
+        TEST(an_app_waits_for_those_it_depends_on),
+        TEST(a_circle_is_said_and_changes_nothing),
+        TEST(a_suspended_app_is_left_as_it_is),
+        TEST(what_could_not_reach_the_target_is_tried_when_it_answers),
+        TEST(a_sync_applies_everything_again),
+        TEST(a_correction_applies_one_object_of_an_app_that_is_done),
+        TEST(a_tombstone_removes_and_tells_also_if_there_was_nothing),
+        TEST(an_object_whose_bytes_are_lost_fails_in_words),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

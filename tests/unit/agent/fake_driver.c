@@ -1,0 +1,161 @@
+#include "tests/unit/agent/fake_driver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/list.h"
+#include "common/map.h"
+#include "common/mem.h"
+
+struct request {
+    struct cm_list in_requests;
+    char *key;
+    agent_applied_fn applied; // NULL: a removal
+    agent_removed_fn removed;
+    void *ctx;
+};
+
+struct fake_driver {
+    struct agent_driver base;
+    struct cm_list requests;
+    size_t pending;
+    size_t removes;
+    struct cm_map *tracked;
+};
+
+static struct fake_driver *self(struct agent_driver *d) {
+    return CM_CONTAINER(d, struct fake_driver, base);
+}
+
+static struct request *add(struct fake_driver *f, const char *key, void *ctx) {
+    struct request *r = cm_new(1, sizeof(*r));
+
+    r->key = cm_strdup(key);
+    r->ctx = ctx;
+    cm_list_init(&r->in_requests);
+    cm_list_append(&f->requests, &r->in_requests);
+    f->pending++;
+    return r;
+}
+
+static void apply(struct agent_driver *d, const struct agent_object *object, agent_applied_fn done,
+                  void *ctx) {
+    add(self(d), object->key, ctx)->applied = done;
+}
+
+static void remove_object(struct agent_driver *d, const struct agent_owned *object,
+                          agent_removed_fn done, void *ctx) {
+    self(d)->removes++;
+    add(self(d), object->key, ctx)->removed = done;
+}
+
+static void track(struct agent_driver *d, const struct agent_owned *object) {
+    cm_map_put(self(d)->tracked, object->key, d);
+}
+
+static void untrack(struct agent_driver *d, const char *key) {
+    (void)cm_map_remove(self(d)->tracked, key);
+}
+
+static void place(const struct agent_driver *d, const char *key, struct agent_place *out) {
+    bool is_namespace = strncmp(key, "Namespace/", 10) == 0;
+
+    (void)d;
+    *out = (struct agent_place){
+        .rank = is_namespace                          ? 0
+                : strncmp(key, "ConfigMap/", 10) == 0 ? 1
+                                                      : 2,
+        .gate = is_namespace,
+        .precious = is_namespace,
+    };
+}
+
+static void driver_free(struct agent_driver *d) {
+    cm_map_free(self(d)->tracked);
+    free(self(d));
+}
+
+static const struct agent_driver_ops ops = {
+    .name = "fake",
+    .free = driver_free,
+    .place = place,
+    .apply = apply,
+    .remove = remove_object,
+    .track = track,
+    .untrack = untrack,
+};
+
+struct agent_driver *fake_driver_new(struct cm_loop *loop, struct fake_driver **out) {
+    struct fake_driver *f = cm_new(1, sizeof(*f));
+
+    (void)loop;
+    f->base.ops = &ops;
+    f->tracked = cm_map_new(NULL);
+    cm_list_init(&f->requests);
+    *out = f;
+    return &f->base;
+}
+
+size_t fake_pending(const struct fake_driver *f) {
+    return f->pending;
+}
+
+static struct request *find(const struct fake_driver *f, const char *key) {
+    for (struct cm_list *l = f->requests.next; l != &f->requests; l = l->next) {
+        struct request *r = CM_CONTAINER(l, struct request, in_requests);
+
+        if (key == NULL || strcmp(r->key, key) == 0) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+bool fake_is_pending(const struct fake_driver *f, const char *key) {
+    return find(f, key) != NULL;
+}
+
+bool fake_is_tracked(const struct fake_driver *f, const char *key) {
+    return cm_map_get(f->tracked, key) != NULL;
+}
+
+size_t fake_removes(const struct fake_driver *f) {
+    return f->removes;
+}
+
+static bool end(struct fake_driver *f, const char *key, const struct cm_err *error) {
+    struct request *r = find(f, key);
+    struct agent_applied result = {.error = *error, .uid = "uid", .note = "", .written = true};
+
+    if (r == NULL) {
+        return false;
+    }
+    cm_list_remove(&r->in_requests);
+    f->pending--;
+    if (r->applied != NULL) {
+        r->applied(r->ctx, &result);
+    } else {
+        r->removed(r->ctx, error, 0);
+    }
+    free(r->key);
+    free(r);
+    return true;
+}
+
+bool fake_succeed(struct fake_driver *f, const char *key) {
+    const struct cm_err none = {0};
+
+    return end(f, key, &none);
+}
+
+bool fake_fail(struct fake_driver *f, const char *key, enum cm_rc code, const char *why) {
+    struct cm_err error;
+
+    (void)cm_fail(&error, code, "%s", why);
+    return end(f, key, &error);
+}
+
+void fake_cancel_all(struct fake_driver *f) {
+    while (fake_fail(f, NULL, CM_ECANCELED, "stopped")) {
+    }
+}

@@ -1,0 +1,30 @@
+// fake_driver: a driver whose requests wait until the test says what becomes of them.
+//
+// Ranks: Namespace 0 (a gate), ConfigMap 1, everything else 2; nothing is precious but Namespaces.
+//
+// Threads: the test's.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "agent/driver.h"
+
+struct cm_loop;
+struct fake_driver;
+
+struct agent_driver *fake_driver_new(struct cm_loop *loop, struct fake_driver **out);
+
+// fake_pending counts requests that wait; fake_is_pending looks for one of a key.
+size_t fake_pending(const struct fake_driver *f);
+bool fake_is_pending(const struct fake_driver *f, const char *key);
+bool fake_is_tracked(const struct fake_driver *f, const char *key);
+size_t fake_removes(const struct fake_driver *f); // requests of removal that were ever begun
+
+// fake_succeed and fake_fail end the oldest request of a key, or of any if key is NULL; false if
+// there is none.
+bool fake_succeed(struct fake_driver *f, const char *key);
+bool fake_fail(struct fake_driver *f, const char *key, enum cm_rc code, const char *why);
+
+// fake_cancel_all ends all requests with CM_ECANCELED, as stopping does.
+void fake_cancel_all(struct fake_driver *f);
