@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Somebody changes the cluster behind Git's back: it is seen in seconds, with field, old value, new
+value and who did it, and put right where the App says so.
+"""
+import pathlib
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, story  # noqa: E402
+from support.kubestory import KubeStory, files, path  # noqa: E402
+from support.process import wait_for  # noqa: E402
+
+PART_OF = "applyset.kubernetes.io/part-of"
+SECONDS = 5  # in which drift is to be known, on a busy machine
+
+
+class Drift(KubeStory):
+
+    def test_three_apps_are_installed(self):
+        objects = (m.config_map("SELF", colour="green", size="1"), m.secret("SELF", password="one"),
+                   m.deployment("SELF", replicas=2))
+        fleet = {}
+        for name, drift in (("watched", "report"), ("kept", "correct"), ("free", "off")):
+            own = [{**item, "metadata": {"name": name}} for item in objects]
+            fleet.update(files(name, *own, namespace="default", drift=drift, plainSecrets="allow"))
+        self.deliver(fleet)
+        self.assertEqual(self.drift(), {})
+
+    def test_a_changed_field_is_told_with_old_new_and_who(self):
+        began = time.monotonic()
+        self.admin.patch("ConfigMap", "watched", {"data": {"colour": "red"}})
+        row = self.wait_drift("ConfigMap/default/watched", "data.colour", SECONDS)
+        self.assertLess(time.monotonic() - began, SECONDS)
+        self.assertEqual((row["desired"], row["actual"]), ('"green"', '"red"'))
+        self.assertEqual((row["manager"], row["operation"]), ("kubectl-edit", "Update"))
+        self.assertLess(abs(row["atMs"] / 1000 - time.time()), 60)
+        self.assertEqual(self.status("watched")["drifted"], 1)
+        self.assertTrue(any("watched" in event["key"] for event in self.events("drift.found")))
+
+    def test_the_command_line_shows_it_to_people(self):
+        shown = self.hub.run("diff", check=False)
+        self.assertEqual(shown.returncode, 1)
+        for word in ("ConfigMap/default/watched", "data.colour", '"green"', '"red"',
+                     "kubectl-edit"):
+            self.assertIn(word, shown.stdout)
+
+    def test_a_removed_field_and_an_added_replica_are_told(self):
+        self.admin.patch("ConfigMap", "watched", {"data": {"size": None}})
+        self.assertEqual(self.wait_drift("ConfigMap/default/watched", "data.size")["actual"], "")
+        self.admin.patch("Deployment", "watched", {"spec": {"replicas": 5}}, manager="scaler")
+        row = self.wait_drift("Deployment.apps/default/watched", "spec.replicas")
+        self.assertEqual((row["desired"], row["actual"], row["manager"]), ("2", "5", "scaler"))
+
+    def test_a_changed_secret_is_told_without_its_value(self):
+        self.admin.patch("Secret", "watched", {"data": {"password": "aGFja2Vk"}})
+        row = self.wait_drift("Secret/default/watched", "data.password")
+        self.assertEqual((row["desired"], row["actual"]), ("***", "***"))
+
+    def test_what_git_does_not_speak_of_is_no_drift(self):
+        self.admin.patch("ConfigMap", "free", {"data": {"colour": "blue"}})
+        self.admin.patch("ConfigMap", "kept", {"data": {"another": "1"},
+                                               "metadata": {"annotations": {"note": "mine"}}})
+        self.admin.patch("Deployment", "watched", {"spec": {"replicas": 2}})
+        wait_for(lambda: ("Deployment.apps/default/watched", "spec.replicas") not in self.drift(),
+                 SECONDS, "the replicas to be right again", 0.2)
+        self.assertEqual({key for key, _ in self.drift()},
+                         {"ConfigMap/default/watched", "Secret/default/watched"})
+
+    def test_what_is_reported_only_stays_as_it_is(self):
+        self.assertEqual(self.find("ConfigMap", "watched")["data"], {"colour": "red"})
+
+    def test_a_change_is_put_right_where_the_app_says_so(self):
+        mark = self.cluster.audit_mark()
+        self.admin.patch("ConfigMap", "kept", {"data": {"colour": "red"}})
+        self.cluster.wait_for(
+            lambda: self.find("ConfigMap", "kept")["data"]["colour"] == "green", SECONDS)
+        self.assert_written(mark, {("patch", "configmaps"): 1})
+        self.assertEqual(self.find("ConfigMap", "kept")["data"]["another"], "1")
+
+    def test_a_deleted_object_is_missing_or_made_again(self):
+        for name in ("watched", "kept"):
+            self.admin.delete("Deployment", name)
+        self.wait_object("Deployment.apps/default/watched", SECONDS, health="missing")
+        self.cluster.wait_ready("Deployment", "kept")
+        self.assertFalse(self.find("Deployment", "watched"))
+        self.wait_object("Deployment.apps/default/kept", health="healthy")
+        self.assertEqual(self.status("watched")["health"], "missing")
+
+    def test_a_lost_label_is_drift_and_put_right(self):
+        for name in ("watched", "kept"):
+            self.admin.patch("ConfigMap", name, {"metadata": {"labels": {PART_OF: None}}})
+        wait_for(lambda: any(PART_OF in field for key, field in self.drift()
+                             if key == "ConfigMap/default/watched"), SECONDS, "it", 0.2)
+        self.cluster.wait_for(lambda: PART_OF in self.find("ConfigMap", "kept")["metadata"]
+                              .get("labels", {}), 30)
+        self.admin.patch("ConfigMap", "kept", {"data": {"size": "9"}})
+        self.cluster.wait_for(lambda: self.find("ConfigMap", "kept")["data"]["size"] == "1", 30)
+
+    def test_a_commit_puts_everything_right(self):
+        maps = m.config_map("watched", colour="green", size="2")
+        self.deliver({path("watched", maps): m.text(maps)})
+        self.assertEqual(self.find("ConfigMap", "watched")["data"], maps["data"])
+        self.assertTrue(self.find("Deployment", "watched"))
+        self.wait_no_drift()
+        self.wait_status("watched", health="healthy", drifted=0)
+
+    def test_somebody_who_fights_gets_more_and_more_time(self):
+        mark = self.cluster.audit_mark()
+        until = time.monotonic() + 6
+        while time.monotonic() < until:
+            if self.find("ConfigMap", "kept")["data"]["colour"] == "green":
+                self.admin.patch("ConfigMap", "kept", {"data": {"colour": "red"}})
+            time.sleep(0.05)
+        corrected = self.written(mark).get(("patch", "configmaps"), 0)
+        self.assertIn(corrected, range(1, 7))
+
+
+if __name__ == "__main__":
+    story.main()

@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""The agent is killed (-9) while it applies 200 objects, again and again. In the end all are there,
+none is lost from what it knows as its own, and hardly one was sent twice.
+"""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, story  # noqa: E402
+from support.kubestory import KubeStory, files  # noqa: E402
+
+OBJECTS = 200
+# What is under way at a kill, or answered and not on the agent's disk yet, is sent again.
+AGAIN_PER_KILL = 24
+
+
+class Killed(KubeStory):
+
+    def made(self):
+        return len(self.admin.list("ConfigMap", "default", "holdfast.dev/app=many"))
+
+    def test_it_is_killed_in_the_middle_and_goes_on(self):
+        maps = [m.config_map(f"map-{i:03d}", text="x" * 2000) for i in range(OBJECTS)]
+        mark = self.cluster.audit_mark()
+        revision = self.commit(files("many", *maps, namespace="default"))
+        killed = []
+        for goal in (20, 60, 120):
+            self.cluster.wait_for(lambda g=goal: self.made() >= g, what=f"{goal} objects")
+            self.agent.kill()
+            killed.append(self.made())
+            self.agent.start()
+        print(f"    killed after {killed} objects", flush=True)
+        self.assertLess(killed[0], OBJECTS, "it was too fast to be killed in the middle")
+        self.wait_until(revision)
+        self.assertEqual(self.made(), OBJECTS)
+        sent = self.written(mark)["patch", "configmaps"]
+        self.assertIn(sent, range(OBJECTS, OBJECTS + len(killed) * AGAIN_PER_KILL + 1))
+
+    def test_every_object_was_written_once(self):
+        for item in self.admin.list("ConfigMap", "default", "holdfast.dev/app=many"):
+            managers = item["metadata"]["managedFields"]
+            self.assertEqual(len(managers), 1)
+            self.assertEqual(managers[0]["time"], item["metadata"]["creationTimestamp"])
+
+    def test_all_of_them_are_known_to_be_its_own(self):
+        self.wait_status("many", applied="applied", health="healthy", objects=OBJECTS)
+        self.repo.git("rm", "-r", "--quiet", "apps/many")
+        self.commit({})
+        self.cluster.wait_for(lambda: self.made() == 0, what="all to be removed")
+
+    def test_killed_while_removing_it_goes_on_too(self):
+        maps = [m.config_map(f"more-{i:03d}", x="1") for i in range(OBJECTS)]
+        self.deliver(files("many", *maps, namespace="default"))
+        self.repo.git("rm", "-r", "--quiet", "apps/many")
+        self.commit({})
+        self.cluster.wait_for(lambda: self.made() < OBJECTS - 20)
+        self.agent.kill()
+        self.assertGreater(self.made(), 0)
+        self.agent.start()
+        self.cluster.wait_for(lambda: self.made() == 0, what="all to be removed")
+        self.cluster.wait_for(lambda: not self.status("many"), what="the hub to forget the App")
+
+
+if __name__ == "__main__":
+    story.main()
