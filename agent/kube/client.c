@@ -9,7 +9,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 
-enum { REQUEST_TIMEOUT_MS = 60000 };
+enum { REQUEST_TIMEOUT_MS = 30000, PROBE_TIMEOUT_MS = 5000 };
 
 struct kube_call {
     struct cm_list at; // in agent_kube.calls
@@ -149,7 +149,9 @@ static void send_call(struct kube_call *call) {
         .body = call->body,
         .body_size = call->body == NULL ? 0 : strlen(call->body),
         // A watch is ended by the server in time; TCP finds out if the server is gone.
-        .timeout_ms = call->line == NULL ? REQUEST_TIMEOUT_MS : 0,
+        .timeout_ms = call->line != NULL ? 0
+                      : call->probe      ? PROBE_TIMEOUT_MS
+                                         : REQUEST_TIMEOUT_MS,
         .max_answer_bytes = KUBE_ANSWER_MAX,
         .line = call->line == NULL ? NULL : on_line,
         .done = on_done,
