@@ -44,9 +44,9 @@ static void print_drift(const struct cm_json *items) {
     }
 }
 
-static void print_pending(const struct cm_json *items) {
+static void print_pending(struct cm_arena *a, const struct cm_json *items) {
     for (const struct cm_json *at = items->first; at != NULL; at = at->next) {
-        const char *message = text_of(at, "message");
+        const char *message = ctl_one_line(a, text_of(at, "message"));
 
         (void)printf("%s%s  app %s%s  is not at %.8s: %s%s%s%s\n", ctl_bold(),
                      text_of(at, "cluster"), text_of(at, "app"), ctl_plain(),
@@ -84,7 +84,7 @@ int ctl_diff(struct ctl *c) {
         }
     } else {
         print_drift(drift);
-        print_pending(pending);
+        print_pending(c->arena, pending);
     }
     return drift->count + pending->count == 0 ? CTL_DONE : CTL_NO;
 }

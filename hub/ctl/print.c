@@ -127,6 +127,19 @@ static const char *age_text(struct cm_arena *a, const struct cm_json *value) {
     return cm_arena_strdup(a, ctl_age(cm_json_int(value, 0), text));
 }
 
+const char *ctl_one_line(struct cm_arena *a, const char *text) {
+    char *copy = cm_arena_strdup(a, text);
+
+    for (unsigned char *at = (unsigned char *)copy; *at != '\0'; at++) {
+        if (*at < ' ' || *at == 0x7F) {
+            *at = ' ';
+        } else if (at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0) { // C1, in UTF-8
+            at[1] = 0xA0;
+        }
+    }
+    return copy;
+}
+
 static const char *cell(struct cm_arena *a, const struct cm_json *row,
                         const struct ctl_column *column) {
     const struct cm_json *value = cm_json_get(row, column->member);
@@ -150,7 +163,7 @@ static const char *cell(struct cm_arena *a, const struct cm_json *row,
     case CTL_TIME:
         return time_text(a, cm_json_int(value, 0));
     default:
-        return value->text == NULL ? "" : value->text;
+        return value->text == NULL ? "" : ctl_one_line(a, value->text);
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "common/err.h"
 
+struct cm_arena;
 struct cm_json;
 struct ctl;
 
@@ -53,3 +54,7 @@ bool ctl_is_terminal(void);
 
 // ctl_age writes how long ago a Unix time is: "12s", "5m", "3h", "8d".
 const char *ctl_age(long long unix_ms, char out[CTL_AGE_MAX]);
+
+// ctl_one_line returns a text whose control characters became spaces: what somebody wrote into a
+// cluster must neither break a table nor steer the terminal.
+const char *ctl_one_line(struct cm_arena *a, const char *text);

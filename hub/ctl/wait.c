@@ -142,7 +142,7 @@ static int give_up(struct waiting *w) {
         cm_str_addf(&why, ", %lld not connected", (long long)p->offline);
     }
     if (p->first_failure != NULL) {
-        cm_str_addf(&why, "; first: %s", p->first_failure);
+        cm_str_addf(&why, "; first: %s", ctl_one_line(w->ctl->arena, p->first_failure));
     }
     (void)ctl_fail(w->ctl, CM_EBUSY, "not in time: %s", cm_str_get(&why));
     return CTL_NO;
