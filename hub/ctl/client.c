@@ -299,7 +299,7 @@ enum cm_rc ctl_check_named(struct ctl *c, const char *list, const char *what, co
 enum cm_rc ctl_check_names(struct ctl *c) {
     enum cm_rc rc = ctl_check_named(c, "/clusters", "cluster", c->options.cluster);
 
-    return rc < 0 ? rc : ctl_check_named(c, "/apps", "app", c->options.app);
+    return rc < 0 ? rc : ctl_check_named(c, "/apps", "App", c->options.app);
 }
 
 static void end_pause(void *ctx) {

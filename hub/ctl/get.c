@@ -221,8 +221,8 @@ static int check_found(struct ctl *c, const struct resource *r) {
     if (r->columns == events || r->columns == problems) { // also tell of what is gone
         return CTL_DONE;
     }
-    if (c->argc > 1 && r->columns == status) {
-        return ctl_check_named(c, "/apps", "app", c->argv[1]) < 0 ? CTL_ERROR : CTL_DONE;
+    if (c->argc > 1 && (r->columns == status || r->columns == apps)) {
+        return ctl_check_named(c, "/apps", "App", c->argv[1]) < 0 ? CTL_ERROR : CTL_DONE;
     }
     if (ctl_check_names(c) < 0 || ctl_check_named(c, "/groups", "group", c->options.group) < 0) {
         return CTL_ERROR;
