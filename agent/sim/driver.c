@@ -222,8 +222,8 @@ static void run_timer(void *ctx) {
     while (!cm_list_empty(&d->queue)) {
         struct op *op = CM_CONTAINER(d->queue.next, struct op, in_queue);
 
-        if (!op->started ||
-            op->due_ms > now) { // NOLINT(clang-analyzer-unix.Malloc) it left the list
+        // NOLINTNEXTLINE(clang-analyzer-unix.Malloc) what was freed left the list
+        if (!op->started || op->due_ms > now) {
             break;
         }
         end_op(d, op, false);
@@ -387,8 +387,8 @@ void sim_driver_reachable(struct agent_sim_driver *d, bool reachable) {
 
 static void cancel_ops(struct agent_sim_driver *d) {
     while (!cm_list_empty(&d->queue)) {
-        end_op(d, CM_CONTAINER(d->queue.next, struct op, in_queue),
-               true); // NOLINT(clang-analyzer-unix.Malloc) it left the list
+        // NOLINTNEXTLINE(clang-analyzer-unix.Malloc) what was freed left the list
+        end_op(d, CM_CONTAINER(d->queue.next, struct op, in_queue), true);
     }
 }
 

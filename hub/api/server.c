@@ -328,6 +328,7 @@ static enum MHD_Result answer(struct hub_request *r) {
     return MHD_YES;
 }
 
+// NOLINTNEXTLINE(readability-function-size) the parameters are libmicrohttpd's
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **ctx) {

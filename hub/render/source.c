@@ -314,8 +314,9 @@ static void add_template(struct reading *r, const struct cm_json *object) {
         r->templates = cm_resize(r->templates, r->capacity * sizeof(*r->templates));
     }
     struct hub_template *t = &r->templates[r->source->count++];
+    // NOLINTNEXTLINE(clang-analyzer-core.NullDereference) cm_resize never returns NULL
     *t = (struct hub_template){.source = r->source, .object = object};
-    compile(r, t); // NOLINT(clang-analyzer-core.NullDereference) cm_resize never returns NULL
+    compile(r, t);
     check_identity(r, t);
 }
 

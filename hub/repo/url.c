@@ -68,6 +68,7 @@ static bool host_ok(const char *host, bool bracketed) {
     return strspn(host, name_bytes) == len;
 }
 
+// NOLINTNEXTLINE(readability-function-size) a list of what a host may be
 static enum cm_rc take_host(const char *host, size_t len, bool bracketed, struct hub_url *url,
                             struct cm_err *err) {
     url->host = copy(host, len);
