@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+"""The first minutes with the command line: each verb against a real hub and simulated clusters."""
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import story  # noqa: E402
+from support.agent import Sim  # noqa: E402
+from support.gitrepo import GitRepo  # noqa: E402
+from support.hub import Hub, program  # noqa: E402
+from support.process import wait_for  # noqa: E402
+
+CLUSTERS = """\
+apiVersion: holdfast/v1alpha1
+kind: Cluster
+metadata: {name: paris, labels: {env: production}}
+---
+apiVersion: holdfast/v1alpha1
+kind: Cluster
+metadata: {name: rome, labels: {env: staging}}
+"""
+
+GROUPS = """\
+apiVersion: holdfast/v1alpha1
+kind: ClusterGroup
+metadata: {name: live}
+spec: {clusterSelector: {matchLabels: {env: production}}}
+"""
+
+APP = """\
+apiVersion: holdfast/v1alpha1
+kind: App
+metadata: {name: shop}
+spec:
+  namespace: default
+  targets:
+  - clusterSelector: {}
+"""
+
+CONFIG_MAP = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: shop}
+data: {colour: COLOUR}
+"""
+
+REPOSITORIES = """\
+repositories:
+- name: fleet
+  url: URL
+  branch: main
+  pollInterval: 0s
+"""
+
+
+def config_map(colour):
+    return {"apps/shop/config.yaml": CONFIG_MAP.replace("COLOUR", colour)}
+
+
+class FirstMinutes(story.Story):
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.repo = GitRepo(cls.folder)
+        cls.repo.push({"clusters/all.yaml": CLUSTERS, "groups/all.yaml": GROUPS,
+                       "apps/shop/app.yaml": APP, **config_map("blue")})
+        cls.hub = Hub(cls.folder,
+                      repositories=REPOSITORIES.replace("URL", cls.repo.url)).start_and_wait()
+        wait_for(lambda: cls.hub.run("get", "clusters", "-o", "name").stdout, 20, "a commit")
+        cls.control = cls.folder / "sim.sock"
+
+    def says(self, code, *words):
+        """Runs holdfast, which must end with this code; returns both outputs as one text."""
+        done = self.hub.run(*words, check=False)
+        self.assertEqual(done.returncode, code, f"{words}: {done.stdout}{done.stderr}")
+        return done.stdout + done.stderr
+
+    def test_enroll_prints_tokens_that_agents_join_with(self):
+        self.assertIn("holdfast-agent --enroll-hub ", self.says(0, "enroll", "paris"))
+        self.assertEqual(json.loads(self.says(0, "enroll", "rome", "-o", "json"))[0]["cluster"],
+                         "rome")
+        self.assertIn("name clusters, or say --all", self.says(2, "enroll"))
+        tokens = self.folder / "tokens"
+        tokens.write_text(self.says(0, "enroll", "--all", "--tokens"), encoding="utf-8")
+        Sim(self.folder, self.hub, [
+            "--tokens", tokens, "--enroll-hub", self.hub.enroll_address,
+            "--control", self.control]).start()
+        self.says(0, "wait", "--timeout", "30s")
+        self.assertIn("enrolled already", self.says(2, "enroll", "paris"))
+        self.assertEqual(self.says(0, "enroll", "--all", "--tokens"), "")
+
+    def test_get_lists_what_there_is_in_each_form(self):
+        for what in ("clusters", "groups", "apps", "status", "events", "revisions"):
+            self.assertRegex(self.says(0, "get", what), r"\A[A-Z]+ ")
+            self.assertTrue(json.loads(self.says(0, "get", what, "-o", "json")))
+            self.assertTrue(self.says(0, "get", what, "-oyaml").startswith("- "))
+            self.assertTrue(self.says(0, "get", what, "--output=name").strip())
+        named = ("get", "clusters", "-o", "name")
+        self.assertEqual(self.says(0, *named, "-l", "env=staging"), "rome\n")
+        self.assertEqual(self.says(0, *named, "--group", "live"), "paris\n")
+        self.assertEqual(self.says(0, "get", "cluster", "rome", "-o", "name"), "rome\n")
+        self.assertEqual(self.says(0, "get", "status", "shop", "-o", "name", "--limit", "1"),
+                         "shop/paris\n")
+        self.assertEqual(self.says(0, "get", "objects", "--cluster", "rome", "-o", "name"),
+                         "ConfigMap/default/shop\n")
+        self.assertEqual(self.says(0, "get", "drift"), "nothing to show\n")
+        self.assertEqual(self.says(0, "get", "drift", "-o", "json"), "[]\n")
+
+    def test_a_name_that_there_is_not_is_an_error(self):
+        for words in (["get", "clusters", "pariss"], ["get", "status", "--cluster", "pariss"],
+                      ["get", "drift", "--cluster", "pariss"], ["diff", "--cluster", "pariss"],
+                      ["wait", "--cluster", "pariss"], ["sync", "--cluster", "pariss"]):
+            self.assertIn("no cluster is named 'pariss'", self.says(2, *words))
+        for words in (["get", "apps", "shopp"], ["get", "status", "shopp"],
+                      ["diff", "--app", "shopp"], ["wait", "--app", "shopp"], ["sync", "--app", "shopp"]):
+            self.assertRegex(self.says(2, *words), "no [Aa]pp is named 'shopp'")
+        self.assertIn("no group is named 'dead'",
+                      self.says(2, "get", "clusters", "--group", "dead"))
+        self.assertIn("no agent is enrolled", self.says(2, "revoke", "pariss"))
+
+    def test_words_that_mean_nothing_are_refused(self):
+        for words, answer in ((["gett"], "did you mean 'get'"),
+                              (["get", "clustrs"], "did you mean 'clusters'"),
+                              (["get"], "get what?"),
+                              (["get", "clusters", "--grup", "x"], "did you mean '--group'"),
+                              (["get", "clusters", "--app", "shop"], "cannot be filtered by --app"),
+                              (["get", "clusters", "a", "b"], "name one"),
+                              (["get", "objects"], "say --cluster NAME"),
+                              (["get", "apps", "-o", "wide"], "use table, json, yaml or name"),
+                              (["get", "status", "--state", "odd"], "is none of not-applied"),
+                              (["sync", "shop"], "takes no arguments"),
+                              (["version", "-o", "json"], "does not take --output"),
+                              (["wait", "--for", "ever"], "use rendered, delivered"),
+                              (["wait", "--timeout", "soon"], "is no duration"),
+                              (["help", "gett"], "did you mean 'get'")):
+            self.assertIn(answer, self.says(2, *words))
+
+    def test_help_and_versions(self):
+        for words in (["help"], ["--help"], ["-h"], []):
+            self.assertIn("Usage: holdfast VERB", self.says(0, *words))
+        for verb in ("get", "diff", "sync", "wait", "enroll", "revoke", "validate", "version"):
+            self.assertIn(f"Usage: holdfast {verb}", self.says(0, verb, "--help"))
+            self.assertIn(f"Usage: holdfast {verb}", self.says(0, "help", verb))
+        self.assertEqual(self.says(0, "version"), self.says(0, "--version"))
+        self.assertRegex(self.says(0, "version"), r"\Aholdfast [0-9.]+\nhub [0-9.]+ \(")
+
+    def test_a_commit_is_waited_for(self):
+        self.assertEqual(self.says(0, "diff"), "")
+        revision = self.repo.push(config_map("red"))
+        late = self.says(1, "wait", "--revision", revision, "--timeout", "300ms")
+        self.assertIn("has not resolved that commit", late)
+        self.assertEqual(self.says(0, "sync"), "fetching\n")
+        self.assertIn("healthy 2 of 2", self.says(0, "wait", "--revision", revision[:8],
+                                                  "--timeout", "30s"))
+        self.assertIn("is no commit id", self.says(2, "wait", "--revision", "main"))
+
+    def test_drift_is_a_difference(self):
+        subprocess.run([program("holdfast-sim"), "--control", self.control, "--command",
+                        "drift paris ConfigMap/default/shop data.colour green kubectl-edit"],
+                       check=True, stdout=subprocess.DEVNULL)
+        wait_for(lambda: self.hub.get("drift"), 20, "the drift to be reported")
+        shown = self.says(1, "diff")
+        for part in ("paris  ConfigMap/default/shop", "data.colour", "- \"red\"", "+ \"green\"",
+                     "kubectl-edit"):
+            self.assertIn(part, shown)
+        self.assertEqual(self.says(1, "diff", "-o", "name"),
+                         "paris/ConfigMap/default/shop/data.colour\n")
+        self.assertEqual(len(json.loads(self.says(1, "diff", "-o", "json"))["drift"]), 1)
+        self.assertEqual(self.says(0, "diff", "--cluster", "rome"), "")
+
+    def test_who_is_revoked_is_away_and_what_it_lacks_is_not_in_time(self):
+        self.assertIn("may no longer connect", self.says(0, "revoke", "rome"))
+        wait_for(lambda: not self.hub.get("clusters", "rome")[0]["connected"], 20, "rome to go")
+        self.repo.push(config_map("white"))
+        self.says(0, "sync")
+        wait_for(lambda: self.hub.run("wait", "--cluster", "paris", "--revision", self.repo.head(),
+                                      "--timeout", "30s"), 30, "the new commit")
+        late = self.says(1, "wait", "--timeout", "300ms")
+        self.assertRegex(late, "not in time: 1 of 2 are not healthy, 1 not connected")
+        self.assertIn("rome  app shop  is not at", self.says(1, "diff", "--cluster", "rome"))
+
+    def test_settings_that_are_wrong_are_named(self):
+        self.assertIn("No such file",
+                      self.says(2, "get", "apps", "--token-file", "/no/such/file"))
+        wrong = self.folder / "wrong.token"
+        wrong.write_text("hft_wrong\n", encoding="utf-8")
+        self.assertIn("is not valid", self.says(2, "get", "apps", "--token-file", wrong))
+        self.assertIn("--token-file", self.says(2, "get", "apps", "--token-file", ""))
+        self.assertIn("--ca-file", self.says(2, "get", "apps", "--ca-file", ""))
+        self.assertIn("which hub?", self.says(2, "get", "apps", "--server", ""))
+        self.assertIn("--server must be https",
+                      self.says(2, "get", "apps", "--server", self.hub.api_url.replace("s:", ":")))
+
+    def test_settings_may_come_from_a_file(self):
+        settings = self.folder / "holdfast.yaml"
+        settings.write_text(f"server: {self.hub.api_url}\nca-file: {self.hub.ca_file}\n"
+                            f"token-file: {self.hub.token_file}\n", encoding="utf-8")
+        done = subprocess.run([program("holdfast"), "get", "apps", "-o", "name",
+                               "--config", settings], capture_output=True, text=True,
+                              check=True)
+        self.assertEqual(done.stdout, "shop\n")
+
+    def test_validate_needs_no_hub(self):
+        def validate(folder):
+            return subprocess.run([program("holdfast"), "validate", folder], capture_output=True,
+                                  text=True, check=False)
+
+        good = validate(self.repo.work)
+        self.assertEqual((good.returncode, good.stdout), (0, "1 apps on 2 clusters: no problems\n"))
+        self.repo.write({"apps/shop/app.yaml": APP.replace("targets", "tragets")})
+        bad = validate(self.repo.work)
+        self.assertEqual(bad.returncode, 1)
+        self.assertTrue(re.search(r"apps/shop/app.yaml:6:3: .*tragets", bad.stdout), bad.stdout)
+        self.assertIn("\n1 problem\n", bad.stdout)
+        self.assertEqual(validate("/no/such/folder").returncode, 2)
+
+    def test_wait_outlives_a_restart_of_the_hub(self):
+        with subprocess.Popen([program("holdfast"), "--server", self.hub.api_url,
+                               "--ca-file", self.hub.ca_file, "--token-file", self.hub.token_file,
+                               "wait", "--cluster", "paris", "--revision", "1234567",
+                               "--timeout", "6s"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True) as waiting:
+            self.assertIn("rendered", waiting.stdout.readline())
+            self.hub.terminate()
+            self.assertIn("Failed to connect", self.says(2, "get", "apps"))
+            self.hub.start_and_wait()
+            _, errors = waiting.communicate(timeout=30)
+        self.assertEqual(waiting.returncode, 1)
+        self.assertIn("has not resolved that commit", errors)
+
+
+if __name__ == "__main__":
+    story.main()
