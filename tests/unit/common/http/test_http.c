@@ -374,10 +374,10 @@ static void a_loop_that_is_busy_holds_up_the_server(void **state) {
     (void)state;
     send_config(ep, config, &call);
     // Nobody takes what comes, so what the server could send stops growing.
-    do {
+    for (int same = 0; same < 100; same = now == before && now > 0 ? same + 1 : 0) {
         before = now;
         now = sent(ep, other);
-    } while (now == 0 || now != before);
+    }
     assert_true(now < (long)LINES * SIZE);
 
     open_calls = 1;
