@@ -173,137 +173,6 @@ void hub_fleet_seed(struct hub_fleet *f, const char *cluster, const struct hub_p
     c->desired = hub_settle_desired(c);
 }
 
-// ---- Files
-
-static void file_changed(struct hub_update *u, struct hub_file *file) {
-    hub_set_add(&u->files, file);
-    file->dirty = true;
-    if (file->unreadable) {
-        file->unreadable = false;
-        (void)hub_set_remove(&u->fleet->unreadable, file);
-    }
-    if (file->role == HUB_ROLE_MANIFEST || file->role == HUB_ROLE_REFUSED) {
-        struct hub_app *owner = hub_content_owner(file->folder);
-
-        hub_content_drop_source(u, file);
-        if (owner != NULL) {
-            hub_content_dirty(u, owner);
-        }
-    }
-}
-
-// outer_app marks the App around an app.yaml that came or went: files change hands.
-static void outer_app(struct hub_update *u, const struct hub_file *file) {
-    struct hub_app *outer = hub_content_owner(file->folder->parent);
-
-    if (file->role == HUB_ROLE_APP && outer != NULL) {
-        hub_content_dirty(u, outer);
-    }
-}
-
-static bool is_misnamed(const struct hub_file *file) {
-    return file->role == HUB_ROLE_REFUSED && strcmp(file->name, "app.yml") == 0;
-}
-
-static void put_file(struct hub_update *u, const struct hub_fleet_change *change) {
-    struct hub_file *file = hub_file_tree_find(u->repo->root, change->path);
-
-    if (file == NULL) {
-        if (hub_file_tree_role(change->path) == HUB_ROLE_OTHER) {
-            return;
-        }
-        file = hub_file_tree_add(u->repo->root, change->path);
-        file->repo = u->repo;
-        file->fresh = true;
-        outer_app(u, file);
-        if (is_misnamed(file)) {
-            hub_set_add(&u->fleet->misnamed, file);
-            u->problems = true;
-        }
-    } else if (memcmp(file->oid, change->oid, HUB_OID_SIZE) == 0 &&
-               file->special == change->special) {
-        file->seen = true;
-        return;
-    }
-    memcpy(file->oid, change->oid, HUB_OID_SIZE);
-    file->special = change->special;
-    file->seen = true;
-    if (!file->dirty) {
-        file_changed(u, file);
-    }
-}
-
-static void remove_file(struct hub_update *u, struct hub_file *file) {
-    if (file->dirty) {
-        (void)hub_set_remove(&u->files, file);
-    } else {
-        file_changed(u, file);
-        (void)hub_set_remove(&u->files, file);
-    }
-    outer_app(u, file);
-    if (is_misnamed(file)) {
-        (void)hub_set_remove(&u->fleet->misnamed, file);
-        u->problems = true;
-    }
-    hub_file_tree_remove(file);
-    hub_set_add(&u->removed, file);
-}
-
-static void list_unseen(void *ctx, struct hub_file *file) {
-    struct hub_set *unseen = ctx;
-
-    if (!file->seen) {
-        hub_set_add(unseen, file);
-    }
-    file->seen = false;
-}
-
-static void retry_unreadable(struct hub_update *u) {
-    while (u->fleet->unreadable.count > 0) {
-        struct hub_file *file = u->fleet->unreadable.items[0];
-
-        file->unreadable = false;
-        (void)hub_set_remove(&u->fleet->unreadable, file);
-        if (!file->dirty) {
-            file_changed(u, file);
-        }
-    }
-}
-
-static void take_files(struct hub_update *u) {
-    const struct hub_fleet_commit *commit = u->commit;
-    struct hub_set unseen = {0};
-
-    for (size_t i = 0; i < commit->change_count; i++) {
-        const struct hub_fleet_change *change = &commit->changes[i];
-
-        if (!change->removed) {
-            put_file(u, change);
-            continue;
-        }
-        struct hub_file *file = hub_file_tree_find(u->repo->root, change->path);
-        if (file != NULL) {
-            hub_set_add(&unseen, file);
-        }
-    }
-    if (commit->complete) {
-        hub_set_done(&unseen);
-        hub_file_tree_each(u->repo->root, false, list_unseen, &unseen);
-        u->repo->loaded = true;
-    } else {
-        for (size_t i = 0; i < u->files.count; i++) {
-            ((struct hub_file *)u->files.items[i])->seen = false;
-        }
-    }
-    for (size_t i = 0; i < unseen.count; i++) {
-        if (((struct hub_file *)unseen.items[i])->folder != NULL) { // named twice
-            remove_file(u, unseen.items[i]);
-        }
-    }
-    hub_set_done(&unseen);
-    retry_unreadable(u);
-}
-
 // ---- Documents that are in force now and were not
 
 static void unseed(struct hub_update *u, struct hub_named *named) {
@@ -633,7 +502,7 @@ struct hub_fleet_result *hub_fleet_update(struct hub_fleet *f,
         .kinds = cm_map_new(NULL),
     };
 
-    take_files(&u);
+    hub_files_take(&u);
     hub_documents_take(&u);
     dispatch_all(&u);
     if (u.references) {

@@ -1,6 +1,7 @@
 // internal: what the files of hub/fleet share.
 //
 //     tree.c       files by folder
+//     files.c      a commit -> files to look at
 //     documents.c  files -> documents; which document a name means; what stays of a wrong file
 //     targets.c    labels -> clusters; groups -> members; App and cluster -> target
 //     content.c    folder of an App -> templates; CRDs
@@ -216,6 +217,9 @@ struct hub_update {
     size_t rendered;
     size_t parsed;
 };
+
+// ---- files.c
+void hub_files_take(struct hub_update *u);
 
 // ---- documents.c
 void hub_documents_take(struct hub_update *u);
