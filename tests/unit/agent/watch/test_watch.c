@@ -1,0 +1,552 @@
+#include "agent/watch/watch.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/cache/cache.h"
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "common/workers.h"
+#include "proto/holdfast.pb-c.h"
+#include "proto/wire.h"
+#include "tests/unit/agent/fake_driver.h"
+#include "tests/unit/agent/support.h"
+
+#define INTERVAL_MS 1000
+#define CFG "ConfigMap/shop/cfg"
+#define SVC "Service/shop/web"
+
+enum { REPORTS_MAX = 64 };
+
+struct fixture {
+    char *root;
+    struct cm_loop *loop;
+    struct cm_workers *disk;
+    struct agent_cache *cache;
+    struct agent_driver *driver;
+    struct fake_driver *fake;
+    struct agent_apply *apply;
+    struct agent_watch *watch;
+    struct cm_arena *arena; // of the reports
+    Holdfast__V1__Report *reports[REPORTS_MAX];
+    size_t count;
+    bool refuse;
+    bool closed;
+};
+
+static bool on_send(void *ctx, struct cm_buf *report) {
+    struct fixture *f = ctx;
+    struct cm_err err;
+
+    if (f->refuse) {
+        return false;
+    }
+    assert_true(f->count < REPORTS_MAX);
+    assert_true(report->size <= WIRE_BULK_MAX);
+    if (WIRE_UNPACK(f->arena, Holdfast__V1__Report, holdfast__v1__report, report->data,
+                    report->size, &f->reports[f->count], &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+    f->count++;
+    return true;
+}
+
+static const struct test_object objects[] = {{.key = CFG}, {.key = SVC}};
+
+// start puts an App with both objects in force, with its inventory, as after a restart.
+static void start(struct fixture *f, const struct test_app *app) {
+    struct test_release *r = release_new(
+        &(struct test_manifest){.epoch = 1, .generation = 7, .apps = app, .app_count = 1});
+
+    for (size_t i = 0; i < r->blob_count; i++) {
+        agent_cache_put_blob(f->cache, &r->blobs[i].name, r->blobs[i].bytes);
+    }
+    for (size_t i = 0; i < app->object_count; i++) {
+        agent_cache_put_item(f->cache, &(struct agent_item){.key = app->objects[i].key,
+                                                            .app = app->name,
+                                                            .uid = "uid",
+                                                            .sha256 = object_name(&app->objects[i]),
+                                                            .applied = true});
+    }
+    agent_watch_start(f->watch, f->apply);
+    agent_apply_set(f->apply, desired_new(r));
+    release_free(r);
+}
+
+static int set_up(void **state) {
+    struct fixture *f = cm_new(1, sizeof(*f));
+    const struct agent_watch_host host = {.send = on_send, .ctx = f};
+    struct cm_err err;
+
+    cm_clock_fake(1000000);
+    f->root = temp_dir();
+    f->loop = cm_loop_new();
+    f->disk = cm_workers_new("disk", 1, NULL);
+    f->arena = cm_arena_new(0);
+    if (agent_cache_open(f->loop, f->disk, f->root, &f->cache, &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+    f->driver = fake_driver_new(f->loop, &f->fake);
+    f->watch = agent_watch_new(f->loop, f->cache, INTERVAL_MS, &host);
+    const struct agent_apply_host apply = {.app_state = agent_watch_app_state,
+                                           .app_removed = agent_watch_app_removed,
+                                           .applied = agent_watch_applied,
+                                           .failed = agent_watch_failed,
+                                           .removed = agent_watch_removed,
+                                           .left = agent_watch_left,
+                                           .health = agent_watch_health,
+                                           .app_healthy = agent_watch_app_healthy,
+                                           .wrong = agent_watch_wrong,
+                                           .ctx = f->watch};
+    f->apply = agent_apply_new(f->loop, f->driver, f->cache, &apply);
+    *state = f;
+    return 0;
+}
+
+static void on_closed(void *ctx) {
+    ((struct fixture *)ctx)->closed = true;
+}
+
+static bool is_closed(void *ctx) {
+    return ((struct fixture *)ctx)->closed;
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = *state;
+
+    agent_apply_shut(f->apply);
+    agent_watch_shut(f->watch);
+    fake_cancel_all(f->fake);
+    agent_cache_close(f->cache, true, on_closed, f);
+    assert_true(turn_until(f->loop, is_closed, f));
+    agent_apply_free(f->apply);
+    agent_watch_free(f->watch);
+    f->driver->ops->free(f->driver);
+    agent_cache_free(f->cache);
+    cm_workers_stop(f->disk, true);
+    cm_workers_free(f->disk);
+    cm_loop_free(f->loop);
+    cm_arena_free(f->arena);
+    temp_dir_remove(f->root);
+    free(f);
+    cm_clock_fake(-1);
+    return 0;
+}
+
+static void on_commit(void *ctx, const struct cm_err *error) {
+    (void)error;
+    ((struct fixture *)ctx)->closed = true;
+}
+
+static void settle(struct fixture *f) {
+    for (int i = 0; i < 3; i++) {
+        f->closed = false;
+        agent_cache_commit(f->cache, on_commit, f);
+        assert_true(turn_until(f->loop, is_closed, f));
+        while (cm_loop_turn(f->loop)) {
+        }
+    }
+    f->closed = false;
+}
+
+static void observe(struct fixture *f, const char *key, enum agent_health health,
+                    const char *drift_path) {
+    const struct agent_field_drift field = {.path = drift_path,
+                                            .desired = "1",
+                                            .actual = "5",
+                                            .manager = "kubectl-edit",
+                                            .operation = "Update"};
+
+    agent_watch_observed(f->watch,
+                         &(struct agent_observation){.key = key,
+                                                     .uid = "uid",
+                                                     .health = health,
+                                                     .message = "",
+                                                     .drift = &field,
+                                                     .drift_count = drift_path != NULL ? 1 : 0});
+}
+
+static const Holdfast__V1__Report *last(const struct fixture *f) {
+    assert_true(f->count > 0);
+    return f->reports[f->count - 1];
+}
+
+static const Holdfast__V1__ObjectReport *object_in(const Holdfast__V1__Report *r, const char *key) {
+    for (size_t i = 0; i < r->n_objects; i++) {
+        if (strcmp(r->objects[i]->key, key) == 0) {
+            return r->objects[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct test_app shop = {.name = "shop", .objects = objects, .object_count = 2};
+
+// connect begins a connection and acknowledges the full report that comes first.
+static void connect(struct fixture *f) {
+    agent_watch_connected(f->watch, false);
+    settle(f);
+    assert_true(last(f)->full_end);
+    agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+}
+
+// ---- The tests
+
+static void a_new_process_tells_everything_first(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    agent_watch_connected(f->watch, false);
+    settle(f);
+    assert_int_equal(f->count, 1);
+    const Holdfast__V1__Report *r = last(f);
+    assert_true(r->full && r->full_end);
+    assert_int_equal(r->generation, 7);
+    assert_int_equal(r->n_apps, 1);
+    assert_int_equal(r->n_objects, 2);
+    assert_int_equal(r->apps[0]->applied, HOLDFAST__V1__APPLIED__APPLIED);
+    assert_int_equal(r->apps[0]->health, HOLDFAST__V1__HEALTH__HEALTH_UNKNOWN); // not green
+}
+
+static void the_first_change_is_told_at_once_and_the_next_are_gathered(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    size_t before = f->count;
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, NULL);
+    settle(f);
+    assert_int_equal(f->count, before + 1);
+    observe(f, SVC, AGENT_HEALTH_PROGRESSING, NULL);
+    settle(f);
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
+    settle(f);
+    assert_int_equal(f->count, before + 1);
+    cm_clock_advance(INTERVAL_MS / 8); // what follows a first change is told soon
+    settle(f);
+    assert_int_equal(f->count, before + 2);
+    assert_int_equal(object_in(last(f), SVC)->health, HOLDFAST__V1__HEALTH__HEALTHY);
+    assert_int_equal(last(f)->apps[0]->health, HOLDFAST__V1__HEALTH__HEALTHY);
+}
+
+static void what_goes_on_is_gathered_for_the_whole_interval(void **state) {
+    enum { STEP_MS = 10, STEPS = 1000 };
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    size_t before = f->count;
+    for (int i = 0; i < STEPS; i++) {
+        observe(f, CFG, i % 2 == 0 ? AGENT_HEALTH_DEGRADED : AGENT_HEALTH_HEALTHY, NULL);
+        cm_clock_advance(STEP_MS);
+        (void)cm_loop_turn(f->loop);
+        (void)cm_loop_turn(f->loop);
+        if (f->count > before) {
+            agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
+        }
+    }
+    assert_in_range(f->count - before, STEPS * STEP_MS / INTERVAL_MS,
+                    STEPS * STEP_MS / INTERVAL_MS + 6);
+}
+
+static void what_did_not_change_is_not_told(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, NULL);
+    settle(f);
+    size_t before = f->count;
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, NULL);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_int_equal(f->count, before);
+}
+
+static void what_was_not_acknowledged_is_told_again(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    observe(f, CFG, AGENT_HEALTH_DEGRADED, NULL);
+    settle(f);
+    agent_watch_disconnected(f->watch);
+    size_t before = f->count;
+    cm_clock_advance(INTERVAL_MS);
+    agent_watch_connected(f->watch, false);
+    settle(f);
+    assert_int_equal(f->count, before + 1);
+    assert_false(last(f)->full);
+    assert_int_equal(last(f)->n_objects, 1); // only what was told in that report
+    assert_int_equal(object_in(last(f), CFG)->health, HOLDFAST__V1__HEALTH__DEGRADED);
+}
+
+static void what_was_acknowledged_is_not_told_again(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    agent_watch_disconnected(f->watch);
+    size_t before = f->count;
+    agent_watch_connected(f->watch, false);
+    settle(f);
+    assert_int_equal(f->count, before);
+}
+
+static void an_acknowledgement_of_another_run_counts_for_nothing(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    agent_watch_connected(f->watch, false);
+    settle(f);
+    agent_watch_acked(f->watch, "somebody-else", last(f)->number);
+    agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number + 1);
+    assert_int_equal(agent_cache_reports_acked(f->cache), 0);
+}
+
+static void a_hub_that_asks_gets_a_full_report_in_pieces(void **state) {
+    enum { MANY = 1200 };
+    struct fixture *f = *state;
+    struct test_object *many = cm_new(MANY, sizeof(*many));
+    char(*keys)[32] = cm_new(MANY, sizeof(*keys));
+    const struct test_app app = {.name = "shop", .objects = many, .object_count = MANY};
+    size_t told = 0;
+
+    for (size_t i = 0; i < MANY; i++) {
+        (void)snprintf(keys[i], sizeof(keys[i]), "ConfigMap/shop/%04zu", i);
+        many[i] = (struct test_object){.key = keys[i]};
+    }
+    start(f, &app);
+    connect(f);
+    agent_watch_disconnected(f->watch);
+    size_t first = f->count;
+    agent_watch_connected(f->watch, true);
+    settle(f);
+    assert_true(f->count - first >= 3);
+    for (size_t i = first; i < f->count; i++) {
+        assert_int_equal(f->reports[i]->full, i == first);
+        assert_int_equal(f->reports[i]->full_end, i + 1 == f->count);
+        told += f->reports[i]->n_objects;
+    }
+    assert_int_equal(told, MANY);
+    free(many);
+    free(keys);
+}
+
+static void a_window_bounds_what_is_not_acknowledged(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    size_t before = f->count;
+    for (int i = 0; i < 20; i++) {
+        observe(f, CFG, i % 2 == 0 ? AGENT_HEALTH_DEGRADED : AGENT_HEALTH_HEALTHY, NULL);
+        cm_clock_advance(INTERVAL_MS);
+        settle(f);
+    }
+    assert_int_equal(f->count - before, 8);
+    agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
+    settle(f);
+    assert_int_equal(f->count - before, 9);
+}
+
+static void a_connection_that_takes_no_more_is_tried_again(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    f->refuse = true;
+    observe(f, CFG, AGENT_HEALTH_DEGRADED, NULL);
+    settle(f);
+    size_t before = f->count;
+    f->refuse = false;
+    agent_watch_can_send(f->watch);
+    settle(f);
+    assert_int_equal(f->count, before + 1);
+}
+
+static void an_app_is_as_bad_as_its_worst_object(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    assert_false(agent_watch_app_healthy(f->watch, "shop"));
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, NULL);
+    observe(f, SVC, AGENT_HEALTH_PROGRESSING, NULL);
+    assert_false(agent_watch_app_healthy(f->watch, "shop"));
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
+    assert_true(agent_watch_app_healthy(f->watch, "shop"));
+}
+
+static void a_target_that_does_not_answer_is_never_green(void **state) {
+    struct fixture *f = *state;
+    struct cm_err why;
+
+    start(f, &shop);
+    connect(f);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, NULL);
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
+    settle(f);
+    (void)cm_fail(&why, CM_EIO, "connection refused");
+    agent_watch_reachable(f->watch, false, &why);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_int_equal(last(f)->apps[0]->health, HOLDFAST__V1__HEALTH__HEALTH_UNKNOWN);
+    assert_string_equal(last(f)->apps[0]->health_message, "connection refused");
+    assert_false(agent_watch_app_healthy(f->watch, "shop"));
+    agent_watch_reachable(f->watch, true, NULL);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_int_equal(last(f)->apps[0]->health, HOLDFAST__V1__HEALTH__HEALTHY);
+}
+
+static void drift_is_told_and_taken_back(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a");
+    settle(f);
+    const Holdfast__V1__ObjectReport *cfg = object_in(last(f), CFG);
+    assert_int_equal(cfg->n_drift, 1);
+    assert_string_equal(cfg->drift[0]->path, "data.a");
+    assert_string_equal(cfg->drift[0]->manager, "kubectl-edit");
+    assert_int_equal(last(f)->apps[0]->drifted, 1);
+    assert_true(agent_watch_wrong(f->watch, CFG));
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, NULL);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_int_equal(object_in(last(f), CFG)->n_drift, 0);
+    assert_int_equal(last(f)->apps[0]->drifted, 0);
+    assert_int_equal(fake_pending(f->fake), 0); // drift: report changes nothing
+}
+
+static void drift_is_not_told_where_the_app_does_not_want_it(void **state) {
+    struct fixture *f = *state;
+    struct test_app app = shop;
+
+    app.drift = AGENT_DRIFT_OFF;
+    start(f, &app);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a");
+    assert_false(agent_watch_wrong(f->watch, CFG));
+}
+
+static void what_is_still_to_be_applied_has_not_drifted(void **state) {
+    struct fixture *f = *state;
+    struct agent_item item;
+
+    start(f, &shop);
+    item = *agent_cache_item(f->cache, CFG);
+    item.sha256 = cm_sha256("older", 5);
+    agent_watch_applied(f->watch, &item); // Git has another form meanwhile
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a");
+    assert_false(agent_watch_wrong(f->watch, CFG));
+}
+
+static void a_fight_is_fought_with_growing_pauses(void **state) {
+    struct fixture *f = *state;
+    struct test_app app = shop;
+    int64_t spent_ms = 0;
+    size_t corrections = 0;
+
+    app.drift = AGENT_DRIFT_CORRECT;
+    start(f, &app);
+    settle(f);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a");
+    settle(f);
+    assert_true(fake_is_pending(f->fake, CFG)); // the first time at once
+    for (; spent_ms < 600000; spent_ms += 1000) {
+        if (fake_succeed(f->fake, CFG)) {
+            corrections++;
+            settle(f);
+            observe(f, CFG, AGENT_HEALTH_HEALTHY, NULL);
+            observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a"); // somebody does it again, at once
+        }
+        cm_clock_advance(1000);
+        (void)cm_loop_turn(f->loop);
+        (void)cm_loop_turn(f->loop);
+    }
+    assert_true(corrections > 3);
+    assert_true(corrections < 60);
+}
+
+static void an_object_that_is_gone_is_told_until_it_is_acknowledged(void **state) {
+    struct fixture *f = *state;
+    struct agent_watch_counts counts;
+
+    start(f, &shop);
+    connect(f);
+    agent_watch_removed(f->watch, "shop", CFG);
+    settle(f);
+    assert_true(object_in(last(f), CFG)->removed);
+    agent_watch_disconnected(f->watch);
+    cm_clock_advance(INTERVAL_MS);
+    agent_watch_connected(f->watch, false);
+    settle(f);
+    assert_true(object_in(last(f), CFG)->removed);
+    agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
+    agent_watch_disconnected(f->watch);
+    size_t before = f->count;
+    agent_watch_connected(f->watch, false);
+    settle(f);
+    assert_int_equal(f->count, before);
+    agent_watch_counts_get(f->watch, &counts);
+    assert_int_equal(counts.objects, 1);
+}
+
+static void long_texts_are_cut_at_a_character(void **state) {
+    struct fixture *f = *state;
+    char text[3001];
+
+    for (size_t i = 0; i + 2 < sizeof(text); i += 2) {
+        memcpy(text + i, "ä", 2);
+    }
+    text[3000] = '\0';
+    text[0] = 'x'; // so that the limit falls into a character
+    text[1] = 'x';
+    memmove(text + 1, text + 2, sizeof(text) - 2);
+    start(f, &shop);
+    connect(f);
+    agent_watch_failed(f->watch, "shop", CFG, text);
+    settle(f);
+    size_t len = strlen(object_in(last(f), CFG)->message);
+    assert_true(len <= WIRE_MESSAGE_MAX && len >= WIRE_MESSAGE_MAX - 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+        TEST(a_new_process_tells_everything_first),
+        TEST(the_first_change_is_told_at_once_and_the_next_are_gathered),
+        TEST(what_goes_on_is_gathered_for_the_whole_interval),
+        TEST(what_did_not_change_is_not_told),
+        TEST(what_was_not_acknowledged_is_told_again),
+        TEST(what_was_acknowledged_is_not_told_again),
+        TEST(an_acknowledgement_of_another_run_counts_for_nothing),
+        TEST(a_hub_that_asks_gets_a_full_report_in_pieces),
+        TEST(a_window_bounds_what_is_not_acknowledged),
+        TEST(a_connection_that_takes_no_more_is_tried_again),
+        TEST(an_app_is_as_bad_as_its_worst_object),
+        TEST(a_target_that_does_not_answer_is_never_green),
+        TEST(drift_is_told_and_taken_back),
+        TEST(drift_is_not_told_where_the_app_does_not_want_it),
+        TEST(what_is_still_to_be_applied_has_not_drifted),
+        TEST(a_fight_is_fought_with_growing_pauses),
+        TEST(an_object_that_is_gone_is_told_until_it_is_acknowledged),
+        TEST(long_texts_are_cut_at_a_character),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
