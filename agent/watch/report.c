@@ -46,14 +46,13 @@ void watch_schedule(struct agent_watch *w) {
 }
 
 // What follows a first change (applying, applied, healthy) comes soon and is told soon; the longer
-// it goes on, the more is gathered, up to the interval.
+// it goes on, the more is gathered, up to the interval. Two intervals without a change are quiet.
 static void note_sent(struct agent_watch *w) {
     int64_t now_ms = cm_clock_now_ms();
-    bool was_quiet = now_ms - w->last_sent_ms >= w->interval_ms;
-    int64_t longer_ms = 2 * w->gap_ms;
+    bool was_quiet = w->gap_ms == 0 || now_ms - w->last_sent_ms >= 2 * w->interval_ms;
+    int64_t longer_ms = was_quiet ? w->interval_ms / GAP_STEPS : 2 * w->gap_ms;
 
-    w->gap_ms = was_quiet ? w->interval_ms / GAP_STEPS
-                          : (longer_ms < w->interval_ms ? longer_ms : w->interval_ms);
+    w->gap_ms = longer_ms < w->interval_ms ? longer_ms : w->interval_ms;
     w->last_sent_ms = now_ms;
 }
 

@@ -2,10 +2,10 @@
 //
 // The driver's observations and apply's outcomes come together here, one record per object and one
 // per App. What changed since it was last told is dirty; dirty records go out as Reports: the first
-// change after a quiet time at once, later ones gathered for the report interval, at most 500 in
-// one. A record remembers the number of the report that told it; what the hub has not acknowledged
-// when the connection breaks is dirty again. So nothing is queued: a report tells state, not
-// history.
+// change after a quiet time at once, what follows soon after, with pauses that grow to the report
+// interval while changes go on; at most 500 records in one. A record remembers the number of the
+// report that told it; what the hub has not acknowledged when the connection breaks is dirty again.
+// So nothing is queued: a report tells state, not history.
 //
 // Drift (and absence) of an App with `drift: correct` is put right by applying the object again, at
 // once the first time, then with pauses that grow to five minutes while somebody else keeps at it.
