@@ -68,7 +68,14 @@ static void check_more(const struct reading *r, const struct cm_json *document) 
     const struct cm_json *spec = cm_json_get(document, "spec");
     const struct cm_json *targets = cm_json_get(spec, "targets");
 
+    const struct cm_json *depends_on = cm_json_get(spec, "dependsOn");
+
     check_selector(r, cm_json_get(spec, "clusterSelector"));
+    if (depends_on != NULL && depends_on->count > HUB_BUNDLE_DEPENDS_MAX) {
+        hub_diags_add(r->diags, r->path, depends_on->line, depends_on->column,
+                      "dependsOn names %zu Apps, more than %d: depend on fewer", depends_on->count,
+                      HUB_BUNDLE_DEPENDS_MAX);
+    }
     if (r->kind == HUB_GROUP && cm_json_get(spec, "clusterSelector") == NULL &&
         cm_json_get(spec, "clusters") == NULL) {
         hub_diags_add(r->diags, r->path, spec->line, spec->column,

@@ -19,6 +19,10 @@
 
 struct cm_buf;
 
+// What agents accept (proto/limits.c).
+#define HUB_BUNDLE_OBJECTS_MAX 100000
+#define HUB_BUNDLE_DEPENDS_MAX 100
+
 struct hub_object {
     const char *key;         // common/object/id.h
     struct cm_sha256 sha256; // for secrets the HMAC

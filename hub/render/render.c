@@ -13,6 +13,10 @@
 #include "hub/render/source.h"
 #include "proto/wire.h"
 
+// What an object may need while variables are put into it: a list of values that is named often
+// would make any amount of it.
+#define FILL_MAX (16 * WIRE_OBJECT_MAX)
+
 #define MEMO_FREE 64 // a template may remember so many without looking whether they are in use
 
 // An object that was made of a template, and remembered by it.
@@ -29,6 +33,7 @@ struct job {
     struct cm_arena *arena; // of the object that is being made
     struct hub_template *template;
     size_t next_hole;
+    bool too_large; // reported
 };
 
 static void made_free(void *p) {
@@ -101,10 +106,24 @@ static void add_piece(struct job *j, const struct hub_hole *hole, const struct h
                   piece->text, cm_json_type_name(value->type));
 }
 
+// is_too_large tells whether to give up, and says so once.
+static bool is_too_large(struct job *j, size_t more) {
+    const struct cm_json *object = j->template->object;
+
+    if (!j->too_large && cm_arena_used(j->arena) + more > FILL_MAX) {
+        j->too_large = true;
+        hub_diags_add(j->diags, hub_source_path(j->template->source), object->line, object->column,
+                      "with its variables put in the object has more than the %zu bytes that one "
+                      "may have: split it, or use smaller values",
+                      WIRE_OBJECT_MAX);
+    }
+    return j->too_large;
+}
+
 static const char *fill_text(struct job *j, const struct hub_hole *hole) {
     struct cm_str text = {0};
 
-    for (size_t i = 0; i < hole->text.count; i++) {
+    for (size_t i = 0; i < hole->text.count && !is_too_large(j, text.len); i++) {
         const struct hub_piece *piece = &hole->text.pieces[i];
 
         if (piece->variable) {
@@ -170,7 +189,8 @@ static struct cm_json *fill(struct job *j, const struct cm_json *node) {
     }
     copy->first = copy->last = NULL;
     copy->count = 0;
-    for (const struct cm_json *item = node->first; item != NULL; item = item->next) {
+    for (const struct cm_json *item = node->first; item != NULL && !is_too_large(j, 0);
+         item = item->next) {
         size_t hole = j->next_hole;
         struct cm_json *below = fill(j, item);
 
@@ -354,6 +374,7 @@ static const struct made *object_for(struct job *j, struct cm_str *key) {
     }
     j->arena = cm_arena_new(0);
     j->next_hole = 0;
+    j->too_large = false;
     made = make(j);
     cm_arena_free(j->arena);
     j->arena = NULL;
@@ -407,6 +428,7 @@ static void make_entries(const struct hub_render_input *in, struct entry *entrie
                          struct hub_diags *diags) {
     struct job job = {.in = in, .diags = diags};
     struct cm_str key = {0};
+    size_t bytes = 0;
 
     for (size_t i = 0; i < in->template_count && diags->count < HUB_DIAGS_MAX; i++) {
         job.template = in->templates[i];
@@ -415,6 +437,13 @@ static void make_entries(const struct hub_render_input *in, struct entry *entrie
             entries[i].object =
                 (struct hub_object){made->key, made->sha256, cm_buf_ref(made->bytes), made->secret};
             entries[i].template = in->templates[i];
+            bytes += made->bytes->size;
+        }
+        if (bytes > HUB_APP_MAX) {
+            hub_diags_add(diags, in->path, 0, 0,
+                          "the objects of the App have more than %zu bytes: split the App",
+                          HUB_APP_MAX);
+            break;
         }
     }
     cm_str_done(&key);
@@ -457,6 +486,11 @@ bool hub_render(const struct hub_render_input *in, struct hub_rendered *out,
     CM_AUTOFREE struct entry *entries = cm_new(in->template_count + 1, sizeof(*entries));
     size_t before = diags->count;
 
+    if (in->template_count > HUB_BUNDLE_OBJECTS_MAX) {
+        hub_diags_add(diags, in->path, 0, 0, "the App has %zu objects, more than %d: split the App",
+                      in->template_count, HUB_BUNDLE_OBJECTS_MAX);
+        return false;
+    }
     make_entries(in, entries, diags);
     if (diags->count == before) {
         qsort(entries, in->template_count, sizeof(*entries), compare_entries);
@@ -466,7 +500,8 @@ bool hub_render(const struct hub_render_input *in, struct hub_rendered *out,
         fill_rendered(in, entries, out);
         if (out->bundle->bytes->size > WIRE_BLOB_MAX) {
             hub_diags_add(diags, in->path, 0, 0,
-                          "the App has %zu objects, more than fit into a bundle: split the App",
+                          "the names of the App's %zu objects do not fit into a bundle: split the "
+                          "App",
                           in->template_count);
             hub_rendered_done(out);
         }

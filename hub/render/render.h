@@ -20,6 +20,8 @@
 struct cm_str;
 struct hub_template;
 
+#define HUB_APP_MAX ((size_t)64 * 1024 * 1024) // bytes of all objects of an App on one cluster
+
 struct hub_render_input {
     const char *app;
     const char *namespace; // ""

@@ -10,6 +10,7 @@
 
 #include "common/json.h"
 #include "common/mem.h"
+#include "common/str.h"
 #include "hub/fleet/doc.h"
 #include "hub/render/diag.h"
 #include "world.h"
@@ -200,6 +201,35 @@ static void all_of_a_file_is_told_at_once(void **state) {
     world_done(&w);
 }
 
+static void what_is_too_long_is_told(void **state) {
+    struct cm_str text = {0};
+    struct world w;
+
+    (void)state;
+    world_init(&w);
+    cm_str_addf(&text, APP "spec:\n  dependsOn:\n");
+    for (int i = 0; i < 101; i++) {
+        cm_str_addf(&text, "    - name: a%d\n", i);
+    }
+    world_put(&w, "apps/shop/app.yaml", cm_str_get(&text));
+    cm_str_clear(&text);
+    cm_str_addf(&text, CLUSTER "metadata:\n  name: a\n  labels:\n    x: '%0254d'\n", 7);
+    world_put(&w, "clusters/a.yaml", cm_str_get(&text));
+    cm_str_clear(&text);
+    cm_str_addf(&text, CLUSTER "metadata: {name: b} #%0*d\n", (int)HUB_DOCUMENT_MAX, 7);
+    world_put(&w, "clusters/b.yaml", cm_str_get(&text));
+    (void)world_commit_all(&w);
+    assert_string_equal(
+        world_problems(&w),
+        "apps/shop/app.yaml:6:5: dependsOn names 101 Apps, more than 100: depend on "
+        "fewer\n"
+        "clusters/a.yaml:6:8: the label 'x' is too long or has no name: use at most "
+        "253 characters\n"
+        "clusters/b.yaml:0:0: cannot be read: the file has more than 1048576 bytes");
+    cm_str_done(&text);
+    world_done(&w);
+}
+
 static void a_document_comes_back_as_a_struct(void **state) {
     static const char text[] = APP "spec:\n"
                                    "  source: {path: deploy}\n"
@@ -272,6 +302,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_wrong_is_told_with_its_place_and_what_to_do),
         cmocka_unit_test(all_of_a_file_is_told_at_once),
+        cmocka_unit_test(what_is_too_long_is_told),
         cmocka_unit_test(a_document_comes_back_as_a_struct),
         cmocka_unit_test(what_an_app_leaves_out_has_its_default),
     };

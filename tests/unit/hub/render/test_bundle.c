@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -58,6 +59,34 @@ static void a_bundle_is_read_back_as_it_was(void **state) {
     assert_null(back->spec.objects[1].bytes);
 }
 
+static void the_largest_bundle_is_one_that_agents_accept(void **state) {
+    CM_AUTOFREE struct hub_object *objects = cm_new(HUB_BUNDLE_OBJECTS_MAX, sizeof(*objects));
+    CM_AUTOFREE char *keys = cm_new(HUB_BUNDLE_OBJECTS_MAX, 24);
+    const char *depends_on[HUB_BUNDLE_DEPENDS_MAX];
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = cm_buf_copy("x", 1);
+    CM_CLEANUP(hub_bundle_unrefp) struct hub_bundle *back = NULL;
+    struct cm_err err;
+
+    (void)state;
+    for (size_t i = 0; i < HUB_BUNDLE_OBJECTS_MAX; i++) {
+        (void)snprintf(keys + 24 * i, 24, "ConfigMap/x/%06zu", i);
+        objects[i] = (struct hub_object){.key = keys + 24 * i, .bytes = bytes};
+    }
+    for (size_t i = 0; i < HUB_BUNDLE_DEPENDS_MAX; i++) {
+        depends_on[i] = "app";
+    }
+    CM_CLEANUP(hub_bundle_unrefp)
+    struct hub_bundle *b =
+        hub_bundle_new(&(struct hub_bundle_spec){.app = "shop",
+                                                 .namespace = "",
+                                                 .depends_on = depends_on,
+                                                 .depends_on_count = HUB_BUNDLE_DEPENDS_MAX,
+                                                 .objects = objects,
+                                                 .object_count = HUB_BUNDLE_OBJECTS_MAX});
+    assert_int_equal(hub_bundle_decode(b->bytes, NULL, NULL, &back, &err), CM_OK);
+    assert_int_equal(back->spec.object_count, HUB_BUNDLE_OBJECTS_MAX);
+}
+
 static void equal_specs_give_equal_names(void **state) {
     CM_CLEANUP(hub_bundle_unrefp) struct hub_bundle *a = example();
     CM_CLEANUP(hub_bundle_unrefp) struct hub_bundle *b = example();
@@ -93,6 +122,7 @@ static void what_is_no_bundle_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_bundle_is_read_back_as_it_was),
+        cmocka_unit_test(the_largest_bundle_is_one_that_agents_accept),
         cmocka_unit_test(equal_specs_give_equal_names),
         cmocka_unit_test(an_object_is_found_by_its_name),
         cmocka_unit_test(what_is_no_bundle_is_refused),

@@ -11,6 +11,7 @@
 #include "common/buf.h"
 #include "common/json.h"
 #include "common/mem.h"
+#include "common/str.h"
 #include "hub/render/render.h"
 #include "hub/render/source.h"
 
@@ -281,6 +282,23 @@ static void lists_are_flattened_and_documents_are_many(void **state) {
     assert_string_equal(keys(m), "ConfigMap/web/cfg ConfigMap/web/inner Service/web/s");
 }
 
+static void lists_are_not_nested_for_ever(void **state) {
+    struct making *m = *state;
+    struct cm_str text = {0};
+
+    for (int i = 0; i < 10; i++) {
+        cm_str_add(&text, "{apiVersion: v1, kind: List, items: [");
+    }
+    for (int i = 0; i < 10; i++) {
+        cm_str_add(&text, "]}");
+    }
+    add(m, "a.yaml", cm_str_get(&text));
+    cm_str_done(&text);
+    assert_string_equal(render(m),
+                        "a.yaml:1:297: Lists are nested too deeply: write the objects as "
+                        "documents of their own");
+}
+
 static void what_is_no_manifest_is_refused(void **state) {
     static const char *const wrong[][2] = {
         {"- a\n", "a.yaml:1:1: a manifest must be an object with apiVersion, kind and metadata, "
@@ -390,6 +408,63 @@ static void an_object_of_a_megabyte_is_fine_and_five_are_too_much(void **state) 
     assert_non_null(strstr(render(m), "more than the 4194304 that an object may have: split it"));
 }
 
+static void values_that_are_named_often_do_not_fill_the_memory(void **state) {
+    struct making *m = *state;
+    CM_AUTOFREE char *values = cm_new(1, 300000);
+    CM_AUTOFREE char *text = cm_new(1, 100000);
+
+    memcpy(values, "{\"v\": \"", 7);
+    memset(values + 7, 'x', 200000);
+    memcpy(values + 200007, "\", \"l\": [", 9);
+    for (size_t i = 0; i < 20000; i++) {
+        memcpy(values + 200016 + 2 * i, "1,", 2);
+    }
+    memcpy(values + 200016 + 39999, "]}", 3);
+    set_values(m, values);
+    memcpy(text, CONFIG "data:\n  a: \"", strlen(CONFIG) + 12);
+    for (size_t i = 0; i < 2000; i++) {
+        memcpy(text + strlen(text), "${v}", 5);
+    }
+    memcpy(text + strlen(text), "\"\n", 3);
+    add(m, "a.yaml", text);
+    assert_string_equal(render(m), "a.yaml:1:1: with its variables put in the object has more than "
+                                   "the 4194304 bytes that one may have: split it, or use smaller "
+                                   "values");
+    memcpy(text, CONFIG "data:\n", strlen(CONFIG) + 7);
+    text[strlen(CONFIG) + 6] = '\0';
+    for (size_t i = 0; i < 2000; i++) {
+        (void)snprintf(text + strlen(text), 40, "  k%zu: ${l}\n", i);
+    }
+    hub_source_free(m->sources[--m->source_count]);
+    add(m, "a.yaml", text);
+    assert_non_null(strstr(render(m), "with its variables put in"));
+}
+
+static void an_app_of_too_many_bytes_or_objects_is_refused(void **state) {
+    struct making *m = *state;
+    struct cm_str text = {0};
+    CM_AUTOFREE char *value = cm_new(1, 3000001);
+    CM_AUTOFREE char *json = cm_new(1, 3000100);
+
+    memset(value, 'x', 3000000);
+    (void)snprintf(json, 3000100, "{\"v\": \"%s\"}", value);
+    set_values(m, json);
+    for (int i = 0; i < 30; i++) {
+        cm_str_addf(&text,
+                    "{apiVersion: v1, kind: ConfigMap, metadata: {name: c%d}, data: {v: '${v}'}}\n"
+                    "---\n",
+                    i);
+    }
+    add(m, "a.yaml", cm_str_get(&text));
+    assert_string_equal(render(m), "apps/shop/app.yaml:0:0: the objects of the App have more than "
+                                   "67108864 bytes: split the App");
+    cm_str_done(&text);
+    m->in.template_count = HUB_BUNDLE_OBJECTS_MAX + 1;
+    assert_false(hub_render(&m->in, &m->out, &m->diags));
+    assert_string_equal(m->diags.items[1].message,
+                        "the App has 100001 objects, more than 100000: split the App");
+}
+
 static void objects_that_come_out_the_same_are_shared(void **state) {
     struct making *m = *state;
 
@@ -441,12 +516,15 @@ int main(void) {
         TEST(two_names_that_become_one_are_an_error),
         TEST(substitution_is_switched_off_by_an_annotation),
         TEST(lists_are_flattened_and_documents_are_many),
+        TEST(lists_are_not_nested_for_ever),
         TEST(what_is_no_manifest_is_refused),
         TEST(every_kind_gets_the_namespace_that_it_should),
         TEST(a_namespaced_object_needs_a_namespace_from_somewhere),
         TEST(an_object_that_is_there_twice_is_told_with_both_places),
         TEST(a_readable_secret_needs_leave),
         TEST(an_object_of_a_megabyte_is_fine_and_five_are_too_much),
+        TEST(values_that_are_named_often_do_not_fill_the_memory),
+        TEST(an_app_of_too_many_bytes_or_objects_is_refused),
         TEST(objects_that_come_out_the_same_are_shared),
         TEST(rendering_twice_gives_the_same_bytes),
         TEST(objects_know_where_they_were_written),
