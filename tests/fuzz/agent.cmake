@@ -1,0 +1,3 @@
+add_fuzz_target(agent_identity agent_cache)
+add_fuzz_target(agent_log agent_cache)
+add_fuzz_target(agent_manifest agent_plan)
