@@ -127,8 +127,7 @@ static enum cm_rc read_line(const struct cm_option_set *set, int argc, char **ar
 }
 
 // env_name returns "HOLDFAST_POLL_INTERVAL" for poll-interval; the caller frees it.
-// NOLINTNEXTLINE(readability-function-cognitive-complexity,readability-function-size) one character
-// after the other
+// NOLINTNEXTLINE(readability-function-cognitive-complexity,readability-function-size)
 static char *env_name(const struct cm_option_set *set, const struct cm_option *option) {
     char *name = cm_strf("%s_%s", set->env_prefix, option->name);
 

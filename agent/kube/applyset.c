@@ -27,8 +27,7 @@ static const struct kube_resource secrets = {
 static const struct kube_resource namespaces = {
     .group = "", .version = "v1", .kind = "Namespace", .plural = "namespaces"};
 
-// NOLINTNEXTLINE(readability-function-cognitive-complexity,readability-function-size) one character
-// after the other
+// NOLINTNEXTLINE(readability-function-cognitive-complexity,readability-function-size)
 void kube_applyset_name(const char *identity, char out[KUBE_APPLYSET_NAME_MAX]) {
     static const char prefix[] = "holdfast-";
     size_t len = sizeof(prefix) - 1;

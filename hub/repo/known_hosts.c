@@ -97,8 +97,7 @@ static bool next_line(const char **at, size_t *number, struct word *out) {
 }
 
 // glob matches '*' and '?' and, unlike fnmatch, takes brackets as they are.
-// NOLINTNEXTLINE(readability-function-cognitive-complexity,readability-function-size) the usual
-// loop with one way back
+// NOLINTNEXTLINE(readability-function-cognitive-complexity,readability-function-size)
 static bool glob(struct word pattern, const char *name) {
     size_t p = 0;
     size_t star = SIZE_MAX;

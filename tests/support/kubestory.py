@@ -67,8 +67,18 @@ class KubeStory(story.Story):
         return revision
 
     def wait_until(self, revision, stage="healthy", timeout=60):
-        self.hub.run("wait", "--revision", revision, "--for", stage, "--timeout", f"{timeout}s",
-                     timeout=timeout + 10)
+        waited = self.hub.run("wait", "--revision", revision, "--for", stage, "--timeout",
+                              f"{timeout}s", timeout=timeout + 10, check=False)
+        if waited.returncode != 0:
+            raise AssertionError(f"{waited.stderr.strip()}\n{self.not_well()}")
+
+    def not_well(self):
+        """Apps and objects that are not as they should be, for a failed test to show."""
+        rows = [row for row in self.hub.get("status")
+                if row["applied"] != "applied" or row["health"] != "healthy"]
+        rows += [row for row in self.hub.get("objects", "--cluster", CLUSTER)
+                 if row["health"] != "healthy"]
+        return "\n".join(json.dumps(row) for row in rows)
 
     def deliver(self, changes, stage="healthy", timeout=60):
         """Pushes and waits until the cluster runs it."""
@@ -92,7 +102,7 @@ class KubeStory(story.Story):
 
     def status(self, name):
         """How an App is, or None."""
-        rows = self.hub.get("status", "--app", name)
+        rows = [row for row in self.hub.get("status") if row["app"] == name]
         return rows[0] if rows else None
 
     def wait_status(self, name, timeout=SOON, **wanted):

@@ -1,0 +1,214 @@
+"""What the stories on simulated clusters share: a hub, Git, and one holdfast-sim with an agent each.
+
+    class Drift(SimStory):
+        clusters = fleet(10)
+        apps = files("web", config_map("web", colour="green"))
+
+Apps and their objects are given as dicts (manifests.py). The real programs run, over mutual TLS.
+"""
+import json
+import socket
+import time
+
+from support import manifests, story
+from support.gitrepo import GitRepo
+from support.hub import Hub, program
+from support.process import Process, wait_for
+
+SOON = 30  # seconds; a bound for a busy machine
+PATIENT = 90
+
+
+def cluster(name, labels=None, suspend=False, **values):
+    """The file of a cluster, as {path: text}."""
+    item = manifests.thing("holdfast/v1alpha1", "Cluster", name, labels=labels,
+                           spec={"values": values, **({"suspend": True} if suspend else {})})
+    return {f"clusters/{name}.yaml": manifests.text(item)}
+
+
+def fleet(count, **labels):
+    """Files of clusters c01, c02, …; their number is the value ${number} and their label `odd`."""
+    made = {}
+    for i in range(1, count + 1):
+        made |= cluster(f"c{i:02}", {"odd": "yes" if i % 2 else "no", **labels}, number=str(i))
+    return made
+
+
+def files(name, *objects, namespace="default", **spec):
+    """The files of an App for all clusters: its app.yaml and one for each object."""
+    item = manifests.app(name, namespace=namespace, **spec)
+    made = {f"apps/{name}/app.yaml": manifests.text(item)}
+    for item in objects:
+        made[path(name, item)] = manifests.text(item)
+    return made
+
+
+def path(name, item):
+    """The file of an object of an App."""
+    return f"apps/{name}/{item['kind'].lower()}-{item['metadata']['name']}.yaml"
+
+
+def without(made):
+    """The same files, to be removed."""
+    return {name: None for name in made}
+
+
+class Sim(Process):
+    """holdfast-sim with its control socket. The tokens are used at the first start."""
+
+    def __init__(self, folder, hub, tokens, options=(), name="sim"):
+        self.data = folder / f"{name}-agents"
+        self.socket = folder / f"{name}.sock"
+        super().__init__(name, [program("holdfast-sim"), "--tokens", tokens, "--enroll-hub",
+                                hub.enroll_address, "--data-dir", self.data, "--control",
+                                self.socket, "--report-interval", "100ms", "--health-time", "50ms",
+                                *options], folder)
+
+    def ask(self, *words):
+        """Gives a command; returns the answer, a line."""
+        line = " ".join(f'"{word}"' if " " in str(word) else str(word) for word in words)
+        with socket.socket(socket.AF_UNIX) as link:
+            link.settimeout(10)
+            link.connect(str(self.socket))
+            link.sendall(line.encode() + b"\n")
+            with link.makefile(encoding="utf-8") as answers:
+                answer = answers.readline().rstrip("\n")
+        assert not answer.startswith("error"), f"{line}: {answer}"
+        return answer
+
+    def object(self, name, key):
+        """An object of a simulated cluster, or None."""
+        try:
+            return json.loads(self.ask("get", name, key))
+        except AssertionError as error:
+            if " has no " in str(error):
+                return None
+            raise
+
+    def state(self, name=None):
+        return json.loads(self.ask("state", *([name] if name else [])))
+
+
+class SimStory(story.Story):
+    """A hub and a fleet that runs what `apps` say before the first test."""
+
+    clusters = fleet(5)
+    apps = files("web", manifests.config_map("web", number="${number}", colour="green"),
+                 namespace="shop")
+    poll = "1m"
+    hub_options = ()
+    sim_options = ()
+    repo_more = ""  # of repositories.yaml
+    begins = "healthy"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.repo = GitRepo(cls.folder)
+        cls.first = cls.repo.push({**cls.clusters, **cls.apps}, "the fleet")
+        cls.hub = Hub(cls.folder, repositories=cls.repositories(), options=cls.hub_options)
+        cls.hub.start_and_wait()
+        wait_for(lambda: cls.hub.get("clusters"), SOON, "the hub to know its clusters", 0.1)
+        cls.sim = cls.make_sim("--all")
+        cls.sim.start()
+        if cls.begins:
+            cls.wait(stage=cls.begins)
+
+    @classmethod
+    def repositories(cls):
+        return (f"repositories:\n- name: fleet\n  url: {cls.repo.url}\n"
+                f"  pollInterval: {cls.poll}\n{cls.repo_more}")
+
+    @classmethod
+    def make_sim(cls, *which, name="sim"):
+        tokens = cls.folder / f"{name}.tokens"
+        tokens.write_text(cls.hub.run("enroll", *which, "--tokens").stdout, encoding="utf-8")
+        return Sim(cls.folder, cls.hub, tokens, cls.sim_options, name)
+
+    # From Git to the fleet
+
+    @classmethod
+    def wait(cls, revision=None, stage="healthy", timeout=PATIENT):
+        """Waits with the CLI until all (or what the revision changed) has come to a stage."""
+        of = ["--revision", revision] if revision else []
+        cls.hub.run("wait", *of, "--for", stage, "--timeout", f"{timeout}s", timeout=timeout + 10)
+
+    def commit(self, changes, message="change"):
+        """Pushes {path: text or None} and tells the hub. Returns the commit."""
+        revision = self.repo.push(changes, message)
+        self.hub.run("sync")
+        return revision
+
+    def deliver(self, changes, stage="healthy"):
+        """Pushes and waits until the fleet runs it."""
+        revision = self.commit(changes)
+        self.wait(revision, stage)
+        return revision
+
+    def wait_resolved(self, revision):
+        """Until the hub has taken a commit in, whatever came of it."""
+        wait_for(lambda: revision in [row["id"] for row in self.hub.get("revisions")], SOON,
+                 "the commit to be resolved", 0.1)
+
+    # What the hub knows
+
+    def rows(self, *words):
+        return self.hub.get(*words, "--limit", "5000")
+
+    def generations(self):
+        """{cluster: generation of its manifest}"""
+        return {row["name"]: row["generation"] for row in self.rows("clusters")}
+
+    def connected(self):
+        return {row["name"] for row in self.rows("clusters") if row["connected"]}
+
+    def wait_connected(self, *names):
+        wait_for(lambda: set(names) <= self.connected(), SOON, f"{names} to be connected", 0.1)
+
+    def status(self, app, name):
+        rows = [row for row in self.hub.get("status")
+                if row["app"] == app and row["cluster"] == name]
+        return rows[0] if rows else None
+
+    def wait_status(self, app, name, **wanted):
+        def is_so():
+            row = self.status(app, name)
+            assert row, f"nobody knows App {app} on {name}"
+            for field, value in wanted.items():
+                assert row[field] == value, f"{field} is {row[field]!r}: {row['message']!r}"
+            return row
+        return wait_for(is_so, SOON, f"App {app} on {name}", 0.1)
+
+    def drift(self):
+        """{(cluster, key, path): row}"""
+        return {(row["cluster"], row["key"], row["path"]): row for row in self.rows("drift")}
+
+    def wait_drift(self, *which):
+        """Waits until exactly this drift is known."""
+        wait_for(lambda: set(self.drift()) == set(which), SOON, f"drift to be {which}", 0.1)
+
+    def events(self, kind, **wanted):
+        """Events of a kind with these members, oldest first."""
+        rows = self.hub.get("events", "--kind", kind, "--limit", "5000")[::-1]
+        return [row for row in rows if all(row[k] == v for k, v in wanted.items())]
+
+    def wait_event(self, kind, **wanted):
+        found = wait_for(lambda: self.events(kind, **wanted), SOON, f"{kind} {wanted}", 0.1)
+        return found[-1]
+
+    # What the clusters have
+
+    def data(self, name, key):
+        """The data of a ConfigMap on a cluster, or None."""
+        item = self.sim.object(name, key)
+        return item and item.get("data")
+
+    def wait_data(self, name, key, expected):
+        wait_for(lambda: self.data(name, key) == expected, SOON,
+                 f"{key} on {name} to be {expected}", 0.1)
+
+
+def pause(seconds):
+    """For what must not happen: the only place where a story sleeps."""
+    time.sleep(seconds)
+
