@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""The hub's database is an old copy: agents that know more than the hub are not led back in time."""
+import shutil
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, story  # noqa: E402
+from support.process import wait_for  # noqa: E402
+from support.simstory import SimStory, files, fleet  # noqa: E402
+
+KEY = "ConfigMap/default/web"
+
+
+def version(number):
+    return files("web", m.config_map("web", version=number))
+
+
+class DatabaseRestored(SimStory):
+    clusters = fleet(5)
+    apps = version("1")
+    held = None
+
+    def test_a_copy_is_made_and_the_fleet_goes_on(self):
+        self.hub.terminate()
+        shutil.copytree(self.hub.data / "data", self.folder / "backup")
+        self.hub.start_and_wait()
+        for number in ("2", "3", "4"):
+            self.deliver(version(number))
+        type(self).held = self.generations()
+
+    def test_the_copy_takes_its_place(self):
+        self.hub.kill()
+        shutil.rmtree(self.hub.data / "data")
+        shutil.copytree(self.folder / "backup", self.hub.data / "data")
+        self.hub.start_and_wait()
+        self.wait_connected("c01", "c02", "c03", "c04", "c05")
+
+    def test_generations_go_above_what_agents_hold(self):
+        wait_for(lambda: all(now > self.held[name] for name, now in self.generations().items()),
+                 30, "the generations", 0.1)
+        self.wait()
+        for name in self.generations():
+            self.assertEqual(self.data(name, KEY), {"version": "4"})
+        self.assertIn("agent.ahead", self.hub.log_text())
+
+    def test_what_they_reported_is_known_again(self):
+        self.wait_status("web", "c02", applied="applied", health="healthy", upToDate=True)
+
+    def test_the_fleet_goes_on(self):
+        self.deliver(version("5"))
+        self.assertEqual(self.data("c04", KEY), {"version": "5"})
+
+
+if __name__ == "__main__":
+    story.main()

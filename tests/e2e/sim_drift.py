@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""What others change is shown with field, old, new and who; it is corrected where the App says so."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, story  # noqa: E402
+from support.process import wait_for  # noqa: E402
+from support.simstory import SimStory, files, fleet  # noqa: E402
+
+WATCHED = "ConfigMap/default/watched"
+KEPT = "ConfigMap/default/kept"
+FREE = "ConfigMap/default/free"
+
+
+class Drift(SimStory):
+    clusters = fleet(5)
+    apps = {**files("watched", m.config_map("watched", colour="green"), drift="report"),
+            **files("kept", m.config_map("kept", colour="green"), drift="correct"),
+            **files("free", m.config_map("free", colour="green"), drift="off")}
+
+    def test_a_changed_field_is_shown_with_who_did_it(self):
+        self.sim.ask("drift", "c02", WATCHED, "data.colour", "red", "kubectl-edit")
+        self.wait_drift(("c02", WATCHED, "data.colour"))
+        row = self.drift()["c02", WATCHED, "data.colour"]
+        self.assertEqual((row["desired"], row["actual"], row["manager"], row["app"]),
+                         ('"green"', '"red"', "kubectl-edit", "watched"))
+
+    def test_it_is_an_event_once(self):
+        event = self.wait_event("drift.found", cluster="c02", key=WATCHED)
+        self.assertEqual((event["actor"], event["app"]), ("kubectl-edit", "watched"))
+        self.assertIn('data.colour: "green" -> "red"', event["message"])
+        self.assertEqual(len(self.events("drift.found", cluster="c02", key=WATCHED)), 1)
+
+    def test_reported_drift_is_left_as_it_is(self):
+        self.assertEqual(self.data("c02", WATCHED), {"colour": "red"})
+        self.assertEqual(self.hub.run("diff", "--cluster", "c02", check=False).returncode, 1)
+        self.assertEqual(self.status("watched", "c02")["drifted"], 1)
+
+    def test_when_it_is_put_right_it_is_gone(self):
+        self.sim.ask("drift", "c02", WATCHED, "data.colour", "green", "kubectl-edit")
+        self.wait_drift()
+        self.wait_event("drift.cleared", cluster="c02", key=WATCHED)
+        self.assertEqual(self.hub.run("diff", check=False).returncode, 0)
+
+    def test_where_the_app_says_correct_it_is_corrected_and_told(self):
+        self.sim.ask("drift", "c03", KEPT, "data.colour", "red", "kubectl-edit")
+        self.wait_data("c03", KEPT, {"colour": "green"})
+        event = self.wait_event("drift.found", cluster="c03", key=KEPT)
+        self.assertEqual(event["actor"], "kubectl-edit")
+        self.wait_event("drift.cleared", cluster="c03", key=KEPT)
+        self.wait_drift()
+
+    def test_what_is_deleted_comes_back(self):
+        self.sim.ask("delete", "c04", KEPT)
+        self.wait_data("c04", KEPT, {"colour": "green"})
+
+    def test_where_the_app_says_off_nobody_looks(self):
+        self.sim.ask("drift", "c05", FREE, "data.colour", "red", "kubectl-edit")
+        self.sim.ask("drift", "c05", WATCHED, "data.colour", "red", "kubectl-edit")
+        self.wait_drift(("c05", WATCHED, "data.colour"))
+
+    def test_who_asks_for_it_gets_it_corrected_once(self):
+        self.hub.run("sync", "--app", "watched", "--cluster", "c05")
+        self.wait_data("c05", WATCHED, {"colour": "green"})
+        self.wait_drift()
+        self.sim.ask("drift", "c05", WATCHED, "data.colour", "red", "kubectl-edit")
+        self.wait_drift(("c05", WATCHED, "data.colour"))
+
+    def test_a_commit_overwrites_reported_drift(self):
+        self.deliver(files("watched", m.config_map("watched", colour="blue"), drift="report"))
+        wait_for(lambda: self.data("c05", WATCHED) == {"colour": "blue"}, 20, "the new colour")
+        self.wait_drift()
+
+
+if __name__ == "__main__":
+    story.main()

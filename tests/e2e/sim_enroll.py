@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""Who may connect: wrong and used tokens are refused, a revoked agent is cut off, a rebuilt cluster
+is enrolled again."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, story  # noqa: E402
+from support.agent import Agent  # noqa: E402
+from support.process import wait_for  # noqa: E402
+from support.simstory import SimStory, cluster, files, fleet, pause  # noqa: E402
+
+KEY = "ConfigMap/default/web"
+
+
+class Enroll(SimStory):
+    clusters = {**fleet(5), **cluster("late", number="9")}
+    apps = files("web", m.config_map("web", number="${number}"))
+    begins = None
+
+    @classmethod
+    def make_sim(cls, *_which, name="sim"):
+        return super().make_sim("c01", "c02", "c03", "c04", "c05", name=name)
+
+    def agent(self, token, name="late"):
+        return Agent(self.folder, self.hub, name, token)
+
+    def test_a_wrong_token_is_refused_and_says_so(self):
+        self.wait_connected("c01", "c02", "c03", "c04", "c05")
+        good = self.hub.join_token("late")
+        kind, number, secret, pin = good.split("_")
+        wrong = "_".join((kind, number, secret[:-4] + ("0000" if secret[-4:] != "0000" else "1111"),
+                          pin))
+        agent = self.agent(wrong).start()
+        wait_for(lambda: "enroll.refused" in self.hub.log_text(), 20, "the refusal")
+        self.assertNotIn("late", self.connected())
+        agent.kill()
+        self.assertNotIn(secret, self.hub.log_text() + agent.log_text())
+
+    def test_a_right_one_lets_the_cluster_in_once(self):
+        type(self).token = self.hub.join_token("late")
+        type(self).late = self.agent(self.token, "late2").start()
+        self.wait_connected("late")
+        second = self.agent(self.token, "thief").start()
+        wait_for(lambda: "agent.enroll_refused" in second.log_text(), 20, "the refusal")
+        second.kill()
+        self.assertIn("late", self.connected())
+
+    def test_an_enrolled_cluster_gets_no_token_by_mistake(self):
+        done = self.hub.run("enroll", "late", "--tokens", check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("--again", done.stderr)
+
+    def test_a_revoked_agent_is_cut_off_at_once(self):
+        self.wait_status("web", "c02", applied="applied")
+        self.hub.run("revoke", "c02")
+        wait_for(lambda: "c02" not in self.connected(), 10, "c02 to be gone", 0.1)
+        self.wait_event("agent.revoked", cluster="c02", actor="admin")
+        self.commit(files("web", m.config_map("web", number="${number}", x="1")))
+        self.wait_data("c01", KEY, {"number": "1", "x": "1"})
+        pause(1)
+        self.assertEqual(self.data("c02", KEY), {"number": "2"})
+
+    def test_nor_does_a_restart_let_it_in(self):
+        self.hub.terminate()
+        self.hub.start_and_wait()
+        self.wait_connected("c01", "c03", "c04", "c05", "late")
+        self.assertNotIn("c02", self.connected())
+
+    def test_it_is_enrolled_anew(self):
+        self.sim.terminate()
+        for file in (self.sim.data / "c02").iterdir():
+            file.unlink()
+        tokens = self.hub.run("enroll", "c02", "--tokens").stdout
+        (self.folder / "sim.tokens").write_text(tokens, encoding="utf-8")
+        self.sim.start()
+        self.wait_connected("c01", "c02", "c03", "c04", "c05", "late")
+        self.wait_data("c02", KEY, {"number": "2", "x": "1"})
+        self.wait()
+
+    def test_a_rebuilt_cluster_takes_the_place_of_the_old_one(self):
+        self.late.kill()
+        token = self.hub.run("enroll", "late", "--again", "--tokens").stdout.split()[1]
+        rebuilt = self.agent(token, "late3").start()
+        self.wait_connected("late")
+        self.wait()
+        self.late.start() # the old one, with its old certificate
+        wait_for(lambda: "agent.refused" in self.late.log_text(), 20, "the refusal")
+        rebuilt.check_alive()
+        self.assertIn("late", self.connected())
+
+
+if __name__ == "__main__":
+    story.main()

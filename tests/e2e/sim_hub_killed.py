@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""The hub is killed with -9 in the middle of a rollout, several times, and comes back: all arrives."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, story  # noqa: E402
+from support.process import wait_for  # noqa: E402
+from support.simstory import SimStory, files, fleet, pause  # noqa: E402
+
+APPS = ("one", "two", "three")
+
+
+def version(number):
+    made = {}
+    for name in APPS:
+        made |= files(name, *(m.config_map(f"{name}-{i}", version=number) for i in range(5)))
+    return made
+
+
+class HubKilled(SimStory):
+    clusters = fleet(25)
+    apps = version("0")
+    poll = "1s"
+    sim_options = ("--latency", "20ms")
+
+    def kill_after(self, seconds, number):
+        """Pushes and kills the hub some moments later. Returns the commit."""
+        revision = self.repo.push(version(number), f"version {number}")
+        self.hub.run("sync")
+        pause(seconds)
+        self.hub.kill()
+        return revision
+
+    def test_killed_at_any_moment_it_brings_what_was_pushed(self):
+        for number, seconds in enumerate((0.0, 0.05, 0.15, 0.3, 0.6), start=1):
+            revision = self.kill_after(seconds, str(number))
+            self.hub.start_and_wait()
+            wait_for(lambda r=revision: r in [row["id"] for row in self.hub.get("revisions")],
+                     30, "the commit", 0.1)
+            self.wait(revision)
+            for cluster in ("c01", "c13", "c25"):
+                self.assertEqual(self.data(cluster, "ConfigMap/default/two-3"),
+                                 {"version": str(number)})
+
+    def test_nobody_holds_what_the_hub_does_not_know(self):
+        self.assertNotIn("agent.ahead", self.hub.log_text())
+        for row in self.rows("clusters"):
+            self.assertEqual((row["generation"], row["connected"]), (row["agentGeneration"], True))
+        self.assertEqual(self.rows("problems"), [])
+
+    def test_reports_that_were_not_on_record_are_not_lost(self):
+        self.sim.ask("drift", "c07", "ConfigMap/default/one-1", "data.version", "x", "kubectl-edit")
+        self.hub.kill()
+        self.hub.start_and_wait()
+        self.wait_drift(("c07", "ConfigMap/default/one-1", "data.version"))
+
+    def test_it_ends_in_order_when_asked(self):
+        self.assertEqual(self.hub.terminate(), 0)
+        self.assertIn("hub.stopped", self.hub.log_text())
+
+
+if __name__ == "__main__":
+    story.main()

@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""What leaves Git: objects are pruned, an App that loses a target leaves them, and the hub says so."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, story  # noqa: E402
+from support.process import wait_for  # noqa: E402
+from support.simstory import SimStory, files, fleet, without  # noqa: E402
+
+EVEN = [{"clusterSelector": {"matchLabels": {"odd": "no"}}}]
+PRUNED = files("pruned", m.config_map("pruned", x="1"), m.config_map("second", x="1"), prune=True)
+
+
+class Removal(SimStory):
+    clusters = fleet(6)
+    apps = {**PRUNED, **files("orphaned", m.config_map("orphaned", x="1"), prune=True),
+            **files("stays", m.config_map("stays", x="1"))}
+
+    def gone(self, key):
+        return all(self.data(name, key) is None for name in self.generations())
+
+    def test_an_object_that_leaves_an_app_is_removed(self):
+        self.deliver({"apps/pruned/configmap-second.yaml": None})
+        wait_for(lambda: self.gone("ConfigMap/default/second"), 20, "the object to go")
+        self.assertFalse(self.gone("ConfigMap/default/pruned"))
+
+    def test_an_app_that_leaves_git_goes_with_what_it_owns(self):
+        self.commit(without({name: text for name, text in PRUNED.items()
+                             if "second" not in name}))
+        wait_for(lambda: self.gone("ConfigMap/default/pruned"), 20, "the objects to go")
+        wait_for(lambda: len(self.events("app.removed", app="pruned")) == 6, 20, "the events", 0.1)
+        self.assertEqual([row["name"] for row in self.rows("apps")], ["orphaned", "stays"])
+        self.assertEqual(self.hub.get("status", "--app", "pruned"), [])
+
+    def test_tombstones_do_not_stay(self):
+        self.deliver(files("stays", m.config_map("stays", x="2")))
+        removes = self.sim.state()["removes"]
+        self.deliver(files("stays", m.config_map("stays", x="3")))
+        self.assertEqual(self.sim.state()["removes"], removes)
+        self.assertEqual(len(self.events("app.removed", app="pruned")), 6)
+
+    def test_an_app_that_loses_a_target_leaves_its_objects_and_the_hub_says_so(self):
+        self.commit(files("orphaned", m.config_map("orphaned", x="1"), prune=True, targets=EVEN))
+        wait_for(lambda: len(self.events("app.removed", app="orphaned")) == 3, 20, "it", 0.1)
+        self.assertEqual({row["cluster"] for row in self.events("app.removed", app="orphaned")},
+                         {"c01", "c03", "c05"})
+        self.assertEqual(self.data("c01", "ConfigMap/default/orphaned"), {"x": "1"})
+        self.assertIsNone(self.status("orphaned", "c01"))
+        self.assertEqual(self.status("orphaned", "c02")["applied"], "applied")
+
+    def test_what_was_left_is_taken_back_when_the_target_returns(self):
+        self.deliver(files("orphaned", m.config_map("orphaned", x="2"), prune=True))
+        self.assertEqual(self.data("c01", "ConfigMap/default/orphaned"), {"x": "2"})
+        self.assertEqual(self.status("orphaned", "c01")["applied"], "applied")
+
+    def test_where_a_lost_target_shall_prune_it_does(self):
+        self.commit(files("orphaned", m.config_map("orphaned", x="2"), prune=True, targets=EVEN,
+                          onTargetLoss="prune"))
+        wait_for(lambda: self.data("c03", "ConfigMap/default/orphaned") is None, 20, "it to go")
+        self.assertEqual(self.data("c02", "ConfigMap/default/orphaned"), {"x": "2"})
+
+
+if __name__ == "__main__":
+    story.main()
