@@ -485,8 +485,8 @@ static bool read_blob(struct agent_cache *c, const uint8_t *record, size_t size,
     uint64_t check = agent_get_u64(&r);
     struct cm_sha256 hash;
 
-    if (r.bad) {
-        return false;
+    if (r.bad || c == NULL) {
+        return !r.bad;
     }
     memcpy(hash.bytes, name, sizeof(hash.bytes));
     struct agent_place_in_log *p = agent_index_add(&c->index, &hash);
@@ -502,8 +502,8 @@ static bool read_in_force(struct agent_cache *c, struct agent_reader *r) {
 
     f.signature = agent_get_bytes(r, &f.signature_size);
     f.signer_der = agent_get_bytes(r, &f.signer_size);
-    if (r->bad) {
-        return false;
+    if (r->bad || c == NULL) {
+        return !r->bad;
     }
     memcpy(f.manifest.bytes, name, sizeof(f.manifest.bytes));
     hold_in_force(c, &f);
@@ -519,8 +519,8 @@ static bool read_item(struct agent_cache *c, struct agent_reader *r) {
     item.note = agent_get_text(r);
     const uint8_t *hash = agent_get_raw(r, CM_SHA256_SIZE);
     item.applied = agent_get_u8(r) == 1;
-    if (r->bad) {
-        return false;
+    if (r->bad || c == NULL) {
+        return !r->bad;
     }
     memcpy(item.sha256.bytes, hash, sizeof(item.sha256.bytes));
     hold_item(c, &item);
@@ -529,15 +529,37 @@ static bool read_item(struct agent_cache *c, struct agent_reader *r) {
 
 static bool read_reports(struct agent_cache *c, struct agent_reader *r) {
     const char *run = agent_get_text(r);
+    uint64_t reserved = agent_get_u64(r);
+    uint64_t acked = agent_get_u64(r);
 
-    c->reserved = agent_get_u64(r);
-    c->acked = agent_get_u64(r);
     if (r->bad || !cm_uuid_ok(run)) {
         return false;
     }
-    memcpy(c->run, run, sizeof(c->run));
+    if (c != NULL) {
+        memcpy(c->run, run, sizeof(c->run));
+        c->reserved = reserved;
+        c->acked = acked;
+    }
     return true;
 }
+
+static bool read_gone(struct agent_cache *c, struct agent_reader *r) {
+    const char *key = agent_get_text(r);
+
+    if (c != NULL && !r->bad) {
+        (void)cm_map_remove(c->items, key);
+    }
+    return !r->bad;
+}
+
+static bool read_recovered(struct agent_cache *c) {
+    if (c != NULL) {
+        c->recovered = true;
+    }
+    return true;
+}
+
+// read_record takes over what a record says; without a cache it only looks whether it makes sense.
 
 static bool read_record(struct agent_cache *c, uint8_t type, const uint8_t *record, size_t size,
                         uint64_t at) {
@@ -551,21 +573,17 @@ static bool read_record(struct agent_cache *c, uint8_t type, const uint8_t *reco
     case AGENT_RECORD_ITEM:
         return read_item(c, &r);
     case AGENT_RECORD_ITEM_GONE:
-        (void)cm_map_remove(c->items, agent_get_text(&r));
-        return !r.bad;
+        return read_gone(c, &r);
     case AGENT_RECORD_REPORTS:
         return read_reports(c, &r);
     case AGENT_RECORD_RECOVERED:
-        c->recovered = true;
-        return true;
+        return read_recovered(c);
     default:
         return false;
     }
 }
 
-// visit_frame applies one frame. Its hash was right, so what makes no sense was written by another
-// version of the agent: reading stops there.
-static bool visit_frame(void *ctx, const uint8_t *payload, size_t size, uint64_t at) {
+static bool read_records(struct agent_cache *c, const uint8_t *payload, size_t size, uint64_t at) {
     struct agent_reader r = {.at = payload, .left = size};
 
     while (r.left > 0 && !r.bad) {
@@ -573,12 +591,18 @@ static bool visit_frame(void *ctx, const uint8_t *payload, size_t size, uint64_t
         size_t record_size;
         const uint8_t *record = agent_get_bytes(&r, &record_size);
 
-        if (r.bad || !read_record(ctx, type, record == NULL ? payload : record, record_size,
+        if (r.bad || !read_record(c, type, record == NULL ? payload : record, record_size,
                                   at + (uint64_t)(r.at - payload) - record_size)) {
             return false;
         }
     }
     return !r.bad;
+}
+
+// visit_frame takes over one frame, all of it or nothing. Its hash was right, so what makes no
+// sense was written by another version of the agent: reading stops there.
+static bool visit_frame(void *ctx, const uint8_t *payload, size_t size, uint64_t at) {
+    return read_records(NULL, payload, size, at) && read_records(ctx, payload, size, at);
 }
 
 static void begin_run(struct agent_cache *c) {
