@@ -30,8 +30,7 @@ class AgentKilled(SimStory):
             revision = self.commit(version(number))
             self.wait_resolved(revision)
             pause(seconds)
-            self.sim.ask("kill", "c02")
-            self.sim.ask("start", "c02")
+            self.sim.restart("c02")
             self.wait(revision)
             self.assertEqual(self.versions("c02"), [number] * OBJECTS)
 

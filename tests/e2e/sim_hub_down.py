@@ -26,7 +26,7 @@ class HubDown(SimStory):
     def test_agents_that_start_meanwhile_know_what_to_do(self):
         self.sim.ask("kill", "c02")
         self.sim.ask("delete", "c02", KEPT)
-        self.sim.ask("start", "c02")
+        wait_for(lambda: self.sim.ask("start", "c02"), 10, "the agent to be gone")
         self.wait_data("c02", KEPT, {"colour": "green"})
 
     def test_what_drifted_meanwhile_is_told_when_the_hub_is_back(self):

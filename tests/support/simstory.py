@@ -76,6 +76,11 @@ class Sim(Process):
         assert not answer.startswith("error"), f"{line}: {answer}"
         return answer
 
+    def restart(self, name):
+        """Kills the agent of a cluster and starts another one once it is gone."""
+        self.ask("kill", name)
+        wait_for(lambda: self.ask("start", name), 10, f"the agent of {name} to be gone")
+
     def object(self, name, key):
         """An object of a simulated cluster, or None."""
         try:
