@@ -269,7 +269,10 @@ void kube_entry_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_js
                     bool anyhow) {
     uint64_t version = kube_object_version(live);
 
-    if (is_old(e, version) && !anyhow) {
+    if (is_old(e, version)) {
+        if (anyhow) {
+            kube_entry_look(e, true); // an event overtook the answer: a new one is newer
+        }
         return;
     }
     if (e->op != NULL) {
