@@ -46,6 +46,8 @@ class HubKilled(SimStory):
 
     def test_nobody_holds_what_the_hub_does_not_know(self):
         self.assertNotIn("agent.ahead", self.hub.log_text())
+        wait_for(lambda: all(row["connected"] for row in self.rows("clusters")), 30,
+                 "every agent to be back", 0.1)
         for row in self.rows("clusters"):
             self.assertEqual((row["generation"], row["connected"]), (row["agentGeneration"], True))
         self.assertEqual(self.rows("problems"), [])

@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""Apps that cannot work, beside good ones: an image that crashes, an object that the API server
+refuses, a field that cannot change. The good ones go on, each error is shown in its own words, and
+a later commit mends it.
+"""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, story  # noqa: E402
+from support.kubestory import KubeStory, files, path  # noqa: E402
+
+
+class BrokenApp(KubeStory):
+
+    def test_good_apps_go_on_beside_broken_ones(self):
+        revision = self.commit({
+            **files("good", m.deployment("good"), m.service("good"), namespace="default"),
+            **files("crashing", m.deployment("crashing", image="test/crash:1",
+                                             progressDeadlineSeconds=3), namespace="default"),
+            **files("unpullable", m.deployment("unpullable", image="test/pull-fails:1",
+                                               progressDeadlineSeconds=3), namespace="default"),
+            **files("invalid", m.service("invalid", port=99999), m.config_map("beside", x="1"),
+                    namespace="default"),
+            **files("strange", m.thing("v1", "Service", "strange", spec={"prots": [{"port": 1}]}),
+                    namespace="default"),
+            **files("after", m.config_map("after", x="1"), namespace="default",
+                    dependsOn=[{"name": "crashing"}])})
+        self.wait_status("good", applied="applied", health="healthy", revision=revision)
+        self.cluster.wait_ready("Deployment", "good")
+
+    def test_a_program_that_crashes_is_applied_but_degraded(self):
+        self.wait_status("crashing", applied="applied", health="degraded")
+        self.wait_status("unpullable", applied="applied", health="degraded")
+        self.wait_object("Deployment.apps/default/crashing", health="degraded",
+                         message="(?i)progress|crash")
+
+    def test_what_the_server_refuses_is_told_in_its_words(self):
+        self.wait_status("invalid", applied="failed", message="Service/default/invalid: .*99999")
+        self.wait_status("strange", applied="failed", message="prots")
+        self.assertTrue(self.find("ConfigMap", "beside"), "the rest of the App is there")
+
+    def test_people_see_it_on_the_command_line(self):
+        shown = self.hub.run("get", "status", "--state", "failed").stdout
+        self.assertIn("must be between 1 and 65535", shown)
+        self.assertNotIn("good", shown)
+
+    def test_an_app_that_depends_on_a_broken_one_waits(self):
+        self.wait_status("after", applied="pending", message="waits for App 'crashing'")
+        self.assertFalse(self.find("ConfigMap", "after"))
+
+    def test_waiting_for_a_broken_fleet_ends_with_words(self):
+        gave_up = self.hub.run("wait", "--app", "invalid", "--timeout", "1s", check=False)
+        self.assertEqual(gave_up.returncode, 1)
+        self.assertIn("invalid", gave_up.stderr)
+
+    def test_good_apps_still_take_changes(self):
+        update = m.deployment("good", image="example.com/web:2")
+        revision = self.commit({path("good", update): m.text(update)})
+        self.wait_status("good", applied="applied", health="healthy", revision=revision)
+
+    def test_a_field_that_cannot_change_is_told(self):
+        other = m.job("good", image="example.com/migrate:1")
+        self.deliver({path("good", other): m.text(other)}, "applied")
+        changed = m.job("good", image="example.com/migrate:2")
+        self.commit({path("good", changed): m.text(changed)})
+        self.wait_status("good", applied="failed", message="Job.batch/default/good: .*immutable")
+        self.cluster.wait_ready("Deployment", "good")
+
+    def test_a_later_commit_mends_all_of_it(self):
+        mended = [("crashing", m.deployment("crashing", image="example.com/web:2",
+                                            progressDeadlineSeconds=3)),
+                  ("unpullable", m.deployment("unpullable", image="example.com/web:2",
+                                              progressDeadlineSeconds=3)),
+                  ("invalid", m.service("invalid", port=9999)),
+                  ("strange", m.service("strange")),
+                  ("good", m.job("good", image="example.com/migrate:1"))]
+        revision = self.commit({path(name, item): m.text(item) for name, item in mended})
+        self.wait_until(revision)
+        for name, _ in mended:
+            self.wait_status(name, applied="applied", health="healthy")
+        self.wait_status("after", applied="applied", health="healthy")
+        self.assertTrue(self.find("ConfigMap", "after"))
+        self.assertEqual(self.hub.get("status", "--state", "failed"), [])
+
+
+if __name__ == "__main__":
+    story.main()

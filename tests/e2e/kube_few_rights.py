@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""An agent with few rights says which rule is missing, goes on with the rest, and needs no restart
+when somebody adds the rule.
+"""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, story  # noqa: E402
+from support.agent import Agent  # noqa: E402
+from support.kubestory import CLUSTER, KubeStory, files  # noqa: E402
+
+RBAC = "rbac.authorization.k8s.io"
+ALL = ["get", "list", "watch", "create", "patch", "delete"]
+FEW = [{"apiGroups": [""], "resources": ["configmaps", "secrets"], "verbs": ALL},
+       {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "create", "patch"]}]
+MORE = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ALL}
+ACCOUNT = "ops/holdfast"
+
+
+def role(*rules):
+    return m.thing(f"{RBAC}/v1", "ClusterRole", "holdfast", rules=list(rules))
+
+
+class FewRights(KubeStory):
+
+    @classmethod
+    def make_agent(cls):
+        cls.admin.apply(role(*FEW))
+        kubeconfig = cls.cluster.service_account_kubeconfig(ACCOUNT, role="holdfast")
+        return Agent(cls.folder, cls.hub, CLUSTER, cls.hub.join_token(CLUSTER), driver="kube",
+                     kubeconfig=kubeconfig)
+
+    def test_it_says_which_rule_is_missing_and_goes_on_with_the_rest(self):
+        self.commit({**files("web", m.deployment("web"), m.config_map("web", x="1"),
+                             namespace="default"),
+                     **files("plain", m.config_map("plain", x="1"), namespace="default")})
+        self.wait_status("plain", applied="applied", health="healthy")
+        status = self.wait_status("web", applied="failed", message="Deployment.apps/default/web")
+        for words in ('apiGroups: ["apps"]', 'resources: ["deployments"]', "patch", "create",
+                      "namespace 'default'"):
+            self.assertIn(words, status["message"])
+        self.assertTrue(self.find("ConfigMap", "web"))
+
+    def test_no_watch_is_taken_for_no_objects(self):
+        for row in self.hub.get("objects", "--cluster", CLUSTER):
+            self.assertNotEqual(row["health"], "missing", row["key"])
+
+    def test_with_the_rule_it_works_without_a_restart(self):
+        self.admin.apply(role(*FEW, MORE))
+        self.wait_status("web", 90, applied="applied", health="healthy")
+        self.cluster.wait_ready("Deployment", "web")
+
+    def test_a_right_that_is_taken_away_is_told_and_nothing_is_missing(self):
+        self.admin.apply(role(*FEW, {**MORE, "verbs": ["create", "patch"]}))
+        self.agent.terminate()
+        self.agent.start()
+        row = self.wait_object("Deployment.apps/default/web", 60, health="unknown",
+                               message="list")
+        self.assertIn("deployments", row["message"])
+        self.assertEqual(self.status("plain")["health"], "healthy")
+
+
+if __name__ == "__main__":
+    story.main()

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""A kind and objects of that kind: in one commit, in two Apps, and the kind days after the objects.
+"""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, story  # noqa: E402
+from support.kubestory import KubeStory, files, path  # noqa: E402
+
+
+def thing(kind, name, **spec):
+    return m.thing("example.com/v1", kind, name, spec=spec)
+
+
+class NewKinds(KubeStory):
+
+    def test_a_kind_and_its_objects_come_in_one_commit(self):
+        self.deliver(files("one", m.crd("widgets", "Widget"), thing("Widget", "w", size=1),
+                           m.crd("planets", "Planet", scope="Cluster"), thing("Planet", "p"),
+                           namespace="default"))
+        self.assertTrue(self.find("Widget", "default/w", "example.com/v1"))
+        self.assertTrue(self.find("Planet", "p", "example.com/v1"))
+
+    def test_an_object_without_its_kind_waits_and_says_why(self):
+        self.commit(files("user", thing("Gadget", "g", size=1), m.config_map("beside", x="1"),
+                          namespace="default"))
+        self.wait_status("user", applied="failed", message="no kind 'Gadget.example.com'")
+        self.assertTrue(self.find("ConfigMap", "beside"), "the rest of the App went on")
+
+    def test_it_is_applied_once_another_app_brings_the_kind(self):
+        self.deliver(files("operator", m.crd("gadgets", "Gadget")))
+        self.wait_status("user", applied="applied", health="healthy")
+        self.assertTrue(self.find("Gadget", "default/g", "example.com/v1"))
+
+    def test_two_apps_come_together_whatever_their_names(self):
+        self.deliver({**files("a-user", thing("Gizmo", "g"), namespace="default"),
+                      **files("z-operator", m.crd("gizmos", "Gizmo"))})
+        self.assertTrue(self.find("Gizmo", "default/g", "example.com/v1"))
+
+    def test_drift_of_a_new_kind_is_seen(self):
+        self.admin.patch("Gadget", "g", {"spec": {"size": 7}}, api_version="example.com/v1")
+        row = self.wait_drift("Gadget.example.com/default/g", "spec.size")
+        self.assertEqual((row["desired"], row["actual"]), ("1", "7"))
+
+    def test_a_kind_that_somebody_deletes_takes_its_objects_and_that_is_seen(self):
+        self.admin.delete("CustomResourceDefinition", "gadgets.example.com")
+        self.wait_object("Gadget.example.com/default/g", 60, health="missing")
+        self.assertEqual(self.status("one")["health"], "healthy")
+
+    def test_sync_brings_both_back(self):
+        self.hub.run("sync", "--app", "operator")
+        self.wait_status("operator", health="healthy")
+        changed = thing("Gadget", "g", size=2)
+        self.deliver({path("user", changed): m.text(changed)})
+        self.assertEqual(
+            self.find("Gadget", "default/g", "example.com/v1")["spec"], {"size": 2})
+
+
+if __name__ == "__main__":
+    story.main()
