@@ -8,6 +8,7 @@
 #include "common/arena.h"
 #include "common/clock.h"
 #include "common/json.h"
+#include "common/map.h"
 #include "common/mem.h"
 #include "common/str.h"
 
@@ -172,6 +173,21 @@ static void no_such_kind(struct kube_op *op) {
     }
 }
 
+// alias_of finds another key of the same object: one that names its namespace and one that leaves
+// it to the App mean the same. Such an object is still wanted.
+static struct kube_entry *alias_of(const struct kube_op *op, struct cm_arena *a, const char *ns) {
+    const char *place = kube_key_fill(a, op->key, ns);
+    struct kube_entry *both[] = {cm_map_get(op->k->table.by_place, place),
+                                 cm_map_get(op->k->table.by_key, place)};
+
+    for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++) {
+        if (both[i] != NULL && both[i]->tracked && strcmp(both[i]->key, op->key) != 0) {
+            return both[i];
+        }
+    }
+    return NULL;
+}
+
 void kube_remove_begin(struct kube_op *op) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const char *ns = "";
@@ -180,6 +196,12 @@ void kube_remove_begin(struct kube_op *op) {
 
     if (resource == NULL) {
         no_such_kind(op);
+        return;
+    }
+    struct kube_entry *alias = alias_of(op, a, ns);
+    if (alias != NULL) {
+        kube_entry_look(alias, false); // events came to the key that goes
+        finish(op);
         return;
     }
     op->path = kube_resource_path(resource, ns, kube_key_name(op->key));
