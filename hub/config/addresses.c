@@ -80,7 +80,10 @@ static enum cm_rc add_all(struct hub_addresses *a, const char *list, const char 
     char *rest = copy;
     char *addr;
 
-    while ((addr = strsep(&rest, ",")) != NULL) {
+    while ((addr = strsep(&rest, ", ")) != NULL) {
+        if (addr[0] == '\0' && rest != NULL) {
+            continue; // after a comma comes a space
+        }
         if (a->link_count == ADDRESSES_MAX) {
             return cm_fail(err, CM_EINVAL, "--advertise: more than %d addresses", ADDRESSES_MAX);
         }

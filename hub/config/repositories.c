@@ -107,6 +107,9 @@ static enum cm_rc set_field(struct hub_repository *r, const struct field *field,
         *(bool *)target = node->truth;
         return CM_OK;
     }
+    if (field->type == FIELD_DURATION && text == NULL) {
+        return cm_fail(err, CM_EINVAL, "'%s' must be a duration such as 30s or 5m", field->name);
+    }
     if (text == NULL || text[0] == '\0') {
         return cm_fail(err, CM_EINVAL, "'%s' must be a text that is not empty; write it in quotes",
                        field->name);
@@ -125,7 +128,8 @@ static enum cm_rc set_field(struct hub_repository *r, const struct field *field,
 static bool name_ok(const char *name) {
     size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
 
-    return len > 0 && len <= NAME_MAX_LEN && name[len] == '\0' && name[0] != '-';
+    return len > 0 && len <= NAME_MAX_LEN && name[len] == '\0' && name[0] != '-' &&
+           name[len - 1] != '-';
 }
 
 static enum cm_rc check(const struct hub_repository *r, struct cm_err *err) {
@@ -135,7 +139,7 @@ static enum cm_rc check(const struct hub_repository *r, struct cm_err *err) {
     if (!name_ok(r->name)) {
         return cm_fail(err, CM_EINVAL,
                        "'%.80s' cannot name a repository: use 1 to %d of a-z, 0-9 "
-                       "and '-', not beginning with '-'",
+                       "and '-', with no '-' at either end",
                        r->name, NAME_MAX_LEN);
     }
     if (r->poll_ms != 0 && r->poll_ms < POLL_MIN_MS) {

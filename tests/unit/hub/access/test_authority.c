@@ -1,0 +1,336 @@
+#include "hub/access/authority.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "common/tls/session.h"
+#include "tests/unit/hub/scratch_dir.h"
+
+#define DAY_MS ((int64_t)24 * 3600 * 1000)
+
+static const char *const hosts[] = {"localhost"};
+
+struct rig {
+    char dir[SCRATCH_DIR_MAX];
+    struct hub_authority *authority;
+};
+
+static enum cm_rc reopen(struct rig *r, struct cm_err *err) {
+    hub_authority_free(r->authority);
+    r->authority = NULL;
+    return hub_authority_open(r->dir, hosts, 1, &r->authority, err);
+}
+
+static int set_up(void **state) {
+    struct rig *r = cm_new(1, sizeof(*r));
+    struct cm_err err;
+
+    scratch_dir_make(r->dir);
+    *state = r;
+    return reopen(r, &err);
+}
+
+static int tear_down(void **state) {
+    struct rig *r = *state;
+
+    hub_authority_free(r->authority);
+    scratch_dir_remove(r->dir);
+    cm_clock_fake(-1);
+    free(r);
+    return 0;
+}
+
+static char *file(const struct rig *r, const char *name) {
+    return cm_strf("%s/%s", r->dir, name);
+}
+
+static void remove_file(const struct rig *r, const char *name) {
+    CM_AUTOFREE char *path = file(r, name);
+
+    assert_int_equal(unlink(path), 0);
+}
+
+static void write_file(const struct rig *r, const char *name, const char *text) {
+    CM_AUTOFREE char *path = file(r, name);
+    struct cm_err err;
+
+    assert_int_equal(cm_fsys_replace(path, text, strlen(text), 0600, &err), CM_OK);
+}
+
+static struct cm_cert *cert_of(const uint8_t *(*get)(const struct hub_authority *, size_t *),
+                               const struct hub_authority *a) {
+    struct cm_cert *cert = NULL;
+    struct cm_err err;
+    size_t size;
+    const uint8_t *der = get(a, &size);
+
+    assert_int_equal(cm_cert_from_der(der, size, &cert, &err), CM_OK);
+    return cert;
+}
+
+static void it_is_the_same_hub_when_it_is_opened_again(void **state) {
+    struct rig *r = *state;
+    char id[CM_UUID_MAX];
+    uint8_t secret[32];
+    struct cm_sha256 pin = hub_authority_pin(r->authority);
+    struct cm_err err;
+
+    assert_true(cm_uuid_ok(hub_authority_hub_id(r->authority)));
+    memcpy(id, hub_authority_hub_id(r->authority), sizeof(id));
+    memcpy(secret, hub_authority_secret_key(r->authority), sizeof(secret));
+    assert_int_equal(reopen(r, &err), CM_OK);
+    struct cm_sha256 again = hub_authority_pin(r->authority);
+    assert_string_equal(hub_authority_hub_id(r->authority), id);
+    assert_memory_equal(hub_authority_secret_key(r->authority), secret, sizeof(secret));
+    assert_true(cm_sha256_equal(&again, &pin));
+}
+
+static void keys_are_readable_by_the_owner_only(void **state) {
+    static const char *const names[] = {"root.key", "issuer.key", "signer.key", "secrets.key"};
+    struct rig *r = *state;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        CM_AUTOFREE char *path = file(r, names[i]);
+        struct stat info;
+
+        assert_int_equal(stat(path, &info), 0);
+        assert_int_equal(info.st_mode & 0777, 0600);
+    }
+}
+
+static void the_roots_key_can_be_taken_offline(void **state) {
+    struct rig *r = *state;
+    struct cm_err err;
+
+    remove_file(r, "root.key");
+    assert_int_equal(reopen(r, &err), CM_OK);
+}
+
+static void without_the_roots_key_nothing_can_be_made_anew(void **state) {
+    struct rig *r = *state;
+    struct cm_err err;
+
+    remove_file(r, "root.key");
+    remove_file(r, "signer.crt");
+    assert_int_equal(reopen(r, &err), CM_EINVAL);
+    assert_non_null(strstr(err.msg, "signer.key"));
+    assert_non_null(strstr(err.msg, "put root.key back"));
+}
+
+static void a_lost_root_is_never_replaced(void **state) {
+    struct rig *r = *state;
+    struct cm_err err;
+
+    remove_file(r, "root.crt");
+    assert_int_equal(reopen(r, &err), CM_EINVAL);
+    assert_non_null(strstr(err.msg, "root.crt is missing; restore it from a backup"));
+}
+
+static void a_root_with_another_key_is_refused(void **state) {
+    struct rig *r = *state;
+    struct cm_key *key = cm_key_new();
+    char *pem = cm_key_to_pem(key);
+    struct cm_err err;
+
+    write_file(r, "root.key", pem);
+    cm_secret_free(pem);
+    cm_key_free(key);
+    assert_int_equal(reopen(r, &err), CM_EINVAL);
+    assert_non_null(strstr(err.msg, "do not belong together"));
+}
+
+static void a_renewal_that_was_interrupted_is_finished(void **state) {
+    struct rig *r = *state;
+    struct cm_key *key = cm_key_new();
+    char *pem = cm_key_to_pem(key);
+    struct cm_err err;
+
+    write_file(r, "issuer.key", pem); // the new key is there, its certificate not yet
+    cm_secret_free(pem);
+    cm_key_free(key);
+    assert_int_equal(reopen(r, &err), CM_OK);
+}
+
+static void damaged_files_are_errors_that_name_them(void **state) {
+    static const char *const names[] = {"root.crt", "root.key", "issuer.crt", "signer.key"};
+    struct rig *r = *state;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        CM_AUTOFREE char *path = file(r, names[i]);
+        CM_CLEANUP(cm_buf_unrefp) struct cm_buf *good = NULL;
+        struct cm_err err;
+
+        assert_int_equal(cm_fsys_read(path, 65536, &good, &err), CM_OK);
+        write_file(r, names[i], "-----BEGIN NOTHING-----\n");
+        assert_int_equal(reopen(r, &err), CM_EINVAL);
+        assert_non_null(strstr(err.msg, names[i]));
+        assert_int_equal(cm_fsys_replace(path, good->data, good->size, 0600, &err), CM_OK);
+    }
+}
+
+static void a_damaged_id_or_secret_is_an_error(void **state) {
+    struct rig *r = *state;
+    struct cm_err err;
+
+    write_file(r, "hub.id", "not-a-uuid-but-as-long-as-one-is-ok!");
+    assert_int_equal(reopen(r, &err), CM_EINVAL);
+    write_file(r, "hub.id", "6f1c1e5a-7a55-4a8e-9a34-0d7e2b1f0a11");
+    write_file(r, "secrets.key", "short");
+    assert_int_equal(reopen(r, &err), CM_EINVAL);
+    remove_file(r, "secrets.key");
+    assert_int_equal(reopen(r, &err), CM_ENOTFOUND);
+}
+
+static void what_another_root_certified_is_refused(void **state) {
+    struct rig *r = *state;
+    struct rig other = {0};
+    struct cm_err err;
+
+    scratch_dir_make(other.dir);
+    assert_int_equal(reopen(&other, &err), CM_OK);
+    for (int i = 0; i < 2; i++) {
+        const char *name = i == 0 ? "issuer.crt" : "issuer.key";
+        CM_AUTOFREE char *from = file(&other, name);
+        CM_AUTOFREE char *to = file(r, name);
+        CM_CLEANUP(cm_buf_unrefp) struct cm_buf *text = NULL;
+
+        assert_int_equal(cm_fsys_read(from, 65536, &text, &err), CM_OK);
+        assert_int_equal(cm_fsys_replace(to, text->data, text->size, 0600, &err), CM_OK);
+    }
+    assert_int_not_equal(reopen(r, &err), CM_OK);
+    assert_non_null(strstr(err.msg, "issuer.crt"));
+    hub_authority_free(other.authority);
+    scratch_dir_remove(other.dir);
+}
+
+static void what_gets_old_is_made_anew_by_the_same_root(void **state) {
+    struct rig *r = *state;
+    struct cm_sha256 pin = hub_authority_pin(r->authority);
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *before = cert_of(hub_authority_signer, r->authority);
+    struct cm_err err;
+
+    cm_clock_fake(cm_clock_unix_ms() + 1300 * DAY_MS);
+    assert_int_equal(reopen(r, &err), CM_OK);
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *after = cert_of(hub_authority_signer, r->authority);
+    struct cm_sha256 again = hub_authority_pin(r->authority);
+    assert_true(cm_sha256_equal(&again, &pin));
+    assert_true(cm_cert_not_after_ms(after) > cm_cert_not_after_ms(before));
+}
+
+static void a_certified_agent_is_believed_as_long_as_its_issuer(void **state) {
+    struct rig *r = *state;
+    struct cm_key *key = cm_key_new();
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *agent = NULL;
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *root = cert_of(hub_authority_root, r->authority);
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *issuer = cert_of(hub_authority_issuer, r->authority);
+    struct cm_cert *chain[] = {issuer};
+    char uuid[CM_UUID_MAX];
+    char uri[CM_CERT_URI_MAX];
+    uint8_t *der = NULL;
+    size_t size;
+    struct cm_err err;
+
+    cm_uuid(uuid);
+    assert_int_equal(hub_authority_certify(r->authority, key, uuid, "paris-1", &der, &size, &err),
+                     CM_OK);
+    assert_int_equal(cm_cert_from_der(der, size, &agent, &err), CM_OK);
+    assert_int_equal(cm_cert_verify(agent, CM_CERT_AGENT, chain, 1, root,
+                                    cm_clock_unix_ms() + 1000 * DAY_MS, &err),
+                     CM_OK);
+    assert_true(cm_cert_uri(agent, uri));
+    assert_string_equal(hub_authority_cluster_id(r->authority, uri), uuid);
+    assert_true(cm_cert_not_after_ms(agent) <= cm_cert_not_after_ms(issuer));
+    free(der);
+    cm_key_free(key);
+}
+
+static void only_exact_names_are_cluster_ids(void **state) {
+    static const char id[] = "0b7c3f60-8c0e-4c3a-9d10-5d3b8e1c2f4d";
+    struct rig *r = *state;
+    const char *hub = hub_authority_hub_id(r->authority);
+    char *bad[] = {
+        cm_strf("holdfast://%s/cluster/%s/", hub, id),
+        cm_strf("holdfast://%s/cluster/%s ", hub, id),
+        cm_strf("holdfast://%s/cluster//%s", hub, id),
+        cm_strf("holdfast://%s/Cluster/%s", hub, id),
+        cm_strf("holdfast://%s/hub", hub),
+        cm_strf("holdfast://%s/cluster/", hub),
+        cm_strf("xholdfast://%s/cluster/%s", hub, id),
+        cm_strf("holdfast://%s/cluster/%s", "6f1c1e5a-7a55-4a8e-9a34-0d7e2b1f0a11", id),
+        cm_strdup(""),
+    };
+    CM_AUTOFREE char *good = cm_strf("holdfast://%s/cluster/%s", hub, id);
+
+    assert_string_equal(hub_authority_cluster_id(r->authority, good), id);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_null(hub_authority_cluster_id(r->authority, bad[i]));
+        free(bad[i]);
+    }
+}
+
+static void what_it_signs_the_signers_certificate_checks(void **state) {
+    struct rig *r = *state;
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *signer = cert_of(hub_authority_signer, r->authority);
+    uint8_t signature[CM_SIGNATURE_MAX];
+    size_t size = hub_authority_sign(r->authority, "manifest", 8, signature);
+
+    assert_true(cm_cert_check(signer, "manifest", 8, signature, size));
+    assert_false(cm_cert_check(signer, "manifesT", 8, signature, size));
+}
+
+static void tls_and_the_apis_pems_can_be_had(void **state) {
+    struct rig *r = *state;
+    struct cm_tls_context *link = NULL;
+    struct cm_tls_context *enroll = NULL;
+    CM_AUTOFREE char *chain = NULL;
+    char *key = NULL;
+    struct cm_err err;
+
+    assert_int_equal(hub_authority_link_tls(r->authority, &link, &err), CM_OK);
+    assert_int_equal(hub_authority_enroll_tls(r->authority, &enroll, &err), CM_OK);
+    hub_authority_api_tls(r->authority, &key, &chain);
+    assert_non_null(strstr(key, "PRIVATE KEY"));
+    assert_non_null(strstr(chain, "BEGIN CERTIFICATE"));
+    cm_secret_free(key);
+    cm_tls_context_unref(link);
+    cm_tls_context_unref(enroll);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(it_is_the_same_hub_when_it_is_opened_again, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(keys_are_readable_by_the_owner_only, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_roots_key_can_be_taken_offline, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_the_roots_key_nothing_can_be_made_anew, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_lost_root_is_never_replaced, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_root_with_another_key_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_renewal_that_was_interrupted_is_finished, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(damaged_files_are_errors_that_name_them, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_damaged_id_or_secret_is_an_error, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_another_root_certified_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_gets_old_is_made_anew_by_the_same_root, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_certified_agent_is_believed_as_long_as_its_issuer, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(only_exact_names_are_cluster_ids, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_it_signs_the_signers_certificate_checks, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(tls_and_the_apis_pems_can_be_had, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
