@@ -6,6 +6,18 @@
 
 #include "agent/kube/resources.h"
 #include "common/json.h"
+#include "common/mem.h"
+#include "common/str.h"
+
+enum {
+    WORDS_MAX = 380, // of the server's own in a message; the rest of it is ours
+    WORDS_HEAD = 140,
+};
+
+// What the API server says, fit for a message.
+struct words {
+    char text[WORDS_MAX + 1];
+};
 
 static const char *text_of(const struct cm_json *node, const char *key) {
     const char *text = cm_json_string(cm_json_get(node, key));
@@ -27,10 +39,57 @@ static bool has_cause(const struct cm_json *answer, const char *reason) {
     return false;
 }
 
-static const char *words_of(const struct cm_json *answer) {
+static const char *message_of(const struct cm_json *answer) {
     const char *message = text_of(answer, "message");
 
     return message[0] == '\0' ? "the API server gives no reason" : message;
+}
+
+// flatten puts a text on one line: a list of errors has one on each.
+static void flatten(const char *text, struct cm_str *out) {
+    for (; *text != '\0'; text++) {
+        bool blank = (unsigned char)*text <= ' ';
+
+        if (!blank) {
+            cm_str_add_char(out, *text);
+        } else if (out->len > 0 && out->data[out->len - 1] != ' ') {
+            cm_str_add_char(out, ' ');
+        }
+    }
+}
+
+static bool is_inside_character(char c) {
+    return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+// fit makes words of a text. What is too long loses its middle: that is where the API server shows
+// the whole value that it refuses; it begins with the field and ends with what is wrong.
+static struct words fit(const char *text) {
+    static const char gap[] = " ... ";
+    struct cm_str flat = {0};
+    struct words words;
+
+    flatten(text, &flat);
+    const char *all = cm_str_get(&flat);
+    if (flat.len <= WORDS_MAX) {
+        (void)snprintf(words.text, sizeof(words.text), "%s", all);
+    } else {
+        size_t head = WORDS_HEAD;
+        size_t tail = flat.len - (WORDS_MAX - WORDS_HEAD - (sizeof(gap) - 1));
+        while (is_inside_character(all[head])) {
+            head--;
+        }
+        while (is_inside_character(all[tail])) {
+            tail++;
+        }
+        (void)snprintf(words.text, sizeof(words.text), "%.*s%s%s", (int)head, all, gap, all + tail);
+    }
+    cm_str_done(&flat);
+    return words;
+}
+
+static struct words words_of(const struct cm_json *answer) {
+    return fit(message_of(answer));
 }
 
 // list_verbs turns "patch and create" into a list of YAML.
@@ -49,26 +108,29 @@ static const char *list_verbs(const char *verbs, char *out, size_t size) {
 
 static enum cm_rc forbidden(const struct kube_asked *asked, const struct cm_json *answer,
                             struct cm_err *err) {
-    const char *words = words_of(answer);
+    const char *message = message_of(answer);
 
-    if (strstr(words, "attempting to grant RBAC permissions") != NULL) {
+    if (strstr(message, "attempting to grant RBAC permissions") != NULL) {
         return cm_fail(err, CM_EAUTH,
-                       "%.380s; give the agent these permissions too, or the verb escalate", words);
+                       "%s; give the agent these permissions too, or the verb escalate",
+                       words_of(answer).text);
     }
     // Quotas, policies and namespaces that go away say "forbidden" too.
-    if (strstr(words, "cannot ") == NULL || asked->resource == NULL) {
-        return cm_fail(err, CM_EBUSY, "%.480s", words);
+    if (strstr(message, "cannot ") == NULL || asked->resource == NULL) {
+        return cm_fail(err, CM_EBUSY, "%s", words_of(answer).text);
     }
+    bool everywhere = asked->ns[0] == '\0';
     char where[160] = "";
     char verbs[64];
-    if (asked->ns[0] != '\0') {
+    if (!everywhere) {
         (void)snprintf(where, sizeof(where), " in namespace '%s'", asked->ns);
     }
     return cm_fail(err, CM_EAUTH,
                    "the agent may not %s %s%s: add {apiGroups: [\"%s\"], resources: [\"%s\"], "
-                   "verbs: [%s]} to its role; the API server says: %s",
+                   "verbs: [%s]} to its %s; the API server says: %s",
                    asked->verbs, asked->resource->plural, where, asked->resource->group,
-                   asked->resource->plural, list_verbs(asked->verbs, verbs, sizeof(verbs)), words);
+                   asked->resource->plural, list_verbs(asked->verbs, verbs, sizeof(verbs)),
+                   everywhere ? "ClusterRole" : "Role there or its ClusterRole", message);
 }
 
 static enum cm_rc not_found(const struct kube_asked *asked, const struct cm_json *answer,
@@ -81,18 +143,41 @@ static enum cm_rc not_found(const struct kube_asked *asked, const struct cm_json
         return cm_fail(err, CM_EBUSY, "namespace '%s' does not exist: add it to an App", name);
     }
     if (name[0] != '\0' && asked->name != NULL && strcmp(name, asked->name) == 0) {
-        return cm_fail(err, CM_ENOTFOUND, "%.480s", words_of(answer));
+        return cm_fail(err, CM_ENOTFOUND, "%s", words_of(answer).text);
     }
-    return cm_fail(err, CM_EBUSY, "the API server no longer knows this kind: %.400s",
-                   words_of(answer));
+    return cm_fail(err, CM_EBUSY, "the API server no longer knows this kind: %s",
+                   words_of(answer).text);
 }
 
 static enum cm_rc conflict(const struct cm_json *answer, struct cm_err *err) {
-    if (strstr(words_of(answer), "Precondition failed") != NULL ||
-        strstr(words_of(answer), "the UID in the precondition") != NULL) {
-        return cm_fail(err, CM_EEXISTS, "%.480s", words_of(answer));
+    const char *message = message_of(answer);
+    bool is_another = strstr(message, "Precondition failed") != NULL ||
+                      strstr(message, "the UID in the precondition") != NULL;
+
+    return cm_fail(err, is_another ? CM_EEXISTS : CM_EBUSY, "%s", words_of(answer).text);
+}
+
+// does_not_fit finds out that what we sent is not of its kind's form: an unknown field, a text
+// where a number belongs, a key twice in a list. Server-side apply says so with 500, as if it were
+// the server's fault:
+//     failed to create typed patch object (shop/web; /v1, Kind=Service): .spec.prots: field not
+//     declared in schema
+static const char *does_not_fit(const struct cm_json *answer) {
+    static const char words[] = "failed to create typed patch object (";
+    const char *at = strstr(message_of(answer), words);
+    const char *end = at == NULL ? NULL : strstr(at, "): ");
+
+    return end == NULL ? NULL : end + 3;
+}
+
+static enum cm_rc failed(int status, const struct cm_json *answer, struct cm_err *err) {
+    const char *misfit = does_not_fit(answer);
+
+    if (misfit != NULL) {
+        return cm_fail(err, CM_EINVAL, "the object does not fit the schema of its kind: %s",
+                       fit(misfit).text);
     }
-    return cm_fail(err, CM_EBUSY, "%.480s", words_of(answer));
+    return cm_fail(err, CM_EBUSY, "the API server answers %d: %s", status, words_of(answer).text);
 }
 
 enum cm_rc kube_status_error(const struct kube_asked *asked, int status,
@@ -110,17 +195,16 @@ enum cm_rc kube_status_error(const struct kube_asked *asked, int status,
     case 409:
         return conflict(answer, err);
     case 429:
-        return cm_fail(err, CM_EBUSY, "the API server has too much to do: %.400s",
-                       words_of(answer));
+        return cm_fail(err, CM_EBUSY, "the API server has too much to do: %s",
+                       words_of(answer).text);
     case 400:
     case 405:
     case 406:
     case 413:
     case 415:
     case 422:
-        return cm_fail(err, CM_EINVAL, "%.480s", words_of(answer));
+        return cm_fail(err, CM_EINVAL, "%s", words_of(answer).text);
     default:
-        return cm_fail(err, CM_EBUSY, "the API server answers %d: %.400s", status,
-                       words_of(answer));
+        return failed(status, answer, err);
     }
 }

@@ -38,7 +38,8 @@ class BrokenApp(KubeStory):
 
     def test_what_the_server_refuses_is_told_in_its_words(self):
         self.wait_status("invalid", applied="failed", message="Service/default/invalid: .*99999")
-        self.wait_status("strange", applied="failed", message="prots")
+        self.wait_status("strange", applied="failed",
+                         message=r"Service/default/strange: .*schema of its kind: \.spec\.prots")
         self.assertTrue(self.find("ConfigMap", "beside"), "the rest of the App is there")
 
     def test_people_see_it_on_the_command_line(self):

@@ -11,6 +11,8 @@
 #include "common/arena.h"
 #include "common/json.h"
 #include "common/mem.h"
+#include "common/str.h"
+#include "common/utf8.h"
 
 static struct cm_json *parse(struct cm_arena *a, const char *text) {
     struct cm_json *node = NULL;
@@ -85,14 +87,77 @@ static void a_missing_right_is_named_as_a_rule(void **state) {
     assert_string_equal(
         err.msg,
         "the agent may not patch and create deployments in namespace 'shop': add {apiGroups: "
-        "[\"apps\"], resources: [\"deployments\"], verbs: [\"patch\", \"create\"]} to its role; "
-        "the API server says: User x cannot patch resource deployments in API group apps");
+        "[\"apps\"], resources: [\"deployments\"], verbs: [\"patch\", \"create\"]} to its Role "
+        "there "
+        "or its ClusterRole; the API server says: User x cannot patch resource deployments in API "
+        "group apps");
+}
+
+static void a_right_that_is_missing_everywhere_belongs_into_a_cluster_role(void **state) {
+    static const struct kube_asked asked = {"list", &DEPLOYMENTS, "", NULL};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(
+        kube_status_error(&asked, 403, parse(a, "{\"message\":\"x cannot list it\"}"), &err),
+        CM_EAUTH);
+    must_hold(err.msg, "may not list deployments: add");
+    must_hold(err.msg, "verbs: [\"list\"]} to its ClusterRole;");
+}
+
+static void a_field_that_no_schema_has_is_the_objects_fault(void **state) {
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(error_of(500,
+                              "{\"message\":\"failed to create typed patch object (shop/web; /v1, "
+                              "Kind=Service): errors:\\n  .spec.prots: field not declared in "
+                              "schema\\n  .spec.size: expected string\"}",
+                              &err),
+                     CM_EINVAL);
+    assert_string_equal(err.msg, "the object does not fit the schema of its kind: errors: "
+                                 ".spec.prots: field not declared in schema .spec.size: expected "
+                                 "string");
+}
+
+// long_answer is a message with a beginning, an end, and a value of `size` characters of `one`
+// between them. The caller frees it.
+static char *long_answer(const char *one, size_t size) {
+    struct cm_str text = {0};
+
+    cm_str_add(&text, "{\"message\":\"Job.batch \\\"good\\\" is invalid: spec.template: ");
+    for (size_t i = 0; i < size; i++) {
+        cm_str_add(&text, one);
+    }
+    cm_str_add(&text, ": field is immutable\"}");
+    return cm_str_take(&text);
+}
+
+static void what_is_wrong_stays_in_a_long_message(void **state) {
+    static const char *const characters[] = {"x", "\u00e9", "\u20ac", "\U0001f600"};
+
+    (void)state;
+    for (size_t i = 0; i < 4 * 16; i++) {
+        CM_AUTOFREE char *answer = long_answer(characters[i % 4], 2000 + i / 4);
+        struct cm_err err;
+
+        assert_int_equal(error_of(422, answer, &err), CM_EINVAL);
+        must_hold(err.msg, "Job.batch \"good\" is invalid: spec.template: ");
+        must_hold(err.msg, " ... ");
+        must_hold(err.msg, ": field is immutable");
+        assert_in_range(strlen(err.msg), 370, 380);
+        assert_int_equal(cm_utf8_valid(err.msg, strlen(err.msg)), strlen(err.msg));
+    }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_status_says_what_to_do_next),
         cmocka_unit_test(a_missing_right_is_named_as_a_rule),
+        cmocka_unit_test(a_right_that_is_missing_everywhere_belongs_into_a_cluster_role),
+        cmocka_unit_test(a_field_that_no_schema_has_is_the_objects_fault),
+        cmocka_unit_test(what_is_wrong_stays_in_a_long_message),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
