@@ -1,6 +1,5 @@
 #include "common/options.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,7 +38,7 @@ static enum cm_rc find_long(const struct cm_option_set *set, const char *arg,
     CM_AUTOFREE char *name = cm_strndup(arg, strcspn(arg, "="));
     const struct cm_option *option = cm_options_find(set, name);
 
-    if (option == NULL && strcmp(name, cm_option_config.name) == 0) {
+    if (option == NULL && !set->no_file && strcmp(name, cm_option_config.name) == 0) {
         option = &cm_option_config;
     }
     if (option == NULL) {
@@ -60,12 +59,16 @@ static enum cm_rc find_short(const struct cm_option_set *set, const char *arg,
     return cm_fail(err, CM_EINVAL, "'%.64s' is no option; --help lists them", arg);
 }
 
-// attached_value returns the value within the argument ("--name=VALUE", "-nVALUE"), or NULL.
+// attached_value returns the value within the argument ("--name=VALUE", "-nVALUE", "-n=VALUE"), or
+// NULL.
 static const char *attached_value(const char *arg) {
     if (arg[1] == '-') {
         const char *equals = strchr(arg, '=');
 
         return equals == NULL ? NULL : equals + 1;
+    }
+    if (arg[2] == '=') {
+        return arg + 3;
     }
     return arg[2] == '\0' ? NULL : arg + 2;
 }
@@ -126,29 +129,18 @@ static enum cm_rc read_line(const struct cm_option_set *set, int argc, char **ar
     return CM_OK;
 }
 
-// env_name returns "HOLDFAST_POLL_INTERVAL" for poll-interval; the caller frees it.
-// NOLINTNEXTLINE(readability-function-cognitive-complexity,readability-function-size)
-static char *env_name(const struct cm_option_set *set, const struct cm_option *option) {
-    char *name = cm_strf("%s_%s", set->env_prefix, option->name);
-
-    for (char *p = name; *p != '\0'; p++) {
-        *p = (char)(*p == '-' ? '_' : toupper((unsigned char)*p));
-    }
-    return name;
-}
-
 static const char *config_path(const struct cm_option_set *set, const struct line *line) {
     const char *path = NULL;
 
-    for (size_t i = 0; i < line->count; i++) {
+    for (size_t i = 0; i < line->count && !set->no_file; i++) {
         if (strcmp(line->given[i].option->name, cm_option_config.name) == 0) {
             path = line->given[i].text;
         }
     }
-    if (path != NULL || set->env_prefix == NULL) {
+    if (path != NULL || set->no_file || set->env_prefix == NULL) {
         return path;
     }
-    CM_AUTOFREE char *name = env_name(set, &cm_option_config);
+    CM_AUTOFREE char *name = cm_option_env_name(set, &cm_option_config);
     return getenv(name); // one thread, at start
 }
 
@@ -169,8 +161,8 @@ static enum cm_rc load_defaults(const struct cm_option_set *set, void *target, s
 
 static enum cm_rc load_env(const struct cm_option_set *set, void *target, struct cm_err *err) {
     for (size_t i = 0; i < set->count && set->env_prefix != NULL; i++) {
-        CM_AUTOFREE char *name = env_name(set, &set->options[i]);
-        const char *text = getenv(name); // one thread, at start
+        CM_AUTOFREE char *name = cm_option_env_name(set, &set->options[i]);
+        const char *text = set->options[i].line_only ? NULL : getenv(name); // one thread, at start
 
         if (text == NULL) {
             continue;

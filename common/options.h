@@ -5,10 +5,10 @@
 // given by --config), the default. An unknown option is an error that proposes the nearest name.
 //
 // --config (and HOLDFAST_CONFIG) is there without being in the table; a table may have a string
-// option `config` to learn the path. --help and --version are ordinary boolean options: a program
-// that wants them has them in its table. Options named config, help and version are not taken from
-// the file. An option that is no boolean needs a value; a boolean takes one only after '='. "--"
-// ends the options.
+// option `config` to learn the path; a program that reads its file itself says so. --help and
+// --version are ordinary boolean options: a program that wants them has them in its table. Options
+// named config, help and version are not taken from the file. An option that is no boolean needs a
+// value; a boolean takes one only after '='. "--" ends the options.
 //
 // Threads: one, at start.
 #pragma once
@@ -38,6 +38,7 @@ struct cm_option {
     int64_t min;               // numbers: smallest and largest allowed; both 0: any
     int64_t max;
     bool secret;     // never printed
+    bool line_only;  // from the command line and from nowhere else
     char short_name; // 'o' for -o VALUE; 0: none
 };
 
@@ -48,6 +49,7 @@ struct cm_option_set {
     const char *env_prefix; // "HOLDFAST": options come from HOLDFAST_NAME; NULL: not from there
     const struct cm_option *options;
     size_t count;
+    bool no_file; // the program reads its file itself: there is no --config but in the table
 };
 
 // cm_options_load fills *target from the defaults, the file named by --config, the environment and

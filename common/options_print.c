@@ -7,7 +7,7 @@
 #include "common/options_value.h"
 #include "common/str.h"
 
-enum { LINE_WIDTH = 100, LEFT_MAX = 34 };
+enum { LINE_WIDTH = 80, LEFT_MAX = 30 };
 
 static const char *value_name(const struct cm_option *option) {
     return option->value_name == NULL ? "VALUE" : option->value_name;
@@ -78,21 +78,38 @@ static void print_help_of(const struct cm_option *option, FILE *out) {
     print_wrapped(cm_str_get(&text), LEFT_MAX, out);
 }
 
+// has_own_config tells whether there is a --config that the table does not have.
+static bool has_own_config(const struct cm_option_set *set) {
+    return !set->no_file && cm_options_find(set, "config") == NULL;
+}
+
+// print_environment says how options are called in the environment, by the first of this table.
+static void print_environment(const struct cm_option_set *set, FILE *out) {
+    bool all = true;
+    const struct cm_option *first = NULL;
+
+    for (size_t i = 0; i < set->count; i++) {
+        all = all && !set->options[i].line_only;
+        first = first == NULL && !set->options[i].line_only ? &set->options[i] : first;
+    }
+    if (set->env_prefix == NULL || first == NULL) {
+        return;
+    }
+    CM_AUTOFREE char *name = cm_option_env_name(set, first);
+    (void)fprintf(out, "\n%s may also come from the environment (--%s as %s).\n",
+                  all ? "Each option" : "Settings", first->name, name);
+}
+
 void cm_options_help(const struct cm_option_set *set, FILE *out) {
     (void)fprintf(out, "Usage: %s %s\n\n%s\n\nOptions:\n", set->program,
                   set->usage == NULL ? "[OPTIONS]" : set->usage, set->summary);
-    if (cm_options_find(set, "config") == NULL) {
+    if (has_own_config(set)) {
         print_help_of(&cm_option_config, out);
     }
     for (size_t i = 0; i < set->count; i++) {
         print_help_of(&set->options[i], out);
     }
-    if (set->env_prefix != NULL) {
-        (void)fprintf(out,
-                      "\nEach option may also come from the environment (--log-level as "
-                      "%s_LOG_LEVEL).\n",
-                      set->env_prefix);
-    }
+    print_environment(set, out);
 }
 
 // print_roff prints text so that roff takes it literally.
@@ -135,7 +152,7 @@ static void print_man_of(const struct cm_option *option, FILE *out) {
 
 void cm_options_man(const struct cm_option_set *set, FILE *out) {
     (void)fputs(".SH OPTIONS\n", out);
-    if (cm_options_find(set, "config") == NULL) {
+    if (has_own_config(set)) {
         print_man_of(&cm_option_config, out);
     }
     for (size_t i = 0; i < set->count; i++) {

@@ -1,5 +1,6 @@
 #include "common/options_value.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,10 +184,23 @@ enum cm_rc cm_option_assign(const struct cm_option *option, void *target, const 
 bool cm_option_in_file(const struct cm_option *option) {
     static const char *const others[] = {"config", "help", "version"};
 
+    if (option->line_only) {
+        return false;
+    }
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         if (strcmp(option->name, others[i]) == 0) {
             return false;
         }
     }
     return true;
+}
+
+// NOLINTNEXTLINE(readability-function-cognitive-complexity,readability-function-size)
+char *cm_option_env_name(const struct cm_option_set *set, const struct cm_option *option) {
+    char *name = cm_strf("%s_%s", set->env_prefix, option->name);
+
+    for (char *p = name; *p != '\0'; p++) {
+        *p = (char)(*p == '-' ? '_' : toupper((unsigned char)*p));
+    }
+    return name;
 }

@@ -31,3 +31,6 @@ bool cm_option_add_range(const struct cm_option *option, struct cm_str *out);
 
 // cm_option_in_file tells whether the option may stand in the configuration file.
 bool cm_option_in_file(const struct cm_option *option);
+
+// cm_option_env_name returns "HOLDFAST_POLL_INTERVAL" for poll-interval; the caller frees it.
+char *cm_option_env_name(const struct cm_option_set *set, const struct cm_option *option);

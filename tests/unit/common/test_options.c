@@ -23,6 +23,7 @@ struct config {
     int64_t poll_interval;
     uint64_t cache_size;
     int64_t secret_number;
+    char *only;
 };
 
 #define AT(field) offsetof(struct config, field)
@@ -72,6 +73,11 @@ static const struct cm_option options[] = {
      .offset = AT(secret_number),
      .secret = true,
      .help = "A number."},
+    {.name = "only",
+     .type = CM_OPTION_STRING,
+     .offset = AT(only),
+     .line_only = true,
+     .help = "A filter."},
 };
 
 static const struct cm_option_set set = {
@@ -104,6 +110,7 @@ static int tear_down(void **state) {
     (void)unsetenv("TESTOPT_POLL_INTERVAL");
     (void)unsetenv("TESTOPT_LISTEN");
     (void)unsetenv("TESTOPT_CONFIG");
+    (void)unsetenv("TESTOPT_ONLY");
     return unlink(file);
 }
 
@@ -150,6 +157,9 @@ static void the_command_line_takes_values_in_each_form(void **state) {
     assert_int_equal(load("-l", ":2", "-r", "--read-only=false"), CM_OK);
     assert_string_equal(config.listen, ":2");
     assert_false(config.read_only);
+    cm_options_done(&set, &config);
+    assert_int_equal(load("-l=:4", NULL, NULL, NULL), CM_OK);
+    assert_string_equal(config.listen, ":4");
     cm_options_done(&set, &config);
     assert_int_equal(load("-l:3", "--listen", "--workers", NULL), CM_OK);
     assert_string_equal(config.listen, "--workers");
@@ -245,6 +255,33 @@ static void the_environment_may_name_the_file(void **state) {
     assert_int_equal(load(NULL, NULL, NULL, NULL), CM_OK);
     assert_int_equal(config.workers, 8);
     cm_options_done(&set, &config);
+}
+
+static void what_belongs_on_the_command_line_comes_from_nowhere_else(void **state) {
+    (void)state;
+
+    assert_int_equal(setenv("TESTOPT_ONLY", "x", 1), 0);
+    assert_int_equal(load(NULL, NULL, NULL, NULL), CM_OK);
+    assert_null(config.only);
+    assert_int_equal(load("--only", "y", NULL, NULL), CM_OK);
+    assert_string_equal(config.only, "y");
+    cm_options_done(&set, &config);
+    assert_int_equal(load_file("only: x\n"), CM_EINVAL);
+    assert_non_null(strstr(err.msg, "'only' may be given on the command line only"));
+}
+
+static void a_program_that_reads_its_file_itself_has_no_option_config(void **state) {
+    (void)state;
+    struct cm_option_set own = set;
+    static char program[] = "program";
+    static char word[] = "--config=x";
+    char *words[] = {program, word};
+
+    own.no_file = true;
+    assert_int_equal(setenv("TESTOPT_CONFIG", "/nowhere", 1), 0);
+    assert_int_equal(cm_options_load(&own, &config, 1, words, &rest, &err), CM_OK);
+    cm_options_done(&set, &config);
+    assert_int_equal(cm_options_load(&own, &config, 2, words, &rest, &err), CM_EINVAL);
 }
 
 static void errors_in_the_environment_name_the_variable(void **state) {
@@ -347,11 +384,12 @@ static void help_tells_names_defaults_and_ranges(void **state) {
 
     assert_non_null(strstr(text, "Usage: holdfast-test [OPTIONS]\n"));
     assert_non_null(strstr(text, "  --config FILE "));
-    assert_non_null(strstr(text, "  -l, --listen ADDRESS            "
-                                 "Where the API listens. (default 127.0.0.1:8080)\n"));
+    assert_non_null(strstr(text, "  -l, --listen ADDRESS        "
+                                 "Where the API listens. (default\n"));
     assert_non_null(strstr(text, "How often to look. (default 30s; 1s to 90m)\n"));
-    assert_non_null(strstr(text, "  -r, --read-only                 Change nothing.\n"));
-    assert_non_null(strstr(text, "TESTOPT_LOG_LEVEL"));
+    assert_non_null(strstr(text, "  -r, --read-only             Change nothing.\n"));
+    assert_non_null(strstr(text, "\nSettings may also come from the environment "
+                                 "(--listen as TESTOPT_LISTEN).\n"));
 }
 
 static void the_manual_escapes_what_roff_would_read(void **state) {
@@ -401,6 +439,8 @@ int main(void) {
         OPTION_TEST(a_failure_leaves_nothing_to_free),
         OPTION_TEST(stronger_sources_win),
         OPTION_TEST(the_environment_may_name_the_file),
+        OPTION_TEST(what_belongs_on_the_command_line_comes_from_nowhere_else),
+        OPTION_TEST(a_program_that_reads_its_file_itself_has_no_option_config),
         OPTION_TEST(errors_in_the_environment_name_the_variable),
         OPTION_TEST(a_file_sets_options_of_every_type),
         OPTION_TEST(an_empty_file_says_nothing),
