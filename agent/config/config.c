@@ -57,6 +57,14 @@ static const struct cm_option options[] = {
      .offset = AT(context),
      .value_name = "NAME",
      .help = "The context of the kubeconfig; by default its current one."},
+    {.name = "service-account-dir",
+     .type = CM_OPTION_STRING,
+     .offset = AT(service_account_dir),
+     .default_value = "/var/run/secrets/kubernetes.io/serviceaccount",
+     .value_name = "DIR",
+     .help = "Without a kubeconfig: where the pod finds its service account (token, which is read "
+             "again as it is replaced, and ca.crt); the server is in KUBERNETES_SERVICE_HOST and "
+             "_PORT."},
     {.name = "inventory-namespace",
      .type = CM_OPTION_STRING,
      .offset = AT(inventory_namespace),

@@ -18,6 +18,7 @@ struct agent_options {
     char *driver;
     char *kubeconfig;
     char *context;
+    char *service_account_dir;
     char *inventory_namespace;
     int64_t max_in_flight;
     int64_t report_interval_ms;

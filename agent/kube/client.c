@@ -25,7 +25,8 @@ struct kube_call {
     char *body;
     bool probe;
     bool canceled;
-    bool retried; // with another token
+    bool retried;         // with another token
+    unsigned token_round; // of the token that it went out with
 };
 
 static const struct cm_json_limits answer_limits = {KUBE_ANSWER_MAX, 256, 4000000};
@@ -48,28 +49,36 @@ static void free_call(struct kube_call *call) {
     kube_stopped_maybe(k);
 }
 
-// load_token reads the token file again; it tells whether there is another token in it. A token
-// file is on the node's memory file system and read in microseconds.
-static bool load_token(struct agent_kube *k) {
+// load_token reads the token file again. A token file is on the node's memory file system and read
+// in microseconds.
+static void load_token(struct agent_kube *k) {
     char *token = NULL;
     struct cm_err err;
 
     if (k->access.token_file == NULL ||
         kube_access_read_token(k->access.token_file, &token, &err) < 0) {
-        return false; // the old one is as good as any
+        return; // the old one is as good as any
     }
-    bool other = k->access.token == NULL || strcmp(token, k->access.token) != 0;
+    if (k->access.token == NULL || strcmp(token, k->access.token) != 0) {
+        k->token_round++;
+    }
     if (k->access.token != NULL) {
         explicit_bzero(k->access.token, strlen(k->access.token));
         free(k->access.token);
     }
     k->access.token = token;
     cm_http_endpoint_set_bearer(k->endpoint, token);
-    return other;
 }
 
 void kube_client_minute(struct agent_kube *k) {
-    (void)load_token(k);
+    load_token(k);
+}
+
+// has_newer_token: many calls may have gone out with the old one; the first that is refused reads
+// the file.
+static bool has_newer_token(struct kube_call *call) {
+    load_token(call->k);
+    return call->token_round != call->k->token_round;
 }
 
 static void see_version(struct agent_kube *k, const struct cm_json *json) {
@@ -112,7 +121,7 @@ static void on_done(void *ctx, const struct cm_http_answer *http) {
         .status = http->status, .retry_after_ms = http->retry_after_ms, .error = http->error};
 
     call->http = NULL;
-    if (http->status == 401 && !call->retried && !call->canceled && load_token(k)) {
+    if (http->status == 401 && !call->retried && !call->canceled && has_newer_token(call)) {
         call->retried = true;
         send_call(call);
         return;
@@ -123,7 +132,8 @@ static void on_done(void *ctx, const struct cm_http_answer *http) {
     if (answer.error.code == CM_OK) {
         parse(&answer, http);
         see_version(k, answer.json);
-    } else if (is_unreached(&answer.error) && !call->probe && !k->stopping) {
+    }
+    if ((is_unreached(&http->error) || http->status == 401) && !call->probe && !k->stopping) {
         kube_reach_doubt(k);
     }
     call->done(call->ctx, &answer);
@@ -158,6 +168,7 @@ static void send_call(struct kube_call *call) {
         .ctx = call,
     };
 
+    call->token_round = call->k->token_round;
     call->http = cm_http_send(call->k->endpoint, &config);
 }
 

@@ -290,6 +290,7 @@ struct agent_kube {
     uint64_t newest; // resourceVersion of anything
 
     struct cm_list calls;
+    unsigned token_round; // counts the tokens that were read
     struct cm_timer minute;
     bool stopping;
     void (*stopped)(void *ctx);

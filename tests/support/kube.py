@@ -200,7 +200,7 @@ class KubeCluster:
                 event = json.loads(line)
                 if event["verb"] not in WRITE_VERBS or "objectRef" not in event:
                     continue
-                who = event["user"]["username"]
+                who = event["user"].get("username", "")  # none if nobody knows the token
                 if user is None or who == user:
                     counted[who, event["verb"], event["objectRef"]["resource"]] += 1
         return counted
