@@ -159,15 +159,23 @@ static void end_apply(struct agent_sim_driver *d, struct op *op, bool canceled) 
     op->applied(op->ctx, &result);
 }
 
+// is_wanted tells whether another key of the same object is tracked: one that names its namespace
+// and one that leaves it to the App mean the same.
+static bool is_wanted(const struct agent_sim_driver *d, const char *complete, const char *key) {
+    const struct tracked *t = cm_map_get(d->by_key, complete);
+
+    return t != NULL && strcmp(t->core_key, key) != 0;
+}
+
 static void end_remove(struct agent_sim_driver *d, struct op *op, bool canceled) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const char *key = sim_resolve(d->sim, a, op->key, op->default_namespace);
     struct cm_err error = {0};
 
     if (canceled) {
         (void)cm_fail(&error, CM_ECANCELED, "the driver is stopped");
-    } else if (!sim_refuses(d->sim, op->key, &error)) {
-        enum cm_rc rc = sim_remove(d->sim, sim_resolve(d->sim, a, op->key, op->default_namespace),
-                                   op->uid, &error);
+    } else if (!is_wanted(d, key, op->key) && !sim_refuses(d->sim, op->key, &error)) {
+        enum cm_rc rc = sim_remove(d->sim, key, op->uid, &error);
 
         error.code = rc;
     }
@@ -422,6 +430,12 @@ static void run_task(void *ctx) {
     }
 }
 
+static void leave_key(struct agent_sim_driver *d, const struct tracked *t) {
+    if (cm_map_get(d->by_key, t->key) == t) {
+        (void)cm_map_remove(d->by_key, t->key);
+    }
+}
+
 static void track(struct agent_driver *base, const struct agent_owned *object) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct agent_sim_driver *d = self(base);
@@ -443,7 +457,7 @@ static void track(struct agent_driver *base, const struct agent_owned *object) {
         cm_list_init(&t->waiting);
         cm_map_put(d->tracked, t->core_key, t);
     } else {
-        (void)cm_map_remove(d->by_key, t->key);
+        leave_key(d, t);
         free(t->key);
     }
     t->key = cm_strdup(key);
@@ -456,7 +470,7 @@ static void untrack(struct agent_driver *base, const char *key) {
     struct tracked *t = cm_map_get(d->tracked, key);
 
     if (t != NULL) {
-        (void)cm_map_remove(d->by_key, t->key);
+        leave_key(d, t);
         (void)cm_map_remove(d->tracked, key);
     }
 }

@@ -603,6 +603,38 @@ static void another_object_of_that_name_is_left_alone(void **state) {
     assert_true(t.outside->exists(t.outside, key));
 }
 
+// A manifest that left its namespace to the App names it now: another key, the same object.
+static void what_another_key_wants_is_not_removed(void **state) {
+    static const char open_key[] = "ConfigMap//renamed";
+    CM_AUTOFREE char *key = key_of("ConfigMap", "renamed");
+    CM_AUTOFREE char *json = config_map_json("renamed", "red", "");
+    struct outcome before;
+    struct outcome after;
+    struct outcome gone;
+
+    (void)state;
+    apply_well(open_key,
+               "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":"
+               "\"renamed\"},\"data\":{\"color\":\"red\"}}",
+               &before);
+    track(open_key, &before);
+    wait_until(is_healthy, open_key, "an observation");
+    apply_well(key, json, &after);
+    assert_string_equal(after.uid, before.uid);
+    track(key, &after);
+    remove_object(open_key, before.uid, &gone);
+    assert_int_equal(gone.code, CM_OK);
+    t.driver->ops->untrack(t.driver, open_key);
+    assert_true(t.outside->exists(t.outside, key));
+
+    // It is the new key that hears of it from now on, and that can take it away.
+    t.outside->change(t.outside, key, "data", "color", "\"green\"", "kubectl-edit");
+    wait_until(is_drifted, key, "drift");
+    remove_object(key, after.uid, &gone);
+    assert_int_equal(gone.code, CM_OK);
+    assert_false(t.outside->exists(t.outside, key));
+}
+
 static void what_nobody_tracks_is_not_told(void **state) {
     CM_AUTOFREE char *key = NULL;
     CM_AUTOFREE char *other = NULL;
@@ -776,6 +808,7 @@ int main(int argc, char **argv) {
         CONTRACT(secrets_are_not_told),
         CONTRACT(what_is_removed_is_gone),
         CONTRACT(another_object_of_that_name_is_left_alone),
+        CONTRACT(what_another_key_wants_is_not_removed),
         CONTRACT(what_nobody_tracks_is_not_told),
         CONTRACT(what_was_applied_is_found_again),
         CONTRACT(a_kind_is_busy_until_it_appears),
