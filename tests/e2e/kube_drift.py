@@ -13,7 +13,7 @@ from support.kubestory import KubeStory, files, path  # noqa: E402
 from support.process import wait_for  # noqa: E402
 
 PART_OF = "applyset.kubernetes.io/part-of"
-SECONDS = 5  # in which drift is to be known, on a busy machine
+SECONDS = 10  # in which drift is to be known, on a busy machine; half a second on an idle one
 
 
 class Drift(KubeStory):
@@ -29,10 +29,8 @@ class Drift(KubeStory):
         self.assertEqual(self.drift(), {})
 
     def test_a_changed_field_is_told_with_old_new_and_who(self):
-        began = time.monotonic()
         self.admin.patch("ConfigMap", "watched", {"data": {"colour": "red"}})
         row = self.wait_drift("ConfigMap/default/watched", "data.colour", SECONDS)
-        self.assertLess(time.monotonic() - began, SECONDS)
         self.assertEqual((row["desired"], row["actual"]), ('"green"', '"red"'))
         self.assertEqual((row["manager"], row["operation"]), ("kubectl-edit", "Update"))
         self.assertLess(abs(row["atMs"] / 1000 - time.time()), 60)
@@ -106,15 +104,17 @@ class Drift(KubeStory):
         self.wait_no_drift()
         self.wait_status("watched", health="healthy", drifted=0)
 
-    def test_somebody_who_fights_gets_more_and_more_time(self):
+    def test_somebody_who_fights_is_given_more_time(self):
+        fought = m.config_map("fought", colour="green")
+        self.deliver({path("kept", fought): m.text(fought)})
         mark = self.cluster.audit_mark()
-        until = time.monotonic() + 6
-        while time.monotonic() < until:
-            if self.find("ConfigMap", "kept")["data"]["colour"] == "green":
-                self.admin.patch("ConfigMap", "kept", {"data": {"colour": "red"}})
-            time.sleep(0.05)
-        corrected = self.written(mark).get(("patch", "configmaps"), 0)
-        self.assertIn(corrected, range(1, 7))
+        began = time.monotonic()
+        for _ in range(3):  # at once, after 1 to 3 s, after 1 to 9 s
+            self.admin.patch("ConfigMap", "fought", {"data": {"colour": "red"}})
+            self.cluster.wait_for(
+                lambda: self.find("ConfigMap", "fought")["data"]["colour"] == "green", 40)
+        self.assertGreater(time.monotonic() - began, 2)
+        self.assert_written(mark, {("patch", "configmaps"): 3})
 
 
 if __name__ == "__main__":

@@ -93,6 +93,11 @@ def owned_fields(item, manager):
                 metadata.pop("f:labels", None)
             if not metadata:
                 fields.pop("f:metadata", None)
+            if item["kind"] == "Secret" and "f:stringData" in fields:
+                # By hand, stringData is owned, which the server never stores: a key that leaves the
+                # manifest would stay in data for ever. We send data, so that we own what is there.
+                assert "f:data" not in fields, fields
+                fields["f:data"] = fields.pop("f:stringData")
             return fields
     return {}
 
