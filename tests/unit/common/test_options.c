@@ -385,7 +385,7 @@ static void help_tells_names_defaults_and_ranges(void **state) {
     assert_non_null(strstr(text, "Usage: holdfast-test [OPTIONS]\n"));
     assert_non_null(strstr(text, "  --config FILE "));
     assert_non_null(strstr(text, "  -l, --listen ADDRESS        "
-                                 "Where the API listens. (default\n"));
+                                 "Where the API listens. (default 127.0.0.1:8080)\n"));
     assert_non_null(strstr(text, "How often to look. (default 30s; 1s to 90m)\n"));
     assert_non_null(strstr(text, "  -r, --read-only             Change nothing.\n"));
     assert_non_null(strstr(text, "\nSettings may also come from the environment "
