@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "hub/fleet/schema.h"
-#include "hub/fleet/select.h"
 #include "hub/render/bundle.h"
+#include "hub/render/select.h"
 
 #define HUB_DOCUMENT_MAX ((size_t)1024 * 1024) // bytes of one file of documents
 

@@ -1,8 +1,8 @@
-// select: which clusters a clusterSelector means.
+// select: what a label selector means: which clusters, which objects.
 //
 // matchLabels and matchExpressions are one list of requirements that must all hold, with the rules
-// of Kubernetes: NotIn also holds where the label is missing; no requirement at all means every
-// cluster.
+// of Kubernetes: NotIn also holds where the label is missing; no requirement at all selects
+// everything.
 //
 // Threads: any; pure.
 #pragma once
@@ -27,7 +27,7 @@ struct hub_selector {
     size_t count;
 };
 
-// hub_selector_read reads a clusterSelector that hub_schema_check let through. Texts stay the
+// hub_selector_read reads a selector that the schema of its document let through. Texts stay the
 // tree's.
 void hub_selector_read(struct cm_arena *a, const struct cm_json *node, struct hub_selector *out);
 

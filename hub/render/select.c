@@ -1,4 +1,4 @@
-#include "hub/fleet/select.h"
+#include "hub/render/select.h"
 
 #include <string.h>
 
