@@ -263,6 +263,7 @@ static void what_belongs_on_the_command_line_comes_from_nowhere_else(void **stat
     assert_int_equal(setenv("TESTOPT_ONLY", "x", 1), 0);
     assert_int_equal(load(NULL, NULL, NULL, NULL), CM_OK);
     assert_null(config.only);
+    cm_options_done(&set, &config);
     assert_int_equal(load("--only", "y", NULL, NULL), CM_OK);
     assert_string_equal(config.only, "y");
     cm_options_done(&set, &config);
