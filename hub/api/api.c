@@ -13,11 +13,9 @@
 #include "hub/api/watch.h"
 #include "hub/jobs/store.h"
 
-// Wrong tokens and signatures of one address, and webhooks of one repository.
+// Wrong tokens and signatures of one address.
 #define WRONG_BURST 10
 #define WRONG_REFILL_MS 6000
-#define HOOKS_BURST 30
-#define HOOKS_REFILL_MS 1000
 
 enum cm_rc hub_api_start(const struct hub_api_config *config, struct hub_api **out,
                          struct cm_err *err) {
@@ -34,7 +32,6 @@ enum cm_rc hub_api_start(const struct hub_api_config *config, struct hub_api **o
     api->readers = hub_readers_new(config->db_path);
     api->watch = hub_watch_new();
     api->wrong_tokens = hub_throttle_new(WRONG_BURST, WRONG_REFILL_MS);
-    api->hooks = hub_throttle_new(HOOKS_BURST, HOOKS_REFILL_MS);
     api->usage = hub_usage_new(config->loop, config->store);
     hub_api_make_metrics(api);
     rc = hub_server_start(api, &api->server, err);
@@ -67,7 +64,6 @@ void hub_api_free(struct hub_api *api) {
     hub_usage_free(api->usage);
     hub_watch_free(api->watch);
     hub_throttle_free(api->wrong_tokens);
-    hub_throttle_free(api->hooks);
     hub_readers_free(api->readers);
     free(api);
 }

@@ -80,11 +80,7 @@ enum cm_rc hub_post_hook(struct hub_request *r, struct cm_err *err) {
         refuse(r);
         return CM_OK;
     }
-    if (!hub_throttle_take(r->api->hooks, r->repository, cm_clock_now_ms())) {
-        hub_answer_problem(r, 429, "too many webhooks for repository '%s'", r->repository);
-        r->answer.retry_s = 1;
-        return CM_OK;
-    }
+    // However many there are, hub_sync_now makes one fetch of those that wait.
     hub_change_new(r, begin_fetch)->repository = cm_strdup(r->repository);
     return CM_OK;
 }

@@ -22,7 +22,6 @@ struct hub_api {
     struct hub_readers *readers;
     struct hub_watch *watch;
     struct hub_throttle *wrong_tokens; // and wrong signatures, by address
-    struct hub_throttle *hooks;        // by repository
     struct hub_usage *usage;
     struct hub_server *server;
     int64_t started_ms; // Unix time

@@ -10,8 +10,9 @@
 #include "common/tls/digest.h"
 #include "hub/store/db.h"
 #include "hub/store/query_lists.h"
+#include "hub/store/selector.h"
 
-#define VALUES_MAX 64
+#define VALUES_MAX 256
 #define CURSOR_MAX 4096
 #define NUMBER_MAX 18 // digits
 
@@ -27,7 +28,7 @@ struct builder {
 
 static enum cm_rc add_value(struct builder *b, const char *value, struct cm_err *err) {
     if (b->count == VALUES_MAX) {
-        return cm_fail(err, CM_EINVAL, "the query has too many conditions");
+        return cm_fail(err, CM_EINVAL, "selector: too many values");
     }
     b->values[b->count++] = value;
     return CM_OK;
@@ -39,54 +40,38 @@ bool hub_query_has(const char *list) {
 
 // ---- Filters
 
-// A term of a selector: '=', '!' for "not equal", 'e' for "there is one", 'n' for "there is none".
-static enum cm_rc add_term(struct builder *b, char op, const char *key, const char *value,
+static const char *label_condition(const struct hub_label_term *term) {
+    switch (term->op) {
+    case HUB_LABEL_IN:
+        return " AND json_extract(c.labels, ?) IN (";
+    case HUB_LABEL_NOT_IN:
+        return " AND ifnull(json_extract(c.labels, ?), char(0)) NOT IN (";
+    case HUB_LABEL_EXISTS:
+        return " AND json_extract(c.labels, ?) IS NOT NULL";
+    default:
+        return " AND json_extract(c.labels, ?) IS NULL";
+    }
+}
+
+static enum cm_rc add_term(struct builder *b, const struct hub_label_term *term,
                            struct cm_err *err) {
-    const char *path = cm_arena_strf(b->arena, "$.\"%s\"", key);
-    const char *sql = op == '='   ? " AND json_extract(c.labels, ?) = ?"
-                      : op == '!' ? " AND ifnull(json_extract(c.labels, ?) <> ?, 1)"
-                      : op == 'e' ? " AND json_extract(c.labels, ?) IS NOT NULL"
-                                  : " AND json_extract(c.labels, ?) IS NULL";
+    enum cm_rc rc = add_value(b, cm_arena_strf(b->arena, "$.\"%s\"", term->key), err);
 
-    if (key[0] == '\0' || strpbrk(key, "\"\\ !=") != NULL) {
-        return cm_fail(err, CM_EINVAL, "selector: '%.80s' is no name of a label", key);
+    cm_str_add(&b->sql, label_condition(term));
+    for (size_t i = 0; rc == CM_OK && i < term->value_count; i++) {
+        cm_str_add(&b->sql, i == 0 ? "?" : ", ?");
+        rc = add_value(b, term->values[i], err);
     }
-    cm_str_add(&b->sql, sql);
-    enum cm_rc rc = add_value(b, path, err);
-    return rc < 0 || op == 'e' || op == 'n' ? rc : add_value(b, value, err);
+    cm_str_add(&b->sql, term->value_count > 0 ? ")" : "");
+    return rc;
 }
 
-static char *trim(char *text) {
-    text += strspn(text, " ");
-    for (size_t len = strlen(text); len > 0 && text[len - 1] == ' '; len--) {
-        text[len - 1] = '\0';
-    }
-    return text;
-}
-
-static enum cm_rc read_term(struct builder *b, char *term, struct cm_err *err) {
-    char *equals = strchr(term, '=');
-
-    if (equals == NULL) {
-        return term[0] == '!' ? add_term(b, 'n', trim(term + 1), NULL, err)
-                              : add_term(b, 'e', term, NULL, err);
-    }
-    bool negated = equals > term && equals[-1] == '!';
-    char *value = trim(equals + (!negated && equals[1] == '=' ? 2 : 1));
-
-    equals[negated ? -1 : 0] = '\0';
-    return add_term(b, negated ? '!' : '=', trim(term), value, err);
-}
-
-// "env=prod, region!=eu, canary, !old": equality, inequality, presence and absence, as kubectl has
-// them.
 static enum cm_rc add_selector(struct builder *b, const char *text, struct cm_err *err) {
-    char *rest = cm_arena_strdup(b->arena, text);
-    enum cm_rc rc = CM_OK;
-    char *term;
+    struct hub_label_selector selector;
+    enum cm_rc rc = hub_label_selector_parse(b->arena, text, &selector, err);
 
-    while (rc == CM_OK && (term = strsep(&rest, ",")) != NULL) {
-        rc = read_term(b, trim(term), err);
+    for (size_t i = 0; rc == CM_OK && i < selector.count; i++) {
+        rc = add_term(b, &selector.terms[i], err);
     }
     return rc;
 }
