@@ -24,7 +24,10 @@ static void keys_free(void *value) {
     free(k);
 }
 
+enum { APPLYING_MAX = 64 };
+
 static void run_wake(void *ctx);
+static void run_turns(void *ctx);
 
 struct agent_apply *agent_apply_new(struct cm_loop *loop, struct agent_driver *driver,
                                     struct agent_cache *cache,
@@ -38,6 +41,8 @@ struct agent_apply *agent_apply_new(struct cm_loop *loop, struct agent_driver *d
     a->runs = cm_map_new(NULL);
     a->unowned = cm_map_new(keys_free);
     a->wake = (struct cm_task){.run = run_wake, .ctx = a};
+    cm_list_init(&a->turns);
+    a->turn = (struct cm_task){.run = run_turns, .ctx = a};
     return a;
 }
 
@@ -59,7 +64,7 @@ void agent_apply_free(struct agent_apply *a) {
     if (a == NULL) {
         return;
     }
-    assert(!a->wake_posted && a->draining == 0);
+    assert(!a->wake_posted && !a->turn_posted && a->draining == 0);
     cm_map_each(a->runs, free_run, NULL);
     cm_map_free(a->runs);
     cm_map_free(a->unowned);
@@ -341,12 +346,50 @@ void agent_apply_forget(struct agent_apply *a, const char *key) {
     }
 }
 
+// ---- Turns
+
+bool apply_has_turn(struct run *r) {
+    struct agent_apply *a = r->owner;
+
+    if (a->applying < APPLYING_MAX) {
+        cm_list_remove(&r->turn);
+        return true;
+    }
+    if (cm_list_empty(&r->turn)) { // else it keeps its place
+        cm_list_append(&a->turns, &r->turn);
+    }
+    return false;
+}
+
+static void run_turns(void *ctx) {
+    struct agent_apply *a = ctx;
+
+    a->turn_posted = false;
+    while (!a->shut && a->applying < APPLYING_MAX && !cm_list_empty(&a->turns)) {
+        struct run *r = CM_CONTAINER(a->turns.next, struct run, turn);
+
+        cm_list_remove(&r->turn);
+        run_go(r);
+    }
+}
+
+void apply_object_over(struct agent_apply *a) {
+    a->applying--;
+    if (!a->turn_posted && !a->shut && !cm_list_empty(&a->turns)) {
+        a->turn_posted = true;
+        cm_loop_post(a->loop, &a->turn);
+    }
+}
+
+// ---- What wakes runs
+
 static bool go_waiting(void *ctx, const char *app, void *value) {
     struct run *r = value;
 
     (void)ctx;
     (void)app;
-    if (r->held_by == NULL && (r->phase == RUN_WAITING || r->phase == RUN_STEPPING)) {
+    if (r->held_by == NULL && cm_list_empty(&r->turn) &&
+        (r->phase == RUN_WAITING || r->phase == RUN_STEPPING)) {
         run_go(r);
     }
     return true;

@@ -7,11 +7,12 @@
 #include "agent/cache/cache.h"
 #include "agent/plan/plan.h"
 #include "common/backoff.h"
+#include "common/list.h"
 #include "common/loop.h"
 #include "common/map.h"
 
 enum run_phase {
-    RUN_WAITING,  // for dependsOn
+    RUN_WAITING,  // for dependsOn, then for its turn
     RUN_STEPPING, // applying, stage by stage
     RUN_PRUNING,  // removing, stage by stage
     RUN_DONE,
@@ -49,13 +50,14 @@ struct run {
     size_t step_count;
     size_t stage; // first step of the present stage
     size_t stage_end;
-    size_t next;      // no step of the stage before this one is STEP_TODO
-    size_t succeeded; // steps of the stage
-    size_t failed;    // steps of the stage that wait to be tried again
-    bool any_failed;  // some step of the stage failed at some time
-    size_t in_flight; // operations under way, corrections too
-    bool going;       // run_go is at work
-    bool go_again;    // it was called from within
+    size_t next;         // no step of the stage before this one is STEP_TODO
+    size_t succeeded;    // steps of the stage
+    size_t failed;       // steps of the stage that wait to be tried again
+    bool any_failed;     // some step of the stage failed at some time
+    size_t in_flight;    // operations under way, corrections too
+    struct cm_list turn; // in owner->turns while it waits for its turn
+    bool going;          // run_go is at work
+    bool go_again;       // it was called from within
     struct cm_timer retry;
 
     bool superseded;       // ends when nothing is in flight
@@ -76,7 +78,11 @@ struct agent_apply {
     struct cm_map *runs;    // by App
     struct cm_map *unowned; // App: what of its objects no App lists, struct keys
     bool shut;
-    size_t draining; // superseded runs with something in flight
+    size_t draining;      // superseded runs with something in flight
+    size_t applying;      // objects on their way to the target, of all runs
+    struct cm_list turns; // runs that begin when there are fewer
+    struct cm_task turn;
+    bool turn_posted;
     struct cm_task wake;
     bool wake_posted;
 };
@@ -120,5 +126,10 @@ const struct agent_item **apply_unowned(struct agent_apply *a, const char *app, 
 
 // apply_run_over is called when a superseded run has nothing in flight any more; it frees it.
 void apply_run_over(struct run *r);
+
+// apply_has_turn tells whether a run may begin now; else it is called (run_go) when it may.
+bool apply_has_turn(struct run *r);
+// apply_object_over is called when an object that was on its way is there, or is not.
+void apply_object_over(struct agent_apply *a);
 
 struct agent_plan_world apply_world(struct run *r);

@@ -28,6 +28,7 @@ struct run *run_new(struct agent_apply *a, const char *app) {
     r->owner = a;
     r->app = cm_strdup(app);
     r->retry = (struct cm_timer){.run = retry_due, .ctx = r};
+    cm_list_init(&r->turn);
     return r;
 }
 
@@ -61,6 +62,7 @@ void run_free(struct run *r) {
         return;
     }
     cm_timer_stop(r->owner->loop, &r->retry);
+    cm_list_remove(&r->turn);
     drop_plan(r);
     agent_bundle_unref(r->bundle);
     free(r->app);
@@ -363,6 +365,9 @@ void run_begin(struct run *r) {
 static void go(struct run *r) {
     if (r->phase == RUN_WAITING) {
         if (r->bundle->depends_on_count > 0 && needs_changes(r) && is_held(r)) {
+            return;
+        }
+        if (!apply_has_turn(r)) {
             return;
         }
         begin_stepping(r);

@@ -319,6 +319,38 @@ static void at_most_a_window_is_under_way_of_one_app(void **state) {
     assert_int_equal(agent_cache_item_count(f->cache), MANY);
 }
 
+static void apps_that_have_begun_go_on_before_others_begin(void **state) {
+    enum { APPS = 80, TURNS = 64 };
+    struct fixture *f = *state;
+    struct test_app apps[APPS];
+    struct test_object parts[APPS][2];
+    char texts[APPS][3][32];
+
+    for (size_t i = 0; i < APPS; i++) {
+        (void)snprintf(texts[i][0], sizeof(texts[i][0]), "app-%02zu", i);
+        (void)snprintf(texts[i][1], sizeof(texts[i][1]), "ConfigMap/shop/%02zu", i);
+        (void)snprintf(texts[i][2], sizeof(texts[i][2]), "Service/shop/%02zu", i);
+        parts[i][0] = (struct test_object){.key = texts[i][1]};
+        parts[i][1] = (struct test_object){.key = texts[i][2]};
+        apps[i] = (struct test_app){.name = texts[i][0], .objects = parts[i], .object_count = 2};
+    }
+    set(f, apps, APPS, 1, NULL);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), TURNS);
+    let(f, texts[3][1]);
+    settle(f);
+    assert_true(fake_is_pending(f->fake, texts[3][2]));
+    assert_int_equal(fake_pending(f->fake), TURNS);
+    assert_false(fake_is_pending(f->fake, texts[TURNS][1]));
+    let(f, texts[3][2]);
+    settle(f);
+    assert_true(fake_is_pending(f->fake, texts[TURNS][1]));
+    while (state_of(f, texts[APPS - 1][0]) != AGENT_APP_APPLIED) {
+        assert_true(fake_succeed(f->fake, NULL));
+        settle(f);
+    }
+}
+
 static void what_fails_is_tried_again_after_a_pause(void **state) {
     const struct test_app app = {.name = "shop", .objects = objects, .object_count = 1};
     struct fixture *f = *state;
@@ -561,6 +593,7 @@ int main(void) {
         TEST(stages_go_by_rank_and_wait_for_their_gate),
         TEST(the_inventory_owns_an_object_before_it_is_applied),
         TEST(at_most_a_window_is_under_way_of_one_app),
+        TEST(apps_that_have_begun_go_on_before_others_begin),
         TEST(what_fails_is_tried_again_after_a_pause),
         TEST(what_the_target_refuses_is_tried_every_five_minutes),
         TEST(a_failure_stops_the_stages_behind_it_only),
