@@ -155,7 +155,6 @@ static void seed_pair(struct hub_fleet *f, struct hub_cluster *c, const struct h
     link->revision = text_buf(pair->revision);
     link->repo = text_buf(pair->repo);
     link->stale = pair->stale;
-    (void)get_repo(f, pair->repo);
 }
 
 void hub_fleet_seed(struct hub_fleet *f, const char *cluster, const struct hub_pair *pairs,

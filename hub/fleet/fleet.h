@@ -118,8 +118,11 @@ struct hub_fleet *hub_fleet_new(const uint8_t secret_key[32]);
 void hub_fleet_free(struct hub_fleet *f);
 
 // hub_fleet_expect names a repository that will be loaded. What is seeded is taken as gone from Git
-// only when every repository that is expected, or named by a seed, has had its complete commit.
+// only when every repository that is expected has had its complete commit.
 void hub_fleet_expect(struct hub_fleet *f, const char *repo);
+
+// hub_fleet_is_loaded tells whether they all have had it.
+bool hub_fleet_is_loaded(const struct hub_fleet *f);
 
 // hub_fleet_seed says, before the first update, what a cluster ran when the hub stopped: it stays
 // in force where Git is wrong now, and keeps its revision where nothing changed. References are

@@ -289,9 +289,6 @@ void hub_gone_put(struct hub_cluster *c, const char *app, struct cm_buf *revisio
 bool hub_gone_take(struct hub_cluster *c, const char *app, bool *prune);
 void hub_conflicts_clear(struct hub_cluster *c);
 
-// ---- fleet.c
-bool hub_fleet_is_loaded(const struct hub_fleet *f); // every repository that is expected
-
 // ---- problems.c
 bool hub_problems_make(struct hub_fleet *f); // whether they are others than before
 void hub_problems_done(struct hub_fleet *f);

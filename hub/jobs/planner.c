@@ -6,12 +6,14 @@
 
 #include "common/arena.h"
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/map.h"
 #include "common/mem.h"
 #include "hub/access/authority.h"
 #include "hub/fleet/fleet.h"
 #include "hub/jobs/commit.h"
 #include "hub/jobs/documents.h"
+#include "hub/jobs/lost.h"
 #include "hub/jobs/publication.h"
 #include "hub/jobs/record.h"
 #include "hub/jobs/seed.h"
@@ -44,8 +46,9 @@ struct hub_planner {
     struct cm_map *clusters; // by name
     struct source_state *sources;
     struct hub_document_set *documents; // that the database shows; NULL: not known
-    bool source_lost;                   // the database knows a repository that is not configured
-    bool ready;                         // everything was published at least once
+    struct hub_lost lost;
+    bool ready; // everything was published at least once
+    bool swept; // clusters that are not in Git are off the record
 };
 
 static void free_state(void *value) {
@@ -64,6 +67,7 @@ struct hub_planner *hub_planner_new(const struct hub_planner_config *config) {
     p->sources = cm_new(config->source_count + 1, sizeof(*p->sources));
     for (size_t i = 0; i < config->source_count; i++) {
         p->sources[i].source = &config->sources[i];
+        hub_fleet_expect(p->fleet, config->sources[i].name);
     }
     return p;
 }
@@ -74,6 +78,7 @@ void hub_planner_free(struct hub_planner *p) {
     }
     hub_fleet_free(p->fleet);
     hub_document_set_unref(p->documents);
+    hub_lost_done(&p->lost);
     cm_map_free(p->clusters);
     for (size_t i = 0; i < p->config.source_count; i++) {
         hub_commit_done(&p->sources[i].pending);
@@ -327,9 +332,8 @@ static void take_all(struct hub_planner *p, struct hub_outcome *o) {
     make_room(o, each.count + cm_map_len(p->clusters));
     hub_fleet_each_cluster(p->fleet, refresh_cluster, &each);
     cm_map_each(p->clusters, withdraw_if_gone, &each);
-    o->complete = true;
     note_documents(p, o);
-    o->problems = hub_record_problems(o->arena, p->fleet);
+    o->problems = hub_record_problems(o->arena, p->fleet, &p->lost);
 }
 
 static void take_changed(struct hub_planner *p, struct hub_outcome *o,
@@ -345,13 +349,13 @@ static void take_changed(struct hub_planner *p, struct hub_outcome *o,
         note_documents(p, o);
     }
     if (result->problems_changed) {
-        o->problems = hub_record_problems(o->arena, p->fleet);
+        o->problems = hub_record_problems(o->arena, p->fleet, &p->lost);
     }
 }
 
 static bool all_loaded(const struct hub_planner *p) {
     for (size_t i = 0; i < p->config.source_count; i++) {
-        if ((p->sources[i].awaited || p->source_lost) && !p->sources[i].loaded) {
+        if ((p->sources[i].awaited || p->lost.count > 0) && !p->sources[i].loaded) {
             return false;
         }
     }
@@ -363,8 +367,16 @@ static void take_result(struct hub_planner *p, struct hub_outcome *o,
     if (p->ready) {
         take_changed(p, o, result);
     } else if (all_loaded(p)) {
+        hub_lost_give_up(&p->lost, p->fleet);
         p->ready = true;
         take_all(p, o);
+    }
+    o->complete = p->ready && !p->swept && hub_fleet_is_loaded(p->fleet);
+    if (o->complete) {
+        p->swept = true;
+        if (o->documents == NULL) {
+            note_documents(p, o);
+        }
     }
 }
 
@@ -488,22 +500,36 @@ static void seed_agent(void *ctx, const char *cluster, const char *cluster_id) {
     (void)snprintf(state->id, sizeof(state->id), "%s", cluster_id);
 }
 
-static void seed_source(void *ctx, const char *repo, const char *last) {
+static void seed_source(void *ctx, const struct hub_seed_source *source) {
     struct hub_planner *p = ctx;
 
     for (size_t i = 0; i < p->config.source_count; i++) {
-        if (strcmp(p->sources[i].source->name, repo) == 0) {
+        if (strcmp(p->sources[i].source->name, source->name) == 0) {
             p->sources[i].awaited = true;
-            (void)snprintf(p->sources[i].last, sizeof(p->sources[i].last), "%s", last);
+            (void)snprintf(p->sources[i].last, sizeof(p->sources[i].last), "%s", source->revision);
             return;
         }
     }
-    p->source_lost = true;
+    if (source->in_use) {
+        hub_lost_add(&p->lost, source->name, source->revision);
+        hub_fleet_expect(p->fleet, source->name);
+        cm_log(CM_LOG_WARN, "repository.lost",
+               "a repository is not configured any more; once all others are read, what only it "
+               "had is taken as deleted from Git",
+               "repository", source->name, NULL);
+    }
+}
+
+static void seed_app(void *ctx, const char *name, const char *repo) {
+    hub_lost_add_app(&((struct hub_planner *)ctx)->lost, repo, name);
 }
 
 enum cm_rc hub_planner_seed(struct hub_planner *p, struct hub_db *db, struct cm_err *err) {
-    struct hub_seed_visitor visitor = {
-        .cluster = seed_cluster, .agent = seed_agent, .source = seed_source, .ctx = p};
+    struct hub_seed_visitor visitor = {.cluster = seed_cluster,
+                                       .agent = seed_agent,
+                                       .source = seed_source,
+                                       .app = seed_app,
+                                       .ctx = p};
 
     return hub_seed_load(db, &visitor, err);
 }

@@ -6,10 +6,18 @@
 // restart would forget.
 //
 // At the start the planner is seeded from the database with what was in force, and takes in once
-// more, from the mirrors on disk, the commits that were resolved last. Until every repository that
-// was ever read has been read again, nothing is published: a fleet that is half loaded must not
-// look like one that lost its Apps. For the same reason all repositories are waited for when the
-// database knows one that is configured no longer: it may go by another name now.
+// more, from the mirrors on disk, the commits that were resolved last. Two things wait then, for
+// different repositories:
+//
+//     publishing      for those that were read before: a fleet that is half loaded must not look
+//                     like one that lost its Apps; one that is new and wrong holds up nobody
+//     taking as gone  for all that are configured (hub_fleet_expect): what is not where it was may
+//                     have moved to the one that is new
+//
+// A repository that stands behind something in force and is configured no longer is *lost*: it may
+// go by another name now, so publishing waits for all others. Once they are read, what is in none
+// of them is taken as deleted from Git. Without any other repository nothing is: then rather the
+// configuration was lost.
 //
 // A cluster's generation counts its manifests; a step that changes none of its Apps makes no new
 // one. If an agent holds a higher one than the hub knows (the hub's disk is an older copy), the

@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "hub/fleet/fleet.h"
 #include "hub/jobs/documents.h"
+#include "hub/jobs/lost.h"
 #include "hub/jobs/planner.h"
 #include "hub/jobs/publication.h"
 #include "hub/render/bundle.h"
@@ -28,14 +29,33 @@ static const char *copy_or_empty(struct cm_arena *a, const char *text) {
     return text == NULL ? "" : cm_arena_strdup(a, text);
 }
 
-const struct hub_problem_rows *hub_record_problems(struct cm_arena *a,
-                                                   const struct hub_fleet *fleet) {
-    struct hub_problem_rows *out = cm_arena_get(a, sizeof(*out));
-    const struct hub_problem *problems = hub_fleet_problems(fleet, &out->count);
+// A repository that is configured no longer has no file to point at.
+static void add_lost(struct cm_arena *a, const struct hub_lost *lost,
+                     struct hub_problem_rows *out) {
+    for (size_t i = 0; i < lost->count; i++) {
+        if (lost->items[i].message != NULL) {
+            out->rows[out->count++] = (struct hub_problem_row){
+                .repo = cm_arena_strdup(a, lost->items[i].name),
+                .path = "(configuration)",
+                .message = cm_arena_strdup(a, lost->items[i].message),
+                .app = "",
+                .cluster = "",
+            };
+        }
+    }
+}
 
-    out->rows = cm_arena_get(a, (out->count + 1) * sizeof(*out->rows));
-    for (size_t i = 0; i < out->count; i++) {
-        out->rows[i] = (struct hub_problem_row){
+const struct hub_problem_rows *hub_record_problems(struct cm_arena *a,
+                                                   const struct hub_fleet *fleet,
+                                                   const struct hub_lost *lost) {
+    struct hub_problem_rows *out = cm_arena_get(a, sizeof(*out));
+    size_t count;
+    const struct hub_problem *problems = hub_fleet_problems(fleet, &count);
+
+    out->rows = cm_arena_get(a, (count + lost->count + 1) * sizeof(*out->rows));
+    add_lost(a, lost, out);
+    for (size_t i = 0; i < count; i++) {
+        out->rows[out->count++] = (struct hub_problem_row){
             .repo = cm_arena_strdup(a, problems[i].repo),
             .path = cm_arena_strdup(a, problems[i].path),
             .line = problems[i].line,

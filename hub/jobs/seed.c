@@ -169,13 +169,29 @@ static void visit_agent(void *ctx, const struct hub_agent_row *row) {
 
 static enum cm_rc load_sources(struct seeding *s, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(s->db, &stmt, err,
-                                 "SELECT repo, id FROM revision WHERE number IN"
-                                 " (SELECT max(number) FROM revision GROUP BY repo)",
-                                 "");
+    enum cm_rc rc = hub_db_query(
+        s->db, &stmt, err,
+        "WITH used AS (SELECT repo FROM app UNION SELECT repo FROM cluster"
+        " UNION SELECT repo FROM cluster_group)"
+        " SELECT repo, id, repo IN (SELECT repo FROM used) FROM revision WHERE number IN"
+        " (SELECT max(number) FROM revision GROUP BY repo)",
+        "");
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
-        s->visitor->source(s->visitor->ctx, hub_stmt_text(stmt, 0), hub_stmt_text(stmt, 1));
+        s->visitor->source(s->visitor->ctx,
+                           &(struct hub_seed_source){.name = hub_stmt_text(stmt, 0),
+                                                     .revision = hub_stmt_text(stmt, 1),
+                                                     .in_use = hub_stmt_int(stmt, 2) != 0});
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+static enum cm_rc load_apps(struct seeding *s, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(s->db, &stmt, err, "SELECT name, repo FROM app", "");
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        s->visitor->app(s->visitor->ctx, hub_stmt_text(stmt, 0), hub_stmt_text(stmt, 1));
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
@@ -190,6 +206,7 @@ enum cm_rc hub_seed_load(struct hub_db *db, const struct hub_seed_visitor *visit
 
     rc = rc < 0 ? rc : hub_agents_each(db, visit_agent, &s, err);
     rc = rc < 0 ? rc : load_sources(&s, err);
+    rc = rc < 0 ? rc : load_apps(&s, err);
     cm_map_free(s.bundles);
     cm_map_free(s.blobs);
     return rc < 0 ? cm_wrap(err, "read what was in force") : CM_OK;

@@ -19,11 +19,19 @@ struct hub_seed_cluster {
     struct cm_sha256 sha256; // of its manifest
 };
 
+// A repository that was read at least once.
+struct hub_seed_source {
+    const char *name;
+    const char *revision; // resolved last
+    bool in_use;          // a document that is in force is from it
+};
+
 struct hub_seed_visitor {
     void (*cluster)(void *ctx, const struct hub_seed_cluster *cluster);
     void (*agent)(void *ctx, const char *cluster, const char *cluster_id);
-    // source: a repository that was read at least once, and the commit that was resolved last.
-    void (*source)(void *ctx, const char *repo, const char *revision);
+    void (*source)(void *ctx, const struct hub_seed_source *source);
+    // app: an App whose document is in force; sources come first.
+    void (*app)(void *ctx, const char *name, const char *repo);
     void *ctx;
 };
 

@@ -101,6 +101,17 @@ class TwoRepositories(SimStory):
         self.assertEqual(self.data("c01", TEAM), {"number": "1", "y": "1"})
         self.assertEqual(self.sim.state()["removes"], 0)
 
+    def test_one_that_is_taken_out_takes_its_apps_along_and_says_so(self):
+        self.hub.terminate()
+        text = self.hub.repositories_file.read_text(encoding="utf-8")
+        self.hub.repositories_file.write_text(text[:text.index("- name: crew")], encoding="utf-8")
+        self.hub.start_and_wait()
+        for name in self.generations():
+            self.wait_data(name, TEAM, None)
+        self.assertEqual(self.data("c01", WEB), {"x": "4"})
+        self.assertIn("'crew' is not configured any more",
+                      self.wait_event("problem.found", actor="hub")["message"])
+
 
 if __name__ == "__main__":
     story.main()

@@ -854,6 +854,7 @@ static void what_another_repository_holds_is_not_gone_before_it_is_loaded(void *
     restart(w);
     w->repo = "fleet";
     hub_fleet_expect(w->fleet, "fleet");
+    hub_fleet_expect(w->fleet, "apps");
     world_put_cluster(w, "a", "", "");
     const struct hub_fleet_result *result = world_commit_all(w);
     assert_int_equal(result->changed_count, 0);

@@ -1,0 +1,47 @@
+// rig: a planner with real mirrors, a real authority and a database in memory, one step at a time.
+//
+// Threads: one.
+#pragma once
+
+#include "tests/unit/hub/repo/scratch.h"
+#include "tests/unit/hub/store/memory_db.h"
+
+#include "hub/jobs/planner.h"
+
+#define RIG_SOURCES_MAX 4
+
+struct rig {
+    struct scratch *scratch;
+    struct hub_db *db;
+    struct hub_authority *authority;
+    struct hub_planner *planner;
+    struct hub_planner_source sources[RIG_SOURCES_MAX];
+    char *folders[RIG_SOURCES_MAX];
+    size_t source_count;
+    struct hub_outcome *last; // the rig's
+};
+
+int rig_open(void **state);
+int rig_close(void **state);
+
+// rig_start begins anew, as a hub that is started, with these repositories (NULL ends them).
+void rig_start(struct rig *r, const char *const *names);
+
+// The steps; what they give is recorded first. A commit's script works in a copy and may use these:
+// cluster NAME; app NAME; config APP NAME VALUE; secret APP NAME VALUE.
+struct hub_outcome *rig_begin(struct rig *r);
+struct hub_outcome *rig_resume(struct rig *r, const char *name);
+struct hub_outcome *rig_commit(struct rig *r, const char *name, const char *script);
+struct hub_outcome *rig_enroll(struct rig *r, const char *cluster, const char *id);
+struct hub_outcome *rig_raise(struct rig *r, const char *cluster, uint64_t generation);
+
+size_t rig_source(const struct rig *r, const char *name); // as the planner counts them
+
+// rig_lose_mirror removes what was fetched of a repository.
+void rig_lose_mirror(struct rig *r, const char *name);
+
+// rig_change returns what a step did to a cluster, or NULL; rig_runs and rig_has_lost tell whether
+// an App is in force there or to be taken away.
+const struct hub_cluster_change *rig_change(const struct hub_outcome *o, const char *cluster);
+bool rig_runs(const struct hub_outcome *o, const char *cluster, const char *app);
+bool rig_has_lost(const struct hub_outcome *o, const char *cluster, const char *app);

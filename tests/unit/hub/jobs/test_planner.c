@@ -1,0 +1,301 @@
+// What the planner publishes, and when: over restarts, lost mirrors and other configurations.
+#include "rig.h"
+
+#include "hub/fleet/fleet.h"
+#include "hub/jobs/publication.h"
+
+#define PARIS "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0001"
+#define OTHER "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0002"
+
+static const char *const fleet[] = {"fleet", NULL};
+static const char *const fleet_and_team[] = {"fleet", "team", NULL};
+static const char *const team_only[] = {"team", NULL};
+
+static size_t count_published(const struct hub_outcome *o) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < o->change_count; i++) {
+        count += o->changes[i].publication != NULL ? 1 : 0;
+    }
+    return count;
+}
+
+// One cluster with an agent, one App.
+static void begin_fleet(struct rig *r, const char *const *names) {
+    rig_start(r, names);
+    (void)rig_enroll(r, "paris-1", PARIS);
+    (void)rig_commit(r, "fleet", "cluster paris-1; app web; config web colours red");
+}
+
+static void begin_both(struct rig *r) {
+    begin_fleet(r, fleet_and_team);
+    (void)rig_commit(r, "team", "app crew; config crew size 3");
+}
+
+static void a_commit_is_published_to_the_clusters_that_it_changes(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    struct hub_outcome *o = rig_commit(r, "fleet", "config web colours blue");
+
+    assert_int_equal(o->change_count, 1);
+    assert_non_null(rig_change(o, "paris-1")->publication);
+    assert_int_equal(rig_change(o, "paris-1")->publication->generation, 2);
+    assert_int_equal(count_rows(r->db, "SELECT generation FROM manifest"), 2);
+}
+
+static void a_commit_that_changes_no_app_makes_no_manifest(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    struct hub_outcome *o = rig_commit(r, "fleet", "echo hello > README");
+
+    assert_int_equal(count_published(o), 0);
+    assert_int_equal(o->revision_count, 1);
+    assert_int_equal(count_rows(r->db, "SELECT generation FROM manifest"), 1);
+}
+
+static void a_cluster_without_an_agent_is_planned_but_not_published(void **state) {
+    struct rig *r = *state;
+
+    rig_start(r, fleet);
+    struct hub_outcome *o =
+        rig_commit(r, "fleet", "cluster paris-1; app web; config web colours red");
+
+    assert_true(rig_runs(o, "paris-1", "web"));
+    assert_null(rig_change(o, "paris-1")->publication);
+}
+
+static void who_enrolls_is_sent_what_is_in_force_under_its_own_id(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    struct hub_outcome *o = rig_enroll(r, "paris-1", OTHER);
+
+    assert_string_equal(rig_change(o, "paris-1")->publication->cluster_id, OTHER);
+    assert_int_equal(rig_change(o, "paris-1")->publication->generation, 2);
+}
+
+static void an_agent_that_is_ahead_gets_a_manifest_above_its_own(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    struct hub_outcome *o = rig_raise(r, "paris-1", 41);
+
+    assert_int_equal(rig_change(o, "paris-1")->publication->generation, 42);
+}
+
+static void after_a_restart_what_was_in_force_is_served_as_it_was(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    rig_start(r, fleet);
+    struct hub_outcome *o = rig_begin(r);
+
+    assert_int_equal(o->refreshed_count, 1);
+    assert_int_equal(o->refreshed[0]->generation, 1);
+    o = rig_resume(r, "fleet");
+    assert_int_equal(o->change_count, 0);
+    assert_int_equal(o->refreshed_count, 1);
+    assert_true(hub_planner_is_ready(r->planner));
+}
+
+static void what_holds_a_secret_is_served_once_git_is_read_again(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    (void)rig_commit(r, "fleet", "secret web key 42");
+    rig_start(r, fleet);
+    assert_int_equal(rig_begin(r)->refreshed_count, 0);
+    struct hub_outcome *o = rig_resume(r, "fleet");
+
+    assert_int_equal(o->refreshed_count, 1);
+    assert_int_equal(o->refreshed[0]->generation, 2);
+}
+
+static void nothing_is_published_until_what_was_read_before_is_read_again(void **state) {
+    struct rig *r = *state;
+
+    begin_both(r);
+    rig_lose_mirror(r, "team");
+    rig_start(r, fleet_and_team);
+    (void)rig_resume(r, "fleet");
+    (void)rig_resume(r, "team");
+    struct hub_outcome *o = rig_commit(r, "fleet", "config web colours blue");
+
+    assert_int_equal(o->change_count + o->revision_count, 0);
+    assert_false(hub_planner_is_ready(r->planner));
+    o = rig_commit(r, "team", "true");
+    assert_int_equal(count_published(o), 1);
+    assert_int_equal(o->revision_count, 2);
+    assert_true(hub_planner_is_ready(r->planner));
+}
+
+static void a_new_repository_that_cannot_be_read_holds_up_nobody(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    rig_start(r, fleet_and_team);
+    (void)rig_resume(r, "fleet");
+    (void)rig_resume(r, "team");
+    assert_true(hub_planner_is_ready(r->planner));
+    struct hub_outcome *o = rig_commit(r, "fleet", "config web colours blue");
+
+    assert_int_equal(count_published(o), 1);
+    assert_int_equal(o->revision_count, 1);
+}
+
+static void nothing_is_gone_while_a_repository_may_have_it(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    rig_start(r, fleet_and_team);
+    (void)rig_resume(r, "fleet");
+    rig_start(r, fleet_and_team);
+    struct hub_outcome *o = rig_commit(r, "fleet", "git rm -qr apps/web; rm -rf apps/web");
+
+    assert_false(o->complete);
+    assert_false(rig_has_lost(o, "paris-1", "web"));
+    o = rig_commit(r, "team", "app web; config web colours blue");
+    assert_true(o->complete);
+    assert_true(rig_runs(o, "paris-1", "web"));
+    assert_false(rig_has_lost(o, "paris-1", "web"));
+}
+
+static void what_is_in_no_repository_is_gone_once_all_are_read(void **state) {
+    struct rig *r = *state;
+
+    begin_both(r);
+    rig_start(r, fleet_and_team);
+    (void)rig_commit(r, "fleet", "git rm -qr apps/web; rm -rf apps/web");
+    struct hub_outcome *o = rig_commit(r, "team", "true");
+
+    assert_false(rig_runs(o, "paris-1", "web"));
+    assert_true(rig_has_lost(o, "paris-1", "web"));
+    assert_true(rig_runs(o, "paris-1", "crew"));
+}
+
+static void a_cluster_that_left_while_nobody_looked_is_off_the_record(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    rig_start(r, fleet_and_team);
+    (void)rig_commit(r, "fleet", "git rm -q clusters/paris-1.yaml");
+
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM manifest"), 1);
+    struct hub_outcome *o = rig_commit(r, "team", "true");
+    assert_non_null(rig_change(o, "paris-1"));
+    assert_null(rig_change(o, "paris-1")->now);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM manifest"), 0);
+}
+
+// ---- A repository that is configured no longer
+
+static void apps_of_a_repository_that_was_taken_out_are_gone_as_if_deleted(void **state) {
+    struct rig *r = *state;
+
+    begin_both(r);
+    rig_start(r, fleet);
+    struct hub_outcome *o = rig_resume(r, "fleet");
+
+    assert_true(rig_has_lost(o, "paris-1", "crew"));
+    assert_true(rig_change(o, "paris-1")->now->gone[0].prune);
+    assert_true(rig_runs(o, "paris-1", "web"));
+    assert_int_equal(count_published(o), 1);
+}
+
+static void it_is_said_by_a_problem_and_an_event(void **state) {
+    struct rig *r = *state;
+
+    begin_both(r);
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM problem WHERE repo = 'team'"
+                                       " AND message LIKE '%not configured%: crew;%'"),
+                     1);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM event WHERE kind = 'problem.found'"
+                                       " AND message LIKE '%team%crew%'"),
+                     1);
+}
+
+static void it_is_said_until_the_next_start(void **state) {
+    struct rig *r = *state;
+
+    begin_both(r);
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+    (void)rig_commit(r, "fleet", "echo 'kind: nonsense' > clusters/wrong.yaml");
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM problem WHERE repo = 'team'"), 1);
+
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM problem WHERE repo = 'team'"), 0);
+}
+
+static void it_waits_until_every_other_repository_is_read(void **state) {
+    static const char *const fleet_and_new[] = {"fleet", "new", NULL};
+    struct rig *r = *state;
+
+    begin_both(r);
+    rig_start(r, fleet_and_new);
+    struct hub_outcome *o = rig_resume(r, "fleet");
+
+    assert_int_equal(o->change_count, 0);
+    assert_false(hub_planner_is_ready(r->planner));
+    o = rig_commit(r, "new", "app crew; config crew size 4"); // the same under another name
+    assert_true(rig_runs(o, "paris-1", "crew"));
+    assert_false(rig_has_lost(o, "paris-1", "crew"));
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM problem"), 0);
+}
+
+static void a_hub_without_repositories_takes_nothing_away(void **state) {
+    static const char *const none[] = {NULL};
+    struct rig *r = *state;
+
+    begin_both(r);
+    rig_start(r, none);
+    struct hub_outcome *o = rig_begin(r);
+
+    assert_int_equal(o->refreshed_count, 1);
+    assert_int_equal(o->change_count, 0);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM pair"), 2);
+}
+
+static void clusters_of_a_repository_that_was_taken_out_are_unmanaged(void **state) {
+    struct rig *r = *state;
+
+    begin_both(r);
+    rig_start(r, team_only);
+    struct hub_outcome *o = rig_resume(r, "team");
+
+    assert_non_null(rig_change(o, "paris-1"));
+    assert_null(rig_change(o, "paris-1")->now);
+}
+
+#define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, rig_open, rig_close)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        RIG_TEST(a_commit_is_published_to_the_clusters_that_it_changes),
+        RIG_TEST(a_commit_that_changes_no_app_makes_no_manifest),
+        RIG_TEST(a_cluster_without_an_agent_is_planned_but_not_published),
+        RIG_TEST(who_enrolls_is_sent_what_is_in_force_under_its_own_id),
+        RIG_TEST(an_agent_that_is_ahead_gets_a_manifest_above_its_own),
+        RIG_TEST(after_a_restart_what_was_in_force_is_served_as_it_was),
+        RIG_TEST(what_holds_a_secret_is_served_once_git_is_read_again),
+        RIG_TEST(nothing_is_published_until_what_was_read_before_is_read_again),
+        RIG_TEST(a_new_repository_that_cannot_be_read_holds_up_nobody),
+        RIG_TEST(nothing_is_gone_while_a_repository_may_have_it),
+        RIG_TEST(what_is_in_no_repository_is_gone_once_all_are_read),
+        RIG_TEST(a_cluster_that_left_while_nobody_looked_is_off_the_record),
+        RIG_TEST(apps_of_a_repository_that_was_taken_out_are_gone_as_if_deleted),
+        RIG_TEST(it_is_said_by_a_problem_and_an_event),
+        RIG_TEST(it_is_said_until_the_next_start),
+        RIG_TEST(it_waits_until_every_other_repository_is_read),
+        RIG_TEST(a_hub_without_repositories_takes_nothing_away),
+        RIG_TEST(clusters_of_a_repository_that_was_taken_out_are_unmanaged),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
