@@ -6,7 +6,8 @@
 //     applyset  the parent Secret that says where our objects may be
 //     ops       the queue of apply and remove
 //     table     tracked objects and what was last said of them
-//     watch     lists and watches, one per kind
+//     watch     lists and watches
+//     watches   which of them tells of an object: one per kind, or one per kind and namespace
 //
 // All of it is one state machine around one struct; each part touches its own members and calls the
 // functions of the others.
@@ -245,7 +246,8 @@ struct kube_watch {
     char *group;
     char *api_version;
     char *kind;
-    char *path; // of the collection in all namespaces
+    char *ns;   // "": all namespaces
+    char *path; // of the collection
     struct cm_list entries;
     struct kube_call *call; // a page of a list, or the watch
     struct cm_timer timer;
@@ -256,13 +258,17 @@ struct kube_watch {
     uint32_t round;
     bool complete; // the list was seen to its end
     bool streaming;
+    bool namespaced;
+    bool split;       // it may not see all namespaces: others of its kind see one each
     bool dead;        // freed when its call is over
     int64_t began_ms; // of the stream
 };
 
-struct kube_watch *kube_watch_for(struct agent_kube *k, const struct kube_resource *resource);
+struct kube_watch *kube_watch_new(struct agent_kube *k, const struct kube_resource *resource,
+                                  const char *ns);
 void kube_watch_add(struct kube_watch *w, struct kube_entry *e);
-void kube_watch_drop(struct kube_entry *e);
+void kube_watch_restart(struct kube_watch *w); // by a new list
+void kube_watch_end(struct kube_watch *w);
 void kube_watch_wake_all(struct agent_kube *k); // the server is back
 void kube_watch_stop_all(struct agent_kube *k); // no timer fires any more
 void kube_watch_free_all(struct agent_kube *k);
@@ -271,6 +277,16 @@ void kube_watch_free_all(struct agent_kube *k);
 CM_MUSTUSE enum cm_rc kube_watch_read(struct cm_arena *a, const char *line, size_t size,
                                       const char **type, struct cm_json **object,
                                       struct cm_err *err);
+
+// watches
+
+struct kube_watch *kube_watch_for(struct agent_kube *k, const struct kube_resource *resource,
+                                  const char *ns);
+void kube_watch_drop(struct kube_entry *e);
+// kube_watch_split leaves the entries of a watch of all namespaces to watches of one namespace
+// each; kube_watch_join takes them back.
+void kube_watch_split(struct kube_watch *w);
+void kube_watch_join(struct kube_watch *w);
 
 // recover
 

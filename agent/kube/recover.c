@@ -1,4 +1,5 @@
-// Finding what this agent once applied: the parent names the kinds, the label finds the objects.
+// Finding what this agent once applied: the parent names the kinds and the namespaces, the label
+// finds the objects. Each kind is listed in all namespaces, or in each of those if we may not.
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,8 +23,13 @@ struct recovery {
     struct kube_applyset there; // what the parent says
     const char **kinds;
     size_t next;
-    char *path; // of the collection
+    const char **spaces; // namespaces
+    size_t next_space;   // of this kind; 0: all are listed at once
+    bool namespaced;     // this kind is
+    const char *ns;      // that is listed; "": all
+    char *path;          // of the collection
     char *api_version;
+    char *version;
     char *kind;
     char *plural;
     char *group;
@@ -33,7 +39,8 @@ struct recovery {
 static void next_kind(struct recovery *r);
 
 static void clear_kind(struct recovery *r) {
-    char **const texts[] = {&r->path, &r->api_version, &r->kind, &r->plural, &r->group, &r->more};
+    char **const texts[] = {&r->path,   &r->api_version, &r->version, &r->kind,
+                            &r->plural, &r->group,       &r->more};
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         free(*texts[i]);
@@ -45,6 +52,7 @@ static void finish(struct recovery *r, const struct cm_err *err) {
     r->done(r->ctx, err);
     clear_kind(r);
     free(r->kinds);
+    free(r->spaces);
     kube_applyset_done(&r->there);
     free(r);
 }
@@ -54,7 +62,9 @@ static void fail(struct recovery *r, const struct kube_answer *answer, const cha
         .group = r->group == NULL ? "" : r->group,
         .plural = r->plural == NULL ? "secrets" : r->plural,
     };
-    struct kube_asked asked = {"list", &resource, "", NULL};
+    bool is_parent = r->kind == NULL;
+    struct kube_asked asked = {is_parent ? "get" : "list", &resource,
+                               is_parent ? r->k->applyset.ns : r->ns, NULL};
     struct cm_err err;
 
     (void)kube_answer_error(answer, &asked, &err);
@@ -82,10 +92,33 @@ static void tell(struct recovery *r, struct cm_arena *a, struct cm_json *item) {
 
 static void ask_for_page(struct recovery *r);
 
+// next_space lists the kind in the next namespace; false if there is none.
+static bool next_space(struct recovery *r) {
+    struct kube_resource resource = {.group = r->group,
+                                     .version = r->version,
+                                     .kind = r->kind,
+                                     .plural = r->plural,
+                                     .namespaced = true};
+
+    if (r->next_space >= cm_map_len(r->there.namespaces)) {
+        return false;
+    }
+    r->ns = r->spaces[r->next_space++];
+    free(r->path);
+    free(r->more);
+    r->path = kube_resource_path(&resource, r->ns, NULL);
+    r->more = NULL;
+    ask_for_page(r);
+    return true;
+}
+
 static void on_page(void *ctx, const struct kube_answer *answer) {
     struct recovery *r = ctx;
     const struct cm_json *items = cm_json_get(answer->json, "items");
 
+    if (answer->status == 403 && r->namespaced && r->ns[0] == '\0' && next_space(r)) {
+        return;
+    }
     if (!kube_answer_ok(answer)) {
         fail(r, answer, r->kind);
         return;
@@ -103,7 +136,7 @@ static void on_page(void *ctx, const struct kube_answer *answer) {
     r->more = cm_strdup(more == NULL ? "" : more);
     if (r->more[0] != '\0') {
         ask_for_page(r);
-    } else {
+    } else if (r->ns[0] == '\0' || !next_space(r)) {
         next_kind(r);
     }
 }
@@ -150,6 +183,10 @@ static void next_kind(struct recovery *r) {
     r->path = kube_resource_path(found, NULL, NULL);
     r->api_version =
         cm_strf("%s%s%s", found->group, found->group[0] == '\0' ? "" : "/", found->version);
+    r->version = cm_strdup(found->version);
+    r->namespaced = found->namespaced;
+    r->ns = "";
+    r->next_space = 0;
     r->kind = cm_strdup(found->kind);
     r->plural = cm_strdup(found->plural);
     r->group = cm_strdup(found->group);
@@ -169,7 +206,9 @@ static void on_parent(void *ctx, const struct kube_answer *answer) {
         return;
     }
     kube_applyset_read(&r->there, answer->json);
+    cm_map_put(r->there.namespaces, r->k->applyset.ns, r); // its own the parent does not list
     r->kinds = cm_map_keys(r->there.kinds);
+    r->spaces = cm_map_keys(r->there.namespaces);
     next_kind(r);
 }
 

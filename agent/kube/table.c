@@ -126,7 +126,7 @@ bool kube_entry_resolve(struct kube_entry *e) {
         cm_map_put(e->k->table.by_place, place, e);
     }
     if (e->watch == NULL) {
-        kube_watch_add(kube_watch_for(e->k, r), e);
+        kube_watch_add(kube_watch_for(e->k, r, ns), e);
     }
     return true;
 }

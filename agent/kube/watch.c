@@ -1,4 +1,4 @@
-// Lists and watches: one of each per kind that has entries, in all namespaces, selected by label.
+// Lists and watches: one of each per kind that has entries, selected by label.
 //
 // A list comes in pages; when it is complete, each entry that was not in it is looked at by name
 // before anyone calls it missing. The watch goes on where the list ended and is begun again where
@@ -22,7 +22,8 @@ enum {
     SHORT_MS = 1000, // a watch that ends sooner is an error
     BACKOFF_MIN_MS = 1000,
     BACKOFF_MAX_MS = 30000,
-    FORBIDDEN_MS = 60000,
+    FORBIDDEN_MS = 30000,
+    SPLIT_MS = 600000, // may we see all namespaces by now?
 };
 
 static void go_on(struct kube_watch *w);
@@ -33,6 +34,7 @@ static void free_watch(struct kube_watch *w) {
     free(w->group);
     free(w->api_version);
     free(w->kind);
+    free(w->ns);
     free(w->path);
     free(w->version);
     free(w->more);
@@ -54,16 +56,18 @@ static void go_on_later(struct kube_watch *w, int64_t ms) {
     }
 }
 
-static struct kube_watch *new_watch(struct agent_kube *k, const struct kube_resource *r,
-                                    const char *api_version) {
+struct kube_watch *kube_watch_new(struct agent_kube *k, const struct kube_resource *r,
+                                  const char *ns) {
     struct kube_watch *w = cm_new(1, sizeof(*w));
 
     *w = (struct kube_watch){
         .k = k,
         .group = cm_strdup(r->group),
-        .api_version = cm_strdup(api_version),
+        .api_version = cm_strf("%s%s%s", r->group, r->group[0] == '\0' ? "" : "/", r->version),
         .kind = cm_strdup(r->kind),
-        .path = kube_resource_path(r, NULL, NULL),
+        .ns = cm_strdup(ns),
+        .path = kube_resource_path(r, ns, NULL),
+        .namespaced = r->namespaced,
         .timer = {.run = on_timer, .ctx = w},
         .backoff = {BACKOFF_MIN_MS, BACKOFF_MAX_MS, 0},
     };
@@ -73,46 +77,19 @@ static struct kube_watch *new_watch(struct agent_kube *k, const struct kube_reso
     return w;
 }
 
-struct kube_watch *kube_watch_for(struct agent_kube *k, const struct kube_resource *r) {
-    CM_AUTOFREE char *api_version =
-        cm_strf("%s%s%s", r->group, r->group[0] == '\0' ? "" : "/", r->version);
-
-    for (struct cm_list *at = k->watches.next; at != &k->watches; at = at->next) {
-        struct kube_watch *w = CM_CONTAINER(at, struct kube_watch, at);
-
-        if (!w->dead && strcmp(w->kind, r->kind) == 0 && strcmp(w->api_version, api_version) == 0) {
-            return w;
-        }
-    }
-    return new_watch(k, r, api_version);
-}
-
 void kube_watch_add(struct kube_watch *w, struct kube_entry *e) {
     e->watch = w;
     e->round = w->round - 1; // not in the list that may be under way
     cm_list_append(&w->entries, &e->at_watch);
 }
 
-static void end_watch(struct kube_watch *w) {
+void kube_watch_end(struct kube_watch *w) {
     w->dead = true;
     cm_timer_stop(w->k->loop, &w->timer);
     if (w->call != NULL) {
         kube_call_cancel(w->call);
     } else {
         free_watch(w);
-    }
-}
-
-void kube_watch_drop(struct kube_entry *e) {
-    struct kube_watch *w = e->watch;
-
-    if (w == NULL) {
-        return;
-    }
-    cm_list_remove(&e->at_watch);
-    e->watch = NULL;
-    if (cm_list_empty(&w->entries) && !w->dead) {
-        end_watch(w);
     }
 }
 
@@ -170,7 +147,7 @@ static void see_page(struct kube_watch *w, struct cm_arena *a, const struct cm_j
 
 static void forbidden(struct kube_watch *w, const struct kube_answer *answer, const char *verbs) {
     struct kube_resource resource = {.group = w->group, .plural = strrchr(w->path, '/') + 1};
-    struct kube_asked asked = {verbs, &resource, "", NULL};
+    struct kube_asked asked = {verbs, &resource, w->ns, NULL};
     struct cm_err err;
 
     (void)kube_answer_error(answer, &asked, &err);
@@ -198,10 +175,18 @@ static void list_again(struct kube_watch *w) {
     w->more = NULL;
 }
 
+void kube_watch_restart(struct kube_watch *w) {
+    list_again(w);
+    go_on_later(w, 0);
+}
+
 static void go_wrong(struct kube_watch *w, const struct kube_answer *answer, const char *verbs) {
     if (answer->status == 410) {
+        kube_watch_restart(w);
+    } else if (answer->status == 403 && w->namespaced && w->ns[0] == '\0') {
         list_again(w);
-        go_on_later(w, 0);
+        kube_watch_split(w);
+        go_on_later(w, SPLIT_MS);
     } else if (answer->status == 403) {
         forbidden(w, answer, verbs);
     } else if (answer->status == 404) {
@@ -246,6 +231,10 @@ static void on_page(void *ctx, const struct kube_answer *answer) {
     }
     if (!ok) {
         go_wrong(w, answer, "list");
+        return;
+    }
+    if (w->split) {
+        kube_watch_join(w);
         return;
     }
     const char *more = cm_json_string(cm_json_path(answer->json, "metadata", "continue", NULL));
