@@ -39,6 +39,8 @@ struct app {
     size_t objects;
     size_t drifted;
     bool has_state; // apply has spoken of it
+    bool applying;  // counted in watch->applying
+    bool settling;  // counted in watch->settling
 };
 
 // Corrections of one object that somebody keeps changing.
@@ -92,6 +94,11 @@ struct agent_watch {
     int64_t interval_ms;
     int64_t gap_ms;       // between the last report and the next, at most interval_ms
     int64_t last_sent_ms; // monotonic
+    size_t applying;      // Apps that are being applied
+    size_t settling;      // Apps of which we do not know yet whether they are well
+    bool hurry;           // one of the two came to an end: hurry_ms counts, not gap_ms
+    int64_t hurry_ms;
+    int64_t hurried_ms; // when the last hurry began; monotonic
     struct cm_timer report;
 
     struct cm_list corrections;

@@ -28,7 +28,40 @@ static void dirty(struct agent_watch *w, struct cm_list *list, struct telling *t
     watch_schedule(w);
 }
 
+// hurry sends a report sooner than others. Who goes up and down all the time gains nothing: the
+// pause doubles each time, up to the interval, unless two intervals were without.
+static void hurry(struct agent_watch *w) {
+    int64_t now_ms = cm_clock_now_ms();
+    bool was_quiet = w->hurry_ms == 0 || now_ms - w->hurried_ms >= 2 * w->interval_ms;
+    int64_t longer_ms = was_quiet ? w->interval_ms / GAP_STEPS : 2 * w->hurry_ms;
+
+    w->hurry_ms = longer_ms < w->interval_ms ? longer_ms : w->interval_ms;
+    w->hurried_ms = now_ms;
+    w->hurry = true;
+    cm_timer_stop(w->loop, &w->report);
+}
+
+// recount keeps one of the sums of Apps; it tells whether the last App went out of it.
+static bool recount(size_t *sum, bool *was, bool is) {
+    bool ended = *was && !is;
+
+    *sum += is && !*was ? 1 : 0;
+    *sum -= ended ? 1 : 0;
+    *was = is;
+    return ended && *sum == 0;
+}
+
+// watch_dirty_app: that the last App is applied, or the last one is well, is what somebody may be
+// waiting for.
 void watch_dirty_app(struct agent_watch *w, struct app *a) {
+    bool lives = a->has_state && !a->telling.removed;
+    size_t unsure = a->by_health[AGENT_HEALTH_PROGRESSING] + a->by_health[AGENT_HEALTH_UNKNOWN];
+    bool applied = recount(&w->applying, &a->applying, lives && a->applied == AGENT_APP_APPLYING);
+    bool settled = recount(&w->settling, &a->settling, lives && unsure > 0);
+
+    if (applied || settled) {
+        hurry(w);
+    }
     dirty(w, &w->dirty_apps, &a->telling);
 }
 
@@ -42,7 +75,8 @@ void watch_schedule(struct agent_watch *w) {
     if (!something || !w->connected || w->shut || w->in_flight >= WINDOW || w->report.at != 0) {
         return;
     }
-    cm_timer_start(w->loop, &w->report, w->last_sent_ms + w->gap_ms - cm_clock_now_ms());
+    int64_t gap_ms = w->hurry && w->hurry_ms < w->gap_ms ? w->hurry_ms : w->gap_ms;
+    cm_timer_start(w->loop, &w->report, w->last_sent_ms + gap_ms - cm_clock_now_ms());
 }
 
 // What follows a first change (applying, applied, healthy) comes soon and is told soon; the longer
@@ -54,6 +88,7 @@ static void note_sent(struct agent_watch *w) {
 
     w->gap_ms = longer_ms < w->interval_ms ? longer_ms : w->interval_ms;
     w->last_sent_ms = now_ms;
+    w->hurry = false;
 }
 
 // ---- Packing

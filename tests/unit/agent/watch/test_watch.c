@@ -262,6 +262,48 @@ static void what_goes_on_is_gathered_for_the_whole_interval(void **state) {
                     STEPS * STEP_MS / INTERVAL_MS + 6);
 }
 
+static void the_end_of_many_changes_is_told_soon(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    for (int i = 0; i < 10; i++) { // until the pause is a whole interval
+        observe(f, CFG, i % 2 == 0 ? AGENT_HEALTH_DEGRADED : AGENT_HEALTH_HEALTHY, NULL);
+        cm_clock_advance(INTERVAL_MS);
+        settle(f);
+        agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
+    }
+    size_t before = f->count;
+    observe(f, SVC, AGENT_HEALTH_PROGRESSING, NULL);
+    cm_clock_advance(INTERVAL_MS / 8);
+    settle(f);
+    assert_int_equal(f->count, before);
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
+    settle(f);
+    assert_int_equal(f->count, before + 1);
+}
+
+static void what_is_well_again_and_again_is_told_once_an_interval(void **state) {
+    enum { STEP_MS = 10, STEPS = 1000 };
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
+    size_t before = f->count;
+    for (int i = 0; i < STEPS; i++) {
+        observe(f, CFG, i % 2 == 0 ? AGENT_HEALTH_PROGRESSING : AGENT_HEALTH_HEALTHY, NULL);
+        cm_clock_advance(STEP_MS);
+        (void)cm_loop_turn(f->loop);
+        (void)cm_loop_turn(f->loop);
+        if (f->count > before) {
+            agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
+        }
+    }
+    assert_in_range(f->count - before, STEPS * STEP_MS / INTERVAL_MS,
+                    STEPS * STEP_MS / INTERVAL_MS + 6);
+}
+
 static void what_did_not_change_is_not_told(void **state) {
     struct fixture *f = *state;
 
@@ -531,6 +573,8 @@ int main(void) {
         TEST(a_new_process_tells_everything_first),
         TEST(the_first_change_is_told_at_once_and_the_next_are_gathered),
         TEST(what_goes_on_is_gathered_for_the_whole_interval),
+        TEST(the_end_of_many_changes_is_told_soon),
+        TEST(what_is_well_again_and_again_is_told_once_an_interval),
         TEST(what_did_not_change_is_not_told),
         TEST(what_was_not_acknowledged_is_told_again),
         TEST(what_was_acknowledged_is_not_told_again),
