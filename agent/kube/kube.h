@@ -8,11 +8,12 @@
 // an agent that lost its disk finds it (`recover`).
 //
 // Nothing is polled. One watch per kind that has tracked objects (one per kind and namespace where
-// it may not watch all of them), selected by label, feeds health and drift. "Missing" is said only after a complete list and a GET of the object itself.
+// it may not watch all of them), selected by label, feeds health and drift. "Missing" is said only
+// after a complete list and a GET of the object itself.
 //
-// Rights that it needs: get, list, watch, create, patch and delete of what it applies, for the whole
-// cluster or in each namespace; the same on Secrets of the inventory namespace, and create of that
-// namespace if it is not there. What is missing is said in the error of the App.
+// Rights that it needs: get, list, watch, create, patch and delete of what it applies, for the
+// whole cluster or in each namespace; the same on Secrets of the inventory namespace, and create of
+// that namespace if it is not there. What is missing is said in the error of the App.
 //
 // Threads: the loop given at new. agent_kube_new reads files; a token file is read again by the
 // loop.
