@@ -24,6 +24,15 @@ struct hub_sessions;
 struct hub_store;
 struct hub_sync;
 
+// How much the server bears; zero stands for the default in parentheses.
+struct hub_api_limits {
+    unsigned connections;             // (512)
+    unsigned connections_per_address; // (128)
+    unsigned idle_s;                  // without a byte (30)
+    int64_t request_ms; // from the connection, or the answer before, to the end of the
+                        // answer (120,000)
+};
+
 struct hub_api_config {
     struct cm_loop *loop;
     const char *addr;     // "host:port"
@@ -41,6 +50,7 @@ struct hub_api_config {
     const char *const *advertise_enroll;
     size_t advertise_enroll_count;
     uint64_t epoch;
+    struct hub_api_limits limits;
 };
 
 // hub_api_start makes the first admin token if there is none (written to data_dir/admin.token) and

@@ -23,6 +23,7 @@ struct hub_change *hub_change_new(struct hub_request *r, void (*begin)(struct hu
     c->api = r->api;
     c->begin = begin;
     c->actor = cm_strdup(r->known ? r->token.name : NULL);
+    c->address = cm_strdup(r->address);
     c->connection = r->connection;
     c->type = "application/json";
     c->due.expired = expire;
@@ -36,6 +37,7 @@ void hub_change_unref(struct hub_change *c) {
         return;
     }
     free(c->actor);
+    free(c->address);
     free(c->cluster);
     free(c->app);
     free(c->repository);

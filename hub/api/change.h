@@ -26,6 +26,7 @@ struct hub_request;
 struct hub_change {
     // What is asked; copies. NULL: not said.
     char *actor;
+    char *address;
     char *cluster;
     char *app;
     char *repository;

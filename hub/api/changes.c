@@ -30,21 +30,22 @@ static const struct cm_err no_err = {.code = CM_OK};
 
 struct event_job {
     struct hub_store_job job;
-    char *cluster;
-    char *app;
-    char *actor;
+    struct hub_change *change;
+    unsigned status; // the answer
+    char *text;
     char *message;
 };
 
 static enum cm_rc run_event(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
     const struct event_job *e = CM_CONTAINER(job, struct event_job, job);
+    const struct hub_change *c = e->change;
 
     return hub_events_add(db,
                           &(struct hub_event){.at_ms = cm_clock_unix_ms(),
                                               .kind = "api.changed",
-                                              .cluster = e->cluster,
-                                              .app = e->app,
-                                              .actor = e->actor,
+                                              .cluster = c->cluster,
+                                              .app = c->app,
+                                              .actor = c->actor,
                                               .message = e->message},
                           err);
 }
@@ -53,26 +54,27 @@ static void event_done(struct hub_store_job *job, const struct cm_err *err) {
     struct event_job *e = CM_CONTAINER(job, struct event_job, job);
 
     if (err->code != CM_OK) {
-        cm_log(CM_LOG_WARN, "store.failed", err->msg, "what", e->message, "actor", e->actor, NULL);
+        cm_log(CM_LOG_WARN, "store.failed", err->msg, "what", e->message, "actor", e->change->actor,
+               NULL);
     }
-    free(e->cluster);
-    free(e->app);
-    free(e->actor);
+    hub_change_done(e->change, &no_err, e->status, e->text); // it is done, on record or not
     free(e->message);
     free(e);
 }
 
-// record takes the message.
-static void record(const struct hub_change *c, char *message) {
+// record puts on record what was done, and answers then. It takes the message and the answer's
+// text.
+static void record(struct hub_change *c, char *message, unsigned status, char *text) {
     struct event_job *e = cm_new(1, sizeof(*e));
 
     e->job.run = run_event;
     e->job.done = event_done;
-    e->cluster = cm_strdup(c->cluster);
-    e->app = cm_strdup(c->app);
-    e->actor = cm_strdup(c->actor);
-    e->message = message;
-    cm_log(CM_LOG_INFO, "api.changed", message, "actor", c->actor, "cluster", c->cluster, "app",
+    e->change = c;
+    e->status = status;
+    e->text = text;
+    e->message = cm_strf("%s (from %s)", message, c->address);
+    free(message);
+    cm_log(CM_LOG_INFO, "api.changed", e->message, "actor", c->actor, "cluster", c->cluster, "app",
            c->app, NULL);
     hub_store_submit(c->api->config.store, &e->job);
 }
@@ -147,9 +149,10 @@ static void begin_sync(struct hub_change *c) {
     if (c->cluster != NULL || c->app != NULL) {
         agents = hub_sessions_sync(config->sessions, c->cluster, c->app == NULL ? "" : c->app);
     }
-    record(c, c->repository == NULL ? cm_strf("sync of all repositories")
-                                    : cm_strf("sync of repository '%s'", c->repository));
-    hub_change_done(c, &no_err, 202, cm_strf("{\"agents\":%zu}\n", agents));
+    record(c,
+           c->repository == NULL ? cm_strf("sync of all repositories")
+                                 : cm_strf("sync of repository '%s'", c->repository),
+           202, cm_strf("{\"agents\":%zu}\n", agents));
 }
 
 enum cm_rc hub_post_sync(struct hub_request *r, struct cm_err *err) {
@@ -206,8 +209,8 @@ static void token_made(void *ctx, const struct cm_err *err, const char *token) {
         hub_change_done(c, err, 0, NULL);
         return;
     }
-    record(c, cm_strf("a join token was made%s", c->again ? ", for a cluster built anew" : ""));
-    hub_change_done(c, &no_err, 201, enrollment_text(c, token));
+    record(c, cm_strf("a join token was made%s", c->again ? ", for a cluster built anew" : ""), 201,
+           enrollment_text(c, token));
 }
 
 static void begin_enrollment(struct hub_change *c) {
@@ -239,11 +242,12 @@ static void revoked(void *ctx, const struct cm_err *err, const char *cluster,
     struct hub_change *c = ctx;
 
     (void)cluster;
-    if (err->code == CM_OK) {
-        hub_sessions_evict(c->api->config.sessions, cluster_id);
-        record(c, cm_strdup("the agent was revoked"));
+    if (err->code != CM_OK) {
+        hub_change_done(c, err, 0, NULL);
+        return;
     }
-    hub_change_done(c, err, 204, NULL);
+    hub_sessions_evict(c->api->config.sessions, cluster_id);
+    record(c, cm_strdup("the agent was revoked"), 204, NULL);
 }
 
 static void begin_revocation(struct hub_change *c) {

@@ -27,16 +27,13 @@
 #include "hub/api/signature.h"
 
 #define THREADS 4u
-#define CONNECTIONS_MAX 512u
-#define CONNECTIONS_PER_ADDRESS 128u
-#define IDLE_S 30u
-#define REQUEST_MS 120000 // from the connection, or the answer before, to the end of the answer
 #define HEADERS_MAX ((size_t)32 * 1024)
 #define DRAIN_MAX ((size_t)8 * 1024 * 1024) // read, so that the client reads our answer
 #define STOP_MS 2000
 
 struct hub_server {
     struct hub_api *api;
+    struct hub_api_limits limits;
     struct MHD_Daemon *daemon;
     uint16_t port;
     atomic_uint_fast64_t requests;
@@ -76,7 +73,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
         c->fd = info->connect_fd;
         c->due.expired = on_too_slow;
         *ctx = c;
-        (void)hub_watch_add(s->api->watch, &c->due, REQUEST_MS);
+        (void)hub_watch_add(s->api->watch, &c->due, s->limits.request_ms);
     } else if (c != NULL) {
         (void)hub_watch_take(s->api->watch, &c->due);
         free(c);
@@ -155,7 +152,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **ct
     *ctx = NULL;
     if (info != NULL && info->socket_context != NULL) {
         struct connection *c = info->socket_context;
-        (void)hub_watch_add(s->api->watch, &c->due, REQUEST_MS);
+        (void)hub_watch_add(s->api->watch, &c->due, s->limits.request_ms);
     }
 }
 
@@ -374,14 +371,23 @@ static struct MHD_Daemon *start_daemon(struct hub_server *s, int fd) {
     struct MHD_Daemon *daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, THREADS,
-        MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        CONNECTIONS_PER_ADDRESS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
+        MHD_OPTION_CONNECTION_LIMIT, s->limits.connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        s->limits.connections_per_address, MHD_OPTION_CONNECTION_TIMEOUT, s->limits.idle_s,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEADERS_MAX, MHD_OPTION_URI_LOG_CALLBACK, on_uri, s,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
         s, MHD_OPTION_ARRAY, config->insecure ? plain : tls, MHD_OPTION_END);
 
     cm_secret_free(key);
     return daemon;
+}
+
+static struct hub_api_limits with_defaults(struct hub_api_limits l) {
+    return (struct hub_api_limits){
+        .connections = l.connections > 0 ? l.connections : 512,
+        .connections_per_address = l.connections_per_address > 0 ? l.connections_per_address : 128,
+        .idle_s = l.idle_s > 0 ? l.idle_s : 30,
+        .request_ms = l.request_ms > 0 ? l.request_ms : 120000,
+    };
 }
 
 static void free_server(struct hub_server *s) {
@@ -400,6 +406,7 @@ enum cm_rc hub_server_start(struct hub_api *api, struct hub_server **out, struct
     }
     s = cm_new(1, sizeof(*s));
     s->api = api;
+    s->limits = with_defaults(api->config.limits);
     s->port = port;
     (void)pthread_mutex_init(&s->mu, NULL);
     (void)pthread_cond_init(&s->idle, NULL);

@@ -437,6 +437,34 @@ static enum cm_rc first_failure(struct hub_db *db, struct cm_arena *a,
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
+static const char *problem_text(struct cm_arena *a, struct hub_stmt *stmt) {
+    int64_t line = hub_stmt_int(stmt, 2);
+    const char *path = hub_stmt_text(stmt, 1);
+    const char *message = hub_stmt_text(stmt, 4);
+
+    return line == 0 ? cm_arena_strf(a, "%s: %s", path, message)
+                     : cm_arena_strf(a, "%s:%lld:%lld: %s", path, (long long)line,
+                                     (long long)hub_stmt_int(stmt, 3), message);
+}
+
+static enum cm_rc add_problems(struct hub_db *db, struct cm_arena *a,
+                               const struct hub_rollout_scope *scope, struct cm_json *answer,
+                               struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, hub_rollout_problem_sql, "ttt", scope->revision,
+                                 scope->app, scope->cluster);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc < 0 && rc != CM_ENOTFOUND) {
+        return rc;
+    }
+    cm_json_set_int(a, answer, "problems", rc == CM_OK ? hub_stmt_int(stmt, 0) : 0);
+    if (rc == CM_OK) {
+        cm_json_set_string(a, answer, "firstProblem", problem_text(a, stmt));
+    }
+    return CM_OK;
+}
+
 // Before the first commit is resolved nothing is, not even an empty fleet.
 static enum cm_rc any_revision(struct hub_db *db, bool *out, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
@@ -447,6 +475,19 @@ static enum cm_rc any_revision(struct hub_db *db, bool *out, struct cm_err *err)
         *out = hub_stmt_int(stmt, 0) != 0;
     }
     return rc;
+}
+
+static enum cm_rc fail_scope(const char *name, struct cm_err *err) {
+    static const char *const names[] = {"revision", "app", "cluster"};
+    const char *nearest = cm_str_nearest(name, names, 3);
+
+    if (nearest == NULL) {
+        return cm_fail(err, CM_EINVAL,
+                       "'%.80s' is no parameter of rollout; it takes revision, app and cluster",
+                       name);
+    }
+    return cm_fail(err, CM_EINVAL, "'%.80s' is no parameter of rollout; did you mean '%s'?", name,
+                   nearest);
 }
 
 static enum cm_rc read_scope(struct hub_db *db, struct cm_arena *a, const struct hub_query *query,
@@ -469,10 +510,7 @@ static enum cm_rc read_scope(struct hub_db *db, struct cm_arena *a, const struct
             rc = find_revision(db, a, param->value, &scope->revision, err);
             *resolved = rc == CM_OK;
         } else {
-            return cm_fail(err, CM_EINVAL,
-                           "'%.80s' is no parameter of rollout; it takes revision, "
-                           "app and cluster",
-                           param->name);
+            return fail_scope(param->name, err);
         }
         if (rc < 0 && rc != CM_ENOTFOUND) {
             return rc;
@@ -535,6 +573,7 @@ enum cm_rc hub_query_rollout(struct hub_db *db, struct cm_arena *a, const struct
     }
     cm_json_set_int(a, answer, "rendered", cm_json_int(cm_json_get(answer, "pairs"), 0));
     rc = first_failure(db, a, &scope, answer, err);
+    rc = rc < 0 ? rc : add_problems(db, a, &scope, answer, err);
     if (rc == CM_OK) {
         *out = answer;
     }

@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""Webhooks: who knows the secret is heard, however often; who does not is slowed down."""
+import hashlib
+import hmac
+
+from rig import SECRET, Api, main
+
+
+def signed(body, secret=SECRET):
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+class Hooks(Api):
+    def tell(self, forge, body=b"{}", repository="fleet", **headers):
+        return self.ask("POST", f"/hooks/{forge}/{repository}", body, None, **headers)
+
+    def test_each_forge_proves_itself_in_its_own_way(self):
+        body = b'{"ref": "refs/heads/main"}'
+        for forge, header, value in (("github", "X_Hub_Signature_256", "sha256=" + signed(body)),
+                                     ("gitea", "X_Gitea_Signature", signed(body)),
+                                     ("gitlab", "X_Gitlab_Token", SECRET)):
+            self.assertEqual(self.tell(forge, body, **{header: value}).status, 202, forge)
+
+    def test_the_signature_covers_a_body_in_many_pieces(self):
+        body = b"x" * 900_000
+        self.assertEqual(
+            self.tell("github", body, X_Hub_Signature_256="sha256=" + signed(body)).status, 202)
+        self.assertEqual(
+            self.tell("github", body[:-1], X_Hub_Signature_256="sha256=" + signed(body)).status,
+            401)
+
+    def test_a_body_that_is_too_large_is_refused(self):
+        body = b"x" * (1024 * 1024 + 1)
+        answer = self.tell("github", body, X_Hub_Signature_256="sha256=" + signed(body))
+        self.assertEqual(answer.status, 413)
+
+    def test_a_repository_without_a_secret_takes_none(self):
+        self.assertEqual(self.tell("github", repository="other").status, 404)
+        self.assertEqual(self.tell("sourceforge").status, 404)
+
+    def test_many_that_are_signed_are_all_taken(self):
+        link = self.connection()
+        for _ in range(200):
+            answer = self.ask("POST", "/hooks/gitlab/fleet", b"{}", None, link,
+                              X_Gitlab_Token=SECRET)
+            self.assertEqual(answer.status, 202)
+
+    def test_who_cannot_sign_is_slowed_down_and_who_can_is_not(self):
+        wrong = ({}, {"X_Hub_Signature_256": "sha256=" + "0" * 64},
+                 {"X_Hub_Signature_256": signed(b"{}")},
+                 {"X_Hub_Signature_256": "sha256=" + signed(b"{}", "guess")})
+        self.assertEqual({self.tell("github", **headers).status for headers in wrong}, {401})
+        answers = [self.tell("github") for _ in range(10)]
+        self.assertEqual((answers[-1].status, answers[-1].headers["Retry-After"]), (429, "60"))
+        self.assertEqual(self.tell("gitlab", X_Gitlab_Token=SECRET).status, 202)
+
+
+if __name__ == "__main__":
+    main()

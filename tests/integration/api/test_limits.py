@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""What a client may cost: bodies, headers, connections, time."""
+import contextlib
+import ssl
+import time
+
+from rig import Api, main, read_all
+
+
+class Sizes(Api):
+    def test_a_body_beyond_64_kib_is_refused(self):
+        answer = self.ask("POST", "/api/v1/sync", b" " * (64 * 1024 + 1))
+        self.assertEqual(answer.status, 413)
+        self.assertIn("65536 bytes", answer.detail)
+
+    def test_a_body_that_does_not_say_its_size_is_bounded_too(self):
+        link = self.connection()
+        link.putrequest("POST", "/api/v1/sync")
+        link.putheader("Authorization", "Bearer " + self.admin)
+        link.putheader("Transfer-Encoding", "chunked")
+        link.endheaders()
+        for _ in range(20):
+            link.send(b"2000\r\n" + b" " * 0x2000 + b"\r\n")
+        link.send(b"0\r\n\r\n")
+        self.assertEqual(link.getresponse().status, 413)
+
+    def test_who_waits_for_a_word_before_a_large_body_gets_the_refusal(self):
+        link = self.raw()
+        link.sendall(b"POST /api/v1/sync HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "
+                     + self.admin.encode() + b"\r\nContent-Length: 100000000\r\n"
+                     b"Expect: 100-continue\r\nConnection: close\r\n\r\n")
+        self.assertIn(b"HTTP/1.1 413 ", read_all(link))
+
+    def test_a_get_takes_no_body(self):
+        self.assertEqual(self.ask("GET", "/api/v1/version", b"x").status, 413)
+
+    def test_headers_beyond_32_kib_are_refused(self):
+        answer = self.ask("GET", "/api/v1/version", X_Long="x" * 40_000)
+        self.assertEqual(answer.status, 431)
+
+    def test_an_address_beyond_8_kib_is_refused(self):
+        self.refused("/clusters", 400, "longer than 8192 bytes", name="x" * 9000)
+
+    def test_parameters_are_counted(self):
+        self.refused("/clusters", 400, "parameters", **{f"p{i}": "x" for i in range(40)})
+
+    def test_what_is_no_http_is_answered_and_closed(self):
+        link = self.raw()
+        link.sendall(b"\x16\x03\x01 what is this\r\n\r\n")
+        self.assertNotIn(b"200", read_all(link))
+
+    def test_the_server_serves_on(self):
+        self.assertEqual(self.ask("GET", "/healthz").status, 200)
+
+
+class Connections(Api):
+    limits = ("connections=12", "per-address=6")
+
+    def is_served(self, link):
+        try:
+            link.request("GET", "/healthz")
+            return link.getresponse().read() == b"ok\n"
+        except (OSError, ssl.SSLError):
+            return False
+
+    def test_one_address_gets_so_many_and_no_more(self):
+        served = [self.is_served(self.connection()) for _ in range(10)]
+        self.assertEqual(served.count(True), 6)
+
+    def test_they_are_free_again_once_closed(self):
+        deadline = time.monotonic() + 20
+        while not self.is_served(self.connection()):
+            self.assertLess(time.monotonic(), deadline)
+
+
+class Slow(Api):
+    limits = ("idle-s=1", "request-ms=1500")
+
+    def test_who_says_nothing_is_cut_off(self):
+        began = time.monotonic()
+        self.assertEqual(read_all(self.raw()), b"")
+        self.assertLess(time.monotonic() - began, 15)
+
+    def test_who_trickles_is_cut_off(self):
+        link = self.raw()
+        began = time.monotonic()
+        with contextlib.suppress(OSError, ssl.SSLError):
+            link.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Slow: ")
+            while time.monotonic() - began < 15:
+                link.sendall(b"x")
+                link.settimeout(0.3)
+                with contextlib.suppress(TimeoutError):
+                    if not link.recv(1):
+                        break
+        self.assertLess(time.monotonic() - began, 15)
+
+    def test_others_are_served_meanwhile(self):
+        idle = [self.raw() for _ in range(20)]
+        self.assertEqual(self.ask("GET", "/healthz").status, 200)
+        self.assertEqual({read_all(link) for link in idle}, {b""})
+
+
+if __name__ == "__main__":
+    main()
