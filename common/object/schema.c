@@ -25,6 +25,7 @@ enum {
     NAMED = CM_FIELD_NAMED,
     ATOMIC = CM_FIELD_ATOMIC,
     EMPTY = CM_FIELD_EMPTY,
+    REPLACED = CM_FIELD_REPLACED,
 };
 
 #include "common/object/schema_table.h"

@@ -20,6 +20,7 @@ enum {
     CM_FIELD_NAMED = 4,      // a map from any name to the type
     CM_FIELD_ATOMIC = 8,     // a map of strings with one owner
     CM_FIELD_EMPTY = 16,     // false, 0 and "" are not stored
+    CM_FIELD_REPLACED = 32,  // a list with a rule that strategic merge patches replace all the same
 };
 
 struct cm_place {

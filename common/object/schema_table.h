@@ -56,7 +56,7 @@ static const struct field fields[] = {
     {"matchResources", 2, 0, 0},
     {"paramRef", 6, 0, 0},
     {"policyName", 0, 0, EMPTY},
-    {"validationActions", 0, 10, 0},
+    {"validationActions", 0, 10, REPLACED},
     // 10: ValidatingAdmissionPolicySpec
     {"matchConditions", 0, 5, 0},
     {"matchConstraints", 2, 0, 0},
@@ -208,7 +208,7 @@ static const struct field fields[] = {
     // 54: PodFailurePolicy
     {"rules", 56, 0, 0},
     // 55: PodFailurePolicyOnExitCodesRequirement
-    {"values", 0, 10, 0},
+    {"values", 0, 10, REPLACED},
     // 56: PodFailurePolicyRule
     {"onExitCodes", 55, 0, 0},
     // 57: ClusterTrustBundle
@@ -303,7 +303,7 @@ static const struct field fields[] = {
     {"exitCodes", 79, 0, 0},
     // 79: ContainerRestartRuleOnExitCodes
     {"operator", 0, 0, EMPTY},
-    {"values", 0, 10, 0},
+    {"values", 0, 10, REPLACED},
     // 80: DownwardAPIProjection
     {"items", 81, 0, 0},
     // 81: DownwardAPIVolumeFile
@@ -605,7 +605,7 @@ static const struct field fields[] = {
     // 147: ResourceQuotaSpec
     {"hard", 0, 0, QUANTITIES},
     // 148: ResourceRequirements
-    {"claims", 144, 5, 0},
+    {"claims", 144, 5, REPLACED},
     {"limits", 0, 0, QUANTITIES},
     {"requests", 0, 0, QUANTITIES},
     // 149: SELinuxOptions
@@ -744,7 +744,7 @@ static const struct field fields[] = {
     // 175: WeightedPodAffinityTerm
     {"podAffinityTerm", 127, 0, 0},
     // 176: Endpoint
-    {"addresses", 0, 10, 0},
+    {"addresses", 0, 10, REPLACED},
     {"targetRef", 117, 0, 0},
     // 177: EndpointSlice
     {"endpoints", 176, 0, 0},
@@ -755,19 +755,19 @@ static const struct field fields[] = {
     // 179: FlowSchemaSpec
     {"rules", 181, 0, 0},
     // 180: NonResourcePolicyRule
-    {"nonResourceURLs", 0, 10, 0},
-    {"verbs", 0, 10, 0},
+    {"nonResourceURLs", 0, 10, REPLACED},
+    {"verbs", 0, 10, REPLACED},
     // 181: PolicyRulesWithSubjects
     {"nonResourceRules", 180, 0, 0},
     {"resourceRules", 183, 0, 0},
     // 182: PriorityLevelConfiguration
     {"metadata", 244, 0, 0},
     // 183: ResourcePolicyRule
-    {"apiGroups", 0, 10, 0},
+    {"apiGroups", 0, 10, REPLACED},
     {"clusterScope", 0, 0, EMPTY},
-    {"namespaces", 0, 10, 0},
-    {"resources", 0, 10, 0},
-    {"verbs", 0, 10, 0},
+    {"namespaces", 0, 10, REPLACED},
+    {"resources", 0, 10, REPLACED},
+    {"verbs", 0, 10, REPLACED},
     // 184: HTTPIngressPath
     {"backend", 189, 0, 0},
     {"path", 0, 0, EMPTY},
@@ -903,7 +903,7 @@ static const struct field fields[] = {
     {"metadata", 244, 0, 0},
     {"spec", 231, 0, 0},
     // 231: CSIDriverSpec
-    {"volumeLifecycleModes", 0, 10, 0},
+    {"volumeLifecycleModes", 0, 10, REPLACED},
     // 232: StorageClass
     {"metadata", 244, 0, 0},
     // 233: VolumeAttributesClass
