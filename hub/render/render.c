@@ -44,9 +44,13 @@ static void made_free(void *p) {
     free(made);
 }
 
+// path_of returns the file in which the template's object begins.
+static const char *path_of(const struct job *j) {
+    return hub_template_path(j->template, j->template->object);
+}
+
 static void report(struct job *j, const struct cm_json *at, const char *message) {
-    hub_diags_add(j->diags, hub_source_path(j->template->source), at->line, at->column, "%s",
-                  message);
+    hub_diags_add(j->diags, path_of(j), at->line, at->column, "%s", message);
 }
 
 // ---- Values into holes
@@ -57,13 +61,13 @@ static void report_undefined(struct job *j, const struct hub_hole *hole,
     struct hub_spot spot = hole->spots[piece->nth];
 
     if (near != NULL) {
-        hub_diags_add(j->diags, hub_source_path(j->template->source), spot.line, spot.column,
+        hub_diags_add(j->diags, hole->path, spot.line, spot.column,
                       "variable '%s' is not defined: did you mean '%s'? Set it in the values of "
                       "the App, the target or the Cluster, or write ${%s:=default}",
                       piece->text, near, piece->text);
         return;
     }
-    hub_diags_add(j->diags, hub_source_path(j->template->source), spot.line, spot.column,
+    hub_diags_add(j->diags, hole->path, spot.line, spot.column,
                   "variable '%s' is not defined: set it in the values of the App, the target or "
                   "the Cluster, or write ${%s:=default}, or $${%s} for the text itself",
                   piece->text, piece->text, piece->text);
@@ -100,7 +104,7 @@ static void add_piece(struct job *j, const struct hub_hole *hole, const struct h
         cm_str_add(out, text);
         return;
     }
-    hub_diags_add(j->diags, hub_source_path(j->template->source), spot.line, spot.column,
+    hub_diags_add(j->diags, hole->path, spot.line, spot.column,
                   "variable '%s' is %s, which cannot stand within a text: use it alone and without "
                   "quotes, or name one of its members",
                   piece->text, cm_json_type_name(value->type));
@@ -112,7 +116,7 @@ static bool is_too_large(struct job *j, size_t more) {
 
     if (!j->too_large && cm_arena_used(j->arena) + more > FILL_MAX) {
         j->too_large = true;
-        hub_diags_add(j->diags, hub_source_path(j->template->source), object->line, object->column,
+        hub_diags_add(j->diags, path_of(j), object->line, object->column,
                       "with its variables put in the object has more than the %zu bytes that one "
                       "may have: split it, or use smaller values",
                       WIRE_OBJECT_MAX);
@@ -196,7 +200,7 @@ static struct cm_json *fill(struct job *j, const struct cm_json *node) {
 
         if (j->next_hole > hole && node->type == CM_OBJECT &&
             cm_json_get(copy, below->key) != NULL) {
-            hub_diags_add(j->diags, hub_source_path(j->template->source), item->line, item->column,
+            hub_diags_add(j->diags, hub_template_path(j->template, item), item->line, item->column,
                           "'%s' is there twice once variables are put in: give the members "
                           "different names",
                           below->key);
@@ -228,8 +232,7 @@ static void settle_namespace(struct job *j, struct cm_json *object, struct cm_ob
         id->namespace = "";
     } else if (scope == CM_SCOPE_NAMESPACED && id->namespace[0] == '\0') {
         if (j->in->namespace[0] == '\0') {
-            hub_diags_add(j->diags, hub_source_path(j->template->source), object->line,
-                          object->column,
+            hub_diags_add(j->diags, path_of(j), object->line, object->column,
                           "%s '%s' has no namespace: set metadata.namespace here or spec.namespace "
                           "of the App",
                           id->kind, id->name);
@@ -248,12 +251,16 @@ static bool holds(const struct cm_json *object, const char *member) {
 
 static void check_secret(struct job *j, const struct cm_json *object,
                          const struct cm_object_id *id) {
-    if (j->in->plain_secrets || (!holds(object, "data") && !holds(object, "stringData"))) {
+    const char *member = holds(object, "data") ? "data" : "stringData";
+
+    if (j->in->plain_secrets || !holds(object, member)) {
         return;
     }
-    const struct cm_json *at = cm_json_get(object, holds(object, "data") ? "data" : "stringData");
+    // As written: what is filled in has lost its file.
+    const struct cm_json *at = cm_json_get(j->template->object, member);
+    at = at != NULL ? at : j->template->object;
     hub_diags_add(
-        j->diags, hub_source_path(j->template->source), at->line, at->column,
+        j->diags, hub_template_path(j->template, at), at->line, at->column,
         "Secret '%s' stands in Git for all to read: take it out, or set spec.plainSecrets "
         "of the App to 'allow'",
         id->name);
@@ -271,7 +278,7 @@ static struct made *finish(struct job *j, struct cm_json *object, const struct c
             cm_hmac_sha256(j->in->secret_key, CM_SHA256_SIZE, made->bytes->data, made->bytes->size);
     }
     if (made->bytes->size > WIRE_OBJECT_MAX) {
-        hub_diags_add(j->diags, hub_source_path(j->template->source), object->line, object->column,
+        hub_diags_add(j->diags, path_of(j), object->line, object->column,
                       "%s '%s' has %zu bytes, more than the %zu that an object may have: split it",
                       id->kind, id->name, made->bytes->size, WIRE_OBJECT_MAX);
     }
