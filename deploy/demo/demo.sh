@@ -12,6 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 bin=$(cd "${HOLDFAST_BIN:-$here/../../build/release/bin}" && pwd)
 fleet=$here/../examples/fleet
 kubeconfig=${1:-}
+kubeconfig=${kubeconfig/#~\//$HOME/} # not every shell does that behind KUBECONFIG=
 goal=healthy # on simulated clusters; a real one may have no way to the images
 [ -n "$kubeconfig" ] && goal=applied
 interactive=false
@@ -75,6 +76,10 @@ commit() {
 
 sim() { "$bin/holdfast-sim" --control "$dir/sim.sock" --command "$*" >/dev/null; }
 
+if [ -n "$kubeconfig" ] && ! [ -r "$kubeconfig" ]; then
+    fail "KUBECONFIG names '$kubeconfig', which cannot be read"
+fi
+
 # --- A repository with a fleet
 
 say '1. A Git repository: three environments, 50 clusters, 8 apps with values per cluster'
@@ -126,7 +131,12 @@ if [ -n "$kubeconfig" ]; then
     sed -i '/^real /d' "$dir/tokens"
     "$bin/holdfast-agent" --data-dir "$dir/real" --join-token "$(cut -d' ' -f2 "$dir/real.token")" \
         --enroll-hub "127.0.0.1:$enroll_port" --kubeconfig "$kubeconfig" >"$dir/real.log" 2>&1 &
-    pids+=($!)
+    real_pid=$!
+    pids+=($real_pid)
+    real_is_gone() { ! kill -0 $real_pid; }
+    real_is_settled() { real_is_gone || grep -q 'id=agent.connected' "$dir/real.log"; }
+    wait_for 15 real_is_settled || fail 'the agent of the real cluster did not reach the hub'
+    if real_is_gone 2>/dev/null; then fail 'the agent of the real cluster gave up'; fi
 fi
 "$bin/holdfast-sim" --tokens "$dir/tokens" --enroll-hub "127.0.0.1:$enroll_port" \
     --data-dir "$dir/agents" --control "$dir/sim.sock" >"$dir/sim.log" 2>&1 &
@@ -152,6 +162,13 @@ holdfast get drift
 
 say 'The fleet answers'
 holdfast get apps
+
+if [ -n "$kubeconfig" ]; then
+    say 'And the real cluster among them'
+    holdfast get status --cluster real
+    note '   It keeps what it got. To take that away once this has ended:'
+    note "   kubectl --kubeconfig $kubeconfig delete namespace shop observability holdfast-system"
+fi
 
 if ! $interactive; then
     say 'Done.'
