@@ -19,6 +19,9 @@ static const struct {
     {"name", offsetof(struct hub_repo_source, name)},
     {"url", offsetof(struct hub_repo_source, url)},
     {"branch", offsetof(struct hub_repo_source, branch)},
+    {"tag", offsetof(struct hub_repo_source, tag)},
+    {"semver", offsetof(struct hub_repo_source, semver)},
+    {"commit", offsetof(struct hub_repo_source, commit)},
     {"token", offsetof(struct hub_repo_source, token)},
     {"username", offsetof(struct hub_repo_source, username)},
     {"password", offsetof(struct hub_repo_source, password)},
@@ -125,6 +128,7 @@ char *hub_answer_write(const struct hub_answer *answer) {
     }
     set_id(a, root, "commit", &answer->fetched.commit);
     set_id(a, root, "before", &answer->fetched.before);
+    cm_json_set_string(a, root, "ref", answer->fetched.ref);
     cm_json_set_bool(a, root, "changed", answer->fetched.changed);
     cm_json_set_bool(a, root, "rewound", answer->fetched.rewound);
     cm_json_set_int(a, root, "receivedBytes", (int64_t)answer->fetched.received_bytes);
@@ -139,6 +143,12 @@ static bool read_id(const struct cm_json *root, const char *key, struct hub_repo
 }
 
 static bool read_fetched(const struct cm_json *root, struct hub_repo_fetched *out) {
+    const char *ref = cm_json_string(cm_json_get(root, "ref"));
+
+    if (ref == NULL || strlen(ref) >= sizeof(out->ref)) {
+        return false;
+    }
+    memcpy(out->ref, ref, strlen(ref) + 1);
     out->changed = cm_json_true(cm_json_get(root, "changed"));
     out->rewound = cm_json_true(cm_json_get(root, "rewound"));
     out->received_bytes = (uint64_t)cm_json_int(cm_json_get(root, "receivedBytes"), 0);

@@ -13,6 +13,7 @@
 #include "hub/repo/mirror.h"
 #include "hub/repo/trouble.h"
 #include "hub/repo/url.h"
+#include "hub/repo/want.h"
 
 #define DEFAULT_USER "git"
 #define USER_AGENT "holdfast/" HOLDFAST_VERSION
@@ -24,7 +25,7 @@ struct fetch {
     struct hub_mirror mirror;
     unsigned asked; // how often for a secret
     uint64_t received_bytes;
-    git_oid wanted;            // what the branch points to
+    struct hub_want want;
     struct hub_answer *answer; // set by a callback that refuses; libgit2 has no room for reasons
 };
 
@@ -232,40 +233,19 @@ static enum cm_rc prepare(struct fetch *f, struct cm_err *err) {
     return f->url.scheme == HUB_URL_HTTPS ? prepare_https(f, err) : CM_OK;
 }
 
-// full_name returns the name of the branch's reference on the server; the caller frees it.
-static char *full_name(const char *branch) {
-    return strncmp(branch, "refs/", 5) == 0 ? cm_strdup(branch) : cm_strf("refs/heads/%s", branch);
-}
-
-static enum cm_rc find_branch(struct fetch *f, git_remote *remote, const char *name) {
+static enum cm_rc choose(struct fetch *f, git_remote *remote) {
     const git_remote_head **heads = NULL;
-    const char *head_target = NULL;
     size_t count = 0;
     int rc = git_remote_ls(&heads, &count, remote);
 
     if (rc < 0) {
         return explain(f, rc);
     }
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(heads[i]->name, name) == 0) {
-            f->wanted = heads[i]->oid;
-            return CM_OK;
-        }
-        if (strcmp(heads[i]->name, "HEAD") == 0) {
-            head_target = heads[i]->symref_target;
-        }
+    rc = hub_want_find(f->source, heads, count, &f->want, &f->answer->err);
+    if (rc == CM_ENOTFOUND) {
+        f->answer->trouble = HUB_REPO_BRANCH_GONE;
     }
-    f->answer->trouble = HUB_REPO_BRANCH_GONE;
-    if (count == 0 || head_target == NULL) {
-        return cm_fail(&f->answer->err, CM_ENOTFOUND, "the repository has no branch '%s'",
-                       f->source->branch);
-    }
-
-    CM_AUTOFREE char *target = cm_strdup(head_target);
-    hub_git_printable(target);
-    return cm_fail(&f->answer->err, CM_ENOTFOUND,
-                   "the repository has no branch '%s'; its HEAD is '%.100s'", f->source->branch,
-                   target);
+    return (enum cm_rc)rc;
 }
 
 static enum cm_rc connect_to(struct fetch *f, git_remote *remote) {
@@ -279,33 +259,50 @@ static enum cm_rc connect_to(struct fetch *f, git_remote *remote) {
     return rc < 0 ? explain(f, rc) : CM_OK;
 }
 
-static enum cm_rc download(struct fetch *f, git_remote *remote, char *name) {
+static int download_specs(struct fetch *f, git_remote *remote, char **names, size_t count) {
+    const git_strarray specs = {.strings = names, .count = count};
     git_fetch_options options;
-    CM_AUTOFREE char *spec = cm_strf("+%s:" HUB_MIRROR_TIP, name);
-    const git_strarray specs = {.strings = &spec, .count = 1};
 
     (void)git_fetch_options_init(&options, GIT_FETCH_OPTIONS_VERSION);
     options.callbacks = callbacks_of(f);
     options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_NONE;
     options.follow_redirects = GIT_REMOTE_REDIRECT_NONE;
     options.update_fetchhead = 0;
+    return git_remote_download(remote, &specs, &options);
+}
 
-    int rc = git_remote_download(remote, &specs, &options);
+// No reference moves by this; move_tip does that.
+static enum cm_rc download(struct fetch *f, git_remote *remote) {
+    CM_AUTOFREE char *spec = cm_strf("+%s:" HUB_MIRROR_TIP, f->want.name);
+    char all[] = "+refs/*:refs/*";
+    char *names[] = {all};
+    int rc = download_specs(f, remote, &spec, 1);
+
+    if (rc < 0 && f->want.by_id && f->answer->err.code == CM_OK) { // it serves no ids
+        rc = download_specs(f, remote, names, 1);
+    }
     return rc < 0 ? explain(f, rc) : CM_OK;
 }
 
 static enum cm_rc receive(struct fetch *f, git_repository *repo) {
     CM_CLEANUP(hub_git_remotep) git_remote *remote = NULL;
-    CM_AUTOFREE char *name = full_name(f->source->branch);
     int rc = git_remote_create_anonymous(&remote, repo, f->url.text);
 
     if (rc < 0) {
         return explain(f, rc);
     }
-    if (connect_to(f, remote) < 0 || find_branch(f, remote, name) < 0) {
+    if (connect_to(f, remote) < 0 || choose(f, remote) < 0) {
         return f->answer->err.code;
     }
-    return download(f, remote, name);
+    return download(f, remote);
+}
+
+// is_here: a commit that was fetched once stays what it is.
+static bool is_here(struct fetch *f, git_repository *repo) {
+    CM_CLEANUP(hub_git_commitp) git_commit *commit = NULL;
+
+    return f->source->commit != NULL && git_oid_fromstr(&f->want.oid, f->source->commit) == 0 &&
+           git_commit_lookup(&commit, repo, &f->want.oid) == 0;
 }
 
 // wanted_commit: a tag's object may stand before its commit.
@@ -313,10 +310,15 @@ static enum cm_rc wanted_commit(struct fetch *f, git_repository *repo, git_oid *
     CM_CLEANUP(hub_git_objectp) git_object *object = NULL;
     CM_CLEANUP(hub_git_objectp) git_object *commit = NULL;
 
-    if (git_object_lookup(&object, repo, &f->wanted, GIT_OBJECT_ANY) < 0 ||
-        git_object_peel(&commit, object, GIT_OBJECT_COMMIT) < 0) {
+    CM_AUTOFREE char *text = hub_want_text(f->source);
+
+    if (git_object_lookup(&object, repo, &f->want.oid, GIT_OBJECT_ANY) < 0 && f->want.by_id) {
+        f->answer->trouble = HUB_REPO_BRANCH_GONE;
+        return cm_fail(&f->answer->err, CM_ENOTFOUND, "the repository has no %s", text);
+    }
+    if (object == NULL || git_object_peel(&commit, object, GIT_OBJECT_COMMIT) < 0) {
         f->answer->trouble = HUB_REPO_PROTOCOL;
-        return hub_git_fail(&f->answer->err, CM_EIO, "'%s' leads to no commit", f->source->branch);
+        return hub_git_fail(&f->answer->err, CM_EIO, "the %s leads to no commit", text);
     }
     *out = *git_object_id(commit);
     return CM_OK;
@@ -337,6 +339,7 @@ static enum cm_rc move_tip(struct fetch *f, git_repository *repo, const git_oid 
     }
     memcpy(fetched->commit.bytes, commit->id, HUB_REPO_ID_SIZE);
     memcpy(fetched->before.bytes, before.id, HUB_REPO_ID_SIZE);
+    memcpy(fetched->ref, f->want.name, f->want.by_id ? 0 : strlen(f->want.name));
     fetched->changed = !git_oid_equal(&before, commit);
     fetched->received_bytes = f->received_bytes;
     fetched->packs = hub_mirror_packs(&f->mirror);
@@ -366,11 +369,13 @@ static enum cm_rc fetch(struct fetch *f) {
         hub_mirror_open(&f->mirror, &repo, err) < 0 || prepare(f, err) < 0) {
         return err->code;
     }
-    hub_child_listen(f->request->limits.silence_ms);
-    if (check_address(f) < 0 || receive(f, repo) < 0) {
-        return err->code;
+    if (!is_here(f, repo)) {
+        hub_child_listen(f->request->limits.silence_ms);
+        if (check_address(f) < 0 || receive(f, repo) < 0) {
+            return err->code;
+        }
+        hub_child_listen(0);
     }
-    hub_child_listen(0);
     if (wanted_commit(f, repo, &commit) < 0) {
         return err->code;
     }

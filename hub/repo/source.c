@@ -4,9 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/arena.h"
 #include "common/buf.h"
 #include "common/fsys.h"
 #include "common/mem.h"
+#include "common/semver.h"
 #include "common/str.h"
 #include "common/utf8.h"
 #include "hub/repo/exchange.h"
@@ -50,7 +52,7 @@ static bool text_ok(const char *text) {
     return len > 0 && len <= TEXT_MAX && cm_utf8_valid(text, len) == len;
 }
 
-// What git-check-ref-format says, less what no branch of a fleet needs.
+// What git-check-ref-format says, less what no branch or tag of a fleet needs.
 static bool branch_ok(const char *branch) {
     size_t len = strnlen(branch, BRANCH_MAX + 1);
 
@@ -62,6 +64,29 @@ static bool branch_ok(const char *branch) {
         return false;
     }
     return branch[len - 1] != '.' && (len < 5 || strcmp(branch + len - 5, ".lock") != 0);
+}
+
+static bool id_ok(const char *text) {
+    struct hub_repo_id id;
+
+    return strlen(text) == HUB_REPO_ID_HEX_MAX - 1 && hub_repo_id_parse(text, &id);
+}
+
+static enum cm_rc check_ref(const struct hub_repo_source *s, struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct cm_semver_range *range;
+
+    if (s->branch != NULL && !branch_ok(s->branch)) {
+        return cm_fail(err, CM_EINVAL, "'%.100s' cannot name a branch", s->branch);
+    }
+    if (s->tag != NULL && !branch_ok(s->tag)) {
+        return cm_fail(err, CM_EINVAL, "'%.100s' cannot name a tag", s->tag);
+    }
+    if (s->commit != NULL && !id_ok(s->commit)) {
+        return cm_fail(err, CM_EINVAL, "'%.100s' is no commit: give all 40 digits of its id",
+                       s->commit);
+    }
+    return s->semver != NULL ? cm_semver_range_parse(a, s->semver, &range, err) : CM_OK;
 }
 
 static enum cm_rc check_texts(const struct hub_repo_source *s, struct cm_err *err) {
@@ -131,8 +156,8 @@ static enum cm_rc check_all(const struct hub_repo_source *s, struct cm_err *err)
     if (hub_url_parse(s->url, &url, err) < 0 || check_texts(s, err) < 0) {
         return err->code;
     }
-    if (!branch_ok(s->branch)) {
-        return cm_fail(err, CM_EINVAL, "'%.100s' cannot name a branch", s->branch);
+    if (check_ref(s, err) < 0) {
+        return err->code;
     }
     switch (url.scheme) {
     case HUB_URL_HTTPS:
@@ -146,8 +171,13 @@ static enum cm_rc check_all(const struct hub_repo_source *s, struct cm_err *err)
 }
 
 enum cm_rc hub_repo_source_check(const struct hub_repo_source *source, struct cm_err *err) {
-    if (source->name == NULL || source->url == NULL || source->branch == NULL) {
-        return cm_fail(err, CM_EINVAL, "a repository needs a name, a URL and a branch");
+    int refs = (source->branch != NULL) + (source->tag != NULL) + (source->semver != NULL) +
+               (source->commit != NULL);
+
+    if (source->name == NULL || source->url == NULL || refs != 1) {
+        return cm_fail(err, CM_EINVAL,
+                       "a repository needs a name, a URL, and one of branch, tag, range of "
+                       "versions and commit");
     }
     if (check_all(source, err) < 0) {
         return cm_wrap(err, "repository '%.100s'", source->name);

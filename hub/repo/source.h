@@ -43,9 +43,13 @@
 #include "hub/repo/id.h"
 
 struct hub_repo_source {
-    const char *name;   // in messages
-    const char *url;    // see hub/repo/url.h
+    const char *name; // in messages
+    const char *url;  // see hub/repo/url.h
+    // What of it; exactly one:
     const char *branch; // "main", or a full name: "refs/tags/v1"
+    const char *tag;    // "v1.2.0"
+    const char *semver; // a range (common/semver.h): the highest version among the tags
+    const char *commit; // its id, 40 digits
 
     // https: a token, or a user name and password. A token goes with `username` if the server wants
     // a certain one.
@@ -86,7 +90,7 @@ enum hub_repo_trouble {
     HUB_REPO_HOST_KEY,    // ssh: unknown, changed or revoked
     HUB_REPO_CA,          // https: the certificate is not trusted
     HUB_REPO_MISSING,     // there is no such repository, as far as we may see
-    HUB_REPO_BRANCH_GONE, // the repository has no such branch
+    HUB_REPO_BRANCH_GONE, // the repository has no such branch, tag or commit
     HUB_REPO_REDIRECT,    // the server wants us to go elsewhere
     HUB_REPO_TOO_LARGE,   // a limit on bytes or objects
     HUB_REPO_FORBIDDEN,   // an address that the policy refuses
@@ -103,11 +107,14 @@ struct hub_repo_job {
     int cancel_fd;                        // readable: stop at once with CM_ECANCELED; -1: none
 };
 
+#define HUB_REPO_REF_MAX 256 // bytes of a reference's full name, with the NUL
+
 struct hub_repo_fetched {
-    struct hub_repo_id commit; // the tip of the branch
-    struct hub_repo_id before; // the tip that the last fetch found; zero if there was none
-    bool changed;              // they differ
-    bool rewound;              // `before` is no ancestor of `commit`: somebody forced it
+    struct hub_repo_id commit;  // the tip of the branch, what the tag stands for, …
+    char ref[HUB_REPO_REF_MAX]; // where it was found: "refs/tags/v1.2.0"; "" for a bare commit
+    struct hub_repo_id before;  // the tip that the last fetch found; zero if there was none
+    bool changed;               // they differ
+    bool rewound;               // `before` is no ancestor of `commit`: somebody forced it
     uint64_t received_bytes;
     size_t packs; // from HUB_REPO_PACKS_MAX on call hub_repo_compact
 };

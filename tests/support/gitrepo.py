@@ -62,6 +62,12 @@ class GitRepo:
         self.git("checkout", "--quiet", "-B", branch)
         self.branch = branch
 
+    def tag(self, name, annotated=False):
+        """Tags the present commit and pushes the tag. Returns the commit's id."""
+        self.git("tag", *(["--annotate", "--message", name] if annotated else []), name)
+        self.git("push", "--quiet", "origin", f"refs/tags/{name}")
+        return self.head()
+
     def delete_branch(self, branch):
         """Deletes a branch of the bare repository."""
         _git(self.bare, "update-ref", "-d", f"refs/heads/{branch}")

@@ -34,6 +34,9 @@ static bool take_text(const char *argument, struct arguments *a) {
         {"folder", &a->job.folder},
         {"url", &a->source.url},
         {"branch", &a->source.branch},
+        {"tag", &a->source.tag},
+        {"semver", &a->source.semver},
+        {"commit", &a->source.commit},
         {"token", &a->source.token},
         {"username", &a->source.username},
         {"password", &a->source.password},
@@ -117,6 +120,7 @@ static enum cm_rc run(const struct arguments *a, struct cm_arena *arena, struct 
     }
     set_id(arena, out, "commit", &fetched.commit);
     set_id(arena, out, "before", &fetched.before);
+    cm_json_set_string(arena, out, "ref", fetched.ref);
     cm_json_set_bool(arena, out, "changed", fetched.changed);
     cm_json_set_bool(arena, out, "rewound", fetched.rewound);
     if (a->list && list(a, arena, files, err) < 0) {
@@ -132,14 +136,17 @@ int main(int argc, char **argv) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
     struct cm_json *out = cm_json_new(arena, CM_OBJECT);
-    struct arguments a = {
-        .source = {.name = "fleet", .branch = "main", .allow_private_hosts = true},
-        .limits = hub_repo_limits_default,
-        .job.cancel_fd = -1};
+    struct arguments a = {.source = {.name = "fleet", .allow_private_hosts = true},
+                          .limits = hub_repo_limits_default,
+                          .job.cancel_fd = -1};
     struct cm_err err = {0};
 
     for (int i = 1; i < argc; i++) {
         take(argv[i], &a);
+    }
+    if (a.source.tag == NULL && a.source.semver == NULL && a.source.commit == NULL &&
+        a.source.branch == NULL) {
+        a.source.branch = "main";
     }
     a.job.limits = &a.limits;
     enum cm_rc rc = run(&a, arena, out, &err);
