@@ -217,14 +217,14 @@ static void load_files(struct loading *l) {
     struct hub_app *app = l->app;
     const struct hub_doc *doc = app->named.doc;
     struct hub_folder *home = doc->file->folder;
-    struct hub_folder *source = hub_file_tree_folder_find(home, doc->app.source);
+    struct hub_folder *source = hub_file_tree_folder_find(home, doc->app.source.path.name);
     const char *path = path_of(doc->file);
 
     if (source != NULL && crosses(source, home)) {
         hub_diags_add(&app->content, path, doc->place.line, doc->place.column,
                       "the folder '%s' belongs to another App, which has an app.yaml there: name "
                       "another one in spec.source.path",
-                      doc->app.source);
+                      doc->app.source.path.name);
         return;
     }
     if (source != NULL && hub_file_tree_folder_find(source, "overlays") != NULL) {
@@ -241,8 +241,8 @@ static void load_files(struct loading *l) {
             &app->content, path, doc->place.line, doc->place.column,
             "the App has no manifests: put *.yaml files into %s%s%s, or delete app.yaml to "
             "remove the App",
-            doc->app.source[0] != '\0' ? "'" : "the folder of app.yaml", doc->app.source,
-            doc->app.source[0] != '\0' ? "'" : "");
+            doc->app.source.path.name[0] != '\0' ? "'" : "the folder of app.yaml",
+            doc->app.source.path.name, doc->app.source.path.name[0] != '\0' ? "'" : "");
     }
 }
 

@@ -11,7 +11,7 @@
 #include "hub/render/diag.h"
 
 static const struct cm_json_limits limits = {
-    .max_bytes = HUB_DOCUMENT_MAX, .max_depth = 32, .max_nodes = 200000};
+    .max_bytes = HUB_DOCUMENT_MAX, .max_depth = 64, .max_nodes = 200000};
 
 // What one reading of a file knows.
 struct reading {
@@ -22,70 +22,7 @@ struct reading {
     struct hub_diags *diags;
 };
 
-// ---- What the tables cannot say
-
-static void check_expression(const struct reading *r, const struct cm_json *node) {
-    const char *word = cm_json_string(cm_json_get(node, "operator"));
-    const struct cm_json *values = cm_json_get(node, "values");
-    size_t count = values != NULL ? values->count : 0;
-    bool wants = strcmp(word, "In") == 0 || strcmp(word, "NotIn") == 0;
-
-    if (wants && count == 0) {
-        hub_diags_add(r->diags, r->path, node->line, node->column,
-                      "operator %s needs values: list at least one", word);
-    } else if (!wants && count > 0) {
-        hub_diags_add(r->diags, r->path, values->line, values->column,
-                      "operator %s takes no values: remove them", word);
-    }
-}
-
-static void check_selector(const struct reading *r, const struct cm_json *selector) {
-    const struct cm_json *expressions = cm_json_get(selector, "matchExpressions");
-
-    for (const struct cm_json *item = expressions != NULL ? expressions->first : NULL; item != NULL;
-         item = item->next) {
-        check_expression(r, item);
-    }
-}
-
-static void check_target(const struct reading *r, const struct cm_json *target) {
-    const char *const ways[] = {"cluster", "clusterGroup", "clusterSelector"};
-    size_t found = 0;
-
-    for (size_t i = 0; i < 3; i++) {
-        found += cm_json_get(target, ways[i]) != NULL ? 1 : 0;
-    }
-    if (found != 1) {
-        hub_diags_add(r->diags, r->path, target->line, target->column,
-                      "a target needs exactly one of cluster, clusterGroup and clusterSelector, "
-                      "this one has %zu: write 'clusterSelector: {}' for all clusters",
-                      found);
-    }
-    check_selector(r, cm_json_get(target, "clusterSelector"));
-}
-
-static void check_more(const struct reading *r, const struct cm_json *document) {
-    const struct cm_json *spec = cm_json_get(document, "spec");
-    const struct cm_json *targets = cm_json_get(spec, "targets");
-
-    const struct cm_json *depends_on = cm_json_get(spec, "dependsOn");
-
-    check_selector(r, cm_json_get(spec, "clusterSelector"));
-    if (depends_on != NULL && depends_on->count > HUB_BUNDLE_DEPENDS_MAX) {
-        hub_diags_add(r->diags, r->path, depends_on->line, depends_on->column,
-                      "dependsOn names %zu Apps, more than %d: depend on fewer", depends_on->count,
-                      HUB_BUNDLE_DEPENDS_MAX);
-    }
-    if (r->kind == HUB_GROUP && cm_json_get(spec, "clusterSelector") == NULL &&
-        cm_json_get(spec, "clusters") == NULL) {
-        hub_diags_add(r->diags, r->path, spec->line, spec->column,
-                      "the group has no members: add clusterSelector or clusters");
-    }
-    for (const struct cm_json *item = targets != NULL ? targets->first : NULL; item != NULL;
-         item = item->next) {
-        check_target(r, item);
-    }
-}
+// ---- What tells which table counts
 
 static bool check_header(const struct reading *r, const struct cm_json *document) {
     const struct hub_kind_table *table = &hub_kind_tables[r->kind];
@@ -136,6 +73,16 @@ static struct hub_mention mention(const struct cm_json *node) {
     return (struct hub_mention){node->text, {node->line, node->column}};
 }
 
+// mention_path returns a path with its place; "" for "." and for none.
+static struct hub_mention mention_path(const struct cm_json *node) {
+    struct hub_mention m = mention(node);
+
+    if (m.name == NULL || strcmp(m.name, ".") == 0) {
+        m.name = "";
+    }
+    return m;
+}
+
 static int compare_mentions(const void *a, const void *b) {
     return strcmp(((const struct hub_mention *)a)->name, ((const struct hub_mention *)b)->name);
 }
@@ -159,20 +106,78 @@ static void read_cluster(struct cm_arena *a, const struct cm_json *document,
     out->suspend = flag(spec, "suspend", false);
 }
 
+// sort_mentions sorts names and drops the second of two that are equal.
+static size_t sort_mentions(struct hub_mention *all, size_t count) {
+    size_t kept = 0;
+
+    qsort(all, count, sizeof(*all), compare_mentions);
+    for (size_t i = 0; i < count; i++) {
+        if (kept == 0 || strcmp(all[i].name, all[kept - 1].name) != 0) {
+            all[kept++] = all[i];
+        }
+    }
+    return kept;
+}
+
+// read_mentions reads a list of names, or of objects with a name.
+static struct hub_mention *read_mentions(struct cm_arena *a, const struct cm_json *list,
+                                         size_t *count) {
+    struct hub_mention *all = NULL;
+    size_t found = 0;
+
+    *count = 0;
+    if (list == NULL || list->count == 0) {
+        return NULL;
+    }
+    all = cm_arena_get(a, list->count * sizeof(*all));
+    for (const struct cm_json *item = list->first; item != NULL; item = item->next) {
+        all[found++] = mention(item->type == CM_OBJECT ? cm_json_get(item, "name") : item);
+    }
+    *count = sort_mentions(all, found);
+    return all;
+}
+
 static void read_group(struct cm_arena *a, const struct cm_json *document,
                        struct hub_group_doc *out) {
     const struct cm_json *spec = cm_json_get(document, "spec");
-    const struct cm_json *clusters = cm_json_get(spec, "clusters");
 
     out->selector = read_selector(a, cm_json_get(spec, "clusterSelector"));
-    if (clusters == NULL) {
+    out->clusters = read_mentions(a, cm_json_get(spec, "clusters"), &out->cluster_count);
+    out->groups = read_mentions(a, cm_json_get(spec, "groups"), &out->group_count);
+}
+
+// ---- Apps
+
+static void read_overlays(struct cm_arena *a, const struct cm_json *list, struct hub_changes *out) {
+    if (list == NULL) {
         return;
     }
-    out->clusters = cm_arena_get(a, (clusters->count + 1) * sizeof(*out->clusters));
-    for (const struct cm_json *item = clusters->first; item != NULL; item = item->next) {
-        out->clusters[out->cluster_count++] = mention(item);
+    out->overlays = cm_arena_get(a, (list->count + 1) * sizeof(*out->overlays));
+    out->paths = cm_arena_get(a, (list->count + 1) * sizeof(*out->paths));
+    for (const struct cm_json *item = list->first; item != NULL; item = item->next) {
+        out->paths[out->overlay_count] = mention(cm_json_get(item, "path"));
+        out->overlays[out->overlay_count++] = (struct hub_overlay){
+            .node = item,
+            .target = cm_json_get(item, "target"),
+            .merge = cm_json_get(item, "merge"),
+            .json_patch = cm_json_get(item, "jsonPatch"),
+            .replace = cm_json_get(item, "replace"),
+            .remove = flag(item, "remove", false),
+        };
     }
-    qsort(out->clusters, out->cluster_count, sizeof(*out->clusters), compare_mentions);
+}
+
+static const struct cm_json *not_empty(const struct cm_json *node) {
+    return node != NULL && node->count > 0 ? node : NULL;
+}
+
+static void read_changes(struct cm_arena *a, const struct cm_json *node, struct hub_changes *out) {
+    out->common = (struct hub_common){
+        .labels = not_empty(cm_json_get(node, "labels")),
+        .annotations = not_empty(cm_json_get(node, "annotations")),
+        .images = not_empty(cm_json_get(node, "images")),
+    };
+    read_overlays(a, cm_json_get(node, "overlays"), out);
 }
 
 static void read_target(struct cm_arena *a, const struct cm_json *node, struct hub_target *out) {
@@ -181,27 +186,58 @@ static void read_target(struct cm_arena *a, const struct cm_json *node, struct h
     out->selector = read_selector(a, cm_json_get(node, "clusterSelector"));
     out->values = cm_json_get(node, "values");
     out->namespace = word(node, "namespace", NULL);
+    read_changes(a, node, &out->changes);
     out->suspend = flag(node, "suspend", false);
     out->do_not_deploy = flag(node, "doNotDeploy", false);
 }
 
-static void read_depends_on(struct cm_arena *a, const struct cm_json *list,
-                            struct hub_app_doc *out) {
-    if (list == NULL || list->count == 0) {
+static void read_targets(struct cm_arena *a, const struct cm_json *list, struct hub_app_doc *out) {
+    if (list == NULL) {
         return;
     }
-    struct hub_mention *all = cm_arena_get(a, list->count * sizeof(*all));
-    size_t count = 0;
+    out->targets = cm_arena_get(a, (list->count + 1) * sizeof(*out->targets));
     for (const struct cm_json *item = list->first; item != NULL; item = item->next) {
-        all[count++] = mention(cm_json_get(item, "name"));
+        read_target(a, item, &out->targets[out->target_count++]);
     }
-    qsort(all, count, sizeof(*all), compare_mentions);
-    for (size_t i = 0; i < count; i++) {
-        if (i == 0 || strcmp(all[i].name, all[out->depends_on_count - 1].name) != 0) {
-            all[out->depends_on_count++] = all[i];
+}
+
+static const char *const *read_texts(struct cm_arena *a, const struct cm_json *list,
+                                     size_t *count) {
+    const char **texts = NULL;
+
+    *count = 0;
+    if (list == NULL) {
+        return NULL;
+    }
+    texts = cm_arena_get(a, (list->count + 1) * sizeof(*texts));
+    for (const struct cm_json *item = list->first; item != NULL; item = item->next) {
+        texts[(*count)++] = item->text;
+    }
+    return texts;
+}
+
+static void read_source(struct cm_arena *a, const struct cm_json *node,
+                        struct hub_source_doc *out) {
+    static const char *const kinds[] = {[HUB_REF_BRANCH] = "branch",
+                                        [HUB_REF_TAG] = "tag",
+                                        [HUB_REF_SEMVER] = "semver",
+                                        [HUB_REF_COMMIT] = "commit"};
+    const struct cm_json *ref = cm_json_get(node, "ref");
+
+    out->path = mention_path(cm_json_get(node, "path"));
+    out->repository = mention(cm_json_get(node, "repository"));
+    out->ref = HUB_REF_DEFAULT;
+    out->ref_text = "";
+    for (enum hub_ref kind = HUB_REF_BRANCH; ref != NULL && kind <= HUB_REF_COMMIT; kind++) {
+        const char *text = cm_json_string(cm_json_get(ref, kinds[kind]));
+
+        if (text != NULL) {
+            out->ref = kind;
+            out->ref_text = text;
         }
     }
-    out->depends_on = all;
+    out->include = read_texts(a, cm_json_get(node, "include"), &out->include_count);
+    out->exclude = read_texts(a, cm_json_get(node, "exclude"), &out->exclude_count);
 }
 
 static enum hub_drift drift_of(const struct cm_json *node) {
@@ -216,37 +252,46 @@ static enum hub_drift drift_of(const struct cm_json *node) {
 
 static void read_app(struct cm_arena *a, const struct cm_json *document, struct hub_app_doc *out) {
     const struct cm_json *spec = cm_json_get(document, "spec");
-    const struct cm_json *targets = cm_json_get(spec, "targets");
-    const char *source = word(cm_json_get(spec, "source"), "path", ".");
 
-    out->source = strcmp(source, ".") == 0 ? "" : source;
+    read_source(a, cm_json_get(spec, "source"), &out->source);
     out->namespace = word(spec, "namespace", "");
     out->values = cm_json_get(spec, "values");
     out->drift = drift_of(cm_json_get(spec, "drift"));
     out->prune = flag(spec, "prune", true);
     out->suspend = flag(spec, "suspend", false);
+    out->adopt = flag(spec, "adopt", false);
+    out->literal = !flag(spec, "substitute", true);
     out->prune_on_loss = strcmp(word(spec, "onTargetLoss", "orphan"), "prune") == 0;
     out->plain_secrets = strcmp(word(spec, "plainSecrets", "deny"), "allow") == 0;
-    read_depends_on(a, cm_json_get(spec, "dependsOn"), out);
-    if (targets == NULL) {
-        return;
+    out->depends_on = read_mentions(a, cm_json_get(spec, "dependsOn"), &out->depends_on_count);
+    out->release_group = mention(cm_json_get(spec, "releaseGroup"));
+    read_changes(a, spec, &out->changes);
+    read_targets(a, cm_json_get(spec, "targets"), out);
+}
+
+// keep_text keeps the text of an App that has something inline.
+static void keep_text(const struct reading *r, struct cm_arena *a, struct hub_app_doc *app) {
+    bool wanted = app->changes.overlay_count > 0;
+
+    for (size_t i = 0; i < app->target_count; i++) {
+        wanted = wanted || app->targets[i].changes.overlay_count > 0;
     }
-    out->targets = cm_arena_get(a, (targets->count + 1) * sizeof(*out->targets));
-    for (const struct cm_json *item = targets->first; item != NULL; item = item->next) {
-        read_target(a, item, &out->targets[out->target_count++]);
+    if (wanted) {
+        app->text = cm_arena_strndup(a, r->text, r->size);
+        app->text_size = r->size;
     }
 }
 
-static struct hub_doc *read_document(enum hub_kind kind, const struct cm_json *parsed) {
+static struct hub_doc *read_document(const struct reading *r, const struct cm_json *parsed) {
     struct hub_doc *doc = cm_new(1, sizeof(*doc));
     const struct cm_json *name = cm_json_path(parsed, "metadata", "name", NULL);
 
-    doc->kind = kind;
+    doc->kind = r->kind;
     doc->arena = cm_arena_new(0);
     doc->place = (struct hub_place){name->line, name->column};
     const struct cm_json *document = cm_json_copy(doc->arena, parsed);
     doc->name = cm_json_string(cm_json_path(document, "metadata", "name", NULL));
-    switch (kind) {
+    switch (r->kind) {
     case HUB_CLUSTER:
         read_cluster(doc->arena, document, &doc->cluster);
         break;
@@ -255,6 +300,7 @@ static struct hub_doc *read_document(enum hub_kind kind, const struct cm_json *p
         break;
     case HUB_APP:
         read_app(doc->arena, document, &doc->app);
+        keep_text(r, doc->arena, &doc->app);
         break;
     }
     return doc;
@@ -262,16 +308,11 @@ static struct hub_doc *read_document(enum hub_kind kind, const struct cm_json *p
 
 static void read_one(const struct reading *r, const struct cm_json *document,
                      struct hub_doc_list *out) {
-    size_t before = r->diags->count;
-
     if (!check_header(r, document) ||
         !hub_schema_check(r->kind, document, r->path, r->text, r->size, r->diags)) {
         return;
     }
-    check_more(r, document);
-    if (r->diags->count == before) {
-        out->items[out->count++] = read_document(r->kind, document);
-    }
+    out->items[out->count++] = read_document(r, document);
 }
 
 void hub_docs_read(enum hub_kind kind, const char *path, const void *bytes, size_t size,

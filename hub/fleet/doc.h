@@ -10,8 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hub/fleet/fleet.h"
 #include "hub/fleet/schema.h"
 #include "hub/render/bundle.h"
+#include "hub/render/edition.h"
 #include "hub/render/select.h"
 
 #define HUB_DOCUMENT_MAX ((size_t)1024 * 1024) // bytes of one file of documents
@@ -31,12 +33,21 @@ struct hub_mention {
     struct hub_place place;
 };
 
+// What changes manifests, of an App or of one of its targets.
+struct hub_changes {
+    struct hub_common common;
+    struct hub_overlay *overlays; // without their sources
+    struct hub_mention *paths;    // of each overlay: .name is its path, NULL if it has none
+    size_t overlay_count;
+};
+
 struct hub_target {
     struct hub_mention cluster; // .name NULL: not by this
     struct hub_mention group;
     const struct hub_selector *selector; // NULL: not by this
     const struct cm_json *values;        // NULL: none
     const char *namespace;               // NULL: the App's
+    struct hub_changes changes;
     bool suspend;
     bool do_not_deploy;
 };
@@ -51,21 +62,41 @@ struct hub_group_doc {
     const struct hub_selector *selector; // NULL: none
     struct hub_mention *clusters;        // sorted
     size_t cluster_count;
+    struct hub_mention *groups; // sorted, each once
+    size_t group_count;
+};
+
+// Where an App's manifests are.
+struct hub_source_doc {
+    struct hub_mention path; // .name "": the folder of app.yaml, or the root of the repository
+    struct hub_mention repository; // .name NULL: the one of app.yaml
+    enum hub_ref ref;
+    const char *ref_text;       // "" for HUB_REF_DEFAULT
+    const char *const *include; // globs below the path
+    size_t include_count;       // 0: all
+    const char *const *exclude;
+    size_t exclude_count;
 };
 
 struct hub_app_doc {
-    const char *source; // "" for the folder of app.yaml
+    struct hub_source_doc source;
     const char *namespace;
     const struct cm_json *values; // or NULL
     struct hub_target *targets;
     size_t target_count;
     struct hub_mention *depends_on; // sorted, each once
     size_t depends_on_count;
+    struct hub_mention release_group; // .name NULL: none
+    struct hub_changes changes;
+    const char *text; // of app.yaml, for places in what is inline
+    size_t text_size;
     enum hub_drift drift;
     bool prune;
     bool suspend;
     bool prune_on_loss;
     bool plain_secrets;
+    bool adopt;
+    bool literal; // no variables in manifests
 };
 
 struct hub_doc {

@@ -36,6 +36,15 @@ struct hub_fleet;
 
 #define HUB_OID_SIZE 20
 
+// Which state of another repository an App wants.
+enum hub_ref {
+    HUB_REF_DEFAULT, // the branch of the hub's configuration
+    HUB_REF_BRANCH,
+    HUB_REF_TAG,
+    HUB_REF_SEMVER, // the highest version in a range
+    HUB_REF_COMMIT,
+};
+
 struct hub_fleet_change {
     const char *path;          // below the repository's root folder, cm_fsys_path_ok
     uint8_t oid[HUB_OID_SIZE]; // of the blob

@@ -1,33 +1,5 @@
-#include "hub/fleet/schema.h"
-
-static const char *const drift_choices[] = {"report", "correct", "off", NULL};
-static const char *const loss_choices[] = {"orphan", "prune", NULL};
-static const char *const secret_choices[] = {"deny", "allow", NULL};
-static const char *const operator_choices[] = {"In", "NotIn", "Exists", "DoesNotExist", NULL};
-
-static const struct hub_field expression_fields[] = {
-    {.name = "key", .type = HUB_FIELD_STRING, .required = true, .doc = "Name of a label."},
-    {.name = "operator",
-     .type = HUB_FIELD_CHOICE,
-     .required = true,
-     .choices = operator_choices,
-     .doc = "How the label must be. `NotIn` also holds for clusters without the label."},
-    {.name = "values",
-     .type = HUB_FIELD_STRINGS,
-     .doc = "For `In` and `NotIn`, at least one; for the others, none."},
-    {0},
-};
-
-static const struct hub_field selector_fields[] = {
-    {.name = "matchLabels",
-     .type = HUB_FIELD_LABELS,
-     .doc = "Labels that a cluster must have, with these values."},
-    {.name = "matchExpressions",
-     .type = HUB_FIELD_OBJECTS,
-     .fields = expression_fields,
-     .doc = "Requirements that must all hold."},
-    {0},
-};
+// The tables of Cluster and ClusterGroup; that of an App is in schema_app.c.
+#include "hub/fleet/schema_check.h"
 
 static const struct hub_field cluster_metadata[] = {
     {.name = "name",
@@ -74,13 +46,26 @@ static const struct hub_field group_metadata[] = {
 static const struct hub_field group_spec[] = {
     {.name = "clusterSelector",
      .type = HUB_FIELD_OBJECT,
-     .fields = selector_fields,
+     .fields = hub_selector_fields,
      .doc = "Clusters with these labels are members; `{}` means all.",
      .also_called = "selector"},
     {.name = "clusters",
      .type = HUB_FIELD_NAMES,
      .doc = "These clusters are members too.",
      .also_called = "members clusterNames"},
+    {.name = "groups",
+     .type = HUB_FIELD_NAMES,
+     .max = 1000,
+     .doc = "The members of these ClusterGroups are members too; circles are an error.",
+     .also_called = "clusterGroups subgroups"},
+    {0},
+};
+
+static const struct hub_rule group_rules[] = {
+    {.type = HUB_RULE_SOME,
+     .subject = "a group",
+     .names = WORDS("clusterSelector", "clusters", "groups"),
+     .advice = "say who its members are"},
     {0},
 };
 
@@ -96,132 +81,8 @@ static const struct hub_field group_fields[] = {
      .type = HUB_FIELD_OBJECT,
      .required = true,
      .fields = group_spec,
-     .doc = "Its members; at least one of the two fields."},
-    {0},
-};
-
-static const struct hub_field app_metadata[] = {
-    {.name = "name", .type = HUB_FIELD_NAME, .required = true, .doc = "The App's name."},
-    {0},
-};
-
-static const struct hub_field source_fields[] = {
-    {.name = "path",
-     .type = HUB_FIELD_PATH,
-     .otherwise = ".",
-     .doc = "Folder of the manifests, below the folder of app.yaml."},
-    {0},
-};
-
-static const struct hub_field depends_fields[] = {
-    {.name = "name", .type = HUB_FIELD_NAME, .required = true, .doc = "Name of an App."},
-    {0},
-};
-
-#define NO_OVERLAYS "overlays are not supported: use ${variables} and values per target instead"
-
-static const struct hub_field target_fields[] = {
-    {.name = "name", .type = HUB_FIELD_NAME, .doc = "For people and messages."},
-    {.name = "cluster",
-     .type = HUB_FIELD_NAME,
-     .doc = "The one cluster of this name.",
-     .also_called = "clusterName"},
-    {.name = "clusterGroup",
-     .type = HUB_FIELD_NAME,
-     .doc = "The members of this ClusterGroup.",
-     .also_called = "group clusterGroupName"},
-    {.name = "clusterSelector",
-     .type = HUB_FIELD_OBJECT,
-     .fields = selector_fields,
-     .doc = "Clusters with these labels; `{}` means all.",
-     .also_called = "selector"},
-    {.name = "values",
-     .type = HUB_FIELD_VALUES,
-     .doc = "Variables for these clusters; stronger than the App's.",
-     .also_called = "variables vars substitute"},
-    {.name = "namespace",
-     .type = HUB_FIELD_NAME,
-     .doc = "Instead of the App's.",
-     .also_called = "targetNamespace defaultNamespace"},
-    {.name = "suspend",
-     .type = HUB_FIELD_BOOL,
-     .otherwise = "false",
-     .doc = "Agents change nothing of this App on these clusters while this is true.",
-     .also_called = "paused suspended"},
-    {.name = "doNotDeploy",
-     .type = HUB_FIELD_BOOL,
-     .otherwise = "false",
-     .doc = "The App is not for these clusters, whatever the targets below say."},
-    {.name = "overlays", .type = HUB_FIELD_REFUSED, .doc = NO_OVERLAYS, .also_called = "yaml"},
-    {0},
-};
-
-static const struct hub_field app_spec[] = {
-    {.name = "source",
-     .type = HUB_FIELD_OBJECT,
-     .fields = source_fields,
-     .doc = "Where the manifests are.",
-     .also_called = "sourceRef repo"},
-    {.name = "namespace",
-     .type = HUB_FIELD_NAME,
-     .doc = "For namespaced objects that name none.",
-     .also_called = "targetNamespace defaultNamespace"},
-    {.name = "values",
-     .type = HUB_FIELD_VALUES,
-     .doc = "Variables for manifests; the weakest.",
-     .also_called = "variables vars substitute postBuild"},
-    {.name = "targets",
-     .type = HUB_FIELD_OBJECTS,
-     .fields = target_fields,
-     .doc = "Which clusters run the App. The first target that matches a cluster counts; each has "
-            "exactly one of cluster, clusterGroup and clusterSelector.",
-     .also_called = "targetCustomizations placements clusters"},
-    {.name = "dependsOn",
-     .type = HUB_FIELD_OBJECTS,
-     .fields = depends_fields,
-     .doc = "Apps that must be healthy on a cluster before this one is applied there."},
-    {.name = "prune",
-     .type = HUB_FIELD_BOOL,
-     .otherwise = "true",
-     .doc = "Objects that left the App are removed from clusters; so is everything when the App "
-            "is deleted.",
-     .also_called = "keepResources"},
-    {.name = "drift",
-     .type = HUB_FIELD_CHOICE,
-     .otherwise = "report",
-     .choices = drift_choices,
-     .doc = "What happens when somebody changed an object in a cluster: `report` it, `correct` it "
-            "too, or `off`.",
-     .also_called = "correctDrift selfHeal"},
-    {.name = "suspend",
-     .type = HUB_FIELD_BOOL,
-     .otherwise = "false",
-     .doc = "Agents change nothing of this App while this is true; they still report.",
-     .also_called = "paused suspended"},
-    {.name = "onTargetLoss",
-     .type = HUB_FIELD_CHOICE,
-     .otherwise = "orphan",
-     .choices = loss_choices,
-     .doc = "What happens on a cluster that the targets no longer match: the objects stay there "
-            "unmanaged (`orphan`) or are removed (`prune`)."},
-    {.name = "plainSecrets",
-     .type = HUB_FIELD_CHOICE,
-     .otherwise = "deny",
-     .choices = secret_choices,
-     .doc = "Whether Secrets with readable data may stand in Git."},
-    {.name = "overlays", .type = HUB_FIELD_REFUSED, .doc = NO_OVERLAYS, .also_called = "patches"},
-    {0},
-};
-
-static const struct hub_field app_fields[] = {
-    {.name = "apiVersion", .type = HUB_FIELD_STRING, .required = true, .doc = HUB_API_VERSION "."},
-    {.name = "kind", .type = HUB_FIELD_STRING, .required = true, .doc = "App."},
-    {.name = "metadata",
-     .type = HUB_FIELD_OBJECT,
-     .required = true,
-     .fields = app_metadata,
-     .doc = "What it is called."},
-    {.name = "spec", .type = HUB_FIELD_OBJECT, .fields = app_spec, .doc = "What it is."},
+     .rules = group_rules,
+     .doc = "Its members; at least one of the three fields."},
     {0},
 };
 
@@ -245,8 +106,8 @@ const struct hub_kind_table hub_kind_tables[HUB_KINDS] = {
                      .fields = cluster_fields},
     [HUB_GROUP] = {.name = "ClusterGroup",
                    .place = "groups/**/*.yaml",
-                   .doc = "Clusters under one name: those with certain labels, those named, or "
-                          "both.",
+                   .doc = "Clusters under one name: those with certain labels, those named, those "
+                          "of other groups, or all of these.",
                    .example = "apiVersion: holdfast/v1alpha1\n"
                               "kind: ClusterGroup\n"
                               "metadata:\n"
@@ -257,7 +118,8 @@ const struct hub_kind_table hub_kind_tables[HUB_KINDS] = {
                               "      region: eu\n"
                               "    matchExpressions:\n"
                               "      - {key: env, operator: NotIn, values: [sandbox]}\n"
-                              "  clusters: [london-1]\n",
+                              "  clusters: [london-1]\n"
+                              "  groups: [nordics]\n",
                    .fields = group_fields},
     [HUB_APP] = {.name = "App",
                  .place = "**/app.yaml",
@@ -282,5 +144,5 @@ const struct hub_kind_table hub_kind_tables[HUB_KINDS] = {
                             "  dependsOn:\n"
                             "    - name: ingress\n"
                             "  drift: correct\n",
-                 .fields = app_fields},
+                 .fields = hub_app_fields},
 };

@@ -104,7 +104,8 @@ static const struct wrong wrongs[] = {
     // Groups
     {"groups/g.yaml", GROUP "metadata: {name: g}\n", "groups/g.yaml:1:1: spec is missing: add it"},
     {"groups/g.yaml", GROUP "metadata: {name: g}\nspec: {}\n",
-     "groups/g.yaml:4:7: the group has no members: add clusterSelector or clusters"},
+     "groups/g.yaml:4:7: a group needs clusterSelector, clusters or groups: say who its members "
+     "are"},
     {"groups/g.yaml", GROUP "metadata: {name: g}\nspec: {clusters: a}\n",
      "groups/g.yaml:4:18: spec.clusters must be a list, not a string"},
     {"groups/g.yaml", GROUP "metadata: {name: g}\nspec: {clusters: [a, B]}\n",
@@ -128,9 +129,9 @@ static const struct wrong wrongs[] = {
      "groups/g.yaml:8:46: operator Exists takes no values: remove them"},
     {"groups/g.yaml",
      GROUP "metadata: {name: g}\nspec:\n  clusterSelector:\n    matchExpressions:\n"
-           "      - {operator: Exists, values: [1]}\n",
+           "      - {operator: In, values: [1]}\n",
      "groups/g.yaml:7:9: spec.clusterSelector.matchExpressions[0].key is missing: add it\n"
-     "groups/g.yaml:7:37: each of spec.clusterSelector.matchExpressions[0].values must be a "
+     "groups/g.yaml:7:33: each of spec.clusterSelector.matchExpressions[0].values must be a "
      "string, not a number"},
     // Apps
     {"apps/shop/app.yaml", APP "spec:\n  targets:\n    - name: x\n",
@@ -141,9 +142,126 @@ static const struct wrong wrongs[] = {
      "clusterSelector, this one has 2: write 'clusterSelector: {}' for all clusters"},
     {"apps/shop/app.yaml", APP "spec:\n  targets:\n    - a\n",
      "apps/shop/app.yaml:6:7: spec.targets[0] must be an object, not a string"},
-    {"apps/shop/app.yaml", APP "spec:\n  overlays: []\n",
-     "apps/shop/app.yaml:5:13: spec.overlays: overlays are not supported: use ${variables} and "
-     "values per target instead"},
+    {"groups/g.yaml", GROUP "metadata: {name: g}\nspec: {groups: [a, 7]}\n",
+     "groups/g.yaml:4:20: each of spec.groups must be a string, not a number: put it in quotes"},
+    {"groups/g.yaml", GROUP "metadata: {name: g}\nspec: {subgroups: [a]}\n",
+     "groups/g.yaml:4:8: unknown field 'subgroups' in spec: did you mean 'groups'?"},
+    // Sources
+    {"apps/shop/app.yaml", APP "spec:\n  source: {repository: x, ref: {branch: a, tag: b}}\n",
+     "apps/shop/app.yaml:5:32: a ref needs exactly one of branch, tag, semver and commit, this one "
+     "has 2: keep the one that you mean"},
+    {"apps/shop/app.yaml", APP "spec:\n  source: {repository: x, ref: {}}\n",
+     "apps/shop/app.yaml:5:32: a ref needs exactly one of branch, tag, semver and commit, this one "
+     "has 0: keep the one that you mean"},
+    {"apps/shop/app.yaml", APP "spec:\n  source: {ref: {branch: main}}\n",
+     "apps/shop/app.yaml:5:11: ref needs repository: manifests of this repository are those of the "
+     "same commit, so add the one or remove the other"},
+    {"apps/shop/app.yaml", APP "spec:\n  source: {repository: x, branch: main}\n",
+     "apps/shop/app.yaml:5:27: unknown field 'branch' in spec.source: did you mean 'ref'?"},
+    {"apps/shop/app.yaml", APP "spec:\n  source: {repository: 'https://x/y'}\n",
+     "apps/shop/app.yaml:5:24: spec.source.repository is 'https://x/y': use 1 to 63 of a-z, 0-9 "
+     "and "
+     "'-', with no '-' at either end"},
+    {"apps/shop/app.yaml", APP "spec:\n  source: {repository: x, ref: {branch: 'a b'}}\n",
+     "apps/shop/app.yaml:5:41: spec.source.ref.branch is 'a b': write the name of a branch or tag "
+     "as Git knows it"},
+    {"apps/shop/app.yaml", APP "spec:\n  source: {repository: x, ref: {semver: latest}}\n",
+     "apps/shop/app.yaml:5:41: spec.source.ref.semver is 'latest': write a range of versions such "
+     "as "
+     "'>=1.2.0 <2.0.0' or '1.2.x'"},
+    {"apps/shop/app.yaml", APP "spec:\n  source: {repository: x, ref: {semver: 1.2}}\n",
+     "apps/shop/app.yaml:5:41: spec.source.ref.semver must be a string, not a number: put it in "
+     "quotes"},
+    {"apps/shop/app.yaml", APP "spec:\n  source: {repository: x, ref: {commit: 4f1c}}\n",
+     "apps/shop/app.yaml:5:41: spec.source.ref.commit is '4f1c': write all 40 hexadecimal digits "
+     "in "
+     "lower case"},
+    {"apps/shop/app.yaml", APP "spec:\n  source: {include: [/a/*], exclude: [b/]}\n",
+     "apps/shop/app.yaml:5:22: each of spec.source.include is '/a/*': write a pattern below the "
+     "source's path, with no '/' at either end ('**' for any folders)\n"
+     "apps/shop/app.yaml:5:39: each of spec.source.exclude is 'b/': write a pattern below the "
+     "source's path, with no '/' at either end ('**' for any folders)"},
+    {"apps/shop/app.yaml", APP "spec:\n  source: {include: []}\n",
+     "apps/shop/app.yaml:5:21: spec.source.include is empty: list at least 1 or leave it out"},
+    // Overlays
+    {"apps/shop/app.yaml", APP "spec:\n  patches: []\n",
+     "apps/shop/app.yaml:5:3: unknown field 'patches' in spec: did you mean 'overlays'?"},
+    {"apps/shop/app.yaml", APP "spec:\n  overlays:\n    - target: {kind: Service}\n",
+     "apps/shop/app.yaml:6:7: an overlay needs exactly one of path, merge, jsonPatch, replace and "
+     "remove, this one has 0: write an entry of its own for each"},
+    {"apps/shop/app.yaml", APP "spec:\n  overlays:\n    - {path: x, merge: {}}\n",
+     "apps/shop/app.yaml:6:7: an overlay needs exactly one of path, merge, jsonPatch, replace and "
+     "remove, this one has 2: write an entry of its own for each"},
+    {"apps/shop/app.yaml", APP "spec:\n  overlays:\n    - path: /eu\n    - path: .\n",
+     "apps/shop/app.yaml:6:13: spec.overlays[0].path is '/eu': name a folder or file below the one "
+     "of app.yaml, without '..', '.' and '/' at either end\n"
+     "apps/shop/app.yaml:7:13: spec.overlays[1].path is '.': name a folder or file below the one "
+     "of app.yaml, without '..', '.' and '/' at either end"},
+    {"apps/shop/app.yaml", APP "spec:\n  overlays:\n    - jsonPatch: [{op: test, path: /a}]\n",
+     "apps/shop/app.yaml:6:7: jsonPatch needs target: say which objects it changes\n"
+     "apps/shop/app.yaml:6:19: op test needs value: add it"},
+    {"apps/shop/app.yaml",
+     APP "spec:\n  overlays:\n    - target: {}\n      jsonPatch:\n"
+         "        - {op: move, path: a, value: 1}\n        - {op: set, path: /a~}\n"
+         "        - {op: remove, path: /a, from: /b}\n",
+     "apps/shop/app.yaml:8:11: op move needs from: add it\n"
+     "apps/shop/app.yaml:8:28: spec.overlays[0].jsonPatch[0].path is 'a': write a JSON pointer "
+     "such "
+     "as /spec/template/spec/containers/0 ('~1' for '/', '~0' for '~')\n"
+     "apps/shop/app.yaml:8:38: op move takes no value: remove it\n"
+     "apps/shop/app.yaml:9:16: spec.overlays[0].jsonPatch[1].op must be one of 'add', "
+     "'remove', 'replace', 'move', 'copy', 'test'\n"
+     "apps/shop/app.yaml:9:27: spec.overlays[0].jsonPatch[1].path is '/a~': write a JSON pointer "
+     "such as /spec/template/spec/containers/0 ('~1' for '/', '~0' for '~')\n"
+     "apps/shop/app.yaml:10:40: op remove takes no from: remove it"},
+    {"apps/shop/app.yaml", APP "spec:\n  overlays:\n    - remove: false\n    - remove: true\n",
+     "apps/shop/app.yaml:6:15: spec.overlays[0].remove must be true: write true or remove the "
+     "entry\n"
+     "apps/shop/app.yaml:7:7: remove needs target: say which objects are left out"},
+    {"apps/shop/app.yaml", APP "spec:\n  overlays:\n    - {target: {kind: X}, replace: {}}\n",
+     "apps/shop/app.yaml:6:16: replace takes no target: the object that it replaces is the one of "
+     "its name, remove this"},
+    {"apps/shop/app.yaml", APP "spec:\n  overlays:\n    - {target: {labels: {}}, remove: true}\n",
+     "apps/shop/app.yaml:6:17: unknown field 'labels' in spec.overlays[0].target: did you mean "
+     "'labelSelector'?"},
+    {"apps/shop/app.yaml", APP "spec:\n  overlays:\n    - merge: text\n",
+     "apps/shop/app.yaml:6:14: spec.overlays[0].merge must be an object, not a string"},
+    {"apps/shop/app.yaml",
+     APP "spec:\n  overlays:\n    - target:\n        labelSelector:\n          matchExpressions:\n"
+         "            - {key: a, operator: In, values: []}\n      remove: true\n",
+     "apps/shop/app.yaml:9:46: spec.overlays[0].target.labelSelector.matchExpressions[0].values is "
+     "empty: list at least 1 or leave it out"},
+    // Images, labels, annotations
+    {"apps/shop/app.yaml", APP "spec:\n  images:\n    - {name: shop, newTag: 1.5}\n",
+     "apps/shop/app.yaml:6:28: spec.images[0].newTag must be a string, not a number: put it in "
+     "quotes"},
+    {"apps/shop/app.yaml", APP "spec:\n  images:\n    - {name: shop}\n    - {newTag: a}\n",
+     "apps/shop/app.yaml:6:7: an image needs newName, newTag or digest: say what changes\n"
+     "apps/shop/app.yaml:7:7: spec.images[1].name is missing: add it"},
+    {"apps/shop/app.yaml", APP "spec:\n  images:\n    - {name: 'a@b', newTag: '-x', digest: md5}\n",
+     "apps/shop/app.yaml:6:14: spec.images[0].name is 'a@b': write the name of an image, without "
+     "tag and digest\n"
+     "apps/shop/app.yaml:6:29: digest takes no newTag: an image has a tag or a digest, keep one of "
+     "the two\n"
+     "apps/shop/app.yaml:6:29: spec.images[0].newTag is '-x': use 1 to 128 of letters, digits, "
+     "'_', "
+     "'.' and '-', beginning with none of the last two\n"
+     "apps/shop/app.yaml:6:43: spec.images[0].digest is 'md5': write sha256: and 64 hexadecimal "
+     "digits in lower case"},
+    {"apps/shop/app.yaml", APP "spec:\n  labels: {a: 1}\n  annotations: {b: true}\n",
+     "apps/shop/app.yaml:5:15: spec.labels.a must be a string, not a number: put it in quotes\n"
+     "apps/shop/app.yaml:6:20: spec.annotations.b must be a string, not a boolean: put it in "
+     "quotes"},
+    {"apps/shop/app.yaml",
+     APP "spec:\n  targets:\n    - cluster: a\n      patches: []\n      images: {}\n",
+     "apps/shop/app.yaml:7:7: unknown field 'patches' in spec.targets[0]: did you mean "
+     "'overlays'?\n"
+     "apps/shop/app.yaml:8:15: spec.targets[0].images must be a list, not an object"},
+    {"apps/shop/app.yaml", APP "spec: {adopt: 1, releaseGroup: A, substitute: no-way}\n",
+     "apps/shop/app.yaml:4:15: spec.adopt must be true or false, not a number\n"
+     "apps/shop/app.yaml:4:32: spec.releaseGroup is 'A': use 1 to 63 of a-z, 0-9 and '-', with no "
+     "'-' at either end\n"
+     "apps/shop/app.yaml:4:47: spec.substitute must be true or false, not a string"},
     {"apps/shop/app.yaml", APP "spec:\n  source: {path: ../other}\n",
      "apps/shop/app.yaml:5:18: spec.source.path is '../other': name a folder below the one of "
      "app.yaml, without '..', '.' and '/' at either end"},
@@ -221,8 +339,7 @@ static void what_is_too_long_is_told(void **state) {
     (void)world_commit_all(&w);
     assert_string_equal(
         world_problems(&w),
-        "apps/shop/app.yaml:6:5: dependsOn names 101 Apps, more than 100: depend on "
-        "fewer\n"
+        "apps/shop/app.yaml:6:5: spec.dependsOn has 101 entries, more than 100: use fewer\n"
         "clusters/a.yaml:6:8: the label 'x' is too long or has no name: use at most "
         "253 characters\n"
         "clusters/b.yaml:0:0: cannot be read: the file has more than 1048576 bytes");
@@ -258,7 +375,7 @@ static void a_document_comes_back_as_a_struct(void **state) {
     assert_int_equal(list.count, 1);
     const struct hub_app_doc *app = &list.items[0]->app;
     assert_string_equal(list.items[0]->name, "shop");
-    assert_string_equal(app->source, "deploy");
+    assert_string_equal(app->source.path.name, "deploy");
     assert_string_equal(app->namespace, "web");
     assert_int_equal(cm_json_int(cm_json_get(app->values, "a"), 0), 1);
     assert_int_equal(app->target_count, 3);
@@ -280,6 +397,71 @@ static void a_document_comes_back_as_a_struct(void **state) {
     cm_freep(&list.items);
 }
 
+static void what_changes_manifests_comes_back_as_a_struct(void **state) {
+    static const char text[] = APP "spec:\n"
+                                   "  source:\n"
+                                   "    repository: shop-config\n"
+                                   "    ref: {semver: '>=1.2.0 <2.0.0'}\n"
+                                   "    include: ['**/*.yaml']\n"
+                                   "    exclude: ['tests/**', 'x.yaml']\n"
+                                   "  adopt: true\n"
+                                   "  substitute: false\n"
+                                   "  releaseGroup: checkout\n"
+                                   "  labels: {team: shop}\n"
+                                   "  annotations: {}\n"
+                                   "  images: [{name: a, newTag: '${tag}'}]\n"
+                                   "  overlays:\n"
+                                   "    - path: overlays/eu\n"
+                                   "    - target: {kind: Ingress}\n"
+                                   "      remove: true\n"
+                                   "  targets:\n"
+                                   "    - clusterSelector: {}\n"
+                                   "      overlays: [{merge: {kind: Service}}]\n";
+    struct hub_diags diags = {0};
+    struct hub_doc_list list;
+
+    (void)state;
+    hub_docs_read(HUB_APP, "app.yaml", text, sizeof(text) - 1, &list, &diags);
+    assert_int_equal(diags.count, 0);
+    const struct hub_app_doc *app = &list.items[0]->app;
+    assert_string_equal(app->source.repository.name, "shop-config");
+    assert_int_equal(app->source.repository.place.line, 6);
+    assert_int_equal(app->source.ref, HUB_REF_SEMVER);
+    assert_string_equal(app->source.ref_text, ">=1.2.0 <2.0.0");
+    assert_string_equal(app->source.include[0], "**/*.yaml");
+    assert_int_equal(app->source.exclude_count, 2);
+    assert_true(app->adopt && app->literal);
+    assert_string_equal(app->release_group.name, "checkout");
+    assert_non_null(app->changes.common.labels);
+    assert_null(app->changes.common.annotations);
+    assert_int_equal(app->changes.common.images->count, 1);
+    assert_int_equal(app->changes.overlay_count, 2);
+    assert_string_equal(app->changes.paths[0].name, "overlays/eu");
+    assert_int_equal(app->changes.paths[0].place.line, 17);
+    assert_null(app->changes.paths[1].name);
+    assert_true(app->changes.overlays[1].remove);
+    assert_non_null(app->changes.overlays[1].target);
+    assert_non_null(app->targets[0].changes.overlays[0].merge);
+    assert_memory_equal(app->text, text, app->text_size);
+    hub_doc_free(list.items[0]);
+    cm_freep(&list.items);
+}
+
+static void a_group_of_groups_comes_back_as_a_struct(void **state) {
+    static const char text[] = GROUP "metadata: {name: g}\nspec: {groups: [z, b, z]}\n";
+    struct hub_diags diags = {0};
+    struct hub_doc_list list;
+
+    (void)state;
+    hub_docs_read(HUB_GROUP, "g.yaml", text, sizeof(text) - 1, &list, &diags);
+    assert_int_equal(diags.count, 0);
+    assert_int_equal(list.items[0]->group.group_count, 2);
+    assert_string_equal(list.items[0]->group.groups[0].name, "b");
+    assert_int_equal(list.items[0]->group.groups[0].place.column, 20);
+    hub_doc_free(list.items[0]);
+    cm_freep(&list.items);
+}
+
 static void what_an_app_leaves_out_has_its_default(void **state) {
     struct hub_diags diags = {0};
     struct hub_doc_list list;
@@ -288,11 +470,14 @@ static void what_an_app_leaves_out_has_its_default(void **state) {
     hub_docs_read(HUB_APP, "app.yaml", APP, strlen(APP), &list, &diags);
     assert_int_equal(list.count, 1);
     const struct hub_app_doc *app = &list.items[0]->app;
-    assert_string_equal(app->source, "");
+    assert_string_equal(app->source.path.name, "");
+    assert_null(app->source.repository.name);
+    assert_null(app->release_group.name);
     assert_string_equal(app->namespace, "");
     assert_true(app->prune);
     assert_int_equal(app->drift, HUB_DRIFT_REPORT);
     assert_false(app->suspend || app->prune_on_loss || app->plain_secrets);
+    assert_false(app->adopt || app->literal);
     assert_int_equal(app->target_count, 0);
     hub_doc_free(list.items[0]);
     cm_freep(&list.items);
@@ -304,6 +489,8 @@ int main(void) {
         cmocka_unit_test(all_of_a_file_is_told_at_once),
         cmocka_unit_test(what_is_too_long_is_told),
         cmocka_unit_test(a_document_comes_back_as_a_struct),
+        cmocka_unit_test(what_changes_manifests_comes_back_as_a_struct),
+        cmocka_unit_test(a_group_of_groups_comes_back_as_a_struct),
         cmocka_unit_test(what_an_app_leaves_out_has_its_default),
     };
 

@@ -1,0 +1,255 @@
+// The table of an App.
+#include "hub/fleet/schema_check.h"
+
+#define EACH_MAX 1000
+#define GLOBS_MAX 100
+#define DEPENDS_MAX 100 // what agents accept: HUB_BUNDLE_DEPENDS_MAX
+
+static const struct hub_field metadata_fields[] = {
+    {.name = "name", .type = HUB_FIELD_NAME, .required = true, .doc = "The App's name."},
+    {0},
+};
+
+// ---- Sources
+
+static const struct hub_form ref_form = {
+    "a name", "^[^-/.\001-\040~^:?*\\[\177][^\001-\040~^:?*\\[\177]{0,249}$",
+    "write the name of a branch or tag as Git knows it"};
+static const struct hub_form range_form = {
+    "a range", "^[-0-9A-Za-z.*+^~<>=!|, ]*[0-9xX*][-0-9A-Za-z.*+^~<>=!|, ]*$",
+    "write a range of versions such as '>=1.2.0 <2.0.0' or '1.2.x'"};
+static const struct hub_form commit_form = {"a commit", "^[0-9a-f]{40}$",
+                                            "write all 40 hexadecimal digits in lower case"};
+static const struct hub_form glob_form = {
+    "a glob", "^([^/]|[^/].*[^/])$",
+    "write a pattern below the source's path, with no '/' at either end ('**' for any folders)"};
+
+static const struct hub_field ref_fields[] = {
+    {.name = "branch", .type = HUB_FIELD_STRING, .form = &ref_form, .doc = "Head of a branch."},
+    {.name = "tag", .type = HUB_FIELD_STRING, .form = &ref_form, .doc = "A tag."},
+    {.name = "semver",
+     .type = HUB_FIELD_STRING,
+     .form = &range_form,
+     .doc = "The highest version among the tags that is in the range.",
+     .also_called = "range version"},
+    {.name = "commit",
+     .type = HUB_FIELD_STRING,
+     .form = &commit_form,
+     .doc = "One commit, for ever.",
+     .also_called = "sha revision"},
+    {0},
+};
+
+static const struct hub_rule ref_rules[] = {
+    {.type = HUB_RULE_ONE,
+     .subject = "a ref",
+     .names = WORDS("branch", "tag", "semver", "commit"),
+     .advice = "keep the one that you mean"},
+    {0},
+};
+
+static const struct hub_field source_fields[] = {
+    {.name = "path",
+     .type = HUB_FIELD_PATH,
+     .otherwise = ".",
+     .doc = "Folder of the manifests, below the folder of app.yaml or below the root of the other "
+            "repository.",
+     .also_called = "dir folder"},
+    {.name = "repository",
+     .type = HUB_FIELD_NAME,
+     .doc = "Another repository, by its name in the hub's configuration, where its URL and "
+            "credentials are.",
+     .also_called = "repo url git repoURL"},
+    {.name = "ref",
+     .type = HUB_FIELD_OBJECT,
+     .fields = ref_fields,
+     .rules = ref_rules,
+     .doc = "Which state of the other repository; without it, the branch of the hub's "
+            "configuration.",
+     .also_called = "revision targetRevision branch tag"},
+    {.name = "include",
+     .type = HUB_FIELD_STRINGS,
+     .form = &glob_form,
+     .min = 1,
+     .max = GLOBS_MAX,
+     .doc = "Globs below `path`: only these `*.yaml`, `*.yml` and `*.json` files. `*` and `?` do "
+            "not match `/`, `**` does; without it, all at any depth."},
+    {.name = "exclude",
+     .type = HUB_FIELD_STRINGS,
+     .form = &glob_form,
+     .max = GLOBS_MAX,
+     .doc = "Globs below `path`: not these, whatever `include` says.",
+     .also_called = "ignore"},
+    {0},
+};
+
+static const struct hub_rule source_rules[] = {
+    {.type = HUB_RULE_SOME,
+     .when = "ref",
+     .names = WORDS("repository"),
+     .advice = "manifests of this repository are those of the same commit, so add the one or "
+               "remove the other"},
+    {0},
+};
+
+// ---- Targets
+
+#define CHANGES_OF(whose)                                                                          \
+    {.name = "labels",                                                                             \
+     .type = HUB_FIELD_LABELS,                                                                     \
+     .doc = "Put on metadata of every object" whose ", not into selectors.",                       \
+     .also_called = "commonLabels"},                                                               \
+        {.name = "annotations",                                                                    \
+         .type = HUB_FIELD_TEXTS,                                                                  \
+         .doc = "Put on metadata of every object" whose ".",                                       \
+         .also_called = "commonAnnotations"},                                                      \
+        {.name = "images",                                                                         \
+         .type = HUB_FIELD_OBJECTS,                                                                \
+         .fields = hub_image_fields,                                                               \
+         .rules = hub_image_rules,                                                                 \
+         .max = EACH_MAX,                                                                          \
+         .doc = "Other names, tags or digests for images" whose "."},                              \
+    {                                                                                              \
+        .name = "overlays", .type = HUB_FIELD_OBJECTS, .fields = hub_overlay_fields,               \
+        .rules = hub_overlay_rules, .max = EACH_MAX,                                               \
+        .doc = "Changes to manifests" whose ", one after the other, before variables are put in. " \
+               "One that matches nothing is an error.",                                            \
+        .also_called = "patches patchesStrategicMerge yaml"                                        \
+    }
+
+static const struct hub_field target_fields[] = {
+    {.name = "name", .type = HUB_FIELD_NAME, .doc = "For people and messages."},
+    {.name = "cluster",
+     .type = HUB_FIELD_NAME,
+     .doc = "The one cluster of this name.",
+     .also_called = "clusterName"},
+    {.name = "clusterGroup",
+     .type = HUB_FIELD_NAME,
+     .doc = "The members of this ClusterGroup.",
+     .also_called = "group clusterGroupName"},
+    {.name = "clusterSelector",
+     .type = HUB_FIELD_OBJECT,
+     .fields = hub_selector_fields,
+     .doc = "Clusters with these labels; `{}` means all.",
+     .also_called = "selector"},
+    {.name = "values",
+     .type = HUB_FIELD_VALUES,
+     .doc = "Variables for these clusters; stronger than the App's.",
+     .also_called = "variables vars"},
+    {.name = "namespace",
+     .type = HUB_FIELD_NAME,
+     .doc = "Instead of the App's.",
+     .also_called = "targetNamespace defaultNamespace"},
+    {.name = "suspend",
+     .type = HUB_FIELD_BOOL,
+     .otherwise = "false",
+     .doc = "Agents change nothing of this App on these clusters while this is true.",
+     .also_called = "paused suspended"},
+    {.name = "doNotDeploy",
+     .type = HUB_FIELD_BOOL,
+     .otherwise = "false",
+     .doc = "The App is not for these clusters, whatever the targets below say."},
+    CHANGES_OF(" on these clusters; stronger than the App's"),
+    {0},
+};
+
+static const struct hub_rule target_rules[] = {
+    {.type = HUB_RULE_ONE,
+     .subject = "a target",
+     .names = WORDS("cluster", "clusterGroup", "clusterSelector"),
+     .advice = "write 'clusterSelector: {}' for all clusters"},
+    {0},
+};
+
+// ---- The App
+
+static const struct hub_field depends_fields[] = {
+    {.name = "name", .type = HUB_FIELD_NAME, .required = true, .doc = "Name of an App."},
+    {0},
+};
+
+static const struct hub_field app_spec[] = {
+    {.name = "source",
+     .type = HUB_FIELD_OBJECT,
+     .fields = source_fields,
+     .rules = source_rules,
+     .doc = "Where the manifests are.",
+     .also_called = "sourceRef repo"},
+    {.name = "namespace",
+     .type = HUB_FIELD_NAME,
+     .doc = "For namespaced objects that name none.",
+     .also_called = "targetNamespace defaultNamespace"},
+    {.name = "values",
+     .type = HUB_FIELD_VALUES,
+     .doc = "Variables for manifests; the weakest.",
+     .also_called = "variables vars postBuild"},
+    {.name = "targets",
+     .type = HUB_FIELD_OBJECTS,
+     .fields = target_fields,
+     .rules = target_rules,
+     .doc = "Which clusters run the App. The first target that matches a cluster counts; each has "
+            "exactly one of cluster, clusterGroup and clusterSelector.",
+     .also_called = "targetCustomizations placements clusters"},
+    {.name = "dependsOn",
+     .type = HUB_FIELD_OBJECTS,
+     .fields = depends_fields,
+     .max = DEPENDS_MAX,
+     .doc = "Apps that must be healthy on a cluster before this one is applied there."},
+    {.name = "releaseGroup",
+     .type = HUB_FIELD_NAME,
+     .doc = "On a cluster, changes of the Apps that name the same release group land together or "
+            "not at all: while one of them cannot become what Git says, all stay as they are."},
+    {.name = "prune",
+     .type = HUB_FIELD_BOOL,
+     .otherwise = "true",
+     .doc = "Objects that left the App are removed from clusters; so is everything when the App "
+            "is deleted.",
+     .also_called = "keepResources"},
+    {.name = "adopt",
+     .type = HUB_FIELD_BOOL,
+     .otherwise = "false",
+     .doc = "Objects that another GitOps tool owns are taken over; else they are left to it and "
+            "reported.",
+     .also_called = "force takeOwnership"},
+    {.name = "drift",
+     .type = HUB_FIELD_CHOICE,
+     .otherwise = "report",
+     .choices = WORDS("report", "correct", "off"),
+     .doc = "What happens when somebody changed an object in a cluster: `report` it, `correct` it "
+            "too, or `off`.",
+     .also_called = "correctDrift selfHeal"},
+    {.name = "suspend",
+     .type = HUB_FIELD_BOOL,
+     .otherwise = "false",
+     .doc = "Agents change nothing of this App while this is true; they still report.",
+     .also_called = "paused suspended"},
+    {.name = "onTargetLoss",
+     .type = HUB_FIELD_CHOICE,
+     .otherwise = "orphan",
+     .choices = WORDS("orphan", "prune"),
+     .doc = "What happens on a cluster that the targets no longer match: the objects stay there "
+            "unmanaged (`orphan`) or are removed (`prune`)."},
+    {.name = "plainSecrets",
+     .type = HUB_FIELD_CHOICE,
+     .otherwise = "deny",
+     .choices = WORDS("deny", "allow"),
+     .doc = "Whether Secrets with readable data may stand in Git."},
+    {.name = "substitute",
+     .type = HUB_FIELD_BOOL,
+     .otherwise = "true",
+     .doc = "Whether `${…}` in manifests are variables; if not, they are plain text."},
+    CHANGES_OF(""),
+    {0},
+};
+
+const struct hub_field hub_app_fields[] = {
+    {.name = "apiVersion", .type = HUB_FIELD_STRING, .required = true, .doc = HUB_API_VERSION "."},
+    {.name = "kind", .type = HUB_FIELD_STRING, .required = true, .doc = "App."},
+    {.name = "metadata",
+     .type = HUB_FIELD_OBJECT,
+     .required = true,
+     .fields = metadata_fields,
+     .doc = "What it is called."},
+    {.name = "spec", .type = HUB_FIELD_OBJECT, .fields = app_spec, .doc = "What it is."},
+    {0},
+};
