@@ -25,8 +25,10 @@ struct progress {
     int64_t failed;
     int64_t degraded;
     int64_t offline;
+    int64_t problems; // that the revision brought
     bool resolved;
     const char *first_failure;
+    const char *first_problem;
 };
 
 struct waiting {
@@ -63,6 +65,8 @@ static enum cm_rc look(struct waiting *w) {
         .offline = number(answer, "offline"),
         .resolved = cm_json_true(cm_json_get(answer, "resolved")),
         .first_failure = cm_json_string(cm_json_get(answer, "firstFailure")),
+        .problems = c->options.revision == NULL ? 0 : number(answer, "problems"),
+        .first_problem = cm_json_string(cm_json_get(answer, "firstProblem")),
     };
     for (size_t i = 0; i < STAGES; i++) {
         w->now.counts[i] = number(answer, stages[i]);
@@ -148,6 +152,25 @@ static int give_up(struct waiting *w) {
     return CTL_NO;
 }
 
+// What a commit broke stays at its last good state: all else is there, but the commit is not.
+static int tell_problems(struct waiting *w) {
+    const char *first = w->now.first_problem != NULL ? w->now.first_problem : "";
+
+    (void)ctl_fail(w->ctl, CM_EINVAL,
+                   "what that commit changes is %s, but %lld of its problems keep something at its "
+                   "last good state; first: %s",
+                   stages[w->goal], (long long)w->now.problems, ctl_one_line(w->ctl->arena, first));
+    return CTL_NO;
+}
+
+static int succeed(struct waiting *w) {
+    if (w->now.problems > 0) {
+        return tell_problems(w);
+    }
+    // Nothing is there to wait for: then the names must be right.
+    return w->now.pairs == 0 && ctl_check_names(w->ctl) < 0 ? CTL_ERROR : CTL_DONE;
+}
+
 static int set_goal(struct waiting *w) {
     for (size_t i = 0; i < STAGES; i++) {
         if (strcmp(stages[i], w->ctl->options.wait_for) == 0) {
@@ -177,8 +200,8 @@ int ctl_wait(struct ctl *c) {
         }
         bool reached = is_reached(&w);
         show(&w, reached || late);
-        if (reached) { // also when nothing is asked for: then the names must be right
-            return w.now.pairs == 0 && ctl_check_names(c) < 0 ? CTL_ERROR : CTL_DONE;
+        if (reached) {
+            return succeed(&w);
         }
         if (late) {
             return give_up(&w);

@@ -14,8 +14,8 @@
 #include "hub/jobs/commit.h"
 #include "hub/jobs/documents.h"
 #include "hub/jobs/lost.h"
+#include "hub/jobs/problems.h"
 #include "hub/jobs/publication.h"
-#include "hub/jobs/record.h"
 #include "hub/jobs/seed.h"
 #include "hub/render/bundle.h"
 #include "hub/repo/tree.h"
@@ -333,7 +333,6 @@ static void take_all(struct hub_planner *p, struct hub_outcome *o) {
     hub_fleet_each_cluster(p->fleet, refresh_cluster, &each);
     cm_map_each(p->clusters, withdraw_if_gone, &each);
     note_documents(p, o);
-    o->problems = hub_record_problems(o->arena, p->fleet, &p->lost);
 }
 
 static void take_changed(struct hub_planner *p, struct hub_outcome *o,
@@ -348,9 +347,6 @@ static void take_changed(struct hub_planner *p, struct hub_outcome *o,
     if (result->documents_changed) {
         note_documents(p, o);
     }
-    if (result->problems_changed) {
-        o->problems = hub_record_problems(o->arena, p->fleet, &p->lost);
-    }
 }
 
 static bool all_loaded(const struct hub_planner *p) {
@@ -362,14 +358,27 @@ static bool all_loaded(const struct hub_planner *p) {
     return true;
 }
 
+static void take_problems(struct hub_planner *p, struct hub_outcome *o,
+                          const struct hub_fleet_commit *commit, bool changed) {
+    const struct hub_problem_rows *rows =
+        hub_problem_rows_new(o->arena, p->fleet, &p->lost, commit);
+
+    if (changed || hub_problem_rows_touched(rows)) {
+        o->problems = rows;
+    }
+}
+
 static void take_result(struct hub_planner *p, struct hub_outcome *o,
+                        const struct hub_fleet_commit *commit,
                         const struct hub_fleet_result *result) {
     if (p->ready) {
         take_changed(p, o, result);
+        take_problems(p, o, commit, result->problems_changed);
     } else if (all_loaded(p)) {
         hub_lost_give_up(&p->lost, p->fleet);
         p->ready = true;
         take_all(p, o);
+        take_problems(p, o, commit, true);
     }
     o->complete = p->ready && !p->swept && hub_fleet_is_loaded(p->fleet);
     if (o->complete) {
@@ -403,7 +412,7 @@ static enum cm_rc take_commit(struct hub_planner *p, struct hub_reading *r, size
     source->has_pending = strcmp(what.revision, source->last) != 0;
     source->pending = commit;
     commit = (struct hub_commit){0};
-    take_result(p, o, result);
+    take_result(p, o, &what, result);
     note_revisions(p, o);
     return CM_OK;
 }

@@ -63,7 +63,7 @@ struct hub_cluster_change {
     struct hub_publication *publication; // NULL: not enrolled, left, or the manifest is as it was
 };
 
-struct hub_problem_rows; // record.c writes them
+struct hub_problem_rows; // problems.c writes them
 
 // What a step gives. Members are NULL or empty where nothing changed.
 struct hub_outcome {

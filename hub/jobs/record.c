@@ -10,180 +10,13 @@
 #include "common/mem.h"
 #include "hub/fleet/fleet.h"
 #include "hub/jobs/documents.h"
-#include "hub/jobs/lost.h"
 #include "hub/jobs/planner.h"
+#include "hub/jobs/problems.h"
 #include "hub/jobs/publication.h"
 #include "hub/render/bundle.h"
 #include "hub/store/db.h"
 #include "hub/store/desired.h"
 #include "hub/store/events.h"
-
-#define PROBLEM_EVENTS_MAX 20 // of one commit; all of them are in the table
-
-struct hub_problem_rows {
-    struct hub_problem_row *rows;
-    size_t count;
-};
-
-static const char *copy_or_empty(struct cm_arena *a, const char *text) {
-    return text == NULL ? "" : cm_arena_strdup(a, text);
-}
-
-// A repository that is configured no longer has no file to point at.
-static void add_lost(struct cm_arena *a, const struct hub_lost *lost,
-                     struct hub_problem_rows *out) {
-    for (size_t i = 0; i < lost->count; i++) {
-        if (lost->items[i].message != NULL) {
-            out->rows[out->count++] = (struct hub_problem_row){
-                .repo = cm_arena_strdup(a, lost->items[i].name),
-                .path = "(configuration)",
-                .message = cm_arena_strdup(a, lost->items[i].message),
-                .app = "",
-                .cluster = "",
-            };
-        }
-    }
-}
-
-const struct hub_problem_rows *hub_record_problems(struct cm_arena *a,
-                                                   const struct hub_fleet *fleet,
-                                                   const struct hub_lost *lost) {
-    struct hub_problem_rows *out = cm_arena_get(a, sizeof(*out));
-    size_t count;
-    const struct hub_problem *problems = hub_fleet_problems(fleet, &count);
-
-    out->rows = cm_arena_get(a, (count + lost->count + 1) * sizeof(*out->rows));
-    add_lost(a, lost, out);
-    for (size_t i = 0; i < count; i++) {
-        out->rows[out->count++] = (struct hub_problem_row){
-            .repo = cm_arena_strdup(a, problems[i].repo),
-            .path = cm_arena_strdup(a, problems[i].path),
-            .line = problems[i].line,
-            .column = problems[i].column,
-            .message = cm_arena_strdup(a, problems[i].message),
-            .app = copy_or_empty(a, problems[i].app),
-            .cluster = copy_or_empty(a, problems[i].cluster),
-            .clusters = problems[i].clusters,
-        };
-    }
-    return out;
-}
-
-// ---- Problems
-
-// One that is on record already; where it is in the file may have changed.
-struct known_problem {
-    const char *path;
-    const char *message;
-    const char *app;
-    const char *cluster;
-    bool present;
-};
-
-struct problem_events {
-    struct hub_db *db;
-    const struct hub_outcome *outcome;
-    size_t told;
-    enum cm_rc rc;
-    struct cm_err *err;
-};
-
-static const char *problem_key(struct cm_arena *a, const char *repo, const char *path,
-                               const char *message) {
-    return cm_arena_strf(a, "%s\n%s\n%s", repo, path, message);
-}
-
-static enum cm_rc load_known(struct hub_db *db, struct cm_arena *a, struct cm_map *known,
-                             struct cm_err *err) {
-    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc =
-        hub_db_query(db, &stmt, err, "SELECT repo, path, message, app, cluster FROM problem", "");
-
-    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
-        struct known_problem *k = cm_arena_get(a, sizeof(*k));
-
-        k->path = cm_arena_strdup(a, hub_stmt_text(stmt, 1));
-        k->message = cm_arena_strdup(a, hub_stmt_text(stmt, 2));
-        k->app = cm_arena_strdup(a, hub_stmt_text(stmt, 3));
-        k->cluster = cm_arena_strdup(a, hub_stmt_text(stmt, 4));
-        cm_map_put(known, problem_key(a, hub_stmt_text(stmt, 0), k->path, k->message), k);
-    }
-    return rc == CM_ENOTFOUND ? CM_OK : rc;
-}
-
-static void tell(struct problem_events *e, const char *kind, const struct known_problem *what,
-                 const char *message) {
-    const struct hub_outcome *o = e->outcome;
-    const struct hub_revision_row *why =
-        o->revision_count == 0 ? NULL : &o->revisions[o->revision_count - 1];
-
-    if (e->rc < 0 || e->told++ >= PROBLEM_EVENTS_MAX) {
-        return;
-    }
-    e->rc = hub_events_add(e->db,
-                           &(struct hub_event){.at_ms = cm_clock_unix_ms(),
-                                               .kind = kind,
-                                               .cluster = what->cluster,
-                                               .app = what->app,
-                                               .revision = why == NULL ? "" : why->id,
-                                               .actor = why == NULL ? "hub" : why->author,
-                                               .message = message},
-                           e->err);
-}
-
-static void tell_found(struct problem_events *e, const struct hub_problem_row *row) {
-    struct cm_arena *a = e->outcome->arena;
-    const char *message = row->line == 0 ? cm_arena_strf(a, "%s: %s", row->path, row->message)
-                                         : cm_arena_strf(a, "%s:%u:%u: %s", row->path, row->line,
-                                                         row->column, row->message);
-
-    tell(e, "problem.found", &(struct known_problem){.app = row->app, .cluster = row->cluster},
-         message);
-}
-
-static bool tell_if_cleared(void *ctx, const char *key, void *value) {
-    struct problem_events *e = ctx;
-    const struct known_problem *k = value;
-
-    (void)key;
-    if (!k->present) {
-        tell(e, "problem.cleared", k,
-             cm_arena_strf(e->outcome->arena, "%s: %s", k->path, k->message));
-    }
-    return true;
-}
-
-static enum cm_rc tell_problems(struct hub_db *db, const struct hub_outcome *o,
-                                struct cm_err *err) {
-    CM_CLEANUP(cm_map_freep) struct cm_map *known = cm_map_new(NULL);
-    struct problem_events e = {.db = db, .outcome = o, .err = err};
-    enum cm_rc rc = load_known(db, o->arena, known, err);
-
-    for (size_t i = 0; rc == CM_OK && i < o->problems->count; i++) {
-        const struct hub_problem_row *row = &o->problems->rows[i];
-        struct known_problem *k =
-            cm_map_get(known, problem_key(o->arena, row->repo, row->path, row->message));
-
-        if (k == NULL) {
-            tell_found(&e, row);
-        } else {
-            k->present = true;
-        }
-    }
-    cm_map_each(known, tell_if_cleared, &e);
-    return rc < 0 ? rc : e.rc;
-}
-
-static enum cm_rc put_problems(struct hub_db *db, const struct hub_outcome *o, struct cm_err *err) {
-    const struct hub_problem_rows *problems = o->problems;
-    enum cm_rc rc = tell_problems(db, o, err);
-
-    rc = rc < 0 ? rc : hub_problems_begin(db, err);
-    for (size_t i = 0; rc == CM_OK && i < problems->count; i++) {
-        rc = hub_problems_put(db, &problems->rows[i], err);
-    }
-    return rc;
-}
 
 // ---- What is in force
 
@@ -338,7 +171,7 @@ enum cm_rc hub_record_outcome(struct hub_db *db, const struct hub_outcome *o, st
         rc = hub_document_set_write(db, o->documents_before, o->documents, err);
     }
     rc = rc < 0 || !o->complete ? rc : hub_desired_forget_unknown(db, err);
-    rc = rc < 0 || o->problems == NULL ? rc : put_problems(db, o, err);
+    rc = rc < 0 || o->problems == NULL ? rc : hub_problem_rows_write(db, o, err);
     for (size_t i = 0; rc == CM_OK && i < o->revision_count; i++) {
         rc = put_revision(db, o->arena, &o->revisions[i], err);
     }

@@ -187,9 +187,9 @@ enum cm_rc hub_problems_begin(struct hub_db *db, struct cm_err *err) {
 enum cm_rc hub_problems_put(struct hub_db *db, const struct hub_problem_row *row,
                             struct cm_err *err) {
     static const char sql[] = "INSERT INTO problem (repo, path, line, col, message, app, cluster,"
-                              " clusters) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+                              " clusters, revision) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
-    return hub_db_run(db, err, sql, "ttiittti", row->repo, row->path, (int64_t)row->line,
+    return hub_db_run(db, err, sql, "ttiitttit", row->repo, row->path, (int64_t)row->line,
                       (int64_t)row->column, row->message, row->app, row->cluster,
-                      (int64_t)row->clusters);
+                      (int64_t)row->clusters, row->revision);
 }

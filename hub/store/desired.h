@@ -121,6 +121,7 @@ struct hub_problem_row {
     const char *app;
     const char *cluster;
     size_t clusters;
+    const char *revision; // that brought it, or touched what has it; "": not known
 };
 CM_MUSTUSE enum cm_rc hub_problems_begin(struct hub_db *db, struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_problems_put(struct hub_db *db, const struct hub_problem_row *row,

@@ -173,10 +173,12 @@ static const struct hub_column problem_columns[] = {
     {"line", "line", HUB_COLUMN_INT},        {"column", "col", HUB_COLUMN_INT},
     {"message", "message", HUB_COLUMN_TEXT}, {"app", "app", HUB_COLUMN_TEXT},
     {"cluster", "cluster", HUB_COLUMN_TEXT}, {"clusters", "clusters", HUB_COLUMN_INT},
+    {"revision", "revision", HUB_COLUMN_TEXT},
 };
 
 static const struct hub_filter problem_filters[] = {
     {"repository", HUB_FILTER_VALUE, "repo = ?"},
+    {"revision", HUB_FILTER_VALUE, "revision = ?"},
     {"app", HUB_FILTER_VALUE, "app = ?"},
     {NULL, HUB_FILTER_VALUE, NULL},
 };
@@ -327,3 +329,10 @@ const char hub_rollout_failure_sql[] =
     "SELECT p.app, p.cluster, CASE WHEN " IS_FAILED
     " THEN s.message ELSE s.health_message END" ROLLOUT_FROM " AND (" IS_FAILED " OR " IS_DEGRADED
     ") ORDER BY p.app, p.cluster LIMIT 1";
+
+// An App that is held up on a cluster is stale there, however many clusters its problem names.
+const char hub_rollout_problem_sql[] =
+    "SELECT count(*) OVER (), path, line, col, message FROM problem"
+    " WHERE revision BETWEEN ?1 AND CASE ?1 WHEN '' THEN '~' ELSE ?1 END"
+    " AND (?2 = '' OR app = ?2) AND (?3 = '' OR cluster = ?3 OR EXISTS (SELECT 1 FROM pair p"
+    " WHERE p.cluster = ?3 AND p.app = problem.app AND p.stale)) ORDER BY number LIMIT 1";

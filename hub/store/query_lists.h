@@ -57,3 +57,4 @@ struct hub_rollout_scope {
 extern const char hub_summary_sql[];
 extern const char hub_rollout_sql[];         // ?1 revision, ?2 app, ?3 cluster
 extern const char hub_rollout_failure_sql[]; // likewise
+extern const char hub_rollout_problem_sql[]; // likewise

@@ -77,7 +77,13 @@ static const char *const step_1[] = {
     NULL,
 };
 
-static const char *const *const steps[] = {step_1};
+static const char *const step_2[] = {
+    // The commit that brought a problem, or touched what has it. "": not known.
+    "ALTER TABLE problem ADD COLUMN revision TEXT NOT NULL DEFAULT ''",
+    NULL,
+};
+
+static const char *const *const steps[] = {step_1, step_2};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -104,7 +110,8 @@ static enum cm_rc take_step(struct hub_db *db, const char *const *step, struct c
 }
 
 static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err) {
-    static const char *const set_version[] = {NULL, "PRAGMA user_version = 1"};
+    static const char *const set_version[] = {NULL, "PRAGMA user_version = 1",
+                                              "PRAGMA user_version = 2"};
 
     for (int64_t i = from; i < STEPS; i++) {
         enum cm_rc rc = take_step(db, steps[i], err);

@@ -7,7 +7,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, story  # noqa: E402
 from support.process import wait_for  # noqa: E402
-from support.simstory import SimStory, files, fleet  # noqa: E402
+from support.simstory import SimStory, files, fleet, path  # noqa: E402
 
 BROKEN = "apps/bad/configmap-bad.yaml"
 KEY = "ConfigMap/default/bad"
@@ -18,11 +18,13 @@ class BrokenApp(SimStory):
     apps = {**files("bad", m.config_map("bad", colour="green")),
             **files("good", m.config_map("good", colour="green"))}
 
+    waited = None  # how 'holdfast wait' for the last broken commit ended
+
     def break_it(self, text, good):
         """Commits a broken file together with a good change of another App."""
         revision = self.commit({BROKEN: text, **files("good", m.config_map("good", colour=good))})
         self.wait_resolved(revision)
-        self.wait(revision)
+        type(self).waited = self.hub.run("wait", "--revision", revision, check=False)
         return revision
 
     def problem(self):
@@ -34,6 +36,10 @@ class BrokenApp(SimStory):
         self.assertEqual((problem["repository"], problem["path"]), ("fleet", BROKEN))
         self.assertIn(problem["line"], (3, 4))
         self.assertEqual(problem["app"], "bad")
+
+    def test_who_waits_for_the_commit_is_told(self):
+        self.assertEqual(self.waited.returncode, 1)
+        self.assertIn(f"first: {BROKEN}:", self.waited.stderr)
 
     def test_the_last_good_state_stays_in_force(self):
         self.assertEqual(self.data("c01", KEY), {"colour": "green"})
@@ -68,6 +74,14 @@ class BrokenApp(SimStory):
         self.break_it(m.text(m.config_map("bad", colour="${nobody}")), "black")
         self.assertIn("nobody", self.problem()["message"])
         self.assertEqual(self.data("c01", KEY), {"colour": "green"})
+
+    def test_who_waits_for_a_commit_that_leaves_it_broken_is_told_too(self):
+        other = m.config_map("other", colour="green")
+        revision = self.commit({path("bad", other): m.text(other)})
+        self.wait_resolved(revision)
+        waited = self.hub.run("wait", "--revision", revision, check=False)
+        self.assertEqual(waited.returncode, 1)
+        self.assertIn(BROKEN, waited.stderr)
 
     def test_it_is_mended(self):
         self.deliver({BROKEN: m.text(m.config_map("bad", colour="red"))})

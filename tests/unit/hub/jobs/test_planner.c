@@ -189,6 +189,84 @@ static void a_cluster_that_left_while_nobody_looked_is_off_the_record(void **sta
     assert_int_equal(count_rows(r->db, "SELECT count(*) FROM manifest"), 0);
 }
 
+// ---- Which commit a problem is of
+
+static char *last_revision(struct rig *r) {
+    struct hub_stmt *stmt = NULL;
+    struct cm_err err;
+
+    assert_int_equal(
+        hub_db_query(r->db, &stmt, &err, "SELECT id FROM revision ORDER BY number DESC", ""),
+        CM_OK);
+    assert_int_equal(hub_stmt_next(stmt, &err), CM_OK);
+    char *id = cm_strdup(hub_stmt_text(stmt, 0));
+    hub_stmt_end(stmt);
+    return id;
+}
+
+static int64_t count_problems_of(struct rig *r, const char *revision) {
+    struct hub_stmt *stmt = NULL;
+    struct cm_err err;
+
+    assert_int_equal(hub_db_query(r->db, &stmt, &err,
+                                  "SELECT count(*) FROM problem WHERE revision = ?1", "t",
+                                  revision),
+                     CM_OK);
+    assert_int_equal(hub_stmt_next(stmt, &err), CM_OK);
+    int64_t count = hub_stmt_int(stmt, 0);
+    hub_stmt_end(stmt);
+    return count;
+}
+
+#define BREAK_WEB "echo 'kind: [' > apps/web/colours.yaml"
+
+static void a_problem_is_of_the_commit_that_brought_it(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    (void)rig_commit(r, "fleet", BREAK_WEB);
+    CM_AUTOFREE char *revision = last_revision(r);
+
+    assert_int_equal(count_problems_of(r, revision), 1);
+}
+
+static void it_stays_with_it_while_others_go_by(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    (void)rig_commit(r, "fleet", BREAK_WEB);
+    CM_AUTOFREE char *revision = last_revision(r);
+    (void)rig_commit(r, "fleet", "app api; config api limits 3");
+    (void)rig_commit(r, "fleet", "echo 'kind: [' > clusters/wrong.yaml");
+
+    assert_int_equal(count_problems_of(r, revision), 1);
+}
+
+static void it_moves_on_to_a_commit_that_changes_the_app_and_leaves_it(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    (void)rig_commit(r, "fleet", BREAK_WEB);
+    (void)rig_commit(r, "fleet", "config web limits 3");
+    CM_AUTOFREE char *revision = last_revision(r);
+
+    assert_int_equal(count_problems_of(r, revision), 1);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM event WHERE kind = 'problem.found'"),
+                     1);
+}
+
+static void it_is_still_of_it_after_a_restart(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    (void)rig_commit(r, "fleet", BREAK_WEB);
+    CM_AUTOFREE char *revision = last_revision(r);
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+
+    assert_int_equal(count_problems_of(r, revision), 1);
+}
+
 // ---- A repository that is configured no longer
 
 static void apps_of_a_repository_that_was_taken_out_are_gone_as_if_deleted(void **state) {
@@ -289,6 +367,10 @@ int main(void) {
         RIG_TEST(nothing_is_gone_while_a_repository_may_have_it),
         RIG_TEST(what_is_in_no_repository_is_gone_once_all_are_read),
         RIG_TEST(a_cluster_that_left_while_nobody_looked_is_off_the_record),
+        RIG_TEST(a_problem_is_of_the_commit_that_brought_it),
+        RIG_TEST(it_stays_with_it_while_others_go_by),
+        RIG_TEST(it_moves_on_to_a_commit_that_changes_the_app_and_leaves_it),
+        RIG_TEST(it_is_still_of_it_after_a_restart),
         RIG_TEST(apps_of_a_repository_that_was_taken_out_are_gone_as_if_deleted),
         RIG_TEST(it_is_said_by_a_problem_and_an_event),
         RIG_TEST(it_is_said_until_the_next_start),

@@ -45,8 +45,8 @@ static const char *const fleet[] = {
     "problems)"
     " VALUES ('fleet', 'abcdef01abcdef01', 'ann', 'first', 1, 2, 2, 0),"
     " ('fleet', 'abcdef02abcdef02', 'bob', 'second', 3, 4, 1, 1)",
-    "INSERT INTO problem (repo, path, line, col, message, app, cluster, clusters) VALUES"
-    " ('fleet', 'apps/web/x.yaml', 3, 5, 'no such field', 'web', '', 2)",
+    "INSERT INTO problem (repo, path, line, col, message, app, cluster, clusters, revision) VALUES"
+    " ('fleet', 'apps/web/x.yaml', 3, 5, 'no such field', 'web', '', 2, 'abcdef02abcdef02')",
 };
 
 struct fixture {
@@ -237,7 +237,9 @@ static void problems_name_file_and_line(void **state) {
         as_text(*state, get(*state, "problems")),
         "{\"items\":[{\"repository\":\"fleet\",\"path\":\"apps/web/x.yaml\",\"line\":3,"
         "\"column\":5,\"message\":\"no such field\",\"app\":\"web\",\"cluster\":\"\","
-        "\"clusters\":2}]}");
+        "\"clusters\":2,\"revision\":\"abcdef02abcdef02\"}]}");
+    assert_string_equal(names(*state, "problems?revision=abcdef02abcdef02", "app"), "web");
+    assert_string_equal(names(*state, "problems?revision=abcdef01abcdef01", "app"), "");
 }
 
 // ---- Selectors
@@ -493,11 +495,24 @@ static void a_rollout_counts_the_pairs_that_carry_the_revision(void **state) {
         as_text(f, rollout(f, "rollout?revision=abcdef01", CM_OK)),
         "{\"revision\":\"abcdef01abcdef01\",\"resolved\":true,\"pairs\":2,\"delivered\":1,"
         "\"applied\":1,\"healthy\":1,\"failed\":1,\"degraded\":1,\"offline\":1,\"rendered\":2,"
-        "\"firstFailure\":\"web on paris-1: no room\"}");
+        "\"firstFailure\":\"web on paris-1: no room\",\"problems\":0}");
     assert_int_equal(cm_json_int(cm_json_get(rollout(f, "rollout", CM_OK), "pairs"), -1), 3);
     assert_int_equal(
         cm_json_int(cm_json_get(rollout(f, "rollout?cluster=rome-1&app=web", CM_OK), "pairs"), -1),
         1);
+}
+
+static void a_rollout_names_what_the_revision_broke(void **state) {
+    static const char first[] = "apps/web/x.yaml:3:5: no such field";
+    const struct cm_json *json = rollout(*state, "rollout?revision=abcdef02", CM_OK);
+
+    assert_int_equal(cm_json_int(cm_json_get(json, "problems"), -1), 1);
+    assert_string_equal(cm_json_string(cm_json_get(json, "firstProblem")), first);
+    json = rollout(*state, "rollout?revision=abcdef02&app=web&cluster=rome-1", CM_OK);
+    assert_int_equal(cm_json_int(cm_json_get(json, "problems"), -1), 1);
+    json = rollout(*state, "rollout?revision=abcdef02&cluster=oslo-1", CM_OK);
+    assert_int_equal(cm_json_int(cm_json_get(json, "problems"), -1), 0);
+    assert_null(cm_json_get(json, "firstProblem"));
 }
 
 static void a_revision_that_was_not_resolved_yet_is_told_as_such(void **state) {
@@ -560,6 +575,7 @@ int main(void) {
         TEST(a_full_last_page_has_no_successor),
         TEST(the_summary_counts_the_fleet),
         TEST(a_rollout_counts_the_pairs_that_carry_the_revision),
+        TEST(a_rollout_names_what_the_revision_broke),
         TEST(a_revision_that_was_not_resolved_yet_is_told_as_such),
         TEST(a_rollout_of_what_is_not_there_is_no_success),
         TEST(a_desired_object_is_shown_unless_it_is_a_secret),
