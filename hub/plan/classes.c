@@ -43,25 +43,37 @@ static void add_object(struct plan_making *m, struct plan_step *step, size_t *ca
     step->leaving += after == NULL ? 1 : 0;
 }
 
+// object_at returns the object at a position of a bundle, NULL behind its end or without a bundle.
+static const struct hub_object *object_at(const struct hub_bundle *bundle, size_t at) {
+    return bundle == NULL || at >= bundle->spec.object_count ? NULL : &bundle->spec.objects[at];
+}
+
+static int compare_keys(const struct hub_object *a, const struct hub_object *b) {
+    if (a == NULL || b == NULL) {
+        return a == NULL ? 1 : -1;
+    }
+    return strcmp(a->key, b->key);
+}
+
 static void compare_bundles(struct plan_making *m, struct plan_step *step) {
-    size_t old_count = step->before == NULL ? 0 : step->before->spec.object_count;
-    size_t new_count = step->after == NULL ? 0 : step->after->spec.object_count;
+    const struct hub_object *old = object_at(step->before, 0);
+    const struct hub_object *now = object_at(step->after, 0);
     size_t capacity = 0;
     size_t i = 0;
     size_t k = 0;
 
-    while (i < old_count || k < new_count) {
-        const struct hub_object *old = i < old_count ? &step->before->spec.objects[i] : NULL;
-        const struct hub_object *now = k < new_count ? &step->after->spec.objects[k] : NULL;
-        int order = old == NULL ? 1 : now == NULL ? -1 : strcmp(old->key, now->key);
+    while (old != NULL || now != NULL) {
+        int order = compare_keys(old, now);
 
-        old = order <= 0 ? old : NULL;
-        now = order >= 0 ? now : NULL;
-        if (order != 0 || !cm_sha256_equal(&old->sha256, &now->sha256)) {
+        if (order < 0) {
+            add_object(m, step, &capacity, old, NULL);
+        } else if (order > 0) {
+            add_object(m, step, &capacity, NULL, now);
+        } else if (!cm_sha256_equal(&old->sha256, &now->sha256)) {
             add_object(m, step, &capacity, old, now);
         }
-        i += order <= 0 ? 1 : 0;
-        k += order >= 0 ? 1 : 0;
+        old = order <= 0 ? object_at(step->before, ++i) : old;
+        now = order >= 0 ? object_at(step->after, ++k) : now;
     }
 }
 

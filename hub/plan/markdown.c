@@ -37,12 +37,13 @@ static size_t count_lines(const struct cm_str *text) {
 // cut keeps whole lines of at most `max` bytes and tells how many lines are left out.
 static size_t cut(struct cm_str *text, size_t max) {
     size_t before = count_lines(text);
-    size_t keep = text->len;
+    size_t keep = max;
 
     if (text->len <= max) {
         return 0;
     }
-    for (keep = max; keep > 0 && text->data[keep - 1] != '\n'; keep--) {
+    while (keep > 0 && text->data[keep - 1] != '\n') {
+        keep--;
     }
     text->len = keep;
     text->data[keep] = '\0';
@@ -134,7 +135,7 @@ static void add_problems(const struct page *page, const struct hub_plan *plan,
             cm_str_add_char(&text, '\n');
         }
     }
-    cm_str_addf(page->out, "\n**%zu %s**\n\n", count, title);
+    cm_str_addf(page->out, "\n**%s (%zu)**\n\n", title, count);
     add_block(page, &text, "text", page->max / HEAD_SHARE);
 }
 
@@ -191,7 +192,9 @@ static void add_name(const struct page *page, const char *name) {
 
     paint_safe(&safe, name, strnlen(name, BLOCK_BYTES));
     for (size_t i = 0; i < safe.len; i++) {
-        safe.data[i] = safe.data[i] == '`' ? '\'' : safe.data[i];
+        if (safe.data[i] == '`') {
+            safe.data[i] = '\'';
+        }
     }
     cm_str_addf(page->out, "`%s`", cm_str_get(&safe));
 }
@@ -209,14 +212,14 @@ void hub_plan_markdown(const struct hub_plan *plan, const struct hub_plan_view *
     cm_str_add(out, ".**\n");
     add_deletions(&page, plan);
     add_clusters(&page, plan);
-    add_problems(&page, plan, view, HUB_PLAN_NEW, "new: problems to mend before this is merged");
+    add_problems(&page, plan, view, HUB_PLAN_NEW, "New problems");
     for (size_t i = 0; i < plan->app_count; i++) {
         add_app(&page, &plan->apps[i]);
     }
     if (page.hidden == 0) {
         add_not_compared(&page, view);
-        add_problems(&page, plan, view, HUB_PLAN_KNOWN, "known: problems that were there before");
-        add_problems(&page, plan, view, HUB_PLAN_MENDED, "mended");
+        add_problems(&page, plan, view, HUB_PLAN_KNOWN, "Problems that were there before");
+        add_problems(&page, plan, view, HUB_PLAN_MENDED, "Mended problems");
     } else {
         cm_str_addf(out, "\n… and %zu more Apps: see `holdfast plan`, or `-o json`.\n",
                     page.hidden);

@@ -9,7 +9,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/object/diff.h"
-#include "common/object/id.h"
+#include "common/object/secret.h"
 
 #define NAMES_SHOWN 3
 #define VALUE_MAX 160      // bytes
@@ -143,6 +143,10 @@ static bool has_lines(const struct cm_json *value) {
     return value != NULL && value->type == CM_STRING && strchr(value->text, '\n') != NULL;
 }
 
+static bool is_mask(const struct cm_json *value) {
+    return value->type == CM_STRING && strcmp(value->text, CM_SECRET_MASK) == 0;
+}
+
 static void paint_value(const struct paint *p, size_t level, const struct hub_plan_change *change) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const char *path = change->path[0] != '\0' ? change->path : "(more fields than can be told)";
@@ -150,8 +154,10 @@ static void paint_value(const struct paint *p, size_t level, const struct hub_pl
     const char *after = cm_difference_text(a, change->after, VALUE_MAX);
     bool both = change->before != NULL && change->after != NULL;
 
-    if (both && (has_lines(change->before) || has_lines(change->after)) &&
-        change->before->type == CM_STRING && change->after->type == CM_STRING) {
+    if (both && is_mask(change->before) && is_mask(change->after)) {
+        paint_line(p, PAINT_CHANGE, level, "%s: another value (%s)", path, CM_SECRET_MASK);
+    } else if (both && (has_lines(change->before) || has_lines(change->after)) &&
+               change->before->type == CM_STRING && change->after->type == CM_STRING) {
         paint_line(p, PAINT_CHANGE, level, "%s:", path);
         paint_texts(p, level + 1, change->before->text, change->after->text);
     } else if (both) {

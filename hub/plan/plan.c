@@ -74,34 +74,43 @@ static bool is_pruned(const struct hub_desired *state, const char *app) {
     return false;
 }
 
-static void compare_pair(struct walk *w, const struct hub_desired *state,
-                         const struct hub_pair *before, const struct hub_pair *now) {
-    if (now == NULL) {
-        touch(w, before->app,
-              plan_step_get(w->m, before->bundle, NULL, is_pruned(state, before->app)));
-    } else if (before == NULL) {
-        touch(w, now->app, plan_step_get(w->m, NULL, now->bundle, false));
-    } else if (before->bundle != now->bundle &&
-               !cm_sha256_equal(&before->bundle->sha256, &now->bundle->sha256)) {
-        touch(w, now->app,
-              plan_step_get(w->m, before->bundle, now->bundle, now->bundle->spec.prune));
+static void leave_pair(struct walk *w, const struct hub_desired *now, const struct hub_pair *old) {
+    touch(w, old->app, plan_step_get(w->m, old->bundle, NULL, is_pruned(now, old->app)));
+}
+
+static void compare_pair(struct walk *w, const struct hub_pair *old, const struct hub_pair *pair) {
+    if (old->bundle != pair->bundle &&
+        !cm_sha256_equal(&old->bundle->sha256, &pair->bundle->sha256)) {
+        touch(w, pair->app,
+              plan_step_get(w->m, old->bundle, pair->bundle, pair->bundle->spec.prune));
     }
+}
+
+static const struct hub_pair *pair_at(const struct hub_desired *state, size_t at) {
+    return state == NULL || at >= state->pair_count ? NULL : &state->pairs[at];
 }
 
 static void compare_pairs(struct walk *w, const struct hub_desired *before,
                           const struct hub_desired *now) {
-    size_t before_count = before == NULL ? 0 : before->pair_count;
+    const struct hub_pair *old = pair_at(before, 0);
+    const struct hub_pair *pair = pair_at(now, 0);
     size_t i = 0;
     size_t k = 0;
 
-    while (i < before_count || k < now->pair_count) {
-        const struct hub_pair *old = i < before_count ? &before->pairs[i] : NULL;
-        const struct hub_pair *pair = k < now->pair_count ? &now->pairs[k] : NULL;
-        int order = old == NULL ? 1 : pair == NULL ? -1 : strcmp(old->app, pair->app);
+    while (old != NULL || pair != NULL) {
+        int order = old != NULL && pair != NULL ? strcmp(old->app, pair->app) : 0;
 
-        compare_pair(w, now, order <= 0 ? old : NULL, order >= 0 ? pair : NULL);
-        i += order <= 0 ? 1 : 0;
-        k += order >= 0 ? 1 : 0;
+        if (pair == NULL || order < 0) {
+            leave_pair(w, now, old);
+            old = pair_at(before, ++i);
+        } else if (old == NULL || order > 0) {
+            touch(w, pair->app, plan_step_get(w->m, NULL, pair->bundle, false));
+            pair = pair_at(now, ++k);
+        } else {
+            compare_pair(w, old, pair);
+            old = pair_at(before, ++i);
+            pair = pair_at(now, ++k);
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 // What changes between two texts of several lines, as `diff` tells it: the longest common
-// subsequence of lines, after the line before the first change.
+// subsequence of lines, with some of what stands between changes.
 #include <string.h>
 
 #include "common/mem.h"
 #include "hub/plan/paint.h"
 
 #define LINES_MAX 1000     // beyond, the middle is told as removed and added
+#define SAME_SHOWN 3       // between two changes; of more, the first and the last
 #define LINES_SHOWN 60     // of one field
 #define LINE_MAX_BYTES 160 // of one line
 
@@ -83,18 +84,44 @@ static void fill(struct merge *m) {
     }
 }
 
+// tell_same shows what stands between two changes, shortened.
+static void tell_same(struct merge *m, const struct line *lines, size_t count) {
+    bool shortened = count > SAME_SHOWN;
+
+    for (size_t i = 0; i < count && (!shortened || i == 0); i++) {
+        show(m, PAINT_NOTE, &lines[i]);
+    }
+    if (shortened) {
+        static const struct line more = {"…", sizeof("…") - 1};
+
+        show(m, PAINT_NOTE, &more);
+        show(m, PAINT_NOTE, &lines[count - 1]);
+    }
+}
+
+static bool is_removed(struct merge *m, size_t i, size_t k) {
+    if (i == m->before.count || k == m->after.count) {
+        return i < m->before.count;
+    }
+    return m->common == NULL || *cell(m, i + 1, k) >= *cell(m, i, k + 1);
+}
+
 static void tell(struct merge *m) {
     size_t i = 0;
     size_t k = 0;
+    size_t same_lines = 0;
 
     while (i < m->before.count || k < m->after.count) {
-        bool old = i < m->before.count;
-        bool now = k < m->after.count;
-
-        if (old && now && same(&m->before.items[i], &m->after.items[k])) {
+        if (i < m->before.count && k < m->after.count &&
+            same(&m->before.items[i], &m->after.items[k])) {
+            same_lines++;
             i++;
             k++;
-        } else if (old && (!now || m->common == NULL || *cell(m, i + 1, k) >= *cell(m, i, k + 1))) {
+            continue;
+        }
+        tell_same(m, &m->before.items[i] - same_lines, same_lines);
+        same_lines = 0;
+        if (is_removed(m, i, k)) {
             show(m, PAINT_REMOVE, &m->before.items[i++]);
         } else {
             show(m, PAINT_ADD, &m->after.items[k++]);
