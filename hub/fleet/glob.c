@@ -108,6 +108,7 @@ static void take_range(struct making *m, uint8_t *set) {
         m->at++;
         last = take_char(m);
     }
+    put(set, first); // of [z-a] too, as in Git
     for (unsigned c = first; c <= last; c++) {
         put(set, c);
     }
