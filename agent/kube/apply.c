@@ -1,4 +1,8 @@
 // One server-side apply.
+//
+// The API server takes a changed CustomResourceDefinition over when it gets to it, and says nowhere
+// when that is. Until then it refuses what only the new schema allows, as if the object were wrong.
+// So what is refused just after we wrote its definition is sent again before anybody is told.
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,11 +12,20 @@
 #include "agent/kube/status.h"
 #include "common/arena.h"
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/object/id.h"
 #include "common/str.h"
 #include "common/tls/digest.h"
+
+#define DEFINITION "CustomResourceDefinition.apiextensions.k8s.io//"
+
+enum {
+    EARLY_MS = 5000, // after its definition was written, a refused object may just be early
+    AGAIN_MS = 500,
+    DEFINED_MS = 15000, // a later definition may allow it
+};
 
 uint64_t kube_baseline_print(const struct cm_buf *bytes) {
     struct cm_sha256 hash = cm_sha256(bytes->data, bytes->size);
@@ -65,8 +78,58 @@ static void succeed(struct kube_op *op, const struct kube_answer *answer) {
     };
     struct cm_err ok = {0};
 
+    if (applied.written && strncmp(op->key, DEFINITION, sizeof(DEFINITION) - 1) == 0) {
+        op->k->definition_ms = cm_clock_now_ms();
+    }
     kube_entry_applied(op->entry, answer->arena, answer->json, note);
     kube_op_done(op, &ok, 0, &applied);
+}
+
+static void drop_parsed(struct kube_op *op) {
+    cm_arena_free(op->arena);
+    op->arena = NULL;
+    op->desired = NULL;
+}
+
+// is_defined_by_us tells whether the definition of a kind is an object of ours too.
+static bool is_defined_by_us(struct agent_kube *k, const struct kube_resource *resource) {
+    CM_AUTOFREE char *key = NULL;
+
+    if (resource == NULL || resource->group[0] == '\0') {
+        return false;
+    }
+    key = cm_strf(DEFINITION "%s.%s", resource->plural, resource->group);
+    return kube_entry_find(k, key) != NULL;
+}
+
+static void on_timer(void *ctx) {
+    kube_op_again(ctx);
+}
+
+// send_later begins an operation anew in a moment.
+static void send_later(struct kube_op *op) {
+    struct kube_entry *e = op->entry;
+
+    op->entry = NULL;
+    drop_parsed(op);
+    op->timer.run = on_timer;
+    op->timer.ctx = op;
+    cm_timer_start(op->k->loop, &op->timer, AGAIN_MS);
+    kube_op_linger(op);
+    e->op = NULL;
+    kube_entry_after_op(e);
+}
+
+// refused: what the object is like, says the API server.
+static void refused(struct kube_op *op, const struct kube_resource *resource,
+                    const struct cm_err *err) {
+    if (!is_defined_by_us(op->k, resource)) {
+        kube_op_done(op, err, 0, NULL);
+    } else if (cm_clock_now_ms() - op->k->definition_ms < EARLY_MS && !op->k->stopping) {
+        send_later(op);
+    } else {
+        kube_op_done(op, err, DEFINED_MS, NULL);
+    }
 }
 
 static void on_answer(void *ctx, const struct kube_answer *answer) {
@@ -91,6 +154,10 @@ static void on_answer(void *ctx, const struct kube_answer *answer) {
     }
     if (rc == CM_ENOTFOUND || rc == CM_EEXISTS) {
         err.code = CM_EBUSY; // made or deleted by somebody at this very moment
+    }
+    if (rc == CM_EINVAL) {
+        refused(op, resource, &err);
+        return;
     }
     kube_op_done(op, &err, retry_ms, NULL);
 }
@@ -132,12 +199,6 @@ static enum cm_rc parse(struct kube_op *op, const char *ns, struct cm_object_id 
     enum cm_rc rc = cm_json_parse(op->arena, text, op->bytes->size, NULL, &op->desired, err);
     rc = rc < 0 ? rc : cm_object_id_of(op->arena, op->desired, id, err);
     return rc < 0 ? rc : kube_object_prepare(op->arena, op->desired, &mark, ns, err);
-}
-
-static void drop_parsed(struct kube_op *op) {
-    cm_arena_free(op->arena);
-    op->arena = NULL;
-    op->desired = NULL;
 }
 
 static void apply_as(struct kube_op *op, const struct cm_object_id *id, const char *ns) {

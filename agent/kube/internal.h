@@ -132,7 +132,7 @@ struct kube_op {
     struct cm_arena *arena;  // apply: of desired
     struct cm_json *desired; // apply: as sent
     bool has_slot;
-    struct cm_timer timer; // remove: next look whether it is gone
+    struct cm_timer timer; // remove: next look whether it is gone; apply: next try
     int64_t pause_ms;
     int64_t waiting_since_ms;
 };
@@ -142,7 +142,7 @@ struct kube_ops {
     struct cm_list waiting_kind;   // for a round of discovery
     struct cm_list waiting_parent; // for the ApplySet's parent
     struct cm_list running;        // a request is on its way
-    struct cm_list lingering;      // removed, but not gone
+    struct cm_list lingering;      // for a timer: removed but not gone, refused too early
     size_t in_flight;
     struct cm_task task; // looks at the queue
     bool posted;
@@ -167,6 +167,7 @@ void kube_op_free(struct kube_op *op);
 void kube_op_wait_for_kind(struct kube_op *op);
 void kube_op_wait_for_parent(struct kube_op *op);
 void kube_op_linger(struct kube_op *op); // it waits without a request now
+void kube_op_again(struct kube_op *op);  // it waits for its turn again
 
 // table
 
@@ -303,7 +304,8 @@ struct agent_kube {
     char *field_manager;
     size_t max_in_flight;
     char target_version[64];
-    uint64_t newest; // resourceVersion of anything
+    uint64_t newest;       // resourceVersion of anything
+    int64_t definition_ms; // when we last changed a CustomResourceDefinition; monotonic
 
     struct cm_list calls;
     unsigned token_round; // counts the tokens that were read

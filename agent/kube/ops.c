@@ -80,6 +80,11 @@ void kube_op_linger(struct kube_op *op) {
     give_slot_back(op);
 }
 
+void kube_op_again(struct kube_op *op) {
+    move(op, &op->k->ops.queue);
+    kube_ops_wake(op->k);
+}
+
 static bool is_free(struct kube_op *op) {
     struct kube_entry *e = kube_entry_find(op->k, op->key);
 

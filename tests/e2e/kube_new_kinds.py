@@ -14,6 +14,14 @@ def thing(kind, name, **spec):
     return m.thing("example.com/v1", kind, name, spec=spec)
 
 
+def strict_kind(**fields):
+    """The definition of Sprocket, whose spec takes these fields and no others."""
+    definition = m.crd("sprockets", "Sprocket")
+    definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"] = {
+        "type": "object", "properties": {name: {"type": type_} for name, type_ in fields.items()}}
+    return definition
+
+
 class NewKinds(KubeStory):
 
     def test_a_kind_and_its_objects_come_in_one_commit(self):
@@ -38,6 +46,25 @@ class NewKinds(KubeStory):
         self.deliver({**files("a-user", thing("Gizmo", "g"), namespace="default"),
                       **files("z-operator", m.crd("gizmos", "Gizmo"))})
         self.assertTrue(self.find("Gizmo", "default/g", "example.com/v1"))
+
+    def test_a_new_field_of_a_kind_comes_with_objects_that_have_it(self):
+        self.deliver(files("strict", strict_kind(size="integer"), thing("Sprocket", "s", size=1),
+                           namespace="default"))
+        for number in range(5):  # the API server takes over a definition when it gets to it
+            fields = {"size": "integer", **{f"new{i}": "string" for i in range(number + 1)}}
+            values = {f"new{i}": "x" for i in range(number + 1)}
+            self.deliver({path("strict", item): m.text(item) for item in (
+                strict_kind(**fields), thing("Sprocket", "s", size=2, **values))})
+            self.assertEqual(self.find("Sprocket", "default/s", "example.com/v1")["spec"],
+                             {"size": 2, **values})
+
+    def test_a_field_that_no_kind_has_is_told(self):
+        wrong = thing("Sprocket", "s", size=2, colour="red")
+        self.commit({path("strict", wrong): m.text(wrong)})
+        self.wait_status("strict", applied="failed",
+                         message=r"Sprocket.example.com/default/s: .*\.spec\.colour")
+        right = thing("Sprocket", "s", size=3)
+        self.deliver({path("strict", right): m.text(right)})
 
     def test_drift_of_a_new_kind_is_seen(self):
         self.admin.patch("Gadget", "g", {"spec": {"size": 7}}, api_version="example.com/v1")

@@ -724,6 +724,51 @@ static void a_kind_is_busy_until_it_appears(void **state) {
     wait_until(is_missing, key, "the object to be missing");
 }
 
+// gear_kind defines a kind with the fields f0 to fN. The caller frees it.
+static char *gear_kind(int fields) {
+    struct cm_str json = {0};
+
+    cm_str_add(&json, "{\"apiVersion\":\"apiextensions.k8s.io/v1\",\"kind\":"
+                      "\"CustomResourceDefinition\",\"metadata\":{\"name\":"
+                      "\"gears.contract.example\"},\"spec\":{\"group\":\"contract.example\","
+                      "\"names\":{\"kind\":\"Gear\",\"plural\":\"gears\",\"singular\":"
+                      "\"gear\",\"listKind\":\"GearList\"},\"scope\":\"Namespaced\","
+                      "\"versions\":[{\"name\":\"v1\",\"served\":true,\"storage\":true,"
+                      "\"schema\":{\"openAPIV3Schema\":{\"type\":\"object\",\"properties\":{"
+                      "\"spec\":{\"type\":\"object\",\"properties\":{");
+    for (int i = 0; i <= fields; i++) {
+        cm_str_addf(&json, "%s\"f%d\":{\"type\":\"string\"}", i == 0 ? "" : ",", i);
+    }
+    cm_str_add(&json, "}}}}}}]}}");
+    return cm_str_take(&json);
+}
+
+static void a_new_field_is_there_once_its_definition_is_applied(void **state) {
+    static const char definition[] =
+        "CustomResourceDefinition.apiextensions.k8s.io//gears.contract.example";
+    CM_AUTOFREE char *key = key_of("Gear.contract.example", "g");
+    struct outcome kind;
+    struct outcome out;
+
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        CM_AUTOFREE char *kind_json = gear_kind(i);
+        CM_AUTOFREE char *json =
+            cm_strf("{\"apiVersion\":\"contract.example/v1\",\"kind\":\"Gear\",\"metadata\":{"
+                    "\"name\":\"g\",\"namespace\":\"%s\"},\"spec\":{\"f%d\":\"x\"}}",
+                    t.outside->namespace, i);
+
+        apply_well(definition, kind_json, &kind);
+        heard_of(definition)->health = AGENT_HEALTH_UNKNOWN;
+        track(definition, &kind);
+        wait_until(is_healthy, definition, "the definition to be established");
+        apply_well(key, json, &out);
+        assert_string_equal(t.outside->field(t.outside, key, "spec", "f0"), i == 0 ? "x" : "");
+    }
+    remove_object(definition, kind.uid, &out);
+    assert_int_equal(out.code, CM_OK);
+}
+
 static void a_namespace_that_is_not_there_is_busy(void **state) {
     struct outcome out;
 
@@ -812,6 +857,7 @@ int main(int argc, char **argv) {
         CONTRACT(what_nobody_tracks_is_not_told),
         CONTRACT(what_was_applied_is_found_again),
         CONTRACT(a_kind_is_busy_until_it_appears),
+        CONTRACT(a_new_field_is_there_once_its_definition_is_applied),
         CONTRACT(a_namespace_that_is_not_there_is_busy),
         CONTRACT(gates_and_precious_objects_are_known),
         CONTRACT(the_end_cancels_what_was_begun),

@@ -86,9 +86,10 @@ static char *path_of(const char *key, bool collection) {
         {"Namespace", "/api/v1"},
         {"Deployment.apps", "/apis/apps/v1"},
         {"CustomResourceDefinition.apiextensions.k8s.io", "/apis/apiextensions.k8s.io/v1"},
+        {"Gear.contract.example", "/apis/contract.example/v1"},
     };
-    static const char *const plurals[] = {"configmaps", "secrets", "namespaces", "deployments",
-                                          "customresourcedefinitions"};
+    static const char *const plurals[] = {
+        "configmaps", "secrets", "namespaces", "deployments", "customresourcedefinitions", "gears"};
     const char *first = strchr(key, '/');
     const char *second = strchr(first + 1, '/');
     struct cm_str path = {0};
