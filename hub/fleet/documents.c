@@ -59,6 +59,8 @@ void hub_named_free(struct hub_named *named) {
     case HUB_GROUP:
         hub_set_done(&hub_group_of(named)->members);
         hub_set_done(&hub_group_of(named)->delta);
+        hub_set_done(&hub_group_of(named)->reach);
+        hub_diags_done(&hub_group_of(named)->wrong);
         free(hub_group_of(named)->names);
         break;
     case HUB_APP:

@@ -257,6 +257,7 @@ static void dispatch_all(struct hub_update *u) {
     for (size_t i = 0; i < u->touched.count; i++) {
         dispatch(u, u->touched.items[i]);
     }
+    hub_groups_reach(u);
     for (size_t i = 0; i < u->touched.count; i++) {
         struct hub_named *named = u->touched.items[i];
 
@@ -264,16 +265,11 @@ static void dispatch_all(struct hub_update *u) {
             named->doc->file->app = hub_app_of(named);
         }
         if (named->kind == HUB_CLUSTER && named->doc != named->before) {
-            hub_targets_cluster_in_groups(u, hub_cluster_of(named));
+            hub_groups_place(u, hub_cluster_of(named));
+            dirty_cluster(u, hub_cluster_of(named));
         }
     }
-    for (size_t i = 0; i < u->touched.count; i++) {
-        struct hub_named *named = u->touched.items[i];
-
-        if (named->kind == HUB_GROUP && named->doc != named->before) {
-            hub_targets_group_changed(u, hub_group_of(named));
-        }
-    }
+    hub_groups_regroup(u);
 }
 
 // ---- Apps and clusters that are gone
@@ -481,6 +477,7 @@ static void update_done(struct hub_update *u) {
     hub_set_done(&u->dirty_clusters);
     hub_set_done(&u->dirty_apps);
     hub_set_done(&u->gone_clusters);
+    hub_set_done(&u->regrouped);
     hub_set_done(&u->changed_groups);
     cm_map_free(u->kinds);
     cm_buf_unref(u->revision);
@@ -505,7 +502,7 @@ struct hub_fleet_result *hub_fleet_update(struct hub_fleet *f,
     hub_documents_take(&u);
     dispatch_all(&u);
     if (u.references) {
-        hub_targets_check(&u);
+        hub_references_check(&u);
     }
     hub_content_load(&u);
     evaluate(&u);

@@ -3,7 +3,9 @@
 //     tree.c       files by folder
 //     files.c      a commit -> files to look at
 //     documents.c  files -> documents; which document a name means; what stays of a wrong file
-//     targets.c    labels -> clusters; groups -> members; App and cluster -> target
+//     targets.c    labels -> clusters; App and cluster -> target
+//     groups.c     groups, also of groups -> members
+//     references.c names of what does not exist, circles
 //     content.c    folder of an App -> templates; CRDs
 //     links.c      (App, cluster) -> input -> rendered once; who claims which object
 //     settle.c     what is in force on a cluster; conflicts; desired states
@@ -58,6 +60,9 @@ struct hub_named {
     bool touched;
     struct hub_doc *before;
     bool before_kept;
+    // While circles are looked for
+    bool in_graph;
+    size_t waiters;
 };
 
 struct hub_gone_mark {
@@ -93,7 +98,13 @@ struct hub_group {
     struct hub_named named;
     struct hub_set members; // clusters
     const char **names;     // of members, sorted, for those who ask; NULL: not made
-    struct hub_set delta;   // during an update: clusters that joined or left
+    struct hub_set reach;   // itself and groups that it names, directly or not
+    struct hub_diags wrong; // names of groups that do not exist, circles
+    // During an update
+    struct hub_set delta; // clusters that joined or left
+    bool regroup;         // members may have changed
+    bool reached;
+    bool has_own; // the cluster that is being placed
 };
 
 struct hub_app {
@@ -120,9 +131,6 @@ struct hub_app {
     bool targets_dirty;
     bool prune;       // of the last document
     size_t contested; // objects that other Apps claim too, somewhere
-    // While circles are looked for
-    bool in_graph;
-    size_t waiters;
 };
 
 // A bundle of an App.
@@ -209,6 +217,7 @@ struct hub_update {
     struct hub_set dirty_clusters;
     struct hub_set dirty_apps; // content, rendering or targets
     struct hub_set gone_clusters;
+    struct hub_set regrouped;      // groups whose members may have changed
     struct hub_set changed_groups; // with a delta
     struct cm_map *kinds;          // whose CRDs changed
     bool references;               // what Apps refer to may have changed
@@ -247,14 +256,20 @@ struct hub_app *hub_find_app(const struct hub_fleet *f, const char *name);
 // ---- targets.c
 void hub_targets_unindex(struct hub_fleet *f, struct hub_cluster *c, const struct hub_doc *doc);
 void hub_targets_index(struct hub_fleet *f, struct hub_cluster *c, const struct hub_doc *doc);
-void hub_targets_group_changed(struct hub_update *u, struct hub_group *g);
-void hub_targets_cluster_in_groups(struct hub_update *u, struct hub_cluster *c);
+void hub_targets_select(const struct hub_fleet *f, const struct hub_selector *s,
+                        void (*visit)(void *ctx, struct hub_cluster *c), void *ctx);
 // hub_targets_find returns the target of an App that counts for a cluster, or NULL.
 const struct hub_target *hub_targets_find(const struct hub_app *app, const struct hub_cluster *c);
 void hub_targets_candidates(const struct hub_fleet *f, const struct hub_target *t,
                             void (*visit)(void *ctx, struct hub_cluster *c), void *ctx);
-// hub_targets_check says of each App whether what it refers to exists.
-void hub_targets_check(struct hub_update *u);
+
+// ---- groups.c: first what groups reach, then changed clusters are placed, then groups made anew
+void hub_groups_reach(struct hub_update *u);
+void hub_groups_place(struct hub_update *u, struct hub_cluster *c);
+void hub_groups_regroup(struct hub_update *u);
+
+// ---- references.c
+void hub_references_check(struct hub_update *u); // of all Apps and groups
 
 // ---- content.c
 struct hub_app *hub_content_owner(const struct hub_folder *folder);

@@ -124,6 +124,9 @@ static bool add_group(void *ctx, const char *name, void *value) {
     const struct hub_group *g = value;
 
     (void)name;
+    if (g->named.doc != NULL) {
+        add_all(m, g->named.doc->file, &g->wrong, (struct hub_problem){0});
+    }
     for (size_t i = 0; g->named.doc != NULL && i < g->named.doc->group.cluster_count; i++) {
         check_cluster_name(m, g->named.doc, &g->named.doc->group.clusters[i]);
     }

@@ -549,6 +549,82 @@ static void a_cluster_that_does_not_exist_is_told_and_all_else_goes_on(void **st
     assert_non_null(world_pair(w, "pariss", "shop"));
 }
 
+// ---- Groups of groups
+
+#define GROUP "apiVersion: holdfast/v1alpha1\nkind: ClusterGroup\nmetadata: {name: "
+
+static void members_of_a_group_are_members_of_those_that_name_it(void **state) {
+    struct world *w = *state;
+
+    world_put_cluster(w, "oslo", "region: north", "");
+    world_put_cluster(w, "rome", "region: south", "");
+    world_put_cluster(w, "lab", "", "");
+    world_put(w, "groups/n.yaml",
+              GROUP "north}\nspec: {clusterSelector: {matchLabels: {region: "
+                    "north}}}\n");
+    world_put(w, "groups/s.yaml", GROUP "south}\nspec: {clusters: [rome]}\n");
+    world_put(w, "groups/e.yaml", GROUP "europe}\nspec: {groups: [north, south]}\n");
+    world_put(w, "groups/w.yaml", GROUP "world}\nspec: {groups: [europe]}\n");
+    world_put_app(w, "shop", "  targets: [{clusterGroup: world}]");
+    world_put_config(w, "shop", "cfg", "x");
+    (void)world_commit_all(w);
+    assert_string_equal(world_problems(w), "");
+    assert_non_null(world_pair(w, "oslo", "shop"));
+    assert_non_null(world_pair(w, "rome", "shop"));
+    assert_null(world_pair(w, "lab", "shop"));
+
+    world_put(w, "groups/s.yaml", GROUP "south}\nspec: {clusters: [lab]}\n");
+    const struct hub_fleet_result *result = world_commit(w);
+    assert_int_equal(result->changed_count, 2); // not oslo
+    assert_null(world_pair(w, "rome", "shop"));
+    assert_non_null(world_pair(w, "lab", "shop"));
+}
+
+static void a_group_that_names_none_freezes_the_apps_above_it(void **state) {
+    struct world *w = *state;
+
+    world_put_cluster(w, "oslo", "", "");
+    world_put(w, "groups/n.yaml", GROUP "north}\nspec: {clusters: [oslo]}\n");
+    world_put(w, "groups/e.yaml", GROUP "europe}\nspec: {groups: [north]}\n");
+    world_put_app(w, "shop", "  targets: [{clusterGroup: europe}]");
+    world_put_config(w, "shop", "cfg", "x");
+    (void)world_commit_all(w);
+    world_put(w, "groups/e.yaml", GROUP "europe}\nspec: {groups: [nort]}\n");
+    (void)world_commit(w);
+    assert_string_equal(
+        world_problems(w),
+        "apps/shop/app.yaml:6:28: who the members of ClusterGroup 'europe' are is not certain "
+        "while "
+        "'europe' is wrong, at groups/e.yaml line 4: mend that\n"
+        "groups/e.yaml:4:17: no ClusterGroup is named 'nort': did you mean 'north'?");
+    assert_true(world_pair(w, "oslo", "shop")->stale);
+    assert_int_equal(hub_fleet_desired(w->fleet, "oslo")->gone_count, 0);
+    world_put(w, "groups/e.yaml", GROUP "europe}\nspec: {groups: [north]}\n");
+    (void)world_commit(w);
+    assert_string_equal(world_problems(w), "");
+    assert_false(world_pair(w, "oslo", "shop")->stale);
+}
+
+static void a_circle_of_groups_is_named(void **state) {
+    struct world *w = *state;
+
+    world_put(w, "groups/all.yaml",
+              GROUP "a}\nspec: {groups: [b]}\n---\n" //
+              GROUP "b}\nspec: {groups: [c, a]}\n---\n" GROUP "c}\nspec: {groups: [c]}\n");
+    (void)world_commit_all(w);
+    assert_string_equal(
+        world_problems(w),
+        "groups/all.yaml:4:17: groups go in a circle (a -> b -> a): remove one of these names\n"
+        "groups/all.yaml:9:20: groups go in a circle (b -> a -> b): remove one of these names\n"
+        "groups/all.yaml:14:17: groups go in a circle (c -> c): remove one of these names");
+    world_put(w, "groups/all.yaml",
+              GROUP "a}\nspec: {groups: [b]}\n---\n" //
+              GROUP "b}\nspec: {groups: [c]}\n---\n" GROUP
+                    "c}\nspec: {groups: [], clusters: []}\n");
+    (void)world_commit(w);
+    assert_string_equal(world_problems(w), "");
+}
+
 // ---- Objects that two Apps claim
 
 static void the_app_that_has_an_object_keeps_it(void **state) {
@@ -938,6 +1014,9 @@ int main(void) {
         TEST(a_group_that_is_removed_freezes_the_apps_that_name_it),
         TEST(a_circle_of_dependencies_is_told_of_each_app_in_it),
         TEST(a_cluster_that_does_not_exist_is_told_and_all_else_goes_on),
+        TEST(members_of_a_group_are_members_of_those_that_name_it),
+        TEST(a_group_that_names_none_freezes_the_apps_above_it),
+        TEST(a_circle_of_groups_is_named),
         TEST(the_app_that_has_an_object_keeps_it),
         TEST(of_two_new_apps_neither_gets_the_object),
         TEST(an_object_moves_from_app_to_app_in_one_commit),

@@ -20,7 +20,7 @@
 #include "world.h"
 
 #define CLUSTERS 6
-#define GROUPS 3
+#define GROUPS 4
 #define APPS 5
 #define FILES 3
 #define TARGETS 3
@@ -39,8 +39,9 @@ struct cluster {
 
 struct group {
     bool present;
-    int env;       // -1: no selector
-    unsigned list; // bits of clusters; 0: none
+    int env;         // -1: no selector
+    unsigned list;   // bits of clusters; 0: none
+    unsigned groups; // bits of groups
 };
 
 struct target {
@@ -161,6 +162,12 @@ static void write_group(struct world *w, const struct tree *t, int i) {
             cm_str_addf(&s, "c%d, ", c);
         }
     }
+    cm_str_add(&s, "]\n  groups: [");
+    for (int k = 0; k < GROUPS; k++) {
+        if ((g->groups >> k & 1) != 0) {
+            cm_str_addf(&s, "g%d, ", k);
+        }
+    }
     cm_str_add(&s, "]\n");
     put_or_spoil(w, path, cm_str_get(&s), t->group_files[i].broken);
     cm_str_done(&s);
@@ -249,7 +256,7 @@ static void write_app(struct world *w, const struct tree *t, int i) {
 
 static void random_target(struct target *t) {
     t->kind = 1 + (int)roll(4);
-    t->which = (int)roll(t->kind == 1 ? CLUSTERS : 3);
+    t->which = (int)roll(t->kind == 1 ? CLUSTERS : t->kind == 2 ? GROUPS : 3);
     t->value = (int)roll(4);
     t->suspend = roll(5) == 0;
     t->do_not_deploy = roll(6) == 0;
@@ -309,7 +316,7 @@ static void edit_group(struct tree *t, int i) {
     struct group *g = &t->groups[i];
     struct written *f = &t->group_files[i];
 
-    switch (roll(4)) {
+    switch (roll(5)) {
     case 0:
         g->present = !g->present || roll(3) != 0;
         f->broken = f->broken && g->present;
@@ -319,6 +326,9 @@ static void edit_group(struct tree *t, int i) {
         break;
     case 2:
         g->list = roll(1U << CLUSTERS) & roll(1U << CLUSTERS);
+        break;
+    case 3:
+        g->groups = roll(1U << GROUPS) & roll(1U << GROUPS) & roll(1U << GROUPS);
         break;
     default:
         f->broken = !f->broken && g->present && !f->dirty;
@@ -384,6 +394,7 @@ static void mend(struct tree *t) {
     for (int i = 0; i < GROUPS; i++) {
         t->groups[i].present = true;
         t->groups[i].list = 0;
+        t->groups[i].groups &= (1U << i) - 1; // no circles
         t->group_files[i] = (struct written){.dirty = true};
     }
     for (int i = 0; i < APPS; i++) {
@@ -428,10 +439,65 @@ static void write_dirty(struct world *w, struct tree *t, bool all) {
 
 // ---- The model
 
-static bool in_group(const struct model *m, int group, int cluster) {
-    const struct group *g = &m->groups[group];
+// group_closure tells which groups each one names, directly or not.
+static void group_closure(const struct model *m, bool reach[GROUPS][GROUPS]) {
+    for (int i = 0; i < GROUPS; i++) {
+        for (int k = 0; k < GROUPS; k++) {
+            reach[i][k] =
+                m->groups[i].present && m->groups[k].present && (m->groups[i].groups >> k & 1) != 0;
+        }
+    }
+    for (int via = 0; via < GROUPS; via++) {
+        for (int i = 0; i < GROUPS; i++) {
+            for (int k = 0; k < GROUPS; k++) {
+                reach[i][k] = reach[i][k] || (reach[i][via] && reach[via][k]);
+            }
+        }
+    }
+}
 
-    return g->env == m->clusters[cluster].env || (g->list >> cluster & 1) != 0;
+static bool in_group(const struct model *m, int group, int cluster) {
+    bool reach[GROUPS][GROUPS];
+
+    group_closure(m, reach);
+    for (int i = 0; i < GROUPS; i++) {
+        const struct group *g = &m->groups[i];
+
+        if ((i == group || reach[group][i]) && g->present &&
+            (g->env == m->clusters[cluster].env || (g->list >> cluster & 1) != 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// group_wrong tells whether a group names one that does not exist, or is on the way from circle to
+// circle.
+static bool group_wrong(const struct model *m, bool reach[GROUPS][GROUPS], int group) {
+    bool from = false;
+    bool to = false;
+
+    for (int k = 0; k < GROUPS; k++) {
+        if ((m->groups[group].groups >> k & 1) != 0 && !m->groups[k].present) {
+            return true;
+        }
+        from = from || (reach[k][k] && (k == group || reach[k][group]));
+        to = to || (reach[k][k] && (k == group || reach[group][k]));
+    }
+    return from && to;
+}
+
+// group_certain tells whether a group exists, and it and all that it names are right.
+static bool group_certain(const struct model *m, int group) {
+    bool reach[GROUPS][GROUPS];
+
+    group_closure(m, reach);
+    for (int k = 0; k < GROUPS; k++) {
+        if ((k == group || reach[group][k]) && group_wrong(m, reach, k)) {
+            return false;
+        }
+    }
+    return m->groups[group].present;
 }
 
 static bool matches(const struct model *m, const struct target *t, int cluster) {
@@ -479,7 +545,7 @@ static bool frozen(const struct model *m, int app) {
 
     for (int k = 0; k < TARGETS && m->apps[app].targets[k].kind != 0; k++) {
         const struct target *t = &m->apps[app].targets[k];
-        if (t->kind == 2 && !m->groups[t->which].present) {
+        if (t->kind == 2 && !group_certain(m, t->which)) {
             return true;
         }
     }
@@ -733,6 +799,36 @@ static void compare_gone(struct world *w, const struct model *m, int cluster) {
     }
 }
 
+struct grouping {
+    const struct model *model;
+    unsigned seen;
+};
+
+static void compare_group(void *ctx, const struct hub_group_info *info) {
+    struct grouping *grouping = ctx;
+    int group = info->name[1] - '0';
+    unsigned members = 0;
+
+    for (size_t i = 0; i < info->cluster_count; i++) {
+        members |= 1U << (info->clusters[i][1] - '0');
+    }
+    for (int c = 0; c < CLUSTERS; c++) {
+        bool is = grouping->model->clusters[c].present && in_group(grouping->model, group, c);
+
+        assert_int_equal(members >> c & 1, is);
+    }
+    grouping->seen |= 1U << group;
+}
+
+static void compare_groups(struct world *w, const struct model *m) {
+    struct grouping grouping = {.model = m};
+
+    hub_fleet_each_group(w->fleet, compare_group, &grouping);
+    for (int i = 0; i < GROUPS; i++) {
+        assert_int_equal(grouping.seen >> i & 1, m->groups[i].present);
+    }
+}
+
 // compare_fresh gives a new fleet the whole tree at once.
 static bool compare_fresh(const struct tree *t, const struct model *m) {
     struct tree copy = *t;
@@ -791,6 +887,7 @@ static size_t run(uint64_t seed) {
             }
             compare_gone(&w, m, c);
         }
+        compare_groups(&w, m);
         (void)hub_fleet_problems(w.fleet, &problems);
         bool is_clean = compare_fresh(t, m);
         if (is_clean != (problems == 0)) {
