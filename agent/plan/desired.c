@@ -23,10 +23,30 @@ static bool is_hash(const ProtobufCBinaryData *bytes) {
     return bytes->len == CM_SHA256_SIZE && memcmp(bytes->data, zeros, sizeof(zeros)) != 0;
 }
 
-static enum cm_rc copy_entries(struct agent_bundle *b, const Holdfast__V1__Bundle *m,
+// bundle_size is what a bundle needs: an agent has thousands, so each is of one piece.
+static size_t bundle_size(const Holdfast__V1__Bundle *m) {
+    size_t size = sizeof(struct agent_bundle) + m->n_entries * sizeof(struct agent_entry) +
+                  m->n_depends_on * sizeof(char *) + strlen(m->app) + 1 + strlen(m->namespace_) + 1;
+
+    for (size_t i = 0; i < m->n_entries; i++) {
+        size += strlen(m->entries[i]->key) + 1;
+    }
+    for (size_t i = 0; i < m->n_depends_on; i++) {
+        size += strlen(m->depends_on[i]) + 1;
+    }
+    return size;
+}
+
+static const char *copy_text(char **at, const char *text) {
+    size_t size = strlen(text) + 1;
+    const char *copy = memcpy(*at, text, size);
+
+    *at += size;
+    return copy;
+}
+
+static enum cm_rc copy_entries(struct agent_bundle *b, char **at, const Holdfast__V1__Bundle *m,
                                struct cm_err *err) {
-    b->entry_count = m->n_entries;
-    b->entries = cm_arena_get(b->arena, (m->n_entries + 1) * sizeof(*b->entries));
     for (size_t i = 0; i < m->n_entries; i++) {
         const Holdfast__V1__BundleEntry *from = m->entries[i];
 
@@ -37,20 +57,12 @@ static enum cm_rc copy_entries(struct agent_bundle *b, const Holdfast__V1__Bundl
             return cm_fail(err, CM_EINVAL, "the entries of App '%s' are not sorted at '%s'", m->app,
                            from->key);
         }
-        b->entries[i] = (struct agent_entry){.key = cm_arena_strdup(b->arena, from->key),
+        b->entries[i] = (struct agent_entry){.key = copy_text(at, from->key),
                                              .sha256 = hash_of(&from->sha256),
                                              .size = from->size,
                                              .secret = from->secret};
     }
     return CM_OK;
-}
-
-static void copy_depends_on(struct agent_bundle *b, const Holdfast__V1__Bundle *m) {
-    b->depends_on_count = m->n_depends_on;
-    b->depends_on = cm_arena_get(b->arena, (m->n_depends_on + 1) * sizeof(*b->depends_on));
-    for (size_t i = 0; i < m->n_depends_on; i++) {
-        b->depends_on[i] = cm_arena_strdup(b->arena, m->depends_on[i]);
-    }
 }
 
 // drift_of takes what this version does not know for the mode that changes nothing.
@@ -63,6 +75,27 @@ static enum agent_drift drift_of(Holdfast__V1__Drift drift) {
     default:
         return AGENT_DRIFT_REPORT;
     }
+}
+
+// copy_bundle takes over everything but the entries; *at is where their keys go.
+static struct agent_bundle *copy_bundle(const Holdfast__V1__Bundle *m, char **at) {
+    struct agent_bundle *b = cm_new(1, bundle_size(m));
+
+    b->refs = 1;
+    b->drift = drift_of(m->drift);
+    b->prune = m->prune;
+    b->suspend = m->suspend;
+    b->entry_count = m->n_entries;
+    b->entries = (struct agent_entry *)(void *)b->bytes;
+    b->depends_on_count = m->n_depends_on;
+    b->depends_on = (const char **)(void *)(b->entries + m->n_entries);
+    *at = (char *)(b->depends_on + m->n_depends_on);
+    b->app = copy_text(at, m->app);
+    b->namespace = copy_text(at, m->namespace_);
+    for (size_t i = 0; i < m->n_depends_on; i++) {
+        b->depends_on[i] = copy_text(at, m->depends_on[i]);
+    }
+    return b;
 }
 
 enum cm_rc agent_bundle_decode(const void *bytes, size_t size, const struct cm_sha256 *sha256,
@@ -78,17 +111,10 @@ enum cm_rc agent_bundle_decode(const void *bytes, size_t size, const struct cm_s
     if (m->version != 1 || m->app[0] == '\0') {
         return cm_fail(err, CM_EINVAL, "a bundle has version %u, this agent knows 1", m->version);
     }
-    CM_CLEANUP(agent_bundle_unrefp) struct agent_bundle *b = cm_new(1, sizeof(*b));
-    b->refs = 1;
-    b->arena = cm_arena_new(0);
+    char *at = NULL;
+    CM_CLEANUP(agent_bundle_unrefp) struct agent_bundle *b = copy_bundle(m, &at);
     b->sha256 = *sha256;
-    b->app = cm_arena_strdup(b->arena, m->app);
-    b->namespace = cm_arena_strdup(b->arena, m->namespace_);
-    b->drift = drift_of(m->drift);
-    b->prune = m->prune;
-    b->suspend = m->suspend;
-    copy_depends_on(b, m);
-    rc = copy_entries(b, m, err);
+    rc = copy_entries(b, &at, m, err);
     if (rc == CM_OK) {
         *out = CM_TAKE(b);
     }
@@ -104,7 +130,6 @@ void agent_bundle_unref(struct agent_bundle *b) {
     if (b == NULL || --b->refs > 0) {
         return;
     }
-    cm_arena_free(b->arena);
     free(b);
 }
 

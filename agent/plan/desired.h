@@ -30,7 +30,6 @@ enum agent_drift { AGENT_DRIFT_REPORT, AGENT_DRIFT_CORRECT, AGENT_DRIFT_OFF };
 
 struct agent_bundle {
     uint32_t refs;
-    struct cm_arena *arena; // holds everything below
     struct cm_sha256 sha256;
     const char *app;
     const char *namespace; // "" if the App names none
@@ -41,6 +40,7 @@ struct agent_bundle {
     size_t depends_on_count;
     struct agent_entry *entries; // sorted by key, no key twice
     size_t entry_count;
+    _Alignas(struct agent_entry) char bytes[]; // the arrays and texts above
 };
 
 struct agent_desired_app {
