@@ -14,11 +14,20 @@
 //                for built-in kinds; JSON merge patch for all others), with `$patch: delete` and
 //                `$patch: replace` and null meaning what they mean to kubectl and kustomize
 //     merge      the same, inline; with a target it needs no identity and may change several
-//     objects jsonPatch  RFC 6902 operations on what `target` names replace    a whole object in
-//     the place of the one with its identity remove     true: what `target` names is not for these
-//     clusters
+//                objects
+//     jsonPatch  RFC 6902 operations on what `target` names
+//     replace    a whole object in the place of the one with its identity
+//     remove     true: what `target` names is not for these clusters
 // A target selects by group, version, kind, name, namespace (each left out: any; name and namespace
 // are whole names) and labelSelector. What changes nothing because nothing matches is an error.
+//
+// An identity is kind, group, name and namespace, as they are written. An overlay that names no
+// namespace means the object in whichever it is, if there is only one. What an object is called
+// does not change by a merge.
+//
+// Images change in the `containers` and `initContainers` of any kind but a
+// CustomResourceDefinition, and in volumes of images. An entry of the target's images adds to, or
+// hides, the members of the App's entry of the same name.
 //
 // Sources: kubernetes.io "Update API Objects in Place Using kubectl patch"; RFC 6902; RFC 7386;
 // kustomize's `patches`, `images`, `labels` (without selectors) and `commonAnnotations`.
@@ -59,6 +68,9 @@ struct hub_common {
 
 struct hub_edition_input {
     const char *path; // of app.yaml, for places
+    const char *text; // of app.yaml, where variables stand inline; NULL: where their nodes do
+    size_t text_size;
+    bool literal; // ${…} is plain text in app.yaml
     struct hub_template *const *templates;
     size_t template_count;
     const struct hub_overlay *overlays; // in the order in which they are put in

@@ -167,6 +167,14 @@ static void place(struct hub_holes *h, struct hub_hole *hole, size_t dollars) {
     find_spots(h, hole, spot, dollars);
 }
 
+static void append(struct hub_holes *h, const struct hub_hole *hole) {
+    if (h->count == h->capacity) {
+        h->capacity = h->capacity == 0 ? 8 : h->capacity * 2;
+        h->items = cm_resize(h->items, h->capacity * sizeof(*h->items));
+    }
+    h->items[h->count++] = *hole;
+}
+
 void hub_holes_add(struct hub_holes *h, const struct cm_json *node, bool in_key) {
     const char *text = in_key ? node->key : node->text;
     struct hub_hole hole = {.node = node,
@@ -179,6 +187,7 @@ void hub_holes_add(struct hub_holes *h, const struct cm_json *node, bool in_key)
     size_t nth;
 
     hole.spots = cm_arena_get(h->arena, dollars * sizeof(*hole.spots));
+    hole.spot_count = dollars;
     place(h, &hole, dollars);
     if (hub_text_scan(h->arena, text, &hole.text, &nth, &err) < 0) {
         hub_diags_add(h->diags, h->path, hole.spots[nth].line, hole.spots[nth].column, "%s",
@@ -186,11 +195,15 @@ void hub_holes_add(struct hub_holes *h, const struct cm_json *node, bool in_key)
         return;
     }
     hole.typed = hole.typed && hole.text.whole;
-    if (h->count == h->capacity) {
-        h->capacity = h->capacity == 0 ? 8 : h->capacity * 2;
-        h->items = cm_resize(h->items, h->capacity * sizeof(*h->items));
-    }
-    h->items[h->count++] = hole;
+    append(h, &hole);
+}
+
+void hub_holes_add_known(struct hub_holes *h, const struct cm_json *node,
+                         const struct hub_hole *known) {
+    struct hub_hole hole = *known;
+
+    hole.node = node;
+    append(h, &hole);
 }
 
 void hub_holes_find(struct hub_holes *h, const struct cm_json *node) {

@@ -26,6 +26,7 @@ struct hub_hole {
         uint32_t line;
         uint32_t column;
     } * spots; // of each "${"
+    size_t spot_count;
 };
 
 // A file while holes are looked for in trees that were made of it.
@@ -50,6 +51,11 @@ void hub_holes_done(struct hub_holes *h);
 
 // hub_holes_add appends the hole of a single text, the node's or its key.
 void hub_holes_add(struct hub_holes *h, const struct cm_json *node, bool in_key);
+
+// hub_holes_add_known appends a hole that was found in another tree, where the same text stands in
+// `node` now.
+void hub_holes_add_known(struct hub_holes *h, const struct cm_json *node,
+                         const struct hub_hole *known);
 
 // hub_holes_take moves the items into the arena.
 struct hub_hole *hub_holes_take(struct hub_holes *h, size_t *count);

@@ -1,0 +1,182 @@
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/object/merge.h"
+#include "common/object/patch.h"
+#include "hub/render/internal.h"
+
+// What all trees of an edition may take; an overlay may be put into many objects.
+#define EDITION_MAX ((size_t)512 * 1024 * 1024)
+
+static void report(struct hub_making *m, const struct cm_json *at, const struct cm_err *err) {
+    hub_diags_add(m->diags, hub_node_path(at), at->line, at->column, "%s", err->msg);
+}
+
+static bool is_too_large(struct hub_making *m, const struct hub_overlay *overlay) {
+    if (cm_arena_used(m->arena) <= EDITION_MAX) {
+        return false;
+    }
+    hub_diags_add(m->diags, m->in->path, overlay->node->line, overlay->node->column,
+                  "with this overlay the objects take more than %zu MiB of memory: select fewer "
+                  "objects, or split the App",
+                  EDITION_MAX >> 20);
+    return true;
+}
+
+// ---- What an object is called stays
+
+static void keep(struct hub_making *m, struct cm_json *patch, const struct cm_json *base,
+                 const char *name) {
+    const struct cm_json *node = cm_json_get(base, name);
+
+    if (node != NULL) {
+        cm_json_set(m->arena, patch, name, hub_nodes_copy(m->arena, node));
+    } else {
+        (void)cm_json_remove(patch, name);
+    }
+}
+
+static void keep_identity(struct hub_making *m, struct cm_json *patch, const struct cm_json *base) {
+    const struct cm_json *metadata = cm_json_get(base, "metadata");
+
+    keep(m, patch, base, "apiVersion");
+    keep(m, patch, base, "kind");
+    if (metadata == NULL || metadata->type != CM_OBJECT) {
+        return;
+    }
+    struct cm_json *own = cm_json_get(patch, "metadata");
+    if (own == NULL || own->type != CM_OBJECT) {
+        own = hub_nodes_new_object(m->arena, metadata);
+        cm_json_set(m->arena, patch, "metadata", own);
+    }
+    keep(m, own, metadata, "name");
+    keep(m, own, metadata, "namespace");
+}
+
+// ---- The kinds of overlays
+
+static void merge_one(struct hub_making *m, struct hub_edit *edit, const struct cm_json *patch) {
+    struct cm_json *object = hub_edit_own(m, edit);
+    struct cm_json *copy = hub_nodes_copy(m->arena, patch);
+    struct cm_merged merged;
+    struct cm_err err;
+
+    keep_identity(m, copy, object);
+    if (cm_object_merge(m->arena, object, copy, &merged, &err) < 0) {
+        report(m, merged.wrong, &err);
+        edit->object = NULL; // it is used up
+        return;
+    }
+    edit->removed = merged.object == NULL;
+    edit->object = merged.object;
+}
+
+static void merge(struct hub_making *m, const struct hub_overlay *overlay,
+                  const struct cm_json *patch) {
+    struct hub_chosen chosen;
+    bool found = overlay->target != NULL
+                     ? hub_choose_by_target(m, overlay->target, &chosen)
+                     : hub_choose_by_identity(m, patch, hub_node_path(patch), &chosen);
+
+    for (size_t i = 0; found && i < chosen.count && !is_too_large(m, overlay); i++) {
+        merge_one(m, chosen.items[i], patch);
+    }
+}
+
+static void merge_sources(struct hub_making *m, const struct hub_overlay *overlay) {
+    for (size_t i = 0; i < overlay->source_count; i++) {
+        const struct hub_source *source = overlay->sources[i];
+
+        for (size_t k = 0; k < source->count; k++) {
+            merge(m, overlay, hub_nodes_of_template(m->arena, &source->templates[k]));
+        }
+    }
+}
+
+static void patch_one(struct hub_making *m, struct hub_edit *edit,
+                      const struct cm_json *operations) {
+    struct cm_patch with = {.a = m->arena, .copy = hub_nodes_copy, .ctx = m->arena};
+    struct cm_patched patched;
+    struct cm_err err;
+
+    if (cm_patch_apply(&with, hub_edit_own(m, edit), operations, &patched, &err) < 0) {
+        report(m, patched.wrong, &err);
+        return;
+    }
+    if (patched.document->type != CM_OBJECT) {
+        hub_diags_add(m->diags, m->in->path, operations->line, operations->column,
+                      "the operations make %s of the object: leave the path \"\" alone",
+                      cm_json_type_name(patched.document->type));
+        return;
+    }
+    edit->object = patched.document;
+}
+
+static bool choose(struct hub_making *m, const struct hub_overlay *overlay,
+                   struct hub_chosen *out) {
+    if (overlay->target != NULL) {
+        return hub_choose_by_target(m, overlay->target, out);
+    }
+    hub_diags_add(m->diags, m->in->path, overlay->node->line, overlay->node->column,
+                  "the overlay does not say which objects it means: add a target");
+    return false;
+}
+
+static void patch(struct hub_making *m, const struct hub_overlay *overlay) {
+    const struct cm_json *operations = hub_nodes_of_app(m, overlay->json_patch, false);
+    struct hub_chosen chosen;
+
+    if (!choose(m, overlay, &chosen)) {
+        return;
+    }
+    for (size_t i = 0; i < chosen.count && !is_too_large(m, overlay); i++) {
+        patch_one(m, chosen.items[i], operations);
+    }
+}
+
+static void replace(struct hub_making *m, const struct hub_overlay *overlay) {
+    struct cm_json *object = hub_nodes_of_app(m, overlay->replace, false);
+    struct hub_chosen chosen;
+
+    if (!hub_choose_by_identity(m, object, m->in->path, &chosen)) {
+        return;
+    }
+    for (size_t i = 0; i < chosen.count; i++) {
+        struct hub_edit *edit = chosen.items[i];
+        struct cm_json *copy = hub_nodes_copy(m->arena, object);
+        const struct cm_json *namespace =
+            cm_json_path(hub_edit_own(m, edit), "metadata", "namespace", NULL);
+
+        if (namespace != NULL) {
+            cm_json_set(m->arena, cm_json_get(copy, "metadata"), "namespace",
+                        hub_nodes_copy(m->arena, namespace));
+        }
+        edit->object = copy;
+        edit->replaced = true;
+    }
+}
+
+static void remove_all(struct hub_making *m, const struct hub_overlay *overlay) {
+    struct hub_chosen chosen;
+
+    if (!choose(m, overlay, &chosen)) {
+        return;
+    }
+    for (size_t i = 0; i < chosen.count; i++) {
+        chosen.items[i]->removed = true;
+    }
+}
+
+void hub_overlay_apply(struct hub_making *m, const struct hub_overlay *overlay) {
+    if (overlay->merge != NULL) {
+        merge(m, overlay, hub_nodes_of_app(m, overlay->merge, false));
+    } else if (overlay->json_patch != NULL) {
+        patch(m, overlay);
+    } else if (overlay->replace != NULL) {
+        replace(m, overlay);
+    } else if (overlay->remove) {
+        remove_all(m, overlay);
+    } else {
+        merge_sources(m, overlay);
+    }
+}
