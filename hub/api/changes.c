@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/api/change.h"
+#include "hub/api/check.h"
 #include "hub/api/handlers.h"
 #include "hub/api/internal.h"
 #include "hub/api/readers.h"
@@ -21,8 +22,6 @@
 #include "hub/store/query.h"
 
 #define LIFE_DEFAULT_MS ((int64_t)24 * 60 * 60 * 1000)
-#define LIFE_MIN_MS ((int64_t)60 * 1000)
-#define LIFE_MAX_MS ((int64_t)30 * 24 * 60 * 60 * 1000)
 
 static const struct cm_err no_err = {.code = CM_OK};
 
@@ -81,42 +80,9 @@ static void record(struct hub_change *c, char *message, unsigned status, char *t
 
 // ---- Reading what is asked
 
-// Reads an optional member that is a string; *out stays NULL without one.
-static enum cm_rc read_text(const struct cm_json *body, const char *name, char **out,
-                            struct cm_err *err) {
-    const struct cm_json *member = cm_json_get(body, name);
-
-    if (member == NULL || member->type == CM_NULL) {
-        return CM_OK;
-    }
-    if (member->type != CM_STRING || member->len == 0) {
-        return cm_fail(err, CM_EINVAL, "the body: '%s' is not the name of anything", name);
-    }
-    free(*out);
-    *out = cm_strdup(member->text);
-    return CM_OK;
-}
-
-static enum cm_rc read_flag(const struct cm_json *body, const char *name, bool *out,
-                            struct cm_err *err) {
-    const struct cm_json *member = cm_json_get(body, name);
-
-    if (member != NULL && member->type != CM_BOOL) {
-        return cm_fail(err, CM_EINVAL, "the body: '%s' is neither true nor false", name);
-    }
-    *out = cm_json_true(member);
-    return CM_OK;
-}
-
-static enum cm_rc read_life(const struct cm_json *body, int64_t *out_ms, struct cm_err *err) {
-    const struct cm_json *member = cm_json_get(body, "lifeMs");
-
-    *out_ms = member == NULL ? LIFE_DEFAULT_MS : cm_json_int(member, -1);
-    if (*out_ms < LIFE_MIN_MS || *out_ms > LIFE_MAX_MS) {
-        return cm_fail(err, CM_EINVAL, "the body: 'lifeMs' is not a number from %lld to %lld",
-                       (long long)LIFE_MIN_MS, (long long)LIFE_MAX_MS);
-    }
-    return CM_OK;
+// The text of a member; NULL without one.
+static char *copy_text(const struct cm_json *body, const char *name) {
+    return cm_strdup(cm_json_string(cm_json_get(body, name)));
 }
 
 // Fails with CM_ENOTFOUND unless the list has a row of this name.
@@ -156,14 +122,13 @@ static void begin_sync(struct hub_change *c) {
 }
 
 enum cm_rc hub_post_sync(struct hub_request *r, struct cm_err *err) {
-    static const char *const names[] = {"repository", "cluster", "app", NULL};
     struct hub_change *c = hub_change_new(r, begin_sync);
     struct cm_json *body = NULL;
-    enum cm_rc rc = hub_request_body(r, names, &body, err);
+    enum cm_rc rc = hub_check_body(r, &body, err);
 
-    rc = rc < 0 ? rc : read_text(body, "repository", &c->repository, err);
-    rc = rc < 0 ? rc : read_text(body, "cluster", &c->cluster, err);
-    rc = rc < 0 ? rc : read_text(body, "app", &c->app, err);
+    c->repository = copy_text(body, "repository");
+    c->cluster = copy_text(body, "cluster");
+    c->app = copy_text(body, "app");
     if (rc == CM_OK && c->cluster != NULL) {
         rc = check_known(r, "clusters", "cluster", c->cluster, err);
     }
@@ -221,17 +186,13 @@ static void begin_enrollment(struct hub_change *c) {
 }
 
 enum cm_rc hub_post_enrollment(struct hub_request *r, struct cm_err *err) {
-    static const char *const names[] = {"cluster", "lifeMs", "again", NULL};
     struct hub_change *c = hub_change_new(r, begin_enrollment);
     struct cm_json *body = NULL;
-    enum cm_rc rc = hub_request_body(r, names, &body, err);
+    enum cm_rc rc = hub_check_body(r, &body, err);
 
-    rc = rc < 0 ? rc : read_text(body, "cluster", &c->cluster, err);
-    rc = rc < 0 ? rc : read_life(body, &c->life_ms, err);
-    rc = rc < 0 ? rc : read_flag(body, "again", &c->again, err);
-    if (rc == CM_OK && c->cluster == NULL) {
-        return cm_fail(err, CM_EINVAL, "the body: 'cluster' is missing");
-    }
+    c->cluster = copy_text(body, "cluster");
+    c->life_ms = cm_json_int(cm_json_get(body, "lifeMs"), LIFE_DEFAULT_MS);
+    c->again = cm_json_true(cm_json_get(body, "again"));
     return rc;
 }
 

@@ -8,28 +8,33 @@
 #include "common/json.h"
 #include "common/log.h"
 
-static const struct cm_json_limits body_limits = {
-    .max_bytes = (size_t)64 * 1024, .max_depth = 8, .max_nodes = 1024};
-
 // ---- Answers
 
-static const char *title_of(unsigned status) {
-    static const struct {
-        unsigned status;
-        const char *title;
-    } titles[] = {
-        {400, "Bad Request"},         {401, "Unauthorized"},       {403, "Forbidden"},
-        {404, "Not Found"},           {405, "Method Not Allowed"}, {409, "Conflict"},
-        {413, "Content Too Large"},   {429, "Too Many Requests"},  {500, "Internal Server Error"},
-        {503, "Service Unavailable"},
-    };
+static const struct kind {
+    unsigned status;
+    const char *name; // of the type
+    const char *title;
+} kinds[] = {
+    {400, "invalid", "Bad Request"},
+    {401, "unauthorized", "Unauthorized"},
+    {403, "forbidden", "Forbidden"},
+    {404, "not-found", "Not Found"},
+    {405, "method-not-allowed", "Method Not Allowed"},
+    {409, "conflict", "Conflict"},
+    {413, "too-large", "Content Too Large"},
+    {429, "too-many", "Too Many Requests"},
+    {500, "failed", "Internal Server Error"},
+    {503, "unavailable", "Service Unavailable"},
+};
 
-    for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
-        if (titles[i].status == status) {
-            return titles[i].title;
-        }
+static const struct kind *kind_of(unsigned status) {
+    const struct kind *last = &kinds[sizeof(kinds) / sizeof(kinds[0]) - 1];
+    const struct kind *kind = kinds;
+
+    while (kind < last && kind->status != status) {
+        kind++;
     }
-    return "Error";
+    return kind;
 }
 
 static void set_answer(struct hub_request *r, unsigned status, const char *type) {
@@ -53,13 +58,32 @@ void hub_answer_empty(struct hub_request *r, unsigned status) {
     set_answer(r, status, NULL);
 }
 
+// What a message is about: "NAME: …" or "'NAME' is no …"; NULL if it does not begin so.
+static const char *field_of(struct hub_request *r, const char *detail) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    bool quoted = detail[0] == '\'';
+    const char *name = detail + quoted;
+    size_t len = quoted ? strcspn(name, "'") : strspn(name, letters);
+
+    if (len == 0 || strncmp(name + len, quoted ? "' is no " : ": ", quoted ? 8 : 2) != 0) {
+        return NULL;
+    }
+    return cm_arena_strndup(r->arena, name, len);
+}
+
 static void answer_detail(struct hub_request *r, unsigned status, const char *detail) {
     struct cm_json *problem = cm_json_new(r->arena, CM_OBJECT);
+    const struct kind *kind = kind_of(status);
 
-    cm_json_set_string(r->arena, problem, "type", "about:blank");
-    cm_json_set_string(r->arena, problem, "title", title_of(status));
+    cm_json_set_string(r->arena, problem, "type",
+                       cm_arena_strf(r->arena, "urn:holdfast:problem:%s", kind->name));
+    cm_json_set_string(r->arena, problem, "title", kind->title);
     cm_json_set_int(r->arena, problem, "status", status);
     cm_json_set_string(r->arena, problem, "detail", detail);
+    cm_json_set_string(
+        r->arena, problem, "instance",
+        cm_arena_strf(r->arena, "urn:holdfast:request:%llu", (unsigned long long)r->number));
+    cm_json_set_string(r->arena, problem, "field", status == 400 ? field_of(r, detail) : NULL);
     hub_answer_json(r, status, problem);
     r->answer.type = "application/problem+json";
 }
@@ -110,52 +134,4 @@ void hub_answer_error(struct hub_request *r, const struct cm_err *err) {
     }
     answer_detail(r, status, err->msg);
     r->answer.retry_s = status == 503 ? 1 : 0;
-}
-
-// ---- Bodies
-
-static enum cm_rc check_names(const struct cm_json *object, const char *const *names,
-                              struct cm_err *err) {
-    size_t count = 0;
-
-    while (names[count] != NULL) {
-        count++;
-    }
-    for (const struct cm_json *member = object->first; member != NULL; member = member->next) {
-        size_t i = 0;
-
-        while (i < count && strcmp(names[i], member->key) != 0) {
-            i++;
-        }
-        if (i < count) {
-            continue;
-        }
-        const char *nearest = cm_str_nearest(member->key, names, count);
-        return cm_fail(err, CM_EINVAL, "the body: '%.80s' is no member of this request%s%s%s",
-                       member->key, nearest == NULL ? "" : "; did you mean '",
-                       nearest == NULL ? "" : nearest, nearest == NULL ? "" : "'?");
-    }
-    return CM_OK;
-}
-
-enum cm_rc hub_request_body(struct hub_request *r, const char *const *names, struct cm_json **out,
-                            struct cm_err *err) {
-    struct cm_json *body = NULL;
-
-    if (r->body.len == 0) {
-        *out = cm_json_new(r->arena, CM_OBJECT);
-        return CM_OK;
-    }
-    if (cm_json_parse(r->arena, r->body.data, r->body.len, &body_limits, &body, err) < 0) {
-        return cm_wrap(err, "the body");
-    }
-    if (body->type != CM_OBJECT) {
-        return cm_fail(err, CM_EINVAL, "the body: %s where an object is expected",
-                       cm_json_type_name(body->type));
-    }
-    if (check_names(body, names, err) < 0) {
-        return err->code;
-    }
-    *out = body;
-    return CM_OK;
 }

@@ -67,7 +67,8 @@ struct hub_request {
 // hub_request_header returns a header's value or NULL (hub/api/server.c).
 const char *hub_request_header(const struct hub_request *r, const char *name);
 
-// hub_answer_problem answers with a problem document (RFC 9457).
+// hub_answer_problem answers with a problem document (RFC 9457): its type is a word for the status,
+// its instance the number that the log has, its field what the words begin with, if that is a name.
 void hub_answer_problem(struct hub_request *r, unsigned status, const char *fmt, ...)
     CM_PRINTF(3, 4);
 
@@ -81,8 +82,3 @@ void hub_answer_error(struct hub_request *r, const struct cm_err *err);
 void hub_answer_json(struct hub_request *r, unsigned status, const struct cm_json *json);
 void hub_answer_text(struct hub_request *r, unsigned status, const char *type, const char *text);
 void hub_answer_empty(struct hub_request *r, unsigned status);
-
-// hub_request_body reads the body as a JSON object with no members but `names` (ended by NULL); no
-// body is an empty object. CM_EINVAL, with the nearest name.
-CM_MUSTUSE enum cm_rc hub_request_body(struct hub_request *r, const char *const *names,
-                                       struct cm_json **out, struct cm_err *err);

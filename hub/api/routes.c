@@ -6,32 +6,216 @@
 #include "hub/api/handlers.h"
 
 #define API "/api/v1/"
+#define NAME_MAX_LEN 253
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-#define LIST(of)                                                                                   \
-    { "GET", API of, HUB_ACCESS_READ, of, hub_get_list }
+#define MINUTE_MS ((int64_t)60 * 1000)
+#define DAY_MS (24 * 60 * MINUTE_MS)
+
+#define TEXT(member, about)                                                                        \
+    { member, HUB_MEMBER_TEXT, true, about, 0, 0, NULL, NULL }
+#define OPTIONAL_TEXT(member, about)                                                               \
+    { member, HUB_MEMBER_TEXT, false, about, 0, 0, NULL, NULL }
+#define NUMBER(member, about)                                                                      \
+    { member, HUB_MEMBER_INT, true, about, 0, 0, NULL, NULL }
+#define NAME(member, about)                                                                        \
+    { member, HUB_MEMBER_TEXT, false, about, 1, NAME_MAX_LEN, NULL, NULL }
+#define NEEDED_NAME(member, about)                                                                 \
+    { member, HUB_MEMBER_TEXT, true, about, 1, NAME_MAX_LEN, NULL, NULL }
+#define END                                                                                        \
+    { NULL, HUB_MEMBER_TEXT, false, NULL, 0, 0, NULL, NULL }
+
+// ---- What is asked
+
+static const struct hub_member desired_params[] = {
+    NEEDED_NAME("cluster", "The cluster."),
+    {"key", HUB_MEMBER_TEXT, true, "The object, as the list of objects names it.", 1, 1024, NULL,
+     NULL},
+    END,
+};
+
+static const struct hub_member sync_body[] = {
+    NAME("repository", "Only this repository; otherwise all."),
+    NAME("cluster", "Its agent compares and applies again."),
+    NAME("app", "Only this App is compared and applied again; otherwise all."),
+    END,
+};
+
+static const struct hub_member enrollment_body[] = {
+    NEEDED_NAME("cluster", "The name of the cluster."),
+    {"lifeMs", HUB_MEMBER_INT, false, "How long the join token works; a day unless said.",
+     MINUTE_MS, 30 * DAY_MS, NULL, NULL},
+    {"again", HUB_MEMBER_BOOL, false, "Also if the cluster is enrolled: it was built anew.", 0, 0,
+     NULL, NULL},
+    END,
+};
+
+// ---- What is answered
+
+static const struct hub_member version_answer[] = {
+    TEXT("version", "The version of the hub."),
+    TEXT("hubId", "The hub's identity, a UUID."),
+    NUMBER("epoch", "Grows when the hub is restored."),
+    NUMBER("protocol", "The version of the protocol that agents are spoken to with."),
+    END,
+};
+
+static const struct hub_member summary_answer[] = {
+    NUMBER("clusters", "Clusters in Git."),
+    NUMBER("enrolled", "Clusters whose agent may connect."),
+    NUMBER("connected", "Agents that are connected."),
+    NUMBER("apps", "Apps in Git."),
+    NUMBER("problems", "What is wrong in Git."),
+    NUMBER("pairs", "Pairs of an App and a cluster that should run it."),
+    NUMBER("applied", "Of those, applied as Git says."),
+    NUMBER("failed", "Of those, not to be applied."),
+    NUMBER("healthy", "Of those, applied and healthy."),
+    NUMBER("degraded", "Of those, with something ill."),
+    NUMBER("drifted", "Objects that drifted."),
+    END,
+};
+
+static const struct hub_member rollout_answer[] = {
+    TEXT("revision", "The commit, in full once it is known; empty: the desired state as it is."),
+    {"resolved", HUB_MEMBER_BOOL, true, "The hub has read the commit.", 0, 0, NULL, NULL},
+    NUMBER("pairs", "Pairs of an App and a cluster that are meant."),
+    NUMBER("rendered", "Of those, with a bundle in force."),
+    NUMBER("delivered", "Of those, on the disk of their agent."),
+    NUMBER("applied", "Of those, applied."),
+    NUMBER("healthy", "Of those, applied and healthy."),
+    NUMBER("failed", "Of those, not to be applied."),
+    NUMBER("degraded", "Of those, with something ill."),
+    NUMBER("offline", "Of those, on clusters that are not connected."),
+    OPTIONAL_TEXT("firstFailure", "The first that failed or is ill."),
+    NUMBER("problems", "What the commit broke in Git and is still broken."),
+    OPTIONAL_TEXT("firstProblem", "The first of those."),
+    END,
+};
+
+static const struct hub_member desired_answer[] = {
+    TEXT("cluster", "The cluster."),
+    TEXT("app", "The App."),
+    TEXT("key", "The object."),
+    {"object", HUB_MEMBER_OBJECT, true, "What should be there.", 0, 0, NULL, NULL},
+    END,
+};
+
+static const struct hub_member sync_answer[] = {
+    NUMBER("agents", "How many agents were asked to compare again."),
+    END,
+};
+
+static const struct hub_member enrollment_answer[] = {
+    TEXT("cluster", "The cluster."),
+    TEXT("token", "The join token, which is never shown again."),
+    NUMBER("expiresMs", "Until when it works, in Unix milliseconds."),
+    {"enrollAddresses", HUB_MEMBER_TEXTS, true, "Where to enrol.", 0, 0, NULL, NULL},
+    {"addresses", HUB_MEMBER_TEXTS, true, "Where agents connect.", 0, 0, NULL, NULL},
+    END,
+};
+
+// ---- The table
+
+#define LIST(where, of)                                                                            \
+    {                                                                                              \
+        .method = "GET", .path = (where), .access = HUB_ACCESS_READ, .handle = hub_get_list,       \
+        .list = (of), .status = 200, .tag = "lists"                                                \
+    }
+#define DETAIL(where, of, names)                                                                   \
+    {                                                                                              \
+        .method = "GET", .path = (where), .access = HUB_ACCESS_READ, .handle = hub_get_detail,     \
+        .detail = (of), .arg = (names), .status = 200, .tag = "details"                            \
+    }
+#define COUNTS(where, does, text, members)                                                         \
+    {                                                                                              \
+        .method = "GET", .path = (where), .access = HUB_ACCESS_READ, .handle = (does),             \
+        .about = (text), .status = 200, .answer = (members), .tag = "fleet"                        \
+    }
+#define PLAIN(where, who, does, text)                                                              \
+    {                                                                                              \
+        .method = "GET", .path = (where), .access = (who), .handle = (does), .about = (text),      \
+        .status = 200, .type = "text/plain", .tag = "hub"                                          \
+    }
 
 static const struct hub_route routes[] = {
-    LIST("clusters"),
-    LIST("groups"),
-    LIST("apps"),
-    LIST("status"),
-    LIST("objects"),
-    LIST("drift"),
-    LIST("events"),
-    LIST("revisions"),
-    LIST("problems"),
-    {"GET", API "version", HUB_ACCESS_READ, NULL, hub_get_version},
-    {"GET", API "summary", HUB_ACCESS_READ, NULL, hub_get_summary},
-    {"GET", API "rollout", HUB_ACCESS_READ, NULL, hub_get_rollout},
-    {"GET", API "objects/desired", HUB_ACCESS_READ, NULL, hub_get_desired},
-    {"POST", API "sync", HUB_ACCESS_ADMIN, NULL, hub_post_sync},
-    {"POST", API "enrollments", HUB_ACCESS_ADMIN, NULL, hub_post_enrollment},
-    {"DELETE", API "enrollments/*", HUB_ACCESS_ADMIN, NULL, hub_delete_enrollment},
-    {"POST", "/hooks/*", HUB_ACCESS_HOOK, NULL, hub_post_hook},
-    {"GET", "/metrics", HUB_ACCESS_READ, NULL, hub_get_metrics},
-    {"GET", "/healthz", HUB_ACCESS_ANYONE, NULL, hub_get_healthz},
-    {"GET", "/readyz", HUB_ACCESS_ANYONE, NULL, hub_get_readyz},
+    LIST(API "clusters", "clusters"),
+    LIST(API "groups", "groups"),
+    LIST(API "apps", "apps"),
+    LIST(API "status", "status"),
+    LIST(API "objects", "objects"),
+    LIST(API "drift", "drift"),
+    LIST(API "events", "events"),
+    LIST(API "revisions", "revisions"),
+    LIST(API "problems", "problems"),
+    DETAIL(API "clusters/*", "clusters", "name"),
+    DETAIL(API "groups/*", "groups", "name"),
+    DETAIL(API "apps/*", "apps", "name"),
+    DETAIL(API "status/*", "status", "cluster/app"),
+    DETAIL(API "revisions/*", "revisions", "id"),
+    COUNTS(API "version", hub_get_version, "Which hub this is.", version_answer),
+    COUNTS(API "summary", hub_get_summary, "Counts over the whole fleet.", summary_answer),
+    {.method = "GET",
+     .path = API "rollout",
+     .access = HUB_ACCESS_READ,
+     .handle = hub_get_rollout,
+     .about = "How far the desired state, or what a commit changed, is.",
+     .list = "rollout",
+     .status = 200,
+     .answer = rollout_answer,
+     .tag = "fleet"},
+    {.method = "GET",
+     .path = API "objects/desired",
+     .access = HUB_ACCESS_READ,
+     .handle = hub_get_desired,
+     .about = "An object as it should be; Secrets are not shown.",
+     .params = desired_params,
+     .status = 200,
+     .answer = desired_answer,
+     .tag = "fleet"},
+    {.method = "POST",
+     .path = API "sync",
+     .access = HUB_ACCESS_ADMIN,
+     .handle = hub_post_sync,
+     .about = "Fetches now, and lets agents compare again what is named.",
+     .body = sync_body,
+     .status = 202,
+     .answer = sync_answer,
+     .tag = "changes"},
+    {.method = "POST",
+     .path = API "enrollments",
+     .access = HUB_ACCESS_ADMIN,
+     .handle = hub_post_enrollment,
+     .about = "Makes a join token, with which one agent can enrol as this cluster.",
+     .body = enrollment_body,
+     .status = 201,
+     .answer = enrollment_answer,
+     .conflicts = true,
+     .tag = "changes"},
+    {.method = "DELETE",
+     .path = API "enrollments/*",
+     .access = HUB_ACCESS_ADMIN,
+     .handle = hub_delete_enrollment,
+     .about = "Revokes the agent of a cluster and closes its connection.",
+     .arg = "cluster",
+     .status = 204,
+     .tag = "changes"},
+    {.method = "POST",
+     .path = "/hooks/*",
+     .access = HUB_ACCESS_HOOK,
+     .handle = hub_post_hook,
+     .about = "Tells of a push: the repository is fetched soon.",
+     .arg = "forge/repository",
+     .status = 202,
+     .tag = "hooks"},
+    PLAIN("/metrics", HUB_ACCESS_READ, hub_get_metrics, "Metrics in Prometheus' text format."),
+    PLAIN("/healthz", HUB_ACCESS_ANYONE, hub_get_healthz, "Whether the process answers."),
+    PLAIN("/readyz", HUB_ACCESS_ANYONE, hub_get_readyz,
+          "Whether every repository that was known before is read again."),
 };
+
+const struct hub_route *hub_route_at(size_t i) {
+    return i < COUNT(routes) ? &routes[i] : NULL;
+}
 
 // Tells whether the route is for this path; *arg is then its end.
 static bool fits(const struct hub_route *route, const char *path, const char **arg) {
@@ -54,16 +238,20 @@ static void allow(char *text, size_t size, const char *method) {
 const struct hub_route *hub_route_find(const char *method, const char *path, const char **out_arg,
                                        char *out_allow, size_t allow_size) {
     const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
+    const struct hub_route *found = NULL;
+    const char *arg = NULL;
 
     out_allow[0] = '\0';
-    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-        if (!fits(&routes[i], path, out_arg)) {
+    for (size_t i = 0; i < COUNT(routes); i++) {
+        if (!fits(&routes[i], path, &arg)) {
             continue;
         }
-        if (strcmp(routes[i].method, wanted) == 0) {
-            return &routes[i];
+        bool exact = arg[0] == '\0'; // "objects/desired" is none of "objects/*"
+        if (strcmp(routes[i].method, wanted) == 0 && (found == NULL || exact)) {
+            found = &routes[i];
+            *out_arg = arg;
         }
         allow(out_allow, allow_size, routes[i].method);
     }
-    return NULL;
+    return found;
 }

@@ -19,6 +19,7 @@
 #include "common/tls/keys.h"
 #include "hub/access/authority.h"
 #include "hub/api/change.h"
+#include "hub/api/check.h"
 #include "hub/api/gate.h"
 #include "hub/api/internal.h"
 #include "hub/api/listen.h"
@@ -172,12 +173,12 @@ static bool names_etag(const char *list, const char *etag) {
     return list != NULL && (strcmp(list, "*") == 0 || strstr(list, bare) != NULL);
 }
 
-// Lists change seldom and are asked for often.
+// What is read changes seldom and is asked for often.
 static void add_etag(struct hub_request *r) {
     char hex[CM_SHA256_HEX_MAX];
 
     if (r->answer.status != 200 || strcmp(r->method, "GET") != 0 || r->route == NULL ||
-        r->route->list == NULL) {
+        r->route->type != NULL) {
         return;
     }
     struct cm_sha256 digest = cm_sha256(r->answer.body.data, r->answer.body.len);
@@ -291,7 +292,7 @@ static enum MHD_Result take_body(struct hub_request *r, const char *bytes, size_
 static void handle(struct hub_request *r) {
     struct cm_err err = {.code = CM_OK};
 
-    if (r->route->handle(r, &err) < 0) {
+    if (hub_check_params(r, &err) < 0 || r->route->handle(r, &err) < 0) {
         hub_change_unref(CM_TAKE(r->change));
         hub_answer_error(r, &err);
     }

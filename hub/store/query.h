@@ -1,9 +1,9 @@
 // query: what the API reads: lists of rows as JSON, filtered, a page at a time.
 //
-// Each list is a row of a table in query.c: where its rows come from, its columns, its filters, and
-// the columns by which it is sorted and continued. A page goes on where the last one ended
-// (keyset), so its cost does not grow with its number, and rows that come or go meanwhile disturb
-// nothing.
+// Each list is a row of a table in query_lists.c: where its rows come from, its columns, its
+// filters, and the columns by which it is sorted and continued. A page goes on where the last one
+// ended (keyset), so its cost does not grow with its number, and rows that come or go meanwhile
+// disturb nothing.
 //
 // Threads: a reader's handle belongs to one thread at a time. Blocks.
 #pragma once
@@ -21,6 +21,11 @@ struct hub_db;
 #define HUB_QUERY_LIMIT_MAX 5000
 #define HUB_QUERY_PARAMS_MAX 16
 
+#define HUB_QUERY_PAGE_PARAMS 5
+
+// What every list takes: limit, cursor, sort, fields, total.
+extern const char *const hub_query_page_params[HUB_QUERY_PAGE_PARAMS];
+
 struct hub_query_param {
     const char *name;
     const char *value;
@@ -36,23 +41,19 @@ struct hub_query {
 // hub_query_has tells whether there is a list of this name.
 bool hub_query_has(const char *list);
 
-// hub_query_run answers {"items": [...], "next": "..."}. CM_EINVAL: an unknown parameter (with the
-// nearest name), a bad limit, cursor or selector.
+// hub_query_run answers {"items": [...], "next": "...", "total": N}; `total` if it was asked for.
+// CM_EINVAL: an unknown parameter (with the nearest name), a bad limit, cursor or selector.
 CM_MUSTUSE enum cm_rc hub_query_run(struct hub_db *db, struct cm_arena *a,
                                     const struct hub_query *query, struct cm_json **out,
                                     struct cm_err *err);
 
 // hub_query_summary counts over the whole fleet; hub_query_rollout how far a revision is.
-// Parameters of rollout: revision, app, cluster. A revision that is not resolved yet is told as
-// such; once it is, CM_ENOTFOUND: no such App or cluster. "problems" are those that the revision
-// brought or touched: what they hold up is at its last good state and not among the pairs.
+// Parameters of rollout: revision, app, cluster, group, selector. A revision that is not resolved
+// yet is told as such; once it is, CM_ENOTFOUND: no such App or cluster. "problems" are those that
+// the revision brought or touched: what they hold up is at its last good state and not among the
+// pairs.
 CM_MUSTUSE enum cm_rc hub_query_summary(struct hub_db *db, struct cm_arena *a, struct cm_json **out,
                                         struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_query_rollout(struct hub_db *db, struct cm_arena *a,
                                         const struct hub_query *query, struct cm_json **out,
                                         struct cm_err *err);
-
-// hub_query_desired answers with the canonical form of an object that is in force. CM_ENOTFOUND,
-// also for Secrets, which are not kept.
-CM_MUSTUSE enum cm_rc hub_query_desired(struct hub_db *db, struct cm_arena *a, const char *cluster,
-                                        const char *key, struct cm_json **out, struct cm_err *err);

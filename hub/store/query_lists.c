@@ -2,267 +2,386 @@
 
 #include <string.h>
 
-// The numbers of Applied and Health are those of proto/holdfast.proto.
-#define IS_APPLIED "(s.applied = 3 AND s.bundle = p.bundle)"
-#define IS_FAILED "(ifnull(s.applied, 0) = 4)"
-#define IS_HEALTHY "(" IS_APPLIED " AND s.health = 2)"
-#define IS_DEGRADED "(ifnull(s.health, 0) IN (3, 4))"
-#define IS_DRIFTED "(ifnull(s.drifted, 0) > 0)"
-#define PAIR_STATUS "pair p LEFT JOIN status s ON s.cluster = p.cluster AND s.app = p.app"
-#define SUM(condition) "ifnull(sum(" condition "), 0)"
+#include "hub/store/query_conditions.h"
+
 #define OF_CLUSTER(what) "(SELECT " what " FROM " PAIR_STATUS " WHERE p.cluster = n.name)"
 #define OF_APP(what) "(SELECT " what " FROM " PAIR_STATUS " WHERE p.app = a.name)"
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+#define OF_GROUP(what)                                                                             \
+    "(SELECT " what " FROM group_member gm JOIN pair p ON p.cluster = gm.cluster"                  \
+    " LEFT JOIN status s ON s.cluster = p.cluster AND s.app = p.app WHERE gm.grp = g.name)"
+#define IN_GROUP(cluster) cluster " IN (SELECT cluster FROM group_member WHERE grp = ?)"
+
+// A range, so that a revision is found by its index; '~' is above all hexadecimal digits.
+#define OF_REVISION(column) column " BETWEEN ? AND ? || '~'"
+
+#define GROUP_FILTER(cluster)                                                                      \
+    { "group", HUB_FILTER_VALUE, IN_GROUP(cluster), "Only clusters of this group." }
+#define SELECTOR_FILTER                                                                            \
+    {                                                                                              \
+        "selector", HUB_FILTER_SELECTOR, NULL,                                                     \
+            "Only clusters whose labels match, in the syntax of Kubernetes: "                      \
+            "`env=prod, region!=eu, tier in (web,db), canary, !old`."                              \
+    }
+#define END_OF_FILTERS                                                                             \
+    { NULL, HUB_FILTER_VALUE, NULL, NULL }
+
 // ---- Clusters: those of Git, and those that are enrolled and no longer in Git
 
 static const struct hub_column cluster_columns[] = {
-    {"name", "n.name", HUB_COLUMN_TEXT},
-    {"labels", "ifnull(c.labels, '{}')", HUB_COLUMN_JSON},
-    {"managed", "c.name IS NOT NULL", HUB_COLUMN_BOOL},
-    {"suspend", "ifnull(c.suspend, 0)", HUB_COLUMN_BOOL},
+    {"name", "n.name", HUB_COLUMN_TEXT, "Its name."},
+    {"labels", "ifnull(c.labels, '{}')", HUB_COLUMN_LABELS, "Its labels."},
+    {"managed", "c.name IS NOT NULL", HUB_COLUMN_BOOL,
+     "Git knows it; otherwise it left Git and its agent may still connect."},
+    {"suspend", "ifnull(c.suspend, 0)", HUB_COLUMN_BOOL, "Git says that nothing be changed there."},
     {"enrolled", "EXISTS (SELECT 1 FROM agent g WHERE g.cluster = n.name AND g.state = 'active')",
-     HUB_COLUMN_BOOL},
-    {"connected", "ifnull(r.connected, 0)", HUB_COLUMN_BOOL},
-    {"lastSeenMs", "ifnull(r.seen_ms, 0)", HUB_COLUMN_INT},
-    {"agentVersion", "r.version", HUB_COLUMN_TEXT},
-    {"driver", "r.driver", HUB_COLUMN_TEXT},
-    {"targetVersion", "r.target", HUB_COLUMN_TEXT},
+     HUB_COLUMN_BOOL, "It has an agent that may connect."},
+    {"connected", "ifnull(r.connected, 0)", HUB_COLUMN_BOOL, "Its agent is connected."},
+    {"lastSeenMs", "ifnull(r.seen_ms, 0)", HUB_COLUMN_TIME, "When its agent was last heard."},
+    {"agentVersion", "r.version", HUB_COLUMN_TEXT, "The version of its agent."},
+    {"driver", "r.driver", HUB_COLUMN_TEXT, "How its agent applies: kube or sim."},
+    {"targetVersion", "r.target", HUB_COLUMN_TEXT, "The version of what it runs, of Kubernetes."},
     {"generation", "ifnull((SELECT generation FROM manifest m WHERE m.cluster = n.name), 0)",
-     HUB_COLUMN_INT},
-    {"agentGeneration", "ifnull(r.generation, 0)", HUB_COLUMN_INT},
-    {"apps", OF_CLUSTER("count(*)"), HUB_COLUMN_INT},
-    {"applied", OF_CLUSTER(SUM(IS_APPLIED)), HUB_COLUMN_INT},
-    {"failed", OF_CLUSTER(SUM(IS_FAILED)), HUB_COLUMN_INT},
-    {"healthy", OF_CLUSTER(SUM(IS_HEALTHY)), HUB_COLUMN_INT},
-    {"drifted", OF_CLUSTER(SUM("ifnull(s.drifted, 0)")), HUB_COLUMN_INT},
-    {"objects", OF_CLUSTER(SUM("p.objects")), HUB_COLUMN_INT},
+     HUB_COLUMN_INT, "The generation of its desired state."},
+    {"agentGeneration", "ifnull(r.generation, 0)", HUB_COLUMN_INT,
+     "The generation that its agent works on."},
+    {"apps", OF_CLUSTER("count(*)"), HUB_COLUMN_INT, "How many Apps it should run."},
+    {"applied", OF_CLUSTER(SUM(IS_APPLIED)), HUB_COLUMN_INT, "Of those, applied as Git says."},
+    {"failed", OF_CLUSTER(SUM(IS_FAILED)), HUB_COLUMN_INT, "Apps that could not be applied."},
+    {"healthy", OF_CLUSTER(SUM(IS_HEALTHY)), HUB_COLUMN_INT, "Apps that are applied and healthy."},
+    {"drifted", OF_CLUSTER(SUM("ifnull(s.drifted, 0)")), HUB_COLUMN_INT, "Objects that drifted."},
+    {"objects", OF_CLUSTER(SUM("p.objects")), HUB_COLUMN_INT, "Objects that it should have."},
 };
 
 static const struct hub_filter cluster_filters[] = {
-    {"name", HUB_FILTER_VALUE, "n.name = ?"},
-    {"group", HUB_FILTER_VALUE, "n.name IN (SELECT cluster FROM group_member WHERE grp = ?)"},
-    {"selector", HUB_FILTER_SELECTOR, NULL},
-    {NULL, HUB_FILTER_VALUE, NULL},
+    {"name", HUB_FILTER_VALUE, "n.name = ?", "Only the one of this name."},
+    GROUP_FILTER("n.name"),
+    SELECTOR_FILTER,
+    {"connected", HUB_FILTER_BOOL, "ifnull(r.connected, 0)",
+     "Only those whose agent is connected, or is not."},
+    END_OF_FILTERS,
 };
 
+// ---- Groups and Apps
+
 static const struct hub_column group_columns[] = {
-    {"name", "name", HUB_COLUMN_TEXT},
-    {"repository", "repo", HUB_COLUMN_TEXT},
-    {"path", "path", HUB_COLUMN_TEXT},
-    {"clusters",
-     "(SELECT json_group_array(cluster) FROM group_member m WHERE m.grp = cluster_group.name)",
-     HUB_COLUMN_JSON},
+    {"name", "g.name", HUB_COLUMN_TEXT, "Its name."},
+    {"repository", "g.repo", HUB_COLUMN_TEXT, "The repository that it is written in."},
+    {"path", "g.path", HUB_COLUMN_TEXT, "The file that it is written in."},
+    {"clusters", "(SELECT json_group_array(cluster) FROM group_member m WHERE m.grp = g.name)",
+     HUB_COLUMN_NAMES, "The names of its clusters."},
+};
+
+// Those of one group only: they cost a look at all its pairs.
+static const struct hub_column group_detail_columns[] = {
+    {"name", "g.name", HUB_COLUMN_TEXT, "Its name."},
+    {"repository", "g.repo", HUB_COLUMN_TEXT, "The repository that it is written in."},
+    {"path", "g.path", HUB_COLUMN_TEXT, "The file that it is written in."},
+    {"clusters", "(SELECT json_group_array(cluster) FROM group_member m WHERE m.grp = g.name)",
+     HUB_COLUMN_NAMES, "The names of its clusters."},
+    {"pairs", OF_GROUP("count(*)"), HUB_COLUMN_INT, "Pairs of an App and a cluster of the group."},
+    {"applied", OF_GROUP(SUM(IS_APPLIED)), HUB_COLUMN_INT, "Pairs that are applied as Git says."},
+    {"failed", OF_GROUP(SUM(IS_FAILED)), HUB_COLUMN_INT, "Pairs that could not be applied."},
+    {"healthy", OF_GROUP(SUM(IS_HEALTHY)), HUB_COLUMN_INT, "Pairs that are applied and healthy."},
+    {"degraded", OF_GROUP(SUM(IS_DEGRADED)), HUB_COLUMN_INT, "Pairs with something ill."},
+    {"drifted", OF_GROUP(SUM("ifnull(s.drifted, 0)")), HUB_COLUMN_INT, "Objects that drifted."},
 };
 
 static const struct hub_filter group_filters[] = {
-    {"name", HUB_FILTER_VALUE, "name = ?"},
-    {NULL, HUB_FILTER_VALUE, NULL},
+    {"name", HUB_FILTER_VALUE, "g.name = ?", "Only the one of this name."},
+    {"cluster", HUB_FILTER_VALUE, "g.name IN (SELECT grp FROM group_member WHERE cluster = ?)",
+     "Only those that this cluster is in."},
+    END_OF_FILTERS,
 };
 
 static const struct hub_column app_columns[] = {
-    {"name", "a.name", HUB_COLUMN_TEXT},
-    {"repository", "a.repo", HUB_COLUMN_TEXT},
-    {"path", "a.path", HUB_COLUMN_TEXT},
-    {"namespace", "a.namespace", HUB_COLUMN_TEXT},
-    {"drift", "a.drift", HUB_COLUMN_TEXT},
-    {"prune", "a.prune", HUB_COLUMN_BOOL},
-    {"suspend", "a.suspend", HUB_COLUMN_BOOL},
-    {"dependsOn", "a.depends_on", HUB_COLUMN_JSON},
-    {"clusters", OF_APP("count(*)"), HUB_COLUMN_INT},
-    {"applied", OF_APP(SUM(IS_APPLIED)), HUB_COLUMN_INT},
-    {"failed", OF_APP(SUM(IS_FAILED)), HUB_COLUMN_INT},
-    {"healthy", OF_APP(SUM(IS_HEALTHY)), HUB_COLUMN_INT},
-    {"degraded", OF_APP(SUM(IS_DEGRADED)), HUB_COLUMN_INT},
-    {"drifted", OF_APP(SUM("ifnull(s.drifted, 0)")), HUB_COLUMN_INT},
+    {"name", "a.name", HUB_COLUMN_TEXT, "Its name."},
+    {"repository", "a.repo", HUB_COLUMN_TEXT, "The repository that it is written in."},
+    {"path", "a.path", HUB_COLUMN_TEXT, "The file that it is written in."},
+    {"namespace", "a.namespace", HUB_COLUMN_TEXT, "Where its objects go."},
+    {"drift", "a.drift", HUB_COLUMN_TEXT, "What is done about drift: report, correct or off."},
+    {"prune", "a.prune", HUB_COLUMN_BOOL, "What leaves Git is removed."},
+    {"suspend", "a.suspend", HUB_COLUMN_BOOL, "Git says that nothing be changed."},
+    {"dependsOn", "a.depends_on", HUB_COLUMN_NAMES, "The Apps that must be healthy before it."},
+    {"clusters", OF_APP("count(*)"), HUB_COLUMN_INT, "How many clusters should run it."},
+    {"applied", OF_APP(SUM(IS_APPLIED)), HUB_COLUMN_INT, "Clusters that run it as Git says."},
+    {"failed", OF_APP(SUM(IS_FAILED)), HUB_COLUMN_INT, "Clusters where it could not be applied."},
+    {"healthy", OF_APP(SUM(IS_HEALTHY)), HUB_COLUMN_INT,
+     "Clusters where it is applied and healthy."},
+    {"degraded", OF_APP(SUM(IS_DEGRADED)), HUB_COLUMN_INT,
+     "Clusters where something of it is ill."},
+    {"drifted", OF_APP(SUM("ifnull(s.drifted, 0)")), HUB_COLUMN_INT, "Its objects that drifted."},
 };
 
 static const struct hub_filter app_filters[] = {
-    {"name", HUB_FILTER_VALUE, "a.name = ?"},
-    {NULL, HUB_FILTER_VALUE, NULL},
+    {"name", HUB_FILTER_VALUE, "a.name = ?", "Only the one of this name."},
+    {"cluster", HUB_FILTER_VALUE, "a.name IN (SELECT app FROM pair WHERE cluster = ?)",
+     "Only those that this cluster should run."},
+    {"repository", HUB_FILTER_VALUE, "a.repo = ?", "Only those of this repository."},
+    END_OF_FILTERS,
 };
 
+// ---- An App on a cluster
+
 static const struct hub_column status_columns[] = {
-    {"app", "p.app", HUB_COLUMN_TEXT},
-    {"cluster", "p.cluster", HUB_COLUMN_TEXT},
-    {"repository", "p.repo", HUB_COLUMN_TEXT},
-    {"revision", "p.revision", HUB_COLUMN_TEXT},
-    {"desiredBundle", "p.bundle", HUB_COLUMN_HEX},
-    {"appliedBundle", "s.bundle", HUB_COLUMN_HEX},
-    {"delivered", "ifnull(r.generation, 0) >= p.generation", HUB_COLUMN_BOOL},
-    {"applied", "ifnull(s.applied, 0)", HUB_COLUMN_APPLIED},
-    {"upToDate", "ifnull(" IS_APPLIED ", 0)", HUB_COLUMN_BOOL},
-    {"message", "s.message", HUB_COLUMN_TEXT},
-    {"health", "ifnull(s.health, 0)", HUB_COLUMN_HEALTH},
-    {"healthMessage", "s.health_message", HUB_COLUMN_TEXT},
-    {"objects", "p.objects", HUB_COLUMN_INT},
-    {"drifted", "ifnull(s.drifted, 0)", HUB_COLUMN_INT},
-    {"connected", "ifnull(r.connected, 0)", HUB_COLUMN_BOOL},
-    {"stale", "p.stale", HUB_COLUMN_BOOL},
-    {"suspend", "p.suspend", HUB_COLUMN_BOOL},
-    {"atMs", "ifnull(s.at_ms, 0)", HUB_COLUMN_INT},
+    {"app", "p.app", HUB_COLUMN_TEXT, "The App."},
+    {"cluster", "p.cluster", HUB_COLUMN_TEXT, "The cluster."},
+    {"repository", "p.repo", HUB_COLUMN_TEXT, "The repository that it comes from."},
+    {"revision", "p.revision", HUB_COLUMN_TEXT, "The commit that last changed it here."},
+    {"desiredBundle", "p.bundle", HUB_COLUMN_HEX, "SHA-256 of what should run."},
+    {"appliedBundle", "s.bundle", HUB_COLUMN_HEX, "SHA-256 of what was applied last."},
+    {"delivered", "ifnull(r.generation, 0) >= p.generation", HUB_COLUMN_BOOL,
+     "The agent has it on its disk."},
+    {"applied", "ifnull(s.applied, 0)", HUB_COLUMN_APPLIED, "How far applying is."},
+    {"upToDate", "ifnull(" IS_APPLIED ", 0)", HUB_COLUMN_BOOL, "What should run is applied."},
+    {"message", "s.message", HUB_COLUMN_TEXT, "What applying says."},
+    {"health", "ifnull(s.health, 0)", HUB_COLUMN_HEALTH, "How its objects are."},
+    {"healthMessage", "s.health_message", HUB_COLUMN_TEXT, "What is ill, or is waited for."},
+    {"objects", "p.objects", HUB_COLUMN_INT, "Objects that it should have."},
+    {"drifted", "ifnull(s.drifted, 0)", HUB_COLUMN_INT, "Objects that drifted."},
+    {"connected", "ifnull(r.connected, 0)", HUB_COLUMN_BOOL, "The cluster's agent is connected."},
+    {"stale", "p.stale", HUB_COLUMN_BOOL,
+     "Git has something newer that is wrong; this is its last good state."},
+    {"suspend", "p.suspend", HUB_COLUMN_BOOL, "Git says that nothing be changed."},
+    {"atMs", "ifnull(s.at_ms, 0)", HUB_COLUMN_TIME, "When the agent reported it."},
 };
 
 static const struct hub_filter status_filters[] = {
-    {"app", HUB_FILTER_VALUE, "p.app = ?"},
-    {"cluster", HUB_FILTER_VALUE, "p.cluster = ?"},
-    {"group", HUB_FILTER_VALUE, "p.cluster IN (SELECT cluster FROM group_member WHERE grp = ?)"},
-    {"selector", HUB_FILTER_SELECTOR, NULL},
-    {"state", HUB_FILTER_STATE, NULL},
-    {NULL, HUB_FILTER_VALUE, NULL},
+    {"app", HUB_FILTER_VALUE, "p.app = ?", "Only this App."},
+    {"cluster", HUB_FILTER_VALUE, "p.cluster = ?", "Only this cluster."},
+    GROUP_FILTER("p.cluster"),
+    SELECTOR_FILTER,
+    {"state", HUB_FILTER_STATE, NULL, "Only pairs in this state."},
+    {"revision", HUB_FILTER_REVISION, OF_REVISION("p.revision"), "Only what this commit changed."},
+    END_OF_FILTERS,
 };
 
 static const struct hub_column object_columns[] = {
-    {"cluster", "cluster", HUB_COLUMN_TEXT}, {"app", "app", HUB_COLUMN_TEXT},
-    {"key", "key", HUB_COLUMN_TEXT},         {"health", "health", HUB_COLUMN_HEALTH},
-    {"message", "message", HUB_COLUMN_TEXT}, {"sha256", "sha256", HUB_COLUMN_HEX},
-    {"atMs", "at_ms", HUB_COLUMN_INT},
+    {"cluster", "cluster", HUB_COLUMN_TEXT, "The cluster."},
+    {"app", "app", HUB_COLUMN_TEXT, "The App that it belongs to."},
+    {"key", "key", HUB_COLUMN_TEXT, "What it is: group, kind, namespace and name."},
+    {"health", "health", HUB_COLUMN_HEALTH, "How it is."},
+    {"message", "message", HUB_COLUMN_TEXT, "Why."},
+    {"sha256", "sha256", HUB_COLUMN_HEX, "Names its desired form."},
+    {"atMs", "at_ms", HUB_COLUMN_TIME, "When the agent reported it."},
 };
 
 static const struct hub_filter object_filters[] = {
-    {"cluster", HUB_FILTER_VALUE, "cluster = ?"},
-    {"app", HUB_FILTER_VALUE, "app = ?"},
-    {"key", HUB_FILTER_VALUE, "key = ?"},
-    {NULL, HUB_FILTER_VALUE, NULL},
+    {"cluster", HUB_FILTER_VALUE, "cluster = ?", "Those of this cluster."},
+    {"app", HUB_FILTER_VALUE, "app = ?", "Only those of this App."},
+    {"key", HUB_FILTER_VALUE, "key = ?", "Only this one."},
+    END_OF_FILTERS,
 };
 
 static const struct hub_column drift_columns[] = {
-    {"cluster", "cluster", HUB_COLUMN_TEXT}, {"app", "app", HUB_COLUMN_TEXT},
-    {"key", "key", HUB_COLUMN_TEXT},         {"path", "path", HUB_COLUMN_TEXT},
-    {"desired", "desired", HUB_COLUMN_TEXT}, {"actual", "actual", HUB_COLUMN_TEXT},
-    {"manager", "manager", HUB_COLUMN_TEXT}, {"operation", "operation", HUB_COLUMN_TEXT},
-    {"atMs", "at_ms", HUB_COLUMN_INT},
+    {"cluster", "d.cluster", HUB_COLUMN_TEXT, "The cluster."},
+    {"app", "d.app", HUB_COLUMN_TEXT, "The App."},
+    {"key", "d.key", HUB_COLUMN_TEXT, "The object."},
+    {"path", "d.path", HUB_COLUMN_TEXT, "The field."},
+    {"desired", "d.desired", HUB_COLUMN_TEXT, "What Git says, as JSON text."},
+    {"actual", "d.actual", HUB_COLUMN_TEXT, "What is there, as JSON text; empty: nothing."},
+    {"manager", "d.manager", HUB_COLUMN_TEXT, "Who wrote it."},
+    {"operation", "d.operation", HUB_COLUMN_TEXT, "How it was written: Apply or Update."},
+    {"atMs", "d.at_ms", HUB_COLUMN_TIME, "When."},
 };
 
 static const struct hub_filter drift_filters[] = {
-    {"app", HUB_FILTER_VALUE, "app = ?"},
-    {"cluster", HUB_FILTER_VALUE, "cluster = ?"},
-    {NULL, HUB_FILTER_VALUE, NULL},
+    {"app", HUB_FILTER_VALUE, "d.app = ?", "Only this App."},
+    {"cluster", HUB_FILTER_VALUE, "d.cluster = ?", "Only this cluster."},
+    GROUP_FILTER("d.cluster"),
+    SELECTOR_FILTER,
+    END_OF_FILTERS,
 };
 
+// ---- What happened, and what is wrong
+
 static const struct hub_column event_columns[] = {
-    {"number", "number", HUB_COLUMN_INT},      {"atMs", "at_ms", HUB_COLUMN_INT},
-    {"kind", "kind", HUB_COLUMN_TEXT},         {"cluster", "cluster", HUB_COLUMN_TEXT},
-    {"app", "app", HUB_COLUMN_TEXT},           {"key", "key", HUB_COLUMN_TEXT},
-    {"revision", "revision", HUB_COLUMN_TEXT}, {"actor", "actor", HUB_COLUMN_TEXT},
-    {"message", "message", HUB_COLUMN_TEXT},
+    {"number", "e.number", HUB_COLUMN_INT, "Its place in the order of all events."},
+    {"atMs", "e.at_ms", HUB_COLUMN_TIME, "When."},
+    {"kind", "e.kind", HUB_COLUMN_TEXT, "What kind of event, such as drift.found."},
+    {"cluster", "e.cluster", HUB_COLUMN_TEXT, "The cluster, if it is about one."},
+    {"app", "e.app", HUB_COLUMN_TEXT, "The App, if it is about one."},
+    {"key", "e.key", HUB_COLUMN_TEXT, "The object, if it is about one."},
+    {"revision", "e.revision", HUB_COLUMN_TEXT, "The commit that is the reason."},
+    {"actor", "e.actor", HUB_COLUMN_TEXT, "Who did it."},
+    {"message", "e.message", HUB_COLUMN_TEXT, "What happened, for people."},
 };
 
 static const struct hub_filter event_filters[] = {
-    {"app", HUB_FILTER_VALUE, "app = ?"},
-    {"cluster", HUB_FILTER_VALUE, "cluster = ?"},
-    {"kind", HUB_FILTER_VALUE, "kind = ?"},
-    {"after", HUB_FILTER_NUMBER, "number > CAST(? AS INTEGER)"},
-    {NULL, HUB_FILTER_VALUE, NULL},
+    {"app", HUB_FILTER_VALUE, "e.app = ?", "Only of this App."},
+    {"cluster", HUB_FILTER_VALUE, "e.cluster = ?", "Only of this cluster."},
+    GROUP_FILTER("e.cluster"),
+    SELECTOR_FILTER,
+    {"kind", HUB_FILTER_VALUE, "e.kind = ?", "Only of this kind."},
+    {"revision", HUB_FILTER_REVISION, OF_REVISION("e.revision"), "Only because of this commit."},
+    {"since", HUB_FILTER_NUMBER, "e.at_ms >= CAST(? AS INTEGER)",
+     "Only from this moment on, in Unix milliseconds."},
+    {"after", HUB_FILTER_NUMBER, "e.number > CAST(? AS INTEGER)",
+     "Only later ones than this number; then the oldest come first."},
+    END_OF_FILTERS,
 };
 
 static const struct hub_column revision_columns[] = {
-    {"repository", "repo", HUB_COLUMN_TEXT},         {"id", "id", HUB_COLUMN_TEXT},
-    {"author", "author", HUB_COLUMN_TEXT},           {"subject", "subject", HUB_COLUMN_TEXT},
-    {"committedMs", "committed_ms", HUB_COLUMN_INT}, {"resolvedMs", "resolved_ms", HUB_COLUMN_INT},
-    {"clusters", "clusters", HUB_COLUMN_INT},        {"problems", "problems", HUB_COLUMN_INT},
+    {"repository", "repo", HUB_COLUMN_TEXT, "The repository."},
+    {"id", "id", HUB_COLUMN_TEXT, "The commit."},
+    {"author", "author", HUB_COLUMN_TEXT, "Who wrote it."},
+    {"subject", "subject", HUB_COLUMN_TEXT, "The first line of its message."},
+    {"committedMs", "committed_ms", HUB_COLUMN_TIME, "When it was made."},
+    {"resolvedMs", "resolved_ms", HUB_COLUMN_TIME, "When the hub had read it."},
+    {"clusters", "clusters", HUB_COLUMN_INT, "For how many clusters it changed something."},
+    {"problems", "problems", HUB_COLUMN_INT, "How many problems there were after it."},
 };
 
 static const struct hub_filter revision_filters[] = {
-    {"repository", HUB_FILTER_VALUE, "repo = ?"},
-    {NULL, HUB_FILTER_VALUE, NULL},
+    {"repository", HUB_FILTER_VALUE, "repo = ?", "Only those of this repository."},
+    {"id", HUB_FILTER_REVISION, OF_REVISION("id"), "Only this one."},
+    END_OF_FILTERS,
 };
 
 static const struct hub_column problem_columns[] = {
-    {"repository", "repo", HUB_COLUMN_TEXT}, {"path", "path", HUB_COLUMN_TEXT},
-    {"line", "line", HUB_COLUMN_INT},        {"column", "col", HUB_COLUMN_INT},
-    {"message", "message", HUB_COLUMN_TEXT}, {"app", "app", HUB_COLUMN_TEXT},
-    {"cluster", "cluster", HUB_COLUMN_TEXT}, {"clusters", "clusters", HUB_COLUMN_INT},
-    {"revision", "revision", HUB_COLUMN_TEXT},
+    {"repository", "repo", HUB_COLUMN_TEXT, "The repository."},
+    {"path", "path", HUB_COLUMN_TEXT, "The file."},
+    {"line", "line", HUB_COLUMN_INT, "From 1; 0: the file as a whole."},
+    {"column", "col", HUB_COLUMN_INT, "From 1; 0: the line as a whole."},
+    {"message", "message", HUB_COLUMN_TEXT, "What is wrong and what to do."},
+    {"app", "app", HUB_COLUMN_TEXT, "The App that it touches; empty: none in particular."},
+    {"cluster", "cluster", HUB_COLUMN_TEXT, "The cluster that it touches, likewise."},
+    {"clusters", "clusters", HUB_COLUMN_INT, "How many clusters keep their last good state."},
+    {"revision", "revision", HUB_COLUMN_TEXT,
+     "The commit that brought it, or touched what has it; empty: not known."},
 };
 
 static const struct hub_filter problem_filters[] = {
-    {"repository", HUB_FILTER_VALUE, "repo = ?"},
-    {"revision", HUB_FILTER_VALUE, "revision = ?"},
-    {"app", HUB_FILTER_VALUE, "app = ?"},
-    {NULL, HUB_FILTER_VALUE, NULL},
+    {"repository", HUB_FILTER_VALUE, "repo = ?", "Only those of this repository."},
+    {"app", HUB_FILTER_VALUE, "app = ?", "Only those that touch this App."},
+    {"cluster", HUB_FILTER_VALUE, "cluster = ?", "Only those that touch this cluster."},
+    {"revision", HUB_FILTER_REVISION, OF_REVISION("revision"), "Only those of this commit."},
+    END_OF_FILTERS,
 };
+
+static const struct hub_filter rollout_filters[] = {
+    {"revision", HUB_FILTER_REVISION, OF_REVISION("p.revision"), "Only what this commit changed."},
+    {"app", HUB_FILTER_VALUE, "p.app = ?", "Only this App."},
+    {"cluster", HUB_FILTER_VALUE, "p.cluster = ?", "Only this cluster."},
+    GROUP_FILTER("p.cluster"),
+    SELECTOR_FILTER,
+    END_OF_FILTERS,
+};
+
+#define STATUS_FROM                                                                                \
+    PAIR_STATUS " LEFT JOIN presence r ON r.cluster = p.cluster"                                   \
+                " LEFT JOIN cluster c ON c.name = p.cluster"
 
 static const struct hub_list lists[] = {
     {.name = "clusters",
+     .item = "Cluster",
+     .about = "Clusters: those of Git, and those that left Git and may still connect.",
      .from = "(SELECT name FROM cluster UNION SELECT cluster FROM agent WHERE state = 'active') n"
              " LEFT JOIN cluster c ON c.name = n.name LEFT JOIN presence r ON r.cluster = n.name",
      .columns = cluster_columns,
      .column_count = COUNT(cluster_columns),
-     .keys = "n.name",
+     .keys = {{"n.name", false}},
      .key_count = 1,
      .filters = cluster_filters},
     {.name = "groups",
-     .from = "cluster_group",
+     .item = "Group",
+     .about = "Groups of clusters.",
+     .from = "cluster_group g",
      .columns = group_columns,
      .column_count = COUNT(group_columns),
-     .keys = "name",
+     .keys = {{"g.name", false}},
+     .key_count = 1,
+     .filters = group_filters},
+    {.name = "group-details",
+     .item = "GroupDetails",
+     .about = "A group with what its clusters are at.",
+     .from = "cluster_group g",
+     .columns = group_detail_columns,
+     .column_count = COUNT(group_detail_columns),
+     .keys = {{"g.name", false}},
      .key_count = 1,
      .filters = group_filters},
     {.name = "apps",
+     .item = "App",
+     .about = "Apps.",
      .from = "app a",
      .columns = app_columns,
      .column_count = COUNT(app_columns),
-     .keys = "a.name",
+     .keys = {{"a.name", false}},
      .key_count = 1,
      .filters = app_filters},
     {.name = "status",
-     .from = PAIR_STATUS " LEFT JOIN presence r ON r.cluster = p.cluster"
-                         " LEFT JOIN cluster c ON c.name = p.cluster",
+     .item = "Status",
+     .about = "What each App is at on each cluster.",
+     .from = STATUS_FROM,
      .columns = status_columns,
      .column_count = COUNT(status_columns),
-     .keys = "p.app, p.cluster",
+     .keys = {{"p.app", false}, {"p.cluster", false}},
      .key_count = 2,
      .filters = status_filters},
     {.name = "objects",
+     .item = "Object",
+     .about = "The objects of a cluster.",
      .from = "object",
      .columns = object_columns,
      .column_count = COUNT(object_columns),
-     .keys = "cluster, key",
+     .keys = {{"cluster", false}, {"key", false}},
      .key_count = 2,
      .required = "cluster",
      .filters = object_filters},
     {.name = "drift",
-     .from = "drift",
+     .item = "Drift",
+     .about = "Fields that are not as Git says.",
+     .from = "drift d LEFT JOIN cluster c ON c.name = d.cluster",
      .columns = drift_columns,
      .column_count = COUNT(drift_columns),
-     .keys = "cluster, key, path",
+     .keys = {{"d.cluster", false}, {"d.key", false}, {"d.path", false}},
      .key_count = 3,
      .filters = drift_filters},
     {.name = "events",
-     .from = "event",
+     .item = "Event",
+     .about = "What happened: newest first, or what came after an event, oldest first.",
+     .from = "event e LEFT JOIN cluster c ON c.name = e.cluster",
      .columns = event_columns,
      .column_count = COUNT(event_columns),
-     .keys = "number",
+     .keys = {{"e.number", true}},
      .key_count = 1,
-     .numeric = true,
      .descending = true,
      .filters = event_filters},
     {.name = "events-after",
-     .from = "event",
+     .item = "Event",
+     .about = "What happened, oldest first.",
+     .from = "event e LEFT JOIN cluster c ON c.name = e.cluster",
      .columns = event_columns,
      .column_count = COUNT(event_columns),
-     .keys = "number",
+     .keys = {{"e.number", true}},
      .key_count = 1,
-     .numeric = true,
      .filters = event_filters},
     {.name = "revisions",
+     .item = "Revision",
+     .about = "Commits that the hub has read, newest first.",
      .from = "revision",
      .columns = revision_columns,
      .column_count = COUNT(revision_columns),
-     .keys = "number",
+     .keys = {{"number", true}},
      .key_count = 1,
-     .numeric = true,
      .descending = true,
      .filters = revision_filters},
     {.name = "problems",
+     .item = "Problem",
+     .about = "What is wrong in the repositories now.",
      .from = "problem",
      .columns = problem_columns,
      .column_count = COUNT(problem_columns),
-     .keys = "number",
+     .keys = {{"number", true}},
      .key_count = 1,
-     .numeric = true,
      .filters = problem_filters},
+    {.name = "rollout",
+     .item = "Rollout",
+     .about = "How far the desired state, or what a commit changed, is.",
+     .from = STATUS_FROM,
+     .filters = rollout_filters},
 };
 
 const struct hub_list *hub_list_find(const char *name) {
@@ -274,65 +393,20 @@ const struct hub_list *hub_list_find(const char *name) {
     return NULL;
 }
 
-const char *hub_state_condition(const char *state) {
-    static const char *const conditions[][2] = {
-        {"not-applied", "ifnull(" IS_APPLIED ", 0) = 0"},
-        {"failed", IS_FAILED},
-        {"not-healthy", "ifnull(" IS_HEALTHY ", 0) = 0"},
-        {"drifted", IS_DRIFTED},
-    };
-
-    for (size_t i = 0; i < COUNT(conditions); i++) {
-        if (strcmp(conditions[i][0], state) == 0) {
-            return conditions[i][1];
+const struct hub_column *hub_list_column(const struct hub_list *list, const char *name) {
+    for (size_t i = 0; i < list->column_count; i++) {
+        if (strcmp(list->columns[i].name, name) == 0) {
+            return &list->columns[i];
         }
     }
     return NULL;
 }
 
-static const char *name_of(const char *const *names, size_t count, int number) {
-    return number < 0 || (size_t)number >= count ? "unknown" : names[number];
+bool hub_column_numeric(enum hub_column_type type) {
+    return type == HUB_COLUMN_INT || type == HUB_COLUMN_TIME || type == HUB_COLUMN_BOOL ||
+           type == HUB_COLUMN_APPLIED || type == HUB_COLUMN_HEALTH;
 }
 
-const char *hub_applied_name(int applied) {
-    static const char *const names[] = {"unknown", "pending", "applying",
-                                        "applied", "failed",  "suspended"};
-
-    return name_of(names, COUNT(names), applied);
+bool hub_column_sorts(enum hub_column_type type) {
+    return hub_column_numeric(type) || type == HUB_COLUMN_TEXT || type == HUB_COLUMN_ROLE;
 }
-
-const char *hub_health_name(int health) {
-    static const char *const names[] = {"unknown", "progressing", "healthy", "degraded", "missing"};
-
-    return name_of(names, COUNT(names), health);
-}
-
-const char hub_summary_sql[] =
-    "SELECT (SELECT count(*) FROM cluster), (SELECT count(*) FROM agent WHERE state = 'active'),"
-    " (SELECT count(*) FROM presence WHERE connected), (SELECT count(*) FROM app),"
-    " (SELECT count(*) FROM problem), count(*), " SUM(IS_APPLIED) ", " SUM(IS_FAILED) ", " SUM(
-        IS_HEALTHY) ", " SUM(IS_DEGRADED) ", " SUM("ifnull(s.drifted, 0)") " FROM " PAIR_STATUS;
-
-// A range, so that a revision is found by its index; "~" is above all hexadecimal digits.
-#define ROLLOUT_FROM                                                                               \
-    " FROM " PAIR_STATUS " LEFT JOIN presence r ON r.cluster = p.cluster"                          \
-    " WHERE p.revision BETWEEN ?1 AND CASE ?1 WHEN '' THEN '~' ELSE ?1 END"                        \
-    " AND (?2 = '' OR p.app = ?2) AND (?3 = '' OR p.cluster = ?3)"
-#define IS_DELIVERED "ifnull(r.generation, 0) >= p.generation"
-#define IS_OFFLINE "NOT ifnull(r.connected, 0)"
-#define COUNTED(condition) ", " SUM(condition)
-
-const char hub_rollout_sql[] = "SELECT count(*)" COUNTED(IS_DELIVERED) COUNTED(IS_APPLIED)
-    COUNTED(IS_HEALTHY) COUNTED(IS_FAILED) COUNTED(IS_DEGRADED) COUNTED(IS_OFFLINE) ROLLOUT_FROM;
-
-const char hub_rollout_failure_sql[] =
-    "SELECT p.app, p.cluster, CASE WHEN " IS_FAILED
-    " THEN s.message ELSE s.health_message END" ROLLOUT_FROM " AND (" IS_FAILED " OR " IS_DEGRADED
-    ") ORDER BY p.app, p.cluster LIMIT 1";
-
-// An App that is held up on a cluster is stale there, however many clusters its problem names.
-const char hub_rollout_problem_sql[] =
-    "SELECT count(*) OVER (), path, line, col, message FROM problem"
-    " WHERE revision BETWEEN ?1 AND CASE ?1 WHEN '' THEN '~' ELSE ?1 END"
-    " AND (?2 = '' OR app = ?2) AND (?3 = '' OR cluster = ?3 OR EXISTS (SELECT 1 FROM pair p"
-    " WHERE p.cluster = ?3 AND p.app = problem.app AND p.stale)) ORDER BY number LIMIT 1";

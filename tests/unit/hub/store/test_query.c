@@ -10,6 +10,7 @@
 #include "common/str.h"
 #include "common/tls/digest.h"
 #include "hub/store/query.h"
+#include "hub/store/query_details.h"
 
 static const char *const fleet[] = {
     "INSERT INTO cluster VALUES ('oslo-1', '{\"env\":\"prod\",\"region\":\"eu\"}', 0, 'fleet', "

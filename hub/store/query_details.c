@@ -1,0 +1,395 @@
+#include "hub/store/query_details.h"
+
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/store/db.h"
+
+#define KNOWN_MAX 5000 // names that are compared with a wrong one
+
+#define MANY "100"
+#define EVENTS "20"
+#define END_OF_PARTS                                                                               \
+    { NULL, HUB_PART_ROWS, NULL, {{NULL, NULL}}, NULL }
+
+static const struct hub_detail_part cluster_parts[] = {
+    {"groups",
+     HUB_PART_NAMES,
+     "groups",
+     {{"cluster", "$0"}, {"limit", MANY}},
+     "The groups that it is in, at most 100."},
+    {"status",
+     HUB_PART_ROWS,
+     "status",
+     {{"cluster", "$0"}, {"limit", MANY}},
+     "Its Apps, at most 100."},
+    {"drift",
+     HUB_PART_ROWS,
+     "drift",
+     {{"cluster", "$0"}, {"limit", MANY}},
+     "What drifted, at most 100 fields."},
+    {"problems",
+     HUB_PART_ROWS,
+     "problems",
+     {{"cluster", "$0"}, {"limit", MANY}},
+     "What is wrong with it in Git, at most 100."},
+    {"events",
+     HUB_PART_ROWS,
+     "events",
+     {{"cluster", "$0"}, {"limit", EVENTS}},
+     "The newest 20 events."},
+    END_OF_PARTS,
+};
+
+static const struct hub_detail_part app_parts[] = {
+    {"revisions",
+     HUB_PART_REVISIONS,
+     NULL,
+     {{NULL, NULL}},
+     "The commits that its clusters should run, most clusters first, at most 100."},
+    {"status",
+     HUB_PART_ROWS,
+     "status",
+     {{"app", "$0"}, {"state", "not-healthy"}, {"limit", MANY}},
+     "Where it is not healthy, at most 100."},
+    {"drift",
+     HUB_PART_ROWS,
+     "drift",
+     {{"app", "$0"}, {"limit", MANY}},
+     "What drifted, at most 100 fields."},
+    {"problems",
+     HUB_PART_ROWS,
+     "problems",
+     {{"app", "$0"}, {"limit", MANY}},
+     "What is wrong with it in Git, at most 100."},
+    {"events",
+     HUB_PART_ROWS,
+     "events",
+     {{"app", "$0"}, {"limit", EVENTS}},
+     "The newest 20 events."},
+    END_OF_PARTS,
+};
+
+static const struct hub_detail_part group_parts[] = {
+    {"status",
+     HUB_PART_ROWS,
+     "status",
+     {{"group", "$0"}, {"state", "not-healthy"}, {"limit", MANY}},
+     "What is not healthy, at most 100."},
+    {"events",
+     HUB_PART_ROWS,
+     "events",
+     {{"group", "$0"}, {"limit", EVENTS}},
+     "The newest 20 events."},
+    END_OF_PARTS,
+};
+
+static const struct hub_detail_part status_parts[] = {
+    {"objectList",
+     HUB_PART_ROWS,
+     "objects",
+     {{"cluster", "$0"}, {"app", "$1"}, {"limit", "1000"}},
+     "Its objects, at most 1000."},
+    {"drift",
+     HUB_PART_ROWS,
+     "drift",
+     {{"cluster", "$0"}, {"app", "$1"}, {"limit", MANY}},
+     "What drifted, at most 100 fields."},
+    {"problems",
+     HUB_PART_ROWS,
+     "problems",
+     {{"app", "$1"}, {"limit", MANY}},
+     "What is wrong with the App in Git, at most 100."},
+    {"events",
+     HUB_PART_ROWS,
+     "events",
+     {{"cluster", "$0"}, {"app", "$1"}, {"limit", EVENTS}},
+     "The newest 20 events."},
+    END_OF_PARTS,
+};
+
+static const struct hub_detail_part revision_parts[] = {
+    {"rollout", HUB_PART_ROLLOUT, NULL, {{"revision", "$0"}}, "How far it is."},
+    {"status",
+     HUB_PART_ROWS,
+     "status",
+     {{"revision", "$0"}, {"state", "not-healthy"}, {"limit", MANY}},
+     "What it changed and is not healthy, at most 100."},
+    {"problemList",
+     HUB_PART_ROWS,
+     "problems",
+     {{"revision", "$0"}, {"limit", MANY}},
+     "The problems that it brought or touched and that are still there, at most 100."},
+    {"events",
+     HUB_PART_ROWS,
+     "events",
+     {{"revision", "$0"}, {"limit", EVENTS}},
+     "The newest 20 events."},
+    END_OF_PARTS,
+};
+
+static const struct hub_detail details[] = {
+    {.name = "clusters",
+     .item = "ClusterDetails",
+     .what = "cluster",
+     .about = "A cluster with its groups, Apps, drift, problems and events.",
+     .list = "clusters",
+     .names = {"name"},
+     .known_sql = "SELECT name FROM cluster",
+     .parts = cluster_parts},
+    {.name = "apps",
+     .item = "AppDetails",
+     .what = "App",
+     .about = "An App with its commits, where it is not healthy, drift, problems and events.",
+     .list = "apps",
+     .names = {"name"},
+     .known_sql = "SELECT name FROM app",
+     .parts = app_parts},
+    {.name = "groups",
+     .item = "GroupDetails",
+     .what = "group",
+     .about = "A group with counts over its clusters and what is not healthy there.",
+     .list = "group-details",
+     .names = {"name"},
+     .known_sql = "SELECT name FROM cluster_group",
+     .parts = group_parts},
+    {.name = "status",
+     .item = "StatusDetails",
+     .what = "pair",
+     .about = "An App on a cluster with its objects, drift, problems and events.",
+     .list = "status",
+     .names = {"cluster", "app"},
+     .parts = status_parts},
+    {.name = "revisions",
+     .item = "RevisionDetails",
+     .what = "revision",
+     .about = "A commit with how far it is, what it broke and its events.",
+     .list = "revisions",
+     .names = {"id"},
+     .parts = revision_parts},
+};
+
+const struct hub_detail *hub_detail_find(const char *name) {
+    for (size_t i = 0; i < sizeof(details) / sizeof(details[0]); i++) {
+        if (strcmp(details[i].name, name) == 0) {
+            return &details[i];
+        }
+    }
+    return NULL;
+}
+
+// ---- What is not there
+
+static enum cm_rc read_known(struct hub_db *db, struct cm_arena *a, const char *sql,
+                             const char **names, size_t *count, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "");
+
+    while (rc == CM_OK && *count < KNOWN_MAX && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        names[(*count)++] = cm_arena_strdup(a, hub_stmt_text(stmt, 0));
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+static enum cm_rc fail_unknown(struct hub_db *db, struct cm_arena *a,
+                               const struct hub_detail *detail, const char *const *names,
+                               struct cm_err *err) {
+    const char **known = cm_arena_get(a, KNOWN_MAX * sizeof(*known));
+    size_t count = 0;
+
+    if (detail->names[1] != NULL) {
+        return cm_fail(err, CM_ENOTFOUND, "cluster '%.80s' is not to run an App '%.80s'", names[0],
+                       names[1]);
+    }
+    if (detail->known_sql != NULL && read_known(db, a, detail->known_sql, known, &count, err) < 0) {
+        return err->code;
+    }
+    const char *nearest = cm_str_nearest(names[0], known, count);
+    if (nearest == NULL) {
+        return cm_fail(err, CM_ENOTFOUND, "no %s is named '%.80s'", detail->what, names[0]);
+    }
+    return cm_fail(err, CM_ENOTFOUND, "no %s is named '%.80s'; did you mean '%.80s'?", detail->what,
+                   names[0], nearest);
+}
+
+// ---- Parts
+
+static const char *value_of(const char *value, const char *const *names) {
+    return value[0] == '$' ? names[value[1] - '0'] : value;
+}
+
+static struct hub_query query_of(const struct hub_detail_part *part, const char *const *names) {
+    struct hub_query query = {.list = part->list};
+
+    while (query.param_count < HUB_DETAIL_PARAMS_MAX &&
+           part->params[query.param_count].name != NULL) {
+        const struct hub_query_param *p = &part->params[query.param_count];
+
+        query.params[query.param_count++] =
+            (struct hub_query_param){p->name, value_of(p->value, names)};
+    }
+    return query;
+}
+
+static enum cm_rc read_revisions(struct hub_db *db, struct cm_arena *a, const char *app,
+                                 struct cm_json **out, struct cm_err *err) {
+    static const char sql[] = "SELECT repo, revision, count(*) FROM pair WHERE app = ?1"
+                              " GROUP BY repo, revision ORDER BY 3 DESC, 2 LIMIT 100";
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    struct cm_json *rows = cm_json_new(a, CM_ARRAY);
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "t", app);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        struct cm_json *row = cm_json_new(a, CM_OBJECT);
+
+        cm_json_set_string(a, row, "repository", hub_stmt_text(stmt, 0));
+        cm_json_set_string(a, row, "revision", hub_stmt_text(stmt, 1));
+        cm_json_set_int(a, row, "clusters", hub_stmt_int(stmt, 2));
+        cm_json_append(rows, row);
+    }
+    if (rc == CM_ENOTFOUND) {
+        *out = rows;
+        return CM_OK;
+    }
+    return rc;
+}
+
+// Takes the items of a list out of its answer.
+static struct cm_json *take_items(struct cm_arena *a, struct cm_json *answer, bool names_only) {
+    struct cm_json *items = cm_json_new(a, CM_ARRAY);
+    struct cm_json *next;
+
+    for (struct cm_json *at = cm_json_get(answer, "items")->first; at != NULL; at = next) {
+        next = at->next;
+        at->next = NULL;
+        cm_json_append(items, names_only
+                                  ? cm_json_new_string(a, cm_json_string(cm_json_get(at, "name")))
+                                  : at);
+    }
+    return items;
+}
+
+static enum cm_rc read_part(struct hub_db *db, struct cm_arena *a,
+                            const struct hub_detail_part *part, const char *const *names,
+                            struct cm_json **out, struct cm_err *err) {
+    struct hub_query query = query_of(part, names);
+    struct cm_json *answer = NULL;
+
+    if (part->kind == HUB_PART_REVISIONS) {
+        return read_revisions(db, a, names[0], out, err);
+    }
+    if (part->kind == HUB_PART_ROLLOUT) {
+        return hub_query_rollout(db, a, &query, out, err);
+    }
+    enum cm_rc rc = hub_query_run(db, a, &query, &answer, err);
+    if (rc == CM_OK) {
+        *out = take_items(a, answer, part->kind == HUB_PART_NAMES);
+    }
+    return rc;
+}
+
+static enum cm_rc add_parts(struct hub_db *db, struct cm_arena *a, const struct hub_detail *detail,
+                            const char *const *names, struct cm_json *answer, struct cm_err *err) {
+    enum cm_rc rc = CM_OK;
+
+    for (const struct hub_detail_part *p = detail->parts; rc == CM_OK && p->member != NULL; p++) {
+        struct cm_json *value = NULL;
+
+        rc = read_part(db, a, p, names, &value, err);
+        if (rc == CM_OK) {
+            cm_json_set(a, answer, p->member, value);
+        }
+    }
+    return rc;
+}
+
+// ---- The whole
+
+static enum cm_rc read_own(struct hub_db *db, struct cm_arena *a, const struct hub_detail *detail,
+                           const char *const *names, struct cm_json **out, struct cm_err *err) {
+    struct hub_query query = {.list = detail->list};
+    struct cm_json *answer = NULL;
+
+    for (size_t i = 0; i < HUB_DETAIL_NAMES_MAX && detail->names[i] != NULL; i++) {
+        query.params[query.param_count++] = (struct hub_query_param){detail->names[i], names[i]};
+    }
+    enum cm_rc rc = hub_query_run(db, a, &query, &answer, err);
+    if (rc < 0) {
+        return rc;
+    }
+    *out = cm_json_get(answer, "items")->first;
+    return *out == NULL ? fail_unknown(db, a, detail, names, err) : CM_OK;
+}
+
+static enum cm_rc read_detail(struct hub_db *db, struct cm_arena *a,
+                              const struct hub_detail *detail, const char *const *names,
+                              struct cm_json **out, struct cm_err *err) {
+    struct cm_json *answer = NULL;
+    enum cm_rc rc = read_own(db, a, detail, names, &answer, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    answer->next = NULL;
+    rc = add_parts(db, a, detail, names, answer, err);
+    if (rc == CM_OK) {
+        *out = answer;
+    }
+    return rc;
+}
+
+// In one transaction, so that the parts tell of one moment.
+enum cm_rc hub_query_detail(struct hub_db *db, struct cm_arena *a, const struct hub_detail *detail,
+                            const char *const names[HUB_DETAIL_NAMES_MAX], struct cm_json **out,
+                            struct cm_err *err) {
+    enum cm_rc rc = hub_db_savepoint(db, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = read_detail(db, a, detail, names, out, err);
+    hub_db_savepoint_end(db, true);
+    return rc;
+}
+
+// ---- An object as it should be
+
+static enum cm_rc fail_desired(const char *cluster, const char *key, struct cm_err *err) {
+    return cm_fail(err, CM_ENOTFOUND,
+                   "no object '%.200s' that may be shown is known on cluster '%.80s'", key,
+                   cluster);
+}
+
+enum cm_rc hub_query_desired(struct hub_db *db, struct cm_arena *a, const char *cluster,
+                             const char *key, struct cm_json **out, struct cm_err *err) {
+    static const char sql[] =
+        "SELECT o.app, b.bytes FROM object o JOIN blob b ON b.sha256 = o.sha256"
+        " WHERE o.cluster = ?1 AND o.key = ?2";
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    struct cm_json *answer = cm_json_new(a, CM_OBJECT);
+    struct cm_json *object = NULL;
+    size_t size;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "tt", cluster, key);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_ENOTFOUND) {
+        return fail_desired(cluster, key, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    const void *bytes = hub_stmt_blob(stmt, 1, &size);
+    rc = cm_json_parse(a, bytes, size, NULL, &object, err);
+    if (rc < 0) { // what the agent reported names something else
+        return fail_desired(cluster, key, err);
+    }
+    cm_json_set_string(a, answer, "cluster", cluster);
+    cm_json_set_string(a, answer, "app", hub_stmt_text(stmt, 0));
+    cm_json_set_string(a, answer, "key", key);
+    cm_json_set(a, answer, "object", object);
+    *out = answer;
+    return CM_OK;
+}
