@@ -8,6 +8,7 @@
 #include "agent/agent.h"
 #include "agent/config/config.h"
 #include "agent/kube/kube.h"
+#include "agent/memory.h"
 #include "agent/sim/sim.h"
 #include "common/http/http.h"
 #include "common/log.h"
@@ -17,8 +18,11 @@
 #include "common/str.h"
 #include "common/workers.h"
 
+enum { GIVE_BACK_MS = 10000 };
+
 struct program {
     struct agent_options options;
+    struct cm_timer give_back;
     struct cm_loop *loop;
     struct cm_workers *disk;
     struct cm_http *http;
@@ -42,6 +46,13 @@ static void on_signal(void *ctx, int signal) {
     }
     p->stopping = true;
     agent_stop(p->agent, on_stopped, p);
+}
+
+static void give_back(void *ctx) {
+    struct program *p = ctx;
+
+    agent_memory_give_back();
+    cm_timer_start(p->loop, &p->give_back, GIVE_BACK_MS);
 }
 
 static enum cm_rc make_sim(struct program *p, struct agent_driver **out) {
@@ -96,6 +107,8 @@ static enum cm_rc run(struct program *p, struct cm_err *err) {
         cm_log(CM_LOG_INFO, "agent.start", "holdfast-agent " HOLDFAST_VERSION " begins", "driver",
                p->options.driver, "data_dir", p->options.data_dir, NULL);
         agent_start(p->agent);
+        p->give_back = (struct cm_timer){.run = give_back, .ctx = p};
+        cm_timer_start(p->loop, &p->give_back, GIVE_BACK_MS);
         cm_loop_run(p->loop);
     }
     return rc;
@@ -119,6 +132,7 @@ int main(int argc, char **argv) {
     struct cm_err err;
     enum cm_rc rc = CM_OK;
 
+    agent_memory_set();
     if (agent_options_load(argc, argv, &p.options, &err) < 0) {
         (void)fprintf(stderr, "holdfast-agent: %s\n", err.msg);
         return 2;

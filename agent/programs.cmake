@@ -1,5 +1,5 @@
 add_module(agent_core
-    SOURCES agent.c
+    SOURCES agent.c memory.c
     USES common agent_apply agent_cache agent_link agent_plan agent_watch)
 
 if(TARGET agent_kube)
