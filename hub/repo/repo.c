@@ -57,6 +57,9 @@ enum cm_rc hub_repo_open_local(const char *path, struct hub_repo **out, struct c
     git_repository *git = NULL;
 
     hub_git_start();
+    // In a container the files often belong to somebody else. The check protects those who run what
+    // a repository's configuration names; here only objects are read.
+    (void)git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
     int rc = git_repository_open_ext(&git, path, 0, NULL);
     if (rc < 0) {
         return hub_git_fail(err, hub_git_code(rc), "open the repository '%s'", path);

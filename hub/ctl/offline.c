@@ -1,0 +1,267 @@
+#include "hub/ctl/offline.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/fsys.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "hub/ctl/ctl.h"
+#include "hub/ctl/range.h"
+#include "hub/fleet/fleet.h"
+#include "hub/repo/folder.h"
+#include "hub/repo/local.h"
+#include "hub/repo/tree.h"
+
+#define REPO "fleet" // what the repository is called here
+
+// ---- Opening
+
+// below returns a text with a '/' at its end, or "" if it names the place where we are.
+static const char *below(struct cm_arena *a, const char *dir) {
+    size_t len = strlen(dir);
+
+    if (len == 0 || strcmp(dir, ".") == 0) {
+        return "";
+    }
+    return cm_arena_strf(a, "%s%s", dir, dir[len - 1] == '/' ? "" : "/");
+}
+
+// inside returns what of a folder's real path is below the top of the working copy.
+static enum cm_rc inside(struct ctl *c, const char *dir, const char *top, const char **out) {
+    CM_AUTOFREE char *real = realpath(dir, NULL);
+    CM_AUTOFREE char *real_top = realpath(top, NULL);
+
+    if (real == NULL || real_top == NULL) {
+        return cm_fail(&c->err, CM_ENOTFOUND, "there is no folder '%s'", dir);
+    }
+    size_t len = strlen(real_top);
+    if (strncmp(real, real_top, len) != 0 || (real[len] != '/' && real[len] != '\0')) {
+        return cm_fail(&c->err, CM_EINVAL, "'%s' is not in the working copy '%s'", dir, top);
+    }
+    *out = cm_arena_strdup(c->arena, real[len] == '/' ? real + len + 1 : "");
+    return CM_OK;
+}
+
+static enum cm_rc find_prefix(struct ctl *c, struct ctl_offline *o) {
+    const char *top = hub_repo_work_folder(o->repo);
+    const char *path = c->options.path;
+
+    if (path != NULL && path[0] != '\0') {
+        if (!cm_fsys_path_ok(path)) {
+            return cm_fail(&c->err, CM_EINVAL,
+                           "--path %s: name a folder from the top of the repository, such as fleet",
+                           path);
+        }
+        o->prefix = cm_arena_strdup(c->arena, path);
+        return CM_OK;
+    }
+    return top == NULL ? CM_OK : inside(c, o->dir, top, &o->prefix);
+}
+
+enum cm_rc ctl_offline_open(struct ctl *c, const char *dir, bool history, struct ctl_offline *out) {
+    static const uint8_t secret_key[32] = {0}; // names stay here: nothing leaves this process
+    struct ctl_offline o = {.dir = dir, .prefix = "", .shown = below(c->arena, dir)};
+    enum cm_rc rc = hub_repo_open_local(dir, &o.repo, &c->err);
+
+    if (rc < 0 && history) {
+        return cm_fail(
+            &c->err, rc,
+            "there is no Git repository at '%s': run this in a working copy, or name one "
+            "or a bare repository",
+            dir);
+    }
+    if (o.repo != NULL && find_prefix(c, &o) < 0) {
+        hub_repo_close(o.repo);
+        return c->err.code;
+    }
+    c->err = (struct cm_err){.code = CM_OK};
+    o.in_repo = o.repo != NULL ? below(c->arena, o.prefix) : o.shown;
+    o.fleet = hub_fleet_new(secret_key);
+    o.work = cm_map_new(free);
+    *out = o;
+    return CM_OK;
+}
+
+void ctl_offline_done(struct ctl_offline *o) {
+    hub_fleet_free(o->fleet);
+    hub_tree_free(o->tree);
+    hub_repo_close(o->repo);
+    cm_map_free(o->work);
+    *o = (struct ctl_offline){0};
+}
+
+// ---- Reading
+
+static enum cm_rc read_file(void *ctx, const char *repo, const uint8_t oid[HUB_OID_SIZE],
+                            size_t max_bytes, struct cm_buf **out, struct cm_err *err) {
+    const struct ctl_offline *o = ctx;
+    char hex[HUB_REPO_ID_HEX_MAX];
+    struct hub_repo_id id;
+
+    (void)repo;
+    memcpy(id.bytes, oid, sizeof(id.bytes));
+    if (o->tree != NULL) {
+        return hub_tree_read_id(o->tree, &id, max_bytes, out, err);
+    }
+    hub_repo_id_hex(&id, hex);
+    const char *path = cm_map_get(o->work, hex);
+    if (path != NULL) {
+        return hub_repo_work_read(o->repo, path, max_bytes, out, err);
+    }
+    return hub_repo_read_blob(o->repo, &id, max_bytes, out, err);
+}
+
+// strip returns a path as it is below the fleet's root folder.
+static const char *strip(const struct ctl_offline *o, const char *path) {
+    size_t len = strlen(o->in_repo);
+
+    return o->tree == NULL && strncmp(path, o->in_repo, len) == 0 ? path + len : path;
+}
+
+static void take(struct ctl *c, struct ctl_offline *o, const struct hub_entries *entries,
+                 const char *revision, bool complete) {
+    struct hub_fleet_change *changes =
+        cm_arena_get(c->arena, (entries->count + 1) * sizeof(*changes));
+    const struct hub_fleet_reader reader = {.read = read_file, .ctx = o};
+
+    for (size_t i = 0; i < entries->count; i++) {
+        const struct hub_entry *entry = &entries->items[i];
+
+        changes[i].path = strip(o, entry->path);
+        changes[i].special = entry->type != HUB_ENTRY_FILE;
+        changes[i].removed = entry->change == HUB_ENTRY_REMOVED;
+        memcpy(changes[i].oid, entry->id.bytes, sizeof(changes[i].oid));
+    }
+    const struct hub_fleet_commit commit = {.repo = REPO,
+                                            .revision = revision,
+                                            .changes = changes,
+                                            .change_count = entries->count,
+                                            .complete = complete};
+    hub_fleet_result_free(hub_fleet_update(o->fleet, &commit, &reader));
+}
+
+// ---- Loading
+
+static void find_anything(void *ctx, const struct hub_cluster_info *info) {
+    (void)info;
+    *(bool *)ctx = true;
+}
+
+static void find_group(void *ctx, const struct hub_group_info *info) {
+    (void)info;
+    *(bool *)ctx = true;
+}
+
+static void find_app(void *ctx, const struct hub_app_info *info) {
+    (void)info;
+    *(bool *)ctx = true;
+}
+
+bool ctl_offline_is_empty(const struct hub_fleet *fleet) {
+    bool found = false;
+    size_t problems;
+
+    hub_fleet_each_cluster(fleet, find_anything, &found);
+    hub_fleet_each_group(fleet, find_group, &found);
+    hub_fleet_each_app(fleet, find_app, &found);
+    (void)hub_fleet_problems(fleet, &problems);
+    return !found && problems == 0;
+}
+
+enum cm_rc ctl_offline_fail_empty(struct ctl *c, const struct ctl_offline *o) {
+    const char *top = o->repo != NULL ? hub_repo_work_folder(o->repo) : NULL;
+    bool is_top = top == NULL || o->prefix[0] == '\0';
+
+    return cm_fail(&c->err, CM_ENOTFOUND,
+                   "there is no Cluster, ClusterGroup or App in '%.150s': name the root folder of "
+                   "the fleet, which has clusters/ and folders with an app.yaml%s%.150s",
+                   o->dir, is_top ? "" : "; the top of this working copy is ", is_top ? "" : top);
+}
+
+static enum cm_rc load_folder(struct ctl *c, struct ctl_offline *o) {
+    CM_CLEANUP(hub_entries_done) struct hub_entries entries = {0};
+
+    if (hub_folder_open(o->dir, &o->tree, &c->err) < 0 ||
+        hub_tree_list(o->tree, "", NULL, &entries, &c->err) < 0) {
+        return c->err.code;
+    }
+    take(c, o, &entries, "", true);
+    return CM_OK;
+}
+
+enum cm_rc ctl_offline_begin(struct ctl *c, struct ctl_offline *o,
+                             const struct hub_repo_id *commit) {
+    CM_CLEANUP(hub_tree_freep) struct hub_tree *tree = NULL;
+    CM_CLEANUP(hub_entries_done) struct hub_entries entries = {0};
+    char revision[HUB_REPO_ID_HEX_MAX];
+
+    if (hub_repo_tree(o->repo, commit, &tree, &c->err) < 0) {
+        return c->err.code;
+    }
+    enum cm_rc rc = hub_tree_list(tree, o->prefix, NULL, &entries, &c->err);
+    if (rc < 0 && rc != CM_ENOTFOUND) { // a folder that is not there yet is empty
+        return rc;
+    }
+    c->err = (struct cm_err){.code = CM_OK};
+    hub_repo_id_hex(commit, revision);
+    take(c, o, &entries, revision, true);
+    return CM_OK;
+}
+
+bool ctl_offline_wants_commit(const struct ctl *c) {
+    return c->options.at != NULL && c->options.at[0] != '\0';
+}
+
+static enum cm_rc load_commit(struct ctl *c, struct ctl_offline *o) {
+    struct hub_repo_id commit;
+    const char *say;
+
+    if (ctl_range_commit(c, o, c->options.at, &commit, &say) < 0) {
+        return c->err.code;
+    }
+    return ctl_offline_begin(c, o, &commit);
+}
+
+enum cm_rc ctl_offline_load(struct ctl *c, struct ctl_offline *o) {
+    enum cm_rc rc = ctl_offline_wants_commit(c) ? load_commit(c, o) : load_folder(c, o);
+
+    if (rc == CM_OK && ctl_offline_is_empty(o->fleet)) {
+        return ctl_offline_fail_empty(c, o);
+    }
+    return rc;
+}
+
+static void remember_paths(struct ctl_offline *o, const struct hub_entries *entries) {
+    for (size_t i = 0; i < entries->count; i++) {
+        char hex[HUB_REPO_ID_HEX_MAX];
+
+        hub_repo_id_hex(&entries->items[i].id, hex);
+        cm_map_put(o->work, hex, cm_strdup(entries->items[i].path));
+    }
+}
+
+enum cm_rc ctl_offline_advance(struct ctl *c, struct ctl_offline *o, const struct hub_repo_id *from,
+                               const struct hub_repo_id *to) {
+    CM_CLEANUP(hub_entries_done) struct hub_entries entries = {0};
+    char revision[HUB_REPO_ID_HEX_MAX] = "";
+
+    if (to == NULL) {
+        if (hub_repo_work_diff(o->repo, from, o->prefix, &entries, &c->err) < 0) {
+            return c->err.code;
+        }
+        remember_paths(o, &entries);
+    } else {
+        const struct hub_repo_range range = {*from, *to, o->prefix};
+
+        if (hub_repo_diff(o->repo, &range, NULL, &entries, &c->err) < 0) {
+            return c->err.code;
+        }
+        hub_repo_id_hex(to, revision);
+    }
+    take(c, o, &entries, revision, false);
+    return CM_OK;
+}
