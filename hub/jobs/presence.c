@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "common/arena.h"
 #include "common/clock.h"
 #include "common/list.h"
 #include "common/log.h"
@@ -17,6 +18,7 @@ struct presence_job {
     char *target;
     char *address;
     char *why;
+    int64_t seen_ms;
     struct hub_report_mark last;
     hub_presence_fn done;
     void *ctx;
@@ -86,7 +88,7 @@ void hub_presence_connected(struct hub_store *store, const struct hub_presence_r
 static enum cm_rc run_disconnected(struct hub_store_job *job, struct hub_db *db,
                                    struct cm_err *err) {
     struct presence_job *p = CM_CONTAINER(job, struct presence_job, job);
-    enum cm_rc rc = hub_presence_offline(db, p->cluster, cm_clock_unix_ms(), err);
+    enum cm_rc rc = hub_presence_offline(db, p->cluster, p->seen_ms, err);
 
     return rc < 0 ? rc : add_event(p, db, "agent.disconnected", p->why, err);
 }
@@ -100,12 +102,62 @@ static void disconnected_done(struct hub_store_job *job, const struct cm_err *er
     free_job(p);
 }
 
-void hub_presence_disconnected(struct hub_store *store, const char *cluster, const char *why) {
+void hub_presence_disconnected(struct hub_store *store, const char *cluster, int64_t seen_ms,
+                               const char *why) {
     struct presence_job *p = cm_new(1, sizeof(*p));
 
     p->job.run = run_disconnected;
     p->job.done = disconnected_done;
     p->cluster = cm_strdup(cluster);
     p->why = cm_strdup(why);
+    p->seen_ms = seen_ms;
     hub_store_submit(store, &p->job);
+}
+
+// ---- Heard last
+
+struct seen_job {
+    struct hub_store_job job;
+    struct cm_arena *arena;
+    struct hub_presence_beat *beats;
+    size_t count;
+};
+
+static enum cm_rc run_seen(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    const struct seen_job *s = CM_CONTAINER(job, struct seen_job, job);
+    enum cm_rc rc = CM_OK;
+
+    for (size_t i = 0; rc == CM_OK && i < s->count; i++) {
+        rc = hub_presence_seen(db, s->beats[i].cluster, s->beats[i].seen_ms, err);
+    }
+    return rc;
+}
+
+static void seen_done(struct hub_store_job *job, const struct cm_err *err) {
+    struct seen_job *s = CM_CONTAINER(job, struct seen_job, job);
+
+    if (err->code != CM_OK) {
+        cm_log(CM_LOG_WARN, "store.failed", err->msg, NULL);
+    }
+    cm_arena_free(s->arena);
+    free(s);
+}
+
+void hub_presence_seen_all(struct hub_store *store, const struct hub_presence_beat *beats,
+                           size_t count) {
+    if (count == 0) {
+        return;
+    }
+
+    struct seen_job *s = cm_new(1, sizeof(*s));
+    s->job.run = run_seen;
+    s->job.done = seen_done;
+    s->arena = cm_arena_new(0);
+    s->beats = cm_arena_get(s->arena, count * sizeof(*s->beats));
+    s->count = count;
+    for (size_t i = 0; i < count; i++) {
+        s->beats[i] = (struct hub_presence_beat){
+            .cluster = cm_arena_strdup(s->arena, beats[i].cluster), .seen_ms = beats[i].seen_ms};
+    }
+    hub_store_submit(store, &s->job);
 }

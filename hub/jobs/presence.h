@@ -1,8 +1,12 @@
 // presence: who is connected goes into the database, and coming and going become events.
 //
+// When a connected agent was heard last is in its session's memory, and is written for all of them
+// together now and then: a heartbeat costs no write.
+//
 // Threads: the loop; nothing waits.
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -17,5 +21,15 @@ typedef void (*hub_presence_fn)(void *ctx, const struct cm_err *err,
 void hub_presence_connected(struct hub_store *store, const struct hub_presence_row *row,
                             hub_presence_fn done, void *ctx);
 
-// hub_presence_disconnected needs no answer; what fails is logged.
-void hub_presence_disconnected(struct hub_store *store, const char *cluster, const char *why);
+// hub_presence_disconnected needs no answer; what fails is logged. seen_ms: heard last, Unix time.
+void hub_presence_disconnected(struct hub_store *store, const char *cluster, int64_t seen_ms,
+                               const char *why);
+
+struct hub_presence_beat {
+    const char *cluster;
+    int64_t seen_ms;
+};
+
+// hub_presence_seen_all writes these in one step; copied. What fails is logged.
+void hub_presence_seen_all(struct hub_store *store, const struct hub_presence_beat *beats,
+                           size_t count);

@@ -53,9 +53,11 @@ struct hub_session {
     size_t outgoing_count;
     size_t outgoing_at;
     size_t outgoing_capacity;
-    size_t jobs;      // store jobs that still point here
-    size_t reports;   // of these
-    bool desired_due; // Desired follows once `outgoing` is through
+    int64_t seen_ms;   // when the agent was heard last, Unix time
+    int64_t stored_ms; // of that, what was last given to the database
+    size_t jobs;       // store jobs that still point here
+    size_t reports;    // of these
+    bool desired_due;  // Desired follows once `outgoing` is through
     struct cm_list in_sessions;
 };
 
@@ -72,6 +74,7 @@ struct hub_sessions {
     struct cm_list enrolling;
     size_t connected;
     bool stopping;
+    struct cm_timer beat;  // stores when agents were heard last
     struct cm_timer quiet; // after the last session: until the listeners are quiet, too
     void (*stopped)(void *ctx);
     void *stopped_ctx;

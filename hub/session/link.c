@@ -377,6 +377,7 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
     if (session == NULL || session->member == NULL) {
         return; // refused or evicted; the close is on its way
     }
+    session->seen_ms = cm_clock_unix_ms();
     if (handle(session, frame, &err) < 0) {
         cm_log(CM_LOG_WARN, "agent.protocol", err.msg, "cluster", cluster_of(session), "address",
                cm_net_conn_addr(session->conn), NULL);
@@ -399,7 +400,7 @@ static void on_closed(void *ctx, struct cm_net_conn *conn, const struct cm_err *
     if (session->member != NULL) {
         if (session->state != HUB_SESSION_OPENED && !session->owner->stopping) {
             hub_presence_disconnected(session->owner->config.store, session->member->cluster,
-                                      why->msg);
+                                      session->seen_ms, why->msg);
         }
         session->member->session = NULL;
     }

@@ -20,6 +20,7 @@
 #define ENROLL_MS 5000
 #define ENROLL_CONNECTIONS 64
 #define QUIET_POLL_MS 10
+#define BEAT_MS ((int64_t)60 * 1000)
 
 static void free_member(void *value) {
     struct hub_member *member = value;
@@ -46,6 +47,32 @@ static void on_quiet(void *ctx) {
     hub_sessions_check_stopped(ctx);
 }
 
+// ---- When agents were heard last: their sessions know; the database is told for all at once
+
+static void store_seen(struct hub_sessions *s) {
+    CM_AUTOFREE struct hub_presence_beat *beats = cm_new(s->connected + 1, sizeof(*beats));
+    size_t count = 0;
+
+    for (struct cm_list *at = s->sessions.next; at != &s->sessions; at = at->next) {
+        struct hub_session *session = CM_CONTAINER(at, struct hub_session, in_sessions);
+
+        if (session->state == HUB_SESSION_SERVING && session->member != NULL &&
+            session->seen_ms > session->stored_ms && count < s->connected) {
+            session->stored_ms = session->seen_ms;
+            beats[count++] = (struct hub_presence_beat){.cluster = session->member->cluster,
+                                                        .seen_ms = session->seen_ms};
+        }
+    }
+    hub_presence_seen_all(s->config.store, beats, count);
+}
+
+static void on_beat(void *ctx) {
+    struct hub_sessions *s = ctx;
+
+    store_seen(s);
+    cm_timer_start(s->config.loop, &s->beat, BEAT_MS);
+}
+
 static void copy_config(struct hub_sessions *s, const struct hub_sessions_config *config) {
     s->config = *config;
     s->link_addr = cm_strdup(config->link_addr);
@@ -65,6 +92,7 @@ enum cm_rc hub_sessions_new(const struct hub_sessions_config *config, struct hub
     s->members = cm_map_new(free_member);
     s->by_name = cm_map_new(NULL);
     s->quiet = (struct cm_timer){.run = on_quiet, .ctx = s};
+    s->beat = (struct cm_timer){.run = on_beat, .ctx = s};
     cm_list_init(&s->sessions);
     cm_list_init(&s->enrolling);
     make_metrics(s);
@@ -115,7 +143,8 @@ void hub_sessions_evict(struct hub_sessions *s, const char *cluster_id) {
         hub_session_goodbye(member->session, HOLDFAST__V1__GOODBYE__REASON__REVOKED,
                             "this agent is no longer enrolled; enroll it anew");
         if (member->session->state != HUB_SESSION_OPENED) {
-            hub_presence_disconnected(s->config.store, member->cluster, "no longer enrolled");
+            hub_presence_disconnected(s->config.store, member->cluster, member->session->seen_ms,
+                                      "no longer enrolled");
         }
         member->session->member = NULL;
     }
@@ -178,6 +207,7 @@ static enum cm_rc listen_enroll(struct hub_sessions *s, struct cm_err *err) {
 enum cm_rc hub_sessions_listen(struct hub_sessions *s, struct cm_err *err) {
     enum cm_rc rc = listen_link(s, err);
 
+    cm_timer_start(s->config.loop, &s->beat, BEAT_MS);
     return rc < 0 ? rc : listen_enroll(s, err);
 }
 
@@ -271,6 +301,8 @@ void hub_sessions_stop(struct hub_sessions *s, void (*stopped)(void *ctx), void 
     s->stopping = true;
     s->stopped = stopped;
     s->stopped_ctx = ctx;
+    cm_timer_stop(s->config.loop, &s->beat);
+    store_seen(s);
     if (s->link != NULL) {
         cm_net_listener_stop(s->link);
     }

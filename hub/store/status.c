@@ -156,6 +156,13 @@ enum cm_rc hub_presence_offline(struct hub_db *db, const char *cluster, int64_t 
                       "ti", cluster, seen_ms);
 }
 
+enum cm_rc hub_presence_seen(struct hub_db *db, const char *cluster, int64_t seen_ms,
+                             struct cm_err *err) {
+    return hub_db_run(db, err,
+                      "UPDATE presence SET seen_ms = ?2 WHERE cluster = ?1 AND seen_ms < ?2", "ti",
+                      cluster, seen_ms);
+}
+
 enum cm_rc hub_presence_reset(struct hub_db *db, const char *cluster, struct cm_err *err) {
     return hub_db_run(db, err,
                       "UPDATE presence SET generation = 0, run = '', report = 0 WHERE cluster = ?1",

@@ -104,6 +104,9 @@ CM_MUSTUSE enum cm_rc hub_presence_put(struct hub_db *db, const struct hub_prese
                                        struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_presence_offline(struct hub_db *db, const char *cluster, int64_t seen_ms,
                                            struct cm_err *err);
+// hub_presence_seen says when a cluster that is connected was heard last; never back in time.
+CM_MUSTUSE enum cm_rc hub_presence_seen(struct hub_db *db, const char *cluster, int64_t seen_ms,
+                                        struct cm_err *err);
 // hub_presence_reset is for a cluster that is enrolled anew: what the old agent held means nothing.
 CM_MUSTUSE enum cm_rc hub_presence_reset(struct hub_db *db, const char *cluster,
                                          struct cm_err *err);

@@ -1,0 +1,495 @@
+#include "rig.h"
+
+#include <poll.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/loop.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+#include "common/str.h"
+#include "hub/access/authority.h"
+#include "hub/fleet/fleet.h"
+#include "hub/jobs/store.h"
+#include "hub/render/bundle.h"
+#include "hub/store/db.h"
+#include "proto/wire.h"
+
+#define PATIENCE_S 30
+
+// protobuf-c wants texts that may be changed.
+static char test_text[] = "test";
+static char run_text[] = "9d0e5c4e-3f0f-4d2b-9a0b-1d2c3b4a5f60";
+static char app_text[] = "web";
+static char revision_text[] = "abcdef0";
+
+static void free_blob(void *value) {
+    cm_buf_unref(value);
+}
+
+// ---- The hub
+
+static void on_enrolled(void *ctx, const char *cluster, const char *cluster_id) {
+    (void)ctx;
+    (void)cluster;
+    (void)cluster_id;
+}
+
+static void on_behind(void *ctx, const char *cluster, uint64_t epoch, uint64_t generation) {
+    struct rig *r = ctx;
+
+    (void)cluster;
+    (void)epoch;
+    r->behind++;
+    r->behind_generation = generation;
+}
+
+static void on_removed(void *ctx, const char *cluster, const char *app) {
+    (void)cluster;
+    (void)app;
+    ((struct rig *)ctx)->removed++;
+}
+
+static void check(enum cm_rc rc, const struct cm_err *err) {
+    if (rc < 0) {
+        fail_msg("%s", err->msg);
+    }
+}
+
+int rig_open(void **state) {
+    struct rig *r = cm_new(1, sizeof(*r));
+    struct hub_sessions_config config = {
+        .link_addr = "127.0.0.1:0",
+        .enroll_addr = "127.0.0.1:0",
+        .epoch = 1,
+        .heartbeat_ms = 60000,
+        .max_connections = 100,
+        .enrolled = on_enrolled,
+        .behind = on_behind,
+        .removed = on_removed,
+        .ctx = r,
+    };
+    static const char *const hosts[] = {"127.0.0.1"};
+    struct cm_err err;
+
+    scratch_dir_make(r->dir);
+    cm_list_init(&r->peers);
+    config.loop = r->loop = cm_loop_new();
+    config.metrics = r->metrics = cm_metrics_new();
+    check(hub_authority_open(r->dir, hosts, 1, &r->authority, &err), &err);
+    check(hub_store_open(":memory:", r->loop, &r->store, &err), &err);
+    config.authority = r->authority;
+    config.store = r->store;
+    check(hub_sessions_new(&config, &r->sessions, &err), &err);
+    check(hub_sessions_listen(r->sessions, &err), &err);
+    *state = r;
+    return 0;
+}
+
+static void free_peer(struct peer *p) {
+    cm_list_remove(&p->in_peers);
+    cm_map_free(p->blobs);
+    cm_loop_free(p->loop);
+    cm_key_free(p->key);
+    free(p);
+}
+
+static bool all_closed(struct rig *r) {
+    for (struct cm_list *at = r->peers.next; at != &r->peers; at = at->next) {
+        const struct peer *p = CM_CONTAINER(at, struct peer, in_peers);
+
+        if (p->conn != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void close_peers(struct rig *r) {
+    for (struct cm_list *at = r->peers.next; at != &r->peers; at = at->next) {
+        struct peer *p = CM_CONTAINER(at, struct peer, in_peers);
+
+        p->paused = false;
+        if (p->conn != NULL) {
+            cm_net_close(p->conn, false, "the test is over");
+        }
+    }
+    RIG_UNTIL(r, all_closed(r));
+}
+
+static void on_stopped(void *ctx) {
+    ((struct rig *)ctx)->stopped = true;
+}
+
+int rig_close(void **state) {
+    struct rig *r = *state;
+
+    cm_clock_fake(-1);
+    close_peers(r);
+    hub_sessions_stop(r->sessions, on_stopped, r);
+    RIG_UNTIL(r, r->stopped);
+    hub_store_stop(r->store);
+    while (cm_loop_turn(r->loop)) {
+    }
+    while (!cm_list_empty(&r->peers)) {
+        free_peer(CM_CONTAINER(r->peers.next, struct peer, in_peers));
+    }
+    hub_sessions_free(r->sessions);
+    hub_store_free(r->store);
+    hub_authority_free(r->authority);
+    cm_metrics_free(r->metrics);
+    cm_loop_free(r->loop);
+    scratch_dir_remove(r->dir);
+    free(r);
+    return 0;
+}
+
+// ---- Waiting
+
+static time_t deadline;
+
+void rig_begin_wait(struct rig *r) {
+    (void)r;
+    deadline = time(NULL) + PATIENCE_S;
+}
+
+void rig_turn(struct rig *r, const char *what) {
+    bool ran = cm_loop_turn(r->loop);
+
+    for (struct cm_list *at = r->peers.next; at != &r->peers; at = at->next) {
+        struct peer *p = CM_CONTAINER(at, struct peer, in_peers);
+
+        ran = (!p->paused && cm_loop_turn(p->loop)) || ran;
+    }
+    if (!ran) {
+        (void)poll(NULL, 0, 1); // other threads have the work
+    }
+    if (time(NULL) > deadline) {
+        fail_msg("waited in vain for: %s", what);
+    }
+}
+
+struct store_wait {
+    struct hub_store_job job;
+    sem_t *released; // NULL: does not wait
+    bool done;
+};
+
+static enum cm_rc run_wait(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    struct store_wait *w = CM_CONTAINER(job, struct store_wait, job);
+
+    (void)db;
+    (void)err;
+    if (w->released != NULL) {
+        (void)sem_wait(w->released);
+    }
+    return CM_OK;
+}
+
+static void wait_done(struct hub_store_job *job, const struct cm_err *err) {
+    (void)err;
+    CM_CONTAINER(job, struct store_wait, job)->done = true;
+}
+
+static sem_t released;
+static struct store_wait held;
+
+void rig_hold(struct rig *r) {
+    assert_int_equal(sem_init(&released, 0, 0), 0);
+    held = (struct store_wait){.job = {.run = run_wait, .done = wait_done}, .released = &released};
+    hub_store_submit(r->store, &held.job);
+}
+
+void rig_release(struct rig *r) {
+    assert_int_equal(sem_post(&released), 0);
+    RIG_UNTIL(r, held.done);
+    assert_int_equal(sem_destroy(&released), 0);
+}
+
+void rig_settle(struct rig *r) {
+    struct store_wait w = {.job = {.run = run_wait, .done = wait_done}};
+
+    hub_store_submit(r->store, &w.job);
+    RIG_UNTIL(r, w.done);
+}
+
+int64_t rig_count(struct rig *r, const char *sql) {
+    struct hub_stmt *stmt = NULL;
+    struct cm_err err;
+
+    rig_settle(r);
+    check(hub_db_query_texts(hub_store_db(r->store), &stmt, &err, sql, NULL, 0), &err);
+    int64_t count = hub_stmt_next(stmt, &err) == CM_OK ? hub_stmt_int(stmt, 0) : -1;
+    hub_stmt_end(stmt);
+    return count;
+}
+
+// ---- Peers
+
+static void on_opened(void *ctx, struct cm_net_conn *conn) {
+    (void)conn;
+    ((struct peer *)ctx)->opened = true;
+}
+
+static void keep_blob(struct peer *p, const Holdfast__V1__Blob *m) {
+    CM_AUTOFREE char *name = cm_hex(m->sha256.data, m->sha256.len);
+    struct cm_buf *before = cm_map_get(p->blobs, name);
+
+    if (m->missing) {
+        p->missing++;
+        return;
+    }
+    assert_int_equal(m->offset, before == NULL ? 0 : before->size);
+    CM_CLEANUP(cm_str_done) struct cm_str whole = {0};
+    if (before != NULL) {
+        cm_str_add_n(&whole, before->data, before->size);
+    }
+    cm_str_add_n(&whole, m->data.data, m->data.len);
+    cm_map_put(p->blobs, name, cm_buf_copy(whole.data, whole.len));
+}
+
+static void take(struct peer *p, uint16_t type, const ProtobufCMessage *m) {
+    switch (type) {
+    case WIRE_WELCOME:
+        p->full_report = ((const Holdfast__V1__Welcome *)m)->full_report;
+        break;
+    case WIRE_DESIRED:
+        p->generation = ((const Holdfast__V1__Desired *)m)->generation;
+        break;
+    case WIRE_BLOB:
+        keep_blob(p, (const Holdfast__V1__Blob *)m);
+        break;
+    case WIRE_REPORT_ACK:
+        p->acknowledged = ((const Holdfast__V1__ReportAck *)m)->number;
+        break;
+    case WIRE_GOODBYE:
+        p->goodbye = (int)((const Holdfast__V1__Goodbye *)m)->reason;
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_frame *frame) {
+    static const ProtobufCMessageDescriptor *const types[] = {
+        [WIRE_WELCOME] = &holdfast__v1__welcome__descriptor,
+        [WIRE_GOODBYE] = &holdfast__v1__goodbye__descriptor,
+        [WIRE_PONG] = &holdfast__v1__pong__descriptor,
+        [WIRE_DESIRED] = &holdfast__v1__desired__descriptor,
+        [WIRE_BLOB] = &holdfast__v1__blob__descriptor,
+        [WIRE_REPORT_ACK] = &holdfast__v1__report_ack__descriptor,
+        [WIRE_SYNC] = &holdfast__v1__sync__descriptor,
+    };
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct peer *p = ctx;
+    ProtobufCMessage *m = NULL;
+    struct cm_err err;
+
+    (void)conn;
+    assert_true(frame->type < sizeof(types) / sizeof(types[0]) && types[frame->type] != NULL);
+    check(wire_unpack(a, types[frame->type], frame->payload, frame->size, &m, &err), &err);
+    take(p, frame->type, m);
+    p->frames[frame->type]++;
+}
+
+static void on_closed(void *ctx, struct cm_net_conn *conn, const struct cm_err *why) {
+    struct peer *p = ctx;
+
+    (void)conn;
+    (void)why;
+    p->conn = NULL;
+    p->closed = true;
+}
+
+struct peer *rig_admit(struct rig *r, const char *cluster, const char *id) {
+    struct peer *p = cm_new(1, sizeof(*p));
+
+    p->rig = r;
+    p->cluster = cluster;
+    p->id = id;
+    p->key = cm_key_new();
+    p->loop = cm_loop_new();
+    p->blobs = cm_map_new(free_blob);
+    cm_list_append(&r->peers, &p->in_peers);
+    struct cm_sha256 key = cm_key_sha256(p->key);
+    hub_sessions_admit(r->sessions, cluster, id, &key);
+    return p;
+}
+
+static struct cm_cert *cert_from(const uint8_t *der, size_t size) {
+    struct cm_cert *cert = NULL;
+    struct cm_err err;
+
+    check(cm_cert_from_der(der, size, &cert, &err), &err);
+    return cert;
+}
+
+static struct cm_tls_context *make_context(const struct peer *p) {
+    const struct hub_authority *a = p->rig->authority;
+    CM_AUTOFREE uint8_t *der = NULL;
+    struct cm_tls_context *tls = NULL;
+    struct cm_err err;
+    size_t size;
+
+    check(hub_authority_certify(a, p->key, p->id, p->cluster, &der, &size, &err), &err);
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *own = cert_from(der, size);
+    const uint8_t *issuer_der = hub_authority_issuer(a, &size);
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *issuer = cert_from(issuer_der, size);
+    const uint8_t *root_der = hub_authority_root(a, &size);
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *root = cert_from(root_der, size);
+    struct cm_cert *chain[] = {own, issuer};
+    struct cm_tls_config config = {.role = CM_TLS_CLIENT,
+                                   .key = p->key,
+                                   .chain = chain,
+                                   .chain_count = 2,
+                                   .roots = &root,
+                                   .root_count = 1};
+    check(cm_tls_context_new(&config, &tls, &err), &err);
+    return tls;
+}
+
+void rig_dial(struct peer *p) {
+    static const struct cm_net_limits limits = {.max_payload = wire_max_payload,
+                                                .send_queue_bytes = (size_t)4 << 20,
+                                                .handshake_ms = 20000,
+                                                .silence_ms = 60000};
+    struct cm_net_handlers handlers = {
+        .opened = on_opened, .frame = on_frame, .closed = on_closed, .ctx = p};
+    CM_AUTOFREE char *addr =
+        cm_strf("127.0.0.1:%u", (unsigned)hub_sessions_link_port(p->rig->sessions));
+    struct cm_tls_context *tls = make_context(p);
+    struct cm_err err;
+
+    p->opened = p->closed = false;
+    check(cm_net_dial(p->loop, addr, tls, &limits, &handlers, &p->conn, &err), &err);
+    cm_tls_context_unref(tls);
+    RIG_UNTIL(p->rig, p->opened || p->closed);
+    assert_true(p->opened);
+}
+
+struct peer *rig_connect(struct rig *r, const char *cluster, const char *id) {
+    struct peer *p = rig_admit(r, cluster, id);
+
+    rig_dial(p);
+    rig_hello(p, NULL);
+    RIG_UNTIL(r, p->frames[WIRE_WELCOME] == 1);
+    return p;
+}
+
+void rig_send(struct peer *p, uint16_t type, const ProtobufCMessage *m) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *payload = wire_pack(m);
+    struct cm_err err;
+
+    check(cm_net_send(p->conn, type, 0, payload, &err), &err);
+}
+
+void rig_hello(struct peer *p, const struct hub_publication *held_now) {
+    Holdfast__V1__Hello m;
+
+    holdfast__v1__hello__init(&m);
+    m.protocol_min = WIRE_PROTOCOL_MIN;
+    m.protocol_max = WIRE_PROTOCOL_MAX;
+    m.agent_version = m.driver = m.target_version = test_text;
+    m.report_run = run_text;
+    if (held_now != NULL) {
+        m.epoch = held_now->epoch;
+        m.generation = held_now->generation;
+        m.manifest_sha256 =
+            (ProtobufCBinaryData){.len = 32, .data = (uint8_t *)(uintptr_t)held_now->sha256.bytes};
+    }
+    rig_send(p, WIRE_HELLO, &m.base);
+}
+
+void rig_want(struct peer *p, const struct cm_sha256 *names, size_t count) {
+    CM_AUTOFREE ProtobufCBinaryData *list = cm_new(count, sizeof(*list));
+    Holdfast__V1__Want m;
+
+    holdfast__v1__want__init(&m);
+    for (size_t i = 0; i < count; i++) {
+        list[i] = (ProtobufCBinaryData){.len = 32, .data = (uint8_t *)(uintptr_t)names[i].bytes};
+    }
+    m.sha256 = list;
+    m.n_sha256 = count;
+    rig_send(p, WIRE_WANT, &m.base);
+}
+
+void rig_report(struct peer *p, uint64_t number) {
+    Holdfast__V1__Report m;
+    Holdfast__V1__AppReport app;
+    Holdfast__V1__AppReport *apps[] = {&app};
+
+    holdfast__v1__report__init(&m);
+    holdfast__v1__app_report__init(&app);
+    app.app = app_text;
+    app.revision = revision_text;
+    app.applied = HOLDFAST__V1__APPLIED__APPLIED;
+    m.run = run_text;
+    m.number = number;
+    m.apps = apps;
+    m.n_apps = 1;
+    rig_send(p, WIRE_REPORT, &m.base);
+}
+
+void rig_ping(struct peer *p) {
+    size_t before = p->frames[WIRE_PONG];
+    Holdfast__V1__Ping m;
+
+    holdfast__v1__ping__init(&m);
+    rig_send(p, WIRE_PING, &m.base);
+    RIG_UNTIL(p->rig, p->frames[WIRE_PONG] > before);
+}
+
+// ---- Publications
+
+struct hub_publication *rig_publication(const struct rig *r, const struct peer *p,
+                                        uint64_t generation, const char *const *texts) {
+    struct hub_object objects[32] = {0};
+    struct hub_bundle_spec spec = {.app = "web", .namespace = "", .objects = objects};
+
+    for (; texts[spec.object_count] != NULL; spec.object_count++) {
+        struct hub_object *o = &objects[spec.object_count];
+        size_t size = strlen(texts[spec.object_count]);
+
+        assert_true(spec.object_count < 32);
+        o->key = "ConfigMap/default/x";
+        o->bytes = cm_buf_copy(texts[spec.object_count], size);
+        o->sha256 = cm_sha256(o->bytes->data, size);
+    }
+    struct hub_bundle *bundle = hub_bundle_new(&spec);
+    struct hub_pair pair = {.app = "web", .bundle = bundle, .revision = "abcdef0", .repo = "fleet"};
+    struct hub_desired *desired = hub_desired_copy(
+        &(struct hub_desired){.refs = 1, .cluster = p->cluster, .pairs = &pair, .pair_count = 1});
+    struct hub_publication *out = hub_publication_new(r->authority, desired, p->id, 1, generation);
+    hub_desired_unref(desired);
+    hub_bundle_unref(bundle);
+    for (size_t i = 0; i < spec.object_count; i++) {
+        cm_buf_unref(objects[i].bytes);
+    }
+    return out;
+}
+
+struct cm_sha256 rig_bundle(const struct hub_publication *p) {
+    return p->desired->pairs[0].bundle->sha256;
+}
+
+struct cm_sha256 rig_object(const struct hub_publication *p, size_t at) {
+    return p->desired->pairs[0].bundle->spec.objects[at].sha256;
+}
+
+bool rig_has(const struct peer *p, const struct cm_sha256 *name) {
+    char hex[CM_SHA256_HEX_MAX];
+
+    cm_sha256_hex(name, hex);
+    struct cm_buf *blob = cm_map_get(p->blobs, hex);
+    if (blob == NULL) {
+        return false;
+    }
+    struct cm_sha256 hash = cm_sha256(blob->data, blob->size);
+    return cm_sha256_equal(&hash, name);
+}

@@ -1,0 +1,101 @@
+// rig: the hub's sessions over real links, with peers that say what a test makes them say.
+//
+// The hub and each peer have a loop of their own, all on the test's thread: a peer whose loop is
+// not turned does not read.
+//
+// Threads: one.
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/list.h"
+#include "common/net/net.h"
+#include "common/tls/keys.h"
+#include "hub/jobs/publication.h"
+#include "hub/session/sessions.h"
+#include "proto/holdfast.pb-c.h"
+#include "tests/unit/hub/scratch_dir.h"
+
+struct cm_map;
+
+struct rig {
+    char dir[SCRATCH_DIR_MAX];
+    struct cm_loop *loop;
+    struct cm_metrics *metrics;
+    struct hub_authority *authority;
+    struct hub_store *store;
+    struct hub_sessions *sessions;
+    struct cm_list peers;
+    size_t behind;
+    size_t removed;
+    uint64_t behind_generation;
+    bool stopped;
+};
+
+int rig_open(void **state);
+int rig_close(void **state);
+
+struct peer {
+    struct rig *rig;
+    const char *cluster;
+    const char *id;
+    struct cm_key *key;
+    struct cm_loop *loop;
+    struct cm_net_conn *conn; // NULL once closed
+    bool paused;              // its loop is not turned
+    bool opened;
+    bool closed;
+    size_t frames[64];     // by type
+    uint64_t generation;   // of the last Desired
+    uint64_t acknowledged; // report
+    int goodbye;           // its reason
+    bool full_report;      // asked for by Welcome
+    struct cm_map *blobs;  // by name in hex: of each, its bytes so far; NULL: missing
+    size_t missing;
+    struct cm_list in_peers;
+};
+
+// rig_admit puts an agent into the tables; rig_dial connects as one and waits for the handshake.
+// The peer is the rig's.
+struct peer *rig_admit(struct rig *r, const char *cluster, const char *id);
+void rig_dial(struct peer *p);
+struct peer *rig_connect(struct rig *r, const char *cluster, const char *id); // up to Welcome
+
+void rig_send(struct peer *p, uint16_t type, const ProtobufCMessage *m);
+void rig_hello(struct peer *p, const struct hub_publication *held); // NULL: holds nothing
+void rig_want(struct peer *p, const struct cm_sha256 *names, size_t count);
+void rig_report(struct peer *p, uint64_t number);
+void rig_ping(struct peer *p);
+
+// rig_until turns all loops until the condition holds, or fails the test after a while.
+#define RIG_UNTIL(r, condition)                                                                    \
+    do {                                                                                           \
+        rig_begin_wait(r);                                                                         \
+        while (!(condition)) {                                                                     \
+            rig_turn(r, #condition);                                                               \
+        }                                                                                          \
+    } while (0)
+void rig_begin_wait(struct rig *r);
+void rig_turn(struct rig *r, const char *what);
+
+// rig_hold makes the store wait until rig_release: nothing is committed meanwhile.
+void rig_hold(struct rig *r);
+void rig_release(struct rig *r);
+void rig_settle(struct rig *r); // until the store has done what was submitted
+
+// rig_count runs a query for one number, with the store at rest.
+int64_t rig_count(struct rig *r, const char *sql);
+
+// rig_publication makes one with an App of these objects; the caller unrefs it.
+struct hub_publication *rig_publication(const struct rig *r, const struct peer *p,
+                                        uint64_t generation, const char *const *objects);
+
+// rig_object is the name of an object in it; rig_bundle of its App.
+struct cm_sha256 rig_object(const struct hub_publication *p, size_t at);
+struct cm_sha256 rig_bundle(const struct hub_publication *p);
+bool rig_has(const struct peer *p, const struct cm_sha256 *name);

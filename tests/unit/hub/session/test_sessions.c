@@ -1,0 +1,374 @@
+// What agents are sent, and what they are not.
+#include "rig.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/loop.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/session/internal.h"
+#include "proto/wire.h"
+
+#define PARIS "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0001"
+#define ROME "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0002"
+
+static const char *const red[] = {"{\"colour\":\"red\"}", NULL};
+static const char *const blue[] = {"{\"colour\":\"blue\"}", NULL};
+static const char *const red_and_blue[] = {"{\"colour\":\"red\"}", "{\"colour\":\"blue\"}", NULL};
+
+static void unref(struct hub_publication **p) {
+    hub_publication_unref(*p);
+}
+
+#define PUBLICATION CM_CLEANUP(unref) struct hub_publication
+
+// ---- Desired states
+
+static void an_agent_is_sent_what_is_in_force_when_it_connects(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    PUBLICATION *p = rig_publication(r, paris, 3, red);
+
+    hub_sessions_publish(r->sessions, p);
+    rig_dial(paris);
+    rig_hello(paris, NULL);
+    RIG_UNTIL(r, paris->frames[WIRE_DESIRED] == 1);
+    assert_int_equal(paris->generation, 3);
+}
+
+static void an_agent_that_holds_it_is_sent_nothing(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    PUBLICATION *p = rig_publication(r, paris, 3, red);
+
+    hub_sessions_publish(r->sessions, p);
+    rig_dial(paris);
+    rig_hello(paris, p);
+    RIG_UNTIL(r, paris->frames[WIRE_WELCOME] == 1);
+    rig_ping(paris);
+    assert_int_equal(paris->frames[WIRE_DESIRED], 0);
+}
+
+static void what_the_agent_lacks_is_sent_ahead_of_a_new_state(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    PUBLICATION *before = rig_publication(r, paris, 1, red);
+    PUBLICATION *now = rig_publication(r, paris, 2, red_and_blue);
+    struct cm_sha256 bundle = rig_bundle(now);
+    struct cm_sha256 old_object = rig_object(now, 0);
+    struct cm_sha256 new_object = rig_object(now, 1);
+
+    hub_sessions_publish(r->sessions, before);
+    rig_dial(paris);
+    rig_hello(paris, before);
+    RIG_UNTIL(r, paris->frames[WIRE_WELCOME] == 1);
+    hub_sessions_publish(r->sessions, now);
+    RIG_UNTIL(r, paris->frames[WIRE_DESIRED] == 1);
+    assert_true(rig_has(paris, &bundle));
+    assert_true(rig_has(paris, &new_object));
+    assert_false(rig_has(paris, &old_object));
+}
+
+static void an_older_publication_is_dropped(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    PUBLICATION *newer = rig_publication(r, paris, 3, red);
+    PUBLICATION *older = rig_publication(r, paris, 2, blue);
+
+    hub_sessions_publish(r->sessions, newer);
+    hub_sessions_publish(r->sessions, older);
+    RIG_UNTIL(r, paris->frames[WIRE_DESIRED] == 1);
+    rig_ping(paris);
+    assert_int_equal(paris->frames[WIRE_DESIRED], 1);
+    assert_int_equal(paris->generation, 3);
+}
+
+static void an_agent_that_is_ahead_is_told_of_and_sent_nothing(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    PUBLICATION *p = rig_publication(r, paris, 3, red);
+    PUBLICATION *above = rig_publication(r, paris, 9, blue);
+
+    hub_sessions_publish(r->sessions, p);
+    rig_dial(paris);
+    rig_hello(paris, above);
+    RIG_UNTIL(r, r->behind == 1);
+    rig_ping(paris);
+    assert_int_equal(r->behind_generation, 9);
+    assert_int_equal(paris->frames[WIRE_DESIRED], 0);
+}
+
+// ---- Whose bytes
+
+static void a_cluster_never_gets_what_only_another_one_has(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    struct peer *rome = rig_connect(r, "rome-1", ROME);
+    PUBLICATION *of_paris = rig_publication(r, paris, 1, red);
+    PUBLICATION *of_rome = rig_publication(r, rome, 1, blue);
+    struct cm_sha256 foreign[] = {rig_object(of_rome, 0), rig_bundle(of_rome), of_rome->sha256};
+    struct cm_sha256 own = rig_object(of_paris, 0);
+
+    hub_sessions_publish(r->sessions, of_paris);
+    hub_sessions_publish(r->sessions, of_rome);
+    RIG_UNTIL(r, paris->frames[WIRE_DESIRED] + rome->frames[WIRE_DESIRED] == 2);
+    rig_want(paris, foreign, 3);
+    rig_want(paris, &own, 1);
+    RIG_UNTIL(r, rig_has(paris, &own));
+    assert_int_equal(paris->missing, 3);
+    assert_int_equal(cm_map_len(paris->blobs), 1);
+}
+
+static void a_publication_goes_to_the_id_that_it_was_made_for(void **state) {
+    struct rig *r = *state;
+    struct peer *old = rig_connect(r, "paris-1", PARIS);
+    PUBLICATION *p = rig_publication(r, old, 1, red);
+
+    hub_sessions_evict(r->sessions, PARIS);
+    RIG_UNTIL(r, old->closed);
+    struct peer *now = rig_connect(r, "paris-1", ROME);
+    hub_sessions_publish(r->sessions, p);
+    rig_ping(now);
+    assert_int_equal(now->frames[WIRE_DESIRED], 0);
+}
+
+static void a_key_that_is_not_in_the_table_is_refused(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    struct cm_sha256 other = {{1}};
+
+    hub_sessions_evict(r->sessions, PARIS);
+    hub_sessions_admit(r->sessions, "paris-1", PARIS, &other);
+    rig_dial(paris);
+    RIG_UNTIL(r, paris->closed);
+    assert_int_equal(paris->goodbye, HOLDFAST__V1__GOODBYE__REASON__REVOKED);
+}
+
+static void who_connects_again_replaces_himself(void **state) {
+    struct rig *r = *state;
+    struct peer *first = rig_connect(r, "paris-1", PARIS);
+    struct peer *second = rig_admit(r, "rome-1", ROME); // a peer of its own, for its loop
+
+    second->id = first->id;
+    second->cluster = first->cluster;
+    cm_key_free(second->key);
+    CM_AUTOFREE char *pem = cm_key_to_pem(first->key);
+    struct cm_err err;
+    assert_int_equal(cm_key_from_pem(pem, strlen(pem), &second->key, &err), CM_OK);
+    rig_dial(second);
+    rig_hello(second, NULL);
+    RIG_UNTIL(r, first->closed && second->frames[WIRE_WELCOME] == 1);
+    assert_int_equal(first->goodbye, HOLDFAST__V1__GOODBYE__REASON__REPLACED);
+    assert_int_equal(rig_count(r, "SELECT connected FROM presence"), 1);
+}
+
+// ---- Reports
+
+static void a_report_is_acknowledged_after_the_commit_and_not_before(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+
+    rig_hold(r);
+    rig_report(paris, 1);
+    rig_ping(paris); // so the report has been read
+    assert_int_equal(paris->frames[WIRE_REPORT_ACK], 0);
+    rig_release(r);
+    RIG_UNTIL(r, paris->frames[WIRE_REPORT_ACK] == 1);
+    assert_int_equal(paris->acknowledged, 1);
+    assert_int_equal(rig_count(r, "SELECT report FROM presence"), 1);
+}
+
+static void too_many_reports_at_once_end_the_link(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+
+    rig_hold(r);
+    for (uint64_t i = 1; i <= 33; i++) {
+        rig_report(paris, i);
+    }
+    RIG_UNTIL(r, paris->closed);
+    assert_int_equal(paris->goodbye, HOLDFAST__V1__GOODBYE__REASON__PROTOCOL);
+    rig_release(r);
+}
+
+static void a_message_before_welcome_ends_the_link(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+
+    rig_dial(paris);
+    rig_report(paris, 1);
+    RIG_UNTIL(r, paris->closed);
+    assert_int_equal(paris->goodbye, HOLDFAST__V1__GOODBYE__REASON__PROTOCOL);
+}
+
+// ---- Slow readers
+
+#define LARGE ((size_t)1 << 20)
+#define LARGE_COUNT 24 // more than a socket's buffers hold
+
+struct large {
+    char *texts[LARGE_COUNT + 1];
+};
+
+static void make_large(struct large *l, char with) {
+    for (size_t i = 0; i < LARGE_COUNT; i++) {
+        l->texts[i] = cm_new(1, LARGE + 1);
+        memset(l->texts[i], with, LARGE);
+        l->texts[i][0] = (char)('a' + i);
+    }
+    l->texts[LARGE_COUNT] = NULL;
+}
+
+static void free_large(struct large *l) {
+    for (size_t i = 0; i < LARGE_COUNT; i++) {
+        free(l->texts[i]);
+    }
+}
+
+static void want_all(struct peer *p, const struct hub_publication *of) {
+    struct cm_sha256 names[LARGE_COUNT];
+
+    for (size_t i = 0; i < LARGE_COUNT; i++) {
+        names[i] = rig_object(of, i);
+    }
+    rig_want(p, names, LARGE_COUNT);
+}
+
+static bool has_all(const struct peer *p, const struct hub_publication *of) {
+    for (size_t i = 0; i < LARGE_COUNT; i++) {
+        struct cm_sha256 name = rig_object(of, i);
+
+        if (!rig_has(p, &name)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const struct hub_session *session_of(const struct rig *r, const char *id) {
+    return hub_member_find(r->sessions, id)->session;
+}
+
+// Asks for all, and stops reading once the hub has begun to answer.
+static void stall(struct peer *p, const struct hub_publication *of) {
+    struct rig *r = p->rig;
+
+    hub_sessions_publish(r->sessions, (struct hub_publication *)(uintptr_t)of);
+    RIG_UNTIL(r, p->frames[WIRE_DESIRED] == 1);
+    want_all(p, of);
+    p->paused = true;
+    RIG_UNTIL(r, session_of(r, p->id)->outgoing_count > 0);
+}
+
+static void a_slow_reader_is_bounded_and_slows_nobody(void **state) {
+    struct rig *r = *state;
+    struct peer *slow = rig_connect(r, "paris-1", PARIS);
+    struct peer *quick = rig_connect(r, "rome-1", ROME);
+    struct large large;
+    make_large(&large, 'x');
+    PUBLICATION *of_slow = rig_publication(r, slow, 1, (const char *const *)large.texts);
+    PUBLICATION *of_quick = rig_publication(r, quick, 1, (const char *const *)large.texts);
+
+    stall(slow, of_slow);
+    hub_sessions_publish(r->sessions, of_quick);
+    RIG_UNTIL(r, quick->frames[WIRE_DESIRED] == 1);
+    want_all(quick, of_quick);
+    RIG_UNTIL(r, has_all(quick, of_quick));
+    const struct hub_session *session = session_of(r, PARIS);
+    assert_true(cm_net_queued_bytes(session->conn) < 3 * WIRE_BLOB_PIECE);
+    assert_true(session->outgoing_at < session->outgoing_count);
+    slow->paused = false;
+    RIG_UNTIL(r, has_all(slow, of_slow));
+    free_large(&large);
+}
+
+static void a_state_that_was_replaced_while_it_waited_is_not_sent(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    struct large large;
+    make_large(&large, 'x');
+    PUBLICATION *first = rig_publication(r, paris, 1, (const char *const *)large.texts);
+    PUBLICATION *second = rig_publication(r, paris, 2, red);
+    PUBLICATION *third = rig_publication(r, paris, 3, blue);
+    struct cm_sha256 last = rig_object(first, LARGE_COUNT - 1);
+
+    stall(paris, first);
+    hub_sessions_publish(r->sessions, second);
+    hub_sessions_publish(r->sessions, third);
+    paris->paused = false;
+    RIG_UNTIL(r, paris->generation == 3);
+    rig_ping(paris);
+    assert_false(rig_has(paris, &last));
+    free_large(&large);
+}
+
+// ---- When agents were heard last
+
+static int64_t seen(struct rig *r, const char *which, int64_t began_ms) {
+    CM_AUTOFREE char *sql = cm_strf("SELECT %s(seen_ms) FROM presence", which);
+
+    return rig_count(r, sql) - began_ms;
+}
+
+static void heartbeats_are_written_once_a_minute_for_all(void **state) {
+    struct rig *r = *state;
+    int64_t began_ms = cm_clock_unix_ms();
+    cm_clock_fake(began_ms);
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    struct peer *rome = rig_connect(r, "rome-1", ROME);
+
+    cm_clock_advance(20000);
+    rig_ping(paris);
+    assert_int_equal(seen(r, "max", began_ms), 0);
+    cm_clock_advance(20000);
+    rig_ping(rome);
+    cm_clock_advance(30000);
+    rig_settle(r); // turns the loop, so the timer has fired
+    assert_int_equal(seen(r, "max", began_ms), 40000);
+    assert_int_equal(seen(r, "min", began_ms), 20000);
+}
+
+static void who_leaves_was_seen_when_he_was_heard_last(void **state) {
+    struct rig *r = *state;
+    int64_t began_ms = cm_clock_unix_ms();
+    cm_clock_fake(began_ms);
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+
+    cm_clock_advance(5000);
+    rig_ping(paris);
+    cm_clock_advance(7000);
+    cm_net_close(paris->conn, false, "lost");
+    RIG_UNTIL(r, paris->closed && session_of(r, PARIS) == NULL);
+    assert_int_equal(seen(r, "max", began_ms), 5000);
+    assert_int_equal(rig_count(r, "SELECT count(*) FROM presence WHERE connected"), 0);
+}
+
+#define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, rig_open, rig_close)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        RIG_TEST(an_agent_is_sent_what_is_in_force_when_it_connects),
+        RIG_TEST(an_agent_that_holds_it_is_sent_nothing),
+        RIG_TEST(what_the_agent_lacks_is_sent_ahead_of_a_new_state),
+        RIG_TEST(an_older_publication_is_dropped),
+        RIG_TEST(an_agent_that_is_ahead_is_told_of_and_sent_nothing),
+        RIG_TEST(a_cluster_never_gets_what_only_another_one_has),
+        RIG_TEST(a_publication_goes_to_the_id_that_it_was_made_for),
+        RIG_TEST(a_key_that_is_not_in_the_table_is_refused),
+        RIG_TEST(who_connects_again_replaces_himself),
+        RIG_TEST(a_report_is_acknowledged_after_the_commit_and_not_before),
+        RIG_TEST(too_many_reports_at_once_end_the_link),
+        RIG_TEST(a_message_before_welcome_ends_the_link),
+        RIG_TEST(a_slow_reader_is_bounded_and_slows_nobody),
+        RIG_TEST(a_state_that_was_replaced_while_it_waited_is_not_sent),
+        RIG_TEST(heartbeats_are_written_once_a_minute_for_all),
+        RIG_TEST(who_leaves_was_seen_when_he_was_heard_last),
+    };
+
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    cm_net_done();
+    return failed;
+}
