@@ -53,10 +53,14 @@ static bool given(const char *text) {
 static enum cm_rc set_token(struct ctl *c) {
     CM_AUTOFREE char *token = NULL;
 
-    if (!given(c->options.token_file)) {
+    if (given(c->hub.token)) {
+        cm_http_endpoint_set_bearer(c->client->endpoint, c->hub.token);
         return CM_OK;
     }
-    if (read_text(c->options.token_file, &token, &c->err) < 0) {
+    if (!given(c->hub.token_file)) {
+        return CM_OK;
+    }
+    if (read_text(c->hub.token_file, &token, &c->err) < 0) {
         return cm_wrap(&c->err, "--token-file");
     }
     token[strcspn(token, "\n")] = '\0';
@@ -67,25 +71,29 @@ static enum cm_rc set_token(struct ctl *c) {
 
 static enum cm_rc connect_client(struct ctl *c) {
     CM_AUTOFREE char *ca = NULL;
+    const char *ca_pem = c->hub.ca;
 
     if (c->client != NULL) {
         return CM_OK;
     }
-    if (!given(c->options.server)) {
+    if (!given(c->hub.server)) {
         return cm_fail(
             &c->err, CM_EINVAL,
-            "which hub? give --server https://HOST:PORT, or set HOLDFAST_SERVER, or write "
-            "'server: URL' into ~/.config/holdfast/config.yaml");
+            "which hub? give --server https://HOST:PORT, or set HOLDFAST_SERVER, or remember one "
+            "with 'holdfast context set NAME --server URL --ca-file FILE --token-file FILE'");
     }
-    if (given(c->options.ca_file) && read_text(c->options.ca_file, &ca, &c->err) < 0) {
-        return cm_wrap(&c->err, "--ca-file");
+    if (given(c->hub.ca_file)) {
+        if (read_text(c->hub.ca_file, &ca, &c->err) < 0) {
+            return cm_wrap(&c->err, "--ca-file");
+        }
+        ca_pem = ca;
     }
     c->client = cm_new(1, sizeof(*c->client));
     c->client->loop = cm_loop_new();
     c->client->http = cm_http_new();
 
     struct cm_http_endpoint_config config = {
-        .base_url = c->options.server, .ca_pem = ca, .use_proxy_env = true};
+        .base_url = c->hub.server, .ca_pem = ca_pem, .use_proxy_env = true};
     enum cm_rc rc = cm_http_endpoint_new(c->client->http, &config, &c->client->endpoint, &c->err);
     return rc < 0 ? cm_wrap(&c->err, "--server") : set_token(c);
 }
@@ -130,7 +138,8 @@ static enum cm_rc read_problem(struct call *call, const struct cm_http_answer *a
         return cm_fail(&call->ctl->err, code_of(answer->status), "the hub answered %d",
                        answer->status);
     }
-    if (answer->status == 401 && !given(call->ctl->options.token_file)) {
+    if (answer->status == 401 && !given(call->ctl->hub.token_file) &&
+        !given(call->ctl->hub.token)) {
         return cm_fail(&call->ctl->err, CM_EAUTH,
                        "the hub wants an API token: name its file with --token-file, or set "
                        "HOLDFAST_TOKEN_FILE");
@@ -281,25 +290,8 @@ enum cm_rc ctl_list(struct ctl *c, const char *path, const struct ctl_param *par
     }
 }
 
-enum cm_rc ctl_check_named(struct ctl *c, const char *list, const char *what, const char *name) {
-    struct ctl_param params[] = {{"name", name}, {NULL, NULL}};
-    struct cm_json *found = NULL;
-
-    if (!given(name)) {
-        return CM_OK;
-    }
-    enum cm_rc rc = ctl_list(c, list, params, 1, &found);
-    if (rc < 0) {
-        return rc;
-    }
-    return found->count > 0 ? CM_OK
-                            : cm_fail(&c->err, CM_ENOTFOUND, "no %s is named '%s'", what, name);
-}
-
-enum cm_rc ctl_check_names(struct ctl *c) {
-    enum cm_rc rc = ctl_check_named(c, "/clusters", "cluster", c->options.cluster);
-
-    return rc < 0 ? rc : ctl_check_named(c, "/apps", "App", c->options.app);
+bool ctl_may_pass(enum cm_rc rc) {
+    return rc != CM_EINVAL && rc != CM_EAUTH && rc != CM_ENOTFOUND;
 }
 
 static void end_pause(void *ctx) {

@@ -3,6 +3,7 @@
 // Threads: one; a call runs a loop of its own until the answer is there.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -27,12 +28,8 @@ CM_MUSTUSE enum cm_rc ctl_call(struct ctl *c, const char *method, const char *pa
 CM_MUSTUSE enum cm_rc ctl_list(struct ctl *c, const char *path, const struct ctl_param *params,
                                int64_t limit, struct cm_json **out);
 
-// ctl_check_named fails with CM_ENOTFOUND if a list ("/apps") has nothing of this name; fine for
-// NULL and "". ctl_check_names does so for what --cluster and --app name: a filter that is misspelt
-// must not look like a fleet without faults.
-CM_MUSTUSE enum cm_rc ctl_check_named(struct ctl *c, const char *list, const char *what,
-                                      const char *name);
-CM_MUSTUSE enum cm_rc ctl_check_names(struct ctl *c);
+// ctl_may_pass tells whether asking again may help after such a failure.
+bool ctl_may_pass(enum cm_rc rc);
 
 // ctl_pause waits between two looks at something that changes.
 void ctl_pause(struct ctl *c, int64_t ms);

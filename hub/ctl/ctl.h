@@ -17,12 +17,17 @@
 struct cm_arena;
 struct cm_json;
 struct ctl_client;
+struct ctl_jsonpath;
+struct ctl_verb;
 
 struct ctl_options {
     char *server;
     char *token_file;
     char *ca_file;
-    char *output; // "table", "json", "yaml", "name"
+    char *context;
+    char *config;
+    char *output; // as it was said; see ctl.output
+    char *color;  // "auto", "always", "never"
     char *app;
     char *cluster;
     char *group;
@@ -31,17 +36,38 @@ struct ctl_options {
     char *kind;
     char *revision;
     char *repository;
-    char *wait_for; // "delivered", "applied", "healthy"
-    int64_t timeout_ms;
-    int64_t life_ms;
-    int64_t limit;
+    char *role;
+    char *at;
+    char *path;
+    char *source;
+    char *wait_for;     // "rendered", "delivered", "applied", "healthy"
+    int64_t timeout_ms; // 0: not given
+    int64_t life_ms;    // 0: not given
+    int64_t since_ms;   // 0: not given
+    int64_t limit;      // 0: not given
     bool all;
     bool again;
     bool tokens;
     bool wait;
+    bool watch;
+    bool follow;
+    bool embed;
+    bool show_secrets;
+    bool exit_code;
+    bool no_headers;
     bool server_only;
     bool version;
     bool help;
+};
+
+// Where the hub is and how to prove who we are; NULL: not said. See settings.h.
+struct ctl_hub {
+    const char *server;
+    const char *ca_file;
+    const char *ca; // PEM
+    const char *token_file;
+    const char *token;
+    const char *context; // the name of the context that said so
 };
 
 #define CTL_DONE 0
@@ -50,20 +76,16 @@ struct ctl_options {
 
 struct ctl {
     struct ctl_options options;
-    struct ctl_client *client; // made by the first call
-    struct cm_arena *arena;    // for what lives as long as the process
-    int argc;                  // the verb's arguments
+    struct ctl_hub hub;
+    const struct ctl_verb *verb;
+    const char *output;            // the form that -o asks for
+    const char *given;             // names of the options on the command line, each after a space
+    struct ctl_jsonpath *jsonpath; // of -o jsonpath=…; NULL: none
+    struct ctl_client *client;     // made by the first call
+    struct cm_arena *arena;        // for what lives as long as the process
+    int argc;                      // the verb's arguments
     char **argv;
     struct cm_err err; // of CTL_ERROR
-};
-
-struct ctl_verb {
-    const char *name;
-    const char *arguments; // "clusters|apps|…"
-    const char *summary;
-    const char *example;
-    const char *options; // names it takes beside those that all take, separated by spaces
-    int (*run)(struct ctl *c);
 };
 
 // Verbs, each in the file of its name.
@@ -75,6 +97,7 @@ int ctl_enroll(struct ctl *c);
 int ctl_revoke(struct ctl *c);
 int ctl_validate(struct ctl *c);
 int ctl_version(struct ctl *c);
+int ctl_help(struct ctl *c);
 
 // ctl_fail fills c->err and returns CTL_ERROR.
 int ctl_fail(struct ctl *c, enum cm_rc code, const char *fmt, ...) CM_PRINTF(3, 4);

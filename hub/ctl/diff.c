@@ -4,6 +4,7 @@
 #include "common/json.h"
 #include "hub/ctl/client.h"
 #include "hub/ctl/ctl.h"
+#include "hub/ctl/names.h"
 #include "hub/ctl/print.h"
 
 static const char *text_of(const struct cm_json *row, const char *member) {
@@ -64,8 +65,7 @@ int ctl_diff(struct ctl *c) {
     struct cm_json *drift = NULL;
     struct cm_json *pending = NULL;
 
-    if (ctl_output_check(c) < 0 || ctl_check_names(c) < 0 ||
-        ctl_list(c, "/drift", drift_params, 0, &drift) < 0 ||
+    if (ctl_check_names(c) < 0 || ctl_list(c, "/drift", drift_params, 0, &drift) < 0 ||
         ctl_list(c, "/status", status_params, 0, &pending) < 0) {
         return CTL_ERROR;
     }

@@ -8,11 +8,19 @@
 #include "hub/ctl/ctl.h"
 #include "hub/ctl/print.h"
 
+#define LIFE_MS 900000
+#define LIFE_MIN_MS 60000
+#define LIFE_MAX_MS 86400000
+
+static int64_t life_of(const struct ctl *c) {
+    return c->options.life_ms == 0 ? LIFE_MS : c->options.life_ms;
+}
+
 static enum cm_rc make_token(struct ctl *c, const char *cluster, struct cm_json **out) {
     struct cm_json *body = cm_json_new(c->arena, CM_OBJECT);
 
     cm_json_set_string(c->arena, body, "cluster", cluster);
-    cm_json_set_int(c->arena, body, "lifeMs", c->options.life_ms);
+    cm_json_set_int(c->arena, body, "lifeMs", life_of(c));
     cm_json_set_bool(c->arena, body, "again", c->options.again);
     return ctl_call(c, "POST", "/enrollments", NULL, body, out);
 }
@@ -35,7 +43,7 @@ static void print_command(const struct ctl *c, const struct cm_json *answer) {
     }
     (void)printf("# cluster %s; the token works once, for %lld minutes\n"
                  "holdfast-agent --enroll-hub %s --join-token %s\n",
-                 cluster, (long long)(c->options.life_ms / 60000), address, token);
+                 cluster, (long long)(life_of(c) / 60000), address, token);
 }
 
 static int enroll_one(struct ctl *c, const char *cluster, struct cm_json *answers) {
@@ -76,13 +84,13 @@ int ctl_enroll(struct ctl *c) {
     struct cm_json *answers = cm_json_new(c->arena, CM_ARRAY);
     int result = CTL_DONE;
 
-    if (ctl_output_check(c) < 0) {
-        return CTL_ERROR;
-    }
     if ((c->argc == 0) != c->options.all) {
         return ctl_fail(c, CM_EINVAL,
                         "enroll: name clusters, or say --all for those in Git that "
                         "have no agent yet");
+    }
+    if (life_of(c) < LIFE_MIN_MS || life_of(c) > LIFE_MAX_MS) {
+        return ctl_fail(c, CM_EINVAL, "--life: a join token works for 1m to 24h");
     }
     if (c->options.all) {
         result = enroll_all(c, answers);

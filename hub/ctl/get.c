@@ -1,238 +1,165 @@
-// get.c: `holdfast get`: lists, by a table of what there is to list.
+// get.c: `holdfast get`: lists, by the table of what there is to list; with -w what changes in
+// them.
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/arena.h"
 #include "common/json.h"
+#include "common/map.h"
+#include "common/mem.h"
 #include "common/str.h"
 #include "hub/ctl/client.h"
 #include "hub/ctl/ctl.h"
+#include "hub/ctl/fold.h"
+#include "hub/ctl/names.h"
 #include "hub/ctl/print.h"
+#include "hub/ctl/query.h"
+#include "hub/ctl/resources.h"
 #include "hub/ctl/words.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define LOOK_MS 1000
 
-struct resource {
-    const char *name;
-    const char *names; // what -o name prints
-    const struct ctl_column *columns;
+struct asked {
+    const struct ctl_resource *resource;
+    const char **names;
     size_t count;
-    const char *params; // of the API that options fill
-    int64_t limit;      // when --limit is not given; 0: all
-    bool newest_last;   // the API answers newest first; people read downwards
-    const char *by;     // the parameter that NAME fills; NULL: it takes no NAME
 };
 
-static const struct ctl_column clusters[] = {
-    {"NAME", "name", CTL_TEXT},         {"CONNECTED", "connected", CTL_YES},
-    {"APPS", "apps", CTL_NUMBER},       {"APPLIED", "applied", CTL_NUMBER},
-    {"HEALTHY", "healthy", CTL_NUMBER}, {"DRIFTED", "drifted", CTL_NUMBER},
-    {"SEEN", "lastSeenMs", CTL_AGE},    {"TARGET", "targetVersion", CTL_TEXT},
-    {"LABELS", "labels", CTL_LABELS},
-};
+// ---- What is asked for
 
-static const struct ctl_column groups[] = {
-    {"NAME", "name", CTL_TEXT}, {"CLUSTERS", "clusters", CTL_COUNT}, {"PATH", "path", CTL_TEXT}};
+// "cluster/eu-01" is as good as "cluster eu-01".
+static enum cm_rc read_arguments(struct ctl *c, struct asked *out) {
+    const char *slash = strchr(c->argv[0], '/');
+    const char *type = slash == NULL
+                           ? c->argv[0]
+                           : cm_arena_strndup(c->arena, c->argv[0], (size_t)(slash - c->argv[0]));
 
-static const struct ctl_column apps[] = {
-    {"NAME", "name", CTL_TEXT},
-    {"CLUSTERS", "clusters", CTL_NUMBER},
-    {"APPLIED", "applied", CTL_NUMBER},
-    {"HEALTHY", "healthy", CTL_NUMBER},
-    {"FAILED", "failed", CTL_NUMBER},
-    {"DEGRADED", "degraded", CTL_NUMBER},
-    {"DRIFTED", "drifted", CTL_NUMBER},
-    {"NAMESPACE", "namespace", CTL_TEXT},
-    {"REPOSITORY", "repository", CTL_TEXT},
-};
+    out->names = cm_arena_get(c->arena, (size_t)(c->argc + 1) * sizeof(*out->names));
+    out->resource = ctl_resource_find(type);
+    if (out->resource == NULL) {
+        (void)ctl_resource_fail(c, type);
+        return c->err.code;
+    }
+    if (slash != NULL) {
+        out->names[out->count++] = slash + 1;
+    }
+    for (int i = 1; i < c->argc; i++) {
+        const char *name = c->argv[i];
+        size_t len = strcspn(name, "/");
+        CM_AUTOFREE char *head = cm_strndup(name, len);
+        bool repeats =
+            slash != NULL && name[len] == '/' && ctl_resource_find(head) == out->resource;
 
-static const struct ctl_column status[] = {
-    {"APP", "app", CTL_TEXT},
-    {"CLUSTER", "cluster", CTL_TEXT},
-    {"REVISION", "revision", CTL_SHORT},
-    {"UP TO DATE", "upToDate", CTL_YES},
-    {"APPLIED", "applied", CTL_TEXT},
-    {"HEALTH", "health", CTL_TEXT},
-    {"DRIFTED", "drifted", CTL_NUMBER},
-    {"CONNECTED", "connected", CTL_YES},
-    {"MESSAGE", "message", CTL_TEXT},
-};
+        out->names[out->count++] = repeats ? name + len + 1 : name;
+    }
+    return CM_OK;
+}
 
-static const struct ctl_column objects[] = {
-    {"OBJECT", "key", CTL_TEXT},
-    {"APP", "app", CTL_TEXT},
-    {"HEALTH", "health", CTL_TEXT},
-    {"MESSAGE", "message", CTL_TEXT},
-};
+static enum cm_rc check(struct ctl *c, const struct asked *asked) {
+    const struct ctl_resource *r = asked->resource;
 
-static const struct ctl_column drift[] = {
-    {"CLUSTER", "cluster", CTL_TEXT}, {"APP", "app", CTL_TEXT},
-    {"OBJECT", "key", CTL_TEXT},      {"FIELD", "path", CTL_TEXT},
-    {"DESIRED", "desired", CTL_TEXT}, {"ACTUAL", "actual", CTL_TEXT},
-    {"MANAGER", "manager", CTL_TEXT}, {"AGO", "atMs", CTL_AGE},
-};
+    if (asked->count > 0 && r->by == NULL) {
+        return cm_fail(&c->err, CM_EINVAL, "get: %s cannot be listed by name; use options: %s",
+                       r->name, r->params);
+    }
+    if (asked->count > 0 && strcmp(r->name, "status") == 0 && c->options.app != NULL) {
+        return cm_fail(&c->err, CM_EINVAL, "get: the name and --app both say which App");
+    }
+    if (strcmp(r->name, "objects") == 0 && c->options.cluster == NULL) {
+        return cm_fail(&c->err, CM_EINVAL, "get: whose objects? say --cluster NAME");
+    }
+    return ctl_query_check(c, r);
+}
 
-static const struct ctl_column events[] = {
-    {"TIME", "atMs", CTL_TIME},          {"KIND", "kind", CTL_TEXT},
-    {"CLUSTER", "cluster", CTL_TEXT},    {"APP", "app", CTL_TEXT},
-    {"REVISION", "revision", CTL_SHORT}, {"WHO", "actor", CTL_TEXT},
-    {"WHAT", "message", CTL_TEXT},
-};
+// ---- Asking
 
-static const struct ctl_column revisions[] = {
-    {"REVISION", "id", CTL_SHORT},        {"REPOSITORY", "repository", CTL_TEXT},
-    {"AGO", "committedMs", CTL_AGE},      {"CLUSTERS", "clusters", CTL_NUMBER},
-    {"PROBLEMS", "problems", CTL_NUMBER}, {"AUTHOR", "author", CTL_TEXT},
-    {"SUBJECT", "subject", CTL_TEXT},
-};
+// Moves the items of a list to the end of another.
+static void move_items(struct cm_json *to, struct cm_json *from) {
+    struct cm_json *at = from->first;
 
-static const struct ctl_column problems[] = {
-    {"FILE", "path", CTL_TEXT},       {"LINE", "line", CTL_NUMBER},
-    {"APP", "app", CTL_TEXT},         {"CLUSTERS", "clusters", CTL_NUMBER},
-    {"PROBLEM", "message", CTL_TEXT},
-};
+    while (at != NULL) {
+        struct cm_json *next = at->next;
 
-static const struct resource resources[] = {
-    {"clusters", "name", clusters, COUNT(clusters), "cluster group selector", 0, false, "name"},
-    {"groups", "name", groups, COUNT(groups), "", 0, false, "name"},
-    {"apps", "name", apps, COUNT(apps), "app", 0, false, "name"},
-    {"status", "app cluster", status, COUNT(status), "app cluster group selector state", 0, false,
-     "app"},
-    {"objects", "key", objects, COUNT(objects), "cluster app", 0, false, "key"},
-    {"drift", "cluster key path", drift, COUNT(drift), "app cluster", 0, false, NULL},
-    {"events", "number", events, COUNT(events), "app cluster kind", 50, true, NULL},
-    {"revisions", "id", revisions, COUNT(revisions), "repository", 20, false, NULL},
-    {"problems", "path", problems, COUNT(problems), "repository app", 0, false, NULL},
-};
+        at->next = NULL;
+        cm_json_append(to, at);
+        at = next;
+    }
+}
 
-static const struct resource *find(const char *name) {
-    for (size_t i = 0; i < COUNT(resources); i++) {
-        size_t len = strlen(resources[i].name);
+static bool is_revision(const struct ctl_resource *r) {
+    return strcmp(r->name, "revisions") == 0;
+}
 
-        // "cluster" is as good as "clusters"
-        if (strcmp(resources[i].name, name) == 0 ||
-            (resources[i].name[len - 1] == 's' && strlen(name) == len - 1 &&
-             strncmp(resources[i].name, name, len - 1) == 0)) {
-            return &resources[i];
+// Revisions may be shortened, so they are picked here.
+static struct cm_json *pick_revisions(struct ctl *c, struct cm_json *all, const char *name) {
+    struct cm_json *out = cm_json_new(c->arena, CM_ARRAY);
+    size_t len = strlen(name);
+
+    for (struct cm_json *at = all->first; at != NULL;) {
+        struct cm_json *next = at->next;
+        const char *id = cm_json_string(cm_json_get(at, "id"));
+
+        if (id != NULL && strncmp(id, name, len) == 0) {
+            at->next = NULL;
+            cm_json_append(out, at);
         }
+        at = next;
     }
-    return NULL;
+    return out;
 }
 
-static int fail_unknown(struct ctl *c, const char *name) {
-    const char *names[COUNT(resources)];
+static enum cm_rc ask(struct ctl *c, const struct ctl_resource *r, const char *name,
+                      struct cm_json **out) {
+    bool pick = name != NULL && is_revision(r);
+    int64_t limit = c->options.limit > 0 ? c->options.limit : pick ? 0 : r->limit;
+    const char *path = cm_arena_strf(c->arena, "/%s", r->name);
+    struct cm_json *items = NULL;
+    enum cm_rc rc = ctl_list(c, path, ctl_query_params(c, r, pick ? NULL : name), limit, &items);
 
-    for (size_t i = 0; i < COUNT(resources); i++) {
-        names[i] = resources[i].name;
+    if (rc == CM_OK) {
+        *out = pick ? pick_revisions(c, items, name) : items;
     }
-    const char *nearest = cm_str_nearest(name, names, COUNT(resources));
-    if (nearest == NULL) {
-        return ctl_fail(c, CM_EINVAL,
-                        "get: '%.40s' cannot be listed; use clusters, groups, apps, status, "
-                        "objects, drift, events, revisions or problems",
-                        name);
-    }
-    return ctl_fail(c, CM_EINVAL, "get: '%.40s' cannot be listed; did you mean '%s'?", name,
-                    nearest);
-}
-
-static const char *option_value(const struct ctl_options *o, const char *param) {
-    const struct {
-        const char *name;
-        const char *value;
-    } values[] = {
-        {"app", o->app},
-        {"cluster", o->cluster},
-        {"group", o->group},
-        {"selector", o->selector},
-        {"state", o->state},
-        {"kind", o->kind},
-        {"repository", o->repository},
-    };
-
-    for (size_t i = 0; i < COUNT(values); i++) {
-        if (strcmp(values[i].name, param) == 0) {
-            return values[i].value;
-        }
-    }
-    return NULL;
-}
-
-// The API calls a cluster's own name `name` in the list of clusters, an App's in the list of Apps.
-static const char *api_name(const struct resource *r, const char *param) {
-    bool own = (r->columns == clusters && strcmp(param, "cluster") == 0) ||
-               (r->columns == apps && strcmp(param, "app") == 0);
-
-    return own ? "name" : param;
-}
-
-static struct ctl_param *make_params(struct ctl *c, const struct resource *r) {
-    struct ctl_param *params = cm_arena_get(c->arena, 8 * sizeof(*params));
-    char *rest = cm_arena_strdup(c->arena, r->params);
-    char *param;
-    size_t count = 0;
-
-    while ((param = strsep(&rest, " ")) != NULL) {
-        if (param[0] != '\0') {
-            params[count++] =
-                (struct ctl_param){api_name(r, param), option_value(&c->options, param)};
-        }
-    }
-    if (c->argc > 1) {
-        params[count++] = (struct ctl_param){r->by, c->argv[1]};
-    }
-    return params;
-}
-
-// An option that this list does not know would be a filter that filters nothing.
-static int check_filters(struct ctl *c, const struct resource *r) {
-    static const char *const filters[] = {"app",   "cluster", "group",     "selector",
-                                          "state", "kind",    "repository"};
-
-    for (size_t i = 0; i < COUNT(filters); i++) {
-        const char *value = option_value(&c->options, filters[i]);
-
-        if (value != NULL && value[0] != '\0' && !ctl_has_word(r->params, filters[i])) {
-            return ctl_fail(c, CM_EINVAL, "get: %s cannot be filtered by --%s%s%s", r->name,
-                            filters[i], r->params[0] == '\0' ? "" : "; they can by: ", r->params);
-        }
-    }
-    return CTL_DONE;
-}
-
-static int check_arguments(struct ctl *c, const struct resource *r) {
-    if (c->argc > 1 && r->by == NULL) {
-        return ctl_fail(c, CM_EINVAL, "get: %s cannot be listed by name; use options: %s", r->name,
-                        r->params);
-    }
-    if (c->argc > 2) {
-        return ctl_fail(c, CM_EINVAL, "get: name one, or none for all of them");
-    }
-    if (c->argc > 1 && r->columns == status && c->options.app != NULL) {
-        return ctl_fail(c, CM_EINVAL, "get: the name and --app both say which App");
-    }
-    if (r->columns == objects && c->options.cluster == NULL) {
-        return ctl_fail(c, CM_EINVAL, "get: whose objects? say --cluster NAME");
-    }
-    return check_filters(c, r);
+    return rc;
 }
 
 // Nothing was found: is that an answer, or is there nothing of that name?
-static int check_found(struct ctl *c, const struct resource *r) {
-    if (r->columns == events || r->columns == problems) { // also tell of what is gone
-        return CTL_DONE;
+static enum cm_rc check_found(struct ctl *c, const struct ctl_resource *r, const char *name) {
+    bool of_app = strcmp(r->name, "status") == 0;
+
+    if (strcmp(r->name, "events") == 0 || strcmp(r->name, "problems") == 0) {
+        return CM_OK; // also tell of what is gone
     }
-    if (c->argc > 1 && (r->columns == status || r->columns == apps)) {
-        return ctl_check_named(c, "/apps", "App", c->argv[1]) < 0 ? CTL_ERROR : CTL_DONE;
+    enum cm_rc rc = ctl_check_names(c);
+    if (rc < 0 || name == NULL) {
+        return rc;
     }
-    if (ctl_check_names(c) < 0 || ctl_check_named(c, "/groups", "group", c->options.group) < 0) {
-        return CTL_ERROR;
-    }
-    if (c->argc > 1) {
-        return ctl_fail(c, CM_ENOTFOUND, "no %.*s is named '%.200s'", (int)strlen(r->name) - 1,
-                        r->name, c->argv[1]);
-    }
-    return CTL_DONE;
+    return of_app ? ctl_check_named(c, ctl_resource_named("apps"), name)
+                  : ctl_fail_unnamed(c, r, name);
 }
+
+static enum cm_rc ask_all(struct ctl *c, const struct asked *asked, struct cm_json **out) {
+    struct cm_json *all = cm_json_new(c->arena, CM_ARRAY);
+    size_t times = asked->count == 0 ? 1 : asked->count;
+
+    for (size_t i = 0; i < times; i++) {
+        const char *name = asked->count == 0 ? NULL : asked->names[i];
+        struct cm_json *items = NULL;
+        enum cm_rc rc = ask(c, asked->resource, name, &items);
+
+        if (rc == CM_OK && items->count == 0) {
+            rc = check_found(c, asked->resource, name);
+        }
+        if (rc < 0) {
+            return rc;
+        }
+        move_items(all, items);
+    }
+    *out = all;
+    return CM_OK;
+}
+
+// ---- Printing
 
 static struct cm_json *reversed(struct cm_arena *a, const struct cm_json *items) {
     struct cm_json *list = cm_json_new(a, CM_ARRAY);
@@ -249,7 +176,125 @@ static struct cm_json *reversed(struct cm_arena *a, const struct cm_json *items)
     return list;
 }
 
+static enum cm_rc print_all(struct ctl *c, const struct asked *asked, struct cm_json *items) {
+    const struct ctl_resource *r = asked->resource;
+    bool one = asked->count == 1 && items->count == 1 && strcmp(r->name, "status") != 0;
+
+    if (one && ctl_output_is_tree(c)) { // as kubectl does: who names one thing gets that thing
+        return ctl_print_value(c, items->first);
+    }
+    if (r->newest_last && !ctl_output_is_tree(c)) {
+        items = reversed(c->arena, items);
+    }
+    if (ctl_fold_wanted(c, r, items)) {
+        ctl_fold_print(c, r, items);
+        return CM_OK;
+    }
+    return ctl_print_list(c, items, r->columns, r->count, r->names);
+}
+
+// ---- -w
+
+static const char *name_of(struct ctl *c, const struct ctl_resource *r, const struct cm_json *row) {
+    CM_CLEANUP(cm_str_done) struct cm_str key = {0};
+    char *rest = cm_arena_strdup(c->arena, r->names);
+    char *member;
+
+    while ((member = strsep(&rest, " ")) != NULL) {
+        const struct cm_json *value = cm_json_get(row, member);
+
+        cm_str_addf(&key, "%s/", value == NULL || value->text == NULL ? "" : value->text);
+    }
+    return cm_arena_strdup(c->arena, cm_str_get(&key));
+}
+
+// What can be seen of a row, ages left out: they change while nothing does.
+static char *look_of(struct ctl *c, const struct ctl_resource *r, const struct cm_json *row) {
+    struct cm_str text = {0};
+
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->columns[i].type != CTL_AGE) {
+            cm_str_addf(&text, "%s\t", ctl_cell_text(c->arena, row, &r->columns[i]));
+        }
+    }
+    return cm_str_take(&text);
+}
+
+// Takes those rows that are new or have changed, and remembers how they look.
+static struct cm_json *take_changed(struct ctl *c, const struct ctl_resource *r,
+                                    struct cm_json *items, struct cm_map *seen) {
+    struct cm_json *out = cm_json_new(c->arena, CM_ARRAY);
+
+    for (struct cm_json *at = items->first; at != NULL;) {
+        struct cm_json *next = at->next;
+        const char *name = name_of(c, r, at);
+        const char *before = cm_map_get(seen, name);
+        CM_AUTOFREE char *now = look_of(c, r, at);
+
+        if (before == NULL || strcmp(before, now) != 0) {
+            cm_map_put(seen, name, CM_TAKE(now));
+            at->next = NULL;
+            cm_json_append(out, at);
+        }
+        at = next;
+    }
+    return r->newest_last ? reversed(c->arena, out) : out;
+}
+
+static enum cm_rc print_changed(struct ctl *c, const struct ctl_resource *r,
+                                const struct cm_json *items, struct ctl_table *table) {
+    enum cm_rc rc = CM_OK;
+
+    if (ctl_output_is(c, "name")) {
+        ctl_print_names(c, items, r->names);
+    } else if (!ctl_output_is_tree(c)) {
+        ctl_table_print(table, items);
+    } else {
+        for (const struct cm_json *at = items->first; rc == CM_OK && at != NULL; at = at->next) {
+            (void)fputs(ctl_output_is(c, "yaml") ? "---\n" : "", stdout);
+            rc = ctl_print_value(c, at);
+        }
+    }
+    (void)fflush(stdout);
+    return rc;
+}
+
+static enum cm_rc look_again(struct ctl *c, const struct asked *asked, struct cm_map *seen,
+                             struct ctl_table *table) {
+    struct cm_json *items = NULL;
+    enum cm_rc rc = ask_all(c, asked, &items);
+
+    if (rc < 0) {
+        return rc;
+    }
+    items = take_changed(c, asked->resource, items, seen);
+    return items->count == 0 ? CM_OK : print_changed(c, asked->resource, items, table);
+}
+
+// Until Ctrl-C. A hub that is started anew is waited for.
+static int watch(struct ctl *c, const struct asked *asked) {
+    CM_CLEANUP(cm_map_freep) struct cm_map *seen = cm_map_new(free);
+    const struct ctl_resource *r = asked->resource;
+    struct ctl_table *table = ctl_table_new(c, r->columns, r->count);
+    struct cm_arena *lasting = c->arena;
+    bool looked = false;
+
+    for (;;) {
+        c->arena = cm_arena_new(0);
+        ctl_table_use(table, c->arena);
+        enum cm_rc rc = look_again(c, asked, seen, table);
+        cm_arena_free(c->arena);
+        c->arena = lasting;
+        if (rc < 0 && (!looked || !ctl_may_pass(rc))) {
+            return CTL_ERROR;
+        }
+        looked = looked || rc == CM_OK;
+        ctl_pause(c, LOOK_MS);
+    }
+}
+
 int ctl_get(struct ctl *c) {
+    struct asked asked = {0};
     struct cm_json *items = NULL;
 
     if (c->argc == 0) {
@@ -257,23 +302,11 @@ int ctl_get(struct ctl *c) {
                         "get what? clusters, groups, apps, status, objects, drift, "
                         "events, revisions or problems");
     }
-    const struct resource *r = find(c->argv[0]);
-    if (r == NULL) {
-        return fail_unknown(c, c->argv[0]);
-    }
-    if (check_arguments(c, r) != CTL_DONE) {
+    if (read_arguments(c, &asked) < 0 || check(c, &asked) < 0) {
         return CTL_ERROR;
     }
-    int64_t limit = c->options.limit > 0 ? c->options.limit : r->limit;
-    const char *path = cm_arena_strf(c->arena, "/%s", r->name);
-    if (ctl_output_check(c) < 0 || ctl_list(c, path, make_params(c, r), limit, &items) < 0) {
-        return CTL_ERROR;
+    if (c->options.watch) {
+        return watch(c, &asked);
     }
-    if (items->count == 0 && check_found(c, r) != CTL_DONE) {
-        return CTL_ERROR;
-    }
-    if (r->newest_last && ctl_output_is(c, "table")) {
-        items = reversed(c->arena, items);
-    }
-    return ctl_print_list(c, items, r->columns, r->count, r->names) < 0 ? CTL_ERROR : CTL_DONE;
+    return ask_all(c, &asked, &items) < 0 || print_all(c, &asked, items) < 0 ? CTL_ERROR : CTL_DONE;
 }

@@ -3,31 +3,44 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/arena.h"
-#include "common/clock.h"
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "common/yaml.h"
 #include "hub/ctl/ctl.h"
+#include "hub/ctl/jsonpath.h"
+#include "hub/ctl/verbs.h"
+#include "hub/ctl/words.h"
 
-#define GAP 3
-#define COLUMNS_MAX 16
-#define MINIMUM_WIDTH 40
+#define WORDS_MAX 16
+#define JSONPATH "jsonpath"
 
 bool ctl_is_terminal(void) {
     return isatty(STDOUT_FILENO) == 1;
 }
 
-static const char *colour(const char *sequence) {
-    const char *no_color = getenv("NO_COLOR");
-    bool wanted = ctl_is_terminal() && (no_color == NULL || no_color[0] == '\0');
+// ---- Colour
 
-    return wanted ? sequence : "";
+static bool coloured; // one thread; set before anything is printed
+
+enum cm_rc ctl_color_set(const char *when, struct cm_err *err) {
+    const char *no_color = getenv("NO_COLOR"); // one thread, at start
+
+    if (when == NULL || strcmp(when, "auto") == 0) {
+        coloured = ctl_is_terminal() && (no_color == NULL || no_color[0] == '\0');
+    } else if (strcmp(when, "always") == 0 || strcmp(when, "never") == 0) {
+        coloured = when[0] == 'a';
+    } else {
+        return cm_fail(err, CM_EINVAL, "--color %.40s: use auto, always or never", when);
+    }
+    return CM_OK;
+}
+
+static const char *colour(const char *sequence) {
+    return coloured ? sequence : "";
 }
 
 const char *ctl_red(void) {
@@ -36,6 +49,10 @@ const char *ctl_red(void) {
 
 const char *ctl_green(void) {
     return colour("\x1b[32m");
+}
+
+const char *ctl_yellow(void) {
+    return colour("\x1b[33m");
 }
 
 const char *ctl_bold(void) {
@@ -50,263 +67,126 @@ const char *ctl_plain(void) {
     return colour("\x1b[0m");
 }
 
+// ---- Which form
+
 bool ctl_output_is(const struct ctl *c, const char *word) {
-    return strcmp(c->options.output, word) == 0;
+    return strcmp(c->output, word) == 0;
 }
 
-enum cm_rc ctl_output_check(struct ctl *c) {
-    static const char *const words[] = {"table", "json", "yaml", "name"};
-    size_t count = sizeof(words) / sizeof(words[0]);
+bool ctl_output_is_tree(const struct ctl *c) {
+    return ctl_output_is(c, "json") || ctl_output_is(c, "yaml") || ctl_output_is(c, JSONPATH);
+}
 
-    for (size_t i = 0; i < count; i++) {
-        if (ctl_output_is(c, words[i])) {
-            return CM_OK;
-        }
+static enum cm_rc fail_output(struct ctl *c, const char *word) {
+    CM_AUTOFREE char *outputs = cm_strdup(c->verb->outputs);
+    CM_CLEANUP(cm_str_done) struct cm_str list = {0};
+    const char *words[WORDS_MAX];
+    char *rest = outputs;
+    size_t count = 0;
+
+    while (rest != NULL && count < WORDS_MAX) {
+        words[count++] = strsep(&rest, " ");
+        cm_str_addf(&list, "%s%s",
+                    count == 1     ? ""
+                    : rest == NULL ? " or "
+                                   : ", ",
+                    words[count - 1]);
     }
-    const char *nearest = cm_str_nearest(c->options.output, words, count);
-    return cm_fail(&c->err, CM_EINVAL, "-o %.40s: use table, json, yaml or name%s%s",
-                   c->options.output, nearest == NULL ? "" : "; did you mean ",
-                   nearest == NULL ? "" : nearest);
+    const char *nearest = cm_str_nearest(word, words, count);
+    return cm_fail(&c->err, CM_EINVAL, "-o %.40s: use %s%s%s", word, cm_str_get(&list),
+                   nearest == NULL ? "" : "; did you mean ", nearest == NULL ? "" : nearest);
 }
 
-const char *ctl_age(long long unix_ms, char out[CTL_AGE_MAX]) {
-    long long seconds = (cm_clock_unix_ms() - unix_ms) / 1000;
+static enum cm_rc set_jsonpath(struct ctl *c, const char *text) {
+    c->output = JSONPATH;
+    return ctl_jsonpath_parse(c->arena, text[0] == '=' ? text + 1 : text, &c->jsonpath, &c->err);
+}
 
-    if (unix_ms == 0) {
-        (void)snprintf(out, CTL_AGE_MAX, "-");
-    } else if (seconds < 120) {
-        (void)snprintf(out, CTL_AGE_MAX, "%llds", seconds < 0 ? 0 : seconds);
-    } else if (seconds < 7200) {
-        (void)snprintf(out, CTL_AGE_MAX, "%lldm", seconds / 60);
-    } else if (seconds < 172800) {
-        (void)snprintf(out, CTL_AGE_MAX, "%lldh", seconds / 3600);
+enum cm_rc ctl_output_set(struct ctl *c) {
+    const char *outputs = c->verb->outputs == NULL ? "table" : c->verb->outputs;
+    const char *wanted = c->options.output;
+    size_t len = strlen(JSONPATH);
+
+    c->output = cm_arena_strndup(c->arena, outputs, strcspn(outputs, " "));
+    if (wanted == NULL || c->verb->outputs == NULL) {
+        return CM_OK;
+    }
+    if (strncmp(wanted, JSONPATH, len) == 0 && (wanted[len] == '=' || wanted[len] == '\0') &&
+        ctl_has_word(outputs, JSONPATH)) {
+        return set_jsonpath(c, wanted + len);
+    }
+    if (ctl_has_word(outputs, wanted)) {
+        c->output = cm_arena_strdup(c->arena, wanted);
+        return CM_OK;
+    }
+    return ctl_has_word(c->given, "output") ? fail_output(c, wanted) : CM_OK;
+}
+
+// ---- Trees, names, tables
+
+static enum cm_rc print_jsonpath(struct ctl *c, const struct cm_json *value) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    enum cm_rc rc = ctl_jsonpath_print(c->jsonpath, value, &text, &c->err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    (void)fwrite(cm_str_get(&text), 1, text.len, stdout);
+    if (ctl_is_terminal() && text.len > 0 && text.data[text.len - 1] != '\n') {
+        (void)putchar('\n'); // kubectl leaves the prompt there
+    }
+    return CM_OK;
+}
+
+enum cm_rc ctl_print_value(struct ctl *c, const struct cm_json *value) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    if (c->jsonpath != NULL) {
+        return print_jsonpath(c, value);
+    }
+    if (ctl_output_is(c, "yaml")) {
+        cm_yaml_write(value, &text);
     } else {
-        (void)snprintf(out, CTL_AGE_MAX, "%lldd", seconds / 86400);
+        cm_json_write_canonical(value, &text);
     }
-    return out;
+    (void)fwrite(cm_str_get(&text), 1, text.len, stdout);
+    return CM_OK;
 }
 
-// ---- Cells
-
-static const char *labels_text(struct cm_arena *a, const struct cm_json *labels) {
-    struct cm_str text = {0};
-
-    for (const struct cm_json *at = labels->first; at != NULL; at = at->next) {
-        cm_str_addf(&text, "%s%s=%s", text.len == 0 ? "" : ",", at->key,
-                    at->text == NULL ? "" : at->text);
-    }
-    const char *copy = cm_arena_strdup(a, cm_str_get(&text));
-    cm_str_done(&text);
-    return copy;
-}
-
-static const char *time_text(struct cm_arena *a, long long unix_ms) {
-    time_t at = (time_t)(unix_ms / 1000);
-    time_t now = time(NULL);
-    struct tm then;
-    struct tm today;
-    char text[32];
-
-    if (unix_ms == 0) {
-        return "-";
-    }
-    (void)localtime_r(&at, &then);
-    (void)localtime_r(&now, &today);
-    bool same_day = then.tm_yday == today.tm_yday && then.tm_year == today.tm_year;
-    (void)strftime(text, sizeof(text), same_day ? "%H:%M:%S" : "%Y-%m-%d %H:%M", &then);
-    return cm_arena_strdup(a, text);
-}
-
-static const char *number_text(struct cm_arena *a, const struct cm_json *value) {
-    return value->type == CM_NUMBER ? value->text : cm_arena_strdup(a, "");
-}
-
-static const char *age_text(struct cm_arena *a, const struct cm_json *value) {
-    char text[CTL_AGE_MAX];
-
-    return cm_arena_strdup(a, ctl_age(cm_json_int(value, 0), text));
-}
-
-const char *ctl_one_line(struct cm_arena *a, const char *text) {
-    char *copy = cm_arena_strdup(a, text);
-
-    for (unsigned char *at = (unsigned char *)copy; *at != '\0'; at++) {
-        if (*at < ' ' || *at == 0x7F) {
-            *at = ' ';
-        } else if (at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0) { // C1, in UTF-8
-            at[1] = 0xA0;
-        }
-    }
-    return copy;
-}
-
-static const char *cell(struct cm_arena *a, const struct cm_json *row,
-                        const struct ctl_column *column) {
-    const struct cm_json *value = cm_json_get(row, column->member);
-
-    if (value == NULL) {
-        return "";
-    }
-    switch (column->type) {
-    case CTL_NUMBER:
-        return number_text(a, value);
-    case CTL_YES:
-        return cm_json_true(value) ? "yes" : "no";
-    case CTL_SHORT:
-        return value->text == NULL ? "" : cm_arena_strndup(a, value->text, 8);
-    case CTL_AGE:
-        return age_text(a, value);
-    case CTL_LABELS:
-        return labels_text(a, value);
-    case CTL_COUNT:
-        return cm_arena_strf(a, "%zu", value->count);
-    case CTL_TIME:
-        return time_text(a, cm_json_int(value, 0));
-    default:
-        return value->text == NULL ? "" : ctl_one_line(a, value->text);
-    }
-}
-
-// ---- Tables
-
-static size_t width_of(const char *text) {
-    size_t width = 0;
-
-    for (; *text != '\0'; text++) {
-        width += ((unsigned char)*text & 0xC0) != 0x80; // of UTF-8 only the first bytes
-    }
-    return width;
-}
-
-static size_t terminal_width(void) {
-    struct winsize size;
-
-    if (!ctl_is_terminal() || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
-        return 0;
-    }
-    return size.ws_col < MINIMUM_WIDTH ? MINIMUM_WIDTH : size.ws_col;
-}
-
-static void print_padded(const char *text, size_t width, bool right) {
-    int pad = (int)(width - width_of(text));
-
-    if (right) {
-        (void)printf("%*s%s", pad, "", text);
-    } else {
-        (void)printf("%s%*s", text, pad, "");
-    }
-}
-
-// The last column may be cut so that the row fits the terminal.
-static void print_last(const char *text, size_t used, size_t terminal) {
-    size_t room = terminal > used ? terminal - used : 0;
-
-    if (terminal == 0 || width_of(text) <= room) {
-        (void)printf("%s\n", text);
-        return;
-    }
-    for (size_t shown = 0; *text != '\0' && shown + 1 < room; shown++) {
-        do {
-            (void)putchar(*text++);
-        } while (((unsigned char)*text & 0xC0) == 0x80);
-    }
-    (void)printf("…\n");
-}
-
-struct table {
-    const struct ctl_column *columns;
-    size_t count;
-    size_t widths[COLUMNS_MAX];
-    size_t terminal;
-};
-
-static void print_row(const struct table *t, const char *const *cells) {
-    size_t used = 0;
-
-    for (size_t i = 0; i + 1 < t->count; i++) {
-        print_padded(cells[i], t->widths[i], t->columns[i].type == CTL_NUMBER);
-        (void)printf("%*s", GAP, "");
-        used += t->widths[i] + GAP;
-    }
-    print_last(cells[t->count - 1], used, t->terminal);
-}
-
-static void measure(struct table *t, const char *const *cells) {
-    for (size_t i = 0; i < t->count; i++) {
-        size_t width = width_of(cells[i]);
-
-        t->widths[i] = width > t->widths[i] ? width : t->widths[i];
-    }
-}
-
-static void print_table(struct cm_arena *a, const struct cm_json *items,
-                        const struct ctl_column *columns, size_t count) {
-    struct table t = {.columns = columns, .count = count, .terminal = terminal_width()};
-    const char **cells = cm_arena_get(a, (items->count + 1) * count * sizeof(*cells));
-    size_t row = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        cells[i] = columns[i].title;
-    }
-    measure(&t, cells);
+void ctl_print_names(struct ctl *c, const struct cm_json *items, const char *names) {
     for (const struct cm_json *at = items->first; at != NULL; at = at->next) {
-        row++;
-        for (size_t i = 0; i < count; i++) {
-            cells[row * count + i] = cell(a, at, &columns[i]);
-        }
-        measure(&t, &cells[row * count]);
-    }
-    (void)printf("%s", ctl_bold());
-    print_row(&t, cells);
-    (void)printf("%s", ctl_plain());
-    for (size_t i = 1; i <= row; i++) {
-        print_row(&t, &cells[i * count]);
-    }
-}
-
-static void print_names(struct cm_arena *a, const struct cm_json *items, const char *members) {
-    for (const struct cm_json *at = items->first; at != NULL; at = at->next) {
-        char *rest = cm_arena_strdup(a, members);
+        char *rest = cm_arena_strdup(c->arena, names);
         char *member;
         const char *separator = "";
 
         while ((member = strsep(&rest, " ")) != NULL) {
             const struct cm_json *value = cm_json_get(at, member);
 
-            (void)printf("%s%s", separator,
-                         value == NULL || value->text == NULL ? "" : value->text);
+            (void)printf(
+                "%s%s", separator,
+                value == NULL || value->text == NULL ? "" : ctl_one_line(c->arena, value->text));
             separator = "/";
         }
         (void)putchar('\n');
     }
 }
 
-enum cm_rc ctl_print_value(struct ctl *c, const struct cm_json *value) {
-    struct cm_str text = {0};
+enum cm_rc ctl_print_list(struct ctl *c, struct cm_json *items, const struct ctl_column *columns,
+                          size_t count, const char *names) {
+    if (ctl_output_is_tree(c)) {
+        struct cm_json *list = cm_json_new(c->arena, CM_OBJECT);
 
-    if (ctl_output_is(c, "yaml")) {
-        cm_yaml_write(value, &text);
-    } else {
-        cm_json_write_canonical(value, &text);
-    }
-    (void)fwrite(text.data, 1, text.len, stdout);
-    cm_str_done(&text);
-    return CM_OK;
-}
-
-enum cm_rc ctl_print_list(struct ctl *c, const struct cm_json *items,
-                          const struct ctl_column *columns, size_t count, const char *name_member) {
-    if (ctl_output_is(c, "json") || ctl_output_is(c, "yaml")) {
-        return ctl_print_value(c, items);
+        cm_json_set(c->arena, list, "items", items);
+        return ctl_print_value(c, list);
     }
     if (ctl_output_is(c, "name")) {
-        print_names(c->arena, items, name_member);
+        ctl_print_names(c, items, names);
         return CM_OK;
     }
     if (items->count == 0) {
         (void)fprintf(stderr, "nothing to show\n");
         return CM_OK;
     }
-    print_table(c->arena, items, columns, count);
+    ctl_table_print(ctl_table_new(c, columns, count), items);
     return CM_OK;
 }

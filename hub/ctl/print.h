@@ -1,4 +1,4 @@
-// print: tables, JSON, YAML and names, by -o.
+// print: what a verb has to say as -o asks for it, and colour.
 //
 // Threads: one.
 #pragma once
@@ -7,54 +7,44 @@
 #include <stddef.h>
 
 #include "common/err.h"
+#include "hub/ctl/table.h"
+#include "hub/ctl/text.h"
 
 struct cm_arena;
 struct cm_json;
 struct ctl;
 
-enum ctl_column_type {
-    CTL_TEXT,
-    CTL_NUMBER, // right-aligned
-    CTL_YES,    // "yes" or "no"
-    CTL_SHORT,  // a hash, its first 8 digits
-    CTL_AGE,    // milliseconds since 1970 as "3m" ago; "-" for 0
-    CTL_LABELS, // an object as "a=b,c=d"
-    CTL_COUNT,  // number of elements of an array
-    CTL_TIME,   // milliseconds since 1970 as hh:mm:ss of today, else with its date
-};
+// ctl_output_set takes -o: one of the words in c->verb->outputs, the first if nothing is said. An
+// unknown word on the command line is CM_EINVAL with the nearest; one from the environment or the
+// settings that this verb does not have gives way to the first.
+CM_MUSTUSE enum cm_rc ctl_output_set(struct ctl *c);
 
-struct ctl_column {
-    const char *title;
-    const char *member;
-    enum ctl_column_type type;
-};
+// ctl_output_is tells whether the output has this form; ctl_output_is_tree whether it is JSON,
+// YAML or a jsonpath, for ctl_print_value.
+bool ctl_output_is(const struct ctl *c, const char *word);
+bool ctl_output_is_tree(const struct ctl *c);
 
-// ctl_print_list prints an array of objects as -o says. `name_member` is what -o name prints: one
-// member, or several joined by '/', separated by spaces in the string.
-CM_MUSTUSE enum cm_rc ctl_print_list(struct ctl *c, const struct cm_json *items,
-                                     const struct ctl_column *columns, size_t count,
-                                     const char *name_member);
-
-// ctl_print_value prints one tree: YAML for -o yaml, else JSON.
+// ctl_print_value prints one tree: by the jsonpath, as YAML, else as JSON.
 CM_MUSTUSE enum cm_rc ctl_print_value(struct ctl *c, const struct cm_json *value);
 
-// ctl_output_is tells whether -o was given this word; ctl_output_check refuses unknown ones.
-bool ctl_output_is(const struct ctl *c, const char *word);
-CM_MUSTUSE enum cm_rc ctl_output_check(struct ctl *c);
+// ctl_print_list prints an array of objects as -o says; a tree is {"items": […]}. `names` is what
+// -o name prints: one member, or several joined by '/', separated by spaces in the string.
+CM_MUSTUSE enum cm_rc ctl_print_list(struct ctl *c, struct cm_json *items,
+                                     const struct ctl_column *columns, size_t count,
+                                     const char *names);
 
-// Escape sequences, "" unless the output is a terminal and NO_COLOR is not set.
+// ctl_print_names prints a line per object as -o name does.
+void ctl_print_names(struct ctl *c, const struct cm_json *items, const char *names);
+
+// ctl_color_set says when there is colour: "auto" or NULL (the output is a terminal and NO_COLOR is
+// not set), "always" or "never".
+CM_MUSTUSE enum cm_rc ctl_color_set(const char *when, struct cm_err *err);
+
+// Escape sequences, "" where there is no colour.
 const char *ctl_red(void);
 const char *ctl_green(void);
+const char *ctl_yellow(void);
 const char *ctl_bold(void);
 const char *ctl_dim(void);
 const char *ctl_plain(void);
 bool ctl_is_terminal(void);
-
-#define CTL_AGE_MAX 32
-
-// ctl_age writes how long ago a Unix time is: "12s", "5m", "3h", "8d".
-const char *ctl_age(long long unix_ms, char out[CTL_AGE_MAX]);
-
-// ctl_one_line returns a text whose control characters became spaces: what somebody wrote into a
-// cluster must neither break a table nor steer the terminal.
-const char *ctl_one_line(struct cm_arena *a, const char *text);

@@ -120,7 +120,7 @@ int ctl_validate(struct ctl *c) {
     if (c->argc > 1) {
         return ctl_fail(c, CM_EINVAL, "validate: name one folder");
     }
-    if (ctl_output_check(c) < 0 || hub_folder_open(folder, &tree, &c->err) < 0 ||
+    if (hub_folder_open(folder, &tree, &c->err) < 0 ||
         hub_tree_list(tree, "", NULL, &entries, &c->err) < 0) {
         return CTL_ERROR;
     }

@@ -8,7 +8,7 @@
 
 int ctl_version(struct ctl *c) {
     struct cm_json *answer = NULL;
-    bool has_server = c->options.server != NULL && c->options.server[0] != '\0';
+    bool has_server = c->hub.server != NULL && c->hub.server[0] != '\0';
 
     if (!c->options.server_only) {
         (void)printf("holdfast %s\n", HOLDFAST_VERSION);

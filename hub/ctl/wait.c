@@ -9,11 +9,14 @@
 #include "common/str.h"
 #include "hub/ctl/client.h"
 #include "hub/ctl/ctl.h"
+#include "hub/ctl/names.h"
 #include "hub/ctl/print.h"
+#include "hub/ctl/words.h"
 
 #define LOOK_MS 100
 #define LINE_MS 1000 // without a terminal: at most one line in so long
 #define BAR_WIDTH 40
+#define TIMEOUT_MS 300000
 
 static const char *const stages[] = {"rendered", "delivered", "applied", "healthy"};
 
@@ -72,11 +75,6 @@ static enum cm_rc look(struct waiting *w) {
         w->now.counts[i] = number(answer, stages[i]);
     }
     return CM_OK;
-}
-
-// Tells whether asking again may help.
-static bool is_passing(enum cm_rc rc) {
-    return rc != CM_EINVAL && rc != CM_EAUTH && rc != CM_ENOTFOUND;
 }
 
 static bool is_reached(const struct waiting *w) {
@@ -184,14 +182,15 @@ static int set_goal(struct waiting *w) {
 
 int ctl_wait(struct ctl *c) {
     struct waiting w = {.ctl = c, .began_ms = cm_clock_now_ms()};
+    int64_t timeout_ms = ctl_has_word(c->given, "timeout") ? c->options.timeout_ms : TIMEOUT_MS;
 
-    if (ctl_output_check(c) < 0 || set_goal(&w) != CTL_DONE) {
+    if (set_goal(&w) != CTL_DONE) {
         return CTL_ERROR;
     }
     for (;;) {
-        bool late = cm_clock_now_ms() - w.began_ms > c->options.timeout_ms;
+        bool late = cm_clock_now_ms() - w.began_ms > timeout_ms;
         enum cm_rc rc = look(&w);
-        if (rc < 0 && (late || !w.looked || !is_passing(rc))) {
+        if (rc < 0 && (late || !w.looked || !ctl_may_pass(rc))) {
             return CTL_ERROR;
         }
         if (rc < 0) { // the hub is started anew, or the line is bad

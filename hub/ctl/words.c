@@ -2,9 +2,6 @@
 
 #include <string.h>
 
-#include "common/mem.h"
-#include "common/options.h"
-
 bool ctl_has_word(const char *words, const char *word) {
     size_t len = strlen(word);
 
@@ -16,16 +13,4 @@ bool ctl_has_word(const char *words, const char *word) {
         }
     }
     return false;
-}
-
-char *ctl_option_name(const struct cm_option *options, size_t count, const char *word) {
-    if (strncmp(word, "--", 2) == 0) {
-        return cm_strndup(word + 2, strcspn(word + 2, "="));
-    }
-    for (size_t i = 0; word[0] == '-' && word[1] != '\0' && i < count; i++) {
-        if (options[i].short_name == word[1]) {
-            return cm_strdup(options[i].name);
-        }
-    }
-    return NULL;
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The first minutes with the command line: each verb against a real hub and simulated clusters."""
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -97,25 +98,37 @@ class FirstMinutes(story.Story):
     def test_get_lists_what_there_is_in_each_form(self):
         for what in ("clusters", "groups", "apps", "status", "events", "revisions"):
             self.assertRegex(self.says(0, "get", what), r"\A[A-Z]+ ")
-            self.assertTrue(json.loads(self.says(0, "get", what, "-o", "json")))
-            self.assertTrue(self.says(0, "get", what, "-oyaml").startswith("- "))
+            self.assertTrue(json.loads(self.says(0, "get", what, "-o", "json"))["items"])
+            self.assertTrue(self.says(0, "get", what, "-oyaml").startswith("items:\n"))
             self.assertTrue(self.says(0, "get", what, "--output=name").strip())
         named = ("get", "clusters", "-o", "name")
         self.assertEqual(self.says(0, *named, "-l", "env=staging"), "rome\n")
         self.assertEqual(self.says(0, *named, "--group", "live"), "paris\n")
         self.assertEqual(self.says(0, "get", "cluster", "rome", "-o", "name"), "rome\n")
+        self.assertEqual(self.says(0, "get", "cluster/rome", "-o", "name"), "rome\n")
+        self.assertEqual(self.says(0, "get", "cl", "rome", "paris", "-o", "name"), "rome\nparis\n")
+        self.assertEqual(json.loads(self.says(0, "get", "ClusterGroup", "live", "-o", "json"))["name"],
+                         "live")
+        self.assertEqual(self.says(0, "get", "app", "shop", "-o", "jsonpath={.namespace}"),
+                         "default")
+        self.assertEqual(self.says(0, "get", "clusters", "-o",
+                                   "jsonpath={range .items[*]}{.name}{';'}{end}"), "paris;rome;")
+        self.assertRegex(self.says(0, "get", "apps", "-o", "wide"), "DEPENDS ON")
+        self.assertNotIn("NAME", self.says(0, "get", "apps", "--no-headers"))
         self.assertEqual(self.says(0, "get", "status", "shop", "-o", "name", "--limit", "1"),
                          "shop/paris\n")
         self.assertEqual(self.says(0, "get", "objects", "--cluster", "rome", "-o", "name"),
                          "ConfigMap/default/shop\n")
         self.assertEqual(self.says(0, "get", "drift"), "nothing to show\n")
-        self.assertEqual(self.says(0, "get", "drift", "-o", "json"), "[]\n")
+        self.assertEqual(self.says(0, "get", "drift", "-o", "jsonpath={.items}"), "[]")
 
     def test_a_name_that_there_is_not_is_an_error(self):
         for words in (["get", "clusters", "pariss"], ["get", "status", "--cluster", "pariss"],
                       ["get", "drift", "--cluster", "pariss"], ["diff", "--cluster", "pariss"],
                       ["wait", "--cluster", "pariss"], ["sync", "--cluster", "pariss"]):
             self.assertIn("no cluster is named 'pariss'", self.says(2, *words))
+        self.assertIn("did you mean 'paris'?", self.says(2, "get", "clusters", "pariss"))
+        self.assertIn("did you mean 'shop'?", self.says(2, "diff", "--app", "shopp"))
         for words in (["get", "apps", "shopp"], ["get", "status", "shopp"],
                       ["diff", "--app", "shopp"], ["wait", "--app", "shopp"], ["sync", "--app", "shopp"]):
             self.assertRegex(self.says(2, *words), "no [Aa]pp is named 'shopp'")
@@ -129,12 +142,17 @@ class FirstMinutes(story.Story):
                               (["get"], "get what?"),
                               (["get", "clusters", "--grup", "x"], "did you mean '--group'"),
                               (["get", "clusters", "--app", "shop"], "cannot be filtered by --app"),
-                              (["get", "clusters", "a", "b"], "name one"),
+                              (["get", "clusters", "--kind", "x"], "cannot be filtered by --kind"),
                               (["get", "objects"], "say --cluster NAME"),
-                              (["get", "apps", "-o", "wide"], "use table, json, yaml or name"),
+                              (["get", "apps", "-o", "jsn"],
+                               "use table, wide, json, yaml, name or jsonpath; did you mean json"),
+                              (["get", "apps", "-o", "jsonpath={.a"], "column 4: '}' is missing"),
                               (["get", "status", "--state", "odd"], "is none of not-applied"),
                               (["sync", "shop"], "takes no arguments"),
-                              (["version", "-o", "json"], "does not take --output"),
+                              (["revoke", "-o", "json"], "does not take -o"),
+                              (["get", "pods"], "get objects --cluster NAME"),
+                              (["reconcile"], "use 'holdfast sync'"),
+                              (["get", "apps", "--color", "red"], "use auto, always or never"),
                               (["wait", "--for", "ever"], "use rendered, delivered"),
                               (["wait", "--timeout", "soon"], "is no duration"),
                               (["help", "gett"], "did you mean 'get'")):
@@ -204,6 +222,14 @@ class FirstMinutes(story.Story):
                                "--config", settings], capture_output=True, text=True,
                               check=True)
         self.assertEqual(done.stdout, "shop\n")
+
+    def test_filters_are_on_the_command_line_and_settings_may_be_in_the_environment(self):
+        settings = {"HOLDFAST_SERVER": self.hub.api_url, "HOLDFAST_CA_FILE": str(self.hub.ca_file),
+                    "HOLDFAST_TOKEN_FILE": str(self.hub.token_file), "HOLDFAST_OUTPUT": "name"}
+        filters = {"HOLDFAST_APP": "nothing", "HOLDFAST_CLUSTER": "nothing"}
+        done = subprocess.run([program("holdfast"), "get", "status"], capture_output=True,
+                              text=True, check=True, env={**os.environ, **settings, **filters})
+        self.assertEqual(done.stdout, "shop/paris\nshop/rome\n")
 
     def test_validate_needs_no_hub(self):
         def validate(folder):

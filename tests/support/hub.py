@@ -87,8 +87,9 @@ class Hub(Process):
         return done
 
     def get(self, *words):
-        """What `holdfast get WORDS -o json` says."""
-        return json.loads(self.run("get", *words, "-o", "json").stdout)
+        """What `holdfast get WORDS -o json` says, as a list."""
+        answer = json.loads(self.run("get", *words, "-o", "json").stdout)
+        return answer["items"] if "items" in answer else [answer]
 
     def join_token(self, cluster):
         """A token with which one agent can enrol as this cluster."""

@@ -5,9 +5,8 @@
 
 #include <cmocka.h>
 
-#include "common/arena.h"
 #include "common/clock.h"
-#include "hub/ctl/print.h"
+#include "hub/ctl/table.h"
 
 #define SECOND 1000LL
 #define MINUTE (60 * SECOND)
@@ -38,41 +37,11 @@ static void a_clock_that_is_ahead_makes_no_negative_age(void **state) {
     assert_age(-HOUR, "0s");
 }
 
-static void control_characters_become_spaces(void **state) {
-    struct cm_arena *arena = *state;
-
-    assert_string_equal(ctl_one_line(arena, "a\nb\tc"), "a b c");
-    assert_string_equal(ctl_one_line(arena, "\x1b[2Jgone\x7f"), " [2Jgone ");
-    assert_string_equal(ctl_one_line(arena, "\xc2\x9b"
-                                            "2J"),
-                        "\xc2\xa0"
-                        "2J");
-}
-
-static void other_texts_stay_as_they_are(void **state) {
-    struct cm_arena *arena = *state;
-
-    assert_string_equal(ctl_one_line(arena, "grün 世界"), "grün 世界");
-    assert_string_equal(ctl_one_line(arena, ""), "");
-}
-
-static int begin(void **state) {
-    *state = cm_arena_new(0);
-    return 0;
-}
-
-static int end(void **state) {
-    cm_arena_free(*state);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_age_has_the_unit_that_people_think_in),
         cmocka_unit_test(no_time_has_no_age),
         cmocka_unit_test(a_clock_that_is_ahead_makes_no_negative_age),
-        cmocka_unit_test_setup_teardown(control_characters_become_spaces, begin, end),
-        cmocka_unit_test_setup_teardown(other_texts_stay_as_they_are, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,21 @@
+// names: do the names exist that somebody typed, and which did he mean?
+//
+// Threads: one; asks the hub.
+#pragma once
+
+#include "common/err.h"
+
+struct ctl;
+struct ctl_resource;
+
+// ctl_check_named fails with CM_ENOTFOUND, proposing the nearest name, if there is nothing of this
+// name; fine for NULL and "".
+CM_MUSTUSE enum cm_rc ctl_check_named(struct ctl *c, const struct ctl_resource *r,
+                                      const char *name);
+
+// ctl_check_names does so for what --cluster, --app and --group name: a filter that is misspelt
+// must not look like a fleet without faults.
+CM_MUSTUSE enum cm_rc ctl_check_names(struct ctl *c);
+
+// ctl_fail_unnamed fails with CM_ENOTFOUND: there is nothing of this name; it proposes the nearest.
+enum cm_rc ctl_fail_unnamed(struct ctl *c, const struct ctl_resource *r, const char *name);

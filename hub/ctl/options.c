@@ -1,0 +1,221 @@
+#include "hub/ctl/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/ctl/ctl.h"
+#include "hub/ctl/verbs.h"
+#include "hub/ctl/words.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define STRING(of, field) .name = of, .type = CM_OPTION_STRING, .offset = AT(field)
+#define FLAG(of, field) .name = of, .type = CM_OPTION_BOOL, .offset = AT(field), .line_only = true
+#define DURATION(of, field)                                                                        \
+    .name = of, .type = CM_OPTION_DURATION, .offset = AT(field), .value_name = "DURATION",         \
+    .line_only = true
+#define AT(field) offsetof(struct ctl_options, field)
+
+const struct cm_option ctl_option_table[] = {
+    {STRING("server", server), .value_name = "URL", .help = "The hub's API, https://HOST:PORT."},
+    {STRING("token-file", token_file), .value_name = "FILE", .help = "Holds the API token."},
+    {STRING("ca-file", ca_file), .value_name = "FILE",
+     .help = "Certificates to trust (the hub's keys/root.crt); default: the system's."},
+    {STRING("context", context), .value_name = "NAME",
+     .help = "The hub that 'holdfast context' knows by this name."},
+    {STRING("config", config), .value_name = "FILE",
+     .help = "Holds the contexts; default: ~/.config/holdfast/config.yaml."},
+    {STRING("color", color), .value_name = "WHEN",
+     .help = "auto (on a terminal, unless NO_COLOR is set), always or never."},
+    {STRING("output", output), .short_name = 'o', .value_name = "FORMAT"},
+    {STRING("app", app), .value_name = "NAME", .line_only = true, .help = "Only this App."},
+    {STRING("cluster", cluster), .value_name = "NAME", .line_only = true,
+     .help = "Only this cluster."},
+    {STRING("group", group), .value_name = "NAME", .line_only = true,
+     .help = "Only clusters of this group."},
+    {STRING("selector", selector), .short_name = 'l', .value_name = "LABELS", .line_only = true,
+     .help = "Only clusters with these labels: env=prod,region!=eu,canary."},
+    {STRING("state", state), .value_name = "STATE", .line_only = true,
+     .help = "Only what is not-applied, failed, not-healthy or drifted."},
+    {STRING("kind", kind), .value_name = "KIND", .line_only = true,
+     .help = "Only events of this kind, such as drift.found."},
+    {STRING("repository", repository), .value_name = "NAME", .line_only = true,
+     .help = "Only this repository."},
+    {STRING("revision", revision), .value_name = "COMMIT", .line_only = true,
+     .help = "Only what this commit changed."},
+    {STRING("for", wait_for), .value_name = "STAGE", .line_only = true, .default_value = "healthy",
+     .help = "rendered, delivered, applied or healthy."},
+    {DURATION("timeout", timeout_ms), .help = "Give up after so long, exit code 1; default: 5m."},
+    {DURATION("life", life_ms), .help = "How long the token works."},
+    {DURATION("since", since_ms), .help = "Only what happened in this time, such as 1h."},
+    {.name = "limit",
+     .type = CM_OPTION_INT,
+     .offset = AT(limit),
+     .value_name = "N",
+     .min = 1,
+     .max = 1000000,
+     .line_only = true,
+     .help = "At most so many rows."},
+    {FLAG("all", all), .help = "All of them."},
+    {FLAG("again", again), .help = "Also for a cluster that is enrolled: it was built anew."},
+    {FLAG("tokens", tokens), .help = "Print lines of cluster and token instead of commands."},
+    {FLAG("wait", wait), .help = "Then wait as 'holdfast wait' does."},
+    {FLAG("watch", watch), .short_name = 'w', .help = "Then go on and print what changes."},
+    {FLAG("follow", follow), .short_name = 'f', .help = "Then go on and print what comes."},
+    {STRING("role", role), .value_name = "ROLE", .line_only = true, .default_value = "read",
+     .help = "read or admin."},
+    {STRING("at", at), .value_name = "COMMIT", .line_only = true,
+     .help = "Of this commit instead of the files as they are."},
+    {STRING("path", path), .value_name = "FOLDER", .line_only = true,
+     .help = "The fleet's root folder, from the top of the repository."},
+    {STRING("source", source), .value_name = "NAME=DIR", .line_only = true,
+     .help = "Where another repository, of this name at the hub, is on this machine; several with "
+             "commas between them."},
+    {FLAG("show-secrets", show_secrets), .help = "Print what is in Secrets."},
+    {FLAG("exit-code", exit_code), .help = "End with 3 if something changes."},
+    {FLAG("embed", embed), .help = "Copy what the files hold instead of their paths."},
+    {FLAG("no-headers", no_headers), .help = "Print no titles above the columns."},
+    {FLAG("server-only", server_only), .help = "Only the hub's version."},
+    {FLAG("version", version), .help = "As the verb 'version'."},
+    {FLAG("help", help), .short_name = 'h', .help = "Print help and exit."},
+};
+
+const size_t ctl_option_count = COUNT(ctl_option_table);
+
+static const struct cm_option *find(const char *name, size_t len) {
+    for (size_t i = 0; i < COUNT(ctl_option_table); i++) {
+        const char *own = ctl_option_table[i].name;
+
+        if (strncmp(own, name, len) == 0 && own[len] == '\0') {
+            return &ctl_option_table[i];
+        }
+    }
+    return NULL;
+}
+
+const struct cm_option *ctl_option_of(const char *word) {
+    if (strncmp(word, "--", 2) == 0) {
+        return find(word + 2, strcspn(word + 2, "="));
+    }
+    for (size_t i = 0; word[0] == '-' && word[1] != '\0' && i < COUNT(ctl_option_table); i++) {
+        if (ctl_option_table[i].short_name == word[1]) {
+            return &ctl_option_table[i];
+        }
+    }
+    return NULL;
+}
+
+const char *ctl_option_values(const char *name) {
+    static const char *const values[][2] = {
+        {"app", "@apps"},
+        {"cluster", "@clusters"},
+        {"group", "@groups"},
+        {"repository", "@repositories"},
+        {"revision", "@revisions"},
+        {"context", "@contexts"},
+        {"token-file", "@files"},
+        {"ca-file", "@files"},
+        {"config", "@files"},
+        {"state", "not-applied failed not-healthy drifted"},
+        {"for", "rendered delivered applied healthy"},
+        {"role", "read admin"},
+        {"color", "auto always never"},
+    };
+
+    for (size_t i = 0; i < COUNT(values); i++) {
+        if (strcmp(values[i][0], name) == 0) {
+            return values[i][1];
+        }
+    }
+    return NULL;
+}
+
+bool ctl_option_is_common(const char *name) {
+    return ctl_has_word("server token-file ca-file context config color help", name);
+}
+
+// ---- A command line
+
+static bool takes(const struct ctl_verb *verb, const char *name) {
+    return ctl_option_is_common(name) || ctl_has_word(verb->options, name);
+}
+
+// Tells whether the value of this option is the word after it.
+static bool has_value_apart(const struct cm_option *option, const char *word) {
+    if (option->type == CM_OPTION_BOOL) {
+        return false;
+    }
+    return word[1] == '-' ? strchr(word, '=') == NULL : word[2] == '\0';
+}
+
+void ctl_line_read(int argc, char *const *argv, const struct ctl_verb *verb, struct ctl_line *out) {
+    out->verb = 0;
+    out->other = 0;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        const struct cm_option *option = ctl_option_of(argv[i]);
+
+        if (option != NULL) {
+            cm_str_addf(out->given, " %s", option->name);
+            out->other =
+                verb != NULL && out->other == 0 && !takes(verb, option->name) ? i : out->other;
+            i += has_value_apart(option, argv[i]) ? 1 : 0;
+        } else if (out->verb == 0 && argv[i][0] != '-') {
+            out->verb = i;
+        }
+    }
+}
+
+// ---- The options of one verb
+
+// "table (the default), wide or json."
+static char *output_help(const char *outputs) {
+    struct cm_str text = {0};
+    size_t first = strcspn(outputs, " ");
+
+    cm_str_addf(&text, "%.*s (the default)", (int)first, outputs);
+    for (const char *at = outputs + first; *at == ' ';) {
+        size_t len = strcspn(++at, " ");
+
+        cm_str_addf(&text, "%s%.*s%s", at[len] == '\0' ? " or " : ", ", (int)len, at,
+                    strncmp(at, "jsonpath", len) == 0 ? "='{.PATH}'" : "");
+        at += len;
+    }
+    cm_str_add(&text, ".");
+    return cm_str_take(&text);
+}
+
+void ctl_option_set_make(const struct ctl_verb *verb, struct ctl_option_set *out) {
+    *out = (struct ctl_option_set){.set = {.program = "holdfast",
+                                           .summary = "Talks to a holdfast hub.",
+                                           .usage = "VERB [ARGUMENTS] [OPTIONS]",
+                                           .env_prefix = "HOLDFAST",
+                                           .options = out->options,
+                                           .no_file = true}};
+    for (size_t i = 0; i < COUNT(ctl_option_table); i++) {
+        const struct cm_option *option = &ctl_option_table[i];
+
+        if (verb == NULL || takes(verb, option->name)) {
+            out->options[out->set.count++] = *option;
+        }
+        if (verb != NULL && verb->outputs != NULL && strcmp(option->name, "output") == 0) {
+            out->strings[2] = output_help(verb->outputs);
+            out->options[out->set.count - 1].help = out->strings[2];
+        }
+    }
+    if (verb != NULL) {
+        out->strings[0] = cm_strf("holdfast %s", verb->name);
+        out->strings[1] =
+            cm_strf("%s%s[OPTIONS]", verb->arguments, verb->arguments[0] == '\0' ? "" : " ");
+        out->set.program = out->strings[0];
+        out->set.usage = out->strings[1];
+        out->set.summary = verb->summary;
+    }
+}
+
+void ctl_option_set_done(struct ctl_option_set *set) {
+    for (size_t i = 0; i < COUNT(set->strings); i++) {
+        free(set->strings[i]);
+        set->strings[i] = NULL;
+    }
+}

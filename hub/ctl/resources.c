@@ -1,0 +1,276 @@
+#include "hub/ctl/resources.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/ctl/ctl.h"
+#include "hub/ctl/words.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define COLUMNS(of) .columns = (of), .count = COUNT(of)
+
+static const struct ctl_column clusters[] = {
+    {"NAME", "name", CTL_TEXT, CTL_ALWAYS},
+    {"CONNECTED", "connected", CTL_YES, CTL_ALWAYS},
+    {"READY", "healthy apps", CTL_READY, CTL_ALWAYS},
+    {"FAILED", "failed", CTL_NUMBER, CTL_IF_WIDE},
+    {"DRIFTED", "drifted", CTL_NUMBER, CTL_IF_ROOM},
+    {"SEEN", "lastSeenMs", CTL_AGE, CTL_IF_ROOM},
+    {"OBJECTS", "objects", CTL_NUMBER, CTL_IF_WIDE},
+    {"AGENT", "agentVersion", CTL_TEXT, CTL_IF_WIDE},
+    {"DRIVER", "driver", CTL_TEXT, CTL_IF_WIDE},
+    {"TARGET", "targetVersion", CTL_TEXT, CTL_IF_ROOM},
+    {"LABELS", "labels", CTL_LABELS, CTL_IF_ROOM},
+};
+
+static const struct ctl_column groups[] = {
+    {"NAME", "name", CTL_TEXT, CTL_ALWAYS},
+    {"CLUSTERS", "clusters", CTL_COUNT, CTL_ALWAYS},
+    {"PATH", "path", CTL_TEXT, CTL_IF_ROOM},
+    {"MEMBERS", "clusters", CTL_LIST, CTL_IF_WIDE},
+};
+
+static const struct ctl_column apps[] = {
+    {"NAME", "name", CTL_TEXT, CTL_ALWAYS},
+    {"READY", "healthy clusters", CTL_READY, CTL_ALWAYS},
+    {"APPLIED", "applied", CTL_NUMBER, CTL_IF_WIDE},
+    {"FAILED", "failed", CTL_NUMBER, CTL_ALWAYS},
+    {"DEGRADED", "degraded", CTL_NUMBER, CTL_IF_ROOM},
+    {"DRIFTED", "drifted", CTL_NUMBER, CTL_IF_ROOM},
+    {"NAMESPACE", "namespace", CTL_TEXT, CTL_IF_ROOM},
+    {"REPOSITORY", "repository", CTL_TEXT, CTL_IF_ROOM},
+    {"PATH", "path", CTL_TEXT, CTL_IF_WIDE},
+    {"DRIFT MODE", "drift", CTL_TEXT, CTL_IF_WIDE},
+    {"PRUNE", "prune", CTL_YES, CTL_IF_WIDE},
+    {"SUSPENDED", "suspend", CTL_YES, CTL_IF_WIDE},
+    {"DEPENDS ON", "dependsOn", CTL_LIST, CTL_IF_WIDE},
+};
+
+static const struct ctl_column status[] = {
+    {"APP", "app", CTL_TEXT, CTL_ALWAYS},
+    {"CLUSTER", "cluster", CTL_TEXT, CTL_ALWAYS},
+    {"REVISION", "revision", CTL_SHORT, CTL_IF_ROOM},
+    {"UP TO DATE", "upToDate", CTL_YES, CTL_IF_ROOM},
+    {"APPLIED", "applied", CTL_TEXT, CTL_ALWAYS},
+    {"HEALTH", "health", CTL_TEXT, CTL_ALWAYS},
+    {"DRIFTED", "drifted", CTL_NUMBER, CTL_IF_ROOM},
+    {"OBJECTS", "objects", CTL_NUMBER, CTL_IF_WIDE},
+    {"CONNECTED", "connected", CTL_YES, CTL_IF_ROOM},
+    {"AGO", "atMs", CTL_AGE, CTL_IF_WIDE},
+    {"MESSAGE", "message", CTL_TEXT, CTL_ALWAYS},
+};
+
+static const struct ctl_column objects[] = {
+    {"OBJECT", "key", CTL_TEXT, CTL_ALWAYS},      {"APP", "app", CTL_TEXT, CTL_ALWAYS},
+    {"HEALTH", "health", CTL_TEXT, CTL_ALWAYS},   {"AGO", "atMs", CTL_AGE, CTL_IF_WIDE},
+    {"MESSAGE", "message", CTL_TEXT, CTL_ALWAYS},
+};
+
+static const struct ctl_column drift[] = {
+    {"CLUSTER", "cluster", CTL_TEXT, CTL_ALWAYS},  {"APP", "app", CTL_TEXT, CTL_IF_ROOM},
+    {"OBJECT", "key", CTL_TEXT, CTL_ALWAYS},       {"FIELD", "path", CTL_TEXT, CTL_ALWAYS},
+    {"DESIRED", "desired", CTL_TEXT, CTL_ALWAYS},  {"ACTUAL", "actual", CTL_TEXT, CTL_ALWAYS},
+    {"MANAGER", "manager", CTL_TEXT, CTL_IF_ROOM}, {"AGO", "atMs", CTL_AGE, CTL_IF_ROOM},
+};
+
+static const struct ctl_column events[] = {
+    {"TIME", "atMs", CTL_TIME, CTL_ALWAYS},       {"KIND", "kind", CTL_TEXT, CTL_ALWAYS},
+    {"CLUSTER", "cluster", CTL_TEXT, CTL_ALWAYS}, {"APP", "app", CTL_TEXT, CTL_ALWAYS},
+    {"OBJECT", "key", CTL_TEXT, CTL_IF_WIDE},     {"REVISION", "revision", CTL_SHORT, CTL_IF_ROOM},
+    {"WHO", "actor", CTL_TEXT, CTL_IF_ROOM},      {"WHAT", "message", CTL_TEXT, CTL_ALWAYS},
+};
+
+static const struct ctl_column revisions[] = {
+    {"REVISION", "id", CTL_SHORT, CTL_ALWAYS},
+    {"REPOSITORY", "repository", CTL_TEXT, CTL_IF_ROOM},
+    {"AGO", "committedMs", CTL_AGE, CTL_ALWAYS},
+    {"CLUSTERS", "clusters", CTL_NUMBER, CTL_ALWAYS},
+    {"PROBLEMS", "problems", CTL_NUMBER, CTL_ALWAYS},
+    {"AUTHOR", "author", CTL_TEXT, CTL_IF_ROOM},
+    {"SUBJECT", "subject", CTL_TEXT, CTL_ALWAYS},
+};
+
+static const struct ctl_column problems[] = {
+    {"FILE", "path", CTL_TEXT, CTL_ALWAYS},       {"LINE", "line", CTL_NUMBER, CTL_ALWAYS},
+    {"APP", "app", CTL_TEXT, CTL_IF_ROOM},        {"CLUSTERS", "clusters", CTL_NUMBER, CTL_IF_ROOM},
+    {"PROBLEM", "message", CTL_TEXT, CTL_ALWAYS},
+};
+
+static int64_t number(const struct cm_json *row, const char *member) {
+    return cm_json_int(cm_json_get(row, member), 0);
+}
+
+static bool cluster_is_ready(const struct cm_json *row) {
+    return cm_json_true(cm_json_get(row, "connected")) &&
+           number(row, "healthy") == number(row, "apps");
+}
+
+static bool is(const struct cm_json *row, const char *member, const char *value) {
+    const char *text = cm_json_string(cm_json_get(row, member));
+
+    return text != NULL && strcmp(text, value) == 0;
+}
+
+static bool status_is_ready(const struct cm_json *row) {
+    return cm_json_true(cm_json_get(row, "upToDate")) && is(row, "health", "healthy");
+}
+
+const struct ctl_resource ctl_resources[] = {
+    {.name = "clusters",
+     .one = "cluster",
+     .words = "cluster clusters cl",
+     .names = "name",
+     COLUMNS(clusters),
+     .params = "cluster group selector",
+     .by = "name",
+     .about = "clusters of Git, and agents",
+     .foldable = true,
+     .ready = cluster_is_ready},
+    {.name = "groups",
+     .one = "group",
+     .words = "group groups clustergroup clustergroups cg",
+     .names = "name",
+     COLUMNS(groups),
+     .params = "",
+     .by = "name",
+     .about = "ClusterGroups and their members"},
+    {.name = "apps",
+     .one = "App",
+     .words = "app apps application applications",
+     .names = "name",
+     COLUMNS(apps),
+     .params = "app",
+     .by = "name",
+     .about = "Apps, and how many clusters run them"},
+    {.name = "status",
+     .one = "status",
+     .words = "status statuses st",
+     .names = "app cluster",
+     COLUMNS(status),
+     .params = "app cluster group selector state revision",
+     .by = "app",
+     .about = "each App on each cluster",
+     .foldable = true,
+     .ready = status_is_ready},
+    {.name = "objects",
+     .one = "object",
+     .words = "object objects obj",
+     .names = "key",
+     COLUMNS(objects),
+     .params = "cluster app",
+     .by = "key",
+     .about = "objects on one cluster"},
+    {.name = "drift",
+     .one = "drift",
+     .words = "drift drifts",
+     .names = "cluster key path",
+     COLUMNS(drift),
+     .params = "app cluster",
+     .about = "fields that are not as Git says"},
+    {.name = "events",
+     .one = "event",
+     .words = "event events ev",
+     .names = "number",
+     COLUMNS(events),
+     .params = "app cluster kind revision since",
+     .about = "what happened, newest last",
+     .limit = 50,
+     .newest_last = true},
+    {.name = "revisions",
+     .one = "revision",
+     .words = "revision revisions rev revs commit commits",
+     .names = "id",
+     COLUMNS(revisions),
+     .params = "repository",
+     .by = "id",
+     .about = "commits that were resolved",
+     .limit = 20},
+    {.name = "problems",
+     .one = "problem",
+     .words = "problem problems errors",
+     .names = "path",
+     COLUMNS(problems),
+     .params = "repository app revision",
+     .about = "what is wrong in the repositories"},
+};
+
+const size_t ctl_resource_count = COUNT(ctl_resources);
+
+const struct ctl_resource *ctl_resource_find(const char *word) {
+    CM_AUTOFREE char *lower = cm_strdup(word);
+
+    for (char *at = lower; *at != '\0'; at++) {
+        *at = (char)tolower((unsigned char)*at);
+    }
+    for (size_t i = 0; i < COUNT(ctl_resources); i++) {
+        if (ctl_has_word(ctl_resources[i].words, lower)) {
+            return &ctl_resources[i];
+        }
+    }
+    return NULL;
+}
+
+const struct ctl_resource *ctl_resource_named(const char *name) {
+    for (size_t i = 0; i < COUNT(ctl_resources); i++) {
+        if (strcmp(ctl_resources[i].name, name) == 0) {
+            return &ctl_resources[i];
+        }
+    }
+    assert(!"a list that there is");
+    return NULL;
+}
+
+// ---- Words of other programs
+
+static const char *const foreign[][2] = {
+    {"kustomization kustomizations ks helmrelease helmreleases hr bundle bundles bd manifestwork",
+     "here these are Apps: 'holdfast get apps', and on each cluster 'holdfast get status'"},
+    {"gitrepo gitrepos gitrepository gitrepositories source sources repository repositories repo",
+     "repositories are named in the hub's configuration; 'holdfast get revisions' shows what was "
+     "fetched"},
+    {"appproject project projects applicationset appset",
+     "there is no such kind; see 'holdfast get apps' and 'holdfast get groups'"},
+    {"all", "say which: 'holdfast get apps', 'holdfast get clusters', 'holdfast get status'"},
+    {"pod pods po deployment deployments deploy service services svc configmap configmaps cm "
+     "secret secrets ingress ingresses namespace namespaces ns statefulset statefulsets sts "
+     "daemonset daemonsets ds job jobs cronjob cronjobs resource resources",
+     "what runs on a cluster is listed by 'holdfast get objects --cluster NAME'"},
+    {"node nodes no", "the hub knows clusters, not their nodes: 'holdfast get clusters'"},
+    {"token tokens", "use 'holdfast token list'"},
+    {"context contexts", "use 'holdfast context list'"},
+};
+
+static const char *find_hint(const char *word) {
+    for (size_t i = 0; i < COUNT(foreign); i++) {
+        if (ctl_has_word(foreign[i][0], word)) {
+            return foreign[i][1];
+        }
+    }
+    return NULL;
+}
+
+int ctl_resource_fail(struct ctl *c, const char *word) {
+    const char *names[COUNT(ctl_resources)];
+    const char *hint = find_hint(word);
+
+    for (size_t i = 0; i < COUNT(ctl_resources); i++) {
+        names[i] = ctl_resources[i].name;
+    }
+    const char *nearest = cm_str_nearest(word, names, COUNT(names));
+    if (hint != NULL) {
+        return ctl_fail(c, CM_EINVAL, "'%.40s' cannot be listed; %s", word, hint);
+    }
+    if (nearest != NULL) {
+        return ctl_fail(c, CM_EINVAL, "'%.40s' cannot be listed; did you mean '%s'?", word,
+                        nearest);
+    }
+    return ctl_fail(c, CM_EINVAL,
+                    "'%.40s' cannot be listed; use clusters, groups, apps, status, objects, "
+                    "drift, events, revisions or problems",
+                    word);
+}

@@ -1,0 +1,172 @@
+#include "hub/ctl/verbs.h"
+
+#include <string.h>
+
+#include "common/str.h"
+#include "hub/ctl/ctl.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define SEE "See"
+#define ACT "Act"
+#define BEFORE "Before a merge, without a hub"
+#define ACCESS "Access"
+#define SELF "This program"
+
+const struct ctl_verb ctl_verbs[] = {
+    {.name = "get",
+     .group = SEE,
+     .arguments = "TYPE [NAME...]",
+     .summary = "List what the hub knows.",
+     .about = "TYPE is clusters, groups, apps, status, objects, drift, events, revisions or "
+              "problems; singular, the kinds of the fleet repository and short forms (cl, cg, st, "
+              "obj, ev, rev) are as good. A long list of clusters or states is folded on a "
+              "terminal: what is not ready, by its first names; --all shows every row.",
+     .example = "holdfast get clusters -l env=production\n"
+                "holdfast get app checkout -o yaml\n"
+                "holdfast get status --app checkout --state not-healthy\n"
+                "holdfast get apps -o jsonpath='{range .items[*]}{.name}{\"\\n\"}{end}'",
+     .options = "output app cluster group selector state kind repository revision limit all watch "
+                "no-headers",
+     .outputs = "table wide json yaml name jsonpath",
+     .completes = "types named",
+     .run = ctl_get},
+    {.name = "diff",
+     .group = SEE,
+     .arguments = "",
+     .summary = "Show where clusters are not as Git says; exit code 1 if somewhere.",
+     .example = "holdfast diff\nholdfast diff --cluster eu-west-01\nholdfast diff --app checkout "
+                "-o json",
+     .options = "output app cluster group selector",
+     .outputs = "table json yaml name jsonpath",
+     .run = ctl_diff},
+    {.name = "sync",
+     .group = ACT,
+     .arguments = "",
+     .summary = "Fetch now, and compare again what is named.",
+     .example = "holdfast sync\nholdfast sync --app checkout --wait",
+     .options = "app cluster repository wait for timeout revision",
+     .run = ctl_sync},
+    {.name = "wait",
+     .group = ACT,
+     .arguments = "",
+     .summary = "Wait until the fleet runs a commit, or all that Git says.",
+     .example = "holdfast wait --revision $(git rev-parse HEAD) --for healthy --timeout 10m",
+     .options = "output app cluster revision for timeout",
+     .outputs = "table json yaml jsonpath",
+     .run = ctl_wait},
+    {.name = "validate",
+     .group = BEFORE,
+     .arguments = "[DIR]",
+     .summary = "Find all that is wrong with a fleet repository; needs no hub.",
+     .example = "holdfast validate ./fleet",
+     .options = "output",
+     .outputs = "table json yaml",
+     .completes = "files",
+     .run = ctl_validate},
+    {.name = "enroll",
+     .group = ACCESS,
+     .arguments = "CLUSTER...",
+     .summary = "Make join tokens; prints the command to run at each cluster.",
+     .example = "holdfast enroll eu-west-01\nholdfast enroll --all -l env=staging --tokens",
+     .options = "output group selector all again tokens life",
+     .outputs = "table json yaml",
+     .completes = "clusters...",
+     .run = ctl_enroll},
+    {.name = "revoke",
+     .group = ACCESS,
+     .arguments = "CLUSTER",
+     .summary = "Let the agent of a cluster connect no more.",
+     .example = "holdfast revoke store-007",
+     .options = "",
+     .completes = "clusters",
+     .run = ctl_revoke},
+    {.name = "version",
+     .group = SELF,
+     .arguments = "",
+     .summary = "Print the versions of this program and of the hub.",
+     .example = "holdfast version",
+     .options = "server-only version",
+     .run = ctl_version},
+    {.name = "help",
+     .group = SELF,
+     .arguments = "[VERB]",
+     .summary = "Tell what there is, or more about one verb.",
+     .example = "holdfast help get",
+     .options = "",
+     .completes = "verbs",
+     .run = ctl_help},
+};
+
+const size_t ctl_verb_count = COUNT(ctl_verbs);
+
+const struct ctl_verb *ctl_verb_find(const char *name) {
+    for (size_t i = 0; i < COUNT(ctl_verbs); i++) {
+        if (strcmp(ctl_verbs[i].name, name) == 0) {
+            return &ctl_verbs[i];
+        }
+    }
+    return NULL;
+}
+
+// ---- Words of other programs
+
+#define IN_GIT "what a cluster runs is said in Git: change it there and push"
+
+static const char *const hints[][2] = {
+    {"apply", IN_GIT "; 'holdfast sync' fetches at once"},
+    {"create", IN_GIT "; 'holdfast enroll' lets an agent in"},
+    {"delete", IN_GIT "; 'holdfast revoke' shuts an agent out"},
+    {"edit", IN_GIT},
+    {"patch", IN_GIT},
+    {"scale", IN_GIT},
+    {"set", IN_GIT},
+    {"suspend", IN_GIT ": 'suspend: true' in an App, a target or a Cluster"},
+    {"resume", IN_GIT ": remove 'suspend: true'"},
+    {"rollback", IN_GIT ": 'git revert'"},
+    {"undo", IN_GIT ": 'git revert'"},
+    {"ls", "use 'holdfast get'"},
+    {"list", "use 'holdfast get'"},
+    {"show", "use 'holdfast describe' or 'holdfast get -o yaml'"},
+    {"status", "use 'holdfast get status'"},
+    {"reconcile", "use 'holdfast sync'"},
+    {"refresh", "use 'holdfast sync'"},
+    {"rollout", "use 'holdfast watch', or 'holdfast wait' in a script"},
+    {"events", "use 'holdfast get events' or 'holdfast logs -f'"},
+    {"drift", "use 'holdfast diff' or 'holdfast get drift'"},
+    {"trace", "use 'holdfast describe'"},
+    {"tree", "use 'holdfast get objects --cluster NAME'"},
+    {"history", "use 'holdfast get revisions'"},
+    {"config", "use 'holdfast context'"},
+    {"login", "use 'holdfast context set'"},
+    {"build", "use 'holdfast render'"},
+    {"template", "use 'holdfast render'"},
+    {"preview", "use 'holdfast plan'"},
+    {"check", "use 'holdfast validate'"},
+    {"lint", "use 'holdfast validate'"},
+    {"bootstrap", "use 'holdfast enroll'"},
+    {"join", "use 'holdfast enroll'"},
+    {"register", "use 'holdfast enroll'"},
+    {"app", "use 'holdfast get apps' or 'holdfast describe app NAME'"},
+    {"apps", "use 'holdfast get apps'"},
+    {"cluster", "use 'holdfast get clusters' or 'holdfast describe cluster NAME'"},
+    {"clusters", "use 'holdfast get clusters'"},
+};
+
+const char *ctl_verb_hint(const char *word) {
+    for (size_t i = 0; i < COUNT(hints); i++) {
+        if (strcmp(hints[i][0], word) == 0) {
+            return hints[i][1];
+        }
+    }
+    return NULL;
+}
+
+const char *ctl_verb_nearest(const char *word) {
+    const char *names[COUNT(ctl_verbs)];
+
+    for (size_t i = 0; i < COUNT(ctl_verbs); i++) {
+        names[i] = ctl_verbs[i].name;
+    }
+    return cm_str_nearest(word, names, COUNT(names));
+}
