@@ -36,32 +36,38 @@ static int read_words(struct ctl *c, const char **range, const char **dir) {
     return CTL_DONE;
 }
 
-// take_in reads the first side, remembers what is in force, and takes in the second.
-static enum cm_rc take_in(struct ctl *c, struct ctl_offline *o, const struct ctl_range *range,
-                          struct ctl_scope *scope, struct hub_plan **out) {
-    if (ctl_offline_begin(c, o, &range->from) < 0 || ctl_scope_add(c, scope, o->fleet) < 0) {
+// take_second takes in the second side and checks the names that narrow the plan.
+static enum cm_rc take_second(struct ctl *c, struct ctl_offline *o, const struct ctl_range *range,
+                              struct ctl_scope *scope) {
+    bool was_empty = ctl_offline_is_empty(o->fleet);
+
+    if (ctl_offline_advance(c, o, &range->from, range->work ? NULL : &range->to) < 0 ||
+        ctl_scope_add(c, scope, o->fleet) < 0) {
         return c->err.code;
     }
-    bool was_empty = ctl_offline_is_empty(o->fleet);
-    struct hub_plan_before *before = hub_plan_remember(o->fleet);
-    enum cm_rc rc = ctl_offline_advance(c, o, &range->from, range->work ? NULL : &range->to);
-    if (rc == CM_OK) {
-        rc = ctl_scope_add(c, scope, o->fleet);
+    if (was_empty && ctl_offline_is_empty(o->fleet)) {
+        return ctl_offline_fail_empty(c, o);
     }
-    if (rc == CM_OK && was_empty && ctl_offline_is_empty(o->fleet)) {
-        rc = ctl_offline_fail_empty(c, o);
-    }
-    if (rc == CM_OK) {
-        rc = ctl_scope_check(c, scope);
-    }
-    if (rc == CM_OK) {
-        const struct hub_plan_filter filter = {
-            .app = c->options.app, .wants = ctl_scope_wants, .ctx = scope};
+    return ctl_scope_check(c, scope);
+}
 
-        *out = hub_plan_make(before, o->fleet, &filter);
+// make reads the first side, remembers what is in force, takes in the second, and compares; NULL if
+// one of it fails.
+static struct hub_plan *make(struct ctl *c, struct ctl_offline *o, const struct ctl_range *range,
+                             struct ctl_scope *scope) {
+    const struct hub_plan_filter filter = {
+        .app = c->options.app, .wants = ctl_scope_wants, .ctx = scope};
+    struct hub_plan *plan = NULL;
+
+    if (ctl_offline_begin(c, o, &range->from) < 0 || ctl_scope_add(c, scope, o->fleet) < 0) {
+        return NULL;
+    }
+    struct hub_plan_before *before = hub_plan_remember(o->fleet);
+    if (take_second(c, o, range, scope) == CM_OK) {
+        plan = hub_plan_make(before, o->fleet, &filter);
     }
     hub_plan_before_free(before);
-    return rc;
+    return plan;
 }
 
 static void print_annotations(const struct hub_plan *plan, const struct hub_plan_view *view,
@@ -121,12 +127,15 @@ static int verdict(const struct ctl *c, const struct hub_plan *plan) {
 }
 
 static int compare(struct ctl *c, struct ctl_offline *o, const char *words) {
-    CM_CLEANUP(hub_plan_freep) struct hub_plan *plan = NULL;
     CM_CLEANUP(ctl_scope_done) struct ctl_scope scope;
     struct ctl_range range;
 
     ctl_scope_init(c, &scope);
-    if (ctl_range_find(c, o, words, &range) < 0 || take_in(c, o, &range, &scope, &plan) < 0) {
+    if (ctl_range_find(c, o, words, &range) < 0) {
+        return CTL_ERROR;
+    }
+    CM_CLEANUP(hub_plan_freep) struct hub_plan *plan = make(c, o, &range, &scope);
+    if (plan == NULL) {
         return CTL_ERROR;
     }
     const struct hub_plan_view view = {.from = range.from_say,

@@ -1,2 +1,2 @@
-add_executable(bench.resolve resolve.c)
+add_executable(bench.resolve resolve.c memory_fleet.c)
 target_link_libraries(bench.resolve PRIVATE hub_fleet)

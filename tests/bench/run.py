@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the benches and prints their numbers as JSON.
 
-usage: run.py [NAME...]      names: resolve sim_fleet one_file kube_apps (default: all)
+usage: run.py [NAME...]      names: resolve plan sim_fleet one_file kube_apps (default: all)
 """
 import importlib
 import json
@@ -17,29 +17,27 @@ import time
 import bench
 from support.hub import program
 
-NAMES = ["resolve", "sim_fleet", "one_file", "kube_apps"]
+NAMES = ["resolve", "plan", "sim_fleet", "one_file", "kube_apps"]
 
+IN_C = ["resolve", "plan"]
 
-def resolve(_folder):
-    """The fleet's own bench: no Git, no network."""
-    built = program("bench.resolve")
+def run_in_c(name):
+    """A bench of its own program: no Git, no network."""
+    built = program(f"bench.{name}")
     if not built.exists():
-        built = program("x").parents[1] / "tests" / "bench" / "bench.resolve"
+        built = program("x").parents[1] / "tests" / "bench" / f"bench.{name}"
     done = subprocess.run([built], capture_output=True, text=True, check=True, timeout=600)
     return json.loads(done.stdout)
-
 
 def run(name):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-bench-"))
     began = time.monotonic()
     try:
-        run_one = resolve if name == "resolve" else importlib.import_module(name).run
-        result = run_one(folder)
+        result = run_in_c(name) if name in IN_C else importlib.import_module(name).run(folder)
     finally:
         if not os.environ.get("HOLDFAST_KEEP"):
             shutil.rmtree(folder, ignore_errors=True)
     return {**result, "took, seconds": round(time.monotonic() - began, 1)}
-
 
 def main():
     names = sys.argv[1:] or NAMES
@@ -52,7 +50,6 @@ def main():
         print(f"{name} ...", file=sys.stderr, flush=True)
         results[name] = run(name)
     print(json.dumps(results, indent=2))
-
 
 if __name__ == "__main__":
     main()
