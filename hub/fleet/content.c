@@ -1,17 +1,15 @@
-// The folder of an App: which files are its manifests, what they say, and which kinds the CRDs of
-// the repository define.
+// The folder of an App: which files are its manifests, and what they say.
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/buf.h"
-#include "common/json.h"
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/fleet/internal.h"
 #include "hub/render/source.h"
 
-// ---- Reading
+#define OVERLAYS "overlays/" // a folder that is hardly meant as manifests
 
 static const char *path_of(const struct hub_file *file) {
     return (const char *)file->path->data;
@@ -39,63 +37,6 @@ struct cm_buf *hub_file_read(struct hub_update *u, struct hub_file *file, size_t
     return bytes;
 }
 
-// ---- CRDs
-
-static void kind_key(struct cm_str *out, const char *group, const char *kind) {
-    cm_str_clear(out);
-    cm_str_addf(out, "%s/%s", group, kind);
-}
-
-enum cm_object_scope hub_content_scope(void *repo, const char *group, const char *kind) {
-    const struct hub_repo *r = repo;
-    struct cm_str key = {0};
-
-    kind_key(&key, group, kind);
-    const struct hub_crd *crd = cm_map_get(r->crds, cm_str_get(&key));
-    cm_str_done(&key);
-    if (crd == NULL || (crd->namespaced > 0) == (crd->cluster > 0)) {
-        return CM_SCOPE_UNKNOWN;
-    }
-    return crd->namespaced > 0 ? CM_SCOPE_NAMESPACED : CM_SCOPE_CLUSTER;
-}
-
-// count_crd adds a CustomResourceDefinition to what is known of its kind, or takes it away.
-static void count_crd(struct hub_update *u, struct hub_repo *repo, const struct cm_json *object,
-                      bool add) {
-    const struct cm_json *spec = cm_json_get(object, "spec");
-    const char *kind = cm_json_string(cm_json_get(object, "kind"));
-    const char *group = cm_json_string(cm_json_get(spec, "group"));
-    const char *name = cm_json_string(cm_json_path(spec, "names", "kind", NULL));
-    const char *scope = cm_json_string(cm_json_get(spec, "scope"));
-    struct cm_str key = {0};
-
-    if (kind == NULL || strcmp(kind, "CustomResourceDefinition") != 0 || group == NULL ||
-        name == NULL || scope == NULL) {
-        return;
-    }
-    kind_key(&key, group, name);
-    struct hub_crd *crd = cm_map_get(repo->crds, cm_str_get(&key));
-    if (crd == NULL) {
-        crd = cm_new(1, sizeof(*crd));
-        cm_map_put(repo->crds, cm_str_get(&key), crd);
-    }
-    size_t *count = strcmp(scope, "Cluster") == 0 ? &crd->cluster : &crd->namespaced;
-    *count = add ? *count + 1 : *count - 1;
-    if (u != NULL) {
-        cm_map_put(u->kinds, cm_str_get(&key), u);
-    }
-    if (crd->cluster == 0 && crd->namespaced == 0) {
-        (void)cm_map_remove(repo->crds, cm_str_get(&key));
-    }
-    cm_str_done(&key);
-}
-
-static void count_crds(struct hub_update *u, struct hub_file *file, bool add) {
-    for (size_t i = 0; i < file->source->count; i++) {
-        count_crd(u, file->repo, file->source->templates[i].object, add);
-    }
-}
-
 // ---- Which App a file belongs to
 
 struct hub_app *hub_content_owner(const struct hub_folder *folder) {
@@ -105,7 +46,7 @@ struct hub_app *hub_content_owner(const struct hub_folder *folder) {
     return folder != NULL ? folder->app_file->app : NULL;
 }
 
-static void list_dirty(struct hub_update *u, struct hub_app *app) {
+void hub_content_list(struct hub_update *u, struct hub_app *app) {
     if (!app->listed) {
         app->listed = true;
         hub_set_add(&u->dirty_apps, app);
@@ -114,22 +55,152 @@ static void list_dirty(struct hub_update *u, struct hub_app *app) {
 
 void hub_content_dirty(struct hub_update *u, struct hub_app *app) {
     app->content_dirty = true;
-    list_dirty(u, app);
+    hub_content_list(u, app);
+}
+
+static void uncount(struct hub_update *u, struct hub_file *file) {
+    if (file->counted) {
+        hub_crds_count(u, file->repo, file->source, false);
+        file->counted = false;
+    }
+}
+
+static void forget_source(struct hub_update *u, struct hub_file *file) {
+    if (file->source != NULL) {
+        u->problems = u->problems || file->source->diags.count > 0;
+        uncount(u, file);
+        hub_source_free(file->source);
+        file->source = NULL;
+    }
 }
 
 void hub_content_drop_source(struct hub_update *u, struct hub_file *file) {
-    if (file->app != NULL && u != NULL) {
+    if (file->app != NULL) {
         hub_content_dirty(u, file->app);
     }
+    forget_source(u, file);
+}
+
+// ---- Reading manifests
+
+static struct hub_source *parse(struct hub_update *u, struct hub_file *file, struct cm_buf *path,
+                                bool literal) {
+    struct hub_source *(*read)(struct cm_buf * path, const void *bytes, size_t size) =
+        literal ? hub_source_new_literal : hub_source_new;
+    struct hub_diags diags = {0};
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = hub_file_read(u, file, HUB_SOURCE_MAX, &diags);
+    struct hub_source *source =
+        bytes != NULL ? read(path, bytes->data, bytes->size) : read(path, "", 0);
+
+    if (bytes == NULL) {
+        hub_diags_done(&source->diags);
+        source->diags = diags;
+    }
+    return source;
+}
+
+static void add_manifest(struct hub_app *app, struct hub_manifest manifest) {
+    size_t count = app->manifest_count;
+
+    if ((count & (count - 1)) == 0) { // full at each power of two
+        app->manifests =
+            cm_resize(app->manifests, (count == 0 ? 1 : 2 * count) * sizeof(*app->manifests));
+    }
+    app->manifests[app->manifest_count++] = manifest;
+}
+
+struct hub_source *hub_content_add(struct hub_update *u, struct hub_app *app, struct hub_file *file,
+                                   bool overlay) {
+    bool literal = app->named.doc->app.literal;
+
+    if (file->source != NULL && file->literal != literal) {
+        forget_source(u, file);
+    }
     if (file->source == NULL) {
-        return;
+        file->source = parse(u, file, file->path, literal);
+        file->literal = literal;
     }
-    if (file->source->diags.count > 0 && u != NULL) {
-        u->problems = true;
+    if (overlay) {
+        uncount(u, file);
+    } else if (!file->counted) {
+        hub_crds_count(u, file->repo, file->source, true);
+        file->counted = true;
     }
-    count_crds(u, file, false);
-    hub_source_free(file->source);
-    file->source = NULL;
+    file->app = app;
+    hub_set_add(&app->files, file);
+    add_manifest(app, (struct hub_manifest){file, file->source, overlay});
+    return file->source;
+}
+
+// ---- Files of another repository
+
+static void free_foreign(void *p) {
+    struct hub_foreign *foreign = p;
+
+    hub_source_free(foreign->source);
+    free(foreign);
+}
+
+static struct hub_foreign *read_foreign(struct hub_update *u, struct hub_app *app,
+                                        struct hub_file *file) {
+    struct hub_foreign *foreign = cm_new(1, sizeof(*foreign));
+    CM_AUTOFREE char *text = cm_strf("%s:%s", file->repo->name, path_of(file));
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *path = cm_buf_copy(text, strlen(text) + 1);
+
+    memcpy(foreign->oid, file->oid, sizeof(foreign->oid));
+    foreign->literal = app->named.doc->app.literal;
+    foreign->source = parse(u, file, path, foreign->literal);
+    foreign->unreadable = file->unreadable;
+    hub_crds_count(u, file->repo, foreign->source, true);
+    return foreign;
+}
+
+static struct hub_source *add_foreign(struct hub_update *u, struct hub_app *app,
+                                      struct hub_file *file) {
+    struct hub_foreign *foreign = cm_map_get(app->foreign, path_of(file));
+
+    if (foreign != NULL &&
+        (memcmp(foreign->oid, file->oid, sizeof(foreign->oid)) != 0 ||
+         foreign->literal != app->named.doc->app.literal || foreign->unreadable)) {
+        hub_crds_count(u, file->repo, foreign->source, false);
+        (void)cm_map_remove(app->foreign, path_of(file));
+        foreign = NULL;
+    }
+    if (foreign == NULL) {
+        foreign = read_foreign(u, app, file);
+        cm_map_put(app->foreign, path_of(file), foreign);
+    }
+    foreign->seen = true;
+    add_manifest(app, (struct hub_manifest){file, foreign->source, false});
+    return foreign->source;
+}
+
+struct sweeping {
+    struct hub_update *u;
+    struct hub_app *app;
+    struct hub_repo *tree; // that the files are of
+};
+
+// sweep_foreign drops what was not taken up again.
+static bool sweep_foreign(void *ctx, const char *path, void *value) {
+    const struct sweeping *s = ctx;
+    struct hub_foreign *foreign = value;
+
+    if (foreign->seen) {
+        foreign->seen = false;
+    } else {
+        hub_crds_count(s->u, s->tree, foreign->source, false);
+        (void)cm_map_remove(s->app->foreign, path);
+    }
+    return true;
+}
+
+static void sweep(struct hub_update *u, struct hub_app *app, struct hub_repo *tree) {
+    struct sweeping s = {u, app, tree};
+
+    if (app->foreign != NULL && tree != NULL) {
+        cm_map_each(app->foreign, sweep_foreign, &s);
+    }
 }
 
 // ---- Loading
@@ -137,52 +208,52 @@ void hub_content_drop_source(struct hub_update *u, struct hub_file *file) {
 struct loading {
     struct hub_update *u;
     struct hub_app *app;
+    struct hub_filter filter;
     size_t templates;
+    bool stray; // manifests in a folder named overlays
 };
 
-static const char *advice_on(const char *name) {
+const char *hub_content_advice(const char *name) {
     if (strcmp(name, "Chart.yaml") == 0) {
         return "Helm charts are not supported: put the output of 'helm template' here instead";
     }
     if (strcmp(name, "fleet.yaml") == 0) {
         return "fleet.yaml is another program's: say in app.yaml what it says, and remove it";
     }
-    return "kustomizations are not supported: list plain manifests, with ${variables} where "
-           "clusters differ";
+    return "kustomizations are not supported: list plain manifests, and say in spec.overlays of "
+           "app.yaml what differs between clusters";
 }
 
-static void parse_manifest(struct hub_update *u, struct hub_file *file) {
-    struct hub_diags diags = {0};
-    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = hub_file_read(u, file, HUB_SOURCE_MAX, &diags);
-
-    if (bytes != NULL) {
-        file->source = hub_source_new(file->path, bytes->data, bytes->size);
-    } else {
-        file->source = hub_source_new(file->path, "", 0);
-        file->source->diags = diags;
+static void refuse(struct loading *l, struct hub_file *file) {
+    if (!file->repo->source_only) {
+        file->app = l->app;
+        hub_set_add(&l->app->files, file);
     }
-    count_crds(u, file, true);
+    if (strcmp(file->name, "app.yml") != 0) { // reported wherever it is
+        hub_diags_add(&l->app->content, path_of(file), 0, 0, "%s", hub_content_advice(file->name));
+    }
 }
 
 static void load_file(void *ctx, struct hub_file *file) {
     struct loading *l = ctx;
 
-    if (file->role != HUB_ROLE_MANIFEST && file->role != HUB_ROLE_REFUSED) {
+    if ((file->role != HUB_ROLE_MANIFEST && file->role != HUB_ROLE_REFUSED) ||
+        hub_editions_hide(l->app, file) || !hub_filter_takes(&l->filter, file) ||
+        hub_filter_ignores(l->u, file, &l->app->content)) {
         return;
     }
-    file->app = l->app;
-    hub_set_add(&l->app->files, file);
+    if (strncmp(path_of(file) + l->filter.root, OVERLAYS, strlen(OVERLAYS)) == 0) {
+        l->stray = true;
+    }
     if (file->role == HUB_ROLE_REFUSED) {
-        if (strcmp(file->name, "app.yml") != 0) { // reported wherever it is
-            hub_diags_add(&l->app->content, path_of(file), 0, 0, "%s", advice_on(file->name));
-        }
+        refuse(l, file);
         return;
     }
-    if (file->source == NULL) {
-        parse_manifest(l->u, file);
-    }
-    l->templates += file->source->count;
-    if (file->source->diags.count > 0) {
+    const struct hub_source *source = file->repo->source_only
+                                          ? add_foreign(l->u, l->app, file)
+                                          : hub_content_add(l->u, l->app, file, false);
+    l->templates += source->count;
+    if (source->diags.count > 0) {
         l->app->content_broken = true;
     }
 }
@@ -192,57 +263,119 @@ void hub_content_clear(struct hub_app *app) {
         struct hub_file *file = app->files.items[i];
         file->app = NULL;
     }
+    hub_editions_clear(app);
     hub_set_done(&app->files);
+    free(app->manifests);
     free(app->templates);
     free(app->used);
     hub_diags_done(&app->content);
+    app->manifests = NULL;
+    app->manifest_count = 0;
     app->templates = NULL;
     app->template_count = 0;
     app->used = NULL;
     app->used_count = 0;
     app->content_broken = false;
+    app->waiting = false;
 }
 
-// crosses tells whether another app.yaml stands between an App's folder and its source.
-static bool crosses(const struct hub_folder *source, const struct hub_folder *home) {
-    for (; source != NULL && source != home; source = source->parent) {
-        if (source->app_file != NULL) {
+void hub_content_free(struct hub_app *app) {
+    hub_content_clear(app);
+    hub_sources_leave(app);
+    cm_map_free(app->foreign);
+}
+
+bool hub_content_crosses(const struct hub_folder *folder, const struct hub_folder *home) {
+    for (; folder != NULL && folder != home; folder = folder->parent) {
+        if (folder->app_file != NULL) {
             return true;
         }
     }
     return false;
 }
 
-static void load_files(struct loading *l) {
-    struct hub_app *app = l->app;
+static void report(struct hub_app *app, const struct hub_place *at, const char *message) {
     const struct hub_doc *doc = app->named.doc;
-    struct hub_folder *home = doc->file->folder;
-    struct hub_folder *source = hub_file_tree_folder_find(home, doc->app.source.path.name);
-    const char *path = path_of(doc->file);
 
-    if (source != NULL && crosses(source, home)) {
-        hub_diags_add(&app->content, path, doc->place.line, doc->place.column,
-                      "the folder '%s' belongs to another App, which has an app.yaml there: name "
-                      "another one in spec.source.path",
-                      doc->app.source.path.name);
+    at = at->line > 0 ? at : &doc->place;
+    hub_diags_add(&app->content, path_of(doc->file), at->line, at->column, "%s", message);
+}
+
+static void report_missing(struct loading *l, const struct hub_folder *home) {
+    const struct hub_source_doc *doc = &l->app->named.doc->app.source;
+    CM_AUTOFREE char *near = hub_file_tree_nearest(home, doc->path.name);
+    const char *where = l->app->tree != NULL ? l->app->tree->name : "the folder of app.yaml";
+    CM_AUTOFREE char *message =
+        near != NULL ? cm_strf("there is no folder '%s' in %s: did you mean '%s'?", doc->path.name,
+                               where, near)
+                     : cm_strf("there is no folder '%s' in %s: put *.yaml files into it or correct "
+                               "the path",
+                               doc->path.name, where);
+
+    report(l->app, &doc->path.place, message);
+}
+
+static void report_none(struct loading *l) {
+    const struct hub_source_doc *doc = &l->app->named.doc->app.source;
+    bool whole = doc->path.name[0] == '\0';
+    const char *rest = l->app->tree != NULL ? "choose other files"
+                                            : "delete app.yaml to remove the "
+                                              "App";
+    CM_AUTOFREE char *message =
+        cm_strf("the App has no manifests: put *.yaml files into %s%s%s, or %s", whole ? "" : "'",
+                whole ? l->app->tree != NULL ? l->app->tree->name : "the folder of app.yaml"
+                      : doc->path.name,
+                whole ? "" : "'", rest);
+
+    report(l->app, &l->app->named.doc->place, message);
+}
+
+static void report_crossing(struct loading *l) {
+    const struct hub_doc *doc = l->app->named.doc;
+    CM_AUTOFREE char *message =
+        cm_strf("the folder '%s' belongs to another App, which has an app.yaml there: name another "
+                "one in spec.source.path",
+                doc->app.source.path.name);
+
+    report(l->app, &doc->place, message);
+}
+
+static void report_waiting(struct loading *l) {
+    const struct hub_app *app = l->app;
+    CM_AUTOFREE char *message = cm_strf(
+        "the source '%s' is not fetched yet: the App stays as it is until it is", app->tree->name);
+
+    l->app->waiting = true;
+    report(l->app, &app->named.doc->app.source.repository.place, message);
+}
+
+// load_files takes up the manifests below the source's folder.
+static void load_files(struct loading *l) {
+    const struct hub_doc *doc = l->app->named.doc;
+    struct hub_folder *home = l->app->tree != NULL ? l->app->tree->root : doc->file->folder;
+    const char *path = doc->app.source.path.name;
+    struct hub_folder *folder = hub_file_tree_folder_find(home, path);
+    size_t root = l->app->tree != NULL ? 0 : strlen(path_of(doc->file)) - strlen("app.yaml");
+
+    if (folder == NULL) {
+        report_missing(l, home);
         return;
     }
-    if (source != NULL && hub_file_tree_folder_find(source, "overlays") != NULL) {
-        hub_diags_add(
-            &app->content, path, doc->place.line, doc->place.column,
-            "the folder 'overlays' among the manifests is not supported: use ${variables} "
-            "and values per target, and rename the folder if it means something else");
+    if (hub_content_crosses(folder, home)) {
+        report_crossing(l);
+        return;
     }
-    if (source != NULL) {
-        hub_file_tree_each(source, true, load_file, l);
+    hub_filter_init(&l->filter, &doc->app.source, root + strlen(path) + (path[0] != '\0' ? 1 : 0));
+    hub_file_tree_each(folder, true, load_file, l);
+    hub_filter_done(&l->filter);
+    if (l->stray) {
+        report(l->app, &doc->place,
+               "no overlay names the files in the folder 'overlays' among the manifests: name them "
+               "in spec.overlays or those of a target, or leave them out with "
+               "spec.source.exclude");
     }
-    if (l->templates == 0 && app->content.count == 0 && !app->content_broken) {
-        hub_diags_add(
-            &app->content, path, doc->place.line, doc->place.column,
-            "the App has no manifests: put *.yaml files into %s%s%s, or delete app.yaml to "
-            "remove the App",
-            doc->app.source.path.name[0] != '\0' ? "'" : "the folder of app.yaml",
-            doc->app.source.path.name, doc->app.source.path.name[0] != '\0' ? "'" : "");
+    if (l->templates == 0 && l->app->content.count == 0 && !l->app->content_broken) {
+        report_none(l);
     }
 }
 
@@ -251,12 +384,12 @@ static void list_templates(struct loading *l) {
     size_t used = 0;
 
     app->templates = cm_new(l->templates + 1, sizeof(struct hub_template *));
-    for (size_t i = 0; i < app->files.count; i++) {
-        const struct hub_file *file = app->files.items[i];
+    for (size_t i = 0; i < app->manifest_count; i++) {
+        const struct hub_manifest *manifest = &app->manifests[i];
 
-        for (size_t k = 0; file->source != NULL && k < file->source->count; k++) {
-            app->templates[app->template_count++] = &file->source->templates[k];
-            used += file->source->templates[k].used_count;
+        for (size_t k = 0; !manifest->overlay && k < manifest->source->count; k++) {
+            app->templates[app->template_count++] = &manifest->source->templates[k];
+            used += manifest->source->templates[k].used_count;
         }
     }
     app->used = cm_new(used + 1, sizeof(*app->used));
@@ -271,67 +404,69 @@ static void list_templates(struct loading *l) {
 static void load(struct hub_update *u, struct hub_app *app) {
     struct loading l = {.u = u, .app = app};
 
-    app->content_dirty = false;
     app->render_dirty = true;
+    app->serial = ++u->fleet->serials;
     if (app->named.doc == NULL) {
         return;
     }
-    load_files(&l);
-    if (app->content.count > 0) {
-        app->content_broken = true;
+    if (app->foreign == NULL && app->tree != NULL) {
+        app->foreign = cm_map_new(free_foreign);
     }
-    if (app->content_broken) {
-        u->problems = true;
+    hub_editions_load(u, app);
+    if (app->tree != NULL && !app->tree->loaded) {
+        report_waiting(&l);
+    } else {
+        load_files(&l);
     }
+    sweep(u, app, app->tree);
+    app->content_broken = app->content_broken || app->content.count > 0;
+    u->problems = u->problems || app->content_broken;
     list_templates(&l);
+    hub_editions_make(u, app);
 }
 
-// ---- Kinds whose scope may have changed
-
-static bool forget_kinds(void *ctx, const char *name, void *value) {
-    struct hub_update *u = ctx;
-    struct hub_app *app = value;
-    struct cm_str key = {0};
-
-    (void)name;
-    for (size_t i = 0; i < app->template_count; i++) {
-        struct hub_template *t = app->templates[i];
-        const char *kind = cm_json_string(cm_json_get(t->object, "kind"));
-        const char *version = cm_json_string(cm_json_get(t->object, "apiVersion"));
-        const char *slash = version != NULL ? strchr(version, '/') : NULL;
-
-        if (kind == NULL || slash == NULL) {
-            continue;
-        }
-        cm_str_clear(&key);
-        cm_str_addf(&key, "%.*s/%s", (int)(slash - version), version, kind);
-        if (cm_map_get(u->kinds, cm_str_get(&key)) != NULL) {
-            hub_render_forget(t);
-            app->render_dirty = true;
-            list_dirty(u, app);
-        }
+// unload lets go of what the App was made of; files that it does not take up again lose their CRDs.
+static void unload(struct hub_update *u, struct hub_app *app, struct hub_set *left) {
+    u->problems = u->problems || app->content_broken;
+    for (size_t i = 0; i < app->edition_count; i++) {
+        u->problems = u->problems || app->editions[i].broken;
     }
-    cm_str_done(&key);
-    return true;
+    for (size_t i = 0; i < app->files.count; i++) {
+        hub_set_add(left, app->files.items[i]);
+    }
+    hub_content_clear(app);
+    struct hub_repo *before = app->tree;
+    hub_sources_want(u, app);
+    if (app->tree != before) {
+        sweep(u, app, before);
+    }
 }
 
 void hub_content_load(struct hub_update *u) {
+    struct hub_set left = {0};
+
     for (size_t i = 0; i < u->dirty_apps.count; i++) {
         struct hub_app *app = u->dirty_apps.items[i];
 
         if (app->content_dirty) {
-            u->problems = u->problems || app->content_broken;
-            hub_content_clear(app);
+            unload(u, app, &left);
         }
     }
     for (size_t i = 0; i < u->dirty_apps.count; i++) {
         struct hub_app *app = u->dirty_apps.items[i];
 
         if (app->content_dirty) {
+            app->content_dirty = false;
             load(u, app);
         }
     }
-    if (cm_map_len(u->kinds) > 0) {
-        cm_map_each(u->fleet->names[HUB_APP], forget_kinds, u);
+    for (size_t i = 0; i < left.count; i++) {
+        struct hub_file *file = left.items[i];
+
+        if (file->app == NULL) {
+            uncount(u, file);
+        }
     }
+    hub_set_done(&left);
+    hub_crds_forget(u);
 }

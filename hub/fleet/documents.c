@@ -33,7 +33,7 @@ struct hub_named *hub_named_get(struct hub_fleet *f, enum hub_kind kind, const c
 }
 
 static void free_app(struct hub_app *app) {
-    hub_content_clear(app);
+    hub_content_free(app);
     hub_diags_done(&app->frozen);
     cm_map_free(app->variants);
     free(app->links);
@@ -195,6 +195,7 @@ static enum hub_kind kind_of(const struct hub_file *file) {
     case HUB_ROLE_APP:
     case HUB_ROLE_MANIFEST:
     case HUB_ROLE_REFUSED:
+    case HUB_ROLE_IGNORE:
     case HUB_ROLE_OTHER:
         break;
     }

@@ -10,7 +10,11 @@ static void file_changed(struct hub_update *u, struct hub_file *file) {
         file->unreadable = false;
         (void)hub_set_remove(&u->fleet->unreadable, file);
     }
-    if (file->role == HUB_ROLE_MANIFEST || file->role == HUB_ROLE_REFUSED) {
+    if (file->role == HUB_ROLE_IGNORE) {
+        hub_filter_changed(u, file);
+    } else if (file->repo->source_only) {
+        hub_sources_changed(u, file);
+    } else if (file->role == HUB_ROLE_MANIFEST || file->role == HUB_ROLE_REFUSED) {
         struct hub_app *owner = hub_content_owner(file->folder);
 
         hub_content_drop_source(u, file);
@@ -37,12 +41,15 @@ static void put_file(struct hub_update *u, const struct hub_fleet_change *change
     struct hub_file *file = hub_file_tree_find(u->repo->root, change->path);
 
     if (file == NULL) {
-        if (hub_file_tree_role(change->path) == HUB_ROLE_OTHER) {
+        enum hub_role role = hub_file_tree_role(change->path, u->repo->source_only);
+
+        if (role == HUB_ROLE_OTHER) {
             return;
         }
-        file = hub_file_tree_add(u->repo->root, change->path);
+        file = hub_file_tree_add(u->repo->root, change->path, role);
         file->repo = u->repo;
         file->fresh = true;
+        u->repo->ignore_files += role == HUB_ROLE_IGNORE ? 1 : 0;
         outer_app(u, file);
         if (is_misnamed(file)) {
             hub_set_add(&u->fleet->misnamed, file);
@@ -73,6 +80,7 @@ static void remove_file(struct hub_update *u, struct hub_file *file) {
         (void)hub_set_remove(&u->fleet->misnamed, file);
         u->problems = true;
     }
+    u->repo->ignore_files -= file->role == HUB_ROLE_IGNORE ? 1 : 0;
     hub_file_tree_remove(file);
     hub_set_add(&u->removed, file);
 }
@@ -117,6 +125,9 @@ void hub_files_take(struct hub_update *u) {
     if (commit->complete) {
         hub_set_done(&unseen);
         hub_file_tree_each(u->repo->root, false, list_unseen, &unseen);
+        if (u->repo->source_only && !u->repo->loaded) {
+            hub_sources_touch(u, u->repo);
+        }
         u->repo->loaded = true;
     } else {
         for (size_t i = 0; i < u->files.count; i++) {

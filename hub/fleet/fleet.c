@@ -11,13 +11,8 @@
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/fleet/internal.h"
-#include "hub/render/source.h"
 
 // ---- The fleet
-
-static void free_crd(void *p) {
-    free(p);
-}
 
 static struct cm_buf *text_buf(const char *text) {
     return cm_buf_copy(text, strlen(text) + 1);
@@ -27,29 +22,10 @@ static struct hub_repo *get_repo(struct hub_fleet *f, const char *name) {
     struct hub_repo *repo = cm_map_get(f->repos, name);
 
     if (repo == NULL) {
-        repo = cm_new(1, sizeof(*repo));
-        repo->name = cm_strdup(name);
-        repo->root = hub_file_tree_new();
-        repo->crds = cm_map_new(free_crd);
+        repo = hub_repo_new(name);
         cm_map_put(f->repos, name, repo);
     }
     return repo;
-}
-
-static void free_file(struct hub_file *file) {
-    hub_documents_release_file(file);
-    hub_source_free(file->source);
-    cm_buf_unref(file->path);
-    free(file);
-}
-
-static void free_repo(void *p) {
-    struct hub_repo *repo = p;
-
-    hub_file_tree_free(repo->root, free_file);
-    cm_map_free(repo->crds);
-    free(repo->name);
-    free(repo);
 }
 
 static void free_named(void *p) {
@@ -67,7 +43,8 @@ struct hub_fleet *hub_fleet_new(const uint8_t secret_key[32]) {
     struct hub_fleet *f = cm_new(1, sizeof(*f));
 
     memcpy(f->secret_key, secret_key, sizeof(f->secret_key));
-    f->repos = cm_map_new(free_repo);
+    f->repos = cm_map_new(hub_repo_free);
+    f->trees = cm_map_new(hub_repo_free);
     f->claims = cm_map_new(free_claim);
     for (size_t i = 0; i < HUB_KINDS; i++) {
         f->names[i] = cm_map_new(free_named);
@@ -95,6 +72,8 @@ void hub_fleet_free(struct hub_fleet *f) {
         cm_map_free(f->names[i - 1]);
     }
     cm_map_free(f->repos);
+    cm_map_free(f->trees);
+    free(f->sources);
     cm_map_free(f->claims);
     cm_map_free(f->labels);
     hub_problems_done(f);
@@ -467,8 +446,9 @@ static void update_done(struct hub_update *u) {
         file->fresh = false;
     }
     for (size_t i = 0; i < u->removed.count; i++) {
-        free_file(u->removed.items[i]);
+        hub_file_free(u->removed.items[i]);
     }
+    hub_sources_sweep(u);
     hub_set_done(&u->files);
     hub_set_done(&u->removed);
     hub_set_done(&u->old_docs);
@@ -484,13 +464,32 @@ static void update_done(struct hub_update *u) {
     cm_buf_unref(u->repo_name);
 }
 
+static void work(struct hub_update *u, struct hub_fleet_result *result) {
+    hub_files_take(u);
+    hub_documents_take(u);
+    dispatch_all(u);
+    if (u->references) {
+        hub_references_check(u);
+    }
+    hub_content_load(u);
+    evaluate(u);
+    remove_apps(u);
+    sweep_seeds(u);
+    remove_clusters(u, result);
+    hub_settle(u, result);
+    if (u->problems) {
+        result->problems_changed = hub_problems_make(u->fleet);
+    }
+}
+
 struct hub_fleet_result *hub_fleet_update(struct hub_fleet *f,
                                           const struct hub_fleet_commit *commit,
                                           const struct hub_fleet_reader *reader) {
     struct hub_fleet_result *result = cm_new(1, sizeof(*result));
     struct hub_update u = {
         .fleet = f,
-        .repo = get_repo(f, commit->repo),
+        .repo =
+            commit->source_only ? cm_map_get(f->trees, commit->repo) : get_repo(f, commit->repo),
         .commit = commit,
         .reader = reader,
         .revision = text_buf(commit->revision),
@@ -498,24 +497,13 @@ struct hub_fleet_result *hub_fleet_update(struct hub_fleet *f,
         .kinds = cm_map_new(NULL),
     };
 
-    hub_files_take(&u);
-    hub_documents_take(&u);
-    dispatch_all(&u);
-    if (u.references) {
-        hub_references_check(&u);
-    }
-    hub_content_load(&u);
-    evaluate(&u);
-    remove_apps(&u);
-    sweep_seeds(&u);
-    remove_clusters(&u, result);
-    hub_settle(&u, result);
-    if (u.problems) {
-        result->problems_changed = hub_problems_make(f);
+    if (u.repo != NULL) { // else nobody wants the source any more
+        work(&u, result);
     }
     result->rendered = u.rendered;
     result->documents = u.parsed;
     result->documents_changed = u.documents;
+    result->sources_changed = u.sources;
     update_done(&u);
     return result;
 }

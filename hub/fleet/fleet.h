@@ -17,7 +17,12 @@
 // Documents are found by their path below the repository's root folder:
 //     clusters/**.yaml  Cluster      groups/**.yaml  ClusterGroup      **/app.yaml  App
 // everything below the folder of an app.yaml belongs to that App (an app.yaml deeper down takes its
-// own folder out of it).
+// own folder out of it), but for what overlays name and .holdfastignore files leave out.
+//
+// An App's manifests may be in another repository, at a branch, tag, range of versions or commit: a
+// *source*. Somebody else fetches it (hub_fleet_sources says which are wanted) and feeds its tree
+// as commits of their own, whose `repo` is the source's name. Its documents mean nothing; only Apps
+// that want it are touched. Until it comes they stay as they are.
 //
 // Threads: one at a time (the sync worker); what results point to is immutable and shared.
 #pragma once
@@ -53,14 +58,29 @@ struct hub_fleet_change {
 };
 
 struct hub_fleet_commit {
-    const char *repo;     // its name in the hub's configuration
+    const char *repo;     // its name in the hub's configuration, or a source's name
     const char *revision; // commit id, hex
     const struct hub_fleet_change *changes;
     size_t change_count;
-    bool complete; // the changes are the whole tree: what is not named is gone
+    bool complete;    // the changes are the whole tree: what is not named is gone
+    bool source_only; // of a source; without effect if no App wants it (any more)
 };
 
-// How the fleet gets a file's content. It may be called for blobs of this commit or earlier ones.
+// A tree that Apps want from another repository.
+struct hub_fleet_source {
+    const char *name;       // hub_fleet_source_name
+    const char *repository; // its name in the hub's configuration
+    enum hub_ref ref;
+    const char *text; // of the branch, tag, range or commit; "" for HUB_REF_DEFAULT
+    bool loaded;      // a complete commit of it was taken in
+};
+
+// hub_fleet_source_name returns the name of a source, "shop-config@semver:>=1.2 <2", which no
+// repository can have; the caller frees it.
+char *hub_fleet_source_name(const char *repository, enum hub_ref ref, const char *text);
+
+// How the fleet gets a file's content. It may be called for blobs of this commit or earlier ones,
+// and of other repositories; `repo` is what the commit named that they came with.
 struct hub_fleet_reader {
     enum cm_rc (*read)(void *ctx, const char *repo, const uint8_t oid[HUB_OID_SIZE],
                        size_t max_bytes, struct cm_buf **out, struct cm_err *err);
@@ -76,6 +96,7 @@ struct hub_problem {
     const char *app;     // what it touches: NULL or a name
     const char *cluster; // the first cluster it touches; NULL: all of the App's, or none
     size_t clusters;     // how many
+    bool waiting;        // nothing is wrong: a source is not fetched yet
 };
 
 // One App on one cluster.
@@ -83,8 +104,8 @@ struct hub_pair {
     const char *app;
     struct hub_bundle *bundle;
     const char *revision; // commit at which the bundle became what it is on this cluster
-    const char *repo;
-    bool stale; // a problem keeps the last good bundle in force
+    const char *repo;     // of that commit: a repository, or a source where its tree moved
+    bool stale;           // a problem keeps the last good bundle in force
 };
 
 struct hub_gone {
@@ -117,6 +138,7 @@ struct hub_fleet_result {
     size_t documents; // documents that were parsed
     bool problems_changed;
     bool documents_changed; // a Cluster, ClusterGroup or App document changed
+    bool sources_changed;   // hub_fleet_sources says something else
 };
 
 void hub_fleet_result_free(struct hub_fleet_result *r);
@@ -153,6 +175,10 @@ void hub_fleet_forget_gone(struct hub_fleet *f, const char *cluster, const char 
 // there is no such Cluster document and it was not seeded.
 struct hub_desired *hub_fleet_desired(const struct hub_fleet *f, const char *cluster);
 
+// hub_fleet_sources returns the sources that Apps want now, sorted by name; borrowed until the next
+// update. A source that was not in the list before needs a complete commit.
+const struct hub_fleet_source *hub_fleet_sources(const struct hub_fleet *f, size_t *count);
+
 // hub_fleet_problems returns all present problems, sorted by repository, path, line; borrowed until
 // the next update.
 const struct hub_problem *hub_fleet_problems(const struct hub_fleet *f, size_t *count);
@@ -181,6 +207,9 @@ struct hub_app_info {
     const char *drift; // "report", "correct", "off"
     bool prune;
     bool suspend;
+    bool adopt;
+    const char *release_group; // NULL: none
+    const char *source;        // name of its source; NULL: its own repository
     const char *const *depends_on;
     size_t depends_on_count;
     size_t clusters; // that it is on

@@ -6,9 +6,15 @@
 //     targets.c    labels -> clusters; App and cluster -> target
 //     groups.c     groups, also of groups -> members
 //     references.c names of what does not exist, circles
-//     content.c    folder of an App -> templates; CRDs
+//     sources.c    trees of other repositories that Apps want
+//     content.c    folder of an App -> templates
+//     filter.c     what of a folder counts: globs, .holdfastignore
+//     crds.c       scopes of kinds that CRDs define
+//     editions.c   overlays, images, labels of App and target -> editions
 //     links.c      (App, cluster) -> input -> rendered once; who claims which object
-//     settle.c     what is in force on a cluster; conflicts; desired states
+//     settle.c     what is in force on a cluster; conflicts
+//     release.c    Apps whose changes land together
+//     desired.c    desired states
 //     problems.c   everything that is wrong, as one list
 //     fleet.c      the update, in order
 //
@@ -34,6 +40,8 @@ struct cm_arena;
 struct cm_buf;
 struct cm_map;
 struct cm_str;
+struct hub_edition;
+struct hub_glob;
 
 // ---- A set of pointers, for few members or many; order means nothing
 
@@ -113,14 +121,24 @@ struct hub_app {
     size_t link_count;
     size_t link_capacity;
     // Content
+    struct hub_repo *tree; // of another repository, where its manifests are; NULL: its own
+    struct hub_manifest *manifests;
+    size_t manifest_count;
+    struct cm_map *foreign; // manifests of the tree by path -> struct hub_foreign
     struct hub_template **templates;
     size_t template_count;
-    struct hub_set files;     // manifests and refused files
+    struct hub_set files;     // of its own repository, also those of overlays and refused ones
     struct hub_diags content; // problems of the folder as a whole
     bool content_broken;      // a file or the folder is wrong
     bool content_dirty;
+    bool waiting;      // the tree is not fetched yet
+    size_t serial;     // of its loading, by which files know whether an overlay names them
     const char **used; // variables, sorted
     size_t used_count;
+    struct cm_map *overlays; // by path -> struct hub_overlay_files
+    struct hub_app_edition *editions;
+    size_t edition_count;
+    size_t *edition_of;      // by target
     struct cm_map *variants; // by input
     size_t broken_variants;
     // References to others
@@ -133,6 +151,46 @@ struct hub_app {
     size_t contested; // objects that other Apps claim too, somewhere
 };
 
+// A file of manifests of an App, or of one of its overlays.
+struct hub_manifest {
+    struct hub_file *file;
+    struct hub_source *source; // the file's, or that of App's `foreign`
+    bool overlay;
+};
+
+// A file of another repository as an App reads it: Apps that share a tree share no templates, for
+// these remember what they were rendered to by the rules of one App.
+struct hub_foreign {
+    uint8_t oid[HUB_OID_SIZE];
+    bool literal;
+    bool unreadable; // for now
+    bool seen;
+    struct hub_source *source;
+};
+
+// What an overlay's path names.
+struct hub_overlay_files {
+    struct hub_diags diags; // besides those of the files
+    struct hub_source **sources;
+    size_t count;
+    bool broken;
+};
+
+// What an App is for those of its targets that make the same changes to it.
+struct hub_app_edition {
+    char *key;
+    struct hub_edition *made;     // NULL: it is the App as it is, or broken
+    struct hub_overlay *overlays; // what it was made of
+    size_t overlay_count;
+    struct hub_diags diags;
+    bool broken;
+    // Borrowed from `made` or the App
+    struct hub_template *const *templates;
+    size_t template_count;
+    const char *const *used;
+    size_t used_count;
+};
+
 // A bundle of an App.
 struct hub_version {
     size_t refs;
@@ -142,6 +200,7 @@ struct hub_version {
 
 struct hub_variant {
     size_t links;
+    size_t edition;
     char *key;
     struct hub_version *version; // NULL: it did not render
     struct hub_diags diags;
@@ -168,7 +227,12 @@ struct hub_repo {
     char *name;
     struct hub_folder *root;
     struct cm_map *crds; // "group/kind" -> struct hub_crd
-    bool loaded;         // a complete commit was taken in
+    size_t ignore_files;
+    bool loaded; // a complete commit was taken in
+    // Of a source
+    bool source_only;
+    struct hub_fleet_source source; // owns its texts
+    struct hub_set users;           // Apps that want it
 };
 
 struct hub_crd {
@@ -187,6 +251,9 @@ struct hub_claim {
 struct hub_fleet {
     uint8_t secret_key[CM_SHA256_SIZE];
     struct cm_map *repos;
+    struct cm_map *trees; // of sources, by name -> struct hub_repo
+    struct hub_fleet_source *sources;
+    size_t source_count;
     struct cm_map *names[HUB_KINDS]; // -> struct hub_named
     struct cm_map *labels;           // "key" and "key=value" -> struct hub_set of clusters
     struct hub_set clusters;         // with a document
@@ -199,6 +266,7 @@ struct hub_fleet {
     struct hub_problem *problems;
     size_t problem_count;
     struct cm_arena *problem_arena;
+    size_t serials;
 };
 
 // What one hub_fleet_update knows.
@@ -221,6 +289,7 @@ struct hub_update {
     struct hub_set changed_groups; // with a delta
     struct cm_map *kinds;          // whose CRDs changed
     bool references;               // what Apps refer to may have changed
+    bool sources;                  // which ones are wanted may have changed
     bool problems;                 // the list of problems is to be made again
     bool documents;
     size_t rendered;
@@ -271,16 +340,70 @@ void hub_groups_regroup(struct hub_update *u);
 // ---- references.c
 void hub_references_check(struct hub_update *u); // of all Apps and groups
 
+// ---- sources.c
+struct hub_repo *hub_repo_new(const char *name);
+void hub_repo_free(void *repo);
+void hub_file_free(struct hub_file *file);
+// hub_sources_want makes an App want what its document names, and nothing else.
+void hub_sources_want(struct hub_update *u, struct hub_app *app);
+void hub_sources_leave(struct hub_app *app);
+void hub_sources_touch(struct hub_update *u, const struct hub_repo *tree); // all Apps that want it
+void hub_sources_changed(struct hub_update *u, const struct hub_file *file);
+void hub_sources_sweep(struct hub_update *u); // lets go of what nobody wants
+bool hub_sources_is_name(const char *repo);
+// hub_sources_path tells whether a path of a problem is one of the App's source: *out is then the
+// path in there.
+bool hub_sources_path(const struct hub_app *app, const char *path, const char **out);
+
 // ---- content.c
 struct hub_app *hub_content_owner(const struct hub_folder *folder);
 void hub_content_dirty(struct hub_update *u, struct hub_app *app);
+void hub_content_list(struct hub_update *u, struct hub_app *app); // for evaluation
 void hub_content_drop_source(struct hub_update *u, struct hub_file *file);
 void hub_content_load(struct hub_update *u); // of all dirty Apps
 void hub_content_clear(struct hub_app *app);
-enum cm_object_scope hub_content_scope(void *repo, const char *group, const char *kind);
+void hub_content_free(struct hub_app *app);
+// hub_content_add takes a file of the App's repository up as one of its manifests or overlays.
+struct hub_source *hub_content_add(struct hub_update *u, struct hub_app *app, struct hub_file *file,
+                                   bool overlay);
+// hub_content_advice says what to do about a file that is refused.
+const char *hub_content_advice(const char *name);
+// hub_content_crosses tells whether an app.yaml stands between a folder and one above it.
+bool hub_content_crosses(const struct hub_folder *folder, const struct hub_folder *home);
 // hub_file_read reads a file for its reader or reports why it cannot be.
 struct cm_buf *hub_file_read(struct hub_update *u, struct hub_file *file, size_t max,
                              struct hub_diags *diags);
+
+// ---- filter.c
+struct hub_filter {
+    struct cm_arena *arena;
+    size_t root; // length of what stands before paths below the source's folder
+    const struct hub_glob **include;
+    size_t include_count;
+    const struct hub_glob **exclude;
+    size_t exclude_count;
+};
+void hub_filter_init(struct hub_filter *filter, const struct hub_source_doc *doc, size_t root);
+void hub_filter_done(struct hub_filter *filter);
+bool hub_filter_takes(const struct hub_filter *filter, const struct hub_file *file);
+// hub_filter_ignores tells whether a .holdfastignore leaves a file out; one that cannot be read is
+// reported.
+bool hub_filter_ignores(struct hub_update *u, const struct hub_file *file, struct hub_diags *diags);
+void hub_filter_changed(struct hub_update *u, struct hub_file *file); // a .holdfastignore
+
+// ---- crds.c
+enum cm_object_scope hub_crds_scope(void *app, const char *group, const char *kind);
+void hub_crds_count(struct hub_update *u, struct hub_repo *repo, const struct hub_source *source,
+                    bool add);
+void hub_crds_forget(struct hub_update *u); // what was rendered of kinds that changed
+
+// ---- editions.c
+void hub_editions_make(struct hub_update *u, struct hub_app *app);
+void hub_editions_clear(struct hub_app *app);
+// hub_editions_load reads what the App's overlays name, and marks it as no manifests of its own.
+void hub_editions_load(struct hub_update *u, struct hub_app *app);
+// hub_editions_hide tells whether an overlay of the App names a file.
+bool hub_editions_hide(const struct hub_app *app, const struct hub_file *file);
 
 // ---- links.c
 struct hub_link *hub_link_find(const struct hub_cluster *c, const struct hub_app *app);

@@ -118,6 +118,7 @@ void hub_links_reset(struct hub_app *app) {
 // The input of a link, besides what all links of its App share.
 struct input {
     struct hub_app *app;
+    size_t edition;
     const char *namespace;
     bool suspend;
     struct hub_values values;
@@ -130,6 +131,7 @@ static struct input input_of(struct hub_app *app, const struct hub_cluster *c,
 
     return (struct input){
         .app = app,
+        .edition = app->edition_of[t - app_doc->targets],
         .namespace = t->namespace != NULL ? t->namespace : app_doc->namespace,
         .suspend = app_doc->suspend || t->suspend || cluster_doc->suspend,
         .values =
@@ -142,10 +144,11 @@ static struct input input_of(struct hub_app *app, const struct hub_cluster *c,
 }
 
 static char *key_of(const struct input *in) {
+    const struct hub_app_edition *e = &in->app->editions[in->edition];
     struct cm_str key = {0};
 
-    cm_str_addf(&key, "%s\x1f%d\x1f", in->namespace, in->suspend ? 1 : 0);
-    hub_render_key(&in->values, in->app->used, in->app->used_count, &key);
+    cm_str_addf(&key, "%zu\x1f%s\x1f%d\x1f", in->edition, in->namespace, in->suspend ? 1 : 0);
+    hub_render_key(&in->values, e->used, e->used_count, &key);
     return cm_str_take(&key);
 }
 
@@ -162,6 +165,7 @@ static void share(struct hub_rendered *rendered, const struct hub_version *in_fo
 
 static void render(struct hub_update *u, const struct input *in, struct hub_variant *v,
                    const struct hub_version *in_force) {
+    const struct hub_app_edition *e = &in->app->editions[in->edition];
     const struct hub_doc *doc = in->app->named.doc;
     CM_AUTOFREE const char **depends_on = cm_new(doc->app.depends_on_count + 1, sizeof(char *));
     struct hub_rendered rendered = {0};
@@ -175,16 +179,17 @@ static void render(struct hub_update *u, const struct input *in, struct hub_vari
         .drift = doc->app.drift,
         .prune = doc->app.prune,
         .suspend = in->suspend,
+        .adopt = doc->app.adopt,
         .plain_secrets = doc->app.plain_secrets,
         .depends_on = depends_on,
         .depends_on_count = doc->app.depends_on_count,
         .path = (const char *)doc->file->path->data,
-        .templates = in->app->templates,
-        .template_count = in->app->template_count,
+        .templates = e->templates,
+        .template_count = e->template_count,
         .values = in->values,
         .secret_key = u->fleet->secret_key,
-        .scope = hub_content_scope,
-        .scope_ctx = doc->file->repo,
+        .scope = hub_crds_scope,
+        .scope_ctx = in->app,
     };
     u->rendered++;
     if (hub_render(&input, &rendered, &v->diags)) {
@@ -203,7 +208,8 @@ static struct hub_variant *variant_for(struct hub_update *u, const struct input 
         return v;
     }
     v = cm_new(1, sizeof(*v));
-    if (!app->content_broken) {
+    v->edition = in->edition;
+    if (!app->content_broken && !app->editions[in->edition].broken) {
         render(u, in, v, in_force);
     }
     if (v->version == NULL) {

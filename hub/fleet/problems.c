@@ -23,12 +23,12 @@ static const char *path_of(const struct hub_file *file) {
     return (const char *)file->path->data;
 }
 
-static void add(struct making *m, const struct hub_file *file, const struct hub_diag *diag,
-                struct hub_problem touches) {
+static void add_at(struct making *m, const char *repo, const char *path,
+                   const struct hub_diag *diag, struct hub_problem touches) {
     struct hub_problem problem = touches;
 
-    problem.repo = cm_arena_strdup(m->arena, file->repo->name);
-    problem.path = cm_arena_strdup(m->arena, diag->path);
+    problem.repo = cm_arena_strdup(m->arena, repo);
+    problem.path = cm_arena_strdup(m->arena, path);
     problem.line = diag->line;
     problem.column = diag->column;
     problem.message = cm_arena_strdup(m->arena, diag->message);
@@ -41,10 +41,35 @@ static void add(struct making *m, const struct hub_file *file, const struct hub_
     m->items[m->count++] = problem;
 }
 
+static void add(struct making *m, const struct hub_file *file, const struct hub_diag *diag,
+                struct hub_problem touches) {
+    add_at(m, file->repo->name, diag->path, diag, touches);
+}
+
 static void add_all(struct making *m, const struct hub_file *file, const struct hub_diags *diags,
                     struct hub_problem touches) {
     for (size_t i = 0; i < diags->count; i++) {
         add(m, file, &diags->items[i], touches);
+    }
+}
+
+// add_of adds what is wrong with an App, in its own repository or in its source.
+static void add_of(struct making *m, const struct hub_app *app, const struct hub_diag *diag,
+                   struct hub_problem touches) {
+    const char *path;
+
+    touches.app = app->named.name;
+    if (hub_sources_path(app, diag->path, &path)) {
+        add_at(m, app->tree->source.repository, path, diag, touches);
+    } else {
+        add(m, app->named.doc->file, diag, touches);
+    }
+}
+
+static void add_all_of(struct making *m, const struct hub_app *app, const struct hub_diags *diags,
+                       struct hub_problem touches) {
+    for (size_t i = 0; i < diags->count; i++) {
+        add_of(m, app, &diags->items[i], touches);
     }
 }
 
@@ -165,10 +190,73 @@ static void add_variants(struct making *m, const struct hub_app *app) {
     for (size_t i = 0; i < count; i++) {
         struct hub_variant *v = variants[i];
 
-        add_all(m, app->named.doc->file, &v->diags,
-                (struct hub_problem){
-                    .app = app->named.name, .cluster = v->first_cluster, .clusters = v->links});
+        add_all_of(m, app, &v->diags,
+                   (struct hub_problem){.cluster = v->first_cluster, .clusters = v->links});
         v->first_cluster = NULL;
+    }
+}
+
+// clusters_of counts the clusters with an edition for which `counts` is set.
+static size_t clusters_of(const struct hub_app *app, const bool *counts) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < app->link_count; i++) {
+        const struct hub_variant *v = app->links[i]->variant;
+
+        count += v != NULL && v->edition < app->edition_count && counts[v->edition] ? 1 : 0;
+    }
+    return count;
+}
+
+static bool uses(const struct hub_app_edition *e, const struct hub_source *source) {
+    for (size_t i = 0; i < e->overlay_count; i++) {
+        for (size_t k = 0; k < e->overlays[i].source_count; k++) {
+            if (e->overlays[i].sources[k] == source) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void add_overlay(struct making *m, const struct hub_app *app,
+                        const struct hub_source *source) {
+    CM_AUTOFREE bool *counts = cm_new(app->edition_count + 1, sizeof(*counts));
+
+    for (size_t i = 0; i < app->edition_count; i++) {
+        counts[i] = uses(&app->editions[i], source);
+    }
+    add_all_of(m, app, &source->diags, (struct hub_problem){.clusters = clusters_of(app, counts)});
+}
+
+static void add_content(struct making *m, const struct hub_app *app) {
+    struct hub_problem touches = {.clusters = app->link_count};
+
+    for (size_t i = 0; i < app->manifest_count; i++) {
+        const struct hub_manifest *manifest = &app->manifests[i];
+
+        if (manifest->source->diags.count > 0 && manifest->overlay) {
+            add_overlay(m, app, manifest->source);
+        } else {
+            add_all_of(m, app, &manifest->source->diags, touches);
+        }
+    }
+    touches.waiting = app->waiting;
+    add_all_of(m, app, &app->content, touches);
+}
+
+static void add_editions(struct making *m, const struct hub_app *app) {
+    CM_AUTOFREE bool *counts = cm_new(app->edition_count + 1, sizeof(*counts));
+
+    for (size_t i = 0; i < app->edition_count; i++) {
+        const struct hub_app_edition *e = &app->editions[i];
+
+        if (e->diags.count > 0) {
+            counts[i] = true;
+            add_all_of(m, app, &e->diags,
+                       (struct hub_problem){.clusters = clusters_of(app, counts)});
+            counts[i] = false;
+        }
     }
 }
 
@@ -176,19 +264,14 @@ static bool add_app(void *ctx, const char *name, void *value) {
     struct making *m = ctx;
     const struct hub_app *app = value;
     const struct hub_doc *doc = app->named.doc;
-    struct hub_problem touches = {.app = name, .clusters = app->link_count};
 
+    (void)name;
     if (doc == NULL) {
         return true;
     }
-    add_all(m, doc->file, &app->frozen, touches);
-    add_all(m, doc->file, &app->content, touches);
-    for (size_t i = 0; app->content_broken && i < app->files.count; i++) {
-        const struct hub_file *file = app->files.items[i];
-        if (file->source != NULL) {
-            add_all(m, file, &file->source->diags, touches);
-        }
-    }
+    add_all_of(m, app, &app->frozen, (struct hub_problem){.clusters = app->link_count});
+    add_content(m, app);
+    add_editions(m, app);
     if (app->broken_variants > 0) {
         add_variants(m, app);
     }
@@ -203,9 +286,8 @@ static void add_conflicts(struct making *m, const struct hub_cluster *c) {
         const struct hub_conflict *conflict = &c->conflicts[i];
 
         if (conflict->app->named.doc != NULL) {
-            add(m, conflict->app->named.doc->file, &conflict->diag,
-                (struct hub_problem){
-                    .app = conflict->app->named.name, .cluster = c->named.name, .clusters = 1});
+            add_of(m, conflict->app, &conflict->diag,
+                   (struct hub_problem){.cluster = c->named.name, .clusters = 1});
         }
     }
 }

@@ -6,6 +6,8 @@
 #include "common/buf.h"
 #include "common/map.h"
 #include "common/mem.h"
+#include "common/str.h"
+#include "hub/fleet/ignore.h"
 
 static struct hub_folder *new_folder(struct hub_folder *parent, const char *name) {
     size_t size = strlen(name) + 1;
@@ -86,7 +88,7 @@ struct hub_file *hub_file_tree_find(struct hub_folder *root, const char *path) {
     return folder != NULL && folder->files != NULL ? cm_map_get(folder->files, name) : NULL;
 }
 
-struct hub_file *hub_file_tree_add(struct hub_folder *root, const char *path) {
+struct hub_file *hub_file_tree_add(struct hub_folder *root, const char *path, enum hub_role role) {
     const char *name;
     struct hub_folder *folder = descend(root, path, true, &name);
     struct hub_file *file = cm_new(1, sizeof(*file));
@@ -94,13 +96,15 @@ struct hub_file *hub_file_tree_add(struct hub_folder *root, const char *path) {
     file->folder = folder;
     file->path = cm_buf_copy(path, strlen(path) + 1);
     file->name = (const char *)file->path->data + (name - path);
-    file->role = hub_file_tree_role(path);
+    file->role = role;
     if (folder->files == NULL) {
         folder->files = cm_map_new(NULL);
     }
     cm_map_put(folder->files, name, file);
     if (file->role == HUB_ROLE_APP) {
         folder->app_file = file;
+    } else if (file->role == HUB_ROLE_IGNORE) {
+        folder->ignore_file = file;
     }
     return file;
 }
@@ -116,6 +120,9 @@ void hub_file_tree_remove(struct hub_file *file) {
     (void)cm_map_remove(folder->files, file->name);
     if (folder->app_file == file) {
         folder->app_file = NULL;
+    }
+    if (folder->ignore_file == file) {
+        folder->ignore_file = NULL;
     }
     file->folder = NULL;
     while (folder->parent != NULL && is_empty(folder)) {
@@ -134,21 +141,28 @@ static bool ends_with(const char *text, const char *end) {
     return len > end_len && strcmp(text + len - end_len, end) == 0;
 }
 
+static bool is_one_of(const char *const *names, const char *name) {
+    for (; *names != NULL; names++) {
+        if (strcmp(*names, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// has_hidden_part tells whether a folder or the file begins with a dot.
 static bool has_hidden_part(const char *path) {
     return path[0] == '.' || strstr(path, "/.") != NULL;
 }
 
-enum hub_role hub_file_tree_role(const char *path) {
-    static const char *const refused[] = {
-        "kustomization.yaml", "kustomization.yml", "Kustomization",
-        "Chart.yaml",         "app.yml",           "fleet.yaml"};
-    const char *slash = strrchr(path, '/');
-    const char *name = slash != NULL ? slash + 1 : path;
-    bool is_yaml = ends_with(name, ".yaml") || ends_with(name, ".yml") || ends_with(name, ".json");
+static bool is_ignore_file(const char *path, const char *name) {
+    return strcmp(name, HUB_IGNORE_FILE) == 0 &&
+           (name == path || (path[0] != '.' && strstr(path, "/.") == name - 1));
+}
 
-    if (has_hidden_part(path)) {
-        return HUB_ROLE_OTHER;
-    }
+// document_role tells what a path means where documents are looked for; HUB_ROLE_MANIFEST: it is
+// none.
+static enum hub_role document_role(const char *path, const char *name, bool is_yaml) {
     if (strncmp(path, "clusters/", 9) == 0) {
         return is_yaml ? HUB_ROLE_CLUSTERS : HUB_ROLE_OTHER;
     }
@@ -158,10 +172,32 @@ enum hub_role hub_file_tree_role(const char *path) {
     if (strcmp(name, "app.yaml") == 0) {
         return HUB_ROLE_APP;
     }
-    for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
-        if (strcmp(name, refused[i]) == 0) {
-            return HUB_ROLE_REFUSED;
-        }
+    if (strcmp(name, "app.yml") == 0) {
+        return HUB_ROLE_REFUSED;
+    }
+    return HUB_ROLE_MANIFEST;
+}
+
+enum hub_role hub_file_tree_role(const char *path, bool source_only) {
+    static const char *const refused[] = {"kustomization.yaml", "kustomization.yml",
+                                          "Kustomization",      "Chart.yaml",
+                                          "fleet.yaml",         NULL};
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    bool is_yaml = ends_with(name, ".yaml") || ends_with(name, ".yml") || ends_with(name, ".json");
+
+    if (is_ignore_file(path, name)) {
+        return HUB_ROLE_IGNORE;
+    }
+    if (has_hidden_part(path)) {
+        return HUB_ROLE_OTHER;
+    }
+    enum hub_role role = source_only ? HUB_ROLE_MANIFEST : document_role(path, name, is_yaml);
+    if (role != HUB_ROLE_MANIFEST) {
+        return role;
+    }
+    if (is_one_of(refused, name)) {
+        return HUB_ROLE_REFUSED;
     }
     return is_yaml ? HUB_ROLE_MANIFEST : HUB_ROLE_OTHER;
 }
@@ -174,6 +210,48 @@ struct hub_folder *hub_file_tree_folder_find(struct hub_folder *folder, const ch
     }
     folder = descend(folder, path, false, &name);
     return folder != NULL ? find_folder(folder, name, false) : NULL;
+}
+
+#define PATHS_MAX 1000 // that a person may have meant
+
+struct paths {
+    char *items[PATHS_MAX];
+    size_t count;
+};
+
+static void list_paths(const struct hub_folder *folder, const char *prefix, struct paths *out);
+
+static void list_names(const struct hub_folder *folder, const struct cm_map *names,
+                       const char *prefix, struct paths *out) {
+    CM_AUTOFREE const char **keys = names != NULL ? cm_map_keys(names) : NULL;
+    size_t count = names != NULL ? cm_map_len(names) : 0;
+
+    for (size_t i = 0; i < count && out->count < PATHS_MAX; i++) {
+        char *path = cm_strf("%s%s%s", prefix, prefix[0] != '\0' ? "/" : "", keys[i]);
+
+        out->items[out->count++] = path;
+        if (names == folder->folders) {
+            list_paths(cm_map_get(names, keys[i]), path, out);
+        }
+    }
+}
+
+static void list_paths(const struct hub_folder *folder, const char *prefix, struct paths *out) {
+    list_names(folder, folder->files, prefix, out);
+    list_names(folder, folder->folders, prefix, out);
+}
+
+char *hub_file_tree_nearest(const struct hub_folder *folder, const char *path) {
+    CM_AUTOFREE struct paths *paths = cm_new(1, sizeof(*paths));
+
+    list_paths(folder, "", paths);
+    const char *near =
+        cm_str_nearest(path, (const char *const *)(const void *)paths->items, paths->count);
+    char *copy = near != NULL ? cm_strdup(near) : NULL;
+    for (size_t i = 0; i < paths->count; i++) {
+        free(paths->items[i]);
+    }
+    return copy;
 }
 
 void hub_file_tree_each(struct hub_folder *folder, bool one_app,

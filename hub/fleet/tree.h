@@ -14,6 +14,7 @@
 struct cm_buf;
 struct cm_map;
 struct hub_app;
+struct hub_ignore;
 struct hub_repo;
 struct hub_source;
 
@@ -24,6 +25,7 @@ enum hub_role {
     HUB_ROLE_APP,      // an app.yaml
     HUB_ROLE_MANIFEST, // if it stands in an App's folder
     HUB_ROLE_REFUSED,  // Chart.yaml, kustomization.yaml: an error in an App's folder
+    HUB_ROLE_IGNORE,   // .holdfastignore
 };
 
 struct hub_folder {
@@ -31,6 +33,7 @@ struct hub_folder {
     struct cm_map *folders;    // by name; NULL: none
     struct cm_map *files;      // by name; NULL: none
     struct hub_file *app_file; // the app.yaml in it
+    struct hub_file *ignore_file;
     char name[];
 };
 
@@ -57,7 +60,11 @@ struct hub_file {
     // An app.yaml: the App that one of its documents is in force for; a manifest: the App that uses
     // it.
     struct hub_app *app;
-    struct hub_source *source; // NULL: not parsed yet
+    struct hub_source *source; // NULL: not parsed yet, or of another repository
+    bool literal;              // it was parsed without variables
+    bool counted;              // its CRDs are
+    size_t overlay;            // serial of the App when an overlay of it named the file
+    struct hub_ignore *ignore; // of a .holdfastignore; NULL: not parsed yet
 };
 
 struct hub_folder *hub_file_tree_new(void);
@@ -67,17 +74,22 @@ void hub_file_tree_free(struct hub_folder *root, void (*free_file)(struct hub_fi
 struct hub_file *hub_file_tree_find(struct hub_folder *root, const char *path);
 
 // hub_file_tree_add makes the file at a path that has none yet.
-struct hub_file *hub_file_tree_add(struct hub_folder *root, const char *path);
+struct hub_file *hub_file_tree_add(struct hub_folder *root, const char *path, enum hub_role role);
 
 // hub_file_tree_remove takes a file and folders that become empty out of the tree; the file is then
 // the caller's.
 void hub_file_tree_remove(struct hub_file *file);
 
-// hub_file_tree_role tells what a path means to the fleet.
-enum hub_role hub_file_tree_role(const char *path);
+// hub_file_tree_role tells what a path means to the fleet; `source_only`: in a tree whose documents
+// mean nothing.
+enum hub_role hub_file_tree_role(const char *path, bool source_only);
 
 // hub_file_tree_folder_find returns the folder `path` below one, or NULL; "" is the folder itself.
 struct hub_folder *hub_file_tree_folder_find(struct hub_folder *folder, const char *path);
+
+// hub_file_tree_nearest returns the path below a folder that a person most likely meant, of a file
+// or a folder, or NULL; the caller frees it.
+char *hub_file_tree_nearest(const struct hub_folder *folder, const char *path);
 
 // hub_file_tree_each visits all files below a folder, sorted. Folders below it that have an
 // app.yaml of their own are left out if `one_app`.

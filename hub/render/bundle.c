@@ -38,6 +38,7 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
     message.drift = (Holdfast__V1__Drift)spec->drift;
     message.prune = spec->prune;
     message.suspend = spec->suspend;
+    message.adopt = spec->adopt;
     message.n_depends_on = spec->depends_on_count;
     message.depends_on = (char **)(uintptr_t)spec->depends_on;
     message.n_entries = spec->object_count;
@@ -162,6 +163,7 @@ enum cm_rc hub_bundle_decode(struct cm_buf *bytes,
         .drift = (enum hub_drift)message->drift,
         .prune = message->prune,
         .suspend = message->suspend,
+        .adopt = message->adopt,
         .depends_on = (const char *const *)message->depends_on,
         .depends_on_count = message->n_depends_on,
         .objects = objects,

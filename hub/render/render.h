@@ -28,6 +28,7 @@ struct hub_render_input {
     enum hub_drift drift;
     bool prune;
     bool suspend;
+    bool adopt;
     bool plain_secrets;            // Secrets may stand in Git readably
     const char *const *depends_on; // sorted
     size_t depends_on_count;

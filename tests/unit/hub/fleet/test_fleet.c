@@ -747,15 +747,16 @@ static void what_cannot_be_rendered_yet_is_refused(void **state) {
     static const char *const cases[][2] = {
         {"apps/shop/kustomization.yaml",
          "apps/shop/kustomization.yaml:0:0: kustomizations are not supported: list plain "
-         "manifests, with ${variables} where clusters differ"},
+         "manifests, and say in spec.overlays of app.yaml what differs between clusters"},
         {"apps/shop/Chart.yaml", "apps/shop/Chart.yaml:0:0: Helm charts are not supported: put the "
                                  "output of 'helm template' here instead"},
         {"apps/shop/fleet.yaml",
          "apps/shop/fleet.yaml:0:0: fleet.yaml is another program's: say in app.yaml what it says, "
          "and remove it"},
         {"apps/shop/overlays/prod/x.yaml",
-         "apps/shop/app.yaml:4:9: the folder 'overlays' among the manifests is not supported: use "
-         "${variables} and values per target, and rename the folder if it means something else"},
+         "apps/shop/app.yaml:4:9: no overlay names the files in the folder 'overlays' among the "
+         "manifests: name them in spec.overlays or those of a target, or leave them out with "
+         "spec.source.exclude"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -789,7 +790,9 @@ static void an_app_without_manifests_removes_nothing(void **state) {
     assert_int_equal(world_pair(w, "a", "shop")->bundle->spec.object_count, 1);
     world_put_app(w, "shop", "  source: {path: none}\n" ALL);
     (void)world_commit(w);
-    assert_non_null(strstr(world_problems(w), "put *.yaml files into 'none'"));
+    assert_string_equal(world_problems(w),
+                        "apps/shop/app.yaml:6:18: there is no folder 'none' in the folder of "
+                        "app.yaml: put *.yaml files into it or correct the path");
 }
 
 static void a_source_that_belongs_to_another_app_is_refused(void **state) {

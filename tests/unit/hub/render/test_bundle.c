@@ -22,6 +22,7 @@ static struct hub_bundle *example(void) {
                                                     .namespace = "x",
                                                     .drift = HUB_DRIFT_CORRECT,
                                                     .prune = true,
+                                                    .adopt = true,
                                                     .depends_on = depends_on,
                                                     .depends_on_count = 2,
                                                     .objects = objects,
@@ -50,6 +51,7 @@ static void a_bundle_is_read_back_as_it_was(void **state) {
     assert_int_equal(back->spec.drift, HUB_DRIFT_CORRECT);
     assert_true(back->spec.prune);
     assert_false(back->spec.suspend);
+    assert_true(back->spec.adopt);
     assert_int_equal(back->spec.depends_on_count, 2);
     assert_string_equal(back->spec.depends_on[1], "b");
     assert_int_equal(back->spec.object_count, 2);
