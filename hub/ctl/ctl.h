@@ -96,6 +96,8 @@ int ctl_wait(struct ctl *c);
 int ctl_enroll(struct ctl *c);
 int ctl_revoke(struct ctl *c);
 int ctl_validate(struct ctl *c);
+int ctl_render(struct ctl *c);
+int ctl_plan(struct ctl *c);
 int ctl_version(struct ctl *c);
 int ctl_help(struct ctl *c);
 

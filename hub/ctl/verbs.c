@@ -58,12 +58,42 @@ const struct ctl_verb ctl_verbs[] = {
     {.name = "validate",
      .group = BEFORE,
      .arguments = "[DIR]",
-     .summary = "Find all that is wrong with a fleet repository; needs no hub.",
-     .example = "holdfast validate ./fleet",
-     .options = "output",
-     .outputs = "table json yaml",
+     .summary = "Find all that is wrong with a fleet repository.",
+     .about = "DIR is the fleet's root folder; default: this one. Exit codes: 0 no problem (maybe "
+              "warnings), 1 problems, 2 nothing could be read.",
+     .example = "holdfast validate\nholdfast validate ./fleet -o github\n"
+                "holdfast validate --at origin/main",
+     .options = "output at path source",
+     .outputs = "text json yaml github",
      .completes = "files",
      .run = ctl_validate},
+    {.name = "render",
+     .group = BEFORE,
+     .arguments = "APP [DIR]",
+     .summary = "Print an App's objects as a cluster gets them, in the order of applying.",
+     .about = "Values of Secrets are masked. Exit codes: 0 printed, 1 a problem keeps the App from "
+              "this cluster, or it is not for it, 2 an error.",
+     .example = "holdfast render checkout --cluster eu-west-01\n"
+                "holdfast render checkout ./fleet --cluster eu-west-01 --at v1.4 -o json",
+     .options = "output cluster at path source show-secrets",
+     .outputs = "yaml json",
+     .completes = "apps",
+     .run = ctl_render},
+    {.name = "plan",
+     .group = BEFORE,
+     .arguments = "[RANGE] [DIR]",
+     .summary = "Show what a change does on which clusters, before it is merged.",
+     .about =
+         "RANGE as in 'git diff': A..B, or A...B from where both parted; A compares A with the "
+         "working copy; without, HEAD with the working copy. DIR is the fleet's root folder, "
+         "or a bare repository. Exit codes: 0 nothing is wrong, 1 problems, 2 nothing could "
+         "be compared, and with --exit-code 3 if something changes.",
+     .example = "holdfast plan\nholdfast plan origin/main...HEAD --app checkout\n"
+                "holdfast plan main..release ./fleet.git --path fleet -o markdown > comment.md",
+     .options = "output app cluster group selector path source exit-code",
+     .outputs = "text json yaml markdown github",
+     .completes = "files",
+     .run = ctl_plan},
     {.name = "enroll",
      .group = ACCESS,
      .arguments = "CLUSTER...",
