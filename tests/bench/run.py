@@ -17,17 +17,18 @@ import time
 import bench
 from support.hub import program
 
+IN_C = ["resolve", "plan"]
 NAMES = ["resolve", "plan", "sim_fleet", "one_file", "kube_apps"]
 
-IN_C = ["resolve", "plan"]
 
 def run_in_c(name):
-    """A bench of its own program: no Git, no network."""
+    """A bench with a program of its own: no Git, no network."""
     built = program(f"bench.{name}")
     if not built.exists():
         built = program("x").parents[1] / "tests" / "bench" / f"bench.{name}"
     done = subprocess.run([built], capture_output=True, text=True, check=True, timeout=600)
     return json.loads(done.stdout)
+
 
 def run(name):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-bench-"))
@@ -38,6 +39,7 @@ def run(name):
         if not os.environ.get("HOLDFAST_KEEP"):
             shutil.rmtree(folder, ignore_errors=True)
     return {**result, "took, seconds": round(time.monotonic() - began, 1)}
+
 
 def main():
     names = sys.argv[1:] or NAMES
@@ -50,6 +52,7 @@ def main():
         print(f"{name} ...", file=sys.stderr, flush=True)
         results[name] = run(name)
     print(json.dumps(results, indent=2))
+
 
 if __name__ == "__main__":
     main()
