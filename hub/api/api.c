@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/mem.h"
 #include "hub/api/admin.h"
+#include "hub/api/feed.h"
 #include "hub/api/internal.h"
 #include "hub/api/readers.h"
 #include "hub/api/server.h"
@@ -16,6 +17,8 @@
 // Wrong tokens and signatures of one address.
 #define WRONG_BURST 10
 #define WRONG_REFILL_MS 6000
+
+#define WATCHERS 64
 
 enum cm_rc hub_api_start(const struct hub_api_config *config, struct hub_api **out,
                          struct cm_err *err) {
@@ -31,6 +34,8 @@ enum cm_rc hub_api_start(const struct hub_api_config *config, struct hub_api **o
     api->started_ms = now_ms;
     api->readers = hub_readers_new(config->db_path);
     api->watch = hub_watch_new();
+    api->feed = hub_feed_new(api->readers,
+                             config->limits.watchers > 0 ? config->limits.watchers : WATCHERS);
     api->wrong_tokens = hub_throttle_new(WRONG_BURST, WRONG_REFILL_MS);
     api->usage = hub_usage_new(config->loop, config->store);
     hub_api_make_metrics(api);
@@ -53,6 +58,7 @@ void hub_api_stop(struct hub_api *api) {
         return;
     }
     hub_server_stop(CM_TAKE(api->server));
+    hub_feed_stop(api->feed);
     hub_watch_stop(api->watch);
     hub_usage_stop(api->usage);
 }
@@ -62,6 +68,7 @@ void hub_api_free(struct hub_api *api) {
         return;
     }
     hub_usage_free(api->usage);
+    hub_feed_free(api->feed);
     hub_watch_free(api->watch);
     hub_throttle_free(api->wrong_tokens);
     hub_readers_free(api->readers);

@@ -62,5 +62,6 @@ void hub_change_done(struct hub_change *c, const struct cm_err *err, unsigned st
 
 void hub_change_unref(struct hub_change *c); // NULL is fine
 
-// hub_change_wake resumes a suspended connection (hub/api/server.c).
+// hub_connection_sleep suspends a connection, hub_change_wake resumes it (hub/api/server.c).
+void hub_connection_sleep(void *connection);
 void hub_change_wake(void *connection);

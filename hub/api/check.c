@@ -124,7 +124,8 @@ enum cm_rc hub_check_params(const struct hub_request *r, struct cm_err *err) {
     enum cm_rc rc = CM_OK;
 
     // Forges, load balancers and Prometheus may add what they like.
-    if (r->route->list != NULL || r->route->type != NULL || r->route->access == HUB_ACCESS_HOOK) {
+    if (r->route->list != NULL || r->route->access == HUB_ACCESS_HOOK ||
+        (r->route->type != NULL && r->route->params == NULL)) {
         return CM_OK;
     }
     rc = check_known(r, members, err);

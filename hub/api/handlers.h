@@ -1,4 +1,5 @@
-// handlers: what the routes do, by what they touch: read.c, changes.c, hooks.c, health.c.
+// handlers: what the routes do, by what they touch: read.c, stream.c,
+// changes.c, hooks.c, health.c.
 //
 // Threads: the server's.
 #pragma once
@@ -14,6 +15,9 @@ enum cm_rc hub_get_version(struct hub_request *r, struct cm_err *err);
 enum cm_rc hub_get_summary(struct hub_request *r, struct cm_err *err);
 enum cm_rc hub_get_rollout(struct hub_request *r, struct cm_err *err);
 enum cm_rc hub_get_desired(struct hub_request *r, struct cm_err *err);
+
+// stream.c: what happens from now on
+enum cm_rc hub_get_watch(struct hub_request *r, struct cm_err *err);
 
 // changes.c: the loop
 enum cm_rc hub_post_sync(struct hub_request *r, struct cm_err *err);

@@ -9,6 +9,7 @@
 #include "hub/api/api.h"
 
 struct cm_metric;
+struct hub_feed;
 struct hub_readers;
 struct hub_server;
 struct hub_throttle;
@@ -21,6 +22,7 @@ struct hub_api {
     struct hub_api_config config;
     struct hub_readers *readers;
     struct hub_watch *watch;
+    struct hub_feed *feed;
     struct hub_throttle *wrong_tokens; // and wrong signatures, by address
     struct hub_usage *usage;
     struct hub_server *server;

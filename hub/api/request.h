@@ -25,16 +25,18 @@ struct hub_change;
 struct hub_db;
 struct hub_route;
 struct hub_signature;
+struct hub_stream;
 
 #define HUB_ADDRESS_MAX 64
 
 struct hub_answer {
     unsigned status; // 0: not answered yet
     struct cm_str body;
-    const char *type;  // of the body
-    const char *allow; // for 405
-    unsigned retry_s;  // for 429 and 503; 0: not said
-    char etag[24];     // "" for none
+    struct hub_stream *stream; // instead of a body; owned
+    const char *type;          // of the body
+    const char *allow;         // for 405
+    unsigned retry_s;          // for 429 and 503; 0: not said
+    char etag[24];             // "" for none
 };
 
 struct hub_request {

@@ -34,6 +34,21 @@ static const struct hub_member desired_params[] = {
     END,
 };
 
+static const struct hub_member watch_params[] = {
+    OPTIONAL_TEXT("kinds", "What to tell, with commas between: `events` (as the list has them), "
+                           "`status` and `clusters` (the rows that events tell of, as they are "
+                           "now), `rollout` (the counts, when they change); `events` unless said."),
+    OPTIONAL_TEXT("app", "Only of this App."),
+    OPTIONAL_TEXT("cluster", "Only of this cluster."),
+    OPTIONAL_TEXT("group", "Only of clusters of this group."),
+    OPTIONAL_TEXT("selector", "Only of clusters whose labels match."),
+    OPTIONAL_TEXT("kind", "Only events of this kind."),
+    OPTIONAL_TEXT("revision", "Only because of this commit; counts of what it changed."),
+    OPTIONAL_TEXT("after", "Begin behind the event of this number; the header Last-Event-ID says "
+                           "the same and comes first. Otherwise what comes from now on is told."),
+    END,
+};
+
 static const struct hub_member sync_body[] = {
     NAME("repository", "Only this repository; otherwise all."),
     NAME("cluster", "Its agent compares and applies again."),
@@ -162,6 +177,15 @@ static const struct hub_route routes[] = {
      .list = "rollout",
      .status = 200,
      .answer = rollout_answer,
+     .tag = "fleet"},
+    {.method = "GET",
+     .path = API "watch",
+     .access = HUB_ACCESS_READ,
+     .handle = hub_get_watch,
+     .about = "What happens from now on, as server-sent events.",
+     .params = watch_params,
+     .status = 200,
+     .type = "text/event-stream",
      .tag = "fleet"},
     {.method = "GET",
      .path = API "objects/desired",

@@ -20,16 +20,19 @@
 #include "hub/access/authority.h"
 #include "hub/api/change.h"
 #include "hub/api/check.h"
+#include "hub/api/feed.h"
 #include "hub/api/gate.h"
 #include "hub/api/internal.h"
 #include "hub/api/listen.h"
 #include "hub/api/request.h"
 #include "hub/api/routes.h"
 #include "hub/api/signature.h"
+#include "hub/api/stream.h"
 
 #define THREADS 4u
 #define HEADERS_MAX ((size_t)32 * 1024)
 #define DRAIN_MAX ((size_t)8 * 1024 * 1024) // read, so that the client reads our answer
+#define STREAM_BLOCK 4096
 #define STOP_MS 2000
 
 struct hub_server {
@@ -108,6 +111,7 @@ static void free_request(struct hub_request *r) {
     (void)hub_signature_end(r->signature, NULL);
     cm_str_done(&r->body);
     cm_str_done(&r->answer.body);
+    hub_stream_free(r->answer.stream);
     cm_arena_free(r->arena);
     free(r);
 }
@@ -161,6 +165,10 @@ const char *hub_request_header(const struct hub_request *r, const char *name) {
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
+void hub_connection_sleep(void *connection) {
+    MHD_suspend_connection(connection);
+}
+
 void hub_change_wake(void *connection) {
     MHD_resume_connection(connection);
 }
@@ -211,11 +219,41 @@ static void add_headers(struct MHD_Response *response, const struct hub_request 
     }
 }
 
+static ssize_t read_stream(void *cls, uint64_t at, char *out, size_t size) {
+    ssize_t count = hub_stream_read(cls, out, size);
+
+    (void)at;
+    return count < 0 ? MHD_CONTENT_READER_END_OF_STREAM : count;
+}
+
+static void free_stream(void *cls) {
+    hub_stream_free(cls);
+}
+
+// A stream may last; from now on only its reader's silence ends it, not the time that it takes.
+static struct MHD_Response *make_stream(struct hub_request *r) {
+    struct hub_stream *stream = CM_TAKE(r->answer.stream);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct connection *c = info->socket_context;
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, stream, free_stream);
+
+    (void)hub_watch_take(r->api->watch, &c->due);
+    if (response == NULL) {
+        hub_stream_free(stream);
+    }
+    return response;
+}
+
 // make_response takes the answer's body.
 static struct MHD_Response *make_response(struct hub_request *r) {
     static char nothing[] = "";
     size_t size = r->answer.body.len;
 
+    if (r->answer.stream != NULL) {
+        return make_stream(r);
+    }
     if (size == 0) {
         return MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
     }
@@ -230,7 +268,7 @@ static struct MHD_Response *make_response(struct hub_request *r) {
 
 static enum MHD_Result send_answer(struct hub_request *r) {
     add_etag(r);
-    bool has_body = r->answer.body.len > 0;
+    bool has_body = r->answer.body.len > 0 || r->answer.stream != NULL;
     struct MHD_Response *response = make_response(r);
 
     if (response == NULL) {
@@ -442,6 +480,7 @@ void hub_server_stop(struct hub_server *s) {
     }
     s->stopping = true;
     int fd = MHD_quiesce_daemon(s->daemon);
+    hub_feed_stop(s->api->feed);   // those that watch are told the end
     hub_watch_stop(s->api->watch); // those that wait for the loop get 503
     wait_idle(s);
     MHD_stop_daemon(s->daemon);

@@ -13,7 +13,7 @@ import urllib.parse
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 from support import story  # noqa: E402
-from support.process import Process  # noqa: E402
+from support.process import Process, wait_for  # noqa: E402
 
 main = story.main
 
@@ -66,8 +66,14 @@ class Api(story.Story):
             raise AssertionError(f"the server ended with code {code}\n{cls.server.log_tail()}")
 
     @classmethod
+    def failed_fetches(cls):
+        return cls.run_sql("SELECT count(*) FROM event WHERE kind = 'sync.failed'")[0][0]
+
+    @classmethod
     def start(cls):
+        """Starts the server and waits until it has found its repository missing."""
         begun = len(cls.server.log_text())
+        before = cls.failed_fetches() if begun else 0
         cls.server.start()
 
         def ready():
@@ -75,6 +81,7 @@ class Api(story.Story):
                      if line.startswith("ready ")]
             return lines[-1].split()[1] if lines else None
         cls.port = int(cls.server.wait_ready(ready, PATIENCE))
+        wait_for(lambda: cls.failed_fetches() > before, PATIENCE, "the first fetch to fail")
 
     @classmethod
     def run_sql(cls, *statements):

@@ -132,6 +132,10 @@ static void set_limit(struct hub_api_limits *limits, const char *text) {
         limits->connections = value;
     } else if (strncmp(text, "per-address", len) == 0) {
         limits->connections_per_address = value;
+    } else if (strncmp(text, "watchers", len) == 0) {
+        limits->watchers = value;
+    } else if (strncmp(text, "beat-ms", len) == 0) {
+        limits->beat_ms = value;
     } else if (strncmp(text, "idle-s", len) == 0) {
         limits->idle_s = value;
     } else if (strncmp(text, "request-ms", len) == 0) {
