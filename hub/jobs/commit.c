@@ -128,12 +128,18 @@ enum cm_rc hub_reading_changes(struct hub_reading *r, size_t at, const struct hu
     return CM_OK;
 }
 
-enum cm_rc hub_reading_commit(struct hub_reading *r, size_t at, const struct hub_repo_id *id,
-                              struct hub_commit *out, struct cm_err *err) {
+enum cm_rc hub_reading_resolve(struct hub_reading *r, size_t at, const char *revision,
+                               struct hub_commit *out, struct cm_err *err) {
     struct hub_repo *repo = NULL;
-    char hex[HUB_REPO_ID_HEX_MAX];
     enum cm_rc rc = open_source(r, at, &repo, err);
 
+    return rc < 0 ? rc : hub_repo_resolve(repo, revision, out, err);
+}
+
+enum cm_rc hub_reading_commit(struct hub_reading *r, size_t at, const struct hub_repo_id *id,
+                              struct hub_commit *out, struct cm_err *err) {
+    char hex[HUB_REPO_ID_HEX_MAX];
+
     hub_repo_id_hex(id, hex);
-    return rc < 0 ? rc : hub_repo_resolve(repo, hex, out, err);
+    return hub_reading_resolve(r, at, hex, out, err);
 }

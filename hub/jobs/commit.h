@@ -44,3 +44,7 @@ CM_MUSTUSE enum cm_rc hub_reading_changes(struct hub_reading *r, size_t at,
 CM_MUSTUSE enum cm_rc hub_reading_commit(struct hub_reading *r, size_t at,
                                          const struct hub_repo_id *id, struct hub_commit *out,
                                          struct cm_err *err);
+
+// hub_reading_resolve finds the commit that a revision names ("4f1c~1").
+CM_MUSTUSE enum cm_rc hub_reading_resolve(struct hub_reading *r, size_t at, const char *revision,
+                                          struct hub_commit *out, struct cm_err *err);

@@ -9,10 +9,12 @@
 #include "common/log.h"
 #include "common/map.h"
 #include "common/mem.h"
+#include "common/str.h"
 #include "hub/access/authority.h"
 #include "hub/fleet/fleet.h"
 #include "hub/jobs/commit.h"
 #include "hub/jobs/documents.h"
+#include "hub/jobs/history.h"
 #include "hub/jobs/lost.h"
 #include "hub/jobs/problems.h"
 #include "hub/jobs/publication.h"
@@ -368,13 +370,14 @@ static void take_problems(struct hub_planner *p, struct hub_outcome *o,
     }
 }
 
+// `result` NULL: anything may have changed.
 static void take_result(struct hub_planner *p, struct hub_outcome *o,
                         const struct hub_fleet_commit *commit,
                         const struct hub_fleet_result *result) {
-    if (p->ready) {
+    if (p->ready && result != NULL) {
         take_changed(p, o, result);
         take_problems(p, o, commit, result->problems_changed);
-    } else if (all_loaded(p)) {
+    } else if (p->ready || all_loaded(p)) {
         hub_lost_give_up(&p->lost, p->fleet);
         p->ready = true;
         take_all(p, o);
@@ -387,6 +390,46 @@ static void take_result(struct hub_planner *p, struct hub_outcome *o,
             note_documents(p, o);
         }
     }
+}
+
+static bool has_problems(const struct hub_planner *p, const char *repo) {
+    size_t count;
+    const struct hub_problem *problems = hub_fleet_problems(p->fleet, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(problems[i].repo, repo) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// look_back finds the last good state of what is wrong, for a repository of which the hub knows
+// nothing. It tells whether anything may have changed.
+static bool look_back(struct hub_planner *p, struct hub_reading *r, size_t at,
+                      const struct hub_repo_id *id) {
+    const struct source_state *source = &p->sources[at];
+    const char *name = source->source->name;
+    size_t commits;
+    struct cm_err err;
+
+    if (source->last[0] != '\0' || !has_problems(p, name)) {
+        return false;
+    }
+    if (hub_history_replay(p->fleet, r, at, id, &commits, &err) < 0) {
+        cm_log(CM_LOG_WARN, "history.broken",
+               "the last good revision of what is wrong in Git could not be looked for",
+               "repository", name, "error", err.msg, NULL);
+        return true;
+    }
+    if (commits > 0) {
+        CM_AUTOFREE char *count = cm_strf("%zu", commits);
+
+        cm_log(CM_LOG_INFO, "history.read",
+               "looked for the last good revision of what is wrong in Git", "repository", name,
+               "commits", count, NULL);
+    }
+    return commits > 0;
 }
 
 static enum cm_rc take_commit(struct hub_planner *p, struct hub_reading *r, size_t at,
@@ -406,6 +449,10 @@ static enum cm_rc take_commit(struct hub_planner *p, struct hub_reading *r, size
 
     result = hub_fleet_update(p->fleet, &what,
                               &(struct hub_fleet_reader){.read = hub_reading_blob, .ctx = r});
+    if (!source->loaded && look_back(p, r, at, id)) {
+        hub_fleet_result_freep(&result);
+        result = NULL;
+    }
     source->commit = *id;
     source->loaded = true;
     hub_commit_done(&source->pending);
