@@ -32,6 +32,7 @@ static const char *const kind_names[] = {"events", "status", "clusters", "rollou
 
 struct hub_stream {
     struct hub_listener listener;
+    bool joined;
     struct hub_api *api;
     void *connection;
     struct hub_api_token token;
@@ -296,7 +297,7 @@ void hub_stream_free(struct hub_stream *s) {
     if (s == NULL) {
         return;
     }
-    if (s->listener.in_feed.next != NULL) {
+    if (s->joined) {
         hub_feed_leave(s->api->feed, &s->listener);
     }
     cm_str_done(&s->out);
@@ -401,7 +402,9 @@ static enum cm_rc prepare(struct hub_stream *s, struct hub_request *r, struct cm
     rc = rc < 0 ? rc : read_position(s, r, db, err);
     rc = rc < 0 ? rc : try_queries(s, r, db, err);
     hub_readers_give(r->api->readers, db);
-    return rc < 0 ? rc : hub_feed_join(r->api->feed, &s->listener, err);
+    rc = rc < 0 ? rc : hub_feed_join(r->api->feed, &s->listener, err);
+    s->joined = rc == CM_OK;
+    return rc;
 }
 
 enum cm_rc hub_get_watch(struct hub_request *r, struct cm_err *err) {
