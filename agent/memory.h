@@ -11,6 +11,8 @@
 // that grow. Called before any other thread is there.
 void agent_memory_set(void);
 
-// agent_memory_give_back returns free memory to the system, in the middle of the heap too; called
-// now and then. Less than a millisecond for some megabytes.
+// agent_memory_give_back returns to the system what is free, in the middle of the heap too, and the
+// code and constants that nobody has used lately: our libraries touch megabytes of theirs when they
+// begin. What is used again comes back from the page cache. Called now and then; it takes less than
+// a millisecond.
 void agent_memory_give_back(void);
