@@ -101,6 +101,7 @@ static const struct hub_fleet_result *commit(struct world *w, bool complete) {
         .changes = w->changes,
         .change_count = w->change_count,
         .complete = complete,
+        .source_only = w->source_only,
     };
 
     hub_fleet_result_free(w->last);

@@ -13,6 +13,7 @@ struct cm_map;
 struct world {
     struct hub_fleet *fleet;
     const char *repo; // that put, remove and commit speak of
+    bool source_only; // it is a source of Apps
     struct cm_map *blobs;
     struct hub_fleet_change *changes;
     size_t change_count;
