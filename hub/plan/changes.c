@@ -63,6 +63,7 @@ static void tell_options(const struct telling *t, const struct hub_bundle_spec *
 
     tell_bool(t, "suspend", before->suspend, after->suspend);
     tell_bool(t, "prune", before->prune, after->prune);
+    tell_bool(t, "adopt", before->adopt, after->adopt);
     tell_text(t, "drift", drifts[before->drift], drifts[after->drift]);
     tell_text(t, "namespace", before->namespace, after->namespace);
     tell_option(t, "dependsOn", depends_on(a, before), depends_on(a, after));

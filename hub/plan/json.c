@@ -135,7 +135,7 @@ struct cm_json *hub_plan_json(struct cm_arena *a, const struct hub_plan *plan,
     cm_json_set(a, root, "newClusters", names(a, plan->joined, plan->joined_count));
     cm_json_set(a, root, "unmanagedClusters", names(a, plan->unmanaged, plan->unmanaged_count));
     cm_json_set(a, root, "apps", apps);
-    cm_json_set(a, root, "notCompared", names(a, view->not_compared, view->not_compared_count));
+    cm_json_set(a, root, "notCompared", names(a, plan->not_compared, plan->not_compared_count));
     cm_json_set(a, root, "problems", problem_rows(a, plan));
     return root;
 }

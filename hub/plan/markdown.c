@@ -175,13 +175,13 @@ static void add_app(struct page *page, const struct hub_plan_app *app) {
     }
 }
 
-static void add_not_compared(const struct page *page, const struct hub_plan_view *view) {
-    if (view->not_compared_count == 0) {
+static void add_not_compared(const struct page *page, const struct hub_plan *plan) {
+    if (plan->not_compared_count == 0) {
         return;
     }
     cm_str_add(page->out, "\nNot compared, because their manifests are in other repositories:");
-    for (size_t i = 0; i < view->not_compared_count && room(page) > 0; i++) {
-        cm_str_addf(page->out, " `%s`", view->not_compared[i]);
+    for (size_t i = 0; i < plan->not_compared_count && room(page) > 0; i++) {
+        cm_str_addf(page->out, " `%s`", plan->not_compared[i]);
     }
     cm_str_add(page->out, "\n");
 }
@@ -217,7 +217,7 @@ void hub_plan_markdown(const struct hub_plan *plan, const struct hub_plan_view *
         add_app(&page, &plan->apps[i]);
     }
     if (page.hidden == 0) {
-        add_not_compared(&page, view);
+        add_not_compared(&page, plan);
         add_problems(&page, plan, view, HUB_PLAN_KNOWN, "Problems that were there before");
         add_problems(&page, plan, view, HUB_PLAN_MENDED, "Mended problems");
     } else {

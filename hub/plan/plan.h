@@ -96,6 +96,8 @@ struct hub_plan {
     size_t joined_count;
     const char *const *unmanaged; // clusters that are in Git no longer
     size_t unmanaged_count;
+    const char *const *not_compared; // Apps whose manifests are in a repository that is not here
+    size_t not_compared_count;
     const struct hub_plan_problem *problems; // new ones first
     size_t problem_count;
     struct hub_plan_totals totals;

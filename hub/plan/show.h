@@ -20,12 +20,14 @@ struct cm_arena;
 struct cm_json;
 struct cm_str;
 
+// The name by which a problem's `repo` is the repository that is looked at; problems in others are
+// told with the other one's name.
+#define HUB_PLAN_HERE "."
+
 struct hub_plan_view {
     const char *from; // what is compared, for people: "main (3f2a1c9)"
     const char *to;
-    const char *folder;              // of the repository, before paths of problems: "" or "fleet/"
-    const char *const *not_compared; // Apps whose manifests are not here
-    size_t not_compared_count;
+    const char *folder; // of the repository, before paths of problems: "" or "fleet/"
     bool colour;
 };
 

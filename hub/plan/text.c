@@ -83,15 +83,15 @@ static void write_problems(const struct paint *p, const struct hub_plan *plan,
     }
 }
 
-static void write_not_compared(const struct paint *p, const struct hub_plan_view *view) {
-    for (size_t i = 0; i < view->not_compared_count; i++) {
+static void write_not_compared(const struct paint *p, const struct hub_plan *plan) {
+    for (size_t i = 0; i < plan->not_compared_count; i++) {
         if (i == 0) {
             begin(p);
         }
         paint_line(p, PAINT_CHANGE, 0,
                    "App %s is not compared: its manifests are in another repository; give it with "
                    "--source NAME=DIR",
-                   view->not_compared[i]);
+                   plan->not_compared[i]);
     }
 }
 
@@ -106,7 +106,7 @@ void hub_plan_text(const struct hub_plan *plan, const struct hub_plan_view *view
     for (size_t i = 0; i < plan->app_count; i++) {
         write_app(&p, &plan->apps[i]);
     }
-    write_not_compared(&p, view);
+    write_not_compared(&p, plan);
     write_problems(&p, plan, view);
     begin(&p);
     hub_plan_verdict(plan, &verdict);

@@ -18,16 +18,26 @@ static void add_where(const struct hub_problem *problem, struct cm_str *out) {
     }
 }
 
-void hub_problem_line(const struct hub_problem *problem, const char *folder, struct cm_str *out) {
-    paint_safe(out, folder, strlen(folder));
-    paint_safe(out, problem->path, strlen(problem->path));
-    cm_str_add_char(out, ':');
+static bool is_here(const struct hub_problem *problem) {
+    return strcmp(problem->repo, HUB_PLAN_HERE) == 0;
+}
+
+static void write_line(const struct hub_problem *problem, const char *folder, struct cm_str *out) {
+    cm_str_addf(out, "%s%s%s:", is_here(problem) ? folder : problem->repo,
+                is_here(problem) ? "" : ":", problem->path);
     if (problem->line > 0) {
         cm_str_addf(out, "%u:%u:", problem->line, problem->column);
     }
-    cm_str_add_char(out, ' ');
-    paint_safe(out, problem->message, strlen(problem->message));
+    cm_str_addf(out, " %s", problem->message);
     add_where(problem, out);
+}
+
+void hub_problem_line(const struct hub_problem *problem, const char *folder, struct cm_str *out) {
+    struct cm_str line = {0};
+
+    write_line(problem, folder, &line);
+    paint_safe(out, cm_str_get(&line), line.len);
+    cm_str_done(&line);
 }
 
 // add_escaped: in a value of a property ':' and ',' mean something too.
@@ -43,19 +53,33 @@ static void add_escaped(struct cm_str *out, const char *text, bool property) {
     }
 }
 
-void hub_problem_annotation(const struct hub_problem *problem, const char *folder,
-                            const char *level, struct cm_str *out) {
-    struct cm_str message = {0};
-
-    cm_str_addf(out, "::%s file=", level);
+// add_place: a file of another repository cannot be annotated here.
+static void add_place(const struct hub_problem *problem, const char *folder, struct cm_str *out) {
+    if (!is_here(problem)) {
+        return;
+    }
+    cm_str_add(out, "file=");
     add_escaped(out, folder, true);
     add_escaped(out, problem->path, true);
     if (problem->line > 0) {
         cm_str_addf(out, ",line=%u,col=%u", problem->line, problem->column);
     }
-    cm_str_add(out, ",title=holdfast::");
-    cm_str_add(&message, problem->message);
-    add_where(problem, &message);
+    cm_str_add_char(out, ',');
+}
+
+void hub_problem_annotation(const struct hub_problem *problem, const char *folder,
+                            const char *level, struct cm_str *out) {
+    struct cm_str message = {0};
+
+    if (is_here(problem)) {
+        cm_str_add(&message, problem->message);
+        add_where(problem, &message);
+    } else {
+        write_line(problem, folder, &message);
+    }
+    cm_str_addf(out, "::%s ", level);
+    add_place(problem, folder, out);
+    cm_str_add(out, "title=holdfast::");
     add_escaped(out, cm_str_get(&message), false);
     cm_str_add_char(out, '\n');
     cm_str_done(&message);
@@ -64,7 +88,7 @@ void hub_problem_annotation(const struct hub_problem *problem, const char *folde
 struct cm_json *hub_problem_json(struct cm_arena *a, const struct hub_problem *problem) {
     struct cm_json *row = cm_json_new(a, CM_OBJECT);
 
-    cm_json_set_string(a, row, "repository", problem->repo);
+    cm_json_set_string(a, row, "repository", is_here(problem) ? NULL : problem->repo);
     cm_json_set_string(a, row, "path", problem->path);
     cm_json_set_int(a, row, "line", problem->line);
     cm_json_set_int(a, row, "column", problem->column);

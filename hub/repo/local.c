@@ -1,5 +1,6 @@
 #include "hub/repo/local.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -11,6 +12,7 @@
 #include "hub/repo/git.h"
 #include "hub/repo/repo.h"
 #include "hub/repo/walk.h"
+#include "hub/repo/want.h"
 
 bool hub_repo_is_shallow(const struct hub_repo *repo) {
     return git_repository_is_shallow(repo->git) == 1;
@@ -34,6 +36,81 @@ enum cm_rc hub_repo_merge_base(struct hub_repo *repo, const struct hub_repo_id *
     }
     memcpy(out->bytes, base.id, HUB_REPO_ID_SIZE);
     return CM_OK;
+}
+
+// ---- What a clone has
+
+#define ORIGIN "refs/remotes/origin/"
+#define HEADS "refs/heads/"
+
+struct heads {
+    git_remote_head *items;
+    git_remote_head **list;
+    size_t count;
+};
+
+static void free_namesp(git_strarray *names) {
+    git_strarray_dispose(names);
+}
+
+static void free_headsp(struct heads *heads) {
+    for (size_t i = 0; i < heads->count; i++) {
+        free(heads->items[i].name);
+    }
+    free(heads->items);
+    free(heads->list);
+}
+
+// add_head takes a reference up under a name, if a commit stands behind it.
+static void add_head(struct hub_repo *repo, struct heads *heads, const char *reference,
+                     char *name) {
+    CM_CLEANUP(hub_git_referencep) git_reference *found = NULL;
+    CM_CLEANUP(hub_git_objectp) git_object *commit = NULL;
+
+    if (git_reference_lookup(&found, repo->git, reference) < 0 ||
+        git_reference_peel(&commit, found, GIT_OBJECT_COMMIT) < 0) {
+        free(name);
+        return;
+    }
+    git_remote_head *head = &heads->items[heads->count];
+    head->name = name;
+    head->oid = *git_object_id(commit);
+    heads->list[heads->count++] = head;
+}
+
+static enum cm_rc list_heads(struct hub_repo *repo, struct heads *out, struct cm_err *err) {
+    CM_CLEANUP(free_namesp) git_strarray names = {0};
+
+    if (git_reference_list(&names, repo->git) < 0) {
+        return hub_git_fail(err, CM_EIO, "list branches and tags");
+    }
+    out->items = cm_new(2 * names.count + 1, sizeof(*out->items));
+    out->list = cm_new(2 * names.count + 1, sizeof(*out->list));
+    for (size_t i = 0; i < names.count; i++) {
+        add_head(repo, out, names.strings[i], cm_strdup(names.strings[i]));
+    }
+    for (size_t i = 0; i < names.count; i++) { // after the clone's own, which count first
+        if (strncmp(names.strings[i], ORIGIN, strlen(ORIGIN)) == 0) {
+            add_head(repo, out, names.strings[i],
+                     cm_strf("%s%s", HEADS, names.strings[i] + strlen(ORIGIN)));
+        }
+    }
+    return CM_OK;
+}
+
+enum cm_rc hub_repo_find_local(struct hub_repo *repo, const struct hub_repo_source *want,
+                               struct hub_repo_id *out, struct cm_err *err) {
+    CM_CLEANUP(free_headsp) struct heads heads = {0};
+    struct hub_want found;
+    git_oid tree;
+
+    if (list_heads(repo, &heads, err) < 0 ||
+        hub_want_find(want, (const git_remote_head *const *)heads.list, heads.count, &found, err) <
+            0) {
+        return err->code;
+    }
+    memcpy(out->bytes, found.oid.id, HUB_REPO_ID_SIZE);
+    return hub_repo_commit_tree(repo, out, &tree, err); // a commit may not be here
 }
 
 // ---- The working copy

@@ -12,8 +12,16 @@
 #include "common/err.h"
 #include "hub/repo/tree.h"
 
+struct hub_repo_source;
+
 // hub_repo_is_shallow tells whether history was cut off when it was fetched.
 bool hub_repo_is_shallow(const struct hub_repo *repo);
+
+// hub_repo_find_local finds the commit that a source's branch, tag, range of versions or commit
+// means in somebody's own clone; a branch that is not there is origin's. CM_ENOTFOUND says what is
+// there.
+CM_MUSTUSE enum cm_rc hub_repo_find_local(struct hub_repo *repo, const struct hub_repo_source *want,
+                                          struct hub_repo_id *out, struct cm_err *err);
 
 // hub_repo_merge_base finds the commit at which two histories parted. CM_ENOTFOUND if there is
 // none, or if it was cut off.

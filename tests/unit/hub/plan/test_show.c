@@ -28,6 +28,7 @@ struct story {
 
 static void begin(struct story *s) {
     world_init(&s->world);
+    s->world.repo = HUB_PLAN_HERE;
 }
 
 static void remember(struct story *s) {
@@ -324,7 +325,7 @@ static void a_text_cannot_leave_its_block(void **state) {
 }
 
 static void annotations_escape_what_has_a_meaning(void **state) {
-    const struct hub_problem problem = {.repo = "fleet",
+    const struct hub_problem problem = {.repo = HUB_PLAN_HERE,
                                         .path = "a,b:c%.yaml",
                                         .line = 3,
                                         .column = 7,
@@ -340,6 +341,18 @@ static void annotations_escape_what_has_a_meaning(void **state) {
                                    "first eu-1)\n");
 }
 
+static void a_problem_of_another_repository_is_told_with_its_name(void **state) {
+    const struct hub_problem problem = {
+        .repo = "shop-config", .path = "web.yaml", .line = 3, .column = 7, .message = "wrong"};
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    (void)state;
+    hub_problem_line(&problem, "fleet/", &text);
+    hub_problem_annotation(&problem, "fleet/", "error", &text);
+    assert_string_equal(text.data, "shop-config:web.yaml:3:7: wrong"
+                                   "::error title=holdfast::shop-config:web.yaml:3:7: wrong\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_image_and_one_cluster_that_gets_more),
@@ -352,6 +365,7 @@ int main(void) {
         cmocka_unit_test(a_comment_keeps_its_bound),
         cmocka_unit_test(a_text_cannot_leave_its_block),
         cmocka_unit_test(annotations_escape_what_has_a_meaning),
+        cmocka_unit_test(a_problem_of_another_repository_is_told_with_its_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
