@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/mem.h"
+#include "hub/jobs/collect.h"
 #include "hub/jobs/store.h"
 #include "hub/store/events.h"
 
@@ -16,34 +17,54 @@ struct hub_upkeep {
     struct hub_store *store;
     int64_t events_kept;
     struct cm_timer timer;
-    struct hub_store_job job;
+    struct hub_store_job job; // one at a time
+    struct hub_collection collection;
     bool stopped;
 };
 
-static enum cm_rc run(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+static enum cm_rc run_trim(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
     const struct hub_upkeep *u = CM_CONTAINER(job, struct hub_upkeep, job);
 
     return hub_events_trim(db, u->events_kept, err);
 }
 
-static void wait(struct hub_upkeep *u) {
+static enum cm_rc run_step(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    return hub_collection_step(&CM_CONTAINER(job, struct hub_upkeep, job)->collection, db, err);
+}
+
+static void end(struct hub_upkeep *u) {
+    char removed[CM_LOG_INT_MAX];
+
+    if (u->collection.removed > 0) {
+        cm_log(CM_LOG_INFO, "store.collected",
+               "bundles and objects that nothing needs were removed", "removed",
+               cm_log_int((int64_t)u->collection.removed, removed), NULL);
+    }
+    hub_collection_done(&u->collection);
     if (!u->stopped) {
         cm_timer_start(u->loop, &u->timer, INTERVAL_MS);
     }
 }
 
 static void done(struct hub_store_job *job, const struct cm_err *err) {
-    if (err->code != CM_OK) {
-        cm_log(CM_LOG_WARN, "store.failed", err->msg, "what", "old events stay for an hour more",
-               NULL);
+    struct hub_upkeep *u = CM_CONTAINER(job, struct hub_upkeep, job);
+
+    if (err->code != CM_OK && err->code != CM_ECANCELED) {
+        cm_log(CM_LOG_WARN, "store.failed", err->msg, "what",
+               "what nothing needs stays for an hour more", NULL);
     }
-    wait(CM_CONTAINER(job, struct hub_upkeep, job));
+    if (err->code != CM_OK || u->stopped || u->collection.phase == HUB_COLLECT_DONE) {
+        end(u);
+        return;
+    }
+    u->job = (struct hub_store_job){.run = run_step, .done = done};
+    hub_store_submit(u->store, &u->job);
 }
 
 static void on_timer(void *ctx) {
     struct hub_upkeep *u = ctx;
 
-    u->job = (struct hub_store_job){.run = run, .done = done};
+    u->job = (struct hub_store_job){.run = run_trim, .done = done};
     hub_store_submit(u->store, &u->job);
 }
 
@@ -53,7 +74,7 @@ struct hub_upkeep *hub_upkeep_start(struct cm_loop *loop, struct hub_store *stor
 
     *u = (struct hub_upkeep){.loop = loop, .store = store, .events_kept = events_kept};
     u->timer = (struct cm_timer){.run = on_timer, .ctx = u};
-    wait(u);
+    cm_timer_start(loop, &u->timer, INTERVAL_MS);
     return u;
 }
 
@@ -63,5 +84,8 @@ void hub_upkeep_stop(struct hub_upkeep *u) {
 }
 
 void hub_upkeep_free(struct hub_upkeep *u) {
+    if (u != NULL) {
+        hub_collection_done(&u->collection);
+    }
     free(u);
 }

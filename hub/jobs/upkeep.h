@@ -1,4 +1,5 @@
-// upkeep: keeps the database from growing without end: old events are removed now and then.
+// upkeep: keeps the database from growing without end: old events, and bundles and objects that
+// nothing needs any more, are removed now and then.
 //
 // Threads: the loop.
 #pragma once
@@ -9,7 +10,8 @@ struct cm_loop;
 struct hub_store;
 struct hub_upkeep;
 
-// hub_upkeep_start does it once an hour, keeping the newest events.
+// hub_upkeep_start does it once an hour, in steps that let others write between them. The newest
+// events are kept.
 struct hub_upkeep *hub_upkeep_start(struct cm_loop *loop, struct hub_store *store,
                                     int64_t events_kept);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "hub/store/blobs.h"
 #include "hub/store/schema.h"
 
 #define BUSY_TIMEOUT_MS 10000
@@ -50,7 +51,8 @@ static enum cm_rc set_up(struct hub_db *db, enum hub_db_mode mode, struct cm_err
     }
 
     enum cm_rc rc = exec(db, writer, err);
-    return rc < 0 ? rc : hub_schema_migrate(db, err);
+    rc = rc < 0 ? rc : hub_schema_migrate(db, err);
+    return rc < 0 ? rc : hub_blobs_prepare(db, err);
 }
 
 enum cm_rc hub_db_open(const char *path, enum hub_db_mode mode, struct hub_db **out,

@@ -4,6 +4,7 @@
 
 #include "common/buf.h"
 #include "common/mem.h"
+#include "hub/store/blobs.h"
 #include "hub/store/db.h"
 
 enum cm_rc hub_desired_put_manifest(struct hub_db *db, const struct hub_manifest_row *row,
@@ -54,8 +55,11 @@ enum cm_rc hub_desired_forget_unknown(struct hub_db *db, struct cm_err *err) {
 
 enum cm_rc hub_desired_put_blob(struct hub_db *db, const struct cm_sha256 *sha256,
                                 const void *bytes, size_t size, struct cm_err *err) {
-    return hub_db_run(db, err, "INSERT OR IGNORE INTO blob (sha256, bytes) VALUES (?1, ?2)", "bb",
-                      sha256->bytes, sizeof(sha256->bytes), bytes, size);
+    enum cm_rc rc =
+        hub_db_run(db, err, "INSERT OR IGNORE INTO blob (sha256, bytes) VALUES (?1, ?2)", "bb",
+                   sha256->bytes, sizeof(sha256->bytes), bytes, size);
+
+    return rc < 0 ? rc : hub_blobs_note(db, sha256, err);
 }
 
 enum cm_rc hub_desired_find_blob(struct hub_db *db, const struct cm_sha256 *sha256,

@@ -1,0 +1,45 @@
+// blobs: which bundles and objects nothing needs any more, found and removed a little at a time.
+//
+// A collection keeps the names of what is needed in a table of this connection, in memory: first
+// those that its owner finds (hub/jobs/collect.h), and all along those that are put meanwhile, so
+// that what is published while it runs is safe however far it is. Then what is not kept is removed.
+// If the program ends before, nothing has happened.
+//
+// Threads: the store's; the writer's handle. Blocks.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/tls/digest.h"
+
+struct hub_db;
+
+// hub_blobs_prepare makes the tables of the connection; when it is opened.
+CM_MUSTUSE enum cm_rc hub_blobs_prepare(struct hub_db *db, struct cm_err *err);
+
+// hub_blobs_begin starts a collection, also while one runs: then that one is given up.
+CM_MUSTUSE enum cm_rc hub_blobs_begin(struct hub_db *db, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_blobs_end(struct hub_db *db, struct cm_err *err);
+
+CM_MUSTUSE enum cm_rc hub_blobs_keep(struct hub_db *db, const struct cm_sha256 *name,
+                                     struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_blobs_is_kept(struct hub_db *db, const struct cm_sha256 *name, bool *out,
+                                        struct cm_err *err);
+
+// hub_blobs_note keeps what is put while a collection runs; hub_desired_put_blob calls it.
+CM_MUSTUSE enum cm_rc hub_blobs_note(struct hub_db *db, const struct cm_sha256 *name,
+                                     struct cm_err *err);
+
+struct hub_blobs_cursor {
+    uint8_t name[CM_SHA256_SIZE];
+    size_t size; // 0: at the beginning
+};
+
+// hub_blobs_sweep looks at the next `limit` names after the cursor, removes those that are not kept
+// and adds their number to *removed. *more: there are others.
+CM_MUSTUSE enum cm_rc hub_blobs_sweep(struct hub_db *db, struct hub_blobs_cursor *cursor,
+                                      size_t limit, bool *more, size_t *removed,
+                                      struct cm_err *err);

@@ -1,0 +1,34 @@
+// desk: a loop and a store in memory, for jobs that are submitted and answered.
+//
+// Threads: one, and the store's.
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+struct cm_loop;
+struct hub_store;
+
+struct desk {
+    struct cm_loop *loop;
+    struct hub_store *store;
+};
+
+int desk_open(void **state);
+int desk_close(void **state);
+
+// desk_settle turns the loop until the store has done what was submitted, and what came of that.
+void desk_settle(struct desk *d);
+
+// The database, with the store at rest: run a statement, ask for one number.
+void desk_run(struct desk *d, const char *sql);
+int64_t desk_count(struct desk *d, const char *sql);
+
+// desk_fail makes the store unable to write, as a full disk does; desk_mend ends that.
+void desk_fail(struct desk *d);
+void desk_mend(struct desk *d);
