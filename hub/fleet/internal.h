@@ -79,7 +79,8 @@ struct hub_gone_mark {
     bool prune;
 };
 
-// An object that another App claims too.
+// What keeps an App of a cluster as it is: an object that another App claims too, or an App of its
+// release group.
 struct hub_conflict {
     struct hub_app *app;
     struct hub_diag diag; // owns its texts
@@ -220,7 +221,8 @@ struct hub_link {
     bool gone_prune;
     // While its cluster is settled
     struct hub_version *chosen;
-    bool lost;
+    bool lost; // to another App that claims one of its objects
+    bool held; // by an App of its release group
 };
 
 struct hub_repo {
@@ -421,11 +423,21 @@ void hub_cluster_touch(struct hub_update *u, struct hub_cluster *c);
 
 // ---- settle.c
 void hub_settle(struct hub_update *u, struct hub_fleet_result *result);
-struct hub_desired *hub_settle_desired(const struct hub_cluster *c);
-bool hub_bundle_is_whole(const struct hub_bundle *b); // no object's bytes are missing
+struct hub_version *hub_settle_candidate(const struct hub_link *link); // NULL: there is none
+bool hub_settle_same_bundle(const struct hub_version *a, const struct hub_version *b);
 void hub_gone_put(struct hub_cluster *c, const char *app, struct cm_buf *revision, bool prune);
 bool hub_gone_take(struct hub_cluster *c, const char *app, bool *prune);
 void hub_conflicts_clear(struct hub_cluster *c);
+// hub_conflicts_add copies the path and takes the message.
+void hub_conflicts_add(struct hub_cluster *c, struct hub_app *app, struct hub_diag diag);
+
+// ---- release.c
+bool hub_release_hold(struct hub_cluster *c); // whether a candidate is refused that was not
+
+// ---- desired.c
+struct hub_desired *hub_settle_desired(const struct hub_cluster *c);
+bool hub_settle_same(const struct hub_desired *a, const struct hub_desired *b);
+bool hub_bundle_is_whole(const struct hub_bundle *b); // no object's bytes are missing
 
 // ---- problems.c
 bool hub_problems_make(struct hub_fleet *f); // whether they are others than before

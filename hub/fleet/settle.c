@@ -108,27 +108,30 @@ static char *other_place(const struct hub_link *other, const char *key) {
                       : cm_strf("in what is in force of it");
 }
 
-static void add_conflict(struct hub_cluster *c, const struct hub_link *loser,
-                         const struct hub_link *other, const char *key) {
-    const struct hub_object_place *at = place_of(loser->chosen, key);
-    CM_AUTOFREE char *where = other_place(other, key);
-
+void hub_conflicts_add(struct hub_cluster *c, struct hub_app *app, struct hub_diag diag) {
     if (c->conflict_count == CONFLICTS_MAX) {
+        free((void *)(uintptr_t)diag.message);
         return;
     }
     c->conflicts = cm_resize(c->conflicts, (c->conflict_count + 1) * sizeof(*c->conflicts));
-    c->conflicts[c->conflict_count++] = (struct hub_conflict){
-        .app = loser->app,
-        .diag = {.path = cm_strdup(at != NULL ? (const char *)at->path->data
-                                   : loser->app->named.doc != NULL
-                                       ? (const char *)loser->app->named.doc->file->path->data
-                                       : ""),
-                 .line = at != NULL ? at->line : 0,
-                 .column = at != NULL ? at->column : 0,
-                 .message = cm_strf("%s belongs to App '%s' too, %s: remove it from one of the two "
-                                    "Apps, or give it another name or namespace",
-                                    key, other->app->named.name, where)},
-    };
+    diag.path = cm_strdup(diag.path);
+    c->conflicts[c->conflict_count++] = (struct hub_conflict){.app = app, .diag = diag};
+}
+
+static void add_conflict(struct hub_cluster *c, const struct hub_link *loser,
+                         const struct hub_link *other, const char *key) {
+    const struct hub_object_place *at = place_of(loser->chosen, key);
+    const struct hub_doc *doc = loser->app->named.doc;
+    CM_AUTOFREE char *where = other_place(other, key);
+    struct hub_diag diag = {.path = doc != NULL ? (const char *)doc->file->path->data : ""};
+
+    if (at != NULL) {
+        diag = (struct hub_diag){(const char *)at->path->data, at->line, at->column, NULL};
+    }
+    diag.message = cm_strf("%s belongs to App '%s' too, %s: remove it from one of the two Apps, or "
+                           "give it another name or namespace",
+                           key, other->app->named.name, where);
+    hub_conflicts_add(c, loser->app, diag);
 }
 
 // lose refuses a link's candidate, unless it has none: then what is in force is wrong itself.
@@ -196,7 +199,19 @@ static bool compare_all(struct hub_cluster *c, struct hub_link **links, size_t c
     return changed;
 }
 
-static void resolve_conflicts(struct hub_update *u, struct hub_cluster *c) {
+static void note_conflicts(struct hub_update *u, struct hub_cluster *c, bool had) {
+    bool has = c->conflict_count > 0;
+
+    u->problems = u->problems || had || has;
+    if (had && !has) {
+        (void)hub_set_remove(&u->fleet->conflicted, c);
+    } else if (has && !had) {
+        hub_set_add(&u->fleet->conflicted, c);
+    }
+}
+
+// resolve refuses candidates until no two of them conflict and no release group is half there.
+static void resolve(struct hub_update *u, struct hub_cluster *c) {
     CM_AUTOFREE struct hub_link **links = cm_new(c->link_count + 1, sizeof(struct hub_link *));
     bool had = c->conflict_count > 0;
     size_t count = 0;
@@ -207,30 +222,23 @@ static void resolve_conflicts(struct hub_update *u, struct hub_cluster *c) {
             links[count++] = c->links[i];
         }
     }
-    while (count > 1 && compare_all(c, links, count)) {
-    }
-    if (had || c->conflict_count > 0) {
-        u->problems = true;
-    }
-    if (had != (c->conflict_count > 0)) {
-        if (had) {
-            (void)hub_set_remove(&u->fleet->conflicted, c);
-        } else {
-            hub_set_add(&u->fleet->conflicted, c);
+    do {
+        while (count > 1 && compare_all(c, links, count)) {
         }
-    }
+    } while (hub_release_hold(c));
+    note_conflicts(u, c, had);
 }
 
 // ---- What is in force
 
-static struct hub_version *candidate(const struct hub_link *link) {
+struct hub_version *hub_settle_candidate(const struct hub_link *link) {
     if (link->app->named.doc == NULL || link->app->frozen.count > 0 || link->variant == NULL) {
         return NULL;
     }
     return link->variant->version;
 }
 
-static bool same_bundle(const struct hub_version *a, const struct hub_version *b) {
+bool hub_settle_same_bundle(const struct hub_version *a, const struct hub_version *b) {
     return a != NULL && b != NULL &&
            cm_sha256_equal(&a->rendered.bundle->sha256, &b->rendered.bundle->sha256);
 }
@@ -241,7 +249,7 @@ static void put_in_force(struct hub_update *u, struct hub_link *link) {
     if (link->chosen == old) {
         return;
     }
-    if (!same_bundle(link->chosen, old)) {
+    if (!hub_settle_same_bundle(link->chosen, old)) {
         cm_buf_unref(link->revision);
         cm_buf_unref(link->repo);
         link->revision = cm_buf_ref(u->revision);
@@ -260,200 +268,24 @@ static bool is_stale(const struct hub_update *u, const struct hub_link *link) {
     if (app == NULL || cluster == NULL) { // seeded; still to be loaded, or wrong
         return hub_fleet_is_loaded(u->fleet);
     }
-    return link->lost || candidate(link) == NULL || app->kept || cluster->kept;
+    return link->lost || link->held || hub_settle_candidate(link) == NULL || app->kept ||
+           cluster->kept;
 }
 
 static void settle_links(struct hub_update *u, struct hub_cluster *c) {
     for (size_t i = 0; i < c->link_count; i++) {
         struct hub_link *link = c->links[i];
-        struct hub_version *wanted = candidate(link);
+        struct hub_version *wanted = hub_settle_candidate(link);
 
         link->lost = false;
+        link->held = false;
         link->chosen = wanted != NULL ? wanted : link->version;
     }
-    resolve_conflicts(u, c);
+    resolve(u, c);
     for (size_t i = 0; i < c->link_count; i++) {
         put_in_force(u, c->links[i]);
         c->links[i]->stale = is_stale(u, c->links[i]);
     }
-}
-
-// ---- Desired states
-
-// A desired state is one piece of memory; the texts that it shares are counted.
-struct desired {
-    struct hub_desired public;
-    size_t text_count;
-    struct cm_buf **texts;
-};
-
-struct hub_desired *hub_desired_ref(struct hub_desired *d) {
-    d->refs++;
-    return d;
-}
-
-void hub_desired_unref(struct hub_desired *d) {
-    struct desired *own = (struct desired *)(void *)d;
-
-    if (d == NULL || --d->refs > 0) {
-        return;
-    }
-    for (size_t i = 0; i < d->pair_count; i++) {
-        hub_bundle_unref(d->pairs[i].bundle);
-    }
-    for (size_t i = 0; i < own->text_count; i++) {
-        cm_buf_unref(own->texts[i]);
-    }
-    free(own);
-}
-
-static const char *share_text(struct desired *d, struct cm_buf *text) {
-    d->texts[d->text_count++] = cm_buf_ref(text);
-    return (const char *)text->data;
-}
-
-static size_t names_size(const struct hub_cluster *c) {
-    size_t size = strlen(c->named.name) + 1;
-
-    for (size_t i = 0; i < c->gone_count; i++) {
-        size += strlen(c->gone[i].app) + 1;
-    }
-    return size;
-}
-
-static size_t count_in_force(const struct hub_cluster *c) {
-    size_t count = 0;
-
-    for (size_t i = 0; i < c->link_count; i++) {
-        count += c->links[i]->version != NULL ? 1 : 0;
-    }
-    return count;
-}
-
-static const char *put_text(char **at, const char *text) {
-    size_t size = strlen(text) + 1;
-    const char *copy = memcpy(*at, text, size);
-
-    *at += size;
-    return copy;
-}
-
-static void fill_pairs(struct desired *d, const struct hub_cluster *c, struct hub_pair *pairs) {
-    for (size_t i = 0; i < c->link_count; i++) {
-        const struct hub_link *link = c->links[i];
-
-        if (link->version == NULL) {
-            continue;
-        }
-        struct hub_bundle *bundle = hub_bundle_ref(link->version->rendered.bundle);
-        pairs[d->public.pair_count++] = (struct hub_pair){
-            .app = bundle->spec.app,
-            .bundle = bundle,
-            .revision = share_text(d, link->revision),
-            .repo = share_text(d, link->repo),
-            .stale = link->stale,
-        };
-    }
-    d->public.pairs = pairs;
-}
-
-struct hub_desired *hub_settle_desired(const struct hub_cluster *c) {
-    size_t pair_count = count_in_force(c);
-    size_t pairs_size = pair_count * sizeof(struct hub_pair);
-    size_t gone_size = c->gone_count * sizeof(struct hub_gone);
-    size_t texts_size = (2 * pair_count + c->gone_count) * sizeof(struct cm_buf *);
-    struct desired *d = cm_new(1, sizeof(*d) + pairs_size + gone_size + texts_size + names_size(c));
-    struct hub_pair *pairs = (struct hub_pair *)(void *)(d + 1);
-    struct hub_gone *gone = (struct hub_gone *)(void *)((char *)pairs + pairs_size);
-    char *text = (char *)gone + gone_size + texts_size;
-
-    d->public.refs = 1;
-    d->texts = (struct cm_buf **)(void *)((char *)gone + gone_size);
-    d->public.cluster = put_text(&text, c->named.name);
-    fill_pairs(d, c, pairs);
-    for (size_t i = 0; i < c->gone_count; i++) {
-        gone[i] = (struct hub_gone){put_text(&text, c->gone[i].app),
-                                    share_text(d, c->gone[i].revision), c->gone[i].prune};
-    }
-    d->public.gone = gone;
-    d->public.gone_count = c->gone_count;
-    return &d->public;
-}
-
-static const char *copy_text(struct desired *d, const char *text) {
-    struct cm_buf *copy = cm_buf_copy(text, strlen(text) + 1);
-
-    d->texts[d->text_count++] = copy;
-    return (const char *)copy->data;
-}
-
-struct hub_desired *hub_desired_copy(const struct hub_desired *from) {
-    size_t pairs_size = from->pair_count * sizeof(struct hub_pair);
-    size_t gone_size = from->gone_count * sizeof(struct hub_gone);
-    size_t texts = 1 + 2 * (from->pair_count + from->gone_count);
-    struct desired *d =
-        cm_new(1, sizeof(*d) + pairs_size + gone_size + texts * sizeof(struct cm_buf *));
-    struct hub_pair *pairs = (struct hub_pair *)(void *)(d + 1);
-    struct hub_gone *gone = (struct hub_gone *)(void *)((char *)pairs + pairs_size);
-
-    d->texts = (struct cm_buf **)(void *)((char *)gone + gone_size);
-    d->public = (struct hub_desired){.refs = 1,
-                                     .cluster = copy_text(d, from->cluster),
-                                     .pairs = pairs,
-                                     .pair_count = from->pair_count,
-                                     .gone = gone,
-                                     .gone_count = from->gone_count};
-    for (size_t i = 0; i < from->pair_count; i++) {
-        struct hub_bundle *bundle = hub_bundle_ref(from->pairs[i].bundle);
-
-        pairs[i] =
-            (struct hub_pair){bundle->spec.app, bundle, copy_text(d, from->pairs[i].revision),
-                              copy_text(d, from->pairs[i].repo), from->pairs[i].stale};
-    }
-    for (size_t i = 0; i < from->gone_count; i++) {
-        gone[i] = (struct hub_gone){copy_text(d, from->gone[i].app),
-                                    copy_text(d, from->gone[i].revision), from->gone[i].prune};
-    }
-    return &d->public;
-}
-
-bool hub_bundle_is_whole(const struct hub_bundle *b) {
-    for (size_t i = 0; i < b->spec.object_count; i++) {
-        if (b->spec.objects[i].bytes == NULL) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool same_pair(const struct hub_pair *a, const struct hub_pair *b) {
-    return strcmp(a->app, b->app) == 0 && cm_sha256_equal(&a->bundle->sha256, &b->bundle->sha256) &&
-           strcmp(a->revision, b->revision) == 0 && strcmp(a->repo, b->repo) == 0 &&
-           a->stale == b->stale &&
-           (a->bundle == b->bundle ||
-            hub_bundle_is_whole(a->bundle) == hub_bundle_is_whole(b->bundle));
-}
-
-static bool same_gone(const struct hub_gone *a, const struct hub_gone *b) {
-    return strcmp(a->app, b->app) == 0 && strcmp(a->revision, b->revision) == 0 &&
-           a->prune == b->prune;
-}
-
-static bool same_desired(const struct hub_desired *a, const struct hub_desired *b) {
-    if (a->pair_count != b->pair_count || a->gone_count != b->gone_count) {
-        return false;
-    }
-    for (size_t i = 0; i < a->pair_count; i++) {
-        if (!same_pair(&a->pairs[i], &b->pairs[i])) {
-            return false;
-        }
-    }
-    for (size_t i = 0; i < a->gone_count; i++) {
-        if (!same_gone(&a->gone[i], &b->gone[i])) {
-            return false;
-        }
-    }
-    return true;
 }
 
 static void count_stale(struct hub_update *u, const struct hub_cluster *c, size_t before) {
@@ -478,7 +310,7 @@ static void settle_cluster(struct hub_update *u, struct hub_cluster *c,
     count_stale(u, c, stale);
 
     struct hub_desired *desired = hub_settle_desired(c);
-    bool changed = c->fresh || c->desired == NULL || !same_desired(desired, c->desired);
+    bool changed = c->fresh || c->desired == NULL || !hub_settle_same(desired, c->desired);
     hub_desired_unref(c->desired);
     c->desired = desired;
     c->fresh = false;
