@@ -42,6 +42,13 @@ class NewKinds(KubeStory):
         self.wait_status("user", applied="applied", health="healthy")
         self.assertTrue(self.find("Gadget", "default/g", "example.com/v1"))
 
+    def test_a_kind_that_somebody_brings_by_hand_is_as_good(self):
+        self.commit(files("late", thing("Doodad", "d", size=1), namespace="default"))
+        self.wait_status("late", applied="failed", message="no kind 'Doodad.example.com'")
+        self.admin.apply(m.crd("doodads", "Doodad"))
+        self.wait_status("late", applied="applied", health="healthy")
+        self.assertTrue(self.find("Doodad", "default/d", "example.com/v1"))
+
     def test_two_apps_come_together_whatever_their_names(self):
         self.deliver({**files("a-user", thing("Gizmo", "g"), namespace="default"),
                       **files("z-operator", m.crd("gizmos", "Gizmo"))})
@@ -57,6 +64,8 @@ class NewKinds(KubeStory):
                 strict_kind(**fields), thing("Sprocket", "s", size=2, **values))})
             self.assertEqual(self.find("Sprocket", "default/s", "example.com/v1")["spec"],
                              {"size": 2, **values})
+        # Too early is no failure that anybody should be told of.
+        self.assertEqual([e for e in self.events("app.failed") if e["app"] == "strict"], [])
 
     def test_a_field_that_no_kind_has_is_told(self):
         wrong = thing("Sprocket", "s", size=2, colour="red")
