@@ -4,6 +4,7 @@
 
 #include "common/map.h"
 #include "common/mem.h"
+#include "common/selector.h"
 #include "common/str.h"
 #include "hub/ctl/ctl.h"
 #include "hub/fleet/fleet.h"
@@ -13,7 +14,8 @@ enum { CLUSTER, GROUP, APP };
 struct adding {
     const struct ctl_options *options;
     struct ctl_scope *scope;
-    struct cm_map *members; // of --group
+    struct cm_map *members;                   // of --group
+    const struct cm_label_selector *selector; // NULL: none
 };
 
 static bool is_said(const char *text) {
@@ -67,7 +69,8 @@ static void add_cluster(void *ctx, const struct hub_cluster_info *info) {
     note(a->scope, CLUSTER, info->name);
     if (a->scope->clusters == NULL ||
         (is_said(o->cluster) && strcmp(o->cluster, info->name) != 0) ||
-        (is_said(o->group) && cm_map_get(a->members, info->name) == NULL)) {
+        (is_said(o->group) && cm_map_get(a->members, info->name) == NULL) ||
+        (a->selector != NULL && !cm_label_selector_match(a->selector, info->labels))) {
         return;
     }
     cm_map_put(a->scope->clusters, info->name, a->scope);
@@ -76,7 +79,14 @@ static void add_cluster(void *ctx, const struct hub_cluster_info *info) {
 enum cm_rc ctl_scope_add(struct ctl *c, struct ctl_scope *scope, const struct hub_fleet *fleet) {
     CM_CLEANUP(cm_map_freep) struct cm_map *members = cm_map_new(NULL);
     struct adding a = {.options = &c->options, .scope = scope, .members = members};
+    struct cm_label_selector selector;
 
+    if (is_said(c->options.selector)) {
+        if (cm_label_selector_parse(c->arena, c->options.selector, &selector, &c->err) < 0) {
+            return c->err.code;
+        }
+        a.selector = &selector;
+    }
     hub_fleet_each_group(fleet, add_group, &a);
     hub_fleet_each_app(fleet, add_app, &a);
     hub_fleet_each_cluster(fleet, add_cluster, &a);

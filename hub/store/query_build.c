@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/selector.h"
 #include "hub/store/query_lists.h"
-#include "hub/store/selector.h"
 
 #define DIGITS_MAX 18
 #define REVISION_MIN 7
@@ -42,20 +42,20 @@ static enum cm_rc add_condition(struct hub_build *b, const char *condition, cons
 
 // ---- Selectors
 
-static const char *label_condition(const struct hub_label_term *term) {
+static const char *label_condition(const struct cm_label_term *term) {
     switch (term->op) {
-    case HUB_LABEL_IN:
+    case CM_LABEL_IN:
         return "json_extract(c.labels, ?) IN (";
-    case HUB_LABEL_NOT_IN:
+    case CM_LABEL_NOT_IN:
         return "ifnull(json_extract(c.labels, ?), char(0)) NOT IN (";
-    case HUB_LABEL_EXISTS:
+    case CM_LABEL_EXISTS:
         return "json_extract(c.labels, ?) IS NOT NULL";
     default:
         return "json_extract(c.labels, ?) IS NULL";
     }
 }
 
-static enum cm_rc add_term(struct hub_build *b, const struct hub_label_term *term,
+static enum cm_rc add_term(struct hub_build *b, const struct cm_label_term *term,
                            struct cm_err *err) {
     const char *path = cm_arena_strf(b->arena, "$.\"%s\"", term->key);
     enum cm_rc rc = add_condition(b, label_condition(term), path, err);
@@ -71,8 +71,8 @@ static enum cm_rc add_term(struct hub_build *b, const struct hub_label_term *ter
 }
 
 static enum cm_rc add_selector(struct hub_build *b, const char *text, struct cm_err *err) {
-    struct hub_label_selector selector;
-    enum cm_rc rc = hub_label_selector_parse(b->arena, text, &selector, err);
+    struct cm_label_selector selector;
+    enum cm_rc rc = cm_label_selector_parse(b->arena, text, &selector, err);
 
     for (size_t i = 0; rc == CM_OK && i < selector.count; i++) {
         rc = add_term(b, &selector.terms[i], err);

@@ -7,11 +7,12 @@
 #include <cmocka.h>
 
 #include "common/arena.h"
+#include "common/json.h"
 #include "common/mem.h"
+#include "common/selector.h"
 #include "common/str.h"
-#include "hub/store/selector.h"
 
-static void write_term(const struct hub_label_term *term, struct cm_str *out) {
+static void write_term(const struct cm_label_term *term, struct cm_str *out) {
     static const char *const words[] = {" in", " notin", " exists", " missing"};
 
     cm_str_addf(out, "%s%s%s", out->len > 0 ? "; " : "", term->key, words[term->op]);
@@ -24,10 +25,10 @@ static void write_term(const struct hub_label_term *term, struct cm_str *out) {
 static void means(const char *text, const char *meaning) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     CM_CLEANUP(cm_str_done) struct cm_str read = {0};
-    struct hub_label_selector selector;
+    struct cm_label_selector selector;
     struct cm_err err;
 
-    if (hub_label_selector_parse(a, text, &selector, &err) < 0) {
+    if (cm_label_selector_parse(a, text, &selector, &err) < 0) {
         fail_msg("%s: %s", text, err.msg);
     }
     for (size_t i = 0; i < selector.count; i++) {
@@ -38,10 +39,10 @@ static void means(const char *text, const char *meaning) {
 
 static void refuses(const char *text, const char *words) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-    struct hub_label_selector selector = {0};
+    struct cm_label_selector selector = {0};
     struct cm_err err = {.code = CM_OK};
 
-    assert_int_equal(hub_label_selector_parse(a, text, &selector, &err), CM_EINVAL);
+    assert_int_equal(cm_label_selector_parse(a, text, &selector, &err), CM_EINVAL);
     if (strstr(err.msg, words) == NULL) {
         fail_msg("%s: '%s' does not say '%s'", text, err.msg, words);
     }
@@ -108,14 +109,14 @@ static void sizes_are_bounded(void **state) {
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
 
     (void)state;
-    for (int i = 0; i < HUB_LABEL_TERMS_MAX; i++) {
+    for (int i = 0; i < CM_LABEL_TERMS_MAX; i++) {
         cm_str_addf(&text, "a%d,", i);
     }
     cm_str_add(&text, "b");
     refuses(cm_str_get(&text), "too many conditions");
     cm_str_clear(&text);
     cm_str_add(&text, "a in (");
-    for (int i = 0; i < HUB_LABEL_VALUES_MAX; i++) {
+    for (int i = 0; i < CM_LABEL_VALUES_MAX; i++) {
         cm_str_addf(&text, "%d,", i);
     }
     cm_str_add(&text, "b)");
@@ -131,6 +132,33 @@ static void sizes_are_bounded(void **state) {
     refuses(cm_str_get(&text), "longer than");
 }
 
+static bool matches(const char *text, const char *label, const char *value) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *labels = cm_json_new(a, CM_OBJECT);
+    struct cm_label_selector selector;
+    struct cm_err err;
+
+    cm_json_set_string(a, labels, label, value);
+    assert_int_equal(cm_label_selector_parse(a, text, &selector, &err), CM_OK);
+    return cm_label_selector_match(&selector, labels);
+}
+
+static void all_terms_must_hold(void **state) {
+    (void)state;
+    assert_true(matches("env=prod,env,!old", "env", "prod"));
+    assert_false(matches("env=prod,old", "env", "prod"));
+    assert_true(matches("env in (test, prod)", "env", "prod"));
+    assert_false(matches("env in (test)", "env", "prod"));
+}
+
+static void what_is_not_wanted_may_be_missing(void **state) {
+    (void)state;
+    assert_true(matches("env!=prod", "region", "eu"));
+    assert_false(matches("env!=prod", "env", "prod"));
+    assert_true(matches("env notin (a,b)", "env", "c"));
+    assert_false(matches("!env", "env", "c"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equality_is_written_in_three_ways),
@@ -140,6 +168,8 @@ int main(void) {
         cmocka_unit_test(names_may_have_a_domain),
         cmocka_unit_test(what_is_no_selector_is_refused_with_its_column),
         cmocka_unit_test(sizes_are_bounded),
+        cmocka_unit_test(all_terms_must_hold),
+        cmocka_unit_test(what_is_not_wanted_may_be_missing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

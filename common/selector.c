@@ -1,10 +1,11 @@
-#include "hub/store/selector.h"
+#include "common/selector.h"
 
 #include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/json.h"
 
 #define TEXT_MAX 4096
 #define LABEL_MAX 63
@@ -100,7 +101,7 @@ static enum cm_rc read_key(struct reader *r, const char **out) {
     return CM_OK;
 }
 
-static enum cm_rc add_value(struct reader *r, struct hub_label_term *term) {
+static enum cm_rc add_value(struct reader *r, struct cm_label_term *term) {
     struct word w = read_word(r);
 
     if (w.len > LABEL_MAX || (w.len > 0 && !is_plain(w.start, w.len, "-_."))) {
@@ -109,7 +110,7 @@ static enum cm_rc add_value(struct reader *r, struct hub_label_term *term) {
                        "digits, '-', '_' and '.'",
                        column(r, w.start), (int)(w.len < 80 ? w.len : 80), w.start, LABEL_MAX);
     }
-    if (term->value_count == HUB_LABEL_VALUES_MAX) {
+    if (term->value_count == CM_LABEL_VALUES_MAX) {
         return fail_at(r, "too many values");
     }
     term->values[term->value_count++] = cm_arena_strndup(r->arena, w.start, w.len);
@@ -118,15 +119,15 @@ static enum cm_rc add_value(struct reader *r, struct hub_label_term *term) {
 
 // ---- Terms
 
-static void make_values(struct reader *r, struct hub_label_term *term, size_t max) {
+static void make_values(struct reader *r, struct cm_label_term *term, size_t max) {
     term->values = cm_arena_get(r->arena, max * sizeof(*term->values));
 }
 
-static enum cm_rc read_set(struct reader *r, struct hub_label_term *term) {
+static enum cm_rc read_set(struct reader *r, struct cm_label_term *term) {
     if (!skip(r, "(")) {
         return fail_at(r, "'(' is missing, as in 'tier in (web,db)'");
     }
-    make_values(r, term, HUB_LABEL_VALUES_MAX);
+    make_values(r, term, CM_LABEL_VALUES_MAX);
     do {
         if (add_value(r, term) < 0) {
             return r->err->code;
@@ -135,46 +136,46 @@ static enum cm_rc read_set(struct reader *r, struct hub_label_term *term) {
     return skip(r, ")") ? CM_OK : fail_at(r, "')' or ',' is missing");
 }
 
-static enum cm_rc read_one(struct reader *r, struct hub_label_term *term) {
+static enum cm_rc read_one(struct reader *r, struct cm_label_term *term) {
     make_values(r, term, 1);
     return add_value(r, term);
 }
 
 // What follows the name of a label.
-static enum cm_rc read_operator(struct reader *r, struct hub_label_term *term) {
+static enum cm_rc read_operator(struct reader *r, struct cm_label_term *term) {
     const char *before = r->at;
 
     if (skip(r, "!=")) {
-        term->op = HUB_LABEL_NOT_IN;
+        term->op = CM_LABEL_NOT_IN;
         return read_one(r, term);
     }
     if (skip(r, "==") || skip(r, "=")) {
-        term->op = HUB_LABEL_IN;
+        term->op = CM_LABEL_IN;
         return read_one(r, term);
     }
     struct word w = read_word(r);
     if (is_word(&w, "in") || is_word(&w, "notin")) {
-        term->op = w.len == 2 ? HUB_LABEL_IN : HUB_LABEL_NOT_IN;
+        term->op = w.len == 2 ? CM_LABEL_IN : CM_LABEL_NOT_IN;
         return read_set(r, term);
     }
     r->at = before;
-    term->op = HUB_LABEL_EXISTS;
+    term->op = CM_LABEL_EXISTS;
     return CM_OK;
 }
 
-static enum cm_rc read_term(struct reader *r, struct hub_label_term *term) {
+static enum cm_rc read_term(struct reader *r, struct cm_label_term *term) {
     if (skip(r, "!")) {
-        term->op = HUB_LABEL_MISSING;
+        term->op = CM_LABEL_MISSING;
         return read_key(r, &term->key);
     }
     enum cm_rc rc = read_key(r, &term->key);
     return rc < 0 ? rc : read_operator(r, term);
 }
 
-static enum cm_rc read_terms(struct reader *r, struct hub_label_selector *out) {
-    out->terms = cm_arena_get(r->arena, HUB_LABEL_TERMS_MAX * sizeof(*out->terms));
+static enum cm_rc read_terms(struct reader *r, struct cm_label_selector *out) {
+    out->terms = cm_arena_get(r->arena, CM_LABEL_TERMS_MAX * sizeof(*out->terms));
     do {
-        if (out->count == HUB_LABEL_TERMS_MAX) {
+        if (out->count == CM_LABEL_TERMS_MAX) {
             return fail_at(r, "too many conditions");
         }
         if (read_term(r, &out->terms[out->count++]) < 0) {
@@ -186,10 +187,10 @@ static enum cm_rc read_terms(struct reader *r, struct hub_label_selector *out) {
                           : fail_at(r, "a ',' or an operator is expected: = == != in notin");
 }
 
-enum cm_rc hub_label_selector_parse(struct cm_arena *a, const char *text,
-                                    struct hub_label_selector *out, struct cm_err *err) {
+enum cm_rc cm_label_selector_parse(struct cm_arena *a, const char *text,
+                                   struct cm_label_selector *out, struct cm_err *err) {
     struct reader r = {.arena = a, .text = text, .at = text, .err = err};
-    struct hub_label_selector read = {0};
+    struct cm_label_selector read = {0};
 
     if (strnlen(text, TEXT_MAX + 1) > TEXT_MAX) {
         return cm_fail(err, CM_EINVAL, "selector: it is longer than %d bytes", TEXT_MAX);
@@ -199,4 +200,35 @@ enum cm_rc hub_label_selector_parse(struct cm_arena *a, const char *text,
     }
     *out = read;
     return CM_OK;
+}
+
+static bool has_value(const struct cm_label_term *term, const char *value) {
+    for (size_t i = 0; i < term->value_count; i++) {
+        if (strcmp(term->values[i], value) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool term_matches(const struct cm_label_term *term, const char *value) {
+    switch (term->op) {
+    case CM_LABEL_IN:
+        return value != NULL && has_value(term, value);
+    case CM_LABEL_NOT_IN:
+        return value == NULL || !has_value(term, value);
+    case CM_LABEL_EXISTS:
+        return value != NULL;
+    default:
+        return value == NULL;
+    }
+}
+
+bool cm_label_selector_match(const struct cm_label_selector *s, const struct cm_json *labels) {
+    for (size_t i = 0; i < s->count; i++) {
+        if (!term_matches(&s->terms[i], cm_json_string(cm_json_get(labels, s->terms[i].key)))) {
+            return false;
+        }
+    }
+    return true;
 }

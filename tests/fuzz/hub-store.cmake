@@ -1,1 +1,0 @@
-add_fuzz_target(hub_selector hub_store)
