@@ -25,6 +25,8 @@
 #define FILES 3
 #define TARGETS 3
 #define NO_VALUE 3
+#define NO_OVERLAY 5
+#define SOURCE "elsewhere@branch:main"
 #define COMMITS 60
 #define RUNS 60
 
@@ -48,6 +50,8 @@ struct target {
     int kind; // 0 none, 1 cluster, 2 group, 3 selector, 4 all
     int which;
     int value;
+    int label;   // 0: none
+    int overlay; // of texts; NO_OVERLAY: none
     bool suspend;
     bool do_not_deploy;
 };
@@ -62,6 +66,12 @@ struct file {
 struct app {
     bool present;
     int value;
+    int label;
+    int overlay;  // of texts, in a file beside app.yaml; NO_OVERLAY: none
+    int merged;   // name of the object that overlays are for
+    int ignored;  // file that is left out; FILES: none
+    int release;  // group; 0: none
+    bool sourced; // manifests are in another repository
     bool prune;
     bool suspend;
     bool prune_on_loss;
@@ -80,6 +90,7 @@ struct tree {
     struct cluster clusters[CLUSTERS];
     struct group groups[GROUPS];
     struct app apps[APPS];
+    struct file source[APPS][FILES]; // of the other repository
     struct written cluster_files[CLUSTERS];
     struct written group_files[GROUPS];
     struct written app_files[APPS];
@@ -98,7 +109,9 @@ struct pair {
 struct model {
     struct cluster clusters[CLUSTERS];
     struct group groups[GROUPS];
-    struct app apps[APPS]; // but for files, which are always those of the tree
+    struct app apps[APPS];           // but for files, which are always those of the tree
+    struct file source[APPS][FILES]; // as the fleet has been told of them
+    bool loaded;                     // it has
     struct pair pairs[APPS][CLUSTERS];
 };
 
@@ -173,7 +186,10 @@ static void write_group(struct world *w, const struct tree *t, int i) {
     cm_str_done(&s);
 }
 
-static void write_target(struct cm_str *s, const struct target *target) {
+static const char *const texts[] = {"plain", "${v}", "${v:=9}", "${cluster.name}",
+                                    "x-${cluster.labels.env}-$${v}"};
+
+static void write_target(struct cm_str *s, const struct target *target, int merged) {
     cm_str_add(s, "    - ");
     if (target->kind == 4) {
         cm_str_add(s, "clusterSelector: {}");
@@ -189,6 +205,16 @@ static void write_target(struct cm_str *s, const struct target *target) {
     if (target->value != NO_VALUE) {
         cm_str_addf(s, "      values: {v: %d}\n", target->value);
     }
+    if (target->label > 0) {
+        cm_str_addf(s, "      labels: {l: l%d}\n", target->label);
+    }
+    if (target->overlay != NO_OVERLAY) {
+        cm_str_addf(s,
+                    "      overlays:\n        - merge:\n            apiVersion: v1\n"
+                    "            kind: ConfigMap\n            metadata: {name: o%d}\n"
+                    "            data:\n              value: \"%s\"\n",
+                    merged, texts[target->overlay]);
+    }
 }
 
 static void write_app_document(struct world *w, const struct app *a, const char *path, int i,
@@ -203,6 +229,18 @@ static void write_app_document(struct world *w, const struct app *a, const char 
     if (a->value != NO_VALUE) {
         cm_str_addf(&s, "  values: {v: %d}\n", a->value);
     }
+    if (a->sourced) {
+        cm_str_addf(&s, "  source: {repository: elsewhere, ref: {branch: main}, path: a%d}\n", i);
+    }
+    if (a->label > 0) {
+        cm_str_addf(&s, "  labels: {l: l%d}\n", a->label);
+    }
+    if (a->overlay != NO_OVERLAY) {
+        cm_str_add(&s, "  overlays: [{path: over}]\n");
+    }
+    if (a->release > 0) {
+        cm_str_addf(&s, "  releaseGroup: r%d\n", a->release);
+    }
     cm_str_add(&s, "  dependsOn: [");
     for (int d = 0; d < APPS; d++) {
         if ((a->depends_on >> d & 1) != 0) {
@@ -212,14 +250,41 @@ static void write_app_document(struct world *w, const struct app *a, const char 
     cm_str_add(&s, "]\n");
     cm_str_add(&s, a->targets[0].kind == 0 ? "  targets: []\n" : "  targets:\n");
     for (int k = 0; k < TARGETS && a->targets[k].kind != 0; k++) {
-        write_target(&s, &a->targets[k]);
+        write_target(&s, &a->targets[k], a->merged);
     }
     put_or_spoil(w, path, cm_str_get(&s), broken);
     cm_str_done(&s);
 }
 
-static const char *const texts[] = {"plain", "${v}", "${v:=9}", "${cluster.name}",
-                                    "x-${cluster.labels.env}-$${v}"};
+static void write_file(struct world *w, const struct file *f, const char *path, bool here) {
+    CM_AUTOFREE char *content =
+        cm_strf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: o%d}\ndata:\n"
+                "  value: \"%s\"\n",
+                f->name, texts[f->text]);
+
+    if (here && f->present) {
+        world_put(w, path, f->broken ? "metadata: [" : content);
+    } else {
+        world_remove(w, path);
+    }
+}
+
+// write_extras writes the overlay of an App and what it ignores.
+static void write_extras(struct world *w, const struct app *a, const char *root, int i, bool here) {
+    CM_AUTOFREE char *overlay = cm_strf("%s/a%d/over/o.yaml", root, i);
+    CM_AUTOFREE char *ignore = cm_strf("%s/a%d/.holdfastignore", root, i);
+    CM_AUTOFREE char *ignored = cm_strf("/m%d.yaml\n", a->ignored);
+    struct file merged = {.present = a->overlay != NO_OVERLAY,
+                          .name = a->merged,
+                          .text = a->overlay != NO_OVERLAY ? a->overlay : 0};
+
+    write_file(w, &merged, overlay, here);
+    if (here && a->ignored < FILES) {
+        world_put(w, ignore, ignored);
+    } else {
+        world_remove(w, ignore);
+    }
+}
 
 static void write_app(struct world *w, const struct tree *t, int i) {
     const struct app *a = &t->apps[i];
@@ -234,20 +299,22 @@ static void write_app(struct world *w, const struct tree *t, int i) {
         } else {
             world_remove(w, path);
         }
+        write_extras(w, a, root, i, here);
         for (int k = 0; k < FILES; k++) {
             CM_AUTOFREE char *file = cm_strf("%s/a%d/m%d.yaml", root, i, k);
-            CM_AUTOFREE char *content =
-                cm_strf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: o%d}\ndata:\n"
-                        "  value: \"%s\"\n",
-                        a->files[k].name, texts[a->files[k].text]);
-            if (here && a->files[k].present) {
-                put_or_spoil(w, file, content, false);
-                if (a->files[k].broken) {
-                    world_put(w, file, "metadata: [");
-                }
-            } else {
-                world_remove(w, file);
-            }
+
+            write_file(w, &a->files[k], file, here);
+        }
+    }
+}
+
+// write_source writes what stands in the other repository.
+static void write_source(struct world *w, struct file files[APPS][FILES]) {
+    for (int i = 0; i < APPS; i++) {
+        for (int k = 0; k < FILES; k++) {
+            CM_AUTOFREE char *file = cm_strf("a%d/m%d.yaml", i, k);
+
+            write_file(w, &files[i][k], file, true);
         }
     }
 }
@@ -258,6 +325,8 @@ static void random_target(struct target *t) {
     t->kind = 1 + (int)roll(4);
     t->which = (int)roll(t->kind == 1 ? CLUSTERS : t->kind == 2 ? GROUPS : 3);
     t->value = (int)roll(4);
+    t->label = (int)roll(4) - 1 > 0 ? (int)roll(3) : 0;
+    t->overlay = roll(5) == 0 ? (int)roll(NO_OVERLAY) : NO_OVERLAY;
     t->suspend = roll(5) == 0;
     t->do_not_deploy = roll(6) == 0;
 }
@@ -267,6 +336,11 @@ static void random_app(struct tree *t, int i) {
     int targets = (int)roll(TARGETS + 1);
 
     a->value = (int)roll(4);
+    a->label = (int)roll(3);
+    a->overlay = roll(4) == 0 ? (int)roll(NO_OVERLAY) : NO_OVERLAY;
+    a->merged = 10 * (i + 1);
+    a->release = roll(3) == 0 ? 1 + (int)roll(2) : 0;
+    a->sourced = roll(5) == 0;
     a->prune = roll(3) != 0;
     a->suspend = roll(6) == 0;
     a->prune_on_loss = roll(2) == 0;
@@ -277,11 +351,11 @@ static void random_app(struct tree *t, int i) {
     }
 }
 
-static void random_file(struct app *a, int i, int k) {
-    a->files[k].present = roll(5) != 0;
-    a->files[k].broken = roll(12) == 0;
-    a->files[k].text = (int)roll(5);
-    a->files[k].name = roll(3) == 0 ? (int)roll(2) : 10 * (i + 1) + k;
+static void random_file(struct file *f, int i, int k) {
+    f->present = roll(5) != 0;
+    f->broken = roll(12) == 0;
+    f->text = (int)roll(5);
+    f->name = roll(3) == 0 ? (int)roll(2) : 10 * (i + 1) + k;
 }
 
 static void edit_cluster(struct tree *t, int i) {
@@ -340,14 +414,20 @@ static void edit_group(struct tree *t, int i) {
 static void edit_app(struct tree *t, int i) {
     struct app *a = &t->apps[i];
     struct written *f = &t->app_files[i];
+    int overlay;
 
-    switch (roll(8)) {
+    switch (roll(9)) {
+    case 8:
+        a->ignored = (int)roll(2 * FILES);
+        break;
     case 0:
         a->present = !a->present || roll(3) != 0;
         f->broken = f->broken && a->present;
         break;
     case 1:
+        overlay = a->overlay;
         random_app(t, i);
+        a->overlay = f->broken ? overlay : a->overlay; // its file is that of the good document
         break;
     case 2:
         f->broken = !f->broken && a->present && !f->dirty;
@@ -358,9 +438,10 @@ static void edit_app(struct tree *t, int i) {
     case 4:
         a->depends_on = roll(3) == 0 ? 1U << roll(APPS) : 0;
         break;
-    default:
-        random_file(a, i, (int)roll(FILES));
-        break;
+    default: {
+        int k = (int)roll(FILES);
+        random_file(&a->files[k], i, k);
+    } break;
     }
     f->dirty = true;
 }
@@ -401,12 +482,14 @@ static void mend(struct tree *t) {
         struct app *a = &t->apps[i];
 
         a->depends_on = 0;
+        a->ignored = FILES;
         t->app_files[i].broken = false;
         t->app_files[i].dirty = true;
         for (int k = 0; k < FILES; k++) {
             a->files[k].broken = false;
             a->files[k].present = true;
             a->files[k].name = 10 * (i + 1) + k;
+            t->source[i][k] = a->files[k];
         }
         for (int k = 0; k < TARGETS; k++) {
             if (a->targets[k].kind == 1 && !t->clusters[a->targets[k].which].present) {
@@ -562,14 +645,14 @@ static bool frozen(const struct model *m, int app) {
     return from && to;
 }
 
-// value_of returns a file's text on a cluster, or false if a variable is undefined.
-static bool value_of(const struct model *m, const struct file *f, const struct app *a,
-                     const struct target *t, int cluster, struct cm_str *out) {
+// value_of returns a text on a cluster, or false if a variable is undefined.
+static bool value_of(const struct model *m, int text, const struct app *a, const struct target *t,
+                     int cluster, struct cm_str *out) {
     int v = m->clusters[cluster].value;
 
     v = v != NO_VALUE ? v : t->value;
     v = v != NO_VALUE ? v : a->value;
-    switch (f->text) {
+    switch (text) {
     case 0:
         cm_str_add(out, "plain");
         return true;
@@ -588,13 +671,48 @@ static bool value_of(const struct model *m, const struct file *f, const struct a
     }
 }
 
+// text_of returns which text an object has once overlays are put in.
+static int text_of(const struct file *f, const struct app *doc, const struct target *target) {
+    if (f->name != doc->merged) {
+        return f->text;
+    }
+    if (target->overlay != NO_OVERLAY) {
+        return target->overlay;
+    }
+    return doc->overlay != NO_OVERLAY ? doc->overlay : f->text;
+}
+
+// counts tells whether a file is one of an App's manifests.
+static bool counts(const struct model *m, const struct tree *t, int app, int k) {
+    const struct file *f = m->apps[app].sourced ? &m->source[app][k] : &t->apps[app].files[k];
+
+    return f->present && (m->apps[app].sourced || t->apps[app].ignored != k);
+}
+
+// overlays_match tells whether there is just the object that an App or target changes.
+static bool overlays_match(const struct model *m, const struct tree *t, int app,
+                           const struct target *target) {
+    const struct app *doc = &m->apps[app];
+    const struct file *files = doc->sourced ? m->source[app] : t->apps[app].files;
+    int found = 0;
+
+    for (int k = 0; k < FILES; k++) {
+        found += counts(m, t, app, k) && files[k].name == doc->merged ? 1 : 0;
+    }
+    return found == 1 || (doc->overlay == NO_OVERLAY && target->overlay == NO_OVERLAY);
+}
+
 // render writes what an App should be on a cluster; false: it cannot be rendered.
 static bool render(const struct model *m, const struct tree *t, int app, int cluster,
                    const struct target *target, struct cm_str *out) {
     const struct app *doc = &m->apps[app];
-    const struct file *files = t->apps[app].files;
+    const struct file *files = doc->sourced ? m->source[app] : t->apps[app].files;
+    int label = target->label > 0 ? target->label : doc->label;
     bool ok = false;
 
+    if (doc->sourced && !m->loaded) {
+        return false;
+    }
     cm_str_addf(out, "ns prune=%d suspend=%d", doc->prune,
                 doc->suspend || target->suspend || m->clusters[cluster].suspend);
     for (int d = 0; d < APPS; d++) {
@@ -605,18 +723,21 @@ static bool render(const struct model *m, const struct tree *t, int app, int clu
     for (int name = 0; name < 10 * (APPS + 2); name++) {
         int found = 0;
         for (int k = 0; k < FILES; k++) {
-            if (!files[k].present || (files[k].name != name && !files[k].broken)) {
+            if (!counts(m, t, app, k) || (files[k].name != name && !files[k].broken)) {
                 continue;
             }
             cm_str_addf(out, " o%d=", name);
             if (files[k].broken || ++found > 1 ||
-                !value_of(m, &files[k], doc, target, cluster, out)) {
+                !value_of(m, text_of(&files[k], doc, target), doc, target, cluster, out)) {
                 return false;
+            }
+            if (label > 0) {
+                cm_str_addf(out, "/l%d", label);
             }
             ok = true;
         }
     }
-    return ok;
+    return ok && overlays_match(m, t, app, target);
 }
 
 // claims tells whether a rendered text has an object.
@@ -661,42 +782,88 @@ static void unlink_pair(struct pair *p, bool prune) {
     p->text[0] = '\0';
 }
 
-static void settle(struct model *m, const struct tree *t, int cluster, const char *revision) {
+// What is known of an App on the cluster that is being settled.
+struct outlook {
     char candidates[APPS][512];
-    bool lost[APPS] = {false};
+    bool lost[APPS];
+    bool stuck[APPS]; // cannot become what Git says, for reasons of its own
+};
+
+// hold takes back candidates of Apps in whose release group one is stuck; it tells whether there
+// were some.
+static bool hold(const struct model *m, int cluster, struct outlook *o) {
+    bool any = false;
+
+    for (int a = 0; a < APPS; a++) {
+        const struct pair *p = &m->pairs[a][cluster];
+
+        for (int b = 0; p->linked && b < APPS; b++) {
+            if (a != b && m->pairs[b][cluster].linked && m->apps[a].release > 0 &&
+                m->apps[a].release == m->apps[b].release && (o->stuck[b] || o->lost[b]) &&
+                strcmp(o->candidates[a], p->text) != 0) {
+                (void)snprintf(o->candidates[a], sizeof(o->candidates[a]), "%s", p->text);
+                any = true;
+            }
+        }
+    }
+    return any;
+}
+
+// consider works out what an App would be on a cluster.
+static void consider(struct model *m, const struct tree *t, int app, int cluster,
+                     struct outlook *o) {
+    struct pair *p = &m->pairs[app][cluster];
+    const struct target *target;
+    struct cm_str s = {0};
+
+    (void)snprintf(o->candidates[app], sizeof(o->candidates[app]), "%s", p->text);
+    o->stuck[app] = true;
+    if (!m->apps[app].present || frozen(m, app)) {
+        return;
+    }
+    target = target_of(m, app, cluster);
+    if (target == NULL) {
+        unlink_pair(p, m->apps[app].prune_on_loss);
+        o->candidates[app][0] = '\0';
+        return;
+    }
+    p->linked = true;
+    if (render(m, t, app, cluster, target, &s)) {
+        (void)snprintf(o->candidates[app], sizeof(o->candidates[app]), "%s", cm_str_get(&s));
+        o->stuck[app] = t->app_files[app].broken;
+    }
+    cm_str_done(&s);
+}
+
+static void settle(struct model *m, const struct tree *t, int cluster, const char *revision) {
+    CM_AUTOFREE struct outlook *o = cm_new(1, sizeof(*o));
 
     for (int app = 0; app < APPS; app++) {
-        struct pair *p = &m->pairs[app][cluster];
-        const struct target *target;
-        struct cm_str s = {0};
-
-        (void)snprintf(candidates[app], sizeof(candidates[app]), "%s", p->text);
-        if (!m->apps[app].present || frozen(m, app)) {
-            continue;
-        }
-        target = target_of(m, app, cluster);
-        if (target == NULL) {
-            unlink_pair(p, m->apps[app].prune_on_loss);
-            candidates[app][0] = '\0';
-            continue;
-        }
-        p->linked = true;
-        if (render(m, t, app, cluster, target, &s)) {
-            (void)snprintf(candidates[app], sizeof(candidates[app]), "%s", cm_str_get(&s));
-        }
-        cm_str_done(&s);
+        consider(m, t, app, cluster, o);
     }
-    while (refuse(m, cluster, candidates, lost)) {
-    }
+    do {
+        while (refuse(m, cluster, o->candidates, o->lost)) {
+        }
+    } while (hold(m, cluster, o));
     for (int app = 0; app < APPS; app++) {
         struct pair *p = &m->pairs[app][cluster];
 
-        if (strcmp(p->text, candidates[app]) != 0) {
-            (void)snprintf(p->text, sizeof(p->text), "%s", candidates[app]);
+        if (strcmp(p->text, o->candidates[app]) != 0) {
+            (void)snprintf(p->text, sizeof(p->text), "%s", o->candidates[app]);
             (void)snprintf(p->revision, sizeof(p->revision), "%s", revision);
             p->gone = false;
         }
     }
+}
+
+// forget_source lets go of the other repository once no App wants it.
+static void forget_source(struct model *m) {
+    bool wanted = false;
+
+    for (int i = 0; i < APPS; i++) {
+        wanted = wanted || (m->apps[i].present && m->apps[i].sourced);
+    }
+    m->loaded = m->loaded && wanted;
 }
 
 static void advance(struct model *m, const struct tree *t, const char *revision) {
@@ -728,6 +895,7 @@ static void advance(struct model *m, const struct tree *t, const char *revision)
         }
         settle(m, t, i, revision);
     }
+    forget_source(m);
 }
 
 // ---- Comparison
@@ -750,6 +918,10 @@ static void describe(const struct hub_bundle *b, struct cm_str *out) {
             assert_non_null(value);
             value += 10;
             cm_str_addf(out, " o%d=%.*s", name, (int)strcspn(value, "\""), value);
+            const char *label = memmem(bytes->data, bytes->size, "\"l\": \"", 6);
+            if (label != NULL) {
+                cm_str_addf(out, "/%.2s", label + 6);
+            }
         }
     }
 }
@@ -829,6 +1001,16 @@ static void compare_groups(struct world *w, const struct model *m) {
     }
 }
 
+// feed tells a fleet of the other repository.
+static void feed(struct world *w, struct file source[APPS][FILES], bool complete) {
+    w->repo = SOURCE;
+    w->source_only = true;
+    write_source(w, source);
+    (void)(complete ? world_commit_all(w) : world_commit(w));
+    w->repo = "fleet";
+    w->source_only = false;
+}
+
 // compare_fresh gives a new fleet the whole tree at once.
 static bool compare_fresh(const struct tree *t, const struct model *m) {
     struct tree copy = *t;
@@ -838,6 +1020,12 @@ static bool compare_fresh(const struct tree *t, const struct model *m) {
     world_init(&fresh);
     write_dirty(&fresh, &copy, true);
     (void)world_commit_all(&fresh);
+    if (m->loaded) {
+        struct file source[APPS][FILES];
+
+        memcpy(source, m->source, sizeof(source));
+        feed(&fresh, source, true);
+    }
     (void)hub_fleet_problems(fresh.fleet, &count);
     for (int a = 0; count == 0 && a < APPS; a++) {
         for (int c = 0; c < CLUSTERS; c++) {
@@ -856,6 +1044,61 @@ static bool compare_fresh(const struct tree *t, const struct model *m) {
     return count == 0;
 }
 
+// compare_all compares everything with the model; it tells whether nothing is wrong.
+static bool compare_all(struct world *w, const struct tree *t, const struct model *m) {
+    size_t problems;
+
+    for (int c = 0; c < CLUSTERS; c++) {
+        for (int a = 0; a < APPS; a++) {
+            compare_pair(w, m, a, c);
+        }
+        compare_gone(w, m, c);
+    }
+    compare_groups(w, m);
+    (void)hub_fleet_problems(w->fleet, &problems);
+    bool is_clean = compare_fresh(t, m);
+    if (is_clean != (problems == 0)) {
+        print_error("r%u: %s\n", w->commits, world_problems(w));
+        fail();
+    }
+    return is_clean;
+}
+
+static bool source_is_wanted(struct world *w) {
+    size_t count;
+
+    (void)hub_fleet_sources(w->fleet, &count);
+    return count > 0;
+}
+
+static void step_source(struct world *w, struct tree *t, struct model *m) {
+    int i = (int)roll(APPS);
+    int k = (int)roll(FILES);
+
+    random_file(&t->source[i][k], i, k);
+    feed(w, t->source, !m->loaded);
+    if (source_is_wanted(w)) {
+        memcpy(m->source, t->source, sizeof(m->source));
+        m->loaded = true;
+    }
+}
+
+static void step(struct world *w, struct tree *t, struct model *m, size_t *clean) {
+    if (roll(4) == 0) {
+        step_source(w, t, m);
+    } else {
+        edit(t);
+        if (roll(7) == 0) {
+            mend(t);
+        }
+        write_dirty(w, t, false);
+        (void)world_commit(w);
+    }
+    CM_AUTOFREE char *revision = cm_strf("r%u", w->commits);
+    advance(m, t, revision);
+    *clean += compare_all(w, t, m) ? 1 : 0;
+}
+
 static size_t run(uint64_t seed) {
     CM_AUTOFREE struct tree *t = cm_new(1, sizeof(*t));
     CM_AUTOFREE struct model *m = cm_new(1, sizeof(*m));
@@ -866,35 +1109,14 @@ static size_t run(uint64_t seed) {
     world_init(&w);
     for (int i = 0; i < APPS; i++) {
         random_app(t, i);
+        t->apps[i].ignored = FILES;
         for (int k = 0; k < FILES; k++) {
-            random_file(&t->apps[i], i, k);
+            random_file(&t->apps[i].files[k], i, k);
+            random_file(&t->source[i][k], i, k);
         }
     }
     for (unsigned i = 1; i <= COMMITS; i++) {
-        CM_AUTOFREE char *revision = cm_strf("r%u", i);
-        size_t problems;
-
-        edit(t);
-        if (roll(9) == 0) {
-            mend(t);
-        }
-        write_dirty(&w, t, false);
-        (void)world_commit(&w);
-        advance(m, t, revision);
-        for (int c = 0; c < CLUSTERS; c++) {
-            for (int a = 0; a < APPS; a++) {
-                compare_pair(&w, m, a, c);
-            }
-            compare_gone(&w, m, c);
-        }
-        compare_groups(&w, m);
-        (void)hub_fleet_problems(w.fleet, &problems);
-        bool is_clean = compare_fresh(t, m);
-        if (is_clean != (problems == 0)) {
-            print_error("%s: %s\n", revision, world_problems(&w));
-            fail();
-        }
-        clean += is_clean ? 1 : 0;
+        step(&w, t, m, &clean);
     }
     world_done(&w);
     return clean;
