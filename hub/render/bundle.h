@@ -38,7 +38,7 @@ struct hub_bundle_spec {
     enum hub_drift drift;
     bool prune;
     bool suspend;
-    bool adopt; // objects that another GitOps tool owns are taken over
+    bool adopt;                    // objects that another GitOps tool owns are taken over
     const char *const *depends_on; // sorted
     size_t depends_on_count;
     const struct hub_object *objects; // sorted by key

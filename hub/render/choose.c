@@ -134,11 +134,17 @@ bool hub_choose_by_target(struct hub_making *m, const struct cm_json *target,
     }
     const char *near = wanted.kind != NULL ? nearest_kind(m, wanted.kind) : NULL;
     near = near != NULL ? near : nearest(m, wanted.kind, wanted.name);
-    bool is_near = near != NULL && !has_text(near, wanted.name);
-    hub_diags_add(m->diags, m->in->path, target->line, target->column,
-                  "the target selects none of the App's objects%s%s%s: correct it, or remove the "
-                  "overlay",
-                  is_near ? ", did you mean '" : "", is_near ? near : "", is_near ? "'?" : "");
+    if (near != NULL && (wanted.name == NULL || strcmp(near, wanted.name) != 0)) {
+        hub_diags_add(
+            m->diags, m->in->path, target->line, target->column,
+            "the target selects none of the App's objects: did you mean '%s'? Correct it, "
+            "or remove the overlay",
+            near);
+    } else {
+        hub_diags_add(m->diags, m->in->path, target->line, target->column,
+                      "the target selects none of the App's objects: correct it, or remove the "
+                      "overlay");
+    }
     return false;
 }
 
@@ -155,30 +161,33 @@ static const char *kind_text(struct hub_making *m, const struct hub_identity *id
                          (int)id->group_len, id->group);
 }
 
+static void report_elsewhere(struct hub_making *m, const struct hub_identity *like,
+                             const struct hub_edit *other, const struct cm_json *at,
+                             const char *path) {
+    struct hub_identity id;
+
+    hub_identity_read(hub_edit_object(other), &id);
+    bool has_one = id.namespace[0] != '\0';
+    hub_diags_add(m->diags, path, at->line, at->column,
+                  "the App has %s '%s' %s%s%s and not in '%s': leave metadata.namespace out of the "
+                  "overlay, or correct it",
+                  kind_text(m, like), like->name,
+                  has_one ? "in namespace '" : "without a namespace of its own", id.namespace,
+                  has_one ? "'" : "", like->namespace);
+}
+
 static void report_none(struct hub_making *m, const struct hub_identity *like,
-                        const struct hub_chosen *others, const struct cm_json *at,
-                        const char *path) {
-    const char *kind = kind_text(m, like);
-
-    if (others->count > 0) {
-        struct hub_identity other;
-
-        hub_identity_read(hub_edit_object(others->items[0]), &other);
-        hub_diags_add(m->diags, path, at->line, at->column,
-                      "the App has %s '%s', but %s%s%s and not in '%s': %s", kind, like->name,
-                      other.namespace[0] != '\0' ? "in namespace '"
-                                                 : "without a namespace of its own",
-                      other.namespace, other.namespace[0] != '\0' ? "'" : "", like->namespace,
-                      "leave metadata.namespace out of the overlay, or correct it");
-        return;
-    }
+                        const struct cm_json *at, const char *path) {
     const char *near = nearest(m, like->kind, like->name);
-    hub_diags_add(
-        m->diags, path, at->line, at->column,
-        "the App has no %s '%s' that this overlay could change%s%s%s: correct apiVersion, "
-        "kind or metadata.name, or remove the overlay",
-        kind, like->name, near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
-        near != NULL ? "'?" : "");
+    const char *question = "";
+
+    if (near != NULL && strcmp(near, like->name) != 0) {
+        question = cm_arena_strf(m->arena, "did you mean '%s'? Or ", near);
+    }
+    hub_diags_add(m->diags, path, at->line, at->column,
+                  "the App has no %s '%s' that this could change: %scorrect apiVersion, kind or "
+                  "metadata.name, or remove the overlay",
+                  kind_text(m, like), like->name, question);
 }
 
 // settle decides between objects in other namespaces than the overlay says.
@@ -202,8 +211,10 @@ static bool settle(struct hub_making *m, const struct hub_identity *like, struct
             return false;
         }
     }
-    if (!is_one) {
-        report_none(m, like, others, at, path);
+    if (!is_one && others->count > 0) {
+        report_elsewhere(m, like, others->items[0], at, path);
+    } else if (!is_one) {
+        report_none(m, like, at, path);
     }
     return is_one;
 }

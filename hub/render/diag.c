@@ -1,16 +1,21 @@
 #include "hub/render/diag.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
 
+static void free_one(struct hub_diag *diag) {
+    free((void *)(uintptr_t)diag->path);
+    free((void *)(uintptr_t)diag->message);
+}
+
 void hub_diags_done(struct hub_diags *d) {
     for (size_t i = 0; i < d->count; i++) {
-        free((void *)(uintptr_t)d->items[i].path);
-        free((void *)(uintptr_t)d->items[i].message);
+        free_one(&d->items[i]);
     }
     free(d->items);
     *d = (struct hub_diags){0};
@@ -54,4 +59,27 @@ void hub_diags_add_err(struct hub_diags *d, const char *path, const struct cm_er
         }
     }
     hub_diags_add(d, path, (uint32_t)line, (uint32_t)column, "%s", words);
+}
+
+static bool is_same(const struct hub_diag *a, const struct hub_diag *b) {
+    return a->line == b->line && a->column == b->column && strcmp(a->path, b->path) == 0 &&
+           strcmp(a->message, b->message) == 0;
+}
+
+void hub_diags_unique(struct hub_diags *d, size_t from) {
+    size_t kept = from;
+
+    for (size_t i = from; i < d->count; i++) {
+        size_t k = from;
+
+        while (k < kept && !is_same(&d->items[k], &d->items[i])) {
+            k++;
+        }
+        if (k < kept) {
+            free_one(&d->items[i]);
+        } else {
+            d->items[kept++] = d->items[i];
+        }
+    }
+    d->count = kept;
 }

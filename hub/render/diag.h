@@ -34,3 +34,7 @@ void hub_diags_add(struct hub_diags *d, const char *path, uint32_t line, uint32_
 // hub_diags_add_err adds what a parser of documents said: "line L, column C: words" becomes a place
 // and words.
 void hub_diags_add_err(struct hub_diags *d, const char *path, const struct cm_err *err);
+
+// hub_diags_unique drops entries behind the first `from` that say again, of the same place, what
+// one of them says: a text that is in several objects is wrong in each of them.
+void hub_diags_unique(struct hub_diags *d, size_t from);

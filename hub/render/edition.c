@@ -78,6 +78,7 @@ struct hub_edition *hub_edition_make(const struct hub_edition_input *in, struct 
         list_used(e);
     }
     if (diags->count > before) {
+        hub_diags_unique(diags, before);
         hub_edition_free(e);
         return NULL;
     }

@@ -100,6 +100,11 @@ static void patch_one(struct hub_making *m, struct hub_edit *edit,
     struct cm_err err;
 
     if (cm_patch_apply(&with, hub_edit_own(m, edit), operations, &patched, &err) < 0) {
+        struct hub_identity id;
+
+        hub_identity_read(edit->object, &id);
+        (void)cm_wrap(&err, "%s '%s'", id.kind != NULL ? id.kind : "object",
+                      id.name != NULL ? id.name : "");
         report(m, patched.wrong, &err);
         return;
     }

@@ -517,6 +517,7 @@ bool hub_render(const struct hub_render_input *in, struct hub_rendered *out,
     for (size_t i = 0; i < in->template_count; i++) {
         cm_buf_unref(entries[i].object.bytes);
     }
+    hub_diags_unique(diags, before);
     return diags->count == before;
 }
 
