@@ -92,11 +92,8 @@ static enum cm_rc make_agent(struct program *p, struct cm_err *err) {
 }
 
 static enum cm_rc run(struct program *p, struct cm_err *err) {
-    enum cm_rc rc = agent_options_log(p->options.log_level, p->options.log_format, err);
+    enum cm_rc rc;
 
-    if (rc < 0) {
-        return rc;
-    }
     (void)signal(SIGPIPE, SIG_IGN);
     p->loop = cm_loop_new();
     cm_loop_on_signal(p->loop, SIGTERM, on_signal, p);
@@ -133,8 +130,10 @@ int main(int argc, char **argv) {
     enum cm_rc rc = CM_OK;
 
     agent_memory_set();
-    if (agent_options_load(argc, argv, &p.options, &err) < 0) {
+    if (agent_options_load(argc, argv, &p.options, &err) < 0 ||
+        cm_log_configure(p.options.log_level, p.options.log_format, &err) < 0) {
         (void)fprintf(stderr, "holdfast-agent: %s\n", err.msg);
+        agent_options_done(&p.options);
         return 2;
     }
     if (p.options.help) {

@@ -139,11 +139,8 @@ static void on_command(void *ctx, const char *line, struct cm_str *answer) {
 
 static enum cm_rc run(struct program *p, struct cm_err *err) {
     struct sim_options *o = &p->options;
-    enum cm_rc rc = agent_options_log(o->log_level, o->log_format, err);
+    enum cm_rc rc;
 
-    if (rc < 0) {
-        return rc;
-    }
     (void)signal(SIGPIPE, SIG_IGN);
     p->loop = cm_loop_new();
     cm_loop_on_signal(p->loop, SIGTERM, on_signal, p);
@@ -171,22 +168,30 @@ static void take_down(struct program *p) {
     cm_options_done(&option_set, &p->options);
 }
 
+static enum cm_rc load_options(int argc, char **argv, struct sim_options *o, struct cm_err *err) {
+    int rest = 0;
+    enum cm_rc rc = cm_options_load(&option_set, o, argc, argv, &rest, err);
+
+    if (rc == CM_OK && rest > 0) {
+        return cm_fail(err, CM_EINVAL, "'%.80s' is no option of holdfast-sim; see --help", argv[0]);
+    }
+    return rc < 0 ? rc : cm_log_configure(o->log_level, o->log_format, err);
+}
+
 int main(int argc, char **argv) {
     struct program p = {0};
     struct cm_err err;
     enum cm_rc rc = CM_OK;
-    int rest = 0;
 
-    if (cm_options_load(&option_set, &p.options, argc, argv, &rest, &err) < 0) {
+    if (load_options(argc, argv, &p.options, &err) < 0) {
         (void)fprintf(stderr, "holdfast-sim: %s\n", err.msg);
+        cm_options_done(&option_set, &p.options);
         return 2;
     }
     if (p.options.help) {
         cm_options_help(&option_set, stdout);
     } else if (p.options.version) {
         (void)printf("holdfast-sim %s\n", HOLDFAST_VERSION);
-    } else if (rest > 0) {
-        rc = cm_fail(&err, CM_EINVAL, "'%.80s' is no option of holdfast-sim; see --help", argv[0]);
     } else if (p.options.command != NULL && p.options.control != NULL) {
         rc = sim_control_send(p.options.control, p.options.command, &err);
     } else {

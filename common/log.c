@@ -52,6 +52,21 @@ bool cm_log_level_parse(const char *text, enum cm_log_level *out) {
     return false;
 }
 
+enum cm_rc cm_log_configure(const char *level, const char *format, struct cm_err *err) {
+    bool json = strcmp(format, "json") == 0;
+    enum cm_log_level parsed;
+
+    if (!cm_log_level_parse(level, &parsed)) {
+        return cm_fail(err, CM_EINVAL, "--log-level: '%.40s' is none of error, warn, info, debug",
+                       level);
+    }
+    if (!json && strcmp(format, "logfmt") != 0) {
+        return cm_fail(err, CM_EINVAL, "--log-format: '%.40s' is neither logfmt nor json", format);
+    }
+    cm_log_setup(parsed, json ? CM_LOG_JSON : CM_LOG_LOGFMT, stderr);
+    return CM_OK;
+}
+
 const char *cm_log_int(int64_t value, char buf[CM_LOG_INT_MAX]) {
     (void)snprintf(buf, CM_LOG_INT_MAX, "%" PRId64, value);
     return buf;

@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "common/err.h"
+
 enum cm_log_level { CM_LOG_ERROR, CM_LOG_WARN, CM_LOG_INFO, CM_LOG_DEBUG };
 enum cm_log_format { CM_LOG_LOGFMT, CM_LOG_JSON };
 
@@ -23,6 +25,10 @@ void cm_log_setup(enum cm_log_level level, enum cm_log_format format, FILE *out)
 
 // cm_log_level_parse reads "error", "warn", "info", "debug".
 bool cm_log_level_parse(const char *text, enum cm_log_level *out);
+
+// cm_log_configure sets up the log from the words of --log-level and --log-format, to stderr.
+// CM_EINVAL: they are none.
+CM_MUSTUSE enum cm_rc cm_log_configure(const char *level, const char *format, struct cm_err *err);
 
 // cm_log prints one event. After msg come pairs of strings, name and value, ended by NULL; a NULL
 // value leaves its field out.

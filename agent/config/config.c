@@ -186,18 +186,3 @@ void agent_options_done(struct agent_options *o) {
     }
     cm_options_done(&agent_option_set, o);
 }
-
-enum cm_rc agent_options_log(const char *level, const char *format, struct cm_err *err) {
-    bool json = strcmp(format, "json") == 0;
-    enum cm_log_level parsed;
-
-    if (!cm_log_level_parse(level, &parsed)) {
-        return cm_fail(err, CM_EINVAL, "--log-level: '%.40s' is none of error, warn, info, debug",
-                       level);
-    }
-    if (!json && strcmp(format, "logfmt") != 0) {
-        return cm_fail(err, CM_EINVAL, "--log-format: '%.40s' is neither logfmt nor json", format);
-    }
-    cm_log_setup(parsed, json ? CM_LOG_JSON : CM_LOG_LOGFMT, stderr);
-    return CM_OK;
-}

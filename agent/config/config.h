@@ -37,6 +37,3 @@ extern const struct cm_option_set agent_option_set;
 CM_MUSTUSE enum cm_rc agent_options_load(int argc, char **argv, struct agent_options *out,
                                          struct cm_err *err);
 void agent_options_done(struct agent_options *o);
-
-// agent_options_log sets up the log from the two words that every program has.
-CM_MUSTUSE enum cm_rc agent_options_log(const char *level, const char *format, struct cm_err *err);

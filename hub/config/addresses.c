@@ -1,5 +1,6 @@
 #include "hub/config/addresses.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -114,4 +115,44 @@ enum cm_rc hub_addresses_make(const struct hub_config *config, struct hub_addres
     }
     *out = a;
     return CM_OK;
+}
+
+// Whether the host is certainly an address that other machines reach.
+static bool is_public(const char *host) {
+    static const struct in6_addr loopback = IN6ADDR_LOOPBACK_INIT;
+    struct in_addr v4;
+    struct in6_addr v6;
+
+    if (inet_pton(AF_INET, host, &v4) == 1) {
+        return ntohl(v4.s_addr) >> 24 != 127;
+    }
+    if (inet_pton(AF_INET6, host, &v6) == 1) {
+        return memcmp(&v6, &loopback, sizeof(v6)) != 0;
+    }
+    return is_any(host);
+}
+
+static enum cm_rc check_api(const struct hub_config *config, struct cm_err *err) {
+    CM_AUTOFREE char *host = NULL;
+    const char *port;
+
+    if (split(config->api_listen, &host, &port, err) < 0) {
+        return cm_wrap(err, "--api-listen");
+    }
+    if (config->api_insecure && is_public(host)) {
+        return cm_fail(err, CM_EINVAL,
+                       "--api-listen: '%.80s' can be reached from other machines, so the API is "
+                       "served there with TLS only: leave out --api-insecure or listen on "
+                       "127.0.0.1",
+                       config->api_listen);
+    }
+    return CM_OK;
+}
+
+enum cm_rc hub_addresses_check(const struct hub_config *config, struct cm_err *err) {
+    struct hub_addresses tried = {0};
+    enum cm_rc rc = hub_addresses_make(config, &tried, err);
+
+    hub_addresses_done(&tried);
+    return rc < 0 ? rc : check_api(config, err);
 }

@@ -23,3 +23,7 @@ struct hub_addresses {
 CM_MUSTUSE enum cm_rc hub_addresses_make(const struct hub_config *config, struct hub_addresses *out,
                                          struct cm_err *err);
 void hub_addresses_done(struct hub_addresses *a);
+
+// hub_addresses_check fails with CM_EINVAL if an address is none, or is one at which the API may
+// not be served without TLS. A name that has to be looked up is left to whoever listens.
+CM_MUSTUSE enum cm_rc hub_addresses_check(const struct hub_config *config, struct cm_err *err);

@@ -1,6 +1,7 @@
 #include "hub/config/config.h"
 
 #include "common/mem.h"
+#include "hub/config/addresses.h"
 
 #define AT(field) offsetof(struct hub_config, field)
 
@@ -116,6 +117,10 @@ enum cm_rc hub_config_load(int argc, char **argv, struct hub_config *out, struct
     if (rest > 0) {
         hub_config_done(&config);
         return cm_fail(err, CM_EINVAL, "'%.80s' is no option of holdfast-hub; see --help", argv[0]);
+    }
+    if (!config.help && !config.version && hub_addresses_check(&config, err) < 0) {
+        hub_config_done(&config);
+        return err->code;
     }
     *out = config;
     return CM_OK;

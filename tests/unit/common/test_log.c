@@ -198,6 +198,16 @@ static void levels_are_read_by_name(void **state) {
     assert_false(cm_log_level_parse("", &level));
 }
 
+static void words_that_are_none_are_refused(void **state) {
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(cm_log_configure("loud", "json", &err), CM_EINVAL);
+    assert_non_null(strstr(err.msg, "--log-level: 'loud' is none of error, warn, info, debug"));
+    assert_int_equal(cm_log_configure("info", "xml", &err), CM_EINVAL);
+    assert_non_null(strstr(err.msg, "--log-format: 'xml' is neither logfmt nor json"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_is_one_logfmt_line),
@@ -210,6 +220,7 @@ int main(void) {
         cmocka_unit_test(repeats_within_a_second_are_counted_and_said_once),
         cmocka_unit_test(lines_of_many_threads_do_not_mix),
         cmocka_unit_test(levels_are_read_by_name),
+        cmocka_unit_test(words_that_are_none_are_refused),
     };
 
     return cmocka_run_group_tests(tests, start_clock, stop_clock);

@@ -51,11 +51,54 @@ static void what_makes_no_sense_is_refused(void **state) {
     assert_non_null(strstr(err.msg, "'serve'"));
 }
 
+static void refuses(const char *word, const char *value, const char *says) {
+    struct hub_config c = {0};
+    struct cm_err err;
+
+    assert_int_equal(load(&c, &err, word, value), CM_EINVAL);
+    assert_non_null(strstr(err.msg, says));
+}
+
+static void an_address_that_is_none_is_refused_at_once(void **state) {
+    (void)state;
+    refuses("--listen", "nonsense", "--listen: 'nonsense' is no HOST:PORT");
+    refuses("--enroll-listen", "a:b", "--enroll-listen: 'a:b'");
+    refuses("--api-listen", "7422", "--api-listen: '7422'");
+    refuses("--advertise", "hub.example.com", "--advertise: 'hub.example.com'");
+}
+
+static enum cm_rc load_insecure(const char *addr, struct cm_err *err) {
+    char *argv[] = {(char[]){"holdfast-hub"}, (char[]){"--api-insecure"}, (char[]){"--api-listen"},
+                    (char *)(uintptr_t)addr, NULL};
+    struct hub_config c = {0};
+    enum cm_rc rc = hub_config_load(4, argv, &c, err);
+
+    hub_config_done(&c);
+    return rc;
+}
+
+static void an_api_without_tls_that_others_can_reach_is_refused_at_once(void **state) {
+    static const char *const others[] = {"0.0.0.0:7422", "192.0.2.1:7422", "[::]:7422",
+                                         "[2001:db8::1]:7422", "*:7422"};
+    struct cm_err err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        assert_int_equal(load_insecure(others[i], &err), CM_EINVAL);
+        assert_non_null(strstr(err.msg, "leave out --api-insecure"));
+    }
+    assert_int_equal(load_insecure("127.0.0.1:7422", &err), CM_OK);
+    assert_int_equal(load_insecure("[::1]:7422", &err), CM_OK);
+    assert_int_equal(load_insecure("localhost:7422", &err), CM_OK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_good),
         cmocka_unit_test(what_is_given_counts),
         cmocka_unit_test(what_makes_no_sense_is_refused),
+        cmocka_unit_test(an_address_that_is_none_is_refused_at_once),
+        cmocka_unit_test(an_api_without_tls_that_others_can_reach_is_refused_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
