@@ -12,11 +12,10 @@
 #include "hub/ctl/ctl.h"
 #include "hub/ctl/range.h"
 #include "hub/fleet/fleet.h"
+#include "hub/plan/show.h"
 #include "hub/repo/folder.h"
 #include "hub/repo/local.h"
 #include "hub/repo/tree.h"
-
-#define REPO "fleet" // what the repository is called here
 
 // ---- Opening
 
@@ -30,8 +29,7 @@ static const char *below(struct cm_arena *a, const char *dir) {
     return cm_arena_strf(a, "%s%s", dir, dir[len - 1] == '/' ? "" : "/");
 }
 
-// inside returns what of a folder's real path is below the top of the working copy.
-static enum cm_rc inside(struct ctl *c, const char *dir, const char *top, const char **out) {
+enum cm_rc ctl_offline_inside(struct ctl *c, const char *dir, const char *top, const char **out) {
     CM_AUTOFREE char *real = realpath(dir, NULL);
     CM_AUTOFREE char *real_top = realpath(top, NULL);
 
@@ -59,7 +57,7 @@ static enum cm_rc find_prefix(struct ctl *c, struct ctl_offline *o) {
         o->prefix = cm_arena_strdup(c->arena, path);
         return CM_OK;
     }
-    return top == NULL ? CM_OK : inside(c, o->dir, top, &o->prefix);
+    return top == NULL ? CM_OK : ctl_offline_inside(c, o->dir, top, &o->prefix);
 }
 
 enum cm_rc ctl_offline_open(struct ctl *c, const char *dir, bool history, struct ctl_offline *out) {
@@ -74,7 +72,7 @@ enum cm_rc ctl_offline_open(struct ctl *c, const char *dir, bool history, struct
             "or a bare repository",
             dir);
     }
-    if (o.repo != NULL && find_prefix(c, &o) < 0) {
+    if ((o.repo != NULL && find_prefix(c, &o) < 0) || ctl_sources_open(c, &o.sources) < 0) {
         hub_repo_close(o.repo);
         return c->err.code;
     }
@@ -90,6 +88,7 @@ void ctl_offline_done(struct ctl_offline *o) {
     hub_fleet_free(o->fleet);
     hub_tree_free(o->tree);
     hub_repo_close(o->repo);
+    ctl_sources_close(&o->sources);
     cm_map_free(o->work);
     *o = (struct ctl_offline){0};
 }
@@ -102,7 +101,9 @@ static enum cm_rc read_file(void *ctx, const char *repo, const uint8_t oid[HUB_O
     char hex[HUB_REPO_ID_HEX_MAX];
     struct hub_repo_id id;
 
-    (void)repo;
+    if (strcmp(repo, HUB_PLAN_HERE) != 0) {
+        return ctl_sources_read(&o->sources, repo, oid, max_bytes, out, err);
+    }
     memcpy(id.bytes, oid, sizeof(id.bytes));
     if (o->tree != NULL) {
         return hub_tree_read_id(o->tree, &id, max_bytes, out, err);
@@ -115,33 +116,34 @@ static enum cm_rc read_file(void *ctx, const char *repo, const uint8_t oid[HUB_O
     return hub_repo_read_blob(o->repo, &id, max_bytes, out, err);
 }
 
-// strip returns a path as it is below the fleet's root folder.
-static const char *strip(const struct ctl_offline *o, const char *path) {
-    size_t len = strlen(o->in_repo);
-
-    return o->tree == NULL && strncmp(path, o->in_repo, len) == 0 ? path + len : path;
-}
-
-static void take(struct ctl *c, struct ctl_offline *o, const struct hub_entries *entries,
-                 const char *revision, bool complete) {
+void ctl_offline_take(struct ctl *c, struct ctl_offline *o, const struct hub_entries *entries,
+                      const char *skip, struct hub_fleet_commit *commit) {
     struct hub_fleet_change *changes =
         cm_arena_get(c->arena, (entries->count + 1) * sizeof(*changes));
     const struct hub_fleet_reader reader = {.read = read_file, .ctx = o};
+    size_t len = strlen(skip);
 
     for (size_t i = 0; i < entries->count; i++) {
         const struct hub_entry *entry = &entries->items[i];
 
-        changes[i].path = strip(o, entry->path);
+        changes[i].path = entry->path + (strncmp(entry->path, skip, len) == 0 ? len : 0);
         changes[i].special = entry->type != HUB_ENTRY_FILE;
         changes[i].removed = entry->change == HUB_ENTRY_REMOVED;
         memcpy(changes[i].oid, entry->id.bytes, sizeof(changes[i].oid));
     }
-    const struct hub_fleet_commit commit = {.repo = REPO,
-                                            .revision = revision,
-                                            .changes = changes,
-                                            .change_count = entries->count,
-                                            .complete = complete};
-    hub_fleet_result_free(hub_fleet_update(o->fleet, &commit, &reader));
+    commit->changes = changes;
+    commit->change_count = entries->count;
+    hub_fleet_result_free(hub_fleet_update(o->fleet, commit, &reader));
+}
+
+// take feeds the fleet what is in the repository itself, then what its Apps want from others.
+static enum cm_rc take(struct ctl *c, struct ctl_offline *o, const struct hub_entries *entries,
+                       const char *revision, bool complete) {
+    struct hub_fleet_commit commit = {
+        .repo = HUB_PLAN_HERE, .revision = revision, .complete = complete};
+
+    ctl_offline_take(c, o, entries, o->tree == NULL ? o->in_repo : "", &commit);
+    return ctl_sources_feed(c, o);
 }
 
 // ---- Loading
@@ -189,8 +191,7 @@ static enum cm_rc load_folder(struct ctl *c, struct ctl_offline *o) {
         hub_tree_list(o->tree, "", NULL, &entries, &c->err) < 0) {
         return c->err.code;
     }
-    take(c, o, &entries, "", true);
-    return CM_OK;
+    return take(c, o, &entries, "", true);
 }
 
 enum cm_rc ctl_offline_begin(struct ctl *c, struct ctl_offline *o,
@@ -208,8 +209,7 @@ enum cm_rc ctl_offline_begin(struct ctl *c, struct ctl_offline *o,
     }
     c->err = (struct cm_err){.code = CM_OK};
     hub_repo_id_hex(commit, revision);
-    take(c, o, &entries, revision, true);
-    return CM_OK;
+    return take(c, o, &entries, revision, true);
 }
 
 bool ctl_offline_wants_commit(const struct ctl *c) {
@@ -262,6 +262,5 @@ enum cm_rc ctl_offline_advance(struct ctl *c, struct ctl_offline *o, const struc
         }
         hub_repo_id_hex(to, revision);
     }
-    take(c, o, &entries, revision, false);
-    return CM_OK;
+    return take(c, o, &entries, revision, false);
 }

@@ -11,11 +11,14 @@
 #include <stddef.h>
 
 #include "common/err.h"
+#include "hub/ctl/sources.h"
 #include "hub/repo/id.h"
 
 struct cm_map;
 struct ctl;
+struct hub_entries;
 struct hub_fleet;
+struct hub_fleet_commit;
 struct hub_repo;
 struct hub_tree;
 
@@ -28,6 +31,7 @@ struct ctl_offline {
     const char *in_repo;   // before paths: "" or "fleet/", from the top of the repository
     struct hub_tree *tree; // the plain folder, if it is read
     struct cm_map *work;   // made-up ids -> paths of the working copy
+    struct ctl_sources sources;
 };
 
 // ctl_offline_open looks at a folder: the fleet's root folder, or a bare repository, with the
@@ -54,3 +58,13 @@ bool ctl_offline_is_empty(const struct hub_fleet *fleet);
 
 // ctl_offline_fail_empty fails with the hint.
 enum cm_rc ctl_offline_fail_empty(struct ctl *c, const struct ctl_offline *o);
+
+// ---- For sources
+
+// ctl_offline_take feeds the fleet a commit with these entries, `skip` taken off their paths.
+void ctl_offline_take(struct ctl *c, struct ctl_offline *o, const struct hub_entries *entries,
+                      const char *skip, struct hub_fleet_commit *commit);
+
+// ctl_offline_inside returns in *out what of a folder's path is below the top of a working copy.
+CM_MUSTUSE enum cm_rc ctl_offline_inside(struct ctl *c, const char *dir, const char *top,
+                                         const char **out);

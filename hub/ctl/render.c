@@ -114,6 +114,9 @@ static size_t print_problems(const struct ctl *c, const struct ctl_offline *o, c
     for (size_t i = 0; i < count; i++) {
         CM_CLEANUP(cm_str_done) struct cm_str line = {0};
 
+        if (problems[i].waiting) {
+            continue;
+        }
         if (touches(&problems[i], app, c->options.cluster)) {
             hub_problem_line(&problems[i], o->shown, &line);
             (void)fprintf(stderr, "%s\n", cm_str_get(&line));
@@ -135,18 +138,39 @@ static const struct hub_pair *find_pair(const struct ctl_offline *o, const char 
     return NULL;
 }
 
+// is_elsewhere tells whether the App waits for manifests of a repository that is not given.
+static bool is_elsewhere(const struct ctl_offline *o, const char *app) {
+    size_t count;
+    const struct hub_problem *problems = hub_fleet_problems(o->fleet, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (problems[i].waiting && problems[i].app != NULL && strcmp(problems[i].app, app) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int fail_without(struct ctl *c, const struct ctl_offline *o, const char *app) {
+    if (is_elsewhere(o, app)) {
+        return ctl_fail(c, CM_ENOTFOUND,
+                        "the manifests of App '%s' are in another repository: say where that is "
+                        "with --source NAME=DIR",
+                        app);
+    }
+    (void)ctl_fail(c, CM_ENOTFOUND,
+                   "App '%s' is not for cluster '%s': no target of it matches, or one with "
+                   "doNotDeploy does first",
+                   app, c->options.cluster);
+    return CTL_NO;
+}
+
 static int print_app(struct ctl *c, const struct ctl_offline *o, const char *app) {
     const struct hub_pair *pair = find_pair(o, app, c->options.cluster);
     size_t problems = print_problems(c, o, app);
 
     if (pair == NULL) {
-        return problems > 0
-                   ? CTL_NO
-                   : (ctl_fail(c, CM_ENOTFOUND,
-                               "App '%s' is not for cluster '%s': no target of it matches, "
-                               "or one with doNotDeploy does first",
-                               app, c->options.cluster),
-                      CTL_NO);
+        return problems > 0 ? CTL_NO : fail_without(c, o, app);
     }
     int code = print_bundle(c, &pair->bundle->spec);
     return code == CTL_DONE && pair->stale ? CTL_NO : code;

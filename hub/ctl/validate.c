@@ -45,7 +45,24 @@ static void add_errors(struct report *r) {
     const struct hub_problem *problems = hub_fleet_problems(r->o->fleet, &count);
 
     for (size_t i = 0; i < count; i++) {
-        add(r, &problems[i], "error");
+        if (!problems[i].waiting) {
+            add(r, &problems[i], "error");
+        }
+    }
+}
+
+static void add_unchecked(struct report *r) {
+    size_t count;
+    const struct hub_problem *problems = hub_fleet_problems(r->o->fleet, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (problems[i].waiting) {
+            struct hub_problem problem = problems[i];
+
+            problem.message = "this App is not checked: its manifests are in another repository; "
+                              "say where that is with --source NAME=DIR";
+            add(r, &problem, "warning");
+        }
     }
 }
 
@@ -69,7 +86,7 @@ static void look_at_app(void *ctx, const struct hub_app_info *info) {
     struct report *r = ctx;
 
     r->apps++;
-    if (info->clusters == 0 && r->errors == 0) {
+    if (info->clusters == 0 && info->source == NULL && r->errors == 0) {
         CM_AUTOFREE char *message =
             cm_strf("App '%s' is on no cluster: no target of it matches one", info->name);
 
@@ -112,6 +129,7 @@ static int print(struct ctl *c, const struct ctl_offline *o) {
     int code = CTL_DONE;
 
     add_errors(&r);
+    add_unchecked(&r);
     hub_fleet_each_cluster(o->fleet, count_cluster, &r);
     hub_fleet_each_app(o->fleet, look_at_app, &r);
     hub_fleet_each_group(o->fleet, look_at_group, &r);

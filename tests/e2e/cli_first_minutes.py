@@ -237,7 +237,7 @@ class FirstMinutes(story.Story):
                                   text=True, check=False)
 
         good = validate(self.repo.work)
-        self.assertEqual((good.returncode, good.stdout), (0, "1 apps on 2 clusters: no problems\n"))
+        self.assertEqual((good.returncode, good.stdout), (0, "1 App on 2 clusters: no problems\n"))
         self.repo.write({"apps/shop/app.yaml": APP.replace("targets", "tragets")})
         bad = validate(self.repo.work)
         self.assertEqual(bad.returncode, 1)

@@ -1,0 +1,289 @@
+#!/usr/bin/env python3
+"""validate, render and plan on real Git repositories, without a hub."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import story  # noqa: E402
+from support.gitrepo import GitRepo  # noqa: E402
+from support.hub import program  # noqa: E402
+
+CLUSTERS = "".join(f"""\
+---
+apiVersion: holdfast/v1alpha1
+kind: Cluster
+metadata: {{name: {name}, labels: {{env: {env}}}}}
+""" for name, env in (("paris", "production"), ("rome", "production"), ("oslo", "staging")))
+
+GROUPS = """\
+apiVersion: holdfast/v1alpha1
+kind: ClusterGroup
+metadata: {name: live}
+spec: {clusterSelector: {matchLabels: {env: production}}}
+"""
+
+APP = """\
+apiVersion: holdfast/v1alpha1
+kind: App
+metadata: {name: shop}
+spec:
+  namespace: default
+  plainSecrets: allow
+  targets:
+  - clusterSelector: {}
+"""
+
+ELSEWHERE = """\
+apiVersion: holdfast/v1alpha1
+kind: App
+metadata: {name: web}
+spec:
+  source: {repository: web-config, ref: {tag: TAG}}
+  targets:
+  - cluster: oslo
+"""
+
+
+def config_map(name, colour):
+    return f"""\
+apiVersion: v1
+kind: ConfigMap
+metadata: {{name: {name}, namespace: default}}
+data:
+  colour: {colour}
+"""
+
+
+SECRET = """\
+apiVersion: v1
+kind: Secret
+metadata: {name: key, namespace: default}
+stringData: {password: hunter2}
+"""
+
+FLEET = {"clusters/all.yaml": CLUSTERS, "groups/all.yaml": GROUPS, "apps/shop/app.yaml": APP,
+         "apps/shop/one.yaml": config_map("one", "blue"),
+         "apps/shop/two.yaml": config_map("two", "blue"), "apps/shop/key.yaml": SECRET}
+
+
+class OfflineVerbs(story.Story):
+
+    def setUp(self):
+        super().setUp()
+        name = self._testMethodName.replace("test_", "")
+        self.place = self.folder / name
+        self.place.mkdir()
+        self.repo = GitRepo(self.place)
+        self.repo.push(FLEET)
+
+    def run_it(self, *words, cwd=None):
+        environment = {key: value for key, value in os.environ.items()
+                       if not key.startswith("HOLDFAST_")}
+        return subprocess.run([program("holdfast"), *map(str, words)], capture_output=True,
+                              text=True, check=False, cwd=cwd or self.repo.work, env=environment)
+
+    def says(self, code, *words, cwd=None):
+        """Runs holdfast, which must end with this code; returns what it prints."""
+        done = self.run_it(*words, cwd=cwd)
+        self.assertEqual(done.returncode, code, f"{words}: {done.stdout}{done.stderr}")
+        return done.stdout + done.stderr
+
+    # ---- plan
+
+    def test_a_dirty_working_copy_is_compared_with_its_commit(self):
+        self.assertIn("nothing changes on any cluster", self.says(0, "plan"))
+        self.repo.write({"apps/shop/one.yaml": config_map("one", "red"),
+                         "apps/shop/new.yaml": config_map("new", "green"),
+                         "apps/shop/two.yaml": None,
+                         "apps/shop/skipped.yaml": "not: [yaml",
+                         ".gitignore": "skipped.yaml\n"})
+        text = self.says(0, "plan")
+        for part in ("HEAD (", "→ working copy", "DELETES 3 objects",
+                     "ConfigMap/default/two is deleted", "+ ConfigMap/default/new",
+                     'data.colour: "blue" → "red"', "3 clusters: oslo, paris, rome",
+                     "1 App changes on 3 clusters; objects: 3 deleted, 3 added, 3 changed"):
+            self.assertIn(part, text)
+        self.repo.git("add", "apps/shop/one.yaml")
+        self.assertEqual(self.says(0, "plan"), text, "what is staged is no less in the working copy")
+        self.assertEqual(self.says(3, "plan", "--exit-code"), text)
+
+    def test_ranges_are_those_of_git_diff(self):
+        first = self.repo.head()
+        self.repo.checkout_branch("red")
+        self.repo.push({"apps/shop/one.yaml": config_map("one", "red")})
+        self.repo.git("checkout", "--quiet", "main")
+        self.repo.branch = "main"
+        self.repo.push({"apps/shop/two.yaml": config_map("two", "white")})
+        both = self.says(0, "plan", "main..red")
+        self.assertIn('data.colour: "white" → "blue"', both)
+        self.assertIn('data.colour: "blue" → "red"', both)
+        parted = self.says(0, "plan", "main...red")
+        self.assertIn(f"{first[:7]}, where main (", parted)
+        self.assertNotIn("white", parted)
+        self.assertIn('data.colour: "blue" → "red"', parted)
+        self.assertIn('"blue" → "white"', self.says(0, "plan", "HEAD^.."))
+        self.assertIn('"blue" → "white"', self.says(0, "plan", first), "with the working copy")
+        self.assertIn('"white" → "blue"', self.says(0, "plan", f"..{first[:9]}"))
+        self.assertIn("there is no commit, branch or tag 'nope'", self.says(2, "plan", "nope..main"))
+        self.assertIn("write A..B", self.says(2, "plan", "a..b..c"))
+        clone = self.place / "clone"
+        self.repo.git("clone", "--quiet", self.repo.bare, clone)
+        self.assertIn("did you mean 'origin/red'?", self.says(2, "plan", "main..red", cwd=clone))
+        self.assertIn('"blue" → "red"', self.says(0, "plan", "main...origin/red", cwd=clone))
+
+    def test_a_bare_repository_will_do(self):
+        self.repo.push({"apps/shop/one.yaml": config_map("one", "red")})
+        text = self.says(0, "plan", "main~1..main", self.repo.bare, cwd="/")
+        self.assertIn('data.colour: "blue" → "red"', text)
+        self.assertIn("bare repository, without a working copy", self.says(2, "plan", self.repo.bare))
+
+    def test_a_file_that_is_renamed_changes_nothing(self):
+        self.repo.git("mv", "apps/shop/one.yaml", "apps/shop/uno.yaml")
+        self.assertIn("nothing changes", self.says(0, "plan"))
+        self.repo.commit({}, "renamed")
+        self.assertIn("nothing changes", self.says(0, "plan", "HEAD~1..HEAD"))
+
+    def test_a_shallow_clone_says_what_it_lacks(self):
+        self.repo.push({"apps/shop/one.yaml": config_map("one", "red")})
+        shallow = self.place / "shallow"
+        self.repo.git("clone", "--quiet", "--depth", "1", self.repo.url, shallow)
+        text = self.says(2, "plan", "HEAD~1..HEAD", cwd=shallow)
+        self.assertIn("git fetch --unshallow", text)
+        self.assertIn("nothing changes", self.says(0, "plan", cwd=shallow))
+        self.assertIn("3 clusters", self.says(0, "validate", cwd=shallow))
+
+    def test_a_fleet_may_be_a_folder_of_the_repository(self):
+        moved = {f"infra/fleet/{path}": text for path, text in FLEET.items()}
+        self.repo.push({**moved, **{path: None for path in FLEET}})
+        self.repo.push({"infra/fleet/apps/shop/one.yaml": config_map("one", "${gone}")})
+        text = self.says(1, "plan", "HEAD~1..HEAD", "infra/fleet")
+        self.assertIn("new: infra/fleet/apps/shop/one.yaml:5:11: variable 'gone'", text)
+        self.assertIn("a problem keeps it as it is on 3 clusters", text)
+        here = self.says(1, "plan", "HEAD~1..", cwd=self.repo.work / "infra" / "fleet")
+        self.assertIn("infra/fleet/apps/shop/one.yaml:5:11", here)
+        bare = self.says(1, "plan", "main~1..main", self.repo.bare, "--path", "infra/fleet")
+        self.assertEqual(self.says(1, "plan", "HEAD~1..HEAD", "--path", "infra/fleet")
+                         .replace("HEAD", "main"), bare)
+
+    def test_what_is_narrowed_is_checked_for_its_name(self):
+        self.repo.write({"apps/shop/one.yaml": config_map("one", "red")})
+        self.assertIn("1 App changes on 1 cluster;", self.says(0, "plan", "--cluster", "paris"))
+        self.assertIn("1 App changes on 2 clusters;", self.says(0, "plan", "--group", "live"))
+        self.assertIn("1 App changes on 3 clusters;", self.says(0, "plan", "--app", "shop"))
+        self.assertIn("1 App changes on 1 cluster;", self.says(0, "plan", "-l", "env=staging"))
+        self.assertIn("1 App changes on 2 clusters;",
+                      self.says(0, "plan", "-l", "env in (production), !gone"))
+        self.assertIn("did you mean 'paris'?", self.says(2, "plan", "--cluster", "pariss"))
+        self.assertIn("did you mean 'shop'?", self.says(2, "plan", "--app", "shopp"))
+        self.assertIn("did you mean 'live'?", self.says(2, "plan", "--group", "lives"))
+
+    def test_a_comment_and_annotations_are_ready_to_post(self):
+        self.repo.write({"apps/shop/one.yaml": config_map("one", "${gone}"),
+                         "apps/shop/app.yaml": APP + "  suspend: true\n"})
+        done = self.run_it("plan", "-o", "github")
+        self.assertEqual(done.returncode, 1)
+        self.assertTrue(done.stdout.startswith("<!-- holdfast plan -->\n### holdfast plan: `HEAD ("))
+        self.assertRegex(done.stderr, r"\A::error file=apps/shop/one.yaml,line=5,col=11,"
+                                      r"title=holdfast::variable 'gone' is not defined")
+        self.assertEqual(self.run_it("plan", "-o", "markdown").stdout, done.stdout)
+        plan = json.loads(self.run_it("plan", "-o", "json").stdout)
+        self.assertEqual([problem["news"] for problem in plan["problems"]], ["new"])
+        self.assertEqual(plan["apps"][0]["held"], 3)
+        self.assertRegex(self.says(1, "validate", "-o", "github"),
+                         r"\A::error file=apps/shop/one.yaml,line=5")
+
+    def test_secrets_are_never_shown_unless_asked_for(self):
+        self.repo.write({"apps/shop/key.yaml": SECRET.replace("hunter2", "hunter3")})
+        for output in ("text", "markdown", "json", "github"):
+            text = self.says(0, "plan", "-o", output)
+            self.assertNotIn("hunter", text)
+            self.assertNotIn("aHVudGVy", text, "nor in base64")
+            self.assertIn("data.password", text)
+
+    # ---- other repositories
+
+    def test_an_app_of_another_repository_is_compared_when_that_is_here(self):
+        other = GitRepo(self.place, "web")
+        other.push({"page.yaml": config_map("page", "old")})
+        other.git("tag", "v1")
+        other.push({"page.yaml": config_map("page", "new")})
+        other.git("tag", "-a", "-m", "two", "v2")
+        other.git("push", "--quiet", "origin", "--tags")
+        self.repo.push({"apps/web/app.yaml": ELSEWHERE.replace("TAG", "v1")})
+        self.repo.write({"apps/web/app.yaml": ELSEWHERE.replace("TAG", "v2")})
+        self.assertIn("App web is not compared", self.says(0, "plan"))
+        self.assertIn("1 warning", self.says(0, "validate"))
+        text = self.says(0, "plan", "--source", f"web-config={other.work}")
+        self.assertNotIn("not compared", text)
+        self.assertIn('data.colour: "old" → "new"', text)
+        self.assertIn('"old" → "new"', self.says(0, "plan", "--source", f"web-config={other.bare}",
+                                                 "-o", "markdown"))
+        self.assertIn("colour: new", self.says(0, "render", "web", "--cluster", "oslo",
+                                               "--source", f"web-config={other.work}"))
+        self.assertIn("--source NAME=DIR", self.says(2, "render", "web", "--cluster", "oslo"))
+        self.repo.write({"apps/web/app.yaml": ELSEWHERE.replace("TAG", "v3")})
+        self.assertIn("has no tag 'v3'", self.says(2, "plan", "--source", f"web-config={other.work}"))
+        self.assertIn("write NAME=DIR", self.says(2, "plan", "--source", "web-config"))
+
+    # ---- render
+
+    def test_render_prints_what_a_cluster_gets(self):
+        self.repo.write({"apps/shop/space.yaml":
+                         "apiVersion: v1\nkind: Namespace\nmetadata: {name: zoo}\n"})
+        text = self.says(0, "render", "shop", "--cluster", "paris")
+        self.assertEqual(text.count("---\n"), 4)
+        self.assertLess(text.index("name: zoo"), text.index("kind: ConfigMap"), "order of applying")
+        self.assertIn("'***'", text.replace('"', "'"))
+        self.assertNotIn("hunter2", text)
+        self.assertEqual(text, self.says(0, "render", "shop", "--cluster", "rome"), "byte for byte")
+        open_text = self.says(0, "render", "shop", "--cluster", "paris", "--show-secrets")
+        self.assertIn("aHVudGVyMg==", open_text)
+        listed = json.loads(self.says(0, "render", "shop", "--cluster", "paris", "-o", "json"))
+        self.assertEqual([listed["kind"], len(listed["items"])], ["List", 4])
+
+    def test_render_reads_a_commit_too(self):
+        self.repo.push({"apps/shop/one.yaml": config_map("one", "red")})
+        self.assertIn("colour: red", self.says(0, "render", "shop", "--cluster", "paris"))
+        self.assertNotIn("colour: red",
+                         self.says(0, "render", "shop", "--cluster", "paris", "--at", "HEAD~1"))
+        self.assertIn("colour: red", self.says(0, "render", "shop", self.repo.bare, "--cluster",
+                                               "paris", "--at", "main", cwd="/"))
+
+    def test_render_says_why_there_is_nothing(self):
+        self.assertIn("--cluster NAME", self.says(2, "render", "shop"))
+        self.assertIn("did you mean 'shop'?", self.says(2, "render", "shopp", "--cluster", "paris"))
+        self.assertIn("did you mean 'paris'?", self.says(2, "render", "shop", "--cluster", "pariss"))
+        self.repo.write({"apps/shop/app.yaml": APP.replace("clusterSelector: {}", "cluster: rome")})
+        self.assertIn("no target of it matches", self.says(1, "render", "shop", "--cluster", "paris"))
+        self.repo.write({"apps/shop/one.yaml": config_map("one", "${gone}")})
+        self.assertRegex(self.says(1, "render", "shop", "--cluster", "rome"),
+                         r"\Aapps/shop/one.yaml:5:11: variable 'gone'")
+
+    # ---- validate
+
+    def test_validate_tells_warnings_from_errors(self):
+        self.assertEqual(self.says(0, "validate"), "1 App on 3 clusters: no problems\n")
+        self.repo.write({"apps/shop/app.yaml": APP.replace("{}", "{matchLabels: {env: test}}")})
+        text = self.says(0, "validate")
+        self.assertIn("warning: apps/shop/app.yaml: App 'shop' is on no cluster", text)
+        self.assertIn("no problems, 1 warning\n", text)
+        self.assertEqual(json.loads(self.says(0, "validate", "-o", "json"))[0]["level"], "warning")
+        self.assertIn("::warning file=apps/shop/app.yaml,", self.says(0, "validate", "-o", "github"))
+        self.assertIn("no problems\n", self.says(0, "validate", "--at", "HEAD"))
+
+    def test_an_empty_folder_is_no_fleet(self):
+        empty = self.place / "empty"
+        empty.mkdir()
+        self.assertIn("name the root folder of the fleet", self.says(2, "validate", empty))
+        (self.repo.work / "groups/none").mkdir()
+        self.assertIn("the top of this working copy is", self.says(2, "validate", "groups/none"))
+        self.assertIn("there is no Git repository at", self.says(2, "plan", empty, cwd="/"))
+        self.assertEqual(self.run_it("validate", "/no/such/folder").returncode, 2)
+
+
+if __name__ == "__main__":
+    story.main()
