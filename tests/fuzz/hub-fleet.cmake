@@ -1,3 +1,1 @@
 add_fuzz_target(hub_document hub_fleet)
-add_fuzz_target(hub_manifest hub_render)
-add_fuzz_target(hub_substitute hub_render)

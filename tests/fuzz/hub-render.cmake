@@ -1,0 +1,3 @@
+add_fuzz_target(hub_edition hub_render)
+add_fuzz_target(hub_manifest hub_render)
+add_fuzz_target(hub_substitute hub_render)
