@@ -76,6 +76,9 @@ static enum cm_rc connect_client(struct ctl *c) {
     if (c->client != NULL) {
         return CM_OK;
     }
+    if (c->hub.problem != NULL) {
+        return cm_fail(&c->err, CM_ENOTFOUND, "%s", c->hub.problem);
+    }
     if (!given(c->hub.server)) {
         return cm_fail(
             &c->err, CM_EINVAL,

@@ -68,6 +68,7 @@ struct ctl_hub {
     const char *token_file;
     const char *token;
     const char *context; // the name of the context that said so
+    const char *problem; // why nothing is said, if that is a mistake
 };
 
 #define CTL_DONE 0
@@ -90,16 +91,24 @@ struct ctl {
 
 // Verbs, each in the file of its name.
 int ctl_get(struct ctl *c);
+int ctl_describe(struct ctl *c);
 int ctl_diff(struct ctl *c);
 int ctl_sync(struct ctl *c);
 int ctl_wait(struct ctl *c);
+int ctl_watch(struct ctl *c);
+int ctl_logs(struct ctl *c);
 int ctl_enroll(struct ctl *c);
 int ctl_revoke(struct ctl *c);
 int ctl_validate(struct ctl *c);
 int ctl_render(struct ctl *c);
 int ctl_plan(struct ctl *c);
+int ctl_token(struct ctl *c);
+int ctl_context(struct ctl *c);
 int ctl_version(struct ctl *c);
 int ctl_help(struct ctl *c);
+
+// ctl_wait_for_progress waits as `holdfast wait` does, with bars or lines.
+int ctl_wait_for_progress(struct ctl *c, int64_t timeout_ms);
 
 // ctl_fail fills c->err and returns CTL_ERROR.
 int ctl_fail(struct ctl *c, enum cm_rc code, const char *fmt, ...) CM_PRINTF(3, 4);

@@ -10,6 +10,7 @@
 #include "hub/ctl/ctl.h"
 #include "hub/ctl/print.h"
 #include "hub/ctl/resources.h"
+#include "hub/ctl/rows.h"
 
 bool ctl_fold_wanted(const struct ctl *c, const struct ctl_resource *r,
                      const struct cm_json *rows) {
@@ -49,20 +50,6 @@ const char *ctl_fold_names(struct ctl *c, const struct cm_json *rows, const char
     return ctl_one_line(c->arena, cm_str_get(&text));
 }
 
-static struct cm_json *first_rows(struct ctl *c, struct cm_json *rows, size_t count) {
-    struct cm_json *out = cm_json_new(c->arena, CM_ARRAY);
-    struct cm_json *at = rows->first;
-
-    while (at != NULL && out->count < count) {
-        struct cm_json *next = at->next;
-
-        at->next = NULL;
-        cm_json_append(out, at);
-        at = next;
-    }
-    return out;
-}
-
 void ctl_fold_print(struct ctl *c, const struct ctl_resource *r, struct cm_json *rows) {
     size_t all = rows->count;
     struct cm_json *open = take_not_ready(c, r, rows);
@@ -75,7 +62,8 @@ void ctl_fold_print(struct ctl *c, const struct ctl_resource *r, struct cm_json 
     }
     (void)printf("%s%zu of %zu not ready%s, first: %s\n\n", ctl_bold(), count, all, ctl_plain(),
                  ctl_fold_names(c, open, member));
-    ctl_table_print(ctl_table_new(c, r->columns, r->count), first_rows(c, open, CTL_FOLD_SHOWN));
+    ctl_table_print(ctl_table_new(c, r->columns, r->count),
+                    ctl_rows_first(c->arena, open, CTL_FOLD_SHOWN));
     if (count > CTL_FOLD_SHOWN) {
         (void)printf("… and %zu more; --all shows every row\n", count - CTL_FOLD_SHOWN);
     }

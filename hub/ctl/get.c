@@ -16,47 +16,14 @@
 #include "hub/ctl/print.h"
 #include "hub/ctl/query.h"
 #include "hub/ctl/resources.h"
+#include "hub/ctl/rows.h"
 #include "hub/ctl/words.h"
 
 #define LOOK_MS 1000
 
-struct asked {
-    const struct ctl_resource *resource;
-    const char **names;
-    size_t count;
-};
-
 // ---- What is asked for
 
-// "cluster/eu-01" is as good as "cluster eu-01".
-static enum cm_rc read_arguments(struct ctl *c, struct asked *out) {
-    const char *slash = strchr(c->argv[0], '/');
-    const char *type = slash == NULL
-                           ? c->argv[0]
-                           : cm_arena_strndup(c->arena, c->argv[0], (size_t)(slash - c->argv[0]));
-
-    out->names = cm_arena_get(c->arena, (size_t)(c->argc + 1) * sizeof(*out->names));
-    out->resource = ctl_resource_find(type);
-    if (out->resource == NULL) {
-        (void)ctl_resource_fail(c, type);
-        return c->err.code;
-    }
-    if (slash != NULL) {
-        out->names[out->count++] = slash + 1;
-    }
-    for (int i = 1; i < c->argc; i++) {
-        const char *name = c->argv[i];
-        size_t len = strcspn(name, "/");
-        CM_AUTOFREE char *head = cm_strndup(name, len);
-        bool repeats =
-            slash != NULL && name[len] == '/' && ctl_resource_find(head) == out->resource;
-
-        out->names[out->count++] = repeats ? name + len + 1 : name;
-    }
-    return CM_OK;
-}
-
-static enum cm_rc check(struct ctl *c, const struct asked *asked) {
+static enum cm_rc check(struct ctl *c, const struct ctl_asked *asked) {
     const struct ctl_resource *r = asked->resource;
 
     if (asked->count > 0 && r->by == NULL) {
@@ -73,19 +40,6 @@ static enum cm_rc check(struct ctl *c, const struct asked *asked) {
 }
 
 // ---- Asking
-
-// Moves the items of a list to the end of another.
-static void move_items(struct cm_json *to, struct cm_json *from) {
-    struct cm_json *at = from->first;
-
-    while (at != NULL) {
-        struct cm_json *next = at->next;
-
-        at->next = NULL;
-        cm_json_append(to, at);
-        at = next;
-    }
-}
 
 static bool is_revision(const struct ctl_resource *r) {
     return strcmp(r->name, "revisions") == 0;
@@ -138,7 +92,7 @@ static enum cm_rc check_found(struct ctl *c, const struct ctl_resource *r, const
                   : ctl_fail_unnamed(c, r, name);
 }
 
-static enum cm_rc ask_all(struct ctl *c, const struct asked *asked, struct cm_json **out) {
+static enum cm_rc ask_all(struct ctl *c, const struct ctl_asked *asked, struct cm_json **out) {
     struct cm_json *all = cm_json_new(c->arena, CM_ARRAY);
     size_t times = asked->count == 0 ? 1 : asked->count;
 
@@ -153,7 +107,7 @@ static enum cm_rc ask_all(struct ctl *c, const struct asked *asked, struct cm_js
         if (rc < 0) {
             return rc;
         }
-        move_items(all, items);
+        ctl_rows_move(all, items);
     }
     *out = all;
     return CM_OK;
@@ -161,22 +115,7 @@ static enum cm_rc ask_all(struct ctl *c, const struct asked *asked, struct cm_js
 
 // ---- Printing
 
-static struct cm_json *reversed(struct cm_arena *a, const struct cm_json *items) {
-    struct cm_json *list = cm_json_new(a, CM_ARRAY);
-
-    for (struct cm_json *at = items->first; at != NULL;) {
-        struct cm_json *next = at->next;
-
-        at->next = list->first;
-        list->first = at;
-        list->last = list->last == NULL ? at : list->last;
-        list->count++;
-        at = next;
-    }
-    return list;
-}
-
-static enum cm_rc print_all(struct ctl *c, const struct asked *asked, struct cm_json *items) {
+static enum cm_rc print_all(struct ctl *c, const struct ctl_asked *asked, struct cm_json *items) {
     const struct ctl_resource *r = asked->resource;
     bool one = asked->count == 1 && items->count == 1 && strcmp(r->name, "status") != 0;
 
@@ -184,7 +123,7 @@ static enum cm_rc print_all(struct ctl *c, const struct asked *asked, struct cm_
         return ctl_print_value(c, items->first);
     }
     if (r->newest_last && !ctl_output_is_tree(c)) {
-        items = reversed(c->arena, items);
+        items = ctl_rows_reversed(c->arena, items);
     }
     if (ctl_fold_wanted(c, r, items)) {
         ctl_fold_print(c, r, items);
@@ -238,7 +177,7 @@ static struct cm_json *take_changed(struct ctl *c, const struct ctl_resource *r,
         }
         at = next;
     }
-    return r->newest_last ? reversed(c->arena, out) : out;
+    return r->newest_last ? ctl_rows_reversed(c->arena, out) : out;
 }
 
 static enum cm_rc print_changed(struct ctl *c, const struct ctl_resource *r,
@@ -259,7 +198,7 @@ static enum cm_rc print_changed(struct ctl *c, const struct ctl_resource *r,
     return rc;
 }
 
-static enum cm_rc look_again(struct ctl *c, const struct asked *asked, struct cm_map *seen,
+static enum cm_rc look_again(struct ctl *c, const struct ctl_asked *asked, struct cm_map *seen,
                              struct ctl_table *table) {
     struct cm_json *items = NULL;
     enum cm_rc rc = ask_all(c, asked, &items);
@@ -272,7 +211,7 @@ static enum cm_rc look_again(struct ctl *c, const struct asked *asked, struct cm
 }
 
 // Until Ctrl-C. A hub that is started anew is waited for.
-static int watch(struct ctl *c, const struct asked *asked) {
+static int watch(struct ctl *c, const struct ctl_asked *asked) {
     CM_CLEANUP(cm_map_freep) struct cm_map *seen = cm_map_new(free);
     const struct ctl_resource *r = asked->resource;
     struct ctl_table *table = ctl_table_new(c, r->columns, r->count);
@@ -294,7 +233,7 @@ static int watch(struct ctl *c, const struct asked *asked) {
 }
 
 int ctl_get(struct ctl *c) {
-    struct asked asked = {0};
+    struct ctl_asked asked = {0};
     struct cm_json *items = NULL;
 
     if (c->argc == 0) {
@@ -302,7 +241,7 @@ int ctl_get(struct ctl *c) {
                         "get what? clusters, groups, apps, status, objects, drift, "
                         "events, revisions or problems");
     }
-    if (read_arguments(c, &asked) < 0 || check(c, &asked) < 0) {
+    if (ctl_asked_read(c, &asked) < 0 || check(c, &asked) < 0) {
         return CTL_ERROR;
     }
     if (c->options.watch) {

@@ -17,5 +17,9 @@ CM_MUSTUSE enum cm_rc ctl_check_named(struct ctl *c, const struct ctl_resource *
 // must not look like a fleet without faults.
 CM_MUSTUSE enum cm_rc ctl_check_names(struct ctl *c);
 
+// ctl_target_read takes "app NAME", "cluster/NAME" or "group NAME" from the verb's arguments as if
+// they were --app, --cluster or --group, where the verb has these; fine without arguments.
+CM_MUSTUSE enum cm_rc ctl_target_read(struct ctl *c);
+
 // ctl_fail_unnamed fails with CM_ENOTFOUND: there is nothing of this name; it proposes the nearest.
 enum cm_rc ctl_fail_unnamed(struct ctl *c, const struct ctl_resource *r, const char *name);

@@ -2,9 +2,11 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include "common/arena.h"
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
@@ -255,11 +257,15 @@ static const char *find_hint(const char *word) {
 }
 
 int ctl_resource_fail(struct ctl *c, const char *word) {
-    const char *names[COUNT(ctl_resources)];
+    const char *names[2 * COUNT(ctl_resources)];
+    char ones[COUNT(ctl_resources)][32];
     const char *hint = find_hint(word);
 
-    for (size_t i = 0; i < COUNT(ctl_resources); i++) {
-        names[i] = ctl_resources[i].name;
+    for (size_t i = 0; i < COUNT(ctl_resources); i++) { // "cluster", and "clusters"
+        (void)snprintf(ones[i], sizeof(ones[i]), "%.*s", (int)strcspn(ctl_resources[i].words, " "),
+                       ctl_resources[i].words);
+        names[2 * i] = ones[i];
+        names[2 * i + 1] = ctl_resources[i].name;
     }
     const char *nearest = cm_str_nearest(word, names, COUNT(names));
     if (hint != NULL) {
@@ -273,4 +279,36 @@ int ctl_resource_fail(struct ctl *c, const char *word) {
                     "'%.40s' cannot be listed; use clusters, groups, apps, status, objects, "
                     "drift, events, revisions or problems",
                     word);
+}
+
+// ---- What is asked for
+
+// Returns the name in "cluster/eu-01", if the word before the slash is the same type.
+static const char *without_type(const struct ctl_resource *r, const char *name) {
+    size_t len = strcspn(name, "/");
+    CM_AUTOFREE char *type = cm_strndup(name, len);
+
+    return name[len] == '/' && ctl_resource_find(type) == r ? name + len + 1 : name;
+}
+
+enum cm_rc ctl_asked_read(struct ctl *c, struct ctl_asked *out) {
+    const char *slash = strchr(c->argv[0], '/');
+    const char *type = slash == NULL
+                           ? c->argv[0]
+                           : cm_arena_strndup(c->arena, c->argv[0], (size_t)(slash - c->argv[0]));
+
+    *out = (struct ctl_asked){.resource = ctl_resource_find(type)};
+    out->names = cm_arena_get(c->arena, (size_t)(c->argc + 1) * sizeof(*out->names));
+    if (out->resource == NULL) {
+        (void)ctl_resource_fail(c, type);
+        return c->err.code;
+    }
+    if (slash != NULL) {
+        out->names[out->count++] = slash + 1;
+    }
+    for (int i = 1; i < c->argc; i++) {
+        out->names[out->count++] =
+            slash == NULL ? c->argv[i] : without_type(out->resource, c->argv[i]);
+    }
+    return CM_OK;
 }

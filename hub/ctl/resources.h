@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/err.h"
 #include "hub/ctl/table.h"
 
 struct ctl;
@@ -37,3 +38,13 @@ const struct ctl_resource *ctl_resource_named(const char *name);
 
 // ctl_resource_fail fails because a word asks for nothing, and proposes what may have been meant.
 int ctl_resource_fail(struct ctl *c, const char *word);
+
+// A type and names of it, as they stand on the command line.
+struct ctl_asked {
+    const struct ctl_resource *resource;
+    const char **names;
+    size_t count;
+};
+
+// ctl_asked_read reads the verb's arguments: "TYPE [NAME...]" or "TYPE/NAME...".
+CM_MUSTUSE enum cm_rc ctl_asked_read(struct ctl *c, struct ctl_asked *out);

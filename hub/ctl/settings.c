@@ -238,7 +238,14 @@ static enum cm_rc use_file(struct ctl *c, const struct ctl_config *config, bool 
     const struct cm_json *context = name == NULL ? config->root : ctl_config_context(config, name);
 
     if (context == NULL) {
-        return ctl_config_fail_unknown(c, config, name);
+        enum cm_rc rc = ctl_config_fail_unknown(c, config, name);
+
+        if (only_line) {
+            return rc;
+        }
+        c->hub.problem = cm_arena_strdup(c->arena, c->err.msg); // verbs without a hub go on
+        c->err = (struct cm_err){.code = CM_OK};
+        return CM_OK;
     }
     take_context(c, context);
     c->hub.context = name;

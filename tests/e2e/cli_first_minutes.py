@@ -81,6 +81,11 @@ class FirstMinutes(story.Story):
         self.assertEqual(done.returncode, code, f"{words}: {done.stdout}{done.stderr}")
         return done.stdout + done.stderr
 
+    def hub_words(self, *words):
+        """holdfast with the settings of this hub, for a process of its own."""
+        return [program("holdfast"), "--server", self.hub.api_url, "--ca-file", self.hub.ca_file,
+                "--token-file", self.hub.token_file, *words]
+
     def test_enroll_prints_tokens_that_agents_join_with(self):
         self.assertIn("holdfast-agent --enroll-hub ", self.says(0, "enroll", "paris"))
         self.assertEqual(json.loads(self.says(0, "enroll", "rome", "-o", "json"))[0]["cluster"],
@@ -148,7 +153,7 @@ class FirstMinutes(story.Story):
                                "use table, wide, json, yaml, name or jsonpath; did you mean json"),
                               (["get", "apps", "-o", "jsonpath={.a"], "column 4: '}' is missing"),
                               (["get", "status", "--state", "odd"], "is none of not-applied"),
-                              (["sync", "shop"], "takes no arguments"),
+                              (["sync", "shop"], "say 'holdfast sync app shop'"),
                               (["revoke", "-o", "json"], "does not take -o"),
                               (["get", "pods"], "get objects --cluster NAME"),
                               (["reconcile"], "use 'holdfast sync'"),
@@ -161,10 +166,12 @@ class FirstMinutes(story.Story):
     def test_help_and_versions(self):
         for words in (["help"], ["--help"], ["-h"], []):
             self.assertIn("Usage: holdfast VERB", self.says(0, *words))
-        for verb in ("get", "diff", "sync", "wait", "enroll", "revoke", "validate", "version"):
+        for verb in ("get", "describe", "diff", "watch", "logs", "sync", "wait", "enroll",
+                     "revoke", "token", "validate", "context", "version"):
             self.assertIn(f"Usage: holdfast {verb}", self.says(0, verb, "--help"))
             self.assertIn(f"Usage: holdfast {verb}", self.says(0, "help", verb))
         self.assertEqual(self.says(0, "version"), self.says(0, "--version"))
+        self.assertTrue(json.loads(self.says(0, "version", "-o", "json"))["hub"]["hubId"])
         self.assertRegex(self.says(0, "version"), r"\Aholdfast [0-9.]+\nhub [0-9.]+ \(")
 
     def test_a_commit_is_waited_for(self):
@@ -176,6 +183,72 @@ class FirstMinutes(story.Story):
         self.assertIn("healthy 2 of 2", self.says(0, "wait", "--revision", revision[:8],
                                                   "--timeout", "30s"))
         self.assertIn("is no commit id", self.says(2, "wait", "--revision", "main"))
+
+    def test_wait_tells_programs_what_it_came_to(self):
+        result = json.loads(self.says(0, "wait", "app", "shop", "-o", "json", "--timeout", "30s"))
+        self.assertEqual((result["reached"], result["for"], result["pairs"]), (True, "healthy", 2))
+        self.assertEqual(self.says(0, "wait", "-o", "jsonpath={.healthy}"), "2")
+
+    def test_describe_tells_all_of_one_thing(self):
+        shown = self.says(0, "describe", "cluster", "paris")
+        for part in ("Name:         paris\n", "Labels:       env=production\n", "Ready:        1/1\n",
+                     "Apps:\nAPP ", "Events:\nTIME "):
+            self.assertIn(part, shown)
+        self.assertRegex(self.says(0, "describe", "app/shop"), "Ready: +2/2\n")
+        self.assertRegex(self.says(0, "describe", "cg", "live"), "Members: +paris\n")
+        self.assertRegex(self.says(0, "describe", "commit", self.repo.head()[:9]),
+                         "Rollout: +rendered 2, delivered 2, applied 2, healthy 2 of 2\n")
+        self.assertRegex(self.says(0, "describe", "app", "shop", "--cluster", "rome"),
+                         "Objects:\nOBJECT .*\nConfigMap/default/shop ")
+        shown = self.says(0, "describe", "object", "ConfigMap/default/shop", "--cluster", "rome")
+        self.assertIn("Desired:\n  apiVersion: v1\n", shown)
+        self.assertEqual(self.says(0, "describe", "cluster", "rome", "-o", "jsonpath={.labels.env}"),
+                         "staging")
+        for words, answer in ((["pariss"], "did you mean 'paris'"), ([], "describe which cluster?")):
+            self.assertIn(answer, self.says(2, "describe", "cluster", *words))
+        self.assertIn("say --cluster NAME", self.says(2, "describe", "object", "x"))
+        self.assertIn("cannot be described", self.says(2, "describe", "events", "1"))
+        self.assertIn("did you mean 'group'", self.says(2, "describe", "grup", "live"))
+
+    def test_logs_are_events_as_lines(self):
+        lines = self.says(0, "logs", "app", "shop").splitlines()
+        self.assertRegex(lines[0], r"\A[0-9:]{8}  app\.\w+ +\w+/shop  at [0-9a-f]{8}")
+        self.assertEqual(len(self.says(0, "logs", "--limit", "2").splitlines()), 2)
+        event = json.loads(self.says(0, "logs", "--limit", "1", "-o", "json"))
+        self.assertGreater(event["number"], 2)
+
+    def test_logs_follow_what_comes(self):
+        with subprocess.Popen(self.hub_words("logs", "-f", "--kind", "app.applied"), text=True,
+                              stdout=subprocess.PIPE) as following:
+            for line in following.stdout:
+                revision = self.repo.push(config_map("pink"))
+                self.says(0, "sync")
+                break
+            for line in following.stdout:
+                if revision[:8] in line:
+                    break
+            following.terminate()
+        self.says(0, "wait", "--revision", revision, "--timeout", "30s")
+
+    def test_get_goes_on_with_what_changes(self):
+        with subprocess.Popen(self.hub_words("get", "status", "-w", "-o", "json"), text=True,
+                              stdout=subprocess.PIPE) as watching:
+            text = ""
+            for line in watching.stdout:
+                text += line
+                if text.count("\n}\n") == 2:
+                    break
+            revision = self.repo.push(config_map("red"))
+            self.says(0, "sync")
+            for line in watching.stdout:
+                if revision in line:
+                    break
+            watching.terminate()
+        self.says(0, "wait", "--revision", revision, "--timeout", "30s")
+
+    def test_watch_without_a_terminal_prints_lines_and_ends(self):
+        self.assertIn("healthy 2 of 2", self.says(0, "watch", self.repo.head()))
+        self.assertNotIn("\x1b", self.says(0, "watch", "--cluster", "paris"))
 
     def test_drift_is_a_difference(self):
         subprocess.run([program("holdfast-sim"), "--control", self.control, "--command",
@@ -200,7 +273,7 @@ class FirstMinutes(story.Story):
                                       "--timeout", "30s"), 30, "the new commit")
         late = self.says(1, "wait", "--timeout", "300ms")
         self.assertRegex(late, "not in time: 1 of 2 are not healthy, 1 not connected")
-        self.assertIn("rome  app shop  is not at", self.says(1, "diff", "--cluster", "rome"))
+        self.assertIn("rome  App shop  is not at", self.says(1, "diff", "--cluster", "rome"))
 
     def test_settings_that_are_wrong_are_named(self):
         self.assertIn("No such file",
@@ -222,6 +295,34 @@ class FirstMinutes(story.Story):
                                "--config", settings], capture_output=True, text=True,
                               check=True)
         self.assertEqual(done.stdout, "shop\n")
+
+    def test_hubs_have_names(self):
+        home = {**os.environ, "XDG_CONFIG_HOME": str(self.folder / "config")}
+
+        def says(code, *words):
+            done = subprocess.run([program("holdfast"), *words], capture_output=True, text=True,
+                                  check=False, env=home)
+            self.assertEqual(done.returncode, code, f"{words}: {done.stdout}{done.stderr}")
+            return done.stdout + done.stderr
+
+        self.assertEqual(says(0, "context"), "nothing to show\n")
+        self.assertIn("which hub?", says(2, "get", "apps"))
+        self.assertIn("in use", says(0, "context", "set", "here", "--server", self.hub.api_url,
+                                     "--ca-file", self.hub.ca_file,
+                                     "--token-file", self.hub.token_file, "--embed"))
+        self.assertEqual(says(0, "get", "apps", "-o", "name"), "shop\n")
+        file = self.folder / "config" / "holdfast" / "config.yaml"
+        self.assertEqual(file.stat().st_mode & 0o777, 0o600)
+        says(0, "context", "set", "nowhere", "--server", "https://127.0.0.1:1")
+        says(0, "context", "use", "nowhere")
+        self.assertIn("nowhere", says(2, "get", "apps", "--context", "nowher"))
+        says(2, "get", "apps")
+        self.assertEqual(says(0, "get", "apps", "-o", "name", "--context", "here"), "shop\n")
+        self.assertEqual(says(0, "context", "list", "-o", "name"), "here\nnowhere\n")
+        says(0, "context", "delete", "nowhere")
+        self.assertIn("which hub?", says(2, "get", "apps"))
+        file.chmod(0o644)
+        self.assertIn("chmod 600", says(2, "get", "apps", "--context", "here"))
 
     def test_filters_are_on_the_command_line_and_settings_may_be_in_the_environment(self):
         settings = {"HOLDFAST_SERVER": self.hub.api_url, "HOLDFAST_CA_FILE": str(self.hub.ca_file),

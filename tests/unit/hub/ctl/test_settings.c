@@ -111,8 +111,16 @@ static void two_answers_to_which_hub_are_refused(void **state) {
 static void an_unknown_context_proposes_the_nearest(void **state) {
     (void)state;
     ctl.options.context = option(0, "prodd");
+    ctl.given = " context";
     assert_int_equal(load(two), CM_ENOTFOUND);
     assert_string_equal(ctl.err.msg, "no context is named 'prodd'; did you mean 'prod'?");
+}
+
+static void an_unknown_context_in_use_is_an_error_only_where_a_hub_is_needed(void **state) {
+    (void)state;
+    assert_int_equal(load("current-context: gone\n"), CM_OK);
+    assert_string_equal(ctl.hub.problem, "no context is named 'gone'; see 'holdfast context list'");
+    assert_int_equal(ctl.err.code, CM_OK);
 }
 
 static void a_file_that_is_flat_is_a_context_too(void **state) {
@@ -186,6 +194,7 @@ int main(void) {
         SETTINGS_TEST(a_token_file_replaces_what_the_context_says),
         SETTINGS_TEST(two_answers_to_which_hub_are_refused),
         SETTINGS_TEST(an_unknown_context_proposes_the_nearest),
+        SETTINGS_TEST(an_unknown_context_in_use_is_an_error_only_where_a_hub_is_needed),
         SETTINGS_TEST(a_file_that_is_flat_is_a_context_too),
         SETTINGS_TEST(no_file_is_no_error),
         SETTINGS_TEST(a_token_that_others_may_read_is_refused),

@@ -1,0 +1,359 @@
+// describe.c: `holdfast describe`: all that is known of one thing, with what is wrong first.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/http/http.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "common/yaml.h"
+#include "hub/ctl/client.h"
+#include "hub/ctl/ctl.h"
+#include "hub/ctl/names.h"
+#include "hub/ctl/print.h"
+#include "hub/ctl/resources.h"
+#include "hub/ctl/rows.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define TITLE_WIDTH 14
+#define ROWS 20
+#define VALUE_INDENT 2
+
+// A member of the answer on a line of its own.
+struct line {
+    const char *title;
+    const char *member;
+    enum ctl_column_type type;
+};
+
+// An array of the answer as a table.
+struct section {
+    const char *title;
+    const char *member;
+    const char *resource; // whose columns it has
+};
+
+struct description {
+    const char *resource;
+    const struct line *lines;
+    size_t line_count;
+    const struct section *sections;
+    size_t section_count;
+};
+
+static const struct line cluster_lines[] = {
+    {"Name", "name", CTL_TEXT},
+    {"Labels", "labels", CTL_LABELS},
+    {"Groups", "groups", CTL_LIST},
+    {"In Git", "managed", CTL_YES},
+    {"Suspended", "suspend", CTL_YES},
+    {"Enrolled", "enrolled", CTL_YES},
+    {"Connected", "connected", CTL_YES},
+    {"Last seen", "lastSeenMs", CTL_AGE},
+    {"Agent", "agentVersion", CTL_TEXT},
+    {"Driver", "driver", CTL_TEXT},
+    {"Target", "targetVersion", CTL_TEXT},
+    {"Objects", "objects", CTL_NUMBER},
+    {"Ready", "healthy apps", CTL_READY},
+    {"Failed", "failed", CTL_NUMBER},
+    {"Drifted", "drifted", CTL_NUMBER},
+};
+
+static const struct section cluster_sections[] = {
+    {"Problems", "problems", "problems"},
+    {"Apps", "status", "status"},
+    {"Drift", "drift", "drift"},
+    {"Events", "events", "events"},
+};
+
+static const struct line app_lines[] = {
+    {"Name", "name", CTL_TEXT},
+    {"Repository", "repository", CTL_TEXT},
+    {"Path", "path", CTL_TEXT},
+    {"Namespace", "namespace", CTL_TEXT},
+    {"Depends on", "dependsOn", CTL_LIST},
+    {"Drift", "drift", CTL_TEXT},
+    {"Prune", "prune", CTL_YES},
+    {"Suspended", "suspend", CTL_YES},
+    {"Ready", "healthy clusters", CTL_READY},
+    {"Failed", "failed", CTL_NUMBER},
+    {"Degraded", "degraded", CTL_NUMBER},
+    {"Drifted", "drifted", CTL_NUMBER},
+};
+
+static const struct section app_sections[] = {
+    {"Problems", "problems", "problems"},
+    {"Not ready", "status", "status"},
+    {"Revisions", "revisions", "at"},
+    {"Events", "events", "events"},
+};
+
+static const struct line group_lines[] = {
+    {"Name", "name", CTL_TEXT},        {"Repository", "repository", CTL_TEXT},
+    {"Path", "path", CTL_TEXT},        {"Clusters", "clusters", CTL_COUNT},
+    {"Members", "clusters", CTL_LIST}, {"Ready", "healthy pairs", CTL_READY},
+    {"Failed", "failed", CTL_NUMBER},  {"Drifted", "drifted", CTL_NUMBER},
+};
+
+static const struct section group_sections[] = {{"Not ready", "status", "status"}};
+
+static const struct line revision_lines[] = {
+    {"Commit", "id", CTL_TEXT},
+    {"Repository", "repository", CTL_TEXT},
+    {"Subject", "subject", CTL_TEXT},
+    {"Author", "author", CTL_TEXT},
+    {"Committed", "committedMs", CTL_TIME},
+    {"Resolved", "resolvedMs", CTL_TIME},
+    {"Clusters", "clusters", CTL_NUMBER},
+    {"Problems", "problems", CTL_NUMBER},
+};
+
+static const struct section revision_sections[] = {
+    {"Problems", "problemList", "problems"},
+    {"Not ready", "status", "status"},
+    {"Events", "events", "events"},
+};
+
+static const struct line status_lines[] = {
+    {"App", "app", CTL_TEXT},           {"Cluster", "cluster", CTL_TEXT},
+    {"Revision", "revision", CTL_TEXT}, {"Up to date", "upToDate", CTL_YES},
+    {"Applied", "applied", CTL_TEXT},   {"Message", "message", CTL_TEXT},
+    {"Health", "health", CTL_TEXT},     {"Why", "healthMessage", CTL_TEXT},
+    {"Drifted", "drifted", CTL_NUMBER}, {"Connected", "connected", CTL_YES},
+    {"Suspended", "suspend", CTL_YES},  {"Reported", "atMs", CTL_AGE},
+};
+
+static const struct section status_sections[] = {
+    {"Problems", "problems", "problems"},
+    {"Drift", "drift", "drift"},
+    {"Objects", "objectList", "objects"},
+    {"Events", "events", "events"},
+};
+
+static const struct line object_lines[] = {
+    {"Object", "key", CTL_TEXT},    {"Cluster", "cluster", CTL_TEXT}, {"App", "app", CTL_TEXT},
+    {"Health", "health", CTL_TEXT}, {"Message", "message", CTL_TEXT}, {"Reported", "atMs", CTL_AGE},
+};
+
+static const struct section object_sections[] = {{"Drift", "drift", "drift"}};
+
+#define OF(what) what##_lines, COUNT(what##_lines), what##_sections, COUNT(what##_sections)
+
+static const struct description descriptions[] = {
+    {"clusters", OF(cluster)},   {"apps", OF(app)},      {"groups", OF(group)},
+    {"revisions", OF(revision)}, {"status", OF(status)}, {"objects", OF(object)},
+};
+
+static const struct ctl_column at_columns[] = {
+    {"REVISION", "revision", CTL_SHORT, CTL_ALWAYS},
+    {"REPOSITORY", "repository", CTL_TEXT, CTL_ALWAYS},
+    {"CLUSTERS", "clusters", CTL_NUMBER, CTL_ALWAYS},
+};
+
+static const struct description *find(const char *name) {
+    for (size_t i = 0; i < COUNT(descriptions); i++) {
+        if (strcmp(descriptions[i].resource, name) == 0) {
+            return &descriptions[i];
+        }
+    }
+    return NULL;
+}
+
+// ---- Printing
+
+static void print_lines(struct ctl *c, const struct description *d, const struct cm_json *answer) {
+    for (size_t i = 0; i < d->line_count; i++) {
+        struct ctl_column column = {.member = d->lines[i].member, .type = d->lines[i].type};
+        const char *text = ctl_cell_text(c->arena, answer, &column);
+        size_t width = ctl_terminal_width();
+
+        if (width > TITLE_WIDTH + 1 && column.type == CTL_LIST) {
+            text = ctl_text_cut(c->arena, text, width - TITLE_WIDTH);
+        }
+        if (text[0] != '\0') {
+            (void)printf("%-*s%s\n", TITLE_WIDTH, cm_arena_strf(c->arena, "%s:", d->lines[i].title),
+                         text);
+        }
+    }
+}
+
+static struct ctl_table *make_table(struct ctl *c, const char *resource) {
+    if (strcmp(resource, "at") == 0) {
+        return ctl_table_new(c, at_columns, COUNT(at_columns));
+    }
+    const struct ctl_resource *r = ctl_resource_named(resource);
+    return ctl_table_new(c, r->columns, r->count);
+}
+
+static void print_section(struct ctl *c, const struct section *s, const struct cm_json *answer) {
+    struct cm_json *rows = cm_json_get(answer, s->member);
+    size_t count = rows == NULL || rows->type != CM_ARRAY ? 0 : rows->count;
+
+    if (count == 0) {
+        return;
+    }
+    struct cm_json *first = ctl_rows_first(c->arena, rows, ROWS);
+    if (strcmp(s->resource, "events") == 0) {
+        first = ctl_rows_reversed(c->arena, first);
+    }
+    (void)printf("\n%s%s:%s\n", ctl_bold(), s->title, ctl_plain());
+    ctl_table_print(make_table(c, s->resource), first);
+    if (count > ROWS) {
+        (void)printf("… and %zu more; see 'holdfast get %s'\n", count - ROWS,
+                     strcmp(s->resource, "at") == 0 ? "status" : s->resource);
+    }
+}
+
+static void print_rollout(const struct cm_json *rollout) {
+    static const char *const stages[] = {"rendered", "delivered", "applied", "healthy"};
+    long long pairs = cm_json_int(cm_json_get(rollout, "pairs"), 0);
+
+    (void)printf("%-*s", TITLE_WIDTH, "Rollout:");
+    for (size_t i = 0; i < COUNT(stages); i++) {
+        (void)printf("%s%s %lld", i == 0 ? "" : ", ", stages[i],
+                     (long long)cm_json_int(cm_json_get(rollout, stages[i]), 0));
+    }
+    (void)printf(" of %lld\n", pairs);
+}
+
+static void print_object(const struct cm_json *object) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    const char *line;
+
+    cm_yaml_write(object, &text);
+    (void)printf("\n%sDesired:%s\n", ctl_bold(), ctl_plain());
+    for (line = cm_str_get(&text); *line != '\0';) {
+        size_t len = strcspn(line, "\n");
+
+        (void)printf("%*s%.*s\n", VALUE_INDENT, "", (int)len, line);
+        line += len + (line[len] == '\n');
+    }
+}
+
+static enum cm_rc print_answer(struct ctl *c, const struct description *d,
+                               const struct cm_json *answer) {
+    const struct cm_json *rollout = cm_json_get(answer, "rollout");
+    const struct cm_json *object = cm_json_get(answer, "desired");
+
+    if (ctl_output_is_tree(c)) {
+        return ctl_print_value(c, answer);
+    }
+    print_lines(c, d, answer);
+    if (rollout != NULL) {
+        print_rollout(rollout);
+    }
+    for (size_t i = 0; i < d->section_count; i++) {
+        print_section(c, &d->sections[i], answer);
+    }
+    if (object != NULL) {
+        print_object(object);
+    }
+    return CM_OK;
+}
+
+// ---- Asking
+
+static enum cm_rc ask(struct ctl *c, const char *list, const char *first, const char *second,
+                      struct cm_json **out) {
+    CM_AUTOFREE char *a = cm_http_escape(first);
+    CM_AUTOFREE char *b = second == NULL ? NULL : cm_http_escape(second);
+    const char *path =
+        cm_arena_strf(c->arena, "/%s/%s%s%s", list, a, b == NULL ? "" : "/", b == NULL ? "" : b);
+
+    return ctl_call(c, "GET", path, NULL, NULL, out);
+}
+
+// An object of one cluster: the API tells its parts in three lists.
+static enum cm_rc ask_object(struct ctl *c, const char *key, struct cm_json **out) {
+    struct ctl_param params[] = {{"cluster", c->options.cluster}, {"key", key}, {NULL, NULL}};
+    struct cm_json *found = NULL;
+    struct cm_json *desired = NULL;
+    struct cm_json *drift = NULL;
+    struct ctl_param drift_params[] = {{"cluster", c->options.cluster}, {NULL, NULL}};
+    enum cm_rc rc = ctl_list(c, "/objects", params, 1, &found);
+
+    if (rc == CM_OK && found->count == 0) {
+        return ctl_fail_unnamed(c, ctl_resource_named("objects"), key);
+    }
+    if (rc == CM_OK) {
+        rc = ctl_list(c, "/drift", drift_params, 0, &drift);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    struct cm_json *own = cm_json_new(c->arena, CM_ARRAY);
+    for (const struct cm_json *at = drift->first; at != NULL; at = at->next) {
+        const char *text = cm_json_string(cm_json_get(at, "key"));
+
+        if (text != NULL && strcmp(text, key) == 0) {
+            cm_json_append(own, cm_json_copy(c->arena, at));
+        }
+    }
+    cm_json_set(c->arena, found->first, "drift", own);
+    if (ctl_call(c, "GET", "/objects/desired", params, NULL, &desired) == CM_OK &&
+        cm_json_get(desired, "object") != NULL) {
+        cm_json_set(c->arena, found->first, "desired",
+                    cm_json_copy(c->arena, cm_json_get(desired, "object")));
+    }
+    c->err = (struct cm_err){.code = CM_OK}; // a Secret is not shown; that is no failure here
+    *out = found->first;
+    return CM_OK;
+}
+
+static enum cm_rc describe(struct ctl *c, const struct ctl_resource *r, const char *name) {
+    bool of_object = strcmp(r->name, "objects") == 0;
+    bool of_pair = c->options.cluster != NULL &&
+                   (strcmp(r->name, "apps") == 0 || strcmp(r->name, "status") == 0);
+    struct cm_json *answer = NULL;
+    enum cm_rc rc = of_object ? ask_object(c, name, &answer)
+                    : of_pair ? ask(c, "status", c->options.cluster, name, &answer)
+                              : ask(c, r->name, name, NULL, &answer);
+
+    return rc < 0 ? rc : print_answer(c, find(of_pair ? "status" : r->name), answer);
+}
+
+static int check(struct ctl *c, const struct ctl_resource *r, int names) {
+    bool needs_cluster = strcmp(r->name, "objects") == 0 || strcmp(r->name, "status") == 0;
+    bool takes_cluster = needs_cluster || strcmp(r->name, "apps") == 0;
+
+    if (find(r->name) == NULL) {
+        return ctl_fail(c, CM_EINVAL, "%s cannot be described; see 'holdfast get %s'", r->name,
+                        r->name);
+    }
+    if (names == 0) {
+        return ctl_fail(c, CM_EINVAL, "describe which %s? 'holdfast get %s' lists them", r->one,
+                        r->name);
+    }
+    if (needs_cluster && c->options.cluster == NULL) {
+        return ctl_fail(c, CM_EINVAL, "describe: on which cluster? say --cluster NAME");
+    }
+    if (!takes_cluster && c->options.cluster != NULL) {
+        return ctl_fail(c, CM_EINVAL, "describe: a %s is not on one cluster; leave --cluster out",
+                        r->one);
+    }
+    return CTL_DONE;
+}
+
+int ctl_describe(struct ctl *c) {
+    struct ctl_asked asked = {0};
+
+    if (c->argc == 0) {
+        return ctl_fail(c, CM_EINVAL,
+                        "describe what? cluster, group, app, revision NAME, or object KEY "
+                        "--cluster NAME");
+    }
+    if (ctl_asked_read(c, &asked) < 0 || check(c, asked.resource, (int)asked.count) != CTL_DONE) {
+        return CTL_ERROR;
+    }
+    for (size_t i = 0; i < asked.count; i++) {
+        if (i > 0 && !ctl_output_is_tree(c)) {
+            (void)printf("\n%s---%s\n\n", ctl_dim(), ctl_plain());
+        }
+        if (describe(c, asked.resource, asked.names[i]) < 0) {
+            return CTL_ERROR;
+        }
+    }
+    return CTL_DONE;
+}
