@@ -381,6 +381,10 @@ void apply_object_over(struct agent_apply *a) {
     }
 }
 
+bool agent_apply_is_idle(const struct agent_apply *a) {
+    return a->applying == 0 && cm_list_empty(&a->turns);
+}
+
 // ---- What wakes runs
 
 static bool go_waiting(void *ctx, const char *app, void *value) {

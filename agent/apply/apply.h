@@ -93,6 +93,9 @@ bool agent_apply_correct(struct agent_apply *a, const char *key);
 // agent_apply_forget drops an object that no App lists from the inventory: it is no longer there.
 void agent_apply_forget(struct agent_apply *a, const char *key);
 
+// agent_apply_is_idle tells whether no object is on its way and no App waits for its turn.
+bool agent_apply_is_idle(const struct agent_apply *a);
+
 // agent_apply_woken is called when health changed: gates and dependsOn are looked at again soon.
 void agent_apply_woken(struct agent_apply *a);
 

@@ -52,14 +52,14 @@ static bool recount(size_t *sum, bool *was, bool is) {
 }
 
 // watch_dirty_app: that the last App is applied, or the last one is well, is what somebody may be
-// waiting for.
+// waiting for. While more are to come, none of them is the last.
 void watch_dirty_app(struct agent_watch *w, struct app *a) {
     bool lives = a->has_state && !a->telling.removed;
     size_t unsure = a->by_health[AGENT_HEALTH_PROGRESSING] + a->by_health[AGENT_HEALTH_UNKNOWN];
     bool applied = recount(&w->applying, &a->applying, lives && a->applied == AGENT_APP_APPLYING);
     bool settled = recount(&w->settling, &a->settling, lives && unsure > 0);
 
-    if (applied || settled) {
+    if ((applied || settled) && w->apply != NULL && agent_apply_is_idle(w->apply)) {
         hurry(w);
     }
     dirty(w, &w->dirty_apps, &a->telling);

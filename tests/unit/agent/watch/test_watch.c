@@ -262,17 +262,22 @@ static void what_goes_on_is_gathered_for_the_whole_interval(void **state) {
                     STEPS * STEP_MS / INTERVAL_MS + 6);
 }
 
-static void the_end_of_many_changes_is_told_soon(void **state) {
-    struct fixture *f = *state;
-
-    start(f, &shop);
-    connect(f);
-    for (int i = 0; i < 10; i++) { // until the pause is a whole interval
+// change_for_long lets changes go on until the pause between reports is a whole interval.
+static void change_for_long(struct fixture *f) {
+    for (int i = 0; i < 10; i++) {
         observe(f, CFG, i % 2 == 0 ? AGENT_HEALTH_DEGRADED : AGENT_HEALTH_HEALTHY, NULL);
         cm_clock_advance(INTERVAL_MS);
         settle(f);
         agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
     }
+}
+
+static void the_end_of_many_changes_is_told_soon(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    change_for_long(f);
     size_t before = f->count;
     observe(f, SVC, AGENT_HEALTH_PROGRESSING, NULL);
     cm_clock_advance(INTERVAL_MS / 8);
@@ -281,6 +286,23 @@ static void the_end_of_many_changes_is_told_soon(void **state) {
     observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
     settle(f);
     assert_int_equal(f->count, before + 1);
+}
+
+static void while_more_is_to_come_nothing_is_the_end(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    change_for_long(f);
+    assert_true(agent_apply_sync(f->apply, "shop"));
+    settle(f);
+    assert_true(fake_pending(f->fake) > 0);
+    size_t before = f->count;
+    observe(f, SVC, AGENT_HEALTH_PROGRESSING, NULL);
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
+    cm_clock_advance(INTERVAL_MS / 8);
+    settle(f);
+    assert_int_equal(f->count, before);
 }
 
 static void what_is_well_again_and_again_is_told_once_an_interval(void **state) {
@@ -574,6 +596,7 @@ int main(void) {
         TEST(the_first_change_is_told_at_once_and_the_next_are_gathered),
         TEST(what_goes_on_is_gathered_for_the_whole_interval),
         TEST(the_end_of_many_changes_is_told_soon),
+        TEST(while_more_is_to_come_nothing_is_the_end),
         TEST(what_is_well_again_and_again_is_told_once_an_interval),
         TEST(what_did_not_change_is_not_told),
         TEST(what_was_not_acknowledged_is_told_again),
