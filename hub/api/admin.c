@@ -57,9 +57,12 @@ static enum cm_rc read_file(const char *path, struct file *out, struct cm_err *e
     return CM_OK;
 }
 
-static enum cm_rc add_row(struct hub_db *db, const struct hub_credential *c, struct cm_err *err) {
+static enum cm_rc add_row(struct hub_db *db, const struct hub_credential *c, int64_t now_ms,
+                          struct cm_err *err) {
     struct hub_api_token token = {
         .name = HUB_ADMIN_TOKEN_NAME,
+        .made_by = "hub",
+        .made_ms = now_ms,
         .role = HUB_ROLE_ADMIN,
         .secret = cm_sha256(c->secret, sizeof(c->secret)),
     };
@@ -81,7 +84,7 @@ static enum cm_rc make_token(struct hub_db *db, const char *path, int64_t now_ms
     explicit_bzero(text, sizeof(text));
 
     rc = rc < 0 ? rc : hub_api_tokens_expire(db, HUB_ADMIN_TOKEN_NAME, now_ms, err);
-    rc = rc < 0 ? rc : add_row(db, &c, err);
+    rc = rc < 0 ? rc : add_row(db, &c, now_ms, err);
     if (rc == CM_OK) {
         cm_log(CM_LOG_INFO, "api.admin_token", "a new API token for the administrator was made",
                "file", path, NULL);
@@ -105,7 +108,7 @@ static enum cm_rc check_token(struct hub_db *db, const char *path, const struct 
     if (rc == CM_ENOTFOUND && !file->exposed) {
         cm_log(CM_LOG_WARN, "api.admin_token", "the database did not know this token; taken in",
                "file", path, NULL);
-        return add_row(db, &file->token, err);
+        return add_row(db, &file->token, now_ms, err);
     }
     if (rc == CM_ENOTFOUND || !opens(file, &row, now_ms)) {
         return make_token(db, path, now_ms, err);

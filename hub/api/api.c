@@ -18,7 +18,22 @@
 #define WRONG_BURST 10
 #define WRONG_REFILL_MS 6000
 
+#define REQUESTS_PER_S 200
 #define WATCHERS 64
+
+// Buckets are filled by the millisecond, in whole requests.
+static struct hub_throttle *new_rate(unsigned per_s) {
+    return hub_throttle_new(5 * per_s, per_s >= 1000 ? 1 : 1000 / per_s);
+}
+
+static void make_throttles(struct hub_api *api) {
+    unsigned limit = api->config.limits.requests_per_s;
+    unsigned per_s = limit > 0 ? limit : REQUESTS_PER_S;
+
+    api->wrong_tokens = hub_throttle_new(WRONG_BURST, WRONG_REFILL_MS);
+    api->token_rate = new_rate(per_s);
+    api->address_rate = new_rate(per_s * 5 / 2);
+}
 
 enum cm_rc hub_api_start(const struct hub_api_config *config, struct hub_api **out,
                          struct cm_err *err) {
@@ -36,7 +51,7 @@ enum cm_rc hub_api_start(const struct hub_api_config *config, struct hub_api **o
     api->watch = hub_watch_new();
     api->feed = hub_feed_new(api->readers,
                              config->limits.watchers > 0 ? config->limits.watchers : WATCHERS);
-    api->wrong_tokens = hub_throttle_new(WRONG_BURST, WRONG_REFILL_MS);
+    make_throttles(api);
     api->usage = hub_usage_new(config->loop, config->store);
     hub_api_make_metrics(api);
     rc = hub_server_start(api, &api->server, err);
@@ -71,6 +86,8 @@ void hub_api_free(struct hub_api *api) {
     hub_feed_free(api->feed);
     hub_watch_free(api->watch);
     hub_throttle_free(api->wrong_tokens);
+    hub_throttle_free(api->token_rate);
+    hub_throttle_free(api->address_rate);
     hub_readers_free(api->readers);
     free(api);
 }

@@ -29,10 +29,12 @@ struct hub_api_limits {
     unsigned connections;             // (512)
     unsigned connections_per_address; // (128)
     unsigned idle_s;                  // without a byte (30)
+    unsigned requests_per_s;          // with one token (200), five times as many in a burst; from
+                                      // one address 2.5 times as many
     unsigned watchers;                // (64)
     int64_t beat_ms;                  // between signs of life to a watcher (15,000)
-    int64_t request_ms; // from the connection, or the answer before, to the end of the
-                        // answer (120,000)
+    int64_t request_ms;               // from the connection, or the answer before, to the end of
+                                      // the answer (120,000)
 };
 
 struct hub_api_config {

@@ -4,6 +4,7 @@
 
 #include "common/list.h"
 #include "common/mem.h"
+#include "common/tls/keys.h"
 #include "hub/api/internal.h"
 #include "hub/api/request.h"
 
@@ -41,7 +42,8 @@ void hub_change_unref(struct hub_change *c) {
     free(c->cluster);
     free(c->app);
     free(c->repository);
-    free(c->text);
+    free(c->token);
+    cm_secret_free(c->text);
     free(c);
 }
 
@@ -72,6 +74,6 @@ void hub_change_done(struct hub_change *c, const struct cm_err *err, unsigned st
         c->text = CM_TAKE(text);
         hub_change_wake(c->connection);
     }
-    free(text);
+    cm_secret_free(text);
     hub_change_unref(c);
 }

@@ -17,6 +17,7 @@
 #include "common/err.h"
 #include "common/loop.h"
 #include "hub/api/watch.h"
+#include "hub/store/tokens.h"
 
 struct hub_api;
 struct hub_request;
@@ -30,6 +31,8 @@ struct hub_change {
     char *cluster;
     char *app;
     char *repository;
+    char *token; // the name of an API token, or its id
+    enum hub_role role;
     int64_t life_ms;
     bool again;
     struct hub_api *api;
@@ -37,7 +40,7 @@ struct hub_change {
 
     // The answer, for the request once it is resumed.
     unsigned status;  // 0: see err
-    char *text;       // the body; NULL: none
+    char *text;       // the body, which may hold a secret; NULL: none
     const char *type; // of the body
     struct cm_err err;
 

@@ -4,10 +4,9 @@
 #include "common/arena.h"
 #include "common/clock.h"
 #include "common/json.h"
-#include "common/list.h"
-#include "common/log.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "hub/api/audit.h"
 #include "hub/api/change.h"
 #include "hub/api/check.h"
 #include "hub/api/handlers.h"
@@ -15,68 +14,13 @@
 #include "hub/api/readers.h"
 #include "hub/api/request.h"
 #include "hub/jobs/identity.h"
-#include "hub/jobs/store.h"
 #include "hub/jobs/sync.h"
 #include "hub/session/sessions.h"
-#include "hub/store/events.h"
 #include "hub/store/query.h"
 
 #define LIFE_DEFAULT_MS ((int64_t)24 * 60 * 60 * 1000)
 
 static const struct cm_err no_err = {.code = CM_OK};
-
-// ---- On record: who changed what
-
-struct event_job {
-    struct hub_store_job job;
-    struct hub_change *change;
-    unsigned status; // the answer
-    char *text;
-    char *message;
-};
-
-static enum cm_rc run_event(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
-    const struct event_job *e = CM_CONTAINER(job, struct event_job, job);
-    const struct hub_change *c = e->change;
-
-    return hub_events_add(db,
-                          &(struct hub_event){.at_ms = cm_clock_unix_ms(),
-                                              .kind = "api.changed",
-                                              .cluster = c->cluster,
-                                              .app = c->app,
-                                              .actor = c->actor,
-                                              .message = e->message},
-                          err);
-}
-
-static void event_done(struct hub_store_job *job, const struct cm_err *err) {
-    struct event_job *e = CM_CONTAINER(job, struct event_job, job);
-
-    if (err->code != CM_OK) {
-        cm_log(CM_LOG_WARN, "store.failed", err->msg, "what", e->message, "actor", e->change->actor,
-               NULL);
-    }
-    hub_change_done(e->change, &no_err, e->status, e->text); // it is done, on record or not
-    free(e->message);
-    free(e);
-}
-
-// record puts on record what was done, and answers then. It takes the message and the answer's
-// text.
-static void record(struct hub_change *c, char *message, unsigned status, char *text) {
-    struct event_job *e = cm_new(1, sizeof(*e));
-
-    e->job.run = run_event;
-    e->job.done = event_done;
-    e->change = c;
-    e->status = status;
-    e->text = text;
-    e->message = cm_strf("%s (from %s)", message, c->address);
-    free(message);
-    cm_log(CM_LOG_INFO, "api.changed", e->message, "actor", c->actor, "cluster", c->cluster, "app",
-           c->app, NULL);
-    hub_store_submit(c->api->config.store, &e->job);
-}
 
 // ---- Reading what is asked
 
@@ -115,10 +59,10 @@ static void begin_sync(struct hub_change *c) {
     if (c->cluster != NULL || c->app != NULL) {
         agents = hub_sessions_sync(config->sessions, c->cluster, c->app == NULL ? "" : c->app);
     }
-    record(c,
-           c->repository == NULL ? cm_strf("sync of all repositories")
-                                 : cm_strf("sync of repository '%s'", c->repository),
-           202, cm_strf("{\"agents\":%zu}\n", agents));
+    hub_audit_done(c,
+                   c->repository == NULL ? cm_strf("sync of all repositories")
+                                         : cm_strf("sync of repository '%s'", c->repository),
+                   202, cm_strf("{\"agents\":%zu}\n", agents));
 }
 
 enum cm_rc hub_post_sync(struct hub_request *r, struct cm_err *err) {
@@ -174,8 +118,9 @@ static void token_made(void *ctx, const struct cm_err *err, const char *token) {
         hub_change_done(c, err, 0, NULL);
         return;
     }
-    record(c, cm_strf("a join token was made%s", c->again ? ", for a cluster built anew" : ""), 201,
-           enrollment_text(c, token));
+    hub_audit_done(c,
+                   cm_strf("a join token was made%s", c->again ? ", for a cluster built anew" : ""),
+                   201, enrollment_text(c, token));
 }
 
 static void begin_enrollment(struct hub_change *c) {
@@ -208,7 +153,7 @@ static void revoked(void *ctx, const struct cm_err *err, const char *cluster,
         return;
     }
     hub_sessions_evict(c->api->config.sessions, cluster_id);
-    record(c, cm_strdup("the agent was revoked"), 204, NULL);
+    hub_audit_done(c, cm_strdup("the agent was revoked"), 204, NULL);
 }
 
 static void begin_revocation(struct hub_change *c) {

@@ -85,6 +85,17 @@ static enum cm_rc check_token(struct hub_request *r, const char *text, struct cm
     return rc;
 }
 
+// Tells whether one more request fits the rate of this key; otherwise it is answered.
+static bool within(struct hub_request *r, struct hub_throttle *rate, const char *key,
+                   const char *whose) {
+    if (hub_throttle_take(rate, key, cm_clock_now_ms())) {
+        return true;
+    }
+    hub_answer_problem(r, 429, "too many requests %s; wait a second", whose);
+    r->answer.retry_s = 1;
+    return false;
+}
+
 static void know(struct hub_request *r) {
     const char *header = hub_request_header(r, "Authorization");
     struct cm_err err;
@@ -97,6 +108,7 @@ static void know(struct hub_request *r) {
     if (rc == CM_OK) {
         r->known = true;
         hub_usage_note(r->api->usage, r->token.id, cm_clock_unix_ms());
+        (void)within(r, r->api->token_rate, r->token.id, "with this API token");
     } else if (rc == CM_EAUTH) {
         refuse(r, &err);
     } else {
@@ -113,11 +125,13 @@ static void check_access(struct hub_request *r) {
         }
         return;
     }
-    if (r->route->access == HUB_ACCESS_ANYONE) {
+    if (!within(r, r->api->address_rate, r->address, "from this address") ||
+        r->route->access == HUB_ACCESS_ANYONE) {
         return;
     }
     know(r);
-    if (r->known && r->route->access == HUB_ACCESS_ADMIN && r->token.role != HUB_ROLE_ADMIN) {
+    if (r->answer.status == 0 && r->route->access == HUB_ACCESS_ADMIN &&
+        r->token.role != HUB_ROLE_ADMIN) {
         hub_answer_problem(r, 403, "the API token '%s' may only read", r->token.name);
     }
 }

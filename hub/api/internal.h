@@ -24,6 +24,8 @@ struct hub_api {
     struct hub_watch *watch;
     struct hub_feed *feed;
     struct hub_throttle *wrong_tokens; // and wrong signatures, by address
+    struct hub_throttle *address_rate;
+    struct hub_throttle *token_rate;
     struct hub_usage *usage;
     struct hub_server *server;
     int64_t started_ms; // Unix time

@@ -65,6 +65,15 @@ static const struct hub_member enrollment_body[] = {
     END,
 };
 
+static const struct hub_member token_body[] = {
+    {"name", HUB_MEMBER_TEXT, true, "Its name; events call who changed something by it.", 1, 63,
+     NULL, "^[A-Za-z0-9][-A-Za-z0-9_.@]*$"},
+    {"role", HUB_MEMBER_TEXT, true, "What it may do.", 0, 0, "read admin", NULL},
+    {"lifeMs", HUB_MEMBER_INT, false, "How long it is good; 0, or left out: for ever.", 0,
+     3650 * DAY_MS, NULL, NULL},
+    END,
+};
+
 // ---- What is answered
 
 static const struct hub_member version_answer[] = {
@@ -126,6 +135,15 @@ static const struct hub_member enrollment_answer[] = {
     NUMBER("expiresMs", "Until when it works, in Unix milliseconds."),
     {"enrollAddresses", HUB_MEMBER_TEXTS, true, "Where to enrol.", 0, 0, NULL, NULL},
     {"addresses", HUB_MEMBER_TEXTS, true, "Where agents connect.", 0, 0, NULL, NULL},
+    END,
+};
+
+static const struct hub_member token_answer[] = {
+    TEXT("id", "Its number."),
+    TEXT("name", "Its name."),
+    {"role", HUB_MEMBER_TEXT, true, "What it may do.", 0, 0, "read admin", NULL},
+    NUMBER("expiresMs", "Until when it is good, in Unix milliseconds; 0: for ever."),
+    TEXT("token", "The token itself, which is never shown again."),
     END,
 };
 
@@ -223,6 +241,32 @@ static const struct hub_route routes[] = {
      .arg = "cluster",
      .status = 204,
      .tag = "changes"},
+    {.method = "GET",
+     .path = API "tokens",
+     .access = HUB_ACCESS_ADMIN,
+     .handle = hub_get_list,
+     .list = "tokens",
+     .status = 200,
+     .tag = "tokens"},
+    {.method = "POST",
+     .path = API "tokens",
+     .access = HUB_ACCESS_ADMIN,
+     .handle = hub_post_token,
+     .about = "Makes an API token.",
+     .body = token_body,
+     .status = 201,
+     .answer = token_answer,
+     .conflicts = true,
+     .tag = "tokens"},
+    {.method = "DELETE",
+     .path = API "tokens/*",
+     .access = HUB_ACCESS_ADMIN,
+     .handle = hub_delete_token,
+     .about = "Revokes an API token, by its id or its name.",
+     .arg = "token",
+     .status = 204,
+     .conflicts = true,
+     .tag = "tokens"},
     {.method = "POST",
      .path = "/hooks/*",
      .access = HUB_ACCESS_HOOK,

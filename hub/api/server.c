@@ -246,6 +246,10 @@ static struct MHD_Response *make_stream(struct hub_request *r) {
     return response;
 }
 
+static void free_secret(void *body) {
+    cm_secret_free(body);
+}
+
 // make_response takes the answer's body.
 static struct MHD_Response *make_response(struct hub_request *r) {
     static char nothing[] = "";
@@ -258,8 +262,8 @@ static struct MHD_Response *make_response(struct hub_request *r) {
         return MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
     }
     char *body = cm_str_take(&r->answer.body);
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(size, body, MHD_RESPMEM_MUST_FREE);
+    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
+        size, body, r->answer.secret ? free_secret : free);
     if (response == NULL) {
         free(body);
     }
@@ -346,6 +350,7 @@ static void settle(struct hub_request *r) {
         hub_answer_empty(r, c->status);
     } else {
         hub_answer_text(r, c->status, c->type, c->text);
+        r->answer.secret = true;
     }
     hub_change_unref(c);
 }

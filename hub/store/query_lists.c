@@ -38,7 +38,8 @@ static const struct hub_column cluster_columns[] = {
     {"enrolled", "EXISTS (SELECT 1 FROM agent g WHERE g.cluster = n.name AND g.state = 'active')",
      HUB_COLUMN_BOOL, "It has an agent that may connect."},
     {"connected", "ifnull(r.connected, 0)", HUB_COLUMN_BOOL, "Its agent is connected."},
-    {"lastSeenMs", "ifnull(r.seen_ms, 0)", HUB_COLUMN_TIME, "When its agent was last heard."},
+    {"lastSeenMs", "ifnull(r.seen_ms, 0)", HUB_COLUMN_TIME,
+     "When its agent was last heard; moves once a minute while it is connected."},
     {"agentVersion", "r.version", HUB_COLUMN_TEXT, "The version of its agent."},
     {"driver", "r.driver", HUB_COLUMN_TEXT, "How its agent applies: kube or sim."},
     {"targetVersion", "r.target", HUB_COLUMN_TEXT, "The version of what it runs, of Kubernetes."},
@@ -260,6 +261,31 @@ static const struct hub_filter problem_filters[] = {
     END_OF_FILTERS,
 };
 
+// ---- Tokens; never their secrets
+
+// Unix milliseconds: SQLite 3.40 counts in days.
+#define NOW_MS "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+#define IS_GOOD "(expires_ms = 0 OR expires_ms > " NOW_MS ")"
+
+static const struct hub_column token_columns[] = {
+    {"id", "id", HUB_COLUMN_TEXT, "Its number, which is part of the token."},
+    {"name", "name", HUB_COLUMN_TEXT, "Its name, by which events call who changed something."},
+    {"role", "role", HUB_COLUMN_ROLE, "What it may do."},
+    {"active", IS_GOOD, HUB_COLUMN_BOOL, "It has neither expired nor been revoked."},
+    {"expiresMs", "expires_ms", HUB_COLUMN_TIME, "Until when it is good; 0: for ever."},
+    {"lastUsedMs", "used_ms", HUB_COLUMN_TIME, "When it was last used, to about a minute."},
+    {"createdMs", "made_ms", HUB_COLUMN_TIME, "When it was made."},
+    {"createdBy", "made_by", HUB_COLUMN_TEXT, "The name of the token that asked for it, or hub."},
+};
+
+static const struct hub_filter token_filters[] = {
+    {"id", HUB_FILTER_VALUE, "id = ?", "Only this one."},
+    {"name", HUB_FILTER_VALUE, "name = ?", "Only those of this name."},
+    {"role", HUB_FILTER_ROLE, "role = ?", "Only those with this role."},
+    {"active", HUB_FILTER_BOOL, IS_GOOD, "Only those that are still good, or are not."},
+    END_OF_FILTERS,
+};
+
 static const struct hub_filter rollout_filters[] = {
     {"revision", HUB_FILTER_REVISION, OF_REVISION("p.revision"), "Only what this commit changed."},
     {"app", HUB_FILTER_VALUE, "p.app = ?", "Only this App."},
@@ -377,6 +403,15 @@ static const struct hub_list lists[] = {
      .keys = {{"number", true}},
      .key_count = 1,
      .filters = problem_filters},
+    {.name = "tokens",
+     .item = "Token",
+     .about = "API tokens, without their secrets; for administrators.",
+     .from = "api_token",
+     .columns = token_columns,
+     .column_count = COUNT(token_columns),
+     .keys = {{"name", false}, {"id", false}},
+     .key_count = 2,
+     .filters = token_filters},
     {.name = "rollout",
      .item = "Rollout",
      .about = "How far the desired state, or what a commit changed, is.",

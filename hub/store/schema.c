@@ -83,7 +83,14 @@ static const char *const step_2[] = {
     NULL,
 };
 
-static const char *const *const steps[] = {step_1, step_2};
+static const char *const step_3[] = {
+    // Who made a token and when. 0 and "": before this was kept.
+    "ALTER TABLE api_token ADD COLUMN made_ms INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE api_token ADD COLUMN made_by TEXT NOT NULL DEFAULT ''",
+    NULL,
+};
+
+static const char *const *const steps[] = {step_1, step_2, step_3};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -111,7 +118,7 @@ static enum cm_rc take_step(struct hub_db *db, const char *const *step, struct c
 
 static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err) {
     static const char *const set_version[] = {NULL, "PRAGMA user_version = 1",
-                                              "PRAGMA user_version = 2"};
+                                              "PRAGMA user_version = 2", "PRAGMA user_version = 3"};
 
     for (int64_t i = from; i < STEPS; i++) {
         enum cm_rc rc = take_step(db, steps[i], err);

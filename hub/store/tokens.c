@@ -75,10 +75,11 @@ static const char *name_of(enum hub_role role) {
 enum cm_rc hub_api_tokens_add(struct hub_db *db, const struct hub_api_token *token,
                               struct cm_err *err) {
     return hub_db_run(db, err,
-                      "INSERT INTO api_token (id, name, role, secret, expires_ms)"
-                      " VALUES (?1, ?2, ?3, ?4, ?5)",
-                      "tttbi", token->id, token->name, name_of(token->role), token->secret.bytes,
-                      sizeof(token->secret.bytes), token->expires_ms);
+                      "INSERT INTO api_token (id, name, role, secret, expires_ms, made_ms, made_by)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                      "tttbiit", token->id, token->name, name_of(token->role), token->secret.bytes,
+                      sizeof(token->secret.bytes), token->expires_ms, token->made_ms,
+                      token->made_by);
 }
 
 static enum cm_rc read_token(struct hub_stmt *stmt, const char *id, struct hub_api_token *out,
@@ -87,6 +88,7 @@ static enum cm_rc read_token(struct hub_stmt *stmt, const char *id, struct hub_a
         .role = strcmp(hub_stmt_text(stmt, 1), "admin") == 0 ? HUB_ROLE_ADMIN : HUB_ROLE_READ,
         .expires_ms = hub_stmt_int(stmt, 3),
         .used_ms = hub_stmt_int(stmt, 4),
+        .made_ms = hub_stmt_int(stmt, 5),
     };
     size_t size;
     const void *secret = hub_stmt_blob(stmt, 2, &size);
@@ -97,6 +99,7 @@ static enum cm_rc read_token(struct hub_stmt *stmt, const char *id, struct hub_a
     memcpy(token.secret.bytes, secret, size);
     (void)snprintf(token.id, sizeof(token.id), "%s", id);
     (void)snprintf(token.name, sizeof(token.name), "%s", hub_stmt_text(stmt, 0));
+    (void)snprintf(token.made_by, sizeof(token.made_by), "%s", hub_stmt_text(stmt, 6));
     *out = token;
     return CM_OK;
 }
@@ -106,7 +109,9 @@ enum cm_rc hub_api_tokens_find(struct hub_db *db, const char *id, struct hub_api
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(
         db, &stmt, err,
-        "SELECT name, role, secret, expires_ms, used_ms FROM api_token WHERE id = ?1", "t", id);
+        "SELECT name, role, secret, expires_ms, used_ms, made_ms, made_by FROM api_token"
+        " WHERE id = ?1",
+        "t", id);
 
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
     if (rc == CM_ENOTFOUND) {
@@ -138,6 +143,111 @@ enum cm_rc hub_api_tokens_check(struct hub_db *db, const char *text, int64_t now
     }
     *out = token;
     return CM_OK;
+}
+
+// ---- Making and revoking
+
+bool hub_token_name_ok(const char *name) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    size_t len = strnlen(name, HUB_TOKEN_NAME_MAX);
+
+    return len > 0 && len < HUB_TOKEN_NAME_MAX && strchr(letters, name[0]) != NULL &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.@") ==
+               len;
+}
+
+// The id of the good token that this id, or else this name, means; "" if there is none.
+static enum cm_rc find_good(struct hub_db *db, const char *id_or_name, int64_t now_ms,
+                            char out_id[HUB_CREDENTIAL_ID_MAX], struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT id FROM api_token WHERE (id = ?1 OR name = ?1)"
+                                 " AND (expires_ms = 0 OR expires_ms > ?2)"
+                                 " ORDER BY id = ?1 DESC LIMIT 1",
+                                 "ti", id_or_name, now_ms);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    (void)snprintf(out_id, HUB_CREDENTIAL_ID_MAX, "%s", rc == CM_OK ? hub_stmt_text(stmt, 0) : "");
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+static enum cm_rc check_name(struct hub_db *db, const char *name, int64_t now_ms,
+                             struct cm_err *err) {
+    char id[HUB_CREDENTIAL_ID_MAX];
+
+    if (!hub_token_name_ok(name)) {
+        return cm_fail(err, CM_EINVAL,
+                       "name: '%.80s' cannot name a token; use 1 to %d letters, digits, '-', '_', "
+                       "'.' and '@', with a letter or digit first",
+                       name, HUB_TOKEN_NAME_MAX - 1);
+    }
+    if (find_good(db, name, now_ms, id, err) < 0) {
+        return err->code;
+    }
+    return id[0] == '\0' ? CM_OK
+                         : cm_fail(err, CM_EEXISTS,
+                                   "an API token named '%s' is in use; revoke it first or take "
+                                   "another name",
+                                   name);
+}
+
+enum cm_rc hub_api_tokens_make(struct hub_db *db, const struct hub_token_order *order,
+                               int64_t now_ms, struct hub_api_token *out,
+                               struct hub_credential *out_shown, struct cm_err *err) {
+    CM_CLEANUP(hub_credential_done) struct hub_credential c;
+    struct hub_api_token token = {.role = order->role,
+                                  .expires_ms = order->life_ms == 0 ? 0 : now_ms + order->life_ms,
+                                  .made_ms = now_ms};
+
+    hub_credential_make(&c);
+    if (check_name(db, order->name, now_ms, err) < 0) {
+        return err->code;
+    }
+    token.secret = cm_sha256(c.secret, sizeof(c.secret));
+    memcpy(token.id, c.id, sizeof(token.id));
+    (void)snprintf(token.name, sizeof(token.name), "%s", order->name);
+    (void)snprintf(token.made_by, sizeof(token.made_by), "%s", order->made_by);
+    if (hub_api_tokens_add(db, &token, err) < 0) {
+        return err->code;
+    }
+    *out = token;
+    *out_shown = c;
+    return CM_OK;
+}
+
+static enum cm_rc check_not_last(struct hub_db *db, const struct hub_api_token *token,
+                                 int64_t now_ms, struct cm_err *err) {
+    int64_t admins = 0;
+
+    if (token->role != HUB_ROLE_ADMIN) {
+        return CM_OK;
+    }
+    enum cm_rc rc = hub_api_tokens_admins(db, now_ms, &admins, err);
+    return rc < 0 || admins > 1
+               ? rc
+               : cm_fail(err, CM_EEXISTS,
+                         "'%s' is the last API token with the role admin; make another one first",
+                         token->name);
+}
+
+enum cm_rc hub_api_tokens_revoke(struct hub_db *db, const char *id_or_name, int64_t now_ms,
+                                 struct hub_api_token *out, struct cm_err *err) {
+    char id[HUB_CREDENTIAL_ID_MAX];
+    struct hub_api_token token;
+    enum cm_rc rc = find_good(db, id_or_name, now_ms, id, err);
+
+    if (rc == CM_OK && id[0] == '\0') {
+        return cm_fail(err, CM_ENOTFOUND, "no API token that is good is named '%.80s'", id_or_name);
+    }
+    rc = rc < 0 ? rc : hub_api_tokens_find(db, id, &token, err);
+    rc = rc < 0 ? rc : check_not_last(db, &token, now_ms, err);
+    rc = rc < 0 ? rc
+                : hub_db_run(db, err, "UPDATE api_token SET expires_ms = ?2 WHERE id = ?1", "ti",
+                             id, now_ms);
+    if (rc == CM_OK) {
+        *out = token;
+    }
+    return rc;
 }
 
 enum cm_rc hub_api_tokens_used(struct hub_db *db, const char *id, int64_t at_ms,

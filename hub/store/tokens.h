@@ -38,6 +38,8 @@ struct hub_api_token {
     struct cm_sha256 secret; // SHA-256 of it
     int64_t expires_ms;      // Unix time; 0: never
     int64_t used_ms;         // 0: not yet
+    int64_t made_ms;
+    char made_by[HUB_TOKEN_NAME_MAX]; // the name of the token that asked for it; "hub"
 };
 
 void hub_credential_make(struct hub_credential *out);
@@ -55,6 +57,30 @@ bool hub_credential_opens(const struct hub_credential *c, const struct hub_api_t
 // hub_api_tokens_add keeps a new token. CM_EEXISTS: the id is taken.
 CM_MUSTUSE enum cm_rc hub_api_tokens_add(struct hub_db *db, const struct hub_api_token *token,
                                          struct cm_err *err);
+
+struct hub_token_order {
+    const char *name;
+    enum hub_role role;
+    int64_t life_ms; // 0: for ever
+    const char *made_by;
+};
+
+// hub_token_name_ok tells whether a token may have this name: 1 to 63 letters, digits and "-_.@",
+// with a letter or digit first.
+bool hub_token_name_ok(const char *name);
+
+// hub_api_tokens_make makes a token and keeps it; *out_shown is the only place of its secret, and
+// the caller's to wipe. CM_EINVAL: such a name cannot be; CM_EEXISTS: a token that is good has it.
+CM_MUSTUSE enum cm_rc hub_api_tokens_make(struct hub_db *db, const struct hub_token_order *order,
+                                          int64_t now_ms, struct hub_api_token *out,
+                                          struct hub_credential *out_shown, struct cm_err *err);
+
+// hub_api_tokens_revoke ends the token of this id, or else of this name, that is good.
+// CM_ENOTFOUND: there is none; CM_EEXISTS: it is the last administrator's, who could then let
+// nobody in.
+CM_MUSTUSE enum cm_rc hub_api_tokens_revoke(struct hub_db *db, const char *id_or_name,
+                                            int64_t now_ms, struct hub_api_token *out,
+                                            struct cm_err *err);
 
 // hub_api_tokens_find looks one up by its id, also one that has expired. CM_ENOTFOUND.
 CM_MUSTUSE enum cm_rc hub_api_tokens_find(struct hub_db *db, const char *id,

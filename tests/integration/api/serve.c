@@ -124,26 +124,34 @@ static void open_sync(struct rig *r) {
 // ---- Limits
 
 static void set_limit(struct hub_api_limits *limits, const char *text) {
-    const char *equals = strchr(text, '=');
-    unsigned value = equals == NULL ? 0 : (unsigned)strtoul(equals + 1, NULL, 10);
-    size_t len = strcspn(text, "=");
+    const struct {
+        const char *name;
+        unsigned *small;
+        int64_t *large;
+    } known[] = {
+        {"connections=", &limits->connections, NULL},
+        {"per-address=", &limits->connections_per_address, NULL},
+        {"per-s=", &limits->requests_per_s, NULL},
+        {"watchers=", &limits->watchers, NULL},
+        {"idle-s=", &limits->idle_s, NULL},
+        {"beat-ms=", NULL, &limits->beat_ms},
+        {"request-ms=", NULL, &limits->request_ms},
+    };
 
-    if (strncmp(text, "connections", len) == 0) {
-        limits->connections = value;
-    } else if (strncmp(text, "per-address", len) == 0) {
-        limits->connections_per_address = value;
-    } else if (strncmp(text, "watchers", len) == 0) {
-        limits->watchers = value;
-    } else if (strncmp(text, "beat-ms", len) == 0) {
-        limits->beat_ms = value;
-    } else if (strncmp(text, "idle-s", len) == 0) {
-        limits->idle_s = value;
-    } else if (strncmp(text, "request-ms", len) == 0) {
-        limits->request_ms = value;
-    } else {
-        (void)fprintf(stderr, "serve: no limit is named '%s'\n", text);
-        exit(1);
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        size_t len = strlen(known[i].name);
+
+        if (strncmp(text, known[i].name, len) == 0 && known[i].small != NULL) {
+            *known[i].small = (unsigned)strtoul(text + len, NULL, 10);
+            return;
+        }
+        if (strncmp(text, known[i].name, len) == 0) {
+            *known[i].large = strtoll(text + len, NULL, 10);
+            return;
+        }
     }
+    (void)fprintf(stderr, "serve: no limit is named '%s'\n", text);
+    exit(1);
 }
 
 static void start_api(struct rig *r, const struct hub_api_limits *limits) {

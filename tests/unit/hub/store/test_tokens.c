@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/mem.h"
 #include "hub/store/tokens.h"
 
 // make adds a token and writes its text.
@@ -144,6 +145,74 @@ static void an_id_is_taken_once(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_db, close_db)
 
+// ---- Making and revoking
+
+static enum cm_rc order(struct hub_db *db, const char *name, enum hub_role role, int64_t now_ms,
+                        struct hub_api_token *out, struct cm_err *err) {
+    struct hub_token_order o = {.name = name, .role = role, .life_ms = 100, .made_by = "ann"};
+    struct hub_credential shown;
+
+    return hub_api_tokens_make(db, &o, now_ms, out, &shown, err);
+}
+
+static void a_token_that_is_made_remembers_who_made_it_and_when(void **state) {
+    struct hub_token_order o = {.name = "ci", .role = HUB_ROLE_READ, .made_by = "ann"};
+    CM_CLEANUP(hub_credential_done) struct hub_credential shown;
+    struct hub_api_token made;
+    struct hub_api_token found;
+    struct cm_err err;
+
+    assert_int_equal(hub_api_tokens_make(*state, &o, 7, &made, &shown, &err), CM_OK);
+    assert_int_equal(hub_api_tokens_find(*state, made.id, &found, &err), CM_OK);
+    assert_string_equal(found.made_by, "ann");
+    assert_int_equal(found.made_ms, 7);
+    assert_int_equal(found.expires_ms, 0);
+    assert_true(hub_credential_opens(&shown, &found));
+}
+
+static void a_name_is_free_again_once_its_token_is_not_good(void **state) {
+    struct hub_api_token made;
+    struct cm_err err;
+
+    assert_int_equal(order(*state, "ci", HUB_ROLE_READ, 7, &made, &err), CM_OK);
+    assert_int_equal(order(*state, "ci", HUB_ROLE_READ, 50, &made, &err), CM_EEXISTS);
+    assert_int_equal(order(*state, "ci", HUB_ROLE_READ, 107, &made, &err), CM_OK);
+}
+
+static void names_that_would_mislead_are_refused(void **state) {
+    static const char *const wrong[] = {"", "-a", "a b", "a\nb", "\xc3\xa9", ".", "a/b"};
+    struct hub_api_token made;
+    struct cm_err err;
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_int_equal(order(*state, wrong[i], HUB_ROLE_READ, 7, &made, &err), CM_EINVAL);
+    }
+    assert_true(hub_token_name_ok("ci-2_x.y@example.org"));
+}
+
+static void a_token_is_revoked_by_id_before_name(void **state) {
+    struct hub_api_token first;
+    struct hub_api_token second;
+    struct hub_api_token gone;
+    struct cm_err err;
+
+    assert_int_equal(order(*state, "a", HUB_ROLE_READ, 7, &first, &err), CM_OK);
+    assert_int_equal(order(*state, first.id, HUB_ROLE_READ, 7, &second, &err), CM_EEXISTS);
+    assert_int_equal(hub_api_tokens_revoke(*state, first.id, 8, &gone, &err), CM_OK);
+    assert_string_equal(gone.name, "a");
+    assert_int_equal(hub_api_tokens_revoke(*state, "a", 8, &gone, &err), CM_ENOTFOUND);
+}
+
+static void the_last_administrator_cannot_be_revoked(void **state) {
+    struct hub_api_token made;
+    struct cm_err err;
+
+    assert_int_equal(order(*state, "a", HUB_ROLE_ADMIN, 7, &made, &err), CM_OK);
+    assert_int_equal(hub_api_tokens_revoke(*state, "a", 8, &made, &err), CM_EEXISTS);
+    assert_int_equal(order(*state, "b", HUB_ROLE_ADMIN, 7, &made, &err), CM_OK);
+    assert_int_equal(hub_api_tokens_revoke(*state, "a", 8, &made, &err), CM_OK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_reads_back_as_it_was_written),
@@ -155,6 +224,11 @@ int main(void) {
         TEST(the_last_use_only_goes_forward),
         TEST(tokens_of_a_name_can_be_ended),
         TEST(an_id_is_taken_once),
+        TEST(a_token_that_is_made_remembers_who_made_it_and_when),
+        TEST(a_name_is_free_again_once_its_token_is_not_good),
+        TEST(names_that_would_mislead_are_refused),
+        TEST(a_token_is_revoked_by_id_before_name),
+        TEST(the_last_administrator_cannot_be_revoked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
