@@ -94,7 +94,7 @@ static void add_texts(struct cm_arena *a, struct cm_json *object, const char *na
     cm_json_set(a, object, name, array);
 }
 
-static char *enrollment_text(const struct hub_change *c, const char *token) {
+static char *enrollment_text(const struct hub_change *c, const char *token, const char *warning) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const struct hub_api_config *config = &c->api->config;
     struct cm_json *answer = cm_json_new(a, CM_OBJECT);
@@ -106,12 +106,16 @@ static char *enrollment_text(const struct hub_change *c, const char *token) {
     add_texts(a, answer, "enrollAddresses", config->advertise_enroll,
               config->advertise_enroll_count);
     add_texts(a, answer, "addresses", config->advertise, config->advertise_count);
+    if (warning != NULL) {
+        cm_json_set_string(a, answer, "warning", warning);
+    }
     cm_json_write_compact(answer, &text);
     cm_str_add_char(&text, '\n');
     return cm_str_take(&text);
 }
 
-static void token_made(void *ctx, const struct cm_err *err, const char *token) {
+static void token_made(void *ctx, const struct cm_err *err, const char *token,
+                       const char *warning) {
     struct hub_change *c = ctx;
 
     if (err->code != CM_OK) {
@@ -120,7 +124,7 @@ static void token_made(void *ctx, const struct cm_err *err, const char *token) {
     }
     hub_audit_done(c,
                    cm_strf("a join token was made%s", c->again ? ", for a cluster built anew" : ""),
-                   201, enrollment_text(c, token));
+                   201, enrollment_text(c, token, warning));
 }
 
 static void begin_enrollment(struct hub_change *c) {

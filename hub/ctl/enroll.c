@@ -31,6 +31,14 @@ static const char *text_of(const struct cm_json *node) {
     return text == NULL ? "" : text;
 }
 
+static void print_warning(const struct ctl *c, const struct cm_json *answer) {
+    const char *warning = cm_json_string(cm_json_get(answer, "warning"));
+
+    if (warning != NULL) {
+        (void)fprintf(stderr, "holdfast: warning: %s\n", ctl_one_line(c->arena, warning));
+    }
+}
+
 static void print_command(const struct ctl *c, const struct cm_json *answer) {
     const struct cm_json *addresses = cm_json_get(answer, "enrollAddresses");
     const char *address = addresses == NULL ? "" : text_of(addresses->first);
@@ -52,6 +60,7 @@ static int enroll_one(struct ctl *c, const char *cluster, struct cm_json *answer
     if (make_token(c, cluster, &answer) < 0) {
         return CTL_ERROR;
     }
+    print_warning(c, answer);
     if (ctl_output_is(c, "table")) {
         print_command(c, answer);
     } else {

@@ -4,15 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/arena.h"
 #include "common/clock.h"
 #include "common/list.h"
 #include "common/mem.h"
+#include "common/str.h"
 #include "common/tls/keys.h"
 #include "hub/access/authority.h"
 #include "hub/jobs/store.h"
 #include "hub/store/agents.h"
+#include "hub/store/db.h"
 #include "hub/store/events.h"
 #include "hub/store/status.h"
+
+#define NEAR_MAX 1000
 
 struct enroll_job {
     struct hub_store_job job;
@@ -156,9 +161,40 @@ struct token_job {
     char *made_by;
     int64_t life_ms;
     bool again;
+    char *warning;
     hub_token_fn done;
     void *ctx;
 };
+
+// An agent of a cluster that is not in Git has nothing to run, which is likely a typing error. The
+// nearest name is looked for among NEAR_MAX.
+static enum cm_rc check_in_git(struct hub_db *db, const char *cluster, char **warning,
+                               struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    const char **names = cm_arena_get(a, NEAR_MAX * sizeof(*names));
+    size_t count = 0;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT name, name = ?1 FROM cluster ORDER BY name = ?1 DESC"
+                                 " LIMIT ?2",
+                                 "ti", cluster, (int64_t)NEAR_MAX);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        if (hub_stmt_int(stmt, 1) != 0) {
+            return CM_OK;
+        }
+        names[count++] = cm_arena_strdup(a, hub_stmt_text(stmt, 0));
+    }
+    const char *near = cm_str_nearest(cluster, names, count);
+    *warning = near == NULL
+                   ? cm_strf("no Cluster document in Git names '%s', so its agent has nothing to "
+                             "run until one does",
+                             cluster)
+                   : cm_strf("no Cluster document in Git names '%s', so its agent has nothing to "
+                             "run until one does; did you mean '%s'?",
+                             cluster, near);
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
 
 static enum cm_rc run_token(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
     struct token_job *t = CM_CONTAINER(job, struct token_job, job);
@@ -176,7 +212,9 @@ static enum cm_rc run_token(struct hub_store_job *job, struct hub_db *db, struct
                        "'-' at either end",
                        t->cluster, HUB_CLUSTER_NAME_MAX);
     }
-    return hub_join_tokens_add(db, &row, t->again, err);
+    enum cm_rc rc = hub_join_tokens_add(db, &row, t->again, err);
+
+    return rc < 0 ? rc : check_in_git(db, t->cluster, &t->warning, err);
 }
 
 static void token_done(struct hub_store_job *job, const struct cm_err *err) {
@@ -184,11 +222,12 @@ static void token_done(struct hub_store_job *job, const struct cm_err *err) {
     char text[WIRE_TOKEN_TEXT_MAX];
 
     wire_token_text(&t->token, text);
-    t->done(t->ctx, err, err->code == CM_OK ? text : NULL);
+    t->done(t->ctx, err, err->code == CM_OK ? text : NULL, t->warning);
     explicit_bzero(text, sizeof(text));
     explicit_bzero(&t->token, sizeof(t->token));
     free(t->cluster);
     free(t->made_by);
+    free(t->warning);
     free(t);
 }
 

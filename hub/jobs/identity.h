@@ -46,7 +46,9 @@ struct hub_token_ask {
     const char *made_by; // API token's name, for the record
 };
 
-typedef void (*hub_token_fn)(void *ctx, const struct cm_err *err, const char *token);
+// warning: no Cluster document names the cluster, with what to do; NULL: one does.
+typedef void (*hub_token_fn)(void *ctx, const struct cm_err *err, const char *token,
+                             const char *warning);
 
 // hub_identity_make_token makes a join token; its text is told once and never again.
 void hub_identity_make_token(struct hub_store *store, const struct hub_authority *authority,

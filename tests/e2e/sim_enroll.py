@@ -26,6 +26,13 @@ class Enroll(SimStory):
     def agent(self, token, name="late"):
         return Agent(self.folder, self.hub, name, token)
 
+    def test_a_cluster_that_is_not_in_git_can_be_enrolled_with_a_warning(self):
+        done = self.hub.run("enroll", "latte", "--tokens")
+        self.assertRegex(done.stdout, "^latte ")
+        self.assertIn("no Cluster document in Git names 'latte'", done.stderr)
+        self.assertIn("did you mean 'late'?", done.stderr)
+        self.assertEqual(self.hub.run("enroll", "late", "--tokens").stderr, "")
+
     def test_a_wrong_token_is_refused_and_says_so(self):
         self.wait_connected("c01", "c02", "c03", "c04", "c05")
         good = self.hub.join_token("late")
