@@ -170,12 +170,30 @@ static const char *does_not_fit(const struct cm_json *answer) {
     return end == NULL ? NULL : end + 3;
 }
 
+// add_misfit takes the words over without what Go prints of the value: it is of no use to people,
+// and may be a secret.
+//     .data.word: expected string, got &value.valueUnstructured{Value:42}
+static void add_misfit(struct cm_str *out, const char *misfit) {
+    const char *value;
+
+    while ((value = strstr(misfit, ", got &")) != NULL) {
+        cm_str_add_n(out, misfit, (size_t)(value - misfit));
+        misfit = value + strcspn(value, "\n");
+    }
+    cm_str_add(out, misfit);
+}
+
 static enum cm_rc failed(int status, const struct cm_json *answer, struct cm_err *err) {
     const char *misfit = does_not_fit(answer);
 
     if (misfit != NULL) {
-        return cm_fail(err, CM_EINVAL, "the object does not fit the schema of its kind: %s",
-                       fit(misfit).text);
+        struct cm_str words = {0};
+
+        add_misfit(&words, misfit);
+        (void)cm_fail(err, CM_EINVAL, "the object does not fit the schema of its kind: %s",
+                      fit(cm_str_get(&words)).text);
+        cm_str_done(&words);
+        return err->code;
     }
     return cm_fail(err, CM_EBUSY, "the API server answers %d: %s", status, words_of(answer).text);
 }

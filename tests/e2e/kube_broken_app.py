@@ -15,6 +15,7 @@ from support.kubestory import KubeStory, files, path  # noqa: E402
 class BrokenApp(KubeStory):
 
     def test_good_apps_go_on_beside_broken_ones(self):
+        type(self).mark = self.cluster.audit_mark()
         revision = self.commit({
             **files("good", m.deployment("good"), m.service("good"), namespace="default"),
             **files("crashing", m.deployment("crashing", image="test/crash:1",
@@ -25,6 +26,7 @@ class BrokenApp(KubeStory):
                     namespace="default"),
             **files("strange", m.thing("v1", "Service", "strange", spec={"prots": [{"port": 1}]}),
                     namespace="default"),
+            **files("typed", m.config_map("typed", x=42), namespace="default"),
             **files("after", m.config_map("after", x="1"), namespace="default",
                     dependsOn=[{"name": "crashing"}])})
         self.wait_status("good", applied="applied", health="healthy", revision=revision)
@@ -40,6 +42,8 @@ class BrokenApp(KubeStory):
         self.wait_status("invalid", applied="failed", message="Service/default/invalid: .*99999")
         self.wait_status("strange", applied="failed",
                          message=r"Service/default/strange: .*schema of its kind: \.spec\.prots")
+        self.wait_status("typed", applied="failed",
+                         message=r"ConfigMap/default/typed: .*: \.data\.x: expected string$")
         self.assertTrue(self.find("ConfigMap", "beside"), "the rest of the App is there")
 
     def test_people_see_it_on_the_command_line(self):
@@ -61,6 +65,11 @@ class BrokenApp(KubeStory):
         revision = self.commit({path("good", update): m.text(update)})
         self.wait_status("good", applied="applied", health="healthy", revision=revision)
 
+    def test_what_is_refused_for_what_it_is_is_not_sent_again_and_again(self):
+        written = self.written(self.mark)
+        self.assertEqual(written["patch", "services"], len(("good", "invalid", "strange")))
+        self.assertEqual(written["patch", "configmaps"], len(("beside", "typed")))
+
     def test_a_field_that_cannot_change_is_told(self):
         other = m.job("good", image="example.com/migrate:1")
         self.deliver({path("good", other): m.text(other)}, "applied")
@@ -76,6 +85,7 @@ class BrokenApp(KubeStory):
                                               progressDeadlineSeconds=3)),
                   ("invalid", m.service("invalid", port=9999)),
                   ("strange", m.service("strange")),
+                  ("typed", m.config_map("typed", x="42")),
                   ("good", m.job("good", image="example.com/migrate:1"))]
         revision = self.commit({path(name, item): m.text(item) for name, item in mended})
         self.wait_until(revision)

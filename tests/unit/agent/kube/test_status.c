@@ -110,15 +110,17 @@ static void a_field_that_no_schema_has_is_the_objects_fault(void **state) {
     struct cm_err err;
 
     (void)state;
-    assert_int_equal(error_of(500,
-                              "{\"message\":\"failed to create typed patch object (shop/web; /v1, "
-                              "Kind=Service): errors:\\n  .spec.prots: field not declared in "
-                              "schema\\n  .spec.size: expected string\"}",
-                              &err),
-                     CM_EINVAL);
+    assert_int_equal(
+        error_of(500,
+                 "{\"message\":\"failed to create typed patch object (shop/web; /v1, "
+                 "Kind=Service): errors:\\n  .spec.prots: field not declared in "
+                 "schema\\n  .spec.size: expected string, got &value.valueUnstructured{Value:42}"
+                 "\\n  .spec.kind: expected map\"}",
+                 &err),
+        CM_EINVAL);
     assert_string_equal(err.msg, "the object does not fit the schema of its kind: errors: "
                                  ".spec.prots: field not declared in schema .spec.size: expected "
-                                 "string");
+                                 "string .spec.kind: expected map");
 }
 
 // long_answer is a message with a beginning, an end, and a value of `size` characters of `one`
