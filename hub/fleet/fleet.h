@@ -96,7 +96,7 @@ struct hub_problem {
     const char *app;     // what it touches: NULL or a name
     const char *cluster; // the first cluster it touches; NULL: all of the App's, or none
     size_t clusters;     // how many
-    bool waiting;        // nothing is wrong: a source is not fetched yet
+    bool waiting;        // nothing is wrong: a source is not fetched yet, and nobody said why
 };
 
 // One App on one cluster.
@@ -178,6 +178,10 @@ struct hub_desired *hub_fleet_desired(const struct hub_fleet *f, const char *clu
 // hub_fleet_sources returns the sources that Apps want now, sorted by name; borrowed until the next
 // update. A source that was not in the list before needs a complete commit.
 const struct hub_fleet_source *hub_fleet_sources(const struct hub_fleet *f, size_t *count);
+
+// hub_fleet_source_tell says why a source cannot be fetched (NULL: it can). Apps that wait for it
+// have a problem with these words then. It tells whether the list of problems changed.
+bool hub_fleet_source_tell(struct hub_fleet *f, const char *name, const char *why);
 
 // hub_fleet_problems returns all present problems, sorted by repository, path, line; borrowed until
 // the next update.

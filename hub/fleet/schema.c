@@ -23,7 +23,7 @@ bool hub_schema_form_ok(const struct hub_form *form, const char *text) {
     }
     bool ok = regexec(&regex, text, 0, NULL, 0) == 0;
     regfree(&regex);
-    return ok;
+    return ok && (form->ok == NULL || form->ok(text));
 }
 
 const char *hub_field_type_name(const struct hub_field *field) {

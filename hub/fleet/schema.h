@@ -39,11 +39,13 @@ enum hub_field_type {
     HUB_FIELD_REFUSED, // known to others, not here: `doc` says what to do
 };
 
-// What a text must look like. The pattern means the same to POSIX (extended) and to ECMAScript.
+// What a text must look like. The pattern means the same to POSIX (extended) and to ECMAScript;
+// `ok`, if it is not NULL, refuses some of what the pattern takes.
 struct hub_form {
     const char *name; // for people: "a digest"
     const char *pattern;
     const char *advice;
+    bool (*ok)(const char *text);
 };
 
 enum hub_rule_type { HUB_RULE_ONE, HUB_RULE_SOME, HUB_RULE_NONE };

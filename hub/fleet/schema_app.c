@@ -1,4 +1,7 @@
 // The table of an App.
+#include "common/arena.h"
+#include "common/mem.h"
+#include "common/semver.h"
 #include "hub/fleet/schema_check.h"
 
 #define EACH_MAX 1000
@@ -13,16 +16,38 @@ static const struct hub_field metadata_fields[] = {
 // ---- Sources
 
 static const struct hub_form ref_form = {
-    "a name", "^[^-/.\001-\040~^:?*\\[\177][^\001-\040~^:?*\\[\177]{0,249}$",
-    "write the name of a branch or tag as Git knows it"};
+    .name = "a name",
+    .pattern = "^[^-/.\001-\040~^:?*\\[\177][^\001-\040~^:?*\\[\177]{0,249}$",
+    .advice = "write the name of a branch or tag as Git knows it",
+};
+
+static bool is_range(const char *text) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
+    const struct cm_semver_range *range;
+    struct cm_err err;
+
+    return cm_semver_range_parse(arena, text, &range, &err) == CM_OK;
+}
+
 static const struct hub_form range_form = {
-    "a range", "^[-0-9A-Za-z.*+^~<>=!|, ]*[0-9xX*][-0-9A-Za-z.*+^~<>=!|, ]*$",
-    "write a range of versions such as '>=1.2.0 <2.0.0' or '1.2.x'"};
-static const struct hub_form commit_form = {"a commit", "^[0-9a-f]{40}$",
-                                            "write all 40 hexadecimal digits in lower case"};
+    .name = "a range",
+    .pattern = "^[-0-9A-Za-z.*+^~<>=!|, ]*[0-9xX*][-0-9A-Za-z.*+^~<>=!|, ]*$",
+    .advice = "write a range of versions such as '>=1.2.0 <2.0.0' or '1.2.x'",
+    .ok = is_range,
+};
+
+static const struct hub_form commit_form = {
+    .name = "a commit",
+    .pattern = "^[0-9a-f]{40}$",
+    .advice = "write all 40 hexadecimal digits in lower case",
+};
+
 static const struct hub_form glob_form = {
-    "a glob", "^([^/]|[^/].*[^/])$",
-    "write a pattern below the source's path, with no '/' at either end ('**' for any folders)"};
+    .name = "a glob",
+    .pattern = "^([^/]|[^/].*[^/])$",
+    .advice =
+        "write a pattern below the source's path, with no '/' at either end ('**' for any folders)",
+};
 
 static const struct hub_field ref_fields[] = {
     {.name = "branch", .type = HUB_FIELD_STRING, .form = &ref_form, .doc = "Head of a branch."},

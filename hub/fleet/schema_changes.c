@@ -47,14 +47,24 @@ const struct hub_field hub_selector_fields[] = {
 
 // ---- Images
 
-static const struct hub_form image_form = {"an image's name", "^[^ @]+$",
-                                           "write the name of an image, without tag and digest"};
+static const struct hub_form image_form = {
+    .name = "an image's name",
+    .pattern = "^[^ @]+$",
+    .advice = "write the name of an image, without tag and digest",
+};
+
 static const struct hub_form tag_form = {
-    "a tag", "^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|.*[$][{].+[}].*)$",
-    "use 1 to 128 of letters, digits, '_', '.' and '-', beginning with none of the last two"};
+    .name = "a tag",
+    .pattern = "^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|.*[$][{].+[}].*)$",
+    .advice =
+        "use 1 to 128 of letters, digits, '_', '.' and '-', beginning with none of the last two",
+};
+
 static const struct hub_form digest_form = {
-    "a digest", "^(sha256:[0-9a-f]{64}|.*[$][{].+[}].*)$",
-    "write sha256: and 64 hexadecimal digits in lower case"};
+    .name = "a digest",
+    .pattern = "^(sha256:[0-9a-f]{64}|.*[$][{].+[}].*)$",
+    .advice = "write sha256: and 64 hexadecimal digits in lower case",
+};
 
 const struct hub_field hub_image_fields[] = {
     {.name = "name",
@@ -94,8 +104,11 @@ const struct hub_rule hub_image_rules[] = {
 // ---- Overlays
 
 static const struct hub_form pointer_form = {
-    "a JSON pointer", "^(/([^~/]|~[01])*)*$",
-    "write a JSON pointer such as /spec/template/spec/containers/0 ('~1' for '/', '~0' for '~')"};
+    .name = "a JSON pointer",
+    .pattern = "^(/([^~/]|~[01])*)*$",
+    .advice = "write a JSON pointer such as /spec/template/spec/containers/0 ('~1' for '/', '~0' "
+              "for '~')",
+};
 
 static const struct hub_field operation_fields[] = {
     {.name = "op",

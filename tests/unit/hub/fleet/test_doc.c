@@ -169,6 +169,9 @@ static const struct wrong wrongs[] = {
      "apps/shop/app.yaml:5:41: spec.source.ref.semver is 'latest': write a range of versions such "
      "as "
      "'>=1.2.0 <2.0.0' or '1.2.x'"},
+    {"apps/shop/app.yaml", APP "spec:\n  source: {repository: x, ref: {semver: '>=1.2.3.4'}}\n",
+     "apps/shop/app.yaml:5:41: spec.source.ref.semver is '>=1.2.3.4': write a range of versions "
+     "such as '>=1.2.0 <2.0.0' or '1.2.x'"},
     {"apps/shop/app.yaml", APP "spec:\n  source: {repository: x, ref: {semver: 1.2}}\n",
      "apps/shop/app.yaml:5:41: spec.source.ref.semver must be a string, not a number: put it in "
      "quotes"},

@@ -703,6 +703,78 @@ static void apps_that_share_an_object_on_different_clusters_are_fine(void **stat
     assert_string_equal(world_problems(w), "");
 }
 
+// ---- Release groups
+
+static void put_group_of_two(struct world *w, const char *value) {
+    world_put_cluster(w, "a", "", "v: 1");
+    world_put_cluster(w, "b", "", "");
+    world_put_app(w, "front", "  releaseGroup: checkout\n" ALL);
+    world_put_config(w, "front", "f", value);
+    world_put_app(w, "back", "  releaseGroup: checkout\n" ALL);
+    world_put_config(w, "back", "b", value);
+    world_put_app(w, "other", ALL);
+    world_put_config(w, "other", "o", value);
+}
+
+static void apps_of_a_release_group_change_together_or_not_at_all(void **state) {
+    struct world *w = *state;
+    size_t count;
+
+    put_group_of_two(w, "1");
+    (void)world_commit_all(w);
+    assert_string_equal(world_problems(w), "");
+    world_put_config(w, "front", "f", "2");
+    world_put_config(w, "other", "o", "2");
+    world_put_config(w, "back", "b", "x-${v}"); // b has no v
+    (void)world_commit(w);
+    assert_string_equal(world_pair(w, "a", "front")->revision, "r2");
+    assert_string_equal(world_pair(w, "a", "back")->revision, "r2");
+    assert_string_equal(world_pair(w, "b", "front")->revision, "r1");
+    assert_true(world_pair(w, "b", "front")->stale);
+    assert_string_equal(world_pair(w, "b", "other")->revision, "r2");
+    assert_non_null(strstr(world_problems(w),
+                           "apps/front/app.yaml:6:17: release group 'checkout' waits for App "
+                           "'back', which cannot become what Git says: mend that App, or take it "
+                           "out of the group"));
+    const struct hub_problem *p = hub_fleet_problems(w->fleet, &count);
+    assert_int_equal(count, 2);
+    assert_string_equal(p[1].app, "front");
+    assert_string_equal(p[1].cluster, "b");
+    assert_int_equal(p[1].clusters, 1);
+    world_put_cluster(w, "b", "", "v: 2");
+    (void)world_commit(w);
+    assert_string_equal(world_problems(w), "");
+    assert_string_equal(world_pair(w, "b", "front")->revision, "r3");
+    assert_string_equal(world_pair(w, "b", "back")->revision, "r3");
+}
+
+static void a_new_app_that_does_not_render_holds_its_release_group(void **state) {
+    struct world *w = *state;
+
+    put_group_of_two(w, "1");
+    world_put_config(w, "back", "b", "${missing}");
+    (void)world_commit_all(w);
+    assert_null(world_pair(w, "a", "front"));
+    assert_non_null(world_pair(w, "a", "other"));
+    world_put_app(w, "front", ALL);
+    (void)world_commit(w);
+    assert_non_null(world_pair(w, "a", "front"));
+}
+
+static void an_app_that_loses_an_object_holds_its_release_group(void **state) {
+    struct world *w = *state;
+
+    put_group_of_two(w, "1");
+    (void)world_commit_all(w);
+    world_put_config(w, "front", "f", "2");
+    world_put_config(w, "back", "o", "2"); // that is the one of `other`
+    (void)world_commit(w);
+    assert_string_equal(world_pair(w, "a", "front")->revision, "r1");
+    assert_non_null(strstr(world_problems(w), "release group 'checkout' waits for App 'back'"));
+    assert_string_equal(world_pair(w, "a", "other")->revision, "r1");
+    assert_false(world_pair(w, "a", "other")->stale);
+}
+
 // ---- Folders of Apps
 
 static void a_folder_with_an_app_of_its_own_is_taken_out(void **state) {
@@ -1024,6 +1096,9 @@ int main(void) {
         TEST(of_two_new_apps_neither_gets_the_object),
         TEST(an_object_moves_from_app_to_app_in_one_commit),
         TEST(apps_that_share_an_object_on_different_clusters_are_fine),
+        TEST(apps_of_a_release_group_change_together_or_not_at_all),
+        TEST(a_new_app_that_does_not_render_holds_its_release_group),
+        TEST(an_app_that_loses_an_object_holds_its_release_group),
         TEST(a_folder_with_an_app_of_its_own_is_taken_out),
         TEST(only_the_source_folder_holds_manifests),
         TEST(what_cannot_be_rendered_yet_is_refused),
