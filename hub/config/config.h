@@ -50,6 +50,7 @@ struct hub_repository {
     char *known_hosts_file;
     char *webhook_secret;
     bool allow_private_hosts;
+    bool source_only;   // Apps may take manifests from it; it holds no documents
     int64_t timeout_ms; // of one fetch, default 5 min
 };
 

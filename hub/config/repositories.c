@@ -44,6 +44,7 @@ static const struct field fields[] = {
     {"knownHostsFile", FIELD_TEXT, AT(known_hosts_file)},
     {"webhookSecretFile", FIELD_FILE, AT(webhook_secret)},
     {"allowPrivateHosts", FIELD_BOOL, AT(allow_private_hosts)},
+    {"sourceOnly", FIELD_BOOL, AT(source_only)},
 };
 
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };

@@ -33,7 +33,7 @@ struct cluster_state {
 };
 
 struct source_state {
-    const struct hub_planner_source *source;
+    bool tree_only;            // Apps want it; it has no documents
     struct hub_repo_id commit; // that the fleet has taken in
     bool loaded;
     bool awaited;                   // was read before the restart: publishing waits for it
@@ -46,7 +46,10 @@ struct hub_planner {
     struct hub_planner_config config;
     struct hub_fleet *fleet;
     struct cm_map *clusters; // by name
-    struct source_state *sources;
+    // Repositories with documents, then what Apps want; each with its place in both arrays.
+    struct hub_planner_source *sources;
+    struct source_state *states;
+    size_t source_count;
     struct hub_document_set *documents; // that the database shows; NULL: not known
     struct hub_lost lost;
     bool ready; // everything was published at least once
@@ -60,15 +63,32 @@ static void free_state(void *value) {
     free(state);
 }
 
+static size_t add_source(struct hub_planner *p, const struct hub_planner_source *source) {
+    size_t at = p->source_count++;
+
+    p->sources = cm_resize(p->sources, p->source_count * sizeof(*p->sources));
+    p->states = cm_resize(p->states, p->source_count * sizeof(*p->states));
+    p->sources[at] = (struct hub_planner_source){.name = cm_strdup(source->name),
+                                                 .folder = cm_strdup(source->folder),
+                                                 .prefix = cm_strdup(source->prefix)};
+    p->states[at] = (struct source_state){0};
+    return at;
+}
+
+static void free_source(struct hub_planner_source *source) {
+    free((char *)(uintptr_t)source->name);
+    free((char *)(uintptr_t)source->folder);
+    free((char *)(uintptr_t)source->prefix);
+}
+
 struct hub_planner *hub_planner_new(const struct hub_planner_config *config) {
     struct hub_planner *p = cm_new(1, sizeof(*p));
 
     p->config = *config;
     p->fleet = hub_fleet_new(hub_authority_secret_key(config->authority));
     p->clusters = cm_map_new(free_state);
-    p->sources = cm_new(config->source_count + 1, sizeof(*p->sources));
     for (size_t i = 0; i < config->source_count; i++) {
-        p->sources[i].source = &config->sources[i];
+        (void)add_source(p, &config->sources[i]);
         hub_fleet_expect(p->fleet, config->sources[i].name);
     }
     return p;
@@ -82,10 +102,12 @@ void hub_planner_free(struct hub_planner *p) {
     hub_document_set_unref(p->documents);
     hub_lost_done(&p->lost);
     cm_map_free(p->clusters);
-    for (size_t i = 0; i < p->config.source_count; i++) {
-        hub_commit_done(&p->sources[i].pending);
+    for (size_t i = 0; i < p->source_count; i++) {
+        hub_commit_done(&p->states[i].pending);
+        free_source(&p->sources[i]);
     }
     free(p->sources);
+    free(p->states);
     free(p);
 }
 
@@ -259,15 +281,15 @@ static void withdraw(struct hub_planner *p, struct hub_outcome *o, const char *c
 
 // ---- Commits
 
-static void note_revision(struct hub_planner *p, struct hub_outcome *o,
-                          struct source_state *source) {
+static void note_revision(struct hub_planner *p, struct hub_outcome *o, size_t at) {
+    struct source_state *source = &p->states[at];
     const struct hub_commit *commit = &source->pending;
     size_t problems;
 
     hub_repo_id_hex(&commit->id, source->last);
     (void)hub_fleet_problems(p->fleet, &problems);
     o->revisions[o->revision_count++] = (struct hub_revision_row){
-        .repo = source->source->name,
+        .repo = cm_arena_strdup(o->arena, p->sources[at].name),
         .id = cm_arena_strdup(o->arena, source->last),
         .author = cm_arena_strf(o->arena, "%s <%s>", commit->author_name, commit->author_email),
         .subject = cm_arena_strdup(o->arena, commit->subject),
@@ -282,10 +304,10 @@ static void note_revision(struct hub_planner *p, struct hub_outcome *o,
 
 // A commit is on record only once all that it changes is: who waits for it may count on that.
 static void note_revisions(struct hub_planner *p, struct hub_outcome *o) {
-    o->revisions = cm_arena_get(o->arena, (p->config.source_count + 1) * sizeof(*o->revisions));
-    for (size_t i = 0; p->ready && i < p->config.source_count; i++) {
-        if (p->sources[i].has_pending) {
-            note_revision(p, o, &p->sources[i]);
+    o->revisions = cm_arena_get(o->arena, (p->source_count + 1) * sizeof(*o->revisions));
+    for (size_t i = 0; p->ready && i < p->source_count; i++) {
+        if (p->states[i].has_pending) {
+            note_revision(p, o, i);
         }
     }
 }
@@ -352,8 +374,10 @@ static void take_changed(struct hub_planner *p, struct hub_outcome *o,
 }
 
 static bool all_loaded(const struct hub_planner *p) {
-    for (size_t i = 0; i < p->config.source_count; i++) {
-        if ((p->sources[i].awaited || p->lost.count > 0) && !p->sources[i].loaded) {
+    for (size_t i = 0; i < p->source_count; i++) {
+        const struct source_state *state = &p->states[i];
+
+        if (!state->tree_only && (state->awaited || p->lost.count > 0) && !state->loaded) {
             return false;
         }
     }
@@ -408,12 +432,12 @@ static bool has_problems(const struct hub_planner *p, const char *repo) {
 // nothing. It tells whether anything may have changed.
 static bool look_back(struct hub_planner *p, struct hub_reading *r, size_t at,
                       const struct hub_repo_id *id) {
-    const struct source_state *source = &p->sources[at];
-    const char *name = source->source->name;
+    const struct source_state *source = &p->states[at];
+    const char *name = p->sources[at].name;
     size_t commits;
     struct cm_err err;
 
-    if (source->last[0] != '\0' || !has_problems(p, name)) {
+    if (source->tree_only || source->last[0] != '\0' || !has_problems(p, name)) {
         return false;
     }
     if (hub_history_replay(p->fleet, r, at, id, &commits, &err) < 0) {
@@ -432,49 +456,91 @@ static bool look_back(struct hub_planner *p, struct hub_reading *r, size_t at,
     return commits > 0;
 }
 
+// is_loaded tells whether the fleet knows the tree: what nobody wanted for a while it has
+// forgotten.
+static bool is_loaded(const struct hub_planner *p, size_t at) {
+    size_t count;
+    const struct hub_fleet_source *wants = hub_fleet_sources(p->fleet, &count);
+
+    if (!p->states[at].tree_only) {
+        return p->states[at].loaded;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(wants[i].name, p->sources[at].name) == 0) {
+            return wants[i].loaded;
+        }
+    }
+    return false;
+}
+
+static void note_wants(const struct hub_planner *p, struct hub_outcome *o) {
+    const struct hub_fleet_source *wants = hub_fleet_sources(p->fleet, &o->want_count);
+
+    o->wants_changed = true;
+    o->wants = cm_arena_get(o->arena, (o->want_count + 1) * sizeof(*o->wants));
+    for (size_t i = 0; i < o->want_count; i++) {
+        o->wants[i] =
+            (struct hub_planner_want){.name = cm_arena_strdup(o->arena, wants[i].name),
+                                      .repository = cm_arena_strdup(o->arena, wants[i].repository),
+                                      .ref = wants[i].ref,
+                                      .text = cm_arena_strdup(o->arena, wants[i].text)};
+    }
+}
+
+static void keep_commit(struct source_state *source, struct hub_commit *commit,
+                        const char *revision) {
+    source->commit = commit->id;
+    source->loaded = true;
+    hub_commit_done(&source->pending);
+    source->has_pending = strcmp(revision, source->last) != 0;
+    source->pending = *commit;
+    *commit = (struct hub_commit){0};
+}
+
 static enum cm_rc take_commit(struct hub_planner *p, struct hub_reading *r, size_t at,
                               const struct hub_repo_id *id, struct hub_outcome *o) {
-    struct source_state *source = &p->sources[at];
+    struct source_state *source = &p->states[at];
     CM_CLEANUP(hub_commit_done) struct hub_commit commit = {0};
     CM_CLEANUP(hub_fleet_result_freep) struct hub_fleet_result *result = NULL;
-    struct hub_fleet_commit what = {.repo = source->source->name};
+    struct hub_fleet_commit what = {.repo = p->sources[at].name, .source_only = source->tree_only};
+    bool loaded = is_loaded(p, at);
     enum cm_rc rc = hub_reading_commit(r, at, id, &commit, &o->err);
 
     rc = rc < 0 ? rc
-                : hub_reading_changes(r, at, source->loaded ? &source->commit : NULL, id, o->arena,
-                                      &what, &o->err);
+                : hub_reading_changes(r, at, loaded ? &source->commit : NULL, id, o->arena, &what,
+                                      &o->err);
     if (rc < 0) {
         return rc;
     }
 
     result = hub_fleet_update(p->fleet, &what,
                               &(struct hub_fleet_reader){.read = hub_reading_blob, .ctx = r});
+    bool wants_changed = result->sources_changed;
     if (!source->loaded && look_back(p, r, at, id)) {
         hub_fleet_result_freep(&result);
         result = NULL;
+        wants_changed = true;
     }
-    source->commit = *id;
-    source->loaded = true;
-    hub_commit_done(&source->pending);
-    source->has_pending = strcmp(what.revision, source->last) != 0;
-    source->pending = commit;
-    commit = (struct hub_commit){0};
+    keep_commit(source, &commit, what.revision);
     take_result(p, o, &what, result);
     note_revisions(p, o);
+    if (wants_changed) {
+        note_wants(p, o);
+    }
     return CM_OK;
 }
 
-struct hub_outcome *hub_planner_commit(struct hub_planner *p, size_t source,
-                                       const struct hub_repo_id *commit) {
+static struct hub_outcome *commit_at(struct hub_planner *p, size_t at,
+                                     const struct hub_repo_id *commit) {
     struct hub_outcome *o = new_outcome();
     struct hub_reading r;
 
-    if (p->sources[source].loaded && hub_repo_id_equal(&p->sources[source].commit, commit)) {
+    if (is_loaded(p, at) && hub_repo_id_equal(&p->states[at].commit, commit)) {
         return o;
     }
-    hub_reading_begin(&r, p->config.sources, p->config.source_count);
-    if (take_commit(p, &r, source, commit, o) < 0) {
-        (void)cm_wrap(&o->err, "repository '%s'", p->sources[source].source->name);
+    hub_reading_begin(&r, p->sources, p->source_count);
+    if (take_commit(p, &r, at, commit, o) < 0) {
+        (void)cm_wrap(&o->err, "repository '%s'", p->sources[at].name);
     } else {
         o->err.code = CM_OK;
     }
@@ -482,10 +548,79 @@ struct hub_outcome *hub_planner_commit(struct hub_planner *p, size_t source,
     return o;
 }
 
+struct hub_outcome *hub_planner_commit(struct hub_planner *p, size_t source,
+                                       const struct hub_repo_id *commit) {
+    return commit_at(p, source, commit);
+}
+
+// ---- What Apps want of other repositories
+
+static bool is_wanted(const struct hub_planner *p, const char *name) {
+    size_t count;
+    const struct hub_fleet_source *wants = hub_fleet_sources(p->fleet, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(wants[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t find_tree(struct hub_planner *p, const struct hub_planner_source *tree) {
+    for (size_t i = p->config.source_count; i < p->source_count; i++) {
+        if (strcmp(p->sources[i].name, tree->name) == 0) {
+            return i;
+        }
+    }
+    size_t at = add_source(p, tree);
+    p->states[at].tree_only = true;
+    return at;
+}
+
+// fetched_last reads what a mirror holds. It tells whether there is something.
+static bool fetched_last(const struct hub_planner *p, size_t at, struct hub_repo_id *out) {
+    CM_CLEANUP(hub_commit_done) struct hub_commit commit = {0};
+    struct hub_reading r;
+    struct cm_err ignored;
+
+    hub_reading_begin(&r, p->sources, p->source_count);
+    enum cm_rc rc = hub_reading_resolve(&r, at, "HEAD", &commit, &ignored);
+    hub_reading_end(&r);
+    *out = commit.id;
+    return rc == CM_OK;
+}
+
+struct hub_outcome *hub_planner_tree(struct hub_planner *p, const struct hub_planner_source *tree,
+                                     const struct hub_repo_id *commit) {
+    struct hub_repo_id last;
+
+    if (!is_wanted(p, tree->name)) {
+        return new_outcome();
+    }
+    size_t at = find_tree(p, tree);
+    if (commit != NULL) {
+        return commit_at(p, at, commit);
+    }
+    struct hub_outcome *o = fetched_last(p, at, &last) ? commit_at(p, at, &last) : new_outcome();
+    o->err.code = CM_OK; // a fetch will do
+    return o;
+}
+
+struct hub_outcome *hub_planner_trouble(struct hub_planner *p, const char *tree, const char *why) {
+    struct hub_outcome *o = new_outcome();
+    const struct hub_fleet_commit nothing = {.repo = tree, .revision = ""};
+
+    if (hub_fleet_source_tell(p->fleet, tree, why) && p->ready) {
+        take_problems(p, o, &nothing, true);
+    }
+    return o;
+}
+
 struct hub_outcome *hub_planner_resume(struct hub_planner *p, size_t source) {
     struct hub_repo_id id;
 
-    if (p->sources[source].loaded || !hub_repo_id_parse(p->sources[source].last, &id)) {
+    if (p->states[source].loaded || !hub_repo_id_parse(p->states[source].last, &id)) {
         return new_outcome();
     }
     struct hub_outcome *o = hub_planner_commit(p, source, &id);
@@ -559,10 +694,10 @@ static void seed_agent(void *ctx, const char *cluster, const char *cluster_id) {
 static void seed_source(void *ctx, const struct hub_seed_source *source) {
     struct hub_planner *p = ctx;
 
-    for (size_t i = 0; i < p->config.source_count; i++) {
-        if (strcmp(p->sources[i].source->name, source->name) == 0) {
-            p->sources[i].awaited = true;
-            (void)snprintf(p->sources[i].last, sizeof(p->sources[i].last), "%s", source->revision);
+    for (size_t i = 0; i < p->source_count; i++) {
+        if (strcmp(p->sources[i].name, source->name) == 0) {
+            p->states[i].awaited = true;
+            (void)snprintf(p->states[i].last, sizeof(p->states[i].last), "%s", source->revision);
             return;
         }
     }

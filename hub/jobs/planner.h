@@ -31,6 +31,7 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "hub/fleet/fleet.h"
 #include "hub/repo/id.h"
 
 struct cm_arena;
@@ -43,16 +44,24 @@ struct hub_publication;
 struct hub_revision_row;
 
 struct hub_planner_source {
-    const char *name;   // of the repository
+    const char *name;   // of the repository, or of what Apps want of one
     const char *folder; // of its mirror
     const char *prefix; // root folder inside; ""
 };
 
 struct hub_planner_config {
     const struct hub_authority *authority;
-    const struct hub_planner_source *sources; // borrowed
+    const struct hub_planner_source *sources; // repositories with documents; copied
     size_t source_count;
     uint64_t epoch;
+};
+
+// A tree that Apps want from another repository (hub/fleet/fleet.h).
+struct hub_planner_want {
+    const char *name;
+    const char *repository;
+    enum hub_ref ref;
+    const char *text;
 };
 
 struct hub_cluster_change {
@@ -79,6 +88,9 @@ struct hub_outcome {
     struct hub_document_set *documents_before; // NULL with `documents`: to be written anew
     struct hub_document_set *documents;
     const struct hub_problem_rows *problems;
+    bool wants_changed; // `wants` is what Apps want now, sorted by name
+    struct hub_planner_want *wants;
+    size_t want_count;
     struct cm_err err; // a commit that could not be read at all; all else is empty then
 };
 
@@ -100,6 +112,14 @@ struct hub_outcome *hub_planner_start(struct hub_planner *p);
 struct hub_outcome *hub_planner_resume(struct hub_planner *p, size_t source);
 struct hub_outcome *hub_planner_commit(struct hub_planner *p, size_t source,
                                        const struct hub_repo_id *commit);
+
+// The same for a tree that Apps want, from its mirror: `commit`, or NULL for what was fetched last
+// (then, if there is nothing, the outcome is empty). trouble: why it cannot be fetched; NULL: it
+// can.
+struct hub_outcome *hub_planner_tree(struct hub_planner *p, const struct hub_planner_source *tree,
+                                     const struct hub_repo_id *commit);
+struct hub_outcome *hub_planner_trouble(struct hub_planner *p, const char *tree, const char *why);
+
 struct hub_outcome *hub_planner_enroll(struct hub_planner *p, const char *cluster,
                                        const char *cluster_id);
 struct hub_outcome *hub_planner_raise(struct hub_planner *p, const char *cluster, uint64_t epoch,

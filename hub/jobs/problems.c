@@ -99,6 +99,9 @@ struct hub_problem_rows *hub_problem_rows_new(struct cm_arena *a, const struct h
     }
     add_lost(a, lost, out);
     for (size_t i = 0; i < count; i++) {
+        if (problems[i].waiting) {
+            continue; // a moment, and it is here
+        }
         bool mine = strcmp(problems[i].repo, commit->repo) == 0 && !commit->complete &&
                     is_touched(touched, a, &problems[i]);
 

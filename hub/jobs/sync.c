@@ -13,8 +13,10 @@
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "common/str.h"
+#include "common/tls/digest.h"
 #include "common/workers.h"
 #include "hub/config/config.h"
+#include "hub/jobs/fetcher.h"
 #include "hub/jobs/planner.h"
 #include "hub/jobs/publication.h"
 #include "hub/jobs/record.h"
@@ -23,40 +25,39 @@
 #include "hub/store/desired.h"
 #include "hub/store/events.h"
 
-#define RETRY_MIN_MS 2000
-#define RETRY_MAX_MS ((int64_t)10 * 60 * 1000)
 #define STORE_RETRY_MIN_MS 1000
 #define STORE_RETRY_MAX_MS 60000
 
-struct repository {
+// A tree that is kept up to date: a repository with documents, or what Apps want of one.
+struct tracked {
     struct hub_sync *owner;
     const struct hub_repository *config;
-    size_t index;
+    struct hub_fetcher *fetcher;
+    char *name;
     char *folder;
-    struct cm_timer timer;
-    struct cm_backoff backoff;
-    bool again; // somebody asked while a fetch was running
-
-    // The fetch, one at a time.
-    bool fetching;
-    struct cm_job job;
-    struct hub_repo_fetched fetched;
-    enum hub_repo_trouble trouble;
-    struct cm_err err;
-    int64_t began_ms;
-    bool planned; // the tip was given to the planner
-    char *told;   // failure that is an event already; NULL: it works
+    size_t index;            // of a repository with documents: as the planner counts them
+    bool wanted;             // of what Apps want: still, while the list is gone through
+    struct cm_list in_trees; // of what Apps want
 };
 
-enum step_kind { STEP_RESUME, STEP_COMMIT, STEP_ENROLL, STEP_RAISE, STEP_FORGET };
+enum step_kind {
+    STEP_RESUME,
+    STEP_COMMIT,
+    STEP_TREE_RESUME,
+    STEP_TREE,
+    STEP_TROUBLE,
+    STEP_ENROLL,
+    STEP_RAISE,
+    STEP_FORGET,
+};
 
 struct step {
     struct hub_sync *owner;
     enum step_kind kind;
     size_t source;
     struct hub_repo_id commit;
-    char *cluster;
-    char *text; // cluster id, or the App
+    char *name; // of a cluster, or of what Apps want
+    char *text; // cluster id, App, folder of the mirror, or trouble
     uint64_t epoch;
     uint64_t generation;
     struct hub_outcome *outcome;
@@ -67,10 +68,11 @@ struct step {
 
 struct hub_sync {
     struct hub_sync_config config;
-    struct repository *repositories;
-    struct hub_planner_source *sources;
+    struct hub_fetching fetching;
+    struct tracked *repositories; // with documents
+    size_t repository_count;
+    struct cm_list trees;
     struct hub_planner *planner;
-    struct cm_workers *git;
     struct cm_workers *plan;
     struct cm_list steps; // the first one is under way if `busy`
     bool busy;
@@ -78,33 +80,27 @@ struct hub_sync {
     size_t jobs; // fetches, plans and records that are out
     struct cm_timer retry_record;
     struct cm_backoff record_backoff;
-    int cancel_fd;
     bool stopping;
     void (*stopped)(void *ctx);
     void *stopped_ctx;
-    struct cm_metric *metric_fetches;
-    struct cm_metric *metric_failures;
     struct cm_metric *metric_commits;
     struct cm_metric *metric_published;
-    struct cm_metric *metric_seconds;
 };
 
 static void next_step(struct hub_sync *s);
-static void fetch(struct repository *r);
-static void plan_failed(struct repository *r, const struct cm_err *err);
-static void works(struct repository *r);
+static void watch_wants(struct hub_sync *s, const struct hub_outcome *o);
 
 // ---- Steps
 
 static void free_step(struct step *step) {
     hub_outcome_free(step->outcome);
-    free(step->cluster);
+    free(step->name);
     free(step->text);
     free(step);
 }
 
 static void check_stopped(struct hub_sync *s) {
-    if (s->stopping && s->jobs == 0 && s->stopped != NULL) {
+    if (s->stopping && s->jobs == 0 && s->fetching.jobs == 0 && s->stopped != NULL) {
         void (*stopped)(void *) = s->stopped;
 
         s->stopped = NULL;
@@ -200,6 +196,7 @@ static void on_retry_record(void *ctx) {
 static void run_plan(struct cm_job *job) {
     struct step *step = CM_CONTAINER(job, struct step, plan);
     struct hub_planner *p = step->owner->planner;
+    const struct hub_planner_source tree = {.name = step->name, .folder = step->text, .prefix = ""};
 
     switch (step->kind) {
     case STEP_RESUME:
@@ -208,14 +205,23 @@ static void run_plan(struct cm_job *job) {
     case STEP_COMMIT:
         step->outcome = hub_planner_commit(p, step->source, &step->commit);
         break;
+    case STEP_TREE_RESUME:
+        step->outcome = hub_planner_tree(p, &tree, NULL);
+        break;
+    case STEP_TREE:
+        step->outcome = hub_planner_tree(p, &tree, &step->commit);
+        break;
+    case STEP_TROUBLE:
+        step->outcome = hub_planner_trouble(p, step->name, step->text);
+        break;
     case STEP_ENROLL:
-        step->outcome = hub_planner_enroll(p, step->cluster, step->text);
+        step->outcome = hub_planner_enroll(p, step->name, step->text);
         break;
     case STEP_RAISE:
-        step->outcome = hub_planner_raise(p, step->cluster, step->epoch, step->generation);
+        step->outcome = hub_planner_raise(p, step->name, step->epoch, step->generation);
         break;
     case STEP_FORGET:
-        hub_planner_forget_gone(p, step->cluster, step->text);
+        hub_planner_forget_gone(p, step->name, step->text);
         break;
     }
 }
@@ -225,20 +231,48 @@ static bool has_something(const struct hub_outcome *o) {
                          o->documents != NULL || o->problems != NULL);
 }
 
+static struct tracked *find_tree(struct hub_sync *s, const char *name) {
+    for (struct cm_list *at = s->trees.next; at != &s->trees; at = at->next) {
+        struct tracked *tree = CM_CONTAINER(at, struct tracked, in_trees);
+
+        if (strcmp(tree->name, name) == 0) {
+            return tree;
+        }
+    }
+    return NULL;
+}
+
+// answer_fetcher says how it went with the commit that it brought.
+static void answer_fetcher(const struct step *step) {
+    struct hub_sync *s = step->owner;
+    bool commit = step->kind == STEP_COMMIT;
+    const struct tracked *t = commit                    ? &s->repositories[step->source]
+                              : step->kind == STEP_TREE ? find_tree(s, step->name)
+                                                        : NULL;
+
+    if (t == NULL || t->fetcher == NULL) {
+        return;
+    }
+    if (step->outcome->err.code == CM_OK) {
+        hub_fetcher_taken(t->fetcher);
+    } else {
+        hub_fetcher_refused(t->fetcher, &step->outcome->err);
+    }
+}
+
 static void plan_done(struct cm_job *job) {
     struct step *step = CM_CONTAINER(job, struct step, plan);
     struct hub_sync *s = step->owner;
-    bool failed = step->outcome != NULL && step->outcome->err.code != CM_OK;
+    bool done = !job->canceled && !s->stopping && step->outcome != NULL;
 
     if (!job->canceled) {
         s->ready = hub_planner_is_ready(s->planner); // the sync worker rests until the next step
     }
-    if (failed) {
-        plan_failed(&s->repositories[step->source], &step->outcome->err);
-    } else if (step->kind == STEP_COMMIT && !job->canceled) {
-        works(&s->repositories[step->source]);
+    if (done) {
+        answer_fetcher(step);
+        watch_wants(s, step->outcome);
     }
-    if (failed || job->canceled || !has_something(step->outcome)) {
+    if (job->canceled || !has_something(step->outcome) || step->outcome->err.code != CM_OK) {
         end_step(s, step);
     } else {
         submit_record(step);
@@ -257,194 +291,145 @@ static void next_step(struct hub_sync *s) {
     cm_workers_submit(s->plan, &step->plan);
 }
 
-static struct step *add_step(struct hub_sync *s, enum step_kind kind, const char *cluster,
+static struct step *add_step(struct hub_sync *s, enum step_kind kind, const char *name,
                              const char *text) {
     struct step *step = cm_new(1, sizeof(*step));
 
     step->owner = s;
     step->kind = kind;
-    step->cluster = cm_strdup(cluster);
+    step->name = cm_strdup(name);
     step->text = cm_strdup(text);
     cm_list_append(&s->steps, &step->in_steps);
     return step;
 }
 
-// ---- Fetching
+// ---- What is fetched
 
-static struct hub_repo_source source_of(const struct hub_repository *c) {
-    return (struct hub_repo_source){
-        .name = c->name,
-        .url = c->url,
-        .branch = c->branch,
-        .token = c->token,
-        .username = c->username,
-        .password = c->password,
-        .ca_file = c->ca_file,
-        .ssh_key_file = c->ssh_key_file,
-        .ssh_passphrase = c->ssh_passphrase,
-        .known_hosts_file = c->known_hosts_file,
-        .allow_private_hosts = c->allow_private_hosts,
-    };
+static void on_fetched(void *ctx, struct hub_fetcher *f, const struct hub_repo_id *commit) {
+    struct tracked *t = ctx;
+    bool tree = t->in_trees.next != NULL;
+    struct step *step = tree ? add_step(t->owner, STEP_TREE, t->name, t->folder)
+                             : add_step(t->owner, STEP_COMMIT, NULL, NULL);
+
+    (void)f;
+    step->source = t->index;
+    step->commit = *commit;
+    next_step(t->owner);
 }
 
-static void run_fetch(struct cm_job *job) {
-    struct repository *r = CM_CONTAINER(job, struct repository, job);
-    struct hub_repo_source source = source_of(r->config);
-    struct hub_repo_limits limits = hub_repo_limits_default;
-    struct hub_repo_job fetch_job = {
-        .folder = r->folder, .limits = &limits, .cancel_fd = r->owner->cancel_fd};
-    struct cm_err compact_err;
+static void on_trouble(void *ctx, struct hub_fetcher *f, const char *why) {
+    const struct tracked *t = ctx;
 
-    limits.deadline_ms = r->config->timeout_ms;
-    r->err.code = CM_OK;
-    if (hub_repo_fetch(&source, &fetch_job, &r->fetched, &r->trouble, &r->err) < 0) {
+    (void)f;
+    if (t->in_trees.next != NULL) {
+        (void)add_step(t->owner, STEP_TROUBLE, t->name, why);
+        next_step(t->owner);
+    }
+}
+
+static struct hub_fetcher_config fetcher_of(struct tracked *t) {
+    return (struct hub_fetcher_config){.shared = &t->owner->fetching,
+                                       .repository = t->config,
+                                       .name = t->name,
+                                       .folder = t->folder,
+                                       .fetched = on_fetched,
+                                       .trouble = on_trouble,
+                                       .ctx = t};
+}
+
+static const struct hub_repository *find_repository(const struct hub_sync *s, const char *name) {
+    const struct hub_repositories *list = s->config.repositories;
+
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i].name, name) == 0) {
+            return &list->items[i];
+        }
+    }
+    return NULL;
+}
+
+// Names of sources hold what no file name should; the hash of one tells them apart.
+static char *tree_folder(const struct hub_sync *s, const struct hub_planner_want *want) {
+    struct cm_sha256 hash = cm_sha256(want->name, strlen(want->name));
+    char hex[CM_SHA256_HEX_MAX];
+
+    cm_sha256_hex(&hash, hex);
+    return cm_strf("%s/git/%s@%.16s", s->config.data_dir, want->repository, hex);
+}
+
+static void set_ref(struct hub_fetcher_config *config, const struct hub_planner_want *want) {
+    switch (want->ref) {
+    case HUB_REF_DEFAULT:
+        break;
+    case HUB_REF_BRANCH:
+        config->ref.branch = want->text;
+        break;
+    case HUB_REF_TAG:
+        config->ref.tag = want->text;
+        break;
+    case HUB_REF_SEMVER:
+        config->ref.semver = want->text;
+        break;
+    case HUB_REF_COMMIT:
+        config->ref.commit = want->text;
+        break;
+    }
+}
+
+static void watch_tree(struct hub_sync *s, const struct hub_planner_want *want) {
+    struct tracked *t = cm_new(1, sizeof(*t));
+
+    t->owner = s;
+    t->name = cm_strdup(want->name);
+    t->folder = tree_folder(s, want);
+    t->wanted = true;
+    t->config = find_repository(s, want->repository);
+    cm_list_append(&s->trees, &t->in_trees);
+    if (t->config == NULL) {
+        CM_AUTOFREE char *why = cm_strf("the hub has no repository '%s': add it to the file of "
+                                        "repositories",
+                                        want->repository);
+
+        (void)add_step(s, STEP_TROUBLE, t->name, why);
         return;
     }
-    r->err.code = CM_OK;
-    if (r->fetched.packs >= HUB_REPO_PACKS_MAX && hub_repo_compact(&fetch_job, &compact_err) < 0) {
-        cm_log(CM_LOG_WARN, "git.compact", compact_err.msg, "repository", r->config->name, NULL);
-    }
+    struct hub_fetcher_config config = fetcher_of(t);
+    set_ref(&config, want);
+    t->fetcher = hub_fetcher_new(&config);
+    (void)add_step(s, STEP_TREE_RESUME, t->name, t->folder);
+    hub_fetcher_now(t->fetcher);
 }
 
-struct failure_job {
-    struct hub_store_job job;
-    struct hub_sync *owner;
-    char *message;
-};
-
-static enum cm_rc run_failure(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
-    const struct failure_job *f = CM_CONTAINER(job, struct failure_job, job);
-
-    return hub_events_add(db,
-                          &(struct hub_event){.at_ms = cm_clock_unix_ms(),
-                                              .kind = "sync.failed",
-                                              .actor = "hub",
-                                              .message = f->message},
-                          err);
+static void drop_tree(struct tracked *t) {
+    hub_fetcher_drop(t->fetcher);
+    cm_list_remove(&t->in_trees);
+    free(t->name);
+    free(t->folder);
+    free(t);
 }
 
-static void failure_done(struct hub_store_job *job, const struct cm_err *err) {
-    struct failure_job *f = CM_CONTAINER(job, struct failure_job, job);
-    struct hub_sync *s = f->owner;
-
-    if (err->code != CM_OK) {
-        cm_log(CM_LOG_WARN, "store.failed", err->msg, NULL);
-    }
-    free(f->message);
-    free(f);
-    job_ended(s);
-}
-
-// A failure is an event and a line in the log when it begins and when its words change.
-static void tell_failure(struct repository *r, const struct cm_err *err) {
-    struct failure_job *f;
-
-    if (r->told != NULL && strcmp(r->told, err->msg) == 0) {
-        cm_log(CM_LOG_DEBUG, "sync.failed", err->msg, "repository", r->config->name, NULL);
+static void watch_wants(struct hub_sync *s, const struct hub_outcome *o) {
+    if (!o->wants_changed) {
         return;
     }
-    cm_log(CM_LOG_WARN, "sync.failed", err->msg, "repository", r->config->name, NULL);
-    free(r->told);
-    r->told = cm_strdup(err->msg);
-    f = cm_new(1, sizeof(*f));
-    f->owner = r->owner;
-    f->message = cm_strf("repository '%s': %s", r->config->name, err->msg);
-    f->job.run = run_failure;
-    f->job.done = failure_done;
-    job_began(r->owner);
-    hub_store_submit(r->owner->config.store, &f->job);
-}
-
-static void works(struct repository *r) {
-    cm_backoff_reset(&r->backoff);
-    if (r->told != NULL) {
-        cm_log(CM_LOG_INFO, "sync.recovered", "the repository can be read again", "repository",
-               r->config->name, NULL);
-        free(r->told);
-        r->told = NULL;
+    for (struct cm_list *at = s->trees.next; at != &s->trees; at = at->next) {
+        CM_CONTAINER(at, struct tracked, in_trees)->wanted = false;
     }
-}
+    for (size_t i = 0; i < o->want_count; i++) {
+        struct tracked *t = find_tree(s, o->wants[i].name);
 
-static void schedule(struct repository *r, int64_t pause_ms) {
-    if (!r->owner->stopping) {
-        cm_timer_start(r->owner->config.loop, &r->timer, pause_ms);
+        if (t != NULL) {
+            t->wanted = true;
+        } else {
+            watch_tree(s, &o->wants[i]);
+        }
     }
-}
-
-static void fetch_failed(struct repository *r) {
-    cm_metric_add(r->owner->metric_failures, 1);
-    tell_failure(r, &r->err);
-    schedule(r, cm_backoff_next(&r->backoff));
-}
-
-// The commit is here but cannot be taken in: it is planned again with the next fetch.
-static void plan_failed(struct repository *r, const struct cm_err *err) {
-    cm_metric_add(r->owner->metric_failures, 1);
-    r->planned = false;
-    tell_failure(r, err);
-    schedule(r, cm_backoff_next(&r->backoff));
-}
-
-static void fetch_succeeded(struct repository *r) {
-    struct hub_sync *s = r->owner;
-
-    cm_metric_observe_ms(s->metric_seconds, cm_clock_now_ms() - r->began_ms);
-    if (r->fetched.changed || !r->planned) {
-        struct step *step = add_step(s, STEP_COMMIT, NULL, NULL);
-
-        r->planned = true;
-        step->source = r->index;
-        step->commit = r->fetched.commit;
-        next_step(s);
-    } else {
-        works(r);
+    for (struct cm_list *at = s->trees.next, *next; at != &s->trees; at = next) {
+        next = at->next;
+        if (!CM_CONTAINER(at, struct tracked, in_trees)->wanted) {
+            drop_tree(CM_CONTAINER(at, struct tracked, in_trees));
+        }
     }
-    if (r->config->poll_ms > 0) {
-        schedule(r, r->config->poll_ms + cm_jitter_ms(r->config->poll_ms / 10));
-    }
-}
-
-static void fetch_done(struct cm_job *job) {
-    struct repository *r = CM_CONTAINER(job, struct repository, job);
-    struct hub_sync *s = r->owner;
-    bool again = r->again;
-
-    r->fetching = false;
-    r->again = false;
-    if (job->canceled || s->stopping) {
-        job_ended(s);
-        return;
-    }
-    if (r->err.code == CM_OK) {
-        fetch_succeeded(r);
-    } else {
-        fetch_failed(r);
-    }
-    if (again) {
-        fetch(r);
-    }
-    job_ended(s);
-}
-
-static void fetch(struct repository *r) {
-    if (r->owner->stopping) {
-        return;
-    }
-    if (r->fetching) {
-        r->again = true;
-        return;
-    }
-    cm_timer_stop(r->owner->config.loop, &r->timer);
-    r->fetching = true;
-    r->began_ms = cm_clock_now_ms();
-    r->job = (struct cm_job){.run = run_fetch, .done = fetch_done, .home = r->owner->config.loop};
-    cm_metric_add(r->owner->metric_fetches, 1);
-    job_began(r->owner);
-    cm_workers_submit(r->owner->git, &r->job);
-}
-
-static void on_timer(void *ctx) {
-    fetch(ctx);
 }
 
 // ---- The whole
@@ -452,12 +437,7 @@ static void on_timer(void *ctx) {
 static void make_metrics(struct hub_sync *s) {
     struct cm_metrics *m = s->config.metrics;
 
-    s->metric_fetches =
-        cm_metrics_counter(m, "holdfast_git_fetches_total", NULL, "Fetches that were begun.");
-    s->metric_failures =
-        cm_metrics_counter(m, "holdfast_git_fetch_failures_total", NULL, "Fetches that failed.");
-    s->metric_seconds =
-        cm_metrics_histogram(m, "holdfast_git_fetch_seconds", NULL, "How long fetches took.");
+    hub_fetching_make_metrics(&s->fetching, m);
     s->metric_commits = cm_metrics_counter(m, "holdfast_commits_resolved_total", NULL,
                                            "Commits that were resolved.");
     s->metric_published = cm_metrics_counter(m, "holdfast_manifests_published_total", NULL,
@@ -466,9 +446,7 @@ static void make_metrics(struct hub_sync *s) {
 
 static enum cm_rc check_repositories(const struct hub_repositories *list, struct cm_err *err) {
     for (size_t i = 0; i < list->count; i++) {
-        struct hub_repo_source source = source_of(&list->items[i]);
-
-        if (hub_repo_source_check(&source, err) < 0) {
+        if (hub_fetcher_check(&list->items[i], err) < 0) {
             return cm_wrap(err, "repository '%s'", list->items[i].name);
         }
     }
@@ -479,22 +457,51 @@ static void add_repositories(struct hub_sync *s) {
     const struct hub_repositories *list = s->config.repositories;
 
     s->repositories = cm_new(list->count + 1, sizeof(*s->repositories));
-    s->sources = cm_new(list->count + 1, sizeof(*s->sources));
     for (size_t i = 0; i < list->count; i++) {
-        struct repository *r = &s->repositories[i];
-        int64_t poll_ms = list->items[i].poll_ms;
+        struct tracked *t = &s->repositories[s->repository_count];
 
-        r->owner = s;
-        r->config = &list->items[i];
-        r->index = i;
-        r->folder = cm_strf("%s/git/%s", s->config.data_dir, r->config->name);
-        r->timer = (struct cm_timer){.run = on_timer, .ctx = r};
-        r->backoff = (struct cm_backoff){
-            .min_ms = RETRY_MIN_MS,
-            .max_ms = poll_ms > RETRY_MIN_MS && poll_ms < RETRY_MAX_MS ? poll_ms : RETRY_MAX_MS};
-        s->sources[i] = (struct hub_planner_source){
-            .name = r->config->name, .folder = r->folder, .prefix = r->config->path};
+        if (list->items[i].source_only) {
+            continue;
+        }
+        t->owner = s;
+        t->config = &list->items[i];
+        t->index = s->repository_count++;
+        t->name = cm_strdup(t->config->name);
+        t->folder = cm_strf("%s/git/%s", s->config.data_dir, t->name);
+        struct hub_fetcher_config config = fetcher_of(t);
+        t->fetcher = hub_fetcher_new(&config);
     }
+}
+
+static struct hub_planner *make_planner(const struct hub_sync *s) {
+    struct hub_planner_source *sources = cm_new(s->repository_count + 1, sizeof(*sources));
+
+    for (size_t i = 0; i < s->repository_count; i++) {
+        const struct tracked *t = &s->repositories[i];
+
+        sources[i] = (struct hub_planner_source){
+            .name = t->name, .folder = t->folder, .prefix = t->config->path};
+    }
+    struct hub_planner *planner =
+        hub_planner_new(&(struct hub_planner_config){.authority = s->config.authority,
+                                                     .sources = sources,
+                                                     .source_count = s->repository_count,
+                                                     .epoch = s->config.epoch});
+    free(sources);
+    return planner;
+}
+
+static void on_idle(void *ctx) {
+    check_stopped(ctx);
+}
+
+static void begin_fetching(struct hub_sync *s) {
+    s->fetching = (struct hub_fetching){.loop = s->config.loop,
+                                        .store = s->config.store,
+                                        .git = cm_workers_new("git", s->config.git_workers, NULL),
+                                        .cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+                                        .idle = on_idle,
+                                        .ctx = s};
 }
 
 enum cm_rc hub_sync_new(const struct hub_sync_config *config, struct hub_sync **out,
@@ -505,23 +512,19 @@ enum cm_rc hub_sync_new(const struct hub_sync_config *config, struct hub_sync **
     struct hub_sync *s = cm_new(1, sizeof(*s));
     s->config = *config;
     cm_list_init(&s->steps);
+    cm_list_init(&s->trees);
     s->retry_record = (struct cm_timer){.run = on_retry_record, .ctx = s};
     s->record_backoff =
         (struct cm_backoff){.min_ms = STORE_RETRY_MIN_MS, .max_ms = STORE_RETRY_MAX_MS};
-    s->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    begin_fetching(s);
     make_metrics(s);
     add_repositories(s);
-    s->planner =
-        hub_planner_new(&(struct hub_planner_config){.authority = config->authority,
-                                                     .sources = s->sources,
-                                                     .source_count = config->repositories->count,
-                                                     .epoch = config->epoch});
+    s->planner = make_planner(s);
     enum cm_rc rc = hub_planner_seed(s->planner, hub_store_db(config->store), err);
     if (rc < 0) {
         hub_sync_free(s);
         return rc;
     }
-    s->git = cm_workers_new("git", config->git_workers, NULL);
     s->plan = cm_workers_new("sync", 1, NULL);
     *out = s;
     return CM_OK;
@@ -533,26 +536,37 @@ void hub_sync_start(struct hub_sync *s) {
     publish(s, o);
     hub_outcome_free(o);
     s->ready = hub_planner_is_ready(s->planner);
-    for (size_t i = 0; i < s->config.repositories->count; i++) {
+    for (size_t i = 0; i < s->repository_count; i++) {
         add_step(s, STEP_RESUME, NULL, NULL)->source = i;
     }
     next_step(s);
-    for (size_t i = 0; i < s->config.repositories->count; i++) {
-        fetch(&s->repositories[i]);
+    for (size_t i = 0; i < s->repository_count; i++) {
+        hub_fetcher_now(s->repositories[i].fetcher);
     }
 }
 
-enum cm_rc hub_sync_now(struct hub_sync *s, const char *repository, struct cm_err *err) {
-    bool found = false;
+static bool is_of(const struct tracked *t, const char *repository) {
+    return t->config != NULL && (repository == NULL || strcmp(t->config->name, repository) == 0);
+}
 
-    for (size_t i = 0; i < s->config.repositories->count; i++) {
-        if (repository == NULL || strcmp(s->repositories[i].config->name, repository) == 0) {
-            fetch(&s->repositories[i]);
-            found = true;
+enum cm_rc hub_sync_now(struct hub_sync *s, const char *repository, struct cm_err *err) {
+    if (repository != NULL && find_repository(s, repository) == NULL) {
+        return cm_fail(err, CM_ENOTFOUND, "no repository is named '%s'", repository);
+    }
+    if (s->stopping) {
+        return CM_OK;
+    }
+    for (size_t i = 0; i < s->repository_count; i++) {
+        if (is_of(&s->repositories[i], repository)) {
+            hub_fetcher_now(s->repositories[i].fetcher);
         }
     }
-    if (!found && repository != NULL) {
-        return cm_fail(err, CM_ENOTFOUND, "no repository is named '%s'", repository);
+    for (struct cm_list *at = s->trees.next; at != &s->trees; at = at->next) {
+        const struct tracked *t = CM_CONTAINER(at, struct tracked, in_trees);
+
+        if (is_of(t, repository)) {
+            hub_fetcher_now(t->fetcher);
+        }
     }
     return CM_OK;
 }
@@ -583,15 +597,24 @@ bool hub_sync_is_ready(const struct hub_sync *s) {
     return s->ready;
 }
 
+static void drop_all(struct hub_sync *s) {
+    for (size_t i = 0; i < s->repository_count; i++) {
+        hub_fetcher_drop(s->repositories[i].fetcher);
+        s->repositories[i].fetcher = NULL;
+    }
+    while (!cm_list_empty(&s->trees)) {
+        drop_tree(CM_CONTAINER(s->trees.next, struct tracked, in_trees));
+    }
+}
+
 void hub_sync_stop(struct hub_sync *s, void (*stopped)(void *ctx), void *ctx) {
     s->stopping = true;
     s->stopped = stopped;
     s->stopped_ctx = ctx;
-    (void)eventfd_write(s->cancel_fd, 1); // fails only if the counter is full: it is readable then
+    // It fails only if the counter is full, and then the descriptor is readable.
+    (void)eventfd_write(s->fetching.cancel_fd, 1);
     cm_timer_stop(s->config.loop, &s->retry_record);
-    for (size_t i = 0; i < s->config.repositories->count; i++) {
-        cm_timer_stop(s->config.loop, &s->repositories[i].timer);
-    }
+    drop_all(s);
     check_stopped(s);
 }
 
@@ -599,11 +622,12 @@ void hub_sync_free(struct hub_sync *s) {
     if (s == NULL) {
         return;
     }
-    if (s->git != NULL) {
-        cm_workers_stop(s->git, false);
+    drop_all(s);
+    cm_workers_stop(s->fetching.git, false);
+    cm_workers_free(s->fetching.git);
+    if (s->plan != NULL) {
         cm_workers_stop(s->plan, false);
     }
-    cm_workers_free(s->git);
     cm_workers_free(s->plan);
     while (!cm_list_empty(&s->steps)) {
         struct step *step = CM_CONTAINER(s->steps.next, struct step, in_steps);
@@ -612,12 +636,11 @@ void hub_sync_free(struct hub_sync *s) {
         free_step(step);
     }
     hub_planner_free(s->planner);
-    for (size_t i = 0; i < s->config.repositories->count; i++) {
+    for (size_t i = 0; i < s->repository_count; i++) {
+        free(s->repositories[i].name);
         free(s->repositories[i].folder);
-        free(s->repositories[i].told);
     }
     free(s->repositories);
-    free(s->sources);
-    (void)close(s->cancel_fd);
+    (void)close(s->fetching.cancel_fd);
     free(s);
 }

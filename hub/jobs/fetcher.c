@@ -1,0 +1,299 @@
+#include "hub/jobs/fetcher.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/backoff.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+#include "common/str.h"
+#include "common/workers.h"
+#include "hub/config/config.h"
+#include "hub/jobs/store.h"
+#include "hub/store/events.h"
+
+#define RETRY_MIN_MS 2000
+#define RETRY_MAX_MS ((int64_t)10 * 60 * 1000)
+
+enum { TEXTS = 6 };
+
+struct hub_fetcher {
+    struct hub_fetcher_config config;
+    char *texts[TEXTS]; // of the configuration
+    struct cm_timer timer;
+    struct cm_backoff backoff;
+    struct cm_job job;
+    bool fetching;
+    bool again; // somebody asked while a fetch was running
+    bool dropped;
+    bool taken; // the tip is where it belongs, or on its way there
+    char *told; // failure that is an event already; NULL: it works
+    struct hub_repo_fetched fetched;
+    enum hub_repo_trouble trouble;
+    struct cm_err err;
+    int64_t began_ms;
+};
+
+static void fetch(struct hub_fetcher *f);
+
+void hub_fetching_make_metrics(struct hub_fetching *f, struct cm_metrics *metrics) {
+    f->metric_fetches =
+        cm_metrics_counter(metrics, "holdfast_git_fetches_total", NULL, "Fetches that were begun.");
+    f->metric_failures = cm_metrics_counter(metrics, "holdfast_git_fetch_failures_total", NULL,
+                                            "Fetches that failed.");
+    f->metric_seconds =
+        cm_metrics_histogram(metrics, "holdfast_git_fetch_seconds", NULL, "How long fetches took.");
+}
+
+static void job_ended(struct hub_fetching *shared) {
+    if (--shared->jobs == 0) {
+        shared->idle(shared->ctx);
+    }
+}
+
+// ---- Failures
+
+struct failure_job {
+    struct hub_store_job job;
+    struct hub_fetching *shared;
+    char *message;
+};
+
+static enum cm_rc run_failure(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    const struct failure_job *f = CM_CONTAINER(job, struct failure_job, job);
+
+    return hub_events_add(db,
+                          &(struct hub_event){.at_ms = cm_clock_unix_ms(),
+                                              .kind = "sync.failed",
+                                              .actor = "hub",
+                                              .message = f->message},
+                          err);
+}
+
+static void failure_done(struct hub_store_job *job, const struct cm_err *err) {
+    struct failure_job *f = CM_CONTAINER(job, struct failure_job, job);
+    struct hub_fetching *shared = f->shared;
+
+    if (err->code != CM_OK) {
+        cm_log(CM_LOG_WARN, "store.failed", err->msg, NULL);
+    }
+    free(f->message);
+    free(f);
+    job_ended(shared);
+}
+
+static void tell_failure(struct hub_fetcher *f, const struct cm_err *err) {
+    struct hub_fetching *shared = f->config.shared;
+    bool news = f->told == NULL || strcmp(f->told, err->msg) != 0;
+
+    cm_metric_add(shared->metric_failures, 1);
+    cm_log(news ? CM_LOG_WARN : CM_LOG_DEBUG, "sync.failed", err->msg, "repository", f->config.name,
+           NULL);
+    if (!news) {
+        return;
+    }
+    free(f->told);
+    f->told = cm_strdup(err->msg);
+    struct failure_job *job = cm_new(1, sizeof(*job));
+    job->shared = shared;
+    job->message = cm_strf("repository '%s': %s", f->config.name, err->msg);
+    job->job.run = run_failure;
+    job->job.done = failure_done;
+    shared->jobs++;
+    hub_store_submit(shared->store, &job->job);
+    f->config.trouble(f->config.ctx, f, f->told);
+}
+
+static void schedule(struct hub_fetcher *f, int64_t pause_ms) {
+    cm_timer_start(f->config.shared->loop, &f->timer, pause_ms);
+}
+
+void hub_fetcher_taken(struct hub_fetcher *f) {
+    cm_backoff_reset(&f->backoff);
+    if (f->told != NULL) {
+        cm_log(CM_LOG_INFO, "sync.recovered", "the repository can be read again", "repository",
+               f->config.name, NULL);
+        free(f->told);
+        f->told = NULL;
+        f->config.trouble(f->config.ctx, f, NULL);
+    }
+}
+
+void hub_fetcher_refused(struct hub_fetcher *f, const struct cm_err *err) {
+    f->taken = false;
+    tell_failure(f, err);
+    schedule(f, cm_backoff_next(&f->backoff));
+}
+
+// ---- Fetching
+
+static struct hub_repo_source source_of(const struct hub_repository *c) {
+    return (struct hub_repo_source){
+        .name = c->name,
+        .url = c->url,
+        .branch = c->branch,
+        .token = c->token,
+        .username = c->username,
+        .password = c->password,
+        .ca_file = c->ca_file,
+        .ssh_key_file = c->ssh_key_file,
+        .ssh_passphrase = c->ssh_passphrase,
+        .known_hosts_file = c->known_hosts_file,
+        .allow_private_hosts = c->allow_private_hosts,
+    };
+}
+
+static bool names_ref(const struct hub_fetcher_config *c) {
+    return c->ref.branch != NULL || c->ref.tag != NULL || c->ref.semver != NULL ||
+           c->ref.commit != NULL;
+}
+
+static void run_fetch(struct cm_job *job) {
+    struct hub_fetcher *f = CM_CONTAINER(job, struct hub_fetcher, job);
+    const struct hub_fetcher_config *c = &f->config;
+    struct hub_repo_source source = source_of(c->repository);
+    struct hub_repo_limits limits = hub_repo_limits_default;
+    struct hub_repo_job fetch_job = {
+        .folder = c->folder, .limits = &limits, .cancel_fd = c->shared->cancel_fd};
+    struct cm_err compact_err;
+
+    if (names_ref(c)) {
+        source.branch = c->ref.branch;
+        source.tag = c->ref.tag;
+        source.semver = c->ref.semver;
+        source.commit = c->ref.commit;
+    }
+    limits.deadline_ms = c->repository->timeout_ms;
+    f->err.code = CM_OK;
+    if (hub_repo_fetch(&source, &fetch_job, &f->fetched, &f->trouble, &f->err) < 0) {
+        return;
+    }
+    f->err.code = CM_OK;
+    if (f->fetched.packs >= HUB_REPO_PACKS_MAX && hub_repo_compact(&fetch_job, &compact_err) < 0) {
+        cm_log(CM_LOG_WARN, "git.compact", compact_err.msg, "repository", c->name, NULL);
+    }
+}
+
+// A commit that is named by its id never becomes another one.
+static int64_t poll_ms(const struct hub_fetcher *f) {
+    return f->config.ref.commit != NULL ? 0 : f->config.repository->poll_ms;
+}
+
+static void succeeded(struct hub_fetcher *f) {
+    int64_t pause_ms = poll_ms(f);
+
+    cm_metric_observe_ms(f->config.shared->metric_seconds, cm_clock_now_ms() - f->began_ms);
+    if (pause_ms > 0) {
+        schedule(f, pause_ms + cm_jitter_ms(pause_ms / 10));
+    }
+    if (f->fetched.changed || !f->taken) {
+        f->taken = true;
+        f->config.fetched(f->config.ctx, f, &f->fetched.commit);
+    } else {
+        hub_fetcher_taken(f);
+    }
+}
+
+static void free_fetcher(struct hub_fetcher *f) {
+    for (size_t i = 0; i < TEXTS; i++) {
+        free(f->texts[i]);
+    }
+    free(f->told);
+    free(f);
+}
+
+static void fetch_done(struct cm_job *job) {
+    struct hub_fetcher *f = CM_CONTAINER(job, struct hub_fetcher, job);
+    struct hub_fetching *shared = f->config.shared;
+    bool again = f->again;
+
+    f->fetching = false;
+    f->again = false;
+    if (f->dropped) {
+        free_fetcher(f);
+        job_ended(shared);
+        return;
+    }
+    if (!job->canceled && f->err.code != CM_ECANCELED) {
+        if (f->err.code == CM_OK) {
+            succeeded(f);
+        } else {
+            tell_failure(f, &f->err);
+            schedule(f, cm_backoff_next(&f->backoff));
+        }
+        if (again) {
+            fetch(f);
+        }
+    }
+    job_ended(shared);
+}
+
+static void fetch(struct hub_fetcher *f) {
+    struct hub_fetching *shared = f->config.shared;
+
+    if (f->fetching) {
+        f->again = true;
+        return;
+    }
+    cm_timer_stop(shared->loop, &f->timer);
+    f->fetching = true;
+    f->began_ms = cm_clock_now_ms();
+    f->job = (struct cm_job){.run = run_fetch, .done = fetch_done, .home = shared->loop};
+    cm_metric_add(shared->metric_fetches, 1);
+    shared->jobs++;
+    cm_workers_submit(shared->git, &f->job);
+}
+
+void hub_fetcher_now(struct hub_fetcher *f) {
+    fetch(f);
+}
+
+static void on_timer(void *ctx) {
+    fetch(ctx);
+}
+
+// ---- The whole
+
+enum cm_rc hub_fetcher_check(const struct hub_repository *repository, struct cm_err *err) {
+    struct hub_repo_source source = source_of(repository);
+
+    return hub_repo_source_check(&source, err);
+}
+
+static void copy_texts(struct hub_fetcher *f) {
+    struct hub_fetcher_config *c = &f->config;
+    const char **texts[TEXTS] = {&c->name,    &c->folder,     &c->ref.branch,
+                                 &c->ref.tag, &c->ref.semver, &c->ref.commit};
+
+    for (size_t i = 0; i < TEXTS; i++) {
+        f->texts[i] = cm_strdup(*texts[i]);
+        *texts[i] = f->texts[i];
+    }
+}
+
+struct hub_fetcher *hub_fetcher_new(const struct hub_fetcher_config *config) {
+    struct hub_fetcher *f = cm_new(1, sizeof(*f));
+    int64_t most_ms = config->repository->poll_ms;
+
+    f->config = *config;
+    copy_texts(f);
+    f->timer = (struct cm_timer){.run = on_timer, .ctx = f};
+    f->backoff = (struct cm_backoff){
+        .min_ms = RETRY_MIN_MS,
+        .max_ms = most_ms > RETRY_MIN_MS && most_ms < RETRY_MAX_MS ? most_ms : RETRY_MAX_MS};
+    return f;
+}
+
+void hub_fetcher_drop(struct hub_fetcher *f) {
+    if (f == NULL) {
+        return;
+    }
+    cm_timer_stop(f->config.shared->loop, &f->timer);
+    f->dropped = true;
+    if (!f->fetching) {
+        free_fetcher(f);
+    }
+}

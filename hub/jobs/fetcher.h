@@ -1,0 +1,75 @@
+// fetcher: keeps the mirror of one tree up to date: of a repository with documents, or of what Apps
+// take from another one.
+//
+//     timer, webhook, 'holdfast sync' ──▶ fetch (git workers) ──▶ fetched, on the loop
+//                      ▲                        │ fails
+//                      └── later and later, up to the poll interval
+//
+// A failure is an event and a line in the log when it begins and when its words change. Who gets a
+// commit says whether it could be taken in; if not, the same commit comes again with the next
+// fetch.
+//
+// Threads: the loop.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/err.h"
+#include "hub/repo/source.h"
+
+struct cm_loop;
+struct cm_metrics;
+struct cm_workers;
+struct hub_fetcher;
+struct hub_repository;
+struct hub_store;
+
+// What all fetchers of a hub share; it must outlive them.
+struct hub_fetching {
+    struct cm_loop *loop;
+    struct hub_store *store;
+    struct cm_workers *git;
+    int cancel_fd; // readable: fetches end at once
+    struct cm_metric *metric_fetches;
+    struct cm_metric *metric_failures;
+    struct cm_metric *metric_seconds;
+    size_t jobs;             // that are out
+    void (*idle)(void *ctx); // jobs fell to 0
+    void *ctx;
+};
+
+void hub_fetching_make_metrics(struct hub_fetching *f, struct cm_metrics *metrics);
+
+struct hub_fetcher_config {
+    struct hub_fetching *shared;
+    const struct hub_repository *repository; // where, and with which credentials; borrowed
+    const char *name;                        // in messages: "repository 'fleet'"; copied
+    const char *folder;                      // of the mirror; copied
+    // Which state of it, as in struct hub_repo_source; copied. All NULL: the repository's branch.
+    struct {
+        const char *branch, *tag, *semver, *commit;
+    } ref;
+    // fetched: a commit is here that was not taken in yet. trouble: a fetch failed (why), or works
+    // again (NULL).
+    void (*fetched)(void *ctx, struct hub_fetcher *f, const struct hub_repo_id *commit);
+    void (*trouble)(void *ctx, struct hub_fetcher *f, const char *why);
+    void *ctx;
+};
+
+struct hub_fetcher *hub_fetcher_new(const struct hub_fetcher_config *config);
+
+// hub_fetcher_now fetches as soon as possible: if a fetch is under way, once more after it.
+void hub_fetcher_now(struct hub_fetcher *f);
+
+// hub_fetcher_taken says that the commit was taken in; hub_fetcher_refused that it could not be.
+void hub_fetcher_taken(struct hub_fetcher *f);
+void hub_fetcher_refused(struct hub_fetcher *f, const struct cm_err *err);
+
+// hub_fetcher_drop ends it: no callback comes any more; its memory goes with its last job. NULL is
+// fine.
+void hub_fetcher_drop(struct hub_fetcher *f);
+
+// hub_fetcher_check tells with CM_EINVAL what is wrong with a repository's configuration.
+CM_MUSTUSE enum cm_rc hub_fetcher_check(const struct hub_repository *repository,
+                                        struct cm_err *err);
