@@ -340,13 +340,15 @@ static void report_crossing(struct loading *l) {
     report(l->app, &doc->place, message);
 }
 
-static void report_waiting(struct loading *l) {
-    const struct hub_app *app = l->app;
-    CM_AUTOFREE char *message = cm_strf(
-        "the source '%s' is not fetched yet: the App stays as it is until it is", app->tree->name);
+void hub_content_wait(struct hub_app *app) {
+    const char *why =
+        app->tree->why != NULL ? app->tree->why : "the App stays as it is until it is";
+    CM_AUTOFREE char *message =
+        cm_strf("the source '%s' is not fetched yet: %s", app->tree->name, why);
 
-    l->app->waiting = true;
-    report(l->app, &app->named.doc->app.source.repository.place, message);
+    hub_diags_done(&app->content);
+    app->waiting = true;
+    report(app, &app->named.doc->app.source.repository.place, message);
 }
 
 // load_files takes up the manifests below the source's folder.
@@ -414,7 +416,7 @@ static void load(struct hub_update *u, struct hub_app *app) {
     }
     hub_editions_load(u, app);
     if (app->tree != NULL && !app->tree->loaded) {
-        report_waiting(&l);
+        hub_content_wait(app);
     } else {
         load_files(&l);
     }

@@ -183,6 +183,11 @@ const struct hub_fleet_source *hub_fleet_sources(const struct hub_fleet *f, size
 // have a problem with these words then. It tells whether the list of problems changed.
 bool hub_fleet_source_tell(struct hub_fleet *f, const char *name, const char *why);
 
+// hub_fleet_source_tell says why a source that is wanted and has not come cannot be fetched (NULL:
+// no longer); that Apps wait for it is then a problem as others are, and told with these words. It
+// tells whether the list of problems is another one.
+bool hub_fleet_source_tell(struct hub_fleet *f, const char *name, const char *why);
+
 // hub_fleet_problems returns all present problems, sorted by repository, path, line; borrowed until
 // the next update.
 const struct hub_problem *hub_fleet_problems(const struct hub_fleet *f, size_t *count);

@@ -236,6 +236,7 @@ struct hub_repo {
     struct hub_fleet_source source; // owns its texts
     char *trouble;                  // why it cannot be fetched; NULL: nobody said so
     struct hub_set users;           // Apps that want it
+    char *why;                      // it could not be fetched; NULL: nobody said
 };
 
 struct hub_crd {
@@ -369,6 +370,8 @@ void hub_content_free(struct hub_app *app);
 // hub_content_add takes a file of the App's repository up as one of its manifests or overlays.
 struct hub_source *hub_content_add(struct hub_update *u, struct hub_app *app, struct hub_file *file,
                                    bool overlay);
+// hub_content_wait says of an App that its source is not fetched yet, and nothing else.
+void hub_content_wait(struct hub_app *app);
 // hub_content_advice says what to do about a file that is refused.
 const char *hub_content_advice(const char *name);
 // hub_content_crosses tells whether an app.yaml stands between a folder and one above it.

@@ -367,7 +367,8 @@ static bool same_lists(const struct hub_fleet *f, const struct making *m) {
     }
     for (size_t i = 0; i < m->count; i++) {
         if (compare_problems(&f->problems[i], &m->items[i]) != 0 ||
-            f->problems[i].clusters != m->items[i].clusters) {
+            f->problems[i].clusters != m->items[i].clusters ||
+            f->problems[i].waiting != m->items[i].waiting) {
             return false;
         }
     }

@@ -56,6 +56,7 @@ void hub_repo_free(void *p) {
     hub_set_done(&repo->users);
     free((void *)(uintptr_t)repo->source.repository);
     free((void *)(uintptr_t)repo->source.text);
+    free(repo->why);
     free(repo->trouble);
     free(repo->name);
     free(repo);
@@ -181,6 +182,24 @@ void hub_sources_sweep(struct hub_update *u) {
         f->sources[i] = tree->source;
         f->sources[i].loaded = tree->loaded;
     }
+}
+
+bool hub_fleet_source_tell(struct hub_fleet *f, const char *name, const char *why) {
+    struct hub_repo *tree = cm_map_get(f->trees, name);
+
+    if (tree == NULL || tree->loaded) {
+        return false;
+    }
+    free(tree->why);
+    tree->why = why != NULL ? cm_strdup(why) : NULL;
+    for (size_t i = 0; i < tree->users.count; i++) {
+        struct hub_app *app = tree->users.items[i];
+
+        if (app->waiting) {
+            hub_content_wait(app);
+        }
+    }
+    return hub_problems_make(f);
 }
 
 const struct hub_fleet_source *hub_fleet_sources(const struct hub_fleet *f, size_t *count) {

@@ -103,6 +103,33 @@ static void an_app_waits_for_its_source_and_then_runs(void **state) {
     assert_true(hub_fleet_sources(w->fleet, &count)->loaded);
 }
 
+static void what_keeps_a_source_from_being_fetched_is_told(void **state) {
+    struct world *w = *state;
+    size_t count;
+
+    world_put_app(w, "shop", SOURCE("semver: '>=1.2 <2'") ALL);
+    (void)world_commit_all(w);
+    assert_true(hub_fleet_source_tell(w->fleet, STABLE, "no tag is in the range: push one"));
+    assert_false(hub_fleet_source_tell(w->fleet, STABLE, "no tag is in the range: push one"));
+    assert_false(hub_fleet_source_tell(w->fleet, "nobody@default", "gone"));
+    assert_string_equal(world_problems(w),
+                        "apps/shop/app.yaml:6:24: the source '" STABLE
+                        "' is not fetched yet: no tag is in the range: push one");
+    assert_false(hub_fleet_problems(w->fleet, &count)->waiting);
+    world_put(w, "README.md", "words"); // the words stay over other commits
+    world_put_app(w, "shop", "  prune: false\n" SOURCE("semver: '>=1.2 <2'") ALL);
+    (void)world_commit(w);
+    assert_non_null(strstr(world_problems(w), "push one"));
+    assert_true(hub_fleet_source_tell(w->fleet, STABLE, NULL));
+    assert_true(hub_fleet_problems(w->fleet, &count)->waiting);
+    assert_true(hub_fleet_source_tell(w->fleet, STABLE, "again"));
+    speak_of(w, STABLE);
+    put_config(w, "web/cfg.yaml", "cfg", "x");
+    (void)world_commit_all(w);
+    assert_string_equal(world_problems(w), "");
+    assert_false(hub_fleet_source_tell(w->fleet, STABLE, "too late"));
+}
+
 // put_shop makes an App run from a source.
 static void put_shop(struct world *w) {
     world_put_app(w, "shop", SOURCE("semver: '>=1.2 <2'") ALL);
@@ -311,6 +338,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_source_has_a_name_by_what_it_wants),
         TEST(an_app_waits_for_its_source_and_then_runs),
+        TEST(what_keeps_a_source_from_being_fetched_is_told),
         TEST(a_source_that_moves_touches_only_apps_that_want_it),
         TEST(an_app_that_wants_another_ref_waits_for_it_as_it_is),
         TEST(documents_in_a_source_mean_nothing),
