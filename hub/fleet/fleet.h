@@ -179,10 +179,6 @@ struct hub_desired *hub_fleet_desired(const struct hub_fleet *f, const char *clu
 // update. A source that was not in the list before needs a complete commit.
 const struct hub_fleet_source *hub_fleet_sources(const struct hub_fleet *f, size_t *count);
 
-// hub_fleet_source_tell says why a source cannot be fetched (NULL: it can). Apps that wait for it
-// have a problem with these words then. It tells whether the list of problems changed.
-bool hub_fleet_source_tell(struct hub_fleet *f, const char *name, const char *why);
-
 // hub_fleet_source_tell says why a source that is wanted and has not come cannot be fetched (NULL:
 // no longer); that Apps wait for it is then a problem as others are, and told with these words. It
 // tells whether the list of problems is another one.

@@ -234,7 +234,6 @@ struct hub_repo {
     // Of a source
     bool source_only;
     struct hub_fleet_source source; // owns its texts
-    char *trouble;                  // why it cannot be fetched; NULL: nobody said so
     struct hub_set users;           // Apps that want it
     char *why;                      // it could not be fetched; NULL: nobody said
 };

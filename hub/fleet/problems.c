@@ -229,20 +229,6 @@ static void add_overlay(struct making *m, const struct hub_app *app,
     add_all_of(m, app, &source->diags, (struct hub_problem){.clusters = clusters_of(app, counts)});
 }
 
-static void add_waiting(struct making *m, const struct hub_app *app, struct hub_problem touches) {
-    const char *why = app->tree->trouble;
-
-    touches.waiting = why == NULL;
-    for (size_t i = 0; i < app->content.count; i++) {
-        struct hub_diag diag = app->content.items[i];
-
-        if (why != NULL) {
-            diag.message = cm_arena_strf(m->arena, "%s: %s", diag.message, why);
-        }
-        add_of(m, app, &diag, touches);
-    }
-}
-
 static void add_content(struct making *m, const struct hub_app *app) {
     struct hub_problem touches = {.clusters = app->link_count};
 
@@ -255,11 +241,8 @@ static void add_content(struct making *m, const struct hub_app *app) {
             add_all_of(m, app, &manifest->source->diags, touches);
         }
     }
-    if (app->waiting) {
-        add_waiting(m, app, touches);
-    } else {
-        add_all_of(m, app, &app->content, touches);
-    }
+    touches.waiting = app->waiting && app->tree->why == NULL;
+    add_all_of(m, app, &app->content, touches);
 }
 
 static void add_editions(struct making *m, const struct hub_app *app) {

@@ -57,7 +57,6 @@ void hub_repo_free(void *p) {
     free((void *)(uintptr_t)repo->source.repository);
     free((void *)(uintptr_t)repo->source.text);
     free(repo->why);
-    free(repo->trouble);
     free(repo->name);
     free(repo);
 }
@@ -205,20 +204,4 @@ bool hub_fleet_source_tell(struct hub_fleet *f, const char *name, const char *wh
 const struct hub_fleet_source *hub_fleet_sources(const struct hub_fleet *f, size_t *count) {
     *count = f->source_count;
     return f->sources;
-}
-
-bool hub_fleet_source_tell(struct hub_fleet *f, const char *name, const char *why) {
-    struct hub_repo *tree = cm_map_get(f->trees, name);
-    bool same;
-
-    if (tree == NULL) {
-        return false;
-    }
-    same = tree->trouble == NULL || why == NULL ? tree->trouble == why
-                                                : strcmp(tree->trouble, why) == 0;
-    if (!same) {
-        free(tree->trouble);
-        tree->trouble = cm_strdup(why);
-    }
-    return !same && !tree->loaded && hub_problems_make(f);
 }
