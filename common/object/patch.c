@@ -55,21 +55,24 @@ static size_t depth_of(const struct cm_json *node) { // NOLINT(misc-no-recursion
 
 // ---- Reading an operation
 
-static const struct cm_json *member(struct patching *p, const char *name, struct cm_err *err) {
+static enum cm_rc read_member(struct patching *p, const char *name, const struct cm_json **out,
+                              struct cm_err *err) {
     const struct cm_json *node = cm_json_get(p->operation, name);
 
     if (node == NULL) {
-        (void)cm_fail(err, CM_EINVAL, "the operation has no '%s': add it", name);
+        return cm_fail(err, CM_EINVAL, "the operation has no '%s': add it", name);
     }
-    return node;
+    *out = node;
+    return CM_OK;
 }
 
 static enum cm_rc read_pointer(struct patching *p, const char *name, struct spot *out,
                                struct cm_err *err) {
-    const struct cm_json *node = member(p, name, err);
+    const struct cm_json *node = NULL;
+    enum cm_rc rc = read_member(p, name, &node, err);
 
-    if (node == NULL) {
-        return err->code;
+    if (rc < 0) {
+        return rc;
     }
     p->wrong = node;
     if (node->type != CM_STRING) {
@@ -114,7 +117,7 @@ static enum cm_rc find_index(struct spot *s, bool may_append, struct cm_err *err
 // find finds a place; `is_new`: it need not be there yet, but what it is in must.
 static enum cm_rc find(struct patching *p, const char *name, bool is_new, struct spot *out,
                        struct cm_err *err) {
-    struct spot s;
+    struct spot s = {0};
     enum cm_rc rc = read_pointer(p, name, &s, err);
 
     if (rc < 0 || s.pointer.count == 0) {
@@ -197,7 +200,7 @@ static enum cm_rc check_room(struct patching *p, const struct spot *s, const str
 }
 
 static enum cm_rc add(struct patching *p, const struct cm_json *value, struct cm_err *err) {
-    struct spot to;
+    struct spot to = {0};
     enum cm_rc rc = find(p, "path", true, &to, err);
 
     if (rc == CM_OK) {
@@ -212,13 +215,14 @@ static enum cm_rc add(struct patching *p, const struct cm_json *value, struct cm
 // ---- The operations
 
 static enum cm_rc do_add(struct patching *p, struct cm_err *err) {
-    const struct cm_json *value = member(p, "value", err);
+    const struct cm_json *value = NULL;
+    enum cm_rc rc = read_member(p, "value", &value, err);
 
-    return value != NULL ? add(p, value, err) : err->code;
+    return rc < 0 ? rc : add(p, value, err);
 }
 
 static enum cm_rc do_remove(struct patching *p, struct cm_err *err) {
-    struct spot at;
+    struct spot at = {0};
     enum cm_rc rc = find(p, "path", false, &at, err);
 
     if (rc < 0) {
@@ -232,13 +236,13 @@ static enum cm_rc do_remove(struct patching *p, struct cm_err *err) {
 }
 
 static enum cm_rc do_replace(struct patching *p, struct cm_err *err) {
-    const struct cm_json *value = member(p, "value", err);
-    struct spot at;
+    const struct cm_json *value = NULL;
+    struct spot at = {0};
+    enum cm_rc rc = read_member(p, "value", &value, err);
 
-    if (value == NULL) {
-        return err->code;
+    if (rc == CM_OK) {
+        rc = find(p, "path", false, &at, err);
     }
-    enum cm_rc rc = find(p, "path", false, &at, err);
     if (rc == CM_OK) {
         rc = check_room(p, &at, value, err);
     }
@@ -253,7 +257,7 @@ static enum cm_rc do_replace(struct patching *p, struct cm_err *err) {
 }
 
 static enum cm_rc do_copy(struct patching *p, struct cm_err *err) {
-    struct spot from;
+    struct spot from = {0};
     enum cm_rc rc = find(p, "from", false, &from, err);
 
     return rc < 0 ? rc : add(p, node_at(p, &from), err);
@@ -271,8 +275,8 @@ static bool is_within(const struct cm_pointer *inner, const struct cm_pointer *o
 }
 
 static enum cm_rc do_move(struct patching *p, struct cm_err *err) {
-    struct spot from;
-    struct spot to;
+    struct spot from = {0};
+    struct spot to = {0};
     enum cm_rc rc = find(p, "from", false, &from, err);
 
     if (rc == CM_OK) {
@@ -299,13 +303,13 @@ static enum cm_rc do_move(struct patching *p, struct cm_err *err) {
 }
 
 static enum cm_rc do_test(struct patching *p, struct cm_err *err) {
-    const struct cm_json *value = member(p, "value", err);
-    struct spot at;
+    const struct cm_json *value = NULL;
+    struct spot at = {0};
+    enum cm_rc rc = read_member(p, "value", &value, err);
 
-    if (value == NULL) {
-        return err->code;
+    if (rc == CM_OK) {
+        rc = find(p, "path", false, &at, err);
     }
-    enum cm_rc rc = find(p, "path", false, &at, err);
     if (rc < 0) {
         return rc;
     }

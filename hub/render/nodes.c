@@ -121,10 +121,6 @@ void hub_nodes_set_text(struct cm_json *node, const char *text, const struct cm_
 
 // ---- Templates again
 
-static size_t dollars_of(const struct hub_hole *hole) {
-    return hole == NULL ? 0 : hole->spot_count;
-}
-
 // collect_text adds the hole of a text. One that was put together (an image, the name of a member
 // that a JSON patch made) is taken apart anew.
 static void collect_text(struct hub_holes *out, const struct cm_json *node, bool in_key) {
@@ -147,7 +143,7 @@ static void collect_text(struct hub_holes *out, const struct cm_json *node, bool
     }
     struct hub_hole *added = &out->items[before];
     added->typed = false;
-    if (added->spot_count == dollars_of(known)) {
+    if (known != NULL && added->spot_count == known->spot_count) {
         added->path = known->path;
         added->spots = known->spots;
     }
