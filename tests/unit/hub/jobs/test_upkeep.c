@@ -3,6 +3,7 @@
 #include "desk.h"
 
 #include "common/clock.h"
+#include "common/loop.h"
 
 #define HOUR_MS ((int64_t)3600 * 1000)
 
@@ -76,6 +77,22 @@ static void nothing_begins_once_it_is_stopped(void **state) {
     hub_upkeep_free(u);
 }
 
+static void what_is_under_way_when_it_is_stopped_is_the_last(void **state) {
+    struct desk *d = *state;
+
+    cm_clock_fake(1000);
+    fill(d);
+    struct hub_upkeep *u = hub_upkeep_start(d->loop, d->store, 2);
+    cm_clock_advance(HOUR_MS);
+    assert_true(cm_loop_turn(d->loop));
+    hub_upkeep_stop(u);
+    cm_clock_advance(HOUR_MS);
+    desk_settle(d);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM event"), 2);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM blob"), 1);
+    hub_upkeep_free(u);
+}
+
 #define DESK_TEST(name) cmocka_unit_test_setup_teardown(name, desk_open, desk_close)
 
 int main(void) {
@@ -84,6 +101,7 @@ int main(void) {
         DESK_TEST(they_go_again_an_hour_later),
         DESK_TEST(a_disk_that_is_full_puts_it_off),
         DESK_TEST(nothing_begins_once_it_is_stopped),
+        DESK_TEST(what_is_under_way_when_it_is_stopped_is_the_last),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

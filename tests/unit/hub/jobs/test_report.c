@@ -1,0 +1,310 @@
+// Reports of one cluster, piece by piece, and the events that they become.
+#include "hub/jobs/report.h"
+
+#include "desk.h"
+
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "common/tls/digest.h"
+
+#define RUN "9d0e5c4e-3f0f-4d2b-9a0b-1d2c3b4a5f60"
+#define OTHER_RUN "9d0e5c4e-3f0f-4d2b-9a0b-1d2c3b4a5f61"
+
+// A report that is being put together in the arena that the job takes.
+struct draft {
+    struct cm_arena *arena;
+    Holdfast__V1__Report *report;
+};
+
+struct outcome {
+    size_t count;
+    enum cm_rc code;
+    size_t removed;
+};
+
+static char *text(struct draft *m, const char *value) {
+    return cm_arena_strdup(m->arena, value);
+}
+
+static struct draft begin(const char *run, uint64_t number) {
+    struct draft m = {.arena = cm_arena_new(0)};
+
+    m.report = cm_arena_get(m.arena, sizeof(*m.report));
+    holdfast__v1__report__init(m.report);
+    m.report->run = text(&m, run);
+    m.report->number = number;
+    m.report->generation = 3;
+    m.report->apps = cm_arena_get(m.arena, 8 * sizeof(struct Holdfast__V1__AppReport *));
+    m.report->objects = cm_arena_get(m.arena, 8 * sizeof(struct Holdfast__V1__ObjectReport *));
+    return m;
+}
+
+static Holdfast__V1__AppReport *add_app(struct draft *m, const char *name, const char *bundle,
+                                        Holdfast__V1__Applied applied,
+                                        Holdfast__V1__Health health) {
+    Holdfast__V1__AppReport *app = cm_arena_get(m->arena, sizeof(*app));
+    struct cm_sha256 hash = cm_sha256(bundle, strlen(bundle));
+
+    holdfast__v1__app_report__init(app);
+    app->app = text(m, name);
+    app->bundle_sha256.data = cm_arena_get(m->arena, sizeof(hash.bytes));
+    app->bundle_sha256.len = sizeof(hash.bytes);
+    memcpy(app->bundle_sha256.data, hash.bytes, sizeof(hash.bytes));
+    app->revision = text(m, "abcdef0");
+    app->message = text(m, applied == HOLDFAST__V1__APPLIED__FAILED ? "no room" : "");
+    app->applied = applied;
+    app->health = health;
+    m->report->apps[m->report->n_apps++] = app;
+    return app;
+}
+
+static Holdfast__V1__ObjectReport *add_object(struct draft *m, const char *key) {
+    Holdfast__V1__ObjectReport *object = cm_arena_get(m->arena, sizeof(*object));
+
+    holdfast__v1__object_report__init(object);
+    object->app = text(m, "web");
+    object->key = text(m, key);
+    object->drift = cm_arena_get(m->arena, 4 * sizeof(struct Holdfast__V1__FieldDrift *));
+    m->report->objects[m->report->n_objects++] = object;
+    return object;
+}
+
+static void add_drift(struct draft *m, Holdfast__V1__ObjectReport *object, const char *path,
+                      const char *actual) {
+    Holdfast__V1__FieldDrift *field = cm_arena_get(m->arena, sizeof(*field));
+
+    holdfast__v1__field_drift__init(field);
+    field->path = text(m, path);
+    field->desired = text(m, "\"1\"");
+    field->actual = text(m, actual);
+    field->manager = text(m, "kubectl-edit");
+    object->drift[object->n_drift++] = field;
+}
+
+static void on_done(void *ctx, const struct cm_err *err, const char *const *removed,
+                    size_t removed_count) {
+    struct outcome *o = ctx;
+
+    (void)removed;
+    o->count++;
+    o->code = err->code;
+    o->removed = removed_count;
+}
+
+static struct outcome commit(struct desk *d, struct draft *m) {
+    struct outcome o = {0};
+
+    hub_report_commit(d->store, "paris-1", m->arena, m->report,
+                      &(struct hub_report_done){.done = on_done, .ctx = &o});
+    desk_settle(d);
+    assert_int_equal(o.count, 1);
+    return o;
+}
+
+static int open_with_agent(void **state) {
+    int rc = desk_open(state);
+
+    desk_run(*state, "INSERT INTO presence (cluster, connected, seen_ms, version, driver, target,"
+                     " address) VALUES ('paris-1', 1, 1, '', '', '', '')");
+    return rc;
+}
+
+static int64_t count_events(struct desk *d, const char *kind) {
+    CM_AUTOFREE char *sql = cm_strf("SELECT count(*) FROM event WHERE kind = '%s'", kind);
+
+    return desk_count(d, sql);
+}
+
+static void report_app(struct desk *d, uint64_t number, const char *bundle,
+                       Holdfast__V1__Applied applied, Holdfast__V1__Health health) {
+    struct draft m = begin(RUN, number);
+
+    (void)add_app(&m, "web", bundle, applied, health);
+    assert_int_equal(commit(d, &m).code, CM_OK);
+}
+
+#define APPLIED HOLDFAST__V1__APPLIED__APPLIED
+#define FAILED HOLDFAST__V1__APPLIED__FAILED
+#define HEALTHY HOLDFAST__V1__HEALTH__HEALTHY
+#define DEGRADED HOLDFAST__V1__HEALTH__DEGRADED
+#define PROGRESSING HOLDFAST__V1__HEALTH__PROGRESSING
+
+// ---- What is on record
+
+static void a_report_is_on_record_with_its_number(void **state) {
+    struct desk *d = *state;
+
+    report_app(d, 4, "one", APPLIED, HEALTHY);
+    assert_int_equal(desk_count(d, "SELECT applied FROM status WHERE app = 'web'"), APPLIED);
+    assert_int_equal(desk_count(d, "SELECT report FROM presence WHERE run = '" RUN "'"), 4);
+    assert_int_equal(desk_count(d, "SELECT generation FROM presence"), 3);
+}
+
+static void a_report_that_comes_again_changes_nothing(void **state) {
+    struct desk *d = *state;
+
+    report_app(d, 4, "one", APPLIED, HEALTHY);
+    report_app(d, 4, "one", FAILED, DEGRADED);
+    report_app(d, 3, "one", FAILED, DEGRADED);
+    assert_int_equal(desk_count(d, "SELECT applied FROM status"), APPLIED);
+    assert_int_equal(desk_count(d, "SELECT report FROM presence"), 4);
+}
+
+static void another_run_counts_from_the_beginning(void **state) {
+    struct desk *d = *state;
+    struct draft m = begin(OTHER_RUN, 1);
+
+    report_app(d, 4, "one", APPLIED, HEALTHY);
+    (void)add_app(&m, "web", "one", FAILED, DEGRADED);
+    assert_int_equal(commit(d, &m).code, CM_OK);
+    assert_int_equal(desk_count(d, "SELECT applied FROM status"), FAILED);
+}
+
+static void a_full_report_takes_away_what_it_does_not_name(void **state) {
+    struct desk *d = *state;
+    struct draft begun = begin(RUN, 2);
+    struct draft ended = begin(RUN, 3);
+
+    report_app(d, 1, "one", APPLIED, HEALTHY);
+    begun.report->full = true;
+    (void)add_app(&begun, "api", "two", APPLIED, HEALTHY);
+    (void)commit(d, &begun);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM status"), 2);
+    ended.report->full_end = true;
+    (void)commit(d, &ended);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM status WHERE app = 'api'"), 1);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM status"), 1);
+}
+
+static void an_app_that_was_removed_is_told_to_the_hub(void **state) {
+    struct desk *d = *state;
+    struct draft m = begin(RUN, 2);
+
+    report_app(d, 1, "one", APPLIED, HEALTHY);
+    add_app(&m, "web", "one", APPLIED, HEALTHY)->removed = true;
+    assert_int_equal(commit(d, &m).removed, 1);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM status"), 0);
+    assert_int_equal(count_events(d, "app.removed"), 1);
+}
+
+static void what_cannot_be_written_is_not_acknowledged(void **state) {
+    struct desk *d = *state;
+    struct draft m = begin(RUN, 1);
+
+    (void)add_app(&m, "web", "one", APPLIED, HEALTHY);
+    desk_fail(d);
+    assert_int_equal(commit(d, &m).code, CM_EIO);
+    desk_mend(d);
+    assert_int_equal(desk_count(d, "SELECT report FROM presence"), 0);
+    report_app(d, 1, "one", APPLIED, HEALTHY);
+    assert_int_equal(desk_count(d, "SELECT report FROM presence"), 1);
+}
+
+// ---- Events
+
+static void a_bundle_that_is_applied_is_an_event_once(void **state) {
+    struct desk *d = *state;
+
+    report_app(d, 1, "one", APPLIED, PROGRESSING);
+    report_app(d, 2, "one", APPLIED, HEALTHY);
+    assert_int_equal(count_events(d, "app.applied"), 1);
+    assert_int_equal(count_events(d, "app.healthy"), 1);
+    report_app(d, 3, "two", APPLIED, HEALTHY);
+    assert_int_equal(count_events(d, "app.applied"), 2);
+    assert_int_equal(count_events(d, "app.healthy"), 1);
+}
+
+static void a_failure_and_its_end_are_events_once(void **state) {
+    struct desk *d = *state;
+
+    report_app(d, 1, "one", FAILED, PROGRESSING);
+    report_app(d, 2, "one", FAILED, PROGRESSING);
+    assert_int_equal(count_events(d, "app.failed"), 1);
+    report_app(d, 3, "one", APPLIED, PROGRESSING);
+    assert_int_equal(count_events(d, "app.recovered"), 1);
+    assert_int_equal(count_events(d, "app.applied"), 0);
+    report_app(d, 4, "two", FAILED, PROGRESSING);
+    assert_int_equal(count_events(d, "app.failed"), 2);
+}
+
+static void bad_health_and_its_end_are_events_once(void **state) {
+    struct desk *d = *state;
+
+    report_app(d, 1, "one", APPLIED, HEALTHY);
+    report_app(d, 2, "one", APPLIED, DEGRADED);
+    report_app(d, 3, "one", APPLIED, DEGRADED);
+    assert_int_equal(count_events(d, "app.degraded"), 1);
+    report_app(d, 4, "one", APPLIED, HEALTHY);
+    assert_int_equal(count_events(d, "app.recovered"), 1);
+}
+
+static void a_difference_is_an_event_once_with_who_made_it(void **state) {
+    struct desk *d = *state;
+
+    for (uint64_t number = 1; number <= 2; number++) {
+        struct draft m = begin(RUN, number);
+
+        add_drift(&m, add_object(&m, "ConfigMap/web/a"), "data.x", "\"2\"");
+        (void)commit(d, &m);
+    }
+    assert_int_equal(count_events(d, "drift.found"), 1);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM event WHERE actor = 'kubectl-edit'"
+                                   " AND message = 'data.x: \"1\" -> \"2\"'"),
+                     1);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM drift"), 1);
+}
+
+static void another_value_is_another_event(void **state) {
+    struct desk *d = *state;
+
+    for (uint64_t number = 1; number <= 2; number++) {
+        struct draft m = begin(RUN, number);
+
+        add_drift(&m, add_object(&m, "ConfigMap/web/a"), "data.x", number == 1 ? "\"2\"" : "");
+        (void)commit(d, &m);
+    }
+    assert_int_equal(count_events(d, "drift.found"), 2);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM event WHERE message LIKE '%-> nothing'"),
+                     1);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM drift"), 1);
+}
+
+static void the_end_of_a_difference_is_an_event(void **state) {
+    struct desk *d = *state;
+    struct draft drifted = begin(RUN, 1);
+    struct draft mended = begin(RUN, 2);
+    struct draft same = begin(RUN, 3);
+
+    add_drift(&drifted, add_object(&drifted, "ConfigMap/web/a"), "data.x", "\"2\"");
+    (void)commit(d, &drifted);
+    (void)add_object(&mended, "ConfigMap/web/a");
+    (void)commit(d, &mended);
+    (void)add_object(&same, "ConfigMap/web/a");
+    (void)commit(d, &same);
+    assert_int_equal(count_events(d, "drift.cleared"), 1);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM drift"), 0);
+}
+
+#define DESK_TEST(name) cmocka_unit_test_setup_teardown(name, open_with_agent, desk_close)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        DESK_TEST(a_report_is_on_record_with_its_number),
+        DESK_TEST(a_report_that_comes_again_changes_nothing),
+        DESK_TEST(another_run_counts_from_the_beginning),
+        DESK_TEST(a_full_report_takes_away_what_it_does_not_name),
+        DESK_TEST(an_app_that_was_removed_is_told_to_the_hub),
+        DESK_TEST(what_cannot_be_written_is_not_acknowledged),
+        DESK_TEST(a_bundle_that_is_applied_is_an_event_once),
+        DESK_TEST(a_failure_and_its_end_are_events_once),
+        DESK_TEST(bad_health_and_its_end_are_events_once),
+        DESK_TEST(a_difference_is_an_event_once_with_who_made_it),
+        DESK_TEST(another_value_is_another_event),
+        DESK_TEST(the_end_of_a_difference_is_an_event),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
