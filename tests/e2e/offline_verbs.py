@@ -3,8 +3,10 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
+import textwrap
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
@@ -68,6 +70,25 @@ stringData: {password: hunter2}
 FLEET = {"clusters/all.yaml": CLUSTERS, "groups/all.yaml": GROUPS, "apps/shop/app.yaml": APP,
          "apps/shop/one.yaml": config_map("one", "blue"),
          "apps/shop/two.yaml": config_map("two", "blue"), "apps/shop/key.yaml": SECRET}
+
+
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "examples" / "ci"
+
+
+def steps_of(name):
+    """The scripts of an example for GitHub or Gitea Actions that need nothing but holdfast."""
+    text = (EXAMPLES / name).read_text(encoding="utf-8")
+    lines = re.findall(r"^ +run: (holdfast .*)$", text, re.M)
+    blocks = re.findall(r"^ +run: \|\n((?: {10}.*\n|\n)+)", text, re.M)
+    return lines + [textwrap.dedent(block) for block in blocks if "curl" not in block]
+
+
+def script_of_gitlab():
+    """The script of the example for GitLab CI, which is one shell's."""
+    text = (EXAMPLES / "gitlab.yaml").read_text(encoding="utf-8")
+    body = re.search(r"  script:\n(.*?)  artifacts:", text, re.S).group(1)
+    items = re.findall(r"^    - (?:\|\n((?: {6}.*\n)+)|(.*)\n)", body, re.M)
+    return ["\n".join(textwrap.dedent(block) or line for block, line in items)]
 
 
 class OfflineVerbs(story.Story):
@@ -262,6 +283,31 @@ class OfflineVerbs(story.Story):
         self.repo.write({"apps/shop/one.yaml": config_map("one", "${gone}")})
         self.assertRegex(self.says(1, "render", "shop", "--cluster", "rome"),
                          r"\Aapps/shop/one.yaml:5:11: variable 'gone'")
+
+    # ---- the examples for CI systems
+
+    def run_step(self, script, where):
+        """Runs a step as a runner does; returns its exit code and what the comment would be."""
+        base = self.repo.git("merge-base", "origin/main", "HEAD").strip()
+        environment = {**os.environ, "BASE": "main", "CI_MERGE_REQUEST_DIFF_BASE_SHA": base,
+                       "GITHUB_STEP_SUMMARY": str(self.place / "summary.md"),
+                       "PATH": f"{program('holdfast').parent}:{os.environ['PATH']}"}
+        done = subprocess.run(["bash", "-e", "-c", script], cwd=where, env=environment, text=True,
+                              capture_output=True, check=False)
+        comment = where / "plan.md"
+        return done.returncode, comment.read_text(encoding="utf-8") if comment.exists() else ""
+
+    def test_the_examples_for_ci_check_and_comment(self):
+        self.repo.checkout_branch("change")
+        for text, code in ((config_map("one", "red"), 0), (config_map("one", "${gone}"), 1)):
+            self.repo.commit({"apps/shop/one.yaml": text})
+            for scripts in (steps_of("github.yaml"), steps_of("gitea.yaml"), script_of_gitlab()):
+                self.assertTrue(scripts)
+                ended = [self.run_step(script, self.repo.work) for script in scripts]
+                self.assertEqual({ends for ends, _ in ended}, {code}, ended)
+                self.assertTrue(ended[-1][1].startswith("<!-- holdfast plan -->"))
+                self.assertIn('"blue" → "red"' if code == 0 else "New problems (1)", ended[-1][1])
+                (self.repo.work / "plan.md").unlink()
 
     # ---- validate
 
