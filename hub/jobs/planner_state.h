@@ -1,0 +1,67 @@
+// planner_state: what the files of the planner share.
+//
+//     planner.c   the whole: sources, clusters, the seed, who enrolls
+//     take.c      commits: into the fleet, and what comes of it
+//     offer.c     outcomes, and what one cluster is to be sent
+//
+// Threads: the planner's.
+#pragma once
+
+#include "common/tls/digest.h"
+#include "common/tls/keys.h"
+#include "hub/jobs/lost.h"
+#include "hub/jobs/planner.h"
+#include "hub/repo/tree.h"
+
+struct cm_map;
+struct hub_fleet;
+
+// What is known of a cluster, in Git or enrolled or both.
+struct hub_cluster_state {
+    char id[CM_UUID_MAX]; // "" while not enrolled
+    uint64_t epoch;
+    uint64_t generation;         // of the last manifest; 0: none
+    struct cm_sha256 manifest;   // its hash; zero: none, or of an earlier id
+    struct hub_desired *desired; // that it was made from; NULL: none
+};
+
+struct hub_source_state {
+    bool tree_only;            // Apps want it; it has no documents
+    struct hub_repo_id commit; // that the fleet has taken in
+    bool loaded;
+    bool awaited;                   // was read before the restart: publishing waits for it
+    char last[HUB_REPO_ID_HEX_MAX]; // on record as resolved; "": none
+    struct hub_commit pending;      // taken in but not on record
+    bool has_pending;
+};
+
+struct hub_planner {
+    struct hub_planner_config config;
+    struct hub_fleet *fleet;
+    struct cm_map *clusters; // by name
+    // Repositories with documents, then what Apps want; each with its place in both arrays.
+    struct hub_planner_source *sources;
+    struct hub_source_state *states;
+    size_t source_count;
+    struct hub_document_set *documents; // that the database shows; NULL: not known
+    struct hub_lost lost;
+    bool ready; // everything was published at least once
+    bool swept; // clusters that are not in Git are off the record
+};
+
+// planner.c. hub_planner_cluster makes what is known of a cluster if there is nothing yet;
+// hub_planner_add_source returns the place of a new source.
+struct hub_cluster_state *hub_planner_cluster(struct hub_planner *p, const char *cluster);
+size_t hub_planner_add_source(struct hub_planner *p, const struct hub_planner_source *source);
+
+// offer.c. The arrays of an outcome are made for a known number of clusters.
+struct hub_outcome *hub_outcome_new(void);
+void hub_outcome_room(struct hub_outcome *o, size_t clusters);
+struct hub_publication *hub_offer_publication(const struct hub_planner *p,
+                                              const struct hub_cluster_state *state,
+                                              struct hub_desired *desired, uint64_t generation);
+// hub_offer puts what a cluster shall run now into the outcome; hub_offer_again does so after a
+// restart; hub_offer_nothing says that it left Git.
+void hub_offer(struct hub_planner *p, struct hub_outcome *o, struct hub_desired *desired);
+void hub_offer_again(struct hub_planner *p, struct hub_outcome *o, struct hub_desired *desired);
+void hub_offer_nothing(struct hub_planner *p, struct hub_outcome *o, const char *cluster);
