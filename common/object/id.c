@@ -40,7 +40,7 @@ static enum cm_rc read_api_version(struct cm_arena *a, const struct cm_json *obj
     const char *text = cm_json_string(cm_json_get(object, "apiVersion"));
 
     if (text == NULL) {
-        return cm_fail(err, CM_EINVAL, "apiVersion is missing or no string");
+        return cm_fail(err, CM_EINVAL, "apiVersion is missing or no string: add it");
     }
     const char *slash = strchr(text, '/');
     id->version = slash != NULL ? slash + 1 : text;
@@ -58,7 +58,7 @@ static enum cm_rc read_kind(const struct cm_json *object, struct cm_object_id *i
                             struct cm_err *err) {
     id->kind = cm_json_string(cm_json_get(object, "kind"));
     if (id->kind == NULL) {
-        return cm_fail(err, CM_EINVAL, "kind is missing or no string");
+        return cm_fail(err, CM_EINVAL, "kind is missing or no string: add it");
     }
     if (!made_of(id->kind, letters, KIND_MAX)) {
         return cm_fail(err, CM_EINVAL, "kind '%.100s' is malformed: use 1 to %d letters", id->kind,
@@ -99,7 +99,7 @@ static enum cm_rc read_name(const struct cm_json *metadata, struct cm_object_id 
     id->name = cm_json_string(node);
     if (id->name == NULL) {
         return cm_fail(err, CM_EINVAL,
-                       node == NULL ? "metadata.name is missing"
+                       node == NULL ? "metadata.name is missing: add it"
                                     : "metadata.name must be a string");
     }
     if (!name_ok(id->name)) {

@@ -456,6 +456,21 @@ static void make_entries(const struct hub_render_input *in, struct entry *entrie
     cm_str_done(&key);
 }
 
+// drop_empty moves the entries that were made to the front and returns how many there are.
+static size_t drop_empty(struct entry *entries, size_t count) {
+    size_t made = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (entries[i].template != NULL) {
+            struct entry entry = entries[i];
+
+            entries[i] = (struct entry){0};
+            entries[made++] = entry;
+        }
+    }
+    return made;
+}
+
 static struct hub_bundle *bundle_of(const struct hub_render_input *in,
                                     const struct hub_object *objects) {
     struct hub_bundle_spec spec = {
@@ -500,10 +515,9 @@ bool hub_render(const struct hub_render_input *in, struct hub_rendered *out,
         return false;
     }
     make_entries(in, entries, diags);
-    if (diags->count == before) {
-        qsort(entries, in->template_count, sizeof(*entries), compare_entries);
-        report_duplicates(entries, in->template_count, diags);
-    }
+    size_t made = drop_empty(entries, in->template_count);
+    qsort(entries, made, sizeof(*entries), compare_entries);
+    report_duplicates(entries, made, diags);
     if (diags->count == before) {
         fill_rendered(in, entries, out);
         if (out->bundle->bytes->size > WIRE_BLOB_MAX) {

@@ -75,6 +75,30 @@ static bool in_identity(const struct cm_json *object, const struct cm_json *node
            node == cm_json_get(metadata, "namespace");
 }
 
+static bool begins_with(const char *text, const char *prefix) {
+    return text != NULL && strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+// place_of returns the node that an error of an object's identity is about.
+static const struct cm_json *place_of(const struct cm_json *object, const char *words) {
+    const struct cm_json *metadata = cm_json_get(object, "metadata");
+    const struct cm_json *at = NULL;
+
+    if (begins_with(words, "metadata.namespace")) {
+        at = cm_json_get(metadata, "namespace");
+    } else if (begins_with(words, "metadata.name")) {
+        at = cm_json_get(metadata, "name");
+        at = at != NULL ? at : metadata;
+    } else if (begins_with(words, "metadata.generateName")) {
+        at = cm_json_get(metadata, "generateName");
+    } else if (begins_with(words, "apiVersion")) {
+        at = cm_json_get(object, "apiVersion");
+    } else if (begins_with(words, "kind")) {
+        at = cm_json_get(object, "kind");
+    }
+    return at != NULL ? at : object;
+}
+
 void hub_template_check(struct cm_arena *a, const struct hub_template *t, struct hub_diags *diags) {
     struct cm_object_id id;
     struct cm_err err;
@@ -85,13 +109,10 @@ void hub_template_check(struct cm_arena *a, const struct hub_template *t, struct
         }
     }
     if (cm_object_id_of(a, t->object, &id, &err) < 0) {
-        hub_diags_add(diags, hub_template_path(t, t->object), t->object->line, t->object->column,
-                      "%s", err.msg);
-    }
-}
+        const struct cm_json *at = place_of(t->object, err.msg);
 
-static bool begins_with(const char *text, const char *prefix) {
-    return text != NULL && strncmp(text, prefix, strlen(prefix)) == 0;
+        hub_diags_add(diags, hub_template_path(t, at), at->line, at->column, "%s", err.msg);
+    }
 }
 
 // refused tells whether the object is something that is not for a cluster, and says so.
@@ -105,9 +126,10 @@ static bool refused(struct reading *r, const struct cm_json *object) {
         return true;
     }
     if (begins_with(version, "kustomize.config.k8s.io/")) {
-        report(r, object,
-               "kustomizations are not supported: list plain manifests, with ${variables} where "
-               "clusters differ");
+        report(
+            r, object,
+            "kustomizations are not supported: list plain manifests, and say in spec.overlays of "
+            "the App where clusters differ");
         return true;
     }
     if (cm_json_get(object, "sops") != NULL) {

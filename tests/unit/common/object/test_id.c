@@ -54,19 +54,19 @@ static void what_has_no_namespace_has_an_empty_one(void **state) {
 
 static void a_malformed_identity_names_the_field(void **state) {
     refused(state, "[]", "a manifest must be an object, not a list");
-    refused(state, "{kind: A, metadata: {name: a}}", "apiVersion is missing or no string");
-    refused(state, "{apiVersion: 1, kind: A}", "apiVersion is missing or no string");
+    refused(state, "{kind: A, metadata: {name: a}}", "apiVersion is missing or no string: add it");
+    refused(state, "{apiVersion: 1, kind: A}", "apiVersion is missing or no string: add it");
     refused(state, "{apiVersion: a/b/c, kind: A}",
             "apiVersion 'a/b/c' is malformed: write it as VERSION or GROUP/VERSION");
     refused(state, "{apiVersion: /v1, kind: A}",
             "apiVersion '/v1' is malformed: write it as VERSION or GROUP/VERSION");
     refused(state, "{apiVersion: apps/, kind: A}",
             "apiVersion 'apps/' is malformed: write it as VERSION or GROUP/VERSION");
-    refused(state, "{apiVersion: v1, metadata: {name: a}}", "kind is missing or no string");
+    refused(state, "{apiVersion: v1, metadata: {name: a}}", "kind is missing or no string: add it");
     refused(state, "{apiVersion: v1, kind: A.b, metadata: {name: a}}",
             "kind 'A.b' is malformed: use 1 to 63 letters");
-    refused(state, "{apiVersion: v1, kind: A}", "metadata.name is missing");
-    refused(state, "{apiVersion: v1, kind: A, metadata: [1]}", "metadata.name is missing");
+    refused(state, "{apiVersion: v1, kind: A}", "metadata.name is missing: add it");
+    refused(state, "{apiVersion: v1, kind: A, metadata: [1]}", "metadata.name is missing: add it");
     refused(state, "{apiVersion: v1, kind: A, metadata: {name: 12}}",
             "metadata.name must be a string");
     refused(state, "{apiVersion: v1, kind: A, metadata: {generateName: a-}}",

@@ -302,7 +302,7 @@ static void what_is_wrong_in_an_overlay_has_its_place(void **state) {
     assert_says("overlays:\n"
                 "- target: {kind: ConfigMap}\n"
                 "  jsonPatch: [{op: remove, path: /metadata/name}]\n" CONFIG,
-                "base.yaml:1:1: metadata.name is missing");
+                "base.yaml:3:11: metadata.name is missing: add it");
 }
 
 static void a_secret_that_an_overlay_made_readable_is_told_there(void **state) {

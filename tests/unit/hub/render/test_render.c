@@ -304,8 +304,16 @@ static void what_is_no_manifest_is_refused(void **state) {
         {"- a\n", "a.yaml:1:1: a manifest must be an object with apiVersion, kind and metadata, "
                   "not a list"},
         {"kind: ConfigMap\nmetadata: {name: x}\n",
-         "a.yaml:1:1: apiVersion is missing or no string"},
-        {"apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n", "a.yaml:1:1: metadata.name is missing"},
+         "a.yaml:1:1: apiVersion is missing or no string: add it"},
+        {"apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n",
+         "a.yaml:3:11: metadata.name is missing: add it"},
+        {"apiVersion: v1\nkind: Con fig\nmetadata: {name: a}\n",
+         "a.yaml:2:7: kind 'Con fig' is malformed: use 1 to 63 letters"},
+        {"apiVersion: v1\nkind: Pod\nmetadata: {generateName: a-}\n",
+         "a.yaml:3:26: metadata.generateName cannot be applied again: give it a metadata.name"},
+        {"# holdfast: substitue=off\napiVersion: v1\nkind: Pod\nmetadata: {name: a}\n",
+         "a.yaml:1:1: the comment 'holdfast: substitue=off' means nothing: write '# holdfast: "
+         "substitute=off' if ${…} is plain text in this file, or remove it"},
         {"apiVersion: v1\nkind: List\nitems: 5\n",
          "a.yaml:3:8: the items of a List must be a list of objects"},
         {"apiVersion: v1\nkind: List\n",
@@ -314,8 +322,8 @@ static void what_is_no_manifest_is_refused(void **state) {
          "a.yaml:1:1: a document of holdfast stands among an App's manifests: Clusters go below "
          "clusters/, ClusterGroups below groups/, an App into a file named app.yaml"},
         {"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n",
-         "a.yaml:1:1: kustomizations are not supported: list plain manifests, with ${variables} "
-         "where clusters differ"},
+         "a.yaml:1:1: kustomizations are not supported: list plain manifests, and say in "
+         "spec.overlays of the App where clusters differ"},
         {"apiVersion: v1\nkind: Secret\nmetadata: {name: x}\nsops: {mac: x}\n",
          "a.yaml:4:7: files encrypted with SOPS are not supported: leave the Secret out of Git and "
          "make it in the cluster"},
@@ -367,6 +375,44 @@ static void an_object_that_is_there_twice_is_told_with_both_places(void **state)
     assert_string_equal(render(m), "b.yaml:2:1: ConfigMap/web/cfg is defined at a.yaml line 1 "
                                    "already: remove one of them, or give it another name or "
                                    "namespace");
+}
+
+static void all_that_is_wrong_is_told_at_once(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml", CONFIG "---\n" CONFIG "---\n" CONFIG "data:\n  a: ${x}\n  b: ${y:=3}\n");
+    assert_string_equal(
+        render(m),
+        "a.yaml:13:6: variable 'x' is not defined: set it in the values of the App, the target or "
+        "the Cluster, or write ${x:=default}, or $${x} for the text itself\n"
+        "a.yaml:5:1: ConfigMap/web/cfg is defined at a.yaml line 1 already: remove one of them, "
+        "or give it another name or namespace");
+}
+
+static void a_comment_at_its_top_switches_variables_off_for_a_file(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml",
+        "\xEF\xBB\xBF\n# a script\n#holdfast: substitute=off\r\n---\n" CONFIG
+        "data: {a: '${x} ${1}'}\n");
+    add(m, "b.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n"
+        "# holdfast: substitute=off\ndata: {a: '${x:=3}'}\n");
+    assert_string_equal(render(m), "");
+    assert_non_null(strstr(object(m, "ConfigMap/web/cfg"), "\"a\": \"${x} ${1}\""));
+    assert_non_null(strstr(object(m, "ConfigMap/web/b"), "\"a\": \"3\""));
+}
+
+static void names_of_members_are_found_where_they_stand(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml", CONFIG "data:\n  é${x}:\n    a: 1\n  \"b${y}\": 2\n");
+    assert_string_equal(
+        render(m),
+        "a.yaml:5:4: variable 'x' is not defined: set it in the values of the App, the target or "
+        "the Cluster, or write ${x:=default}, or $${x} for the text itself\n"
+        "a.yaml:7:5: variable 'y' is not defined: set it in the values of the App, the target or "
+        "the Cluster, or write ${y:=default}, or $${y} for the text itself");
 }
 
 static void a_readable_secret_needs_leave(void **state) {
@@ -521,6 +567,9 @@ int main(void) {
         TEST(every_kind_gets_the_namespace_that_it_should),
         TEST(a_namespaced_object_needs_a_namespace_from_somewhere),
         TEST(an_object_that_is_there_twice_is_told_with_both_places),
+        TEST(all_that_is_wrong_is_told_at_once),
+        TEST(a_comment_at_its_top_switches_variables_off_for_a_file),
+        TEST(names_of_members_are_found_where_they_stand),
         TEST(a_readable_secret_needs_leave),
         TEST(an_object_of_a_megabyte_is_fine_and_five_are_too_much),
         TEST(values_that_are_named_often_do_not_fill_the_memory),
