@@ -1,0 +1,1 @@
+add_fuzz_target(plan_show hub_plan)
