@@ -294,6 +294,24 @@ static void drop_unnamed(struct agent_apply *a) {
     }
 }
 
+// has_gate: others may wait for it, perhaps without having been told to (an App's namespace).
+static bool has_gate(const struct agent_apply *a, const struct agent_desired_app *app) {
+    struct agent_place place = {0};
+
+    for (size_t i = 0; i < app->bundle->entry_count && !place.gate; i++) {
+        a->driver->ops->place(a->driver, app->bundle->entries[i].key, &place);
+    }
+    return place.gate;
+}
+
+static void start_apps(struct agent_apply *a, bool with_gate) {
+    for (size_t i = 0; i < a->desired->app_count; i++) {
+        if (has_gate(a, &a->desired->apps[i]) == with_gate) {
+            start_app(a, &a->desired->apps[i]);
+        }
+    }
+}
+
 void agent_apply_set(struct agent_apply *a, struct agent_desired *desired) {
     struct agent_desired *old = a->desired;
 
@@ -304,9 +322,8 @@ void agent_apply_set(struct agent_apply *a, struct agent_desired *desired) {
     for (size_t i = 0; i < desired->gone_count; i++) {
         start_gone(a, &desired->gone[i]);
     }
-    for (size_t i = 0; i < desired->app_count; i++) {
-        start_app(a, &desired->apps[i]);
-    }
+    start_apps(a, true);
+    start_apps(a, false);
     agent_desired_free(old);
     agent_apply_woken(a);
 }

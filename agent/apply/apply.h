@@ -10,8 +10,9 @@
 // leaves, so that a crash in between cannot make us forget it; what came of it (uid, note) goes to
 // disk before anybody is told. Objects of a stage are begun at once, at most 128 of a run at a
 // time; a run begins when fewer than 64 of all runs are under way, so that one App after the other
-// is brought to its end rather than all of them one step further. What fails is tried again by
-// itself, with growing pauses; what the target refuses for what it is, every five minutes.
+// is brought to its end rather than all of them one step further. Apps with gates begin first. What
+// fails is tried again by itself, with growing pauses; what the target refuses for what it is,
+// every five minutes.
 //
 // A newer manifest takes effect at the next step: waits end at once, requests that are under way
 // are let finish (and their outcome is kept), then the App's new run plans from what is. A run of

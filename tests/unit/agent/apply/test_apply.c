@@ -351,6 +351,26 @@ static void apps_that_have_begun_go_on_before_others_begin(void **state) {
     }
 }
 
+static void apps_with_gates_begin_first(void **state) {
+    enum { APPS = 80 };
+    const struct test_object space = {.key = NS};
+    struct fixture *f = *state;
+    struct test_app apps[APPS];
+    struct test_object parts[APPS];
+    char texts[APPS][2][32];
+
+    for (size_t i = 0; i < APPS; i++) {
+        (void)snprintf(texts[i][0], sizeof(texts[i][0]), "app-%02zu", i);
+        (void)snprintf(texts[i][1], sizeof(texts[i][1]), "ConfigMap/shop/%02zu", i);
+        parts[i] = (struct test_object){.key = texts[i][1]};
+        apps[i] = (struct test_app){.name = texts[i][0], .objects = &parts[i], .object_count = 1};
+    }
+    apps[APPS - 1].objects = &space;
+    set(f, apps, APPS, 1, NULL);
+    settle(f);
+    assert_true(fake_is_pending(f->fake, NS));
+}
+
 static void what_fails_is_tried_again_after_a_pause(void **state) {
     const struct test_app app = {.name = "shop", .objects = objects, .object_count = 1};
     struct fixture *f = *state;
@@ -594,6 +614,7 @@ int main(void) {
         TEST(the_inventory_owns_an_object_before_it_is_applied),
         TEST(at_most_a_window_is_under_way_of_one_app),
         TEST(apps_that_have_begun_go_on_before_others_begin),
+        TEST(apps_with_gates_begin_first),
         TEST(what_fails_is_tried_again_after_a_pause),
         TEST(what_the_target_refuses_is_tried_every_five_minutes),
         TEST(a_failure_stops_the_stages_behind_it_only),
