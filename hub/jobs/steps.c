@@ -1,0 +1,210 @@
+// One step after the other: planned by the sync worker, recorded by the store, published here.
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+#include "hub/jobs/record.h"
+#include "hub/jobs/sync_state.h"
+#include "hub/store/desired.h"
+
+void hub_step_free(struct hub_step *step) {
+    hub_outcome_free(step->outcome);
+    free(step->name);
+    free(step->text);
+    free(step);
+}
+
+void hub_sync_check_stopped(struct hub_sync *s) {
+    if (s->stopping && s->jobs == 0 && s->fetching.jobs == 0 && s->stopped != NULL) {
+        void (*stopped)(void *) = s->stopped;
+
+        s->stopped = NULL;
+        stopped(s->stopped_ctx);
+    }
+}
+
+static void job_began(struct hub_sync *s) {
+    s->jobs++;
+}
+
+static void job_ended(struct hub_sync *s) {
+    s->jobs--;
+    hub_sync_check_stopped(s);
+}
+
+void hub_sync_publish(struct hub_sync *s, const struct hub_outcome *o) {
+    size_t published = 0;
+
+    for (size_t i = 0; i < o->refreshed_count; i++) {
+        s->config.published(s->config.ctx, o->refreshed[i]);
+    }
+    for (size_t i = 0; i < o->change_count; i++) {
+        const struct hub_cluster_change *change = &o->changes[i];
+
+        if (change->now == NULL) {
+            s->config.withdrawn(s->config.ctx, change->cluster);
+        } else if (change->publication != NULL) {
+            s->config.published(s->config.ctx, change->publication);
+            published++;
+        }
+    }
+    cm_metric_add(s->metric_published, (int64_t)published);
+}
+
+static void end_step(struct hub_sync *s, struct hub_step *step) {
+    cm_list_remove(&step->in_steps);
+    hub_step_free(step);
+    s->busy = false;
+    hub_steps_go(s);
+}
+
+static enum cm_rc run_record(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    const struct hub_step *step = CM_CONTAINER(job, struct hub_step, record);
+
+    return hub_record_outcome(db, step->outcome, err);
+}
+
+static void log_commits(struct hub_sync *s, const struct hub_outcome *o) {
+    char clusters[CM_LOG_INT_MAX];
+    char problems[CM_LOG_INT_MAX];
+
+    for (size_t i = 0; i < o->revision_count; i++) {
+        const struct hub_revision_row *row = &o->revisions[i];
+
+        cm_log(CM_LOG_INFO, "sync.resolved", "a commit was resolved", "repository", row->repo,
+               "revision", row->id, "clusters", cm_log_int((int64_t)row->clusters, clusters),
+               "problems", cm_log_int((int64_t)row->problems, problems), NULL);
+        cm_metric_add(s->metric_commits, 1);
+    }
+}
+
+static void record_done(struct hub_store_job *job, const struct cm_err *err) {
+    struct hub_step *step = CM_CONTAINER(job, struct hub_step, record);
+    struct hub_sync *s = step->owner;
+
+    if (err->code == CM_OK) {
+        cm_backoff_reset(&s->record_backoff);
+        hub_sync_publish(s, step->outcome);
+        log_commits(s, step->outcome);
+        end_step(s, step);
+    } else if (!s->stopping) {
+        cm_log(CM_LOG_ERROR, "store.failed", err->msg, "what",
+               "nothing more is published until it can be recorded", NULL);
+        cm_timer_start(s->config.loop, &s->retry_record, cm_backoff_next(&s->record_backoff));
+    }
+    job_ended(s);
+}
+
+static void submit_record(struct hub_step *step) {
+    step->record.run = run_record;
+    step->record.done = record_done;
+    job_began(step->owner);
+    hub_store_submit(step->owner->config.store, &step->record);
+}
+
+void hub_sync_retry_record(void *ctx) {
+    struct hub_sync *s = ctx;
+
+    submit_record(CM_CONTAINER(s->steps.next, struct hub_step, in_steps));
+}
+
+static void run_plan(struct cm_job *job) {
+    struct hub_step *step = CM_CONTAINER(job, struct hub_step, plan);
+    struct hub_planner *p = step->owner->planner;
+    const struct hub_planner_source tree = {.name = step->name, .folder = step->text, .prefix = ""};
+
+    switch (step->kind) {
+    case HUB_STEP_RESUME:
+        step->outcome = hub_planner_resume(p, step->source);
+        break;
+    case HUB_STEP_COMMIT:
+        step->outcome = hub_planner_commit(p, step->source, &step->commit);
+        break;
+    case HUB_STEP_TREE_RESUME:
+        step->outcome = hub_planner_tree(p, &tree, NULL);
+        break;
+    case HUB_STEP_TREE:
+        step->outcome = hub_planner_tree(p, &tree, &step->commit);
+        break;
+    case HUB_STEP_TROUBLE:
+        step->outcome = hub_planner_trouble(p, step->name, step->text);
+        break;
+    case HUB_STEP_ENROLL:
+        step->outcome = hub_planner_enroll(p, step->name, step->text);
+        break;
+    case HUB_STEP_RAISE:
+        step->outcome = hub_planner_raise(p, step->name, step->epoch, step->generation);
+        break;
+    case HUB_STEP_FORGET:
+        hub_planner_forget_gone(p, step->name, step->text);
+        break;
+    }
+}
+
+static bool has_something(const struct hub_outcome *o) {
+    return o != NULL && (o->change_count > 0 || o->refreshed_count > 0 || o->revision_count > 0 ||
+                         o->documents != NULL || o->problems != NULL);
+}
+
+// answer_fetcher says how it went with the commit that it brought.
+static void answer_fetcher(const struct hub_step *step) {
+    struct hub_sync *s = step->owner;
+    bool commit = step->kind == HUB_STEP_COMMIT;
+    const struct hub_tracked *t = commit                        ? &s->repositories[step->source]
+                                  : step->kind == HUB_STEP_TREE ? hub_watch_find(s, step->name)
+                                                                : NULL;
+
+    if (t == NULL || t->fetcher == NULL) {
+        return;
+    }
+    if (step->outcome->err.code == CM_OK) {
+        hub_fetcher_taken(t->fetcher);
+    } else {
+        hub_fetcher_refused(t->fetcher, &step->outcome->err);
+    }
+}
+
+static void plan_done(struct cm_job *job) {
+    struct hub_step *step = CM_CONTAINER(job, struct hub_step, plan);
+    struct hub_sync *s = step->owner;
+    bool done = !job->canceled && !s->stopping && step->outcome != NULL;
+
+    if (!job->canceled) {
+        s->ready = hub_planner_is_ready(s->planner); // the sync worker rests until the next step
+    }
+    if (done) {
+        answer_fetcher(step);
+        hub_watch_wants(s, step->outcome);
+    }
+    if (job->canceled || !has_something(step->outcome) || step->outcome->err.code != CM_OK) {
+        end_step(s, step);
+    } else {
+        submit_record(step);
+    }
+    job_ended(s);
+}
+
+void hub_steps_go(struct hub_sync *s) {
+    if (s->busy || s->stopping || cm_list_empty(&s->steps)) {
+        return;
+    }
+    struct hub_step *step = CM_CONTAINER(s->steps.next, struct hub_step, in_steps);
+    s->busy = true;
+    step->plan = (struct cm_job){.run = run_plan, .done = plan_done, .home = s->config.loop};
+    job_began(s);
+    cm_workers_submit(s->plan, &step->plan);
+}
+
+struct hub_step *hub_step_add(struct hub_sync *s, enum hub_step_kind kind, const char *name,
+                              const char *text) {
+    struct hub_step *step = cm_new(1, sizeof(*step));
+
+    step->owner = s;
+    step->kind = kind;
+    step->name = cm_strdup(name);
+    step->text = cm_strdup(text);
+    cm_list_append(&s->steps, &step->in_steps);
+    return step;
+}

@@ -1,0 +1,147 @@
+// What is fetched: repositories with documents, and trees that Apps want.
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "common/str.h"
+#include "common/tls/digest.h"
+#include "hub/config/config.h"
+#include "hub/jobs/sync_state.h"
+
+struct hub_tracked *hub_watch_find(struct hub_sync *s, const char *name) {
+    for (struct cm_list *at = s->trees.next; at != &s->trees; at = at->next) {
+        struct hub_tracked *tree = CM_CONTAINER(at, struct hub_tracked, in_trees);
+
+        if (strcmp(tree->name, name) == 0) {
+            return tree;
+        }
+    }
+    return NULL;
+}
+
+static void on_fetched(void *ctx, struct hub_fetcher *f, const struct hub_repo_id *commit) {
+    struct hub_tracked *t = ctx;
+    bool tree = t->in_trees.next != NULL;
+    struct hub_step *step = tree ? hub_step_add(t->owner, HUB_STEP_TREE, t->name, t->folder)
+                                 : hub_step_add(t->owner, HUB_STEP_COMMIT, NULL, NULL);
+
+    (void)f;
+    step->source = t->index;
+    step->commit = *commit;
+    hub_steps_go(t->owner);
+}
+
+static void on_trouble(void *ctx, struct hub_fetcher *f, const char *why) {
+    const struct hub_tracked *t = ctx;
+
+    (void)f;
+    if (t->in_trees.next != NULL) {
+        (void)hub_step_add(t->owner, HUB_STEP_TROUBLE, t->name, why);
+        hub_steps_go(t->owner);
+    }
+}
+
+struct hub_fetcher_config hub_watch_config(struct hub_tracked *t) {
+    return (struct hub_fetcher_config){.shared = &t->owner->fetching,
+                                       .repository = t->config,
+                                       .name = t->name,
+                                       .folder = t->folder,
+                                       .fetched = on_fetched,
+                                       .trouble = on_trouble,
+                                       .ctx = t};
+}
+
+const struct hub_repository *hub_watch_repository(const struct hub_sync *s, const char *name) {
+    const struct hub_repositories *list = s->config.repositories;
+
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i].name, name) == 0) {
+            return &list->items[i];
+        }
+    }
+    return NULL;
+}
+
+// Names of sources hold what no file name should; the hash of one tells them apart.
+static char *tree_folder(const struct hub_sync *s, const struct hub_planner_want *want) {
+    struct cm_sha256 hash = cm_sha256(want->name, strlen(want->name));
+    char hex[CM_SHA256_HEX_MAX];
+
+    cm_sha256_hex(&hash, hex);
+    return cm_strf("%s/git/%s@%.16s", s->config.data_dir, want->repository, hex);
+}
+
+static void set_ref(struct hub_fetcher_config *config, const struct hub_planner_want *want) {
+    switch (want->ref) {
+    case HUB_REF_DEFAULT:
+        break;
+    case HUB_REF_BRANCH:
+        config->ref.branch = want->text;
+        break;
+    case HUB_REF_TAG:
+        config->ref.tag = want->text;
+        break;
+    case HUB_REF_SEMVER:
+        config->ref.semver = want->text;
+        break;
+    case HUB_REF_COMMIT:
+        config->ref.commit = want->text;
+        break;
+    }
+}
+
+static void watch_tree(struct hub_sync *s, const struct hub_planner_want *want) {
+    struct hub_tracked *t = cm_new(1, sizeof(*t));
+
+    t->owner = s;
+    t->name = cm_strdup(want->name);
+    t->folder = tree_folder(s, want);
+    t->wanted = true;
+    t->config = hub_watch_repository(s, want->repository);
+    cm_list_append(&s->trees, &t->in_trees);
+    if (t->config == NULL) {
+        CM_AUTOFREE char *why = cm_strf("the hub has no repository '%s': add it to the file of "
+                                        "repositories",
+                                        want->repository);
+
+        (void)hub_step_add(s, HUB_STEP_TROUBLE, t->name, why);
+        return;
+    }
+    struct hub_fetcher_config config = hub_watch_config(t);
+    set_ref(&config, want);
+    t->fetcher = hub_fetcher_new(&config);
+    (void)hub_step_add(s, HUB_STEP_TREE_RESUME, t->name, t->folder);
+    hub_fetcher_now(t->fetcher);
+}
+
+void hub_watch_drop(struct hub_tracked *t) {
+    hub_fetcher_drop(t->fetcher);
+    cm_list_remove(&t->in_trees);
+    free(t->name);
+    free(t->folder);
+    free(t);
+}
+
+void hub_watch_wants(struct hub_sync *s, const struct hub_outcome *o) {
+    if (!o->wants_changed) {
+        return;
+    }
+    for (struct cm_list *at = s->trees.next; at != &s->trees; at = at->next) {
+        CM_CONTAINER(at, struct hub_tracked, in_trees)->wanted = false;
+    }
+    for (size_t i = 0; i < o->want_count; i++) {
+        struct hub_tracked *t = hub_watch_find(s, o->wants[i].name);
+
+        if (t != NULL) {
+            t->wanted = true;
+        } else {
+            watch_tree(s, &o->wants[i]);
+        }
+    }
+    for (struct cm_list *at = s->trees.next, *next; at != &s->trees; at = next) {
+        next = at->next;
+        if (!CM_CONTAINER(at, struct hub_tracked, in_trees)->wanted) {
+            hub_watch_drop(CM_CONTAINER(at, struct hub_tracked, in_trees));
+        }
+    }
+}
