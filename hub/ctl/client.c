@@ -220,19 +220,19 @@ enum cm_rc ctl_call(struct ctl *c, const char *method, const char *path,
     if (body != NULL) {
         cm_json_write_compact(body, &text);
     }
-    (void)cm_http_send(
-        c->client->endpoint,
-        &(struct cm_http_request_config){.loop = c->client->loop,
-                                         .method = method,
-                                         .path = cm_str_get(&full),
-                                         .content_type = body == NULL ? NULL : "application/json",
-                                         .accept = "application/json",
-                                         .body = text.data,
-                                         .body_size = text.len,
-                                         .timeout_ms = TIMEOUT_MS,
-                                         .max_answer_bytes = ANSWER_MAX,
-                                         .done = on_done,
-                                         .ctx = &call});
+    (void)cm_http_send(c->client->endpoint,
+                       &(struct cm_http_request_config){
+                           .loop = c->client->loop,
+                           .method = method,
+                           .path = cm_str_get(&full),
+                           .content_type = body == NULL ? NULL : "application/json",
+                           .accept = "application/json",
+                           .body = text.data,
+                           .body_size = text.len,
+                           .timeout_ms = c->timeout_ms > 0 ? c->timeout_ms : TIMEOUT_MS,
+                           .max_answer_bytes = ANSWER_MAX,
+                           .done = on_done,
+                           .ctx = &call});
     cm_loop_run(c->client->loop);
     cm_str_done(&full);
     cm_str_done(&text);

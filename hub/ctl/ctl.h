@@ -83,6 +83,7 @@ struct ctl {
     const char *given;             // names of the options on the command line, each after a space
     struct ctl_jsonpath *jsonpath; // of -o jsonpath=…; NULL: none
     struct ctl_client *client;     // made by the first call
+    int64_t timeout_ms;            // of a call; 0: 30 s
     struct cm_arena *arena;        // for what lives as long as the process
     int argc;                      // the verb's arguments
     char **argv;
@@ -104,6 +105,7 @@ int ctl_render(struct ctl *c);
 int ctl_plan(struct ctl *c);
 int ctl_token(struct ctl *c);
 int ctl_context(struct ctl *c);
+int ctl_completion(struct ctl *c);
 int ctl_version(struct ctl *c);
 int ctl_help(struct ctl *c);
 

@@ -26,11 +26,13 @@ static void help_all(void) {
         }
         (void)printf("  %-11s %s\n", verb->name, verb->summary);
     }
-    (void)printf(
-        "\n'holdfast VERB --help' tells more about one, with examples.\n"
-        "Which hub: --context, or --server with --ca-file and --token-file, or HOLDFAST_SERVER\n"
-        "and so on; 'holdfast context set NAME --server URL ...' remembers one.\n"
-        "Exit codes: 0 done, 1 no (differences, not in time, not valid), 2 an error.\n");
+    (void)putchar('\n');
+    ctl_print_wrapped("'holdfast VERB --help' tells more about one, with examples. Which hub: "
+                      "--context, or --server with --ca-file and --token-file, or "
+                      "HOLDFAST_SERVER and so on; 'holdfast context set NAME --server URL ...' "
+                      "remembers one. Exit codes: 0 done, 1 no (differences, not in time, not "
+                      "valid), 2 an error.",
+                      stdout);
 }
 
 void ctl_print_wrapped(const char *text, FILE *out) {

@@ -8,6 +8,7 @@
 #include "common/options.h"
 #include "common/str.h"
 #include "hub/ctl/client.h"
+#include "hub/ctl/complete.h"
 #include "hub/ctl/ctl.h"
 #include "hub/ctl/help.h"
 #include "hub/ctl/options.h"
@@ -82,7 +83,8 @@ static int load_and_run(struct ctl *c, int argc, char **argv) {
 
 int main(int argc, char **argv) {
     struct ctl c = {.arena = cm_arena_new(0), .given = ""};
-    int code = load_and_run(&c, argc, argv);
+    bool completes = argc > 1 && strcmp(argv[1], "__complete") == 0; // called by a shell
+    int code = completes ? ctl_complete(&c, argc - 2, argv + 2) : load_and_run(&c, argc, argv);
 
     if (code != CTL_DONE && c.err.code != CM_OK) {
         (void)fflush(stdout);

@@ -12,9 +12,7 @@
 #include "hub/ctl/print.h"
 #include "hub/ctl/text.h"
 
-#define GAP 3
 #define COLUMNS_MAX 24
-#define NARROW 8 // no column is made narrower
 #define MINIMUM_WIDTH 20
 
 struct ctl_table {
@@ -24,6 +22,8 @@ struct ctl_table {
     size_t widths[COLUMNS_MAX];
     size_t count;
     size_t terminal; // 0: as wide as it takes
+    size_t gap;      // between columns
+    size_t narrow;   // no column is made narrower
     bool begun;
 };
 
@@ -52,6 +52,8 @@ struct ctl_table *ctl_table_new(struct ctl *c, const struct ctl_column *columns,
 
     t->ctl = c;
     t->arena = c->arena;
+    t->gap = 3;
+    t->narrow = 8;
     t->terminal = wide ? 0 : ctl_terminal_width();
     for (size_t i = 0; i < count && t->count < COLUMNS_MAX; i++) {
         if (wide || columns[i].when != CTL_IF_WIDE) {
@@ -73,10 +75,10 @@ static size_t smaller(size_t a, size_t b) {
 
 // The width of the table; `narrow`: when every column is as narrow as it may be.
 static size_t width_of(const struct ctl_table *t, bool narrow) {
-    size_t sum = t->count == 0 ? 0 : (t->count - 1) * GAP;
+    size_t sum = t->count == 0 ? 0 : (t->count - 1) * t->gap;
 
     for (size_t i = 0; i < t->count; i++) {
-        sum += narrow ? smaller(t->widths[i], NARROW) : t->widths[i];
+        sum += narrow ? smaller(t->widths[i], t->narrow) : t->widths[i];
     }
     return sum;
 }
@@ -117,9 +119,13 @@ static void fit(struct ctl_table *t) {
     while (width_of(t, true) > t->terminal && (at = find_dispensable(t)) < t->count) {
         drop_column(t, at);
     }
+    if (width_of(t, true) > t->terminal) {
+        t->gap = 1;
+        t->narrow = 4;
+    }
     while (width_of(t, false) > t->terminal) {
         at = find_widest(t);
-        if (t->widths[at] <= NARROW) {
+        if (t->widths[at] <= t->narrow) {
             return; // a terminal for ants
         }
         t->widths[at]--;
@@ -160,7 +166,7 @@ static void print_cell(struct ctl_table *t, size_t i, const char *text) {
     }
     print_padded(text, t->widths[i], t->columns[i].type == CTL_NUMBER, last);
     if (!last) {
-        (void)printf("%*s", GAP, "");
+        (void)printf("%*s", (int)t->gap, "");
     }
 }
 

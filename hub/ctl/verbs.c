@@ -119,7 +119,7 @@ const struct ctl_verb ctl_verbs[] = {
     {.name = "render",
      .group = BEFORE,
      .arguments = "APP [DIR]",
-     .summary = "Print an App's objects as a cluster gets them, in the order of applying.",
+     .summary = "Print an App's objects as a cluster gets them.",
      .about = "Values of Secrets are masked. Exit codes: 0 printed, 1 a problem keeps the App from "
               "this cluster, or it is not for it, 2 an error.",
      .example = "holdfast render checkout --cluster eu-west-01\n"
@@ -188,6 +188,17 @@ const struct ctl_verb ctl_verbs[] = {
      .outputs = "table json yaml name jsonpath",
      .completes = "list|use|set|delete contexts",
      .run = ctl_context},
+    {.name = "completion",
+     .group = SELF,
+     .arguments = "bash|zsh|fish",
+     .summary = "Print what makes a shell complete verbs, options and names.",
+     .about = "Names of clusters, groups and Apps are asked of the hub while you type.",
+     .example = "source <(holdfast completion bash)\n"
+                "holdfast completion zsh > ~/.zfunc/_holdfast\n"
+                "holdfast completion fish > ~/.config/fish/completions/holdfast.fish",
+     .options = "",
+     .completes = "bash|zsh|fish",
+     .run = ctl_completion},
     {.name = "version",
      .group = SELF,
      .arguments = "",

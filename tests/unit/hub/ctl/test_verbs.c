@@ -11,6 +11,7 @@
 #include "common/arena.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "hub/ctl/complete.h"
 #include "hub/ctl/ctl.h"
 #include "hub/ctl/options.h"
 #include "hub/ctl/resources.h"
@@ -25,6 +26,7 @@ static void every_verb_has_what_its_help_needs(void **state) {
         assert_non_null(verb->group);
         assert_non_null(verb->run);
         assert_int_equal(verb->summary[strlen(verb->summary) - 1], '.');
+        assert_true(strlen(verb->summary) <= 66); // 80 columns, less the name of the verb
         assert_non_null(strstr(verb->example, call));
         assert_ptr_equal(ctl_verb_find(verb->name), verb);
     }
@@ -103,6 +105,18 @@ static void words_of_other_programs_have_an_answer(void **state) {
     }
 }
 
+static void arguments_are_completed_place_by_place(void **state) {
+    (void)state;
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
+
+    assert_string_equal(ctl_complete_entry(arena, ctl_verb_find("get"), 0), "types");
+    assert_string_equal(ctl_complete_entry(arena, ctl_verb_find("get"), 1), "named");
+    assert_string_equal(ctl_complete_entry(arena, ctl_verb_find("get"), 7), "named");
+    assert_string_equal(ctl_complete_entry(arena, ctl_verb_find("enroll"), 3), "clusters");
+    assert_string_equal(ctl_complete_entry(arena, ctl_verb_find("revoke"), 1), "");
+    assert_string_equal(ctl_complete_entry(arena, ctl_verb_find("version"), 0), "");
+}
+
 static void a_kind_is_found_by_each_of_its_names(void **state) {
     (void)state;
     static const char *const names[][2] = {
@@ -137,6 +151,7 @@ int main(void) {
         cmocka_unit_test(the_verb_is_the_first_word_that_is_no_option_and_no_value),
         cmocka_unit_test(an_option_of_another_verb_is_found_out),
         cmocka_unit_test(words_of_other_programs_have_an_answer),
+        cmocka_unit_test(arguments_are_completed_place_by_place),
         cmocka_unit_test(a_kind_is_found_by_each_of_its_names),
         cmocka_unit_test(a_kind_that_there_is_not_is_answered),
     };
