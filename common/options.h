@@ -68,3 +68,6 @@ void cm_options_done(const struct cm_option_set *set, void *target);
 void cm_options_help(const struct cm_option_set *set, FILE *out);
 void cm_options_man(const struct cm_option_set *set, FILE *out);
 void cm_options_sample(const struct cm_option_set *set, FILE *out);
+
+// cm_options_roff prints a text for a manual page, so that it stands there as it is.
+void cm_options_roff(const char *text, FILE *out);

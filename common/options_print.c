@@ -112,16 +112,35 @@ void cm_options_help(const struct cm_option_set *set, FILE *out) {
     print_environment(set, out);
 }
 
-// print_roff prints text so that roff takes it literally.
-static void print_roff(const char *text, FILE *out) {
-    if (*text == '.' || *text == '\'') {
+// roff_of returns how roff wants a character that it would take for something else, or NULL.
+static const char *roff_of(char c) {
+    switch (c) {
+    case '\\':
+        return "\\e";
+    case '-':
+        return "\\-";
+    case '\'':
+        return "\\(aq";
+    case '`':
+        return "\\(ga";
+    case '^':
+        return "\\(ha";
+    case '~':
+        return "\\(ti";
+    default:
+        return NULL;
+    }
+}
+
+void cm_options_roff(const char *text, FILE *out) {
+    if (*text == '.') {
         (void)fputs("\\&", out);
     }
     for (; *text != '\0'; text++) {
-        if (*text == '\\') {
-            (void)fputs("\\e", out);
-        } else if (*text == '-') {
-            (void)fputs("\\-", out);
+        const char *roff = roff_of(*text);
+
+        if (roff != NULL) {
+            (void)fputs(roff, out);
         } else {
             (void)fputc(*text, out);
         }
@@ -136,17 +155,17 @@ static void print_man_of(const struct cm_option *option, FILE *out) {
         (void)fprintf(out, "\\fB\\-%c\\fR, ", option->short_name);
     }
     (void)fputs("\\fB\\-\\-", out);
-    print_roff(option->name, out);
+    cm_options_roff(option->name, out);
     (void)fputs("\\fR", out);
     if (option->type != CM_OPTION_BOOL) {
         (void)fputs(" \\fI", out);
-        print_roff(value_name(option), out);
+        cm_options_roff(value_name(option), out);
         (void)fputs("\\fR", out);
     }
     (void)fputc('\n', out);
     cm_str_add(&text, option->help == NULL ? "" : option->help);
     add_facts(option, &text);
-    print_roff(cm_str_get(&text), out);
+    cm_options_roff(cm_str_get(&text), out);
     (void)fputc('\n', out);
 }
 

@@ -11,6 +11,7 @@
 #include "hub/ctl/complete.h"
 #include "hub/ctl/ctl.h"
 #include "hub/ctl/help.h"
+#include "hub/ctl/man.h"
 #include "hub/ctl/options.h"
 #include "hub/ctl/print.h"
 #include "hub/ctl/settings.h"
@@ -81,10 +82,22 @@ static int load_and_run(struct ctl *c, int argc, char **argv) {
     return code;
 }
 
+// What is called by scripts: `__complete WORD...` by a shell, `__man DIR` when programs are built.
+static int run_hidden(struct ctl *c, int argc, char **argv) {
+    if (strcmp(argv[1], "__complete") == 0) {
+        return ctl_complete(c, argc - 2, argv + 2);
+    }
+    return ctl_man_write(argc == 3 ? argv[2] : ".", &c->err) < 0 ? CTL_ERROR : CTL_DONE;
+}
+
+static bool is_hidden(const char *word) {
+    return strcmp(word, "__complete") == 0 || strcmp(word, "__man") == 0;
+}
+
 int main(int argc, char **argv) {
     struct ctl c = {.arena = cm_arena_new(0), .given = ""};
-    bool completes = argc > 1 && strcmp(argv[1], "__complete") == 0; // called by a shell
-    int code = completes ? ctl_complete(&c, argc - 2, argv + 2) : load_and_run(&c, argc, argv);
+    bool hidden = argc > 1 && is_hidden(argv[1]);
+    int code = hidden ? run_hidden(&c, argc, argv) : load_and_run(&c, argc, argv);
 
     if (code != CTL_DONE && c.err.code != CM_OK) {
         (void)fflush(stdout);

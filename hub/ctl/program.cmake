@@ -21,11 +21,17 @@ if(TARGET hub_fleet AND TARGET hub_repo AND TARGET common_http)
     add_module(hub_ctl
         SOURCES ctl/action.c ctl/cell.c ctl/client.c ctl/complete.c ctl/completion.c ctl/context.c
                 ctl/ctl.c ctl/describe.c ctl/diff.c ctl/enroll.c ctl/fold.c ctl/get.c ctl/help.c
-                ctl/jsonpath.c ctl/jsonpath_parse.c ctl/lines.c ctl/logs.c ctl/names.c ctl/offline.c
+                ctl/jsonpath.c ctl/jsonpath_parse.c ctl/lines.c ctl/logs.c ctl/man.c ctl/names.c ctl/offline.c
                 ctl/options.c ctl/plan.c ctl/print.c ctl/progress.c ctl/query.c ctl/range.c
                 ctl/render.c ctl/resources.c ctl/rows.c ctl/scope.c ctl/screen.c ctl/settings.c
                 ctl/sources.c ctl/sync.c ctl/table.c ctl/text.c ctl/token.c ctl/validate.c
                 ctl/verbs.c ctl/version.c ctl/wait.c ctl/watch.c ctl/words.c ${scripts}
         USES common common_docs common_options common_http hub_fleet hub_plan hub_render hub_repo)
     add_program(holdfast SOURCES ctl/main.c USES hub_ctl)
+
+    # Manual pages come from the same tables as the help.
+    add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/man/holdfast.1
+        COMMAND holdfast __man ${CMAKE_BINARY_DIR}/man DEPENDS holdfast VERBATIM)
+    add_custom_target(manual ALL DEPENDS ${CMAKE_BINARY_DIR}/man/holdfast.1)
+    install(DIRECTORY ${CMAKE_BINARY_DIR}/man/ DESTINATION share/man/man1)
 endif()

@@ -401,6 +401,17 @@ static void the_manual_escapes_what_roff_would_read(void **state) {
     assert_non_null(strstr(text, "\\fB\\-\\-poll\\-interval\\fR \\fIDURATION\\fR\nHow often"));
 }
 
+static void roff_shows_a_text_as_it_is(void **state) {
+    (void)state;
+    CM_AUTOFREE char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    cm_options_roff(".a \\ -b 'c' ~d ^e `f", out);
+    (void)fclose(out);
+    assert_string_equal(text, "\\&.a \\e \\-b \\(aqc\\(aq \\(tid \\(hae \\(gaf");
+}
+
 // uncomment takes the '#' from each line that sets an option.
 static void uncomment(const char *text, struct cm_str *out) {
     for (; *text != '\0'; text++) {
@@ -450,6 +461,7 @@ int main(void) {
         OPTION_TEST(a_secret_is_never_shown),
         OPTION_TEST(help_tells_names_defaults_and_ranges),
         OPTION_TEST(the_manual_escapes_what_roff_would_read),
+        OPTION_TEST(roff_shows_a_text_as_it_is),
         OPTION_TEST(the_sample_holds_the_defaults),
     };
 
