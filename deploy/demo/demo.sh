@@ -146,7 +146,7 @@ holdfast wait --for $goal --timeout 60s || fail 'the fleet did not become health
 # --- A commit reaches the fleet
 
 say '4. A commit: checkout 1.4.2 -> 1.5.0'
-sed -i 's#checkout:1\.4\.2#checkout:1.5.0#' "$dir/clone/apps/checkout/deployment.yaml"
+sed -i 's#checkout:1\.4\.2#checkout:1.5.0#' "$dir/clone/apps/shop/checkout/deployment.yaml"
 second=$(commit 'checkout 1.5.0')
 note "   pushed ${second:0:8}; the hub polls every second (a webhook would do it at once)"
 holdfast wait --revision "$second" --for $goal --timeout 60s || fail 'the commit did not reach the fleet'
