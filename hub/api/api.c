@@ -30,7 +30,9 @@ static void make_throttles(struct hub_api *api) {
     unsigned limit = api->config.limits.requests_per_s;
     unsigned per_s = limit > 0 ? limit : REQUESTS_PER_S;
 
-    api->wrong_tokens = hub_throttle_new(WRONG_BURST, WRONG_REFILL_MS);
+    unsigned wrong = api->config.limits.wrong_burst;
+
+    api->wrong_tokens = hub_throttle_new(wrong > 0 ? wrong : WRONG_BURST, WRONG_REFILL_MS);
     api->token_rate = new_rate(per_s);
     api->address_rate = new_rate(per_s * 5 / 2);
 }

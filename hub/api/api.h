@@ -29,6 +29,7 @@ struct hub_api_limits {
     unsigned connections;             // (512)
     unsigned connections_per_address; // (128)
     unsigned idle_s;                  // without a byte (30)
+    unsigned wrong_burst;             // wrong tokens and signatures of one address (10)
     unsigned requests_per_s;          // with one token (200), five times as many in a burst; from
                                       // one address 2.5 times as many
     unsigned watchers;                // (64)

@@ -60,14 +60,24 @@ static bool has_word(const char *words, const char *word) {
     return false;
 }
 
+// Of valid UTF-8.
+static size_t count_characters(const char *text) {
+    size_t count = 0;
+
+    for (; *text != '\0'; text++) {
+        count += ((unsigned char)*text & 0xc0) != 0x80;
+    }
+    return count;
+}
+
 static enum cm_rc check_text(const struct hub_member *m, const char *text, struct cm_err *err) {
-    size_t len = strlen(text);
+    size_t len = count_characters(text);
 
     if (m->choices != NULL && !has_word(m->choices, text)) {
         return cm_fail(err, CM_EINVAL, "%s: '%.40s' is none of: %s", m->name, text, m->choices);
     }
     if (m->max > 0 && (len < (size_t)m->min || len > (size_t)m->max)) {
-        return cm_fail(err, CM_EINVAL, "%s: a text of %lld to %lld bytes is expected", m->name,
+        return cm_fail(err, CM_EINVAL, "%s: a text of %lld to %lld characters is expected", m->name,
                        (long long)m->min, (long long)m->max);
     }
     return CM_OK;

@@ -11,6 +11,7 @@ struct hub_request;
 // read.c: the database, by a handle of its own
 enum cm_rc hub_get_list(struct hub_request *r, struct cm_err *err);
 enum cm_rc hub_get_detail(struct hub_request *r, struct cm_err *err);
+enum cm_rc hub_get_openapi(struct hub_request *r, struct cm_err *err);
 enum cm_rc hub_get_version(struct hub_request *r, struct cm_err *err);
 enum cm_rc hub_get_summary(struct hub_request *r, struct cm_err *err);
 enum cm_rc hub_get_rollout(struct hub_request *r, struct cm_err *err);

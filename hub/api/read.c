@@ -7,6 +7,7 @@
 #include "hub/access/authority.h"
 #include "hub/api/handlers.h"
 #include "hub/api/internal.h"
+#include "hub/api/openapi.h"
 #include "hub/api/readers.h"
 #include "hub/api/request.h"
 #include "hub/api/routes.h"
@@ -37,6 +38,15 @@ enum cm_rc hub_get_list(struct hub_request *r, struct cm_err *err) {
     rc = rc < 0 ? rc : hub_query_run(db, r->arena, &query, &json, err);
     hub_readers_give(r->api->readers, db);
     return answer(r, rc, json);
+}
+
+enum cm_rc hub_get_openapi(struct hub_request *r, struct cm_err *err) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    (void)err;
+    hub_openapi_write(&text);
+    hub_answer_text(r, 200, r->route->type, cm_str_get(&text));
+    return CM_OK;
 }
 
 enum cm_rc hub_get_version(struct hub_request *r, struct cm_err *err) {

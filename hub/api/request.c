@@ -37,6 +37,10 @@ static const struct kind *kind_of(unsigned status) {
     return kind;
 }
 
+const char *hub_problem_title(unsigned status) {
+    return kind_of(status)->title;
+}
+
 static void set_answer(struct hub_request *r, unsigned status, const char *type) {
     r->answer.status = status;
     r->answer.type = type;

@@ -75,6 +75,9 @@ const char *hub_request_header(const struct hub_request *r, const char *name);
 void hub_answer_problem(struct hub_request *r, unsigned status, const char *fmt, ...)
     CM_PRINTF(3, 4);
 
+// hub_problem_title is what a status of a problem is called.
+const char *hub_problem_title(unsigned status);
+
 // hub_answer_too_large answers that the body is larger than r->body_max.
 void hub_answer_too_large(struct hub_request *r);
 

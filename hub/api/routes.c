@@ -19,7 +19,7 @@
 #define NUMBER(member, about)                                                                      \
     { member, HUB_MEMBER_INT, true, about, 0, 0, NULL, NULL }
 #define NAME(member, about)                                                                        \
-    { member, HUB_MEMBER_TEXT, false, about, 1, NAME_MAX_LEN, NULL, NULL }
+    { member, HUB_MEMBER_TEXT, false, about, 1, NAME_MAX_LEN, NULL, "^[^\\u0000]*$" }
 #define NEEDED_NAME(member, about)                                                                 \
     { member, HUB_MEMBER_TEXT, true, about, 1, NAME_MAX_LEN, NULL, NULL }
 #define END                                                                                        \
@@ -57,7 +57,8 @@ static const struct hub_member sync_body[] = {
 };
 
 static const struct hub_member enrollment_body[] = {
-    NEEDED_NAME("cluster", "The name of the cluster."),
+    {"cluster", HUB_MEMBER_TEXT, true, "The name of the cluster.", 1, 63, NULL,
+     "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"},
     {"lifeMs", HUB_MEMBER_INT, false, "How long the join token works; a day unless said.",
      MINUTE_MS, 30 * DAY_MS, NULL, NULL},
     {"again", HUB_MEMBER_BOOL, false, "Also if the cluster is enrolled: it was built anew.", 0, 0,
@@ -135,6 +136,7 @@ static const struct hub_member enrollment_answer[] = {
     NUMBER("expiresMs", "Until when it works, in Unix milliseconds."),
     {"enrollAddresses", HUB_MEMBER_TEXTS, true, "Where to enrol.", 0, 0, NULL, NULL},
     {"addresses", HUB_MEMBER_TEXTS, true, "Where agents connect.", 0, 0, NULL, NULL},
+    OPTIONAL_TEXT("warning", "What is odd about it, although it worked."),
     END,
 };
 
@@ -185,6 +187,14 @@ static const struct hub_route routes[] = {
     DETAIL(API "apps/*", "apps", "name"),
     DETAIL(API "status/*", "status", "cluster/app"),
     DETAIL(API "revisions/*", "revisions", "id"),
+    {.method = "GET",
+     .path = API "openapi.json",
+     .access = HUB_ACCESS_ANYONE,
+     .handle = hub_get_openapi,
+     .about = "This description.",
+     .status = 200,
+     .type = "application/json",
+     .tag = "hub"},
     COUNTS(API "version", hub_get_version, "Which hub this is.", version_answer),
     COUNTS(API "summary", hub_get_summary, "Counts over the whole fleet.", summary_answer),
     {.method = "GET",

@@ -31,7 +31,7 @@ struct hub_member {
     enum hub_member_type type;
     bool required;
     const char *about;
-    int64_t min;         // of a number; of a text's length in bytes
+    int64_t min;         // of a number; of a text's length in characters
     int64_t max;         // 0: no limits
     const char *choices; // of a text, with spaces between; NULL: any
     const char *pattern; // of a text: what is right, for the description; NULL: any

@@ -132,6 +132,7 @@ static void set_limit(struct hub_api_limits *limits, const char *text) {
         {"connections=", &limits->connections, NULL},
         {"per-address=", &limits->connections_per_address, NULL},
         {"per-s=", &limits->requests_per_s, NULL},
+        {"wrong=", &limits->wrong_burst, NULL},
         {"watchers=", &limits->watchers, NULL},
         {"idle-s=", &limits->idle_s, NULL},
         {"beat-ms=", NULL, &limits->beat_ms},

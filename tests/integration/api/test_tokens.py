@@ -88,7 +88,7 @@ class Tokens(Api):
                 ({"name": "a", "role": "root"}, "role", "'root' is none of: read admin"),
                 ({"name": "a b", "role": "read"}, "name", "cannot name a token"),
                 ({"name": "-a", "role": "read"}, "name", "cannot name a token"),
-                ({"name": "a" * 64, "role": "read"}, "name", "1 to 63 bytes"),
+                ({"name": "a" * 64, "role": "read"}, "name", "1 to 63 characters"),
                 ({"name": "a", "role": "read", "lifeMs": -1}, "lifeMs", "from 0 to"),
                 ({"name": "a", "role": "read", "lifeMs": "1h"}, "lifeMs", "a string where"),
                 ({"name": "a", "role": "read", "lifeM": 1}, "lifeM", "did you mean 'lifeMs'?")):
