@@ -86,10 +86,10 @@ static int tell_problems(struct waiting *w) {
     const char *first = w->now.first_problem != NULL ? w->now.first_problem : "";
 
     (void)ctl_fail(w->ctl, CM_EINVAL,
-                   "what that commit changes is %s, but %lld of its problems keep something at its "
-                   "last good revision; first: %s",
-                   ctl_stage_name(w->goal), (long long)w->now.problems,
-                   ctl_one_line(w->ctl->arena, first));
+                   "that commit has %lld problem%s: what has one stays at its last good revision, "
+                   "all else is %s; first: %s",
+                   (long long)w->now.problems, w->now.problems == 1 ? "" : "s",
+                   ctl_stage_name(w->goal), ctl_one_line(w->ctl->arena, first));
     return CTL_NO;
 }
 
