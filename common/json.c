@@ -480,25 +480,9 @@ static enum cm_rc read_value(struct parser *p, struct cm_json **out) {
     }
 }
 
-static enum cm_rc read_document(struct parser *p, struct cm_json **out) {
-    struct cm_json *node;
-
-    skip_space(p);
-    enum cm_rc rc = read_value(p, &node);
-    if (rc < 0) {
-        return rc;
-    }
-    skip_space(p);
-    if (p->at != p->end) {
-        return fail_here(p, "the end of the text");
-    }
-    *out = node;
-    return CM_OK;
-}
-
-enum cm_rc cm_json_parse(struct cm_arena *a, const char *text, size_t size,
-                         const struct cm_json_limits *limits, struct cm_json **out,
-                         struct cm_err *err) {
+// start copies the text, so that it ends in NULs and strings can be unescaped in place.
+static enum cm_rc start(struct parser *p, struct cm_arena *a, const char *text, size_t size,
+                        const struct cm_json_limits *limits, struct cm_err *err) {
     const struct cm_json_limits *l = limits != NULL ? limits : &cm_json_limits_default;
 
     if (size > l->max_bytes) {
@@ -513,7 +497,7 @@ enum cm_rc cm_json_parse(struct cm_arena *a, const char *text, size_t size,
     if (size > 0) {
         memcpy(copy, text, size);
     }
-    struct parser p = {
+    *p = (struct parser){
         .arena = a,
         .at = copy,
         .end = copy + size,
@@ -523,5 +507,51 @@ enum cm_rc cm_json_parse(struct cm_arena *a, const char *text, size_t size,
         .depth_left = l->max_depth < CM_JSON_DEPTH_MAX ? l->max_depth : CM_JSON_DEPTH_MAX,
         .err = err,
     };
-    return read_document(&p, out);
+    return CM_OK;
+}
+
+enum cm_rc cm_json_parse(struct cm_arena *a, const char *text, size_t size,
+                         const struct cm_json_limits *limits, struct cm_json **out,
+                         struct cm_err *err) {
+    struct cm_json *node;
+    struct parser p;
+    enum cm_rc rc = start(&p, a, text, size, limits, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    skip_space(&p);
+    rc = read_value(&p, &node);
+    if (rc < 0) {
+        return rc;
+    }
+    skip_space(&p);
+    if (p.at != p.end) {
+        return fail_here(&p, "the end of the text");
+    }
+    *out = node;
+    return CM_OK;
+}
+
+enum cm_rc cm_json_parse_all(struct cm_arena *a, const char *text, size_t size,
+                             const struct cm_json_limits *limits, struct cm_json *out,
+                             struct cm_err *err) {
+    struct cm_json found = {.type = CM_ARRAY};
+    struct parser p;
+    enum cm_rc rc = start(&p, a, text, size, limits, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    for (skip_space(&p); p.at != p.end; skip_space(&p)) {
+        struct cm_json *node;
+
+        rc = read_value(&p, &node);
+        if (rc < 0) {
+            return rc;
+        }
+        cm_json_append(&found, node);
+    }
+    *out = found;
+    return CM_OK;
 }

@@ -67,6 +67,11 @@ CM_MUSTUSE enum cm_rc cm_json_parse(struct cm_arena *a, const char *text, size_t
                                     const struct cm_json_limits *limits, struct cm_json **out,
                                     struct cm_err *err);
 
+// cm_json_parse_all reads documents that stand one behind the other; *out becomes a list of them.
+CM_MUSTUSE enum cm_rc cm_json_parse_all(struct cm_arena *a, const char *text, size_t size,
+                                        const struct cm_json_limits *limits, struct cm_json *out,
+                                        struct cm_err *err);
+
 // cm_json_write_compact writes on one line, members in their order.
 void cm_json_write_compact(const struct cm_json *node, struct cm_str *out);
 

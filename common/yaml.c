@@ -595,7 +595,6 @@ enum cm_rc cm_yaml_parse(struct cm_arena *a, const char *text, size_t size,
     static const char bom[] = "\xef\xbb\xbf";
     const struct cm_json_limits *l = limits != NULL ? limits : &cm_json_limits_default;
     struct cm_json docs = {.type = CM_ARRAY};
-    struct cm_json *json;
     enum cm_rc rc;
 
     if (size >= 3 && memcmp(text, bom, 3) == 0) {
@@ -606,8 +605,7 @@ enum cm_rc cm_yaml_parse(struct cm_arena *a, const char *text, size_t size,
     if (rc < 0) {
         return rc;
     }
-    if (is_json(text, size) && cm_json_parse(a, text, size, l, &json, err) == CM_OK) {
-        cm_json_append(&docs, json);
+    if (is_json(text, size) && cm_json_parse_all(a, text, size, l, &docs, err) == CM_OK) {
         return give_docs(a, &docs, out, err);
     }
     struct reader r = {

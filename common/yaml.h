@@ -8,7 +8,7 @@
 // and aliases that would expand a text beyond ten times its size (and 64 KiB) or the limits are
 // errors with line and column. Several documents, anchors, a BOM and CRLF are fine; empty documents
 // are left out. Merge keys (<<) give way to an object's own members, wherever they stand. A text
-// that is a JSON object is read as JSON.
+// that is JSON objects, one behind the other, is read as JSON.
 //
 // Threads: any, one arena each.
 #pragma once

@@ -396,6 +396,22 @@ static void equal_objects_may_differ_in_order(void **state) {
     assert_false(equal(state, "\"a\"", "\"ab\""));
 }
 
+static void documents_may_stand_one_behind_the_other(void **state) {
+    static const char text[] = " {\"a\": 1}\n{\"b\": 2} [3]\n";
+    struct cm_json docs = {0};
+    struct cm_err err;
+
+    assert_int_equal(cm_json_parse_all(*state, text, strlen(text), NULL, &docs, &err), CM_OK);
+    assert_int_equal(docs.count, 3);
+    assert_int_equal(docs.first->next->line, 2);
+    assert_non_null(cm_json_get(docs.first->next, "b"));
+    assert_int_equal(docs.last->type, CM_ARRAY);
+    assert_int_equal(cm_json_parse_all(*state, "{} {", 4, NULL, &docs, &err), CM_EINVAL);
+    assert_int_equal(docs.count, 3);
+    assert_int_equal(cm_json_parse_all(*state, " ", 1, NULL, &docs, &err), CM_OK);
+    assert_int_equal(docs.count, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_is_read),
@@ -424,6 +440,7 @@ int main(void) {
         cmocka_unit_test(integral_numbers_have_a_value),
         cmocka_unit_test(equal_numbers_have_equal_values),
         cmocka_unit_test(equal_objects_may_differ_in_order),
+        cmocka_unit_test(documents_may_stand_one_behind_the_other),
     };
 
     return cmocka_run_group_tests(tests, set_up, take_down);
