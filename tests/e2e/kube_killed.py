@@ -17,8 +17,8 @@ AGAIN_PER_KILL = 24
 
 class Killed(KubeStory):
 
-    def made(self):
-        return len(self.admin.list("ConfigMap", "default", "holdfast.dev/app=many"))
+    def made(self, app="many"):
+        return len(self.admin.list("ConfigMap", "default", f"holdfast.dev/app={app}"))
 
     def test_it_is_killed_in_the_middle_and_goes_on(self):
         maps = [m.config_map(f"map-{i:03d}", text="x" * 2000) for i in range(OBJECTS)]
@@ -61,6 +61,22 @@ class Killed(KubeStory):
         self.agent.start()
         self.cluster.wait_for(lambda: self.made() == 0, what="all to be removed")
         self.cluster.wait_for(lambda: not self.status("many"), what="the hub to forget the App")
+
+    def test_what_left_git_while_it_was_dead_is_removed_too(self):
+        """Also what was made so shortly before the end that nobody could take it down any more."""
+        maps = [m.config_map(f"half-{i:03d}", x="1") for i in range(OBJECTS)]
+        self.commit(files("half", *maps, namespace="default"))
+        self.cluster.wait_for(lambda: self.made("half") >= 20)
+        self.agent.kill()
+        self.assertLess(self.made("half"), OBJECTS)
+        self.cluster.stop_api()  # so that it does not go on with what it has on its disk
+        self.repo.git("rm", "-r", "--quiet", "apps/half")
+        revision = self.commit(files("half", maps[-1], namespace="default"))
+        self.agent.start()
+        self.wait_until(revision, "delivered")
+        self.cluster.start_api()
+        self.wait_until(revision)
+        self.assertEqual(self.made("half"), 1)
 
 
 if __name__ == "__main__":
