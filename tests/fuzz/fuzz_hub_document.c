@@ -12,6 +12,26 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void check_changes(const struct hub_changes *changes) {
+    for (size_t i = 0; i < changes->overlay_count; i++) {
+        const struct hub_overlay *o = &changes->overlays[i];
+
+        assert((changes->paths[i].name != NULL) + (o->merge != NULL) + (o->json_patch != NULL) +
+                   (o->replace != NULL) + (o->remove ? 1 : 0) ==
+               1);
+        assert(o->target != NULL || (o->json_patch == NULL && !o->remove));
+    }
+}
+
+static void check_app(const struct hub_app_doc *app) {
+    assert(app->source.ref == HUB_REF_DEFAULT || app->source.repository.name != NULL);
+    assert((app->source.ref == HUB_REF_DEFAULT) == (app->source.ref_text[0] == '\0'));
+    check_changes(&app->changes);
+    for (size_t i = 0; i < app->target_count; i++) {
+        check_changes(&app->targets[i].changes);
+    }
+}
+
 static void check_doc(const struct hub_doc *doc) {
     assert(hub_schema_name_ok(doc->name));
     assert(doc->place.line > 0);
@@ -27,8 +47,11 @@ static void check_doc(const struct hub_doc *doc) {
             (void)hub_selector_match(t->selector, doc->app.values);
         }
     }
-    if (doc->kind == HUB_GROUP) {
-        assert(doc->group.selector != NULL || doc->group.clusters != NULL);
+    if (doc->kind == HUB_APP) {
+        check_app(&doc->app);
+    }
+    for (size_t i = 0; doc->kind == HUB_GROUP && i < doc->group.group_count; i++) {
+        assert(hub_schema_name_ok(doc->group.groups[i].name));
     }
 }
 
