@@ -410,7 +410,7 @@ static enum cm_rc read_items(struct parser *p, struct cm_json *holder, char clos
         return CM_OK;
     }
     for (;;) {
-        struct cm_json *item;
+        struct cm_json *item = NULL;
 
         rc = close == '}' ? read_member(p, &item) : read_value(p, &item);
         if (rc < 0) {

@@ -9,13 +9,9 @@
 #include "common/mem.h"
 #include "common/object/canonical.h"
 #include "common/str.h"
-#include "common/yaml.h"
+#include "hub/render/fill.h"
 #include "hub/render/source.h"
 #include "proto/wire.h"
-
-// What an object may need while variables are put into it: a list of values that is named often
-// would make any amount of it.
-#define FILL_MAX (16 * WIRE_OBJECT_MAX)
 
 #define MEMO_FREE 64 // a template may remember so many without looking whether they are in use
 
@@ -32,8 +28,6 @@ struct job {
     struct hub_diags *diags;
     struct cm_arena *arena; // of the object that is being made
     struct hub_template *template;
-    size_t next_hole;
-    bool too_large; // reported
 };
 
 static void made_free(void *p) {
@@ -51,164 +45,6 @@ static const char *path_of(const struct job *j) {
 
 static void report(struct job *j, const struct cm_json *at, const char *message) {
     hub_diags_add(j->diags, path_of(j), at->line, at->column, "%s", message);
-}
-
-// ---- Values into holes
-
-static void report_undefined(struct job *j, const struct hub_hole *hole,
-                             const struct hub_piece *piece) {
-    const char *near = hub_values_nearest(&j->in->values, j->arena, piece->text);
-    struct hub_spot spot = hole->spots[piece->nth];
-
-    if (near != NULL) {
-        hub_diags_add(j->diags, hole->path, spot.line, spot.column,
-                      "variable '%s' is not defined: did you mean '%s'? Set it in the values of "
-                      "the App, the target or the Cluster, or write ${%s:=default}",
-                      piece->text, near, piece->text);
-        return;
-    }
-    hub_diags_add(j->diags, hole->path, spot.line, spot.column,
-                  "variable '%s' is not defined: set it in the values of the App, the target or "
-                  "the Cluster, or write ${%s:=default}, or $${%s} for the text itself",
-                  piece->text, piece->text, piece->text);
-}
-
-// text_of returns a scalar as text, or NULL.
-static const char *text_of(const struct cm_json *value) {
-    switch (value->type) {
-    case CM_STRING:
-    case CM_NUMBER:
-        return value->text;
-    case CM_BOOL:
-        return value->truth ? "true" : "false";
-    case CM_NULL:
-        return "null";
-    case CM_ARRAY:
-    case CM_OBJECT:
-        break;
-    }
-    return NULL;
-}
-
-static void add_piece(struct job *j, const struct hub_hole *hole, const struct hub_piece *piece,
-                      struct cm_str *out) {
-    struct hub_spot spot = hole->spots[piece->nth];
-    const struct cm_json *value = hub_values_find(&j->in->values, j->arena, piece->text);
-
-    if (value == NULL && piece->fallback == NULL) {
-        report_undefined(j, hole, piece);
-        return;
-    }
-    const char *text = value != NULL ? text_of(value) : piece->fallback;
-    if (text != NULL) {
-        cm_str_add(out, text);
-        return;
-    }
-    hub_diags_add(j->diags, hole->path, spot.line, spot.column,
-                  "variable '%s' is %s, which cannot stand within a text: use it alone and without "
-                  "quotes, or name one of its members",
-                  piece->text, cm_json_type_name(value->type));
-}
-
-// is_too_large tells whether to give up, and says so once.
-static bool is_too_large(struct job *j, size_t more) {
-    const struct cm_json *object = j->template->object;
-
-    if (!j->too_large && cm_arena_used(j->arena) + more > FILL_MAX) {
-        j->too_large = true;
-        hub_diags_add(j->diags, path_of(j), object->line, object->column,
-                      "with its variables put in the object has more than the %zu bytes that one "
-                      "may have: split it, or use smaller values",
-                      WIRE_OBJECT_MAX);
-    }
-    return j->too_large;
-}
-
-static const char *fill_text(struct job *j, const struct hub_hole *hole) {
-    struct cm_str text = {0};
-
-    for (size_t i = 0; i < hole->text.count && !is_too_large(j, text.len); i++) {
-        const struct hub_piece *piece = &hole->text.pieces[i];
-
-        if (piece->variable) {
-            add_piece(j, hole, piece, &text);
-        } else {
-            cm_str_add_n(&text, piece->text, piece->len);
-        }
-    }
-    const char *copy = cm_arena_strdup(j->arena, cm_str_get(&text));
-    cm_str_done(&text);
-    return copy;
-}
-
-// fill_typed returns the value of a hole that is one variable.
-static struct cm_json *fill_typed(struct job *j, const struct hub_hole *hole) {
-    const struct hub_piece *piece = &hole->text.pieces[0];
-    const struct cm_json *value = hub_values_find(&j->in->values, j->arena, piece->text);
-
-    if (value != NULL) {
-        return cm_json_copy(j->arena, value);
-    }
-    if (piece->fallback != NULL) {
-        return cm_yaml_scalar(j->arena, piece->fallback);
-    }
-    report_undefined(j, hole, piece);
-    return cm_json_new(j->arena, CM_NULL);
-}
-
-static const struct hub_hole *take_hole(struct job *j, const struct cm_json *node, bool in_key) {
-    const struct hub_template *t = j->template;
-
-    if (j->next_hole == t->hole_count || t->holes[j->next_hole].node != node ||
-        t->holes[j->next_hole].in_key != in_key) {
-        return NULL;
-    }
-    return &t->holes[j->next_hole++];
-}
-
-static struct cm_json *fill_value(struct job *j, const struct cm_json *node) {
-    const struct hub_hole *hole = take_hole(j, node, false);
-
-    if (hole != NULL) {
-        return hole->typed ? fill_typed(j, hole) : cm_json_new_string(j->arena, fill_text(j, hole));
-    }
-    struct cm_json *copy = cm_arena_get(j->arena, sizeof(*copy));
-    *copy = *node;
-    copy->next = NULL;
-    return copy;
-}
-
-// fill copies a node of the template with the holes filled.
-static struct cm_json *fill(struct job *j, const struct cm_json *node) {
-    const struct hub_hole *key_hole = take_hole(j, node, true);
-    const char *key = key_hole != NULL ? fill_text(j, key_hole) : node->key;
-    bool is_holder = node->type == CM_ARRAY || node->type == CM_OBJECT;
-    struct cm_json *copy = fill_value(j, node);
-
-    copy->key = key;
-    copy->line = node->line;
-    copy->column = node->column;
-    if (!is_holder) {
-        return copy;
-    }
-    copy->first = copy->last = NULL;
-    copy->count = 0;
-    for (const struct cm_json *item = node->first; item != NULL && !is_too_large(j, 0);
-         item = item->next) {
-        size_t hole = j->next_hole;
-        struct cm_json *below = fill(j, item);
-
-        if (j->next_hole > hole && node->type == CM_OBJECT &&
-            cm_json_get(copy, below->key) != NULL) {
-            hub_diags_add(j->diags, hub_template_path(j->template, item), item->line, item->column,
-                          "'%s' is there twice once variables are put in: give the members "
-                          "different names",
-                          below->key);
-            continue;
-        }
-        cm_json_append(copy, below);
-    }
-    return copy;
 }
 
 // ---- Objects
@@ -288,7 +124,9 @@ static struct made *finish(struct job *j, struct cm_json *object, const struct c
 // make makes an object of the job's template, or reports and returns NULL.
 static struct made *make(struct job *j) {
     size_t before = j->diags->count;
-    struct cm_json *object = fill(j, j->template->object);
+    struct hub_fill fill = {
+        .template = j->template, .values = &j->in->values, .arena = j->arena, .diags = j->diags};
+    struct cm_json *object = hub_fill_object(&fill);
     struct cm_object_id id;
     struct cm_err err;
 
@@ -373,15 +211,13 @@ static const struct made *object_for(struct job *j, struct cm_str *key) {
     struct made *made;
 
     cm_str_clear(key);
-    cm_str_addf(key, "%s\x1f", j->in->namespace);
+    cm_str_addf(key, "%s%s\x1f", j->in->plain_secrets ? "+" : "", j->in->namespace);
     hub_render_key(&j->in->values, t->used, t->used_count, key);
     made = t->memo != NULL ? cm_map_get(t->memo, cm_str_get(key)) : NULL;
     if (made != NULL) {
         return made;
     }
     j->arena = cm_arena_new(0);
-    j->next_hole = 0;
-    j->too_large = false;
     made = make(j);
     cm_arena_free(j->arena);
     j->arena = NULL;

@@ -433,6 +433,8 @@ static void a_readable_secret_needs_leave(void **state) {
         cm_hmac_sha256(m->in.secret_key, 32, secret->bytes->data, secret->bytes->size);
     assert_false(cm_sha256_equal(&plain, &secret->sha256));
     assert_true(cm_sha256_equal(&keyed, &secret->sha256));
+    m->in.plain_secrets = false; // what is remembered has leave no more
+    assert_string_not_equal(render(m), "");
 }
 
 static void an_object_of_a_megabyte_is_fine_and_five_are_too_much(void **state) {
