@@ -84,8 +84,12 @@ enum cm_rc ctl_offline_open(struct ctl *c, const char *dir, bool history, struct
     return CM_OK;
 }
 
+// The fleet is left to the end of the process, which follows: to take 10,000 clusters apart one by
+// one would take a seventh of the time of the whole verb.
+static struct hub_fleet *left;
+
 void ctl_offline_done(struct ctl_offline *o) {
-    hub_fleet_free(o->fleet);
+    left = o->fleet;
     hub_tree_free(o->tree);
     hub_repo_close(o->repo);
     ctl_sources_close(&o->sources);
@@ -148,7 +152,7 @@ static enum cm_rc take(struct ctl *c, struct ctl_offline *o, const struct hub_en
 
 // ---- Loading
 
-static void find_anything(void *ctx, const struct hub_cluster_info *info) {
+static void find_cluster(void *ctx, const struct hub_cluster_info *info) {
     (void)info;
     *(bool *)ctx = true;
 }
@@ -167,9 +171,11 @@ bool ctl_offline_is_empty(const struct hub_fleet *fleet) {
     bool found = false;
     size_t problems;
 
-    hub_fleet_each_cluster(fleet, find_anything, &found);
-    hub_fleet_each_group(fleet, find_group, &found);
     hub_fleet_each_app(fleet, find_app, &found);
+    hub_fleet_each_group(fleet, find_group, &found);
+    if (!found) {
+        hub_fleet_each_cluster(fleet, find_cluster, &found);
+    }
     (void)hub_fleet_problems(fleet, &problems);
     return !found && problems == 0;
 }

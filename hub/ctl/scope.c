@@ -67,8 +67,7 @@ static void add_cluster(void *ctx, const struct hub_cluster_info *info) {
     const struct ctl_options *o = a->options;
 
     note(a->scope, CLUSTER, info->name);
-    if (a->scope->clusters == NULL ||
-        (is_said(o->cluster) && strcmp(o->cluster, info->name) != 0) ||
+    if ((is_said(o->cluster) && strcmp(o->cluster, info->name) != 0) ||
         (is_said(o->group) && cm_map_get(a->members, info->name) == NULL) ||
         (a->selector != NULL && !cm_label_selector_match(a->selector, info->labels))) {
         return;
@@ -89,7 +88,9 @@ enum cm_rc ctl_scope_add(struct ctl *c, struct ctl_scope *scope, const struct hu
     }
     hub_fleet_each_group(fleet, add_group, &a);
     hub_fleet_each_app(fleet, add_app, &a);
-    hub_fleet_each_cluster(fleet, add_cluster, &a);
+    if (scope->clusters != NULL) {
+        hub_fleet_each_cluster(fleet, add_cluster, &a);
+    }
     return CM_OK;
 }
 

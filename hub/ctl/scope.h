@@ -13,7 +13,7 @@ struct hub_fleet;
 
 struct ctl_scope {
     struct cm_map *clusters; // NULL: all
-    struct cm_map *names[3]; // every cluster, group and App that was seen
+    struct cm_map *names[3]; // every cluster (if not all are wanted), group and App that was seen
 };
 
 void ctl_scope_init(const struct ctl *c, struct ctl_scope *out);
