@@ -24,7 +24,7 @@ static void keys_free(void *value) {
     free(k);
 }
 
-enum { APPLYING_MAX = 64 };
+enum { BUSY_MAX = 64 };
 
 static void run_wake(void *ctx);
 static void run_turns(void *ctx);
@@ -368,7 +368,7 @@ void agent_apply_forget(struct agent_apply *a, const char *key) {
 bool apply_has_turn(struct run *r) {
     struct agent_apply *a = r->owner;
 
-    if (a->applying < APPLYING_MAX) {
+    if (a->busy < BUSY_MAX) {
         cm_list_remove(&r->turn);
         return true;
     }
@@ -382,7 +382,7 @@ static void run_turns(void *ctx) {
     struct agent_apply *a = ctx;
 
     a->turn_posted = false;
-    while (!a->shut && a->applying < APPLYING_MAX && !cm_list_empty(&a->turns)) {
+    while (!a->shut && a->busy < BUSY_MAX && !cm_list_empty(&a->turns)) {
         struct run *r = CM_CONTAINER(a->turns.next, struct run, turn);
 
         cm_list_remove(&r->turn);
@@ -390,8 +390,14 @@ static void run_turns(void *ctx) {
     }
 }
 
-void apply_object_over(struct agent_apply *a) {
-    a->applying--;
+void apply_object_begins(struct run *r) {
+    r->owner->busy += r->applying++ == 0 ? 1 : 0;
+}
+
+void apply_object_over(struct run *r) {
+    struct agent_apply *a = r->owner;
+
+    a->busy -= --r->applying == 0 ? 1 : 0;
     if (!a->turn_posted && !a->shut && !cm_list_empty(&a->turns)) {
         a->turn_posted = true;
         cm_loop_post(a->loop, &a->turn);
@@ -399,7 +405,7 @@ void apply_object_over(struct agent_apply *a) {
 }
 
 bool agent_apply_is_idle(const struct agent_apply *a) {
-    return a->applying == 0 && cm_list_empty(&a->turns);
+    return a->busy == 0 && cm_list_empty(&a->turns);
 }
 
 // ---- What wakes runs

@@ -9,7 +9,7 @@
 // An object that is applied for the first time goes into the inventory on disk before the request
 // leaves, so that a crash in between cannot make us forget it; what came of it (uid, note) goes to
 // disk before anybody is told. Objects of a stage are begun at once, at most 128 of a run at a
-// time; a run begins when fewer than 64 of all runs are under way, so that one App after the other
+// time; a run begins when fewer than 64 have something under way, so that one App after the other
 // is brought to its end rather than all of them one step further. Apps with gates begin first. What
 // fails is tried again by itself, with growing pauses; what the target refuses for what it is,
 // every five minutes.

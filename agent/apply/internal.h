@@ -55,6 +55,7 @@ struct run {
     size_t failed;       // steps of the stage that wait to be tried again
     bool any_failed;     // some step of the stage failed at some time
     size_t in_flight;    // operations under way, corrections too
+    size_t applying;     // of these, objects that are applied
     struct cm_list turn; // in owner->turns while it waits for its turn
     bool going;          // run_go is at work
     bool go_again;       // it was called from within
@@ -79,7 +80,7 @@ struct agent_apply {
     struct cm_map *unowned; // App: what of its objects no App lists, struct keys
     bool shut;
     size_t draining;      // superseded runs with something in flight
-    size_t applying;      // objects on their way to the target, of all runs
+    size_t busy;          // runs with an object on its way to the target
     struct cm_list turns; // runs that begin when there are fewer
     struct cm_task turn;
     bool turn_posted;
@@ -129,7 +130,9 @@ void apply_run_over(struct run *r);
 
 // apply_has_turn tells whether a run may begin now; else it is called (run_go) when it may.
 bool apply_has_turn(struct run *r);
-// apply_object_over is called when an object that was on its way is there, or is not.
-void apply_object_over(struct agent_apply *a);
+// apply_object_begins and _over are called before an object is on its way, and when it is there, or
+// is not.
+void apply_object_begins(struct run *r);
+void apply_object_over(struct run *r);
 
 struct agent_plan_world apply_world(struct run *r);

@@ -15,7 +15,7 @@ static void op_free(struct op *op) {
 
 static void op_end(struct op *op, const struct cm_err *error, int64_t retry_after_ms) {
     if (op->bundle != NULL) {
-        apply_object_over(op->run->owner);
+        apply_object_over(op->run);
     }
     run_op_ended(op->run, op->step, op->key, error, retry_after_ms);
     op_free(op);
@@ -135,7 +135,7 @@ void op_apply(struct run *r, size_t step, const struct agent_entry *entry, bool 
 
     op->bundle = agent_bundle_ref(r->bundle);
     op->entry = entry;
-    r->owner->applying++;
+    apply_object_begins(r);
     if (is_new) {
         put_intent(op);
     } else {

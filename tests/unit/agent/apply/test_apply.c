@@ -351,6 +351,23 @@ static void apps_that_have_begun_go_on_before_others_begin(void **state) {
     }
 }
 
+static void an_app_of_many_objects_keeps_no_other_from_beginning(void **state) {
+    enum { MANY = 100 };
+    struct fixture *f = *state;
+    struct test_object many[MANY];
+    char keys[MANY][32];
+    const struct test_app apps[] = {{.name = "large", .objects = many, .object_count = MANY},
+                                    {.name = "shop", .objects = objects, .object_count = 1}};
+
+    for (size_t i = 0; i < MANY; i++) {
+        (void)snprintf(keys[i], sizeof(keys[i]), "ConfigMap/large/%03zu", i);
+        many[i] = (struct test_object){.key = keys[i]};
+    }
+    set(f, apps, COUNT(apps), 1, NULL);
+    settle(f);
+    assert_true(fake_is_pending(f->fake, CFG));
+}
+
 static void apps_with_gates_begin_first(void **state) {
     enum { APPS = 80 };
     const struct test_object space = {.key = NS};
@@ -615,6 +632,7 @@ int main(void) {
         TEST(at_most_a_window_is_under_way_of_one_app),
         TEST(apps_that_have_begun_go_on_before_others_begin),
         TEST(apps_with_gates_begin_first),
+        TEST(an_app_of_many_objects_keeps_no_other_from_beginning),
         TEST(what_fails_is_tried_again_after_a_pause),
         TEST(what_the_target_refuses_is_tried_every_five_minutes),
         TEST(a_failure_stops_the_stages_behind_it_only),
