@@ -1,8 +1,9 @@
 // One server-side apply.
 //
 // The API server takes a changed CustomResourceDefinition over when it gets to it, and says nowhere
-// when that is. Until then it refuses what only the new schema allows, as if the object were wrong.
-// So what is refused just after we wrote its definition is sent again before anybody is told.
+// when that is. Until then it refuses what only the new schema allows, as if the object were wrong,
+// or does not know the kind. So what fails like that just after we wrote a definition is tried
+// again before anybody is told.
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,11 +43,16 @@ static void fail(struct kube_op *op, enum cm_rc code, int64_t retry_ms, const ch
     kube_op_done(op, &err, retry_ms, NULL);
 }
 
+// may_be_early: the API server takes a moment to offer what a definition says.
+static bool may_be_early(const struct agent_kube *k) {
+    return cm_clock_now_ms() - k->definition_ms < EARLY_MS && !k->stopping;
+}
+
 static void no_such_kind(struct kube_op *op, const char *version) {
     CM_AUTOFREE char *text = NULL;
     size_t kind = strcspn(op->key, "/");
 
-    if (op->round == 0) {
+    if (op->round == 0 || may_be_early(op->k)) {
         kube_op_wait_for_kind(op); // it may be new
         return;
     }
@@ -125,7 +131,7 @@ static void refused(struct kube_op *op, const struct kube_resource *resource,
                     const struct cm_err *err) {
     if (!is_defined_by_us(op->k, resource)) {
         kube_op_done(op, err, 0, NULL);
-    } else if (cm_clock_now_ms() - op->k->definition_ms < EARLY_MS && !op->k->stopping) {
+    } else if (may_be_early(op->k)) {
         send_later(op);
     } else {
         kube_op_done(op, err, DEFINED_MS, NULL);
