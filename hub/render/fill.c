@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/json_members.h"
 #include "common/str.h"
 #include "common/yaml.h"
 #include "hub/render/source.h"
@@ -138,12 +139,37 @@ static struct cm_json *fill_value(struct hub_fill *f, const struct cm_json *node
     return copy;
 }
 
+static bool has_key_hole(const struct hub_fill *f, const struct cm_json *node) {
+    const struct hub_template *t = f->template;
+
+    return f->next_hole < t->hole_count && t->holes[f->next_hole].node == node &&
+           t->holes[f->next_hole].in_key;
+}
+
+// check_names reports a member that has the name of another one now.
+static void check_names(struct hub_fill *f, const struct cm_json *node,
+                        const struct cm_json *copy) {
+    const struct cm_json *again = cm_json_members_duplicate(copy);
+    const struct cm_json *item = node->first;
+
+    if (again == NULL) {
+        return;
+    }
+    for (const struct cm_json *n = copy->first; n != again; n = n->next) {
+        item = item->next;
+    }
+    hub_diags_add(f->diags, hub_template_path(f->template, item), item->line, item->column,
+                  "'%s' is there twice once variables are put in: give the members different names",
+                  again->key);
+}
+
 // fill copies a node of the template with the holes filled.
 static struct cm_json *fill(struct hub_fill *f, const struct cm_json *node) {
     const struct hub_hole *key_hole = take_hole(f, node, true);
     const char *key = key_hole != NULL ? fill_text(f, key_hole) : node->key;
     bool is_holder = node->type == CM_ARRAY || node->type == CM_OBJECT;
     struct cm_json *copy = fill_value(f, node);
+    bool renamed = false;
 
     copy->key = key;
     copy->line = node->line;
@@ -155,18 +181,11 @@ static struct cm_json *fill(struct hub_fill *f, const struct cm_json *node) {
     copy->count = 0;
     for (const struct cm_json *item = node->first; item != NULL && !is_too_large(f, 0);
          item = item->next) {
-        size_t hole = f->next_hole;
-        struct cm_json *below = fill(f, item);
-
-        if (f->next_hole > hole && node->type == CM_OBJECT &&
-            cm_json_get(copy, below->key) != NULL) {
-            hub_diags_add(f->diags, hub_template_path(f->template, item), item->line, item->column,
-                          "'%s' is there twice once variables are put in: give the members "
-                          "different names",
-                          below->key);
-            continue;
-        }
-        cm_json_append(copy, below);
+        renamed = renamed || has_key_hole(f, item);
+        cm_json_append(copy, fill(f, item));
+    }
+    if (renamed) {
+        check_names(f, node, copy);
     }
     return copy;
 }

@@ -8,6 +8,8 @@
 #include "common/mem.h"
 
 #define KEY_DISTANCE_MAX 4096 // bytes between the name of a member and its value
+#define WINDOW_MIN 4096
+#define WINDOW_FACTOR 64
 
 // ---- Places
 
@@ -84,39 +86,40 @@ static bool is_typed(const struct hub_holes *h, const char *spot) {
     return *spot == '"' ? h->json : strchr("'|>", *spot) == NULL;
 }
 
+// window_of returns how far a scalar may reach in the text: escapes and indentation make it longer.
+static size_t window_of(const struct hub_holes *h, const char *spot, const char *text) {
+    size_t left = (size_t)(h->text + h->size - spot);
+    size_t window = WINDOW_MIN + WINDOW_FACTOR * strlen(text);
+
+    return window < left ? window : left;
+}
+
 // find_spots finds line and column of each "${" of a scalar that begins at `spot`: they are in the
 // file in the same order, but for exotic escapes.
 static void find_spots(const struct hub_holes *h, struct hub_hole *hole, const char *spot,
-                       size_t count) {
-    const char *end = h->text + h->size;
-    const char *line_start = spot;
-    uint32_t line = hole->line;
+                       const char *text) {
+    const char *end = spot != NULL ? spot + window_of(h, spot, text) : NULL;
+    struct hub_spot place = {hole->line, hole->column};
 
-    while (line_start != NULL && line_start > h->text && line_start[-1] != '\n') {
-        line_start--;
-    }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < hole->spot_count; i++) {
         hole->spots[i] = (struct hub_spot){hole->line, hole->column};
         const char *found = spot != NULL ? memmem(spot, (size_t)(end - spot), "${", 2) : NULL;
+        for (; found != NULL && spot < found; spot++) {
+            place.column += is_continuation(*spot) ? 0 : 1;
+            if (*spot == '\n') {
+                place.line++;
+                place.column = 1;
+            }
+        }
         if (found == NULL) {
             spot = NULL;
             continue;
         }
-        uint32_t column = 1;
-        for (const char *at = line_start; at < found; at++) {
-            column += is_continuation(*at) ? 0 : 1;
-            if (*at == '\n') {
-                line++;
-                column = 1;
-                line_start = at + 1;
-            }
-        }
-        hole->spots[i] = (struct hub_spot){line, column};
+        hole->spots[i] = place;
+        place.column += 2;
         spot = found + 2;
     }
 }
-
-// ---- Holes
 
 static size_t count_dollars(const char *text) {
     size_t count = 0;
@@ -148,7 +151,7 @@ static void move_to(const struct hub_holes *h, struct hub_hole *hole, const char
     }
 }
 
-static void place(struct hub_holes *h, struct hub_hole *hole, size_t dollars) {
+static void find_place(struct hub_holes *h, struct hub_hole *hole) {
     const char *spot = spot_of(h, hole->node);
 
     hole->typed = !hole->in_key && is_typed(h, spot);
@@ -164,7 +167,7 @@ static void place(struct hub_holes *h, struct hub_hole *hole, size_t dollars) {
             move_to(h, hole, spot);
         }
     }
-    find_spots(h, hole, spot, dollars);
+    find_spots(h, hole, spot, hole->in_key ? hole->node->key : hole->node->text);
 }
 
 static void append(struct hub_holes *h, const struct hub_hole *hole) {
@@ -188,7 +191,7 @@ void hub_holes_add(struct hub_holes *h, const struct cm_json *node, bool in_key)
 
     hole.spots = cm_arena_get(h->arena, dollars * sizeof(*hole.spots));
     hole.spot_count = dollars;
-    place(h, &hole, dollars);
+    find_place(h, &hole);
     if (hub_text_scan(h->arena, text, &hole.text, &nth, &err) < 0) {
         hub_diags_add(h->diags, h->path, hole.spots[nth].line, hole.spots[nth].column, "%s",
                       err.msg);

@@ -327,6 +327,8 @@ static void what_is_no_manifest_is_refused(void **state) {
         {"apiVersion: v1\nkind: Secret\nmetadata: {name: x}\nsops: {mac: x}\n",
          "a.yaml:4:7: files encrypted with SOPS are not supported: leave the Secret out of Git and "
          "make it in the cluster"},
+        {"a: {{ .Values.b }}\n", "a.yaml:1:5: a member's name must be a scalar: {{…}} is not "
+                                 "filled in here, so commit what 'helm template' prints"},
         {"a: [\n", "a.yaml:2:1: did not find expected node content while parsing a flow node"},
     };
 
