@@ -10,7 +10,6 @@
 #include "hub/store/query_lists.h"
 #include "hub/store/query_page.h"
 
-#define TEXT_MAX 253
 #define REVISION "^[0-9a-f]{7,64}$"
 
 // Exactly what common/selector.h reads. A name has an optional domain, a value may be empty.
@@ -152,7 +151,7 @@ struct cm_json *hub_openapi_filter(struct cm_arena *a, const struct hub_filter *
     case HUB_FILTER_REVISION:
         return text_like(a, REVISION, 0);
     default:
-        return text_like(a, HUB_OPENAPI_PLAIN, TEXT_MAX);
+        return text_like(a, HUB_OPENAPI_PLAIN, 0);
     }
 }
 

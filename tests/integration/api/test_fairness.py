@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""Nobody waits for somebody else: readers for the writer, the loop for readers, one for another."""
+import contextlib
+import os
+import sqlite3
+import threading
+
+from rig import Api, main
+from test_lists import FLEET, ROWS
+
+
+class Fairness(Api):
+    seed = FLEET
+
+    @contextlib.contextmanager
+    def busy_writer(self):
+        """Somebody writes and does not come to an end."""
+        with contextlib.closing(sqlite3.connect(self.folder / "hub.db", isolation_level=None,
+                                                check_same_thread=False)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            yield
+            db.execute("ROLLBACK")
+
+    def test_readers_and_the_loop_go_on_while_the_store_cannot_write(self):
+        said = []
+        change = threading.Thread(target=lambda: said.append(self.ask("POST", "/api/v1/sync")))
+        with self.busy_writer():
+            change.start()
+            self.assertEqual(self.get("/status", total="true")["total"], ROWS)
+            self.assertEqual(self.ask("GET", "/readyz").status, 200)  # asks the loop
+            self.assertEqual(self.get("/apps/web")["clusters"], ROWS)
+            self.assertEqual(said, [])  # not before it is on record
+        change.join(20)
+        self.assertEqual(said[0].status, 202)
+
+    def test_long_answers_hold_up_no_short_ones(self):
+        wrong = []
+
+        def read_all():
+            if len(self.ask("GET", "/api/v1/status?limit=5000").json["items"]) != 5000:
+                wrong.append("short")
+        readers = [threading.Thread(target=read_all) for _ in range(12)]
+        for reader in readers:
+            reader.start()
+        for _ in range(20):
+            self.assertEqual(self.ask("GET", "/readyz").status, 200)
+        for reader in readers:
+            reader.join(60)
+        self.assertEqual(wrong, [])
+
+    def test_readers_are_lent_not_made_for_each_request(self):
+        link = self.connection()
+        self.ask("GET", "/api/v1/summary", link=link)
+        before = self.open_databases()
+        for _ in range(50):
+            self.ask("GET", "/api/v1/summary", link=link)
+        self.assertLessEqual(self.open_databases(), before)
+        self.assertLessEqual(before, 8)  # the writer, the feed, and a reader for each thread
+
+    def open_databases(self):
+        folder = f"/proc/{self.server.pid}/fd"
+        files = [os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder)]
+        return sum(file.endswith("/hub.db") for file in files)
+
+
+if __name__ == "__main__":
+    main()
