@@ -264,6 +264,18 @@ static const struct hub_field app_spec[] = {
      .otherwise = "true",
      .doc = "Whether `${…}` in manifests are variables; if not, they are plain text."},
     CHANGES_OF(""),
+    {.name = "helm",
+     .type = HUB_FIELD_REFUSED,
+     .doc = "Helm charts are not supported: put the output of 'helm template' beside app.yaml",
+     .also_called = "chart"},
+    {.name = "kustomize",
+     .type = HUB_FIELD_REFUSED,
+     .doc = "kustomizations are not supported: list plain manifests, and say in overlays what "
+            "differs between clusters"},
+    {.name = "decryption",
+     .type = HUB_FIELD_REFUSED,
+     .doc = "encrypted files are not supported: leave Secrets out of Git and make them in the "
+            "cluster"},
     {0},
 };
 

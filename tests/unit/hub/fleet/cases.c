@@ -76,6 +76,7 @@ const struct fleet_case fleet_cases[] = {
     A(false, "  {dependsOn: [a]}\n"),
     A(false, "  {dependsOn: [{nam: a}]}\n"),
     A(false, "  {patches: []}\n"),
+    A(false, "  {helm: {}}\n"),
     TARGET(true, "cluster: a, values: {b: c}, namespace: d, suspend: true, doNotDeploy: false"),
     TARGET(true, "clusterSelector: {}, name: x, labels: {a: b}, annotations: {}"),
     TARGET(true, "clusterGroup: a, overlays: [{path: b}], images: [{name: a, newTag: b}]"),

@@ -265,6 +265,16 @@ static const struct wrong wrongs[] = {
      "apps/shop/app.yaml:4:32: spec.releaseGroup is 'A': use 1 to 63 of a-z, 0-9 and '-', with no "
      "'-' at either end\n"
      "apps/shop/app.yaml:4:47: spec.substitute must be true or false, not a string"},
+    {"apps/shop/app.yaml", APP "spec: {helm: {chart: x}, kustomize: {}, decryption: {}}\n",
+     "apps/shop/app.yaml:4:14: spec.helm: Helm charts are not supported: put the output of 'helm "
+     "template' beside app.yaml\n"
+     "apps/shop/app.yaml:4:37: spec.kustomize: kustomizations are not supported: list plain "
+     "manifests, and say in overlays what differs between clusters\n"
+     "apps/shop/app.yaml:4:53: spec.decryption: encrypted files are not supported: leave Secrets "
+     "out of Git and make them in the cluster"},
+    {"apps/shop/app.yaml", APP "spec:\n  annotations: {'': x}\n",
+     "apps/shop/app.yaml:5:21: the label '' is too long or has no name: use at most 253 "
+     "characters"},
     {"apps/shop/app.yaml", APP "spec:\n  source: {path: ../other}\n",
      "apps/shop/app.yaml:5:18: spec.source.path is '../other': name a folder below the one of "
      "app.yaml, without '..', '.' and '/' at either end"},

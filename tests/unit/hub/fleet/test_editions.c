@@ -184,6 +184,35 @@ static void an_overlay_that_does_not_exist_or_match_is_told_with_its_place(void 
     assert_null(world_pair(w, "paris", "shop"));
 }
 
+static void an_overlay_that_nothing_is_like_is_told_too(void **state) {
+    struct world *w = *state;
+
+    world_put_app(w, "shop", "  overlays: [{path: completely/different}]\n" ALL);
+    world_put_config(w, "shop", "cfg", "x");
+    (void)world_commit_all(w);
+    assert_string_equal(world_problems(w),
+                        "apps/shop/app.yaml:6:21: there is no file or folder "
+                        "'completely/different' beside app.yaml: add it or remove the overlay");
+    world_put(w, "apps/shop/completely/different/kustomization.yaml", "resources: []");
+    (void)world_commit(w);
+    assert_string_equal(world_problems(w),
+                        "apps/shop/completely/different/kustomization.yaml:0:0: kustomizations are "
+                        "not supported: list plain manifests, and say in spec.overlays of app.yaml "
+                        "what differs between clusters");
+}
+
+static void an_overlay_of_an_app_on_no_cluster_is_looked_at_too(void **state) {
+    struct world *w = *state;
+    size_t count;
+
+    world_put_app(w, "shop", "  overlays: [{path: gone}]\n  targets: []");
+    world_put_config(w, "shop", "cfg", "x");
+    (void)world_commit_all(w);
+    const struct hub_problem *p = hub_fleet_problems(w->fleet, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(p->clusters, 0);
+}
+
 static void an_overlay_in_the_folder_of_another_app_is_refused(void **state) {
     struct world *w = *state;
 
@@ -326,6 +355,17 @@ static void a_source_that_is_nearly_there_is_proposed(void **state) {
                         "app.yaml: did you mean 'manifests'?");
 }
 
+static void a_folder_of_manifests_without_any_is_told(void **state) {
+    struct world *w = *state;
+
+    world_put_app(w, "shop", "  source: {path: deploy, include: ['*.json']}\n" ALL);
+    world_put(w, "apps/shop/deploy/x.yaml", "not: [read");
+    (void)world_commit_all(w);
+    assert_string_equal(world_problems(w),
+                        "apps/shop/app.yaml:4:9: the App has no manifests: put *.yaml files into "
+                        "'deploy', or delete app.yaml to remove the App");
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -334,6 +374,8 @@ int main(void) {
         TEST(a_changed_overlay_touches_the_clusters_of_its_target),
         TEST(a_broken_overlay_holds_up_only_the_clusters_of_its_target),
         TEST(an_overlay_that_does_not_exist_or_match_is_told_with_its_place),
+        TEST(an_overlay_that_nothing_is_like_is_told_too),
+        TEST(an_overlay_of_an_app_on_no_cluster_is_looked_at_too),
         TEST(an_overlay_in_the_folder_of_another_app_is_refused),
         TEST(images_and_suspension_without_variables_need_no_overlay),
         TEST(what_is_ignored_is_no_manifest),
@@ -342,6 +384,7 @@ int main(void) {
         TEST(globs_choose_files_of_a_source),
         TEST(a_crd_that_is_left_out_tells_no_scope),
         TEST(a_source_that_is_nearly_there_is_proposed),
+        TEST(a_folder_of_manifests_without_any_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

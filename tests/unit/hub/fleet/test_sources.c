@@ -231,6 +231,37 @@ static void what_is_wrong_in_a_source_is_told_of_its_repository(void **state) {
                                     ": put *.yaml files into it or correct the path");
 }
 
+static void a_source_without_manifests_is_told(void **state) {
+    struct world *w = *state;
+
+    world_put_app(w, "shop", "  source: {repository: shop-config}\n" ALL);
+    (void)world_commit_all(w);
+    speak_of(w, "shop-config@default");
+    world_put(w, "README.md", "words");
+    (void)world_commit_all(w);
+    assert_string_equal(world_problems(w),
+                        "apps/shop/app.yaml:4:9: the App has no manifests: put *.yaml files into "
+                        "shop-config@default, or choose other files");
+}
+
+static void what_an_app_takes_from_elsewhere_is_told(void *ctx, const struct hub_app_info *a) {
+    assert_string_equal(a->source, STABLE);
+    assert_string_equal(a->release_group, "checkout");
+    assert_true(a->adopt);
+    ++*(size_t *)ctx;
+}
+
+static void those_who_ask_are_told_of_the_source(void **state) {
+    struct world *w = *state;
+    size_t count = 0;
+
+    world_put_app(w, "shop",
+                  "  adopt: true\n  releaseGroup: checkout\n" SOURCE("semver: '>=1.2 <2'") ALL);
+    (void)world_commit_all(w);
+    hub_fleet_each_app(w->fleet, what_an_app_takes_from_elsewhere_is_told, &count);
+    assert_int_equal(count, 1);
+}
+
 static void two_apps_share_a_source_but_not_their_rules(void **state) {
     struct world *w = *state;
 
@@ -343,6 +374,8 @@ int main(void) {
         TEST(an_app_that_wants_another_ref_waits_for_it_as_it_is),
         TEST(documents_in_a_source_mean_nothing),
         TEST(what_is_wrong_in_a_source_is_told_of_its_repository),
+        TEST(a_source_without_manifests_is_told),
+        TEST(those_who_ask_are_told_of_the_source),
         TEST(two_apps_share_a_source_but_not_their_rules),
         TEST(overlays_of_an_app_lie_beside_its_document),
         TEST(ignore_files_and_crds_of_a_source_count_in_it),
