@@ -74,7 +74,7 @@ static const char changes[] =
     "7386.\n"
     "An overlay that matches nothing is an error. What is wrong with the changes of a target holds "
     "up its\n"
-    "clusters only.\n"
+    "clusters only. [How things merge](overlays.md), with examples.\n"
     "\n"
     "## Manifests in another repository\n"
     "\n"
