@@ -40,6 +40,7 @@ struct ctl_options {
     char *at;
     char *path;
     char *source;
+    char *with;
     char *wait_for;     // "rendered", "delivered", "applied", "healthy"
     int64_t timeout_ms; // 0: not given
     int64_t life_ms;    // 0: not given

@@ -1,6 +1,7 @@
 #include "hub/ctl/offline.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,12 +141,25 @@ void ctl_offline_take(struct ctl *c, struct ctl_offline *o, const struct hub_ent
     hub_fleet_result_free(hub_fleet_update(o->fleet, commit, &reader));
 }
 
+// look_for_root remembers the first folder below this one that looks like the fleet's root.
+static void look_for_root(struct ctl *c, struct ctl_offline *o, const struct hub_entries *entries) {
+    for (size_t i = 0; i < entries->count && o->root == NULL; i++) {
+        const char *path = entries->items[i].path;
+        const char *found = strstr(path, "/clusters/");
+
+        if (found != NULL) {
+            o->root = cm_arena_strndup(c->arena, path, (size_t)(found - path));
+        }
+    }
+}
+
 // take feeds the fleet what is in the repository itself, then what its Apps want from others.
 static enum cm_rc take(struct ctl *c, struct ctl_offline *o, const struct hub_entries *entries,
                        const char *revision, bool complete) {
     struct hub_fleet_commit commit = {
         .repo = HUB_PLAN_HERE, .revision = revision, .complete = complete};
 
+    look_for_root(c, o, entries);
     ctl_offline_take(c, o, entries, o->tree == NULL ? o->in_repo : "", &commit);
     return ctl_sources_feed(c, o);
 }
@@ -190,10 +204,24 @@ enum cm_rc ctl_offline_fail_empty(struct ctl *c, const struct ctl_offline *o) {
                    o->dir, is_top ? "" : "; the top of this working copy is ", is_top ? "" : top);
 }
 
+void ctl_offline_hint(const struct ctl_offline *o) {
+    bool found = false;
+
+    hub_fleet_each_cluster(o->fleet, find_cluster, &found);
+    if (found) {
+        return;
+    }
+    (void)fprintf(stderr,
+                  "holdfast: there is no Cluster in '%s': name the fleet's root folder%s%s%s, or "
+                  "--with another repository that has them\n",
+                  o->dir, o->root != NULL ? " (is it '" : "", o->root != NULL ? o->root : "",
+                  o->root != NULL ? "'?)" : "");
+}
+
 static enum cm_rc load_folder(struct ctl *c, struct ctl_offline *o) {
     CM_CLEANUP(hub_entries_done) struct hub_entries entries = {0};
 
-    if (hub_folder_open(o->dir, &o->tree, &c->err) < 0 ||
+    if (ctl_sources_feed_others(c, o) < 0 || hub_folder_open(o->dir, &o->tree, &c->err) < 0 ||
         hub_tree_list(o->tree, "", NULL, &entries, &c->err) < 0) {
         return c->err.code;
     }
@@ -206,7 +234,7 @@ enum cm_rc ctl_offline_begin(struct ctl *c, struct ctl_offline *o,
     CM_CLEANUP(hub_entries_done) struct hub_entries entries = {0};
     char revision[HUB_REPO_ID_HEX_MAX];
 
-    if (hub_repo_tree(o->repo, commit, &tree, &c->err) < 0) {
+    if (ctl_sources_feed_others(c, o) < 0 || hub_repo_tree(o->repo, commit, &tree, &c->err) < 0) {
         return c->err.code;
     }
     enum cm_rc rc = hub_tree_list(tree, o->prefix, NULL, &entries, &c->err);

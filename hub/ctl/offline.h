@@ -32,6 +32,7 @@ struct ctl_offline {
     struct hub_tree *tree; // the plain folder, if it is read
     struct cm_map *work;   // made-up ids -> paths of the working copy
     struct ctl_sources sources;
+    const char *root; // a folder with clusters/ in it that was seen below this one; NULL: none
 };
 
 // ctl_offline_open looks at a folder: the fleet's root folder, or a bare repository, with the
@@ -58,6 +59,9 @@ bool ctl_offline_is_empty(const struct hub_fleet *fleet);
 
 // ctl_offline_fail_empty fails with the hint.
 enum cm_rc ctl_offline_fail_empty(struct ctl *c, const struct ctl_offline *o);
+
+// ctl_offline_hint tells on stderr, if there is no Cluster, that this may not be the fleet's root.
+void ctl_offline_hint(const struct ctl_offline *o);
 
 // ---- For sources
 

@@ -72,6 +72,9 @@ const struct cm_option ctl_option_table[] = {
     {STRING("source", source), .value_name = "NAME=DIR", .line_only = true,
      .help = "Where another repository, of this name at the hub, is on this machine; several with "
              "commas between them."},
+    {STRING("with", with), .value_name = "DIR", .line_only = true,
+     .help = "Another repository that the hub reads Clusters, ClusterGroups and Apps from; several "
+             "with commas between them."},
     {FLAG("show-secrets", show_secrets), .help = "Print what is in Secrets."},
     {FLAG("exit-code", exit_code), .help = "End with 3 if something changes."},
     {FLAG("embed", embed), .help = "Copy what the files hold instead of their paths."},

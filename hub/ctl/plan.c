@@ -142,7 +142,11 @@ static int compare(struct ctl *c, struct ctl_offline *o, const char *words) {
                                        .to = range.to_say,
                                        .folder = o->in_repo,
                                        .colour = ctl_bold()[0] != '\0'};
-    return print_plan(c, plan, &view) == CTL_DONE ? verdict(c, plan) : CTL_ERROR;
+    int code = print_plan(c, plan, &view);
+    if (!hub_plan_changes(plan)) {
+        ctl_offline_hint(o);
+    }
+    return code == CTL_DONE ? verdict(c, plan) : CTL_ERROR;
 }
 
 int ctl_plan(struct ctl *c) {

@@ -48,6 +48,10 @@ static enum cm_rc add_hint(struct ctl *c, const struct ctl_offline *o, const cha
                        "there is no commit, branch or tag '%.100s'; did you mean '%.100s'?", name,
                        remote);
     }
+    if (c->err.code == CM_ENOTFOUND && strcmp(plain(c->arena, name), "HEAD") == 0) {
+        return cm_fail(&c->err, CM_ENOTFOUND,
+                       "there is no commit yet to compare with; 'holdfast validate' needs none");
+    }
     if (!hub_repo_is_shallow(o->repo)) {
         return c->err.code;
     }
@@ -82,7 +86,7 @@ static enum cm_rc part(struct ctl *c, const struct ctl_offline *o, struct ctl_ra
     struct hub_repo_id base;
 
     if (hub_repo_merge_base(o->repo, &range->from, &range->to, &base, &c->err) < 0) {
-        return add_hint(c, o, "");
+        return add_hint(c, o, "...");
     }
     if (!hub_repo_id_equal(&base, &range->from)) {
         hub_repo_id_hex(&base, hex);

@@ -9,6 +9,7 @@
 #include "hub/ctl/ctl.h"
 #include "hub/ctl/offline.h"
 #include "hub/fleet/fleet.h"
+#include "hub/plan/show.h"
 #include "hub/repo/folder.h"
 #include "hub/repo/local.h"
 #include "hub/repo/source.h"
@@ -150,6 +151,40 @@ static enum cm_rc load(struct ctl *c, struct ctl_offline *o, const struct hub_fl
     ctl_offline_take(c, o, &entries, skip, &commit);
     return CM_OK;
 }
+
+// ---- Other repositories of documents
+
+static enum cm_rc load_other(struct ctl *c, struct ctl_offline *o, const char *dir) {
+    CM_CLEANUP(free_loadedp) struct loaded *l = cm_new(1, sizeof(*l));
+    CM_CLEANUP(hub_entries_done) struct hub_entries entries = {0};
+    struct hub_fleet_commit commit = {.repo = dir, .revision = "", .complete = true};
+
+    if (hub_folder_open(dir, &l->tree, &c->err) < 0 ||
+        hub_tree_list(l->tree, "", NULL, &entries, &c->err) < 0) {
+        return cm_wrap(&c->err, "--with %.200s", dir);
+    }
+    cm_map_put(o->sources.loaded, dir, CM_TAKE(l));
+    ctl_offline_take(c, o, &entries, "", &commit);
+    return CM_OK;
+}
+
+enum cm_rc ctl_sources_feed_others(struct ctl *c, struct ctl_offline *o) {
+    char *rest = cm_arena_strdup(c->arena, c->options.with == NULL ? "" : c->options.with);
+
+    while (rest != NULL && rest[0] != '\0') {
+        const char *dir = strsep(&rest, ",");
+
+        if (strcmp(dir, HUB_PLAN_HERE) == 0) {
+            return cm_fail(&c->err, CM_EINVAL, "--with names another repository than this one");
+        }
+        if (load_other(c, o, dir) < 0) {
+            return c->err.code;
+        }
+    }
+    return CM_OK;
+}
+
+// ---- What Apps want
 
 // next finds a source that is wanted, given and not there yet.
 static const struct hub_fleet_source *next(const struct ctl_offline *o) {

@@ -4,6 +4,10 @@
 // names (branch, tag, range of versions, commit; HEAD if it names nothing), a plain folder as it
 // is. Apps whose repository is not given stay as they are, and are said so.
 //
+// A hub may read Clusters, ClusterGroups and Apps from several repositories, too: --with
+// ../platform takes in another one, as the files there are. It is the same before and after a
+// change.
+//
 // Threads: one.
 #pragma once
 
@@ -19,12 +23,15 @@ struct ctl_offline;
 
 struct ctl_sources {
     struct cm_map *dirs;   // by the repository's name
-    struct cm_map *loaded; // by the source's name
+    struct cm_map *loaded; // by the source's name, or the folder of --with
 };
 
 // ctl_sources_open reads --source.
 CM_MUSTUSE enum cm_rc ctl_sources_open(struct ctl *c, struct ctl_sources *out);
 void ctl_sources_close(struct ctl_sources *s); // a zeroed one is fine
+
+// ctl_sources_feed_others gives the fleet what --with names.
+CM_MUSTUSE enum cm_rc ctl_sources_feed_others(struct ctl *c, struct ctl_offline *o);
 
 // ctl_sources_feed gives the fleet the sources that its Apps want now and that were given.
 CM_MUSTUSE enum cm_rc ctl_sources_feed(struct ctl *c, struct ctl_offline *o);

@@ -155,5 +155,7 @@ int ctl_validate(struct ctl *c) {
         ctl_offline_load(c, &o) < 0) {
         return CTL_ERROR;
     }
-    return print(c, &o);
+    int code = print(c, &o);
+    ctl_offline_hint(&o);
+    return code;
 }

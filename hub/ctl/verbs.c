@@ -112,7 +112,7 @@ const struct ctl_verb ctl_verbs[] = {
               "warnings), 1 problems, 2 nothing could be read.",
      .example = "holdfast validate\nholdfast validate ./fleet -o github\n"
                 "holdfast validate --at origin/main",
-     .options = "output at path source",
+     .options = "output at path source with",
      .outputs = "text json yaml github",
      .completes = "files",
      .run = ctl_validate},
@@ -124,7 +124,7 @@ const struct ctl_verb ctl_verbs[] = {
               "this cluster, or it is not for it, 2 an error.",
      .example = "holdfast render checkout --cluster eu-west-01\n"
                 "holdfast render checkout ./fleet --cluster eu-west-01 --at v1.4 -o json",
-     .options = "output cluster at path source show-secrets",
+     .options = "output cluster at path source with show-secrets",
      .outputs = "yaml json",
      .completes = "apps",
      .run = ctl_render},
@@ -139,7 +139,7 @@ const struct ctl_verb ctl_verbs[] = {
          "be compared, and with --exit-code 3 if something changes.",
      .example = "holdfast plan\nholdfast plan origin/main...HEAD --app checkout\n"
                 "holdfast plan main..release ./fleet.git --path fleet -o markdown > comment.md",
-     .options = "output app cluster group selector path source exit-code",
+     .options = "output app cluster group selector path source with exit-code",
      .outputs = "text json yaml markdown github",
      .completes = "files",
      .run = ctl_plan},

@@ -250,6 +250,31 @@ class OfflineVerbs(story.Story):
         self.assertIn("has no tag 'v3'", self.says(2, "plan", "--source", f"web-config={other.work}"))
         self.assertIn("write NAME=DIR", self.says(2, "plan", "--source", "web-config"))
 
+    def test_clusters_may_be_in_another_repository(self):
+        team = GitRepo(self.place, "team")
+        team.push({path: text for path, text in FLEET.items() if path.startswith("apps/")})
+        team.write({"apps/shop/one.yaml": config_map("one", "red")})
+        alone = self.says(0, "plan", cwd=team.work)
+        self.assertIn("there is no Cluster in '.'", alone)
+        self.assertIn("is defined at", self.says(1, "validate", "--with", self.repo.work,
+                                                 cwd=team.work), "the App is in both")
+        self.repo.git("rm", "-r", "--quiet", "apps")
+        text = self.says(0, "plan", "--with", self.repo.work, cwd=team.work)
+        self.assertIn('3 clusters: oslo, paris, rome', text)
+        self.assertIn('"blue" → "red"', text)
+        self.assertIn("colour: red", self.says(0, "render", "shop", "--cluster", "oslo", "--with",
+                                               self.repo.work, cwd=team.work))
+        self.assertIn("--with /none", self.says(2, "plan", "--with", "/none", cwd=team.work))
+
+    def test_the_wrong_root_is_noticed(self):
+        moved = {f"infra/fleet/{path}": text for path, text in FLEET.items()}
+        self.repo.push({**moved, **{path: None for path in FLEET}})
+        self.assertIn("is it 'infra/fleet'?", self.says(0, "validate"))
+        self.assertIn("is it 'infra/fleet'?", self.says(0, "plan"))
+        empty = self.place / "empty"
+        GitRepo(empty.parent, "empty")
+        self.assertIn("no commit yet", self.says(2, "plan", cwd=empty))
+
     # ---- render
 
     def test_render_prints_what_a_cluster_gets(self):
