@@ -1,5 +1,6 @@
 #include "cases.h"
 
+// NOLINTBEGIN(bugprone-macro-parentheses) strings are put together
 #define HEAD(kind) "apiVersion: holdfast/v1alpha1\nkind: " kind "\nmetadata: {name: x}\n"
 #define C(right, text)                                                                             \
     { HUB_CLUSTER, right, HEAD("Cluster") text }
@@ -13,6 +14,7 @@
 #define TARGET(right, text) A(right, "  targets:\n    - {" text "}\n")
 #define OPERATION(right, text) OVERLAY(right, "target: {}, jsonPatch: [{" text "}]")
 #define SHA "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+// NOLINTEND(bugprone-macro-parentheses)
 
 const struct fleet_case fleet_cases[] = {
     // Clusters
