@@ -37,6 +37,7 @@ struct ctl_options {
     char *revision;
     char *repository;
     char *role;
+    char *sort_by;
     char *at;
     char *path;
     char *source;

@@ -265,25 +265,16 @@ static enum cm_rc ask(struct ctl *c, const char *list, const char *first, const 
     return ctl_call(c, "GET", path, NULL, NULL, out);
 }
 
-// An object of one cluster: the API tells its parts in three lists.
-static enum cm_rc ask_object(struct ctl *c, const char *key, struct cm_json **out) {
-    struct ctl_param params[] = {{"cluster", c->options.cluster}, {"key", key}, {NULL, NULL}};
-    struct cm_json *found = NULL;
-    struct cm_json *desired = NULL;
+// Adds the drift of this object; the API lists that of a cluster.
+static enum cm_rc add_drift(struct ctl *c, const char *key, struct cm_json *object) {
+    struct ctl_param params[] = {{"cluster", c->options.cluster}, {NULL, NULL}};
+    struct cm_json *own = cm_json_new(c->arena, CM_ARRAY);
     struct cm_json *drift = NULL;
-    struct ctl_param drift_params[] = {{"cluster", c->options.cluster}, {NULL, NULL}};
-    enum cm_rc rc = ctl_list(c, "/objects", params, 1, &found);
+    enum cm_rc rc = ctl_list(c, "/drift", params, 0, &drift);
 
-    if (rc == CM_OK && found->count == 0) {
-        return ctl_fail_unnamed(c, ctl_resource_named("objects"), key);
-    }
-    if (rc == CM_OK) {
-        rc = ctl_list(c, "/drift", drift_params, 0, &drift);
-    }
-    if (rc < 0) {
+    if (rc < 0 || drift == NULL) {
         return rc;
     }
-    struct cm_json *own = cm_json_new(c->arena, CM_ARRAY);
     for (const struct cm_json *at = drift->first; at != NULL; at = at->next) {
         const char *text = cm_json_string(cm_json_get(at, "key"));
 
@@ -291,7 +282,27 @@ static enum cm_rc ask_object(struct ctl *c, const char *key, struct cm_json **ou
             cm_json_append(own, cm_json_copy(c->arena, at));
         }
     }
-    cm_json_set(c->arena, found->first, "drift", own);
+    cm_json_set(c->arena, object, "drift", own);
+    return CM_OK;
+}
+
+// An object of one cluster: the API tells its parts in three lists.
+static enum cm_rc ask_object(struct ctl *c, const char *key, struct cm_json **out) {
+    struct ctl_param params[] = {{"cluster", c->options.cluster}, {"key", key}, {NULL, NULL}};
+    struct cm_json *found = NULL;
+    struct cm_json *desired = NULL;
+    enum cm_rc rc = ctl_list(c, "/objects", params, 1, &found);
+
+    if (rc < 0 || found == NULL) {
+        return rc;
+    }
+    if (found->first == NULL) {
+        return ctl_fail_unnamed(c, ctl_resource_named("objects"), key);
+    }
+    rc = add_drift(c, key, found->first);
+    if (rc < 0) {
+        return rc;
+    }
     if (ctl_call(c, "GET", "/objects/desired", params, NULL, &desired) == CM_OK &&
         cm_json_get(desired, "object") != NULL) {
         cm_json_set(c->arena, found->first, "desired",

@@ -27,8 +27,8 @@ static enum cm_rc check(struct ctl *c, const struct ctl_asked *asked) {
     const struct ctl_resource *r = asked->resource;
 
     if (asked->count > 0 && r->by == NULL) {
-        return cm_fail(&c->err, CM_EINVAL, "get: %s cannot be listed by name; use options: %s",
-                       r->name, r->params);
+        return cm_fail(&c->err, CM_EINVAL, "get: %s cannot be listed by name; use %s", r->name,
+                       ctl_query_options(c, r));
     }
     if (asked->count > 0 && strcmp(r->name, "status") == 0 && c->options.app != NULL) {
         return cm_fail(&c->err, CM_EINVAL, "get: the name and --app both say which App");
@@ -77,6 +77,21 @@ static enum cm_rc ask(struct ctl *c, const struct ctl_resource *r, const char *n
     return rc;
 }
 
+// A status is named by its App; who names a cluster is told how.
+static enum cm_rc check_app(struct ctl *c, const char *name) {
+    enum cm_rc rc = ctl_check_named(c, ctl_resource_named("apps"), name);
+    struct cm_err of_app = c->err;
+
+    if (rc == CM_ENOTFOUND && ctl_check_named(c, ctl_resource_named("clusters"), name) == CM_OK) {
+        return cm_fail(&c->err, rc,
+                       "no App is named '%.100s', but a cluster is: say 'holdfast get status "
+                       "--cluster %.100s'",
+                       name, name);
+    }
+    c->err = of_app;
+    return rc;
+}
+
 // Nothing was found: is that an answer, or is there nothing of that name?
 static enum cm_rc check_found(struct ctl *c, const struct ctl_resource *r, const char *name) {
     bool of_app = strcmp(r->name, "status") == 0;
@@ -88,8 +103,7 @@ static enum cm_rc check_found(struct ctl *c, const struct ctl_resource *r, const
     if (rc < 0 || name == NULL) {
         return rc;
     }
-    return of_app ? ctl_check_named(c, ctl_resource_named("apps"), name)
-                  : ctl_fail_unnamed(c, r, name);
+    return of_app ? check_app(c, name) : ctl_fail_unnamed(c, r, name);
 }
 
 static enum cm_rc ask_all(struct ctl *c, const struct ctl_asked *asked, struct cm_json **out) {
@@ -122,7 +136,7 @@ static enum cm_rc print_all(struct ctl *c, const struct ctl_asked *asked, struct
     if (one && ctl_output_is_tree(c)) { // as kubectl does: who names one thing gets that thing
         return ctl_print_value(c, items->first);
     }
-    if (r->newest_last && !ctl_output_is_tree(c)) {
+    if (r->newest_last && c->options.sort_by == NULL && !ctl_output_is_tree(c)) {
         items = ctl_rows_reversed(c->arena, items);
     }
     if (ctl_fold_wanted(c, r, items)) {

@@ -54,7 +54,14 @@ static void add_name(struct parser *p, struct ctl_step *step, const char *text) 
 // ---- Scalars
 
 static char unescaped(char c) {
-    return c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c;
+    static const char codes[] = "n\nt\tr\r";
+
+    for (size_t i = 0; codes[i] != '\0'; i += 2) {
+        if (codes[i] == c) {
+            return codes[i + 1];
+        }
+    }
+    return c;
 }
 
 // "…" or '…', with backslashes.
@@ -294,7 +301,10 @@ static enum cm_rc parse_path(struct parser *p, struct ctl_step **out) {
             continue;
         }
         rc = *p->at == '.' ? parse_dotted(p, end) : parse_bracket(p, end);
-        end = rc == CM_OK ? &(*end)->next : end;
+        if (*end == NULL) {
+            return rc;
+        }
+        end = &(*end)->next;
     }
     return rc;
 }

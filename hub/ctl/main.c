@@ -31,6 +31,13 @@ static int find_verb(struct ctl *c, int argc, char **argv, struct cm_str *given)
     }
     cm_str_clear(given);
     ctl_line_read(argc, argv, c->verb, &line);
+    const char *hint = line.unknown == 0 ? NULL : ctl_option_hint(argv[line.unknown]);
+    if (hint != NULL) {
+        return ctl_fail(c, CM_EINVAL, "'%.40s' is no option; %s", argv[line.unknown], hint);
+    }
+    if (line.other > 0 && line.verb == 0) {
+        return ctl_fail(c, CM_EINVAL, "do what? say a verb; 'holdfast help' lists them");
+    }
     if (line.other > 0) {
         return ctl_fail(c, CM_EINVAL,
                         "'holdfast %s' does not take %.40s; 'holdfast help %s' lists what it takes",

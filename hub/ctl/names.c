@@ -8,6 +8,7 @@
 #include "common/str.h"
 #include "hub/ctl/client.h"
 #include "hub/ctl/ctl.h"
+#include "hub/ctl/fold.h"
 #include "hub/ctl/resources.h"
 #include "hub/ctl/verbs.h"
 #include "hub/ctl/words.h"
@@ -31,6 +32,20 @@ static const char *nearest_of(struct ctl *c, const struct cm_json *items, const 
     return cm_str_nearest(name, names, count);
 }
 
+static struct cm_json *beginning_with(struct ctl *c, const struct cm_json *items,
+                                      const char *member, const char *name) {
+    struct cm_json *out = cm_json_new(c->arena, CM_ARRAY);
+
+    for (const struct cm_json *at = items->first; at != NULL; at = at->next) {
+        const char *text = cm_json_string(cm_json_get(at, member));
+
+        if (text != NULL && strncmp(text, name, strlen(name)) == 0) {
+            cm_json_append(out, cm_json_copy(c->arena, at));
+        }
+    }
+    return out;
+}
+
 enum cm_rc ctl_fail_unnamed(struct ctl *c, const struct ctl_resource *r, const char *name) {
     const char *member = strcmp(r->by, "app") == 0 ? "name" : r->by;
     struct ctl_param params[] = {{"fields", member}, {"cluster", NULL}, {NULL, NULL}};
@@ -43,9 +58,14 @@ enum cm_rc ctl_fail_unnamed(struct ctl *c, const struct ctl_resource *r, const c
     if (ctl_list(c, path_of(c, r), params, 0, &all) == CM_OK) {
         nearest = nearest_of(c, all, member, name);
     }
-    return cm_fail(&c->err, CM_ENOTFOUND, "no %s is named '%.200s'%s%s%s", r->one, name,
-                   nearest == NULL ? "" : "; did you mean '", nearest == NULL ? "" : nearest,
-                   nearest == NULL ? "" : "'?");
+    if (nearest != NULL) {
+        return cm_fail(&c->err, CM_ENOTFOUND, "no %s is named '%.200s'; did you mean '%s'?", r->one,
+                       name, nearest);
+    }
+    const struct cm_json *alike = all == NULL ? NULL : beginning_with(c, all, member, name);
+    bool some = alike != NULL && alike->count > 0;
+    return cm_fail(&c->err, CM_ENOTFOUND, "no %s is named '%.200s'%s%s", r->one, name,
+                   some ? "; these begin so: " : "", some ? ctl_fold_names(c, alike, member) : "");
 }
 
 enum cm_rc ctl_check_named(struct ctl *c, const struct ctl_resource *r, const char *name) {
@@ -73,16 +93,66 @@ enum cm_rc ctl_check_names(struct ctl *c) {
 
 // ---- "app checkout" for "--app checkout"
 
-static enum cm_rc take_target(struct ctl *c, const char *option, char **field, const char *name) {
-    if (!ctl_has_word(c->verb->options, option)) {
-        return cm_fail(&c->err, CM_EINVAL, "'holdfast %s' takes no %s", c->verb->name, option);
+struct target {
+    const char *list;
+    const char *option;
+    size_t offset; // of the option's text
+};
+
+static const struct target targets[] = {
+    {"apps", "app", offsetof(struct ctl_options, app)},
+    {"clusters", "cluster", offsetof(struct ctl_options, cluster)},
+    {"groups", "group", offsetof(struct ctl_options, group)},
+};
+
+enum { TARGETS = sizeof(targets) / sizeof(targets[0]) };
+
+static enum cm_rc take_target(struct ctl *c, const struct target *target, const char *name) {
+    char **field = (char **)(void *)((char *)&c->options + target->offset);
+
+    if (!ctl_has_word(c->verb->options, target->option)) {
+        return cm_fail(&c->err, CM_EINVAL, "'holdfast %s' takes no %s", c->verb->name,
+                       target->option);
     }
     if (*field != NULL) {
         return cm_fail(&c->err, CM_EINVAL, "the argument '%.100s' and --%s say the same", name,
-                       option);
+                       target->option);
     }
     *field = cm_strdup(name);
     return CM_OK;
+}
+
+static bool is_named(struct ctl *c, const struct target *target, const char *name) {
+    struct ctl_param params[] = {{"fields", "name"}, {"name", name}, {NULL, NULL}};
+    struct cm_json *found = NULL;
+
+    return ctl_list(c, path_of(c, ctl_resource_named(target->list)), params, 1, &found) == CM_OK &&
+           found->count > 0;
+}
+
+// A name alone: what has it, if it is one thing.
+static enum cm_rc find_target(struct ctl *c, const char *name) {
+    const struct target *only = NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; i < TARGETS; i++) {
+        if (ctl_has_word(c->verb->options, targets[i].option) && is_named(c, &targets[i], name)) {
+            only = &targets[i];
+            count++;
+        }
+    }
+    if (c->err.code != CM_OK) {
+        return c->err.code;
+    }
+    if (count > 1) {
+        return cm_fail(&c->err, CM_EINVAL,
+                       "more than one thing is named '%.100s'; say 'app %.100s', 'cluster %.100s' "
+                       "or 'group %.100s'",
+                       name, name, name, name);
+    }
+    return only != NULL
+               ? take_target(c, only, name)
+               : cm_fail(&c->err, CM_ENOTFOUND, "no App, cluster or group is named '%.100s'", name);
 }
 
 enum cm_rc ctl_target_read(struct ctl *c) {
@@ -92,8 +162,7 @@ enum cm_rc ctl_target_read(struct ctl *c) {
         return CM_OK;
     }
     if (c->argc == 1 && strchr(c->argv[0], '/') == NULL) {
-        return cm_fail(&c->err, CM_EINVAL, "%s what? say 'holdfast %s app %.100s' or --app %.100s",
-                       c->verb->name, c->verb->name, c->argv[0], c->argv[0]);
+        return find_target(c, c->argv[0]);
     }
     enum cm_rc rc = ctl_asked_read(c, &asked);
     if (rc < 0) {
@@ -102,12 +171,12 @@ enum cm_rc ctl_target_read(struct ctl *c) {
     if (asked.count != 1) {
         return cm_fail(&c->err, CM_EINVAL, "%s: name one App, cluster or group", c->verb->name);
     }
-    const char *type = asked.resource->name;
-    return strcmp(type, "apps") == 0 ? take_target(c, "app", &c->options.app, asked.names[0])
-           : strcmp(type, "clusters") == 0
-               ? take_target(c, "cluster", &c->options.cluster, asked.names[0])
-           : strcmp(type, "groups") == 0
-               ? take_target(c, "group", &c->options.group, asked.names[0])
-               : cm_fail(&c->err, CM_EINVAL, "'holdfast %s' takes no %s", c->verb->name,
-                         asked.resource->one);
+    const char *name = asked.names[0];
+    for (size_t i = 0; i < TARGETS; i++) {
+        if (strcmp(targets[i].list, asked.resource->name) == 0) {
+            return take_target(c, &targets[i], name);
+        }
+    }
+    return cm_fail(&c->err, CM_EINVAL, "'holdfast %s' takes no %s", c->verb->name,
+                   asked.resource->one);
 }

@@ -10,10 +10,10 @@
 #include "hub/ctl/words.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define STRING(of, field) .name = of, .type = CM_OPTION_STRING, .offset = AT(field)
-#define FLAG(of, field) .name = of, .type = CM_OPTION_BOOL, .offset = AT(field), .line_only = true
+#define STRING(of, field) .name = (of), .type = CM_OPTION_STRING, .offset = AT(field)
+#define FLAG(of, field) .name = (of), .type = CM_OPTION_BOOL, .offset = AT(field), .line_only = true
 #define DURATION(of, field)                                                                        \
-    .name = of, .type = CM_OPTION_DURATION, .offset = AT(field), .value_name = "DURATION",         \
+    .name = (of), .type = CM_OPTION_DURATION, .offset = AT(field), .value_name = "DURATION",       \
     .line_only = true
 #define AT(field) offsetof(struct ctl_options, field)
 
@@ -57,6 +57,8 @@ const struct cm_option ctl_option_table[] = {
      .max = 1000000,
      .line_only = true,
      .help = "At most so many rows."},
+    {STRING("sort-by", sort_by), .value_name = "MEMBER", .line_only = true,
+     .help = "Order by a member of the JSON form; '-' before it: the largest first."},
     {FLAG("all", all), .help = "All of them."},
     {FLAG("again", again), .help = "Also for a cluster that is enrolled: it was built anew."},
     {FLAG("tokens", tokens), .help = "Print lines of cluster and token instead of commands."},
@@ -109,6 +111,32 @@ const struct cm_option *ctl_option_of(const char *word) {
     return NULL;
 }
 
+const char *ctl_option_hint(const char *word) {
+    static const char no_namespaces[] = "clusters and Apps have no namespaces here: leave it out";
+    static const char *const hints[][2] = {
+        {"-A", no_namespaces},
+        {"--all-namespaces", no_namespaces},
+        {"-n", no_namespaces},
+        {"--namespace", no_namespaces},
+        {"--show-labels", "'holdfast get clusters -o wide' shows labels"},
+        {"--tail", "use --limit"},
+        {"--sort", "use --sort-by"},
+        {"--field-selector", "use --state, --app, --cluster or --group"},
+        {"--watch-only", "use --watch"},
+        {"--kubeconfig", "use --context, or --server"},
+        {"--dry-run", "'holdfast plan' shows what a change would do"},
+    };
+
+    for (size_t i = 0; i < COUNT(hints); i++) {
+        size_t len = strlen(hints[i][0]);
+
+        if (strncmp(word, hints[i][0], len) == 0 && (word[len] == '\0' || word[len] == '=')) {
+            return hints[i][1];
+        }
+    }
+    return NULL;
+}
+
 const char *ctl_option_values(const char *name) {
     static const char *const values[][2] = {
         {"app", "@apps"},
@@ -155,6 +183,7 @@ static bool has_value_apart(const struct cm_option *option, const char *word) {
 void ctl_line_read(int argc, char *const *argv, const struct ctl_verb *verb, struct ctl_line *out) {
     out->verb = 0;
     out->other = 0;
+    out->unknown = 0;
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         const struct cm_option *option = ctl_option_of(argv[i]);
 
@@ -163,7 +192,9 @@ void ctl_line_read(int argc, char *const *argv, const struct ctl_verb *verb, str
             out->other =
                 verb != NULL && out->other == 0 && !takes(verb, option->name) ? i : out->other;
             i += has_value_apart(option, argv[i]) ? 1 : 0;
-        } else if (out->verb == 0 && argv[i][0] != '-') {
+        } else if (argv[i][0] == '-' && argv[i][1] != '\0') {
+            out->unknown = out->unknown == 0 ? i : out->unknown;
+        } else if (out->verb == 0) {
             out->verb = i;
         }
     }

@@ -18,6 +18,9 @@ extern const size_t ctl_option_count;
 // NULL if it is none, or unknown.
 const struct cm_option *ctl_option_of(const char *word);
 
+// ctl_option_hint tells what somebody who typed an option of kubectl or flux wants here, or NULL.
+const char *ctl_option_hint(const char *word);
+
 // ctl_option_values tells what completion may offer: words, or "@apps" for names the hub knows;
 // NULL: anything.
 const char *ctl_option_values(const char *name);
@@ -29,6 +32,7 @@ bool ctl_option_is_common(const char *name);
 struct ctl_line {
     int verb;             // index of the word that is the verb; 0: there is none
     int other;            // index of an option that is known but not of this verb; 0: none
+    int unknown;          // index of an option that is none; 0: none
     struct cm_str *given; // names of the options, each after a space
 };
 

@@ -8,6 +8,9 @@
 struct ctl;
 struct ctl_resource;
 
+// ctl_query_options returns the options that this list can be filtered by: "--app, --cluster".
+const char *ctl_query_options(struct ctl *c, const struct ctl_resource *r);
+
 // ctl_query_check fails with CM_EINVAL if an option is given that this list cannot be filtered by.
 CM_MUSTUSE enum cm_rc ctl_query_check(struct ctl *c, const struct ctl_resource *r);
 

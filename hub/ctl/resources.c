@@ -248,6 +248,9 @@ static const char *const foreign[][2] = {
 };
 
 static const char *find_hint(const char *word) {
+    if (strchr(word, ',') != NULL) {
+        return "one type at a time";
+    }
     for (size_t i = 0; i < COUNT(foreign); i++) {
         if (ctl_has_word(foreign[i][0], word)) {
             return foreign[i][1];

@@ -26,8 +26,9 @@ const struct ctl_verb ctl_verbs[] = {
                 "holdfast get app checkout -o yaml\n"
                 "holdfast get status --app checkout --state not-healthy\n"
                 "holdfast get apps -o jsonpath='{range .items[*]}{.name}{\"\\n\"}{end}'",
-     .options = "output app cluster group selector state kind repository revision limit all watch "
-                "no-headers",
+     .options =
+         "output app cluster group selector state kind repository revision since limit sort-by all "
+         "watch no-headers",
      .outputs = "table wide json yaml name jsonpath",
      .completes = "types named",
      .run = ctl_get},
@@ -47,9 +48,10 @@ const struct ctl_verb ctl_verbs[] = {
      .run = ctl_describe},
     {.name = "diff",
      .group = SEE,
-     .arguments = "[TYPE NAME]",
+     .arguments = "[[TYPE] NAME]",
      .summary = "Show where clusters are not as Git says; exit code 1 if somewhere.",
-     .about = "TYPE NAME is 'app NAME', 'cluster NAME' or 'group NAME', as --app and so on. Where "
+     .about = "TYPE NAME is 'app NAME', 'cluster NAME' or 'group NAME', as --app and so on; a NAME "
+              "alone will do where nothing else has it. Where "
               "clusters differ alike they are shown once.",
      .example = "holdfast diff\nholdfast diff cluster eu-west-01\nholdfast diff --app checkout "
                 "-o json",
@@ -71,7 +73,7 @@ const struct ctl_verb ctl_verbs[] = {
      .run = ctl_watch},
     {.name = "logs",
      .group = SEE,
-     .arguments = "[TYPE NAME]",
+     .arguments = "[[TYPE] NAME]",
      .summary = "Print the hub's events; with -f those that come, too.",
      .about = "TYPE NAME is 'app NAME' or 'cluster NAME', as --app and --cluster. The last 100 "
               "are printed if neither --since nor --limit says otherwise; -o json prints an "
@@ -84,7 +86,7 @@ const struct ctl_verb ctl_verbs[] = {
      .run = ctl_logs},
     {.name = "sync",
      .group = ACT,
-     .arguments = "[TYPE NAME]",
+     .arguments = "[[TYPE] NAME]",
      .summary = "Fetch now, and compare again what is named.",
      .about = "TYPE NAME is 'app NAME' or 'cluster NAME', as --app and --cluster.",
      .example = "holdfast sync\nholdfast sync app checkout --wait",
@@ -94,9 +96,10 @@ const struct ctl_verb ctl_verbs[] = {
      .run = ctl_sync},
     {.name = "wait",
      .group = ACT,
-     .arguments = "[TYPE NAME]",
+     .arguments = "[[TYPE] NAME]",
      .summary = "Wait until the fleet runs a commit, or all that Git says.",
-     .about = "TYPE NAME is 'app NAME', 'cluster NAME' or 'group NAME', as --app and so on. Exit "
+     .about = "TYPE NAME is 'app NAME', 'cluster NAME' or 'group NAME', as --app and so on; a NAME "
+              "alone will do where nothing else has it. Exit "
               "codes: 0 it is so, 1 not in time or the commit has problems, 2 an error.",
      .example = "holdfast wait --revision $(git rev-parse HEAD) --for healthy --timeout 10m\n"
                 "holdfast wait app checkout -o json",
@@ -253,6 +256,10 @@ static const char *const hints[][2] = {
     {"rollout", "use 'holdfast watch', or 'holdfast wait' in a script"},
     {"events", "use 'holdfast get events' or 'holdfast logs -f'"},
     {"drift", "use 'holdfast diff' or 'holdfast get drift'"},
+    {"explain", "deploy/reference/fleet-repository.md explains the kinds"},
+    {"api-resources", "'holdfast help get' tells what there is to list"},
+    {"cluster-info", "use 'holdfast version'"},
+    {"top", "use 'holdfast get clusters -o wide'"},
     {"trace", "use 'holdfast describe'"},
     {"tree", "use 'holdfast get objects --cluster NAME'"},
     {"history", "use 'holdfast get revisions'"},

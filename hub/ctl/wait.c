@@ -112,7 +112,9 @@ static int set_goal(struct waiting *w) {
             return CTL_DONE;
         }
     }
-    const char *nearest = cm_str_nearest(wanted, names, CTL_STAGES);
+    const char *nearest = strcasestr(wanted, "ready") != NULL
+                              ? names[CTL_HEALTHY] // as kubectl calls it
+                              : cm_str_nearest(wanted, names, CTL_STAGES);
     return ctl_fail(w->ctl, CM_EINVAL,
                     "--for %.40s: use rendered, delivered, applied or healthy%s%s", wanted,
                     nearest == NULL ? "" : "; did you mean ", nearest == NULL ? "" : nearest);

@@ -120,6 +120,8 @@ class FirstMinutes(story.Story):
                                    "jsonpath={range .items[*]}{.name}{';'}{end}"), "paris;rome;")
         self.assertRegex(self.says(0, "get", "apps", "-o", "wide"), "DEPENDS ON")
         self.assertNotIn("NAME", self.says(0, "get", "apps", "--no-headers"))
+        self.assertEqual(self.says(0, "get", "clusters", "--sort-by", "-name", "-o", "name"),
+                         "rome\nparis\n")
         self.assertEqual(self.says(0, "get", "status", "shop", "-o", "name", "--limit", "1"),
                          "shop/paris\n")
         self.assertEqual(self.says(0, "get", "objects", "--cluster", "rome", "-o", "name"),
@@ -146,14 +148,23 @@ class FirstMinutes(story.Story):
                               (["get", "clustrs"], "did you mean 'clusters'"),
                               (["get"], "get what?"),
                               (["get", "clusters", "--grup", "x"], "did you mean '--group'"),
-                              (["get", "clusters", "--app", "shop"], "cannot be filtered by --app"),
+                              (["get", "clusters", "--app", "shop"], "get status --app"),
+                              (["get", "groups", "--app", "shop"], "cannot be filtered by --app"),
                               (["get", "clusters", "--kind", "x"], "cannot be filtered by --kind"),
                               (["get", "objects"], "say --cluster NAME"),
                               (["get", "apps", "-o", "jsn"],
                                "use table, wide, json, yaml, name or jsonpath; did you mean json"),
                               (["get", "apps", "-o", "jsonpath={.a"], "column 4: '}' is missing"),
                               (["get", "status", "--state", "odd"], "is none of not-applied"),
-                              (["sync", "shop"], "say 'holdfast sync app shop'"),
+                              (["sync", "shopp"], "no App, cluster or group is named"),
+                              (["get", "status", "paris"], "get status --cluster paris"),
+                              (["get", "cluster", "pa"], "these begin so: paris"),
+                              (["get", "events", "shop"], "use --app, --cluster, --kind"),
+                              (["get", "apps", "-A"], "have no namespaces here"),
+                              (["get", "apps,clusters"], "one type at a time"),
+                              (["logs", "--tail=3"], "use --limit"),
+                              (["wait", "--for=condition=Ready"], "did you mean healthy"),
+                              (["--app", "shop"], "say a verb"),
                               (["revoke", "-o", "json"], "does not take -o"),
                               (["get", "pods"], "get objects --cluster NAME"),
                               (["reconcile"], "use 'holdfast sync'"),
@@ -188,6 +199,8 @@ class FirstMinutes(story.Story):
         result = json.loads(self.says(0, "wait", "app", "shop", "-o", "json", "--timeout", "30s"))
         self.assertEqual((result["reached"], result["for"], result["pairs"]), (True, "healthy", 2))
         self.assertEqual(self.says(0, "wait", "-o", "jsonpath={.healthy}"), "2")
+        self.assertEqual(self.says(0, "wait", "shop", "-o", "jsonpath={.healthy}"), "2")
+        self.assertEqual(self.says(0, "wait", "cluster/rome", "-o", "jsonpath={.healthy}"), "1")
 
     def test_describe_tells_all_of_one_thing(self):
         shown = self.says(0, "describe", "cluster", "paris")
@@ -345,6 +358,21 @@ class FirstMinutes(story.Story):
         self.assertTrue(re.search(r"apps/shop/app.yaml:6:3: .*tragets", bad.stdout), bad.stdout)
         self.assertIn("\n1 problem\n", bad.stdout)
         self.assertEqual(validate("/no/such/folder").returncode, 2)
+
+    def test_tokens_are_made_and_revoked(self):
+        made = self.hub.run("token", "create", "ci", "--life", "1h")
+        self.assertRegex(made.stdout, r"\Ahft_\w+\n\Z")
+        file = self.folder / "ci.token"
+        file.write_text(made.stdout, encoding="utf-8")
+        self.assertEqual(self.says(0, "get", "apps", "-o", "name", "--token-file", file), "shop\n")
+        self.assertIn("may only read", self.says(2, "sync", "--token-file", file))
+        self.assertIn("is in use", self.says(2, "token", "create", "ci"))
+        self.assertRegex(self.says(0, "token", "list"), r"\nci +read +yes ")
+        self.assertIn("opens nothing", self.says(0, "token", "revoke", "ci"))
+        self.assertIn("is not valid", self.says(2, "get", "apps", "--token-file", file))
+        self.assertIn("'ci'", self.says(2, "token", "revoke", "ci"))
+        self.assertIn("say 'holdfast token create NAME'", self.says(2, "token", "create"))
+        self.assertIn("did you mean revoke", self.says(2, "token", "revok", "ci"))
 
     def test_wait_outlives_a_restart_of_the_hub(self):
         with subprocess.Popen([program("holdfast"), "--server", self.hub.api_url,
