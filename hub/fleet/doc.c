@@ -324,7 +324,7 @@ void hub_docs_read(enum hub_kind kind, const char *path, const void *bytes, size
 
     *out = (struct hub_doc_list){0};
     if (cm_yaml_parse(arena, bytes, size, &limits, &docs, &err) < 0) {
-        hub_diags_add_err(diags, path, &err);
+        hub_diags_add_syntax(diags, path, bytes, size, &err);
         return;
     }
     if (docs.count == 0) {

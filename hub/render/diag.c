@@ -61,6 +61,58 @@ void hub_diags_add_err(struct hub_diags *d, const char *path, const struct cm_er
     hub_diags_add(d, path, (uint32_t)line, (uint32_t)column, "%s", words);
 }
 
+// line_of returns the line at which a parser gave up and the one before it, where the reason may
+// be.
+static const char *line_of(const char *text, size_t size, const struct cm_err *err, size_t *len) {
+    unsigned long line = strncmp(err->msg, "line ", 5) == 0 ? strtoul(err->msg + 5, NULL, 10) : 0;
+    const char *end = text + size;
+    const char *from = text;
+
+    for (unsigned long i = 2; i < line && from < end; i++) {
+        const char *next = memchr(from, '\n', (size_t)(end - from));
+        from = next != NULL ? next + 1 : end;
+    }
+    *len = 0;
+    for (int lines = 0; lines < 2 && from + *len < end; lines++) {
+        const char *next = memchr(from + *len, '\n', (size_t)(end - from) - *len);
+        *len = next != NULL ? (size_t)(next + 1 - from) : (size_t)(end - from);
+    }
+    return from;
+}
+
+// is_lost tells whether a parser gave up over braces.
+static bool is_lost(const struct cm_err *err) {
+    static const char *const words[] = {"flow", "a member's name must be", "did not find",
+                                        "could not find", "found character"};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strstr(err->msg, words[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void hub_diags_add_syntax(struct hub_diags *d, const char *path, const char *text, size_t size,
+                          const struct cm_err *err) {
+    struct cm_err more = *err;
+    size_t said = strlen(more.msg);
+    const char *hint = "";
+    size_t len;
+
+    if (size > 0 && is_lost(err)) {
+        const char *line = line_of(text, size, err, &len);
+        if (memmem(line, len, "{{", 2) != NULL) {
+            hint = ": {{…}} is not filled in here, so commit what 'helm template' prints";
+        } else if (memmem(line, len, "${", 2) != NULL) {
+            hint = ": within {…} and […] a variable needs quotes, \"${name}\"; to keep its type, "
+                   "write the value on a line of its own";
+        }
+    }
+    (void)snprintf(more.msg + said, sizeof(more.msg) - said, "%s", hint);
+    hub_diags_add_err(d, path, &more);
+}
+
 static bool is_same(const struct hub_diag *a, const struct hub_diag *b) {
     return a->line == b->line && a->column == b->column && strcmp(a->path, b->path) == 0 &&
            strcmp(a->message, b->message) == 0;

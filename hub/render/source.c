@@ -277,17 +277,6 @@ static void read_marks(struct reading *r, const char *text, size_t size) {
     }
 }
 
-// hint_at_charts adds what to do about a text that is no YAML because it is a template of Helm's.
-static void hint_at_charts(const char *text, size_t size, struct cm_err *err) {
-    static const char hint[] =
-        ": {{…}} is not filled in here, so commit what 'helm template' prints";
-    size_t len = strlen(err->msg);
-
-    if (size > 0 && memmem(text, size, "{{", 2) != NULL && len + sizeof(hint) <= sizeof(err->msg)) {
-        memcpy(err->msg + len, hint, sizeof(hint));
-    }
-}
-
 static struct hub_source *read_source(struct cm_buf *path, const void *bytes, size_t size,
                                       bool literal) {
     struct hub_source *s = cm_new(1, sizeof(*s));
@@ -304,8 +293,7 @@ static struct hub_source *read_source(struct cm_buf *path, const void *bytes, si
                                  .json = looks_like_json(bytes, size),
                                  .diags = &s->diags};
     if (cm_yaml_parse(s->arena, bytes, size, NULL, &docs, &err) < 0) {
-        hint_at_charts(bytes, size, &err);
-        hub_diags_add_err(&s->diags, hub_source_path(s), &err);
+        hub_diags_add_syntax(&s->diags, hub_source_path(s), bytes, size, &err);
         return s;
     }
     read_marks(&r, bytes, size);

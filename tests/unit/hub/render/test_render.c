@@ -329,6 +329,11 @@ static void what_is_no_manifest_is_refused(void **state) {
          "make it in the cluster"},
         {"a: {{ .Values.b }}\n", "a.yaml:1:5: a member's name must be a scalar: {{…}} is not "
                                  "filled in here, so commit what 'helm template' prints"},
+        {"apiVersion: v1\nmetadata: {name: ${b},\n  x: y}\n",
+         "a.yaml:2:19: did not find expected ',' or '}' while parsing a flow mapping: within {…} "
+         "and […] a variable needs quotes, \"${name}\"; to keep its type, write the value on a "
+         "line of its own"},
+        {"a: ${b}\na: ${b}\n", "a.yaml:2:4: 'a' is there twice in one object"},
         {"a: [\n", "a.yaml:2:1: did not find expected node content while parsing a flow node"},
     };
 
