@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the benches and prints their numbers as JSON.
 
-usage: run.py [NAME...]      names: resolve plan sim_fleet one_file kube_apps (default: all)
+usage: run.py [NAME...]      names: resolve plan plan_git sim_fleet one_file kube_apps (default: all)
 """
 import importlib
 import json
@@ -18,7 +18,7 @@ import bench
 from support.hub import program
 
 IN_C = ["resolve", "plan"]
-NAMES = ["resolve", "plan", "sim_fleet", "one_file", "kube_apps"]
+NAMES = ["resolve", "plan", "plan_git", "sim_fleet", "one_file", "kube_apps"]
 
 
 def run_in_c(name):
