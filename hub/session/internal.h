@@ -7,6 +7,7 @@
 #include "common/loop.h"
 #include "common/net/net.h"
 #include "common/tls/keys.h"
+#include "hub/session/allowance.h"
 #include "hub/session/sessions.h"
 
 struct cm_arena;
@@ -22,6 +23,7 @@ struct hub_member {
     struct cm_sha256 key;
     struct hub_publication *in_force; // NULL: nothing resolved yet
     struct hub_session *session;      // NULL: not connected
+    struct hub_allowance allowance;   // of the store
 };
 
 // What waits for room in a connection's queue: a blob and how far it was sent.

@@ -21,6 +21,12 @@
 #define RETRY_AFTER_OVERLOAD_MS 5000
 #define REPORTS_MAX 32 // that may wait for the store; agents wait after eight
 
+// What is taken from an agent's allowance beside the bytes that it sends: rows and events cost more
+// than their texts.
+#define HELLO_COST ((size_t)16 * 1024)
+#define REPORT_COST ((size_t)4 * 1024)
+#define REPORT_ITEM_COST 256
+
 static const char *cluster_of(const struct hub_session *session) {
     return session->member == NULL ? "?" : session->member->cluster;
 }
@@ -169,6 +175,19 @@ static void send_welcome(struct hub_session *session, bool full_report) {
     send_message(session, WIRE_WELCOME, &welcome.base);
 }
 
+// Tells whether the store may be given something more of this agent; if not, the link ends and the
+// agent comes again when it may.
+static bool is_allowed(struct hub_session *session, size_t cost) {
+    if (hub_allowance_take(&session->member->allowance, cost, cm_clock_now_ms())) {
+        return true;
+    }
+    cm_log(CM_LOG_WARN, "agent.excess", "it reports more than the hub keeps up with", "cluster",
+           cluster_of(session), "address", cm_net_conn_addr(session->conn), NULL);
+    hub_session_goodbye(session, HOLDFAST__V1__GOODBYE__REASON__OVERLOADED,
+                        "this agent reports too much; it may go on in a while");
+    return false;
+}
+
 static bool needs_full_report(const Holdfast__V1__Hello *hello,
                               const struct hub_report_mark *last) {
     return strcmp(hello->report_run, last->run) != 0 || hello->reports_acked > last->number;
@@ -233,6 +252,9 @@ static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_fram
                        "the older one",
                        WIRE_PROTOCOL_MIN, WIRE_PROTOCOL_MAX, hello->protocol_min,
                        hello->protocol_max);
+    }
+    if (!is_allowed(session, HELLO_COST)) {
+        return CM_OK;
     }
     session->state = HUB_SESSION_HELLO;
     session->hello = hello;
@@ -324,6 +346,10 @@ static enum cm_rc on_report(struct hub_session *session, const struct cm_net_fra
         return cm_fail(err, CM_EINVAL, "more than %d reports wait for their acknowledgement",
                        REPORTS_MAX);
     }
+    size_t items = report->n_apps + report->n_objects;
+    if (!is_allowed(session, REPORT_COST + frame->size + REPORT_ITEM_COST * items)) {
+        return CM_OK;
+    }
     struct report_ctx *r = cm_new(1, sizeof(*r));
     r->session = session;
     r->cluster = cm_strdup(session->member->cluster);
@@ -365,7 +391,7 @@ static enum cm_rc handle(struct hub_session *session, const struct cm_net_frame 
     case WIRE_REPORT:
         return on_report(session, frame, err);
     default:
-        return CM_OK; // of a later version: skipped
+        return cm_fail(err, CM_EINVAL, "a %s, which only a hub sends", wire_type_name(frame->type));
     }
 }
 

@@ -194,6 +194,53 @@ static void too_many_reports_at_once_end_the_link(void **state) {
     rig_release(r);
 }
 
+static void use_up_allowance(struct rig *r, const char *id) {
+    hub_member_find(r->sessions, id)->allowance =
+        (struct hub_allowance){.used_bytes = HUB_ALLOWANCE_BYTES, .at_ms = cm_clock_now_ms()};
+}
+
+static void an_agent_that_reports_too_much_is_sent_away_and_others_are_not(void **state) {
+    struct rig *r = *state;
+    cm_clock_fake(cm_clock_unix_ms());
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    struct peer *rome = rig_connect(r, "rome-1", ROME);
+
+    use_up_allowance(r, PARIS);
+    rig_report(paris, 1);
+    RIG_UNTIL(r, paris->closed);
+    assert_int_equal(paris->goodbye, HOLDFAST__V1__GOODBYE__REASON__OVERLOADED);
+    assert_int_equal(rig_count(r, "SELECT count(*) FROM status"), 0);
+    rig_report(rome, 1);
+    RIG_UNTIL(r, rome->frames[WIRE_REPORT_ACK] == 1);
+}
+
+static void it_may_come_again_when_it_has_paused(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+
+    cm_clock_fake(cm_clock_unix_ms());
+    use_up_allowance(r, PARIS);
+    rig_dial(paris);
+    rig_hello(paris, NULL);
+    RIG_UNTIL(r, paris->closed);
+    assert_int_equal(paris->goodbye, HOLDFAST__V1__GOODBYE__REASON__OVERLOADED);
+    cm_clock_advance(1);
+    rig_dial(paris);
+    rig_hello(paris, NULL);
+    RIG_UNTIL(r, paris->frames[WIRE_WELCOME] == 1);
+}
+
+static void what_only_a_hub_sends_ends_the_link(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    Holdfast__V1__Pong pong;
+
+    holdfast__v1__pong__init(&pong);
+    rig_send(paris, WIRE_PONG, &pong.base);
+    RIG_UNTIL(r, paris->closed);
+    assert_int_equal(paris->goodbye, HOLDFAST__V1__GOODBYE__REASON__PROTOCOL);
+}
+
 static void a_message_before_welcome_ends_the_link(void **state) {
     struct rig *r = *state;
     struct peer *paris = rig_admit(r, "paris-1", PARIS);
@@ -361,6 +408,9 @@ int main(void) {
         RIG_TEST(who_connects_again_replaces_himself),
         RIG_TEST(a_report_is_acknowledged_after_the_commit_and_not_before),
         RIG_TEST(too_many_reports_at_once_end_the_link),
+        RIG_TEST(an_agent_that_reports_too_much_is_sent_away_and_others_are_not),
+        RIG_TEST(it_may_come_again_when_it_has_paused),
+        RIG_TEST(what_only_a_hub_sends_ends_the_link),
         RIG_TEST(a_message_before_welcome_ends_the_link),
         RIG_TEST(a_slow_reader_is_bounded_and_slows_nobody),
         RIG_TEST(a_state_that_was_replaced_while_it_waited_is_not_sent),
