@@ -16,7 +16,7 @@
 #define TIMEOUT_MS 30000
 #define ANSWER_MAX ((size_t)256 * 1024 * 1024)
 #define FILE_MAX ((size_t)1024 * 1024)
-#define PAGE "2000"
+#define PAGE 2000
 
 struct ctl_client {
     struct cm_loop *loop;
@@ -269,6 +269,11 @@ static bool take_items(struct cm_json *list, const struct cm_json *page, int64_t
     return limit == 0 || (int64_t)list->count < limit;
 }
 
+static const char *page_size(struct ctl *c, int64_t limit) {
+    return limit > 0 && limit < PAGE ? cm_arena_strf(c->arena, "%lld", (long long)limit)
+                                     : cm_arena_strf(c->arena, "%d", PAGE);
+}
+
 enum cm_rc ctl_list(struct ctl *c, const char *path, const struct ctl_param *params, int64_t limit,
                     struct cm_json **out) {
     size_t count = count_params(params);
@@ -277,7 +282,7 @@ enum cm_rc ctl_list(struct ctl *c, const char *path, const struct ctl_param *par
     struct cm_json *page = NULL;
 
     memcpy(all, params, count * sizeof(*all));
-    all[count] = (struct ctl_param){"limit", PAGE};
+    all[count] = (struct ctl_param){"limit", page_size(c, limit)};
     for (;;) {
         enum cm_rc rc = ctl_call(c, "GET", path, all, NULL, &page);
 

@@ -65,6 +65,11 @@ static int bar_width(void) {
 void ctl_progress_bars(const struct ctl_progress *p, const char *before) {
     int width = bar_width();
 
+    if (!p->resolved) { // as many lines, so that bars can be drawn over them
+        (void)printf("%s  waiting for the hub to resolve the commit\n%s\n%s\n%s\n", before, before,
+                     before, before);
+        return;
+    }
     for (size_t stage = 0; stage < CTL_STAGES; stage++) {
         int64_t count = p->counts[stage];
         int filled = p->pairs == 0 ? 0 : (int)(count * width / p->pairs);
@@ -78,6 +83,12 @@ void ctl_progress_bars(const struct ctl_progress *p, const char *before) {
 }
 
 void ctl_progress_line(const struct ctl_progress *p, int64_t since_ms) {
+    if (!p->resolved) {
+        (void)printf("  waiting for the hub to resolve the commit (%.1f s)\n",
+                     (double)(cm_clock_now_ms() - since_ms) / 1000);
+        (void)fflush(stdout);
+        return;
+    }
     (void)printf("  ");
     for (size_t i = 0; i < CTL_STAGES; i++) {
         (void)printf("%s%s %lld", i == 0 ? "" : ", ", stages[i], (long long)p->counts[i]);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/arena.h"
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/str.h"
@@ -12,7 +13,9 @@
 #include "hub/ctl/progress.h"
 #include "hub/ctl/words.h"
 
-#define LOOK_MS 100
+#define LOOK_MS 100 // in the first seconds
+#define SOON_MS 5000
+#define CALM_MS 500
 #define LINE_MS 1000 // without a terminal: at most one line in so long
 #define TIMEOUT_MS 300000
 
@@ -124,33 +127,51 @@ static int64_t timeout_of(const struct ctl *c) {
     return ctl_has_word(c->given, "timeout") ? c->options.timeout_ms : TIMEOUT_MS;
 }
 
+// Looks once; returns true when that was the last time, *code is then the result.
+static bool look(struct waiting *w, int64_t timeout_ms, int *code) {
+    struct ctl *c = w->ctl;
+    bool late = cm_clock_now_ms() - w->began_ms > timeout_ms;
+    enum cm_rc rc = ctl_progress_look(c, c->options.revision, &w->now);
+
+    if (rc < 0) { // the hub is started anew, or the line is bad
+        *code = CTL_ERROR;
+        return late || !w->looked || !ctl_may_pass(rc);
+    }
+    c->err = (struct cm_err){.code = CM_OK};
+    w->looked = true;
+    bool reached = is_reached(w);
+    show(w, reached || late);
+    if (!reached && !late) {
+        return false;
+    }
+    *code = reached ? finish(w) : give_up(w);
+    if (*code != CTL_ERROR) {
+        *code = print_result(w, *code);
+    }
+    return true;
+}
+
 int ctl_wait_for_progress(struct ctl *c, int64_t timeout_ms) {
     struct waiting w = {.ctl = c, .began_ms = cm_clock_now_ms(), .goal = CTL_HEALTHY};
+    struct cm_arena *lasting = c->arena;
+    bool over = false;
+    int code = CTL_DONE;
 
     if (set_goal(&w) != CTL_DONE) {
         return CTL_ERROR;
     }
-    for (;;) {
-        bool late = cm_clock_now_ms() - w.began_ms > timeout_ms;
-        enum cm_rc rc = ctl_progress_look(c, c->options.revision, &w.now);
-        w.looked = w.looked || rc == CM_OK;
-        if (rc < 0 && (late || !w.looked || !ctl_may_pass(rc))) {
-            return CTL_ERROR;
-        }
-        if (rc < 0) { // the hub is started anew, or the line is bad
-            ctl_pause(c, LINE_MS);
-            continue;
-        }
-        c->err = (struct cm_err){.code = CM_OK};
-        bool reached = is_reached(&w);
-        show(&w, reached || late);
-        if (reached || late) {
-            int code = reached ? finish(&w) : give_up(&w);
+    while (!over) { // an arena a look: this may take days
+        c->arena = cm_arena_new(0);
+        over = look(&w, timeout_ms, &code);
+        cm_arena_free(c->arena);
+        c->arena = lasting;
+        if (!over) {
+            bool soon = cm_clock_now_ms() - w.began_ms < SOON_MS;
 
-            return code == CTL_ERROR ? code : print_result(&w, code);
+            ctl_pause(c, soon && code != CTL_ERROR ? LOOK_MS : CALM_MS);
         }
-        ctl_pause(c, LOOK_MS);
     }
+    return code;
 }
 
 int ctl_wait(struct ctl *c) {

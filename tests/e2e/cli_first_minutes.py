@@ -380,7 +380,7 @@ class FirstMinutes(story.Story):
                                "wait", "--cluster", "paris", "--revision", "1234567",
                                "--timeout", "6s"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               text=True) as waiting:
-            self.assertIn("rendered", waiting.stdout.readline())
+            self.assertIn("waiting for the hub to resolve", waiting.stdout.readline())
             self.hub.terminate()
             self.assertIn("Failed to connect", self.says(2, "get", "apps"))
             self.hub.start_and_wait()

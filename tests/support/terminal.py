@@ -1,4 +1,5 @@
 """A real terminal of a test: tmux, without anybody's settings."""
+import itertools
 import os
 import pathlib
 import shlex
@@ -7,6 +8,9 @@ import subprocess
 import unittest
 
 from support.process import wait_for
+
+
+NUMBERS = itertools.count(1)  # a server that is ending may still have its socket
 
 
 def need_tmux():
@@ -19,7 +23,7 @@ class Terminal:
 
     def __init__(self, folder, command, width=80, height=24, env=None):
         need_tmux()
-        self.socket = pathlib.Path(folder) / f"tmux-{id(self):x}"
+        self.socket = pathlib.Path(folder) / f"tmux-{next(NUMBERS)}"
         self.env = {**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **(env or {})}
         self.env.pop("TMUX", None)
         words = command if isinstance(command, str) else shlex.join(map(str, command))
