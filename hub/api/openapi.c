@@ -261,11 +261,18 @@ static struct cm_json *problem_answers(struct cm_arena *a) {
 
 // ---- Operations
 
+static bool needs_member(const struct hub_member *members) {
+    while (members != NULL && members->name != NULL && !members->required) {
+        members++;
+    }
+    return members != NULL && members->name != NULL;
+}
+
 static struct cm_json *body_of(struct cm_arena *a, const struct hub_route *route) {
     struct cm_json *body = cm_json_new(a, CM_OBJECT);
     bool hook = route->access == HUB_ACCESS_HOOK;
 
-    cm_json_set_bool(a, body, "required", !hook);
+    cm_json_set_bool(a, body, "required", needs_member(route->body));
     cm_json_set(a, body, "content",
                 content(a, "application/json",
                         hook ? hub_openapi_type(a, "object") : hub_openapi_object(a, route->body)));

@@ -36,6 +36,7 @@ static struct cm_json *map_of_texts(struct cm_arena *a) {
 static struct cm_json *column_type(struct cm_arena *a, enum hub_column_type type) {
     switch (type) {
     case HUB_COLUMN_INT:
+    case HUB_COLUMN_COUNT:
     case HUB_COLUMN_TIME:
         return hub_openapi_type(a, "integer");
     case HUB_COLUMN_BOOL:

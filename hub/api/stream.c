@@ -183,6 +183,11 @@ static enum cm_rc read_events(struct hub_stream *s, struct hub_db *db, struct cm
 
 // ---- Counts
 
+// Counting over a large fleet takes its time; a watcher may use up a tenth of one thread.
+static int64_t pause_after(int64_t took_ms) {
+    return took_ms * 10 > ROLLOUT_MS ? took_ms * 10 : ROLLOUT_MS;
+}
+
 static enum cm_rc read_counts(struct hub_stream *s, struct hub_db *db, struct cm_arena *a,
                               struct cm_err *err) {
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
@@ -200,7 +205,7 @@ static enum cm_rc read_counts(struct hub_stream *s, struct hub_db *db, struct cm
     }
     s->counted = true;
     s->version = version;
-    s->rollout_ms = now_ms + ROLLOUT_MS;
+    s->rollout_ms = cm_clock_now_ms() + pause_after(cm_clock_now_ms() - now_ms);
     cm_json_write_compact(counts, &text);
     if (s->counts == NULL || strcmp(s->counts, cm_str_get(&text)) != 0) {
         free(s->counts);

@@ -65,14 +65,24 @@ static struct cm_json *column_value(struct cm_arena *a, struct hub_stmt *stmt, i
     }
 }
 
+// Counts are the elements of one array, in the order of their columns (hub_page_columns).
 static struct cm_json *read_row(struct cm_arena *a, struct hub_stmt *stmt,
                                 const struct hub_page *page) {
     struct cm_json *row = cm_json_new(a, CM_OBJECT);
+    const struct cm_json *count =
+        page->counts == NULL ? NULL
+                             : json_value(a, hub_stmt_text(stmt, (int)page->width - 1))->first;
+    int at = 0;
 
     for (size_t i = 0; i < page->column_count; i++) {
         const struct hub_column *column = page->columns[i];
 
-        cm_json_set(a, row, column->name, column_value(a, stmt, (int)i, column->type));
+        if (column->type == HUB_COLUMN_COUNT) {
+            cm_json_set_int(a, row, column->name, cm_json_int(count, 0));
+            count = count == NULL ? NULL : count->next;
+        } else {
+            cm_json_set(a, row, column->name, column_value(a, stmt, at++, column->type));
+        }
     }
     return row;
 }
@@ -91,7 +101,7 @@ static enum cm_rc read_rows(struct cm_arena *a, struct hub_stmt *stmt, const str
         }
         cm_json_append(items, read_row(a, stmt, page));
         if (items->count == page->limit) {
-            cursor = hub_page_cursor(page, a, stmt, page->column_count);
+            cursor = hub_page_cursor(page, a, stmt);
         }
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
@@ -166,12 +176,7 @@ static enum cm_rc count_rows(struct hub_db *db, const struct hub_list *list,
 static void write_sql(const struct hub_list *list, const struct hub_page *page,
                       const struct hub_build *b, struct cm_str *sql) {
     cm_str_add(sql, "SELECT ");
-    for (size_t i = 0; i < page->column_count; i++) {
-        cm_str_addf(sql, "%s, ", page->columns[i]->sql);
-    }
-    for (size_t i = 0; i < page->sort_count; i++) {
-        cm_str_addf(sql, "%s%s", i == 0 ? "" : ", ", page->sorts[i].sql);
-    }
+    hub_page_columns(page, sql);
     cm_str_addf(sql, " FROM %s WHERE 1%s", list->from, cm_str_get(&b->where));
     hub_page_order(page, sql);
     cm_str_addf(sql, " LIMIT %zu", page->limit + 1);

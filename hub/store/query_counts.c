@@ -260,6 +260,11 @@ static enum cm_rc count_pairs(struct hub_db *db, struct cm_arena *a,
     return rc;
 }
 
+static bool has_failures(const struct cm_json *counts) {
+    return cm_json_int(cm_json_get(counts, "failed"), 0) > 0 ||
+           cm_json_int(cm_json_get(counts, "degraded"), 0) > 0;
+}
+
 static enum cm_rc answer_rollout(struct hub_db *db, struct cm_arena *a,
                                  const struct hub_query *query, struct rollout_scope *scope,
                                  struct cm_json *answer, struct cm_err *err) {
@@ -272,7 +277,9 @@ static enum cm_rc answer_rollout(struct hub_db *db, struct cm_arena *a,
     cm_json_set_string(a, answer, "revision", scope->revision);
     cm_json_set_bool(a, answer, "resolved", resolved);
     rc = rc < 0 ? rc : count_pairs(db, a, scope, answer, err);
-    rc = rc < 0 ? rc : first_failure(db, a, scope, answer, err);
+    if (rc == CM_OK && has_failures(answer)) {
+        rc = first_failure(db, a, scope, answer, err);
+    }
     return rc < 0 ? rc : add_problems(db, a, scope, answer, err);
 }
 

@@ -4,13 +4,8 @@
 
 #include "hub/store/query_conditions.h"
 
-#define OF_CLUSTER(what) "(SELECT " what " FROM " PAIR_STATUS " WHERE p.cluster = n.name)"
-#define OF_APP(what) "(SELECT " what " FROM " PAIR_STATUS " WHERE p.app = a.name)"
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-#define OF_GROUP(what)                                                                             \
-    "(SELECT " what " FROM group_member gm JOIN pair p ON p.cluster = gm.cluster"                  \
-    " LEFT JOIN status s ON s.cluster = p.cluster AND s.app = p.app WHERE gm.grp = g.name)"
 #define IN_GROUP(cluster) cluster " IN (SELECT cluster FROM group_member WHERE grp = ?)"
 
 // A range, so that a revision is found by its index; '~' is above all hexadecimal digits.
@@ -47,12 +42,12 @@ static const struct hub_column cluster_columns[] = {
      HUB_COLUMN_INT, "The generation of its desired state."},
     {"agentGeneration", "ifnull(r.generation, 0)", HUB_COLUMN_INT,
      "The generation that its agent works on."},
-    {"apps", OF_CLUSTER("count(*)"), HUB_COLUMN_INT, "How many Apps it should run."},
-    {"applied", OF_CLUSTER(SUM(IS_APPLIED)), HUB_COLUMN_INT, "Of those, applied as Git says."},
-    {"failed", OF_CLUSTER(SUM(IS_FAILED)), HUB_COLUMN_INT, "Apps that could not be applied."},
-    {"healthy", OF_CLUSTER(SUM(IS_HEALTHY)), HUB_COLUMN_INT, "Apps that are applied and healthy."},
-    {"drifted", OF_CLUSTER(SUM("ifnull(s.drifted, 0)")), HUB_COLUMN_INT, "Objects that drifted."},
-    {"objects", OF_CLUSTER(SUM("p.objects")), HUB_COLUMN_INT, "Objects that it should have."},
+    {"apps", "count(*)", HUB_COLUMN_COUNT, "How many Apps it should run."},
+    {"applied", SUM(IS_APPLIED), HUB_COLUMN_COUNT, "Of those, applied as Git says."},
+    {"failed", SUM(IS_FAILED), HUB_COLUMN_COUNT, "Apps that could not be applied."},
+    {"healthy", SUM(IS_HEALTHY), HUB_COLUMN_COUNT, "Apps that are applied and healthy."},
+    {"drifted", SUM("ifnull(s.drifted, 0)"), HUB_COLUMN_COUNT, "Objects that drifted."},
+    {"objects", SUM("p.objects"), HUB_COLUMN_COUNT, "Objects that it should have."},
 };
 
 static const struct hub_filter cluster_filters[] = {
@@ -81,12 +76,12 @@ static const struct hub_column group_detail_columns[] = {
     {"path", "g.path", HUB_COLUMN_TEXT, "The file that it is written in."},
     {"clusters", "(SELECT json_group_array(cluster) FROM group_member m WHERE m.grp = g.name)",
      HUB_COLUMN_NAMES, "The names of its clusters."},
-    {"pairs", OF_GROUP("count(*)"), HUB_COLUMN_INT, "Pairs of an App and a cluster of the group."},
-    {"applied", OF_GROUP(SUM(IS_APPLIED)), HUB_COLUMN_INT, "Pairs that are applied as Git says."},
-    {"failed", OF_GROUP(SUM(IS_FAILED)), HUB_COLUMN_INT, "Pairs that could not be applied."},
-    {"healthy", OF_GROUP(SUM(IS_HEALTHY)), HUB_COLUMN_INT, "Pairs that are applied and healthy."},
-    {"degraded", OF_GROUP(SUM(IS_DEGRADED)), HUB_COLUMN_INT, "Pairs with something ill."},
-    {"drifted", OF_GROUP(SUM("ifnull(s.drifted, 0)")), HUB_COLUMN_INT, "Objects that drifted."},
+    {"pairs", "count(*)", HUB_COLUMN_COUNT, "Pairs of an App and a cluster of the group."},
+    {"applied", SUM(IS_APPLIED), HUB_COLUMN_COUNT, "Pairs that are applied as Git says."},
+    {"failed", SUM(IS_FAILED), HUB_COLUMN_COUNT, "Pairs that could not be applied."},
+    {"healthy", SUM(IS_HEALTHY), HUB_COLUMN_COUNT, "Pairs that are applied and healthy."},
+    {"degraded", SUM(IS_DEGRADED), HUB_COLUMN_COUNT, "Pairs with something ill."},
+    {"drifted", SUM("ifnull(s.drifted, 0)"), HUB_COLUMN_COUNT, "Objects that drifted."},
 };
 
 static const struct hub_filter group_filters[] = {
@@ -105,14 +100,12 @@ static const struct hub_column app_columns[] = {
     {"prune", "a.prune", HUB_COLUMN_BOOL, "What leaves Git is removed."},
     {"suspend", "a.suspend", HUB_COLUMN_BOOL, "Git says that nothing be changed."},
     {"dependsOn", "a.depends_on", HUB_COLUMN_NAMES, "The Apps that must be healthy before it."},
-    {"clusters", OF_APP("count(*)"), HUB_COLUMN_INT, "How many clusters should run it."},
-    {"applied", OF_APP(SUM(IS_APPLIED)), HUB_COLUMN_INT, "Clusters that run it as Git says."},
-    {"failed", OF_APP(SUM(IS_FAILED)), HUB_COLUMN_INT, "Clusters where it could not be applied."},
-    {"healthy", OF_APP(SUM(IS_HEALTHY)), HUB_COLUMN_INT,
-     "Clusters where it is applied and healthy."},
-    {"degraded", OF_APP(SUM(IS_DEGRADED)), HUB_COLUMN_INT,
-     "Clusters where something of it is ill."},
-    {"drifted", OF_APP(SUM("ifnull(s.drifted, 0)")), HUB_COLUMN_INT, "Its objects that drifted."},
+    {"clusters", "count(*)", HUB_COLUMN_COUNT, "How many clusters should run it."},
+    {"applied", SUM(IS_APPLIED), HUB_COLUMN_COUNT, "Clusters that run it as Git says."},
+    {"failed", SUM(IS_FAILED), HUB_COLUMN_COUNT, "Clusters where it could not be applied."},
+    {"healthy", SUM(IS_HEALTHY), HUB_COLUMN_COUNT, "Clusters where it is applied and healthy."},
+    {"degraded", SUM(IS_DEGRADED), HUB_COLUMN_COUNT, "Clusters where something of it is ill."},
+    {"drifted", SUM("ifnull(s.drifted, 0)"), HUB_COLUMN_COUNT, "Its objects that drifted."},
 };
 
 static const struct hub_filter app_filters[] = {
@@ -305,6 +298,7 @@ static const struct hub_list lists[] = {
      .about = "Clusters: those of Git, and those that left Git and may still connect.",
      .from = "(SELECT name FROM cluster UNION SELECT cluster FROM agent WHERE state = 'active') n"
              " LEFT JOIN cluster c ON c.name = n.name LEFT JOIN presence r ON r.cluster = n.name",
+     .counts = "FROM " PAIR_STATUS " WHERE p.cluster = n.name",
      .columns = cluster_columns,
      .column_count = COUNT(cluster_columns),
      .keys = {{"n.name", false}},
@@ -323,6 +317,8 @@ static const struct hub_list lists[] = {
      .item = "GroupDetails",
      .about = "A group with what its clusters are at.",
      .from = "cluster_group g",
+     .counts = "FROM group_member gm JOIN pair p ON p.cluster = gm.cluster LEFT JOIN status s"
+               " ON s.cluster = p.cluster AND s.app = p.app WHERE gm.grp = g.name",
      .columns = group_detail_columns,
      .column_count = COUNT(group_detail_columns),
      .keys = {{"g.name", false}},
@@ -332,6 +328,7 @@ static const struct hub_list lists[] = {
      .item = "App",
      .about = "Apps.",
      .from = "app a",
+     .counts = "FROM " PAIR_STATUS " WHERE p.app = a.name",
      .columns = app_columns,
      .column_count = COUNT(app_columns),
      .keys = {{"a.name", false}},
@@ -438,8 +435,8 @@ const struct hub_column *hub_list_column(const struct hub_list *list, const char
 }
 
 bool hub_column_numeric(enum hub_column_type type) {
-    return type == HUB_COLUMN_INT || type == HUB_COLUMN_TIME || type == HUB_COLUMN_BOOL ||
-           type == HUB_COLUMN_APPLIED || type == HUB_COLUMN_HEALTH;
+    return type == HUB_COLUMN_INT || type == HUB_COLUMN_COUNT || type == HUB_COLUMN_TIME ||
+           type == HUB_COLUMN_BOOL || type == HUB_COLUMN_APPLIED || type == HUB_COLUMN_HEALTH;
 }
 
 bool hub_column_sorts(enum hub_column_type type) {

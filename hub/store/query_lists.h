@@ -11,7 +11,8 @@
 enum hub_column_type {
     HUB_COLUMN_TEXT,
     HUB_COLUMN_INT,
-    HUB_COLUMN_TIME, // Unix milliseconds, 0: none
+    HUB_COLUMN_COUNT, // of what the list counts; all of a row are read in one go
+    HUB_COLUMN_TIME,  // Unix milliseconds, 0: none
     HUB_COLUMN_BOOL,
     HUB_COLUMN_LABELS, // JSON object of texts
     HUB_COLUMN_NAMES,  // JSON array of texts
@@ -55,6 +56,7 @@ struct hub_list {
     const char *item; // what a row is called in the API's description
     const char *about;
     const char *from;
+    const char *counts; // "FROM …", what columns of that kind count over; NULL: there are none
     const struct hub_column *columns;
     size_t column_count;
     struct hub_list_key keys[3]; // sorted by these, unless asked otherwise, and continued

@@ -92,15 +92,19 @@ static enum cm_rc add_sort(struct hub_page *page, const struct hub_list *list, c
                        HUB_PAGE_SORTS_MAX - list->key_count);
     }
     page->sorts[page->sort_count++] =
-        (struct hub_page_sort){column->sql, hub_column_numeric(column->type), descending};
+        (struct hub_page_sort){.sql = column->sql,
+                               .counts = column->type == HUB_COLUMN_COUNT ? list->counts : NULL,
+                               .numeric = hub_column_numeric(column->type),
+                               .descending = descending};
     return CM_OK;
 }
 
 // The keys of the list come last, so that no two rows are equal.
 static void add_keys(struct hub_page *page, const struct hub_list *list) {
     for (size_t i = 0; i < list->key_count; i++) {
-        page->sorts[page->sort_count++] =
-            (struct hub_page_sort){list->keys[i].sql, list->keys[i].numeric, list->descending};
+        page->sorts[page->sort_count++] = (struct hub_page_sort){.sql = list->keys[i].sql,
+                                                                 .numeric = list->keys[i].numeric,
+                                                                 .descending = list->descending};
     }
 }
 
@@ -148,6 +152,17 @@ static enum cm_rc read_fields(struct cm_arena *a, const struct hub_list *list, c
     return CM_OK;
 }
 
+static void measure(const struct hub_list *list, struct hub_page *page) {
+    for (size_t i = 0; i < page->column_count; i++) {
+        if (page->columns[i]->type == HUB_COLUMN_COUNT) {
+            page->counts = list->counts;
+        } else {
+            page->width++;
+        }
+    }
+    page->width += page->counts != NULL;
+}
+
 enum cm_rc hub_page_read(struct cm_arena *a, const struct hub_list *list,
                          const struct hub_query *query, struct hub_page *out, struct cm_err *err) {
     struct hub_page page = {0};
@@ -157,6 +172,7 @@ enum cm_rc hub_page_read(struct cm_arena *a, const struct hub_list *list,
     rc = rc < 0 ? rc : read_sort(a, list, param(query, "sort"), &page, err);
     rc = rc < 0 ? rc : read_fields(a, list, param(query, "fields"), &page, err);
     if (rc == CM_OK) {
+        measure(list, &page);
         *out = page;
     }
     return rc;
@@ -221,7 +237,39 @@ static void add_expression(const struct hub_page *page, size_t i, struct cm_str 
     const struct hub_page_sort *s = &page->sorts[i];
     bool plain = page->order[0] == '\0';
 
+    if (s->counts != NULL) {
+        cm_str_addf(out, "(SELECT %s %s)", s->sql, s->counts);
+        return;
+    }
     cm_str_addf(out, plain ? "%s" : s->numeric ? "ifnull(%s, 0)" : "ifnull(%s, '')", s->sql);
+}
+
+// All counts of a row come as one array, from one look at what is counted.
+static void add_counts(const struct hub_page *page, struct cm_str *out) {
+    const char *between = "(SELECT json_array(";
+
+    for (size_t i = 0; i < page->column_count; i++) {
+        if (page->columns[i]->type == HUB_COLUMN_COUNT) {
+            cm_str_addf(out, "%s%s", between, page->columns[i]->sql);
+            between = ", ";
+        }
+    }
+    cm_str_addf(out, ") %s), ", page->counts);
+}
+
+void hub_page_columns(const struct hub_page *page, struct cm_str *out) {
+    for (size_t i = 0; i < page->column_count; i++) {
+        if (page->columns[i]->type != HUB_COLUMN_COUNT) {
+            cm_str_addf(out, "%s, ", page->columns[i]->sql);
+        }
+    }
+    if (page->counts != NULL) {
+        add_counts(page, out);
+    }
+    for (size_t i = 0; i < page->sort_count; i++) {
+        cm_str_add(out, i == 0 ? "" : ", ");
+        add_expression(page, i, out);
+    }
 }
 
 static void add_comparison(const struct hub_page *page, size_t i, const char *op, size_t number,
@@ -295,14 +343,13 @@ void hub_page_order(const struct hub_page *page, struct cm_str *out) {
     }
 }
 
-const char *hub_page_cursor(const struct hub_page *page, struct cm_arena *a, struct hub_stmt *row,
-                            size_t at) {
+const char *hub_page_cursor(const struct hub_page *page, struct cm_arena *a, struct hub_stmt *row) {
     struct cm_json *cursor = cm_json_new(a, CM_ARRAY);
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
 
     cm_json_append(cursor, cm_json_new_string(a, page->order));
     for (size_t i = 0; i < page->sort_count; i++) {
-        cm_json_append(cursor, cm_json_new_string(a, hub_stmt_text(row, (int)(at + i))));
+        cm_json_append(cursor, cm_json_new_string(a, hub_stmt_text(row, (int)(page->width + i))));
     }
     cm_json_write_compact(cursor, &text);
     CM_AUTOFREE char *encoded = cm_base64url(text.data, text.len);

@@ -24,6 +24,7 @@ struct hub_stmt;
 
 struct hub_page_sort {
     const char *sql;
+    const char *counts; // "FROM …", if it is a count
     bool numeric;
     bool descending;
 };
@@ -36,6 +37,8 @@ struct hub_page {
     size_t sort_count;
     const struct hub_column *columns[HUB_PAGE_COLUMNS_MAX];
     size_t column_count;
+    const char *counts; // "FROM …", if any of the columns is a count
+    size_t width;       // columns of a result before the sort values
 };
 
 // hub_page_read reads limit, total, sort and fields. CM_EINVAL names the parameter.
@@ -50,9 +53,11 @@ bool hub_page_is(const char *param);
 CM_MUSTUSE enum cm_rc hub_page_after(const struct hub_page *page, const char *cursor,
                                      struct hub_build *b, struct cm_err *err);
 
+// hub_page_columns writes what is selected: the columns, all counts as one, and the sort values.
+void hub_page_columns(const struct hub_page *page, struct cm_str *out);
+
 // hub_page_order writes " ORDER BY …".
 void hub_page_order(const struct hub_page *page, struct cm_str *out);
 
-// hub_page_cursor returns the cursor behind a row, whose sort values begin at column `at`.
-const char *hub_page_cursor(const struct hub_page *page, struct cm_arena *a, struct hub_stmt *row,
-                            size_t at);
+// hub_page_cursor returns the cursor behind a row.
+const char *hub_page_cursor(const struct hub_page *page, struct cm_arena *a, struct hub_stmt *row);
