@@ -124,21 +124,30 @@ static const char *rest_of(const char *image, const char *name) {
     return *rest != ':' || memchr(rest, '/', strcspn(rest, "@$")) == NULL ? rest : NULL;
 }
 
+// stands_at returns the node at whose place the variables of a changed image stand.
+static const struct cm_json *stands_at(const struct image *image, const struct cm_json *node) {
+    const struct cm_json *tail = image->new_tag != NULL ? image->new_tag : image->digest;
+    bool named = image->new_name != NULL && !hub_text_is_plain(image->new_name->text);
+
+    if (named && (tail == NULL || hub_text_is_plain(tail->text))) {
+        return image->new_name;
+    }
+    return tail != NULL ? tail : node;
+}
+
 static void change_image(struct images *images, const struct image *image, struct cm_json *node,
                          const char *rest) {
     const char *name = image->new_name != NULL ? image->new_name->text : image->name;
-    const struct cm_json *from = node;
-    const char *mark = "";
+    const char *text;
 
-    if (image->new_name != NULL && !hub_text_is_plain(name)) {
-        from = image->new_name;
+    if (image->new_tag != NULL) {
+        text = cm_arena_strf(images->m->arena, "%s:%s", name, image->new_tag->text);
+    } else if (image->digest != NULL) {
+        text = cm_arena_strf(images->m->arena, "%s@%s", name, image->digest->text);
+    } else {
+        text = cm_arena_strf(images->m->arena, "%s%s", name, rest);
     }
-    if (image->new_tag != NULL || image->digest != NULL) {
-        from = image->new_tag != NULL ? image->new_tag : image->digest;
-        mark = image->new_tag != NULL ? ":" : "@";
-        rest = from->text;
-    }
-    hub_nodes_set_text(node, cm_arena_strf(images->m->arena, "%s%s%s", name, mark, rest), from);
+    hub_nodes_set_text(node, text, stands_at(image, node));
 }
 
 // visit_image changes an image, or only marks which entries mean it if there is nothing to change.

@@ -329,6 +329,10 @@ static void images_keep_and_bring_variables(void **state) {
     assert_says("images: [{name: shop, newTag: \"${tga}\"}]\n" WEB,
                 "app.yaml:1:32: variable 'tga' is not defined: did you mean 'tag'? Set it in the "
                 "values of the App, the target or the Cluster, or write ${tga:=default}");
+    assert_says("images: [{name: shop, newName: \"${rge}/x\", newTag: '1'}]\n" WEB,
+                "app.yaml:1:33: variable 'rge' is not defined: set it in the values of the App, "
+                "the target or the Cluster, or write ${rge:=default}, or $${rge} for the text "
+                "itself");
     assert_says("images: [{name: shop, newTag: \"v${tag}\"}]\n" WEB,
                 "{\"apiVersion\":\"apps/"
                 "v1\",\"kind\":\"Deployment\",\"metadata\":{\"labels\":{\"tier\":\"front\"},"
