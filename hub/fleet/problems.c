@@ -11,12 +11,17 @@
 #include "hub/fleet/internal.h"
 #include "hub/render/source.h"
 
+#define SEARCHES_MAX 20 // for names of clusters that were meant
+
 struct making {
     struct hub_fleet *fleet;
     struct cm_arena *arena;
     struct hub_problem *items;
     size_t count;
     size_t capacity;
+    const char **clusters; // with a document; once one is searched
+    size_t cluster_count;
+    size_t searches;
 };
 
 static const char *path_of(const struct hub_file *file) {
@@ -125,19 +130,41 @@ static void add_wrong_file(struct making *m, const struct hub_file *file) {
 
 // ---- Names of clusters that do not exist: what names them means nothing, and all else goes on
 
+static bool list_cluster(void *ctx, const char *name, void *value) {
+    struct making *m = ctx;
+    const struct hub_named *named = value;
+
+    if (named->doc != NULL) {
+        m->clusters[m->cluster_count++] = name;
+    }
+    return true;
+}
+
+// nearest_cluster returns the name of a Cluster that was most likely meant, or NULL. It looks for
+// so many only: a list of thousands of wrong names is no slip of the pen.
+static const char *nearest_cluster(struct making *m, const char *name) {
+    const struct cm_map *clusters = m->fleet->names[HUB_CLUSTER];
+
+    if (m->searches == SEARCHES_MAX) {
+        return NULL;
+    }
+    if (m->searches++ == 0) {
+        m->clusters = cm_new(cm_map_len(clusters) + 1, sizeof(*m->clusters));
+        cm_map_each(clusters, list_cluster, m);
+    }
+    return cm_str_nearest(name, m->clusters, m->cluster_count);
+}
+
 static void check_cluster_name(struct making *m, const struct hub_doc *doc,
                                const struct hub_mention *at) {
     if (at->name == NULL || hub_find_cluster(m->fleet, at->name) != NULL) {
         return;
     }
-    CM_AUTOFREE const char **names = cm_map_keys(m->fleet->names[HUB_CLUSTER]);
-    size_t count = cm_map_len(m->fleet->names[HUB_CLUSTER]);
-    const char *near = count <= 1000 ? cm_str_nearest(at->name, names, count) : NULL;
+    const char *near = nearest_cluster(m, at->name);
     CM_AUTOFREE char *message =
-        near != NULL && strcmp(near, at->name) != 0
-            ? cm_strf("no Cluster is named '%s': did you mean '%s'?", at->name, near)
-            : cm_strf("no Cluster is named '%s': add it in %s or remove the name", at->name,
-                      hub_kind_tables[HUB_CLUSTER].place);
+        near != NULL ? cm_strf("no Cluster is named '%s': did you mean '%s'?", at->name, near)
+                     : cm_strf("no Cluster is named '%s': add it in %s or remove the name",
+                               at->name, hub_kind_tables[HUB_CLUSTER].place);
     add(m, doc->file,
         &(struct hub_diag){path_of(doc->file), at->place.line, at->place.column, message},
         (struct hub_problem){
@@ -380,6 +407,7 @@ bool hub_problems_make(struct hub_fleet *f) {
     for (size_t i = 0; i < f->conflicted.count; i++) {
         add_conflicts(&m, f->conflicted.items[i]);
     }
+    free(m.clusters);
     merge(&m);
     bool same = same_lists(f, &m);
     hub_problems_done(f);

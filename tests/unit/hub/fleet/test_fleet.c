@@ -549,6 +549,26 @@ static void a_cluster_that_does_not_exist_is_told_and_all_else_goes_on(void **st
     assert_non_null(world_pair(w, "pariss", "shop"));
 }
 
+static void the_cluster_that_was_meant_is_found_among_thousands(void **state) {
+    struct world *w = *state;
+    struct cm_str text = {0};
+
+    for (int i = 0; i < 2000; i++) {
+        cm_str_addf(&text,
+                    "{apiVersion: holdfast/v1alpha1, kind: Cluster, metadata: {name: "
+                    "store-%04d}}\n---\n",
+                    i);
+    }
+    world_put(w, "clusters/stores.yaml", cm_str_get(&text));
+    cm_str_done(&text);
+    world_put_app(w, "shop", "  targets: [{cluster: stor-1234}]");
+    world_put_config(w, "shop", "cfg", "x");
+    (void)world_commit_all(w);
+    assert_string_equal(world_problems(w),
+                        "apps/shop/app.yaml:6:23: no Cluster is named 'stor-1234': did you mean "
+                        "'store-1234'?");
+}
+
 // ---- Groups of groups
 
 #define GROUP "apiVersion: holdfast/v1alpha1\nkind: ClusterGroup\nmetadata: {name: "
@@ -1089,6 +1109,7 @@ int main(void) {
         TEST(a_group_that_is_removed_freezes_the_apps_that_name_it),
         TEST(a_circle_of_dependencies_is_told_of_each_app_in_it),
         TEST(a_cluster_that_does_not_exist_is_told_and_all_else_goes_on),
+        TEST(the_cluster_that_was_meant_is_found_among_thousands),
         TEST(members_of_a_group_are_members_of_those_that_name_it),
         TEST(a_group_that_names_none_freezes_the_apps_above_it),
         TEST(a_circle_of_groups_is_named),
