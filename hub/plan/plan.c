@@ -196,6 +196,15 @@ static void visit_cluster(void *ctx, const struct hub_cluster_info *info) {
 
 // ---- The plan
 
+static bool is_compared(const struct hub_plan *plan, const char *app) {
+    for (size_t i = 0; i < plan->not_compared_count; i++) {
+        if (strcmp(plan->not_compared[i], app) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void fold_apps(struct plan_making *m, const struct hub_plan_before *before,
                       struct hub_plan *plan) {
     CM_AUTOFREE const char **names = cm_map_keys(m->apps);
@@ -203,8 +212,9 @@ static void fold_apps(struct plan_making *m, const struct hub_plan_before *befor
     struct hub_plan_app *apps = cm_arena_get(m->arena, (count + 1) * sizeof(*apps));
 
     for (size_t i = 0; i < count; i++) {
-        const struct plan_app *app = cm_map_get(m->apps, names[i]);
+        struct plan_app *app = cm_map_get(m->apps, names[i]);
 
+        app->held = is_compared(plan, names[i]) ? app->held : 0;
         if (app->class_count == 0 && app->held == 0) {
             continue;
         }
@@ -232,12 +242,12 @@ static void make(struct owned_plan *own, struct plan_making *m,
 
     hub_fleet_each_cluster(f, visit_cluster, &w);
     (void)catch_up(&w, NULL);
-    fold_apps(m, before, plan);
     plan->joined = w.joined.items;
     plan->joined_count = w.joined.count;
     plan->unmanaged = w.unmanaged.items;
     plan->unmanaged_count = w.unmanaged.count;
     plan_problems_make(m, before, f, plan);
+    fold_apps(m, before, plan);
     plan->totals = m->totals;
 }
 

@@ -223,6 +223,17 @@ static void a_problem_that_moved_by_lines_is_known(void **state) {
     assert_int_equal(hub_plan_count_problems(plan, HUB_PLAN_MENDED), 0);
 }
 
+static void an_app_whose_manifests_went_elsewhere_is_not_compared(void **state) {
+    struct scene *s = *state;
+
+    world_put_app(&s->w, "shop", "  source: {repository: elsewhere}\n" ALL);
+    const struct hub_plan *plan = make(s, NULL);
+    assert_int_equal(plan->app_count, 0);
+    assert_int_equal(plan->problem_count, 0);
+    assert_int_equal(plan->not_compared_count, 1);
+    assert_string_equal(plan->not_compared[0], "shop");
+}
+
 static void a_plan_outlives_the_fleet_and_what_was_before(void **state) {
     struct scene *s = *state;
 
@@ -253,6 +264,7 @@ int main(void) {
         TEST(clusters_can_be_looked_at_alone),
         TEST(a_problem_keeps_an_app_as_it_is),
         TEST(a_problem_that_moved_by_lines_is_known),
+        TEST(an_app_whose_manifests_went_elsewhere_is_not_compared),
         TEST(a_plan_outlives_the_fleet_and_what_was_before),
     };
 
