@@ -43,8 +43,15 @@ static bool has_group(const struct hub_identity *id, const char *group) {
 }
 
 static void add(struct hub_making *m, struct hub_chosen *out, struct hub_edit *edit) {
-    if (out->items == NULL) {
-        out->items = cm_arena_get(m->arena, m->count * sizeof(struct hub_edit *));
+    if (out->count == out->capacity) {
+        size_t capacity = out->capacity == 0 ? 4 : out->capacity * 2;
+        struct hub_edit **items = cm_arena_get(m->arena, capacity * sizeof(struct hub_edit *));
+
+        if (out->count > 0) {
+            memcpy(items, out->items, out->count * sizeof(struct hub_edit *));
+        }
+        out->items = items;
+        out->capacity = capacity;
     }
     out->items[out->count++] = edit;
 }

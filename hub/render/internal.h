@@ -77,8 +77,9 @@ const struct cm_json *hub_edit_object(const struct hub_edit *edit);
 struct cm_json *hub_edit_own(struct hub_making *m, struct hub_edit *edit);
 
 struct hub_chosen {
-    struct hub_edit **items;
+    struct hub_edit **items; // in the arena
     size_t count;
+    size_t capacity;
 };
 
 // hub_choose_by_target chooses what a target selects; hub_choose_by_identity what is called like
