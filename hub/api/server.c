@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,7 +14,6 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "common/tls/digest.h"
 #include "common/tls/keys.h"
 #include "hub/access/authority.h"
 #include "hub/api/change.h"
@@ -25,6 +23,7 @@
 #include "hub/api/internal.h"
 #include "hub/api/listen.h"
 #include "hub/api/request.h"
+#include "hub/api/respond.h"
 #include "hub/api/routes.h"
 #include "hub/api/signature.h"
 #include "hub/api/stream.h"
@@ -32,7 +31,6 @@
 #define THREADS 4u
 #define HEADERS_MAX ((size_t)32 * 1024)
 #define DRAIN_MAX ((size_t)8 * 1024 * 1024) // read, so that the client reads our answer
-#define STREAM_BLOCK 4096
 #define STOP_MS 2000
 
 struct hub_server {
@@ -169,120 +167,16 @@ void hub_connection_sleep(void *connection) {
     MHD_suspend_connection(connection);
 }
 
-void hub_change_wake(void *connection) {
-    MHD_resume_connection(connection);
-}
-
-// ---- Answers
-
-static bool names_etag(const char *list, const char *etag) {
-    const char *bare = etag + 2; // a weak comparison ignores W/
-
-    return list != NULL && (strcmp(list, "*") == 0 || strstr(list, bare) != NULL);
-}
-
-// What is read changes seldom and is asked for often.
-static void add_etag(struct hub_request *r) {
-    char hex[CM_SHA256_HEX_MAX];
-
-    if (r->answer.status != 200 || strcmp(r->method, "GET") != 0 || r->route == NULL ||
-        r->route->type != NULL) {
-        return;
-    }
-    struct cm_sha256 digest = cm_sha256(r->answer.body.data, r->answer.body.len);
-    cm_sha256_hex(&digest, hex);
-    (void)snprintf(r->answer.etag, sizeof(r->answer.etag), "W/\"%.16s\"", hex);
-    if (names_etag(hub_request_header(r, "If-None-Match"), r->answer.etag)) {
-        hub_answer_empty(r, 304);
-    }
-}
-
-static void add_header(struct MHD_Response *response, const char *name, const char *value) {
-    if (value != NULL && value[0] != '\0') {
-        (void)MHD_add_response_header(response, name, value);
-    }
-}
-
-static void add_headers(struct MHD_Response *response, const struct hub_request *r) {
-    char seconds[16] = "";
-
-    if (r->answer.retry_s > 0) {
-        (void)snprintf(seconds, sizeof(seconds), "%u", r->answer.retry_s);
-    }
-    add_header(response, "Cache-Control", "no-store");
-    add_header(response, "X-Content-Type-Options", "nosniff");
-    add_header(response, "ETag", r->answer.etag);
-    add_header(response, "Allow", r->answer.allow);
-    add_header(response, "Retry-After", seconds);
-    if (r->answer.status == 401) {
-        add_header(response, "WWW-Authenticate", "Bearer realm=\"holdfast\"");
-    }
-}
-
-static ssize_t read_stream(void *cls, uint64_t at, char *out, size_t size) {
-    ssize_t count = hub_stream_read(cls, out, size);
-
-    (void)at;
-    return count < 0 ? MHD_CONTENT_READER_END_OF_STREAM : count;
-}
-
-static void free_stream(void *cls) {
-    hub_stream_free(cls);
-}
-
-// A stream may last; from now on only its reader's silence ends it, not the time that it takes.
-static struct MHD_Response *make_stream(struct hub_request *r) {
-    struct hub_stream *stream = CM_TAKE(r->answer.stream);
+void hub_server_outlast(const struct hub_request *r) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     struct connection *c = info->socket_context;
-    struct MHD_Response *response = MHD_create_response_from_callback(
-        MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, stream, free_stream);
 
     (void)hub_watch_take(r->api->watch, &c->due);
-    if (response == NULL) {
-        hub_stream_free(stream);
-    }
-    return response;
 }
 
-static void free_secret(void *body) {
-    cm_secret_free(body);
-}
-
-// make_response takes the answer's body.
-static struct MHD_Response *make_response(struct hub_request *r) {
-    static char nothing[] = "";
-    size_t size = r->answer.body.len;
-
-    if (r->answer.stream != NULL) {
-        return make_stream(r);
-    }
-    if (size == 0) {
-        return MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
-    }
-    char *body = cm_str_take(&r->answer.body);
-    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
-        size, body, r->answer.secret ? free_secret : free);
-    if (response == NULL) {
-        free(body);
-    }
-    return response;
-}
-
-static enum MHD_Result send_answer(struct hub_request *r) {
-    add_etag(r);
-    bool has_body = r->answer.body.len > 0 || r->answer.stream != NULL;
-    struct MHD_Response *response = make_response(r);
-
-    if (response == NULL) {
-        return MHD_NO;
-    }
-    add_header(response, "Content-Type", has_body ? r->answer.type : NULL);
-    add_headers(response, r);
-    enum MHD_Result queued = MHD_queue_response(r->connection, r->answer.status, response);
-    MHD_destroy_response(response);
-    return queued;
+void hub_change_wake(void *connection) {
+    MHD_resume_connection(connection);
 }
 
 // ---- The way of a request
@@ -312,7 +206,7 @@ static enum MHD_Result begin(struct hub_server *s, struct hub_request *r, const 
     bool at_once =
         r->answer.status != 0 &&
         (hub_request_header(r, MHD_HTTP_HEADER_EXPECT) != NULL || content_length(r) > DRAIN_MAX);
-    return at_once ? send_answer(r) : MHD_YES;
+    return at_once ? hub_respond(r) : MHD_YES;
 }
 
 static enum MHD_Result take_body(struct hub_request *r, const char *bytes, size_t *size) {
@@ -362,7 +256,7 @@ static enum MHD_Result answer(struct hub_request *r) {
         handle(r);
     }
     if (r->answer.status != 0) {
-        return send_answer(r);
+        return hub_respond(r);
     }
     MHD_suspend_connection(r->connection);
     hub_change_start(r->change, HUB_CHANGE_MS);

@@ -15,10 +15,6 @@
 const char *const hub_query_page_params[HUB_QUERY_PAGE_PARAMS] = {"limit", "cursor", "sort",
                                                                   "fields", "total"};
 
-bool hub_query_has(const char *list) {
-    return hub_list_find(list) != NULL;
-}
-
 // ---- Rows
 
 static struct cm_json *text_value(struct cm_arena *a, const char *text) {
@@ -208,7 +204,7 @@ enum cm_rc hub_query_run(struct hub_db *db, struct cm_arena *a, const struct hub
     struct cm_json *answer = cm_json_new(a, CM_OBJECT);
     struct hub_page page;
 
-    if (list == NULL) {
+    if (list == NULL || list->column_count == 0) { // a rollout has filters only
         return cm_fail(err, CM_ENOTFOUND, "there is no list '%.80s'", query->list);
     }
     enum cm_rc rc = add_filters(&b, list, query, err);

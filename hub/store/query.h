@@ -38,9 +38,6 @@ struct hub_query {
     size_t param_count;
 };
 
-// hub_query_has tells whether there is a list of this name.
-bool hub_query_has(const char *list);
-
 // hub_query_run answers {"items": [...], "next": "...", "total": N}; `total` if it was asked for.
 // CM_EINVAL: an unknown parameter (with the nearest name), a bad limit, cursor or selector.
 CM_MUSTUSE enum cm_rc hub_query_run(struct hub_db *db, struct cm_arena *a,

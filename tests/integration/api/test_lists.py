@@ -157,6 +157,7 @@ class Lists(Api):
         for path in ("apps", "apps/web", "summary"):
             first = self.ask("GET", "/api/v1/" + path)
             tag = first.headers["ETag"]
+            self.assertEqual(self.ask("HEAD", "/api/v1/" + path).headers["ETag"], tag)
             again = self.ask("GET", "/api/v1/" + path, If_None_Match='"other", ' + tag)
             self.assertEqual((again.status, again.body, again.headers["ETag"]), (304, b"", tag))
         tag = self.ask("GET", "/api/v1/apps").headers["ETag"]
