@@ -260,12 +260,13 @@ static void take(const struct hub_glob *g, struct places *next, size_t i, unsign
 }
 
 bool hub_glob_match(const struct hub_glob *g, const char *path, size_t len) {
-    struct places now = {0};
+    struct places now;
     struct places next;
 
     if (g->never) {
         return false;
     }
+    memset(now.of, 0, g->count + 1);
     reach(g, &now, 0);
     for (size_t k = 0; k < len; k++) {
         memset(next.of, 0, g->count + 1);

@@ -12,7 +12,7 @@
 struct hub_ignore;
 
 #define HUB_IGNORE_FILE ".holdfastignore"
-#define HUB_IGNORE_MAX ((size_t)64 * 1024) // bytes of such a file
+#define HUB_IGNORE_MAX ((size_t)16 * 1024) // bytes of such a file
 
 enum hub_verdict { HUB_VERDICT_NONE, HUB_VERDICT_IGNORED, HUB_VERDICT_WANTED };
 

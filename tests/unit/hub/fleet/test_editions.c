@@ -302,6 +302,20 @@ static void an_ignore_file_that_cannot_be_read_holds_up_the_apps_below(void **st
     assert_null(world_pair(w, "paris", "shop"));
 }
 
+static void an_ignore_file_that_is_too_large_is_told(void **state) {
+    struct world *w = *state;
+    struct cm_str text = {0};
+
+    world_put_app(w, "shop", ALL);
+    world_put_config(w, "shop", "cfg", "x");
+    cm_str_addf(&text, "#%016384d", 1);
+    world_put(w, ".holdfastignore", cm_str_get(&text));
+    cm_str_done(&text);
+    (void)world_commit_all(w);
+    assert_string_equal(world_problems(w), ".holdfastignore:0:0: cannot be read: the file has more "
+                                           "than 16384 bytes");
+}
+
 static void globs_choose_files_of_a_source(void **state) {
     struct world *w = *state;
 
@@ -381,6 +395,7 @@ int main(void) {
         TEST(what_is_ignored_is_no_manifest),
         TEST(documents_are_never_ignored),
         TEST(an_ignore_file_that_cannot_be_read_holds_up_the_apps_below),
+        TEST(an_ignore_file_that_is_too_large_is_told),
         TEST(globs_choose_files_of_a_source),
         TEST(a_crd_that_is_left_out_tells_no_scope),
         TEST(a_source_that_is_nearly_there_is_proposed),

@@ -1083,6 +1083,31 @@ static void step_source(struct world *w, struct tree *t, struct model *m) {
     }
 }
 
+// restart gives what runs to a new fleet, as the store would, and loads it with the whole tree.
+static void restart(struct world *w, struct tree *t, struct model *m) {
+    struct hub_fleet *old = w->fleet;
+
+    w->fleet = hub_fleet_new((const uint8_t *)"a key for names of Secrets\0\0\0\0\0");
+    hub_fleet_expect(w->fleet, "fleet");
+    for (int c = 0; c < CLUSTERS; c++) {
+        CM_AUTOFREE char *name = cm_strf("c%d", c);
+        const struct hub_desired *d = hub_fleet_desired(old, name);
+
+        if (d != NULL) {
+            hub_fleet_seed(w->fleet, name, d->pairs, d->pair_count, d->gone, d->gone_count);
+        }
+    }
+    hub_fleet_result_free(w->last);
+    w->last = NULL;
+    hub_fleet_free(old);
+    write_dirty(w, t, true);
+    (void)world_commit_all(w);
+    if (m->loaded) {
+        memcpy(t->source, m->source, sizeof(t->source));
+        feed(w, t->source, true);
+    }
+}
+
 static void step(struct world *w, struct tree *t, struct model *m, size_t *clean) {
     if (roll(4) == 0) {
         step_source(w, t, m);
@@ -1096,7 +1121,12 @@ static void step(struct world *w, struct tree *t, struct model *m, size_t *clean
     }
     CM_AUTOFREE char *revision = cm_strf("r%u", w->commits);
     advance(m, t, revision);
-    *clean += compare_all(w, t, m) ? 1 : 0;
+    bool is_clean = compare_all(w, t, m);
+    *clean += is_clean ? 1 : 0;
+    if (is_clean && roll(6) == 0) { // else documents that are kept would be forgotten
+        restart(w, t, m);
+        (void)compare_all(w, t, m);
+    }
 }
 
 static size_t run(uint64_t seed) {
