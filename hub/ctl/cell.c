@@ -74,17 +74,26 @@ static const char *ready_text(struct cm_arena *a, const struct cm_json *row, con
                          (long long)cm_json_int(cm_json_get(row, members + len + 1), 0));
 }
 
+static const char *bracketed(struct cm_arena *a, const struct cm_json *row, const char *text) {
+    const struct cm_json *connected = cm_json_get(row, "connected");
+    bool away = connected != NULL && !cm_json_true(connected);
+
+    return away && text[0] != '\0' ? cm_arena_strf(a, "(%s)", text) : text;
+}
+
 const char *ctl_cell_text(struct cm_arena *a, const struct cm_json *row,
                           const struct ctl_column *column) {
     const struct cm_json *value = cm_json_get(row, column->member);
 
     if (column->type == CTL_READY) {
-        return ready_text(a, row, column->member);
+        return bracketed(a, row, ready_text(a, row, column->member));
     }
     if (value == NULL) {
         return "";
     }
     switch (column->type) {
+    case CTL_STATE:
+        return value->text == NULL ? "" : bracketed(a, row, ctl_one_line(a, value->text));
     case CTL_YES:
         return cm_json_true(value) ? "yes" : "no";
     case CTL_SHORT:

@@ -119,8 +119,8 @@ static const struct section revision_sections[] = {
 static const struct line status_lines[] = {
     {"App", "app", CTL_TEXT},           {"Cluster", "cluster", CTL_TEXT},
     {"Revision", "revision", CTL_TEXT}, {"Up to date", "upToDate", CTL_YES},
-    {"Applied", "applied", CTL_TEXT},   {"Message", "message", CTL_TEXT},
-    {"Health", "health", CTL_TEXT},     {"Why", "healthMessage", CTL_TEXT},
+    {"Applied", "applied", CTL_STATE},  {"Message", "message", CTL_TEXT},
+    {"Health", "health", CTL_STATE},    {"Why", "healthMessage", CTL_TEXT},
     {"Drifted", "drifted", CTL_NUMBER}, {"Connected", "connected", CTL_YES},
     {"Suspended", "suspend", CTL_YES},  {"Reported", "atMs", CTL_AGE},
 };
@@ -133,8 +133,9 @@ static const struct section status_sections[] = {
 };
 
 static const struct line object_lines[] = {
-    {"Object", "key", CTL_TEXT},    {"Cluster", "cluster", CTL_TEXT}, {"App", "app", CTL_TEXT},
-    {"Health", "health", CTL_TEXT}, {"Message", "message", CTL_TEXT}, {"Reported", "atMs", CTL_AGE},
+    {"Object", "key", CTL_TEXT},      {"Cluster", "cluster", CTL_TEXT},
+    {"App", "app", CTL_TEXT},         {"Health", "health", CTL_STATE},
+    {"Message", "message", CTL_TEXT}, {"Reported", "atMs", CTL_AGE},
 };
 
 static const struct section object_sections[] = {{"Drift", "drift", "drift"}};
@@ -347,6 +348,20 @@ static int check(struct ctl *c, const struct ctl_resource *r, int names) {
     return CTL_DONE;
 }
 
+// "describe checkout" is as good as "describe app checkout" where nothing else has that name.
+static enum cm_rc read_asked(struct ctl *c, struct ctl_asked *out) {
+    bool bare =
+        c->argc == 1 && strchr(c->argv[0], '/') == NULL && ctl_resource_find(c->argv[0]) == NULL;
+
+    if (!bare) {
+        return ctl_asked_read(c, out);
+    }
+    out->names = cm_arena_get(c->arena, sizeof(*out->names));
+    out->names[0] = c->argv[0];
+    out->count = 1;
+    return ctl_find_owner(c, c->argv[0], &out->resource);
+}
+
 int ctl_describe(struct ctl *c) {
     struct ctl_asked asked = {0};
 
@@ -355,7 +370,7 @@ int ctl_describe(struct ctl *c) {
                         "describe what? cluster, group, app, revision NAME, or object KEY "
                         "--cluster NAME");
     }
-    if (ctl_asked_read(c, &asked) < 0 || check(c, asked.resource, (int)asked.count) != CTL_DONE) {
+    if (read_asked(c, &asked) < 0 || check(c, asked.resource, (int)asked.count) != CTL_DONE) {
         return CTL_ERROR;
     }
     for (size_t i = 0; i < asked.count; i++) {

@@ -130,14 +130,14 @@ static bool is_named(struct ctl *c, const struct target *target, const char *nam
            found->count > 0;
 }
 
-// A name alone: what has it, if it is one thing.
-static enum cm_rc find_target(struct ctl *c, const char *name) {
-    const struct target *only = NULL;
+// Finds the one list, of those whose option is among `options`, that has this name.
+static enum cm_rc find_owner(struct ctl *c, const char *name, const char *options,
+                             const struct target **out) {
     size_t count = 0;
 
     for (size_t i = 0; i < TARGETS; i++) {
-        if (ctl_has_word(c->verb->options, targets[i].option) && is_named(c, &targets[i], name)) {
-            only = &targets[i];
+        if (ctl_has_word(options, targets[i].option) && is_named(c, &targets[i], name)) {
+            *out = &targets[i];
             count++;
         }
     }
@@ -150,9 +150,27 @@ static enum cm_rc find_target(struct ctl *c, const char *name) {
                        "or 'group %.100s'",
                        name, name, name, name);
     }
-    return only != NULL
-               ? take_target(c, only, name)
+    return count == 1
+               ? CM_OK
                : cm_fail(&c->err, CM_ENOTFOUND, "no App, cluster or group is named '%.100s'", name);
+}
+
+enum cm_rc ctl_find_owner(struct ctl *c, const char *name, const struct ctl_resource **out) {
+    const struct target *target = NULL;
+    enum cm_rc rc = find_owner(c, name, "app cluster group", &target);
+
+    if (rc == CM_OK && target != NULL) {
+        *out = ctl_resource_named(target->list);
+    }
+    return rc;
+}
+
+// A name alone: what has it, if it is one thing.
+static enum cm_rc find_target(struct ctl *c, const char *name) {
+    const struct target *target = NULL;
+    enum cm_rc rc = find_owner(c, name, c->verb->options, &target);
+
+    return rc == CM_OK && target != NULL ? take_target(c, target, name) : rc;
 }
 
 enum cm_rc ctl_target_read(struct ctl *c) {

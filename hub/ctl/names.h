@@ -21,5 +21,10 @@ CM_MUSTUSE enum cm_rc ctl_check_names(struct ctl *c);
 // they were --app, --cluster or --group, where the verb has these; fine without arguments.
 CM_MUSTUSE enum cm_rc ctl_target_read(struct ctl *c);
 
+// ctl_find_owner finds what a bare name is of: an App, a cluster or a group. It fails with
+// CM_ENOTFOUND if none has it, CM_EINVAL if several have.
+CM_MUSTUSE enum cm_rc ctl_find_owner(struct ctl *c, const char *name,
+                                     const struct ctl_resource **out);
+
 // ctl_fail_unnamed fails with CM_ENOTFOUND: there is nothing of this name; it proposes the nearest.
 enum cm_rc ctl_fail_unnamed(struct ctl *c, const struct ctl_resource *r, const char *name);

@@ -58,8 +58,8 @@ static const struct ctl_column status[] = {
     {"CLUSTER", "cluster", CTL_TEXT, CTL_ALWAYS},
     {"REVISION", "revision", CTL_SHORT, CTL_IF_ROOM},
     {"UP TO DATE", "upToDate", CTL_YES, CTL_IF_ROOM},
-    {"APPLIED", "applied", CTL_TEXT, CTL_ALWAYS},
-    {"HEALTH", "health", CTL_TEXT, CTL_ALWAYS},
+    {"APPLIED", "applied", CTL_STATE, CTL_ALWAYS},
+    {"HEALTH", "health", CTL_STATE, CTL_ALWAYS},
     {"DRIFTED", "drifted", CTL_NUMBER, CTL_IF_ROOM},
     {"OBJECTS", "objects", CTL_NUMBER, CTL_IF_WIDE},
     {"CONNECTED", "connected", CTL_YES, CTL_IF_ROOM},
@@ -69,7 +69,7 @@ static const struct ctl_column status[] = {
 
 static const struct ctl_column objects[] = {
     {"OBJECT", "key", CTL_TEXT, CTL_ALWAYS},      {"APP", "app", CTL_TEXT, CTL_ALWAYS},
-    {"HEALTH", "health", CTL_TEXT, CTL_ALWAYS},   {"AGO", "atMs", CTL_AGE, CTL_IF_WIDE},
+    {"HEALTH", "health", CTL_STATE, CTL_ALWAYS},  {"AGO", "atMs", CTL_AGE, CTL_IF_WIDE},
     {"MESSAGE", "message", CTL_TEXT, CTL_ALWAYS},
 };
 

@@ -11,6 +11,7 @@
 #include "hub/ctl/ctl.h"
 #include "hub/ctl/print.h"
 #include "hub/ctl/text.h"
+#include "hub/ctl/words.h"
 
 #define COLUMNS_MAX 24
 #define MINIMUM_WIDTH 20
@@ -146,25 +147,40 @@ static void measure(struct ctl_table *t, const struct cm_json *items) {
 
 // ---- Rows
 
-static void print_padded(const char *text, size_t width, bool right, bool last) {
-    size_t own = ctl_text_width(text);
-    int pad = own < width ? (int)(width - own) : 0;
+// What is wrong is red, what is not known or on its way is yellow.
+static const char *colour_of(const struct ctl_column *column, const char *text) {
+    static const char wrong[] = "failed degraded missing";
+    static const char open[] = "pending applying progressing unknown suspended";
 
-    if (right) {
-        (void)printf("%*s%s", pad, "", text);
-    } else {
-        (void)printf("%s%*s", text, last ? 0 : pad, "");
+    if (column->type == CTL_YES && strcmp(column->member, "connected") == 0) {
+        return text[0] == 'n' ? ctl_yellow() : "";
     }
+    if (column->type != CTL_STATE || text[0] == '\0') {
+        return "";
+    }
+    return ctl_has_word(wrong, text)                    ? ctl_red()
+           : text[0] == '(' || ctl_has_word(open, text) ? ctl_yellow()
+                                                        : "";
 }
 
-static void print_cell(struct ctl_table *t, size_t i, const char *text) {
+static void print_padded(const char *text, const char *colour, size_t pad, bool right) {
+    const char *plain = colour[0] == '\0' ? "" : ctl_plain();
+
+    (void)printf("%*s%s%s%s%*s", right ? (int)pad : 0, "", colour, text, plain,
+                 right ? 0 : (int)pad, "");
+}
+
+static void print_cell(struct ctl_table *t, size_t i, const char *text, const char *colour) {
     bool last = i + 1 == t->count;
+    bool right = t->columns[i].type == CTL_NUMBER;
 
     if (t->terminal > 0) {
         text = last ? ctl_text_cut(t->arena, text, t->widths[i])
                     : ctl_text_elide(t->arena, text, t->widths[i]);
     }
-    print_padded(text, t->widths[i], t->columns[i].type == CTL_NUMBER, last);
+    size_t own = ctl_text_width(text);
+    size_t pad = own < t->widths[i] && (right || !last) ? t->widths[i] - own : 0;
+    print_padded(text, colour, pad, right);
     if (!last) {
         (void)printf("%*s", (int)t->gap, "");
     }
@@ -173,7 +189,7 @@ static void print_cell(struct ctl_table *t, size_t i, const char *text) {
 static void print_titles(struct ctl_table *t) {
     (void)fputs(ctl_bold(), stdout);
     for (size_t i = 0; i < t->count; i++) {
-        print_cell(t, i, t->columns[i].title);
+        print_cell(t, i, t->columns[i].title, "");
     }
     (void)printf("%s\n", ctl_plain());
 }
@@ -188,7 +204,9 @@ void ctl_table_print(struct ctl_table *t, const struct cm_json *items) {
     }
     for (const struct cm_json *at = items->first; at != NULL; at = at->next) {
         for (size_t i = 0; i < t->count; i++) {
-            print_cell(t, i, ctl_cell_text(t->arena, at, &t->columns[i]));
+            const char *text = ctl_cell_text(t->arena, at, &t->columns[i]);
+
+            print_cell(t, i, text, colour_of(&t->columns[i], text));
         }
         (void)putchar('\n');
     }

@@ -25,6 +25,7 @@ enum ctl_column_type {
     CTL_LIST,   // an array of texts as "a,b"
     CTL_TIME,   // milliseconds since 1970 as hh:mm:ss of today, else with its date
     CTL_READY,  // "37/40" of two members: "healthy clusters"
+    CTL_STATE,  // a word such as "healthy"
 };
 
 enum ctl_column_when {
@@ -33,6 +34,8 @@ enum ctl_column_when {
     CTL_IF_WIDE, // with -o wide only
 };
 
+// A row with "connected": false tells what was so when its cluster was last heard of; CTL_READY and
+// CTL_STATE then stand in brackets: what is not known now must not look well.
 struct ctl_column {
     const char *title;
     const char *member;

@@ -21,7 +21,8 @@ const struct ctl_verb ctl_verbs[] = {
      .about = "TYPE is clusters, groups, apps, status, objects, drift, events, revisions or "
               "problems; singular, the kinds of the fleet repository and short forms (cl, cg, st, "
               "obj, ev, rev) are as good. A long list of clusters or states is folded on a "
-              "terminal: what is not ready, by its first names; --all shows every row.",
+              "terminal: what is not ready, by its first names; --all shows every row. In brackets "
+              "stands what a cluster said last that is not connected.",
      .example = "holdfast get clusters -l env=production\n"
                 "holdfast get app checkout -o yaml\n"
                 "holdfast get status --app checkout --state not-healthy\n"
@@ -34,10 +35,11 @@ const struct ctl_verb ctl_verbs[] = {
      .run = ctl_get},
     {.name = "describe",
      .group = SEE,
-     .arguments = "TYPE NAME...",
+     .arguments = "[TYPE] NAME...",
      .summary = "Tell all that is known of one thing, what is wrong first.",
      .about = "TYPE is cluster, group, app, revision, object or status; the last two need "
-              "--cluster, and an App with --cluster is described as it is there.",
+              "--cluster, and an App with --cluster is described as it is there. A NAME alone will "
+              "do where nothing else has it.",
      .example = "holdfast describe cluster eu-west-01\n"
                 "holdfast describe app checkout\n"
                 "holdfast describe app checkout --cluster eu-west-01\n"

@@ -33,7 +33,7 @@ struct page {
 
 static const struct ctl_column columns[] = {
     {"CLUSTER", "cluster", CTL_TEXT, CTL_ALWAYS},     {"APP", "app", CTL_TEXT, CTL_ALWAYS},
-    {"APPLIED", "applied", CTL_TEXT, CTL_ALWAYS},     {"HEALTH", "health", CTL_TEXT, CTL_IF_ROOM},
+    {"APPLIED", "applied", CTL_STATE, CTL_ALWAYS},    {"HEALTH", "health", CTL_STATE, CTL_IF_ROOM},
     {"CONNECTED", "connected", CTL_YES, CTL_IF_ROOM}, {"MESSAGE", "why", CTL_TEXT, CTL_ALWAYS},
 };
 

@@ -219,6 +219,9 @@ class FirstMinutes(story.Story):
                          "staging")
         for words, answer in ((["pariss"], "did you mean 'paris'"), ([], "describe which cluster?")):
             self.assertIn(answer, self.says(2, "describe", "cluster", *words))
+        self.assertEqual(self.says(0, "describe", "paris", "-o", "jsonpath={.labels.env}"),
+                         "production")
+        self.assertIn("no App, cluster or group", self.says(2, "describe", "pariss"))
         self.assertIn("say --cluster NAME", self.says(2, "describe", "object", "x"))
         self.assertIn("cannot be described", self.says(2, "describe", "events", "1"))
         self.assertIn("did you mean 'group'", self.says(2, "describe", "grup", "live"))
@@ -280,6 +283,9 @@ class FirstMinutes(story.Story):
     def test_who_is_revoked_is_away_and_what_it_lacks_is_not_in_time(self):
         self.assertIn("may no longer connect", self.says(0, "revoke", "rome"))
         wait_for(lambda: not self.hub.get("clusters", "rome")[0]["connected"], 20, "rome to go")
+        # What nobody can know now does not look well.
+        self.assertRegex(self.says(0, "get", "cluster", "rome"), r"\nrome +no +\(1/1\) ")
+        self.assertRegex(self.says(0, "get", "status", "--cluster", "rome"), r"\(healthy\)")
         self.repo.push(config_map("white"))
         self.says(0, "sync")
         wait_for(lambda: self.hub.run("wait", "--cluster", "paris", "--revision", self.repo.head(),

@@ -88,6 +88,32 @@ static void later_rows_keep_the_widths_and_have_no_titles(void **state) {
     assert_string_equal(printed(), "NAME    APPS\nparis      3\nrome      12\noslo       1\n");
 }
 
+static void what_a_cluster_that_is_away_said_stands_in_brackets(void **state) {
+    (void)state;
+    static const struct ctl_column known[] = {{"READY", "healthy apps", CTL_READY, CTL_ALWAYS},
+                                              {"HEALTH", "health", CTL_STATE, CTL_ALWAYS}};
+
+    ctl_table_print(ctl_table_new(&ctl, known, 2),
+                    rows("[{\"healthy\": 1, \"apps\": 1, \"health\": \"healthy\", "
+                         "\"connected\": false}, {\"health\": \"failed\", \"connected\": true}]"));
+    assert_string_equal(printed(), "READY   HEALTH\n(1/1)   (healthy)\n0/0     failed\n");
+}
+
+static void what_is_wrong_has_a_colour(void **state) {
+    (void)state;
+    static const struct ctl_column states[] = {{"H", "h", CTL_STATE, CTL_ALWAYS},
+                                               {"C", "connected", CTL_YES, CTL_ALWAYS}};
+
+    ctl.options.no_headers = true;
+    assert_int_equal(ctl_color_set("always", &ctl.err), CM_OK);
+    ctl_table_print(ctl_table_new(&ctl, states, 2),
+                    rows("[{\"h\": \"failed\", \"connected\": true}, "
+                         "{\"h\": \"healthy\", \"connected\": false}]"));
+    assert_int_equal(ctl_color_set("never", &ctl.err), CM_OK);
+    assert_string_equal(printed(), "\x1b[31mfailed\x1b[0m      yes\n"
+                                   "\x1b[33m(healthy)\x1b[0m   \x1b[33mno\x1b[0m\n");
+}
+
 static void titles_may_be_left_out(void **state) {
     (void)state;
     ctl.options.no_headers = true;
@@ -161,6 +187,8 @@ int main(void) {
         OUTPUT_TEST(a_table_is_as_wide_as_its_cells),
         OUTPUT_TEST(a_wide_table_has_all_columns),
         OUTPUT_TEST(later_rows_keep_the_widths_and_have_no_titles),
+        OUTPUT_TEST(what_a_cluster_that_is_away_said_stands_in_brackets),
+        OUTPUT_TEST(what_is_wrong_has_a_colour),
         OUTPUT_TEST(titles_may_be_left_out),
         OUTPUT_TEST(names_are_members_with_slashes_between),
         OUTPUT_TEST(a_list_as_a_tree_has_its_items),
