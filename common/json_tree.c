@@ -272,6 +272,25 @@ bool cm_json_equal(const struct cm_json *a, const struct cm_json *b) {
     return false;
 }
 
+size_t cm_json_depth(const struct cm_json *node) {
+    size_t deepest = 0;
+
+    for (const struct cm_json *n = node->first; n != NULL; n = n->next) {
+        size_t depth = cm_json_depth(n);
+        deepest = depth > deepest ? depth : deepest;
+    }
+    return deepest + 1;
+}
+
+size_t cm_json_nodes(const struct cm_json *node) {
+    size_t nodes = 1;
+
+    for (const struct cm_json *n = node->first; n != NULL; n = n->next) {
+        nodes += cm_json_nodes(n);
+    }
+    return nodes;
+}
+
 const char *cm_json_type_name(enum cm_json_type type) {
     static const char *const names[] = {
         [CM_NULL] = "null",       [CM_BOOL] = "a boolean", [CM_NUMBER] = "a number",

@@ -28,31 +28,6 @@ struct spot {
     size_t index; // of a list; its length: behind the last element
 };
 
-// ---- Bounds
-
-static size_t count_nodes(const struct cm_json *node) { // NOLINT(misc-no-recursion)
-    size_t count = 1;
-
-    if (node->type == CM_ARRAY || node->type == CM_OBJECT) {
-        for (const struct cm_json *n = node->first; n != NULL; n = n->next) {
-            count += count_nodes(n);
-        }
-    }
-    return count;
-}
-
-static size_t depth_of(const struct cm_json *node) { // NOLINT(misc-no-recursion)
-    size_t deepest = 0;
-
-    if (node->type == CM_ARRAY || node->type == CM_OBJECT) {
-        for (const struct cm_json *n = node->first; n != NULL; n = n->next) {
-            size_t depth = depth_of(n);
-            deepest = depth > deepest ? depth : deepest;
-        }
-    }
-    return deepest + 1;
-}
-
 // ---- Reading an operation
 
 static enum cm_rc read_member(struct patching *p, const char *name, const struct cm_json **out,
@@ -192,8 +167,8 @@ static void take_out(const struct spot *s) {
 
 static enum cm_rc check_room(struct patching *p, const struct spot *s, const struct cm_json *value,
                              struct cm_err *err) {
-    p->nodes += count_nodes(value);
-    if (p->nodes > NODES_MAX || s->pointer.count + depth_of(value) > CM_JSON_DEPTH_MAX) {
+    p->nodes += cm_json_nodes(value);
+    if (p->nodes > NODES_MAX || s->pointer.count + cm_json_depth(value) > CM_JSON_DEPTH_MAX) {
         return cm_fail(err, CM_EINVAL, "the operations make too much of the object: copy less");
     }
     return CM_OK;
@@ -355,7 +330,7 @@ enum cm_rc cm_patch_apply(const struct cm_patch *with, const struct cm_json *doc
                        cm_json_type_name(operations->type));
     }
     p.document = with->copy(with->ctx, document);
-    p.nodes = count_nodes(document);
+    p.nodes = cm_json_nodes(document);
     for (const struct cm_json *n = operations->first; n != NULL; n = n->next) {
         p.operation = p.wrong = n;
         enum cm_rc rc = run(&p, err);

@@ -106,6 +106,12 @@ static struct made *finish(struct job *j, struct cm_json *object, const struct c
     struct made *made = cm_new(1, sizeof(*made));
 
     cm_object_normalise(j->arena, object);
+    if (cm_json_depth(object) > cm_json_limits_default.max_depth) {
+        hub_diags_add(j->diags, path_of(j), object->line, object->column,
+                      "%s '%s' is nested more than %zu levels deep, more than agents read: make it "
+                      "flatter",
+                      id->kind, id->name, cm_json_limits_default.max_depth);
+    }
     made->bytes = cm_object_hash(object, &made->sha256);
     made->key = cm_strdup(cm_object_key(j->arena, id));
     made->secret = id->group[0] == '\0' && strcmp(id->kind, "Secret") == 0;

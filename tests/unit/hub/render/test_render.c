@@ -463,6 +463,34 @@ static void an_object_of_a_megabyte_is_fine_and_five_are_too_much(void **state) 
     assert_non_null(strstr(render(m), "more than the 4194304 that an object may have: split it"));
 }
 
+static void an_object_that_agents_could_not_read_is_refused(void **state) {
+    struct making *m = *state;
+    struct cm_str values = {0};
+    struct cm_str text = {0};
+
+    cm_str_add(&values, "{\"a\": ");
+    cm_str_add(&text, CONFIG "data: ");
+    for (int i = 0; i < 40; i++) {
+        cm_str_add(&values, "[");
+        cm_str_add(&text, "\n");
+        for (int k = 0; k <= i; k++) {
+            cm_str_add_char(&text, ' ');
+        }
+        cm_str_add(&text, "x:");
+    }
+    cm_str_add(&text, " ${a}\n");
+    for (int i = 0; i < 40; i++) {
+        cm_str_add(&values, "]");
+    }
+    cm_str_add(&values, "}");
+    set_values(m, cm_str_get(&values));
+    add(m, "a.yaml", cm_str_get(&text));
+    assert_string_equal(render(m), "a.yaml:1:1: ConfigMap 'cfg' is nested more than 64 levels "
+                                   "deep, more than agents read: make it flatter");
+    cm_str_done(&values);
+    cm_str_done(&text);
+}
+
 static void values_that_are_named_often_do_not_fill_the_memory(void **state) {
     struct making *m = *state;
     CM_AUTOFREE char *values = cm_new(1, 300000);
@@ -581,6 +609,7 @@ int main(void) {
         TEST(names_of_members_are_found_where_they_stand),
         TEST(a_readable_secret_needs_leave),
         TEST(an_object_of_a_megabyte_is_fine_and_five_are_too_much),
+        TEST(an_object_that_agents_could_not_read_is_refused),
         TEST(values_that_are_named_often_do_not_fill_the_memory),
         TEST(an_app_of_too_many_bytes_or_objects_is_refused),
         TEST(objects_that_come_out_the_same_are_shared),
