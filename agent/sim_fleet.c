@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "agent/agent.h"
 #include "agent/sim/sim.h"
@@ -145,16 +144,6 @@ static void read_folders(struct sim_fleet *f) {
     }
 }
 
-// Three files an agent: log, lock and connection.
-static void raise_file_limit(void) {
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static void start_some(void *ctx);
 
 static void sim_fleet_freep(struct sim_fleet **f) {
@@ -165,7 +154,7 @@ enum cm_rc sim_fleet_new(struct cm_loop *loop, const struct sim_fleet_config *co
                          struct sim_fleet **out, struct cm_err *err) {
     CM_CLEANUP(sim_fleet_freep) struct sim_fleet *f = cm_new(1, sizeof(*f));
 
-    raise_file_limit();
+    (void)cm_fsys_allow_files(SIZE_MAX); // three an agent: log, lock and connection
     f->loop = loop;
     f->config = *config;
     f->data_dir = cm_strdup(config->data_dir);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -308,4 +309,15 @@ bool cm_fsys_path_ok(const char *path) {
         }
         path += len + 1;
     }
+}
+
+size_t cm_fsys_allow_files(size_t wanted) {
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
+        return wanted;
+    }
+    struct rlimit more = limit;
+    more.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    return (size_t)(setrlimit(RLIMIT_NOFILE, &more) == 0 ? more.rlim_cur : limit.rlim_cur);
 }

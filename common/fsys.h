@@ -36,3 +36,7 @@ CM_MUSTUSE enum cm_rc cm_fsys_lock(const char *path, int *out_fd, struct cm_err 
 // cm_fsys_path_ok tells whether a relative path from outside stays below its root: no empty, "."
 // or ".." part, no leading '/', no NUL or control byte, at most 4096 bytes.
 bool cm_fsys_path_ok(const char *path);
+
+// cm_fsys_allow_files lets this process have `wanted` files and sockets open at once, or as many as
+// the system allows, and returns how many that is. It never lowers the number.
+size_t cm_fsys_allow_files(size_t wanted);

@@ -27,6 +27,9 @@
 #include "hub/store/meta.h"
 #include "hub/store/status.h"
 
+// For everything but agents: enrolments, the API's clients, the database, Git.
+#define FILES_SPARE ((size_t)1024)
+
 struct hub {
     const struct hub_config *config;
     struct hub_repositories repositories;
@@ -141,6 +144,26 @@ static void admit(void *ctx, const struct hub_agent_row *row) {
     hub_sessions_admit(((struct hub *)ctx)->sessions, row->cluster, row->id, &row->key);
 }
 
+// A flood of agents' connections must leave files for the database, Git and the API: so the limit
+// of the process follows the number of agents, or the number of agents the limit. The listener goes
+// beyond its own for moments, by an eighth.
+static size_t allow_agents(size_t wanted) {
+    size_t needed = wanted + wanted / 8 + FILES_SPARE;
+    size_t files = cm_fsys_allow_files(needed);
+    size_t spare = files / 2 < FILES_SPARE ? files / 2 : FILES_SPARE;
+    size_t allowed = (files - spare) / 9 * 8;
+    char text[CM_LOG_INT_MAX];
+
+    if (files >= needed) {
+        return wanted;
+    }
+    cm_log(CM_LOG_WARN, "hub.few_files",
+           "fewer agents can be connected than --max-agents says: raise the number of open files "
+           "(ulimit -n, LimitNOFILE=)",
+           "agents", cm_log_int((int64_t)allowed, text), NULL);
+    return allowed;
+}
+
 static enum cm_rc open_sessions(struct hub *h, struct cm_err *err) {
     struct hub_sessions_config config = {
         .loop = h->loop,
@@ -153,7 +176,7 @@ static enum cm_rc open_sessions(struct hub *h, struct cm_err *err) {
         .advertise_count = h->addresses.link_count,
         .epoch = h->epoch,
         .heartbeat_ms = h->config->heartbeat_ms,
-        .max_connections = (size_t)h->config->max_agents,
+        .max_connections = allow_agents((size_t)h->config->max_agents),
         .enrolled = on_enrolled,
         .behind = on_behind,
         .removed = on_removed,

@@ -56,6 +56,7 @@ struct cm_net_conn *cm_net_conn_new(struct cm_loop *loop, const struct cm_net_li
     c->watch.ready = (struct cm_task){.run = on_ready, .ctx = c};
     cm_net_reader_init(&c->watch.reader, limits->max_payload);
     cm_list_init(&c->in_listener);
+    cm_list_init(&c->in_unproven);
     if (nng_aio_alloc(&c->recv_aio, recv_cb, c) != 0 ||
         nng_aio_alloc(&c->send_aio, send_cb, c) != 0) {
         (void)fprintf(stderr, "out of memory: NNG\n");
@@ -120,6 +121,7 @@ static void close_now(struct cm_net_conn *c, const struct cm_err *why) {
     }
     set_why(c, why);
     c->state = CM_NET_CLOSING;
+    cm_list_remove(&c->in_unproven);
     cm_timer_stop(c->loop, &c->deadline);
     if (c->stream != NULL) {
         nng_stream_close(c->stream);
@@ -225,6 +227,7 @@ static void hand_frame(struct cm_net_conn *c) {
     c->heard_ms = cm_clock_now_ms();
     if (!c->greeted) {
         c->greeted = true;
+        cm_net_listener_settle(c, true);
         cm_timer_start(c->loop, &c->deadline, c->limits->silence_ms);
     }
     cm_net_reader_frame(&c->watch.reader, &frame);
@@ -439,6 +442,7 @@ void cm_net_close(struct cm_net_conn *conn, bool flush, const char *reason) {
     }
     set_why(conn, &why);
     conn->state = CM_NET_FLUSHING;
+    cm_net_listener_settle(conn, false);
     cm_timer_start(conn->loop, &conn->deadline, FLUSH_MS);
     if (!conn->send_pending) {
         linger(conn);

@@ -31,6 +31,7 @@ struct cm_net_conn {
     struct cm_net_listener *listener; // NULL when dialled
     struct cm_net_dial *dial;         // NULL when accepted
     struct cm_list in_listener;
+    struct cm_list in_unproven; // of the listener: what it closes first when it is full
     char addr[CM_NET_ADDR_MAX];
 
     nng_stream *stream; // NULL until connected
@@ -81,3 +82,7 @@ void cm_net_dial_done(struct cm_net_conn *c, int result); // the dial of NNG has
 void cm_net_dial_cancel(struct cm_net_conn *c);
 void cm_net_dial_free(struct cm_net_dial *dial); // NULL is fine
 void cm_net_listener_forget(struct cm_net_listener *l, struct cm_net_conn *c);
+
+// cm_net_listener_settle tells the listener, if there is one, whether a connection has proven to be
+// of use (a frame came) or is no longer (it only waits for the peer to close).
+void cm_net_listener_settle(struct cm_net_conn *c, bool proven);

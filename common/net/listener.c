@@ -20,6 +20,10 @@
 // after a second.
 #define BACKLOG 4096
 
+// How many connections there may be for a moment beyond the limit: new ones, and old ones that are
+// on their way out because of these.
+#define BEYOND(limit) ((limit) / 8 + 8)
+
 struct cm_net_listener {
     struct cm_loop *loop;
     struct cm_net_limits limits;
@@ -30,7 +34,9 @@ struct cm_net_listener {
     atomic_bool stopping;
     atomic_size_t count;  // connections, also those that the loop has not seen yet
     struct cm_list conns; // the loop's: in_listener of each
-    bool freed;           // the loop's: goes with its last connection
+    struct cm_list
+        unproven; // the loop's: in_unproven of those that can be done without, oldest first
+    bool freed;   // the loop's: goes with its last connection
 };
 
 static _Thread_local int wanted_backlog;
@@ -43,25 +49,43 @@ int listen(int fd, int backlog) {
     return (int)syscall(SYS_listen, fd, backlog > wanted_backlog ? backlog : wanted_backlog);
 }
 
+// Whoever keeps silent after connecting must not keep others out: beyond the limit the oldest one
+// that has not said anything yet gives way. Tells whether there is room.
+static bool make_room(struct cm_net_listener *l) {
+    if (l->limits.max_connections == 0 || l->count <= l->limits.max_connections) {
+        return true;
+    }
+    if (cm_list_empty(&l->unproven)) {
+        return false;
+    }
+    struct cm_net_conn *c = CM_CONTAINER(l->unproven.next, struct cm_net_conn, in_unproven);
+    cm_list_remove(&c->in_unproven);
+    cm_net_conn_fail(c, CM_EBUSY, "too many connections: the oldest without a message gives way");
+    return true;
+}
+
 static void on_accepted(void *ctx) {
     struct cm_net_conn *c = ctx;
     nng_stream *stream = c->stream;
 
     cm_list_append(&c->listener->conns, &c->in_listener);
-    if (c->listener->stopping) {
+    if (c->listener->stopping || !make_room(c->listener)) {
         cm_net_listener_forget(c->listener, c);
         cm_net_conn_abandon(c);
         return;
     }
+    cm_list_append(&c->listener->unproven, &c->in_unproven);
     cm_net_conn_start(c, stream);
 }
 
-static bool is_full(struct cm_net_listener *l) {
-    return l->limits.max_connections != 0 && l->count >= l->limits.max_connections;
+static bool is_flooded(struct cm_net_listener *l) {
+    size_t limit = l->limits.max_connections;
+
+    return limit != 0 && l->count >= limit + BEYOND(limit);
 }
 
 static void take(struct cm_net_listener *l, nng_stream *stream) {
-    if (l->stopping || is_full(l)) {
+    if (l->stopping || is_flooded(l)) {
         nng_stream_free(stream); // closes
         return;
     }
@@ -130,6 +154,7 @@ enum cm_rc cm_net_listen(struct cm_loop *loop, const char *addr, struct cm_tls_c
     l->limits = *limits;
     l->handlers = *handlers;
     cm_list_init(&l->conns);
+    cm_list_init(&l->unproven);
     if (nng_aio_alloc(&l->aio, accept_cb, l) != 0) {
         (void)fprintf(stderr, "out of memory: NNG\n");
         abort();
@@ -191,8 +216,16 @@ void cm_net_listener_free(struct cm_net_listener *l) {
     }
 }
 
+void cm_net_listener_settle(struct cm_net_conn *c, bool proven) {
+    cm_list_remove(&c->in_unproven);
+    if (!proven && c->listener != NULL) {
+        cm_list_append(&c->listener->unproven, &c->in_unproven);
+    }
+}
+
 void cm_net_listener_forget(struct cm_net_listener *l, struct cm_net_conn *c) {
     cm_list_remove(&c->in_listener);
+    cm_list_remove(&c->in_unproven);
     if (atomic_fetch_sub(&l->count, 1) == 1 && l->freed) {
         destroy(l);
     }

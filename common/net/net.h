@@ -43,7 +43,8 @@ struct cm_net_limits {
     int64_t handshake_ms;    // for TCP and TLS, and once more until the first frame
     int64_t silence_ms;      // longest pause between frames afterwards; 1 ms more for each 8 bytes
                              // of a frame that is under way
-    size_t max_connections;  // listener: beyond it new ones are closed at once; 0: no limit
+    size_t max_connections;  // listener: beyond it the oldest one without a frame is closed, and if
+                             // there is none the new one; 0: no limit
 };
 
 struct cm_net_handlers {

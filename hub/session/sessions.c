@@ -18,7 +18,7 @@
 #define SEND_QUEUE_BYTES ((size_t)4 * 1024 * 1024)
 #define HANDSHAKE_MS 5000
 #define ENROLL_MS 5000
-#define ENROLL_CONNECTIONS 64
+#define ENROLL_CONNECTIONS 256
 #define QUIET_POLL_MS 10
 #define BEAT_MS ((int64_t)60 * 1000)
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -242,6 +243,25 @@ static void paths_that_could_escape_are_refused(void **state) {
     assert_true(cm_fsys_path_ok(longer));
 }
 
+static void as_many_files_are_allowed_as_the_system_lets(void **state) {
+    struct rlimit before;
+    struct rlimit now;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(
+        setrlimit(RLIMIT_NOFILE, &(struct rlimit){.rlim_cur = 100, .rlim_max = before.rlim_max}),
+        0);
+    assert_int_equal(cm_fsys_allow_files(50), 50);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &now), 0);
+    assert_int_equal(now.rlim_cur, 100);
+    assert_int_equal(cm_fsys_allow_files(150), 150);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &now), 0);
+    assert_int_equal(now.rlim_cur, 150);
+    assert_true(cm_fsys_allow_files(SIZE_MAX) <= before.rlim_max);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_replaced_file_has_the_new_content_and_mode_only,
@@ -266,6 +286,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(paths_below_the_root_are_accepted, make_root, remove_root),
         cmocka_unit_test_setup_teardown(paths_that_could_escape_are_refused, make_root,
                                         remove_root),
+        cmocka_unit_test(as_many_files_are_allowed_as_the_system_lets),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

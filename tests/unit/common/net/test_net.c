@@ -726,6 +726,8 @@ static void connections_beyond_the_limit_are_closed_at_once(void **state) {
     one.max_connections = 1;
     listen_on(f, 0, &one);
     connect_both(f);
+    send_text(f->agent.conn, NOTE, 0, "here");
+    wait_for(f, hub_got_one);
     f->agent.conn = NULL; // looked after by the hub's end
     (void)dial(f);
     wait_for(f, agent_closed);
@@ -734,6 +736,25 @@ static void connections_beyond_the_limit_are_closed_at_once(void **state) {
     cm_net_close(f->hub.conn, false, "make room");
     wait_for(f, both_closed);
     connect_both(f);
+}
+
+static void who_says_nothing_gives_way_to_new_connections(void **state) {
+    struct fixture *f = *state;
+    struct cm_net_limits one = limits;
+
+    stop_listener(f);
+    one.max_connections = 1;
+    listen_on(f, 0, &one);
+    struct raw raw = {.fixture = f, .port = cm_net_listener_port(f->listener), .act = say_nothing};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, run_raw, &raw), 0);
+    while (!cm_loop_turn(f->loop)) { // until it is accepted
+    }
+    connect_both(f);
+    send_text(f->agent.conn, NOTE, 0, "here");
+    wait_for(f, hub_got_one);
+    (void)pthread_join(thread, NULL);
+    assert_true(raw.closed_by_hub);
 }
 
 static void stopping_closes_what_was_not_opened(void **state) {
@@ -815,6 +836,7 @@ int main(void) {
         NET_TEST(a_port_in_use_is_told),
         NET_TEST(an_agent_comes_back_after_the_hub_restarted),
         NET_TEST(connections_beyond_the_limit_are_closed_at_once),
+        NET_TEST(who_says_nothing_gives_way_to_new_connections),
         NET_TEST(stopping_closes_what_was_not_opened),
         NET_TEST(a_whole_fleet_may_wait_to_be_accepted),
     };
