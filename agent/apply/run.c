@@ -106,8 +106,7 @@ static void tellf(struct run *r, enum agent_applied_state applied, const char *f
 // ---- Steps, whether of applying or of removing
 
 static const char *step_key(const struct run *r, size_t i) {
-    return r->phase == RUN_PRUNING ? r->removals.removals[i].item->key
-                                   : r->plan.steps[i].entry->key;
+    return r->phase == RUN_PRUNING ? r->removals.removals[i].key : r->plan.steps[i].entry->key;
 }
 
 static size_t stage_end(const struct run *r, size_t from) {
@@ -115,21 +114,35 @@ static size_t stage_end(const struct run *r, size_t from) {
                                    : agent_plan_stage(&r->plan, from);
 }
 
+static void step_succeeded(struct run *r, size_t i) {
+    r->steps[i].state = STEP_DONE;
+    free(r->steps[i].why);
+    r->steps[i].why = NULL;
+    r->succeeded++;
+}
+
+// begin_removal: what nobody lists and somebody else deleted was forgotten meanwhile.
+static void begin_removal(struct run *r, size_t i) {
+    const struct agent_item *item = agent_cache_item(r->owner->cache, step_key(r, i));
+
+    if (item == NULL) {
+        step_succeeded(r, i);
+    } else {
+        op_remove(r, i, item);
+    }
+}
+
 static void begin_step(struct run *r, size_t i) {
     r->steps[i].state = STEP_BUSY;
     if (r->phase == RUN_PRUNING) {
-        const struct agent_item *item = agent_cache_item(r->owner->cache, step_key(r, i));
-
-        assert(item != NULL);
-        op_remove(r, i, item);
+        begin_removal(r, i);
         return;
     }
     const struct agent_step *s = &r->plan.steps[i];
     if (s->changes) {
         op_apply(r, i, s->entry, s->is_new);
     } else {
-        r->steps[i].state = STEP_DONE; // a gate that is only waited for
-        r->succeeded++;
+        step_succeeded(r, i); // a gate that is only waited for
     }
 }
 
@@ -452,10 +465,7 @@ void run_op_ended(struct run *r, size_t step, const char *key, const struct cm_e
         return;
     }
     if (error == NULL) {
-        r->steps[step].state = STEP_DONE;
-        free(r->steps[step].why);
-        r->steps[step].why = NULL;
-        r->succeeded++;
+        step_succeeded(r, step);
     } else {
         step_failed(r, step, key, error, retry_after_ms);
     }

@@ -66,7 +66,7 @@ static int compare_removals(const void *left, const void *right) {
     if (a->rank != b->rank) {
         return a->rank > b->rank ? -1 : 1;
     }
-    return strcmp(a->item->key, b->item->key);
+    return strcmp(a->key, b->key);
 }
 
 void agent_plan_prune(struct cm_arena *a, const struct agent_plan_world *world,
@@ -87,7 +87,8 @@ void agent_plan_prune(struct cm_arena *a, const struct agent_plan_world *world,
             out->left[out->left_count++] =
                 (struct agent_left){items[i], prune ? AGENT_KEPT_PRECIOUS : AGENT_KEPT_PRUNE_OFF};
         } else {
-            out->removals[out->count++] = (struct agent_removal){items[i], place.rank};
+            out->removals[out->count++] =
+                (struct agent_removal){cm_arena_strdup(a, items[i]->key), place.rank};
         }
     }
     qsort(out->removals, out->count, sizeof(*out->removals), compare_removals);

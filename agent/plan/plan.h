@@ -57,7 +57,7 @@ size_t agent_plan_stage(const struct agent_plan *plan, size_t from);
 enum agent_kept { AGENT_KEPT_PRUNE_OFF, AGENT_KEPT_PRECIOUS };
 
 struct agent_removal {
-    const struct agent_item *item;
+    const char *key; // the arena's: the item may be forgotten before its turn comes
     int rank;
 };
 

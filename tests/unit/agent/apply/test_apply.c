@@ -509,6 +509,41 @@ static void without_prune_what_is_not_listed_stays_and_says_so(void **state) {
     assert_non_null(strstr(cm_map_get(f->left, WEB), "prune is false"));
 }
 
+static void what_vanished_before_it_was_to_be_removed_is_not_asked_for(void **state) {
+    const struct test_object web[] = {{.key = WEB, .json = "{\"apiVersion\":\"apps/v1\"}"}};
+    const struct test_app less = {.name = "shop", .objects = web, .object_count = 1};
+    struct fixture *f = *state;
+
+    set(f, &shop, 1, 1, NULL);
+    apply_all(f);
+    set(f, &less, 1, 2, NULL);
+    let(f, WEB);
+    wait_pending(f, SVC); // of a higher rank: the other one waits for it
+    agent_apply_forget(f->apply, CFG);
+    let(f, SVC);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+    assert_int_equal(fake_removes(f->fake), 1);
+}
+
+static void what_vanished_after_its_removal_failed_is_not_asked_for_again(void **state) {
+    const struct test_object web[] = {{.key = WEB, .json = "{\"apiVersion\":\"apps/v1\"}"}};
+    const struct test_app less = {.name = "shop", .objects = web, .object_count = 1};
+    struct fixture *f = *state;
+
+    set(f, &shop, 1, 1, NULL);
+    apply_all(f);
+    set(f, &less, 1, 2, NULL);
+    let(f, WEB);
+    wait_pending(f, SVC);
+    assert_true(fake_fail(f->fake, SVC, CM_EAUTH, "forbidden"));
+    settle(f);
+    agent_apply_forget(f->apply, SVC);
+    cm_clock_advance(300001);
+    let(f, CFG);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+    assert_int_equal(fake_removes(f->fake), 2);
+}
+
 static void an_app_waits_for_those_it_depends_on(void **state) {
     const struct test_app apps[] = {
         {.name = "base", .objects = objects, .object_count = 1},
@@ -640,6 +675,8 @@ int main(void) {
         TEST(what_is_under_way_ends_before_the_newer_manifest_begins),
         TEST(nothing_is_removed_before_the_whole_app_is_applied),
         TEST(without_prune_what_is_not_listed_stays_and_says_so),
+        TEST(what_vanished_before_it_was_to_be_removed_is_not_asked_for),
+        TEST(what_vanished_after_its_removal_failed_is_not_asked_for_again),
         TEST(an_app_waits_for_those_it_depends_on),
         TEST(a_circle_is_said_and_changes_nothing),
         TEST(a_suspended_app_is_left_as_it_is),
