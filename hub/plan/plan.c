@@ -98,7 +98,8 @@ static void compare_pairs(struct walk *w, const struct hub_desired *before,
     size_t k = 0;
 
     while (old != NULL || pair != NULL) {
-        int order = old != NULL && pair != NULL ? strcmp(old->app, pair->app) : 0;
+        bool shared = old != NULL && pair != NULL && old->bundle == pair->bundle; // as most are
+        int order = old != NULL && pair != NULL && !shared ? strcmp(old->app, pair->app) : 0;
 
         if (pair == NULL || order < 0) {
             leave_pair(w, now, old);
