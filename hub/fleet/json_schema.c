@@ -147,16 +147,18 @@ static struct cm_json *choice_of(struct cm_arena *a, const struct hub_field *fie
     return schema;
 }
 
-static struct cm_json *map_of(struct cm_arena *a, bool any_length) {
+static struct cm_json *map_of(struct cm_arena *a, const struct hub_field *field) {
     struct cm_json *schema = typed(a, "object");
     struct cm_json *names = object(a);
     struct cm_json *values = typed(a, "string");
 
     cm_json_set_int(a, names, "minLength", 1);
-    if (!any_length) {
+    if (field->type != HUB_FIELD_TEXTS) {
         cm_json_set_int(a, names, "maxLength", HUB_LABEL_NAME_MAX);
         cm_json_set_int(a, values, "maxLength", HUB_LABEL_VALUE_MAX);
     }
+    cm_json_set_string(a, names, "pattern", field->names != NULL ? field->names->pattern : NULL);
+    cm_json_set_string(a, values, "pattern", field->form != NULL ? field->form->pattern : NULL);
     cm_json_set(a, schema, "propertyNames", names);
     cm_json_set(a, schema, "additionalProperties", values);
     return schema;
@@ -224,7 +226,7 @@ static struct cm_json *bare_schema_of(struct cm_arena *a, const struct hub_field
         return choice_of(a, field);
     case HUB_FIELD_LABELS:
     case HUB_FIELD_TEXTS:
-        return map_of(a, field->type == HUB_FIELD_TEXTS);
+        return map_of(a, field);
     case HUB_FIELD_VALUES:
         return values_of(a);
     case HUB_FIELD_OBJECT:

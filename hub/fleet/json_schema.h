@@ -1,6 +1,6 @@
 // json_schema: what editors complete and check documents with, made from the parser's own tables
-// (schema.h) as JSON Schema of draft 2020-12. The files are kept in deploy/reference/schemas; a test
-// compares.
+// (schema.h) as JSON Schema of draft 2020-12. The files are kept in deploy/reference/schemas; a
+// test compares.
 //
 // What a pattern cannot say is left to the parser: whether a range of versions is one.
 //

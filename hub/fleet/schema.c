@@ -220,7 +220,7 @@ static void check_field(const struct hub_check *c, const struct hub_field *field
         return;
     case HUB_FIELD_LABELS:
     case HUB_FIELD_TEXTS:
-        hub_check_labels(c, node, where, field->type == HUB_FIELD_TEXTS);
+        hub_check_labels(c, field, node, where);
         return;
     case HUB_FIELD_VALUES:
         hub_check_values(c, node, where);

@@ -68,6 +68,7 @@ struct hub_field {
     const char *otherwise;          // its default as text, NULL if it has none
     const char *const *choices;     // HUB_FIELD_CHOICE; ended by NULL
     const struct hub_form *form;    // of a string, or of each of several; NULL: any
+    const struct hub_form *names;   // of the names in a map; NULL: any
     const struct hub_field *fields; // of what is nested
     const struct hub_rule *rules;   // of what is nested; ended by one without names; NULL: none
     size_t min;                     // entries of a list

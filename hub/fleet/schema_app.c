@@ -119,13 +119,32 @@ static const struct hub_rule source_rules[] = {
 
 // ---- Targets
 
+static const struct hub_form key_form = {
+    .name = "the name of a label or annotation",
+    .pattern =
+        "^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$",
+    .advice =
+        "use 1 to 63 of letters, digits, '-', '_' and '.', with a letter or digit at both ends, "
+        "behind a domain and '/' if you like",
+};
+
+static const struct hub_form label_form = {
+    .name = "a label",
+    .pattern = "^(|[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?|.*[$][{].+[}].*)$",
+    .advice = "Kubernetes takes up to 63 of letters, digits, '-', '_' and '.', with a letter or "
+              "digit at both ends",
+};
+
 #define CHANGES_OF(whose)                                                                          \
     {.name = "labels",                                                                             \
      .type = HUB_FIELD_LABELS,                                                                     \
+     .form = &label_form,                                                                          \
+     .names = &key_form,                                                                           \
      .doc = "Put on metadata of every object" whose ", not into selectors.",                       \
      .also_called = "commonLabels"},                                                               \
         {.name = "annotations",                                                                    \
          .type = HUB_FIELD_TEXTS,                                                                  \
+         .names = &key_form,                                                                       \
          .doc = "Put on metadata of every object" whose ".",                                       \
          .also_called = "commonAnnotations"},                                                      \
         {.name = "images",                                                                         \

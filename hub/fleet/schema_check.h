@@ -35,8 +35,8 @@ void hub_check_unknown(const struct hub_check *c, const struct hub_field *fields
 
 // ---- schema_maps.c: labels and values
 
-void hub_check_labels(const struct hub_check *c, const struct cm_json *node, const char *where,
-                      bool any_length);
+void hub_check_labels(const struct hub_check *c, const struct hub_field *field,
+                      const struct cm_json *node, const char *where);
 void hub_check_values(const struct hub_check *c, const struct cm_json *node, const char *where);
 
 // ---- schema_rules.c: which fields go together

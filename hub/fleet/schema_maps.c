@@ -13,8 +13,30 @@ static bool label_fits(const struct cm_json *label, bool any_length) {
            (strlen(label->key) <= HUB_LABEL_NAME_MAX && label->len <= HUB_LABEL_VALUE_MAX);
 }
 
-void hub_check_labels(const struct hub_check *c, const struct cm_json *node, const char *where,
-                      bool any_length) {
+static void check_label(const struct hub_check *c, const struct hub_field *field,
+                        const struct cm_json *label, const char *where) {
+    if (!label_fits(label, field->type == HUB_FIELD_TEXTS)) {
+        hub_diags_add(c->diags, c->path, label->line, label->column,
+                      "the label '%.100s' is too long or has no name: use at most %d characters",
+                      label->key, HUB_LABEL_VALUE_MAX);
+        return;
+    }
+    if (field->names != NULL && !hub_schema_form_ok(field->names, label->key)) {
+        uint32_t line;
+        uint32_t column;
+
+        hub_check_place(c, label, &line, &column);
+        hub_diags_add(c->diags, c->path, line, column, "'%.100s' cannot be %s: %s", label->key,
+                      field->names->name, field->names->advice);
+    }
+    if (field->form != NULL && !hub_schema_form_ok(field->form, label->text)) {
+        hub_diags_add(c->diags, c->path, label->line, label->column, "%s is '%.100s': %s", where,
+                      label->text, field->form->advice);
+    }
+}
+
+void hub_check_labels(const struct hub_check *c, const struct hub_field *field,
+                      const struct cm_json *node, const char *where) {
     if (!hub_check_type(c, node, CM_OBJECT, where, "a map of strings")) {
         return;
     }
@@ -22,11 +44,8 @@ void hub_check_labels(const struct hub_check *c, const struct cm_json *node, con
         struct cm_str place = {0};
 
         cm_str_addf(&place, "%s.%.100s", where, item->key);
-        if (hub_check_text(c, item, cm_str_get(&place)) && !label_fits(item, any_length)) {
-            hub_diags_add(
-                c->diags, c->path, item->line, item->column,
-                "the label '%.100s' is too long or has no name: use at most %d characters",
-                item->key, HUB_LABEL_VALUE_MAX);
+        if (hub_check_text(c, item, cm_str_get(&place))) {
+            check_label(c, field, item, cm_str_get(&place));
         }
         cm_str_done(&place);
     }

@@ -272,6 +272,12 @@ static const struct wrong wrongs[] = {
      "manifests, and say in overlays what differs between clusters\n"
      "apps/shop/app.yaml:4:53: spec.decryption: encrypted files are not supported: leave Secrets "
      "out of Git and make them in the cluster"},
+    {"apps/shop/app.yaml", APP "spec:\n  labels: {a: two words}\n  annotations: {a b: x}\n",
+     "apps/shop/app.yaml:5:15: spec.labels.a is 'two words': Kubernetes takes up to 63 of letters, "
+     "digits, '-', '_' and '.', with a letter or digit at both ends\n"
+     "apps/shop/app.yaml:6:17: 'a b' cannot be the name of a label or annotation: use 1 to 63 of "
+     "letters, digits, '-', '_' and '.', with a letter or digit at both ends, behind a domain and "
+     "'/' if you like"},
     {"apps/shop/app.yaml", APP "spec:\n  annotations: {'': x}\n",
      "apps/shop/app.yaml:5:21: the label '' is too long or has no name: use at most 253 "
      "characters"},
