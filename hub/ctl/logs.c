@@ -65,9 +65,11 @@ static void print_line(struct ctl *c, const struct cm_json *event) {
 }
 
 static void print_json(const struct cm_json *event) {
+    CM_CLEANUP(cm_str_done) struct cm_str json = {0};
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
 
-    cm_json_write_compact(event, &text);
+    cm_json_write_compact(event, &json);
+    ctl_add_json(&text, cm_str_get(&json));
     (void)printf("%s\n", cm_str_get(&text));
 }
 

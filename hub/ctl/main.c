@@ -108,7 +108,7 @@ int main(int argc, char **argv) {
 
     if (code != CTL_DONE && c.err.code != CM_OK) {
         (void)fflush(stdout);
-        (void)fprintf(stderr, "holdfast: %s\n", c.err.msg);
+        (void)fprintf(stderr, "holdfast: %s\n", ctl_one_line(c.arena, c.err.msg));
     }
     ctl_client_free(c.client);
     cm_arena_free(c.arena);

@@ -131,7 +131,8 @@ static enum cm_rc print_jsonpath(struct ctl *c, const struct cm_json *value) {
     if (rc < 0) {
         return rc;
     }
-    (void)fwrite(cm_str_get(&text), 1, text.len, stdout);
+    (void)fputs(ctl_is_terminal() ? ctl_lines(c->arena, cm_str_get(&text)) : cm_str_get(&text),
+                stdout);
     if (ctl_is_terminal() && text.len > 0 && text.data[text.len - 1] != '\n') {
         (void)putchar('\n'); // kubectl leaves the prompt there
     }
@@ -140,6 +141,7 @@ static enum cm_rc print_jsonpath(struct ctl *c, const struct cm_json *value) {
 
 enum cm_rc ctl_print_value(struct ctl *c, const struct cm_json *value) {
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    CM_CLEANUP(cm_str_done) struct cm_str json = {0};
 
     if (c->jsonpath != NULL) {
         return print_jsonpath(c, value);
@@ -147,7 +149,8 @@ enum cm_rc ctl_print_value(struct ctl *c, const struct cm_json *value) {
     if (ctl_output_is(c, "yaml")) {
         cm_yaml_write(value, &text);
     } else {
-        cm_json_write_canonical(value, &text);
+        cm_json_write_canonical(value, &json);
+        ctl_add_json(&text, cm_str_get(&json));
     }
     (void)fwrite(cm_str_get(&text), 1, text.len, stdout);
     return CM_OK;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/str.h"
 
 struct range {
     uint32_t first;
@@ -32,8 +33,8 @@ static bool continues(char c) {
     return ((unsigned char)c & 0xC0) == 0x80;
 }
 
-// Returns the end of the character at `text`, which is not empty, and its width.
-static const char *next_char(const char *text, size_t *width) {
+// Returns the character at `text`, which is not empty; *end is behind it.
+static uint32_t code_of(const char *text, const char **end) {
     unsigned char first = (unsigned char)*text;
     uint32_t c = first < 0x80   ? first
                  : first < 0xE0 ? first & 0x1FU
@@ -43,6 +44,14 @@ static const char *next_char(const char *text, size_t *width) {
     for (text++; continues(*text); text++) {
         c = (c << 6) | ((unsigned char)*text & 0x3FU);
     }
+    *end = text;
+    return c;
+}
+
+// Returns the end of the character at `text`, which is not empty, and its width.
+static const char *next_char(const char *text, size_t *width) {
+    uint32_t c = code_of(text, &text);
+
     *width = is_in(c, none, sizeof(none) / sizeof(none[0]))   ? 0
              : is_in(c, wide, sizeof(wide) / sizeof(wide[0])) ? 2
                                                               : 1;
@@ -105,15 +114,58 @@ const char *ctl_text_cut(struct cm_arena *a, const char *text, size_t width) {
     return cm_arena_strf(a, "%.*s…", (int)(head(text, width - 1) - text), text);
 }
 
-const char *ctl_one_line(struct cm_arena *a, const char *text) {
+// ---- What steers a terminal
+
+// Tells how many bytes at `at` are a control character (C0, DEL, C1) or one that changes the
+// direction or the line of what follows (Unicode's Bidi_Control, U+2028, U+2029); 0 if none is.
+static size_t steering(const char *at) {
+    const unsigned char *b = (const unsigned char *)at;
+
+    if (b[0] < ' ' || b[0] == 0x7F) {
+        return b[0] == '\0' ? 0 : 1;
+    }
+    if ((b[0] == 0xC2 && b[1] >= 0x80 && b[1] < 0xA0) || (b[0] == 0xD8 && b[1] == 0x9C)) {
+        return 2;
+    }
+    if (b[0] != 0xE2) {
+        return 0;
+    }
+    bool marks = b[1] == 0x80 && (b[2] == 0x8E || b[2] == 0x8F || (b[2] >= 0xA8 && b[2] <= 0xAE));
+    bool isolates = b[1] == 0x81 && b[2] >= 0xA6 && b[2] <= 0xA9;
+    return marks || isolates ? 3 : 0;
+}
+
+static const char *tamed(struct cm_arena *a, const char *text, const char *kept) {
+    static const char *const instead[] = {"", " ", "\xC2\xA0", "\xEF\xBF\xBD"}; // as long
     char *copy = cm_arena_strdup(a, text);
 
-    for (unsigned char *at = (unsigned char *)copy; *at != '\0'; at++) {
-        if (*at < ' ' || *at == 0x7F) {
-            *at = ' ';
-        } else if (at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0) { // C1, in UTF-8
-            at[1] = 0xA0;
+    for (char *at = copy; *at != '\0';) {
+        size_t size = steering(at);
+
+        if (size > 0 && strchr(kept, *at) == NULL) {
+            memcpy(at, instead[size], size);
         }
+        at += size == 0 ? 1 : size;
     }
     return copy;
+}
+
+const char *ctl_one_line(struct cm_arena *a, const char *text) {
+    return tamed(a, text, "");
+}
+
+const char *ctl_lines(struct cm_arena *a, const char *text) {
+    return tamed(a, text, "\n\t");
+}
+
+void ctl_add_json(struct cm_str *out, const char *json) {
+    while (*json != '\0') {
+        size_t size = steering(json);
+
+        if (size == 0 || *json == '\n' || *json == '\t') {
+            cm_str_add_char(out, *json++);
+            continue;
+        }
+        cm_str_addf(out, "\\u%04x", (unsigned)code_of(json, &json));
+    }
 }

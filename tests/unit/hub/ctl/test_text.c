@@ -8,6 +8,8 @@
 #include <cmocka.h>
 
 #include "common/arena.h"
+#include "common/mem.h"
+#include "common/str.h"
 
 static void control_characters_become_spaces(void **state) {
     struct cm_arena *arena = *state;
@@ -18,6 +20,34 @@ static void control_characters_become_spaces(void **state) {
                                             "2J"),
                         "\xc2\xa0"
                         "2J");
+}
+
+static void what_turns_the_direction_of_writing_is_replaced(void **state) {
+    struct cm_arena *arena = *state;
+
+    assert_string_equal(ctl_one_line(arena, "a\xe2\x80\xae"
+                                            "b\xe2\x81\xa6"
+                                            "c\xe2\x80\xa8"
+                                            "d\xd8\x9c"
+                                            "e"),
+                        "a\xef\xbf\xbd"
+                        "b\xef\xbf\xbd"
+                        "c\xef\xbf\xbd"
+                        "d\xc2\xa0"
+                        "e");
+}
+
+static void lines_may_be_kept(void **state) {
+    assert_string_equal(ctl_lines(*state, "a\n\tb\x1b[2J"), "a\n\tb [2J");
+}
+
+static void json_gets_escapes_for_what_steers(void **state) {
+    (void)state;
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    ctl_add_json(&text, "{\n  \"a\": \"\xc2\x9b"
+                        "2J\xe2\x80\xaex\x7f gr\xc3\xbcn …\"\n}\n");
+    assert_string_equal(cm_str_get(&text), "{\n  \"a\": \"\\u009b2J\\u202ex\\u007f grün …\"\n}\n");
 }
 
 static void other_texts_stay_as_they_are(void **state) {
@@ -66,6 +96,9 @@ static int end(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEXT_TEST(control_characters_become_spaces),
+        TEXT_TEST(what_turns_the_direction_of_writing_is_replaced),
+        TEXT_TEST(lines_may_be_kept),
+        TEXT_TEST(json_gets_escapes_for_what_steers),
         TEXT_TEST(other_texts_stay_as_they_are),
         TEXT_TEST(a_width_counts_columns_and_not_bytes),
         TEXT_TEST(a_name_that_is_too_long_keeps_both_ends),
