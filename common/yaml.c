@@ -471,7 +471,7 @@ static enum cm_rc read_document(struct reader *r, struct cm_json *docs) {
         struct cm_json *doc;
 
         rc = read_node(r, &event, no_name, &doc);
-        if (rc == CM_OK) {
+        if (rc == CM_OK && doc->type != CM_NULL) {
             cm_json_append(docs, doc);
         }
     }

@@ -4,11 +4,11 @@
 // sigs.k8s.io/yaml 1.6 resolves them (y/n/yes/no/on/off, octal, hexadecimal, ~, quoted stays a
 // string; as names of members too, where `y:` becomes "true"). Numbers keep their exact value:
 // 1.10 stays 1.10, 0x1F becomes 31.
-// Non-finite numbers, duplicate keys, keys that are no scalars or null, unknown tags, invalid UTF-8
-// and aliases that would expand a text beyond ten times its size (and 64 KiB) or the limits are
-// errors with line and column. Several documents, anchors, a BOM and CRLF are fine; empty documents
-// are left out. Merge keys (<<) give way to an object's own members, wherever they stand. A text
-// that is JSON objects, one behind the other, is read as JSON.
+// Non-finite numbers, duplicate keys, keys that are no scalars or null, unknown tags, invalid
+// UTF-8 and aliases that would expand a text beyond ten times its size (and 64 KiB) or the limits
+// are errors with line and column. Several documents, anchors, a BOM and CRLF are fine; empty
+// documents and null are left out. Merge keys (<<) give way to an object's own members, wherever
+// they stand. A text that is JSON objects, one behind the other, is read as JSON.
 //
 // Threads: any, one arena each.
 #pragma once

@@ -1,6 +1,7 @@
 #include "common/yaml_scalar.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -141,13 +142,21 @@ bool cm_yaml_decimal(const char *text, size_t len, struct cm_str *number) {
     return true;
 }
 
+// digit_of returns what a digit of any base counts; a number beyond all bases for what is none.
+static unsigned digit_of(char c) {
+    static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+    char lower = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    const char *found = lower != '\0' ? strchr(digits, lower) : NULL;
+
+    return found != NULL ? (unsigned)(found - digits) : UINT_MAX;
+}
+
 // read_base reads all of the text as digits of a base into 64 bits.
 static bool read_base(const char *text, size_t len, unsigned base, uint64_t *out) {
     uint64_t value = 0;
 
     for (size_t i = 0; i < len; i++) {
-        char c = text[i];
-        unsigned digit = is_digit(c) ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a') + 10;
+        unsigned digit = digit_of(text[i]);
 
         if (digit >= base || __builtin_mul_overflow(value, base, &value) ||
             __builtin_add_overflow(value, digit, &value)) {
