@@ -46,6 +46,7 @@ struct hub_session {
     struct hub_member *member; // NULL after eviction
     struct cm_net_conn *conn;  // NULL once closed
     enum hub_session_state state;
+    bool on_record;               // the database shows its cluster as connected, or is about to
     struct cm_arena *hello_arena; // while the store looks up the last report
     const void *hello;            // Holdfast__V1__Hello in it
     struct hub_claim claim;

@@ -132,6 +132,15 @@ static void refuse(struct hub_sessions *s, struct cm_net_conn *conn) {
               "this agent is not enrolled here; enroll it anew");
 }
 
+// What the database shows of the old session is the new one's to take back, should it never get to
+// its Hello.
+static void replace(struct hub_session *old, struct hub_session *session) {
+    session->on_record = old->on_record;
+    session->seen_ms = old->seen_ms;
+    hub_session_goodbye(old, HOLDFAST__V1__GOODBYE__REASON__REPLACED, "the agent connected again");
+    old->member = NULL;
+}
+
 static void on_opened(void *ctx, struct cm_net_conn *conn) {
     struct hub_sessions *s = ctx;
     struct hub_member *member = authenticate(s, conn);
@@ -144,16 +153,13 @@ static void on_opened(void *ctx, struct cm_net_conn *conn) {
         refuse(s, conn);
         return;
     }
-    if (member->session != NULL) {
-        hub_session_goodbye(member->session, HOLDFAST__V1__GOODBYE__REASON__REPLACED,
-                            "the agent connected again");
-        member->session->member = NULL;
-    }
-
     struct hub_session *session = cm_new(1, sizeof(*session));
     session->owner = s;
     session->conn = conn;
     session->member = member;
+    if (member->session != NULL) {
+        replace(member->session, session);
+    }
     member->session = session;
     cm_list_append(&s->sessions, &session->in_sessions);
     cm_net_conn_set_ctx(conn, session);
@@ -257,6 +263,7 @@ static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_fram
         return CM_OK;
     }
     session->state = HUB_SESSION_HELLO;
+    session->on_record = true;
     session->hello = hello;
     session->jobs++;
     hub_presence_connected(session->owner->config.store,
@@ -424,7 +431,7 @@ static void on_closed(void *ctx, struct cm_net_conn *conn, const struct cm_err *
     }
     // A session that was replaced or evicted is not what the table shows: it writes nothing.
     if (session->member != NULL) {
-        if (session->state != HUB_SESSION_OPENED && !session->owner->stopping) {
+        if (session->on_record && !session->owner->stopping) {
             hub_presence_disconnected(session->owner->config.store, session->member->cluster,
                                       session->seen_ms, why->msg);
         }

@@ -142,7 +142,7 @@ void hub_sessions_evict(struct hub_sessions *s, const char *cluster_id) {
     if (member->session != NULL) {
         hub_session_goodbye(member->session, HOLDFAST__V1__GOODBYE__REASON__REVOKED,
                             "this agent is no longer enrolled; enroll it anew");
-        if (member->session->state != HUB_SESSION_OPENED) {
+        if (member->session->on_record) {
             hub_presence_disconnected(s->config.store, member->cluster, member->session->seen_ms,
                                       "no longer enrolled");
         }

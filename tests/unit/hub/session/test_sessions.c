@@ -147,22 +147,47 @@ static void a_key_that_is_not_in_the_table_is_refused(void **state) {
     assert_int_equal(paris->goodbye, HOLDFAST__V1__GOODBYE__REASON__REVOKED);
 }
 
-static void who_connects_again_replaces_himself(void **state) {
-    struct rig *r = *state;
-    struct peer *first = rig_connect(r, "paris-1", PARIS);
+static const struct hub_session *session_of(const struct rig *r, const char *id) {
+    return hub_member_find(r->sessions, id)->session;
+}
+
+// dial_again connects once more as the agent that is connected, up to Hello.
+static struct peer *dial_again(struct rig *r, const struct peer *first) {
     struct peer *second = rig_admit(r, "rome-1", ROME); // a peer of its own, for its loop
+    CM_AUTOFREE char *pem = cm_key_to_pem(first->key);
+    struct cm_err err;
 
     second->id = first->id;
     second->cluster = first->cluster;
     cm_key_free(second->key);
-    CM_AUTOFREE char *pem = cm_key_to_pem(first->key);
-    struct cm_err err;
     assert_int_equal(cm_key_from_pem(pem, strlen(pem), &second->key, &err), CM_OK);
     rig_dial(second);
+    return second;
+}
+
+static void who_connects_again_replaces_himself(void **state) {
+    struct rig *r = *state;
+    struct peer *first = rig_connect(r, "paris-1", PARIS);
+    struct peer *second = dial_again(r, first);
+
     rig_hello(second, NULL);
     RIG_UNTIL(r, first->closed && second->frames[WIRE_WELCOME] == 1);
     assert_int_equal(first->goodbye, HOLDFAST__V1__GOODBYE__REASON__REPLACED);
     assert_int_equal(rig_count(r, "SELECT connected FROM presence"), 1);
+}
+
+static void who_connects_again_and_breaks_off_is_not_shown_as_connected(void **state) {
+    struct rig *r = *state;
+    struct peer *first = rig_connect(r, "paris-1", PARIS);
+    struct peer *second = dial_again(r, first);
+
+    RIG_UNTIL(r, first->closed);
+    assert_int_equal(rig_count(r, "SELECT connected FROM presence"), 1);
+    cm_net_close(second->conn, false, "lost before Hello");
+    RIG_UNTIL(r, second->closed && session_of(r, PARIS) == NULL);
+    rig_settle(r);
+    assert_int_equal(rig_count(r, "SELECT connected FROM presence"), 0);
+    assert_true(rig_count(r, "SELECT seen_ms FROM presence") > 0);
 }
 
 // ---- Reports
@@ -295,10 +320,6 @@ static bool has_all(const struct peer *p, const struct hub_publication *of) {
     return true;
 }
 
-static const struct hub_session *session_of(const struct rig *r, const char *id) {
-    return hub_member_find(r->sessions, id)->session;
-}
-
 // Asks for all, and stops reading once the hub has begun to answer.
 static void stall(struct peer *p, const struct hub_publication *of) {
     struct rig *r = p->rig;
@@ -406,6 +427,7 @@ int main(void) {
         RIG_TEST(a_publication_goes_to_the_id_that_it_was_made_for),
         RIG_TEST(a_key_that_is_not_in_the_table_is_refused),
         RIG_TEST(who_connects_again_replaces_himself),
+        RIG_TEST(who_connects_again_and_breaks_off_is_not_shown_as_connected),
         RIG_TEST(a_report_is_acknowledged_after_the_commit_and_not_before),
         RIG_TEST(too_many_reports_at_once_end_the_link),
         RIG_TEST(an_agent_that_reports_too_much_is_sent_away_and_others_are_not),
