@@ -1,5 +1,7 @@
 // cases: documents that are right or wrong, for all that reads documents: the parser and the JSON
 // Schemas must agree about them.
+//
+// Threads: any; they never change.
 #pragma once
 
 #include <stdbool.h>
