@@ -34,6 +34,7 @@ struct hub_api_limits {
                                       // one address 2.5 times as many
     unsigned watchers;                // (64)
     int64_t beat_ms;                  // between signs of life to a watcher (15,000)
+    int64_t head_ms;                  // until a connection has said what it wants (10,000)
     int64_t request_ms;               // from the connection, or the answer before, to the end of
                                       // the answer (120,000)
 };

@@ -37,6 +37,7 @@ struct hub_answer {
     const char *allow;         // for 405
     unsigned retry_s;          // for 429 and 503; 0: not said
     bool secret;               // the body is wiped once it is sent
+    bool close;                // the connection, unread
     char etag[24];             // "" for none
 };
 

@@ -53,6 +53,7 @@ static void add_headers(struct MHD_Response *response, const struct hub_request 
     add_header(response, "ETag", r->answer.etag);
     add_header(response, "Allow", r->answer.allow);
     add_header(response, "Retry-After", seconds);
+    add_header(response, "Connection", r->answer.close ? "close" : NULL);
     if (r->answer.status == 401) {
         add_header(response, "WWW-Authenticate", "Bearer realm=\"holdfast\"");
     }

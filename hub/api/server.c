@@ -19,6 +19,7 @@
 #include "hub/api/change.h"
 #include "hub/api/check.h"
 #include "hub/api/feed.h"
+#include "hub/api/framing.h"
 #include "hub/api/gate.h"
 #include "hub/api/internal.h"
 #include "hub/api/listen.h"
@@ -75,7 +76,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
         c->fd = info->connect_fd;
         c->due.expired = on_too_slow;
         *ctx = c;
-        (void)hub_watch_add(s->api->watch, &c->due, s->limits.request_ms);
+        (void)hub_watch_add(s->api->watch, &c->due, s->limits.head_ms);
     } else if (c != NULL) {
         (void)hub_watch_take(s->api->watch, &c->due);
         free(c);
@@ -85,10 +86,22 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 
 // ---- Requests
 
+// A connection that has said what it wants may take longer.
+static void begin_time(struct hub_server *s, struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    if (info != NULL && info->socket_context != NULL) {
+        struct connection *c = info->socket_context;
+        (void)hub_watch_add(s->api->watch, &c->due, s->limits.request_ms);
+    }
+}
+
 static void *on_uri(void *cls, const char *text, struct MHD_Connection *connection) {
     struct hub_server *s = cls;
     struct hub_request *r = cm_new(1, sizeof(*r));
 
+    begin_time(s, connection);
     r->api = s->api;
     r->arena = cm_arena_new(0);
     r->number = ++s->requests;
@@ -137,8 +150,6 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **ct
                          enum MHD_RequestTerminationCode why) {
     struct hub_server *s = cls;
     struct hub_request *r = *ctx;
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
     (void)why;
     if (r == NULL) {
@@ -153,10 +164,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **ct
     }
     free_request(r);
     *ctx = NULL;
-    if (info != NULL && info->socket_context != NULL) {
-        struct connection *c = info->socket_context;
-        (void)hub_watch_add(s->api->watch, &c->due, s->limits.request_ms);
-    }
+    begin_time(s, connection);
 }
 
 const char *hub_request_header(const struct hub_request *r, const char *name) {
@@ -199,13 +207,18 @@ static enum MHD_Result begin(struct hub_server *s, struct hub_request *r, const 
     hub_gate_address(info == NULL ? NULL : info->client_addr, r->address);
     if (s->stopping) {
         hub_answer_problem(r, 503, "the hub is stopping");
+    } else if (!hub_framing_ok(r->connection)) {
+        hub_answer_problem(r, 400,
+                           "where the body ends must be said once: by one Content-Length, "
+                           "or by 'Transfer-Encoding: chunked'");
+        r->answer.close = true;
     } else {
         hub_gate_pass(r, content_length(r));
     }
     // The answer before the body: if the client waits for a word, or has too much to say.
-    bool at_once =
-        r->answer.status != 0 &&
-        (hub_request_header(r, MHD_HTTP_HEADER_EXPECT) != NULL || content_length(r) > DRAIN_MAX);
+    bool at_once = r->answer.status != 0 &&
+                   (r->answer.close || hub_request_header(r, MHD_HTTP_HEADER_EXPECT) != NULL ||
+                    content_length(r) > DRAIN_MAX);
     return at_once ? hub_respond(r) : MHD_YES;
 }
 
@@ -324,6 +337,7 @@ static struct hub_api_limits with_defaults(struct hub_api_limits l) {
         .connections = l.connections > 0 ? l.connections : 512,
         .connections_per_address = l.connections_per_address > 0 ? l.connections_per_address : 128,
         .idle_s = l.idle_s > 0 ? l.idle_s : 30,
+        .head_ms = l.head_ms > 0 ? l.head_ms : 10000,
         .request_ms = l.request_ms > 0 ? l.request_ms : 120000,
     };
 }

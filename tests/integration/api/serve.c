@@ -136,6 +136,7 @@ static void set_limit(struct hub_api_limits *limits, const char *text) {
         {"watchers=", &limits->watchers, NULL},
         {"idle-s=", &limits->idle_s, NULL},
         {"beat-ms=", NULL, &limits->beat_ms},
+        {"head-ms=", NULL, &limits->head_ms},
         {"request-ms=", NULL, &limits->request_ms},
     };
 

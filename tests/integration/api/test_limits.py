@@ -53,6 +53,36 @@ class Sizes(Api):
         self.assertEqual(self.ask("GET", "/healthz").status, 200)
 
 
+class Framing(Api):
+    NEXT = b"GET /readyz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+    def say(self, *headers, body=b""):
+        link = self.raw()
+        link.sendall(b"POST /api/v1/sync HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "
+                     + self.admin.encode() + b"\r\n" + b"".join(h + b"\r\n" for h in headers)
+                     + b"\r\n" + body + self.NEXT)
+        return read_all(link)
+
+    def test_a_body_ends_where_its_length_or_its_last_chunk_says(self):
+        said = self.say(b"Content-Length: 2", body=b"{}")
+        self.assertEqual((said.count(b"HTTP/1.1 202 "), said.count(b"HTTP/1.1 200 ")), (1, 1))
+        said = self.say(b"Transfer-Encoding: chunked", body=b"2\r\n{}\r\n0\r\n\r\n")
+        self.assertEqual((said.count(b"HTTP/1.1 202 "), said.count(b"HTTP/1.1 200 ")), (1, 1))
+
+    def test_who_says_it_twice_is_refused_and_what_follows_is_no_request(self):
+        chunk = b"0\r\n\r\n"
+        for headers in ((b"Content-Length: 5", b"Transfer-Encoding: chunked"),
+                        (b"Transfer-Encoding: chunked", b"Content-Length: 5"),
+                        (b"Content-Length: 0", b"Content-Length: 5"),
+                        (b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked"),
+                        (b"Transfer-Encoding: xchunked",), (b"Transfer-Encoding: gzip, chunked",),
+                        (b"Transfer-Encoding: identity",), (b"Content-Length: +5",),
+                        (b"Content-Length: 5, 5",), (b"Content-Length:",)):
+            said = self.say(*headers, body=chunk)
+            self.assertTrue(said.startswith(b"HTTP/1.1 400 "), (headers, said))
+            self.assertNotIn(b"HTTP/1.1 2", said, headers)
+
+
 class Connections(Api):
     limits = ("connections=12", "per-address=6")
 
@@ -71,6 +101,21 @@ class Connections(Api):
         deadline = time.monotonic() + 20
         while not self.is_served(self.connection()):
             self.assertLess(time.monotonic(), deadline)
+
+
+class Silent(Api):
+    limits = ("head-ms=300",)
+
+    def test_who_does_not_say_what_he_wants_loses_his_place_first(self):
+        link = self.connection()
+        link.request("GET", "/healthz")
+        self.assertEqual(link.getresponse().read(), b"ok\n")
+        silent = [self.raw() for _ in range(10)]
+        began = time.monotonic()
+        self.assertEqual({read_all(other) for other in silent}, {b""})
+        self.assertLess(time.monotonic() - began, 15)
+        link.request("GET", "/healthz")  # who has asked once may pause
+        self.assertEqual(link.getresponse().read(), b"ok\n")
 
 
 class Slow(Api):
