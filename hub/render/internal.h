@@ -17,7 +17,6 @@
 #include "hub/render/source.h"
 
 struct cm_arena;
-struct cm_err;
 
 // A template on its way into an edition.
 struct hub_edit {
