@@ -200,9 +200,16 @@ bool agent_cache_recovered(const struct agent_cache *c) {
     return c->recovered;
 }
 
+static void record_recovered(const struct agent_cache *c, struct cm_str *out) {
+    size_t begin = agent_put_begin(out, AGENT_RECORD_RECOVERED);
+
+    agent_put_u8(out, c->recovered ? 1 : 0);
+    agent_put_end(out, begin);
+}
+
 void agent_cache_set_recovered(struct agent_cache *c) {
-    agent_put_end(&c->open, agent_put_begin(&c->open, AGENT_RECORD_RECOVERED));
     c->recovered = true;
+    record_recovered(c, &c->open);
 }
 
 static void record_held(void *ctx, const struct agent_item *item) {
@@ -214,9 +221,7 @@ void agent_cache_state(const struct agent_cache *c, struct cm_str *out) {
     if (c->in_force.generation > 0) {
         record_in_force(out, &c->in_force);
     }
-    if (c->recovered) {
-        agent_put_end(out, agent_put_begin(out, AGENT_RECORD_RECOVERED));
-    }
+    record_recovered(c, out);
     agent_cache_each_item(c, record_held, out);
 }
 
@@ -552,9 +557,11 @@ static bool read_gone(struct agent_cache *c, struct agent_reader *r) {
     return !r->bad;
 }
 
-static bool read_recovered(struct agent_cache *c) {
+static bool read_recovered(struct agent_cache *c, struct agent_reader *r) {
+    bool yes = r->left == 0 || agent_get_u8(r) == 1;
+
     if (c != NULL) {
-        c->recovered = true;
+        c->recovered = yes;
     }
     return true;
 }
@@ -577,7 +584,7 @@ static bool read_record(struct agent_cache *c, uint8_t type, const uint8_t *reco
     case AGENT_RECORD_REPORTS:
         return read_reports(c, &r);
     case AGENT_RECORD_RECOVERED:
-        return read_recovered(c);
+        return read_recovered(c, &r);
     default:
         return false;
     }
@@ -615,14 +622,21 @@ static void begin_run(struct agent_cache *c) {
     c->next_report = c->reserved;
 }
 
-static void log_cut(const struct agent_cache *c, uint64_t cut) {
+// take_cut: nobody acted upon what a crash tore. But if the disk is damaged, or another version
+// wrote it, then objects are there that the inventory does not name, and reports were sent under
+// numbers that would be used again: so the target is asked, and a new run of reports begins.
+static void take_cut(struct agent_cache *c, uint64_t cut) {
     char bytes[CM_LOG_INT_MAX];
 
-    if (cut > 0) {
-        cm_log(CM_LOG_WARN, "agent.log_cut",
-               "the end of the log was not whole; what it held is taken as never written", "path",
-               c->path, "bytes", cm_log_int((int64_t)cut, bytes), NULL);
+    if (cut == 0) {
+        return;
     }
+    cm_log(CM_LOG_WARN, "agent.log_cut",
+           "the end of the log was not whole; what this agent owns is looked for again", "path",
+           c->path, "bytes", cm_log_int((int64_t)cut, bytes), NULL);
+    c->recovered = false;
+    record_recovered(c, &c->open);
+    c->run[0] = '\0';
 }
 
 static enum cm_rc open_files(struct agent_cache *c, struct cm_err *err) {
@@ -640,7 +654,7 @@ static enum cm_rc open_files(struct agent_cache *c, struct cm_err *err) {
     (void)unlink(left_over); // of a snapshot that was not finished
     rc = agent_log_open(c->path, visit_frame, c, &c->fd, &c->end, &cut, err);
     if (rc == CM_OK) {
-        log_cut(c, cut);
+        take_cut(c, cut);
     }
     return rc;
 }

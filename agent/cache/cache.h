@@ -35,9 +35,9 @@ struct cm_loop;
 struct cm_workers;
 
 // agent_cache_open takes the folder (made if missing, 0700) and reads it; it blocks. A log that
-// ends in the middle of a frame is cut there. It fails with CM_EBUSY if another agent uses the
-// folder, with CM_EIO if it cannot be read, and with CM_EINVAL if what is there was not written by
-// a cache.
+// ends in the middle of a frame is cut there, and its inventory counts as not recovered. It fails
+// with CM_EBUSY if another agent uses the folder, with CM_EIO if it cannot be read, and with
+// CM_EINVAL if what is there was not written by a cache.
 CM_MUSTUSE enum cm_rc agent_cache_open(struct cm_loop *loop, struct cm_workers *disk,
                                        const char *dir, struct agent_cache **out,
                                        struct cm_err *err);
@@ -108,7 +108,7 @@ void agent_cache_each_item(const struct agent_cache *c,
                            void (*visit)(void *ctx, const struct agent_item *item), void *ctx);
 
 // agent_cache_recovered tells whether the inventory is known to be whole: false until the agent has
-// asked the target once what it owns there (a new disk).
+// asked the target once what it owns there (a new disk, or one that lost something).
 bool agent_cache_recovered(const struct agent_cache *c);
 void agent_cache_set_recovered(struct agent_cache *c);
 

@@ -379,6 +379,31 @@ static void writing_goes_on_after_a_torn_end(void **state) {
     assert_int_equal(look(f).items, 6);
 }
 
+// What was cut off may have named objects that were applied, and numbers of reports.
+static void a_log_that_lost_its_end_knows_neither_what_it_owns_nor_what_it_told(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *log = cm_strf("%s/log", f->dir);
+    CM_AUTOFREE char *run = cm_strdup(agent_cache_report_run(f->cache));
+    struct stat st;
+
+    agent_cache_set_recovered(f->cache);
+    step(f, 1);
+    step(f, 2);
+    close_cache(f, true);
+    assert_int_equal(stat(log, &st), 0);
+    assert_int_equal(truncate(log, st.st_size - 1), 0);
+    open_cache(f);
+    assert_false(agent_cache_recovered(f->cache));
+    assert_string_not_equal(agent_cache_report_run(f->cache), run);
+    CM_AUTOFREE char *new_run = cm_strdup(agent_cache_report_run(f->cache));
+    reopen(f);
+    assert_false(agent_cache_recovered(f->cache));
+    assert_string_equal(agent_cache_report_run(f->cache), new_run);
+    agent_cache_set_recovered(f->cache);
+    reopen(f);
+    assert_true(agent_cache_recovered(f->cache));
+}
+
 // ---- Snapshots
 
 static bool has_snapshot(void *ctx) {
@@ -562,6 +587,7 @@ int main(void) {
         TEST(a_changed_byte_gives_a_state_from_before_it),
         TEST(a_file_that_is_no_log_is_left_alone),
         TEST(writing_goes_on_after_a_torn_end),
+        TEST(a_log_that_lost_its_end_knows_neither_what_it_owns_nor_what_it_told),
         TEST(a_snapshot_keeps_what_is_in_force_and_leaves_the_rest),
         TEST(a_snapshot_is_dropped_when_a_blob_it_leaves_behind_is_asked_for),
         TEST(a_log_that_grows_is_replaced_by_itself),
