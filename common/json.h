@@ -113,7 +113,8 @@ bool cm_json_true(const struct cm_json *node);
 // are (1, 1.0 and 1e0).
 bool cm_json_equal(const struct cm_json *a, const struct cm_json *b);
 
-// cm_json_depth tells how many levels a tree has, cm_json_nodes how many nodes. A scalar is one level.
+// cm_json_depth tells how many levels a tree has, cm_json_nodes how many nodes. A scalar is one
+// level.
 size_t cm_json_depth(const struct cm_json *node);
 size_t cm_json_nodes(const struct cm_json *node);
 
