@@ -366,6 +366,9 @@ void agent_watch_left(void *watch, const char *app, const char *key, const char 
     if (set_text(&s->left, why)) {
         watch_dirty_object(w, s);
     }
+    if (s->health == AGENT_HEALTH_MISSING && w->apply != NULL) {
+        agent_apply_forget(w->apply, s->key); // it was gone before: nobody will say so again
+    }
 }
 
 // ---- Life

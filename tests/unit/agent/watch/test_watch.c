@@ -64,14 +64,27 @@ static bool on_send(void *ctx, struct cm_buf *report) {
 
 static const struct test_object objects[] = {{.key = CFG}, {.key = SVC}};
 
-// start puts an App with both objects in force, with its inventory, as after a restart.
-static void start(struct fixture *f, const struct test_app *app) {
+static struct agent_desired *put_release(struct fixture *f, const struct test_app *app,
+                                         uint64_t generation) {
     struct test_release *r = release_new(
-        &(struct test_manifest){.epoch = 1, .generation = 7, .apps = app, .app_count = 1});
+        &(struct test_manifest){.epoch = 1, .generation = generation, .apps = app, .app_count = 1});
+    struct agent_desired *d = desired_new(r);
 
     for (size_t i = 0; i < r->blob_count; i++) {
         agent_cache_put_blob(f->cache, &r->blobs[i].name, r->blobs[i].bytes);
     }
+    release_free(r);
+    return d;
+}
+
+static void replace(struct fixture *f, const struct test_app *app, uint64_t generation) {
+    agent_apply_set(f->apply, put_release(f, app, generation));
+}
+
+// start puts an App with both objects in force, with its inventory, as after a restart.
+static void start(struct fixture *f, const struct test_app *app) {
+    struct agent_desired *d = put_release(f, app, 7);
+
     for (size_t i = 0; i < app->object_count; i++) {
         agent_cache_put_item(f->cache, &(struct agent_item){.key = app->objects[i].key,
                                                             .app = app->name,
@@ -80,8 +93,7 @@ static void start(struct fixture *f, const struct test_app *app) {
                                                             .applied = true});
     }
     agent_watch_start(f->watch, f->apply);
-    agent_apply_set(f->apply, desired_new(r));
-    release_free(r);
+    agent_apply_set(f->apply, d);
 }
 
 static int set_up(void **state) {
@@ -570,6 +582,22 @@ static void an_object_that_is_gone_is_told_until_it_is_acknowledged(void **state
     assert_int_equal(counts.objects, 1);
 }
 
+static void what_is_left_there_and_is_gone_already_is_forgotten(void **state) {
+    const struct test_app less = {
+        .name = "shop", .objects = objects, .object_count = 1, .no_prune = true};
+    struct agent_watch_counts counts;
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    settle(f);
+    observe(f, SVC, AGENT_HEALTH_MISSING, NULL); // deleted by hand, then from Git
+    replace(f, &less, 8);
+    settle(f);
+    agent_watch_counts_get(f->watch, &counts);
+    assert_int_equal(counts.objects, 1);
+    assert_null(agent_cache_item(f->cache, SVC));
+}
+
 static void long_texts_are_cut_at_a_character(void **state) {
     struct fixture *f = *state;
     char text[3001];
@@ -612,6 +640,7 @@ int main(void) {
         TEST(what_is_still_to_be_applied_has_not_drifted),
         TEST(a_fight_is_fought_with_growing_pauses),
         TEST(an_object_that_is_gone_is_told_until_it_is_acknowledged),
+        TEST(what_is_left_there_and_is_gone_already_is_forgotten),
         TEST(long_texts_are_cut_at_a_character),
     };
 
