@@ -5,6 +5,7 @@
 
 #include "common/arena.h"
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/fsys.h"
 #include "common/http/http.h"
 #include "common/json.h"
@@ -17,6 +18,7 @@
 #define ANSWER_MAX ((size_t)256 * 1024 * 1024)
 #define FILE_MAX ((size_t)1024 * 1024)
 #define PAGE 2000
+#define PAUSE_MAX_MS 5000
 
 struct ctl_client {
     struct cm_loop *loop;
@@ -311,4 +313,11 @@ void ctl_pause(struct ctl *c, int64_t ms) {
 
     cm_timer_start(c->client->loop, &timer, ms);
     cm_loop_run(c->client->loop);
+}
+
+void ctl_pause_after(struct ctl *c, int64_t least_ms, int64_t looked_ms) {
+    int64_t ms = 3 * (cm_clock_now_ms() - looked_ms);
+
+    ms = ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : ms;
+    ctl_pause(c, ms > least_ms ? ms : least_ms);
 }

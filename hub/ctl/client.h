@@ -31,7 +31,10 @@ CM_MUSTUSE enum cm_rc ctl_list(struct ctl *c, const char *path, const struct ctl
 // ctl_may_pass tells whether asking again may help after such a failure.
 bool ctl_may_pass(enum cm_rc rc);
 
-// ctl_pause waits between two looks at something that changes.
+// ctl_pause waits between two looks at something that changes. ctl_pause_after does so for three
+// times as long as the last look, begun at looked_ms (monotonic), has taken, least_ms to 5 s: a
+// busy hub is spared.
 void ctl_pause(struct ctl *c, int64_t ms);
+void ctl_pause_after(struct ctl *c, int64_t least_ms, int64_t looked_ms);
 
 void ctl_client_free(struct ctl_client *client); // NULL is fine

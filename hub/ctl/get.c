@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/map.h"
 #include "common/mem.h"
@@ -233,6 +234,8 @@ static int watch(struct ctl *c, const struct ctl_asked *asked) {
     bool looked = false;
 
     for (;;) {
+        int64_t looked_ms = cm_clock_now_ms();
+
         c->arena = cm_arena_new(0);
         ctl_table_use(table, c->arena);
         enum cm_rc rc = look_again(c, asked, seen, table);
@@ -242,7 +245,7 @@ static int watch(struct ctl *c, const struct ctl_asked *asked) {
             return CTL_ERROR;
         }
         looked = looked || rc == CM_OK;
-        ctl_pause(c, LOOK_MS);
+        ctl_pause_after(c, LOOK_MS, looked_ms);
     }
 }
 

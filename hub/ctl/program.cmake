@@ -13,7 +13,7 @@ if(TARGET hub_fleet AND TARGET hub_repo AND TARGET common_http)
     install(FILES ${PROJECT_SOURCE_DIR}/deploy/completion/holdfast.bash
         DESTINATION share/bash-completion/completions RENAME holdfast)
     install(FILES ${PROJECT_SOURCE_DIR}/deploy/completion/holdfast.zsh
-        DESTINATION share/zsh/vendor-completions RENAME _holdfast)
+        DESTINATION share/zsh/site-functions RENAME _holdfast)
     install(FILES ${PROJECT_SOURCE_DIR}/deploy/completion/holdfast.fish
         DESTINATION share/fish/vendor_completions.d)
 

@@ -161,14 +161,16 @@ int ctl_wait_for_progress(struct ctl *c, int64_t timeout_ms) {
         return CTL_ERROR;
     }
     while (!over) { // an arena a look: this may take days
+        int64_t looked_ms = cm_clock_now_ms();
+
         c->arena = cm_arena_new(0);
         over = look(&w, timeout_ms, &code);
         cm_arena_free(c->arena);
         c->arena = lasting;
         if (!over) {
-            bool soon = cm_clock_now_ms() - w.began_ms < SOON_MS;
+            bool soon = looked_ms - w.began_ms < SOON_MS;
 
-            ctl_pause(c, soon && code != CTL_ERROR ? LOOK_MS : CALM_MS);
+            ctl_pause_after(c, soon ? LOOK_MS : CALM_MS, looked_ms);
         }
     }
     return code;

@@ -197,12 +197,14 @@ static int watch_screen(struct ctl *c) {
     int code = CTL_DONE;
 
     while (!last) {
+        int64_t looked_ms = cm_clock_now_ms();
+
         c->arena = cm_arena_new(0);
         last = show_page(c, began_ms, &looked, &code);
         cm_arena_free(c->arena);
         c->arena = lasting;
         if (!last) {
-            ctl_pause(c, LOOK_MS);
+            ctl_pause_after(c, LOOK_MS, looked_ms);
         }
     }
     ctl_screen_close();
