@@ -10,6 +10,7 @@
 #include "common/object/directive.h"
 #include "common/object/id.h"
 #include "common/object/listkeys.h"
+#include "common/object/merge_check.h"
 #include "common/object/schema.h"
 
 // Comparing every entry of a list with every one of the patch's is done up to here.
@@ -18,95 +19,17 @@
 struct merge {
     struct cm_arena *a;
     bool strategic;
-    size_t pairs; // compared so far
-    const struct cm_json *wrong;
+    size_t pairs;                   // compared so far
     const struct cm_json *too_long; // a list of the patch for which there were too many
 };
 
 static const struct cm_list_rule *rule_at(const struct merge *m, struct cm_place place) {
-    static const struct cm_list_rule atomic = {.type = CM_LIST_ATOMIC};
-
-    return m->strategic && (place.flags & CM_FIELD_REPLACED) == 0 ? cm_schema_rule(place) : &atomic;
+    return cm_merge_rule(m->strategic, place);
 }
 
 static void empty(struct cm_json *holder) {
     holder->first = holder->last = NULL;
     holder->count = 0;
-}
-
-// ---- Is the patch sound?
-
-static enum cm_rc check(struct merge *m, const struct cm_json *patch, struct cm_place place,
-                        struct cm_err *err);
-
-static enum cm_rc check_entry(struct merge *m, const struct cm_list_rule *rule,
-                              const struct cm_json *list, const struct cm_json *entry,
-                              struct cm_err *err) {
-    if (cm_directive_alone(entry)) {
-        m->wrong = entry->first;
-        return cm_directive_check(entry->first, err);
-    }
-    if (entry->type != CM_OBJECT) {
-        return CM_OK;
-    }
-    m->wrong = entry;
-    if (rule->type == CM_LIST_MAP) {
-        const struct cm_json *key = cm_json_get(entry, rule->keys[0]);
-
-        if (key != NULL && key->type != CM_NULL) {
-            return CM_OK;
-        }
-        return cm_fail(err, CM_EINVAL,
-                       "an entry of '%.100s' has no '%s', by which entries are found: add it",
-                       list->key, rule->keys[0]);
-    }
-    if (cm_json_get(entry, CM_DIRECTIVE_PATCH) != NULL) {
-        return cm_fail(
-            err, CM_EINVAL,
-            "'%.100s' is replaced as a whole, so its entries cannot have '$patch': write "
-            "all of the list, or use a jsonPatch",
-            list->key != NULL ? list->key : "the list");
-    }
-    return CM_OK;
-}
-
-static enum cm_rc check_list(struct merge *m, const struct cm_json *list, struct cm_place place,
-                             struct cm_err *err) {
-    const struct cm_list_rule *rule = rule_at(m, place);
-
-    for (const struct cm_json *entry = list->first; entry != NULL; entry = entry->next) {
-        enum cm_rc rc = check_entry(m, rule, list, entry, err);
-
-        if (rc == CM_OK && rule->type == CM_LIST_MAP) {
-            rc = check(m, entry, cm_schema_element(place), err);
-        }
-        if (rc < 0) {
-            return rc;
-        }
-    }
-    return CM_OK;
-}
-
-// The recursion is as deep as the patch, which its reader has limited.
-static enum cm_rc check( // NOLINT(misc-no-recursion)
-    struct merge *m, const struct cm_json *patch, struct cm_place place, struct cm_err *err) {
-    if (patch->type == CM_ARRAY) {
-        return check_list(m, patch, place, err);
-    }
-    if (patch->type != CM_OBJECT) {
-        return CM_OK;
-    }
-    for (const struct cm_json *n = patch->first; n != NULL; n = n->next) {
-        m->wrong = n;
-        enum cm_rc rc = cm_directive_check(n, err);
-        if (rc == CM_OK) {
-            rc = check(m, n, cm_schema_member(place, n->key), err);
-        }
-        if (rc < 0) {
-            return rc;
-        }
-    }
-    return CM_OK;
 }
 
 // ---- What is put where there was nothing
@@ -397,12 +320,13 @@ static struct cm_place root_of(struct merge *m, const struct cm_json *object) {
 
 enum cm_rc cm_object_merge(struct cm_arena *a, struct cm_json *object, struct cm_json *patch,
                            struct cm_merged *out, struct cm_err *err) {
-    struct merge m = {.a = a, .wrong = patch};
+    struct merge m = {.a = a};
     struct cm_place root = root_of(&m, object);
-    enum cm_rc rc = check(&m, patch, root, err);
+    const struct cm_json *wrong = patch;
+    enum cm_rc rc = cm_merge_check(patch, root, m.strategic, &wrong, err);
 
     if (rc < 0) {
-        out->wrong = m.wrong;
+        out->wrong = wrong;
         return rc;
     }
     struct cm_json *merged = merge_value(&m, object, patch, root);
