@@ -21,7 +21,10 @@
 #include "proto/holdfast.pb-c.h"
 #include "proto/wire.h"
 
-enum { SMALLEST = 512 * 1024 };
+enum {
+    SMALLEST = 512 * 1024,
+    STATE_PIECE = 1024 * 1024, // about so much of the state goes into one frame
+};
 
 struct agent_snapshot {
     struct agent_cache *cache;
@@ -119,11 +122,11 @@ static void mark_needed(struct agent_snapshot *s) {
     }
 }
 
-static enum cm_rc write_frame(struct agent_snapshot *s, const struct cm_str *payload,
+static enum cm_rc write_frame(struct agent_snapshot *s, const void *payload, size_t size,
                               struct cm_err *err) {
     CM_CLEANUP(cm_str_done) struct cm_str frame = {0};
 
-    agent_put_frame(&frame, payload->data, payload->len);
+    agent_put_frame(&frame, payload, size);
     enum cm_rc rc = agent_log_write(s->fd, s->end, frame.data, frame.len, err);
     if (rc == CM_OK) {
         s->end += frame.len;
@@ -147,7 +150,25 @@ static enum cm_rc copy_blob(struct agent_snapshot *s, const struct agent_place_i
     to->offset = s->end + AGENT_FRAME_HEADER + payload.len;
     cm_str_add_n(&payload, bytes, p->size);
     agent_put_end(&payload, begin);
-    return write_frame(s, &payload, err);
+    return write_frame(s, payload.data, payload.len, err);
+}
+
+// write_state: the file is put into place whole, so its frames may end after any record.
+static enum cm_rc write_state(struct agent_snapshot *s, struct cm_err *err) {
+    struct agent_reader r = {.at = (const uint8_t *)s->state.data, .left = s->state.len};
+    const uint8_t *begin = r.at;
+    enum cm_rc rc = CM_OK;
+    size_t size;
+
+    while (rc == CM_OK && r.left > 0) {
+        (void)agent_get_u8(&r); // the record's type
+        (void)agent_get_bytes(&r, &size);
+        if (r.left == 0 || r.at - begin >= STATE_PIECE) {
+            rc = write_frame(s, begin, (size_t)(r.at - begin), err);
+            begin = r.at;
+        }
+    }
+    return rc;
 }
 
 static enum cm_rc copy_blobs(struct agent_snapshot *s, struct cm_err *err) {
@@ -171,7 +192,7 @@ static enum cm_rc write_all(struct agent_snapshot *s, struct cm_err *err) {
     }
     s->end = AGENT_LOG_MAGIC_SIZE;
     mark_needed(s);
-    rc = write_frame(s, &s->state, err);
+    rc = write_state(s, err);
     if (rc == CM_OK) {
         rc = copy_blobs(s, err);
     }

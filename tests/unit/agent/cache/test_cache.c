@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "agent/cache/record.h"
 #include "common/buf.h"
 #include "common/fsys.h"
 #include "common/loop.h"
@@ -33,6 +34,7 @@ struct fixture {
     bool closed;
     int troubles;
     int recoveries;
+    uint64_t snapshots; // that there were already
 };
 
 static void open_cache(struct fixture *f) {
@@ -504,6 +506,64 @@ static void a_log_that_grows_is_replaced_by_itself(void **state) {
     assert_int_equal(look(f).generation, 60);
 }
 
+static size_t largest_frame(const struct cm_buf *log) {
+    size_t largest = 0;
+
+    for (size_t at = AGENT_LOG_MAGIC_SIZE; at < log->size;) {
+        size_t size = agent_frame_size(log->data + at);
+
+        largest = size > largest ? size : largest;
+        at += AGENT_FRAME_HEADER + size;
+    }
+    return largest;
+}
+
+static bool has_another_snapshot(void *ctx) {
+    const struct fixture *f = ctx;
+    struct agent_cache_stats stats;
+
+    agent_cache_stats_get(f->cache, &stats);
+    return stats.snapshots > f->snapshots;
+}
+
+static void snapshot_now(struct fixture *f) {
+    struct agent_cache_stats stats;
+
+    agent_cache_stats_get(f->cache, &stats);
+    f->snapshots = stats.snapshots;
+    agent_cache_snapshot(f->cache);
+    assert_true(turn_until(f->loop, has_another_snapshot, f));
+}
+
+// A frame has a largest size, an inventory has none.
+static void a_snapshot_of_many_items_is_written_in_pieces(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *log = cm_strf("%s/log", f->dir);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
+    char uid[2000];
+    struct cm_err err;
+
+    memset(uid, 'u', sizeof(uid) - 1);
+    uid[sizeof(uid) - 1] = '\0';
+    for (int i = 0; i < 1500; i++) {
+        CM_AUTOFREE char *key = cm_strf("ConfigMap/shop/%d", i);
+
+        put_item(f, key, "shop", uid);
+        if (i % 100 == 0) {
+            commit_and_wait(f);
+        }
+    }
+    commit_and_wait(f);
+    snapshot_now(f); // one may have been under way
+    snapshot_now(f);
+    close_cache(f, true);
+    assert_int_equal(cm_fsys_read(log, 8 << 20, &bytes, &err), CM_OK);
+    assert_true(largest_frame(bytes) < 2 << 20);
+    open_cache(f);
+    assert_int_equal(agent_cache_item_count(f->cache), 1500);
+    assert_string_equal(agent_cache_item(f->cache, "ConfigMap/shop/1499")->uid, uid);
+}
+
 // ---- A disk that fails
 
 static void on_trouble(void *ctx, const struct cm_err *why) {
@@ -588,6 +648,7 @@ int main(void) {
         TEST(a_file_that_is_no_log_is_left_alone),
         TEST(writing_goes_on_after_a_torn_end),
         TEST(a_log_that_lost_its_end_knows_neither_what_it_owns_nor_what_it_told),
+        TEST(a_snapshot_of_many_items_is_written_in_pieces),
         TEST(a_snapshot_keeps_what_is_in_force_and_leaves_the_rest),
         TEST(a_snapshot_is_dropped_when_a_blob_it_leaves_behind_is_asked_for),
         TEST(a_log_that_grows_is_replaced_by_itself),
