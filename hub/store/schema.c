@@ -119,6 +119,8 @@ static enum cm_rc take_step(struct hub_db *db, const char *const *step, struct c
 static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err) {
     static const char *const set_version[] = {NULL, "PRAGMA user_version = 1",
                                               "PRAGMA user_version = 2", "PRAGMA user_version = 3"};
+    _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
+                   "each step ends with its version");
 
     for (int64_t i = from; i < STEPS; i++) {
         enum cm_rc rc = take_step(db, steps[i], err);
