@@ -185,7 +185,7 @@ const struct hub_fleet_source *hub_fleet_sources(const struct hub_fleet *f, size
 bool hub_fleet_source_tell(struct hub_fleet *f, const char *name, const char *why);
 
 // hub_fleet_problems returns all present problems, sorted by repository, path, line; borrowed until
-// the next update.
+// the next update or hub_fleet_source_tell.
 const struct hub_problem *hub_fleet_problems(const struct hub_fleet *f, size_t *count);
 
 // For the store and the offline verbs: the documents as they are in force, sorted by name. Strings
