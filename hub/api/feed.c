@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "hub/api/readers.h"
+#include "hub/store/db.h"
 #include "hub/store/news.h"
 
 #define LOOK_MS 200
@@ -66,6 +67,18 @@ static void pause_looking(struct hub_feed *f) {
     }
 }
 
+// The handle is kept: it counts what others commit only from its own first look on.
+static enum cm_rc look(struct hub_feed *f, struct hub_db **db, struct hub_news *news,
+                       struct cm_err *err) {
+    enum cm_rc rc = *db != NULL ? CM_OK : hub_readers_take(f->readers, db, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    hub_db_set_deadline(*db, 0);
+    return hub_news_read(*db, news, err);
+}
+
 static void *run(void *arg) {
     struct hub_feed *f = arg;
     struct hub_db *db = NULL;
@@ -77,8 +90,7 @@ static void *run(void *arg) {
 
         pause_looking(f);
         (void)pthread_mutex_unlock(&f->mu);
-        if ((db == NULL && hub_readers_take(f->readers, &db, &err) < 0) ||
-            hub_news_read(db, &news, &err) < 0) {
+        if (look(f, &db, &news, &err) < 0) {
             cm_log(CM_LOG_DEBUG, "api.feed", err.msg, NULL); // the next look may see more
         }
         (void)pthread_mutex_lock(&f->mu);

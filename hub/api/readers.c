@@ -3,8 +3,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "common/clock.h"
 #include "common/mem.h"
 #include "hub/store/db.h"
+
+#define READ_MS 20000
 
 enum { IDLE_MAX = 16 };
 
@@ -46,6 +49,7 @@ enum cm_rc hub_readers_take(struct hub_readers *r, struct hub_db **out, struct c
     if (db == NULL && hub_db_open(r->path, HUB_DB_READER, &db, err) < 0) {
         return err->code;
     }
+    hub_db_set_deadline(db, cm_clock_now_ms() + READ_MS);
     *out = db;
     return CM_OK;
 }

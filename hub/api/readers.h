@@ -1,6 +1,7 @@
 // readers: handles on the database for those who only read, lent out one at a time.
 //
-// They are opened when first needed; there are as many as threads that read at once.
+// They are opened when first needed; there are as many as threads that read at once. Who has taken
+// one has 20 s for his queries (hub_db_set_deadline).
 //
 // Threads: any; a handle belongs to who took it until he gives it back.
 #pragma once

@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/mem.h"
 #include "hub/store/blobs.h"
 #include "hub/store/schema.h"
 
 #define BUSY_TIMEOUT_MS 10000
+#define STEPS_PER_LOOK 10000 // of SQLite's machine, between looks at the clock
 
 struct hub_stmt {
     sqlite3_stmt *handle;
@@ -22,6 +24,7 @@ struct hub_db {
     struct hub_stmt **stmts; // prepared so far, in no order; a few dozen
     size_t count;
     size_t capacity;
+    int64_t deadline_ms; // monotonic; 0: none
 };
 
 static enum cm_rc fail_sqlite(sqlite3 *handle, struct cm_err *err) {
@@ -29,6 +32,8 @@ static enum cm_rc fail_sqlite(sqlite3 *handle, struct cm_err *err) {
     case SQLITE_CONSTRAINT_PRIMARYKEY:
     case SQLITE_CONSTRAINT_UNIQUE:
         return cm_fail(err, CM_EEXISTS, "database: %s", sqlite3_errmsg(handle));
+    case SQLITE_INTERRUPT:
+        return cm_fail(err, CM_EBUSY, "the query took too long; ask for less at once");
     default:
         return cm_fail(err, CM_EIO, "database: %s", sqlite3_errmsg(handle));
     }
@@ -39,6 +44,17 @@ static enum cm_rc exec(struct hub_db *db, const char *sql, struct cm_err *err) {
         return fail_sqlite(db->handle, err);
     }
     return CM_OK;
+}
+
+static int is_late(void *ctx) {
+    const struct hub_db *db = ctx;
+
+    return db->deadline_ms != 0 && cm_clock_now_ms() > db->deadline_ms;
+}
+
+void hub_db_set_deadline(struct hub_db *db, int64_t deadline_ms) {
+    db->deadline_ms = deadline_ms;
+    sqlite3_progress_handler(db->handle, deadline_ms == 0 ? 0 : STEPS_PER_LOOK, is_late, db);
 }
 
 static enum cm_rc set_up(struct hub_db *db, enum hub_db_mode mode, struct cm_err *err) {

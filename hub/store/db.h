@@ -27,6 +27,10 @@ CM_MUSTUSE enum cm_rc hub_db_open(const char *path, enum hub_db_mode mode, struc
 void hub_db_close(struct hub_db *db); // NULL is fine
 void hub_db_closep(struct hub_db **db);
 
+// hub_db_set_deadline lets queries that are still running at this moment (monotonic, 0: none) end
+// with CM_EBUSY.
+void hub_db_set_deadline(struct hub_db *db, int64_t deadline_ms);
+
 // hub_db_run carries out a statement that yields no rows. It fails with CM_EEXISTS if a unique
 // column already holds the value, and CM_EIO otherwise.
 CM_MUSTUSE enum cm_rc hub_db_run(struct hub_db *db, struct cm_err *err, const char *sql,

@@ -100,11 +100,35 @@ static void a_database_of_a_newer_version_is_refused(void **state) {
     assert_non_null(strstr(err.msg, "newer holdfast-hub"));
 }
 
+// A query that would take hours.
+static enum cm_rc count_for_long(struct hub_db *db, struct cm_err *err) {
+    static const char sql[] = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE"
+                              " i < 100000000000) SELECT count(*) FROM n";
+    struct hub_stmt *stmt = NULL;
+
+    assert_int_equal(hub_db_query(db, &stmt, err, sql, ""), CM_OK);
+    enum cm_rc rc = hub_stmt_next(stmt, err);
+    hub_stmt_end(stmt);
+    return rc;
+}
+
+static void a_query_ends_at_its_deadline_and_the_next_has_its_own(void **state) {
+    struct cm_err err;
+
+    hub_db_set_deadline(*state, 1); // long ago
+    assert_int_equal(count_for_long(*state, &err), CM_EBUSY);
+    assert_non_null(strstr(err.msg, "took too long"));
+    hub_db_set_deadline(*state, 0);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM event"), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_failed_job_of_a_batch_takes_nothing_else_with_it, open_db,
                                         close_db),
         cmocka_unit_test_setup_teardown(the_same_statement_can_be_open_twice, open_db, close_db),
+        cmocka_unit_test_setup_teardown(a_query_ends_at_its_deadline_and_the_next_has_its_own,
+                                        open_db, close_db),
         cmocka_unit_test_setup_teardown(what_was_committed_is_there_after_opening_again, make_path,
                                         remove_path),
         cmocka_unit_test_setup_teardown(a_reader_cannot_write, make_path, remove_path),
