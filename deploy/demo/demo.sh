@@ -180,10 +180,12 @@ ${bold}The fleet is running.${off} Try, in another terminal:
 
   export HOLDFAST_SERVER=https://127.0.0.1:$api_port
   export HOLDFAST_CA_FILE=$dir/hub/keys/root.crt HOLDFAST_TOKEN_FILE=$dir/hub/admin.token
-  $bin/holdfast get clusters
-  $bin/holdfast get status --app checkout
-  $bin/holdfast diff --cluster eu-west-01
-  $bin/holdfast get events
+  export PATH=$bin:\$PATH; source <(holdfast completion bash)
+  holdfast get clusters
+  holdfast describe app checkout
+  holdfast diff cluster eu-west-01
+  holdfast logs -f
+  holdfast watch
 
   cd $dir/clone    # edit, commit, push: the fleet follows
 
