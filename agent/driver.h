@@ -48,6 +48,7 @@ struct agent_object {
     struct cm_buf *bytes;          // canonical form; borrowed until the call returns
     struct cm_sha256 sha256;
     bool secret;
+    bool adopt; // take it over from another GitOps tool
 };
 
 // Where a key belongs in the order of applying. Smaller ranks first; what follows a gate waits
@@ -132,7 +133,9 @@ struct agent_driver_ops {
     void (*place)(const struct agent_driver *d, const char *key, struct agent_place *out);
 
     // apply makes the object as it shall be: fields that we set, no others; ours are taken back
-    // from whoever changed them. Repeating it changes nothing.
+    // from whoever changed them. Repeating it changes nothing. An object that is there, is not ours
+    // and has on it that another GitOps tool (or an agent with another inventory) applies it is
+    // left as it is, with CM_EINVAL and its owner's name, unless `adopt`.
     void (*apply)(struct agent_driver *d, const struct agent_object *object, agent_applied_fn done,
                   void *ctx);
 

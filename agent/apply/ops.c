@@ -91,7 +91,8 @@ static void send_apply(struct op *op) {
                                         .default_namespace = op->bundle->namespace,
                                         .bytes = bytes,
                                         .sha256 = op->entry->sha256,
-                                        .secret = op->entry->secret};
+                                        .secret = op->entry->secret,
+                                        .adopt = op->bundle->adopt};
     a->driver->ops->apply(a->driver, &object, applied, op);
 }
 

@@ -4,6 +4,10 @@
 // when that is. Until then it refuses what only the new schema allows, as if the object were wrong,
 // or does not know the kind. So what fails like that just after we wrote a definition is tried
 // again before anybody is told.
+//
+// An object that we have not seen to be ours is applied such that it is only made new: with a
+// resourceVersion, which a new object may have and no object that is there will match. So new
+// objects cost one request, and only what is there already is looked at: whose is it?
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +21,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/object/id.h"
+#include "common/object/owner.h"
 #include "common/str.h"
 #include "common/tls/digest.h"
 
@@ -27,6 +32,8 @@ enum {
     AGAIN_MS = 500,
     DEFINED_MS = 15000, // a later definition may allow it
 };
+
+#define NO_VERSION "9223372036854775807" // that no object ever has
 
 uint64_t kube_baseline_print(const struct cm_buf *bytes) {
     struct cm_sha256 hash = cm_sha256(bytes->data, bytes->size);
@@ -95,6 +102,8 @@ static void drop_parsed(struct kube_op *op) {
     cm_arena_free(op->arena);
     op->arena = NULL;
     op->desired = NULL;
+    free(op->path);
+    op->path = NULL;
 }
 
 // is_defined_by_us tells whether the definition of a kind is an object of ours too.
@@ -138,20 +147,15 @@ static void refused(struct kube_op *op, const struct kube_resource *resource,
     }
 }
 
-static void on_answer(void *ctx, const struct kube_answer *answer) {
-    struct kube_op *op = ctx;
+// complain ends the operation with what the server said against it.
+static void complain(struct kube_op *op, const struct kube_answer *answer, const char *verbs) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const char *ns = "";
     struct cm_err err;
 
-    op->call = NULL;
-    if (kube_answer_ok(answer) && answer->json != NULL) {
-        succeed(op, answer);
-        return;
-    }
     const struct kube_resource *resource =
         kube_resolve(op->k, a, op->key, op->default_namespace, NULL, &ns);
-    struct kube_asked asked = {"patch and create", resource, ns, NULL};
+    struct kube_asked asked = {verbs, resource, ns, NULL};
     enum cm_rc rc = kube_answer_error(answer, &asked, &err);
     int64_t retry_ms = answer->retry_after_ms;
     if (answer->status == 404) {
@@ -168,16 +172,61 @@ static void on_answer(void *ctx, const struct kube_answer *answer) {
     kube_op_done(op, &err, retry_ms, NULL);
 }
 
-static void send_apply(struct kube_op *op, const struct kube_resource *resource, const char *ns,
-                       const char *name) {
+static void send_apply(struct kube_op *op);
+
+static void on_found(void *ctx, const struct kube_answer *answer) {
+    struct kube_op *op = ctx;
+    struct cm_err err;
+
+    op->call = NULL;
+    if (!kube_answer_ok(answer) || answer->json == NULL) {
+        complain(op, answer, "get");
+    } else if (cm_object_owner_check(answer->json, op->k->applyset.id, &err) < 0) {
+        kube_op_done(op, &err, 0, NULL);
+    } else {
+        op->only_new = false;
+        send_apply(op);
+    }
+}
+
+// look_at_owner is for an object that is there already.
+static void look_at_owner(struct kube_op *op) {
+    struct kube_request request = {.method = "GET", .path = op->path, .done = on_found, .ctx = op};
+
+    op->call = kube_call(op->k, &request);
+}
+
+static void on_answer(void *ctx, const struct kube_answer *answer) {
+    struct kube_op *op = ctx;
+
+    op->call = NULL;
+    if (kube_answer_ok(answer) && answer->json != NULL) {
+        succeed(op, answer);
+    } else if (answer->status == 409 && op->only_new) {
+        look_at_owner(op);
+    } else {
+        complain(op, answer, "patch and create");
+    }
+}
+
+static void write_body(const struct kube_op *op, struct cm_str *out) {
+    struct cm_json *metadata = cm_json_get(op->desired, "metadata");
+
+    if (op->only_new) {
+        cm_json_set_string(op->arena, metadata, "resourceVersion", NO_VERSION);
+    }
+    kube_object_write(op->desired, out);
+    (void)cm_json_remove(metadata, "resourceVersion"); // what comes back is compared with the rest
+}
+
+static void send_apply(struct kube_op *op) {
     struct agent_kube *k = op->k;
     CM_AUTOFREE char *manager = cm_http_escape(k->field_manager);
-    CM_AUTOFREE char *path = kube_resource_path(resource, ns, name);
     CM_AUTOFREE char *whole =
-        cm_strf("%s?fieldManager=%s&force=true&fieldValidation=Strict", path, manager);
+        cm_strf("%s?fieldManager=%s&force=true&fieldValidation=Strict", op->path, manager);
     struct cm_str body = {0};
 
-    kube_object_write(op->desired, &body);
+    write_body(op, &body);
     struct kube_request request = {
         .method = "PATCH",
         .path = whole,
@@ -188,11 +237,14 @@ static void send_apply(struct kube_op *op, const struct kube_resource *resource,
     };
     op->newest_before = k->newest;
     op->entry_before = op->entry->version;
-    op->has_slot = true;
-    k->ops.in_flight++;
     op->call = kube_call(k, &request);
     explicit_bzero(body.data, body.len);
     cm_str_done(&body);
+}
+
+// is_ours tells whether the last that we know of an object is that it was there and ours.
+static bool is_ours(const struct kube_entry *e) {
+    return e->known ? e->health != AGENT_HEALTH_MISSING && !e->unmarked : e->uid[0] != '\0';
 }
 
 // parse reads the bytes of the object and makes what is sent of them.
@@ -223,7 +275,11 @@ static void apply_as(struct kube_op *op, const struct cm_object_id *id, const ch
     op->entry->ahead = false;
     kube_entry_set_version(op->entry, cm_json_string(cm_json_get(op->desired, "apiVersion")));
     (void)kube_entry_resolve(op->entry); // begins to watch before anything changes
-    send_apply(op, resource, ns, id->name);
+    op->path = kube_resource_path(resource, ns, id->name);
+    op->only_new = !op->adopt && !is_ours(op->entry);
+    op->has_slot = true;
+    k->ops.in_flight++;
+    send_apply(op);
 }
 
 void kube_apply_begin(struct kube_op *op) {

@@ -118,7 +118,8 @@ struct kube_op {
     char *default_namespace;
     struct cm_buf *bytes; // apply
     bool secret;
-    char *uid; // remove
+    bool adopt; // apply: whoever it belongs to
+    char *uid;  // remove
     agent_applied_fn applied;
     agent_removed_fn removed;
     void *ctx;
@@ -128,9 +129,10 @@ struct kube_op {
     uint64_t round;          // of discovery that it waits for or has seen; 0: none
     uint64_t newest_before;  // newest version of anything when it was sent
     uint64_t entry_before;   // version of this object when it was sent
-    char *path;              // remove: of the object
+    char *path;              // of the object
     struct cm_arena *arena;  // apply: of desired
     struct cm_json *desired; // apply: as sent
+    bool only_new;           // apply: must not change an object that is there
     bool has_slot;
     struct cm_timer timer; // remove: next look whether it is gone; apply: next try
     int64_t pause_ms;

@@ -7,6 +7,9 @@
 // the first member of a new kind or namespace. So the cluster itself knows what an agent owns, and
 // an agent that lost its disk finds it (`recover`).
 //
+// An object that is there already and not ours is taken over if nobody keeps it (made by kubectl or
+// Helm), and else left to its owner (common/object/owner.h) unless the App says `adopt: true`.
+//
 // Nothing is polled. One watch per kind that has tracked objects (one per kind and namespace where
 // it may not watch all of them), selected by label, feeds health and drift. "Missing" is said only
 // after a complete list and a GET of the object itself.

@@ -7,14 +7,15 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "common/object/owner.h"
 
 struct cm_arena;
 struct cm_json;
 struct cm_object_id;
 struct cm_str;
 
-#define KUBE_LABEL_PART_OF "applyset.kubernetes.io/part-of"
-#define KUBE_LABEL_APP "holdfast.dev/app"
+#define KUBE_LABEL_PART_OF CM_OWNER_APPLYSET
+#define KUBE_LABEL_APP CM_OWNER_APP
 
 // Who an object belongs to; put on it as labels.
 struct kube_mark {

@@ -160,6 +160,7 @@ void kube_ops_apply(struct agent_kube *k, const struct agent_object *object, age
     op->default_namespace = cm_strdup(object->default_namespace);
     op->bytes = cm_buf_ref(object->bytes);
     op->secret = object->secret;
+    op->adopt = object->adopt;
     op->applied = done;
 }
 

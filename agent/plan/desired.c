@@ -85,6 +85,7 @@ static struct agent_bundle *copy_bundle(const Holdfast__V1__Bundle *m, char **at
     b->drift = drift_of(m->drift);
     b->prune = m->prune;
     b->suspend = m->suspend;
+    b->adopt = m->adopt;
     b->entry_count = m->n_entries;
     b->entries = (struct agent_entry *)(void *)b->bytes;
     b->depends_on_count = m->n_depends_on;

@@ -36,6 +36,7 @@ struct agent_bundle {
     enum agent_drift drift;
     bool prune;
     bool suspend;
+    bool adopt; // take objects over from other GitOps tools
     const char **depends_on;
     size_t depends_on_count;
     struct agent_entry *entries; // sorted by key, no key twice

@@ -11,6 +11,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/object/id.h"
+#include "common/object/owner.h"
 #include "common/str.h"
 
 enum { IN_FLIGHT = 64, CHANGES_MAX = 32, POOL_SWEEP = 1024 };
@@ -409,6 +410,12 @@ enum cm_rc sim_apply(struct agent_sim *sim, const struct agent_object *object, b
     }
     struct sim_object *o = sim_find(sim, key);
     bool is_new = o == NULL;
+    if (!is_new && o->core_key == NULL && !object->adopt) {
+        rc = cm_object_owner_check(parse(a, o->live), NULL, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
     o = is_new ? object_new(sim, key) : o;
     rc = put_desired(sim, a, o, object->bytes, written, err);
     if (rc < 0) {

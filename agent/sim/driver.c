@@ -26,6 +26,7 @@ struct op {
     char *default_namespace;
     char *uid;
     struct cm_buf *bytes;
+    bool adopt;
     agent_applied_fn applied;
     agent_removed_fn removed;
     agent_found_fn found;
@@ -145,7 +146,8 @@ static void end_apply(struct agent_sim_driver *d, struct op *op, bool canceled) 
     struct agent_object object = {.app = op->app,
                                   .key = op->key,
                                   .default_namespace = op->default_namespace,
-                                  .bytes = op->bytes};
+                                  .bytes = op->bytes,
+                                  .adopt = op->adopt};
     struct agent_applied result = {.uid = "", .note = ""};
     struct sim_object *o = NULL;
 
@@ -248,6 +250,7 @@ static void apply(struct agent_driver *base, const struct agent_object *object,
     op->key = cm_strdup(object->key);
     op->default_namespace = cm_strdup(object->default_namespace);
     op->bytes = sim_share(d->sim, cm_buf_ref(object->bytes));
+    op->adopt = object->adopt;
     op->applied = done;
     start_ops(d);
 }

@@ -59,6 +59,7 @@ static struct {
     struct cm_map *found;   // key -> app, by recover
     bool reachable;
     bool is_stopped;
+    bool adopt; // what the App says
     bool (*met)(const void *ctx);
     const void *met_ctx;
     struct cm_timer deadline;
@@ -286,6 +287,7 @@ static void begin_apply(const char *key, const char *json, struct outcome *out) 
         .bytes = bytes,
         .sha256 = cm_sha256(bytes->data, bytes->size),
         .secret = strncmp(key, "Secret/", 7) == 0,
+        .adopt = t.adopt,
     };
 
     *out = (struct outcome){0};
@@ -635,6 +637,101 @@ static void what_another_key_wants_is_not_removed(void **state) {
     assert_false(t.outside->exists(t.outside, key));
 }
 
+// have_theirs makes a config map that Flux applied. The caller frees *key.
+static void have_theirs(const char *name, char **key) {
+    CM_AUTOFREE char *json =
+        cm_strf("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"%s\","
+                "\"namespace\":\"%s\",\"labels\":{\"kustomize.toolkit.fluxcd.io/name\":\"apps\","
+                "\"kustomize.toolkit.fluxcd.io/namespace\":\"flux-system\"}},"
+                "\"data\":{\"color\":\"black\"}}",
+                name, t.outside->namespace);
+
+    *key = key_of("ConfigMap", name);
+    t.outside->create(t.outside, *key, json);
+}
+
+static void assert_left_to_flux(const struct outcome *out, const char *key) {
+    assert_int_equal(out->code, CM_EINVAL);
+    assert_non_null(strstr(out->msg, "Flux (Kustomization 'flux-system/apps')"));
+    assert_non_null(strstr(out->msg, "adopt: true"));
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "black");
+}
+
+static void what_another_tool_owns_is_left_to_it(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    CM_AUTOFREE char *json = config_map_json("fluxs", "red", "");
+    struct outcome out;
+
+    (void)state;
+    have_theirs("fluxs", &key);
+    apply(key, json, &out);
+    assert_left_to_flux(&out, key);
+    remove_object(key, "", &out);
+    assert_int_equal(out.code, CM_OK);
+    assert_true(t.outside->exists(t.outside, key));
+}
+
+static void what_another_tool_owns_is_taken_over_if_the_app_says_so(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    CM_AUTOFREE char *red = config_map_json("taken", "red", "");
+    CM_AUTOFREE char *blue = config_map_json("taken", "blue", "");
+    struct outcome out;
+
+    (void)state;
+    have_theirs("taken", &key);
+    t.adopt = true;
+    apply_well(key, red, &out);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "red");
+
+    // From now on it is ours.
+    t.adopt = false;
+    apply_well(key, blue, &out);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "blue");
+}
+
+static void what_no_tool_owns_is_taken_over(void **state) {
+    CM_AUTOFREE char *key = key_of("ConfigMap", "plain");
+    CM_AUTOFREE char *plain = config_map_json("plain", "black", "");
+    CM_AUTOFREE char *json = config_map_json("plain", "red", "");
+    struct outcome out;
+
+    (void)state;
+    t.outside->create(t.outside, key, plain);
+    apply_well(key, json, &out);
+    assert_true(out.written);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "red");
+}
+
+static void what_another_tool_made_in_the_place_of_ours_is_left_to_it(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    CM_AUTOFREE char *again = NULL;
+    CM_AUTOFREE char *json = config_map_json("swapped", "red", "");
+    struct outcome out;
+
+    (void)state;
+    have("swapped", "red", &key, &out);
+    t.outside->delete (t.outside, key);
+    wait_until(is_missing, key, "an observation that it is missing");
+    have_theirs("swapped", &again);
+    apply(key, json, &out);
+    assert_left_to_flux(&out, key);
+}
+
+static void ours_is_known_by_a_driver_that_remembers_nothing(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    CM_AUTOFREE char *json = config_map_json("known", "red", "");
+    struct outcome before;
+    struct outcome after;
+
+    (void)state;
+    have("known", "red", &key, &before);
+    stop();
+    start();
+    apply_well(key, json, &after);
+    assert_string_equal(after.uid, before.uid);
+    assert_false(after.written);
+}
+
 static void what_nobody_tracks_is_not_told(void **state) {
     CM_AUTOFREE char *key = NULL;
     CM_AUTOFREE char *other = NULL;
@@ -854,6 +951,11 @@ int main(int argc, char **argv) {
         CONTRACT(what_is_removed_is_gone),
         CONTRACT(another_object_of_that_name_is_left_alone),
         CONTRACT(what_another_key_wants_is_not_removed),
+        CONTRACT(what_another_tool_owns_is_left_to_it),
+        CONTRACT(what_another_tool_owns_is_taken_over_if_the_app_says_so),
+        CONTRACT(what_no_tool_owns_is_taken_over),
+        CONTRACT(what_another_tool_made_in_the_place_of_ours_is_left_to_it),
+        CONTRACT(ours_is_known_by_a_driver_that_remembers_nothing),
         CONTRACT(what_nobody_tracks_is_not_told),
         CONTRACT(what_was_applied_is_found_again),
         CONTRACT(a_kind_is_busy_until_it_appears),

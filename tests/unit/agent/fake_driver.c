@@ -13,6 +13,7 @@ struct request {
     agent_applied_fn applied; // NULL: a removal
     agent_removed_fn removed;
     void *ctx;
+    bool adopt;
 };
 
 struct fake_driver {
@@ -40,7 +41,10 @@ static struct request *add(struct fake_driver *f, const char *key, void *ctx) {
 
 static void apply(struct agent_driver *d, const struct agent_object *object, agent_applied_fn done,
                   void *ctx) {
-    add(self(d), object->key, ctx)->applied = done;
+    struct request *r = add(self(d), object->key, ctx);
+
+    r->applied = done;
+    r->adopt = object->adopt;
 }
 
 static void remove_object(struct agent_driver *d, const struct agent_owned *object,
@@ -114,6 +118,12 @@ static struct request *find(const struct fake_driver *f, const char *key) {
 
 bool fake_is_pending(const struct fake_driver *f, const char *key) {
     return find(f, key) != NULL;
+}
+
+bool fake_is_adopting(const struct fake_driver *f, const char *key) {
+    const struct request *r = find(f, key);
+
+    return r != NULL && r->adopt;
 }
 
 bool fake_is_tracked(const struct fake_driver *f, const char *key) {

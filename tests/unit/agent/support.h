@@ -37,6 +37,7 @@ struct test_app {
     enum agent_drift drift;
     bool no_prune;
     bool suspend;
+    bool adopt;
     const char *depends_on[4]; // ended by NULL
     const struct test_object *objects;
     size_t object_count;

@@ -586,6 +586,24 @@ static void a_suspended_app_is_left_as_it_is(void **state) {
     assert_int_equal(fake_removes(f->fake), 0);
 }
 
+static void what_another_tool_owns_is_taken_over_as_soon_as_the_app_says_so(void **state) {
+    struct test_app app = {.name = "shop", .objects = objects, .object_count = 1};
+    struct fixture *f = *state;
+
+    set(f, &app, 1, 1, NULL);
+    wait_pending(f, CFG);
+    assert_false(fake_is_adopting(f->fake, CFG));
+    assert_true(fake_fail(f->fake, CFG, CM_EINVAL, "it belongs to Flux"));
+    settle(f);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_FAILED);
+    app.adopt = true;
+    set(f, &app, 1, 2, NULL);
+    wait_pending(f, CFG);
+    assert_true(fake_is_adopting(f->fake, CFG));
+    let(f, CFG);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+}
+
 static void what_could_not_reach_the_target_is_tried_when_it_answers(void **state) {
     const struct test_app app = {.name = "shop", .objects = objects, .object_count = 1};
     struct fixture *f = *state;
@@ -680,6 +698,7 @@ int main(void) {
         TEST(an_app_waits_for_those_it_depends_on),
         TEST(a_circle_is_said_and_changes_nothing),
         TEST(a_suspended_app_is_left_as_it_is),
+        TEST(what_another_tool_owns_is_taken_over_as_soon_as_the_app_says_so),
         TEST(what_could_not_reach_the_target_is_tried_when_it_answers),
         TEST(a_sync_applies_everything_again),
         TEST(a_correction_applies_one_object_of_an_app_that_is_done),

@@ -1,0 +1,151 @@
+#include "common/object/owner.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/json.h"
+
+enum { NAME_MAX_BYTES = 130 }; // of somebody's name in a message
+
+// What a tool leaves on an object.
+struct sign {
+    const char *tool;
+    const char *kind;  // what of the tool it is that owns the object
+    const char *where; // "labels" or "annotations"
+    const char *key;
+    const char *space; // key of its namespace, or NULL
+    const char *ends;  // its name ends before one of these
+};
+
+static const struct sign signs[] = {
+    {"Flux", "Kustomization", "labels", "kustomize.toolkit.fluxcd.io/name",
+     "kustomize.toolkit.fluxcd.io/namespace", ""},
+    {"Flux", "HelmRelease", "labels", "helm.toolkit.fluxcd.io/name",
+     "helm.toolkit.fluxcd.io/namespace", ""},
+    // "shop:apps/Deployment:default/web"
+    {"Argo CD", "Application", "annotations", "argocd.argoproj.io/tracking-id", NULL, ":"},
+    {"Rancher Fleet", "object set", "annotations", "objectset.rio.cattle.io/id", NULL, ""},
+    {"Rancher Fleet", "object set", "labels", "objectset.rio.cattle.io/hash", NULL, ""},
+};
+
+// Who sets fields of objects that it applies. On objects of its own kinds it also keeps finalizers,
+// which says nothing of who applied them.
+struct manager {
+    const char *tool;
+    const char *name;
+    const char *group;
+};
+
+static const struct manager managers[] = {
+    {"Flux", "kustomize-controller", "toolkit.fluxcd.io"},
+    {"Flux", "helm-controller", "toolkit.fluxcd.io"},
+    {"Argo CD", "argocd-controller", "argoproj.io"},
+    {"Argo CD", "argocd-application-controller", "argoproj.io"},
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const char *text_at(const struct cm_json *live, const char *where, const char *key) {
+    return cm_json_string(cm_json_path(live, "metadata", where, key, NULL));
+}
+
+// name_length tells how much of a text is fit for a message: an annotation may hold anything.
+static int name_length(const char *text, const char *ends) {
+    size_t len = 0;
+
+    while (len < NAME_MAX_BYTES && text[len] > ' ' && text[len] < 0x7f &&
+           strchr(ends, text[len]) == NULL) {
+        len++;
+    }
+    return (int)len;
+}
+
+static enum cm_rc refuse(struct cm_err *err, const char *owner) {
+    return cm_fail(err, CM_EINVAL,
+                   "it belongs to %s; take it out there, or write 'adopt: true' in the App to take "
+                   "it over",
+                   owner);
+}
+
+static enum cm_rc check_applyset(const struct cm_json *live, const char *applyset,
+                                 struct cm_err *err) {
+    const char *app = text_at(live, "labels", CM_OWNER_APP);
+    char owner[2 * NAME_MAX_BYTES + 64];
+
+    if (app != NULL) {
+        (void)snprintf(owner, sizeof(owner), "another holdfast agent (App '%.*s', ApplySet '%.*s')",
+                       name_length(app, ""), app, name_length(applyset, ""), applyset);
+    } else {
+        (void)snprintf(owner, sizeof(owner), "ApplySet '%.*s'", name_length(applyset, ""),
+                       applyset);
+    }
+    return refuse(err, owner);
+}
+
+static enum cm_rc check_sign(const struct cm_json *live, const struct sign *sign,
+                             struct cm_err *err) {
+    const char *name = text_at(live, sign->where, sign->key);
+    const char *space = sign->space == NULL ? NULL : text_at(live, sign->where, sign->space);
+    char owner[2 * NAME_MAX_BYTES + 64];
+
+    if (name == NULL) {
+        return CM_OK;
+    }
+    space = space == NULL ? "" : space;
+    (void)snprintf(owner, sizeof(owner), "%s (%s '%.*s%s%.*s')", sign->tool, sign->kind,
+                   name_length(space, ""), space, space[0] == '\0' ? "" : "/",
+                   name_length(name, sign->ends), name);
+    return refuse(err, owner);
+}
+
+// is_own_kind tells whether the object is of a kind of the tool itself.
+static bool is_own_kind(const struct cm_json *live, const char *group) {
+    const char *version = cm_json_string(cm_json_get(live, "apiVersion"));
+    const char *slash = version == NULL ? NULL : strchr(version, '/');
+    size_t size = strlen(group);
+
+    return slash != NULL && (size_t)(slash - version) >= size &&
+           strncmp(slash - size, group, size) == 0;
+}
+
+static enum cm_rc check_manager(const struct cm_json *live, const struct cm_json *entry,
+                                struct cm_err *err) {
+    const char *name = cm_json_string(cm_json_get(entry, "manager"));
+    const char *subresource = cm_json_string(cm_json_get(entry, "subresource"));
+
+    if (name == NULL || (subresource != NULL && subresource[0] != '\0')) {
+        return CM_OK;
+    }
+    for (size_t i = 0; i < COUNT(managers); i++) {
+        char owner[NAME_MAX_BYTES + 64];
+
+        if (strcmp(name, managers[i].name) == 0 && !is_own_kind(live, managers[i].group)) {
+            (void)snprintf(owner, sizeof(owner), "%s ('%s' applied it)", managers[i].tool, name);
+            return refuse(err, owner);
+        }
+    }
+    return CM_OK;
+}
+
+enum cm_rc cm_object_owner_check(const struct cm_json *live, const char *applyset,
+                                 struct cm_err *err) {
+    const char *part_of = text_at(live, "labels", CM_OWNER_APPLYSET);
+    const struct cm_json *fields = cm_json_path(live, "metadata", "managedFields", NULL);
+    enum cm_rc rc = CM_OK;
+
+    if (part_of != NULL) {
+        bool is_ours = applyset != NULL && strcmp(part_of, applyset) == 0;
+        return is_ours ? CM_OK : check_applyset(live, part_of, err);
+    }
+    for (size_t i = 0; rc == CM_OK && i < COUNT(signs); i++) {
+        rc = check_sign(live, &signs[i], err);
+    }
+    if (fields != NULL && fields->type == CM_ARRAY) {
+        for (const struct cm_json *e = fields->first; rc == CM_OK && e != NULL; e = e->next) {
+            rc = check_manager(live, e, err);
+        }
+    }
+    return rc;
+}

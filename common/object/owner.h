@@ -1,0 +1,28 @@
+// owner: which tool a live Kubernetes object belongs to, by what that tool leaves on it.
+//
+// Flux, Argo CD, Rancher Fleet and everyone who follows KEP-3659 (ApplySets) put labels or
+// annotations on what they apply, and the API server keeps their names as managers of fields. Two
+// tools that apply the same object undo each other's changes for ever, so we ask before we begin.
+// What kubectl or Helm made has no owner: nobody will apply it again by himself.
+//
+//     Flux           https://fluxcd.io/flux/components/kustomize/kustomizations/ ("Garbage
+//                    collection"), https://fluxcd.io/flux/components/helm/helmreleases/
+//     Argo CD        https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/
+//     Rancher Fleet  https://github.com/rancher/wrangler/blob/master/pkg/apply/desiredset.go
+//     ApplySets
+//     https://github.com/kubernetes/enhancements/tree/master/keps/sig-cli/3659-kubectl-apply-prune
+//
+// Threads: any; pure.
+#pragma once
+
+#include "common/err.h"
+
+struct cm_json;
+
+#define CM_OWNER_APPLYSET "applyset.kubernetes.io/part-of"
+#define CM_OWNER_APP "holdfast.dev/app"
+
+// cm_object_owner_check fails with CM_EINVAL, in words for the user, if the object belongs to
+// another tool, or to another ApplySet than `applyset` (our own id; NULL: to any).
+CM_MUSTUSE enum cm_rc cm_object_owner_check(const struct cm_json *live, const char *applyset,
+                                            struct cm_err *err);

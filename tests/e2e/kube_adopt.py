@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""What another GitOps tool, or another agent, keeps in a cluster is left to it and told, until the
+App says `adopt: true`. What nobody keeps is taken over as it is.
+"""
+import pathlib
+import re
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, story  # noqa: E402
+from support.kubestory import KubeStory, files, path  # noqa: E402
+
+FLUX = "kustomize.toolkit.fluxcd.io"
+HELM = "helm.toolkit.fluxcd.io"
+OTHER = "applyset-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-v1"
+
+# App: what is on the object that it wants; how the error names the owner.
+LABELED = {
+    "flux-kustomize": ({f"{FLUX}/name": "apps", f"{FLUX}/namespace": "flux-system"},
+                       "Flux (Kustomization 'flux-system/apps')"),
+    "flux-helm": ({f"{HELM}/name": "redis", f"{HELM}/namespace": "cache"},
+                  "Flux (HelmRelease 'cache/redis')"),
+    "fleet-hash": ({"objectset.rio.cattle.io/hash": "3ff0"},
+                   "Rancher Fleet (object set '3ff0')"),
+    "applyset": ({"applyset.kubernetes.io/part-of": OTHER}, f"ApplySet '{OTHER}'"),
+    "other-agent": ({"applyset.kubernetes.io/part-of": OTHER, "holdfast.dev/app": "web"},
+                    f"another holdfast agent (App 'web', ApplySet '{OTHER}')"),
+}
+ANNOTATED = {
+    "argo": ({"argocd.argoproj.io/tracking-id": "shop:/ConfigMap:default/argo"},
+             "Argo CD (Application 'shop')"),
+    "fleet": ({"objectset.rio.cattle.io/id": "default-shop"},
+              "Rancher Fleet (object set 'default-shop')"),
+}
+MANAGED = {
+    "by-kustomize": ("kustomize-controller", "Flux ('kustomize-controller' applied it)"),
+    "by-helm": ("helm-controller", "Flux ('helm-controller' applied it)"),
+    "by-argo": ("argocd-controller", "Argo CD ('argocd-controller' applied it)"),
+    "by-argo-client": ("argocd-application-controller",
+                       "Argo CD ('argocd-application-controller' applied it)"),
+}
+OWNERS = {name: words for owned in (LABELED, ANNOTATED, MANAGED)
+          for name, (_, words) in owned.items()}
+FREE = ("by-kubectl", "helm-chart")
+
+
+def theirs(name, **metadata):
+    item = m.config_map(name, "default", colour="black")
+    item["metadata"].update(metadata)
+    return item
+
+
+def ours(colour="red", names=tuple(OWNERS), **spec):
+    made = {}
+    for name in names:
+        made.update(files(name, m.config_map(name, colour=colour), namespace="default", **spec))
+    return made
+
+
+class Adopt(KubeStory):
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for name, (labels, _) in LABELED.items():
+            cls.admin.apply(theirs(name, labels=labels))
+        for name, (annotations, _) in ANNOTATED.items():
+            cls.admin.apply(theirs(name, annotations=annotations))
+        for name, (manager, _) in MANAGED.items():
+            cls.admin.apply(theirs(name), manager=manager)
+        cls.admin.apply(theirs("by-kubectl"), manager="kubectl")
+        cls.admin.apply(theirs("helm-chart", labels={"app.kubernetes.io/managed-by": "Helm"},
+                               annotations={"meta.helm.sh/release-name": "shop"}), manager="helm")
+
+    def colours(self, names):
+        return {name: self.find("ConfigMap", name)["data"]["colour"] for name in names}
+
+    def test_1_what_others_own_is_left_to_them_and_told(self):
+        before = {name: self.find("ConfigMap", name) for name in OWNERS}
+        self.commit({**ours(), **ours(names=("new",))})
+        for name, words in OWNERS.items():
+            row = self.wait_status(name, applied="failed", message=re.escape(words))
+            self.assertIn(f"ConfigMap/default/{name}: it belongs to ", row["message"])
+            self.assertIn("take it out there, or write 'adopt: true' in the App", row["message"])
+        self.assertEqual({name: self.find("ConfigMap", name) for name in OWNERS}, before)
+
+    def test_2_an_app_of_new_objects_is_not_held_up(self):
+        self.wait_status("new", applied="applied", health="healthy")
+
+    def test_3_what_nobody_owns_is_taken_over(self):
+        self.commit(ours(names=FREE))
+        for name in FREE:
+            self.wait_status(name, applied="applied", health="healthy")
+        self.assertEqual(set(self.colours(FREE).values()), {"red"})
+
+    def test_4_an_app_that_goes_leaves_what_was_never_its(self):
+        gone = {"apps/argo/app.yaml": None, path("argo", m.config_map("argo")): None}
+        self.commit(gone)
+        self.wait_gone_from_status("argo")
+        self.assertEqual(self.find("ConfigMap", "argo")["data"], {"colour": "black"})
+        self.commit(ours(names=("argo",)))
+        self.wait_status("argo", applied="failed", message="Argo CD")
+
+    def test_5_with_adopt_they_are_taken_over(self):
+        self.deliver(ours(adopt=True))
+        self.assertEqual(set(self.colours(OWNERS).values()), {"red"})
+
+    def test_6_from_then_on_they_are_ours(self):
+        self.deliver(ours("blue"))
+        self.assertEqual(set(self.colours(OWNERS).values()), {"blue"})
+
+    def test_7_also_for_an_agent_that_lost_its_disk(self):
+        self.agent.terminate()
+        self.agent.lose_disk()
+        self.agent.start()
+        self.deliver(ours("green"))
+        self.assertEqual(set(self.colours(OWNERS).values()), {"green"})
+
+    def wait_gone_from_status(self, name):
+        self.cluster.wait_for(lambda: self.status(name) is None, what=f"{name} to be gone")
+
+
+if __name__ == "__main__":
+    story.main()
