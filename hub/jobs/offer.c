@@ -8,6 +8,7 @@
 #include "hub/jobs/documents.h"
 #include "hub/jobs/planner_state.h"
 #include "hub/jobs/publication.h"
+#include "hub/jobs/seed.h"
 #include "hub/render/bundle.h"
 
 // ---- Outcomes
@@ -124,10 +125,22 @@ static void change(struct hub_outcome *o, struct hub_cluster_state *state,
     state->desired = hub_desired_ref(desired);
 }
 
+// Takes the reference to the publication; NULL: nobody is enrolled.
+static void add_refreshed(struct hub_outcome *o, struct hub_publication *publication) {
+    if (publication != NULL) {
+        o->refreshed[o->refreshed_count++] = publication;
+    }
+}
+
+// What is the same but for the bytes of Secrets, which a seed lacks, is only sent again: agents
+// that hold it need nothing, others can have all of it now.
 void hub_offer(struct hub_planner *p, struct hub_outcome *o, struct hub_desired *desired) {
     struct hub_cluster_state *state = hub_planner_cluster(p, desired->cluster);
 
     if (has_manifest(state) && same_manifest(state->desired, desired)) {
+        if (!hub_seed_is_whole(state->desired) && hub_seed_is_whole(desired)) {
+            add_refreshed(o, hub_offer_publication(p, state, desired, state->generation));
+        }
         change(o, state, desired, NULL);
         return;
     }
@@ -152,7 +165,7 @@ void hub_offer_again(struct hub_planner *p, struct hub_outcome *o, struct hub_de
     } else if (!same_marks(state->desired, desired)) {
         change(o, state, desired, CM_TAKE(publication));
     } else {
-        o->refreshed[o->refreshed_count++] = CM_TAKE(publication);
+        add_refreshed(o, CM_TAKE(publication));
         hub_desired_unref(state->desired);
         state->desired = hub_desired_ref(desired);
     }

@@ -79,7 +79,7 @@ struct hub_outcome {
     struct cm_arena *arena;
     struct hub_cluster_change *changes; // to be recorded, then sent
     size_t change_count;
-    // As before, but whole again after a restart: only to be sent.
+    // As before, but whole (again) after a restart: only to be sent.
     struct hub_publication **refreshed;
     size_t refreshed_count;
     struct hub_revision_row *revisions; // commits that are resolved now

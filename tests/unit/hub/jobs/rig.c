@@ -107,16 +107,35 @@ struct hub_outcome *rig_resume(struct rig *r, const char *name) {
     return record(r, hub_planner_resume(r->planner, rig_source(r, name)));
 }
 
-struct hub_outcome *rig_commit(struct rig *r, const char *name, const char *script) {
+// push commits to a repository and to its mirror.
+static struct hub_repo_id push(struct rig *r, const char *name, const char *script) {
     CM_AUTOFREE char *whole = cm_strf(
         "%stest -d %s || git init -q -b main %s\n"
         "test -d mirrors/%s/repo || git init -q --bare mirrors/%s/repo\n"
         "cd %s\n%s\ngit add -A >&2; git commit -q --allow-empty -m change >&2\n"
         "git push -q --force ../mirrors/%s/repo HEAD:refs/heads/tip >&2; git rev-parse HEAD",
         shell, name, name, name, name, name, script, name);
-    struct hub_repo_id id = scratch_id(r->scratch, whole);
+
+    return scratch_id(r->scratch, whole);
+}
+
+struct hub_outcome *rig_commit(struct rig *r, const char *name, const char *script) {
+    struct hub_repo_id id = push(r, name, script);
 
     return record(r, hub_planner_commit(r->planner, rig_source(r, name), &id));
+}
+
+struct hub_outcome *rig_tree(struct rig *r, const char *repository, const char *want,
+                             const char *script) {
+    CM_AUTOFREE char *below = cm_strf("mirrors/%s", repository);
+    CM_AUTOFREE char *folder = scratch_path(r->scratch, below);
+    struct hub_planner_source tree = {.name = want, .folder = folder, .prefix = ""};
+    struct hub_repo_id id = {0};
+
+    if (script != NULL) {
+        id = push(r, repository, script);
+    }
+    return record(r, hub_planner_tree(r->planner, &tree, script == NULL ? NULL : &id));
 }
 
 void rig_lose_mirror(struct rig *r, const char *name) {

@@ -32,6 +32,10 @@ void rig_start(struct rig *r, const char *const *names);
 struct hub_outcome *rig_begin(struct rig *r);
 struct hub_outcome *rig_resume(struct rig *r, const char *name);
 struct hub_outcome *rig_commit(struct rig *r, const char *name, const char *script);
+// rig_tree commits to a repository of which Apps want a tree by this name; with NULL as the script
+// what was fetched last is taken in again.
+struct hub_outcome *rig_tree(struct rig *r, const char *repository, const char *want,
+                             const char *script);
 struct hub_outcome *rig_enroll(struct rig *r, const char *cluster, const char *id);
 struct hub_outcome *rig_raise(struct rig *r, const char *cluster, uint64_t generation);
 

@@ -3,6 +3,7 @@
 
 #include "hub/fleet/fleet.h"
 #include "hub/jobs/publication.h"
+#include "hub/jobs/seed.h"
 
 #define PARIS "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0001"
 #define OTHER "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0002"
@@ -111,6 +112,30 @@ static void what_holds_a_secret_is_served_once_git_is_read_again(void **state) {
 
     assert_int_equal(o->refreshed_count, 1);
     assert_int_equal(o->refreshed[0]->generation, 2);
+}
+
+// begin_with_source has an App whose manifests are in the repository "config".
+static void begin_with_source(struct rig *r, const char *script) {
+    begin_fleet(r, fleet);
+    (void)rig_commit(r, "fleet",
+                     "document apps/shop/app.yaml holdfast/v1alpha1 App shop 'spec: {namespace: "
+                     "default, targets: [{clusterSelector: {}}], plainSecrets: allow, source: "
+                     "{repository: config}}'");
+    (void)rig_tree(r, "config", "config@default", script);
+}
+
+static void secrets_of_another_repository_are_served_once_it_is_read_again(void **state) {
+    struct rig *r = *state;
+
+    begin_with_source(r, "document key.yaml v1 Secret key \"stringData: {x: '42'}\"");
+    rig_start(r, fleet);
+    (void)rig_begin(r);
+    (void)rig_resume(r, "fleet");
+    struct hub_outcome *o = rig_tree(r, "config", "config@default", NULL);
+
+    assert_int_equal(o->refreshed_count, 1);
+    assert_int_equal(o->refreshed[0]->generation, 2);
+    assert_true(hub_seed_is_whole(o->refreshed[0]->desired));
 }
 
 static void nothing_is_published_until_what_was_read_before_is_read_again(void **state) {
@@ -362,6 +387,7 @@ int main(void) {
         RIG_TEST(an_agent_that_is_ahead_gets_a_manifest_above_its_own),
         RIG_TEST(after_a_restart_what_was_in_force_is_served_as_it_was),
         RIG_TEST(what_holds_a_secret_is_served_once_git_is_read_again),
+        RIG_TEST(secrets_of_another_repository_are_served_once_it_is_read_again),
         RIG_TEST(nothing_is_published_until_what_was_read_before_is_read_again),
         RIG_TEST(a_new_repository_that_cannot_be_read_holds_up_nobody),
         RIG_TEST(nothing_is_gone_while_a_repository_may_have_it),
