@@ -153,6 +153,10 @@ static struct cm_json *params_of(struct cm_arena *a, const struct hub_route *rou
     if (route->params != NULL) {
         add_member_params(a, params, route->params);
     }
+    if (route->type != NULL && strcmp(route->type, "text/event-stream") == 0) {
+        add_param(a, params, "header", "Last-Event-ID", false,
+                  "Go on behind this event; before `after`.", hub_openapi_type(a, "string"));
+    }
     return params;
 }
 
