@@ -252,8 +252,10 @@ static const struct hub_field app_spec[] = {
     {.name = "adopt",
      .type = HUB_FIELD_BOOL,
      .otherwise = "false",
-     .doc = "Objects that another GitOps tool owns are taken over; else they are left to it and "
-            "reported.",
+     .doc = "Objects in a cluster that Flux, Argo CD, Rancher Fleet, another ApplySet or another "
+            "holdfast agent applies are taken over (take them out there too, or the two go on "
+            "changing them). With `false` they are left alone, and the App fails and says whose "
+            "they are. What kubectl or Helm made is taken over in any case.",
      .also_called = "force takeOwnership"},
     {.name = "drift",
      .type = HUB_FIELD_CHOICE,
