@@ -101,15 +101,18 @@ static void print_cut(struct ctl *c, const char *text) {
     (void)fputs(width == 0 ? text : ctl_text_cut(c->arena, text, width), stdout);
 }
 
-static void draw_title(struct ctl *c, const struct page *page, int64_t began_ms) {
-    const char *id = page->revision != NULL        ? text_of(page->revision, "id")
-                     : c->options.revision != NULL ? c->options.revision
-                                                   : "no commit yet";
-    const char *subject = page->revision == NULL ? "" : text_of(page->revision, "subject");
+static void draw_title(struct ctl *c, const struct page *page) {
+    const struct cm_json *row = page->revision;
+    const char *title = c->options.revision != NULL ? c->options.revision : "no commit yet";
+    char age[CTL_AGE_MAX];
 
+    if (row != NULL) {
+        title = cm_arena_strf(c->arena, "%.8s  %s  (%s ago)", text_of(row, "id"),
+                              ctl_one_line(c->arena, text_of(row, "subject")),
+                              ctl_age(cm_json_int(cm_json_get(row, "committedMs"), 0), age));
+    }
     (void)fputs(ctl_bold(), stdout);
-    print_cut(c, cm_arena_strf(c->arena, "%.8s  %s  (%lld s)", id, ctl_one_line(c->arena, subject),
-                               (long long)((cm_clock_now_ms() - began_ms) / 1000)));
+    print_cut(c, ctl_one_line(c->arena, title));
     (void)printf("%s\n", ctl_plain());
 }
 
@@ -147,11 +150,11 @@ static void draw_open(struct ctl *c, struct page *page) {
     }
 }
 
-static void draw(struct ctl *c, struct page *page, int64_t began_ms) {
+static void draw(struct ctl *c, struct page *page) {
     bool well = page->error == NULL && page->progress.failed + page->progress.problems == 0;
 
     ctl_screen_begin();
-    draw_title(c, page, began_ms);
+    draw_title(c, page);
     ctl_progress_bars(&page->progress, "");
     (void)fputs(well ? "" : ctl_red(), stdout);
     print_cut(c, ctl_one_line(c->arena, sentence_of(c, page)));
@@ -170,7 +173,7 @@ static bool is_over(const struct ctl *c, const struct page *page) {
 }
 
 // Shows one page; true if it was the last. A hub that is away is told of and waited for.
-static bool show_page(struct ctl *c, int64_t began_ms, bool *looked, int *code) {
+static bool show_page(struct ctl *c, bool *looked, int *code) {
     struct page page = {0};
     enum cm_rc rc = look(c, &page);
 
@@ -184,14 +187,13 @@ static bool show_page(struct ctl *c, int64_t began_ms, bool *looked, int *code) 
         ctl_screen_open();
         *looked = true;
     }
-    draw(c, &page, began_ms);
+    draw(c, &page);
     *code = CTL_DONE;
     return is_over(c, &page) || ctl_screen_wants_end();
 }
 
 static int watch_screen(struct ctl *c) {
     struct cm_arena *lasting = c->arena;
-    int64_t began_ms = cm_clock_now_ms();
     bool looked = false;
     bool last = false;
     int code = CTL_DONE;
@@ -200,7 +202,7 @@ static int watch_screen(struct ctl *c) {
         int64_t looked_ms = cm_clock_now_ms();
 
         c->arena = cm_arena_new(0);
-        last = show_page(c, began_ms, &looked, &code);
+        last = show_page(c, &looked, &code);
         cm_arena_free(c->arena);
         c->arena = lasting;
         if (!last) {
