@@ -46,6 +46,7 @@ struct hub_planner *hub_planner_new(const struct hub_planner_config *config) {
     p->config = *config;
     p->fleet = hub_fleet_new(hub_authority_secret_key(config->authority));
     p->clusters = cm_map_new(free_state);
+    p->trees = cm_map_new(free);
     for (size_t i = 0; i < config->source_count; i++) {
         (void)hub_planner_add_source(p, &config->sources[i]);
         hub_fleet_expect(p->fleet, config->sources[i].name);
@@ -61,6 +62,7 @@ void hub_planner_free(struct hub_planner *p) {
     hub_document_set_unref(p->documents);
     hub_lost_done(&p->lost);
     cm_map_free(p->clusters);
+    cm_map_free(p->trees);
     for (size_t i = 0; i < p->source_count; i++) {
         hub_commit_done(&p->states[i].pending);
         free_source(&p->sources[i]);
@@ -162,6 +164,8 @@ static void seed_source(void *ctx, const struct hub_seed_source *source) {
                "a repository is not configured any more; once all others are read, what only it "
                "had is taken as deleted from Git",
                "repository", source->name, NULL);
+    } else {
+        cm_map_put(p->trees, source->name, cm_strdup(source->revision));
     }
 }
 

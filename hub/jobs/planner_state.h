@@ -43,6 +43,7 @@ struct hub_planner {
     struct hub_planner_source *sources;
     struct hub_source_state *states;
     size_t source_count;
+    struct cm_map *trees; // revision on record of what Apps wanted before the start, by name
     struct hub_document_set *documents; // that the database shows; NULL: not known
     struct hub_lost lost;
     bool ready; // everything was published at least once

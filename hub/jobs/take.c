@@ -311,7 +311,9 @@ static size_t find_tree(struct hub_planner *p, const struct hub_planner_source *
         }
     }
     size_t at = hub_planner_add_source(p, tree);
+    const char *last = cm_map_get(p->trees, tree->name);
     p->states[at].tree_only = true;
+    (void)snprintf(p->states[at].last, sizeof(p->states[at].last), "%s", last == NULL ? "" : last);
     return at;
 }
 

@@ -138,6 +138,19 @@ static void secrets_of_another_repository_are_served_once_it_is_read_again(void 
     assert_true(hub_seed_is_whole(o->refreshed[0]->desired));
 }
 
+static void a_commit_of_another_repository_is_resolved_once(void **state) {
+    struct rig *r = *state;
+
+    begin_with_source(r, "document a.yaml v1 ConfigMap a 'data: {x: y}'");
+    rig_start(r, fleet);
+    (void)rig_begin(r);
+    (void)rig_resume(r, "fleet");
+    assert_int_equal(rig_tree(r, "config", "config@default", NULL)->revision_count, 0);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM event WHERE kind = 'sync.resolved'"
+                                       " AND message LIKE 'config@default:%'"),
+                     1);
+}
+
 static void nothing_is_published_until_what_was_read_before_is_read_again(void **state) {
     struct rig *r = *state;
 
@@ -388,6 +401,7 @@ int main(void) {
         RIG_TEST(after_a_restart_what_was_in_force_is_served_as_it_was),
         RIG_TEST(what_holds_a_secret_is_served_once_git_is_read_again),
         RIG_TEST(secrets_of_another_repository_are_served_once_it_is_read_again),
+        RIG_TEST(a_commit_of_another_repository_is_resolved_once),
         RIG_TEST(nothing_is_published_until_what_was_read_before_is_read_again),
         RIG_TEST(a_new_repository_that_cannot_be_read_holds_up_nobody),
         RIG_TEST(nothing_is_gone_while_a_repository_may_have_it),
