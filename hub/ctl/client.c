@@ -16,6 +16,7 @@
 
 #define TIMEOUT_MS 30000
 #define ANSWER_MAX ((size_t)256 * 1024 * 1024)
+#define ANSWER_NODES_MAX ((size_t)4 * 1024 * 1024)
 #define FILE_MAX ((size_t)1024 * 1024)
 #define PAGE 2000
 #define PAUSE_MAX_MS 5000
@@ -177,11 +178,17 @@ static enum cm_rc read_answer(struct call *call, const struct cm_http_answer *an
     if (answer->status >= 400) {
         return read_problem(call, answer);
     }
+    if (answer->status < 200 || answer->status >= 300) {
+        return cm_fail(&call->ctl->err, CM_EIO,
+                       "the hub answered %d, as its API never does: --server must be the address "
+                       "of --api-listen",
+                       answer->status);
+    }
     if (answer->size == 0) {
         return CM_OK;
     }
     limits.max_bytes = ANSWER_MAX;
-    limits.max_nodes = ANSWER_MAX;
+    limits.max_nodes = ANSWER_NODES_MAX;
     return cm_json_parse(call->ctl->arena, answer->body, answer->size, &limits, &call->answer,
                          &call->ctl->err);
 }
@@ -271,6 +278,28 @@ static bool take_items(struct cm_json *list, const struct cm_json *page, int64_t
     return limit == 0 || (int64_t)list->count < limit;
 }
 
+static enum cm_rc check_list(struct ctl *c, const struct cm_json *page) {
+    const struct cm_json *items = cm_json_get(page, "items");
+
+    return items != NULL && items->type == CM_ARRAY
+               ? CM_OK
+               : cm_fail(&c->err, CM_EIO,
+                         "the hub's answer is no list: --server must be the address of "
+                         "--api-listen");
+}
+
+// A next page must be another one than the last, and begin behind something: else there is no end.
+static enum cm_rc check_next(struct ctl *c, const struct cm_json *page, const char *last,
+                             const char *next) {
+    bool leads_on = cm_json_get(page, "items")->first != NULL;
+
+    if (leads_on && (last == NULL || strcmp(last, next) != 0)) {
+        return CM_OK;
+    }
+    return cm_fail(&c->err, CM_EIO, "the hub's list has no end: its page '%.40s' leads nowhere",
+                   next);
+}
+
 static const char *page_size(struct ctl *c, int64_t limit) {
     return limit > 0 && limit < PAGE ? cm_arena_strf(c->arena, "%lld", (long long)limit)
                                      : cm_arena_strf(c->arena, "%d", PAGE);
@@ -282,12 +311,14 @@ enum cm_rc ctl_list(struct ctl *c, const char *path, const struct ctl_param *par
     struct ctl_param *all = cm_arena_get(c->arena, (count + 3) * sizeof(*all));
     struct cm_json *list = cm_json_new(c->arena, CM_ARRAY);
     struct cm_json *page = NULL;
+    const char *last = NULL;
 
     memcpy(all, params, count * sizeof(*all));
     all[count] = (struct ctl_param){"limit", page_size(c, limit)};
     for (;;) {
         enum cm_rc rc = ctl_call(c, "GET", path, all, NULL, &page);
 
+        rc = rc < 0 ? rc : check_list(c, page);
         if (rc < 0) {
             return rc;
         }
@@ -296,8 +327,29 @@ enum cm_rc ctl_list(struct ctl *c, const char *path, const struct ctl_param *par
             *out = list;
             return CM_OK;
         }
+        if (check_next(c, page, last, next) < 0) {
+            return c->err.code;
+        }
+        last = next;
         all[count + 1] = (struct ctl_param){"cursor", next};
     }
+}
+
+enum cm_rc ctl_word(struct ctl *c, const struct cm_json *answer, const char *member,
+                    const char **out) {
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.:[]";
+    const struct cm_json *node = cm_json_get(answer, member);
+    const char *text = cm_json_string(node != NULL && node->type == CM_ARRAY ? node->first : node);
+
+    if (!given(text) || text[strspn(text, allowed)] != '\0') {
+        return cm_fail(&c->err, CM_EIO,
+                       "the hub's answer has no '%s' that could be used: --server must be the "
+                       "address of --api-listen",
+                       member);
+    }
+    *out = text;
+    return CM_OK;
 }
 
 bool ctl_may_pass(enum cm_rc rc) {

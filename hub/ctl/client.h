@@ -28,6 +28,11 @@ CM_MUSTUSE enum cm_rc ctl_call(struct ctl *c, const char *method, const char *pa
 CM_MUSTUSE enum cm_rc ctl_list(struct ctl *c, const char *path, const struct ctl_param *params,
                                int64_t limit, struct cm_json **out);
 
+// ctl_word finds a member of an answer that people copy into a shell: letters, digits and what
+// addresses and tokens hold besides. Anything else is an error.
+CM_MUSTUSE enum cm_rc ctl_word(struct ctl *c, const struct cm_json *answer, const char *member,
+                               const char **out);
+
 // ctl_may_pass tells whether asking again may help after such a failure.
 bool ctl_may_pass(enum cm_rc rc);
 

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/http/http.h"
 #include "common/json.h"
+#include "common/mem.h"
 #include "hub/ctl/client.h"
 #include "hub/ctl/ctl.h"
 #include "hub/ctl/print.h"
@@ -39,19 +41,24 @@ static void print_warning(const struct ctl *c, const struct cm_json *answer) {
     }
 }
 
-static void print_command(const struct ctl *c, const struct cm_json *answer) {
-    const struct cm_json *addresses = cm_json_get(answer, "enrollAddresses");
-    const char *address = addresses == NULL ? "" : text_of(addresses->first);
-    const char *cluster = text_of(cm_json_get(answer, "cluster"));
-    const char *token = text_of(cm_json_get(answer, "token"));
+static enum cm_rc print_command(struct ctl *c, const struct cm_json *answer) {
+    const char *address = NULL;
+    const char *cluster = NULL;
+    const char *token = NULL;
+    enum cm_rc rc = ctl_word(c, answer, "cluster", &cluster);
 
-    if (c->options.tokens) {
+    rc = rc < 0 ? rc : ctl_word(c, answer, "token", &token);
+    if (rc == CM_OK && c->options.tokens) {
         (void)printf("%s %s\n", cluster, token);
-        return;
+        return CM_OK;
     }
-    (void)printf("# cluster %s; the token works once, for %lld minutes\n"
-                 "holdfast-agent --enroll-hub %s --join-token %s\n",
-                 cluster, (long long)(life_of(c) / 60000), address, token);
+    rc = rc < 0 ? rc : ctl_word(c, answer, "enrollAddresses", &address);
+    if (rc == CM_OK) {
+        (void)printf("# cluster %s; the token works once, for %lld minutes\n"
+                     "holdfast-agent --enroll-hub %s --join-token %s\n",
+                     cluster, (long long)(life_of(c) / 60000), address, token);
+    }
+    return rc;
 }
 
 static int enroll_one(struct ctl *c, const char *cluster, struct cm_json *answers) {
@@ -62,10 +69,9 @@ static int enroll_one(struct ctl *c, const char *cluster, struct cm_json *answer
     }
     print_warning(c, answer);
     if (ctl_output_is(c, "table")) {
-        print_command(c, answer);
-    } else {
-        cm_json_append(answers, answer);
+        return print_command(c, answer) < 0 ? CTL_ERROR : CTL_DONE;
     }
+    cm_json_append(answers, answer);
     return CTL_DONE;
 }
 
@@ -119,7 +125,8 @@ int ctl_revoke(struct ctl *c) {
     if (c->argc != 1) {
         return ctl_fail(c, CM_EINVAL, "revoke: name one cluster");
     }
-    const char *path = cm_arena_strf(c->arena, "/enrollments/%s", c->argv[0]);
+    CM_AUTOFREE char *name = cm_http_escape(c->argv[0]);
+    const char *path = cm_arena_strf(c->arena, "/enrollments/%s", name);
     if (ctl_call(c, "DELETE", path, NULL, NULL, &answer) < 0) {
         return CTL_ERROR;
     }

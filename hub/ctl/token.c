@@ -53,8 +53,11 @@ static int create(struct ctl *c) {
     if (ctl_output_is_tree(c)) {
         return ctl_print_value(c, answer) < 0 ? CTL_ERROR : CTL_DONE;
     }
-    const char *token = cm_json_string(cm_json_get(answer, "token"));
-    (void)printf("%s\n", token == NULL ? "" : token); // alone, for a file
+    const char *token = NULL;
+    if (ctl_word(c, answer, "token", &token) < 0) {
+        return CTL_ERROR;
+    }
+    (void)printf("%s\n", token); // alone, for a file
     (void)fflush(stdout);
     (void)fprintf(stderr, "the token '%s' may %s; it is shown only now\n", c->argv[1],
                   strcmp(c->options.role, "admin") == 0 ? "do all" : "read");
