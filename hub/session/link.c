@@ -21,6 +21,9 @@
 #define RETRY_AFTER_OVERLOAD_MS 5000
 #define REPORTS_MAX 32 // that may wait for the store; agents wait after eight
 
+// Epochs and generations above it are no hub's: the next ones must fit the database's numbers.
+#define COUNT_MAX (UINT64_MAX / 4)
+
 // What is taken from an agent's allowance beside the bytes that it sends: rows and events cost more
 // than their texts.
 #define HELLO_COST ((size_t)16 * 1024)
@@ -239,6 +242,21 @@ static void on_presence(void *ctx, const struct cm_err *err, const struct hub_re
     release(session);
 }
 
+static enum cm_rc check_hello(const Holdfast__V1__Hello *hello, struct cm_err *err) {
+    if (hello->protocol_min > WIRE_PROTOCOL_MAX || hello->protocol_max < WIRE_PROTOCOL_MIN) {
+        return cm_fail(err, CM_EINVAL,
+                       "no common protocol: the hub speaks %d to %d, the agent %u to %u; upgrade "
+                       "the older one",
+                       WIRE_PROTOCOL_MIN, WIRE_PROTOCOL_MAX, hello->protocol_min,
+                       hello->protocol_max);
+    }
+    if (hello->epoch > COUNT_MAX || hello->generation > COUNT_MAX) {
+        return cm_fail(err, CM_EINVAL, "no hub makes manifests of epoch %llu, generation %llu",
+                       (unsigned long long)hello->epoch, (unsigned long long)hello->generation);
+    }
+    return CM_OK;
+}
+
 static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_frame *frame,
                            struct cm_err *err) {
     Holdfast__V1__Hello *hello = NULL;
@@ -249,15 +267,9 @@ static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_fram
     session->hello_arena = cm_arena_new(UNPACK_BUDGET);
     enum cm_rc rc = WIRE_UNPACK(session->hello_arena, Holdfast__V1__Hello, holdfast__v1__hello,
                                 frame->payload, frame->size, &hello, err);
+    rc = rc < 0 ? rc : check_hello(hello, err);
     if (rc < 0) {
         return rc;
-    }
-    if (hello->protocol_min > WIRE_PROTOCOL_MAX || hello->protocol_max < WIRE_PROTOCOL_MIN) {
-        return cm_fail(err, CM_EINVAL,
-                       "no common protocol: the hub speaks %d to %d, the agent %u to %u; upgrade "
-                       "the older one",
-                       WIRE_PROTOCOL_MIN, WIRE_PROTOCOL_MAX, hello->protocol_min,
-                       hello->protocol_max);
     }
     if (!is_allowed(session, HELLO_COST)) {
         return CM_OK;

@@ -101,6 +101,20 @@ static void an_agent_that_is_ahead_is_told_of_and_sent_nothing(void **state) {
     assert_int_equal(paris->frames[WIRE_DESIRED], 0);
 }
 
+static void a_generation_that_leaves_no_room_above_it_ends_the_link(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    PUBLICATION *p = rig_publication(r, paris, 3, red);
+    PUBLICATION *last = rig_publication(r, paris, UINT64_MAX, blue);
+
+    hub_sessions_publish(r->sessions, p);
+    rig_dial(paris);
+    rig_hello(paris, last);
+    RIG_UNTIL(r, paris->closed);
+    assert_int_equal(paris->goodbye, HOLDFAST__V1__GOODBYE__REASON__PROTOCOL);
+    assert_int_equal(r->behind, 0);
+}
+
 // ---- Whose bytes
 
 static void a_cluster_never_gets_what_only_another_one_has(void **state) {
@@ -423,6 +437,7 @@ int main(void) {
         RIG_TEST(what_the_agent_lacks_is_sent_ahead_of_a_new_state),
         RIG_TEST(an_older_publication_is_dropped),
         RIG_TEST(an_agent_that_is_ahead_is_told_of_and_sent_nothing),
+        RIG_TEST(a_generation_that_leaves_no_room_above_it_ends_the_link),
         RIG_TEST(a_cluster_never_gets_what_only_another_one_has),
         RIG_TEST(a_publication_goes_to_the_id_that_it_was_made_for),
         RIG_TEST(a_key_that_is_not_in_the_table_is_refused),
