@@ -206,7 +206,8 @@ static enum cm_rc start_member(struct member *m, struct cm_err *err) {
                                         .join_token = m->token,
                                         .hub = f->hub,
                                         .enroll_hub = f->enroll_hub,
-                                        .report_interval_ms = f->config.report_interval_ms};
+                                        .report_interval_ms = f->config.report_interval_ms,
+                                        .reconnect_max_ms = f->config.reconnect_max_ms};
 
     if (m->agent != NULL) {
         return cm_fail(err, CM_EEXISTS, "the agent of '%s' runs already", m->name);

@@ -24,6 +24,7 @@ struct sim_fleet_config {
     int64_t latency_ms;
     int64_t health_ms;
     int64_t report_interval_ms;
+    int64_t reconnect_max_ms;
     int64_t disk_threads;
     int64_t start_rate; // agents a second
     bool strict_namespaces;

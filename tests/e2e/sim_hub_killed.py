@@ -7,7 +7,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, story  # noqa: E402
 from support.process import wait_for  # noqa: E402
-from support.simstory import PATIENT, SimStory, files, fleet, pause  # noqa: E402
+from support.simstory import SOON, SimStory, files, fleet, pause  # noqa: E402
 
 APPS = ("one", "two", "three")
 
@@ -23,7 +23,7 @@ class HubKilled(SimStory):
     clusters = fleet(25)
     apps = version("0")
     poll = "1s"
-    sim_options = ("--latency", "20ms")
+    sim_options = ("--latency", "20ms", "--reconnect-max", "3s")
 
     def kill_after(self, seconds, number):
         """Pushes and kills the hub some moments later. Returns the commit."""
@@ -46,7 +46,7 @@ class HubKilled(SimStory):
 
     def test_nobody_holds_what_the_hub_does_not_know(self):
         self.assertNotIn("agent.ahead", self.hub.log_text())
-        wait_for(lambda: all(row["connected"] for row in self.rows("clusters")), PATIENT,
+        wait_for(lambda: all(row["connected"] for row in self.rows("clusters")), SOON,
                  "every agent to be back", 0.1)
         for row in self.rows("clusters"):
             self.assertEqual((row["generation"], row["connected"]), (row["agentGeneration"], True))
