@@ -54,42 +54,53 @@ static void job_ended(struct hub_fetching *shared) {
     }
 }
 
-// ---- Failures
+// ---- What is told
 
-struct failure_job {
+struct event_job {
     struct hub_store_job job;
     struct hub_fetching *shared;
+    const char *kind;
     char *message;
 };
 
-static enum cm_rc run_failure(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
-    const struct failure_job *f = CM_CONTAINER(job, struct failure_job, job);
+static enum cm_rc run_event(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    const struct event_job *e = CM_CONTAINER(job, struct event_job, job);
 
-    return hub_events_add(db,
-                          &(struct hub_event){.at_ms = cm_clock_unix_ms(),
-                                              .kind = "sync.failed",
-                                              .actor = "hub",
-                                              .message = f->message},
-                          err);
+    return hub_events_add(
+        db,
+        &(struct hub_event){
+            .at_ms = cm_clock_unix_ms(), .kind = e->kind, .actor = "hub", .message = e->message},
+        err);
 }
 
-static void failure_done(struct hub_store_job *job, const struct cm_err *err) {
-    struct failure_job *f = CM_CONTAINER(job, struct failure_job, job);
-    struct hub_fetching *shared = f->shared;
+static void event_done(struct hub_store_job *job, const struct cm_err *err) {
+    struct event_job *e = CM_CONTAINER(job, struct event_job, job);
+    struct hub_fetching *shared = e->shared;
 
     if (err->code != CM_OK) {
         cm_log(CM_LOG_WARN, "store.failed", err->msg, NULL);
     }
-    free(f->message);
-    free(f);
+    free(e->message);
+    free(e);
     job_ended(shared);
 }
 
+static void add_event(const struct hub_fetcher *f, const char *kind, const char *message) {
+    struct event_job *e = cm_new(1, sizeof(*e));
+
+    e->shared = f->config.shared;
+    e->kind = kind;
+    e->message = cm_strf("repository '%s': %s", f->config.name, message);
+    e->job.run = run_event;
+    e->job.done = event_done;
+    e->shared->jobs++;
+    hub_store_submit(e->shared->store, &e->job);
+}
+
 static void tell_failure(struct hub_fetcher *f, const struct cm_err *err) {
-    struct hub_fetching *shared = f->config.shared;
     bool news = f->told == NULL || strcmp(f->told, err->msg) != 0;
 
-    cm_metric_add(shared->metric_failures, 1);
+    cm_metric_add(f->config.shared->metric_failures, 1);
     cm_log(news ? CM_LOG_WARN : CM_LOG_DEBUG, "sync.failed", err->msg, "repository", f->config.name,
            NULL);
     if (!news) {
@@ -97,14 +108,18 @@ static void tell_failure(struct hub_fetcher *f, const struct cm_err *err) {
     }
     free(f->told);
     f->told = cm_strdup(err->msg);
-    struct failure_job *job = cm_new(1, sizeof(*job));
-    job->shared = shared;
-    job->message = cm_strf("repository '%s': %s", f->config.name, err->msg);
-    job->job.run = run_failure;
-    job->job.done = failure_done;
-    shared->jobs++;
-    hub_store_submit(shared->store, &job->job);
+    add_event(f, "sync.failed", f->told);
     f->config.trouble(f->config.ctx, f, f->told);
+}
+
+static void tell_recovery(struct hub_fetcher *f) {
+    static const char words[] = "it can be read again";
+
+    cm_log(CM_LOG_INFO, "sync.recovered", words, "repository", f->config.name, NULL);
+    free(f->told);
+    f->told = NULL;
+    add_event(f, "sync.recovered", words);
+    f->config.trouble(f->config.ctx, f, NULL);
 }
 
 static void schedule(struct hub_fetcher *f, int64_t pause_ms) {
@@ -114,11 +129,7 @@ static void schedule(struct hub_fetcher *f, int64_t pause_ms) {
 void hub_fetcher_taken(struct hub_fetcher *f) {
     cm_backoff_reset(&f->backoff);
     if (f->told != NULL) {
-        cm_log(CM_LOG_INFO, "sync.recovered", "the repository can be read again", "repository",
-               f->config.name, NULL);
-        free(f->told);
-        f->told = NULL;
-        f->config.trouble(f->config.ctx, f, NULL);
+        tell_recovery(f);
     }
 }
 

@@ -5,9 +5,9 @@
 //                      ▲                        │ fails
 //                      └── later and later, up to the poll interval
 //
-// A failure is an event and a line in the log when it begins and when its words change. Who gets a
-// commit says whether it could be taken in; if not, the same commit comes again with the next
-// fetch.
+// A failure is an event and a line in the log when it begins and when its words change, and so is
+// its end. Who gets a commit says whether it could be taken in; if not, the same commit comes again
+// with the next fetch.
 //
 // Threads: the loop.
 #pragma once

@@ -276,9 +276,7 @@ static struct hub_outcome *commit_at(struct hub_planner *p, size_t at,
         return o;
     }
     hub_reading_begin(&r, p->sources, p->source_count);
-    if (take_commit(p, &r, at, commit, o) < 0) {
-        (void)cm_wrap(&o->err, "repository '%s'", p->sources[at].name);
-    } else {
+    if (take_commit(p, &r, at, commit, o) == CM_OK) {
         o->err.code = CM_OK;
     }
     hub_reading_end(&r);

@@ -1,8 +1,9 @@
 // events: who did what and why, in order, append-only.
 //
-// Kinds (stable words): sync.resolved, sync.failed, app.applied, app.failed, app.recovered,
-// app.degraded, app.healthy, app.removed, drift.found, drift.cleared, agent.enrolled,
-// agent.connected, agent.disconnected, agent.revoked, problem.found, problem.cleared, api.changed.
+// Kinds (stable words): sync.resolved, sync.failed, sync.recovered, app.applied, app.failed,
+// app.recovered, app.degraded, app.healthy, app.removed, drift.found, drift.cleared,
+// agent.enrolled, agent.connected, agent.disconnected, agent.revoked, problem.found,
+// problem.cleared, api.changed.
 //
 // Threads: a handle belongs to one thread at a time. Blocks.
 #pragma once

@@ -138,6 +138,19 @@ static void secrets_of_another_repository_are_served_once_it_is_read_again(void 
     assert_true(hub_seed_is_whole(o->refreshed[0]->desired));
 }
 
+// Who asked says which repository it is.
+static void a_commit_that_cannot_be_read_is_said_without_its_repository(void **state) {
+    const struct hub_repo_id unknown = {{1}};
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    struct hub_outcome *o = hub_planner_commit(r->planner, 0, &unknown);
+
+    assert_int_not_equal(o->err.code, CM_OK);
+    assert_null(strstr(o->err.msg, "repository 'fleet'"));
+    hub_outcome_free(o);
+}
+
 static void a_commit_of_another_repository_is_resolved_once(void **state) {
     struct rig *r = *state;
 
@@ -401,6 +414,7 @@ int main(void) {
         RIG_TEST(after_a_restart_what_was_in_force_is_served_as_it_was),
         RIG_TEST(what_holds_a_secret_is_served_once_git_is_read_again),
         RIG_TEST(secrets_of_another_repository_are_served_once_it_is_read_again),
+        RIG_TEST(a_commit_that_cannot_be_read_is_said_without_its_repository),
         RIG_TEST(a_commit_of_another_repository_is_resolved_once),
         RIG_TEST(nothing_is_published_until_what_was_read_before_is_read_again),
         RIG_TEST(a_new_repository_that_cannot_be_read_holds_up_nobody),

@@ -1,0 +1,111 @@
+// What is told of a repository that cannot be read.
+#include "hub/jobs/fetcher.h"
+
+#include "desk.h"
+
+#include <stdlib.h>
+
+#include "common/mem.h"
+#include "common/metrics.h"
+#include "hub/config/config.h"
+
+struct fixture {
+    struct desk *desk;
+    struct cm_metrics *metrics;
+    struct hub_fetching shared;
+    struct hub_fetcher *fetcher;
+    size_t idle;
+    size_t troubles;
+    size_t recoveries;
+};
+
+static void on_idle(void *ctx) {
+    ((struct fixture *)ctx)->idle++;
+}
+
+static void on_trouble(void *ctx, struct hub_fetcher *f, const char *why) {
+    struct fixture *fixture = ctx;
+
+    (void)f;
+    fixture->troubles += why != NULL ? 1 : 0;
+    fixture->recoveries += why == NULL ? 1 : 0;
+}
+
+static int set_up(void **state) {
+    static char name[] = "fleet";
+    static const struct hub_repository repository = {.name = name, .poll_ms = 60000};
+    struct fixture *f = cm_new(1, sizeof(*f));
+    void *desk;
+
+    assert_int_equal(desk_open(&desk), 0);
+    f->desk = desk;
+    f->metrics = cm_metrics_new();
+    f->shared = (struct hub_fetching){
+        .loop = f->desk->loop, .store = f->desk->store, .idle = on_idle, .ctx = f};
+    hub_fetching_make_metrics(&f->shared, f->metrics);
+    f->fetcher = hub_fetcher_new(&(struct hub_fetcher_config){.shared = &f->shared,
+                                                              .repository = &repository,
+                                                              .name = "fleet",
+                                                              .folder = "nowhere",
+                                                              .trouble = on_trouble,
+                                                              .ctx = f});
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = *state;
+    void *desk = f->desk;
+
+    hub_fetcher_drop(f->fetcher);
+    assert_int_equal(desk_close(&desk), 0);
+    assert_int_equal(f->shared.jobs, 0);
+    cm_metrics_free(f->metrics);
+    free(f);
+    return 0;
+}
+
+static void refuse(struct fixture *f, const char *why) {
+    struct cm_err err;
+
+    (void)cm_fail(&err, CM_EIO, "%s", why);
+    hub_fetcher_refused(f->fetcher, &err);
+}
+
+static void a_failure_is_an_event_until_its_words_change(void **state) {
+    struct fixture *f = *state;
+
+    refuse(f, "no such host");
+    refuse(f, "no such host");
+    refuse(f, "timed out");
+    assert_int_equal(desk_count(f->desk, "SELECT count(*) FROM event WHERE kind = 'sync.failed'"),
+                     2);
+    assert_int_equal(desk_count(f->desk, "SELECT count(*) FROM event WHERE message ="
+                                         " 'repository ''fleet'': timed out'"),
+                     1);
+    assert_int_equal(f->troubles, 2);
+    assert_true(f->idle > 0);
+}
+
+static void that_it_works_again_is_an_event_too(void **state) {
+    struct fixture *f = *state;
+
+    hub_fetcher_taken(f->fetcher);
+    assert_int_equal(desk_count(f->desk, "SELECT count(*) FROM event"), 0);
+    refuse(f, "no such host");
+    hub_fetcher_taken(f->fetcher);
+    hub_fetcher_taken(f->fetcher);
+    assert_int_equal(
+        desk_count(f->desk, "SELECT count(*) FROM event WHERE kind = 'sync.recovered'"), 1);
+    assert_int_equal(f->recoveries, 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_failure_is_an_event_until_its_words_change, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(that_it_works_again_is_an_event_too, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
