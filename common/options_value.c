@@ -1,6 +1,5 @@
 #include "common/options_value.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,7 +199,7 @@ char *cm_option_env_name(const struct cm_option_set *set, const struct cm_option
     char *name = cm_strf("%s_%s", set->env_prefix, option->name);
 
     for (char *p = name; *p != '\0'; p++) {
-        *p = (char)(*p == '-' ? '_' : toupper((unsigned char)*p));
+        *p = *p == '-' ? '_' : cm_upper(*p);
     }
     return name;
 }

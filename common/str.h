@@ -46,3 +46,11 @@ CM_MUSTUSE enum cm_rc cm_str_parse_duration(const char *text, int64_t *out_ms, s
 
 // cm_str_parse_size reads "4096", "64KiB", "16MiB", "1GiB" into bytes.
 CM_MUSTUSE enum cm_rc cm_str_parse_size(const char *text, uint64_t *out, struct cm_err *err);
+
+// cm_lower and cm_upper change the case of an ASCII letter, in every locale.
+static inline char cm_lower(char c) {
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+static inline char cm_upper(char c) {
+    return (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+}

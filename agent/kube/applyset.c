@@ -35,7 +35,7 @@ void kube_applyset_name(const char *identity, char out[KUBE_APPLYSET_NAME_MAX]) 
     memcpy(out, prefix, len);
     for (; *identity != '\0' && len < KUBE_APPLYSET_NAME_MAX - 1; identity++) {
         unsigned char c = (unsigned char)*identity;
-        out[len++] = isalnum(c) && c < 0x80 ? (char)tolower(c) : '-';
+        out[len++] = isalnum(c) && c < 0x80 ? cm_lower((char)c) : '-';
     }
     while (len > 0 && out[len - 1] == '-') {
         len--; // a DNS name ends in a letter or a digit

@@ -42,11 +42,11 @@ static const char *operation_id(struct cm_arena *a, const struct hub_route *rout
     bool begins = true;
 
     for (const char *m = route->method; *m != '\0'; m++) {
-        cm_str_add_char(&text, (char)tolower((unsigned char)*m));
+        cm_str_add_char(&text, cm_lower(*m));
     }
     for (; *at != '\0'; at++) {
         if (isalnum((unsigned char)*at)) {
-            cm_str_add_char(&text, (char)(begins ? toupper((unsigned char)*at) : *at));
+            cm_str_add_char(&text, begins ? cm_upper(*at) : *at);
         }
         begins = !isalnum((unsigned char)*at);
     }

@@ -1,7 +1,6 @@
 #include "hub/ctl/resources.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -207,7 +206,7 @@ const struct ctl_resource *ctl_resource_find(const char *word) {
     CM_AUTOFREE char *lower = cm_strdup(word);
 
     for (char *at = lower; *at != '\0'; at++) {
-        *at = (char)tolower((unsigned char)*at);
+        *at = cm_lower(*at);
     }
     for (size_t i = 0; i < COUNT(ctl_resources); i++) {
         if (ctl_has_word(ctl_resources[i].words, lower)) {

@@ -52,14 +52,13 @@ static void list_path(struct replay *r, const struct hub_repo_id *tip) {
 static enum cm_rc go(struct replay *r, const struct hub_repo_id *from,
                      const struct hub_repo_id *there, struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-    CM_CLEANUP(hub_fleet_result_freep) struct hub_fleet_result *result = NULL;
     struct hub_fleet_commit what = {.repo = r->reading->sources[r->at].name};
 
     if (hub_reading_changes(r->reading, r->at, from, there, a, &what, err) < 0) {
         return err->code;
     }
-    result = hub_fleet_update(
-        r->fleet, &what, &(struct hub_fleet_reader){.read = hub_reading_blob, .ctx = r->reading});
+    const struct hub_fleet_reader reader = {.read = hub_reading_blob, .ctx = r->reading};
+    hub_fleet_result_free(hub_fleet_update(r->fleet, &what, &reader));
     return CM_OK;
 }
 

@@ -1,6 +1,5 @@
 #include "hub/repo/known_hosts.h"
 
-#include <ctype.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,7 +107,7 @@ static bool glob(struct word pattern, const char *name) {
             star = p++;
             after = name;
         } else if (p < pattern.len &&
-                   (pattern.text[p] == '?' || tolower((unsigned char)pattern.text[p]) == *name)) {
+                   (pattern.text[p] == '?' || cm_lower(pattern.text[p]) == *name)) {
             p++;
             name++;
         } else if (star != SIZE_MAX) {

@@ -73,7 +73,7 @@ static enum cm_rc take_host(const char *host, size_t len, bool bracketed, struct
                             struct cm_err *err) {
     url->host = copy(host, len);
     for (char *p = url->host; *p != '\0'; p++) {
-        *p = (char)tolower((unsigned char)*p);
+        *p = cm_lower(*p);
     }
     if (!host_ok(url->host, bracketed)) {
         return cm_fail(err, CM_EINVAL, "the URL has no valid host name");
