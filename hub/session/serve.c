@@ -18,7 +18,7 @@
 // The queue takes pieces until it holds this much; the rest follows when it has drained.
 #define PUMP_BYTES WIRE_BLOB_PIECE
 
-// So much may wait for one agent; it asks for WIRE_WANT_MAX at a time.
+// So much of what one agent asked for may wait; it asks for WIRE_WANT_MAX at a time.
 #define WAITING_MAX ((size_t)4 * WIRE_WANT_MAX)
 
 // ---- What waits to be sent
@@ -232,6 +232,15 @@ void hub_session_offer(struct hub_session *session) {
     hub_session_pump(session);
 }
 
+static size_t count_asked(const struct hub_session *session) {
+    size_t count = 0;
+
+    for (size_t i = session->outgoing_at; i < session->outgoing_count; i++) {
+        count += session->outgoing[i].was_asked ? 1 : 0;
+    }
+    return count;
+}
+
 // Marks what is on its way already; tells whether it was.
 static bool ask_waiting(struct hub_session *session, const struct cm_sha256 *name) {
     for (size_t i = session->outgoing_at; i < session->outgoing_count; i++) {
@@ -246,7 +255,7 @@ static bool ask_waiting(struct hub_session *session, const struct cm_sha256 *nam
 enum cm_rc hub_session_want(struct hub_session *session, const void *message, struct cm_err *err) {
     const Holdfast__V1__Want *want = message;
 
-    if (session->outgoing_count - session->outgoing_at + want->n_sha256 > WAITING_MAX) {
+    if (count_asked(session) + want->n_sha256 > WAITING_MAX) {
         return cm_fail(err, CM_EINVAL, "more than %zu blobs are asked for at once", WAITING_MAX);
     }
     if (session->sending == NULL) {

@@ -449,14 +449,17 @@ void rig_ping(struct peer *p) {
 
 struct hub_publication *rig_publication(const struct rig *r, const struct peer *p,
                                         uint64_t generation, const char *const *texts) {
-    struct hub_object objects[32] = {0};
+    size_t count = 0;
+    while (texts[count] != NULL) {
+        count++;
+    }
+    CM_AUTOFREE struct hub_object *objects = cm_new(count + 1, sizeof(*objects));
     struct hub_bundle_spec spec = {.app = "web", .namespace = "", .objects = objects};
 
-    for (; texts[spec.object_count] != NULL; spec.object_count++) {
+    for (; spec.object_count < count; spec.object_count++) {
         struct hub_object *o = &objects[spec.object_count];
         size_t size = strlen(texts[spec.object_count]);
 
-        assert_true(spec.object_count < 32);
         o->key = "ConfigMap/default/x";
         o->bytes = cm_buf_copy(texts[spec.object_count], size);
         o->sha256 = cm_sha256(o->bytes->data, size);

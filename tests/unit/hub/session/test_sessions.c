@@ -25,6 +25,10 @@ static void unref(struct hub_publication **p) {
 
 #define PUBLICATION CM_CLEANUP(unref) struct hub_publication
 
+static const struct hub_session *session_of(const struct rig *r, const char *id) {
+    return hub_member_find(r->sessions, id)->session;
+}
+
 // ---- Desired states
 
 static void an_agent_is_sent_what_is_in_force_when_it_connects(void **state) {
@@ -70,6 +74,38 @@ static void what_the_agent_lacks_is_sent_ahead_of_a_new_state(void **state) {
     assert_true(rig_has(paris, &bundle));
     assert_true(rig_has(paris, &new_object));
     assert_false(rig_has(paris, &old_object));
+}
+
+// What is sent without being asked for does not count as asked for.
+static void an_agent_may_ask_while_much_is_sent_ahead(void **state) {
+    enum { COUNT = 6 * WIRE_WANT_MAX };
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    PUBLICATION *held = rig_publication(r, paris, 1, red);
+    CM_AUTOFREE const char **texts = cm_new(COUNT + 1, sizeof(*texts));
+    CM_AUTOFREE char *digits = cm_new(COUNT, 128);
+    Holdfast__V1__Want want;
+    struct cm_err err;
+
+    for (size_t i = 0; i < COUNT; i++) {
+        texts[i] = digits + i * 128;
+        (void)snprintf(digits + i * 128, 128, "%0127zu", i);
+    }
+    PUBLICATION *next = rig_publication(r, paris, 2, texts);
+    struct cm_sha256 name = rig_object(next, COUNT - 1);
+    ProtobufCBinaryData names = {.len = sizeof(name.bytes), .data = name.bytes};
+    holdfast__v1__want__init(&want);
+    want.n_sha256 = 1;
+    want.sha256 = &names;
+
+    hub_sessions_publish(r->sessions, held);
+    rig_dial(paris);
+    rig_hello(paris, held);
+    RIG_UNTIL(r, paris->frames[WIRE_WELCOME] == 1);
+    hub_sessions_publish(r->sessions, next);
+    struct hub_session *session = (struct hub_session *)(uintptr_t)session_of(r, PARIS);
+    assert_int_equal(hub_session_want(session, &want, &err), CM_OK);
+    RIG_UNTIL(r, rig_has(paris, &name) && paris->frames[WIRE_DESIRED] == 1);
 }
 
 static void an_older_publication_is_dropped(void **state) {
@@ -159,10 +195,6 @@ static void a_key_that_is_not_in_the_table_is_refused(void **state) {
     rig_dial(paris);
     RIG_UNTIL(r, paris->closed);
     assert_int_equal(paris->goodbye, HOLDFAST__V1__GOODBYE__REASON__REVOKED);
-}
-
-static const struct hub_session *session_of(const struct rig *r, const char *id) {
-    return hub_member_find(r->sessions, id)->session;
 }
 
 // dial_again connects once more as the agent that is connected, up to Hello.
@@ -435,6 +467,7 @@ int main(void) {
         RIG_TEST(an_agent_is_sent_what_is_in_force_when_it_connects),
         RIG_TEST(an_agent_that_holds_it_is_sent_nothing),
         RIG_TEST(what_the_agent_lacks_is_sent_ahead_of_a_new_state),
+        RIG_TEST(an_agent_may_ask_while_much_is_sent_ahead),
         RIG_TEST(an_older_publication_is_dropped),
         RIG_TEST(an_agent_that_is_ahead_is_told_of_and_sent_nothing),
         RIG_TEST(a_generation_that_leaves_no_room_above_it_ends_the_link),
