@@ -51,10 +51,11 @@ class KubeClient:
         return cls(cluster["server"], cluster["certificate-authority"], user.get("token"), cert)
 
     def request(self, method, path, body=None, content_type="application/json", timeout=30):
-        """One request; returns the decoded JSON answer, or its text if it is none."""
+        """One request, of a text or of a value as JSON; returns the decoded answer, or its text."""
         connection = http.client.HTTPSConnection(self.address, context=self.tls, timeout=timeout)
         try:
-            connection.request(method, path, json.dumps(body) if body is not None else None,
+            text = json.dumps(body) if body is not None and not isinstance(body, str) else body
+            connection.request(method, path, text,
                                {**self.headers, "Content-Type": content_type,
                                 "User-Agent": "test", "Accept": "application/json"})
             answer = connection.getresponse()

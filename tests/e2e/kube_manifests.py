@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""deploy/kubernetes: a real API server takes the manifests as they are, and the rights in them are
+enough for an agent with that service account's token, for a whole cluster and for a namespace.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, story  # noqa: E402
+from support.hub import program  # noqa: E402
+from support.kubestory import CLUSTER, KubeStory, files, path  # noqa: E402
+from support.process import Process  # noqa: E402
+
+DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
+RBAC = "rbac.authorization.k8s.io"
+STRICT = "fieldManager=test&force=true&fieldValidation=Strict"
+NAMESPACE, ACCOUNT = "holdfast-system", "holdfast-agent"
+GEAR = m.thing("example.com/v1", "Gear", "one", spec={"teeth": 12})
+IMAGE = "image: IMAGE"
+GIVES_MORE = m.thing(f"{RBAC}/v1", "ClusterRole", "operator", rules=[
+    {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}])
+
+
+def documents(name):
+    """The texts of a file's documents."""
+    text = (DEPLOY / name).read_text(encoding="utf-8")
+    return text.replace(IMAGE, "image: test/agent:1").split("\n---\n")
+
+
+def word(text, key):
+    found = re.search(rf"^ *{key}: (.*)$", text, re.M)
+    return found[1] if found else None
+
+
+class Manifests(KubeStory):
+
+    @classmethod
+    def send(cls, document, namespace=None, more=""):
+        """Server-side apply of YAML as it stands in the file; returns the object."""
+        metadata = re.search(r"^metadata:((?:\n  .*)+)", document, re.M)[1]
+        name, namespace = word(metadata, "name"), word(metadata, "namespace") or namespace
+        where = cls.admin.path(word(document, "kind"), f"{namespace}/{name}" if namespace else name,
+                               word(document, "apiVersion"))
+        return cls.admin.request("PATCH", f"{where}?{STRICT}{more}", document,
+                                 "application/apply-patch+yaml")
+
+    @classmethod
+    def install(cls, name, namespace=None):
+        return [cls.send(document, namespace) for document in documents(name)]
+
+    @classmethod
+    def make_agent(cls):
+        """The program as the Deployment starts it, but for the folder of its disk."""
+        made = cls.install("agent.yaml") + cls.install("cluster-rights.yaml")
+        deployment, = (item for item in made if item["kind"] == "Deployment")
+        container, = deployment["spec"]["template"]["spec"]["containers"]
+        disk = container["volumeMounts"][0]["mountPath"]
+        args = [word.replace(disk, str(cls.folder / "disk")) for word in container["args"]]
+        (cls.folder / "disk").mkdir()
+        agent = Process("agent", [program("holdfast-agent"), *args,
+                                  "--service-account-dir", cls.service_account()], cls.folder)
+        join = {"hub": cls.hub.enroll_address, "token": cls.hub.join_token(CLUSTER)}
+        agent.env.update({entry["name"]: join[entry["valueFrom"]["secretKeyRef"]["key"]]
+                          for entry in container["env"]})
+        agent.env.update({"KUBERNETES_SERVICE_HOST": "127.0.0.1",
+                          "KUBERNETES_SERVICE_PORT": str(cls.cluster.port)})
+        return agent
+
+    @classmethod
+    def service_account(cls):
+        """The folder that the pod finds; nothing but the manifests gave this account rights."""
+        answer = cls.admin.request(
+            "POST", cls.admin.path("ServiceAccount", f"{NAMESPACE}/{ACCOUNT}") + "/token",
+            {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+             "spec": {"expirationSeconds": 3600}})
+        folder = cls.folder / "account"
+        folder.mkdir()
+        (folder / "token").write_text(answer["status"]["token"], encoding="ascii")
+        (folder / "ca.crt").write_text(cls.cluster.ca_file.read_text(encoding="ascii"),
+                                       encoding="ascii")
+        return folder
+
+    def test_1_a_dry_run_accepts_them(self):
+        for name in ("agent.yaml", "cluster-rights.yaml", "namespace-rights.yaml"):
+            for document in documents(name):
+                self.send(document, "default" if name.startswith("namespace") else None,
+                          "&dryRun=All")
+
+    def pod(self):
+        """The pod that the Deployment makes."""
+        deployment = self.find("Deployment", f"{NAMESPACE}/{ACCOUNT}", "apps/v1")
+        return deployment["spec"]["template"]["spec"]
+
+    def test_2_the_deployment_may_do_little_on_its_node(self):
+        pod = self.pod()
+        container = pod["containers"][0]
+        self.assertTrue(pod["securityContext"]["runAsNonRoot"])
+        self.assertTrue(container["securityContext"]["readOnlyRootFilesystem"])
+        self.assertFalse(container["securityContext"]["allowPrivilegeEscalation"])
+        self.assertEqual(container["securityContext"]["capabilities"], {"drop": ["ALL"]})
+
+    def test_3_its_options_are_the_agents(self):
+        done = subprocess.run([program("holdfast-agent"), *self.pod()["containers"][0]["args"],
+                               "--version"], capture_output=True, text=True, timeout=10,
+                              check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_4_with_the_clusters_rights_it_installs_everything(self):
+        self.deliver({
+            **files("base", m.namespace("shop"), m.crd("gears", "Gear"), GIVES_MORE),
+            **files("gears", GEAR, namespace="shop", dependsOn=[{"name": "base"}]),
+            **files("shop", m.deployment("web"), m.service("web"), m.secret("web", key="x"),
+                    m.config_map("web", x="1"), m.config_map("old", x="1"), namespace="shop",
+                    plainSecrets="allow", dependsOn=[{"name": "base"}])})
+        self.cluster.wait_ready("Deployment", "shop/web")
+
+    def test_5_it_sees_drift_and_removes(self):
+        self.admin.patch("ConfigMap", "shop/web", {"data": {"x": "2"}})
+        self.wait_drift("ConfigMap/shop/web", "data.x")
+        self.deliver({path("shop", m.config_map("old")): None})
+        self.wait_gone("ConfigMap", "shop/old")
+
+    def test_6_the_rights_in_a_namespace_are_enough_for_what_is_there(self):
+        self.install("namespace-rights.yaml", "shop")
+        self.admin.delete("ClusterRoleBinding", ACCOUNT, f"{RBAC}/v1")
+        self.agent.terminate()
+        self.agent.start()
+        self.commit(files("here", m.deployment("here"), m.config_map("here", x="1"),
+                          namespace="shop"))
+        self.wait_status("here", 60, applied="applied", health="healthy")
+        self.admin.patch("ConfigMap", "shop/here", {"data": {"x": "2"}})
+        self.wait_drift("ConfigMap/shop/here", "data.x")
+
+    def test_7_and_for_nothing_else(self):
+        self.commit(files("other", m.config_map("web", x="1"), namespace="default"))
+        self.wait_status("other", applied="failed", message="in namespace 'default'")
+
+
+if __name__ == "__main__":
+    story.main()
