@@ -131,6 +131,34 @@ static void take_problems(struct hub_planner *p, struct hub_outcome *o,
     }
 }
 
+static void note_name(void *ctx, const struct hub_cluster_info *info) {
+    cm_map_put(ctx, info->name, ctx);
+}
+
+struct search {
+    const struct cm_map *documents; // of clusters, by name
+    bool found;
+};
+
+static bool has_no_document(void *ctx, const char *cluster, void *value) {
+    struct search *s = ctx;
+    const struct hub_cluster_state *state = value;
+
+    s->found = state->desired != NULL && cm_map_get(s->documents, cluster) == NULL;
+    return !s->found;
+}
+
+// rests_on_seed tells whether something is in force on a cluster that has no document: the file
+// that is wrong may be its, so the fleet keeps what was seeded, and so must the record.
+static bool rests_on_seed(const struct hub_planner *p) {
+    CM_CLEANUP(cm_map_freep) struct cm_map *documents = cm_map_new(NULL);
+    struct search s = {.documents = documents};
+
+    hub_fleet_each_cluster(p->fleet, note_name, documents);
+    cm_map_each(p->clusters, has_no_document, &s);
+    return s.found;
+}
+
 // `result` NULL: anything may have changed.
 static void take_result(struct hub_planner *p, struct hub_outcome *o,
                         const struct hub_fleet_commit *commit,
@@ -144,7 +172,7 @@ static void take_result(struct hub_planner *p, struct hub_outcome *o,
         take_all(p, o);
         take_problems(p, o, commit, true);
     }
-    o->complete = p->ready && !p->swept && hub_fleet_is_loaded(p->fleet);
+    o->complete = p->ready && !p->swept && hub_fleet_is_loaded(p->fleet) && !rests_on_seed(p);
     if (o->complete) {
         p->swept = true;
         if (o->documents == NULL) {

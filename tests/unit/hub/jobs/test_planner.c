@@ -101,6 +101,24 @@ static void after_a_restart_what_was_in_force_is_served_as_it_was(void **state) 
     assert_true(hub_planner_is_ready(r->planner));
 }
 
+static void a_cluster_whose_document_is_wrong_is_served_over_a_restart(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    (void)rig_commit(r, "fleet", "echo 'kind: [' > clusters/paris-1.yaml");
+    rig_start(r, fleet);
+    assert_int_equal(rig_begin(r)->refreshed_count, 1);
+    struct hub_outcome *o = rig_resume(r, "fleet");
+
+    assert_true(hub_planner_is_ready(r->planner));
+    assert_null(rig_change(o, "paris-1"));
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM manifest"), 1);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM pair"), 1);
+    o = rig_commit(r, "fleet", "cluster paris-1; config web colours blue");
+    assert_int_equal(count_published(o), 1);
+    assert_true(rig_runs(o, "paris-1", "web"));
+}
+
 static void what_holds_a_secret_is_served_once_git_is_read_again(void **state) {
     struct rig *r = *state;
 
@@ -412,6 +430,7 @@ int main(void) {
         RIG_TEST(who_enrolls_is_sent_what_is_in_force_under_its_own_id),
         RIG_TEST(an_agent_that_is_ahead_gets_a_manifest_above_its_own),
         RIG_TEST(after_a_restart_what_was_in_force_is_served_as_it_was),
+        RIG_TEST(a_cluster_whose_document_is_wrong_is_served_over_a_restart),
         RIG_TEST(what_holds_a_secret_is_served_once_git_is_read_again),
         RIG_TEST(secrets_of_another_repository_are_served_once_it_is_read_again),
         RIG_TEST(a_commit_that_cannot_be_read_is_said_without_its_repository),
