@@ -119,6 +119,30 @@ static void a_cluster_whose_document_is_wrong_is_served_over_a_restart(void **st
     assert_true(rig_runs(o, "paris-1", "web"));
 }
 
+static void an_app_whose_group_is_wrong_stays_over_a_restart(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    (void)rig_commit(
+        r, "fleet",
+        "document groups/all.yaml holdfast/v1alpha1 ClusterGroup all 'spec: {clusters: "
+        "[paris-1]}'; document apps/shop/app.yaml holdfast/v1alpha1 App shop 'spec: "
+        "{namespace: default, targets: [{clusterGroup: all}], prune: true}'; "
+        "config shop shades red");
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM pair WHERE app = 'shop'"), 1);
+    (void)rig_commit(r, "fleet", "echo 'kind: [' > groups/all.yaml");
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM pair WHERE app = 'shop'"), 1);
+    rig_start(r, fleet);
+    (void)rig_begin(r);
+    struct hub_outcome *o = rig_resume(r, "fleet");
+
+    assert_true(hub_planner_is_ready(r->planner));
+    assert_false(rig_has_lost(o, "paris-1", "shop"));
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM pair WHERE app = 'shop'"), 1);
+    o = rig_commit(r, "fleet", "config web colours blue");
+    assert_true(rig_runs(o, "paris-1", "shop"));
+}
+
 static void what_holds_a_secret_is_served_once_git_is_read_again(void **state) {
     struct rig *r = *state;
 
@@ -431,6 +455,7 @@ int main(void) {
         RIG_TEST(an_agent_that_is_ahead_gets_a_manifest_above_its_own),
         RIG_TEST(after_a_restart_what_was_in_force_is_served_as_it_was),
         RIG_TEST(a_cluster_whose_document_is_wrong_is_served_over_a_restart),
+        RIG_TEST(an_app_whose_group_is_wrong_stays_over_a_restart),
         RIG_TEST(what_holds_a_secret_is_served_once_git_is_read_again),
         RIG_TEST(secrets_of_another_repository_are_served_once_it_is_read_again),
         RIG_TEST(a_commit_that_cannot_be_read_is_said_without_its_repository),
