@@ -2,7 +2,8 @@
 //
 //     sync.c    the whole: repositories, start and stop
 //     steps.c   one step after the other: plan, record, publish
-//     watch.c   what is fetched for the steps, and what Apps want of other repositories
+//     watch.c   what is fetched for the steps, what Apps want of other repositories, and mirrors
+//               that nobody wants any more
 //
 // Threads: the loop; a step's `outcome` is the sync worker's and the store's while it is with them.
 #pragma once
@@ -68,6 +69,7 @@ struct hub_sync {
     struct cm_list steps; // the first one is under way if `busy`
     bool busy;
     bool ready;
+    bool swept;  // mirrors that nobody wants were looked for
     size_t jobs; // fetches, plans and records that are out
     struct cm_timer retry_record;
     struct cm_backoff record_backoff;

@@ -1,7 +1,10 @@
 // What is fetched: repositories with documents, and trees that Apps want.
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/log.h"
+#include "common/map.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "common/tls/digest.h"
@@ -122,10 +125,73 @@ void hub_watch_drop(struct hub_tracked *t) {
     free(t);
 }
 
-void hub_watch_wants(struct hub_sync *s, const struct hub_outcome *o) {
-    if (!o->wants_changed) {
-        return;
+// ---- Mirrors that nobody wants any more
+
+struct sweep {
+    struct cm_job job;
+    struct hub_sync *owner;
+    char *folder;
+    struct cm_map *keep; // names in it
+};
+
+static void sweep_one(const struct sweep *sweep, const char *name) {
+    CM_AUTOFREE char *path = cm_strf("%s/%s", sweep->folder, name);
+    struct cm_err err;
+
+    if (hub_repo_discard(path, &err) < 0) {
+        cm_log(CM_LOG_DEBUG, "git.discard", err.msg, NULL); // the next sweep takes it
+    } else {
+        cm_log(CM_LOG_INFO, "git.discard", "nobody wants this mirror any more", "folder", path,
+               NULL);
     }
+}
+
+static void run_sweep(struct cm_job *job) {
+    const struct sweep *sweep = CM_CONTAINER(job, struct sweep, job);
+    DIR *folder = opendir(sweep->folder);
+    const struct dirent *entry;
+
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        if (strchr(entry->d_name, '@') != NULL && cm_map_get(sweep->keep, entry->d_name) == NULL) {
+            sweep_one(sweep, entry->d_name);
+        }
+    }
+    if (folder != NULL) {
+        (void)closedir(folder);
+    }
+}
+
+static void sweep_done(struct cm_job *job) {
+    struct sweep *sweep = CM_CONTAINER(job, struct sweep, job);
+    struct hub_sync *s = sweep->owner;
+
+    cm_map_free(sweep->keep);
+    free(sweep->folder);
+    free(sweep);
+    s->jobs--;
+    hub_sync_check_stopped(s);
+}
+
+static void sweep(struct hub_sync *s) {
+    struct sweep *sweep = cm_new(1, sizeof(*sweep));
+
+    s->swept = true;
+    sweep->owner = s;
+    sweep->folder = cm_strf("%s/git", s->config.data_dir);
+    sweep->keep = cm_map_new(NULL);
+    for (struct cm_list *at = s->trees.next; at != &s->trees; at = at->next) {
+        struct hub_tracked *t = CM_CONTAINER(at, struct hub_tracked, in_trees);
+
+        cm_map_put(sweep->keep, strrchr(t->folder, '/') + 1, t);
+    }
+    sweep->job = (struct cm_job){.run = run_sweep, .done = sweep_done, .home = s->config.loop};
+    s->jobs++;
+    cm_workers_submit(s->fetching.git, &sweep->job);
+}
+
+// ---- What Apps want
+
+static void follow_wants(struct hub_sync *s, const struct hub_outcome *o) {
     for (struct cm_list *at = s->trees.next; at != &s->trees; at = at->next) {
         CM_CONTAINER(at, struct hub_tracked, in_trees)->wanted = false;
     }
@@ -143,5 +209,14 @@ void hub_watch_wants(struct hub_sync *s, const struct hub_outcome *o) {
         if (!CM_CONTAINER(at, struct hub_tracked, in_trees)->wanted) {
             hub_watch_drop(CM_CONTAINER(at, struct hub_tracked, in_trees));
         }
+    }
+}
+
+void hub_watch_wants(struct hub_sync *s, const struct hub_outcome *o) {
+    if (o->wants_changed) {
+        follow_wants(s, o);
+    }
+    if (s->ready && (o->wants_changed || !s->swept)) {
+        sweep(s);
     }
 }

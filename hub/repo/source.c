@@ -1,5 +1,7 @@
 #include "hub/repo/source.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -294,4 +296,18 @@ enum cm_rc hub_repo_compact(const struct hub_repo_job *job, struct cm_err *err) 
     struct hub_answer answer = {0};
 
     return run(&request, job->cancel_fd, &answer, err);
+}
+
+// Moved aside first, so that a fetch that begins meanwhile makes a mirror of its own.
+enum cm_rc hub_repo_discard(const char *folder, struct cm_err *err) {
+    CM_CLEANUP(hub_mirror_unlock) struct hub_mirror mirror = {0};
+    CM_AUTOFREE char *aside = cm_strf("%s.gone", folder);
+
+    if (hub_mirror_lock(folder, &mirror, err) < 0 || cm_fsys_remove_tree(aside, err) < 0) {
+        return err->code;
+    }
+    if (rename(folder, aside) != 0) {
+        return cm_fail(err, CM_EIO, "move '%s' aside: %s", folder, strerror(errno));
+    }
+    return cm_fsys_remove_tree(aside, err);
 }

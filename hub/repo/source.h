@@ -141,3 +141,6 @@ CM_MUSTUSE enum cm_rc hub_repo_fetch(const struct hub_repo_source *source,
 // hub_repo_compact writes all packs but one that is larger than all others together into a new one,
 // in a child as well. Readers are not disturbed.
 CM_MUSTUSE enum cm_rc hub_repo_compact(const struct hub_repo_job *job, struct cm_err *err);
+
+// hub_repo_discard removes a mirror; a missing one is fine. CM_EBUSY while a fetch is under way.
+CM_MUSTUSE enum cm_rc hub_repo_discard(const char *folder, struct cm_err *err);

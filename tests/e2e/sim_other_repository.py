@@ -82,7 +82,11 @@ class OtherRepository(SimStory):
         self.wait_version("v1.0.0")
         wait_for(lambda: not self.rows("problems"), SOON, "no problems", 0.1)
 
-    def test_8_after_a_restart_without_git_it_runs_on(self):
+    def test_8_mirrors_that_nobody_wants_are_gone(self):
+        kept = self.hub.data / "data" / "git"
+        wait_for(lambda: len(list(kept.glob("*@*"))) == 1, SOON, "one mirror to be left", 0.1)
+
+    def test_9_after_a_restart_without_git_it_runs_on(self):
         self.hub.terminate()
         hidden = self.shop.bare.with_suffix(".hidden")
         self.shop.bare.rename(hidden)
