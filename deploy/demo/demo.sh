@@ -140,7 +140,10 @@ if [ -n "$kubeconfig" ]; then
 fi
 "$bin/holdfast-sim" --tokens "$dir/tokens" --enroll-hub "127.0.0.1:$enroll_port" \
     --data-dir "$dir/agents" --control "$dir/sim.sock" >"$dir/sim.log" 2>&1 &
-pids+=($!)
+sim_pid=$!
+pids+=($sim_pid)
+sim_is_settled() { [ -S "$dir/sim.sock" ] || ! kill -0 $sim_pid; }
+if ! wait_for 15 sim_is_settled || ! kill -0 $sim_pid; then fail 'the agents did not start'; fi
 holdfast wait --for $goal --timeout 60s || fail 'the fleet did not become healthy'
 
 # --- A commit reaches the fleet

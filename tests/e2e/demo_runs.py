@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""The demonstration shows what it promises without a terminal, and leaves nothing behind."""
+"""The demonstration shows what it promises, with and without a terminal, and leaves nothing behind."""
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support import story  # noqa: E402
 from support.hub import program  # noqa: E402
 from support.process import wait_for  # noqa: E402
+from support.terminal import Terminal  # noqa: E402
 
 DEMO = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "demo" / "demo.sh"
 
@@ -18,7 +20,7 @@ DEMO = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "demo" / "demo.s
 class DemoRuns(story.Story):
 
     def setUp(self):
-        self.temporary = self.folder / self.id().rpartition(".")[2]
+        self.temporary = self.folder / str(len(list(self.folder.iterdir())))  # short: sockets are in it
         self.temporary.mkdir()
 
     def begin(self):
@@ -50,6 +52,37 @@ class DemoRuns(story.Story):
         self.assertIn("healthy 330 of 330", shown)
         self.assertRegex(shown, "eu-west-01 +checkout .* 4 +9 +kubectl-edit")
         self.assertTrue(shown.endswith("Done.\n"))
+        self.assert_nothing_is_left()
+
+    def test_on_a_terminal_it_draws_bars_and_the_fleet_runs_until_ctrl_c(self):
+        terminal = Terminal(self.folder, [DEMO], width=240, height=80, env={
+            "TMPDIR": str(self.temporary), "HOLDFAST_BIN": str(program("holdfast").parent)})
+        self.addCleanup(terminal.close)
+        shown = terminal.wait_for("The fleet is running.", "Ctrl-C ends it", timeout=150)
+        self.assertRegex(shown, "healthy +█{40} 50 of 50")
+        self.assertRegex(shown, "eu-west-01 +checkout .* 4 +9 +kubectl-edit")
+        self.assertEqual(len(self.answer_to_what_it_says(shown).splitlines()), 50)
+        terminal.keys("C-c")
+        wait_for(lambda: terminal.ask("pane_dead") == "1", 60, "the end")
+        self.assertEqual(terminal.ask("pane_dead_status"), "130")
+        self.assert_nothing_is_left()
+
+    @staticmethod
+    def answer_to_what_it_says(shown):
+        """What 'holdfast get clusters' prints in another terminal with the settings that are shown."""
+        settings = re.findall(r"^ +(export HOLDFAST_.*)$", shown, re.M)
+        script = "\n".join([*settings, f"{program('holdfast')} get clusters -o name"])
+        return subprocess.run(["bash", "-c", script], capture_output=True, text=True,
+                              check=True).stdout
+
+    def test_agents_that_do_not_start_are_told_at_once(self):
+        self.temporary = self.temporary / ("x" * 100)  # too long for the socket of the agents
+        self.temporary.mkdir()
+        with self.begin() as demo:
+            shown, _ = demo.communicate(timeout=40)
+        self.assertEqual(demo.returncode, 1, shown)
+        self.assertIn("demo: the agents did not start", shown)
+        self.assertIn("--control: the path is longer", shown)
         self.assert_nothing_is_left()
 
     def test_being_stopped_it_cleans_up(self):
