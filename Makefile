@@ -52,7 +52,7 @@ build/release/build.ninja:
 
 demo: deps
 	@$(MAKE) --no-print-directory build
-	@HOLDFAST_BIN='$(BIN)' deploy/demo/demo.sh '$(DEMO_CLUSTER)'
+	@HOLDFAST_BIN='$(BIN)' exec deploy/demo/demo.sh '$(DEMO_CLUSTER)'
 
 test: deps-test
 	@python3 tests/run.py
