@@ -1,4 +1,4 @@
-// sync.c: `holdfast sync`: fetch now, compare again now.
+// sync.c: `holdfast sync`: fetch now, apply again now.
 #include <stdio.h>
 
 #include "common/json.h"
@@ -13,7 +13,7 @@ static void tell(const struct ctl *c, const struct cm_json *answer) {
     if (c->options.app == NULL && c->options.cluster == NULL) {
         (void)printf("fetching\n");
     } else {
-        (void)printf("fetching; %lld %s asked to compare again\n", (long long)agents,
+        (void)printf("fetching; %lld %s asked to apply again\n", (long long)agents,
                      agents == 1 ? "agent was" : "agents were");
     }
     (void)fflush(stdout);

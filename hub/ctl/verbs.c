@@ -89,8 +89,9 @@ const struct ctl_verb ctl_verbs[] = {
     {.name = "sync",
      .group = ACT,
      .arguments = "[[TYPE] NAME]",
-     .summary = "Fetch now, and compare again what is named.",
-     .about = "TYPE NAME is 'app NAME' or 'cluster NAME', as --app and --cluster.",
+     .summary = "Fetch now, and apply again what is named.",
+     .about = "TYPE NAME is 'app NAME' or 'cluster NAME', as --app and --cluster. What is "
+              "applied again is as Git says, also where drift is only reported.",
      .example = "holdfast sync\nholdfast sync app checkout --wait",
      .options = "output app cluster repository wait for timeout revision",
      .outputs = "table json yaml jsonpath",
