@@ -182,6 +182,7 @@ static void sweep(struct hub_sync *s) {
     for (struct cm_list *at = s->trees.next; at != &s->trees; at = at->next) {
         struct hub_tracked *t = CM_CONTAINER(at, struct hub_tracked, in_trees);
 
+        // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): what was dropped is off the list
         cm_map_put(sweep->keep, strrchr(t->folder, '/') + 1, t);
     }
     sweep->job = (struct cm_job){.run = run_sweep, .done = sweep_done, .home = s->config.loop};
@@ -190,6 +191,22 @@ static void sweep(struct hub_sync *s) {
 }
 
 // ---- What Apps want
+
+static void drop_unwanted(struct hub_sync *s) {
+    struct cm_list unwanted;
+
+    cm_list_init(&unwanted);
+    for (struct cm_list *at = s->trees.next, *next; at != &s->trees; at = next) {
+        next = at->next;
+        if (!CM_CONTAINER(at, struct hub_tracked, in_trees)->wanted) {
+            cm_list_remove(at);
+            cm_list_append(&unwanted, at);
+        }
+    }
+    while (!cm_list_empty(&unwanted)) {
+        hub_watch_drop(CM_CONTAINER(unwanted.next, struct hub_tracked, in_trees));
+    }
+}
 
 static void follow_wants(struct hub_sync *s, const struct hub_outcome *o) {
     for (struct cm_list *at = s->trees.next; at != &s->trees; at = at->next) {
@@ -204,12 +221,7 @@ static void follow_wants(struct hub_sync *s, const struct hub_outcome *o) {
             watch_tree(s, &o->wants[i]);
         }
     }
-    for (struct cm_list *at = s->trees.next, *next; at != &s->trees; at = next) {
-        next = at->next;
-        if (!CM_CONTAINER(at, struct hub_tracked, in_trees)->wanted) {
-            hub_watch_drop(CM_CONTAINER(at, struct hub_tracked, in_trees));
-        }
-    }
+    drop_unwanted(s);
 }
 
 void hub_watch_wants(struct hub_sync *s, const struct hub_outcome *o) {
