@@ -4,14 +4,17 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/json.h"
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "common/str.h"
 #include "hub/api/change.h"
 #include "hub/api/handlers.h"
 #include "hub/api/internal.h"
+#include "hub/api/readers.h"
 #include "hub/api/request.h"
 #include "hub/jobs/sync.h"
+#include "hub/store/query.h"
 
 static const char text_type[] = "text/plain; charset=utf-8";
 
@@ -19,6 +22,34 @@ static const unsigned statuses[] = {200, 201, 202, 204, 304, 400, 401, 403,
                                     404, 405, 409, 413, 429, 500, 503};
 
 _Static_assert(sizeof(statuses) / sizeof(statuses[0]) <= HUB_STATUSES_MAX, "they have room");
+
+// What alerts are made of: the counts of /api/v1/summary.
+static const struct {
+    const char *member;
+    const char *metric;
+    const char *help;
+} fleet_counts[] = {
+    {"clusters", "holdfast_clusters", "Clusters that Git names."},
+    {"apps", "holdfast_apps", "Apps that Git names."},
+    {"problems", "holdfast_problems", "What is wrong in Git, and held at its last good state."},
+    {"pairs", "holdfast_pairs", "Pairs of an App and a cluster that shall run it."},
+    {"applied", "holdfast_pairs_applied", "Pairs that run what Git says."},
+    {"failed", "holdfast_pairs_failed", "Pairs that could not be applied."},
+    {"healthy", "holdfast_pairs_healthy", "Pairs that are applied and healthy."},
+    {"degraded", "holdfast_pairs_degraded", "Pairs that are degraded."},
+    {"drifted", "holdfast_objects_drifted", "Objects that somebody changed in a cluster."},
+};
+
+#define FLEET_COUNTS (sizeof(fleet_counts) / sizeof(fleet_counts[0]))
+
+_Static_assert(FLEET_COUNTS <= HUB_FLEET_COUNTS_MAX, "they have room");
+
+static void make_fleet_metrics(struct hub_api *api) {
+    for (size_t i = 0; i < FLEET_COUNTS; i++) {
+        api->metric_fleet[i] = cm_metrics_gauge(api->config.metrics, fleet_counts[i].metric, NULL,
+                                                fleet_counts[i].help);
+    }
+}
 
 void hub_api_make_metrics(struct hub_api *api) {
     struct cm_metrics *m = api->config.metrics;
@@ -39,6 +70,7 @@ void hub_api_make_metrics(struct hub_api *api) {
     api->metric_threads = cm_metrics_gauge(m, "process_threads", NULL, "Threads of this process.");
     api->metric_uptime =
         cm_metrics_gauge(m, "holdfast_uptime_seconds", NULL, "Time since the start.");
+    make_fleet_metrics(api);
 }
 
 void hub_api_count(struct hub_api *api, unsigned status, int64_t ms) {
@@ -81,11 +113,31 @@ static int64_t resident_bytes(void) {
     return (int64_t)pages * sysconf(_SC_PAGESIZE);
 }
 
+// A store that cannot be read fails the scrape: old counts would look like a fleet that is well.
+static enum cm_rc count_fleet(struct hub_request *r, struct cm_err *err) {
+    struct hub_api *api = r->api;
+    struct cm_json *counts = NULL;
+    struct hub_db *db = NULL;
+    enum cm_rc rc = hub_readers_take(api->readers, &db, err);
+
+    rc = rc < 0 ? rc : hub_query_summary(db, r->arena, &counts, err);
+    hub_readers_give(api->readers, db);
+    for (size_t i = 0; rc == CM_OK && i < FLEET_COUNTS; i++) {
+        const struct cm_json *count = cm_json_get(counts, fleet_counts[i].member);
+
+        cm_metric_set(api->metric_fleet[i], cm_json_int(count, 0));
+    }
+    return rc;
+}
+
 enum cm_rc hub_get_metrics(struct hub_request *r, struct cm_err *err) {
     struct hub_api *api = r->api;
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    enum cm_rc rc = count_fleet(r, err);
 
-    (void)err;
+    if (rc < 0) {
+        return rc;
+    }
     cm_metric_set(api->metric_memory, resident_bytes());
     cm_metric_set(api->metric_fds, count_entries("/proc/self/fd") - 1); // without the one just used
     cm_metric_set(api->metric_threads, count_entries("/proc/self/task"));

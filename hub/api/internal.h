@@ -16,7 +16,7 @@ struct hub_throttle;
 struct hub_usage;
 struct hub_watch;
 
-enum { HUB_STATUSES_MAX = 20 };
+enum { HUB_STATUSES_MAX = 20, HUB_FLEET_COUNTS_MAX = 16 };
 
 struct hub_api {
     struct hub_api_config config;
@@ -36,6 +36,7 @@ struct hub_api {
     struct cm_metric *metric_fds;
     struct cm_metric *metric_threads;
     struct cm_metric *metric_uptime;
+    struct cm_metric *metric_fleet[HUB_FLEET_COUNTS_MAX];
 };
 
 // health.c: the API's metrics, and those of the process.

@@ -14,7 +14,7 @@ FLEET = (
     f"INSERT INTO presence {COUNT} SELECT printf('c%05d', i), i % 3 = 0, i % 7, '1.0', 'sim', "
     "'v1.' || (i % 5), 'a', 1, '', 0 FROM n WHERE i % 2",
     f"INSERT INTO status {COUNT} SELECT printf('c%05d', i), 'web', x'b1', '{REVISION}', "
-    "iif(i = 7, 4, 3), iif(i = 7, 'no room', ''), 2, '', 1, 0, 9, 0 FROM n WHERE i < 9000",
+    "iif(i = 7, 4, 3), iif(i = 7, 'no room', ''), 2, '', 1, i = 7, 9, 0 FROM n WHERE i < 9000",
     "INSERT INTO cluster_group VALUES ('few', 'fleet', 'groups/few.yaml')",
     "INSERT INTO group_member VALUES ('few', 'c00007'), ('few', 'c09999')",
     "INSERT INTO object VALUES ('c00007', 'web', 'ConfigMap/web/a', x'c1', 2, '', 9, 0)",
@@ -130,6 +130,18 @@ class Lists(Api):
         got = self.get("/groups/few")
         self.assertEqual((got["pairs"], got["failed"], got["applied"]), (2, 1, 0))
         self.assertEqual([row["cluster"] for row in got["status"]], ["c00007", "c09999"])
+
+    def test_metrics_count_the_fleet_as_the_summary_does(self):
+        lines = self.ask("GET", "/metrics").body.decode().splitlines()
+        counts = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        for name, count in (("clusters", ROWS), ("apps", 1), ("problems", 0), ("pairs", ROWS),
+                            ("pairs_applied", 8998), ("pairs_failed", 1), ("pairs_healthy", 8998),
+                            ("pairs_degraded", 0), ("objects_drifted", 1)):
+            self.assertEqual(counts[f"holdfast_{name}"], str(count), name)
+        self.assertIn("# TYPE holdfast_objects_drifted gauge", lines)
+        for name in ("holdfast_agents_connected", "holdfast_git_fetches_total",
+                     "holdfast_api_request_seconds_sum", "process_open_fds"):
+            self.assertGreaterEqual(float(counts[name]), 0)
 
     def test_a_pair_is_told_with_its_objects(self):
         got = self.get("/status/c00007/web")
