@@ -6,6 +6,7 @@
 //     changes.c   a class -> changes, each known once
 //     fold.c      changes -> groups of clusters
 //     problems.c  new, known, mended
+//     unseen.c    Apps whose manifests are in repositories that are not here
 //
 // A *step* is an App's way from one bundle to another. A *class* is the clusters that take the same
 // step, with the same objects changing hands between Apps.
@@ -23,8 +24,17 @@
 struct cm_arena;
 struct cm_map;
 
+// An App that waited for its source.
+struct plan_waiting {
+    const char *name;
+    size_t clusters;
+    bool prune;
+};
+
 struct hub_plan_before {
     struct cm_arena *arena;
+    struct plan_waiting *waiting; // sorted by name
+    size_t waiting_count;
     struct hub_desired **states; // sorted by cluster; one reference each
     size_t count;
     struct hub_problem *problems;
@@ -108,6 +118,11 @@ void plan_changes_of(struct plan_making *m, const struct plan_class *class,
 
 // ---- fold.c
 void plan_fold(struct plan_making *m, const struct plan_app *app, struct hub_plan_app *out);
+
+// ---- unseen.c
+void plan_unseen_remember(struct hub_plan_before *before, const struct hub_fleet *f);
+void plan_unseen_make(struct plan_making *m, const struct hub_plan_before *before,
+                      const struct hub_fleet *f, struct hub_plan *plan);
 
 // ---- problems.c
 struct hub_problem *plan_problems_copy(struct cm_arena *a, const struct hub_problem *problems,

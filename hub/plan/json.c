@@ -120,6 +120,21 @@ static struct cm_json *problem_rows(struct cm_arena *a, const struct hub_plan *p
     return rows;
 }
 
+static struct cm_json *not_compared_rows(struct cm_arena *a, const struct hub_plan *plan) {
+    struct cm_json *list = cm_json_new(a, CM_ARRAY);
+
+    for (size_t i = 0; i < plan->not_compared_count; i++) {
+        const struct hub_plan_unseen *unseen = &plan->not_compared[i];
+        struct cm_json *row = cm_json_new(a, CM_OBJECT);
+
+        cm_json_set_string(a, row, "app", unseen->name);
+        cm_json_set_bool(a, row, "deleted", unseen->gone);
+        cm_json_set_int(a, row, "losesClusters", (int64_t)unseen->loses);
+        cm_json_append(list, row);
+    }
+    return list;
+}
+
 struct cm_json *hub_plan_json(struct cm_arena *a, const struct hub_plan *plan,
                               const struct hub_plan_view *view) {
     struct cm_json *root = cm_json_new(a, CM_OBJECT);
@@ -135,7 +150,7 @@ struct cm_json *hub_plan_json(struct cm_arena *a, const struct hub_plan *plan,
     cm_json_set(a, root, "newClusters", names(a, plan->joined, plan->joined_count));
     cm_json_set(a, root, "unmanagedClusters", names(a, plan->unmanaged, plan->unmanaged_count));
     cm_json_set(a, root, "apps", apps);
-    cm_json_set(a, root, "notCompared", names(a, plan->not_compared, plan->not_compared_count));
+    cm_json_set(a, root, "notCompared", not_compared_rows(a, plan));
     cm_json_set(a, root, "problems", problem_rows(a, plan));
     return root;
 }

@@ -181,9 +181,19 @@ static void add_not_compared(const struct page *page, const struct hub_plan *pla
     }
     cm_str_add(page->out, "\nNot compared, because their manifests are in other repositories:");
     for (size_t i = 0; i < plan->not_compared_count && room(page) > 0; i++) {
-        cm_str_addf(page->out, " `%s`", plan->not_compared[i]);
+        cm_str_addf(page->out, " `%s`", plan->not_compared[i].name);
     }
     cm_str_add(page->out, "\n");
+}
+
+static void add_unseen_losses(const struct page *page, const struct hub_plan *plan) {
+    for (size_t i = 0; i < plan->not_compared_count && room(page) > 0; i++) {
+        if (plan->not_compared[i].loses > 0) {
+            cm_str_add(page->out, "\n> [!CAUTION]\n> ");
+            hub_plan_unseen_loss(&plan->not_compared[i], page->out);
+            cm_str_add(page->out, "\n");
+        }
+    }
 }
 
 // add_name writes what people named (branches) as code: it can hold no backtick then.
@@ -211,6 +221,7 @@ void hub_plan_markdown(const struct hub_plan *plan, const struct hub_plan_view *
     hub_plan_verdict(plan, out);
     cm_str_add(out, ".**\n");
     add_deletions(&page, plan);
+    add_unseen_losses(&page, plan);
     add_clusters(&page, plan);
     add_problems(&page, plan, view, HUB_PLAN_NEW, "New problems");
     for (size_t i = 0; i < plan->app_count; i++) {

@@ -199,7 +199,7 @@ static void visit_cluster(void *ctx, const struct hub_cluster_info *info) {
 
 static bool is_compared(const struct hub_plan *plan, const char *app) {
     for (size_t i = 0; i < plan->not_compared_count; i++) {
-        if (strcmp(plan->not_compared[i], app) == 0) {
+        if (strcmp(plan->not_compared[i].name, app) == 0) {
             return false;
         }
     }
@@ -289,6 +289,11 @@ void hub_plan_freep(struct hub_plan **plan) {
 }
 
 bool hub_plan_changes(const struct hub_plan *plan) {
+    for (size_t i = 0; i < plan->not_compared_count; i++) {
+        if (plan->not_compared[i].loses > 0) {
+            return true;
+        }
+    }
     return plan->totals.clusters + plan->joined_count + plan->unmanaged_count > 0;
 }
 

@@ -79,6 +79,14 @@ struct hub_plan_problem {
     enum hub_plan_news news;
 };
 
+// An App whose manifests are in a repository that is not here: what is in them is not known.
+struct hub_plan_unseen {
+    const char *name;
+    size_t loses; // clusters on which it is no longer: all it has there goes, whatever it is
+    bool gone;    // it is in Git no longer
+    bool prune;   // what goes is deleted
+};
+
 // Objects, each counted on each cluster.
 struct hub_plan_totals {
     size_t removed;
@@ -96,7 +104,7 @@ struct hub_plan {
     size_t joined_count;
     const char *const *unmanaged; // clusters that are in Git no longer
     size_t unmanaged_count;
-    const char *const *not_compared; // Apps whose manifests are in a repository that is not here
+    const struct hub_plan_unseen *not_compared; // sorted by name
     size_t not_compared_count;
     const struct hub_plan_problem *problems; // new ones first
     size_t problem_count;

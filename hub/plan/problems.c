@@ -87,28 +87,6 @@ static void list(struct listing *l, const struct hub_problem *problems, size_t c
     }
 }
 
-// find_waiting lists the Apps that could not be compared.
-static void find_waiting(struct plan_making *m, const struct hub_problem *problems, size_t count,
-                         struct hub_plan *plan) {
-    CM_CLEANUP(cm_map_freep) struct cm_map *apps = cm_map_new(NULL);
-    const char *only = m->filter->app;
-
-    for (size_t i = 0; i < count; i++) {
-        const struct hub_problem *p = &problems[i];
-
-        if (p->waiting && p->app != NULL && (only == NULL || strcmp(only, p->app) == 0)) {
-            cm_map_put(apps, p->app, apps);
-        }
-    }
-    CM_AUTOFREE const char **names = cm_map_keys(apps);
-    plan->not_compared_count = cm_map_len(apps);
-    const char **own = cm_arena_get(m->arena, (plan->not_compared_count + 1) * sizeof(*own));
-    for (size_t i = 0; i < plan->not_compared_count; i++) {
-        own[i] = cm_arena_strdup(m->arena, names[i]);
-    }
-    plan->not_compared = own;
-}
-
 void plan_problems_make(struct plan_making *m, const struct hub_plan_before *before,
                         const struct hub_fleet *f, struct hub_plan *plan) {
     size_t count;
@@ -124,5 +102,5 @@ void plan_problems_make(struct plan_making *m, const struct hub_plan_before *bef
     list(&l, before->problems, before_count, new_names, false, HUB_PLAN_MENDED);
     plan->problems = l.items;
     plan->problem_count = l.count;
-    find_waiting(m, now, count, plan);
+    plan_unseen_make(m, before, f, plan);
 }

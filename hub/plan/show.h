@@ -49,6 +49,9 @@ struct cm_json *hub_plan_json(struct cm_arena *a, const struct hub_plan *plan,
 // hub_plan_verdict writes the plan in one sentence.
 void hub_plan_verdict(const struct hub_plan *plan, struct cm_str *out);
 
+// hub_plan_unseen_loss writes what becomes of an App that cannot be compared and loses clusters.
+void hub_plan_unseen_loss(const struct hub_plan_unseen *unseen, struct cm_str *out);
+
 // ---- Problems, also for those who have no plan
 
 // hub_problem_line writes "folder/path:line:column: message (on 3 clusters, first eu-1)".

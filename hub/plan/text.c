@@ -84,14 +84,32 @@ static void write_problems(const struct paint *p, const struct hub_plan *plan,
 }
 
 static void write_not_compared(const struct paint *p, const struct hub_plan *plan) {
+    bool begun = false;
+
     for (size_t i = 0; i < plan->not_compared_count; i++) {
-        if (i == 0) {
+        if (plan->not_compared[i].loses > 0) {
+            continue; // told first
+        }
+        if (!begun) {
             begin(p);
         }
+        begun = true;
         paint_line(p, PAINT_CHANGE, 0,
                    "App %s is not compared: its manifests are in another repository; give it with "
                    "--source NAME=DIR",
-                   plan->not_compared[i]);
+                   plan->not_compared[i].name);
+    }
+}
+
+static void write_unseen_losses(const struct paint *p, const struct hub_plan *plan) {
+    for (size_t i = 0; i < plan->not_compared_count; i++) {
+        CM_CLEANUP(cm_str_done) struct cm_str words = {0};
+
+        if (plan->not_compared[i].loses > 0) {
+            hub_plan_unseen_loss(&plan->not_compared[i], &words);
+            begin(p);
+            paint_line(p, PAINT_REMOVE, 0, "%s", cm_str_get(&words));
+        }
     }
 }
 
@@ -102,6 +120,7 @@ void hub_plan_text(const struct hub_plan *plan, const struct hub_plan_view *view
 
     paint_line(&p, PAINT_HEAD, 0, "%s → %s", view->from, view->to);
     write_deletions(&p, plan);
+    write_unseen_losses(&p, plan);
     write_clusters(&p, plan);
     for (size_t i = 0; i < plan->app_count; i++) {
         write_app(&p, &plan->apps[i]);

@@ -99,6 +99,19 @@ struct cm_json *hub_problem_json(struct cm_arena *a, const struct hub_problem *p
     return row;
 }
 
+void hub_plan_unseen_loss(const struct hub_plan_unseen *unseen, struct cm_str *out) {
+    const char *what = !unseen->gone ? "what becomes of its objects there is not known"
+                       : unseen->prune
+                           ? "ALL ITS OBJECTS ARE DELETED there; which ones is not known"
+                           : "its objects stay there, unmanaged";
+
+    cm_str_addf(out,
+                "App %s %s %zu cluster%s: %s, because its manifests are in another repository: "
+                "give it with --source NAME=DIR",
+                unseen->name, unseen->gone ? "is no longer in Git; it is on" : "is no longer for",
+                unseen->loses, paint_plural(unseen->loses), what);
+}
+
 // ---- The verdict
 
 static void add_count(struct cm_str *out, size_t count, const char *words) {
@@ -110,10 +123,23 @@ static void add_count(struct cm_str *out, size_t count, const char *words) {
 static size_t count_changed_apps(const struct hub_plan *plan) {
     size_t count = 0;
 
+    for (size_t i = 0; i < plan->not_compared_count; i++) {
+        count += plan->not_compared[i].loses > 0 ? 1 : 0;
+    }
     for (size_t i = 0; i < plan->app_count; i++) {
         count += plan->apps[i].group_count > 0 ? 1 : 0;
     }
     return count;
+}
+
+// At least: which clusters an App that cannot be compared loses is not known by name.
+static size_t count_clusters(const struct hub_plan *plan) {
+    size_t most = plan->totals.clusters;
+
+    for (size_t i = 0; i < plan->not_compared_count; i++) {
+        most = plan->not_compared[i].loses > most ? plan->not_compared[i].loses : most;
+    }
+    return most;
 }
 
 static void add_objects(const struct hub_plan_totals *t, struct cm_str *out) {
@@ -139,8 +165,7 @@ void hub_plan_verdict(const struct hub_plan *plan, struct cm_str *out) {
         cm_str_add(out, "nothing changes on any cluster");
     } else {
         cm_str_addf(out, "%zu App%s change%s on %zu cluster%s", apps, paint_plural(apps),
-                    apps == 1 ? "s" : "", plan->totals.clusters,
-                    paint_plural(plan->totals.clusters));
+                    apps == 1 ? "s" : "", count_clusters(plan), paint_plural(count_clusters(plan)));
         add_objects(&plan->totals, out);
     }
     if (fresh + known > 0) {

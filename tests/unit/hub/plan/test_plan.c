@@ -11,6 +11,7 @@
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/plan/plan.h"
+#include "hub/plan/show.h"
 #include "world.h"
 
 #define ALL "  targets:\n    - clusterSelector: {}\n"
@@ -231,7 +232,28 @@ static void an_app_whose_manifests_went_elsewhere_is_not_compared(void **state) 
     assert_int_equal(plan->app_count, 0);
     assert_int_equal(plan->problem_count, 0);
     assert_int_equal(plan->not_compared_count, 1);
-    assert_string_equal(plan->not_compared[0], "shop");
+    assert_string_equal(plan->not_compared[0].name, "shop");
+    assert_int_equal(plan->not_compared[0].loses, 0);
+}
+
+static void that_such_an_app_is_deleted_is_told_all_the_same(void **state) {
+    struct scene *s = *state;
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    world_put_app(&s->w, "far", "  source: {repository: elsewhere}\n" ALL);
+    (void)world_commit(&s->w);
+    hub_plan_before_free(s->before);
+    s->before = hub_plan_remember(s->w.fleet);
+    world_remove(&s->w, "apps/far/app.yaml");
+    const struct hub_plan *plan = make(s, NULL);
+    assert_int_equal(plan->not_compared_count, 1);
+    assert_true(plan->not_compared[0].gone);
+    assert_int_equal(plan->not_compared[0].loses, 3);
+    assert_true(hub_plan_changes(plan));
+    hub_plan_text(plan, &(struct hub_plan_view){.from = "a", .to = "b", .folder = ""}, &text);
+    assert_non_null(strstr(cm_str_get(&text), "App far is no longer in Git"));
+    assert_non_null(strstr(cm_str_get(&text), "ALL ITS OBJECTS ARE DELETED"));
+    assert_null(strstr(cm_str_get(&text), "nothing changes"));
 }
 
 static void a_plan_outlives_the_fleet_and_what_was_before(void **state) {
@@ -265,6 +287,7 @@ int main(void) {
         TEST(a_problem_keeps_an_app_as_it_is),
         TEST(a_problem_that_moved_by_lines_is_known),
         TEST(an_app_whose_manifests_went_elsewhere_is_not_compared),
+        TEST(that_such_an_app_is_deleted_is_told_all_the_same),
         TEST(a_plan_outlives_the_fleet_and_what_was_before),
     };
 
