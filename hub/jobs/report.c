@@ -124,10 +124,9 @@ static enum cm_rc put_app(struct report_job *r, struct hub_db *db,
 static enum cm_rc remove_app(struct report_job *r, struct hub_db *db,
                              const Holdfast__V1__AppReport *app, struct cm_err *err) {
     enum cm_rc rc = hub_status_remove(db, r->cluster, app->app, err);
-    bool was_there = rc == CM_OK && hub_db_changes(db) > 0;
 
     r->removed[r->removed_count++] = app->app;
-    return rc < 0 || !was_there ? rc : add_event(r, db, "app.removed", app, app->message, err);
+    return rc < 0 ? rc : add_event(r, db, "app.removed", app, app->message, err);
 }
 
 static enum cm_rc add_drift_event(struct report_job *r, struct hub_db *db,

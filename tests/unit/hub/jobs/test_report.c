@@ -190,20 +190,6 @@ static void an_app_that_was_removed_is_told_to_the_hub(void **state) {
     assert_int_equal(count_events(d, "app.removed"), 1);
 }
 
-// An agent removes what a tombstone names once more if a newer manifest has it still.
-static void a_removal_that_is_told_twice_is_one_event(void **state) {
-    struct desk *d = *state;
-    struct draft m = begin(RUN, 2);
-    struct draft again = begin(RUN, 3);
-
-    report_app(d, 1, "one", APPLIED, HEALTHY);
-    add_app(&m, "web", "one", APPLIED, HEALTHY)->removed = true;
-    add_app(&again, "web", "one", APPLIED, HEALTHY)->removed = true;
-    assert_int_equal(commit(d, &m).removed, 1);
-    assert_int_equal(commit(d, &again).removed, 1);
-    assert_int_equal(count_events(d, "app.removed"), 1);
-}
-
 static void what_cannot_be_written_is_not_acknowledged(void **state) {
     struct desk *d = *state;
     struct draft m = begin(RUN, 1);
@@ -311,7 +297,6 @@ int main(void) {
         DESK_TEST(another_run_counts_from_the_beginning),
         DESK_TEST(a_full_report_takes_away_what_it_does_not_name),
         DESK_TEST(an_app_that_was_removed_is_told_to_the_hub),
-        DESK_TEST(a_removal_that_is_told_twice_is_one_event),
         DESK_TEST(what_cannot_be_written_is_not_acknowledged),
         DESK_TEST(a_bundle_that_is_applied_is_an_event_once),
         DESK_TEST(a_failure_and_its_end_are_events_once),
