@@ -199,7 +199,7 @@ char *cm_option_env_name(const struct cm_option_set *set, const struct cm_option
     char *name = cm_strf("%s_%s", set->env_prefix, option->name);
 
     for (char *p = name; *p != '\0'; p++) {
-        *p = *p == '-' ? '_' : cm_upper(*p);
+        *p = (char)(*p == '-' ? '_' : cm_upper(*p));
     }
     return name;
 }

@@ -145,7 +145,7 @@ bool cm_yaml_decimal(const char *text, size_t len, struct cm_str *number) {
 // digit_of returns what a digit of any base counts; a number beyond all bases for what is none.
 static unsigned digit_of(char c) {
     static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
-    char lower = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    char lower = cm_lower(c);
     const char *found = lower != '\0' ? strchr(digits, lower) : NULL;
 
     return found != NULL ? (unsigned)(found - digits) : UINT_MAX;

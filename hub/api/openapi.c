@@ -46,7 +46,7 @@ static const char *operation_id(struct cm_arena *a, const struct hub_route *rout
     }
     for (; *at != '\0'; at++) {
         if (isalnum((unsigned char)*at)) {
-            cm_str_add_char(&text, begins ? cm_upper(*at) : *at);
+            cm_str_add_char(&text, (char)(begins ? cm_upper(*at) : *at));
         }
         begins = !isalnum((unsigned char)*at);
     }
