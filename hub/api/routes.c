@@ -126,7 +126,7 @@ static const struct hub_member desired_answer[] = {
 };
 
 static const struct hub_member sync_answer[] = {
-    NUMBER("agents", "How many agents were asked to compare again."),
+    NUMBER("agents", "How many agents were asked to apply again."),
     END,
 };
 
@@ -228,7 +228,7 @@ static const struct hub_route routes[] = {
      .path = API "sync",
      .access = HUB_ACCESS_ADMIN,
      .handle = hub_post_sync,
-     .about = "Fetches now, and lets agents compare again what is named.",
+     .about = "Fetches now, and lets agents apply again what is named; drift goes away by it.",
      .body = sync_body,
      .status = 202,
      .answer = sync_answer,
