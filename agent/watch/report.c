@@ -28,14 +28,21 @@ static void dirty(struct agent_watch *w, struct cm_list *list, struct telling *t
     watch_schedule(w);
 }
 
+// next_pause doubles a pause (0: there was none yet) up to the interval; after two intervals of
+// quiet it begins anew.
+static int64_t next_pause(const struct agent_watch *w, int64_t pause_ms, int64_t since_ms) {
+    bool was_quiet = pause_ms == 0 || since_ms >= 2 * w->interval_ms;
+    int64_t longer_ms = was_quiet ? w->interval_ms / GAP_STEPS : 2 * pause_ms;
+
+    return longer_ms < w->interval_ms ? longer_ms : w->interval_ms;
+}
+
 // hurry sends a report sooner than others. Who goes up and down all the time gains nothing: the
 // pause doubles each time, up to the interval, unless two intervals were without.
 static void hurry(struct agent_watch *w) {
     int64_t now_ms = cm_clock_now_ms();
-    bool was_quiet = w->hurry_ms == 0 || now_ms - w->hurried_ms >= 2 * w->interval_ms;
-    int64_t longer_ms = was_quiet ? w->interval_ms / GAP_STEPS : 2 * w->hurry_ms;
 
-    w->hurry_ms = longer_ms < w->interval_ms ? longer_ms : w->interval_ms;
+    w->hurry_ms = next_pause(w, w->hurry_ms, now_ms - w->hurried_ms);
     w->hurried_ms = now_ms;
     w->hurry = true;
     cm_timer_stop(w->loop, &w->report);
@@ -83,10 +90,8 @@ void watch_schedule(struct agent_watch *w) {
 // it goes on, the more is gathered, up to the interval. Two intervals without a change are quiet.
 static void note_sent(struct agent_watch *w) {
     int64_t now_ms = cm_clock_now_ms();
-    bool was_quiet = w->gap_ms == 0 || now_ms - w->last_sent_ms >= 2 * w->interval_ms;
-    int64_t longer_ms = was_quiet ? w->interval_ms / GAP_STEPS : 2 * w->gap_ms;
 
-    w->gap_ms = longer_ms < w->interval_ms ? longer_ms : w->interval_ms;
+    w->gap_ms = next_pause(w, w->gap_ms, now_ms - w->last_sent_ms);
     w->last_sent_ms = now_ms;
     w->hurry = false;
 }

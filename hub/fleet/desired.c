@@ -143,23 +143,11 @@ struct hub_desired *hub_desired_copy(const struct hub_desired *from) {
     return &d->public;
 }
 
-bool hub_bundle_is_whole(const struct hub_bundle *b) {
-    for (size_t i = 0; i < b->spec.object_count; i++) {
-        if (b->spec.objects[i].bytes == NULL) {
-            return false;
-        }
-    }
-    return true;
-}
-
 // ---- Comparison
 
 static bool same_pair(const struct hub_pair *a, const struct hub_pair *b) {
-    return strcmp(a->app, b->app) == 0 && cm_sha256_equal(&a->bundle->sha256, &b->bundle->sha256) &&
-           strcmp(a->revision, b->revision) == 0 && strcmp(a->repo, b->repo) == 0 &&
-           a->stale == b->stale &&
-           (a->bundle == b->bundle ||
-            hub_bundle_is_whole(a->bundle) == hub_bundle_is_whole(b->bundle));
+    return strcmp(a->app, b->app) == 0 && strcmp(a->revision, b->revision) == 0 &&
+           cm_sha256_equal(&a->bundle->sha256, &b->bundle->sha256);
 }
 
 static bool same_gone(const struct hub_gone *a, const struct hub_gone *b) {
@@ -167,7 +155,7 @@ static bool same_gone(const struct hub_gone *a, const struct hub_gone *b) {
            a->prune == b->prune;
 }
 
-bool hub_settle_same(const struct hub_desired *a, const struct hub_desired *b) {
+bool hub_desired_same_manifest(const struct hub_desired *a, const struct hub_desired *b) {
     if (a->pair_count != b->pair_count || a->gone_count != b->gone_count) {
         return false;
     }
@@ -182,4 +170,30 @@ bool hub_settle_same(const struct hub_desired *a, const struct hub_desired *b) {
         }
     }
     return true;
+}
+
+bool hub_desired_same_marks(const struct hub_desired *a, const struct hub_desired *b) {
+    for (size_t i = 0; i < a->pair_count; i++) {
+        if (a->pairs[i].stale != b->pairs[i].stale ||
+            strcmp(a->pairs[i].repo, b->pairs[i].repo) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool same_bytes(const struct hub_desired *a, const struct hub_desired *b) {
+    for (size_t i = 0; i < a->pair_count; i++) {
+        const struct hub_bundle *left = a->pairs[i].bundle;
+        const struct hub_bundle *right = b->pairs[i].bundle;
+
+        if (left != right && hub_bundle_is_whole(left) != hub_bundle_is_whole(right)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool hub_settle_same(const struct hub_desired *a, const struct hub_desired *b) {
+    return hub_desired_same_manifest(a, b) && hub_desired_same_marks(a, b) && same_bytes(a, b);
 }

@@ -129,6 +129,11 @@ struct hub_desired *hub_desired_copy(const struct hub_desired *d);
 struct hub_desired *hub_desired_ref(struct hub_desired *d);
 void hub_desired_unref(struct hub_desired *d);
 
+// hub_desired_same_manifest tells whether two make the same manifest. If so, hub_desired_same_marks
+// tells whether what is shown beside it is the same: what is stale, and whose commits they are.
+bool hub_desired_same_manifest(const struct hub_desired *a, const struct hub_desired *b);
+bool hub_desired_same_marks(const struct hub_desired *a, const struct hub_desired *b);
+
 struct hub_fleet_result {
     struct hub_desired **changed; // clusters for which something changed, one reference each
     size_t changed_count;

@@ -440,7 +440,6 @@ bool hub_release_hold(struct hub_cluster *c); // whether a candidate is refused 
 // ---- desired.c
 struct hub_desired *hub_settle_desired(const struct hub_cluster *c);
 bool hub_settle_same(const struct hub_desired *a, const struct hub_desired *b);
-bool hub_bundle_is_whole(const struct hub_bundle *b); // no object's bytes are missing
 
 // ---- problems.c
 bool hub_problems_make(struct hub_fleet *f); // whether they are others than before

@@ -9,7 +9,6 @@
 #include "hub/jobs/planner_state.h"
 #include "hub/jobs/publication.h"
 #include "hub/jobs/seed.h"
-#include "hub/render/bundle.h"
 
 // ---- Outcomes
 
@@ -65,45 +64,6 @@ struct hub_publication *hub_offer_publication(const struct hub_planner *p,
     return hub_publication_new(p->config.authority, desired, state->id, state->epoch, generation);
 }
 
-static bool same_pair(const struct hub_pair *a, const struct hub_pair *b) {
-    return strcmp(a->app, b->app) == 0 && strcmp(a->revision, b->revision) == 0 &&
-           cm_sha256_equal(&a->bundle->sha256, &b->bundle->sha256);
-}
-
-static bool same_gone(const struct hub_gone *a, const struct hub_gone *b) {
-    return strcmp(a->app, b->app) == 0 && strcmp(a->revision, b->revision) == 0 &&
-           a->prune == b->prune;
-}
-
-// Whether the manifest would come out the same, whatever else the store shows of the pairs.
-static bool same_manifest(const struct hub_desired *a, const struct hub_desired *b) {
-    if (a->pair_count != b->pair_count || a->gone_count != b->gone_count) {
-        return false;
-    }
-    for (size_t i = 0; i < a->pair_count; i++) {
-        if (!same_pair(&a->pairs[i], &b->pairs[i])) {
-            return false;
-        }
-    }
-    for (size_t i = 0; i < a->gone_count; i++) {
-        if (!same_gone(&a->gone[i], &b->gone[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-// What the store shows of a pair beside the manifest.
-static bool same_marks(const struct hub_desired *a, const struct hub_desired *b) {
-    for (size_t i = 0; i < a->pair_count; i++) {
-        if (a->pairs[i].stale != b->pairs[i].stale ||
-            strcmp(a->pairs[i].repo, b->pairs[i].repo) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool is_zero(const struct cm_sha256 *hash) {
     static const struct cm_sha256 zero;
 
@@ -137,7 +97,7 @@ static void add_refreshed(struct hub_outcome *o, struct hub_publication *publica
 void hub_offer(struct hub_planner *p, struct hub_outcome *o, struct hub_desired *desired) {
     struct hub_cluster_state *state = hub_planner_cluster(p, desired->cluster);
 
-    if (has_manifest(state) && same_manifest(state->desired, desired)) {
+    if (has_manifest(state) && hub_desired_same_manifest(state->desired, desired)) {
         if (!hub_seed_is_whole(state->desired) && hub_seed_is_whole(desired)) {
             add_refreshed(o, hub_offer_publication(p, state, desired, state->generation));
         }
@@ -162,7 +122,7 @@ void hub_offer_again(struct hub_planner *p, struct hub_outcome *o, struct hub_de
     if (publication == NULL || state->desired == NULL ||
         !cm_sha256_equal(&publication->sha256, &state->manifest)) {
         hub_offer(p, o, desired);
-    } else if (!same_marks(state->desired, desired)) {
+    } else if (!hub_desired_same_marks(state->desired, desired)) {
         change(o, state, desired, CM_TAKE(publication));
     } else {
         add_refreshed(o, CM_TAKE(publication));

@@ -44,6 +44,7 @@ struct hub_planner *hub_planner_new(const struct hub_planner_config *config) {
     struct hub_planner *p = cm_new(1, sizeof(*p));
 
     p->config = *config;
+    p->config.sources = NULL; // ours are copies
     p->fleet = hub_fleet_new(hub_authority_secret_key(config->authority));
     p->clusters = cm_map_new(free_state);
     p->trees = cm_map_new(free);

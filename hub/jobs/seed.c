@@ -212,18 +212,9 @@ enum cm_rc hub_seed_load(struct hub_db *db, const struct hub_seed_visitor *visit
     return rc < 0 ? cm_wrap(err, "read what was in force") : CM_OK;
 }
 
-static bool bundle_is_whole(const struct hub_bundle *bundle) {
-    for (size_t i = 0; i < bundle->spec.object_count; i++) {
-        if (bundle->spec.objects[i].bytes == NULL) {
-            return false;
-        }
-    }
-    return true;
-}
-
 bool hub_seed_is_whole(const struct hub_desired *desired) {
     for (size_t i = 0; i < desired->pair_count; i++) {
-        if (!bundle_is_whole(desired->pairs[i].bundle)) {
+        if (!hub_bundle_is_whole(desired->pairs[i].bundle)) {
             return false;
         }
     }

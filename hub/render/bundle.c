@@ -202,3 +202,12 @@ const struct hub_object *hub_bundle_find(const struct hub_bundle *b, const struc
     }
     return NULL;
 }
+
+bool hub_bundle_is_whole(const struct hub_bundle *b) {
+    for (size_t i = 0; i < b->spec.object_count; i++) {
+        if (b->spec.objects[i].bytes == NULL) {
+            return false;
+        }
+    }
+    return true;
+}

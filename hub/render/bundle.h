@@ -67,3 +67,6 @@ void hub_bundle_unrefp(struct hub_bundle **b);
 
 // hub_bundle_find returns the object of this name, or NULL.
 const struct hub_object *hub_bundle_find(const struct hub_bundle *b, const struct cm_sha256 *name);
+
+// hub_bundle_is_whole tells whether no object's bytes are missing.
+bool hub_bundle_is_whole(const struct hub_bundle *b);

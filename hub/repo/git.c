@@ -78,6 +78,20 @@ enum cm_rc hub_git_code(int failure) {
     }
 }
 
+enum hub_entry_type hub_git_entry_type(git_filemode_t mode) {
+    switch (mode) {
+    case GIT_FILEMODE_BLOB:
+    case GIT_FILEMODE_BLOB_EXECUTABLE:
+        return HUB_ENTRY_FILE;
+    case GIT_FILEMODE_LINK:
+        return HUB_ENTRY_SYMLINK;
+    case GIT_FILEMODE_COMMIT:
+        return HUB_ENTRY_MODULE;
+    default:
+        return HUB_ENTRY_UNSAFE;
+    }
+}
+
 void hub_git_repositoryp(git_repository **p) {
     git_repository_free(*p);
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "common/err.h"
+#include "hub/repo/tree.h"
 
 // hub_git_start initialises libgit2 once per process: no configuration but a repository's own is
 // read, and objects above the cap of the packs' reader are refused. Call it before anything else.
@@ -21,6 +22,9 @@ enum cm_rc hub_git_code(int failure);
 // hub_git_printable makes text from outside fit for messages: bytes that are no UTF-8, and control
 // bytes, become '?'.
 void hub_git_printable(char *text);
+
+// hub_git_entry_type tells what a file mode is to us.
+enum hub_entry_type hub_git_entry_type(git_filemode_t mode);
 
 // For CM_CLEANUP.
 void hub_git_repositoryp(git_repository **p);

@@ -131,20 +131,6 @@ static struct hub_repo_id make_id(const char *path, const git_diff_file *file) {
     return id;
 }
 
-static enum hub_entry_type type_of(const git_diff_file *file) {
-    switch ((git_filemode_t)file->mode) {
-    case GIT_FILEMODE_BLOB:
-    case GIT_FILEMODE_BLOB_EXECUTABLE:
-        return HUB_ENTRY_FILE;
-    case GIT_FILEMODE_LINK:
-        return HUB_ENTRY_SYMLINK;
-    case GIT_FILEMODE_COMMIT:
-        return HUB_ENTRY_MODULE;
-    default:
-        return HUB_ENTRY_UNSAFE;
-    }
-}
-
 // take_delta: a path that is gone and one that came are told as such; everything else is read anew.
 static enum cm_rc take_delta(struct hub_walk *w, const git_diff_delta *delta, struct cm_err *err) {
     bool removed = delta->status == GIT_DELTA_DELETED;
@@ -160,7 +146,7 @@ static enum cm_rc take_delta(struct hub_walk *w, const git_diff_delta *delta, st
         w, &(struct hub_entry){
                .path = cm_arena_strdup(w->entries.arena, file->path),
                .id = make_id(file->path, file),
-               .type = type_of(file),
+               .type = hub_git_entry_type((git_filemode_t)file->mode),
                .change = removed ? HUB_ENTRY_REMOVED
                          : delta->status == GIT_DELTA_ADDED || delta->status == GIT_DELTA_UNTRACKED
                              ? HUB_ENTRY_ADDED

@@ -35,17 +35,7 @@ static enum cm_rc check_entry(const git_tree *tree, const git_tree_entry *entry,
 }
 
 static enum hub_entry_type type_of(const git_tree_entry *entry) {
-    switch (git_tree_entry_filemode(entry)) {
-    case GIT_FILEMODE_BLOB:
-    case GIT_FILEMODE_BLOB_EXECUTABLE:
-        return HUB_ENTRY_FILE;
-    case GIT_FILEMODE_LINK:
-        return HUB_ENTRY_SYMLINK;
-    case GIT_FILEMODE_COMMIT:
-        return HUB_ENTRY_MODULE;
-    default:
-        return HUB_ENTRY_UNSAFE;
-    }
+    return hub_git_entry_type(git_tree_entry_filemode(entry));
 }
 
 static bool is_folder(const git_tree_entry *entry) {
