@@ -55,7 +55,9 @@ class DemoRuns(story.Story):
         self.assert_nothing_is_left()
 
     def test_on_a_terminal_it_draws_bars_and_the_fleet_runs_until_ctrl_c(self):
-        terminal = Terminal(self.folder, [DEMO], width=240, height=80, env={
+        code = self.folder / "code"  # tmux does not always have it
+        command = ["sh", "-c", f"trap : INT; {DEMO}; echo $? > {code}"]
+        terminal = Terminal(self.folder, command, width=240, height=80, env={
             "TMPDIR": str(self.temporary), "HOLDFAST_BIN": str(program("holdfast").parent)})
         self.addCleanup(terminal.close)
         shown = terminal.wait_for("The fleet is running.", "Ctrl-C ends it", timeout=150)
@@ -64,6 +66,7 @@ class DemoRuns(story.Story):
         self.assertEqual(len(self.answer_to_what_it_says(shown).splitlines()), 50)
         terminal.keys("C-c")
         wait_for(lambda: terminal.ask("pane_dead") == "1", 60, "the end")
+        self.assertEqual(code.read_text(encoding="ascii"), "130\n")
         self.assert_nothing_is_left()
 
     @staticmethod
