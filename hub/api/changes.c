@@ -156,8 +156,12 @@ static void revoked(void *ctx, const struct cm_err *err, const char *cluster,
         hub_change_done(c, err, 0, NULL);
         return;
     }
-    hub_sessions_evict(c->api->config.sessions, cluster_id);
-    hub_audit_done(c, cm_strdup("the agent was revoked"), 204, NULL);
+    bool agent = cluster_id[0] != '\0';
+    if (agent) {
+        hub_sessions_evict(c->api->config.sessions, cluster_id);
+    }
+    hub_audit_done(c, cm_strdup(agent ? "the agent was revoked" : "the join token was voided"), 204,
+                   NULL);
 }
 
 static void begin_revocation(struct hub_change *c) {

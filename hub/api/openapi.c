@@ -67,7 +67,7 @@ static void add_param(struct cm_arena *a, struct cm_json *params, const char *in
     cm_json_append(params, param);
 }
 
-static struct cm_json *path_schema(struct cm_arena *a, const char *name) {
+static struct cm_json *path_schema(struct cm_arena *a, const char *name, const char *pattern) {
     struct cm_json *schema = hub_openapi_type(a, "string");
     struct cm_json *forges = cm_json_new(a, CM_ARRAY);
 
@@ -77,13 +77,7 @@ static struct cm_json *path_schema(struct cm_arena *a, const char *name) {
         hub_openapi_word(a, forges, "gitea");
         cm_json_set(a, schema, "enum", forges);
     } else {
-        bool commit = strcmp(name, "id") == 0;
-        bool token = strcmp(name, "token") == 0;
-
-        cm_json_set_string(a, schema, "pattern",
-                           commit  ? "^[0-9a-f]{7,64}$"
-                           : token ? "^[A-Za-z0-9][-A-Za-z0-9_@]{0,62}$"
-                                   : NAME);
+        cm_json_set_string(a, schema, "pattern", pattern == NULL ? NAME : pattern);
     }
     return schema;
 }
@@ -94,7 +88,8 @@ static void add_path_params(struct cm_arena *a, struct cm_json *params,
     char *name;
 
     while ((name = strsep(&rest, "/")) != NULL) {
-        add_param(a, params, "path", name, true, "What is meant, by name.", path_schema(a, name));
+        add_param(a, params, "path", name, true, "What is meant, by name.",
+                  path_schema(a, name, route->arg_pattern));
     }
 }
 

@@ -47,6 +47,7 @@ struct hub_route {
     const char *list;                // of hub_query_run: its parameters and its rows; NULL: none
     const char *detail;              // of hub_query_detail: what it answers with; NULL: none
     const char *arg;                 // names of what the '*' stands for, "cluster/app"
+    const char *arg_pattern;         // what each of them matches; NULL: the name of a document
     const struct hub_member *params; // if they are not the list's; NULL: none
     const struct hub_member *body;   // NULL: it takes none
     unsigned status;                 // when all goes well

@@ -130,7 +130,7 @@ int ctl_revoke(struct ctl *c) {
     if (ctl_call(c, "DELETE", path, NULL, NULL, &answer) < 0) {
         return CTL_ERROR;
     }
-    (void)printf("the agent of %s may no longer connect; what it applied stays as it is\n",
+    (void)printf("no agent may connect as %s any more; what one applied stays as it is\n",
                  c->argv[0]);
     return CTL_DONE;
 }

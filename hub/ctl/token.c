@@ -13,6 +13,7 @@
 #include "hub/ctl/words.h"
 
 #define LIFE_MS (90LL * 24 * 3600 * 1000)
+#define LIFE_MIN_MS (60LL * 1000)
 
 static const struct ctl_column columns[] = {
     {"NAME", "name", CTL_TEXT, CTL_ALWAYS},
@@ -41,6 +42,9 @@ static int create(struct ctl *c) {
     struct cm_json *answer = NULL;
     bool limited = !ctl_has_word(c->given, "life") || c->options.life_ms > 0;
 
+    if (c->options.life_ms > 0 && c->options.life_ms < LIFE_MIN_MS) {
+        return ctl_fail(c, CM_EINVAL, "--life: a token works for 1m or longer, or 0s for ever");
+    }
     cm_json_set_string(c->arena, body, "name", c->argv[1]);
     cm_json_set_string(c->arena, body, "role", c->options.role);
     if (limited) {

@@ -260,6 +260,7 @@ struct revoke_job {
 static enum cm_rc run_revoke(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
     struct revoke_job *r = CM_CONTAINER(job, struct revoke_job, job);
     enum cm_rc rc = hub_agents_revoke(db, r->cluster, r->cluster_id, err);
+    const char *what = r->cluster_id[0] != '\0' ? r->cluster_id : "a join token nobody had used";
 
     return rc < 0 ? rc
                   : hub_events_add(db,
@@ -267,7 +268,7 @@ static enum cm_rc run_revoke(struct hub_store_job *job, struct hub_db *db, struc
                                                        .kind = "agent.revoked",
                                                        .cluster = r->cluster,
                                                        .actor = r->made_by,
-                                                       .message = r->cluster_id},
+                                                       .message = what},
                                    err);
 }
 

@@ -57,6 +57,7 @@ void hub_identity_make_token(struct hub_store *store, const struct hub_authority
 typedef void (*hub_revoke_fn)(void *ctx, const struct cm_err *err, const char *cluster,
                               const char *cluster_id);
 
-// hub_identity_revoke ends the agent of a cluster; closing its connection is the caller's.
+// hub_identity_revoke ends the agent of a cluster and voids a join token that nobody used yet.
+// `cluster_id` is "" if there was only the token. Closing the connection is the caller's.
 void hub_identity_revoke(struct hub_store *store, const char *cluster, const char *made_by,
                          hub_revoke_fn done, void *ctx);

@@ -75,13 +75,29 @@ static enum cm_rc find_active(struct hub_db *db, const char *cluster, char out_i
     return rc;
 }
 
+// Voids the cluster's join tokens that were not used; *out_any tells whether there were some.
+static enum cm_rc void_join_tokens(struct hub_db *db, const char *cluster, bool *out_any,
+                                   struct cm_err *err) {
+    enum cm_rc rc = hub_db_run(
+        db, err, "DELETE FROM join_token WHERE cluster = ?1 AND used_ms IS NULL", "t", cluster);
+
+    if (rc == CM_OK) {
+        *out_any = hub_db_changes(db) > 0;
+    }
+    return rc;
+}
+
 enum cm_rc hub_agents_revoke(struct hub_db *db, const char *cluster, char out_id[CM_UUID_MAX],
                              struct cm_err *err) {
-    char id[CM_UUID_MAX];
+    char id[CM_UUID_MAX] = "";
+    bool voided = false;
     enum cm_rc rc = find_active(db, cluster, id, err);
 
-    if (rc == CM_ENOTFOUND) {
-        return cm_fail(err, rc, "no agent is enrolled for cluster '%s'", cluster);
+    rc = rc < 0 && rc != CM_ENOTFOUND ? rc : void_join_tokens(db, cluster, &voided, err);
+    if (rc == CM_OK && id[0] == '\0' && !voided) {
+        return cm_fail(err, CM_ENOTFOUND,
+                       "no agent is enrolled for cluster '%s', and no join token waits for one",
+                       cluster);
     }
     rc = rc < 0 ? rc
                 : hub_db_run(db, err, "UPDATE agent SET state = 'revoked' WHERE id = ?1", "t", id);
@@ -107,12 +123,12 @@ static enum cm_rc check_not_enrolled(struct hub_db *db, const char *cluster, str
 enum cm_rc hub_join_tokens_add(struct hub_db *db, const struct hub_join_token *token, bool again,
                                struct cm_err *err) {
     enum cm_rc rc = again ? CM_OK : check_not_enrolled(db, token->cluster, err);
+    bool voided;
 
     if (rc < 0) {
         return rc;
     }
-    rc = hub_db_run(db, err, "DELETE FROM join_token WHERE cluster = ?1 AND used_ms IS NULL", "t",
-                    token->cluster);
+    rc = void_join_tokens(db, token->cluster, &voided, err);
     rc = rc < 0 ? rc
                 : hub_db_run(db, err,
                              "INSERT INTO join_token (id, cluster, secret, expires_ms, made_by)"

@@ -37,7 +37,8 @@ CM_MUSTUSE enum cm_rc hub_agents_each(struct hub_db *db,
 CM_MUSTUSE enum cm_rc hub_agents_enroll(struct hub_db *db, const struct hub_agent_row *row,
                                         int64_t now_ms, struct cm_err *err);
 
-// hub_agents_revoke ends the active agent of a cluster and copies its id. CM_ENOTFOUND: none.
+// hub_agents_revoke ends the active agent of a cluster and copies its id, "" if there was only a
+// join token that nobody had used; such tokens become void. CM_ENOTFOUND: there was neither.
 CM_MUSTUSE enum cm_rc hub_agents_revoke(struct hub_db *db, const char *cluster,
                                         char out_id[CM_UUID_MAX], struct cm_err *err);
 

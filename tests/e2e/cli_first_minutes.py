@@ -281,7 +281,7 @@ class FirstMinutes(story.Story):
         self.assertEqual(self.says(0, "diff", "--cluster", "rome"), "")
 
     def test_who_is_revoked_is_away_and_what_it_lacks_is_not_in_time(self):
-        self.assertIn("may no longer connect", self.says(0, "revoke", "rome"))
+        self.assertIn("no agent may connect as rome", self.says(0, "revoke", "rome"))
         wait_for(lambda: not self.hub.get("clusters", "rome")[0]["connected"], 20, "rome to go")
         # What nobody can know now does not look well.
         self.assertRegex(self.says(0, "get", "cluster", "rome"), r"\nrome +no +\(1/1\) ")

@@ -45,6 +45,17 @@ class Enroll(SimStory):
         agent.kill()
         self.assertNotIn(secret, self.hub.log_text() + agent.log_text())
 
+    def test_a_token_that_nobody_used_can_be_taken_back(self):
+        token = self.hub.join_token("late")
+        self.hub.run("revoke", "late")
+        self.wait_event("agent.revoked", cluster="late", actor="admin")
+        agent = self.agent(token, "slow").start()
+        wait_for(lambda: "agent.enroll_refused" in agent.log_text(), 20, "the refusal")
+        agent.kill()
+        again = self.hub.run("revoke", "late", check=False)
+        self.assertNotEqual(again.returncode, 0)
+        self.assertIn("no join token waits for one", again.stderr)
+
     def test_a_right_one_lets_the_cluster_in_once(self):
         type(self).token = self.hub.join_token("late")
         type(self).late = self.agent(self.token, "late2").start()

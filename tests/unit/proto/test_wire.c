@@ -26,7 +26,7 @@ static char *golden_text(const char *name) {
     char line[8192] = "";
 
     if (file != NULL) {
-        (void)fgets(line, sizeof(line), file);
+        line[fread(line, 1, sizeof(line) - 1, file)] = '\0';
         (void)fclose(file);
     }
     line[strcspn(line, "\n")] = '\0';

@@ -115,6 +115,20 @@ static void a_revoked_agent_is_active_no_more(void **state) {
     assert_int_equal(hub_agents_revoke(*state, "paris-1", id, &err), CM_ENOTFOUND);
 }
 
+static void to_revoke_a_cluster_voids_the_token_that_nobody_used(void **state) {
+    struct hub_join_claim claim;
+    char id[CM_UUID_MAX] = "?";
+    struct cm_err err;
+
+    add_token(*state, "t1", "paris-1");
+    assert_int_equal(hub_agents_revoke(*state, "paris-1", id, &err), CM_OK);
+    assert_string_equal(id, "");
+    assert_int_equal(hub_join_tokens_find(*state, "t1", NOW, &claim, &err), CM_EAUTH);
+    assert_int_equal(hub_agents_revoke(*state, "paris-1", id, &err), CM_ENOTFOUND);
+    assert_string_equal(err.msg, "no agent is enrolled for cluster 'paris-1', and no join token "
+                                 "waits for one");
+}
+
 static void an_id_is_never_used_twice(void **state) {
     struct hub_agent_row row = {.id = "id-1", .cluster = "oslo-1"};
     struct cm_err err;
@@ -147,6 +161,8 @@ int main(void) {
                                         open_db, close_db),
         cmocka_unit_test_setup_teardown(a_cluster_has_one_active_agent, open_db, close_db),
         cmocka_unit_test_setup_teardown(a_revoked_agent_is_active_no_more, open_db, close_db),
+        cmocka_unit_test_setup_teardown(to_revoke_a_cluster_voids_the_token_that_nobody_used,
+                                        open_db, close_db),
         cmocka_unit_test_setup_teardown(an_id_is_never_used_twice, open_db, close_db),
         cmocka_unit_test(names_are_dns_labels),
     };
