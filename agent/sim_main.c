@@ -110,6 +110,7 @@ static const struct cm_option_set option_set = {
     .summary = "Runs many real agents with simulated clusters in one process.",
     .usage = "[OPTIONS]",
     .env_prefix = "HOLDFAST_SIM",
+    .env_own = true,
     .options = options,
     .count = sizeof(options) / sizeof(options[0]),
 };

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/mem.h"
 #include "common/options_file.h"
@@ -159,6 +160,52 @@ static enum cm_rc load_defaults(const struct cm_option_set *set, void *target, s
     return CM_OK;
 }
 
+// option_word turns the end of a variable's name into what the command line would say; NULL if
+// Kubernetes put the variable there, because a Service is called like us.
+static char *option_word(const char *variable) {
+    size_t len = strcspn(variable, "=");
+    char *word = cm_strndup(variable, len);
+
+    if (strstr(word, "SERVICE_") != NULL || strstr(variable + len, "://") != NULL) {
+        free(word);
+        return NULL;
+    }
+    for (char *p = word; *p != '\0'; p++) {
+        *p = *p == '_' ? '-' : (char)cm_lower(*p);
+    }
+    return word;
+}
+
+static enum cm_rc check_variable(const struct cm_option_set *set, const char *variable,
+                                 struct cm_err *err) {
+    CM_AUTOFREE char *word = option_word(variable);
+    const char *nearest = NULL;
+
+    if (word != NULL && cm_options_find(set, word) == NULL &&
+        strcmp(word, cm_option_config.name) != 0) {
+        nearest = cm_options_nearest(set, word);
+    }
+    if (nearest == NULL) {
+        return CM_OK;
+    }
+    CM_AUTOFREE char *meant = cm_option_env_name(set, cm_options_find(set, nearest));
+    return cm_fail(err, CM_EINVAL, "'%s_%.*s' in the environment is no option; did you mean '%s'?",
+                   set->env_prefix, (int)strcspn(variable, "="), variable, meant);
+}
+
+// check_env refuses variables that look like a misspelt option.
+static enum cm_rc check_env(const struct cm_option_set *set, struct cm_err *err) {
+    size_t len = set->env_own ? strlen(set->env_prefix) : 0;
+    enum cm_rc rc = CM_OK;
+
+    for (char **at = environ; set->env_own && *at != NULL && rc == CM_OK; at++) {
+        if (strncmp(*at, set->env_prefix, len) == 0 && (*at)[len] == '_') {
+            rc = check_variable(set, *at + len + 1, err);
+        }
+    }
+    return rc;
+}
+
 static enum cm_rc load_env(const struct cm_option_set *set, void *target, struct cm_err *err) {
     for (size_t i = 0; i < set->count && set->env_prefix != NULL; i++) {
         CM_AUTOFREE char *name = cm_option_env_name(set, &set->options[i]);
@@ -200,6 +247,7 @@ static enum cm_rc load_all(const struct cm_option_set *set, void *target, const 
     if (rc == CM_OK && path != NULL) {
         rc = cm_options_read_file(set, target, path, err);
     }
+    rc = rc < 0 ? rc : check_env(set, err);
     if (rc == CM_OK) {
         rc = load_env(set, target, err);
     }

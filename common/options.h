@@ -47,6 +47,8 @@ struct cm_option_set {
     const char *summary;    // one sentence
     const char *usage;      // after the program's name, e.g. "[OPTIONS]"
     const char *env_prefix; // "HOLDFAST": options come from HOLDFAST_NAME; NULL: not from there
+    bool
+        env_own; // only options of this program begin so: what looks like a misspelt one is refused
     const struct cm_option *options;
     size_t count;
     bool no_file; // the program reads its file itself: there is no --config but in the table

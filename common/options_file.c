@@ -24,7 +24,7 @@ const struct cm_option *cm_options_find(const struct cm_option_set *set, const c
     return NULL;
 }
 
-static const char *find_nearest(const struct cm_option_set *set, const char *name) {
+const char *cm_options_nearest(const struct cm_option_set *set, const char *name) {
     CM_AUTOFREE const char **names = cm_new(set->count + 1, sizeof(*names));
 
     for (size_t i = 0; i < set->count; i++) {
@@ -35,7 +35,7 @@ static const char *find_nearest(const struct cm_option_set *set, const char *nam
 
 enum cm_rc cm_options_fail_unknown(const struct cm_option_set *set, const char *dashes,
                                    const char *name, struct cm_err *err) {
-    const char *nearest = find_nearest(set, name);
+    const char *nearest = cm_options_nearest(set, name);
 
     if (nearest == NULL) {
         return cm_fail(err, CM_EINVAL, "'%s%.64s' is no option; --help lists them", dashes, name);

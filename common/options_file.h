@@ -21,6 +21,9 @@ CM_MUSTUSE enum cm_rc cm_options_read_text(const struct cm_option_set *set, void
 // cm_options_find returns the option with this name, or NULL.
 const struct cm_option *cm_options_find(const struct cm_option_set *set, const char *name);
 
+// cm_options_nearest returns the name of the option that is most likely meant, or NULL.
+const char *cm_options_nearest(const struct cm_option_set *set, const char *name);
+
 // cm_options_fail_unknown fails with CM_EINVAL and proposes the option most likely meant. `dashes`
 // stands before names: "--" for the command line, "" for the file.
 enum cm_rc cm_options_fail_unknown(const struct cm_option_set *set, const char *dashes,

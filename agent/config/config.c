@@ -127,6 +127,7 @@ const struct cm_option_set agent_option_set = {
     .summary = "Keeps one cluster as the hub says, with or without the hub.",
     .usage = "[OPTIONS]",
     .env_prefix = "HOLDFAST_AGENT",
+    .env_own = true,
     .options = options,
     .count = sizeof(options) / sizeof(options[0]),
 };

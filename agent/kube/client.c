@@ -9,7 +9,13 @@
 #include "common/json.h"
 #include "common/mem.h"
 
-enum { REQUEST_TIMEOUT_MS = 30000, PROBE_TIMEOUT_MS = 5000 };
+enum {
+    REQUEST_TIMEOUT_MS = 30000,
+    PROBE_TIMEOUT_MS = 5000,
+    // A watch is ended by the server in time (agent/kube/watch.c), and tells of bookmarks before
+    // that; what stays silent for longer is a proxy that lost its server.
+    STREAM_SILENCE_MS = 660000,
+};
 
 struct kube_call {
     struct cm_list at; // in agent_kube.calls
@@ -158,8 +164,7 @@ static void send_call(struct kube_call *call) {
         .headers = headers,
         .body = call->body,
         .body_size = call->body == NULL ? 0 : strlen(call->body),
-        // A watch is ended by the server in time; TCP finds out if the server is gone.
-        .timeout_ms = call->line != NULL ? 0
+        .timeout_ms = call->line != NULL ? STREAM_SILENCE_MS
                       : call->probe      ? PROBE_TIMEOUT_MS
                                          : REQUEST_TIMEOUT_MS,
         .max_answer_bytes = KUBE_ANSWER_MAX,

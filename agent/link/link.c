@@ -21,7 +21,7 @@ enum {
     SILENCE_MS = 180000, // the heartbeat notices sooner
     HEARTBEAT_MS = 20000,
     HEARTBEAT_MIN_MS = 100,
-    HEARTBEAT_MAX_MS = 60000,
+    HEARTBEAT_MAX_MS = 3600000,
     FIRST_RETRY_MS = 2000,
     STABLE_MS = 60000,
     REFUSED_MS = 60000, // the hub does not want us: a person must act

@@ -102,6 +102,7 @@ const struct cm_option_set hub_config_options = {
     .summary = "Reads what many clusters should run from Git and streams it to their agents.",
     .usage = "[OPTIONS]",
     .env_prefix = "HOLDFAST_HUB",
+    .env_own = true,
     .options = options,
     .count = sizeof(options) / sizeof(options[0]),
 };

@@ -168,12 +168,17 @@ static void on_opened(void *ctx, struct cm_net_conn *conn) {
     cm_net_conn_set_ctx(conn, session);
 }
 
-static void send_welcome(struct hub_session *session, bool full_report) {
+// The highest version that both know; check_hello saw that there is one.
+static uint32_t common_protocol(const Holdfast__V1__Hello *hello) {
+    return hello->protocol_max < WIRE_PROTOCOL_MAX ? hello->protocol_max : WIRE_PROTOCOL_MAX;
+}
+
+static void send_welcome(struct hub_session *session, uint32_t protocol, bool full_report) {
     struct hub_sessions *s = session->owner;
     Holdfast__V1__Welcome welcome;
 
     holdfast__v1__welcome__init(&welcome);
-    welcome.protocol = WIRE_PROTOCOL_MAX;
+    welcome.protocol = protocol;
     welcome.hub_version = (char *)(uintptr_t)HOLDFAST_VERSION;
     welcome.hub_id = (char *)(uintptr_t)hub_authority_hub_id(s->config.authority);
     welcome.epoch = s->config.epoch;
@@ -220,7 +225,7 @@ static void serve(struct hub_session *session, const struct hub_report_mark *las
     session->state = HUB_SESSION_SERVING;
     s->connected++;
     cm_metric_set(s->metric_connected, (int64_t)s->connected);
-    send_welcome(session, needs_full_report(hello, last));
+    send_welcome(session, common_protocol(hello), needs_full_report(hello, last));
     hub_session_learn(session, &claim);
     hub_session_offer(session);
 }

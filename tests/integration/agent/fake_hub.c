@@ -320,7 +320,7 @@ static void on_hello(struct fake_hub *h, const Holdfast__V1__Hello *hello) {
     h->counts.hellos++;
     h->counts.hello_generation = hello->generation;
     holdfast__v1__welcome__init(&m);
-    m.protocol = 1;
+    m.protocol = h->lie == FAKE_NEWER_HUB ? WIRE_PROTOCOL_MAX + 1 : WIRE_PROTOCOL_MAX;
     m.hub_id = h->lie == FAKE_OTHER_HUB_ID ? other_id : hub_id;
     m.epoch = h->epoch;
     m.heartbeat_ms = 200;

@@ -25,6 +25,7 @@ enum fake_lie {
     FAKE_CUT_BLOBS,     // pieces come in the wrong order
     FAKE_MISSING_BLOBS, // objects are said to be missing
     FAKE_OTHER_HUB_ID,  // Welcome names another hub
+    FAKE_NEWER_HUB,     // Welcome names a protocol that the agent does not know
 };
 
 struct fake_app {

@@ -691,10 +691,8 @@ static void a_manifest_with_missing_blobs_does_not_come_into_force(void **state)
     stays_at_one(f);
 }
 
-static void a_hub_with_another_id_is_left(void **state) {
-    struct fixture *f = *state;
-
-    fake_hub_lie(f->hub, FAKE_OTHER_HUB_ID);
+static void check_that_it_leaves(struct fixture *f, enum fake_lie lie) {
+    fake_hub_lie(f->hub, lie);
     publish(f, &shop, 1);
     start_agent(f);
     f->number = 1;
@@ -703,6 +701,14 @@ static void a_hub_with_another_id_is_left(void **state) {
         (void)cm_loop_turn(f->loop);
     }
     assert_false(sim_has(f, WEB));
+}
+
+static void a_hub_with_another_id_is_left(void **state) {
+    check_that_it_leaves(*state, FAKE_OTHER_HUB_ID);
+}
+
+static void a_hub_of_a_protocol_that_it_does_not_know_is_left(void **state) {
+    check_that_it_leaves(*state, FAKE_NEWER_HUB);
 }
 
 static bool is_connected_again(void *ctx) {
@@ -801,6 +807,7 @@ int main(void) {
         TEST(pieces_in_the_wrong_order_are_refused),
         TEST(a_manifest_with_missing_blobs_does_not_come_into_force),
         TEST(a_hub_with_another_id_is_left),
+        TEST(a_hub_of_a_protocol_that_it_does_not_know_is_left),
         TEST(a_message_out_of_turn_ends_the_connection),
         TEST(a_token_for_another_hub_tells_that_hub_nothing),
         TEST(an_agent_without_identity_and_token_says_what_to_do),

@@ -85,6 +85,7 @@ static const struct cm_option_set set = {
     .summary = "Tests options.",
     .usage = "[OPTIONS]",
     .env_prefix = "TESTOPT",
+    .env_own = true,
     .options = options,
     .count = sizeof(options) / sizeof(options[0]),
 };
@@ -293,6 +294,27 @@ static void errors_in_the_environment_name_the_variable(void **state) {
     assert_non_null(strstr(err.msg, "TESTOPT_POLL_INTERVAL: 'soon' is no duration"));
 }
 
+static void a_misspelt_variable_proposes_the_nearest(void **state) {
+    (void)state;
+
+    assert_int_equal(setenv("TESTOPT_POLL_INTERVL", "3s", 1), 0);
+    assert_int_equal(load(NULL, NULL, NULL, NULL), CM_EINVAL);
+    assert_string_equal(err.msg, "'TESTOPT_POLL_INTERVL' in the environment is no option; did you "
+                                 "mean 'TESTOPT_POLL_INTERVAL'?");
+    (void)unsetenv("TESTOPT_POLL_INTERVL");
+}
+
+static void variables_that_kubernetes_makes_of_a_service_are_passed_over(void **state) {
+    (void)state;
+
+    assert_int_equal(setenv("TESTOPT_LISTENS", "tcp://10.0.0.1:80", 1), 0);
+    assert_int_equal(setenv("TESTOPT_SERVICE_PORT", "80", 1), 0);
+    assert_int_equal(load(NULL, NULL, NULL, NULL), CM_OK);
+    cm_options_done(&set, &config);
+    (void)unsetenv("TESTOPT_LISTENS");
+    (void)unsetenv("TESTOPT_SERVICE_PORT");
+}
+
 static void a_file_sets_options_of_every_type(void **state) {
     (void)state;
 
@@ -454,6 +476,8 @@ int main(void) {
         OPTION_TEST(what_belongs_on_the_command_line_comes_from_nowhere_else),
         OPTION_TEST(a_program_that_reads_its_file_itself_has_no_option_config),
         OPTION_TEST(errors_in_the_environment_name_the_variable),
+        OPTION_TEST(a_misspelt_variable_proposes_the_nearest),
+        OPTION_TEST(variables_that_kubernetes_makes_of_a_service_are_passed_over),
         OPTION_TEST(a_file_sets_options_of_every_type),
         OPTION_TEST(an_empty_file_says_nothing),
         OPTION_TEST(errors_in_the_file_name_file_and_line),

@@ -258,6 +258,7 @@ static void take(struct peer *p, uint16_t type, const ProtobufCMessage *m) {
     switch (type) {
     case WIRE_WELCOME:
         p->full_report = ((const Holdfast__V1__Welcome *)m)->full_report;
+        p->protocol = ((const Holdfast__V1__Welcome *)m)->protocol;
         break;
     case WIRE_DESIRED:
         p->generation = ((const Holdfast__V1__Desired *)m)->generation;
@@ -389,14 +390,26 @@ void rig_send(struct peer *p, uint16_t type, const ProtobufCMessage *m) {
     check(cm_net_send(p->conn, type, 0, payload, &err), &err);
 }
 
-void rig_hello(struct peer *p, const struct hub_publication *held_now) {
+static Holdfast__V1__Hello hello_speaking(uint32_t min, uint32_t max) {
     Holdfast__V1__Hello m;
 
     holdfast__v1__hello__init(&m);
-    m.protocol_min = WIRE_PROTOCOL_MIN;
-    m.protocol_max = WIRE_PROTOCOL_MAX;
+    m.protocol_min = min;
+    m.protocol_max = max;
     m.agent_version = m.driver = m.target_version = test_text;
     m.report_run = run_text;
+    return m;
+}
+
+void rig_hello_speaking(struct peer *p, uint32_t min, uint32_t max) {
+    Holdfast__V1__Hello m = hello_speaking(min, max);
+
+    rig_send(p, WIRE_HELLO, &m.base);
+}
+
+void rig_hello(struct peer *p, const struct hub_publication *held_now) {
+    Holdfast__V1__Hello m = hello_speaking(WIRE_PROTOCOL_MIN, WIRE_PROTOCOL_MAX);
+
     if (held_now != NULL) {
         m.epoch = held_now->epoch;
         m.generation = held_now->generation;

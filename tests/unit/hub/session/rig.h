@@ -55,6 +55,7 @@ struct peer {
     uint64_t acknowledged; // report
     int goodbye;           // its reason
     bool full_report;      // asked for by Welcome
+    uint32_t protocol;     // said by Welcome
     struct cm_map *blobs;  // by name in hex: of each, its bytes so far; NULL: missing
     size_t missing;
     struct cm_list in_peers;
@@ -67,7 +68,8 @@ void rig_dial(struct peer *p);
 struct peer *rig_connect(struct rig *r, const char *cluster, const char *id); // up to Welcome
 
 void rig_send(struct peer *p, uint16_t type, const ProtobufCMessage *m);
-void rig_hello(struct peer *p, const struct hub_publication *held); // NULL: holds nothing
+void rig_hello(struct peer *p, const struct hub_publication *held);  // NULL: holds nothing
+void rig_hello_speaking(struct peer *p, uint32_t min, uint32_t max); // versions of the protocol
 void rig_want(struct peer *p, const struct cm_sha256 *names, size_t count);
 void rig_report(struct peer *p, uint64_t number);
 void rig_ping(struct peer *p);

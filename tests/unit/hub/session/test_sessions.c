@@ -301,6 +301,32 @@ static void it_may_come_again_when_it_has_paused(void **state) {
     RIG_UNTIL(r, paris->frames[WIRE_WELCOME] == 1);
 }
 
+static void the_highest_protocol_that_both_know_holds(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    struct peer *rome = rig_admit(r, "rome-1", ROME);
+
+    rig_dial(paris);
+    rig_hello_speaking(paris, WIRE_PROTOCOL_MIN, WIRE_PROTOCOL_MAX + 8);
+    RIG_UNTIL(r, paris->frames[WIRE_WELCOME] == 1);
+    assert_int_equal(paris->protocol, WIRE_PROTOCOL_MAX);
+    rig_dial(rome);
+    rig_hello_speaking(rome, 0, WIRE_PROTOCOL_MIN);
+    RIG_UNTIL(r, rome->frames[WIRE_WELCOME] == 1);
+    assert_int_equal(rome->protocol, WIRE_PROTOCOL_MIN);
+}
+
+static void without_a_common_protocol_the_link_ends(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+
+    rig_dial(paris);
+    rig_hello_speaking(paris, WIRE_PROTOCOL_MAX + 1, WIRE_PROTOCOL_MAX + 2);
+    RIG_UNTIL(r, paris->closed);
+    assert_int_equal(paris->goodbye, HOLDFAST__V1__GOODBYE__REASON__PROTOCOL);
+    assert_int_equal(paris->frames[WIRE_WELCOME], 0);
+}
+
 static void what_only_a_hub_sends_ends_the_link(void **state) {
     struct rig *r = *state;
     struct peer *paris = rig_connect(r, "paris-1", PARIS);
@@ -480,6 +506,8 @@ int main(void) {
         RIG_TEST(too_many_reports_at_once_end_the_link),
         RIG_TEST(an_agent_that_reports_too_much_is_sent_away_and_others_are_not),
         RIG_TEST(it_may_come_again_when_it_has_paused),
+        RIG_TEST(the_highest_protocol_that_both_know_holds),
+        RIG_TEST(without_a_common_protocol_the_link_ends),
         RIG_TEST(what_only_a_hub_sends_ends_the_link),
         RIG_TEST(a_message_before_welcome_ends_the_link),
         RIG_TEST(a_slow_reader_is_bounded_and_slows_nobody),
