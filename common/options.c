@@ -98,6 +98,18 @@ static enum cm_rc read_option(const struct cm_option_set *set, char **argv, int 
     return CM_OK;
 }
 
+// check_once refuses a second value where the last one would win in silence: what filters.
+static enum cm_rc check_once(const struct line *line, struct cm_err *err) {
+    const struct cm_option *option = line->given[line->count - 1].option;
+
+    for (size_t i = 0; option->line_only && i + 1 < line->count; i++) {
+        if (line->given[i].option == option && option->type != CM_OPTION_BOOL) {
+            return cm_fail(err, CM_EINVAL, "--%s is there twice; give it once", option->name);
+        }
+    }
+    return CM_OK;
+}
+
 // is_option tells whether the argument begins like an option; "-" alone does not.
 static bool is_option(const char *arg) {
     return arg[0] == '-' && arg[1] != '\0';
@@ -123,6 +135,7 @@ static enum cm_rc read_line(const struct cm_option_set *set, int argc, char **ar
         }
         enum cm_rc rc =
             read_option(set, argv + i, argc - i, &line->given[line->count++], &used, err);
+        rc = rc < 0 ? rc : check_once(line, err);
         if (rc < 0) {
             return rc;
         }

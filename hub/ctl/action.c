@@ -9,6 +9,15 @@
 
 #define ACTIONS_MAX 8
 
+static const char *meant_by(const char *word, const struct ctl_action *actions, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (actions[i].also != NULL && ctl_has_word(actions[i].also, word)) {
+            return actions[i].name;
+        }
+    }
+    return NULL;
+}
+
 static int fail_action(struct ctl *c, const struct ctl_action *actions, size_t count) {
     CM_CLEANUP(cm_str_done) struct cm_str list = {0};
     const char *names[ACTIONS_MAX];
@@ -18,7 +27,8 @@ static int fail_action(struct ctl *c, const struct ctl_action *actions, size_t c
         names[i] = actions[i].name;
         cm_str_addf(&list, "%s%s", i == 0 ? "" : i + 1 == count ? " or " : ", ", names[i]);
     }
-    const char *nearest = cm_str_nearest(c->argv[0], names, count);
+    const char *meant = meant_by(c->argv[0], actions, count);
+    const char *nearest = meant != NULL ? meant : cm_str_nearest(c->argv[0], names, count);
     return ctl_fail(c, CM_EINVAL, "there is no '%s %.40s'; %s%s", verb, c->argv[0],
                     nearest == NULL ? "use " : "did you mean ",
                     nearest == NULL ? cm_str_get(&list) : nearest);

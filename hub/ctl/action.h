@@ -11,6 +11,7 @@ struct ctl_action {
     const char *name;
     int arguments; // how many words follow
     const char *usage;
+    const char *also; // other words that people say for it, each between blanks; NULL: none
     int (*run)(struct ctl *c); // c->argv[0] is the action
 };
 

@@ -130,6 +130,28 @@ static void offer_words(const struct typed *t, const char *words, const char *se
     }
 }
 
+// A bare name will do where nothing else has it; all names are offered once one has begun.
+static void offer_bare(const struct typed *t) {
+    if (t->prefix[0] != '\0') {
+        offer_list(t, "/apps", "name", NULL);
+        offer_list(t, "/clusters", "name", NULL);
+    }
+    if (t->prefix[0] != '\0' && ctl_has_word(t->ctl->verb->options, "group")) {
+        offer_list(t, "/groups", "name", NULL);
+    }
+}
+
+static void offer_targets(const struct typed *t) {
+    static const char *const words[] = {"app", "cluster", "group"};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (ctl_has_word(t->ctl->verb->options, words[i])) {
+            offer(t, words[i], "");
+        }
+    }
+    offer_bare(t);
+}
+
 static void offer_kind(const struct typed *t, const char *kind) {
     static const struct {
         const char *kind;
@@ -156,7 +178,7 @@ static void offer_kind(const struct typed *t, const char *kind) {
     } else if (strcmp(kind, "named") == 0) {
         offer_named(t, t->type);
     } else if (strcmp(kind, "targets") == 0) {
-        offer_words(t, "app cluster group", " ");
+        offer_targets(t);
     } else if (strcmp(kind, "contexts") == 0) {
         offer_contexts(t);
     } else if (strcmp(kind, "repositories") == 0) {

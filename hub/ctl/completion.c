@@ -27,8 +27,9 @@ static int print_fish(struct ctl *c) {
 }
 
 int ctl_completion(struct ctl *c) {
-    static const struct ctl_action actions[] = {
-        {"bash", 0, "", print_bash}, {"zsh", 0, "", print_zsh}, {"fish", 0, "", print_fish}};
+    static const struct ctl_action actions[] = {{"bash", 0, "", NULL, print_bash},
+                                                {"zsh", 0, "", NULL, print_zsh},
+                                                {"fish", 0, "", NULL, print_fish}};
 
     if (c->argc == 0) {
         return ctl_fail(c, CM_EINVAL, "for which shell? bash, zsh or fish");

@@ -194,10 +194,11 @@ static int set(struct ctl *c) {
 }
 
 int ctl_context(struct ctl *c) {
-    static const struct ctl_action actions[] = {{"list", 0, "", list},
-                                                {"use", 1, "NAME", use},
-                                                {"set", 1, "NAME --server URL", set},
-                                                {"delete", 1, "NAME", delete}};
+    static const struct ctl_action actions[] = {
+        {"list", 0, "", "get ls show current get-contexts current-context", list},
+        {"use", 1, "NAME", "switch use-context", use},
+        {"set", 1, "NAME --server URL", "add create new set-context", set},
+        {"delete", 1, "NAME", "remove rm unset delete-context", delete}};
 
     return ctl_action_run(c, actions, sizeof(actions) / sizeof(actions[0]));
 }

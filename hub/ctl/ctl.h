@@ -111,8 +111,10 @@ int ctl_completion(struct ctl *c);
 int ctl_version(struct ctl *c);
 int ctl_help(struct ctl *c);
 
-// ctl_wait_for_progress waits as `holdfast wait` does, with bars or lines.
+// ctl_wait_for_progress waits as `holdfast wait` does, with bars or lines; ctl_wait_as_told as long
+// as --timeout says. The arguments were read before (ctl_target_read).
 int ctl_wait_for_progress(struct ctl *c, int64_t timeout_ms);
+int ctl_wait_as_told(struct ctl *c);
 
 // ctl_fail fills c->err and returns CTL_ERROR.
 int ctl_fail(struct ctl *c, enum cm_rc code, const char *fmt, ...) CM_PRINTF(3, 4);

@@ -193,7 +193,7 @@ int ctl_diff(struct ctl *c) {
     struct cm_json *drift = NULL;
     struct cm_json *pending = NULL;
 
-    if (ctl_target_read(c) < 0 || ctl_check_names(c) < 0) {
+    if (ctl_target_read(c) < 0 || ctl_check_names(c) < 0 || ctl_check_selector(c) < 0) {
         return CTL_ERROR;
     }
     struct ctl_param params[] = {{"app", o->app},     {"cluster", o->cluster},

@@ -101,6 +101,9 @@ static enum cm_rc check_found(struct ctl *c, const struct ctl_resource *r, const
         return CM_OK; // also tell of what is gone
     }
     enum cm_rc rc = ctl_check_names(c);
+    if (rc == CM_OK && strcmp(r->name, "clusters") != 0) {
+        rc = ctl_check_selector(c);
+    }
     if (rc < 0 || name == NULL) {
         return rc;
     }

@@ -46,6 +46,12 @@ static struct cm_json *beginning_with(struct ctl *c, const struct cm_json *items
     return out;
 }
 
+enum cm_rc ctl_fail_selector(struct ctl *c) {
+    return cm_fail(&c->err, CM_ENOTFOUND,
+                   "no cluster has the labels '%.200s'; 'holdfast get clusters -o wide' lists them",
+                   c->options.selector);
+}
+
 enum cm_rc ctl_fail_unnamed(struct ctl *c, const struct ctl_resource *r, const char *name) {
     const char *member = strcmp(r->by, "app") == 0 ? "name" : r->by;
     struct ctl_param params[] = {{"fields", member}, {"cluster", NULL}, {NULL, NULL}};
@@ -80,6 +86,18 @@ enum cm_rc ctl_check_named(struct ctl *c, const struct ctl_resource *r, const ch
         return rc;
     }
     return found->count > 0 ? CM_OK : ctl_fail_unnamed(c, r, name);
+}
+
+enum cm_rc ctl_check_selector(struct ctl *c) {
+    struct ctl_param params[] = {
+        {"selector", c->options.selector}, {"fields", "name"}, {NULL, NULL}};
+    struct cm_json *found = NULL;
+
+    if (c->options.selector == NULL || c->options.selector[0] == '\0') {
+        return CM_OK;
+    }
+    enum cm_rc rc = ctl_list(c, path_of(c, ctl_resource_named("clusters")), params, 1, &found);
+    return rc < 0 || found->count > 0 ? rc : ctl_fail_selector(c);
 }
 
 enum cm_rc ctl_check_names(struct ctl *c) {

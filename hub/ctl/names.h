@@ -17,6 +17,11 @@ CM_MUSTUSE enum cm_rc ctl_check_named(struct ctl *c, const struct ctl_resource *
 // must not look like a fleet without faults.
 CM_MUSTUSE enum cm_rc ctl_check_names(struct ctl *c);
 
+// ctl_check_selector fails with CM_ENOTFOUND if no cluster has the labels that -l asks for;
+// ctl_fail_selector does so in any case.
+CM_MUSTUSE enum cm_rc ctl_check_selector(struct ctl *c);
+enum cm_rc ctl_fail_selector(struct ctl *c);
+
 // ctl_target_read takes "app NAME", "cluster/NAME" or "group NAME" from the verb's arguments as if
 // they were --app, --cluster or --group, where the verb has these; fine without arguments.
 CM_MUSTUSE enum cm_rc ctl_target_read(struct ctl *c);

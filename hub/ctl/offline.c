@@ -10,6 +10,7 @@
 #include "common/fsys.h"
 #include "common/map.h"
 #include "common/mem.h"
+#include "common/str.h"
 #include "hub/ctl/ctl.h"
 #include "hub/ctl/range.h"
 #include "hub/fleet/fleet.h"
@@ -204,6 +205,26 @@ enum cm_rc ctl_offline_fail_empty(struct ctl *c, const struct ctl_offline *o) {
                    o->dir, is_top ? "" : "; the top of this working copy is ", is_top ? "" : top);
 }
 
+// root_above returns the nearest folder above this one, up to the top of the working copy, that
+// looks like the fleet's root, as a path from here ("../.."); NULL: none.
+static char *root_above(const struct ctl_offline *o) {
+    CM_CLEANUP(cm_str_done) struct cm_str at = {0};
+    size_t levels = 1;
+
+    for (const char *p = o->prefix; *p != '\0'; p++) {
+        levels += *p == '/' ? 1 : 0;
+    }
+    cm_str_add(&at, o->dir);
+    for (size_t i = 0; o->repo != NULL && o->prefix[0] != '\0' && i < levels; i++) {
+        cm_str_add(&at, "/..");
+        CM_AUTOFREE char *clusters = cm_strf("%s/clusters", cm_str_get(&at));
+        if (ctl_range_is_folder(clusters)) {
+            return cm_strdup(cm_str_get(&at) + (strncmp(cm_str_get(&at), "./", 2) == 0 ? 2 : 0));
+        }
+    }
+    return NULL;
+}
+
 void ctl_offline_hint(const struct ctl_offline *o) {
     bool found = false;
 
@@ -211,11 +232,13 @@ void ctl_offline_hint(const struct ctl_offline *o) {
     if (found) {
         return;
     }
+    CM_AUTOFREE char *above = o->root == NULL ? root_above(o) : NULL;
+    const char *root = o->root != NULL ? o->root : above;
     (void)fprintf(stderr,
                   "holdfast: there is no Cluster in '%s': name the fleet's root folder%s%s%s, or "
                   "--with another repository that has them\n",
-                  o->dir, o->root != NULL ? " (is it '" : "", o->root != NULL ? o->root : "",
-                  o->root != NULL ? "'?)" : "");
+                  o->dir, root != NULL ? " (is it '" : "", root != NULL ? root : "",
+                  root != NULL ? "'?)" : "");
 }
 
 static enum cm_rc load_folder(struct ctl *c, struct ctl_offline *o) {
@@ -261,8 +284,15 @@ static enum cm_rc load_commit(struct ctl *c, struct ctl_offline *o) {
 }
 
 enum cm_rc ctl_offline_load(struct ctl *c, struct ctl_offline *o) {
-    enum cm_rc rc = ctl_offline_wants_commit(c) ? load_commit(c, o) : load_folder(c, o);
+    bool history = ctl_offline_wants_commit(c);
 
+    if (!history && o->repo != NULL && hub_repo_work_folder(o->repo) == NULL) {
+        return cm_fail(&c->err, CM_EINVAL,
+                       "'%.200s' is a bare repository, without a working copy: say which commit to "
+                       "read, as --at main",
+                       o->dir);
+    }
+    enum cm_rc rc = history ? load_commit(c, o) : load_folder(c, o);
     if (rc == CM_OK && ctl_offline_is_empty(o->fleet)) {
         return ctl_offline_fail_empty(c, o);
     }

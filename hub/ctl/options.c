@@ -212,7 +212,8 @@ static char *output_help(const char *outputs) {
         size_t len = strcspn(++at, " ");
 
         cm_str_addf(&text, "%s%.*s%s", at[len] == '\0' ? " or " : ", ", (int)len, at,
-                    strncmp(at, "jsonpath", len) == 0 ? "='{.PATH}'" : "");
+                    len == strlen("jsonpath") && strncmp(at, "jsonpath", len) == 0 ? "='{.PATH}'"
+                                                                                   : "");
         at += len;
     }
     cm_str_add(&text, ".");

@@ -25,6 +25,12 @@ static int read_words(struct ctl *c, const char **range, const char **dir) {
     if (c->argc > 2) {
         return ctl_fail(c, CM_EINVAL, "plan: name a range such as main...HEAD, and a folder");
     }
+    if (c->argc == 2 && !ctl_range_is_folder(c->argv[1]) && strstr(c->argv[0], "..") == NULL) {
+        return ctl_fail(c, CM_EINVAL,
+                        "plan: there is no folder '%.100s'; write two commits as "
+                        "%.100s..%.100s",
+                        c->argv[1], c->argv[0], c->argv[1]);
+    }
     if (c->argc == 2) {
         *range = c->argv[0];
         *dir = c->argv[1];

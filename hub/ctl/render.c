@@ -197,8 +197,11 @@ int ctl_render(struct ctl *c) {
         return ctl_fail(c, CM_EINVAL, "render: say for which cluster: --cluster NAME");
     }
     if (ctl_offline_open(c, c->argc == 2 ? c->argv[1] : ".", history, &o) < 0 ||
-        ctl_offline_load(c, &o) < 0 || check_names(c, &o, c->argv[0]) < 0) {
+        ctl_offline_load(c, &o) < 0) {
         return CTL_ERROR;
+    }
+    if (check_names(c, &o, c->argv[0]) < 0) { // perhaps because its document cannot be read
+        return print_problems(c, &o, c->argv[0]) > 0 ? CTL_NO : CTL_ERROR;
     }
     return print_app(c, &o, c->argv[0]);
 }

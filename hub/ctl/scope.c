@@ -7,6 +7,7 @@
 #include "common/selector.h"
 #include "common/str.h"
 #include "hub/ctl/ctl.h"
+#include "hub/ctl/names.h"
 #include "hub/fleet/fleet.h"
 
 enum { CLUSTER, GROUP, APP };
@@ -112,6 +113,10 @@ enum cm_rc ctl_scope_check(struct ctl *c, const struct ctl_scope *scope) {
     if (check(c, scope, CLUSTER, c->options.cluster) < 0 ||
         check(c, scope, GROUP, c->options.group) < 0 || check(c, scope, APP, c->options.app) < 0) {
         return c->err.code;
+    }
+    if (is_said(c->options.selector) && !is_said(c->options.cluster) &&
+        !is_said(c->options.group) && cm_map_len(scope->clusters) == 0) {
+        return ctl_fail_selector(c);
     }
     return CM_OK;
 }

@@ -37,5 +37,5 @@ int ctl_sync(struct ctl *c) {
     } else if (!c->options.wait && ctl_print_value(c, answer) < 0) {
         return CTL_ERROR;
     }
-    return c->options.wait ? ctl_wait(c) : CTL_DONE;
+    return c->options.wait ? ctl_wait_as_told(c) : CTL_DONE;
 }

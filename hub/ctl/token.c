@@ -81,8 +81,9 @@ static int revoke(struct ctl *c) {
 }
 
 int ctl_token(struct ctl *c) {
-    static const struct ctl_action actions[] = {
-        {"list", 0, "", list}, {"create", 1, "NAME", create}, {"revoke", 1, "NAME", revoke}};
+    static const struct ctl_action actions[] = {{"list", 0, "", "get ls show", list},
+                                                {"create", 1, "NAME", "add make new", create},
+                                                {"revoke", 1, "NAME", "delete remove rm", revoke}};
 
     return ctl_action_run(c, actions, sizeof(actions) / sizeof(actions[0]));
 }

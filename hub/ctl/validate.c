@@ -8,6 +8,7 @@
 #include "hub/ctl/ctl.h"
 #include "hub/ctl/offline.h"
 #include "hub/ctl/print.h"
+#include "hub/ctl/range.h"
 #include "hub/fleet/fleet.h"
 #include "hub/plan/show.h"
 
@@ -150,6 +151,11 @@ int ctl_validate(struct ctl *c) {
 
     if (c->argc > 1) {
         return ctl_fail(c, CM_EINVAL, "validate: name one folder");
+    }
+    if (c->argc == 1 && !ctl_range_is_folder(c->argv[0])) {
+        return ctl_fail(c, CM_ENOTFOUND,
+                        "there is no folder '%.200s': name the root folder of the fleet",
+                        c->argv[0]);
     }
     if (ctl_offline_open(c, c->argc == 0 ? "." : c->argv[0], ctl_offline_wants_commit(c), &o) < 0 ||
         ctl_offline_load(c, &o) < 0) {

@@ -16,7 +16,8 @@
 #define LOOK_MS 100 // in the first seconds
 #define SOON_MS 5000
 #define CALM_MS 500
-#define LINE_MS 1000 // without a terminal: at most one line in so long
+#define LINE_MS 1000  // without a terminal: at most one line in so long, if something changed
+#define SAME_MS 30000 // and one in so long if nothing did
 #define TIMEOUT_MS 300000
 
 struct waiting {
@@ -24,7 +25,8 @@ struct waiting {
     struct ctl_progress now;
     enum ctl_stage goal;
     int64_t began_ms;
-    int64_t line_at_ms;
+    int64_t line_ms; // when the last line was printed; 0: never
+    int64_t line_counts[CTL_STAGES];
     bool drawn;
     bool looked; // the hub has answered once, so the settings are right
 };
@@ -42,6 +44,12 @@ static void draw(struct waiting *w) {
     (void)fflush(stdout);
 }
 
+static bool is_line_due(const struct waiting *w, int64_t now_ms) {
+    bool same = memcmp(w->line_counts, w->now.counts, sizeof(w->line_counts)) == 0;
+
+    return w->line_ms == 0 || now_ms - w->line_ms >= (same ? SAME_MS : LINE_MS);
+}
+
 static void show(struct waiting *w, bool last) {
     int64_t now_ms = cm_clock_now_ms();
 
@@ -50,8 +58,9 @@ static void show(struct waiting *w, bool last) {
     }
     if (ctl_is_terminal()) {
         draw(w);
-    } else if (last || now_ms >= w->line_at_ms) {
-        w->line_at_ms = now_ms + LINE_MS;
+    } else if (last || is_line_due(w, now_ms)) {
+        w->line_ms = now_ms;
+        memcpy(w->line_counts, w->now.counts, sizeof(w->line_counts));
         ctl_progress_line(&w->now, w->began_ms);
     }
 }
@@ -101,7 +110,9 @@ static int finish(struct waiting *w) {
         return tell_problems(w);
     }
     // When nothing is asked for, the names must be right.
-    return w->now.pairs == 0 && ctl_check_names(w->ctl) < 0 ? CTL_ERROR : CTL_DONE;
+    bool right = w->now.pairs > 0 ||
+                 (ctl_check_names(w->ctl) == CM_OK && ctl_check_selector(w->ctl) == CM_OK);
+    return right ? CTL_DONE : CTL_ERROR;
 }
 
 static int set_goal(struct waiting *w) {
@@ -176,6 +187,10 @@ int ctl_wait_for_progress(struct ctl *c, int64_t timeout_ms) {
     return code;
 }
 
+int ctl_wait_as_told(struct ctl *c) {
+    return ctl_wait_for_progress(c, timeout_of(c));
+}
+
 int ctl_wait(struct ctl *c) {
-    return ctl_target_read(c) < 0 ? CTL_ERROR : ctl_wait_for_progress(c, timeout_of(c));
+    return ctl_target_read(c) < 0 ? CTL_ERROR : ctl_wait_as_told(c);
 }

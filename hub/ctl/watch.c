@@ -224,7 +224,7 @@ static int read_arguments(struct ctl *c) {
     if (c->argc == 1) {
         c->options.revision = cm_strdup(c->argv[0]);
     }
-    return ctl_check_names(c) < 0 ? CTL_ERROR : CTL_DONE;
+    return ctl_check_names(c) < 0 || ctl_check_selector(c) < 0 ? CTL_ERROR : CTL_DONE;
 }
 
 int ctl_watch(struct ctl *c) {

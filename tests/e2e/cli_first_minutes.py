@@ -171,6 +171,12 @@ class FirstMinutes(story.Story):
                               (["get", "apps", "--color", "red"], "use auto, always or never"),
                               (["wait", "--for", "ever"], "use rendered, delivered"),
                               (["wait", "--timeout", "soon"], "is no duration"),
+                              (["wait", "-l", "env=nowhere"], "no cluster has the labels"),
+                              (["diff", "-l", "env=nowhere"], "no cluster has the labels"),
+                              (["get", "status", "-l", "env=nowhere"], "no cluster has the labels"),
+                              (["diff", "--app", "a", "--app", "b"], "--app is there twice"),
+                              (["token", "delete", "ci"], "did you mean revoke"),
+                              (["context", "current"], "did you mean list"),
                               (["help", "gett"], "did you mean 'get'")):
             self.assertIn(answer, self.says(2, *words))
 
@@ -181,6 +187,7 @@ class FirstMinutes(story.Story):
                      "revoke", "token", "validate", "context", "version"):
             self.assertIn(f"Usage: holdfast {verb}", self.says(0, verb, "--help"))
             self.assertIn(f"Usage: holdfast {verb}", self.says(0, "help", verb))
+            self.assertNotIn("json='{", self.says(0, "help", verb))
         self.assertEqual(self.says(0, "version"), self.says(0, "--version"))
         self.assertTrue(json.loads(self.says(0, "version", "-o", "json"))["hub"]["hubId"])
         self.assertRegex(self.says(0, "version"), r"\Aholdfast [0-9.]+\nhub [0-9.]+ \(")
@@ -191,6 +198,8 @@ class FirstMinutes(story.Story):
         late = self.says(1, "wait", "--revision", revision, "--timeout", "300ms")
         self.assertIn("has not resolved that commit", late)
         self.assertEqual(self.says(0, "sync"), "fetching\n")
+        self.assertRegex(self.says(0, "sync", "app", "shop", "--wait"),
+                         r"(?s)asked to apply again\n.*healthy")
         self.assertIn("healthy 2 of 2", self.says(0, "wait", "--revision", revision[:8],
                                                   "--timeout", "30s"))
         self.assertIn("is no commit id", self.says(2, "wait", "--revision", "main"))

@@ -113,6 +113,24 @@ class OfflineVerbs(story.Story):
         self.assertEqual(done.returncode, code, f"{words}: {done.stdout}{done.stderr}")
         return done.stdout + done.stderr
 
+    def test_render_tells_what_is_wrong_with_an_app_that_it_cannot_read(self):
+        self.repo.write({"apps/shop/app.yaml": APP.replace("namespace", "namespce")})
+        said = self.says(1, "render", "shop", "--cluster", "paris")
+        self.assertIn("apps/shop/app.yaml:5:3: ", said)
+        self.assertIn("did you mean 'namespace'?", said)
+
+    def test_the_root_folder_is_looked_for_above_too(self):
+        said = self.says(0, "plan", cwd=self.repo.work / "apps" / "shop")
+        self.assertIn("(is it '../..'?)", said)
+
+    def test_what_is_no_folder_or_range_gets_a_hint(self):
+        self.assertIn("write two commits as HEAD..main", self.says(2, "plan", "HEAD", "main"))
+        self.assertIn("there is no folder 'apps/shop/app.yaml': name the root",
+                      self.says(2, "validate", "apps/shop/app.yaml"))
+        self.assertIn("say which commit to read, as --at",
+                      self.says(2, "validate", self.repo.bare))
+        self.assertIn("no cluster has the labels", self.says(2, "plan", "-l", "env=nowhere"))
+
     # ---- plan
 
     def test_a_dirty_working_copy_is_compared_with_its_commit(self):

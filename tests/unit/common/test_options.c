@@ -272,6 +272,16 @@ static void what_belongs_on_the_command_line_comes_from_nowhere_else(void **stat
     assert_non_null(strstr(err.msg, "'only' may be given on the command line only"));
 }
 
+static void what_filters_may_be_given_once(void **state) {
+    (void)state;
+
+    assert_int_equal(load("--only", "y", "--only", "z"), CM_EINVAL);
+    assert_string_equal(err.msg, "--only is there twice; give it once");
+    assert_int_equal(load("--workers", "2", "--workers", "3"), CM_OK);
+    assert_int_equal(config.workers, 3);
+    cm_options_done(&set, &config);
+}
+
 static void a_program_that_reads_its_file_itself_has_no_option_config(void **state) {
     (void)state;
     struct cm_option_set own = set;
@@ -475,6 +485,7 @@ int main(void) {
         OPTION_TEST(the_environment_may_name_the_file),
         OPTION_TEST(what_belongs_on_the_command_line_comes_from_nowhere_else),
         OPTION_TEST(a_program_that_reads_its_file_itself_has_no_option_config),
+        OPTION_TEST(what_filters_may_be_given_once),
         OPTION_TEST(errors_in_the_environment_name_the_variable),
         OPTION_TEST(a_misspelt_variable_proposes_the_nearest),
         OPTION_TEST(variables_that_kubernetes_makes_of_a_service_are_passed_over),
