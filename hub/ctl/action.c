@@ -6,6 +6,7 @@
 #include "common/str.h"
 #include "hub/ctl/ctl.h"
 #include "hub/ctl/verbs.h"
+#include "hub/ctl/words.h"
 
 #define ACTIONS_MAX 8
 

@@ -13,17 +13,17 @@ static int print(const char *script) {
 
 static int print_bash(struct ctl *c) {
     (void)c;
-    return print(ctl_script_bash);
+    return print(ctl_bash);
 }
 
 static int print_zsh(struct ctl *c) {
     (void)c;
-    return print(ctl_script_zsh);
+    return print(ctl_zsh);
 }
 
 static int print_fish(struct ctl *c) {
     (void)c;
-    return print(ctl_script_fish);
+    return print(ctl_fish);
 }
 
 int ctl_completion(struct ctl *c) {

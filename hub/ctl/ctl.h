@@ -42,6 +42,9 @@ struct ctl_options {
     char *path;
     char *source;
     char *with;
+    char *image;
+    char *namespaces;
+    char *resources;
     char *wait_for;     // "rendered", "delivered", "applied", "healthy"
     int64_t timeout_ms; // 0: not given
     int64_t life_ms;    // 0: not given
@@ -50,6 +53,7 @@ struct ctl_options {
     bool all;
     bool again;
     bool tokens;
+    bool manifests;
     bool wait;
     bool watch;
     bool follow;

@@ -6,8 +6,10 @@
 #include "common/http/http.h"
 #include "common/json.h"
 #include "common/mem.h"
+#include "common/str.h"
 #include "hub/ctl/client.h"
 #include "hub/ctl/ctl.h"
+#include "hub/ctl/manifests.h"
 #include "hub/ctl/print.h"
 
 #define LIFE_MS 900000
@@ -41,6 +43,23 @@ static void print_warning(const struct ctl *c, const struct cm_json *answer) {
     }
 }
 
+static struct ctl_manifests manifests_of(const struct ctl *c) {
+    return (struct ctl_manifests){.image = c->options.image,
+                                  .namespaces = c->options.namespaces,
+                                  .resources = c->options.resources};
+}
+
+static void print_manifests(struct ctl *c, const char *address, const char *token) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    struct ctl_manifests m = manifests_of(c);
+
+    m.hub = address;
+    m.token = token;
+    ctl_manifests_write(c->arena, &m, &text);
+    (void)fwrite(text.data, 1, text.len, stdout);
+    explicit_bzero(text.data, text.len);
+}
+
 static enum cm_rc print_command(struct ctl *c, const struct cm_json *answer) {
     const char *address = NULL;
     const char *cluster = NULL;
@@ -53,7 +72,9 @@ static enum cm_rc print_command(struct ctl *c, const struct cm_json *answer) {
         return CM_OK;
     }
     rc = rc < 0 ? rc : ctl_word(c, answer, "enrollAddresses", &address);
-    if (rc == CM_OK) {
+    if (rc == CM_OK && c->options.manifests) {
+        print_manifests(c, address, token);
+    } else if (rc == CM_OK) {
         (void)printf("# cluster %s; the token works once, for %lld minutes\n"
                      "holdfast-agent --enroll-hub %s --join-token %s\n",
                      cluster, (long long)(life_of(c) / 60000), address, token);
@@ -95,10 +116,30 @@ static int enroll_all(struct ctl *c, struct cm_json *answers) {
     return CTL_DONE;
 }
 
+// check_manifests is done before a token is made.
+static enum cm_rc check_manifests(struct ctl *c) {
+    const struct ctl_manifests m = manifests_of(c);
+    bool any = m.image != NULL || m.namespaces != NULL || m.resources != NULL;
+
+    if (!c->options.manifests) {
+        return any ? cm_fail(&c->err, CM_EINVAL,
+                             "enroll: --image, --namespaces and --resources go with --manifests")
+                   : CM_OK;
+    }
+    if (c->argc != 1 || c->options.tokens || !ctl_output_is(c, "table")) {
+        return cm_fail(&c->err, CM_EINVAL,
+                       "enroll: --manifests are those of one cluster, without --tokens and -o");
+    }
+    return ctl_manifests_check(&m, &c->err);
+}
+
 int ctl_enroll(struct ctl *c) {
     struct cm_json *answers = cm_json_new(c->arena, CM_ARRAY);
     int result = CTL_DONE;
 
+    if (check_manifests(c) < 0) {
+        return CTL_ERROR;
+    }
     if ((c->argc == 0) != c->options.all) {
         return ctl_fail(c, CM_EINVAL,
                         "enroll: name clusters, or say --all for those in Git that "

@@ -1,13 +1,17 @@
 if(TARGET hub_fleet AND TARGET hub_repo AND TARGET common_http)
-    # The scripts of deploy/completion are built in, and installed where the shells look.
+    # The scripts of deploy/completion are built in, and installed where the shells look; so is what
+    # brings an agent into a cluster.
     set(scripts ${CMAKE_CURRENT_BINARY_DIR}/ctl_scripts.c)
     set(text "#include \"hub/ctl/scripts.h\"\n")
-    foreach(shell bash zsh fish)
-        set(script ${PROJECT_SOURCE_DIR}/deploy/completion/holdfast.${shell})
+    foreach(file completion/holdfast.bash completion/holdfast.zsh completion/holdfast.fish
+            kubernetes/agent.yaml)
+        set(script ${PROJECT_SOURCE_DIR}/deploy/${file})
+        string(REGEX REPLACE "^.*/(holdfast\\.)?" "" name ${file})
+        string(REPLACE "." "_" name ${name})
         set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${script})
         file(READ ${script} bytes HEX)
         string(REGEX REPLACE "(..)" "0x\\1, " bytes "${bytes}")
-        string(APPEND text "const char ctl_script_${shell}[] = {${bytes}0};\n")
+        string(APPEND text "const char ctl_${name}[] = {${bytes}0};\n")
     endforeach()
     file(CONFIGURE OUTPUT ${scripts} CONTENT "${text}" @ONLY)
     install(FILES ${PROJECT_SOURCE_DIR}/deploy/completion/holdfast.bash
@@ -21,7 +25,8 @@ if(TARGET hub_fleet AND TARGET hub_repo AND TARGET common_http)
     add_module(hub_ctl
         SOURCES ctl/action.c ctl/cell.c ctl/client.c ctl/complete.c ctl/completion.c ctl/context.c
                 ctl/ctl.c ctl/describe.c ctl/diff.c ctl/enroll.c ctl/fold.c ctl/get.c ctl/help.c
-                ctl/jsonpath.c ctl/jsonpath_parse.c ctl/lines.c ctl/logs.c ctl/man.c ctl/names.c ctl/offline.c
+                ctl/jsonpath.c ctl/jsonpath_parse.c ctl/lines.c ctl/logs.c ctl/man.c
+                ctl/manifests.c ctl/names.c ctl/offline.c
                 ctl/options.c ctl/plan.c ctl/print.c ctl/progress.c ctl/query.c ctl/range.c
                 ctl/render.c ctl/resources.c ctl/rows.c ctl/scope.c ctl/screen.c ctl/settings.c
                 ctl/sources.c ctl/sync.c ctl/table.c ctl/text.c ctl/token.c ctl/validate.c

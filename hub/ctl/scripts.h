@@ -1,8 +1,9 @@
-// scripts: the files of deploy/completion, built in.
+// scripts: files of deploy/, built in.
 //
 // Threads: constants.
 #pragma once
 
-extern const char ctl_script_bash[];
-extern const char ctl_script_zsh[];
-extern const char ctl_script_fish[];
+extern const char ctl_bash[];
+extern const char ctl_zsh[];
+extern const char ctl_fish[];
+extern const char ctl_agent_yaml[];

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""deploy/kubernetes: a real API server takes the manifests as they are, and the rights in them are
-enough for an agent with that service account's token, for a whole cluster and for a namespace.
+"""`holdfast enroll --manifests`: a real API server takes them as they are, and the rights in them are
+enough for an agent with that service account's token: for a whole cluster, for a namespace, and for
+some kinds of objects in one.
 """
+import base64
 import pathlib
 import re
 import subprocess
@@ -14,20 +16,12 @@ from support.hub import program  # noqa: E402
 from support.kubestory import CLUSTER, KubeStory, files, path  # noqa: E402
 from support.process import Process  # noqa: E402
 
-DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
 RBAC = "rbac.authorization.k8s.io"
 STRICT = "fieldManager=test&force=true&fieldValidation=Strict"
 NAMESPACE, ACCOUNT = "holdfast-system", "holdfast-agent"
 GEAR = m.thing("example.com/v1", "Gear", "one", spec={"teeth": 12})
-IMAGE = "image: IMAGE"
 GIVES_MORE = m.thing(f"{RBAC}/v1", "ClusterRole", "operator", rules=[
     {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}])
-
-
-def documents(name):
-    """The texts of a file's documents."""
-    text = (DEPLOY / name).read_text(encoding="utf-8")
-    return text.replace(IMAGE, "image: test/agent:1").split("\n---\n")
 
 
 def word(text, key):
@@ -38,23 +32,36 @@ def word(text, key):
 class Manifests(KubeStory):
 
     @classmethod
-    def send(cls, document, namespace=None, more=""):
+    def send(cls, document, more=""):
         """Server-side apply of YAML as it stands in the file; returns the object."""
         metadata = re.search(r"^metadata:((?:\n  .*)+)", document, re.M)[1]
-        name, namespace = word(metadata, "name"), word(metadata, "namespace") or namespace
+        name, namespace = word(metadata, "name"), word(metadata, "namespace")
         where = cls.admin.path(word(document, "kind"), f"{namespace}/{name}" if namespace else name,
                                word(document, "apiVersion"))
         return cls.admin.request("PATCH", f"{where}?{STRICT}{more}", document,
                                  "application/apply-patch+yaml")
 
     @classmethod
-    def install(cls, name, namespace=None):
-        return [cls.send(document, namespace) for document in documents(name)]
+    def documents(cls, *rights):
+        """What is printed for this cluster, a text each."""
+        return cls.hub.run("enroll", CLUSTER, "--again", "--manifests", "--image", "test/agent:1",
+                           *rights).stdout.split("\n---\n")
+
+    @classmethod
+    def install(cls, *rights):
+        return [cls.send(document) for document in cls.documents(*rights)]
+
+    def install_rights(self, *rights):
+        """Only Roles, of which the first is the agent's own."""
+        for document in self.documents(*rights):
+            if word(document, "kind") in ("Role", "RoleBinding"):
+                self.send(document)
 
     @classmethod
     def make_agent(cls):
         """The program as the Deployment starts it, but for the folder of its disk."""
-        made = cls.install("agent.yaml") + cls.install("cluster-rights.yaml")
+        made = cls.install()
+        secret, = (item for item in made if item["kind"] == "Secret")
         deployment, = (item for item in made if item["kind"] == "Deployment")
         container, = deployment["spec"]["template"]["spec"]["containers"]
         disk = container["volumeMounts"][0]["mountPath"]
@@ -62,9 +69,9 @@ class Manifests(KubeStory):
         (cls.folder / "disk").mkdir()
         agent = Process("agent", [program("holdfast-agent"), *args,
                                   "--service-account-dir", cls.service_account()], cls.folder)
-        join = {"hub": cls.hub.enroll_address, "token": cls.hub.join_token(CLUSTER)}
-        agent.env.update({entry["name"]: join[entry["valueFrom"]["secretKeyRef"]["key"]]
-                          for entry in container["env"]})
+        for entry in container["env"]:
+            value = secret["data"][entry["valueFrom"]["secretKeyRef"]["key"]]
+            agent.env[entry["name"]] = base64.b64decode(value).decode("ascii")
         agent.env.update({"KUBERNETES_SERVICE_HOST": "127.0.0.1",
                           "KUBERNETES_SERVICE_PORT": str(cls.cluster.port)})
         return agent
@@ -84,10 +91,10 @@ class Manifests(KubeStory):
         return folder
 
     def test_1_a_dry_run_accepts_them(self):
-        for name in ("agent.yaml", "cluster-rights.yaml", "namespace-rights.yaml"):
-            for document in documents(name):
-                self.send(document, "default" if name.startswith("namespace") else None,
-                          "&dryRun=All")
+        for rights in ((), ("--namespaces", "default,kube-system"),
+                       ("--resources", "configmaps,deployments.apps")):
+            for document in self.documents(*rights):
+                self.send(document, "&dryRun=All")
 
     def pod(self):
         """The pod that the Deployment makes."""
@@ -124,7 +131,7 @@ class Manifests(KubeStory):
         self.wait_gone("ConfigMap", "shop/old")
 
     def test_6_the_rights_in_a_namespace_are_enough_for_what_is_there(self):
-        self.install("namespace-rights.yaml", "shop")
+        self.install_rights("--namespaces", "shop")
         self.admin.delete("ClusterRoleBinding", ACCOUNT, f"{RBAC}/v1")
         self.agent.terminate()
         self.agent.start()
@@ -137,6 +144,16 @@ class Manifests(KubeStory):
     def test_7_and_for_nothing_else(self):
         self.commit(files("other", m.config_map("web", x="1"), namespace="default"))
         self.wait_status("other", applied="failed", message="in namespace 'default'")
+
+    def test_8_the_rights_for_some_kinds_are_enough_for_them_only(self):
+        self.admin.delete("RoleBinding", f"shop/{ACCOUNT}", f"{RBAC}/v1")
+        self.admin.delete("Role", f"shop/{ACCOUNT}", f"{RBAC}/v1")
+        self.install_rights("--namespaces", "shop", "--resources", "configmaps")
+        self.commit({**files("words", m.config_map("words", x="1"), namespace="shop"),
+                     **files("hidden", m.secret("hidden", x="1"), namespace="shop",
+                             plainSecrets="allow")})
+        self.wait_status("words", 60, applied="applied", health="healthy")
+        self.wait_status("hidden", applied="failed", message=r"resources: \[\"secrets\"\]")
 
 
 if __name__ == "__main__":
