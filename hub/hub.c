@@ -25,6 +25,7 @@
 #include "hub/store/db.h"
 #include "hub/store/events.h"
 #include "hub/store/meta.h"
+#include "hub/store/repositories.h"
 #include "hub/store/status.h"
 
 // For everything but agents: enrolments, the API's clients, the database, Git.
@@ -137,6 +138,7 @@ static enum cm_rc open_store(struct hub *h, struct cm_err *err) {
 
     rc = rc < 0 ? rc : open_epoch(h, err);
     rc = rc < 0 ? rc : hub_events_trim(hub_store_db(h->store), h->config->events_kept, err);
+    rc = rc < 0 ? rc : hub_repositories_clear(hub_store_db(h->store), err);
     return rc < 0 ? rc : hub_presence_all_offline(hub_store_db(h->store), err);
 }
 

@@ -49,6 +49,7 @@ static enum cm_rc check_known(struct hub_request *r, const char *list, const cha
 
 static void begin_sync(struct hub_change *c) {
     const struct hub_api_config *config = &c->api->config;
+    long long asked_ms = cm_clock_unix_ms();
     struct cm_err err = no_err;
     size_t agents = 0;
 
@@ -62,7 +63,7 @@ static void begin_sync(struct hub_change *c) {
     hub_audit_done(c,
                    c->repository == NULL ? cm_strf("sync of all repositories")
                                          : cm_strf("sync of repository '%s'", c->repository),
-                   202, cm_strf("{\"agents\":%zu}\n", agents));
+                   202, cm_strf("{\"agents\":%zu,\"askedMs\":%lld}\n", agents, asked_ms));
 }
 
 enum cm_rc hub_post_sync(struct hub_request *r, struct cm_err *err) {

@@ -127,6 +127,7 @@ static const struct hub_member desired_answer[] = {
 
 static const struct hub_member sync_answer[] = {
     NUMBER("agents", "How many agents were asked to apply again."),
+    NUMBER("askedMs", "The hub's time then; fetches that count have a `checkedMs` not before it."),
     END,
 };
 
@@ -182,6 +183,7 @@ static const struct hub_route routes[] = {
     LIST(API "events", "events"),
     LIST(API "revisions", "revisions"),
     LIST(API "problems", "problems"),
+    LIST(API "repositories", "repositories"),
     DETAIL(API "clusters/*", "clusters", "name"),
     DETAIL(API "groups/*", "groups", "name"),
     DETAIL(API "apps/*", "apps", "name"),

@@ -119,6 +119,7 @@ int ctl_help(struct ctl *c);
 // as --timeout says. The arguments were read before (ctl_target_read).
 int ctl_wait_for_progress(struct ctl *c, int64_t timeout_ms);
 int ctl_wait_as_told(struct ctl *c);
+int64_t ctl_wait_timeout(const struct ctl *c);
 
 // ctl_fail fills c->err and returns CTL_ERROR.
 int ctl_fail(struct ctl *c, enum cm_rc code, const char *fmt, ...) CM_PRINTF(3, 4);

@@ -96,6 +96,12 @@ static const struct ctl_column revisions[] = {
     {"SUBJECT", "subject", CTL_TEXT, CTL_ALWAYS},
 };
 
+static const struct ctl_column repositories[] = {
+    {"REPOSITORY", "name", CTL_TEXT, CTL_ALWAYS},  {"REVISION", "revision", CTL_SHORT, CTL_ALWAYS},
+    {"CHECKED", "checkedMs", CTL_AGE, CTL_ALWAYS}, {"URL", "url", CTL_TEXT, CTL_IF_ROOM},
+    {"FAILURE", "failure", CTL_TEXT, CTL_ALWAYS},
+};
+
 static const struct ctl_column problems[] = {
     {"FILE", "path", CTL_TEXT, CTL_ALWAYS},       {"LINE", "line", CTL_NUMBER, CTL_ALWAYS},
     {"APP", "app", CTL_TEXT, CTL_IF_ROOM},        {"CLUSTERS", "clusters", CTL_NUMBER, CTL_IF_ROOM},
@@ -191,6 +197,14 @@ const struct ctl_resource ctl_resources[] = {
      .by = "id",
      .about = "commits that were resolved",
      .limit = 20},
+    {.name = "repositories",
+     .one = "repository",
+     .words = "repo repository repositories repos source sources gitrepo gitrepos gitrepository",
+     .names = "name",
+     COLUMNS(repositories),
+     .params = "",
+     .by = "name",
+     .about = "what is fetched from where, and how that went"},
     {.name = "problems",
      .one = "problem",
      .words = "problem problems errors",

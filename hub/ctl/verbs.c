@@ -18,8 +18,9 @@ const struct ctl_verb ctl_verbs[] = {
      .group = SEE,
      .arguments = "TYPE [NAME...]",
      .summary = "List what the hub knows.",
-     .about = "TYPE is clusters, groups, apps, status, objects, drift, events, revisions or "
-              "problems; singular, the kinds of the fleet repository and short forms (cl, cg, st, "
+     .about = "TYPE is clusters, groups, apps, status, objects, drift, events, revisions, "
+              "repositories or problems; singular, the kinds of the fleet repository and short "
+              "forms (cl, cg, st, "
               "obj, ev, rev) are as good. A long list of clusters or states is folded on a "
               "terminal: what is not ready, by its first names; --all shows every row. In brackets "
               "stands what a cluster said last that is not connected.",

@@ -134,7 +134,7 @@ static int set_goal(struct waiting *w) {
                     nearest == NULL ? "" : "; did you mean ", nearest == NULL ? "" : nearest);
 }
 
-static int64_t timeout_of(const struct ctl *c) {
+int64_t ctl_wait_timeout(const struct ctl *c) {
     return ctl_has_word(c->given, "timeout") ? c->options.timeout_ms : TIMEOUT_MS;
 }
 
@@ -188,7 +188,7 @@ int ctl_wait_for_progress(struct ctl *c, int64_t timeout_ms) {
 }
 
 int ctl_wait_as_told(struct ctl *c) {
-    return ctl_wait_for_progress(c, timeout_of(c));
+    return ctl_wait_for_progress(c, ctl_wait_timeout(c));
 }
 
 int ctl_wait(struct ctl *c) {

@@ -13,7 +13,9 @@
 #include "common/workers.h"
 #include "hub/config/config.h"
 #include "hub/jobs/store.h"
+#include "hub/repo/id.h"
 #include "hub/store/events.h"
+#include "hub/store/repositories.h"
 
 #define RETRY_MIN_MS 2000
 #define RETRY_MAX_MS ((int64_t)10 * 60 * 1000)
@@ -29,12 +31,17 @@ struct hub_fetcher {
     bool fetching;
     bool again; // somebody asked while a fetch was running
     bool dropped;
-    bool taken; // the tip is where it belongs, or on its way there
-    char *told; // failure that is an event already; NULL: it works
+    bool taken;  // the tip is where it belongs, or on its way there
+    bool listed; // the store has a row of it
+    char *told;  // failure that is an event already; NULL: it works
     struct hub_repo_fetched fetched;
     enum hub_repo_trouble trouble;
     struct cm_err err;
     int64_t began_ms;
+    int64_t began_unix_ms;
+    int64_t checked_ms;     // when the last fetch began that is over
+    struct hub_repo_id tip; // that it found
+    size_t untaken;         // commits that were handed on, and nothing is known of yet
 };
 
 static void fetch(struct hub_fetcher *f);
@@ -54,7 +61,7 @@ static void job_ended(struct hub_fetching *shared) {
     }
 }
 
-// ---- What is told
+// ---- Events
 
 struct event_job {
     struct hub_store_job job;
@@ -97,10 +104,81 @@ static void add_event(const struct hub_fetcher *f, const char *kind, const char 
     hub_store_submit(e->shared->store, &e->job);
 }
 
+// ---- What is on record
+
+struct row_job {
+    struct hub_store_job job;
+    struct hub_fetching *shared;
+    struct hub_repository_row row;
+    char *texts[4]; // of the row
+    bool drop;
+};
+
+static enum cm_rc run_row(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    const struct row_job *r = CM_CONTAINER(job, struct row_job, job);
+
+    return r->drop ? hub_repositories_drop(db, r->row.name, err)
+                   : hub_repositories_put(db, &r->row, err);
+}
+
+static void row_done(struct hub_store_job *job, const struct cm_err *err) {
+    struct row_job *r = CM_CONTAINER(job, struct row_job, job);
+    struct hub_fetching *shared = r->shared;
+
+    if (err->code != CM_OK) {
+        cm_log(CM_LOG_WARN, "store.failed", err->msg, NULL);
+    }
+    for (size_t i = 0; i < sizeof(r->texts) / sizeof(r->texts[0]); i++) {
+        free(r->texts[i]);
+    }
+    free(r);
+    job_ended(shared);
+}
+
+static void submit_row(struct hub_fetcher *f, const struct hub_repository_row *row, bool drop) {
+    struct row_job *r = cm_new(1, sizeof(*r));
+    const char **texts[] = {&r->row.name, &r->row.url, &r->row.revision, &r->row.failure};
+
+    r->shared = f->config.shared;
+    r->row = *row;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        r->texts[i] = cm_strdup(*texts[i]);
+        *texts[i] = r->texts[i];
+    }
+    r->drop = drop;
+    r->job.run = run_row;
+    r->job.done = row_done;
+    r->shared->jobs++;
+    hub_store_submit(r->shared->store, &r->job);
+}
+
+// put_row records how the last fetch went; revision NULL: it brought nothing.
+static void put_row(struct hub_fetcher *f, const char *revision, const char *failure) {
+    f->listed = true;
+    submit_row(f,
+               &(struct hub_repository_row){.name = f->config.name,
+                                            .url = f->config.repository->url,
+                                            .revision = revision,
+                                            .failure = failure,
+                                            .checked_ms = f->checked_ms},
+               false);
+}
+
+void hub_fetcher_forget(struct hub_fetcher *f) {
+    if (f != NULL && f->listed) {
+        submit_row(f,
+                   &(struct hub_repository_row){.name = f->config.name, .url = "", .failure = ""},
+                   true);
+    }
+}
+
+// ---- What is told
+
 static void tell_failure(struct hub_fetcher *f, const struct cm_err *err) {
     bool news = f->told == NULL || strcmp(f->told, err->msg) != 0;
 
     cm_metric_add(f->config.shared->metric_failures, 1);
+    put_row(f, NULL, err->msg);
     cm_log(news ? CM_LOG_WARN : CM_LOG_DEBUG, "sync.failed", err->msg, "repository", f->config.name,
            NULL);
     if (!news) {
@@ -126,14 +204,35 @@ static void schedule(struct hub_fetcher *f, int64_t pause_ms) {
     cm_timer_start(f->config.shared->loop, &f->timer, pause_ms);
 }
 
-void hub_fetcher_taken(struct hub_fetcher *f) {
+// put_tip records what is in force, unless a later commit is still on its way there.
+static void put_tip(struct hub_fetcher *f) {
+    char revision[HUB_REPO_ID_HEX_MAX];
+
+    if (f->untaken == 0) {
+        hub_repo_id_hex(&f->tip, revision);
+        put_row(f, revision, "");
+    }
+}
+
+static void works(struct hub_fetcher *f) {
+    put_tip(f);
     cm_backoff_reset(&f->backoff);
     if (f->told != NULL) {
         tell_recovery(f);
     }
 }
 
+static void answered(struct hub_fetcher *f) {
+    f->untaken -= f->untaken > 0 ? 1 : 0;
+}
+
+void hub_fetcher_taken(struct hub_fetcher *f) {
+    answered(f);
+    works(f);
+}
+
 void hub_fetcher_refused(struct hub_fetcher *f, const struct cm_err *err) {
+    answered(f);
     f->taken = false;
     tell_failure(f, err);
     schedule(f, cm_backoff_next(&f->backoff));
@@ -200,11 +299,13 @@ static void succeeded(struct hub_fetcher *f) {
     if (pause_ms > 0) {
         schedule(f, pause_ms + cm_jitter_ms(pause_ms / 10));
     }
+    f->tip = f->fetched.commit;
     if (f->fetched.changed || !f->taken) {
         f->taken = true;
+        f->untaken++;
         f->config.fetched(f->config.ctx, f, &f->fetched.commit);
     } else {
-        hub_fetcher_taken(f);
+        works(f);
     }
 }
 
@@ -229,6 +330,7 @@ static void fetch_done(struct cm_job *job) {
         return;
     }
     if (!job->canceled && f->err.code != CM_ECANCELED) {
+        f->checked_ms = f->began_unix_ms;
         if (f->err.code == CM_OK) {
             succeeded(f);
         } else {
@@ -252,6 +354,10 @@ static void fetch(struct hub_fetcher *f) {
     cm_timer_stop(shared->loop, &f->timer);
     f->fetching = true;
     f->began_ms = cm_clock_now_ms();
+    if (!f->listed) {
+        put_row(f, NULL, ""); // nothing is known yet
+    }
+    f->began_unix_ms = cm_clock_unix_ms();
     f->job = (struct cm_job){.run = run_fetch, .done = fetch_done, .home = shared->loop};
     cm_metric_add(shared->metric_fetches, 1);
     shared->jobs++;

@@ -66,6 +66,9 @@ void hub_fetcher_now(struct hub_fetcher *f);
 void hub_fetcher_taken(struct hub_fetcher *f);
 void hub_fetcher_refused(struct hub_fetcher *f, const struct cm_err *err);
 
+// hub_fetcher_forget takes it off the list of what is fetched.
+void hub_fetcher_forget(struct hub_fetcher *f); // NULL is fine
+
 // hub_fetcher_drop ends it: no callback comes any more; its memory goes with its last job. NULL is
 // fine.
 void hub_fetcher_drop(struct hub_fetcher *f);

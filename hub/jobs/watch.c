@@ -204,6 +204,7 @@ static void drop_unwanted(struct hub_sync *s) {
         }
     }
     while (!cm_list_empty(&unwanted)) {
+        hub_fetcher_forget(CM_CONTAINER(unwanted.next, struct hub_tracked, in_trees)->fetcher);
         hub_watch_drop(CM_CONTAINER(unwanted.next, struct hub_tracked, in_trees));
     }
 }

@@ -233,6 +233,23 @@ static const struct hub_filter revision_filters[] = {
     END_OF_FILTERS,
 };
 
+static const struct hub_column repository_columns[] = {
+    {"name", "name", HUB_COLUMN_TEXT,
+     "Its name in the hub's configuration; with the ref behind it, where Apps take one."},
+    {"url", "url", HUB_COLUMN_TEXT, "Where it is fetched from."},
+    {"revision", "revision", HUB_COLUMN_TEXT,
+     "The newest commit that was taken in; empty: none yet since the hub started."},
+    {"checkedMs", "checked_ms", HUB_COLUMN_TIME,
+     "When the last fetch began that is over; 0: none is yet."},
+    {"failure", "failure", HUB_COLUMN_TEXT,
+     "Why that came to nothing; empty: the revision is what there was then."},
+};
+
+static const struct hub_filter repository_filters[] = {
+    {"name", HUB_FILTER_VALUE, "name = ?", "Only this one."},
+    END_OF_FILTERS,
+};
+
 static const struct hub_column problem_columns[] = {
     {"repository", "repo", HUB_COLUMN_TEXT, "The repository."},
     {"path", "path", HUB_COLUMN_TEXT, "The file."},
@@ -391,6 +408,15 @@ static const struct hub_list lists[] = {
      .key_count = 1,
      .descending = true,
      .filters = revision_filters},
+    {.name = "repositories",
+     .item = "Repository",
+     .about = "What is fetched from where, and how that went the last time.",
+     .from = "repository",
+     .columns = repository_columns,
+     .column_count = COUNT(repository_columns),
+     .keys = {{"name", false}},
+     .key_count = 1,
+     .filters = repository_filters},
     {.name = "problems",
      .item = "Problem",
      .about = "What is wrong in the repositories now.",

@@ -90,7 +90,14 @@ static const char *const step_3[] = {
     NULL,
 };
 
-static const char *const *const steps[] = {step_1, step_2, step_3};
+static const char *const step_4[] = {
+    // What is fetched, and how that went.
+    "CREATE TABLE repository (name TEXT PRIMARY KEY, url TEXT NOT NULL, revision TEXT NOT NULL,"
+    " failure TEXT NOT NULL, checked_ms INTEGER NOT NULL) WITHOUT ROWID",
+    NULL,
+};
+
+static const char *const *const steps[] = {step_1, step_2, step_3, step_4};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -118,7 +125,8 @@ static enum cm_rc take_step(struct hub_db *db, const char *const *step, struct c
 
 static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err) {
     static const char *const set_version[] = {NULL, "PRAGMA user_version = 1",
-                                              "PRAGMA user_version = 2", "PRAGMA user_version = 3"};
+                                              "PRAGMA user_version = 2", "PRAGMA user_version = 3",
+                                              "PRAGMA user_version = 4"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -204,6 +204,22 @@ class FirstMinutes(story.Story):
                                                   "--timeout", "30s"))
         self.assertIn("is no commit id", self.says(2, "wait", "--revision", "main"))
 
+    def test_sync_waits_for_what_was_pushed_a_moment_ago(self):
+        revision = self.repo.push(config_map("green"))
+        self.assertIn("healthy 2 of 2", self.says(0, "sync", "--wait"))
+        self.assertEqual(self.says(0, "get", "repositories", "-o", "jsonpath={.items[0].revision}"),
+                         revision)
+        self.assertIn(revision[:8], self.says(0, "get", "revisions"))
+
+    def test_sync_tells_what_keeps_it_from_fetching(self):
+        away = self.repo.bare.rename(self.repo.bare.with_suffix(".away"))
+        said = self.says(2, "sync", "--wait")
+        self.assertIn("there is no such folder", said)
+        self.assertIn("there is no such folder", self.says(0, "get", "repo", "fleet"))
+        away.rename(self.repo.bare)
+        self.says(0, "sync", "--wait")
+        self.assertNotIn("no such folder", self.says(0, "get", "repo", "fleet", "-o", "yaml"))
+
     def test_wait_tells_programs_what_it_came_to(self):
         result = json.loads(self.says(0, "wait", "app", "shop", "-o", "json", "--timeout", "30s"))
         self.assertEqual((result["reached"], result["for"], result["pairs"]), (True, "healthy", 2))

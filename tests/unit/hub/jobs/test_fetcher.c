@@ -7,6 +7,7 @@
 
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "common/str.h"
 #include "hub/config/config.h"
 
 struct fixture {
@@ -33,7 +34,8 @@ static void on_trouble(void *ctx, struct hub_fetcher *f, const char *why) {
 
 static int set_up(void **state) {
     static char name[] = "fleet";
-    static const struct hub_repository repository = {.name = name, .poll_ms = 60000};
+    static char url[] = "file:///nowhere";
+    static const struct hub_repository repository = {.name = name, .url = url, .poll_ms = 60000};
     struct fixture *f = cm_new(1, sizeof(*f));
     void *desk;
 
@@ -100,11 +102,31 @@ static void that_it_works_again_is_an_event_too(void **state) {
     assert_int_equal(f->recoveries, 1);
 }
 
+static int64_t rows(struct fixture *f, const char *condition) {
+    CM_AUTOFREE char *sql = cm_strf("SELECT count(*) FROM repository WHERE %s", condition);
+
+    return desk_count(f->desk, sql);
+}
+
+static void how_it_went_is_on_record(void **state) {
+    struct fixture *f = *state;
+
+    refuse(f, "no such host");
+    assert_int_equal(rows(f, "name = 'fleet' AND failure = 'no such host' AND revision = ''"), 1);
+    hub_fetcher_taken(f->fetcher);
+    assert_int_equal(rows(f, "failure = '' AND length(revision) = 40"), 1);
+    refuse(f, "no such host");
+    assert_int_equal(rows(f, "failure = 'no such host' AND length(revision) = 40"), 1);
+    hub_fetcher_forget(f->fetcher);
+    assert_int_equal(rows(f, "1"), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_failure_is_an_event_until_its_words_change, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(that_it_works_again_is_an_event_too, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(how_it_went_is_on_record, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
