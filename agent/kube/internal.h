@@ -118,8 +118,9 @@ struct kube_op {
     char *default_namespace;
     struct cm_buf *bytes; // apply
     bool secret;
-    bool adopt; // apply: whoever it belongs to
-    char *uid;  // remove
+    bool adopt;      // apply: whoever it belongs to
+    char *uid;       // remove
+    bool remembered; // remove: we were told that our apply succeeded
     agent_applied_fn applied;
     agent_removed_fn removed;
     void *ctx;

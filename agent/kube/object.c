@@ -107,6 +107,47 @@ const char *kube_object_label(const struct cm_json *object, const char *label) {
     return cm_json_string(cm_json_path(object, "metadata", "labels", label, NULL));
 }
 
+static const struct cm_json *items_of(const struct cm_json *list) {
+    return list != NULL && list->type == CM_ARRAY ? list->first : NULL;
+}
+
+static bool has_controller(const struct cm_json *object) {
+    const struct cm_json *owner =
+        items_of(cm_json_path(object, "metadata", "ownerReferences", NULL));
+
+    for (; owner != NULL; owner = owner->next) {
+        const struct cm_json *controller = cm_json_get(owner, "controller");
+
+        if (controller != NULL && controller->type == CM_BOOL && controller->truth) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_text(const struct cm_json *node, const char *text) {
+    const char *its = cm_json_string(node);
+
+    return its != NULL && strcmp(its, text) == 0;
+}
+
+bool kube_object_is_applied_by(const struct cm_json *object, const char *manager) {
+    const struct cm_json *entry = items_of(cm_json_path(object, "metadata", "managedFields", NULL));
+
+    if (has_controller(object)) {
+        return false;
+    }
+    for (; entry != NULL; entry = entry->next) {
+        if (is_text(cm_json_get(entry, "manager"), manager) &&
+            is_text(cm_json_get(entry, "operation"), "Apply") &&
+            cm_json_path(entry, "fieldsV1", "f:metadata", "f:labels", "f:" KUBE_LABEL_PART_OF,
+                         NULL) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint64_t kube_hash(uint64_t seed, const void *bytes, size_t size) {
     const unsigned char *at = bytes;
     uint64_t hash = seed == 0 ? FNV_START : seed;

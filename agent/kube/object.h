@@ -3,6 +3,7 @@
 // Threads: any; pure.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,11 @@ const char *kube_object_uid(const struct cm_json *object); // "" if it has none
 
 // kube_object_label returns the value of a label, or NULL.
 const char *kube_object_label(const struct cm_json *object, const char *label);
+
+// kube_object_is_applied_by tells whether this manager itself put our label on an object, by a
+// server-side apply. Controllers copy labels from what they work on to what they make of it: what
+// only carries our label, or belongs to a controller, is not ours to delete.
+bool kube_object_is_applied_by(const struct cm_json *object, const char *manager);
 
 // kube_object_print is a fingerprint of everything but status and what the server keeps in
 // metadata: as long as it stays the same, drift stays the same.

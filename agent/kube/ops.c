@@ -172,6 +172,7 @@ void kube_ops_remove(struct agent_kube *k, const struct agent_owned *object, age
     op->key = cm_strdup(object->key);
     op->default_namespace = cm_strdup(object->default_namespace);
     op->uid = cm_strdup(object->uid);
+    op->remembered = object->note[0] != '\0';
     op->removed = done;
 }
 

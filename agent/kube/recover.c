@@ -72,7 +72,11 @@ static void fail(struct recovery *r, const struct kube_answer *answer, const cha
     finish(r, &err);
 }
 
+// tell says what was found, unless it is a copy: of the label, made by somebody else.
 static void tell(struct recovery *r, struct cm_arena *a, struct cm_json *item) {
+    if (!kube_object_is_applied_by(item, r->k->field_manager)) {
+        return;
+    }
     cm_json_set_string(a, item, "apiVersion", r->api_version);
     cm_json_set_string(a, item, "kind", r->kind);
     const char *key = kube_object_key(a, item);

@@ -134,12 +134,15 @@ static void delete (struct kube_op *op) {
     op->call = kube_call(op->k, &request);
 }
 
+// is_ours: what we do not remember to have applied (it was found again, or we were stopped before
+// we heard) must say itself that it was us.
 static bool is_ours(const struct kube_op *op, const struct cm_json *live) {
     const char *part_of = kube_object_label(live, KUBE_LABEL_PART_OF);
 
     // A quotation mark would end the string that the uid becomes in a body.
     return strchr(kube_object_uid(live), '"') == NULL && part_of != NULL &&
            strcmp(part_of, op->k->applyset.id) == 0 &&
+           (op->remembered || kube_object_is_applied_by(live, op->k->field_manager)) &&
            (op->uid[0] == '\0' || strcmp(kube_object_uid(live), op->uid) == 0);
 }
 

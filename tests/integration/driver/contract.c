@@ -784,6 +784,39 @@ static void what_was_applied_is_found_again(void **state) {
     assert_null(cm_map_get(t.found, theirs));
 }
 
+// copy_of makes another object with the labels of one of ours, as controllers do. The caller frees
+// the key.
+static char *copy_of(const char *key, const char *name) {
+    CM_AUTOFREE char *json =
+        cm_strf("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"%s\","
+                "\"namespace\":\"%s\",\"labels\":%s}}",
+                name, t.outside->namespace, t.outside->labels(t.outside, key));
+    char *copy = key_of("ConfigMap", name);
+
+    t.outside->create(t.outside, copy, json);
+    return copy;
+}
+
+static void a_copy_of_our_labels_is_not_ours(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    struct outcome recovered = {0};
+    struct outcome out;
+
+    (void)state;
+    have("original", "red", &key, &out);
+    CM_AUTOFREE char *copy = copy_of(key, "copy");
+    stop();
+    start();
+    t.driver->ops->recover(t.driver, on_found, on_recovered, &recovered);
+    wait_until(is_done, &recovered, "the recovery");
+    assert_int_equal(recovered.code, CM_OK);
+    assert_non_null(cm_map_get(t.found, key));
+    assert_null(cm_map_get(t.found, copy));
+    remove_object(copy, "", &out);
+    assert_int_equal(out.code, CM_OK);
+    assert_true(t.outside->exists(t.outside, copy));
+}
+
 static const char WIDGET_KIND[] =
     "{\"apiVersion\":\"apiextensions.k8s.io/v1\",\"kind\":\"CustomResourceDefinition\","
     "\"metadata\":{\"name\":\"widgets.contract.example\"},\"spec\":{\"group\":\"contract.example\","
@@ -958,6 +991,7 @@ int main(int argc, char **argv) {
         CONTRACT(ours_is_known_by_a_driver_that_remembers_nothing),
         CONTRACT(what_nobody_tracks_is_not_told),
         CONTRACT(what_was_applied_is_found_again),
+        CONTRACT(a_copy_of_our_labels_is_not_ours),
         CONTRACT(a_kind_is_busy_until_it_appears),
         CONTRACT(a_new_field_is_there_once_its_definition_is_applied),
         CONTRACT(a_namespace_that_is_not_there_is_busy),

@@ -25,6 +25,8 @@ struct outside {
     bool (*exists)(struct outside *o, const char *key);
     // field returns the string at parent.name, "" if it is not there; good until the next call.
     const char *(*field)(struct outside *o, const char *key, const char *parent, const char *name);
+    // labels returns the labels of an object as JSON; good until the next call.
+    const char *(*labels)(struct outside *o, const char *key);
     void (*close)(struct outside *o);
 };
 

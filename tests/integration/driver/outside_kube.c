@@ -191,6 +191,21 @@ static const char *field(struct outside *o, const char *key, const char *parent,
     return k->text;
 }
 
+static const char *labels(struct outside *o, const char *key) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    struct outside_kube *k = kube_of(o);
+    struct cm_json *object = NULL;
+    struct cm_err err;
+
+    assert_true(exists(o, key));
+    assert_int_equal(cm_json_parse(a, k->body, strlen(k->body), NULL, &object, &err), CM_OK);
+    cm_json_write_compact(cm_json_path(object, "metadata", "labels", NULL), &text);
+    assert_true(text.len < sizeof(k->text));
+    (void)snprintf(k->text, sizeof(k->text), "%s", cm_str_get(&text));
+    return k->text;
+}
+
 static void close_kube(struct outside *o) {
     struct outside_kube *k = kube_of(o);
     CM_AUTOFREE char *key = cm_strf("Namespace//%s", k->namespace);
@@ -250,6 +265,7 @@ struct outside *outside_kube_open(const char *kubeconfig, const char *service_ac
         .create = create,
         .exists = exists,
         .field = field,
+        .labels = labels,
         .close = close_kube,
     };
     CM_AUTOFREE char *json =

@@ -116,6 +116,34 @@ static void versions_are_numbers_or_nothing(void **state) {
     assert_true(kube_object_version(parse(a, "{}")) == 0);
 }
 
+// applied_by is an object whose label has this manager, with this operation.
+static struct cm_json *applied_by(struct cm_arena *a, const char *manager, const char *operation,
+                                  const char *more) {
+    CM_AUTOFREE char *text =
+        cm_strf("{\"metadata\":{\"name\":\"a\",\"managedFields\":[{\"manager\":\"x\"},{\"manager\":"
+                "\"%s\",\"operation\":\"%s\",\"fieldsV1\":{\"f:metadata\":{\"f:labels\":{"
+                "\"f:applyset.kubernetes.io/part-of\":{}}}}}]%s}}",
+                manager, operation, more);
+
+    return parse(a, text);
+}
+
+static void only_who_applied_the_mark_counts_as_its_owner(void **state) {
+    static const char owned[] = ",\"ownerReferences\":[{\"kind\":\"Node\"}]";
+    static const char controlled[] =
+        ",\"ownerReferences\":[{\"kind\":\"Node\"},{\"kind\":\"Service\",\"controller\":true}]";
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    (void)state;
+    assert_true(kube_object_is_applied_by(applied_by(a, "holdfast", "Apply", ""), "holdfast"));
+    assert_true(kube_object_is_applied_by(applied_by(a, "holdfast", "Apply", owned), "holdfast"));
+    assert_false(
+        kube_object_is_applied_by(applied_by(a, "holdfast", "Apply", controlled), "holdfast"));
+    assert_false(kube_object_is_applied_by(applied_by(a, "holdfast", "Update", ""), "holdfast"));
+    assert_false(kube_object_is_applied_by(applied_by(a, "mirror", "Apply", ""), "holdfast"));
+    assert_false(kube_object_is_applied_by(parse(a, "{\"metadata\":{}}"), "holdfast"));
+}
+
 static void keys_are_filled_and_taken_apart(void **state) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
 
@@ -133,6 +161,7 @@ int main(void) {
         cmocka_unit_test(what_yaml_would_misread_is_escaped),
         cmocka_unit_test(a_print_leaves_out_what_the_server_writes),
         cmocka_unit_test(versions_are_numbers_or_nothing),
+        cmocka_unit_test(only_who_applied_the_mark_counts_as_its_owner),
         cmocka_unit_test(keys_are_filled_and_taken_apart),
     };
 
