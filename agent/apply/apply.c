@@ -144,7 +144,9 @@ static void note_unowned(void *ctx, const struct agent_item *item) {
 static void find_unowned(struct agent_apply *a) {
     cm_map_free(a->unowned);
     a->unowned = cm_map_new(keys_free);
-    agent_cache_each_item(a->cache, note_unowned, a);
+    if (!a->desired->doubted) {
+        agent_cache_each_item(a->cache, note_unowned, a);
+    }
 }
 
 const struct agent_item **apply_unowned(struct agent_apply *a, const char *app, size_t *count) {
@@ -319,7 +321,7 @@ void agent_apply_set(struct agent_apply *a, struct agent_desired *desired) {
     a->desired = desired;
     find_unowned(a);
     drop_unnamed(a);
-    for (size_t i = 0; i < desired->gone_count; i++) {
+    for (size_t i = 0; i < desired->gone_count && !desired->doubted; i++) {
         start_gone(a, &desired->gone[i]);
     }
     start_apps(a, true);

@@ -77,7 +77,7 @@ void agent_apply_free(struct agent_apply *a); // NULL is fine
 void agent_apply_track_all(struct agent_apply *a);
 
 // agent_apply_set makes a manifest the one to bring about; it is on disk already, with its blobs.
-// Takes it.
+// One that is doubted takes nothing away. Takes it.
 void agent_apply_set(struct agent_apply *a, struct agent_desired *desired);
 
 // agent_apply_desired is the manifest that was set, or NULL; borrowed until the next set.

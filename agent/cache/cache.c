@@ -16,6 +16,9 @@
 
 enum { RESERVE = 1000, RETRY_MIN_MS = 200, RETRY_MAX_MS = 30000 };
 
+// Bits of AGENT_RECORD_RECOVERED.
+enum { RECOVERED = 1, DOUBTED = 2 };
+
 // An item with its strings behind it.
 struct held {
     struct agent_item item;
@@ -158,9 +161,8 @@ const struct agent_in_force *agent_cache_in_force(const struct agent_cache *c) {
     return &c->in_force;
 }
 
-void agent_cache_set_in_force(struct agent_cache *c, const struct agent_in_force *f) {
-    record_in_force(&c->open, f);
-    hold_in_force(c, f);
+bool agent_cache_is_doubted(const struct agent_cache *c) {
+    return c->doubted;
 }
 
 // ---- Reports and the rest
@@ -200,11 +202,22 @@ bool agent_cache_recovered(const struct agent_cache *c) {
     return c->recovered;
 }
 
+// An agent that knows only RECOVERED takes a doubted manifest for an inventory that is not whole,
+// and asks the target.
 static void record_recovered(const struct agent_cache *c, struct cm_str *out) {
     size_t begin = agent_put_begin(out, AGENT_RECORD_RECOVERED);
 
-    agent_put_u8(out, c->recovered ? 1 : 0);
+    agent_put_u8(out, (uint8_t)((c->recovered ? RECOVERED : 0) | (c->doubted ? DOUBTED : 0)));
     agent_put_end(out, begin);
+}
+
+void agent_cache_set_in_force(struct agent_cache *c, const struct agent_in_force *f) {
+    record_in_force(&c->open, f);
+    hold_in_force(c, f);
+    if (c->doubted) {
+        c->doubted = false;
+        record_recovered(c, &c->open);
+    }
 }
 
 void agent_cache_set_recovered(struct agent_cache *c) {
@@ -558,10 +571,11 @@ static bool read_gone(struct agent_cache *c, struct agent_reader *r) {
 }
 
 static bool read_recovered(struct agent_cache *c, struct agent_reader *r) {
-    bool yes = r->left == 0 || agent_get_u8(r) == 1;
+    uint8_t bits = r->left == 0 ? RECOVERED : agent_get_u8(r);
 
     if (c != NULL) {
-        c->recovered = yes;
+        c->recovered = (bits & RECOVERED) != 0;
+        c->doubted = (bits & DOUBTED) != 0;
     }
     return true;
 }
@@ -622,27 +636,47 @@ static void begin_run(struct agent_cache *c) {
     c->next_report = c->reserved;
 }
 
-// take_cut: nobody acted upon what a crash tore. But if the disk is damaged, or another version
+// put_mark writes what is so now behind the last good frame, and only then takes away the rest:
+// stopped in between, the next start finds the rest again.
+static enum cm_rc put_mark(struct agent_cache *c, struct cm_err *err) {
+    CM_CLEANUP(cm_str_done) struct cm_str records = {0};
+    CM_CLEANUP(cm_str_done) struct cm_str frame = {0};
+
+    record_recovered(c, &records);
+    record_reports(c, &records);
+    agent_put_frame(&frame, records.data, records.len);
+    enum cm_rc rc = agent_log_write(c->fd, c->end, frame.data, frame.len, err);
+    rc = rc < 0 ? rc : agent_log_sync(c->fd, err);
+    rc = rc < 0 ? rc : agent_log_cut(c->fd, c->end + frame.len, err);
+    c->end += rc < 0 ? 0 : frame.len;
+    return rc < 0 ? cm_wrap(err, "%s", c->path) : CM_OK;
+}
+
+// take_rest: nobody acted upon what a crash tore. But if the disk is damaged, or another version
 // wrote it, then objects are there that the inventory does not name, and reports were sent under
-// numbers that would be used again: so the target is asked, and a new run of reports begins.
-static void take_cut(struct agent_cache *c, uint64_t cut) {
+// numbers that would be used again: so the target is asked, and a new run of reports begins. And a
+// newer manifest may have been in force than the one that is left.
+static enum cm_rc take_rest(struct agent_cache *c, uint64_t rest, struct cm_err *err) {
     char bytes[CM_LOG_INT_MAX];
 
-    if (cut == 0) {
-        return;
+    if (rest == 0) {
+        return CM_OK;
     }
-    cm_log(CM_LOG_WARN, "agent.log_cut",
-           "the end of the log was not whole; what this agent owns is looked for again", "path",
-           c->path, "bytes", cm_log_int((int64_t)cut, bytes), NULL);
+    cm_log(
+        CM_LOG_WARN, "agent.log_cut",
+        "the end of the log was not whole; what this agent owns is looked for again, and nothing "
+        "is removed until the hub has said anew what shall be here",
+        "path", c->path, "bytes", cm_log_int((int64_t)rest, bytes), NULL);
     c->recovered = false;
-    record_recovered(c, &c->open);
-    c->run[0] = '\0';
+    c->doubted = c->in_force.generation > 0;
+    cm_uuid(c->run);
+    return put_mark(c, err);
 }
 
 static enum cm_rc open_files(struct agent_cache *c, struct cm_err *err) {
     CM_AUTOFREE char *lock = cm_strf("%s/lock", c->dir);
     CM_AUTOFREE char *left_over = cm_strf("%s/log.new", c->dir);
-    uint64_t cut = 0;
+    uint64_t rest = 0;
     enum cm_rc rc = cm_fsys_make_dir(c->dir, 0700, err);
 
     if (rc == CM_OK) {
@@ -652,11 +686,8 @@ static enum cm_rc open_files(struct agent_cache *c, struct cm_err *err) {
         return rc;
     }
     (void)unlink(left_over); // of a snapshot that was not finished
-    rc = agent_log_open(c->path, visit_frame, c, &c->fd, &c->end, &cut, err);
-    if (rc == CM_OK) {
-        take_cut(c, cut);
-    }
-    return rc;
+    rc = agent_log_open(c->path, visit_frame, c, &c->fd, &c->end, &rest, err);
+    return rc < 0 ? rc : take_rest(c, rest, err);
 }
 
 static void agent_cache_freep(struct agent_cache **c) {

@@ -35,9 +35,10 @@ struct cm_loop;
 struct cm_workers;
 
 // agent_cache_open takes the folder (made if missing, 0700) and reads it; it blocks. A log that
-// ends in the middle of a frame is cut there, and its inventory counts as not recovered. It fails
-// with CM_EBUSY if another agent uses the folder, with CM_EIO if it cannot be read, and with
-// CM_EINVAL if what is there was not written by a cache.
+// ends in the middle of a frame is cut there; its inventory counts as not recovered, and its
+// manifest as doubted, which is on disk before anything is cut. It fails
+// with CM_EBUSY if another agent uses the folder, with CM_EIO if it cannot be read or marked, and
+// with CM_EINVAL if what is there was not written by a cache.
 CM_MUSTUSE enum cm_rc agent_cache_open(struct cm_loop *loop, struct cm_workers *disk,
                                        const char *dir, struct agent_cache **out,
                                        struct cm_err *err);
@@ -95,6 +96,10 @@ struct agent_in_force {
 // agent_cache_in_force is borrowed until the next set; agent_cache_set_in_force copies.
 const struct agent_in_force *agent_cache_in_force(const struct agent_cache *c);
 void agent_cache_set_in_force(struct agent_cache *c, const struct agent_in_force *f);
+
+// agent_cache_is_doubted tells whether a newer manifest may have been in force before the log lost
+// its end: until the next one is set, what it does not list may be wanted.
+bool agent_cache_is_doubted(const struct agent_cache *c);
 
 // ---- The inventory
 

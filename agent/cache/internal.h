@@ -56,6 +56,7 @@ struct agent_cache {
     uint64_t reserved; // numbers up to here may have been used
     uint64_t acked;
     bool recovered;
+    bool doubted; // what is in force
 
     struct cm_str open; // payload of the open frame
     struct agent_fresh *open_fresh;

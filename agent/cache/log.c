@@ -107,41 +107,53 @@ struct scan {
     size_t capacity;
 };
 
-// read_frame reads the frame at s->at; false if no whole one is there.
-static bool read_frame(struct scan *s, size_t *out_size) {
+static void scan_done(struct scan *s) {
+    free(s->payload);
+}
+
+// read_frame reads the frame at s->at; false if no whole one is there. What the disk does not give
+// out is not torn: then it fails.
+static enum cm_rc read_frame(struct scan *s, size_t *out_size, bool *out_whole,
+                             struct cm_err *err) {
     uint8_t header[AGENT_FRAME_HEADER];
 
-    if (read_some(s->fd, s->at, header, sizeof(header)) != (ssize_t)sizeof(header)) {
-        return false;
+    *out_whole = false;
+    if (s->at + sizeof(header) > s->size) {
+        return CM_OK;
     }
-    size_t size = agent_frame_size(header);
-    if (size > AGENT_FRAME_MAX || s->at + sizeof(header) + size > s->size) {
-        return false;
+    enum cm_rc rc = agent_log_read(s->fd, s->at, header, sizeof(header), err);
+    size_t size = rc < 0 ? 0 : agent_frame_size(header);
+    if (rc < 0 || size > AGENT_FRAME_MAX || s->at + sizeof(header) + size > s->size) {
+        return rc;
     }
     if (size > s->capacity) {
         s->payload = cm_resize(s->payload, size);
         s->capacity = size;
     }
+    rc = agent_log_read(s->fd, s->at + sizeof(header), s->payload, size, err);
     *out_size = size;
-    return read_some(s->fd, s->at + sizeof(header), s->payload, size) == (ssize_t)size &&
-           agent_frame_ok(header, s->payload, size);
+    *out_whole = rc == CM_OK && agent_frame_ok(header, s->payload, size);
+    return rc;
 }
 
-static void scan_frames(struct scan *s, agent_log_visit_fn visit, void *ctx) {
-    size_t size;
+static enum cm_rc scan_frames(struct scan *s, agent_log_visit_fn visit, void *ctx,
+                              struct cm_err *err) {
+    size_t size = 0;
+    bool whole = false;
+    enum cm_rc rc;
 
-    while (read_frame(s, &size) && visit(ctx, s->payload, size, s->at + AGENT_FRAME_HEADER)) {
+    while ((rc = read_frame(s, &size, &whole, err)) == CM_OK && whole &&
+           visit(ctx, s->payload, size, s->at + AGENT_FRAME_HEADER)) {
         s->at += AGENT_FRAME_HEADER + size;
     }
-    free(s->payload);
-    s->payload = NULL;
+    return rc;
 }
 
-// read_log reads an open file from begin to end and cuts off what is not whole.
+// read_log reads an open file from begin to end.
 static enum cm_rc read_log(int fd, agent_log_visit_fn visit, void *ctx, uint64_t *out_end,
-                           uint64_t *out_cut, struct cm_err *err) {
+                           uint64_t *out_rest, struct cm_err *err) {
     char magic[AGENT_LOG_MAGIC_SIZE] = {0};
-    struct scan s = {.fd = fd, .at = AGENT_LOG_MAGIC_SIZE};
+    CM_CLEANUP(scan_done) struct scan s = {.fd = fd, .at = AGENT_LOG_MAGIC_SIZE};
     struct stat st;
 
     if (fstat(fd, &st) < 0) {
@@ -157,30 +169,30 @@ static enum cm_rc read_log(int fd, agent_log_visit_fn visit, void *ctx, uint64_t
     }
     if ((size_t)n < sizeof(magic)) { // stopped while it was made: nothing was in it yet
         *out_end = 0;
-        *out_cut = 0;
+        *out_rest = 0;
         return CM_OK;
     }
-    scan_frames(&s, visit, ctx);
-    if (s.at < s.size && ftruncate(fd, (off_t)s.at) < 0) {
-        return fail_errno(err, "cut");
+    enum cm_rc rc = scan_frames(&s, visit, ctx, err);
+    if (rc < 0) {
+        return rc;
     }
     *out_end = s.at;
-    *out_cut = s.size - s.at;
+    *out_rest = s.size - s.at;
     return CM_OK;
 }
 
 enum cm_rc agent_log_open(const char *path, agent_log_visit_fn visit, void *ctx, int *out_fd,
-                          uint64_t *out_end, uint64_t *out_cut, struct cm_err *err) {
+                          uint64_t *out_end, uint64_t *out_rest, struct cm_err *err) {
     CM_CLEANUP(close_fdp) int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     uint64_t end = 0;
-    uint64_t cut = 0;
+    uint64_t rest = 0;
     enum cm_rc rc = CM_OK;
 
     if (fd < 0 && errno != ENOENT) {
         return fail_errno(err, "open");
     }
     if (fd >= 0) {
-        rc = read_log(fd, visit, ctx, &end, &cut, err);
+        rc = read_log(fd, visit, ctx, &end, &rest, err);
     }
     if (rc == CM_OK && end == 0) {
         close_fdp(&fd);
@@ -194,8 +206,15 @@ enum cm_rc agent_log_open(const char *path, agent_log_visit_fn visit, void *ctx,
     *out_fd = fd;
     fd = -1;
     *out_end = end;
-    *out_cut = cut;
+    *out_rest = rest;
     return CM_OK;
+}
+
+enum cm_rc agent_log_cut(int fd, uint64_t end, struct cm_err *err) {
+    if (ftruncate(fd, (off_t)end) < 0) {
+        return fail_errno(err, "cut");
+    }
+    return agent_log_sync(fd, err);
 }
 
 enum cm_rc agent_log_adopt(const char *dir, const char *path, const char *over,

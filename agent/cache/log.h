@@ -11,11 +11,15 @@
 
 // agent_log_open opens or makes the log and gives each whole frame to `visit` with the payload and
 // the payload's place in the file; visit returns false if it makes no sense of it. *out_end is the
-// end of the last good frame, where the file is cut; *out_cut tells how many bytes that took away.
+// end of the last good frame, *out_rest how many bytes are behind it. It fails with CM_EIO if the
+// disk does not give out what is there.
 typedef bool (*agent_log_visit_fn)(void *ctx, const uint8_t *payload, size_t size, uint64_t at);
 CM_MUSTUSE enum cm_rc agent_log_open(const char *path, agent_log_visit_fn visit, void *ctx,
-                                     int *out_fd, uint64_t *out_end, uint64_t *out_cut,
+                                     int *out_fd, uint64_t *out_end, uint64_t *out_rest,
                                      struct cm_err *err);
+
+// agent_log_cut takes away what is behind `end`, durably.
+CM_MUSTUSE enum cm_rc agent_log_cut(int fd, uint64_t end, struct cm_err *err);
 
 // agent_log_create makes a file that holds only the magic, emptying one that is there.
 CM_MUSTUSE enum cm_rc agent_log_create(const char *path, int *out_fd, struct cm_err *err);

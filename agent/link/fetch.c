@@ -616,7 +616,8 @@ void agent_link_load(struct agent_link *l) {
         refuse(l, f, rc < 0 ? err.msg : "some of its bundles are not on disk");
         return;
     }
-    l->whole = has_objects(l, d);
+    d->doubted = agent_cache_is_doubted(l->cache);
+    l->whole = has_objects(l, d) && !d->doubted;
     put_in_force(l, CM_TAKE(d));
 }
 

@@ -104,7 +104,7 @@ struct agent_link {
     size_t lack_next;
     bool is_missing; // the hub said so of something
     struct cm_timer again;
-    bool whole;  // what is in force is on disk, all of it
+    bool whole;  // what is in force is on disk, all of it, and not doubted
     bool proven; // what the disk says is in force was signed by our hub for us
 };
 

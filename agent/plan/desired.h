@@ -70,6 +70,7 @@ struct agent_desired {
     struct cm_sha256 sha256; // of the manifest
     uint64_t epoch;
     uint64_t generation;
+    bool doubted; // a newer one may have been in force: what this one does not list is let alone
     struct agent_desired_app *apps; // sorted by name, no name twice
     size_t app_count;
     struct agent_gone *gone; // sorted by name, none that is in apps

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -444,6 +445,85 @@ static void a_lost_disk_is_made_good_from_the_cluster(void **state) {
     assert_true(sim_has(f, CFG) && sim_has(f, WEB));
 }
 
+static bool all_is_applied(void *ctx) {
+    const struct fixture *f = ctx;
+    struct agent_state state;
+
+    agent_state_get(f->agent, &state);
+    return state.apps > 0 && state.apps_applied == state.apps;
+}
+
+static off_t log_size(const struct fixture *f) {
+    CM_AUTOFREE char *log = cm_strf("%s/log", f->dir);
+    struct stat st;
+
+    assert_int_equal(stat(log, &st), 0);
+    return st.st_size;
+}
+
+// damage_log spoils one byte of the log, so that it ends before it.
+static void damage_log(const struct fixture *f, off_t at) {
+    CM_AUTOFREE char *log = cm_strf("%s/log", f->dir);
+    FILE *file = fopen(log, "r+e");
+
+    assert_non_null(file);
+    assert_int_equal(fseek(file, at, SEEK_SET), 0);
+    int byte = fgetc(file);
+    assert_int_equal(fseek(file, at, SEEK_SET), 0);
+    assert_int_equal(fputc(byte ^ 0x40, file), byte ^ 0x40);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void a_manifest_from_before_the_damage_takes_nothing_away(void **state) {
+    const struct test_app less = {
+        .name = "shop", .revision = "c1", .objects = shop_objects, .object_count = 1};
+    struct fixture *f = *state;
+
+    publish(f, &less, 1);
+    start_agent(f);
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+    end_agent(f, false);
+    off_t end = log_size(f);
+    start_agent(f);
+    publish(f, &shop, 2);
+    f->what = WEB;
+    assert_true(turn_until(f->loop, sim_has_what, f));
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+    end_agent(f, true);
+    fake_hub_down(f->hub);
+    damage_log(f, end + 30);
+    start_agent(f);
+    f->number = 1;
+    assert_true(turn_until(f->loop, is_at_generation, f)); // which lists neither WEB nor KEY
+    assert_true(turn_until(f->loop, all_is_applied, f));
+    assert_true(sim_has(f, WEB) && sim_has(f, KEY));
+    fake_hub_up(f->hub);
+    f->number = 2;
+    assert_true(turn_until(f->loop, is_at_generation, f));
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+    publish(f, &less, 3); // and from now on it removes again
+    assert_true(turn_until(f->loop, sim_lacks_what, f));
+}
+
+static void a_manifest_that_the_hub_confirms_after_the_damage_takes_away(void **state) {
+    const struct test_app less = {
+        .name = "shop", .revision = "c2", .objects = shop_objects, .object_count = 1};
+    struct fixture *f = *state;
+
+    install(f);
+    agent_sim_fail(f->sim, "shop", CM_EBUSY); // so that nothing can be removed yet
+    publish(f, &less, 2);
+    f->number = 2;
+    assert_true(turn_until(f->loop, is_at_generation, f));
+    end_agent(f, false);
+    damage_log(f, log_size(f) - 1);
+    agent_sim_fail(f->sim, "shop", CM_OK);
+    start_agent(f); // the same manifest is offered again
+    f->what = WEB;
+    assert_true(turn_until(f->loop, sim_lacks_what, f));
+    assert_true(sim_has(f, CFG));
+}
+
 static void a_hub_that_restarts_gets_what_it_did_not_acknowledge(void **state) {
     struct fixture *f = *state;
     struct cm_err err;
@@ -790,6 +870,8 @@ int main(void) {
         TEST(the_agent_works_from_its_disk_without_the_hub),
         TEST(a_kill_in_the_middle_of_an_apply_loses_nothing),
         TEST(a_lost_disk_is_made_good_from_the_cluster),
+        TEST(a_manifest_from_before_the_damage_takes_nothing_away),
+        TEST(a_manifest_that_the_hub_confirms_after_the_damage_takes_away),
         TEST(a_hub_that_restarts_gets_what_it_did_not_acknowledge),
         TEST(a_hub_that_forgot_is_told_everything),
         TEST(drift_is_told_with_field_values_and_name),

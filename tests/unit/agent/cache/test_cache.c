@@ -1,5 +1,6 @@
 #include "agent/cache/cache.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -406,6 +408,83 @@ static void a_log_that_lost_its_end_knows_neither_what_it_owns_nor_what_it_told(
     assert_true(agent_cache_recovered(f->cache));
 }
 
+// lose_end cuts the last byte off the log.
+static void lose_end(struct fixture *f) {
+    CM_AUTOFREE char *log = cm_strf("%s/log", f->dir);
+    struct stat st;
+
+    close_cache(f, true);
+    assert_int_equal(stat(log, &st), 0);
+    assert_int_equal(truncate(log, st.st_size - 1), 0);
+    open_cache(f);
+}
+
+static void what_a_lost_end_means_is_on_disk_before_the_cache_is_open(void **state) {
+    struct fixture *f = *state;
+
+    agent_cache_set_recovered(f->cache);
+    step(f, 1);
+    step(f, 2);
+    lose_end(f);
+    CM_AUTOFREE char *run = cm_strdup(agent_cache_report_run(f->cache));
+    close_cache(f, false); // stopped before anything else was written
+    open_cache(f);
+    assert_false(agent_cache_recovered(f->cache));
+    assert_true(agent_cache_is_doubted(f->cache));
+    assert_string_equal(agent_cache_report_run(f->cache), run);
+}
+
+static void a_manifest_is_doubted_until_the_next_one_is_in_force(void **state) {
+    struct fixture *f = *state;
+
+    step(f, 1);
+    step(f, 2);
+    assert_false(agent_cache_is_doubted(f->cache));
+    lose_end(f);
+    assert_int_equal(look(f).generation, 1);
+    assert_true(agent_cache_is_doubted(f->cache));
+    agent_cache_set_recovered(f->cache);
+    reopen(f);
+    assert_true(agent_cache_is_doubted(f->cache));
+    step(f, 2);
+    assert_false(agent_cache_is_doubted(f->cache));
+    reopen(f);
+    assert_false(agent_cache_is_doubted(f->cache));
+    assert_true(agent_cache_recovered(f->cache));
+}
+
+// Takes the place of libc's for the whole program.
+static off_t unreadable_from; // 0: all can be read
+
+ssize_t pread(int fd, void *out, size_t size, off_t at) {
+    if (unreadable_from > 0 && at + (off_t)size > unreadable_from) {
+        errno = EIO;
+        return -1;
+    }
+    return syscall(SYS_pread64, fd, out, size, at);
+}
+
+static void a_log_that_cannot_be_read_is_left_as_it_is(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *log = cm_strf("%s/log", f->dir);
+    struct stat before;
+    struct stat after;
+    struct cm_err err;
+
+    step(f, 1);
+    step(f, 2);
+    close_cache(f, true);
+    assert_int_equal(stat(log, &before), 0);
+    unreadable_from = before.st_size - 10;
+    assert_int_equal(agent_cache_open(f->loop, f->disk, f->dir, &f->cache, &err), CM_EIO);
+    unreadable_from = 0;
+    assert_int_equal(stat(log, &after), 0);
+    assert_int_equal(after.st_size, before.st_size);
+    open_cache(f);
+    assert_int_equal(look(f).generation, 2);
+    assert_false(agent_cache_is_doubted(f->cache));
+}
+
 // ---- Snapshots
 
 static bool has_snapshot(void *ctx) {
@@ -648,6 +727,9 @@ int main(void) {
         TEST(a_file_that_is_no_log_is_left_alone),
         TEST(writing_goes_on_after_a_torn_end),
         TEST(a_log_that_lost_its_end_knows_neither_what_it_owns_nor_what_it_told),
+        TEST(what_a_lost_end_means_is_on_disk_before_the_cache_is_open),
+        TEST(a_manifest_is_doubted_until_the_next_one_is_in_force),
+        TEST(a_log_that_cannot_be_read_is_left_as_it_is),
         TEST(a_snapshot_of_many_items_is_written_in_pieces),
         TEST(a_snapshot_keeps_what_is_in_force_and_leaves_the_rest),
         TEST(a_snapshot_is_dropped_when_a_blob_it_leaves_behind_is_asked_for),
