@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/mem.h"
+#include "common/str.h"
 
 enum {
     REPORT_INTERVAL_MS = 1000,
@@ -34,6 +35,7 @@ struct agent {
     struct agent_desired *waiting;
     bool started;
     bool recovering;
+    char *recover_error; // why it did not succeed yet; NULL if it has not failed
     struct cm_backoff recover_backoff;
     struct cm_timer recover_timer;
     struct cm_task refetch;
@@ -82,11 +84,28 @@ static void activate(struct agent *a) {
     }
 }
 
+// tell_why_not says of each App why nothing is done about it.
+static void tell_why_not(struct agent *a) {
+    for (size_t i = 0; a->waiting != NULL && i < a->waiting->app_count; i++) {
+        const struct agent_desired_app *app = &a->waiting->apps[i];
+
+        agent_watch_app_state(a->watch,
+                              &(struct agent_app_state){.app = app->name,
+                                                        .revision = app->revision,
+                                                        .bundle_sha256 = app->bundle_sha256,
+                                                        .applied = AGENT_APP_PENDING,
+                                                        .message = a->recover_error});
+    }
+}
+
 static void link_in_force(void *ctx, struct agent_desired *desired) {
     struct agent *a = ctx;
 
     agent_desired_free(a->waiting);
     a->waiting = desired;
+    if (a->recover_error != NULL) {
+        tell_why_not(a);
+    }
     activate(a);
 }
 
@@ -209,9 +228,14 @@ static void on_recovered(void *ctx, const struct cm_err *error) {
     if (error->code != CM_OK) {
         cm_log(CM_LOG_WARN, "agent.recover_failed", error->msg, "cluster",
                agent_link_cluster(a->link), NULL);
+        free(a->recover_error);
+        a->recover_error = cm_strf("waits until this is possible: %s", error->msg);
+        tell_why_not(a);
         cm_timer_start(a->loop, &a->recover_timer, cm_backoff_next(&a->recover_backoff));
         return;
     }
+    free(a->recover_error);
+    a->recover_error = NULL;
     agent_cache_set_recovered(a->cache);
     agent_cache_commit(a->cache, on_inventory, a);
 }
@@ -372,6 +396,7 @@ void agent_free(struct agent *a) {
     agent_link_free(a->link);
     agent_cache_free(a->cache);
     agent_desired_free(a->waiting);
+    free(a->recover_error);
     free(a);
 }
 

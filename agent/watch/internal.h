@@ -112,6 +112,9 @@ void watch_dirty_object(struct agent_watch *w, struct seen *s);
 void watch_schedule(struct agent_watch *w);
 void watch_report(void *watch); // the timer's
 
+// watch_redo makes dirty what the hub has not acknowledged; all there is if it wants that.
+void watch_redo(struct agent_watch *w);
+
 // watch_app_health is the worst of an App's objects, with words.
 enum agent_health watch_app_health(const struct agent_watch *w, const struct app *a,
                                    const char **why);

@@ -76,10 +76,18 @@ void watch_dirty_object(struct agent_watch *w, struct seen *s) {
     dirty(w, &w->dirty_objects, &s->telling);
 }
 
-void watch_schedule(struct agent_watch *w) {
-    bool something = w->dirty_count > 0 || (w->full && !w->full_ended);
+// owes_full: before the inventory is known (agent_watch_start) nothing can be told in full.
+static bool owes_full(const struct agent_watch *w) {
+    return w->full && !w->full_ended && w->apply != NULL;
+}
 
-    if (!something || !w->connected || w->shut || w->in_flight >= WINDOW || w->report.at != 0) {
+static bool owes_anything(const struct agent_watch *w) {
+    return w->dirty_count > 0 || owes_full(w);
+}
+
+void watch_schedule(struct agent_watch *w) {
+    if (!owes_anything(w) || !w->connected || w->shut || w->in_flight >= WINDOW ||
+        w->report.at != 0) {
         return;
     }
     int64_t gap_ms = w->hurry && w->hurry_ms < w->gap_ms ? w->hurry_ms : w->gap_ms;
@@ -242,16 +250,17 @@ static void add_dirty(const struct agent_watch *w, struct draft *d) {
 
 static void begin_draft(struct agent_watch *w, struct draft *d) {
     const struct agent_desired *desired = w->apply == NULL ? NULL : agent_apply_desired(w->apply);
+    const struct agent_in_force *f = agent_cache_in_force(w->cache);
 
     holdfast__v1__report__init(&d->m);
     d->m.run = cm_arena_strdup(d->arena, agent_cache_report_run(w->cache));
-    d->m.epoch = desired == NULL ? 0 : desired->epoch;
-    d->m.generation = desired == NULL ? 0 : desired->generation;
+    d->m.epoch = desired == NULL ? f->epoch : desired->epoch;
+    d->m.generation = desired == NULL ? f->generation : desired->generation;
     d->m.apps = cm_arena_get(d->arena, WIRE_REPORT_ITEMS_MAX * sizeof(void *));
     d->m.objects = cm_arena_get(d->arena, WIRE_REPORT_ITEMS_MAX * sizeof(void *));
-    d->m.full = w->full && !w->full_begun;
+    d->m.full = owes_full(w) && !w->full_begun;
     add_dirty(w, d);
-    d->m.full_end = w->full && !w->full_ended && d->m.n_apps + d->m.n_objects == w->dirty_count;
+    d->m.full_end = owes_full(w) && d->m.n_apps + d->m.n_objects == w->dirty_count;
     d->m.number = agent_cache_next_report(w->cache);
 }
 
@@ -291,8 +300,7 @@ static bool send_one(struct agent_watch *w) {
 void watch_report(void *watch) {
     struct agent_watch *w = watch;
 
-    while (w->connected && !w->shut && w->in_flight < WINDOW &&
-           (w->dirty_count > 0 || (w->full && !w->full_ended))) {
+    while (w->connected && !w->shut && w->in_flight < WINDOW && owes_anything(w)) {
         if (!send_one(w)) {
             return; // agent_watch_can_send follows
         }
@@ -341,16 +349,21 @@ static bool redo_app(void *ctx, const char *name, void *value) {
     return true;
 }
 
+void watch_redo(struct agent_watch *w) {
+    struct redo redo = {.watch = w, .acked = w->acked, .full = w->full};
+
+    cm_map_each(w->objects, redo_object, &redo);
+    cm_map_each(w->apps, redo_app, &redo);
+    watch_schedule(w);
+}
+
 void agent_watch_connected(struct agent_watch *w, bool full) {
     w->connected = true;
     w->full = w->full || full;
     w->full_begun = false;
     w->full_ended = false;
     w->in_flight = 0;
-    struct redo redo = {.watch = w, .acked = w->acked, .full = w->full};
-    cm_map_each(w->objects, redo_object, &redo);
-    cm_map_each(w->apps, redo_app, &redo);
-    watch_schedule(w);
+    watch_redo(w);
 }
 
 void agent_watch_disconnected(struct agent_watch *w) {

@@ -149,7 +149,7 @@ enum agent_health watch_app_health(const struct agent_watch *w, const struct app
                                                     AGENT_HEALTH_PROGRESSING, AGENT_HEALTH_UNKNOWN};
 
     *why = "";
-    if (w->unreachable) {
+    if (w->unreachable || w->apply == NULL) { // or what it owns is not known yet
         *why = w->unreachable_why;
         return AGENT_HEALTH_UNKNOWN;
     }
@@ -418,6 +418,7 @@ static void know_item(void *ctx, const struct agent_item *item) {
 void agent_watch_start(struct agent_watch *w, struct agent_apply *apply) {
     w->apply = apply;
     agent_cache_each_item(w->cache, know_item, w);
+    watch_redo(w);
 }
 
 void agent_watch_shut(struct agent_watch *w) {

@@ -41,6 +41,7 @@ struct agent_watch *agent_watch_new(struct cm_loop *loop, struct agent_cache *ca
 void agent_watch_free(struct agent_watch *w); // NULL is fine
 
 // agent_watch_start knows the inventory; `apply` is asked for what is desired and for corrections.
+// Before it only what is said of Apps is told, and nothing in full.
 void agent_watch_start(struct agent_watch *w, struct agent_apply *apply);
 void agent_watch_shut(struct agent_watch *w); // tells and corrects nothing more
 
