@@ -239,6 +239,14 @@ static bool can_go_on(const struct run *r, const struct agent_desired_app *app) 
            (r->phase == RUN_WAITING || r->phase == RUN_STEPPING);
 }
 
+// observe_anew asks how the objects of an App are: what counts as drift is another thing now, and
+// of what did not change the driver says nothing by itself.
+static void observe_anew(struct agent_apply *a, const struct agent_bundle *bundle) {
+    for (size_t i = 0; i < bundle->entry_count; i++) {
+        a->driver->ops->observe(a->driver, bundle->entries[i].key);
+    }
+}
+
 // A new bundle also puts right what somebody changed in the App's other objects; a manifest that is
 // new for other Apps' sake does not, unless the App says `drift: correct`.
 static void start_app(struct agent_apply *a, const struct agent_desired_app *app) {
@@ -251,6 +259,9 @@ static void start_app(struct agent_apply *a, const struct agent_desired_app *app
             run_go(r);
         }
         return;
+    }
+    if (r != NULL && !r->gone && r->bundle->drift != app->bundle->drift) {
+        observe_anew(a, app->bundle);
     }
     struct run *next = run_for(a, app, false);
     next->heal = next->heal || (r != NULL && r->bundle != app->bundle);

@@ -220,11 +220,9 @@ static void set_drift(struct seen *s, const struct agent_field_drift *drift, siz
 // drift_counts: an object that is still to be applied differs because Git changed, and an App may
 // not want to hear of drift.
 static bool drift_counts(const struct agent_watch *w, const struct seen *s) {
-    const struct agent_desired *d = w->apply == NULL ? NULL : agent_apply_desired(w->apply);
-    const struct agent_claim *claim = d == NULL ? NULL : agent_desired_claim(d, s->key);
+    const struct agent_claim *claim = claim_of(w, s);
 
-    return claim != NULL && claim->app->bundle->drift != AGENT_DRIFT_OFF &&
-           cm_sha256_equal(&claim->entry->sha256, &s->sha256);
+    return claim != NULL && !may_drift(claim) && cm_sha256_equal(&claim->entry->sha256, &s->sha256);
 }
 
 static void log_drift(const struct seen *s) {
@@ -270,6 +268,12 @@ void agent_watch_observed(void *watch, const struct agent_observation *what) {
         return;
     }
     watch_consider(w, s);
+}
+
+static bool consider(void *ctx, const char *key, void *value) {
+    (void)key;
+    watch_consider(ctx, value);
+    return true;
 }
 
 static bool dirty_app(void *ctx, const char *name, void *value) {

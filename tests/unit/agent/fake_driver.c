@@ -21,6 +21,7 @@ struct fake_driver {
     struct cm_list requests;
     size_t pending;
     size_t removes;
+    size_t looks;
     struct cm_map *tracked;
 };
 
@@ -61,6 +62,11 @@ static void untrack(struct agent_driver *d, const char *key) {
     (void)cm_map_remove(self(d)->tracked, key);
 }
 
+static void observe(struct agent_driver *d, const char *key) {
+    (void)key;
+    self(d)->looks++;
+}
+
 static void place(const struct agent_driver *d, const char *key, struct agent_place *out) {
     bool is_namespace = strncmp(key, "Namespace/", 10) == 0;
 
@@ -87,6 +93,7 @@ static const struct agent_driver_ops ops = {
     .remove = remove_object,
     .track = track,
     .untrack = untrack,
+    .observe = observe,
 };
 
 struct agent_driver *fake_driver_new(struct cm_loop *loop, struct fake_driver **out) {
@@ -132,6 +139,10 @@ bool fake_is_tracked(const struct fake_driver *f, const char *key) {
 
 size_t fake_removes(const struct fake_driver *f) {
     return f->removes;
+}
+
+size_t fake_looks(const struct fake_driver *f) {
+    return f->looks;
 }
 
 static bool end(struct fake_driver *f, const char *key, const struct cm_err *error) {

@@ -21,6 +21,7 @@ bool fake_is_pending(const struct fake_driver *f, const char *key);
 bool fake_is_adopting(const struct fake_driver *f, const char *key); // the pending request does
 bool fake_is_tracked(const struct fake_driver *f, const char *key);
 size_t fake_removes(const struct fake_driver *f); // requests of removal that were ever begun
+size_t fake_looks(const struct fake_driver *f);   // observations that were ever asked for
 
 // fake_succeed and fake_fail end the oldest request of a key, or of any if key is NULL; false if
 // there is none.
