@@ -176,11 +176,23 @@ bool agent_watch_app_healthy(void *watch, const char *app) {
     return a == NULL ? !w->unreachable : watch_app_health(w, a, &why) == AGENT_HEALTH_HEALTHY;
 }
 
+static const struct agent_claim *claim_of(const struct agent_watch *w, const struct seen *s) {
+    const struct agent_desired *d = w->apply == NULL ? NULL : agent_apply_desired(w->apply);
+
+    return d == NULL ? NULL : agent_desired_claim(d, s->key);
+}
+
+static bool may_drift(const struct agent_claim *claim) {
+    return claim != NULL && claim->app->bundle->drift == AGENT_DRIFT_OFF;
+}
+
+// agent_watch_wrong: the manifest that says `drift: off` does not undo what it allows.
 bool agent_watch_wrong(void *watch, const char *key) {
     const struct agent_watch *w = watch;
     const struct seen *s = cm_map_get(w->objects, key);
 
-    return s != NULL && (s->health == AGENT_HEALTH_MISSING || s->drift_count > 0);
+    return s != NULL && (s->health == AGENT_HEALTH_MISSING ||
+                         (s->drift_count > 0 && !may_drift(claim_of(w, s))));
 }
 
 // ---- From the driver
@@ -297,6 +309,7 @@ void agent_watch_reachable(void *watch, bool yes, const struct cm_err *why) {
         cm_map_each(w->apps, dirty_app, w);
     }
     if (yes && w->apply != NULL) {
+        cm_map_each(w->objects, consider, w); // what was wrong and is wrong still is no news
         agent_apply_reachable(w->apply);
         agent_apply_woken(w->apply);
     }
@@ -348,6 +361,7 @@ void agent_watch_failed(void *watch, const char *app, const char *key, const cha
         cm_log(CM_LOG_WARN, "agent.apply_failed", why, "app", app, "object", key, NULL);
         watch_dirty_object(w, s);
     }
+    watch_consider(w, s); // nothing changed, so that nobody will say again that it is wrong
 }
 
 void agent_watch_removed(void *watch, const char *app, const char *key) {

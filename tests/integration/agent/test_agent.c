@@ -524,6 +524,49 @@ static void a_manifest_that_the_hub_confirms_after_the_damage_takes_away(void **
     assert_true(sim_has(f, CFG));
 }
 
+static bool shop_waits(void *ctx) {
+    struct fake_app app = fake_hub_app(((struct fixture *)ctx)->hub, "shop");
+
+    return app.applied == HOLDFAST__V1__APPLIED__PENDING && app.message[0] != '\0';
+}
+
+static void an_agent_that_cannot_find_again_what_it_owns_says_so(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *log = cm_strf("%s/log", f->dir);
+
+    install(f);
+    end_agent(f, true);
+    assert_int_equal(unlink(log), 0);
+    agent_sim_set_reachable(f->sim, false);
+    size_t before = fake_hub_counts(f->hub).full_reports;
+    start_agent(f);
+    assert_true(turn_until(f->loop, shop_waits, f));
+    assert_non_null(strstr(fake_hub_app(f->hub, "shop").message, "does not answer"));
+    assert_int_equal(fake_hub_counts(f->hub).full_reports, before); // what is known there stays
+    agent_sim_set_reachable(f->sim, true);
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+    assert_int_equal(fake_hub_counts(f->hub).full_reports, before + 1);
+    assert_string_equal(fake_hub_app(f->hub, "shop").message, "");
+}
+
+static void drift_that_was_let_be_is_told_once_the_app_wants_it(void **state) {
+    struct fixture *f = *state;
+    struct test_app app = shop;
+    struct cm_err err;
+
+    app.drift = AGENT_DRIFT_OFF;
+    publish(f, &app, 1);
+    start_agent(f);
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+    assert_int_equal(agent_sim_change(f->sim, WEB, "spec.replicas", "5", "kubectl-edit", &err),
+                     CM_OK);
+    wait_a_while(f);
+    f->what = WEB;
+    assert_false(object_has_drifted(f));
+    publish(f, &shop, 2);
+    assert_true(turn_until(f->loop, object_has_drifted, f));
+}
+
 static void a_hub_that_restarts_gets_what_it_did_not_acknowledge(void **state) {
     struct fixture *f = *state;
     struct cm_err err;
@@ -872,6 +915,8 @@ int main(void) {
         TEST(a_lost_disk_is_made_good_from_the_cluster),
         TEST(a_manifest_from_before_the_damage_takes_nothing_away),
         TEST(a_manifest_that_the_hub_confirms_after_the_damage_takes_away),
+        TEST(an_agent_that_cannot_find_again_what_it_owns_says_so),
+        TEST(drift_that_was_let_be_is_told_once_the_app_wants_it),
         TEST(a_hub_that_restarts_gets_what_it_did_not_acknowledge),
         TEST(a_hub_that_forgot_is_told_everything),
         TEST(drift_is_told_with_field_values_and_name),

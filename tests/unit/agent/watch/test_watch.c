@@ -558,6 +558,93 @@ static void a_fight_is_fought_with_growing_pauses(void **state) {
     assert_true(corrections < 60);
 }
 
+static const struct test_app corrected = {
+    .name = "shop", .drift = AGENT_DRIFT_CORRECT, .objects = objects, .object_count = 2};
+
+static void a_correction_that_fails_is_tried_again(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &corrected);
+    settle(f);
+    observe(f, CFG, AGENT_HEALTH_MISSING, NULL);
+    settle(f);
+    assert_true(fake_fail(f->fake, CFG, CM_EBUSY, "the namespace does not exist"));
+    for (int i = 0; i < 60 && !fake_is_pending(f->fake, CFG); i++) { // and nobody says anything new
+        cm_clock_advance(1000);
+        settle(f);
+    }
+    assert_true(fake_is_pending(f->fake, CFG));
+}
+
+static void what_is_wrong_when_the_target_is_back_is_put_right(void **state) {
+    struct fixture *f = *state;
+    struct cm_err why;
+
+    start(f, &corrected);
+    settle(f);
+    (void)cm_fail(&why, CM_EIO, "connection refused");
+    agent_watch_reachable(f->watch, false, &why);
+    observe(f, CFG, AGENT_HEALTH_MISSING, NULL);
+    settle(f);
+    assert_false(fake_is_pending(f->fake, CFG));
+    agent_watch_reachable(f->watch, true, NULL);
+    settle(f);
+    assert_true(fake_is_pending(f->fake, CFG));
+}
+
+static void another_drift_mode_asks_how_the_objects_are(void **state) {
+    struct fixture *f = *state;
+    struct test_app app = shop;
+
+    app.drift = AGENT_DRIFT_OFF;
+    start(f, &app);
+    settle(f);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a"); // not told, and not said again by itself
+    size_t looks = fake_looks(f->fake);
+    replace(f, &shop, 8);
+    assert_int_equal(fake_looks(f->fake), looks + 2);
+}
+
+static void the_commit_that_turns_drift_off_undoes_nothing(void **state) {
+    struct fixture *f = *state;
+    struct test_app app = shop;
+
+    start(f, &shop);
+    settle(f);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a");
+    observe(f, SVC, AGENT_HEALTH_MISSING, NULL);
+    app.drift = AGENT_DRIFT_OFF;
+    replace(f, &app, 8);
+    settle(f);
+    assert_false(fake_is_pending(f->fake, CFG));
+    assert_true(fake_is_pending(f->fake, SVC)); // a new commit makes what is not there
+}
+
+static void nothing_is_told_in_full_before_the_inventory_is_known(void **state) {
+    struct fixture *f = *state;
+
+    agent_watch_connected(f->watch, true);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_int_equal(f->count, 0);
+    agent_watch_app_state(f->watch, &(struct agent_app_state){.app = "shop",
+                                                              .revision = "c1",
+                                                              .applied = AGENT_APP_PENDING,
+                                                              .message = "waits"});
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_int_equal(f->count, 1);
+    assert_false(last(f)->full || last(f)->full_end);
+    assert_string_equal(last(f)->apps[0]->message, "waits");
+    assert_int_equal(last(f)->apps[0]->health, HOLDFAST__V1__HEALTH__HEALTH_UNKNOWN);
+    start(f, &shop);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_true(last(f)->full && last(f)->full_end);
+    assert_int_equal(last(f)->n_objects, 2);
+    assert_int_equal(last(f)->n_apps, 1);
+}
+
 static void an_object_that_is_gone_is_told_until_it_is_acknowledged(void **state) {
     struct fixture *f = *state;
     struct agent_watch_counts counts;
@@ -639,6 +726,11 @@ int main(void) {
         TEST(drift_is_not_told_where_the_app_does_not_want_it),
         TEST(what_is_still_to_be_applied_has_not_drifted),
         TEST(a_fight_is_fought_with_growing_pauses),
+        TEST(a_correction_that_fails_is_tried_again),
+        TEST(what_is_wrong_when_the_target_is_back_is_put_right),
+        TEST(another_drift_mode_asks_how_the_objects_are),
+        TEST(the_commit_that_turns_drift_off_undoes_nothing),
+        TEST(nothing_is_told_in_full_before_the_inventory_is_known),
         TEST(an_object_that_is_gone_is_told_until_it_is_acknowledged),
         TEST(what_is_left_there_and_is_gone_already_is_forgotten),
         TEST(long_texts_are_cut_at_a_character),
