@@ -76,6 +76,10 @@ void kube_client_stop(struct agent_kube *k);   // cancels every call
 struct kube_asked;
 enum cm_rc kube_answer_error(const struct kube_answer *answer, const struct kube_asked *asked,
                              struct cm_err *err);
+// kube_answer_too_large tells whether less of it must be asked for.
+static inline bool kube_answer_too_large(const struct kube_answer *answer) {
+    return answer->error.code == CM_EINVAL;
+}
 static inline bool kube_answer_ok(const struct kube_answer *answer) {
     return answer->error.code == CM_OK && answer->status >= 200 && answer->status < 300;
 }
@@ -197,12 +201,14 @@ struct kube_entry {
     unsigned pins;          // who still needs it after calling the core
     enum agent_health health;
     bool tracked;
-    bool known;     // health and version are from the server
-    bool drifted;   // the last observation told drift
-    bool doubtful;  // changed while nobody could say whether that was drift
-    bool unmarked;  // has lost our label, so that no watch tells of it
-    bool look_says; // the look ends with an observation in any case
-    bool ahead;     // while op: a newer form was seen
+    bool known;      // health and version are from the server
+    bool drifted;    // the last observation told drift
+    bool doubtful;   // changed while nobody could say whether that was drift
+    bool unmarked;   // has lost our label, so that no watch tells of it
+    bool look_says;  // the look ends with an observation in any case
+    bool look_again; // was asked for while a look was on its way, which may tell what was before
+    bool unwanted;   // changed while it was not to be compared: left there, or to be applied
+    bool ahead;      // while op: a newer form was seen
     uint64_t ahead_version;
     uint64_t ahead_print;
 };
@@ -256,8 +262,11 @@ struct kube_watch {
     struct kube_call *call; // a page of a list, or the watch
     struct cm_timer timer;
     struct cm_backoff backoff;
-    char *version; // where the watch goes on; NULL: list first
-    char *more;    // the list's continue token
+    int page;                 // objects in a page of a list
+    unsigned failures;        // since a list or a watch went well
+    int64_t failing_since_ms; // 0: it goes well
+    char *version;            // where the watch goes on; NULL: list first
+    char *more;               // the list's continue token
     uint64_t list_version;
     uint32_t round;
     bool complete; // the list was seen to its end
@@ -273,6 +282,8 @@ struct kube_watch *kube_watch_new(struct agent_kube *k, const struct kube_resour
 void kube_watch_add(struct kube_watch *w, struct kube_entry *e);
 void kube_watch_restart(struct kube_watch *w); // by a new list
 void kube_watch_end(struct kube_watch *w);
+// kube_watch_is_gone tells whether the server offers its kind in its version no longer.
+bool kube_watch_is_gone(const struct kube_watch *w);
 void kube_watch_wake_all(struct agent_kube *k); // the server is back
 void kube_watch_stop_all(struct agent_kube *k); // no timer fires any more
 void kube_watch_free_all(struct agent_kube *k);

@@ -188,19 +188,26 @@ static void read_health(struct kube_entry *e, struct cm_arena *a, const struct c
 
 // Judging
 
-// wanted reads the form that the core wants, as we apply it; NULL if there is none to compare with.
-static struct cm_json *wanted(struct kube_entry *e, struct cm_arena *a,
-                              const struct kube_baseline *baseline) {
-    struct kube_mark mark = {e->k->applyset.id, e->app};
-    CM_CLEANUP(cm_buf_unrefp)
+// wanted returns the form that the core wants; NULL if the live one is not to be compared: it is
+// left there, or waits to be applied.
+static struct cm_buf *wanted(struct kube_entry *e, const struct kube_baseline *baseline) {
     struct cm_buf *bytes = e->k->host.desired(e->k->host.ctx, e->key);
+
+    if (bytes != NULL && baseline != NULL && baseline->print != kube_baseline_print(bytes)) {
+        cm_buf_unref(bytes);
+        return NULL;
+    }
+    return bytes;
+}
+
+// read_wanted makes of it what we apply; NULL if that cannot be done now.
+static struct cm_json *read_wanted(struct kube_entry *e, struct cm_arena *a,
+                                   const struct cm_buf *bytes) {
+    struct kube_mark mark = {e->k->applyset.id, e->app};
     struct cm_json *desired = NULL;
     const char *ns = "";
     struct cm_err err;
 
-    if (bytes == NULL || (baseline != NULL && baseline->print != kube_baseline_print(bytes))) {
-        return NULL; // it waits to be applied
-    }
     if (resource_of(e, a, &ns) == NULL ||
         cm_json_parse(a, (const char *)bytes->data, bytes->size, NULL, &desired, &err) < 0 ||
         kube_object_prepare(a, desired, &mark, ns, &err) < 0) {
@@ -213,19 +220,26 @@ static bool is_same_version(const struct cm_json *a, const struct cm_json *b) {
     return cm_json_equal(cm_json_get(a, "apiVersion"), cm_json_get(b, "apiVersion"));
 }
 
-// find_drift compares with what is wanted; it tells whether that could be done.
-static bool find_drift(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
-                       struct kube_drift *out) {
+enum compared { COMPARED, NOT_YET, UNWANTED };
+
+// find_drift compares with what is wanted.
+static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
+                                const struct cm_json *live, struct kube_drift *out) {
     struct kube_baseline baseline;
     bool has_note = kube_note_read(a, e->note, &baseline);
-    struct cm_json *desired = e->tracked ? wanted(e, a, has_note ? &baseline : NULL) : NULL;
+    const struct kube_baseline *known = has_note ? &baseline : NULL;
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = e->tracked ? wanted(e, known) : NULL;
 
     *out = (struct kube_drift){0};
-    if (desired == NULL || !is_same_version(desired, live)) {
-        return false;
+    if (bytes == NULL) {
+        return e->tracked ? UNWANTED : NOT_YET;
     }
-    kube_drift_find(a, desired, live, has_note ? &baseline : NULL, out);
-    return true;
+    const struct cm_json *desired = read_wanted(e, a, bytes);
+    if (desired == NULL || !is_same_version(desired, live)) {
+        return NOT_YET;
+    }
+    kube_drift_find(a, desired, live, known, out);
+    return COMPARED;
 }
 
 static bool has_mark(const struct kube_entry *e, const struct cm_json *live) {
@@ -240,11 +254,12 @@ static void judge(struct kube_entry *e, struct cm_arena *a, const struct cm_json
     struct kube_drift drift = {0};
 
     if (print != e->print) {
-        bool could = find_drift(e, a, live, &drift);
+        enum compared compared = find_drift(e, a, live, &drift);
 
         e->drifted = drift.count > 0;
-        e->doubtful |= !could;
-        e->print = could && !e->drifted ? print : 0;
+        e->doubtful |= compared == NOT_YET;
+        e->unwanted = compared == UNWANTED;
+        e->print = compared == COMPARED && !e->drifted ? print : 0;
     }
     say(e, &drift, anyhow);
 }
@@ -297,6 +312,7 @@ void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct c
     e->known = true;
     e->drifted = false;
     e->unmarked = false;
+    e->unwanted = false;
     e->print = print;
     e->doubtful = newer && e->ahead_print != print;
     e->version = newer ? e->ahead_version : version;
@@ -332,6 +348,7 @@ void kube_entry_missing(struct kube_entry *e, bool anyhow) {
     e->drifted = false;
     e->doubtful = false;
     e->unmarked = false;
+    e->unwanted = false;
     e->print = 0;
     set_health(e, AGENT_HEALTH_MISSING, "");
     say(e, NULL, anyhow);
@@ -365,6 +382,7 @@ static void not_seen(struct kube_entry *e, const struct kube_answer *answer, boo
     asked.ns = ns;
     (void)kube_answer_error(answer, &asked, &err);
     e->known = false;
+    e->doubtful = true; // what made us look is still to be seen
     if (anyhow || err.code == CM_EAUTH) {
         set_health(e, AGENT_HEALTH_UNKNOWN, err.msg);
         say(e, NULL, anyhow);
@@ -375,10 +393,12 @@ static void on_look(void *ctx, const struct kube_answer *answer) {
     struct kube_entry *e = ctx;
     struct agent_kube *k = e->k;
     bool anyhow = e->look_says;
+    bool again = e->look_again;
 
     e->pins++;
     e->call = NULL;
     e->look_says = false;
+    e->look_again = false;
     k->table.looking--;
     if (kube_answer_ok(answer) && answer->json != NULL) {
         kube_entry_saw(e, answer->arena, answer->json, anyhow);
@@ -386,6 +406,9 @@ static void on_look(void *ctx, const struct kube_answer *answer) {
         kube_entry_missing(e, anyhow);
     } else {
         not_seen(e, answer, anyhow);
+    }
+    if (again && e->tracked) {
+        kube_entry_look(e, anyhow);
     }
     e->known &= e->tracked; // else nobody would ever free it
     e->pins--;
@@ -431,6 +454,7 @@ static void look_at_next(struct agent_kube *k) {
 
 void kube_entry_look(struct kube_entry *e, bool anyhow) {
     e->look_says |= anyhow;
+    e->look_again |= e->call != NULL;
     if (e->call == NULL && cm_list_empty(&e->at_look)) {
         cm_list_append(&e->k->table.looks, &e->at_look);
         kube_table_wake(e->k);
@@ -528,6 +552,9 @@ static bool find_again(void *ctx, const char *key, void *value) {
     size_t *unresolved = ctx;
 
     (void)key;
+    if (e->watch != NULL && kube_watch_is_gone(e->watch)) {
+        kube_watch_drop(e);
+    }
     if (e->watch == NULL && !kube_entry_resolve(e)) {
         *unresolved += 1;
         if (e->tracked) {
@@ -559,12 +586,25 @@ void kube_table_forget_versions(struct agent_kube *k) {
     cm_map_each(k->table.by_key, forget_version, NULL);
 }
 
+// is_wanted_again tells whether what was not to be compared when it changed is to be compared now.
+static bool is_wanted_again(struct kube_entry *e) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_baseline baseline;
+
+    if (!e->unwanted) {
+        return false;
+    }
+    bool has_note = kube_note_read(a, e->note, &baseline);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = wanted(e, has_note ? &baseline : NULL);
+    return bytes != NULL;
+}
+
 static bool look_again(void *ctx, const char *key, void *value) {
     struct kube_entry *e = value;
 
     (void)ctx;
     (void)key;
-    if (e->tracked && (e->unmarked || (e->known && e->doubtful))) {
+    if (e->tracked && (e->unmarked || e->doubtful || is_wanted_again(e))) {
         kube_entry_look(e, false);
     }
     return true;

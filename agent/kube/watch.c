@@ -17,9 +17,11 @@
 #include "common/str.h"
 
 enum {
-    PAGE = 100,      // objects; bounds what a list costs in memory
-    WATCH_S = 300,   // the server ends a watch after this, and up to as long again
-    SHORT_MS = 1000, // a watch that ends sooner is an error
+    PAGE = 100,         // objects; bounds what a list costs in memory
+    PATIENCE = 3,       // a watch that is refused as often goes on from a new list
+    SILENT_MS = 120000, // without a list or a watch what we know is old
+    WATCH_S = 300,      // the server ends a watch after this, and up to as long again
+    SHORT_MS = 1000,    // a watch that ends sooner is an error
     BACKOFF_MIN_MS = 1000,
     BACKOFF_MAX_MS = 30000,
     FORBIDDEN_MS = 30000,
@@ -70,6 +72,7 @@ struct kube_watch *kube_watch_new(struct agent_kube *k, const struct kube_resour
         .namespaced = r->namespaced,
         .timer = {.run = on_timer, .ctx = w},
         .backoff = {BACKOFF_MIN_MS, BACKOFF_MAX_MS, 0},
+        .page = PAGE,
     };
     cm_list_init(&w->entries);
     cm_list_append(&k->watches, &w->at);
@@ -145,7 +148,8 @@ static void see_page(struct kube_watch *w, struct cm_arena *a, const struct cm_j
     }
 }
 
-static void forbidden(struct kube_watch *w, const struct kube_answer *answer, const char *verbs) {
+// blind says of each entry that nobody can tell how it is.
+static void blind(struct kube_watch *w, const struct kube_answer *answer, const char *verbs) {
     struct kube_resource resource = {.group = w->group, .plural = strrchr(w->path, '/') + 1};
     struct kube_asked asked = {verbs, &resource, w->ns, NULL};
     struct cm_err err;
@@ -155,17 +159,21 @@ static void forbidden(struct kube_watch *w, const struct kube_answer *answer, co
         next = at->next;
         kube_entry_unknown(CM_CONTAINER(at, struct kube_entry, at_watch), err.msg);
     }
-    go_on_later(w, FORBIDDEN_MS);
 }
 
-// kind_gone: a CustomResourceDefinition was deleted, perhaps. Discovery knows; the entries find out
-// one by one, and find another watch if their kind lives on in another version.
+// kind_gone: a CustomResourceDefinition was deleted, perhaps. Discovery knows; then the entries
+// find another watch if their kind lives on in another version (kube_table_discovered).
 static void kind_gone(struct kube_watch *w) {
     (void)kube_discover_want(w->k);
-    for (struct cm_list *at = w->entries.next; at != &w->entries; at = at->next) {
-        kube_entry_look(CM_CONTAINER(at, struct kube_entry, at_watch), false);
-    }
     go_on_later(w, cm_backoff_next(&w->backoff));
+}
+
+bool kube_watch_is_gone(const struct kube_watch *w) {
+    const char *slash = strrchr(w->api_version, '/');
+    const char *version = slash == NULL ? w->api_version : slash + 1;
+
+    return !kube_resources_stale(w->k->resources) &&
+           kube_resources_find(w->k->resources, w->group, version, w->kind) == NULL;
 }
 
 static void list_again(struct kube_watch *w) {
@@ -180,21 +188,46 @@ void kube_watch_restart(struct kube_watch *w) {
     go_on_later(w, 0);
 }
 
+static void goes_well(struct kube_watch *w) {
+    w->failures = 0;
+    w->failing_since_ms = 0;
+}
+
+// try_later: what a watch goes on from the server may refuse for ever without saying that it is too
+// old (504 "Too large resource version").
+static void try_later(struct kube_watch *w, const struct kube_answer *answer, const char *verbs) {
+    int64_t pause_ms = cm_backoff_next(&w->backoff);
+    int64_t now_ms = cm_clock_now_ms();
+
+    w->failures++;
+    if (w->failing_since_ms == 0) {
+        w->failing_since_ms = now_ms;
+    }
+    if (now_ms - w->failing_since_ms >= SILENT_MS) {
+        blind(w, answer, verbs);
+        list_again(w);
+    } else if (w->failures % PATIENCE == 0) {
+        list_again(w);
+    }
+    go_on_later(w, answer->retry_after_ms > pause_ms ? answer->retry_after_ms : pause_ms);
+}
+
 static void go_wrong(struct kube_watch *w, const struct kube_answer *answer, const char *verbs) {
     if (answer->status == 410) {
-        kube_watch_restart(w);
+        list_again(w);
+        go_on_later(w, cm_backoff_next(&w->backoff));
     } else if (answer->status == 403 && w->namespaced && w->ns[0] == '\0') {
         list_again(w);
         kube_watch_split(w);
         go_on_later(w, SPLIT_MS);
     } else if (answer->status == 403) {
-        forbidden(w, answer, verbs);
+        blind(w, answer, verbs);
+        go_on_later(w, FORBIDDEN_MS);
     } else if (answer->status == 404) {
         list_again(w);
         kind_gone(w);
     } else {
-        int64_t pause_ms = cm_backoff_next(&w->backoff);
-        go_on_later(w, answer->retry_after_ms > pause_ms ? answer->retry_after_ms : pause_ms);
+        try_later(w, answer, verbs);
     }
 }
 
@@ -204,7 +237,6 @@ static void end_list(struct kube_watch *w, const struct cm_json *list) {
     set_text(&w->version, version == NULL ? "" : version);
     w->list_version = kube_object_version(list);
     w->complete = true;
-    cm_backoff_reset(&w->backoff);
     look_for_missing(w);
     go_on(w);
 }
@@ -229,10 +261,16 @@ static void on_page(void *ctx, const struct kube_answer *answer) {
     if (is_over(w)) {
         return;
     }
+    if (kube_answer_too_large(answer) && w->page > 1) {
+        w->page /= 2;
+        go_on(w);
+        return;
+    }
     if (!ok) {
         go_wrong(w, answer, "list");
         return;
     }
+    goes_well(w);
     if (w->split) {
         kube_watch_join(w);
         return;
@@ -249,7 +287,7 @@ static void on_page(void *ctx, const struct kube_answer *answer) {
 static void ask_for_page(struct kube_watch *w) {
     CM_AUTOFREE char *more = w->more == NULL ? NULL : cm_http_escape(w->more);
     CM_AUTOFREE char *path = cm_strf("%s?labelSelector=" KUBE_LABEL_PART_OF "%%3D%s&limit=%d%s%s",
-                                     w->path, w->k->applyset.id, PAGE,
+                                     w->path, w->k->applyset.id, w->page,
                                      more == NULL ? "" : "&continue=", more == NULL ? "" : more);
     struct kube_request request = {.method = "GET", .path = path, .done = on_page, .ctx = w};
 
@@ -320,6 +358,7 @@ static void on_line(void *ctx, const char *line, size_t size) {
         see_error(w, object);
         return;
     }
+    goes_well(w);
     const char *version = cm_json_string(cm_json_path(object, "metadata", "resourceVersion", NULL));
     if (w->version != NULL && version != NULL) {
         set_text(&w->version, version);
