@@ -141,7 +141,8 @@ struct agent_driver_ops {
 
     // remove deletes the object if it still is the very one we applied (same uid) and carries our
     // mark; else it leaves it alone. No error: it is gone, or was not ours. It is called back when
-    // the object has really gone; CM_EBUSY with words if something holds it (finalizers).
+    // the object has really gone; CM_EBUSY with words if something holds it (finalizers);
+    // CM_EEXISTS with words if it stays because somebody took our mark off it.
     void (*remove)(struct agent_driver *d, const struct agent_owned *object, agent_removed_fn done,
                    void *ctx);
 

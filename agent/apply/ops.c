@@ -4,6 +4,7 @@
 
 #include "agent/apply/internal.h"
 #include "common/buf.h"
+#include "common/log.h"
 #include "common/mem.h"
 
 static void op_free(struct op *op) {
@@ -154,10 +155,29 @@ static void forgotten(void *ctx, const struct cm_err *error) {
     op_end(op, error->code == CM_OK ? NULL : error, 0);
 }
 
+// leave: it stays where it is. An App that is gone has no place to say so.
+static void leave(struct op *op, const char *why) {
+    struct agent_apply *a = op->run->owner;
+    const struct agent_item *item = agent_cache_item(a->cache, op->key);
+
+    if (item != NULL && !a->shut && op->run->gone) {
+        cm_log(CM_LOG_INFO, "agent.orphan", why, "app", op->app, "object", op->key, NULL);
+        op_forget(a, item);
+        agent_cache_commit(a->cache, NULL, NULL);
+    } else if (item != NULL && !a->shut) {
+        a->host.left(a->host.ctx, op->app, op->key, why);
+    }
+    op_end(op, NULL, 0);
+}
+
 static void removed(void *ctx, const struct cm_err *error, int64_t retry_after_ms) {
     struct op *op = ctx;
     struct agent_apply *a = op->run->owner;
 
+    if (error->code == CM_EEXISTS) {
+        leave(op, error->msg);
+        return;
+    }
     if (error->code != CM_OK) {
         op_end(op, error, retry_after_ms);
         return;

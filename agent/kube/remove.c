@@ -95,14 +95,22 @@ static void look_later(struct kube_op *op) {
     op->pause_ms = op->pause_ms * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : op->pause_ms * 2;
 }
 
+// is_another: the name belongs to another object by now. Webhooks and storage say 409 for other
+// reasons, too.
+static bool is_another(const struct kube_answer *answer) {
+    static const struct kube_asked asked = {"delete", NULL, "", NULL};
+    struct cm_err err;
+
+    return answer->status == 409 && kube_answer_error(answer, &asked, &err) == CM_EEXISTS;
+}
+
 static void on_deleted(void *ctx, const struct kube_answer *answer) {
     struct kube_op *op = ctx;
     const char *kind = cm_json_string(cm_json_get(answer->json, "kind"));
 
     op->call = NULL;
-    // 409: another object has the name by now. A Status in a success says that it has gone; a live
-    // object comes back if something holds it.
-    if (answer->status == 404 || answer->status == 409 ||
+    // A Status in a success says that it has gone; a live object comes back if something holds it.
+    if (answer->status == 404 || is_another(answer) ||
         (kube_answer_ok(answer) && kind != NULL && strcmp(kind, "Status") == 0)) {
         finish(op);
         return;
@@ -146,12 +154,30 @@ static bool is_ours(const struct kube_op *op, const struct cm_json *live) {
            (op->uid[0] == '\0' || strcmp(kube_object_uid(live), op->uid) == 0);
 }
 
+// is_unmarked tells whether it is the very object that we applied, and somebody took our label off.
+static bool is_unmarked(const struct kube_op *op, const struct cm_json *live) {
+    return op->uid[0] != '\0' && strcmp(kube_object_uid(live), op->uid) == 0 &&
+           kube_object_label(live, KUBE_LABEL_PART_OF) == NULL;
+}
+
+static void leave(struct kube_op *op) {
+    struct cm_err err;
+
+    (void)cm_fail(&err, CM_EEXISTS,
+                  "no longer in Git; it stays, because somebody took the label '%s' off it: delete "
+                  "it by hand",
+                  KUBE_LABEL_PART_OF);
+    kube_op_done(op, &err, 0, NULL);
+}
+
 static void on_found(void *ctx, const struct kube_answer *answer) {
     struct kube_op *op = ctx;
 
     op->call = NULL;
     if (answer->status != 404 && !kube_answer_ok(answer)) {
         fail(op, answer, "get");
+    } else if (answer->status != 404 && is_unmarked(op, answer->json)) {
+        leave(op);
     } else if (answer->status == 404 || !is_ours(op, answer->json)) {
         finish(op);
     } else {

@@ -509,6 +509,22 @@ static void without_prune_what_is_not_listed_stays_and_says_so(void **state) {
     assert_non_null(strstr(cm_map_get(f->left, WEB), "prune is false"));
 }
 
+static void what_lost_our_mark_stays_and_says_so(void **state) {
+    const struct test_app less = {.name = "shop", .objects = objects, .object_count = 1};
+    struct fixture *f = *state;
+
+    set(f, &shop, 1, 1, NULL);
+    apply_all(f);
+    set(f, &less, 1, 2, NULL);
+    wait_pending(f, WEB);
+    assert_true(fake_fail(f->fake, WEB, CM_EEXISTS, "it stays"));
+    let(f, SVC);
+    settle(f);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_APPLIED);
+    assert_string_equal(cm_map_get(f->left, WEB), "it stays");
+    assert_non_null(agent_cache_item(f->cache, WEB));
+}
+
 static void what_vanished_before_it_was_to_be_removed_is_not_asked_for(void **state) {
     const struct test_object web[] = {{.key = WEB, .json = "{\"apiVersion\":\"apps/v1\"}"}};
     const struct test_app less = {.name = "shop", .objects = web, .object_count = 1};
@@ -693,6 +709,7 @@ int main(void) {
         TEST(what_is_under_way_ends_before_the_newer_manifest_begins),
         TEST(nothing_is_removed_before_the_whole_app_is_applied),
         TEST(without_prune_what_is_not_listed_stays_and_says_so),
+        TEST(what_lost_our_mark_stays_and_says_so),
         TEST(what_vanished_before_it_was_to_be_removed_is_not_asked_for),
         TEST(what_vanished_after_its_removal_failed_is_not_asked_for_again),
         TEST(an_app_waits_for_those_it_depends_on),
