@@ -20,7 +20,7 @@ enum { MEMBERS_MAX = 10000 };
 #define LABEL_ID "applyset.kubernetes.io/id"
 #define TOOLING "applyset.kubernetes.io/tooling"
 #define KINDS "applyset.kubernetes.io/contains-group-kinds"
-#define NAMESPACES "applyset.kubernetes.io/additional-namespaces"
+#define NAMESPACES KUBE_APPLYSET_NAMESPACES
 
 static const struct kube_resource secrets = {
     .group = "", .version = "v1", .kind = "Secret", .plural = "secrets", .namespaced = true};
@@ -253,6 +253,18 @@ static void take_parent(struct kube_applyset *s, const struct cm_json *parent) {
     cm_map_free(there.namespaces);
 }
 
+static bool fill_one(void *ctx, const char *key, void *value) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct kube_entry *e = value;
+    struct agent_kube *k = ctx;
+    const char *ns = "";
+
+    if (e->tracked && kube_resolve(k, a, key, e->default_namespace, NULL, &ns) != NULL) {
+        (void)kube_applyset_covers(&k->applyset, cm_arena_strndup(a, key, strcspn(key, "/")), ns);
+    }
+    return true;
+}
+
 static void on_loaded(void *ctx, const struct kube_answer *answer) {
     struct agent_kube *k = ctx;
     struct kube_applyset *s = &k->applyset;
@@ -264,6 +276,9 @@ static void on_loaded(void *ctx, const struct kube_answer *answer) {
         return;
     }
     s->loaded = true;
+    s->written_kinds = 0;
+    s->written_namespaces = 0;
+    cm_map_each(k->table.by_key, fill_one, k); // it may have been deleted
     const struct cm_json *items = cm_json_get(answer->json, "items");
     if (items != NULL && items->type == CM_ARRAY && items->first != NULL) {
         take_parent(s, items->first);
@@ -284,6 +299,13 @@ static void load(struct agent_kube *k) {
 
     k->applyset.busy = true;
     (void)kube_call(k, &request);
+}
+
+void kube_applyset_check(struct agent_kube *k) {
+    if (cm_map_len(k->table.by_key) > 0) {
+        k->applyset.loaded = false;
+        kube_applyset_write(k);
+    }
 }
 
 void kube_applyset_write(struct agent_kube *k) {

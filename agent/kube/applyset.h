@@ -19,6 +19,7 @@ struct cm_arena;
 struct cm_json;
 struct cm_map;
 
+#define KUBE_APPLYSET_NAMESPACES "applyset.kubernetes.io/additional-namespaces" // an annotation
 #define KUBE_APPLYSET_NAME_MAX 254
 #define KUBE_APPLYSET_ID_MAX 64
 
@@ -58,6 +59,10 @@ struct cm_json *kube_applyset_parent(const struct kube_applyset *s, struct cm_ar
 
 // kube_applyset_path is the URL path of the parent; the caller frees it.
 char *kube_applyset_path(const struct kube_applyset *s);
+
+// kube_applyset_check loads the parent anew and writes what it lacks of what is tracked: somebody
+// may have deleted it.
+void kube_applyset_check(struct agent_kube *k);
 
 // kube_applyset_write loads the parent if that was not done and writes it if it lacks something;
 // kube_ops_parent_written follows.

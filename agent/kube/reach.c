@@ -49,6 +49,7 @@ void kube_reach_up(struct agent_kube *k) {
     k->host.reachable(k->host.ctx, true, NULL);
     kube_watch_wake_all(k);
     kube_recover_wake(k);
+    kube_applyset_check(k);
     kube_ops_wake(k);
     kube_table_wake(k);
 }
