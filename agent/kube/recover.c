@@ -34,6 +34,8 @@ struct recovery {
     char *plural;
     char *group;
     char *more;
+    int page;              // objects in a page of a list
+    struct cm_err refused; // why this namespace cannot be listed
 };
 
 static void next_kind(struct recovery *r);
@@ -57,7 +59,8 @@ static void finish(struct recovery *r, const struct cm_err *err) {
     free(r);
 }
 
-static void fail(struct recovery *r, const struct kube_answer *answer, const char *what) {
+static void read_error(const struct recovery *r, const struct kube_answer *answer, const char *what,
+                       struct cm_err *err) {
     struct kube_resource resource = {
         .group = r->group == NULL ? "" : r->group,
         .plural = r->plural == NULL ? "secrets" : r->plural,
@@ -65,10 +68,15 @@ static void fail(struct recovery *r, const struct kube_answer *answer, const cha
     bool is_parent = r->kind == NULL;
     struct kube_asked asked = {is_parent ? "get" : "list", &resource,
                                is_parent ? r->k->applyset.ns : r->ns, NULL};
+
+    (void)kube_answer_error(answer, &asked, err);
+    (void)cm_wrap(err, "find again what was applied: %.100s", what);
+}
+
+static void fail(struct recovery *r, const struct kube_answer *answer, const char *what) {
     struct cm_err err;
 
-    (void)kube_answer_error(answer, &asked, &err);
-    (void)cm_wrap(&err, "find again what was applied: %.100s", what);
+    read_error(r, answer, what, &err);
     finish(r, &err);
 }
 
@@ -116,11 +124,55 @@ static bool next_space(struct recovery *r) {
     return true;
 }
 
+static void next_place(struct recovery *r) {
+    if (r->ns[0] == '\0' || !next_space(r)) {
+        next_kind(r);
+    }
+}
+
+static void on_namespace(void *ctx, const struct kube_answer *answer) {
+    struct recovery *r = ctx;
+
+    if (answer->status == 404) {
+        next_place(r); // and all that was in it
+        return;
+    }
+    if (answer->status == 403) {
+        (void)cm_fail(&r->refused, CM_EAUTH,
+                      "find again what was applied: the agent may not list %s in namespace '%s', "
+                      "nor see whether that is there: give it both rights, or, if the namespace is "
+                      "gone, take it out of the annotation '" KUBE_APPLYSET_NAMESPACES
+                      "' of secret '%.100s/%.100s'",
+                      r->plural, r->ns, r->k->applyset.ns, r->k->applyset.name);
+    }
+    finish(r, &r->refused);
+}
+
+// look_for_namespace: rights that were given in a namespace have gone with it.
+static void look_for_namespace(struct recovery *r) {
+    static const struct kube_resource namespaces = {
+        .group = "", .version = "v1", .kind = "Namespace", .plural = "namespaces"};
+    CM_AUTOFREE char *path = kube_resource_path(&namespaces, NULL, r->ns);
+    struct kube_request request = {.method = "GET", .path = path, .done = on_namespace, .ctx = r};
+
+    (void)kube_call(r->k, &request);
+}
+
 static void on_page(void *ctx, const struct kube_answer *answer) {
     struct recovery *r = ctx;
     const struct cm_json *items = cm_json_get(answer->json, "items");
 
     if (answer->status == 403 && r->namespaced && r->ns[0] == '\0' && next_space(r)) {
+        return;
+    }
+    if (kube_answer_too_large(answer) && r->page > 1) {
+        r->page /= 2;
+        ask_for_page(r);
+        return;
+    }
+    if (answer->status == 403 && r->ns[0] != '\0') {
+        read_error(r, answer, r->kind, &r->refused);
+        look_for_namespace(r);
         return;
     }
     if (!kube_answer_ok(answer)) {
@@ -140,15 +192,15 @@ static void on_page(void *ctx, const struct kube_answer *answer) {
     r->more = cm_strdup(more == NULL ? "" : more);
     if (r->more[0] != '\0') {
         ask_for_page(r);
-    } else if (r->ns[0] == '\0' || !next_space(r)) {
-        next_kind(r);
+    } else {
+        next_place(r);
     }
 }
 
 static void ask_for_page(struct recovery *r) {
     CM_AUTOFREE char *more = r->more == NULL ? NULL : cm_http_escape(r->more);
     CM_AUTOFREE char *path = cm_strf("%s?labelSelector=" KUBE_LABEL_PART_OF "%%3D%s&limit=%d%s%s",
-                                     r->path, r->k->applyset.id, PAGE,
+                                     r->path, r->k->applyset.id, r->page,
                                      more == NULL ? "" : "&continue=", more == NULL ? "" : more);
     struct kube_request request = {.method = "GET", .path = path, .done = on_page, .ctx = r};
 
@@ -242,7 +294,7 @@ void kube_recover_fail(struct agent_kube *k, const struct cm_err *why) {
 void kube_recover(struct agent_kube *k, agent_found_fn found, agent_recovered_fn done, void *ctx) {
     struct recovery *r = cm_new(1, sizeof(*r));
 
-    *r = (struct recovery){.k = k, .found = found, .done = done, .ctx = ctx};
+    *r = (struct recovery){.k = k, .found = found, .done = done, .ctx = ctx, .page = PAGE};
     kube_applyset_init(&r->there, "", "");
     cm_list_append(&k->recoveries, &r->at);
     kube_ops_wake(k); // begins it, or fails it
