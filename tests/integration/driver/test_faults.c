@@ -1,0 +1,498 @@
+// The driver for Kubernetes against an API server that fails, hangs and changes its mind.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/driver.h"
+#include "agent/kube/applyset.h"
+#include "agent/kube/kube.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/fsys.h"
+#include "common/http/http.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "tests/integration/driver/fake_api.h"
+#include "tests/unit/agent/support.h"
+
+#define CFG "ConfigMap/shop/a"
+#define GEAR "Gear.example.com/shop/g"
+#define PARENT "/secrets/holdfast-paris-1?"
+
+enum { STEP_MS = 100, MINUTE_MS = 60000, LARGE = 33 << 20 };
+
+struct fixture {
+    char *root;
+    struct cm_loop *loop;
+    struct cm_http *http;
+    struct fake_api *api;
+    struct agent_driver *driver;
+    char id[KUBE_APPLYSET_ID_MAX]; // of our ApplySet
+    bool reachable;
+    bool stopped;
+    bool done; // an apply, a removal or a recovery
+    struct cm_err error;
+    char note[AGENT_NOTE_MAX + 1];
+    enum agent_health health; // told last
+    size_t drift_count;
+    size_t found;
+    struct cm_buf *desired; // NULL: it is not wanted
+    const char *what;       // of the present wait
+    size_t number;
+    int64_t until_ms;
+};
+
+static void on_observed(void *ctx, const struct agent_observation *what) {
+    struct fixture *f = ctx;
+
+    f->health = what->health;
+    f->drift_count = what->drift_count;
+}
+
+static void on_reachable(void *ctx, bool yes, const struct cm_err *why) {
+    (void)why;
+    ((struct fixture *)ctx)->reachable = yes;
+}
+
+static struct cm_buf *on_desired(void *ctx, const char *key) {
+    const struct fixture *f = ctx;
+
+    (void)key;
+    return f->desired == NULL ? NULL : cm_buf_ref(f->desired);
+}
+
+static void on_applied(void *ctx, const struct agent_applied *result) {
+    struct fixture *f = ctx;
+
+    f->done = true;
+    f->error = result->error;
+    (void)snprintf(f->note, sizeof(f->note), "%s", result->note);
+}
+
+static void on_removed(void *ctx, const struct cm_err *error, int64_t retry_after_ms) {
+    struct fixture *f = ctx;
+
+    (void)retry_after_ms;
+    f->done = true;
+    f->error = *error;
+}
+
+static void on_found(void *ctx, const struct agent_owned *found) {
+    (void)found;
+    ((struct fixture *)ctx)->found++;
+}
+
+static void on_recovered(void *ctx, const struct cm_err *error) {
+    on_removed(ctx, error, 0);
+}
+
+static void on_stopped(void *ctx) {
+    ((struct fixture *)ctx)->stopped = true;
+}
+
+// ---- What to wait for; time goes on meanwhile
+
+static bool is_reachable(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return ((struct fixture *)ctx)->reachable;
+}
+
+static bool is_stopped(void *ctx) {
+    return ((struct fixture *)ctx)->stopped;
+}
+
+static bool is_done(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return ((struct fixture *)ctx)->done;
+}
+
+static bool is_healthy(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return ((struct fixture *)ctx)->health == AGENT_HEALTH_HEALTHY;
+}
+
+static bool is_missing(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return ((struct fixture *)ctx)->health == AGENT_HEALTH_MISSING;
+}
+
+static bool is_unknown(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return ((struct fixture *)ctx)->health == AGENT_HEALTH_UNKNOWN;
+}
+
+static bool has_drifted(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return ((struct fixture *)ctx)->drift_count > 0;
+}
+
+static bool was_asked(void *ctx) {
+    struct fixture *f = ctx;
+
+    cm_clock_advance(STEP_MS);
+    return fake_api_count(f->api, f->what) >= f->number;
+}
+
+static bool is_late(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return cm_clock_now_ms() >= ((struct fixture *)ctx)->until_ms;
+}
+
+static void wait_asked(struct fixture *f, const char *what, size_t number) {
+    f->what = what;
+    f->number = number;
+    assert_true(turn_until(f->loop, was_asked, f));
+}
+
+static void let_pass(struct fixture *f, int64_t ms) {
+    f->until_ms = cm_clock_now_ms() + ms;
+    assert_true(turn_until(f->loop, is_late, f));
+}
+
+// ---- Set up and take down
+
+static char *write_kubeconfig(const struct fixture *f) {
+    char *path = cm_strf("%s/kubeconfig", f->root);
+    CM_AUTOFREE char *text =
+        cm_strf("current-context: c\ncontexts:\n- name: c\n  context: {cluster: c}\n"
+                "clusters:\n- name: c\n  cluster: {server: '%s'}\n",
+                fake_api_url(f->api));
+    struct cm_err err;
+
+    assert_int_equal(cm_fsys_replace(path, text, strlen(text), 0600, &err), CM_OK);
+    return path;
+}
+
+static int set_up(void **state) {
+    struct fixture *f = cm_new(1, sizeof(*f));
+    char name[KUBE_APPLYSET_NAME_MAX];
+    struct cm_err err;
+
+    cm_clock_fake(1000000);
+    f->root = temp_dir();
+    f->loop = cm_loop_new();
+    f->http = cm_http_new();
+    f->api = fake_api_new();
+    CM_AUTOFREE char *kubeconfig = write_kubeconfig(f);
+    const struct agent_kube_config config = {.kubeconfig = kubeconfig, .identity = "paris-1"};
+    if (agent_kube_new(f->loop, f->http, &config, &f->driver, &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+    kube_applyset_name("paris-1", name);
+    kube_applyset_id(name, "holdfast-system", f->id);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = *state;
+
+    f->driver->ops->stop(f->driver, on_stopped, f);
+    assert_true(turn_until(f->loop, is_stopped, f));
+    f->driver->ops->free(f->driver);
+    cm_http_free(f->http);
+    fake_api_free(f->api);
+    cm_loop_free(f->loop);
+    cm_buf_unref(f->desired);
+    temp_dir_remove(f->root);
+    free(f);
+    cm_clock_fake(-1);
+    return 0;
+}
+
+static void start(struct fixture *f) {
+    const struct agent_driver_host host = {on_observed, on_reachable, on_desired, f};
+
+    f->driver->ops->start(f->driver, &host);
+    assert_true(turn_until(f->loop, is_reachable, f));
+}
+
+static struct agent_owned owned_of(const struct fixture *f, const char *key) {
+    return (struct agent_owned){
+        .app = "shop", .key = key, .default_namespace = "shop", .uid = "u1", .note = f->note};
+}
+
+static void track(struct fixture *f, const char *key) {
+    struct agent_owned owned = owned_of(f, key);
+
+    f->driver->ops->track(f->driver, &owned);
+}
+
+// have applies an object and tracks it, and waits until a watch tells of it.
+static void have(struct fixture *f, const char *key, const char *json, const char *watch) {
+    struct agent_object object = {.app = "shop", .key = key, .default_namespace = "shop"};
+
+    start(f);
+    f->desired = cm_buf_copy(json, strlen(json));
+    object.bytes = f->desired;
+    f->driver->ops->apply(f->driver, &object, on_applied, f);
+    assert_true(turn_until(f->loop, is_done, f));
+    if (f->error.code != CM_OK) {
+        fail_msg("%s", f->error.msg);
+    }
+    track(f, key);
+    assert_true(turn_until(f->loop, is_healthy, f));
+    wait_asked(f, watch, 1);
+    f->done = false;
+}
+
+#define CFG_JSON                                                                                   \
+    "{\"apiVersion\":\"v1\",\"data\":{\"c\":\"red\"},\"kind\":\"ConfigMap\",\"metadata\":{"        \
+    "\"name\":\"a\"}}"
+#define CFG_GET "GET /api/v1/namespaces/shop/configmaps/a"
+#define CFG_LIST "GET /api/v1/configmaps?labelSelector"
+#define CFG_WATCH "GET /api/v1/configmaps?watch=1"
+#define GEAR_JSON                                                                                  \
+    "{\"apiVersion\":\"example.com/v1\",\"kind\":\"Gear\",\"metadata\":{\"name\":\"g\"}}"
+
+static void have_config(struct fixture *f) {
+    have(f, CFG, CFG_JSON, CFG_WATCH);
+}
+
+// config_at is the config map as it is at a version. The caller frees it.
+static char *config_at(const struct fixture *f, int version, const char *color) {
+    return cm_strf("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"a\","
+                   "\"namespace\":\"shop\",\"uid\":\"u1\",\"resourceVersion\":\"%d\",\"labels\":{"
+                   "\"applyset.kubernetes.io/part-of\":\"%s\",\"holdfast.dev/app\":\"shop\"}},"
+                   "\"data\":{\"c\":\"%s\"}}",
+                   version, f->id, color);
+}
+
+static const char DELETED[] =
+    "{\"type\":\"DELETED\",\"object\":{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{"
+    "\"name\":\"a\",\"namespace\":\"shop\",\"uid\":\"u1\",\"resourceVersion\":\"30\"}}}";
+
+// ---- Looks
+
+static void a_deletion_is_seen_though_the_look_at_it_fails(void **state) {
+    struct fixture *f = *state;
+
+    have_config(f);
+    fake_api_answer(f->api, CFG_GET, 1, 500, "{}");
+    fake_api_event(f->api, CFG_WATCH, DELETED);
+    assert_true(turn_until(f->loop, is_missing, f));
+}
+
+static void a_deletion_is_seen_though_a_look_is_on_its_way(void **state) {
+    struct fixture *f = *state;
+
+    have_config(f);
+    CM_AUTOFREE char *before = config_at(f, 20, "red");
+    fake_api_answer(f->api, CFG_GET, 1, 200, before);
+    fake_api_hold(f->api, CFG_GET);
+    f->driver->ops->observe(f->driver, CFG);
+    wait_asked(f, CFG_GET, 1);
+    fake_api_event(f->api, CFG_WATCH, DELETED);
+    let_pass(f, MINUTE_MS / 2); // no minute's look helps
+    fake_api_release(f->api);
+    assert_true(turn_until(f->loop, is_missing, f));
+}
+
+static void what_is_left_there_is_not_asked_for_again_and_again(void **state) {
+    struct fixture *f = *state;
+    struct cm_buf *desired;
+
+    have_config(f);
+    desired = CM_TAKE(f->desired); // it stands in Git no more
+    CM_AUTOFREE char *green = config_at(f, 30, "green");
+    CM_AUTOFREE char *event = cm_strf("{\"type\":\"MODIFIED\",\"object\":%s}", green);
+    fake_api_answer(f->api, CFG_GET, 0, 200, green);
+    fake_api_event(f->api, CFG_WATCH, event);
+    let_pass(f, 3 * (int64_t)MINUTE_MS);
+    assert_int_equal(fake_api_count(f->api, CFG_GET), 0);
+    f->desired = desired; // and now it does again
+    assert_true(turn_until(f->loop, has_drifted, f));
+}
+
+// ---- Lists and watches
+
+static void a_watch_that_is_refused_goes_on_from_a_new_list(void **state) {
+    struct fixture *f = *state;
+
+    fake_api_answer(
+        f->api, "configmaps?watch=1", 0, 504,
+        "{\"kind\":\"Status\",\"message\":\"Too large resource version: 10, current: 9\"}");
+    have_config(f);
+    wait_asked(f, CFG_LIST, 2);
+    assert_in_range(fake_api_count(f->api, CFG_WATCH), 2, 4);
+}
+
+static void a_place_that_is_forgotten_at_once_is_asked_for_with_pauses(void **state) {
+    struct fixture *f = *state;
+
+    fake_api_answer(f->api, "configmaps?watch=1", 0, 410, "{}");
+    have_config(f);
+    let_pass(f, 2 * (int64_t)MINUTE_MS);
+    assert_in_range(fake_api_count(f->api, CFG_LIST), 1, 40); // not as many as fit
+}
+
+static void a_page_that_is_too_large_is_halved(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *large = cm_new(1, LARGE + 1);
+
+    memset(large, ' ', LARGE);
+    fake_api_answer(f->api, "configmaps?labelSelector", 1, 200, large);
+    have_config(f);
+    assert_int_equal(fake_api_count(f->api, "&limit=50"), 1);
+}
+
+static void a_kind_that_cannot_be_watched_is_not_green_for_ever(void **state) {
+    struct fixture *f = *state;
+
+    have_config(f);
+    fake_api_answer(f->api, "/api/v1/configmaps?", 0, 500, "{}");
+    fake_api_end(f->api);
+    assert_true(turn_until(f->loop, is_unknown, f));
+}
+
+static void a_version_that_is_no_longer_offered_is_watched_in_another(void **state) {
+    struct fixture *f = *state;
+
+    have(f, GEAR, GEAR_JSON, "GET /apis/example.com/v1/gears?watch=1");
+    fake_api_answer(
+        f->api, "GET /apis\n", 0, 200,
+        "{\"kind\":\"APIGroupDiscoveryList\",\"items\":[{\"metadata\":{\"name\":"
+        "\"example.com\"},\"versions\":[{\"version\":\"v2\",\"resources\":[{\"resource\":"
+        "\"gears\",\"responseKind\":{\"kind\":\"Gear\"},\"scope\":\"Namespaced\"}]}]}]}");
+    fake_api_answer(f->api, "/apis/example.com/v1/", 0, 404, "{}");
+    fake_api_end(f->api);
+    wait_asked(f, "GET /apis/example.com/v2/gears?watch=1", 1);
+    size_t lists = fake_api_count(f->api, "/apis/example.com/v1/gears?");
+    let_pass(f, 2 * (int64_t)MINUTE_MS);
+    assert_int_equal(fake_api_count(f->api, "/apis/example.com/v1/gears?"), lists);
+}
+
+// ---- Removal
+
+static void remove_config(struct fixture *f) {
+    struct agent_owned owned = owned_of(f, CFG);
+
+    f->driver->ops->remove(f->driver, &owned, on_removed, f);
+    assert_true(turn_until(f->loop, is_done, f));
+}
+
+static void a_refused_deletion_is_not_taken_for_done(void **state) {
+    struct fixture *f = *state;
+
+    have_config(f);
+    CM_AUTOFREE char *live = config_at(f, 20, "red");
+    fake_api_answer(f->api, CFG_GET, 0, 200, live);
+    fake_api_answer(f->api, "DELETE", 1, 409,
+                    "{\"kind\":\"Status\",\"message\":\"admission webhook denied the request\"}");
+    remove_config(f);
+    assert_int_equal(f->error.code, CM_EBUSY);
+    f->done = false;
+    fake_api_answer(
+        f->api, "DELETE", 1, 409,
+        "{\"kind\":\"Status\",\"message\":\"Precondition failed: UID in precondition: u1\"}");
+    remove_config(f);
+    assert_int_equal(f->error.code, CM_OK);
+}
+
+static void what_lost_our_label_is_said_to_be_left(void **state) {
+    struct fixture *f = *state;
+
+    have_config(f);
+    fake_api_answer(f->api, CFG_GET, 0, 200,
+                    "{\"metadata\":{\"name\":\"a\",\"namespace\":\"shop\",\"uid\":\"u1\"}}");
+    remove_config(f);
+    assert_int_equal(f->error.code, CM_EEXISTS);
+    assert_non_null(strstr(f->error.msg, "delete it by hand"));
+    assert_int_equal(fake_api_count(f->api, "DELETE"), 0);
+}
+
+// ---- The inventory
+
+static void a_parent_that_is_gone_is_written_with_all_that_is_tracked(void **state) {
+    struct fixture *f = *state;
+
+    track(f, CFG);
+    track(f, GEAR);
+    start(f);
+    wait_asked(f, PARENT, 1);
+    assert_int_equal(fake_api_count(f->api, "ConfigMap,Gear.example.com"), 1);
+    assert_int_equal(fake_api_count(f->api, "additional-namespaces\":\"shop\""), 1);
+}
+
+static const char PARENT_JSON[] =
+    "{\"metadata\":{\"annotations\":{\"applyset.kubernetes.io/contains-group-kinds\":\"ConfigMap\","
+    "\"applyset.kubernetes.io/additional-namespaces\":\"gone,shop\"}}}";
+
+static void recover(struct fixture *f) {
+    f->driver->ops->recover(f->driver, on_found, on_recovered, f);
+    assert_true(turn_until(f->loop, is_done, f));
+}
+
+// recover_in_places lets the agent list nothing but what is in the namespace shop.
+static void recover_in_places(struct fixture *f, int namespace_status) {
+    CM_AUTOFREE char *list = cm_strf(
+        "{\"items\":[{\"metadata\":{\"name\":\"a\",\"namespace\":\"shop\",\"uid\":\"u1\","
+        "\"managedFields\":[{\"manager\":\"holdfast\",\"operation\":\"Apply\",\"fieldsV1\":{"
+        "\"f:metadata\":{\"f:labels\":{\"f:applyset.kubernetes.io/part-of\":{}}}}}]}}]}");
+
+    fake_api_answer(f->api, "GET /api/v1/namespaces/holdfast-system/secrets/", 0, 200, PARENT_JSON);
+    fake_api_answer(f->api, "configmaps?", 0, 403, "{}");
+    fake_api_answer(f->api, "/namespaces/shop/configmaps?", 0, 200, list);
+    fake_api_answer(f->api, "GET /api/v1/namespaces/gone\n", 0, namespace_status, "{}");
+    start(f);
+    recover(f);
+}
+
+static void a_namespace_that_is_gone_holds_up_no_recovery(void **state) {
+    struct fixture *f = *state;
+
+    recover_in_places(f, 404);
+    assert_int_equal(f->error.code, CM_OK);
+    assert_int_equal(f->found, 1);
+}
+
+static void a_namespace_that_cannot_be_seen_is_named(void **state) {
+    struct fixture *f = *state;
+
+    recover_in_places(f, 403);
+    assert_int_equal(f->error.code, CM_EAUTH);
+    assert_non_null(strstr(f->error.msg, "'gone'"));
+    assert_non_null(strstr(f->error.msg, "additional-namespaces"));
+}
+
+static void a_page_that_is_too_large_is_halved_when_recovering(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *large = cm_new(1, LARGE + 1);
+
+    memset(large, ' ', LARGE);
+    fake_api_answer(f->api, "GET /api/v1/namespaces/holdfast-system/secrets/", 0, 200, PARENT_JSON);
+    fake_api_answer(f->api, "configmaps?labelSelector", 1, 200, large);
+    start(f);
+    recover(f);
+    assert_int_equal(f->error.code, CM_OK);
+    assert_int_equal(fake_api_count(f->api, "&limit=50"), 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+        TEST(a_deletion_is_seen_though_the_look_at_it_fails),
+        TEST(a_deletion_is_seen_though_a_look_is_on_its_way),
+        TEST(what_is_left_there_is_not_asked_for_again_and_again),
+        TEST(a_watch_that_is_refused_goes_on_from_a_new_list),
+        TEST(a_place_that_is_forgotten_at_once_is_asked_for_with_pauses),
+        TEST(a_page_that_is_too_large_is_halved),
+        TEST(a_kind_that_cannot_be_watched_is_not_green_for_ever),
+        TEST(a_version_that_is_no_longer_offered_is_watched_in_another),
+        TEST(a_refused_deletion_is_not_taken_for_done),
+        TEST(what_lost_our_label_is_said_to_be_left),
+        TEST(a_parent_that_is_gone_is_written_with_all_that_is_tracked),
+        TEST(a_namespace_that_is_gone_holds_up_no_recovery),
+        TEST(a_namespace_that_cannot_be_seen_is_named),
+        TEST(a_page_that_is_too_large_is_halved_when_recovering),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
