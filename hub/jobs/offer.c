@@ -97,6 +97,10 @@ static void add_refreshed(struct hub_outcome *o, struct hub_publication *publica
 void hub_offer(struct hub_planner *p, struct hub_outcome *o, struct hub_desired *desired) {
     struct hub_cluster_state *state = hub_planner_cluster(p, desired->cluster);
 
+    if (state->held && !(p->ready && p->fetched)) {
+        return;
+    }
+    state->held = false;
     if (has_manifest(state) && hub_desired_same_manifest(state->desired, desired)) {
         if (!hub_seed_is_whole(state->desired) && hub_seed_is_whole(desired)) {
             add_refreshed(o, hub_offer_publication(p, state, desired, state->generation));

@@ -113,8 +113,10 @@ struct hub_outcome *hub_planner_raise(struct hub_planner *p, const char *cluster
     state->epoch = epoch > state->epoch ? epoch : state->epoch;
     state->generation = generation > state->generation ? generation : state->generation;
     state->manifest = (struct cm_sha256){0};
-    if (state->desired != NULL && can_publish(p, state->desired)) {
-        hub_offer(p, o, state->desired);
+    state->held = true; // until all is fetched, which it may be already
+    struct hub_desired *desired = hub_fleet_desired(p->fleet, cluster);
+    if (desired != NULL) {
+        hub_offer(p, o, desired);
     }
     return o;
 }

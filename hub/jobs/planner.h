@@ -20,8 +20,10 @@
 // configuration was lost.
 //
 // A cluster's generation counts its manifests; a step that changes none of its Apps makes no new
-// one. If an agent holds a higher one than the hub knows (the hub's disk is an older copy), the
-// next manifest goes above it.
+// one. If an agent holds a higher one than the hub knows, the hub's disk is an older copy: what it
+// seeds, and what it takes in once more from the mirrors, may be older than what that agent runs.
+// Its cluster is held: it is offered nothing until all that was known before the start was fetched
+// since; then the next manifest goes above the agent's.
 //
 // Threads: seed at start, then the sync worker only; outcomes move to other threads.
 #pragma once
@@ -108,7 +110,8 @@ CM_MUSTUSE enum cm_rc hub_planner_seed(struct hub_planner *p, struct hub_db *db,
 struct hub_outcome *hub_planner_start(struct hub_planner *p);
 
 // The steps. resume takes in the commit that was resolved last before the restart, from the mirror;
-// if that cannot be read the outcome is empty, and the next fetch will do.
+// if that cannot be read the outcome is empty, and the next fetch will do. commit takes in what was
+// fetched.
 struct hub_outcome *hub_planner_resume(struct hub_planner *p, size_t source);
 struct hub_outcome *hub_planner_commit(struct hub_planner *p, size_t source,
                                        const struct hub_repo_id *commit);
@@ -122,6 +125,8 @@ struct hub_outcome *hub_planner_trouble(struct hub_planner *p, const char *tree,
 
 struct hub_outcome *hub_planner_enroll(struct hub_planner *p, const char *cluster,
                                        const char *cluster_id);
+
+// hub_planner_raise takes in what the agent of a cluster holds, which is more than the hub knew.
 struct hub_outcome *hub_planner_raise(struct hub_planner *p, const char *cluster, uint64_t epoch,
                                       uint64_t generation);
 void hub_planner_forget_gone(struct hub_planner *p, const char *cluster, const char *app);

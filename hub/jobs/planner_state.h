@@ -23,6 +23,7 @@ struct hub_cluster_state {
     uint64_t generation;         // of the last manifest; 0: none
     struct cm_sha256 manifest;   // its hash; zero: none, or of an earlier id
     struct hub_desired *desired; // that it was made from; NULL: none
+    bool held;                   // its agent is ahead: nothing is offered until all is fetched
 };
 
 struct hub_source_state {
@@ -30,6 +31,7 @@ struct hub_source_state {
     struct hub_repo_id commit; // that the fleet has taken in
     bool loaded;
     bool awaited;                   // was read before the restart: publishing waits for it
+    bool fetched;                   // since the start
     char last[HUB_REPO_ID_HEX_MAX]; // on record as resolved; "": none
     struct hub_commit pending;      // taken in but not on record
     bool has_pending;
@@ -46,8 +48,9 @@ struct hub_planner {
     struct cm_map *trees; // revision on record of what Apps wanted before the start, by name
     struct hub_document_set *documents; // that the database shows; NULL: not known
     struct hub_lost lost;
-    bool ready; // everything was published at least once
-    bool swept; // clusters that are not in Git are off the record
+    bool ready;   // everything was published at least once
+    bool fetched; // everything that was known before the start was fetched since
+    bool swept;   // clusters that are not in Git are off the record
 };
 
 // planner.c. hub_planner_cluster makes what is known of a cluster if there is nothing yet;

@@ -161,9 +161,11 @@ void hub_sync_behind(struct hub_sync *s, const char *cluster, uint64_t epoch, ui
     struct hub_step *step = hub_step_add(s, HUB_STEP_RAISE, cluster, NULL);
     char text[CM_LOG_INT_MAX];
 
-    cm_log(CM_LOG_WARN, "agent.ahead",
-           "the agent holds a newer manifest than this hub made; was an older database restored?",
-           "cluster", cluster, "generation", cm_log_int((int64_t)generation, text), NULL);
+    cm_log(
+        CM_LOG_WARN, "agent.ahead",
+        "the agent holds a newer manifest than this hub made; was an older database restored? It "
+        "is sent the next one once every repository was fetched",
+        "cluster", cluster, "generation", cm_log_int((int64_t)generation, text), NULL);
     step->epoch = epoch;
     step->generation = generation;
     hub_steps_go(s);

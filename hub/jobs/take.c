@@ -121,6 +121,58 @@ bool hub_planner_is_ready(const struct hub_planner *p) {
     return true;
 }
 
+static bool is_held(void *ctx, const char *cluster, void *value) {
+    struct each_ctx *each = ctx;
+
+    (void)cluster;
+    each->count += ((const struct hub_cluster_state *)value)->held ? 1 : 0;
+    return true;
+}
+
+// May what was held back be offered now?
+static bool can_release(struct hub_planner *p) {
+    struct each_ctx each = {.planner = p};
+
+    if (p->fetched) {
+        cm_map_each(p->clusters, is_held, &each);
+    }
+    return each.count > 0;
+}
+
+static bool is_fetched(const struct hub_planner *p, const char *name) {
+    for (size_t i = 0; i < p->source_count; i++) {
+        if (strcmp(p->sources[i].name, name) == 0) {
+            return p->states[i].fetched;
+        }
+    }
+    return false;
+}
+
+// What was never read before the start holds up nobody.
+static bool all_is_fetched(const struct hub_planner *p) {
+    size_t count;
+    const struct hub_fleet_source *wants = hub_fleet_sources(p->fleet, &count);
+
+    for (size_t i = 0; i < p->source_count; i++) {
+        const struct hub_source_state *state = &p->states[i];
+
+        if (!state->tree_only && (state->awaited || p->lost.count > 0) && !state->fetched) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (cm_map_get(p->trees, wants[i].name) != NULL && !is_fetched(p, wants[i].name)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void note_fetched(struct hub_planner *p, size_t at) {
+    p->states[at].fetched = true;
+    p->fetched = p->fetched || all_is_fetched(p);
+}
+
 static void take_problems(struct hub_planner *p, struct hub_outcome *o,
                           const struct hub_fleet_commit *commit, bool changed) {
     const struct hub_problem_rows *rows =
@@ -163,7 +215,7 @@ static bool rests_on_seed(const struct hub_planner *p) {
 static void take_result(struct hub_planner *p, struct hub_outcome *o,
                         const struct hub_fleet_commit *commit,
                         const struct hub_fleet_result *result) {
-    if (p->ready && result != NULL) {
+    if (p->ready && result != NULL && !can_release(p)) {
         take_changed(p, o, result);
         take_problems(p, o, commit, result->problems_changed);
     } else if (p->ready || hub_planner_is_ready(p)) {
@@ -263,7 +315,7 @@ static void keep_commit(struct hub_source_state *source, struct hub_commit *comm
 }
 
 static enum cm_rc take_commit(struct hub_planner *p, struct hub_reading *r, size_t at,
-                              const struct hub_repo_id *id, struct hub_outcome *o) {
+                              const struct hub_repo_id *id, bool fetched, struct hub_outcome *o) {
     struct hub_source_state *source = &p->states[at];
     CM_CLEANUP(hub_commit_done) struct hub_commit commit = {0};
     CM_CLEANUP(hub_fleet_result_freep) struct hub_fleet_result *result = NULL;
@@ -287,6 +339,9 @@ static enum cm_rc take_commit(struct hub_planner *p, struct hub_reading *r, size
         wants_changed = true;
     }
     keep_commit(source, &commit, what.revision);
+    if (fetched) {
+        note_fetched(p, at);
+    }
     take_result(p, o, &what, result);
     note_revisions(p, o);
     if (wants_changed) {
@@ -295,16 +350,28 @@ static enum cm_rc take_commit(struct hub_planner *p, struct hub_reading *r, size
     return CM_OK;
 }
 
+// The commit is what the fleet has taken in already.
+static void take_same(struct hub_planner *p, size_t at, bool fetched, struct hub_outcome *o) {
+    if (fetched) {
+        note_fetched(p, at);
+    }
+    if (p->ready && can_release(p)) {
+        take_all(p, o);
+    }
+}
+
+// `fetched`: since the start, so nothing newer is known; else it is what the mirror held.
 static struct hub_outcome *commit_at(struct hub_planner *p, size_t at,
-                                     const struct hub_repo_id *commit) {
+                                     const struct hub_repo_id *commit, bool fetched) {
     struct hub_outcome *o = hub_outcome_new();
     struct hub_reading r;
 
     if (is_loaded(p, at) && hub_repo_id_equal(&p->states[at].commit, commit)) {
+        take_same(p, at, fetched, o);
         return o;
     }
     hub_reading_begin(&r, p->sources, p->source_count);
-    if (take_commit(p, &r, at, commit, o) == CM_OK) {
+    if (take_commit(p, &r, at, commit, fetched, o) == CM_OK) {
         o->err.code = CM_OK;
     }
     hub_reading_end(&r);
@@ -313,7 +380,7 @@ static struct hub_outcome *commit_at(struct hub_planner *p, size_t at,
 
 struct hub_outcome *hub_planner_commit(struct hub_planner *p, size_t source,
                                        const struct hub_repo_id *commit) {
-    return commit_at(p, source, commit);
+    return commit_at(p, source, commit, true);
 }
 
 // ---- What Apps want of other repositories
@@ -365,10 +432,10 @@ struct hub_outcome *hub_planner_tree(struct hub_planner *p, const struct hub_pla
     }
     size_t at = find_tree(p, tree);
     if (commit != NULL) {
-        return commit_at(p, at, commit);
+        return commit_at(p, at, commit, true);
     }
     struct hub_outcome *o =
-        fetched_last(p, at, &last) ? commit_at(p, at, &last) : hub_outcome_new();
+        fetched_last(p, at, &last) ? commit_at(p, at, &last, false) : hub_outcome_new();
     o->err.code = CM_OK; // a fetch will do
     return o;
 }
@@ -389,7 +456,7 @@ struct hub_outcome *hub_planner_resume(struct hub_planner *p, size_t source) {
     if (p->states[source].loaded || !hub_repo_id_parse(p->states[source].last, &id)) {
         return hub_outcome_new();
     }
-    struct hub_outcome *o = hub_planner_commit(p, source, &id);
+    struct hub_outcome *o = commit_at(p, source, &id, false);
     o->err.code = CM_OK; // the mirror was lost or its source is another one now
     return o;
 }

@@ -30,20 +30,33 @@ class DatabaseRestored(SimStory):
             self.deliver(version(number))
         type(self).held = self.generations()
 
-    def test_the_copy_takes_its_place(self):
+    def test_the_copy_takes_its_place_while_git_is_away(self):
         self.hub.kill()
         shutil.rmtree(self.hub.data / "data")
         shutil.copytree(self.folder / "backup", self.hub.data / "data")
+        self.repo.bare.rename(self.folder / "away")
         self.hub.start_and_wait()
         self.wait_connected("c01", "c02", "c03", "c04", "c05")
 
+    def test_nobody_is_led_back_to_what_the_copy_knows(self):
+        wait_for(lambda: self.hub.log_text().count("agent.ahead") >= 5, 30, "all to be noticed")
+        wait_for(lambda: self.events("sync.failed"), 30, "a fetch to fail")
+        self.assertEqual({self.data(name, KEY)["version"] for name in self.held}, {"4"})
+        self.assertTrue(all(now < self.held[name] for name, now in self.generations().items()))
+
     def test_generations_go_above_what_agents_hold(self):
+        (self.folder / "away").rename(self.repo.bare)
+        self.hub.run("sync")
         wait_for(lambda: all(now > self.held[name] for name, now in self.generations().items()),
                  30, "the generations", 0.1)
         self.wait()
         for name in self.generations():
             self.assertEqual(self.data(name, KEY), {"version": "4"})
-        self.assertIn("agent.ahead", self.hub.log_text())
+
+    def test_no_old_version_was_applied_meanwhile(self):
+        once_each = sorted(self.held)
+        self.assertEqual(sorted(row["cluster"] for row in
+                                self.events("app.applied", revision=self.first)), once_each)
 
     def test_what_they_reported_is_known_again(self):
         self.wait_status("web", "c02", applied="applied", health="healthy", upToDate=True)

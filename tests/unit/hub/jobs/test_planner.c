@@ -86,6 +86,100 @@ static void an_agent_that_is_ahead_gets_a_manifest_above_its_own(void **state) {
     assert_int_equal(rig_change(o, "paris-1")->publication->generation, 42);
 }
 
+static char *last_revision(struct rig *r) {
+    struct hub_stmt *stmt = NULL;
+    struct cm_err err;
+
+    assert_int_equal(
+        hub_db_query(r->db, &stmt, &err, "SELECT id FROM revision ORDER BY number DESC", ""),
+        CM_OK);
+    assert_int_equal(hub_stmt_next(stmt, &err), CM_OK);
+    char *id = cm_strdup(hub_stmt_text(stmt, 0));
+    hub_stmt_end(stmt);
+    return id;
+}
+
+// begin_restored starts a hub on what may be an older copy of its disk; the agent knows more.
+static void begin_restored(struct rig *r, const char *const *names) {
+    rig_start(r, names);
+    (void)rig_begin(r);
+    assert_null(rig_change(rig_raise(r, "paris-1", 41), "paris-1"));
+}
+
+static void assert_offered_above(const struct hub_outcome *o, uint64_t generation) {
+    const struct hub_cluster_change *change = rig_change(o, "paris-1");
+
+    assert_non_null(change);
+    assert_non_null(change->publication);
+    assert_int_equal(change->publication->generation, generation + 1);
+}
+
+static void who_is_ahead_after_a_restart_waits_until_git_is_fetched(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    begin_restored(r, fleet);
+    assert_null(rig_change(rig_resume(r, "fleet"), "paris-1"));
+    assert_true(hub_planner_is_ready(r->planner));
+    assert_offered_above(rig_commit(r, "fleet", "config web colours blue"), 41);
+    assert_int_equal(count_rows(r->db, "SELECT generation FROM manifest"), 42);
+}
+
+static void it_waits_also_if_the_mirror_was_read_before(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+
+    assert_null(rig_change(rig_raise(r, "paris-1", 41), "paris-1"));
+    assert_offered_above(rig_commit(r, "fleet", "true"), 41);
+}
+
+static void a_fetch_that_brings_nothing_new_ends_the_wait(void **state) {
+    struct hub_repo_id id;
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    CM_AUTOFREE char *revision = last_revision(r);
+    begin_restored(r, fleet);
+    (void)rig_resume(r, "fleet");
+    assert_true(hub_repo_id_parse(revision, &id));
+    struct hub_outcome *o = hub_planner_commit(r->planner, 0, &id);
+
+    assert_offered_above(o, 41);
+    hub_outcome_free(o);
+}
+
+static void it_waits_for_every_repository_that_was_known(void **state) {
+    struct rig *r = *state;
+
+    begin_both(r);
+    begin_restored(r, fleet_and_team);
+    (void)rig_resume(r, "fleet");
+    (void)rig_resume(r, "team");
+    assert_null(rig_change(rig_commit(r, "fleet", "config web colours blue"), "paris-1"));
+    struct hub_outcome *o = rig_commit(r, "team", "true");
+
+    assert_offered_above(o, 41);
+    assert_true(rig_runs(o, "paris-1", "crew"));
+}
+
+static void others_are_published_meanwhile(void **state) {
+    struct rig *r = *state;
+
+    begin_both(r);
+    (void)rig_enroll(r, "oslo-1", OTHER);
+    (void)rig_commit(r, "fleet", "cluster oslo-1");
+    begin_restored(r, fleet_and_team);
+    (void)rig_resume(r, "fleet");
+    (void)rig_resume(r, "team");
+    struct hub_outcome *o = rig_commit(r, "fleet", "config web colours blue");
+
+    assert_null(rig_change(o, "paris-1"));
+    assert_non_null(rig_change(o, "oslo-1")->publication);
+}
+
 static void after_a_restart_what_was_in_force_is_served_as_it_was(void **state) {
     struct rig *r = *state;
 
@@ -193,6 +287,20 @@ static void a_commit_that_cannot_be_read_is_said_without_its_repository(void **s
     hub_outcome_free(o);
 }
 
+static void who_is_ahead_waits_for_what_apps_take_from_other_repositories(void **state) {
+    struct rig *r = *state;
+
+    begin_with_source(r, "document a.yaml v1 ConfigMap a 'data: {x: y}'");
+    begin_restored(r, fleet);
+    (void)rig_resume(r, "fleet");
+    (void)rig_tree(r, "config", "config@default", NULL);
+    assert_null(rig_change(rig_commit(r, "fleet", "true"), "paris-1"));
+
+    assert_offered_above(
+        rig_tree(r, "config", "config@default", "document a.yaml v1 ConfigMap a 'data: {x: z}'"),
+        41);
+}
+
 static void a_commit_of_another_repository_is_resolved_once(void **state) {
     struct rig *r = *state;
 
@@ -283,19 +391,6 @@ static void a_cluster_that_left_while_nobody_looked_is_off_the_record(void **sta
 }
 
 // ---- Which commit a problem is of
-
-static char *last_revision(struct rig *r) {
-    struct hub_stmt *stmt = NULL;
-    struct cm_err err;
-
-    assert_int_equal(
-        hub_db_query(r->db, &stmt, &err, "SELECT id FROM revision ORDER BY number DESC", ""),
-        CM_OK);
-    assert_int_equal(hub_stmt_next(stmt, &err), CM_OK);
-    char *id = cm_strdup(hub_stmt_text(stmt, 0));
-    hub_stmt_end(stmt);
-    return id;
-}
 
 static int64_t count_problems_of(struct rig *r, const char *revision) {
     struct hub_stmt *stmt = NULL;
@@ -453,12 +548,18 @@ int main(void) {
         RIG_TEST(a_cluster_without_an_agent_is_planned_but_not_published),
         RIG_TEST(who_enrolls_is_sent_what_is_in_force_under_its_own_id),
         RIG_TEST(an_agent_that_is_ahead_gets_a_manifest_above_its_own),
+        RIG_TEST(who_is_ahead_after_a_restart_waits_until_git_is_fetched),
+        RIG_TEST(it_waits_also_if_the_mirror_was_read_before),
+        RIG_TEST(a_fetch_that_brings_nothing_new_ends_the_wait),
+        RIG_TEST(it_waits_for_every_repository_that_was_known),
+        RIG_TEST(others_are_published_meanwhile),
         RIG_TEST(after_a_restart_what_was_in_force_is_served_as_it_was),
         RIG_TEST(a_cluster_whose_document_is_wrong_is_served_over_a_restart),
         RIG_TEST(an_app_whose_group_is_wrong_stays_over_a_restart),
         RIG_TEST(what_holds_a_secret_is_served_once_git_is_read_again),
         RIG_TEST(secrets_of_another_repository_are_served_once_it_is_read_again),
         RIG_TEST(a_commit_that_cannot_be_read_is_said_without_its_repository),
+        RIG_TEST(who_is_ahead_waits_for_what_apps_take_from_other_repositories),
         RIG_TEST(a_commit_of_another_repository_is_resolved_once),
         RIG_TEST(nothing_is_published_until_what_was_read_before_is_read_again),
         RIG_TEST(a_new_repository_that_cannot_be_read_holds_up_nobody),
