@@ -67,8 +67,8 @@ static void on_behind(void *ctx, const char *cluster, uint64_t epoch, uint64_t g
     hub_sync_behind(((struct hub *)ctx)->sync, cluster, epoch, generation);
 }
 
-static void on_removed(void *ctx, const char *cluster, const char *app) {
-    hub_sync_removed(((struct hub *)ctx)->sync, cluster, app);
+static void on_removed(void *ctx, const char *cluster, const char *const *apps, size_t count) {
+    hub_sync_removed(((struct hub *)ctx)->sync, cluster, apps, count);
 }
 
 // ---- Stopping

@@ -77,7 +77,8 @@ static const struct cm_option options[] = {
      .value_name = "N",
      .min = 1000,
      .max = 1000000000,
-     .help = "How many events are kept; older ones are removed."},
+     .help = "How many events are kept of what agents tell, and as many of all else; older "
+             "ones are removed."},
     {.name = "log-level",
      .type = CM_OPTION_STRING,
      .offset = AT(log_level),

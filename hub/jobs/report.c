@@ -7,11 +7,17 @@
 #include "common/clock.h"
 #include "common/list.h"
 #include "common/mem.h"
+#include "hub/fleet/fleet.h"
+#include "hub/jobs/publication.h"
 #include "hub/jobs/store.h"
 #include "hub/store/db.h"
 #include "hub/store/events.h"
 #include "hub/store/status.h"
 #include "proto/holdfast.pb-c.h"
+
+// Of one report so many differences become events, and of one cluster so many are kept.
+#define DRIFT_EVENTS_MAX 100
+#define DRIFT_ROWS_MAX 10000
 
 struct report_job {
     struct hub_store_job job;
@@ -19,8 +25,11 @@ struct report_job {
     const Holdfast__V1__Report *report;
     const char *cluster;
     struct hub_report_done done;
+    struct hub_publication *in_force; // NULL: not known
     const char **removed;
-    size_t removed_count;
+    struct hub_report_result result;
+    size_t drift_room;   // how many more differences may be kept
+    size_t drift_events; // that were told
     int64_t now_ms;
 };
 
@@ -121,17 +130,39 @@ static enum cm_rc put_app(struct report_job *r, struct hub_db *db,
     return rc < 0 ? rc : hub_status_put(db, &row, err);
 }
 
+static int order_gone(const void *app, const void *gone) {
+    return strcmp(app, ((const struct hub_gone *)gone)->app);
+}
+
+static bool has_tombstone(const struct report_job *r, const char *app) {
+    if (r->in_force == NULL) {
+        return true;
+    }
+    const struct hub_desired *d = r->in_force->desired;
+    return d->gone_count > 0 &&
+           bsearch(app, d->gone, d->gone_count, sizeof(*d->gone), order_gone) != NULL;
+}
+
 static enum cm_rc remove_app(struct report_job *r, struct hub_db *db,
                              const Holdfast__V1__AppReport *app, struct cm_err *err) {
-    enum cm_rc rc = hub_status_remove(db, r->cluster, app->app, err);
+    bool awaited = has_tombstone(r, app->app);
+    bool had;
+    enum cm_rc rc = hub_status_remove(db, r->cluster, app->app, &had, err);
 
-    r->removed[r->removed_count++] = app->app;
-    return rc < 0 ? rc : add_event(r, db, "app.removed", app, app->message, err);
+    if (awaited) {
+        r->removed[r->result.removed_count++] = app->app;
+    }
+    return rc < 0 || !(had || awaited) ? rc
+                                       : add_event(r, db, "app.removed", app, app->message, err);
 }
 
 static enum cm_rc add_drift_event(struct report_job *r, struct hub_db *db,
                                   const struct hub_drift_row *row, struct cm_err *err) {
     const char *actual = row->actual[0] != '\0' ? row->actual : "nothing";
+
+    if (++r->drift_events > DRIFT_EVENTS_MAX) {
+        return CM_OK;
+    }
     const char *message = cm_arena_strf(r->arena, "%s: %s -> %s", row->path, row->desired, actual);
 
     return hub_events_add(db,
@@ -149,7 +180,7 @@ static enum cm_rc put_drift(struct report_job *r, struct hub_db *db,
                             const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
     enum cm_rc rc = CM_OK;
 
-    for (size_t i = 0; rc == CM_OK && i < object->n_drift; i++) {
+    for (size_t i = 0; rc == CM_OK && i < object->n_drift && r->drift_room > 0; i++) {
         const Holdfast__V1__FieldDrift *field = object->drift[i];
         struct hub_drift_row row = {
             .cluster = r->cluster,
@@ -163,6 +194,7 @@ static enum cm_rc put_drift(struct report_job *r, struct hub_db *db,
             .at_ms = field->at_ms,
         };
         rc = hub_drift_put(db, &row, err);
+        r->drift_room--;
     }
     return rc;
 }
@@ -224,15 +256,54 @@ static enum cm_rc put_object(struct report_job *r, struct hub_db *db,
     enum cm_rc rc = tell_new_drift(r, db, object, err);
     rc = rc < 0 ? rc : hub_drift_clear(db, r->cluster, object->key, err);
     bool had_drift = rc == CM_OK && hub_db_changes(db) > 0;
+    r->drift_room += had_drift ? (size_t)hub_db_changes(db) : 0;
     rc = rc < 0 || !had_drift || object->n_drift > 0 ? rc : tell_cleared(r, db, object, err);
     rc = rc < 0 ? rc : put_drift(r, db, object, err);
     return rc < 0 ? rc : hub_objects_put(db, &row, err);
 }
 
+static size_t count_drift(const Holdfast__V1__Report *report) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < report->n_objects; i++) {
+        count += report->objects[i]->n_drift;
+    }
+    return count;
+}
+
+// What was told before it was too much, and how much more there is.
+static enum cm_rc tell_rest(struct report_job *r, struct hub_db *db, struct cm_err *err) {
+    if (r->drift_events <= DRIFT_EVENTS_MAX) {
+        return CM_OK;
+    }
+    return hub_events_add(
+        db,
+        &(struct hub_event){.at_ms = r->now_ms,
+                            .kind = "drift.found",
+                            .cluster = r->cluster,
+                            .actor = "agent",
+                            .message = cm_arena_strf(r->arena, "%zu more differences at once",
+                                                     r->drift_events - DRIFT_EVENTS_MAX)},
+        err);
+}
+
+static enum cm_rc find_room(struct report_job *r, struct hub_db *db, struct cm_err *err) {
+    size_t kept = 0;
+    enum cm_rc rc = count_drift(r->report) > 0
+                        ? hub_drift_count(db, r->cluster, DRIFT_ROWS_MAX, &kept, err)
+                        : CM_OK;
+
+    r->drift_room = DRIFT_ROWS_MAX - kept;
+    return rc;
+}
+
 static enum cm_rc put_all(struct report_job *r, struct hub_db *db, struct cm_err *err) {
     const Holdfast__V1__Report *report = r->report;
-    enum cm_rc rc = report->full ? hub_status_full_begin(db, r->cluster, err) : CM_OK;
+    enum cm_rc rc = find_room(r, db, err);
 
+    if (rc == CM_OK && report->full) {
+        rc = hub_status_full_begin(db, r->cluster, &r->result.marked, err);
+    }
     for (size_t i = 0; rc == CM_OK && i < report->n_objects; i++) {
         rc = put_object(r, db, report->objects[i], err);
     }
@@ -240,6 +311,7 @@ static enum cm_rc put_all(struct report_job *r, struct hub_db *db, struct cm_err
         rc = report->apps[i]->removed ? remove_app(r, db, report->apps[i], err)
                                       : put_app(r, db, report->apps[i], err);
     }
+    rc = rc < 0 ? rc : tell_rest(r, db, err);
     return rc < 0 || !report->full_end ? rc : hub_status_full_end(db, r->cluster, err);
 }
 
@@ -263,12 +335,15 @@ static enum cm_rc run_report(struct hub_store_job *job, struct hub_db *db, struc
 static void report_done(struct hub_store_job *job, const struct cm_err *err) {
     struct report_job *r = CM_CONTAINER(job, struct report_job, job);
 
-    r->done.done(r->done.ctx, err, r->removed, r->removed_count);
+    r->result.removed = r->removed;
+    r->done.done(r->done.ctx, err, &r->result);
+    hub_publication_unref(r->in_force);
     cm_arena_free(r->arena);
     free(r);
 }
 
-void hub_report_commit(struct hub_store *store, const char *cluster, struct cm_arena *arena,
+void hub_report_commit(struct hub_store *store, struct hub_publication *in_force,
+                       const char *cluster, struct cm_arena *arena,
                        const Holdfast__V1__Report *report, const struct hub_report_done *done) {
     struct report_job *r = cm_new(1, sizeof(*r));
 
@@ -278,6 +353,7 @@ void hub_report_commit(struct hub_store *store, const char *cluster, struct cm_a
     r->report = report;
     r->cluster = cm_arena_strdup(arena, cluster);
     r->done = *done;
+    r->in_force = in_force == NULL ? NULL : hub_publication_ref(in_force);
     r->removed = cm_arena_get(arena, (report->n_apps + 1) * sizeof(*r->removed));
     r->now_ms = cm_clock_unix_ms();
     hub_store_submit(store, &r->job);

@@ -110,6 +110,13 @@ void hub_sync_retry_record(void *ctx) {
     submit_record(CM_CONTAINER(s->steps.next, struct hub_step, in_steps));
 }
 
+// `apps`: names, each ended by NUL, and one more.
+static void forget_gone(struct hub_planner *p, const char *cluster, const char *apps) {
+    for (; *apps != '\0'; apps += strlen(apps) + 1) {
+        hub_planner_forget_gone(p, cluster, apps);
+    }
+}
+
 static void run_plan(struct cm_job *job) {
     struct hub_step *step = CM_CONTAINER(job, struct hub_step, plan);
     struct hub_planner *p = step->owner->planner;
@@ -138,7 +145,7 @@ static void run_plan(struct cm_job *job) {
         step->outcome = hub_planner_raise(p, step->name, step->epoch, step->generation);
         break;
     case HUB_STEP_FORGET:
-        hub_planner_forget_gone(p, step->name, step->text);
+        forget_gone(p, step->name, step->text);
         break;
     }
 }

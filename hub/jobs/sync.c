@@ -171,8 +171,27 @@ void hub_sync_behind(struct hub_sync *s, const char *cluster, uint64_t epoch, ui
     hub_steps_go(s);
 }
 
-void hub_sync_removed(struct hub_sync *s, const char *cluster, const char *app) {
-    (void)hub_step_add(s, HUB_STEP_FORGET, cluster, app);
+// One step, however many there are. Names hold no NUL, so it ends each in one text.
+static char *join(const char *const *apps, size_t count) {
+    size_t size = 1;
+
+    for (size_t i = 0; i < count; i++) {
+        size += strlen(apps[i]) + 1;
+    }
+    char *text = cm_new(1, size);
+    char *at = text;
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strlen(apps[i]) + 1;
+
+        memcpy(at, apps[i], len);
+        at += len;
+    }
+    return text;
+}
+
+void hub_sync_removed(struct hub_sync *s, const char *cluster, const char *const *apps,
+                      size_t count) {
+    hub_step_add(s, HUB_STEP_FORGET, cluster, NULL)->text = join(apps, count);
     hub_steps_go(s);
 }
 

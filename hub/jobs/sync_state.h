@@ -49,7 +49,8 @@ struct hub_step {
     size_t source;
     struct hub_repo_id commit;
     char *name; // of a cluster, or of what Apps want
-    char *text; // cluster id, App, folder of the mirror, or trouble
+    char *text; // cluster id, Apps (each ended by NUL, and one more), folder of the mirror, or
+                // trouble
     uint64_t epoch;
     uint64_t generation;
     struct hub_outcome *outcome;

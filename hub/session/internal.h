@@ -60,6 +60,7 @@ struct hub_session {
     int64_t stored_ms; // of that, what was last given to the database
     size_t jobs;       // store jobs that still point here
     size_t reports;    // of these
+    bool in_full;      // a full report has begun and not ended
     bool desired_due;  // Desired follows once `outgoing` is through
     struct cm_list in_sessions;
 };

@@ -19,7 +19,7 @@
 #define UNPACK_BUDGET ((size_t)32 * 1024 * 1024)
 #define RETRY_AFTER_STOP_MS 1000
 #define RETRY_AFTER_OVERLOAD_MS 5000
-#define REPORTS_MAX 32 // that may wait for the store; agents wait after eight
+#define REPORTS_MAX 8 // that may wait for the store; agents wait then
 
 // Epochs and generations above it are no hub's: the next ones must fit the database's numbers.
 #define COUNT_MAX (UINT64_MAX / 4)
@@ -28,7 +28,10 @@
 // than their texts.
 #define HELLO_COST ((size_t)16 * 1024)
 #define REPORT_COST ((size_t)4 * 1024)
-#define REPORT_ITEM_COST 256
+#define REPORT_APP_COST 1024 // it may be two events
+#define REPORT_OBJECT_COST 256
+#define REPORT_DRIFT_COST 1024 // one field
+#define REPORT_MARK_COST 64    // one row of a full report, that is rewritten as it begins
 
 static const char *cluster_of(const struct hub_session *session) {
     return session->member == NULL ? "?" : session->member->cluster;
@@ -320,16 +323,22 @@ struct report_ctx {
     uint64_t number;
 };
 
-static void tell_removed(struct report_ctx *r, const char *const *removed, size_t count) {
+// What a report cost is known in part only once it is committed: that is a debt.
+static void take_in(struct report_ctx *r, const struct hub_report_result *result) {
     const struct hub_sessions_config *config = &r->session->owner->config;
+    struct hub_member *member = r->session->member;
 
-    for (size_t i = 0; i < count; i++) {
-        config->removed(config->ctx, r->cluster, removed[i]);
+    if (member != NULL && result->marked > 0) {
+        (void)hub_allowance_take(&member->allowance, REPORT_MARK_COST * result->marked,
+                                 cm_clock_now_ms());
+    }
+    if (result->removed_count > 0) {
+        config->removed(config->ctx, r->cluster, result->removed, result->removed_count);
     }
 }
 
-static void on_reported(void *ctx, const struct cm_err *err, const char *const *removed,
-                        size_t removed_count) {
+static void on_reported(void *ctx, const struct cm_err *err,
+                        const struct hub_report_result *result) {
     struct report_ctx *r = ctx;
     struct hub_session *session = r->session;
     Holdfast__V1__ReportAck ack;
@@ -343,7 +352,7 @@ static void on_reported(void *ctx, const struct cm_err *err, const char *const *
         hub_session_goodbye(session, HOLDFAST__V1__GOODBYE__REASON__OVERLOADED,
                             "the hub cannot write; try again");
     } else {
-        tell_removed(r, removed, removed_count);
+        take_in(r, result);
         if (session->conn != NULL) {
             ack.run = r->run;
             ack.number = r->number;
@@ -356,6 +365,29 @@ static void on_reported(void *ctx, const struct cm_err *err, const char *const *
     release(session);
 }
 
+static enum cm_rc check_report(struct hub_session *session, const Holdfast__V1__Report *report,
+                               struct cm_err *err) {
+    if (session->reports == REPORTS_MAX) {
+        return cm_fail(err, CM_EINVAL, "more than %d reports wait for their acknowledgement",
+                       REPORTS_MAX);
+    }
+    if (report->full && session->in_full) {
+        return cm_fail(err, CM_EINVAL, "a full report begins before the last one has ended");
+    }
+    session->in_full = (session->in_full || report->full) && !report->full_end;
+    return CM_OK;
+}
+
+static size_t cost_of(const Holdfast__V1__Report *report, size_t size) {
+    size_t cost = REPORT_COST + size + REPORT_APP_COST * report->n_apps +
+                  REPORT_OBJECT_COST * report->n_objects;
+
+    for (size_t i = 0; i < report->n_objects; i++) {
+        cost += REPORT_DRIFT_COST * report->objects[i]->n_drift;
+    }
+    return cost;
+}
+
 static enum cm_rc on_report(struct hub_session *session, const struct cm_net_frame *frame,
                             struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(UNPACK_BUDGET);
@@ -363,15 +395,11 @@ static enum cm_rc on_report(struct hub_session *session, const struct cm_net_fra
     enum cm_rc rc = WIRE_UNPACK(a, Holdfast__V1__Report, holdfast__v1__report, frame->payload,
                                 frame->size, &report, err);
 
+    rc = rc < 0 ? rc : check_report(session, report, err);
     if (rc < 0) {
         return rc;
     }
-    if (session->reports == REPORTS_MAX) {
-        return cm_fail(err, CM_EINVAL, "more than %d reports wait for their acknowledgement",
-                       REPORTS_MAX);
-    }
-    size_t items = report->n_apps + report->n_objects;
-    if (!is_allowed(session, REPORT_COST + frame->size + REPORT_ITEM_COST * items)) {
+    if (!is_allowed(session, cost_of(report, frame->size))) {
         return CM_OK;
     }
     struct report_ctx *r = cm_new(1, sizeof(*r));
@@ -383,8 +411,8 @@ static enum cm_rc on_report(struct hub_session *session, const struct cm_net_fra
     session->reports++;
     hub_session_learn_report(session, report->epoch, report->generation);
     cm_metric_add(session->owner->metric_reports, 1);
-    hub_report_commit(session->owner->config.store, r->cluster, CM_TAKE(a), report,
-                      &(struct hub_report_done){.done = on_reported, .ctx = r});
+    hub_report_commit(session->owner->config.store, session->member->in_force, r->cluster,
+                      CM_TAKE(a), report, &(struct hub_report_done){.done = on_reported, .ctx = r});
     return CM_OK;
 }
 

@@ -44,10 +44,10 @@ struct hub_sessions_config {
     size_t max_connections;
 
     // enrolled: a cluster has a new agent. behind: an agent holds a newer generation than the hub
-    // knows (the hub was restored). removed: an agent reported an App as gone.
+    // knows (the hub was restored). removed: an agent reported Apps with tombstones as gone.
     void (*enrolled)(void *ctx, const char *cluster, const char *cluster_id);
     void (*behind)(void *ctx, const char *cluster, uint64_t epoch, uint64_t generation);
-    void (*removed)(void *ctx, const char *cluster, const char *app);
+    void (*removed)(void *ctx, const char *cluster, const char *const *apps, size_t count);
     void *ctx;
 };
 

@@ -1,6 +1,16 @@
 #include "hub/store/events.h"
 
+#include <stdbool.h>
+
+#include "common/mem.h"
+#include "common/str.h"
 #include "hub/store/db.h"
+#include "hub/store/meta.h"
+
+// What agents can make happen, as often as they like.
+#define BY_AGENTS                                                                                  \
+    "(kind GLOB 'app.*' OR kind GLOB 'drift.*'"                                                    \
+    " OR kind IN ('agent.connected', 'agent.disconnected'))"
 
 static const char *text(const char *s) {
     return s == NULL ? "" : s;
@@ -15,8 +25,96 @@ enum cm_rc hub_events_add(struct hub_db *db, const struct hub_event *event, stru
                       text(event->revision), text(event->actor), text(event->message));
 }
 
+// ---- Trimming
+
+struct trimming {
+    struct hub_db *db;
+    int64_t last; // number of the newest event that was removed; 0: none
+};
+
+// find gives the newest event that is too many, or 0.
+static enum cm_rc find(struct hub_db *db, const char *sql, const char *cluster, int64_t keep,
+                       int64_t *out, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "it", keep, cluster);
+
+    *out = 0;
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_OK) {
+        *out = hub_stmt_int(stmt, 0);
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+// trim removes what `sql_find` finds and all that is older, as `sql_remove` says it.
+static enum cm_rc trim(struct trimming *t, const char *sql_find, const char *sql_remove,
+                       const char *cluster, int64_t keep, struct cm_err *err) {
+    int64_t number = 0;
+    enum cm_rc rc = find(t->db, sql_find, cluster, keep, &number, err);
+
+    if (rc < 0 || number == 0) {
+        return rc;
+    }
+    t->last = number > t->last ? number : t->last;
+    return hub_db_run(t->db, err, sql_remove, "it", number, cluster);
+}
+
+static enum cm_rc trim_cluster(struct trimming *t, const char *cluster, int64_t keep,
+                               struct cm_err *err) {
+    return trim(t,
+                "SELECT number FROM event WHERE cluster = ?2 AND " BY_AGENTS
+                " ORDER BY number DESC LIMIT 1 OFFSET ?1",
+                "DELETE FROM event WHERE number <= ?1 AND cluster = ?2 AND " BY_AGENTS, cluster,
+                keep, err);
+}
+
+// The cluster of which most is told. Its index says it without a look at the rows.
+static enum cm_rc find_loudest(struct hub_db *db, char **out, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT cluster FROM event WHERE cluster <> '' GROUP BY cluster"
+                                 " ORDER BY count(*) DESC LIMIT 1",
+                                 "");
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_OK) {
+        *out = cm_strdup(hub_stmt_text(stmt, 0));
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+static enum cm_rc trim_agents(struct trimming *t, int64_t keep, struct cm_err *err) {
+    static const char sql_find[] = "SELECT number FROM event WHERE ?2 IS NULL AND " BY_AGENTS
+                                   " ORDER BY number DESC LIMIT 1 OFFSET ?1";
+    CM_AUTOFREE char *loudest = NULL;
+    int64_t number = 0;
+    enum cm_rc rc = find(t->db, sql_find, NULL, keep, &number, err);
+
+    if (rc < 0 || number == 0) {
+        return rc;
+    }
+    rc = find_loudest(t->db, &loudest, err);
+    rc = rc < 0 || loudest == NULL ? rc : trim_cluster(t, loudest, keep / 2, err);
+    return rc < 0 ? rc
+                  : trim(t, sql_find,
+                         "DELETE FROM event WHERE number <= ?1 AND ?2 IS NULL AND " BY_AGENTS, NULL,
+                         keep, err);
+}
+
+static enum cm_rc trim_others(struct trimming *t, int64_t keep, struct cm_err *err) {
+    return trim(t,
+                "SELECT number FROM event WHERE ?2 IS NULL AND NOT " BY_AGENTS
+                " ORDER BY number DESC LIMIT 1 OFFSET ?1",
+                "DELETE FROM event WHERE number <= ?1 AND ?2 IS NULL AND NOT " BY_AGENTS, NULL,
+                keep, err);
+}
+
 enum cm_rc hub_events_trim(struct hub_db *db, int64_t keep, struct cm_err *err) {
-    return hub_db_run(db, err,
-                      "DELETE FROM event WHERE number <= (SELECT max(number) FROM event) - ?1", "i",
-                      keep);
+    struct trimming t = {.db = db};
+    int64_t before = 0;
+    enum cm_rc rc = hub_meta_get_int(db, HUB_EVENTS_TRIMMED, &before, err);
+
+    rc = rc < 0 && rc != CM_ENOTFOUND ? rc : trim_agents(&t, keep, err);
+    rc = rc < 0 ? rc : trim_others(&t, keep, err);
+    return rc < 0 || t.last <= before ? rc : hub_meta_set_int(db, HUB_EVENTS_TRIMMED, t.last, err);
 }

@@ -14,6 +14,9 @@
 
 struct hub_db;
 
+// In the table `meta`: up to which number events were removed, though not all of them.
+#define HUB_EVENTS_TRIMMED "events_trimmed"
+
 // Strings may be NULL, which is the same as "".
 struct hub_event {
     int64_t at_ms; // Unix time
@@ -29,5 +32,7 @@ struct hub_event {
 CM_MUSTUSE enum cm_rc hub_events_add(struct hub_db *db, const struct hub_event *event,
                                      struct cm_err *err);
 
-// hub_events_trim keeps the newest `keep` events.
+// hub_events_trim keeps the newest `keep` events of what agents can make happen, and as many of all
+// else, so that no agent can wipe out who changed what. While agents' are too many, one cluster's
+// are half of them at most: it cannot wipe out what is known of others either.
 CM_MUSTUSE enum cm_rc hub_events_trim(struct hub_db *db, int64_t keep, struct cm_err *err);

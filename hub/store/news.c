@@ -2,6 +2,7 @@
 
 #include "common/mem.h"
 #include "hub/store/db.h"
+#include "hub/store/events.h"
 
 static enum cm_rc read_version(struct hub_db *db, int64_t *out, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
@@ -15,9 +16,11 @@ static enum cm_rc read_version(struct hub_db *db, int64_t *out, struct cm_err *e
 }
 
 enum cm_rc hub_news_read(struct hub_db *db, struct hub_news *out, struct cm_err *err) {
-    // Two queries within one: each finds its end of the index at once.
-    static const char sql[] = "SELECT ifnull((SELECT max(number) FROM event), 0),"
-                              " ifnull((SELECT min(number) FROM event), 0)";
+    // Queries within one: each finds its row at once.
+    static const char sql[] =
+        "SELECT ifnull((SELECT max(number) FROM event), 0),"
+        " ifnull((SELECT min(number) FROM event WHERE number >"
+        " ifnull((SELECT value FROM meta WHERE name = '" HUB_EVENTS_TRIMMED "'), 0)), 0)";
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     struct hub_news news = {0};
     enum cm_rc rc = read_version(db, &news.version, err);

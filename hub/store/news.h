@@ -11,7 +11,7 @@ struct hub_db;
 
 struct hub_news {
     int64_t newest;  // event, 0: none. Numbers have no holes but where old events were trimmed
-    int64_t oldest;  // event that is still kept, 0: none
+    int64_t oldest;  // event after which none was trimmed, 0: none
     int64_t version; // changes when another handle committed; of this handle only
 };
 

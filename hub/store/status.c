@@ -47,17 +47,21 @@ enum cm_rc hub_status_put(struct hub_db *db, const struct hub_status_row *row, s
                       (int64_t)row->drifted, row->at_ms);
 }
 
-enum cm_rc hub_status_remove(struct hub_db *db, const char *cluster, const char *app,
+enum cm_rc hub_status_remove(struct hub_db *db, const char *cluster, const char *app, bool *had,
                              struct cm_err *err) {
-    enum cm_rc rc = hub_db_run(db, err, "DELETE FROM drift WHERE cluster = ?1 AND app = ?2", "tt",
-                               cluster, app);
+    static const char *const clear[] = {
+        "DELETE FROM drift WHERE cluster = ?1 AND app = ?2",
+        "DELETE FROM object WHERE cluster = ?1 AND app = ?2",
+        "DELETE FROM status WHERE cluster = ?1 AND app = ?2",
+    };
+    enum cm_rc rc = CM_OK;
 
-    rc = rc < 0 ? rc
-                : hub_db_run(db, err, "DELETE FROM object WHERE cluster = ?1 AND app = ?2", "tt",
-                             cluster, app);
-    return rc < 0 ? rc
-                  : hub_db_run(db, err, "DELETE FROM status WHERE cluster = ?1 AND app = ?2", "tt",
-                               cluster, app);
+    *had = false;
+    for (size_t i = 0; rc == CM_OK && i < sizeof(clear) / sizeof(clear[0]); i++) {
+        rc = hub_db_run(db, err, clear[i], "tt", cluster, app);
+        *had = *had || (rc == CM_OK && hub_db_changes(db) > 0);
+    }
+    return rc;
 }
 
 enum cm_rc hub_objects_put(struct hub_db *db, const struct hub_object_row *row,
@@ -114,13 +118,34 @@ enum cm_rc hub_drift_known(struct hub_db *db, const struct hub_drift_row *row, b
     return CM_OK;
 }
 
-enum cm_rc hub_status_full_begin(struct hub_db *db, const char *cluster, struct cm_err *err) {
-    enum cm_rc rc =
-        hub_db_run(db, err, "UPDATE status SET full = 1 WHERE cluster = ?1", "t", cluster);
+enum cm_rc hub_drift_count(struct hub_db *db, const char *cluster, size_t most, size_t *out,
+                           struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(
+        db, &stmt, err, "SELECT count(*) FROM (SELECT 1 FROM drift WHERE cluster = ?1 LIMIT ?2)",
+        "ti", cluster, (int64_t)most);
 
-    return rc < 0
-               ? rc
-               : hub_db_run(db, err, "UPDATE object SET full = 1 WHERE cluster = ?1", "t", cluster);
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_OK) {
+        *out = (size_t)hub_stmt_int(stmt, 0);
+    }
+    return rc;
+}
+
+enum cm_rc hub_status_full_begin(struct hub_db *db, const char *cluster, size_t *marked,
+                                 struct cm_err *err) {
+    static const char *const mark[] = {
+        "UPDATE status SET full = 1 WHERE cluster = ?1 AND full = 0",
+        "UPDATE object SET full = 1 WHERE cluster = ?1 AND full = 0",
+    };
+    enum cm_rc rc = CM_OK;
+
+    *marked = 0;
+    for (size_t i = 0; rc == CM_OK && i < sizeof(mark) / sizeof(mark[0]); i++) {
+        rc = hub_db_run(db, err, mark[i], "t", cluster);
+        *marked += rc == CM_OK ? (size_t)hub_db_changes(db) : 0;
+    }
+    return rc;
 }
 
 enum cm_rc hub_status_full_end(struct hub_db *db, const char *cluster, struct cm_err *err) {

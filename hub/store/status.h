@@ -45,9 +45,10 @@ CM_MUSTUSE enum cm_rc hub_status_find(struct hub_db *db, const char *cluster, co
 CM_MUSTUSE enum cm_rc hub_status_put(struct hub_db *db, const struct hub_status_row *row,
                                      struct cm_err *err);
 
-// hub_status_remove forgets an App on a cluster with its objects and drift.
+// hub_status_remove forgets an App on a cluster with its objects and drift. It tells whether there
+// was anything.
 CM_MUSTUSE enum cm_rc hub_status_remove(struct hub_db *db, const char *cluster, const char *app,
-                                        struct cm_err *err);
+                                        bool *had, struct cm_err *err);
 
 struct hub_object_row {
     const char *cluster;
@@ -84,9 +85,14 @@ CM_MUSTUSE enum cm_rc hub_drift_put(struct hub_db *db, const struct hub_drift_ro
 CM_MUSTUSE enum cm_rc hub_drift_known(struct hub_db *db, const struct hub_drift_row *row, bool *out,
                                       struct cm_err *err);
 
-// A full report: begin marks every row of the cluster, put takes the mark away, end removes what is
-// still marked.
-CM_MUSTUSE enum cm_rc hub_status_full_begin(struct hub_db *db, const char *cluster,
+// hub_drift_count tells how many fields of a cluster are on record, counting no further than
+// `most`.
+CM_MUSTUSE enum cm_rc hub_drift_count(struct hub_db *db, const char *cluster, size_t most,
+                                      size_t *out, struct cm_err *err);
+
+// A full report: begin marks every row of the cluster (and tells how many were not marked yet), put
+// takes the mark away, end removes what is still marked.
+CM_MUSTUSE enum cm_rc hub_status_full_begin(struct hub_db *db, const char *cluster, size_t *marked,
                                             struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_status_full_end(struct hub_db *db, const char *cluster,
                                           struct cm_err *err);

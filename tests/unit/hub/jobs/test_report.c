@@ -9,8 +9,12 @@
 #include "common/mem.h"
 #include "common/str.h"
 #include "common/tls/digest.h"
+#include "hub/fleet/fleet.h"
+#include "hub/jobs/publication.h"
 
 #define RUN "9d0e5c4e-3f0f-4d2b-9a0b-1d2c3b4a5f60"
+#define DRIFT_MAX 32
+#define OBJECTS_MAX 500
 #define OTHER_RUN "9d0e5c4e-3f0f-4d2b-9a0b-1d2c3b4a5f61"
 
 // A report that is being put together in the arena that the job takes.
@@ -23,6 +27,7 @@ struct outcome {
     size_t count;
     enum cm_rc code;
     size_t removed;
+    size_t marked;
 };
 
 static char *text(struct draft *m, const char *value) {
@@ -38,7 +43,8 @@ static struct draft begin(const char *run, uint64_t number) {
     m.report->number = number;
     m.report->generation = 3;
     m.report->apps = cm_arena_get(m.arena, 8 * sizeof(struct Holdfast__V1__AppReport *));
-    m.report->objects = cm_arena_get(m.arena, 8 * sizeof(struct Holdfast__V1__ObjectReport *));
+    m.report->objects =
+        cm_arena_get(m.arena, OBJECTS_MAX * sizeof(struct Holdfast__V1__ObjectReport *));
     return m;
 }
 
@@ -67,7 +73,7 @@ static Holdfast__V1__ObjectReport *add_object(struct draft *m, const char *key) 
     holdfast__v1__object_report__init(object);
     object->app = text(m, "web");
     object->key = text(m, key);
-    object->drift = cm_arena_get(m->arena, 4 * sizeof(struct Holdfast__V1__FieldDrift *));
+    object->drift = cm_arena_get(m->arena, DRIFT_MAX * sizeof(struct Holdfast__V1__FieldDrift *));
     m->report->objects[m->report->n_objects++] = object;
     return object;
 }
@@ -84,24 +90,28 @@ static void add_drift(struct draft *m, Holdfast__V1__ObjectReport *object, const
     object->drift[object->n_drift++] = field;
 }
 
-static void on_done(void *ctx, const struct cm_err *err, const char *const *removed,
-                    size_t removed_count) {
+static void on_done(void *ctx, const struct cm_err *err, const struct hub_report_result *result) {
     struct outcome *o = ctx;
 
-    (void)removed;
     o->count++;
     o->code = err->code;
-    o->removed = removed_count;
+    o->removed = result->removed_count;
+    o->marked = result->marked;
 }
 
-static struct outcome commit(struct desk *d, struct draft *m) {
+static struct outcome commit_under(struct desk *d, struct hub_publication *in_force,
+                                   struct draft *m) {
     struct outcome o = {0};
 
-    hub_report_commit(d->store, "paris-1", m->arena, m->report,
+    hub_report_commit(d->store, in_force, "paris-1", m->arena, m->report,
                       &(struct hub_report_done){.done = on_done, .ctx = &o});
     desk_settle(d);
     assert_int_equal(o.count, 1);
     return o;
+}
+
+static struct outcome commit(struct desk *d, struct draft *m) {
+    return commit_under(d, NULL, m);
 }
 
 static int open_with_agent(void **state) {
@@ -188,6 +198,60 @@ static void an_app_that_was_removed_is_told_to_the_hub(void **state) {
     assert_int_equal(commit(d, &m).removed, 1);
     assert_int_equal(desk_count(d, "SELECT count(*) FROM status"), 0);
     assert_int_equal(count_events(d, "app.removed"), 1);
+}
+
+// in_force_with is a desired state of the cluster with one tombstone.
+static struct hub_publication *in_force_with(struct desk *d, const char *gone) {
+    const struct hub_gone tombstone = {.app = gone, .revision = "", .prune = true};
+    const struct hub_desired desired = {
+        .refs = 1, .cluster = "paris-1", .gone = &tombstone, .gone_count = 1};
+    struct hub_publication *p = cm_new(1, sizeof(*p));
+
+    (void)d;
+    p->refs = 1;
+    p->desired = hub_desired_copy(&desired);
+    return p;
+}
+
+static struct outcome report_removed(struct desk *d, struct hub_publication *in_force,
+                                     uint64_t number, const char *app) {
+    struct draft m = begin(RUN, number);
+
+    add_app(&m, app, "one", APPLIED, HEALTHY)->removed = true;
+    return commit_under(d, in_force, &m);
+}
+
+static void an_app_without_a_tombstone_of_which_nobody_knew_is_not_told_as_removed(void **state) {
+    struct desk *d = *state;
+    struct hub_publication *in_force = in_force_with(d, "api");
+
+    assert_int_equal(report_removed(d, in_force, 1, "web").removed, 0);
+    assert_int_equal(count_events(d, "app.removed"), 0);
+    assert_int_equal(report_removed(d, in_force, 2, "api").removed, 1);
+    assert_int_equal(count_events(d, "app.removed"), 1);
+    hub_publication_unref(in_force);
+}
+
+static void one_that_was_known_is_told_but_awaited_by_nobody(void **state) {
+    struct desk *d = *state;
+    struct hub_publication *in_force = in_force_with(d, "api");
+
+    report_app(d, 1, "one", APPLIED, HEALTHY);
+    assert_int_equal(report_removed(d, in_force, 2, "web").removed, 0);
+    assert_int_equal(count_events(d, "app.removed"), 1);
+    hub_publication_unref(in_force);
+}
+
+static void a_full_report_says_how_many_rows_it_marked_once(void **state) {
+    struct desk *d = *state;
+    struct draft first = begin(RUN, 2);
+    struct draft second = begin(RUN, 3);
+
+    report_app(d, 1, "one", APPLIED, HEALTHY);
+    first.report->full = true;
+    assert_int_equal(commit(d, &first).marked, 1);
+    second.report->full = true;
+    assert_int_equal(commit(d, &second).marked, 0);
 }
 
 static void what_cannot_be_written_is_not_acknowledged(void **state) {
@@ -288,6 +352,44 @@ static void the_end_of_a_difference_is_an_event(void **state) {
     assert_int_equal(desk_count(d, "SELECT count(*) FROM drift"), 0);
 }
 
+// ---- An agent that lies
+
+// A report of as many differences as one can tell.
+static void report_much_drift(struct desk *d, uint64_t number) {
+    struct draft m = begin(RUN, number);
+
+    for (int i = 0; i < OBJECTS_MAX; i++) {
+        CM_AUTOFREE char *key = cm_strf("ConfigMap/%llu/%d", (unsigned long long)number, i);
+        Holdfast__V1__ObjectReport *object = add_object(&m, key);
+
+        for (int k = 0; k < DRIFT_MAX; k++) {
+            CM_AUTOFREE char *path = cm_strf("data.%d", k);
+
+            add_drift(&m, object, path, "\"2\"");
+        }
+    }
+    assert_int_equal(commit(d, &m).code, CM_OK);
+}
+
+static void much_drift_at_once_is_a_bounded_number_of_events(void **state) {
+    struct desk *d = *state;
+
+    report_much_drift(d, 1);
+    assert_int_equal(count_events(d, "drift.found"), 101);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM event WHERE message ="
+                                   " '15900 more differences at once'"),
+                     1);
+}
+
+static void so_much_drift_of_a_cluster_is_kept_and_no_more(void **state) {
+    struct desk *d = *state;
+
+    report_much_drift(d, 1);
+    report_much_drift(d, 2);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM drift"), 10000);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM object"), 1000);
+}
+
 #define DESK_TEST(name) cmocka_unit_test_setup_teardown(name, open_with_agent, desk_close)
 
 int main(void) {
@@ -297,6 +399,11 @@ int main(void) {
         DESK_TEST(another_run_counts_from_the_beginning),
         DESK_TEST(a_full_report_takes_away_what_it_does_not_name),
         DESK_TEST(an_app_that_was_removed_is_told_to_the_hub),
+        DESK_TEST(an_app_without_a_tombstone_of_which_nobody_knew_is_not_told_as_removed),
+        DESK_TEST(one_that_was_known_is_told_but_awaited_by_nobody),
+        DESK_TEST(a_full_report_says_how_many_rows_it_marked_once),
+        DESK_TEST(much_drift_at_once_is_a_bounded_number_of_events),
+        DESK_TEST(so_much_drift_of_a_cluster_is_kept_and_no_more),
         DESK_TEST(what_cannot_be_written_is_not_acknowledged),
         DESK_TEST(a_bundle_that_is_applied_is_an_event_once),
         DESK_TEST(a_failure_and_its_end_are_events_once),

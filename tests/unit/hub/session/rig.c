@@ -50,10 +50,10 @@ static void on_behind(void *ctx, const char *cluster, uint64_t epoch, uint64_t g
     r->behind_generation = generation;
 }
 
-static void on_removed(void *ctx, const char *cluster, const char *app) {
+static void on_removed(void *ctx, const char *cluster, const char *const *apps, size_t count) {
     (void)cluster;
-    (void)app;
-    ((struct rig *)ctx)->removed++;
+    (void)apps;
+    ((struct rig *)ctx)->removed += count;
 }
 
 static void check(enum cm_rc rc, const struct cm_err *err) {
@@ -228,6 +228,13 @@ int64_t rig_count(struct rig *r, const char *sql) {
     int64_t count = hub_stmt_next(stmt, &err) == CM_OK ? hub_stmt_int(stmt, 0) : -1;
     hub_stmt_end(stmt);
     return count;
+}
+
+void rig_run(struct rig *r, const char *sql) {
+    struct cm_err err;
+
+    rig_settle(r);
+    check(hub_db_run(hub_store_db(r->store), &err, sql, ""), &err);
 }
 
 // ---- Peers
@@ -446,6 +453,17 @@ void rig_report(struct peer *p, uint64_t number) {
     m.number = number;
     m.apps = apps;
     m.n_apps = 1;
+    rig_send(p, WIRE_REPORT, &m.base);
+}
+
+void rig_report_full(struct peer *p, uint64_t number, bool ends) {
+    Holdfast__V1__Report m;
+
+    holdfast__v1__report__init(&m);
+    m.run = run_text;
+    m.number = number;
+    m.full = true;
+    m.full_end = ends;
     rig_send(p, WIRE_REPORT, &m.base);
 }
 

@@ -72,6 +72,7 @@ void rig_hello(struct peer *p, const struct hub_publication *held);  // NULL: ho
 void rig_hello_speaking(struct peer *p, uint32_t min, uint32_t max); // versions of the protocol
 void rig_want(struct peer *p, const struct cm_sha256 *names, size_t count);
 void rig_report(struct peer *p, uint64_t number);
+void rig_report_full(struct peer *p, uint64_t number, bool ends); // of nothing
 void rig_ping(struct peer *p);
 
 // rig_until turns all loops until the condition holds, or fails the test after a while.
@@ -92,6 +93,7 @@ void rig_settle(struct rig *r); // until the store has done what was submitted
 
 // rig_count runs a query for one number, with the store at rest.
 int64_t rig_count(struct rig *r, const char *sql);
+void rig_run(struct rig *r, const char *sql); // a statement, likewise
 
 // rig_publication makes one with an App of these objects; the caller unrefs it.
 struct hub_publication *rig_publication(const struct rig *r, const struct peer *p,

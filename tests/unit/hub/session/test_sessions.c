@@ -257,7 +257,7 @@ static void too_many_reports_at_once_end_the_link(void **state) {
     struct peer *paris = rig_connect(r, "paris-1", PARIS);
 
     rig_hold(r);
-    for (uint64_t i = 1; i <= 33; i++) {
+    for (uint64_t i = 1; i <= 9; i++) {
         rig_report(paris, i);
     }
     RIG_UNTIL(r, paris->closed);
@@ -268,6 +268,36 @@ static void too_many_reports_at_once_end_the_link(void **state) {
 static void use_up_allowance(struct rig *r, const char *id) {
     hub_member_find(r->sessions, id)->allowance =
         (struct hub_allowance){.used_bytes = HUB_ALLOWANCE_BYTES, .at_ms = cm_clock_now_ms()};
+}
+
+static void a_full_report_within_another_ends_the_link(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+
+    rig_report_full(paris, 1, true);
+    rig_report_full(paris, 2, false);
+    RIG_UNTIL(r, paris->acknowledged == 2);
+    rig_report_full(paris, 3, false);
+    RIG_UNTIL(r, paris->closed);
+    assert_int_equal(paris->goodbye, HOLDFAST__V1__GOODBYE__REASON__PROTOCOL);
+}
+
+static int64_t used_by(const struct rig *r, const char *id) {
+    return hub_member_find(r->sessions, id)->allowance.used_bytes;
+}
+
+static void each_row_that_a_full_report_marks_is_charged(void **state) {
+    struct rig *r = *state;
+    cm_clock_fake(cm_clock_unix_ms());
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+
+    rig_run(r, "INSERT INTO object (cluster, app, key, sha256, health, message, at_ms)"
+               " WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)"
+               " SELECT 'paris-1', 'web', 'ConfigMap/default/' || i, x'', 0, '', 1 FROM n");
+    int64_t before = used_by(r, PARIS);
+    rig_report_full(paris, 1, false);
+    RIG_UNTIL(r, paris->acknowledged == 1);
+    assert_true(used_by(r, PARIS) - before > 64000);
 }
 
 static void an_agent_that_reports_too_much_is_sent_away_and_others_are_not(void **state) {
@@ -504,6 +534,8 @@ int main(void) {
         RIG_TEST(who_connects_again_and_breaks_off_is_not_shown_as_connected),
         RIG_TEST(a_report_is_acknowledged_after_the_commit_and_not_before),
         RIG_TEST(too_many_reports_at_once_end_the_link),
+        RIG_TEST(a_full_report_within_another_ends_the_link),
+        RIG_TEST(each_row_that_a_full_report_marks_is_charged),
         RIG_TEST(an_agent_that_reports_too_much_is_sent_away_and_others_are_not),
         RIG_TEST(it_may_come_again_when_it_has_paused),
         RIG_TEST(the_highest_protocol_that_both_know_holds),

@@ -35,11 +35,47 @@ static void the_range_follows_what_comes_and_what_is_trimmed(void **state) {
     assert_int_equal(read_news(state).oldest, 4);
 }
 
+static void add_event(void **state, const char *kind, const char *cluster) {
+    struct cm_err err;
+
+    assert_int_equal(
+        hub_events_add(*state, &(struct hub_event){.kind = kind, .cluster = cluster}, &err), CM_OK);
+}
+
+static void what_agents_tell_wipes_out_nothing_else(void **state) {
+    struct cm_err err;
+
+    add_event(state, "api.changed", "");
+    add_event(state, "agent.enrolled", "paris-1");
+    for (int i = 0; i < 10; i++) {
+        add_event(state, "drift.found", "paris-1");
+    }
+    assert_int_equal(hub_events_trim(*state, 4, &err), CM_OK);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM event WHERE kind LIKE 'a%'"), 2);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM event"), 4);
+    assert_int_equal(read_news(state).oldest, 11);
+}
+
+static void one_cluster_wipes_out_no_other_ones(void **state) {
+    struct cm_err err;
+
+    add_event(state, "app.applied", "rome-1");
+    add_event(state, "app.healthy", "rome-1");
+    for (int i = 0; i < 10; i++) {
+        add_event(state, "drift.found", "paris-1");
+    }
+    assert_int_equal(hub_events_trim(*state, 4, &err), CM_OK);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM event WHERE cluster = 'rome-1'"), 2);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM event WHERE cluster = 'paris-1'"), 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_empty_store_has_no_event, open_db, close_db),
         cmocka_unit_test_setup_teardown(the_range_follows_what_comes_and_what_is_trimmed, open_db,
                                         close_db),
+        cmocka_unit_test_setup_teardown(what_agents_tell_wipes_out_nothing_else, open_db, close_db),
+        cmocka_unit_test_setup_teardown(one_cluster_wipes_out_no_other_ones, open_db, close_db),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,11 +57,13 @@ static void the_state_before_is_known_for_events(void **state) {
 
 static void a_removed_app_takes_its_objects_and_drift_along(void **state) {
     struct cm_err err;
+    bool had;
 
     put_status(*state, "web", 3);
     put_object(*state, "ConfigMap/a/x");
     put_drift(*state, "ConfigMap/a/x");
-    assert_int_equal(hub_status_remove(*state, "paris-1", "web", &err), CM_OK);
+    assert_int_equal(hub_status_remove(*state, "paris-1", "web", &had, &err), CM_OK);
+    assert_true(had);
     assert_int_equal(count_rows(*state, "SELECT (SELECT count(*) FROM status) + (SELECT count(*)"
                                         " FROM object) + (SELECT count(*) FROM drift)"),
                      0);
@@ -82,13 +84,15 @@ static void a_difference_is_known_only_with_the_same_values(void **state) {
 
 static void a_full_report_removes_what_it_does_not_name(void **state) {
     struct cm_err err;
+    size_t marked;
 
     put_status(*state, "web", 3);
     put_status(*state, "old", 3);
     put_object(*state, "ConfigMap/a/x");
     put_object(*state, "ConfigMap/a/old");
     put_drift(*state, "ConfigMap/a/old");
-    assert_int_equal(hub_status_full_begin(*state, "paris-1", &err), CM_OK);
+    assert_int_equal(hub_status_full_begin(*state, "paris-1", &marked, &err), CM_OK);
+    assert_int_equal(marked, 4);
     put_status(*state, "web", 3);
     put_object(*state, "ConfigMap/a/x");
     assert_int_equal(hub_status_full_end(*state, "paris-1", &err), CM_OK);
