@@ -66,14 +66,35 @@ static const char *put_text(char **at, const char *text) {
     return copy;
 }
 
+static int compare_hashes(const struct cm_sha256 *a, const struct cm_sha256 *b) {
+    return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
+
+static int compare_places(const void *a, const void *b, void *ctx) {
+    const struct hub_object *objects = ctx;
+
+    return compare_hashes(&objects[*(const uint32_t *)a].sha256,
+                          &objects[*(const uint32_t *)b].sha256);
+}
+
+static void sort_places(uint32_t *places, struct hub_object *objects, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        places[i] = (uint32_t)i;
+    }
+    qsort_r(places, count, sizeof(*places), compare_places, objects);
+}
+
 // copy_spec makes the bundle with its lists and texts behind it in one piece of memory.
 static struct hub_bundle *copy_spec(const struct hub_bundle_spec *spec) {
     size_t objects_size = spec->object_count * sizeof(struct hub_object);
     size_t depends_size = spec->depends_on_count * sizeof(char *);
-    struct hub_bundle *b = cm_new(1, sizeof(*b) + objects_size + depends_size + text_size(spec));
+    size_t places_size = spec->object_count * sizeof(uint32_t);
+    struct hub_bundle *b =
+        cm_new(1, sizeof(*b) + objects_size + depends_size + places_size + text_size(spec));
     struct hub_object *objects = (struct hub_object *)(void *)(b + 1);
     const char **depends_on = (const char **)(void *)((char *)(b + 1) + objects_size);
-    char *text = (char *)(b + 1) + objects_size + depends_size;
+    uint32_t *places = (uint32_t *)(void *)((char *)(b + 1) + objects_size + depends_size);
+    char *text = (char *)places + places_size;
 
     b->refs = 1;
     b->spec = *spec;
@@ -91,6 +112,8 @@ static struct hub_bundle *copy_spec(const struct hub_bundle_spec *spec) {
     }
     b->spec.depends_on = depends_on;
     b->spec.objects = objects;
+    sort_places(places, objects, spec->object_count);
+    b->by_name = places;
     return b;
 }
 
@@ -195,10 +218,19 @@ void hub_bundle_unrefp(struct hub_bundle **b) {
 }
 
 const struct hub_object *hub_bundle_find(const struct hub_bundle *b, const struct cm_sha256 *name) {
-    for (size_t i = 0; i < b->spec.object_count; i++) {
-        if (cm_sha256_equal(&b->spec.objects[i].sha256, name)) {
-            return &b->spec.objects[i];
+    size_t low = 0;
+    size_t high = b->spec.object_count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        const struct hub_object *object = &b->spec.objects[b->by_name[middle]];
+        int order = compare_hashes(&object->sha256, name);
+
+        if (order == 0) {
+            return object;
         }
+        low = order < 0 ? middle + 1 : low;
+        high = order < 0 ? high : middle;
     }
     return NULL;
 }

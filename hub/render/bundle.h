@@ -50,6 +50,7 @@ struct hub_bundle {
     struct cm_sha256 sha256; // of bytes
     struct cm_buf *bytes;    // encoded Bundle
     struct hub_bundle_spec spec;
+    const uint32_t *by_name; // places of the objects, sorted by their SHA-256
 };
 
 // hub_bundle_new copies the spec and takes a reference to each object's bytes.
@@ -65,7 +66,7 @@ struct hub_bundle *hub_bundle_ref(struct hub_bundle *b);
 void hub_bundle_unref(struct hub_bundle *b); // NULL is fine
 void hub_bundle_unrefp(struct hub_bundle **b);
 
-// hub_bundle_find returns the object of this name, or NULL.
+// hub_bundle_find returns the object of this name, or NULL. It takes O(log n).
 const struct hub_object *hub_bundle_find(const struct hub_bundle *b, const struct cm_sha256 *name);
 
 // hub_bundle_is_whole tells whether no object's bytes are missing.

@@ -23,7 +23,7 @@ struct hub_member {
     struct cm_sha256 key;
     struct hub_publication *in_force; // NULL: nothing resolved yet
     struct hub_session *session;      // NULL: not connected
-    struct hub_allowance allowance;   // of the store
+    struct hub_allowance allowance;   // of the store, and of the loop
 };
 
 // What waits for room in a connection's queue: a blob and how far it was sent.
@@ -56,6 +56,8 @@ struct hub_session {
     size_t outgoing_count;
     size_t outgoing_at;
     size_t outgoing_capacity;
+    size_t asked;      // of what is still to be sent
+    size_t found_in;   // pair of `sending` in which a blob was found last
     int64_t seen_ms;   // when the agent was heard last, Unix time
     int64_t stored_ms; // of that, what was last given to the database
     size_t jobs;       // store jobs that still point here
@@ -102,6 +104,7 @@ void hub_session_send_sync(struct hub_session *session, const char *app);
 void hub_session_offer(struct hub_session *session); // sends what is in force, if it is news
 CM_MUSTUSE enum cm_rc hub_session_want(struct hub_session *session, const void *want,
                                        struct cm_err *err);
+size_t hub_session_waiting(const struct hub_session *session); // blobs that are still to be sent
 void hub_session_pump(struct hub_session *session); // goes on sending as the queue has room
 void hub_session_learn(struct hub_session *session, const struct hub_claim *claim);
 void hub_session_learn_report(struct hub_session *session, uint64_t epoch, uint64_t generation);

@@ -27,6 +27,9 @@
 // What is taken from an agent's allowance beside the bytes that it sends: rows and events cost more
 // than their texts.
 #define HELLO_COST ((size_t)16 * 1024)
+#define WANT_COST 1024
+#define WANT_NAME_COST 64
+#define WANT_LOOK_COST 16 // of what waits to be sent: it is looked through
 #define REPORT_COST ((size_t)4 * 1024)
 #define REPORT_APP_COST 1024 // it may be two events
 #define REPORT_OBJECT_COST 256
@@ -313,7 +316,11 @@ static enum cm_rc on_want(struct hub_session *session, const struct cm_net_frame
     enum cm_rc rc = WIRE_UNPACK(a, Holdfast__V1__Want, holdfast__v1__want, frame->payload,
                                 frame->size, &want, err);
 
-    return rc < 0 ? rc : hub_session_want(session, want, err);
+    if (rc < 0 || !is_allowed(session, WANT_COST + WANT_NAME_COST * want->n_sha256 +
+                                           WANT_LOOK_COST * hub_session_waiting(session))) {
+        return rc;
+    }
+    return hub_session_want(session, want, err);
 }
 
 struct report_ctx {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "hub/access/authority.h"
@@ -21,6 +22,9 @@
 // So much of what one agent asked for may wait; it asks for WIRE_WANT_MAX at a time.
 #define WAITING_MAX ((size_t)4 * WIRE_WANT_MAX)
 
+#define MISSING_COST 1024
+#define MISSING_APP_COST 4
+
 // ---- What waits to be sent
 
 static void enqueue(struct hub_session *session, const struct cm_sha256 *name, bool was_asked) {
@@ -32,6 +36,7 @@ static void enqueue(struct hub_session *session, const struct cm_sha256 *name, b
     }
     session->outgoing[session->outgoing_count++] =
         (struct hub_outgoing){.name = *name, .was_asked = was_asked};
+    session->asked += was_asked ? 1 : 0;
 }
 
 // The list is freed when it is through, so that an idle session holds none.
@@ -41,26 +46,47 @@ static void forget_outgoing(struct hub_session *session) {
     session->outgoing_count = 0;
     session->outgoing_at = 0;
     session->outgoing_capacity = 0;
+    session->asked = 0;
 }
 
 // ---- Where blobs come from: only this cluster's own publication
 
-static struct cm_buf *find_blob(const struct hub_publication *p, const struct cm_sha256 *name) {
+static struct cm_buf *find_in(const struct hub_bundle *bundle, const struct cm_sha256 *name) {
+    if (cm_sha256_equal(&bundle->sha256, name)) {
+        return bundle->bytes;
+    }
+    const struct hub_object *object = hub_bundle_find(bundle, name);
+    return object == NULL ? NULL : object->bytes;
+}
+
+// Blobs are asked for and pushed App by App, so the next one is nearly always where the last one
+// was, or in the App after it.
+static struct cm_buf *find_blob(struct hub_session *session, const struct cm_sha256 *name) {
+    const struct hub_publication *p = session->sending;
+    size_t count = p->desired->pair_count;
+
     if (cm_sha256_equal(&p->sha256, name)) {
         return p->manifest;
     }
-    for (size_t i = 0; i < p->desired->pair_count; i++) {
-        const struct hub_bundle *bundle = p->desired->pairs[i].bundle;
+    for (size_t i = 0; i < count; i++) {
+        size_t at = (session->found_in + i) % count;
+        struct cm_buf *blob = find_in(p->desired->pairs[at].bundle, name);
 
-        if (cm_sha256_equal(&bundle->sha256, name)) {
-            return bundle->bytes;
-        }
-        const struct hub_object *object = hub_bundle_find(bundle, name);
-        if (object != NULL) {
-            return object->bytes;
+        if (blob != NULL) {
+            session->found_in = at;
+            return blob;
         }
     }
     return NULL;
+}
+
+// What is nowhere was looked for everywhere: that is charged, so that nobody keeps the hub busy
+// with names that he made up.
+static void charge_missing(struct hub_session *session) {
+    size_t apps = session->sending->desired->pair_count;
+
+    (void)hub_allowance_take(&session->member->allowance, MISSING_COST + MISSING_APP_COST * apps,
+                             cm_clock_now_ms());
 }
 
 static enum cm_rc send_piece(struct hub_session *session, struct hub_outgoing *out,
@@ -115,11 +141,14 @@ static void send_desired(struct hub_session *session) {
 
 // Sends what is left of one blob; false when the queue is full and the rest must wait.
 static bool send_blob(struct hub_session *session, struct hub_outgoing *out) {
-    const struct cm_buf *blob = find_blob(session->sending, &out->name);
+    const struct cm_buf *blob = find_blob(session, &out->name);
     struct cm_err err;
 
     if (blob == NULL && !out->was_asked) {
         return true;
+    }
+    if (blob == NULL) {
+        charge_missing(session);
     }
     do {
         if (cm_net_queued_bytes(session->conn) > PUMP_BYTES ||
@@ -136,6 +165,7 @@ void hub_session_pump(struct hub_session *session) {
         if (!send_blob(session, &session->outgoing[session->outgoing_at])) {
             return;
         }
+        session->asked -= session->outgoing[session->outgoing_at].was_asked ? 1 : 0;
         session->outgoing_at++;
     }
     forget_outgoing(session);
@@ -163,14 +193,23 @@ static const struct hub_pair *find_pair(const struct hub_desired *d, const char 
     return NULL;
 }
 
+// Both lists are sorted by key: a walk along both finds what is new.
 static void push_bundle(struct hub_session *session, const struct hub_bundle *bundle,
                         const struct hub_bundle *before) {
-    enqueue(session, &bundle->sha256, false);
-    for (size_t i = 0; i < bundle->spec.object_count; i++) {
-        const struct cm_sha256 *name = &bundle->spec.objects[i].sha256;
+    const struct hub_bundle_spec *now = &bundle->spec;
+    size_t old_count = before == NULL ? 0 : before->spec.object_count;
+    size_t k = 0;
 
-        if (before == NULL || hub_bundle_find(before, name) == NULL) {
-            enqueue(session, name, false);
+    enqueue(session, &bundle->sha256, false);
+    for (size_t i = 0; i < now->object_count; i++) {
+        while (k < old_count && strcmp(before->spec.objects[k].key, now->objects[i].key) < 0) {
+            k++;
+        }
+        bool held = k < old_count &&
+                    strcmp(before->spec.objects[k].key, now->objects[i].key) == 0 &&
+                    cm_sha256_equal(&before->spec.objects[k].sha256, &now->objects[i].sha256);
+        if (!held) {
+            enqueue(session, &now->objects[i].sha256, false);
         }
     }
 }
@@ -232,44 +271,79 @@ void hub_session_offer(struct hub_session *session) {
     hub_session_pump(session);
 }
 
-static size_t count_asked(const struct hub_session *session) {
-    size_t count = 0;
+// One of the names that a Want asks for.
+struct wanted {
+    struct cm_sha256 name;
+    size_t place; // in the message
+    bool waits;   // is on its way already
+};
 
-    for (size_t i = session->outgoing_at; i < session->outgoing_count; i++) {
-        count += session->outgoing[i].was_asked ? 1 : 0;
-    }
-    return count;
+static int compare_wanted(const void *a, const void *b) {
+    return memcmp(a, b, sizeof(struct cm_sha256));
 }
 
-// Marks what is on its way already; tells whether it was.
-static bool ask_waiting(struct hub_session *session, const struct cm_sha256 *name) {
-    for (size_t i = session->outgoing_at; i < session->outgoing_count; i++) {
-        if (cm_sha256_equal(&session->outgoing[i].name, name)) {
-            session->outgoing[i].was_asked = true;
-            return true;
+static int compare_places(const void *a, const void *b) {
+    size_t x = ((const struct wanted *)a)->place;
+    size_t y = ((const struct wanted *)b)->place;
+
+    return x < y ? -1 : x > y;
+}
+
+// take_names gives the names of a message, sorted, each of them once.
+static size_t take_names(const Holdfast__V1__Want *want, struct wanted *out) {
+    size_t count = 0;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < want->n_sha256; i++) {
+        if (want->sha256[i].len == sizeof(out->name.bytes)) {
+            out[count] = (struct wanted){.place = i};
+            memcpy(out[count++].name.bytes, want->sha256[i].data, sizeof(out->name.bytes));
         }
     }
-    return false;
+    qsort(out, count, sizeof(*out), compare_wanted);
+    for (size_t i = 0; i < count; i++) {
+        if (kept == 0 || compare_wanted(&out[kept - 1], &out[i]) != 0) {
+            out[kept++] = out[i];
+        }
+    }
+    return kept;
+}
+
+// Marks as asked for what is on its way already. The list is gone through once a message.
+static void ask_waiting(struct hub_session *session, struct wanted *names, size_t count) {
+    for (size_t i = session->outgoing_at; i < session->outgoing_count; i++) {
+        struct hub_outgoing *out = &session->outgoing[i];
+        struct wanted *name = bsearch(&out->name, names, count, sizeof(*names), compare_wanted);
+
+        if (name != NULL) {
+            session->asked += out->was_asked ? 0 : 1;
+            out->was_asked = true;
+            name->waits = true;
+        }
+    }
+}
+
+size_t hub_session_waiting(const struct hub_session *session) {
+    return session->outgoing_count - session->outgoing_at;
 }
 
 enum cm_rc hub_session_want(struct hub_session *session, const void *message, struct cm_err *err) {
     const Holdfast__V1__Want *want = message;
 
-    if (count_asked(session) + want->n_sha256 > WAITING_MAX) {
+    if (session->asked + want->n_sha256 > WAITING_MAX) {
         return cm_fail(err, CM_EINVAL, "more than %zu blobs are asked for at once", WAITING_MAX);
     }
     if (session->sending == NULL) {
         return CM_OK; // nothing is in force; what was asked for is asked again once something is
     }
-    for (size_t i = 0; i < want->n_sha256; i++) {
-        struct cm_sha256 name;
-
-        if (want->sha256[i].len != sizeof(name.bytes)) {
-            continue;
-        }
-        memcpy(name.bytes, want->sha256[i].data, sizeof(name.bytes));
-        if (!ask_waiting(session, &name)) {
-            enqueue(session, &name, true);
+    CM_AUTOFREE struct wanted *names = cm_new(want->n_sha256 + 1, sizeof(*names));
+    size_t count = take_names(want, names);
+    ask_waiting(session, names, count);
+    qsort(names, count, sizeof(*names),
+          compare_places); // in the order in which they were asked for
+    for (size_t i = 0; i < count; i++) {
+        if (!names[i].waits) {
+            enqueue(session, &names[i].name, true);
         }
     }
     hub_session_pump(session);

@@ -109,6 +109,26 @@ static void an_object_is_found_by_its_name(void **state) {
     assert_null(hub_bundle_find(b, &none));
 }
 
+static void each_of_many_objects_is_found(void **state) {
+    enum { COUNT = 1000 };
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = cm_buf_copy("{}", 2);
+    struct hub_object objects[COUNT];
+    char keys[COUNT][16];
+
+    (void)state;
+    for (int i = 0; i < COUNT; i++) {
+        (void)snprintf(keys[i], sizeof(keys[i]), "ConfigMap//%03d", i);
+        objects[i] = (struct hub_object){
+            .key = keys[i], .sha256 = cm_sha256(keys[i], strlen(keys[i])), .bytes = bytes};
+    }
+    CM_CLEANUP(hub_bundle_unrefp)
+    struct hub_bundle *b = hub_bundle_new(&(struct hub_bundle_spec){
+        .app = "web", .namespace = "", .objects = objects, .object_count = COUNT});
+    for (int i = 0; i < COUNT; i++) {
+        assert_ptr_equal(hub_bundle_find(b, &objects[i].sha256), &b->spec.objects[i]);
+    }
+}
+
 static void what_is_no_bundle_is_refused(void **state) {
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *junk = cm_buf_copy("\xff\xff\xff", 3);
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *empty = cm_buf_copy("", 0);
@@ -127,6 +147,7 @@ int main(void) {
         cmocka_unit_test(the_largest_bundle_is_one_that_agents_accept),
         cmocka_unit_test(equal_specs_give_equal_names),
         cmocka_unit_test(an_object_is_found_by_its_name),
+        cmocka_unit_test(each_of_many_objects_is_found),
         cmocka_unit_test(what_is_no_bundle_is_refused),
     };
 

@@ -485,13 +485,16 @@ struct hub_publication *rig_publication(const struct rig *r, const struct peer *
         count++;
     }
     CM_AUTOFREE struct hub_object *objects = cm_new(count + 1, sizeof(*objects));
+    CM_AUTOFREE char(*keys)[40] = cm_new(count + 1, sizeof(*keys));
     struct hub_bundle_spec spec = {.app = "web", .namespace = "", .objects = objects};
 
     for (; spec.object_count < count; spec.object_count++) {
         struct hub_object *o = &objects[spec.object_count];
         size_t size = strlen(texts[spec.object_count]);
 
-        o->key = "ConfigMap/default/x";
+        (void)snprintf(keys[spec.object_count], sizeof(keys[0]), "ConfigMap/default/%08zu",
+                       spec.object_count);
+        o->key = keys[spec.object_count];
         o->bytes = cm_buf_copy(texts[spec.object_count], size);
         o->sha256 = cm_sha256(o->bytes->data, size);
     }

@@ -29,6 +29,10 @@ static const struct hub_session *session_of(const struct rig *r, const char *id)
     return hub_member_find(r->sessions, id)->session;
 }
 
+static int64_t used_by(const struct rig *r, const char *id) {
+    return hub_member_find(r->sessions, id)->allowance.used_bytes;
+}
+
 // ---- Desired states
 
 static void an_agent_is_sent_what_is_in_force_when_it_connects(void **state) {
@@ -106,6 +110,41 @@ static void an_agent_may_ask_while_much_is_sent_ahead(void **state) {
     struct hub_session *session = (struct hub_session *)(uintptr_t)session_of(r, PARIS);
     assert_int_equal(hub_session_want(session, &want, &err), CM_OK);
     RIG_UNTIL(r, rig_has(paris, &name) && paris->frames[WIRE_DESIRED] == 1);
+}
+
+static void what_is_asked_for_twice_at_once_is_sent_once(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    PUBLICATION *p = rig_publication(r, paris, 1, red);
+    struct cm_sha256 none = {{1}};
+    struct cm_sha256 names[] = {rig_object(p, 0), rig_bundle(p), rig_object(p, 0), none, none};
+
+    hub_sessions_publish(r->sessions, p);
+    RIG_UNTIL(r, paris->frames[WIRE_DESIRED] == 1);
+    rig_want(paris, names, 5);
+    rig_ping(paris);
+    assert_int_equal(paris->frames[WIRE_BLOB], 3);
+    assert_int_equal(paris->missing, 1);
+}
+
+static void names_that_are_made_up_use_up_the_allowance(void **state) {
+    struct rig *r = *state;
+    cm_clock_fake(cm_clock_unix_ms());
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    PUBLICATION *p = rig_publication(r, paris, 1, red);
+    struct cm_sha256 known = rig_object(p, 0);
+    struct cm_sha256 none = {{1}};
+
+    hub_sessions_publish(r->sessions, p);
+    RIG_UNTIL(r, paris->frames[WIRE_DESIRED] == 1);
+    int64_t begin = used_by(r, PARIS);
+    rig_want(paris, &known, 1);
+    rig_ping(paris);
+    int64_t of_known = used_by(r, PARIS) - begin;
+    rig_want(paris, &none, 1);
+    rig_ping(paris);
+    assert_true(of_known > 1024);
+    assert_true(used_by(r, PARIS) - begin > 2 * of_known + 1024);
 }
 
 static void an_older_publication_is_dropped(void **state) {
@@ -280,10 +319,6 @@ static void a_full_report_within_another_ends_the_link(void **state) {
     rig_report_full(paris, 3, false);
     RIG_UNTIL(r, paris->closed);
     assert_int_equal(paris->goodbye, HOLDFAST__V1__GOODBYE__REASON__PROTOCOL);
-}
-
-static int64_t used_by(const struct rig *r, const char *id) {
-    return hub_member_find(r->sessions, id)->allowance.used_bytes;
 }
 
 static void each_row_that_a_full_report_marks_is_charged(void **state) {
@@ -524,6 +559,8 @@ int main(void) {
         RIG_TEST(an_agent_that_holds_it_is_sent_nothing),
         RIG_TEST(what_the_agent_lacks_is_sent_ahead_of_a_new_state),
         RIG_TEST(an_agent_may_ask_while_much_is_sent_ahead),
+        RIG_TEST(what_is_asked_for_twice_at_once_is_sent_once),
+        RIG_TEST(names_that_are_made_up_use_up_the_allowance),
         RIG_TEST(an_older_publication_is_dropped),
         RIG_TEST(an_agent_that_is_ahead_is_told_of_and_sent_nothing),
         RIG_TEST(a_generation_that_leaves_no_room_above_it_ends_the_link),
