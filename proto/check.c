@@ -142,6 +142,9 @@ static enum cm_rc check_field(struct check *c, const ProtobufCMessageDescriptor 
                               const struct reader *value, int depth) {
     bool is_list = field->label == PROTOBUF_C_LABEL_REPEATED;
 
+    if (!is_list && count > 0) {
+        return bad_field(c, type, field, "is there twice");
+    }
     if (wire_type_of(field) != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED && !is_list) {
         return CM_OK;
     }

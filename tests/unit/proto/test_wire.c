@@ -178,6 +178,15 @@ static void a_hash_of_the_wrong_size_is_refused(void **state) {
     assert_string_equal(err.msg, "Want.sha256 is no SHA-256");
 }
 
+// What it overwrites would stay in memory until the message is through.
+static void a_field_that_is_no_list_is_refused_a_second_time(void **state) {
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(unpack_sync("\x0a\x01x\x0a\x01y", 6, &err), CM_EINVAL);
+    assert_string_equal(err.msg, "Sync.app is there twice");
+}
+
 static void a_few_unknown_fields_are_passed_over(void **state) {
     uint8_t bytes[2 * WIRE_UNKNOWN_FIELDS_MAX + 2];
     struct cm_err err;
@@ -251,6 +260,7 @@ int main(void) {
         cmocka_unit_test(text_that_is_not_utf8_is_refused),
         cmocka_unit_test(text_with_a_nul_is_refused),
         cmocka_unit_test(a_hash_of_the_wrong_size_is_refused),
+        cmocka_unit_test(a_field_that_is_no_list_is_refused_a_second_time),
         cmocka_unit_test(a_few_unknown_fields_are_passed_over),
         cmocka_unit_test(a_small_payload_cannot_make_us_allocate_much),
         cmocka_unit_test(types_belong_to_one_of_the_two_listeners),
