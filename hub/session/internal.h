@@ -33,9 +33,9 @@ struct hub_outgoing {
     bool was_asked; // an answer is owed even if it is missing
 };
 
-// What the agent said that it holds on its disk.
+// What the agent said that it holds on its disk. Generation 0: nothing.
 struct hub_claim {
-    bool any;
+    bool whole; // sha256 is known: all of it is there, not only its number
     uint64_t epoch;
     uint64_t generation;
     struct cm_sha256 sha256;

@@ -216,8 +216,8 @@ static bool needs_full_report(const Holdfast__V1__Hello *hello,
 static struct hub_claim claim_of(const Holdfast__V1__Hello *hello) {
     struct hub_claim claim = {.epoch = hello->epoch, .generation = hello->generation};
 
-    claim.any = hello->manifest_sha256.len == sizeof(claim.sha256.bytes);
-    if (claim.any) {
+    claim.whole = hello->manifest_sha256.len == sizeof(claim.sha256.bytes);
+    if (claim.whole) {
         memcpy(claim.sha256.bytes, hello->manifest_sha256.data, sizeof(claim.sha256.bytes));
     }
     return claim;

@@ -229,15 +229,19 @@ static void push_news(struct hub_session *session) {
 }
 
 // An agent that holds what the hub never made or made differently: the hub's database is an older
-// copy than the one that the agent was served from.
+// copy than the one that the agent was served from. One that does not say a hash lacks a part of
+// what it holds; it refuses an older manifest all the same.
 static bool is_ahead(const struct hub_claim *claim, const struct hub_publication *p) {
-    if (!claim->any || claim->epoch != p->epoch) {
-        return claim->any && claim->epoch > p->epoch;
+    if (claim->generation == 0) {
+        return false;
+    }
+    if (claim->epoch != p->epoch) {
+        return claim->epoch > p->epoch;
     }
     if (claim->generation != p->generation) {
         return claim->generation > p->generation;
     }
-    return !cm_sha256_equal(&claim->sha256, &p->sha256);
+    return claim->whole && !cm_sha256_equal(&claim->sha256, &p->sha256);
 }
 
 static bool is_same(const struct hub_publication *a, const struct hub_publication *b) {
@@ -354,8 +358,8 @@ void hub_session_learn(struct hub_session *session, const struct hub_claim *clai
     struct hub_publication *p = session->member->in_force;
 
     session->claim = *claim;
-    if (claim->any && p != NULL && p->epoch == claim->epoch && p->generation == claim->generation &&
-        cm_sha256_equal(&p->sha256, &claim->sha256)) {
+    if (claim->whole && p != NULL && p->epoch == claim->epoch &&
+        p->generation == claim->generation && cm_sha256_equal(&p->sha256, &claim->sha256)) {
         hub_publication_unref(session->held);
         session->held = hub_publication_ref(p);
     }

@@ -414,16 +414,26 @@ void rig_hello_speaking(struct peer *p, uint32_t min, uint32_t max) {
     rig_send(p, WIRE_HELLO, &m.base);
 }
 
-void rig_hello(struct peer *p, const struct hub_publication *held_now) {
+static void say_hello(struct peer *p, const struct hub_publication *held_now, bool whole) {
     Holdfast__V1__Hello m = hello_speaking(WIRE_PROTOCOL_MIN, WIRE_PROTOCOL_MAX);
 
     if (held_now != NULL) {
         m.epoch = held_now->epoch;
         m.generation = held_now->generation;
+    }
+    if (held_now != NULL && whole) {
         m.manifest_sha256 =
             (ProtobufCBinaryData){.len = 32, .data = (uint8_t *)(uintptr_t)held_now->sha256.bytes};
     }
     rig_send(p, WIRE_HELLO, &m.base);
+}
+
+void rig_hello(struct peer *p, const struct hub_publication *held_now) {
+    say_hello(p, held_now, true);
+}
+
+void rig_hello_broken(struct peer *p, const struct hub_publication *held_now) {
+    say_hello(p, held_now, false);
 }
 
 void rig_want(struct peer *p, const struct cm_sha256 *names, size_t count) {

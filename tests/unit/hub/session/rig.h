@@ -70,6 +70,7 @@ struct peer *rig_connect(struct rig *r, const char *cluster, const char *id); //
 void rig_send(struct peer *p, uint16_t type, const ProtobufCMessage *m);
 void rig_hello(struct peer *p, const struct hub_publication *held);  // NULL: holds nothing
 void rig_hello_speaking(struct peer *p, uint32_t min, uint32_t max); // versions of the protocol
+void rig_hello_broken(struct peer *p, const struct hub_publication *held); // a part is lost
 void rig_want(struct peer *p, const struct cm_sha256 *names, size_t count);
 void rig_report(struct peer *p, uint64_t number);
 void rig_report_full(struct peer *p, uint64_t number, bool ends); // of nothing

@@ -176,6 +176,33 @@ static void an_agent_that_is_ahead_is_told_of_and_sent_nothing(void **state) {
     assert_int_equal(paris->frames[WIRE_DESIRED], 0);
 }
 
+static void an_agent_that_is_ahead_and_lost_a_part_is_told_of_too(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    PUBLICATION *p = rig_publication(r, paris, 3, red);
+    PUBLICATION *above = rig_publication(r, paris, 9, blue);
+
+    hub_sessions_publish(r->sessions, p);
+    rig_dial(paris);
+    rig_hello_broken(paris, above);
+    RIG_UNTIL(r, r->behind == 1);
+    rig_ping(paris);
+    assert_int_equal(r->behind_generation, 9);
+    assert_int_equal(paris->frames[WIRE_DESIRED], 0);
+}
+
+static void an_agent_that_lost_a_part_of_what_is_in_force_is_sent_it_again(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    PUBLICATION *p = rig_publication(r, paris, 3, red);
+
+    hub_sessions_publish(r->sessions, p);
+    rig_dial(paris);
+    rig_hello_broken(paris, p);
+    RIG_UNTIL(r, paris->frames[WIRE_DESIRED] == 1);
+    assert_int_equal(r->behind, 0);
+}
+
 static void a_generation_that_leaves_no_room_above_it_ends_the_link(void **state) {
     struct rig *r = *state;
     struct peer *paris = rig_admit(r, "paris-1", PARIS);
@@ -563,6 +590,8 @@ int main(void) {
         RIG_TEST(names_that_are_made_up_use_up_the_allowance),
         RIG_TEST(an_older_publication_is_dropped),
         RIG_TEST(an_agent_that_is_ahead_is_told_of_and_sent_nothing),
+        RIG_TEST(an_agent_that_is_ahead_and_lost_a_part_is_told_of_too),
+        RIG_TEST(an_agent_that_lost_a_part_of_what_is_in_force_is_sent_it_again),
         RIG_TEST(a_generation_that_leaves_no_room_above_it_ends_the_link),
         RIG_TEST(a_cluster_never_gets_what_only_another_one_has),
         RIG_TEST(a_publication_goes_to_the_id_that_it_was_made_for),
