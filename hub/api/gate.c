@@ -119,14 +119,14 @@ static void know(struct hub_request *r) {
 static void check_access(struct hub_request *r) {
     struct cm_err err;
 
+    if (!within(r, r->api->address_rate, r->address, "from this address") ||
+        r->route->access == HUB_ACCESS_ANYONE) {
+        return;
+    }
     if (r->route->access == HUB_ACCESS_HOOK) {
         if (hub_begin_hook(r, &err) < 0) {
             hub_answer_error(r, &err);
         }
-        return;
-    }
-    if (!within(r, r->api->address_rate, r->address, "from this address") ||
-        r->route->access == HUB_ACCESS_ANYONE) {
         return;
     }
     know(r);

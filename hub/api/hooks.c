@@ -65,8 +65,10 @@ static void begin_fetch(struct hub_change *c) {
 static void refuse(struct hub_request *r) {
     bool within = hub_throttle_take(r->api->wrong_tokens, r->address, cm_clock_now_ms());
 
-    cm_log(CM_LOG_WARN, "api.hook_refused", "a webhook's signature is wrong or missing",
-           "repository", r->repository, "address", r->address, NULL);
+    if (within) {
+        cm_log(CM_LOG_WARN, "api.hook_refused", "a webhook's signature is wrong or missing",
+               "repository", r->repository, "address", r->address, NULL);
+    }
     hub_answer_problem(r, within ? 401 : 429, "the signature is wrong or missing");
     r->answer.retry_s = within ? 0 : 60;
 }

@@ -55,5 +55,17 @@ class Hooks(Api):
         self.assertEqual(self.tell("gitlab", X_Gitlab_Token=SECRET).status, 202)
 
 
+class Many(Api):
+    limits = ("per-s=2", "wrong=3")
+
+    def test_webhooks_count_like_all_other_requests_of_an_address(self):
+        said = [self.ask("POST", "/hooks/gitlab/fleet", b"{}", None, X_Gitlab_Token="guess").status
+                for _ in range(60)]
+        self.assertEqual(said[:4], [401, 401, 401, 429])
+        self.assertEqual(self.server.log_text().count("api.hook_refused"), 3)
+        answer = self.ask("POST", "/hooks/gitlab/fleet", b"{}", None, X_Gitlab_Token=SECRET)
+        self.assertEqual((answer.status, answer.headers["Retry-After"]), (429, "1"))
+
+
 if __name__ == "__main__":
     main()
