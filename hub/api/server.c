@@ -34,6 +34,9 @@
 #define DRAIN_MAX ((size_t)8 * 1024 * 1024) // read, so that the client reads our answer
 #define STOP_MS 2000
 
+// In GnuTLS's words. Its defaults speak TLS 1.0 and 1.1, too.
+#define TLS_PRIORITIES "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+
 struct hub_server {
     struct hub_api *api;
     struct hub_api_limits limits;
@@ -86,14 +89,14 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 
 // ---- Requests
 
-// A connection that has said what it wants may take longer.
-static void begin_time(struct hub_server *s, struct MHD_Connection *connection) {
+// The connection has so long from now on.
+static void begin_time(struct hub_server *s, struct MHD_Connection *connection, int64_t ms) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
     if (info != NULL && info->socket_context != NULL) {
         struct connection *c = info->socket_context;
-        (void)hub_watch_add(s->api->watch, &c->due, s->limits.request_ms);
+        (void)hub_watch_add(s->api->watch, &c->due, ms);
     }
 }
 
@@ -101,7 +104,7 @@ static void *on_uri(void *cls, const char *text, struct MHD_Connection *connecti
     struct hub_server *s = cls;
     struct hub_request *r = cm_new(1, sizeof(*r));
 
-    begin_time(s, connection);
+    (void)connection;
     r->api = s->api;
     r->arena = cm_arena_new(0);
     r->number = ++s->requests;
@@ -164,7 +167,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **ct
     }
     free_request(r);
     *ctx = NULL;
-    begin_time(s, connection);
+    begin_time(s, connection, (int64_t)s->limits.idle_s * 1000);
 }
 
 const char *hub_request_header(const struct hub_request *r, const char *name) {
@@ -195,6 +198,19 @@ static uint64_t content_length(const struct hub_request *r) {
     return text == NULL ? 0 : strtoull(text, NULL, 10);
 }
 
+// Who has said all that he wants and may have it may take longer; a stranger whose body is still to
+// come has as long once more as for what he wants. Who is refused gets nothing, and is not heard
+// again on this connection.
+static void extend_time(struct hub_server *s, struct hub_request *r) {
+    if (r->known) {
+        begin_time(s, r->connection, s->limits.request_ms);
+    } else if (r->answer.status == 0) {
+        begin_time(s, r->connection, s->limits.head_ms);
+    } else {
+        r->answer.close = true;
+    }
+}
+
 static enum MHD_Result begin(struct hub_server *s, struct hub_request *r, const char *method) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -210,10 +226,12 @@ static enum MHD_Result begin(struct hub_server *s, struct hub_request *r, const 
     } else if (!hub_framing_ok(r->connection)) {
         hub_answer_problem(r, 400,
                            "where the body ends must be said once: by one Content-Length, "
-                           "or by 'Transfer-Encoding: chunked'");
+                           "or by 'Transfer-Encoding: chunked'; and no name of a header may "
+                           "have blanks");
         r->answer.close = true;
     } else {
         hub_gate_pass(r, content_length(r));
+        extend_time(s, r);
     }
     // The answer before the body: if the client waits for a word, or has too much to say.
     bool at_once = r->answer.status != 0 &&
@@ -310,12 +328,14 @@ static struct MHD_Daemon *start_daemon(struct hub_server *s, int fd) {
     unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
                      (config->insecure ? 0 : MHD_USE_TLS);
     CM_AUTOFREE char *chain = NULL;
+    char priorities[] = TLS_PRIORITIES; // the option takes no const
     char *key = NULL;
 
     hub_authority_api_tls(config->authority, &key, &chain);
     struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_MEM_KEY, 0, key},
         {MHD_OPTION_HTTPS_MEM_CERT, 0, chain},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, priorities},
         {MHD_OPTION_END, 0, NULL},
     };
     struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};

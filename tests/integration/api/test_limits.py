@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """What a client may cost: bodies, headers, connections, time."""
 import contextlib
+import socket
 import ssl
 import time
+import warnings
 
-from rig import Api, main, read_all
+from rig import PATIENCE, Api, main, read_all
 
 
 class Sizes(Api):
@@ -77,7 +79,10 @@ class Framing(Api):
                         (b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked"),
                         (b"Transfer-Encoding: xchunked",), (b"Transfer-Encoding: gzip, chunked",),
                         (b"Transfer-Encoding: identity",), (b"Content-Length: +5",),
-                        (b"Content-Length: 5, 5",), (b"Content-Length:",)):
+                        (b"Content-Length: 5, 5",), (b"Content-Length:",),
+                        (b"Content-Length : 5",), (b"Transfer-Encoding : chunked",),
+                        (b"Content-Length: 5", b"Transfer-Encoding : chunked"),
+                        (b"Content-Length: 5", b"X: y", b" Transfer-Encoding: chunked")):
             said = self.say(*headers, body=chunk)
             self.assertTrue(said.startswith(b"HTTP/1.1 400 "), (headers, said))
             self.assertNotIn(b"HTTP/1.1 2", said, headers)
@@ -101,6 +106,77 @@ class Connections(Api):
         deadline = time.monotonic() + 20
         while not self.is_served(self.connection()):
             self.assertLess(time.monotonic(), deadline)
+
+
+class Old(Api):
+    def speaks(self, version):
+        tls = ssl.create_default_context(cafile=str(self.folder / "keys" / "root.crt"))
+        tls.set_ciphers("ALL:@SECLEVEL=0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            tls.minimum_version = tls.maximum_version = version
+        plain = socket.create_connection(("127.0.0.1", self.port), PATIENCE)
+        self.addCleanup(plain.close)
+        try:
+            with tls.wrap_socket(plain, server_hostname="127.0.0.1") as link:
+                return link.version()
+        except (OSError, ssl.SSLError):
+            return None
+
+    def test_tls_1_2_and_1_3_are_spoken_and_nothing_older(self):
+        self.assertEqual(self.speaks(ssl.TLSVersion.TLSv1_3), "TLSv1.3")
+        self.assertEqual(self.speaks(ssl.TLSVersion.TLSv1_2), "TLSv1.2")
+        self.assertIsNone(self.speaks(ssl.TLSVersion.TLSv1_1))
+        self.assertIsNone(self.speaks(ssl.TLSVersion.TLSv1))
+
+
+class Stranger(Api):
+    limits = ("head-ms=500",)
+
+    def lives(self, head, piece, pause=0.1):
+        """For how long a connection is kept that says this, and then a piece now and then."""
+        link = self.raw()
+        began = time.monotonic()
+        link.settimeout(pause)
+        with contextlib.suppress(OSError, ssl.SSLError):
+            link.sendall(head)
+            while time.monotonic() - began < 10:
+                link.sendall(piece)
+                with contextlib.suppress(TimeoutError):
+                    if not link.recv(1000):
+                        break
+        return time.monotonic() - began
+
+    def says_nothing(self, link, seconds):
+        link.settimeout(seconds)
+        with self.assertRaises(TimeoutError):
+            link.recv(1000)
+        link.settimeout(PATIENCE)
+
+    def test_headers_without_an_end_are_cut_off(self):
+        self.assertLess(self.lives(b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Slow: ", b"x"), 8)
+
+    def test_a_body_without_an_end_is_cut_off(self):
+        length = b"Host: a\r\nContent-Length: 60000\r\n\r\n"
+        self.assertLess(self.lives(b"POST /api/v1/sync HTTP/1.1\r\n" + length, b"x"), 8)
+        self.assertLess(self.lives(b"POST /hooks/github/fleet HTTP/1.1\r\n" + length, b"x"), 8)
+
+    def test_who_is_known_may_take_longer(self):
+        head = (b"POST /api/v1/sync HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "
+                + self.admin.encode() + b"\r\nContent-Length: 8\r\n\r\n")
+        link = self.raw()
+        link.sendall(head)
+        for piece in (b"{", b" ", b" ", b" ", b" ", b" ", b" "):
+            link.sendall(piece)
+            self.says_nothing(link, 0.2)
+        link.sendall(b"}")
+        self.assertTrue(link.recv(1000).startswith(b"HTTP/1.1 202 "))
+
+    def test_who_is_refused_has_to_come_again(self):
+        link = self.raw()
+        link.sendall(b"GET /api/v1/version HTTP/1.1\r\nHost: a\r\n\r\n")
+        said = read_all(link)
+        self.assertTrue(said.startswith(b"HTTP/1.1 401 "), said)
 
 
 class Silent(Api):
