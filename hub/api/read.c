@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/buf.h"
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
@@ -11,6 +12,7 @@
 #include "hub/api/readers.h"
 #include "hub/api/request.h"
 #include "hub/api/routes.h"
+#include "hub/render/bundle.h"
 #include "hub/store/query.h"
 #include "hub/store/query_details.h"
 #include "proto/wire.h"
@@ -81,14 +83,33 @@ enum cm_rc hub_get_rollout(struct hub_request *r, struct cm_err *err) {
     return answer(r, rc, json);
 }
 
+static bool find_in_bundle(const void *bundle, size_t size, const char *key,
+                           struct cm_sha256 *out) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = cm_buf_copy(bundle, size);
+    CM_CLEANUP(hub_bundle_unrefp) struct hub_bundle *b = NULL;
+    struct cm_err damaged;
+
+    if (hub_bundle_decode(bytes, NULL, NULL, &b, &damaged) < 0) {
+        return false;
+    }
+    for (size_t i = 0; i < b->spec.object_count; i++) {
+        if (strcmp(b->spec.objects[i].key, key) == 0) {
+            *out = b->spec.objects[i].sha256;
+            return !b->spec.objects[i].secret;
+        }
+    }
+    return false;
+}
+
 enum cm_rc hub_get_desired(struct hub_request *r, struct cm_err *err) {
-    const char *cluster = hub_uri_param(&r->uri, "cluster");
-    const char *key = hub_uri_param(&r->uri, "key");
+    const struct hub_desired_query query = {.cluster = hub_uri_param(&r->uri, "cluster"),
+                                            .key = hub_uri_param(&r->uri, "key"),
+                                            .find = find_in_bundle};
     struct cm_json *json = NULL;
     struct hub_db *db = NULL;
     enum cm_rc rc = hub_readers_take(r->api->readers, &db, err);
 
-    rc = rc < 0 ? rc : hub_query_desired(db, r->arena, cluster, key, &json, err);
+    rc = rc < 0 ? rc : hub_query_desired(db, r->arena, &query, &json, err);
     hub_readers_give(r->api->readers, db);
     return answer(r, rc, json);
 }

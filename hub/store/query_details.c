@@ -3,10 +3,12 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/buf.h"
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/store/db.h"
+#include "hub/store/desired.h"
 
 #define KNOWN_MAX 5000 // names that are compared with a wrong one
 
@@ -357,39 +359,77 @@ enum cm_rc hub_query_detail(struct hub_db *db, struct cm_arena *a, const struct 
 
 // ---- An object as it should be
 
+struct desired_object {
+    const char *app;
+    struct cm_buf *bytes;
+};
+
 static enum cm_rc fail_desired(const char *cluster, const char *key, struct cm_err *err) {
     return cm_fail(err, CM_ENOTFOUND,
                    "no object '%.200s' that may be shown is known on cluster '%.80s'", key,
                    cluster);
 }
 
-enum cm_rc hub_query_desired(struct hub_db *db, struct cm_arena *a, const char *cluster,
-                             const char *key, struct cm_json **out, struct cm_err *err) {
-    static const char sql[] =
-        "SELECT o.app, b.bytes FROM object o JOIN blob b ON b.sha256 = o.sha256"
-        " WHERE o.cluster = ?1 AND o.key = ?2";
+// Whose object it is the agent says, and may lie: what counts is the bundle that is in force for
+// that App there.
+static enum cm_rc find_object(struct hub_db *db, struct cm_arena *a,
+                              const struct hub_desired_query *q, struct desired_object *out,
+                              struct cm_err *err) {
+    static const char sql[] = "SELECT o.app, b.bytes FROM object o"
+                              " JOIN pair p ON p.cluster = o.cluster AND p.app = o.app"
+                              " JOIN blob b ON b.sha256 = p.bundle"
+                              " WHERE o.cluster = ?1 AND o.key = ?2";
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    struct cm_json *answer = cm_json_new(a, CM_OBJECT);
-    struct cm_json *object = NULL;
+    struct cm_sha256 name;
     size_t size;
-    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "tt", cluster, key);
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "tt", q->cluster, q->key);
 
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
-    if (rc == CM_ENOTFOUND) {
-        return fail_desired(cluster, key, err);
-    }
     if (rc < 0) {
         return rc;
     }
-    const void *bytes = hub_stmt_blob(stmt, 1, &size);
-    rc = cm_json_parse(a, bytes, size, NULL, &object, err);
-    if (rc < 0) { // what the agent reported names something else
-        return fail_desired(cluster, key, err);
+    const void *bundle = hub_stmt_blob(stmt, 1, &size);
+    if (!q->find(bundle, size, q->key, &name)) {
+        return CM_ENOTFOUND;
     }
-    cm_json_set_string(a, answer, "cluster", cluster);
-    cm_json_set_string(a, answer, "app", hub_stmt_text(stmt, 0));
-    cm_json_set_string(a, answer, "key", key);
+    out->app = cm_arena_strdup(a, hub_stmt_text(stmt, 0));
+    return hub_desired_find_blob(db, &name, &out->bytes, err);
+}
+
+static enum cm_rc read_desired(struct hub_db *db, struct cm_arena *a,
+                               const struct hub_desired_query *q, struct cm_json **out,
+                               struct cm_err *err) {
+    struct desired_object found = {0};
+    struct cm_json *object = NULL;
+    enum cm_rc rc = find_object(db, a, q, &found, err);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = found.bytes;
+
+    if (rc == CM_OK &&
+        cm_json_parse(a, (const char *)bytes->data, bytes->size, NULL, &object, err) < 0) {
+        rc = CM_ENOTFOUND;
+    }
+    if (rc < 0) {
+        return rc == CM_ENOTFOUND ? fail_desired(q->cluster, q->key, err) : rc;
+    }
+    struct cm_json *answer = cm_json_new(a, CM_OBJECT);
+    cm_json_set_string(a, answer, "cluster", q->cluster);
+    cm_json_set_string(a, answer, "app", found.app);
+    cm_json_set_string(a, answer, "key", q->key);
     cm_json_set(a, answer, "object", object);
     *out = answer;
     return CM_OK;
+}
+
+// In one transaction, so that bundle and object are of one moment.
+enum cm_rc hub_query_desired(struct hub_db *db, struct cm_arena *a,
+                             const struct hub_desired_query *q, struct cm_json **out,
+                             struct cm_err *err) {
+    enum cm_rc rc = hub_db_savepoint(db, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = read_desired(db, a, q, out, err);
+    hub_db_savepoint_end(db, true);
+    return rc;
 }

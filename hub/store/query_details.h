@@ -6,9 +6,11 @@
 // Threads: a reader's handle belongs to one thread at a time. Blocks.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/err.h"
+#include "common/tls/digest.h"
 #include "hub/store/query.h"
 
 struct cm_arena;
@@ -55,7 +57,16 @@ CM_MUSTUSE enum cm_rc hub_query_detail(struct hub_db *db, struct cm_arena *a,
                                        const char *const names[HUB_DETAIL_NAMES_MAX],
                                        struct cm_json **out, struct cm_err *err);
 
-// hub_query_desired answers with the canonical form of an object that is in force. CM_ENOTFOUND,
-// also for Secrets, which are not kept.
-CM_MUSTUSE enum cm_rc hub_query_desired(struct hub_db *db, struct cm_arena *a, const char *cluster,
-                                        const char *key, struct cm_json **out, struct cm_err *err);
+// Which object. `find` reads how a bundle, in its encoded form, names the object of a key; it tells
+// whether it does.
+struct hub_desired_query {
+    const char *cluster;
+    const char *key;
+    bool (*find)(const void *bundle, size_t size, const char *key, struct cm_sha256 *out);
+};
+
+// hub_query_desired answers with the canonical form of an object that an agent told of, as it is in
+// the bundle in force. CM_ENOTFOUND, also for Secrets, which are not kept.
+CM_MUSTUSE enum cm_rc hub_query_desired(struct hub_db *db, struct cm_arena *a,
+                                        const struct hub_desired_query *q, struct cm_json **out,
+                                        struct cm_err *err);

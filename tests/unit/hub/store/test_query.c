@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "common/str.h"
 #include "common/tls/digest.h"
+#include "hub/store/desired.h"
 #include "hub/store/query.h"
 #include "hub/store/query_details.h"
 
@@ -531,20 +532,58 @@ static void a_rollout_of_what_is_not_there_is_no_success(void **state) {
     assert_null(rollout(*state, "rollout?apps=web", CM_EINVAL));
 }
 
-static void a_desired_object_is_shown_unless_it_is_a_secret(void **state) {
-    struct fixture *f = *state;
-    struct cm_json *json = NULL;
+static void put_blob(struct fixture *f, const struct cm_sha256 *name, const char *text) {
     struct cm_err err;
 
-    assert_int_equal(hub_query_desired(f->db, f->arena, "oslo-1", "ConfigMap/web/a", &json, &err),
-                     CM_OK);
+    assert_int_equal(hub_desired_put_blob(f->db, name, text, strlen(text), &err), CM_OK);
+}
+
+// A bundle here is the key of its one object, which is a ConfigMap.
+static bool find_one(const void *bundle, size_t size, const char *key, struct cm_sha256 *out) {
+    *out = cm_sha256("{\"kind\":\"ConfigMap\"}", 20);
+    return strlen(key) == size && memcmp(bundle, key, size) == 0;
+}
+
+static enum cm_rc desired(struct fixture *f, const char *key, struct cm_json **out,
+                          struct cm_err *err) {
+    return hub_query_desired(
+        f->db, f->arena,
+        &(struct hub_desired_query){.cluster = "oslo-1", .key = key, .find = find_one}, out, err);
+}
+
+static void a_desired_object_is_shown_unless_it_is_a_secret(void **state) {
+    static const char object[] = "{\"kind\":\"ConfigMap\"}";
+    struct fixture *f = *state;
+    struct cm_json *json = NULL;
+    struct cm_sha256 name = cm_sha256(object, strlen(object));
+    struct cm_err err;
+
+    put_blob(f, &name, object);
+    run_sql(f->db, "INSERT INTO blob VALUES (x'b1', 'ConfigMap/web/a')");
+    assert_int_equal(desired(f, "ConfigMap/web/a", &json, &err), CM_OK);
     assert_string_equal(as_text(f, json),
                         "{\"cluster\":\"oslo-1\",\"app\":\"web\",\"key\":"
                         "\"ConfigMap/web/a\",\"object\":{\"kind\":\"ConfigMap\"}}");
-    assert_int_equal(hub_query_desired(f->db, f->arena, "oslo-1", "Secret/web/s", &json, &err),
-                     CM_ENOTFOUND);
-    assert_int_equal(hub_query_desired(f->db, f->arena, "oslo-1", "ConfigMap/web/odd", &json, &err),
-                     CM_ENOTFOUND);
+    assert_int_equal(desired(f, "Secret/web/s", &json, &err), CM_ENOTFOUND);
+    assert_int_equal(desired(f, "ConfigMap/web/odd", &json, &err), CM_ENOTFOUND);
+}
+
+static void what_an_agent_says_of_an_object_changes_not_what_is_shown(void **state) {
+    static const char object[] = "{\"kind\":\"ConfigMap\"}";
+    static const char foreign[] = "{\"kind\":\"other cluster's\"}";
+    struct fixture *f = *state;
+    struct cm_json *json = NULL;
+    struct cm_sha256 name = cm_sha256(object, strlen(object));
+    struct cm_sha256 other = cm_sha256(foreign, strlen(foreign));
+    struct cm_err err;
+
+    put_blob(f, &name, object);
+    put_blob(f, &other, foreign);
+    run_sql(f->db, "INSERT INTO blob VALUES (x'b1', 'ConfigMap/web/a')");
+    run_sql(f->db, "UPDATE object SET sha256 = (SELECT sha256 FROM blob WHERE"
+                   " CAST(bytes AS TEXT) LIKE '%other%') WHERE key = 'ConfigMap/web/a'");
+    assert_int_equal(desired(f, "ConfigMap/web/a", &json, &err), CM_OK);
+    assert_non_null(strstr(as_text(f, json), "{\"kind\":\"ConfigMap\"}"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -580,6 +619,7 @@ int main(void) {
         TEST(a_revision_that_was_not_resolved_yet_is_told_as_such),
         TEST(a_rollout_of_what_is_not_there_is_no_success),
         TEST(a_desired_object_is_shown_unless_it_is_a_secret),
+        TEST(what_an_agent_says_of_an_object_changes_not_what_is_shown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
