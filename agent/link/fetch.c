@@ -414,6 +414,13 @@ void fetch_desired(struct agent_link *l, const Holdfast__V1__Desired *m) {
 
 // ---- Blobs
 
+static void restart(struct assembly *a, uint32_t size) {
+    cm_buf_unref(a->bytes);
+    a->bytes = NULL;
+    a->have = 0;
+    a->size = size;
+}
+
 // ask_for notes that a blob is asked for.
 static void ask_for(struct agent_link *l, const struct lack *want) {
     char hex[CM_SHA256_HEX_MAX];
@@ -426,6 +433,9 @@ static void ask_for(struct agent_link *l, const struct lack *want) {
         cm_map_put(l->assemblies, hex, a);
     } else {
         l->unasked_bytes -= a->size; // it is on its way already
+        if (want->size != 0 && want->size != a->size) {
+            restart(a, want->size); // as another one than it shall be
+        }
     }
     a->asked = true;
     a->secret = want->secret;
@@ -562,6 +572,9 @@ void fetch_blob(struct agent_link *l, const Holdfast__V1__Blob *m) {
     if (a->size == 0 && m->total_size <= WIRE_BLOB_MAX) { // asked for without knowing its size
         a->size = m->total_size;
         l->asked_bytes += a->size;
+    }
+    if (m->offset == 0 && a->have > 0) {
+        restart(a, a->size); // the hub begins anew
     }
     if (!fits(a, m)) {
         give_up(l, a, hex, "a piece of it is of the wrong size or in the wrong place");

@@ -80,7 +80,7 @@ static const struct hub_member token_body[] = {
 static const struct hub_member version_answer[] = {
     TEXT("version", "The version of the hub."),
     TEXT("hubId", "The hub's identity, a UUID."),
-    NUMBER("epoch", "Grows when the hub is restored."),
+    NUMBER("epoch", "Of the manifests that this hub makes; agents refuse those of a smaller one."),
     NUMBER("protocol", "The version of the protocol that agents are spoken to with."),
     END,
 };

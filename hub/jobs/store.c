@@ -84,8 +84,11 @@ static void run_job(struct cm_job *base) {
     } else {
         note_rollback(store, &job->err);
     }
-    if (store->broken.code == CM_OK) {
-        hub_db_savepoint_end(store->db, kept);
+    struct cm_err err;
+    if (store->broken.code == CM_OK && hub_db_savepoint_end(store->db, kept, &err) < 0) {
+        // What the job wrote, or a part of it, may still be there.
+        store->broken = err;
+        store->broken.code = CM_EIO;
     }
 }
 

@@ -17,7 +17,7 @@
 
 #define SEND_QUEUE_BYTES ((size_t)4 * 1024 * 1024)
 #define HANDSHAKE_MS 5000
-#define ENROLL_MS 5000
+#define ENROLL_SILENCE_MS 30000 // it runs also while the store is busy with the answer
 #define ENROLL_CONNECTIONS 256
 #define QUIET_POLL_MS 10
 #define BEAT_MS ((int64_t)60 * 1000)
@@ -188,8 +188,8 @@ static enum cm_rc listen_enroll(struct hub_sessions *s, struct cm_err *err) {
     struct cm_net_limits limits = {
         .max_payload = wire_max_enroll,
         .send_queue_bytes = 4 * WIRE_ENROLL_MAX,
-        .handshake_ms = ENROLL_MS,
-        .silence_ms = ENROLL_MS,
+        .handshake_ms = HANDSHAKE_MS,
+        .silence_ms = ENROLL_SILENCE_MS,
         .max_connections = ENROLL_CONNECTIONS,
     };
     struct cm_net_handlers handlers = hub_enroll_handlers;

@@ -278,9 +278,8 @@ enum cm_rc hub_db_savepoint(struct hub_db *db, struct cm_err *err) {
     return exec(db, "SAVEPOINT job", err);
 }
 
-void hub_db_savepoint_end(struct hub_db *db, bool keep) {
-    if (!keep) {
-        (void)sqlite3_exec(db->handle, "ROLLBACK TO job", NULL, NULL, NULL);
-    }
-    (void)sqlite3_exec(db->handle, "RELEASE job", NULL, NULL, NULL);
+enum cm_rc hub_db_savepoint_end(struct hub_db *db, bool keep, struct cm_err *err) {
+    enum cm_rc rc = keep ? CM_OK : exec(db, "ROLLBACK TO job", err);
+
+    return rc < 0 ? rc : exec(db, "RELEASE job", err);
 }

@@ -70,4 +70,6 @@ CM_MUSTUSE enum cm_rc hub_db_savepoint(struct hub_db *db, struct cm_err *err);
 // hub_db_in_transaction is false after SQLite rolled a transaction back by itself (disk full, I/O
 // error): a savepoint would then begin, and commit, one of its own.
 bool hub_db_in_transaction(const struct hub_db *db);
-void hub_db_savepoint_end(struct hub_db *db, bool keep);
+// hub_db_savepoint_end keeps what was written since, or takes it back. If that fails the
+// transaction must not be committed.
+CM_MUSTUSE enum cm_rc hub_db_savepoint_end(struct hub_db *db, bool keep, struct cm_err *err);

@@ -347,14 +347,15 @@ static enum cm_rc read_detail(struct hub_db *db, struct cm_arena *a,
 enum cm_rc hub_query_detail(struct hub_db *db, struct cm_arena *a, const struct hub_detail *detail,
                             const char *const names[HUB_DETAIL_NAMES_MAX], struct cm_json **out,
                             struct cm_err *err) {
+    struct cm_err ignored;
     enum cm_rc rc = hub_db_savepoint(db, err);
 
     if (rc < 0) {
         return rc;
     }
     rc = read_detail(db, a, detail, names, out, err);
-    hub_db_savepoint_end(db, true);
-    return rc;
+    enum cm_rc ended = hub_db_savepoint_end(db, true, rc < 0 ? &ignored : err);
+    return rc < 0 ? rc : ended;
 }
 
 // ---- An object as it should be
@@ -424,12 +425,13 @@ static enum cm_rc read_desired(struct hub_db *db, struct cm_arena *a,
 enum cm_rc hub_query_desired(struct hub_db *db, struct cm_arena *a,
                              const struct hub_desired_query *q, struct cm_json **out,
                              struct cm_err *err) {
+    struct cm_err ignored;
     enum cm_rc rc = hub_db_savepoint(db, err);
 
     if (rc < 0) {
         return rc;
     }
     rc = read_desired(db, a, q, out, err);
-    hub_db_savepoint_end(db, true);
-    return rc;
+    enum cm_rc ended = hub_db_savepoint_end(db, true, rc < 0 ? &ignored : err);
+    return rc < 0 ? rc : ended;
 }

@@ -146,6 +146,9 @@ static void send_piece(struct fake_hub *h, const struct cm_sha256 *name, const s
 static void send_blob(struct fake_hub *h, const struct cm_sha256 *name, struct cm_buf *blob) {
     size_t at = h->lie == FAKE_CUT_BLOBS ? 1 : 0;
 
+    if (h->lie == FAKE_START_TWICE) {
+        send_piece(h, name, blob, 0, 1);
+    }
     do {
         size_t left = blob->size - at;
         size_t size = left < WIRE_BLOB_PIECE ? left : WIRE_BLOB_PIECE;

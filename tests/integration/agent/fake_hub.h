@@ -23,6 +23,7 @@ enum fake_lie {
     FAKE_SIGN_OTHER,    // the signature is over another cluster's id
     FAKE_HUB_SIGNS,     // the hub's server certificate signs, not the signer's
     FAKE_CUT_BLOBS,     // pieces come in the wrong order
+    FAKE_START_TWICE,   // a blob is begun, and begun anew
     FAKE_MISSING_BLOBS, // objects are said to be missing
     FAKE_OTHER_HUB_ID,  // Welcome names another hub
     FAKE_NEWER_HUB,     // Welcome names a protocol that the agent does not know

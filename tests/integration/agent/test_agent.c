@@ -246,6 +246,14 @@ static void blobs_that_come_ahead_are_not_asked_for(void **state) {
     assert_true(sim_has(f, KEY));
 }
 
+static void a_blob_that_is_begun_anew_is_taken(void **state) {
+    struct fixture *f = *state;
+
+    fake_hub_lie(f->hub, FAKE_START_TWICE);
+    install(f);
+    assert_true(sim_has(f, KEY));
+}
+
 static void an_identity_is_used_again(void **state) {
     struct fixture *f = *state;
 
@@ -903,6 +911,7 @@ int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
         TEST(an_agent_enrolls_and_brings_a_manifest_about),
         TEST(blobs_that_come_ahead_are_not_asked_for),
+        TEST(a_blob_that_is_begun_anew_is_taken),
         TEST(an_identity_is_used_again),
         TEST(a_change_touches_what_changed),
         TEST(what_is_no_longer_listed_is_removed_and_nothing_else),

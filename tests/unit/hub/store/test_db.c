@@ -33,14 +33,23 @@ static void a_failed_job_of_a_batch_takes_nothing_else_with_it(void **state) {
     assert_int_equal(hub_db_begin(db, &err), CM_OK);
     assert_int_equal(hub_db_savepoint(db, &err), CM_OK);
     assert_int_equal(hub_db_run(db, &err, insert, "ti", "a", (int64_t)1), CM_OK);
-    hub_db_savepoint_end(db, true);
+    assert_int_equal(hub_db_savepoint_end(db, true, &err), CM_OK);
     assert_int_equal(hub_db_savepoint(db, &err), CM_OK);
     assert_int_equal(hub_db_run(db, &err, insert, "ti", "b", (int64_t)2), CM_OK);
     assert_int_equal(hub_db_run(db, &err, insert, "ti", "a", (int64_t)3), CM_EEXISTS);
-    hub_db_savepoint_end(db, false);
+    assert_int_equal(hub_db_savepoint_end(db, false, &err), CM_OK);
     assert_int_equal(hub_db_commit(db, &err), CM_OK);
 
     assert_int_equal(count_rows(db, "SELECT count(*) FROM meta"), 1);
+}
+
+static void what_cannot_be_taken_back_is_told(void **state) {
+    struct hub_db *db = *state;
+    struct cm_err err;
+
+    assert_int_equal(hub_db_begin(db, &err), CM_OK);
+    assert_int_equal(hub_db_savepoint_end(db, false, &err), CM_EIO); // none was begun
+    hub_db_rollback(db);
 }
 
 static void the_same_statement_can_be_open_twice(void **state) {
@@ -126,6 +135,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_failed_job_of_a_batch_takes_nothing_else_with_it, open_db,
                                         close_db),
+        cmocka_unit_test_setup_teardown(what_cannot_be_taken_back_is_told, open_db, close_db),
         cmocka_unit_test_setup_teardown(the_same_statement_can_be_open_twice, open_db, close_db),
         cmocka_unit_test_setup_teardown(a_query_ends_at_its_deadline_and_the_next_has_its_own,
                                         open_db, close_db),
