@@ -72,27 +72,31 @@ static enum cm_rc count_failure(struct enroll_job *e, struct hub_db *db, struct 
 }
 
 // The token was used, but if it was for this very key then only the answer got lost: it is given
-// again. The key shows that it is the same agent, the proof that it has the token.
+// again. The key shows that it is the same agent, the proof that it has the token; the CSR comes
+// last, as checking it takes the longest.
 static enum cm_rc answer_again(struct enroll_job *e, struct hub_db *db, int64_t now_ms,
                                struct cm_err *err) {
     CM_CLEANUP(cm_key_freep) struct cm_key *key = NULL;
-    struct hub_join_claim claim;
-    struct cm_sha256 hash;
-    enum cm_rc rc = cm_csr_key(e->csr, e->ask.csr_size, &key, err);
+    struct hub_join_answered answered;
+    enum cm_rc rc = hub_join_tokens_find_answered(db, e->ask.token_id, now_ms, &answered, err);
 
     if (rc < 0) {
         return rc;
     }
-    hash = cm_key_sha256(key);
-    rc = hub_join_tokens_find_answered(db, e->ask.token_id, &hash, now_ms, &claim, e->cluster_id,
-                                       err);
+    if (!proof_is_right(e, &answered.claim)) {
+        return count_failure(e, db, err);
+    }
+    rc = cm_csr_key(e->csr, e->ask.csr_size, &key, err);
     if (rc < 0) {
         return rc;
     }
-    if (!proof_is_right(e, &claim)) {
-        return count_failure(e, db, err);
+    struct cm_sha256 hash = cm_key_sha256(key);
+    if (!cm_sha256_equal(&hash, &answered.key)) {
+        e->refused = true;
+        return CM_OK;
     }
-    memcpy(e->cluster, claim.cluster, sizeof(e->cluster));
+    memcpy(e->cluster, answered.claim.cluster, sizeof(e->cluster));
+    memcpy(e->cluster_id, answered.agent, sizeof(e->cluster_id));
     return certify(e, key, err);
 }
 

@@ -131,7 +131,7 @@ struct sweep {
     struct cm_job job;
     struct hub_sync *owner;
     char *folder;
-    struct cm_map *keep; // names in it
+    struct cm_map *doomed; // names in it; what is made after they were listed stays
 };
 
 static void sweep_one(const struct sweep *sweep, const char *name) {
@@ -146,30 +146,41 @@ static void sweep_one(const struct sweep *sweep, const char *name) {
     }
 }
 
-static void run_sweep(struct cm_job *job) {
-    const struct sweep *sweep = CM_CONTAINER(job, struct sweep, job);
-    DIR *folder = opendir(sweep->folder);
-    const struct dirent *entry;
+static bool sweep_next(void *ctx, const char *name, void *value) {
+    (void)value;
+    sweep_one(ctx, name);
+    return true;
+}
 
-    while (folder != NULL && (entry = readdir(folder)) != NULL) {
-        if (strchr(entry->d_name, '@') != NULL && cm_map_get(sweep->keep, entry->d_name) == NULL) {
-            sweep_one(sweep, entry->d_name);
-        }
-    }
-    if (folder != NULL) {
-        (void)closedir(folder);
-    }
+static void run_sweep(struct cm_job *job) {
+    struct sweep *sweep = CM_CONTAINER(job, struct sweep, job);
+
+    cm_map_each(sweep->doomed, sweep_next, sweep);
 }
 
 static void sweep_done(struct cm_job *job) {
     struct sweep *sweep = CM_CONTAINER(job, struct sweep, job);
     struct hub_sync *s = sweep->owner;
 
-    cm_map_free(sweep->keep);
+    cm_map_free(sweep->doomed);
     free(sweep->folder);
     free(sweep);
     s->jobs--;
     hub_sync_check_stopped(s);
+}
+
+static void list_mirrors(const char *path, struct cm_map *out) {
+    DIR *folder = opendir(path);
+    const struct dirent *entry;
+
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        if (strchr(entry->d_name, '@') != NULL) {
+            cm_map_put(out, entry->d_name, out);
+        }
+    }
+    if (folder != NULL) {
+        (void)closedir(folder);
+    }
 }
 
 static void sweep(struct hub_sync *s) {
@@ -178,12 +189,13 @@ static void sweep(struct hub_sync *s) {
     s->swept = true;
     sweep->owner = s;
     sweep->folder = cm_strf("%s/git", s->config.data_dir);
-    sweep->keep = cm_map_new(NULL);
+    sweep->doomed = cm_map_new(NULL);
+    list_mirrors(sweep->folder, sweep->doomed);
     for (struct cm_list *at = s->trees.next; at != &s->trees; at = at->next) {
         struct hub_tracked *t = CM_CONTAINER(at, struct hub_tracked, in_trees);
 
         // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): what was dropped is off the list
-        cm_map_put(sweep->keep, strrchr(t->folder, '/') + 1, t);
+        (void)cm_map_remove(sweep->doomed, strrchr(t->folder, '/') + 1);
     }
     sweep->job = (struct cm_job){.run = run_sweep, .done = sweep_done, .home = s->config.loop};
     s->jobs++;

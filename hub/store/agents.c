@@ -164,18 +164,15 @@ enum cm_rc hub_join_tokens_find(struct hub_db *db, const char *id, int64_t now_m
     return CM_OK;
 }
 
-// NOLINTNEXTLINE(readability-function-size): a query and its two results
-enum cm_rc hub_join_tokens_find_answered(struct hub_db *db, const char *id,
-                                         const struct cm_sha256 *key, int64_t now_ms,
-                                         struct hub_join_claim *out, char out_agent[CM_UUID_MAX],
-                                         struct cm_err *err) {
+enum cm_rc hub_join_tokens_find_answered(struct hub_db *db, const char *id, int64_t now_ms,
+                                         struct hub_join_answered *out, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(
         db, &stmt, err,
-        "SELECT t.cluster, t.secret, a.id FROM join_token t JOIN agent a"
+        "SELECT t.cluster, t.secret, a.id, a.key_sha256 FROM join_token t JOIN agent a"
         " ON a.cluster = t.cluster AND a.state = 'active' AND a.enrolled_ms = t.used_ms"
-        " WHERE t.id = ?1 AND t.expires_ms > ?2 AND t.failures < ?3 AND a.key_sha256 = ?4",
-        "tiib", id, now_ms, (int64_t)HUB_TOKEN_FAILURES_MAX, key->bytes, sizeof(key->bytes));
+        " WHERE t.id = ?1 AND t.expires_ms > ?2 AND t.failures < ?3",
+        "tii", id, now_ms, (int64_t)HUB_TOKEN_FAILURES_MAX);
 
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
     if (rc == CM_ENOTFOUND) {
@@ -184,9 +181,10 @@ enum cm_rc hub_join_tokens_find_answered(struct hub_db *db, const char *id,
     if (rc < 0) {
         return rc;
     }
-    (void)snprintf(out->cluster, sizeof(out->cluster), "%s", hub_stmt_text(stmt, 0));
-    out->secret = column_sha256(stmt, 1);
-    (void)snprintf(out_agent, CM_UUID_MAX, "%s", hub_stmt_text(stmt, 2));
+    (void)snprintf(out->claim.cluster, sizeof(out->claim.cluster), "%s", hub_stmt_text(stmt, 0));
+    out->claim.secret = column_sha256(stmt, 1);
+    (void)snprintf(out->agent, sizeof(out->agent), "%s", hub_stmt_text(stmt, 2));
+    out->key = column_sha256(stmt, 3);
     return CM_OK;
 }
 

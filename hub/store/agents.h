@@ -66,12 +66,16 @@ struct hub_join_claim {
 CM_MUSTUSE enum cm_rc hub_join_tokens_find(struct hub_db *db, const char *id, int64_t now_ms,
                                            struct hub_join_claim *out, struct cm_err *err);
 
-// hub_join_tokens_find_answered looks up a token that was used for this very key, whose agent is
-// active, and copies the agent's id: the answer got lost on the way. CM_EAUTH: it was not.
+// hub_join_tokens_find_answered looks up a token that was used, whose agent is active, with the
+// agent's id and its key: if that is who asks, the answer got lost on the way. CM_EAUTH: there is
+// none.
+struct hub_join_answered {
+    struct hub_join_claim claim;
+    char agent[CM_UUID_MAX];
+    struct cm_sha256 key;
+};
 CM_MUSTUSE enum cm_rc hub_join_tokens_find_answered(struct hub_db *db, const char *id,
-                                                    const struct cm_sha256 *key, int64_t now_ms,
-                                                    struct hub_join_claim *out,
-                                                    char out_agent[CM_UUID_MAX],
+                                                    int64_t now_ms, struct hub_join_answered *out,
                                                     struct cm_err *err);
 
 // hub_join_tokens_use marks the token as used, atomically: CM_EAUTH if somebody was quicker.
