@@ -29,11 +29,13 @@ def main():
             print(f"skipped: {why}")
             return 77
         try:
-            return max(run("kube", cluster.token_kubeconfig("agent")),
-                       run("kube", cluster.certificate_kubeconfig()),
-                       run("pod", cluster.service_account_folder("agents/holdfast"),
-                           KUBERNETES_SERVICE_HOST="127.0.0.1",
-                           KUBERNETES_SERVICE_PORT=str(cluster.port)))
+            codes = [run("kube", cluster.token_kubeconfig("agent")),
+                     run("kube", cluster.certificate_kubeconfig()),
+                     run("pod", cluster.service_account_folder("agents/holdfast"),
+                         KUBERNETES_SERVICE_HOST="127.0.0.1",
+                         KUBERNETES_SERVICE_PORT=str(cluster.port))]
+            print("ended with codes", codes)
+            return 1 if any(codes) else 0  # that of one that crashed is negative
         finally:
             cluster.stop()
 
