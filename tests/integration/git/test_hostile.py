@@ -3,7 +3,8 @@ import subprocess
 import time
 
 import rig
-from rig import EINVAL, EIO, server_context
+from rig import EINVAL, EIO
+from support.gitservers import make_key, public, server_context
 
 BOMB = """
 o=$(echo boom | git hash-object -w --stdin); k='100644 blob'
@@ -39,10 +40,9 @@ class Hostile(rig.Case):
     def ssh_words(self, port, **more):
         key = self.folder / "key"
         if not key.exists():
-            rig.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
-        public = key.with_suffix(".pub").read_text(encoding="ascii").rsplit(" ", 1)[0]
+            make_key(key)
         return {"url": f"ssh://git@localhost:{port}/fleet.git", "ssh_key_file": key,
-                "known_hosts": f"[localhost]:{port} {public}\n", **more}
+                "known_hosts": f"[localhost]:{port} {public(key)}\n", **more}
 
     def dripping(self, head):
         """A TLS server that sends `head`, then a byte now and then for ever."""

@@ -1,6 +1,7 @@
 """Fetching over https from a real git http-backend."""
 import rig
-from rig import EAUTH, EINVAL, EIO, ENOTFOUND, PASSWORD, TOKEN, USER, Authority
+from rig import EAUTH, EINVAL, EIO, ENOTFOUND
+from support.gitservers import PASSWORD, TOKEN, USER, Authority, Https as Server, run
 
 
 class Https(rig.Case):
@@ -29,7 +30,7 @@ class Https(rig.Case):
             self.repo.commit({f"apps/{j}/app.yaml": f"{i} {j}\n" * 50 for j in range(i % 7 + 1)})
         head = self.repo.push()
         self.assertEqual(self.fetch_ok(**self.words())["commit"], head)
-        rig.run("git", "-C", self.mirror / "repo", "fsck", "--full", "--strict")
+        run("git", "-C", self.mirror / "repo", "fsck", "--full", "--strict")
 
     def test_the_right_token_is_accepted(self):
         self.fetch_ok(**self.words("auth", token=TOKEN))
@@ -70,7 +71,7 @@ class Https(rig.Case):
 
     def test_a_certificate_of_another_host_is_not_trusted(self):
         cert, key = self.authority.issue("git.example.com")
-        server = rig.Https(self.folder, cert, key)
+        server = Server(self.folder, cert, key)
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
         self.fetch_fails(EAUTH, "ca", "certificate is not trusted",
@@ -111,7 +112,7 @@ class Https(rig.Case):
 
     def test_a_name_that_resolves_differently_a_second_time_gains_nothing(self):
         cert, key = self.authority.issue("rebinding.test")  # see resolver.c
-        server = rig.Https(self.folder, cert, key)
+        server = Server(self.folder, cert, key)
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
         url = f"https://rebinding.test:{server.server_address[1]}/auth/fleet.git"

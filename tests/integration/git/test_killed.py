@@ -10,6 +10,7 @@ import time
 
 import rig
 from rig import EIO
+from support.gitservers import run
 from support.process import wait_for
 
 ROUNDS = 20
@@ -59,7 +60,7 @@ class Killed(rig.Case):
     def expect_whole(self, head):
         answer = self.fetch_ok("--list", **self.words)
         self.assertEqual(answer["commit"], head)
-        rig.run("git", "-C", self.mirror / "repo", "fsck", "--full", "--strict")
+        run("git", "-C", self.mirror / "repo", "fsck", "--full", "--strict")
         left = [p for p in self.mirror.rglob("*")
                 if p.name.startswith("pack_git2_") or p.suffix == ".lock"]
         self.assertEqual(left, [])

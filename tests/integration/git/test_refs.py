@@ -1,6 +1,7 @@
 """What of a repository is fetched: a branch, a tag, the highest version within a range, a commit."""
 import rig
 from rig import EINVAL, ENOTFOUND
+from support.gitservers import run
 
 
 class Refs(rig.Case):
@@ -104,7 +105,7 @@ class ByIds(OverHttps):
 
     def setUp(self):
         super().setUp()
-        rig.run("git", "-C", self.repo.bare, "config", "uploadpack.allowReachableSHA1InWant", "true")
+        run("git", "-C", self.repo.bare, "config", "uploadpack.allowReachableSHA1InWant", "true")
 
 
 if __name__ == "__main__":

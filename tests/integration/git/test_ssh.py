@@ -1,69 +1,32 @@
 """Fetching over ssh from a real sshd that this test runs."""
-import getpass
-import os
-import pathlib
-import shutil
 import subprocess
 
 import rig
 from rig import EAUTH, EINVAL, EIO, ENOTFOUND
-from support.process import Process, free_port
-
-SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ["PATH"])
-PRIVILEGE_SEPARATION = pathlib.Path("/run/sshd")  # compiled into Debian's sshd; only root needs it
-
-
-def make_key(path, kind="ed25519", passphrase=""):
-    rig.run("ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "", "-f", path)
-    return path
-
-
-def public(path):
-    return path.with_name(path.name + ".pub").read_text(encoding="ascii").strip()
+from support.gitservers import SSHD, Sshd, make_key, public, run
+from support.process import free_port
 
 
 class Ssh(rig.Case):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        if os.geteuid() == 0:
-            PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
         cls.host_key = make_key(cls.shared / "host")
         cls.second_host_key = make_key(cls.shared / "host2", "ecdsa")
         cls.user_key = make_key(cls.shared / "user")
         cls.other_key = make_key(cls.shared / "other")
         cls.locked_key = make_key(cls.shared / "locked", passphrase="open sesame")
-        authorized = cls.shared / "authorized_keys"
-        authorized.write_text(f"{public(cls.user_key)}\n{public(cls.locked_key)}\n",
-                              encoding="ascii")
-        cls.port = free_port()
-        config = cls.shared / "sshd_config"
-        config.write_text(f"""
-ListenAddress 127.0.0.1
-Port {cls.port}
-HostKey {cls.host_key}
-HostKey {cls.second_host_key}
-AuthorizedKeysFile {authorized}
-PidFile none
-StrictModes no
-UsePAM no
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-PermitRootLogin prohibit-password
-MaxStartups 100
-LogLevel VERBOSE
-""", encoding="ascii")
-        cls.server = Process("sshd", [SSHD, "-D", "-e", "-f", config], cls.shared).start()
+        cls.server = Sshd(cls.shared, [cls.host_key, cls.second_host_key],
+                          [cls.user_key, cls.locked_key]).start_and_wait()
         cls.addClassCleanup(cls.server.terminate)
-        cls.server.wait_ready(lambda: "listening" in cls.server.log_text(), 10)
+        cls.port = cls.server.port
 
     def known(self, key=None, host=None):
         host = host or f"[127.0.0.1]:{self.port}"
         return f"{host} {public(key or self.host_key)}\n"
 
     def words(self, **more):
-        path = self.repo.bare
-        return {"url": f"ssh://{getpass.getuser()}@127.0.0.1:{self.port}{path}",
+        return {"url": self.server.url(self.repo.bare),
                 "ssh_key_file": self.user_key, "known_hosts": self.known(), **more}
 
     def test_a_repository_is_fetched_with_key_and_known_host(self):
@@ -80,7 +43,7 @@ LogLevel VERBOSE
     def test_known_hosts_may_be_hashed(self):
         file = self.folder / "known_hosts"
         file.write_text(self.known(), encoding="ascii")
-        rig.run("ssh-keygen", "-H", "-f", file)
+        run("ssh-keygen", "-H", "-f", file)
         self.assertTrue(file.read_text(encoding="ascii").startswith("|1|"))
         self.fetch_ok(**self.words(known_hosts=None, known_hosts_file=file))
 
