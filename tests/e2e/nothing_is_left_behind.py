@@ -22,6 +22,20 @@ print(daemon.pid, flush=True)
 sys.stdin.read()
 """
 
+# A story whose daemon ends as {script} says when it is asked to.
+ENDING_STORY = """
+import sys
+sys.path.insert(0, {tests!r})
+from support import story
+from support.process import Process
+class Ending(story.Story):
+    def test_it(self):
+        daemon = Process("daemon", ["sh", "-c", {script!r}], self.folder).start()
+        daemon.wait_ready(lambda: "up" in daemon.log_text(), 30)
+        {ending}
+story.main()
+"""
+
 
 def gone(pid):
     try:
@@ -54,14 +68,42 @@ class NothingIsLeftBehind(story.Story):
     def test_being_killed_takes_the_daemons_along(self):
         self.end_by(signal.SIGKILL)
 
+    def run_story(self, script, ending="pass"):
+        text = ENDING_STORY.format(tests=str(pathlib.Path(story.__file__).parents[1]),
+                                   script=script + "; echo up; while :; do sleep 0.01; done",
+                                   ending=ending)
+        return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True,
+                              env={**os.environ, "TMPDIR": str(self.folder)}, check=False)
+
+    def test_a_story_fails_if_a_daemon_does_not_end_well(self):
+        for ending in ("pass", "daemon.terminate()",
+                       "daemon.terminate(); daemon.start(); daemon.kill()"):
+            done = self.run_story("trap 'exit 3' TERM", ending)
+            self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+            self.assertIn("FAILED daemon ended with code 3, not 0", done.stdout)
+            self.assertIn("cases: 1 passed, 1 failed, 0 skipped of 1", done.stdout)
+
+    def test_a_story_fails_if_a_daemon_crashed_meanwhile(self):
+        done = self.run_story("trap 'kill -SEGV $$' TERM",
+                              "daemon.signal(15); daemon.child.wait(); daemon.kill()")
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("FAILED daemon ended with code -11, not 0", done.stdout)
+
+    def test_a_story_may_kill_its_daemons_and_end_others_well(self):
+        for script, ending in (("trap 'exit 0' TERM", "pass"), ("trap 'exit 3' TERM", "daemon.kill()"),
+                               ("trap 'exit 3' TERM", "daemon.signal(15); daemon.exit_code()")):
+            done = self.run_story(script, ending)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
     def test_a_daemon_that_ends_early_is_noticed_at_once(self):
-        daemon = Process("early", ["sh", "-c", "echo no such option; exit 3"], self.folder).start()
+        daemon = Process("early", ["sh", "-c", "echo no such option; exit 3"], self.folder,
+                         end_code=3).start()
         with self.assertRaisesRegex(RuntimeError, "early ended with code 3"):
             daemon.wait_ready(lambda: False, timeout=30)
         self.assertIn("no such option", daemon.log_text())
 
     def test_a_daemon_can_be_killed_and_started_again(self):
-        daemon = Process("again", ["sleep", "600"], self.folder).start()
+        daemon = Process("again", ["sleep", "600"], self.folder, end_code=-signal.SIGTERM).start()
         first = daemon.pid
         self.assertEqual(daemon.kill(), -signal.SIGKILL)
         daemon.start()

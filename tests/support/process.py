@@ -15,12 +15,13 @@ import subprocess
 import sys
 import time
 
-STOP_SECONDS = 10
+STOP_SECONDS = 30  # a bound for a busy machine
 LOG_TAIL_LINES = 40
 
 PR_SET_PDEATHSIG = 1
 
 _running = []
+_wrong_ends = []
 _libc = ctypes.CDLL(None)
 
 
@@ -67,26 +68,32 @@ class Process:
     """A program that runs with its output in a log file.
 
     graceful=False: nothing is lost when it is killed, so terminate() does not wait for its manners.
+    Of others wrong_ends() tells if they end with another code than end_code, but for those that the
+    test killed and those whose end it waited for.
     Start it from the main thread: the kernel ends it with the thread that started it.
     """
 
-    def __init__(self, name, argv, folder, env=None, graceful=True):
+    def __init__(self, name, argv, folder, env=None, graceful=True, end_code=0):
         self.name = name
+        self.end_code = end_code
         self.stop_signal = signal.SIGTERM if graceful else signal.SIGKILL
         self.argv = [str(word) for word in argv]
         self.log = pathlib.Path(folder) / f"{name}.log"
         self.env = {**os.environ, **(env or {})}
         self.child = None
+        self.judged = True  # nobody has to ask any more how it ended
 
     def start(self):
         """Starts the program; a log that exists is continued."""
         assert not self.alive(), f"{self.name} runs already"
+        self._judge()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with open(self.log, "ab") as log:
             # A session of its own: Ctrl-C reaches the test first, which then stops all in order.
             self.child = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log,
                                           stderr=log, env=self.env, cwd=self.log.parent,
                                           start_new_session=True, preexec_fn=_die_with_parent)
+        self.judged = self.stop_signal == signal.SIGKILL
         if self not in _running:
             _running.append(self)
         return self
@@ -104,7 +111,9 @@ class Process:
 
     def exit_code(self, timeout=STOP_SECONDS):
         """Waits for the program to end by itself."""
-        return self.child.wait(timeout)
+        code = self.child.wait(timeout)
+        self.judged = True
+        return code
 
     def signal(self, number):
         if self.alive():
@@ -114,10 +123,14 @@ class Process:
         """Ends the program and waits; returns its exit code. Kills it after timeout."""
         self.signal(signal.SIGCONT)
         self.signal(self.stop_signal)
-        return self._reap(timeout)
+        code = self._reap(timeout)
+        self._judge()
+        return code
 
     def kill(self):
         """kill -9: no chance to tidy up."""
+        if self.alive():
+            self.judged = True
         self.signal(signal.SIGKILL)
         return self._reap(STOP_SECONDS)
 
@@ -153,6 +166,13 @@ class Process:
         text = "\n".join(line[:300] for line in self.log_text().splitlines()[-lines:])
         return f"--- {self.name}: the end of {self.log}\n{text}"
 
+    def _judge(self):
+        """Remembers an end that was not as it should be, once."""
+        if not self.judged and self.child.returncode != self.end_code:
+            _wrong_ends.append(f"{self.name} ended with code {self.child.returncode}, "
+                               f"not {self.end_code}\n{self.log_tail()}")
+        self.judged = True
+
     def _reap(self, timeout):
         if self.child is None:
             return None
@@ -169,6 +189,11 @@ def stop_all():
     for process in reversed(_running):
         process.terminate()
     _running.clear()
+
+
+def wrong_ends():
+    """Says of each process that did not end as it should how it did; complete after stop_all."""
+    return list(_wrong_ends)
 
 
 def print_logs(out=sys.stderr):

@@ -99,7 +99,9 @@ def main():
         suite.run(result)
     finally:
         process.stop_all()
-    failed = len(result.failures) + len(result.errors)
+    for end in process.wrong_ends():
+        print(f"FAILED {end}", flush=True)
+    failed = len(result.failures) + len(result.errors) + len(process.wrong_ends())
     print(f"cases: {result.passed} passed, {failed} failed, {len(result.skipped)} skipped "
           f"of {asked}", flush=True)
     _tidy(keep=failed > 0 or "HOLDFAST_KEEP" in os.environ)
