@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The agent's disk is lost, while Git goes on. What it once applied it finds again in the cluster
-itself, so what left Git meanwhile is still removed, and what others made is still left alone.
+itself, so what left Git meanwhile is still removed, and what others made is still left alone; also
+by an agent that had to be enrolled anew.
 """
 import pathlib
 import sys
@@ -74,6 +75,23 @@ class DiskLost(KubeStory):
         self.assertEqual(self.find("ConfigMap", "team/team")["metadata"]["resourceVersion"],
                          version)
         self.assertNotIn("delete", [verb for verb, _ in self.written(mark)])
+
+    def test_a_disk_lost_with_all_that_was_on_it_takes_an_enrolment_and_nothing_else(self):
+        kept = {name: self.find("ConfigMap", name)["metadata"]["uid"]
+                for name in ("kept", "team/team")}
+        self.agent.terminate()
+        self.agent.lose_disk(keep_identity=False)
+        self.assertEqual(list(self.agent.data.iterdir()), [])
+        revision = self.commit({path("team", m.config_map("new")): None})
+        type(self).agent = self.make_agent(again=True).start()
+        self.wait_connected()
+        self.wait_until(revision)
+        self.wait_gone("ConfigMap", "team/new")
+        self.assertEqual({name: self.find("ConfigMap", name)["metadata"]["uid"] for name in kept},
+                         kept)
+        self.assertTrue(self.find("ConfigMap", "others"))
+        ids = {event["message"] for event in self.events("agent.enrolled")}
+        self.assertEqual(len(ids), 2, ids)
 
 
 if __name__ == "__main__":

@@ -91,6 +91,7 @@ class Hub(Process):
         answer = json.loads(self.run("get", *words, "-o", "json").stdout)
         return answer["items"] if "items" in answer else [answer]
 
-    def join_token(self, cluster):
-        """A token with which one agent can enrol as this cluster."""
-        return self.run("enroll", cluster, "--tokens").stdout.split()[1]
+    def join_token(self, cluster, again=False):
+        """A token with which one agent can enrol as this cluster, again in the place of another."""
+        words = ["--again"] if again else []
+        return self.run("enroll", cluster, *words, "--tokens").stdout.split()[1]

@@ -53,9 +53,9 @@ class KubeStory(story.Story):
         cls.wait_connected()
 
     @classmethod
-    def make_agent(cls):
-        """The agent, not started; some stories give it fewer rights."""
-        return Agent(cls.folder, cls.hub, CLUSTER, cls.hub.join_token(CLUSTER), driver="kube",
+    def make_agent(cls, again=False):
+        """The agent, not started; some stories give it fewer rights, or enrol it again."""
+        return Agent(cls.folder, cls.hub, CLUSTER, cls.hub.join_token(CLUSTER, again), driver="kube",
                      kubeconfig=cls.cluster.token_kubeconfig("agent"), options=cls.agent_options)
 
     # From Git to the cluster
