@@ -36,7 +36,7 @@ missing=; for package in $(1); do \
 	dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed || missing="$$missing $$package"; \
 done; \
 if [ -n "$$missing" ]; then \
-	echo "installing:$$missing"; \
+	echo "installing:$$missing" >&2; \
 	root=; [ "$$(id -u)" = 0 ] || root=sudo; \
 	$$root apt-get update -qq && \
 	$$root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
@@ -62,7 +62,7 @@ fuzz: deps-test
 
 bench: deps-test
 	@cmake --preset release -DHOLDFAST_TESTS=ON >/dev/null
-	@cmake --build --preset release
+	@cmake --build --preset release >&2
 	@HOLDFAST_BIN='$(BIN)' python3 tests/bench/run.py
 
 fmt:

@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Runs the benches and prints their numbers as JSON.
+"""Runs the benches and prints their numbers as JSON, and nothing else, on stdout.
+
+A bench that cannot run on this machine says why ("skipped"). One that fails does so, too ("failed");
+the others run, and the exit code is 1.
 
 usage: run.py [NAME...]      names: resolve plan plan_git sim_fleet one_file kube_apps (default: all)
 """
@@ -13,9 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 import bench
 from support.hub import program
+from support.kube import CannotRun
+from support.process import stop_all
 
 IN_C = ["resolve", "plan"]
 NAMES = ["resolve", "plan", "plan_git", "sim_fleet", "one_file", "kube_apps"]
@@ -35,7 +41,13 @@ def run(name):
     began = time.monotonic()
     try:
         result = run_in_c(name) if name in IN_C else importlib.import_module(name).run(folder)
+    except CannotRun as why:
+        result = {"skipped": str(why)}
+    except Exception as why:  # whatever it is, the numbers of the others are wanted
+        traceback.print_exc()
+        result = {"failed": f"{type(why).__name__}: {why}"}
     finally:
+        stop_all()
         if not os.environ.get("HOLDFAST_KEEP"):
             shutil.rmtree(folder, ignore_errors=True)
     return {**result, "took, seconds": round(time.monotonic() - began, 1)}
@@ -52,6 +64,7 @@ def main():
         print(f"{name} ...", file=sys.stderr, flush=True)
         results[name] = run(name)
     print(json.dumps(results, indent=2))
+    sys.exit(1 if any("failed" in result for result in results.values()) else 0)
 
 
 if __name__ == "__main__":
