@@ -5,6 +5,7 @@ one run on one machine mean little by themselves; compare them within a run, or 
 """
 import json
 import pathlib
+import re
 import ssl
 import subprocess
 import sys
@@ -35,6 +36,55 @@ def app(name, targets=None, **spec):
     """An App document."""
     return json.dumps({"apiVersion": "holdfast/v1alpha1", "kind": "App", "metadata": {"name": name},
                        "spec": {"targets": targets or [{"clusterSelector": {}}], **spec}})
+
+
+def aim(value, most):
+    """A number with what it should not exceed."""
+    return {"is": value, "aim, at most": most, "met": value <= most}
+
+
+class Way:
+    """When a commit had come how far, in seconds since it was in Git."""
+
+    TIMEOUT = 120
+
+    def __init__(self, began):
+        self.began = began
+        self.done = {}  # {stage: when it was reached everywhere}
+        self.reached = []  # when each pair of App and cluster had acknowledged it
+        self.detect = 0
+
+    def look(self, rollout):
+        """Takes an answer of the API in; returns whether all is acknowledged."""
+        now = time.monotonic() - self.began
+        if rollout["resolved"]:
+            self.done.setdefault("resolved", now)
+            self.reached += [now] * (rollout["applied"] - len(self.reached))
+            for stage in ("delivered", "applied"):
+                if rollout["pairs"] > 0 and rollout[stage] == rollout["pairs"]:
+                    self.done.setdefault(stage, now)
+        if now > self.TIMEOUT:
+            raise AssertionError(f"{len(self.reached)} of {rollout['pairs']} after {now:.0f} s")
+        return self.done.keys() >= {"delivered", "applied"}
+
+    def stages(self):
+        """How long each part of it took."""
+        resolved, delivered, applied = (self.done[stage]
+                                        for stage in ("resolved", "delivered", "applied"))
+        return {"detect (webhook, fetch)": self.detect,
+                "diff, render, publish": max(resolved - self.detect, 0),
+                "send, until on the agents' disks": delivered - resolved,
+                "apply, acknowledge": applied - delivered}
+
+
+def middle(ways, value):
+    """The median over several commits, in seconds."""
+    return round(percentile([value(way) for way in ways], .5), 3)
+
+
+def stage_seconds(ways):
+    return {name: middle(ways, lambda way, name=name: way.stages()[name])
+            for name in ways[0].stages()}
 
 
 class Fleet:
@@ -81,23 +131,28 @@ class Fleet:
             return now if now["resolved"] and now[stage] == now["pairs"] else None
         return wait_for(done, timeout, f"{stage} everywhere", 0.02)
 
-    def follow(self, revision, stage="applied", timeout=120):
-        """Looks again and again until all pairs of a revision reached a stage.
+    def deliver(self, changes, message):
+        """Pushes a commit, says so by webhook, and follows it until all have acknowledged it.
 
-        Returns seconds at which each of them did, as seen from here (10 ms apart).
+        The clock begins when the commit is in Git. Looks every 10 ms.
         """
-        began = time.monotonic()
-        reached = []
-        while True:
-            now = self.rollout(revision)
-            seconds = time.monotonic() - began
-            if now["resolved"]:
-                reached += [seconds] * (now[stage] - len(reached))
-                if now["pairs"] > 0 and len(reached) == now["pairs"]:
-                    return reached
-            if seconds > timeout:
-                raise AssertionError(f"{len(reached)} of {now['pairs']} after {timeout} s")
+        revision = self.repo.push(changes, message)
+        fetched = self.fetch_seconds()
+        way = Way(time.monotonic())
+        self.webhook()
+        way.detect = time.monotonic() - way.began
+        while not way.look(self.rollout(revision)):
             time.sleep(0.01)
+        way.detect += self.fetch_seconds() - fetched
+        return way
+
+    def fetch_seconds(self):
+        """How long the hub has fetched so far."""
+        request = urllib.request.Request(f"{self.hub.api_url}/metrics", headers={
+            "Authorization": f"Bearer {self.token}"})
+        with urllib.request.urlopen(request, context=self.tls, timeout=60) as answer:
+            text = answer.read().decode()
+        return float(re.search(r"^holdfast_git_fetch_seconds_sum (\S+)$", text, re.M).group(1))
 
     def sim(self, only=None, options=()):
         """Agents of simulated clusters for all (or some) clusters in Git."""
