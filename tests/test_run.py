@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""What `make test` says and ends with: shown with a real ctest on tests that end in every way."""
+import contextlib
+import io
+import os
+import pathlib
+import tempfile
+import unittest
+from unittest import mock
+
+import run
+
+TESTS = r"""
+add_test(silent sh -c "true")
+add_test(cmocka sh -c "printf '[  PASSED  ] 3 test(s).\\n[  SKIPPED ] 0 test(s).\\n'")
+add_test(story sh -c "echo 'cases: 4 passed, 0 failed, 0 skipped of 4'")
+add_test(part sh -c "echo 'skipped x: no half'; echo 'cases: 2 passed, 0 failed, 1 skipped of 3'")
+add_test(each sh -c "echo 'skipped each: no case'; printf '[  SKIPPED ] 2 test(s)\\n'")
+add_test(whole sh -c "echo 'skipped: no whole'; exit 77")
+add_test(fails sh -c "printf '[  PASSED  ] 1 test(s).\\n[  FAILED  ] 2 test(s).\\n'; exit 1")
+add_test(crashes sh -c "echo cases: 5 passed, 0 failed, 0 skipped of 5; kill -SEGV $$")
+add_test(hangs sleep 60)
+add_test(is_not_there "/nowhere/program")
+add_test(bench false)
+set_tests_properties(whole PROPERTIES SKIP_RETURN_CODE 77)
+set_tests_properties(hangs PROPERTIES TIMEOUT 1)
+set_tests_properties(bench PROPERTIES LABELS bench)
+"""
+
+
+def run_all(tests, in_ci, presets=("release",)):
+    """Runs main() with these tests as the release build; returns the exit code and what it said.
+
+    Other builds fail.
+    """
+    said = io.StringIO()
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        root = pathlib.Path(folder)
+        (root / "build" / "release").mkdir(parents=True)
+        (root / "build" / "release" / "CTestTestfile.cmake").write_text(tests, encoding="utf-8")
+        stack.enter_context(mock.patch.multiple(run, ROOT=root, build="release".__eq__,
+                                                run_logged=lambda *_: True))
+        stack.enter_context(mock.patch.dict(os.environ, {"CI": "true" if in_ci else ""}))
+        stack.enter_context(contextlib.redirect_stdout(said))
+        try:
+            run.main(presets)
+        except SystemExit as end:
+            return end.code, said.getvalue().splitlines()
+    raise AssertionError("it did not say how it ended")
+
+
+def only(*names):
+    """The lines of TESTS that are about these."""
+    return "\n".join(line for line in TESTS.splitlines()
+                     if line.partition("(")[2].partition(" ")[0] in names)
+
+
+class Run(unittest.TestCase):
+
+    def test_cases_are_counted_where_a_test_says_how_many_it_has(self):
+        code, said = run_all(only("silent", "cmocka", "story"), in_ci=True)
+        self.assertEqual((code, said[-1]), (0, "8 passed, 0 failed, 0 skipped"))
+
+    def test_what_fails_crashes_hangs_or_is_not_there_fails_the_run(self):
+        names = ("fails", "crashes", "hangs", "is_not_there")
+        code, said = run_all(only("silent", *names), in_ci=False)
+        self.assertEqual((code, said[-1]), (1, "7 passed, 5 failed, 0 skipped"))
+        for name in names:
+            self.assertIn(f"  release: {name}", said)
+            self.assertEqual(run_all(only("silent", name), in_ci=False)[0], 1, name)
+
+    def test_what_is_skipped_is_counted_and_says_why(self):
+        code, said = run_all(only("part", "each", "whole"), in_ci=False)
+        self.assertEqual((code, said[-1]), (0, "2 passed, 0 failed, 4 skipped"))
+        self.assertIn("  release: part: no half", said)
+        self.assertIn("  release: each (2 cases): no case", said)
+        self.assertIn("  release: whole: no whole", said)
+
+    def test_in_ci_what_is_skipped_has_failed(self):
+        for name, last in (("part", "3 passed, 1 failed, 0 skipped"),
+                           ("each", "1 passed, 2 failed, 0 skipped"),
+                           ("whole", "1 passed, 1 failed, 0 skipped")):
+            code, said = run_all(only("silent", name), in_ci=True)
+            self.assertEqual((code, said[-1]), (1, last))
+            self.assertIn(f"  release: {name}", said)
+            self.assertTrue(any("CI is meant to run" in line for line in said), said)
+
+    def test_a_run_in_which_nothing_ran_has_failed(self):
+        self.assertEqual(run_all(only("whole"), in_ci=False)[0], 1)
+        self.assertEqual(run_all("", in_ci=False)[0], 1)
+
+    def test_benches_are_no_tests(self):
+        code, said = run_all(only("silent", "bench"), in_ci=True)
+        self.assertEqual((code, said[-1]), (0, "1 passed, 0 failed, 0 skipped"))
+
+    def test_a_build_that_fails_fails_the_run(self):
+        code, said = run_all(only("silent"), in_ci=False, presets=("release", "dev"))
+        self.assertEqual((code, said[-1]), (1, "1 passed, 1 failed, 0 skipped"))
+        self.assertIn("  dev: build", said)
+
+
+if __name__ == "__main__":
+    unittest.main()
