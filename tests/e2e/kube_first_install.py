@@ -13,6 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, story  # noqa: E402
 from support.kubestory import KubeStory, files, settled  # noqa: E402
+from support.process import wait_for  # noqa: E402
 
 RULES = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list"]}]
 RBAC = "rbac.authorization.k8s.io"
@@ -128,6 +129,14 @@ class FirstInstall(KubeStory):
         status = self.wait_status("shop", applied="applied", health="healthy", upToDate=True)
         self.assertEqual(status["objects"], len(everything("shop", "x.example.com")))
         self.assertEqual(status["drifted"], 0)
+
+    def test_all_requests_went_over_one_connection(self):
+        # HTTP/2. Before it, a connection carried one request at a time, and is kept for the next.
+        def is_one():
+            count = self.cluster.connections(self.agent.pid) - self.cluster.open_watches("agent")
+            assert count == 1, f"there are {count}"
+            return True
+        wait_for(is_one, 30, "one connection beside those of the watches")
 
     def test_it_runs(self):
         self.cluster.wait_ready("Deployment", "shop/web")

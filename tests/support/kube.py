@@ -17,6 +17,7 @@ from support.process import Process, free_port, wait_for
 
 KUBE_SOURCE = pathlib.Path(__file__).resolve().parents[1] / "kube"
 START_SECONDS = 120  # a bound for a busy machine; it takes 5 s on an idle one
+ESTABLISHED = "01"  # in /proc/net/tcp
 WRITE_VERBS = ("create", "update", "patch", "delete", "deletecollection")
 
 AUDIT_POLICY = """
@@ -204,6 +205,27 @@ class KubeCluster:
                 if user is None or who == user:
                     counted[who, event["verb"], event["objectRef"]["resource"]] += 1
         return counted
+
+    def open_watches(self, user):
+        """How many watches a user has now, by the audit log."""
+        opened = collections.Counter()
+        with open(self.audit_log, "rb") as log:
+            for event in map(json.loads, log):
+                if event["verb"] == "watch" and event["user"].get("username") == user:
+                    opened[event["auditID"]] += {"ResponseStarted": 1}.get(event["stage"], -1)
+        return sum(count > 0 for count in opened.values())
+
+    def connections(self, pid):
+        """How many connections to the API server a process has."""
+        sockets = set()
+        for path in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+            try:
+                sockets.add(os.readlink(path))
+            except FileNotFoundError:
+                continue
+        rows = pathlib.Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+        return sum(row.split()[2].endswith(f":{self.port:04X}") and row.split()[3] == ESTABLISHED
+                   and f"socket:[{row.split()[9]}]" in sockets for row in rows)
 
     # Making of
 
