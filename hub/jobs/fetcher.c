@@ -287,17 +287,18 @@ static void run_fetch(struct cm_job *job) {
     }
 }
 
-// A commit that is named by its id never becomes another one.
-static int64_t poll_ms(const struct hub_fetcher *f) {
-    return f->config.ref.commit != NULL ? 0 : f->config.repository->poll_ms;
+int64_t hub_fetcher_pause_ms(const struct hub_fetcher_config *config) {
+    int64_t poll_ms = config->repository->poll_ms;
+
+    return config->ref.commit != NULL ? 0 : poll_ms + cm_jitter_ms(poll_ms / 10);
 }
 
 static void succeeded(struct hub_fetcher *f) {
-    int64_t pause_ms = poll_ms(f);
+    int64_t pause_ms = hub_fetcher_pause_ms(&f->config);
 
     cm_metric_observe_ms(f->config.shared->metric_seconds, cm_clock_now_ms() - f->began_ms);
     if (pause_ms > 0) {
-        schedule(f, pause_ms + cm_jitter_ms(pause_ms / 10));
+        schedule(f, pause_ms);
     }
     f->tip = f->fetched.commit;
     if (f->fetched.changed || !f->taken) {

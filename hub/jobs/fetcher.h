@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/err.h"
 #include "hub/repo/source.h"
@@ -68,6 +69,11 @@ void hub_fetcher_refused(struct hub_fetcher *f, const struct cm_err *err);
 
 // hub_fetcher_forget takes it off the list of what is fetched.
 void hub_fetcher_forget(struct hub_fetcher *f); // NULL is fine
+
+// hub_fetcher_pause_ms draws how long to wait after a fetch that went well: the poll interval and
+// up to a tenth of it, so that repositories do not stay in step. 0: for ever, because a commit that
+// is named by its id never becomes another one.
+int64_t hub_fetcher_pause_ms(const struct hub_fetcher_config *config);
 
 // hub_fetcher_drop ends it: no callback comes any more; its memory goes with its last job. NULL is
 // fine.

@@ -1,4 +1,4 @@
-// What is told of a repository that cannot be read.
+// When a repository is looked at again, and what is told of one that cannot be read.
 #include "hub/jobs/fetcher.h"
 
 #include "desk.h"
@@ -121,12 +121,39 @@ static void how_it_went_is_on_record(void **state) {
     assert_int_equal(rows(f, "1"), 0);
 }
 
+static void polls_are_spread_over_a_tenth_of_the_interval(void **state) {
+    const struct hub_repository repository = {.poll_ms = 60000};
+    const struct hub_fetcher_config config = {.repository = &repository};
+    int64_t least = INT64_MAX;
+    int64_t most = 0;
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        int64_t pause_ms = hub_fetcher_pause_ms(&config);
+
+        least = pause_ms < least ? pause_ms : least;
+        most = pause_ms > most ? pause_ms : most;
+    }
+    assert_in_range(least, 60000, 61000);
+    assert_in_range(most, 65000, 66000);
+}
+
+static void a_commit_named_by_its_id_is_not_polled(void **state) {
+    const struct hub_repository repository = {.poll_ms = 60000};
+    const struct hub_fetcher_config config = {.repository = &repository, .ref.commit = "c0ffee"};
+
+    (void)state;
+    assert_int_equal(hub_fetcher_pause_ms(&config), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_failure_is_an_event_until_its_words_change, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(that_it_works_again_is_an_event_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(how_it_went_is_on_record, set_up, tear_down),
+        cmocka_unit_test(polls_are_spread_over_a_tenth_of_the_interval),
+        cmocka_unit_test(a_commit_named_by_its_id_is_not_polled),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
