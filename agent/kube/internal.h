@@ -7,6 +7,7 @@
 //     ops       the queue of apply and remove
 //     table     tracked objects and what was last said of them
 //     watch     lists and watches
+//     pods      why a workload is not ready
 //     watches   which of them tells of an object: one per kind, or one per kind and namespace
 //
 // All of it is one state machine around one struct; each part touches its own members and calls the
@@ -197,6 +198,7 @@ struct kube_entry {
     struct cm_list at_say;  // in table.to_say
     struct kube_op *op;     // works on this object
     struct kube_call *call; // a look
+    struct kube_pods *pods; // are asked why it is not ready; NULL while it is
     uint32_t round;         // of the watch's list that had it
     unsigned pins;          // who still needs it after calling the core
     enum agent_health health;
@@ -239,6 +241,7 @@ void kube_entry_set_version(struct kube_entry *e, const char *api_version);
 void kube_entry_after_op(struct kube_entry *e);
 void kube_entry_missing(struct kube_entry *e, bool say);
 void kube_entry_unknown(struct kube_entry *e, const char *why);
+void kube_entry_reword(struct kube_entry *e); // why it is not ready is known better now
 void kube_entry_look(struct kube_entry *e, bool say);
 void kube_table_track(struct agent_kube *k, const struct agent_owned *object);
 void kube_table_untrack(struct agent_kube *k, const char *key);
@@ -247,6 +250,16 @@ void kube_table_minute(struct agent_kube *k);
 void kube_table_wake(struct agent_kube *k);
 void kube_table_forget_versions(struct agent_kube *k);
 void kube_table_free(struct agent_kube *k); // when all is quiet
+
+// pods
+
+struct kube_pods;
+
+// kube_pods_follow asks the pods of a workload that is not healthy why, soon, and ends that for one
+// that is. `live` is what the entry's health was read from.
+void kube_pods_follow(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live);
+void kube_pods_forget(struct kube_entry *e);
+const char *kube_pods_cause(const struct kube_entry *e); // "": not known
 
 // watch
 
@@ -351,6 +364,7 @@ struct agent_kube {
     struct kube_applyset applyset;
     struct kube_ops ops;
     struct kube_table table;
+    size_t pods_looking; // questions to pods that are under way
     struct cm_list watches;
     struct cm_list recoveries; // that have not begun
 };

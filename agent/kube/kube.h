@@ -16,7 +16,8 @@
 //
 // Rights that it needs: get, list, watch, create, patch and delete of what it applies, for the
 // whole cluster or in each namespace; the same on Secrets of the inventory namespace, and create of
-// that namespace if it is not there. What is missing is said in the error of the App.
+// that namespace if it is not there; list of pods, to say why workloads are not ready. What is
+// missing is said in the error of the App.
 //
 // Threads: the loop given at new. agent_kube_new reads files; a token file is read again by the
 // loop.

@@ -71,6 +71,7 @@ static void leave_place(struct kube_entry *e) {
 
 static void free_entry(struct kube_entry *e) {
     kube_watch_drop(e);
+    kube_pods_forget(e);
     leave_place(e);
     cm_list_remove(&e->at_look);
     cm_list_remove(&e->at_say);
@@ -151,13 +152,22 @@ static uint64_t hash_of(const struct agent_observation *o) {
     return hash;
 }
 
+// words_of says why an object is not healthy, with what its pods say. The text is the arena's.
+static const char *words_of(struct cm_arena *a, const struct kube_entry *e) {
+    const char *cause = kube_pods_cause(e);
+    const char *message = e->message == NULL ? "" : e->message;
+
+    return cause[0] == '\0' ? message : cm_arena_strf(a, "%s; %s", message, cause);
+}
+
 // say tells the core how an object is, if that is news or `anyhow`.
 static void say(struct kube_entry *e, const struct kube_drift *drift, bool anyhow) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct agent_observation o = {
         .key = e->key,
         .uid = e->health == AGENT_HEALTH_MISSING ? "" : e->uid,
         .health = e->health,
-        .message = e->message == NULL ? "" : e->message,
+        .message = words_of(a, e),
         .drift = drift == NULL ? NULL : drift->fields,
         .drift_count = drift == NULL ? 0 : drift->count,
         .drift_more = drift != NULL && drift->more,
@@ -184,6 +194,7 @@ static void read_health(struct kube_entry *e, struct cm_arena *a, const struct c
     if (health.again_ms > 0) {
         e->doubtful = true; // the minute looks at it again
     }
+    kube_pods_follow(e, a, live);
 }
 
 // Judging
@@ -350,6 +361,7 @@ void kube_entry_missing(struct kube_entry *e, bool anyhow) {
     e->unmarked = false;
     e->unwanted = false;
     e->print = 0;
+    kube_pods_forget(e);
     set_health(e, AGENT_HEALTH_MISSING, "");
     say(e, NULL, anyhow);
 }
@@ -361,9 +373,18 @@ static void say_later(struct kube_entry *e) {
     kube_table_wake(e->k);
 }
 
+void kube_entry_reword(struct kube_entry *e) {
+    if (e->op == NULL && e->known && !e->drifted && !e->doubtful) {
+        say_later(e);
+    } else {
+        kube_entry_look(e, false); // an observation tells drift, too
+    }
+}
+
 void kube_entry_unknown(struct kube_entry *e, const char *why) {
     if (e->op == NULL) {
         e->known = false;
+        kube_pods_forget(e);
         set_health(e, AGENT_HEALTH_UNKNOWN, why);
         say_later(e);
     }

@@ -9,7 +9,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, story  # noqa: E402
-from support.kubestory import KubeStory, files, path  # noqa: E402
+from support.kubestory import CLUSTER, KubeStory, files, path  # noqa: E402
 
 
 class BrokenApp(KubeStory):
@@ -37,6 +37,14 @@ class BrokenApp(KubeStory):
         self.wait_status("unpullable", applied="applied", health="degraded")
         self.wait_object("Deployment.apps/default/crashing", health="degraded",
                          message="(?i)progress|crash")
+
+    def test_its_pods_say_why(self):
+        self.wait_object("Deployment.apps/default/crashing", health="degraded",
+                         message="; 1 pod: container .*: CrashLoopBackOff: back-off restarting")
+        self.wait_object("Deployment.apps/default/unpullable", health="degraded",
+                         message="; 1 pod: container .*: ImagePullBackOff: image not found")
+        shown = self.hub.run("describe", "app", "crashing", "--cluster", CLUSTER).stdout
+        self.assertIn("CrashLoopBackOff: back-off restarting", shown)
 
     def test_what_the_server_refuses_is_told_in_its_words(self):
         self.wait_status("invalid", applied="failed", message="Service/default/invalid: .*99999")
