@@ -35,8 +35,10 @@ static const struct {
     {"pairs", "holdfast_pairs", "Pairs of an App and a cluster that shall run it."},
     {"applied", "holdfast_pairs_applied", "Pairs that run what Git says."},
     {"failed", "holdfast_pairs_failed", "Pairs that could not be applied."},
-    {"healthy", "holdfast_pairs_healthy", "Pairs that are applied and healthy."},
+    {"healthy", "holdfast_pairs_healthy",
+     "Pairs that are applied and healthy, on clusters that are connected."},
     {"degraded", "holdfast_pairs_degraded", "Pairs that are degraded."},
+    {"offline", "holdfast_pairs_offline", "Pairs on clusters that are not connected."},
     {"drifted", "holdfast_objects_drifted", "Objects that somebody changed in a cluster."},
 };
 

@@ -80,6 +80,7 @@ static const struct line app_lines[] = {
     {"Ready", "healthy clusters", CTL_READY},
     {"Failed", "failed", CTL_NUMBER},
     {"Degraded", "degraded", CTL_NUMBER},
+    {"Offline", "offline", CTL_NUMBER},
     {"Drifted", "drifted", CTL_NUMBER},
 };
 
@@ -91,10 +92,11 @@ static const struct section app_sections[] = {
 };
 
 static const struct line group_lines[] = {
-    {"Name", "name", CTL_TEXT},        {"Repository", "repository", CTL_TEXT},
-    {"Path", "path", CTL_TEXT},        {"Clusters", "clusters", CTL_COUNT},
-    {"Members", "clusters", CTL_LIST}, {"Ready", "healthy pairs", CTL_READY},
-    {"Failed", "failed", CTL_NUMBER},  {"Drifted", "drifted", CTL_NUMBER},
+    {"Name", "name", CTL_TEXT},         {"Repository", "repository", CTL_TEXT},
+    {"Path", "path", CTL_TEXT},         {"Clusters", "clusters", CTL_COUNT},
+    {"Members", "clusters", CTL_LIST},  {"Ready", "healthy pairs", CTL_READY},
+    {"Failed", "failed", CTL_NUMBER},   {"Offline", "offline", CTL_NUMBER},
+    {"Drifted", "drifted", CTL_NUMBER},
 };
 
 static const struct section group_sections[] = {{"Not ready", "status", "status"}};

@@ -1,6 +1,7 @@
 #include "hub/ctl/progress.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "common/arena.h"
 #include "common/clock.h"
@@ -14,6 +15,7 @@
 #define BAR_MAX 40
 #define BAR_MIN 4
 #define BESIDE_BAR 30 // columns for the stage's name and its numbers
+#define AWAY_MAX 40
 
 static const char *const stages[CTL_STAGES] = {"rendered", "delivered", "applied", "healthy"};
 
@@ -62,8 +64,26 @@ static int bar_width(void) {
     return terminal < BAR_MIN + BESIDE_BAR ? BAR_MIN : (int)(terminal - BESIDE_BAR);
 }
 
+// Nobody knows how those are that are not connected: it is why they do not become healthy.
+static const char *write_away(const struct ctl_progress *p, char out[AWAY_MAX]) {
+    out[0] = '\0';
+    if (p->offline > 0) {
+        (void)snprintf(out, AWAY_MAX, ", %lld not connected", (long long)p->offline);
+    }
+    return out;
+}
+
+// What stands behind a bar, where the terminal has room for it.
+static const char *beside(const struct ctl_progress *p, size_t stage, int bar, char out[AWAY_MAX]) {
+    size_t terminal = ctl_terminal_width();
+    size_t taken = (size_t)bar + BESIDE_BAR + strlen(write_away(p, out));
+
+    return stage == CTL_HEALTHY && (terminal == 0 || terminal >= taken) ? out : "";
+}
+
 void ctl_progress_bars(const struct ctl_progress *p, const char *before) {
     int width = bar_width();
+    char away[AWAY_MAX];
 
     if (!p->resolved) { // as many lines, so that bars can be drawn over them
         (void)printf("%s  waiting for the hub to resolve the commit\n%s\n%s\n%s\n", before, before,
@@ -78,11 +98,14 @@ void ctl_progress_bars(const struct ctl_progress *p, const char *before) {
         for (int i = 0; i < width; i++) {
             (void)fputs(i < filled ? "█" : "░", stdout);
         }
-        (void)printf("%s %lld of %lld\n", ctl_plain(), (long long)count, (long long)p->pairs);
+        (void)printf("%s %lld of %lld%s\n", ctl_plain(), (long long)count, (long long)p->pairs,
+                     beside(p, stage, width, away));
     }
 }
 
 void ctl_progress_line(const struct ctl_progress *p, int64_t since_ms) {
+    char away[AWAY_MAX];
+
     if (!p->resolved) {
         (void)printf("  waiting for the hub to resolve the commit (%.1f s)\n",
                      (double)(cm_clock_now_ms() - since_ms) / 1000);
@@ -93,7 +116,7 @@ void ctl_progress_line(const struct ctl_progress *p, int64_t since_ms) {
     for (size_t i = 0; i < CTL_STAGES; i++) {
         (void)printf("%s%s %lld", i == 0 ? "" : ", ", stages[i], (long long)p->counts[i]);
     }
-    (void)printf(" of %lld (%.1f s)\n", (long long)p->pairs,
+    (void)printf(" of %lld%s (%.1f s)\n", (long long)p->pairs, write_away(p, away),
                  (double)(cm_clock_now_ms() - since_ms) / 1000);
     (void)fflush(stdout);
 }

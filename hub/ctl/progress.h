@@ -35,7 +35,7 @@ CM_MUSTUSE enum cm_rc ctl_progress_look(struct ctl *c, const char *revision,
 // at the beginning of each line.
 void ctl_progress_bars(const struct ctl_progress *p, const char *before);
 
-// ctl_progress_line prints all of it in one line.
+// ctl_progress_line prints all of it in one line. Either says how many are not connected.
 void ctl_progress_line(const struct ctl_progress *p, int64_t since_ms);
 
 // ctl_progress_missing returns "37 of 400 are not healthy, 3 failed or degraded, 2 not connected".

@@ -42,6 +42,7 @@ static const struct ctl_column apps[] = {
     {"APPLIED", "applied", CTL_NUMBER, CTL_IF_WIDE},
     {"FAILED", "failed", CTL_NUMBER, CTL_ALWAYS},
     {"DEGRADED", "degraded", CTL_NUMBER, CTL_IF_ROOM},
+    {"OFFLINE", "offline", CTL_NUMBER, CTL_IF_ROOM},
     {"DRIFTED", "drifted", CTL_NUMBER, CTL_IF_ROOM},
     {"NAMESPACE", "namespace", CTL_TEXT, CTL_IF_ROOM},
     {"REPOSITORY", "repository", CTL_TEXT, CTL_IF_ROOM},

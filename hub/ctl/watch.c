@@ -66,9 +66,14 @@ static enum cm_rc find_revision(struct ctl *c, struct page *page) {
 
 static enum cm_rc find_open(struct ctl *c, const char *revision, struct page *page) {
     const struct ctl_options *o = &c->options;
-    struct ctl_param params[] = {
-        {"revision", revision}, {"state", "not-healthy"},  {"app", o->app}, {"cluster", o->cluster},
-        {"group", o->group},    {"selector", o->selector}, {NULL, NULL}};
+    struct ctl_param params[] = {{"revision", revision},
+                                 {"state", "not-healthy"},
+                                 {"app", o->app},
+                                 {"cluster", o->cluster},
+                                 {"group", o->group},
+                                 {"selector", o->selector},
+                                 {"sort", "-connected,-applied"},
+                                 {NULL, NULL}};
     enum cm_rc rc = ctl_list(c, "/status", params, OPEN_MAX, &page->open);
 
     for (struct cm_json *at = rc < 0 ? NULL : page->open->first; at != NULL; at = at->next) {

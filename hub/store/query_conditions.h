@@ -1,6 +1,9 @@
 // query_conditions: the SQL of what a pair is at, for lists and counts alike.
 //
-// `p` is the pair and `s` its status, which is missing until the agent has reported.
+// `p` is the pair and `s` its status, which is missing until the agent has reported; `r` is the
+// presence of its cluster. Nobody knows how a cluster is whose agent is not connected: there
+// nothing counts as healthy. Rows of one cluster, which say `connected` beside, tell what it said
+// last.
 //
 // Threads: constants.
 #pragma once
@@ -8,8 +11,12 @@
 // The numbers of Applied and Health are those of proto/holdfast.proto.
 #define IS_APPLIED "(s.applied = 3 AND s.bundle = p.bundle)"
 #define IS_FAILED "(ifnull(s.applied, 0) = 4)"
-#define IS_HEALTHY "(" IS_APPLIED " AND s.health = 2)"
+#define WAS_HEALTHY "(" IS_APPLIED " AND s.health = 2)"
+#define IS_HEALTHY "(" WAS_HEALTHY " AND r.connected)"
+#define IS_OFFLINE "(NOT ifnull(r.connected, 0))"
 #define IS_DEGRADED "(ifnull(s.health, 0) IN (3, 4))"
 #define IS_DRIFTED "(ifnull(s.drifted, 0) > 0)"
-#define PAIR_STATUS "pair p LEFT JOIN status s ON s.cluster = p.cluster AND s.app = p.app"
+#define JOIN_STATUS " LEFT JOIN status s ON s.cluster = p.cluster AND s.app = p.app"
+#define JOIN_PRESENCE " LEFT JOIN presence r ON r.cluster = p.cluster"
+#define PAIR_STATUS "pair p" JOIN_STATUS JOIN_PRESENCE
 #define SUM(condition) "ifnull(sum(" condition "), 0)"

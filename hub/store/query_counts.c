@@ -11,14 +11,23 @@
 #include "hub/store/query_conditions.h"
 #include "hub/store/query_lists.h"
 
+#define NAMED(condition, name) ", sum(" condition ") AS " name
+
+// By cluster first, so that whether it is connected is looked up once for all its Apps.
+#define CLUSTER_COUNTS                                                                             \
+    "SELECT count(*) AS pairs, ifnull((SELECT connected FROM presence r"                           \
+    " WHERE r.cluster = p.cluster), 0) AS connected" NAMED(IS_APPLIED, "applied")                  \
+        NAMED(IS_FAILED, "failed") NAMED(WAS_HEALTHY, "healthy") NAMED(IS_DEGRADED, "degraded")    \
+            NAMED("s.drifted", "drifted") " FROM pair p" JOIN_STATUS " GROUP BY p.cluster"
+
 static const char summary_sql[] =
     "SELECT (SELECT count(*) FROM cluster), (SELECT count(*) FROM agent WHERE state = 'active'),"
     " (SELECT count(*) FROM presence WHERE connected), (SELECT count(*) FROM app),"
-    " (SELECT count(*) FROM problem), count(*), " SUM(IS_APPLIED) ", " SUM(IS_FAILED) ", " SUM(
-        IS_HEALTHY) ", " SUM(IS_DEGRADED) ", " SUM("ifnull(s.drifted, 0)") " FROM " PAIR_STATUS;
+    " (SELECT count(*) FROM problem), ifnull(sum(pairs), 0), ifnull(sum(applied), 0),"
+    " ifnull(sum(failed), 0), ifnull(sum(healthy * connected), 0), ifnull(sum(degraded), 0),"
+    " ifnull(sum(pairs * NOT connected), 0), ifnull(sum(drifted), 0) FROM (" CLUSTER_COUNTS ")";
 
 #define IS_DELIVERED "ifnull(r.generation, 0) >= p.generation"
-#define IS_OFFLINE "NOT ifnull(r.connected, 0)"
 #define COUNTED(condition) ", " SUM(condition)
 
 static const char rollout_counts[] = "count(*)" COUNTED(IS_DELIVERED) COUNTED(IS_APPLIED)
@@ -55,9 +64,9 @@ static enum cm_rc read_counts(struct cm_arena *a, struct hub_stmt *stmt, const c
 
 enum cm_rc hub_query_summary(struct hub_db *db, struct cm_arena *a, struct cm_json **out,
                              struct cm_err *err) {
-    static const char *const names[] = {"clusters", "enrolled", "connected", "apps",
-                                        "problems", "pairs",    "applied",   "failed",
-                                        "healthy",  "degraded", "drifted",   NULL};
+    static const char *const names[] = {"clusters", "enrolled", "connected", "apps",    "problems",
+                                        "pairs",    "applied",  "failed",    "healthy", "degraded",
+                                        "offline",  "drifted",  NULL};
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     struct cm_json *answer = cm_json_new(a, CM_OBJECT);
     enum cm_rc rc = hub_db_query(db, &stmt, err, summary_sql, "");

@@ -13,6 +13,11 @@
 #define KNOWN_MAX 5000 // names that are compared with a wrong one
 
 #define MANY "100"
+// What is known to be ill comes before what nobody can know.
+#define NOT_HEALTHY                                                                                \
+    {"state", "not-healthy"}, {                                                                    \
+        "sort", "-connected,-applied"                                                              \
+    }
 #define EVENTS "20"
 #define END_OF_PARTS                                                                               \
     { NULL, HUB_PART_ROWS, NULL, {{NULL, NULL}}, NULL }
@@ -55,8 +60,8 @@ static const struct hub_detail_part app_parts[] = {
     {"status",
      HUB_PART_ROWS,
      "status",
-     {{"app", "$0"}, {"state", "not-healthy"}, {"limit", MANY}},
-     "Where it is not healthy, at most 100."},
+     {{"app", "$0"}, NOT_HEALTHY, {"limit", MANY}},
+     "Where it is not healthy, at most 100; those that are not connected come last."},
     {"drift",
      HUB_PART_ROWS,
      "drift",
@@ -79,8 +84,8 @@ static const struct hub_detail_part group_parts[] = {
     {"status",
      HUB_PART_ROWS,
      "status",
-     {{"group", "$0"}, {"state", "not-healthy"}, {"limit", MANY}},
-     "What is not healthy, at most 100."},
+     {{"group", "$0"}, NOT_HEALTHY, {"limit", MANY}},
+     "What is not healthy, at most 100; what is not connected comes last."},
     {"events",
      HUB_PART_ROWS,
      "events",
@@ -118,8 +123,8 @@ static const struct hub_detail_part revision_parts[] = {
     {"status",
      HUB_PART_ROWS,
      "status",
-     {{"revision", "$0"}, {"state", "not-healthy"}, {"limit", MANY}},
-     "What it changed and is not healthy, at most 100."},
+     {{"revision", "$0"}, NOT_HEALTHY, {"limit", MANY}},
+     "What it changed and is not healthy, at most 100; what is not connected comes last."},
     {"problemList",
      HUB_PART_ROWS,
      "problems",

@@ -45,7 +45,8 @@ static const struct hub_column cluster_columns[] = {
     {"apps", "count(*)", HUB_COLUMN_COUNT, "How many Apps it should run."},
     {"applied", SUM(IS_APPLIED), HUB_COLUMN_COUNT, "Of those, applied as Git says."},
     {"failed", SUM(IS_FAILED), HUB_COLUMN_COUNT, "Apps that could not be applied."},
-    {"healthy", SUM(IS_HEALTHY), HUB_COLUMN_COUNT, "Apps that are applied and healthy."},
+    {"healthy", SUM(WAS_HEALTHY), HUB_COLUMN_COUNT,
+     "Apps that are applied and healthy, or were when it was last connected."},
     {"drifted", SUM("ifnull(s.drifted, 0)"), HUB_COLUMN_COUNT, "Objects that drifted."},
     {"objects", SUM("p.objects"), HUB_COLUMN_COUNT, "Objects that it should have."},
 };
@@ -79,8 +80,10 @@ static const struct hub_column group_detail_columns[] = {
     {"pairs", "count(*)", HUB_COLUMN_COUNT, "Pairs of an App and a cluster of the group."},
     {"applied", SUM(IS_APPLIED), HUB_COLUMN_COUNT, "Pairs that are applied as Git says."},
     {"failed", SUM(IS_FAILED), HUB_COLUMN_COUNT, "Pairs that could not be applied."},
-    {"healthy", SUM(IS_HEALTHY), HUB_COLUMN_COUNT, "Pairs that are applied and healthy."},
+    {"healthy", SUM(IS_HEALTHY), HUB_COLUMN_COUNT,
+     "Pairs that are applied, healthy and connected."},
     {"degraded", SUM(IS_DEGRADED), HUB_COLUMN_COUNT, "Pairs with something ill."},
+    {"offline", SUM(IS_OFFLINE), HUB_COLUMN_COUNT, "Pairs whose cluster is not connected."},
     {"drifted", SUM("ifnull(s.drifted, 0)"), HUB_COLUMN_COUNT, "Objects that drifted."},
 };
 
@@ -103,8 +106,10 @@ static const struct hub_column app_columns[] = {
     {"clusters", "count(*)", HUB_COLUMN_COUNT, "How many clusters should run it."},
     {"applied", SUM(IS_APPLIED), HUB_COLUMN_COUNT, "Clusters that run it as Git says."},
     {"failed", SUM(IS_FAILED), HUB_COLUMN_COUNT, "Clusters where it could not be applied."},
-    {"healthy", SUM(IS_HEALTHY), HUB_COLUMN_COUNT, "Clusters where it is applied and healthy."},
+    {"healthy", SUM(IS_HEALTHY), HUB_COLUMN_COUNT,
+     "Clusters where it is applied and healthy, and that are connected."},
     {"degraded", SUM(IS_DEGRADED), HUB_COLUMN_COUNT, "Clusters where something of it is ill."},
+    {"offline", SUM(IS_OFFLINE), HUB_COLUMN_COUNT, "Clusters of it that are not connected."},
     {"drifted", SUM("ifnull(s.drifted, 0)"), HUB_COLUMN_COUNT, "Its objects that drifted."},
 };
 
@@ -305,9 +310,7 @@ static const struct hub_filter rollout_filters[] = {
     END_OF_FILTERS,
 };
 
-#define STATUS_FROM                                                                                \
-    PAIR_STATUS " LEFT JOIN presence r ON r.cluster = p.cluster"                                   \
-                " LEFT JOIN cluster c ON c.name = p.cluster"
+#define STATUS_FROM PAIR_STATUS " LEFT JOIN cluster c ON c.name = p.cluster"
 
 static const struct hub_list lists[] = {
     {.name = "clusters",
@@ -334,8 +337,9 @@ static const struct hub_list lists[] = {
      .item = "GroupDetails",
      .about = "A group with what its clusters are at.",
      .from = "cluster_group g",
-     .counts = "FROM group_member gm JOIN pair p ON p.cluster = gm.cluster LEFT JOIN status s"
-               " ON s.cluster = p.cluster AND s.app = p.app WHERE gm.grp = g.name",
+     .counts =
+         "FROM group_member gm JOIN pair p ON p.cluster = gm.cluster" JOIN_STATUS JOIN_PRESENCE
+         " WHERE gm.grp = g.name",
      .columns = group_detail_columns,
      .column_count = COUNT(group_detail_columns),
      .keys = {{"g.name", false}},

@@ -311,6 +311,12 @@ class FirstMinutes(story.Story):
         # What nobody can know now does not look well.
         self.assertRegex(self.says(0, "get", "cluster", "rome"), r"\nrome +no +\(1/1\) ")
         self.assertRegex(self.says(0, "get", "status", "--cluster", "rome"), r"\(healthy\)")
+        self.assertRegex(self.says(0, "get", "apps"), r"\nshop +1/2 ")
+        self.assertRegex(self.says(0, "describe", "app", "shop"), "Offline: +1\n")
+        self.assertRegex(self.says(1, "wait", "--timeout", "300ms"),
+                         "healthy 1 of 2, 1 not connected(.|\n)*not in time: 1 of 2 are not healthy")
+        counts = self.hub.metrics()
+        self.assertEqual((counts["holdfast_pairs_healthy"], counts["holdfast_pairs_offline"]), (1, 1))
         self.repo.push(config_map("white"))
         self.says(0, "sync")
         wait_for(lambda: self.hub.run("wait", "--cluster", "paris", "--revision", self.repo.head(),

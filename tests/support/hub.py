@@ -6,7 +6,9 @@ import json
 import os
 import pathlib
 import socket
+import ssl
 import subprocess
+import urllib.request
 
 from support.process import Process, free_port
 
@@ -90,6 +92,16 @@ class Hub(Process):
         """What `holdfast get WORDS -o json` says, as a list."""
         answer = json.loads(self.run("get", *words, "-o", "json").stdout)
         return answer["items"] if "items" in answer else [answer]
+
+    def metrics(self):
+        """What /metrics says: {"holdfast_apps": 3.0, 'name{label="value"}': 1.0}"""
+        request = urllib.request.Request(f"{self.api_url}/metrics", headers={
+            "Authorization": "Bearer " + self.token_file.read_text(encoding="utf-8").strip()})
+        trust = ssl.create_default_context(cafile=str(self.ca_file))
+        with urllib.request.urlopen(request, context=trust, timeout=60) as answer:
+            lines = answer.read().decode().splitlines()
+        return {name: float(value) for name, value in
+                (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
 
     def join_token(self, cluster, again=False):
         """A token with which one agent can enrol as this cluster, again in the place of another."""

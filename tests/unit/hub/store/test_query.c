@@ -175,7 +175,7 @@ static void an_app_is_told_with_its_counts(void **state) {
         "{\"items\":[{\"name\":\"web\",\"repository\":\"fleet\",\"path\":\"apps/web\","
         "\"namespace\":\"web\",\"drift\":\"correct\",\"prune\":true,\"suspend\":false,"
         "\"dependsOn\":[\"db\"],\"clusters\":3,\"applied\":1,\"failed\":1,"
-        "\"healthy\":1,\"degraded\":1,\"drifted\":1}]}");
+        "\"healthy\":1,\"degraded\":1,\"offline\":2,\"drifted\":1}]}");
 }
 
 static void a_status_compares_what_is_wanted_with_what_is_applied(void **state) {
@@ -486,7 +486,7 @@ static void the_summary_counts_the_fleet(void **state) {
     assert_string_equal(as_text(f, json),
                         "{\"clusters\":3,\"enrolled\":2,\"connected\":1,\"apps\":1,\"problems\":1,"
                         "\"pairs\":3,\"applied\":1,\"failed\":1,\"healthy\":1,\"degraded\":1,"
-                        "\"drifted\":1}");
+                        "\"offline\":2,\"drifted\":1}");
 }
 
 static void a_rollout_counts_the_pairs_that_carry_the_revision(void **state) {
@@ -502,6 +502,37 @@ static void a_rollout_counts_the_pairs_that_carry_the_revision(void **state) {
     assert_int_equal(
         cm_json_int(cm_json_get(rollout(f, "rollout?cluster=rome-1&app=web", CM_OK), "pairs"), -1),
         1);
+}
+
+static int64_t member(const struct cm_json *json, const char *name) {
+    return cm_json_int(cm_json_get(json, name), -1);
+}
+
+static void nothing_is_healthy_where_no_agent_is_connected(void **state) {
+    struct fixture *f = *state;
+    struct cm_json *summary = NULL;
+    struct cm_err err;
+
+    run_sql(f->db, "UPDATE presence SET connected = 0");
+    assert_int_equal(hub_query_summary(f->db, f->arena, &summary, &err), CM_OK);
+    const struct cm_json *counts[] = {
+        summary, rollout(f, "rollout", CM_OK), cm_json_get(get(f, "apps"), "items")->first,
+        cm_json_get(get(f, "group-details?name=all"), "items")->first};
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        assert_int_equal(member(counts[i], "healthy"), 0);
+        assert_int_equal(member(counts[i], "applied"), 1); // that it was is no guess
+        assert_int_equal(member(counts[i], "offline"), i == 3 ? 2 : 3);
+    }
+    assert_string_equal(names(f, "status?state=not-healthy", "cluster"), "oslo-1 paris-1 rome-1");
+}
+
+static void a_cluster_that_is_away_is_told_as_it_was(void **state) {
+    struct fixture *f = *state;
+
+    run_sql(f->db, "UPDATE presence SET connected = 0");
+    const struct cm_json *oslo = cm_json_get(get(f, "clusters?name=oslo-1"), "items")->first;
+    assert_false(cm_json_true(cm_json_get(oslo, "connected")));
+    assert_int_equal(member(oslo, "healthy"), 1);
 }
 
 static void a_rollout_names_what_the_revision_broke(void **state) {
@@ -615,6 +646,8 @@ int main(void) {
         TEST(a_full_last_page_has_no_successor),
         TEST(the_summary_counts_the_fleet),
         TEST(a_rollout_counts_the_pairs_that_carry_the_revision),
+        TEST(nothing_is_healthy_where_no_agent_is_connected),
+        TEST(a_cluster_that_is_away_is_told_as_it_was),
         TEST(a_rollout_names_what_the_revision_broke),
         TEST(a_revision_that_was_not_resolved_yet_is_told_as_such),
         TEST(a_rollout_of_what_is_not_there_is_no_success),
