@@ -113,7 +113,8 @@ static const struct hub_member rollout_answer[] = {
     NUMBER("degraded", "Of those, with something ill."),
     NUMBER("offline", "Of those, on clusters that are not connected."),
     OPTIONAL_TEXT("firstFailure", "The first that failed or is ill."),
-    NUMBER("problems", "What the commit broke in Git and is still broken."),
+    NUMBER("problems", "What the commit broke in Git and is still broken; without a commit, all "
+                       "that is wrong with what is meant."),
     OPTIONAL_TEXT("firstProblem", "The first of those."),
     END,
 };

@@ -81,6 +81,13 @@ static const char *bracketed(struct cm_arena *a, const struct cm_json *row, cons
     return away && text[0] != '\0' ? cm_arena_strf(a, "(%s)", text) : text;
 }
 
+// What runs is what the hub wants; "stale" where the hub wants the last good state only.
+static const char *current_text(const struct cm_json *row, const struct cm_json *value) {
+    const char *yes = cm_json_true(cm_json_get(row, "stale")) ? "stale" : "yes";
+
+    return cm_json_true(value) ? yes : "no";
+}
+
 const char *ctl_cell_text(struct cm_arena *a, const struct cm_json *row,
                           const struct ctl_column *column) {
     const struct cm_json *value = cm_json_get(row, column->member);
@@ -96,6 +103,8 @@ const char *ctl_cell_text(struct cm_arena *a, const struct cm_json *row,
         return value->text == NULL ? "" : bracketed(a, row, ctl_one_line(a, value->text));
     case CTL_YES:
         return cm_json_true(value) ? "yes" : "no";
+    case CTL_CURRENT:
+        return current_text(row, value);
     case CTL_SHORT:
         return value->text == NULL ? "" : cm_arena_strndup(a, ctl_one_line(a, value->text), 8);
     case CTL_AGE:

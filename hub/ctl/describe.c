@@ -58,6 +58,7 @@ static const struct line cluster_lines[] = {
     {"Objects", "objects", CTL_NUMBER},
     {"Ready", "healthy apps", CTL_READY},
     {"Failed", "failed", CTL_NUMBER},
+    {"Stale", "stale", CTL_NUMBER},
     {"Drifted", "drifted", CTL_NUMBER},
 };
 
@@ -80,6 +81,7 @@ static const struct line app_lines[] = {
     {"Ready", "healthy clusters", CTL_READY},
     {"Failed", "failed", CTL_NUMBER},
     {"Degraded", "degraded", CTL_NUMBER},
+    {"Stale", "stale", CTL_NUMBER},
     {"Offline", "offline", CTL_NUMBER},
     {"Drifted", "drifted", CTL_NUMBER},
 };
@@ -95,8 +97,8 @@ static const struct line group_lines[] = {
     {"Name", "name", CTL_TEXT},         {"Repository", "repository", CTL_TEXT},
     {"Path", "path", CTL_TEXT},         {"Clusters", "clusters", CTL_COUNT},
     {"Members", "clusters", CTL_LIST},  {"Ready", "healthy pairs", CTL_READY},
-    {"Failed", "failed", CTL_NUMBER},   {"Offline", "offline", CTL_NUMBER},
-    {"Drifted", "drifted", CTL_NUMBER},
+    {"Failed", "failed", CTL_NUMBER},   {"Stale", "stale", CTL_NUMBER},
+    {"Offline", "offline", CTL_NUMBER}, {"Drifted", "drifted", CTL_NUMBER},
 };
 
 static const struct section group_sections[] = {{"Not ready", "status", "status"}};
@@ -120,7 +122,7 @@ static const struct section revision_sections[] = {
 
 static const struct line status_lines[] = {
     {"App", "app", CTL_TEXT},           {"Cluster", "cluster", CTL_TEXT},
-    {"Revision", "revision", CTL_TEXT}, {"Up to date", "upToDate", CTL_YES},
+    {"Revision", "revision", CTL_TEXT}, {"Up to date", "upToDate", CTL_CURRENT},
     {"Applied", "applied", CTL_STATE},  {"Message", "message", CTL_TEXT},
     {"Health", "health", CTL_STATE},    {"Why", "healthMessage", CTL_TEXT},
     {"Drifted", "drifted", CTL_NUMBER}, {"Connected", "connected", CTL_YES},

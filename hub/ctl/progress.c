@@ -43,7 +43,7 @@ enum cm_rc ctl_progress_look(struct ctl *c, const char *revision, struct ctl_pro
         .failed = number(answer, "failed"),
         .degraded = number(answer, "degraded"),
         .offline = number(answer, "offline"),
-        .problems = revision == NULL ? 0 : number(answer, "problems"),
+        .problems = number(answer, "problems"),
         .resolved = cm_json_true(cm_json_get(answer, "resolved")),
         .first_failure = cm_json_string(cm_json_get(answer, "firstFailure")),
         .first_problem = cm_json_string(cm_json_get(answer, "firstProblem")),

@@ -19,7 +19,7 @@ struct ctl_progress {
     int64_t failed;
     int64_t degraded;
     int64_t offline;
-    int64_t problems; // that the revision brought; 0 without one
+    int64_t problems; // that the revision brought; without one, all of what is asked for
     bool resolved;
     const char *first_failure; // NULL: none
     const char *first_problem;

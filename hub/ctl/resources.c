@@ -20,6 +20,7 @@ static const struct ctl_column clusters[] = {
     {"CONNECTED", "connected", CTL_YES, CTL_ALWAYS},
     {"READY", "healthy apps", CTL_READY, CTL_ALWAYS},
     {"FAILED", "failed", CTL_NUMBER, CTL_IF_WIDE},
+    {"STALE", "stale", CTL_NUMBER, CTL_IF_ROOM},
     {"DRIFTED", "drifted", CTL_NUMBER, CTL_IF_ROOM},
     {"SEEN", "lastSeenMs", CTL_AGE, CTL_IF_ROOM},
     {"OBJECTS", "objects", CTL_NUMBER, CTL_IF_WIDE},
@@ -42,6 +43,7 @@ static const struct ctl_column apps[] = {
     {"APPLIED", "applied", CTL_NUMBER, CTL_IF_WIDE},
     {"FAILED", "failed", CTL_NUMBER, CTL_ALWAYS},
     {"DEGRADED", "degraded", CTL_NUMBER, CTL_IF_ROOM},
+    {"STALE", "stale", CTL_NUMBER, CTL_ALWAYS},
     {"OFFLINE", "offline", CTL_NUMBER, CTL_IF_ROOM},
     {"DRIFTED", "drifted", CTL_NUMBER, CTL_IF_ROOM},
     {"NAMESPACE", "namespace", CTL_TEXT, CTL_IF_ROOM},
@@ -57,7 +59,7 @@ static const struct ctl_column status[] = {
     {"APP", "app", CTL_TEXT, CTL_ALWAYS},
     {"CLUSTER", "cluster", CTL_TEXT, CTL_ALWAYS},
     {"REVISION", "revision", CTL_SHORT, CTL_IF_ROOM},
-    {"UP TO DATE", "upToDate", CTL_YES, CTL_IF_ROOM},
+    {"UP TO DATE", "upToDate", CTL_CURRENT, CTL_ALWAYS},
     {"APPLIED", "applied", CTL_STATE, CTL_ALWAYS},
     {"HEALTH", "health", CTL_STATE, CTL_ALWAYS},
     {"DRIFTED", "drifted", CTL_NUMBER, CTL_IF_ROOM},
@@ -115,7 +117,7 @@ static int64_t number(const struct cm_json *row, const char *member) {
 
 static bool cluster_is_ready(const struct cm_json *row) {
     return cm_json_true(cm_json_get(row, "connected")) &&
-           number(row, "healthy") == number(row, "apps");
+           number(row, "healthy") == number(row, "apps") && number(row, "stale") == 0;
 }
 
 static bool is(const struct cm_json *row, const char *member, const char *value) {
@@ -125,7 +127,8 @@ static bool is(const struct cm_json *row, const char *member, const char *value)
 }
 
 static bool status_is_ready(const struct cm_json *row) {
-    return cm_json_true(cm_json_get(row, "upToDate")) && is(row, "health", "healthy");
+    return cm_json_true(cm_json_get(row, "upToDate")) && is(row, "health", "healthy") &&
+           cm_json_true(cm_json_get(row, "connected")) && !cm_json_true(cm_json_get(row, "stale"));
 }
 
 const struct ctl_resource ctl_resources[] = {

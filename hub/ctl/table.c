@@ -155,6 +155,9 @@ static const char *colour_of(const struct ctl_column *column, const char *text) 
     if (column->type == CTL_YES && strcmp(column->member, "connected") == 0) {
         return text[0] == 'n' ? ctl_yellow() : "";
     }
+    if (column->type == CTL_CURRENT) {
+        return text[0] == 's' ? ctl_yellow() : "";
+    }
     if (column->type != CTL_STATE || text[0] == '\0') {
         return "";
     }

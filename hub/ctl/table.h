@@ -16,16 +16,17 @@ struct ctl_table;
 
 enum ctl_column_type {
     CTL_TEXT,
-    CTL_NUMBER, // right-aligned
-    CTL_YES,    // "yes" or "no"
-    CTL_SHORT,  // a hash, its first 8 digits
-    CTL_AGE,    // milliseconds since 1970 as "3m" ago; "-" for 0
-    CTL_LABELS, // an object as "a=b,c=d"
-    CTL_COUNT,  // number of elements of an array
-    CTL_LIST,   // an array of texts as "a,b"
-    CTL_TIME,   // milliseconds since 1970 as hh:mm:ss of today, else with its date
-    CTL_READY,  // "37/40" of two members: "healthy clusters"
-    CTL_STATE,  // a word such as "healthy"
+    CTL_NUMBER,  // right-aligned
+    CTL_YES,     // "yes" or "no"
+    CTL_SHORT,   // a hash, its first 8 digits
+    CTL_AGE,     // milliseconds since 1970 as "3m" ago; "-" for 0
+    CTL_LABELS,  // an object as "a=b,c=d"
+    CTL_COUNT,   // number of elements of an array
+    CTL_LIST,    // an array of texts as "a,b"
+    CTL_TIME,    // milliseconds since 1970 as hh:mm:ss of today, else with its date
+    CTL_READY,   // "37/40" of two members: "healthy clusters"
+    CTL_STATE,   // a word such as "healthy"
+    CTL_CURRENT, // "yes", "no" or, where the row is stale, "stale"
 };
 
 enum ctl_column_when {

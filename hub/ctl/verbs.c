@@ -104,7 +104,7 @@ const struct ctl_verb ctl_verbs[] = {
      .summary = "Wait until the fleet runs a commit, or all that Git says.",
      .about = "TYPE NAME is 'app NAME', 'cluster NAME' or 'group NAME', as --app and so on; a NAME "
               "alone will do where nothing else has it. Exit "
-              "codes: 0 it is so, 1 not in time or the commit has problems, 2 an error.",
+              "codes: 0 it is so, 1 not in time or Git has problems, 2 an error.",
      .example = "holdfast wait --revision $(git rev-parse HEAD) --for healthy --timeout 10m\n"
                 "holdfast wait app checkout -o json",
      .options = "output app cluster group selector revision for timeout",

@@ -98,8 +98,9 @@ static int tell_problems(struct waiting *w) {
     const char *first = w->now.first_problem != NULL ? w->now.first_problem : "";
 
     (void)ctl_fail(w->ctl, CM_EINVAL,
-                   "that commit has %lld problem%s: what has one stays at its last good revision, "
-                   "all else is %s; first: %s",
+                   "%s has %lld problem%s: what has one stays at its last good revision, all else "
+                   "is %s; first: %s",
+                   w->ctl->options.revision != NULL ? "that commit" : "Git",
                    (long long)w->now.problems, w->now.problems == 1 ? "" : "s",
                    ctl_stage_name(w->goal), ctl_one_line(w->ctl->arena, first));
     return CTL_NO;

@@ -47,8 +47,8 @@ CM_MUSTUSE enum cm_rc hub_query_run(struct hub_db *db, struct cm_arena *a,
 // hub_query_summary counts over the whole fleet; hub_query_rollout how far a revision is.
 // Parameters of rollout: revision, app, cluster, group, selector. A revision that is not resolved
 // yet is told as such; once it is, CM_ENOTFOUND: no such App or cluster. "problems" are those that
-// the revision brought or touched: what they hold up is at its last good state and not among the
-// pairs.
+// the revision brought or touched, or all of what is asked for: what they hold up is at its last
+// good state.
 CM_MUSTUSE enum cm_rc hub_query_summary(struct hub_db *db, struct cm_arena *a, struct cm_json **out,
                                         struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_query_rollout(struct hub_db *db, struct cm_arena *a,

@@ -120,7 +120,7 @@ static enum cm_rc add_state(struct hub_build *b, const char *value, struct cm_er
 
     if (condition == NULL) {
         return cm_fail(err, CM_EINVAL,
-                       "state: '%.40s' is none of not-applied, failed, not-healthy, drifted",
+                       "state: '%.40s' is none of not-applied, failed, not-healthy, drifted, stale",
                        value);
     }
     cm_str_addf(&b->where, " AND %s", condition);

@@ -37,18 +37,22 @@ static const char failure_columns[] =
 static const char failure_tail[] =
     " AND (" IS_FAILED " OR " IS_DEGRADED ") ORDER BY p.app, p.cluster LIMIT 1";
 
-// An App that is held up on a cluster is stale there, however many clusters its problem names.
+// An App that is held up on a cluster is stale there, however many clusters its problem names. The
+// filters of clusters are put in twice.
 static const char problem_sql[] =
     "SELECT count(*) OVER (), path, line, col, message FROM problem"
     " WHERE revision BETWEEN ?1 AND CASE ?1 WHEN '' THEN '~' ELSE ?1 END"
-    " AND (?2 = '' OR app = ?2) AND (?3 = '' OR cluster = ?3 OR EXISTS (SELECT 1 FROM pair p"
-    " WHERE p.cluster = ?3 AND p.app = problem.app AND p.stale)) ORDER BY number LIMIT 1";
+    " AND (?2 = '' OR app = ?2) AND (NOT %d OR cluster IN (SELECT p.cluster FROM problem p"
+    " LEFT JOIN cluster c ON c.name = p.cluster WHERE p.cluster <> ''%s) OR app IN (SELECT p.app"
+    " FROM pair p LEFT JOIN cluster c ON c.name = p.cluster WHERE p.stale%s))"
+    " ORDER BY number LIMIT 1";
 
 struct rollout_scope {
     const char *revision; // "": any
     const char *app;
     const char *cluster;
-    struct hub_build build; // of these and the other parameters
+    struct hub_build build;    // of these and the other parameters
+    struct hub_build clusters; // of those that choose clusters
 };
 
 // Reads one row of numbers into an object, by the names of `columns`.
@@ -135,12 +139,25 @@ static const char *problem_text(struct cm_arena *a, struct hub_stmt *stmt) {
                                      (long long)hub_stmt_int(stmt, 3), message);
 }
 
+static enum cm_rc query_problems(struct hub_db *db, const struct rollout_scope *scope,
+                                 struct hub_stmt **out, struct cm_err *err) {
+    const struct hub_build *b = &scope->clusters;
+    const char *where = cm_str_get(&b->where);
+    const char *values[HUB_BUILD_VALUES_MAX];
+    CM_CLEANUP(cm_str_done) struct cm_str sql = {0};
+
+    memcpy(values, b->values, sizeof(values));
+    values[0] = scope->revision;
+    values[1] = scope->app;
+    cm_str_addf(&sql, problem_sql, where[0] != '\0', where, where);
+    return hub_db_query_texts(db, out, err, cm_str_get(&sql), values, b->count);
+}
+
 static enum cm_rc add_problems(struct hub_db *db, struct cm_arena *a,
                                const struct rollout_scope *scope, struct cm_json *answer,
                                struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(db, &stmt, err, problem_sql, "ttt", scope->revision, scope->app,
-                                 scope->cluster);
+    enum cm_rc rc = query_problems(db, scope, &stmt, err);
 
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
     if (rc < 0 && rc != CM_ENOTFOUND) {
@@ -213,13 +230,26 @@ static enum cm_rc read_param(struct hub_db *db, const struct hub_query_param *pa
         rc = read_revision(db, scope->build.arena, value, scope, resolved, err);
         value = scope->revision;
     }
-    return rc < 0 ? rc : hub_build_filter(&scope->build, filter, value, err);
+    rc = rc < 0 ? rc : hub_build_filter(&scope->build, filter, value, err);
+    if (rc == CM_OK && filter->kind != HUB_FILTER_REVISION && strcmp(param->name, "app") != 0) {
+        rc = hub_build_filter(&scope->clusters, filter, value, err);
+    }
+    return rc;
+}
+
+// The first two values are for the revision and the App, which are known in the end.
+static enum cm_rc begin_clusters(struct rollout_scope *scope, struct cm_err *err) {
+    size_t number;
+    enum cm_rc rc = hub_build_value(&scope->clusters, "", &number, err);
+
+    return rc < 0 ? rc : hub_build_value(&scope->clusters, "", &number, err);
 }
 
 static enum cm_rc read_scope(struct hub_db *db, const struct hub_query *query,
                              struct rollout_scope *scope, bool *resolved, struct cm_err *err) {
     enum cm_rc rc = any_revision(db, resolved, err);
 
+    rc = rc < 0 ? rc : begin_clusters(scope, err);
     for (size_t i = 0; rc == CM_OK && i < query->param_count; i++) {
         rc = read_param(db, &query->params[i], scope, resolved, err);
     }
@@ -294,11 +324,13 @@ static enum cm_rc answer_rollout(struct hub_db *db, struct cm_arena *a,
 
 enum cm_rc hub_query_rollout(struct hub_db *db, struct cm_arena *a, const struct hub_query *query,
                              struct cm_json **out, struct cm_err *err) {
-    struct rollout_scope scope = {.revision = "", .app = "", .cluster = "", .build = {.arena = a}};
+    struct rollout_scope scope = {
+        .revision = "", .app = "", .cluster = "", .build = {.arena = a}, .clusters = {.arena = a}};
     struct cm_json *answer = cm_json_new(a, CM_OBJECT);
     enum cm_rc rc = answer_rollout(db, a, query, &scope, answer, err);
 
     hub_build_done(&scope.build);
+    hub_build_done(&scope.clusters);
     if (rc == CM_OK) {
         *out = answer;
     }

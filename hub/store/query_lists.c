@@ -47,6 +47,8 @@ static const struct hub_column cluster_columns[] = {
     {"failed", SUM(IS_FAILED), HUB_COLUMN_COUNT, "Apps that could not be applied."},
     {"healthy", SUM(WAS_HEALTHY), HUB_COLUMN_COUNT,
      "Apps that are applied and healthy, or were when it was last connected."},
+    {"stale", SUM("p.stale"), HUB_COLUMN_COUNT,
+     "Apps that are held at their last good state: what is newer in Git is wrong."},
     {"drifted", SUM("ifnull(s.drifted, 0)"), HUB_COLUMN_COUNT, "Objects that drifted."},
     {"objects", SUM("p.objects"), HUB_COLUMN_COUNT, "Objects that it should have."},
 };
@@ -84,6 +86,7 @@ static const struct hub_column group_detail_columns[] = {
      "Pairs that are applied, healthy and connected."},
     {"degraded", SUM(IS_DEGRADED), HUB_COLUMN_COUNT, "Pairs with something ill."},
     {"offline", SUM(IS_OFFLINE), HUB_COLUMN_COUNT, "Pairs whose cluster is not connected."},
+    {"stale", SUM("p.stale"), HUB_COLUMN_COUNT, "Pairs that are held at their last good state."},
     {"drifted", SUM("ifnull(s.drifted, 0)"), HUB_COLUMN_COUNT, "Objects that drifted."},
 };
 
@@ -110,6 +113,8 @@ static const struct hub_column app_columns[] = {
      "Clusters where it is applied and healthy, and that are connected."},
     {"degraded", SUM(IS_DEGRADED), HUB_COLUMN_COUNT, "Clusters where something of it is ill."},
     {"offline", SUM(IS_OFFLINE), HUB_COLUMN_COUNT, "Clusters of it that are not connected."},
+    {"stale", SUM("p.stale"), HUB_COLUMN_COUNT,
+     "Clusters where it is held at its last good state: what is newer in Git is wrong."},
     {"drifted", SUM("ifnull(s.drifted, 0)"), HUB_COLUMN_COUNT, "Its objects that drifted."},
 };
 

@@ -11,6 +11,7 @@ static const char *const states[][2] = {
     {"failed", IS_FAILED},
     {"not-healthy", "ifnull(" IS_HEALTHY ", 0) = 0"},
     {"drifted", IS_DRIFTED},
+    {"stale", "p.stale"},
 };
 
 static const char *const applied_words[] = {"unknown", "pending", "applying",

@@ -46,6 +46,21 @@ class BrokenApp(SimStory):
         row = self.status("bad", "c01")
         self.assertEqual((row["stale"], row["applied"]), (True, "applied"))
 
+    def test_who_waits_for_what_git_says_is_told(self):
+        waited = self.hub.run("wait", check=False)
+        self.assertEqual(waited.returncode, 1)
+        self.assertRegex(waited.stderr, f"Git has 1 problem: .* first: {BROKEN}:")
+        self.assertEqual(self.hub.run("wait", "app", "bad", check=False).returncode, 1)
+        self.hub.run("wait", "app", "good")
+
+    def test_nothing_shows_it_as_up_to_date(self):
+        shown = self.hub.run("get", "status", "--cluster", "c01").stdout
+        self.assertRegex(shown, r"\nbad +c01 +\w+ +stale +applied +healthy ")
+        self.assertRegex(shown, r"\ngood +c01 +\w+ +yes +applied +healthy ")
+        self.assertRegex(self.hub.run("get", "apps").stdout, r"NAME +READY +FAILED .* STALE .*\n"
+                                                             r"bad +6/6 +0 .* 6 .*\ngood +6/6 +0 .* 0 ")
+        self.assertEqual(len(self.rows("status", "--state", "stale")), 6)
+
     def test_the_good_app_goes_on(self):
         self.assertEqual(self.data("c01", "ConfigMap/default/good"), {"colour": "blue"})
 

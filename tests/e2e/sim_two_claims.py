@@ -26,7 +26,9 @@ class TwoClaims(SimStory):
         self.assertIn("configmap-shared.yaml", problem["path"])
 
     def test_the_first_owner_keeps_it_everywhere(self):
-        self.wait()
+        waited = self.hub.run("wait", check=False)
+        self.assertEqual(waited.returncode, 1)
+        self.assertIn("Git has 1 problem", waited.stderr)
         for name in self.generations():
             self.assertEqual(self.data(name, KEY), {"owner": "first"})
 

@@ -99,6 +99,16 @@ static void what_a_cluster_that_is_away_said_stands_in_brackets(void **state) {
     assert_string_equal(printed(), "READY   HEALTH\n(1/1)   (healthy)\n0/0     failed\n");
 }
 
+static void what_runs_an_older_commit_as_the_newer_is_wrong_is_not_told_as_current(void **state) {
+    (void)state;
+    static const struct ctl_column known[] = {{"UP TO DATE", "upToDate", CTL_CURRENT, CTL_ALWAYS}};
+
+    ctl_table_print(ctl_table_new(&ctl, known, 1),
+                    rows("[{\"upToDate\": true, \"stale\": true}, {\"upToDate\": true, "
+                         "\"stale\": false}, {\"upToDate\": false, \"stale\": true}]"));
+    assert_string_equal(printed(), "UP TO DATE\nstale\nyes\nno\n");
+}
+
 static void what_is_wrong_has_a_colour(void **state) {
     (void)state;
     static const struct ctl_column states[] = {{"H", "h", CTL_STATE, CTL_ALWAYS},
@@ -188,6 +198,7 @@ int main(void) {
         OUTPUT_TEST(a_wide_table_has_all_columns),
         OUTPUT_TEST(later_rows_keep_the_widths_and_have_no_titles),
         OUTPUT_TEST(what_a_cluster_that_is_away_said_stands_in_brackets),
+        OUTPUT_TEST(what_runs_an_older_commit_as_the_newer_is_wrong_is_not_told_as_current),
         OUTPUT_TEST(what_is_wrong_has_a_colour),
         OUTPUT_TEST(titles_may_be_left_out),
         OUTPUT_TEST(names_are_members_with_slashes_between),

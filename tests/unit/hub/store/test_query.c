@@ -154,7 +154,8 @@ static void a_cluster_is_told_with_its_agent_and_its_counts(void **state) {
         "{\"items\":[{\"name\":\"oslo-1\",\"labels\":{\"env\":\"prod\",\"region\":\"eu\"},"
         "\"managed\":true,\"suspend\":false,\"enrolled\":true,\"connected\":true,\"lastSeenMs\":77,"
         "\"agentVersion\":\"1.0\",\"driver\":\"sim\",\"targetVersion\":\"v1\",\"generation\":5,"
-        "\"agentGeneration\":5,\"apps\":1,\"applied\":1,\"failed\":0,\"healthy\":1,\"drifted\":1,"
+        "\"agentGeneration\":5,\"apps\":1,\"applied\":1,\"failed\":0,\"healthy\":1,\"stale\":0,"
+        "\"drifted\":1,"
         "\"objects\":3}]}");
 }
 
@@ -175,7 +176,7 @@ static void an_app_is_told_with_its_counts(void **state) {
         "{\"items\":[{\"name\":\"web\",\"repository\":\"fleet\",\"path\":\"apps/web\","
         "\"namespace\":\"web\",\"drift\":\"correct\",\"prune\":true,\"suspend\":false,"
         "\"dependsOn\":[\"db\"],\"clusters\":3,\"applied\":1,\"failed\":1,"
-        "\"healthy\":1,\"degraded\":1,\"offline\":2,\"drifted\":1}]}");
+        "\"healthy\":1,\"degraded\":1,\"offline\":2,\"stale\":1,\"drifted\":1}]}");
 }
 
 static void a_status_compares_what_is_wanted_with_what_is_applied(void **state) {
@@ -548,6 +549,36 @@ static void a_rollout_names_what_the_revision_broke(void **state) {
     assert_null(cm_json_get(json, "firstProblem"));
 }
 
+static int64_t problems_of(struct fixture *f, const char *query) {
+    return member(rollout(f, query, CM_OK), "problems");
+}
+
+static void a_rollout_without_a_revision_tells_all_that_holds_up_what_is_meant(void **state) {
+    struct fixture *f = *state;
+
+    run_sql(f->db, "INSERT INTO problem (repo, path, line, col, message, app, cluster, clusters)"
+                   " VALUES ('fleet', 'c', 1, 1, 'no', '', 'paris-1', 1)");
+    assert_int_equal(problems_of(f, "rollout"), 2);
+    assert_int_equal(problems_of(f, "rollout?app=web"), 1);
+    assert_int_equal(problems_of(f, "rollout?cluster=paris-1"), 1);
+    assert_int_equal(problems_of(f, "rollout?cluster=oslo-1"), 0);
+    assert_int_equal(problems_of(f, "rollout?group=all"), 1); // web is stale on rome-1 only
+    assert_int_equal(problems_of(f, "rollout?group=all&app=web"), 0);
+    assert_int_equal(problems_of(f, "rollout?selector=env=test"), 1);
+    assert_int_equal(problems_of(f, "rollout?selector=env in (test,prod),region=eu"), 0);
+}
+
+static void what_is_stale_is_counted_and_can_be_chosen(void **state) {
+    struct fixture *f = *state;
+
+    assert_int_equal(member(cm_json_get(get(f, "apps"), "items")->first, "stale"), 1);
+    assert_int_equal(member(cm_json_get(get(f, "clusters?name=rome-1"), "items")->first, "stale"),
+                     1);
+    assert_int_equal(member(cm_json_get(get(f, "group-details?name=all"), "items")->first, "stale"),
+                     0);
+    assert_string_equal(names(f, "status?state=stale", "cluster"), "rome-1");
+}
+
 static void a_revision_that_was_not_resolved_yet_is_told_as_such(void **state) {
     const struct cm_json *json = rollout(*state, "rollout?revision=1234567&app=new", CM_OK);
 
@@ -649,6 +680,8 @@ int main(void) {
         TEST(nothing_is_healthy_where_no_agent_is_connected),
         TEST(a_cluster_that_is_away_is_told_as_it_was),
         TEST(a_rollout_names_what_the_revision_broke),
+        TEST(a_rollout_without_a_revision_tells_all_that_holds_up_what_is_meant),
+        TEST(what_is_stale_is_counted_and_can_be_chosen),
         TEST(a_revision_that_was_not_resolved_yet_is_told_as_such),
         TEST(a_rollout_of_what_is_not_there_is_no_success),
         TEST(a_desired_object_is_shown_unless_it_is_a_secret),
