@@ -49,10 +49,18 @@ struct agent_app_state {
     const char *message; // the first failure, or what is waited for; ""
 };
 
+// What became of an App that is gone.
+struct agent_app_removed {
+    const char *app;
+    const char *revision; // took it away
+    size_t removed;       // objects
+    size_t left;          // objects that were left where they are, and forgotten
+};
+
 // Who is told, and asked. Strings are good until the call returns.
 struct agent_apply_host {
     void (*app_state)(void *ctx, const struct agent_app_state *state);
-    void (*app_removed)(void *ctx, const char *app); // and all that it owned
+    void (*app_removed)(void *ctx, const struct agent_app_removed *what);
     // applied: the object is as desired, and on disk; it is tracked from now on.
     void (*applied)(void *ctx, const struct agent_item *item);
     void (*failed)(void *ctx, const char *app, const char *key, const char *why);

@@ -315,13 +315,17 @@ static void begin_pruning(struct run *r) {
 
 static void finish(struct run *r) {
     struct agent_apply *a = r->owner;
+    const struct agent_app_removed removed = {.app = r->app,
+                                              .revision = r->revision,
+                                              .removed = r->removals.count,
+                                              .left = r->removals.left_count};
 
     r->phase = RUN_DONE;
     r->all = false;
     cm_timer_stop(a->loop, &r->retry);
     drop_plan(r);
     if (r->gone) {
-        a->host.app_removed(a->host.ctx, r->app);
+        a->host.app_removed(a->host.ctx, &removed);
     } else {
         run_tell(r, AGENT_APP_APPLIED, "");
     }

@@ -162,14 +162,14 @@ static Holdfast__V1__AppReport *app_report(const struct agent_watch *w, struct c
     holdfast__v1__app_report__init(m);
     m->app = clip(arena, a->name, WIRE_NAME_MAX);
     m->at_ms = a->telling.at_ms;
+    m->revision = clip(arena, a->revision, WIRE_NAME_MAX / 2);
+    m->message = clip(arena, a->message, WIRE_MESSAGE_MAX);
     if (a->telling.removed) {
         m->removed = true;
         return m;
     }
     m->bundle_sha256 = hash_of(arena, &a->bundle_sha256);
-    m->revision = clip(arena, a->revision, WIRE_NAME_MAX / 2);
     m->applied = a->has_state ? applied_of(a->applied) : HOLDFAST__V1__APPLIED__PENDING;
-    m->message = clip(arena, a->message, WIRE_MESSAGE_MAX);
     m->health = health_of(watch_app_health(w, a, &why));
     m->health_message = clip(arena, why, WIRE_MESSAGE_MAX);
     m->objects = (uint32_t)a->objects;

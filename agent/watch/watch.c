@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/str.h"
 
 // ---- Records
 
@@ -330,10 +331,26 @@ void agent_watch_app_state(void *watch, const struct agent_app_state *state) {
     watch_dirty_app(w, a);
 }
 
-void agent_watch_app_removed(void *watch, const char *app) {
-    struct agent_watch *w = watch;
-    struct app *a = app_of(w, app);
+static char *words_of(const struct agent_app_removed *what) {
+    if (what->removed == 0 && what->left == 0) {
+        return cm_strdup("it owned nothing any more");
+    }
+    if (what->left == 0) {
+        return cm_strf("removed %zu object%s", what->removed, what->removed == 1 ? "" : "s");
+    }
+    return what->removed == 0
+               ? cm_strf("left %zu object%s there", what->left, what->left == 1 ? "" : "s")
+               : cm_strf("removed %zu object%s, left %zu there", what->removed,
+                         what->removed == 1 ? "" : "s", what->left);
+}
 
+void agent_watch_app_removed(void *watch, const struct agent_app_removed *what) {
+    struct agent_watch *w = watch;
+    struct app *a = app_of(w, what->app);
+    CM_AUTOFREE char *words = words_of(what);
+
+    (void)set_text(&a->revision, what->revision);
+    (void)set_text(&a->message, words);
     a->telling.removed = true;
     w->has_removed = true;
     a->has_state = false;

@@ -47,6 +47,12 @@ static enum cm_rc add_event(struct report_job *r, struct hub_db *db, const char 
                           err);
 }
 
+static const char *applied_message(const struct report_job *r, const Holdfast__V1__AppReport *app) {
+    return app->message[0] != '\0' ? app->message
+           : app->objects == 1     ? "1 object is applied"
+                               : cm_arena_strf(r->arena, "%u objects are applied", app->objects);
+}
+
 static const char *health_message(const Holdfast__V1__AppReport *app) {
     return app->health_message[0] != '\0' ? app->health_message : "all objects are healthy";
 }
@@ -94,7 +100,7 @@ static enum cm_rc add_app_events(struct report_job *r, struct hub_db *db,
     enum cm_rc rc = CM_OK;
 
     if (applied != NULL) {
-        rc = add_event(r, db, applied, app, app->message, err);
+        rc = add_event(r, db, applied, app, applied_message(r, app), err);
     }
     if (rc == CM_OK && health != NULL) {
         rc = add_event(r, db, health, app, health_message(app), err);
@@ -152,8 +158,8 @@ static enum cm_rc remove_app(struct report_job *r, struct hub_db *db,
     if (awaited) {
         r->removed[r->result.removed_count++] = app->app;
     }
-    return rc < 0 || !(had || awaited) ? rc
-                                       : add_event(r, db, "app.removed", app, app->message, err);
+    const char *message = app->message[0] != '\0' ? app->message : "it is gone from this cluster";
+    return rc < 0 || !(had || awaited) ? rc : add_event(r, db, "app.removed", app, message, err);
 }
 
 static enum cm_rc add_drift_event(struct report_job *r, struct hub_db *db,

@@ -27,10 +27,13 @@ class Removal(SimStory):
         self.assertFalse(self.gone("ConfigMap/default/pruned"))
 
     def test_an_app_that_leaves_git_goes_with_what_it_owns(self):
-        self.commit(without({name: text for name, text in PRUNED.items()
-                             if "second" not in name}))
+        revision = self.commit(without({name: text for name, text in PRUNED.items()
+                                        if "second" not in name}))
         wait_for(lambda: self.gone("ConfigMap/default/pruned"), 20, "the objects to go")
         wait_for(lambda: len(self.events("app.removed", app="pruned")) == 6, 20, "the events", 0.1)
+        self.assertEqual({(row["revision"], row["message"])
+                          for row in self.events("app.removed", app="pruned")},
+                         {(revision, "removed 1 object")})
         self.assertEqual([row["name"] for row in self.rows("apps")], ["orphaned", "stays"])
         self.assertNotIn("pruned", [row["app"] for row in self.hub.get("status")])
 
@@ -42,10 +45,15 @@ class Removal(SimStory):
         self.assertEqual(len(self.events("app.removed", app="pruned")), 6)
 
     def test_an_app_that_loses_a_target_leaves_its_objects_and_the_hub_says_so(self):
-        self.commit(files("orphaned", m.config_map("orphaned", x="1"), prune=True, targets=EVEN))
+        revision = self.commit(files("orphaned", m.config_map("orphaned", x="1"), prune=True,
+                                     targets=EVEN))
         wait_for(lambda: len(self.events("app.removed", app="orphaned")) == 3, 20, "it", 0.1)
         self.assertEqual({row["cluster"] for row in self.events("app.removed", app="orphaned")},
                          {"c01", "c03", "c05"})
+        self.assertEqual({(row["revision"], row["message"])
+                          for row in self.events("app.removed", app="orphaned")},
+                         {(revision, "left 1 object there")})
+        self.assertTrue(all(row["message"] for row in self.events("app.applied")))
         self.assertEqual(self.data("c01", "ConfigMap/default/orphaned"), {"x": "1"})
         self.assertIsNone(self.status("orphaned", "c01"))
         self.assertEqual(self.status("orphaned", "c02")["applied"], "applied")

@@ -56,9 +56,12 @@ static void on_app_state(void *ctx, const struct agent_app_state *s) {
     cm_map_put(f->messages, s->app, cm_strdup(s->message));
 }
 
-static void on_app_removed(void *ctx, const char *app) {
-    (void)app;
-    ((struct fixture *)ctx)->apps_removed++;
+static void on_app_removed(void *ctx, const struct agent_app_removed *what) {
+    struct fixture *f = ctx;
+
+    f->apps_removed++;
+    cm_map_put(f->messages, what->app,
+               cm_strf("%s: %zu removed, %zu left", what->revision, what->removed, what->left));
 }
 
 static void on_applied(void *ctx, const struct agent_item *item) {
@@ -674,10 +677,12 @@ static void a_tombstone_removes_and_tells_also_if_there_was_nothing(void **state
         }
     }
     assert_int_equal(fake_removes(f->fake), 3); // the Namespace is precious: it is left
+    assert_string_equal(message_of(f, "shop"), "c0ffee: 3 removed, 1 left");
     assert_int_equal(agent_cache_item_count(f->cache), 0);
     set(f, NULL, 0, 3, &never);
     settle(f);
     assert_int_equal(f->apps_removed, 2);
+    assert_string_equal(message_of(f, "never"), "c0ffee: 0 removed, 0 left");
 }
 
 static void an_object_whose_bytes_are_lost_fails_in_words(void **state) {

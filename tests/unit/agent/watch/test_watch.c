@@ -669,6 +669,34 @@ static void an_object_that_is_gone_is_told_until_it_is_acknowledged(void **state
     assert_int_equal(counts.objects, 1);
 }
 
+static void
+an_app_that_is_gone_is_told_with_the_commit_and_what_became_of_its_objects(void **state) {
+    static const struct {
+        size_t removed;
+        size_t left;
+        const char *words;
+    } cases[] = {{0, 0, "it owned nothing any more"},
+                 {1, 0, "removed 1 object"},
+                 {0, 2, "left 2 objects there"},
+                 {3, 1, "removed 3 objects, left 1 there"}};
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        agent_watch_app_removed(f->watch, &(struct agent_app_removed){.app = "shop",
+                                                                      .revision = "c0ffee",
+                                                                      .removed = cases[i].removed,
+                                                                      .left = cases[i].left});
+        cm_clock_advance(INTERVAL_MS);
+        settle(f);
+        const Holdfast__V1__AppReport *app = last(f)->apps[0];
+        assert_true(app->removed);
+        assert_string_equal(app->revision, "c0ffee");
+        assert_string_equal(app->message, cases[i].words);
+    }
+}
+
 static void what_is_left_there_and_is_gone_already_is_forgotten(void **state) {
     const struct test_app less = {
         .name = "shop", .objects = objects, .object_count = 1, .no_prune = true};
@@ -732,6 +760,7 @@ int main(void) {
         TEST(the_commit_that_turns_drift_off_undoes_nothing),
         TEST(nothing_is_told_in_full_before_the_inventory_is_known),
         TEST(an_object_that_is_gone_is_told_until_it_is_acknowledged),
+        TEST(an_app_that_is_gone_is_told_with_the_commit_and_what_became_of_its_objects),
         TEST(what_is_left_there_and_is_gone_already_is_forgotten),
         TEST(long_texts_are_cut_at_a_character),
     };

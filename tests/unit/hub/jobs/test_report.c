@@ -281,6 +281,24 @@ static void a_bundle_that_is_applied_is_an_event_once(void **state) {
     assert_int_equal(count_events(d, "app.healthy"), 1);
 }
 
+static void an_event_of_an_app_says_what_was_done_and_why(void **state) {
+    struct desk *d = *state;
+    struct draft applied = begin(RUN, 1);
+    struct draft removed = begin(RUN, 2);
+
+    add_app(&applied, "web", "one", APPLIED, PROGRESSING)->objects = 3;
+    (void)commit(d, &applied);
+    Holdfast__V1__AppReport *app = add_app(&removed, "web", "one", APPLIED, HEALTHY);
+    app->removed = true;
+    app->message = text(&removed, "left 3 objects there");
+    (void)commit(d, &removed);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM event WHERE revision = 'abcdef0'"
+                                   " AND kind || ': ' || message IN"
+                                   " ('app.applied: 3 objects are applied',"
+                                   " 'app.removed: left 3 objects there')"),
+                     2);
+}
+
 static void a_failure_and_its_end_are_events_once(void **state) {
     struct desk *d = *state;
 
@@ -406,6 +424,7 @@ int main(void) {
         DESK_TEST(so_much_drift_of_a_cluster_is_kept_and_no_more),
         DESK_TEST(what_cannot_be_written_is_not_acknowledged),
         DESK_TEST(a_bundle_that_is_applied_is_an_event_once),
+        DESK_TEST(an_event_of_an_app_says_what_was_done_and_why),
         DESK_TEST(a_failure_and_its_end_are_events_once),
         DESK_TEST(bad_health_and_its_end_are_events_once),
         DESK_TEST(a_difference_is_an_event_once_with_who_made_it),
