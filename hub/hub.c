@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/fsys.h"
 #include "common/log.h"
 #include "common/loop.h"
@@ -139,7 +140,9 @@ static enum cm_rc open_store(struct hub *h, struct cm_err *err) {
     rc = rc < 0 ? rc : open_epoch(h, err);
     rc = rc < 0 ? rc : hub_events_trim(hub_store_db(h->store), h->config->events_kept, err);
     rc = rc < 0 ? rc : hub_repositories_clear(hub_store_db(h->store), err);
-    return rc < 0 ? rc : hub_presence_all_offline(hub_store_db(h->store), err);
+    return rc < 0 ? rc
+                  : hub_presence_all_offline(hub_store_db(h->store), cm_clock_unix_ms(),
+                                             "the hub ended without saying so", err);
 }
 
 static void admit(void *ctx, const struct hub_agent_row *row) {
@@ -275,6 +278,16 @@ static void drain(struct hub *h) {
     }
 }
 
+// All at once, so that stopping takes no longer with thousands of agents.
+static void end_presence(struct hub *h) {
+    struct cm_err err;
+
+    if (hub_presence_all_offline(hub_store_db(h->store), cm_clock_unix_ms(), "the hub was stopped",
+                                 &err) < 0) {
+        cm_log(CM_LOG_WARN, "store.failed", err.msg, NULL); // the next start says so instead
+    }
+}
+
 enum cm_rc hub_run(struct hub *h, struct cm_err *err) {
     enum cm_rc rc = hub_sessions_listen(h->sessions, err);
 
@@ -291,6 +304,7 @@ enum cm_rc hub_run(struct hub *h, struct cm_err *err) {
         hub_api_stop(h->api);
     }
     drain(h);
+    end_presence(h);
     if (rc == CM_OK) {
         cm_log(CM_LOG_INFO, "hub.stopped", "all is written", NULL);
     }

@@ -28,7 +28,7 @@ struct hub_store_job {
 CM_MUSTUSE enum cm_rc hub_store_open(const char *path, struct cm_loop *loop, struct hub_store **out,
                                      struct cm_err *err);
 
-// hub_store_db lends the writer's handle; only before the first job is submitted.
+// hub_store_db lends the writer's handle; only before the first job is submitted or after the stop.
 struct hub_db *hub_store_db(struct hub_store *store);
 
 void hub_store_submit(struct hub_store *store, struct hub_store_job *job);

@@ -194,8 +194,28 @@ enum cm_rc hub_presence_reset(struct hub_db *db, const char *cluster, struct cm_
                       "t", cluster);
 }
 
-enum cm_rc hub_presence_all_offline(struct hub_db *db, struct cm_err *err) {
-    return hub_db_run(db, err, "UPDATE presence SET connected = 0", "");
+static enum cm_rc end_connections(struct hub_db *db, int64_t now_ms, const char *why,
+                                  struct cm_err *err) {
+    enum cm_rc rc =
+        hub_db_run(db, err,
+                   "INSERT INTO event (at_ms, kind, cluster, app, key, revision, actor, message)"
+                   " SELECT ?1, 'agent.disconnected', cluster, '', '', '', 'hub', ?2 FROM presence"
+                   " WHERE connected ORDER BY cluster",
+                   "it", now_ms, why);
+
+    return rc < 0 ? rc : hub_db_run(db, err, "UPDATE presence SET connected = 0", "");
+}
+
+enum cm_rc hub_presence_all_offline(struct hub_db *db, int64_t now_ms, const char *why,
+                                    struct cm_err *err) {
+    enum cm_rc rc = hub_db_begin(db, err);
+
+    rc = rc < 0 ? rc : end_connections(db, now_ms, why, err);
+    if (rc < 0) {
+        hub_db_rollback(db);
+        return rc;
+    }
+    return hub_db_commit(db, err);
 }
 
 enum cm_rc hub_reports_last(struct hub_db *db, const char *cluster, struct hub_report_mark *out,

@@ -116,8 +116,11 @@ CM_MUSTUSE enum cm_rc hub_presence_seen(struct hub_db *db, const char *cluster, 
 // hub_presence_reset is for a cluster that is enrolled anew: what the old agent held means nothing.
 CM_MUSTUSE enum cm_rc hub_presence_reset(struct hub_db *db, const char *cluster,
                                          struct cm_err *err);
-// hub_presence_all_offline is for the start: nobody is connected yet.
-CM_MUSTUSE enum cm_rc hub_presence_all_offline(struct hub_db *db, struct cm_err *err);
+// hub_presence_all_offline is for the end and the start: nobody is connected. Each who was on
+// record becomes an event agent.disconnected, at this Unix time; at the start the hub was killed
+// before.
+CM_MUSTUSE enum cm_rc hub_presence_all_offline(struct hub_db *db, int64_t now_ms, const char *why,
+                                               struct cm_err *err);
 
 // hub_reports_last reads the last committed report of a cluster ("" and 0 if none); hub_reports_set
 // keeps it, with the generation that the agent works on.

@@ -33,6 +33,9 @@ class HubKilled(SimStory):
         self.hub.kill()
         return revision
 
+    def disconnected(self, why):
+        return self.events("agent.disconnected", message=why)
+
     def test_killed_at_any_moment_it_brings_what_was_pushed(self):
         for number, seconds in enumerate((0.0, 0.05, 0.15, 0.3, 0.6), start=1):
             revision = self.kill_after(seconds, str(number))
@@ -43,6 +46,16 @@ class HubKilled(SimStory):
             for cluster in ("c01", "c13", "c25"):
                 self.assertEqual(self.data(cluster, "ConfigMap/default/two-3"),
                                  {"version": str(number)})
+
+    def test_each_agent_was_disconnected_before_it_connected_again(self):
+        self.wait_connected(*(row["name"] for row in self.rows("clusters")))
+        for name in ("c01", "c25"):
+            kinds = [row["kind"] for row in self.hub.get("events", "--cluster", name, "--limit",
+                                                         "5000")[::-1]
+                     if row["kind"] in ("agent.connected", "agent.disconnected")]
+            self.assertGreaterEqual(len(kinds), 3)
+            self.assertEqual(set(kinds[::2]), {"agent.connected"})
+            self.assertEqual(set(kinds[1::2]), {"agent.disconnected"})
 
     def test_nobody_holds_what_the_hub_does_not_know(self):
         self.assertNotIn("agent.ahead", self.hub.log_text())
@@ -59,8 +72,14 @@ class HubKilled(SimStory):
         self.wait_drift(("c07", "ConfigMap/default/one-1", "data.version"))
 
     def test_it_ends_in_order_when_asked(self):
+        self.wait_connected(*self.generations())
+        killed = len(self.disconnected("the hub ended without saying so"))
         self.assertEqual(self.hub.terminate(), 0)
         self.assertIn("hub.stopped", self.hub.log_text())
+        self.hub.start_and_wait()
+        self.assertEqual(len(self.disconnected("the hub ended without saying so")), killed)
+        self.assertEqual({row["cluster"] for row in self.disconnected("the hub was stopped")},
+                         set(self.generations()))
 
 
 if __name__ == "__main__":

@@ -102,6 +102,28 @@ static void a_full_report_removes_what_it_does_not_name(void **state) {
     assert_int_equal(count_rows(*state, "SELECT count(*) FROM drift"), 0);
 }
 
+static void who_was_connected_when_the_hub_ended_is_told_once_as_disconnected(void **state) {
+    static const char told[] =
+        "SELECT count(*) FROM event WHERE kind = 'agent.disconnected'"
+        " AND cluster = 'paris-1' AND actor = 'hub' AND at_ms = 7 AND message = 'killed'";
+    const struct hub_presence_row row = {
+        .connected = true, .version = "", .driver = "", .target = "", .address = ""};
+    struct hub_presence_row rows[] = {row, row};
+    struct cm_err err;
+
+    rows[0].cluster = "paris-1";
+    rows[1].cluster = "rome-1";
+    rows[1].connected = false;
+    assert_int_equal(hub_presence_put(*state, &rows[0], &err), CM_OK);
+    assert_int_equal(hub_presence_put(*state, &rows[1], &err), CM_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(hub_presence_all_offline(*state, 7, "killed", &err), CM_OK);
+        assert_int_equal(count_rows(*state, told), 1);
+        assert_int_equal(count_rows(*state, "SELECT count(*) FROM event"), 1);
+    }
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM presence WHERE connected"), 0);
+}
+
 static void the_last_report_survives_a_reconnect_but_not_a_new_enrolment(void **state) {
     struct hub_presence_row row = {.cluster = "paris-1",
                                    .connected = true,
@@ -133,6 +155,8 @@ int main(void) {
                                         close_db),
         cmocka_unit_test_setup_teardown(a_full_report_removes_what_it_does_not_name, open_db,
                                         close_db),
+        cmocka_unit_test_setup_teardown(
+            who_was_connected_when_the_hub_ended_is_told_once_as_disconnected, open_db, close_db),
         cmocka_unit_test_setup_teardown(
             the_last_report_survives_a_reconnect_but_not_a_new_enrolment, open_db, close_db),
     };
