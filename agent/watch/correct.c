@@ -74,6 +74,7 @@ static void correct_one(struct agent_watch *w, struct correction *c, int64_t now
     } else if (agent_apply_correct(w->apply, s->key)) {
         cm_list_remove(&c->due);
         c->last_ms = now;
+        s->applied_again = true;
         cm_log(CM_LOG_INFO, "agent.drift_corrected", "a change by somebody else is put right",
                "app", s->app->name, "object", s->key, NULL);
     } else {

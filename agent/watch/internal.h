@@ -20,6 +20,9 @@ struct field {
     int64_t at_ms;
 };
 
+// How drift came to its end.
+enum drift_end { DRIFT_END_UNKNOWN, DRIFT_END_CORRECTED, DRIFT_END_PUT_BACK };
+
 // What is told of anything.
 struct telling {
     struct cm_list dirty; // in watch->dirty_apps or dirty_objects; alone when it was told
@@ -65,6 +68,8 @@ struct seen {
     char *left;    // why it is still there
     struct field *drift;
     size_t drift_count;
+    bool applied_again;            // since this drift was seen, or just now
+    enum drift_end ended;          // the last drift there was
     struct correction *correction; // NULL until the first
 };
 

@@ -197,6 +197,16 @@ static const char *message_of(const struct seen *s) {
     return s->left != NULL ? s->left : s->message;
 }
 
+static Holdfast__V1__DriftEnd drift_end_of(enum drift_end end) {
+    static const Holdfast__V1__DriftEnd all[] = {
+        [DRIFT_END_UNKNOWN] = HOLDFAST__V1__DRIFT_END__DRIFT_END_UNKNOWN,
+        [DRIFT_END_CORRECTED] = HOLDFAST__V1__DRIFT_END__DRIFT_END_CORRECTED,
+        [DRIFT_END_PUT_BACK] = HOLDFAST__V1__DRIFT_END__DRIFT_END_PUT_BACK,
+    };
+
+    return all[end];
+}
+
 static Holdfast__V1__ObjectReport *object_report(struct cm_arena *a, const struct seen *s) {
     Holdfast__V1__ObjectReport *m = cm_arena_get(a, sizeof(*m));
     size_t fields = s->drift_count < FIELDS_MAX ? s->drift_count : FIELDS_MAX;
@@ -212,6 +222,7 @@ static Holdfast__V1__ObjectReport *object_report(struct cm_arena *a, const struc
     m->sha256 = hash_of(a, &s->sha256);
     m->health = health_of(s->health);
     m->message = clip(a, message_of(s), WIRE_MESSAGE_MAX);
+    m->drift_end = drift_end_of(s->ended);
     m->drift = cm_arena_get(a, (fields + 1) * sizeof(*m->drift));
     for (; m->n_drift < fields; m->n_drift++) {
         m->drift[m->n_drift] = field_report(a, &s->drift[m->n_drift]);

@@ -238,6 +238,19 @@ static bool drift_counts(const struct agent_watch *w, const struct seen *s) {
     return claim != NULL && !may_drift(claim) && cm_sha256_equal(&claim->entry->sha256, &s->sha256);
 }
 
+// note_end remembers who put an object right. The target may say so before our own request is over;
+// what is not compared any more, or may be tried again at any time, is not known.
+static void note_end(struct seen *s, bool compared) {
+    enum agent_applied_state state = s->app->applied;
+    bool settled = state == AGENT_APP_APPLIED || state == AGENT_APP_SUSPENDED;
+
+    if (s->applied_again || (compared && state == AGENT_APP_APPLYING)) {
+        s->ended = DRIFT_END_CORRECTED;
+    } else {
+        s->ended = compared && settled ? DRIFT_END_PUT_BACK : DRIFT_END_UNKNOWN;
+    }
+}
+
 static void log_drift(const struct seen *s) {
     const struct field *f = &s->drift[0];
 
@@ -253,7 +266,8 @@ void agent_watch_observed(void *watch, const struct agent_observation *what) {
     if (s == NULL || s->telling.removed || w->shut) {
         return;
     }
-    size_t n = drift_counts(w, s) ? what->drift_count : 0;
+    bool compared = drift_counts(w, s);
+    size_t n = compared ? what->drift_count : 0;
     bool other_health = s->health != what->health;
     bool other_drift = !same_drift(s, what->drift, n);
     bool other_words = set_text(&s->message, what->message);
@@ -262,7 +276,9 @@ void agent_watch_observed(void *watch, const struct agent_observation *what) {
         count(s, false);
         s->health = what->health;
         if (other_drift) {
+            note_end(s, compared);
             set_drift(s, what->drift, n);
+            s->applied_again = false;
         }
         count(s, true);
         watch_dirty_app(w, s->app);
@@ -363,6 +379,7 @@ void agent_watch_applied(void *watch, const struct agent_item *item) {
     bool failed = set_text(&s->failure, "");
     bool left = set_text(&s->left, "");
 
+    s->applied_again = s->drift_count > 0;
     if (!cm_sha256_equal(&s->sha256, &item->sha256) || failed || left) {
         s->sha256 = item->sha256;
         watch_dirty_object(w, s);
@@ -374,6 +391,7 @@ void agent_watch_failed(void *watch, const char *app, const char *key, const cha
     struct agent_watch *w = watch;
     struct seen *s = object_of(w, app, key);
 
+    s->applied_again = false;
     if (set_text(&s->failure, why)) {
         cm_log(CM_LOG_WARN, "agent.apply_failed", why, "app", app, "object", key, NULL);
         watch_dirty_object(w, s);

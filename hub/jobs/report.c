@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/list.h"
 #include "common/mem.h"
+#include "common/str.h"
 #include "hub/fleet/fleet.h"
 #include "hub/jobs/publication.h"
 #include "hub/jobs/store.h"
@@ -230,17 +231,72 @@ static enum cm_rc tell_new_drift(struct report_job *r, struct hub_db *db,
     return CM_OK;
 }
 
-static enum cm_rc tell_cleared(struct report_job *r, struct hub_db *db,
-                               const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
+// ---- Drift that ended
+
+#define NAMES_MAX 3 // fields that an event names
+
+// Fields on record that a report does not name any more.
+struct cleared {
+    const Holdfast__V1__ObjectReport *object;
+    struct cm_str names;
+    size_t count;
+};
+
+static void note_cleared(void *ctx, const char *path) {
+    struct cleared *c = ctx;
+
+    for (size_t i = 0; i < c->object->n_drift; i++) {
+        if (strcmp(c->object->drift[i]->path, path) == 0) {
+            return;
+        }
+    }
+    if (c->count++ < NAMES_MAX) {
+        cm_str_addf(&c->names, "%s%s", c->count == 1 ? "" : ", ", path);
+    }
+}
+
+static const char *end_of(const Holdfast__V1__ObjectReport *object) {
+    if (object->removed) {
+        return "the App no longer has this object";
+    }
+    switch (object->n_drift > 0 ? HOLDFAST__V1__DRIFT_END__DRIFT_END_UNKNOWN : object->drift_end) {
+    case HOLDFAST__V1__DRIFT_END__DRIFT_END_CORRECTED:
+        return "the agent put it right";
+    case HOLDFAST__V1__DRIFT_END__DRIFT_END_PUT_BACK:
+        return "somebody put it back";
+    default:
+        return "it no longer differs";
+    }
+}
+
+static enum cm_rc add_cleared_event(struct report_job *r, struct hub_db *db,
+                                    const struct cleared *c, struct cm_err *err) {
+    size_t more = c->count < NAMES_MAX ? 0 : c->count - NAMES_MAX;
+    const char *names = cm_str_get(&c->names);
+    const char *end = end_of(c->object);
+    const char *message = more == 0
+                              ? cm_arena_strf(r->arena, "%s: %s", names, end)
+                              : cm_arena_strf(r->arena, "%s (and %zu more): %s", names, more, end);
+
     return hub_events_add(db,
                           &(struct hub_event){.at_ms = r->now_ms,
                                               .kind = "drift.cleared",
                                               .cluster = r->cluster,
-                                              .app = object->app,
-                                              .key = object->key,
+                                              .app = c->object->app,
+                                              .key = c->object->key,
                                               .actor = "agent",
-                                              .message = "the object is as Git says again"},
+                                              .message = message},
                           err);
+}
+
+static enum cm_rc tell_cleared(struct report_job *r, struct hub_db *db,
+                               const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
+    struct cleared c = {.object = object};
+    enum cm_rc rc = hub_drift_paths(db, r->cluster, object->key, note_cleared, &c, err);
+
+    rc = rc < 0 || c.count == 0 ? rc : add_cleared_event(r, db, &c, err);
+    cm_str_done(&c.names);
+    return rc;
 }
 
 static enum cm_rc put_object(struct report_job *r, struct hub_db *db,
@@ -256,14 +312,14 @@ static enum cm_rc put_object(struct report_job *r, struct hub_db *db,
         .at_ms = object->at_ms,
     };
 
-    if (object->removed) {
-        return hub_objects_remove(db, r->cluster, object->key, err);
+    enum cm_rc rc = tell_cleared(r, db, object, err);
+
+    if (rc < 0 || object->removed) {
+        return rc < 0 ? rc : hub_objects_remove(db, r->cluster, object->key, err);
     }
-    enum cm_rc rc = tell_new_drift(r, db, object, err);
+    rc = tell_new_drift(r, db, object, err);
     rc = rc < 0 ? rc : hub_drift_clear(db, r->cluster, object->key, err);
-    bool had_drift = rc == CM_OK && hub_db_changes(db) > 0;
-    r->drift_room += had_drift ? (size_t)hub_db_changes(db) : 0;
-    rc = rc < 0 || !had_drift || object->n_drift > 0 ? rc : tell_cleared(r, db, object, err);
+    r->drift_room += rc < 0 ? 0 : (size_t)hub_db_changes(db);
     rc = rc < 0 ? rc : put_drift(r, db, object, err);
     return rc < 0 ? rc : hub_objects_put(db, &row, err);
 }
@@ -318,7 +374,7 @@ static enum cm_rc put_all(struct report_job *r, struct hub_db *db, struct cm_err
                                       : put_app(r, db, report->apps[i], err);
     }
     rc = rc < 0 ? rc : tell_rest(r, db, err);
-    return rc < 0 || !report->full_end ? rc : hub_status_full_end(db, r->cluster, err);
+    return rc < 0 || !report->full_end ? rc : hub_status_full_end(db, r->cluster, r->now_ms, err);
 }
 
 static enum cm_rc run_report(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {

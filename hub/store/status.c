@@ -101,6 +101,20 @@ enum cm_rc hub_drift_put(struct hub_db *db, const struct hub_drift_row *row, str
                       row->manager, row->operation, row->at_ms);
 }
 
+enum cm_rc hub_drift_paths(struct hub_db *db, const char *cluster, const char *key,
+                           void (*visit)(void *ctx, const char *path), void *ctx,
+                           struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc =
+        hub_db_query(db, &stmt, err, "SELECT path FROM drift WHERE cluster = ?1 AND key = ?2", "tt",
+                     cluster, key);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        visit(ctx, hub_stmt_text(stmt, 0));
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
 enum cm_rc hub_drift_known(struct hub_db *db, const struct hub_drift_row *row, bool *out,
                            struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
@@ -148,19 +162,32 @@ enum cm_rc hub_status_full_begin(struct hub_db *db, const char *cluster, size_t 
     return rc;
 }
 
-enum cm_rc hub_status_full_end(struct hub_db *db, const char *cluster, struct cm_err *err) {
+#define NOT_NAMED "cluster = ?1 AND key NOT IN (SELECT key FROM object WHERE cluster = ?1)"
+
+static enum cm_rc tell_drift_not_named(struct hub_db *db, const char *cluster, int64_t now_ms,
+                                       struct cm_err *err) {
+    static const char sql[] =
+        "INSERT INTO event (at_ms, kind, cluster, app, key, revision, actor, message)"
+        " SELECT ?2, 'drift.cleared', cluster, min(app), key, '', 'agent',"
+        " min(path) || iif(count(*) > 1, ' (and ' || (count(*) - 1) || ' more)', '') ||"
+        " ': the agent no longer has this object' FROM drift WHERE " NOT_NAMED " GROUP BY key";
+
+    return hub_db_run(db, err, sql, "ti", cluster, now_ms);
+}
+
+enum cm_rc hub_status_full_end(struct hub_db *db, const char *cluster, int64_t now_ms,
+                               struct cm_err *err) {
     static const char *const clear[] = {
         "DELETE FROM status WHERE cluster = ?1 AND full = 1",
         "DELETE FROM object WHERE cluster = ?1 AND full = 1",
-        "DELETE FROM drift WHERE cluster = ?1 AND key NOT IN"
-        " (SELECT key FROM object WHERE cluster = ?1)",
     };
     enum cm_rc rc = CM_OK;
 
     for (size_t i = 0; rc == CM_OK && i < sizeof(clear) / sizeof(clear[0]); i++) {
         rc = hub_db_run(db, err, clear[i], "t", cluster);
     }
-    return rc;
+    rc = rc < 0 ? rc : tell_drift_not_named(db, cluster, now_ms, err);
+    return rc < 0 ? rc : hub_db_run(db, err, "DELETE FROM drift WHERE " NOT_NAMED, "t", cluster);
 }
 
 enum cm_rc hub_presence_put(struct hub_db *db, const struct hub_presence_row *row,

@@ -81,6 +81,10 @@ CM_MUSTUSE enum cm_rc hub_drift_clear(struct hub_db *db, const char *cluster, co
                                       struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_drift_put(struct hub_db *db, const struct hub_drift_row *row,
                                     struct cm_err *err);
+// hub_drift_paths visits the fields of one object that are on record.
+CM_MUSTUSE enum cm_rc hub_drift_paths(struct hub_db *db, const char *cluster, const char *key,
+                                      void (*visit)(void *ctx, const char *path), void *ctx,
+                                      struct cm_err *err);
 // hub_drift_known tells whether this very difference is on record.
 CM_MUSTUSE enum cm_rc hub_drift_known(struct hub_db *db, const struct hub_drift_row *row, bool *out,
                                       struct cm_err *err);
@@ -91,10 +95,11 @@ CM_MUSTUSE enum cm_rc hub_drift_count(struct hub_db *db, const char *cluster, si
                                       size_t *out, struct cm_err *err);
 
 // A full report: begin marks every row of the cluster (and tells how many were not marked yet), put
-// takes the mark away, end removes what is still marked.
+// takes the mark away, end removes what is still marked; drift that goes with it is an event
+// drift.cleared for each object.
 CM_MUSTUSE enum cm_rc hub_status_full_begin(struct hub_db *db, const char *cluster, size_t *marked,
                                             struct cm_err *err);
-CM_MUSTUSE enum cm_rc hub_status_full_end(struct hub_db *db, const char *cluster,
+CM_MUSTUSE enum cm_rc hub_status_full_end(struct hub_db *db, const char *cluster, int64_t now_ms,
                                           struct cm_err *err);
 
 struct hub_presence_row {

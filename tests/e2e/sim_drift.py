@@ -41,7 +41,8 @@ class Drift(SimStory):
     def test_when_it_is_put_right_it_is_gone(self):
         self.sim.ask("drift", "c02", WATCHED, "data.colour", "green", "kubectl-edit")
         self.wait_drift()
-        self.wait_event("drift.cleared", cluster="c02", key=WATCHED)
+        event = self.wait_event("drift.cleared", cluster="c02", key=WATCHED)
+        self.assertEqual(event["message"], "data.colour: somebody put it back")
         self.assertEqual(self.hub.run("diff", check=False).returncode, 0)
 
     def test_where_the_app_says_correct_it_is_corrected_and_told(self):
@@ -49,7 +50,8 @@ class Drift(SimStory):
         self.wait_data("c03", KEPT, {"colour": "green"})
         event = self.wait_event("drift.found", cluster="c03", key=KEPT)
         self.assertEqual(event["actor"], "kubectl-edit")
-        self.wait_event("drift.cleared", cluster="c03", key=KEPT)
+        event = self.wait_event("drift.cleared", cluster="c03", key=KEPT)
+        self.assertEqual(event["message"], "data.colour: the agent put it right")
         self.wait_drift()
 
     def test_what_is_deleted_comes_back(self):

@@ -509,6 +509,31 @@ static void drift_is_told_and_taken_back(void **state) {
     assert_int_equal(fake_pending(f->fake), 0); // drift: report changes nothing
 }
 
+static void the_end_of_drift_is_told_with_who_brought_it_about(void **state) {
+    struct fixture *f = *state;
+    struct test_app app = shop;
+
+    app.drift = AGENT_DRIFT_CORRECT;
+    start(f, &app);
+    connect(f);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a");
+    settle(f);
+    assert_true(fake_is_pending(f->fake, CFG));
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, NULL); // seen before our request is over
+    assert_true(fake_succeed(f->fake, CFG));
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_int_equal(object_in(last(f), CFG)->drift_end,
+                     HOLDFAST__V1__DRIFT_END__DRIFT_END_CORRECTED);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a"); // the next correction is not due yet
+    settle(f);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, NULL);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_int_equal(object_in(last(f), CFG)->drift_end,
+                     HOLDFAST__V1__DRIFT_END__DRIFT_END_PUT_BACK);
+}
+
 static void drift_is_not_told_where_the_app_does_not_want_it(void **state) {
     struct fixture *f = *state;
     struct test_app app = shop;
@@ -751,6 +776,7 @@ int main(void) {
         TEST(an_app_is_as_bad_as_its_worst_object),
         TEST(a_target_that_does_not_answer_is_never_green),
         TEST(drift_is_told_and_taken_back),
+        TEST(the_end_of_drift_is_told_with_who_brought_it_about),
         TEST(drift_is_not_told_where_the_app_does_not_want_it),
         TEST(what_is_still_to_be_applied_has_not_drifted),
         TEST(a_fight_is_fought_with_growing_pauses),

@@ -408,6 +408,64 @@ static void so_much_drift_of_a_cluster_is_kept_and_no_more(void **state) {
     assert_int_equal(desk_count(d, "SELECT count(*) FROM object"), 1000);
 }
 
+// Reports fields of one object that differ, then fewer.
+static void end_drift(struct desk *d, size_t before, size_t after, Holdfast__V1__DriftEnd end,
+                      bool removed) {
+    static const char *const paths[] = {"data.a", "data.b", "data.c", "data.d"};
+    struct draft drifted = begin(RUN, 1);
+    struct draft ended = begin(RUN, 2);
+    Holdfast__V1__ObjectReport *object = add_object(&drifted, "ConfigMap/web/a");
+
+    for (size_t i = 0; i < before; i++) {
+        add_drift(&drifted, object, paths[i], "\"2\"");
+    }
+    (void)commit(d, &drifted);
+    object = add_object(&ended, "ConfigMap/web/a");
+    for (size_t i = 0; i < after; i++) {
+        add_drift(&ended, object, paths[i], "\"2\"");
+    }
+    object->drift_end = end;
+    object->removed = removed;
+    (void)commit(d, &ended);
+    assert_int_equal(count_events(d, "drift.cleared"), 1);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM drift"), removed ? 0 : after);
+}
+
+static void tells(struct desk *d, const char *message) {
+    CM_AUTOFREE char *sql = cm_strf("SELECT count(*) FROM event WHERE message = '%s'", message);
+
+    assert_int_equal(desk_count(d, sql), 1);
+}
+
+#define CORRECTED HOLDFAST__V1__DRIFT_END__DRIFT_END_CORRECTED
+#define PUT_BACK HOLDFAST__V1__DRIFT_END__DRIFT_END_PUT_BACK
+#define NOT_KNOWN HOLDFAST__V1__DRIFT_END__DRIFT_END_UNKNOWN
+
+static void who_ended_a_difference_is_told_with_the_field(void **state) {
+    end_drift(*state, 1, 0, CORRECTED, false);
+    tells(*state, "data.a: the agent put it right");
+}
+
+static void what_somebody_put_back_is_told_so(void **state) {
+    end_drift(*state, 2, 0, PUT_BACK, false);
+    tells(*state, "data.a, data.b: somebody put it back");
+}
+
+static void many_fields_are_named_in_part(void **state) {
+    end_drift(*state, 4, 0, NOT_KNOWN, false);
+    tells(*state, "data.a, data.b, data.c (and 1 more): it no longer differs");
+}
+
+static void a_field_is_told_while_others_still_differ(void **state) {
+    end_drift(*state, 2, 1, CORRECTED, false); // the end of an older one
+    tells(*state, "data.b: it no longer differs");
+}
+
+static void a_difference_that_goes_with_its_object_is_told(void **state) {
+    end_drift(*state, 1, 0, NOT_KNOWN, true);
+    tells(*state, "data.a: the App no longer has this object");
+}
+
 #define DESK_TEST(name) cmocka_unit_test_setup_teardown(name, open_with_agent, desk_close)
 
 int main(void) {
@@ -430,6 +488,11 @@ int main(void) {
         DESK_TEST(a_difference_is_an_event_once_with_who_made_it),
         DESK_TEST(another_value_is_another_event),
         DESK_TEST(the_end_of_a_difference_is_an_event),
+        DESK_TEST(who_ended_a_difference_is_told_with_the_field),
+        DESK_TEST(what_somebody_put_back_is_told_so),
+        DESK_TEST(many_fields_are_named_in_part),
+        DESK_TEST(a_field_is_told_while_others_still_differ),
+        DESK_TEST(a_difference_that_goes_with_its_object_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

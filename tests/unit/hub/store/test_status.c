@@ -95,11 +95,16 @@ static void a_full_report_removes_what_it_does_not_name(void **state) {
     assert_int_equal(marked, 4);
     put_status(*state, "web", 3);
     put_object(*state, "ConfigMap/a/x");
-    assert_int_equal(hub_status_full_end(*state, "paris-1", &err), CM_OK);
+    assert_int_equal(hub_status_full_end(*state, "paris-1", 7, &err), CM_OK);
     assert_int_equal(count_rows(*state, "SELECT count(*) FROM status WHERE app = 'old'"), 0);
     assert_int_equal(count_rows(*state, "SELECT count(*) FROM status"), 1);
     assert_int_equal(count_rows(*state, "SELECT count(*) FROM object"), 1);
     assert_int_equal(count_rows(*state, "SELECT count(*) FROM drift"), 0);
+    assert_int_equal(
+        count_rows(*state, "SELECT count(*) FROM event WHERE kind = 'drift.cleared' AND at_ms = 7"
+                           " AND app = 'web' AND key = 'ConfigMap/a/old' AND message ="
+                           " 'spec.replicas: the agent no longer has this object'"),
+        1);
 }
 
 static void who_was_connected_when_the_hub_ended_is_told_once_as_disconnected(void **state) {
