@@ -68,6 +68,7 @@ struct seen {
     char *left;    // why it is still there
     struct field *drift;
     size_t drift_count;
+    bool drift_more;               // fields differ that are not in `drift`
     bool applied_again;            // since this drift was seen, or just now
     enum drift_end ended;          // the last drift there was
     struct correction *correction; // NULL until the first

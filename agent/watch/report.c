@@ -223,6 +223,7 @@ static Holdfast__V1__ObjectReport *object_report(struct cm_arena *a, const struc
     m->health = health_of(s->health);
     m->message = clip(a, message_of(s), WIRE_MESSAGE_MAX);
     m->drift_end = drift_end_of(s->ended);
+    m->drift_more = s->drift_more || s->drift_count > fields;
     m->drift = cm_arena_get(a, (fields + 1) * sizeof(*m->drift));
     for (; m->n_drift < fields; m->n_drift++) {
         m->drift[m->n_drift] = field_report(a, &s->drift[m->n_drift]);

@@ -23,6 +23,7 @@ static void drop_drift(struct seen *s) {
     free(s->drift);
     s->drift = NULL;
     s->drift_count = 0;
+    s->drift_more = false;
 }
 
 static void seen_free(void *value) {
@@ -269,7 +270,8 @@ void agent_watch_observed(void *watch, const struct agent_observation *what) {
     bool compared = drift_counts(w, s);
     size_t n = compared ? what->drift_count : 0;
     bool other_health = s->health != what->health;
-    bool other_drift = !same_drift(s, what->drift, n);
+    bool more = n > 0 && what->drift_more;
+    bool other_drift = !same_drift(s, what->drift, n) || s->drift_more != more;
     bool other_words = set_text(&s->message, what->message);
 
     if (other_health || other_drift) {
@@ -278,6 +280,7 @@ void agent_watch_observed(void *watch, const struct agent_observation *what) {
         if (other_drift) {
             note_end(s, compared);
             set_drift(s, what->drift, n);
+            s->drift_more = more;
             s->applied_again = false;
         }
         count(s, true);

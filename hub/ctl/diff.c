@@ -112,6 +112,9 @@ static void print_object(struct ctl *c, const struct alike *alike) {
     for (size_t i = 0; i < alike->rows; i++, row = row->next) {
         print_field(c, row);
     }
+    if (cm_json_true(cm_json_get(alike->first, "more"))) {
+        (void)printf("  … and more fields, which its agent does not name\n");
+    }
 }
 
 static bool same_object(const struct cm_json *a, const struct cm_json *b) {

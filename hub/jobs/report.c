@@ -309,6 +309,7 @@ static enum cm_rc put_object(struct report_job *r, struct hub_db *db,
         .sha256_size = object->sha256.len,
         .health = (int)object->health,
         .message = object->message,
+        .drift_more = object->drift_more,
         .at_ms = object->at_ms,
     };
 

@@ -187,6 +187,8 @@ static const struct hub_column drift_columns[] = {
     {"actual", "d.actual", HUB_COLUMN_TEXT, "What is there, as JSON text; empty: nothing."},
     {"manager", "d.manager", HUB_COLUMN_TEXT, "Who wrote it."},
     {"operation", "d.operation", HUB_COLUMN_TEXT, "How it was written: Apply or Update."},
+    {"more", "ifnull(o.drift_more, 0)", HUB_COLUMN_BOOL,
+     "More fields of this object differ than its agent names."},
     {"atMs", "d.at_ms", HUB_COLUMN_TIME, "When."},
 };
 
@@ -382,7 +384,8 @@ static const struct hub_list lists[] = {
     {.name = "drift",
      .item = "Drift",
      .about = "Fields that are not as Git says.",
-     .from = "drift d LEFT JOIN cluster c ON c.name = d.cluster",
+     .from = "drift d LEFT JOIN cluster c ON c.name = d.cluster"
+             " LEFT JOIN object o ON o.cluster = d.cluster AND o.key = d.key",
      .columns = drift_columns,
      .column_count = COUNT(drift_columns),
      .keys = {{"d.cluster", false}, {"d.key", false}, {"d.path", false}},

@@ -97,7 +97,13 @@ static const char *const step_4[] = {
     NULL,
 };
 
-static const char *const *const steps[] = {step_1, step_2, step_3, step_4};
+static const char *const step_5[] = {
+    // More fields of the object drifted than are on record.
+    "ALTER TABLE object ADD COLUMN drift_more INTEGER NOT NULL DEFAULT 0",
+    NULL,
+};
+
+static const char *const *const steps[] = {step_1, step_2, step_3, step_4, step_5};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -124,9 +130,12 @@ static enum cm_rc take_step(struct hub_db *db, const char *const *step, struct c
 }
 
 static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err) {
-    static const char *const set_version[] = {NULL, "PRAGMA user_version = 1",
-                                              "PRAGMA user_version = 2", "PRAGMA user_version = 3",
-                                              "PRAGMA user_version = 4"};
+    static const char *const set_version[] = {NULL,
+                                              "PRAGMA user_version = 1",
+                                              "PRAGMA user_version = 2",
+                                              "PRAGMA user_version = 3",
+                                              "PRAGMA user_version = 4",
+                                              "PRAGMA user_version = 5"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

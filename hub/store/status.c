@@ -67,11 +67,12 @@ enum cm_rc hub_status_remove(struct hub_db *db, const char *cluster, const char 
 enum cm_rc hub_objects_put(struct hub_db *db, const struct hub_object_row *row,
                            struct cm_err *err) {
     static const char sql[] =
-        "INSERT OR REPLACE INTO object (cluster, app, key, sha256, health, message, at_ms)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        "INSERT OR REPLACE INTO object (cluster, app, key, sha256, health, message, at_ms,"
+        " drift_more) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
-    return hub_db_run(db, err, sql, "tttbiti", row->cluster, row->app, row->key, row->sha256,
-                      row->sha256_size, (int64_t)row->health, row->message, row->at_ms);
+    return hub_db_run(db, err, sql, "tttbitii", row->cluster, row->app, row->key, row->sha256,
+                      row->sha256_size, (int64_t)row->health, row->message, row->at_ms,
+                      (int64_t)row->drift_more);
 }
 
 enum cm_rc hub_objects_remove(struct hub_db *db, const char *cluster, const char *key,

@@ -58,6 +58,7 @@ struct hub_object_row {
     size_t sha256_size;
     int health;
     const char *message;
+    bool drift_more; // more fields differ than hub_drift_put is told of
     int64_t at_ms;
 };
 CM_MUSTUSE enum cm_rc hub_objects_put(struct hub_db *db, const struct hub_object_row *row,

@@ -11,6 +11,7 @@ from support.simstory import SimStory, files, fleet  # noqa: E402
 
 WATCHED = "ConfigMap/default/watched"
 KEPT = "ConfigMap/default/kept"
+MANY = "ConfigMap/default/many"
 FREE = "ConfigMap/default/free"
 
 
@@ -57,6 +58,21 @@ class Drift(SimStory):
     def test_what_is_deleted_comes_back(self):
         self.sim.ask("delete", "c04", KEPT)
         self.wait_data("c04", KEPT, {"colour": "green"})
+
+    def test_of_many_fields_the_first_are_named_and_that_there_are_more(self):
+        keys = [f"k{i:02}" for i in range(17)]
+        many = m.config_map("many", **{key: "a" for key in keys})
+        self.deliver(files("many", many, drift="report"))
+        for key in keys:
+            self.sim.ask("drift", "c01", MANY, f"data.{key}", "b", "kubectl-edit")
+        wait_for(lambda: [row for row in self.rows("drift") if row["more"]], 20, "the drift", 0.1)
+        self.assertEqual(len(self.drift()), 16)
+        self.assertIn("and more fields", self.hub.run("diff", "--cluster", "c01", check=False).stdout)
+        self.sim.ask("drift", "c01", MANY, "data.k00", "a", "kubectl-edit")
+        wait_for(lambda: not any(row["more"] for row in self.rows("drift")), 20, "fewer", 0.1)
+        self.assertNotIn("and more fields", self.hub.run("diff", check=False).stdout)
+        self.hub.run("sync", "--app", "many")
+        self.wait_drift()
 
     def test_where_the_app_says_off_nobody_looks(self):
         self.sim.ask("drift", "c05", FREE, "data.colour", "red", "kubectl-edit")

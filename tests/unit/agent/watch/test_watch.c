@@ -509,6 +509,29 @@ static void drift_is_told_and_taken_back(void **state) {
     assert_int_equal(fake_pending(f->fake), 0); // drift: report changes nothing
 }
 
+static void that_more_differs_than_is_named_is_told_and_taken_back(void **state) {
+    const struct agent_field_drift field = {
+        .path = "data.a", .desired = "1", .actual = "5", .manager = "", .operation = ""};
+    struct agent_observation seen = {.key = CFG,
+                                     .uid = "uid",
+                                     .health = AGENT_HEALTH_HEALTHY,
+                                     .message = "",
+                                     .drift = &field,
+                                     .drift_count = 1,
+                                     .drift_more = true};
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    for (int i = 0; i < 2; i++, seen.drift_more = false) {
+        agent_watch_observed(f->watch, &seen);
+        cm_clock_advance(INTERVAL_MS);
+        settle(f);
+        assert_int_equal(object_in(last(f), CFG)->n_drift, 1);
+        assert_int_equal(object_in(last(f), CFG)->drift_more, seen.drift_more);
+    }
+}
+
 static void the_end_of_drift_is_told_with_who_brought_it_about(void **state) {
     struct fixture *f = *state;
     struct test_app app = shop;
@@ -776,6 +799,7 @@ int main(void) {
         TEST(an_app_is_as_bad_as_its_worst_object),
         TEST(a_target_that_does_not_answer_is_never_green),
         TEST(drift_is_told_and_taken_back),
+        TEST(that_more_differs_than_is_named_is_told_and_taken_back),
         TEST(the_end_of_drift_is_told_with_who_brought_it_about),
         TEST(drift_is_not_told_where_the_app_does_not_want_it),
         TEST(what_is_still_to_be_applied_has_not_drifted),

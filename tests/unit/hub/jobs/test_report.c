@@ -408,6 +408,20 @@ static void so_much_drift_of_a_cluster_is_kept_and_no_more(void **state) {
     assert_int_equal(desk_count(d, "SELECT count(*) FROM object"), 1000);
 }
 
+static void that_more_fields_differ_than_are_named_is_on_record(void **state) {
+    struct desk *d = *state;
+
+    for (uint64_t number = 1; number <= 2; number++) {
+        struct draft m = begin(RUN, number);
+        Holdfast__V1__ObjectReport *object = add_object(&m, "ConfigMap/web/a");
+
+        add_drift(&m, object, "data.x", "\"2\"");
+        object->drift_more = number == 1;
+        (void)commit(d, &m);
+        assert_int_equal(desk_count(d, "SELECT drift_more FROM object"), number == 1);
+    }
+}
+
 // Reports fields of one object that differ, then fewer.
 static void end_drift(struct desk *d, size_t before, size_t after, Holdfast__V1__DriftEnd end,
                       bool removed) {
@@ -488,6 +502,7 @@ int main(void) {
         DESK_TEST(a_difference_is_an_event_once_with_who_made_it),
         DESK_TEST(another_value_is_another_event),
         DESK_TEST(the_end_of_a_difference_is_an_event),
+        DESK_TEST(that_more_fields_differ_than_are_named_is_on_record),
         DESK_TEST(who_ended_a_difference_is_told_with_the_field),
         DESK_TEST(what_somebody_put_back_is_told_so),
         DESK_TEST(many_fields_are_named_in_part),

@@ -219,7 +219,10 @@ static void drift_is_told_with_both_values_and_who_did_it(void **state) {
                         "{\"items\":[{\"cluster\":\"oslo-1\",\"app\":\"web\",\"key\":"
                         "\"ConfigMap/web/a\",\"path\":\"data.x\",\"desired\":\"\\\"1\\\"\","
                         "\"actual\":\"\\\"2\\\"\",\"manager\":\"kubectl-edit\",\"operation\":"
-                        "\"Update\",\"atMs\":9}]}");
+                        "\"Update\",\"more\":false,\"atMs\":9}]}");
+    run_sql(((struct fixture *)*state)->db, "UPDATE object SET drift_more = 1");
+    assert_true(cm_json_true(
+        cm_json_get(cm_json_get(get(*state, "drift?app=web"), "items")->first, "more")));
 }
 
 static void events_come_newest_first_unless_asked_for_what_came_after(void **state) {
