@@ -22,8 +22,15 @@
 
 enum { TEXTS = 6 };
 
+struct repository_metrics {
+    struct cm_metric *fetches;
+    struct cm_metric *failures;
+    struct cm_metric *seconds;
+};
+
 struct hub_fetcher {
     struct hub_fetcher_config config;
+    struct repository_metrics metrics;
     char *texts[TEXTS]; // of the configuration
     struct cm_timer timer;
     struct cm_backoff backoff;
@@ -46,13 +53,28 @@ struct hub_fetcher {
 
 static void fetch(struct hub_fetcher *f);
 
-void hub_fetching_make_metrics(struct hub_fetching *f, struct cm_metrics *metrics) {
-    f->metric_fetches =
-        cm_metrics_counter(metrics, "holdfast_git_fetches_total", NULL, "Fetches that were begun.");
-    f->metric_failures = cm_metrics_counter(metrics, "holdfast_git_fetch_failures_total", NULL,
-                                            "Fetches that failed.");
-    f->metric_seconds =
-        cm_metrics_histogram(metrics, "holdfast_git_fetch_seconds", NULL, "How long fetches took.");
+// ---- Metrics: a repository's, whichever of its trees is fetched
+
+// The name of a repository needs no escapes.
+static struct repository_metrics metrics_of(struct cm_metrics *m, const char *repository) {
+    CM_AUTOFREE char *label = cm_strf("repository=\"%s\"", repository);
+
+    return (struct repository_metrics){
+        .fetches =
+            cm_metrics_counter(m, "holdfast_git_fetches_total", label, "Fetches that were begun."),
+        .failures = cm_metrics_counter(m, "holdfast_git_fetch_failures_total", label,
+                                       "Fetches that failed, or brought what cannot be read."),
+        .seconds = cm_metrics_histogram(m, "holdfast_git_fetch_seconds", label,
+                                        "How long fetches took, also those that failed."),
+    };
+}
+
+void hub_fetching_make_metrics(struct hub_fetching *f, struct cm_metrics *metrics,
+                               const struct hub_repositories *repositories) {
+    f->metrics = metrics;
+    for (size_t i = 0; i < repositories->count; i++) {
+        (void)metrics_of(metrics, repositories->items[i].name);
+    }
 }
 
 static void job_ended(struct hub_fetching *shared) {
@@ -177,7 +199,7 @@ void hub_fetcher_forget(struct hub_fetcher *f) {
 static void tell_failure(struct hub_fetcher *f, const struct cm_err *err) {
     bool news = f->told == NULL || strcmp(f->told, err->msg) != 0;
 
-    cm_metric_add(f->config.shared->metric_failures, 1);
+    cm_metric_add(f->metrics.failures, 1);
     put_row(f, NULL, err->msg);
     cm_log(news ? CM_LOG_WARN : CM_LOG_DEBUG, "sync.failed", err->msg, "repository", f->config.name,
            NULL);
@@ -296,7 +318,6 @@ int64_t hub_fetcher_pause_ms(const struct hub_fetcher_config *config) {
 static void succeeded(struct hub_fetcher *f) {
     int64_t pause_ms = hub_fetcher_pause_ms(&f->config);
 
-    cm_metric_observe_ms(f->config.shared->metric_seconds, cm_clock_now_ms() - f->began_ms);
     if (pause_ms > 0) {
         schedule(f, pause_ms);
     }
@@ -332,6 +353,7 @@ static void fetch_done(struct cm_job *job) {
     }
     if (!job->canceled && f->err.code != CM_ECANCELED) {
         f->checked_ms = f->began_unix_ms;
+        cm_metric_observe_ms(f->metrics.seconds, cm_clock_now_ms() - f->began_ms);
         if (f->err.code == CM_OK) {
             succeeded(f);
         } else {
@@ -360,7 +382,7 @@ static void fetch(struct hub_fetcher *f) {
     }
     f->began_unix_ms = cm_clock_unix_ms();
     f->job = (struct cm_job){.run = run_fetch, .done = fetch_done, .home = shared->loop};
-    cm_metric_add(shared->metric_fetches, 1);
+    cm_metric_add(f->metrics.fetches, 1);
     shared->jobs++;
     cm_workers_submit(shared->git, &f->job);
 }
@@ -397,6 +419,7 @@ struct hub_fetcher *hub_fetcher_new(const struct hub_fetcher_config *config) {
     int64_t most_ms = config->repository->poll_ms;
 
     f->config = *config;
+    f->metrics = metrics_of(config->shared->metrics, config->repository->name);
     copy_texts(f);
     f->timer = (struct cm_timer){.run = on_timer, .ctx = f};
     f->backoff = (struct cm_backoff){

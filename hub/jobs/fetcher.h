@@ -23,6 +23,7 @@ struct cm_loop;
 struct cm_metrics;
 struct cm_workers;
 struct hub_fetcher;
+struct hub_repositories;
 struct hub_repository;
 struct hub_store;
 
@@ -32,15 +33,16 @@ struct hub_fetching {
     struct hub_store *store;
     struct cm_workers *git;
     int cancel_fd; // readable: fetches end at once
-    struct cm_metric *metric_fetches;
-    struct cm_metric *metric_failures;
-    struct cm_metric *metric_seconds;
+    struct cm_metrics *metrics;
     size_t jobs;             // that are out
     void (*idle)(void *ctx); // jobs fell to 0
     void *ctx;
 };
 
-void hub_fetching_make_metrics(struct hub_fetching *f, struct cm_metrics *metrics);
+// hub_fetching_make_metrics makes those of every repository, at the start: later ones are only
+// found.
+void hub_fetching_make_metrics(struct hub_fetching *f, struct cm_metrics *metrics,
+                               const struct hub_repositories *repositories);
 
 struct hub_fetcher_config {
     struct hub_fetching *shared;

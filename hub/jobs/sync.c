@@ -18,7 +18,7 @@
 static void make_metrics(struct hub_sync *s) {
     struct cm_metrics *m = s->config.metrics;
 
-    hub_fetching_make_metrics(&s->fetching, m);
+    hub_fetching_make_metrics(&s->fetching, m, s->config.repositories);
     s->metric_commits = cm_metrics_counter(m, "holdfast_commits_resolved_total", NULL,
                                            "Commits that were resolved.");
     s->metric_published = cm_metrics_counter(m, "holdfast_manifests_published_total", NULL,

@@ -4,6 +4,7 @@
 #include "desk.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/mem.h"
 #include "common/metrics.h"
@@ -35,7 +36,7 @@ static void on_trouble(void *ctx, struct hub_fetcher *f, const char *why) {
 static int set_up(void **state) {
     static char name[] = "fleet";
     static char url[] = "file:///nowhere";
-    static const struct hub_repository repository = {.name = name, .url = url, .poll_ms = 60000};
+    static struct hub_repository repository = {.name = name, .url = url, .poll_ms = 60000};
     struct fixture *f = cm_new(1, sizeof(*f));
     void *desk;
 
@@ -44,7 +45,8 @@ static int set_up(void **state) {
     f->metrics = cm_metrics_new();
     f->shared = (struct hub_fetching){
         .loop = f->desk->loop, .store = f->desk->store, .idle = on_idle, .ctx = f};
-    hub_fetching_make_metrics(&f->shared, f->metrics);
+    hub_fetching_make_metrics(&f->shared, f->metrics,
+                              &(struct hub_repositories){.items = &repository, .count = 1});
     f->fetcher = hub_fetcher_new(&(struct hub_fetcher_config){.shared = &f->shared,
                                                               .repository = &repository,
                                                               .name = "fleet",
@@ -87,6 +89,17 @@ static void a_failure_is_an_event_until_its_words_change(void **state) {
                      1);
     assert_int_equal(f->troubles, 2);
     assert_true(f->idle > 0);
+}
+
+static void a_failure_is_counted_with_its_repository(void **state) {
+    struct fixture *f = *state;
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    refuse(f, "no such host");
+    refuse(f, "no such host");
+    cm_metrics_write(f->metrics, &text);
+    assert_non_null(
+        strstr(cm_str_get(&text), "holdfast_git_fetch_failures_total{repository=\"fleet\"} 2\n"));
 }
 
 static void that_it_works_again_is_an_event_too(void **state) {
@@ -149,6 +162,8 @@ static void a_commit_named_by_its_id_is_not_polled(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_failure_is_an_event_until_its_words_change, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_failure_is_counted_with_its_repository, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(that_it_works_again_is_an_event_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(how_it_went_is_on_record, set_up, tear_down),

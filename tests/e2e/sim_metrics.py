@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""What /metrics counts moves with what happens: agents, reports, commits, manifests, fetches."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, raw_agent as raw, story  # noqa: E402
+from support.agent import Agent  # noqa: E402
+from support.process import wait_for  # noqa: E402
+from support.simstory import SOON, SimStory, cluster, files, fleet  # noqa: E402
+
+CLUSTERS = 4
+OF_FLEET = '{repository="fleet"}'
+OF_NOWHERE = '{repository="nowhere"}'
+
+
+class Metrics(SimStory):
+    clusters = {**fleet(CLUSTERS), **cluster("stranger", number="9")}
+    apps = files("web", m.config_map("web", colour="green"))
+    repo_more = "- name: nowhere\n  url: file:///nowhere/at/all.git\n  pollInterval: 1h\n"
+    begins = None
+    poll = "1h"
+
+    before = None
+
+    @classmethod
+    def make_sim(cls, *_which, name="sim"):
+        return super().make_sim(*(f"c{i:02}" for i in range(1, CLUSTERS + 1)), name=name)
+
+    def grown(self, name):
+        """By how much a metric is more than when `before` was read."""
+        return self.hub.metrics()[f"holdfast_{name}"] - self.before.get(f"holdfast_{name}", 0)
+
+    def wait_grown(self, name):
+        wait_for(lambda: self.grown(name) >= 1, SOON, f"{name} to grow", 0.1)
+
+    def test_agents_that_connect_are_counted(self):
+        self.wait_connected(*(f"c{i:02}" for i in range(1, CLUSTERS + 1)))
+        counts = self.hub.metrics()
+        self.assertEqual(counts["holdfast_agents_connected"], CLUSTERS)
+        self.assertEqual(counts["holdfast_agents_refused_total"], 0)
+
+    def test_a_commit_moves_what_counts_commits_manifests_blobs_and_reports(self):
+        for name in self.connected():
+            self.wait_status("web", name, upToDate=True, health="healthy")
+        type(self).before = self.hub.metrics()
+        revision = self.commit(files("web", m.config_map("web", colour="blue")))
+        for name in self.connected():
+            self.wait_status("web", name, revision=revision, upToDate=True, health="healthy")
+        self.assertEqual(self.grown("commits_resolved_total"), 1)
+        self.assertEqual(self.grown("manifests_published_total"), CLUSTERS)
+        self.assertGreaterEqual(self.grown("blobs_sent_total"), CLUSTERS)
+        self.assertGreaterEqual(self.grown("reports_total"), CLUSTERS)
+        self.assertGreaterEqual(self.grown("uptime_seconds"), 0)
+
+    def test_fetches_are_counted_with_their_repository(self):
+        type(self).before = self.hub.metrics()
+        self.assertGreaterEqual(self.before[f"holdfast_git_fetch_failures_total{OF_NOWHERE}"], 1)
+        self.assertEqual(self.before[f"holdfast_git_fetch_failures_total{OF_FLEET}"], 0)
+        self.hub.run("sync", "--repository", "nowhere")
+        self.wait_grown(f"git_fetch_failures_total{OF_NOWHERE}")  # it is tried again by itself, too
+        self.assertGreaterEqual(self.grown(f"git_fetches_total{OF_NOWHERE}"), 1)
+        self.assertGreaterEqual(self.grown(f"git_fetch_seconds_count{OF_NOWHERE}"), 1)
+        self.assertEqual(self.grown(f"git_fetches_total{OF_FLEET}"), 0)
+        self.hub.run("sync", "--repository", "fleet")
+        self.wait_grown(f"git_fetch_seconds_count{OF_FLEET}")
+        self.assertEqual(self.grown(f"git_fetches_total{OF_FLEET}"), 1)
+        self.assertEqual(self.grown(f"git_fetch_failures_total{OF_FLEET}"), 0)
+
+    def test_an_agent_that_may_not_connect_is_counted_as_refused(self):
+        agent = Agent(self.folder, self.hub, "stranger", self.hub.join_token("stranger")).start()
+        self.wait_status("web", "stranger", upToDate=True)
+        agent.terminate()
+        identity = raw.write_identity(agent.data, self.folder / "stranger.pem")
+        self.hub.run("revoke", "stranger")
+        type(self).before = self.hub.metrics()
+        with raw.RawAgent(self.hub.agent_port, identity) as refused:
+            self.assertEqual(refused.greet(), raw.GOODBYE)
+        self.assertEqual(self.grown("agents_refused_total"), 1)
+
+    def test_agents_that_go_are_no_longer_counted(self):
+        self.sim.terminate()
+        wait_for(lambda: self.hub.metrics()["holdfast_agents_connected"] == 0, SOON,
+                 "the agents to go", 0.1)
+        counts = self.hub.metrics()
+        self.assertEqual((counts["holdfast_pairs_healthy"], counts["holdfast_pairs_applied"],
+                          counts["holdfast_pairs_offline"]), (0, CLUSTERS + 1, CLUSTERS + 1))
+
+
+if __name__ == "__main__":
+    story.main()
