@@ -7,7 +7,6 @@
 #include "common/buf.h"
 #include "common/mem.h"
 #include "hub/render/bundle.h"
-#include "hub/store/db.h"
 #include "hub/store/desired.h"
 #include "proto/holdfast.pb-c.h"
 #include "proto/wire.h"
@@ -92,23 +91,16 @@ static enum cm_rc keep_object(struct hub_db *db, const void *bytes, size_t size,
     return hub_blobs_keep(db, &name, err);
 }
 
-// What a phase walks along: rows (cluster, name, bytes) after a place, in order, so many at a time.
 struct walk {
-    const char *sql;
-    int64_t limit;
+    enum hub_blobs_user user;
+    size_t limit;
     enum cm_rc (*keep)(struct hub_db *db, const void *bytes, size_t size, struct cm_err *err);
 };
 
 static const struct walk walks[] = {
-    [HUB_COLLECT_MANIFESTS] = {"SELECT cluster, '', bytes FROM manifest"
-                               " WHERE cluster > ?1 ORDER BY cluster LIMIT ?3",
-                               MANIFESTS_STEP, keep_manifest},
-    [HUB_COLLECT_PAIRS] = {"SELECT cluster, app, bundle FROM pair"
-                           " WHERE (cluster, app) > (?1, ?2) ORDER BY cluster, app LIMIT ?3",
-                           PAIRS_STEP, keep_bundle},
-    [HUB_COLLECT_REPORTED] = {"SELECT cluster, key, sha256 FROM object"
-                              " WHERE (cluster, key) > (?1, ?2) ORDER BY cluster, key LIMIT ?3",
-                              REPORTED_STEP, keep_object},
+    [HUB_COLLECT_MANIFESTS] = {HUB_BLOBS_MANIFESTS, MANIFESTS_STEP, keep_manifest},
+    [HUB_COLLECT_PAIRS] = {HUB_BLOBS_PAIRS, PAIRS_STEP, keep_bundle},
+    [HUB_COLLECT_REPORTED] = {HUB_BLOBS_REPORTED, REPORTED_STEP, keep_object},
 };
 
 static void set_text(char **at, const char *text) {
@@ -122,26 +114,44 @@ static void next_phase(struct hub_collection *c) {
     set_text(&c->name, "");
 }
 
+// A collection at a step of a walk. The places move on behind the one that is asked for.
+struct step {
+    struct hub_collection *collection;
+    struct hub_db *db;
+    char *cluster;
+    char *name;
+};
+
+static enum cm_rc keep_use(void *ctx, const struct hub_blobs_use *use, struct cm_err *err) {
+    struct step *step = ctx;
+
+    set_text(&step->cluster, use->cluster);
+    set_text(&step->name, use->name);
+    return walks[step->collection->phase].keep(step->db, use->bytes, use->size, err);
+}
+
 static enum cm_rc walk_on(struct hub_collection *c, struct hub_db *db, struct cm_err *err) {
-    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     const struct walk *walk = &walks[c->phase];
-    int64_t seen = 0;
-    size_t size;
-    enum cm_rc rc =
-        hub_db_query(db, &stmt, err, walk->sql, "tti", c->cluster, c->name, walk->limit);
+    struct step step = {
+        .collection = c, .db = db, .cluster = cm_strdup(c->cluster), .name = cm_strdup(c->name)};
+    size_t seen = 0;
+    enum cm_rc rc = hub_blobs_walk(db,
+                                   &(struct hub_blobs_walk){.user = walk->user,
+                                                            .cluster = c->cluster,
+                                                            .name = c->name,
+                                                            .limit = walk->limit,
+                                                            .visit = keep_use,
+                                                            .ctx = &step},
+                                   &seen, err);
 
-    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
-        const void *bytes = hub_stmt_blob(stmt, 2, &size);
-
-        seen++;
-        set_text(&c->cluster, hub_stmt_text(stmt, 0));
-        set_text(&c->name, hub_stmt_text(stmt, 1));
-        rc = walk->keep(db, bytes, size, err);
-    }
-    if (rc == CM_ENOTFOUND && seen < walk->limit) {
+    free(c->cluster);
+    free(c->name);
+    c->cluster = step.cluster;
+    c->name = step.name;
+    if (rc == CM_OK && seen < walk->limit) {
         next_phase(c);
     }
-    return rc == CM_ENOTFOUND ? CM_OK : rc;
+    return rc;
 }
 
 static enum cm_rc sweep(struct hub_collection *c, struct hub_db *db, struct cm_err *err) {

@@ -13,7 +13,7 @@
 #include "hub/access/authority.h"
 #include "hub/jobs/store.h"
 #include "hub/store/agents.h"
-#include "hub/store/db.h"
+#include "hub/store/desired.h"
 #include "hub/store/events.h"
 #include "hub/store/status.h"
 
@@ -170,26 +170,31 @@ struct token_job {
     void *ctx;
 };
 
+struct names {
+    struct cm_arena *arena;
+    const char *items[NEAR_MAX];
+    size_t count;
+};
+
+static void note_name(void *ctx, const char *name) {
+    struct names *names = ctx;
+
+    names->items[names->count++] = cm_arena_strdup(names->arena, name);
+}
+
 // An agent of a cluster that is not in Git has nothing to run, which is likely a typing error. The
 // nearest name is looked for among NEAR_MAX.
 static enum cm_rc check_in_git(struct hub_db *db, const char *cluster, char **warning,
                                struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    const char **names = cm_arena_get(a, NEAR_MAX * sizeof(*names));
-    size_t count = 0;
-    enum cm_rc rc = hub_db_query(db, &stmt, err,
-                                 "SELECT name, name = ?1 FROM cluster ORDER BY name = ?1 DESC"
-                                 " LIMIT ?2",
-                                 "ti", cluster, (int64_t)NEAR_MAX);
+    struct names *names = cm_arena_get(a, sizeof(*names));
 
-    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
-        if (hub_stmt_int(stmt, 1) != 0) {
-            return CM_OK;
-        }
-        names[count++] = cm_arena_strdup(a, hub_stmt_text(stmt, 0));
+    names->arena = a;
+    enum cm_rc rc = hub_documents_each_cluster(db, cluster, NEAR_MAX, note_name, names, err);
+    if (rc < 0 || (names->count > 0 && strcmp(names->items[0], cluster) == 0)) {
+        return rc;
     }
-    const char *near = cm_str_nearest(cluster, names, count);
+    const char *near = cm_str_nearest(cluster, names->items, names->count);
     *warning = near == NULL
                    ? cm_strf("no Cluster document in Git names '%s', so its agent has nothing to "
                              "run until one does",
@@ -197,7 +202,7 @@ static enum cm_rc check_in_git(struct hub_db *db, const char *cluster, char **wa
                    : cm_strf("no Cluster document in Git names '%s', so its agent has nothing to "
                              "run until one does; did you mean '%s'?",
                              cluster, near);
-    return rc == CM_ENOTFOUND ? CM_OK : rc;
+    return CM_OK;
 }
 
 static enum cm_rc run_token(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {

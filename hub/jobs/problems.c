@@ -9,7 +9,6 @@
 #include "hub/fleet/fleet.h"
 #include "hub/jobs/lost.h"
 #include "hub/jobs/planner.h"
-#include "hub/store/db.h"
 #include "hub/store/desired.h"
 #include "hub/store/events.h"
 
@@ -141,24 +140,23 @@ static const char *problem_key(struct cm_arena *a, const char *repo, const char 
     return cm_arena_strf(a, "%s\n%s\n%s", repo, path, message);
 }
 
-static enum cm_rc load_known(struct hub_db *db, struct cm_arena *a, struct cm_map *known,
-                             struct cm_err *err) {
-    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(
-        db, &stmt, err, "SELECT repo, path, message, app, cluster, revision FROM problem", "");
+struct known_problems {
+    struct cm_arena *arena;
+    struct cm_map *by_key;
+};
 
-    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
-        struct known_problem *k = cm_arena_get(a, sizeof(*k));
+static void note_known(void *ctx, const struct hub_problem_row *row) {
+    const struct known_problems *known = ctx;
+    struct cm_arena *a = known->arena;
+    struct known_problem *k = cm_arena_get(a, sizeof(*k));
 
-        k->repo = cm_arena_strdup(a, hub_stmt_text(stmt, 0));
-        k->path = cm_arena_strdup(a, hub_stmt_text(stmt, 1));
-        k->message = cm_arena_strdup(a, hub_stmt_text(stmt, 2));
-        k->app = cm_arena_strdup(a, hub_stmt_text(stmt, 3));
-        k->cluster = cm_arena_strdup(a, hub_stmt_text(stmt, 4));
-        k->revision = cm_arena_strdup(a, hub_stmt_text(stmt, 5));
-        cm_map_put(known, problem_key(a, k->repo, k->path, k->message), k);
-    }
-    return rc == CM_ENOTFOUND ? CM_OK : rc;
+    *k = (struct known_problem){.repo = cm_arena_strdup(a, row->repo),
+                                .path = cm_arena_strdup(a, row->path),
+                                .message = cm_arena_strdup(a, row->message),
+                                .app = cm_arena_strdup(a, row->app),
+                                .cluster = cm_arena_strdup(a, row->cluster),
+                                .revision = cm_arena_strdup(a, row->revision)};
+    cm_map_put(known->by_key, problem_key(a, k->repo, k->path, k->message), k);
 }
 
 // The commit of this step that a problem comes from: one of its own repository if there is one.
@@ -246,7 +244,8 @@ enum cm_rc hub_problem_rows_write(struct hub_db *db, const struct hub_outcome *o
                                   struct cm_err *err) {
     CM_CLEANUP(cm_map_freep) struct cm_map *known = cm_map_new(NULL);
     struct problem_events e = {.db = db, .outcome = o, .err = err};
-    enum cm_rc rc = load_known(db, o->arena, known, err);
+    struct known_problems before = {.arena = o->arena, .by_key = known};
+    enum cm_rc rc = hub_problems_each(db, note_known, &before, err);
 
     for (size_t i = 0; rc == CM_OK && i < o->problems->count; i++) {
         const struct hub_problem_row *row = &o->problems->rows[i];

@@ -11,7 +11,6 @@
 #include "hub/fleet/fleet.h"
 #include "hub/render/bundle.h"
 #include "hub/store/agents.h"
-#include "hub/store/db.h"
 #include "hub/store/desired.h"
 #include "proto/holdfast.pb-c.h"
 #include "proto/wire.h"
@@ -79,26 +78,23 @@ static struct hub_pair *find_pair(struct hub_pair *pairs, size_t count, const ch
     return NULL;
 }
 
-// Adds what a manifest does not say of its Apps. Both lists are sorted by App, so the next one is
-// nearly always the one that is looked for.
-static enum cm_rc mark_pairs(struct seeding *s, struct cm_arena *a, const char *cluster,
-                             struct hub_pair *pairs, size_t count, struct cm_err *err) {
-    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    size_t at = 0;
-    enum cm_rc rc = hub_db_query(
-        s->db, &stmt, err, "SELECT app, repo, stale FROM pair WHERE cluster = ?1 ORDER BY app", "t",
-        cluster);
+struct marking {
+    struct cm_arena *arena;
+    struct hub_pair *pairs;
+    size_t count;
+    size_t at; // both lists are sorted by App, so the next one is nearly always the one looked for
+};
 
-    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
-        struct hub_pair *pair = find_pair(pairs + at, count - at, hub_stmt_text(stmt, 0));
+// Adds what a manifest does not say of its Apps.
+static void mark_pair(void *ctx, const struct hub_pair_row *row) {
+    struct marking *m = ctx;
+    struct hub_pair *pair = find_pair(m->pairs + m->at, m->count - m->at, row->app);
 
-        if (pair != NULL) {
-            pair->repo = cm_arena_strdup(a, hub_stmt_text(stmt, 1));
-            pair->stale = hub_stmt_int(stmt, 2) != 0;
-            at = (size_t)(pair - pairs) + 1;
-        }
+    if (pair != NULL) {
+        pair->repo = cm_arena_strdup(m->arena, row->repo);
+        pair->stale = row->stale;
+        m->at = (size_t)(pair - m->pairs) + 1;
     }
-    return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
 static enum cm_rc fill(struct seeding *s, struct cm_arena *a, const Holdfast__V1__Manifest *m,
@@ -120,7 +116,8 @@ static enum cm_rc fill(struct seeding *s, struct cm_arena *a, const Holdfast__V1
         gone[i] = (struct hub_gone){
             .app = m->gone[i]->name, .revision = m->gone[i]->revision, .prune = m->gone[i]->prune};
     }
-    if (mark_pairs(s, a, m->cluster_name, pairs, m->n_apps, err) < 0) {
+    struct marking marking = {.arena = a, .pairs = pairs, .count = m->n_apps};
+    if (hub_desired_each_pair(s->db, m->cluster_name, mark_pair, &marking, err) < 0) {
         return err->code;
     }
     out->cluster = m->cluster_name;
@@ -167,33 +164,17 @@ static void visit_agent(void *ctx, const struct hub_agent_row *row) {
     s->visitor->agent(s->visitor->ctx, row->cluster, row->id);
 }
 
-static enum cm_rc load_sources(struct seeding *s, struct cm_err *err) {
-    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(
-        s->db, &stmt, err,
-        "WITH used AS (SELECT repo FROM app UNION SELECT repo FROM cluster"
-        " UNION SELECT repo FROM cluster_group)"
-        " SELECT repo, id, repo IN (SELECT repo FROM used) FROM revision WHERE number IN"
-        " (SELECT max(number) FROM revision GROUP BY repo)",
-        "");
+static void visit_source(void *ctx, const char *repo, const char *id, bool in_use) {
+    struct seeding *s = ctx;
 
-    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
-        s->visitor->source(s->visitor->ctx,
-                           &(struct hub_seed_source){.name = hub_stmt_text(stmt, 0),
-                                                     .revision = hub_stmt_text(stmt, 1),
-                                                     .in_use = hub_stmt_int(stmt, 2) != 0});
-    }
-    return rc == CM_ENOTFOUND ? CM_OK : rc;
+    s->visitor->source(s->visitor->ctx,
+                       &(struct hub_seed_source){.name = repo, .revision = id, .in_use = in_use});
 }
 
-static enum cm_rc load_apps(struct seeding *s, struct cm_err *err) {
-    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(s->db, &stmt, err, "SELECT name, repo FROM app", "");
+static void visit_app(void *ctx, const char *name, const char *repo) {
+    struct seeding *s = ctx;
 
-    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
-        s->visitor->app(s->visitor->ctx, hub_stmt_text(stmt, 0), hub_stmt_text(stmt, 1));
-    }
-    return rc == CM_ENOTFOUND ? CM_OK : rc;
+    s->visitor->app(s->visitor->ctx, name, repo);
 }
 
 enum cm_rc hub_seed_load(struct hub_db *db, const struct hub_seed_visitor *visitor,
@@ -205,8 +186,8 @@ enum cm_rc hub_seed_load(struct hub_db *db, const struct hub_seed_visitor *visit
     enum cm_rc rc = hub_desired_each_manifest(db, visit_manifest, &s, err);
 
     rc = rc < 0 ? rc : hub_agents_each(db, visit_agent, &s, err);
-    rc = rc < 0 ? rc : load_sources(&s, err);
-    rc = rc < 0 ? rc : load_apps(&s, err);
+    rc = rc < 0 ? rc : hub_revisions_each_newest(db, visit_source, &s, err);
+    rc = rc < 0 ? rc : hub_documents_each_app(db, visit_app, &s, err);
     cm_map_free(s.bundles);
     cm_map_free(s.blobs);
     return rc < 0 ? cm_wrap(err, "read what was in force") : CM_OK;

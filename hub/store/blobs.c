@@ -55,6 +55,32 @@ enum cm_rc hub_blobs_note(struct hub_db *db, const struct cm_sha256 *name, struc
                       "b", name->bytes, sizeof(name->bytes));
 }
 
+enum cm_rc hub_blobs_walk(struct hub_db *db, const struct hub_blobs_walk *walk, size_t *out_seen,
+                          struct cm_err *err) {
+    static const char *const sqls[] = {
+        [HUB_BLOBS_MANIFESTS] = "SELECT cluster, '', bytes FROM manifest"
+                                " WHERE cluster > ?1 ORDER BY cluster LIMIT ?3",
+        [HUB_BLOBS_PAIRS] = "SELECT cluster, app, bundle FROM pair"
+                            " WHERE (cluster, app) > (?1, ?2) ORDER BY cluster, app LIMIT ?3",
+        [HUB_BLOBS_REPORTED] = "SELECT cluster, key, sha256 FROM object"
+                               " WHERE (cluster, key) > (?1, ?2) ORDER BY cluster, key LIMIT ?3",
+    };
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    struct hub_blobs_use use;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sqls[walk->user], "tti", walk->cluster, walk->name,
+                                 (int64_t)walk->limit);
+
+    *out_seen = 0;
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        use.cluster = hub_stmt_text(stmt, 0);
+        use.name = hub_stmt_text(stmt, 1);
+        use.bytes = hub_stmt_blob(stmt, 2, &use.size);
+        (*out_seen)++;
+        rc = walk->visit(walk->ctx, &use, err);
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
 // Moves the cursor over the next names; *seen tells how many there were.
 static enum cm_rc advance(struct hub_db *db, struct hub_blobs_cursor *cursor, size_t limit,
                           size_t *seen, struct cm_err *err) {

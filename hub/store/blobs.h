@@ -33,6 +33,29 @@ CM_MUSTUSE enum cm_rc hub_blobs_is_kept(struct hub_db *db, const struct cm_sha25
 CM_MUSTUSE enum cm_rc hub_blobs_note(struct hub_db *db, const struct cm_sha256 *name,
                                      struct cm_err *err);
 
+// What names blobs: manifests, the Apps in force, and the objects that agents report.
+enum hub_blobs_user { HUB_BLOBS_MANIFESTS, HUB_BLOBS_PAIRS, HUB_BLOBS_REPORTED };
+
+struct hub_blobs_use {
+    const char *cluster;
+    const char *name;  // of the App or the object; ""
+    const void *bytes; // the manifest, or a hash
+    size_t size;
+};
+
+struct hub_blobs_walk {
+    enum hub_blobs_user user;
+    const char *cluster; // begins after this place
+    const char *name;
+    size_t limit;
+    enum cm_rc (*visit)(void *ctx, const struct hub_blobs_use *use, struct cm_err *err);
+    void *ctx;
+};
+
+// hub_blobs_walk visits uses in order until one visit fails; *out_seen is how many it visited.
+CM_MUSTUSE enum cm_rc hub_blobs_walk(struct hub_db *db, const struct hub_blobs_walk *walk,
+                                     size_t *out_seen, struct cm_err *err);
+
 struct hub_blobs_cursor {
     uint8_t name[CM_SHA256_SIZE];
     size_t size; // 0: at the beginning

@@ -197,3 +197,84 @@ enum cm_rc hub_problems_put(struct hub_db *db, const struct hub_problem_row *row
                       (int64_t)row->column, row->message, row->app, row->cluster,
                       (int64_t)row->clusters, row->revision);
 }
+
+// ---- Reading it back
+
+enum cm_rc hub_desired_each_pair(struct hub_db *db, const char *cluster,
+                                 void (*visit)(void *ctx, const struct hub_pair_row *row),
+                                 void *ctx, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(
+        db, &stmt, err, "SELECT app, repo, stale FROM pair WHERE cluster = ?1 ORDER BY app", "t",
+        cluster);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        visit(ctx, &(struct hub_pair_row){.cluster = cluster,
+                                          .app = hub_stmt_text(stmt, 0),
+                                          .repo = hub_stmt_text(stmt, 1),
+                                          .stale = hub_stmt_int(stmt, 2) != 0});
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc hub_documents_each_app(struct hub_db *db,
+                                  void (*visit)(void *ctx, const char *name, const char *repo),
+                                  void *ctx, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, "SELECT name, repo FROM app", "");
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        visit(ctx, hub_stmt_text(stmt, 0), hub_stmt_text(stmt, 1));
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc hub_documents_each_cluster(struct hub_db *db, const char *first, size_t most,
+                                      void (*visit)(void *ctx, const char *name), void *ctx,
+                                      struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc =
+        hub_db_query(db, &stmt, err, "SELECT name FROM cluster ORDER BY name = ?1 DESC LIMIT ?2",
+                     "ti", first, (int64_t)most);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        visit(ctx, hub_stmt_text(stmt, 0));
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc hub_revisions_each_newest(struct hub_db *db,
+                                     void (*visit)(void *ctx, const char *repo, const char *id,
+                                                   bool in_use),
+                                     void *ctx, struct cm_err *err) {
+    static const char sql[] =
+        "WITH used AS (SELECT repo FROM app UNION SELECT repo FROM cluster"
+        " UNION SELECT repo FROM cluster_group)"
+        " SELECT repo, id, repo IN (SELECT repo FROM used) FROM revision WHERE number IN"
+        " (SELECT max(number) FROM revision GROUP BY repo)";
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "");
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        visit(ctx, hub_stmt_text(stmt, 0), hub_stmt_text(stmt, 1), hub_stmt_int(stmt, 2) != 0);
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc hub_problems_each(struct hub_db *db,
+                             void (*visit)(void *ctx, const struct hub_problem_row *row), void *ctx,
+                             struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(
+        db, &stmt, err, "SELECT repo, path, message, app, cluster, revision FROM problem", "");
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        visit(ctx, &(struct hub_problem_row){.repo = hub_stmt_text(stmt, 0),
+                                             .path = hub_stmt_text(stmt, 1),
+                                             .message = hub_stmt_text(stmt, 2),
+                                             .app = hub_stmt_text(stmt, 3),
+                                             .cluster = hub_stmt_text(stmt, 4),
+                                             .revision = hub_stmt_text(stmt, 5)});
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}

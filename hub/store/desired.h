@@ -66,6 +66,13 @@ CM_MUSTUSE enum cm_rc hub_desired_each_manifest(struct hub_db *db,
                                                               const struct hub_manifest_row *row),
                                                 void *ctx, struct cm_err *err);
 
+// hub_desired_each_pair visits what is on record of the Apps of a cluster, sorted by App; only app,
+// repo and stale are filled in.
+CM_MUSTUSE enum cm_rc hub_desired_each_pair(struct hub_db *db, const char *cluster,
+                                            void (*visit)(void *ctx,
+                                                          const struct hub_pair_row *row),
+                                            void *ctx, struct cm_err *err);
+
 // The documents as they are in force. begin forgets them all, for writing them anew; put and remove
 // change one.
 CM_MUSTUSE enum cm_rc hub_documents_begin(struct hub_db *db, struct cm_err *err);
@@ -99,6 +106,16 @@ struct hub_app_row {
 CM_MUSTUSE enum cm_rc hub_documents_put_app(struct hub_db *db, const struct hub_app_row *row,
                                             struct cm_err *err);
 
+// hub_documents_each_app visits all Apps; hub_documents_each_cluster at most `most` names of
+// clusters, beginning with `first` if there is one of that name.
+CM_MUSTUSE enum cm_rc hub_documents_each_app(struct hub_db *db,
+                                             void (*visit)(void *ctx, const char *name,
+                                                           const char *repo),
+                                             void *ctx, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_documents_each_cluster(struct hub_db *db, const char *first, size_t most,
+                                                 void (*visit)(void *ctx, const char *name),
+                                                 void *ctx, struct cm_err *err);
+
 struct hub_revision_row {
     const char *repo;
     const char *id;
@@ -111,6 +128,13 @@ struct hub_revision_row {
 };
 CM_MUSTUSE enum cm_rc hub_revisions_add(struct hub_db *db, const struct hub_revision_row *row,
                                         struct cm_err *err);
+
+// hub_revisions_each_newest visits the newest commit of each repository; `in_use`: some document is
+// from there.
+CM_MUSTUSE enum cm_rc hub_revisions_each_newest(struct hub_db *db,
+                                                void (*visit)(void *ctx, const char *repo,
+                                                              const char *id, bool in_use),
+                                                void *ctx, struct cm_err *err);
 
 struct hub_problem_row {
     const char *repo;
@@ -126,3 +150,7 @@ struct hub_problem_row {
 CM_MUSTUSE enum cm_rc hub_problems_begin(struct hub_db *db, struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_problems_put(struct hub_db *db, const struct hub_problem_row *row,
                                        struct cm_err *err);
+// hub_problems_each visits all of them, without their places in the files.
+CM_MUSTUSE enum cm_rc hub_problems_each(struct hub_db *db,
+                                        void (*visit)(void *ctx, const struct hub_problem_row *row),
+                                        void *ctx, struct cm_err *err);

@@ -121,6 +121,14 @@ class Words(unittest.TestCase):
         self.assertEqual(len(check(words, {"common/a.c": "    strcpy(a, b);\n"})), 1)
         self.assertEqual(len(check(words, {"common/a.c": "    n = atoi (s);\n"})), 1)
 
+    def test_sql_is_for_the_store_only(self):
+        for text in ('    "SELECT name FROM app"\n', '    rc = hub_db_query(db, &stmt);\n',
+                     '"DELETE FROM pair"\n'):
+            self.assertEqual(len(check(words, {"hub/jobs/a.c": text})), 1, text)
+            self.assertEqual(check(words, {"hub/store/a.c": text}), [])
+            self.assertEqual(check(words, {"tests/unit/hub/jobs/test_a.c": text}), [])
+        self.assertEqual(check(words, {"hub/ctl/a.c": 'call("DELETE", path); puts("DELETES 3");\n'}), [])
+
     def test_names_in_comments_and_strings_are_fine(self):
         self.assertEqual(check(words, {"common/a.c": '// strcpy(a)\nputs("atoi(1)");\n'}), [])
         self.assertEqual(check(words, {"common/a.c": "my_strcpy(a); snprintf(b);\n"}), [])

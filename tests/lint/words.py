@@ -9,6 +9,8 @@ from tree import SKIPPED, bare_code, sources
 LATER = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b(?!\(#\d+\)| #\d+)")
 CALLS = re.compile(r"\b(strcpy|strcat|strncpy|strncat|sprintf|vsprintf|strtok|atoi|atol|atof|gets|"
                    r"alloca|scanf)\s*\(")
+SQL = re.compile(r'"\s*(SELECT \S|INSERT (OR|INTO)\b|UPDATE \w+ SET\b|DELETE FROM\b|WITH \w+ AS\b|PRAGMA )|'
+                 r"\bhub_(db_(query|query_texts|run)|stmt_\w+)\s*\(")
 TEXT = {".c", ".h", ".py", ".sh", ".go", ".proto", ".cmake", ".md", ".txt", ".yaml", ".yml", ".js",
         ".css", ".html", ".sql"}
 RULES = ("tests/lint/words.py", "tests/lint/test_lint.py")  # these name what they forbid
@@ -34,6 +36,17 @@ def problems(root):
             found = CALLS.search(line)
             if found:
                 yield f"{name}:{number}: {found.group(1)} is not used here; see common/str.h"
+    yield from sql_problems(root)
+
+
+def sql_problems(root):
+    """Another store shall be able to stand in for hub/store, so nobody else speaks SQL."""
+    for file, name in sources(root):
+        if name.startswith(("hub/store/", "tests/")):
+            continue
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            if SQL.search(line):
+                yield f"{name}:{number}: SQL belongs into a function of hub/store"
 
 
 def main():
