@@ -99,6 +99,11 @@ struct hub_app_doc {
     bool literal; // no variables in manifests
 };
 
+struct hub_confirmation_doc {
+    const char *app;
+    const char *removal;
+};
+
 struct hub_doc {
     enum hub_kind kind;
     const char *name;
@@ -108,6 +113,7 @@ struct hub_doc {
         struct hub_cluster_doc cluster;
         struct hub_group_doc group;
         struct hub_app_doc app;
+        struct hub_confirmation_doc confirmation;
     };
     // What follows belongs to documents.c.
     struct hub_file *file;

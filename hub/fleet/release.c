@@ -14,7 +14,8 @@ static const struct hub_mention *group_of(const struct hub_link *link) {
 
 // is_stuck tells whether an App cannot become what Git says, for reasons of its own.
 static bool is_stuck(const struct hub_link *link) {
-    return link->lost || hub_settle_candidate(link) == NULL || link->app->named.doc->kept;
+    return link->lost || link->guarded || hub_settle_candidate(link) == NULL ||
+           link->app->named.doc->kept;
 }
 
 // find_stuck returns the first App of the group of a link, besides its own, that is stuck.
@@ -25,7 +26,8 @@ static const struct hub_link *find_stuck(const struct hub_cluster *c, const stru
         const struct hub_link *other = c->links[i];
         const struct hub_mention *group = group_of(other);
 
-        if (other != link && group != NULL && strcmp(group->name, name) == 0 && is_stuck(other)) {
+        if (other != link && !other->leaving && group != NULL && strcmp(group->name, name) == 0 &&
+            is_stuck(other)) {
             return other;
         }
     }
@@ -45,7 +47,8 @@ static void report(struct hub_cluster *c, const struct hub_link *link,
             .column = group->place.column,
             .message = cm_strf("release group '%s' waits for App '%s', which cannot become what "
                                "Git says: mend that App, or take it out of the group",
-                               group->name, stuck->app->named.name)});
+                               group->name, stuck->app->named.name)},
+        "");
 }
 
 bool hub_release_hold(struct hub_cluster *c) {
@@ -54,7 +57,7 @@ bool hub_release_hold(struct hub_cluster *c) {
     for (size_t i = 0; i < c->link_count; i++) {
         struct hub_link *link = c->links[i];
 
-        if (group_of(link) == NULL || link->chosen == link->version ||
+        if (group_of(link) == NULL || link->leaving || link->chosen == link->version ||
             hub_settle_same_bundle(link->chosen, link->version)) {
             continue;
         }
