@@ -96,6 +96,7 @@ struct hub_app_doc {
     bool prune_on_loss;
     bool plain_secrets;
     bool adopt;
+    bool prune_precious;
     bool literal; // no variables in manifests
 };
 

@@ -19,24 +19,18 @@
 #include "common/buf.h"
 #include "common/map.h"
 #include "common/mem.h"
-#include "common/object/id.h"
+#include "common/object/keep.h"
 #include "common/str.h"
 #include "common/tls/digest.h"
 #include "hub/fleet/internal.h"
 
 // ---- What would be removed
 
-// is_precious tells whether agents leave an object where it is in any case.
-static bool is_precious(const char *key) {
-    static const char *const kinds[] = {"Namespace/", "PersistentVolumeClaim/", "PersistentVolume/",
-                                        "CustomResourceDefinition.apiextensions.k8s.io/"};
+// stays tells whether agents leave an object where it is in any case.
+static bool stays(const struct hub_link *link, const struct hub_object *object) {
+    bool precious_goes = link->chosen != NULL && link->chosen->rendered.bundle->spec.prune_precious;
 
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (strncmp(key, kinds[i], strlen(kinds[i])) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return object->keep || (!precious_goes && cm_object_is_precious(object->key));
 }
 
 // find_taker returns who has an object next, or would if its candidate was not refused.
@@ -86,7 +80,7 @@ static void compare(const struct hub_fleet *f, const struct hub_link *link, stru
     for (size_t i = 0; i < old->object_count; i++) {
         const char *key = old->objects[i].key;
 
-        if (hub_version_walk(link->chosen, key, &k) || is_precious(key)) {
+        if (hub_version_walk(link->chosen, key, &k) || stays(link, &old->objects[i])) {
             continue;
         }
         const struct hub_link *taker = find_taker(f, link, key);

@@ -19,6 +19,8 @@
 // NOLINTEND(bugprone-macro-parentheses)
 
 const struct fleet_case fleet_cases[] = {
+    A(true, "  prunePrecious: true\n"),
+    A(false, "  prunePrecious: [Namespace]\n"),
     // Confirmations
     N(true, "spec: {app: shop, removal: '0123456789ab'}\n"),
     N(true, "spec: {app: shop, removal: 3f9a01c2d4ef, reason: it moved}\n"),

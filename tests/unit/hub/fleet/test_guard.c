@@ -289,26 +289,55 @@ static void without_prune_nothing_is_removed_so_nothing_waits(void **state) {
     assert_int_equal(objects_of(w, "c00", "shop"), 10);
 }
 
-static void precious_objects_do_not_count_for_they_stay(void **state) {
-    struct world *w = *state;
-
-    fill(w, 1, 2);
+static void put_namespaces(struct world *w, bool there) {
     for (int i = 0; i < 20; i++) {
         CM_AUTOFREE char *path = cm_strf("apps/shop/n%d.yaml", i);
         CM_AUTOFREE char *text =
             cm_strf("apiVersion: v1\nkind: Namespace\nmetadata: {name: n%d}\n", i);
 
-        world_put(w, path, text);
+        if (there) {
+            world_put(w, path, text);
+        } else {
+            world_remove(w, path);
+        }
     }
-    (void)world_commit(w);
-    for (int i = 0; i < 20; i++) {
-        CM_AUTOFREE char *path = cm_strf("apps/shop/n%d.yaml", i);
+}
 
-        world_remove(w, path);
-    }
+static void precious_objects_do_not_count_for_they_stay(void **state) {
+    struct world *w = *state;
+
+    fill(w, 1, 2);
+    put_namespaces(w, true);
+    (void)world_commit(w);
+    put_namespaces(w, false);
     (void)world_commit(w);
     nothing_waits(w);
     assert_int_equal(objects_of(w, "c00", "shop"), 2);
+}
+
+static void precious_objects_count_where_the_app_says_that_they_go(void **state) {
+    struct world *w = *state;
+
+    fill(w, 1, 2);
+    world_put_app(w, "shop", "  prunePrecious: true\n" ALL);
+    put_namespaces(w, true);
+    (void)world_commit(w);
+    put_namespaces(w, false);
+    (void)world_commit(w);
+    (void)only_wait(w);
+}
+
+static void what_an_annotation_keeps_does_not_count(void **state) {
+    struct world *w = *state;
+
+    put_clusters(w, 1);
+    world_put_app(w, "shop", "  annotations: {holdfast.dev/prune: disabled}\n" ALL);
+    put_objects(w, "shop", 0, 30);
+    (void)world_commit_all(w);
+    remove_objects(w, "shop", 0, 20);
+    (void)world_commit(w);
+    nothing_waits(w);
+    assert_int_equal(objects_of(w, "c00", "shop"), 10);
 }
 
 static void an_app_that_becomes_empty_waits_however_small_it_is(void **state) {
@@ -531,6 +560,8 @@ int main(void) {
         TEST(what_moves_to_another_app_is_no_removal),
         TEST(without_prune_nothing_is_removed_so_nothing_waits),
         TEST(precious_objects_do_not_count_for_they_stay),
+        TEST(precious_objects_count_where_the_app_says_that_they_go),
+        TEST(what_an_annotation_keeps_does_not_count),
         TEST(an_app_that_becomes_empty_waits_however_small_it_is),
         TEST(apps_of_a_release_group_wait_together),
         TEST(an_app_that_leaves_most_clusters_waits_however_small_it_is),
