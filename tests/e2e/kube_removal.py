@@ -13,6 +13,7 @@ KEPT = m.config_map("kept", x="1")
 DROPPED = m.config_map("dropped", x="1")
 MOVED = m.config_map("moved", x="1")
 TAKEN = m.config_map("taken", x="1")
+HELD = m.config_map("held", x="1")
 MARKED = m.config_map("marked", x="1")
 MARKED["metadata"]["annotations"] = {"holdfast.dev/prune": "disabled"}
 DATA = m.thing("v1", "PersistentVolumeClaim", "data", spec={
@@ -29,7 +30,8 @@ class Removal(KubeStory):
 
     def test_there_is_something_to_remove(self):
         self.deliver({
-            **files("shop", m.deployment("web"), KEPT, DROPPED, MOVED, TAKEN, namespace="default"),
+            **files("shop", m.deployment("web"), KEPT, DROPPED, MOVED, TAKEN, HELD,
+                    namespace="default"),
             **files("other", m.config_map("others", x="1"), namespace="default"),
             **files("keeper", m.config_map("stays", x="1"), namespace="default", prune=False),
             **files("base", m.namespace("team"), m.crd("widgets", "Widget"), DATA,
@@ -93,6 +95,16 @@ class Removal(KubeStory):
         self.wait_gone("Namespace", "tenant")
         self.assertTrue(self.find("ConfigMap", "marked"))
         self.wait_object("ConfigMap/default/marked", message="an annotation on it says")
+
+    def test_a_finalizer_that_hangs_is_shown_by_its_name(self):
+        self.admin.patch("ConfigMap", "held", {"metadata": {"finalizers": ["example.com/wait"]}})
+        revision = self.commit({path("shop", HELD): None})
+        self.wait_status("shop", timeout=60, message="held.*held by finalizers example.com/wait")
+        self.assertIn("held by finalizers example.com/wait",
+                      self.hub.run("describe", "app", "shop").stdout)
+        self.admin.patch("ConfigMap", "held", {"metadata": {"finalizers": None}})
+        self.wait_gone("ConfigMap", "held")
+        self.wait_until(revision, "applied")
 
     def test_a_deleted_app_takes_its_objects_along(self):
         mark = self.cluster.audit_mark()
