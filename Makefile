@@ -8,10 +8,11 @@ TEST_PACKAGES = python3 python3-venv python3-jsonschema libcmocka-dev clang clan
 
 BIN = $(CURDIR)/build/release/bin
 TIME = 60
+RUNS = 1000
 # A cluster is used only if it was asked for here; $KUBECONFIG of a shell may mean production.
 DEMO_CLUSTER = $(if $(filter command,$(firstword $(origin KUBECONFIG))),$(KUBECONFIG))
 
-.PHONY: help deps deps-test build demo test fuzz bench clean fmt
+.PHONY: help deps deps-test build demo test fuzz faults bench clean fmt
 
 help:
 	@echo 'make demo         install what it needs, build, and show the main job on 50 simulated clusters'
@@ -20,6 +21,7 @@ help:
 	@echo 'make build        build the programs into build/release/bin'
 	@echo 'make deps         install the Debian packages for building (make deps-test: for testing too)'
 	@echo 'make fuzz TIME=60 fuzz each parser for so many seconds'
+	@echo 'make faults       run an agent through 1,000 random faults (RUNS=N: so many)'
 	@echo 'make bench        measure; the numbers are printed as JSON'
 	@echo 'make fmt          format the C code'
 	@echo 'make clean        remove build/'
@@ -59,6 +61,11 @@ test: deps-test
 
 fuzz: deps-test
 	@python3 tests/fuzz.py $(TIME)
+
+faults: deps-test
+	@cmake --preset release -DHOLDFAST_TESTS=ON >/dev/null
+	@cmake --build --preset release
+	@HOLDFAST_RUNS=$(RUNS) build/release/tests/integration/agent/integration.agent.test_faults
 
 bench: deps-test
 	@cmake --preset release -DHOLDFAST_TESTS=ON >/dev/null

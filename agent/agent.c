@@ -202,6 +202,7 @@ static void on_found(void *ctx, const struct agent_owned *found) {
                                                   .default_namespace = found->default_namespace,
                                                   .uid = found->uid,
                                                   .note = found->note,
+                                                  .keep = found->keep,
                                                   .applied = true});
     }
 }

@@ -79,6 +79,7 @@ struct agent_owned {
     const char *default_namespace;
     const char *uid;
     const char *note;
+    bool keep; // of what was found: it says that it is not to be pruned
 };
 
 struct agent_field_drift {

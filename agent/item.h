@@ -17,5 +17,6 @@ struct agent_item {
     const char *uid;               // the target's identity of it, "" if it has none
     const char *note;              // the driver's, opaque
     struct cm_sha256 sha256;       // desired form that was applied last
+    bool keep;                     // it is not pruned; as it said when it was applied
     bool applied;                  // false: it was about to be applied for the first time
 };

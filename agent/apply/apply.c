@@ -227,7 +227,7 @@ static struct run *run_for(struct agent_apply *a, const struct agent_desired_app
     r->revision = cm_strdup(app->revision);
     r->bundle = agent_bundle_ref(app->bundle);
     r->error = cm_strdup(app->error);
-    r->prune = app->bundle->prune;
+    r->pruning = (struct agent_pruning){app->bundle->prune, app->bundle->prune_precious};
     r->all = all;
     r->heal = app->bundle->drift == AGENT_DRIFT_CORRECT;
     return r;
@@ -273,7 +273,7 @@ static void start_gone(struct agent_apply *a, const struct agent_gone *gone) {
 
     r->revision = cm_strdup(gone->revision);
     r->gone = true;
-    r->prune = gone->prune;
+    r->pruning = (struct agent_pruning){.prune = gone->prune};
     replace(a, gone->name, r);
 }
 

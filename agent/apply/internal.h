@@ -38,9 +38,9 @@ struct run {
     struct agent_bundle *bundle; // NULL for an App that is gone
     char *error;                 // RUN_STUCK
     bool gone;
-    bool prune; // whether what nobody lists is removed
-    bool all;   // apply what is as it should be, too
-    bool heal;  // apply what somebody else changed, too: the bundle is new, or drift: correct
+    struct agent_pruning pruning; // whether what nobody lists is removed
+    bool all;                     // apply what is as it should be, too
+    bool heal; // apply what somebody else changed, too: the bundle is new, or drift: correct
     enum run_phase phase;
 
     struct cm_arena *arena; // plan and prune, while there are any

@@ -74,6 +74,7 @@ static void applied(void *ctx, const struct agent_applied *result) {
                                                         .uid = result->uid,
                                                         .note = result->note,
                                                         .sha256 = op->entry->sha256,
+                                                        .keep = op->entry->keep,
                                                         .applied = true});
     agent_cache_commit(a->cache, recorded, op);
 }
@@ -126,6 +127,7 @@ static void put_intent(struct op *op) {
     item.key = op->key;
     item.app = op->app;
     item.default_namespace = op->bundle->namespace;
+    item.keep = item.keep || op->entry->keep;
     item.uid = uid;
     item.note = note;
     agent_cache_put_item(a->cache, &item);

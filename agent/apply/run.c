@@ -273,10 +273,15 @@ static void begin_stepping(struct run *r) {
 }
 
 static const char *why_left(enum agent_kept kept) {
-    return kept == AGENT_KEPT_PRECIOUS
-               ? "no longer in Git; it stays, because removing it would take data with it: delete "
-                 "it by hand"
-               : "no longer in Git; it stays, because prune is false";
+    static const char *const why[] = {
+        [AGENT_KEPT_PRUNE_OFF] = "no longer in Git; it stays, because prune is false",
+        [AGENT_KEPT_PRECIOUS] = "no longer in Git; it stays, because removing it would take data "
+                                "with it: delete it by hand, or set prunePrecious of the App",
+        [AGENT_KEPT_ANNOTATED] = "no longer in Git; it stays, because an annotation on it says "
+                                 "that it is not to be pruned",
+    };
+
+    return why[kept];
 }
 
 // settle_left says of what stays why it does; of an App that is gone it is forgotten.
@@ -308,7 +313,7 @@ static void begin_pruning(struct run *r) {
     if (r->arena == NULL) {
         r->arena = cm_arena_new(0);
     }
-    agent_plan_prune(r->arena, &world, a->desired, items, count, r->prune, &r->removals);
+    agent_plan_prune(r->arena, &world, a->desired, items, count, &r->pruning, &r->removals);
     settle_left(r);
     begin_phase(r, RUN_PRUNING);
 }

@@ -70,6 +70,9 @@ static void hold_item(struct agent_cache *c, const struct agent_item *item) {
     cm_map_put(c->items, h->item.key, h);
 }
 
+// Bits of the last byte of an item; older agents wrote the first one only.
+enum { ITEM_APPLIED = 1, ITEM_KEEP = 2 };
+
 static void record_item(struct cm_str *out, const struct agent_item *item) {
     size_t begin = agent_put_begin(out, AGENT_RECORD_ITEM);
 
@@ -79,7 +82,7 @@ static void record_item(struct cm_str *out, const struct agent_item *item) {
     agent_put_text(out, item->uid);
     agent_put_text(out, item->note);
     cm_str_add_n(out, item->sha256.bytes, sizeof(item->sha256.bytes));
-    agent_put_u8(out, item->applied ? 1 : 0);
+    agent_put_u8(out, (uint8_t)((item->applied ? ITEM_APPLIED : 0) | (item->keep ? ITEM_KEEP : 0)));
     agent_put_end(out, begin);
 }
 
@@ -536,7 +539,9 @@ static bool read_item(struct agent_cache *c, struct agent_reader *r) {
     item.uid = agent_get_text(r);
     item.note = agent_get_text(r);
     const uint8_t *hash = agent_get_raw(r, CM_SHA256_SIZE);
-    item.applied = agent_get_u8(r) == 1;
+    uint8_t bits = agent_get_u8(r);
+    item.applied = (bits & ITEM_APPLIED) != 0;
+    item.keep = (bits & ITEM_KEEP) != 0;
     if (r->bad || c == NULL) {
         return !r->bad;
     }

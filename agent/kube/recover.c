@@ -10,6 +10,7 @@
 #include "common/json.h"
 #include "common/map.h"
 #include "common/mem.h"
+#include "common/object/keep.h"
 #include "common/str.h"
 
 enum { PAGE = 100 };
@@ -97,6 +98,7 @@ static void tell(struct recovery *r, struct cm_arena *a, struct cm_json *item) {
             .default_namespace = "",
             .uid = kube_object_uid(item),
             .note = "",
+            .keep = cm_object_says_keep(item),
         };
         r->found(r->ctx, &owned);
     }

@@ -60,7 +60,8 @@ static enum cm_rc copy_entries(struct agent_bundle *b, char **at, const Holdfast
         b->entries[i] = (struct agent_entry){.key = copy_text(at, from->key),
                                              .sha256 = hash_of(&from->sha256),
                                              .size = from->size,
-                                             .secret = from->secret};
+                                             .secret = from->secret,
+                                             .keep = from->keep};
     }
     return CM_OK;
 }
@@ -85,6 +86,7 @@ static struct agent_bundle *copy_bundle(const Holdfast__V1__Bundle *m, char **at
     b->drift = drift_of(m->drift);
     b->prune = m->prune;
     b->suspend = m->suspend;
+    b->prune_precious = m->prune_precious;
     b->adopt = m->adopt;
     b->entry_count = m->n_entries;
     b->entries = (struct agent_entry *)(void *)b->bytes;

@@ -24,6 +24,7 @@ struct agent_entry {
     struct cm_sha256 sha256; // for secrets a keyed HMAC, which we cannot check
     uint32_t size;
     bool secret;
+    bool keep; // it is not pruned
 };
 
 enum agent_drift { AGENT_DRIFT_REPORT, AGENT_DRIFT_CORRECT, AGENT_DRIFT_OFF };
@@ -36,6 +37,7 @@ struct agent_bundle {
     enum agent_drift drift;
     bool prune;
     bool suspend;
+    bool prune_precious;
     bool adopt; // take objects over from other GitOps tools
     const char **depends_on;
     size_t depends_on_count;

@@ -71,7 +71,7 @@ static int compare_removals(const void *left, const void *right) {
 
 void agent_plan_prune(struct cm_arena *a, const struct agent_plan_world *world,
                       const struct agent_desired *desired, const struct agent_item *const *items,
-                      size_t item_count, bool prune, struct agent_prune *out) {
+                      size_t item_count, const struct agent_pruning *how, struct agent_prune *out) {
     *out = (struct agent_prune){
         .removals = cm_arena_get(a, (item_count + 1) * sizeof(*out->removals)),
         .left = cm_arena_get(a, (item_count + 1) * sizeof(*out->left)),
@@ -83,9 +83,12 @@ void agent_plan_prune(struct cm_arena *a, const struct agent_plan_world *world,
             continue;
         }
         world->place(world->ctx, items[i]->key, &place);
-        if (!prune || place.precious) {
+        bool precious = place.precious && !how->precious;
+        if (!how->prune || items[i]->keep || precious) {
             out->left[out->left_count++] =
-                (struct agent_left){items[i], prune ? AGENT_KEPT_PRECIOUS : AGENT_KEPT_PRUNE_OFF};
+                (struct agent_left){items[i], !how->prune      ? AGENT_KEPT_PRUNE_OFF
+                                              : items[i]->keep ? AGENT_KEPT_ANNOTATED
+                                                               : AGENT_KEPT_PRECIOUS};
         } else {
             out->removals[out->count++] =
                 (struct agent_removal){cm_arena_strdup(a, items[i]->key), place.rank};

@@ -7,7 +7,8 @@
 // Removing is worked out only after the whole App was applied, from the inventory as it is then:
 // what the App owns and no App of the manifest lists, in the order of falling ranks. So an object
 // that moved to another App is handed over and never deleted, and what is not in the inventory
-// cannot be named at all. Precious objects stay.
+// cannot be named at all. Objects that say so stay, and precious ones unless the App says
+// otherwise.
 //
 // Threads: any; pure. Results live in the arena given and borrow keys from the inputs.
 #pragma once
@@ -54,7 +55,13 @@ void agent_plan_apply(struct cm_arena *a, const struct agent_plan_world *world,
 // another rank.
 size_t agent_plan_stage(const struct agent_plan *plan, size_t from);
 
-enum agent_kept { AGENT_KEPT_PRUNE_OFF, AGENT_KEPT_PRECIOUS };
+enum agent_kept { AGENT_KEPT_PRUNE_OFF, AGENT_KEPT_PRECIOUS, AGENT_KEPT_ANNOTATED };
+
+// What an App says about what it lists no longer.
+struct agent_pruning {
+    bool prune;    // it is removed
+    bool precious; // also what is precious
+};
 
 struct agent_removal {
     const char *key; // the arena's: the item may be forgotten before its turn comes
@@ -76,7 +83,7 @@ struct agent_prune {
 // agent_plan_prune says which of the items (all items of one App, in any order) are to be removed.
 void agent_plan_prune(struct cm_arena *a, const struct agent_plan_world *world,
                       const struct agent_desired *desired, const struct agent_item *const *items,
-                      size_t item_count, bool prune, struct agent_prune *out);
+                      size_t item_count, const struct agent_pruning *how, struct agent_prune *out);
 
 // agent_prune_stage returns the end of the stage of removals that begins at `from`.
 size_t agent_prune_stage(const struct agent_prune *prune, size_t from);

@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "common/object/diff.h"
 #include "common/object/id.h"
+#include "common/object/keep.h"
 
 enum { VALUE_MAX = 256 };
 
@@ -184,6 +185,16 @@ static void end_remove(struct agent_sim_driver *d, struct op *op, bool canceled)
     op->removed(op->ctx, &error, 0);
 }
 
+static bool says_keep(const struct sim_object *o) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *tree = NULL;
+    struct cm_err ignored;
+
+    return cm_json_parse(a, (const char *)o->live->data, o->live->size, NULL, &tree, &ignored) ==
+               CM_OK &&
+           cm_object_says_keep(tree);
+}
+
 static bool tell_found(void *ctx, const char *key, void *value) {
     const struct op *op = ctx;
     const struct sim_object *o = value;
@@ -194,7 +205,8 @@ static bool tell_found(void *ctx, const char *key, void *value) {
                                                  .key = o->core_key,
                                                  .default_namespace = o->default_namespace,
                                                  .uid = o->uid,
-                                                 .note = ""});
+                                                 .note = "",
+                                                 .keep = says_keep(o)});
     }
     return true;
 }

@@ -24,6 +24,9 @@ struct hub_config {
     int64_t max_agents;
     int64_t git_workers;
     int64_t events_kept;
+    int64_t removal_share_percent;
+    int64_t removal_objects_min;
+    int64_t removal_clusters_min;
     bool version;
     bool help;
 };

@@ -106,6 +106,21 @@ static void look_at_group(void *ctx, const struct hub_group_info *info) {
     }
 }
 
+// What is read here runs nowhere yet, so nothing can wait to be removed.
+static void look_at_confirmation(void *ctx, const struct hub_confirmation_info *info) {
+    const struct hub_problem problem = {
+        .repo = info->repo,
+        .path = info->path,
+        .line = info->line,
+        .column = info->column,
+        .app = info->app,
+        .message =
+            "it confirms nothing here: 'holdfast plan' tells whether a change needs it; once "
+            "its removal has happened, delete it"};
+
+    add(ctx, &problem, "warning");
+}
+
 // ---- The verdict
 
 static const char *plural(size_t count) {
@@ -134,6 +149,7 @@ static int print(struct ctl *c, const struct ctl_offline *o) {
     hub_fleet_each_cluster(o->fleet, count_cluster, &r);
     hub_fleet_each_app(o->fleet, look_at_app, &r);
     hub_fleet_each_group(o->fleet, look_at_group, &r);
+    hub_fleet_each_confirmation(o->fleet, look_at_confirmation, &r);
     if (ctl_output_is_tree(c)) {
         code = ctl_print_value(c, r.list) < 0 ? CTL_ERROR : CTL_DONE;
     } else {

@@ -56,6 +56,15 @@ static size_t count_in_force(const struct hub_cluster *c) {
     return count;
 }
 
+static size_t count_waiting(const struct hub_cluster *c) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < c->link_count; i++) {
+        count += c->links[i]->waits != NULL ? 1 : 0;
+    }
+    return count;
+}
+
 static const char *put_text(char **at, const char *text) {
     size_t size = strlen(text) + 1;
     const char *copy = memcpy(*at, text, size);
@@ -78,6 +87,7 @@ static void fill_pairs(struct desired *d, const struct hub_cluster *c, struct hu
             .revision = share_text(d, link->revision),
             .repo = share_text(d, link->repo),
             .stale = link->stale,
+            .waits = link->waits != NULL ? share_text(d, link->waits) : NULL,
         };
     }
     d->public.pairs = pairs;
@@ -87,7 +97,8 @@ struct hub_desired *hub_settle_desired(const struct hub_cluster *c) {
     size_t pair_count = count_in_force(c);
     size_t pairs_size = pair_count * sizeof(struct hub_pair);
     size_t gone_size = c->gone_count * sizeof(struct hub_gone);
-    size_t texts_size = (2 * pair_count + c->gone_count) * sizeof(struct cm_buf *);
+    size_t texts_size =
+        (2 * pair_count + count_waiting(c) + c->gone_count) * sizeof(struct cm_buf *);
     struct desired *d = cm_new(1, sizeof(*d) + pairs_size + gone_size + texts_size + names_size(c));
     struct hub_pair *pairs = (struct hub_pair *)(void *)(d + 1);
     struct hub_gone *gone = (struct hub_gone *)(void *)((char *)pairs + pairs_size);
@@ -116,7 +127,7 @@ static const char *copy_text(struct desired *d, const char *text) {
 struct hub_desired *hub_desired_copy(const struct hub_desired *from) {
     size_t pairs_size = from->pair_count * sizeof(struct hub_pair);
     size_t gone_size = from->gone_count * sizeof(struct hub_gone);
-    size_t texts = 1 + 2 * (from->pair_count + from->gone_count);
+    size_t texts = 1 + 3 * from->pair_count + 2 * from->gone_count;
     struct desired *d =
         cm_new(1, sizeof(*d) + pairs_size + gone_size + texts * sizeof(struct cm_buf *));
     struct hub_pair *pairs = (struct hub_pair *)(void *)(d + 1);
@@ -132,9 +143,13 @@ struct hub_desired *hub_desired_copy(const struct hub_desired *from) {
     for (size_t i = 0; i < from->pair_count; i++) {
         struct hub_bundle *bundle = hub_bundle_ref(from->pairs[i].bundle);
 
-        pairs[i] =
-            (struct hub_pair){bundle->spec.app, bundle, copy_text(d, from->pairs[i].revision),
-                              copy_text(d, from->pairs[i].repo), from->pairs[i].stale};
+        pairs[i] = (struct hub_pair){
+            bundle->spec.app,
+            bundle,
+            copy_text(d, from->pairs[i].revision),
+            copy_text(d, from->pairs[i].repo),
+            from->pairs[i].stale,
+            from->pairs[i].waits != NULL ? copy_text(d, from->pairs[i].waits) : NULL};
     }
     for (size_t i = 0; i < from->gone_count; i++) {
         gone[i] = (struct hub_gone){copy_text(d, from->gone[i].app),
@@ -172,9 +187,14 @@ bool hub_desired_same_manifest(const struct hub_desired *a, const struct hub_des
     return true;
 }
 
+static bool same_waits(const char *a, const char *b) {
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 bool hub_desired_same_marks(const struct hub_desired *a, const struct hub_desired *b) {
     for (size_t i = 0; i < a->pair_count; i++) {
         if (a->pairs[i].stale != b->pairs[i].stale ||
+            !same_waits(a->pairs[i].waits, b->pairs[i].waits) ||
             strcmp(a->pairs[i].repo, b->pairs[i].repo) != 0) {
             return false;
         }

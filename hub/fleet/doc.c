@@ -265,6 +265,7 @@ static void read_app(struct cm_arena *a, const struct cm_json *document, struct 
     out->prune = flag(spec, "prune", true);
     out->suspend = flag(spec, "suspend", false);
     out->adopt = flag(spec, "adopt", false);
+    out->prune_precious = flag(spec, "prunePrecious", false);
     out->literal = !flag(spec, "substitute", true);
     out->prune_on_loss = strcmp(word(spec, "onTargetLoss", "orphan"), "prune") == 0;
     out->plain_secrets = strcmp(word(spec, "plainSecrets", "deny"), "allow") == 0;
@@ -287,6 +288,13 @@ static void keep_text(const struct reading *r, struct cm_arena *a, struct hub_ap
     }
 }
 
+static void read_confirmation(const struct cm_json *document, struct hub_confirmation_doc *out) {
+    const struct cm_json *spec = cm_json_get(document, "spec");
+
+    out->app = word(spec, "app", "");
+    out->removal = word(spec, "removal", "");
+}
+
 static struct hub_doc *read_document(const struct reading *r, const struct cm_json *parsed) {
     struct hub_doc *doc = cm_new(1, sizeof(*doc));
     const struct cm_json *name = cm_json_path(parsed, "metadata", "name", NULL);
@@ -306,6 +314,9 @@ static struct hub_doc *read_document(const struct reading *r, const struct cm_js
     case HUB_APP:
         read_app(doc->arena, document, &doc->app);
         keep_text(r, doc->arena, &doc->app);
+        break;
+    case HUB_CONFIRMATION:
+        read_confirmation(document, &doc->confirmation);
         break;
     }
     return doc;

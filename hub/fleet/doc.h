@@ -100,7 +100,13 @@ struct hub_app_doc {
     bool prune_on_loss;
     bool plain_secrets;
     bool adopt;
+    bool prune_precious;
     bool literal; // no variables in manifests
+};
+
+struct hub_confirmation_doc {
+    const char *app;
+    const char *removal;
 };
 
 struct hub_doc {
@@ -112,6 +118,7 @@ struct hub_doc {
         struct hub_cluster_doc cluster;
         struct hub_group_doc group;
         struct hub_app_doc app;
+        struct hub_confirmation_doc confirmation;
     };
     // What follows belongs to documents.c.
     struct hub_file *file;

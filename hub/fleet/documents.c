@@ -21,6 +21,7 @@ struct hub_named *hub_named_get(struct hub_fleet *f, enum hub_kind kind, const c
         [HUB_CLUSTER] = sizeof(struct hub_cluster),
         [HUB_GROUP] = sizeof(struct hub_group),
         [HUB_APP] = sizeof(struct hub_app),
+        [HUB_CONFIRMATION] = sizeof(struct hub_confirmation),
     };
     struct hub_named *named = cm_map_get(f->names[kind], name);
 
@@ -36,6 +37,7 @@ struct hub_named *hub_named_get(struct hub_fleet *f, enum hub_kind kind, const c
 static void free_app(struct hub_app *app) {
     hub_content_free(app);
     hub_diags_done(&app->frozen);
+    hub_guard_forget(app);
     cm_map_free(app->variants);
     free(app->links);
 }
@@ -66,6 +68,8 @@ void hub_named_free(struct hub_named *named) {
         break;
     case HUB_APP:
         free_app(hub_app_of(named));
+        break;
+    case HUB_CONFIRMATION:
         break;
     }
     free(named->name);
@@ -194,6 +198,8 @@ static enum hub_kind kind_of(const struct hub_file *file) {
         return HUB_CLUSTER;
     case HUB_ROLE_GROUPS:
         return HUB_GROUP;
+    case HUB_ROLE_CONFIRMATIONS:
+        return HUB_CONFIRMATION;
     case HUB_ROLE_APP:
     case HUB_ROLE_MANIFEST:
     case HUB_ROLE_REFUSED:
@@ -206,7 +212,7 @@ static enum hub_kind kind_of(const struct hub_file *file) {
 
 static bool holds_documents(const struct hub_file *file) {
     return file->role == HUB_ROLE_CLUSTERS || file->role == HUB_ROLE_GROUPS ||
-           file->role == HUB_ROLE_APP;
+           file->role == HUB_ROLE_APP || file->role == HUB_ROLE_CONFIRMATIONS;
 }
 
 static void list_add(struct hub_doc_list *list, struct hub_doc *doc) {

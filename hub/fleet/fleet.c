@@ -46,6 +46,9 @@ struct hub_fleet *hub_fleet_new(const uint8_t secret_key[32]) {
     f->repos = cm_map_new(hub_repo_free);
     f->trees = cm_map_new(hub_repo_free);
     f->claims = cm_map_new(free_claim);
+    f->confirmations = cm_map_new(hub_confirmations_free_set);
+    f->used = cm_map_new(free);
+    f->guard = HUB_GUARD_DEFAULT;
     for (size_t i = 0; i < HUB_KINDS; i++) {
         f->names[i] = cm_map_new(free_named);
     }
@@ -76,6 +79,9 @@ void hub_fleet_free(struct hub_fleet *f) {
     free(f->sources);
     cm_map_free(f->claims);
     cm_map_free(f->labels);
+    cm_map_free(f->confirmations);
+    cm_map_free(f->used);
+    hub_set_done(&f->leaving);
     hub_problems_done(f);
     hub_set_done(&f->clusters);
     hub_set_done(&f->wrong);
@@ -100,6 +106,14 @@ bool hub_fleet_is_loaded(const struct hub_fleet *f) {
 
     cm_map_each(f->repos, check_loaded, &loaded);
     return loaded;
+}
+
+void hub_fleet_set_guard(struct hub_fleet *f, const struct hub_fleet_guard *guard) {
+    f->guard = *guard;
+}
+
+void hub_fleet_look_back(struct hub_fleet *f, bool yes) {
+    f->looking_back = yes;
 }
 
 void hub_fleet_expect(struct hub_fleet *f, const char *repo) {
@@ -128,12 +142,13 @@ static void seed_pair(struct hub_fleet *f, struct hub_cluster *c, const struct h
     if (app->variants == NULL) {
         hub_links_reset(app);
     }
-    app->prune = pair->bundle->spec.prune;
+    app->prune = true; // as far as what is in force says so (remove_app)
     link->version =
         hub_version_new(f, app, (struct hub_rendered){.bundle = hub_bundle_ref(pair->bundle)});
     link->revision = text_buf(pair->revision);
     link->repo = text_buf(pair->repo);
     link->stale = pair->stale;
+    link->waits = pair->waits != NULL ? text_buf(pair->waits) : NULL;
 }
 
 void hub_fleet_seed(struct hub_fleet *f, const char *cluster, const struct hub_pair *pairs,
@@ -149,6 +164,7 @@ void hub_fleet_seed(struct hub_fleet *f, const char *cluster, const struct hub_p
     }
     hub_desired_unref(c->desired);
     c->desired = hub_settle_desired(c);
+    f->restarted = true;
 }
 
 // ---- Documents that are in force now and were not
@@ -226,6 +242,8 @@ static void dispatch(struct hub_update *u, struct hub_named *named) {
         cluster_changed(u, hub_cluster_of(named));
     } else if (named->kind == HUB_APP) {
         app_changed(u, hub_app_of(named));
+    } else if (named->kind == HUB_CONFIRMATION) {
+        hub_confirmations_changed(u, named);
     } else {
         u->problems = true;
         u->references = true;
@@ -253,12 +271,14 @@ static void dispatch_all(struct hub_update *u) {
 
 // ---- Apps and clusters that are gone
 
-static void remove_app(struct hub_update *u, struct hub_app *app, bool prune) {
-    while (app->link_count > 0) {
-        struct hub_link *link = app->links[app->link_count - 1];
+// remove_app removes objects only where both the last document and what is in force say so: the
+// second is all that is known after a restart.
+static void remove_app(struct hub_update *u, struct hub_app *app) {
+    for (size_t i = app->link_count; i > 0; i--) { // a link may go
+        const struct hub_version *version = app->links[i - 1]->version;
 
-        hub_cluster_touch(u, link->cluster);
-        hub_link_remove(u->fleet, link, u->revision, prune);
+        hub_link_leave(u, app->links[i - 1],
+                       app->prune && version != NULL && version->rendered.bundle->spec.prune);
     }
 }
 
@@ -267,7 +287,7 @@ static void remove_apps(struct hub_update *u) {
         struct hub_named *named = u->touched.items[i];
 
         if (named->kind == HUB_APP && named->doc == NULL && !named->seeded) {
-            remove_app(u, hub_app_of(named), hub_app_of(named)->prune);
+            remove_app(u, hub_app_of(named));
         }
     }
 }
@@ -322,7 +342,7 @@ static void sweep_seeds(struct hub_update *u) {
             if (named->kind == HUB_CLUSTER) {
                 hub_set_add(&u->gone_clusters, named);
             } else {
-                remove_app(u, hub_app_of(named), hub_app_of(named)->prune);
+                remove_app(u, hub_app_of(named));
             }
         }
     }
@@ -459,13 +479,28 @@ static void update_done(struct hub_update *u) {
     hub_set_done(&u->gone_clusters);
     hub_set_done(&u->regrouped);
     hub_set_done(&u->changed_groups);
+    hub_set_done(&u->confirmed);
     cm_map_free(u->kinds);
     cm_buf_unref(u->revision);
     cm_buf_unref(u->repo_name);
 }
 
+static bool touch_leaving(void *ctx, const char *name, void *value) {
+    struct hub_app *app = value;
+
+    (void)ctx;
+    (void)name;
+    app->leaving_changed = app->leaving > 0;
+    return true;
+}
+
 static void work(struct hub_update *u, struct hub_fleet_result *result) {
+    bool was_loaded = hub_fleet_is_loaded(u->fleet);
+
     hub_files_take(u);
+    if (!was_loaded && hub_fleet_is_loaded(u->fleet)) {
+        cm_map_each(u->fleet->names[HUB_APP], touch_leaving, NULL);
+    }
     hub_documents_take(u);
     dispatch_all(u);
     if (u->references) {

@@ -14,8 +14,12 @@
 // that does not render keeps its last good bundle, and nothing else is touched. Every such place is
 // a problem with repository, path, line, column, words and what to do; it goes when it is mended.
 //
+// Removals that are larger than a guard allows wait: what is in force of the App stays, and a
+// problem says which Confirmation lets it happen (hub/fleet/guard.c).
+//
 // Documents are found by their path below the repository's root folder:
 //     clusters/**.yaml  Cluster      groups/**.yaml  ClusterGroup      **/app.yaml  App
+//     confirmations/**.yaml  Confirmation
 // everything below the folder of an app.yaml belongs to that App (an app.yaml deeper down takes its
 // own folder out of it), but for what overlays name and .holdfastignore files leave out.
 //
@@ -98,6 +102,7 @@ struct hub_problem {
     const char *cluster; // the first cluster it touches; NULL: all of the App's, or none
     size_t clusters;     // how many
     bool waiting;        // nothing is wrong: a source is not fetched yet, and nobody said why
+    const char *removal; // nothing is wrong: it waits for a confirmation; NULL: it does not
 };
 
 // One App on one cluster.
@@ -107,6 +112,7 @@ struct hub_pair {
     const char *revision; // commit at which the bundle became what it is on this cluster
     const char *repo;     // of that commit: a repository, or a source where its tree moved
     bool stale;           // a problem keeps the last good bundle in force
+    const char *waits;    // removal that waits for a confirmation; NULL: none
 };
 
 struct hub_gone {
@@ -154,6 +160,20 @@ void hub_fleet_result_freep(struct hub_fleet_result **r);
 struct hub_fleet *hub_fleet_new(const uint8_t secret_key[32]);
 void hub_fleet_free(struct hub_fleet *f);
 
+// What may be removed without a confirmation: up to a share, and fewer than a minimum in any case.
+struct hub_fleet_guard {
+    uint32_t share_percent; // of the objects of a cluster, and of the clusters of an App
+    uint32_t objects_min;   // that a cluster loses
+    uint32_t clusters_min;  // that lose an App
+};
+#define HUB_GUARD_DEFAULT                                                                          \
+    ((struct hub_fleet_guard){.share_percent = 30, .objects_min = 10, .clusters_min = 10})
+void hub_fleet_set_guard(struct hub_fleet *f, const struct hub_fleet_guard *guard);
+
+// hub_fleet_look_back says that what comes is history, for which nobody wrote confirmations:
+// nothing begins to wait until it is over.
+void hub_fleet_look_back(struct hub_fleet *f, bool yes);
+
 // hub_fleet_expect names a repository that will be loaded. What is seeded is taken as gone from Git
 // only when every repository that is expected has had its complete commit.
 void hub_fleet_expect(struct hub_fleet *f, const char *repo);
@@ -166,6 +186,12 @@ bool hub_fleet_is_loaded(const struct hub_fleet *f);
 // taken.
 void hub_fleet_seed(struct hub_fleet *f, const char *cluster, const struct hub_pair *pairs,
                     size_t pair_count, const struct hub_gone *gone, size_t gone_count);
+
+// hub_fleet_seed_used says which removal a confirmation has let happen: it does so once.
+void hub_fleet_seed_used(struct hub_fleet *f, const char *confirmation, const char *removal);
+void hub_fleet_each_used(const struct hub_fleet *f,
+                         void (*visit)(void *ctx, const char *confirmation, const char *removal),
+                         void *ctx);
 
 // hub_fleet_update takes a commit in. It cannot fail as a whole: what is wrong becomes a problem. A
 // blob that cannot be read (CM_EIO of the reader) is a problem of its document.
@@ -225,6 +251,19 @@ struct hub_app_info {
     size_t depends_on_count;
     size_t clusters; // that it is on
 };
+struct hub_confirmation_info {
+    const char *name;
+    const char *repo;
+    const char *path;
+    uint32_t line;
+    uint32_t column;
+    const char *app;
+    const char *removal;
+    bool used; // what it confirms has happened
+};
+void hub_fleet_each_confirmation(const struct hub_fleet *f,
+                                 void (*visit)(void *ctx, const struct hub_confirmation_info *c),
+                                 void *ctx);
 void hub_fleet_each_cluster(const struct hub_fleet *f,
                             void (*visit)(void *ctx, const struct hub_cluster_info *c), void *ctx);
 void hub_fleet_each_group(const struct hub_fleet *f,

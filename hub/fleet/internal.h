@@ -14,6 +14,8 @@
 //     links.c      (App, cluster) -> input -> rendered once; who claims which object
 //     settle.c     what is in force on a cluster; conflicts
 //     release.c    Apps whose changes land together
+//     guard.c      removals that wait for a confirmation
+//     confirmations.c  which Git lets happen
 //     desired.c    desired states
 //     problems.c   everything that is wrong, as one list
 //     fleet.c      the update, in order
@@ -56,6 +58,9 @@ void hub_set_add(struct hub_set *s, void *item); // must not be in it
 bool hub_set_remove(struct hub_set *s, const void *item);
 bool hub_set_has(const struct hub_set *s, const void *item);
 
+#define HUB_REMOVAL_MAX 13
+#define HUB_LOSS_SHOWN 3
+
 // ---- Names: a Cluster, ClusterGroup or App, whether or not there is a document for it now
 
 struct hub_named {
@@ -84,7 +89,8 @@ struct hub_gone_mark {
 // release group.
 struct hub_conflict {
     struct hub_app *app;
-    struct hub_diag diag; // owns its texts
+    struct hub_diag diag;          // owns its texts
+    char removal[HUB_REMOVAL_MAX]; // that waits for a confirmation; "": it is none
 };
 
 struct hub_cluster {
@@ -102,6 +108,25 @@ struct hub_cluster {
     bool dirty;   // to be linked anew
     bool fresh;   // made by this update
     bool listed;
+    // While it is settled
+    bool had_conflicts;
+    bool again; // something that it was settled with is not so
+};
+
+struct hub_confirmation {
+    struct hub_named named;
+    // During an update
+    bool named_by; // something that it confirms
+    bool released; // what it confirms happened
+    bool pending;  // or could not, for another reason
+};
+
+// An App that leaves clusters and waits for a confirmation to.
+struct hub_leave {
+    char removal[HUB_REMOVAL_MAX];
+    char *message; // NULL: nothing waits
+    size_t clusters;
+    const char *first; // of them
 };
 
 struct hub_group {
@@ -151,6 +176,12 @@ struct hub_app {
     bool targets_dirty;
     bool prune;       // of the last document
     size_t contested; // objects that other Apps claim too, somewhere
+    size_t leaving;   // links that are
+    bool leaving_changed;
+    struct hub_leave leave;
+    // The last two of its versions of which the second is known to drop nothing of the first
+    const struct hub_version *kept_from;
+    const struct hub_version *kept_by;
 };
 
 // A file of manifests of an App, or of one of its overlays.
@@ -210,6 +241,15 @@ struct hub_variant {
     const char *first_cluster; // while problems are listed
 };
 
+// Objects that would be removed from a cluster.
+struct hub_loss {
+    size_t count;
+    const char *first[HUB_LOSS_SHOWN]; // keys, of the version in force
+    char removal[HUB_REMOVAL_MAX];     // names them all
+    const struct hub_app *taker;       // that takes `taken` over, and cannot yet; NULL: none
+    const char *taken;
+};
+
 struct hub_link {
     struct hub_app *app;
     struct hub_cluster *cluster;
@@ -221,10 +261,16 @@ struct hub_link {
     bool stale;
     bool was_gone; // it came back before its tombstone was reported as done
     bool gone_prune;
+    bool leaving;         // Git takes the App and its objects off the cluster
+    struct cm_buf *waits; // removal that waits for a confirmation, ends in NUL; NULL: none
     // While its cluster is settled
-    struct hub_version *chosen;
-    bool lost; // to another App that claims one of its objects
-    bool held; // by an App of its release group
+    struct hub_version *chosen;            // NULL: none, or it leaves
+    struct hub_loss *loss;                 // NULL: none
+    bool lost;                             // to another App that claims one of its objects
+    bool held;                             // by an App of its release group
+    struct hub_confirmation *confirmation; // that lets the loss happen; NULL: none
+    bool over;                             // its cluster would lose more than may go
+    bool guarded;                          // it waits for a confirmation
 };
 
 struct hub_repo {
@@ -268,6 +314,12 @@ struct hub_fleet {
     struct hub_set misnamed;         // app.yml
     struct hub_set seeded;           // names without a document
     struct hub_set conflicted;       // clusters with conflicts
+    struct hub_fleet_guard guard;
+    bool restarted;               // something was seeded
+    bool looking_back;            // nothing waits but what waits already
+    struct hub_set leaving;       // Apps with links that are
+    struct cm_map *confirmations; // "app/removal" -> struct hub_set
+    struct cm_map *used;          // names of confirmations -> removal that happened
     struct hub_problem *problems;
     size_t problem_count;
     struct cm_arena *problem_arena;
@@ -292,6 +344,7 @@ struct hub_update {
     struct hub_set gone_clusters;
     struct hub_set regrouped;      // groups whose members may have changed
     struct hub_set changed_groups; // with a delta
+    struct hub_set confirmed;      // confirmations that are named by something
     struct cm_map *kinds;          // whose CRDs changed
     bool references;               // what Apps refer to may have changed
     bool sources;                  // which ones are wanted may have changed
@@ -422,6 +475,9 @@ bool hub_editions_hide(const struct hub_app *app, const struct hub_file *file);
 struct hub_link *hub_link_find(const struct hub_cluster *c, const struct hub_app *app);
 struct hub_link *hub_link_make(struct hub_app *app, struct hub_cluster *c);
 void hub_link_evaluate(struct hub_update *u, struct hub_app *app, struct hub_cluster *c);
+// hub_link_leave begins to take an App off a cluster: at once, or when its cluster is settled if
+// objects go with it.
+void hub_link_leave(struct hub_update *u, struct hub_link *link, bool prune);
 // hub_link_remove takes an App off a cluster; a tombstone stays if something was in force.
 void hub_link_remove(struct hub_fleet *f, struct hub_link *link, struct cm_buf *revision,
                      bool prune);
@@ -438,12 +494,37 @@ void hub_link_suspend(struct hub_fleet *f, struct hub_link *link);
 // ---- settle.c
 void hub_settle(struct hub_update *u, struct hub_fleet_result *result);
 struct hub_version *hub_settle_candidate(const struct hub_link *link); // NULL: there is none
+bool hub_version_has(const struct hub_version *v, const char *key);    // NULL has nothing
+// hub_version_walk does the same for keys that are asked for in their order; *at begins at 0.
+bool hub_version_walk(const struct hub_version *v, const char *key, size_t *at);
 bool hub_settle_same_bundle(const struct hub_version *a, const struct hub_version *b);
 void hub_gone_put(struct hub_cluster *c, const char *app, struct cm_buf *revision, bool prune);
 bool hub_gone_take(struct hub_cluster *c, const char *app, bool *prune);
 void hub_conflicts_clear(struct hub_cluster *c);
-// hub_conflicts_add copies the path and takes the message.
-void hub_conflicts_add(struct hub_cluster *c, struct hub_app *app, struct hub_diag diag);
+// hub_conflicts_add copies the path and takes the message. `removal`: what waits; "": it is none.
+void hub_conflicts_add(struct hub_cluster *c, struct hub_app *app, struct hub_diag diag,
+                       const char *removal);
+
+// ---- guard.c
+// hub_guard_leaves notes that Git takes an App off a cluster, or no longer.
+void hub_guard_leaves(struct hub_fleet *f, struct hub_link *link, bool leaves);
+bool hub_guard_lets_go(const struct hub_update *u, const struct hub_link *link); // if nothing waits
+void hub_guard_spread(struct hub_update *u); // to all clusters that must be settled together
+// hub_guard_hold refuses candidates that must wait; it tells whether there was one more.
+bool hub_guard_hold(struct hub_update *u, struct hub_cluster *c);
+// hub_guard_hold_apps does so for Apps that leave, when all clusters are settled but for that;
+// those that must be once more are marked `again`.
+bool hub_guard_hold_apps(struct hub_update *u);
+void hub_guard_forget(struct hub_app *app); // what is said of its leaving
+
+// ---- confirmations.c
+void hub_confirmations_changed(struct hub_update *u, struct hub_named *named);
+struct hub_confirmation *hub_confirmations_find(struct hub_update *u, const char *app,
+                                                const char *removal); // NULL: there is none
+// hub_confirmations_note says whether something that one confirms has happened.
+void hub_confirmations_note(struct hub_update *u, struct hub_confirmation *c, bool happened);
+void hub_confirmations_settle(struct hub_update *u);
+void hub_confirmations_free_set(void *set);
 
 // ---- release.c
 bool hub_release_hold(struct hub_cluster *c); // whether a candidate is refused that was not

@@ -80,6 +80,9 @@ void hub_version_unref(struct hub_fleet *f, struct hub_version *v) {
     if (v == NULL || --v->refs > 0) {
         return;
     }
+    if (v->app->kept_from == v || v->app->kept_by == v) {
+        v->app->kept_from = NULL;
+    }
     const struct hub_bundle_spec *spec = &v->rendered.bundle->spec;
     for (size_t i = 0; i < spec->object_count; i++) {
         unclaim_key(f, v->app, spec->objects[i].key);
@@ -208,6 +211,7 @@ static void render(struct hub_update *u, const struct input *in, struct hub_vari
         .prune = doc->app.prune,
         .suspend = in->suspend,
         .adopt = doc->app.adopt,
+        .prune_precious = doc->app.prune_precious,
         .plain_secrets = doc->app.plain_secrets,
         .depends_on = depends_on,
         .depends_on_count = doc->app.depends_on_count,
@@ -309,6 +313,7 @@ void hub_link_drop(struct hub_fleet *f, struct hub_link *link) {
     struct hub_app *app = link->app;
     size_t at = position(c, app->named.name);
 
+    hub_guard_leaves(f, link, false);
     memmove(&c->links[at], &c->links[at + 1], (c->link_count - at - 1) * sizeof(struct hub_link *));
     c->link_count--;
     app->links[link->at] = app->links[--app->link_count];
@@ -317,6 +322,8 @@ void hub_link_drop(struct hub_fleet *f, struct hub_link *link) {
     hub_version_unref(f, link->version);
     cm_buf_unref(link->revision);
     cm_buf_unref(link->repo);
+    cm_buf_unref(link->waits);
+    free(link->loss);
     free(link);
 }
 
@@ -330,6 +337,17 @@ void hub_link_remove(struct hub_fleet *f, struct hub_link *link, struct cm_buf *
     hub_link_drop(f, link);
 }
 
+void hub_link_leave(struct hub_update *u, struct hub_link *link, bool prune) {
+    u->problems = u->problems || link->stale;
+    hub_cluster_touch(u, link->cluster);
+    if (prune && link->version != NULL) {
+        leave_variant(u->fleet, link);
+        hub_guard_leaves(u->fleet, link, true);
+    } else {
+        hub_link_remove(u->fleet, link, u->revision, prune);
+    }
+}
+
 void hub_link_evaluate(struct hub_update *u, struct hub_app *app, struct hub_cluster *c) {
     const struct hub_target *target;
     struct hub_link *link = hub_link_find(c, app);
@@ -340,9 +358,7 @@ void hub_link_evaluate(struct hub_update *u, struct hub_app *app, struct hub_clu
     target = hub_targets_find(app, c);
     if (target == NULL) {
         if (link != NULL) {
-            u->problems = u->problems || link->stale;
-            hub_link_remove(u->fleet, link, u->revision, app->named.doc->app.prune_on_loss);
-            hub_cluster_touch(u, c);
+            hub_link_leave(u, link, app->named.doc->app.prune_on_loss);
         }
         return;
     }
@@ -350,6 +366,7 @@ void hub_link_evaluate(struct hub_update *u, struct hub_app *app, struct hub_clu
         link = hub_link_make(app, c);
         hub_cluster_touch(u, c);
     }
+    hub_guard_leaves(u->fleet, link, false);
     struct input input = input_of(app, c, target);
     struct hub_variant *v = variant_for(u, &input, link->version);
     if (v != link->variant) {

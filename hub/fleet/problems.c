@@ -39,6 +39,7 @@ static void add_at(struct making *m, const char *repo, const char *path,
     problem.message = cm_arena_strdup(m->arena, diag->message);
     problem.app = touches.app != NULL ? cm_arena_strdup(m->arena, touches.app) : NULL;
     problem.cluster = touches.cluster != NULL ? cm_arena_strdup(m->arena, touches.cluster) : NULL;
+    problem.removal = touches.removal != NULL ? cm_arena_strdup(m->arena, touches.removal) : NULL;
     if (m->count == m->capacity) {
         m->capacity = m->capacity == 0 ? 16 : m->capacity * 2;
         m->items = cm_resize(m->items, m->capacity * sizeof(*m->items));
@@ -314,8 +315,48 @@ static void add_conflicts(struct making *m, const struct hub_cluster *c) {
 
         if (conflict->app->named.doc != NULL) {
             add_of(m, conflict->app, &conflict->diag,
-                   (struct hub_problem){.cluster = c->named.name, .clusters = 1});
+                   (struct hub_problem){.cluster = c->named.name,
+                                        .clusters = 1,
+                                        .removal = conflict->removal[0] != '\0' ? conflict->removal
+                                                                                : NULL});
         }
+    }
+}
+
+// home_of returns the repository that an App without a document was last seen in.
+static const char *home_of(struct making *m, const struct hub_app *app) {
+    for (size_t i = 0; i < app->link_count; i++) {
+        if (app->links[i]->leaving) {
+            const char *repo = (const char *)app->links[i]->repo->data;
+
+            return cm_arena_strndup(m->arena, repo, strcspn(repo, "@")); // not of a source
+        }
+    }
+    return "";
+}
+
+// add_leave tells of an App that waits to leave clusters; one that is deleted has no file any more,
+// so it is told where the confirmation goes.
+static void add_leave(struct making *m, const struct hub_app *app) {
+    const struct hub_leave *leave = &app->leave;
+    const struct hub_doc *doc = app->named.doc;
+    struct hub_diag diag = {.message = leave->message};
+    const struct hub_problem touches = {.app = app->named.name,
+                                        .cluster = leave->first,
+                                        .clusters = leave->clusters,
+                                        .removal = leave->removal};
+
+    if (leave->message == NULL) {
+        return;
+    }
+    if (doc != NULL) {
+        diag.path = path_of(doc->file);
+        diag.line = doc->place.line;
+        diag.column = doc->place.column;
+        add(m, doc->file, &diag, touches);
+    } else {
+        diag.path = cm_arena_strf(m->arena, "confirmations/%s.yaml", app->named.name);
+        add_at(m, home_of(m, app), diag.path, &diag, touches);
     }
 }
 
@@ -406,6 +447,9 @@ bool hub_problems_make(struct hub_fleet *f) {
     cm_map_each(f->names[HUB_APP], add_app, &m);
     for (size_t i = 0; i < f->conflicted.count; i++) {
         add_conflicts(&m, f->conflicted.items[i]);
+    }
+    for (size_t i = 0; i < f->leaving.count; i++) {
+        add_leave(&m, f->leaving.items[i]);
     }
     free(m.clusters);
     merge(&m);

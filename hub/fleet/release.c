@@ -14,7 +14,7 @@ static const struct hub_mention *group_of(const struct hub_link *link) {
 
 // is_stuck tells whether an App cannot become what Git says, for reasons of its own.
 static bool is_stuck(const struct hub_link *link) {
-    return link->lost || hub_settle_candidate(link) == NULL;
+    return link->lost || link->guarded || hub_settle_candidate(link) == NULL;
 }
 
 // is_change tells whether a candidate is more than what is in force, suspended or not.
@@ -32,7 +32,8 @@ static const struct hub_link *find_stuck(const struct hub_cluster *c, const stru
         const struct hub_link *other = c->links[i];
         const struct hub_mention *group = group_of(other);
 
-        if (other != link && group != NULL && strcmp(group->name, name) == 0 && is_stuck(other)) {
+        if (other != link && !other->leaving && group != NULL && strcmp(group->name, name) == 0 &&
+            is_stuck(other)) {
             return other;
         }
     }
@@ -52,7 +53,8 @@ static void report(struct hub_cluster *c, const struct hub_link *link,
             .column = group->place.column,
             .message = cm_strf("release group '%s' waits for App '%s', which cannot become what "
                                "Git says: mend that App, or take it out of the group",
-                               group->name, stuck->app->named.name)});
+                               group->name, stuck->app->named.name)},
+        "");
 }
 
 bool hub_release_hold(struct hub_cluster *c) {
@@ -61,7 +63,7 @@ bool hub_release_hold(struct hub_cluster *c) {
     for (size_t i = 0; i < c->link_count; i++) {
         struct hub_link *link = c->links[i];
 
-        if (group_of(link) == NULL || !is_change(link)) {
+        if (group_of(link) == NULL || link->leaving || !is_change(link)) {
             continue;
         }
         const struct hub_link *stuck = find_stuck(c, link);

@@ -258,6 +258,13 @@ static const struct hub_field app_spec[] = {
      .doc = "Objects that left the App are removed from clusters; so is everything when the App "
             "is deleted.",
      .also_called = "keepResources"},
+    {.name = "prunePrecious",
+     .type = HUB_FIELD_BOOL,
+     .otherwise = "false",
+     .doc = "Namespaces, CustomResourceDefinitions, PersistentVolumeClaims and PersistentVolumes "
+            "that left the App are removed as well, with all that is in them. With `false` they "
+            "stay, and the App says so. When the App is deleted they stay in any case.",
+     .also_called = "deleteNamespace deleteCRDResources"},
     {.name = "adopt",
      .type = HUB_FIELD_BOOL,
      .otherwise = "false",

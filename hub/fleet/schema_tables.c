@@ -1,4 +1,4 @@
-// The tables of Cluster and ClusterGroup; that of an App is in schema_app.c.
+// The tables of Cluster, ClusterGroup and Confirmation; that of an App is in schema_app.c.
 #include "hub/fleet/schema_check.h"
 
 static const struct hub_field cluster_metadata[] = {
@@ -86,6 +86,55 @@ static const struct hub_field group_fields[] = {
     {0},
 };
 
+static const struct hub_form removal_form = {
+    .name = "a removal",
+    .pattern = "^[0-9a-f]{12}$",
+    .advice = "copy the 12 hexadecimal digits from what waits, with quotes around them",
+};
+
+static const struct hub_field confirmation_metadata[] = {
+    {.name = "name",
+     .type = HUB_FIELD_NAME,
+     .required = true,
+     .doc = "The confirmation's name; what it is does not matter."},
+    {0},
+};
+
+static const struct hub_field confirmation_spec[] = {
+    {.name = "app",
+     .type = HUB_FIELD_NAME,
+     .required = true,
+     .doc = "The App whose removal it confirms; of one that is deleted, what it was called."},
+    {.name = "removal",
+     .type = HUB_FIELD_STRING,
+     .required = true,
+     .form = &removal_form,
+     .doc = "Which removal, as the problem and `holdfast plan` name it: the digest of all that "
+            "goes. Another removal has another one.",
+     .also_called = "digest sha hash"},
+    {.name = "reason",
+     .type = HUB_FIELD_STRING,
+     .doc = "Why, for those who read it later.",
+     .also_called = "comment description message"},
+    {0},
+};
+
+static const struct hub_field confirmation_fields[] = {
+    {.name = "apiVersion", .type = HUB_FIELD_STRING, .required = true, .doc = HUB_API_VERSION "."},
+    {.name = "kind", .type = HUB_FIELD_STRING, .required = true, .doc = "Confirmation."},
+    {.name = "metadata",
+     .type = HUB_FIELD_OBJECT,
+     .required = true,
+     .fields = confirmation_metadata,
+     .doc = "What it is called."},
+    {.name = "spec",
+     .type = HUB_FIELD_OBJECT,
+     .required = true,
+     .fields = confirmation_spec,
+     .doc = "What it confirms."},
+    {0},
+};
+
 const struct hub_kind_table hub_kind_tables[HUB_KINDS] = {
     [HUB_CLUSTER] = {.name = "Cluster",
                      .place = "clusters/**/*.yaml",
@@ -145,4 +194,20 @@ const struct hub_kind_table hub_kind_tables[HUB_KINDS] = {
                             "    - name: ingress\n"
                             "  drift: correct\n",
                  .fields = hub_app_fields},
+    [HUB_CONFIRMATION] =
+        {.name = "Confirmation",
+         .place = "confirmations/**/*.yaml",
+         .doc =
+             "Lets one removal happen that waits, in the same commit or later. It is for exactly "
+             "what it names and works once: when that is removed it does nothing any more and "
+             "can be deleted. [What waits, and why](removals.md).",
+         .example = "apiVersion: holdfast/v1alpha1\n"
+                    "kind: Confirmation\n"
+                    "metadata:\n"
+                    "  name: shop-leaves-europe\n"
+                    "spec:\n"
+                    "  app: shop\n"
+                    "  removal: '3f9a01c2d4e5'\n"
+                    "  reason: the shop moved to the new clusters\n",
+         .fields = confirmation_fields},
 };

@@ -6,6 +6,7 @@
 // stays; if neither has it, both are refused. A refused App falls back on objects that a third one
 // may have wanted, so this is done until nothing changes. What is in force never conflicts, so it
 // ends.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,8 +91,17 @@ static size_t find_key(const struct hub_version *v, const char *key) {
     return SIZE_MAX;
 }
 
-static bool has_key(const struct hub_version *v, const char *key) {
+bool hub_version_has(const struct hub_version *v, const char *key) {
     return v != NULL && find_key(v, key) != SIZE_MAX;
+}
+
+bool hub_version_walk(const struct hub_version *v, const char *key, size_t *at) {
+    const struct hub_bundle_spec *spec = v != NULL ? &v->rendered.bundle->spec : NULL;
+
+    while (spec != NULL && *at < spec->object_count && strcmp(spec->objects[*at].key, key) < 0) {
+        *at += 1;
+    }
+    return spec != NULL && *at < spec->object_count && strcmp(spec->objects[*at].key, key) == 0;
 }
 
 static const struct hub_object_place *place_of(const struct hub_version *v, const char *key) {
@@ -108,14 +118,17 @@ static char *other_place(const struct hub_link *other, const char *key) {
                       : cm_strf("in what is in force of it");
 }
 
-void hub_conflicts_add(struct hub_cluster *c, struct hub_app *app, struct hub_diag diag) {
+void hub_conflicts_add(struct hub_cluster *c, struct hub_app *app, struct hub_diag diag,
+                       const char *removal) {
     if (c->conflict_count == CONFLICTS_MAX) {
         free((void *)(uintptr_t)diag.message);
         return;
     }
     c->conflicts = cm_resize(c->conflicts, (c->conflict_count + 1) * sizeof(*c->conflicts));
     diag.path = cm_strdup(diag.path);
-    c->conflicts[c->conflict_count++] = (struct hub_conflict){.app = app, .diag = diag};
+    struct hub_conflict *conflict = &c->conflicts[c->conflict_count++];
+    *conflict = (struct hub_conflict){.app = app, .diag = diag};
+    (void)snprintf(conflict->removal, sizeof(conflict->removal), "%s", removal);
 }
 
 static void add_conflict(struct hub_cluster *c, const struct hub_link *loser,
@@ -131,7 +144,7 @@ static void add_conflict(struct hub_cluster *c, const struct hub_link *loser,
     diag.message = cm_strf("%s belongs to App '%s' too, %s: remove it from one of the two Apps, or "
                            "give it another name or namespace",
                            key, other->app->named.name, where);
-    hub_conflicts_add(c, loser->app, diag);
+    hub_conflicts_add(c, loser->app, diag, "");
 }
 
 // lose refuses a link's candidate, unless it has none: then what is in force is wrong itself.
@@ -149,8 +162,8 @@ static bool lose(struct hub_cluster *c, struct hub_link *loser, const struct hub
 }
 
 static bool judge(struct hub_cluster *c, struct hub_link *a, struct hub_link *b, const char *key) {
-    bool a_has = has_key(a->version, key);
-    bool b_has = has_key(b->version, key);
+    bool a_has = hub_version_has(a->version, key);
+    bool b_has = hub_version_has(b->version, key);
     bool changed = false;
 
     if (!a_has || b_has) {
@@ -199,7 +212,8 @@ static bool compare_all(struct hub_cluster *c, struct hub_link **links, size_t c
     return changed;
 }
 
-static void note_conflicts(struct hub_update *u, struct hub_cluster *c, bool had) {
+static void note_conflicts(struct hub_update *u, struct hub_cluster *c) {
+    bool had = c->had_conflicts;
     bool has = c->conflict_count > 0;
 
     u->problems = u->problems || had || has;
@@ -210,13 +224,13 @@ static void note_conflicts(struct hub_update *u, struct hub_cluster *c, bool had
     }
 }
 
-// resolve refuses candidates until no two of them conflict and no release group is half there.
+// resolve refuses candidates until no two of them conflict, no release group is half there and
+// nothing goes that must wait.
 static void resolve(struct hub_update *u, struct hub_cluster *c) {
     CM_AUTOFREE struct hub_link **links = cm_new(c->link_count + 1, sizeof(struct hub_link *));
-    bool had = c->conflict_count > 0;
     size_t count = 0;
 
-    hub_conflicts_clear(c);
+    c->again = false;
     for (size_t i = 0; i < c->link_count; i++) {
         if (c->links[i]->app->contested > 0) {
             links[count++] = c->links[i];
@@ -225,8 +239,7 @@ static void resolve(struct hub_update *u, struct hub_cluster *c) {
     do {
         while (count > 1 && compare_all(c, links, count)) {
         }
-    } while (hub_release_hold(c));
-    note_conflicts(u, c, had);
+    } while (hub_release_hold(c) || hub_guard_hold(u, c));
 }
 
 // ---- What is in force
@@ -246,9 +259,6 @@ bool hub_settle_same_bundle(const struct hub_version *a, const struct hub_versio
 static void put_in_force(struct hub_update *u, struct hub_link *link) {
     struct hub_version *old = link->version;
 
-    if (link->chosen == old) {
-        return;
-    }
     if (!hub_settle_same_bundle(link->chosen, old)) {
         cm_buf_unref(link->revision);
         cm_buf_unref(link->repo);
@@ -265,66 +275,106 @@ static bool is_stale(const struct hub_update *u, const struct hub_link *link) {
     const struct hub_doc *app = link->app->named.doc;
     const struct hub_doc *cluster = link->cluster->named.doc;
 
+    if (link->guarded) {
+        return true;
+    }
     if (app == NULL || cluster == NULL) { // seeded; still to be loaded, or wrong
         return hub_fleet_is_loaded(u->fleet);
     }
     return link->lost || link->held || hub_settle_candidate(link) == NULL || cluster->kept;
 }
 
-static void settle_links(struct hub_update *u, struct hub_cluster *c) {
+static void choose(struct hub_update *u, struct hub_cluster *c) {
+    c->had_conflicts = c->conflict_count > 0;
+    hub_conflicts_clear(c);
     for (size_t i = 0; i < c->link_count; i++) {
         struct hub_link *link = c->links[i];
         struct hub_version *wanted = hub_settle_candidate(link);
 
         link->lost = false;
         link->held = false;
+        link->over = false;
+        link->confirmation = NULL;
+        link->guarded = false;
         link->chosen = wanted != NULL ? wanted : link->version;
-    }
-    resolve(u, c);
-    for (size_t i = 0; i < c->link_count; i++) {
-        put_in_force(u, c->links[i]);
-        hub_link_suspend(u->fleet, c->links[i]);
-        c->links[i]->stale = is_stale(u, c->links[i]);
+        if (hub_guard_lets_go(u, link)) {
+            link->chosen = NULL;
+        }
     }
 }
 
-static void count_stale(struct hub_update *u, const struct hub_cluster *c, size_t before) {
-    size_t now = 0;
-
-    for (size_t i = 0; i < c->link_count; i++) {
-        now += c->links[i]->stale ? 1 : 0;
+// end_link puts in force what was chosen of an App; the link may be no more afterwards.
+static void end_link(struct hub_update *u, struct hub_link *link) {
+    if (link->confirmation != NULL) {
+        hub_confirmations_note(u, link->confirmation, link->chosen != link->version);
     }
-    if (now != before) {
-        u->problems = true;
+    free(link->loss);
+    link->loss = NULL;
+    if (!link->guarded) {
+        cm_buf_unref(link->waits);
+        link->waits = NULL;
     }
+    if (link->chosen == NULL && link->version != NULL) {
+        hub_named_touch(u, &link->app->named); // nothing may stand behind it any more
+        hub_link_remove(u->fleet, link, u->revision, true);
+        return;
+    }
+    if (link->chosen != link->version) {
+        put_in_force(u, link);
+    }
+    hub_link_suspend(u->fleet, link);
+    link->stale = is_stale(u, link);
 }
 
-static void settle_cluster(struct hub_update *u, struct hub_cluster *c,
-                           struct hub_fleet_result *result) {
-    size_t stale = 0;
+static size_t count_stale(const struct hub_cluster *c) {
+    size_t count = 0;
 
     for (size_t i = 0; i < c->link_count; i++) {
-        stale += c->links[i]->stale ? 1 : 0;
+        count += c->links[i]->stale ? 1 : 0;
     }
-    settle_links(u, c);
-    count_stale(u, c, stale);
+    return count;
+}
+
+static void end_cluster(struct hub_update *u, struct hub_cluster *c,
+                        struct hub_fleet_result *result) {
+    size_t stale = count_stale(c);
+
+    note_conflicts(u, c);
+    for (size_t i = c->link_count; i > 0; i--) { // a link may go
+        end_link(u, c->links[i - 1]);
+    }
+    u->problems = u->problems || count_stale(c) != stale;
 
     struct hub_desired *desired = hub_settle_desired(c);
     bool changed = c->fresh || c->desired == NULL || !hub_settle_same(desired, c->desired);
     hub_desired_unref(c->desired);
     c->desired = desired;
     c->fresh = false;
+    c->touched = false;
     if (changed) {
         result->changed[result->changed_count++] = hub_desired_ref(desired);
     }
 }
 
 void hub_settle(struct hub_update *u, struct hub_fleet_result *result) {
+    struct hub_cluster **clusters;
+
+    hub_guard_spread(u);
+    clusters = (struct hub_cluster **)(void *)u->clusters.items;
     result->changed = cm_new(u->clusters.count + 1, sizeof(struct hub_desired *));
     for (size_t i = 0; i < u->clusters.count; i++) {
-        struct hub_cluster *c = u->clusters.items[i];
-
-        c->touched = false;
-        settle_cluster(u, c, result);
+        choose(u, clusters[i]);
+        resolve(u, clusters[i]);
     }
+    while (hub_guard_hold_apps(u)) {
+        for (size_t i = 0; i < u->clusters.count; i++) {
+            if (clusters[i]->again) {
+                resolve(u, clusters[i]);
+            }
+        }
+    }
+    for (size_t i = 0; i < u->clusters.count; i++) {
+        end_cluster(u, clusters[i], result);
+    }
+    hub_confirmations_settle(u);
 }

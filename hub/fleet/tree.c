@@ -169,6 +169,9 @@ static enum hub_role document_role(const char *path, const char *name, bool is_y
     if (strncmp(path, "groups/", 7) == 0) {
         return is_yaml ? HUB_ROLE_GROUPS : HUB_ROLE_OTHER;
     }
+    if (strncmp(path, "confirmations/", 14) == 0) {
+        return is_yaml ? HUB_ROLE_CONFIRMATIONS : HUB_ROLE_OTHER;
+    }
     if (strcmp(name, "app.yaml") == 0) {
         return HUB_ROLE_APP;
     }

@@ -31,15 +31,20 @@ struct group_row {
     size_t member_count;
 };
 
+struct used_row {
+    const char *name; // of the confirmation
+    const char *removal;
+};
+
 struct rows {
     char *items;
     size_t count;
 };
 
-enum { CLUSTERS, GROUPS, APPS, KINDS };
+enum { CLUSTERS, GROUPS, APPS, USED, KINDS };
 
 static const size_t row_sizes[KINDS] = {sizeof(struct cluster_row), sizeof(struct group_row),
-                                        sizeof(struct hub_app_row)};
+                                        sizeof(struct hub_app_row), sizeof(struct used_row)};
 
 struct hub_document_set {
     _Atomic uint32_t refs;
@@ -62,6 +67,12 @@ static void count_group(void *ctx, const struct hub_group_info *info) {
 static void count_app(void *ctx, const struct hub_app_info *info) {
     (void)info;
     ((struct hub_document_set *)ctx)->rows[APPS].count++;
+}
+
+static void count_used(void *ctx, const char *confirmation, const char *removal) {
+    (void)confirmation;
+    (void)removal;
+    ((struct hub_document_set *)ctx)->rows[USED].count++;
 }
 
 static void *next_row(struct hub_document_set *d, int kind) {
@@ -134,6 +145,15 @@ static void copy_app(void *ctx, const struct hub_app_info *info) {
     };
 }
 
+static void copy_used(void *ctx, const char *confirmation, const char *removal) {
+    struct hub_document_set *d = ctx;
+
+    *(struct used_row *)next_row(d, USED) = (struct used_row){
+        .name = cm_arena_strdup(d->arena, confirmation),
+        .removal = cm_arena_strdup(d->arena, removal),
+    };
+}
+
 struct hub_document_set *hub_document_set_new(const struct hub_fleet *fleet) {
     struct cm_arena *a = cm_arena_new(0);
     struct hub_document_set *d = cm_arena_get(a, sizeof(*d));
@@ -143,6 +163,7 @@ struct hub_document_set *hub_document_set_new(const struct hub_fleet *fleet) {
     hub_fleet_each_cluster(fleet, count_cluster, d);
     hub_fleet_each_group(fleet, count_group, d);
     hub_fleet_each_app(fleet, count_app, d);
+    hub_fleet_each_used(fleet, count_used, d);
     for (int i = 0; i < KINDS; i++) {
         d->rows[i].items = cm_arena_get(a, (d->rows[i].count + 1) * row_sizes[i]);
         d->rows[i].count = 0;
@@ -150,6 +171,7 @@ struct hub_document_set *hub_document_set_new(const struct hub_fleet *fleet) {
     hub_fleet_each_cluster(fleet, copy_cluster, d);
     hub_fleet_each_group(fleet, copy_group, d);
     hub_fleet_each_app(fleet, copy_app, d);
+    hub_fleet_each_used(fleet, copy_used, d);
     return d;
 }
 
@@ -224,6 +246,16 @@ static enum cm_rc put_app(struct hub_db *db, const void *before, const void *now
     return before != NULL && same_app(before, now) ? CM_OK : hub_documents_put_app(db, now, err);
 }
 
+static enum cm_rc put_used(struct hub_db *db, const void *before, const void *now,
+                           struct cm_err *err) {
+    const struct used_row *a = before;
+    const struct used_row *b = now;
+
+    return a != NULL && strcmp(a->removal, b->removal) == 0
+               ? CM_OK
+               : hub_documents_put_used(db, b->name, b->removal, err);
+}
+
 // put writes a row if it differs from the one before (NULL: there was none).
 static const struct {
     enum cm_rc (*put)(struct hub_db *db, const void *before, const void *now, struct cm_err *err);
@@ -232,6 +264,7 @@ static const struct {
     {put_cluster, hub_documents_remove_cluster},
     {put_group, hub_documents_remove_group},
     {put_app, hub_documents_remove_app},
+    {put_used, hub_documents_remove_used},
 };
 
 static const struct named *row_at(const struct rows *rows, int kind, size_t at) {

@@ -1,5 +1,6 @@
-// documents: the Cluster, ClusterGroup and App documents as they were at some moment, and how the
-// database gets from one moment to the next: only rows that differ are written.
+// documents: the Cluster, ClusterGroup and App documents as they were at some moment, with the
+// confirmations that had been used, and how the database gets from one moment to the next: only
+// rows that differ are written.
 //
 // Threads: made on the sync worker; nothing changes afterwards; the count is atomic.
 #pragma once

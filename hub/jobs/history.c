@@ -99,11 +99,14 @@ enum cm_rc hub_history_replay(struct hub_fleet *fleet, struct hub_reading *readi
     if (r.count == 1) {
         return CM_OK;
     }
+    hub_fleet_look_back(fleet, true);
     enum cm_rc rc = go(&r, tip, &r.path[r.count - 1], err);
     for (size_t i = r.count - 1; rc == CM_OK && i > 0; i--) {
         rc = go(&r, &r.path[i], &r.path[i - 1], err);
     }
-    if (rc < 0 && go(&r, NULL, tip, &again) < 0) {
+    bool lost = rc < 0 && go(&r, NULL, tip, &again) < 0;
+    hub_fleet_look_back(fleet, false);
+    if (lost) {
         return rc;
     }
     hub_fleet_each_cluster(fleet, drop_tombstones, &r);

@@ -46,6 +46,7 @@ struct hub_planner *hub_planner_new(const struct hub_planner_config *config) {
     p->config = *config;
     p->config.sources = NULL; // ours are copies
     p->fleet = hub_fleet_new(hub_authority_secret_key(config->authority));
+    hub_fleet_set_guard(p->fleet, &config->guard);
     p->clusters = cm_map_new(free_state);
     p->trees = cm_map_new(free);
     for (size_t i = 0; i < config->source_count; i++) {
@@ -176,11 +177,16 @@ static void seed_app(void *ctx, const char *name, const char *repo) {
     hub_lost_add_app(&((struct hub_planner *)ctx)->lost, repo, name);
 }
 
+static void seed_used(void *ctx, const char *confirmation, const char *removal) {
+    hub_fleet_seed_used(((struct hub_planner *)ctx)->fleet, confirmation, removal);
+}
+
 enum cm_rc hub_planner_seed(struct hub_planner *p, struct hub_db *db, struct cm_err *err) {
     struct hub_seed_visitor visitor = {.cluster = seed_cluster,
                                        .agent = seed_agent,
                                        .source = seed_source,
                                        .app = seed_app,
+                                       .used = seed_used,
                                        .ctx = p};
 
     return hub_seed_load(db, &visitor, err);

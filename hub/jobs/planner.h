@@ -56,6 +56,7 @@ struct hub_planner_config {
     const struct hub_planner_source *sources; // repositories with documents; copied
     size_t source_count;
     uint64_t epoch;
+    struct hub_fleet_guard guard;
 };
 
 // A tree that Apps want from another repository (hub/fleet/fleet.h).

@@ -48,14 +48,20 @@ static enum cm_rc put_pair(struct hub_db *db, const struct hub_cluster_change *c
         .objects = pair->bundle->spec.object_count,
         .suspend = pair->bundle->spec.suspend,
         .stale = pair->stale,
+        .waits = pair->waits,
     };
 
     return hub_desired_put_pair(db, &row, err);
 }
 
+static bool same_waits(const char *a, const char *b) {
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 static bool same_pair(const struct hub_pair *a, const struct hub_pair *b) {
     return cm_sha256_equal(&a->bundle->sha256, &b->bundle->sha256) && a->stale == b->stale &&
-           strcmp(a->revision, b->revision) == 0 && strcmp(a->repo, b->repo) == 0;
+           same_waits(a->waits, b->waits) && strcmp(a->revision, b->revision) == 0 &&
+           strcmp(a->repo, b->repo) == 0;
 }
 
 struct pair_walk {

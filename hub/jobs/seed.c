@@ -93,6 +93,7 @@ static void mark_pair(void *ctx, const struct hub_pair_row *row) {
     if (pair != NULL) {
         pair->repo = cm_arena_strdup(m->arena, row->repo);
         pair->stale = row->stale;
+        pair->waits = row->waits[0] == '\0' ? NULL : cm_arena_strdup(m->arena, row->waits);
         m->at = (size_t)(pair - m->pairs) + 1;
     }
 }
@@ -111,6 +112,7 @@ static enum cm_rc fill(struct seeding *s, struct cm_arena *a, const Holdfast__V1
         pairs[i].app = m->apps[i]->name;
         pairs[i].revision = m->apps[i]->revision;
         pairs[i].repo = "";
+        pairs[i].waits = NULL;
     }
     for (size_t i = 0; i < m->n_gone; i++) {
         gone[i] = (struct hub_gone){
@@ -177,6 +179,12 @@ static void visit_app(void *ctx, const char *name, const char *repo) {
     s->visitor->app(s->visitor->ctx, name, repo);
 }
 
+static void visit_used(void *ctx, const char *confirmation, const char *removal) {
+    struct seeding *s = ctx;
+
+    s->visitor->used(s->visitor->ctx, confirmation, removal);
+}
+
 enum cm_rc hub_seed_load(struct hub_db *db, const struct hub_seed_visitor *visitor,
                          struct cm_err *err) {
     struct seeding s = {.db = db,
@@ -188,6 +196,7 @@ enum cm_rc hub_seed_load(struct hub_db *db, const struct hub_seed_visitor *visit
     rc = rc < 0 ? rc : hub_agents_each(db, visit_agent, &s, err);
     rc = rc < 0 ? rc : hub_revisions_each_newest(db, visit_source, &s, err);
     rc = rc < 0 ? rc : hub_documents_each_app(db, visit_app, &s, err);
+    rc = rc < 0 ? rc : hub_documents_each_used(db, visit_used, &s, err);
     cm_map_free(s.bundles);
     cm_map_free(s.blobs);
     return rc < 0 ? cm_wrap(err, "read what was in force") : CM_OK;

@@ -32,6 +32,8 @@ struct hub_seed_visitor {
     void (*source)(void *ctx, const struct hub_seed_source *source);
     // app: an App whose document is in force; sources come first.
     void (*app)(void *ctx, const char *name, const char *repo);
+    // used: a confirmation that has let a removal happen.
+    void (*used)(void *ctx, const char *confirmation, const char *removal);
     void *ctx;
 };
 

@@ -67,7 +67,8 @@ static struct hub_planner *make_planner(const struct hub_sync *s) {
         hub_planner_new(&(struct hub_planner_config){.authority = s->config.authority,
                                                      .sources = sources,
                                                      .source_count = s->repository_count,
-                                                     .epoch = s->config.epoch});
+                                                     .epoch = s->config.epoch,
+                                                     .guard = s->config.guard});
     free(sources);
     return planner;
 }

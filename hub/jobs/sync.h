@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "hub/fleet/fleet.h"
 
 struct cm_loop;
 struct cm_metrics;
@@ -36,6 +37,7 @@ struct hub_sync_config {
     const struct hub_repositories *repositories; // borrowed
     const char *data_dir;
     uint64_t epoch;
+    struct hub_fleet_guard guard;
     size_t git_workers;
     // published: a publication is on record and may be sent. withdrawn: a cluster left Git.
     void (*published)(void *ctx, struct hub_publication *p);

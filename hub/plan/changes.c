@@ -63,6 +63,7 @@ static void tell_options(const struct telling *t, const struct hub_bundle_spec *
 
     tell_bool(t, "suspend", before->suspend, after->suspend);
     tell_bool(t, "prune", before->prune, after->prune);
+    tell_bool(t, "prunePrecious", before->prune_precious, after->prune_precious);
     tell_bool(t, "adopt", before->adopt, after->adopt);
     tell_text(t, "drift", drifts[before->drift], drifts[after->drift]);
     tell_text(t, "namespace", before->namespace, after->namespace);
@@ -175,9 +176,9 @@ static void tell_fields(const struct telling *t, const struct hub_object *before
 
 static void tell_leaving(const struct telling *t, const struct plan_step *step,
                          const struct hub_object *object, const struct plan_move *move) {
-    enum hub_plan_action action = move != NULL  ? HUB_PLAN_MOVED
-                                  : step->prune ? HUB_PLAN_REMOVED
-                                                : HUB_PLAN_RELEASED;
+    enum hub_plan_action action = move != NULL                    ? HUB_PLAN_MOVED
+                                  : plan_step_keeps(step, object) ? HUB_PLAN_RELEASED
+                                                                  : HUB_PLAN_REMOVED;
 
     tell(t, (struct hub_plan_change){
                 .action = action, .key = object->key, .app = move != NULL ? move->app : NULL});

@@ -4,6 +4,7 @@
 #include "common/arena.h"
 #include "common/map.h"
 #include "common/mem.h"
+#include "common/object/keep.h"
 #include "common/str.h"
 #include "common/tls/digest.h"
 #include "hub/plan/internal.h"
@@ -55,6 +56,12 @@ static int compare_keys(const struct hub_object *a, const struct hub_object *b) 
     return strcmp(a->key, b->key);
 }
 
+bool plan_step_keeps(const struct plan_step *step, const struct hub_object *object) {
+    bool precious_goes = step->after != NULL && step->after->spec.prune_precious;
+
+    return !step->prune || object->keep || (!precious_goes && cm_object_is_precious(object->key));
+}
+
 static void compare_bundles(struct plan_making *m, struct plan_step *step) {
     const struct hub_object *old = object_at(step->before, 0);
     const struct hub_object *now = object_at(step->after, 0);
@@ -67,6 +74,7 @@ static void compare_bundles(struct plan_making *m, struct plan_step *step) {
 
         if (order < 0) {
             add_object(m, step, &capacity, old, NULL);
+            step->kept += plan_step_keeps(step, old) ? 1 : 0;
         } else if (order > 0) {
             add_object(m, step, &capacity, NULL, now);
         } else if (!cm_sha256_equal(&old->sha256, &now->sha256)) {
@@ -220,14 +228,19 @@ static struct plan_class *get_class(struct plan_making *m, struct plan_app *app,
 static void count_objects(struct plan_making *m, const struct plan_class *class) {
     const struct plan_step *step = class->step;
     size_t moved_away = 0;
+    size_t kept = step->kept;
 
     for (size_t i = 0; i < class->move_count; i++) {
-        moved_away += step->objects[class->moves[i].at].after == NULL ? 1 : 0;
+        const struct plan_object *object = &step->objects[class->moves[i].at];
+
+        moved_away += object->after == NULL ? 1 : 0;
+        kept -= object->after == NULL && plan_step_keeps(step, object->before) ? 1 : 0;
     }
     m->totals.moved += moved_away;
     m->totals.added += step->coming - (class->move_count - moved_away);
     m->totals.changed += step->count - step->coming - step->leaving;
-    *(step->prune ? &m->totals.removed : &m->totals.released) += step->leaving - moved_away;
+    m->totals.released += kept;
+    m->totals.removed += step->leaving - moved_away - kept;
 }
 
 void plan_classes_add(struct plan_making *m, const char *cluster, const struct plan_touch *touches,

@@ -54,6 +54,7 @@ struct plan_step {
     size_t count;
     size_t coming;
     size_t leaving;
+    size_t kept; // of these, what stays though the App prunes
 };
 
 // An object that changes hands on a cluster.
@@ -101,6 +102,8 @@ void *plan_grow(struct cm_arena *a, void *items, size_t count, size_t *capacity,
 
 // ---- classes.c
 struct plan_app *plan_app_get(struct plan_making *m, const char *name);
+// plan_step_keeps tells whether an object that leaves stays where it is.
+bool plan_step_keeps(const struct plan_step *step, const struct hub_object *object);
 const struct plan_step *plan_step_get(struct plan_making *m, const struct hub_bundle *before,
                                       const struct hub_bundle *after, bool prune);
 // plan_classes_add puts a cluster into a class of each App that is touched on it.

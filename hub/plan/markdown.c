@@ -107,6 +107,19 @@ static void add_deletions(const struct page *page, const struct hub_plan *plan) 
     add_block(page, &text, "diff", page->max / HEAD_SHARE);
 }
 
+static void add_waits(const struct page *page, const struct hub_plan *plan) {
+    CM_CLEANUP(cm_str_done) struct cm_str documents = {0};
+    size_t count = hub_plan_confirmations(plan, &documents);
+
+    if (count > 0) {
+        cm_str_addf(page->out,
+                    "\n> [!CAUTION]\n> **%zu removal%s for a confirmation** (see the problems). If "
+                    "%s meant, commit this as a file in `confirmations/`:\n\n",
+                    count, count == 1 ? " waits" : "s wait", count == 1 ? "it is" : "they are");
+        add_block(page, &documents, "yaml", page->max / HEAD_SHARE);
+    }
+}
+
 static void add_clusters(const struct page *page, const struct hub_plan *plan) {
     if (plan->unmanaged_count > 0) {
         cm_str_add(page->out, "\n> [!WARNING]\n> **No longer managed**: ");
@@ -221,6 +234,7 @@ void hub_plan_markdown(const struct hub_plan *plan, const struct hub_plan_view *
     hub_plan_verdict(plan, out);
     cm_str_add(out, ".**\n");
     add_deletions(&page, plan);
+    add_waits(&page, plan);
     add_unseen_losses(&page, plan);
     add_clusters(&page, plan);
     add_problems(&page, plan, view, HUB_PLAN_NEW, "New problems");

@@ -22,6 +22,7 @@ static struct hub_problem copy_problem(struct cm_arena *a, const struct hub_prob
     own.message = copy(a, p->message);
     own.app = copy(a, p->app);
     own.cluster = copy(a, p->cluster);
+    own.removal = copy(a, p->removal);
     return own;
 }
 

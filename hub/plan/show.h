@@ -46,6 +46,10 @@ void hub_plan_markdown(const struct hub_plan *plan, const struct hub_plan_view *
 struct cm_json *hub_plan_json(struct cm_arena *a, const struct hub_plan *plan,
                               const struct hub_plan_view *view);
 
+// hub_plan_confirmations writes the documents that let happen what waits, ready to be committed,
+// and returns how many there are.
+size_t hub_plan_confirmations(const struct hub_plan *plan, struct cm_str *out);
+
 // hub_plan_verdict writes the plan in one sentence.
 void hub_plan_verdict(const struct hub_plan *plan, struct cm_str *out);
 

@@ -22,6 +22,22 @@ static void write_deletions(const struct paint *p, const struct hub_plan *plan) 
     (void)paint_deletions(p, plan);
 }
 
+// write_waits shows the documents that what waits needs, as they can be copied into a file.
+static void write_waits(const struct paint *p, const struct hub_plan *plan) {
+    CM_CLEANUP(cm_str_done) struct cm_str documents = {0};
+    size_t count = hub_plan_confirmations(plan, &documents);
+
+    if (count == 0) {
+        return;
+    }
+    begin(p);
+    paint_line(p, PAINT_REMOVE, 0,
+               "WAITS: %zu removal%s (see Problems). If %s meant, commit this as a file in "
+               "confirmations/:",
+               count, paint_plural(count), count == 1 ? "it is" : "they are");
+    cm_str_add(p->out, cm_str_get(&documents));
+}
+
 static void write_clusters(const struct paint *p, const struct hub_plan *plan) {
     CM_CLEANUP(cm_str_done) struct cm_str names = {0};
 
@@ -120,6 +136,7 @@ void hub_plan_text(const struct hub_plan *plan, const struct hub_plan_view *view
 
     paint_line(&p, PAINT_HEAD, 0, "%s → %s", view->from, view->to);
     write_deletions(&p, plan);
+    write_waits(&p, plan);
     write_unseen_losses(&p, plan);
     write_clusters(&p, plan);
     for (size_t i = 0; i < plan->app_count; i++) {

@@ -96,6 +96,9 @@ struct cm_json *hub_problem_json(struct cm_arena *a, const struct hub_problem *p
     cm_json_set_string(a, row, "app", problem->app);
     cm_json_set_string(a, row, "cluster", problem->cluster);
     cm_json_set_int(a, row, "clusters", (int64_t)problem->clusters);
+    if (problem->removal != NULL) {
+        cm_json_set_string(a, row, "removal", problem->removal);
+    }
     return row;
 }
 

@@ -30,6 +30,7 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
         entries[i].sha256.data = (uint8_t *)(uintptr_t)object->sha256.bytes;
         entries[i].size = (uint32_t)object->bytes->size;
         entries[i].secret = object->secret;
+        entries[i].keep = object->keep;
         list[i] = &entries[i];
     }
     holdfast__v1__bundle__init(&message);
@@ -40,6 +41,7 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
     message.prune = spec->prune;
     message.suspend = spec->suspend;
     message.adopt = spec->adopt;
+    message.prune_precious = spec->prune_precious;
     message.n_depends_on = spec->depends_on_count;
     message.depends_on = (char **)(uintptr_t)spec->depends_on;
     message.n_entries = spec->object_count;
@@ -141,6 +143,7 @@ static enum cm_rc decode_objects(const Holdfast__V1__Bundle *message, struct hub
         }
         objects[i].key = entry->key;
         objects[i].secret = entry->secret;
+        objects[i].keep = entry->keep;
         memcpy(objects[i].sha256.bytes, entry->sha256.data, CM_SHA256_SIZE);
     }
     return CM_OK;
@@ -188,6 +191,7 @@ enum cm_rc hub_bundle_decode(struct cm_buf *bytes,
         .prune = message->prune,
         .suspend = message->suspend,
         .adopt = message->adopt,
+        .prune_precious = message->prune_precious,
         .depends_on = (const char *const *)message->depends_on,
         .depends_on_count = message->n_depends_on,
         .objects = objects,

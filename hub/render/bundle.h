@@ -28,6 +28,7 @@ struct hub_object {
     struct cm_sha256 sha256; // for secrets the HMAC
     struct cm_buf *bytes;    // canonical form
     bool secret;
+    bool keep; // it is not pruned
 };
 
 enum hub_drift { HUB_DRIFT_REPORT, HUB_DRIFT_CORRECT, HUB_DRIFT_OFF };
@@ -39,6 +40,7 @@ struct hub_bundle_spec {
     bool prune;
     bool suspend;
     bool adopt;                    // objects that another GitOps tool owns are taken over
+    bool prune_precious;           // what holds data or other objects is pruned too
     const char *const *depends_on; // sorted
     size_t depends_on_count;
     const struct hub_object *objects; // sorted by key

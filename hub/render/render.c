@@ -8,6 +8,7 @@
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/object/canonical.h"
+#include "common/object/keep.h"
 #include "common/str.h"
 #include "hub/render/fill.h"
 #include "hub/render/source.h"
@@ -21,6 +22,7 @@ struct made {
     struct cm_sha256 sha256;
     struct cm_buf *bytes;
     bool secret;
+    bool keep;
 };
 
 struct job {
@@ -114,6 +116,7 @@ static struct made *finish(struct job *j, struct cm_json *object, const struct c
     }
     made->bytes = cm_object_hash(object, &made->sha256);
     made->key = cm_strdup(cm_object_key(j->arena, id));
+    made->keep = cm_object_says_keep(object);
     made->secret = id->group[0] == '\0' && strcmp(id->kind, "Secret") == 0;
     if (made->secret) {
         made->sha256 =
@@ -139,7 +142,8 @@ static struct made *make(struct job *j) {
     if (j->diags->all > before) {
         return NULL;
     }
-    if (cm_object_id_of(j->arena, object, &id, &err) < 0) {
+    if (cm_object_id_of(j->arena, object, &id, &err) < 0 ||
+        cm_object_keep_check(object, &err) < 0) {
         report(j, object, err.msg);
         return NULL;
     }
@@ -283,8 +287,8 @@ static void make_entries(const struct hub_render_input *in, struct entry *entrie
         job.template = in->templates[i];
         const struct made *made = object_for(&job, &key);
         if (made != NULL) {
-            entries[i].object =
-                (struct hub_object){made->key, made->sha256, cm_buf_ref(made->bytes), made->secret};
+            entries[i].object = (struct hub_object){
+                made->key, made->sha256, cm_buf_ref(made->bytes), made->secret, made->keep};
             entries[i].template = in->templates[i];
             bytes += made->bytes->size;
         }
@@ -322,6 +326,7 @@ static struct hub_bundle *bundle_of(const struct hub_render_input *in,
         .prune = in->prune,
         .suspend = in->suspend,
         .adopt = in->adopt,
+        .prune_precious = in->prune_precious,
         .depends_on = in->depends_on,
         .depends_on_count = in->depends_on_count,
         .objects = objects,

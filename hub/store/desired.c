@@ -21,12 +21,13 @@ enum cm_rc hub_desired_put_manifest(struct hub_db *db, const struct hub_manifest
 enum cm_rc hub_desired_put_pair(struct hub_db *db, const struct hub_pair_row *row,
                                 struct cm_err *err) {
     static const char sql[] = "INSERT OR REPLACE INTO pair (cluster, app, bundle, repo, revision,"
-                              " generation, objects, suspend, stale)"
-                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+                              " generation, objects, suspend, stale, waits)"
+                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 
-    return hub_db_run(db, err, sql, "ttbttiiii", row->cluster, row->app, row->bundle.bytes,
+    return hub_db_run(db, err, sql, "ttbttiiiit", row->cluster, row->app, row->bundle.bytes,
                       sizeof(row->bundle.bytes), row->repo, row->revision, (int64_t)row->generation,
-                      (int64_t)row->objects, (int64_t)row->suspend, (int64_t)row->stale);
+                      (int64_t)row->objects, (int64_t)row->suspend, (int64_t)row->stale,
+                      row->waits != NULL ? row->waits : "");
 }
 
 enum cm_rc hub_desired_remove_pair(struct hub_db *db, const char *cluster, const char *app,
@@ -110,7 +111,8 @@ enum cm_rc hub_desired_each_manifest(struct hub_db *db,
 
 enum cm_rc hub_documents_begin(struct hub_db *db, struct cm_err *err) {
     static const char *const clear[] = {"DELETE FROM cluster", "DELETE FROM cluster_group",
-                                        "DELETE FROM group_member", "DELETE FROM app"};
+                                        "DELETE FROM group_member", "DELETE FROM app",
+                                        "DELETE FROM confirmation"};
     enum cm_rc rc = CM_OK;
 
     for (size_t i = 0; rc == CM_OK && i < sizeof(clear) / sizeof(clear[0]); i++) {
@@ -173,6 +175,18 @@ enum cm_rc hub_documents_put_app(struct hub_db *db, const struct hub_app_row *ro
                       row->drift, (int64_t)row->prune, (int64_t)row->suspend, row->depends_on);
 }
 
+enum cm_rc hub_documents_put_used(struct hub_db *db, const char *confirmation, const char *removal,
+                                  struct cm_err *err) {
+    return hub_db_run(db, err,
+                      "INSERT OR REPLACE INTO confirmation (name, removal) VALUES (?1, ?2)", "tt",
+                      confirmation, removal);
+}
+
+enum cm_rc hub_documents_remove_used(struct hub_db *db, const char *confirmation,
+                                     struct cm_err *err) {
+    return hub_db_run(db, err, "DELETE FROM confirmation WHERE name = ?1", "t", confirmation);
+}
+
 enum cm_rc hub_revisions_add(struct hub_db *db, const struct hub_revision_row *row,
                              struct cm_err *err) {
     static const char sql[] =
@@ -205,14 +219,15 @@ enum cm_rc hub_desired_each_pair(struct hub_db *db, const char *cluster,
                                  void *ctx, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(
-        db, &stmt, err, "SELECT app, repo, stale FROM pair WHERE cluster = ?1 ORDER BY app", "t",
-        cluster);
+        db, &stmt, err, "SELECT app, repo, stale, waits FROM pair WHERE cluster = ?1 ORDER BY app",
+        "t", cluster);
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         visit(ctx, &(struct hub_pair_row){.cluster = cluster,
                                           .app = hub_stmt_text(stmt, 0),
                                           .repo = hub_stmt_text(stmt, 1),
-                                          .stale = hub_stmt_int(stmt, 2) != 0});
+                                          .stale = hub_stmt_int(stmt, 2) != 0,
+                                          .waits = hub_stmt_text(stmt, 3)});
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
@@ -222,6 +237,19 @@ enum cm_rc hub_documents_each_app(struct hub_db *db,
                                   void *ctx, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(db, &stmt, err, "SELECT name, repo FROM app", "");
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        visit(ctx, hub_stmt_text(stmt, 0), hub_stmt_text(stmt, 1));
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc hub_documents_each_used(struct hub_db *db,
+                                   void (*visit)(void *ctx, const char *confirmation,
+                                                 const char *removal),
+                                   void *ctx, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, "SELECT name, removal FROM confirmation", "");
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         visit(ctx, hub_stmt_text(stmt, 0), hub_stmt_text(stmt, 1));

@@ -34,6 +34,7 @@ struct hub_pair_row {
     size_t objects;
     bool suspend;
     bool stale;
+    const char *waits; // removal that waits for a confirmation; NULL: none
 };
 
 CM_MUSTUSE enum cm_rc
@@ -67,7 +68,7 @@ CM_MUSTUSE enum cm_rc hub_desired_each_manifest(struct hub_db *db,
                                                 void *ctx, struct cm_err *err);
 
 // hub_desired_each_pair visits what is on record of the Apps of a cluster, sorted by App; only app,
-// repo and stale are filled in.
+// repo, stale and waits ("": none) are filled in.
 CM_MUSTUSE enum cm_rc hub_desired_each_pair(struct hub_db *db, const char *cluster,
                                             void (*visit)(void *ctx,
                                                           const struct hub_pair_row *row),
@@ -93,6 +94,12 @@ CM_MUSTUSE enum cm_rc hub_documents_remove_member(struct hub_db *db, const char 
 CM_MUSTUSE enum cm_rc hub_documents_remove_app(struct hub_db *db, const char *name,
                                                struct cm_err *err);
 
+// Confirmations that have let a removal happen.
+CM_MUSTUSE enum cm_rc hub_documents_put_used(struct hub_db *db, const char *confirmation,
+                                             const char *removal, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_documents_remove_used(struct hub_db *db, const char *confirmation,
+                                                struct cm_err *err);
+
 struct hub_app_row {
     const char *name;
     const char *repo;
@@ -112,6 +119,10 @@ CM_MUSTUSE enum cm_rc hub_documents_each_app(struct hub_db *db,
                                              void (*visit)(void *ctx, const char *name,
                                                            const char *repo),
                                              void *ctx, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_documents_each_used(struct hub_db *db,
+                                              void (*visit)(void *ctx, const char *confirmation,
+                                                            const char *removal),
+                                              void *ctx, struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_documents_each_cluster(struct hub_db *db, const char *first, size_t most,
                                                  void (*visit)(void *ctx, const char *name),
                                                  void *ctx, struct cm_err *err);

@@ -146,7 +146,9 @@ static const struct hub_column status_columns[] = {
     {"drifted", "ifnull(s.drifted, 0)", HUB_COLUMN_INT, "Objects that drifted."},
     {"connected", "ifnull(r.connected, 0)", HUB_COLUMN_BOOL, "The cluster's agent is connected."},
     {"stale", "p.stale", HUB_COLUMN_BOOL,
-     "Git has something newer that is wrong; this is its last good state."},
+     "Git has something newer that is wrong or waits; this is its last good state."},
+    {"waits", "p.waits", HUB_COLUMN_TEXT,
+     "The removal that waits for a Confirmation in Git, or empty."},
     {"suspend", "p.suspend", HUB_COLUMN_BOOL, "Git says that nothing be changed."},
     {"atMs", "ifnull(s.at_ms, 0)", HUB_COLUMN_TIME, "When the agent reported it."},
 };

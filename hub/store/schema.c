@@ -103,7 +103,14 @@ static const char *const step_5[] = {
     NULL,
 };
 
-static const char *const *const steps[] = {step_1, step_2, step_3, step_4, step_5};
+static const char *const step_6[] = {
+    // Removals that wait for a confirmation, and confirmations that were used.
+    "ALTER TABLE pair ADD COLUMN waits TEXT NOT NULL DEFAULT ''",
+    "CREATE TABLE confirmation (name TEXT PRIMARY KEY, removal TEXT NOT NULL) WITHOUT ROWID",
+    NULL,
+};
+
+static const char *const *const steps[] = {step_1, step_2, step_3, step_4, step_5, step_6};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -135,7 +142,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 2",
                                               "PRAGMA user_version = 3",
                                               "PRAGMA user_version = 4",
-                                              "PRAGMA user_version = 5"};
+                                              "PRAGMA user_version = 5",
+                                              "PRAGMA user_version = 6"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -13,6 +13,9 @@ KEPT = m.config_map("kept", x="1")
 DROPPED = m.config_map("dropped", x="1")
 MOVED = m.config_map("moved", x="1")
 TAKEN = m.config_map("taken", x="1")
+HELD = m.config_map("held", x="1")
+MARKED = m.config_map("marked", x="1")
+MARKED["metadata"]["annotations"] = {"holdfast.dev/prune": "disabled"}
 DATA = m.thing("v1", "PersistentVolumeClaim", "data", spec={
     "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}})
 
@@ -27,11 +30,14 @@ class Removal(KubeStory):
 
     def test_there_is_something_to_remove(self):
         self.deliver({
-            **files("shop", m.deployment("web"), KEPT, DROPPED, MOVED, TAKEN, namespace="default"),
+            **files("shop", m.deployment("web"), KEPT, DROPPED, MOVED, TAKEN, HELD,
+                    namespace="default"),
             **files("other", m.config_map("others", x="1"), namespace="default"),
             **files("keeper", m.config_map("stays", x="1"), namespace="default", prune=False),
             **files("base", m.namespace("team"), m.crd("widgets", "Widget"), DATA,
-                    m.config_map("base", x="1"), namespace="default")}, "applied")
+                    m.config_map("base", x="1"), namespace="default"),
+            **files("tenant", m.namespace("tenant"), MARKED, m.config_map("tenant", x="1"),
+                    namespace="default", prunePrecious=True)}, "applied")
 
     def test_what_left_git_is_removed_and_nothing_else(self):
         mark = self.cluster.audit_mark()
@@ -83,6 +89,23 @@ class Removal(KubeStory):
                     "CustomResourceDefinition.apiextensions.k8s.io//widgets.example.com"):
             self.wait_object(key, message="would take data with it")
 
+    def test_what_an_annotation_keeps_stays_and_a_namespace_goes_where_the_app_says_so(self):
+        self.deliver({path("tenant", MARKED): None, path("tenant", m.namespace("tenant")): None},
+                     "applied")
+        self.wait_gone("Namespace", "tenant")
+        self.assertTrue(self.find("ConfigMap", "marked"))
+        self.wait_object("ConfigMap/default/marked", message="an annotation on it says")
+
+    def test_a_finalizer_that_hangs_is_shown_by_its_name(self):
+        self.admin.patch("ConfigMap", "held", {"metadata": {"finalizers": ["example.com/wait"]}})
+        revision = self.commit({path("shop", HELD): None})
+        self.wait_status("shop", timeout=60, message="held.*held by finalizers example.com/wait")
+        self.assertIn("held by finalizers example.com/wait",
+                      self.hub.run("describe", "app", "shop").stdout)
+        self.admin.patch("ConfigMap", "held", {"metadata": {"finalizers": None}})
+        self.wait_gone("ConfigMap", "held")
+        self.wait_until(revision, "applied")
+
     def test_a_deleted_app_takes_its_objects_along(self):
         mark = self.cluster.audit_mark()
         self.repo.git("rm", "-r", "--quiet", "apps/other")
@@ -95,7 +118,7 @@ class Removal(KubeStory):
     def test_all_that_is_left_belongs_there(self):
         names = {item["metadata"]["name"] for item in self.admin.list("ConfigMap", "default")}
         self.assertEqual(names - {"kube-root-ca.crt"},
-                         {"base", "copied", "kept", "new", "stays", "taken"})
+                         {"base", "copied", "kept", "marked", "new", "stays", "taken", "tenant"})
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, story  # noqa: E402
 from support.process import wait_for  # noqa: E402
-from support.simstory import SimStory, files, fleet, without  # noqa: E402
+from support.simstory import SimStory, cluster, files, fleet, without  # noqa: E402
 
 EVEN = [{"clusterSelector": {"matchLabels": {"odd": "no"}}}]
+ODD = [{"clusterSelector": {"matchLabels": {"odd": "yes"}}}]
 PRUNED = files("pruned", m.config_map("pruned", x="1"), m.config_map("second", x="1"), prune=True)
 
 
@@ -66,8 +67,23 @@ class Removal(SimStory):
     def test_where_a_lost_target_shall_prune_it_does(self):
         self.commit(files("orphaned", m.config_map("orphaned", x="2"), prune=True, targets=EVEN,
                           onTargetLoss="prune"))
-        wait_for(lambda: self.data("c03", "ConfigMap/default/orphaned") is None, 20, "it to go")
+        for name in ("c01", "c03", "c05"):
+            wait_for(lambda n=name: self.data(n, "ConfigMap/default/orphaned") is None, 20,
+                     "it to go")
         self.assertEqual(self.data("c02", "ConfigMap/default/orphaned"), {"x": "2"})
+
+    def test_a_cluster_that_loses_a_label_hands_over_to_the_app_that_claims_it_now(self):
+        self.deliver({
+            **files("evens", m.config_map("shared", x="1"), prune=True, onTargetLoss="prune",
+                    targets=EVEN),
+            **files("odds", m.config_map("shared", x="1"), targets=ODD)})
+        removes = self.sim.state()["removes"]
+        self.deliver(cluster("c02", {"odd": "yes"}, number="2"))
+        wait_for(lambda: self.status("evens", "c02") is None, 20, "the App to leave", 0.1)
+        self.assertEqual(self.status("odds", "c02")["applied"], "applied")
+        self.assertEqual(self.data("c02", "ConfigMap/default/shared"), {"x": "1"})
+        wait_for(lambda: self.data("c02", "ConfigMap/default/orphaned") is None, 20, "it to go")
+        self.assertEqual(self.sim.state()["removes"], removes + 1, "only that one was removed")
 
 
 if __name__ == "__main__":

@@ -752,6 +752,7 @@ static void on_found(void *ctx, const struct agent_owned *found) {
     (void)ctx;
     assert_string_equal(found->app, "shop");
     assert_true(found->uid[0] != '\0');
+    assert_int_equal(found->keep, strstr(found->key, "annotated") != NULL);
     cm_map_put(t.found, found->key, cm_strdup(found->uid));
 }
 
@@ -768,10 +769,17 @@ static void what_was_applied_is_found_again(void **state) {
     CM_AUTOFREE char *key = NULL;
     CM_AUTOFREE char *theirs = key_of("ConfigMap", "not-ours");
     CM_AUTOFREE char *json = config_map_json("not-ours", "black", "");
+    CM_AUTOFREE char *annotated = key_of("ConfigMap", "annotated");
+    CM_AUTOFREE char *keep =
+        cm_strf("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":"
+                "\"annotated\",\"namespace\":\"%s\",\"annotations\":{\"holdfast.dev/prune\":"
+                "\"disabled\"}}}",
+                t.outside->namespace);
     struct outcome out;
     struct outcome recovered = {0};
 
     (void)state;
+    apply_well(annotated, keep, &out);
     have("found", "red", &key, &out);
     t.outside->create(t.outside, theirs, json);
     stop();
@@ -782,6 +790,7 @@ static void what_was_applied_is_found_again(void **state) {
     assert_non_null(cm_map_get(t.found, key));
     assert_string_equal(cm_map_get(t.found, key), out.uid);
     assert_null(cm_map_get(t.found, theirs));
+    assert_non_null(cm_map_get(t.found, annotated));
 }
 
 // copy_of makes another object with the labels of one of ours, as controllers do. The caller frees

@@ -140,6 +140,7 @@ static void put_item(struct fixture *f, const char *key, const char *app, const 
                                                         .uid = uid,
                                                         .note = "a note",
                                                         .sha256 = cm_sha256(key, strlen(key)),
+                                                        .keep = strstr(key, "kept") != NULL,
                                                         .applied = true});
 }
 
@@ -153,6 +154,18 @@ static void a_blob_can_be_read_before_and_after_it_is_on_disk(void **state) {
     reopen(f);
     assert_true(agent_cache_has(f->cache, &name));
     assert_blob(f, &name, "one");
+}
+
+static void what_is_to_be_kept_is_still_so_after_a_restart(void **state) {
+    struct fixture *f = *state;
+
+    put_item(f, "ConfigMap/shop/kept", "shop", "uid-1");
+    put_item(f, "ConfigMap/shop/other", "shop", "uid-2");
+    commit_and_wait(f);
+    reopen(f);
+    assert_true(agent_cache_item(f->cache, "ConfigMap/shop/kept")->keep);
+    assert_true(agent_cache_item(f->cache, "ConfigMap/shop/kept")->applied);
+    assert_false(agent_cache_item(f->cache, "ConfigMap/shop/other")->keep);
 }
 
 static void everything_is_there_after_a_restart(void **state) {
@@ -717,6 +730,7 @@ int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
         TEST(a_blob_can_be_read_before_and_after_it_is_on_disk),
         TEST(everything_is_there_after_a_restart),
+        TEST(what_is_to_be_kept_is_still_so_after_a_restart),
         TEST(report_numbers_never_come_twice),
         TEST(a_thousand_commits_cost_a_few_writes),
         TEST(only_one_agent_may_use_a_folder),

@@ -156,6 +156,9 @@ static void an_object_of_another_app_is_taken_over_by_applying_it(void **state) 
     cm_map_free(w.items);
 }
 
+static const struct agent_pruning all = {.prune = true};
+static const struct agent_pruning none = {.prune = false};
+
 static void removal_goes_by_falling_rank_and_leaves_what_is_precious(void **state) {
     const struct test_object old[] = {{.key = "ConfigMap/old/cfg"},
                                       {.key = "Namespace//old"},
@@ -173,16 +176,36 @@ static void removal_goes_by_falling_rank_and_leaves_what_is_precious(void **stat
         own(&w, "old", &old[i]);
         items[i] = find_item(&w, old[i].key);
     }
-    agent_plan_prune(a, &world, d, items, COUNT(old), true, &prune);
+    agent_plan_prune(a, &world, d, items, COUNT(old), &all, &prune);
     assert_int_equal(prune.count, 2);
     assert_string_equal(prune.removals[0].key, "Service/old/web");
     assert_int_equal(agent_prune_stage(&prune, 0), 1);
     assert_string_equal(prune.removals[1].key, "ConfigMap/old/cfg");
     assert_int_equal(prune.left_count, 1);
     assert_int_equal(prune.left[0].why, AGENT_KEPT_PRECIOUS);
-    agent_plan_prune(a, &world, d, items, COUNT(old), false, &prune);
+    agent_plan_prune(a, &world, d, items, COUNT(old), &none, &prune);
     assert_int_equal(prune.count, 0);
     assert_int_equal(prune.left_count, 3);
+    cm_map_free(w.items);
+}
+
+static void what_says_so_stays_and_precious_objects_go_where_the_app_says_so(void **state) {
+    static const struct agent_pruning precious = {.prune = true, .precious = true};
+    const struct agent_item kept = {.key = "ConfigMap/old/cfg", .app = "old", .keep = true};
+    const struct agent_item space = {.key = "Namespace//old", .app = "old"};
+    const struct agent_item *const items[] = {&kept, &space};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = shop_desired();
+    struct world w = {.items = cm_map_new(free)};
+    struct agent_plan_world world = plan_world(&w);
+    struct agent_prune prune;
+
+    (void)state;
+    agent_plan_prune(a, &world, d, items, COUNT(items), &precious, &prune);
+    assert_int_equal(prune.count, 1);
+    assert_string_equal(prune.removals[0].key, "Namespace//old");
+    assert_int_equal(prune.left_count, 1);
+    assert_int_equal(prune.left[0].why, AGENT_KEPT_ANNOTATED);
     cm_map_free(w.items);
 }
 
@@ -320,7 +343,7 @@ static void one_random_round(unsigned *seed, char (*keys)[32]) {
         }
     }
     struct agent_prune prune;
-    agent_plan_prune(a, &world, d, items, owned, true, &prune);
+    agent_plan_prune(a, &world, d, items, owned, &all, &prune);
     check_prune(&prune, d, &w);
     for (size_t i = 0; i < d->app_count; i++) {
         struct agent_plan plan;
@@ -358,6 +381,7 @@ int main(void) {
         cmocka_unit_test(what_is_missing_or_changed_is_applied_again),
         cmocka_unit_test(an_object_of_another_app_is_taken_over_by_applying_it),
         cmocka_unit_test(removal_goes_by_falling_rank_and_leaves_what_is_precious),
+        cmocka_unit_test(what_says_so_stays_and_precious_objects_go_where_the_app_says_so),
         cmocka_unit_test(apps_that_need_each_other_in_a_circle_are_named),
         cmocka_unit_test(an_object_that_two_apps_list_belongs_to_the_first),
         cmocka_unit_test(unsorted_or_double_names_are_refused),

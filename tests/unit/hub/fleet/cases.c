@@ -6,6 +6,8 @@
     { HUB_CLUSTER, right, HEAD("Cluster") text }
 #define G(right, text)                                                                             \
     { HUB_GROUP, right, HEAD("ClusterGroup") text }
+#define N(right, text)                                                                             \
+    { HUB_CONFIRMATION, right, HEAD("Confirmation") text }
 #define A(right, text)                                                                             \
     { HUB_APP, right, HEAD("App") "spec:\n" text }
 #define SOURCE(right, text) A(right, "  source: {" text "}\n")
@@ -17,6 +19,21 @@
 // NOLINTEND(bugprone-macro-parentheses)
 
 const struct fleet_case fleet_cases[] = {
+    A(true, "  prunePrecious: true\n"),
+    A(false, "  prunePrecious: [Namespace]\n"),
+    // Confirmations
+    N(true, "spec: {app: shop, removal: '0123456789ab'}\n"),
+    N(true, "spec: {app: shop, removal: 3f9a01c2d4ef, reason: it moved}\n"),
+    N(false, ""),
+    N(false, "spec: {}\n"),
+    N(false, "spec: {app: shop}\n"),
+    N(false, "spec: {removal: '0123456789ab'}\n"),
+    N(false, "spec: {app: Shop, removal: '0123456789ab'}\n"),
+    N(false, "spec: {app: shop, removal: '0123456789AB'}\n"),
+    N(false, "spec: {app: shop, removal: '0123456789a'}\n"),
+    N(false, "spec: {app: shop, removal: 012345678901}\n"),
+    N(false, "spec: {app: shop, removal: all}\n"),
+    N(false, "spec: {app: shop, removal: '0123456789ab', clusters: [a]}\n"),
     // Clusters
     C(true, ""),
     C(true, "spec: {suspend: true, values: {a: 1, b_c-d: {e: [x, 2.5, {f: true}]}}}\n"),

@@ -14,7 +14,8 @@ except ImportError:
     print("schemas: python3-jsonschema is not installed")
     sys.exit(77)
 
-NAMES = {"Cluster": "cluster", "ClusterGroup": "clustergroup", "App": "app"}
+NAMES = {"Cluster": "cluster", "ClusterGroup": "clustergroup", "App": "app",
+         "Confirmation": "confirmation"}
 
 
 def load(folder):

@@ -20,6 +20,7 @@ static void free_blob(void *p) {
 void world_init(struct world *w) {
     *w = (struct world){.fleet = hub_fleet_new(key), .repo = "fleet"};
     w->blobs = cm_map_new(free_blob);
+    w->tree = cm_map_new(free);
 }
 
 static void drop_changes(struct world *w) {
@@ -36,6 +37,7 @@ void world_done(struct world *w) {
     hub_fleet_result_free(w->last);
     hub_fleet_free(w->fleet);
     cm_map_free(w->blobs);
+    cm_map_free(w->tree);
 }
 
 static struct hub_fleet_change *add_change(struct world *w, const char *path) {
@@ -92,6 +94,23 @@ struct hub_fleet_reader world_reader(struct world *w) {
     return (struct hub_fleet_reader){read_blob, w};
 }
 
+// remember keeps the tree as it is after a commit.
+static void remember(struct world *w) {
+    for (size_t i = 0; i < w->change_count; i++) {
+        const struct hub_fleet_change *change = &w->changes[i];
+
+        if (change->removed) {
+            (void)cm_map_remove(w->tree, change->path);
+        } else {
+            struct hub_fleet_change *copy = cm_new(1, sizeof(*copy));
+
+            *copy = *change;
+            copy->path = NULL;
+            cm_map_put(w->tree, change->path, copy);
+        }
+    }
+}
+
 static const struct hub_fleet_result *commit(struct world *w, bool complete) {
     struct hub_fleet_reader reader = world_reader(w);
     CM_AUTOFREE char *revision = cm_strf("r%u", ++w->commits);
@@ -106,8 +125,34 @@ static const struct hub_fleet_result *commit(struct world *w, bool complete) {
 
     hub_fleet_result_free(w->last);
     w->last = hub_fleet_update(w->fleet, &commit, &reader);
+    remember(w);
     drop_changes(w);
     return w->last;
+}
+
+static bool put_again(void *ctx, const char *path, void *value) {
+    struct hub_fleet_change *change = add_change(ctx, path);
+    const char *own = change->path;
+
+    *change = *(const struct hub_fleet_change *)value;
+    change->path = own;
+    return true;
+}
+
+void world_load(struct world *w) {
+    cm_map_each(w->tree, put_again, w);
+    (void)commit(w, true);
+}
+
+size_t world_waiting(const struct world *w) {
+    size_t count;
+    size_t waiting = 0;
+    const struct hub_problem *problems = hub_fleet_problems(w->fleet, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        waiting += problems[i].removal != NULL ? 1 : 0;
+    }
+    return waiting;
 }
 
 const struct hub_fleet_result *world_commit(struct world *w) {

@@ -15,6 +15,7 @@ struct world {
     const char *repo; // that put, remove and commit speak of
     bool source_only; // it is a source of Apps
     struct cm_map *blobs;
+    struct cm_map *tree; // what is committed, by path
     struct hub_fleet_change *changes;
     size_t change_count;
     unsigned commits;
@@ -34,6 +35,12 @@ void world_remove(struct world *w, const char *path);
 // and so on.
 const struct hub_fleet_result *world_commit(struct world *w);
 const struct hub_fleet_result *world_commit_all(struct world *w); // what was put is the whole tree
+
+// world_load gives the fleet, which is a new one, all that stands in the tree now.
+void world_load(struct world *w);
+
+// world_waiting counts what waits for a confirmation.
+size_t world_waiting(const struct world *w);
 
 // world_reader reads what was put.
 struct hub_fleet_reader world_reader(struct world *w);

@@ -69,6 +69,7 @@ void rig_start(struct rig *r, const char *const *names) {
     r->planner = hub_planner_new(&(struct hub_planner_config){.authority = r->authority,
                                                               .sources = r->sources,
                                                               .source_count = r->source_count,
+                                                              .guard = HUB_GUARD_DEFAULT,
                                                               .epoch = 1});
     assert_int_equal(hub_planner_seed(r->planner, r->db, &err), CM_OK);
 }

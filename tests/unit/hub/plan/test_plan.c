@@ -256,6 +256,23 @@ static void that_such_an_app_is_deleted_is_told_all_the_same(void **state) {
     assert_null(strstr(cm_str_get(&text), "nothing changes"));
 }
 
+static void what_waits_is_a_problem_with_the_document_to_commit(void **state) {
+    struct scene *s = *state;
+    CM_CLEANUP(cm_str_done) struct cm_str documents = {0};
+
+    hub_fleet_set_guard(s->w.fleet, &(struct hub_fleet_guard){.clusters_min = 3, .objects_min = 9});
+    world_remove(&s->w, "apps/web/app.yaml");
+    const struct hub_plan *plan = make(s, NULL);
+    assert_int_equal(plan->totals.removed, 0);
+    assert_int_equal(hub_plan_count_problems(plan, HUB_PLAN_NEW), 1);
+    assert_int_equal(hub_plan_confirmations(plan, &documents), 1);
+    assert_non_null(strstr(cm_str_get(&documents), plan->problems[0].problem.removal));
+    world_put(&s->w, "confirmations/web.yaml", cm_str_get(&documents));
+    plan = make(s, NULL);
+    assert_int_equal(plan->totals.removed, 3);
+    assert_int_equal(plan->problem_count, 0);
+}
+
 static void a_plan_outlives_the_fleet_and_what_was_before(void **state) {
     struct scene *s = *state;
 
@@ -288,6 +305,7 @@ int main(void) {
         TEST(a_problem_that_moved_by_lines_is_known),
         TEST(an_app_whose_manifests_went_elsewhere_is_not_compared),
         TEST(that_such_an_app_is_deleted_is_told_all_the_same),
+        TEST(what_waits_is_a_problem_with_the_document_to_commit),
         TEST(a_plan_outlives_the_fleet_and_what_was_before),
     };
 

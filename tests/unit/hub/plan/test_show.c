@@ -135,7 +135,7 @@ static void deletions_come_first(void **state) {
     (void)state;
     begin(&s);
     put_clusters(&s, 6);
-    world_put_app(&s.world, "shop", ALL);
+    world_put_app(&s.world, "shop", "  prunePrecious: true\n" ALL);
     put_web(&s, "1", "1");
     world_put(&s.world, "apps/shop/data.yaml",
               "apiVersion: v1\nkind: PersistentVolumeClaim\n"

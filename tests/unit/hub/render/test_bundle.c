@@ -15,14 +15,15 @@ static struct hub_bundle *example(void) {
     static const char *const depends_on[] = {"a", "b"};
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *one = cm_buf_copy("one", 3);
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *two = cm_buf_copy("two", 3);
-    struct hub_object objects[] = {{"ConfigMap/x/one", cm_sha256("one", 3), one, false},
-                                   {"Secret/x/two", cm_sha256("key two", 7), two, true}};
+    struct hub_object objects[] = {{"ConfigMap/x/one", cm_sha256("one", 3), one, false, true},
+                                   {"Secret/x/two", cm_sha256("key two", 7), two, true, false}};
 
     return hub_bundle_new(&(struct hub_bundle_spec){.app = "shop",
                                                     .namespace = "x",
                                                     .drift = HUB_DRIFT_CORRECT,
                                                     .prune = true,
                                                     .adopt = true,
+                                                    .prune_precious = true,
                                                     .depends_on = depends_on,
                                                     .depends_on_count = 2,
                                                     .objects = objects,
@@ -52,6 +53,9 @@ static void a_bundle_is_read_back_as_it_was(void **state) {
     assert_true(back->spec.prune);
     assert_false(back->spec.suspend);
     assert_true(back->spec.adopt);
+    assert_true(back->spec.prune_precious);
+    assert_true(back->spec.objects[0].keep);
+    assert_false(back->spec.objects[1].keep);
     assert_int_equal(back->spec.depends_on_count, 2);
     assert_string_equal(back->spec.depends_on[1], "b");
     assert_int_equal(back->spec.object_count, 2);

@@ -489,6 +489,24 @@ static void a_readable_secret_needs_leave(void **state) {
     assert_string_not_equal(render(m), "");
 }
 
+static void an_annotation_keeps_an_object_and_a_wrong_one_is_told(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\n"
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: b\n  annotations: "
+        "{holdfast.dev/prune: disabled}\n");
+    assert_string_equal(render(m), "");
+    assert_false(m->out.bundle->spec.objects[0].keep);
+    assert_true(m->out.bundle->spec.objects[1].keep);
+    add(m, "b.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: c\n  annotations: "
+        "{holdfast.dev/prune: no way}\n");
+    assert_string_equal(render(m),
+                        "b.yaml:1:1: the annotation holdfast.dev/prune is 'no way': write "
+                        "'disabled' to keep the object, or 'enabled'");
+}
+
 static void an_object_of_a_megabyte_is_fine_and_five_are_too_much(void **state) {
     struct making *m = *state;
     size_t size = 5 << 20;
@@ -656,6 +674,7 @@ int main(void) {
         TEST(a_comment_at_its_top_switches_variables_off_for_a_file),
         TEST(names_of_members_are_found_where_they_stand),
         TEST(a_readable_secret_needs_leave),
+        TEST(an_annotation_keeps_an_object_and_a_wrong_one_is_told),
         TEST(an_object_of_a_megabyte_is_fine_and_five_are_too_much),
         TEST(an_object_that_agents_could_not_read_is_refused),
         TEST(values_that_are_named_often_do_not_fill_the_memory),

@@ -26,9 +26,9 @@ static const char *const fleet[] = {
     "INSERT INTO group_member VALUES ('all', 'oslo-1'), ('all', 'paris-1')",
     "INSERT INTO app VALUES ('web', 'fleet', 'apps/web', 'web', 'correct', 1, 0, '[\"db\"]')",
     "INSERT INTO manifest VALUES ('oslo-1', 1, 5, x'aa', x'')",
-    "INSERT INTO pair VALUES ('oslo-1', 'web', x'b1', 'fleet', 'abcdef01', 5, 3, 0, 0),"
-    " ('paris-1', 'web', x'b1', 'fleet', 'abcdef01', 4, 3, 0, 0),"
-    " ('rome-1', 'web', x'b2', 'fleet', 'abcdef02', 1, 2, 0, 1)",
+    "INSERT INTO pair VALUES ('oslo-1', 'web', x'b1', 'fleet', 'abcdef01', 5, 3, 0, 0, ''),"
+    " ('paris-1', 'web', x'b1', 'fleet', 'abcdef01', 4, 3, 0, 0, ''),"
+    " ('rome-1', 'web', x'b2', 'fleet', 'abcdef02', 1, 2, 0, 1, '')",
     "INSERT INTO status (cluster, app, bundle, revision, applied, message, health, health_message,"
     " objects, drifted, at_ms) VALUES"
     " ('oslo-1', 'web', x'b1', 'abcdef01', 3, '', 2, '', 3, 1, 9),"
@@ -186,7 +186,7 @@ static void a_status_compares_what_is_wanted_with_what_is_applied(void **state) 
         "\"revision\":\"abcdef01\",\"desiredBundle\":\"b1\",\"appliedBundle\":\"b0\","
         "\"delivered\":false,\"applied\":\"failed\",\"upToDate\":false,\"message\":\"no room\","
         "\"health\":\"degraded\",\"healthMessage\":\"\",\"objects\":3,\"drifted\":0,"
-        "\"connected\":false,\"stale\":false,\"suspend\":false,\"atMs\":9}]}");
+        "\"connected\":false,\"stale\":false,\"waits\":\"\",\"suspend\":false,\"atMs\":9}]}");
 }
 
 static void a_pair_that_was_never_reported_is_unknown(void **state) {
@@ -388,7 +388,7 @@ static void fill(struct hub_db *db, const char *sql, int64_t from, int64_t count
 }
 
 static const char add_pair[] = "INSERT INTO pair VALUES (printf('c%06d', ?1 % 40), printf('x%06d',"
-                               " ?1), x'00', 'fleet', 'r', 1, 1, 0, 0)";
+                               " ?1), x'00', 'fleet', 'r', 1, 1, 0, 0, '')";
 static const char add_event[] =
     "INSERT INTO event (number, at_ms, kind, cluster, app, key, revision, actor, message) VALUES"
     " (?1, 1, 'k', 'paged', '', '', '', '', 'm')";
