@@ -48,7 +48,8 @@ struct agent_object {
     struct cm_buf *bytes;          // canonical form; borrowed until the call returns
     struct cm_sha256 sha256;
     bool secret;
-    bool adopt; // take it over from another GitOps tool
+    bool adopt;  // take it over from another GitOps tool
+    bool yields; // fields that somebody else has set stay his
 };
 
 // Where a key belongs in the order of applying. Smaller ranks first; what follows a gate waits
@@ -135,7 +136,9 @@ struct agent_driver_ops {
     // apply makes the object as it shall be: fields that we set, no others; ours are taken back
     // from whoever changed them. Repeating it changes nothing. An object that is there, is not ours
     // and has on it that another GitOps tool (or an agent with another inventory) applies it is
-    // left as it is, with CM_EINVAL and its owner's name, unless `adopt`.
+    // left as it is, with CM_EINVAL and its owner's name, unless `adopt`. With `yields` nothing is
+    // taken from anybody: if somebody else has set a field of ours to something else, nothing is
+    // changed, and CM_EINVAL names each such field and who has it.
     void (*apply)(struct agent_driver *d, const struct agent_object *object, agent_applied_fn done,
                   void *ctx);
 

@@ -61,6 +61,8 @@ struct agent_app_removed {
 struct agent_apply_host {
     void (*app_state)(void *ctx, const struct agent_app_state *state);
     void (*app_removed)(void *ctx, const struct agent_app_removed *what);
+    // written: the target has just changed the object to what is desired.
+    void (*written)(void *ctx, const char *key);
     // applied: the object is as desired, and on disk; it is tracked from now on.
     void (*applied)(void *ctx, const struct agent_item *item);
     void (*failed)(void *ctx, const char *app, const char *key, const char *why);

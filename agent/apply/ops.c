@@ -68,6 +68,9 @@ static void applied(void *ctx, const struct agent_applied *result) {
         op_end(op, &result->error, result->retry_after_ms);
         return;
     }
+    if (result->written) {
+        a->host.written(a->host.ctx, op->key);
+    }
     agent_cache_put_item(a->cache, &(struct agent_item){.key = op->key,
                                                         .app = op->app,
                                                         .default_namespace = op->bundle->namespace,
@@ -93,7 +96,8 @@ static void send_apply(struct op *op) {
                                         .bytes = bytes,
                                         .sha256 = op->entry->sha256,
                                         .secret = op->entry->secret,
-                                        .adopt = op->bundle->adopt};
+                                        .adopt = op->bundle->adopt,
+                                        .yields = op->bundle->yields};
     a->driver->ops->apply(a->driver, &object, applied, op);
 }
 

@@ -222,8 +222,9 @@ static void write_body(const struct kube_op *op, struct cm_str *out) {
 static void send_apply(struct kube_op *op) {
     struct agent_kube *k = op->k;
     CM_AUTOFREE char *manager = cm_http_escape(k->field_manager);
-    CM_AUTOFREE char *whole =
-        cm_strf("%s?fieldManager=%s&force=true&fieldValidation=Strict", op->path, manager);
+    bool force = !op->yields || op->only_new; // which takes nothing: it changes no object
+    CM_AUTOFREE char *whole = cm_strf("%s?fieldManager=%s&force=%s&fieldValidation=Strict",
+                                      op->path, manager, force ? "true" : "false");
     struct cm_str body = {0};
 
     write_body(op, &body);

@@ -124,6 +124,7 @@ struct kube_op {
     struct cm_buf *bytes; // apply
     bool secret;
     bool adopt;      // apply: whoever it belongs to
+    bool yields;     // apply: take no field from anybody
     char *uid;       // remove
     bool remembered; // remove: we were told that our apply succeeded
     agent_applied_fn applied;

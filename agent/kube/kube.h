@@ -1,11 +1,11 @@
 // kube: the driver for Kubernetes, over common/http.
 //
-// Objects are made by server-side apply with one field manager, always by force, and carry two
-// labels: `applyset.kubernetes.io/part-of` with the id of this agent's ApplySet, by which they are
-// watched and found again, and `holdfast.dev/app`. The ApplySet's parent is a Secret in the
-// inventory namespace that lists which kinds and namespaces may hold members; it is written before
-// the first member of a new kind or namespace. So the cluster itself knows what an agent owns, and
-// an agent that lost its disk finds it (`recover`).
+// Objects are made by server-side apply with one field manager, by force unless the App says
+// `conflicts: fail`, and carry two labels: `applyset.kubernetes.io/part-of` with the id of this
+// agent's ApplySet, by which they are watched and found again, and `holdfast.dev/app`. The
+// ApplySet's parent is a Secret in the inventory namespace that lists which kinds and namespaces
+// may hold members; it is written before the first member of a new kind or namespace. So the
+// cluster itself knows what an agent owns, and an agent that lost its disk finds it (`recover`).
 //
 // An object that is there already and not ours is taken over if nobody keeps it (made by kubectl or
 // Helm), and else left to its owner (common/object/owner.h) unless the App says `adopt: true`.

@@ -161,6 +161,7 @@ void kube_ops_apply(struct agent_kube *k, const struct agent_object *object, age
     op->bytes = cm_buf_ref(object->bytes);
     op->secret = object->secret;
     op->adopt = object->adopt;
+    op->yields = object->yields;
     op->applied = done;
 }
 

@@ -86,6 +86,8 @@ static struct agent_bundle *copy_bundle(const Holdfast__V1__Bundle *m, char **at
     b->prune = m->prune;
     b->suspend = m->suspend;
     b->adopt = m->adopt;
+    // What this version does not know is taken for the mode that takes nothing from anybody.
+    b->yields = m->conflicts != HOLDFAST__V1__CONFLICTS__CONFLICTS_FORCE;
     b->entry_count = m->n_entries;
     b->entries = (struct agent_entry *)(void *)b->bytes;
     b->depends_on_count = m->n_depends_on;

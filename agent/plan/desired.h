@@ -36,7 +36,8 @@ struct agent_bundle {
     enum agent_drift drift;
     bool prune;
     bool suspend;
-    bool adopt; // take objects over from other GitOps tools
+    bool adopt;  // take objects over from other GitOps tools
+    bool yields; // a field that somebody else has set stays his, and the App fails
     const char **depends_on;
     size_t depends_on_count;
     struct agent_entry *entries; // sorted by key, no key twice

@@ -413,6 +413,9 @@ enum cm_rc sim_apply(struct agent_sim *sim, const struct agent_object *object, b
     if (!is_new && o->core_key == NULL && !object->adopt) {
         rc = cm_object_owner_check(parse(a, o->live), NULL, err);
     }
+    if (rc == CM_OK && !is_new && object->yields) {
+        rc = sim_check_conflicts(o, object->bytes, err);
+    }
     if (rc < 0) {
         return rc;
     }

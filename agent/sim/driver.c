@@ -27,6 +27,7 @@ struct op {
     char *uid;
     struct cm_buf *bytes;
     bool adopt;
+    bool yields;
     agent_applied_fn applied;
     agent_removed_fn removed;
     agent_found_fn found;
@@ -147,7 +148,8 @@ static void end_apply(struct agent_sim_driver *d, struct op *op, bool canceled) 
                                   .key = op->key,
                                   .default_namespace = op->default_namespace,
                                   .bytes = op->bytes,
-                                  .adopt = op->adopt};
+                                  .adopt = op->adopt,
+                                  .yields = op->yields};
     struct agent_applied result = {.uid = "", .note = ""};
     struct sim_object *o = NULL;
 
@@ -251,6 +253,7 @@ static void apply(struct agent_driver *base, const struct agent_object *object,
     op->default_namespace = cm_strdup(object->default_namespace);
     op->bytes = sim_share(d->sim, cm_buf_ref(object->bytes));
     op->adopt = object->adopt;
+    op->yields = object->yields;
     op->applied = done;
     start_ops(d);
 }
@@ -287,15 +290,11 @@ struct look {
     struct agent_observation *out;
 };
 
+// changed_by says who did it; if nobody is known to have, whoever changed anything last.
 static const struct sim_change *changed_by(const struct sim_object *o, const char *path) {
-    for (const struct sim_change *c = o->changes; c != NULL; c = c->next) {
-        size_t len = strlen(c->path);
+    const struct sim_change *by = sim_changed_by(o, path);
 
-        if (strncmp(path, c->path, len) == 0 || strncmp(c->path, path, strlen(path)) == 0) {
-            return c;
-        }
-    }
-    return o->changes;
+    return by != NULL ? by : o->changes;
 }
 
 static bool is_secret_value(const struct sim_object *o, const char *path) {

@@ -376,6 +376,27 @@ void agent_watch_app_removed(void *watch, const struct agent_app_removed *what) 
     watch_dirty_app(w, a);
 }
 
+// log_taken tells whose fields an apply has set.
+static void log_taken(const struct seen *s) {
+    for (size_t i = 0; i < s->drift_count; i++) {
+        const struct field *f = &s->drift[i];
+
+        if (f->manager[0] != '\0') {
+            cm_log(CM_LOG_INFO, "agent.taken", "a field is taken back from somebody else", "app",
+                   s->app->name, "object", s->key, "field", f->path, "manager", f->manager, NULL);
+        }
+    }
+}
+
+void agent_watch_written(void *watch, const char *key) {
+    const struct agent_watch *w = watch;
+    const struct seen *s = cm_map_get(w->objects, key);
+
+    if (s != NULL) {
+        log_taken(s);
+    }
+}
+
 void agent_watch_applied(void *watch, const struct agent_item *item) {
     struct agent_watch *w = watch;
     struct seen *s = object_of(w, item->app, item->key);

@@ -96,6 +96,7 @@ struct hub_app_doc {
     bool prune_on_loss;
     bool plain_secrets;
     bool adopt;
+    enum hub_conflicts conflicts;
     bool literal; // no variables in manifests
 };
 

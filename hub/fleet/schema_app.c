@@ -257,6 +257,14 @@ static const struct hub_field app_spec[] = {
             "changing them). With `false` they are left alone, and the App fails and says whose "
             "they are. What kubectl or Helm made is taken over in any case.",
      .also_called = "force takeOwnership"},
+    {.name = "conflicts",
+     .type = HUB_FIELD_CHOICE,
+     .otherwise = "force",
+     .choices = WORDS("force", "fail"),
+     .doc = "What becomes of a field that somebody else has set in a cluster and the manifests set "
+            "to something else: it is taken (`force`), or it stays as it is and the App fails and "
+            "says whose it is (`fail`).",
+     .also_called = "forceConflicts ignoreConflicts"},
     {.name = "drift",
      .type = HUB_FIELD_CHOICE,
      .otherwise = "report",

@@ -39,6 +39,7 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
     message.prune = spec->prune;
     message.suspend = spec->suspend;
     message.adopt = spec->adopt;
+    message.conflicts = (Holdfast__V1__Conflicts)spec->conflicts;
     message.n_depends_on = spec->depends_on_count;
     message.depends_on = (char **)(uintptr_t)spec->depends_on;
     message.n_entries = spec->object_count;
@@ -170,7 +171,8 @@ enum cm_rc hub_bundle_decode(struct cm_buf *bytes,
     if (rc < 0) {
         return cm_wrap(err, "read a bundle");
     }
-    if (message->version != 1 || message->drift > HOLDFAST__V1__DRIFT__DRIFT_OFF) {
+    if (message->version != 1 || message->drift > HOLDFAST__V1__DRIFT__DRIFT_OFF ||
+        message->conflicts > HOLDFAST__V1__CONFLICTS__CONFLICTS_FAIL) {
         return cm_fail(err, CM_EINVAL, "the bundle has version %u, which this program cannot read",
                        (unsigned)message->version);
     }
@@ -187,6 +189,7 @@ enum cm_rc hub_bundle_decode(struct cm_buf *bytes,
         .prune = message->prune,
         .suspend = message->suspend,
         .adopt = message->adopt,
+        .conflicts = (enum hub_conflicts)message->conflicts,
         .depends_on = (const char *const *)message->depends_on,
         .depends_on_count = message->n_depends_on,
         .objects = objects,

@@ -31,6 +31,7 @@ struct hub_object {
 };
 
 enum hub_drift { HUB_DRIFT_REPORT, HUB_DRIFT_CORRECT, HUB_DRIFT_OFF };
+enum hub_conflicts { HUB_CONFLICTS_FORCE, HUB_CONFLICTS_FAIL };
 
 struct hub_bundle_spec {
     const char *app;
@@ -38,7 +39,8 @@ struct hub_bundle_spec {
     enum hub_drift drift;
     bool prune;
     bool suspend;
-    bool adopt;                    // objects that another GitOps tool owns are taken over
+    bool adopt; // objects that another GitOps tool owns are taken over
+    enum hub_conflicts conflicts;
     const char *const *depends_on; // sorted
     size_t depends_on_count;
     const struct hub_object *objects; // sorted by key

@@ -29,6 +29,7 @@ struct hub_render_input {
     bool prune;
     bool suspend;
     bool adopt;
+    enum hub_conflicts conflicts;
     bool plain_secrets;            // Secrets may stand in Git readably
     const char *const *depends_on; // sorted
     size_t depends_on_count;

@@ -60,6 +60,7 @@ static struct {
     bool reachable;
     bool is_stopped;
     bool adopt; // what the App says
+    bool yields;
     bool (*met)(const void *ctx);
     const void *met_ctx;
     struct cm_timer deadline;
@@ -237,6 +238,8 @@ static int set_up(void **state) {
     t.heard = cm_map_new(free);
     t.found = cm_map_new(free);
     t.desired = cm_map_new(unref_buf);
+    t.adopt = false;
+    t.yields = false;
     start();
     return 0;
 }
@@ -288,6 +291,7 @@ static void begin_apply(const char *key, const char *json, struct outcome *out) 
         .sha256 = cm_sha256(bytes->data, bytes->size),
         .secret = strncmp(key, "Secret/", 7) == 0,
         .adopt = t.adopt,
+        .yields = t.yields,
     };
 
     *out = (struct outcome){0};
@@ -702,6 +706,30 @@ static void what_no_tool_owns_is_taken_over(void **state) {
     assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "red");
 }
 
+static void a_field_of_somebody_else_stays_if_the_app_yields(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    CM_AUTOFREE char *red = config_map_json("yield", "red", "");
+    CM_AUTOFREE char *green = config_map_json("yield", "green", ",\"size\":\"L\"");
+    struct outcome out;
+
+    (void)state;
+    have("yield", "red", &key, &out);
+    t.outside->change(t.outside, key, "data", "color", "\"green\"", "kubectl-edit");
+    t.yields = true;
+    apply(key, red, &out);
+    assert_int_equal(out.code, CM_EINVAL);
+    assert_non_null(strstr(out.msg, "data.color is set by 'kubectl-edit'"));
+    assert_non_null(strstr(out.msg, "'conflicts: force'"));
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "green");
+
+    // Who agrees takes nothing, and whoever does not yield takes it.
+    apply_well(key, green, &out);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "size"), "L");
+    t.yields = false;
+    apply_well(key, red, &out);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "red");
+}
+
 static void what_another_tool_made_in_the_place_of_ours_is_left_to_it(void **state) {
     CM_AUTOFREE char *key = NULL;
     CM_AUTOFREE char *again = NULL;
@@ -987,6 +1015,7 @@ int main(int argc, char **argv) {
         CONTRACT(what_another_tool_owns_is_left_to_it),
         CONTRACT(what_another_tool_owns_is_taken_over_if_the_app_says_so),
         CONTRACT(what_no_tool_owns_is_taken_over),
+        CONTRACT(a_field_of_somebody_else_stays_if_the_app_yields),
         CONTRACT(what_another_tool_made_in_the_place_of_ours_is_left_to_it),
         CONTRACT(ours_is_known_by_a_driver_that_remembers_nothing),
         CONTRACT(what_nobody_tracks_is_not_told),

@@ -141,6 +141,8 @@ static struct cm_buf *bundle_of(struct cm_arena *a, struct test_release *r,
     m.prune = !app->no_prune;
     m.suspend = app->suspend;
     m.adopt = app->adopt;
+    m.conflicts = app->yields ? HOLDFAST__V1__CONFLICTS__CONFLICTS_FAIL
+                              : HOLDFAST__V1__CONFLICTS__CONFLICTS_FORCE;
     m.depends_on = cm_arena_get(a, 4 * sizeof(char *));
     while (m.n_depends_on < 4 && app->depends_on[m.n_depends_on] != NULL) {
         m.depends_on[m.n_depends_on] = text_in(a, app->depends_on[m.n_depends_on]);

@@ -38,6 +38,7 @@ struct test_app {
     bool no_prune;
     bool suspend;
     bool adopt;
+    bool yields;
     const char *depends_on[4]; // ended by NULL
     const struct test_object *objects;
     size_t object_count;

@@ -64,6 +64,11 @@ static void on_app_removed(void *ctx, const struct agent_app_removed *what) {
                cm_strf("%s: %zu removed, %zu left", what->revision, what->removed, what->left));
 }
 
+static void on_written(void *ctx, const char *key) {
+    (void)ctx;
+    assert_non_null(key);
+}
+
 static void on_applied(void *ctx, const struct agent_item *item) {
     (void)ctx;
     assert_true(item->applied);
@@ -114,6 +119,7 @@ static const char *message_of(const struct fixture *f, const char *app) {
 static int set_up(void **state) {
     const struct agent_apply_host host = {.app_state = on_app_state,
                                           .app_removed = on_app_removed,
+                                          .written = on_written,
                                           .applied = on_applied,
                                           .failed = on_failed,
                                           .removed = on_removed,

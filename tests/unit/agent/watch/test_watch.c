@@ -113,6 +113,7 @@ static int set_up(void **state) {
     f->watch = agent_watch_new(f->loop, f->cache, INTERVAL_MS, &host);
     const struct agent_apply_host apply = {.app_state = agent_watch_app_state,
                                            .app_removed = agent_watch_app_removed,
+                                           .written = agent_watch_written,
                                            .applied = agent_watch_applied,
                                            .failed = agent_watch_failed,
                                            .removed = agent_watch_removed,

@@ -23,6 +23,7 @@ static struct hub_bundle *example(void) {
                                                     .drift = HUB_DRIFT_CORRECT,
                                                     .prune = true,
                                                     .adopt = true,
+                                                    .conflicts = HUB_CONFLICTS_FAIL,
                                                     .depends_on = depends_on,
                                                     .depends_on_count = 2,
                                                     .objects = objects,
@@ -52,6 +53,7 @@ static void a_bundle_is_read_back_as_it_was(void **state) {
     assert_true(back->spec.prune);
     assert_false(back->spec.suspend);
     assert_true(back->spec.adopt);
+    assert_int_equal(back->spec.conflicts, HUB_CONFLICTS_FAIL);
     assert_int_equal(back->spec.depends_on_count, 2);
     assert_string_equal(back->spec.depends_on[1], "b");
     assert_int_equal(back->spec.object_count, 2);
