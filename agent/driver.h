@@ -101,6 +101,7 @@ struct agent_observation {
     const struct agent_field_drift *drift;
     size_t drift_count;
     bool drift_more;
+    bool due; // to be applied again, though nobody changed what was applied: see apply
 };
 
 // What the core offers to the driver. Called on the loop.
@@ -139,6 +140,10 @@ struct agent_driver_ops {
     // left as it is, with CM_EINVAL and its owner's name, unless `adopt`. With `yields` nothing is
     // taken from anybody: if somebody else has set a field of ours to something else, nothing is
     // changed, and CM_EINVAL names each such field and who has it.
+    //
+    // A driver may know of fields that another controller has by right while it exists (an
+    // autoscaler's number of replicas). It leaves them out and calls them no drift; when such an
+    // owner comes or goes it observes the object as due, and the core applies it again.
     void (*apply)(struct agent_driver *d, const struct agent_object *object, agent_applied_fn done,
                   void *ctx);
 

@@ -5,6 +5,9 @@
 // or does not know the kind. So what fails like that just after we wrote a definition is tried
 // again before anybody is told.
 //
+// Fields that another controller has by right (right.h) are left out. What is left out depends on
+// how the object is, so such an object is looked at first.
+//
 // An object that we have not seen to be ours is applied such that it is only made new: with a
 // resourceVersion, which a new object may have and no object that is there will match. So new
 // objects cost one request, and only what is there already is looked at: whose is it?
@@ -31,6 +34,7 @@ enum {
     EARLY_MS = 5000, // after its definition was written, a refused object may just be early
     AGAIN_MS = 500,
     DEFINED_MS = 15000, // a later definition may allow it
+    LOOKS_MAX = 5,      // at an object that others change all the time
 };
 
 #define NO_VERSION "9223372036854775807" // that no object ever has
@@ -82,6 +86,7 @@ static void succeed(struct kube_op *op, const struct kube_answer *answer) {
         .version = cm_json_string(cm_json_get(op->desired, "apiVersion")),
         .print = kube_baseline_print(op->bytes),
         .secret = op->secret,
+        .given = op->given,
     };
     const char *note = kube_note_write(op->arena, &baseline, op->desired, answer->json);
     struct agent_applied applied = {
@@ -174,26 +179,63 @@ static void complain(struct kube_op *op, const struct kube_answer *answer, const
 
 static void send_apply(struct kube_op *op);
 
+// give_way leaves out what others have by right.
+static void give_way(struct kube_op *op, const struct cm_json *live) {
+    struct kube_right_given given =
+        kube_right_give(op->arena, op->desired, live, op->k->field_manager, op->given);
+
+    op->at_version = given.copied;
+    if (op->at_version) {
+        cm_json_set_string(op->arena, cm_json_get(op->desired, "metadata"), "resourceVersion",
+                           cm_json_string(cm_json_path(live, "metadata", "resourceVersion", NULL)));
+    }
+}
+
+// found is called with the object as it is, before it is changed.
+static void found(struct kube_op *op, const struct cm_json *live) {
+    op->only_new = false;
+    if (op->given != 0) {
+        give_way(op, live);
+    }
+    send_apply(op);
+}
+
 static void on_found(void *ctx, const struct kube_answer *answer) {
     struct kube_op *op = ctx;
     struct cm_err err;
 
     op->call = NULL;
-    if (!kube_answer_ok(answer) || answer->json == NULL) {
+    if (answer->status == 404 && !op->only_new) {
+        op->given = 0; // it is made anew, so nobody has anything of it yet
+        send_apply(op);
+    } else if (!kube_answer_ok(answer) || answer->json == NULL) {
         complain(op, answer, "get");
-    } else if (cm_object_owner_check(answer->json, op->k->applyset.id, &err) < 0) {
+    } else if (op->only_new && cm_object_owner_check(answer->json, op->k->applyset.id, &err) < 0) {
         kube_op_done(op, &err, 0, NULL);
     } else {
-        op->only_new = false;
-        send_apply(op);
+        found(op, answer->json);
     }
 }
 
-// look_at_owner is for an object that is there already.
-static void look_at_owner(struct kube_op *op) {
+// look is for an object that is there already.
+static void look(struct kube_op *op) {
     struct kube_request request = {.method = "GET", .path = op->path, .done = on_found, .ctx = op};
 
+    op->looks++;
     op->call = kube_call(op->k, &request);
+}
+
+// is_overtaken tells whether the object is not as we thought when we sent the apply.
+static bool is_overtaken(const struct kube_op *op, const struct kube_answer *answer) {
+    return answer->status == 409 && op->looks < LOOKS_MAX &&
+           (op->only_new || (op->at_version && !kube_status_is_taken(answer->json, NULL)));
+}
+
+// comes_back tells whether what we do not get is only what its owner left behind.
+static bool comes_back(const struct kube_op *op, const struct kube_answer *answer) {
+    return op->yields && answer->status == 409 &&
+           (kube_entry_given(op->entry) & ~op->given & KUBE_RIGHT_REPLICAS) != 0 &&
+           kube_status_is_taken(answer->json, ".spec.replicas");
 }
 
 static void on_answer(void *ctx, const struct kube_answer *answer) {
@@ -202,8 +244,11 @@ static void on_answer(void *ctx, const struct kube_answer *answer) {
     op->call = NULL;
     if (kube_answer_ok(answer) && answer->json != NULL) {
         succeed(op, answer);
-    } else if (answer->status == 409 && op->only_new) {
-        look_at_owner(op);
+    } else if (is_overtaken(op, answer)) {
+        look(op);
+    } else if (comes_back(op, answer)) {
+        op->yields = false;
+        send_apply(op);
     } else {
         complain(op, answer, "patch and create");
     }
@@ -260,6 +305,30 @@ static enum cm_rc parse(struct kube_op *op, const char *ns, struct cm_object_id 
     return rc < 0 ? rc : kube_object_prepare(op->arena, op->desired, &mark, ns, err);
 }
 
+static void take_entry(struct kube_op *op) {
+    struct kube_entry *e = kube_entry_make(op->k, op->app, op->key, op->default_namespace);
+
+    op->entry = e;
+    e->op = op;
+    e->ahead = false;
+    kube_entry_set_version(e, cm_json_string(cm_json_get(op->desired, "apiVersion")));
+    (void)kube_entry_resolve(e); // begins to watch before anything changes
+}
+
+// knows_owners finds out what others have of the object by right. Whom we may not see is taken to
+// be as when it was applied last. It tells whether all is known that will be.
+static bool knows_owners(struct kube_op *op) {
+    unsigned rights = kube_right_of(op->desired);
+
+    op->given = 0;
+    kube_owners_want(op->entry, rights);
+    enum kube_knowledge known = rights == 0 ? KUBE_KNOWN : kube_owners_of(op->entry, &op->given);
+    if (known == KUBE_UNKNOWN) {
+        op->given |= kube_entry_given(op->entry) & rights;
+    }
+    return known != KUBE_PENDING;
+}
+
 static void apply_as(struct kube_op *op, const struct cm_object_id *id, const char *ns) {
     struct agent_kube *k = op->k;
     const struct kube_resource *resource =
@@ -271,16 +340,21 @@ static void apply_as(struct kube_op *op, const struct cm_object_id *id, const ch
         no_such_kind(op, version);
         return;
     }
-    op->entry = kube_entry_make(k, op->app, op->key, op->default_namespace);
-    op->entry->op = op;
-    op->entry->ahead = false;
-    kube_entry_set_version(op->entry, cm_json_string(cm_json_get(op->desired, "apiVersion")));
-    (void)kube_entry_resolve(op->entry); // begins to watch before anything changes
+    take_entry(op);
+    if (!knows_owners(op)) {
+        drop_parsed(op);
+        kube_op_wait_for_owners(op);
+        return;
+    }
     op->path = kube_resource_path(resource, ns, id->name);
     op->only_new = !op->adopt && !is_ours(op->entry);
     op->has_slot = true;
     k->ops.in_flight++;
-    send_apply(op);
+    if (op->given != 0 && !op->only_new) {
+        look(op);
+    } else {
+        send_apply(op);
+    }
 }
 
 void kube_apply_begin(struct kube_op *op) {

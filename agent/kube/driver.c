@@ -81,6 +81,7 @@ static void free_driver(struct agent_driver *d) {
         return;
     }
     kube_table_free(k);
+    kube_owners_free(k);
     kube_watch_free_all(k);
     kube_resources_free(k->resources);
     kube_resources_free(k->found);
@@ -203,9 +204,9 @@ static enum cm_rc make_endpoint(struct agent_kube *k, struct cm_http *http, stru
 
 static void init_lists(struct agent_kube *k) {
     struct cm_list *const lists[] = {
-        &k->calls,       &k->watches,       &k->recoveries,       &k->ops.queue,
-        &k->ops.running, &k->ops.lingering, &k->ops.waiting_kind, &k->ops.waiting_parent,
-        &k->table.looks, &k->table.to_say,
+        &k->calls,       &k->watches,       &k->recoveries,         &k->ops.queue,
+        &k->ops.running, &k->ops.lingering, &k->ops.waiting_kind,   &k->ops.waiting_parent,
+        &k->table.looks, &k->table.to_say,  &k->ops.waiting_owners,
     };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
@@ -213,6 +214,7 @@ static void init_lists(struct agent_kube *k) {
     }
     k->table.by_key = cm_map_new(NULL);
     k->table.by_place = cm_map_new(NULL);
+    kube_owners_init(k);
 }
 
 static const char *or_default(const char *text, const char *otherwise) {

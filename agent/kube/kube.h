@@ -10,6 +10,10 @@
 // An object that is there already and not ours is taken over if nobody keeps it (made by kubectl or
 // Helm), and else left to its owner (common/object/owner.h) unless the App says `adopt: true`.
 //
+// What another controller has by right (right.h: replicas under an autoscaler, weights of a route
+// under a canary) is left to it while it exists. For that such controllers' objects are watched,
+// where the agent may, while there is anything of ours that they could have a part of.
+//
 // Nothing is polled. One watch per kind that has tracked objects (one per kind and namespace where
 // it may not watch all of them), selected by label, feeds health and drift. "Missing" is said only
 // after a complete list and a GET of the object itself.
@@ -17,7 +21,8 @@
 // Rights that it needs: get, list, watch, create, patch and delete of what it applies, for the
 // whole cluster or in each namespace; the same on Secrets of the inventory namespace, and create of
 // that namespace if it is not there; list of pods, to say why workloads are not ready. What is
-// missing is said in the error of the App.
+// missing is said in the error of the App. Without the right to list and watch autoscalers and
+// canaries, they are not heeded.
 //
 // Threads: the loop given at new. agent_kube_new reads files; a token file is read again by the
 // loop.

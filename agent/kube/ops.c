@@ -75,6 +75,10 @@ void kube_op_wait_for_parent(struct kube_op *op) {
     move(op, &op->k->ops.waiting_parent);
 }
 
+void kube_op_wait_for_owners(struct kube_op *op) {
+    move(op, &op->k->ops.waiting_owners);
+}
+
 void kube_op_linger(struct kube_op *op) {
     move(op, &op->k->ops.lingering);
     give_slot_back(op);
@@ -88,7 +92,7 @@ void kube_op_again(struct kube_op *op) {
 static bool is_free(struct kube_op *op) {
     struct kube_entry *e = kube_entry_find(op->k, op->key);
 
-    return e == NULL || e->op == NULL;
+    return e == NULL || e->op == NULL || e->op == op;
 }
 
 static void begin(struct kube_op *op) {
@@ -197,6 +201,10 @@ void kube_ops_discovered(struct agent_kube *k) {
     requeue(k, &k->ops.waiting_kind, k->discover_round);
 }
 
+void kube_ops_owners_known(struct agent_kube *k) {
+    requeue(k, &k->ops.waiting_owners, UINT64_MAX);
+}
+
 static void fail_list(struct cm_list *list, const struct cm_err *why, int64_t retry_ms) {
     struct cm_list failing;
 
@@ -225,6 +233,7 @@ void kube_ops_fail_all(struct agent_kube *k, const struct cm_err *why) {
     fail_list(&k->ops.queue, why, 0);
     fail_list(&k->ops.waiting_kind, why, 0);
     fail_list(&k->ops.waiting_parent, why, 0);
+    fail_list(&k->ops.waiting_owners, why, 0);
 }
 
 // kube_ops_stop ends what has no request on its way; the calls of all others are canceled by now,

@@ -167,6 +167,18 @@ static void add_taken(struct cm_str *out, const struct cm_json *cause) {
                 name == NULL ? "" : name + 1);
 }
 
+bool kube_status_is_taken(const struct cm_json *answer, const char *field) {
+    bool is_taken = false;
+
+    for (const struct cm_json *c = causes_of(answer); c != NULL; c = c->next) {
+        is_taken |= strcmp(text_of(c, "reason"), TAKEN) == 0;
+        if (field != NULL && strcmp(text_of(c, "field"), field) != 0) {
+            return false;
+        }
+    }
+    return is_taken;
+}
+
 // taken tells of the fields that others have and that we were not to take.
 static enum cm_rc taken(const struct cm_json *answer, struct cm_err *err) {
     struct cm_str fields = {0};

@@ -193,7 +193,7 @@ bool agent_watch_wrong(void *watch, const char *key) {
     const struct agent_watch *w = watch;
     const struct seen *s = cm_map_get(w->objects, key);
 
-    return s != NULL && (s->health == AGENT_HEALTH_MISSING ||
+    return s != NULL && (s->health == AGENT_HEALTH_MISSING || s->due ||
                          (s->drift_count > 0 && !may_drift(claim_of(w, s))));
 }
 
@@ -274,6 +274,7 @@ void agent_watch_observed(void *watch, const struct agent_observation *what) {
     bool other_drift = !same_drift(s, what->drift, n) || s->drift_more != more;
     bool other_words = set_text(&s->message, what->message);
 
+    s->due = what->due;
     if (other_health || other_drift) {
         count(s, false);
         s->health = what->health;

@@ -10,6 +10,7 @@
 //
 // Drift (and absence) of an App with `drift: correct` is put right by applying the object again, at
 // once the first time, then with pauses that grow to five minutes while somebody else keeps at it.
+// So is what the driver says to be due, whatever the App says of drift.
 //
 // The functions that take void *watch fit into struct agent_apply_host and struct
 // agent_driver_host.

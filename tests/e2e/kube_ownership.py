@@ -52,6 +52,108 @@ class Conflicts(KubeStory):
         self.assertEqual(self.find("ConfigMap", "leaves")["data"], {"colour": "green", "size": "2"})
 
 
+def autoscaler(name, least):
+    return m.thing("autoscaling/v2", "HorizontalPodAutoscaler", name, "default", spec={
+        "minReplicas": least, "maxReplicas": 9,
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}})
+
+
+def route(*weights):
+    return m.thing("networking.istio.io/v1", "VirtualService", "web", spec={"http": [{"route": [
+        {"destination": {"host": f"web-{i}"}, "weight": w} for i, w in enumerate(weights)]}]})
+
+
+class Rights(KubeStory):
+
+    def replicas(self, name):
+        return self.find("Deployment", name)["spec"]["replicas"]
+
+    def wait_replicas(self, name, number):
+        self.cluster.wait_for(lambda: self.replicas(name) == number, 30,
+                              f"{name} to have {number} replicas")
+
+    def ours(self, name):
+        """What the agent owns of the Deployment's spec."""
+        entries = self.find("Deployment", name)["metadata"]["managedFields"]
+        return {field for entry in entries if entry["manager"] == "holdfast"
+                for field in entry["fieldsV1"]["f:spec"]}
+
+    def shift(self, *weights):
+        spec = route(*weights)["spec"]
+        self.admin.patch("VirtualService", "web", {"spec": spec}, manager="flagger",
+                         api_version="networking.istio.io/v1")
+
+    def weights(self):
+        live = self.find("VirtualService", "web", "networking.istio.io/v1")
+        return [one["weight"] for one in live["spec"]["http"][0]["route"]]
+
+    def test_1_a_program_that_nobody_scales_is_as_git_says(self):
+        fleet = {}
+        for name, drift in (("kept", "correct"), ("watched", "report")):
+            fleet.update(files(name, m.deployment(name, replicas=2), namespace="default",
+                               drift=drift, conflicts="fail" if name == "watched" else "force"))
+        self.deliver(fleet)
+
+    def test_2_an_autoscaler_has_the_replicas(self):
+        self.admin.apply(autoscaler("kept", 4), autoscaler("watched", 3))
+        self.wait_replicas("kept", 4)
+        self.wait_replicas("watched", 3)
+        self.cluster.wait_for(lambda: "f:replicas" not in self.ours("kept") | self.ours("watched"),
+                              30, "the agent to give way")
+        self.assertEqual(self.drift(), {})
+
+    def test_3_a_change_leaves_them_as_they_are(self):
+        fleet = {}
+        for name in ("kept", "watched"):
+            item = m.deployment(name, image="example.com/web:2", replicas=1)
+            fleet[path(name, item)] = m.text(item)
+        self.deliver(fleet)
+        self.assertEqual((self.replicas("kept"), self.replicas("watched")), (4, 3))
+        self.assertEqual(self.drift(), {})
+
+    def test_4_a_restart_changes_nothing(self):
+        mark = self.cluster.audit_mark()
+        self.agent.terminate()
+        self.wait_connected(False)
+        self.agent.start()
+        self.wait_connected()
+        self.wait_status("kept", applied="applied", health="healthy")
+        item = m.config_map("last")
+        self.deliver({path("kept", item): m.text(item)})
+        self.assert_written(mark, {("patch", "configmaps"): 1, ("patch", "secrets"): 1})
+        self.assertEqual((self.replicas("kept"), self.drift()), (4, {}))
+
+    def test_5_they_come_back_when_the_autoscaler_goes(self):
+        self.admin.delete("HorizontalPodAutoscaler", "watched", "autoscaling/v2")
+        self.wait_replicas("watched", 1)
+        self.assertIn("f:replicas", self.ours("watched"))
+
+    def test_6_also_when_nobody_saw_it_go(self):
+        self.agent.terminate()
+        self.admin.delete("HorizontalPodAutoscaler", "kept", "autoscaling/v2")
+        self.agent.start()
+        self.wait_replicas("kept", 1)
+        self.wait_status("kept", applied="applied", health="healthy", drifted=0)
+
+    def test_7_a_canary_has_the_weights_of_a_route(self):
+        self.deliver({**files("kinds", m.crd("virtualservices", "VirtualService",
+                                             "networking.istio.io"),
+                              m.crd("canaries", "Canary", "flagger.app")),
+                      **files("routes", route(100, 0), namespace="default", drift="correct",
+                              dependsOn=[{"name": "kinds"}])})
+        self.admin.apply(m.thing("flagger.app/v1", "Canary", "web", "default", spec={
+            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}))
+        self.shift(70, 30)
+        item = route(90, 10)
+        item["spec"]["hosts"] = ["web"]
+        self.deliver({path("routes", item): m.text(item)})
+        self.assertEqual((self.weights(), self.drift()), ([70, 30], {}))
+        self.shift(20, 80)
+        self.wait_no_drift()
+        self.admin.delete("Canary", "web", "flagger.app/v1")
+        self.cluster.wait_for(lambda: self.weights() == [90, 10], 30, "Git's weights")
+
+
 class Writes(KubeStory):
 
     def test_1_a_large_app_is_installed(self):
