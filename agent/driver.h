@@ -69,6 +69,7 @@ struct agent_applied {
     const char *uid;        // the target's identity of this very object, "" if it has none
     const char *note;       // opaque, at most AGENT_NOTE_MAX: the driver's own baseline for drift
     bool written;           // the target was changed
+    const char *said;       // what was done besides, for the log; NULL: nothing
 };
 
 #define AGENT_NOTE_MAX 2048
@@ -137,7 +138,9 @@ struct agent_driver_ops {
     // apply makes the object as it shall be: fields that we set, no others; ours are taken back
     // from whoever changed them. Repeating it changes nothing. An object that is there, is not ours
     // and has on it that another GitOps tool (or an agent with another inventory) applies it is
-    // left as it is, with CM_EINVAL and its owner's name, unless `adopt`. With `yields` nothing is
+    // left as it is, with CM_EINVAL and its owner's name, unless `adopt`. What was made by hand, or
+    // is adopted, becomes ours with all that was set by whoever made it: of that, what the desired
+    // form does not have goes. With `yields` nothing is
     // taken from anybody: if somebody else has set a field of ours to something else, nothing is
     // changed, and CM_EINVAL names each such field and who has it.
     //

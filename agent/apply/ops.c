@@ -69,7 +69,7 @@ static void applied(void *ctx, const struct agent_applied *result) {
         return;
     }
     if (result->written) {
-        a->host.written(a->host.ctx, op->key);
+        a->host.written(a->host.ctx, op->key, result->said);
     }
     agent_cache_put_item(a->cache, &(struct agent_item){.key = op->key,
                                                         .app = op->app,

@@ -10,10 +10,12 @@
 //
 // An object that we have not seen to be ours is applied such that it is only made new: with a
 // resourceVersion, which a new object may have and no object that is there will match. So new
-// objects cost one request, and only what is there already is looked at: whose is it?
+// objects cost one request, and only what is there already is looked at: whose is it? What we may
+// have is taken over (adopt.h) before it is applied.
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/kube/adopt.h"
 #include "agent/kube/drift.h"
 #include "agent/kube/internal.h"
 #include "agent/kube/object.h"
@@ -93,6 +95,7 @@ static void succeed(struct kube_op *op, const struct kube_answer *answer) {
         .uid = kube_object_uid(answer->json),
         .note = note,
         .written = was_written(op, answer),
+        .said = op->said,
     };
     struct cm_err ok = {0};
 
@@ -200,6 +203,52 @@ static void found(struct kube_op *op, const struct cm_json *live) {
     send_apply(op);
 }
 
+// is_marked tells whether an object carries our mark: then it was taken over once.
+static bool is_marked(const struct kube_op *op, const struct cm_json *live) {
+    const char *part_of = kube_object_label(live, KUBE_LABEL_PART_OF);
+
+    return part_of != NULL && strcmp(part_of, op->k->applyset.id) == 0;
+}
+
+static void look(struct kube_op *op);
+
+static void on_taken_over(void *ctx, const struct kube_answer *answer) {
+    struct kube_op *op = ctx;
+
+    op->call = NULL;
+    if (kube_answer_ok(answer) && answer->json != NULL) {
+        found(op, answer->json);
+    } else if ((answer->status == 409 || answer->status == 422) && op->looks < LOOKS_MAX) {
+        look(op); // it was changed since it was looked at
+    } else {
+        complain(op, answer, "patch");
+    }
+}
+
+// take_over makes what others left on an object ours before it is applied for the first time.
+static void take_over(struct kube_op *op, const struct cm_json *live) {
+    CM_AUTOFREE char *manager = cm_http_escape(op->k->field_manager);
+    CM_AUTOFREE char *path = cm_strf("%s?fieldManager=%s", op->path, manager);
+    const char *version = cm_json_string(cm_json_get(op->desired, "apiVersion"));
+    const char *patch = kube_adopt_patch(op->arena, live, op->k->field_manager, version, op->adopt);
+    struct kube_request request = {
+        .method = "PATCH",
+        .path = path,
+        .content_type = "application/json-patch+json",
+        .body = patch,
+        .done = on_taken_over,
+        .ctx = op,
+    };
+
+    free(op->said);
+    op->said = cm_strdup(kube_adopt_words(op->arena, live, op->desired));
+    if (patch == NULL) {
+        found(op, live);
+    } else {
+        op->call = kube_call(op->k, &request);
+    }
+}
+
 static void on_found(void *ctx, const struct kube_answer *answer) {
     struct kube_op *op = ctx;
     struct cm_err err;
@@ -210,10 +259,12 @@ static void on_found(void *ctx, const struct kube_answer *answer) {
         send_apply(op);
     } else if (!kube_answer_ok(answer) || answer->json == NULL) {
         complain(op, answer, "get");
-    } else if (op->only_new && cm_object_owner_check(answer->json, op->k->applyset.id, &err) < 0) {
+    } else if (!op->only_new || is_marked(op, answer->json)) {
+        found(op, answer->json);
+    } else if (!op->adopt && cm_object_owner_check(answer->json, op->k->applyset.id, &err) < 0) {
         kube_op_done(op, &err, 0, NULL);
     } else {
-        found(op, answer->json);
+        take_over(op, answer->json);
     }
 }
 
@@ -347,7 +398,7 @@ static void apply_as(struct kube_op *op, const struct cm_object_id *id, const ch
         return;
     }
     op->path = kube_resource_path(resource, ns, id->name);
-    op->only_new = !op->adopt && !is_ours(op->entry);
+    op->only_new = !is_ours(op->entry);
     op->has_slot = true;
     k->ops.in_flight++;
     if (op->given != 0 && !op->only_new) {

@@ -145,6 +145,7 @@ struct kube_op {
     struct cm_json *desired; // apply: as sent
     bool only_new;           // apply: must not change an object that is there
     unsigned given;          // apply: rights of others, whose fields are left out
+    char *said;              // apply: what was done besides; NULL: nothing
     bool at_version;         // apply: only to the version that was looked at
     int looks;               // apply: how often it was looked at
     bool has_slot;

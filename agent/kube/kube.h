@@ -8,7 +8,8 @@
 // cluster itself knows what an agent owns, and an agent that lost its disk finds it (`recover`).
 //
 // An object that is there already and not ours is taken over if nobody keeps it (made by kubectl or
-// Helm), and else left to its owner (common/object/owner.h) unless the App says `adopt: true`.
+// Helm), with the fields that they own (adopt.h), and else left to its owner
+// (common/object/owner.h) unless the App says `adopt: true`.
 //
 // What another controller has by right (right.h: replicas under an autoscaler, weights of a route
 // under a canary) is left to it while it exists. For that such controllers' objects are watched,

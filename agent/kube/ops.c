@@ -22,6 +22,7 @@ void kube_op_free(struct kube_op *op) {
     free(op->default_namespace);
     free(op->uid);
     free(op->path);
+    free(op->said);
     free(op);
 }
 

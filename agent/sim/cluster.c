@@ -420,6 +420,10 @@ enum cm_rc sim_apply(struct agent_sim *sim, const struct agent_object *object, b
         return rc;
     }
     o = is_new ? object_new(sim, key) : o;
+    if (!is_new && o->core_key == NULL && sim_was_made_by_hand(o)) {
+        cm_buf_unref(o->applied);
+        o->applied = cm_buf_ref(o->live); // as if we had set all of it
+    }
     rc = put_desired(sim, a, o, object->bytes, written, err);
     if (rc < 0) {
         if (is_new) {

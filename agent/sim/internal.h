@@ -76,6 +76,9 @@ const struct sim_change *sim_changed_by(const struct sim_object *o, const char *
 enum cm_rc sim_check_conflicts(const struct sim_object *o, const struct cm_buf *desired,
                                struct cm_err *err);
 
+// sim_was_made_by_hand tells whether kubectl or Helm made an object.
+bool sim_was_made_by_hand(const struct sim_object *o);
+
 struct sim_object *sim_find(const struct agent_sim *sim, const char *key);
 enum agent_health sim_health(const struct sim_object *o, const char **why);
 

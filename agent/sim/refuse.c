@@ -29,6 +29,20 @@ const struct sim_change *sim_changed_by(const struct sim_object *o, const char *
     return NULL;
 }
 
+static bool is_by_hand(const struct sim_change *change) {
+    return strncmp(change->manager, "kubectl", strlen("kubectl")) == 0 ||
+           strcmp(change->manager, "helm") == 0;
+}
+
+bool sim_was_made_by_hand(const struct sim_object *o) {
+    bool by_hand = false;
+
+    for (const struct sim_change *c = o->changes; c != NULL; c = c->next) {
+        by_hand |= c->path[0] == '\0' && is_by_hand(c);
+    }
+    return by_hand;
+}
+
 enum cm_rc sim_check_conflicts(const struct sim_object *o, const struct cm_buf *desired,
                                struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
@@ -43,7 +57,9 @@ enum cm_rc sim_check_conflicts(const struct sim_object *o, const struct cm_buf *
     for (size_t i = 0; i < found.count; i++) {
         const struct sim_change *by = sim_changed_by(o, found.items[i].path);
 
-        if (by != NULL && found.items[i].actual != NULL) {
+        bool taken_over = o->core_key == NULL && by != NULL && is_by_hand(by);
+
+        if (by != NULL && !taken_over && found.items[i].actual != NULL) {
             return cm_fail(err, CM_EINVAL,
                            "%.200s is set by '%.100s': take it out of the manifest, or write "
                            "'conflicts: force' in the App",

@@ -389,10 +389,13 @@ static void log_taken(const struct seen *s) {
     }
 }
 
-void agent_watch_written(void *watch, const char *key) {
+void agent_watch_written(void *watch, const char *key, const char *said) {
     const struct agent_watch *w = watch;
     const struct seen *s = cm_map_get(w->objects, key);
 
+    if (said != NULL) {
+        cm_log(CM_LOG_INFO, "agent.object_note", said, "object", key, NULL);
+    }
     if (s != NULL) {
         log_taken(s);
     }

@@ -252,10 +252,12 @@ static const struct hub_field app_spec[] = {
     {.name = "adopt",
      .type = HUB_FIELD_BOOL,
      .otherwise = "false",
-     .doc = "Objects in a cluster that Flux, Argo CD, Rancher Fleet, another ApplySet or another "
-            "holdfast agent applies are taken over (take them out there too, or the two go on "
-            "changing them). With `false` they are left alone, and the App fails and says whose "
-            "they are. What kubectl or Helm made is taken over in any case.",
+     .doc =
+         "Objects in a cluster that Flux, Argo CD, Rancher Fleet, another ApplySet or another "
+         "holdfast agent applies are taken over (take them out there too, or the two go on "
+         "changing them). With `false` they are left alone, and the App fails and says whose "
+         "they are. What kubectl or Helm made is taken over in any case. With an object goes all "
+         "that its maker set on it: what the manifests do not have is removed.",
      .also_called = "force takeOwnership"},
     {.name = "conflicts",
      .type = HUB_FIELD_CHOICE,

@@ -603,7 +603,7 @@ static void another_object_of_that_name_is_left_alone(void **state) {
     (void)state;
     have("theirs", "red", &key, &out);
     t.outside->delete (t.outside, key);
-    t.outside->create(t.outside, key, theirs);
+    t.outside->create(t.outside, key, theirs, "somebody");
     remove_object(key, out.uid, &gone);
     assert_int_equal(gone.code, CM_OK);
     assert_true(t.outside->exists(t.outside, key));
@@ -651,7 +651,7 @@ static void have_theirs(const char *name, char **key) {
                 name, t.outside->namespace);
 
     *key = key_of("ConfigMap", name);
-    t.outside->create(t.outside, *key, json);
+    t.outside->create(t.outside, *key, json, "somebody");
 }
 
 static void assert_left_to_flux(const struct outcome *out, const char *key) {
@@ -700,10 +700,41 @@ static void what_no_tool_owns_is_taken_over(void **state) {
     struct outcome out;
 
     (void)state;
-    t.outside->create(t.outside, key, plain);
+    t.outside->create(t.outside, key, plain, "somebody");
     apply_well(key, json, &out);
     assert_true(out.written);
     assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "red");
+}
+
+static void what_was_made_by_hand_becomes_ours_with_all_its_fields(void **state) {
+    static const char *const makers[][2] = {
+        {"kubectl-create", ""}, {"helm", ""}, {"somebody", "L"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(makers) / sizeof(makers[0]); i++) {
+        CM_AUTOFREE char *name = cm_strf("by-%s", makers[i][0]);
+        CM_AUTOFREE char *key = key_of("ConfigMap", name);
+        CM_AUTOFREE char *theirs = config_map_json(name, "black", ",\"size\":\"L\"");
+        CM_AUTOFREE char *ours = config_map_json(name, "red", "");
+        struct outcome out;
+
+        t.outside->create(t.outside, key, theirs, makers[i][0]);
+        apply_well(key, ours, &out);
+        assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "red");
+        assert_string_equal(t.outside->field(t.outside, key, "data", "size"), makers[i][1]);
+    }
+}
+
+static void what_is_added_to_ours_by_hand_stays(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    CM_AUTOFREE char *blue = config_map_json("added", "blue", "");
+    struct outcome out;
+
+    (void)state;
+    have("added", "red", &key, &out);
+    t.outside->change(t.outside, key, "data", "size", "\"L\"", "kubectl-edit");
+    apply_well(key, blue, &out);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "size"), "L");
 }
 
 static void a_field_of_somebody_else_stays_if_the_app_yields(void **state) {
@@ -801,7 +832,7 @@ static void what_was_applied_is_found_again(void **state) {
 
     (void)state;
     have("found", "red", &key, &out);
-    t.outside->create(t.outside, theirs, json);
+    t.outside->create(t.outside, theirs, json, "somebody");
     stop();
     start();
     t.driver->ops->recover(t.driver, on_found, on_recovered, &recovered);
@@ -821,7 +852,7 @@ static char *copy_of(const char *key, const char *name) {
                 name, t.outside->namespace, t.outside->labels(t.outside, key));
     char *copy = key_of("ConfigMap", name);
 
-    t.outside->create(t.outside, copy, json);
+    t.outside->create(t.outside, copy, json, "somebody");
     return copy;
 }
 
@@ -1015,6 +1046,8 @@ int main(int argc, char **argv) {
         CONTRACT(what_another_tool_owns_is_left_to_it),
         CONTRACT(what_another_tool_owns_is_taken_over_if_the_app_says_so),
         CONTRACT(what_no_tool_owns_is_taken_over),
+        CONTRACT(what_was_made_by_hand_becomes_ours_with_all_its_fields),
+        CONTRACT(what_is_added_to_ours_by_hand_stays),
         CONTRACT(a_field_of_somebody_else_stays_if_the_app_yields),
         CONTRACT(what_another_tool_made_in_the_place_of_ours_is_left_to_it),
         CONTRACT(ours_is_known_by_a_driver_that_remembers_nothing),

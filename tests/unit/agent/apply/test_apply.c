@@ -64,8 +64,9 @@ static void on_app_removed(void *ctx, const struct agent_app_removed *what) {
                cm_strf("%s: %zu removed, %zu left", what->revision, what->removed, what->left));
 }
 
-static void on_written(void *ctx, const char *key) {
+static void on_written(void *ctx, const char *key, const char *said) {
     (void)ctx;
+    (void)said;
     assert_non_null(key);
 }
 
