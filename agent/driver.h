@@ -48,8 +48,10 @@ struct agent_object {
     struct cm_buf *bytes;          // canonical form; borrowed until the call returns
     struct cm_sha256 sha256;
     bool secret;
-    bool adopt;  // take it over from another GitOps tool
-    bool yields; // fields that somebody else has set stay his
+    bool adopt;    // take it over from another GitOps tool
+    bool yields;   // fields that somebody else has set stay his
+    bool recreate; // delete it and make it anew if it cannot be changed
+    bool once;     // make it if it is not there, and never change it
 };
 
 // Where a key belongs in the order of applying. Smaller ranks first; what follows a gate waits
@@ -143,6 +145,16 @@ struct agent_driver_ops {
     // form does not have goes. With `yields` nothing is
     // taken from anybody: if somebody else has set a field of ours to something else, nothing is
     // changed, and CM_EINVAL names each such field and who has it.
+    //
+    // If the target can never change a field of what is there (a selector), that is CM_EINVAL with
+    // the field's name and what to do; with `recreate` the object is deleted and made anew instead,
+    // with another uid, but only where the target has just refused, and only if it is ours or may
+    // be taken over. The core sets `recreate` for precious objects only if the object itself says
+    // so.
+    //
+    // With `once` an object that is there, whoever made it, is left as it is, which is no error and
+    // no write, and its fields are never drift; that it is missing is told like of any other. It
+    // does not become ours by that: if it was not, `remove` leaves it alone.
     //
     // A driver may know of fields that another controller has by right while it exists (an
     // autoscaler's number of replicas). It leaves them out and calls them no drift; when such an

@@ -81,6 +81,15 @@ static void applied(void *ctx, const struct agent_applied *result) {
     agent_cache_commit(a->cache, recorded, op);
 }
 
+// may_recreate: what holds data goes only if the object itself says so.
+static bool may_recreate(const struct op *op) {
+    const struct agent_driver *d = op->run->owner->driver;
+    struct agent_place place = {0};
+
+    d->ops->place(d, op->key, &place);
+    return op->entry->recreate || (op->bundle->recreate && !place.precious);
+}
+
 static void send_apply(struct op *op) {
     struct agent_apply *a = op->run->owner;
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
@@ -97,7 +106,9 @@ static void send_apply(struct op *op) {
                                         .sha256 = op->entry->sha256,
                                         .secret = op->entry->secret,
                                         .adopt = op->bundle->adopt,
-                                        .yields = op->bundle->yields};
+                                        .yields = op->bundle->yields,
+                                        .recreate = may_recreate(op),
+                                        .once = op->entry->once};
     a->driver->ops->apply(a->driver, &object, applied, op);
 }
 

@@ -5,6 +5,9 @@
 // or does not know the kind. So what fails like that just after we wrote a definition is tried
 // again before anybody is told.
 //
+// What the API server refuses to change for ever (immutable.h) is deleted and made anew if the user
+// has said so.
+//
 // Fields that another controller has by right (right.h) are left out. What is left out depends on
 // how the object is, so such an object is looked at first.
 //
@@ -17,6 +20,7 @@
 
 #include "agent/kube/adopt.h"
 #include "agent/kube/drift.h"
+#include "agent/kube/immutable.h"
 #include "agent/kube/internal.h"
 #include "agent/kube/object.h"
 #include "agent/kube/status.h"
@@ -83,14 +87,21 @@ static bool was_written(const struct kube_op *op, const struct kube_answer *answ
            version == 0;
 }
 
-static void succeed(struct kube_op *op, const struct kube_answer *answer) {
+// note_of is what the core remembers: `live` is what the server made of it.
+static const char *note_of(struct kube_op *op, const struct cm_json *live) {
     struct kube_baseline baseline = {
         .version = cm_json_string(cm_json_get(op->desired, "apiVersion")),
         .print = kube_baseline_print(op->bytes),
         .secret = op->secret,
         .given = op->given,
+        .once = op->once,
     };
-    const char *note = kube_note_write(op->arena, &baseline, op->desired, answer->json);
+
+    return kube_note_write(op->arena, &baseline, op->desired, live);
+}
+
+static void succeed(struct kube_op *op, const struct kube_answer *answer) {
+    const char *note = note_of(op, answer->json);
     struct agent_applied applied = {
         .uid = kube_object_uid(answer->json),
         .note = note,
@@ -103,6 +114,14 @@ static void succeed(struct kube_op *op, const struct kube_answer *answer) {
         op->k->definition_ms = cm_clock_now_ms();
     }
     kube_entry_applied(op->entry, answer->arena, answer->json, note);
+    kube_op_done(op, &ok, 0, &applied);
+}
+
+// keep leaves an object as it is that is only to be made.
+static void keep(struct kube_op *op, const char *uid) {
+    struct agent_applied applied = {.uid = uid, .note = note_of(op, op->desired)};
+    struct cm_err ok = {0};
+
     kube_op_done(op, &ok, 0, &applied);
 }
 
@@ -210,6 +229,64 @@ static bool is_marked(const struct kube_op *op, const struct cm_json *live) {
     return part_of != NULL && strcmp(part_of, op->k->applyset.id) == 0;
 }
 
+// What cannot be changed
+
+static void say_fixed(struct kube_op *op, const char *fields) {
+    struct agent_place place = {0};
+    struct cm_err err;
+
+    kube_place(op->key, &place);
+    (void)cm_fail(&err, CM_EINVAL, "%.200s cannot be changed: delete the object, or %s", fields,
+                  place.precious ? "give it the annotation holdfast.dev/recreate: \"true\" to have "
+                                   "it deleted and made anew, with all that is in it"
+                                 : "write 'recreate: true' in the App to have it deleted and made "
+                                   "anew");
+    kube_op_done(op, &err, 0, NULL);
+}
+
+// may_delete tells whether an object that cannot be changed may be deleted to be made anew.
+static bool may_delete(const struct kube_op *op, const struct cm_json *live) {
+    struct cm_err err;
+    bool ours = op->adopt || cm_object_owner_check(live, op->k->applyset.id, &err) == CM_OK;
+
+    // A quotation mark would end the string that the uid becomes in a body.
+    return op->recreate && !op->cleared && ours && strchr(kube_object_uid(live), '"') == NULL;
+}
+
+static void on_fixed(void *ctx, const struct kube_answer *answer) {
+    struct kube_op *op = ctx;
+
+    op->call = NULL;
+    if (answer->status == 404) {
+        op->only_new = true;
+        send_apply(op);
+        return;
+    }
+    if (!kube_answer_ok(answer) || answer->json == NULL) {
+        complain(op, answer, "get");
+        return;
+    }
+    const char *fields = kube_immutable_names(op->arena, op->fixed, op->desired, answer->json);
+    if (!may_delete(op, answer->json)) {
+        say_fixed(op, fields);
+        return;
+    }
+    free(op->said);
+    op->said = cm_strf("deleted and made anew, because %.200s cannot be changed", fields);
+    free(op->uid);
+    op->uid = cm_strdup(kube_object_uid(answer->json));
+    kube_remove_delete(op); // kube_op_cleared goes on
+}
+
+// cannot_change is for an object that the server will never change to what is desired: it is looked
+// at to say which fields that are, and which very object would be deleted.
+static void cannot_change(struct kube_op *op, const struct kube_answer *answer) {
+    struct kube_request request = {.method = "GET", .path = op->path, .done = on_fixed, .ctx = op};
+
+    op->fixed = kube_immutable_fields(op->arena, answer->json);
+    op->call = kube_call(op->k, &request);
+}
+
 static void look(struct kube_op *op);
 
 static void on_taken_over(void *ctx, const struct kube_answer *answer) {
@@ -259,6 +336,10 @@ static void on_found(void *ctx, const struct kube_answer *answer) {
         send_apply(op);
     } else if (!kube_answer_ok(answer) || answer->json == NULL) {
         complain(op, answer, "get");
+    } else if (op->once) {
+        kube_entry_applied(op->entry, answer->arena, answer->json, note_of(op, op->desired));
+        op->entry->unmarked = !is_marked(op, answer->json);
+        keep(op, kube_object_uid(answer->json));
     } else if (!op->only_new || is_marked(op, answer->json)) {
         found(op, answer->json);
     } else if (!op->adopt && cm_object_owner_check(answer->json, op->k->applyset.id, &err) < 0) {
@@ -300,6 +381,8 @@ static void on_answer(void *ctx, const struct kube_answer *answer) {
     } else if (comes_back(op, answer)) {
         op->yields = false;
         send_apply(op);
+    } else if (kube_immutable_is(answer->status, answer->json)) {
+        cannot_change(op, answer);
     } else {
         complain(op, answer, "patch and create");
     }
@@ -392,13 +475,17 @@ static void apply_as(struct kube_op *op, const struct cm_object_id *id, const ch
         return;
     }
     take_entry(op);
+    if (op->once && op->entry->known && is_ours(op->entry)) {
+        keep(op, op->entry->uid);
+        return;
+    }
     if (!knows_owners(op)) {
         drop_parsed(op);
         kube_op_wait_for_owners(op);
         return;
     }
     op->path = kube_resource_path(resource, ns, id->name);
-    op->only_new = !is_ours(op->entry);
+    op->only_new = op->once || op->cleared || !is_ours(op->entry);
     op->has_slot = true;
     k->ops.in_flight++;
     if (op->given != 0 && !op->only_new) {

@@ -60,6 +60,9 @@ static void write_flags(struct cm_str *note, const struct kube_baseline *baselin
     if (baseline->secret) {
         cm_str_add_char(note, 's');
     }
+    if (baseline->once) {
+        cm_str_add_char(note, 'o');
+    }
     for (size_t i = 0; i < LETTERS; i++) {
         if ((baseline->given & letters[i].right) != 0) {
             cm_str_add_char(note, letters[i].letter);
@@ -72,6 +75,7 @@ static void write_flags(struct cm_str *note, const struct kube_baseline *baselin
 
 static void read_flags(const char *flags, struct kube_baseline *out) {
     out->secret = strchr(flags, 's') != NULL;
+    out->once = strchr(flags, 'o') != NULL;
     for (size_t i = 0; i < LETTERS; i++) {
         out->given |= strchr(flags, letters[i].letter) != NULL ? letters[i].right : 0;
     }

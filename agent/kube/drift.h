@@ -7,9 +7,9 @@
 //
 // A note is one line: "1 VERSION PRINT FLAGS HASH…", where VERSION is the object's apiVersion,
 // PRINT the hash of the bytes that were applied, FLAGS "-" or letters: "s" if the whole object is
-// secret, "r" and "w" for rights (right.h) whose fields were left out.
-// If the bytes in force are not those of the note, the object waits to be applied again, and
-// nothing is called drift meanwhile.
+// secret, "r" and "w" for rights (right.h) whose fields were left out, "o" if it is only made,
+// never changed. If the bytes in force are not those of the note, the object waits to be applied
+// again, and nothing is called drift meanwhile.
 //
 // Threads: any; pure.
 #pragma once
@@ -30,6 +30,7 @@ struct kube_baseline {
     const char *version; // apiVersion
     uint64_t print;
     bool secret;
+    bool once;         // nothing is drift
     unsigned given;    // rights whose fields were left out
     const char *noise; // the hashes as they stand in the note
 };

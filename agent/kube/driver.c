@@ -104,13 +104,12 @@ static bool is_kind(const char *key, const char *kind) {
     return strncmp(key, kind, len) == 0 && key[len] == '/';
 }
 
-static void place(const struct agent_driver *d, const char *key, struct agent_place *out) {
+void kube_place(const char *key, struct agent_place *out) {
     char kind[CM_OBJECT_KEY_MAX];
     size_t len = strcspn(key, "/");
     bool is_definition = is_kind(key, "CustomResourceDefinition.apiextensions.k8s.io");
     bool is_namespace = is_kind(key, "Namespace");
 
-    (void)d;
     len = len < sizeof(kind) ? len : sizeof(kind) - 1;
     memcpy(kind, key, len);
     kind[len] = '\0';
@@ -124,6 +123,11 @@ static void place(const struct agent_driver *d, const char *key, struct agent_pl
         .precious = is_definition || is_namespace || is_kind(key, "PersistentVolumeClaim") ||
                     is_kind(key, "PersistentVolume"),
     };
+}
+
+static void place(const struct agent_driver *d, const char *key, struct agent_place *out) {
+    (void)d;
+    kube_place(key, out);
 }
 
 static void apply(struct agent_driver *d, const struct agent_object *object, agent_applied_fn done,

@@ -129,7 +129,9 @@ struct kube_op {
     bool secret;
     bool adopt;      // apply: whoever it belongs to
     bool yields;     // apply: take no field from anybody
-    char *uid;       // remove
+    bool recreate;   // apply: delete what cannot be changed
+    bool once;       // apply: change nothing that is there
+    char *uid;       // remove, and what an apply deletes to make it anew
     bool remembered; // remove: we were told that our apply succeeded
     agent_applied_fn applied;
     agent_removed_fn removed;
@@ -146,6 +148,8 @@ struct kube_op {
     bool only_new;           // apply: must not change an object that is there
     unsigned given;          // apply: rights of others, whose fields are left out
     char *said;              // apply: what was done besides; NULL: nothing
+    bool cleared;            // apply: it was deleted, to be made anew
+    const char *fixed;       // apply: fields that cannot be changed; the arena's
     bool at_version;         // apply: only to the version that was looked at
     int looks;               // apply: how often it was looked at
     bool has_slot;
@@ -178,8 +182,10 @@ void kube_ops_fail_all(struct agent_kube *k, const struct cm_err *why); // what 
 void kube_ops_stop(struct agent_kube *k);
 
 // What ops.c and its two kinds share.
-void kube_apply_begin(struct kube_op *op);  // apply.c
-void kube_remove_begin(struct kube_op *op); // remove.c
+void kube_apply_begin(struct kube_op *op);   // apply.c
+void kube_remove_begin(struct kube_op *op);  // remove.c
+void kube_remove_delete(struct kube_op *op); // deletes what op->uid names
+void kube_op_cleared(struct kube_op *op);    // what an apply makes anew is not there any more
 void kube_op_done(struct kube_op *op, const struct cm_err *err, int64_t retry_after_ms,
                   const struct agent_applied *applied);
 void kube_op_free(struct kube_op *op);
@@ -220,6 +226,7 @@ struct kube_entry {
     bool drifted;    // the last observation told drift
     bool doubtful;   // changed while nobody could say whether that was drift
     bool unmarked;   // has lost our label, so that no watch tells of it
+    bool once;       // made if it is not there, and never changed
     bool due;        // what is left out by right is no longer what was left out when applied
     bool undecided;  // differs in what perhaps somebody has by right
     bool look_says;  // the look ends with an observation in any case
@@ -421,6 +428,8 @@ struct agent_kube {
     struct cm_list watches;
     struct cm_list recoveries; // that have not begun
 };
+
+void kube_place(const char *key, struct agent_place *out); // pure
 
 // kube_stopped_maybe tells the core that all is quiet, once it is.
 void kube_stopped_maybe(struct agent_kube *k);

@@ -107,6 +107,19 @@ static void begin(struct kube_op *op) {
     }
 }
 
+// kube_op_cleared goes on with the other half of making an object anew.
+void kube_op_cleared(struct kube_op *op) {
+    op->cleared = true;
+    op->round = 0;
+    free(op->path);
+    op->path = NULL;
+    cm_arena_free(op->arena);
+    op->arena = NULL;
+    op->desired = NULL;
+    give_slot_back(op);
+    begin(op);
+}
+
 static void run_queue(void *ctx) {
     struct agent_kube *k = ctx;
     struct kube_ops *ops = &k->ops;
@@ -167,6 +180,8 @@ void kube_ops_apply(struct agent_kube *k, const struct agent_object *object, age
     op->secret = object->secret;
     op->adopt = object->adopt;
     op->yields = object->yields;
+    op->recreate = object->recreate;
+    op->once = object->once;
     op->applied = done;
 }
 

@@ -276,6 +276,9 @@ static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
     if (desired == NULL || !is_same_version(desired, live)) {
         return NOT_YET;
     }
+    if (has_note && baseline.once) {
+        return COMPARED;
+    }
     give_way(e, a, desired, live, known);
     kube_drift_find(a, desired, live, known, out);
     return COMPARED;
@@ -355,6 +358,18 @@ void kube_entry_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_js
     judge(e, a, live, anyhow);
 }
 
+static void take_note(struct kube_entry *e, const char *note) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_baseline baseline;
+
+    set_text(&e->note, note);
+    e->once = false;
+    if (kube_note_read(a, note, &baseline)) {
+        e->once = baseline.once;
+        kube_entry_set_version(e, baseline.version);
+    }
+}
+
 void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
                         const char *note) {
     uint64_t version = kube_object_version(live);
@@ -370,7 +385,7 @@ void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct c
     e->doubtful = newer && e->ahead_print != print;
     e->version = newer ? e->ahead_version : version;
     set_text(&e->uid, kube_object_uid(live));
-    set_text(&e->note, note);
+    take_note(e, note);
     if (!newer) {
         read_health(e, a, live);
     }
@@ -568,16 +583,6 @@ void kube_table_wake(struct agent_kube *k) {
 
 // Tracking
 
-static void take_note(struct kube_entry *e, const char *note) {
-    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-    struct kube_baseline baseline;
-
-    set_text(&e->note, note);
-    if (kube_note_read(a, note, &baseline)) {
-        kube_entry_set_version(e, baseline.version);
-    }
-}
-
 // observe_soon makes an observation follow: from what is known, from the list that comes, or from a
 // look.
 static void observe_soon(struct kube_entry *e) {
@@ -677,10 +682,11 @@ static bool is_wanted_again(struct kube_entry *e) {
 
 static bool look_again(void *ctx, const char *key, void *value) {
     struct kube_entry *e = value;
+    bool unseen = e->unmarked && !e->once; // what is only made is nobody's business afterwards
 
     (void)ctx;
     (void)key;
-    if (e->tracked && (e->unmarked || e->doubtful || is_wanted_again(e))) {
+    if (e->tracked && (unseen || e->doubtful || is_wanted_again(e))) {
         kube_entry_look(e, false);
     }
     return true;

@@ -60,7 +60,9 @@ static enum cm_rc copy_entries(struct agent_bundle *b, char **at, const Holdfast
         b->entries[i] = (struct agent_entry){.key = copy_text(at, from->key),
                                              .sha256 = hash_of(&from->sha256),
                                              .size = from->size,
-                                             .secret = from->secret};
+                                             .secret = from->secret,
+                                             .recreate = from->recreate,
+                                             .once = from->once};
     }
     return CM_OK;
 }
@@ -86,6 +88,7 @@ static struct agent_bundle *copy_bundle(const Holdfast__V1__Bundle *m, char **at
     b->prune = m->prune;
     b->suspend = m->suspend;
     b->adopt = m->adopt;
+    b->recreate = m->recreate;
     // What this version does not know is taken for the mode that takes nothing from anybody.
     b->yields = m->conflicts != HOLDFAST__V1__CONFLICTS__CONFLICTS_FORCE;
     b->entry_count = m->n_entries;

@@ -76,6 +76,10 @@ const struct sim_change *sim_changed_by(const struct sim_object *o, const char *
 enum cm_rc sim_check_conflicts(const struct sim_object *o, const struct cm_buf *desired,
                                struct cm_err *err);
 
+// sim_is_fixed tells whether a desired object needs a change that no API server makes, and names
+// the field.
+bool sim_is_fixed(const struct sim_object *o, const struct cm_buf *desired, const char **field);
+
 // sim_was_made_by_hand tells whether kubectl or Helm made an object.
 bool sim_was_made_by_hand(const struct sim_object *o);
 

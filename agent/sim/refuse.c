@@ -68,3 +68,17 @@ enum cm_rc sim_check_conflicts(const struct sim_object *o, const struct cm_buf *
     }
     return CM_OK;
 }
+
+bool sim_is_fixed(const struct sim_object *o, const struct cm_buf *desired, const char **field) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct cm_json *want = parse(a, desired);
+    const struct cm_json *have = parse(a, o->live);
+
+    if (strncmp(o->key, "Deployment.apps/", strlen("Deployment.apps/")) != 0) {
+        return false;
+    }
+    want = cm_json_path(want, "spec", "selector", NULL);
+    have = cm_json_path(have, "spec", "selector", NULL);
+    *field = "spec.selector";
+    return want != NULL && have != NULL && !cm_json_equal(want, have);
+}

@@ -260,6 +260,7 @@ static void read_app(struct cm_arena *a, const struct cm_json *document, struct 
     out->prune = flag(spec, "prune", true);
     out->suspend = flag(spec, "suspend", false);
     out->adopt = flag(spec, "adopt", false);
+    out->recreate = flag(spec, "recreate", false);
     out->conflicts = strcmp(word(spec, "conflicts", "force"), "fail") == 0 ? HUB_CONFLICTS_FAIL
                                                                            : HUB_CONFLICTS_FORCE;
     out->literal = !flag(spec, "substitute", true);

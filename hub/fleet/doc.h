@@ -97,6 +97,7 @@ struct hub_app_doc {
     bool plain_secrets;
     bool adopt;
     enum hub_conflicts conflicts;
+    bool recreate;
     bool literal; // no variables in manifests
 };
 

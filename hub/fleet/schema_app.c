@@ -267,6 +267,15 @@ static const struct hub_field app_spec[] = {
             "to something else: it is taken (`force`), or it stays as it is and the App fails and "
             "says whose it is (`fail`).",
      .also_called = "forceConflicts ignoreConflicts"},
+    {.name = "recreate",
+     .type = HUB_FIELD_BOOL,
+     .otherwise = "false",
+     .doc = "An object of which a field cannot be changed (a selector, a Job's template, a storage "
+            "class) is deleted and made anew. With `false` the App fails and names the field. "
+            "Namespaces, CustomResourceDefinitions, PersistentVolumeClaims and PersistentVolumes "
+            "are never deleted for this, unless the object itself has the annotation "
+            "`holdfast.dev/recreate: \"true\"` ([annotations](annotations.md)).",
+     .also_called = "force replace"},
     {.name = "drift",
      .type = HUB_FIELD_CHOICE,
      .otherwise = "report",

@@ -67,6 +67,7 @@ static void tell_options(const struct telling *t, const struct hub_bundle_spec *
     tell_bool(t, "suspend", before->suspend, after->suspend);
     tell_bool(t, "prune", before->prune, after->prune);
     tell_bool(t, "adopt", before->adopt, after->adopt);
+    tell_bool(t, "recreate", before->recreate, after->recreate);
     tell_text(t, "conflicts", conflicts[before->conflicts], conflicts[after->conflicts]);
     tell_text(t, "drift", drifts[before->drift], drifts[after->drift]);
     tell_text(t, "namespace", before->namespace, after->namespace);

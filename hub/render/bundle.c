@@ -29,6 +29,8 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
         entries[i].sha256.data = (uint8_t *)(uintptr_t)object->sha256.bytes;
         entries[i].size = (uint32_t)object->bytes->size;
         entries[i].secret = object->secret;
+        entries[i].recreate = object->care.recreate;
+        entries[i].once = object->care.once;
         list[i] = &entries[i];
     }
     holdfast__v1__bundle__init(&message);
@@ -40,6 +42,7 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
     message.suspend = spec->suspend;
     message.adopt = spec->adopt;
     message.conflicts = (Holdfast__V1__Conflicts)spec->conflicts;
+    message.recreate = spec->recreate;
     message.n_depends_on = spec->depends_on_count;
     message.depends_on = (char **)(uintptr_t)spec->depends_on;
     message.n_entries = spec->object_count;
@@ -141,6 +144,7 @@ static enum cm_rc decode_objects(const Holdfast__V1__Bundle *message, struct hub
         }
         objects[i].key = entry->key;
         objects[i].secret = entry->secret;
+        objects[i].care = (struct hub_care){.recreate = entry->recreate, .once = entry->once};
         memcpy(objects[i].sha256.bytes, entry->sha256.data, CM_SHA256_SIZE);
     }
     return CM_OK;
@@ -190,6 +194,7 @@ enum cm_rc hub_bundle_decode(struct cm_buf *bytes,
         .suspend = message->suspend,
         .adopt = message->adopt,
         .conflicts = (enum hub_conflicts)message->conflicts,
+        .recreate = message->recreate,
         .depends_on = (const char *const *)message->depends_on,
         .depends_on_count = message->n_depends_on,
         .objects = objects,

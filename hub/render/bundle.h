@@ -23,11 +23,18 @@ struct cm_buf;
 #define HUB_BUNDLE_OBJECTS_MAX 100000
 #define HUB_BUNDLE_DEPENDS_MAX 100
 
+// How an object may be changed (hub/render/care.h).
+struct hub_care {
+    bool recreate; // deleted and made anew if it cannot be changed
+    bool once;     // made if it is not there, and never changed
+};
+
 struct hub_object {
     const char *key;         // common/object/id.h
     struct cm_sha256 sha256; // for secrets the HMAC
     struct cm_buf *bytes;    // canonical form
     bool secret;
+    struct hub_care care;
 };
 
 enum hub_drift { HUB_DRIFT_REPORT, HUB_DRIFT_CORRECT, HUB_DRIFT_OFF };
@@ -41,6 +48,7 @@ struct hub_bundle_spec {
     bool suspend;
     bool adopt; // objects that another GitOps tool owns are taken over
     enum hub_conflicts conflicts;
+    bool recreate;                 // what cannot be changed is deleted and made anew
     const char *const *depends_on; // sorted
     size_t depends_on_count;
     const struct hub_object *objects; // sorted by key

@@ -154,6 +154,115 @@ class Rights(KubeStory):
         self.cluster.wait_for(lambda: self.weights() == [90, 10], 30, "Git's weights")
 
 
+def selecting(label, image="example.com/web:1"):
+    return m.deployment("web", image=image, selector={"matchLabels": {"app": label}}, template={
+        "metadata": {"labels": {"app": label}},
+        "spec": {"containers": [{"name": "main", "image": image}]}})
+
+
+def claim(size, mode):
+    return m.thing("v1", "PersistentVolumeClaim", "data", spec={
+        "accessModes": [mode], "storageClassName": "none",
+        "resources": {"requests": {"storage": size}}})
+
+
+def annotated(item, **annotations):
+    item["metadata"]["annotations"] = {f"holdfast.dev/{name}": value
+                                       for name, value in annotations.items()}
+    return item
+
+
+class Recreate(KubeStory):
+
+    def uid(self, kind, name, api_version=None):
+        return self.find(kind, name, api_version)["metadata"]["uid"]
+
+    def test_1_what_cannot_be_changed_is_told_by_its_field(self):
+        binding = m.thing("rbac.authorization.k8s.io/v1", "RoleBinding", "b", roleRef={
+            "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "a"})
+        self.deliver({**files("web", selecting("one"), namespace="default"),
+                      **files("job", m.job("migrate"), namespace="default"),
+                      **files("db", m.stateful_set("db"), namespace="default"),
+                      **files("binding", binding, namespace="default")})
+        Recreate.before = {kind: self.uid(kind, name) for kind, name in (
+            ("Deployment", "web"), ("Job", "migrate"), ("StatefulSet", "db"))}
+        database = m.stateful_set("db")
+        database["spec"]["serviceName"] = "other"
+        binding["roleRef"]["name"] = "b"
+        Recreate.after = {path(app, item): m.text(item) for app, item in (
+            ("web", selecting("two")), ("job", m.job("migrate", image="example.com/migrate:2")),
+            ("db", database), ("binding", binding))}
+        self.commit(self.after)
+        for app, field in (("web", "spec.selector"), ("job", "spec.template"),
+                           ("db", "spec.serviceName"), ("binding", "roleRef")):
+            row = self.wait_status(app, applied="failed", message=f"{field} cannot be changed")
+            self.assertIn("'recreate: true'", row["message"])
+        for kind, uid in self.before.items():
+            self.assertEqual(self.uid(kind, {"Deployment": "web", "Job": "migrate",
+                                             "StatefulSet": "db"}[kind]), uid)
+
+    def test_2_it_is_made_anew_where_the_app_says_so(self):
+        self.deliver({f"apps/{name}/app.yaml": m.text(m.app(name, namespace="default",
+                                                            recreate=True))
+                      for name in ("web", "job", "db", "binding")}, timeout=90)
+        self.assertNotEqual(self.uid("Deployment", "web"), self.before["Deployment"])
+        self.assertNotEqual(self.uid("Job", "migrate"), self.before["Job"])
+        self.assertNotEqual(self.uid("StatefulSet", "db"), self.before["StatefulSet"])
+        self.assertIn("because spec.serviceName cannot be changed", self.agent.log_text())
+        self.assertFalse(self.events("app.removed"))
+
+    def test_3_what_can_be_changed_is_not_deleted(self):
+        uid = self.uid("Deployment", "web")
+        update = selecting("two", image="example.com/web:2")
+        self.deliver({path("web", update): m.text(update)})
+        self.assertEqual(self.uid("Deployment", "web"), uid)
+
+    def test_4_what_holds_data_goes_only_if_it_says_so_itself(self):
+        self.deliver(files("data", claim("1Gi", "ReadWriteOnce"), namespace="default",
+                           recreate=True), stage="applied")
+        uid = self.uid("PersistentVolumeClaim", "data")
+        other = claim("1Gi", "ReadWriteMany")
+        self.commit({path("data", other): m.text(other)})
+        self.wait_status("data", applied="failed", message="spec.accessModes cannot be changed.*"
+                         'holdfast.dev/recreate: "true"')
+        self.assertEqual(self.uid("PersistentVolumeClaim", "data"), uid)
+        willing = annotated(other, recreate="true")
+        self.deliver({path("data", willing): m.text(willing)}, stage="applied")
+        self.assertNotEqual(self.uid("PersistentVolumeClaim", "data"), uid)
+
+
+class Once(KubeStory):
+
+    def colours(self):
+        return [self.find("ConfigMap", name)["data"]["colour"] for name in ("made", "there")]
+
+    def items(self, colour):
+        return [annotated(m.config_map(name, colour=colour), apply="once")
+                for name in ("made", "there")]
+
+    def test_1_what_is_not_there_is_made_and_what_is_there_stays(self):
+        self.admin.apply(m.config_map("there", "default", colour="black"))
+        self.deliver(files("shop", *self.items("red"), namespace="default", drift="correct"))
+        self.assertEqual(self.colours(), ["red", "black"])
+
+    def test_2_neither_git_nor_drift_changes_it(self):
+        self.admin.patch("ConfigMap", "made", {"data": {"colour": "green"}})
+        self.deliver({path("shop", item): m.text(item) for item in self.items("blue")})
+        self.assertEqual((self.colours(), self.drift()), (["green", "black"], {}))
+
+    def test_3_what_is_deleted_is_made_again(self):
+        self.admin.delete("ConfigMap", "made")
+        self.cluster.wait_for(lambda: self.find("ConfigMap", "made"), 30, "it to be back")
+        self.assertEqual(self.colours(), ["blue", "black"])
+
+    def test_4_what_the_app_did_not_make_outlives_it(self):
+        last = m.config_map("last")
+        self.deliver({path("shop", last): m.text(last),
+                      **{path("shop", item): None for item in self.items("blue")}})
+        self.wait_gone("ConfigMap", "made")
+        self.assertEqual(self.find("ConfigMap", "there")["data"], {"colour": "black"})
+
+
 class Writes(KubeStory):
 
     def test_1_a_large_app_is_installed(self):

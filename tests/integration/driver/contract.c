@@ -61,6 +61,8 @@ static struct {
     bool is_stopped;
     bool adopt; // what the App says
     bool yields;
+    bool recreate;
+    bool once;
     bool (*met)(const void *ctx);
     const void *met_ctx;
     struct cm_timer deadline;
@@ -240,6 +242,8 @@ static int set_up(void **state) {
     t.desired = cm_map_new(unref_buf);
     t.adopt = false;
     t.yields = false;
+    t.recreate = false;
+    t.once = false;
     start();
     return 0;
 }
@@ -292,6 +296,8 @@ static void begin_apply(const char *key, const char *json, struct outcome *out) 
         .secret = strncmp(key, "Secret/", 7) == 0,
         .adopt = t.adopt,
         .yields = t.yields,
+        .recreate = t.recreate,
+        .once = t.once,
     };
 
     *out = (struct outcome){0};
@@ -737,6 +743,92 @@ static void what_is_added_to_ours_by_hand_stays(void **state) {
     assert_string_equal(t.outside->field(t.outside, key, "data", "size"), "L");
 }
 
+// deployment_json selects pods by a label. The caller frees it.
+static char *deployment_json(const char *name, const char *label) {
+    return cm_strf("{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":"
+                   "\"%s\",\"namespace\":\"%s\"},\"spec\":{\"replicas\":0,\"selector\":{"
+                   "\"matchLabels\":{\"app\":\"%s\"}},\"template\":{\"metadata\":{\"labels\":{"
+                   "\"app\":\"%s\"}},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"b\"}]}"
+                   "}}}",
+                   name, t.outside->namespace, label, label);
+}
+
+static void what_cannot_be_changed_is_made_anew_only_if_the_app_says_so(void **state) {
+    CM_AUTOFREE char *key = key_of("Deployment.apps", "fixed");
+    CM_AUTOFREE char *before = deployment_json("fixed", "before");
+    CM_AUTOFREE char *after = deployment_json("fixed", "after");
+    struct outcome first;
+    struct outcome out;
+
+    (void)state;
+    apply_well(key, before, &first);
+    track(key, &first);
+    apply(key, after, &out);
+    assert_int_equal(out.code, CM_EINVAL);
+    assert_non_null(strstr(out.msg, "spec.selector cannot be changed"));
+    assert_non_null(strstr(out.msg, "'recreate: true'"));
+
+    // What can be changed is not deleted for that.
+    t.recreate = true;
+    apply_well(key, before, &out);
+    assert_string_equal(out.uid, first.uid);
+    apply_well(key, after, &out);
+    assert_true(out.written);
+    assert_string_not_equal(out.uid, first.uid);
+    assert_true(t.outside->exists(t.outside, key));
+    apply_well(key, after, &first);
+    assert_string_equal(out.uid, first.uid);
+}
+
+static void what_is_only_to_be_made_is_made_once(void **state) {
+    CM_AUTOFREE char *key = key_of("ConfigMap", "once");
+    CM_AUTOFREE char *red = config_map_json("once", "red", "");
+    CM_AUTOFREE char *blue = config_map_json("once", "blue", "");
+    struct outcome out;
+
+    (void)state;
+    t.once = true;
+    apply_well(key, red, &out);
+    assert_true(out.written);
+    track(key, &out);
+    wait_until(is_healthy, key, "an observation");
+    apply_well(key, blue, &out);
+    assert_false(out.written);
+    track(key, &out);
+    t.outside->change(t.outside, key, "data", "color", "\"green\"", "kubectl-edit");
+    heard_of(key)->times = 0;
+    t.driver->ops->observe(t.driver, key);
+    wait_until(is_heard, key, "an observation");
+    assert_int_equal(heard_of(key)->drifts, 0);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "green");
+
+    t.outside->delete (t.outside, key);
+    wait_until(is_missing, key, "the object to be missing");
+    apply_well(key, blue, &out);
+    assert_true(out.written);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "blue");
+}
+
+static void what_is_only_to_be_made_and_is_there_is_not_ours(void **state) {
+    CM_AUTOFREE char *key = key_of("ConfigMap", "there");
+    CM_AUTOFREE char *black = config_map_json("there", "black", "");
+    CM_AUTOFREE char *red = config_map_json("there", "red", "");
+    struct outcome out;
+    struct outcome gone;
+
+    (void)state;
+    t.outside->create(t.outside, key, black, "somebody");
+    t.once = true;
+    apply_well(key, red, &out);
+    assert_false(out.written);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "black");
+    track(key, &out);
+    wait_until(is_healthy, key, "an observation");
+    remove_object(key, out.uid, &gone);
+    assert_int_equal(gone.code, CM_OK);
+    assert_true(t.outside->exists(t.outside, key));
+}
+
 static void a_field_of_somebody_else_stays_if_the_app_yields(void **state) {
     CM_AUTOFREE char *key = NULL;
     CM_AUTOFREE char *red = config_map_json("yield", "red", "");
@@ -1048,6 +1140,9 @@ int main(int argc, char **argv) {
         CONTRACT(what_no_tool_owns_is_taken_over),
         CONTRACT(what_was_made_by_hand_becomes_ours_with_all_its_fields),
         CONTRACT(what_is_added_to_ours_by_hand_stays),
+        CONTRACT(what_cannot_be_changed_is_made_anew_only_if_the_app_says_so),
+        CONTRACT(what_is_only_to_be_made_is_made_once),
+        CONTRACT(what_is_only_to_be_made_and_is_there_is_not_ours),
         CONTRACT(a_field_of_somebody_else_stays_if_the_app_yields),
         CONTRACT(what_another_tool_made_in_the_place_of_ours_is_left_to_it),
         CONTRACT(ours_is_known_by_a_driver_that_remembers_nothing),
