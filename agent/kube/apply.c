@@ -43,6 +43,7 @@ enum {
     LOOKS_MAX = 5,      // at an object that others change all the time
 };
 
+#define REPLICAS ".spec.replicas"        // as a conflict names it
 #define NO_VERSION "9223372036854775807" // that no object ever has
 
 uint64_t kube_baseline_print(const struct cm_buf *bytes) {
@@ -357,17 +358,20 @@ static void look(struct kube_op *op) {
     op->call = kube_call(op->k, &request);
 }
 
-// is_overtaken tells whether the object is not as we thought when we sent the apply.
+// is_overtaken tells whether the object is not as we thought when we sent the apply. Who has the
+// replicas by right may have changed them meanwhile.
 static bool is_overtaken(const struct kube_op *op, const struct kube_answer *answer) {
-    return answer->status == 409 && op->looks < LOOKS_MAX &&
-           (op->only_new || (op->at_version && !kube_status_is_taken(answer->json, NULL)));
+    bool theirs = op->at_version && (!kube_status_is_taken(answer->json, NULL) ||
+                                     kube_status_is_taken(answer->json, REPLICAS));
+
+    return answer->status == 409 && op->looks < LOOKS_MAX && (op->only_new || theirs);
 }
 
 // comes_back tells whether what we do not get is only what its owner left behind.
 static bool comes_back(const struct kube_op *op, const struct kube_answer *answer) {
     return op->yields && answer->status == 409 &&
            (kube_entry_given(op->entry) & ~op->given & KUBE_RIGHT_REPLICAS) != 0 &&
-           kube_status_is_taken(answer->json, ".spec.replicas");
+           kube_status_is_taken(answer->json, REPLICAS);
 }
 
 static void on_answer(void *ctx, const struct kube_answer *answer) {

@@ -220,6 +220,7 @@ struct kube_entry {
     uint32_t round;         // of the watch's list that had it
     unsigned pins;          // who still needs it after calling the core
     unsigned rights;        // that others may have to its fields
+    unsigned had;           // of these, what somebody had since it was applied last
     enum agent_health health;
     bool tracked;
     bool known;      // health and version are from the server

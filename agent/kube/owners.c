@@ -256,7 +256,7 @@ static bool decide(void *ctx, const char *key, void *value) {
     (void)ctx;
     (void)key;
     if (e->rights != 0 && e->tracked && kube_owners_of(e, &owned) != KUBE_PENDING &&
-        (e->undecided || owned != (kube_entry_given(e) & e->rights))) {
+        (e->undecided || owned != ((kube_entry_given(e) | e->had) & e->rights))) {
         kube_entry_judge_anew(e);
     }
     return true;

@@ -252,9 +252,10 @@ static void give_way(struct kube_entry *e, struct cm_arena *a, struct cm_json *d
     kube_owners_want(e, rights);
     enum kube_knowledge known = kube_owners_of(e, &owned);
     unsigned maybe = known == KUBE_PENDING ? rights : 0;
+    e->had |= owned;
     struct kube_right_given given =
-        kube_right_give(a, desired, live, e->k->field_manager, was | owned | maybe);
-    e->due = known == KUBE_KNOWN && baseline != NULL && (owned & rights) != was;
+        kube_right_give(a, desired, live, e->k->field_manager, was | owned | maybe | e->had);
+    e->due = known == KUBE_KNOWN && baseline != NULL && (owned != was || e->had != owned);
     e->undecided = (given.differing & ~(was | owned)) != 0;
 }
 
@@ -381,6 +382,7 @@ void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct c
     e->unmarked = false;
     e->unwanted = false;
     e->due = false;
+    e->had = 0;
     e->print = print;
     e->doubtful = newer && e->ahead_print != print;
     e->version = newer ? e->ahead_version : version;
