@@ -284,6 +284,7 @@ static void make_parts(struct agent *a, const struct agent_config *config) {
         config->report_interval_ms > 0 ? config->report_interval_ms : REPORT_INTERVAL_MS, &watch);
     const struct agent_apply_host apply = {.app_state = agent_watch_app_state,
                                            .app_removed = agent_watch_app_removed,
+                                           .written = agent_watch_written,
                                            .applied = agent_watch_applied,
                                            .failed = agent_watch_failed,
                                            .removed = agent_watch_removed,

@@ -48,7 +48,10 @@ struct agent_object {
     struct cm_buf *bytes;          // canonical form; borrowed until the call returns
     struct cm_sha256 sha256;
     bool secret;
-    bool adopt; // take it over from another GitOps tool
+    bool adopt;    // take it over from another GitOps tool
+    bool yields;   // fields that somebody else has set stay his
+    bool recreate; // delete it and make it anew if it cannot be changed
+    bool once;     // make it if it is not there, and never change it
 };
 
 // Where a key belongs in the order of applying. Smaller ranks first; what follows a gate waits
@@ -68,6 +71,7 @@ struct agent_applied {
     const char *uid;        // the target's identity of this very object, "" if it has none
     const char *note;       // opaque, at most AGENT_NOTE_MAX: the driver's own baseline for drift
     bool written;           // the target was changed
+    const char *said;       // what was done besides, for the log; NULL: nothing
 };
 
 #define AGENT_NOTE_MAX 2048
@@ -101,6 +105,7 @@ struct agent_observation {
     const struct agent_field_drift *drift;
     size_t drift_count;
     bool drift_more;
+    bool due; // to be applied again, though nobody changed what was applied: see apply
 };
 
 // What the core offers to the driver. Called on the loop.
@@ -136,7 +141,25 @@ struct agent_driver_ops {
     // apply makes the object as it shall be: fields that we set, no others; ours are taken back
     // from whoever changed them. Repeating it changes nothing. An object that is there, is not ours
     // and has on it that another GitOps tool (or an agent with another inventory) applies it is
-    // left as it is, with CM_EINVAL and its owner's name, unless `adopt`.
+    // left as it is, with CM_EINVAL and its owner's name, unless `adopt`. What was made by hand, or
+    // is adopted, becomes ours with all that was set by whoever made it: of that, what the desired
+    // form does not have goes. With `yields` nothing is
+    // taken from anybody: if somebody else has set a field of ours to something else, nothing is
+    // changed, and CM_EINVAL names each such field and who has it.
+    //
+    // If the target can never change a field of what is there (a selector), that is CM_EINVAL with
+    // the field's name and what to do; with `recreate` the object is deleted and made anew instead,
+    // with another uid, but only where the target has just refused, and only if it is ours or may
+    // be taken over. The core sets `recreate` for precious objects only if the object itself says
+    // so.
+    //
+    // With `once` an object that is there, whoever made it, is left as it is, which is no error and
+    // no write, and its fields are never drift; that it is missing is told like of any other. It
+    // does not become ours by that: if it was not, `remove` leaves it alone.
+    //
+    // A driver may know of fields that another controller has by right while it exists (an
+    // autoscaler's number of replicas). It leaves them out and calls them no drift; when such an
+    // owner comes or goes it observes the object as due, and the core applies it again.
     void (*apply)(struct agent_driver *d, const struct agent_object *object, agent_applied_fn done,
                   void *ctx);
 

@@ -68,6 +68,9 @@ static void applied(void *ctx, const struct agent_applied *result) {
         op_end(op, &result->error, result->retry_after_ms);
         return;
     }
+    if (result->written) {
+        a->host.written(a->host.ctx, op->key, result->said);
+    }
     agent_cache_put_item(a->cache, &(struct agent_item){.key = op->key,
                                                         .app = op->app,
                                                         .default_namespace = op->bundle->namespace,
@@ -77,6 +80,15 @@ static void applied(void *ctx, const struct agent_applied *result) {
                                                         .keep = op->entry->keep,
                                                         .applied = true});
     agent_cache_commit(a->cache, recorded, op);
+}
+
+// may_recreate: what holds data goes only if the object itself says so.
+static bool may_recreate(const struct op *op) {
+    const struct agent_driver *d = op->run->owner->driver;
+    struct agent_place place = {0};
+
+    d->ops->place(d, op->key, &place);
+    return op->entry->recreate || (op->bundle->recreate && !place.precious);
 }
 
 static void send_apply(struct op *op) {
@@ -94,7 +106,10 @@ static void send_apply(struct op *op) {
                                         .bytes = bytes,
                                         .sha256 = op->entry->sha256,
                                         .secret = op->entry->secret,
-                                        .adopt = op->bundle->adopt};
+                                        .adopt = op->bundle->adopt,
+                                        .yields = op->bundle->yields,
+                                        .recreate = may_recreate(op),
+                                        .once = op->entry->once};
     a->driver->ops->apply(a->driver, &object, applied, op);
 }
 

@@ -5,13 +5,22 @@
 // or does not know the kind. So what fails like that just after we wrote a definition is tried
 // again before anybody is told.
 //
+// What the API server refuses to change for ever (immutable.h) is deleted and made anew if the user
+// has said so.
+//
+// Fields that another controller has by right (right.h) are left out. What is left out depends on
+// how the object is, so such an object is looked at first.
+//
 // An object that we have not seen to be ours is applied such that it is only made new: with a
 // resourceVersion, which a new object may have and no object that is there will match. So new
-// objects cost one request, and only what is there already is looked at: whose is it?
+// objects cost one request, and only what is there already is looked at: whose is it? What we may
+// have is taken over (adopt.h) before it is applied.
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/kube/adopt.h"
 #include "agent/kube/drift.h"
+#include "agent/kube/immutable.h"
 #include "agent/kube/internal.h"
 #include "agent/kube/object.h"
 #include "agent/kube/status.h"
@@ -31,8 +40,10 @@ enum {
     EARLY_MS = 5000, // after its definition was written, a refused object may just be early
     AGAIN_MS = 500,
     DEFINED_MS = 15000, // a later definition may allow it
+    LOOKS_MAX = 5,      // at an object that others change all the time
 };
 
+#define REPLICAS ".spec.replicas"        // as a conflict names it
 #define NO_VERSION "9223372036854775807" // that no object ever has
 
 uint64_t kube_baseline_print(const struct cm_buf *bytes) {
@@ -77,17 +88,26 @@ static bool was_written(const struct kube_op *op, const struct kube_answer *answ
            version == 0;
 }
 
-static void succeed(struct kube_op *op, const struct kube_answer *answer) {
+// note_of is what the core remembers: `live` is what the server made of it.
+static const char *note_of(struct kube_op *op, const struct cm_json *live) {
     struct kube_baseline baseline = {
         .version = cm_json_string(cm_json_get(op->desired, "apiVersion")),
         .print = kube_baseline_print(op->bytes),
         .secret = op->secret,
+        .given = op->given,
+        .once = op->once,
     };
-    const char *note = kube_note_write(op->arena, &baseline, op->desired, answer->json);
+
+    return kube_note_write(op->arena, &baseline, op->desired, live);
+}
+
+static void succeed(struct kube_op *op, const struct kube_answer *answer) {
+    const char *note = note_of(op, answer->json);
     struct agent_applied applied = {
         .uid = kube_object_uid(answer->json),
         .note = note,
         .written = was_written(op, answer),
+        .said = op->said,
     };
     struct cm_err ok = {0};
 
@@ -95,6 +115,14 @@ static void succeed(struct kube_op *op, const struct kube_answer *answer) {
         op->k->definition_ms = cm_clock_now_ms();
     }
     kube_entry_applied(op->entry, answer->arena, answer->json, note);
+    kube_op_done(op, &ok, 0, &applied);
+}
+
+// keep leaves an object as it is that is only to be made.
+static void keep(struct kube_op *op, const char *uid) {
+    struct agent_applied applied = {.uid = uid, .note = note_of(op, op->desired)};
+    struct cm_err ok = {0};
+
     kube_op_done(op, &ok, 0, &applied);
 }
 
@@ -174,26 +202,176 @@ static void complain(struct kube_op *op, const struct kube_answer *answer, const
 
 static void send_apply(struct kube_op *op);
 
+// give_way leaves out what others have by right.
+static void give_way(struct kube_op *op, const struct cm_json *live) {
+    struct kube_right_given given =
+        kube_right_give(op->arena, op->desired, live, op->k->field_manager, op->given);
+
+    op->at_version = given.copied;
+    if (op->at_version) {
+        cm_json_set_string(op->arena, cm_json_get(op->desired, "metadata"), "resourceVersion",
+                           cm_json_string(cm_json_path(live, "metadata", "resourceVersion", NULL)));
+    }
+}
+
+// found is called with the object as it is, before it is changed.
+static void found(struct kube_op *op, const struct cm_json *live) {
+    op->only_new = false;
+    if (op->given != 0) {
+        give_way(op, live);
+    }
+    send_apply(op);
+}
+
+// is_marked tells whether an object carries our mark: then it was taken over once.
+static bool is_marked(const struct kube_op *op, const struct cm_json *live) {
+    const char *part_of = kube_object_label(live, KUBE_LABEL_PART_OF);
+
+    return part_of != NULL && strcmp(part_of, op->k->applyset.id) == 0;
+}
+
+// What cannot be changed
+
+static void say_fixed(struct kube_op *op, const char *fields) {
+    struct agent_place place = {0};
+    struct cm_err err;
+
+    kube_place(op->key, &place);
+    (void)cm_fail(&err, CM_EINVAL, "%.200s cannot be changed: delete the object, or %s", fields,
+                  place.precious ? "give it the annotation holdfast.dev/recreate: \"true\" to have "
+                                   "it deleted and made anew, with all that is in it"
+                                 : "write 'recreate: true' in the App to have it deleted and made "
+                                   "anew");
+    kube_op_done(op, &err, 0, NULL);
+}
+
+// may_delete tells whether an object that cannot be changed may be deleted to be made anew.
+static bool may_delete(const struct kube_op *op, const struct cm_json *live) {
+    struct cm_err err;
+    bool ours = op->adopt || cm_object_owner_check(live, op->k->applyset.id, &err) == CM_OK;
+
+    // A quotation mark would end the string that the uid becomes in a body.
+    return op->recreate && !op->cleared && ours && strchr(kube_object_uid(live), '"') == NULL;
+}
+
+static void on_fixed(void *ctx, const struct kube_answer *answer) {
+    struct kube_op *op = ctx;
+
+    op->call = NULL;
+    if (answer->status == 404) {
+        op->only_new = true;
+        send_apply(op);
+        return;
+    }
+    if (!kube_answer_ok(answer) || answer->json == NULL) {
+        complain(op, answer, "get");
+        return;
+    }
+    const char *fields = kube_immutable_names(op->arena, op->fixed, op->desired, answer->json);
+    if (!may_delete(op, answer->json)) {
+        say_fixed(op, fields);
+        return;
+    }
+    free(op->said);
+    op->said = cm_strf("deleted and made anew, because %.200s cannot be changed", fields);
+    free(op->uid);
+    op->uid = cm_strdup(kube_object_uid(answer->json));
+    kube_remove_delete(op); // kube_op_cleared goes on
+}
+
+// cannot_change is for an object that the server will never change to what is desired: it is looked
+// at to say which fields that are, and which very object would be deleted.
+static void cannot_change(struct kube_op *op, const struct kube_answer *answer) {
+    struct kube_request request = {.method = "GET", .path = op->path, .done = on_fixed, .ctx = op};
+
+    op->fixed = kube_immutable_fields(op->arena, answer->json);
+    op->call = kube_call(op->k, &request);
+}
+
+static void look(struct kube_op *op);
+
+static void on_taken_over(void *ctx, const struct kube_answer *answer) {
+    struct kube_op *op = ctx;
+
+    op->call = NULL;
+    if (kube_answer_ok(answer) && answer->json != NULL) {
+        found(op, answer->json);
+    } else if ((answer->status == 409 || answer->status == 422) && op->looks < LOOKS_MAX) {
+        look(op); // it was changed since it was looked at
+    } else {
+        complain(op, answer, "patch");
+    }
+}
+
+// take_over makes what others left on an object ours before it is applied for the first time.
+static void take_over(struct kube_op *op, const struct cm_json *live) {
+    CM_AUTOFREE char *manager = cm_http_escape(op->k->field_manager);
+    CM_AUTOFREE char *path = cm_strf("%s?fieldManager=%s", op->path, manager);
+    const char *version = cm_json_string(cm_json_get(op->desired, "apiVersion"));
+    const char *patch = kube_adopt_patch(op->arena, live, op->k->field_manager, version, op->adopt);
+    struct kube_request request = {
+        .method = "PATCH",
+        .path = path,
+        .content_type = "application/json-patch+json",
+        .body = patch,
+        .done = on_taken_over,
+        .ctx = op,
+    };
+
+    free(op->said);
+    op->said = cm_strdup(kube_adopt_words(op->arena, live, op->desired));
+    if (patch == NULL) {
+        found(op, live);
+    } else {
+        op->call = kube_call(op->k, &request);
+    }
+}
+
 static void on_found(void *ctx, const struct kube_answer *answer) {
     struct kube_op *op = ctx;
     struct cm_err err;
 
     op->call = NULL;
-    if (!kube_answer_ok(answer) || answer->json == NULL) {
+    if (answer->status == 404 && !op->only_new) {
+        op->given = 0; // it is made anew, so nobody has anything of it yet
+        send_apply(op);
+    } else if (!kube_answer_ok(answer) || answer->json == NULL) {
         complain(op, answer, "get");
-    } else if (cm_object_owner_check(answer->json, op->k->applyset.id, &err) < 0) {
+    } else if (op->once) {
+        kube_entry_applied(op->entry, answer->arena, answer->json, note_of(op, op->desired));
+        op->entry->unmarked = !is_marked(op, answer->json);
+        keep(op, kube_object_uid(answer->json));
+    } else if (!op->only_new || is_marked(op, answer->json)) {
+        found(op, answer->json);
+    } else if (!op->adopt && cm_object_owner_check(answer->json, op->k->applyset.id, &err) < 0) {
         kube_op_done(op, &err, 0, NULL);
     } else {
-        op->only_new = false;
-        send_apply(op);
+        take_over(op, answer->json);
     }
 }
 
-// look_at_owner is for an object that is there already.
-static void look_at_owner(struct kube_op *op) {
+// look is for an object that is there already.
+static void look(struct kube_op *op) {
     struct kube_request request = {.method = "GET", .path = op->path, .done = on_found, .ctx = op};
 
+    op->looks++;
     op->call = kube_call(op->k, &request);
+}
+
+// is_overtaken tells whether the object is not as we thought when we sent the apply. Who has the
+// replicas by right may have changed them meanwhile.
+static bool is_overtaken(const struct kube_op *op, const struct kube_answer *answer) {
+    bool theirs = op->at_version && (!kube_status_is_taken(answer->json, NULL) ||
+                                     kube_status_is_taken(answer->json, REPLICAS));
+
+    return answer->status == 409 && op->looks < LOOKS_MAX && (op->only_new || theirs);
+}
+
+// comes_back tells whether what we do not get is only what its owner left behind.
+static bool comes_back(const struct kube_op *op, const struct kube_answer *answer) {
+    return op->yields && answer->status == 409 &&
+           (kube_entry_given(op->entry) & ~op->given & KUBE_RIGHT_REPLICAS) != 0 &&
+           kube_status_is_taken(answer->json, REPLICAS);
 }
 
 static void on_answer(void *ctx, const struct kube_answer *answer) {
@@ -202,8 +380,13 @@ static void on_answer(void *ctx, const struct kube_answer *answer) {
     op->call = NULL;
     if (kube_answer_ok(answer) && answer->json != NULL) {
         succeed(op, answer);
-    } else if (answer->status == 409 && op->only_new) {
-        look_at_owner(op);
+    } else if (is_overtaken(op, answer)) {
+        look(op);
+    } else if (comes_back(op, answer)) {
+        op->yields = false;
+        send_apply(op);
+    } else if (kube_immutable_is(answer->status, answer->json)) {
+        cannot_change(op, answer);
     } else {
         complain(op, answer, "patch and create");
     }
@@ -222,8 +405,9 @@ static void write_body(const struct kube_op *op, struct cm_str *out) {
 static void send_apply(struct kube_op *op) {
     struct agent_kube *k = op->k;
     CM_AUTOFREE char *manager = cm_http_escape(k->field_manager);
-    CM_AUTOFREE char *whole =
-        cm_strf("%s?fieldManager=%s&force=true&fieldValidation=Strict", op->path, manager);
+    bool force = !op->yields || op->only_new; // which takes nothing: it changes no object
+    CM_AUTOFREE char *whole = cm_strf("%s?fieldManager=%s&force=%s&fieldValidation=Strict",
+                                      op->path, manager, force ? "true" : "false");
     struct cm_str body = {0};
 
     write_body(op, &body);
@@ -259,6 +443,30 @@ static enum cm_rc parse(struct kube_op *op, const char *ns, struct cm_object_id 
     return rc < 0 ? rc : kube_object_prepare(op->arena, op->desired, &mark, ns, err);
 }
 
+static void take_entry(struct kube_op *op) {
+    struct kube_entry *e = kube_entry_make(op->k, op->app, op->key, op->default_namespace);
+
+    op->entry = e;
+    e->op = op;
+    e->ahead = false;
+    kube_entry_set_version(e, cm_json_string(cm_json_get(op->desired, "apiVersion")));
+    (void)kube_entry_resolve(e); // begins to watch before anything changes
+}
+
+// knows_owners finds out what others have of the object by right. Whom we may not see is taken to
+// be as when it was applied last. It tells whether all is known that will be.
+static bool knows_owners(struct kube_op *op) {
+    unsigned rights = kube_right_of(op->desired);
+
+    op->given = 0;
+    kube_owners_want(op->entry, rights);
+    enum kube_knowledge known = rights == 0 ? KUBE_KNOWN : kube_owners_of(op->entry, &op->given);
+    if (known == KUBE_UNKNOWN) {
+        op->given |= kube_entry_given(op->entry) & rights;
+    }
+    return known != KUBE_PENDING;
+}
+
 static void apply_as(struct kube_op *op, const struct cm_object_id *id, const char *ns) {
     struct agent_kube *k = op->k;
     const struct kube_resource *resource =
@@ -270,16 +478,25 @@ static void apply_as(struct kube_op *op, const struct cm_object_id *id, const ch
         no_such_kind(op, version);
         return;
     }
-    op->entry = kube_entry_make(k, op->app, op->key, op->default_namespace);
-    op->entry->op = op;
-    op->entry->ahead = false;
-    kube_entry_set_version(op->entry, cm_json_string(cm_json_get(op->desired, "apiVersion")));
-    (void)kube_entry_resolve(op->entry); // begins to watch before anything changes
+    take_entry(op);
+    if (op->once && op->entry->known && is_ours(op->entry)) {
+        keep(op, op->entry->uid);
+        return;
+    }
+    if (!knows_owners(op)) {
+        drop_parsed(op);
+        kube_op_wait_for_owners(op);
+        return;
+    }
     op->path = kube_resource_path(resource, ns, id->name);
-    op->only_new = !op->adopt && !is_ours(op->entry);
+    op->only_new = op->once || op->cleared || !is_ours(op->entry);
     op->has_slot = true;
     k->ops.in_flight++;
-    send_apply(op);
+    if (op->given != 0 && !op->only_new) {
+        look(op);
+    } else {
+        send_apply(op);
+    }
 }
 
 void kube_apply_begin(struct kube_op *op) {

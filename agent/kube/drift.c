@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/kube/object.h"
+#include "agent/kube/right.h"
 #include "common/arena.h"
 #include "common/clock.h"
 #include "common/json.h"
@@ -46,13 +47,47 @@ static bool is_noise(const struct kube_baseline *baseline, const struct cm_diffe
     return strstr(baseline->noise, hash) != NULL;
 }
 
+static const struct {
+    unsigned right;
+    char letter;
+} letters[] = {{KUBE_RIGHT_REPLICAS, 'r'}, {KUBE_RIGHT_WEIGHTS, 'w'}};
+
+#define LETTERS (sizeof(letters) / sizeof(letters[0]))
+
+static void write_flags(struct cm_str *note, const struct kube_baseline *baseline) {
+    size_t before = note->len;
+
+    if (baseline->secret) {
+        cm_str_add_char(note, 's');
+    }
+    if (baseline->once) {
+        cm_str_add_char(note, 'o');
+    }
+    for (size_t i = 0; i < LETTERS; i++) {
+        if ((baseline->given & letters[i].right) != 0) {
+            cm_str_add_char(note, letters[i].letter);
+        }
+    }
+    if (note->len == before) {
+        cm_str_add_char(note, '-');
+    }
+}
+
+static void read_flags(const char *flags, struct kube_baseline *out) {
+    out->secret = strchr(flags, 's') != NULL;
+    out->once = strchr(flags, 'o') != NULL;
+    for (size_t i = 0; i < LETTERS; i++) {
+        out->given |= strchr(flags, letters[i].letter) != NULL ? letters[i].right : 0;
+    }
+}
+
 const char *kube_note_write(struct cm_arena *a, const struct kube_baseline *baseline,
                             const struct cm_json *desired, const struct cm_json *live) {
     struct cm_differences differences = {0};
     struct cm_str note = {0};
 
-    cm_str_addf(&note, "1 %.200s %016" PRIx64 " %s", baseline->version, baseline->print,
-                baseline->secret ? "s" : "-");
+    cm_str_addf(&note, "1 %.200s %016" PRIx64 " ", baseline->version, baseline->print);
+    write_flags(&note, baseline);
     cm_object_diff(a, desired, live, LOOKED_AT, &differences);
     for (size_t i = 0; i < differences.count; i++) {
         char hash[NOISE_HEX + 1];
@@ -98,9 +133,9 @@ bool kube_note_read(struct cm_arena *a, const char *note, struct kube_baseline *
     *out = (struct kube_baseline){
         .version = version,
         .print = value,
-        .secret = strcmp(flags, "s") == 0,
         .noise = line == NULL ? "" : line,
     };
+    read_flags(flags, out);
     return true;
 }
 

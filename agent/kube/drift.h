@@ -6,9 +6,10 @@
 // is not in the note is drift.
 //
 // A note is one line: "1 VERSION PRINT FLAGS HASH…", where VERSION is the object's apiVersion,
-// PRINT the hash of the bytes that were applied, FLAGS "s" if the whole object is secret, else "-".
-// If the bytes in force are not those of the note, the object waits to be applied again, and
-// nothing is called drift meanwhile.
+// PRINT the hash of the bytes that were applied, FLAGS "-" or letters: "s" if the whole object is
+// secret, "r" and "w" for rights (right.h) whose fields were left out, "o" if it is only made,
+// never changed. If the bytes in force are not those of the note, the object waits to be applied
+// again, and nothing is called drift meanwhile.
 //
 // Threads: any; pure.
 #pragma once
@@ -29,6 +30,8 @@ struct kube_baseline {
     const char *version; // apiVersion
     uint64_t print;
     bool secret;
+    bool once;         // nothing is drift
+    unsigned given;    // rights whose fields were left out
     const char *noise; // the hashes as they stand in the note
 };
 

@@ -81,6 +81,7 @@ static void free_driver(struct agent_driver *d) {
         return;
     }
     kube_table_free(k);
+    kube_owners_free(k);
     kube_watch_free_all(k);
     kube_resources_free(k->resources);
     kube_resources_free(k->found);
@@ -103,13 +104,12 @@ static bool is_kind(const char *key, const char *kind) {
     return strncmp(key, kind, len) == 0 && key[len] == '/';
 }
 
-static void place(const struct agent_driver *d, const char *key, struct agent_place *out) {
+void kube_place(const char *key, struct agent_place *out) {
     char kind[CM_OBJECT_KEY_MAX];
     size_t len = strcspn(key, "/");
     bool is_definition = is_kind(key, "CustomResourceDefinition.apiextensions.k8s.io");
     bool is_namespace = is_kind(key, "Namespace");
 
-    (void)d;
     len = len < sizeof(kind) ? len : sizeof(kind) - 1;
     memcpy(kind, key, len);
     kind[len] = '\0';
@@ -123,6 +123,11 @@ static void place(const struct agent_driver *d, const char *key, struct agent_pl
         .precious = is_definition || is_namespace || is_kind(key, "PersistentVolumeClaim") ||
                     is_kind(key, "PersistentVolume"),
     };
+}
+
+static void place(const struct agent_driver *d, const char *key, struct agent_place *out) {
+    (void)d;
+    kube_place(key, out);
 }
 
 static void apply(struct agent_driver *d, const struct agent_object *object, agent_applied_fn done,
@@ -203,9 +208,9 @@ static enum cm_rc make_endpoint(struct agent_kube *k, struct cm_http *http, stru
 
 static void init_lists(struct agent_kube *k) {
     struct cm_list *const lists[] = {
-        &k->calls,       &k->watches,       &k->recoveries,       &k->ops.queue,
-        &k->ops.running, &k->ops.lingering, &k->ops.waiting_kind, &k->ops.waiting_parent,
-        &k->table.looks, &k->table.to_say,
+        &k->calls,       &k->watches,       &k->recoveries,         &k->ops.queue,
+        &k->ops.running, &k->ops.lingering, &k->ops.waiting_kind,   &k->ops.waiting_parent,
+        &k->table.looks, &k->table.to_say,  &k->ops.waiting_owners,
     };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
@@ -213,6 +218,7 @@ static void init_lists(struct agent_kube *k) {
     }
     k->table.by_key = cm_map_new(NULL);
     k->table.by_place = cm_map_new(NULL);
+    kube_owners_init(k);
 }
 
 static const char *or_default(const char *text, const char *otherwise) {

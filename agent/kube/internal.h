@@ -9,6 +9,7 @@
 //     watch     lists and watches
 //     pods      why a workload is not ready
 //     watches   which of them tells of an object: one per kind, or one per kind and namespace
+//     owners    other controllers that have fields of our objects by right
 //
 // All of it is one state machine around one struct; each part touches its own members and calls the
 // functions of the others.
@@ -25,6 +26,7 @@
 #include "agent/kube/health.h"
 #include "agent/kube/kubeconfig.h"
 #include "agent/kube/resources.h"
+#include "agent/kube/right.h"
 #include "common/backoff.h"
 #include "common/http/http.h"
 #include "common/list.h"
@@ -114,6 +116,8 @@ const struct kube_resource *kube_resolve(struct agent_kube *k, struct cm_arena *
 
 enum kube_op_type { KUBE_APPLY, KUBE_REMOVE };
 
+struct kube_watch;
+
 struct kube_op {
     struct cm_list at; // in one of the lists of struct kube_ops
     struct agent_kube *k;
@@ -124,7 +128,10 @@ struct kube_op {
     struct cm_buf *bytes; // apply
     bool secret;
     bool adopt;      // apply: whoever it belongs to
-    char *uid;       // remove
+    bool yields;     // apply: take no field from anybody
+    bool recreate;   // apply: delete what cannot be changed
+    bool once;       // apply: change nothing that is there
+    char *uid;       // remove, and what an apply deletes to make it anew
     bool remembered; // remove: we were told that our apply succeeded
     agent_applied_fn applied;
     agent_removed_fn removed;
@@ -139,6 +146,12 @@ struct kube_op {
     struct cm_arena *arena;  // apply: of desired
     struct cm_json *desired; // apply: as sent
     bool only_new;           // apply: must not change an object that is there
+    unsigned given;          // apply: rights of others, whose fields are left out
+    char *said;              // apply: what was done besides; NULL: nothing
+    bool cleared;            // apply: it was deleted, to be made anew
+    const char *fixed;       // apply: fields that cannot be changed; the arena's
+    bool at_version;         // apply: only to the version that was looked at
+    int looks;               // apply: how often it was looked at
     bool has_slot;
     struct cm_timer timer; // remove: next look whether it is gone; apply: next try
     int64_t pause_ms;
@@ -149,6 +162,7 @@ struct kube_ops {
     struct cm_list queue;
     struct cm_list waiting_kind;   // for a round of discovery
     struct cm_list waiting_parent; // for the ApplySet's parent
+    struct cm_list waiting_owners; // until it is known who has fields by right
     struct cm_list running;        // a request is on its way
     struct cm_list lingering;      // for a timer: removed but not gone, refused too early
     size_t in_flight;
@@ -162,18 +176,22 @@ void kube_ops_remove(struct agent_kube *k, const struct agent_owned *object, age
                      void *ctx);
 void kube_ops_wake(struct agent_kube *k);       // something changed: look at the queue
 void kube_ops_discovered(struct agent_kube *k); // a round of discovery is over
+void kube_ops_owners_known(struct agent_kube *k);
 void kube_ops_parent_written(struct agent_kube *k, const struct cm_err *err, int64_t retry_ms);
 void kube_ops_fail_all(struct agent_kube *k, const struct cm_err *why); // what is not running
 void kube_ops_stop(struct agent_kube *k);
 
 // What ops.c and its two kinds share.
-void kube_apply_begin(struct kube_op *op);  // apply.c
-void kube_remove_begin(struct kube_op *op); // remove.c
+void kube_apply_begin(struct kube_op *op);   // apply.c
+void kube_remove_begin(struct kube_op *op);  // remove.c
+void kube_remove_delete(struct kube_op *op); // deletes what op->uid names
+void kube_op_cleared(struct kube_op *op);    // what an apply makes anew is not there any more
 void kube_op_done(struct kube_op *op, const struct cm_err *err, int64_t retry_after_ms,
                   const struct agent_applied *applied);
 void kube_op_free(struct kube_op *op);
 void kube_op_wait_for_kind(struct kube_op *op);
 void kube_op_wait_for_parent(struct kube_op *op);
+void kube_op_wait_for_owners(struct kube_op *op);
 void kube_op_linger(struct kube_op *op); // it waits without a request now
 void kube_op_again(struct kube_op *op);  // it waits for its turn again
 
@@ -201,12 +219,17 @@ struct kube_entry {
     struct kube_pods *pods; // are asked why it is not ready; NULL while it is
     uint32_t round;         // of the watch's list that had it
     unsigned pins;          // who still needs it after calling the core
+    unsigned rights;        // that others may have to its fields
+    unsigned had;           // of these, what somebody had since it was applied last
     enum agent_health health;
     bool tracked;
     bool known;      // health and version are from the server
     bool drifted;    // the last observation told drift
     bool doubtful;   // changed while nobody could say whether that was drift
     bool unmarked;   // has lost our label, so that no watch tells of it
+    bool once;       // made if it is not there, and never changed
+    bool due;        // what is left out by right is no longer what was left out when applied
+    bool undecided;  // differs in what perhaps somebody has by right
     bool look_says;  // the look ends with an observation in any case
     bool look_again; // was asked for while a look was on its way, which may tell what was before
     bool unwanted;   // changed while it was not to be compared: left there, or to be applied
@@ -243,6 +266,10 @@ void kube_entry_missing(struct kube_entry *e, bool say);
 void kube_entry_unknown(struct kube_entry *e, const char *why);
 void kube_entry_reword(struct kube_entry *e); // why it is not ready is known better now
 void kube_entry_look(struct kube_entry *e, bool say);
+// kube_entry_judge_anew looks again, also if the object is as it was.
+void kube_entry_judge_anew(struct kube_entry *e);
+// kube_entry_given tells which rights were left out when it was applied last.
+unsigned kube_entry_given(const struct kube_entry *e);
 void kube_table_track(struct agent_kube *k, const struct agent_owned *object);
 void kube_table_untrack(struct agent_kube *k, const char *key);
 void kube_table_discovered(struct agent_kube *k);
@@ -260,6 +287,37 @@ struct kube_pods;
 void kube_pods_follow(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live);
 void kube_pods_forget(struct kube_entry *e);
 const char *kube_pods_cause(const struct kube_entry *e); // "": not known
+
+// owners
+//
+// The kinds of right.h that the server offers are watched while we have objects that they could
+// have fields of; nothing depends on whether we may see them.
+
+enum kube_knowledge {
+    KUBE_KNOWN,
+    KUBE_PENDING, // the first list is under way
+    KUBE_UNKNOWN, // we may not see them, or could not
+};
+
+struct kube_owners {
+    struct cm_map *by_key;    // of the owner: struct owner
+    struct cm_map *by_target; // key of the object: struct target
+    size_t wanted[KUBE_RIGHT_KINDS];
+};
+
+void kube_owners_init(struct agent_kube *k);
+void kube_owners_free(struct agent_kube *k);
+// kube_owners_want begins or ends to look for those who could have these rights to an object.
+void kube_owners_want(struct kube_entry *e, unsigned rights);
+// kube_owners_of tells which rights somebody has to an object, as far as is known.
+enum kube_knowledge kube_owners_of(const struct kube_entry *e, unsigned *out);
+void kube_owners_discovered(struct agent_kube *k);
+// From a watch of owners.
+void kube_owners_saw(struct kube_watch *w, struct cm_arena *a, const struct cm_json *owner);
+void kube_owners_lost(struct kube_watch *w, struct cm_arena *a, const struct cm_json *owner);
+void kube_owners_listed(struct kube_watch *w, bool first);
+void kube_owners_refused(struct kube_watch *w);
+void kube_owners_split(struct kube_watch *w); // into watches of one namespace each
 
 // watch
 
@@ -283,6 +341,8 @@ struct kube_watch {
     uint64_t list_version;
     uint32_t round;
     bool complete; // the list was seen to its end
+    bool foreign;  // of owners (it has no entries), not of our objects
+    bool refused;  // its last list failed
     bool streaming;
     bool namespaced;
     bool split;       // it may not see all namespaces: others of its kind see one each
@@ -291,7 +351,7 @@ struct kube_watch {
 };
 
 struct kube_watch *kube_watch_new(struct agent_kube *k, const struct kube_resource *resource,
-                                  const char *ns);
+                                  const char *ns, bool foreign);
 void kube_watch_add(struct kube_watch *w, struct kube_entry *e);
 void kube_watch_restart(struct kube_watch *w); // by a new list
 void kube_watch_end(struct kube_watch *w);
@@ -309,7 +369,7 @@ CM_MUSTUSE enum cm_rc kube_watch_read(struct cm_arena *a, const char *line, size
 // watches
 
 struct kube_watch *kube_watch_for(struct agent_kube *k, const struct kube_resource *resource,
-                                  const char *ns);
+                                  const char *ns, bool foreign);
 void kube_watch_drop(struct kube_entry *e);
 // kube_watch_split leaves the entries of a watch of all namespaces to watches of one namespace
 // each; kube_watch_join takes them back.
@@ -365,9 +425,12 @@ struct agent_kube {
     struct kube_ops ops;
     struct kube_table table;
     size_t pods_looking; // questions to pods that are under way
+    struct kube_owners owners;
     struct cm_list watches;
     struct cm_list recoveries; // that have not begun
 };
+
+void kube_place(const char *key, struct agent_place *out); // pure
 
 // kube_stopped_maybe tells the core that all is quiet, once it is.
 void kube_stopped_maybe(struct agent_kube *k);

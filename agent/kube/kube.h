@@ -1,14 +1,19 @@
 // kube: the driver for Kubernetes, over common/http.
 //
-// Objects are made by server-side apply with one field manager, always by force, and carry two
-// labels: `applyset.kubernetes.io/part-of` with the id of this agent's ApplySet, by which they are
-// watched and found again, and `holdfast.dev/app`. The ApplySet's parent is a Secret in the
-// inventory namespace that lists which kinds and namespaces may hold members; it is written before
-// the first member of a new kind or namespace. So the cluster itself knows what an agent owns, and
-// an agent that lost its disk finds it (`recover`).
+// Objects are made by server-side apply with one field manager, by force unless the App says
+// `conflicts: fail`, and carry two labels: `applyset.kubernetes.io/part-of` with the id of this
+// agent's ApplySet, by which they are watched and found again, and `holdfast.dev/app`. The
+// ApplySet's parent is a Secret in the inventory namespace that lists which kinds and namespaces
+// may hold members; it is written before the first member of a new kind or namespace. So the
+// cluster itself knows what an agent owns, and an agent that lost its disk finds it (`recover`).
 //
 // An object that is there already and not ours is taken over if nobody keeps it (made by kubectl or
-// Helm), and else left to its owner (common/object/owner.h) unless the App says `adopt: true`.
+// Helm), with the fields that they own (adopt.h), and else left to its owner
+// (common/object/owner.h) unless the App says `adopt: true`.
+//
+// What another controller has by right (right.h: replicas under an autoscaler, weights of a route
+// under a canary) is left to it while it exists. For that such controllers' objects are watched,
+// where the agent may, while there is anything of ours that they could have a part of.
 //
 // Nothing is polled. One watch per kind that has tracked objects (one per kind and namespace where
 // it may not watch all of them), selected by label, feeds health and drift. "Missing" is said only
@@ -17,7 +22,8 @@
 // Rights that it needs: get, list, watch, create, patch and delete of what it applies, for the
 // whole cluster or in each namespace; the same on Secrets of the inventory namespace, and create of
 // that namespace if it is not there; list of pods, to say why workloads are not ready. What is
-// missing is said in the error of the App.
+// missing is said in the error of the App. Without the right to list and watch autoscalers and
+// canaries, they are not heeded.
 //
 // Threads: the loop given at new. agent_kube_new reads files; a token file is read again by the
 // loop.

@@ -22,6 +22,7 @@ void kube_op_free(struct kube_op *op) {
     free(op->default_namespace);
     free(op->uid);
     free(op->path);
+    free(op->said);
     free(op);
 }
 
@@ -75,6 +76,10 @@ void kube_op_wait_for_parent(struct kube_op *op) {
     move(op, &op->k->ops.waiting_parent);
 }
 
+void kube_op_wait_for_owners(struct kube_op *op) {
+    move(op, &op->k->ops.waiting_owners);
+}
+
 void kube_op_linger(struct kube_op *op) {
     move(op, &op->k->ops.lingering);
     give_slot_back(op);
@@ -88,7 +93,7 @@ void kube_op_again(struct kube_op *op) {
 static bool is_free(struct kube_op *op) {
     struct kube_entry *e = kube_entry_find(op->k, op->key);
 
-    return e == NULL || e->op == NULL;
+    return e == NULL || e->op == NULL || e->op == op;
 }
 
 static void begin(struct kube_op *op) {
@@ -100,6 +105,19 @@ static void begin(struct kube_op *op) {
     } else {
         kube_remove_begin(op);
     }
+}
+
+// kube_op_cleared goes on with the other half of making an object anew.
+void kube_op_cleared(struct kube_op *op) {
+    op->cleared = true;
+    op->round = 0;
+    free(op->path);
+    op->path = NULL;
+    cm_arena_free(op->arena);
+    op->arena = NULL;
+    op->desired = NULL;
+    give_slot_back(op);
+    begin(op);
 }
 
 static void run_queue(void *ctx) {
@@ -161,6 +179,9 @@ void kube_ops_apply(struct agent_kube *k, const struct agent_object *object, age
     op->bytes = cm_buf_ref(object->bytes);
     op->secret = object->secret;
     op->adopt = object->adopt;
+    op->yields = object->yields;
+    op->recreate = object->recreate;
+    op->once = object->once;
     op->applied = done;
 }
 
@@ -196,6 +217,10 @@ void kube_ops_discovered(struct agent_kube *k) {
     requeue(k, &k->ops.waiting_kind, k->discover_round);
 }
 
+void kube_ops_owners_known(struct agent_kube *k) {
+    requeue(k, &k->ops.waiting_owners, UINT64_MAX);
+}
+
 static void fail_list(struct cm_list *list, const struct cm_err *why, int64_t retry_ms) {
     struct cm_list failing;
 
@@ -224,6 +249,7 @@ void kube_ops_fail_all(struct agent_kube *k, const struct cm_err *why) {
     fail_list(&k->ops.queue, why, 0);
     fail_list(&k->ops.waiting_kind, why, 0);
     fail_list(&k->ops.waiting_parent, why, 0);
+    fail_list(&k->ops.waiting_owners, why, 0);
 }
 
 // kube_ops_stop ends what has no request on its way; the calls of all others are canceled by now,

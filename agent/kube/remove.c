@@ -1,4 +1,5 @@
-// One removal: look whether it is ours, delete it, wait until it has gone.
+// One removal: look whether it is ours, delete it, wait until it has gone. An apply that has to
+// make an object anew does the same from the second step on.
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,11 @@ enum { PAUSE_MIN_MS = 100, PAUSE_MAX_MS = 2000, PATIENCE_MS = 30000 };
 static void finish(struct kube_op *op) {
     struct cm_err ok = {0};
 
-    kube_op_done(op, &ok, 0, NULL);
+    if (op->type == KUBE_APPLY) {
+        kube_op_cleared(op);
+    } else {
+        kube_op_done(op, &ok, 0, NULL);
+    }
 }
 
 static void fail(struct kube_op *op, const struct kube_answer *answer, const char *verbs) {
@@ -125,7 +130,7 @@ static void on_deleted(void *ctx, const struct kube_answer *answer) {
     look_later(op);
 }
 
-static void delete (struct kube_op *op) {
+void kube_remove_delete(struct kube_op *op) {
     CM_AUTOFREE char *body =
         cm_strf("{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\","
                 "\"propagationPolicy\":\"Background\",\"preconditions\":{\"uid\":\"%s\"}}",
@@ -183,7 +188,7 @@ static void on_found(void *ctx, const struct kube_answer *answer) {
     } else {
         free(op->uid);
         op->uid = cm_strdup(kube_object_uid(answer->json));
-        delete (op);
+        kube_remove_delete(op);
     }
 }
 

@@ -12,7 +12,10 @@
 enum {
     WORDS_MAX = 380, // of the server's own in a message; the rest of it is ours
     WORDS_HEAD = 140,
+    FIELDS_MAX = 200, // a list of fields that is as long is not made longer
 };
+
+#define TAKEN "FieldManagerConflict"
 
 // What the API server says, fit for a message.
 struct words {
@@ -25,18 +28,19 @@ static const char *text_of(const struct cm_json *node, const char *key) {
     return text == NULL ? "" : text;
 }
 
-static bool has_cause(const struct cm_json *answer, const char *reason) {
+static const struct cm_json *causes_of(const struct cm_json *answer) {
     const struct cm_json *causes = cm_json_path(answer, "details", "causes", NULL);
 
-    if (causes == NULL || causes->type != CM_ARRAY) {
-        return false;
+    return causes == NULL || causes->type != CM_ARRAY ? NULL : causes->first;
+}
+
+static bool has_cause(const struct cm_json *answer, const char *reason) {
+    const struct cm_json *c = causes_of(answer);
+
+    while (c != NULL && strcmp(text_of(c, "reason"), reason) != 0) {
+        c = c->next;
     }
-    for (const struct cm_json *c = causes->first; c != NULL; c = c->next) {
-        if (strcmp(text_of(c, "reason"), reason) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return c != NULL;
 }
 
 static const char *message_of(const struct cm_json *answer) {
@@ -149,11 +153,66 @@ static enum cm_rc not_found(const struct kube_asked *asked, const struct cm_json
                    words_of(answer).text);
 }
 
+// add_taken adds a field that somebody else has, and who:
+//     {"reason":"FieldManagerConflict","field":".spec.replicas",
+//      "message":"conflict with \"kubectl-edit\" using apps/v1"}
+static void add_taken(struct cm_str *out, const struct cm_json *cause) {
+    const char *field = text_of(cause, "field");
+    const char *message = text_of(cause, "message");
+    const char *name = strchr(message, '"');
+    size_t length = name == NULL ? 0 : strcspn(name + 1, "\"");
+
+    cm_str_addf(out, "%s%.100s is set by '%.*s'", out->len == 0 ? "" : ", ",
+                field + (field[0] == '.' ? 1 : 0), (int)(length < 100 ? length : 100),
+                name == NULL ? "" : name + 1);
+}
+
+bool kube_status_is_taken(const struct cm_json *answer, const char *field) {
+    bool is_taken = false;
+
+    for (const struct cm_json *c = causes_of(answer); c != NULL; c = c->next) {
+        is_taken |= strcmp(text_of(c, "reason"), TAKEN) == 0;
+        if (field != NULL && strcmp(text_of(c, "field"), field) != 0) {
+            return false;
+        }
+    }
+    return is_taken;
+}
+
+// taken tells of the fields that others have and that we were not to take.
+static enum cm_rc taken(const struct cm_json *answer, struct cm_err *err) {
+    struct cm_str fields = {0};
+    size_t more = 0;
+    char rest[40] = "";
+
+    for (const struct cm_json *c = causes_of(answer); c != NULL; c = c->next) {
+        if (strcmp(text_of(c, "reason"), TAKEN) != 0) {
+            continue;
+        }
+        if (fields.len < FIELDS_MAX) {
+            add_taken(&fields, c);
+        } else {
+            more++;
+        }
+    }
+    if (more > 0) {
+        (void)snprintf(rest, sizeof(rest), " (and %zu more)", more);
+    }
+    (void)cm_fail(err, CM_EINVAL,
+                  "%.360s%s: take it out of the manifest, or write 'conflicts: force' in the App",
+                  fit(cm_str_get(&fields)).text, rest);
+    cm_str_done(&fields);
+    return err->code;
+}
+
 static enum cm_rc conflict(const struct cm_json *answer, struct cm_err *err) {
     const char *message = message_of(answer);
     bool is_another = strstr(message, "Precondition failed") != NULL ||
                       strstr(message, "the UID in the precondition") != NULL;
 
+    if (has_cause(answer, TAKEN)) {
+        return taken(answer, err);
+    }
     return cm_fail(err, is_another ? CM_EEXISTS : CM_EBUSY, "%s", words_of(answer).text);
 }
 

@@ -3,6 +3,7 @@
 // Threads: any; pure.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -23,3 +24,7 @@ struct kube_asked {
 // failed) or CM_EIO. `answer` is a Status or NULL.
 enum cm_rc kube_status_error(const struct kube_asked *asked, int status,
                              const struct cm_json *answer, struct cm_err *err);
+
+// kube_status_is_taken tells whether a conflict is about fields that others have set; with `field`,
+// about no other than this one.
+bool kube_status_is_taken(const struct cm_json *answer, const char *field);

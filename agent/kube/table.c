@@ -70,6 +70,7 @@ static void leave_place(struct kube_entry *e) {
 }
 
 static void free_entry(struct kube_entry *e) {
+    kube_owners_want(e, 0);
     kube_watch_drop(e);
     kube_pods_forget(e);
     leave_place(e);
@@ -127,7 +128,7 @@ bool kube_entry_resolve(struct kube_entry *e) {
         cm_map_put(e->k->table.by_place, place, e);
     }
     if (e->watch == NULL) {
-        kube_watch_add(kube_watch_for(e->k, r, ns), e);
+        kube_watch_add(kube_watch_for(e->k, r, ns, false), e);
     }
     return true;
 }
@@ -139,7 +140,7 @@ static uint64_t hash_text(uint64_t hash, const char *text) {
 }
 
 static uint64_t hash_of(const struct agent_observation *o) {
-    char fixed[2] = {(char)o->health, (char)o->drift_more};
+    char fixed[3] = {(char)o->health, (char)o->drift_more, (char)o->due};
     uint64_t hash = kube_hash(0, fixed, sizeof(fixed));
 
     hash = hash_text(hash_text(hash, o->uid), o->message);
@@ -171,6 +172,7 @@ static void say(struct kube_entry *e, const struct kube_drift *drift, bool anyho
         .drift = drift == NULL ? NULL : drift->fields,
         .drift_count = drift == NULL ? 0 : drift->count,
         .drift_more = drift != NULL && drift->more,
+        .due = e->due,
     };
     uint64_t hash = hash_of(&o);
 
@@ -231,6 +233,32 @@ static bool is_same_version(const struct cm_json *a, const struct cm_json *b) {
     return cm_json_equal(cm_json_get(a, "apiVersion"), cm_json_get(b, "apiVersion"));
 }
 
+unsigned kube_entry_given(const struct kube_entry *e) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_baseline baseline;
+
+    return kube_note_read(a, e->note, &baseline) ? baseline.given : 0;
+}
+
+// give_way leaves out what somebody has by right, or had when the object was applied, or may have
+// as far as we know. What is left out now and was not then, or the other way round, makes the
+// object due.
+static void give_way(struct kube_entry *e, struct cm_arena *a, struct cm_json *desired,
+                     const struct cm_json *live, const struct kube_baseline *baseline) {
+    unsigned rights = kube_right_of(desired);
+    unsigned was = baseline == NULL ? 0 : baseline->given & rights;
+    unsigned owned = 0;
+
+    kube_owners_want(e, rights);
+    enum kube_knowledge known = kube_owners_of(e, &owned);
+    unsigned maybe = known == KUBE_PENDING ? rights : 0;
+    e->had |= owned;
+    struct kube_right_given given =
+        kube_right_give(a, desired, live, e->k->field_manager, was | owned | maybe | e->had);
+    e->due = known == KUBE_KNOWN && baseline != NULL && (owned != was || e->had != owned);
+    e->undecided = (given.differing & ~(was | owned)) != 0;
+}
+
 enum compared { COMPARED, NOT_YET, UNWANTED };
 
 // find_drift compares with what is wanted.
@@ -245,10 +273,14 @@ static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
     if (bytes == NULL) {
         return e->tracked ? UNWANTED : NOT_YET;
     }
-    const struct cm_json *desired = read_wanted(e, a, bytes);
+    struct cm_json *desired = read_wanted(e, a, bytes);
     if (desired == NULL || !is_same_version(desired, live)) {
         return NOT_YET;
     }
+    if (has_note && baseline.once) {
+        return COMPARED;
+    }
+    give_way(e, a, desired, live, known);
     kube_drift_find(a, desired, live, known, out);
     return COMPARED;
 }
@@ -257,6 +289,18 @@ static bool has_mark(const struct kube_entry *e, const struct cm_json *live) {
     const char *part_of = kube_object_label(live, KUBE_LABEL_PART_OF);
 
     return part_of != NULL && strcmp(part_of, e->k->applyset.id) == 0;
+}
+
+// ask_for_kinds: a kind of owners may be new to the server, if somebody does what only they do.
+static void ask_for_kinds(struct kube_entry *e, const struct kube_drift *drift) {
+    bool theirs = (e->rights & KUBE_RIGHT_WEIGHTS) != 0 && drift->count > 0;
+
+    for (size_t i = 0; i < drift->count; i++) {
+        theirs |= strcmp(drift->fields[i].path, "spec.replicas") == 0;
+    }
+    if (theirs) {
+        (void)kube_discover_want(e->k);
+    }
 }
 
 static void judge(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
@@ -271,6 +315,7 @@ static void judge(struct kube_entry *e, struct cm_arena *a, const struct cm_json
         e->doubtful |= compared == NOT_YET;
         e->unwanted = compared == UNWANTED;
         e->print = compared == COMPARED && !e->drifted ? print : 0;
+        ask_for_kinds(e, &drift);
     }
     say(e, &drift, anyhow);
 }
@@ -314,6 +359,18 @@ void kube_entry_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_js
     judge(e, a, live, anyhow);
 }
 
+static void take_note(struct kube_entry *e, const char *note) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_baseline baseline;
+
+    set_text(&e->note, note);
+    e->once = false;
+    if (kube_note_read(a, note, &baseline)) {
+        e->once = baseline.once;
+        kube_entry_set_version(e, baseline.version);
+    }
+}
+
 void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
                         const char *note) {
     uint64_t version = kube_object_version(live);
@@ -324,11 +381,13 @@ void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct c
     e->drifted = false;
     e->unmarked = false;
     e->unwanted = false;
+    e->due = false;
+    e->had = 0;
     e->print = print;
     e->doubtful = newer && e->ahead_print != print;
     e->version = newer ? e->ahead_version : version;
     set_text(&e->uid, kube_object_uid(live));
-    set_text(&e->note, note);
+    take_note(e, note);
     if (!newer) {
         read_health(e, a, live);
     }
@@ -337,9 +396,10 @@ void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct c
 
 // kube_entry_after_op goes on where observation stopped for an operation.
 void kube_entry_after_op(struct kube_entry *e) {
-    bool missed = e->ahead || e->doubtful || e->drifted || !e->known;
+    bool missed = e->ahead || e->doubtful || e->drifted || e->undecided || !e->known;
 
     e->ahead = false;
+    e->print = e->undecided ? 0 : e->print;
     e->pins++; // the core may untrack it when it hears
     if (e->tracked && missed) {
         kube_entry_look(e, false);
@@ -357,6 +417,7 @@ void kube_entry_missing(struct kube_entry *e, bool anyhow) {
     }
     e->known = true;
     e->drifted = false;
+    e->due = false;
     e->doubtful = false;
     e->unmarked = false;
     e->unwanted = false;
@@ -482,6 +543,15 @@ void kube_entry_look(struct kube_entry *e, bool anyhow) {
     }
 }
 
+void kube_entry_judge_anew(struct kube_entry *e) {
+    e->print = 0;
+    if (e->op != NULL) {
+        e->undecided = true; // after the operation somebody looks
+    } else if (e->tracked) {
+        kube_entry_look(e, false);
+    }
+}
+
 static void say_queued(struct agent_kube *k) {
     struct cm_list *to_say = &k->table.to_say;
 
@@ -514,16 +584,6 @@ void kube_table_wake(struct agent_kube *k) {
 }
 
 // Tracking
-
-static void take_note(struct kube_entry *e, const char *note) {
-    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-    struct kube_baseline baseline;
-
-    set_text(&e->note, note);
-    if (kube_note_read(a, note, &baseline)) {
-        kube_entry_set_version(e, baseline.version);
-    }
-}
 
 // observe_soon makes an observation follow: from what is known, from the list that comes, or from a
 // look.
@@ -562,6 +622,7 @@ void kube_table_untrack(struct agent_kube *k, const char *key) {
     if (e != NULL) {
         e->tracked = false;
         e->known = false;
+        kube_owners_want(e, 0);
         cm_list_remove(&e->at_say);
         cm_list_remove(&e->at_look);
         kube_entry_settle(e);
@@ -589,6 +650,7 @@ static bool find_again(void *ctx, const char *key, void *value) {
 void kube_table_discovered(struct agent_kube *k) {
     k->table.unresolved = 0;
     cm_map_each(k->table.by_key, find_again, &k->table.unresolved);
+    kube_owners_discovered(k);
 }
 
 static bool forget_version(void *ctx, const char *key, void *value) {
@@ -622,10 +684,11 @@ static bool is_wanted_again(struct kube_entry *e) {
 
 static bool look_again(void *ctx, const char *key, void *value) {
     struct kube_entry *e = value;
+    bool unseen = e->unmarked && !e->once; // what is only made is nobody's business afterwards
 
     (void)ctx;
     (void)key;
-    if (e->tracked && (e->unmarked || e->doubtful || is_wanted_again(e))) {
+    if (e->tracked && (unseen || e->doubtful || is_wanted_again(e))) {
         kube_entry_look(e, false);
     }
     return true;

@@ -59,7 +59,7 @@ static void go_on_later(struct kube_watch *w, int64_t ms) {
 }
 
 struct kube_watch *kube_watch_new(struct agent_kube *k, const struct kube_resource *r,
-                                  const char *ns) {
+                                  const char *ns, bool foreign) {
     struct kube_watch *w = cm_new(1, sizeof(*w));
 
     *w = (struct kube_watch){
@@ -70,6 +70,7 @@ struct kube_watch *kube_watch_new(struct agent_kube *k, const struct kube_resour
         .ns = cm_strdup(ns),
         .path = kube_resource_path(r, ns, NULL),
         .namespaced = r->namespaced,
+        .foreign = foreign,
         .timer = {.run = on_timer, .ctx = w},
         .backoff = {BACKOFF_MIN_MS, BACKOFF_MAX_MS, 0},
         .page = PAGE,
@@ -118,6 +119,10 @@ static void look_for_missing(struct kube_watch *w) {
 }
 
 static void see_item(struct kube_watch *w, struct cm_arena *a, struct cm_json *item, bool listed) {
+    if (w->foreign) {
+        kube_owners_saw(w, a, item);
+        return;
+    }
     const char *place = kube_object_key(a, item);
     struct kube_entry *e = place == NULL ? NULL : kube_entry_at(w->k, place);
 
@@ -216,13 +221,20 @@ static void go_wrong(struct kube_watch *w, const struct kube_answer *answer, con
     if (answer->status == 410) {
         list_again(w);
         go_on_later(w, cm_backoff_next(&w->backoff));
-    } else if (answer->status == 403 && w->namespaced && w->ns[0] == '\0') {
+        return;
+    }
+    if (answer->status == 403 && w->namespaced && w->ns[0] == '\0') {
         list_again(w);
         kube_watch_split(w);
         go_on_later(w, SPLIT_MS);
-    } else if (answer->status == 403) {
+        return;
+    }
+    if (w->foreign) {
+        kube_owners_refused(w);
+    }
+    if (answer->status == 403) {
         blind(w, answer, verbs);
-        go_on_later(w, FORBIDDEN_MS);
+        go_on_later(w, w->foreign ? SPLIT_MS : FORBIDDEN_MS);
     } else if (answer->status == 404) {
         list_again(w);
         kind_gone(w);
@@ -236,8 +248,14 @@ static void end_list(struct kube_watch *w, const struct cm_json *list) {
 
     set_text(&w->version, version == NULL ? "" : version);
     w->list_version = kube_object_version(list);
+    bool first = !w->complete;
     w->complete = true;
-    look_for_missing(w);
+    w->refused = false;
+    if (w->foreign) {
+        kube_owners_listed(w, first);
+    } else {
+        look_for_missing(w);
+    }
     go_on(w);
 }
 
@@ -284,10 +302,16 @@ static void on_page(void *ctx, const struct kube_answer *answer) {
     }
 }
 
+// selector is the beginning of a query for what is watched. The caller frees it.
+static char *selector(const struct kube_watch *w) {
+    return w->foreign ? cm_strdup("")
+                      : cm_strf("labelSelector=" KUBE_LABEL_PART_OF "%%3D%s&", w->k->applyset.id);
+}
+
 static void ask_for_page(struct kube_watch *w) {
     CM_AUTOFREE char *more = w->more == NULL ? NULL : cm_http_escape(w->more);
-    CM_AUTOFREE char *path = cm_strf("%s?labelSelector=" KUBE_LABEL_PART_OF "%%3D%s&limit=%d%s%s",
-                                     w->path, w->k->applyset.id, w->page,
+    CM_AUTOFREE char *which = selector(w);
+    CM_AUTOFREE char *path = cm_strf("%s?%slimit=%d%s%s", w->path, which, w->page,
                                      more == NULL ? "" : "&continue=", more == NULL ? "" : more);
     struct kube_request request = {.method = "GET", .path = path, .done = on_page, .ctx = w};
 
@@ -329,6 +353,10 @@ static void see_deleted(struct kube_watch *w, struct cm_arena *a, const struct c
     const char *place = kube_object_key(a, object);
     struct kube_entry *e = place == NULL ? NULL : kube_entry_at(w->k, place);
 
+    if (w->foreign) {
+        kube_owners_lost(w, a, object);
+        return;
+    }
     if (e == NULL || e->watch != w || kube_object_version(object) < e->version) {
         return;
     }
@@ -391,11 +419,10 @@ static void on_end(void *ctx, const struct kube_answer *answer) {
 
 static void stream(struct kube_watch *w) {
     CM_AUTOFREE char *version = cm_http_escape(w->version);
-    CM_AUTOFREE char *path =
-        cm_strf("%s?watch=1&labelSelector=" KUBE_LABEL_PART_OF "%%3D%s"
-                "&resourceVersion=%s&allowWatchBookmarks=true"
-                "&timeoutSeconds=%" PRId64,
-                w->path, w->k->applyset.id, version, WATCH_S + cm_jitter_ms(WATCH_S));
+    CM_AUTOFREE char *which = selector(w);
+    CM_AUTOFREE char *path = cm_strf("%s?watch=1&%sresourceVersion=%s&allowWatchBookmarks=true"
+                                     "&timeoutSeconds=%" PRId64,
+                                     w->path, which, version, WATCH_S + cm_jitter_ms(WATCH_S));
     struct kube_request request = {
         .method = "GET", .path = path, .done = on_end, .line = on_line, .ctx = w};
 

@@ -12,16 +12,23 @@
 #include "common/mem.h"
 #include "common/str.h"
 
-static bool is_of(const struct kube_watch *w, const char *kind, const char *api_version) {
-    return !w->dead && strcmp(w->kind, kind) == 0 && strcmp(w->api_version, api_version) == 0;
+// What is watched, wherever it is.
+struct subject {
+    const char *kind;
+    const char *api_version;
+    bool foreign;
+};
+
+static bool is_of(const struct kube_watch *w, const struct subject *s) {
+    return !w->dead && w->foreign == s->foreign && strcmp(w->kind, s->kind) == 0 &&
+           strcmp(w->api_version, s->api_version) == 0;
 }
 
-static struct kube_watch *find(struct agent_kube *k, const char *kind, const char *api_version,
-                               const char *ns) {
+static struct kube_watch *find(struct agent_kube *k, const struct subject *s, const char *ns) {
     for (struct cm_list *at = k->watches.next; at != &k->watches; at = at->next) {
         struct kube_watch *w = CM_CONTAINER(at, struct kube_watch, at);
 
-        if (is_of(w, kind, api_version) && strcmp(w->ns, ns) == 0) {
+        if (is_of(w, s) && strcmp(w->ns, ns) == 0) {
             return w;
         }
     }
@@ -29,27 +36,30 @@ static struct kube_watch *find(struct agent_kube *k, const char *kind, const cha
 }
 
 struct kube_watch *kube_watch_for(struct agent_kube *k, const struct kube_resource *r,
-                                  const char *ns) {
+                                  const char *ns, bool foreign) {
     CM_AUTOFREE char *api_version =
         cm_strf("%s%s%s", r->group, r->group[0] == '\0' ? "" : "/", r->version);
-    struct kube_watch *all = find(k, r->kind, api_version, "");
+    const struct subject s = {r->kind, api_version, foreign};
+    struct kube_watch *all = find(k, &s, "");
 
     if (all == NULL) {
-        return kube_watch_new(k, r, "");
+        return kube_watch_new(k, r, "", foreign);
     }
     if (!all->split) {
         return all;
     }
-    struct kube_watch *part = find(k, r->kind, api_version, ns);
-    return part != NULL ? part : kube_watch_new(k, r, ns);
+    struct kube_watch *part = find(k, &s, ns);
+    return part != NULL ? part : kube_watch_new(k, r, ns, foreign);
 }
 
 // next_part returns the first watch of one namespace from `at` on that `all` was split into.
 static struct kube_watch *next_part(const struct kube_watch *all, struct cm_list *at) {
+    const struct subject s = {all->kind, all->api_version, all->foreign};
+
     for (; at != &all->k->watches; at = at->next) {
         struct kube_watch *w = CM_CONTAINER(at, struct kube_watch, at);
 
-        if (w != all && is_of(w, all->kind, all->api_version)) {
+        if (w != all && is_of(w, &s)) {
             return w;
         }
     }
@@ -57,7 +67,8 @@ static struct kube_watch *next_part(const struct kube_watch *all, struct cm_list
 }
 
 static void part_ended(struct agent_kube *k, const char *kind, const char *api_version) {
-    struct kube_watch *all = find(k, kind, api_version, "");
+    const struct subject s = {kind, api_version, false};
+    struct kube_watch *all = find(k, &s, "");
 
     if (all != NULL && all->split && next_part(all, k->watches.next) == NULL) {
         kube_watch_end(all);
@@ -89,6 +100,9 @@ void kube_watch_split(struct kube_watch *w) {
 
     cm_list_init(&moving);
     w->split = true;
+    if (w->foreign) {
+        kube_owners_split(w);
+    }
     while (!cm_list_empty(&w->entries)) {
         struct cm_list *at = w->entries.next;
 
@@ -110,6 +124,9 @@ void kube_watch_join(struct kube_watch *w) {
     struct kube_watch *part;
 
     w->split = false;
+    while (w->foreign && (part = next_part(w, w->k->watches.next)) != NULL) {
+        kube_watch_end(part);
+    }
     while ((part = next_part(w, w->k->watches.next)) != NULL) {
         assert(!cm_list_empty(&part->entries)); // else it would have ended
         struct kube_entry *e = CM_CONTAINER(part->entries.next, struct kube_entry, at_watch);

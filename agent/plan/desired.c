@@ -61,7 +61,9 @@ static enum cm_rc copy_entries(struct agent_bundle *b, char **at, const Holdfast
                                              .sha256 = hash_of(&from->sha256),
                                              .size = from->size,
                                              .secret = from->secret,
-                                             .keep = from->keep};
+                                             .keep = from->keep,
+                                             .recreate = from->recreate,
+                                             .once = from->once};
     }
     return CM_OK;
 }
@@ -88,6 +90,9 @@ static struct agent_bundle *copy_bundle(const Holdfast__V1__Bundle *m, char **at
     b->suspend = m->suspend;
     b->prune_precious = m->prune_precious;
     b->adopt = m->adopt;
+    b->recreate = m->recreate;
+    // What this version does not know is taken for the mode that takes nothing from anybody.
+    b->yields = m->conflicts != HOLDFAST__V1__CONFLICTS__CONFLICTS_FORCE;
     b->entry_count = m->n_entries;
     b->entries = (struct agent_entry *)(void *)b->bytes;
     b->depends_on_count = m->n_depends_on;

@@ -24,7 +24,9 @@ struct agent_entry {
     struct cm_sha256 sha256; // for secrets a keyed HMAC, which we cannot check
     uint32_t size;
     bool secret;
-    bool keep; // it is not pruned
+    bool keep;     // it is not pruned
+    bool recreate; // if it cannot be changed it is deleted and made anew, whatever it is
+    bool once;     // it is made if it is not there, and never changed
 };
 
 enum agent_drift { AGENT_DRIFT_REPORT, AGENT_DRIFT_CORRECT, AGENT_DRIFT_OFF };
@@ -38,7 +40,9 @@ struct agent_bundle {
     bool prune;
     bool suspend;
     bool prune_precious;
-    bool adopt; // take objects over from other GitOps tools
+    bool adopt;    // take objects over from other GitOps tools
+    bool yields;   // a field that somebody else has set stays his, and the App fails
+    bool recreate; // what cannot be changed is deleted and made anew, if it is not precious
     const char **depends_on;
     size_t depends_on_count;
     struct agent_entry *entries; // sorted by key, no key twice

@@ -394,10 +394,61 @@ static enum cm_rc put_desired(struct agent_sim *sim, struct cm_arena *a, struct 
     return CM_OK;
 }
 
+// may_change tells whether an object that is there may become what is desired. One that cannot be
+// changed is dropped if it is to be made anew.
+static enum cm_rc may_change(struct agent_sim *sim, struct sim_object *o,
+                             const struct agent_object *object, struct cm_err *err) {
+    const char *field = "";
+    enum cm_rc rc = CM_OK;
+
+    if (o->core_key == NULL && !object->adopt) {
+        CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+        rc = cm_object_owner_check(parse(a, o->live), NULL, err);
+    }
+    if (rc == CM_OK && object->yields) {
+        rc = sim_check_conflicts(o, object->bytes, err);
+    }
+    if (rc < 0 || !sim_is_fixed(o, object->bytes, &field)) {
+        return rc;
+    }
+    if (!object->recreate) {
+        return cm_fail(err, CM_EINVAL,
+                       "%s cannot be changed: delete the object, or write 'recreate: true' in the "
+                       "App to have it deleted and made anew",
+                       field);
+    }
+    drop_object(sim, o);
+    return CM_OK;
+}
+
+// put makes an object new, or changes it.
+static enum cm_rc put(struct agent_sim *sim, struct cm_arena *a, const char *key,
+                      const struct agent_object *object, bool *written, struct sim_object **out,
+                      struct cm_err *err) {
+    struct sim_object *o = sim_find(sim, key);
+    bool is_new = o == NULL;
+
+    o = is_new ? object_new(sim, key) : o;
+    if (!is_new && o->core_key == NULL && sim_was_made_by_hand(o)) {
+        cm_buf_unref(o->applied);
+        o->applied = cm_buf_ref(o->live); // as if we had set all of it
+    }
+    enum cm_rc rc = put_desired(sim, a, o, object->bytes, written, err);
+    if (rc < 0) {
+        if (is_new) {
+            drop_object(sim, o);
+        }
+        return rc;
+    }
+    *out = o;
+    return CM_OK;
+}
+
 enum cm_rc sim_apply(struct agent_sim *sim, const struct agent_object *object, bool *written,
                      struct sim_object **out, struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const char *key = sim_resolve(sim, a, object->key, object->default_namespace);
+    struct sim_object *o = sim_find(sim, key);
     struct cm_object_id id;
 
     sim->stats.applies++;
@@ -405,32 +456,21 @@ enum cm_rc sim_apply(struct agent_sim *sim, const struct agent_object *object, b
         return cm_fail(err, CM_EINVAL, "'%s' is no key", key);
     }
     enum cm_rc rc = check_kind(sim, a, &id, err);
+    if (rc == CM_OK && o != NULL && object->once) {
+        *out = o;
+        return CM_OK;
+    }
+    rc = rc < 0 || o == NULL ? rc : may_change(sim, o, object, err);
+    rc = rc < 0 ? rc : put(sim, a, key, object, written, out, err);
     if (rc < 0) {
         return rc;
     }
-    struct sim_object *o = sim_find(sim, key);
-    bool is_new = o == NULL;
-    if (!is_new && o->core_key == NULL && !object->adopt) {
-        rc = cm_object_owner_check(parse(a, o->live), NULL, err);
-    }
-    if (rc < 0) {
-        return rc;
-    }
-    o = is_new ? object_new(sim, key) : o;
-    rc = put_desired(sim, a, o, object->bytes, written, err);
-    if (rc < 0) {
-        if (is_new) {
-            drop_object(sim, o);
-        }
-        return rc;
-    }
-    remember(o, object);
+    remember(*out, object);
     if (*written) {
         sim->stats.writes++;
-        begin_rollout(sim, o);
+        begin_rollout(sim, *out);
         sim_changed(sim, key);
     }
-    *out = o;
     return CM_OK;
 }
 

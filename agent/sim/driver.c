@@ -14,6 +14,8 @@
 
 enum { VALUE_MAX = 256 };
 
+#define ONCE "once" // the note of what is only made, never changed
+
 enum op_type { OP_APPLY, OP_REMOVE, OP_RECOVER };
 
 // A request. Requests wait in order; those in flight come first in the list.
@@ -28,6 +30,9 @@ struct op {
     char *uid;
     struct cm_buf *bytes;
     bool adopt;
+    bool yields;
+    bool recreate;
+    bool once;
     agent_applied_fn applied;
     agent_removed_fn removed;
     agent_found_fn found;
@@ -39,6 +44,7 @@ struct op {
 struct tracked {
     char *core_key;
     char *key; // complete
+    bool once; // nothing is drift
     struct agent_sim_driver *driver;
     struct cm_list waiting; // in driver->to_observe while an observation is due
 };
@@ -148,7 +154,10 @@ static void end_apply(struct agent_sim_driver *d, struct op *op, bool canceled) 
                                   .key = op->key,
                                   .default_namespace = op->default_namespace,
                                   .bytes = op->bytes,
-                                  .adopt = op->adopt};
+                                  .adopt = op->adopt,
+                                  .yields = op->yields,
+                                  .recreate = op->recreate,
+                                  .once = op->once};
     struct agent_applied result = {.uid = "", .note = ""};
     struct sim_object *o = NULL;
 
@@ -158,6 +167,7 @@ static void end_apply(struct agent_sim_driver *d, struct op *op, bool canceled) 
                sim_apply(d->sim, &object, &result.written, &o, &result.error) == CM_OK) {
         result.error = (struct cm_err){0};
         result.uid = o->uid;
+        result.note = op->once ? ONCE : "";
     }
     op->applied(op->ctx, &result);
 }
@@ -263,6 +273,9 @@ static void apply(struct agent_driver *base, const struct agent_object *object,
     op->default_namespace = cm_strdup(object->default_namespace);
     op->bytes = sim_share(d->sim, cm_buf_ref(object->bytes));
     op->adopt = object->adopt;
+    op->yields = object->yields;
+    op->recreate = object->recreate;
+    op->once = object->once;
     op->applied = done;
     start_ops(d);
 }
@@ -299,15 +312,11 @@ struct look {
     struct agent_observation *out;
 };
 
+// changed_by says who did it; if nobody is known to have, whoever changed anything last.
 static const struct sim_change *changed_by(const struct sim_object *o, const char *path) {
-    for (const struct sim_change *c = o->changes; c != NULL; c = c->next) {
-        size_t len = strlen(c->path);
+    const struct sim_change *by = sim_changed_by(o, path);
 
-        if (strncmp(path, c->path, len) == 0 || strncmp(c->path, path, strlen(path)) == 0) {
-            return c;
-        }
-    }
-    return o->changes;
+    return by != NULL ? by : o->changes;
 }
 
 static bool is_secret_value(const struct sim_object *o, const char *path) {
@@ -381,7 +390,7 @@ static void observe_now(struct agent_sim_driver *d, const struct tracked *t) {
     struct cm_buf *desired = d->host.desired(d->host.ctx, t->core_key);
     out.uid = o->uid;
     out.health = sim_health(o, &out.message);
-    if (may_differ(o, desired)) {
+    if (!t->once && may_differ(o, desired)) {
         struct look l = {a, o, fields, &out};
 
         compare(&l, desired);
@@ -476,6 +485,7 @@ static void track(struct agent_driver *base, const struct agent_owned *object) {
         free(t->key);
     }
     t->key = cm_strdup(key);
+    t->once = strcmp(object->note, ONCE) == 0;
     cm_map_put(d->by_key, t->key, t);
     want_observation(d, t);
 }

@@ -68,6 +68,21 @@ enum cm_rc sim_apply(struct agent_sim *sim, const struct agent_object *object, b
 void sim_adopt(struct agent_sim *sim, const struct agent_owned *owned, struct cm_buf *desired);
 enum cm_rc sim_remove(struct agent_sim *sim, const char *key, const char *uid, struct cm_err *err);
 
+// sim_changed_by returns who set a field, or something above or below it, last; NULL: nobody else.
+const struct sim_change *sim_changed_by(const struct sim_object *o, const char *path);
+
+// sim_check_conflicts fails, naming field and manager, if somebody else has set a field of a
+// desired object to something else.
+enum cm_rc sim_check_conflicts(const struct sim_object *o, const struct cm_buf *desired,
+                               struct cm_err *err);
+
+// sim_is_fixed tells whether a desired object needs a change that no API server makes, and names
+// the field.
+bool sim_is_fixed(const struct sim_object *o, const struct cm_buf *desired, const char **field);
+
+// sim_was_made_by_hand tells whether kubectl or Helm made an object.
+bool sim_was_made_by_hand(const struct sim_object *o);
+
 struct sim_object *sim_find(const struct agent_sim *sim, const char *key);
 enum agent_health sim_health(const struct sim_object *o, const char **why);
 

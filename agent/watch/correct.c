@@ -19,8 +19,9 @@ static bool shall_correct(const struct agent_watch *w, const struct seen *s) {
     const struct agent_claim *claim = d == NULL ? NULL : agent_desired_claim(d, s->key);
 
     return claim != NULL && !s->telling.removed && !w->unreachable &&
-           (s->drift_count > 0 || s->health == AGENT_HEALTH_MISSING) &&
-           claim->app->bundle->drift == AGENT_DRIFT_CORRECT && !claim->app->bundle->suspend;
+           !claim->app->bundle->suspend &&
+           (s->due || ((s->drift_count > 0 || s->health == AGENT_HEALTH_MISSING) &&
+                       claim->app->bundle->drift == AGENT_DRIFT_CORRECT));
 }
 
 static void schedule(struct agent_watch *w) {
@@ -66,6 +67,17 @@ void watch_consider(struct agent_watch *w, struct seen *s) {
     schedule(w);
 }
 
+static void log_corrected(const struct seen *s) {
+    if (s->due) {
+        cm_log(CM_LOG_INFO, "agent.applied_again",
+               "another controller begins or ends to own fields of an object", "app", s->app->name,
+               "object", s->key, NULL);
+    } else {
+        cm_log(CM_LOG_INFO, "agent.drift_corrected", "a change by somebody else is put right",
+               "app", s->app->name, "object", s->key, NULL);
+    }
+}
+
 static void correct_one(struct agent_watch *w, struct correction *c, int64_t now) {
     struct seen *s = c->of;
 
@@ -74,9 +86,8 @@ static void correct_one(struct agent_watch *w, struct correction *c, int64_t now
     } else if (agent_apply_correct(w->apply, s->key)) {
         cm_list_remove(&c->due);
         c->last_ms = now;
-        s->applied_again = true;
-        cm_log(CM_LOG_INFO, "agent.drift_corrected", "a change by somebody else is put right",
-               "app", s->app->name, "object", s->key, NULL);
+        s->applied_again = !s->due;
+        log_corrected(s);
     } else {
         c->due_ms = now + BUSY_MS;
     }

@@ -71,6 +71,7 @@ struct seen {
     bool drift_more;               // fields differ that are not in `drift`
     bool applied_again;            // since this drift was seen, or just now
     enum drift_end ended;          // the last drift there was
+    bool due;                      // the driver wants it applied again
     struct correction *correction; // NULL until the first
 };
 

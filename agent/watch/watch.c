@@ -193,7 +193,7 @@ bool agent_watch_wrong(void *watch, const char *key) {
     const struct agent_watch *w = watch;
     const struct seen *s = cm_map_get(w->objects, key);
 
-    return s != NULL && (s->health == AGENT_HEALTH_MISSING ||
+    return s != NULL && (s->health == AGENT_HEALTH_MISSING || s->due ||
                          (s->drift_count > 0 && !may_drift(claim_of(w, s))));
 }
 
@@ -274,6 +274,7 @@ void agent_watch_observed(void *watch, const struct agent_observation *what) {
     bool other_drift = !same_drift(s, what->drift, n) || s->drift_more != more;
     bool other_words = set_text(&s->message, what->message);
 
+    s->due = what->due;
     if (other_health || other_drift) {
         count(s, false);
         s->health = what->health;
@@ -374,6 +375,30 @@ void agent_watch_app_removed(void *watch, const struct agent_app_removed *what) 
     w->has_removed = true;
     a->has_state = false;
     watch_dirty_app(w, a);
+}
+
+// log_taken tells whose fields an apply has set.
+static void log_taken(const struct seen *s) {
+    for (size_t i = 0; i < s->drift_count; i++) {
+        const struct field *f = &s->drift[i];
+
+        if (f->manager[0] != '\0') {
+            cm_log(CM_LOG_INFO, "agent.taken", "a field is taken back from somebody else", "app",
+                   s->app->name, "object", s->key, "field", f->path, "manager", f->manager, NULL);
+        }
+    }
+}
+
+void agent_watch_written(void *watch, const char *key, const char *said) {
+    const struct agent_watch *w = watch;
+    const struct seen *s = cm_map_get(w->objects, key);
+
+    if (said != NULL) {
+        cm_log(CM_LOG_INFO, "agent.object_note", said, "object", key, NULL);
+    }
+    if (s != NULL) {
+        log_taken(s);
+    }
 }
 
 void agent_watch_applied(void *watch, const struct agent_item *item) {

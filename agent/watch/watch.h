@@ -10,6 +10,7 @@
 //
 // Drift (and absence) of an App with `drift: correct` is put right by applying the object again, at
 // once the first time, then with pauses that grow to five minutes while somebody else keeps at it.
+// So is what the driver says to be due, whatever the App says of drift.
 //
 // The functions that take void *watch fit into struct agent_apply_host and struct
 // agent_driver_host.
@@ -59,6 +60,7 @@ void agent_watch_reachable(void *watch, bool yes, const struct cm_err *why);
 // From apply.
 void agent_watch_app_state(void *watch, const struct agent_app_state *state);
 void agent_watch_app_removed(void *watch, const struct agent_app_removed *what);
+void agent_watch_written(void *watch, const char *key, const char *said);
 void agent_watch_applied(void *watch, const struct agent_item *item);
 void agent_watch_failed(void *watch, const char *app, const char *key, const char *why);
 void agent_watch_removed(void *watch, const char *app, const char *key);

@@ -199,21 +199,18 @@ static uint64_t content_length(const struct hub_request *r) {
 }
 
 // Who has said all that he wants and may have it may take longer; a stranger whose body is still to
-// come has as long once more as for what he wants. Who is refused gets nothing, and is not heard
-// again on this connection.
+// come has as long once more as for what he wants. Who is refused is not heard again on this
+// connection; what he still sends is dropped, for a reset would swallow the answer.
 static void extend_time(struct hub_server *s, struct hub_request *r) {
-    if (r->known) {
-        begin_time(s, r->connection, s->limits.request_ms);
-    } else if (r->answer.status == 0) {
-        begin_time(s, r->connection, s->limits.head_ms);
-    } else {
-        r->answer.close = true;
-    }
+    begin_time(s, r->connection, r->known ? s->limits.request_ms : s->limits.head_ms);
+    r->answer.close = !r->known && r->answer.status != 0;
 }
 
 static enum MHD_Result begin(struct hub_server *s, struct hub_request *r, const char *method) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+    bool framed = hub_framing_ok(r->connection);
 
     r->begun = true;
     r->method = cm_arena_strdup(r->arena, method);
@@ -223,7 +220,7 @@ static enum MHD_Result begin(struct hub_server *s, struct hub_request *r, const 
     hub_gate_address(info == NULL ? NULL : info->client_addr, r->address);
     if (s->stopping) {
         hub_answer_problem(r, 503, "the hub is stopping");
-    } else if (!hub_framing_ok(r->connection)) {
+    } else if (!framed) {
         hub_answer_problem(r, 400,
                            "where the body ends must be said once: by one Content-Length, "
                            "or by 'Transfer-Encoding: chunked'; and no name of a header may "
@@ -235,7 +232,7 @@ static enum MHD_Result begin(struct hub_server *s, struct hub_request *r, const 
     }
     // The answer before the body: if the client waits for a word, or has too much to say.
     bool at_once = r->answer.status != 0 &&
-                   (r->answer.close || hub_request_header(r, MHD_HTTP_HEADER_EXPECT) != NULL ||
+                   (!framed || hub_request_header(r, MHD_HTTP_HEADER_EXPECT) != NULL ||
                     content_length(r) > DRAIN_MAX);
     return at_once ? hub_respond(r) : MHD_YES;
 }

@@ -266,6 +266,9 @@ static void read_app(struct cm_arena *a, const struct cm_json *document, struct 
     out->suspend = flag(spec, "suspend", false);
     out->adopt = flag(spec, "adopt", false);
     out->prune_precious = flag(spec, "prunePrecious", false);
+    out->recreate = flag(spec, "recreate", false);
+    out->conflicts = strcmp(word(spec, "conflicts", "force"), "fail") == 0 ? HUB_CONFLICTS_FAIL
+                                                                           : HUB_CONFLICTS_FORCE;
     out->literal = !flag(spec, "substitute", true);
     out->prune_on_loss = strcmp(word(spec, "onTargetLoss", "orphan"), "prune") == 0;
     out->plain_secrets = strcmp(word(spec, "plainSecrets", "deny"), "allow") == 0;

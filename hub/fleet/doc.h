@@ -101,6 +101,8 @@ struct hub_app_doc {
     bool plain_secrets;
     bool adopt;
     bool prune_precious;
+    enum hub_conflicts conflicts;
+    bool recreate;
     bool literal; // no variables in manifests
 };
 

@@ -212,6 +212,8 @@ static void render(struct hub_update *u, const struct input *in, struct hub_vari
         .suspend = in->suspend,
         .adopt = doc->app.adopt,
         .prune_precious = doc->app.prune_precious,
+        .conflicts = doc->app.conflicts,
+        .recreate = doc->app.recreate,
         .plain_secrets = doc->app.plain_secrets,
         .depends_on = depends_on,
         .depends_on_count = doc->app.depends_on_count,

@@ -268,11 +268,30 @@ static const struct hub_field app_spec[] = {
     {.name = "adopt",
      .type = HUB_FIELD_BOOL,
      .otherwise = "false",
-     .doc = "Objects in a cluster that Flux, Argo CD, Rancher Fleet, another ApplySet or another "
-            "holdfast agent applies are taken over (take them out there too, or the two go on "
-            "changing them). With `false` they are left alone, and the App fails and says whose "
-            "they are. What kubectl or Helm made is taken over in any case.",
+     .doc =
+         "Objects in a cluster that Flux, Argo CD, Rancher Fleet, another ApplySet or another "
+         "holdfast agent applies are taken over (take them out there too, or the two go on "
+         "changing them). With `false` they are left alone, and the App fails and says whose "
+         "they are. What kubectl or Helm made is taken over in any case. With an object goes all "
+         "that its maker set on it: what the manifests do not have is removed.",
      .also_called = "force takeOwnership"},
+    {.name = "conflicts",
+     .type = HUB_FIELD_CHOICE,
+     .otherwise = "force",
+     .choices = WORDS("force", "fail"),
+     .doc = "What becomes of a field that somebody else has set in a cluster and the manifests set "
+            "to something else: it is taken (`force`), or it stays as it is and the App fails and "
+            "says whose it is (`fail`).",
+     .also_called = "forceConflicts ignoreConflicts"},
+    {.name = "recreate",
+     .type = HUB_FIELD_BOOL,
+     .otherwise = "false",
+     .doc = "An object of which a field cannot be changed (a selector, a Job's template, a storage "
+            "class) is deleted and made anew. With `false` the App fails and names the field. "
+            "Namespaces, CustomResourceDefinitions, PersistentVolumeClaims and PersistentVolumes "
+            "are never deleted for this, unless the object itself has the annotation "
+            "`holdfast.dev/recreate: \"true\"` ([annotations](annotations.md)).",
+     .also_called = "force replace"},
     {.name = "drift",
      .type = HUB_FIELD_CHOICE,
      .otherwise = "report",

@@ -29,6 +29,9 @@ static void tell(const struct telling *t, struct hub_plan_change change) {
 static const char *const drifts[] = {
     [HUB_DRIFT_REPORT] = "report", [HUB_DRIFT_CORRECT] = "correct", [HUB_DRIFT_OFF] = "off"};
 
+static const char *const conflicts[] = {
+    [HUB_CONFLICTS_FORCE] = "force", [HUB_CONFLICTS_FAIL] = "fail"};
+
 static void tell_option(const struct telling *t, const char *name, struct cm_json *before,
                         struct cm_json *after) {
     if (!cm_json_equal(before, after)) {
@@ -65,6 +68,8 @@ static void tell_options(const struct telling *t, const struct hub_bundle_spec *
     tell_bool(t, "prune", before->prune, after->prune);
     tell_bool(t, "prunePrecious", before->prune_precious, after->prune_precious);
     tell_bool(t, "adopt", before->adopt, after->adopt);
+    tell_bool(t, "recreate", before->recreate, after->recreate);
+    tell_text(t, "conflicts", conflicts[before->conflicts], conflicts[after->conflicts]);
     tell_text(t, "drift", drifts[before->drift], drifts[after->drift]);
     tell_text(t, "namespace", before->namespace, after->namespace);
     tell_option(t, "dependsOn", depends_on(a, before), depends_on(a, after));

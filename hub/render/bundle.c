@@ -31,6 +31,8 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
         entries[i].size = (uint32_t)object->bytes->size;
         entries[i].secret = object->secret;
         entries[i].keep = object->keep;
+        entries[i].recreate = object->care.recreate;
+        entries[i].once = object->care.once;
         list[i] = &entries[i];
     }
     holdfast__v1__bundle__init(&message);
@@ -42,6 +44,8 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
     message.suspend = spec->suspend;
     message.adopt = spec->adopt;
     message.prune_precious = spec->prune_precious;
+    message.conflicts = (Holdfast__V1__Conflicts)spec->conflicts;
+    message.recreate = spec->recreate;
     message.n_depends_on = spec->depends_on_count;
     message.depends_on = (char **)(uintptr_t)spec->depends_on;
     message.n_entries = spec->object_count;
@@ -144,6 +148,7 @@ static enum cm_rc decode_objects(const Holdfast__V1__Bundle *message, struct hub
         objects[i].key = entry->key;
         objects[i].secret = entry->secret;
         objects[i].keep = entry->keep;
+        objects[i].care = (struct hub_care){.recreate = entry->recreate, .once = entry->once};
         memcpy(objects[i].sha256.bytes, entry->sha256.data, CM_SHA256_SIZE);
     }
     return CM_OK;
@@ -174,7 +179,8 @@ enum cm_rc hub_bundle_decode(struct cm_buf *bytes,
     if (rc < 0) {
         return cm_wrap(err, "read a bundle");
     }
-    if (message->version != 1 || message->drift > HOLDFAST__V1__DRIFT__DRIFT_OFF) {
+    if (message->version != 1 || message->drift > HOLDFAST__V1__DRIFT__DRIFT_OFF ||
+        message->conflicts > HOLDFAST__V1__CONFLICTS__CONFLICTS_FAIL) {
         return cm_fail(err, CM_EINVAL, "the bundle has version %u, which this program cannot read",
                        (unsigned)message->version);
     }
@@ -192,6 +198,8 @@ enum cm_rc hub_bundle_decode(struct cm_buf *bytes,
         .suspend = message->suspend,
         .adopt = message->adopt,
         .prune_precious = message->prune_precious,
+        .conflicts = (enum hub_conflicts)message->conflicts,
+        .recreate = message->recreate,
         .depends_on = (const char *const *)message->depends_on,
         .depends_on_count = message->n_depends_on,
         .objects = objects,

@@ -23,15 +23,23 @@ struct cm_buf;
 #define HUB_BUNDLE_OBJECTS_MAX 100000
 #define HUB_BUNDLE_DEPENDS_MAX 100
 
+// How an object may be changed (hub/render/care.h).
+struct hub_care {
+    bool recreate; // deleted and made anew if it cannot be changed
+    bool once;     // made if it is not there, and never changed
+};
+
 struct hub_object {
     const char *key;         // common/object/id.h
     struct cm_sha256 sha256; // for secrets the HMAC
     struct cm_buf *bytes;    // canonical form
     bool secret;
     bool keep; // it is not pruned
+    struct hub_care care;
 };
 
 enum hub_drift { HUB_DRIFT_REPORT, HUB_DRIFT_CORRECT, HUB_DRIFT_OFF };
+enum hub_conflicts { HUB_CONFLICTS_FORCE, HUB_CONFLICTS_FAIL };
 
 struct hub_bundle_spec {
     const char *app;
@@ -39,8 +47,10 @@ struct hub_bundle_spec {
     enum hub_drift drift;
     bool prune;
     bool suspend;
-    bool adopt;                    // objects that another GitOps tool owns are taken over
-    bool prune_precious;           // what holds data or other objects is pruned too
+    bool adopt;          // objects that another GitOps tool owns are taken over
+    bool prune_precious; // what holds data or other objects is pruned too
+    enum hub_conflicts conflicts;
+    bool recreate;                 // what cannot be changed is deleted and made anew
     const char *const *depends_on; // sorted
     size_t depends_on_count;
     const struct hub_object *objects; // sorted by key

@@ -10,6 +10,7 @@
 #include "common/object/canonical.h"
 #include "common/object/keep.h"
 #include "common/str.h"
+#include "hub/render/care.h"
 #include "hub/render/fill.h"
 #include "hub/render/source.h"
 #include "proto/wire.h"
@@ -23,6 +24,7 @@ struct made {
     struct cm_buf *bytes;
     bool secret;
     bool keep;
+    struct hub_care care;
 };
 
 struct job {
@@ -151,10 +153,12 @@ static struct made *make(struct job *j) {
     if (id.group[0] == '\0' && strcmp(id.kind, "Secret") == 0) {
         check_secret(j, object, &id);
     }
-    if (j->diags->all > before) {
+    struct hub_care care = {0};
+    if (!hub_care_read(j->template, object, &care, j->diags) || j->diags->all > before) {
         return NULL;
     }
     struct made *made = finish(j, object, &id);
+    made->care = care;
     if (j->diags->all > before) {
         made_free(made);
         return NULL;
@@ -287,8 +291,12 @@ static void make_entries(const struct hub_render_input *in, struct entry *entrie
         job.template = in->templates[i];
         const struct made *made = object_for(&job, &key);
         if (made != NULL) {
-            entries[i].object = (struct hub_object){
-                made->key, made->sha256, cm_buf_ref(made->bytes), made->secret, made->keep};
+            entries[i].object = (struct hub_object){.key = made->key,
+                                                    .sha256 = made->sha256,
+                                                    .bytes = cm_buf_ref(made->bytes),
+                                                    .secret = made->secret,
+                                                    .keep = made->keep,
+                                                    .care = made->care};
             entries[i].template = in->templates[i];
             bytes += made->bytes->size;
         }
@@ -327,6 +335,8 @@ static struct hub_bundle *bundle_of(const struct hub_render_input *in,
         .suspend = in->suspend,
         .adopt = in->adopt,
         .prune_precious = in->prune_precious,
+        .conflicts = in->conflicts,
+        .recreate = in->recreate,
         .depends_on = in->depends_on,
         .depends_on_count = in->depends_on_count,
         .objects = objects,

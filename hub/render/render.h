@@ -30,6 +30,8 @@ struct hub_render_input {
     bool suspend;
     bool adopt;
     bool prune_precious;
+    enum hub_conflicts conflicts;
+    bool recreate;
     bool plain_secrets;            // Secrets may stand in Git readably
     const char *const *depends_on; // sorted
     size_t depends_on_count;

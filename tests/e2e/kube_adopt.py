@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What another GitOps tool, or another agent, keeps in a cluster is left to it and told, until the
-App says `adopt: true`. What nobody keeps is taken over as it is.
+App says `adopt: true`. What nobody keeps is taken over, with what kubectl and Helm own of it: a field
+that is not in Git goes.
 """
 import pathlib
 import re
@@ -42,11 +43,13 @@ MANAGED = {
 }
 OWNERS = {name: words for owned in (LABELED, ANNOTATED, MANAGED)
           for name, (_, words) in owned.items()}
-FREE = ("by-kubectl", "helm-chart")
+FREE = ("by-kubectl", "helm-chart", "by-old-kubectl")
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-def theirs(name, **metadata):
-    item = m.config_map(name, "default", colour="black")
+def theirs(name, size=None, **metadata):
+    more = {"size": size} if size else {}
+    item = m.config_map(name, "default", colour="black", **more)
     item["metadata"].update(metadata)
     return item
 
@@ -68,10 +71,16 @@ class Adopt(KubeStory):
         for name, (annotations, _) in ANNOTATED.items():
             cls.admin.apply(theirs(name, annotations=annotations))
         for name, (manager, _) in MANAGED.items():
-            cls.admin.apply(theirs(name), manager=manager)
-        cls.admin.apply(theirs("by-kubectl"), manager="kubectl")
-        cls.admin.apply(theirs("helm-chart", labels={"app.kubernetes.io/managed-by": "Helm"},
+            cls.admin.apply(theirs(name, size="L"), manager=manager)
+        cls.admin.apply(theirs("by-kubectl", size="L"), manager="kubectl")
+        cls.admin.apply(theirs("helm-chart", size="L",
+                               labels={"app.kubernetes.io/managed-by": "Helm"},
                                annotations={"meta.helm.sh/release-name": "shop"}), manager="helm")
+        cls.admin.request(
+            "POST", cls.admin.path("ConfigMap", "default/") +
+            "?fieldManager=kubectl-client-side-apply",
+            theirs("by-old-kubectl", size="L", annotations={LAST_APPLIED: "{}", "note": "keep"}))
+        cls.admin.patch("ConfigMap", "by-old-kubectl", {"data": {"also": "theirs"}}, "somebody")
 
     def colours(self, names):
         return {name: self.find("ConfigMap", name)["data"]["colour"] for name in names}
@@ -94,6 +103,22 @@ class Adopt(KubeStory):
             self.wait_status(name, applied="applied", health="healthy")
         self.assertEqual(set(self.colours(FREE).values()), {"red"})
 
+    def test_3a_what_they_set_and_git_does_not_goes(self):
+        for name in FREE:
+            item = self.find("ConfigMap", name)
+            self.assertNotIn("size", item["data"], name)
+            self.assertNotIn("annotations", item["metadata"], name)
+            self.assertFalse({entry["manager"] for entry in item["metadata"]["managedFields"]} -
+                             {"holdfast", "somebody"}, name)
+        self.assertEqual(self.find("ConfigMap", "by-old-kubectl")["data"]["also"], "theirs")
+
+    def test_3b_from_then_on_only_what_differs_is_written(self):
+        mark = self.cluster.audit_mark()
+        self.admin.patch("ConfigMap", "by-old-kubectl", {"data": {"size": "XL"}}, "kubectl-edit")
+        self.deliver(ours("pink", names=("by-old-kubectl",)))
+        self.assertEqual(self.find("ConfigMap", "by-old-kubectl")["data"]["size"], "XL")
+        self.assert_written(mark, {("patch", "configmaps"): 1})
+
     def test_4_an_app_that_goes_leaves_what_was_never_its(self):
         gone = {"apps/argo/app.yaml": None, path("argo", m.config_map("argo")): None}
         self.commit(gone)
@@ -105,6 +130,8 @@ class Adopt(KubeStory):
     def test_5_with_adopt_they_are_taken_over(self):
         self.deliver(ours(adopt=True))
         self.assertEqual(set(self.colours(OWNERS).values()), {"red"})
+        for name in MANAGED:
+            self.assertEqual(self.find("ConfigMap", name)["data"], {"colour": "red"}, name)
 
     def test_6_from_then_on_they_are_ours(self):
         self.deliver(ours("blue"))

@@ -14,7 +14,9 @@ from support.kubestory import CLUSTER, KubeStory, files, path  # noqa: E402
 
 RBAC = "rbac.authorization.k8s.io"
 RULES = [{"apiGroups": ["", "apps"], "resources": ["configmaps", "secrets", "deployments"],
-          "verbs": ["get", "list", "watch", "create", "patch", "delete"]}]
+          "verbs": ["get", "list", "watch", "create", "patch", "delete"]},
+         {"apiGroups": ["autoscaling"], "resources": ["horizontalpodautoscalers"],
+          "verbs": ["list", "watch"]}]
 ACCOUNT = "ops/holdfast"
 
 
@@ -46,7 +48,19 @@ class SomeNamespaces(KubeStory):
                       **files("two", m.config_map("web", x="1"), namespace="two")})
         self.cluster.wait_ready("Deployment", "one/web")
 
+    def test_autoscalers_are_seen_where_it_may(self):
+        self.admin.apply(m.thing("autoscaling/v2", "HorizontalPodAutoscaler", "web", "one", spec={
+            "minReplicas": 3, "maxReplicas": 9,
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}))
+        self.cluster.wait_for(
+            lambda: self.find("Deployment", "one/web")["spec"]["replicas"] == 3, 60)
+        update = m.deployment("web", image="example.com/web:2")
+        self.deliver({path("one", update): m.text(update)})
+        self.assertEqual(self.find("Deployment", "one/web")["spec"]["replicas"], 3)
+        self.assertEqual(self.drift(), {})
+
     def test_drift_is_seen_in_each_of_its_namespaces(self):
+        self.admin.delete("HorizontalPodAutoscaler", "one/web", "autoscaling/v2")
         for namespace in ("one", "two"):
             self.admin.patch("ConfigMap", f"{namespace}/web", {"data": {"x": "2"}})
             self.wait_drift(f"ConfigMap/{namespace}/web", "data.x")

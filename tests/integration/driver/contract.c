@@ -60,6 +60,9 @@ static struct {
     bool reachable;
     bool is_stopped;
     bool adopt; // what the App says
+    bool yields;
+    bool recreate;
+    bool once;
     bool (*met)(const void *ctx);
     const void *met_ctx;
     struct cm_timer deadline;
@@ -237,6 +240,10 @@ static int set_up(void **state) {
     t.heard = cm_map_new(free);
     t.found = cm_map_new(free);
     t.desired = cm_map_new(unref_buf);
+    t.adopt = false;
+    t.yields = false;
+    t.recreate = false;
+    t.once = false;
     start();
     return 0;
 }
@@ -288,6 +295,9 @@ static void begin_apply(const char *key, const char *json, struct outcome *out) 
         .sha256 = cm_sha256(bytes->data, bytes->size),
         .secret = strncmp(key, "Secret/", 7) == 0,
         .adopt = t.adopt,
+        .yields = t.yields,
+        .recreate = t.recreate,
+        .once = t.once,
     };
 
     *out = (struct outcome){0};
@@ -599,7 +609,7 @@ static void another_object_of_that_name_is_left_alone(void **state) {
     (void)state;
     have("theirs", "red", &key, &out);
     t.outside->delete (t.outside, key);
-    t.outside->create(t.outside, key, theirs);
+    t.outside->create(t.outside, key, theirs, "somebody");
     remove_object(key, out.uid, &gone);
     assert_int_equal(gone.code, CM_OK);
     assert_true(t.outside->exists(t.outside, key));
@@ -647,7 +657,7 @@ static void have_theirs(const char *name, char **key) {
                 name, t.outside->namespace);
 
     *key = key_of("ConfigMap", name);
-    t.outside->create(t.outside, *key, json);
+    t.outside->create(t.outside, *key, json, "somebody");
 }
 
 static void assert_left_to_flux(const struct outcome *out, const char *key) {
@@ -696,9 +706,150 @@ static void what_no_tool_owns_is_taken_over(void **state) {
     struct outcome out;
 
     (void)state;
-    t.outside->create(t.outside, key, plain);
+    t.outside->create(t.outside, key, plain, "somebody");
     apply_well(key, json, &out);
     assert_true(out.written);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "red");
+}
+
+static void what_was_made_by_hand_becomes_ours_with_all_its_fields(void **state) {
+    static const char *const makers[][2] = {
+        {"kubectl-create", ""}, {"helm", ""}, {"somebody", "L"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(makers) / sizeof(makers[0]); i++) {
+        CM_AUTOFREE char *name = cm_strf("by-%s", makers[i][0]);
+        CM_AUTOFREE char *key = key_of("ConfigMap", name);
+        CM_AUTOFREE char *theirs = config_map_json(name, "black", ",\"size\":\"L\"");
+        CM_AUTOFREE char *ours = config_map_json(name, "red", "");
+        struct outcome out;
+
+        t.outside->create(t.outside, key, theirs, makers[i][0]);
+        apply_well(key, ours, &out);
+        assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "red");
+        assert_string_equal(t.outside->field(t.outside, key, "data", "size"), makers[i][1]);
+    }
+}
+
+static void what_is_added_to_ours_by_hand_stays(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    CM_AUTOFREE char *blue = config_map_json("added", "blue", "");
+    struct outcome out;
+
+    (void)state;
+    have("added", "red", &key, &out);
+    t.outside->change(t.outside, key, "data", "size", "\"L\"", "kubectl-edit");
+    apply_well(key, blue, &out);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "size"), "L");
+}
+
+// deployment_json selects pods by a label. The caller frees it.
+static char *deployment_json(const char *name, const char *label) {
+    return cm_strf("{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":"
+                   "\"%s\",\"namespace\":\"%s\"},\"spec\":{\"replicas\":0,\"selector\":{"
+                   "\"matchLabels\":{\"app\":\"%s\"}},\"template\":{\"metadata\":{\"labels\":{"
+                   "\"app\":\"%s\"}},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"b\"}]}"
+                   "}}}",
+                   name, t.outside->namespace, label, label);
+}
+
+static void what_cannot_be_changed_is_made_anew_only_if_the_app_says_so(void **state) {
+    CM_AUTOFREE char *key = key_of("Deployment.apps", "fixed");
+    CM_AUTOFREE char *before = deployment_json("fixed", "before");
+    CM_AUTOFREE char *after = deployment_json("fixed", "after");
+    struct outcome first;
+    struct outcome out;
+
+    (void)state;
+    apply_well(key, before, &first);
+    track(key, &first);
+    apply(key, after, &out);
+    assert_int_equal(out.code, CM_EINVAL);
+    assert_non_null(strstr(out.msg, "spec.selector cannot be changed"));
+    assert_non_null(strstr(out.msg, "'recreate: true'"));
+
+    // What can be changed is not deleted for that.
+    t.recreate = true;
+    apply_well(key, before, &out);
+    assert_string_equal(out.uid, first.uid);
+    apply_well(key, after, &out);
+    assert_true(out.written);
+    assert_string_not_equal(out.uid, first.uid);
+    assert_true(t.outside->exists(t.outside, key));
+    apply_well(key, after, &first);
+    assert_string_equal(out.uid, first.uid);
+}
+
+static void what_is_only_to_be_made_is_made_once(void **state) {
+    CM_AUTOFREE char *key = key_of("ConfigMap", "once");
+    CM_AUTOFREE char *red = config_map_json("once", "red", "");
+    CM_AUTOFREE char *blue = config_map_json("once", "blue", "");
+    struct outcome out;
+
+    (void)state;
+    t.once = true;
+    apply_well(key, red, &out);
+    assert_true(out.written);
+    track(key, &out);
+    wait_until(is_healthy, key, "an observation");
+    apply_well(key, blue, &out);
+    assert_false(out.written);
+    track(key, &out);
+    t.outside->change(t.outside, key, "data", "color", "\"green\"", "kubectl-edit");
+    heard_of(key)->times = 0;
+    t.driver->ops->observe(t.driver, key);
+    wait_until(is_heard, key, "an observation");
+    assert_int_equal(heard_of(key)->drifts, 0);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "green");
+
+    t.outside->delete (t.outside, key);
+    wait_until(is_missing, key, "the object to be missing");
+    apply_well(key, blue, &out);
+    assert_true(out.written);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "blue");
+}
+
+static void what_is_only_to_be_made_and_is_there_is_not_ours(void **state) {
+    CM_AUTOFREE char *key = key_of("ConfigMap", "there");
+    CM_AUTOFREE char *black = config_map_json("there", "black", "");
+    CM_AUTOFREE char *red = config_map_json("there", "red", "");
+    struct outcome out;
+    struct outcome gone;
+
+    (void)state;
+    t.outside->create(t.outside, key, black, "somebody");
+    t.once = true;
+    apply_well(key, red, &out);
+    assert_false(out.written);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "black");
+    track(key, &out);
+    wait_until(is_healthy, key, "an observation");
+    remove_object(key, out.uid, &gone);
+    assert_true(gone.code == CM_OK || gone.code == CM_EEXISTS); // it stays, and is told to
+    assert_true(t.outside->exists(t.outside, key));
+}
+
+static void a_field_of_somebody_else_stays_if_the_app_yields(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    CM_AUTOFREE char *red = config_map_json("yield", "red", "");
+    CM_AUTOFREE char *green = config_map_json("yield", "green", ",\"size\":\"L\"");
+    struct outcome out;
+
+    (void)state;
+    have("yield", "red", &key, &out);
+    t.outside->change(t.outside, key, "data", "color", "\"green\"", "kubectl-edit");
+    t.yields = true;
+    apply(key, red, &out);
+    assert_int_equal(out.code, CM_EINVAL);
+    assert_non_null(strstr(out.msg, "data.color is set by 'kubectl-edit'"));
+    assert_non_null(strstr(out.msg, "'conflicts: force'"));
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "green");
+
+    // Who agrees takes nothing, and whoever does not yield takes it.
+    apply_well(key, green, &out);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "size"), "L");
+    t.yields = false;
+    apply_well(key, red, &out);
     assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "red");
 }
 
@@ -781,7 +932,7 @@ static void what_was_applied_is_found_again(void **state) {
     (void)state;
     apply_well(annotated, keep, &out);
     have("found", "red", &key, &out);
-    t.outside->create(t.outside, theirs, json);
+    t.outside->create(t.outside, theirs, json, "somebody");
     stop();
     start();
     t.driver->ops->recover(t.driver, on_found, on_recovered, &recovered);
@@ -802,7 +953,7 @@ static char *copy_of(const char *key, const char *name) {
                 name, t.outside->namespace, t.outside->labels(t.outside, key));
     char *copy = key_of("ConfigMap", name);
 
-    t.outside->create(t.outside, copy, json);
+    t.outside->create(t.outside, copy, json, "somebody");
     return copy;
 }
 
@@ -996,6 +1147,12 @@ int main(int argc, char **argv) {
         CONTRACT(what_another_tool_owns_is_left_to_it),
         CONTRACT(what_another_tool_owns_is_taken_over_if_the_app_says_so),
         CONTRACT(what_no_tool_owns_is_taken_over),
+        CONTRACT(what_was_made_by_hand_becomes_ours_with_all_its_fields),
+        CONTRACT(what_is_added_to_ours_by_hand_stays),
+        CONTRACT(what_cannot_be_changed_is_made_anew_only_if_the_app_says_so),
+        CONTRACT(what_is_only_to_be_made_is_made_once),
+        CONTRACT(what_is_only_to_be_made_and_is_there_is_not_ours),
+        CONTRACT(a_field_of_somebody_else_stays_if_the_app_yields),
         CONTRACT(what_another_tool_made_in_the_place_of_ours_is_left_to_it),
         CONTRACT(ours_is_known_by_a_driver_that_remembers_nothing),
         CONTRACT(what_nobody_tracks_is_not_told),

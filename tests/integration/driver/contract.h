@@ -20,8 +20,8 @@ struct outside {
     void (*change)(struct outside *o, const char *key, const char *parent, const char *name,
                    const char *value, const char *manager);
     void (*delete)(struct outside *o, const char *key);
-    // create makes an object that is not ours.
-    void (*create)(struct outside *o, const char *key, const char *json);
+    // create makes an object that is not ours, as `manager`.
+    void (*create)(struct outside *o, const char *key, const char *json, const char *manager);
     bool (*exists)(struct outside *o, const char *key);
     // field returns the string at parent.name, "" if it is not there; good until the next call.
     const char *(*field)(struct outside *o, const char *key, const char *parent, const char *name);

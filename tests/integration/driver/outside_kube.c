@@ -160,10 +160,11 @@ static void delete (struct outside *o, const char *key) {
     expect(kube_of(o), 200, 202);
 }
 
-static void create(struct outside *o, const char *key, const char *json) {
+static void create(struct outside *o, const char *key, const char *json, const char *manager) {
     CM_AUTOFREE char *path = path_of(key, true);
+    CM_AUTOFREE char *whole = cm_strf("%s?fieldManager=%s", path, manager);
 
-    ask(kube_of(o), "POST", path, "application/json", json);
+    ask(kube_of(o), "POST", whole, "application/json", json);
     expect(kube_of(o), 201, 201);
 }
 
@@ -271,6 +272,6 @@ struct outside *outside_kube_open(const char *kubeconfig, const char *service_ac
     CM_AUTOFREE char *json =
         cm_strf("{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"%s\"}}",
                 k->namespace);
-    create(&k->base, "Namespace//x", json);
+    create(&k->base, "Namespace//x", json, "somebody");
     return &k->base;
 }

@@ -49,10 +49,10 @@ static void delete (struct outside *o, const char *key) {
     assert_int_equal(agent_sim_delete(sim_of(o)->sim, key, &err), CM_OK);
 }
 
-static void create(struct outside *o, const char *key, const char *json) {
+static void create(struct outside *o, const char *key, const char *json, const char *manager) {
     struct cm_err err = {0};
 
-    if (agent_sim_create(sim_of(o)->sim, key, json, "somebody", &err) < 0) {
+    if (agent_sim_create(sim_of(o)->sim, key, json, manager, &err) < 0) {
         fail_msg("%s", err.msg);
     }
 }
@@ -107,6 +107,7 @@ struct outside *outside_sim_open(struct cm_loop *loop) {
     };
     o->sim = agent_sim_new(loop, &config);
     create(&o->base, "Namespace//contract",
-           "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"contract\"}}");
+           "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"contract\"}}",
+           "somebody");
     return &o->base;
 }

@@ -13,7 +13,7 @@ struct request {
     agent_applied_fn applied; // NULL: a removal
     agent_removed_fn removed;
     void *ctx;
-    bool adopt;
+    struct agent_object object; // only its options
 };
 
 struct fake_driver {
@@ -45,7 +45,10 @@ static void apply(struct agent_driver *d, const struct agent_object *object, age
     struct request *r = add(self(d), object->key, ctx);
 
     r->applied = done;
-    r->adopt = object->adopt;
+    r->object = (struct agent_object){.adopt = object->adopt,
+                                      .yields = object->yields,
+                                      .recreate = object->recreate,
+                                      .once = object->once};
 }
 
 static void remove_object(struct agent_driver *d, const struct agent_owned *object,
@@ -130,7 +133,13 @@ bool fake_is_pending(const struct fake_driver *f, const char *key) {
 bool fake_is_adopting(const struct fake_driver *f, const char *key) {
     const struct request *r = find(f, key);
 
-    return r != NULL && r->adopt;
+    return r != NULL && r->object.adopt;
+}
+
+const struct agent_object *fake_object(const struct fake_driver *f, const char *key) {
+    const struct request *r = find(f, key);
+
+    return r == NULL ? NULL : &r->object;
 }
 
 bool fake_is_tracked(const struct fake_driver *f, const char *key) {

@@ -18,6 +18,8 @@ struct agent_driver *fake_driver_new(struct cm_loop *loop, struct fake_driver **
 // fake_pending counts requests that wait; fake_is_pending looks for one of a key.
 size_t fake_pending(const struct fake_driver *f);
 bool fake_is_pending(const struct fake_driver *f, const char *key);
+// fake_object returns the pending request's object, without its bytes, or NULL.
+const struct agent_object *fake_object(const struct fake_driver *f, const char *key);
 bool fake_is_adopting(const struct fake_driver *f, const char *key); // the pending request does
 bool fake_is_tracked(const struct fake_driver *f, const char *key);
 size_t fake_removes(const struct fake_driver *f); // requests of removal that were ever begun

@@ -125,6 +125,8 @@ static Holdfast__V1__BundleEntry *entry_of(struct cm_arena *a, struct test_relea
     e->sha256 = hash_bytes(a, &name);
     e->size = (uint32_t)bytes->size;
     e->secret = o->secret;
+    e->recreate = o->recreate;
+    e->once = o->once;
     add_blob(r, &name, bytes, o->secret);
     return e;
 }
@@ -141,6 +143,9 @@ static struct cm_buf *bundle_of(struct cm_arena *a, struct test_release *r,
     m.prune = !app->no_prune;
     m.suspend = app->suspend;
     m.adopt = app->adopt;
+    m.recreate = app->recreate;
+    m.conflicts = app->yields ? HOLDFAST__V1__CONFLICTS__CONFLICTS_FAIL
+                              : HOLDFAST__V1__CONFLICTS__CONFLICTS_FORCE;
     m.depends_on = cm_arena_get(a, 4 * sizeof(char *));
     while (m.n_depends_on < 4 && app->depends_on[m.n_depends_on] != NULL) {
         m.depends_on[m.n_depends_on] = text_in(a, app->depends_on[m.n_depends_on]);

@@ -28,6 +28,8 @@ struct test_object {
     const char *key;
     const char *json; // NULL: made from the key
     bool secret;
+    bool recreate;
+    bool once;
 };
 
 struct test_app {
@@ -38,6 +40,8 @@ struct test_app {
     bool no_prune;
     bool suspend;
     bool adopt;
+    bool yields;
+    bool recreate;
     const char *depends_on[4]; // ended by NULL
     const struct test_object *objects;
     size_t object_count;

@@ -64,6 +64,12 @@ static void on_app_removed(void *ctx, const struct agent_app_removed *what) {
                cm_strf("%s: %zu removed, %zu left", what->revision, what->removed, what->left));
 }
 
+static void on_written(void *ctx, const char *key, const char *said) {
+    (void)ctx;
+    (void)said;
+    assert_non_null(key);
+}
+
 static void on_applied(void *ctx, const struct agent_item *item) {
     (void)ctx;
     assert_true(item->applied);
@@ -114,6 +120,7 @@ static const char *message_of(const struct fixture *f, const char *app) {
 static int set_up(void **state) {
     const struct agent_apply_host host = {.app_state = on_app_state,
                                           .app_removed = on_app_removed,
+                                          .written = on_written,
                                           .applied = on_applied,
                                           .failed = on_failed,
                                           .removed = on_removed,
@@ -623,6 +630,42 @@ static void what_another_tool_owns_is_taken_over_as_soon_as_the_app_says_so(void
     assert_true(turn_until(f->loop, shop_is_applied, f));
 }
 
+static void the_driver_is_told_how_an_object_may_be_changed(void **state) {
+    static const struct test_object some[] = {{.key = CFG, .once = true}, {.key = SVC}};
+    const struct test_app app = {
+        .name = "shop", .objects = some, .object_count = 2, .yields = true, .recreate = true};
+    struct fixture *f = *state;
+
+    set(f, &app, 1, 1, NULL);
+    wait_pending(f, CFG);
+    const struct agent_object *object = fake_object(f->fake, CFG);
+    assert_true(object->once && object->yields && object->recreate && !object->adopt);
+    let(f, CFG);
+    wait_pending(f, SVC);
+    object = fake_object(f->fake, SVC);
+    assert_true(!object->once && object->yields && object->recreate);
+    let(f, SVC);
+}
+
+static void what_is_precious_is_made_anew_only_if_it_says_so_itself(void **state) {
+    static const struct test_object silent[] = {{.key = NS}};
+    static const struct test_object willing[] = {{.key = NS, .recreate = true}};
+    struct test_app app = {.name = "shop", .objects = silent, .object_count = 1, .recreate = true};
+    struct fixture *f = *state;
+
+    set(f, &app, 1, 1, NULL);
+    wait_pending(f, NS);
+    assert_false(fake_object(f->fake, NS)->recreate);
+    let(f, NS);
+    app.objects = willing;
+    app.recreate = false;
+    set(f, &app, 1, 2, NULL);
+    (void)agent_apply_sync(f->apply, "shop");
+    wait_pending(f, NS);
+    assert_true(fake_object(f->fake, NS)->recreate);
+    let(f, NS);
+}
+
 static void what_could_not_reach_the_target_is_tried_when_it_answers(void **state) {
     const struct test_app app = {.name = "shop", .objects = objects, .object_count = 1};
     struct fixture *f = *state;
@@ -721,6 +764,8 @@ int main(void) {
         TEST(a_circle_is_said_and_changes_nothing),
         TEST(a_suspended_app_is_left_as_it_is),
         TEST(what_another_tool_owns_is_taken_over_as_soon_as_the_app_says_so),
+        TEST(the_driver_is_told_how_an_object_may_be_changed),
+        TEST(what_is_precious_is_made_anew_only_if_it_says_so_itself),
         TEST(what_could_not_reach_the_target_is_tried_when_it_answers),
         TEST(a_sync_applies_everything_again),
         TEST(a_correction_applies_one_object_of_an_app_that_is_done),

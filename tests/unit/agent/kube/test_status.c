@@ -55,6 +55,12 @@ static const struct {
     {"{\"message\":\"exceeded quota\"}", "exceeded quota", 403, CM_EBUSY},
     {"{\"details\":{\"causes\":[{\"reason\":\"NamespaceTerminating\"}]}}",
      "namespace 'shop' is being deleted", 403, CM_EBUSY},
+    {"{\"details\":{\"causes\":[{\"reason\":\"FieldManagerConflict\",\"field\":\".spec.replicas\","
+     "\"message\":\"conflict with \\\"scaler\\\" with subresource \\\"scale\\\" using apps/v1\"},"
+     "{\"reason\":\"FieldManagerConflict\",\"field\":\".data.a\",\"message\":\"odd\"}]}}",
+     "spec.replicas is set by 'scaler', data.a is set by '': take it out of the manifest, or write "
+     "'conflicts: force' in the App",
+     409, CM_EINVAL},
     {"{\"message\":\"x is attempting to grant RBAC permissions not held\"}", "escalate", 403,
      CM_EAUTH},
 };
@@ -73,6 +79,25 @@ static void a_status_says_what_to_do_next(void **state) {
         assert_int_equal(error_of(cases[i].status, cases[i].answer, &err), cases[i].code);
         must_hold(err.msg, cases[i].words);
     }
+}
+
+static void of_many_fields_that_others_have_some_are_named(void **state) {
+    struct cm_str answer = {0};
+    struct cm_err err;
+
+    (void)state;
+    cm_str_add(&answer, "{\"details\":{\"causes\":[{\"reason\":\"Other\"}");
+    for (int i = 0; i < 100; i++) {
+        cm_str_addf(&answer,
+                    ",{\"reason\":\"FieldManagerConflict\",\"field\":\".data.%d\","
+                    "\"message\":\"conflict with \\\"a\\\"\"}",
+                    i);
+    }
+    cm_str_add(&answer, "]}}");
+    assert_int_equal(error_of(409, cm_str_get(&answer), &err), CM_EINVAL);
+    must_hold(err.msg, "data.0 is set by 'a', data.1 is set by 'a'");
+    must_hold(err.msg, " more): take it out");
+    cm_str_done(&answer);
 }
 
 static void a_missing_right_is_named_as_a_rule(void **state) {
@@ -156,6 +181,7 @@ static void what_is_wrong_stays_in_a_long_message(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_status_says_what_to_do_next),
+        cmocka_unit_test(of_many_fields_that_others_have_some_are_named),
         cmocka_unit_test(a_missing_right_is_named_as_a_rule),
         cmocka_unit_test(a_right_that_is_missing_everywhere_belongs_into_a_cluster_role),
         cmocka_unit_test(a_field_that_no_schema_has_is_the_objects_fault),

@@ -113,6 +113,7 @@ static int set_up(void **state) {
     f->watch = agent_watch_new(f->loop, f->cache, INTERVAL_MS, &host);
     const struct agent_apply_host apply = {.app_state = agent_watch_app_state,
                                            .app_removed = agent_watch_app_removed,
+                                           .written = agent_watch_written,
                                            .applied = agent_watch_applied,
                                            .failed = agent_watch_failed,
                                            .removed = agent_watch_removed,
@@ -693,6 +694,41 @@ static void nothing_is_told_in_full_before_the_inventory_is_known(void **state) 
     assert_int_equal(last(f)->n_apps, 1);
 }
 
+static void what_is_due_is_applied_whatever_the_app_says_of_drift(void **state) {
+    struct agent_observation due = {
+        .key = CFG, .uid = "uid", .health = AGENT_HEALTH_HEALTHY, .message = "", .due = true};
+    struct fixture *f = *state;
+    struct test_app app = shop;
+
+    app.drift = AGENT_DRIFT_OFF;
+    start(f, &app);
+    settle(f);
+    agent_watch_observed(f->watch, &due);
+    settle(f);
+    assert_true(fake_succeed(f->fake, CFG));
+    settle(f);
+    due.due = false;
+    agent_watch_observed(f->watch, &due);
+    cm_clock_advance(600000);
+    settle(f);
+    assert_false(fake_is_pending(f->fake, CFG));
+}
+
+static void what_is_due_waits_while_the_app_is_suspended(void **state) {
+    struct fixture *f = *state;
+    struct test_app app = shop;
+
+    app.suspend = true;
+    start(f, &app);
+    settle(f);
+    agent_watch_observed(
+        f->watch,
+        &(struct agent_observation){
+            .key = CFG, .uid = "uid", .health = AGENT_HEALTH_HEALTHY, .message = "", .due = true});
+    settle(f);
+    assert_false(fake_is_pending(f->fake, CFG));
+}
+
 static void an_object_that_is_gone_is_told_until_it_is_acknowledged(void **state) {
     struct fixture *f = *state;
     struct agent_watch_counts counts;
@@ -809,6 +845,8 @@ int main(void) {
         TEST(another_drift_mode_asks_how_the_objects_are),
         TEST(the_commit_that_turns_drift_off_undoes_nothing),
         TEST(nothing_is_told_in_full_before_the_inventory_is_known),
+        TEST(what_is_due_is_applied_whatever_the_app_says_of_drift),
+        TEST(what_is_due_waits_while_the_app_is_suspended),
         TEST(an_object_that_is_gone_is_told_until_it_is_acknowledged),
         TEST(an_app_that_is_gone_is_told_with_the_commit_and_what_became_of_its_objects),
         TEST(what_is_left_there_and_is_gone_already_is_forgotten),

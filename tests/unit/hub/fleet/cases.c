@@ -80,6 +80,9 @@ const struct fleet_case fleet_cases[] = {
     // Apps
     {HUB_APP, true, HEAD("App")},
     A(true, "  {adopt: true, releaseGroup: checkout, substitute: false, prune: false}\n"),
+    A(true, "  {conflicts: fail, recreate: true}\n"),
+    A(false, "  {recreate: always}\n"),
+    A(false, "  {conflicts: ignore}\n"),
     A(true, "  {drift: off}\n"),
     A(true, "  {drift: 'off'}\n"),
     A(false, "  {drift: on}\n"),

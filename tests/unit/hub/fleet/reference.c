@@ -1,6 +1,7 @@
 // Prints the reference of the fleet repository, or the JSON Schema that is named:
 //     hub.fleet.reference > deploy/reference/fleet-repository.md
 //     hub.fleet.reference app.schema.json > deploy/reference/schemas/app.schema.json
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +24,8 @@ int main(int argc, char **argv) {
             hub_json_schema_write((enum hub_kind)kind, &page);
         }
     }
+    bool known = page.len > 0;
     (void)fputs(cm_str_get(&page), stdout);
     cm_str_done(&page);
-    return page.len == 0 && argc > 1 ? 1 : 0;
+    return known ? 0 : 1;
 }

@@ -451,6 +451,8 @@ static void what_changes_manifests_comes_back_as_a_struct(void **state) {
                                    "    include: ['**/*.yaml']\n"
                                    "    exclude: ['tests/**', 'x.yaml']\n"
                                    "  adopt: true\n"
+                                   "  conflicts: fail\n"
+                                   "  recreate: true\n"
                                    "  substitute: false\n"
                                    "  releaseGroup: checkout\n"
                                    "  labels: {team: shop}\n"
@@ -476,14 +478,15 @@ static void what_changes_manifests_comes_back_as_a_struct(void **state) {
     assert_string_equal(app->source.ref_text, ">=1.2.0 <2.0.0");
     assert_string_equal(app->source.include[0], "**/*.yaml");
     assert_int_equal(app->source.exclude_count, 2);
-    assert_true(app->adopt && app->literal);
+    assert_true(app->adopt && app->literal && app->recreate);
+    assert_int_equal(app->conflicts, HUB_CONFLICTS_FAIL);
     assert_string_equal(app->release_group.name, "checkout");
     assert_non_null(app->changes.common.labels);
     assert_null(app->changes.common.annotations);
     assert_int_equal(app->changes.common.images->count, 1);
     assert_int_equal(app->changes.overlay_count, 2);
     assert_string_equal(app->changes.paths[0].name, "overlays/eu");
-    assert_int_equal(app->changes.paths[0].place.line, 17);
+    assert_int_equal(app->changes.paths[0].place.line, 19);
     assert_null(app->changes.paths[1].name);
     assert_true(app->changes.overlays[1].remove);
     assert_non_null(app->changes.overlays[1].target);
@@ -523,7 +526,8 @@ static void what_an_app_leaves_out_has_its_default(void **state) {
     assert_true(app->prune);
     assert_int_equal(app->drift, HUB_DRIFT_REPORT);
     assert_false(app->suspend || app->prune_on_loss || app->plain_secrets);
-    assert_false(app->adopt || app->literal);
+    assert_false(app->adopt || app->literal || app->recreate);
+    assert_int_equal(app->conflicts, HUB_CONFLICTS_FORCE);
     assert_int_equal(app->target_count, 0);
     hub_doc_free(list.items[0]);
     cm_freep(&list.items);

@@ -304,18 +304,6 @@ static void seed_used(void *ctx, const char *confirmation, const char *removal) 
     hub_fleet_seed_used(ctx, confirmation, removal);
 }
 
-static void describe_waiting(const struct world *w, struct cm_str *out) {
-    size_t problems;
-    const struct hub_problem *all = hub_fleet_problems(w->fleet, &problems);
-
-    for (size_t i = 0; i < problems; i++) {
-        if (all[i].removal != NULL) {
-            cm_str_addf(out, "%s:%u: %zu %s\n", all[i].path, all[i].line, all[i].clusters,
-                        all[i].message);
-        }
-    }
-}
-
 static char *describe(struct world *w) {
     struct cm_str out = {0};
 
@@ -327,16 +315,14 @@ static char *describe(struct world *w) {
             char hex[CM_SHA256_HEX_MAX];
 
             cm_sha256_hex(&d->pairs[i].bundle->sha256, hex);
-            cm_str_addf(&out, "%s %s %.12s %s %d %s\n", name, d->pairs[i].app, hex,
-                        d->pairs[i].revision, d->pairs[i].stale,
-                        d->pairs[i].waits != NULL ? d->pairs[i].waits : "-");
+            cm_str_addf(&out, "%s %s %.12s %s %d\n", name, d->pairs[i].app, hex,
+                        d->pairs[i].revision, d->pairs[i].stale);
         }
         for (size_t i = 0; d != NULL && i < d->gone_count; i++) {
             cm_str_addf(&out, "%s -%s %s %d\n", name, d->gone[i].app, d->gone[i].revision,
                         d->gone[i].prune);
         }
     }
-    describe_waiting(w, &out);
     return cm_str_take(&out);
 }
 
@@ -353,7 +339,8 @@ static void put_confirmation(struct run *r, const char *app, const char *removal
     cm_map_put(r->removals, name, cm_strf("%s/%s", app, removal));
 }
 
-// restart gives what runs to a new fleet, as the store would; it must come to the same.
+// restart gives what runs to a new fleet, as the store would; it must come to the same. Only which
+// of several Apps that hold each other up is the one said to wait may be another.
 static void restart(struct run *r) {
     struct hub_fleet *old = r->w.fleet;
     CM_AUTOFREE char *was = describe(&r->w);

@@ -15,8 +15,16 @@ static struct hub_bundle *example(void) {
     static const char *const depends_on[] = {"a", "b"};
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *one = cm_buf_copy("one", 3);
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *two = cm_buf_copy("two", 3);
-    struct hub_object objects[] = {{"ConfigMap/x/one", cm_sha256("one", 3), one, false, true},
-                                   {"Secret/x/two", cm_sha256("key two", 7), two, true, false}};
+    struct hub_object objects[] = {{.key = "ConfigMap/x/one",
+                                    .sha256 = cm_sha256("one", 3),
+                                    .bytes = one,
+                                    .keep = true,
+                                    .care = {.recreate = true}},
+                                   {.key = "Secret/x/two",
+                                    .sha256 = cm_sha256("key two", 7),
+                                    .bytes = two,
+                                    .secret = true,
+                                    .care = {.once = true}}};
 
     return hub_bundle_new(&(struct hub_bundle_spec){.app = "shop",
                                                     .namespace = "x",
@@ -24,6 +32,8 @@ static struct hub_bundle *example(void) {
                                                     .prune = true,
                                                     .adopt = true,
                                                     .prune_precious = true,
+                                                    .conflicts = HUB_CONFLICTS_FAIL,
+                                                    .recreate = true,
                                                     .depends_on = depends_on,
                                                     .depends_on_count = 2,
                                                     .objects = objects,
@@ -56,6 +66,10 @@ static void a_bundle_is_read_back_as_it_was(void **state) {
     assert_true(back->spec.prune_precious);
     assert_true(back->spec.objects[0].keep);
     assert_false(back->spec.objects[1].keep);
+    assert_int_equal(back->spec.conflicts, HUB_CONFLICTS_FAIL);
+    assert_true(back->spec.recreate);
+    assert_true(back->spec.objects[0].care.recreate && !back->spec.objects[0].care.once);
+    assert_true(back->spec.objects[1].care.once && !back->spec.objects[1].care.recreate);
     assert_int_equal(back->spec.depends_on_count, 2);
     assert_string_equal(back->spec.depends_on[1], "b");
     assert_int_equal(back->spec.object_count, 2);

@@ -315,6 +315,41 @@ static void substitution_is_switched_off_by_an_annotation(void **state) {
                                    "'disabled' or 'enabled'");
 }
 
+static void how_an_object_may_be_changed_is_read_from_annotations(void **state) {
+    struct making *m = *state;
+    const struct hub_object *objects;
+
+    add(m, "a.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  annotations:\n"
+        "    holdfast.dev/recreate: \"true\"\n");
+    add(m, "b.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: b\n  annotations:\n"
+        "    holdfast.dev/apply: once\n    holdfast.dev/recreate: \"false\"\n");
+    add(m, "c.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: c\n  annotations:\n"
+        "    kustomize.toolkit.fluxcd.io/ssa: IfNotPresent\n");
+    add(m, "d.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: d\n  annotations:\n"
+        "    kustomize.toolkit.fluxcd.io/ssa: Merge\n");
+    assert_string_equal(render(m), "");
+    objects = m->out.bundle->spec.objects;
+    assert_true(objects[0].care.recreate && !objects[0].care.once);
+    assert_true(objects[1].care.once && !objects[1].care.recreate);
+    assert_true(objects[2].care.once && !objects[3].care.once);
+}
+
+static void what_an_annotation_does_not_mean_is_told_where_it_was_written(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  annotations:\n"
+        "    holdfast.dev/recreate: \"yes\"\n    holdfast.dev/apply: always\n");
+    assert_string_equal(
+        render(m),
+        "a.yaml:6:28: the annotation holdfast.dev/recreate is 'true' or 'false', in quotes\n"
+        "a.yaml:7:25: the annotation holdfast.dev/apply is 'once'");
+}
+
 static void lists_are_flattened_and_documents_are_many(void **state) {
     struct making *m = *state;
 
@@ -664,6 +699,8 @@ int main(void) {
         TEST(a_map_within_a_text_is_an_error),
         TEST(two_names_that_become_one_are_an_error),
         TEST(substitution_is_switched_off_by_an_annotation),
+        TEST(how_an_object_may_be_changed_is_read_from_annotations),
+        TEST(what_an_annotation_does_not_mean_is_told_where_it_was_written),
         TEST(lists_are_flattened_and_documents_are_many),
         TEST(lists_are_not_nested_for_ever),
         TEST(what_is_no_manifest_is_refused),

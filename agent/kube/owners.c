@@ -1,0 +1,339 @@
+// Who has fields of our objects by right (right.h), as far as the server tells.
+//
+// Each kind of owners is watched once, in all namespaces or, where we may not, in those of our
+// objects. It is not our business what owners do: only what they say they own is kept.
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/kube/internal.h"
+#include "agent/kube/object.h"
+#include "common/arena.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/str.h"
+
+struct claim {
+    char *target;
+    unsigned right;
+};
+
+struct owner {
+    size_t kind; // in kube_right_kinds
+    char *ns;
+    uint32_t round; // of the list that had it last
+    struct claim *claims;
+    size_t count;
+};
+
+// How many owners an object has for each right.
+struct target {
+    size_t replicas;
+    size_t weights;
+};
+
+static void drop_claims(struct owner *o) {
+    for (size_t i = 0; i < o->count; i++) {
+        free(o->claims[i].target);
+    }
+    free(o->claims);
+    o->claims = NULL;
+    o->count = 0;
+}
+
+static void owner_free(void *value) {
+    struct owner *o = value;
+
+    drop_claims(o);
+    free(o->ns);
+    free(o);
+}
+
+void kube_owners_init(struct agent_kube *k) {
+    k->owners.by_key = cm_map_new(owner_free);
+    k->owners.by_target = cm_map_new(free);
+}
+
+void kube_owners_free(struct agent_kube *k) {
+    cm_map_free(k->owners.by_key);
+    cm_map_free(k->owners.by_target);
+}
+
+// ---- What is watched
+
+static const struct kube_resource *resource_of(struct agent_kube *k, size_t kind) {
+    const struct kube_right_kind *r = &kube_right_kinds[kind];
+
+    return k->resources == NULL ? NULL : kube_resources_find(k->resources, r->group, NULL, r->kind);
+}
+
+// kind_of finds the kind of owners that a watch tells of.
+static size_t kind_of(const struct kube_watch *w) {
+    size_t i = 0;
+
+    while (strcmp(kube_right_kinds[i].kind, w->kind) != 0 ||
+           strcmp(kube_right_kinds[i].group, w->group) != 0) {
+        i++; // nothing else is watched
+    }
+    return i;
+}
+
+// place_of is an object's key with its namespace.
+static const char *place_of(const struct kube_entry *e) {
+    return e->place != NULL ? e->place : e->key;
+}
+
+static char *namespace_of(const struct kube_entry *e) {
+    const char *slash = strchr(place_of(e), '/') + 1;
+
+    return cm_strndup(slash, strcspn(slash, "/"));
+}
+
+// watch_kind sees to it that owners of a kind are watched where an object is.
+static struct kube_watch *watch_kind(const struct kube_entry *e, size_t kind) {
+    const struct kube_resource *r = resource_of(e->k, kind);
+    CM_AUTOFREE char *ns = namespace_of(e);
+
+    return r == NULL ? NULL : kube_watch_for(e->k, r, ns, true);
+}
+
+static void watch_all(const struct kube_entry *e) {
+    for (size_t i = 0; i < KUBE_RIGHT_KINDS; i++) {
+        if ((kube_right_kinds[i].rights & e->rights) != 0) {
+            (void)watch_kind(e, i);
+        }
+    }
+}
+
+// ---- Owners that come and go
+
+static void count(struct agent_kube *k, const struct claim *claim, bool in) {
+    struct target *t = cm_map_get(k->owners.by_target, claim->target);
+
+    if (t == NULL) {
+        t = cm_new(1, sizeof(*t));
+        cm_map_put(k->owners.by_target, claim->target, t);
+    }
+    size_t *sum = claim->right == KUBE_RIGHT_REPLICAS ? &t->replicas : &t->weights;
+    *sum += in ? 1 : (size_t)-1;
+    if (t->replicas == 0 && t->weights == 0) {
+        (void)cm_map_remove(k->owners.by_target, claim->target);
+    }
+}
+
+static void judge_targets(struct agent_kube *k, const struct owner *o) {
+    for (size_t i = 0; i < o->count; i++) {
+        struct kube_entry *e = kube_entry_at(k, o->claims[i].target);
+
+        if (e != NULL) {
+            kube_entry_judge_anew(e);
+        }
+    }
+}
+
+// set_claims replaces what an owner owns. Objects are looked at again if `judge`; at the first list
+// kube_owners_listed does it for those that need it.
+static void set_claims(struct agent_kube *k, struct owner *o, const struct kube_right_claim *claims,
+                       size_t n, bool judge) {
+    for (size_t i = 0; i < o->count; i++) {
+        count(k, &o->claims[i], false);
+    }
+    if (judge) {
+        judge_targets(k, o);
+    }
+    drop_claims(o);
+    o->claims = cm_new(n + 1, sizeof(*o->claims));
+    for (o->count = 0; o->count < n; o->count++) {
+        o->claims[o->count] =
+            (struct claim){cm_strdup(claims[o->count].target), claims[o->count].right};
+        count(k, &o->claims[o->count], true);
+    }
+    if (judge) {
+        judge_targets(k, o);
+    }
+}
+
+static bool same_claims(const struct owner *o, const struct kube_right_claim *claims, size_t n) {
+    bool same = o->count == n;
+
+    for (size_t i = 0; same && i < n; i++) {
+        same = o->claims[i].right == claims[i].right &&
+               strcmp(o->claims[i].target, claims[i].target) == 0;
+    }
+    return same;
+}
+
+void kube_owners_saw(struct kube_watch *w, struct cm_arena *a, const struct cm_json *live) {
+    struct kube_right_claim claims[KUBE_RIGHT_CLAIMS_MAX];
+    const char *key = kube_object_key(a, live);
+    struct cm_map *owners = w->k->owners.by_key;
+
+    if (key == NULL) {
+        return;
+    }
+    size_t n = kube_right_claims(a, live, claims);
+    struct owner *o = cm_map_get(owners, key);
+    if (o == NULL) {
+        const char *slash = strchr(key, '/') + 1;
+
+        o = cm_new(1, sizeof(*o));
+        o->kind = kind_of(w);
+        o->ns = cm_strndup(slash, strcspn(slash, "/"));
+        cm_map_put(owners, key, o);
+    }
+    o->round = w->round;
+    if (!same_claims(o, claims, n)) {
+        set_claims(w->k, o, claims, n, w->complete);
+    }
+}
+
+static void lose(struct agent_kube *k, const char *key, bool judge) {
+    struct owner *o = cm_map_get(k->owners.by_key, key);
+
+    if (o != NULL) {
+        set_claims(k, o, NULL, 0, judge);
+        (void)cm_map_remove(k->owners.by_key, key);
+    }
+}
+
+void kube_owners_lost(struct kube_watch *w, struct cm_arena *a, const struct cm_json *live) {
+    const char *key = kube_object_key(a, live);
+
+    if (key != NULL) {
+        lose(w->k, key, true);
+    }
+}
+
+// lose_those loses owners of a kind (in a namespace; "": in all) but those that a list had; `w`
+// NULL: all of them.
+static void lose_those(struct agent_kube *k, size_t kind, const struct kube_watch *w) {
+    CM_AUTOFREE const char **keys = cm_map_keys(k->owners.by_key);
+    size_t n = cm_map_len(k->owners.by_key);
+
+    for (size_t i = 0; i < n; i++) {
+        const struct owner *o = cm_map_get(k->owners.by_key, keys[i]);
+        bool elsewhere = w != NULL && w->ns[0] != '\0' && strcmp(w->ns, o->ns) != 0;
+
+        if (o->kind == kind && !elsewhere && (w == NULL || o->round != w->round)) {
+            CM_AUTOFREE char *key = cm_strdup(keys[i]);
+            lose(k, key, true);
+        }
+    }
+}
+
+// ---- What is known
+
+static enum kube_knowledge knowledge_of(const struct kube_entry *e, size_t kind) {
+    if (resource_of(e->k, kind) == NULL) {
+        return kube_resources_stale(e->k->resources) ? KUBE_UNKNOWN : KUBE_KNOWN;
+    }
+    const struct kube_watch *w = watch_kind(e, kind);
+    return w->complete ? KUBE_KNOWN : w->refused ? KUBE_UNKNOWN : KUBE_PENDING;
+}
+
+enum kube_knowledge kube_owners_of(const struct kube_entry *e, unsigned *out) {
+    const struct target *t = cm_map_get(e->k->owners.by_target, place_of(e));
+    enum kube_knowledge all = KUBE_KNOWN;
+
+    *out = t == NULL ? 0
+                     : (t->replicas > 0 ? KUBE_RIGHT_REPLICAS : 0U) |
+                           (t->weights > 0 ? KUBE_RIGHT_WEIGHTS : 0U);
+    *out &= e->rights;
+    for (size_t i = 0; i < KUBE_RIGHT_KINDS; i++) {
+        if ((kube_right_kinds[i].rights & e->rights) == 0) {
+            continue;
+        }
+        enum kube_knowledge one = knowledge_of(e, i);
+        all = one == KUBE_PENDING || all == KUBE_KNOWN ? one : all;
+    }
+    return all;
+}
+
+// decide looks again at an object of which more is known now, if that makes a difference.
+static bool decide(void *ctx, const char *key, void *value) {
+    struct kube_entry *e = value;
+    unsigned owned = 0;
+
+    (void)ctx;
+    (void)key;
+    if (e->rights != 0 && e->tracked && kube_owners_of(e, &owned) != KUBE_PENDING &&
+        (e->undecided || owned != ((kube_entry_given(e) | e->had) & e->rights))) {
+        kube_entry_judge_anew(e);
+    }
+    return true;
+}
+
+static void settle(struct agent_kube *k) {
+    cm_map_each(k->table.by_key, decide, NULL);
+    kube_ops_owners_known(k);
+}
+
+void kube_owners_listed(struct kube_watch *w, bool first) {
+    lose_those(w->k, kind_of(w), w);
+    if (first) {
+        settle(w->k);
+    }
+}
+
+void kube_owners_refused(struct kube_watch *w) {
+    if (!w->complete && !w->refused) {
+        w->refused = true;
+        settle(w->k);
+    }
+}
+
+// ---- Wanting
+
+static void end_watches(struct agent_kube *k, size_t kind) {
+    for (struct cm_list *at = k->watches.next, *next; at != &k->watches; at = next) {
+        struct kube_watch *w = CM_CONTAINER(at, struct kube_watch, at);
+
+        next = at->next;
+        if (w->foreign && !w->dead && kind_of(w) == kind) {
+            kube_watch_end(w);
+        }
+    }
+    lose_those(k, kind, NULL);
+}
+
+void kube_owners_want(struct kube_entry *e, unsigned rights) {
+    unsigned before = e->rights;
+    size_t *wanted = e->k->owners.wanted;
+
+    e->rights = rights;
+    for (size_t i = 0; before != rights && i < KUBE_RIGHT_KINDS; i++) {
+        bool was = (kube_right_kinds[i].rights & before) != 0;
+        bool is = (kube_right_kinds[i].rights & rights) != 0;
+
+        wanted[i] += is && !was ? 1 : 0;
+        wanted[i] -= was && !is ? 1 : 0;
+        if (was && !is && wanted[i] == 0) {
+            end_watches(e->k, i);
+        }
+    }
+    if (before != rights && rights != 0) {
+        watch_all(e);
+    }
+}
+
+static bool watch_again(void *ctx, const char *key, void *value) {
+    const struct kube_entry *e = value;
+
+    (void)ctx;
+    (void)key;
+    watch_all(e);
+    return true;
+}
+
+void kube_owners_split(struct kube_watch *w) {
+    cm_map_each(w->k->table.by_key, watch_again, NULL);
+}
+
+// kube_owners_discovered: kinds of owners may have come or gone.
+void kube_owners_discovered(struct agent_kube *k) {
+    for (size_t i = 0; i < KUBE_RIGHT_KINDS; i++) {
+        if (resource_of(k, i) == NULL && !kube_resources_stale(k->resources)) {
+            end_watches(k, i);
+        }
+    }
+    cm_map_each(k->table.by_key, watch_again, NULL);
+}

@@ -1,0 +1,204 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/kube/right.h"
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/str.h"
+
+static struct cm_json *parse(struct cm_arena *a, const char *text) {
+    struct cm_json *node = NULL;
+    struct cm_err err = {0};
+
+    if (cm_json_parse(a, text, strlen(text), NULL, &node, &err) < 0) {
+        fail_msg("%s: %s", err.msg, text);
+    }
+    return node;
+}
+
+#define OWNER(version, kind, spec)                                                                 \
+    "{\"apiVersion\":\"" version "\",\"kind\":\"" kind "\",\"metadata\":{\"name\":\"o\","          \
+    "\"namespace\":\"shop\"},\"spec\":" spec "}"
+#define ROUTING(what)                                                                              \
+    OWNER("argoproj.io/v1alpha1", "Rollout",                                                       \
+          "{\"strategy\":{\"canary\":{\"trafficRouting\":" what "}}}")
+
+static const struct {
+    const char *owner;
+    const char *targets; // keys with their rights, one behind the other
+} owners[] = {
+    {OWNER("autoscaling/v2", "HorizontalPodAutoscaler",
+           "{\"scaleTargetRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"StatefulSet\",\"name\":"
+           "\"db\"}}"),
+     "StatefulSet.apps/shop/db:1 "},
+    {OWNER("autoscaling/v1", "HorizontalPodAutoscaler",
+           "{\"scaleTargetRef\":{\"apiVersion\":\"v1\",\"kind\":\"ReplicationController\","
+           "\"name\":\"rc\"}}"),
+     "ReplicationController/shop/rc:1 "},
+    {OWNER("keda.sh/v1alpha1", "ScaledObject", "{\"scaleTargetRef\":{\"name\":\"web\"}}"),
+     "Deployment.apps/shop/web:1 "},
+    {OWNER("flagger.app/v1beta1", "Canary",
+           "{\"targetRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"name\":\"web\"},"
+           "\"service\":{\"port\":80}}"),
+     "Deployment.apps/shop/web:1 VirtualService.networking.istio.io/shop/web:2 "
+     "HTTPRoute.gateway.networking.k8s.io/shop/web:2 TraefikService.traefik.io/shop/web:2 "},
+    {OWNER("flagger.app/v1beta1", "Canary",
+           "{\"service\":{\"name\":\"front\"},\"routeRef\":{\"apiVersion\":\"apisix.apache.org/v2\""
+           ",\"kind\":\"ApisixRoute\",\"name\":\"r\"}}"),
+     "VirtualService.networking.istio.io/shop/front:2 "
+     "HTTPRoute.gateway.networking.k8s.io/shop/front:2 TraefikService.traefik.io/shop/front:2 "
+     "ApisixRoute.apisix.apache.org/shop/r:2 "},
+    {ROUTING("{\"istio\":{\"virtualService\":{\"name\":\"a\"},\"virtualServices\":[{\"name\":"
+             "\"b\"},{\"name\":\"c\"}]}}"),
+     "VirtualService.networking.istio.io/shop/a:2 VirtualService.networking.istio.io/shop/b:2 "
+     "VirtualService.networking.istio.io/shop/c:2 "},
+    {ROUTING("{\"plugins\":{\"argoproj-labs/gatewayAPI\":{\"httpRoute\":\"a\",\"httpRoutes\":"
+             "[{\"name\":\"b\"}]}}}"),
+     "HTTPRoute.gateway.networking.k8s.io/shop/a:2 HTTPRoute.gateway.networking.k8s.io/shop/b:2 "},
+    {OWNER("argoproj.io/v1alpha1", "Rollout",
+           "{\"workloadRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"name\":\"w\"}}"),
+     "Deployment.apps/shop/w:1 "},
+    {OWNER("autoscaling/v2", "HorizontalPodAutoscaler", "{\"scaleTargetRef\":{}}"), ""},
+    {OWNER("autoscaling/v2", "HorizontalPodAutoscaler", "[]"), ""},
+    {OWNER("example.com/v1", "Canary", "{\"targetRef\":{\"kind\":\"A\",\"name\":\"a\"}}"), ""},
+};
+
+static void an_owner_says_what_it_owns(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof(owners) / sizeof(owners[0]); i++) {
+        CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+        struct kube_right_claim claims[KUBE_RIGHT_CLAIMS_MAX];
+        struct cm_str text = {0};
+        size_t count = kube_right_claims(a, parse(a, owners[i].owner), claims);
+
+        for (size_t c = 0; c < count; c++) {
+            cm_str_addf(&text, "%s:%u ", claims[c].target, claims[c].right);
+        }
+        assert_string_equal(cm_str_get(&text), owners[i].targets);
+        cm_str_done(&text);
+    }
+}
+
+static void an_owner_of_very_much_owns_no_more_than_there_is_room(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_right_claim claims[KUBE_RIGHT_CLAIMS_MAX];
+    struct cm_str text = {0};
+
+    (void)state;
+    cm_str_add(&text, "{\"apiVersion\":\"argoproj.io/v1\",\"kind\":\"Rollout\",\"spec\":{"
+                      "\"strategy\":{\"canary\":{\"trafficRouting\":{\"istio\":{"
+                      "\"virtualServices\":[\"a\"");
+    for (int i = 0; i < 100; i++) {
+        cm_str_addf(&text, ",\"v%d\"", i);
+    }
+    cm_str_add(&text, "]}}}}}}");
+    assert_int_equal(kube_right_claims(a, parse(a, cm_str_get(&text)), claims),
+                     KUBE_RIGHT_CLAIMS_MAX);
+    cm_str_done(&text);
+}
+
+#define WEB(spec) "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"spec\":" spec "}"
+#define LIVE(manager, operation, spec)                                                             \
+    "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"managedFields\":["        \
+    "{\"manager\":\"holdfast\",\"operation\":\"Apply\",\"fieldsV1\":{\"f:spec\":{\"f:replicas\":"  \
+    "{}}}},{\"manager\":\"" manager "\",\"operation\":\"" operation "\",\"fieldsV1\":{\"f:spec\":" \
+    "{\"f:replicas\":{}}}}]},\"spec\":" spec "}"
+#define ROUTE(spec)                                                                                \
+    "{\"apiVersion\":\"gateway.networking.k8s.io/v1\",\"kind\":\"HTTPRoute\",\"spec\":" spec "}"
+
+static void only_what_git_sets_can_be_anybodys(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    (void)state;
+    assert_int_equal(kube_right_of(parse(a, WEB("{\"replicas\":2}"))), KUBE_RIGHT_REPLICAS);
+    assert_int_equal(kube_right_of(parse(a, WEB("{}"))), 0);
+    assert_int_equal(kube_right_of(parse(a, WEB("{\"replicas\":{}}"))), 0);
+    assert_int_equal(kube_right_of(parse(a, ROUTE("{}"))), KUBE_RIGHT_WEIGHTS);
+}
+
+static const struct {
+    const char *desired;
+    const char *live;
+    const char *given;
+    unsigned differing;
+    bool copied;
+} cases[] = {
+    // Left out if somebody else keeps it, else as it is.
+    {WEB("{\"replicas\":2}"), LIVE("kube-controller-manager", "Update", "{\"replicas\":5}"),
+     WEB("{}"), KUBE_RIGHT_REPLICAS, false},
+    {WEB("{\"replicas\":2}"), LIVE("holdfast", "Update", "{\"replicas\":2}"), WEB("{}"), 0, false},
+    {WEB("{\"replicas\":2}"), LIVE("holdfast", "Apply", "{\"replicas\":3}"),
+     WEB("{\"replicas\":3}"), KUBE_RIGHT_REPLICAS, true},
+    {WEB("{\"replicas\":2}"), WEB("{}"), WEB("{\"replicas\":2}"), 0, false},
+    // The weight of the same backend, whatever else the server has filled in.
+    {ROUTE("{\"rules\":[{\"backendRefs\":[{\"name\":\"a\",\"port\":80,\"weight\":100},{\"name\":"
+           "\"b\",\"port\":80}]},{\"backendRefs\":[{\"name\":\"a\",\"weight\":1}]}]}"),
+     ROUTE("{\"rules\":[{\"backendRefs\":[{\"name\":\"b\",\"port\":80,\"kind\":\"Service\","
+           "\"weight\":40},{\"name\":\"a\",\"port\":80,\"kind\":\"Service\",\"weight\":60}]}]}"),
+     ROUTE(
+         "{\"rules\":[{\"backendRefs\":[{\"name\":\"a\",\"port\":80,\"weight\":60},{\"name\":"
+         "\"b\",\"port\":80,\"weight\":40}]},{\"backendRefs\":[{\"name\":\"a\",\"weight\":1}]}]}"),
+     KUBE_RIGHT_WEIGHTS, true},
+    {ROUTE("{\"rules\":[{\"backendRefs\":[{\"name\":\"new\",\"weight\":5}]}]}"),
+     ROUTE("{\"rules\":[{\"backendRefs\":[{\"name\":\"old\",\"weight\":1}]}]}"),
+     ROUTE("{\"rules\":[{\"backendRefs\":[{\"name\":\"new\",\"weight\":5}]}]}"), 0, false},
+    {ROUTE("{\"rules\":{}}"), ROUTE("{\"rules\":[]}"), ROUTE("{\"rules\":{}}"), 0, false},
+    {"{\"apiVersion\":\"networking.istio.io/v1\",\"kind\":\"VirtualService\",\"spec\":{\"http\":["
+     "{\"route\":[{\"destination\":{\"host\":\"a\"},\"weight\":100}]}]}}",
+     "{\"spec\":{\"http\":[{\"route\":[{\"destination\":{\"host\":\"a\",\"port\":1},\"weight\":7}]"
+     "}]}}",
+     "{\"apiVersion\":\"networking.istio.io/v1\",\"kind\":\"VirtualService\",\"spec\":{\"http\":["
+     "{\"route\":[{\"destination\":{\"host\":\"a\"},\"weight\":7}]}]}}",
+     KUBE_RIGHT_WEIGHTS, true},
+    {"{\"apiVersion\":\"traefik.io/v1\",\"kind\":\"TraefikService\",\"spec\":{\"weighted\":{"
+     "\"services\":[{\"name\":\"a\",\"weight\":1}]}}}",
+     "{\"spec\":{\"weighted\":{\"services\":[{\"name\":\"a\",\"weight\":2}]}}}",
+     "{\"apiVersion\":\"traefik.io/v1\",\"kind\":\"TraefikService\",\"spec\":{\"weighted\":{"
+     "\"services\":[{\"name\":\"a\",\"weight\":2}]}}}",
+     KUBE_RIGHT_WEIGHTS, true},
+};
+
+static void what_is_anothers_stays_as_it_is(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+        struct cm_json *desired = parse(a, cases[i].desired);
+        struct cm_str text = {0};
+        struct kube_right_given given =
+            kube_right_give(a, desired, parse(a, cases[i].live), "holdfast",
+                            KUBE_RIGHT_REPLICAS | KUBE_RIGHT_WEIGHTS);
+
+        cm_json_write_compact(desired, &text);
+        assert_string_equal(cm_str_get(&text), cases[i].given);
+        assert_int_equal(given.differing, cases[i].differing);
+        assert_int_equal(given.copied, cases[i].copied);
+        cm_str_done(&text);
+    }
+}
+
+static void without_a_right_nothing_is_given(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *desired = parse(a, cases[0].desired);
+
+    (void)state;
+    (void)kube_right_give(a, desired, parse(a, cases[0].live), "holdfast", KUBE_RIGHT_WEIGHTS);
+    assert_true(cm_json_equal(desired, parse(a, cases[0].desired)));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_owner_says_what_it_owns),
+        cmocka_unit_test(an_owner_of_very_much_owns_no_more_than_there_is_room),
+        cmocka_unit_test(only_what_git_sets_can_be_anybodys),
+        cmocka_unit_test(what_is_anothers_stays_as_it_is),
+        cmocka_unit_test(without_a_right_nothing_is_given),
+    };
+
+    return cmocka_run_group_tests_name("agent.kube.right", tests, NULL, NULL);
+}
