@@ -431,8 +431,8 @@ void run_retry_now(struct run *r) {
 // ---- What came of a step
 
 static int64_t pause_of(struct step *s, const struct cm_err *error, int64_t retry_after_ms) {
-    if (retry_after_ms > 0) {
-        return retry_after_ms;
+    if (retry_after_ms > 0) { // never sooner, and not all of them at once
+        return retry_after_ms + cm_jitter_ms(retry_after_ms / 4);
     }
     return error->code == CM_EINVAL ? REFUSED_MS : cm_backoff_next(&s->backoff);
 }

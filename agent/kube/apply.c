@@ -160,7 +160,9 @@ static void complain(struct kube_op *op, const struct kube_answer *answer, const
     int64_t retry_ms = answer->retry_after_ms;
     if (answer->status == 404) {
         (void)kube_discover_want(op->k);
-        retry_ms = retry_ms == 0 ? KUBE_RETRY_MS : retry_ms;
+    }
+    if (retry_ms == 0 && kube_status_is_early(answer->status, answer->json)) {
+        retry_ms = KUBE_RETRY_MS;
     }
     if (rc == CM_ENOTFOUND || rc == CM_EEXISTS) {
         err.code = CM_EBUSY; // made or deleted by somebody at this very moment

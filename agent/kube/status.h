@@ -3,6 +3,7 @@
 // Threads: any; pure.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -23,3 +24,7 @@ struct kube_asked {
 // failed) or CM_EIO. `answer` is a Status or NULL.
 enum cm_rc kube_status_error(const struct kube_asked *asked, int status,
                              const struct cm_json *answer, struct cm_err *err);
+
+// kube_status_is_early tells whether only something was missing that may appear at any moment: a
+// kind, or whoever answers for a webhook.
+bool kube_status_is_early(int status, const struct cm_json *answer);

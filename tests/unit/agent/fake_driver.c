@@ -145,9 +145,14 @@ size_t fake_looks(const struct fake_driver *f) {
     return f->looks;
 }
 
-static bool end(struct fake_driver *f, const char *key, const struct cm_err *error) {
+static bool end(struct fake_driver *f, const char *key, const struct cm_err *error,
+                int64_t retry_after_ms) {
     struct request *r = find(f, key);
-    struct agent_applied result = {.error = *error, .uid = "uid", .note = "", .written = true};
+    struct agent_applied result = {.error = *error,
+                                   .retry_after_ms = retry_after_ms,
+                                   .uid = "uid",
+                                   .note = "",
+                                   .written = true};
 
     if (r == NULL) {
         return false;
@@ -157,7 +162,7 @@ static bool end(struct fake_driver *f, const char *key, const struct cm_err *err
     if (r->applied != NULL) {
         r->applied(r->ctx, &result);
     } else {
-        r->removed(r->ctx, error, 0);
+        r->removed(r->ctx, error, retry_after_ms);
     }
     free(r->key);
     free(r);
@@ -167,14 +172,21 @@ static bool end(struct fake_driver *f, const char *key, const struct cm_err *err
 bool fake_succeed(struct fake_driver *f, const char *key) {
     const struct cm_err none = {0};
 
-    return end(f, key, &none);
+    return end(f, key, &none, 0);
 }
 
 bool fake_fail(struct fake_driver *f, const char *key, enum cm_rc code, const char *why) {
     struct cm_err error;
 
     (void)cm_fail(&error, code, "%s", why);
-    return end(f, key, &error);
+    return end(f, key, &error, 0);
+}
+
+bool fake_fail_busy(struct fake_driver *f, const char *key, int64_t retry_after_ms) {
+    struct cm_err error;
+
+    (void)cm_fail(&error, CM_EBUSY, "too much to do");
+    return end(f, key, &error, retry_after_ms);
 }
 
 void fake_cancel_all(struct fake_driver *f) {

@@ -27,6 +27,8 @@ size_t fake_looks(const struct fake_driver *f);   // observations that were ever
 // there is none.
 bool fake_succeed(struct fake_driver *f, const char *key);
 bool fake_fail(struct fake_driver *f, const char *key, enum cm_rc code, const char *why);
+// fake_fail_busy fails it with CM_EBUSY and a pause that the target asks for.
+bool fake_fail_busy(struct fake_driver *f, const char *key, int64_t retry_after_ms);
 
 // fake_cancel_all ends all requests with CM_ECANCELED, as stopping does.
 void fake_cancel_all(struct fake_driver *f);

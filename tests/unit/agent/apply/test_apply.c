@@ -407,6 +407,53 @@ static void what_fails_is_tried_again_after_a_pause(void **state) {
     assert_true(turn_until(f->loop, shop_is_applied, f));
 }
 
+// pause_before measures how long a failed object waits, in steps of 100 ms.
+static int64_t pause_before(struct fixture *f, const char *key) {
+    int64_t pause_ms = 0;
+
+    while (!fake_is_pending(f->fake, key)) {
+        cm_clock_advance(100);
+        pause_ms += 100;
+        settle(f);
+    }
+    return pause_ms;
+}
+
+static void a_pause_that_the_target_asks_for_is_kept(void **state) {
+    const struct test_app app = {.name = "shop", .objects = objects, .object_count = 1};
+    struct fixture *f = *state;
+
+    set(f, &app, 1, 1, NULL);
+    for (int i = 0; i < 5; i++) {
+        wait_pending(f, CFG);
+        assert_true(fake_fail_busy(f->fake, CFG, 8000));
+        settle(f);
+        assert_in_range(pause_before(f, CFG), 8000, 10100); // with jitter, never sooner
+    }
+}
+
+static void pauses_grow_to_a_minute_and_differ(void **state) {
+    const struct test_app app = {.name = "shop", .objects = objects, .object_count = 1};
+    struct fixture *f = *state;
+    int64_t last = 1000;
+    int64_t longest = 0;
+    size_t different = 0;
+
+    set(f, &app, 1, 1, NULL);
+    for (int i = 0; i < 20; i++) {
+        wait_pending(f, CFG);
+        assert_true(fake_fail(f->fake, CFG, CM_EBUSY, "not yet"));
+        settle(f);
+        int64_t pause_ms = pause_before(f, CFG);
+        assert_in_range(pause_ms, 1000, last * 3 + 200);
+        assert_true(pause_ms <= 60100);
+        different += pause_ms != last ? 1 : 0;
+        longest = pause_ms > longest ? pause_ms : longest;
+        last = pause_ms;
+    }
+    assert_true(longest > 3000 && different > 10);
+}
+
 static void what_the_target_refuses_is_tried_every_five_minutes(void **state) {
     const struct test_app app = {.name = "shop", .objects = objects, .object_count = 1};
     struct fixture *f = *state;
@@ -708,6 +755,8 @@ int main(void) {
         TEST(apps_with_gates_begin_first),
         TEST(an_app_of_many_objects_keeps_no_other_from_beginning),
         TEST(what_fails_is_tried_again_after_a_pause),
+        TEST(a_pause_that_the_target_asks_for_is_kept),
+        TEST(pauses_grow_to_a_minute_and_differ),
         TEST(what_the_target_refuses_is_tried_every_five_minutes),
         TEST(a_failure_stops_the_stages_behind_it_only),
         TEST(a_newer_manifest_ends_a_wait_at_once),
