@@ -12,7 +12,10 @@
 //
 // What happens to objects behind our back arrives as observations: for each tracked object one soon
 // after `track` (once the driver has seen the target, so that "missing" means missing), then one
-// whenever health, existence or drift changes. The driver compares; the core decides.
+// whenever health, existence or drift changes. The driver compares; the core decides. That a
+// tracked object is no longer healthy because of what an apply changed is observed by the next turn
+// of the loop after the apply's `done`, so that nobody takes the health of the form before for that
+// of the new one.
 //
 // Errors carry the words for the user. Codes: CM_EINVAL the target refuses this object for what it
 // is (do not try again until it changes), CM_EBUSY try again (after retry_after_ms if set; what it

@@ -1,8 +1,9 @@
 // apply: brings the cluster to what the manifest says, App by App, through the driver.
 //
 // Each App has a run. A run waits for the Apps that it depends on, applies its objects stage by
-// stage (agent/plan), waits for gates, then removes what the App owns and nobody lists any more,
-// and is done. Runs know nothing of each other but dependsOn, so one broken App delays no other.
+// stage (agent/plan), waits for gates and for the health of a wave before the next, then removes
+// what the App owns and nobody lists any more, and is done. Runs know nothing of each other but
+// dependsOn, so one broken App delays no other.
 //
 //     waiting ──▶ stepping ──▶ pruning ──▶ done          error: stuck     suspend: suspended
 //

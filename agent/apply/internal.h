@@ -50,6 +50,7 @@ struct run {
     size_t step_count;
     size_t stage; // first step of the present stage
     size_t stage_end;
+    bool stage_begun;    // all that it waits for was healthy
     size_t next;         // no step of the stage before this one is STEP_TODO
     size_t succeeded;    // steps of the stage
     size_t failed;       // steps of the stage that wait to be tried again

@@ -74,6 +74,7 @@ static void applied(void *ctx, const struct agent_applied *result) {
                                                         .uid = result->uid,
                                                         .note = result->note,
                                                         .sha256 = op->entry->sha256,
+                                                        .wave = op->entry->wave,
                                                         .applied = true});
     agent_cache_commit(a->cache, recorded, op);
 }
@@ -128,6 +129,7 @@ static void put_intent(struct op *op) {
     item.default_namespace = op->bundle->namespace;
     item.uid = uid;
     item.note = note;
+    item.wave = op->entry->wave;
     agent_cache_put_item(a->cache, &item);
     agent_cache_commit(a->cache, intended, op);
 }

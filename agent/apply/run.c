@@ -141,8 +141,9 @@ static void begin_step(struct run *r, size_t i) {
     const struct agent_step *s = &r->plan.steps[i];
     if (s->changes) {
         op_apply(r, i, s->entry, s->is_new);
-    } else {
-        step_succeeded(r, i); // a gate that is only waited for
+    } else { // a gate that is only waited for; what needs it may have moved
+        agent_cache_set_wave(r->owner->cache, s->entry->key, s->entry->wave);
+        step_succeeded(r, i);
     }
 }
 
@@ -202,6 +203,36 @@ static const char *closed_gate(const struct run *r) {
     return NULL;
 }
 
+// unhealthy_before returns an object of the waves before the present stage that is not healthy, or
+// NULL.
+static const char *unhealthy_before(const struct run *r) {
+    const struct agent_apply_host *host = &r->owner->host;
+    const struct agent_step *step = &r->plan.steps[r->stage];
+
+    for (size_t i = 0; i < r->bundle->entry_count; i++) {
+        const struct agent_entry *entry = &r->bundle->entries[i];
+
+        if (agent_plan_needs(step, entry) &&
+            host->health(host->ctx, entry->key) != AGENT_HEALTH_HEALTHY) {
+            return entry->key;
+        }
+    }
+    return NULL;
+}
+
+// may_begin tells whether the present stage has begun or begins now; else it says what it waits
+// for.
+static bool may_begin(struct run *r) {
+    const char *key = r->phase == RUN_STEPPING && !r->stage_begun ? unhealthy_before(r) : NULL;
+
+    r->stage_begun = key == NULL;
+    if (key != NULL) {
+        tellf(r, AGENT_APP_APPLYING, "wave %d waits until %s is healthy",
+              r->plan.steps[r->stage].wave, key);
+    }
+    return r->stage_begun;
+}
+
 // tell_progress says that the stage goes on, or what failed, and sees to it that it is tried again.
 static void tell_progress(struct run *r) {
     struct failures f = {.due_ms = INT64_MAX};
@@ -227,11 +258,15 @@ static void next_stage(struct run *r) {
     r->succeeded = 0;
     r->failed = 0;
     r->any_failed = false;
+    r->stage_begun = false;
 }
 
 // go_steps goes on with the present stage, and with the next ones; true when none is left.
 static bool go_steps(struct run *r) {
     while (r->stage < step_count(r)) {
+        if (!may_begin(r)) {
+            return false;
+        }
         begin_steps(r);
         if (r->succeeded < r->stage_end - r->stage) {
             tell_progress(r);

@@ -80,6 +80,7 @@ static void record_item(struct cm_str *out, const struct agent_item *item) {
     agent_put_text(out, item->note);
     cm_str_add_n(out, item->sha256.bytes, sizeof(item->sha256.bytes));
     agent_put_u8(out, item->applied ? 1 : 0);
+    agent_put_u32(out, (uint32_t)item->wave);
     agent_put_end(out, begin);
 }
 
@@ -96,6 +97,15 @@ size_t agent_cache_item_count(const struct agent_cache *c) {
 void agent_cache_put_item(struct agent_cache *c, const struct agent_item *item) {
     record_item(&c->open, item);
     hold_item(c, item);
+}
+
+void agent_cache_set_wave(struct agent_cache *c, const char *key, int32_t wave) {
+    struct held *h = cm_map_get(c->items, key);
+
+    if (h != NULL && h->item.wave != wave) {
+        h->item.wave = wave;
+        record_item(&c->open, &h->item);
+    }
 }
 
 void agent_cache_drop_item(struct agent_cache *c, const char *key) {
@@ -537,6 +547,7 @@ static bool read_item(struct agent_cache *c, struct agent_reader *r) {
     item.note = agent_get_text(r);
     const uint8_t *hash = agent_get_raw(r, CM_SHA256_SIZE);
     item.applied = agent_get_u8(r) == 1;
+    item.wave = r->left == 0 ? 0 : (int32_t)agent_get_u32(r); // it came later
     if (r->bad || c == NULL) {
         return !r->bad;
     }

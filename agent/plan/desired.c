@@ -50,7 +50,8 @@ static enum cm_rc copy_entries(struct agent_bundle *b, char **at, const Holdfast
     for (size_t i = 0; i < m->n_entries; i++) {
         const Holdfast__V1__BundleEntry *from = m->entries[i];
 
-        if (from->key[0] == '\0' || !is_hash(&from->sha256) || from->size > WIRE_OBJECT_MAX) {
+        if (from->key[0] == '\0' || !is_hash(&from->sha256) || from->size > WIRE_OBJECT_MAX ||
+            from->wave < -AGENT_WAVE_MAX || from->wave > AGENT_WAVE_MAX) {
             return cm_fail(err, CM_EINVAL, "entry %zu of App '%s' is malformed", i, m->app);
         }
         if (i > 0 && strcmp(m->entries[i - 1]->key, from->key) >= 0) {
@@ -60,6 +61,7 @@ static enum cm_rc copy_entries(struct agent_bundle *b, char **at, const Holdfast
         b->entries[i] = (struct agent_entry){.key = copy_text(at, from->key),
                                              .sha256 = hash_of(&from->sha256),
                                              .size = from->size,
+                                             .wave = (int16_t)from->wave,
                                              .secret = from->secret};
     }
     return CM_OK;

@@ -23,8 +23,11 @@ struct agent_entry {
     const char *key;
     struct cm_sha256 sha256; // for secrets a keyed HMAC, which we cannot check
     uint32_t size;
+    int16_t wave;
     bool secret;
 };
+
+#define AGENT_WAVE_MAX 1000 // waves go from minus that to that
 
 enum agent_drift { AGENT_DRIFT_REPORT, AGENT_DRIFT_CORRECT, AGENT_DRIFT_OFF };
 

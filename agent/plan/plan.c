@@ -9,6 +9,9 @@ static int compare_steps(const void *left, const void *right) {
     const struct agent_step *a = left;
     const struct agent_step *b = right;
 
+    if (a->wave != b->wave) {
+        return a->wave < b->wave ? -1 : 1;
+    }
     if (a->rank != b->rank) {
         return a->rank < b->rank ? -1 : 1;
     }
@@ -40,6 +43,7 @@ void agent_plan_apply(struct cm_arena *a, const struct agent_plan_world *world,
         }
         out->steps[out->count++] = (struct agent_step){
             .entry = entry,
+            .wave = entry->wave,
             .rank = place.rank,
             .gate = place.gate,
             .changes = changes,
@@ -53,16 +57,24 @@ void agent_plan_apply(struct cm_arena *a, const struct agent_plan_world *world,
 size_t agent_plan_stage(const struct agent_plan *plan, size_t from) {
     size_t end = from;
 
-    while (end < plan->count && plan->steps[end].rank == plan->steps[from].rank) {
+    while (end < plan->count && plan->steps[end].wave == plan->steps[from].wave &&
+           plan->steps[end].rank == plan->steps[from].rank) {
         end++;
     }
     return end;
+}
+
+bool agent_plan_needs(const struct agent_step *step, const struct agent_entry *entry) {
+    return entry->wave < step->wave;
 }
 
 static int compare_removals(const void *left, const void *right) {
     const struct agent_removal *a = left;
     const struct agent_removal *b = right;
 
+    if (a->wave != b->wave) {
+        return a->wave > b->wave ? -1 : 1;
+    }
     if (a->rank != b->rank) {
         return a->rank > b->rank ? -1 : 1;
     }
@@ -87,8 +99,8 @@ void agent_plan_prune(struct cm_arena *a, const struct agent_plan_world *world,
             out->left[out->left_count++] =
                 (struct agent_left){items[i], prune ? AGENT_KEPT_PRECIOUS : AGENT_KEPT_PRUNE_OFF};
         } else {
-            out->removals[out->count++] =
-                (struct agent_removal){cm_arena_strdup(a, items[i]->key), place.rank};
+            out->removals[out->count++] = (struct agent_removal){cm_arena_strdup(a, items[i]->key),
+                                                                 items[i]->wave, place.rank};
         }
     }
     qsort(out->removals, out->count, sizeof(*out->removals), compare_removals);
@@ -97,7 +109,8 @@ void agent_plan_prune(struct cm_arena *a, const struct agent_plan_world *world,
 size_t agent_prune_stage(const struct agent_prune *prune, size_t from) {
     size_t end = from;
 
-    while (end < prune->count && prune->removals[end].rank == prune->removals[from].rank) {
+    while (end < prune->count && prune->removals[end].wave == prune->removals[from].wave &&
+           prune->removals[end].rank == prune->removals[from].rank) {
         end++;
     }
     return end;

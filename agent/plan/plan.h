@@ -1,13 +1,14 @@
 // plan: from what shall be and what is owned to an ordered list of changes.
 //
-// Applying goes by stages: objects of one rank make one stage; a stage begins when all before it is
-// applied and every gate before it (a Namespace, a CustomResourceDefinition) is healthy. What was
-// applied in this form already, is there and has not drifted is left alone.
+// Applying goes by stages: objects of one wave and rank make one stage; a stage begins when all
+// before it is applied and every gate before it (a Namespace, a CustomResourceDefinition) is
+// healthy, and a wave when all of the waves before it is. What was applied in this form already, is
+// there and has not drifted is left alone.
 //
 // Removing is worked out only after the whole App was applied, from the inventory as it is then:
-// what the App owns and no App of the manifest lists, in the order of falling ranks. So an object
-// that moved to another App is handed over and never deleted, and what is not in the inventory
-// cannot be named at all. Precious objects stay.
+// what the App owns and no App of the manifest lists, in the order of falling waves and ranks. So
+// an object that moved to another App is handed over and never deleted, and what is not in the
+// inventory cannot be named at all. Precious objects stay.
 //
 // Threads: any; pure. Results live in the arena given and borrow keys from the inputs.
 #pragma once
@@ -33,6 +34,7 @@ struct agent_plan_world {
 
 struct agent_step {
     const struct agent_entry *entry;
+    int wave;
     int rank;
     bool gate;
     bool changes; // it must be applied; false: a gate that is as it should be, to be waited for
@@ -40,7 +42,7 @@ struct agent_step {
 };
 
 struct agent_plan {
-    struct agent_step *steps; // sorted by rank, then by key: changes, and all gates
+    struct agent_step *steps; // sorted by wave, rank, key: changes, and all gates
     size_t count;
     size_t changes; // how many steps change something
 };
@@ -51,13 +53,18 @@ void agent_plan_apply(struct cm_arena *a, const struct agent_plan_world *world,
                       const struct agent_desired_app *app, bool all, struct agent_plan *out);
 
 // agent_plan_stage returns the end of the stage that begins at step `from`: the first step of
-// another rank.
+// another wave or rank.
 size_t agent_plan_stage(const struct agent_plan *plan, size_t from);
+
+// agent_plan_needs tells whether an entry must be healthy before a step may begin: it is of an
+// earlier wave.
+bool agent_plan_needs(const struct agent_step *step, const struct agent_entry *entry);
 
 enum agent_kept { AGENT_KEPT_PRUNE_OFF, AGENT_KEPT_PRECIOUS };
 
 struct agent_removal {
     const char *key; // the arena's: the item may be forgotten before its turn comes
+    int wave;
     int rank;
 };
 
@@ -67,7 +74,7 @@ struct agent_left {
 };
 
 struct agent_prune {
-    struct agent_removal *removals; // highest rank first
+    struct agent_removal *removals; // highest wave first, of it the highest rank
     size_t count;
     struct agent_left *left; // owned and no longer listed, but not to be removed
     size_t left_count;

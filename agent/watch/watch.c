@@ -409,6 +409,7 @@ void agent_watch_removed(void *watch, const char *app, const char *key) {
     count(s, false);
     s->telling.removed = true;
     w->has_removed = true;
+    s->health = AGENT_HEALTH_UNKNOWN; // of the next one of that name
     drop_drift(s);
     watch_consider(w, s);
     watch_dirty_object(w, s);

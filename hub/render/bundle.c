@@ -29,6 +29,7 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
         entries[i].sha256.data = (uint8_t *)(uintptr_t)object->sha256.bytes;
         entries[i].size = (uint32_t)object->bytes->size;
         entries[i].secret = object->secret;
+        entries[i].wave = object->order.wave;
         list[i] = &entries[i];
     }
     holdfast__v1__bundle__init(&message);
@@ -140,6 +141,7 @@ static enum cm_rc decode_objects(const Holdfast__V1__Bundle *message, struct hub
         }
         objects[i].key = entry->key;
         objects[i].secret = entry->secret;
+        objects[i].order.wave = (int16_t)entry->wave;
         memcpy(objects[i].sha256.bytes, entry->sha256.data, CM_SHA256_SIZE);
     }
     return CM_OK;

@@ -23,11 +23,17 @@ struct cm_buf;
 #define HUB_BUNDLE_OBJECTS_MAX 100000
 #define HUB_BUNDLE_DEPENDS_MAX 100
 
+// When an object's turn comes, beside what its kind says (hub/render/order.h).
+struct hub_order {
+    int16_t wave;
+};
+
 struct hub_object {
     const char *key;         // common/object/id.h
     struct cm_sha256 sha256; // for secrets the HMAC
     struct cm_buf *bytes;    // canonical form
     bool secret;
+    struct hub_order order;
 };
 
 enum hub_drift { HUB_DRIFT_REPORT, HUB_DRIFT_CORRECT, HUB_DRIFT_OFF };

@@ -10,6 +10,7 @@
 #include "common/object/canonical.h"
 #include "common/str.h"
 #include "hub/render/fill.h"
+#include "hub/render/order.h"
 #include "hub/render/source.h"
 #include "proto/wire.h"
 
@@ -21,6 +22,7 @@ struct made {
     struct cm_sha256 sha256;
     struct cm_buf *bytes;
     bool secret;
+    struct hub_order order;
 };
 
 struct job {
@@ -147,10 +149,12 @@ static struct made *make(struct job *j) {
     if (id.group[0] == '\0' && strcmp(id.kind, "Secret") == 0) {
         check_secret(j, object, &id);
     }
-    if (j->diags->count > before) {
+    struct hub_order order;
+    if (!hub_order_read(j->template, object, &id, &order, j->diags) || j->diags->count > before) {
         return NULL;
     }
     struct made *made = finish(j, object, &id);
+    made->order = order;
     if (j->diags->count > before) {
         made_free(made);
         return NULL;
@@ -283,8 +287,11 @@ static void make_entries(const struct hub_render_input *in, struct entry *entrie
         job.template = in->templates[i];
         const struct made *made = object_for(&job, &key);
         if (made != NULL) {
-            entries[i].object =
-                (struct hub_object){made->key, made->sha256, cm_buf_ref(made->bytes), made->secret};
+            entries[i].object = (struct hub_object){.key = made->key,
+                                                    .sha256 = made->sha256,
+                                                    .bytes = cm_buf_ref(made->bytes),
+                                                    .secret = made->secret,
+                                                    .order = made->order};
             entries[i].template = in->templates[i];
             bytes += made->bytes->size;
         }
@@ -343,6 +350,7 @@ static void fill_rendered(const struct hub_render_input *in, const struct entry 
         out->places[i] = (struct hub_object_place){cm_buf_ref(t->source->path), t->object->line,
                                                    t->object->column};
     }
+    hub_order_settle(objects, in->template_count, in->namespace);
     out->bundle = bundle_of(in, objects);
 }
 

@@ -389,6 +389,44 @@ static void a_changed_apply_changes_and_takes_away(void **state) {
     assert_string_equal(t.outside->field(t.outside, key, "data", "size"), "");
 }
 
+static void on_turn(void *ctx) {
+    (void)ctx;
+    cm_loop_stop(t.loop);
+}
+
+// turn lets happen what is due by the next turn of the loop.
+static void turn(void) {
+    struct cm_task task = {.run = on_turn};
+
+    cm_loop_post(t.loop, &task);
+    cm_loop_run(t.loop);
+}
+
+static char *deployment_json(const char *name, int replicas) {
+    return cm_strf(
+        "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"%s\","
+        "\"namespace\":\"%s\"},\"spec\":{\"replicas\":%d,\"selector\":{\"matchLabels\":{"
+        "\"app\":\"%s\"}},\"template\":{\"metadata\":{\"labels\":{\"app\":\"%s\"}},"
+        "\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"example.com/a:1\"}]}}}}",
+        name, t.outside->namespace, replicas, name, name);
+}
+
+static void the_health_of_the_form_before_does_not_outlive_a_change(void **state) {
+    CM_AUTOFREE char *key = key_of("Deployment.apps", "moving");
+    struct outcome out;
+
+    (void)state;
+    for (int replicas = 1; replicas <= 4; replicas++) {
+        CM_AUTOFREE char *json = deployment_json("moving", replicas);
+
+        apply_well(key, json, &out);
+        turn();
+        assert_int_not_equal(heard_of(key)->health, AGENT_HEALTH_HEALTHY);
+        track(key, &out);
+        wait_until(is_healthy, key, "the deployment to be healthy");
+    }
+}
+
 static void the_fields_of_others_stay(void **state) {
     CM_AUTOFREE char *key = NULL;
     CM_AUTOFREE char *json = config_map_json("others", "blue", "");
@@ -969,6 +1007,7 @@ int main(int argc, char **argv) {
         CONTRACT(an_apply_makes_the_object),
         CONTRACT(an_unchanged_apply_writes_nothing),
         CONTRACT(a_changed_apply_changes_and_takes_away),
+        CONTRACT(the_health_of_the_form_before_does_not_outlive_a_change),
         CONTRACT(the_fields_of_others_stay),
         CONTRACT(an_open_namespace_is_the_apps),
         CONTRACT(an_observation_follows_each_tracking),

@@ -125,6 +125,7 @@ static Holdfast__V1__BundleEntry *entry_of(struct cm_arena *a, struct test_relea
     e->sha256 = hash_bytes(a, &name);
     e->size = (uint32_t)bytes->size;
     e->secret = o->secret;
+    e->wave = o->wave;
     add_blob(r, &name, bytes, o->secret);
     return e;
 }

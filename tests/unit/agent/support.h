@@ -28,6 +28,7 @@ struct test_object {
     const char *key;
     const char *json; // NULL: made from the key
     bool secret;
+    int wave;
 };
 
 struct test_app {

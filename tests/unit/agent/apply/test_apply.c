@@ -291,6 +291,87 @@ static void stages_go_by_rank_and_wait_for_their_gate(void **state) {
     assert_true(fake_is_tracked(f->fake, WEB));
 }
 
+static void a_wave_waits_until_all_before_it_is_healthy(void **state) {
+    const struct test_object waves[] = {
+        {.key = CFG, .wave = 1}, {.key = WEB, .wave = -1}, {.key = SVC, .wave = 2}};
+    const struct test_app app = {.name = "shop", .objects = waves, .object_count = 3};
+    struct fixture *f = *state;
+
+    set(f, &app, 1, 1, NULL);
+    let(f, WEB);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 0);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_APPLYING);
+    assert_string_equal(message_of(f, "shop"), "wave 1 waits until " WEB " is healthy");
+    make_healthy(f, WEB);
+    let(f, CFG);
+    make_healthy(f, CFG);
+    let(f, SVC);
+    assert_true(turn_until(f->loop, shop_is_applied, f)); // the last one is waited for by nobody
+    assert_int_equal(agent_cache_item(f->cache, WEB)->wave, -1);
+}
+
+static void a_wave_waits_for_what_did_not_change_too(void **state) {
+    const struct test_object before[] = {{.key = CFG, .wave = 1}, {.key = WEB}};
+    const struct test_object after[] = {{.key = CFG, .json = "{\"a\":1}", .wave = 1}, {.key = WEB}};
+    const struct test_app first = {.name = "shop", .objects = before, .object_count = 2};
+    const struct test_app second = {.name = "shop", .objects = after, .object_count = 2};
+    struct fixture *f = *state;
+
+    cm_map_put(f->healthy, WEB, f);
+    set(f, &first, 1, 1, NULL);
+    apply_all(f);
+    (void)cm_map_remove(f->healthy, WEB);
+    set(f, &second, 1, 2, NULL);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 0);
+    assert_string_equal(message_of(f, "shop"), "wave 1 waits until " WEB " is healthy");
+    make_healthy(f, WEB);
+    let(f, CFG);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+}
+
+static void a_new_revision_ends_the_wait_for_a_wave(void **state) {
+    const struct test_object broken[] = {{.key = CFG, .wave = 1}, {.key = WEB}};
+    const struct test_object mended[] = {{.key = CFG, .wave = 1},
+                                         {.key = WEB, .json = "{\"mended\":true}"}};
+    const struct test_app first = {.name = "shop", .objects = broken, .object_count = 2};
+    const struct test_app second = {.name = "shop", .objects = mended, .object_count = 2};
+    struct fixture *f = *state;
+
+    set(f, &first, 1, 1, NULL);
+    let(f, WEB);
+    settle(f);
+    set(f, &second, 1, 2, NULL);
+    let(f, WEB); // at once
+    make_healthy(f, WEB);
+    let(f, CFG);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+}
+
+static void waves_are_removed_backwards_also_when_only_the_order_changed(void **state) {
+    const struct test_object before[] = {{.key = CFG, .wave = 3}, {.key = NS}, {.key = SVC}};
+    const struct test_object after[] = {
+        {.key = CFG, .wave = 3}, {.key = NS, .wave = -4}, {.key = SVC}};
+    const struct test_app first = {.name = "shop", .objects = before, .object_count = 3};
+    const struct test_app second = {.name = "shop", .objects = after, .object_count = 3};
+    const struct test_gone gone = {.name = "shop", .prune = true};
+    struct fixture *f = *state;
+
+    cm_map_put(f->healthy, SVC, f);
+    set(f, &first, 1, 1, NULL);
+    apply_all(f);
+    set(f, &second, 1, 2, NULL);
+    settle(f);
+    assert_int_equal(agent_cache_item(f->cache, NS)->wave, -4);
+    assert_int_equal(fake_pending(f->fake), 0);
+    set(f, NULL, 0, 3, &gone);
+    let(f, CFG);
+    let(f, SVC);
+    settle(f);
+    assert_int_equal(f->apps_removed, 1);
+}
+
 static void the_inventory_owns_an_object_before_it_is_applied(void **state) {
     struct fixture *f = *state;
 
@@ -749,6 +830,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
         TEST(stages_go_by_rank_and_wait_for_their_gate),
+        TEST(a_wave_waits_until_all_before_it_is_healthy),
+        TEST(a_wave_waits_for_what_did_not_change_too),
+        TEST(a_new_revision_ends_the_wait_for_a_wave),
+        TEST(waves_are_removed_backwards_also_when_only_the_order_changed),
         TEST(the_inventory_owns_an_object_before_it_is_applied),
         TEST(at_most_a_window_is_under_way_of_one_app),
         TEST(apps_that_have_begun_go_on_before_others_begin),
