@@ -204,7 +204,7 @@ static void on_answer(void *ctx, const struct kube_answer *answer) {
     op->call = NULL;
     if (kube_answer_ok(answer) && answer->json != NULL) {
         succeed(op, answer);
-    } else if (answer->status == 409 && op->only_new) {
+    } else if (answer->status == 409 && op->only_new && op->type == KUBE_APPLY) {
         look_at_owner(op);
     } else {
         complain(op, answer, "patch and create");
@@ -278,7 +278,7 @@ static void apply_as(struct kube_op *op, const struct cm_object_id *id, const ch
     kube_entry_set_version(op->entry, cm_json_string(cm_json_get(op->desired, "apiVersion")));
     (void)kube_entry_resolve(op->entry); // begins to watch before anything changes
     op->path = kube_resource_path(resource, ns, id->name);
-    op->only_new = !op->adopt && !is_ours(op->entry);
+    op->only_new = op->type == KUBE_RUN || (!op->adopt && !is_ours(op->entry));
     op->has_slot = true;
     k->ops.in_flight++;
     send_apply(op);

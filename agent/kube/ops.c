@@ -88,18 +88,28 @@ void kube_op_again(struct kube_op *op) {
 static bool is_free(struct kube_op *op) {
     struct kube_entry *e = kube_entry_find(op->k, op->key);
 
-    return e == NULL || e->op == NULL;
+    return e == NULL || e->op == NULL || e->op == op;
 }
 
 static void begin(struct kube_op *op) {
     struct agent_kube *k = op->k;
 
     move(op, &k->ops.running);
-    if (op->type == KUBE_APPLY) {
+    if (op->type == KUBE_APPLY || op->cleared) {
         kube_apply_begin(op);
     } else {
         kube_remove_begin(op);
     }
+}
+
+// kube_op_cleared goes on with the other half of a run.
+void kube_op_cleared(struct kube_op *op) {
+    op->cleared = true;
+    op->round = 0;
+    free(op->path);
+    op->path = NULL;
+    give_slot_back(op);
+    begin(op);
 }
 
 static void run_queue(void *ctx) {
@@ -151,9 +161,10 @@ static struct kube_op *new_op(struct agent_kube *k, enum kube_op_type type, void
     return op;
 }
 
-void kube_ops_apply(struct agent_kube *k, const struct agent_object *object, agent_applied_fn done,
-                    void *ctx) {
-    struct kube_op *op = new_op(k, KUBE_APPLY, ctx);
+static struct kube_op *new_write(struct agent_kube *k, enum kube_op_type type,
+                                 const struct agent_object *object, agent_applied_fn done,
+                                 void *ctx) {
+    struct kube_op *op = new_op(k, type, ctx);
 
     op->app = cm_strdup(object->app);
     op->key = cm_strdup(object->key);
@@ -162,6 +173,17 @@ void kube_ops_apply(struct agent_kube *k, const struct agent_object *object, age
     op->secret = object->secret;
     op->adopt = object->adopt;
     op->applied = done;
+    return op;
+}
+
+void kube_ops_apply(struct agent_kube *k, const struct agent_object *object, agent_applied_fn done,
+                    void *ctx) {
+    (void)new_write(k, KUBE_APPLY, object, done, ctx);
+}
+
+void kube_ops_run(struct agent_kube *k, const struct agent_object *object, agent_applied_fn done,
+                  void *ctx) {
+    new_write(k, KUBE_RUN, object, done, ctx)->uid = cm_strdup("");
 }
 
 void kube_ops_remove(struct agent_kube *k, const struct agent_owned *object, agent_removed_fn done,

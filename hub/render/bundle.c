@@ -30,6 +30,8 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
         entries[i].size = (uint32_t)object->bytes->size;
         entries[i].secret = object->secret;
         entries[i].wave = object->order.wave;
+        entries[i].phase = (Holdfast__V1__Phase)object->order.phase;
+        entries[i].hook_delete = (Holdfast__V1__HookDelete)object->order.hook_delete;
         list[i] = &entries[i];
     }
     holdfast__v1__bundle__init(&message);
@@ -141,7 +143,9 @@ static enum cm_rc decode_objects(const Holdfast__V1__Bundle *message, struct hub
         }
         objects[i].key = entry->key;
         objects[i].secret = entry->secret;
-        objects[i].order.wave = (int16_t)entry->wave;
+        objects[i].order = (struct hub_order){.wave = (int16_t)entry->wave,
+                                              .phase = (uint8_t)entry->phase,
+                                              .hook_delete = (uint8_t)entry->hook_delete};
         memcpy(objects[i].sha256.bytes, entry->sha256.data, CM_SHA256_SIZE);
     }
     return CM_OK;

@@ -24,8 +24,13 @@ struct cm_buf;
 #define HUB_BUNDLE_DEPENDS_MAX 100
 
 // When an object's turn comes, beside what its kind says (hub/render/order.h).
+enum hub_phase { HUB_PHASE_MAIN, HUB_PHASE_PRE_APPLY, HUB_PHASE_POST_APPLY, HUB_PHASE_GROUND };
+enum hub_hook_delete { HUB_HOOK_BEFORE_CREATION, HUB_HOOK_SUCCEEDED, HUB_HOOK_NEVER };
+
 struct hub_order {
     int16_t wave;
+    uint8_t phase;       // enum hub_phase
+    uint8_t hook_delete; // enum hub_hook_delete
 };
 
 struct hub_object {

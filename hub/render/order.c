@@ -12,6 +12,9 @@
 
 #define WAVE "holdfast.dev/wave"
 #define ARGO_WAVE "argocd.argoproj.io/sync-wave"
+#define HOOK "holdfast.dev/hook"
+#define ARGO_HOOK "argocd.argoproj.io/hook"
+#define HOOK_DELETE "holdfast.dev/hook-delete-policy"
 
 enum { WAVE_MAX = 1000, DIGITS_MAX = 9 };
 
@@ -59,15 +62,96 @@ static bool read_wave(struct reading *r, const char *name, struct hub_order *out
     return true;
 }
 
+static bool read_any_wave(struct reading *r, struct hub_order *out) {
+    if (cm_json_get(r->annotations, WAVE) != NULL) {
+        return read_wave(r, WAVE, out);
+    }
+    return cm_json_get(r->annotations, ARGO_WAVE) == NULL || read_wave(r, ARGO_WAVE, out);
+}
+
+// ---- Hooks
+
+// A value of an annotation, and what it means.
+struct word {
+    const char *text;
+    uint8_t meaning;
+};
+
+static bool find_word(const struct cm_json *node, const struct word *words, size_t count,
+                      uint8_t *out) {
+    const char *text = cm_json_string(node);
+
+    for (size_t i = 0; text != NULL && i < count; i++) {
+        if (strcmp(words[i].text, text) == 0) {
+            *out = words[i].meaning;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_job(const struct cm_object_id *id) {
+    return strcmp(id->group, "batch") == 0 && strcmp(id->kind, "Job") == 0;
+}
+
+static bool read_own_hook(struct reading *r, const struct cm_json *node, struct hub_order *out) {
+    static const struct word words[] = {{"pre-apply", HUB_PHASE_PRE_APPLY},
+                                        {"post-apply", HUB_PHASE_POST_APPLY}};
+
+    if (!is_job(r->id)) {
+        report(r, HOOK, "is for a Job only: remove it here");
+        return false;
+    }
+    if (!find_word(node, words, 2, &out->phase)) {
+        report(r, HOOK, "is 'pre-apply' or 'post-apply'");
+        return false;
+    }
+    return true;
+}
+
+static bool read_argo_hook(struct reading *r, const struct cm_json *node, struct hub_order *out) {
+    static const struct word words[] = {{"PreSync", HUB_PHASE_PRE_APPLY},
+                                        {"Sync", HUB_PHASE_MAIN},
+                                        {"PostSync", HUB_PHASE_POST_APPLY}};
+
+    if (node == NULL || !is_job(r->id) || find_word(node, words, 3, &out->phase)) {
+        return true;
+    }
+    report(r, ARGO_HOOK,
+           "is understood as PreSync and PostSync only, and the Job would run at once: set " HOOK
+           " beside it, or leave the Job out");
+    return false;
+}
+
+static bool read_hook(struct reading *r, struct hub_order *out) {
+    static const struct word policies[] = {{"before-creation", HUB_HOOK_BEFORE_CREATION},
+                                           {"succeeded", HUB_HOOK_SUCCEEDED},
+                                           {"never", HUB_HOOK_NEVER}};
+    const struct cm_json *own = cm_json_get(r->annotations, HOOK);
+    const struct cm_json *policy = cm_json_get(r->annotations, HOOK_DELETE);
+    bool ok = own != NULL ? read_own_hook(r, own, out)
+                          : read_argo_hook(r, cm_json_get(r->annotations, ARGO_HOOK), out);
+
+    if (!ok || policy == NULL) {
+        return ok;
+    }
+    if (out->phase == HUB_PHASE_MAIN) {
+        report(r, HOOK_DELETE, "is for hooks only: set " HOOK " too, or remove it");
+        return false;
+    }
+    if (!find_word(policy, policies, 3, &out->hook_delete)) {
+        report(r, HOOK_DELETE, "is 'before-creation', 'succeeded' or 'never'");
+        return false;
+    }
+    return true;
+}
+
 bool hub_order_read(const struct hub_template *t, const struct cm_json *object,
                     const struct cm_object_id *id, struct hub_order *out, struct hub_diags *diags) {
     struct reading r = {t, annotations_of(object), id, diags};
 
     *out = (struct hub_order){0};
-    if (cm_json_get(r.annotations, WAVE) != NULL) {
-        return read_wave(&r, WAVE, out);
-    }
-    return cm_json_get(r.annotations, ARGO_WAVE) == NULL || read_wave(&r, ARGO_WAVE, out);
+    return read_any_wave(&r, out) && read_hook(&r, out);
 }
 
 // ---- What others need
@@ -80,8 +164,21 @@ struct needs {
     const char *namespace; // the App's
 };
 
+// place_of returns where a phase is on an App's way.
+static int place_of(const struct hub_order *order) {
+    static const int places[] = {[HUB_PHASE_GROUND] = 0,
+                                 [HUB_PHASE_PRE_APPLY] = 1,
+                                 [HUB_PHASE_MAIN] = 2,
+                                 [HUB_PHASE_POST_APPLY] = 3};
+
+    return places[order->phase];
+}
+
 static bool is_before(const struct hub_order *a, const struct hub_order *b) {
-    return a->wave < b->wave;
+    int left = place_of(a);
+    int right = place_of(b);
+
+    return left != right ? left < right : a->wave < b->wave;
 }
 
 static void need(struct needs *n, struct cm_map *map, const char *name,
@@ -134,13 +231,16 @@ static void settle(struct needs *n, struct hub_object *object) {
         first = dot == NULL ? NULL : cm_map_get(n->groups, dot + 1);
     }
     if (first != NULL && is_before(first, &object->order)) {
-        object->order = *first;
+        bool ground = first->phase == HUB_PHASE_PRE_APPLY;
+
+        object->order = (struct hub_order){.wave = first->wave,
+                                           .phase = ground ? HUB_PHASE_GROUND : HUB_PHASE_MAIN};
     }
 }
 
 static bool has_order(const struct hub_object *objects, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        if (objects[i].order.wave != 0) {
+        if (objects[i].order.wave != 0 || objects[i].order.phase != HUB_PHASE_MAIN) {
             return true;
         }
     }

@@ -2,9 +2,17 @@
 //
 //     holdfast.dev/wave    an integer from -1000 to 1000, 0 if left out; where it is, Argo CD's
 //                          argocd.argoproj.io/sync-wave is not looked at
+//     holdfast.dev/hook    pre-apply or post-apply, on a Job; where it is not there, Argo CD's
+//                          argocd.argoproj.io/hook: PreSync or PostSync on a Job means the same
+//     holdfast.dev/hook-delete-policy
+//                          before-creation (if left out), succeeded or never, on a hook
 //
 // Namespaces and CustomResourceDefinitions come before what needs them, whatever wave they name:
-// hub_order_settle gives them the lowest wave of an object in the namespace, or of the group.
+// hub_order_settle gives them the lowest wave of an object in the namespace, or of the group. What
+// a pre-apply hook needs of them is ground: it comes before the hook.
+//
+// A Job that Argo CD would run when something fails or is deleted, or never, is a problem: applied
+// as an ordinary object it would run at once.
 //
 // Threads: one at a time.
 #pragma once

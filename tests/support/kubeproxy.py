@@ -117,7 +117,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         try:
             connection.request(self.command, self.path, body or None, headers)
             self._answer(connection.getresponse())
-        except OSError:
+        except (OSError, http.client.HTTPException):
             self.close_connection = True  # one of the two went away
         finally:
             connection.close()

@@ -12,8 +12,10 @@ struct request {
     char *key;
     agent_applied_fn applied; // NULL: a removal
     agent_removed_fn removed;
+    agent_tail_fn tail;
     void *ctx;
     bool adopt;
+    bool anew;
 };
 
 struct fake_driver {
@@ -46,6 +48,18 @@ static void apply(struct agent_driver *d, const struct agent_object *object, age
 
     r->applied = done;
     r->adopt = object->adopt;
+}
+
+static void run(struct agent_driver *d, const struct agent_object *object, agent_applied_fn done,
+                void *ctx) {
+    struct request *r = add(self(d), object->key, ctx);
+
+    r->applied = done;
+    r->anew = true;
+}
+
+static void tail(struct agent_driver *d, const char *key, agent_tail_fn done, void *ctx) {
+    add(self(d), key, ctx)->tail = done;
 }
 
 static void remove_object(struct agent_driver *d, const struct agent_owned *object,
@@ -90,6 +104,8 @@ static const struct agent_driver_ops ops = {
     .free = driver_free,
     .place = place,
     .apply = apply,
+    .run = run,
+    .tail = tail,
     .remove = remove_object,
     .track = track,
     .untrack = untrack,
@@ -133,6 +149,18 @@ bool fake_is_adopting(const struct fake_driver *f, const char *key) {
     return r != NULL && r->adopt;
 }
 
+bool fake_is_anew(const struct fake_driver *f, const char *key) {
+    const struct request *r = find(f, key);
+
+    return r != NULL && r->anew;
+}
+
+bool fake_is_tail(const struct fake_driver *f, const char *key) {
+    const struct request *r = find(f, key);
+
+    return r != NULL && r->tail != NULL;
+}
+
 bool fake_is_tracked(const struct fake_driver *f, const char *key) {
     return cm_map_get(f->tracked, key) != NULL;
 }
@@ -161,6 +189,8 @@ static bool end(struct fake_driver *f, const char *key, const struct cm_err *err
     f->pending--;
     if (r->applied != NULL) {
         r->applied(r->ctx, &result);
+    } else if (r->tail != NULL) {
+        r->tail(r->ctx, "line 1 | line 2", error);
     } else {
         r->removed(r->ctx, error, retry_after_ms);
     }

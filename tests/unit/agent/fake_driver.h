@@ -19,6 +19,8 @@ struct agent_driver *fake_driver_new(struct cm_loop *loop, struct fake_driver **
 size_t fake_pending(const struct fake_driver *f);
 bool fake_is_pending(const struct fake_driver *f, const char *key);
 bool fake_is_adopting(const struct fake_driver *f, const char *key); // the pending request does
+bool fake_is_anew(const struct fake_driver *f, const char *key);     // it makes the object anew
+bool fake_is_tail(const struct fake_driver *f, const char *key);     // it asks for its log
 bool fake_is_tracked(const struct fake_driver *f, const char *key);
 size_t fake_removes(const struct fake_driver *f); // requests of removal that were ever begun
 size_t fake_looks(const struct fake_driver *f);   // observations that were ever asked for

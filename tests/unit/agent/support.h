@@ -29,6 +29,8 @@ struct test_object {
     const char *json; // NULL: made from the key
     bool secret;
     int wave;
+    enum agent_phase phase;
+    enum agent_hook_delete hook_delete;
 };
 
 struct test_app {

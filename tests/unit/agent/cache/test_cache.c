@@ -203,6 +203,39 @@ static void the_wave_of_an_item_is_remembered(void **state) {
     assert_int_equal(agent_cache_item_count(f->cache), 2);
 }
 
+static void snapshot_now(struct fixture *f);
+
+static bool keeps_a(void *ctx, const char *key) {
+    (void)ctx;
+    return strcmp(key, "Job.batch/shop/a") == 0;
+}
+
+static void which_hooks_ran_is_remembered(void **state) {
+    static const char *const keys[] = {"Job.batch/shop/a", "Job.batch/shop/b", "Job.batch/x/a"};
+    struct fixture *f = *state;
+    struct cm_sha256 bundle = cm_sha256("bundle", 6);
+
+    for (size_t i = 0; i < 3; i++) {
+        agent_cache_put_hook(f->cache, &(struct agent_hook){.key = keys[i],
+                                                            .app = i == 2 ? "other" : "shop",
+                                                            .bundle = bundle});
+    }
+    agent_cache_put_hook(
+        f->cache,
+        &(struct agent_hook){.key = keys[0], .app = "shop", .bundle = bundle, .done = true});
+    agent_cache_keep_hooks(f->cache, "shop", keeps_a, NULL);
+    for (int i = 0; i < 2; i++) {
+        reopen(f);
+        assert_true(agent_cache_hook(f->cache, keys[0])->done);
+        assert_true(cm_sha256_equal(&agent_cache_hook(f->cache, keys[0])->bundle, &bundle));
+        assert_null(agent_cache_hook(f->cache, keys[1]));
+        assert_false(agent_cache_hook(f->cache, keys[2])->done);
+        assert_string_equal(agent_cache_hook(f->cache, keys[2])->app, "other");
+        commit_and_wait(f);
+        snapshot_now(f);
+    }
+}
+
 // append adds bytes to the log of a cache that is closed.
 static void append(struct fixture *f, const struct cm_str *bytes) {
     CM_AUTOFREE char *path = cm_strf("%s/log", f->dir);
@@ -768,6 +801,7 @@ int main(void) {
         TEST(a_blob_can_be_read_before_and_after_it_is_on_disk),
         TEST(everything_is_there_after_a_restart),
         TEST(the_wave_of_an_item_is_remembered),
+        TEST(which_hooks_ran_is_remembered),
         TEST(an_item_written_before_there_were_waves_has_none),
         TEST(report_numbers_never_come_twice),
         TEST(a_thousand_commits_cost_a_few_writes),

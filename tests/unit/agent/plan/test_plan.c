@@ -23,6 +23,7 @@
 struct world {
     struct cm_map *items;
     const char *wrong;
+    const char *ran; // a hook that has
 };
 
 static const struct agent_item *find_item(void *ctx, const char *key) {
@@ -49,8 +50,15 @@ static void place(void *ctx, const char *key, struct agent_place *out) {
     };
 }
 
+static bool has_run(void *ctx, const char *key, const struct cm_sha256 *bundle) {
+    const struct world *w = ctx;
+
+    (void)bundle;
+    return w->ran != NULL && strcmp(w->ran, key) == 0;
+}
+
 static struct agent_plan_world plan_world(struct world *w) {
-    return (struct agent_plan_world){find_item, is_wrong, place, w};
+    return (struct agent_plan_world){find_item, is_wrong, place, has_run, w};
 }
 
 static void own(struct world *w, const char *app, const struct test_object *o) {
@@ -223,6 +231,47 @@ static void waves_count_before_ranks_and_backwards_for_removal(void **state) {
         assert_string_equal(prune.removals[i].key, order[COUNT(waves) - 1 - i]);
         assert_int_equal(agent_prune_stage(&prune, i), i + 1);
     }
+    cm_map_free(w.items);
+}
+
+static void hooks_come_around_all_else_until_they_have_run(void **state) {
+    const struct test_object all[] = {
+        {.key = "ConfigMap/shop/a", .wave = -1000},
+        {.key = "Job.batch/shop/after", .wave = -1000, .phase = AGENT_PHASE_POST_APPLY},
+        {.key = "Job.batch/shop/before", .wave = 1000, .phase = AGENT_PHASE_PRE_APPLY},
+        {.key = "Namespace//shop", .wave = 1000, .phase = AGENT_PHASE_GROUND}};
+    const char *const order[] = {"Namespace//shop", "Job.batch/shop/before", "ConfigMap/shop/a",
+                                 "Job.batch/shop/after"};
+    const struct test_app app = {.name = "shop", .objects = all, .object_count = COUNT(all)};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct test_release *r =
+        release_new(&(struct test_manifest){.generation = 1, .apps = &app, .app_count = 1});
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = desired_new(r);
+    struct world w = {.items = cm_map_new(free)};
+    struct agent_plan_world world = plan_world(&w);
+    struct agent_plan plan;
+
+    (void)state;
+    release_free(r);
+    agent_plan_apply(a, &world, &d->apps[0], false, &plan);
+    for (size_t i = 0; i < COUNT(all); i++) {
+        assert_string_equal(plan.steps[i].entry->key, order[i]);
+        assert_int_equal(plan.steps[i].hook, i % 2);
+    }
+    assert_true(agent_plan_needs(&plan.steps[3], plan.steps[2].entry));
+    assert_true(agent_plan_needs(&plan.steps[1], plan.steps[0].entry));
+    assert_false(agent_plan_needs(&plan.steps[2], plan.steps[1].entry)); // it has ended
+    for (size_t i = 0; i < COUNT(all); i++) {
+        own(&w, "shop", &all[i]);
+    }
+    w.wrong = "Job.batch/shop/after"; // drift of a hook is nothing
+    w.ran = "Job.batch/shop/after";
+    agent_plan_apply(a, &world, &d->apps[0], false, &plan);
+    assert_int_equal(plan.changes, 1);
+    assert_string_equal(plan.steps[plan.count - 1].entry->key, "Job.batch/shop/before");
+    w.ran = "Job.batch/shop/before";
+    agent_plan_apply(a, &world, &d->apps[0], true, &plan);
+    assert_int_equal(plan.changes, 3); // also what was applied; not what has run
     cm_map_free(w.items);
 }
 
@@ -410,6 +459,7 @@ int main(void) {
         cmocka_unit_test(an_object_of_another_app_is_taken_over_by_applying_it),
         cmocka_unit_test(removal_goes_by_falling_rank_and_leaves_what_is_precious),
         cmocka_unit_test(waves_count_before_ranks_and_backwards_for_removal),
+        cmocka_unit_test(hooks_come_around_all_else_until_they_have_run),
         cmocka_unit_test(a_wave_beyond_the_bounds_is_refused),
         cmocka_unit_test(apps_that_need_each_other_in_a_circle_are_named),
         cmocka_unit_test(an_object_that_two_apps_list_belongs_to_the_first),

@@ -15,13 +15,15 @@ static struct hub_bundle *example(void) {
     static const char *const depends_on[] = {"a", "b"};
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *one = cm_buf_copy("one", 3);
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *two = cm_buf_copy("two", 3);
-    struct hub_object objects[] = {
-        {.key = "ConfigMap/x/one", .sha256 = cm_sha256("one", 3), .bytes = one, .order = {-7}},
-        {.key = "Secret/x/two",
-         .sha256 = cm_sha256("key two", 7),
-         .bytes = two,
-         .secret = true,
-         .order = {1000}}};
+    struct hub_object objects[] = {{.key = "ConfigMap/x/one",
+                                    .sha256 = cm_sha256("one", 3),
+                                    .bytes = one,
+                                    .order = {.wave = -7}},
+                                   {.key = "Secret/x/two",
+                                    .sha256 = cm_sha256("key two", 7),
+                                    .bytes = two,
+                                    .secret = true,
+                                    .order = {1000, HUB_PHASE_POST_APPLY, HUB_HOOK_NEVER}}};
 
     return hub_bundle_new(&(struct hub_bundle_spec){.app = "shop",
                                                     .namespace = "x",
@@ -65,6 +67,8 @@ static void a_bundle_is_read_back_as_it_was(void **state) {
     assert_true(back->spec.objects[1].secret);
     assert_int_equal(back->spec.objects[0].order.wave, -7);
     assert_int_equal(back->spec.objects[1].order.wave, 1000);
+    assert_int_equal(back->spec.objects[1].order.phase, HUB_PHASE_POST_APPLY);
+    assert_int_equal(back->spec.objects[1].order.hook_delete, HUB_HOOK_NEVER);
     assert_null(back->spec.objects[1].bytes);
 }
 

@@ -145,6 +145,82 @@ static void a_definition_comes_before_objects_of_its_group(void **state) {
                      -1);
 }
 
+#define JOB "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: j\n"
+#define HOOK(value) NOTE("holdfast.dev/hook", value)
+#define ARGO_HOOK(value) NOTE("argocd.argoproj.io/hook", value)
+#define POLICY(value) "    holdfast.dev/hook-delete-policy: " value "\n"
+
+static void a_job_can_be_a_hook(void **state) {
+    static const struct {
+        const char *text;
+        enum hub_phase phase;
+        enum hub_hook_delete policy;
+    } cases[] = {
+        {JOB, HUB_PHASE_MAIN, HUB_HOOK_BEFORE_CREATION},
+        {JOB HOOK("pre-apply"), HUB_PHASE_PRE_APPLY, HUB_HOOK_BEFORE_CREATION},
+        {JOB HOOK("post-apply") POLICY("succeeded"), HUB_PHASE_POST_APPLY, HUB_HOOK_SUCCEEDED},
+        {JOB HOOK("post-apply") POLICY("never"), HUB_PHASE_POST_APPLY, HUB_HOOK_NEVER},
+        {JOB ARGO_HOOK("PreSync") POLICY("before-creation"), HUB_PHASE_PRE_APPLY,
+         HUB_HOOK_BEFORE_CREATION},
+        {JOB ARGO_HOOK("PostSync"), HUB_PHASE_POST_APPLY, HUB_HOOK_BEFORE_CREATION},
+        {JOB ARGO_HOOK("Sync"), HUB_PHASE_MAIN, HUB_HOOK_BEFORE_CREATION},
+        {JOB ARGO_HOOK("SyncFail") "    holdfast.dev/hook: pre-apply\n", HUB_PHASE_PRE_APPLY,
+         HUB_HOOK_BEFORE_CREATION},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_string_equal(render(cases[i].text), "");
+        assert_int_equal(order_of("Job.batch/web/j")->phase, cases[i].phase);
+        assert_int_equal(order_of("Job.batch/web/j")->hook_delete, cases[i].policy);
+    }
+    assert_string_equal(render(META("ConfigMap", "a") ARGO_HOOK("PreSync")), "");
+    assert_int_equal(order_of("ConfigMap/web/a")->phase, HUB_PHASE_MAIN);
+}
+
+static void a_wrong_hook_is_told_with_its_place(void **state) {
+    static const struct {
+        const char *text;
+        const char *said;
+    } cases[] = {
+        {META("ConfigMap", "a") HOOK("pre-apply"),
+         "a.yaml:6:24: the annotation holdfast.dev/hook is for a Job only: remove it here"},
+        {JOB HOOK("PreSync"),
+         "a.yaml:6:24: the annotation holdfast.dev/hook is 'pre-apply' or 'post-apply'"},
+        {JOB HOOK("3"),
+         "a.yaml:6:24: the annotation holdfast.dev/hook is 'pre-apply' or 'post-apply'"},
+        {JOB HOOK("pre-apply") POLICY("later"),
+         "a.yaml:7:38: the annotation holdfast.dev/hook-delete-policy is 'before-creation', "
+         "'succeeded' or 'never'"},
+        {JOB NOTE("holdfast.dev/hook-delete-policy", "never"),
+         "a.yaml:6:38: the annotation holdfast.dev/hook-delete-policy is for hooks only: set "
+         "holdfast.dev/hook too, or remove it"},
+        {JOB ARGO_HOOK("PostDelete"),
+         "a.yaml:6:30: the annotation argocd.argoproj.io/hook is understood as PreSync and "
+         "PostSync only, and the Job would run at once: set holdfast.dev/hook beside it, or leave "
+         "the Job out"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_string_equal(render(cases[i].text), cases[i].said);
+    }
+}
+
+static void the_namespace_of_a_pre_apply_hook_is_its_ground(void **state) {
+    (void)state;
+    assert_string_equal(render(META("Namespace", "web") WAVE("'5'") "---\n" META(
+                            "Namespace", "other") "---\n" JOB HOOK("pre-apply")),
+                        "");
+    assert_int_equal(order_of("Namespace//web")->phase, HUB_PHASE_GROUND);
+    assert_int_equal(wave_of("Namespace//web"), 0);
+    assert_int_equal(order_of("Namespace//other")->phase, HUB_PHASE_MAIN);
+    assert_string_equal(
+        render(META("Namespace", "web") WAVE("'-5'") "---\n" JOB HOOK("post-apply")), "");
+    assert_int_equal(order_of("Namespace//web")->phase, HUB_PHASE_MAIN);
+    assert_int_equal(wave_of("Namespace//web"), -5);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(an_annotation_says_the_wave, tear_down),
@@ -152,6 +228,9 @@ int main(void) {
         cmocka_unit_test_teardown(a_wrong_wave_is_told_with_its_place, tear_down),
         cmocka_unit_test_teardown(a_namespace_comes_before_what_is_in_it, tear_down),
         cmocka_unit_test_teardown(a_definition_comes_before_objects_of_its_group, tear_down),
+        cmocka_unit_test_teardown(a_job_can_be_a_hook, tear_down),
+        cmocka_unit_test_teardown(a_wrong_hook_is_told_with_its_place, tear_down),
+        cmocka_unit_test_teardown(the_namespace_of_a_pre_apply_hook_is_its_ground, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
