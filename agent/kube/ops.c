@@ -1,8 +1,9 @@
 // The queue of operations.
 //
 // An operation waits for its turn, perhaps for a round of discovery, perhaps for the ApplySet's
-// parent, and then runs; at most max_in_flight run at once. Two operations on one object never run
-// together.
+// parent, and then runs; at most max_in_flight run at once, all but a few of them one App's: one
+// whose requests hang (a webhook that does not answer) keeps no other waiting. Two operations on
+// one object never run together.
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include "common/arena.h"
 #include "common/buf.h"
 #include "common/mem.h"
+
+enum { FOR_OTHERS = 2 };
 
 void kube_op_free(struct kube_op *op) {
     cm_list_remove(&op->at);
@@ -91,6 +94,20 @@ static bool is_free(struct kube_op *op) {
     return e == NULL || e->op == NULL || e->op == op;
 }
 
+// has_room tells whether the op's App may have one more under way.
+static bool has_room(const struct kube_op *op) {
+    struct agent_kube *k = op->k;
+    size_t most = k->max_in_flight > FOR_OTHERS ? k->max_in_flight - FOR_OTHERS : 1;
+    size_t count = 0;
+
+    for (struct cm_list *at = k->ops.running.next; at != &k->ops.running; at = at->next) {
+        const struct kube_op *other = CM_CONTAINER(at, struct kube_op, at);
+
+        count += strcmp(other->app, op->app) == 0 ? 1 : 0;
+    }
+    return count < most;
+}
+
 static void begin(struct kube_op *op) {
     struct agent_kube *k = op->k;
 
@@ -133,7 +150,7 @@ static void run_queue(void *ctx) {
         if (k->stopping || ops->in_flight >= k->max_in_flight) {
             break;
         }
-        if (is_free(op)) {
+        if (is_free(op) && has_room(op)) {
             begin(op);
         }
     }

@@ -4,6 +4,8 @@ than so much at once, waits as long as it is told, and tries again soon when som
 """
 import pathlib
 import sys
+import threading
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
@@ -11,6 +13,7 @@ from support import manifests as m, story  # noqa: E402
 from support.agent import Agent  # noqa: E402
 from support.kubeproxy import KubeProxy, Refusal  # noqa: E402
 from support.kubestory import CLUSTER, KubeStory, files, path  # noqa: E402
+from support.process import wait_for  # noqa: E402
 
 AT_ONCE = 8 + 2  # operations, and lists and looks beside them
 RETRY_AFTER = 3
@@ -64,6 +67,36 @@ class BusyServer(KubeStory):
             first, second = self.proxy.times("PATCH", f"/{name}?")
             self.assertGreaterEqual(second - first, RETRY_AFTER)
             self.assertLess(second - first, 3 * RETRY_AFTER)
+
+    def test_an_app_whose_requests_hang_keeps_no_other_waiting(self):
+        go_on = threading.Event()
+
+        def rule(method, path_):
+            if method == "PATCH" and "/hangs-" in path_:
+                go_on.wait(25)
+        self.proxy.rule = rule
+        revision = self.commit(files("hanging", *(m.config_map(f"hangs-{i}", x="1")
+                                                  for i in range(40)), namespace="default"))
+        self.cluster.wait_for(lambda: len(self.proxy.times("PATCH", "/hangs-")) >= 6,
+                              what="requests to hang")
+        self.commit(files("quick", *(m.config_map(f"quick-{i}", x="1") for i in range(20)),
+                          namespace="default"))
+        self.wait_status("quick", 15, applied="applied", health="healthy")
+        self.assertEqual(len(self.proxy.times("PATCH", "/hangs-")), 6)
+        go_on.set()
+        self.wait_until(revision)
+
+    def test_an_app_that_loops_keeps_no_other_waiting(self):
+        self.proxy.rule = lambda method, path_: None
+        self.deliver(files("fights", m.config_map("contested", x="git"), namespace="default",
+                           drift="correct"))
+        revision = self.commit(files("calm", m.deployment("calm"), namespace="default"))
+
+        def calm():
+            self.admin.patch("ConfigMap", "contested", {"data": {"x": str(time.monotonic())}})
+            row = self.status("calm")
+            return row and row["revision"] == revision and row["health"] == "healthy"
+        wait_for(calm, 15, "the other App")
 
     def test_a_webhook_that_nobody_answers_for_is_waited_for(self):
         self.admin.apply(webhook("gone", "Fail"))
