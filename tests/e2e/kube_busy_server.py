@@ -66,7 +66,7 @@ class BusyServer(KubeStory):
         for name in ("busy-1", "busy-2"):
             first, second = self.proxy.times("PATCH", f"/{name}?")
             self.assertGreaterEqual(second - first, RETRY_AFTER)
-            self.assertLess(second - first, 3 * RETRY_AFTER)
+            self.assertLess(second - first, 30)
 
     def test_an_app_whose_requests_hang_keeps_no_other_waiting(self):
         go_on = threading.Event()
@@ -81,7 +81,7 @@ class BusyServer(KubeStory):
                               what="requests to hang")
         self.commit(files("quick", *(m.config_map(f"quick-{i}", x="1") for i in range(20)),
                           namespace="default"))
-        self.wait_status("quick", 15, applied="applied", health="healthy")
+        self.wait_status("quick", 20, applied="applied", health="healthy")
         self.assertEqual(len(self.proxy.times("PATCH", "/hangs-")), 6)
         go_on.set()
         self.wait_until(revision)
