@@ -290,6 +290,7 @@ static void make_parts(struct agent *a, const struct agent_config *config) {
                                            .removed = agent_watch_removed,
                                            .left = agent_watch_left,
                                            .health = agent_watch_health,
+                                           .why = agent_watch_why,
                                            .app_healthy = agent_watch_app_healthy,
                                            .wrong = agent_watch_wrong,
                                            .ctx = a->watch};

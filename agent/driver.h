@@ -12,7 +12,10 @@
 //
 // What happens to objects behind our back arrives as observations: for each tracked object one soon
 // after `track` (once the driver has seen the target, so that "missing" means missing), then one
-// whenever health, existence or drift changes. The driver compares; the core decides.
+// whenever health, existence or drift changes. The driver compares; the core decides. That a
+// tracked object is no longer healthy because of what an apply changed is observed by the next turn
+// of the loop after the apply's `done`, so that nobody takes the health of the form before for that
+// of the new one.
 //
 // Errors carry the words for the user. Codes: CM_EINVAL the target refuses this object for what it
 // is (do not try again until it changes), CM_EBUSY try again (after retry_after_ms if set; what it
@@ -75,6 +78,8 @@ struct agent_applied {
 };
 
 #define AGENT_NOTE_MAX 2048
+#define AGENT_TAIL_LINES 10
+#define AGENT_TAIL_MAX 500 // with the reason, what a report's text holds
 
 // One object that the core owns and wants to hear of.
 struct agent_owned {
@@ -119,6 +124,8 @@ struct agent_driver_host {
 };
 
 typedef void (*agent_applied_fn)(void *ctx, const struct agent_applied *result);
+// What an object wrote, or why that cannot be read; good until the call returns.
+typedef void (*agent_tail_fn)(void *ctx, const char *text, const struct cm_err *error);
 typedef void (*agent_removed_fn)(void *ctx, const struct cm_err *error, int64_t retry_after_ms);
 typedef void (*agent_found_fn)(void *ctx, const struct agent_owned *found);
 typedef void (*agent_recovered_fn)(void *ctx, const struct cm_err *error);
@@ -162,6 +169,18 @@ struct agent_driver_ops {
     // owner comes or goes it observes the object as due, and the core applies it again.
     void (*apply)(struct agent_driver *d, const struct agent_object *object, agent_applied_fn done,
                   void *ctx);
+
+    // run makes the object anew, for what is done once and then is over (a hook): one of ours that
+    // is there is removed first, and what it made with it; then it is made. One that is there and
+    // is not ours is left alone, with CM_EINVAL. That it succeeded is observed as healthy, that it
+    // failed as degraded.
+    void (*run)(struct agent_driver *d, const struct agent_object *object, agent_applied_fn done,
+                void *ctx);
+
+    // tail reads the end of what a tracked object wrote last (the log of a Job's pod): at most
+    // AGENT_TAIL_LINES lines, put on one with " | " between them, of at most AGENT_TAIL_MAX bytes
+    // of UTF-8. It may be NULL: the target has none.
+    void (*tail)(struct agent_driver *d, const char *key, agent_tail_fn done, void *ctx);
 
     // remove deletes the object if it still is the very one we applied (same uid) and carries our
     // mark; else it leaves it alone. No error: it is gone, or was not ours. It is called back when

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/tls/digest.h"
 
@@ -18,5 +19,6 @@ struct agent_item {
     const char *note;              // the driver's, opaque
     struct cm_sha256 sha256;       // desired form that was applied last
     bool keep;                     // it is not pruned; as it said when it was applied
+    int32_t wave;                  // in which it was applied: removal goes the other way round
     bool applied;                  // false: it was about to be applied for the first time
 };

@@ -102,9 +102,16 @@ static bool never_wrong(void *ctx, const char *key) {
     return false;
 }
 
+static bool world_ran(void *ctx, const char *key, const struct cm_sha256 *bundle) {
+    const struct agent_apply *a = ctx;
+    const struct agent_hook *hook = agent_cache_hook(a->cache, key);
+
+    return hook != NULL && hook->done && cm_sha256_equal(&hook->bundle, bundle);
+}
+
 struct agent_plan_world apply_world(struct run *r) {
     return (struct agent_plan_world){world_item, r->heal ? world_wrong : never_wrong, world_place,
-                                     r->owner};
+                                     world_ran, r->owner};
 }
 
 static void track_item(void *ctx, const struct agent_item *item) {
@@ -369,8 +376,10 @@ bool agent_apply_correct(struct agent_apply *a, const char *key) {
 
 void agent_apply_forget(struct agent_apply *a, const char *key) {
     const struct agent_item *item = agent_cache_item(a->cache, key);
+    const struct agent_claim *claim =
+        a->desired == NULL ? NULL : agent_desired_claim(a->desired, key);
 
-    if (item != NULL && !a->shut && agent_desired_claim(a->desired, key) == NULL) {
+    if (item != NULL && !a->shut && (claim == NULL || hook_is_over(a, claim))) {
         op_forget(a, item);
         agent_cache_commit(a->cache, NULL, NULL);
     }

@@ -1,10 +1,15 @@
 // apply: brings the cluster to what the manifest says, App by App, through the driver.
 //
 // Each App has a run. A run waits for the Apps that it depends on, applies its objects stage by
-// stage (agent/plan), waits for gates, then removes what the App owns and nobody lists any more,
-// and is done. Runs know nothing of each other but dependsOn, so one broken App delays no other.
+// stage (agent/plan), waits for gates and for the health of a wave before the next, then removes
+// what the App owns and nobody lists any more, and is done. Runs know nothing of each other but
+// dependsOn, so one broken App delays no other.
 //
 //     waiting ──▶ stepping ──▶ pruning ──▶ done          error: stuck     suspend: suspended
+//
+// Hooks run before and after all else of an App, once for each new bundle: what was begun and what
+// has ended for which bundle is on disk, so neither a restart nor drift runs one again. One that
+// failed stops its run until a new bundle, a sync, or until somebody deletes what it made.
 //
 // An object that is applied for the first time goes into the inventory on disk before the request
 // leaves, so that a crash in between cannot make us forget it; what came of it (uid, note) goes to
@@ -71,6 +76,7 @@ struct agent_apply_host {
     void (*left)(void *ctx, const char *app, const char *key, const char *why);
 
     enum agent_health (*health)(void *ctx, const char *key);
+    const char *(*why)(void *ctx, const char *key); // it has this health, in words; "" unknown
     bool (*app_healthy)(void *ctx, const char *app);
     // wrong: the object is known to be missing or to differ from what was applied.
     bool (*wrong)(void *ctx, const char *key);
@@ -102,7 +108,8 @@ bool agent_apply_sync(struct agent_apply *a, const char *app);
 // begins.
 bool agent_apply_correct(struct agent_apply *a, const char *key);
 
-// agent_apply_forget drops an object that no App lists from the inventory: it is no longer there.
+// agent_apply_forget drops an object that no App lists, or a hook that has run, from the inventory:
+// it is no longer there.
 void agent_apply_forget(struct agent_apply *a, const char *key);
 
 // agent_apply_is_idle tells whether no object is on its way and no App waits for its turn.

@@ -22,9 +22,13 @@ enum run_phase {
 
 enum step_state { STEP_TODO, STEP_BUSY, STEP_DONE, STEP_FAILED };
 
+// A hook is made, waited for, and then what its policy says is done. Meanwhile its step is busy.
+enum hook_state { HOOK_NONE, HOOK_MAKING, HOOK_AWAITED, HOOK_ENDING, HOOK_FAILED };
+
 // How one object of a run is doing.
 struct step {
     enum step_state state;
+    enum hook_state hook;
     enum cm_rc code; // of the last failure
     char *why;       // of the last failure, until it succeeds
     int64_t due_ms;  // when it is tried again; monotonic
@@ -50,6 +54,7 @@ struct run {
     size_t step_count;
     size_t stage; // first step of the present stage
     size_t stage_end;
+    bool stage_begun;    // all that it waits for was healthy
     size_t next;         // no step of the stage before this one is STEP_TODO
     size_t succeeded;    // steps of the stage
     size_t failed;       // steps of the stage that wait to be tried again
@@ -94,6 +99,7 @@ struct op {
     size_t step;                 // index into run->steps; CORRECTION for a single correction
     struct agent_bundle *bundle; // keeps the entry
     const struct agent_entry *entry;
+    bool hook; // it is made anew
     char *key;
     char *app;
 };
@@ -103,12 +109,33 @@ struct op {
 // op_apply and op_remove begin a request for a step; run_op_ended is called when it is over.
 void op_apply(struct run *r, size_t step, const struct agent_entry *entry, bool is_new);
 void op_remove(struct run *r, size_t step, const struct agent_item *item);
+// op_run makes a hook; op_settle says on disk that it has run, and does what its policy says then;
+// op_explain asks what it wrote, which hook_explained is told.
+void op_run(struct run *r, size_t step, const struct agent_entry *entry);
+void op_settle(struct run *r, size_t step, const struct agent_entry *entry);
+void op_explain(struct run *r, size_t step, const char *key);
 // op_forget drops an object from the inventory and leaves it where it is.
 void op_forget(struct agent_apply *a, const struct agent_item *item);
 
 // run_op_ended: error NULL when it succeeded; retry_after_ms 0: our own pause.
 void run_op_ended(struct run *r, size_t step, const char *key, const struct cm_err *error,
                   int64_t retry_after_ms);
+
+// run_step_failed takes down why a step failed and when it is tried again.
+void run_step_failed(struct run *r, size_t step, const char *why, enum cm_rc code,
+                     int64_t pause_ms);
+
+// hook_begin makes a hook, or goes on with one that was made before this run began.
+void hook_begin(struct run *r, size_t step);
+// hook_look goes on with the hooks of the present stage that have ended; hook_awaited returns the
+// key of one that has not, or NULL.
+void hook_look(struct run *r);
+const char *hook_awaited(const struct run *r);
+void hook_explained(struct run *r, size_t step, const char *text, const struct cm_err *error);
+// hook_is_over tells whether a hook has run to its end for the bundle that lists it.
+bool hook_is_over(const struct agent_apply *a, const struct agent_claim *claim);
+// hook_forget forgets hooks that the App has no longer.
+void hook_forget(struct run *r);
 
 struct run *run_new(struct agent_apply *a, const char *app);
 void run_free(struct run *r);

@@ -78,6 +78,7 @@ static void applied(void *ctx, const struct agent_applied *result) {
                                                         .note = result->note,
                                                         .sha256 = op->entry->sha256,
                                                         .keep = op->entry->keep,
+                                                        .wave = op->entry->wave,
                                                         .applied = true});
     agent_cache_commit(a->cache, recorded, op);
 }
@@ -110,7 +111,11 @@ static void send_apply(struct op *op) {
                                         .yields = op->bundle->yields,
                                         .recreate = may_recreate(op),
                                         .once = op->entry->once};
-    a->driver->ops->apply(a->driver, &object, applied, op);
+    if (op->hook && op->entry->hook_delete != AGENT_HOOK_NEVER) {
+        a->driver->ops->run(a->driver, &object, applied, op);
+    } else {
+        a->driver->ops->apply(a->driver, &object, applied, op);
+    }
 }
 
 // intended: the inventory on disk owns the object now.
@@ -126,6 +131,12 @@ static void intended(void *ctx, const struct cm_err *error) {
     } else {
         send_apply(op);
     }
+}
+
+static void put_hook(struct run *r, const char *key, bool done) {
+    agent_cache_put_hook(
+        r->owner->cache,
+        &(struct agent_hook){.key = key, .app = r->app, .bundle = r->bundle->sha256, .done = done});
 }
 
 // put_intent makes the App own the object; what is known of it from another App is kept.
@@ -145,7 +156,12 @@ static void put_intent(struct op *op) {
     item.keep = item.keep || op->entry->keep;
     item.uid = uid;
     item.note = note;
+    item.wave = op->entry->wave;
+    item.applied = item.applied && !op->hook; // what is there is what was made for another bundle
     agent_cache_put_item(a->cache, &item);
+    if (op->hook) {
+        put_hook(op->run, op->key, false);
+    }
     agent_cache_commit(a->cache, intended, op);
 }
 
@@ -218,4 +234,61 @@ void op_forget(struct agent_apply *a, const struct agent_item *item) {
     a->driver->ops->untrack(a->driver, key);
     agent_cache_drop_item(a->cache, key);
     a->host.removed(a->host.ctx, app, key);
+}
+
+void op_run(struct run *r, size_t step, const struct agent_entry *entry) {
+    struct op *op = op_new(r, step, entry->key);
+
+    op->bundle = agent_bundle_ref(r->bundle);
+    op->entry = entry;
+    op->hook = true;
+    apply_object_begins(r);
+    put_intent(op);
+}
+
+// settled: that the hook has run is on disk; what it made goes now, if it shall.
+static void settled(void *ctx, const struct cm_err *error) {
+    struct op *op = ctx;
+    struct agent_apply *a = op->run->owner;
+    const struct agent_item *item = agent_cache_item(a->cache, op->key);
+
+    if (error->code != CM_OK || item == NULL || a->shut ||
+        op->entry->hook_delete != AGENT_HOOK_SUCCEEDED) {
+        op_end(op, error->code == CM_OK ? NULL : error, 0);
+        return;
+    }
+    struct agent_owned owned = owned_of(item);
+    a->driver->ops->remove(a->driver, &owned, removed, op);
+}
+
+void op_settle(struct run *r, size_t step, const struct agent_entry *entry) {
+    struct op *op = op_new(r, step, entry->key);
+    const struct agent_item *item = agent_cache_item(r->owner->cache, entry->key);
+
+    op->entry = entry;
+    put_hook(r, op->key, true);
+    if (entry->hook_delete == AGENT_HOOK_NEVER && item != NULL) {
+        op_forget(r->owner, item);
+    }
+    agent_cache_commit(r->owner->cache, settled, op);
+}
+
+static void explained(void *ctx, const char *text, const struct cm_err *error) {
+    struct op *op = ctx;
+
+    hook_explained(op->run, op->step, text, error);
+    op_free(op);
+}
+
+void op_explain(struct run *r, size_t step, const char *key) {
+    struct agent_driver *d = r->owner->driver;
+
+    if (d->ops->tail == NULL) {
+        const struct cm_err none = {0};
+
+        r->in_flight++;
+        hook_explained(r, step, "", &none);
+        return;
+    }
+    d->ops->tail(d, key, explained, op_new(r, step, key));
 }

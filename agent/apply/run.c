@@ -139,10 +139,13 @@ static void begin_step(struct run *r, size_t i) {
         return;
     }
     const struct agent_step *s = &r->plan.steps[i];
-    if (s->changes) {
+    if (s->hook) {
+        hook_begin(r, i);
+    } else if (s->changes) {
         op_apply(r, i, s->entry, s->is_new);
-    } else {
-        step_succeeded(r, i); // a gate that is only waited for
+    } else { // a gate that is only waited for; what needs it may have moved
+        agent_cache_set_wave(r->owner->cache, s->entry->key, s->entry->wave);
+        step_succeeded(r, i);
     }
 }
 
@@ -202,6 +205,39 @@ static const char *closed_gate(const struct run *r) {
     return NULL;
 }
 
+// unhealthy_before returns an object of the waves before the present stage that is not healthy, or
+// NULL.
+static const char *unhealthy_before(const struct run *r) {
+    const struct agent_apply_host *host = &r->owner->host;
+    const struct agent_step *step = &r->plan.steps[r->stage];
+
+    for (size_t i = 0; i < r->bundle->entry_count; i++) {
+        const struct agent_entry *entry = &r->bundle->entries[i];
+
+        if (agent_plan_needs(step, entry) &&
+            host->health(host->ctx, entry->key) != AGENT_HEALTH_HEALTHY) {
+            return entry->key;
+        }
+    }
+    return NULL;
+}
+
+// may_begin tells whether the present stage has begun or begins now; else it says what it waits
+// for.
+static bool may_begin(struct run *r) {
+    const char *key = r->phase == RUN_STEPPING && !r->stage_begun ? unhealthy_before(r) : NULL;
+
+    r->stage_begun = key == NULL;
+    if (key != NULL && r->plan.steps[r->stage].hook) {
+        tellf(r, AGENT_APP_APPLYING, "hook %s waits until %s is healthy", step_key(r, r->stage),
+              key);
+    } else if (key != NULL) {
+        tellf(r, AGENT_APP_APPLYING, "wave %d waits until %s is healthy",
+              r->plan.steps[r->stage].wave, key);
+    }
+    return r->stage_begun;
+}
+
 // tell_progress says that the stage goes on, or what failed, and sees to it that it is tried again.
 static void tell_progress(struct run *r) {
     struct failures f = {.due_ms = INT64_MAX};
@@ -209,7 +245,10 @@ static void tell_progress(struct run *r) {
     if (r->any_failed) {
         f = look_at_failures(r);
     }
-    if (f.count == 0) {
+    const char *hook = f.count == 0 ? hook_awaited(r) : NULL;
+    if (hook != NULL) {
+        tellf(r, AGENT_APP_APPLYING, "hook %s runs", hook);
+    } else if (f.count == 0) {
         run_tell(r, AGENT_APP_APPLYING, "");
     } else if (f.count == 1) {
         run_tell(r, AGENT_APP_FAILED, f.first);
@@ -227,11 +266,16 @@ static void next_stage(struct run *r) {
     r->succeeded = 0;
     r->failed = 0;
     r->any_failed = false;
+    r->stage_begun = false;
 }
 
 // go_steps goes on with the present stage, and with the next ones; true when none is left.
 static bool go_steps(struct run *r) {
     while (r->stage < step_count(r)) {
+        if (!may_begin(r)) {
+            return false;
+        }
+        hook_look(r);
         begin_steps(r);
         if (r->succeeded < r->stage_end - r->stage) {
             tell_progress(r);
@@ -329,6 +373,7 @@ static void finish(struct run *r) {
     r->all = false;
     cm_timer_stop(a->loop, &r->retry);
     drop_plan(r);
+    hook_forget(r);
     if (r->gone) {
         a->host.app_removed(a->host.ctx, &removed);
     } else {
@@ -436,23 +481,39 @@ void run_retry_now(struct run *r) {
 // ---- What came of a step
 
 static int64_t pause_of(struct step *s, const struct cm_err *error, int64_t retry_after_ms) {
-    if (retry_after_ms > 0) {
-        return retry_after_ms;
+    if (retry_after_ms > 0) { // never sooner, and not all of them at once
+        return retry_after_ms + cm_jitter_ms(retry_after_ms / 4);
     }
     return error->code == CM_EINVAL ? REFUSED_MS : cm_backoff_next(&s->backoff);
 }
 
-static void step_failed(struct run *r, size_t i, const char *key, const struct cm_err *error,
-                        int64_t retry_after_ms) {
+void run_step_failed(struct run *r, size_t i, const char *why, enum cm_rc code, int64_t pause_ms) {
     struct step *s = &r->steps[i];
+    int64_t pause = pause_ms == 0 ? cm_backoff_next(&s->backoff) : pause_ms;
 
     s->state = STEP_FAILED;
-    s->code = error->code;
-    s->due_ms = cm_clock_now_ms() + pause_of(s, error, retry_after_ms);
+    s->code = code;
+    s->due_ms = pause == INT64_MAX ? INT64_MAX : cm_clock_now_ms() + pause;
     free(s->why);
-    s->why = cm_strf("%s: %s", key, error->msg);
+    s->why = cm_strdup(why);
     r->failed++;
     r->any_failed = true;
+}
+
+static void step_failed(struct run *r, size_t i, const char *key, const struct cm_err *error,
+                        int64_t retry_after_ms) {
+    CM_AUTOFREE char *why = cm_strf("%s: %s", key, error->msg);
+
+    run_step_failed(r, i, why, error->code, pause_of(&r->steps[i], error, retry_after_ms));
+}
+
+// step_ended: a hook that was made still has to run.
+static void step_ended(struct run *r, size_t i) {
+    if (r->steps[i].hook == HOOK_MAKING) {
+        r->steps[i].hook = HOOK_AWAITED;
+    } else {
+        step_succeeded(r, i);
+    }
 }
 
 void run_op_ended(struct run *r, size_t step, const char *key, const struct cm_err *error,
@@ -474,7 +535,7 @@ void run_op_ended(struct run *r, size_t step, const char *key, const struct cm_e
         return;
     }
     if (error == NULL) {
-        step_succeeded(r, step);
+        step_ended(r, step);
     } else {
         step_failed(r, step, key, error, retry_after_ms);
     }

@@ -83,6 +83,7 @@ static void record_item(struct cm_str *out, const struct agent_item *item) {
     agent_put_text(out, item->note);
     cm_str_add_n(out, item->sha256.bytes, sizeof(item->sha256.bytes));
     agent_put_u8(out, (uint8_t)((item->applied ? ITEM_APPLIED : 0) | (item->keep ? ITEM_KEEP : 0)));
+    agent_put_u32(out, (uint32_t)item->wave);
     agent_put_end(out, begin);
 }
 
@@ -99,6 +100,15 @@ size_t agent_cache_item_count(const struct agent_cache *c) {
 void agent_cache_put_item(struct agent_cache *c, const struct agent_item *item) {
     record_item(&c->open, item);
     hold_item(c, item);
+}
+
+void agent_cache_set_wave(struct agent_cache *c, const char *key, int32_t wave) {
+    struct held *h = cm_map_get(c->items, key);
+
+    if (h != NULL && h->item.wave != wave) {
+        h->item.wave = wave;
+        record_item(&c->open, &h->item);
+    }
 }
 
 void agent_cache_drop_item(struct agent_cache *c, const char *key) {
@@ -239,6 +249,7 @@ void agent_cache_state(const struct agent_cache *c, struct cm_str *out) {
     }
     record_recovered(c, out);
     agent_cache_each_item(c, record_held, out);
+    agent_hooks_record(c, out);
 }
 
 // ---- Blobs
@@ -542,6 +553,7 @@ static bool read_item(struct agent_cache *c, struct agent_reader *r) {
     uint8_t bits = agent_get_u8(r);
     item.applied = (bits & ITEM_APPLIED) != 0;
     item.keep = (bits & ITEM_KEEP) != 0;
+    item.wave = r->left == 0 ? 0 : (int32_t)agent_get_u32(r); // it came later
     if (r->bad || c == NULL) {
         return !r->bad;
     }
@@ -604,6 +616,10 @@ static bool read_record(struct agent_cache *c, uint8_t type, const uint8_t *reco
         return read_reports(c, &r);
     case AGENT_RECORD_RECOVERED:
         return read_recovered(c, &r);
+    case AGENT_RECORD_HOOK:
+        return agent_hooks_read(c, &r);
+    case AGENT_RECORD_HOOK_GONE:
+        return agent_hooks_read_gone(c, &r);
     default:
         return false;
     }
@@ -710,6 +726,7 @@ enum cm_rc agent_cache_open(struct cm_loop *loop, struct cm_workers *disk, const
     c->lock_fd = -1;
     c->fd = -1;
     c->items = cm_map_new(free);
+    c->hooks = cm_map_new(free);
     c->job = (struct cm_job){.run = run_write, .done = write_done, .home = loop};
     c->retry = (struct cm_timer){.run = run_retry, .ctx = c};
     c->backoff = (struct cm_backoff){.min_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
@@ -753,6 +770,7 @@ void agent_cache_free(struct agent_cache *c) {
     free(c->open_fresh);
     agent_index_done(&c->index);
     cm_map_free(c->items);
+    cm_map_free(c->hooks);
     free(c->in_force_bytes);
     close_fd(c->fd);
     close_fd(c->lock_fd);

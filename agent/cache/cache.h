@@ -3,9 +3,9 @@
 // A folder of one agent: `lock`, `identity` (key, certificates, the hub's addresses) and `log`. The
 // log is one append-only file of frames; a frame is written whole or not at all (its length and
 // hash tell), and what the cache answers is what the frames up to the end say: the manifest in
-// force, blobs by hash (manifests, bundles, objects), the inventory, what the Apps were, and how
-// far reports went. Blobs stay on disk; the rest is in memory too. When most of the log is out of
-// date a snapshot replaces it, and blobs that nothing needs any more are left behind.
+// force, blobs by hash (manifests, bundles, objects), the inventory, which hooks ran, what the Apps
+// were, and how far reports went. Blobs stay on disk; the rest is in memory too. When most of the
+// log is out of date a snapshot replaces it, and blobs that nothing needs any more are left behind.
 //
 // Writing is asynchronous: `put` and `set` functions change memory at once and join the open frame;
 // agent_cache_commit closes the frame, and its callback comes when the frame is on disk (fsync).
@@ -106,6 +106,7 @@ bool agent_cache_is_doubted(const struct agent_cache *c);
 const struct agent_item *agent_cache_item(const struct agent_cache *c, const char *key);
 size_t agent_cache_item_count(const struct agent_cache *c);
 void agent_cache_put_item(struct agent_cache *c, const struct agent_item *item); // copies
+void agent_cache_set_wave(struct agent_cache *c, const char *key, int32_t wave);
 void agent_cache_drop_item(struct agent_cache *c, const char *key);
 
 // agent_cache_each_item visits all items, in any order; the visitor changes none.
@@ -116,6 +117,23 @@ void agent_cache_each_item(const struct agent_cache *c,
 // asked the target once what it owns there (a new disk, or one that lost something).
 bool agent_cache_recovered(const struct agent_cache *c);
 void agent_cache_set_recovered(struct agent_cache *c);
+
+// ---- Hooks
+
+// For which bundle a hook was last begun, and whether it has run to its end.
+struct agent_hook {
+    const char *key;
+    const char *app;
+    struct cm_sha256 bundle;
+    bool done;
+};
+
+const struct agent_hook *agent_cache_hook(const struct agent_cache *c, const char *key);
+void agent_cache_put_hook(struct agent_cache *c, const struct agent_hook *hook); // copies
+
+// agent_cache_keep_hooks forgets the hooks of an App but those that `keeps` says to keep.
+void agent_cache_keep_hooks(struct agent_cache *c, const char *app,
+                            bool (*keeps)(void *ctx, const char *key), void *ctx);
 
 // ---- Reports
 

@@ -8,6 +8,7 @@
 
 #include "agent/cache/cache.h"
 #include "agent/cache/index.h"
+#include "agent/cache/record.h"
 #include "common/backoff.h"
 #include "common/loop.h"
 #include "common/map.h"
@@ -49,6 +50,7 @@ struct agent_cache {
 
     struct agent_index index;
     struct cm_map *items; // by key: struct held
+    struct cm_map *hooks; // by key: hooks.c
     struct agent_in_force in_force;
     uint8_t *in_force_bytes; // holds signature and certificate
     char run[CM_UUID_MAX];
@@ -86,6 +88,12 @@ struct agent_cache {
 
 // agent_cache_state writes everything but the blobs as records.
 void agent_cache_state(const struct agent_cache *c, struct cm_str *out);
+
+// hooks.c: agent_hooks_record writes all hooks as records; the others take over what a record says,
+// without a cache they only look whether it makes sense.
+void agent_hooks_record(const struct agent_cache *c, struct cm_str *out);
+bool agent_hooks_read(struct agent_cache *c, struct agent_reader *r);
+bool agent_hooks_read_gone(struct agent_cache *c, struct agent_reader *r);
 
 // agent_cache_kick starts the next write, or ends a close, when nothing is under way.
 void agent_cache_kick(struct agent_cache *c);

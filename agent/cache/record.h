@@ -29,6 +29,8 @@ enum agent_record_type {
     AGENT_RECORD_ITEM_GONE = 4,
     AGENT_RECORD_REPORTS = 5,
     AGENT_RECORD_RECOVERED = 6,
+    AGENT_RECORD_HOOK = 7,
+    AGENT_RECORD_HOOK_GONE = 8,
 };
 
 // Writing. agent_put_begin starts a record and returns where it is; agent_put_end closes it.

@@ -188,7 +188,9 @@ static void complain(struct kube_op *op, const struct kube_answer *answer, const
     int64_t retry_ms = answer->retry_after_ms;
     if (answer->status == 404) {
         (void)kube_discover_want(op->k);
-        retry_ms = retry_ms == 0 ? KUBE_RETRY_MS : retry_ms;
+    }
+    if (retry_ms == 0 && kube_status_is_early(answer->status, answer->json)) {
+        retry_ms = KUBE_RETRY_MS;
     }
     if (rc == CM_ENOTFOUND || rc == CM_EEXISTS) {
         err.code = CM_EBUSY; // made or deleted by somebody at this very moment
@@ -364,7 +366,8 @@ static bool is_overtaken(const struct kube_op *op, const struct kube_answer *ans
     bool theirs = op->at_version && (!kube_status_is_taken(answer->json, NULL) ||
                                      kube_status_is_taken(answer->json, REPLICAS));
 
-    return answer->status == 409 && op->looks < LOOKS_MAX && (op->only_new || theirs);
+    return op->type == KUBE_APPLY && answer->status == 409 && op->looks < LOOKS_MAX &&
+           (op->only_new || theirs);
 }
 
 // comes_back tells whether what we do not get is only what its owner left behind.
@@ -489,7 +492,7 @@ static void apply_as(struct kube_op *op, const struct cm_object_id *id, const ch
         return;
     }
     op->path = kube_resource_path(resource, ns, id->name);
-    op->only_new = op->once || op->cleared || !is_ours(op->entry);
+    op->only_new = op->type == KUBE_RUN || op->once || op->cleared || !is_ours(op->entry);
     op->has_slot = true;
     k->ops.in_flight++;
     if (op->given != 0 && !op->only_new) {

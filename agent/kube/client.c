@@ -29,6 +29,7 @@ struct kube_call {
     char *content_type;
     char *accept;
     char *body;
+    bool text;
     bool probe;
     bool canceled;
     bool retried;         // with another token
@@ -135,7 +136,10 @@ static void on_done(void *ctx, const struct cm_http_answer *http) {
     if (call->canceled && answer.error.code == CM_OK) {
         (void)cm_fail(&answer.error, CM_ECANCELED, "stopped");
     }
-    if (answer.error.code == CM_OK) {
+    if (call->text && answer.error.code == CM_OK && answer.status >= 200 && answer.status < 300) {
+        answer.text = http->body;
+        answer.size = http->size;
+    } else if (answer.error.code == CM_OK) {
         parse(&answer, http);
         see_version(k, answer.json);
     }
@@ -190,6 +194,7 @@ struct kube_call *kube_call(struct agent_kube *k, const struct kube_request *req
         .content_type = cm_strdup(request->content_type),
         .accept = cm_strdup(request->accept == NULL ? "application/json" : request->accept),
         .body = cm_strdup(request->body),
+        .text = request->text,
         .probe = request->probe,
     };
     cm_list_append(&k->calls, &call->at);

@@ -135,6 +135,15 @@ static void apply(struct agent_driver *d, const struct agent_object *object, age
     kube_ops_apply(kube_of(d), object, done, ctx);
 }
 
+static void run(struct agent_driver *d, const struct agent_object *object, agent_applied_fn done,
+                void *ctx) {
+    kube_ops_run(kube_of(d), object, done, ctx);
+}
+
+static void tail(struct agent_driver *d, const char *key, agent_tail_fn done, void *ctx) {
+    kube_logs_tail(kube_of(d), key, done, ctx);
+}
+
 static void remove_object(struct agent_driver *d, const struct agent_owned *object,
                           agent_removed_fn done, void *ctx) {
     kube_ops_remove(kube_of(d), object, done, ctx);
@@ -169,6 +178,8 @@ static const struct agent_driver_ops kube_ops = {
     .target_version = target_version,
     .place = place,
     .apply = apply,
+    .run = run,
+    .tail = tail,
     .remove = remove_object,
     .track = track,
     .untrack = untrack,

@@ -4,7 +4,8 @@
 //     reach     whether it answers; says so to the core
 //     discover  which kinds it offers
 //     applyset  the parent Secret that says where our objects may be
-//     ops       the queue of apply and remove
+//     ops       the queue of apply, remove and run
+//     logs      the end of what a Job's pods wrote
 //     table     tracked objects and what was last said of them
 //     watch     lists and watches
 //     pods      why a workload is not ready
@@ -48,6 +49,8 @@ struct kube_answer {
     int status;             // 0: not reached
     struct cm_json *json;   // NULL if there is none
     struct cm_arena *arena; // of json
+    const char *text;       // of an answer that is not JSON, if it was asked for
+    size_t size;
     int64_t retry_after_ms; // 0: not said
     struct cm_err error;    // code CM_OK if there was an answer
 };
@@ -63,6 +66,7 @@ struct kube_request {
     kube_answer_fn done;
     void *ctx;
     bool probe; // its failure is not told to reach
+    bool text;  // a success is no JSON
     // Streams only.
     void (*line)(void *ctx, const char *line, size_t size);
 };
@@ -114,7 +118,7 @@ const struct kube_resource *kube_resolve(struct agent_kube *k, struct cm_arena *
 
 // ops
 
-enum kube_op_type { KUBE_APPLY, KUBE_REMOVE };
+enum kube_op_type { KUBE_APPLY, KUBE_REMOVE, KUBE_RUN };
 
 struct kube_watch;
 
@@ -148,7 +152,7 @@ struct kube_op {
     bool only_new;           // apply: must not change an object that is there
     unsigned given;          // apply: rights of others, whose fields are left out
     char *said;              // apply: what was done besides; NULL: nothing
-    bool cleared;            // apply: it was deleted, to be made anew
+    bool cleared;            // apply, run: nothing is in its way any more
     const char *fixed;       // apply: fields that cannot be changed; the arena's
     bool at_version;         // apply: only to the version that was looked at
     int looks;               // apply: how often it was looked at
@@ -172,6 +176,8 @@ struct kube_ops {
 
 void kube_ops_apply(struct agent_kube *k, const struct agent_object *object, agent_applied_fn done,
                     void *ctx);
+void kube_ops_run(struct agent_kube *k, const struct agent_object *object, agent_applied_fn done,
+                  void *ctx);
 void kube_ops_remove(struct agent_kube *k, const struct agent_owned *object, agent_removed_fn done,
                      void *ctx);
 void kube_ops_wake(struct agent_kube *k);       // something changed: look at the queue
@@ -185,7 +191,7 @@ void kube_ops_stop(struct agent_kube *k);
 void kube_apply_begin(struct kube_op *op);   // apply.c
 void kube_remove_begin(struct kube_op *op);  // remove.c
 void kube_remove_delete(struct kube_op *op); // deletes what op->uid names
-void kube_op_cleared(struct kube_op *op);    // what an apply makes anew is not there any more
+void kube_op_cleared(struct kube_op *op);    // what is made anew is not there any more
 void kube_op_done(struct kube_op *op, const struct cm_err *err, int64_t retry_after_ms,
                   const struct agent_applied *applied);
 void kube_op_free(struct kube_op *op);
@@ -194,6 +200,23 @@ void kube_op_wait_for_parent(struct kube_op *op);
 void kube_op_wait_for_owners(struct kube_op *op);
 void kube_op_linger(struct kube_op *op); // it waits without a request now
 void kube_op_again(struct kube_op *op);  // it waits for its turn again
+
+// logs
+
+void kube_logs_tail(struct agent_kube *k, const char *key, agent_tail_fn done, void *ctx);
+
+// kube_logs_choose finds the pod and the container whose log says most about why a Job failed, in a
+// list of its pods: the newest pod that failed, else the newest, and its first container that ended
+// badly, else its first. It returns false if there is no pod. Pure.
+struct kube_log_source {
+    const char *pod;
+    const char *container; // "" if not known
+};
+bool kube_logs_choose(const struct cm_json *pods, struct kube_log_source *out);
+
+// kube_logs_join puts the last lines of a log on one, as agent/driver.h says of a tail. The caller
+// frees it. Pure.
+char *kube_logs_join(const char *text, size_t size);
 
 // table
 

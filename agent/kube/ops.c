@@ -1,8 +1,9 @@
 // The queue of operations.
 //
 // An operation waits for its turn, perhaps for a round of discovery, perhaps for the ApplySet's
-// parent, and then runs; at most max_in_flight run at once. Two operations on one object never run
-// together.
+// parent, and then runs; at most max_in_flight run at once, all but a few of them one App's: one
+// whose requests hang (a webhook that does not answer) keeps no other waiting. Two operations on
+// one object never run together.
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include "common/arena.h"
 #include "common/buf.h"
 #include "common/mem.h"
+
+enum { FOR_OTHERS = 2 };
 
 void kube_op_free(struct kube_op *op) {
     cm_list_remove(&op->at);
@@ -96,11 +99,25 @@ static bool is_free(struct kube_op *op) {
     return e == NULL || e->op == NULL || e->op == op;
 }
 
+// has_room tells whether the op's App may have one more under way.
+static bool has_room(const struct kube_op *op) {
+    struct agent_kube *k = op->k;
+    size_t most = k->max_in_flight > FOR_OTHERS ? k->max_in_flight - FOR_OTHERS : 1;
+    size_t count = 0;
+
+    for (struct cm_list *at = k->ops.running.next; at != &k->ops.running; at = at->next) {
+        const struct kube_op *other = CM_CONTAINER(at, struct kube_op, at);
+
+        count += strcmp(other->app, op->app) == 0 ? 1 : 0;
+    }
+    return count < most;
+}
+
 static void begin(struct kube_op *op) {
     struct agent_kube *k = op->k;
 
     move(op, &k->ops.running);
-    if (op->type == KUBE_APPLY) {
+    if (op->type == KUBE_APPLY || op->cleared) {
         kube_apply_begin(op);
     } else {
         kube_remove_begin(op);
@@ -141,7 +158,7 @@ static void run_queue(void *ctx) {
         if (k->stopping || ops->in_flight >= k->max_in_flight) {
             break;
         }
-        if (is_free(op)) {
+        if (is_free(op) && has_room(op)) {
             begin(op);
         }
     }
@@ -169,9 +186,10 @@ static struct kube_op *new_op(struct agent_kube *k, enum kube_op_type type, void
     return op;
 }
 
-void kube_ops_apply(struct agent_kube *k, const struct agent_object *object, agent_applied_fn done,
-                    void *ctx) {
-    struct kube_op *op = new_op(k, KUBE_APPLY, ctx);
+static struct kube_op *new_write(struct agent_kube *k, enum kube_op_type type,
+                                 const struct agent_object *object, agent_applied_fn done,
+                                 void *ctx) {
+    struct kube_op *op = new_op(k, type, ctx);
 
     op->app = cm_strdup(object->app);
     op->key = cm_strdup(object->key);
@@ -183,6 +201,17 @@ void kube_ops_apply(struct agent_kube *k, const struct agent_object *object, age
     op->recreate = object->recreate;
     op->once = object->once;
     op->applied = done;
+    return op;
+}
+
+void kube_ops_apply(struct agent_kube *k, const struct agent_object *object, agent_applied_fn done,
+                    void *ctx) {
+    (void)new_write(k, KUBE_APPLY, object, done, ctx);
+}
+
+void kube_ops_run(struct agent_kube *k, const struct agent_object *object, agent_applied_fn done,
+                  void *ctx) {
+    new_write(k, KUBE_RUN, object, done, ctx)->uid = cm_strdup("");
 }
 
 void kube_ops_remove(struct agent_kube *k, const struct agent_owned *object, agent_removed_fn done,

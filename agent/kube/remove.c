@@ -1,5 +1,8 @@
 // One removal: look whether it is ours, delete it, wait until it has gone. An apply that has to
 // make an object anew does the same from the second step on.
+//
+// A run begins like that, too; of what is in its way it also waits for the pods, so that two runs
+// of a hook are never at work together.
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +21,7 @@ enum { PAUSE_MIN_MS = 100, PAUSE_MAX_MS = 2000, PATIENCE_MS = 30000 };
 static void finish(struct kube_op *op) {
     struct cm_err ok = {0};
 
-    if (op->type == KUBE_APPLY) {
+    if (op->type != KUBE_REMOVE) {
         kube_op_cleared(op);
     } else {
         kube_op_done(op, &ok, 0, NULL);
@@ -133,8 +136,8 @@ static void on_deleted(void *ctx, const struct kube_answer *answer) {
 void kube_remove_delete(struct kube_op *op) {
     CM_AUTOFREE char *body =
         cm_strf("{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\","
-                "\"propagationPolicy\":\"Background\",\"preconditions\":{\"uid\":\"%s\"}}",
-                op->uid);
+                "\"propagationPolicy\":\"%s\",\"preconditions\":{\"uid\":\"%s\"}}",
+                op->type == KUBE_RUN ? "Foreground" : "Background", op->uid);
     struct kube_request request = {
         .method = "DELETE",
         .path = op->path,
@@ -175,12 +178,25 @@ static void leave(struct kube_op *op) {
     kube_op_done(op, &err, 0, NULL);
 }
 
+// not_ours: what has the name of a hook is nothing that we made.
+static void not_ours(struct kube_op *op) {
+    struct cm_err err;
+
+    (void)cm_fail(&err, CM_EINVAL,
+                  "%.300s is there already and was not made by this agent: delete it, or give the "
+                  "hook another name",
+                  op->key);
+    kube_op_done(op, &err, 0, NULL);
+}
+
 static void on_found(void *ctx, const struct kube_answer *answer) {
     struct kube_op *op = ctx;
 
     op->call = NULL;
     if (answer->status != 404 && !kube_answer_ok(answer)) {
         fail(op, answer, "get");
+    } else if (answer->status != 404 && op->type == KUBE_RUN && !is_ours(op, answer->json)) {
+        not_ours(op);
     } else if (answer->status != 404 && is_unmarked(op, answer->json)) {
         leave(op);
     } else if (answer->status == 404 || !is_ours(op, answer->json)) {
@@ -232,7 +248,7 @@ void kube_remove_begin(struct kube_op *op) {
         no_such_kind(op);
         return;
     }
-    struct kube_entry *alias = alias_of(op, a, ns);
+    struct kube_entry *alias = op->type == KUBE_RUN ? NULL : alias_of(op, a, ns);
     if (alias != NULL) {
         kube_entry_look(alias, false); // events came to the key that goes
         finish(op);

@@ -119,8 +119,10 @@ static enum cm_rc forbidden(const struct kube_asked *asked, const struct cm_json
                        "%s; give the agent these permissions too, or the verb escalate",
                        words_of(answer).text);
     }
-    // Quotas, policies and namespaces that go away say "forbidden" too.
-    if (strstr(message, "cannot ") == NULL || asked->resource == NULL) {
+    // Quotas, policies and namespaces that go away say "forbidden" too; a webhook says what it
+    // likes.
+    if (strstr(message, "cannot ") == NULL || strstr(message, "denied the request") != NULL ||
+        asked->resource == NULL) {
         return cm_fail(err, CM_EBUSY, "%s", words_of(answer).text);
     }
     bool everywhere = asked->ns[0] == '\0';
@@ -257,10 +259,36 @@ static enum cm_rc failed(int status, const struct cm_json *answer, struct cm_err
     return cm_fail(err, CM_EBUSY, "the API server answers %d: %s", status, words_of(answer).text);
 }
 
+// is_webhook_away: a webhook could not be asked, so nobody has said that the object is wrong.
+//     Internal error occurred: failed calling webhook "a.example.com": failed to call webhook: Post
+//     "https://hook.shop.svc:443/?timeout=10s": no endpoints available for service "hook"
+static bool is_webhook_away(const struct cm_json *answer) {
+    const char *message = message_of(answer);
+
+    return strstr(message, "failed calling webhook ") != NULL ||
+           strstr(message, "conversion webhook for ") != NULL;
+}
+
+bool kube_status_is_early(int status, const struct cm_json *answer) {
+    const char *message = message_of(answer);
+
+    if (status == 404) {
+        return true;
+    }
+    // One that hangs costs a place among the requests in flight each time.
+    return is_webhook_away(answer) && strstr(message, "deadline exceeded") == NULL &&
+           strstr(message, "imeout exceeded") == NULL;
+}
+
 enum cm_rc kube_status_error(const struct kube_asked *asked, int status,
                              const struct cm_json *answer, struct cm_err *err) {
     if (has_cause(answer, "NamespaceTerminating")) {
         return cm_fail(err, CM_EBUSY, "namespace '%s' is being deleted", asked->ns);
+    }
+    if (is_webhook_away(answer)) {
+        return cm_fail(err, CM_EBUSY,
+                       "a webhook does not answer, which is tried again until it does: %s",
+                       words_of(answer).text);
     }
     switch (status) {
     case 401:

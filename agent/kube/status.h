@@ -28,3 +28,6 @@ enum cm_rc kube_status_error(const struct kube_asked *asked, int status,
 // kube_status_is_taken tells whether a conflict is about fields that others have set; with `field`,
 // about no other than this one.
 bool kube_status_is_taken(const struct cm_json *answer, const char *field);
+// kube_status_is_early tells whether only something was missing that may appear at any moment: a
+// kind, or whoever answers for a webhook.
+bool kube_status_is_early(int status, const struct cm_json *answer);

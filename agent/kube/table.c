@@ -402,6 +402,9 @@ void kube_entry_after_op(struct kube_entry *e) {
     e->print = e->undecided ? 0 : e->print;
     e->pins++; // the core may untrack it when it hears
     if (e->tracked && missed) {
+        if (e->known && !e->drifted) {
+            say(e, NULL, false); // its health was that of the form before
+        }
         kube_entry_look(e, false);
     } else if (e->tracked && cm_list_empty(&e->at_say)) {
         say(e, NULL, false);

@@ -50,7 +50,10 @@ static enum cm_rc copy_entries(struct agent_bundle *b, char **at, const Holdfast
     for (size_t i = 0; i < m->n_entries; i++) {
         const Holdfast__V1__BundleEntry *from = m->entries[i];
 
-        if (from->key[0] == '\0' || !is_hash(&from->sha256) || from->size > WIRE_OBJECT_MAX) {
+        if (from->key[0] == '\0' || !is_hash(&from->sha256) || from->size > WIRE_OBJECT_MAX ||
+            from->wave < -AGENT_WAVE_MAX || from->wave > AGENT_WAVE_MAX ||
+            (uint32_t)from->phase > AGENT_PHASE_GROUND ||
+            (uint32_t)from->hook_delete > AGENT_HOOK_NEVER) {
             return cm_fail(err, CM_EINVAL, "entry %zu of App '%s' is malformed", i, m->app);
         }
         if (i > 0 && strcmp(m->entries[i - 1]->key, from->key) >= 0) {
@@ -60,10 +63,13 @@ static enum cm_rc copy_entries(struct agent_bundle *b, char **at, const Holdfast
         b->entries[i] = (struct agent_entry){.key = copy_text(at, from->key),
                                              .sha256 = hash_of(&from->sha256),
                                              .size = from->size,
+                                             .wave = (int16_t)from->wave,
                                              .secret = from->secret,
                                              .keep = from->keep,
                                              .recreate = from->recreate,
-                                             .once = from->once};
+                                             .once = from->once,
+                                             .phase = (uint32_t)from->phase & 15U,
+                                             .hook_delete = (uint32_t)from->hook_delete & 15U};
     }
     return CM_OK;
 }

@@ -19,15 +19,36 @@
 
 struct cm_arena;
 
+// The part of an App's way in which an object is applied. What is of the phases before and after
+// the main one is a hook: made anew for each new bundle, and run to its end before the way goes on.
+enum agent_phase {
+    AGENT_PHASE_MAIN,
+    AGENT_PHASE_PRE_APPLY,
+    AGENT_PHASE_POST_APPLY,
+    AGENT_PHASE_GROUND, // comes before the hooks; no hook itself
+};
+
+// When what a hook made goes, once it has succeeded.
+enum agent_hook_delete {
+    AGENT_HOOK_BEFORE_CREATION, // before it runs again
+    AGENT_HOOK_SUCCEEDED,       // at once
+    AGENT_HOOK_NEVER,           // it is forgotten and stays
+};
+
 struct agent_entry {
     const char *key;
     struct cm_sha256 sha256; // for secrets a keyed HMAC, which we cannot check
     uint32_t size;
+    int16_t wave;
     bool secret;
-    bool keep;     // it is not pruned
-    bool recreate; // if it cannot be changed it is deleted and made anew, whatever it is
-    bool once;     // it is made if it is not there, and never changed
+    bool keep;               // it is not pruned
+    bool recreate;           // if it cannot be changed it is deleted and made anew, whatever it is
+    bool once;               // it is made if it is not there, and never changed
+    uint8_t phase : 4;       // enum agent_phase
+    uint8_t hook_delete : 4; // enum agent_hook_delete
 };
+
+#define AGENT_WAVE_MAX 1000 // waves go from minus that to that
 
 enum agent_drift { AGENT_DRIFT_REPORT, AGENT_DRIFT_CORRECT, AGENT_DRIFT_OFF };
 
@@ -92,6 +113,10 @@ CM_MUSTUSE enum cm_rc agent_bundle_decode(const void *bytes, size_t size,
 struct agent_bundle *agent_bundle_ref(struct agent_bundle *b);
 void agent_bundle_unref(struct agent_bundle *b); // NULL is fine
 void agent_bundle_unrefp(struct agent_bundle **b);
+
+static inline bool agent_entry_is_hook(const struct agent_entry *e) {
+    return e->phase == AGENT_PHASE_PRE_APPLY || e->phase == AGENT_PHASE_POST_APPLY;
+}
 
 // agent_bundle_find returns the entry of a key, or NULL.
 const struct agent_entry *agent_bundle_find(const struct agent_bundle *b, const char *key);

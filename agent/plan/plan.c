@@ -5,10 +5,25 @@
 
 #include "common/arena.h"
 
+static int place_of(const struct agent_entry *entry) {
+    static const int places[] = {[AGENT_PHASE_GROUND] = 0,
+                                 [AGENT_PHASE_PRE_APPLY] = 1,
+                                 [AGENT_PHASE_MAIN] = 2,
+                                 [AGENT_PHASE_POST_APPLY] = 3};
+
+    return places[entry->phase];
+}
+
 static int compare_steps(const void *left, const void *right) {
     const struct agent_step *a = left;
     const struct agent_step *b = right;
 
+    if (a->place != b->place) {
+        return a->place < b->place ? -1 : 1;
+    }
+    if (a->wave != b->wave) {
+        return a->wave < b->wave ? -1 : 1;
+    }
     if (a->rank != b->rank) {
         return a->rank < b->rank ? -1 : 1;
     }
@@ -34,14 +49,19 @@ void agent_plan_apply(struct cm_arena *a, const struct agent_plan_world *world,
         struct agent_place place = {0};
 
         world->place(world->ctx, entry->key, &place);
-        bool changes = all || !is_current(world, entry, item, app);
-        if (!changes && !place.gate) {
+        bool hook = agent_entry_is_hook(entry);
+        bool changes = hook ? !world->ran(world->ctx, entry->key, &b->sha256)
+                            : all || !is_current(world, entry, item, app);
+        if (!changes && (hook || !place.gate)) {
             continue;
         }
         out->steps[out->count++] = (struct agent_step){
             .entry = entry,
+            .place = place_of(entry),
+            .wave = entry->wave,
             .rank = place.rank,
             .gate = place.gate,
+            .hook = hook,
             .changes = changes,
             .is_new = item == NULL || strcmp(item->app, app->name) != 0,
         };
@@ -53,16 +73,28 @@ void agent_plan_apply(struct cm_arena *a, const struct agent_plan_world *world,
 size_t agent_plan_stage(const struct agent_plan *plan, size_t from) {
     size_t end = from;
 
-    while (end < plan->count && plan->steps[end].rank == plan->steps[from].rank) {
+    while (end < plan->count && plan->steps[end].place == plan->steps[from].place &&
+           plan->steps[end].wave == plan->steps[from].wave &&
+           plan->steps[end].rank == plan->steps[from].rank) {
         end++;
     }
     return end;
+}
+
+bool agent_plan_needs(const struct agent_step *step, const struct agent_entry *entry) {
+    int place = place_of(entry);
+
+    return !agent_entry_is_hook(entry) &&
+           (place < step->place || (place == step->place && entry->wave < step->wave));
 }
 
 static int compare_removals(const void *left, const void *right) {
     const struct agent_removal *a = left;
     const struct agent_removal *b = right;
 
+    if (a->wave != b->wave) {
+        return a->wave > b->wave ? -1 : 1;
+    }
     if (a->rank != b->rank) {
         return a->rank > b->rank ? -1 : 1;
     }
@@ -90,8 +122,8 @@ void agent_plan_prune(struct cm_arena *a, const struct agent_plan_world *world,
                                               : items[i]->keep ? AGENT_KEPT_ANNOTATED
                                                                : AGENT_KEPT_PRECIOUS};
         } else {
-            out->removals[out->count++] =
-                (struct agent_removal){cm_arena_strdup(a, items[i]->key), place.rank};
+            out->removals[out->count++] = (struct agent_removal){cm_arena_strdup(a, items[i]->key),
+                                                                 items[i]->wave, place.rank};
         }
     }
     qsort(out->removals, out->count, sizeof(*out->removals), compare_removals);
@@ -100,7 +132,8 @@ void agent_plan_prune(struct cm_arena *a, const struct agent_plan_world *world,
 size_t agent_prune_stage(const struct agent_prune *prune, size_t from) {
     size_t end = from;
 
-    while (end < prune->count && prune->removals[end].rank == prune->removals[from].rank) {
+    while (end < prune->count && prune->removals[end].wave == prune->removals[from].wave &&
+           prune->removals[end].rank == prune->removals[from].rank) {
         end++;
     }
     return end;

@@ -1,13 +1,15 @@
 // plan: from what shall be and what is owned to an ordered list of changes.
 //
-// Applying goes by stages: objects of one rank make one stage; a stage begins when all before it is
-// applied and every gate before it (a Namespace, a CustomResourceDefinition) is healthy. What was
-// applied in this form already, is there and has not drifted is left alone.
+// Applying goes by stages: objects of one phase, wave and rank make one stage; a stage begins when
+// all before it is applied and every gate before it (a Namespace, a CustomResourceDefinition) is
+// healthy, and a phase or wave when all of those before it is. What was applied in this form
+// already, is there and has not drifted is left alone. A hook is a step of every plan until it has
+// run to its end for this very bundle.
 //
 // Removing is worked out only after the whole App was applied, from the inventory as it is then:
-// what the App owns and no App of the manifest lists, in the order of falling ranks. So an object
-// that moved to another App is handed over and never deleted, and what is not in the inventory
-// cannot be named at all. Objects that say so stay, and precious ones unless the App says
+// what the App owns and no App of the manifest lists, in the order of falling waves and ranks. So
+// an object that moved to another App is handed over and never deleted, and what is not in the
+// inventory cannot be named at all. Objects that say so stay, and precious ones unless the App says
 // otherwise.
 //
 // Threads: any; pure. Results live in the arena given and borrow keys from the inputs.
@@ -29,19 +31,24 @@ struct agent_plan_world {
     // wrong: the object is known to be missing or changed, so it must be applied again.
     bool (*wrong)(void *ctx, const char *key);
     void (*place)(void *ctx, const char *key, struct agent_place *out);
+    // ran: the hook of this key has run to its end for a bundle.
+    bool (*ran)(void *ctx, const char *key, const struct cm_sha256 *bundle);
     void *ctx;
 };
 
 struct agent_step {
     const struct agent_entry *entry;
+    int place; // of its phase
+    int wave;
     int rank;
     bool gate;
+    bool hook;
     bool changes; // it must be applied; false: a gate that is as it should be, to be waited for
     bool is_new;  // the inventory does not own it for this App yet: the intent goes to disk first
 };
 
 struct agent_plan {
-    struct agent_step *steps; // sorted by rank, then by key: changes, and all gates
+    struct agent_step *steps; // sorted by phase, wave, rank, key: changes, and all gates
     size_t count;
     size_t changes; // how many steps change something
 };
@@ -52,8 +59,12 @@ void agent_plan_apply(struct cm_arena *a, const struct agent_plan_world *world,
                       const struct agent_desired_app *app, bool all, struct agent_plan *out);
 
 // agent_plan_stage returns the end of the stage that begins at step `from`: the first step of
-// another rank.
+// another phase, wave or rank.
 size_t agent_plan_stage(const struct agent_plan *plan, size_t from);
+
+// agent_plan_needs tells whether an entry must be healthy before a step may begin: it is of an
+// earlier phase or wave, and no hook (what a hook was may be gone by now).
+bool agent_plan_needs(const struct agent_step *step, const struct agent_entry *entry);
 
 enum agent_kept { AGENT_KEPT_PRUNE_OFF, AGENT_KEPT_PRECIOUS, AGENT_KEPT_ANNOTATED };
 
@@ -65,6 +76,7 @@ struct agent_pruning {
 
 struct agent_removal {
     const char *key; // the arena's: the item may be forgotten before its turn comes
+    int wave;
     int rank;
 };
 
@@ -74,7 +86,7 @@ struct agent_left {
 };
 
 struct agent_prune {
-    struct agent_removal *removals; // highest rank first
+    struct agent_removal *removals; // highest wave first, of it the highest rank
     size_t count;
     struct agent_left *left; // owned and no longer listed, but not to be removed
     size_t left_count;

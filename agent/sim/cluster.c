@@ -474,6 +474,24 @@ enum cm_rc sim_apply(struct agent_sim *sim, const struct agent_object *object, b
     return CM_OK;
 }
 
+enum cm_rc sim_run(struct agent_sim *sim, const struct agent_object *object, bool *written,
+                   struct sim_object **out, struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct sim_object *o =
+        sim_find(sim, sim_resolve(sim, a, object->key, object->default_namespace));
+
+    if (o != NULL && o->core_key == NULL) {
+        return cm_fail(err, CM_EINVAL,
+                       "%s is there already and was not made by this agent: delete it, or give the "
+                       "hook another name",
+                       object->key);
+    }
+    if (o != NULL) {
+        drop_object(sim, o);
+    }
+    return sim_apply(sim, object, written, out, err);
+}
+
 void sim_adopt(struct agent_sim *sim, const struct agent_owned *owned, struct cm_buf *desired) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const char *key = sim_resolve(sim, a, owned->key, owned->default_namespace);

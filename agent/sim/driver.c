@@ -16,7 +16,7 @@ enum { VALUE_MAX = 256 };
 
 #define ONCE "once" // the note of what is only made, never changed
 
-enum op_type { OP_APPLY, OP_REMOVE, OP_RECOVER };
+enum op_type { OP_APPLY, OP_RUN, OP_TAIL, OP_REMOVE, OP_RECOVER };
 
 // A request. Requests wait in order; those in flight come first in the list.
 struct op {
@@ -34,6 +34,7 @@ struct op {
     bool recreate;
     bool once;
     agent_applied_fn applied;
+    agent_tail_fn tail;
     agent_removed_fn removed;
     agent_found_fn found;
     agent_recovered_fn recovered;
@@ -164,12 +165,22 @@ static void end_apply(struct agent_sim_driver *d, struct op *op, bool canceled) 
     if (canceled) {
         (void)cm_fail(&result.error, CM_ECANCELED, "the driver is stopped");
     } else if (!sim_refuses(d->sim, op->key, &result.error) &&
-               sim_apply(d->sim, &object, &result.written, &o, &result.error) == CM_OK) {
+               (op->type == OP_RUN ? sim_run : sim_apply)(d->sim, &object, &result.written, &o,
+                                                          &result.error) == CM_OK) {
         result.error = (struct cm_err){0};
         result.uid = o->uid;
         result.note = op->once ? ONCE : "";
     }
     op->applied(op->ctx, &result);
+}
+
+static void end_tail(struct op *op, bool canceled) {
+    struct cm_err error = {0};
+
+    if (canceled) {
+        (void)cm_fail(&error, CM_ECANCELED, "the driver is stopped");
+    }
+    op->tail(op->ctx, canceled ? "" : "the simulated pod says nothing more", &error);
 }
 
 // is_wanted tells whether another key of the same object is tracked: one that names its namespace
@@ -237,8 +248,10 @@ static void end_recover(struct agent_sim_driver *d, struct op *op, bool canceled
 static void end_op(struct agent_sim_driver *d, struct op *op, bool canceled) {
     cm_list_remove(&op->in_queue);
     d->in_flight -= op->started ? 1 : 0;
-    if (op->type == OP_APPLY) {
+    if (op->type == OP_APPLY || op->type == OP_RUN) {
         end_apply(d, op, canceled);
+    } else if (op->type == OP_TAIL) {
+        end_tail(op, canceled);
     } else if (op->type == OP_REMOVE) {
         end_remove(d, op, canceled);
     } else {
@@ -263,10 +276,10 @@ static void run_timer(void *ctx) {
     start_ops(d);
 }
 
-static void apply(struct agent_driver *base, const struct agent_object *object,
-                  agent_applied_fn done, void *ctx) {
+static void queue_write(struct agent_driver *base, enum op_type type,
+                        const struct agent_object *object, agent_applied_fn done, void *ctx) {
     struct agent_sim_driver *d = self(base);
-    struct op *op = queue_op(d, OP_APPLY, ctx);
+    struct op *op = queue_op(d, type, ctx);
 
     op->app = cm_strdup(object->app);
     op->key = cm_strdup(object->key);
@@ -277,6 +290,25 @@ static void apply(struct agent_driver *base, const struct agent_object *object,
     op->recreate = object->recreate;
     op->once = object->once;
     op->applied = done;
+    start_ops(d);
+}
+
+static void apply(struct agent_driver *base, const struct agent_object *object,
+                  agent_applied_fn done, void *ctx) {
+    queue_write(base, OP_APPLY, object, done, ctx);
+}
+
+static void run(struct agent_driver *base, const struct agent_object *object, agent_applied_fn done,
+                void *ctx) {
+    queue_write(base, OP_RUN, object, done, ctx);
+}
+
+static void tail(struct agent_driver *base, const char *key, agent_tail_fn done, void *ctx) {
+    struct agent_sim_driver *d = self(base);
+    struct op *op = queue_op(d, OP_TAIL, ctx);
+
+    op->key = cm_strdup(key);
+    op->tail = done;
     start_ops(d);
 }
 
@@ -572,6 +604,8 @@ static const struct agent_driver_ops ops = {
     .target_version = target_version,
     .place = place,
     .apply = apply,
+    .run = run,
+    .tail = tail,
     .remove = remove_object,
     .track = track,
     .untrack = untrack,

@@ -64,6 +64,9 @@ bool sim_refuses(const struct agent_sim *sim, const char *key, struct cm_err *er
 // sim_apply does what an API server does with a server-side apply.
 enum cm_rc sim_apply(struct agent_sim *sim, const struct agent_object *object, bool *written,
                      struct sim_object **out, struct cm_err *err);
+// sim_run makes it anew: what of ours is there goes first.
+enum cm_rc sim_run(struct agent_sim *sim, const struct agent_object *object, bool *written,
+                   struct sim_object **out, struct cm_err *err);
 // sim_adopt takes an object to be there as desired, with the uid that the agent remembers.
 void sim_adopt(struct agent_sim *sim, const struct agent_owned *owned, struct cm_buf *desired);
 enum cm_rc sim_remove(struct agent_sim *sim, const char *key, const char *uid, struct cm_err *err);

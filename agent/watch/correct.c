@@ -15,11 +15,10 @@ enum {
 
 // shall_correct tells whether an object is to be put right.
 static bool shall_correct(const struct agent_watch *w, const struct seen *s) {
-    const struct agent_desired *d = w->apply == NULL ? NULL : agent_apply_desired(w->apply);
-    const struct agent_claim *claim = d == NULL ? NULL : agent_desired_claim(d, s->key);
+    const struct agent_claim *claim = watch_claim(w, s);
 
-    return claim != NULL && !s->telling.removed && !w->unreachable &&
-           !claim->app->bundle->suspend &&
+    return claim != NULL && !agent_entry_is_hook(claim->entry) && !s->telling.removed &&
+           !w->unreachable && !claim->app->bundle->suspend &&
            (s->due || ((s->drift_count > 0 || s->health == AGENT_HEALTH_MISSING) &&
                        claim->app->bundle->drift == AGENT_DRIFT_CORRECT));
 }

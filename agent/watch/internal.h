@@ -126,6 +126,9 @@ void watch_redo(struct agent_watch *w);
 enum agent_health watch_app_health(const struct agent_watch *w, const struct app *a,
                                    const char **why);
 
+// watch_claim returns who lists an object, or NULL.
+const struct agent_claim *watch_claim(const struct agent_watch *w, const struct seen *s);
+
 // watch_consider starts or ends the correction of an object.
 void watch_consider(struct agent_watch *w, struct seen *s);
 void watch_correct(void *watch); // the timer's

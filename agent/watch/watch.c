@@ -170,6 +170,13 @@ enum agent_health agent_watch_health(void *watch, const char *key) {
     return s == NULL || w->unreachable ? AGENT_HEALTH_UNKNOWN : s->health;
 }
 
+const char *agent_watch_why(void *watch, const char *key) {
+    const struct agent_watch *w = watch;
+    const struct seen *s = cm_map_get(w->objects, key);
+
+    return s == NULL || s->message == NULL ? "" : s->message;
+}
+
 bool agent_watch_app_healthy(void *watch, const char *app) {
     const struct agent_watch *w = watch;
     const struct app *a = cm_map_get(w->apps, app);
@@ -178,7 +185,7 @@ bool agent_watch_app_healthy(void *watch, const char *app) {
     return a == NULL ? !w->unreachable : watch_app_health(w, a, &why) == AGENT_HEALTH_HEALTHY;
 }
 
-static const struct agent_claim *claim_of(const struct agent_watch *w, const struct seen *s) {
+const struct agent_claim *watch_claim(const struct agent_watch *w, const struct seen *s) {
     const struct agent_desired *d = w->apply == NULL ? NULL : agent_apply_desired(w->apply);
 
     return d == NULL ? NULL : agent_desired_claim(d, s->key);
@@ -194,7 +201,7 @@ bool agent_watch_wrong(void *watch, const char *key) {
     const struct seen *s = cm_map_get(w->objects, key);
 
     return s != NULL && (s->health == AGENT_HEALTH_MISSING || s->due ||
-                         (s->drift_count > 0 && !may_drift(claim_of(w, s))));
+                         (s->drift_count > 0 && !may_drift(watch_claim(w, s))));
 }
 
 // ---- From the driver
@@ -231,12 +238,20 @@ static void set_drift(struct seen *s, const struct agent_field_drift *drift, siz
     }
 }
 
-// drift_counts: an object that is still to be applied differs because Git changed, and an App may
-// not want to hear of drift.
+// drift_counts: an object that is still to be applied differs because Git changed, an App may not
+// want to hear of drift, and what a hook made is of no use once it has run.
 static bool drift_counts(const struct agent_watch *w, const struct seen *s) {
-    const struct agent_claim *claim = claim_of(w, s);
+    const struct agent_claim *claim = watch_claim(w, s);
 
-    return claim != NULL && !may_drift(claim) && cm_sha256_equal(&claim->entry->sha256, &s->sha256);
+    return claim != NULL && !may_drift(claim) && !agent_entry_is_hook(claim->entry) &&
+           cm_sha256_equal(&claim->entry->sha256, &s->sha256);
+}
+
+// may_be_gone: nobody lists it, or it is what a hook made.
+static bool may_be_gone(const struct agent_watch *w, const struct seen *s) {
+    const struct agent_claim *claim = watch_claim(w, s);
+
+    return s->left != NULL || (claim != NULL && agent_entry_is_hook(claim->entry));
 }
 
 // note_end remembers who put an object right. The target may say so before our own request is over;
@@ -296,8 +311,8 @@ void agent_watch_observed(void *watch, const struct agent_observation *what) {
     if (other_health && w->apply != NULL) {
         agent_apply_woken(w->apply);
     }
-    if (s->health == AGENT_HEALTH_MISSING && s->left != NULL && w->apply != NULL) {
-        agent_apply_forget(w->apply, s->key); // nobody lists it, and now it is gone
+    if (s->health == AGENT_HEALTH_MISSING && w->apply != NULL && may_be_gone(w, s)) {
+        agent_apply_forget(w->apply, s->key); // and now it is gone
         return;
     }
     watch_consider(w, s);
@@ -434,6 +449,7 @@ void agent_watch_removed(void *watch, const char *app, const char *key) {
     count(s, false);
     s->telling.removed = true;
     w->has_removed = true;
+    s->health = AGENT_HEALTH_UNKNOWN; // of the next one of that name
     drop_drift(s);
     watch_consider(w, s);
     watch_dirty_object(w, s);

@@ -66,6 +66,7 @@ void agent_watch_failed(void *watch, const char *app, const char *key, const cha
 void agent_watch_removed(void *watch, const char *app, const char *key);
 void agent_watch_left(void *watch, const char *app, const char *key, const char *why);
 enum agent_health agent_watch_health(void *watch, const char *key);
+const char *agent_watch_why(void *watch, const char *key);
 bool agent_watch_app_healthy(void *watch, const char *app);
 bool agent_watch_wrong(void *watch, const char *key);
 

@@ -33,6 +33,9 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
         entries[i].keep = object->keep;
         entries[i].recreate = object->care.recreate;
         entries[i].once = object->care.once;
+        entries[i].wave = object->order.wave;
+        entries[i].phase = (Holdfast__V1__Phase)object->order.phase;
+        entries[i].hook_delete = (Holdfast__V1__HookDelete)object->order.hook_delete;
         list[i] = &entries[i];
     }
     holdfast__v1__bundle__init(&message);
@@ -149,6 +152,9 @@ static enum cm_rc decode_objects(const Holdfast__V1__Bundle *message, struct hub
         objects[i].secret = entry->secret;
         objects[i].keep = entry->keep;
         objects[i].care = (struct hub_care){.recreate = entry->recreate, .once = entry->once};
+        objects[i].order = (struct hub_order){.wave = (int16_t)entry->wave,
+                                              .phase = (uint8_t)entry->phase,
+                                              .hook_delete = (uint8_t)entry->hook_delete};
         memcpy(objects[i].sha256.bytes, entry->sha256.data, CM_SHA256_SIZE);
     }
     return CM_OK;

@@ -29,6 +29,16 @@ struct hub_care {
     bool once;     // made if it is not there, and never changed
 };
 
+// When an object's turn comes, beside what its kind says (hub/render/order.h).
+enum hub_phase { HUB_PHASE_MAIN, HUB_PHASE_PRE_APPLY, HUB_PHASE_POST_APPLY, HUB_PHASE_GROUND };
+enum hub_hook_delete { HUB_HOOK_BEFORE_CREATION, HUB_HOOK_SUCCEEDED, HUB_HOOK_NEVER };
+
+struct hub_order {
+    int16_t wave;
+    uint8_t phase;       // enum hub_phase
+    uint8_t hook_delete; // enum hub_hook_delete
+};
+
 struct hub_object {
     const char *key;         // common/object/id.h
     struct cm_sha256 sha256; // for secrets the HMAC
@@ -36,6 +46,7 @@ struct hub_object {
     bool secret;
     bool keep; // it is not pruned
     struct hub_care care;
+    struct hub_order order;
 };
 
 enum hub_drift { HUB_DRIFT_REPORT, HUB_DRIFT_CORRECT, HUB_DRIFT_OFF };

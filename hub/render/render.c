@@ -12,6 +12,7 @@
 #include "common/str.h"
 #include "hub/render/care.h"
 #include "hub/render/fill.h"
+#include "hub/render/order.h"
 #include "hub/render/source.h"
 #include "proto/wire.h"
 
@@ -25,6 +26,7 @@ struct made {
     bool secret;
     bool keep;
     struct hub_care care;
+    struct hub_order order;
 };
 
 struct job {
@@ -154,11 +156,15 @@ static struct made *make(struct job *j) {
         check_secret(j, object, &id);
     }
     struct hub_care care = {0};
-    if (!hub_care_read(j->template, object, &care, j->diags) || j->diags->all > before) {
+    struct hub_order order = {0};
+    bool fine = hub_care_read(j->template, object, &care, j->diags);
+    fine = hub_order_read(j->template, object, &id, &order, j->diags) && fine;
+    if (!fine || j->diags->all > before) {
         return NULL;
     }
     struct made *made = finish(j, object, &id);
     made->care = care;
+    made->order = order;
     if (j->diags->all > before) {
         made_free(made);
         return NULL;
@@ -296,7 +302,9 @@ static void make_entries(const struct hub_render_input *in, struct entry *entrie
                                                     .bytes = cm_buf_ref(made->bytes),
                                                     .secret = made->secret,
                                                     .keep = made->keep,
-                                                    .care = made->care};
+                                                    .care = made->care,
+
+                                                    .order = made->order};
             entries[i].template = in->templates[i];
             bytes += made->bytes->size;
         }
@@ -358,6 +366,7 @@ static void fill_rendered(const struct hub_render_input *in, const struct entry 
         out->places[i] = (struct hub_object_place){cm_buf_ref(t->source->path), t->object->line,
                                                    t->object->column};
     }
+    hub_order_settle(objects, in->template_count, in->namespace);
     out->bundle = bundle_of(in, objects);
 }
 

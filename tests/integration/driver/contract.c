@@ -284,8 +284,11 @@ static char *key_of(const char *kind, const char *name) {
     return cm_strf("%s/%s/%s", kind, t.outside->namespace, name);
 }
 
-// begin_apply begins to apply and makes the object what is desired.
-static void begin_apply(const char *key, const char *json, struct outcome *out) {
+typedef void (*write_fn)(struct agent_driver *d, const struct agent_object *object,
+                         agent_applied_fn done, void *ctx);
+
+// begin begins to apply, or to run, and makes the object what is desired.
+static void begin(write_fn write, const char *key, const char *json, struct outcome *out) {
     struct cm_buf *bytes = canonical(json);
     struct agent_object object = {
         .app = "shop",
@@ -302,7 +305,11 @@ static void begin_apply(const char *key, const char *json, struct outcome *out) 
 
     *out = (struct outcome){0};
     cm_map_put(t.desired, key, bytes);
-    t.driver->ops->apply(t.driver, &object, on_applied, out);
+    write(t.driver, &object, on_applied, out);
+}
+
+static void begin_apply(const char *key, const char *json, struct outcome *out) {
+    begin(t.driver->ops->apply, key, json, out);
 }
 
 static void apply(const char *key, const char *json, struct outcome *out) {
@@ -397,6 +404,44 @@ static void a_changed_apply_changes_and_takes_away(void **state) {
     assert_string_equal(second.uid, first.uid);
     assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "blue");
     assert_string_equal(t.outside->field(t.outside, key, "data", "size"), "");
+}
+
+static void on_turn(void *ctx) {
+    (void)ctx;
+    cm_loop_stop(t.loop);
+}
+
+// turn lets happen what is due by the next turn of the loop.
+static void turn(void) {
+    struct cm_task task = {.run = on_turn};
+
+    cm_loop_post(t.loop, &task);
+    cm_loop_run(t.loop);
+}
+
+static char *deployment_json(const char *name, int replicas) {
+    return cm_strf(
+        "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"%s\","
+        "\"namespace\":\"%s\"},\"spec\":{\"replicas\":%d,\"selector\":{\"matchLabels\":{"
+        "\"app\":\"%s\"}},\"template\":{\"metadata\":{\"labels\":{\"app\":\"%s\"}},"
+        "\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"example.com/a:1\"}]}}}}",
+        name, t.outside->namespace, replicas, name, name);
+}
+
+static void the_health_of_the_form_before_does_not_outlive_a_change(void **state) {
+    CM_AUTOFREE char *key = key_of("Deployment.apps", "moving");
+    struct outcome out;
+
+    (void)state;
+    for (int replicas = 1; replicas <= 4; replicas++) {
+        CM_AUTOFREE char *json = deployment_json("moving", replicas);
+
+        apply_well(key, json, &out);
+        turn();
+        assert_int_not_equal(heard_of(key)->health, AGENT_HEALTH_HEALTHY);
+        track(key, &out);
+        wait_until(is_healthy, key, "the deployment to be healthy");
+    }
 }
 
 static void the_fields_of_others_stay(void **state) {
@@ -743,8 +788,8 @@ static void what_is_added_to_ours_by_hand_stays(void **state) {
     assert_string_equal(t.outside->field(t.outside, key, "data", "size"), "L");
 }
 
-// deployment_json selects pods by a label. The caller frees it.
-static char *deployment_json(const char *name, const char *label) {
+// labelled_json selects pods by a label. The caller frees it.
+static char *labelled_json(const char *name, const char *label) {
     return cm_strf("{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":"
                    "\"%s\",\"namespace\":\"%s\"},\"spec\":{\"replicas\":0,\"selector\":{"
                    "\"matchLabels\":{\"app\":\"%s\"}},\"template\":{\"metadata\":{\"labels\":{"
@@ -755,8 +800,8 @@ static char *deployment_json(const char *name, const char *label) {
 
 static void what_cannot_be_changed_is_made_anew_only_if_the_app_says_so(void **state) {
     CM_AUTOFREE char *key = key_of("Deployment.apps", "fixed");
-    CM_AUTOFREE char *before = deployment_json("fixed", "before");
-    CM_AUTOFREE char *after = deployment_json("fixed", "after");
+    CM_AUTOFREE char *before = labelled_json("fixed", "before");
+    CM_AUTOFREE char *after = labelled_json("fixed", "after");
     struct outcome first;
     struct outcome out;
 
@@ -1071,6 +1116,89 @@ static void a_namespace_that_is_not_there_is_busy(void **state) {
     assert_non_null(strstr(out.msg, "contract-nowhere"));
 }
 
+static char *job_json(const char *name, const char *color) {
+    return cm_strf("{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"metadata\":{\"name\":\"%s\","
+                   "\"namespace\":\"%s\",\"annotations\":{\"color\":\"%s\"}},\"spec\":{"
+                   "\"backoffLimit\":0,\"template\":{\"spec\":{\"restartPolicy\":\"Never\","
+                   "\"containers\":[{\"name\":\"main\",\"image\":\"example.com/%s:1\"}]}}}}",
+                   name, t.outside->namespace, color, color);
+}
+
+static void run(const char *key, const char *json, struct outcome *out) {
+    begin(t.driver->ops->run, key, json, out);
+    assert_false(out->is_done);
+    wait_until(is_done, out, "a run");
+}
+
+static void a_run_makes_the_object_anew_each_time(void **state) {
+    CM_AUTOFREE char *key = key_of("Job.batch", "hook");
+    struct outcome before = {0};
+    struct outcome out;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) { // its template could not change else
+        CM_AUTOFREE char *json = job_json("hook", i == 0 ? "red" : "green");
+
+        run(key, json, &out);
+        if (out.code != CM_OK) {
+            fail_msg("%s", out.msg);
+        }
+        assert_true(out.written);
+        assert_string_not_equal(out.uid, before.uid);
+        turn();
+        assert_int_not_equal(heard_of(key)->health, AGENT_HEALTH_HEALTHY);
+        track(key, &out);
+        wait_until(is_healthy, key, "the job to succeed");
+        assert_string_equal(heard_of(key)->uid, out.uid);
+        before = out;
+    }
+}
+
+static void a_run_leaves_alone_what_is_not_ours(void **state) {
+    CM_AUTOFREE char *key = key_of("Job.batch", "theirs");
+    CM_AUTOFREE char *json = job_json("theirs", "red");
+    struct outcome out;
+
+    (void)state;
+    t.outside->create(t.outside, key, json, "somebody");
+    run(key, json, &out);
+    assert_int_equal(out.code, CM_EINVAL);
+    assert_non_null(strstr(out.msg, "not made by this agent"));
+    assert_true(t.outside->exists(t.outside, key));
+}
+
+static void on_tail(void *ctx, const char *text, const struct cm_err *error) {
+    struct outcome *o = ctx;
+
+    assert_false(o->is_done);
+    assert_true(strlen(text) <= AGENT_TAIL_MAX);
+    assert_true(error->code == CM_OK || text[0] == '\0');
+    o->is_done = true;
+    check();
+}
+
+static void the_end_of_a_log_is_asked_for_and_always_answered(void **state) {
+    CM_AUTOFREE char *key = key_of("Job.batch", "speaking");
+    CM_AUTOFREE char *never = key_of("Job.batch", "silent");
+    CM_AUTOFREE char *json = job_json("speaking", "red");
+    const char *const keys[] = {key, never};
+    struct outcome out;
+
+    (void)state;
+    if (t.driver->ops->tail == NULL) {
+        return;
+    }
+    run(key, json, &out);
+    track(key, &out);
+    wait_until(is_healthy, key, "the job to succeed");
+    for (int i = 0; i < 2; i++) {
+        out = (struct outcome){0};
+        t.driver->ops->tail(t.driver, keys[i], on_tail, &out);
+        assert_false(out.is_done);
+        wait_until(is_done, &out, "the log");
+    }
+}
+
 static void gates_and_precious_objects_are_known(void **state) {
     struct agent_place definition;
     struct agent_place space;
@@ -1129,6 +1257,7 @@ int main(int argc, char **argv) {
         CONTRACT(an_apply_makes_the_object),
         CONTRACT(an_unchanged_apply_writes_nothing),
         CONTRACT(a_changed_apply_changes_and_takes_away),
+        CONTRACT(the_health_of_the_form_before_does_not_outlive_a_change),
         CONTRACT(the_fields_of_others_stay),
         CONTRACT(an_open_namespace_is_the_apps),
         CONTRACT(an_observation_follows_each_tracking),
@@ -1161,6 +1290,9 @@ int main(int argc, char **argv) {
         CONTRACT(a_kind_is_busy_until_it_appears),
         CONTRACT(a_new_field_is_there_once_its_definition_is_applied),
         CONTRACT(a_namespace_that_is_not_there_is_busy),
+        CONTRACT(a_run_makes_the_object_anew_each_time),
+        CONTRACT(a_run_leaves_alone_what_is_not_ours),
+        CONTRACT(the_end_of_a_log_is_asked_for_and_always_answered),
         CONTRACT(gates_and_precious_objects_are_known),
         CONTRACT(the_end_cancels_what_was_begun),
     };

@@ -85,11 +85,13 @@ static char *path_of(const char *key, bool collection) {
         {"Secret", "/api/v1"},
         {"Namespace", "/api/v1"},
         {"Deployment.apps", "/apis/apps/v1"},
+        {"Job.batch", "/apis/batch/v1"},
         {"CustomResourceDefinition.apiextensions.k8s.io", "/apis/apiextensions.k8s.io/v1"},
         {"Gear.contract.example", "/apis/contract.example/v1"},
     };
-    static const char *const plurals[] = {
-        "configmaps", "secrets", "namespaces", "deployments", "customresourcedefinitions", "gears"};
+    static const char *const plurals[] = {"configmaps",  "secrets", "namespaces",
+                                          "deployments", "jobs",    "customresourcedefinitions",
+                                          "gears"};
     const char *first = strchr(key, '/');
     const char *second = strchr(first + 1, '/');
     struct cm_str path = {0};

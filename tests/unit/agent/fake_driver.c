@@ -12,8 +12,10 @@ struct request {
     char *key;
     agent_applied_fn applied; // NULL: a removal
     agent_removed_fn removed;
+    agent_tail_fn tail;
     void *ctx;
     struct agent_object object; // only its options
+    bool anew;
 };
 
 struct fake_driver {
@@ -49,6 +51,18 @@ static void apply(struct agent_driver *d, const struct agent_object *object, age
                                       .yields = object->yields,
                                       .recreate = object->recreate,
                                       .once = object->once};
+}
+
+static void run(struct agent_driver *d, const struct agent_object *object, agent_applied_fn done,
+                void *ctx) {
+    struct request *r = add(self(d), object->key, ctx);
+
+    r->applied = done;
+    r->anew = true;
+}
+
+static void tail(struct agent_driver *d, const char *key, agent_tail_fn done, void *ctx) {
+    add(self(d), key, ctx)->tail = done;
 }
 
 static void remove_object(struct agent_driver *d, const struct agent_owned *object,
@@ -93,6 +107,8 @@ static const struct agent_driver_ops ops = {
     .free = driver_free,
     .place = place,
     .apply = apply,
+    .run = run,
+    .tail = tail,
     .remove = remove_object,
     .track = track,
     .untrack = untrack,
@@ -142,6 +158,18 @@ const struct agent_object *fake_object(const struct fake_driver *f, const char *
     return r == NULL ? NULL : &r->object;
 }
 
+bool fake_is_anew(const struct fake_driver *f, const char *key) {
+    const struct request *r = find(f, key);
+
+    return r != NULL && r->anew;
+}
+
+bool fake_is_tail(const struct fake_driver *f, const char *key) {
+    const struct request *r = find(f, key);
+
+    return r != NULL && r->tail != NULL;
+}
+
 bool fake_is_tracked(const struct fake_driver *f, const char *key) {
     return cm_map_get(f->tracked, key) != NULL;
 }
@@ -154,9 +182,14 @@ size_t fake_looks(const struct fake_driver *f) {
     return f->looks;
 }
 
-static bool end(struct fake_driver *f, const char *key, const struct cm_err *error) {
+static bool end(struct fake_driver *f, const char *key, const struct cm_err *error,
+                int64_t retry_after_ms) {
     struct request *r = find(f, key);
-    struct agent_applied result = {.error = *error, .uid = "uid", .note = "", .written = true};
+    struct agent_applied result = {.error = *error,
+                                   .retry_after_ms = retry_after_ms,
+                                   .uid = "uid",
+                                   .note = "",
+                                   .written = true};
 
     if (r == NULL) {
         return false;
@@ -165,8 +198,10 @@ static bool end(struct fake_driver *f, const char *key, const struct cm_err *err
     f->pending--;
     if (r->applied != NULL) {
         r->applied(r->ctx, &result);
+    } else if (r->tail != NULL) {
+        r->tail(r->ctx, "line 1 | line 2", error);
     } else {
-        r->removed(r->ctx, error, 0);
+        r->removed(r->ctx, error, retry_after_ms);
     }
     free(r->key);
     free(r);
@@ -176,14 +211,21 @@ static bool end(struct fake_driver *f, const char *key, const struct cm_err *err
 bool fake_succeed(struct fake_driver *f, const char *key) {
     const struct cm_err none = {0};
 
-    return end(f, key, &none);
+    return end(f, key, &none, 0);
 }
 
 bool fake_fail(struct fake_driver *f, const char *key, enum cm_rc code, const char *why) {
     struct cm_err error;
 
     (void)cm_fail(&error, code, "%s", why);
-    return end(f, key, &error);
+    return end(f, key, &error, 0);
+}
+
+bool fake_fail_busy(struct fake_driver *f, const char *key, int64_t retry_after_ms) {
+    struct cm_err error;
+
+    (void)cm_fail(&error, CM_EBUSY, "too much to do");
+    return end(f, key, &error, retry_after_ms);
 }
 
 void fake_cancel_all(struct fake_driver *f) {

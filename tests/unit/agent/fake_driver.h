@@ -21,6 +21,8 @@ bool fake_is_pending(const struct fake_driver *f, const char *key);
 // fake_object returns the pending request's object, without its bytes, or NULL.
 const struct agent_object *fake_object(const struct fake_driver *f, const char *key);
 bool fake_is_adopting(const struct fake_driver *f, const char *key); // the pending request does
+bool fake_is_anew(const struct fake_driver *f, const char *key);     // it makes the object anew
+bool fake_is_tail(const struct fake_driver *f, const char *key);     // it asks for its log
 bool fake_is_tracked(const struct fake_driver *f, const char *key);
 size_t fake_removes(const struct fake_driver *f); // requests of removal that were ever begun
 size_t fake_looks(const struct fake_driver *f);   // observations that were ever asked for
@@ -29,6 +31,8 @@ size_t fake_looks(const struct fake_driver *f);   // observations that were ever
 // there is none.
 bool fake_succeed(struct fake_driver *f, const char *key);
 bool fake_fail(struct fake_driver *f, const char *key, enum cm_rc code, const char *why);
+// fake_fail_busy fails it with CM_EBUSY and a pause that the target asks for.
+bool fake_fail_busy(struct fake_driver *f, const char *key, int64_t retry_after_ms);
 
 // fake_cancel_all ends all requests with CM_ECANCELED, as stopping does.
 void fake_cancel_all(struct fake_driver *f);

@@ -127,6 +127,9 @@ static Holdfast__V1__BundleEntry *entry_of(struct cm_arena *a, struct test_relea
     e->secret = o->secret;
     e->recreate = o->recreate;
     e->once = o->once;
+    e->wave = o->wave;
+    e->phase = (Holdfast__V1__Phase)o->phase;
+    e->hook_delete = (Holdfast__V1__HookDelete)o->hook_delete;
     add_blob(r, &name, bytes, o->secret);
     return e;
 }

@@ -30,6 +30,9 @@ struct test_object {
     bool secret;
     bool recreate;
     bool once;
+    int wave;
+    enum agent_phase phase;
+    enum agent_hook_delete hook_delete;
 };
 
 struct test_app {

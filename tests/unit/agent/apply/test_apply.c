@@ -26,6 +26,8 @@
 #define CFG "ConfigMap/shop/cfg"
 #define WEB "Deployment.apps/shop/web"
 #define SVC "Service/shop/web"
+#define BEFORE "Job.batch/shop/before"
+#define AFTER "Job.batch/shop/after"
 
 struct fixture {
     char *root;
@@ -35,10 +37,13 @@ struct fixture {
     struct agent_driver *driver;
     struct fake_driver *fake;
     struct agent_apply *apply;
+    struct agent_apply_host host;
     struct cm_map *states;   // by App: the last state's number + 1, as a pointer
     struct cm_map *messages; // by App
     struct cm_map *healthy;  // keys and Apps that are
     struct cm_map *wrong;    // keys
+    struct cm_map *sick;     // keys
+    struct cm_map *missing;  // keys
     struct cm_map *left;     // by key: why
     size_t removed;
     size_t apps_removed;
@@ -96,7 +101,19 @@ static void on_left(void *ctx, const char *app, const char *key, const char *why
 static enum agent_health health_of(void *ctx, const char *key) {
     const struct fixture *f = ctx;
 
+    if (cm_map_get(f->sick, key) != NULL) {
+        return AGENT_HEALTH_DEGRADED;
+    }
+    if (cm_map_get(f->missing, key) != NULL) {
+        return AGENT_HEALTH_MISSING;
+    }
     return cm_map_get(f->healthy, key) != NULL ? AGENT_HEALTH_HEALTHY : AGENT_HEALTH_PROGRESSING;
+}
+
+static const char *why_of(void *ctx, const char *key) {
+    (void)ctx;
+    (void)key;
+    return "it has reached the specified backoff limit";
 }
 
 static bool app_is_healthy(void *ctx, const char *app) {
@@ -126,6 +143,7 @@ static int set_up(void **state) {
                                           .removed = on_removed,
                                           .left = on_left,
                                           .health = health_of,
+                                          .why = why_of,
                                           .app_healthy = app_is_healthy,
                                           .wrong = is_wrong};
     struct fixture *f = cm_new(1, sizeof(*f));
@@ -133,6 +151,7 @@ static int set_up(void **state) {
     struct cm_err err;
 
     with_ctx.ctx = f;
+    f->host = with_ctx;
     cm_clock_fake(1000000);
     f->root = temp_dir();
     f->loop = cm_loop_new();
@@ -141,6 +160,8 @@ static int set_up(void **state) {
     f->messages = cm_map_new(free);
     f->healthy = cm_map_new(NULL);
     f->wrong = cm_map_new(NULL);
+    f->sick = cm_map_new(NULL);
+    f->missing = cm_map_new(NULL);
     f->left = cm_map_new(free);
     if (agent_cache_open(f->loop, f->disk, f->root, &f->cache, &err) < 0) {
         fail_msg("%s", err.msg);
@@ -176,6 +197,8 @@ static int tear_down(void **state) {
     cm_map_free(f->messages);
     cm_map_free(f->healthy);
     cm_map_free(f->wrong);
+    cm_map_free(f->sick);
+    cm_map_free(f->missing);
     cm_map_free(f->left);
     temp_dir_remove(f->root);
     free(f);
@@ -298,6 +321,87 @@ static void stages_go_by_rank_and_wait_for_their_gate(void **state) {
     assert_true(fake_is_tracked(f->fake, WEB));
 }
 
+static void a_wave_waits_until_all_before_it_is_healthy(void **state) {
+    const struct test_object waves[] = {
+        {.key = CFG, .wave = 1}, {.key = WEB, .wave = -1}, {.key = SVC, .wave = 2}};
+    const struct test_app app = {.name = "shop", .objects = waves, .object_count = 3};
+    struct fixture *f = *state;
+
+    set(f, &app, 1, 1, NULL);
+    let(f, WEB);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 0);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_APPLYING);
+    assert_string_equal(message_of(f, "shop"), "wave 1 waits until " WEB " is healthy");
+    make_healthy(f, WEB);
+    let(f, CFG);
+    make_healthy(f, CFG);
+    let(f, SVC);
+    assert_true(turn_until(f->loop, shop_is_applied, f)); // the last one is waited for by nobody
+    assert_int_equal(agent_cache_item(f->cache, WEB)->wave, -1);
+}
+
+static void a_wave_waits_for_what_did_not_change_too(void **state) {
+    const struct test_object before[] = {{.key = CFG, .wave = 1}, {.key = WEB}};
+    const struct test_object after[] = {{.key = CFG, .json = "{\"a\":1}", .wave = 1}, {.key = WEB}};
+    const struct test_app first = {.name = "shop", .objects = before, .object_count = 2};
+    const struct test_app second = {.name = "shop", .objects = after, .object_count = 2};
+    struct fixture *f = *state;
+
+    cm_map_put(f->healthy, WEB, f);
+    set(f, &first, 1, 1, NULL);
+    apply_all(f);
+    (void)cm_map_remove(f->healthy, WEB);
+    set(f, &second, 1, 2, NULL);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 0);
+    assert_string_equal(message_of(f, "shop"), "wave 1 waits until " WEB " is healthy");
+    make_healthy(f, WEB);
+    let(f, CFG);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+}
+
+static void a_new_revision_ends_the_wait_for_a_wave(void **state) {
+    const struct test_object broken[] = {{.key = CFG, .wave = 1}, {.key = WEB}};
+    const struct test_object mended[] = {{.key = CFG, .wave = 1},
+                                         {.key = WEB, .json = "{\"mended\":true}"}};
+    const struct test_app first = {.name = "shop", .objects = broken, .object_count = 2};
+    const struct test_app second = {.name = "shop", .objects = mended, .object_count = 2};
+    struct fixture *f = *state;
+
+    set(f, &first, 1, 1, NULL);
+    let(f, WEB);
+    settle(f);
+    set(f, &second, 1, 2, NULL);
+    let(f, WEB); // at once
+    make_healthy(f, WEB);
+    let(f, CFG);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+}
+
+static void waves_are_removed_backwards_also_when_only_the_order_changed(void **state) {
+    const struct test_object before[] = {{.key = CFG, .wave = 3}, {.key = NS}, {.key = SVC}};
+    const struct test_object after[] = {
+        {.key = CFG, .wave = 3}, {.key = NS, .wave = -4}, {.key = SVC}};
+    const struct test_app first = {.name = "shop", .objects = before, .object_count = 3};
+    const struct test_app second = {.name = "shop", .objects = after, .object_count = 3};
+    const struct test_gone gone = {.name = "shop", .prune = true};
+    struct fixture *f = *state;
+
+    cm_map_put(f->healthy, SVC, f);
+    set(f, &first, 1, 1, NULL);
+    apply_all(f);
+    set(f, &second, 1, 2, NULL);
+    settle(f);
+    assert_int_equal(agent_cache_item(f->cache, NS)->wave, -4);
+    assert_int_equal(fake_pending(f->fake), 0);
+    set(f, NULL, 0, 3, &gone);
+    let(f, CFG);
+    let(f, SVC);
+    settle(f);
+    assert_int_equal(f->apps_removed, 1);
+}
+
 static void the_inventory_owns_an_object_before_it_is_applied(void **state) {
     struct fixture *f = *state;
 
@@ -412,6 +516,53 @@ static void what_fails_is_tried_again_after_a_pause(void **state) {
     cm_clock_advance(3001);
     let(f, CFG);
     assert_true(turn_until(f->loop, shop_is_applied, f));
+}
+
+// pause_before measures how long a failed object waits, in steps of 100 ms.
+static int64_t pause_before(struct fixture *f, const char *key) {
+    int64_t pause_ms = 0;
+
+    while (!fake_is_pending(f->fake, key)) {
+        cm_clock_advance(100);
+        pause_ms += 100;
+        settle(f);
+    }
+    return pause_ms;
+}
+
+static void a_pause_that_the_target_asks_for_is_kept(void **state) {
+    const struct test_app app = {.name = "shop", .objects = objects, .object_count = 1};
+    struct fixture *f = *state;
+
+    set(f, &app, 1, 1, NULL);
+    for (int i = 0; i < 5; i++) {
+        wait_pending(f, CFG);
+        assert_true(fake_fail_busy(f->fake, CFG, 8000));
+        settle(f);
+        assert_in_range(pause_before(f, CFG), 8000, 10100); // with jitter, never sooner
+    }
+}
+
+static void pauses_grow_to_a_minute_and_differ(void **state) {
+    const struct test_app app = {.name = "shop", .objects = objects, .object_count = 1};
+    struct fixture *f = *state;
+    int64_t last = 1000;
+    int64_t longest = 0;
+    size_t different = 0;
+
+    set(f, &app, 1, 1, NULL);
+    for (int i = 0; i < 20; i++) {
+        wait_pending(f, CFG);
+        assert_true(fake_fail(f->fake, CFG, CM_EBUSY, "not yet"));
+        settle(f);
+        int64_t pause_ms = pause_before(f, CFG);
+        assert_in_range(pause_ms, 1000, last * 3 + 200);
+        assert_true(pause_ms <= 60100);
+        different += pause_ms != last ? 1 : 0;
+        longest = pause_ms > longest ? pause_ms : longest;
+        last = pause_ms;
+    }
+    assert_true(longest > 3000 && different > 10);
 }
 
 static void what_the_target_refuses_is_tried_every_five_minutes(void **state) {
@@ -728,6 +879,260 @@ static void a_tombstone_removes_and_tells_also_if_there_was_nothing(void **state
     assert_string_equal(message_of(f, "never"), "c0ffee: 0 removed, 0 left");
 }
 
+// ---- Hooks
+
+static const struct test_object hooked[] = {
+    {.key = CFG},
+    {.key = AFTER, .phase = AGENT_PHASE_POST_APPLY},
+    {.key = BEFORE, .phase = AGENT_PHASE_PRE_APPLY},
+};
+static const struct test_app hooked_app = {.name = "shop", .objects = hooked, .object_count = 3};
+
+// let_run lets a hook be made and run to its end.
+static void let_run(struct fixture *f, const char *key) {
+    (void)cm_map_remove(f->healthy, key);
+    wait_pending(f, key);
+    assert_true(fake_is_anew(f->fake, key));
+    assert_true(fake_succeed(f->fake, key));
+    settle(f);
+    make_healthy(f, key);
+    settle(f);
+}
+
+static void run_hooked(struct fixture *f) {
+    set(f, &hooked_app, 1, 1, NULL);
+    let_run(f, BEFORE);
+    let(f, CFG);
+    make_healthy(f, CFG);
+    let_run(f, AFTER);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+}
+
+// restart makes apply anew, as a new process of the agent has it, with the same manifest.
+static void restart(struct fixture *f, const struct test_app *app) {
+    agent_apply_shut(f->apply);
+    fake_cancel_all(f->fake);
+    settle(f);
+    agent_apply_free(f->apply);
+    f->apply = agent_apply_new(f->loop, f->driver, f->cache, &f->host);
+    cm_map_free(f->states);
+    f->states = cm_map_new(NULL);
+    set(f, app, 1, 1, NULL);
+    settle(f);
+}
+
+static void hooks_run_before_and_after_all_else(void **state) {
+    struct fixture *f = *state;
+
+    set(f, &hooked_app, 1, 1, NULL);
+    wait_pending(f, BEFORE);
+    assert_int_equal(fake_pending(f->fake), 1);
+    assert_true(fake_succeed(f->fake, BEFORE));
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 0); // it has to run to its end
+    assert_string_equal(message_of(f, "shop"), "hook " BEFORE " runs");
+    make_healthy(f, BEFORE);
+    let(f, CFG);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 0);
+    assert_string_equal(message_of(f, "shop"), "hook " AFTER " waits until " CFG " is healthy");
+    make_healthy(f, CFG);
+    let_run(f, AFTER);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+    assert_non_null(agent_cache_item(f->cache, BEFORE));
+}
+
+static void a_hook_runs_once_for_each_bundle(void **state) {
+    const struct test_object changed[] = {{.key = CFG, .json = "{\"a\":2}"}, hooked[1], hooked[2]};
+    const struct test_app second = {.name = "shop", .objects = changed, .object_count = 3};
+    struct fixture *f = *state;
+
+    run_hooked(f);
+    restart(f, &hooked_app);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_APPLIED);
+    assert_int_equal(fake_pending(f->fake), 0);
+    cm_map_put(f->wrong, BEFORE, f); // drift
+    assert_true(agent_apply_sync(f->apply, "shop"));
+    let(f, CFG);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+    assert_int_equal(fake_pending(f->fake), 0);
+    set(f, &second, 1, 2, NULL);
+    let_run(f, BEFORE);
+    let(f, CFG);
+    let_run(f, AFTER);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+}
+
+static void a_restart_waits_for_a_hook_where_it_was(void **state) {
+    struct fixture *f = *state;
+
+    set(f, &hooked_app, 1, 1, NULL);
+    let(f, BEFORE);
+    settle(f);
+    restart(f, &hooked_app);
+    assert_int_equal(fake_pending(f->fake), 0); // it is not made again
+    make_healthy(f, BEFORE);
+    wait_pending(f, CFG);
+}
+
+static void a_hook_that_was_only_intended_is_made_after_a_restart(void **state) {
+    struct fixture *f = *state;
+
+    set(f, &hooked_app, 1, 1, NULL);
+    wait_pending(f, BEFORE);
+    restart(f, &hooked_app);
+    wait_pending(f, BEFORE);
+    assert_true(fake_is_anew(f->fake, BEFORE));
+}
+
+// What was made for the bundle before must not be taken for it.
+static void one_that_was_only_intended_again_is_made_after_a_restart(void **state) {
+    const struct test_object changed[] = {{.key = CFG, .json = "{\"a\":2}"}, hooked[1], hooked[2]};
+    const struct test_app second = {.name = "shop", .objects = changed, .object_count = 3};
+    struct fixture *f = *state;
+
+    run_hooked(f);
+    set(f, &second, 1, 2, NULL);
+    wait_pending(f, BEFORE);
+    restart(f, &second);
+    wait_pending(f, BEFORE);
+    assert_true(fake_is_anew(f->fake, BEFORE));
+}
+
+static void fail_before(struct fixture *f) {
+    let(f, BEFORE);
+    settle(f);
+    cm_map_put(f->sick, BEFORE, f);
+    agent_apply_woken(f->apply);
+    wait_pending(f, BEFORE);
+    assert_true(fake_is_tail(f->fake, BEFORE));
+    assert_true(fake_succeed(f->fake, BEFORE));
+    assert_true(turn_until(f->loop, shop_has_failed, f));
+}
+
+static void a_hook_that_fails_stops_the_app_and_tells_its_log(void **state) {
+    struct fixture *f = *state;
+
+    set(f, &hooked_app, 1, 1, NULL);
+    fail_before(f);
+    assert_string_equal(message_of(f, "shop"),
+                        "hook " BEFORE " failed: it has reached the specified backoff limit; its "
+                        "log ends: line 1 | line 2");
+    for (int i = 0; i < 10; i++) { // it is not run again by itself
+        cm_clock_advance(600000);
+        settle(f);
+        assert_int_equal(fake_pending(f->fake), 0);
+    }
+    restart(f, &hooked_app);
+    assert_true(fake_is_tail(f->fake, BEFORE)); // nor after a restart: it is only told again
+}
+
+static void a_log_that_cannot_be_read_is_said(void **state) {
+    struct fixture *f = *state;
+
+    set(f, &hooked_app, 1, 1, NULL);
+    let(f, BEFORE);
+    settle(f);
+    cm_map_put(f->sick, BEFORE, f);
+    agent_apply_woken(f->apply);
+    wait_pending(f, BEFORE);
+    assert_true(fake_fail(f->fake, BEFORE, CM_EAUTH, "the agent may not get pods/log"));
+    assert_true(turn_until(f->loop, shop_has_failed, f));
+    assert_non_null(
+        strstr(message_of(f, "shop"), "cannot be read: the agent may not get pods/log"));
+}
+
+static void a_failed_hook_runs_again_by_a_sync_or_when_it_is_deleted(void **state) {
+    struct fixture *f = *state;
+
+    set(f, &hooked_app, 1, 1, NULL);
+    fail_before(f);
+    assert_true(agent_apply_sync(f->apply, "shop"));
+    wait_pending(f, BEFORE);
+    assert_true(fake_is_anew(f->fake, BEFORE));
+    (void)cm_map_remove(f->sick, BEFORE);
+    fail_before(f);
+    (void)cm_map_remove(f->sick, BEFORE);
+    cm_map_put(f->missing, BEFORE, f);
+    agent_apply_woken(f->apply);
+    wait_pending(f, BEFORE);
+    assert_true(fake_is_anew(f->fake, BEFORE));
+    (void)cm_map_remove(f->missing, BEFORE);
+    let_run(f, BEFORE);
+    wait_pending(f, CFG);
+}
+
+static void a_new_revision_ends_the_wait_for_a_hook(void **state) {
+    const struct test_object changed[] = {{.key = CFG, .json = "{\"a\":2}"}, hooked[1], hooked[2]};
+    const struct test_app second = {.name = "shop", .objects = changed, .object_count = 3};
+    struct fixture *f = *state;
+
+    set(f, &hooked_app, 1, 1, NULL);
+    let(f, BEFORE);
+    settle(f);
+    set(f, &second, 1, 2, NULL);
+    let_run(f, BEFORE); // anew, for the new bundle
+    wait_pending(f, CFG);
+}
+
+static void what_a_hook_made_goes_as_its_policy_says(void **state) {
+    const struct test_object all[] = {
+        {.key = BEFORE, .phase = AGENT_PHASE_PRE_APPLY, .hook_delete = AGENT_HOOK_SUCCEEDED}};
+    const struct test_object kept[] = {
+        {.key = BEFORE, .phase = AGENT_PHASE_PRE_APPLY, .hook_delete = AGENT_HOOK_NEVER}};
+    const struct test_app app = {.name = "shop", .objects = all, .object_count = 1};
+    const struct test_app never = {.name = "shop", .objects = kept, .object_count = 1};
+    struct fixture *f = *state;
+
+    set(f, &app, 1, 1, NULL);
+    let_run(f, BEFORE);
+    let(f, BEFORE);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+    assert_int_equal(fake_removes(f->fake), 1);
+    assert_null(agent_cache_item(f->cache, BEFORE));
+    restart(f, &app);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_APPLIED);
+    set(f, &never, 1, 2, NULL);
+    wait_pending(f, BEFORE);
+    assert_false(fake_is_anew(f->fake, BEFORE)); // it runs once under its name
+    let(f, BEFORE);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+    assert_null(agent_cache_item(f->cache, BEFORE));
+    assert_int_equal(fake_removes(f->fake), 1);
+}
+
+static void what_a_hook_made_may_vanish_when_it_has_run(void **state) {
+    struct fixture *f = *state;
+
+    run_hooked(f);
+    agent_apply_forget(f->apply, CFG); // that is no hook
+    assert_non_null(agent_cache_item(f->cache, CFG));
+    agent_apply_forget(f->apply, BEFORE);
+    assert_null(agent_cache_item(f->cache, BEFORE));
+    restart(f, &hooked_app);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_APPLIED);
+}
+
+static void hooks_that_left_git_are_forgotten_and_removed(void **state) {
+    const struct test_app after = {.name = "shop", .objects = hooked, .object_count = 1};
+    const struct test_gone gone = {.name = "shop", .prune = true};
+    struct fixture *f = *state;
+
+    run_hooked(f);
+    set(f, &after, 1, 2, NULL);
+    while (state_of(f, "shop") != AGENT_APP_APPLIED) {
+        settle(f);
+        while (fake_succeed(f->fake, NULL)) {
+        }
+    }
+    assert_int_equal(fake_removes(f->fake), 2);
+    assert_null(agent_cache_hook(f->cache, BEFORE));
+    set(f, NULL, 0, 3, &gone);
+    let(f, CFG);
+    settle(f);
+    assert_int_equal(f->apps_removed, 1);
+}
+
 static void an_object_whose_bytes_are_lost_fails_in_words(void **state) {
     const struct test_app app = {.name = "shop", .objects = objects, .object_count = 1};
     struct fixture *f = *state;
@@ -745,12 +1150,18 @@ int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
         TEST(stages_go_by_rank_and_wait_for_their_gate),
+        TEST(a_wave_waits_until_all_before_it_is_healthy),
+        TEST(a_wave_waits_for_what_did_not_change_too),
+        TEST(a_new_revision_ends_the_wait_for_a_wave),
+        TEST(waves_are_removed_backwards_also_when_only_the_order_changed),
         TEST(the_inventory_owns_an_object_before_it_is_applied),
         TEST(at_most_a_window_is_under_way_of_one_app),
         TEST(apps_that_have_begun_go_on_before_others_begin),
         TEST(apps_with_gates_begin_first),
         TEST(an_app_of_many_objects_keeps_no_other_from_beginning),
         TEST(what_fails_is_tried_again_after_a_pause),
+        TEST(a_pause_that_the_target_asks_for_is_kept),
+        TEST(pauses_grow_to_a_minute_and_differ),
         TEST(what_the_target_refuses_is_tried_every_five_minutes),
         TEST(a_failure_stops_the_stages_behind_it_only),
         TEST(a_newer_manifest_ends_a_wait_at_once),
@@ -770,6 +1181,18 @@ int main(void) {
         TEST(a_sync_applies_everything_again),
         TEST(a_correction_applies_one_object_of_an_app_that_is_done),
         TEST(a_tombstone_removes_and_tells_also_if_there_was_nothing),
+        TEST(hooks_run_before_and_after_all_else),
+        TEST(a_hook_runs_once_for_each_bundle),
+        TEST(a_restart_waits_for_a_hook_where_it_was),
+        TEST(a_hook_that_was_only_intended_is_made_after_a_restart),
+        TEST(one_that_was_only_intended_again_is_made_after_a_restart),
+        TEST(a_hook_that_fails_stops_the_app_and_tells_its_log),
+        TEST(a_log_that_cannot_be_read_is_said),
+        TEST(a_failed_hook_runs_again_by_a_sync_or_when_it_is_deleted),
+        TEST(a_new_revision_ends_the_wait_for_a_hook),
+        TEST(what_a_hook_made_goes_as_its_policy_says),
+        TEST(what_a_hook_made_may_vanish_when_it_has_run),
+        TEST(hooks_that_left_git_are_forgotten_and_removed),
         TEST(an_object_whose_bytes_are_lost_fails_in_words),
     };
 

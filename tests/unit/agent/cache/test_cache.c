@@ -202,6 +202,89 @@ static void everything_is_there_after_a_restart(void **state) {
     assert_string_equal(agent_cache_report_run(f->cache), run);
 }
 
+static void the_wave_of_an_item_is_remembered(void **state) {
+    struct fixture *f = *state;
+
+    put_item(f, "ConfigMap/shop/a", "shop", "uid-1");
+    put_item(f, "ConfigMap/shop/b", "shop", "uid-2");
+    agent_cache_set_wave(f->cache, "ConfigMap/shop/a", -1000);
+    agent_cache_set_wave(f->cache, "ConfigMap/shop/none", 5);
+    reopen(f);
+    assert_int_equal(agent_cache_item(f->cache, "ConfigMap/shop/a")->wave, -1000);
+    assert_string_equal(agent_cache_item(f->cache, "ConfigMap/shop/a")->uid, "uid-1");
+    assert_int_equal(agent_cache_item(f->cache, "ConfigMap/shop/b")->wave, 0);
+    assert_int_equal(agent_cache_item_count(f->cache), 2);
+}
+
+static void snapshot_now(struct fixture *f);
+
+static bool keeps_a(void *ctx, const char *key) {
+    (void)ctx;
+    return strcmp(key, "Job.batch/shop/a") == 0;
+}
+
+static void which_hooks_ran_is_remembered(void **state) {
+    static const char *const keys[] = {"Job.batch/shop/a", "Job.batch/shop/b", "Job.batch/x/a"};
+    struct fixture *f = *state;
+    struct cm_sha256 bundle = cm_sha256("bundle", 6);
+
+    for (size_t i = 0; i < 3; i++) {
+        agent_cache_put_hook(f->cache, &(struct agent_hook){.key = keys[i],
+                                                            .app = i == 2 ? "other" : "shop",
+                                                            .bundle = bundle});
+    }
+    agent_cache_put_hook(
+        f->cache,
+        &(struct agent_hook){.key = keys[0], .app = "shop", .bundle = bundle, .done = true});
+    agent_cache_keep_hooks(f->cache, "shop", keeps_a, NULL);
+    for (int i = 0; i < 2; i++) {
+        reopen(f);
+        assert_true(agent_cache_hook(f->cache, keys[0])->done);
+        assert_true(cm_sha256_equal(&agent_cache_hook(f->cache, keys[0])->bundle, &bundle));
+        assert_null(agent_cache_hook(f->cache, keys[1]));
+        assert_false(agent_cache_hook(f->cache, keys[2])->done);
+        assert_string_equal(agent_cache_hook(f->cache, keys[2])->app, "other");
+        commit_and_wait(f);
+        snapshot_now(f);
+    }
+}
+
+// append adds bytes to the log of a cache that is closed.
+static void append(struct fixture *f, const struct cm_str *bytes) {
+    CM_AUTOFREE char *path = cm_strf("%s/log", f->dir);
+    FILE *log = fopen(path, "ae");
+
+    assert_non_null(log);
+    assert_int_equal(fwrite(bytes->data, 1, bytes->len, log), bytes->len);
+    assert_int_equal(fclose(log), 0);
+}
+
+static void an_item_written_before_there_were_waves_has_none(void **state) {
+    struct fixture *f = *state;
+    struct cm_str record = {0};
+    struct cm_str frame = {0};
+    struct cm_sha256 name = cm_sha256("a", 1);
+    size_t begin = agent_put_begin(&record, AGENT_RECORD_ITEM);
+    const char *const texts[] = {"ConfigMap/shop/old", "shop", "shop", "uid", "note"};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        agent_put_text(&record, texts[i]);
+    }
+    cm_str_add_n(&record, name.bytes, sizeof(name.bytes));
+    agent_put_u8(&record, 1);
+    agent_put_end(&record, begin);
+    agent_put_frame(&frame, record.data, record.len);
+    close_cache(f, true);
+    append(f, &frame);
+    open_cache(f);
+    const struct agent_item *item = agent_cache_item(f->cache, "ConfigMap/shop/old");
+    assert_non_null(item);
+    assert_true(item->applied);
+    assert_int_equal(item->wave, 0);
+    cm_str_done(&record);
+    cm_str_done(&frame);
+}
+
 static void report_numbers_never_come_twice(void **state) {
     struct fixture *f = *state;
     uint64_t last = 0;
@@ -731,6 +814,9 @@ int main(void) {
         TEST(a_blob_can_be_read_before_and_after_it_is_on_disk),
         TEST(everything_is_there_after_a_restart),
         TEST(what_is_to_be_kept_is_still_so_after_a_restart),
+        TEST(the_wave_of_an_item_is_remembered),
+        TEST(which_hooks_ran_is_remembered),
+        TEST(an_item_written_before_there_were_waves_has_none),
         TEST(report_numbers_never_come_twice),
         TEST(a_thousand_commits_cost_a_few_writes),
         TEST(only_one_agent_may_use_a_folder),

@@ -33,6 +33,11 @@ static enum cm_rc error_of(int status, const char *text, struct cm_err *err) {
     return kube_status_error(&ASKED, status, text == NULL ? NULL : parse(a, text), err);
 }
 
+#define WEBHOOK(why)                                                                               \
+    "{\"message\":\"Internal error occurred: failed calling webhook \\\"a.example.com\\\": "       \
+    "failed to "                                                                                   \
+    "call webhook: Post \\\"https://hook.shop.svc:443/?timeout=10s\\\": " why "\"}"
+
 static const struct {
     const char *answer;
     const char *words;
@@ -45,7 +50,13 @@ static const struct {
     {"{\"message\":\"try again\"}", "try again", 409, CM_EBUSY},
     {"{\"message\":\"Precondition failed: UID in precondition: a\"}", "", 409, CM_EEXISTS},
     {NULL, "too much to do", 429, CM_EBUSY},
-    {"{\"message\":\"failed calling webhook\"}", "webhook", 500, CM_EBUSY},
+    {WEBHOOK("no endpoints available for service \\\"hook\\\""), "a webhook does not answer", 500,
+     CM_EBUSY},
+    {WEBHOOK("connection refused"), "connection refused", 422, CM_EBUSY},
+    {"{\"message\":\"conversion webhook for example.com/v1, Kind=A failed: Post x: EOF\"}",
+     "webhook", 400, CM_EBUSY},
+    {"{\"message\":\"admission webhook \\\"a\\\" denied the request: replicas cannot be 0\"}",
+     "replicas cannot be 0", 403, CM_EBUSY},
     {NULL, "503", 503, CM_EBUSY},
     {"{\"details\":{\"kind\":\"namespaces\",\"name\":\"shop\"}}", "namespace 'shop' does not exist",
      404, CM_EBUSY},
@@ -98,6 +109,21 @@ static void of_many_fields_that_others_have_some_are_named(void **state) {
     must_hold(err.msg, "data.0 is set by 'a', data.1 is set by 'a'");
     must_hold(err.msg, " more): take it out");
     cm_str_done(&answer);
+}
+
+static bool is_early(int status, const char *text) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    return kube_status_is_early(status, text == NULL ? NULL : parse(a, text));
+}
+
+static void what_may_appear_at_any_moment_is_told_from_what_hangs(void **state) {
+    (void)state;
+    assert_true(is_early(404, NULL));
+    assert_true(is_early(500, WEBHOOK("no endpoints available for service \\\"hook\\\"")));
+    assert_false(is_early(500, WEBHOOK("context deadline exceeded")));
+    assert_false(is_early(500, "{\"message\":\"etcd is away\"}"));
+    assert_false(is_early(429, NULL));
 }
 
 static void a_missing_right_is_named_as_a_rule(void **state) {
@@ -182,6 +208,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_status_says_what_to_do_next),
         cmocka_unit_test(of_many_fields_that_others_have_some_are_named),
+        cmocka_unit_test(what_may_appear_at_any_moment_is_told_from_what_hangs),
         cmocka_unit_test(a_missing_right_is_named_as_a_rule),
         cmocka_unit_test(a_right_that_is_missing_everywhere_belongs_into_a_cluster_role),
         cmocka_unit_test(a_field_that_no_schema_has_is_the_objects_fault),

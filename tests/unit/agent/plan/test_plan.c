@@ -23,6 +23,7 @@
 struct world {
     struct cm_map *items;
     const char *wrong;
+    const char *ran; // a hook that has
 };
 
 static const struct agent_item *find_item(void *ctx, const char *key) {
@@ -49,8 +50,15 @@ static void place(void *ctx, const char *key, struct agent_place *out) {
     };
 }
 
+static bool has_run(void *ctx, const char *key, const struct cm_sha256 *bundle) {
+    const struct world *w = ctx;
+
+    (void)bundle;
+    return w->ran != NULL && strcmp(w->ran, key) == 0;
+}
+
 static struct agent_plan_world plan_world(struct world *w) {
-    return (struct agent_plan_world){find_item, is_wrong, place, w};
+    return (struct agent_plan_world){find_item, is_wrong, place, has_run, w};
 }
 
 static void own(struct world *w, const char *app, const struct test_object *o) {
@@ -61,6 +69,7 @@ static void own(struct world *w, const char *app, const struct test_object *o) {
                                 .uid = "",
                                 .note = "",
                                 .sha256 = object_name(o),
+                                .wave = o->wave,
                                 .applied = true};
     cm_map_put(w->items, o->key, item);
 }
@@ -207,6 +216,98 @@ static void what_says_so_stays_and_precious_objects_go_where_the_app_says_so(voi
     assert_int_equal(prune.left_count, 1);
     assert_int_equal(prune.left[0].why, AGENT_KEPT_ANNOTATED);
     cm_map_free(w.items);
+}
+
+static void waves_count_before_ranks_and_backwards_for_removal(void **state) {
+    const struct test_object waves[] = {{.key = "ConfigMap/shop/a", .wave = 2},
+                                        {.key = "ConfigMap/shop/b"},
+                                        {.key = "Service/shop/a", .wave = -1},
+                                        {.key = "Service/shop/b"}};
+    const char *const order[] = {"Service/shop/a", "ConfigMap/shop/b", "Service/shop/b",
+                                 "ConfigMap/shop/a"};
+    const struct test_app app = {.name = "shop", .objects = waves, .object_count = COUNT(waves)};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct test_release *r =
+        release_new(&(struct test_manifest){.generation = 1, .apps = &app, .app_count = 1});
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = desired_new(r);
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *other = shop_desired();
+    struct world w = {.items = cm_map_new(free)};
+    struct agent_plan_world world = plan_world(&w);
+    const struct agent_item *items[COUNT(waves)];
+    struct agent_plan plan;
+    struct agent_prune prune;
+
+    (void)state;
+    release_free(r);
+    agent_plan_apply(a, &world, &d->apps[0], false, &plan);
+    assert_int_equal(plan.count, COUNT(waves));
+    for (size_t i = 0; i < COUNT(waves); i++) {
+        assert_string_equal(plan.steps[i].entry->key, order[i]);
+        assert_int_equal(agent_plan_stage(&plan, i), i + 1);
+        own(&w, "shop", &waves[i]);
+        items[i] = find_item(&w, waves[i].key);
+    }
+    assert_true(agent_plan_needs(&plan.steps[1], plan.steps[0].entry));
+    assert_false(agent_plan_needs(&plan.steps[2], plan.steps[1].entry));
+    agent_plan_prune(a, &world, other, items, COUNT(waves), &(struct agent_pruning){.prune = true},
+                     &prune);
+    for (size_t i = 0; i < COUNT(waves); i++) {
+        assert_string_equal(prune.removals[i].key, order[COUNT(waves) - 1 - i]);
+        assert_int_equal(agent_prune_stage(&prune, i), i + 1);
+    }
+    cm_map_free(w.items);
+}
+
+static void hooks_come_around_all_else_until_they_have_run(void **state) {
+    const struct test_object hooks[] = {
+        {.key = "ConfigMap/shop/a", .wave = -1000},
+        {.key = "Job.batch/shop/after", .wave = -1000, .phase = AGENT_PHASE_POST_APPLY},
+        {.key = "Job.batch/shop/before", .wave = 1000, .phase = AGENT_PHASE_PRE_APPLY},
+        {.key = "Namespace//shop", .wave = 1000, .phase = AGENT_PHASE_GROUND}};
+    const char *const order[] = {"Namespace//shop", "Job.batch/shop/before", "ConfigMap/shop/a",
+                                 "Job.batch/shop/after"};
+    const struct test_app app = {.name = "shop", .objects = hooks, .object_count = COUNT(hooks)};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct test_release *r =
+        release_new(&(struct test_manifest){.generation = 1, .apps = &app, .app_count = 1});
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = desired_new(r);
+    struct world w = {.items = cm_map_new(free)};
+    struct agent_plan_world world = plan_world(&w);
+    struct agent_plan plan;
+
+    (void)state;
+    release_free(r);
+    agent_plan_apply(a, &world, &d->apps[0], false, &plan);
+    for (size_t i = 0; i < COUNT(hooks); i++) {
+        assert_string_equal(plan.steps[i].entry->key, order[i]);
+        assert_int_equal(plan.steps[i].hook, i % 2);
+    }
+    assert_true(agent_plan_needs(&plan.steps[3], plan.steps[2].entry));
+    assert_true(agent_plan_needs(&plan.steps[1], plan.steps[0].entry));
+    assert_false(agent_plan_needs(&plan.steps[2], plan.steps[1].entry)); // it has ended
+    for (size_t i = 0; i < COUNT(hooks); i++) {
+        own(&w, "shop", &hooks[i]);
+    }
+    w.wrong = "Job.batch/shop/after"; // drift of a hook is nothing
+    w.ran = "Job.batch/shop/after";
+    agent_plan_apply(a, &world, &d->apps[0], false, &plan);
+    assert_int_equal(plan.changes, 1);
+    assert_string_equal(plan.steps[plan.count - 1].entry->key, "Job.batch/shop/before");
+    w.ran = "Job.batch/shop/before";
+    agent_plan_apply(a, &world, &d->apps[0], true, &plan);
+    assert_int_equal(plan.changes, 3); // also what was applied; not what has run
+    cm_map_free(w.items);
+}
+
+static void a_wave_beyond_the_bounds_is_refused(void **state) {
+    const struct test_object far = {.key = "A//x", .wave = 1001};
+    const struct test_app app = {.name = "a", .objects = &far, .object_count = 1};
+    struct test_release *r =
+        release_new(&(struct test_manifest){.generation = 1, .apps = &app, .app_count = 1});
+
+    (void)state;
+    assert_null(desired_new(r));
+    release_free(r);
 }
 
 static struct agent_desired *desired_of(const struct test_app *apps, size_t count) {
@@ -382,6 +483,9 @@ int main(void) {
         cmocka_unit_test(an_object_of_another_app_is_taken_over_by_applying_it),
         cmocka_unit_test(removal_goes_by_falling_rank_and_leaves_what_is_precious),
         cmocka_unit_test(what_says_so_stays_and_precious_objects_go_where_the_app_says_so),
+        cmocka_unit_test(waves_count_before_ranks_and_backwards_for_removal),
+        cmocka_unit_test(hooks_come_around_all_else_until_they_have_run),
+        cmocka_unit_test(a_wave_beyond_the_bounds_is_refused),
         cmocka_unit_test(apps_that_need_each_other_in_a_circle_are_named),
         cmocka_unit_test(an_object_that_two_apps_list_belongs_to_the_first),
         cmocka_unit_test(unsorted_or_double_names_are_refused),

@@ -119,6 +119,7 @@ static int set_up(void **state) {
                                            .removed = agent_watch_removed,
                                            .left = agent_watch_left,
                                            .health = agent_watch_health,
+                                           .why = agent_watch_why,
                                            .app_healthy = agent_watch_app_healthy,
                                            .wrong = agent_watch_wrong,
                                            .ctx = f->watch};

@@ -19,12 +19,16 @@ static struct hub_bundle *example(void) {
                                     .sha256 = cm_sha256("one", 3),
                                     .bytes = one,
                                     .keep = true,
-                                    .care = {.recreate = true}},
+                                    .care = {.recreate = true},
+
+                                    .order = {.wave = -7}},
                                    {.key = "Secret/x/two",
                                     .sha256 = cm_sha256("key two", 7),
                                     .bytes = two,
                                     .secret = true,
-                                    .care = {.once = true}}};
+                                    .care = {.once = true},
+
+                                    .order = {1000, HUB_PHASE_POST_APPLY, HUB_HOOK_NEVER}}};
 
     return hub_bundle_new(&(struct hub_bundle_spec){.app = "shop",
                                                     .namespace = "x",
@@ -76,6 +80,10 @@ static void a_bundle_is_read_back_as_it_was(void **state) {
     assert_string_equal(back->spec.objects[0].key, "ConfigMap/x/one");
     assert_memory_equal(back->spec.objects[0].bytes->data, "one", 3);
     assert_true(back->spec.objects[1].secret);
+    assert_int_equal(back->spec.objects[0].order.wave, -7);
+    assert_int_equal(back->spec.objects[1].order.wave, 1000);
+    assert_int_equal(back->spec.objects[1].order.phase, HUB_PHASE_POST_APPLY);
+    assert_int_equal(back->spec.objects[1].order.hook_delete, HUB_HOOK_NEVER);
     assert_null(back->spec.objects[1].bytes);
 }
 

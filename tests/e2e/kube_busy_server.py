@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""An API server that has too much to do, and webhooks that nobody answers for: the agent asks no more
+than so much at once, waits as long as it is told, and tries again soon when something only was away.
+"""
+import pathlib
+import sys
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, story  # noqa: E402
+from support.agent import Agent  # noqa: E402
+from support.kubeproxy import KubeProxy, Refusal  # noqa: E402
+from support.kubestory import CLUSTER, KubeStory, files, path  # noqa: E402
+from support.process import wait_for  # noqa: E402
+
+AT_ONCE = 8 + 2  # operations, and lists and looks beside them
+RETRY_AFTER = 3
+WEBHOOK = "ValidatingWebhookConfiguration"
+ADMISSION = "admissionregistration.k8s.io/v1"
+
+
+def webhook(name, policy):
+    """Asks a Service that does not exist about each ConfigMap with the label guarded=NAME."""
+    return m.thing(ADMISSION, WEBHOOK, name, webhooks=[{
+        "name": f"{name}.example.com", "admissionReviewVersions": ["v1"], "sideEffects": "None",
+        "failurePolicy": policy, "timeoutSeconds": 2,
+        "clientConfig": {"service": {"namespace": "default", "name": name, "path": "/"}},
+        "objectSelector": {"matchLabels": {"guarded": name}},
+        "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"],
+                   "resources": ["configmaps"]}]}])
+
+
+class BusyServer(KubeStory):
+
+    @classmethod
+    def make_agent(cls):
+        cls.proxy = KubeProxy(cls.cluster).start()
+        return Agent(cls.folder, cls.hub, CLUSTER, cls.hub.join_token(CLUSTER), driver="kube",
+                     kubeconfig=cls.proxy.kubeconfig("agent"))
+
+    def test_no_more_than_so_many_requests_are_under_way(self):
+        self.proxy.delay_s = 0.05
+        self.deliver({name: text for app in range(10) for name, text in files(
+            f"app-{app}", *(m.config_map(f"c-{app}-{i}", x="1") for i in range(10)),
+            namespace="default").items()})
+        self.proxy.delay_s = 0
+        self.assertLessEqual(self.proxy.most, AT_ONCE)
+        self.assertGreaterEqual(self.proxy.most, 8)
+
+    def test_what_is_refused_for_now_is_not_sent_sooner_than_the_server_says(self):
+        busy = {"busy-1", "busy-2"}
+
+        def rule(method, path_):
+            name = path_.split("?")[0].rsplit("/", 1)[1]
+            if method == "PATCH" and name in busy:
+                busy.remove(name)
+                return Refusal(429, retry_after=RETRY_AFTER)
+            return None
+        self.proxy.rule = rule
+        revision = self.commit(files("busy", m.config_map("busy-1", x="1"),
+                                     m.config_map("busy-2", x="1"), namespace="default"))
+        self.wait_status("busy", applied="failed", message="too much to do")
+        self.wait_until(revision)
+        for name in ("busy-1", "busy-2"):
+            first, second = self.proxy.times("PATCH", f"/{name}?")
+            self.assertGreaterEqual(second - first, RETRY_AFTER)
+            self.assertLess(second - first, 30)
+
+    def test_an_app_whose_requests_hang_keeps_no_other_waiting(self):
+        go_on = threading.Event()
+
+        def rule(method, path_):
+            if method == "PATCH" and "/hangs-" in path_:
+                go_on.wait(25)
+        self.proxy.rule = rule
+        revision = self.commit(files("hanging", *(m.config_map(f"hangs-{i}", x="1")
+                                                  for i in range(40)), namespace="default"))
+        self.cluster.wait_for(lambda: len(self.proxy.times("PATCH", "/hangs-")) >= 6,
+                              what="requests to hang")
+        self.commit(files("quick", *(m.config_map(f"quick-{i}", x="1") for i in range(20)),
+                          namespace="default"))
+        self.wait_status("quick", 20, applied="applied", health="healthy")
+        self.assertEqual(len(self.proxy.times("PATCH", "/hangs-")), 6)
+        go_on.set()
+        self.wait_until(revision)
+
+    def test_an_app_that_loops_keeps_no_other_waiting(self):
+        self.proxy.rule = lambda method, path_: None
+        self.deliver(files("fights", m.config_map("contested", x="git"), namespace="default",
+                           drift="correct"))
+        revision = self.commit(files("calm", m.deployment("calm"), namespace="default"))
+
+        def calm():
+            self.admin.patch("ConfigMap", "contested", {"data": {"x": str(time.monotonic())}})
+            row = self.status("calm")
+            return row and row["revision"] == revision and row["health"] == "healthy"
+        wait_for(calm, 15, "the other App")
+
+    def test_a_webhook_that_nobody_answers_for_is_waited_for(self):
+        self.admin.apply(webhook("gone", "Fail"))
+        guarded = m.thing("v1", "ConfigMap", "guarded", labels={"guarded": "gone"}, data={"x": "1"})
+        self.commit(files("guarded", guarded, m.config_map("beside", x="1"), namespace="default"))
+        self.wait_status("guarded", applied="failed", message="webhook does not answer.*'?gone")
+        self.assertTrue(self.find("ConfigMap", "beside"))
+
+    def test_it_is_tried_again_soon(self):
+        before = len(self.proxy.times("PATCH", "/guarded?"))
+        self.cluster.wait_for(lambda: len(self.proxy.times("PATCH", "/guarded?")) >= before + 3, 20,
+                              "three tries")
+        self.admin.apply(webhook("gone", "Ignore"))
+        self.wait_status("guarded", 15, applied="applied", health="healthy")
+
+    def test_a_webhook_of_an_app_comes_after_all_else_of_it(self):
+        own = webhook("own", "Fail")
+        guarded = m.thing("v1", "ConfigMap", "own", labels={"guarded": "own"}, data={"x": "1"})
+        self.deliver(files("own", own, guarded, namespace="default"))
+        changed = m.thing("v1", "ConfigMap", "own", labels={"guarded": "own"}, data={"x": "2"})
+        self.commit({path("own", changed): m.text(changed)})
+        self.wait_status("own", applied="failed", message="webhook does not answer")
+        open_ = webhook("own", "Ignore")
+        self.commit({path("own", open_): m.text(open_)})
+        self.admin.apply(open_)
+        self.wait_status("own", 15, applied="applied", health="healthy")
+
+
+if __name__ == "__main__":
+    story.main()
