@@ -304,8 +304,8 @@ bool hub_schema_check(enum hub_kind kind, const struct cm_json *document, const 
                       const char *text, size_t size, struct hub_diags *diags) {
     const struct hub_check c = {path, text, size, diags};
     const struct hub_field whole = {.fields = hub_kind_tables[kind].fields};
-    size_t before = diags->count;
+    size_t before = diags->all;
 
     check_fields(&c, &whole, document, "");
-    return diags->count == before;
+    return diags->all == before;
 }

@@ -36,6 +36,7 @@ void hub_diags_add(struct hub_diags *d, const char *path, uint32_t line, uint32_
     char words[1024];
     va_list args;
 
+    d->all++;
     if (d->count >= HUB_DIAGS_MAX) {
         return;
     }

@@ -23,6 +23,7 @@ struct hub_diag {
 struct hub_diags {
     struct hub_diag *items;
     size_t count;
+    size_t all; // that were added, also those for which there was no room
     size_t capacity;
 };
 

@@ -129,14 +129,14 @@ static struct made *finish(struct job *j, struct cm_json *object, const struct c
 
 // make makes an object of the job's template, or reports and returns NULL.
 static struct made *make(struct job *j) {
-    size_t before = j->diags->count;
+    size_t before = j->diags->all;
     struct hub_fill fill = {
         .template = j->template, .values = &j->in->values, .arena = j->arena, .diags = j->diags};
     struct cm_json *object = hub_fill_object(&fill);
     struct cm_object_id id;
     struct cm_err err;
 
-    if (j->diags->count > before) {
+    if (j->diags->all > before) {
         return NULL;
     }
     if (cm_object_id_of(j->arena, object, &id, &err) < 0) {
@@ -147,11 +147,11 @@ static struct made *make(struct job *j) {
     if (id.group[0] == '\0' && strcmp(id.kind, "Secret") == 0) {
         check_secret(j, object, &id);
     }
-    if (j->diags->count > before) {
+    if (j->diags->all > before) {
         return NULL;
     }
     struct made *made = finish(j, object, &id);
-    if (j->diags->count > before) {
+    if (j->diags->all > before) {
         made_free(made);
         return NULL;
     }
