@@ -4,7 +4,8 @@
 // file. From a file that is wrong, documents that were in force and are not among those that can
 // still be read stay in force (they are "kept"), unless another file has a good document of that
 // name: so nothing is deleted by a slip of the pen. A file that vanishes in the commit in which an
-// unreadable one of the same kind appears was moved and spoilt: the new file keeps its documents.
+// unreadable one of the same kind appears that may mean the same name was moved and spoilt: the new
+// file keeps its documents.
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +78,7 @@ void hub_named_touch(struct hub_update *u, struct hub_named *named) {
     }
     named->touched = true;
     named->before = named->doc;
+    named->before_file = named->doc != NULL ? named->doc->file : NULL;
     named->before_kept = named->doc != NULL && named->doc->kept;
     hub_set_add(&u->touched, named);
 }
@@ -158,7 +160,7 @@ static bool precedes(const struct hub_doc *a, const struct hub_doc *b) {
 
 // choose settles which document a name means.
 static void choose(struct hub_named *named) {
-    const struct hub_file *file = named->before != NULL ? named->before->file : NULL;
+    const struct hub_file *file = named->before_file;
     struct hub_doc *best = NULL;
 
     if (named->doc != NULL && !named->doc->kept) {
@@ -260,16 +262,61 @@ static void read_file(struct hub_update *u, struct hub_file *file) {
     }
 }
 
-// follow_moved finds the unreadable file that a vanished one became, if there is one.
-static void follow_moved(struct hub_update *u, const struct hub_file *gone) {
+// ---- A file that was moved and spoilt at once
+
+static bool is_name_char(char c) {
+    return strchr("abcdefghijklmnopqrstuvwxyz0123456789-", c) != NULL && c != '\0';
+}
+
+// skip_quotes returns where a text goes on behind quotes and spaces.
+static const char *skip_quotes(const char *at, const char *end) {
+    while (at < end && strchr(" \t\"'", *at) != NULL) {
+        at++;
+    }
+    return at;
+}
+
+// may_name tells whether a text that is no good document may be meant as the one of a name: it has
+// a member `name` that says so, or none at all.
+static bool may_name(const struct cm_buf *bytes, const char *name) {
+    const char *at = (const char *)bytes->data;
+    const char *end = at + bytes->size;
+    size_t len = strlen(name);
+    bool any = false;
+
+    while ((at = memmem(at, (size_t)(end - at), "name", 4)) != NULL) {
+        at = skip_quotes(at + 4, end);
+        if (at == end || *at != ':') {
+            continue;
+        }
+        any = true;
+        at = skip_quotes(at + 1, end);
+        if ((size_t)(end - at) >= len && memcmp(at, name, len) == 0 &&
+            (at + len == end || !is_name_char(at[len]))) {
+            return true;
+        }
+    }
+    return !any;
+}
+
+static bool may_be_moved(struct hub_update *u, struct hub_file *file, const struct hub_doc *doc) {
+    struct hub_diags ignored = {0};
+    CM_CLEANUP(cm_buf_unrefp)
+    struct cm_buf *bytes = hub_file_read(u, file, HUB_DOCUMENT_MAX, &ignored);
+
+    hub_diags_done(&ignored);
+    return bytes == NULL || may_name(bytes, doc->name);
+}
+
+// follow_moved gives a document of a file that vanished to the wrong one that it became, if there
+// is one.
+static void follow_moved(struct hub_update *u, const struct hub_file *gone, struct hub_doc *doc) {
     for (size_t i = 0; i < u->files.count; i++) {
         struct hub_file *file = u->files.items[i];
 
         if (file->role == gone->role && file->fresh && file->diags.count > 0 &&
-            file->docs.count == 0) {
-            for (size_t k = 0; k < gone->previous.count; k++) {
-                list_add(&file->previous, gone->previous.items[k]);
-            }
+            file->docs.count == 0 && may_be_moved(u, file, doc)) {
+            list_add(&file->previous, doc);
             return;
         }
     }
@@ -370,8 +417,8 @@ static void read_changed(struct hub_update *u) {
     for (size_t i = 0; i < u->removed.count; i++) {
         struct hub_file *file = u->removed.items[i];
 
-        if (file->previous.count > 0) {
-            follow_moved(u, file);
+        for (size_t k = 0; k < file->previous.count; k++) {
+            follow_moved(u, file, file->previous.items[k]);
         }
         list_done(&file->previous);
     }

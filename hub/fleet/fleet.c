@@ -194,8 +194,8 @@ static void touch_links(struct hub_update *u, const struct hub_app *app) {
 static void app_changed(struct hub_update *u, struct hub_app *app) {
     u->references = true;
     u->problems = true;
-    if (app->named.before != NULL && app->named.before->file->app == app) {
-        app->named.before->file->app = NULL;
+    if (app->named.before_file != NULL && app->named.before_file->app == app) {
+        app->named.before_file->app = NULL;
     }
     hub_content_dirty(u, app);
     touch_links(u, app);
@@ -211,7 +211,7 @@ static void dispatch(struct hub_update *u, struct hub_named *named) {
     bool kept = named->doc != NULL && named->doc->kept;
 
     if (named->doc == named->before) {
-        if (kept != named->before_kept) {
+        if (kept != named->before_kept || (kept && named->doc->file != named->before_file)) {
             u->problems = true;
             if (named->kind == HUB_APP) {
                 app_changed(u, hub_app_of(named)); // maybe of another folder
@@ -366,7 +366,7 @@ static void evaluate_apps(struct hub_update *u) {
         struct hub_app *app = u->dirty_apps.items[i];
 
         app->listed = false;
-        if (app->named.doc != NULL && app->frozen.count == 0) {
+        if (!hub_app_stays(app)) {
             evaluate_app(u, app);
             app->render_dirty = false;
             app->targets_dirty = false;

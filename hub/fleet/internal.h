@@ -67,6 +67,7 @@ struct hub_named {
     // During an update
     bool touched;
     struct hub_doc *before;
+    struct hub_file *before_file; // a document that is kept may move to another one
     bool before_kept;
     // While circles are looked for
     bool in_graph;
@@ -324,6 +325,12 @@ struct hub_cluster *hub_find_cluster(const struct hub_fleet *f,
                                      const char *name); // with a document
 struct hub_group *hub_find_group(const struct hub_fleet *f, const char *name);
 struct hub_app *hub_find_app(const struct hub_fleet *f, const char *name);
+
+// hub_app_stays tells whether an App stays as it is: there is no good document of it now, or it
+// names what does not exist.
+static inline bool hub_app_stays(const struct hub_app *app) {
+    return app->named.doc == NULL || app->named.doc->kept || app->frozen.count > 0;
+}
 
 // ---- targets.c
 void hub_targets_unindex(struct hub_fleet *f, struct hub_cluster *c, const struct hub_doc *doc);

@@ -306,7 +306,7 @@ void hub_link_evaluate(struct hub_update *u, struct hub_app *app, struct hub_clu
     const struct hub_target *target;
     struct hub_link *link = hub_link_find(c, app);
 
-    if (app->named.doc == NULL || app->frozen.count > 0 || c->named.doc == NULL) {
+    if (hub_app_stays(app) || c->named.doc == NULL) {
         return;
     }
     target = hub_targets_find(app, c);

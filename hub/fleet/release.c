@@ -14,7 +14,7 @@ static const struct hub_mention *group_of(const struct hub_link *link) {
 
 // is_stuck tells whether an App cannot become what Git says, for reasons of its own.
 static bool is_stuck(const struct hub_link *link) {
-    return link->lost || hub_settle_candidate(link) == NULL || link->app->named.doc->kept;
+    return link->lost || hub_settle_candidate(link) == NULL;
 }
 
 // find_stuck returns the first App of the group of a link, besides its own, that is stuck.

@@ -232,7 +232,7 @@ static void resolve(struct hub_update *u, struct hub_cluster *c) {
 // ---- What is in force
 
 struct hub_version *hub_settle_candidate(const struct hub_link *link) {
-    if (link->app->named.doc == NULL || link->app->frozen.count > 0 || link->variant == NULL) {
+    if (hub_app_stays(link->app) || link->variant == NULL) {
         return NULL;
     }
     return link->variant->version;
@@ -268,8 +268,7 @@ static bool is_stale(const struct hub_update *u, const struct hub_link *link) {
     if (app == NULL || cluster == NULL) { // seeded; still to be loaded, or wrong
         return hub_fleet_is_loaded(u->fleet);
     }
-    return link->lost || link->held || hub_settle_candidate(link) == NULL || app->kept ||
-           cluster->kept;
+    return link->lost || link->held || hub_settle_candidate(link) == NULL || cluster->kept;
 }
 
 static void settle_links(struct hub_update *u, struct hub_cluster *c) {

@@ -818,7 +818,7 @@ static void consider(struct model *m, const struct tree *t, int app, int cluster
 
     (void)snprintf(o->candidates[app], sizeof(o->candidates[app]), "%s", p->text);
     o->stuck[app] = true;
-    if (!m->apps[app].present || frozen(m, app)) {
+    if (!m->apps[app].present || t->app_files[app].broken || frozen(m, app)) {
         return;
     }
     target = target_of(m, app, cluster);
@@ -830,7 +830,7 @@ static void consider(struct model *m, const struct tree *t, int app, int cluster
     p->linked = true;
     if (render(m, t, app, cluster, target, &s)) {
         (void)snprintf(o->candidates[app], sizeof(o->candidates[app]), "%s", cm_str_get(&s));
-        o->stuck[app] = t->app_files[app].broken;
+        o->stuck[app] = false;
     }
     cm_str_done(&s);
 }

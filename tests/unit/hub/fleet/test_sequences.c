@@ -29,6 +29,10 @@ static int tear_down(void **state) {
     return 0;
 }
 
+static bool stale(struct world *w, const char *app) {
+    return world_pair(w, "c1", app)->stale;
+}
+
 // ---- Documents that are wrong
 
 static void a_document_is_wrong_too_when_there_is_no_room_to_say_so(void **state) {
@@ -48,11 +52,107 @@ static void a_document_is_wrong_too_when_there_is_no_room_to_say_so(void **state
     cm_str_done(&file);
 }
 
+static void a_wrong_app_that_moves_on_gives_its_folder_up(void **state) {
+    struct world *w = *state;
+
+    world_put_cluster(w, "c1", "", "");
+    world_put_app(w, "a", ALL);
+    world_put_config(w, "a", "m", "1");
+    (void)world_commit_all(w);
+    world_put(w, "apps/a/app.yaml", APP("a") "spec: {bad: 1}\n");
+    (void)world_commit(w);
+    world_remove(w, "apps/a/app.yaml");
+    world_put(w, "apps/b/app.yaml", APP("a") "spec: {bad: 2}\n");
+    (void)world_commit(w);
+    world_put(w, "apps/a/app.yaml",
+              APP("c") "spec: {substitute: false, namespace: other, targets: [{cluster: c1}]}\n");
+    (void)world_commit(w);
+    assert_true(stale(w, "a"));
+    world_remove(w, "apps/a/m.yaml");
+    (void)world_commit(w);
+    assert_non_null(world_object(w, "c1", "a", "ConfigMap/default/m"));
+    world_put(w, "apps/b/app.yaml", APP("a") "spec: {targets: [{cluster: c1}]}\n");
+    world_put(w, "apps/b/m.yaml",
+              "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m, namespace: default}\n");
+    (void)world_commit(w);
+    assert_false(stale(w, "a"));
+}
+
+static void a_new_app_with_a_typo_is_not_the_one_that_was_deleted(void **state) {
+    struct world *w = *state;
+
+    world_put_cluster(w, "c1", "", "");
+    world_put_app(w, "a", ALL);
+    world_put_config(w, "a", "m", "1");
+    (void)world_commit_all(w);
+    world_remove(w, "apps/a/app.yaml");
+    world_remove(w, "apps/a/m.yaml");
+    world_put(w, "apps/b/app.yaml", APP("b") "spec: {bad: 1}\n");
+    world_put_config(w, "b", "other", "1");
+    (void)world_commit(w);
+    assert_null(world_pair(w, "c1", "a"));
+    assert_null(world_pair(w, "c1", "b"));
+    assert_int_equal(hub_fleet_desired(w->fleet, "c1")->gone_count, 1);
+}
+
+static void of_two_wrong_files_each_keeps_the_app_that_it_names(void **state) {
+    struct world *w = *state;
+
+    world_put_cluster(w, "c1", "", "");
+    world_put_app(w, "a", ALL);
+    world_put_config(w, "a", "m", "1");
+    world_put_app(w, "a-b", ALL);
+    world_put_config(w, "a-b", "other", "1");
+    (void)world_commit_all(w);
+    world_remove(w, "apps/a/app.yaml");
+    world_remove(w, "apps/a-b/app.yaml");
+    world_put(w, "teams/1/app.yaml", "metadata: {\"name\": \"a-b\"}\nspec: [");
+    world_put(w, "teams/2/app.yaml", "metadata:\n  name: 'a'\nspec: [");
+    (void)world_commit(w);
+    assert_true(stale(w, "a"));
+    assert_true(stale(w, "a-b"));
+    world_remove(w, "teams/2/app.yaml");
+    (void)world_commit(w);
+    assert_null(world_pair(w, "c1", "a"));
+    assert_true(stale(w, "a-b"));
+}
+
+static void while_its_document_is_wrong_nothing_of_an_app_changes(void **state) {
+    struct world *w = *state;
+
+    world_put_cluster(w, "c1", "", "v: 1");
+    world_put_app(w, "a", ALL);
+    world_put_config(w, "a", "m", "${v}");
+    world_put_config(w, "a", "other", "1");
+    (void)world_commit_all(w);
+    world_put_app(w, "a", "  prune: flase\n" ALL);
+    world_remove(w, "apps/a/other.yaml");
+    (void)world_commit(w);
+    assert_non_null(world_object(w, "c1", "a", "ConfigMap/default/other"));
+    assert_true(stale(w, "a"));
+    world_put_cluster(w, "c1", "", "v: 2");
+    world_put_cluster(w, "c2", "", "v: 2");
+    (void)world_commit(w);
+    assert_string_equal(world_pair(w, "c1", "a")->revision, "r1");
+    assert_null(world_pair(w, "c2", "a"));
+    world_put_app(w, "a", "  prune: false\n" ALL);
+    (void)world_commit(w);
+    assert_null(world_object(w, "c1", "a", "ConfigMap/default/other"));
+    assert_false(world_pair(w, "c1", "a")->bundle->spec.prune);
+    assert_non_null(strstr(world_object(w, "c1", "a", "ConfigMap/default/m"), "2"));
+    assert_non_null(world_pair(w, "c2", "a"));
+    assert_string_equal(world_problems(w), "");
+}
+
 // ---- Files
 
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(a_wrong_app_that_moves_on_gives_its_folder_up),
+        TEST(a_new_app_with_a_typo_is_not_the_one_that_was_deleted),
+        TEST(of_two_wrong_files_each_keeps_the_app_that_it_names),
+        TEST(while_its_document_is_wrong_nothing_of_an_app_changes),
         TEST(a_document_is_wrong_too_when_there_is_no_room_to_say_so),
     };
 
