@@ -57,12 +57,12 @@ static void put_file(struct hub_update *u, const struct hub_fleet_change *change
         }
     } else if (memcmp(file->oid, change->oid, HUB_OID_SIZE) == 0 &&
                file->special == change->special) {
-        file->seen = true;
+        file->seen = u->commit->complete; // only its mode changed
         return;
     }
     memcpy(file->oid, change->oid, HUB_OID_SIZE);
     file->special = change->special;
-    file->seen = true;
+    file->seen = u->commit->complete;
     if (!file->dirty) {
         file_changed(u, file);
     }
@@ -129,10 +129,6 @@ void hub_files_take(struct hub_update *u) {
             hub_sources_touch(u, u->repo);
         }
         u->repo->loaded = true;
-    } else {
-        for (size_t i = 0; i < u->files.count; i++) {
-            ((struct hub_file *)u->files.items[i])->seen = false;
-        }
     }
     for (size_t i = 0; i < unseen.count; i++) {
         if (((struct hub_file *)unseen.items[i])->folder != NULL) { // named twice

@@ -146,6 +146,25 @@ static void while_its_document_is_wrong_nothing_of_an_app_changes(void **state) 
 
 // ---- Files
 
+static void a_file_that_only_changed_its_mode_can_go(void **state) {
+    struct world *w = *state;
+
+    for (int again = 0; again < 2; again++) {
+        world_put_cluster(w, "c1", "", "");
+        world_put_app(w, "a", ALL);
+        world_put_config(w, "a", "m", "1");
+        if (again == 0) {
+            world_put_config(w, "a", "other", "1");
+            (void)world_commit_all(w);
+            world_put_config(w, "a", "other", "1");
+            (void)world_commit(w);
+        }
+    }
+    (void)world_commit_all(w);
+    assert_non_null(world_object(w, "c1", "a", "ConfigMap/default/m"));
+    assert_null(world_object(w, "c1", "a", "ConfigMap/default/other"));
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -153,6 +172,7 @@ int main(void) {
         TEST(a_new_app_with_a_typo_is_not_the_one_that_was_deleted),
         TEST(of_two_wrong_files_each_keeps_the_app_that_it_names),
         TEST(while_its_document_is_wrong_nothing_of_an_app_changes),
+        TEST(a_file_that_only_changed_its_mode_can_go),
         TEST(a_document_is_wrong_too_when_there_is_no_room_to_say_so),
     };
 
