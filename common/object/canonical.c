@@ -1,10 +1,12 @@
 #include "common/object/canonical.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/buf.h"
 #include "common/json.h"
 #include "common/mem.h"
+#include "common/object/id.h"
 #include "common/object/secret.h"
 #include "common/str.h"
 #include "common/tls/digest.h"
@@ -48,11 +50,31 @@ static void drop_nulls(struct cm_json *node) {
     }
 }
 
+// is_built_in tells whether a kind is one of Kubernetes' own, for which null means that there is no
+// such field and status is what the cluster says.
+static bool is_built_in(const struct cm_json *object) {
+    const char *version = cm_json_string(cm_json_get(object, "apiVersion"));
+    const char *kind = cm_json_string(cm_json_get(object, "kind"));
+    const char *slash = version != NULL ? strchr(version, '/') : NULL;
+    char group[64];
+
+    if (version == NULL || kind == NULL) {
+        return false;
+    }
+    size_t len = slash != NULL ? (size_t)(slash - version) : 0;
+    (void)snprintf(group, sizeof(group), "%.*s", (int)len, version);
+    return len < sizeof(group) && cm_object_scope(group, kind) != CM_SCOPE_UNKNOWN;
+}
+
 void cm_object_normalise(struct cm_arena *a, struct cm_json *object) {
     struct cm_json *metadata = cm_json_get(object, "metadata");
 
-    drop_nulls(object);
-    (void)cm_json_remove(object, "status");
+    if (is_built_in(object)) {
+        drop_nulls(object);
+        (void)cm_json_remove(object, "status");
+    } else if (metadata != NULL) {
+        drop_nulls(metadata);
+    }
     for (size_t i = 0; metadata != NULL && i < COUNT(server_owned); i++) {
         (void)cm_json_remove(metadata, server_owned[i]);
     }

@@ -17,22 +17,34 @@
 
 static void what_the_server_owns_is_left_out(void **state) {
     struct cm_json *object = yaml(
-        state, "{apiVersion: v1, kind: A, metadata: {name: a, uid: b, generation: 1, selfLink: /x, "
-               "resourceVersion: '1', creationTimestamp: null, managedFields: [], labels: {a: b}}, "
-               "spec: {uid: kept, status: kept}, status: {x: 1}}");
+        state, "{apiVersion: v1, kind: Pod, metadata: {name: a, uid: b, generation: 1, selfLink: "
+               "/x, resourceVersion: '1', creationTimestamp: null, managedFields: [], labels: {a: "
+               "b}}, spec: {uid: kept, status: kept}, status: {x: 1}}");
 
     cm_object_normalise(*state, object);
-    assert_compact(object, "{\"apiVersion\":\"v1\",\"kind\":\"A\",\"metadata\":{\"name\":\"a\","
+    assert_compact(object, "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\","
                            "\"labels\":{\"a\":\"b\"}},\"spec\":{\"uid\":\"kept\",\"status\":"
                            "\"kept\"}}");
 }
 
 static void members_that_are_null_are_left_out(void **state) {
-    struct cm_json *object =
-        yaml(state, "{a: ~, b: {c: ~, d: [~, {e: ~}]}, f: 1, metadata: ~, status: ~}");
+    struct cm_json *object = yaml(state, "{apiVersion: apps/v1, kind: Deployment, a: ~, b: {c: ~, "
+                                         "d: [~, {e: ~}]}, f: 1, metadata: ~, status: ~}");
 
     cm_object_normalise(*state, object);
-    assert_compact(object, "{\"b\":{\"d\":[null,{}]},\"f\":1}");
+    assert_compact(object, "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"b\":{\"d\":[null,"
+                           "{}]},\"f\":1}");
+}
+
+static void custom_resources_keep_what_is_null_and_their_status(void **state) {
+    struct cm_json *object =
+        yaml(state, "{apiVersion: a.b/v1, kind: W, metadata: {name: a, uid: b, labels: ~}, spec: "
+                    "{values: {resources: ~}}, status: {x: ~}}");
+
+    cm_object_normalise(*state, object);
+    assert_compact(object,
+                   "{\"apiVersion\":\"a.b/v1\",\"kind\":\"W\",\"metadata\":{\"name\":\"a\"},"
+                   "\"spec\":{\"values\":{\"resources\":null}},\"status\":{\"x\":null}}");
 }
 
 static void string_data_goes_into_data(void **state) {
@@ -101,6 +113,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_server_owns_is_left_out),
         cmocka_unit_test(members_that_are_null_are_left_out),
+        cmocka_unit_test(custom_resources_keep_what_is_null_and_their_status),
         cmocka_unit_test(string_data_goes_into_data),
         cmocka_unit_test(data_is_made_if_there_is_none),
         cmocka_unit_test(a_malformed_secret_stays_for_the_server_to_refuse),
