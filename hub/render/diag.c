@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/utf8.h"
 
 static void free_one(struct hub_diag *diag) {
     free((void *)(uintptr_t)diag->path);
@@ -31,6 +32,20 @@ static void add(struct hub_diags *d, struct hub_diag diag) {
     d->items[d->count++] = diag;
 }
 
+// keep_characters takes out of a text what is left of characters that were cut.
+static void keep_characters(char *text) {
+    size_t len = strlen(text);
+    size_t kept = 0;
+    size_t n;
+
+    for (size_t at = 0; at<len; at += n> 0 ? n : 1) {
+        n = cm_utf8_sequence(text + at, len - at);
+        memmove(text + kept, text + at, n);
+        kept += n;
+    }
+    text[kept] = '\0';
+}
+
 void hub_diags_add(struct hub_diags *d, const char *path, uint32_t line, uint32_t column,
                    const char *fmt, ...) {
     char words[1024];
@@ -41,8 +56,11 @@ void hub_diags_add(struct hub_diags *d, const char *path, uint32_t line, uint32_
         return;
     }
     va_start(args, fmt);
-    (void)vsnprintf(words, sizeof(words), fmt, args);
+    if (vsnprintf(words, sizeof(words), fmt, args) >= (int)sizeof(words)) {
+        memcpy(words + sizeof(words) - sizeof("..."), "...", sizeof("..."));
+    }
     va_end(args);
+    keep_characters(words);
     add(d, (struct hub_diag){path, line, column, words});
 }
 

@@ -29,6 +29,8 @@ struct hub_diags {
 
 void hub_diags_done(struct hub_diags *d);
 
+// hub_diags_add adds a message. One that is too long ends in "..."; characters that the format cut
+// are left out.
 void hub_diags_add(struct hub_diags *d, const char *path, uint32_t line, uint32_t column,
                    const char *fmt, ...) CM_PRINTF(5, 6);
 

@@ -192,6 +192,21 @@ static void a_quoted_scalar_becomes_a_string(void **state) {
     assert_non_null(strstr(text, "\"ü\": \"3\""));
 }
 
+static void what_is_said_is_utf8_though_it_was_cut(void **state) {
+    struct making *m = *state;
+    struct hub_diags diags = {0};
+    char text[1100];
+
+    add(m, "a.yaml", CONFIG "data: {a: '${日本語日本語日本語日本語日本語日本語}'}\n");
+    (void)render(m);
+    assert_non_null(strstr(m->said, "'${日本語日本語日本語日本語' is no variable"));
+    memset(text, 'x', sizeof(text));
+    (void)snprintf(text + 1018, sizeof(text) - 1018, "日日日日");
+    hub_diags_add(&diags, "a.yaml", 0, 0, "%s", text);
+    assert_string_equal(diags.items[0].message + 1016, "xx...");
+    hub_diags_done(&diags);
+}
+
 static void in_json_a_value_keeps_its_type(void **state) {
     struct making *m = *state;
 
@@ -594,6 +609,7 @@ int main(void) {
         TEST(a_plain_scalar_keeps_the_type_of_its_value),
         TEST(a_quoted_scalar_becomes_a_string),
         TEST(in_json_a_value_keeps_its_type),
+        TEST(what_is_said_is_utf8_though_it_was_cut),
         TEST(names_of_members_and_objects_may_have_variables),
         TEST(an_undefined_variable_is_told_with_its_place),
         TEST(a_malformed_variable_is_told_with_its_place),
