@@ -192,12 +192,18 @@ static void add_object(struct reading *r, const struct cm_json *object, size_t d
     }
 }
 
-static bool looks_like_json(const char *text, size_t size) {
-    while (size > 0 && *text != '\0' && strchr(" \t\r\n", *text) != NULL) {
-        text++;
-        size--;
+// is_json tells JSON from YAML that begins with a brace.
+static bool is_json(const char *text, size_t size) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *scratch = cm_arena_new(0);
+    struct cm_json all;
+    struct cm_err err;
+    size_t at = 0;
+
+    while (at < size && text[at] != '\0' && strchr(" \t\r\n", text[at]) != NULL) {
+        at++;
     }
-    return size > 0 && *text == '{';
+    return at < size && text[at] == '{' &&
+           cm_json_parse_all(scratch, text, size, NULL, &all, &err) == CM_OK;
 }
 
 static void move_templates(struct reading *r) {
@@ -290,7 +296,7 @@ static struct hub_source *read_source(struct cm_buf *path, const void *bytes, si
                                  .path = hub_source_path(s),
                                  .text = bytes,
                                  .size = size,
-                                 .json = looks_like_json(bytes, size),
+                                 .json = is_json(bytes, size),
                                  .diags = &s->diags};
     if (cm_yaml_parse(s->arena, bytes, size, NULL, &docs, &err) < 0) {
         hub_diags_add_syntax(&s->diags, hub_source_path(s), bytes, size, &err);

@@ -192,6 +192,18 @@ static void a_quoted_scalar_becomes_a_string(void **state) {
     assert_non_null(strstr(text, "\"ü\": \"3\""));
 }
 
+static void a_brace_makes_no_json(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml",
+        "{apiVersion: example.com/v1, kind: Widget, metadata: {name: w}, spec: {a: \"${a:=1}\"}}\n"
+        "---\napiVersion: example.com/v1\nkind: Widget\nmetadata: {name: x}\nspec:\n"
+        "  port: \"${port:=80}\"\n");
+    assert_string_equal(render(m), "");
+    assert_non_null(strstr(object(m, "Widget.example.com/web/w"), "\"a\": \"1\""));
+    assert_non_null(strstr(object(m, "Widget.example.com/web/x"), "\"port\": \"80\""));
+}
+
 static void what_is_said_is_utf8_though_it_was_cut(void **state) {
     struct making *m = *state;
     struct hub_diags diags = {0};
@@ -609,6 +621,7 @@ int main(void) {
         TEST(a_plain_scalar_keeps_the_type_of_its_value),
         TEST(a_quoted_scalar_becomes_a_string),
         TEST(in_json_a_value_keeps_its_type),
+        TEST(a_brace_makes_no_json),
         TEST(what_is_said_is_utf8_though_it_was_cut),
         TEST(names_of_members_and_objects_may_have_variables),
         TEST(an_undefined_variable_is_told_with_its_place),
