@@ -10,6 +10,8 @@
 #include "common/str.h"
 #include "hub/fleet/internal.h"
 
+#define SEARCHES_MAX 20 // for names that were meant
+
 static const char *path_of(const struct hub_doc *doc) {
     return (const char *)doc->file->path->data;
 }
@@ -24,22 +26,73 @@ static void report(struct hub_named *named, const struct hub_mention *at, const 
 
 // ---- Names of what does not exist
 
-static void report_missing(const struct hub_fleet *f, struct hub_named *named, enum hub_kind kind,
+// One look at all that is named.
+struct checking {
+    struct hub_update *u;
+    const char **names[HUB_KINDS]; // with a document; once one is searched
+    size_t counts[HUB_KINDS];
+    struct cm_map *meant[HUB_KINDS]; // by a missing name, the one that is most like it or ""
+    size_t searches;
+};
+
+static bool list_name(void *ctx, const char *name, void *value) {
+    struct checking *c = ctx;
+    const struct hub_named *named = value;
+
+    if (named->doc != NULL) {
+        c->names[named->kind][c->counts[named->kind]++] = name;
+    }
+    return true;
+}
+
+static const char *search(struct checking *c, enum hub_kind kind, const char *name) {
+    const struct cm_map *all = c->u->fleet->names[kind];
+
+    if (c->names[kind] == NULL) {
+        c->names[kind] = cm_new(cm_map_len(all) + 1, sizeof(char *));
+        cm_map_each(all, list_name, c);
+    }
+    return cm_str_nearest(name, c->names[kind], c->counts[kind]);
+}
+
+// nearest returns the name that was most likely meant, or NULL. Each is searched once, and so many
+// only: a list of thousands of wrong names is no slip of the pen.
+static const char *nearest(struct checking *c, enum hub_kind kind, const char *name) {
+    if (c->meant[kind] == NULL) {
+        c->meant[kind] = cm_map_new(free);
+    }
+    const char *meant = cm_map_get(c->meant[kind], name);
+
+    if (meant == NULL && c->searches < SEARCHES_MAX) {
+        meant = search(c, kind, name);
+        c->searches++;
+        cm_map_put(c->meant[kind], name, cm_strdup(meant != NULL ? meant : ""));
+    }
+    return meant != NULL && meant[0] != '\0' ? meant : NULL;
+}
+
+static void checking_done(struct checking *c) {
+    for (size_t i = 0; i < HUB_KINDS; i++) {
+        free(c->names[i]);
+        cm_map_free(c->meant[i]);
+    }
+}
+
+static void report_missing(struct checking *c, struct hub_named *named, enum hub_kind kind,
                            const struct hub_mention *at) {
-    CM_AUTOFREE const char **names = cm_map_keys(f->names[kind]);
-    const char *near = cm_str_nearest(at->name, names, cm_map_len(f->names[kind]));
+    const char *near = nearest(c, kind, at->name);
     const char *kind_name = hub_kind_tables[kind].name;
-    bool usable = near != NULL && strcmp(near, at->name) != 0;
     CM_AUTOFREE char *message =
-        usable ? cm_strf("no %s is named '%s': did you mean '%s'?", kind_name, at->name, near)
-               : cm_strf("no %s is named '%s': add it in %s or correct the name", kind_name,
-                         at->name, hub_kind_tables[kind].place);
+        near != NULL ? cm_strf("no %s is named '%s': did you mean '%s'?", kind_name, at->name, near)
+                     : cm_strf("no %s is named '%s': add it in %s or correct the name", kind_name,
+                               at->name, hub_kind_tables[kind].place);
 
     report(named, at, message);
 }
 
 static bool check_group(void *ctx, const char *name, void *value) {
-    struct hub_update *u = ctx;
+    struct checking *c = ctx;
+    struct hub_update *u = c->u;
     struct hub_group *g = value;
     const struct hub_doc *doc = g->named.doc;
 
@@ -51,19 +104,18 @@ static bool check_group(void *ctx, const char *name, void *value) {
 
         if (hub_find_group(u->fleet, other->name) == NULL) {
             u->problems = true;
-            report_missing(u->fleet, &g->named, HUB_GROUP, other);
+            report_missing(c, &g->named, HUB_GROUP, other);
         }
     }
     return true;
 }
 
 // check_target says whether the group that a target names exists, and can be believed.
-static void check_target(const struct hub_fleet *f, struct hub_app *app,
-                         const struct hub_mention *at) {
-    const struct hub_group *group = hub_find_group(f, at->name);
+static void check_target(struct checking *c, struct hub_app *app, const struct hub_mention *at) {
+    const struct hub_group *group = hub_find_group(c->u->fleet, at->name);
 
     if (group == NULL) {
-        report_missing(f, &app->named, HUB_GROUP, at);
+        report_missing(c, &app->named, HUB_GROUP, at);
         return;
     }
     for (size_t i = 0; i < group->reach.count; i++) {
@@ -82,7 +134,7 @@ static void check_target(const struct hub_fleet *f, struct hub_app *app,
 }
 
 static bool check_app(void *ctx, const char *name, void *value) {
-    const struct hub_fleet *f = ctx;
+    struct checking *c = ctx;
     struct hub_app *app = value;
 
     (void)name;
@@ -94,12 +146,12 @@ static bool check_app(void *ctx, const char *name, void *value) {
     const struct hub_app_doc *doc = &app->named.doc->app;
     for (size_t i = 0; i < doc->target_count; i++) {
         if (doc->targets[i].group.name != NULL) {
-            check_target(f, app, &doc->targets[i].group);
+            check_target(c, app, &doc->targets[i].group);
         }
     }
     for (size_t i = 0; i < doc->depends_on_count; i++) {
-        if (hub_find_app(f, doc->depends_on[i].name) == NULL) {
-            report_missing(f, &app->named, HUB_APP, &doc->depends_on[i]);
+        if (hub_find_app(c->u->fleet, doc->depends_on[i].name) == NULL) {
+            report_missing(c, &app->named, HUB_APP, &doc->depends_on[i]);
         }
     }
     return true;
@@ -267,10 +319,12 @@ static bool mark_changed(void *ctx, const char *name, void *value) {
 
 void hub_references_check(struct hub_update *u) {
     struct hub_fleet *f = u->fleet;
+    struct checking c = {.u = u};
 
-    cm_map_each(f->names[HUB_GROUP], check_group, u);
+    cm_map_each(f->names[HUB_GROUP], check_group, &c);
     find_circles(u, HUB_GROUP);
-    cm_map_each(f->names[HUB_APP], check_app, f);
+    cm_map_each(f->names[HUB_APP], check_app, &c);
+    checking_done(&c);
     find_circles(u, HUB_APP);
     cm_map_each(f->names[HUB_APP], mark_changed, u);
 }

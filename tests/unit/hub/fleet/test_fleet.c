@@ -573,6 +573,34 @@ static void the_cluster_that_was_meant_is_found_among_thousands(void **state) {
 
 #define GROUP "apiVersion: holdfast/v1alpha1\nkind: ClusterGroup\nmetadata: {name: "
 
+static void of_many_wrong_names_some_are_told_what_was_meant(void **state) {
+    struct world *w = *state;
+    size_t meant = 0;
+
+    for (int i = 0; i < 60; i++) {
+        CM_AUTOFREE char *name = cm_strf("app-%02d", i);
+        CM_AUTOFREE char *spec =
+            cm_strf("  dependsOn: [{name: basee}, {name: ap-%02d}]\n  targets: []", i);
+
+        world_put_app(w, name, spec);
+    }
+    world_put_app(w, "base", "  targets: []");
+    (void)world_commit_all(w);
+    const char *said = world_problems(w);
+    while ((said = strstr(said, "did you mean 'app")) != NULL) {
+        meant++;
+        said++;
+    }
+    assert_in_range(meant, 15, 20); // then it is no slip of the pen any more
+    meant = 0;
+    said = world_problems(w);
+    while ((said = strstr(said, "did you mean 'base'")) != NULL) {
+        meant++;
+        said++;
+    }
+    assert_int_equal(meant, 60);
+}
+
 static void members_of_a_group_are_members_of_those_that_name_it(void **state) {
     struct world *w = *state;
 
@@ -1110,6 +1138,7 @@ int main(void) {
         TEST(a_circle_of_dependencies_is_told_of_each_app_in_it),
         TEST(a_cluster_that_does_not_exist_is_told_and_all_else_goes_on),
         TEST(the_cluster_that_was_meant_is_found_among_thousands),
+        TEST(of_many_wrong_names_some_are_told_what_was_meant),
         TEST(members_of_a_group_are_members_of_those_that_name_it),
         TEST(a_group_that_names_none_freezes_the_apps_above_it),
         TEST(a_circle_of_groups_is_named),
