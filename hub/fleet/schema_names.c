@@ -20,6 +20,16 @@ static const char *line_at(const struct hub_check *c, uint32_t line) {
     return at;
 }
 
+// line_before returns where the line before one begins, NULL for the first one.
+static const char *line_before(const struct hub_check *c, const char *line) {
+    if (line == c->text) {
+        return NULL;
+    }
+    const char *feed = memrchr(c->text, '\n', (size_t)(line - 1 - c->text));
+
+    return feed != NULL ? feed + 1 : c->text;
+}
+
 // find_key looks for `key` followed by a colon, as a word of its own, in one line.
 static const char *find_key(const char *line, size_t len, const char *key) {
     size_t key_len = strlen(key);
@@ -46,11 +56,11 @@ void hub_check_place(const struct hub_check *c, const struct cm_json *member, ui
                      uint32_t *column) {
     *line = member->line;
     *column = member->column;
-    for (uint32_t up = 0; up < KEY_LINES_UP && up < member->line; up++) {
-        const char *start = line_at(c, member->line - up);
-        if (start == NULL) {
-            return;
-        }
+    if (c->diags->count >= HUB_DIAGS_MAX) { // it is not told
+        return;
+    }
+    const char *start = line_at(c, member->line);
+    for (uint32_t up = 0; up < KEY_LINES_UP && start != NULL; up++, start = line_before(c, start)) {
         const char *stop = memchr(start, '\n', (size_t)(c->text + c->size - start));
         size_t len = (size_t)((stop != NULL ? stop : c->text + c->size) - start);
         const char *found = find_key(start, len, member->key);

@@ -338,6 +338,27 @@ static void all_of_a_file_is_told_at_once(void **state) {
     world_done(&w);
 }
 
+// It takes a moment; it took a minute when the place of each was looked for from the first line on.
+static void a_large_file_may_be_wrong_everywhere(void **state) {
+    struct cm_str text = {0};
+    struct world w;
+    size_t count;
+
+    (void)state;
+    world_init(&w);
+    cm_str_add(&text, CLUSTER "metadata: {name: a}\n");
+    for (int i = 0; i < 80000; i++) {
+        cm_str_addf(&text, "f%05d: 1\n", i);
+    }
+    world_put(&w, "clusters/a.yaml", cm_str_get(&text));
+    (void)world_commit_all(&w);
+    assert_non_null(hub_fleet_problems(w.fleet, &count));
+    assert_int_equal(count, 100);
+    assert_non_null(strstr(world_problems(&w), "clusters/a.yaml:103:1: unknown field 'f00099'"));
+    world_done(&w);
+    cm_str_done(&text);
+}
+
 static void what_is_too_long_is_told(void **state) {
     struct cm_str text = {0};
     struct world w;
@@ -506,6 +527,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_wrong_is_told_with_its_place_and_what_to_do),
         cmocka_unit_test(all_of_a_file_is_told_at_once),
+        cmocka_unit_test(a_large_file_may_be_wrong_everywhere),
         cmocka_unit_test(what_is_too_long_is_told),
         cmocka_unit_test(a_document_comes_back_as_a_struct),
         cmocka_unit_test(what_changes_manifests_comes_back_as_a_struct),
