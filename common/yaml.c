@@ -33,6 +33,7 @@ struct reader {
     size_t nodes_left;
     size_t depth_left;
     size_t expansion_left; // bytes that aliases may still add
+    size_t anchored;       // nodes with an anchor so far
     struct cm_err *err;
 };
 
@@ -125,6 +126,7 @@ static enum cm_rc add_anchor(struct reader *r, const yaml_mark_t *mark, const ya
         r->anchors = cm_map_new(NULL);
     }
     cm_map_put(r->anchors, (const char *)name, anchor);
+    r->anchored++;
     *out = anchor;
     return CM_OK;
 }
@@ -366,9 +368,13 @@ static enum cm_rc read_member(struct reader *r, const yaml_event_t *name_event,
         kept = cm_strdup(name.text);
         name.text = kept;
     }
+    size_t anchored = r->anchored;
     rc = next_event(r, &event);
     if (rc == CM_OK) {
         rc = read_node(r, &event, name, &value);
+    }
+    if (rc == CM_OK && merge && r->anchored > anchored) { // an alias needs the members, too
+        rc = expand(r, &event.start_mark, value, &value);
     }
     if (rc < 0) {
         return rc;

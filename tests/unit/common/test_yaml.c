@@ -266,6 +266,10 @@ static void merge_keys_fill_in_what_is_missing(void **state) {
     assert_reads(state, "{<<: [{x: 1}, {x: 2, z: 3}]}", "{\"x\":1,\"z\":3}");
     assert_reads(state, "{<<: {x: 1, w: 3}, <<: {x: 2}}", "{\"x\":2,\"w\":3}");
     assert_reads(state, "{'<<': {x: 1}}", "{\"<<\":{\"x\":1}}");
+    assert_reads(state, "labels: {<<: &l {k: \"1\"}}\nannotations: *l\n",
+                 "{\"labels\":{\"k\":\"1\"},\"annotations\":{\"k\":\"1\"}}");
+    assert_reads(state, "a: {<<: [&x {k: 1}, &y {j: &z [2]}], k: 3}\nb: [*x, *y, *z]\n",
+                 "{\"a\":{\"k\":3,\"j\":[2]},\"b\":[{\"k\":1},{\"j\":[2]},[2]]}");
     assert_refused(state, "{<<: 1}", "line 1, column 6: '<<' takes an object or a list of objects");
     assert_refused(state, "{<<: [{}, 1]}",
                    "line 1, column 6: '<<' takes an object or a list of objects");
