@@ -1,8 +1,11 @@
 #include "common/object/merge_check.h"
 
 #include "common/json.h"
+#include "common/map.h"
+#include "common/mem.h"
 #include "common/object/directive.h"
 #include "common/object/listkeys.h"
+#include "common/str.h"
 
 struct checking {
     bool strategic;
@@ -49,6 +52,43 @@ static enum cm_rc check_entry(struct checking *c, const struct cm_list_rule *rul
     return CM_OK;
 }
 
+// name_entry writes what an entry is found by.
+static void name_entry(const struct cm_list_rule *rule, const struct cm_json *entry,
+                       struct cm_str *out) {
+    cm_str_clear(out);
+    for (size_t i = 0; rule->keys[i] != NULL; i++) {
+        const struct cm_json *key = cm_json_get(entry, rule->keys[i]);
+
+        if (key == NULL || key->type == CM_NULL) {
+            cm_str_addf(out, "\"%s\"", rule->defaults[i] != NULL ? rule->defaults[i] : "");
+        } else {
+            cm_json_write_compact(key, out);
+        }
+    }
+}
+
+// check_twice refuses two entries that are found by the same: each would become one of its own.
+static enum cm_rc check_twice(struct checking *c, const struct cm_list_rule *rule,
+                              const struct cm_json *list, struct cm_err *err) {
+    CM_CLEANUP(cm_str_done) struct cm_str name = {0};
+    CM_CLEANUP(cm_map_freep) struct cm_map *seen = cm_map_new(NULL);
+
+    for (const struct cm_json *entry = list->first; entry != NULL; entry = entry->next) {
+        if (entry->type != CM_OBJECT || cm_directive_alone(entry)) {
+            continue;
+        }
+        name_entry(rule, entry, &name);
+        if (cm_map_get(seen, cm_str_get(&name)) != NULL) {
+            c->wrong = entry;
+            return cm_fail(err, CM_EINVAL,
+                           "'%.100s' has two entries with this '%s': make one of them", list->key,
+                           rule->keys[0]);
+        }
+        cm_map_put(seen, cm_str_get(&name), c);
+    }
+    return CM_OK;
+}
+
 static enum cm_rc check_list(struct checking *c, const struct cm_json *list, struct cm_place place,
                              struct cm_err *err) {
     const struct cm_list_rule *rule = cm_merge_rule(c->strategic, place);
@@ -63,7 +103,7 @@ static enum cm_rc check_list(struct checking *c, const struct cm_json *list, str
             return rc;
         }
     }
-    return CM_OK;
+    return rule->type == CM_LIST_MAP && list->count > 1 ? check_twice(c, rule, list, err) : CM_OK;
 }
 
 // The recursion is as deep as the patch, which its reader has limited.

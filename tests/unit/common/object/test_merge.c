@@ -174,6 +174,8 @@ static void what_makes_no_sense_is_refused(void **state) {
         "or to remove from it");
     assert_refused(state, POD, "spec:\n  containers:\n  - name: a\n  - image: b\n", 4,
                    "an entry of 'containers' has no 'name', by which entries are found: add it");
+    assert_refused(state, POD, "spec:\n  containers:\n  - name: a\n    image: b\n  - name: a\n", 5,
+                   "'containers' has two entries with this 'name': make one of them");
     assert_refused(state, POD, "spec:\n  tolerations:\n  - key: a\n    $patch: delete\n", 3,
                    "'tolerations' is replaced as a whole, so its entries cannot have '$patch': "
                    "write all of the list, or use a jsonPatch");
