@@ -113,16 +113,14 @@ struct hub_source *hub_content_add(struct hub_update *u, struct hub_app *app, st
                                    bool overlay) {
     bool literal = app->named.doc->app.literal;
 
-    if (file->source != NULL && file->literal != literal) {
+    if (file->source != NULL && (file->literal != literal || file->counted == overlay)) {
         forget_source(u, file);
     }
     if (file->source == NULL) {
         file->source = parse(u, file, file->path, literal);
         file->literal = literal;
     }
-    if (overlay) {
-        uncount(u, file);
-    } else if (!file->counted) {
+    if (!overlay && !file->counted) {
         hub_crds_count(u, file->repo, file->source, true);
         file->counted = true;
     }
@@ -427,7 +425,7 @@ static void load(struct hub_update *u, struct hub_app *app) {
     hub_editions_make(u, app);
 }
 
-// unload lets go of what the App was made of; files that it does not take up again lose their CRDs.
+// unload lets go of what the App was made of; files that it does not take up again are forgotten.
 static void unload(struct hub_update *u, struct hub_app *app, struct hub_set *left) {
     u->problems = u->problems || app->content_broken;
     for (size_t i = 0; i < app->edition_count; i++) {
@@ -465,8 +463,8 @@ void hub_content_load(struct hub_update *u) {
     for (size_t i = 0; i < left.count; i++) {
         struct hub_file *file = left.items[i];
 
-        if (file->app == NULL) {
-            uncount(u, file);
+        if (file->app == NULL) { // what it was rendered to may not be so when it comes back
+            forget_source(u, file);
         }
     }
     hub_set_done(&left);

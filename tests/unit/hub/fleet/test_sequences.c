@@ -165,6 +165,57 @@ static void a_file_that_only_changed_its_mode_can_go(void **state) {
     assert_null(world_object(w, "c1", "a", "ConfigMap/default/other"));
 }
 
+#define WIDGET "apiVersion: ex.io/v1\nkind: W\nmetadata: {name: w}\n"
+
+static void put_crd(struct world *w, const char *scope) {
+    CM_AUTOFREE char *crd =
+        cm_strf("apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"
+                "metadata: {name: ws.ex.io}\nspec: {group: ex.io, names: {kind: W}, scope: %s}\n",
+                scope);
+
+    world_put_app(w, "crd", ALL);
+    world_put(w, "apps/crd/crd.yaml", crd);
+}
+
+static void a_file_that_was_left_out_comes_back_by_the_rules_of_now(void **state) {
+    struct world *w = *state;
+
+    world_put_cluster(w, "c1", "", "");
+    put_crd(w, "Namespaced");
+    world_put_app(w, "a", "  namespace: here\n" ALL);
+    world_put_config(w, "a", "m", "1");
+    world_put(w, "apps/a/w.yaml", WIDGET);
+    (void)world_commit_all(w);
+    assert_non_null(world_object(w, "c1", "a", "W.ex.io/here/w"));
+    world_put(w, "apps/a/.holdfastignore", "w.yaml\n");
+    put_crd(w, "Cluster");
+    (void)world_commit(w);
+    world_remove(w, "apps/a/.holdfastignore");
+    (void)world_commit(w);
+    assert_null(world_object(w, "c1", "a", "W.ex.io/here/w"));
+    assert_non_null(world_object(w, "c1", "a", "W.ex.io//w"));
+}
+
+static void an_overlay_that_becomes_a_manifest_is_one_by_the_rules_of_now(void **state) {
+    struct world *w = *state;
+
+    world_put_cluster(w, "c1", "", "");
+    put_crd(w, "Namespaced");
+    world_put_app(w, "a", "  namespace: here\n" ALL);
+    world_put(w, "apps/a/w.yaml", WIDGET);
+    (void)world_commit_all(w);
+    world_put_app(w, "a", "  namespace: here\n  overlays: [{path: w.yaml}]\n" ALL);
+    world_put(w, "apps/a/other.yaml", WIDGET);
+    put_crd(w, "Cluster");
+    (void)world_commit(w);
+    world_put_app(w, "a", "  namespace: here\n" ALL);
+    world_remove(w, "apps/a/other.yaml");
+    (void)world_commit(w);
+    assert_string_equal(world_problems(w), "");
+    assert_null(world_object(w, "c1", "a", "W.ex.io/here/w"));
+    assert_non_null(world_object(w, "c1", "a", "W.ex.io//w"));
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -172,6 +223,8 @@ int main(void) {
         TEST(a_new_app_with_a_typo_is_not_the_one_that_was_deleted),
         TEST(of_two_wrong_files_each_keeps_the_app_that_it_names),
         TEST(while_its_document_is_wrong_nothing_of_an_app_changes),
+        TEST(a_file_that_was_left_out_comes_back_by_the_rules_of_now),
+        TEST(an_overlay_that_becomes_a_manifest_is_one_by_the_rules_of_now),
         TEST(a_file_that_only_changed_its_mode_can_go),
         TEST(a_document_is_wrong_too_when_there_is_no_room_to_say_so),
     };
