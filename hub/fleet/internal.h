@@ -198,6 +198,7 @@ struct hub_version {
     size_t refs;
     struct hub_app *app;
     struct hub_rendered rendered;
+    struct hub_version *turned; // with the other `suspend`; NULL: not made
 };
 
 struct hub_variant {
@@ -430,6 +431,9 @@ struct hub_version *hub_version_new(struct hub_fleet *f, struct hub_app *app,
                                     struct hub_rendered rendered);
 void hub_version_unref(struct hub_fleet *f, struct hub_version *v);
 void hub_cluster_touch(struct hub_update *u, struct hub_cluster *c);
+// hub_link_suspend suspends what is in force, or no longer, though it is not what it shall be: that
+// does not wait until something else is mended.
+void hub_link_suspend(struct hub_fleet *f, struct hub_link *link);
 
 // ---- settle.c
 void hub_settle(struct hub_update *u, struct hub_fleet_result *result);

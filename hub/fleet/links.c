@@ -84,8 +84,35 @@ void hub_version_unref(struct hub_fleet *f, struct hub_version *v) {
     for (size_t i = 0; i < spec->object_count; i++) {
         unclaim_key(f, v->app, spec->objects[i].key);
     }
+    hub_version_unref(f, v->turned);
     hub_rendered_done(&v->rendered);
     free(v);
+}
+
+static struct hub_object_place *copy_places(const struct hub_rendered *r) {
+    size_t count = r->bundle->spec.object_count;
+    struct hub_object_place *places = NULL;
+
+    if (r->places != NULL) {
+        places = cm_new(count + 1, sizeof(*places));
+        for (size_t i = 0; i < count; i++) {
+            places[i] = r->places[i];
+            (void)cm_buf_ref(places[i].path);
+        }
+    }
+    return places;
+}
+
+// turn returns a version with the other `suspend`, which all links of a version share.
+static struct hub_version *turn(struct hub_fleet *f, struct hub_version *v) {
+    if (v->turned == NULL) {
+        v->turned =
+            hub_version_new(f, v->app,
+                            (struct hub_rendered){.bundle = hub_bundle_turn(v->rendered.bundle),
+                                                  .places = copy_places(&v->rendered)});
+    }
+    v->turned->refs++;
+    return v->turned;
 }
 
 // ---- Variants
@@ -333,5 +360,31 @@ void hub_link_evaluate(struct hub_update *u, struct hub_app *app, struct hub_clu
     }
     if (v->version == NULL) {
         u->problems = true; // the count of clusters may have changed
+    }
+}
+
+// is_suspended tells what the documents of now say of a link. One that is missing may have said so.
+static bool is_suspended(const struct hub_link *link) {
+    const struct hub_doc *app = link->app->named.doc;
+    const struct hub_doc *cluster = link->cluster->named.doc;
+    bool now = link->version->rendered.bundle->spec.suspend;
+
+    if (cluster == NULL) {
+        return now;
+    }
+    if (app == NULL) {
+        return now || cluster->cluster.suspend;
+    }
+    const struct hub_target *target = hub_targets_find(link->app, link->cluster);
+    return app->app.suspend || cluster->cluster.suspend || (target != NULL && target->suspend);
+}
+
+void hub_link_suspend(struct hub_fleet *f, struct hub_link *link) {
+    struct hub_version *v = link->version;
+
+    if (v != NULL && v != hub_settle_candidate(link) &&
+        v->rendered.bundle->spec.suspend != is_suspended(link)) {
+        link->version = turn(f, v);
+        hub_version_unref(f, v);
     }
 }

@@ -17,6 +17,13 @@ static bool is_stuck(const struct hub_link *link) {
     return link->lost || hub_settle_candidate(link) == NULL;
 }
 
+// is_change tells whether a candidate is more than what is in force, suspended or not.
+static bool is_change(const struct hub_link *link) {
+    return link->chosen != link->version &&
+           (link->version == NULL ||
+            hub_bundle_differs(link->chosen->rendered.bundle, link->version->rendered.bundle));
+}
+
 // find_stuck returns the first App of the group of a link, besides its own, that is stuck.
 static const struct hub_link *find_stuck(const struct hub_cluster *c, const struct hub_link *link) {
     const char *name = group_of(link)->name;
@@ -54,8 +61,7 @@ bool hub_release_hold(struct hub_cluster *c) {
     for (size_t i = 0; i < c->link_count; i++) {
         struct hub_link *link = c->links[i];
 
-        if (group_of(link) == NULL || link->chosen == link->version ||
-            hub_settle_same_bundle(link->chosen, link->version)) {
+        if (group_of(link) == NULL || !is_change(link)) {
             continue;
         }
         const struct hub_link *stuck = find_stuck(c, link);

@@ -283,6 +283,7 @@ static void settle_links(struct hub_update *u, struct hub_cluster *c) {
     resolve(u, c);
     for (size_t i = 0; i < c->link_count; i++) {
         put_in_force(u, c->links[i]);
+        hub_link_suspend(u->fleet, c->links[i]);
         c->links[i]->stale = is_stale(u, c->links[i]);
     }
 }

@@ -1,5 +1,6 @@
 #include "hub/render/bundle.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,6 +175,33 @@ enum cm_rc hub_bundle_decode(struct cm_buf *bytes,
     b->sha256 = cm_sha256(bytes->data, bytes->size);
     *out = b;
     return CM_OK;
+}
+
+// The encoded form is what is turned: it knows how large objects are whose bytes are missing.
+struct hub_bundle *hub_bundle_turn(const struct hub_bundle *b) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
+    struct hub_bundle_spec spec = b->spec;
+    Holdfast__V1__Bundle *message = NULL;
+    struct cm_err err;
+    enum cm_rc rc = WIRE_UNPACK(arena, Holdfast__V1__Bundle, holdfast__v1__bundle, b->bytes->data,
+                                b->bytes->size, &message, &err);
+
+    assert(rc == CM_OK); // it was encoded or decoded here
+    (void)rc;
+    message->suspend = !message->suspend;
+    spec.suspend = !spec.suspend;
+    struct hub_bundle *turned = copy_spec(&spec);
+    turned->bytes = wire_pack(&message->base);
+    turned->sha256 = cm_sha256(turned->bytes->data, turned->bytes->size);
+    return turned;
+}
+
+bool hub_bundle_differs(const struct hub_bundle *a, const struct hub_bundle *b) {
+    if (a->spec.suspend == b->spec.suspend) {
+        return !cm_sha256_equal(&a->sha256, &b->sha256);
+    }
+    CM_CLEANUP(hub_bundle_unrefp) struct hub_bundle *turned = hub_bundle_turn(b);
+    return !cm_sha256_equal(&a->sha256, &turned->sha256);
 }
 
 struct hub_bundle *hub_bundle_ref(struct hub_bundle *b) {

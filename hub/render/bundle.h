@@ -55,6 +55,12 @@ struct hub_bundle {
 // hub_bundle_new copies the spec and takes a reference to each object's bytes.
 struct hub_bundle *hub_bundle_new(const struct hub_bundle_spec *spec);
 
+// hub_bundle_turn makes a bundle that says the same with the other `suspend`.
+struct hub_bundle *hub_bundle_turn(const struct hub_bundle *b);
+
+// hub_bundle_differs tells whether two bundles say different things, besides `suspend`.
+bool hub_bundle_differs(const struct hub_bundle *a, const struct hub_bundle *b);
+
 // hub_bundle_decode makes a bundle from its encoded form; `find` returns a reference to the bytes
 // of an object or NULL (then that object's bytes stay NULL: a Secret after a restart).
 CM_MUSTUSE enum cm_rc hub_bundle_decode(struct cm_buf *bytes,

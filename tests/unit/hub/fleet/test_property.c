@@ -789,6 +789,34 @@ struct outlook {
     bool stuck[APPS]; // cannot become what Git says, for reasons of its own
 };
 
+// suspend_of returns the digit of a rendered text that says whether it is suspended.
+static char *suspend_of(char *text) {
+    return strstr(text, "suspend=") + strlen("suspend=");
+}
+
+static bool same_but_suspend(const char *a, const char *b) {
+    char left[512];
+
+    if (a[0] == '\0' || b[0] == '\0') {
+        return strcmp(a, b) == 0;
+    }
+    (void)snprintf(left, sizeof(left), "%s", a);
+    *suspend_of(left) = *suspend_of((char *)(uintptr_t)b);
+    return strcmp(left, b) == 0;
+}
+
+// suspend does to what is in force what documents say now, whatever else waits.
+static void suspend(const struct model *m, struct pair *p, int app, int cluster) {
+    const struct target *target = target_of(m, app, cluster);
+
+    if (m->apps[app].present && p->text[0] != '\0') {
+        bool is = m->apps[app].suspend || m->clusters[cluster].suspend ||
+                  (target != NULL && target->suspend);
+
+        *suspend_of(p->text) = is ? '1' : '0';
+    }
+}
+
 // hold takes back candidates of Apps in whose release group one is stuck; it tells whether there
 // were some.
 static bool hold(const struct model *m, int cluster, struct outlook *o) {
@@ -800,7 +828,7 @@ static bool hold(const struct model *m, int cluster, struct outlook *o) {
         for (int b = 0; p->linked && b < APPS; b++) {
             if (a != b && m->pairs[b][cluster].linked && m->apps[a].release > 0 &&
                 m->apps[a].release == m->apps[b].release && (o->stuck[b] || o->lost[b]) &&
-                strcmp(o->candidates[a], p->text) != 0) {
+                !same_but_suspend(o->candidates[a], p->text)) {
                 (void)snprintf(o->candidates[a], sizeof(o->candidates[a]), "%s", p->text);
                 any = true;
             }
@@ -853,6 +881,7 @@ static void settle(struct model *m, const struct tree *t, int cluster, const cha
             (void)snprintf(p->revision, sizeof(p->revision), "%s", revision);
             p->gone = false;
         }
+        suspend(m, p, app, cluster);
     }
 }
 

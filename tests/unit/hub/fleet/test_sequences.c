@@ -144,6 +144,66 @@ static void while_its_document_is_wrong_nothing_of_an_app_changes(void **state) 
     assert_string_equal(world_problems(w), "");
 }
 
+// ---- Suspension
+
+static bool suspended(struct world *w, const char *app) {
+    return world_pair(w, "c1", app)->bundle->spec.suspend;
+}
+
+static void put_suspended_cluster(struct world *w) {
+    world_put(w, "clusters/c1.yaml",
+              "apiVersion: holdfast/v1alpha1\nkind: Cluster\nmetadata: {name: c1}\n"
+              "spec: {suspend: true}\n");
+}
+
+static void what_does_not_render_is_suspended_all_the_same(void **state) {
+    struct world *w = *state;
+
+    world_put_cluster(w, "c1", "", "");
+    world_put_app(w, "a", ALL);
+    world_put_config(w, "a", "m", "1");
+    (void)world_commit_all(w);
+    world_put_config(w, "a", "m", "${none}");
+    (void)world_commit(w);
+    world_put_app(w, "a", "  suspend: true\n" ALL);
+    (void)world_commit(w);
+    assert_true(stale(w, "a"));
+    assert_true(suspended(w, "a"));
+    assert_string_equal(world_pair(w, "c1", "a")->revision, "r1");
+    assert_non_null(strstr(world_object(w, "c1", "a", "ConfigMap/default/m"), "1"));
+    world_put_app(w, "a", ALL);
+    (void)world_commit(w);
+    assert_false(suspended(w, "a"));
+    world_put(w, "apps/a/app.yaml", "kind: [");
+    (void)world_commit(w);
+    put_suspended_cluster(w);
+    const struct hub_fleet_result *result = world_commit(w);
+    assert_int_equal(result->changed_count, 1);
+    assert_true(suspended(w, "a"));
+}
+
+static void a_release_group_holds_no_suspension_up(void **state) {
+    struct world *w = *state;
+
+    world_put_cluster(w, "c1", "", "");
+    world_put_app(w, "a", "  releaseGroup: g\n" ALL);
+    world_put_config(w, "a", "m", "1");
+    world_put_app(w, "b", "  releaseGroup: g\n" ALL);
+    world_put_config(w, "b", "other", "1");
+    (void)world_commit_all(w);
+    world_put_config(w, "a", "m", "${none}");
+    world_put_app(w, "b", "  releaseGroup: g\n  suspend: true\n" ALL);
+    (void)world_commit(w);
+    assert_true(suspended(w, "b"));
+    assert_false(stale(w, "b"));
+    world_put_config(w, "b", "other", "2");
+    world_put_app(w, "b", "  releaseGroup: g\n" ALL);
+    (void)world_commit(w);
+    assert_false(suspended(w, "b"));
+    assert_true(stale(w, "b"));
+    assert_non_null(strstr(world_object(w, "c1", "b", "ConfigMap/default/other"), "1"));
+}
+
 // ---- Files
 
 static void a_file_that_only_changed_its_mode_can_go(void **state) {
@@ -223,6 +283,8 @@ int main(void) {
         TEST(a_new_app_with_a_typo_is_not_the_one_that_was_deleted),
         TEST(of_two_wrong_files_each_keeps_the_app_that_it_names),
         TEST(while_its_document_is_wrong_nothing_of_an_app_changes),
+        TEST(what_does_not_render_is_suspended_all_the_same),
+        TEST(a_release_group_holds_no_suspension_up),
         TEST(a_file_that_was_left_out_comes_back_by_the_rules_of_now),
         TEST(an_overlay_that_becomes_a_manifest_is_one_by_the_rules_of_now),
         TEST(a_file_that_only_changed_its_mode_can_go),
