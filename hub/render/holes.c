@@ -8,6 +8,7 @@
 #include "common/mem.h"
 
 #define KEY_DISTANCE_MAX 4096 // bytes between the name of a member and its value
+#define MISSES_MAX 100        // names that were not found
 #define WINDOW_MIN 4096
 #define WINDOW_FACTOR 64
 
@@ -131,17 +132,20 @@ static size_t count_dollars(const char *text) {
 }
 
 // find_key returns where in the text the name of a member begins whose value is at `spot`, or NULL:
-// before it, and not far.
-static const char *find_key(const struct hub_holes *h, const char *key, const char *spot) {
+// before it, and not far. It gives up where names are written otherwise than they read.
+static const char *find_key(struct hub_holes *h, const char *key, const char *spot) {
     size_t len = strlen(key);
-    const char *from = spot;
 
-    while (from != NULL && from > h->text && spot - from < KEY_DISTANCE_MAX) {
-        from--;
-        if ((size_t)(spot - from) >= len && memcmp(from, key, len) == 0) {
-            return from;
+    if (spot == NULL || h->misses == MISSES_MAX) {
+        return NULL;
+    }
+    const char *first = spot - h->text < KEY_DISTANCE_MAX ? h->text : spot - KEY_DISTANCE_MAX + 1;
+    for (const char *at = spot; (at = memrchr(first, key[0], (size_t)(at - first))) != NULL;) {
+        if ((size_t)(spot - at) >= len && memcmp(at, key, len) == 0) {
+            return at;
         }
     }
+    h->misses++;
     return NULL;
 }
 

@@ -43,6 +43,7 @@ struct hub_holes {
     size_t capacity;
     const char **lines; // where each begins; made when first asked for
     size_t line_count;
+    size_t misses;
 };
 
 // hub_holes_find appends the holes of a tree to the items.

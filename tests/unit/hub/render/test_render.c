@@ -219,6 +219,22 @@ static void what_is_said_is_utf8_though_it_was_cut(void **state) {
     hub_diags_done(&diags);
 }
 
+// It takes a moment; it took many seconds when each name was looked for byte by byte.
+static void names_may_be_written_in_escapes(void **state) {
+    struct making *m = *state;
+    struct cm_str text = {0};
+
+    cm_str_add(&text, CONFIG "data:\n");
+    for (int i = 0; i < 400000; i++) {
+        cm_str_addf(&text, "  \"x%d\\x24{a}\": b\n", i);
+    }
+    set_values(m, "{\"a\": \"c\"}");
+    add(m, "a.yaml", cm_str_get(&text));
+    cm_str_done(&text);
+    assert_int_equal(m->sources[0]->diags.count, 0);
+    assert_int_equal(m->sources[0]->templates[0].hole_count, 400000);
+}
+
 static void in_json_a_value_keeps_its_type(void **state) {
     struct making *m = *state;
 
@@ -620,6 +636,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_plain_scalar_keeps_the_type_of_its_value),
         TEST(a_quoted_scalar_becomes_a_string),
+        TEST(names_may_be_written_in_escapes),
         TEST(in_json_a_value_keeps_its_type),
         TEST(a_brace_makes_no_json),
         TEST(what_is_said_is_utf8_though_it_was_cut),
