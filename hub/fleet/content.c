@@ -15,19 +15,27 @@ static const char *path_of(const struct hub_file *file) {
     return (const char *)file->path->data;
 }
 
+// told_path returns how problems name a file: one of a source with the source's name before it. The
+// caller frees it.
+static char *told_path(const struct hub_file *file) {
+    return file->repo->source_only ? cm_strf("%s:%s", file->repo->name, path_of(file))
+                                   : cm_strdup(path_of(file));
+}
+
 struct cm_buf *hub_file_read(struct hub_update *u, struct hub_file *file, size_t max,
                              struct hub_diags *diags) {
+    CM_AUTOFREE char *path = told_path(file);
     struct cm_buf *bytes = NULL;
     struct cm_err err;
 
     if (file->special) {
-        hub_diags_add(diags, path_of(file), 0, 0,
+        hub_diags_add(diags, path, 0, 0,
                       "this is a symbolic link or a submodule, which is not followed: put the file "
                       "itself here");
         return NULL;
     }
     if (u->reader->read(u->reader->ctx, file->repo->name, file->oid, max, &bytes, &err) < 0) {
-        hub_diags_add(diags, path_of(file), 0, 0, "cannot be read: %s", err.msg);
+        hub_diags_add(diags, path, 0, 0, "cannot be read: %s", err.msg);
         if (err.code != CM_EINVAL && !file->unreadable) {
             file->unreadable = true;
             hub_set_add(&u->fleet->unreadable, file);
@@ -142,7 +150,7 @@ static void free_foreign(void *p) {
 static struct hub_foreign *read_foreign(struct hub_update *u, struct hub_app *app,
                                         struct hub_file *file) {
     struct hub_foreign *foreign = cm_new(1, sizeof(*foreign));
-    CM_AUTOFREE char *text = cm_strf("%s:%s", file->repo->name, path_of(file));
+    CM_AUTOFREE char *text = told_path(file);
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *path = cm_buf_copy(text, strlen(text) + 1);
 
     memcpy(foreign->oid, file->oid, sizeof(foreign->oid));
@@ -223,12 +231,14 @@ const char *hub_content_advice(const char *name) {
 }
 
 static void refuse(struct loading *l, struct hub_file *file) {
+    CM_AUTOFREE char *path = told_path(file);
+
     if (!file->repo->source_only) {
         file->app = l->app;
         hub_set_add(&l->app->files, file);
     }
     if (strcmp(file->name, "app.yml") != 0) { // reported wherever it is
-        hub_diags_add(&l->app->content, path_of(file), 0, 0, "%s", hub_content_advice(file->name));
+        hub_diags_add(&l->app->content, path, 0, 0, "%s", hub_content_advice(file->name));
     }
 }
 

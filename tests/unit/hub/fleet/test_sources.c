@@ -231,6 +231,28 @@ static void what_is_wrong_in_a_source_is_told_of_its_repository(void **state) {
                                     ": put *.yaml files into it or correct the path");
 }
 
+static void files_of_a_source_that_are_refused_are_told_of_its_repository(void **state) {
+    static const char *const paths[] = {"web/kustomization.yaml", "web/link.yaml",
+                                        "web/.holdfastignore"};
+    struct world *w = *state;
+
+    put_shop(w);
+    world_put(w, paths[0], "resources: []");
+    world_link(w, paths[1]);
+    world_link(w, paths[2]);
+    (void)world_commit(w);
+    for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+        size_t count;
+        const struct hub_problem *p = hub_fleet_problems(w->fleet, &count);
+
+        assert_int_equal(count, 3);
+        for (; strcmp(p->path, paths[i]) != 0; p++) {
+            assert_int_not_equal(--count, 0);
+        }
+        assert_string_equal(p->repo, "shop-config");
+    }
+}
+
 static void a_source_without_manifests_is_told(void **state) {
     struct world *w = *state;
 
@@ -374,6 +396,7 @@ int main(void) {
         TEST(an_app_that_wants_another_ref_waits_for_it_as_it_is),
         TEST(documents_in_a_source_mean_nothing),
         TEST(what_is_wrong_in_a_source_is_told_of_its_repository),
+        TEST(files_of_a_source_that_are_refused_are_told_of_its_repository),
         TEST(a_source_without_manifests_is_told),
         TEST(those_who_ask_are_told_of_the_source),
         TEST(two_apps_share_a_source_but_not_their_rules),
