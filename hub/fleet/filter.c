@@ -85,14 +85,32 @@ static size_t list_levels(const struct hub_file *file, struct level **out) {
     return count;
 }
 
+static bool is_told(const struct hub_diags *diags, const struct hub_diag *diag) {
+    for (size_t i = 0; i < diags->count; i++) {
+        if (strcmp(diags->items[i].path, diag->path) == 0 &&
+            strcmp(diags->items[i].message, diag->message) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// ignore_of returns what an ignore file says. One that cannot be read is told once of each App.
 static const struct hub_ignore *ignore_of(struct hub_update *u, struct hub_file *file,
                                           struct hub_diags *diags) {
-    if (file->ignore == NULL) {
+    if (file->ignore == NULL && file->diags.count == 0) {
         CM_CLEANUP(cm_buf_unrefp)
-        struct cm_buf *bytes = hub_file_read(u, file, HUB_IGNORE_MAX, diags);
+        struct cm_buf *bytes = hub_file_read(u, file, HUB_IGNORE_MAX, &file->diags);
 
         if (bytes != NULL) {
             file->ignore = hub_ignore_new(bytes->data, bytes->size);
+        }
+    }
+    for (size_t i = 0; i < file->diags.count; i++) {
+        const struct hub_diag *diag = &file->diags.items[i];
+
+        if (!is_told(diags, diag)) {
+            hub_diags_add(diags, diag->path, 0, 0, "%s", diag->message);
         }
     }
     return file->ignore;
@@ -148,6 +166,7 @@ void hub_filter_changed(struct hub_update *u, struct hub_file *file) {
     struct hub_app *owner = hub_content_owner(file->folder);
 
     hub_ignore_free(file->ignore);
+    hub_diags_done(&file->diags);
     file->ignore = NULL;
     if (file->repo->source_only) {
         hub_sources_touch(u, file->repo);

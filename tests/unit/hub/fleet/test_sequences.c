@@ -276,6 +276,27 @@ static void an_overlay_that_becomes_a_manifest_is_one_by_the_rules_of_now(void *
     assert_non_null(world_object(w, "c1", "a", "W.ex.io//w"));
 }
 
+static void an_ignore_file_that_cannot_be_read_is_told_once(void **state) {
+    struct world *w = *state;
+    size_t count;
+
+    world_put_cluster(w, "c1", "", "");
+    world_put_app(w, "a", ALL);
+    world_put_config(w, "a", "m", "1");
+    world_put_config(w, "a", "other", "1");
+    world_put(w, "apps/.holdfastignore", "other.yaml\n");
+    w->unreadable = "other.yaml\n";
+    (void)world_commit_all(w);
+    const struct hub_problem *p = hub_fleet_problems(w->fleet, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(p->clusters, 1);
+    assert_null(world_pair(w, "c1", "a"));
+    w->unreadable = NULL;
+    (void)world_commit(w);
+    assert_string_equal(world_problems(w), "");
+    assert_null(world_object(w, "c1", "a", "ConfigMap/default/other"));
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -287,6 +308,7 @@ int main(void) {
         TEST(a_release_group_holds_no_suspension_up),
         TEST(a_file_that_was_left_out_comes_back_by_the_rules_of_now),
         TEST(an_overlay_that_becomes_a_manifest_is_one_by_the_rules_of_now),
+        TEST(an_ignore_file_that_cannot_be_read_is_told_once),
         TEST(a_file_that_only_changed_its_mode_can_go),
         TEST(a_document_is_wrong_too_when_there_is_no_room_to_say_so),
     };
