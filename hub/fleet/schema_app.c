@@ -1,7 +1,10 @@
 // The table of an App.
+#include <string.h>
+
 #include "common/arena.h"
 #include "common/mem.h"
 #include "common/semver.h"
+#include "hub/fleet/glob.h"
 #include "hub/fleet/schema_check.h"
 
 #define EACH_MAX 1000
@@ -42,11 +45,17 @@ static const struct hub_form commit_form = {
     .advice = "write all 40 hexadecimal digits in lower case",
 };
 
+static bool is_glob(const char *text) {
+    return strlen(text) <= HUB_GLOB_MAX;
+}
+
 static const struct hub_form glob_form = {
     .name = "a glob",
+    .ok = is_glob,
     .pattern = "^([^/]|[^/].*[^/])$",
     .advice =
-        "write a pattern below the source's path, with no '/' at either end ('**' for any folders)",
+        "write a pattern below the source's path, with no '/' at either end and of at most 1024 "
+        "bytes ('**' for any folders)",
 };
 
 static const struct hub_field ref_fields[] = {

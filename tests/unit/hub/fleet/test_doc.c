@@ -181,9 +181,9 @@ static const struct wrong wrongs[] = {
      "lower case"},
     {"apps/shop/app.yaml", APP "spec:\n  source: {include: [/a/*], exclude: [b/]}\n",
      "apps/shop/app.yaml:5:22: each of spec.source.include is '/a/*': write a pattern below the "
-     "source's path, with no '/' at either end ('**' for any folders)\n"
+     "source's path, with no '/' at either end and of at most 1024 bytes ('**' for any folders)\n"
      "apps/shop/app.yaml:5:39: each of spec.source.exclude is 'b/': write a pattern below the "
-     "source's path, with no '/' at either end ('**' for any folders)"},
+     "source's path, with no '/' at either end and of at most 1024 bytes ('**' for any folders)"},
     {"apps/shop/app.yaml", APP "spec:\n  source: {include: []}\n",
      "apps/shop/app.yaml:5:21: spec.source.include is empty: list at least 1 or leave it out"},
     // Overlays
@@ -369,6 +369,7 @@ static void what_is_too_long_is_told(void **state) {
     for (int i = 0; i < 101; i++) {
         cm_str_addf(&text, "    - name: a%d\n", i);
     }
+    cm_str_addf(&text, "  source: {include: ['%01025d']}\n", 7);
     world_put(&w, "apps/shop/app.yaml", cm_str_get(&text));
     cm_str_clear(&text);
     cm_str_addf(&text, CLUSTER "metadata:\n  name: a\n  labels:\n    x: '%0254d'\n", 7);
@@ -380,6 +381,11 @@ static void what_is_too_long_is_told(void **state) {
     assert_string_equal(
         world_problems(&w),
         "apps/shop/app.yaml:6:5: spec.dependsOn has 101 entries, more than 100: use fewer\n"
+        "apps/shop/app.yaml:107:22: each of spec.source.include is "
+        "'00000000000000000000000000000000000000000000000000"
+        "00000000000000000000000000000000000000000000000000': write a pattern below the source's "
+        "path, with no '/' at "
+        "either end and of at most 1024 bytes ('**' for any folders)\n"
         "clusters/a.yaml:6:8: the label 'x' is too long or has no name: use at most "
         "253 characters\n"
         "clusters/b.yaml:0:0: cannot be read: the file has more than 1048576 bytes");
