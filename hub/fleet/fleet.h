@@ -21,8 +21,9 @@
 //
 // An App's manifests may be in another repository, at a branch, tag, range of versions or commit: a
 // *source*. Somebody else fetches it (hub_fleet_sources says which are wanted) and feeds its tree
-// as commits of their own, whose `repo` is the source's name. Its documents mean nothing; only Apps
-// that want it are touched. Until it comes they stay as they are.
+// as commits of their own, whose `repo` is the source's name. Its documents mean nothing, and are
+// refused among an App's manifests; only Apps that want it are touched. Until it comes they stay as
+// they are.
 //
 // Threads: one at a time (the sync worker); what results point to is immutable and shared.
 #pragma once
