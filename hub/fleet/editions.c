@@ -198,6 +198,15 @@ static void use_edition(struct hub_app_edition *e, struct hub_edition *made) {
     }
 }
 
+static size_t size_of_all(const struct hub_app *app) {
+    size_t size = 0;
+
+    for (size_t i = 0; i < app->edition_count; i++) {
+        size += app->editions[i].made != NULL ? hub_edition_size(app->editions[i].made) : 0;
+    }
+    return size;
+}
+
 static void make_edition(struct hub_app *app, const struct hub_changes *changes,
                          struct hub_app_edition *e) {
     const struct hub_doc *doc = app->named.doc;
@@ -223,6 +232,7 @@ static void make_edition(struct hub_app *app, const struct hub_changes *changes,
         .overlays = e->overlays,
         .overlay_count = e->overlay_count,
         .common = {doc->app.changes.common, changes->common},
+        .spent = size_of_all(app),
     };
     if (!e->broken && !app->content_broken) {
         use_edition(e, hub_edition_make(&input, &e->diags));

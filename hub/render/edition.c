@@ -8,12 +8,31 @@
 #include "common/mem.h"
 #include "hub/render/internal.h"
 
+// What the trees of all editions of an App may take: an overlay may be put into many objects, and
+// each target may have changes of its own.
+#define EDITIONS_MAX ((size_t)512 * 1024 * 1024)
+
 static struct hub_source *new_source(const char *path) {
     struct hub_source *source = cm_new(1, sizeof(*source));
 
     source->arena = cm_arena_new(0);
     source->path = cm_buf_copy(path, strlen(path) + 1);
     return source;
+}
+
+bool hub_edition_is_too_large(struct hub_making *m, const struct cm_json *at) {
+    if (m->in->spent + cm_arena_used(m->arena) <= EDITIONS_MAX) {
+        return false;
+    }
+    if (m->too_large) {
+        return true;
+    }
+    m->too_large = true;
+    hub_diags_add(m->diags, m->in->path, at != NULL ? at->line : 0, at != NULL ? at->column : 0,
+                  "with what App and targets change the objects take more than %zu MiB of memory: "
+                  "change fewer objects, give targets the same changes, or split the App",
+                  EDITIONS_MAX >> 20);
+    return true;
 }
 
 static void start(struct hub_making *m) {
@@ -72,7 +91,10 @@ struct hub_edition *hub_edition_make(const struct hub_edition_input *in, struct 
     for (size_t i = 0; i < in->overlay_count; i++) {
         hub_overlay_apply(&m, &in->overlays[i]);
     }
-    hub_common_apply(&m);
+    if (!hub_edition_is_too_large(&m, NULL)) {
+        hub_common_apply(&m);
+        (void)hub_edition_is_too_large(&m, NULL);
+    }
     if (diags->count == before) {
         compile(&m, e);
         list_used(e);
@@ -83,6 +105,10 @@ struct hub_edition *hub_edition_make(const struct hub_edition_input *in, struct 
         return NULL;
     }
     return e;
+}
+
+size_t hub_edition_size(const struct hub_edition *e) {
+    return cm_arena_used(e->source->arena);
 }
 
 void hub_edition_free(struct hub_edition *e) {

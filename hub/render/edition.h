@@ -76,6 +76,7 @@ struct hub_edition_input {
     const struct hub_overlay *overlays; // in the order in which they are put in
     size_t overlay_count;
     struct hub_common common[HUB_EDITION_LEVELS];
+    size_t spent; // bytes that other editions of the App take
 };
 
 struct hub_edition {
@@ -90,3 +91,6 @@ struct hub_edition {
 // something is wrong, with all of that in diags.
 struct hub_edition *hub_edition_make(const struct hub_edition_input *in, struct hub_diags *diags);
 void hub_edition_free(struct hub_edition *e); // NULL is fine
+
+// hub_edition_size returns the bytes that its trees take; all editions of an App share a limit.
+size_t hub_edition_size(const struct hub_edition *e);

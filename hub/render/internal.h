@@ -32,7 +32,14 @@ struct hub_making {
     struct cm_arena *arena; // the edition's
     struct hub_edit *edits;
     size_t count;
+    bool too_large; // and that is said
 };
+
+// ---- edition.c
+
+// hub_edition_is_too_large tells whether to give up, and says so of a node of app.yaml; NULL: of
+// the file.
+bool hub_edition_is_too_large(struct hub_making *m, const struct cm_json *at);
 
 // ---- nodes.c
 

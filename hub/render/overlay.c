@@ -5,22 +5,8 @@
 #include "common/object/patch.h"
 #include "hub/render/internal.h"
 
-// What all trees of an edition may take; an overlay may be put into many objects.
-#define EDITION_MAX ((size_t)512 * 1024 * 1024)
-
 static void report(struct hub_making *m, const struct cm_json *at, const struct cm_err *err) {
     hub_diags_add(m->diags, hub_node_path(at), at->line, at->column, "%s", err->msg);
-}
-
-static bool is_too_large(struct hub_making *m, const struct hub_overlay *overlay) {
-    if (cm_arena_used(m->arena) <= EDITION_MAX) {
-        return false;
-    }
-    hub_diags_add(m->diags, m->in->path, overlay->node->line, overlay->node->column,
-                  "with this overlay the objects take more than %zu MiB of memory: select fewer "
-                  "objects, or split the App",
-                  EDITION_MAX >> 20);
-    return true;
 }
 
 // ---- What an object is called stays
@@ -78,7 +64,8 @@ static void merge(struct hub_making *m, const struct hub_overlay *overlay,
                      ? hub_choose_by_target(m, overlay->target, &chosen)
                      : hub_choose_by_identity(m, patch, hub_node_path(patch), &chosen);
 
-    for (size_t i = 0; found && i < chosen.count && !is_too_large(m, overlay); i++) {
+    for (size_t i = 0; found && i < chosen.count && !hub_edition_is_too_large(m, overlay->node);
+         i++) {
         merge_one(m, chosen.items[i], patch);
     }
 }
@@ -134,7 +121,7 @@ static void patch(struct hub_making *m, const struct hub_overlay *overlay) {
     if (!choose(m, overlay, &chosen)) {
         return;
     }
-    for (size_t i = 0; i < chosen.count && !is_too_large(m, overlay); i++) {
+    for (size_t i = 0; i < chosen.count && !hub_edition_is_too_large(m, overlay->node); i++) {
         patch_one(m, chosen.items[i], operations);
     }
 }

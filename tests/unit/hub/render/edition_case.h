@@ -32,6 +32,7 @@ struct edition_case {
     size_t file_count;
     struct hub_overlay overlays[OVERLAYS_MAX];
     size_t overlay_count;
+    size_t spent;
 };
 
 static inline struct hub_source *source_of(const char *path, const char *text) {
@@ -120,6 +121,7 @@ static inline struct hub_edition *make_edition(struct edition_case *c, struct hu
         .overlays = c->overlays,
         .overlay_count = c->overlay_count,
         .common = {common_of(c->spec), common_of(cm_json_get(c->spec, "target"))},
+        .spent = c->spent,
     };
 
     for (size_t i = 0; i < c->base->count; i++) {

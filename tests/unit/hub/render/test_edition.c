@@ -389,6 +389,24 @@ static void literal_texts_have_no_variables(void **state) {
                 "substitute\":\"disabled\"},\"name\":\"cfg\",\"namespace\":\"web\"}}");
 }
 
+static void all_editions_of_an_app_share_a_limit(void **state) {
+    struct edition_case c;
+    struct hub_diags diags = {0};
+
+    (void)state;
+    open_case(&c, "labels: {a: b}\n" WEB CONFIG);
+    c.spent = ((size_t)512 << 20) - 2000;
+    assert_null(make_edition(&c, &diags));
+    assert_int_equal(diags.count, 1);
+    assert_non_null(strstr(diags.items[0].message, "more than 512 MiB of memory: change fewer"));
+    hub_diags_done(&diags);
+    c.spent /= 2;
+    struct hub_edition *e = make_edition(&c, &diags);
+    assert_in_range(hub_edition_size(e), 1, 100000);
+    hub_edition_free(e);
+    close_case(&c);
+}
+
 static void what_nothing_changes_is_the_input_s_own(void **state) {
     struct edition_case c;
     struct hub_diags diags = {0};
@@ -420,6 +438,7 @@ int main(void) {
         cmocka_unit_test(images_keep_and_bring_variables),
         cmocka_unit_test(a_target_is_stronger_than_its_app),
         cmocka_unit_test(literal_texts_have_no_variables),
+        cmocka_unit_test(all_editions_of_an_app_share_a_limit),
         cmocka_unit_test(what_nothing_changes_is_the_input_s_own),
     };
 
