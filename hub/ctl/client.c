@@ -45,7 +45,6 @@ static enum cm_rc read_text(const char *path, char **out, struct cm_err *err) {
         return rc;
     }
     *out = cm_strndup((const char *)buf->data, buf->size);
-    (*out)[strcspn(*out, "\r")] = '\0';
     return CM_OK;
 }
 
@@ -66,7 +65,7 @@ static enum cm_rc set_token(struct ctl *c) {
     if (read_text(c->hub.token_file, &token, &c->err) < 0) {
         return cm_wrap(&c->err, "--token-file");
     }
-    token[strcspn(token, "\n")] = '\0';
+    token[strcspn(token, "\r\n")] = '\0';
     cm_http_endpoint_set_bearer(c->client->endpoint, token);
     explicit_bzero(token, strlen(token));
     return CM_OK;

@@ -118,6 +118,7 @@ static enum cm_rc open_source(struct ctl *c, const struct hub_fleet_source *sour
     l->prefix = "";
     if (hub_repo_open_local(dir, &l->repo, &c->err) < 0) {
         l->repo = NULL;
+        c->err = (struct cm_err){.code = CM_OK}; // it may be a plain folder
         return hub_folder_open(dir, &l->tree, &c->err);
     }
     const char *top = hub_repo_work_folder(l->repo);

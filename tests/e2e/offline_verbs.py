@@ -268,6 +268,15 @@ class OfflineVerbs(story.Story):
         self.assertIn("has no tag 'v3'", self.says(2, "plan", "--source", f"web-config={other.work}"))
         self.assertIn("write NAME=DIR", self.says(2, "plan", "--source", "web-config"))
 
+    def test_a_source_may_be_a_plain_folder(self):
+        folder = self.place / "plain"
+        folder.mkdir()
+        (folder / "page.yaml").write_text(config_map("page", "${none}"))
+        self.repo.push({"apps/web/app.yaml": ELSEWHERE.replace("TAG", "v1")})
+        text = self.says(1, "validate", "--source", f"web-config={folder}")
+        self.assertIn("variable 'none' is not defined", text)
+        self.assertNotIn("open the repository", text)
+
     def test_clusters_may_be_in_another_repository(self):
         team = GitRepo(self.place, "team")
         team.push({path: text for path, text in FLEET.items() if path.startswith("apps/")})
