@@ -5,10 +5,12 @@
 
 #include "common/arena.h"
 #include "common/json.h"
+#include "common/map.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "common/yaml.h"
 #include "hub/render/diag.h"
+#include "hub/render/values.h"
 
 static const struct cm_json_limits limits = {
     .max_bytes = HUB_DOCUMENT_MAX, .max_depth = 64, .max_nodes = 200000};
@@ -103,6 +105,7 @@ static void read_cluster(struct cm_arena *a, const struct cm_json *document,
 
     out->labels = labels != NULL ? labels : cm_json_new(a, CM_OBJECT);
     out->values = cm_json_get(spec, "values");
+    out->index = hub_values_index(out->values);
     out->suspend = flag(spec, "suspend", false);
 }
 
@@ -185,6 +188,7 @@ static void read_target(struct cm_arena *a, const struct cm_json *node, struct h
     out->group = mention(cm_json_get(node, "clusterGroup"));
     out->selector = read_selector(a, cm_json_get(node, "clusterSelector"));
     out->values = cm_json_get(node, "values");
+    out->index = hub_values_index(out->values);
     out->namespace = word(node, "namespace", NULL);
     read_changes(a, node, &out->changes);
     out->suspend = flag(node, "suspend", false);
@@ -256,6 +260,7 @@ static void read_app(struct cm_arena *a, const struct cm_json *document, struct 
     read_source(a, cm_json_get(spec, "source"), &out->source);
     out->namespace = word(spec, "namespace", "");
     out->values = cm_json_get(spec, "values");
+    out->index = hub_values_index(out->values);
     out->drift = drift_of(cm_json_get(spec, "drift"));
     out->prune = flag(spec, "prune", true);
     out->suspend = flag(spec, "suspend", false);
@@ -344,8 +349,20 @@ void hub_docs_read(enum hub_kind kind, const char *path, const void *bytes, size
     }
 }
 
+static void free_indexes(struct hub_doc *doc) {
+    if (doc->kind == HUB_CLUSTER) {
+        cm_map_free(doc->cluster.index);
+    } else if (doc->kind == HUB_APP) {
+        cm_map_free(doc->app.index);
+        for (size_t i = 0; i < doc->app.target_count; i++) {
+            cm_map_free(doc->app.targets[i].index);
+        }
+    }
+}
+
 void hub_doc_free(struct hub_doc *doc) {
     if (doc != NULL) {
+        free_indexes(doc);
         cm_arena_free(doc->arena);
         free(doc);
     }

@@ -20,6 +20,7 @@
 
 struct cm_arena;
 struct cm_json;
+struct cm_map;
 struct hub_diags;
 
 struct hub_place {
@@ -46,6 +47,7 @@ struct hub_target {
     struct hub_mention group;
     const struct hub_selector *selector; // NULL: not by this
     const struct cm_json *values;        // NULL: none
+    struct cm_map *index;                // hub_values_index of them
     const char *namespace;               // NULL: the App's
     struct hub_changes changes;
     bool suspend;
@@ -55,6 +57,7 @@ struct hub_target {
 struct hub_cluster_doc {
     const struct cm_json *labels; // an object, maybe empty
     const struct cm_json *values; // or NULL
+    struct cm_map *index;         // hub_values_index of them
     bool suspend;
 };
 
@@ -82,6 +85,7 @@ struct hub_app_doc {
     struct hub_source_doc source;
     const char *namespace;
     const struct cm_json *values; // or NULL
+    struct cm_map *index;         // hub_values_index of them
     struct hub_target *targets;
     size_t target_count;
     struct hub_mention *depends_on; // sorted, each once

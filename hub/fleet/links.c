@@ -164,6 +164,7 @@ static struct input input_of(struct hub_app *app, const struct hub_cluster *c,
         .values =
             {
                 .layers = {cluster_doc->values, t->values, app_doc->values},
+                .indexes = {cluster_doc->index, t->index, app_doc->index},
                 .cluster = c->named.name,
                 .labels = cluster_doc->labels,
             },

@@ -13,11 +13,13 @@
 
 struct cm_arena;
 struct cm_json;
+struct cm_map;
 
 #define HUB_VALUE_LAYERS 3
 
 struct hub_values {
     const struct cm_json *layers[HUB_VALUE_LAYERS]; // objects or NULL
+    const struct cm_map *indexes[HUB_VALUE_LAYERS]; // hub_values_index of each, or NULL
     const char *cluster;
     const struct cm_json *labels;
 };
@@ -26,6 +28,10 @@ struct hub_values {
 // the arena; others are the layers'.
 const struct cm_json *hub_values_find(const struct hub_values *values, struct cm_arena *a,
                                       const char *name);
+
+// hub_values_index returns the values of a layer by their dotted names, for those of documents that
+// are asked for many; NULL if there are few. The caller frees it before the layer.
+struct cm_map *hub_values_index(const struct cm_json *layer);
 
 // hub_values_nearest returns the defined name that a person most likely meant, or NULL.
 const char *hub_values_nearest(const struct hub_values *values, struct cm_arena *a,

@@ -331,6 +331,11 @@ class FirstMinutes(story.Story):
         self.assertIn("--server must be https",
                       self.says(2, "get", "apps", "--server", self.hub.api_url.replace("s:", ":")))
 
+    def test_a_ca_file_may_have_lines_of_windows(self):
+        windows = self.folder / "windows.pem"
+        windows.write_bytes(self.hub.ca_file.read_bytes().replace(b"\n", b"\r\n"))
+        self.assertIn("shop", self.says(0, "get", "apps", "--ca-file", windows))
+
     def test_settings_may_come_from_a_file(self):
         settings = self.folder / "holdfast.yaml"
         settings.write_text(f"server: {self.hub.api_url}\nca-file: {self.hub.ca_file}\n"

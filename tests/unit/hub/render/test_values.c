@@ -8,11 +8,13 @@
 
 #include "common/arena.h"
 #include "common/json.h"
+#include "common/map.h"
 #include "common/str.h"
 #include "hub/render/values.h"
 
 static struct cm_arena *arena;
 static struct hub_values values;
+static struct hub_values indexed; // the same among many others
 
 static struct cm_json *parse(const char *text) {
     struct cm_json *out = NULL;
@@ -33,17 +35,33 @@ static int set_up(void **state) {
         .cluster = "paris",
         .labels = parse("{\"env\": \"prod\", \"a.b/c\": \"dotted\"}"),
     };
+    indexed = values;
+    for (size_t i = 0; i < HUB_VALUE_LAYERS; i++) {
+        struct cm_json *layer = cm_json_copy(arena, values.layers[i]);
+
+        cm_json_set_int(arena, layer, "db.host", 7); // no name means it
+        for (int k = 0; k < 100; k++) {
+            cm_json_set_int(arena, layer, cm_arena_strf(arena, "other%d", k), k);
+        }
+        indexed.layers[i] = layer;
+        indexed.indexes[i] = hub_values_index(layer);
+        assert_non_null(indexed.indexes[i]);
+        assert_null(hub_values_index(values.layers[i]));
+    }
     return 0;
 }
 
 static int tear_down(void **state) {
     (void)state;
+    for (size_t i = 0; i < HUB_VALUE_LAYERS; i++) {
+        cm_map_free((struct cm_map *)(uintptr_t)indexed.indexes[i]);
+    }
     cm_arena_free(arena);
     return 0;
 }
 
-static const char *find(const char *name) {
-    const struct cm_json *found = hub_values_find(&values, arena, name);
+static const char *find_in(const struct hub_values *in, const char *name) {
+    const struct cm_json *found = hub_values_find(in, arena, name);
     struct cm_str text = {0};
 
     if (found == NULL) {
@@ -53,6 +71,14 @@ static const char *find(const char *name) {
     const char *copy = cm_arena_strdup(arena, cm_str_get(&text));
     cm_str_done(&text);
     return copy;
+}
+
+static const char *find(const char *name) {
+    const char *found = find_in(&values, name);
+    const char *again = find_in(&indexed, name);
+
+    assert_string_equal(found != NULL ? found : "none", again != NULL ? again : "none");
+    return found;
 }
 
 static void the_strongest_layer_counts(void **state) {
