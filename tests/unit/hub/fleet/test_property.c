@@ -1145,8 +1145,12 @@ static void step(struct world *w, struct tree *t, struct model *m, size_t *clean
         if (roll(7) == 0) {
             mend(t);
         }
-        write_dirty(w, t, false);
-        (void)world_commit(w);
+        bool all = roll(8) == 0;
+        write_dirty(w, t, all);
+        if (roll(5) == 0) {
+            write_app(w, t, (int)roll(APPS)); // as it is: files change their mode only
+        }
+        (void)(all ? world_commit_all(w) : world_commit(w));
     }
     CM_AUTOFREE char *revision = cm_strf("r%u", w->commits);
     advance(m, t, revision);
