@@ -76,6 +76,7 @@ static enum cm_rc read_whole(int fd, const char *path, size_t max, struct cm_str
         }
         cm_str_add_n(text, piece, (size_t)n);
     } while (n == (ssize_t)sizeof(piece));
+    explicit_bzero(piece, sizeof(piece));
     return CM_OK;
 }
 
@@ -94,10 +95,13 @@ enum cm_rc cm_fsys_read(const char *path, size_t max, struct cm_buf **out, struc
     if (st.st_size > 0 && (uint64_t)st.st_size > max) {
         return cm_fail(err, CM_EINVAL, "'%s' is larger than %zu bytes", path, max);
     }
+    text.capacity = (size_t)st.st_size + 1; // so that it does not move: it may be a secret
+    text.data = cm_new(text.capacity, 1);
     enum cm_rc rc = read_whole(fd, path, max, &text, err);
     if (rc == CM_OK) {
         *out = cm_buf_copy(text.data, text.len);
     }
+    explicit_bzero(text.data, text.capacity);
     return rc;
 }
 

@@ -54,6 +54,33 @@ static char *finish(const struct cm_json *root) {
     return cm_str_take(&text);
 }
 
+// put_text adds a text that is not copied: it may be a secret.
+static void put_text(struct cm_arena *a, struct cm_json *object, const char *key,
+                     const char *text) {
+    if (text != NULL) {
+        struct cm_json *node = cm_json_new(a, CM_STRING);
+
+        node->key = key;
+        node->text = text;
+        node->len = strlen(text);
+        cm_json_append(object, node);
+    }
+}
+
+// finish_secret writes a tree into memory that is large enough from the start, so that no part of
+// it is left elsewhere. Escapes make six characters of one.
+static char *finish_secret(const struct cm_json *root) {
+    struct cm_str text = {0};
+
+    text.capacity = 4;
+    for (const struct cm_json *n = root->first; n != NULL; n = n->next) {
+        text.capacity += strlen(n->key) + 32 + (n->type == CM_STRING ? 6 * n->len : 0);
+    }
+    text.data = cm_new(text.capacity, 1);
+    cm_json_write_compact(root, &text);
+    return cm_str_take(&text);
+}
+
 char *hub_request_write(const struct hub_request *request) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct cm_json *root = cm_json_new(a, CM_OBJECT);
@@ -66,7 +93,7 @@ char *hub_request_write(const struct hub_request *request) {
         const char *text = NULL;
 
         memcpy(&text, (const char *)&request->source + texts[i].offset, sizeof(text));
-        cm_json_set_string(a, root, texts[i].key, text);
+        put_text(a, root, texts[i].key, text);
     }
     for (size_t i = 0; i < NUMBERS; i++) {
         int64_t number = 0;
@@ -74,7 +101,7 @@ char *hub_request_write(const struct hub_request *request) {
         memcpy(&number, (const char *)&request->limits + numbers[i].offset, sizeof(number));
         cm_json_set_int(a, root, numbers[i].key, number);
     }
-    return finish(root);
+    return finish_secret(root);
 }
 
 enum cm_rc hub_request_read(struct cm_arena *a, const char *text, size_t size,
