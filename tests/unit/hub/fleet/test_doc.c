@@ -251,6 +251,14 @@ static const struct wrong wrongs[] = {
      "'.' and '-', beginning with none of the last two\n"
      "apps/shop/app.yaml:6:43: spec.images[0].digest is 'md5': write sha256: and 64 hexadecimal "
      "digits in lower case"},
+    {"apps/shop/app.yaml",
+     APP "spec:\n  images:\n    - {name: 'shop:1.4', newTag: a}\n"
+         "    - {name: 'host:5000/shop', newName: 'host:5000/b:7'}\n"
+         "    - {name: 'a', newName: '${registry:=host:5000}/a'}\n",
+     "apps/shop/app.yaml:6:14: spec.images[0].name is 'shop:1.4': write the name of an image, "
+     "without tag and digest\n"
+     "apps/shop/app.yaml:7:41: spec.images[1].newName is 'host:5000/b:7': write the name of an "
+     "image, without tag and digest"},
     {"apps/shop/app.yaml", APP "spec:\n  labels: {a: 1}\n  annotations: {b: true}\n",
      "apps/shop/app.yaml:5:15: spec.labels.a must be a string, not a number: put it in quotes\n"
      "apps/shop/app.yaml:6:20: spec.annotations.b must be a string, not a boolean: put it in "
