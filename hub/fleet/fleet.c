@@ -80,7 +80,7 @@ void hub_fleet_free(struct hub_fleet *f) {
     hub_set_done(&f->clusters);
     hub_set_done(&f->wrong);
     hub_set_done(&f->unreadable);
-    hub_set_done(&f->misnamed);
+    hub_set_done(&f->strays);
     hub_set_done(&f->seeded);
     hub_set_done(&f->conflicted);
     explicit_bzero(f->secret_key, sizeof(f->secret_key));
@@ -310,7 +310,8 @@ static void sweep_seeds(struct hub_update *u) {
     }
     for (size_t i = f->seeded.count; i > 0; i--) {
         struct hub_named *named = f->seeded.items[i - 1];
-        bool waits = named->kind == HUB_CLUSTER ? clusters_wrong : apps_wrong;
+        bool waits = (named->kind == HUB_CLUSTER ? clusters_wrong : apps_wrong) ||
+                     hub_strays_find(u, named->kind, named->name) != NULL;
 
         if (waits && named->kind == HUB_CLUSTER) {
             hub_cluster_touch(u, hub_cluster_of(named));
@@ -460,6 +461,7 @@ static void update_done(struct hub_update *u) {
     hub_set_done(&u->regrouped);
     hub_set_done(&u->changed_groups);
     cm_map_free(u->kinds);
+    cm_map_free(u->strays);
     cm_buf_unref(u->revision);
     cm_buf_unref(u->repo_name);
 }

@@ -319,13 +319,6 @@ static void add_conflicts(struct making *m, const struct hub_cluster *c) {
     }
 }
 
-static void add_misnamed(struct making *m, const struct hub_file *file) {
-    struct hub_diag diag = {.path = path_of(file),
-                            .message = "an App's document must be named app.yaml: rename the file"};
-
-    add(m, file, &diag, (struct hub_problem){0});
-}
-
 // ---- The list
 
 static int compare_texts(const char *a, const char *b) {
@@ -398,9 +391,6 @@ bool hub_problems_make(struct hub_fleet *f) {
 
     for (size_t i = 0; i < f->wrong.count; i++) {
         add_wrong_file(&m, f->wrong.items[i]);
-    }
-    for (size_t i = 0; i < f->misnamed.count; i++) {
-        add_misnamed(&m, f->misnamed.items[i]);
     }
     cm_map_each(f->names[HUB_GROUP], add_group, &m);
     cm_map_each(f->names[HUB_APP], add_app, &m);

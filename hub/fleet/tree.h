@@ -56,6 +56,7 @@ struct hub_file {
     struct hub_doc_list previous; // during an update: what was in force before it; borrowed
     struct hub_diags diags;       // also of a .holdfastignore that cannot be read
     bool wrong;                   // in the fleet's list of wrong files
+    struct cm_map *strays;        // "kind/name" of documents that it must not hold; NULL: none
 
     // An app.yaml: the App that one of its documents is in force for; a manifest: the App that uses
     // it.

@@ -304,7 +304,7 @@ static const struct wrong wrongs[] = {
     {"apps/shop/app.yaml", APP "spec: {}\n---\n" APP "spec: {}\n",
      "apps/shop/app.yaml:6:1: an app.yaml holds one App: give the second one a folder of its own"},
     {"apps/shop/app.yml", APP,
-     "apps/shop/app.yml:0:0: an App's document must be named app.yaml: rename the file"},
+     "apps/shop/app.yml:1:1: an App's document must be named app.yaml: rename the file"},
 };
 
 static void everything_wrong_is_told_with_its_place_and_what_to_do(void **state) {

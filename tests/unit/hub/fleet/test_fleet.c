@@ -401,6 +401,104 @@ static void an_app_that_is_moved_and_spoilt_at_once_stays(void **state) {
     assert_int_equal(hub_fleet_desired(w->fleet, "a")->gone_count, 1);
 }
 
+static void an_app_whose_file_gets_a_wrong_name_stays(void **state) {
+    static const char *const names[] = {"app.yml", "App.yaml", "application.yaml", "shop.yaml"};
+    static const char app[] =
+        "apiVersion: holdfast/v1alpha1\nkind: App\nmetadata: {name: shop}\nspec:\n" ALL "\n";
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        CM_CLEANUP(world_done) struct world w;
+        CM_AUTOFREE char *path = cm_strf("apps/shop/%s", names[i]);
+        CM_AUTOFREE char *said =
+            cm_strf("%s:1:1: an App's document must be named app.yaml: rename the file", path);
+
+        (void)state;
+        world_init(&w);
+        world_put_cluster(&w, "a", "", "");
+        world_put_app(&w, "shop", ALL);
+        world_put_config(&w, "shop", "cfg", "x");
+        (void)world_commit_all(&w);
+        world_remove(&w, "apps/shop/app.yaml");
+        world_put(&w, path, app);
+        (void)world_commit(&w);
+        assert_string_equal(world_problems(&w), said);
+        assert_int_equal(hub_fleet_desired(w.fleet, "a")->gone_count, 0);
+        assert_true(world_pair(&w, "a", "shop")->stale);
+
+        world_put_config(&w, "shop", "cfg", "second"); // nothing of it changes meanwhile
+        world_put(&w, "clusters/b.yaml",
+                  "{apiVersion: holdfast/v1alpha1, kind: Cluster, "
+                  "metadata: {name: b}}");
+        (void)world_commit(&w);
+        assert_string_equal(world_pair(&w, "a", "shop")->revision, "r1");
+        assert_null(world_pair(&w, "b", "shop"));
+
+        world_remove(&w, path);
+        world_put_app(&w, "shop", ALL);
+        (void)world_commit(&w);
+        assert_string_equal(world_problems(&w), "");
+        assert_non_null(strstr(world_object(&w, "b", "shop", "ConfigMap/default/cfg"), "second"));
+        assert_false(world_pair(&w, "a", "shop")->stale);
+    }
+}
+
+static void an_app_below_another_whose_file_gets_a_wrong_name_stays(void **state) {
+    struct world *w = *state;
+
+    world_put_cluster(w, "a", "", "");
+    world_put_app(w, "shop", ALL);
+    world_put_config(w, "shop", "cfg", "x");
+    world_put(w, "apps/shop/db/app.yaml",
+              "apiVersion: holdfast/v1alpha1\nkind: App\nmetadata: {name: db}\nspec:\n" ALL "\n");
+    world_put(w, "apps/shop/db/m.yaml", "{apiVersion: v1, kind: Namespace, metadata: {name: db}}");
+    (void)world_commit_all(w);
+    world_remove(w, "apps/shop/db/app.yaml");
+    world_put(w, "apps/shop/db/App.yaml",
+              "apiVersion: holdfast/v1alpha1\nkind: App\nmetadata: {name: db}\nspec:\n" ALL "\n");
+    (void)world_commit(w);
+    assert_int_equal(hub_fleet_desired(w->fleet, "a")->gone_count, 0);
+    assert_string_equal(world_pair(w, "a", "db")->revision, "r1");
+    assert_null(world_object(w, "a", "shop", "Namespace//db"));
+    world_remove(w, "apps/shop/db/App.yaml");
+    (void)world_commit(w);
+    assert_int_equal(hub_fleet_desired(w->fleet, "a")->gone_count, 1);
+    assert_non_null(world_object(w, "a", "shop", "Namespace//db"));
+}
+
+static void what_stands_in_a_wrong_place_is_told_and_stays(void **state) {
+    struct world *w = *state;
+
+    world_put(w, "clusters/eu/a.yaml",
+              "{apiVersion: holdfast/v1alpha1, kind: Cluster, metadata: {name: a}}");
+    world_put_app(w, "shop", ALL);
+    world_put_config(w, "shop", "cfg", "x");
+    world_put(w, "z.yaml", "kind: ConfigMap\nmetadata: {name: holdfast/z}\n");
+    (void)world_commit_all(w);
+    assert_string_equal(world_problems(w), "");
+    world_remove(w, "clusters/eu/a.yaml");
+    world_put(w, "cluster/eu/a.yaml",
+              "{apiVersion: holdfast/v1alpha1, kind: Cluster, metadata: {name: a}}");
+    world_put(w, "envs/groups/g.yaml",
+              "kind: ConfigMap\n---\napiVersion: holdfast/v1alpha1\nkind: ClusterGroup\n");
+    world_put(w, "z.yaml", "apiVersion: holdfast/v1alpha1\nkind: Clusters\n");
+    const struct hub_fleet_result *result = world_commit(w);
+    assert_int_equal(result->removed_count, 0);
+    assert_string_equal(
+        world_problems(w),
+        "cluster/eu/a.yaml:1:1: a Cluster is not looked for here: move the file to "
+        "clusters/**/*.yaml\n"
+        "envs/groups/g.yaml:3:1: a ClusterGroup is not looked for here: move the file to "
+        "groups/**/*.yaml\n"
+        "z.yaml:1:1: a document of holdfast is of kind Cluster, ClusterGroup or App: correct the "
+        "kind, or remove it");
+    assert_non_null(world_pair(w, "a", "shop"));
+    world_remove(w, "cluster/eu/a.yaml");
+    world_remove(w, "envs/groups/g.yaml");
+    world_remove(w, "z.yaml");
+    assert_int_equal(world_commit(w)->removed_count, 1);
+    assert_string_equal(world_problems(w), "");
+}
+
 static void the_document_that_was_first_keeps_its_name(void **state) {
     struct world *w = *state;
 
@@ -1130,6 +1228,9 @@ int main(void) {
         TEST(a_variable_that_some_clusters_lack_is_one_problem),
         TEST(a_wrong_file_of_clusters_keeps_those_it_had),
         TEST(an_app_that_is_moved_and_spoilt_at_once_stays),
+        TEST(an_app_whose_file_gets_a_wrong_name_stays),
+        TEST(an_app_below_another_whose_file_gets_a_wrong_name_stays),
+        TEST(what_stands_in_a_wrong_place_is_told_and_stays),
         TEST(the_document_that_was_first_keeps_its_name),
         TEST(an_app_overwritten_by_a_copy_of_another_stays),
         TEST(what_cannot_be_read_now_is_read_with_the_next_commit),
