@@ -44,6 +44,14 @@ bool hub_template_is_literal(const struct cm_json *object) {
     return word != NULL && strcmp(word, "disabled") == 0;
 }
 
+bool hub_template_is_secret(const struct cm_json *object) {
+    const char *kind = cm_json_string(cm_json_get(object, "kind"));
+    const char *version = cm_json_string(cm_json_get(object, "apiVersion"));
+
+    return kind != NULL && strcmp(kind, "Secret") == 0 &&
+           (version == NULL || strchr(version, '/') == NULL);
+}
+
 static void check_mode(struct reading *r, const struct cm_json *object) {
     const struct cm_json *mode = cm_json_get(cm_json_path(object, "metadata", "annotations", NULL),
                                              HUB_SUBSTITUTE_ANNOTATION);
@@ -59,6 +67,7 @@ static void compile(struct reading *r, struct hub_template *t) {
     check_mode(r, t->object);
     t->literal = r->literal || hub_template_is_literal(t->object);
     if (!t->literal) {
+        r->holes.secret = hub_template_is_secret(t->object);
         hub_holes_find(&r->holes, t->object);
         t->holes = hub_holes_take(&r->holes, &t->hole_count);
     }

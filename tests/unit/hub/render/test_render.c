@@ -280,6 +280,15 @@ static void a_malformed_variable_is_told_with_its_place(void **state) {
                                    "${name:=default}, or $${ for a literal ${");
 }
 
+static void of_a_secret_nothing_is_quoted(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData:\n  a: ${hunter2 x}\n");
+    assert_string_equal(render(m), "a.yaml:5:6: this begins no variable: write ${name} or "
+                                   "${name:=default}, or $${ for a literal ${");
+}
+
 static void a_map_within_a_text_is_an_error(void **state) {
     struct making *m = *state;
 
@@ -643,6 +652,7 @@ int main(void) {
         TEST(names_of_members_and_objects_may_have_variables),
         TEST(an_undefined_variable_is_told_with_its_place),
         TEST(a_malformed_variable_is_told_with_its_place),
+        TEST(of_a_secret_nothing_is_quoted),
         TEST(a_map_within_a_text_is_an_error),
         TEST(two_names_that_become_one_are_an_error),
         TEST(substitution_is_switched_off_by_an_annotation),
