@@ -68,6 +68,7 @@ void hub_named_free(struct hub_named *named) {
         free_app(hub_app_of(named));
         break;
     }
+    cm_map_free(named->known);
     free(named->name);
     free(named);
 }
