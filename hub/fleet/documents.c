@@ -246,6 +246,8 @@ static void forget_content(struct hub_update *u, struct hub_file *file) {
     if (file->diags.count > 0) {
         u->problems = true;
     }
+    free(file->about);
+    file->about = NULL;
     hub_diags_done(&file->diags);
 }
 
@@ -257,6 +259,9 @@ static void read_file(struct hub_update *u, struct hub_file *file) {
         hub_docs_read(kind_of(file), (const char *)file->path->data, bytes->data, bytes->size,
                       &file->docs, &file->diags);
         u->parsed += file->docs.count;
+        if (file->role == HUB_ROLE_APP && file->docs.count == 0) {
+            file->about = hub_docs_name(bytes->data, bytes->size);
+        }
     }
     if (file->diags.count > 0) {
         u->problems = true;
@@ -474,4 +479,5 @@ void hub_documents_release_file(struct hub_file *file) {
     list_done(&file->previous);
     hub_diags_done(&file->diags);
     cm_map_free(file->strays);
+    free(file->about);
 }

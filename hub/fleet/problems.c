@@ -80,22 +80,23 @@ static void add_all_of(struct making *m, const struct hub_app *app, const struct
 
 // ---- Files of documents
 
-// touched_by says what a wrong file holds up.
-static struct hub_problem touched_by(const struct hub_fleet *f, const struct hub_doc *doc) {
-    struct hub_problem touches = {0};
+static struct hub_problem touched_app(const struct hub_fleet *f, const char *name) {
+    const struct hub_app *app = hub_find_app(f, name);
 
-    if (doc == NULL) {
-        return touches;
+    return (struct hub_problem){.app = name, .clusters = app != NULL ? app->link_count : 0};
+}
+
+// touched_by says what a wrong file holds up.
+static struct hub_problem touched_by(const struct hub_fleet *f, const struct hub_file *file) {
+    const struct hub_doc *kept = file->kept.count == 1 ? file->kept.items[0] : NULL;
+
+    if (kept != NULL && kept->kind == HUB_CLUSTER) {
+        return (struct hub_problem){.cluster = kept->name, .clusters = 1};
     }
-    if (doc->kind == HUB_APP) {
-        const struct hub_app *app = hub_find_app(f, doc->name);
-        touches.app = doc->name;
-        touches.clusters = app != NULL ? app->link_count : 0;
-    } else if (doc->kind == HUB_CLUSTER) {
-        touches.cluster = doc->name;
-        touches.clusters = 1;
+    if (kept != NULL && kept->kind == HUB_APP) {
+        return touched_app(f, kept->name);
     }
-    return touches;
+    return file->about != NULL ? touched_app(f, file->about) : (struct hub_problem){0};
 }
 
 static void add_duplicate(struct making *m, const struct hub_file *file,
@@ -120,9 +121,7 @@ static void add_duplicate(struct making *m, const struct hub_file *file,
 }
 
 static void add_wrong_file(struct making *m, const struct hub_file *file) {
-    const struct hub_doc *kept = file->kept.count == 1 ? file->kept.items[0] : NULL;
-
-    add_all(m, file, &file->diags, touched_by(m->fleet, kept));
+    add_all(m, file, &file->diags, touched_by(m->fleet, file));
     for (size_t i = 0; i < file->docs.count; i++) {
         add_duplicate(m, file, file->docs.items[i]);
     }

@@ -92,6 +92,9 @@ static void take_document(struct hub_file *file, const struct cm_json *document,
     if (name != NULL && kind < HUB_KINDS) {
         CM_AUTOFREE char *key = key_of(kind, name);
         cm_map_put(file->strays, key, file);
+        if (kind == HUB_APP && file->about == NULL && hub_schema_name_ok(name)) {
+            file->about = cm_strdup(name);
+        }
     }
 }
 

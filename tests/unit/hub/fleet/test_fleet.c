@@ -557,6 +557,17 @@ static void what_cannot_be_read_now_is_read_with_the_next_commit(void **state) {
 
 // ---- What Apps refer to
 
+static void what_is_wrong_in_a_new_app_is_told_of_that_app(void **state) {
+    struct world *w = *state;
+    size_t count;
+
+    world_put_app(w, "new", "  tagrets: []");
+    (void)world_commit_all(w);
+    const struct hub_problem *problems = hub_fleet_problems(w->fleet, &count);
+    assert_int_equal(count, 1);
+    assert_string_equal(problems[0].app, "new");
+}
+
 static void what_does_not_exist_is_told_and_changes_nothing(void **state) {
     struct world *w = *state;
 
@@ -1340,6 +1351,7 @@ int main(void) {
         TEST(the_document_that_was_first_keeps_its_name),
         TEST(an_app_overwritten_by_a_copy_of_another_stays),
         TEST(what_cannot_be_read_now_is_read_with_the_next_commit),
+        TEST(what_is_wrong_in_a_new_app_is_told_of_that_app),
         TEST(what_does_not_exist_is_told_and_changes_nothing),
         TEST(a_group_that_is_removed_freezes_the_apps_that_name_it),
         TEST(a_circle_of_dependencies_is_told_of_each_app_in_it),
