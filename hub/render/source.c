@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "common/object/id.h"
 #include "common/yaml.h"
+#include "hub/render/labels.h"
 
 #define LIST_DEPTH_MAX 8
 
@@ -108,7 +109,8 @@ static const struct cm_json *place_of(const struct cm_json *object, const char *
     return at != NULL ? at : object;
 }
 
-void hub_template_check(struct cm_arena *a, const struct hub_template *t, struct hub_diags *diags) {
+static void check_identity(struct cm_arena *a, const struct hub_template *t,
+                           struct hub_diags *diags) {
     struct cm_object_id id;
     struct cm_err err;
 
@@ -122,6 +124,11 @@ void hub_template_check(struct cm_arena *a, const struct hub_template *t, struct
 
         hub_diags_add(diags, hub_template_path(t, at), at->line, at->column, "%s", err.msg);
     }
+}
+
+void hub_template_check(struct cm_arena *a, const struct hub_template *t, struct hub_diags *diags) {
+    check_identity(a, t, diags);
+    hub_labels_check(t, diags);
 }
 
 // refused tells whether the object is something that is not for a cluster, and says so.

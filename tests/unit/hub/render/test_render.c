@@ -280,6 +280,34 @@ static void a_malformed_variable_is_told_with_its_place(void **state) {
                                    "${name:=default}, or $${ for a literal ${");
 }
 
+static void labels_that_no_cluster_takes_are_told(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  labels: {\"a b\": ok, b: x y, "
+        "c/d: ''}\n  annotations:\n    v: 1.10\n    z: any thing\n");
+    assert_string_equal(
+        render(m),
+        "a.yaml:5:19: 'a b' cannot be a name in metadata.labels: use 1 to 63 of letters, "
+        "digits, '-', '_' and '.', with a letter or digit at both ends, behind a domain "
+        "and '/' if you like\n"
+        "a.yaml:5:26: metadata.labels.b is 'x y': Kubernetes takes up to 63 of letters, "
+        "digits, '-', '_' and '.', with a letter or digit at both ends\n"
+        "a.yaml:7:8: metadata.annotations.v must be a string, not a number: put it in "
+        "quotes");
+}
+
+static void labels_are_checked_once_variables_are_put_in(void **state) {
+    struct making *m = *state;
+
+    set_values(m, "{\"n\": 3}");
+    add(m, "a.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  labels:\n    x: ${n}\n"
+        "    y: '${n}'\n");
+    assert_string_equal(render(m), "a.yaml:6:8: metadata.labels.x must be a string, not a number: "
+                                   "put it in quotes");
+}
+
 static void of_a_secret_nothing_is_quoted(void **state) {
     struct making *m = *state;
 
@@ -652,6 +680,8 @@ int main(void) {
         TEST(names_of_members_and_objects_may_have_variables),
         TEST(an_undefined_variable_is_told_with_its_place),
         TEST(a_malformed_variable_is_told_with_its_place),
+        TEST(labels_that_no_cluster_takes_are_told),
+        TEST(labels_are_checked_once_variables_are_put_in),
         TEST(of_a_secret_nothing_is_quoted),
         TEST(a_map_within_a_text_is_an_error),
         TEST(two_names_that_become_one_are_an_error),
