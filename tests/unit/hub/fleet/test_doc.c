@@ -29,9 +29,10 @@ struct wrong {
 static const struct wrong wrongs[] = {
     // Syntax
     {"clusters/a.yaml", CLUSTER "metadata: {name: a\n",
-     "clusters/a.yaml:4:1: did not find expected ',' or '}' while parsing a flow mapping"},
+     "clusters/a.yaml:4:1: did not find expected ',' or '}' while parsing a flow mapping: "
+     "close what '{' or '[' opened, and put ',' between its members"},
     {"clusters/a.yaml", CLUSTER "metadata:\n  name: a\n  name: b\n",
-     "clusters/a.yaml:5:9: 'name' is there twice in one object"},
+     "clusters/a.yaml:5:9: 'name' is there twice in one object: remove one of the two"},
     {"clusters/a.yaml", "# nothing\n",
      "clusters/a.yaml:0:0: the file holds no document: add one of kind Cluster or delete the file"},
     {"clusters/a.yaml", "- one\n",

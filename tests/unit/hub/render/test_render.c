@@ -415,8 +415,21 @@ static void what_is_no_manifest_is_refused(void **state) {
          "a.yaml:2:19: did not find expected ',' or '}' while parsing a flow mapping: within {…} "
          "and […] a variable needs quotes, \"${name}\"; to keep its type, write the value on a "
          "line of its own"},
-        {"a: ${b}\na: ${b}\n", "a.yaml:2:4: 'a' is there twice in one object"},
-        {"a: [\n", "a.yaml:2:1: did not find expected node content while parsing a flow node"},
+        {"a: ${b}\na: ${b}\n",
+         "a.yaml:2:4: 'a' is there twice in one object: remove one of the two"},
+        {"a: [\n", "a.yaml:2:1: did not find expected node content while parsing a flow node: "
+                   "close what '{' or '[' opened, and put ',' between its members"},
+        {"a:\n\tb: c\n", "a.yaml:2:1: found character that cannot start any token while scanning "
+                         "for the next token: indent with spaces, not with tabs, and put a text "
+                         "that begins with '@', '`' or '%' in quotes"},
+        {"a: b\n c: d\n", "a.yaml:2:3: mapping values are not allowed in this context: put the "
+                          "text in quotes if ': ' is part of it, or indent this line like those "
+                          "that belong with it"},
+        {"a: *b\n", "a.yaml:1:4: no anchor is named 'b': define it further up with '&', or put the "
+                    "text in quotes if '*' is part of it"},
+        {"a: !b c\n",
+         "a.yaml:1:4: unknown tag '!b': remove it, or put the text in quotes if '!' is "
+         "part of it"},
     };
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
