@@ -182,9 +182,15 @@ static const struct wrong wrongs[] = {
      "lower case"},
     {"apps/shop/app.yaml", APP "spec:\n  source: {include: [/a/*], exclude: [b/]}\n",
      "apps/shop/app.yaml:5:22: each of spec.source.include is '/a/*': write a pattern below the "
-     "source's path, with no '/' at either end and of at most 1024 bytes ('**' for any folders)\n"
+     "source's path, with no './' before it and no '/' at either end, of at most 1024 bytes ('**' "
+     "for any folders)\n"
      "apps/shop/app.yaml:5:39: each of spec.source.exclude is 'b/': write a pattern below the "
-     "source's path, with no '/' at either end and of at most 1024 bytes ('**' for any folders)"},
+     "source's path, with no './' before it and no '/' at either end, of at most 1024 bytes ('**' "
+     "for any folders)"},
+    {"apps/shop/app.yaml", APP "spec:\n  source: {include: [./a.yaml, .a, a, .b/c]}\n",
+     "apps/shop/app.yaml:5:22: each of spec.source.include is './a.yaml': write a pattern below "
+     "the source's path, with no './' before it and no '/' at either end, of at most 1024 bytes "
+     "('**' for any folders)"},
     {"apps/shop/app.yaml", APP "spec:\n  source: {include: []}\n",
      "apps/shop/app.yaml:5:21: spec.source.include is empty: list at least 1 or leave it out"},
     // Overlays
@@ -393,8 +399,8 @@ static void what_is_too_long_is_told(void **state) {
         "apps/shop/app.yaml:107:22: each of spec.source.include is "
         "'00000000000000000000000000000000000000000000000000"
         "00000000000000000000000000000000000000000000000000': write a pattern below the source's "
-        "path, with no '/' at "
-        "either end and of at most 1024 bytes ('**' for any folders)\n"
+        "path, with no './' before it and no '/' at "
+        "either end, of at most 1024 bytes ('**' for any folders)\n"
         "clusters/a.yaml:6:8: the label 'x' is too long or has no name: use at most "
         "253 characters\n"
         "clusters/b.yaml:0:0: cannot be read: the file has more than 1048576 bytes");

@@ -308,6 +308,17 @@ static void labels_are_checked_once_variables_are_put_in(void **state) {
                                    "put it in quotes");
 }
 
+static void what_a_cluster_lacks_is_told_as_such(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml", CONFIG "data:\n  a: ${cluster.labels.zone}\n  b: ${cluster.nam}\n");
+    assert_string_equal(
+        render(m), "a.yaml:5:6: variable 'cluster.labels.zone' is not defined: give the Cluster "
+                   "the label 'zone', or write ${cluster.labels.zone:=default}\n"
+                   "a.yaml:6:6: variable 'cluster.nam' is not defined: write cluster.name or "
+                   "cluster.labels.NAME, for 'cluster' is no value of your own");
+}
+
 static void of_a_secret_nothing_is_quoted(void **state) {
     struct making *m = *state;
 
@@ -695,6 +706,7 @@ int main(void) {
         TEST(a_malformed_variable_is_told_with_its_place),
         TEST(labels_that_no_cluster_takes_are_told),
         TEST(labels_are_checked_once_variables_are_put_in),
+        TEST(what_a_cluster_lacks_is_told_as_such),
         TEST(of_a_secret_nothing_is_quoted),
         TEST(a_map_within_a_text_is_an_error),
         TEST(two_names_that_become_one_are_an_error),
