@@ -76,6 +76,18 @@ static void add_cluster(void *ctx, const struct hub_cluster_info *info) {
     cm_map_put(a->scope->clusters, info->name, a->scope);
 }
 
+// add_broken_apps adds the names of Apps that are not there because something is wrong with them.
+static void add_broken_apps(struct ctl_scope *scope, const struct hub_fleet *fleet) {
+    size_t count;
+    const struct hub_problem *problems = hub_fleet_problems(fleet, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (problems[i].app != NULL) {
+            note(scope, APP, problems[i].app);
+        }
+    }
+}
+
 enum cm_rc ctl_scope_add(struct ctl *c, struct ctl_scope *scope, const struct hub_fleet *fleet) {
     CM_CLEANUP(cm_map_freep) struct cm_map *members = cm_map_new(NULL);
     struct adding a = {.options = &c->options, .scope = scope, .members = members};
@@ -89,6 +101,7 @@ enum cm_rc ctl_scope_add(struct ctl *c, struct ctl_scope *scope, const struct hu
     }
     hub_fleet_each_group(fleet, add_group, &a);
     hub_fleet_each_app(fleet, add_app, &a);
+    add_broken_apps(scope, fleet);
     if (scope->clusters != NULL) {
         hub_fleet_each_cluster(fleet, add_cluster, &a);
     }

@@ -237,9 +237,7 @@ static void refuse(struct loading *l, struct hub_file *file) {
         file->app = l->app;
         hub_set_add(&l->app->files, file);
     }
-    if (strcmp(file->name, "app.yml") != 0) { // reported wherever it is
-        hub_diags_add(&l->app->content, path, 0, 0, "%s", hub_content_advice(file->name));
-    }
+    hub_diags_add(&l->app->content, path, 0, 0, "%s", hub_content_advice(file->name));
 }
 
 static void load_file(void *ctx, struct hub_file *file) {
@@ -252,6 +250,11 @@ static void load_file(void *ctx, struct hub_file *file) {
     }
     if (strncmp(path_of(file) + l->filter.root, OVERLAYS, strlen(OVERLAYS)) == 0) {
         l->stray = true;
+    }
+    if (file->strays != NULL) { // which is reported; an App below this one is not its manifests
+        l->app->content_broken =
+            l->app->content_broken || file->folder != l->app->named.doc->file->folder;
+        return;
     }
     if (file->role == HUB_ROLE_REFUSED) {
         refuse(l, file);
@@ -365,7 +368,7 @@ static void load_files(struct loading *l) {
     struct hub_folder *home = l->app->tree != NULL ? l->app->tree->root : doc->file->folder;
     const char *path = doc->app.source.path.name;
     struct hub_folder *folder = hub_file_tree_folder_find(home, path);
-    size_t root = l->app->tree != NULL ? 0 : strlen(path_of(doc->file)) - strlen("app.yaml");
+    size_t root = l->app->tree != NULL ? 0 : (size_t)(doc->file->name - path_of(doc->file));
 
     if (folder == NULL) {
         report_missing(l, home);

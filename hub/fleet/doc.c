@@ -363,6 +363,19 @@ void hub_docs_read(enum hub_kind kind, const char *path, const void *bytes, size
     }
 }
 
+char *hub_docs_name(const void *bytes, size_t size) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
+    struct cm_yaml_docs docs;
+    struct cm_err err;
+
+    if (cm_yaml_parse(arena, bytes, size, &limits, &docs, &err) < 0 || docs.count == 0) {
+        return NULL;
+    }
+    const char *name = cm_json_string(cm_json_path(docs.docs[0], "metadata", "name", NULL));
+
+    return name != NULL && hub_schema_name_ok(name) ? cm_strdup(name) : NULL;
+}
+
 static void free_indexes(struct hub_doc *doc) {
     if (doc->kind == HUB_CLUSTER) {
         cm_map_free(doc->cluster.index);

@@ -136,4 +136,7 @@ struct hub_doc_list {
 // hub_docs_read reads all documents of a file. What is wrong goes to diags.
 void hub_docs_read(enum hub_kind kind, const char *path, const void *bytes, size_t size,
                    struct hub_doc_list *out, struct hub_diags *diags);
+// hub_docs_name returns the name that the first document has, though it may be wrong otherwise, or
+// NULL; the caller frees it.
+char *hub_docs_name(const void *bytes, size_t size);
 void hub_doc_free(struct hub_doc *doc); // NULL is fine

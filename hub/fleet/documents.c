@@ -72,6 +72,7 @@ void hub_named_free(struct hub_named *named) {
     case HUB_CONFIRMATION:
         break;
     }
+    cm_map_free(named->known);
     free(named->name);
     free(named);
 }
@@ -212,7 +213,12 @@ static enum hub_kind kind_of(const struct hub_file *file) {
 
 static bool holds_documents(const struct hub_file *file) {
     return file->role == HUB_ROLE_CLUSTERS || file->role == HUB_ROLE_GROUPS ||
-           file->role == HUB_ROLE_APP || file->role == HUB_ROLE_CONFIRMATIONS;
+           file->role == HUB_ROLE_APP || file->role == HUB_ROLE_CONFIRMATIONS ||
+           file->strays != NULL;
+}
+
+static bool is_stray(const struct hub_file *file) {
+    return file->strays != NULL;
 }
 
 static void list_add(struct hub_doc_list *list, struct hub_doc *doc) {
@@ -247,6 +253,8 @@ static void forget_content(struct hub_update *u, struct hub_file *file) {
     if (file->diags.count > 0) {
         u->problems = true;
     }
+    free(file->about);
+    file->about = NULL;
     hub_diags_done(&file->diags);
 }
 
@@ -258,6 +266,9 @@ static void read_file(struct hub_update *u, struct hub_file *file) {
         hub_docs_read(kind_of(file), (const char *)file->path->data, bytes->data, bytes->size,
                       &file->docs, &file->diags);
         u->parsed += file->docs.count;
+        if (file->role == HUB_ROLE_APP && file->docs.count == 0) {
+            file->about = hub_docs_name(bytes->data, bytes->size);
+        }
     }
     if (file->diags.count > 0) {
         u->problems = true;
@@ -317,6 +328,12 @@ static bool may_be_moved(struct hub_update *u, struct hub_file *file, const stru
 // follow_moved gives a document of a file that vanished to the wrong one that it became, if there
 // is one.
 static void follow_moved(struct hub_update *u, const struct hub_file *gone, struct hub_doc *doc) {
+    struct hub_file *stray = hub_strays_find(u, doc->kind, doc->name);
+
+    if (stray != NULL) {
+        list_add(&stray->previous, doc);
+        return;
+    }
     for (size_t i = 0; i < u->files.count; i++) {
         struct hub_file *file = u->files.items[i];
 
@@ -401,6 +418,7 @@ static void forget_removed(struct hub_update *u) {
 
         if (holds_documents(file)) {
             forget_content(u, file);
+            hub_strays_forget(u, file);
             if (file->wrong) {
                 (void)hub_set_remove(&u->fleet->wrong, file);
                 u->problems = true;
@@ -416,7 +434,9 @@ static void read_changed(struct hub_update *u) {
         }
     }
     for (size_t i = 0; i < u->files.count; i++) {
-        if (holds_documents(u->files.items[i])) {
+        if (hub_strays_may(u->files.items[i]) || is_stray(u->files.items[i])) {
+            hub_strays_read(u, u->files.items[i]);
+        } else if (holds_documents(u->files.items[i])) {
             read_file(u, u->files.items[i]);
         }
     }
@@ -465,4 +485,6 @@ void hub_documents_release_file(struct hub_file *file) {
     list_done(&file->kept);
     list_done(&file->previous);
     hub_diags_done(&file->diags);
+    cm_map_free(file->strays);
+    free(file->about);
 }

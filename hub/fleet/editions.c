@@ -71,6 +71,16 @@ static void report_missing(struct hub_app *app, const struct hub_mention *at,
     }
 }
 
+// are_empty tells whether nothing is in files that are right.
+static bool are_empty(const struct hub_overlay_files *files) {
+    for (size_t i = 0; i < files->count; i++) {
+        if (files->sources[i]->count > 0 || files->sources[i]->diags.count > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void load_path(struct loading *l, const struct hub_mention *at) {
     const struct hub_doc *doc = l->app->named.doc;
     struct hub_folder *home = doc->file->folder;
@@ -92,6 +102,10 @@ static void load_path(struct loading *l, const struct hub_mention *at) {
         load_file(l, file);
     } else {
         hub_file_tree_each(folder, true, load_file, l);
+    }
+    if (l->files->count > 0 && l->files->diags.count == 0 && are_empty(l->files)) {
+        hub_diags_add(&l->files->diags, path_of(doc), at->place.line, at->place.column,
+                      "there is no object in '%s': add one or remove the overlay", at->name);
     }
     if (l->files->count == 0 && l->files->diags.count == 0) {
         hub_diags_add(&l->files->diags, path_of(doc), at->place.line, at->place.column,

@@ -33,10 +33,6 @@ static void outer_app(struct hub_update *u, const struct hub_file *file) {
     }
 }
 
-static bool is_misnamed(const struct hub_file *file) {
-    return file->role == HUB_ROLE_REFUSED && strcmp(file->name, "app.yml") == 0;
-}
-
 static void put_file(struct hub_update *u, const struct hub_fleet_change *change) {
     struct hub_file *file = hub_file_tree_find(u->repo->root, change->path);
 
@@ -51,10 +47,6 @@ static void put_file(struct hub_update *u, const struct hub_fleet_change *change
         file->fresh = true;
         u->repo->ignore_files += role == HUB_ROLE_IGNORE ? 1 : 0;
         outer_app(u, file);
-        if (is_misnamed(file)) {
-            hub_set_add(&u->fleet->misnamed, file);
-            u->problems = true;
-        }
     } else if (memcmp(file->oid, change->oid, HUB_OID_SIZE) == 0 &&
                file->special == change->special) {
         file->seen = u->commit->complete; // only its mode changed
@@ -76,10 +68,6 @@ static void remove_file(struct hub_update *u, struct hub_file *file) {
         (void)hub_set_remove(&u->files, file);
     }
     outer_app(u, file);
-    if (is_misnamed(file)) {
-        (void)hub_set_remove(&u->fleet->misnamed, file);
-        u->problems = true;
-    }
     u->repo->ignore_files -= file->role == HUB_ROLE_IGNORE ? 1 : 0;
     hub_file_tree_remove(file);
     hub_set_add(&u->removed, file);

@@ -86,7 +86,7 @@ void hub_fleet_free(struct hub_fleet *f) {
     hub_set_done(&f->clusters);
     hub_set_done(&f->wrong);
     hub_set_done(&f->unreadable);
-    hub_set_done(&f->misnamed);
+    hub_set_done(&f->strays);
     hub_set_done(&f->seeded);
     hub_set_done(&f->conflicted);
     explicit_bzero(f->secret_key, sizeof(f->secret_key));
@@ -188,6 +188,7 @@ static void cluster_changed(struct hub_update *u, struct hub_cluster *c) {
         hub_targets_unindex(u->fleet, c, c->named.before);
     } else {
         u->problems = true; // somebody may have named it in vain
+        u->references = true;
         c->fresh = !c->named.seeded;
     }
     if (c->named.doc == NULL) {
@@ -330,7 +331,8 @@ static void sweep_seeds(struct hub_update *u) {
     }
     for (size_t i = f->seeded.count; i > 0; i--) {
         struct hub_named *named = f->seeded.items[i - 1];
-        bool waits = named->kind == HUB_CLUSTER ? clusters_wrong : apps_wrong;
+        bool waits = (named->kind == HUB_CLUSTER ? clusters_wrong : apps_wrong) ||
+                     hub_strays_find(u, named->kind, named->name) != NULL;
 
         if (waits && named->kind == HUB_CLUSTER) {
             hub_cluster_touch(u, hub_cluster_of(named));
@@ -481,6 +483,7 @@ static void update_done(struct hub_update *u) {
     hub_set_done(&u->changed_groups);
     hub_set_done(&u->confirmed);
     cm_map_free(u->kinds);
+    cm_map_free(u->strays);
     cm_buf_unref(u->revision);
     cm_buf_unref(u->repo_name);
 }
@@ -527,6 +530,7 @@ struct hub_fleet_result *hub_fleet_update(struct hub_fleet *f,
             commit->source_only ? cm_map_get(f->trees, commit->repo) : get_repo(f, commit->repo),
         .commit = commit,
         .reader = reader,
+        .loaded = hub_fleet_is_loaded(f),
         .revision = text_buf(commit->revision),
         .repo_name = text_buf(commit->repo),
         .kinds = cm_map_new(NULL),

@@ -3,6 +3,7 @@
 //     tree.c       files by folder
 //     files.c      a commit -> files to look at
 //     documents.c  files -> documents; which document a name means; what stays of a wrong file
+//     strays.c     documents where none are looked for
 //     targets.c    labels -> clusters; App and cluster -> target
 //     groups.c     groups, also of groups -> members
 //     references.c names of what does not exist, circles
@@ -69,6 +70,7 @@ struct hub_named {
     struct hub_doc *doc;    // in force; NULL: none
     struct hub_doc *claims; // all documents of this name
     bool seeded;            // known from before a restart, no document yet
+    struct cm_map *known;   // clusters that the document names and that were there; NULL: none
     // During an update
     bool touched;
     struct hub_doc *before;
@@ -311,7 +313,7 @@ struct hub_fleet {
     struct cm_map *claims;           // object key -> struct hub_claim
     struct hub_set wrong;            // files of documents
     struct hub_set unreadable;       // files to be read again
-    struct hub_set misnamed;         // app.yml
+    struct hub_set strays;           // files with documents that are not looked for there
     struct hub_set seeded;           // names without a document
     struct hub_set conflicted;       // clusters with conflicts
     struct hub_fleet_guard guard;
@@ -346,6 +348,8 @@ struct hub_update {
     struct hub_set changed_groups; // with a delta
     struct hub_set confirmed;      // confirmations that are named by something
     struct cm_map *kinds;          // whose CRDs changed
+    struct cm_map *strays;         // "kind/name" -> file; NULL: not made
+    bool loaded;                   // all was, before this commit
     bool references;               // what Apps refer to may have changed
     bool sources;                  // which ones are wanted may have changed
     bool problems;                 // the list of problems is to be made again
@@ -386,6 +390,15 @@ static inline bool hub_app_stays(const struct hub_app *app) {
     return app->named.doc == NULL || app->named.doc->kept || app->frozen.count > 0;
 }
 
+// ---- strays.c
+// hub_strays_may tells whether a file is to be looked into for documents that it must not hold.
+bool hub_strays_may(const struct hub_file *file);
+void hub_strays_read(struct hub_update *u, struct hub_file *file);
+void hub_strays_forget(struct hub_update *u, struct hub_file *file);
+// hub_strays_find returns the file that has a document of a name where it is not looked for, or
+// NULL. All changed files have been read.
+struct hub_file *hub_strays_find(struct hub_update *u, enum hub_kind kind, const char *name);
+
 // ---- targets.c
 void hub_targets_unindex(struct hub_fleet *f, struct hub_cluster *c, const struct hub_doc *doc);
 void hub_targets_index(struct hub_fleet *f, struct hub_cluster *c, const struct hub_doc *doc);
@@ -403,6 +416,9 @@ void hub_groups_regroup(struct hub_update *u);
 
 // ---- references.c
 void hub_references_check(struct hub_update *u); // of all Apps and groups
+// hub_references_knows tells whether a cluster that a document names was there some time since it
+// is named: then it was removed, and what names it means nothing.
+bool hub_references_knows(const struct hub_named *named, const char *cluster);
 
 // ---- sources.c
 struct hub_repo *hub_repo_new(const char *name);

@@ -355,6 +355,9 @@ void hub_link_evaluate(struct hub_update *u, struct hub_app *app, struct hub_clu
     struct hub_link *link = hub_link_find(c, app);
 
     if (hub_app_stays(app) || c->named.doc == NULL) {
+        if (link != NULL) {
+            hub_cluster_touch(u, c); // another target may be the one that says `suspend` now
+        }
         return;
     }
     target = hub_targets_find(app, c);

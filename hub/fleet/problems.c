@@ -81,22 +81,23 @@ static void add_all_of(struct making *m, const struct hub_app *app, const struct
 
 // ---- Files of documents
 
-// touched_by says what a wrong file holds up.
-static struct hub_problem touched_by(const struct hub_fleet *f, const struct hub_doc *doc) {
-    struct hub_problem touches = {0};
+static struct hub_problem touched_app(const struct hub_fleet *f, const char *name) {
+    const struct hub_app *app = hub_find_app(f, name);
 
-    if (doc == NULL) {
-        return touches;
+    return (struct hub_problem){.app = name, .clusters = app != NULL ? app->link_count : 0};
+}
+
+// touched_by says what a wrong file holds up.
+static struct hub_problem touched_by(const struct hub_fleet *f, const struct hub_file *file) {
+    const struct hub_doc *kept = file->kept.count == 1 ? file->kept.items[0] : NULL;
+
+    if (kept != NULL && kept->kind == HUB_CLUSTER) {
+        return (struct hub_problem){.cluster = kept->name, .clusters = 1};
     }
-    if (doc->kind == HUB_APP) {
-        const struct hub_app *app = hub_find_app(f, doc->name);
-        touches.app = doc->name;
-        touches.clusters = app != NULL ? app->link_count : 0;
-    } else if (doc->kind == HUB_CLUSTER) {
-        touches.cluster = doc->name;
-        touches.clusters = 1;
+    if (kept != NULL && kept->kind == HUB_APP) {
+        return touched_app(f, kept->name);
     }
-    return touches;
+    return file->about != NULL ? touched_app(f, file->about) : (struct hub_problem){0};
 }
 
 static void add_duplicate(struct making *m, const struct hub_file *file,
@@ -121,15 +122,13 @@ static void add_duplicate(struct making *m, const struct hub_file *file,
 }
 
 static void add_wrong_file(struct making *m, const struct hub_file *file) {
-    const struct hub_doc *kept = file->kept.count == 1 ? file->kept.items[0] : NULL;
-
-    add_all(m, file, &file->diags, touched_by(m->fleet, kept));
+    add_all(m, file, &file->diags, touched_by(m->fleet, file));
     for (size_t i = 0; i < file->docs.count; i++) {
         add_duplicate(m, file, file->docs.items[i]);
     }
 }
 
-// ---- Names of clusters that do not exist: what names them means nothing, and all else goes on
+// ---- Names of clusters that were removed: what names them means nothing, and all else goes on
 
 static bool list_cluster(void *ctx, const char *name, void *value) {
     struct making *m = ctx;
@@ -156,9 +155,12 @@ static const char *nearest_cluster(struct making *m, const char *name) {
     return cm_str_nearest(name, m->clusters, m->cluster_count);
 }
 
-static void check_cluster_name(struct making *m, const struct hub_doc *doc,
+static void check_cluster_name(struct making *m, const struct hub_named *named,
                                const struct hub_mention *at) {
-    if (at->name == NULL || hub_find_cluster(m->fleet, at->name) != NULL) {
+    const struct hub_doc *doc = named->doc;
+
+    if (at->name == NULL || hub_find_cluster(m->fleet, at->name) != NULL ||
+        !hub_references_knows(named, at->name)) { // else it is told with what does not exist
         return;
     }
     const char *near = nearest_cluster(m, at->name);
@@ -181,7 +183,7 @@ static bool add_group(void *ctx, const char *name, void *value) {
         add_all(m, g->named.doc->file, &g->wrong, (struct hub_problem){0});
     }
     for (size_t i = 0; g->named.doc != NULL && i < g->named.doc->group.cluster_count; i++) {
-        check_cluster_name(m, g->named.doc, &g->named.doc->group.clusters[i]);
+        check_cluster_name(m, &g->named, &g->named.doc->group.clusters[i]);
     }
     return true;
 }
@@ -304,7 +306,7 @@ static bool add_app(void *ctx, const char *name, void *value) {
         add_variants(m, app);
     }
     for (size_t i = 0; i < doc->app.target_count; i++) {
-        check_cluster_name(m, doc, &doc->app.targets[i].cluster);
+        check_cluster_name(m, &app->named, &doc->app.targets[i].cluster);
     }
     return true;
 }
@@ -358,13 +360,6 @@ static void add_leave(struct making *m, const struct hub_app *app) {
         diag.path = cm_arena_strf(m->arena, "confirmations/%s.yaml", app->named.name);
         add_at(m, home_of(m, app), diag.path, &diag, touches);
     }
-}
-
-static void add_misnamed(struct making *m, const struct hub_file *file) {
-    struct hub_diag diag = {.path = path_of(file),
-                            .message = "an App's document must be named app.yaml: rename the file"};
-
-    add(m, file, &diag, (struct hub_problem){0});
 }
 
 // ---- The list
@@ -439,9 +434,6 @@ bool hub_problems_make(struct hub_fleet *f) {
 
     for (size_t i = 0; i < f->wrong.count; i++) {
         add_wrong_file(&m, f->wrong.items[i]);
-    }
-    for (size_t i = 0; i < f->misnamed.count; i++) {
-        add_misnamed(&m, f->misnamed.items[i]);
     }
     cm_map_each(f->names[HUB_GROUP], add_group, &m);
     cm_map_each(f->names[HUB_APP], add_app, &m);

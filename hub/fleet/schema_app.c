@@ -52,10 +52,10 @@ static bool is_glob(const char *text) {
 static const struct hub_form glob_form = {
     .name = "a glob",
     .ok = is_glob,
-    .pattern = "^([^/]|[^/].*[^/])$",
+    .pattern = "^([^/]|[^/.].*[^/]|[.][^/]|[.][^/].*[^/])$",
     .advice =
-        "write a pattern below the source's path, with no '/' at either end and of at most 1024 "
-        "bytes ('**' for any folders)",
+        "write a pattern below the source's path, with no './' before it and no '/' at either end, "
+        "of at most 1024 bytes ('**' for any folders)",
 };
 
 static const struct hub_field ref_fields[] = {

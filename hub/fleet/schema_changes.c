@@ -49,7 +49,7 @@ const struct hub_field hub_selector_fields[] = {
 
 static const struct hub_form image_form = {
     .name = "an image's name",
-    .pattern = "^[^ @]+$",
+    .pattern = "^([^ @:]+|[^ @]*/[^ @:]+|.*[$][{].+[}].*)$",
     .advice = "write the name of an image, without tag and digest",
 };
 

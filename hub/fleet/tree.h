@@ -56,7 +56,9 @@ struct hub_file {
     struct hub_doc_list kept;     // of earlier content, in force where the present one is wrong
     struct hub_doc_list previous; // during an update: what was in force before it; borrowed
     struct hub_diags diags;       // also of a .holdfastignore that cannot be read
+    char *about;                  // the App of a document that is wrong; NULL: it cannot be told
     bool wrong;                   // in the fleet's list of wrong files
+    struct cm_map *strays;        // "kind/name" of documents that it must not hold; NULL: none
 
     // An app.yaml: the App that one of its documents is in force for; a manifest: the App that uses
     // it.

@@ -112,11 +112,41 @@ static bool is_lost(const struct cm_err *err) {
     return false;
 }
 
+// advice_for returns what to do about words of a parser; "" if nothing is known.
+static const char *advice_for(const char *said) {
+    static const char *const table[][2] = {
+        {"cannot start any token",
+         ": indent with spaces, not with tabs, and put a text that begins "
+         "with '@', '`' or '%' in quotes"},
+        {"did not find expected key", ": indent this line like those that belong with it"},
+        {"did not find expected '-' indicator", ": begin each entry of the list with '- ', all of "
+                                                "them indented alike"},
+        {"parsing a flow", ": close what '{' or '[' opened, and put ',' between its members"},
+        {"mapping values are not allowed", ": put the text in quotes if ': ' is part of it, or "
+                                           "indent this line like those that belong with it"},
+        {"unexpected end of stream", ": close the quotes of this text"},
+        {"could not find expected ':'", ": write 'name: value', with a space behind the colon"},
+        {"is there twice", ": remove one of the two"},
+        {"no anchor is named", ": define it further up with '&', or put the text in quotes if '*' "
+                               "is part of it"},
+        {"would contain itself", ": write out what is meant"},
+        {"unknown tag", ": remove it, or put the text in quotes if '!' is part of it"},
+        {"UTF-8", ": save the file as UTF-8"},
+    };
+
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        if (strstr(said, table[i][0]) != NULL) {
+            return table[i][1];
+        }
+    }
+    return "";
+}
+
 void hub_diags_add_syntax(struct hub_diags *d, const char *path, const char *text, size_t size,
                           const struct cm_err *err) {
     struct cm_err more = *err;
     size_t said = strlen(more.msg);
-    const char *hint = "";
+    const char *hint = advice_for(err->msg);
     size_t len;
 
     if (size > 0 && is_lost(err)) {

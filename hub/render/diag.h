@@ -38,8 +38,8 @@ void hub_diags_add(struct hub_diags *d, const char *path, uint32_t line, uint32_
 // and words.
 void hub_diags_add_err(struct hub_diags *d, const char *path, const struct cm_err *err);
 
-// hub_diags_add_syntax is hub_diags_add_err for a text that is no YAML; it also says what to do
-// where people stumble most: over variables within {…} and […], and over templates of Helm's.
+// hub_diags_add_syntax is hub_diags_add_err for a text that is no YAML; it also says what to do,
+// most of all over variables within {…} and […], and over templates of Helm's.
 void hub_diags_add_syntax(struct hub_diags *d, const char *path, const char *text, size_t size,
                           const struct cm_err *err);
 

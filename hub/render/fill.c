@@ -14,11 +14,39 @@
 // would make any amount of it.
 #define FILL_MAX (16 * WIRE_OBJECT_MAX)
 
+#define CLUSTER "cluster."
+#define CLUSTER_LABELS CLUSTER "labels."
+
+// report_undefined_of_cluster reports what only a Cluster's document gives.
+static void report_undefined_of_cluster(struct hub_fill *f, const struct hub_hole *hole,
+                                        const struct hub_piece *piece, const char *near) {
+    struct hub_spot spot = hole->spots[piece->nth];
+
+    if (strncmp(piece->text, CLUSTER_LABELS, strlen(CLUSTER_LABELS)) == 0) {
+        const char *label = piece->text + strlen(CLUSTER_LABELS);
+
+        hub_diags_add(f->diags, hole->path, spot.line, spot.column,
+                      "variable '%s' is not defined: %s%s%sgive the Cluster the label '%s', or "
+                      "write ${%s:=default}",
+                      piece->text, near != NULL ? "did you mean '" : "", near != NULL ? near : "",
+                      near != NULL ? "'? Or " : "", label, piece->text);
+        return;
+    }
+    hub_diags_add(f->diags, hole->path, spot.line, spot.column,
+                  "variable '%s' is not defined: write cluster.name or cluster.labels.NAME, for "
+                  "'cluster' is no value of your own",
+                  piece->text);
+}
+
 static void report_undefined(struct hub_fill *f, const struct hub_hole *hole,
                              const struct hub_piece *piece) {
     const char *near = hub_values_nearest(f->values, f->arena, piece->text);
     struct hub_spot spot = hole->spots[piece->nth];
 
+    if (strncmp(piece->text, CLUSTER, strlen(CLUSTER)) == 0) {
+        report_undefined_of_cluster(f, hole, piece, near);
+        return;
+    }
     if (near != NULL) {
         hub_diags_add(f->diags, hole->path, spot.line, spot.column,
                       "variable '%s' is not defined: did you mean '%s'? Set it in the values of "

@@ -198,7 +198,9 @@ void hub_holes_add(struct hub_holes *h, const struct cm_json *node, bool in_key)
     find_place(h, &hole);
     if (hub_text_scan(h->arena, text, &hole.text, &nth, &err) < 0) {
         hub_diags_add(h->diags, h->path, hole.spots[nth].line, hole.spots[nth].column, "%s",
-                      err.msg);
+                      h->secret ? "this begins no variable: write ${name} or ${name:=default}, or "
+                                  "$${ for a literal ${"
+                                : err.msg);
         return;
     }
     hole.typed = hole.typed && hole.text.whole;

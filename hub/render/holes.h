@@ -36,6 +36,7 @@ struct hub_holes {
     const char *text; // NULL: not known, then a variable stands where its node does
     size_t size;
     bool json;
+    bool secret;             // problems quote nothing of it
     struct hub_diags *diags; // malformed variables
     struct hub_hole *items;  // in the order in which a walk meets them, a key before its value
     size_t count;

@@ -60,6 +60,25 @@ struct cm_json *hub_nodes_of_template(struct cm_arena *a, const struct hub_templ
     return t->placed ? hub_nodes_copy(a, t->object) : make(&o, t->object);
 }
 
+// may_be_secret tells whether a part of app.yaml changes what a Secret may hold: its target need
+// not be in it.
+static bool may_be_secret(const struct cm_json *node) {
+    bool whole = cm_json_get(node, "kind") != NULL;
+    bool found = whole
+                     ? hub_template_is_secret(node)
+                     : cm_json_get(node, "data") != NULL || cm_json_get(node, "stringData") != NULL;
+
+    for (const struct cm_json *n = node->type == CM_ARRAY ? node->first : NULL; n != NULL;
+         n = n->next) {
+        const char *path = cm_json_string(cm_json_get(n, "path"));
+
+        found =
+            found || (path != NULL && (strncmp(path, "/data", strlen("/data")) == 0 ||
+                                       strncmp(path, "/stringData", strlen("/stringData")) == 0));
+    }
+    return found;
+}
+
 struct cm_json *hub_nodes_of_app(struct hub_making *m, const struct cm_json *node, bool texts) {
     struct hub_holes found = {.arena = m->arena,
                               .path = m->in->path,
@@ -69,6 +88,7 @@ struct cm_json *hub_nodes_of_app(struct hub_making *m, const struct cm_json *nod
     struct origin o = {.a = m->arena, .path = m->in->path, .literal = m->in->literal};
 
     if (!m->in->literal) {
+        found.secret = !texts && may_be_secret(node);
         hub_holes_find(&found, node);
     }
     for (size_t i = 0; texts && i < found.count; i++) {
@@ -165,7 +185,8 @@ static void collect(struct hub_holes *out,
 
 void hub_nodes_compile(struct hub_making *m, const struct hub_edit *edit, struct hub_source *source,
                        struct hub_template *out) {
-    struct hub_holes holes = {.arena = m->arena, .diags = m->diags};
+    struct hub_holes holes = {
+        .arena = m->arena, .diags = m->diags, .secret = hub_template_is_secret(edit->object)};
 
     *out = (struct hub_template){.source = edit->replaced ? source : edit->base->source,
                                  .object = edit->object,

@@ -12,6 +12,7 @@
 #include "common/str.h"
 #include "hub/render/care.h"
 #include "hub/render/fill.h"
+#include "hub/render/labels.h"
 #include "hub/render/order.h"
 #include "hub/render/source.h"
 #include "proto/wire.h"
@@ -151,6 +152,7 @@ static struct made *make(struct job *j) {
         report(j, object, err.msg);
         return NULL;
     }
+    hub_labels_check_filled(object, path_of(j), j->diags);
     settle_namespace(j, object, &id);
     if (id.group[0] == '\0' && strcmp(id.kind, "Secret") == 0) {
         check_secret(j, object, &id);

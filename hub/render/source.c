@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "common/object/id.h"
 #include "common/yaml.h"
+#include "hub/render/labels.h"
 
 #define LIST_DEPTH_MAX 8
 
@@ -44,6 +45,14 @@ bool hub_template_is_literal(const struct cm_json *object) {
     return word != NULL && strcmp(word, "disabled") == 0;
 }
 
+bool hub_template_is_secret(const struct cm_json *object) {
+    const char *kind = cm_json_string(cm_json_get(object, "kind"));
+    const char *version = cm_json_string(cm_json_get(object, "apiVersion"));
+
+    return kind != NULL && strcmp(kind, "Secret") == 0 &&
+           (version == NULL || strchr(version, '/') == NULL);
+}
+
 static void check_mode(struct reading *r, const struct cm_json *object) {
     const struct cm_json *mode = cm_json_get(cm_json_path(object, "metadata", "annotations", NULL),
                                              HUB_SUBSTITUTE_ANNOTATION);
@@ -59,6 +68,7 @@ static void compile(struct reading *r, struct hub_template *t) {
     check_mode(r, t->object);
     t->literal = r->literal || hub_template_is_literal(t->object);
     if (!t->literal) {
+        r->holes.secret = hub_template_is_secret(t->object);
         hub_holes_find(&r->holes, t->object);
         t->holes = hub_holes_take(&r->holes, &t->hole_count);
     }
@@ -99,7 +109,8 @@ static const struct cm_json *place_of(const struct cm_json *object, const char *
     return at != NULL ? at : object;
 }
 
-void hub_template_check(struct cm_arena *a, const struct hub_template *t, struct hub_diags *diags) {
+static void check_identity(struct cm_arena *a, const struct hub_template *t,
+                           struct hub_diags *diags) {
     struct cm_object_id id;
     struct cm_err err;
 
@@ -113,6 +124,11 @@ void hub_template_check(struct cm_arena *a, const struct hub_template *t, struct
 
         hub_diags_add(diags, hub_template_path(t, at), at->line, at->column, "%s", err.msg);
     }
+}
+
+void hub_template_check(struct cm_arena *a, const struct hub_template *t, struct hub_diags *diags) {
+    check_identity(a, t, diags);
+    hub_labels_check(t, diags);
 }
 
 // refused tells whether the object is something that is not for a cluster, and says so.

@@ -69,6 +69,9 @@ const char *hub_source_path(const struct hub_source *s);
 // hub_template_path returns the file in which a node of the template's object stands.
 const char *hub_template_path(const struct hub_template *t, const struct cm_json *node);
 
+// hub_template_is_secret tells whether an object is a Secret, of which problems quote nothing.
+bool hub_template_is_secret(const struct cm_json *object);
+
 // hub_template_is_literal tells whether an object's annotation says that it has no variables.
 bool hub_template_is_literal(const struct cm_json *object);
 

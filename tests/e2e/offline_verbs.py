@@ -220,6 +220,20 @@ class OfflineVerbs(story.Story):
         self.assertIn("did you mean 'shop'?", self.says(2, "plan", "--app", "shopp"))
         self.assertIn("did you mean 'live'?", self.says(2, "plan", "--group", "lives"))
 
+    def test_what_is_wrong_in_a_new_app_fails_no_check_of_another(self):
+        self.repo.write({"apps/new/app.yaml": APP.replace("shop", "new").replace("targets", "tagets")})
+        said = self.says(1, "plan", "--app", "new")
+        self.assertIn("apps/new/app.yaml:7:3: unknown field 'tagets'", said)
+        self.assertNotIn("apps/new", self.says(0, "plan", "--app", "shop"))
+        self.assertRegex(self.says(1, "render", "new", "--cluster", "rome"),
+                         r"\Aapps/new/app.yaml:7:3: unknown field 'tagets'")
+
+    def test_a_file_in_a_wrong_place_deletes_nothing(self):
+        os.rename(self.repo.work / "apps/shop/app.yaml", self.repo.work / "apps/shop/App.yaml")
+        said = self.says(1, "plan")
+        self.assertIn("apps/shop/App.yaml:1:1: an App's document must be named app.yaml", said)
+        self.assertNotIn("delete", said.lower())
+
     def test_a_comment_and_annotations_are_ready_to_post(self):
         self.repo.write({"apps/shop/one.yaml": config_map("one", "${gone}"),
                          "apps/shop/app.yaml": APP + "  suspend: true\n"})
@@ -296,8 +310,8 @@ class OfflineVerbs(story.Story):
     def test_the_wrong_root_is_noticed(self):
         moved = {f"infra/fleet/{path}": text for path, text in FLEET.items()}
         self.repo.push({**moved, **{path: None for path in FLEET}})
-        self.assertIn("is it 'infra/fleet'?", self.says(0, "validate"))
-        self.assertIn("is it 'infra/fleet'?", self.says(0, "plan"))
+        self.assertIn("is it 'infra/fleet'?", self.says(1, "validate"))
+        self.assertIn("is it 'infra/fleet'?", self.says(1, "plan"))
         empty = self.place / "empty"
         GitRepo(empty.parent, "empty")
         self.assertIn("no commit yet", self.says(2, "plan", cwd=empty))

@@ -29,9 +29,10 @@ struct wrong {
 static const struct wrong wrongs[] = {
     // Syntax
     {"clusters/a.yaml", CLUSTER "metadata: {name: a\n",
-     "clusters/a.yaml:4:1: did not find expected ',' or '}' while parsing a flow mapping"},
+     "clusters/a.yaml:4:1: did not find expected ',' or '}' while parsing a flow mapping: "
+     "close what '{' or '[' opened, and put ',' between its members"},
     {"clusters/a.yaml", CLUSTER "metadata:\n  name: a\n  name: b\n",
-     "clusters/a.yaml:5:9: 'name' is there twice in one object"},
+     "clusters/a.yaml:5:9: 'name' is there twice in one object: remove one of the two"},
     {"clusters/a.yaml", "# nothing\n",
      "clusters/a.yaml:0:0: the file holds no document: add one of kind Cluster or delete the file"},
     {"clusters/a.yaml", "- one\n",
@@ -181,9 +182,15 @@ static const struct wrong wrongs[] = {
      "lower case"},
     {"apps/shop/app.yaml", APP "spec:\n  source: {include: [/a/*], exclude: [b/]}\n",
      "apps/shop/app.yaml:5:22: each of spec.source.include is '/a/*': write a pattern below the "
-     "source's path, with no '/' at either end and of at most 1024 bytes ('**' for any folders)\n"
+     "source's path, with no './' before it and no '/' at either end, of at most 1024 bytes ('**' "
+     "for any folders)\n"
      "apps/shop/app.yaml:5:39: each of spec.source.exclude is 'b/': write a pattern below the "
-     "source's path, with no '/' at either end and of at most 1024 bytes ('**' for any folders)"},
+     "source's path, with no './' before it and no '/' at either end, of at most 1024 bytes ('**' "
+     "for any folders)"},
+    {"apps/shop/app.yaml", APP "spec:\n  source: {include: [./a.yaml, .a, a, .b/c]}\n",
+     "apps/shop/app.yaml:5:22: each of spec.source.include is './a.yaml': write a pattern below "
+     "the source's path, with no './' before it and no '/' at either end, of at most 1024 bytes "
+     "('**' for any folders)"},
     {"apps/shop/app.yaml", APP "spec:\n  source: {include: []}\n",
      "apps/shop/app.yaml:5:21: spec.source.include is empty: list at least 1 or leave it out"},
     // Overlays
@@ -251,6 +258,14 @@ static const struct wrong wrongs[] = {
      "'.' and '-', beginning with none of the last two\n"
      "apps/shop/app.yaml:6:43: spec.images[0].digest is 'md5': write sha256: and 64 hexadecimal "
      "digits in lower case"},
+    {"apps/shop/app.yaml",
+     APP "spec:\n  images:\n    - {name: 'shop:1.4', newTag: a}\n"
+         "    - {name: 'host:5000/shop', newName: 'host:5000/b:7'}\n"
+         "    - {name: 'a', newName: '${registry:=host:5000}/a'}\n",
+     "apps/shop/app.yaml:6:14: spec.images[0].name is 'shop:1.4': write the name of an image, "
+     "without tag and digest\n"
+     "apps/shop/app.yaml:7:41: spec.images[1].newName is 'host:5000/b:7': write the name of an "
+     "image, without tag and digest"},
     {"apps/shop/app.yaml", APP "spec:\n  labels: {a: 1}\n  annotations: {b: true}\n",
      "apps/shop/app.yaml:5:15: spec.labels.a must be a string, not a number: put it in quotes\n"
      "apps/shop/app.yaml:6:20: spec.annotations.b must be a string, not a boolean: put it in "
@@ -296,7 +311,7 @@ static const struct wrong wrongs[] = {
     {"apps/shop/app.yaml", APP "spec: {}\n---\n" APP "spec: {}\n",
      "apps/shop/app.yaml:6:1: an app.yaml holds one App: give the second one a folder of its own"},
     {"apps/shop/app.yml", APP,
-     "apps/shop/app.yml:0:0: an App's document must be named app.yaml: rename the file"},
+     "apps/shop/app.yml:1:1: an App's document must be named app.yaml: rename the file"},
 };
 
 static void everything_wrong_is_told_with_its_place_and_what_to_do(void **state) {
@@ -384,8 +399,8 @@ static void what_is_too_long_is_told(void **state) {
         "apps/shop/app.yaml:107:22: each of spec.source.include is "
         "'00000000000000000000000000000000000000000000000000"
         "00000000000000000000000000000000000000000000000000': write a pattern below the source's "
-        "path, with no '/' at "
-        "either end and of at most 1024 bytes ('**' for any folders)\n"
+        "path, with no './' before it and no '/' at "
+        "either end, of at most 1024 bytes ('**' for any folders)\n"
         "clusters/a.yaml:6:8: the label 'x' is too long or has no name: use at most "
         "253 characters\n"
         "clusters/b.yaml:0:0: cannot be read: the file has more than 1048576 bytes");

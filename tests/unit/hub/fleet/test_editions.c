@@ -176,6 +176,11 @@ static void an_overlay_that_does_not_exist_or_match_is_told_with_its_place(void 
         "mean 'overlays/eu'?\n"
         "apps/shop/app.yaml:9:25: there are no *.yaml files in 'empty': add some or remove the "
         "overlay");
+    world_put_app(w, "shop", "  overlays: [{path: overlays}]\n" ALL);
+    world_put(w, "apps/shop/overlays/eu/cfg.yaml", "# to be written\n");
+    (void)world_commit(w);
+    assert_non_null(strstr(world_problems(w), "apps/shop/app.yaml:6:21: there is no object in "
+                                              "'overlays': add one or remove the overlay"));
     world_put_app(w, "shop", "  overlays: [{path: overlays/eu}]\n" ALL);
     world_remove(w, "apps/shop/empty/x.yaml");
     put_overlay(w, "overlays/eu/cfg.yaml", "other", "a: b");

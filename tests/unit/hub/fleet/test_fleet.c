@@ -401,6 +401,104 @@ static void an_app_that_is_moved_and_spoilt_at_once_stays(void **state) {
     assert_int_equal(hub_fleet_desired(w->fleet, "a")->gone_count, 1);
 }
 
+static void an_app_whose_file_gets_a_wrong_name_stays(void **state) {
+    static const char *const names[] = {"app.yml", "App.yaml", "application.yaml", "shop.yaml"};
+    static const char app[] =
+        "apiVersion: holdfast/v1alpha1\nkind: App\nmetadata: {name: shop}\nspec:\n" ALL "\n";
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        CM_CLEANUP(world_done) struct world w;
+        CM_AUTOFREE char *path = cm_strf("apps/shop/%s", names[i]);
+        CM_AUTOFREE char *said =
+            cm_strf("%s:1:1: an App's document must be named app.yaml: rename the file", path);
+
+        (void)state;
+        world_init(&w);
+        world_put_cluster(&w, "a", "", "");
+        world_put_app(&w, "shop", ALL);
+        world_put_config(&w, "shop", "cfg", "x");
+        (void)world_commit_all(&w);
+        world_remove(&w, "apps/shop/app.yaml");
+        world_put(&w, path, app);
+        (void)world_commit(&w);
+        assert_string_equal(world_problems(&w), said);
+        assert_int_equal(hub_fleet_desired(w.fleet, "a")->gone_count, 0);
+        assert_true(world_pair(&w, "a", "shop")->stale);
+
+        world_put_config(&w, "shop", "cfg", "second"); // nothing of it changes meanwhile
+        world_put(&w, "clusters/b.yaml",
+                  "{apiVersion: holdfast/v1alpha1, kind: Cluster, "
+                  "metadata: {name: b}}");
+        (void)world_commit(&w);
+        assert_string_equal(world_pair(&w, "a", "shop")->revision, "r1");
+        assert_null(world_pair(&w, "b", "shop"));
+
+        world_remove(&w, path);
+        world_put_app(&w, "shop", ALL);
+        (void)world_commit(&w);
+        assert_string_equal(world_problems(&w), "");
+        assert_non_null(strstr(world_object(&w, "b", "shop", "ConfigMap/default/cfg"), "second"));
+        assert_false(world_pair(&w, "a", "shop")->stale);
+    }
+}
+
+static void an_app_below_another_whose_file_gets_a_wrong_name_stays(void **state) {
+    struct world *w = *state;
+
+    world_put_cluster(w, "a", "", "");
+    world_put_app(w, "shop", ALL);
+    world_put_config(w, "shop", "cfg", "x");
+    world_put(w, "apps/shop/db/app.yaml",
+              "apiVersion: holdfast/v1alpha1\nkind: App\nmetadata: {name: db}\nspec:\n" ALL "\n");
+    world_put(w, "apps/shop/db/m.yaml", "{apiVersion: v1, kind: Namespace, metadata: {name: db}}");
+    (void)world_commit_all(w);
+    world_remove(w, "apps/shop/db/app.yaml");
+    world_put(w, "apps/shop/db/App.yaml",
+              "apiVersion: holdfast/v1alpha1\nkind: App\nmetadata: {name: db}\nspec:\n" ALL "\n");
+    (void)world_commit(w);
+    assert_int_equal(hub_fleet_desired(w->fleet, "a")->gone_count, 0);
+    assert_string_equal(world_pair(w, "a", "db")->revision, "r1");
+    assert_null(world_object(w, "a", "shop", "Namespace//db"));
+    world_remove(w, "apps/shop/db/App.yaml");
+    (void)world_commit(w);
+    assert_int_equal(hub_fleet_desired(w->fleet, "a")->gone_count, 1);
+    assert_non_null(world_object(w, "a", "shop", "Namespace//db"));
+}
+
+static void what_stands_in_a_wrong_place_is_told_and_stays(void **state) {
+    struct world *w = *state;
+
+    world_put(w, "clusters/eu/a.yaml",
+              "{apiVersion: holdfast/v1alpha1, kind: Cluster, metadata: {name: a}}");
+    world_put_app(w, "shop", ALL);
+    world_put_config(w, "shop", "cfg", "x");
+    world_put(w, "z.yaml", "kind: ConfigMap\nmetadata: {name: holdfast/z}\n");
+    (void)world_commit_all(w);
+    assert_string_equal(world_problems(w), "");
+    world_remove(w, "clusters/eu/a.yaml");
+    world_put(w, "cluster/eu/a.yaml",
+              "{apiVersion: holdfast/v1alpha1, kind: Cluster, metadata: {name: a}}");
+    world_put(w, "envs/groups/g.yaml",
+              "kind: ConfigMap\n---\napiVersion: holdfast/v1alpha1\nkind: ClusterGroup\n");
+    world_put(w, "z.yaml", "apiVersion: holdfast/v1alpha1\nkind: Clusters\n");
+    const struct hub_fleet_result *result = world_commit(w);
+    assert_int_equal(result->removed_count, 0);
+    assert_string_equal(
+        world_problems(w),
+        "cluster/eu/a.yaml:1:1: a Cluster is not looked for here: move the file to "
+        "clusters/**/*.yaml\n"
+        "envs/groups/g.yaml:3:1: a ClusterGroup is not looked for here: move the file to "
+        "groups/**/*.yaml\n"
+        "z.yaml:1:1: a document of holdfast is of kind Cluster, ClusterGroup or App: correct the "
+        "kind, or remove it");
+    assert_non_null(world_pair(w, "a", "shop"));
+    world_remove(w, "cluster/eu/a.yaml");
+    world_remove(w, "envs/groups/g.yaml");
+    world_remove(w, "z.yaml");
+    assert_int_equal(world_commit(w)->removed_count, 1);
+    assert_string_equal(world_problems(w), "");
+}
+
 static void the_document_that_was_first_keeps_its_name(void **state) {
     struct world *w = *state;
 
@@ -458,6 +556,17 @@ static void what_cannot_be_read_now_is_read_with_the_next_commit(void **state) {
 }
 
 // ---- What Apps refer to
+
+static void what_is_wrong_in_a_new_app_is_told_of_that_app(void **state) {
+    struct world *w = *state;
+    size_t count;
+
+    world_put_app(w, "new", "  tagrets: []");
+    (void)world_commit_all(w);
+    const struct hub_problem *problems = hub_fleet_problems(w->fleet, &count);
+    assert_int_equal(count, 1);
+    assert_string_equal(problems[0].app, "new");
+}
 
 static void what_does_not_exist_is_told_and_changes_nothing(void **state) {
     struct world *w = *state;
@@ -527,6 +636,24 @@ static void a_circle_of_dependencies_is_told_of_each_app_in_it(void **state) {
         "dependencies");
 }
 
+static void what_depends_on_itself_is_told_within_a_circle_too(void **state) {
+    struct world *w = *state;
+
+    world_put_app(w, "a", "  dependsOn: [{name: c}]");
+    world_put_app(w, "c", "  dependsOn: [{name: a}, {name: c}]");
+    world_put_config(w, "a", "a", "x");
+    world_put_config(w, "c", "c", "x");
+    (void)world_commit_all(w);
+    assert_string_equal(
+        world_problems(w),
+        "apps/a/app.yaml:6:22: dependsOn goes in a circle (a -> c -> a): remove one of these "
+        "dependencies\n"
+        "apps/c/app.yaml:6:22: dependsOn goes in a circle (c -> a -> c): remove one of these "
+        "dependencies\n"
+        "apps/c/app.yaml:6:33: dependsOn goes in a circle (c -> c): remove one of these "
+        "dependencies");
+}
+
 static void a_cluster_that_does_not_exist_is_told_and_all_else_goes_on(void **state) {
     struct world *w = *state;
 
@@ -547,6 +674,75 @@ static void a_cluster_that_does_not_exist_is_told_and_all_else_goes_on(void **st
     (void)world_commit(w);
     assert_string_equal(world_problems(w), "");
     assert_non_null(world_pair(w, "pariss", "shop"));
+}
+
+static void a_misspelt_cluster_changes_nothing_of_the_app(void **state) {
+    struct world *w = *state;
+
+    world_put_cluster(w, "paris", "", "");
+    world_put_cluster(w, "rome", "", "");
+    world_put_app(w, "shop", "  onTargetLoss: prune\n  targets: [{cluster: paris}]");
+    world_put_config(w, "shop", "cfg", "x");
+    world_put_app(w, "till",
+                  "  targets: [{cluster: paris, doNotDeploy: true}, {clusterSelector: {}}]");
+    world_put_config(w, "till", "till", "x");
+    (void)world_commit_all(w);
+    world_put_app(w, "shop", "  onTargetLoss: prune\n  targets: [{cluster: pariss}]");
+    world_put_app(w, "till",
+                  "  targets: [{cluster: pari, doNotDeploy: true}, {clusterSelector: {}}]");
+    (void)world_commit(w);
+    assert_string_equal(
+        world_problems(w),
+        "apps/shop/app.yaml:7:23: no Cluster is named 'pariss': did you mean 'paris'?\n"
+        "apps/till/app.yaml:6:23: no Cluster is named 'pari': did you mean 'paris'?");
+    assert_int_equal(hub_fleet_desired(w->fleet, "paris")->gone_count, 0);
+    assert_true(world_pair(w, "paris", "shop")->stale);
+    assert_null(world_pair(w, "paris", "till"));
+    world_put_cluster(w, "pariss", "", ""); // it was meant
+    (void)world_commit(w);
+    assert_int_equal(hub_fleet_desired(w->fleet, "paris")->gone_count, 1);
+    assert_non_null(world_pair(w, "pariss", "shop"));
+    assert_null(world_pair(w, "paris", "till"));
+}
+
+static void a_misspelt_member_of_a_group_changes_nothing_of_its_apps(void **state) {
+    struct world *w = *state;
+
+    world_put_cluster(w, "paris", "", "");
+    world_put(w, "groups/g.yaml",
+              "apiVersion: holdfast/v1alpha1\nkind: ClusterGroup\nmetadata: {name: g}\n"
+              "spec: {clusters: [paris]}\n");
+    world_put_app(w, "shop", "  targets: [{clusterGroup: g}]");
+    world_put_config(w, "shop", "cfg", "x");
+    (void)world_commit_all(w);
+    world_put(w, "groups/g.yaml",
+              "apiVersion: holdfast/v1alpha1\nkind: ClusterGroup\nmetadata: {name: g}\n"
+              "spec: {clusters: [pariss]}\n");
+    (void)world_commit(w);
+    assert_non_null(strstr(world_problems(w), "groups/g.yaml:4:19: no Cluster is named 'pariss': "
+                                              "did you mean 'paris'?"));
+    assert_int_equal(hub_fleet_desired(w->fleet, "paris")->gone_count, 0);
+    assert_true(world_pair(w, "paris", "shop")->stale);
+}
+
+static void a_cluster_that_is_removed_holds_up_nothing_that_names_it(void **state) {
+    struct world *w = *state;
+
+    world_put_cluster(w, "paris", "", "");
+    world_put_cluster(w, "rome", "", "");
+    world_put_app(w, "shop", "  targets: [{cluster: paris}, {cluster: rome}]");
+    world_put_config(w, "shop", "cfg", "x");
+    (void)world_commit_all(w);
+    world_remove(w, "clusters/paris.yaml");
+    (void)world_commit(w);
+    world_put_app(w, "shop", "  namespace: there\n  targets: [{cluster: paris}, {cluster: rome}]");
+    world_put_config(w, "shop", "cfg", "second");
+    (void)world_commit(w);
+    assert_string_equal(world_problems(w),
+                        "apps/shop/app.yaml:7:23: no Cluster is named 'paris': add it in "
+                        "clusters/**/*.yaml or remove the name");
+    assert_false(world_pair(w, "rome", "shop")->stale);
+    assert_non_null(strstr(world_object(w, "rome", "shop", "ConfigMap/default/cfg"), "second"));
 }
 
 static void the_cluster_that_was_meant_is_found_among_thousands(void **state) {
@@ -1014,6 +1210,25 @@ static void after_a_restart_nothing_changed(void **state) {
     assert_string_equal(world_pair(w, "a", "shop")->revision, "r1");
 }
 
+static void after_a_restart_a_misspelt_cluster_still_changes_nothing(void **state) {
+    struct world *w = *state;
+
+    world_put_cluster(w, "a", "", "");
+    world_put_app(w, "shop", "  onTargetLoss: prune\n  targets: [{cluster: a}]");
+    world_put_config(w, "shop", "cfg", "x");
+    (void)world_commit_all(w);
+    world_put_app(w, "shop", "  onTargetLoss: prune\n  targets: [{cluster: b}]");
+    (void)world_commit(w);
+    assert_true(world_pair(w, "a", "shop")->stale);
+    restart(w);
+    world_put_cluster(w, "a", "", "");
+    world_put_app(w, "shop", "  onTargetLoss: prune\n  targets: [{cluster: b}]");
+    world_put_config(w, "shop", "cfg", "x");
+    (void)world_commit_all(w);
+    assert_non_null(world_pair(w, "a", "shop"));
+    assert_int_equal(hub_fleet_desired(w->fleet, "a")->gone_count, 0);
+}
+
 static void after_a_restart_what_is_wrong_keeps_running(void **state) {
     struct world *w = *state;
 
@@ -1111,57 +1326,66 @@ static void documents_are_told_sorted_by_name(void **state) {
     assert_string_equal(said, "abgabshopcorrect");
 }
 
-int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-    const struct CMUnitTest tests[] = {
-        TEST(an_app_reaches_the_clusters_that_its_target_means),
-        TEST(clusters_that_differ_in_unused_values_share_a_bundle),
-        TEST(the_first_target_that_matches_counts),
-        TEST(expressions_select_as_kubernetes_does),
-        TEST(an_app_on_no_cluster_is_fine),
-        TEST(suspension_of_cluster_target_or_app_suspends_the_bundle),
-        TEST(a_commit_that_changes_nothing_says_nothing),
-        TEST(only_what_changed_is_read),
-        TEST(a_complete_commit_removes_what_it_does_not_name),
-        TEST(a_deleted_app_leaves_a_tombstone_with_its_last_prune),
-        TEST(an_app_that_leaves_a_cluster_does_as_on_target_loss_says),
-        TEST(a_tombstone_survives_a_return_that_does_not_render),
-        TEST(a_broken_app_holds_up_nothing_but_itself),
-        TEST(a_variable_that_some_clusters_lack_is_one_problem),
-        TEST(a_wrong_file_of_clusters_keeps_those_it_had),
-        TEST(an_app_that_is_moved_and_spoilt_at_once_stays),
-        TEST(the_document_that_was_first_keeps_its_name),
-        TEST(an_app_overwritten_by_a_copy_of_another_stays),
-        TEST(what_cannot_be_read_now_is_read_with_the_next_commit),
-        TEST(what_does_not_exist_is_told_and_changes_nothing),
-        TEST(a_group_that_is_removed_freezes_the_apps_that_name_it),
-        TEST(a_circle_of_dependencies_is_told_of_each_app_in_it),
-        TEST(a_cluster_that_does_not_exist_is_told_and_all_else_goes_on),
-        TEST(the_cluster_that_was_meant_is_found_among_thousands),
-        TEST(of_many_wrong_names_some_are_told_what_was_meant),
-        TEST(members_of_a_group_are_members_of_those_that_name_it),
-        TEST(a_group_that_names_none_freezes_the_apps_above_it),
-        TEST(a_circle_of_groups_is_named),
-        TEST(the_app_that_has_an_object_keeps_it),
-        TEST(of_two_new_apps_neither_gets_the_object),
-        TEST(an_object_moves_from_app_to_app_in_one_commit),
-        TEST(apps_that_share_an_object_on_different_clusters_are_fine),
-        TEST(apps_of_a_release_group_change_together_or_not_at_all),
-        TEST(a_new_app_that_does_not_render_holds_its_release_group),
-        TEST(an_app_that_loses_an_object_holds_its_release_group),
-        TEST(a_folder_with_an_app_of_its_own_is_taken_out),
-        TEST(only_the_source_folder_holds_manifests),
-        TEST(what_cannot_be_rendered_yet_is_refused),
-        TEST(an_app_without_manifests_removes_nothing),
-        TEST(a_source_that_belongs_to_another_app_is_refused),
-        TEST(links_are_not_followed),
-        TEST(a_crd_of_the_repository_tells_the_scope_of_its_kind),
-        TEST(apps_of_one_repository_run_on_clusters_of_another),
-        TEST(after_a_restart_nothing_changed),
-        TEST(after_a_restart_what_is_wrong_keeps_running),
-        TEST(what_another_repository_holds_is_not_gone_before_it_is_loaded),
-        TEST(documents_are_told_sorted_by_name),
-    };
+static const struct CMUnitTest tests[] = {
+    TEST(an_app_reaches_the_clusters_that_its_target_means),
+    TEST(clusters_that_differ_in_unused_values_share_a_bundle),
+    TEST(the_first_target_that_matches_counts),
+    TEST(expressions_select_as_kubernetes_does),
+    TEST(an_app_on_no_cluster_is_fine),
+    TEST(suspension_of_cluster_target_or_app_suspends_the_bundle),
+    TEST(a_commit_that_changes_nothing_says_nothing),
+    TEST(only_what_changed_is_read),
+    TEST(a_complete_commit_removes_what_it_does_not_name),
+    TEST(a_deleted_app_leaves_a_tombstone_with_its_last_prune),
+    TEST(an_app_that_leaves_a_cluster_does_as_on_target_loss_says),
+    TEST(a_tombstone_survives_a_return_that_does_not_render),
+    TEST(a_broken_app_holds_up_nothing_but_itself),
+    TEST(a_variable_that_some_clusters_lack_is_one_problem),
+    TEST(a_wrong_file_of_clusters_keeps_those_it_had),
+    TEST(an_app_that_is_moved_and_spoilt_at_once_stays),
+    TEST(an_app_whose_file_gets_a_wrong_name_stays),
+    TEST(an_app_below_another_whose_file_gets_a_wrong_name_stays),
+    TEST(what_stands_in_a_wrong_place_is_told_and_stays),
+    TEST(the_document_that_was_first_keeps_its_name),
+    TEST(an_app_overwritten_by_a_copy_of_another_stays),
+    TEST(what_cannot_be_read_now_is_read_with_the_next_commit),
+    TEST(what_is_wrong_in_a_new_app_is_told_of_that_app),
+    TEST(what_does_not_exist_is_told_and_changes_nothing),
+    TEST(a_group_that_is_removed_freezes_the_apps_that_name_it),
+    TEST(a_circle_of_dependencies_is_told_of_each_app_in_it),
+    TEST(what_depends_on_itself_is_told_within_a_circle_too),
+    TEST(a_cluster_that_does_not_exist_is_told_and_all_else_goes_on),
+    TEST(a_misspelt_cluster_changes_nothing_of_the_app),
+    TEST(a_misspelt_member_of_a_group_changes_nothing_of_its_apps),
+    TEST(a_cluster_that_is_removed_holds_up_nothing_that_names_it),
+    TEST(the_cluster_that_was_meant_is_found_among_thousands),
+    TEST(of_many_wrong_names_some_are_told_what_was_meant),
+    TEST(members_of_a_group_are_members_of_those_that_name_it),
+    TEST(a_group_that_names_none_freezes_the_apps_above_it),
+    TEST(a_circle_of_groups_is_named),
+    TEST(the_app_that_has_an_object_keeps_it),
+    TEST(of_two_new_apps_neither_gets_the_object),
+    TEST(an_object_moves_from_app_to_app_in_one_commit),
+    TEST(apps_that_share_an_object_on_different_clusters_are_fine),
+    TEST(apps_of_a_release_group_change_together_or_not_at_all),
+    TEST(a_new_app_that_does_not_render_holds_its_release_group),
+    TEST(an_app_that_loses_an_object_holds_its_release_group),
+    TEST(a_folder_with_an_app_of_its_own_is_taken_out),
+    TEST(only_the_source_folder_holds_manifests),
+    TEST(what_cannot_be_rendered_yet_is_refused),
+    TEST(an_app_without_manifests_removes_nothing),
+    TEST(a_source_that_belongs_to_another_app_is_refused),
+    TEST(links_are_not_followed),
+    TEST(a_crd_of_the_repository_tells_the_scope_of_its_kind),
+    TEST(apps_of_one_repository_run_on_clusters_of_another),
+    TEST(after_a_restart_nothing_changed),
+    TEST(after_a_restart_a_misspelt_cluster_still_changes_nothing),
+    TEST(after_a_restart_what_is_wrong_keeps_running),
+    TEST(what_another_repository_holds_is_not_gone_before_it_is_loaded),
+    TEST(documents_are_told_sorted_by_name),
+};
 
+int main(void) {
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -295,7 +295,7 @@ static void what_is_wrong_in_an_overlay_has_its_place(void **state) {
         "what is missing first\n"
         "eu.yaml:5:11: '$patch' is 'delete', 'replace' or 'merge', not 'away'\n"
         "app.yaml:10:14: the operations make a number of the object: leave the path \"\" alone\n"
-        "app.yaml:14:10: '${1}' is no variable: write ${name} or ${name:=default}, or $${ for a "
+        "app.yaml:14:10: this begins no variable: write ${name} or ${name:=default}, or $${ for a "
         "literal ${\n"
         "app.yaml:16:3: an image needs a 'name'\n"
         "app.yaml:17:3: an image has a newTag or a digest, not both: remove one");

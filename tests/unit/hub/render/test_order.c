@@ -90,25 +90,18 @@ static void an_annotation_says_the_wave(void **state) {
 
 static void a_wave_of_argo_cd_counts_where_ours_is_not_there(void **state) {
     (void)state;
-    assert_string_equal(render(META("ConfigMap", "a") ARGO_WAVE("'3'") "---\n" META(
-                            "ConfigMap", "b") WAVE("'0'") "    argocd.argoproj.io/sync-wave: no\n"),
+    assert_string_equal(render(META("ConfigMap", "a")
+                                   ARGO_WAVE("'3'") "---\n" META("ConfigMap", "b")
+                                       WAVE("'0'") "    argocd.argoproj.io/sync-wave: 'no'\n"),
                         "");
     assert_int_equal(wave_of("ConfigMap/web/a"), 3);
     assert_int_equal(wave_of("ConfigMap/web/b"), 0);
 }
 
 static void a_wrong_wave_is_told_with_its_place(void **state) {
-    static const char *const wrong[] = {"'1001'",
-                                        "'-1001'",
-                                        "first",
-                                        "''",
-                                        "3",
-                                        "'1.5'",
-                                        "' 1'",
-                                        "'1 '",
-                                        "'0x1'",
-                                        "null",
-                                        "'99999999999999999999999'"};
+    static const char *const wrong[] = {
+        "'1001'", "'-1001'", "first", "''",   "'1.5'",
+        "' 1'",   "'1 '",    "'0x1'", "null", "'99999999999999999999999'"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -187,7 +180,7 @@ static void a_wrong_hook_is_told_with_its_place(void **state) {
          "a.yaml:6:24: the annotation holdfast.dev/hook is for a Job only: remove it here"},
         {JOB HOOK("PreSync"),
          "a.yaml:6:24: the annotation holdfast.dev/hook is 'pre-apply' or 'post-apply'"},
-        {JOB HOOK("3"),
+        {JOB HOOK("'3'"),
          "a.yaml:6:24: the annotation holdfast.dev/hook is 'pre-apply' or 'post-apply'"},
         {JOB HOOK("pre-apply") POLICY("later"),
          "a.yaml:7:38: the annotation holdfast.dev/hook-delete-policy is 'before-creation', "

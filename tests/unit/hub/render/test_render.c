@@ -280,6 +280,54 @@ static void a_malformed_variable_is_told_with_its_place(void **state) {
                                    "${name:=default}, or $${ for a literal ${");
 }
 
+static void labels_that_no_cluster_takes_are_told(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  labels: {\"a b\": ok, b: x y, "
+        "c/d: ''}\n  annotations:\n    v: 1.10\n    z: any thing\n");
+    assert_string_equal(
+        render(m),
+        "a.yaml:5:19: 'a b' cannot be a name in metadata.labels: use 1 to 63 of letters, "
+        "digits, '-', '_' and '.', with a letter or digit at both ends, behind a domain "
+        "and '/' if you like\n"
+        "a.yaml:5:26: metadata.labels.b is 'x y': Kubernetes takes up to 63 of letters, "
+        "digits, '-', '_' and '.', with a letter or digit at both ends\n"
+        "a.yaml:7:8: metadata.annotations.v must be a string, not a number: put it in "
+        "quotes");
+}
+
+static void labels_are_checked_once_variables_are_put_in(void **state) {
+    struct making *m = *state;
+
+    set_values(m, "{\"n\": 3}");
+    add(m, "a.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  labels:\n    x: ${n}\n"
+        "    y: '${n}'\n");
+    assert_string_equal(render(m), "a.yaml:6:8: metadata.labels.x must be a string, not a number: "
+                                   "put it in quotes");
+}
+
+static void what_a_cluster_lacks_is_told_as_such(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml", CONFIG "data:\n  a: ${cluster.labels.zone}\n  b: ${cluster.nam}\n");
+    assert_string_equal(
+        render(m), "a.yaml:5:6: variable 'cluster.labels.zone' is not defined: give the Cluster "
+                   "the label 'zone', or write ${cluster.labels.zone:=default}\n"
+                   "a.yaml:6:6: variable 'cluster.nam' is not defined: write cluster.name or "
+                   "cluster.labels.NAME, for 'cluster' is no value of your own");
+}
+
+static void of_a_secret_nothing_is_quoted(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData:\n  a: ${hunter2 x}\n");
+    assert_string_equal(render(m), "a.yaml:5:6: this begins no variable: write ${name} or "
+                                   "${name:=default}, or $${ for a literal ${");
+}
+
 static void a_map_within_a_text_is_an_error(void **state) {
     struct making *m = *state;
 
@@ -413,8 +461,21 @@ static void what_is_no_manifest_is_refused(void **state) {
          "a.yaml:2:19: did not find expected ',' or '}' while parsing a flow mapping: within {…} "
          "and […] a variable needs quotes, \"${name}\"; to keep its type, write the value on a "
          "line of its own"},
-        {"a: ${b}\na: ${b}\n", "a.yaml:2:4: 'a' is there twice in one object"},
-        {"a: [\n", "a.yaml:2:1: did not find expected node content while parsing a flow node"},
+        {"a: ${b}\na: ${b}\n",
+         "a.yaml:2:4: 'a' is there twice in one object: remove one of the two"},
+        {"a: [\n", "a.yaml:2:1: did not find expected node content while parsing a flow node: "
+                   "close what '{' or '[' opened, and put ',' between its members"},
+        {"a:\n\tb: c\n", "a.yaml:2:1: found character that cannot start any token while scanning "
+                         "for the next token: indent with spaces, not with tabs, and put a text "
+                         "that begins with '@', '`' or '%' in quotes"},
+        {"a: b\n c: d\n", "a.yaml:2:3: mapping values are not allowed in this context: put the "
+                          "text in quotes if ': ' is part of it, or indent this line like those "
+                          "that belong with it"},
+        {"a: *b\n", "a.yaml:1:4: no anchor is named 'b': define it further up with '&', or put the "
+                    "text in quotes if '*' is part of it"},
+        {"a: !b c\n",
+         "a.yaml:1:4: unknown tag '!b': remove it, or put the text in quotes if '!' is "
+         "part of it"},
     };
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
@@ -696,6 +757,10 @@ int main(void) {
         TEST(names_of_members_and_objects_may_have_variables),
         TEST(an_undefined_variable_is_told_with_its_place),
         TEST(a_malformed_variable_is_told_with_its_place),
+        TEST(labels_that_no_cluster_takes_are_told),
+        TEST(labels_are_checked_once_variables_are_put_in),
+        TEST(what_a_cluster_lacks_is_told_as_such),
+        TEST(of_a_secret_nothing_is_quoted),
         TEST(a_map_within_a_text_is_an_error),
         TEST(two_names_that_become_one_are_an_error),
         TEST(substitution_is_switched_off_by_an_annotation),
