@@ -72,7 +72,6 @@ void hub_named_free(struct hub_named *named) {
     case HUB_CONFIRMATION:
         break;
     }
-    cm_map_free(named->known);
     free(named->name);
     free(named);
 }

@@ -188,7 +188,6 @@ static void cluster_changed(struct hub_update *u, struct hub_cluster *c) {
         hub_targets_unindex(u->fleet, c, c->named.before);
     } else {
         u->problems = true; // somebody may have named it in vain
-        u->references = true;
         c->fresh = !c->named.seeded;
     }
     if (c->named.doc == NULL) {
@@ -530,7 +529,6 @@ struct hub_fleet_result *hub_fleet_update(struct hub_fleet *f,
             commit->source_only ? cm_map_get(f->trees, commit->repo) : get_repo(f, commit->repo),
         .commit = commit,
         .reader = reader,
-        .loaded = hub_fleet_is_loaded(f),
         .revision = text_buf(commit->revision),
         .repo_name = text_buf(commit->repo),
         .kinds = cm_map_new(NULL),

@@ -70,7 +70,6 @@ struct hub_named {
     struct hub_doc *doc;    // in force; NULL: none
     struct hub_doc *claims; // all documents of this name
     bool seeded;            // known from before a restart, no document yet
-    struct cm_map *known;   // clusters that the document names and that were there; NULL: none
     // During an update
     bool touched;
     struct hub_doc *before;
@@ -349,7 +348,6 @@ struct hub_update {
     struct hub_set confirmed;      // confirmations that are named by something
     struct cm_map *kinds;          // whose CRDs changed
     struct cm_map *strays;         // "kind/name" -> file; NULL: not made
-    bool loaded;                   // all was, before this commit
     bool references;               // what Apps refer to may have changed
     bool sources;                  // which ones are wanted may have changed
     bool problems;                 // the list of problems is to be made again
@@ -416,9 +414,6 @@ void hub_groups_regroup(struct hub_update *u);
 
 // ---- references.c
 void hub_references_check(struct hub_update *u); // of all Apps and groups
-// hub_references_knows tells whether a cluster that a document names was there some time since it
-// is named: then it was removed, and what names it means nothing.
-bool hub_references_knows(const struct hub_named *named, const char *cluster);
 
 // ---- sources.c
 struct hub_repo *hub_repo_new(const char *name);

@@ -128,7 +128,7 @@ static void add_wrong_file(struct making *m, const struct hub_file *file) {
     }
 }
 
-// ---- Names of clusters that were removed: what names them means nothing, and all else goes on
+// ---- Names of clusters that do not exist: what names them means nothing, and all else goes on
 
 static bool list_cluster(void *ctx, const char *name, void *value) {
     struct making *m = ctx;
@@ -155,12 +155,9 @@ static const char *nearest_cluster(struct making *m, const char *name) {
     return cm_str_nearest(name, m->clusters, m->cluster_count);
 }
 
-static void check_cluster_name(struct making *m, const struct hub_named *named,
+static void check_cluster_name(struct making *m, const struct hub_doc *doc,
                                const struct hub_mention *at) {
-    const struct hub_doc *doc = named->doc;
-
-    if (at->name == NULL || hub_find_cluster(m->fleet, at->name) != NULL ||
-        !hub_references_knows(named, at->name)) { // else it is told with what does not exist
+    if (at->name == NULL || hub_find_cluster(m->fleet, at->name) != NULL) {
         return;
     }
     const char *near = nearest_cluster(m, at->name);
@@ -183,7 +180,7 @@ static bool add_group(void *ctx, const char *name, void *value) {
         add_all(m, g->named.doc->file, &g->wrong, (struct hub_problem){0});
     }
     for (size_t i = 0; g->named.doc != NULL && i < g->named.doc->group.cluster_count; i++) {
-        check_cluster_name(m, &g->named, &g->named.doc->group.clusters[i]);
+        check_cluster_name(m, g->named.doc, &g->named.doc->group.clusters[i]);
     }
     return true;
 }
@@ -306,7 +303,7 @@ static bool add_app(void *ctx, const char *name, void *value) {
         add_variants(m, app);
     }
     for (size_t i = 0; i < doc->app.target_count; i++) {
-        check_cluster_name(m, &app->named, &doc->app.targets[i].cluster);
+        check_cluster_name(m, doc, &doc->app.targets[i].cluster);
     }
     return true;
 }

@@ -1,7 +1,5 @@
 // What Apps and groups name: whether it exists, and whether it goes round in circles. An App that
-// names what does not exist, or a group that does, is frozen: nothing about it changes. A cluster
-// that was removed since it is named freezes nothing. With the first commit it cannot be told from
-// one that never was: there, what an App was left as by something wrong decides.
+// names what does not exist, or a group that does, is frozen: nothing about it changes.
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
@@ -92,98 +90,6 @@ static void report_missing(struct checking *c, struct hub_named *named, enum hub
     report(named, at, message);
 }
 
-bool hub_references_knows(const struct hub_named *named, const char *cluster) {
-    return named->known != NULL && cm_map_get(named->known, cluster) != NULL;
-}
-
-static void learn(struct hub_named *named, const char *cluster) {
-    if (named->known == NULL) {
-        named->known = cm_map_new(NULL);
-    }
-    cm_map_put(named->known, cluster, named);
-}
-
-static bool any_stale(const struct hub_app *app) {
-    for (size_t i = 0; i < app->link_count; i++) {
-        if (app->links[i]->stale) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool look_for_stale(void *ctx, const char *name, void *value) {
-    bool *found = ctx;
-
-    (void)name;
-    *found = any_stale(value);
-    return !*found;
-}
-
-// trusts tells whether names of clusters that are missing are taken for those of removed ones.
-static bool trusts(const struct hub_update *u, struct hub_named *named) {
-    bool stale = false;
-
-    if (u->loaded) {
-        return false;
-    }
-    if (named->kind == HUB_APP) {
-        return !any_stale(hub_app_of(named));
-    }
-    cm_map_each(u->fleet->names[HUB_APP], look_for_stale, &stale);
-    return !stale;
-}
-
-// Names of clusters, of one document.
-struct naming {
-    struct checking *c;
-    struct hub_named *named;
-    struct cm_map *known; // what was, before
-    bool trusts;
-    bool missing;
-};
-
-static void check_cluster(struct naming *n, const struct hub_mention *at) {
-    bool exists = hub_find_cluster(n->c->u->fleet, at->name) != NULL;
-
-    if (exists || n->trusts || (n->known != NULL && cm_map_get(n->known, at->name) != NULL)) {
-        learn(n->named, at->name);
-        return;
-    }
-    n->missing = true;
-    n->c->u->problems = true;
-    report_missing(n->c, n->named, HUB_CLUSTER, at);
-}
-
-static bool learn_again(void *ctx, const char *cluster, void *value) {
-    (void)value;
-    learn(ctx, cluster);
-    return true;
-}
-
-// check_clusters looks at the clusters that a document names. While one is missing, what was known
-// stays so: it may be named again.
-static void check_clusters(struct checking *c, struct hub_named *named) {
-    const struct hub_doc *doc = named->doc;
-    bool is_app = named->kind == HUB_APP;
-    size_t count = is_app ? doc->app.target_count : doc->group.cluster_count;
-    struct naming n = {c, named, named->known, trusts(c->u, named), false};
-
-    named->known = NULL;
-    for (size_t i = 0; i < count; i++) {
-        const struct hub_mention *at =
-            is_app ? &doc->app.targets[i].cluster : &doc->group.clusters[i];
-
-        if (at->name != NULL) {
-            check_cluster(&n, at);
-        }
-    }
-    if (n.missing && n.known != NULL) {
-        cm_map_each(n.known, learn_again, named);
-    }
-    cm_map_free(n.known);
-}
-
 static bool check_group(void *ctx, const char *name, void *value) {
     struct checking *c = ctx;
     struct hub_update *u = c->u;
@@ -200,9 +106,6 @@ static bool check_group(void *ctx, const char *name, void *value) {
             u->problems = true;
             report_missing(c, &g->named, HUB_GROUP, other);
         }
-    }
-    if (doc != NULL) {
-        check_clusters(c, &g->named);
     }
     return true;
 }
@@ -241,7 +144,6 @@ static bool check_app(void *ctx, const char *name, void *value) {
         return true;
     }
     const struct hub_app_doc *doc = &app->named.doc->app;
-    check_clusters(c, &app->named);
     for (size_t i = 0; i < doc->target_count; i++) {
         if (doc->targets[i].group.name != NULL) {
             check_target(c, app, &doc->targets[i].group);
@@ -291,12 +193,10 @@ static bool add_to_graph(void *ctx, const char *name, void *value) {
     return true;
 }
 
-// in_graph returns what is named, if it is another one that may be in a circle.
-static struct hub_named *in_graph(const struct graph *g, const struct hub_named *from,
-                                  const char *name) {
+static struct hub_named *in_graph(const struct graph *g, const char *name) {
     struct hub_named *named = cm_map_get(g->fleet->names[g->kind], name);
 
-    return named != NULL && named != from && named->in_graph ? named : NULL;
+    return named != NULL && named->in_graph ? named : NULL;
 }
 
 // count_waiting adds to what each one that is named is named by, and tells whether there was one.
@@ -306,7 +206,7 @@ static bool count_waiting(const struct graph *g, const struct hub_named *named, 
     bool found = false;
 
     for (size_t i = 0; i < count; i++) {
-        struct hub_named *other = in_graph(g, named, all[i].name);
+        struct hub_named *other = in_graph(g, all[i].name);
 
         if (other != NULL) {
             other->waiters = (size_t)((ssize_t)other->waiters + add);
@@ -350,37 +250,12 @@ next_in_circle(const struct graph *g, const struct hub_named *named, struct hub_
     const struct hub_mention *all = mentions(named, &count);
 
     for (size_t i = 0; i < count; i++) {
-        *next = in_graph(g, named, all[i].name);
+        *next = in_graph(g, all[i].name);
         if (*next != NULL) {
             return &all[i];
         }
     }
     return NULL;
-}
-
-static void report_path(const struct graph *g, struct hub_named *named,
-                        const struct hub_mention *at, const char *path) {
-    CM_AUTOFREE char *message =
-        g->kind == HUB_APP
-            ? cm_strf("dependsOn goes in a circle (%s): remove one of these dependencies", path)
-            : cm_strf("groups go in a circle (%s): remove one of these names", path);
-
-    report(named, at, message);
-}
-
-// report_self reports what names itself, which a longer circle would hide.
-static void report_self(struct hub_update *u, const struct graph *g, struct hub_named *named) {
-    size_t count;
-    const struct hub_mention *all = mentions(named, &count);
-
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(all[i].name, named->name) == 0) {
-            CM_AUTOFREE char *path = cm_strf("%s -> %s", named->name, named->name);
-
-            u->problems = true;
-            report_path(g, named, &all[i], path);
-        }
-    }
 }
 
 static void report_circle(const struct graph *g, struct hub_named *named) {
@@ -396,7 +271,12 @@ static void report_circle(const struct graph *g, struct hub_named *named) {
         }
         (void)next_in_circle(g, at, &at);
     }
-    report_path(g, named, first, cm_str_get(&path));
+    CM_AUTOFREE char *message =
+        g->kind == HUB_APP
+            ? cm_strf("dependsOn goes in a circle (%s): remove one of these dependencies",
+                      cm_str_get(&path))
+            : cm_strf("groups go in a circle (%s): remove one of these names", cm_str_get(&path));
+    report(named, first, message);
     cm_str_done(&path);
 }
 
@@ -406,7 +286,6 @@ static void find_circles(struct hub_update *u, enum hub_kind kind) {
     cm_map_each(u->fleet->names[kind], add_to_graph, &graph);
     for (size_t i = 0; i < graph.nodes.count; i++) {
         (void)count_waiting(&graph, graph.nodes.items[i], 1);
-        report_self(u, &graph, graph.nodes.items[i]);
     }
     peel(&graph, names_some);
     peel(&graph, is_named);

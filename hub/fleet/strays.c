@@ -75,8 +75,7 @@ static void report(struct hub_file *file, const struct cm_json *document, enum h
     }
 }
 
-// take_document takes in one document of a file; *told has a bit for each kind that is reported.
-static void take_document(struct hub_file *file, const struct cm_json *document, unsigned *told) {
+static void take_document(struct hub_file *file, const struct cm_json *document) {
     const char *version = cm_json_string(cm_json_get(document, "apiVersion"));
     const char *word = cm_json_string(cm_json_get(document, "kind"));
     const char *name = cm_json_string(cm_json_path(document, "metadata", "name", NULL));
@@ -85,10 +84,7 @@ static void take_document(struct hub_file *file, const struct cm_json *document,
         return;
     }
     enum hub_kind kind = word != NULL ? kind_of(word) : HUB_KINDS;
-    if ((*told & 1U << kind) == 0) {
-        report(file, document, kind);
-    }
-    *told |= 1U << kind;
+    report(file, document, kind);
     if (name != NULL && kind < HUB_KINDS) {
         CM_AUTOFREE char *key = key_of(kind, name);
         cm_map_put(file->strays, key, file);
@@ -102,7 +98,6 @@ static void take_documents(struct hub_file *file, const struct cm_buf *bytes) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
     struct cm_yaml_docs docs;
     struct cm_err err;
-    unsigned told = 0;
 
     if (memmem(bytes->data, bytes->size, PREFIX, strlen(PREFIX)) == NULL ||
         cm_yaml_parse(arena, (const char *)bytes->data, bytes->size, NULL, &docs, &err) < 0) {
@@ -110,7 +105,7 @@ static void take_documents(struct hub_file *file, const struct cm_buf *bytes) {
     }
     for (size_t i = 0; i < docs.count; i++) {
         if (docs.docs[i]->type == CM_OBJECT) {
-            take_document(file, docs.docs[i], &told);
+            take_document(file, docs.docs[i]);
         }
     }
 }

@@ -113,11 +113,6 @@ struct model {
     struct file source[APPS][FILES]; // as the fleet has been told of them
     bool loaded;                     // it has
     struct pair pairs[APPS][CLUSTERS];
-    struct naming {
-        unsigned known; // clusters that it names and that were there
-        bool lost;      // it names one that never was
-    } app_names[APPS], group_names[GROUPS];
-    bool begun; // there was a commit
 };
 
 // What waits for confirmations has a property of its own (test_guard_property.c).
@@ -570,8 +565,7 @@ static bool group_wrong(const struct model *m, bool reach[GROUPS][GROUPS], int g
     bool to = false;
 
     for (int k = 0; k < GROUPS; k++) {
-        if (((m->groups[group].groups >> k & 1) != 0 && !m->groups[k].present) ||
-            (m->groups[group].present && m->group_names[group].lost)) {
+        if ((m->groups[group].groups >> k & 1) != 0 && !m->groups[k].present) {
             return true;
         }
         from = from || (reach[k][k] && (k == group || reach[k][group]));
@@ -633,12 +627,8 @@ static void closure(const struct model *m, bool reach[APPS][APPS]) {
 
 static bool frozen(const struct model *m, int app) {
     bool reach[APPS][APPS];
-    bool from = m->app_names[app].lost;
+    bool from = false;
     bool to = false;
-
-    if (from) {
-        return true;
-    }
 
     for (int k = 0; k < TARGETS && m->apps[app].targets[k].kind != 0; k++) {
         const struct target *t = &m->apps[app].targets[k];
@@ -909,37 +899,6 @@ static void forget_source(struct model *m) {
     m->loaded = m->loaded && wanted;
 }
 
-static void learn(struct naming *n, unsigned named, unsigned present, bool trusts) {
-    unsigned known = n->known;
-
-    n->lost = !trusts && (named & ~present & ~known) != 0;
-    n->known = trusts ? named : (named & (present | known)) | (n->lost ? known : 0);
-}
-
-// learn_names notes which clusters that are named were there some time.
-static void learn_names(struct model *m, const struct tree *t) {
-    unsigned present = 0;
-
-    for (int c = 0; c < CLUSTERS; c++) {
-        bool is = t->cluster_files[c].broken ? m->clusters[c].present : t->clusters[c].present;
-        present |= is ? 1U << c : 0;
-    }
-    for (int i = 0; i < GROUPS; i++) {
-        learn(&m->group_names[i], m->groups[i].present ? (unsigned)m->groups[i].list : 0, present,
-              !m->begun);
-    }
-    for (int i = 0; i < APPS; i++) {
-        unsigned named = 0;
-
-        for (int k = 0; k < TARGETS && m->apps[i].present && m->apps[i].targets[k].kind != 0; k++) {
-            const struct target *target = &m->apps[i].targets[k];
-            named |= target->kind == 1 ? 1U << target->which : 0;
-        }
-        learn(&m->app_names[i], named, present, !m->begun);
-        m->app_names[i].known = m->apps[i].present ? m->app_names[i].known : 0;
-    }
-}
-
 static void advance(struct model *m, const struct tree *t, const char *revision) {
     for (int i = 0; i < GROUPS; i++) {
         if (!t->group_files[i].broken) {
@@ -959,7 +918,6 @@ static void advance(struct model *m, const struct tree *t, const char *revision)
             unlink_pair(p, prune && strstr(p->text, " prune=1 ") != NULL);
         }
     }
-    learn_names(m, t);
     for (int i = 0; i < CLUSTERS; i++) {
         if (!t->cluster_files[i].broken) {
             m->clusters[i] = t->clusters[i];
@@ -1186,22 +1144,8 @@ static void restart(struct world *w, struct tree *t, struct model *m) {
     }
 }
 
-static bool any_lost(const struct model *m) {
-    bool lost = false;
-
-    for (int i = 0; i < APPS; i++) {
-        lost = lost || m->app_names[i].lost;
-    }
-    for (int i = 0; i < GROUPS; i++) {
-        lost = lost || m->group_names[i].lost;
-    }
-    return lost;
-}
-
 static void step(struct world *w, struct tree *t, struct model *m, size_t *clean) {
-    bool of_source = roll(4) == 0;
-
-    if (of_source) {
+    if (roll(4) == 0) {
         step_source(w, t, m);
     } else {
         edit(t);
@@ -1217,11 +1161,9 @@ static void step(struct world *w, struct tree *t, struct model *m, size_t *clean
     }
     CM_AUTOFREE char *revision = cm_strf("r%u", w->commits);
     advance(m, t, revision);
-    m->begun = m->begun || !of_source;
     bool is_clean = compare_all(w, t, m);
     *clean += is_clean ? 1 : 0;
-    if (is_clean && !any_lost(m) &&
-        roll(6) == 0) { // else documents that are kept would be forgotten
+    if (is_clean && roll(6) == 0) { // else documents that are kept would be forgotten
         restart(w, t, m);
         (void)compare_all(w, t, m);
     }
