@@ -184,7 +184,7 @@ static char *option_word(const char *variable) {
         return NULL;
     }
     for (char *p = word; *p != '\0'; p++) {
-        *p = *p == '_' ? '-' : (char)cm_lower(*p);
+        *p = (char)(*p == '_' ? '-' : cm_lower(*p));
     }
     return word;
 }
