@@ -83,7 +83,7 @@ class BrokenApp(KubeStory):
         self.deliver({path("good", other): m.text(other)}, "applied")
         changed = m.job("good", image="example.com/migrate:2")
         self.commit({path("good", changed): m.text(changed)})
-        self.wait_status("good", applied="failed", message="Job.batch/default/good: .*immutable")
+        self.wait_status("good", applied="failed", message="Job.batch/default/good: spec.template cannot be changed")
         self.cluster.wait_ready("Deployment", "good")
 
     def test_a_later_commit_mends_all_of_it(self):
