@@ -16,6 +16,7 @@ AGAIN_PER_KILL = 24
 
 
 class Killed(KubeStory):
+    hub_options = ("--removal-objects-min", "1000")  # else the removals would wait to be confirmed
 
     def made(self, app="many"):
         return len(self.admin.list("ConfigMap", "default", f"holdfast.dev/app={app}"))

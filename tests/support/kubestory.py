@@ -37,6 +37,7 @@ class KubeStory(story.Story):
 
     kube = {}
     agent_options = ()
+    hub_options = ()
 
     @classmethod
     def setUpClass(cls):
@@ -45,7 +46,8 @@ class KubeStory(story.Story):
         cls.repo = GitRepo(cls.folder)
         cls.repo.push({"clusters/real.yaml": text(cluster(CLUSTER))}, "a cluster")
         cls.hub = Hub(cls.folder, repositories=json.dumps({"repositories": [
-            {"name": "fleet", "url": cls.repo.url, "branch": "main", "pollInterval": "1m"}]}))
+            {"name": "fleet", "url": cls.repo.url, "branch": "main", "pollInterval": "1m"}]}),
+            options=cls.hub_options)
         cls.hub.start_and_wait()
         wait_for(lambda: cls.hub.get("clusters"), SOON, "the hub to know the cluster")
         cls.agent = cls.make_agent()
