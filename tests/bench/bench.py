@@ -152,7 +152,8 @@ class Fleet:
             "Authorization": f"Bearer {self.token}"})
         with urllib.request.urlopen(request, context=self.tls, timeout=60) as answer:
             text = answer.read().decode()
-        return float(re.search(r"^holdfast_git_fetch_seconds_sum (\S+)$", text, re.M).group(1))
+        found = re.findall(r"^holdfast_git_fetch_seconds_sum\S* (\S+)$", text, re.M)
+        return sum(map(float, found))
 
     def sim(self, only=None, options=()):
         """Agents of simulated clusters for all (or some) clusters in Git."""
