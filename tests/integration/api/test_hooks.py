@@ -63,8 +63,10 @@ class Many(Api):
                 for _ in range(60)]
         self.assertEqual(said[:4], [401, 401, 401, 429])
         self.assertEqual(self.server.log_text().count("api.hook_refused"), 3)
-        answer = self.ask("POST", "/hooks/gitlab/fleet", b"{}", None, X_Gitlab_Token=SECRET)
-        self.assertEqual((answer.status, answer.headers["Retry-After"]), (429, "1"))
+        signed_ones = [self.ask("POST", "/hooks/gitlab/fleet", b"{}", None, X_Gitlab_Token=SECRET)
+                       for _ in range(10)]
+        refused = {answer.headers["Retry-After"] for answer in signed_ones if answer.status == 429}
+        self.assertEqual(refused, {"1"})
 
 
 if __name__ == "__main__":
