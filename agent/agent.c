@@ -291,7 +291,8 @@ static void make_parts(struct agent *a, const struct agent_config *config) {
                                            .left = agent_watch_left,
                                            .health = agent_watch_health,
                                            .why = agent_watch_why,
-                                           .app_healthy = agent_watch_app_healthy,
+                                           .app_health = agent_watch_app_health,
+                                           .app_why = agent_watch_app_why,
                                            .wrong = agent_watch_wrong,
                                            .ctx = a->watch};
     a->apply = agent_apply_new(a->loop, a->driver, a->cache, &apply);

@@ -77,7 +77,8 @@ struct agent_apply_host {
 
     enum agent_health (*health)(void *ctx, const char *key);
     const char *(*why)(void *ctx, const char *key); // it has this health, in words; "" unknown
-    bool (*app_healthy)(void *ctx, const char *app);
+    enum agent_health (*app_health)(void *ctx, const char *app);
+    char *(*app_why)(void *ctx, const char *app); // in words; NULL unknown; the caller frees it
     // wrong: the object is known to be missing or to differ from what was applied.
     bool (*wrong)(void *ctx, const char *key);
     void *ctx;

@@ -222,18 +222,33 @@ static const char *unhealthy_before(const struct run *r) {
     return NULL;
 }
 
+// why_ill says what ails an object that is waited for; nothing while it is on its way, because then
+// the words change by the moment.
+static const char *why_ill(const struct run *r, const char *key) {
+    const struct agent_apply_host *host = &r->owner->host;
+
+    return host->health(host->ctx, key) == AGENT_HEALTH_DEGRADED ? host->why(host->ctx, key) : "";
+}
+
+// colon comes before words, if there are any.
+static const char *colon(const char *words) {
+    return words[0] == '\0' ? "" : ": ";
+}
+
 // may_begin tells whether the present stage has begun or begins now; else it says what it waits
 // for.
 static bool may_begin(struct run *r) {
     const char *key = r->phase == RUN_STEPPING && !r->stage_begun ? unhealthy_before(r) : NULL;
 
+    const char *why = key == NULL ? "" : why_ill(r, key);
+
     r->stage_begun = key == NULL;
     if (key != NULL && r->plan.steps[r->stage].hook) {
-        tellf(r, AGENT_APP_APPLYING, "hook %s waits until %s is healthy", step_key(r, r->stage),
-              key);
+        tellf(r, AGENT_APP_APPLYING, "hook %s waits until %s is healthy%s%s", step_key(r, r->stage),
+              key, colon(why), why);
     } else if (key != NULL) {
-        tellf(r, AGENT_APP_APPLYING, "wave %d waits until %s is healthy",
-              r->plan.steps[r->stage].wave, key);
+        tellf(r, AGENT_APP_APPLYING, "wave %d waits until %s is healthy%s%s",
+              r->plan.steps[r->stage].wave, key, colon(why), why);
     }
     return r->stage_begun;
 }
@@ -283,7 +298,9 @@ static bool go_steps(struct run *r) {
         }
         const char *gate = closed_gate(r);
         if (gate != NULL && r->stage_end < step_count(r)) {
-            tellf(r, AGENT_APP_APPLYING, "waits until %s is healthy", gate);
+            const char *why = why_ill(r, gate);
+
+            tellf(r, AGENT_APP_APPLYING, "waits until %s is healthy%s%s", gate, colon(why), why);
             return false;
         }
         next_stage(r);
@@ -392,6 +409,16 @@ static bool needs_changes(struct run *r) {
     return plan.changes > 0;
 }
 
+// tell_held says that an App waits for another one, and what ails that.
+static void tell_held(struct run *r, const char *name) {
+    const struct agent_apply_host *host = &r->owner->host;
+    bool ill = host->app_health(host->ctx, name) == AGENT_HEALTH_DEGRADED;
+    CM_AUTOFREE char *why = ill ? host->app_why(host->ctx, name) : NULL;
+
+    tellf(r, AGENT_APP_PENDING, "waits for App '%s' to be applied and healthy%s%s", name,
+          why == NULL ? "" : ": ", why == NULL ? "" : why);
+}
+
 // is_held tells whether an App that this one depends on is not ready, and says so.
 static bool is_held(struct run *r) {
     struct agent_apply *a = r->owner;
@@ -405,8 +432,9 @@ static bool is_held(struct run *r) {
                   name);
             return true;
         }
-        if (other->phase != RUN_DONE || !a->host.app_healthy(a->host.ctx, name)) {
-            tellf(r, AGENT_APP_PENDING, "waits for App '%s' to be applied and healthy", name);
+        if (other->phase != RUN_DONE ||
+            a->host.app_health(a->host.ctx, name) != AGENT_HEALTH_HEALTHY) {
+            tell_held(r, name);
             return true;
         }
     }

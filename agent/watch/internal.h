@@ -38,7 +38,8 @@ struct app {
     struct cm_sha256 bundle_sha256;
     enum agent_applied_state applied;
     char *message;
-    size_t by_health[HEALTHS];
+    struct cm_list seen;       // its objects
+    size_t by_health[HEALTHS]; // of these, but for what is left
     size_t objects;
     size_t drifted;
     bool has_state; // apply has spoken of it
@@ -59,6 +60,7 @@ struct correction {
 
 struct seen {
     struct telling telling;
+    struct cm_list of_app; // in app->seen
     struct app *app;
     char *key;
     struct cm_sha256 sha256; // applied; zeros: never
@@ -122,9 +124,11 @@ void watch_report(void *watch); // the timer's
 // watch_redo makes dirty what the hub has not acknowledged; all there is if it wants that.
 void watch_redo(struct agent_watch *w);
 
-// watch_app_health is the worst of an App's objects, with words.
-enum agent_health watch_app_health(const struct agent_watch *w, const struct app *a,
-                                   const char **why);
+// watch_app_health is the worst of an App's objects; what is left there does not count.
+enum agent_health watch_app_health(const struct agent_watch *w, const struct app *a);
+
+// watch_app_why says why it is not healthy; NULL if it is, or nobody knows. The caller frees it.
+char *watch_app_why(const struct agent_watch *w, const struct app *a);
 
 // watch_claim returns who lists an object, or NULL.
 const struct agent_claim *watch_claim(const struct agent_watch *w, const struct seen *s);

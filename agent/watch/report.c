@@ -157,7 +157,6 @@ static Holdfast__V1__Applied applied_of(enum agent_applied_state applied) {
 static Holdfast__V1__AppReport *app_report(const struct agent_watch *w, struct cm_arena *arena,
                                            const struct app *a) {
     Holdfast__V1__AppReport *m = cm_arena_get(arena, sizeof(*m));
-    const char *why;
 
     holdfast__v1__app_report__init(m);
     m->app = clip(arena, a->name, WIRE_NAME_MAX);
@@ -170,7 +169,8 @@ static Holdfast__V1__AppReport *app_report(const struct agent_watch *w, struct c
     }
     m->bundle_sha256 = hash_of(arena, &a->bundle_sha256);
     m->applied = a->has_state ? applied_of(a->applied) : HOLDFAST__V1__APPLIED__PENDING;
-    m->health = health_of(watch_app_health(w, a, &why));
+    m->health = health_of(watch_app_health(w, a));
+    CM_AUTOFREE char *why = watch_app_why(w, a);
     m->health_message = clip(arena, why, WIRE_MESSAGE_MAX);
     m->objects = (uint32_t)a->objects;
     m->drifted = (uint32_t)a->drifted;

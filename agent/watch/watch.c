@@ -30,6 +30,7 @@ static void seen_free(void *value) {
     struct seen *s = value;
 
     cm_list_remove(&s->telling.dirty);
+    cm_list_remove(&s->of_app);
     if (s->correction != NULL) {
         cm_list_remove(&s->correction->due);
         free(s->correction);
@@ -70,13 +71,15 @@ static struct app *app_of(struct agent_watch *w, const char *name) {
     if (a == NULL) {
         a = cm_new(1, sizeof(*a));
         cm_list_init(&a->telling.dirty);
+        cm_list_init(&a->seen);
         a->name = cm_strdup(name);
         cm_map_put(w->apps, name, a);
     }
     return a;
 }
 
-// count adds an object to its App's sums, or takes it out.
+// count adds an object to its App's sums, or takes it out. How what is left there is doing is
+// nobody's business.
 static void count(const struct seen *s, bool in) {
     size_t one = in ? 1 : (size_t)-1;
 
@@ -84,8 +87,15 @@ static void count(const struct seen *s, bool in) {
         return;
     }
     s->app->objects += one;
-    s->app->by_health[s->health] += one;
+    s->app->by_health[s->health] += s->left == NULL ? one : 0;
     s->app->drifted += s->drift_count > 0 ? one : 0;
+}
+
+static bool set_left(struct seen *s, const char *why) {
+    count(s, false);
+    bool changed = set_text(&s->left, why);
+    count(s, true);
+    return changed;
 }
 
 // object_of returns the record of a key, which belongs to this App from now on.
@@ -98,6 +108,7 @@ static struct seen *object_of(struct agent_watch *w, const char *app, const char
         cm_list_init(&s->telling.dirty);
         s->key = cm_strdup(key);
         s->app = a;
+        cm_list_append(&a->seen, &s->of_app);
         cm_map_put(w->objects, key, s);
         count(s, true);
     } else if (s->app != a || s->telling.removed) {
@@ -106,6 +117,8 @@ static struct seen *object_of(struct agent_watch *w, const char *app, const char
         count(s, false);
         s->telling.removed = false;
         s->app = a;
+        cm_list_remove(&s->of_app);
+        cm_list_append(&a->seen, &s->of_app);
         count(s, true);
         watch_dirty_app(w, before);
         watch_dirty_object(w, s);
@@ -119,40 +132,21 @@ void watch_forget_object(struct agent_watch *w, struct seen *s) {
     (void)cm_map_remove(w->objects, key);
 }
 
-struct search {
-    const struct app *app;
-    bool found;
-};
-
-static bool belongs(void *ctx, const char *key, void *value) {
-    struct search *search = ctx;
-    const struct seen *s = value;
-
-    (void)key;
-    search->found = s->app == search->app;
-    return !search->found;
-}
-
 void watch_forget_app(struct agent_watch *w, struct app *a) {
     CM_AUTOFREE char *name = cm_strdup(a->name);
-    struct search search = {.app = a};
 
-    cm_map_each(w->objects, belongs, &search);
-    if (!search.found) { // else a removed object still waits for its acknowledgement
+    if (cm_list_empty(&a->seen)) { // else a removed object still waits for its acknowledgement
         (void)cm_map_remove(w->apps, name);
     }
 }
 
 // ---- Health
 
-enum agent_health watch_app_health(const struct agent_watch *w, const struct app *a,
-                                   const char **why) {
+enum agent_health watch_app_health(const struct agent_watch *w, const struct app *a) {
     static const enum agent_health worst_first[] = {AGENT_HEALTH_DEGRADED, AGENT_HEALTH_MISSING,
                                                     AGENT_HEALTH_PROGRESSING, AGENT_HEALTH_UNKNOWN};
 
-    *why = "";
     if (w->unreachable || w->apply == NULL) { // or what it owns is not known yet
-        *why = w->unreachable_why;
         return AGENT_HEALTH_UNKNOWN;
     }
     for (size_t i = 0; i < sizeof(worst_first) / sizeof(worst_first[0]); i++) {
@@ -161,6 +155,51 @@ enum agent_health watch_app_health(const struct agent_watch *w, const struct app
         }
     }
     return AGENT_HEALTH_HEALTHY;
+}
+
+// worst_of returns the first by key of an App's objects that have this health.
+static const struct seen *worst_of(const struct app *a, enum agent_health health) {
+    const struct seen *worst = NULL;
+
+    for (struct cm_list *l = a->seen.next; l != &a->seen; l = l->next) {
+        const struct seen *s = CM_CONTAINER(l, struct seen, of_app);
+        bool counts = !s->telling.removed && s->left == NULL && s->health == health;
+
+        worst = counts && (worst == NULL || strcmp(s->key, worst->key) < 0) ? s : worst;
+    }
+    return worst;
+}
+
+static char *say_worst(const struct app *a, enum agent_health health) {
+    static const char *const otherwise[HEALTHS] = {
+        [AGENT_HEALTH_UNKNOWN] = "it was not seen yet", [AGENT_HEALTH_MISSING] = "it is missing"};
+    const struct seen *s = worst_of(a, health);
+    size_t more = a->by_health[health] - 1;
+
+    if (s == NULL) {
+        return NULL;
+    }
+    const char *words = s->message != NULL          ? s->message
+                        : otherwise[health] != NULL ? otherwise[health]
+                                                    : "it does not say why";
+    return more == 0 ? cm_strf("%s: %s", s->key, words)
+                     : cm_strf("%s: %s (and %zu more)", s->key, words, more);
+}
+
+char *watch_app_why(const struct agent_watch *w, const struct app *a) {
+    enum agent_health health = watch_app_health(w, a);
+
+    if (w->unreachable || w->apply == NULL) {
+        return cm_strdup(w->unreachable_why);
+    }
+    return health == AGENT_HEALTH_HEALTHY ? NULL : say_worst(a, health);
+}
+
+char *agent_watch_app_why(void *watch, const char *app) {
+    const struct agent_watch *w = watch;
+    const struct app *a = cm_map_get(w->apps, app);
+
+    return a == NULL ? NULL : watch_app_why(w, a);
 }
 
 enum agent_health agent_watch_health(void *watch, const char *key) {
@@ -177,12 +216,15 @@ const char *agent_watch_why(void *watch, const char *key) {
     return s == NULL || s->message == NULL ? "" : s->message;
 }
 
-bool agent_watch_app_healthy(void *watch, const char *app) {
+// agent_watch_app_health: an App of which nobody has said anything has nothing that is ill.
+enum agent_health agent_watch_app_health(void *watch, const char *app) {
     const struct agent_watch *w = watch;
     const struct app *a = cm_map_get(w->apps, app);
-    const char *why;
 
-    return a == NULL ? !w->unreachable : watch_app_health(w, a, &why) == AGENT_HEALTH_HEALTHY;
+    if (a == NULL) {
+        return w->unreachable ? AGENT_HEALTH_UNKNOWN : AGENT_HEALTH_HEALTHY;
+    }
+    return watch_app_health(w, a);
 }
 
 const struct agent_claim *watch_claim(const struct agent_watch *w, const struct seen *s) {
@@ -305,10 +347,13 @@ void agent_watch_observed(void *watch, const struct agent_observation *what) {
     if (other_health || other_drift || other_words) {
         watch_dirty_object(w, s);
     }
+    if (other_words && s->health != AGENT_HEALTH_HEALTHY) {
+        watch_dirty_app(w, s->app); // which says it in its own words
+    }
     if (other_drift && n > 0) {
         log_drift(s);
     }
-    if (other_health && w->apply != NULL) {
+    if ((other_health || (other_words && s->health == AGENT_HEALTH_DEGRADED)) && w->apply != NULL) {
         agent_apply_woken(w->apply);
     }
     if (s->health == AGENT_HEALTH_MISSING && w->apply != NULL && may_be_gone(w, s)) {
@@ -420,7 +465,7 @@ void agent_watch_applied(void *watch, const struct agent_item *item) {
     struct agent_watch *w = watch;
     struct seen *s = object_of(w, item->app, item->key);
     bool failed = set_text(&s->failure, "");
-    bool left = set_text(&s->left, "");
+    bool left = set_left(s, "");
 
     s->applied_again = s->drift_count > 0;
     if (!cm_sha256_equal(&s->sha256, &item->sha256) || failed || left) {
@@ -460,8 +505,9 @@ void agent_watch_left(void *watch, const char *app, const char *key, const char 
     struct agent_watch *w = watch;
     struct seen *s = object_of(w, app, key);
 
-    if (set_text(&s->left, why)) {
+    if (set_left(s, why)) {
         watch_dirty_object(w, s);
+        watch_dirty_app(w, s->app);
     }
     if (s->health == AGENT_HEALTH_MISSING && w->apply != NULL) {
         agent_apply_forget(w->apply, s->key); // it was gone before: nobody will say so again
@@ -547,11 +593,10 @@ struct healthy_count {
 static bool count_healthy(void *ctx, const char *name, void *value) {
     struct healthy_count *h = ctx;
     const struct app *a = value;
-    const char *why;
 
     (void)name;
     if (!a->telling.removed && a->has_state && a->applied == AGENT_APP_APPLIED &&
-        watch_app_health(h->watch, a, &why) == AGENT_HEALTH_HEALTHY) {
+        watch_app_health(h->watch, a) == AGENT_HEALTH_HEALTHY) {
         h->count++;
     }
     return true;

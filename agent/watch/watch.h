@@ -67,7 +67,10 @@ void agent_watch_removed(void *watch, const char *app, const char *key);
 void agent_watch_left(void *watch, const char *app, const char *key, const char *why);
 enum agent_health agent_watch_health(void *watch, const char *key);
 const char *agent_watch_why(void *watch, const char *key);
-bool agent_watch_app_healthy(void *watch, const char *app);
+enum agent_health agent_watch_app_health(void *watch, const char *app);
+// agent_watch_app_why says why an App is not healthy: its worst object, the first by key, in its
+// words. NULL if it is healthy or nobody knows; the caller frees it.
+char *agent_watch_app_why(void *watch, const char *app);
 bool agent_watch_wrong(void *watch, const char *key);
 
 struct agent_watch_counts {

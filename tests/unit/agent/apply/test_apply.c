@@ -116,8 +116,9 @@ static const char *why_of(void *ctx, const char *key) {
     return "it has reached the specified backoff limit";
 }
 
-static bool app_is_healthy(void *ctx, const char *app) {
-    return cm_map_get(((struct fixture *)ctx)->healthy, app) != NULL;
+static char *app_why(void *ctx, const char *app) {
+    (void)ctx;
+    return cm_strf("%s crashes", app);
 }
 
 static bool is_wrong(void *ctx, const char *key) {
@@ -144,7 +145,8 @@ static int set_up(void **state) {
                                           .left = on_left,
                                           .health = health_of,
                                           .why = why_of,
-                                          .app_healthy = app_is_healthy,
+                                          .app_health = health_of,
+                                          .app_why = app_why,
                                           .wrong = is_wrong};
     struct fixture *f = cm_new(1, sizeof(*f));
     struct agent_apply_host with_ctx = host;
@@ -339,6 +341,28 @@ static void a_wave_waits_until_all_before_it_is_healthy(void **state) {
     let(f, SVC);
     assert_true(turn_until(f->loop, shop_is_applied, f)); // the last one is waited for by nobody
     assert_int_equal(agent_cache_item(f->cache, WEB)->wave, -1);
+}
+
+static void what_waits_says_what_ails_the_other(void **state) {
+    const struct test_object waves[] = {{.key = WEB}, {.key = SVC, .wave = 2}};
+    const struct test_object own[] = {{.key = CFG}};
+    const struct test_app apps[] = {
+        {.name = "after", .objects = own, .object_count = 1, .depends_on = {"shop"}},
+        {.name = "shop", .objects = waves, .object_count = 2}};
+    struct fixture *f = *state;
+
+    set(f, apps, COUNT(apps), 1, NULL);
+    let(f, WEB);
+    settle(f);
+    cm_map_put(f->sick, WEB, f);
+    cm_map_put(f->sick, "shop", f);
+    agent_apply_woken(f->apply);
+    settle(f);
+    assert_string_equal(message_of(f, "shop"), "wave 2 waits until " WEB " is healthy: it has "
+                                               "reached the specified backoff limit");
+    assert_string_equal(message_of(f, "after"),
+                        "waits for App 'shop' to be applied and healthy: shop crashes");
+    assert_int_equal(state_of(f, "after"), AGENT_APP_PENDING);
 }
 
 static void a_wave_waits_for_what_did_not_change_too(void **state) {
@@ -1151,6 +1175,7 @@ int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
         TEST(stages_go_by_rank_and_wait_for_their_gate),
         TEST(a_wave_waits_until_all_before_it_is_healthy),
+        TEST(what_waits_says_what_ails_the_other),
         TEST(a_wave_waits_for_what_did_not_change_too),
         TEST(a_new_revision_ends_the_wait_for_a_wave),
         TEST(waves_are_removed_backwards_also_when_only_the_order_changed),

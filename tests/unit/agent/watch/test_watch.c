@@ -120,7 +120,8 @@ static int set_up(void **state) {
                                            .left = agent_watch_left,
                                            .health = agent_watch_health,
                                            .why = agent_watch_why,
-                                           .app_healthy = agent_watch_app_healthy,
+                                           .app_health = agent_watch_app_health,
+                                           .app_why = agent_watch_app_why,
                                            .wrong = agent_watch_wrong,
                                            .ctx = f->watch};
     f->apply = agent_apply_new(f->loop, f->driver, f->cache, &apply);
@@ -191,6 +192,15 @@ static void observe(struct fixture *f, const char *key, enum agent_health health
                                                      .drift_count = drift_path != NULL ? 1 : 0});
 }
 
+static void ail(struct fixture *f, const char *key, enum agent_health health, const char *why) {
+    agent_watch_observed(f->watch, &(struct agent_observation){
+                                       .key = key, .uid = "uid", .health = health, .message = why});
+}
+
+static bool is_healthy(struct fixture *f) {
+    return agent_watch_app_health(f->watch, "shop") == AGENT_HEALTH_HEALTHY;
+}
+
 static const Holdfast__V1__Report *last(const struct fixture *f) {
     assert_true(f->count > 0);
     return f->reports[f->count - 1];
@@ -215,6 +225,11 @@ static void connect(struct fixture *f) {
     agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
     cm_clock_advance(INTERVAL_MS);
     settle(f);
+}
+
+static const Holdfast__V1__AppReport *shop_in(const Holdfast__V1__Report *r) {
+    assert_int_equal(r->n_apps, 1);
+    return r->apps[0];
 }
 
 // ---- The tests
@@ -460,12 +475,12 @@ static void an_app_is_as_bad_as_its_worst_object(void **state) {
     struct fixture *f = *state;
 
     start(f, &shop);
-    assert_false(agent_watch_app_healthy(f->watch, "shop"));
+    assert_false(is_healthy(f));
     observe(f, CFG, AGENT_HEALTH_HEALTHY, NULL);
     observe(f, SVC, AGENT_HEALTH_PROGRESSING, NULL);
-    assert_false(agent_watch_app_healthy(f->watch, "shop"));
+    assert_false(is_healthy(f));
     observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
-    assert_true(agent_watch_app_healthy(f->watch, "shop"));
+    assert_true(is_healthy(f));
 }
 
 static void a_target_that_does_not_answer_is_never_green(void **state) {
@@ -483,7 +498,7 @@ static void a_target_that_does_not_answer_is_never_green(void **state) {
     settle(f);
     assert_int_equal(last(f)->apps[0]->health, HOLDFAST__V1__HEALTH__HEALTH_UNKNOWN);
     assert_string_equal(last(f)->apps[0]->health_message, "connection refused");
-    assert_false(agent_watch_app_healthy(f->watch, "shop"));
+    assert_false(is_healthy(f));
     agent_watch_reachable(f->watch, true, NULL);
     cm_clock_advance(INTERVAL_MS);
     settle(f);
@@ -695,6 +710,56 @@ static void nothing_is_told_in_full_before_the_inventory_is_known(void **state) 
     assert_int_equal(last(f)->n_apps, 1);
 }
 
+static void an_app_says_which_object_ails_and_why(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    ail(f, CFG, AGENT_HEALTH_PROGRESSING, "0 of 1 replicas");
+    ail(f, SVC, AGENT_HEALTH_DEGRADED, "it has no address");
+    settle(f);
+    assert_int_equal(shop_in(last(f))->health, HOLDFAST__V1__HEALTH__DEGRADED);
+    assert_string_equal(shop_in(last(f))->health_message, SVC ": it has no address");
+    ail(f, CFG, AGENT_HEALTH_DEGRADED, "it crashes");
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_string_equal(shop_in(last(f))->health_message, CFG ": it crashes (and 1 more)");
+    ail(f, CFG, AGENT_HEALTH_DEGRADED, "out of memory");
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_string_equal(shop_in(last(f))->health_message, CFG ": out of memory (and 1 more)");
+    ail(f, CFG, AGENT_HEALTH_MISSING, "");
+    ail(f, SVC, AGENT_HEALTH_HEALTHY, "");
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_string_equal(shop_in(last(f))->health_message, CFG ": it is missing");
+    ail(f, CFG, AGENT_HEALTH_HEALTHY, "");
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_string_equal(shop_in(last(f))->health_message, "");
+}
+
+static void how_an_object_is_that_is_left_there_is_nobodys_business(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    ail(f, CFG, AGENT_HEALTH_HEALTHY, "");
+    ail(f, SVC, AGENT_HEALTH_DEGRADED, "it has no address");
+    assert_false(is_healthy(f));
+    agent_watch_left(f->watch, "shop", SVC, "no longer in Git");
+    assert_true(is_healthy(f));
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_int_equal(shop_in(last(f))->health, HOLDFAST__V1__HEALTH__HEALTHY);
+    assert_int_equal(shop_in(last(f))->objects, 2);
+    ail(f, SVC, AGENT_HEALTH_PROGRESSING, "it is on its way");
+    assert_true(is_healthy(f));
+    const struct agent_item again = {.key = SVC, .app = "shop", .applied = true};
+    agent_watch_applied(f->watch, &again);
+    assert_false(is_healthy(f));
+}
+
 static void what_is_due_is_applied_whatever_the_app_says_of_drift(void **state) {
     struct agent_observation due = {
         .key = CFG, .uid = "uid", .health = AGENT_HEALTH_HEALTHY, .message = "", .due = true};
@@ -848,6 +913,8 @@ int main(void) {
         TEST(nothing_is_told_in_full_before_the_inventory_is_known),
         TEST(what_is_due_is_applied_whatever_the_app_says_of_drift),
         TEST(what_is_due_waits_while_the_app_is_suspended),
+        TEST(an_app_says_which_object_ails_and_why),
+        TEST(how_an_object_is_that_is_left_there_is_nobodys_business),
         TEST(an_object_that_is_gone_is_told_until_it_is_acknowledged),
         TEST(an_app_that_is_gone_is_told_with_the_commit_and_what_became_of_its_objects),
         TEST(what_is_left_there_and_is_gone_already_is_forgotten),
