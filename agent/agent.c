@@ -294,6 +294,7 @@ static void make_parts(struct agent *a, const struct agent_config *config) {
                                            .app_health = agent_watch_app_health,
                                            .app_why = agent_watch_app_why,
                                            .wrong = agent_watch_wrong,
+                                           .afresh = agent_watch_afresh,
                                            .ctx = a->watch};
     a->apply = agent_apply_new(a->loop, a->driver, a->cache, &apply);
     agent_cache_on_trouble(a->cache, on_trouble, a);

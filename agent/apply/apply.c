@@ -271,7 +271,10 @@ static void start_app(struct agent_apply *a, const struct agent_desired_app *app
         observe_anew(a, app->bundle);
     }
     struct run *next = run_for(a, app, false);
-    next->heal = next->heal || (r != NULL && r->bundle != app->bundle);
+    if (r != NULL && r->bundle != app->bundle) {
+        next->heal = true;
+        a->host.afresh(a->host.ctx, app->name);
+    }
     replace(a, app->name, next);
 }
 
@@ -355,6 +358,7 @@ bool agent_apply_sync(struct agent_apply *a, const char *app) {
         const struct agent_desired_app *d = &a->desired->apps[i];
 
         if (app[0] == '\0' || strcmp(app, d->name) == 0) {
+            a->host.afresh(a->host.ctx, d->name);
             replace(a, d->name, run_for(a, d, true));
             any = true;
         }
@@ -367,7 +371,7 @@ bool agent_apply_correct(struct agent_apply *a, const char *key) {
         a->desired == NULL ? NULL : agent_desired_claim(a->desired, key);
     struct run *r = claim == NULL ? NULL : cm_map_get(a->runs, claim->app->name);
 
-    if (r == NULL || r->phase != RUN_DONE || r->gone || a->shut) {
+    if (r == NULL || a->shut || !run_may_correct(r, claim->entry)) {
         return false;
     }
     op_apply(r, CORRECTION, claim->entry, false);

@@ -81,6 +81,8 @@ struct agent_apply_host {
     char *(*app_why)(void *ctx, const char *app); // in words; NULL unknown; the caller frees it
     // wrong: the object is known to be missing or to differ from what was applied.
     bool (*wrong)(void *ctx, const char *key);
+    // afresh: the App's bundle is another one now, or somebody asked for a sync.
+    void (*afresh)(void *ctx, const char *app);
     void *ctx;
 };
 
@@ -105,8 +107,8 @@ const struct agent_desired *agent_apply_desired(const struct agent_apply *a);
 // whether there is such an App.
 bool agent_apply_sync(struct agent_apply *a, const char *app);
 
-// agent_apply_correct applies one object again if its App's run is done; it tells whether it
-// begins.
+// agent_apply_correct applies one object again, in the form in which it was applied last, whatever
+// else of its App fails or is waited for; it tells whether it begins.
 bool agent_apply_correct(struct agent_apply *a, const char *key);
 
 // agent_apply_forget drops an object that no App lists, or a hook that has run, from the inventory:

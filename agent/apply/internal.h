@@ -143,6 +143,9 @@ void run_free(struct run *r);
 // run_begin plans and starts; run_go takes it as far as it can go now.
 void run_begin(struct run *r);
 void run_go(struct run *r);
+// run_may_correct tells whether an object may be applied once more beside what the run does: its
+// App has it already as it is desired, and nothing is under way for it.
+bool run_may_correct(const struct run *r, const struct agent_entry *entry);
 void run_retry_now(struct run *r);
 
 // run_tell says what has become of the App, if that changed.

@@ -506,6 +506,27 @@ void run_retry_now(struct run *r) {
     run_go(r);
 }
 
+// is_busy_with tells whether the present stage is at an object.
+static bool is_busy_with(const struct run *r, const struct agent_entry *entry) {
+    for (size_t i = r->stage; r->phase == RUN_STEPPING && i < r->stage_end; i++) {
+        if (r->plan.steps[i].entry == entry) {
+            return r->steps[i].state == STEP_BUSY;
+        }
+    }
+    return false;
+}
+
+bool run_may_correct(const struct run *r, const struct agent_entry *entry) {
+    const struct agent_item *item = agent_cache_item(r->owner->cache, entry->key);
+    bool has_it = item != NULL && item->applied && strcmp(item->app, r->app) == 0 &&
+                  cm_sha256_equal(&item->sha256, &entry->sha256);
+
+    if (r->gone || r->held_by != NULL || r->phase == RUN_STUCK || r->phase == RUN_SUSPENDED) {
+        return false;
+    }
+    return r->phase == RUN_DONE || (has_it && !is_busy_with(r, entry));
+}
+
 // ---- What came of a step
 
 static int64_t pause_of(struct step *s, const struct cm_err *error, int64_t retry_after_ms) {
@@ -559,7 +580,11 @@ void run_op_ended(struct run *r, size_t step, const char *key, const struct cm_e
         }
         return;
     }
-    if (step == CORRECTION || a->shut || canceled) {
+    if (a->shut || canceled) {
+        return;
+    }
+    if (step == CORRECTION) {
+        run_go(r); // its place in the window is free
         return;
     }
     if (error == NULL) {

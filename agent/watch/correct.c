@@ -1,16 +1,24 @@
 // Putting drift right, without losing oneself in a fight.
+//
+// Who puts a field back as often as we do is another program, and neither of the two would ever
+// stop. So each object has a budget of corrections; one after the other they come later, and when
+// all are spent the object is left as it is, and says who is at it and how often. Ten quiet minutes
+// fill the budget again; so does Git, when it says something else of the App, and a sync.
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/watch/internal.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/str.h"
 
 enum {
     FIRST_MS = 1000,
     MOST_MS = 300000,
     QUIET_MS = 600000, // after so long without a correction the next one is a first one
-    BUSY_MS = 1000,    // the App's run is not done: look again
+    BUSY_MS = 1000,    // the object is being applied: look again
+    BUDGET = 5,        // corrections until it is a fight
 };
 
 // shall_correct tells whether an object is to be put right.
@@ -36,34 +44,116 @@ static void schedule(struct agent_watch *w) {
     }
 }
 
+static struct correction *correction_of(struct seen *s, int64_t now) {
+    struct correction *c = s->correction;
+
+    if (c == NULL) {
+        c = cm_new(1, sizeof(*c));
+        cm_list_init(&c->due);
+        c->of = s;
+        c->backoff = (struct cm_backoff){.min_ms = FIRST_MS, .max_ms = MOST_MS};
+        c->last_ms = now - QUIET_MS;
+        s->correction = c;
+    }
+    return c;
+}
+
+static void refill(struct correction *c) {
+    cm_backoff_reset(&c->backoff);
+    c->spent = 0;
+    c->first_ms = 0;
+}
+
+// describe says who is at it. The caller frees it.
+static char *describe(const struct seen *s) {
+    const struct correction *c = s->correction;
+    int64_t seconds = (c->last_ms - c->first_ms + 500) / 1000;
+    const char *advice = "it is left alone until Git says something else of the App or somebody "
+                         "runs 'holdfast sync'";
+
+    if (s->drift_count == 0) {
+        return cm_strf("somebody deleted it again after each of %u corrections in %lld s: %s",
+                       c->spent, (long long)seconds, advice);
+    }
+    const struct field *f = &s->drift[0];
+    return cm_strf("%.100s changed %.200s again after each of %u corrections in %lld s: %s",
+                   f->manager[0] == '\0' ? "somebody" : f->manager, f->path, c->spent,
+                   (long long)seconds, advice);
+}
+
+static void give_up(struct agent_watch *w, struct seen *s) {
+    if (s->fight == NULL) {
+        s->fight = describe(s);
+        cm_log(CM_LOG_WARN, "agent.fight", s->fight, "app", s->app->name, "object", s->key, NULL);
+        watch_dirty_object(w, s);
+    }
+}
+
+static void end_fight(struct agent_watch *w, struct seen *s) {
+    if (s->fight != NULL) {
+        free(s->fight);
+        s->fight = NULL;
+        watch_dirty_object(w, s);
+    }
+}
+
+static void plan_next(struct agent_watch *w, struct correction *c, int64_t now) {
+    bool fresh = now - c->last_ms >= QUIET_MS;
+
+    if (fresh && c->of->fight == NULL) {
+        refill(c);
+    }
+    if (c->spent >= BUDGET && !c->of->due) {
+        give_up(w, c->of);
+        return;
+    }
+    c->due_ms = fresh ? now : c->last_ms + cm_backoff_next(&c->backoff);
+    cm_list_append(&w->corrections, &c->due);
+    schedule(w);
+}
+
 void watch_consider(struct agent_watch *w, struct seen *s) {
     int64_t now = cm_clock_now_ms();
 
-    if (!shall_correct(w, s)) {
-        if (s->correction != NULL) {
-            cm_list_remove(&s->correction->due);
+    if (shall_correct(w, s)) {
+        struct correction *c = correction_of(s, now);
+
+        if (cm_list_empty(&c->due)) {
+            plan_next(w, c, now);
         }
         return;
     }
-    if (s->correction == NULL) {
-        s->correction = cm_new(1, sizeof(*s->correction));
-        cm_list_init(&s->correction->due);
-        s->correction->of = s;
-        s->correction->backoff = (struct cm_backoff){.min_ms = FIRST_MS, .max_ms = MOST_MS};
-        s->correction->last_ms = now - QUIET_MS;
+    if (s->correction != NULL) {
+        cm_list_remove(&s->correction->due);
     }
-    struct correction *c = s->correction;
-    if (!cm_list_empty(&c->due)) {
-        return;
+    if (!w->unreachable) { // it is as it shall be, or nobody wants it corrected any more
+        end_fight(w, s);
     }
-    if (now - c->last_ms >= QUIET_MS) {
-        cm_backoff_reset(&c->backoff);
-        c->due_ms = now;
-    } else {
-        c->due_ms = c->last_ms + cm_backoff_next(&c->backoff);
+}
+
+struct afresh {
+    struct agent_watch *watch;
+    const char *app;
+};
+
+static bool forget_fight(void *ctx, const char *key, void *value) {
+    const struct afresh *afresh = ctx;
+    struct seen *s = value;
+
+    (void)key;
+    if (s->correction != NULL && strcmp(s->app->name, afresh->app) == 0) {
+        refill(s->correction);
+        s->correction->last_ms = cm_clock_now_ms() - QUIET_MS;
+        end_fight(afresh->watch, s);
     }
-    cm_list_append(&w->corrections, &c->due);
-    schedule(w);
+    return true;
+}
+
+void agent_watch_afresh(void *watch, const char *app) {
+    struct agent_watch *w = watch;
+    struct afresh afresh = {w, app};
+
+    cm_map_each(w->objects, forget_fight, &afresh);
 }
 
 static void log_corrected(const struct seen *s) {
@@ -85,6 +175,9 @@ static void correct_one(struct agent_watch *w, struct correction *c, int64_t now
     } else if (agent_apply_correct(w->apply, s->key)) {
         cm_list_remove(&c->due);
         c->last_ms = now;
+        if (!s->due) {
+            c->first_ms = c->spent++ == 0 ? now : c->first_ms;
+        }
         s->applied_again = !s->due;
         log_corrected(s);
     } else {

@@ -55,6 +55,8 @@ struct correction {
     struct cm_list due; // in watch->corrections
     int64_t due_ms;
     int64_t last_ms;
+    int64_t first_ms; // of those that are spent
+    unsigned spent;   // corrections since it was quiet; those that failed do not count
     struct cm_backoff backoff;
 };
 
@@ -68,6 +70,7 @@ struct seen {
     char *message; // of its health
     char *failure; // why it could not be applied
     char *left;    // why it is still there
+    char *fight;   // why it is not corrected any more
     struct field *drift;
     size_t drift_count;
     bool drift_more;               // fields differ that are not in `drift`

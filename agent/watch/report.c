@@ -194,6 +194,9 @@ static const char *message_of(const struct seen *s) {
     if (s->failure != NULL) {
         return s->failure;
     }
+    if (s->fight != NULL) {
+        return s->fight;
+    }
     return s->left != NULL ? s->left : s->message;
 }
 
@@ -223,6 +226,7 @@ static Holdfast__V1__ObjectReport *object_report(struct cm_arena *a, const struc
     m->health = health_of(s->health);
     m->message = clip(a, message_of(s), WIRE_MESSAGE_MAX);
     m->drift_end = drift_end_of(s->ended);
+    m->fought = s->fight == NULL ? 0 : s->correction->spent;
     m->drift_more = s->drift_more || s->drift_count > fields;
     m->drift = cm_arena_get(a, (fields + 1) * sizeof(*m->drift));
     for (; m->n_drift < fields; m->n_drift++) {

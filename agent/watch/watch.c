@@ -40,6 +40,7 @@ static void seen_free(void *value) {
     free(s->message);
     free(s->failure);
     free(s->left);
+    free(s->fight);
     free(s);
 }
 
@@ -237,13 +238,15 @@ static bool may_drift(const struct agent_claim *claim) {
     return claim != NULL && claim->app->bundle->drift == AGENT_DRIFT_OFF;
 }
 
-// agent_watch_wrong: the manifest that says `drift: off` does not undo what it allows.
+// agent_watch_wrong: the manifest that says `drift: off` does not undo what it allows, and one that
+// is new for other Apps' sake begins no fight again.
 bool agent_watch_wrong(void *watch, const char *key) {
     const struct agent_watch *w = watch;
     const struct seen *s = cm_map_get(w->objects, key);
 
-    return s != NULL && (s->health == AGENT_HEALTH_MISSING || s->due ||
-                         (s->drift_count > 0 && !may_drift(watch_claim(w, s))));
+    return s != NULL && s->fight == NULL &&
+           (s->health == AGENT_HEALTH_MISSING || s->due ||
+            (s->drift_count > 0 && !may_drift(watch_claim(w, s))));
 }
 
 // ---- From the driver
@@ -480,6 +483,9 @@ void agent_watch_failed(void *watch, const char *app, const char *key, const cha
     struct seen *s = object_of(w, app, key);
 
     s->applied_again = false;
+    if (s->correction != NULL && s->correction->spent > 0) {
+        s->correction->spent--;
+    }
     if (set_text(&s->failure, why)) {
         cm_log(CM_LOG_WARN, "agent.apply_failed", why, "app", app, "object", key, NULL);
         watch_dirty_object(w, s);

@@ -9,8 +9,8 @@
 // So nothing is queued: a report tells state, not history.
 //
 // Drift (and absence) of an App with `drift: correct` is put right by applying the object again, at
-// once the first time, then with pauses that grow to five minutes while somebody else keeps at it.
-// So is what the driver says to be due, whatever the App says of drift.
+// once the first time, then with growing pauses while somebody else keeps at it, and after a few
+// times no more (correct.c). So is what the driver says to be due, whatever the App says of drift.
 //
 // The functions that take void *watch fit into struct agent_apply_host and struct
 // agent_driver_host.
@@ -72,6 +72,7 @@ enum agent_health agent_watch_app_health(void *watch, const char *app);
 // words. NULL if it is healthy or nobody knows; the caller frees it.
 char *agent_watch_app_why(void *watch, const char *app);
 bool agent_watch_wrong(void *watch, const char *key);
+void agent_watch_afresh(void *watch, const char *app);
 
 struct agent_watch_counts {
     size_t apps;

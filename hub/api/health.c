@@ -40,6 +40,8 @@ static const struct {
     {"degraded", "holdfast_pairs_degraded", "Pairs that are degraded."},
     {"offline", "holdfast_pairs_offline", "Pairs on clusters that are not connected."},
     {"drifted", "holdfast_objects_drifted", "Objects that somebody changed in a cluster."},
+    {"fought", "holdfast_objects_fought",
+     "Objects that somebody changed again after each correction, so that they are left alone."},
 };
 
 #define FLEET_COUNTS (sizeof(fleet_counts) / sizeof(fleet_counts[0]))

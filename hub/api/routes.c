@@ -98,6 +98,7 @@ static const struct hub_member summary_answer[] = {
     NUMBER("degraded", "Of those, with something ill."),
     NUMBER("offline", "Of those, on clusters that are not connected."),
     NUMBER("drifted", "Objects that drifted."),
+    NUMBER("fought", "Objects that somebody changed again after each correction."),
     END,
 };
 

@@ -139,7 +139,8 @@ static const struct section status_sections[] = {
 static const struct line object_lines[] = {
     {"Object", "key", CTL_TEXT},      {"Cluster", "cluster", CTL_TEXT},
     {"App", "app", CTL_TEXT},         {"Health", "health", CTL_STATE},
-    {"Message", "message", CTL_TEXT}, {"Reported", "atMs", CTL_AGE},
+    {"Message", "message", CTL_TEXT}, {"Fought", "fought", CTL_NUMBER},
+    {"Reported", "atMs", CTL_AGE},
 };
 
 static const struct section object_sections[] = {{"Drift", "drift", "drift"}};

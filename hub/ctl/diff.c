@@ -103,6 +103,16 @@ static void print_field(struct ctl *c, const struct cm_json *row) {
     ctl_lines_diff(c, text_of(row, "desired"), actual);
 }
 
+static void print_fight(const struct cm_json *row) {
+    int64_t fought = cm_json_int(cm_json_get(row, "fought"), 0);
+
+    if (fought > 0) {
+        (void)printf("  %schanged again after each of %lld corrections: left alone until Git says "
+                     "something else of the App, or 'holdfast sync'%s\n",
+                     ctl_yellow(), (long long)fought, ctl_plain());
+    }
+}
+
 static void print_object(struct ctl *c, const struct alike *alike) {
     const struct cm_json *row = alike->first;
 
@@ -115,6 +125,7 @@ static void print_object(struct ctl *c, const struct alike *alike) {
     if (cm_json_true(cm_json_get(alike->first, "more"))) {
         (void)printf("  … and more fields, which its agent does not name\n");
     }
+    print_fight(alike->first);
 }
 
 static bool same_object(const struct cm_json *a, const struct cm_json *b) {

@@ -297,7 +297,9 @@ static const struct hub_field app_spec[] = {
      .otherwise = "report",
      .choices = WORDS("report", "correct", "off"),
      .doc = "What happens when somebody changed an object in a cluster: `report` it, `correct` it "
-            "too, or `off`.",
+            "too, or `off`. Who undoes five corrections in a row, with less than ten minutes "
+            "between them, is told with his name, and the object is left alone until the App "
+            "changes in Git or `holdfast sync` is run.",
      .also_called = "correctDrift selfHeal"},
     {.name = "suspend",
      .type = HUB_FIELD_BOOL,

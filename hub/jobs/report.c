@@ -299,6 +299,30 @@ static enum cm_rc tell_cleared(struct report_job *r, struct hub_db *db,
     return rc;
 }
 
+// tell_fight tells that the agent leaves an object alone, unless that is on record.
+static enum cm_rc tell_fight(struct report_job *r, struct hub_db *db,
+                             const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
+    uint32_t before = 0;
+
+    if (object->fought == 0) {
+        return CM_OK;
+    }
+    enum cm_rc rc = hub_objects_fought(db, r->cluster, object->key, &before, err);
+    if (rc < 0 || before > 0) {
+        return rc;
+    }
+    return hub_events_add(
+        db,
+        &(struct hub_event){.at_ms = r->now_ms,
+                            .kind = "drift.fight",
+                            .cluster = r->cluster,
+                            .app = object->app,
+                            .key = object->key,
+                            .actor = object->n_drift > 0 ? object->drift[0]->manager : "",
+                            .message = object->message},
+        err);
+}
+
 static enum cm_rc put_object(struct report_job *r, struct hub_db *db,
                              const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
     struct hub_object_row row = {
@@ -310,6 +334,7 @@ static enum cm_rc put_object(struct report_job *r, struct hub_db *db,
         .health = (int)object->health,
         .message = object->message,
         .drift_more = object->drift_more,
+        .fought = object->fought,
         .at_ms = object->at_ms,
     };
 
@@ -319,6 +344,7 @@ static enum cm_rc put_object(struct report_job *r, struct hub_db *db,
         return rc < 0 ? rc : hub_objects_remove(db, r->cluster, object->key, err);
     }
     rc = tell_new_drift(r, db, object, err);
+    rc = rc < 0 ? rc : tell_fight(r, db, object, err);
     rc = rc < 0 ? rc : hub_drift_clear(db, r->cluster, object->key, err);
     r->drift_room += rc < 0 ? 0 : (size_t)hub_db_changes(db);
     rc = rc < 0 ? rc : put_drift(r, db, object, err);

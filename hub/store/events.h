@@ -1,7 +1,7 @@
 // events: who did what and why, in order, append-only.
 //
 // Kinds (stable words): sync.resolved, sync.failed, sync.recovered, app.applied, app.failed,
-// app.recovered, app.degraded, app.healthy, app.removed, drift.found, drift.cleared,
+// app.recovered, app.degraded, app.healthy, app.removed, drift.found, drift.cleared, drift.fight,
 // agent.enrolled, agent.connected, agent.disconnected, agent.revoked, problem.found,
 // problem.cleared, api.changed.
 //

@@ -25,7 +25,8 @@ static const char summary_sql[] =
     " (SELECT count(*) FROM presence WHERE connected), (SELECT count(*) FROM app),"
     " (SELECT count(*) FROM problem), ifnull(sum(pairs), 0), ifnull(sum(applied), 0),"
     " ifnull(sum(failed), 0), ifnull(sum(healthy * connected), 0), ifnull(sum(degraded), 0),"
-    " ifnull(sum(pairs * NOT connected), 0), ifnull(sum(drifted), 0) FROM (" CLUSTER_COUNTS ")";
+    " ifnull(sum(pairs * NOT connected), 0), ifnull(sum(drifted), 0),"
+    " (SELECT count(*) FROM object WHERE fought > 0) FROM (" CLUSTER_COUNTS ")";
 
 #define IS_DELIVERED "ifnull(r.generation, 0) >= p.generation"
 #define COUNTED(condition) ", " SUM(condition)
@@ -70,7 +71,7 @@ enum cm_rc hub_query_summary(struct hub_db *db, struct cm_arena *a, struct cm_js
                              struct cm_err *err) {
     static const char *const names[] = {"clusters", "enrolled", "connected", "apps",    "problems",
                                         "pairs",    "applied",  "failed",    "healthy", "degraded",
-                                        "offline",  "drifted",  NULL};
+                                        "offline",  "drifted",  "fought",    NULL};
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     struct cm_json *answer = cm_json_new(a, CM_OBJECT);
     enum cm_rc rc = hub_db_query(db, &stmt, err, summary_sql, "");

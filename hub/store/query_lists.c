@@ -169,6 +169,8 @@ static const struct hub_column object_columns[] = {
     {"key", "key", HUB_COLUMN_TEXT, "What it is: group, kind, namespace and name."},
     {"health", "health", HUB_COLUMN_HEALTH, "How it is."},
     {"message", "message", HUB_COLUMN_TEXT, "Why."},
+    {"fought", "fought", HUB_COLUMN_INT,
+     "Corrections that somebody undid each time, before the agent left it alone; 0: none."},
     {"sha256", "sha256", HUB_COLUMN_HEX, "Names its desired form."},
     {"atMs", "at_ms", HUB_COLUMN_TIME, "When the agent reported it."},
 };
@@ -191,6 +193,9 @@ static const struct hub_column drift_columns[] = {
     {"operation", "d.operation", HUB_COLUMN_TEXT, "How it was written: Apply or Update."},
     {"more", "ifnull(o.drift_more, 0)", HUB_COLUMN_BOOL,
      "More fields of this object differ than its agent names."},
+    {"fought", "ifnull(o.fought, 0)", HUB_COLUMN_INT,
+     "Corrections of this object that somebody undid each time, before the agent left it alone; 0: "
+     "none."},
     {"atMs", "d.at_ms", HUB_COLUMN_TIME, "When."},
 };
 

@@ -110,7 +110,14 @@ static const char *const step_6[] = {
     NULL,
 };
 
-static const char *const *const steps[] = {step_1, step_2, step_3, step_4, step_5, step_6};
+static const char *const step_7[] = {
+    // Corrections of an object that somebody undid each time, before it was left alone.
+    "ALTER TABLE object ADD COLUMN fought INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX object_fought ON object (fought) WHERE fought > 0",
+    NULL,
+};
+
+static const char *const *const steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -143,7 +150,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 3",
                                               "PRAGMA user_version = 4",
                                               "PRAGMA user_version = 5",
-                                              "PRAGMA user_version = 6"};
+                                              "PRAGMA user_version = 6",
+                                              "PRAGMA user_version = 7"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

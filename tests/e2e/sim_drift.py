@@ -55,6 +55,28 @@ class Drift(SimStory):
         self.assertEqual(event["message"], "data.colour: the agent put it right")
         self.wait_drift()
 
+    def test_a_fight_is_shown_with_who_and_how_often_and_given_up(self):
+        def undo():
+            if self.data("c01", KEPT) == {"colour": "green"}:
+                self.sim.ask("drift", "c01", KEPT, "data.colour", "red", "other-tool")
+            return any(row["fought"] for row in self.rows("drift", "--cluster", "c01"))
+        wait_for(undo, 120, "the fight to be given up", 0.2)
+        self.assertEqual(self.data("c01", KEPT), {"colour": "red"})
+        event = self.wait_event("drift.fight", cluster="c01", key=KEPT)
+        self.assertEqual(event["actor"], "other-tool")
+        self.assertRegex(event["message"],
+                         r"other-tool changed data.colour again after each of 5 corrections in \d+ s")
+        self.assertIn("after each of 5 corrections",
+                      self.hub.run("describe", "object", KEPT, "--cluster", "c01").stdout)
+        self.assertIn("changed again after each of 5 corrections",
+                      self.hub.run("diff", "--cluster", "c01", check=False).stdout)
+        self.assertEqual(self.hub.metrics()["holdfast_objects_fought"], 1)
+
+    def test_a_fight_begins_again_by_a_sync(self):
+        self.hub.run("sync", "--app", "kept", "--cluster", "c01")
+        self.wait_data("c01", KEPT, {"colour": "green"})
+        self.wait_drift()
+
     def test_what_is_deleted_comes_back(self):
         self.sim.ask("delete", "c04", KEPT)
         self.wait_data("c04", KEPT, {"colour": "green"})

@@ -47,6 +47,7 @@ struct fixture {
     struct cm_map *left;     // by key: why
     size_t removed;
     size_t apps_removed;
+    size_t afresh;
     bool closed;
     const char *what;
     size_t count;
@@ -125,6 +126,13 @@ static bool is_wrong(void *ctx, const char *key) {
     return cm_map_get(((struct fixture *)ctx)->wrong, key) != NULL;
 }
 
+static void on_afresh(void *ctx, const char *app) {
+    struct fixture *f = ctx;
+
+    assert_non_null(app);
+    f->afresh++;
+}
+
 static enum agent_applied_state state_of(const struct fixture *f, const char *app) {
     return (enum agent_applied_state)((uintptr_t)cm_map_get(f->states, app) - 1);
 }
@@ -147,7 +155,8 @@ static int set_up(void **state) {
                                           .why = why_of,
                                           .app_health = health_of,
                                           .app_why = app_why,
-                                          .wrong = is_wrong};
+                                          .wrong = is_wrong,
+                                          .afresh = on_afresh};
     struct fixture *f = cm_new(1, sizeof(*f));
     struct agent_apply_host with_ctx = host;
     struct cm_err err;
@@ -859,11 +868,51 @@ static void a_sync_applies_everything_again(void **state) {
 
     set(f, &shop, 1, 1, NULL);
     apply_all(f);
+    assert_int_equal(f->afresh, 0);
     assert_true(agent_apply_sync(f->apply, "shop"));
     let(f, NS);
     let(f, CFG);
     wait_pending(f, WEB);
     assert_false(agent_apply_sync(f->apply, "nobody"));
+    assert_int_equal(f->afresh, 1);
+}
+
+// break_web brings about a commit of which the Deployment cannot be applied.
+static void break_web(struct fixture *f) {
+    const struct test_object broken[] = {
+        {.key = CFG}, {.key = WEB, .json = "{\"broken\":true}"}, {.key = NS}, {.key = SVC}};
+    const struct test_app next = {.name = "shop", .objects = broken, .object_count = 4};
+
+    set(f, &shop, 1, 1, NULL);
+    apply_all(f);
+    set(f, &next, 1, 2, NULL);
+    wait_pending(f, WEB);
+    assert_true(fake_fail(f->fake, WEB, CM_EINVAL, "bad"));
+    f->what = NULL;
+    assert_true(turn_until(f->loop, shop_has_failed, f));
+}
+
+static void a_correction_goes_on_while_another_object_of_the_app_fails(void **state) {
+    struct fixture *f = *state;
+
+    break_web(f);
+    assert_true(agent_apply_correct(f->apply, CFG));
+    let(f, CFG);
+    assert_false(agent_apply_correct(f->apply, WEB)); // that form was never there
+    settle(f);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_FAILED);
+    assert_int_equal(f->afresh, 1);
+}
+
+static void a_correction_waits_while_its_object_is_being_applied(void **state) {
+    struct fixture *f = *state;
+
+    set(f, &shop, 1, 1, NULL);
+    apply_all(f);
+    assert_true(agent_apply_sync(f->apply, "shop"));
+    wait_pending(f, NS);
+    assert_false(agent_apply_correct(f->apply, NS));
+    assert_true(agent_apply_correct(f->apply, SVC)); // its turn has not come
 }
 
 static void a_correction_applies_one_object_of_an_app_that_is_done(void **state) {
@@ -1205,6 +1254,8 @@ int main(void) {
         TEST(what_could_not_reach_the_target_is_tried_when_it_answers),
         TEST(a_sync_applies_everything_again),
         TEST(a_correction_applies_one_object_of_an_app_that_is_done),
+        TEST(a_correction_goes_on_while_another_object_of_the_app_fails),
+        TEST(a_correction_waits_while_its_object_is_being_applied),
         TEST(a_tombstone_removes_and_tells_also_if_there_was_nothing),
         TEST(hooks_run_before_and_after_all_else),
         TEST(a_hook_runs_once_for_each_bundle),

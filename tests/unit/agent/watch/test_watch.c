@@ -123,6 +123,7 @@ static int set_up(void **state) {
                                            .app_health = agent_watch_app_health,
                                            .app_why = agent_watch_app_why,
                                            .wrong = agent_watch_wrong,
+                                           .afresh = agent_watch_afresh,
                                            .ctx = f->watch};
     f->apply = agent_apply_new(f->loop, f->driver, f->cache, &apply);
     *state = f;
@@ -596,35 +597,107 @@ static void what_is_still_to_be_applied_has_not_drifted(void **state) {
     assert_false(agent_watch_wrong(f->watch, CFG));
 }
 
-static void a_fight_is_fought_with_growing_pauses(void **state) {
-    struct fixture *f = *state;
-    struct test_app app = shop;
-    int64_t spent_ms = 0;
+static const struct test_app corrected = {
+    .name = "shop", .drift = AGENT_DRIFT_CORRECT, .objects = objects, .object_count = 2};
+
+// fight lets somebody undo each correction for an hour, and returns how many there were.
+static size_t fight(struct fixture *f, enum agent_health health, const char *path) {
     size_t corrections = 0;
 
-    app.drift = AGENT_DRIFT_CORRECT;
-    start(f, &app);
-    settle(f);
-    observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a");
-    settle(f);
-    assert_true(fake_is_pending(f->fake, CFG)); // the first time at once
-    for (; spent_ms < 600000; spent_ms += 1000) {
+    for (int64_t spent_ms = 0; spent_ms < 3600000; spent_ms += 1000) {
         if (fake_succeed(f->fake, CFG)) {
             corrections++;
             settle(f);
             observe(f, CFG, AGENT_HEALTH_HEALTHY, NULL);
-            observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a"); // somebody does it again, at once
+            observe(f, CFG, health, path); // somebody does it again, at once
         }
         cm_clock_advance(1000);
         (void)cm_loop_turn(f->loop);
         (void)cm_loop_turn(f->loop);
     }
-    assert_true(corrections > 3);
-    assert_true(corrections < 60);
+    return corrections;
 }
 
-static const struct test_app corrected = {
-    .name = "shop", .drift = AGENT_DRIFT_CORRECT, .objects = objects, .object_count = 2};
+static void begin_fight(struct fixture *f) {
+    start(f, &corrected);
+    connect(f);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a");
+    settle(f);
+    assert_true(fake_is_pending(f->fake, CFG)); // the first time at once
+    assert_int_equal(fight(f, AGENT_HEALTH_HEALTHY, "data.a"), 5);
+}
+
+static void a_fight_is_told_and_given_up(void **state) {
+    struct fixture *f = *state;
+
+    begin_fight(f);
+    const Holdfast__V1__ObjectReport *cfg = object_in(last(f), CFG);
+    assert_int_equal(cfg->fought, 5);
+    assert_int_equal(cfg->n_drift, 1);
+    assert_non_null(strstr(cfg->message, "kubectl-edit changed data.a again after each of 5 "));
+    assert_false(agent_watch_wrong(f->watch, CFG)); // what is new for other Apps does not begin it
+}
+
+static void one_that_deletes_again_and_again_is_a_fight_too(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &corrected);
+    connect(f);
+    observe(f, CFG, AGENT_HEALTH_MISSING, NULL);
+    settle(f);
+    assert_int_equal(fight(f, AGENT_HEALTH_MISSING, NULL), 5);
+    assert_int_equal(object_in(last(f), CFG)->fought, 5);
+    assert_non_null(strstr(object_in(last(f), CFG)->message, "somebody deleted it again"));
+}
+
+static void a_fight_that_somebody_else_ends_is_over(void **state) {
+    struct fixture *f = *state;
+
+    begin_fight(f);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, NULL);
+    settle(f);
+    assert_int_equal(object_in(last(f), CFG)->fought, 0);
+    assert_string_equal(object_in(last(f), CFG)->message, "");
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a"); // after an hour of quiet
+    settle(f);
+    assert_true(fake_is_pending(f->fake, CFG));
+}
+
+static void a_sync_begins_a_fight_again(void **state) {
+    struct fixture *f = *state;
+
+    begin_fight(f);
+    assert_true(agent_apply_sync(f->apply, "shop"));
+    settle(f);
+    assert_true(fake_succeed(f->fake, CFG));
+    settle(f);
+    assert_int_equal(object_in(last(f), CFG)->fought, 0);
+}
+
+static void a_new_bundle_begins_a_fight_again(void **state) {
+    struct fixture *f = *state;
+    struct test_app app = corrected;
+
+    begin_fight(f);
+    replace(f, &app, 8); // the same bundle: decoded anew, so it counts as another one
+    settle(f);
+    assert_true(fake_is_pending(f->fake, CFG));
+}
+
+static void corrections_far_apart_are_no_fight(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &corrected);
+    connect(f);
+    for (int i = 0; i < 10; i++) {
+        observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a");
+        settle(f);
+        assert_true(fake_succeed(f->fake, CFG));
+        settle(f);
+        observe(f, CFG, AGENT_HEALTH_HEALTHY, NULL);
+        cm_clock_advance(600000);
+    }
+}
 
 static void a_correction_that_fails_is_tried_again(void **state) {
     struct fixture *f = *state;
@@ -905,7 +978,12 @@ int main(void) {
         TEST(the_end_of_drift_is_told_with_who_brought_it_about),
         TEST(drift_is_not_told_where_the_app_does_not_want_it),
         TEST(what_is_still_to_be_applied_has_not_drifted),
-        TEST(a_fight_is_fought_with_growing_pauses),
+        TEST(a_fight_is_told_and_given_up),
+        TEST(one_that_deletes_again_and_again_is_a_fight_too),
+        TEST(a_fight_that_somebody_else_ends_is_over),
+        TEST(a_sync_begins_a_fight_again),
+        TEST(a_new_bundle_begins_a_fight_again),
+        TEST(corrections_far_apart_are_no_fight),
         TEST(a_correction_that_fails_is_tried_again),
         TEST(what_is_wrong_when_the_target_is_back_is_put_right),
         TEST(another_drift_mode_asks_how_the_objects_are),

@@ -423,6 +423,21 @@ static void that_more_fields_differ_than_are_named_is_on_record(void **state) {
 }
 
 // Reports fields of one object that differ, then fewer.
+static void a_fight_is_an_event_once(void **state) {
+    struct desk *d = *state;
+
+    for (uint64_t number = 1; number <= 3; number++) {
+        struct draft m = begin(RUN, number);
+
+        Holdfast__V1__ObjectReport *object = add_object(&m, "ConfigMap/web/a");
+        add_drift(&m, object, "data.x", number == 1 ? "\"2\"" : "\"3\"");
+        object->fought = number < 3 ? 5 : 0;
+        (void)commit(d, &m);
+        assert_int_equal(desk_count(d, "SELECT fought FROM object"), number < 3 ? 5 : 0);
+    }
+    assert_int_equal(count_events(d, "drift.fight"), 1);
+}
+
 static void end_drift(struct desk *d, size_t before, size_t after, Holdfast__V1__DriftEnd end,
                       bool removed) {
     static const char *const paths[] = {"data.a", "data.b", "data.c", "data.d"};
@@ -503,6 +518,7 @@ int main(void) {
         DESK_TEST(another_value_is_another_event),
         DESK_TEST(the_end_of_a_difference_is_an_event),
         DESK_TEST(that_more_fields_differ_than_are_named_is_on_record),
+        DESK_TEST(a_fight_is_an_event_once),
         DESK_TEST(who_ended_a_difference_is_told_with_the_field),
         DESK_TEST(what_somebody_put_back_is_told_so),
         DESK_TEST(many_fields_are_named_in_part),

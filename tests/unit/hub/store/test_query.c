@@ -210,7 +210,7 @@ static void objects_are_told_of_one_cluster(void **state) {
     assert_string_equal(as_text(*state, get(*state, "objects?cluster=oslo-1&key=ConfigMap/web/a")),
                         "{\"items\":[{\"cluster\":\"oslo-1\",\"app\":\"web\",\"key\":"
                         "\"ConfigMap/web/a\",\"health\":\"healthy\",\"message\":\"fine\","
-                        "\"sha256\":\"c1\",\"atMs\":9}]}");
+                        "\"fought\":0,\"sha256\":\"c1\",\"atMs\":9}]}");
     refuses(*state, "objects", "needs the parameter 'cluster'");
 }
 
@@ -219,7 +219,7 @@ static void drift_is_told_with_both_values_and_who_did_it(void **state) {
                         "{\"items\":[{\"cluster\":\"oslo-1\",\"app\":\"web\",\"key\":"
                         "\"ConfigMap/web/a\",\"path\":\"data.x\",\"desired\":\"\\\"1\\\"\","
                         "\"actual\":\"\\\"2\\\"\",\"manager\":\"kubectl-edit\",\"operation\":"
-                        "\"Update\",\"more\":false,\"atMs\":9}]}");
+                        "\"Update\",\"more\":false,\"fought\":0,\"atMs\":9}]}");
     run_sql(((struct fixture *)*state)->db, "UPDATE object SET drift_more = 1");
     assert_true(cm_json_true(
         cm_json_get(cm_json_get(get(*state, "drift?app=web"), "items")->first, "more")));
@@ -490,7 +490,7 @@ static void the_summary_counts_the_fleet(void **state) {
     assert_string_equal(as_text(f, json),
                         "{\"clusters\":3,\"enrolled\":2,\"connected\":1,\"apps\":1,\"problems\":1,"
                         "\"pairs\":3,\"applied\":1,\"failed\":1,\"healthy\":1,\"degraded\":1,"
-                        "\"offline\":2,\"drifted\":1}");
+                        "\"offline\":2,\"drifted\":1,\"fought\":0}");
 }
 
 static void a_rollout_counts_the_pairs_that_carry_the_revision(void **state) {
