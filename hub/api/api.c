@@ -12,6 +12,7 @@
 #include "hub/api/throttle.h"
 #include "hub/api/usage.h"
 #include "hub/api/watch.h"
+#include "hub/api/workers.h"
 #include "hub/jobs/store.h"
 
 // Wrong tokens and signatures of one address.
@@ -20,6 +21,7 @@
 
 #define REQUESTS_PER_S 200
 #define WATCHERS 64
+#define WORKERS 4
 
 // Buckets are filled by the millisecond, in whole requests.
 static struct hub_throttle *new_rate(unsigned per_s) {
@@ -50,6 +52,7 @@ enum cm_rc hub_api_start(const struct hub_api_config *config, struct hub_api **o
     api->config = *config;
     api->started_ms = now_ms;
     api->readers = hub_readers_new(config->db_path);
+    api->workers = hub_workers_new(WORKERS);
     api->watch = hub_watch_new();
     api->feed = hub_feed_new(api->readers,
                              config->limits.watchers > 0 ? config->limits.watchers : WATCHERS);
@@ -77,6 +80,7 @@ void hub_api_stop(struct hub_api *api) {
     hub_server_stop(CM_TAKE(api->server));
     hub_feed_stop(api->feed);
     hub_watch_stop(api->watch);
+    hub_workers_stop(api->workers);
     hub_usage_stop(api->usage);
 }
 
@@ -87,6 +91,7 @@ void hub_api_free(struct hub_api *api) {
     hub_usage_free(api->usage);
     hub_feed_free(api->feed);
     hub_watch_free(api->watch);
+    hub_workers_free(api->workers);
     hub_throttle_free(api->wrong_tokens);
     hub_throttle_free(api->token_rate);
     hub_throttle_free(api->address_rate);

@@ -165,6 +165,13 @@ int64_t hub_feed_version(struct hub_feed *f) {
     return version;
 }
 
+unsigned hub_feed_listeners(struct hub_feed *f) {
+    (void)pthread_mutex_lock(&f->mu);
+    unsigned count = f->count;
+    (void)pthread_mutex_unlock(&f->mu);
+    return count;
+}
+
 bool hub_feed_is_stopped(struct hub_feed *f) {
     (void)pthread_mutex_lock(&f->mu);
     bool stopped = f->stopped;

@@ -46,6 +46,9 @@ bool hub_feed_wait(struct hub_feed *f, struct hub_listener *l);
 // hub_feed_version is a number that changes when anything was committed.
 int64_t hub_feed_version(struct hub_feed *f);
 
+// hub_feed_listeners is how many listen.
+unsigned hub_feed_listeners(struct hub_feed *f);
+
 // hub_feed_is_stopped tells that nothing will come any more.
 bool hub_feed_is_stopped(struct hub_feed *f);
 

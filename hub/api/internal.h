@@ -15,12 +15,14 @@ struct hub_server;
 struct hub_throttle;
 struct hub_usage;
 struct hub_watch;
+struct hub_workers;
 
 enum { HUB_STATUSES_MAX = 20, HUB_FLEET_COUNTS_MAX = 16 };
 
 struct hub_api {
     struct hub_api_config config;
     struct hub_readers *readers;
+    struct hub_workers *workers;
     struct hub_watch *watch;
     struct hub_feed *feed;
     struct hub_throttle *wrong_tokens; // and wrong signatures, by address

@@ -1,6 +1,7 @@
 #include "hub/api/readers.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
@@ -13,6 +14,7 @@ enum { IDLE_MAX = 16 };
 
 struct hub_readers {
     char *path;
+    atomic_bool stopped;
     pthread_mutex_t mu; // guards everything below
     struct hub_db *idle[IDLE_MAX];
     size_t count;
@@ -38,6 +40,10 @@ void hub_readers_free(struct hub_readers *r) {
     free(r);
 }
 
+void hub_readers_stop(struct hub_readers *r) {
+    r->stopped = true;
+}
+
 enum cm_rc hub_readers_take(struct hub_readers *r, struct hub_db **out, struct cm_err *err) {
     struct hub_db *db = NULL;
 
@@ -50,6 +56,7 @@ enum cm_rc hub_readers_take(struct hub_readers *r, struct hub_db **out, struct c
         return err->code;
     }
     hub_db_set_deadline(db, cm_clock_now_ms() + READ_MS);
+    hub_db_set_stop(db, &r->stopped);
     *out = db;
     return CM_OK;
 }

@@ -1,12 +1,13 @@
 // request: one request on its way through the API, and its answer.
 //
 //     begun (headers) ──▶ body ──▶ answered ──▶ sent
-//                           └──▶ waits for the loop (change.h) ──▶ answered
+//                           ├──▶ waits for the loop (change.h) ──▶ answered
+//                           └──▶ waits for its turn (workers.h) ─▶ answered
 //
 // Handlers know nothing of the server library: they read what is here and call one of the
 // hub_answer functions.
 //
-// Threads: one at a time, the server's.
+// Threads: one at a time, the server's, or a worker's while the connection is suspended.
 #pragma once
 
 #include <stdbool.h>
@@ -16,6 +17,7 @@
 #include "common/err.h"
 #include "common/str.h"
 #include "hub/api/uri.h"
+#include "hub/api/workers.h"
 #include "hub/store/tokens.h"
 
 struct cm_arena;
@@ -65,6 +67,7 @@ struct hub_request {
     const char *repository;          // of a webhook; borrowed from the configuration
 
     struct hub_change *change; // what the loop is asked
+    struct hub_job job;        // where the route reads much
     struct hub_answer answer;
 };
 

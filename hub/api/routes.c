@@ -158,22 +158,22 @@ static const struct hub_member token_answer[] = {
 #define LIST(where, of)                                                                            \
     {                                                                                              \
         .method = "GET", .path = (where), .access = HUB_ACCESS_READ, .handle = hub_get_list,       \
-        .list = (of), .status = 200, .tag = "lists"                                                \
+        .list = (of), .reads = true, .status = 200, .tag = "lists"                                 \
     }
 #define DETAIL(where, of, names)                                                                   \
     {                                                                                              \
         .method = "GET", .path = (where), .access = HUB_ACCESS_READ, .handle = hub_get_detail,     \
-        .detail = (of), .arg = (names), .status = 200, .tag = "details"                            \
+        .detail = (of), .arg = (names), .reads = true, .status = 200, .tag = "details"             \
     }
-#define COUNTS(where, does, text, members)                                                         \
+#define COUNTS(where, does, text, members, much)                                                   \
     {                                                                                              \
         .method = "GET", .path = (where), .access = HUB_ACCESS_READ, .handle = (does),             \
-        .about = (text), .status = 200, .answer = (members), .tag = "fleet"                        \
+        .about = (text), .status = 200, .answer = (members), .reads = (much), .tag = "fleet"       \
     }
-#define PLAIN(where, who, does, text)                                                              \
+#define PLAIN(where, who, does, text, much)                                                        \
     {                                                                                              \
         .method = "GET", .path = (where), .access = (who), .handle = (does), .about = (text),      \
-        .status = 200, .type = "text/plain", .tag = "hub"                                          \
+        .status = 200, .type = "text/plain", .reads = (much), .tag = "hub"                         \
     }
 
 static const struct hub_route routes[] = {
@@ -198,6 +198,7 @@ static const struct hub_route routes[] = {
      .detail = "revisions",
      .arg = "id",
      .arg_pattern = "^[0-9a-f]{7,64}$",
+     .reads = true,
      .status = 200,
      .tag = "details"},
     {.method = "GET",
@@ -208,14 +209,15 @@ static const struct hub_route routes[] = {
      .status = 200,
      .type = "application/json",
      .tag = "hub"},
-    COUNTS(API "version", hub_get_version, "Which hub this is.", version_answer),
-    COUNTS(API "summary", hub_get_summary, "Counts over the whole fleet.", summary_answer),
+    COUNTS(API "version", hub_get_version, "Which hub this is.", version_answer, false),
+    COUNTS(API "summary", hub_get_summary, "Counts over the whole fleet.", summary_answer, true),
     {.method = "GET",
      .path = API "rollout",
      .access = HUB_ACCESS_READ,
      .handle = hub_get_rollout,
      .about = "How far the desired state, or what a commit changed, is.",
      .list = "rollout",
+     .reads = true,
      .status = 200,
      .answer = rollout_answer,
      .tag = "fleet"},
@@ -234,6 +236,7 @@ static const struct hub_route routes[] = {
      .handle = hub_get_desired,
      .about = "An object as it should be; Secrets are not shown.",
      .params = desired_params,
+     .reads = true,
      .status = 200,
      .answer = desired_answer,
      .tag = "fleet"},
@@ -269,6 +272,7 @@ static const struct hub_route routes[] = {
      .access = HUB_ACCESS_ADMIN,
      .handle = hub_get_list,
      .list = "tokens",
+     .reads = true,
      .status = 200,
      .tag = "tokens"},
     {.method = "POST",
@@ -299,10 +303,11 @@ static const struct hub_route routes[] = {
      .arg = "forge/repository",
      .status = 202,
      .tag = "hooks"},
-    PLAIN("/metrics", HUB_ACCESS_READ, hub_get_metrics, "Metrics in Prometheus' text format."),
-    PLAIN("/healthz", HUB_ACCESS_ANYONE, hub_get_healthz, "Whether the process answers."),
+    PLAIN("/metrics", HUB_ACCESS_READ, hub_get_metrics, "Metrics in Prometheus' text format.",
+          true),
+    PLAIN("/healthz", HUB_ACCESS_ANYONE, hub_get_healthz, "Whether the process answers.", false),
     PLAIN("/readyz", HUB_ACCESS_ANYONE, hub_get_readyz,
-          "Whether every repository that was known before is read again."),
+          "Whether every repository that was known before is read again.", false),
 };
 
 const struct hub_route *hub_route_at(size_t i) {

@@ -54,6 +54,7 @@ struct hub_route {
     const struct hub_member *answer; // its members; NULL: the list's or detail's, or no JSON
     const char *type;                // of an answer that is no JSON
     bool conflicts;                  // it may answer 409
+    bool reads;                      // it reads much: done by the workers
     const char *tag;
 };
 

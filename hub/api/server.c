@@ -23,11 +23,13 @@
 #include "hub/api/gate.h"
 #include "hub/api/internal.h"
 #include "hub/api/listen.h"
+#include "hub/api/readers.h"
 #include "hub/api/request.h"
 #include "hub/api/respond.h"
 #include "hub/api/routes.h"
 #include "hub/api/signature.h"
 #include "hub/api/stream.h"
+#include "hub/api/workers.h"
 
 #define THREADS 4u
 #define HEADERS_MAX ((size_t)32 * 1024)
@@ -277,9 +279,25 @@ static void settle(struct hub_request *r) {
     hub_change_unref(c);
 }
 
+static void read_much(struct hub_job *job, bool stopping) {
+    struct hub_request *r = CM_CONTAINER(job, struct hub_request, job);
+
+    if (stopping) {
+        hub_answer_problem(r, 503, "the hub is stopping");
+    } else {
+        handle(r);
+    }
+    MHD_resume_connection(r->connection);
+}
+
 static enum MHD_Result answer(struct hub_request *r) {
     if (r->change != NULL) {
         settle(r);
+    } else if (r->answer.status == 0 && r->route->reads) {
+        MHD_suspend_connection(r->connection);
+        r->job.run = read_much;
+        hub_workers_put(r->api->workers, r->token.id, &r->job);
+        return MHD_YES;
     } else if (r->answer.status == 0) {
         handle(r);
     }
@@ -412,6 +430,8 @@ void hub_server_stop(struct hub_server *s) {
     int fd = MHD_quiesce_daemon(s->daemon);
     hub_feed_stop(s->api->feed);   // those that watch are told the end
     hub_watch_stop(s->api->watch); // those that wait for the loop get 503
+    hub_readers_stop(s->api->readers);
+    hub_workers_stop(s->api->workers); // those that wait for their turn, too
     wait_idle(s);
     MHD_stop_daemon(s->daemon);
     if (fd >= 0) {

@@ -183,9 +183,12 @@ static enum cm_rc read_events(struct hub_stream *s, struct hub_db *db, struct cm
 
 // ---- Counts
 
-// Counting over a large fleet takes its time; a watcher may use up a tenth of one thread.
-static int64_t pause_after(int64_t took_ms) {
-    return took_ms * 10 > ROLLOUT_MS ? took_ms * 10 : ROLLOUT_MS;
+// Counting over a large fleet takes its time; those who watch counts may use up about as much as
+// one of the server's threads, all together, and one of them a tenth of that.
+static int64_t pause_after(int64_t took_ms, unsigned watchers) {
+    int64_t pause_ms = took_ms * (watchers > 10 ? watchers : 10);
+
+    return pause_ms > ROLLOUT_MS ? pause_ms : ROLLOUT_MS;
 }
 
 static enum cm_rc read_counts(struct hub_stream *s, struct hub_db *db, struct cm_arena *a,
@@ -205,7 +208,8 @@ static enum cm_rc read_counts(struct hub_stream *s, struct hub_db *db, struct cm
     }
     s->counted = true;
     s->version = version;
-    s->rollout_ms = cm_clock_now_ms() + pause_after(cm_clock_now_ms() - now_ms);
+    s->rollout_ms = cm_clock_now_ms() +
+                    pause_after(cm_clock_now_ms() - now_ms, hub_feed_listeners(s->api->feed));
     cm_json_write_compact(counts, &text);
     if (s->counts == NULL || strcmp(s->counts, cm_str_get(&text)) != 0) {
         free(s->counts);

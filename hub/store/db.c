@@ -25,6 +25,7 @@ struct hub_db {
     size_t count;
     size_t capacity;
     int64_t deadline_ms; // monotonic; 0: none
+    const atomic_bool *stop;
 };
 
 static enum cm_rc fail_sqlite(sqlite3 *handle, struct cm_err *err) {
@@ -49,12 +50,17 @@ static enum cm_rc exec(struct hub_db *db, const char *sql, struct cm_err *err) {
 static int is_late(void *ctx) {
     const struct hub_db *db = ctx;
 
-    return db->deadline_ms != 0 && cm_clock_now_ms() > db->deadline_ms;
+    return (db->deadline_ms != 0 && cm_clock_now_ms() > db->deadline_ms) ||
+           (db->stop != NULL && *db->stop);
 }
 
 void hub_db_set_deadline(struct hub_db *db, int64_t deadline_ms) {
     db->deadline_ms = deadline_ms;
     sqlite3_progress_handler(db->handle, deadline_ms == 0 ? 0 : STEPS_PER_LOOK, is_late, db);
+}
+
+void hub_db_set_stop(struct hub_db *db, const atomic_bool *stop) {
+    db->stop = stop;
 }
 
 static enum cm_rc set_up(struct hub_db *db, enum hub_db_mode mode, struct cm_err *err) {

@@ -9,6 +9,7 @@
 // Threads: a handle belongs to one thread at a time. All of it blocks.
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,6 +31,10 @@ void hub_db_closep(struct hub_db **db);
 // hub_db_set_deadline lets queries that are still running at this moment (monotonic, 0: none) end
 // with CM_EBUSY.
 void hub_db_set_deadline(struct hub_db *db, int64_t deadline_ms);
+
+// hub_db_set_stop lets queries with a deadline also end, with the same error, once *stop is true,
+// which any thread may set. It is borrowed until the next call; NULL: none.
+void hub_db_set_stop(struct hub_db *db, const atomic_bool *stop);
 
 // hub_db_run carries out a statement that yields no rows. It fails with CM_EEXISTS if a unique
 // column already holds the value, and CM_EIO otherwise.

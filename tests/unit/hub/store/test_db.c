@@ -131,6 +131,18 @@ static void a_query_ends_at_its_deadline_and_the_next_has_its_own(void **state) 
     assert_int_equal(count_rows(*state, "SELECT count(*) FROM event"), 0);
 }
 
+static void a_query_ends_when_it_is_told_to_stop(void **state) {
+    atomic_bool stop = true;
+    struct cm_err err;
+
+    hub_db_set_deadline(*state, INT64_MAX);
+    hub_db_set_stop(*state, &stop);
+    assert_int_equal(count_for_long(*state, &err), CM_EBUSY);
+    stop = false;
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM event"), 0);
+    hub_db_set_stop(*state, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_failed_job_of_a_batch_takes_nothing_else_with_it, open_db,
@@ -139,6 +151,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_same_statement_can_be_open_twice, open_db, close_db),
         cmocka_unit_test_setup_teardown(a_query_ends_at_its_deadline_and_the_next_has_its_own,
                                         open_db, close_db),
+        cmocka_unit_test_setup_teardown(a_query_ends_when_it_is_told_to_stop, open_db, close_db),
         cmocka_unit_test_setup_teardown(what_was_committed_is_there_after_opening_again, make_path,
                                         remove_path),
         cmocka_unit_test_setup_teardown(a_reader_cannot_write, make_path, remove_path),
