@@ -23,6 +23,7 @@
 #include "hub/api/gate.h"
 #include "hub/api/internal.h"
 #include "hub/api/listen.h"
+#include "hub/api/peers.h"
 #include "hub/api/readers.h"
 #include "hub/api/request.h"
 #include "hub/api/respond.h"
@@ -44,6 +45,7 @@ struct hub_server {
     struct hub_api_limits limits;
     struct MHD_Daemon *daemon;
     uint16_t port;
+    struct hub_peers *peers;
     atomic_uint_fast64_t requests;
     atomic_bool stopping;
     pthread_mutex_t mu; // guards everything below
@@ -54,6 +56,7 @@ struct hub_server {
 struct connection {
     struct hub_due due; // the moment until when its request must be done
     struct hub_server *server;
+    char address[HUB_ADDRESS_MAX];
     int fd;
 };
 
@@ -67,23 +70,42 @@ static void on_too_slow(struct hub_due *due) {
     }
 }
 
+static enum MHD_Result may_connect(void *cls, const struct sockaddr *addr, socklen_t size) {
+    const struct hub_server *s = cls;
+    char address[HUB_ADDRESS_MAX];
+
+    (void)size;
+    hub_gate_address(addr, address);
+    return hub_peers_has_room(s->peers, address) ? MHD_YES : MHD_NO;
+}
+
+static struct connection *new_connection(struct hub_server *s, struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *fd =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *peer =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    struct connection *c = cm_new(1, sizeof(*c));
+
+    c->server = s;
+    c->fd = fd->connect_fd;
+    c->due.expired = on_too_slow;
+    hub_gate_address(peer == NULL ? NULL : peer->client_addr, c->address);
+    hub_peers_add(s->peers, c->address);
+    return c;
+}
+
 static void on_connection(void *cls, struct MHD_Connection *connection, void **ctx,
                           enum MHD_ConnectionNotificationCode what) {
     struct hub_server *s = cls;
     struct connection *c = *ctx;
 
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-
-        c = cm_new(1, sizeof(*c));
-        c->server = s;
-        c->fd = info->connect_fd;
-        c->due.expired = on_too_slow;
+        c = new_connection(s, connection);
         *ctx = c;
         (void)hub_watch_add(s->api->watch, &c->due, s->limits.head_ms);
     } else if (c != NULL) {
         (void)hub_watch_take(s->api->watch, &c->due);
+        hub_peers_remove(s->peers, c->address);
         free(c);
         *ctx = NULL;
     }
@@ -355,13 +377,13 @@ static struct MHD_Daemon *start_daemon(struct hub_server *s, int fd) {
     };
     struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
     struct MHD_Daemon *daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+        flags, 0, may_connect, s, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, THREADS,
-        MHD_OPTION_CONNECTION_LIMIT, s->limits.connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        s->limits.connections_per_address, MHD_OPTION_CONNECTION_TIMEOUT, s->limits.idle_s,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEADERS_MAX, MHD_OPTION_URI_LOG_CALLBACK, on_uri, s,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-        s, MHD_OPTION_ARRAY, config->insecure ? plain : tls, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_LIMIT, s->limits.connections, MHD_OPTION_CONNECTION_TIMEOUT,
+        s->limits.idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEADERS_MAX,
+        MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_ARRAY,
+        config->insecure ? plain : tls, MHD_OPTION_END);
 
     cm_secret_free(key);
     return daemon;
@@ -378,6 +400,7 @@ static struct hub_api_limits with_defaults(struct hub_api_limits l) {
 }
 
 static void free_server(struct hub_server *s) {
+    hub_peers_free(s->peers);
     (void)pthread_cond_destroy(&s->idle);
     (void)pthread_mutex_destroy(&s->mu);
     free(s);
@@ -395,6 +418,7 @@ enum cm_rc hub_server_start(struct hub_api *api, struct hub_server **out, struct
     s->api = api;
     s->limits = with_defaults(api->config.limits);
     s->port = port;
+    s->peers = hub_peers_new(s->limits.connections_per_address);
     (void)pthread_mutex_init(&s->mu, NULL);
     (void)pthread_cond_init(&s->idle, NULL);
     s->daemon = start_daemon(s, fd);
