@@ -91,6 +91,22 @@ struct cm_json *cm_json_members_duplicate(const struct cm_json *object) {
     return cm_json_members_in_order(object) ? NULL : duplicate_of_many(object);
 }
 
+void cm_json_members_each_duplicate(const struct cm_json *object,
+                                    void (*found)(void *ctx, const struct cm_json *first,
+                                                  const struct cm_json *again),
+                                    void *ctx) {
+    CM_AUTOFREE struct cm_json **sorted = cm_json_members_sorted(object);
+    size_t first = 0;
+
+    for (size_t i = 1; i < object->count; i++) {
+        if (strcmp(sorted[first]->key, sorted[i]->key) == 0) {
+            found(ctx, sorted[first], sorted[i]);
+        } else {
+            first = i;
+        }
+    }
+}
+
 void cm_json_index_init(struct cm_json_index *index, const struct cm_json *object) {
     *index = (struct cm_json_index){.object = object};
     if (object != NULL && object->type == CM_OBJECT && object->count > FEW) {

@@ -21,6 +21,13 @@ bool cm_json_members_in_order(const struct cm_json *object);
 // cm_json_members_duplicate returns a member whose name an earlier one has, or NULL.
 struct cm_json *cm_json_members_duplicate(const struct cm_json *object);
 
+// cm_json_members_each_duplicate calls `found` for each member whose name an earlier one has, with
+// the first of that name.
+void cm_json_members_each_duplicate(const struct cm_json *object,
+                                    void (*found)(void *ctx, const struct cm_json *first,
+                                                  const struct cm_json *again),
+                                    void *ctx);
+
 // cm_json_index finds members of one object many times. A zeroed one finds nothing.
 struct cm_json_index {
     const struct cm_json *object;

@@ -1,5 +1,6 @@
 #include "common/yaml.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -10,6 +11,7 @@
 #include "common/str.h"
 #include "common/utf8.h"
 #include "common/yaml_merge.h"
+#include "common/yaml_next.h"
 #include "common/yaml_piece.h"
 #include "common/yaml_scalar.h"
 
@@ -19,6 +21,9 @@
 
 // libyaml looks through all %TAG lines for each of them.
 #define TAG_LINES_MAX 16
+
+// So many documents are left out before the rest is.
+#define WRONG_MAX 100
 
 // An anchor is known from where its node begins, so that a node that holds itself is noticed.
 struct anchor {
@@ -35,6 +40,10 @@ struct reader {
     size_t expansion_left; // bytes that aliases may still add
     size_t anchored;       // nodes with an anchor so far
     struct cm_err *err;
+    const struct cm_yaml_listener *listener; // NULL: the first thing that is wrong ends it
+    uint32_t line;                           // at which the document begins
+    bool ended;                              // what is wrong keeps the rest from being read, too
+    bool incomplete;                         // a document is left out
 };
 
 static void event_done(yaml_event_t *event) {
@@ -47,6 +56,7 @@ static enum cm_rc fail_parser(struct reader *r) {
     const yaml_parser_t *p = &r->parser;
     const char *problem = p->problem != NULL ? p->problem : "malformed YAML";
 
+    r->ended = p->error == YAML_MEMORY_ERROR || p->error == YAML_READER_ERROR;
     if (p->error == YAML_MEMORY_ERROR) {
         return CM_YAML_FAIL(r->err, &p->mark, "the document needs more memory than there is");
     }
@@ -75,8 +85,20 @@ struct name {
 
 static const struct name no_name = {0};
 
+// fail_memory says that the arena is full.
+static enum cm_rc fail_memory(struct reader *r, const yaml_mark_t *mark) {
+    r->ended = true;
+    return CM_YAML_FAIL(r->err, mark, "the documents need more memory than they may have");
+}
+
+static enum cm_rc fail_expansion(struct reader *r, const yaml_mark_t *mark) {
+    r->ended = true;
+    return CM_YAML_FAIL(r->err, mark, "the aliases up to here make the document too large");
+}
+
 static enum cm_rc count_node(struct reader *r, const yaml_mark_t *mark) {
     if (r->nodes_left == 0) {
+        r->ended = true;
         return CM_YAML_FAIL(r->err, mark, "the documents have too many values");
     }
     r->nodes_left--;
@@ -95,7 +117,7 @@ static enum cm_rc new_node(struct reader *r, const yaml_mark_t *mark, struct nam
     }
     struct cm_json *node = cm_arena_try(r->arena, sizeof(*node) + name_size + text_size);
     if (node == NULL) {
-        return CM_YAML_FAIL(r->err, mark, "the documents need more memory than they may have");
+        return fail_memory(r, mark);
     }
     char *behind = (char *)(node + 1);
     node->type = piece.type;
@@ -120,7 +142,7 @@ static enum cm_rc add_anchor(struct reader *r, const yaml_mark_t *mark, const ya
     }
     struct anchor *anchor = cm_arena_try(r->arena, sizeof(*anchor));
     if (anchor == NULL) {
-        return CM_YAML_FAIL(r->err, mark, "the documents need more memory than they may have");
+        return fail_memory(r, mark);
     }
     if (r->anchors == NULL) {
         r->anchors = cm_map_new(NULL);
@@ -154,7 +176,7 @@ static enum cm_rc expand(struct reader *r, const yaml_mark_t *mark, const struct
     struct cm_json *node;
 
     if (bytes > r->expansion_left) {
-        return CM_YAML_FAIL(r->err, mark, "the aliases up to here make the document too large");
+        return fail_expansion(r, mark);
     }
     r->expansion_left -= bytes;
     if (r->depth_left == 0 && from->first != NULL) {
@@ -198,8 +220,7 @@ static enum cm_rc read_alias(struct reader *r, const yaml_event_t *event, struct
     if (name.text != NULL) {
         char *key = cm_arena_try(r->arena, name.len + 1);
         if (key == NULL) {
-            return CM_YAML_FAIL(r->err, &event->start_mark,
-                                "the documents need more memory than they may have");
+            return fail_memory(r, &event->start_mark);
         }
         node->key = memcpy(key, name.text, name.len);
     }
@@ -322,8 +343,7 @@ static enum cm_rc name_of_alias(struct reader *r, const yaml_event_t *event, str
     struct cm_yaml_piece piece = {node->type, node->truth, node->text,
                                   node->text != NULL ? node->len : 0};
     if (piece.len > r->expansion_left) {
-        return CM_YAML_FAIL(r->err, &event->start_mark,
-                            "the aliases up to here make the document too large");
+        return fail_expansion(r, &event->start_mark);
     }
     r->expansion_left -= piece.len;
     return name_of(r, &event->start_mark, piece, out);
@@ -383,14 +403,29 @@ static enum cm_rc read_member(struct reader *r, const yaml_event_t *name_event,
     return CM_OK;
 }
 
-static enum cm_rc check_names(struct reader *r, const struct cm_json *object) {
-    const struct cm_json *again = cm_json_members_duplicate(object);
+static void found_again(void *ctx, const struct cm_json *first, const struct cm_json *again) {
+    struct reader *r = ctx;
 
-    if (again == NULL) {
+    if (r->listener == NULL && r->err->code != CM_OK) {
+        return; // the first one is told
+    }
+    (void)cm_fail(r->err, CM_EINVAL,
+                  "line %u, column %u: '%.200s' is there twice in one object, first in line %u",
+                  again->line, again->column, again->key, first->line);
+    if (r->listener != NULL) {
+        r->listener->wrong(r->listener->ctx, r->err);
+    }
+}
+
+// check_names looks for members of one name. Those who listen are told of all of them, and the
+// document goes on.
+static enum cm_rc check_names(struct reader *r, const struct cm_json *object) {
+    if (cm_json_members_duplicate(object) == NULL) {
         return CM_OK;
     }
-    return cm_fail(r->err, CM_EINVAL, "line %u, column %u: '%.200s' is there twice in one object",
-                   again->line, again->column, again->key);
+    *r->err = (struct cm_err){0};
+    cm_json_members_each_duplicate(object, found_again, r);
+    return r->listener != NULL ? CM_OK : CM_EINVAL;
 }
 
 static enum cm_rc read_members(struct reader *r, struct cm_json *object) {
@@ -495,6 +530,7 @@ static enum cm_rc read_stream(struct reader *r, struct cm_json *docs) {
             return rc;
         }
         if (event.type == YAML_DOCUMENT_START_EVENT) {
+            r->line = (uint32_t)event.start_mark.line;
             rc = read_document(r, docs);
         }
         if (rc < 0) {
@@ -563,6 +599,13 @@ static enum cm_rc check_text(const char *text, size_t size, const struct cm_json
     return rc < 0 ? rc : check_tag_lines(text, size, err);
 }
 
+// line_of returns the line that an error names, from 0.
+static size_t line_of(const struct cm_err *err) {
+    unsigned long line = strncmp(err->msg, "line ", 5) == 0 ? strtoul(err->msg + 5, NULL, 10) : 1;
+
+    return line > 0 ? line - 1 : 0;
+}
+
 // is_json tells whether the text is a JSON object, most likely. As kubectl does, such a text is
 // tried as JSON first: it is faster, and YAML has no surrogate pairs.
 static bool is_json(const char *text, size_t size) {
@@ -574,16 +617,47 @@ static bool is_json(const char *text, size_t size) {
     return i < size && text[i] == '{';
 }
 
-static enum cm_rc parse_yaml(struct reader *r, const char *text, size_t size,
-                             struct cm_json *docs) {
+// read_from reads all documents from a place on.
+static enum cm_rc read_from(struct reader *r, const char *text, struct cm_yaml_place at,
+                            size_t size, struct cm_json *docs) {
     if (yaml_parser_initialize(&r->parser) == 0) {
+        r->ended = true;
         return cm_fail(r->err, CM_EIO, "line 1, column 1: out of memory");
     }
     yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&r->parser, (const unsigned char *)text, size);
+    yaml_parser_set_input_string(&r->parser, (const unsigned char *)text + at.offset,
+                                 size - at.offset);
+    r->parser.mark.line = at.line;
+    r->line = (uint32_t)at.line;
     enum cm_rc rc = read_stream(r, docs);
     yaml_parser_delete(&r->parser);
     cm_map_free(r->anchors);
+    r->anchors = NULL;
+    return rc;
+}
+
+// parse_yaml reads what it can. Where a document cannot be read it goes on with the one behind, if
+// somebody listens.
+static enum cm_rc parse_yaml(struct reader *r, const char *text, size_t size,
+                             struct cm_json *docs) {
+    size_t depth = r->depth_left;
+    struct cm_yaml_place at = {0};
+    struct cm_err last = {0};
+    enum cm_rc rc = read_from(r, text, at, size, docs);
+
+    for (int told = 1; rc < 0 && r->listener != NULL; told++) {
+        r->incomplete = true;
+        if (strcmp(last.msg, r->err->msg) != 0) { // the parser had looked into the next document
+            r->listener->wrong(r->listener->ctx, r->err);
+        }
+        last = *r->err;
+        if (r->ended || told == WRONG_MAX ||
+            !cm_yaml_next_document(text, size, r->line, line_of(r->err), &at)) {
+            break;
+        }
+        r->depth_left = depth;
+        rc = read_from(r, text, at, size, docs);
+    }
     cm_str_done(&r->scratch);
     return rc;
 }
@@ -595,34 +669,57 @@ static size_t expansion_allowed(size_t size, const struct cm_json_limits *limits
     return by_text < by_limit ? by_text : by_limit;
 }
 
-enum cm_rc cm_yaml_parse(struct cm_arena *a, const char *text, size_t size,
-                         const struct cm_json_limits *limits, struct cm_yaml_docs *out,
-                         struct cm_err *err) {
+// read_text reads a text into `docs`; what is wrong with all of it is told to nobody yet.
+static enum cm_rc read_text(struct reader *r, const char *text, size_t size,
+                            const struct cm_json_limits *l, struct cm_json *docs) {
     static const char bom[] = "\xef\xbb\xbf";
-    const struct cm_json_limits *l = limits != NULL ? limits : &cm_json_limits_default;
-    struct cm_json docs = {.type = CM_ARRAY};
-    enum cm_rc rc;
 
     if (size >= 3 && memcmp(text, bom, 3) == 0) {
         text += 3;
         size -= 3;
     }
-    rc = check_text(text, size, l, err);
+    enum cm_rc rc = check_text(text, size, l, r->err);
     if (rc < 0) {
+        r->incomplete = true;
+        if (r->listener != NULL) {
+            r->listener->wrong(r->listener->ctx, r->err);
+        }
         return rc;
     }
-    if (is_json(text, size) && cm_json_parse_all(a, text, size, l, &docs, err) == CM_OK) {
-        return give_docs(a, &docs, out, err);
+    if (is_json(text, size) && cm_json_parse_all(r->arena, text, size, l, docs, r->err) == CM_OK) {
+        return CM_OK;
     }
-    struct reader r = {
-        .arena = a,
-        .nodes_left = l->max_nodes,
-        .depth_left = l->max_depth < CM_JSON_DEPTH_MAX ? l->max_depth : CM_JSON_DEPTH_MAX,
-        .expansion_left = expansion_allowed(size, l),
-        .err = err,
-    };
-    rc = parse_yaml(&r, text, size, &docs);
+    r->nodes_left = l->max_nodes;
+    r->depth_left = l->max_depth < CM_JSON_DEPTH_MAX ? l->max_depth : CM_JSON_DEPTH_MAX;
+    r->expansion_left = expansion_allowed(size, l);
+    return parse_yaml(r, text, size, docs);
+}
+
+enum cm_rc cm_yaml_parse(struct cm_arena *a, const char *text, size_t size,
+                         const struct cm_json_limits *limits, struct cm_yaml_docs *out,
+                         struct cm_err *err) {
+    struct cm_json docs = {.type = CM_ARRAY};
+    struct reader r = {.arena = a, .err = err};
+    enum cm_rc rc =
+        read_text(&r, text, size, limits != NULL ? limits : &cm_json_limits_default, &docs);
+
     return rc < 0 ? rc : give_docs(a, &docs, out, err);
+}
+
+bool cm_yaml_parse_all(struct cm_arena *a, const char *text, size_t size,
+                       const struct cm_json_limits *limits, const struct cm_yaml_listener *listener,
+                       struct cm_yaml_docs *out) {
+    struct cm_json docs = {.type = CM_ARRAY};
+    struct cm_err err = {0};
+    struct reader r = {.arena = a, .err = &err, .listener = listener};
+
+    *out = (struct cm_yaml_docs){0};
+    (void)read_text(&r, text, size, limits != NULL ? limits : &cm_json_limits_default, &docs);
+    if (give_docs(a, &docs, out, &err) < 0) {
+        listener->wrong(listener->ctx, &err);
+        return false;
+    }
+    return !r.incomplete;
 }
 
 struct cm_json *cm_yaml_scalar(struct cm_arena *a, const char *text) {

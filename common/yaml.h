@@ -13,6 +13,8 @@
 // Threads: any, one arena each.
 #pragma once
 
+#include <stdbool.h>
+
 #include "common/json.h"
 
 struct cm_yaml_docs {
@@ -25,6 +27,20 @@ struct cm_yaml_docs {
 CM_MUSTUSE enum cm_rc cm_yaml_parse(struct cm_arena *a, const char *text, size_t size,
                                     const struct cm_json_limits *limits, struct cm_yaml_docs *out,
                                     struct cm_err *err);
+
+// What is told of all that is wrong with a text; err->msg is as that of cm_yaml_parse.
+struct cm_yaml_listener {
+    void (*wrong)(void *ctx, const struct cm_err *err);
+    void *ctx;
+};
+
+// cm_yaml_parse_all goes on where cm_yaml_parse fails, as far as it can: members that are there
+// twice are all told, and stay both; a document that cannot be read is left out, and the next one
+// is read. It tells whether none is left out. Some documents in *out may be wrong all the same: if
+// the listener was called they are good for looking at only.
+bool cm_yaml_parse_all(struct cm_arena *a, const char *text, size_t size,
+                       const struct cm_json_limits *limits, const struct cm_yaml_listener *listener,
+                       struct cm_yaml_docs *out);
 
 // cm_yaml_write writes a tree as block YAML that cm_yaml_parse reads back as the same tree.
 void cm_yaml_write(const struct cm_json *node, struct cm_str *out);

@@ -101,6 +101,7 @@ static struct hub_source *parse(struct hub_update *u, struct hub_file *file, str
         bytes != NULL ? read(path, bytes->data, bytes->size) : read(path, "", 0);
 
     if (bytes == NULL) {
+        source->whole = false;
         hub_diags_done(&source->diags);
         source->diags = diags;
     }
@@ -117,17 +118,26 @@ static void add_manifest(struct hub_app *app, struct hub_manifest manifest) {
     app->manifests[app->manifest_count++] = manifest;
 }
 
-struct hub_source *hub_content_add(struct hub_update *u, struct hub_app *app, struct hub_file *file,
-                                   bool overlay) {
-    bool literal = app->named.doc->app.literal;
-
-    if (file->source != NULL && (file->literal != literal || file->counted == overlay)) {
+const struct hub_source *hub_content_read(struct hub_update *u, struct hub_file *file,
+                                          bool literal) {
+    if (file->source != NULL && file->literal != literal) {
         forget_source(u, file);
     }
     if (file->source == NULL) {
         file->source = parse(u, file, file->path, literal);
         file->literal = literal;
     }
+    return file->source;
+}
+
+struct hub_source *hub_content_add(struct hub_update *u, struct hub_app *app, struct hub_file *file,
+                                   bool overlay) {
+    bool literal = app->named.doc->app.literal;
+
+    if (file->source != NULL && file->counted == overlay) {
+        forget_source(u, file);
+    }
+    (void)hub_content_read(u, file, literal);
     if (!overlay && !file->counted) {
         hub_crds_count(u, file->repo, file->source, true);
         file->counted = true;
@@ -254,6 +264,7 @@ static void load_file(void *ctx, struct hub_file *file) {
     if (file->strays != NULL) { // which is reported; an App below this one is not its manifests
         l->app->content_broken =
             l->app->content_broken || file->folder != l->app->named.doc->file->folder;
+        l->app->partial = true;
         return;
     }
     if (file->role == HUB_ROLE_REFUSED) {
@@ -263,7 +274,8 @@ static void load_file(void *ctx, struct hub_file *file) {
     const struct hub_source *source = file->repo->source_only
                                           ? add_foreign(l->u, l->app, file)
                                           : hub_content_add(l->u, l->app, file, false);
-    l->templates += source->count;
+    l->templates += source->readable;
+    l->app->partial = l->app->partial || !source->whole;
     if (source->diags.count > 0) {
         l->app->content_broken = true;
     }
@@ -287,6 +299,8 @@ void hub_content_clear(struct hub_app *app) {
     app->used = NULL;
     app->used_count = 0;
     app->content_broken = false;
+    app->partial = false;
+    app->unsure = false;
     app->waiting = false;
 }
 
@@ -382,6 +396,7 @@ static void load_files(struct loading *l) {
     hub_file_tree_each(folder, true, load_file, l);
     hub_filter_done(&l->filter);
     if (l->stray) {
+        l->app->unsure = true;
         report(l->app, &doc->place,
                "no overlay names the files in the folder 'overlays' among the manifests: name them "
                "in spec.overlays or those of a target, or leave them out with "
@@ -400,7 +415,7 @@ static void list_templates(struct loading *l) {
     for (size_t i = 0; i < app->manifest_count; i++) {
         const struct hub_manifest *manifest = &app->manifests[i];
 
-        for (size_t k = 0; !manifest->overlay && k < manifest->source->count; k++) {
+        for (size_t k = 0; !manifest->overlay && k < manifest->source->readable; k++) {
             app->templates[app->template_count++] = &manifest->source->templates[k];
             used += manifest->source->templates[k].used_count;
         }
@@ -433,6 +448,7 @@ static void load(struct hub_update *u, struct hub_app *app) {
     }
     sweep(u, app, app->tree);
     app->content_broken = app->content_broken || app->content.count > 0;
+    app->partial = app->content_broken && (app->partial || l.templates == 0);
     u->problems = u->problems || app->content_broken;
     list_templates(&l);
     hub_editions_make(u, app);

@@ -325,25 +325,22 @@ static struct hub_doc *read_document(const struct reading *r, const struct cm_js
     return doc;
 }
 
-static void read_one(const struct reading *r, const struct cm_json *document,
-                     struct hub_doc_list *out) {
-    if (!check_header(r, document) ||
-        !hub_schema_check(r->kind, document, r->path, r->text, r->size, r->diags)) {
-        return;
-    }
-    out->items[out->count++] = read_document(r, document);
+static bool check_one(const struct reading *r, const struct cm_json *document) {
+    return check_header(r, document) &&
+           hub_schema_check(r->kind, document, r->path, r->text, r->size, r->diags);
 }
 
 void hub_docs_read(enum hub_kind kind, const char *path, const void *bytes, size_t size,
                    struct hub_doc_list *out, struct hub_diags *diags) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
     struct reading r = {kind, path, bytes, size, diags};
+    const struct hub_file_text text = {path, bytes, size};
     struct cm_yaml_docs docs;
-    struct cm_err err;
+    size_t before = diags->all;
 
     *out = (struct hub_doc_list){0};
-    if (cm_yaml_parse(arena, bytes, size, &limits, &docs, &err) < 0) {
-        hub_diags_add_syntax(diags, path, bytes, size, &err);
+    bool readable = hub_diags_parse(diags, &text, arena, &limits, &docs) && diags->all == before;
+    if (docs.count == 0 && !readable) {
         return;
     }
     if (docs.count == 0) {
@@ -359,21 +356,81 @@ void hub_docs_read(enum hub_kind kind, const char *path, const void *bytes, size
     }
     out->items = cm_new(docs.count, sizeof(struct hub_doc *));
     for (size_t i = 0; i < docs.count && (kind != HUB_APP || i == 0); i++) {
-        read_one(&r, docs.docs[i], out);
+        if (check_one(&r, docs.docs[i]) && readable) {
+            out->items[out->count++] = read_document(&r, docs.docs[i]);
+        }
     }
 }
 
-char *hub_docs_name(const void *bytes, size_t size) {
-    CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
-    struct cm_yaml_docs docs;
-    struct cm_err err;
+// ---- Drafts
 
-    if (cm_yaml_parse(arena, bytes, size, &limits, &docs, &err) < 0 || docs.count == 0) {
-        return NULL;
+static void say_nothing(void *ctx, const struct cm_err *err) {
+    (void)ctx;
+    (void)err;
+}
+
+// keep_readable makes a document of what a draft needs, for the checker to say whether that is
+// right.
+static struct cm_json *keep_readable(struct cm_arena *a, const struct cm_json *spec) {
+    static const char *const members[] = {"source", "substitute"};
+    struct cm_json *document = cm_json_new(a, CM_OBJECT);
+    struct cm_json *metadata = cm_json_new(a, CM_OBJECT);
+    struct cm_json *kept = cm_json_new(a, CM_OBJECT);
+
+    cm_json_set_string(a, document, "apiVersion", HUB_API_VERSION);
+    cm_json_set_string(a, document, "kind", hub_kind_tables[HUB_APP].name);
+    cm_json_set_string(a, metadata, "name", "draft");
+    cm_json_set(a, document, "metadata", metadata);
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        const struct cm_json *member = cm_json_get(spec, members[i]);
+
+        if (member != NULL) {
+            cm_json_set(a, kept, members[i], cm_json_copy(a, member));
+        }
     }
-    const char *name = cm_json_string(cm_json_path(docs.docs[0], "metadata", "name", NULL));
+    cm_json_set(a, document, "spec", kept);
+    return document;
+}
 
-    return name != NULL && hub_schema_name_ok(name) ? cm_strdup(name) : NULL;
+static void locate(struct hub_draft *draft, const struct cm_json *spec) {
+    struct hub_diags diags = {0};
+    const struct cm_json *document = keep_readable(draft->arena, spec);
+
+    if ((spec == NULL || spec->type == CM_OBJECT) &&
+        hub_schema_check(HUB_APP, document, "", "", 0, &diags)) {
+        const struct cm_json *kept = cm_json_get(document, "spec");
+
+        read_source(draft->arena, cm_json_get(kept, "source"), &draft->source);
+        draft->literal = !flag(kept, "substitute", true);
+        draft->located = draft->source.repository.name == NULL;
+    }
+    hub_diags_done(&diags);
+}
+
+struct hub_draft *hub_draft_new(const void *bytes, size_t size) {
+    static const struct cm_yaml_listener nobody = {say_nothing, NULL};
+    struct hub_draft *draft = cm_new(1, sizeof(*draft));
+    struct cm_yaml_docs docs;
+
+    draft->arena = cm_arena_new(0);
+    bool whole = cm_yaml_parse_all(draft->arena, bytes, size, &limits, &nobody, &docs);
+    if (whole && docs.count > 0) {
+        const char *name = cm_json_string(cm_json_path(docs.docs[0], "metadata", "name", NULL));
+
+        draft->name = name != NULL && hub_schema_name_ok(name) ? name : NULL;
+        locate(draft, cm_json_get(docs.docs[0], "spec"));
+    } else if (!whole && memmem(bytes, size, "source", strlen("source")) == NULL) {
+        locate(draft, NULL); // most likely it says nothing of it
+    }
+    return draft;
+}
+
+void hub_draft_free(struct hub_draft *draft) {
+    if (draft != NULL) {
+        cm_arena_free(draft->arena);
+        free(draft->read);
+        free(draft);
+    }
 }
 
 static void free_indexes(struct hub_doc *doc) {

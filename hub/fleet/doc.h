@@ -21,6 +21,7 @@
 struct cm_arena;
 struct cm_json;
 struct cm_map;
+struct hub_source;
 struct hub_diags;
 
 struct hub_place {
@@ -136,7 +137,22 @@ struct hub_doc_list {
 // hub_docs_read reads all documents of a file. What is wrong goes to diags.
 void hub_docs_read(enum hub_kind kind, const char *path, const void *bytes, size_t size,
                    struct hub_doc_list *out, struct hub_diags *diags);
-// hub_docs_name returns the name that the first document has, though it may be wrong otherwise, or
-// NULL; the caller frees it.
-char *hub_docs_name(const void *bytes, size_t size);
+
+// What can be read of an App whose document is wrong.
+struct hub_draft {
+    struct cm_arena *arena;
+    const char *name;             // NULL: it cannot be read
+    bool located;                 // where its manifests are is known:
+    struct hub_source_doc source; // beside app.yaml
+    bool literal;
+    // What follows belongs to drafts.c.
+    const struct hub_source **read; // of its files; borrowed
+    size_t read_count;
+    size_t wrong; // things that are, in all of them
+};
+
+// hub_draft_new reads what can be read of a text.
+struct hub_draft *hub_draft_new(const void *bytes, size_t size);
+void hub_draft_free(struct hub_draft *draft); // NULL is fine
+
 void hub_doc_free(struct hub_doc *doc); // NULL is fine

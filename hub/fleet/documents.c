@@ -12,6 +12,7 @@
 #include "common/buf.h"
 #include "common/map.h"
 #include "common/mem.h"
+#include "common/str.h"
 #include "hub/fleet/internal.h"
 
 // ---- Names
@@ -254,7 +255,29 @@ static void forget_content(struct hub_update *u, struct hub_file *file) {
     }
     free(file->about);
     file->about = NULL;
+    hub_draft_free(file->draft);
+    file->draft = NULL;
     hub_diags_done(&file->diags);
+}
+
+// folder_name returns the name of the folder that a file is in, as most Apps are called; NULL: none
+// can be called so. The caller frees it.
+static char *folder_name(const struct hub_file *file) {
+    const char *path = (const char *)file->path->data;
+    size_t len = file->name > path ? (size_t)(file->name - path) - 1 : 0;
+    size_t start = len;
+
+    while (start > 0 && path[start - 1] != '/') {
+        start--;
+    }
+    CM_AUTOFREE char *name = cm_strf("%.*s", (int)(len - start), path + start);
+    return hub_schema_name_ok(name) ? CM_TAKE(name) : NULL;
+}
+
+static void make_draft(struct hub_file *file, const struct cm_buf *bytes) {
+    file->draft = hub_draft_new(bytes->data, bytes->size);
+    file->about_folder = file->draft->name == NULL;
+    file->about = file->about_folder ? folder_name(file) : cm_strdup(file->draft->name);
 }
 
 static void read_file(struct hub_update *u, struct hub_file *file) {
@@ -266,7 +289,7 @@ static void read_file(struct hub_update *u, struct hub_file *file) {
                       &file->docs, &file->diags);
         u->parsed += file->docs.count;
         if (file->role == HUB_ROLE_APP && file->docs.count == 0) {
-            file->about = hub_docs_name(bytes->data, bytes->size);
+            make_draft(file, bytes);
         }
     }
     if (file->diags.count > 0) {
@@ -486,4 +509,5 @@ void hub_documents_release_file(struct hub_file *file) {
     hub_diags_done(&file->diags);
     cm_map_free(file->strays);
     free(file->about);
+    hub_draft_free(file->draft);
 }

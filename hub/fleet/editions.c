@@ -203,7 +203,8 @@ static void put_overlays(struct hub_app *app, const struct hub_changes *changes,
 
 static void use_edition(struct hub_app_edition *e, struct hub_edition *made) {
     e->made = made;
-    e->broken = made == NULL;
+    e->broken = e->broken || made == NULL || made->wrong;
+    e->unknown = made == NULL;
     if (made != NULL) {
         e->templates = made->templates;
         e->template_count = made->count;
@@ -243,14 +244,13 @@ static void make_edition(struct hub_app *app, const struct hub_changes *changes,
         .literal = doc->app.literal,
         .templates = app->templates,
         .template_count = app->template_count,
+        .partial = app->partial,
         .overlays = e->overlays,
         .overlay_count = e->overlay_count,
         .common = {doc->app.changes.common, changes->common},
         .spent = size_of_all(app),
     };
-    if (!e->broken && !app->content_broken) {
-        use_edition(e, hub_edition_make(&input, &e->diags));
-    }
+    use_edition(e, hub_edition_make(&input, &e->diags));
 }
 
 // edition_for returns the index of the edition with certain changes.

@@ -509,6 +509,7 @@ static void work(struct hub_update *u, struct hub_fleet_result *result) {
         hub_references_check(u);
     }
     hub_content_load(u);
+    hub_drafts_look(u);
     evaluate(u);
     remove_apps(u);
     sweep_seeds(u);

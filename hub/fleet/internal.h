@@ -11,6 +11,7 @@
 //     content.c    folder of an App -> templates
 //     filter.c     what of a folder counts: globs, .holdfastignore
 //     crds.c       scopes of kinds that CRDs define
+//     drafts.c     folders whose app.yaml is wrong -> what else is
 //     editions.c   overlays, images, labels of App and target -> editions
 //     links.c      (App, cluster) -> input -> rendered once; who claims which object
 //     settle.c     what is in force on a cluster; conflicts
@@ -158,6 +159,8 @@ struct hub_app {
     struct hub_set files;     // of its own repository, also those of overlays and refused ones
     struct hub_diags content; // problems of the folder as a whole
     bool content_broken;      // a file or the folder is wrong
+    bool partial;             // and not all objects could be read
+    bool unsure;              // and which files are its manifests
     bool content_dirty;
     bool waiting;      // the tree is not fetched yet
     size_t serial;     // of its loading, by which files know whether an overlay names them
@@ -213,11 +216,12 @@ struct hub_overlay_files {
 // What an App is for those of its targets that make the same changes to it.
 struct hub_app_edition {
     char *key;
-    struct hub_edition *made;     // NULL: it is the App as it is, or broken
+    struct hub_edition *made;     // NULL: it is the App as it is, or too large
     struct hub_overlay *overlays; // what it was made of
     size_t overlay_count;
     struct hub_diags diags;
     bool broken;
+    bool unknown; // what its objects are
     // Borrowed from `made` or the App
     struct hub_template *const *templates;
     size_t template_count;
@@ -441,6 +445,9 @@ void hub_content_free(struct hub_app *app);
 // hub_content_add takes a file of the App's repository up as one of its manifests or overlays.
 struct hub_source *hub_content_add(struct hub_update *u, struct hub_app *app, struct hub_file *file,
                                    bool overlay);
+// hub_content_read reads a file as manifests, unless that was done. The file keeps it.
+const struct hub_source *hub_content_read(struct hub_update *u, struct hub_file *file,
+                                          bool literal);
 // hub_content_wait says of an App that its source is not fetched yet, and nothing else.
 void hub_content_wait(struct hub_app *app);
 // hub_content_advice says what to do about a file that is refused.
@@ -450,6 +457,9 @@ bool hub_content_crosses(const struct hub_folder *folder, const struct hub_folde
 // hub_file_read reads a file for its reader or reports why it cannot be.
 struct cm_buf *hub_file_read(struct hub_update *u, struct hub_file *file, size_t max,
                              struct hub_diags *diags);
+
+// ---- drafts.c
+void hub_drafts_look(struct hub_update *u);
 
 // ---- filter.c
 struct hub_filter {

@@ -194,11 +194,29 @@ static void share(struct hub_rendered *rendered, const struct hub_version *in_fo
     }
 }
 
+// list_right lists the templates of an edition that are right.
+static struct hub_template **list_right(const struct hub_app_edition *e, size_t *count) {
+    struct hub_template **right = cm_new(e->template_count + 1, sizeof(struct hub_template *));
+
+    *count = 0;
+    for (size_t i = 0; i < e->template_count; i++) {
+        if (!e->templates[i]->wrong) {
+            right[(*count)++] = e->templates[i];
+        }
+    }
+    return right;
+}
+
+// render makes the version of a variant. If something is wrong already it only looks for more: at
+// what is right so far.
 static void render(struct hub_update *u, const struct input *in, struct hub_variant *v,
                    const struct hub_version *in_force) {
     const struct hub_app_edition *e = &in->app->editions[in->edition];
     const struct hub_doc *doc = in->app->named.doc;
     CM_AUTOFREE const char **depends_on = cm_new(doc->app.depends_on_count + 1, sizeof(char *));
+    bool broken = in->app->content_broken || e->broken;
+    size_t count = e->template_count;
+    CM_AUTOFREE struct hub_template **right = broken ? list_right(e, &count) : NULL;
     struct hub_rendered rendered = {0};
 
     for (size_t i = 0; i < doc->app.depends_on_count; i++) {
@@ -218,15 +236,18 @@ static void render(struct hub_update *u, const struct input *in, struct hub_vari
         .depends_on = depends_on,
         .depends_on_count = doc->app.depends_on_count,
         .path = (const char *)doc->file->path->data,
-        .templates = e->templates,
-        .template_count = e->template_count,
+        .templates = broken ? right : e->templates,
+        .template_count = count,
         .values = in->values,
         .secret_key = u->fleet->secret_key,
         .scope = hub_crds_scope,
         .scope_ctx = in->app,
     };
     u->rendered++;
-    if (hub_render(&input, &rendered, &v->diags)) {
+    bool fine = hub_render(&input, &rendered, &v->diags);
+    if (fine && broken) {
+        hub_rendered_done(&rendered);
+    } else if (fine) {
         share(&rendered, in_force);
         v->version = hub_version_new(u->fleet, in->app, rendered);
     }
@@ -243,7 +264,7 @@ static struct hub_variant *variant_for(struct hub_update *u, const struct input 
     }
     v = cm_new(1, sizeof(*v));
     v->edition = in->edition;
-    if (!app->content_broken && !app->editions[in->edition].broken) {
+    if (!app->editions[in->edition].unknown && !app->unsure && !app->waiting) {
         render(u, in, v, in_force);
     }
     if (v->version == NULL) {

@@ -97,7 +97,10 @@ static struct hub_problem touched_by(const struct hub_fleet *f, const struct hub
     if (kept != NULL && kept->kind == HUB_APP) {
         return touched_app(f, kept->name);
     }
-    return file->about != NULL ? touched_app(f, file->about) : (struct hub_problem){0};
+    if (file->about == NULL || (file->about_folder && hub_find_app(f, file->about) != NULL)) {
+        return (struct hub_problem){0};
+    }
+    return touched_app(f, file->about);
 }
 
 static void add_duplicate(struct making *m, const struct hub_file *file,
@@ -122,7 +125,12 @@ static void add_duplicate(struct making *m, const struct hub_file *file,
 }
 
 static void add_wrong_file(struct making *m, const struct hub_file *file) {
-    add_all(m, file, &file->diags, touched_by(m->fleet, file));
+    struct hub_problem touches = touched_by(m->fleet, file);
+
+    add_all(m, file, &file->diags, touches);
+    for (size_t i = 0; file->draft != NULL && i < file->draft->read_count; i++) {
+        add_all(m, file, &file->draft->read[i]->diags, touches);
+    }
     for (size_t i = 0; i < file->docs.count; i++) {
         add_duplicate(m, file, file->docs.items[i]);
     }

@@ -57,6 +57,8 @@ struct hub_file {
     struct hub_doc_list previous; // during an update: what was in force before it; borrowed
     struct hub_diags diags;       // also of a .holdfastignore that cannot be read
     char *about;                  // the App of a document that is wrong; NULL: it cannot be told
+    bool about_folder;            // it is only the folder's name
+    struct hub_draft *draft;      // what can be read of an app.yaml that is wrong; NULL: it is not
     bool wrong;                   // in the fleet's list of wrong files
     struct cm_map *strays;        // "kind/name" of documents that it must not hold; NULL: none
 

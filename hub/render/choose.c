@@ -56,6 +56,19 @@ static void add(struct hub_making *m, struct hub_chosen *out, struct hub_edit *e
     out->items[out->count++] = edit;
 }
 
+// take_right leaves of what is found what can be changed.
+static bool take_right(const struct hub_making *m, struct hub_chosen *found) {
+    size_t kept = 0;
+
+    for (size_t i = 0; i < found->count && !m->look_only; i++) {
+        if (!found->items[i]->base->wrong) {
+            found->items[kept++] = found->items[i];
+        }
+    }
+    found->count = kept;
+    return true;
+}
+
 // ---- By a target
 
 struct wanted {
@@ -137,7 +150,10 @@ bool hub_choose_by_target(struct hub_making *m, const struct cm_json *target,
         }
     }
     if (out->count > 0) {
-        return true;
+        return take_right(m, out);
+    }
+    if (m->in->partial) {
+        return false;
     }
     const char *near = wanted.kind != NULL ? nearest_kind(m, wanted.kind) : NULL;
     near = near != NULL ? near : nearest(m, wanted.kind, wanted.name);
@@ -218,6 +234,9 @@ static bool settle(struct hub_making *m, const struct hub_identity *like, struct
             return false;
         }
     }
+    if (!is_one && m->in->partial) {
+        return false; // it may be what cannot be read
+    }
     if (!is_one && others->count > 0) {
         report_elsewhere(m, like, others->items[0], at, path);
     } else if (!is_one) {
@@ -247,8 +266,8 @@ bool hub_choose_by_identity(struct hub_making *m, const struct cm_json *like, co
         }
     }
     if (out->count > 0) {
-        return true;
+        return take_right(m, out);
     }
     *out = others;
-    return settle(m, &wanted, &others, like, path);
+    return settle(m, &wanted, &others, like, path) && take_right(m, out);
 }

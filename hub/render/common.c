@@ -24,10 +24,12 @@ static void put_map(struct hub_making *m, const char *map, const struct cm_json 
     if (written == NULL || written->type != CM_OBJECT || written->count == 0) {
         return;
     }
+    size_t before = m->diags->all;
     const struct cm_json *members = hub_nodes_of_app(m, written, true);
-    for (size_t i = 0; i < m->count; i++) {
-        for (const struct cm_json *n = members->first; n != NULL && !m->edits[i].removed;
-             n = n->next) {
+    for (size_t i = 0; i < m->count && m->diags->all == before; i++) {
+        bool skipped = m->edits[i].removed || m->edits[i].base->wrong;
+
+        for (const struct cm_json *n = members->first; n != NULL && !skipped; n = n->next) {
             put_member(m, &m->edits[i], map, n);
         }
     }
@@ -49,6 +51,7 @@ struct images {
     struct hub_making *m;
     struct image *items;
     size_t count;
+    bool wrong; // so nothing is changed
 };
 
 static const struct cm_json *text_member(const struct cm_json *entry, const char *name) {
@@ -207,7 +210,7 @@ static void change_images(struct images *images, struct hub_edit *edit) {
     if (kind != NULL && strcmp(kind, "CustomResourceDefinition") == 0) {
         return;
     }
-    if (visit(images, object, false) && !edit->removed) {
+    if (visit(images, object, false) && !edit->removed && !edit->base->wrong && !images->wrong) {
         (void)visit(images, hub_edit_own(images->m, edit), true);
     }
 }
@@ -215,7 +218,9 @@ static void change_images(struct images *images, struct hub_edit *edit) {
 static void put_images(struct hub_making *m) {
     struct images images = {.m = m};
 
+    size_t before = m->diags->all;
     read_images(&images);
+    images.wrong = m->diags->all > before;
     for (size_t i = 0; images.count > 0 && i < m->count; i++) {
         if (hub_edit_object(&m->edits[i]) != NULL) {
             change_images(&images, &m->edits[i]);
@@ -224,7 +229,7 @@ static void put_images(struct hub_making *m) {
     for (size_t i = 0; i < images.count; i++) {
         const struct image *image = &images.items[i];
 
-        if (!image->used) {
+        if (!image->used && !m->in->partial) {
             hub_diags_add(m->diags, m->in->path, image->node->line, image->node->column,
                           "no container of the App has the image '%s': write its name as in the "
                           "manifests, without tag and digest, or remove the entry",

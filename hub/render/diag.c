@@ -1,13 +1,13 @@
 #include "hub/render/diag.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
 #include "common/utf8.h"
+#include "common/yaml.h"
 
 static void free_one(struct hub_diag *diag) {
     free((void *)(uintptr_t)diag->path);
@@ -142,15 +142,23 @@ static const char *advice_for(const char *said) {
     return "";
 }
 
-void hub_diags_add_syntax(struct hub_diags *d, const char *path, const char *text, size_t size,
-                          const struct cm_err *err) {
+// What a listener of the reader of documents knows.
+struct parsing {
+    struct hub_diags *diags;
+    const struct hub_file_text *text;
+};
+
+// add_wrong adds what the reader said, and what to do.
+static void add_wrong(void *ctx, const struct cm_err *err) {
+    const struct parsing *p = ctx;
+    const struct hub_file_text *t = p->text;
     struct cm_err more = *err;
     size_t said = strlen(more.msg);
     const char *hint = advice_for(err->msg);
     size_t len;
 
-    if (size > 0 && is_lost(err)) {
-        const char *line = line_of(text, size, err, &len);
+    if (t->size > 0 && is_lost(err)) {
+        const char *line = line_of(t->bytes, t->size, err, &len);
         if (memmem(line, len, "{{", 2) != NULL) {
             hint = ": {{…}} is not filled in here, so commit what 'helm template' prints";
         } else if (memmem(line, len, "${", 2) != NULL) {
@@ -159,7 +167,15 @@ void hub_diags_add_syntax(struct hub_diags *d, const char *path, const char *tex
         }
     }
     (void)snprintf(more.msg + said, sizeof(more.msg) - said, "%s", hint);
-    hub_diags_add_err(d, path, &more);
+    hub_diags_add_err(p->diags, t->path, &more);
+}
+
+bool hub_diags_parse(struct hub_diags *d, const struct hub_file_text *text, struct cm_arena *a,
+                     const struct cm_json_limits *limits, struct cm_yaml_docs *out) {
+    struct parsing p = {d, text};
+    const struct cm_yaml_listener listener = {add_wrong, &p};
+
+    return cm_yaml_parse_all(a, text->bytes, text->size, limits, &listener, out);
 }
 
 static bool is_same(const struct hub_diag *a, const struct hub_diag *b) {

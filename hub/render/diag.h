@@ -6,10 +6,15 @@
 // Threads: one at a time.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/err.h"
+
+struct cm_arena;
+struct cm_json_limits;
+struct cm_yaml_docs;
 
 #define HUB_DIAGS_MAX 100
 
@@ -38,10 +43,18 @@ void hub_diags_add(struct hub_diags *d, const char *path, uint32_t line, uint32_
 // and words.
 void hub_diags_add_err(struct hub_diags *d, const char *path, const struct cm_err *err);
 
-// hub_diags_add_syntax is hub_diags_add_err for a text that is no YAML; it also says what to do,
-// most of all over variables within {…} and […], and over templates of Helm's.
-void hub_diags_add_syntax(struct hub_diags *d, const char *path, const char *text, size_t size,
-                          const struct cm_err *err);
+// A file's text, for places and advice.
+struct hub_file_text {
+    const char *path;
+    const char *bytes;
+    size_t size;
+};
+
+// hub_diags_parse reads all documents of a text that can be read. What is wrong with the others,
+// and members that are there twice, is added, with what to do: most of all over variables within
+// {…} and […], and over templates of Helm's. It tells whether no document is left out.
+bool hub_diags_parse(struct hub_diags *d, const struct hub_file_text *text, struct cm_arena *a,
+                     const struct cm_json_limits *limits, struct cm_yaml_docs *out);
 
 // hub_diags_unique drops entries behind the first `from` that say again, of the same place, what
 // one of them says: a text that is in several objects is wrong in each of them.

@@ -51,7 +51,7 @@ static void compile(struct hub_making *m, struct hub_edition *e) {
     for (size_t i = 0; i < m->count; i++) {
         const struct hub_edit *edit = &m->edits[i];
 
-        if (edit->removed) {
+        if (edit->removed || edit->failed) {
             continue;
         }
         if (edit->object == NULL) {
@@ -59,8 +59,10 @@ static void compile(struct hub_making *m, struct hub_edition *e) {
             continue;
         }
         struct hub_template *t = &source->templates[source->count++];
+        size_t before = m->diags->all;
         hub_nodes_compile(m, edit, source, t);
         hub_template_check(m->arena, t, m->diags);
+        t->wrong = m->diags->all > before;
         e->templates[e->count++] = t;
     }
 }
@@ -84,6 +86,7 @@ struct hub_edition *hub_edition_make(const struct hub_edition_input *in, struct 
     struct hub_edition *e = cm_new(1, sizeof(*e));
     struct hub_making m = {.in = in, .diags = diags};
     size_t before = diags->count;
+    size_t all = diags->all;
 
     e->source = new_source(in->path);
     m.arena = e->source->arena;
@@ -95,12 +98,13 @@ struct hub_edition *hub_edition_make(const struct hub_edition_input *in, struct 
         hub_common_apply(&m);
         (void)hub_edition_is_too_large(&m, NULL);
     }
-    if (diags->count == before) {
+    if (!m.too_large) {
         compile(&m, e);
         list_used(e);
     }
-    if (diags->count > before) {
-        hub_diags_unique(diags, before);
+    e->wrong = diags->all > all;
+    hub_diags_unique(diags, before);
+    if (m.too_large) {
         hub_edition_free(e);
         return NULL;
     }

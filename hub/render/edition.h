@@ -73,6 +73,7 @@ struct hub_edition_input {
     bool literal; // ${…} is plain text in app.yaml
     struct hub_template *const *templates;
     size_t template_count;
+    bool partial; // there may be more of them, which cannot be read: what matches none may be right
     const struct hub_overlay *overlays; // in the order in which they are put in
     size_t overlay_count;
     struct hub_common common[HUB_EDITION_LEVELS];
@@ -85,10 +86,12 @@ struct hub_edition {
     struct hub_source *source; // owns those that are new; NULL: none is
     const char **used;         // variables of all templates, sorted, each once
     size_t used_count;
+    bool wrong; // something is: it is only to be looked at
 };
 
-// hub_edition_make makes an edition of what it is given, which must outlive it. It returns NULL if
-// something is wrong, with all of that in diags.
+// hub_edition_make makes an edition of what it is given, which must outlive it. All that is wrong
+// goes to diags; what is wrong with a template or a source already is not told again. It returns
+// NULL if it is too large.
 struct hub_edition *hub_edition_make(const struct hub_edition_input *in, struct hub_diags *diags);
 void hub_edition_free(struct hub_edition *e); // NULL is fine
 

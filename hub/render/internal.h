@@ -24,6 +24,7 @@ struct hub_edit {
     struct cm_json *object; // made of struct hub_node; NULL: still as the base has it
     bool replaced;          // by an object of app.yaml
     bool removed;
+    bool failed; // something could not be put into it
 };
 
 struct hub_making {
@@ -33,6 +34,7 @@ struct hub_making {
     struct hub_edit *edits;
     size_t count;
     bool too_large; // and that is said
+    bool look_only; // at what is chosen: the overlay is wrong
 };
 
 // ---- edition.c
@@ -89,7 +91,8 @@ struct hub_chosen {
 };
 
 // hub_choose_by_target chooses what a target selects; hub_choose_by_identity what is called like
-// `like`, which stands in the file `path`. They return false and say so if there is nothing.
+// `like`, which stands in the file `path`. They return false and say so if there is nothing. What
+// is found and wrong is not among what is chosen.
 bool hub_choose_by_target(struct hub_making *m, const struct cm_json *target,
                           struct hub_chosen *out);
 bool hub_choose_by_identity(struct hub_making *m, const struct cm_json *like, const char *path,

@@ -9,6 +9,15 @@ static void report(struct hub_making *m, const struct cm_json *at, const struct 
     hub_diags_add(m->diags, hub_node_path(at), at->line, at->column, "%s", err->msg);
 }
 
+// nodes_of makes nodes of a part of app.yaml. If it is wrong, it is put into nothing.
+static struct cm_json *nodes_of(struct hub_making *m, const struct cm_json *node) {
+    size_t before = m->diags->all;
+    struct cm_json *made = hub_nodes_of_app(m, node, false);
+
+    m->look_only = m->diags->all > before;
+    return made;
+}
+
 // ---- What an object is called stays
 
 static void keep(struct hub_making *m, struct cm_json *patch, const struct cm_json *base,
@@ -51,6 +60,7 @@ static void merge_one(struct hub_making *m, struct hub_edit *edit, const struct 
     if (cm_object_merge(m->arena, object, copy, &merged, &err) < 0) {
         report(m, merged.wrong, &err);
         edit->object = NULL; // it is used up
+        edit->failed = true;
         return;
     }
     edit->removed = merged.object == NULL;
@@ -74,8 +84,10 @@ static void merge_sources(struct hub_making *m, const struct hub_overlay *overla
     for (size_t i = 0; i < overlay->source_count; i++) {
         const struct hub_source *source = overlay->sources[i];
 
-        for (size_t k = 0; k < source->count; k++) {
-            merge(m, overlay, hub_nodes_of_template(m->arena, &source->templates[k]));
+        for (size_t k = 0; k < source->readable; k++) {
+            if (!source->templates[k].wrong) {
+                merge(m, overlay, hub_nodes_of_template(m->arena, &source->templates[k]));
+            }
         }
     }
 }
@@ -93,12 +105,14 @@ static void patch_one(struct hub_making *m, struct hub_edit *edit,
         (void)cm_wrap(&err, "%s '%s'", id.kind != NULL ? id.kind : "object",
                       id.name != NULL ? id.name : "");
         report(m, patched.wrong, &err);
+        edit->failed = true;
         return;
     }
     if (patched.document->type != CM_OBJECT) {
         hub_diags_add(m->diags, m->in->path, operations->line, operations->column,
                       "the operations make %s of the object: leave the path \"\" alone",
                       cm_json_type_name(patched.document->type));
+        edit->failed = true;
         return;
     }
     edit->object = patched.document;
@@ -115,7 +129,7 @@ static bool choose(struct hub_making *m, const struct hub_overlay *overlay,
 }
 
 static void patch(struct hub_making *m, const struct hub_overlay *overlay) {
-    const struct cm_json *operations = hub_nodes_of_app(m, overlay->json_patch, false);
+    const struct cm_json *operations = nodes_of(m, overlay->json_patch);
     struct hub_chosen chosen;
 
     if (!choose(m, overlay, &chosen)) {
@@ -127,7 +141,7 @@ static void patch(struct hub_making *m, const struct hub_overlay *overlay) {
 }
 
 static void replace(struct hub_making *m, const struct hub_overlay *overlay) {
-    struct cm_json *object = hub_nodes_of_app(m, overlay->replace, false);
+    struct cm_json *object = nodes_of(m, overlay->replace);
     struct hub_chosen chosen;
 
     if (!hub_choose_by_identity(m, object, m->in->path, &chosen)) {
@@ -160,8 +174,9 @@ static void remove_all(struct hub_making *m, const struct hub_overlay *overlay) 
 }
 
 void hub_overlay_apply(struct hub_making *m, const struct hub_overlay *overlay) {
+    m->look_only = false;
     if (overlay->merge != NULL) {
-        merge(m, overlay, hub_nodes_of_app(m, overlay->merge, false));
+        merge(m, overlay, nodes_of(m, overlay->merge));
     } else if (overlay->json_patch != NULL) {
         patch(m, overlay);
     } else if (overlay->replace != NULL) {

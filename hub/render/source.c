@@ -17,7 +17,8 @@
 struct reading {
     struct hub_source *source;
     struct hub_holes holes;
-    bool literal; // there are no variables
+    bool literal;   // there are no variables
+    bool ambiguous; // what an object says, for something is there twice
     struct hub_template *templates;
     size_t capacity;
 };
@@ -165,8 +166,10 @@ static void add_template(struct reading *r, const struct cm_json *object) {
     struct hub_template *t = &r->templates[r->source->count++];
     // NOLINTNEXTLINE(clang-analyzer-core.NullDereference) cm_resize never returns NULL
     *t = (struct hub_template){.source = r->source, .object = object};
+    size_t before = r->source->diags.all;
     compile(r, t);
     hub_template_check(r->source->arena, t, &r->source->diags);
+    t->wrong = r->ambiguous || r->source->diags.all > before;
 }
 
 static void add_object(struct reading *r, const struct cm_json *object, size_t depth);
@@ -225,13 +228,13 @@ static bool is_json(const char *text, size_t size) {
 static void move_templates(struct reading *r) {
     struct hub_source *s = r->source;
 
-    if (s->diags.count > 0) {
-        s->count = 0;
-    } else if (s->count > 0) {
+    if (s->count > 0) {
         s->templates = cm_arena_get(s->arena, s->count * sizeof(*s->templates));
         // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) there are some
         memcpy(s->templates, r->templates, s->count * sizeof(*s->templates));
     }
+    s->readable = s->count;
+    s->count = s->diags.count == 0 ? s->count : 0;
     free(r->templates);
 }
 
@@ -303,8 +306,8 @@ static struct hub_source *read_source(struct cm_buf *path, const void *bytes, si
                                       bool literal) {
     struct hub_source *s = cm_new(1, sizeof(*s));
     struct reading r = {.source = s, .literal = literal};
+    const struct hub_file_text text = {(const char *)path->data, bytes, size};
     struct cm_yaml_docs docs;
-    struct cm_err err;
 
     s->arena = cm_arena_new(0);
     s->path = cm_buf_ref(path);
@@ -314,10 +317,8 @@ static struct hub_source *read_source(struct cm_buf *path, const void *bytes, si
                                  .size = size,
                                  .json = is_json(bytes, size),
                                  .diags = &s->diags};
-    if (cm_yaml_parse(s->arena, bytes, size, NULL, &docs, &err) < 0) {
-        hub_diags_add_syntax(&s->diags, hub_source_path(s), bytes, size, &err);
-        return s;
-    }
+    s->whole = hub_diags_parse(&s->diags, &text, s->arena, NULL, &docs);
+    r.ambiguous = s->diags.count > 0;
     read_marks(&r, bytes, size);
     for (size_t i = 0; i < docs.count; i++) {
         add_object(&r, docs.docs[i], 0);
@@ -339,7 +340,7 @@ void hub_source_free(struct hub_source *s) {
     if (s == NULL) {
         return;
     }
-    for (size_t i = 0; i < s->count; i++) {
+    for (size_t i = 0; i < s->readable; i++) {
         cm_map_free(s->templates[i].memo);
     }
     hub_diags_done(&s->diags);

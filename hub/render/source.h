@@ -1,7 +1,8 @@
 // source: a file of manifests, taken apart once: objects, and where variables stand in them.
 //
 // Several documents, `kind: List` (flattened) and JSON are fine. What cannot be a manifest is
-// reported with its place; a file with a problem gives no templates at all.
+// reported with its place; a file with a problem gives no templates at all, but for looking at, so
+// that what is wrong with the rest is told too.
 //
 // A template is an object with holes. In a plain YAML scalar that is one variable, the value keeps
 // its type (replicas: ${replicas}); in a quoted one the result is a string (port: "${port}"). JSON
@@ -38,6 +39,7 @@ struct hub_node {
 struct hub_template {
     struct hub_source *source;
     const struct cm_json *object;
+    bool wrong;             // something is, so it is only looked at
     bool literal;           // there are no variables in it
     bool placed;            // its nodes are struct hub_node
     struct hub_hole *holes; // in the order in which a walk meets them, a key before its value
@@ -52,7 +54,9 @@ struct hub_source {
     struct cm_arena *arena;
     struct cm_buf *path; // ends in NUL
     struct hub_template *templates;
-    size_t count;
+    size_t count;    // 0 if something is wrong
+    size_t readable; // as many are there to be looked at
+    bool whole;      // nothing could not be read
     struct hub_diags diags;
 };
 

@@ -221,8 +221,65 @@ static void names_must_be_scalars_and_not_null(void **state) {
 
 static void a_name_may_be_there_only_once(void **state) {
     assert_refused(state, "a: 1\nb: 2\na: 3\n",
-                   "line 3, column 4: 'a' is there twice in one object");
-    assert_refused(state, "'1': a\n1: b\n", "line 2, column 4: '1' is there twice in one object");
+                   "line 3, column 4: 'a' is there twice in one object, first in line 1");
+    assert_refused(state, "'1': a\n1: b\n",
+                   "line 2, column 4: '1' is there twice in one object, first in line 1");
+}
+
+static void note(void *ctx, const struct cm_err *err) {
+    cm_str_addf(ctx, "%s\n", err->msg);
+}
+
+// assert_told reads all that can be read: what is wrong, and the documents that are left.
+static void assert_told(void **state, const char *text, const char *told, const char *left) {
+    CM_CLEANUP(cm_str_done) struct cm_str words = {0};
+    CM_CLEANUP(cm_str_done) struct cm_str docs_text = {0};
+    const struct cm_yaml_listener listener = {note, &words};
+    struct cm_yaml_docs docs;
+
+    bool whole = cm_yaml_parse_all(*state, text, strlen(text), NULL, &listener, &docs);
+    for (size_t i = 0; i < docs.count; i++) {
+        cm_str_addf(&docs_text, "%s%u:", i > 0 ? " " : "", docs.docs[i]->line);
+        cm_json_write_compact(docs.docs[i], &docs_text);
+    }
+    cm_str_addf(&docs_text, "%s", whole ? "" : " and more");
+    assert_string_equal(cm_str_get(&words), told);
+    assert_string_equal(cm_str_get(&docs_text), left);
+}
+
+static void all_names_that_are_there_twice_are_told_and_stay(void **state) {
+    assert_told(state, "a: 1\na: 2\nb: {c: 3, c: 4}\na: 5\n",
+                "line 3, column 14: 'c' is there twice in one object, first in line 3\n"
+                "line 2, column 4: 'a' is there twice in one object, first in line 1\n"
+                "line 4, column 4: 'a' is there twice in one object, first in line 1\n",
+                "1:{\"a\":1,\"a\":2,\"b\":{\"c\":3,\"c\":4},\"a\":5}");
+    assert_told(state, "a: 1\n", "", "1:{\"a\":1}");
+}
+
+static void a_document_that_cannot_be_read_hides_no_other_one(void **state) {
+    assert_told(state, "a: 1\n---\nb: [\n---\nc: 1\n--- \nd: *no\n---\ne: 'open\n---\nf: 1\n",
+                "line 4, column 1: did not find expected node content while parsing a flow node\n"
+                "line 7, column 4: no anchor is named 'no'\n"
+                "line 10, column 1: found unexpected document indicator while scanning a quoted "
+                "scalar\n",
+                "1:{\"a\":1} 5:{\"c\":1} 11:{\"f\":1} and more");
+    assert_told(state, "a: {\r\n---\r\nb: 1\r\n---\r\n- @\r\n",
+                "line 2, column 1: did not find expected node content while parsing a flow node\n"
+                "line 5, column 3: found character that cannot start any token while scanning for "
+                "the next token\n",
+                "3:{\"b\":1} and more");
+    assert_told(state, "--- [\n",
+                "line 2, column 1: did not find expected node content while "
+                "parsing a flow node\n",
+                " and more");
+}
+
+static void a_limit_that_is_reached_ends_the_reading(void **state) {
+    assert_told(state, "a: \x01\n---\nb: 1\n",
+                "line 1, column 1: control characters are not allowed (0x01) at or after this "
+                "line\n",
+                " and more");
+    assert_told(state, "a: \xff\n---\nb: 1\n", "line 1, column 4: invalid UTF-8\n", " and more");
 }
 
 static void documents_are_read_and_empty_ones_left_out(void **state) {
@@ -537,6 +594,9 @@ int main(void) {
         cmocka_unit_test(names_that_are_no_strings_become_strings),
         cmocka_unit_test(names_must_be_scalars_and_not_null),
         cmocka_unit_test(a_name_may_be_there_only_once),
+        cmocka_unit_test(all_names_that_are_there_twice_are_told_and_stay),
+        cmocka_unit_test(a_document_that_cannot_be_read_hides_no_other_one),
+        cmocka_unit_test(a_limit_that_is_reached_ends_the_reading),
         cmocka_unit_test(documents_are_read_and_empty_ones_left_out),
         cmocka_unit_test(a_bom_and_dos_line_ends_are_fine),
         cmocka_unit_test(aliases_stand_for_a_copy),

@@ -26,10 +26,10 @@ static const struct {
     const char *words; // of our error; NULL: we read it
 } differences[] = {
     // Strict: the last one of two would win without a word.
-    {"duplicate", "line 3, column 4: 'a' is there twice in one object"},
-    {"duplicate_deep", "line 2, column 16: 'b' is there twice in one object"},
-    {"keys_alike", "line 2, column 4: 'true' is there twice in one object"},
-    {"json_duplicate", "line 1, column 15: 'a' is there twice in one object"},
+    {"duplicate", "line 3, column 4: 'a' is there twice in one object, first in line 1"},
+    {"duplicate_deep", "line 2, column 16: 'b' is there twice in one object, first in line 2"},
+    {"keys_alike", "line 2, column 4: 'true' is there twice in one object, first in line 1"},
+    {"json_duplicate", "line 1, column 15: 'a' is there twice in one object, first in line 1"},
     {"tag_own", "line 1, column 4: unknown tag '!mine'"},
     // The API server refuses it.
     {"escape_nul", "line 1, column 4: a string may not hold a NUL"},

@@ -32,7 +32,8 @@ static const struct wrong wrongs[] = {
      "clusters/a.yaml:4:1: did not find expected ',' or '}' while parsing a flow mapping: "
      "close what '{' or '[' opened, and put ',' between its members"},
     {"clusters/a.yaml", CLUSTER "metadata:\n  name: a\n  name: b\n",
-     "clusters/a.yaml:5:9: 'name' is there twice in one object: remove one of the two"},
+     "clusters/a.yaml:5:9: 'name' is there twice in one object, first in line 4: remove one "
+     "of the two"},
     {"clusters/a.yaml", "# nothing\n",
      "clusters/a.yaml:0:0: the file holds no document: add one of kind Cluster or delete the file"},
     {"clusters/a.yaml", "- one\n",

@@ -127,5 +127,10 @@ static inline struct hub_edition *make_edition(struct edition_case *c, struct hu
     for (size_t i = 0; i < c->base->count; i++) {
         templates[i] = &c->base->templates[i];
     }
-    return hub_edition_make(&in, diags);
+    struct hub_edition *e = hub_edition_make(&in, diags);
+    if (e != NULL && e->wrong) {
+        hub_edition_free(e);
+        return NULL;
+    }
+    return e;
 }

@@ -427,64 +427,63 @@ static void lists_are_not_nested_for_ever(void **state) {
                         "documents of their own");
 }
 
-static void what_is_no_manifest_is_refused(void **state) {
-    static const char *const wrong[][2] = {
-        {"- a\n", "a.yaml:1:1: a manifest must be an object with apiVersion, kind and metadata, "
-                  "not a list"},
-        {"kind: ConfigMap\nmetadata: {name: x}\n",
-         "a.yaml:1:1: apiVersion is missing or no string: add it"},
-        {"apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n",
-         "a.yaml:3:11: metadata.name is missing: add it"},
-        {"apiVersion: v1\nkind: Con fig\nmetadata: {name: a}\n",
-         "a.yaml:2:7: kind 'Con fig' is malformed: use 1 to 63 letters"},
-        {"apiVersion: v1\nkind: Pod\nmetadata: {generateName: a-}\n",
-         "a.yaml:3:26: metadata.generateName cannot be applied again: give it a metadata.name"},
-        {"# holdfast: substitue=off\napiVersion: v1\nkind: Pod\nmetadata: {name: a}\n",
-         "a.yaml:1:1: the comment 'holdfast: substitue=off' means nothing: write '# holdfast: "
-         "substitute=off' if ${…} is plain text in this file, or remove it"},
-        {"apiVersion: v1\nkind: List\nitems: 5\n",
-         "a.yaml:3:8: the items of a List must be a list of objects"},
-        {"apiVersion: v1\nkind: List\n",
-         "a.yaml:1:1: the items of a List must be a list of objects"},
-        {"apiVersion: holdfast/v1alpha1\nkind: App\nmetadata: {name: x}\n",
-         "a.yaml:1:1: a document of holdfast stands among an App's manifests: Clusters go below "
-         "clusters/, ClusterGroups below groups/, an App into a file named app.yaml"},
-        {"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n",
-         "a.yaml:1:1: kustomizations are not supported: list plain manifests, and say in "
-         "spec.overlays of the App where clusters differ"},
-        {"apiVersion: v1\nkind: Secret\nmetadata: {name: x}\nsops: {mac: x}\n",
-         "a.yaml:4:7: files encrypted with SOPS are not supported: leave the Secret out of Git and "
-         "make it in the cluster"},
-        {"a: {{ .Values.b }}\n", "a.yaml:1:5: a member's name must be a scalar: {{…}} is not "
-                                 "filled in here, so commit what 'helm template' prints"},
-        {"apiVersion: v1\nmetadata: {name: ${b},\n  x: y}\n",
-         "a.yaml:2:19: did not find expected ',' or '}' while parsing a flow mapping: within {…} "
-         "and […] a variable needs quotes, \"${name}\"; to keep its type, write the value on a "
-         "line of its own"},
-        {"a: ${b}\na: ${b}\n",
-         "a.yaml:2:4: 'a' is there twice in one object: remove one of the two"},
-        {"a: [\n", "a.yaml:2:1: did not find expected node content while parsing a flow node: "
-                   "close what '{' or '[' opened, and put ',' between its members"},
-        {"a:\n\tb: c\n", "a.yaml:2:1: found character that cannot start any token while scanning "
-                         "for the next token: indent with spaces, not with tabs, and put a text "
-                         "that begins with '@', '`' or '%' in quotes"},
-        {"a: b\n c: d\n", "a.yaml:2:3: mapping values are not allowed in this context: put the "
-                          "text in quotes if ': ' is part of it, or indent this line like those "
-                          "that belong with it"},
-        {"a: *b\n", "a.yaml:1:4: no anchor is named 'b': define it further up with '&', or put the "
-                    "text in quotes if '*' is part of it"},
-        {"a: !b c\n",
-         "a.yaml:1:4: unknown tag '!b': remove it, or put the text in quotes if '!' is "
-         "part of it"},
-    };
+static const char *const no_manifests[][2] = {
+    {"- a\n", "a.yaml:1:1: a manifest must be an object with apiVersion, kind and metadata, "
+              "not a list"},
+    {"kind: ConfigMap\nmetadata: {name: x}\n",
+     "a.yaml:1:1: apiVersion is missing or no string: add it"},
+    {"apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n",
+     "a.yaml:3:11: metadata.name is missing: add it"},
+    {"apiVersion: v1\nkind: Con fig\nmetadata: {name: a}\n",
+     "a.yaml:2:7: kind 'Con fig' is malformed: use 1 to 63 letters"},
+    {"apiVersion: v1\nkind: Pod\nmetadata: {generateName: a-}\n",
+     "a.yaml:3:26: metadata.generateName cannot be applied again: give it a metadata.name"},
+    {"# holdfast: substitue=off\napiVersion: v1\nkind: Pod\nmetadata: {name: a}\n",
+     "a.yaml:1:1: the comment 'holdfast: substitue=off' means nothing: write '# holdfast: "
+     "substitute=off' if ${…} is plain text in this file, or remove it"},
+    {"apiVersion: v1\nkind: List\nitems: 5\n",
+     "a.yaml:3:8: the items of a List must be a list of objects"},
+    {"apiVersion: v1\nkind: List\n", "a.yaml:1:1: the items of a List must be a list of objects"},
+    {"apiVersion: holdfast/v1alpha1\nkind: App\nmetadata: {name: x}\n",
+     "a.yaml:1:1: a document of holdfast stands among an App's manifests: Clusters go below "
+     "clusters/, ClusterGroups below groups/, an App into a file named app.yaml"},
+    {"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n",
+     "a.yaml:1:1: kustomizations are not supported: list plain manifests, and say in "
+     "spec.overlays of the App where clusters differ"},
+    {"apiVersion: v1\nkind: Secret\nmetadata: {name: x}\nsops: {mac: x}\n",
+     "a.yaml:4:7: files encrypted with SOPS are not supported: leave the Secret out of Git and "
+     "make it in the cluster"},
+    {"a: {{ .Values.b }}\n", "a.yaml:1:5: a member's name must be a scalar: {{…}} is not "
+                             "filled in here, so commit what 'helm template' prints"},
+    {"apiVersion: v1\nmetadata: {name: ${b},\n  x: y}\n",
+     "a.yaml:2:19: did not find expected ',' or '}' while parsing a flow mapping: within {…} "
+     "and […] a variable needs quotes, \"${name}\"; to keep its type, write the value on a "
+     "line of its own"},
+    {"a: ${b}\na: ${b}\n",
+     "a.yaml:2:4: 'a' is there twice in one object, first in line 1: remove one of the two\n"
+     "a.yaml:1:1: apiVersion is missing or no string: add it"},
+    {"a: [\n", "a.yaml:2:1: did not find expected node content while parsing a flow node: "
+               "close what '{' or '[' opened, and put ',' between its members"},
+    {"a:\n\tb: c\n", "a.yaml:2:1: found character that cannot start any token while scanning "
+                     "for the next token: indent with spaces, not with tabs, and put a text "
+                     "that begins with '@', '`' or '%' in quotes"},
+    {"a: b\n c: d\n", "a.yaml:2:3: mapping values are not allowed in this context: put the "
+                      "text in quotes if ': ' is part of it, or indent this line like those "
+                      "that belong with it"},
+    {"a: *b\n", "a.yaml:1:4: no anchor is named 'b': define it further up with '&', or put the "
+                "text in quotes if '*' is part of it"},
+    {"a: !b c\n", "a.yaml:1:4: unknown tag '!b': remove it, or put the text in quotes if '!' is "
+                  "part of it"},
+};
 
-    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+static void what_is_no_manifest_is_refused(void **state) {
+    for (size_t i = 0; i < sizeof(no_manifests) / sizeof(*no_manifests); i++) {
         struct making *m = *state;
 
         (void)tear_down(state);
         (void)set_up(state);
-        add(m, "a.yaml", wrong[i][0]);
-        assert_string_equal(render(m), wrong[i][1]);
+        add(m, "a.yaml", no_manifests[i][0]);
+        assert_string_equal(render(m), no_manifests[i][1]);
     }
 }
 
