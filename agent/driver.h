@@ -8,7 +8,8 @@
 // Everything is asynchronous. An operation is begun by a call that returns at once; its `done`
 // comes on the loop exactly once, never from inside the call, also when the driver is stopped
 // (CM_ECANCELED). The driver bounds how many requests it has in flight; the core may begin as many
-// operations as it likes, and each waits its turn in order.
+// operations as it likes, and each waits its turn; those on one key go one after the other, in the
+// order in which they were begun.
 //
 // What happens to objects behind our back arrives as observations: for each tracked object one soon
 // after `track` (once the driver has seen the target, so that "missing" means missing), then one
@@ -188,6 +189,12 @@ struct agent_driver_ops {
     // CM_EEXISTS with words if it stays because somebody took our mark off it.
     void (*remove)(struct agent_driver *d, const struct agent_owned *object, agent_removed_fn done,
                    void *ctx);
+
+    // release takes our mark off the object, if it still is the very one we applied, and leaves all
+    // else of it as it is. No error: it does not carry our mark, and recover will not find it. What
+    // another key of ours wants keeps its mark.
+    void (*release)(struct agent_driver *d, const struct agent_owned *object, agent_removed_fn done,
+                    void *ctx);
 
     // track begins to watch an object; tracking it again replaces uid and note. untrack ends it.
     void (*track)(struct agent_driver *d, const struct agent_owned *object);

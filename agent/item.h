@@ -20,5 +20,6 @@ struct agent_item {
     struct cm_sha256 sha256;       // desired form that was applied last
     bool keep;                     // it is not pruned; as it said when it was applied
     int32_t wave;                  // in which it was applied: removal goes the other way round
+    bool release;                  // it is to be left where it is, without our mark
     bool applied;                  // false: it was about to be applied for the first time
 };

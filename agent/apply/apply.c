@@ -117,7 +117,7 @@ struct agent_plan_world apply_world(struct run *r) {
 static void track_item(void *ctx, const struct agent_item *item) {
     struct agent_apply *a = ctx;
 
-    if (item->applied) {
+    if (item->applied && !item->release) {
         a->driver->ops->track(a->driver,
                               &(struct agent_owned){.app = item->app,
                                                     .key = item->key,
@@ -234,7 +234,8 @@ static struct run *run_for(struct agent_apply *a, const struct agent_desired_app
     r->revision = cm_strdup(app->revision);
     r->bundle = agent_bundle_ref(app->bundle);
     r->error = cm_strdup(app->error);
-    r->pruning = (struct agent_pruning){app->bundle->prune, app->bundle->prune_precious};
+    r->pruning = (struct agent_pruning){.prune = app->bundle->prune,
+                                        .precious = app->bundle->prune_precious};
     r->all = all;
     r->heal = app->bundle->drift == AGENT_DRIFT_CORRECT;
     return r;
@@ -283,7 +284,7 @@ static void start_gone(struct agent_apply *a, const struct agent_gone *gone) {
 
     r->revision = cm_strdup(gone->revision);
     r->gone = true;
-    r->pruning = (struct agent_pruning){.prune = gone->prune};
+    r->pruning = (struct agent_pruning){.prune = gone->prune, .gone = true};
     replace(a, gone->name, r);
 }
 

@@ -114,6 +114,8 @@ void op_remove(struct run *r, size_t step, const struct agent_item *item);
 void op_run(struct run *r, size_t step, const struct agent_entry *entry);
 void op_settle(struct run *r, size_t step, const struct agent_entry *entry);
 void op_explain(struct run *r, size_t step, const char *key);
+// op_release has our mark taken off an object and forgets it.
+void op_release(struct run *r, size_t step, const struct agent_item *item);
 // op_forget drops an object from the inventory and leaves it where it is.
 void op_forget(struct agent_apply *a, const struct agent_item *item);
 

@@ -150,6 +150,9 @@ static void put_intent(struct op *op) {
     }
     CM_AUTOFREE char *uid = cm_strdup(item.uid);
     CM_AUTOFREE char *note = cm_strdup(item.note);
+    // What is there was made for another bundle, is another App's or may have lost our mark.
+    item.applied = item.applied && !op->hook && !item.release && strcmp(item.app, op->app) == 0;
+    item.release = false;
     item.key = op->key;
     item.app = op->app;
     item.default_namespace = op->bundle->namespace;
@@ -157,7 +160,6 @@ static void put_intent(struct op *op) {
     item.uid = uid;
     item.note = note;
     item.wave = op->entry->wave;
-    item.applied = item.applied && !op->hook; // what is there is what was made for another bundle
     agent_cache_put_item(a->cache, &item);
     if (op->hook) {
         put_hook(op->run, op->key, false);
@@ -227,6 +229,38 @@ void op_remove(struct run *r, size_t step, const struct agent_item *item) {
     r->owner->driver->ops->remove(r->owner->driver, &owned, removed, op);
 }
 
+// released: it does not carry our mark any more. Another App may have claimed it meanwhile.
+static void released(void *ctx, const struct cm_err *error, int64_t retry_after_ms) {
+    struct op *op = ctx;
+    struct agent_apply *a = op->run->owner;
+    const struct agent_item *item = agent_cache_item(a->cache, op->key);
+
+    if (error->code != CM_OK) {
+        op_end(op, error, retry_after_ms);
+        return;
+    }
+    if (item == NULL || !item->release) {
+        op_end(op, NULL, 0);
+        return;
+    }
+    cm_log(CM_LOG_INFO, "agent.orphan", "an object is left where it is, and no longer ours", "app",
+           op->app, "object", op->key, NULL);
+    agent_cache_drop_item(a->cache, op->key);
+    agent_cache_commit(a->cache, forgotten, op);
+}
+
+static void release(struct op *op, const struct agent_item *item) {
+    struct agent_driver *d = op->run->owner->driver;
+    struct agent_owned owned = owned_of(item);
+
+    d->ops->untrack(d, op->key);
+    d->ops->release(d, &owned, released, op);
+}
+
+void op_release(struct run *r, size_t step, const struct agent_item *item) {
+    release(op_new(r, step, item->key), item);
+}
+
 void op_forget(struct agent_apply *a, const struct agent_item *item) {
     CM_AUTOFREE char *key = cm_strdup(item->key);
     CM_AUTOFREE char *app = cm_strdup(item->app);
@@ -246,29 +280,31 @@ void op_run(struct run *r, size_t step, const struct agent_entry *entry) {
     put_intent(op);
 }
 
-// settled: that the hook has run is on disk; what it made goes now, if it shall.
+// settled: that the hook has run is on disk; what it made goes now, or is let go.
 static void settled(void *ctx, const struct cm_err *error) {
     struct op *op = ctx;
     struct agent_apply *a = op->run->owner;
     const struct agent_item *item = agent_cache_item(a->cache, op->key);
 
     if (error->code != CM_OK || item == NULL || a->shut ||
-        op->entry->hook_delete != AGENT_HOOK_SUCCEEDED) {
+        op->entry->hook_delete == AGENT_HOOK_BEFORE_CREATION) {
         op_end(op, error->code == CM_OK ? NULL : error, 0);
-        return;
+    } else if (op->entry->hook_delete == AGENT_HOOK_NEVER) {
+        release(op, item);
+    } else {
+        struct agent_owned owned = owned_of(item);
+
+        a->driver->ops->remove(a->driver, &owned, removed, op);
     }
-    struct agent_owned owned = owned_of(item);
-    a->driver->ops->remove(a->driver, &owned, removed, op);
 }
 
 void op_settle(struct run *r, size_t step, const struct agent_entry *entry) {
     struct op *op = op_new(r, step, entry->key);
-    const struct agent_item *item = agent_cache_item(r->owner->cache, entry->key);
 
     op->entry = entry;
     put_hook(r, op->key, true);
-    if (entry->hook_delete == AGENT_HOOK_NEVER && item != NULL) {
-        op_forget(r->owner, item);
+    if (entry->hook_delete == AGENT_HOOK_NEVER) {
+        agent_cache_set_release(r->owner->cache, entry->key);
     }
     agent_cache_commit(r->owner->cache, settled, op);
 }

@@ -127,6 +127,8 @@ static void begin_removal(struct run *r, size_t i) {
 
     if (item == NULL) {
         step_succeeded(r, i);
+    } else if (r->removals.removals[i].release) {
+        op_release(r, i, item);
     } else {
         op_remove(r, i, item);
     }
@@ -345,22 +347,20 @@ static const char *why_left(enum agent_kept kept) {
     return why[kept];
 }
 
-// settle_left says of what stays why it does; of an App that is gone it is forgotten.
+// settle_left says of what stays why it does, and takes down what is to be released: should the App
+// come back before that is done, these objects are none of its own.
 static void settle_left(struct run *r) {
     struct agent_apply *a = r->owner;
 
     for (size_t i = 0; i < r->removals.left_count; i++) {
         const struct agent_left *l = &r->removals.left[i];
 
-        if (r->gone) {
-            cm_log(CM_LOG_INFO, "agent.orphan", "an object of an App that is gone is left there",
-                   "app", r->app, "object", l->item->key, NULL);
-            op_forget(a, l->item);
-        } else {
-            a->host.left(a->host.ctx, r->app, l->item->key, why_left(l->why));
-        }
+        a->host.left(a->host.ctx, r->app, l->item->key, why_left(l->why));
     }
-    if (r->gone && r->removals.left_count > 0) {
+    for (size_t i = 0; i < r->removals.released; i++) { // they come first
+        agent_cache_set_release(a->cache, r->removals.removals[i].key);
+    }
+    if (r->removals.released > 0) {
         agent_cache_commit(a->cache, NULL, NULL);
     }
 }
@@ -383,8 +383,8 @@ static void finish(struct run *r) {
     struct agent_apply *a = r->owner;
     const struct agent_app_removed removed = {.app = r->app,
                                               .revision = r->revision,
-                                              .removed = r->removals.count,
-                                              .left = r->removals.left_count};
+                                              .removed = r->removals.count - r->removals.released,
+                                              .left = r->removals.released};
 
     r->phase = RUN_DONE;
     r->all = false;

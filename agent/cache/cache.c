@@ -71,7 +71,7 @@ static void hold_item(struct agent_cache *c, const struct agent_item *item) {
 }
 
 // Bits of the last byte of an item; older agents wrote the first one only.
-enum { ITEM_APPLIED = 1, ITEM_KEEP = 2 };
+enum { ITEM_APPLIED = 1, ITEM_KEEP = 2, ITEM_RELEASE = 4 };
 
 static void record_item(struct cm_str *out, const struct agent_item *item) {
     size_t begin = agent_put_begin(out, AGENT_RECORD_ITEM);
@@ -82,7 +82,8 @@ static void record_item(struct cm_str *out, const struct agent_item *item) {
     agent_put_text(out, item->uid);
     agent_put_text(out, item->note);
     cm_str_add_n(out, item->sha256.bytes, sizeof(item->sha256.bytes));
-    agent_put_u8(out, (uint8_t)((item->applied ? ITEM_APPLIED : 0) | (item->keep ? ITEM_KEEP : 0)));
+    agent_put_u8(out, (uint8_t)((item->applied ? ITEM_APPLIED : 0) | (item->keep ? ITEM_KEEP : 0) |
+                                (item->release ? ITEM_RELEASE : 0)));
     agent_put_u32(out, (uint32_t)item->wave);
     agent_put_end(out, begin);
 }
@@ -107,6 +108,15 @@ void agent_cache_set_wave(struct agent_cache *c, const char *key, int32_t wave) 
 
     if (h != NULL && h->item.wave != wave) {
         h->item.wave = wave;
+        record_item(&c->open, &h->item);
+    }
+}
+
+void agent_cache_set_release(struct agent_cache *c, const char *key) {
+    struct held *h = cm_map_get(c->items, key);
+
+    if (h != NULL && !h->item.release) {
+        h->item.release = true;
         record_item(&c->open, &h->item);
     }
 }
@@ -553,6 +563,7 @@ static bool read_item(struct agent_cache *c, struct agent_reader *r) {
     uint8_t bits = agent_get_u8(r);
     item.applied = (bits & ITEM_APPLIED) != 0;
     item.keep = (bits & ITEM_KEEP) != 0;
+    item.release = (bits & ITEM_RELEASE) != 0;
     item.wave = r->left == 0 ? 0 : (int32_t)agent_get_u32(r); // it came later
     if (r->bad || c == NULL) {
         return !r->bad;

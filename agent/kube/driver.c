@@ -82,6 +82,7 @@ static void free_driver(struct agent_driver *d) {
     }
     kube_table_free(k);
     kube_owners_free(k);
+    kube_ops_free(k);
     kube_watch_free_all(k);
     kube_resources_free(k->resources);
     kube_resources_free(k->found);
@@ -149,6 +150,11 @@ static void remove_object(struct agent_driver *d, const struct agent_owned *obje
     kube_ops_remove(kube_of(d), object, done, ctx);
 }
 
+static void release_object(struct agent_driver *d, const struct agent_owned *object,
+                           agent_removed_fn done, void *ctx) {
+    kube_ops_release(kube_of(d), object, done, ctx);
+}
+
 static void track(struct agent_driver *d, const struct agent_owned *object) {
     kube_table_track(kube_of(d), object);
 }
@@ -181,6 +187,7 @@ static const struct agent_driver_ops kube_ops = {
     .run = run,
     .tail = tail,
     .remove = remove_object,
+    .release = release_object,
     .track = track,
     .untrack = untrack,
     .observe = observe,
@@ -230,6 +237,7 @@ static void init_lists(struct agent_kube *k) {
     k->table.by_key = cm_map_new(NULL);
     k->table.by_place = cm_map_new(NULL);
     kube_owners_init(k);
+    kube_ops_init(k);
 }
 
 static const char *or_default(const char *text, const char *otherwise) {

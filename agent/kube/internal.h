@@ -118,12 +118,19 @@ const struct kube_resource *kube_resolve(struct agent_kube *k, struct cm_arena *
 
 // ops
 
-enum kube_op_type { KUBE_APPLY, KUBE_REMOVE, KUBE_RUN };
+enum kube_op_type { KUBE_APPLY, KUBE_REMOVE, KUBE_RELEASE, KUBE_RUN };
 
 struct kube_watch;
 
+struct kube_line;  // the operations on one key, in order
+struct kube_share; // what one App has under way
+
 struct kube_op {
-    struct cm_list at; // in one of the lists of struct kube_ops
+    struct cm_list at; // in one of the lists of struct kube_ops, or parked in its share
+    struct cm_list in_line;
+    struct kube_line *line;
+    struct kube_share *share;
+    bool counted; // in share
     struct agent_kube *k;
     enum kube_op_type type;
     char *app;
@@ -135,8 +142,8 @@ struct kube_op {
     bool yields;     // apply: take no field from anybody
     bool recreate;   // apply: delete what cannot be changed
     bool once;       // apply: change nothing that is there
-    char *uid;       // remove, and what an apply deletes to make it anew
-    bool remembered; // remove: we were told that our apply succeeded
+    char *uid;       // remove, release, and what an apply deletes to make it anew
+    bool remembered; // remove, release: we were told that our apply succeeded
     agent_applied_fn applied;
     agent_removed_fn removed;
     void *ctx;
@@ -155,7 +162,7 @@ struct kube_op {
     bool cleared;            // apply, run: nothing is in its way any more
     const char *fixed;       // apply: fields that cannot be changed; the arena's
     bool at_version;         // apply: only to the version that was looked at
-    int looks;               // apply: how often it was looked at
+    int looks;               // apply, release: how often it was looked at
     bool has_slot;
     struct cm_timer timer; // remove: next look whether it is gone; apply: next try
     int64_t pause_ms;
@@ -164,6 +171,8 @@ struct kube_op {
 
 struct kube_ops {
     struct cm_list queue;
+    struct cm_map *lines;          // by key
+    struct cm_map *shares;         // by App
     struct cm_list waiting_kind;   // for a round of discovery
     struct cm_list waiting_parent; // for the ApplySet's parent
     struct cm_list waiting_owners; // until it is known who has fields by right
@@ -174,12 +183,16 @@ struct kube_ops {
     bool posted;
 };
 
+void kube_ops_init(struct agent_kube *k);
+void kube_ops_free(struct agent_kube *k); // when all is quiet
 void kube_ops_apply(struct agent_kube *k, const struct agent_object *object, agent_applied_fn done,
                     void *ctx);
 void kube_ops_run(struct agent_kube *k, const struct agent_object *object, agent_applied_fn done,
                   void *ctx);
 void kube_ops_remove(struct agent_kube *k, const struct agent_owned *object, agent_removed_fn done,
                      void *ctx);
+void kube_ops_release(struct agent_kube *k, const struct agent_owned *object, agent_removed_fn done,
+                      void *ctx);
 void kube_ops_wake(struct agent_kube *k);       // something changed: look at the queue
 void kube_ops_discovered(struct agent_kube *k); // a round of discovery is over
 void kube_ops_owners_known(struct agent_kube *k);

@@ -6,6 +6,7 @@
 // ApplySet's parent is a Secret in the inventory namespace that lists which kinds and namespaces
 // may hold members; it is written before the first member of a new kind or namespace. So the
 // cluster itself knows what an agent owns, and an agent that lost its disk finds it (`recover`).
+// What stays in the cluster when its App leaves loses both labels.
 //
 // An object that is there already and not ours is taken over if nobody keeps it (made by kubectl or
 // Helm), with the fields that they own (adopt.h), and else left to its owner

@@ -2,8 +2,9 @@
 //
 // An operation waits for its turn, perhaps for a round of discovery, perhaps for the ApplySet's
 // parent, and then runs; at most max_in_flight run at once, all but a few of them one App's: one
-// whose requests hang (a webhook that does not answer) keeps no other waiting. Two operations on
-// one object never run together.
+// whose requests hang (a webhook that does not answer) keeps no other waiting. What such an App
+// wants besides is parked, so that nobody looks at it in vain. Operations on one key run one after
+// the other, in the order in which they came.
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +12,87 @@
 #include "agent/kube/internal.h"
 #include "common/arena.h"
 #include "common/buf.h"
+#include "common/map.h"
 #include "common/mem.h"
 
 enum { FOR_OTHERS = 2 };
 
+struct kube_line {
+    struct cm_list ops;
+};
+
+struct kube_share {
+    size_t ops;
+    size_t running;
+    struct cm_list parked;
+};
+
+void kube_ops_init(struct agent_kube *k) {
+    k->ops.lines = cm_map_new(free);
+    k->ops.shares = cm_map_new(free);
+}
+
+void kube_ops_free(struct agent_kube *k) {
+    cm_map_free(k->ops.lines);
+    cm_map_free(k->ops.shares);
+}
+
+static void join(struct kube_op *op) {
+    struct kube_ops *ops = &op->k->ops;
+
+    op->line = cm_map_get(ops->lines, op->key);
+    if (op->line == NULL) {
+        op->line = cm_new(1, sizeof(*op->line));
+        cm_list_init(&op->line->ops);
+        cm_map_put(ops->lines, op->key, op->line);
+    }
+    cm_list_append(&op->line->ops, &op->in_line);
+    op->share = cm_map_get(ops->shares, op->app);
+    if (op->share == NULL) {
+        op->share = cm_new(1, sizeof(*op->share));
+        cm_list_init(&op->share->parked);
+        cm_map_put(ops->shares, op->app, op->share);
+    }
+    op->share->ops++;
+}
+
+// unpark lets one that was parked wait for its turn again, before all others.
+static void unpark(struct agent_kube *k, struct kube_share *share) {
+    struct cm_list *first = share->parked.next;
+
+    if (!cm_list_empty(&share->parked)) {
+        cm_list_remove(first);
+        cm_list_append(k->ops.queue.next, first);
+        kube_ops_wake(k);
+    }
+}
+
+static void uncount(struct kube_op *op) {
+    if (op->counted) {
+        op->counted = false;
+        op->share->running--;
+        unpark(op->k, op->share);
+    }
+}
+
+static void part(struct kube_op *op) {
+    struct kube_ops *ops = &op->k->ops;
+
+    cm_list_remove(&op->in_line);
+    if (cm_list_empty(&op->line->ops)) {
+        (void)cm_map_remove(ops->lines, op->key);
+    } else {
+        kube_ops_wake(op->k); // the next one may begin
+    }
+    if (--op->share->ops == 0) {
+        (void)cm_map_remove(ops->shares, op->app);
+    }
+}
+
 void kube_op_free(struct kube_op *op) {
     cm_list_remove(&op->at);
+    uncount(op);
+    part(op);
     cm_timer_stop(op->k->loop, &op->timer);
     cm_arena_free(op->arena);
     cm_buf_unref(op->bytes);
@@ -41,7 +117,7 @@ static void tell(struct kube_op *op, const struct cm_err *err, int64_t retry_aft
                  const struct agent_applied *applied) {
     struct agent_applied failed = {.retry_after_ms = retry_after_ms, .uid = "", .note = ""};
 
-    if (op->type == KUBE_REMOVE) {
+    if (op->type == KUBE_REMOVE || op->type == KUBE_RELEASE) {
         op->removed(op->ctx, err, retry_after_ms);
     } else if (applied != NULL) {
         op->applied(op->ctx, applied);
@@ -56,6 +132,7 @@ void kube_op_done(struct kube_op *op, const struct cm_err *err, int64_t retry_af
     struct kube_entry *e = op->entry;
 
     cm_list_remove(&op->at);
+    uncount(op);
     give_slot_back(op);
     tell(op, err, retry_after_ms, applied); // the entry stays while it has an operation
     if (e != NULL) {
@@ -67,6 +144,7 @@ void kube_op_done(struct kube_op *op, const struct cm_err *err, int64_t retry_af
 
 static void move(struct kube_op *op, struct cm_list *to) {
     cm_list_remove(&op->at);
+    uncount(op);
     cm_list_append(to, &op->at);
 }
 
@@ -93,30 +171,23 @@ void kube_op_again(struct kube_op *op) {
     kube_ops_wake(op->k);
 }
 
-static bool is_free(struct kube_op *op) {
-    struct kube_entry *e = kube_entry_find(op->k, op->key);
-
-    return e == NULL || e->op == NULL || e->op == op;
+static bool is_first(const struct kube_op *op) {
+    return op->line->ops.next == &op->in_line;
 }
 
 // has_room tells whether the op's App may have one more under way.
 static bool has_room(const struct kube_op *op) {
-    struct agent_kube *k = op->k;
-    size_t most = k->max_in_flight > FOR_OTHERS ? k->max_in_flight - FOR_OTHERS : 1;
-    size_t count = 0;
+    size_t max = op->k->max_in_flight;
 
-    for (struct cm_list *at = k->ops.running.next; at != &k->ops.running; at = at->next) {
-        const struct kube_op *other = CM_CONTAINER(at, struct kube_op, at);
-
-        count += strcmp(other->app, op->app) == 0 ? 1 : 0;
-    }
-    return count < most;
+    return op->share->running < (max > FOR_OTHERS ? max - FOR_OTHERS : 1);
 }
 
 static void begin(struct kube_op *op) {
     struct agent_kube *k = op->k;
 
     move(op, &k->ops.running);
+    op->counted = true;
+    op->share->running++;
     if (op->type == KUBE_APPLY || op->cleared) {
         kube_apply_begin(op);
     } else {
@@ -158,8 +229,10 @@ static void run_queue(void *ctx) {
         if (k->stopping || ops->in_flight >= k->max_in_flight) {
             break;
         }
-        if (is_free(op) && has_room(op)) {
+        if (is_first(op) && has_room(op)) {
             begin(op);
+        } else if (is_first(op)) {
+            move(op, &op->share->parked);
         }
     }
     if (!cm_list_empty(&ops->waiting_parent)) {
@@ -175,12 +248,16 @@ void kube_ops_wake(struct agent_kube *k) {
     }
 }
 
-static struct kube_op *new_op(struct agent_kube *k, enum kube_op_type type, void *ctx) {
+static struct kube_op *new_op(struct agent_kube *k, enum kube_op_type type, const char *app,
+                              const char *key, void *ctx) {
     struct kube_op *op = cm_new(1, sizeof(*op));
 
     op->k = k;
     op->type = type;
     op->ctx = ctx;
+    op->app = cm_strdup(app);
+    op->key = cm_strdup(key);
+    join(op);
     cm_list_append(&k->ops.queue, &op->at);
     kube_ops_wake(k);
     return op;
@@ -189,10 +266,8 @@ static struct kube_op *new_op(struct agent_kube *k, enum kube_op_type type, void
 static struct kube_op *new_write(struct agent_kube *k, enum kube_op_type type,
                                  const struct agent_object *object, agent_applied_fn done,
                                  void *ctx) {
-    struct kube_op *op = new_op(k, type, ctx);
+    struct kube_op *op = new_op(k, type, object->app, object->key, ctx);
 
-    op->app = cm_strdup(object->app);
-    op->key = cm_strdup(object->key);
     op->default_namespace = cm_strdup(object->default_namespace);
     op->bytes = cm_buf_ref(object->bytes);
     op->secret = object->secret;
@@ -214,16 +289,24 @@ void kube_ops_run(struct agent_kube *k, const struct agent_object *object, agent
     new_write(k, KUBE_RUN, object, done, ctx)->uid = cm_strdup("");
 }
 
-void kube_ops_remove(struct agent_kube *k, const struct agent_owned *object, agent_removed_fn done,
-                     void *ctx) {
-    struct kube_op *op = new_op(k, KUBE_REMOVE, ctx);
+static void new_end(struct agent_kube *k, enum kube_op_type type, const struct agent_owned *object,
+                    agent_removed_fn done, void *ctx) {
+    struct kube_op *op = new_op(k, type, object->app, object->key, ctx);
 
-    op->app = cm_strdup(object->app);
-    op->key = cm_strdup(object->key);
     op->default_namespace = cm_strdup(object->default_namespace);
     op->uid = cm_strdup(object->uid);
     op->remembered = object->note[0] != '\0';
     op->removed = done;
+}
+
+void kube_ops_remove(struct agent_kube *k, const struct agent_owned *object, agent_removed_fn done,
+                     void *ctx) {
+    new_end(k, KUBE_REMOVE, object, done, ctx);
+}
+
+void kube_ops_release(struct agent_kube *k, const struct agent_owned *object, agent_removed_fn done,
+                      void *ctx) {
+    new_end(k, KUBE_RELEASE, object, done, ctx);
 }
 
 // requeue puts operations that waited back where they were: before all that have not begun.
@@ -274,7 +357,19 @@ void kube_ops_parent_written(struct agent_kube *k, const struct cm_err *err, int
     }
 }
 
+static bool unpark_all(void *ctx, const char *app, void *value) {
+    struct kube_share *share = value;
+    struct agent_kube *k = ctx;
+
+    (void)app;
+    while (!cm_list_empty(&share->parked)) {
+        unpark(k, share);
+    }
+    return true;
+}
+
 void kube_ops_fail_all(struct agent_kube *k, const struct cm_err *why) {
+    cm_map_each(k->ops.shares, unpark_all, k);
     fail_list(&k->ops.queue, why, 0);
     fail_list(&k->ops.waiting_kind, why, 0);
     fail_list(&k->ops.waiting_parent, why, 0);

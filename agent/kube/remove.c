@@ -1,6 +1,9 @@
 // One removal: look whether it is ours, delete it, wait until it has gone. An apply that has to
 // make an object anew does the same from the second step on.
 //
+// A release looks at the object like that and takes our labels off, and nothing else. What we set
+// of it stays ours as a field manager: an App that comes back finds what to take away.
+//
 // A run begins like that, too; of what is in its way it also waits for the pods, so that two runs
 // of a hook are never at work together.
 #include <stdlib.h>
@@ -16,12 +19,12 @@
 #include "common/mem.h"
 #include "common/str.h"
 
-enum { PAUSE_MIN_MS = 100, PAUSE_MAX_MS = 2000, PATIENCE_MS = 30000 };
+enum { PAUSE_MIN_MS = 100, PAUSE_MAX_MS = 2000, PATIENCE_MS = 30000, LOOKS_MAX = 5 };
 
 static void finish(struct kube_op *op) {
     struct cm_err ok = {0};
 
-    if (op->type != KUBE_REMOVE) {
+    if (op->type != KUBE_REMOVE && op->type != KUBE_RELEASE) {
         kube_op_cleared(op);
     } else {
         kube_op_done(op, &ok, 0, NULL);
@@ -189,6 +192,60 @@ static void not_ours(struct kube_op *op) {
     kube_op_done(op, &err, 0, NULL);
 }
 
+// Releasing
+
+// add_step begins a step of a patch (RFC 6902) at a label.
+static void add_step(struct cm_str *out, const char *what, const char *label) {
+    cm_str_addf(out, "{\"op\":\"%s\",\"path\":\"/metadata/labels/", what);
+    for (; *label != '\0'; label++) {
+        cm_str_add_n(out, *label == '/' ? "~1" : label, *label == '/' ? 2 : 1);
+    }
+    cm_str_add(out, "\"");
+}
+
+static void on_found(void *ctx, const struct kube_answer *answer);
+
+static void on_released(void *ctx, const struct kube_answer *answer) {
+    struct kube_op *op = ctx;
+
+    op->call = NULL;
+    if (kube_answer_ok(answer) || answer->status == 404) {
+        finish(op);
+    } else if ((answer->status == 409 || answer->status == 422) && op->looks < LOOKS_MAX) {
+        get(op, on_found); // it was changed since it was looked at
+    } else {
+        fail(op, answer, "patch");
+    }
+}
+
+// take_mark_off does nothing if it is not the object any more that was looked at.
+static void take_mark_off(struct kube_op *op, const struct cm_json *live) {
+    CM_AUTOFREE char *manager = cm_http_escape(op->k->field_manager);
+    CM_AUTOFREE char *path = cm_strf("%s?fieldManager=%s", op->path, manager);
+    CM_CLEANUP(cm_str_done) struct cm_str body = {0};
+
+    cm_str_addf(&body, "[{\"op\":\"test\",\"path\":\"/metadata/uid\",\"value\":\"%s\"},",
+                kube_object_uid(live));
+    add_step(&body, "test", KUBE_LABEL_PART_OF);
+    cm_str_addf(&body, ",\"value\":\"%s\"},", op->k->applyset.id);
+    add_step(&body, "remove", KUBE_LABEL_PART_OF);
+    if (kube_object_label(live, KUBE_LABEL_APP) != NULL) {
+        cm_str_add(&body, "},");
+        add_step(&body, "remove", KUBE_LABEL_APP);
+    }
+    cm_str_add(&body, "}]");
+    struct kube_request request = {
+        .method = "PATCH",
+        .path = path,
+        .content_type = "application/json-patch+json",
+        .body = cm_str_get(&body),
+        .done = on_released,
+        .ctx = op,
+    };
+    op->looks++;
+    op->call = kube_call(op->k, &request);
+}
+
 static void on_found(void *ctx, const struct kube_answer *answer) {
     struct kube_op *op = ctx;
 
@@ -197,10 +254,12 @@ static void on_found(void *ctx, const struct kube_answer *answer) {
         fail(op, answer, "get");
     } else if (answer->status != 404 && op->type == KUBE_RUN && !is_ours(op, answer->json)) {
         not_ours(op);
-    } else if (answer->status != 404 && is_unmarked(op, answer->json)) {
+    } else if (answer->status != 404 && op->type == KUBE_REMOVE && is_unmarked(op, answer->json)) {
         leave(op);
     } else if (answer->status == 404 || !is_ours(op, answer->json)) {
         finish(op);
+    } else if (op->type == KUBE_RELEASE) {
+        take_mark_off(op, answer->json);
     } else {
         free(op->uid);
         op->uid = cm_strdup(kube_object_uid(answer->json));

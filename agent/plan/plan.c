@@ -33,8 +33,9 @@ static int compare_steps(const void *left, const void *right) {
 // is_current tells whether an object was applied in this form by this App and is still so.
 static bool is_current(const struct agent_plan_world *world, const struct agent_entry *entry,
                        const struct agent_item *item, const struct agent_desired_app *app) {
-    return item != NULL && item->applied && cm_sha256_equal(&item->sha256, &entry->sha256) &&
-           strcmp(item->app, app->name) == 0 && !world->wrong(world->ctx, entry->key);
+    return item != NULL && item->applied && !item->release &&
+           cm_sha256_equal(&item->sha256, &entry->sha256) && strcmp(item->app, app->name) == 0 &&
+           !world->wrong(world->ctx, entry->key);
 }
 
 void agent_plan_apply(struct cm_arena *a, const struct agent_plan_world *world,
@@ -63,7 +64,7 @@ void agent_plan_apply(struct cm_arena *a, const struct agent_plan_world *world,
             .gate = place.gate,
             .hook = hook,
             .changes = changes,
-            .is_new = item == NULL || strcmp(item->app, app->name) != 0,
+            .is_new = item == NULL || item->release || strcmp(item->app, app->name) != 0,
         };
         out->changes += changes ? 1 : 0;
     }
@@ -92,6 +93,9 @@ static int compare_removals(const void *left, const void *right) {
     const struct agent_removal *a = left;
     const struct agent_removal *b = right;
 
+    if (a->release != b->release) {
+        return a->release ? -1 : 1;
+    }
     if (a->wave != b->wave) {
         return a->wave > b->wave ? -1 : 1;
     }
@@ -99,6 +103,15 @@ static int compare_removals(const void *left, const void *right) {
         return a->rank > b->rank ? -1 : 1;
     }
     return strcmp(a->key, b->key);
+}
+
+// is_kept tells whether an item is not to be removed, and why.
+static bool is_kept(const struct agent_item *item, const struct agent_place *place,
+                    const struct agent_pruning *how, enum agent_kept *why) {
+    *why = !how->prune  ? AGENT_KEPT_PRUNE_OFF
+           : item->keep ? AGENT_KEPT_ANNOTATED
+                        : AGENT_KEPT_PRECIOUS;
+    return !how->prune || item->keep || (place->precious && !how->precious);
 }
 
 void agent_plan_prune(struct cm_arena *a, const struct agent_plan_world *world,
@@ -109,22 +122,23 @@ void agent_plan_prune(struct cm_arena *a, const struct agent_plan_world *world,
         .left = cm_arena_get(a, (item_count + 1) * sizeof(*out->left)),
     };
     for (size_t i = 0; i < item_count; i++) {
+        const struct agent_item *item = items[i];
         struct agent_place place = {0};
+        enum agent_kept why;
 
-        if (agent_desired_claim(desired, items[i]->key) != NULL) {
+        if (agent_desired_claim(desired, item->key) != NULL) {
             continue;
         }
-        world->place(world->ctx, items[i]->key, &place);
-        bool precious = place.precious && !how->precious;
-        if (!how->prune || items[i]->keep || precious) {
-            out->left[out->left_count++] =
-                (struct agent_left){items[i], !how->prune      ? AGENT_KEPT_PRUNE_OFF
-                                              : items[i]->keep ? AGENT_KEPT_ANNOTATED
-                                                               : AGENT_KEPT_PRECIOUS};
-        } else {
-            out->removals[out->count++] = (struct agent_removal){cm_arena_strdup(a, items[i]->key),
-                                                                 items[i]->wave, place.rank};
+        world->place(world->ctx, item->key, &place);
+        bool kept = is_kept(item, &place, how, &why);
+        bool release = item->release || (kept && how->gone);
+        if (kept && !release) {
+            out->left[out->left_count++] = (struct agent_left){item, why};
+            continue;
         }
+        out->removals[out->count++] =
+            (struct agent_removal){cm_arena_strdup(a, item->key), item->wave, place.rank, release};
+        out->released += release ? 1 : 0;
     }
     qsort(out->removals, out->count, sizeof(*out->removals), compare_removals);
 }
@@ -132,7 +146,8 @@ void agent_plan_prune(struct cm_arena *a, const struct agent_plan_world *world,
 size_t agent_prune_stage(const struct agent_prune *prune, size_t from) {
     size_t end = from;
 
-    while (end < prune->count && prune->removals[end].wave == prune->removals[from].wave &&
+    while (end < prune->count && prune->removals[end].release == prune->removals[from].release &&
+           prune->removals[end].wave == prune->removals[from].wave &&
            prune->removals[end].rank == prune->removals[from].rank) {
         end++;
     }

@@ -10,7 +10,8 @@
 // what the App owns and no App of the manifest lists, in the order of falling waves and ranks. So
 // an object that moved to another App is handed over and never deleted, and what is not in the
 // inventory cannot be named at all. Objects that say so stay, and precious ones unless the App says
-// otherwise.
+// otherwise. What an App leaves behind that is gone itself is released: it stays, without our mark.
+// Once that was decided it is never removed, whatever the App says later.
 //
 // Threads: any; pure. Results live in the arena given and borrow keys from the inputs.
 #pragma once
@@ -44,7 +45,7 @@ struct agent_step {
     bool gate;
     bool hook;
     bool changes; // it must be applied; false: a gate that is as it should be, to be waited for
-    bool is_new;  // the inventory does not own it for this App yet: the intent goes to disk first
+    bool is_new;  // the inventory does not own it for this App: the intent goes to disk first
 };
 
 struct agent_plan {
@@ -72,12 +73,14 @@ enum agent_kept { AGENT_KEPT_PRUNE_OFF, AGENT_KEPT_PRECIOUS, AGENT_KEPT_ANNOTATE
 struct agent_pruning {
     bool prune;    // it is removed
     bool precious; // also what is precious
+    bool gone;     // the App is: what stays is released
 };
 
 struct agent_removal {
     const char *key; // the arena's: the item may be forgotten before its turn comes
     int wave;
     int rank;
+    bool release; // it stays, without our mark
 };
 
 struct agent_left {
@@ -86,8 +89,9 @@ struct agent_left {
 };
 
 struct agent_prune {
-    struct agent_removal *removals; // highest wave first, of it the highest rank
+    struct agent_removal *removals; // what is released, then the highest wave and rank
     size_t count;
+    size_t released;         // of them
     struct agent_left *left; // owned and no longer listed, but not to be removed
     size_t left_count;
 };

@@ -525,6 +525,15 @@ enum cm_rc sim_remove(struct agent_sim *sim, const char *key, const char *uid, s
     return CM_OK;
 }
 
+void sim_release(struct agent_sim *sim, const char *key, const char *uid) {
+    struct sim_object *o = sim_find(sim, key);
+
+    if (o != NULL && (uid[0] == '\0' || strcmp(o->uid, uid) == 0)) {
+        free(o->core_key);
+        o->core_key = NULL;
+    }
+}
+
 // ---- Made and asked from outside
 
 struct agent_sim *agent_sim_new(struct cm_loop *loop, const struct agent_sim_config *config) {

@@ -16,7 +16,7 @@ enum { VALUE_MAX = 256 };
 
 #define ONCE "once" // the note of what is only made, never changed
 
-enum op_type { OP_APPLY, OP_RUN, OP_TAIL, OP_REMOVE, OP_RECOVER };
+enum op_type { OP_APPLY, OP_RUN, OP_TAIL, OP_REMOVE, OP_RELEASE, OP_RECOVER };
 
 // A request. Requests wait in order; those in flight come first in the list.
 struct op {
@@ -199,9 +199,11 @@ static void end_remove(struct agent_sim_driver *d, struct op *op, bool canceled)
     if (canceled) {
         (void)cm_fail(&error, CM_ECANCELED, "the driver is stopped");
     } else if (!is_wanted(d, key, op->key) && !sim_refuses(d->sim, op->key, &error)) {
-        enum cm_rc rc = sim_remove(d->sim, key, op->uid, &error);
-
-        error.code = rc;
+        if (op->type == OP_RELEASE) {
+            sim_release(d->sim, key, op->uid);
+        } else {
+            error.code = sim_remove(d->sim, key, op->uid, &error);
+        }
     }
     op->removed(op->ctx, &error, 0);
 }
@@ -252,7 +254,7 @@ static void end_op(struct agent_sim_driver *d, struct op *op, bool canceled) {
         end_apply(d, op, canceled);
     } else if (op->type == OP_TAIL) {
         end_tail(op, canceled);
-    } else if (op->type == OP_REMOVE) {
+    } else if (op->type == OP_REMOVE || op->type == OP_RELEASE) {
         end_remove(d, op, canceled);
     } else {
         end_recover(d, op, canceled);
@@ -312,16 +314,26 @@ static void tail(struct agent_driver *base, const char *key, agent_tail_fn done,
     start_ops(d);
 }
 
-static void remove_object(struct agent_driver *base, const struct agent_owned *object,
-                          agent_removed_fn done, void *ctx) {
+static void queue_end(struct agent_driver *base, enum op_type type,
+                      const struct agent_owned *object, agent_removed_fn done, void *ctx) {
     struct agent_sim_driver *d = self(base);
-    struct op *op = queue_op(d, OP_REMOVE, ctx);
+    struct op *op = queue_op(d, type, ctx);
 
     op->key = cm_strdup(object->key);
     op->default_namespace = cm_strdup(object->default_namespace);
     op->uid = cm_strdup(object->uid);
     op->removed = done;
     start_ops(d);
+}
+
+static void remove_object(struct agent_driver *base, const struct agent_owned *object,
+                          agent_removed_fn done, void *ctx) {
+    queue_end(base, OP_REMOVE, object, done, ctx);
+}
+
+static void release_object(struct agent_driver *base, const struct agent_owned *object,
+                           agent_removed_fn done, void *ctx) {
+    queue_end(base, OP_RELEASE, object, done, ctx);
 }
 
 static void recover(struct agent_driver *base, agent_found_fn found, agent_recovered_fn done,
@@ -607,6 +619,7 @@ static const struct agent_driver_ops ops = {
     .run = run,
     .tail = tail,
     .remove = remove_object,
+    .release = release_object,
     .track = track,
     .untrack = untrack,
     .observe = observe,

@@ -70,6 +70,8 @@ enum cm_rc sim_run(struct agent_sim *sim, const struct agent_object *object, boo
 // sim_adopt takes an object to be there as desired, with the uid that the agent remembers.
 void sim_adopt(struct agent_sim *sim, const struct agent_owned *owned, struct cm_buf *desired);
 enum cm_rc sim_remove(struct agent_sim *sim, const char *key, const char *uid, struct cm_err *err);
+// sim_release takes our mark off an object.
+void sim_release(struct agent_sim *sim, const char *key, const char *uid);
 
 // sim_changed_by returns who set a field, or something above or below it, last; NULL: nobody else.
 const struct sim_change *sim_changed_by(const struct sim_object *o, const char *path);

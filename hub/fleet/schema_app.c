@@ -311,7 +311,7 @@ static const struct hub_field app_spec[] = {
      .otherwise = "orphan",
      .choices = WORDS("orphan", "prune"),
      .doc = "What happens on a cluster that the targets no longer match: the objects stay there "
-            "unmanaged (`orphan`) or are removed (`prune`)."},
+            "unmanaged, without our labels (`orphan`), or are removed (`prune`)."},
     {.name = "plainSecrets",
      .type = HUB_FIELD_CHOICE,
      .otherwise = "deny",

@@ -60,8 +60,6 @@ struct run {
     int owner[OBJECTS];    // App that owns it in the cluster; NOBODY: unmanaged
     bool present[OBJECTS]; // what must be there
     bool marked[OBJECTS];  // and must not have been away
-    bool orphan[OBJECTS];  // left there by an App that lost its target
-    bool unsure[OBJECTS];  // an orphan that a new disk takes for its App's once more
 };
 
 static uint64_t random_state;
@@ -117,9 +115,6 @@ static void lose_disk(struct run *r) {
 
     end_agent(r, true);
     assert_int_equal(unlink(log), 0);
-    for (int k = 0; k < OBJECTS; k++) { // orphans keep the label that objects are found by
-        r->unsure[k] = r->unsure[k] || r->orphan[k];
-    }
     start_agent(r);
 }
 
@@ -216,12 +211,8 @@ static void advance(struct run *r, const struct said *s) {
         if (app != NOBODY) {
             r->owner[k] = app;
             r->present[k] = true;
-            r->marked[k] = r->marked[k] && !r->unsure[k];
-            r->orphan[k] = false;
-            r->unsure[k] = false;
         } else if (owner != NOBODY && s->apps[owner] == ORPHANED) {
             r->owner[k] = NOBODY;
-            r->orphan[k] = true;
         } else if (owner != NOBODY &&
                    (s->apps[owner] == PRUNED || (s->apps[owner] == LISTED && s->prune[owner]))) {
             r->owner[k] = NOBODY;
@@ -247,7 +238,7 @@ static bool is_as_said(void *ctx) {
 
     agent_state_get(r->agent, &state);
     for (int k = 0; k < OBJECTS; k++) {
-        if (!r->unsure[k] && is_there(r, k, &marked) != r->present[k]) {
+        if (is_there(r, k, &marked) != r->present[k]) {
             return false;
         }
     }
@@ -275,7 +266,7 @@ static void mark_all(struct run *r) {
             assert_int_equal(agent_sim_change(r->sim, key, "data.mark", "1", "somebody", &err),
                              CM_OK);
         }
-        r->marked[k] = r->present[k] && !r->unsure[k];
+        r->marked[k] = r->present[k];
     }
 }
 
@@ -286,9 +277,6 @@ static void check(struct run *r, const char *after) {
         bool marked;
         bool there = is_there(r, k, &marked);
 
-        if (r->unsure[k]) {
-            continue;
-        }
         if (there != r->present[k] || (r->marked[k] && !marked)) {
             fail_msg("seed %llu, generation %llu, after %s: o%d %s", (unsigned long long)r->seed,
                      (unsigned long long)r->generation, after, k,

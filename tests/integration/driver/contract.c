@@ -59,7 +59,9 @@ static struct {
     struct cm_map *found;   // key -> app, by recover
     bool reachable;
     bool is_stopped;
-    bool adopt; // what the App says
+    const char *app;  // whose objects are applied
+    bool ignore_apps; // whatever App is found
+    bool adopt;       // what the App says
     bool yields;
     bool recreate;
     bool once;
@@ -240,6 +242,7 @@ static int set_up(void **state) {
     t.heard = cm_map_new(free);
     t.found = cm_map_new(free);
     t.desired = cm_map_new(unref_buf);
+    t.app = "shop";
     t.adopt = false;
     t.yields = false;
     t.recreate = false;
@@ -291,7 +294,7 @@ typedef void (*write_fn)(struct agent_driver *d, const struct agent_object *obje
 static void begin(write_fn write, const char *key, const char *json, struct outcome *out) {
     struct cm_buf *bytes = canonical(json);
     struct agent_object object = {
-        .app = "shop",
+        .app = t.app,
         .key = key,
         .default_namespace = t.outside->namespace,
         .bytes = bytes,
@@ -337,7 +340,10 @@ static void track(const char *key, const struct outcome *applied) {
     t.driver->ops->track(t.driver, &owned);
 }
 
-static void remove_object(const char *key, const char *uid, struct outcome *out) {
+typedef void (*end_fn)(struct agent_driver *d, const struct agent_owned *object,
+                       agent_removed_fn done, void *ctx);
+
+static void begin_end(end_fn end, const char *key, const char *uid, struct outcome *out) {
     struct agent_owned owned = {
         .app = "shop",
         .key = key,
@@ -347,9 +353,22 @@ static void remove_object(const char *key, const char *uid, struct outcome *out)
     };
 
     *out = (struct outcome){0};
-    t.driver->ops->remove(t.driver, &owned, on_removed, out);
+    end(t.driver, &owned, on_removed, out);
     assert_false(out->is_done);
+}
+
+static void remove_object(const char *key, const char *uid, struct outcome *out) {
+    begin_end(t.driver->ops->remove, key, uid, out);
     wait_until(is_done, out, "a removal");
+}
+
+static void begin_release(const char *key, const char *uid, struct outcome *out) {
+    begin_end(t.driver->ops->release, key, uid, out);
+}
+
+static void release(const char *key, const char *uid, struct outcome *out) {
+    begin_release(key, uid, out);
+    wait_until(is_done, out, "a release");
 }
 
 // have makes a config map that is applied, tracked and known to be healthy. The caller frees *key.
@@ -679,6 +698,8 @@ static void what_another_key_wants_is_not_removed(void **state) {
     apply_well(key, json, &after);
     assert_string_equal(after.uid, before.uid);
     track(key, &after);
+    release(open_key, before.uid, &gone);
+    assert_int_equal(gone.code, CM_OK);
     remove_object(open_key, before.uid, &gone);
     assert_int_equal(gone.code, CM_OK);
     t.driver->ops->untrack(t.driver, open_key);
@@ -946,7 +967,7 @@ static void what_nobody_tracks_is_not_told(void **state) {
 
 static void on_found(void *ctx, const struct agent_owned *found) {
     (void)ctx;
-    assert_string_equal(found->app, "shop");
+    assert_true(t.ignore_apps || strcmp(found->app, "shop") == 0);
     assert_true(found->uid[0] != '\0');
     assert_int_equal(found->keep, strstr(found->key, "annotated") != NULL);
     cm_map_put(t.found, found->key, cm_strdup(found->uid));
@@ -987,6 +1008,118 @@ static void what_was_applied_is_found_again(void **state) {
     assert_string_equal(cm_map_get(t.found, key), out.uid);
     assert_null(cm_map_get(t.found, theirs));
     assert_non_null(cm_map_get(t.found, annotated));
+}
+
+static void find_all(void) {
+    struct outcome recovered = {0};
+
+    stop();
+    start();
+    t.driver->ops->recover(t.driver, on_found, on_recovered, &recovered);
+    wait_until(is_done, &recovered, "the recovery");
+    assert_int_equal(recovered.code, CM_OK);
+}
+
+static void what_is_released_stays_and_is_not_found_again(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    CM_AUTOFREE char *other = NULL;
+    struct outcome out;
+    struct outcome end;
+
+    (void)state;
+    have("released", "red", &key, &out);
+    have("beside", "red", &other, &end);
+    t.outside->change(t.outside, key, "data", "theirs", "\"1\"", "somebody");
+    release(key, out.uid, &end);
+    assert_int_equal(end.code, CM_OK);
+    release(key, out.uid, &end); // stopped before we knew that it is done
+    assert_int_equal(end.code, CM_OK);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "red");
+    assert_string_equal(t.outside->field(t.outside, key, "data", "theirs"), "1");
+    assert_null(strstr(t.outside->labels(t.outside, key), "applyset"));
+    assert_null(strstr(t.outside->labels(t.outside, key), "holdfast"));
+    remove_object(key, "", &end);
+    assert_true(t.outside->exists(t.outside, key));
+    find_all();
+    assert_null(cm_map_get(t.found, key));
+    assert_non_null(cm_map_get(t.found, other));
+}
+
+static void what_was_released_is_taken_up_again_where_it_was_left(void **state) {
+    CM_AUTOFREE char *key = key_of("ConfigMap", "returns");
+    CM_AUTOFREE char *before = config_map_json("returns", "red", ",\"size\":\"L\"");
+    CM_AUTOFREE char *after = config_map_json("returns", "blue", "");
+    struct outcome out;
+    struct outcome end;
+
+    (void)state;
+    apply_well(key, before, &out);
+    track(key, &out);
+    wait_until(is_healthy, key, "an observation");
+    t.driver->ops->untrack(t.driver, key);
+    release(key, out.uid, &end);
+    apply_well(key, after, &end);
+    assert_string_equal(end.uid, out.uid);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "blue");
+    assert_string_equal(t.outside->field(t.outside, key, "data", "size"), "");
+    find_all();
+    assert_non_null(cm_map_get(t.found, key));
+}
+
+static void another_object_of_that_name_is_not_released(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    CM_AUTOFREE char *json = config_map_json("successor", "red", "");
+    struct outcome first;
+    struct outcome second;
+    struct outcome end;
+
+    (void)state;
+    have("successor", "red", &key, &first);
+    t.outside->delete (t.outside, key);
+    wait_until(is_missing, key, "the object to be missing");
+    apply_well(key, json, &second);
+    release(key, first.uid, &end);
+    assert_int_equal(end.code, CM_OK);
+    find_all();
+    assert_non_null(cm_map_get(t.found, key));
+}
+
+// An App that is gone lets an object go while another one takes it.
+static void operations_on_one_key_go_in_their_order(void **state) {
+    enum { OTHERS = 40 };
+    CM_AUTOFREE char *key = NULL;
+    CM_AUTOFREE char *blue = config_map_json("ordered", "blue", "");
+    char *others[OTHERS];
+    struct outcome other_outs[OTHERS];
+    struct outcome out;
+    struct outcome end;
+    struct outcome again;
+
+    (void)state;
+    have("ordered", "red", &key, &out);
+    for (int i = 0; i < OTHERS; i++) { // the App has much to do
+        CM_AUTOFREE char *name = cm_strf("busy%d", i);
+        CM_AUTOFREE char *json = config_map_json(name, "red", "");
+
+        others[i] = key_of("ConfigMap", name);
+        begin_apply(others[i], json, &other_outs[i]);
+    }
+    begin_release(key, out.uid, &end);
+    t.app = "other";
+    begin_apply(key, blue, &again);
+    t.app = "shop";
+    wait_until(is_done, &again, "the apply");
+    assert_true(end.is_done);
+    assert_int_equal(again.code, CM_OK);
+    for (int i = 0; i < OTHERS; i++) {
+        wait_until(is_done, &other_outs[i], "the others");
+        free(others[i]);
+    }
+    t.ignore_apps = true;
+    find_all();
+    t.ignore_apps = false;
+    assert_non_null(cm_map_get(t.found, key));
+    remove_object(key, again.uid, &end);
 }
 
 // copy_of makes another object with the labels of one of ours, as controllers do. The caller frees
@@ -1286,6 +1419,10 @@ int main(int argc, char **argv) {
         CONTRACT(ours_is_known_by_a_driver_that_remembers_nothing),
         CONTRACT(what_nobody_tracks_is_not_told),
         CONTRACT(what_was_applied_is_found_again),
+        CONTRACT(what_is_released_stays_and_is_not_found_again),
+        CONTRACT(what_was_released_is_taken_up_again_where_it_was_left),
+        CONTRACT(another_object_of_that_name_is_not_released),
+        CONTRACT(operations_on_one_key_go_in_their_order),
         CONTRACT(a_copy_of_our_labels_is_not_ours),
         CONTRACT(a_kind_is_busy_until_it_appears),
         CONTRACT(a_new_field_is_there_once_its_definition_is_applied),

@@ -203,7 +203,10 @@ static const char *labels(struct outside *o, const char *key) {
 
     assert_true(exists(o, key));
     assert_int_equal(cm_json_parse(a, k->body, strlen(k->body), NULL, &object, &err), CM_OK);
-    cm_json_write_compact(cm_json_path(object, "metadata", "labels", NULL), &text);
+    const struct cm_json *found = cm_json_path(object, "metadata", "labels", NULL);
+    if (found != NULL) { // else nobody has set any
+        cm_json_write_compact(found, &text);
+    }
     assert_true(text.len < sizeof(k->text));
     (void)snprintf(k->text, sizeof(k->text), "%s", cm_str_get(&text));
     return k->text;

@@ -23,6 +23,7 @@ struct fake_driver {
     struct cm_list requests;
     size_t pending;
     size_t removes;
+    size_t releases;
     size_t looks;
     struct cm_map *tracked;
 };
@@ -71,6 +72,12 @@ static void remove_object(struct agent_driver *d, const struct agent_owned *obje
     add(self(d), object->key, ctx)->removed = done;
 }
 
+static void release_object(struct agent_driver *d, const struct agent_owned *object,
+                           agent_removed_fn done, void *ctx) {
+    self(d)->releases++;
+    add(self(d), object->key, ctx)->removed = done;
+}
+
 static void track(struct agent_driver *d, const struct agent_owned *object) {
     cm_map_put(self(d)->tracked, object->key, d);
 }
@@ -110,6 +117,7 @@ static const struct agent_driver_ops ops = {
     .run = run,
     .tail = tail,
     .remove = remove_object,
+    .release = release_object,
     .track = track,
     .untrack = untrack,
     .observe = observe,
@@ -176,6 +184,10 @@ bool fake_is_tracked(const struct fake_driver *f, const char *key) {
 
 size_t fake_removes(const struct fake_driver *f) {
     return f->removes;
+}
+
+size_t fake_releases(const struct fake_driver *f) {
+    return f->releases;
 }
 
 size_t fake_looks(const struct fake_driver *f) {

@@ -25,7 +25,8 @@ bool fake_is_anew(const struct fake_driver *f, const char *key);     // it makes
 bool fake_is_tail(const struct fake_driver *f, const char *key);     // it asks for its log
 bool fake_is_tracked(const struct fake_driver *f, const char *key);
 size_t fake_removes(const struct fake_driver *f); // requests of removal that were ever begun
-size_t fake_looks(const struct fake_driver *f);   // observations that were ever asked for
+size_t fake_releases(const struct fake_driver *f);
+size_t fake_looks(const struct fake_driver *f); // observations that were ever asked for
 
 // fake_succeed and fake_fail end the oldest request of a key, or of any if key is NULL; false if
 // there is none.

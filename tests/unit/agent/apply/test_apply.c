@@ -429,6 +429,7 @@ static void waves_are_removed_backwards_also_when_only_the_order_changed(void **
     assert_int_equal(agent_cache_item(f->cache, NS)->wave, -4);
     assert_int_equal(fake_pending(f->fake), 0);
     set(f, NULL, 0, 3, &gone);
+    let(f, NS); // is precious, so it is let go
     let(f, CFG);
     let(f, SVC);
     settle(f);
@@ -943,13 +944,62 @@ static void a_tombstone_removes_and_tells_also_if_there_was_nothing(void **state
         while (fake_succeed(f->fake, NULL)) {
         }
     }
-    assert_int_equal(fake_removes(f->fake), 3); // the Namespace is precious: it is left
+    assert_int_equal(fake_removes(f->fake), 3); // the Namespace is precious: it is let go
+    assert_int_equal(fake_releases(f->fake), 1);
     assert_string_equal(message_of(f, "shop"), "c0ffee: 3 removed, 1 left");
     assert_int_equal(agent_cache_item_count(f->cache), 0);
     set(f, NULL, 0, 3, &never);
     settle(f);
     assert_int_equal(f->apps_removed, 2);
     assert_string_equal(message_of(f, "never"), "c0ffee: 0 removed, 0 left");
+}
+
+static void what_a_tombstone_leaves_is_ours_until_its_mark_is_off(void **state) {
+    const struct test_gone gone = {.name = "shop", .prune = false};
+    struct fixture *f = *state;
+
+    set(f, &shop, 1, 1, NULL);
+    apply_all(f);
+    set(f, NULL, 0, 2, &gone);
+    wait_pending(f, WEB);
+    assert_true(agent_cache_item(f->cache, CFG)->release); // though its turn has not come
+    assert_false(fake_is_tracked(f->fake, WEB));
+    assert_true(fake_fail(f->fake, WEB, CM_EIO, "the target is away"));
+    settle(f);
+    assert_int_equal(f->apps_removed, 0);
+    agent_apply_reachable(f->apply);
+    while (f->apps_removed == 0) {
+        settle(f);
+        while (fake_succeed(f->fake, NULL)) {
+        }
+    }
+    assert_int_equal(agent_cache_item_count(f->cache), 0);
+    assert_string_equal(message_of(f, "shop"), "c0ffee: 0 removed, 4 left");
+    assert_int_equal(fake_removes(f->fake), 0);
+}
+
+static void what_was_let_go_is_not_removed_by_an_app_that_comes_back_without_it(void **state) {
+    const struct test_gone gone = {.name = "shop", .prune = false};
+    const struct test_object less[] = {{.key = WEB}, {.key = NS}};
+    const struct test_app back = {.name = "shop", .objects = less, .object_count = 2};
+    struct fixture *f = *state;
+
+    set(f, &shop, 1, 1, NULL);
+    apply_all(f);
+    set(f, NULL, 0, 2, &gone);
+    wait_pending(f, WEB);
+    while (fake_fail(f->fake, NULL, CM_EIO, "the target is away")) {
+    }
+    set(f, &back, 1, 3, NULL);
+    while (state_of(f, "shop") != AGENT_APP_APPLIED) {
+        settle(f);
+        while (fake_succeed(f->fake, NULL)) {
+        }
+    }
+    assert_int_equal(fake_removes(f->fake), 0);
+    assert_int_equal(agent_cache_item_count(f->cache), 2);
+    assert_true(agent_cache_item(f->cache, WEB)->applied); // and it has the mark again
+    assert_false(agent_cache_item(f->cache, WEB)->release);
 }
 
 // ---- Hooks
@@ -1169,6 +1219,8 @@ static void what_a_hook_made_goes_as_its_policy_says(void **state) {
     wait_pending(f, BEFORE);
     assert_false(fake_is_anew(f->fake, BEFORE)); // it runs once under its name
     let(f, BEFORE);
+    let(f, BEFORE); // and is let go
+    assert_int_equal(fake_releases(f->fake), 1);
     assert_true(turn_until(f->loop, shop_is_applied, f));
     assert_null(agent_cache_item(f->cache, BEFORE));
     assert_int_equal(fake_removes(f->fake), 1);
@@ -1257,6 +1309,8 @@ int main(void) {
         TEST(a_correction_goes_on_while_another_object_of_the_app_fails),
         TEST(a_correction_waits_while_its_object_is_being_applied),
         TEST(a_tombstone_removes_and_tells_also_if_there_was_nothing),
+        TEST(what_a_tombstone_leaves_is_ours_until_its_mark_is_off),
+        TEST(what_was_let_go_is_not_removed_by_an_app_that_comes_back_without_it),
         TEST(hooks_run_before_and_after_all_else),
         TEST(a_hook_runs_once_for_each_bundle),
         TEST(a_restart_waits_for_a_hook_where_it_was),

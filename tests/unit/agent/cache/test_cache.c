@@ -156,16 +156,19 @@ static void a_blob_can_be_read_before_and_after_it_is_on_disk(void **state) {
     assert_blob(f, &name, "one");
 }
 
-static void what_is_to_be_kept_is_still_so_after_a_restart(void **state) {
+static void what_is_to_be_kept_or_let_go_is_still_so_after_a_restart(void **state) {
     struct fixture *f = *state;
 
     put_item(f, "ConfigMap/shop/kept", "shop", "uid-1");
     put_item(f, "ConfigMap/shop/other", "shop", "uid-2");
+    agent_cache_set_release(f->cache, "ConfigMap/shop/other");
     commit_and_wait(f);
     reopen(f);
     assert_true(agent_cache_item(f->cache, "ConfigMap/shop/kept")->keep);
     assert_true(agent_cache_item(f->cache, "ConfigMap/shop/kept")->applied);
+    assert_false(agent_cache_item(f->cache, "ConfigMap/shop/kept")->release);
     assert_false(agent_cache_item(f->cache, "ConfigMap/shop/other")->keep);
+    assert_true(agent_cache_item(f->cache, "ConfigMap/shop/other")->release);
 }
 
 static void everything_is_there_after_a_restart(void **state) {
@@ -813,7 +816,7 @@ int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
         TEST(a_blob_can_be_read_before_and_after_it_is_on_disk),
         TEST(everything_is_there_after_a_restart),
-        TEST(what_is_to_be_kept_is_still_so_after_a_restart),
+        TEST(what_is_to_be_kept_or_let_go_is_still_so_after_a_restart),
         TEST(the_wave_of_an_item_is_remembered),
         TEST(which_hooks_ran_is_remembered),
         TEST(an_item_written_before_there_were_waves_has_none),

@@ -218,6 +218,47 @@ static void what_says_so_stays_and_precious_objects_go_where_the_app_says_so(voi
     cm_map_free(w.items);
 }
 
+static void what_stays_of_an_app_that_is_gone_is_released_first(void **state) {
+    static const struct agent_pruning gone = {.prune = true, .gone = true};
+    const struct agent_item kept = {.key = "ConfigMap/old/kept", .app = "old", .keep = true};
+    const struct agent_item other = {.key = "Service/old/web", .app = "old"};
+    const struct agent_item *const items[] = {&other, &kept};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = shop_desired();
+    struct world w = {.items = cm_map_new(free)};
+    struct agent_plan_world world = plan_world(&w);
+    struct agent_prune prune;
+
+    (void)state;
+    agent_plan_prune(a, &world, d, items, COUNT(items), &gone, &prune);
+    assert_int_equal(prune.count, 2);
+    assert_int_equal(prune.released, 1);
+    assert_true(prune.removals[0].release);
+    assert_string_equal(prune.removals[0].key, kept.key);
+    assert_int_equal(agent_prune_stage(&prune, 0), 1);
+    assert_int_equal(prune.left_count, 0);
+    cm_map_free(w.items);
+}
+
+static void what_is_to_be_released_is_so_whatever_the_app_says_later(void **state) {
+    const struct agent_item item = {.key = "Service/old/web", .app = "old", .release = true};
+    const struct agent_item *const items[] = {&item};
+    const struct agent_pruning *const hows[] = {&all, &none};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = shop_desired();
+    struct world w = {.items = cm_map_new(free)};
+    struct agent_plan_world world = plan_world(&w);
+    struct agent_prune prune;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(hows); i++) {
+        agent_plan_prune(a, &world, d, items, COUNT(items), hows[i], &prune);
+        assert_int_equal(prune.count, 1);
+        assert_true(prune.removals[0].release);
+    }
+    cm_map_free(w.items);
+}
+
 static void waves_count_before_ranks_and_backwards_for_removal(void **state) {
     const struct test_object waves[] = {{.key = "ConfigMap/shop/a", .wave = 2},
                                         {.key = "ConfigMap/shop/b"},
@@ -483,6 +524,8 @@ int main(void) {
         cmocka_unit_test(an_object_of_another_app_is_taken_over_by_applying_it),
         cmocka_unit_test(removal_goes_by_falling_rank_and_leaves_what_is_precious),
         cmocka_unit_test(what_says_so_stays_and_precious_objects_go_where_the_app_says_so),
+        cmocka_unit_test(what_stays_of_an_app_that_is_gone_is_released_first),
+        cmocka_unit_test(what_is_to_be_released_is_so_whatever_the_app_says_later),
         cmocka_unit_test(waves_count_before_ranks_and_backwards_for_removal),
         cmocka_unit_test(hooks_come_around_all_else_until_they_have_run),
         cmocka_unit_test(a_wave_beyond_the_bounds_is_refused),
