@@ -68,6 +68,14 @@ static struct cm_buf *driver_desired(void *ctx, const char *key) {
     return bytes;
 }
 
+static void driver_health(void *ctx, const char *app, struct agent_health_options *out) {
+    const struct agent_desired *d = present(ctx);
+    const struct agent_desired_app *wanted = d == NULL ? NULL : agent_desired_app(d, app);
+
+    *out = wanted == NULL || wanted->bundle == NULL ? (struct agent_health_options){0}
+                                                    : wanted->bundle->health;
+}
+
 static void driver_observed(void *ctx, const struct agent_observation *what) {
     agent_watch_observed(((struct agent *)ctx)->watch, what);
 }
@@ -293,6 +301,7 @@ static void make_parts(struct agent *a, const struct agent_config *config) {
                                            .why = agent_watch_why,
                                            .app_health = agent_watch_app_health,
                                            .app_why = agent_watch_app_why,
+                                           .app_late = agent_watch_app_late,
                                            .wrong = agent_watch_wrong,
                                            .afresh = agent_watch_afresh,
                                            .ctx = a->watch};
@@ -331,6 +340,7 @@ void agent_start(struct agent *a) {
     const struct agent_driver_host host = {.observed = driver_observed,
                                            .reachable = driver_reachable,
                                            .desired = driver_desired,
+                                           .health = driver_health,
                                            .ctx = a};
 
     agent_link_load(a->link); // `desired` answers from now on

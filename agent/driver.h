@@ -35,6 +35,7 @@
 
 struct agent_driver;
 struct cm_buf;
+struct cm_rules;
 
 enum agent_health {
     AGENT_HEALTH_UNKNOWN,
@@ -101,6 +102,13 @@ struct agent_field_drift {
     int64_t at_ms; // Unix time; 0 unknown
 };
 
+// How an App wants the health of its objects to be read, beside what their kinds say.
+struct agent_health_options {
+    bool addresses;               // what is given an address is healthy only once it has one
+    bool logs;                    // why a container crashes may be told with its last lines
+    const struct cm_rules *rules; // of kinds (common/object/rules.h); NULL: none
+};
+
 #define AGENT_DRIFT_MAX 16 // fields named per object
 
 struct agent_observation {
@@ -121,6 +129,9 @@ struct agent_driver_host {
     void (*reachable)(void *ctx, bool yes, const struct cm_err *why);
     // desired: a reference to the canonical form that is in force for a tracked key, or NULL.
     struct cm_buf *(*desired)(void *ctx, const char *key);
+    // health tells the options of an App; its rules are good until the next turn of the loop. What
+    // is tracked is observed anew when they change.
+    void (*health)(void *ctx, const char *app, struct agent_health_options *out);
     void *ctx;
 };
 

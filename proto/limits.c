@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/object/id.h"
+#include "common/object/rules.h"
 #include "proto/holdfast.pb-c.h"
 #include "proto/wire.h"
 
@@ -80,6 +81,8 @@ static const struct wire_limit limits[] = {
     TEXT(bundle, "namespace", WIRE_NAME_MAX),
     LIST(bundle, "depends_on", WIRE_NAME_MAX, DEPENDS_MAX),
     LIST(bundle, "entries", 0, ENTRIES_MAX),
+    TEXT(bundle, "health", 0),
+    TEXT(health_options, "rules", CM_RULES_BYTES),
     TEXT(bundle_entry, "key", CM_OBJECT_KEY_MAX),
     HASH(bundle_entry, "sha256"),
     TEXT(enroll_request, "token_id", WORD_MAX),

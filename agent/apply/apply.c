@@ -247,8 +247,8 @@ static bool can_go_on(const struct run *r, const struct agent_desired_app *app) 
            (r->phase == RUN_WAITING || r->phase == RUN_STEPPING);
 }
 
-// observe_anew asks how the objects of an App are: what counts as drift is another thing now, and
-// of what did not change the driver says nothing by itself.
+// observe_anew asks how the objects of an App are: what counts as drift, or as healthy, is another
+// thing now, and of what did not change the driver says nothing by itself.
 static void observe_anew(struct agent_apply *a, const struct agent_bundle *bundle) {
     for (size_t i = 0; i < bundle->entry_count; i++) {
         a->driver->ops->observe(a->driver, bundle->entries[i].key);
@@ -268,7 +268,9 @@ static void start_app(struct agent_apply *a, const struct agent_desired_app *app
         }
         return;
     }
-    if (r != NULL && !r->gone && r->bundle->drift != app->bundle->drift) {
+    if (r != NULL && !r->gone &&
+        (r->bundle->drift != app->bundle->drift ||
+         !agent_bundle_same_health(r->bundle, app->bundle))) {
         observe_anew(a, app->bundle);
     }
     struct run *next = run_for(a, app, false);

@@ -79,6 +79,8 @@ struct agent_apply_host {
     const char *(*why)(void *ctx, const char *key); // it has this health, in words; "" unknown
     enum agent_health (*app_health)(void *ctx, const char *app);
     char *(*app_why)(void *ctx, const char *app); // in words; NULL unknown; the caller frees it
+    // app_late: it has not been healthy for longer than it may.
+    bool (*app_late)(void *ctx, const char *app);
     // wrong: the object is known to be missing or to differ from what was applied.
     bool (*wrong)(void *ctx, const char *key);
     // afresh: the App's bundle is another one now, or somebody asked for a sync.

@@ -224,17 +224,33 @@ static const char *unhealthy_before(const struct run *r) {
     return NULL;
 }
 
+// Waiting for health: what an App of its kind may wait for too long is a failure, though it goes on
+// as soon as what it waits for is healthy.
+
+static bool is_late(const struct run *r) {
+    return r->owner->host.app_late(r->owner->host.ctx, r->app);
+}
+
+static enum agent_applied_state waiting_state(const struct run *r) {
+    return is_late(r) ? AGENT_APP_FAILED : AGENT_APP_APPLYING;
+}
+
 // why_ill says what ails an object that is waited for; nothing while it is on its way, because then
 // the words change by the moment.
 static const char *why_ill(const struct run *r, const char *key) {
     const struct agent_apply_host *host = &r->owner->host;
+    bool says = is_late(r) || host->health(host->ctx, key) == AGENT_HEALTH_DEGRADED;
 
-    return host->health(host->ctx, key) == AGENT_HEALTH_DEGRADED ? host->why(host->ctx, key) : "";
+    return says ? host->why(host->ctx, key) : "";
 }
 
-// colon comes before words, if there are any.
-static const char *colon(const char *words) {
-    return words[0] == '\0' ? "" : ": ";
+// tell_waiting says that something waits until an object is healthy.
+static void tell_waiting(struct run *r, const char *who, const char *key) {
+    const char *why = why_ill(r, key);
+
+    tellf(r, waiting_state(r), "%swaits %suntil %s is healthy%s%s", who,
+          is_late(r) ? "longer than health.timeout allows " : "", key, why[0] == '\0' ? "" : ": ",
+          why);
 }
 
 // may_begin tells whether the present stage has begun or begins now; else it says what it waits
@@ -242,15 +258,13 @@ static const char *colon(const char *words) {
 static bool may_begin(struct run *r) {
     const char *key = r->phase == RUN_STEPPING && !r->stage_begun ? unhealthy_before(r) : NULL;
 
-    const char *why = key == NULL ? "" : why_ill(r, key);
-
     r->stage_begun = key == NULL;
-    if (key != NULL && r->plan.steps[r->stage].hook) {
-        tellf(r, AGENT_APP_APPLYING, "hook %s waits until %s is healthy%s%s", step_key(r, r->stage),
-              key, colon(why), why);
-    } else if (key != NULL) {
-        tellf(r, AGENT_APP_APPLYING, "wave %d waits until %s is healthy%s%s",
-              r->plan.steps[r->stage].wave, key, colon(why), why);
+    if (key != NULL) {
+        const struct agent_step *step = &r->plan.steps[r->stage];
+        CM_AUTOFREE char *who =
+            step->hook ? cm_strf("hook %s ", step->entry->key) : cm_strf("wave %d ", step->wave);
+
+        tell_waiting(r, who, key);
     }
     return r->stage_begun;
 }
@@ -264,7 +278,8 @@ static void tell_progress(struct run *r) {
     }
     const char *hook = f.count == 0 ? hook_awaited(r) : NULL;
     if (hook != NULL) {
-        tellf(r, AGENT_APP_APPLYING, "hook %s runs", hook);
+        tellf(r, waiting_state(r), "hook %s runs%s", hook,
+              is_late(r) ? ", longer than health.timeout allows" : "");
     } else if (f.count == 0) {
         run_tell(r, AGENT_APP_APPLYING, "");
     } else if (f.count == 1) {
@@ -300,9 +315,7 @@ static bool go_steps(struct run *r) {
         }
         const char *gate = closed_gate(r);
         if (gate != NULL && r->stage_end < step_count(r)) {
-            const char *why = why_ill(r, gate);
-
-            tellf(r, AGENT_APP_APPLYING, "waits until %s is healthy%s%s", gate, colon(why), why);
+            tell_waiting(r, "", gate);
             return false;
         }
         next_stage(r);

@@ -56,6 +56,7 @@ static void stop_all(void *ctx) {
     kube_reach_stop(k);
     kube_discover_stop(k);
     kube_watch_stop_all(k);
+    kube_table_stop(k);
     kube_client_stop(k);
     kube_ops_stop(k);
     kube_recover_fail(k, &why);
@@ -226,16 +227,21 @@ static enum cm_rc make_endpoint(struct agent_kube *k, struct cm_http *http, stru
 
 static void init_lists(struct agent_kube *k) {
     struct cm_list *const lists[] = {
-        &k->calls,       &k->watches,       &k->recoveries,         &k->ops.queue,
-        &k->ops.running, &k->ops.lingering, &k->ops.waiting_kind,   &k->ops.waiting_parent,
-        &k->table.looks, &k->table.to_say,  &k->ops.waiting_owners,
+        &k->calls,
+        &k->watches,
+        &k->recoveries,
+        &k->ops.queue,
+        &k->ops.running,
+        &k->ops.lingering,
+        &k->ops.waiting_kind,
+        &k->ops.waiting_parent,
+        &k->ops.waiting_owners,
     };
 
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         cm_list_init(lists[i]);
     }
-    k->table.by_key = cm_map_new(NULL);
-    k->table.by_place = cm_map_new(NULL);
+    kube_table_init(k);
     kube_owners_init(k);
     kube_ops_init(k);
 }

@@ -6,27 +6,43 @@
 #include "common/arena.h"
 #include "common/clock.h"
 #include "common/json.h"
+#include "common/object/rules.h"
 
-enum { UNSCHEDULABLE_MS = 15000 }; // kstatus' patience with a pod that no node takes
+enum {
+    UNSCHEDULABLE_MS = 15000, // kstatus' patience with a pod that no node takes
+    SETTLE_MS = 5000,         // for a controller to say something of a change
+};
 
 struct view {
     struct cm_arena *a;
     const struct cm_json *object;
     const struct cm_json *spec;
     const struct cm_json *status;
+    const struct agent_health_options *options;
     int64_t now_ms;
 };
 
 typedef struct kube_health (*rule_fn)(const struct view *v);
 
-static const struct kube_health HEALTHY = {AGENT_HEALTH_HEALTHY, "", 0};
+static const struct kube_health HEALTHY = {.health = AGENT_HEALTH_HEALTHY, .message = ""};
 
 static struct kube_health progressing(const char *message) {
-    return (struct kube_health){AGENT_HEALTH_PROGRESSING, message, 0};
+    return (struct kube_health){.health = AGENT_HEALTH_PROGRESSING, .message = message};
 }
 
 static struct kube_health degraded(const char *message) {
-    return (struct kube_health){AGENT_HEALTH_DEGRADED, message, 0};
+    return (struct kube_health){.health = AGENT_HEALTH_DEGRADED, .message = message};
+}
+
+// until is progressing for so long, which a clock that is wrong makes no longer, and then what
+// else.
+static struct kube_health until(const char *message, int64_t ms, enum agent_health then) {
+    int64_t most_ms = then == AGENT_HEALTH_DEGRADED ? UNSCHEDULABLE_MS : SETTLE_MS;
+
+    return (struct kube_health){.health = AGENT_HEALTH_PROGRESSING,
+                                .message = message,
+                                .again_ms = ms < most_ms ? ms : most_ms,
+                                .then = then};
 }
 
 static const char *text_of(const struct cm_json *node, const char *key) {
@@ -61,6 +77,22 @@ static bool is_reason(const struct cm_json *c, const char *reason) {
     return c != NULL && strcmp(text_of(c, "reason"), reason) == 0;
 }
 
+// has_seen tells whether a condition or status speaks of the present generation; false if it does
+// not say so.
+static bool has_seen(const struct view *v, const struct cm_json *node) {
+    const struct cm_json *generation = cm_json_path(v->object, "metadata", "generation", NULL);
+    const struct cm_json *observed = cm_json_get(node, "observedGeneration");
+
+    return generation != NULL && observed != NULL &&
+           cm_json_int(generation, 0) == cm_json_int(observed, 0);
+}
+
+// is_stale tells whether it speaks of an earlier one.
+static bool is_stale(const struct view *v, const struct cm_json *node) {
+    return cm_json_path(v->object, "metadata", "generation", NULL) != NULL &&
+           cm_json_get(node, "observedGeneration") != NULL && !has_seen(v, node);
+}
+
 // said is what a condition says, or what we say if it says nothing.
 static const char *said(const struct view *v, const struct cm_json *c, const char *otherwise) {
     const char *reason = text_of(c, "reason");
@@ -81,6 +113,20 @@ static struct kube_health count(const struct view *v, int64_t have, int64_t want
         cm_arena_strf(v->a, "%lld of %lld %s", (long long)have, (long long)want, what));
 }
 
+#define UNSEEN "its controller has not seen the last change yet"
+
+static struct kube_health other_health(const struct view *v) {
+    const struct cm_json *ready = condition(v, "Ready");
+
+    if (is_stale(v, ready)) {
+        return progressing(UNSEEN);
+    }
+    if (ready == NULL || is_status(ready, "True")) {
+        return HEALTHY;
+    }
+    return progressing(said(v, ready, "it is not ready"));
+}
+
 static struct kube_health always_healthy(const struct view *v) {
     (void)v;
     return HEALTHY;
@@ -92,12 +138,34 @@ static struct kube_health namespace_health(const struct view *v) {
     return strcmp(phase, "Active") == 0 ? HEALTHY : progressing("the namespace is not active yet");
 }
 
+static bool is_empty(const struct cm_json *list) {
+    return list == NULL || list->type != CM_ARRAY || list->count == 0;
+}
+
+// balanced_health is that of what a load balancer may give an address.
+static struct kube_health balanced_health(const struct view *v) {
+    const struct cm_json *ingress = cm_json_path(v->status, "loadBalancer", "ingress", NULL);
+
+    return v->options->addresses && is_empty(ingress)
+               ? progressing("no load balancer has given it an address yet")
+               : HEALTHY;
+}
+
 static struct kube_health service_health(const struct view *v) {
     if (strcmp(text_of(v->spec, "type"), "LoadBalancer") == 0 &&
         text_of(v->spec, "clusterIP")[0] == '\0') {
         return progressing("the service has no cluster IP yet");
     }
-    return HEALTHY;
+    return strcmp(text_of(v->spec, "type"), "LoadBalancer") == 0 ? balanced_health(v) : HEALTHY;
+}
+
+static struct kube_health gateway_health(const struct view *v) {
+    struct kube_health health = other_health(v);
+
+    return health.health == AGENT_HEALTH_HEALTHY && v->options->addresses &&
+                   is_empty(cm_json_get(v->status, "addresses"))
+               ? progressing("the gateway has no address yet")
+               : health;
 }
 
 static struct kube_health claim_health(const struct view *v) {
@@ -294,9 +362,7 @@ static struct kube_health pending_pod(const struct view *v) {
     const char *why = said(v, scheduled, "no node takes the pod");
     if (created != NULL && cm_clock_parse(created, &born_ms) &&
         v->now_ms - born_ms < UNSCHEDULABLE_MS) {
-        struct kube_health health = progressing(why);
-        health.again_ms = UNSCHEDULABLE_MS - (v->now_ms - born_ms);
-        return health;
+        return until(why, UNSCHEDULABLE_MS - (v->now_ms - born_ms), AGENT_HEALTH_DEGRADED);
     }
     return degraded(why);
 }
@@ -352,13 +418,11 @@ static struct kube_health definition_health(const struct view *v) {
     return progressing("it is not established yet");
 }
 
-static struct kube_health other_health(const struct view *v) {
-    const struct cm_json *ready = condition(v, "Ready");
+static struct kube_health api_service_health(const struct view *v) {
+    const struct cm_json *available = condition(v, "Available");
 
-    if (ready == NULL || is_status(ready, "True")) {
-        return HEALTHY;
-    }
-    return progressing(said(v, ready, "it is not ready"));
+    return is_status(available, "True") ? HEALTHY
+                                        : progressing(said(v, available, "it is not available"));
 }
 
 static const struct {
@@ -383,6 +447,10 @@ static const struct {
     {"batch", "CronJob", always_healthy},
     {"policy", "PodDisruptionBudget", always_healthy},
     {"apiextensions.k8s.io", "CustomResourceDefinition", definition_health},
+    {"apiregistration.k8s.io", "APIService", api_service_health},
+    {"networking.k8s.io", "Ingress", balanced_health},
+    {"extensions", "Ingress", balanced_health},
+    {"gateway.networking.k8s.io", "Gateway", gateway_health},
 };
 
 static rule_fn rule_of(const struct cm_json *object) {
@@ -400,40 +468,142 @@ static rule_fn rule_of(const struct cm_json *object) {
     return other_health;
 }
 
-static bool is_unseen(const struct view *v) {
-    const struct cm_json *generation = cm_json_path(v->object, "metadata", "generation", NULL);
-    const struct cm_json *observed = cm_json_get(v->status, "observedGeneration");
+// ---- Kinds that are not built in
 
-    return generation != NULL && observed != NULL &&
-           cm_json_int(generation, 0) != cm_json_int(observed, 0);
+static bool is_built_in(const struct cm_json *object) {
+    static const char *const groups[] = {"apps",
+                                         "autoscaling",
+                                         "batch",
+                                         "extensions",
+                                         "policy",
+                                         "admissionregistration.k8s.io",
+                                         "apiextensions.k8s.io",
+                                         "apiregistration.k8s.io",
+                                         "authentication.k8s.io",
+                                         "authorization.k8s.io",
+                                         "certificates.k8s.io",
+                                         "coordination.k8s.io",
+                                         "discovery.k8s.io",
+                                         "events.k8s.io",
+                                         "flowcontrol.apiserver.k8s.io",
+                                         "internal.apiserver.k8s.io",
+                                         "networking.k8s.io",
+                                         "node.k8s.io",
+                                         "rbac.authorization.k8s.io",
+                                         "resource.k8s.io",
+                                         "scheduling.k8s.io",
+                                         "storage.k8s.io",
+                                         "storagemigration.k8s.io"};
+    const char *version = text_of(object, "apiVersion");
+    const char *slash = strchr(version, '/');
+
+    for (size_t i = 0; slash != NULL && i < sizeof(groups) / sizeof(groups[0]); i++) {
+        if (strncmp(version, groups[i], (size_t)(slash - version)) == 0 &&
+            groups[i][slash - version] == '\0') {
+            return true;
+        }
+    }
+    return slash == NULL;
+}
+
+// changed_ms is when somebody last wrote anything but the status.
+static int64_t changed_ms(const struct view *v) {
+    const struct cm_json *metadata = cm_json_get(v->object, "metadata");
+    const struct cm_json *managers = cm_json_get(metadata, "managedFields");
+    int64_t newest_ms = 0;
+    int64_t ms = 0;
+
+    (void)cm_clock_parse(text_of(metadata, "creationTimestamp"), &newest_ms);
+    for (const struct cm_json *m = is_empty(managers) ? NULL : managers->first; m != NULL;
+         m = m->next) {
+        if (text_of(m, "subresource")[0] == '\0' && cm_clock_parse(text_of(m, "time"), &ms) &&
+            ms > newest_ms) {
+            newest_ms = ms;
+        }
+    }
+    return newest_ms;
+}
+
+// settled: where the status does not tell whether it speaks of the last change, it has some time
+// to.
+static struct kube_health settled(const struct view *v, struct kube_health health) {
+    const struct cm_json *ready = condition(v, "Ready");
+    int64_t age_ms = v->now_ms - changed_ms(v);
+
+    if (health.health != AGENT_HEALTH_HEALTHY || is_built_in(v->object) || has_seen(v, v->status) ||
+        has_seen(v, ready) || age_ms >= SETTLE_MS) {
+        return health;
+    }
+    return until("its controller may not have seen it yet", SETTLE_MS - age_ms,
+                 AGENT_HEALTH_HEALTHY);
+}
+
+// ---- All together
+
+// ruled reads what the App says of its kind; false if it says nothing.
+static bool ruled(const struct view *v, struct kube_health *out) {
+    const char *why = "";
+
+    switch (v->options->rules == NULL ? CM_VERDICT_NONE
+                                      : cm_rules_judge(v->options->rules, v->a, v->object, &why)) {
+    case CM_VERDICT_HEALTHY:
+        *out = HEALTHY;
+        return true;
+    case CM_VERDICT_PROGRESSING:
+        *out = progressing(why[0] == '\0' ? "no rule of the App calls it healthy" : why);
+        return true;
+    case CM_VERDICT_DEGRADED:
+        *out = degraded(why[0] == '\0' ? "a rule of the App calls it degraded" : why);
+        return true;
+    default:
+        return false;
+    }
+}
+
+// reconciling reads the conditions that count for every kind, the first that says something.
+static bool reconciling(const struct view *v, struct kube_health *out) {
+    const struct cm_json *list = cm_json_get(v->status, "conditions");
+
+    for (const struct cm_json *c = is_empty(list) ? NULL : list->first; c != NULL; c = c->next) {
+        if (strcmp(text_of(c, "type"), "Reconciling") == 0 && is_status(c, "True")) {
+            *out = progressing(said(v, c, "it is being reconciled"));
+            return true;
+        }
+        if (strcmp(text_of(c, "type"), "Stalled") == 0 && is_status(c, "True")) {
+            *out = degraded(said(v, c, "it is stalled"));
+            return true;
+        }
+    }
+    return false;
 }
 
 static struct kube_health judge(const struct view *v) {
-    const struct cm_json *reconciling = condition(v, "Reconciling");
-    const struct cm_json *stalled = condition(v, "Stalled");
+    struct kube_health health;
 
     if (cm_json_path(v->object, "metadata", "deletionTimestamp", NULL) != NULL) {
         return progressing("it is being deleted");
     }
-    if (is_unseen(v)) {
-        return progressing("its controller has not seen the last change yet");
+    if (is_stale(v, v->status)) {
+        return progressing(UNSEEN);
     }
-    if (is_status(reconciling, "True")) {
-        return progressing(said(v, reconciling, "it is being reconciled"));
+    if (ruled(v, &health)) {
+        return settled(v, health);
     }
-    if (is_status(stalled, "True")) {
-        return degraded(said(v, stalled, "it is stalled"));
+    if (reconciling(v, &health)) {
+        return health;
     }
-    return rule_of(v->object)(v);
+    return settled(v, rule_of(v->object)(v));
 }
 
-void kube_health_of(struct cm_arena *a, const struct cm_json *object, int64_t now_ms,
+void kube_health_of(struct cm_arena *a, const struct cm_json *object,
+                    const struct agent_health_options *options, int64_t now_ms,
                     struct kube_health *out) {
     struct view v = {
         .a = a,
         .object = object,
         .spec = cm_json_get(object, "spec"),
         .status = cm_json_get(object, "status"),
+        .options = options,
         .now_ms = now_ms,
     };
 

@@ -250,6 +250,9 @@ struct kube_entry {
     struct cm_list at_watch;
     struct cm_list at_look; // in table.looks
     struct cm_list at_say;  // in table.to_say
+    struct cm_list at_time; // in table.to_time
+    int64_t time_ms;        // when time alone makes its health `then`; monotonic
+    enum agent_health then;
     struct kube_op *op;     // works on this object
     struct kube_call *call; // a look
     struct kube_pods *pods; // are asked why it is not ready; NULL while it is
@@ -279,6 +282,9 @@ struct kube_table {
     struct cm_map *by_place; // only those whose place is not their key
     struct cm_list looks;
     struct cm_list to_say;
+    struct cm_list to_time;
+    struct cm_timer time;
+    int64_t time_ms; // when it comes; monotonic
     size_t looking;
     size_t unresolved; // entries whose kind is not known
     struct cm_task task;
@@ -311,6 +317,8 @@ void kube_table_untrack(struct agent_kube *k, const char *key);
 void kube_table_discovered(struct agent_kube *k);
 void kube_table_minute(struct agent_kube *k);
 void kube_table_wake(struct agent_kube *k);
+void kube_table_init(struct agent_kube *k);
+void kube_table_stop(struct agent_kube *k); // no timer fires any more
 void kube_table_forget_versions(struct agent_kube *k);
 void kube_table_free(struct agent_kube *k); // when all is quiet
 

@@ -54,6 +54,7 @@ struct kube_entry *kube_entry_make(struct agent_kube *k, const char *app, const 
         cm_list_init(&e->at_watch);
         cm_list_init(&e->at_look);
         cm_list_init(&e->at_say);
+        cm_list_init(&e->at_time);
         cm_map_put(k->table.by_key, key, e);
     }
     set_text(&e->app, app);
@@ -76,6 +77,7 @@ static void free_entry(struct kube_entry *e) {
     leave_place(e);
     cm_list_remove(&e->at_look);
     cm_list_remove(&e->at_say);
+    cm_list_remove(&e->at_time);
     (void)cm_map_remove(e->k->table.by_key, e->key);
     free(e->key);
     free(e->app);
@@ -183,18 +185,53 @@ static void say(struct kube_entry *e, const struct kube_drift *drift, bool anyho
 }
 
 static void set_health(struct kube_entry *e, enum agent_health health, const char *message) {
+    cm_list_remove(&e->at_time);
     e->health = health;
     free(e->message);
     e->message = message[0] == '\0' ? NULL : cm_strdup(message);
 }
 
+static void wake_at(struct agent_kube *k, int64_t ms) {
+    if (!k->stopping) {
+        k->table.time_ms = ms;
+        cm_timer_start(k->loop, &k->table.time, ms - cm_clock_now_ms());
+    }
+}
+
+// wait_for_time waits for the next entry whose health time alone changes.
+static void wait_for_time(struct agent_kube *k) {
+    const struct cm_list *list = &k->table.to_time;
+    int64_t next_ms = INT64_MAX;
+
+    for (struct cm_list *l = list->next; l != list; l = l->next) {
+        const struct kube_entry *e = CM_CONTAINER(l, struct kube_entry, at_time);
+
+        next_ms = e->time_ms < next_ms ? e->time_ms : next_ms;
+    }
+    if (next_ms != INT64_MAX) {
+        wake_at(k, next_ms);
+    }
+}
+
+static void time_alone(struct kube_entry *e, const struct kube_health *health) {
+    e->time_ms = cm_clock_now_ms() + health->again_ms;
+    e->then = health->then;
+    cm_list_append(&e->k->table.to_time, &e->at_time);
+    if (e->k->table.time.at == 0 || e->time_ms < e->k->table.time_ms) {
+        wake_at(e->k, e->time_ms);
+    }
+}
+
 static void read_health(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
+    const struct agent_driver_host *host = &e->k->host;
+    struct agent_health_options options = {0};
     struct kube_health health;
 
-    kube_health_of(a, live, cm_clock_unix_ms(), &health);
+    host->health(host->ctx, e->app, &options);
+    kube_health_of(a, live, &options, cm_clock_unix_ms(), &health);
     set_health(e, health.health, health.message);
     if (health.again_ms > 0) {
-        e->doubtful = true; // the minute looks at it again
+        time_alone(e, &health);
     }
     kube_pods_follow(e, a, live);
 }
@@ -452,6 +489,49 @@ void kube_entry_unknown(struct kube_entry *e, const char *why) {
         set_health(e, AGENT_HEALTH_UNKNOWN, why);
         say_later(e);
     }
+}
+
+static void time_is_up(struct kube_entry *e) {
+    CM_AUTOFREE char *message = cm_strdup(e->message);
+    bool well = e->then == AGENT_HEALTH_HEALTHY;
+
+    set_health(e, e->then, well || message == NULL ? "" : message);
+    if (well) {
+        kube_pods_forget(e);
+    }
+    if (e->op == NULL) { // else the end of that says it
+        kube_entry_reword(e);
+    }
+}
+
+static void on_time(void *ctx) {
+    struct agent_kube *k = ctx;
+    struct cm_list *list = &k->table.to_time;
+    int64_t now_ms = cm_clock_now_ms();
+    struct cm_list *next;
+
+    for (struct cm_list *l = list->next; l != list; l = next) {
+        struct kube_entry *e = CM_CONTAINER(l, struct kube_entry, at_time);
+
+        next = l->next;
+        if (e->time_ms <= now_ms) {
+            time_is_up(e);
+        }
+    }
+    wait_for_time(k);
+}
+
+void kube_table_init(struct agent_kube *k) {
+    k->table.by_key = cm_map_new(NULL);
+    k->table.by_place = cm_map_new(NULL);
+    cm_list_init(&k->table.looks);
+    cm_list_init(&k->table.to_say);
+    cm_list_init(&k->table.to_time);
+    k->table.time = (struct cm_timer){.run = on_time, .ctx = k};
+}
+
+void kube_table_stop(struct agent_kube *k) {
+    cm_timer_stop(k->loop, &k->table.time);
 }
 
 // Looking

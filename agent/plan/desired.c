@@ -6,6 +6,7 @@
 
 #include "common/arena.h"
 #include "common/mem.h"
+#include "common/object/rules.h"
 #include "proto/holdfast.pb-c.h"
 #include "proto/wire.h"
 
@@ -86,6 +87,28 @@ static enum agent_drift drift_of(Holdfast__V1__Drift drift) {
     }
 }
 
+// read_health: rules that this version cannot read at all are as good as none.
+static void read_health(struct agent_bundle *b, const Holdfast__V1__HealthOptions *m) {
+    struct cm_err err;
+
+    if (m == NULL) {
+        return;
+    }
+    b->health_timeout_s = m->timeout_s;
+    b->health.addresses = m->addresses;
+    b->health.logs = m->logs;
+    if (m->rules.len > 0 &&
+        cm_rules_parse((const char *)m->rules.data, m->rules.len, &b->rules, &err) == CM_OK) {
+        b->rules_sha256 = cm_sha256(m->rules.data, m->rules.len);
+    }
+    b->health.rules = b->rules;
+}
+
+bool agent_bundle_same_health(const struct agent_bundle *a, const struct agent_bundle *b) {
+    return a->health.addresses == b->health.addresses && a->health.logs == b->health.logs &&
+           cm_sha256_equal(&a->rules_sha256, &b->rules_sha256);
+}
+
 // copy_bundle takes over everything but the entries; *at is where their keys go.
 static struct agent_bundle *copy_bundle(const Holdfast__V1__Bundle *m, char **at) {
     struct agent_bundle *b = cm_new(1, bundle_size(m));
@@ -97,6 +120,7 @@ static struct agent_bundle *copy_bundle(const Holdfast__V1__Bundle *m, char **at
     b->prune_precious = m->prune_precious;
     b->adopt = m->adopt;
     b->recreate = m->recreate;
+    read_health(b, m->health);
     // What this version does not know is taken for the mode that takes nothing from anybody.
     b->yields = m->conflicts != HOLDFAST__V1__CONFLICTS__CONFLICTS_FORCE;
     b->entry_count = m->n_entries;
@@ -144,6 +168,7 @@ void agent_bundle_unref(struct agent_bundle *b) {
     if (b == NULL || --b->refs > 0) {
         return;
     }
+    cm_rules_free(b->rules);
     free(b);
 }
 

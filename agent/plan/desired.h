@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/driver.h"
 #include "common/err.h"
 #include "common/tls/digest.h"
 
@@ -64,6 +65,10 @@ struct agent_bundle {
     bool adopt;    // take objects over from other GitOps tools
     bool yields;   // a field that somebody else has set stays his, and the App fails
     bool recreate; // what cannot be changed is deleted and made anew, if it is not precious
+    uint32_t health_timeout_s;          // not healthy for so long is degraded; 0: no bound
+    struct agent_health_options health; // its rules are the bundle's
+    struct cm_rules *rules;             // NULL: none
+    struct cm_sha256 rules_sha256;      // of their text; zeros: none
     const char **depends_on;
     size_t depends_on_count;
     struct agent_entry *entries; // sorted by key, no key twice
@@ -117,6 +122,9 @@ void agent_bundle_unrefp(struct agent_bundle **b);
 static inline bool agent_entry_is_hook(const struct agent_entry *e) {
     return e->phase == AGENT_PHASE_PRE_APPLY || e->phase == AGENT_PHASE_POST_APPLY;
 }
+
+// agent_bundle_same_health tells whether two bundles read the health of their objects alike.
+bool agent_bundle_same_health(const struct agent_bundle *a, const struct agent_bundle *b);
 
 // agent_bundle_find returns the entry of a key, or NULL.
 const struct agent_entry *agent_bundle_find(const struct agent_bundle *b, const char *key);

@@ -42,9 +42,11 @@ struct app {
     size_t by_health[HEALTHS]; // of these, but for what is left
     size_t objects;
     size_t drifted;
-    bool has_state; // apply has spoken of it
-    bool applying;  // counted in watch->applying
-    bool settling;  // counted in watch->settling
+    bool has_state;          // apply has spoken of it
+    bool applying;           // counted in watch->applying
+    bool settling;           // counted in watch->settling
+    int64_t unwell_since_ms; // monotonic; 0: it is healthy
+    bool late;               // it has been unwell for longer than it may
 };
 
 // Corrections of one object that somebody keeps changing.
@@ -113,6 +115,9 @@ struct agent_watch {
     int64_t hurried_ms; // when the last hurry began; monotonic
     struct cm_timer report;
 
+    struct cm_timer lateness; // when the next App may be late
+    int64_t lateness_ms;      // monotonic
+
     struct cm_list corrections;
     struct cm_timer correct;
 };
@@ -132,6 +137,13 @@ enum agent_health watch_app_health(const struct agent_watch *w, const struct app
 
 // watch_app_why says why it is not healthy; NULL if it is, or nobody knows. The caller frees it.
 char *watch_app_why(const struct agent_watch *w, const struct app *a);
+
+// watch_time begins or ends the time in which an App must become healthy; watch_late is the
+// timer's.
+void watch_time(struct agent_watch *w, struct app *a);
+void watch_late(void *watch);
+// watch_timeout_s returns how long it may take; 0: as long as it likes.
+uint32_t watch_timeout_s(const struct agent_watch *w, const struct app *a);
 
 // watch_claim returns who lists an object, or NULL.
 const struct agent_claim *watch_claim(const struct agent_watch *w, const struct seen *s);

@@ -66,6 +66,7 @@ void watch_dirty_app(struct agent_watch *w, struct app *a) {
     bool applied = recount(&w->applying, &a->applying, lives && a->applied == AGENT_APP_APPLYING);
     bool settled = recount(&w->settling, &a->settling, lives && unsure > 0);
 
+    watch_time(w, a);
     if ((applied || settled) && w->apply != NULL && agent_apply_is_idle(w->apply)) {
         hurry(w);
     }

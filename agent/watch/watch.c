@@ -143,7 +143,7 @@ void watch_forget_app(struct agent_watch *w, struct app *a) {
 
 // ---- Health
 
-enum agent_health watch_app_health(const struct agent_watch *w, const struct app *a) {
+static enum agent_health worst_health(const struct agent_watch *w, const struct app *a) {
     static const enum agent_health worst_first[] = {AGENT_HEALTH_DEGRADED, AGENT_HEALTH_MISSING,
                                                     AGENT_HEALTH_PROGRESSING, AGENT_HEALTH_UNKNOWN};
 
@@ -156,6 +156,13 @@ enum agent_health watch_app_health(const struct agent_watch *w, const struct app
         }
     }
     return AGENT_HEALTH_HEALTHY;
+}
+
+enum agent_health watch_app_health(const struct agent_watch *w, const struct app *a) {
+    enum agent_health worst = worst_health(w, a);
+
+    return a->late && worst != AGENT_HEALTH_HEALTHY && !w->unreachable ? AGENT_HEALTH_DEGRADED
+                                                                       : worst;
 }
 
 // worst_of returns the first by key of an App's objects that have this health.
@@ -188,12 +195,16 @@ static char *say_worst(const struct app *a, enum agent_health health) {
 }
 
 char *watch_app_why(const struct agent_watch *w, const struct app *a) {
-    enum agent_health health = watch_app_health(w, a);
+    enum agent_health health = worst_health(w, a);
 
     if (w->unreachable || w->apply == NULL) {
         return cm_strdup(w->unreachable_why);
     }
-    return health == AGENT_HEALTH_HEALTHY ? NULL : say_worst(a, health);
+    CM_AUTOFREE char *worst = health == AGENT_HEALTH_HEALTHY ? NULL : say_worst(a, health);
+    if (worst == NULL || !a->late || health == AGENT_HEALTH_DEGRADED) {
+        return CM_TAKE(worst);
+    }
+    return cm_strf("not healthy after %us: %s", (unsigned)watch_timeout_s(w, a), worst);
 }
 
 char *agent_watch_app_why(void *watch, const char *app) {
@@ -226,6 +237,13 @@ enum agent_health agent_watch_app_health(void *watch, const char *app) {
         return w->unreachable ? AGENT_HEALTH_UNKNOWN : AGENT_HEALTH_HEALTHY;
     }
     return watch_app_health(w, a);
+}
+
+bool agent_watch_app_late(void *watch, const char *app) {
+    const struct agent_watch *w = watch;
+    const struct app *a = cm_map_get(w->apps, app);
+
+    return a != NULL && a->late;
 }
 
 const struct agent_claim *watch_claim(const struct agent_watch *w, const struct seen *s) {
@@ -409,6 +427,10 @@ void agent_watch_app_state(void *watch, const struct agent_app_state *state) {
     a->has_state = true;
     (void)set_text(&a->revision, state->revision);
     (void)set_text(&a->message, state->message);
+    if (!cm_sha256_equal(&a->bundle_sha256, &state->bundle_sha256)) {
+        a->unwell_since_ms = 0; // what is new has its own time
+        a->late = false;
+    }
     a->bundle_sha256 = state->bundle_sha256;
     a->applied = state->applied;
     watch_dirty_app(w, a);
@@ -538,6 +560,7 @@ struct agent_watch *agent_watch_new(struct cm_loop *loop, struct agent_cache *ca
     cm_list_init(&w->corrections);
     w->report = (struct cm_timer){.run = watch_report, .ctx = w};
     w->correct = (struct cm_timer){.run = watch_correct, .ctx = w};
+    w->lateness = (struct cm_timer){.run = watch_late, .ctx = w};
     w->last_sent_ms = cm_clock_now_ms() - report_interval_ms;
     w->acked = agent_cache_reports_acked(cache);
     w->full = true; // what was told before this process began is not known
@@ -550,6 +573,7 @@ void agent_watch_free(struct agent_watch *w) {
     }
     cm_timer_stop(w->loop, &w->report);
     cm_timer_stop(w->loop, &w->correct);
+    cm_timer_stop(w->loop, &w->lateness);
     cm_map_free(w->objects);
     cm_map_free(w->apps);
     free(w->unreachable_why);
@@ -575,6 +599,7 @@ void agent_watch_shut(struct agent_watch *w) {
     w->connected = false;
     cm_timer_stop(w->loop, &w->report);
     cm_timer_stop(w->loop, &w->correct);
+    cm_timer_stop(w->loop, &w->lateness);
 }
 
 static bool count_app(void *ctx, const char *name, void *value) {

@@ -71,6 +71,7 @@ enum agent_health agent_watch_app_health(void *watch, const char *app);
 // agent_watch_app_why says why an App is not healthy: its worst object, the first by key, in its
 // words. NULL if it is healthy or nobody knows; the caller frees it.
 char *agent_watch_app_why(void *watch, const char *app);
+bool agent_watch_app_late(void *watch, const char *app);
 bool agent_watch_wrong(void *watch, const char *key);
 void agent_watch_afresh(void *watch, const char *app);
 

@@ -254,6 +254,30 @@ static enum hub_drift drift_of(const struct cm_json *node) {
     return strcmp(node->text, "correct") == 0 ? HUB_DRIFT_CORRECT : HUB_DRIFT_REPORT;
 }
 
+static const char *write_rules(struct cm_arena *a, const struct cm_json *rules) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    if (not_empty(rules) == NULL) {
+        return "";
+    }
+    cm_json_write_compact(rules, &text);
+    return cm_arena_strdup(a, cm_str_get(&text));
+}
+
+static struct hub_health read_health(struct cm_arena *a, const struct cm_json *node) {
+    int64_t timeout_ms = 0;
+    struct cm_err err;
+
+    // The schema has refused what is no duration.
+    if (cm_str_parse_duration(word(node, "timeout", "0s"), &timeout_ms, &err) < 0) {
+        timeout_ms = 0;
+    }
+    return (struct hub_health){.timeout_s = (uint32_t)(timeout_ms / 1000),
+                               .addresses = flag(node, "addresses", false),
+                               .logs = flag(node, "logs", false),
+                               .rules = write_rules(a, cm_json_get(node, "rules"))};
+}
+
 static void read_app(struct cm_arena *a, const struct cm_json *document, struct hub_app_doc *out) {
     const struct cm_json *spec = cm_json_get(document, "spec");
 
@@ -267,6 +291,7 @@ static void read_app(struct cm_arena *a, const struct cm_json *document, struct 
     out->adopt = flag(spec, "adopt", false);
     out->prune_precious = flag(spec, "prunePrecious", false);
     out->recreate = flag(spec, "recreate", false);
+    out->health = read_health(a, cm_json_get(spec, "health"));
     out->conflicts = strcmp(word(spec, "conflicts", "force"), "fail") == 0 ? HUB_CONFLICTS_FAIL
                                                                            : HUB_CONFLICTS_FORCE;
     out->literal = !flag(spec, "substitute", true);

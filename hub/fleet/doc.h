@@ -104,6 +104,7 @@ struct hub_app_doc {
     bool prune_precious;
     enum hub_conflicts conflicts;
     bool recreate;
+    struct hub_health health;
     bool literal; // no variables in manifests
 };
 

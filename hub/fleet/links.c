@@ -232,6 +232,7 @@ static void render(struct hub_update *u, const struct input *in, struct hub_vari
         .prune_precious = doc->app.prune_precious,
         .conflicts = doc->app.conflicts,
         .recreate = doc->app.recreate,
+        .health = doc->app.health,
         .plain_secrets = doc->app.plain_secrets,
         .depends_on = depends_on,
         .depends_on_count = doc->app.depends_on_count,

@@ -292,6 +292,12 @@ static const struct hub_field app_spec[] = {
             "are never deleted for this, unless the object itself has the annotation "
             "`holdfast.dev/recreate: \"true\"` ([annotations](annotations.md)).",
      .also_called = "force replace"},
+    {.name = "health",
+     .type = HUB_FIELD_OBJECT,
+     .fields = hub_health_fields,
+     .doc = "How the health of its objects is read, beside what their kinds say ([health]"
+            "(health.md)).",
+     .also_called = "healthChecks healthCheckExprs readiness"},
     {.name = "drift",
      .type = HUB_FIELD_CHOICE,
      .otherwise = "report",

@@ -53,4 +53,5 @@ extern const struct hub_field hub_overlay_fields[];
 extern const struct hub_rule hub_overlay_rules[];
 extern const struct hub_field hub_image_fields[];
 extern const struct hub_rule hub_image_rules[];
-extern const struct hub_field hub_app_fields[]; // schema_app.c
+extern const struct hub_field hub_app_fields[];    // schema_app.c
+extern const struct hub_field hub_health_fields[]; // schema_health.c

@@ -60,6 +60,23 @@ static struct cm_json *depends_on(struct cm_arena *a, const struct hub_bundle_sp
     return list;
 }
 
+static struct cm_json *health_of(struct cm_arena *a, const struct hub_health *h) {
+    struct cm_json *object = cm_json_new(a, CM_OBJECT);
+    struct cm_json *rules = NULL;
+    struct cm_err err;
+
+    if (h->timeout_s > 0) {
+        cm_json_set_string(a, object, "timeout", cm_arena_strf(a, "%us", (unsigned)h->timeout_s));
+    }
+    cm_json_set(a, object, "addresses", cm_json_new_bool(a, h->addresses));
+    cm_json_set(a, object, "logs", cm_json_new_bool(a, h->logs));
+    if (h->rules[0] != '\0' &&
+        cm_json_parse(a, h->rules, strlen(h->rules), NULL, &rules, &err) == CM_OK) {
+        cm_json_set(a, object, "rules", rules);
+    }
+    return object;
+}
+
 static void tell_options(const struct telling *t, const struct hub_bundle_spec *before,
                          const struct hub_bundle_spec *after) {
     struct cm_arena *a = t->m->arena;
@@ -69,6 +86,7 @@ static void tell_options(const struct telling *t, const struct hub_bundle_spec *
     tell_bool(t, "prunePrecious", before->prune_precious, after->prune_precious);
     tell_bool(t, "adopt", before->adopt, after->adopt);
     tell_bool(t, "recreate", before->recreate, after->recreate);
+    tell_option(t, "health", health_of(a, &before->health), health_of(a, &after->health));
     tell_text(t, "conflicts", conflicts[before->conflicts], conflicts[after->conflicts]);
     tell_text(t, "drift", drifts[before->drift], drifts[after->drift]);
     tell_text(t, "namespace", before->namespace, after->namespace);

@@ -15,8 +15,29 @@ static char *unconst(const char *text) {
     return (char *)(uintptr_t)text;
 }
 
+static const char *rules_of(const struct hub_bundle_spec *spec) {
+    return spec->health.rules == NULL ? "" : spec->health.rules;
+}
+
+// encode_health puts into the message what is said of health, if anything is.
+static void encode_health(const struct hub_bundle_spec *spec, Holdfast__V1__HealthOptions *out,
+                          Holdfast__V1__Bundle *message) {
+    const struct hub_health *h = &spec->health;
+    const char *rules = rules_of(spec);
+
+    holdfast__v1__health_options__init(out);
+    out->timeout_s = h->timeout_s;
+    out->addresses = h->addresses;
+    out->logs = h->logs;
+    out->rules.len = strlen(rules);
+    out->rules.data = (uint8_t *)unconst(rules);
+    message->health =
+        h->timeout_s > 0 || h->addresses || h->logs || out->rules.len > 0 ? out : NULL;
+}
+
 static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
     Holdfast__V1__Bundle message;
+    Holdfast__V1__HealthOptions health;
     CM_AUTOFREE Holdfast__V1__BundleEntry *entries =
         cm_new(spec->object_count + 1, sizeof(*entries));
     CM_AUTOFREE Holdfast__V1__BundleEntry **list = cm_new(spec->object_count + 1, sizeof(*list));
@@ -49,6 +70,7 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
     message.prune_precious = spec->prune_precious;
     message.conflicts = (Holdfast__V1__Conflicts)spec->conflicts;
     message.recreate = spec->recreate;
+    encode_health(spec, &health, &message);
     message.n_depends_on = spec->depends_on_count;
     message.depends_on = (char **)(uintptr_t)spec->depends_on;
     message.n_entries = spec->object_count;
@@ -57,7 +79,7 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
 }
 
 static size_t text_size(const struct hub_bundle_spec *spec) {
-    size_t size = strlen(spec->app) + 1 + strlen(spec->namespace) + 1;
+    size_t size = strlen(spec->app) + 1 + strlen(spec->namespace) + 1 + strlen(rules_of(spec)) + 1;
 
     for (size_t i = 0; i < spec->depends_on_count; i++) {
         size += strlen(spec->depends_on[i]) + 1;
@@ -110,6 +132,7 @@ static struct hub_bundle *copy_spec(const struct hub_bundle_spec *spec) {
     b->spec = *spec;
     b->spec.app = put_text(&text, spec->app);
     b->spec.namespace = put_text(&text, spec->namespace);
+    b->spec.health.rules = put_text(&text, rules_of(spec));
     for (size_t i = 0; i < spec->depends_on_count; i++) {
         depends_on[i] = put_text(&text, spec->depends_on[i]);
     }
@@ -160,6 +183,18 @@ static enum cm_rc decode_objects(const Holdfast__V1__Bundle *message, struct hub
     return CM_OK;
 }
 
+static struct hub_health decode_health(struct cm_arena *a,
+                                       const Holdfast__V1__HealthOptions *message) {
+    if (message == NULL) {
+        return (struct hub_health){.rules = ""};
+    }
+    return (struct hub_health){
+        .timeout_s = message->timeout_s,
+        .addresses = message->addresses,
+        .logs = message->logs,
+        .rules = cm_arena_strndup(a, (const char *)message->rules.data, message->rules.len)};
+}
+
 static void find_objects(struct hub_object *objects, size_t count,
                          struct cm_buf *(*find)(void *ctx, const struct cm_sha256 *name),
                          void *ctx) {
@@ -206,6 +241,7 @@ enum cm_rc hub_bundle_decode(struct cm_buf *bytes,
         .prune_precious = message->prune_precious,
         .conflicts = (enum hub_conflicts)message->conflicts,
         .recreate = message->recreate,
+        .health = decode_health(arena, message->health),
         .depends_on = (const char *const *)message->depends_on,
         .depends_on_count = message->n_depends_on,
         .objects = objects,

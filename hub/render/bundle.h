@@ -52,6 +52,14 @@ struct hub_object {
 enum hub_drift { HUB_DRIFT_REPORT, HUB_DRIFT_CORRECT, HUB_DRIFT_OFF };
 enum hub_conflicts { HUB_CONFLICTS_FORCE, HUB_CONFLICTS_FAIL };
 
+// How the health of an App's objects is read, beside what their kinds say.
+struct hub_health {
+    uint32_t timeout_s; // what is not healthy after so long is degraded; 0: no bound
+    bool addresses;     // what is given an address is healthy only once it has one
+    bool logs;          // why a container crashes may be told with its last lines
+    const char *rules;  // of kinds, as JSON (common/object/rules.h); "" or NULL: none
+};
+
 struct hub_bundle_spec {
     const char *app;
     const char *namespace; // ""
@@ -61,7 +69,8 @@ struct hub_bundle_spec {
     bool adopt;          // objects that another GitOps tool owns are taken over
     bool prune_precious; // what holds data or other objects is pruned too
     enum hub_conflicts conflicts;
-    bool recreate;                 // what cannot be changed is deleted and made anew
+    bool recreate; // what cannot be changed is deleted and made anew
+    struct hub_health health;
     const char *const *depends_on; // sorted
     size_t depends_on_count;
     const struct hub_object *objects; // sorted by key

@@ -32,6 +32,7 @@ struct hub_render_input {
     bool prune_precious;
     enum hub_conflicts conflicts;
     bool recreate;
+    struct hub_health health;
     bool plain_secrets;            // Secrets may stand in Git readably
     const char *const *depends_on; // sorted
     size_t depends_on_count;

@@ -46,6 +46,7 @@ static void check_body(struct cm_arena *a, const struct cm_json *object) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct agent_health_options options = {.addresses = size % 2 == 1};
     struct kube_health health = {.message = NULL};
     struct cm_json *object = NULL;
     const char *type = NULL;
@@ -56,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         return 0;
     }
     require(type != NULL && object->type == CM_OBJECT);
-    kube_health_of(a, object, 1893456000000, &health);
+    kube_health_of(a, object, &options, 1893456000000, &health);
     require(health.health <= AGENT_HEALTH_DEGRADED && health.message != NULL);
     require((health.health == AGENT_HEALTH_HEALTHY) == (health.message[0] == '\0'));
     require(kube_object_print(object) == kube_object_print(cm_json_copy(a, object)));

@@ -143,6 +143,12 @@ static void on_reachable(void *ctx, bool yes, const struct cm_err *why) {
     check();
 }
 
+static void on_health(void *ctx, const char *app, struct agent_health_options *out) {
+    (void)ctx;
+    (void)app;
+    *out = (struct agent_health_options){0};
+}
+
 static struct cm_buf *on_desired(void *ctx, const char *key) {
     struct cm_buf *buf = cm_map_get(t.desired, key);
 
@@ -217,7 +223,7 @@ static bool is_not_drifted(const void *ctx) {
 // A driver's life
 
 static void start(void) {
-    struct agent_driver_host host = {on_observed, on_reachable, on_desired, NULL};
+    struct agent_driver_host host = {on_observed, on_reachable, on_desired, on_health, NULL};
 
     t.reachable = false;
     t.driver = t.outside->driver_new(t.outside, t.loop);

@@ -61,6 +61,12 @@ static void on_reachable(void *ctx, bool yes, const struct cm_err *why) {
     ((struct fixture *)ctx)->reachable = yes;
 }
 
+static void on_health(void *ctx, const char *app, struct agent_health_options *out) {
+    (void)ctx;
+    (void)app;
+    *out = (struct agent_health_options){0};
+}
+
 static struct cm_buf *on_desired(void *ctx, const char *key) {
     const struct fixture *f = ctx;
 
@@ -208,7 +214,7 @@ static int tear_down(void **state) {
 }
 
 static void start(struct fixture *f) {
-    const struct agent_driver_host host = {on_observed, on_reachable, on_desired, f};
+    const struct agent_driver_host host = {on_observed, on_reachable, on_desired, on_health, f};
 
     f->driver->ops->start(f->driver, &host);
     assert_true(turn_until(f->loop, is_reachable, f));

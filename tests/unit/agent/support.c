@@ -137,8 +137,10 @@ static Holdfast__V1__BundleEntry *entry_of(struct cm_arena *a, struct test_relea
 static struct cm_buf *bundle_of(struct cm_arena *a, struct test_release *r,
                                 const struct test_app *app) {
     Holdfast__V1__Bundle m;
+    Holdfast__V1__HealthOptions health;
 
     holdfast__v1__bundle__init(&m);
+    holdfast__v1__health_options__init(&health);
     m.version = 1;
     m.app = text_in(a, app->name);
     m.namespace_ = text_in(a, app->namespace);
@@ -147,6 +149,10 @@ static struct cm_buf *bundle_of(struct cm_arena *a, struct test_release *r,
     m.suspend = app->suspend;
     m.adopt = app->adopt;
     m.recreate = app->recreate;
+    health.timeout_s = app->health_timeout_s;
+    health.rules.data = (uint8_t *)text_in(a, app->health_rules);
+    health.rules.len = strlen((const char *)health.rules.data);
+    m.health = &health;
     m.conflicts = app->yields ? HOLDFAST__V1__CONFLICTS__CONFLICTS_FAIL
                               : HOLDFAST__V1__CONFLICTS__CONFLICTS_FORCE;
     m.depends_on = cm_arena_get(a, 4 * sizeof(char *));

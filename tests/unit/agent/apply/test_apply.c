@@ -122,6 +122,10 @@ static char *app_why(void *ctx, const char *app) {
     return cm_strf("%s crashes", app);
 }
 
+static bool app_is_late(void *ctx, const char *app) {
+    return cm_map_get(((struct fixture *)ctx)->wrong, app) != NULL;
+}
+
 static bool is_wrong(void *ctx, const char *key) {
     return cm_map_get(((struct fixture *)ctx)->wrong, key) != NULL;
 }
@@ -155,6 +159,7 @@ static int set_up(void **state) {
                                           .why = why_of,
                                           .app_health = health_of,
                                           .app_why = app_why,
+                                          .app_late = app_is_late,
                                           .wrong = is_wrong,
                                           .afresh = on_afresh};
     struct fixture *f = cm_new(1, sizeof(*f));
@@ -344,6 +349,13 @@ static void a_wave_waits_until_all_before_it_is_healthy(void **state) {
     assert_int_equal(fake_pending(f->fake), 0);
     assert_int_equal(state_of(f, "shop"), AGENT_APP_APPLYING);
     assert_string_equal(message_of(f, "shop"), "wave 1 waits until " WEB " is healthy");
+    cm_map_put(f->wrong, "shop", f);
+    agent_apply_woken(f->apply);
+    settle(f);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_FAILED);
+    assert_string_equal(message_of(f, "shop"),
+                        "wave 1 waits longer than health.timeout allows until " WEB
+                        " is healthy: it has reached the specified backoff limit");
     make_healthy(f, WEB);
     let(f, CFG);
     make_healthy(f, CFG);

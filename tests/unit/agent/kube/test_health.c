@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/mem.h"
+#include "common/object/rules.h"
 
 static struct cm_json *parse(struct cm_arena *a, const char *text) {
     struct cm_json *node = NULL;
@@ -21,6 +22,8 @@ static struct cm_json *parse(struct cm_arena *a, const char *text) {
     }
     return node;
 }
+
+static const struct agent_health_options none;
 
 static const struct {
     const char *words;
@@ -387,6 +390,21 @@ static const struct {
      "{\"type\":\"NamesAccepted\",\"status\":\"False\",\"reason\":\"ListKind"
      "Conflict\",\"message\":\"taken\"}]}}",
      AGENT_HEALTH_DEGRADED, "ListKindConflict: taken"},
+    {"stalled before it says that it reconciles",
+     "{\"apiVersion\":\"x.io/v1\",\"kind\":\"Thing\",\"status\":{\"conditions\":["
+     "{\"type\":\"Stalled\",\"status\":\"True\",\"message\":\"no way\"},"
+     "{\"type\":\"Reconciling\",\"status\":\"True\"}]}}",
+     AGENT_HEALTH_DEGRADED, "no way"},
+    {"ready for an earlier form",
+     "{\"apiVersion\":\"x.io/v1\",\"kind\":\"Thing\",\"metadata\":{\"generation\":3},"
+     "\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\","
+     "\"observedGeneration\":2}]}}",
+     AGENT_HEALTH_PROGRESSING, "its controller has not seen the last change yet"},
+    {"an API that is away",
+     "{\"apiVersion\":\"apiregistration.k8s.io/v1\",\"kind\":\"APIService\",\"status\":{"
+     "\"conditions\":[{\"type\":\"Available\",\"status\":\"False\",\"reason\":"
+     "\"MissingEndpoints\",\"message\":\"no endpoints\"}]}}",
+     AGENT_HEALTH_PROGRESSING, "MissingEndpoints: no endpoints"},
     {"a Deployment of somebody else",
      "{\"apiVersion\":\"x.io/v1\",\"kind\":\"Deployment\",\"metadata\":{\"na"
      "me\":\"x\"}}",
@@ -397,7 +415,7 @@ static void judge(size_t i) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct kube_health health;
 
-    kube_health_of(a, parse(a, cases[i].object), 1893456000000, &health);
+    kube_health_of(a, parse(a, cases[i].object), &none, 1893456000000, &health);
     if (health.health != cases[i].health || strcmp(health.message, cases[i].message) != 0) {
         fail_msg("%s: %d '%s'", cases[i].words, (int)health.health, health.message);
     }
@@ -422,17 +440,149 @@ static void a_pod_that_no_node_takes_gets_fifteen_seconds(void **state) {
 
     (void)state;
     assert_true(cm_clock_parse("2026-01-01T00:00:00Z", &born_ms));
-    kube_health_of(a, pod, born_ms + 5000, &health);
+    kube_health_of(a, pod, &none, born_ms + 5000, &health);
     assert_int_equal(health.health, AGENT_HEALTH_PROGRESSING);
     assert_int_equal(health.again_ms, 10000);
-    kube_health_of(a, pod, born_ms + 15000, &health);
+    kube_health_of(a, pod, &none, born_ms + 15000, &health);
     assert_int_equal(health.health, AGENT_HEALTH_DEGRADED);
+}
+
+#define THING(more)                                                                                \
+    "{\"apiVersion\":\"x.io/v1\",\"kind\":\"Thing\",\"metadata\":{\"generation\":2,"               \
+    "\"creationTimestamp\":\"2026-01-01T00:00:00Z\"" more "}"
+
+// health_after reads the health of an object so long after the first second of 2026.
+static struct kube_health health_after(struct cm_arena *a, const char *object, int64_t ms) {
+    struct kube_health health;
+    int64_t born_ms = 0;
+
+    assert_true(cm_clock_parse("2026-01-01T00:00:00Z", &born_ms));
+    kube_health_of(a, parse(a, object), &none, born_ms + ms, &health);
+    return health;
+}
+
+static void the_controller_of_a_new_kind_gets_time_to_say_something(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_health health = health_after(a, THING("}"), 2000);
+
+    (void)state;
+    assert_int_equal(health.health, AGENT_HEALTH_PROGRESSING);
+    assert_int_equal(health.again_ms, 3000);
+    assert_int_equal(health.then, AGENT_HEALTH_HEALTHY);
+    assert_int_equal(health_after(a, THING("}"), 5000).health, AGENT_HEALTH_HEALTHY);
+    assert_int_equal(health_after(a, THING("}"), -86400000).again_ms, 5000); // our clock is wrong
+    assert_int_equal(health_after(a, THING("},\"status\":{\"observedGeneration\":2}"), 0).health,
+                     AGENT_HEALTH_HEALTHY);
+    assert_int_equal(health_after(a,
+                                  THING("},\"status\":{\"conditions\":[{\"type\":\"Ready\","
+                                        "\"status\":\"True\",\"observedGeneration\":2}]}"),
+                                  0)
+                         .health,
+                     AGENT_HEALTH_HEALTHY);
+}
+
+static void a_change_gives_it_time_again_but_not_a_change_of_the_status(void **state) {
+#define WRITTEN(at, more)                                                                          \
+    THING(",\"managedFields\":[{\"manager\":\"m\",\"time\":\"" at "\"" more "}]}"                  \
+          ",\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}")
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const char *spec = WRITTEN("2026-01-01T00:01:00Z", "");
+    const char *status = WRITTEN("2026-01-01T00:01:00Z", ",\"subresource\":\"status\"");
+
+    (void)state;
+    assert_int_equal(health_after(a, spec, 61000).health, AGENT_HEALTH_PROGRESSING);
+    assert_int_equal(health_after(a, spec, 65000).health, AGENT_HEALTH_HEALTHY);
+    assert_int_equal(health_after(a, status, 61000).health, AGENT_HEALTH_HEALTHY);
+}
+
+static void kinds_that_are_built_in_need_no_time(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    static const char *const versions[] = {"v1", "rbac.authorization.k8s.io/v1",
+                                           "networking.k8s.io/v1"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
+        const char *object =
+            cm_arena_strf(a,
+                          "{\"apiVersion\":\"%s\",\"kind\":\"Thing\",\"metadata\":{"
+                          "\"creationTimestamp\":\"2026-01-01T00:00:00Z\"}}",
+                          versions[i]);
+
+        assert_int_equal(health_after(a, object, 0).health, AGENT_HEALTH_HEALTHY);
+    }
+}
+
+static void an_address_is_waited_for_where_the_app_says_so(void **state) {
+    static const char *const bare[] = {
+        "{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"spec\":{\"type\":\"LoadBalancer\","
+        "\"clusterIP\":\"10.0.0.1\"}}",
+        "{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"Ingress\",\"status\":"
+        "{\"loadBalancer\":{\"ingress\":[]}}}",
+        "{\"apiVersion\":\"gateway.networking.k8s.io/v1\",\"kind\":\"Gateway\"}",
+    };
+    static const char *const given[] = {
+        "{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"spec\":{\"type\":\"ClusterIP\"}}",
+        "{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"Ingress\",\"status\":"
+        "{\"loadBalancer\":{\"ingress\":[{\"ip\":\"192.0.2.1\"}]}}}",
+        "{\"apiVersion\":\"gateway.networking.k8s.io/v1\",\"kind\":\"Gateway\",\"status\":"
+        "{\"addresses\":[{\"value\":\"192.0.2.1\"}]}}",
+    };
+    const struct agent_health_options wait = {.addresses = true};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_health health;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bare) / sizeof(bare[0]); i++) {
+        kube_health_of(a, parse(a, bare[i]), &none, 1893456000000, &health);
+        assert_int_equal(health.health, AGENT_HEALTH_HEALTHY);
+        kube_health_of(a, parse(a, bare[i]), &wait, 1893456000000, &health);
+        assert_int_equal(health.health, AGENT_HEALTH_PROGRESSING);
+        kube_health_of(a, parse(a, given[i]), &wait, 1893456000000, &health);
+        assert_int_equal(health.health, AGENT_HEALTH_HEALTHY);
+    }
+}
+
+static void what_the_app_says_of_a_kind_counts_before_what_we_know_of_it(void **state) {
+    static const char text[] =
+        "[{\"group\":\"x.io\",\"kind\":\"Thing\",\"healthy\":[{\"path\":\"status.phase\","
+        "\"equals\":\"Ready\"}],\"degraded\":[{\"path\":\"status.phase\",\"equals\":\"Bad\"}]}]";
+    static const struct {
+        const char *status;
+        enum agent_health health;
+    } rows[] = {
+        {"{\"phase\":\"Ready\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"False\"}]}",
+         AGENT_HEALTH_HEALTHY},
+        {"{\"phase\":\"Bad\"}", AGENT_HEALTH_DEGRADED},
+        {"{\"phase\":\"New\"}", AGENT_HEALTH_PROGRESSING},
+        {"{\"phase\":\"Ready\",\"observedGeneration\":1}", AGENT_HEALTH_PROGRESSING},
+    };
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct agent_health_options options = {0};
+    struct cm_rules *rules = NULL;
+    struct kube_health health;
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(cm_rules_parse(text, strlen(text), &rules, &err), CM_OK);
+    options.rules = rules;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *object = cm_arena_strf(a, THING("},\"status\":%s"), rows[i].status);
+
+        kube_health_of(a, parse(a, object), &options, 1893456000000, &health);
+        assert_int_equal(health.health, rows[i].health);
+    }
+    cm_rules_free(rules);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_kind_has_its_rules),
         cmocka_unit_test(a_pod_that_no_node_takes_gets_fifteen_seconds),
+        cmocka_unit_test(the_controller_of_a_new_kind_gets_time_to_say_something),
+        cmocka_unit_test(a_change_gives_it_time_again_but_not_a_change_of_the_status),
+        cmocka_unit_test(kinds_that_are_built_in_need_no_time),
+        cmocka_unit_test(an_address_is_waited_for_where_the_app_says_so),
+        cmocka_unit_test(what_the_app_says_of_a_kind_counts_before_what_we_know_of_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,6 +92,37 @@ static struct agent_desired *shop_desired(void) {
     return d;
 }
 
+static struct agent_desired *desired_with(uint32_t timeout_s, const char *rules) {
+    const struct test_app app = {.name = "shop",
+                                 .objects = shop,
+                                 .object_count = 1,
+                                 .health_timeout_s = timeout_s,
+                                 .health_rules = rules};
+    struct test_release *r =
+        release_new(&(struct test_manifest){.generation = 1, .apps = &app, .app_count = 1});
+    struct agent_desired *d = desired_new(r);
+
+    release_free(r);
+    assert_non_null(d);
+    return d;
+}
+
+static void how_health_is_read_comes_with_the_bundle(void **state) {
+    static const char rules[] = "[{\"kind\":\"Thing\"}]";
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *with = desired_with(90, rules);
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *longer = desired_with(91, rules);
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *without = desired_with(90, NULL);
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *strange = desired_with(90, "{");
+
+    (void)state;
+    assert_int_equal(with->apps[0].bundle->health_timeout_s, 90);
+    assert_non_null(with->apps[0].bundle->health.rules);
+    assert_null(without->apps[0].bundle->health.rules);
+    assert_null(strange->apps[0].bundle->health.rules);
+    assert_true(agent_bundle_same_health(with->apps[0].bundle, longer->apps[0].bundle));
+    assert_false(agent_bundle_same_health(with->apps[0].bundle, without->apps[0].bundle));
+}
+
 static void what_is_new_goes_by_rank_and_says_its_intent_first(void **state) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     CM_CLEANUP(agent_desired_freep) struct agent_desired *d = shop_desired();
@@ -519,6 +550,7 @@ static void what_any_app_lists_is_never_removed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_new_goes_by_rank_and_says_its_intent_first),
+        cmocka_unit_test(how_health_is_read_comes_with_the_bundle),
         cmocka_unit_test(what_was_applied_already_is_left_alone),
         cmocka_unit_test(what_is_missing_or_changed_is_applied_again),
         cmocka_unit_test(an_object_of_another_app_is_taken_over_by_applying_it),

@@ -122,6 +122,7 @@ static int set_up(void **state) {
                                            .why = agent_watch_why,
                                            .app_health = agent_watch_app_health,
                                            .app_why = agent_watch_app_why,
+                                           .app_late = agent_watch_app_late,
                                            .wrong = agent_watch_wrong,
                                            .afresh = agent_watch_afresh,
                                            .ctx = f->watch};
@@ -833,6 +834,60 @@ static void how_an_object_is_that_is_left_there_is_nobodys_business(void **state
     assert_false(is_healthy(f));
 }
 
+static void what_is_not_healthy_in_time_is_degraded(void **state) {
+    struct fixture *f = *state;
+    struct test_app app = shop;
+
+    app.health_timeout_s = 60;
+    start(f, &app);
+    settle(f);
+    ail(f, CFG, AGENT_HEALTH_HEALTHY, "");
+    ail(f, SVC, AGENT_HEALTH_PROGRESSING, "no address yet");
+    cm_clock_advance(59000);
+    settle(f);
+    assert_int_equal(agent_watch_app_health(f->watch, "shop"), AGENT_HEALTH_PROGRESSING);
+    cm_clock_advance(1000);
+    settle(f);
+    assert_int_equal(agent_watch_app_health(f->watch, "shop"), AGENT_HEALTH_DEGRADED);
+    assert_true(agent_watch_app_late(f->watch, "shop"));
+    CM_AUTOFREE char *why = agent_watch_app_why(f->watch, "shop");
+    assert_string_equal(why, "not healthy after 60s: " SVC ": no address yet");
+    ail(f, SVC, AGENT_HEALTH_HEALTHY, "");
+    assert_true(is_healthy(f));
+    ail(f, SVC, AGENT_HEALTH_PROGRESSING, "no address any more"); // has its own time
+    cm_clock_advance(59000);
+    settle(f);
+    assert_int_equal(agent_watch_app_health(f->watch, "shop"), AGENT_HEALTH_PROGRESSING);
+    app.health_timeout_s = 61; // and so has what is new
+    replace(f, &app, 8);
+    cm_clock_advance(60000);
+    settle(f);
+    assert_int_equal(agent_watch_app_health(f->watch, "shop"), AGENT_HEALTH_PROGRESSING);
+    cm_clock_advance(1000);
+    settle(f);
+    assert_int_equal(agent_watch_app_health(f->watch, "shop"), AGENT_HEALTH_DEGRADED);
+}
+
+static void nobody_is_late_while_the_target_is_away(void **state) {
+    struct fixture *f = *state;
+    struct test_app app = shop;
+    struct cm_err why;
+
+    app.health_timeout_s = 60;
+    start(f, &app);
+    settle(f);
+    ail(f, SVC, AGENT_HEALTH_PROGRESSING, "no address yet");
+    (void)cm_fail(&why, CM_EIO, "connection refused");
+    agent_watch_reachable(f->watch, false, &why);
+    cm_clock_advance(60000);
+    settle(f);
+    agent_watch_reachable(f->watch, true, NULL);
+    assert_false(agent_watch_app_late(f->watch, "shop"));
+    cm_clock_advance(60000);
+    settle(f);
+    assert_true(agent_watch_app_late(f->watch, "shop"));
+}
+
 static void what_is_due_is_applied_whatever_the_app_says_of_drift(void **state) {
     struct agent_observation due = {
         .key = CFG, .uid = "uid", .health = AGENT_HEALTH_HEALTHY, .message = "", .due = true};
@@ -992,6 +1047,8 @@ int main(void) {
         TEST(what_is_due_is_applied_whatever_the_app_says_of_drift),
         TEST(what_is_due_waits_while_the_app_is_suspended),
         TEST(an_app_says_which_object_ails_and_why),
+        TEST(what_is_not_healthy_in_time_is_degraded),
+        TEST(nobody_is_late_while_the_target_is_away),
         TEST(how_an_object_is_that_is_left_there_is_nobodys_business),
         TEST(an_object_that_is_gone_is_told_until_it_is_acknowledged),
         TEST(an_app_that_is_gone_is_told_with_the_commit_and_what_became_of_its_objects),

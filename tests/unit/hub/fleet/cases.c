@@ -10,6 +10,8 @@
     { HUB_CONFIRMATION, right, HEAD("Confirmation") text }
 #define A(right, text)                                                                             \
     { HUB_APP, right, HEAD("App") "spec:\n" text }
+#define H(right, text) A(right, "  health: {" text "}\n")
+#define RULE(right, text) H(right, "rules: [{" text "}]")
 #define SOURCE(right, text) A(right, "  source: {" text "}\n")
 #define OVERLAY(right, text) A(right, "  overlays:\n    - {" text "}\n")
 #define IMAGE(right, text) A(right, "  images: [{" text "}]\n")
@@ -82,6 +84,35 @@ const struct fleet_case fleet_cases[] = {
     A(true, "  {adopt: true, releaseGroup: checkout, substitute: false, prune: false}\n"),
     A(true, "  {conflicts: fail, recreate: true}\n"),
     A(false, "  {recreate: always}\n"),
+    // How health is read
+    H(true, ""),
+    H(true, "timeout: 10m, addresses: true, rules: []"),
+    H(true, "timeout: 1h30m"),
+    H(true, "timeout: 30d"),
+    H(false, "timeout: 0s"),
+    H(false, "timeout: 500ms"),
+    H(false, "timeout: 10"),
+    H(false, "timeout: ten"),
+    H(false, "addresses: 'yes'"),
+    H(false, "deadline: 10m"),
+    A(false, "  health: 10m\n"),
+    RULE(true, "kind: Thing, healthy: [{path: /status/phase, equals: Ready}]"),
+    RULE(true, "group: x.io, kind: Thing, observedGeneration: status.seen, message: /status/why"),
+    RULE(true, "kind: Thing, degraded: [{path: 'a[type=Ready].status', in: ['False']}], "
+               "progressing: [{path: a.b, exists: false}]"),
+    RULE(false, "kind: Thing"),
+    RULE(false, "group: x.io, healthy: [{path: a, exists: true}]"),
+    RULE(false, "kind: Thing, healthy: []"),
+    RULE(false, "kind: Thing, healthy: [{path: a}]"),
+    RULE(false, "kind: Thing, healthy: [{path: a, equals: x, exists: true}]"),
+    RULE(false, "kind: Thing, healthy: [{equals: x}]"),
+    RULE(false, "kind: Thing, healthy: [{path: a..b, equals: x}]"),
+    RULE(false, "kind: Thing, healthy: [{path: /a~2, equals: x}]"),
+    RULE(false, "kind: Thing, healthy: [{path: a, equals: true}]"),
+    RULE(false, "kind: Thing, healthy: [{path: a, equals: 3}]"),
+    RULE(false, "kind: Thing, healthy: [{path: a, in: []}]"),
+    RULE(false, "kind: Thing, healthy: {path: a, exists: true}"),
+    RULE(false, "kind: '', healthy: [{path: a, exists: true}]"),
     A(false, "  {conflicts: ignore}\n"),
     A(true, "  {drift: off}\n"),
     A(true, "  {drift: 'off'}\n"),

@@ -469,6 +469,10 @@ static void what_changes_manifests_comes_back_as_a_struct(void **state) {
                                    "  adopt: true\n"
                                    "  conflicts: fail\n"
                                    "  recreate: true\n"
+                                   "  health:\n"
+                                   "    timeout: 1h30m\n"
+                                   "    addresses: true\n"
+                                   "    rules: [{kind: Thing, healthy: [{path: a.b, in: [x]}]}]\n"
                                    "  substitute: false\n"
                                    "  releaseGroup: checkout\n"
                                    "  labels: {team: shop}\n"
@@ -497,12 +501,16 @@ static void what_changes_manifests_comes_back_as_a_struct(void **state) {
     assert_true(app->adopt && app->literal && app->recreate);
     assert_int_equal(app->conflicts, HUB_CONFLICTS_FAIL);
     assert_string_equal(app->release_group.name, "checkout");
+    assert_int_equal(app->health.timeout_s, 5400);
+    assert_true(app->health.addresses && !app->health.logs);
+    assert_string_equal(app->health.rules, "[{\"kind\":\"Thing\",\"healthy\":[{\"path\":\"a.b\","
+                                           "\"in\":[\"x\"]}]}]");
     assert_non_null(app->changes.common.labels);
     assert_null(app->changes.common.annotations);
     assert_int_equal(app->changes.common.images->count, 1);
     assert_int_equal(app->changes.overlay_count, 2);
     assert_string_equal(app->changes.paths[0].name, "overlays/eu");
-    assert_int_equal(app->changes.paths[0].place.line, 19);
+    assert_int_equal(app->changes.paths[0].place.line, 23);
     assert_null(app->changes.paths[1].name);
     assert_true(app->changes.overlays[1].remove);
     assert_non_null(app->changes.overlays[1].target);
@@ -543,6 +551,8 @@ static void what_an_app_leaves_out_has_its_default(void **state) {
     assert_int_equal(app->drift, HUB_DRIFT_REPORT);
     assert_false(app->suspend || app->prune_on_loss || app->plain_secrets);
     assert_false(app->adopt || app->literal || app->recreate);
+    assert_false(app->health.timeout_s > 0 || app->health.addresses || app->health.logs);
+    assert_string_equal(app->health.rules, "");
     assert_int_equal(app->conflicts, HUB_CONFLICTS_FORCE);
     assert_int_equal(app->target_count, 0);
     hub_doc_free(list.items[0]);

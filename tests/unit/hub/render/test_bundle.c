@@ -38,6 +38,7 @@ static struct hub_bundle *example(void) {
                                                     .prune_precious = true,
                                                     .conflicts = HUB_CONFLICTS_FAIL,
                                                     .recreate = true,
+                                                    .health = {90, true, false, "[{}]"},
                                                     .depends_on = depends_on,
                                                     .depends_on_count = 2,
                                                     .objects = objects,
@@ -72,6 +73,9 @@ static void a_bundle_is_read_back_as_it_was(void **state) {
     assert_false(back->spec.objects[1].keep);
     assert_int_equal(back->spec.conflicts, HUB_CONFLICTS_FAIL);
     assert_true(back->spec.recreate);
+    assert_int_equal(back->spec.health.timeout_s, 90);
+    assert_true(back->spec.health.addresses && !back->spec.health.logs);
+    assert_string_equal(back->spec.health.rules, "[{}]");
     assert_true(back->spec.objects[0].care.recreate && !back->spec.objects[0].care.once);
     assert_true(back->spec.objects[1].care.once && !back->spec.objects[1].care.recreate);
     assert_int_equal(back->spec.depends_on_count, 2);
