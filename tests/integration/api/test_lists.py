@@ -17,8 +17,10 @@ FLEET = (
     "iif(i = 7, 4, 3), iif(i = 7, 'no room', ''), 2, '', 1, i = 7, 9, 0 FROM n WHERE i < 9000",
     "INSERT INTO cluster_group VALUES ('few', 'fleet', 'groups/few.yaml')",
     "INSERT INTO group_member VALUES ('few', 'c00007'), ('few', 'c09999')",
-    "INSERT INTO object VALUES ('c00007', 'web', 'ConfigMap/web/a', x'c1', 2, '', 9, 0, 1)",
-    "INSERT INTO drift VALUES ('c00007', 'ConfigMap/web/a', 'data.x', 'web', '1', '2', 'me', "
+    "INSERT INTO object (cluster, app, key, sha256, health, message, at_ms, full, drift_more) "
+    "VALUES ('c00007', 'web', 'ConfigMap/web/a', x'c1', 2, '', 9, 0, 1)",
+    "INSERT INTO drift (cluster, key, path, app, desired, actual, manager, operation, at_ms) "
+    "VALUES ('c00007', 'ConfigMap/web/a', 'data.x', 'web', '1', '2', 'me', "
     "'Update', 9)",
     f"INSERT INTO revision VALUES ('fleet', '{REVISION}', 'ann', 'first', 1, 2, {ROWS}, 0, 1)",
     "INSERT INTO event (at_ms, kind, cluster, app, key, revision, actor, message) VALUES "

@@ -43,7 +43,8 @@ EXAMPLES = {
 class Described(Api):
     limits = ("per-s=1000000", "wrong=1000000", "connections=200", "per-address=200")
     seed = (*FLEET, "INSERT INTO cluster_group VALUES ('few', 'fleet', 'g')",
-            "INSERT INTO object VALUES ('oslo', 'web', 'ConfigMap/web/a', x'c1', 2, '', 9, 0, 0)",
+            "INSERT INTO object (cluster, app, key, sha256, health, message, at_ms, full, "
+            "drift_more) VALUES ('oslo', 'web', 'ConfigMap/web/a', x'c1', 2, '', 9, 0, 0)",
             "INSERT INTO blob VALUES (x'c1', '{\"kind\":\"ConfigMap\"}')",
             *(event("app.applied", "oslo", "web", str(i)) for i in range(20)))
 
