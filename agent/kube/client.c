@@ -6,6 +6,7 @@
 #include "agent/kube/object.h"
 #include "agent/kube/status.h"
 #include "common/arena.h"
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/mem.h"
 
@@ -128,6 +129,9 @@ static void on_done(void *ctx, const struct cm_http_answer *http) {
         .status = http->status, .retry_after_ms = http->retry_after_ms, .error = http->error};
 
     call->http = NULL;
+    if (http->status != 0) {
+        k->heard_ms = cm_clock_now_ms();
+    }
     if (http->status == 401 && !call->retried && !call->canceled && has_newer_token(call)) {
         call->retried = true;
         send_call(call);
@@ -154,6 +158,7 @@ static void on_done(void *ctx, const struct cm_http_answer *http) {
 static void on_line(void *ctx, const char *line, size_t size) {
     struct kube_call *call = ctx;
 
+    call->k->heard_ms = cm_clock_now_ms();
     call->line(call->ctx, line, size);
 }
 

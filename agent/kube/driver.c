@@ -19,7 +19,7 @@ static void on_minute(void *ctx) {
 
     kube_client_minute(k);
     kube_table_minute(k);
-    kube_reach_doubt(k); // a server that hangs says nothing by itself
+    kube_reach_minute(k); // a server that hangs says nothing by itself
     cm_timer_start(k->loop, &k->minute, MINUTE_MS);
 }
 

@@ -99,6 +99,7 @@ void kube_reach_start(struct agent_kube *k);
 void kube_reach_stop(struct agent_kube *k);
 // kube_reach_doubt is called when a request did not reach the server.
 void kube_reach_doubt(struct agent_kube *k);
+void kube_reach_minute(struct agent_kube *k); // asks a server that is silent
 void kube_reach_up(struct agent_kube *k);
 void kube_reach_down(struct agent_kube *k, const struct cm_err *why);
 
@@ -449,6 +450,7 @@ struct agent_kube {
     bool told_stopped;
 
     enum kube_reach reach;
+    int64_t heard_ms; // when the server last said anything; monotonic
     bool probing;
     struct cm_timer probe_timer;
     struct cm_backoff probe_backoff;

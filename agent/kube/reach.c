@@ -1,15 +1,21 @@
 // Whether the API server answers.
 //
-// At start, and whenever a request did not get through, GET /version decides. After the server was
-// away its kinds are discovered anew before we say that it is back: what it offers may have
+// At start, whenever a request did not get through, and when it has been silent for long, GET
+// /version decides. One that works is not: each watch brings a bookmark a minute. After the server
+// was away its kinds are discovered anew before we say that it is back: what it offers may have
 // changed.
 #include <stdio.h>
 #include <string.h>
 
 #include "agent/kube/internal.h"
+#include "common/clock.h"
 #include "common/json.h"
 
-enum { PROBE_MIN_MS = 500, PROBE_MAX_MS = 15000 };
+enum {
+    PROBE_MIN_MS = 500,
+    PROBE_MAX_MS = 15000,
+    SILENCE_MS = 75000, // bookmarks are a little late at times
+};
 
 static void probe(struct agent_kube *k);
 
@@ -98,6 +104,12 @@ static void probe(struct agent_kube *k) {
 void kube_reach_doubt(struct agent_kube *k) {
     if (k->reach == KUBE_UP) {
         probe(k);
+    }
+}
+
+void kube_reach_minute(struct agent_kube *k) {
+    if (cm_clock_now_ms() - k->heard_ms >= SILENCE_MS) {
+        kube_reach_doubt(k);
     }
 }
 
