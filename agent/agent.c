@@ -210,6 +210,7 @@ static void on_found(void *ctx, const struct agent_owned *found) {
                                                   .default_namespace = found->default_namespace,
                                                   .uid = found->uid,
                                                   .note = found->note,
+                                                  .account = "", // the target does not tell
                                                   .keep = found->keep,
                                                   .applied = true});
     }

@@ -18,10 +18,14 @@
 // of the loop after the apply's `done`, so that nobody takes the health of the form before for that
 // of the new one.
 //
+// What changes the target is done in the name of an account, if one is given, and so can do no more
+// than that account may; what looks is done in the agent's own name. Accounts are the target's, and
+// so is how they are written ("NAMESPACE/NAME" of a Kubernetes ServiceAccount).
+//
 // Errors carry the words for the user. Codes: CM_EINVAL the target refuses this object for what it
 // is (do not try again until it changes), CM_EBUSY try again (after retry_after_ms if set; what it
-// depends on may not be there yet), CM_EAUTH we lack a right, CM_EIO the target was not reached,
-// CM_ECANCELED stopped.
+// depends on may not be there yet), CM_EAUTH we, or the account, lack a right, CM_EIO the target
+// was not reached, CM_ECANCELED stopped.
 //
 // Threads: the loop that the driver was made with; nothing blocks.
 #pragma once
@@ -53,10 +57,11 @@ struct agent_object {
     struct cm_buf *bytes;          // canonical form; borrowed until the call returns
     struct cm_sha256 sha256;
     bool secret;
-    bool adopt;    // take it over from another GitOps tool
-    bool yields;   // fields that somebody else has set stay his
-    bool recreate; // delete it and make it anew if it cannot be changed
-    bool once;     // make it if it is not there, and never change it
+    bool adopt;          // take it over from another GitOps tool
+    bool yields;         // fields that somebody else has set stay his
+    bool recreate;       // delete it and make it anew if it cannot be changed
+    bool once;           // make it if it is not there, and never change it
+    const char *account; // in whose name it is done; "": the agent's own
 };
 
 // Where a key belongs in the order of applying. Smaller ranks first; what follows a gate waits
@@ -90,7 +95,8 @@ struct agent_owned {
     const char *default_namespace;
     const char *uid;
     const char *note;
-    bool keep; // of what was found: it says that it is not to be pruned
+    const char *account; // remove, release: in whose name it is done; "": the agent's own
+    bool keep;           // of what was found: it says that it is not to be pruned
 };
 
 struct agent_field_drift {

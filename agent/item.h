@@ -17,6 +17,7 @@ struct agent_item {
     const char *default_namespace; // as the App's bundle said when it was applied
     const char *uid;               // the target's identity of it, "" if it has none
     const char *note;              // the driver's, opaque
+    const char *account;           // in whose name it was applied; "": the agent's own
     struct cm_sha256 sha256;       // desired form that was applied last
     bool keep;                     // it is not pruned; as it said when it was applied
     int32_t wave;                  // in which it was applied: removal goes the other way round

@@ -17,6 +17,7 @@ enum {
     ENTRIES_MAX = 100000, // in a bundle
     DEPENDS_MAX = 100,
     DRIFT_FIELDS_MAX = 32,
+    ACCOUNT_MAX = 2 * WIRE_NAME_MAX + 1,
 };
 
 #define TYPE(t) &holdfast__v1__##t##__descriptor
@@ -79,6 +80,7 @@ static const struct wire_limit limits[] = {
     HASH(manifest_app, "bundle_sha256"),
     TEXT(bundle, "app", WIRE_NAME_MAX),
     TEXT(bundle, "namespace", WIRE_NAME_MAX),
+    TEXT(bundle, "account", ACCOUNT_MAX),
     LIST(bundle, "depends_on", WIRE_NAME_MAX, DEPENDS_MAX),
     LIST(bundle, "entries", 0, ENTRIES_MAX),
     TEXT(bundle, "health", 0),

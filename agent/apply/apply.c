@@ -123,7 +123,8 @@ static void track_item(void *ctx, const struct agent_item *item) {
                                                     .key = item->key,
                                                     .default_namespace = item->default_namespace,
                                                     .uid = item->uid,
-                                                    .note = item->note});
+                                                    .note = item->note,
+                                                    .account = ""});
     }
 }
 

@@ -38,7 +38,18 @@ static struct agent_owned owned_of(const struct agent_item *item) {
                                 .key = item->key,
                                 .default_namespace = item->default_namespace,
                                 .uid = item->uid,
-                                .note = item->note};
+                                .note = item->note,
+                                .account = item->account};
+}
+
+// owned_by names the account that the App says now; of one that is gone, who applied it last.
+static struct agent_owned owned_by(const struct run *r, const struct agent_item *item) {
+    struct agent_owned owned = owned_of(item);
+
+    if (r->bundle != NULL) {
+        owned.account = r->bundle->account;
+    }
+    return owned;
 }
 
 // recorded: what came of applying is on disk.
@@ -76,6 +87,7 @@ static void applied(void *ctx, const struct agent_applied *result) {
                                                         .default_namespace = op->bundle->namespace,
                                                         .uid = result->uid,
                                                         .note = result->note,
+                                                        .account = op->bundle->account,
                                                         .sha256 = op->entry->sha256,
                                                         .keep = op->entry->keep,
                                                         .wave = op->entry->wave,
@@ -110,7 +122,8 @@ static void send_apply(struct op *op) {
                                         .adopt = op->bundle->adopt,
                                         .yields = op->bundle->yields,
                                         .recreate = may_recreate(op),
-                                        .once = op->entry->once};
+                                        .once = op->entry->once,
+                                        .account = op->bundle->account};
     if (op->hook && op->entry->hook_delete != AGENT_HOOK_NEVER) {
         a->driver->ops->run(a->driver, &object, applied, op);
     } else {
@@ -160,6 +173,7 @@ static void put_intent(struct op *op) {
     item.uid = uid;
     item.note = note;
     item.wave = op->entry->wave;
+    item.account = op->bundle->account;
     agent_cache_put_item(a->cache, &item);
     if (op->hook) {
         put_hook(op->run, op->key, false);
@@ -224,7 +238,7 @@ static void removed(void *ctx, const struct cm_err *error, int64_t retry_after_m
 
 void op_remove(struct run *r, size_t step, const struct agent_item *item) {
     struct op *op = op_new(r, step, item->key);
-    struct agent_owned owned = owned_of(item);
+    struct agent_owned owned = owned_by(r, item);
 
     r->owner->driver->ops->remove(r->owner->driver, &owned, removed, op);
 }
@@ -251,7 +265,7 @@ static void released(void *ctx, const struct cm_err *error, int64_t retry_after_
 
 static void release(struct op *op, const struct agent_item *item) {
     struct agent_driver *d = op->run->owner->driver;
-    struct agent_owned owned = owned_of(item);
+    struct agent_owned owned = owned_by(op->run, item);
 
     d->ops->untrack(d, op->key);
     d->ops->release(d, &owned, released, op);

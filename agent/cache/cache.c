@@ -57,7 +57,7 @@ static size_t text_size(const char *text) {
 
 static void hold_item(struct agent_cache *c, const struct agent_item *item) {
     size_t size = text_size(item->key) + text_size(item->app) + text_size(item->default_namespace) +
-                  text_size(item->uid) + text_size(item->note);
+                  text_size(item->uid) + text_size(item->note) + text_size(item->account);
     struct held *h = cm_new(1, sizeof(*h) + size);
     char *at = h->texts;
 
@@ -67,6 +67,7 @@ static void hold_item(struct agent_cache *c, const struct agent_item *item) {
     h->item.default_namespace = copy_text(&at, item->default_namespace);
     h->item.uid = copy_text(&at, item->uid);
     h->item.note = copy_text(&at, item->note);
+    h->item.account = copy_text(&at, item->account);
     cm_map_put(c->items, h->item.key, h);
 }
 
@@ -85,6 +86,7 @@ static void record_item(struct cm_str *out, const struct agent_item *item) {
     agent_put_u8(out, (uint8_t)((item->applied ? ITEM_APPLIED : 0) | (item->keep ? ITEM_KEEP : 0) |
                                 (item->release ? ITEM_RELEASE : 0)));
     agent_put_u32(out, (uint32_t)item->wave);
+    agent_put_text(out, item->account);
     agent_put_end(out, begin);
 }
 
@@ -565,6 +567,7 @@ static bool read_item(struct agent_cache *c, struct agent_reader *r) {
     item.keep = (bits & ITEM_KEEP) != 0;
     item.release = (bits & ITEM_RELEASE) != 0;
     item.wave = r->left == 0 ? 0 : (int32_t)agent_get_u32(r); // it came later
+    item.account = r->left == 0 ? "" : agent_get_text(r);     // and this later still
     if (r->bad || c == NULL) {
         return !r->bad;
     }

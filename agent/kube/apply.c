@@ -183,7 +183,7 @@ static void complain(struct kube_op *op, const struct kube_answer *answer, const
 
     const struct kube_resource *resource =
         kube_resolve(op->k, a, op->key, op->default_namespace, NULL, &ns);
-    struct kube_asked asked = {verbs, resource, ns, NULL};
+    struct kube_asked asked = {verbs, resource, ns, NULL, op->account};
     enum cm_rc rc = kube_answer_error(answer, &asked, &err);
     int64_t retry_ms = answer->retry_after_ms;
     if (answer->status == 404) {
@@ -197,6 +197,10 @@ static void complain(struct kube_op *op, const struct kube_answer *answer, const
     }
     if (rc == CM_EINVAL) {
         refused(op, resource, &err);
+        return;
+    }
+    if (rc == CM_EAUTH) {
+        kube_op_refused(op, &err);
         return;
     }
     kube_op_done(op, &err, retry_ms, NULL);
@@ -284,7 +288,8 @@ static void on_fixed(void *ctx, const struct kube_answer *answer) {
 // cannot_change is for an object that the server will never change to what is desired: it is looked
 // at to say which fields that are, and which very object would be deleted.
 static void cannot_change(struct kube_op *op, const struct kube_answer *answer) {
-    struct kube_request request = {.method = "GET", .path = op->path, .done = on_fixed, .ctx = op};
+    struct kube_request request = {
+        .method = "GET", .path = op->path, .account = op->account, .done = on_fixed, .ctx = op};
 
     op->fixed = kube_immutable_fields(op->arena, answer->json);
     op->call = kube_call(op->k, &request);
@@ -316,6 +321,7 @@ static void take_over(struct kube_op *op, const struct cm_json *live) {
         .path = path,
         .content_type = "application/json-patch+json",
         .body = patch,
+        .account = op->account,
         .done = on_taken_over,
         .ctx = op,
     };
@@ -354,7 +360,8 @@ static void on_found(void *ctx, const struct kube_answer *answer) {
 
 // look is for an object that is there already.
 static void look(struct kube_op *op) {
-    struct kube_request request = {.method = "GET", .path = op->path, .done = on_found, .ctx = op};
+    struct kube_request request = {
+        .method = "GET", .path = op->path, .account = op->account, .done = on_found, .ctx = op};
 
     op->looks++;
     op->call = kube_call(op->k, &request);
@@ -419,6 +426,7 @@ static void send_apply(struct kube_op *op) {
         .path = whole,
         .content_type = "application/apply-patch+yaml",
         .body = cm_str_get(&body),
+        .account = op->account,
         .done = on_answer,
         .ctx = op,
     };

@@ -148,7 +148,7 @@ char *kube_applyset_path(const struct kube_applyset *s) {
 
 static void fail(struct agent_kube *k, const struct kube_answer *answer, const char *verbs) {
     struct kube_applyset *s = &k->applyset;
-    struct kube_asked asked = {verbs, &secrets, s->ns, s->name};
+    struct kube_asked asked = {verbs, &secrets, s->ns, s->name, NULL};
     struct cm_err err;
 
     (void)kube_answer_error(answer, &asked, &err);
@@ -159,7 +159,7 @@ static void fail(struct agent_kube *k, const struct kube_answer *answer, const c
 static void on_namespace(void *ctx, const struct kube_answer *answer) {
     struct agent_kube *k = ctx;
     struct kube_applyset *s = &k->applyset;
-    struct kube_asked asked = {"patch and create", &namespaces, "", s->ns};
+    struct kube_asked asked = {"patch and create", &namespaces, "", s->ns, NULL};
     struct cm_err err;
 
     s->busy = false;

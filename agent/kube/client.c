@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/kube/account.h"
 #include "agent/kube/internal.h"
 #include "agent/kube/object.h"
 #include "agent/kube/status.h"
@@ -30,6 +31,7 @@ struct kube_call {
     char *content_type;
     char *accept;
     char *body;
+    char *as; // a header; NULL: we ourselves
     bool text;
     bool probe;
     bool canceled;
@@ -49,6 +51,7 @@ static void free_call(struct kube_call *call) {
     free(call->path);
     free(call->content_type);
     free(call->accept);
+    free(call->as);
     if (call->body != NULL) {
         explicit_bzero(call->body, strlen(call->body));
         free(call->body);
@@ -163,7 +166,7 @@ static void on_line(void *ctx, const char *line, size_t size) {
 }
 
 static void send_call(struct kube_call *call) {
-    static const char *const headers[] = {"User-Agent: holdfast-agent/" HOLDFAST_VERSION, NULL};
+    const char *const headers[] = {"User-Agent: holdfast-agent/" HOLDFAST_VERSION, call->as, NULL};
     struct cm_http_request_config config = {
         .loop = call->k->loop,
         .method = call->method,
@@ -199,6 +202,7 @@ struct kube_call *kube_call(struct agent_kube *k, const struct kube_request *req
         .content_type = cm_strdup(request->content_type),
         .accept = cm_strdup(request->accept == NULL ? "application/json" : request->accept),
         .body = cm_strdup(request->body),
+        .as = request->account == NULL ? NULL : kube_account_header(request->account),
         .text = request->text,
         .probe = request->probe,
     };

@@ -87,7 +87,7 @@ static void finish_round(struct agent_kube *k) {
 // take reads one answer. An old server's answer for one group may be missing (an extension that is
 // away): that leaves the round incomplete, not broken.
 static enum cm_rc take(struct agent_kube *k, const struct kube_answer *answer, struct cm_err *err) {
-    static const struct kube_asked asked = {"get", NULL, "", NULL};
+    static const struct kube_asked asked = {"get", NULL, "", NULL, NULL};
     const char *kind = cm_json_string(cm_json_get(answer->json, "kind"));
     const char **paths = NULL;
     size_t count = 0;

@@ -5,6 +5,7 @@
 //     discover  which kinds it offers
 //     applyset  the parent Secret that says where our objects may be
 //     ops       the queue of apply, remove and run
+//     account   the ServiceAccount in whose name an App's objects are changed
 //     logs      the end of what a Job's pods wrote
 //     table     tracked objects and what was last said of them
 //     watch     lists and watches
@@ -61,8 +62,9 @@ struct kube_request {
     const char *method;
     const char *path;
     const char *content_type;
-    const char *accept; // NULL: JSON
-    const char *body;   // NULL: none
+    const char *accept;  // NULL: JSON
+    const char *body;    // NULL: none
+    const char *account; // "NAMESPACE/NAME" of the ServiceAccount that asks; NULL: we ourselves
     kube_answer_fn done;
     void *ctx;
     bool probe; // its failure is not told to reach
@@ -143,6 +145,8 @@ struct kube_op {
     bool yields;     // apply: take no field from anybody
     bool recreate;   // apply: delete what cannot be changed
     bool once;       // apply: change nothing that is there
+    char *account;   // who changes the object: account.h; NULL: we ourselves
+    char *refusal;   // what the account may not, while it is asked for
     char *uid;       // remove, release, and what an apply deletes to make it anew
     bool remembered; // remove, release: we were told that our apply succeeded
     agent_applied_fn applied;
@@ -214,6 +218,9 @@ void kube_op_wait_for_parent(struct kube_op *op);
 void kube_op_wait_for_owners(struct kube_op *op);
 void kube_op_linger(struct kube_op *op); // it waits without a request now
 void kube_op_again(struct kube_op *op);  // it waits for its turn again
+// kube_op_refused ends an operation of an account that lacks a right; it finds out whether that is
+// there at all.
+void kube_op_refused(struct kube_op *op, const struct cm_err *err);
 
 // logs
 

@@ -144,7 +144,7 @@ static void finish(struct tail *t, const char *text, const struct cm_err *error)
 
 static void fail(struct tail *t, const struct kube_answer *answer, const char *plural) {
     struct kube_resource resource = pods;
-    struct kube_asked asked = {"get", &resource, t->ns, NULL};
+    struct kube_asked asked = {"get", &resource, t->ns, NULL, NULL};
     struct cm_err err;
 
     resource.plural = plural;

@@ -102,6 +102,8 @@ void kube_op_free(struct kube_op *op) {
     free(op->uid);
     free(op->path);
     free(op->said);
+    free(op->account);
+    free(op->refusal);
     free(op);
 }
 
@@ -263,6 +265,10 @@ static struct kube_op *new_op(struct agent_kube *k, enum kube_op_type type, cons
     return op;
 }
 
+static char *account_of(const char *account) {
+    return account == NULL || account[0] == '\0' ? NULL : cm_strdup(account);
+}
+
 static struct kube_op *new_write(struct agent_kube *k, enum kube_op_type type,
                                  const struct agent_object *object, agent_applied_fn done,
                                  void *ctx) {
@@ -275,6 +281,7 @@ static struct kube_op *new_write(struct agent_kube *k, enum kube_op_type type,
     op->yields = object->yields;
     op->recreate = object->recreate;
     op->once = object->once;
+    op->account = account_of(object->account);
     op->applied = done;
     return op;
 }
@@ -295,6 +302,7 @@ static void new_end(struct agent_kube *k, enum kube_op_type type, const struct a
 
     op->default_namespace = cm_strdup(object->default_namespace);
     op->uid = cm_strdup(object->uid);
+    op->account = account_of(object->account);
     op->remembered = object->note[0] != '\0';
     op->removed = done;
 }

@@ -68,7 +68,7 @@ static void read_error(const struct recovery *r, const struct kube_answer *answe
     };
     bool is_parent = r->kind == NULL;
     struct kube_asked asked = {is_parent ? "get" : "list", &resource,
-                               is_parent ? r->k->applyset.ns : r->ns, NULL};
+                               is_parent ? r->k->applyset.ns : r->ns, NULL, NULL};
 
     (void)kube_answer_error(answer, &asked, err);
     (void)cm_wrap(err, "find again what was applied: %.100s", what);

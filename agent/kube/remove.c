@@ -1,4 +1,5 @@
-// One removal: look whether it is ours, delete it, wait until it has gone. An apply that has to
+// One removal: look whether it is ours, delete it, wait until it has gone. Only deleting is done in
+// the App's name: what is gone already needs no rights of it. An apply that has to
 // make an object anew does the same from the second step on.
 //
 // A release looks at the object like that and takes our labels off, and nothing else. What we set
@@ -36,10 +37,15 @@ static void fail(struct kube_op *op, const struct kube_answer *answer, const cha
     const char *ns = "";
     const struct kube_resource *resource =
         kube_resolve(op->k, a, op->key, op->default_namespace, NULL, &ns);
-    struct kube_asked asked = {verbs, resource, ns, NULL};
+    bool changes = strcmp(verbs, "get") != 0; // we ourselves look
+    struct kube_asked asked = {verbs, resource, ns, NULL, changes ? op->account : NULL};
     struct cm_err err;
 
     (void)kube_answer_error(answer, &asked, &err);
+    if (err.code == CM_EAUTH && changes) {
+        kube_op_refused(op, &err);
+        return;
+    }
     if (err.code == CM_ENOTFOUND || err.code == CM_EEXISTS) {
         err.code = CM_EBUSY;
     }
@@ -109,7 +115,7 @@ static void look_later(struct kube_op *op) {
 // is_another: the name belongs to another object by now. Webhooks and storage say 409 for other
 // reasons, too.
 static bool is_another(const struct kube_answer *answer) {
-    static const struct kube_asked asked = {"delete", NULL, "", NULL};
+    static const struct kube_asked asked = {.verbs = "delete", .ns = ""};
     struct cm_err err;
 
     return answer->status == 409 && kube_answer_error(answer, &asked, &err) == CM_EEXISTS;
@@ -146,6 +152,7 @@ void kube_remove_delete(struct kube_op *op) {
         .path = op->path,
         .content_type = "application/json",
         .body = body,
+        .account = op->account,
         .done = on_deleted,
         .ctx = op,
     };
@@ -239,6 +246,7 @@ static void take_mark_off(struct kube_op *op, const struct cm_json *live) {
         .path = path,
         .content_type = "application/json-patch+json",
         .body = cm_str_get(&body),
+        .account = op->account,
         .done = on_released,
         .ctx = op,
     };

@@ -12,6 +12,7 @@
 enum {
     WORDS_MAX = 380, // of the server's own in a message; the rest of it is ours
     WORDS_HEAD = 140,
+    WHO_MAX = 180,
     FIELDS_MAX = 200, // a list of fields that is as long is not made longer
 };
 
@@ -110,14 +111,35 @@ static const char *list_verbs(const char *verbs, char *out, size_t size) {
     return out;
 }
 
+// who says whose right is missing.
+static const char *who(const struct kube_asked *asked, char *out, size_t size) {
+    if (asked->account == NULL) {
+        return "the agent";
+    }
+    (void)snprintf(out, size, "ServiceAccount '%.150s'", asked->account);
+    return out;
+}
+
+static enum cm_rc may_not_impersonate(const struct kube_asked *asked, const struct cm_json *answer,
+                                      struct cm_err *err) {
+    const char *slash = strchr(asked->account, '/');
+
+    return cm_fail(err, CM_EAUTH,
+                   "the agent may not act as ServiceAccount '%.150s': add {apiGroups: [\"\"], "
+                   "resources: [\"serviceaccounts\"], verbs: [\"impersonate\"]} to its Role in "
+                   "namespace '%.*s' or its ClusterRole; the API server says: %s",
+                   asked->account, slash == NULL ? 0 : (int)(slash - asked->account),
+                   asked->account, words_of(answer).text);
+}
+
 static enum cm_rc forbidden(const struct kube_asked *asked, const struct cm_json *answer,
                             struct cm_err *err) {
     const char *message = message_of(answer);
 
     if (strstr(message, "attempting to grant RBAC permissions") != NULL) {
-        return cm_fail(err, CM_EAUTH,
-                       "%s; give the agent these permissions too, or the verb escalate",
-                       words_of(answer).text);
+        char name[WHO_MAX];
+        return cm_fail(err, CM_EAUTH, "%s; give %s these permissions too, or the verb escalate",
+                       words_of(answer).text, who(asked, name, sizeof(name)));
     }
     // Quotas, policies and namespaces that go away say "forbidden" too; a webhook says what it
     // likes.
@@ -125,17 +147,22 @@ static enum cm_rc forbidden(const struct kube_asked *asked, const struct cm_json
         asked->resource == NULL) {
         return cm_fail(err, CM_EBUSY, "%s", words_of(answer).text);
     }
+    if (strstr(message, "cannot impersonate") != NULL && asked->account != NULL) {
+        return may_not_impersonate(asked, answer, err);
+    }
     bool everywhere = asked->ns[0] == '\0';
     char where[160] = "";
+    char name[WHO_MAX];
     char verbs[64];
     if (!everywhere) {
         (void)snprintf(where, sizeof(where), " in namespace '%s'", asked->ns);
     }
     return cm_fail(err, CM_EAUTH,
-                   "the agent may not %s %s%s: add {apiGroups: [\"%s\"], resources: [\"%s\"], "
+                   "%s may not %s %s%s: add {apiGroups: [\"%s\"], resources: [\"%s\"], "
                    "verbs: [%s]} to its %s; the API server says: %s",
-                   asked->verbs, asked->resource->plural, where, asked->resource->group,
-                   asked->resource->plural, list_verbs(asked->verbs, verbs, sizeof(verbs)),
+                   who(asked, name, sizeof(name)), asked->verbs, asked->resource->plural, where,
+                   asked->resource->group, asked->resource->plural,
+                   list_verbs(asked->verbs, verbs, sizeof(verbs)),
                    everywhere ? "ClusterRole" : "Role there or its ClusterRole", message);
 }
 

@@ -17,6 +17,7 @@ struct kube_asked {
     const struct kube_resource *resource; // NULL: no resource
     const char *ns;                       // "" if none
     const char *name;
+    const char *account; // "NAMESPACE/NAME" of the ServiceAccount that asked; NULL: we ourselves
 };
 
 // kube_status_error fills *err from an answer that is no success and returns its code: CM_EINVAL,

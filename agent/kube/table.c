@@ -541,7 +541,7 @@ static void look_at_next(struct agent_kube *k);
 static void not_seen(struct kube_entry *e, const struct kube_answer *answer, bool anyhow) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const char *ns = "";
-    struct kube_asked asked = {"get", resource_of(e, a, &ns), ns, NULL};
+    struct kube_asked asked = {"get", resource_of(e, a, &ns), ns, NULL, NULL};
     struct cm_err err;
 
     asked.ns = ns;

@@ -156,7 +156,7 @@ static void see_page(struct kube_watch *w, struct cm_arena *a, const struct cm_j
 // blind says of each entry that nobody can tell how it is.
 static void blind(struct kube_watch *w, const struct kube_answer *answer, const char *verbs) {
     struct kube_resource resource = {.group = w->group, .plural = strrchr(w->path, '/') + 1};
-    struct kube_asked asked = {verbs, &resource, w->ns, NULL};
+    struct kube_asked asked = {verbs, &resource, w->ns, NULL, NULL};
     struct cm_err err;
 
     (void)kube_answer_error(answer, &asked, &err);

@@ -27,7 +27,8 @@ static bool is_hash(const ProtobufCBinaryData *bytes) {
 // bundle_size is what a bundle needs: an agent has thousands, so each is of one piece.
 static size_t bundle_size(const Holdfast__V1__Bundle *m) {
     size_t size = sizeof(struct agent_bundle) + m->n_entries * sizeof(struct agent_entry) +
-                  m->n_depends_on * sizeof(char *) + strlen(m->app) + 1 + strlen(m->namespace_) + 1;
+                  m->n_depends_on * sizeof(char *) + strlen(m->app) + 1 + strlen(m->namespace_) +
+                  1 + strlen(m->account) + 1;
 
     for (size_t i = 0; i < m->n_entries; i++) {
         size += strlen(m->entries[i]->key) + 1;
@@ -130,6 +131,7 @@ static struct agent_bundle *copy_bundle(const Holdfast__V1__Bundle *m, char **at
     *at = (char *)(b->depends_on + m->n_depends_on);
     b->app = copy_text(at, m->app);
     b->namespace = copy_text(at, m->namespace_);
+    b->account = copy_text(at, m->account);
     for (size_t i = 0; i < m->n_depends_on; i++) {
         b->depends_on[i] = copy_text(at, m->depends_on[i]);
     }

@@ -62,9 +62,10 @@ struct agent_bundle {
     bool prune;
     bool suspend;
     bool prune_precious;
-    bool adopt;    // take objects over from other GitOps tools
-    bool yields;   // a field that somebody else has set stays his, and the App fails
-    bool recreate; // what cannot be changed is deleted and made anew, if it is not precious
+    bool adopt;          // take objects over from other GitOps tools
+    bool yields;         // a field that somebody else has set stays his, and the App fails
+    bool recreate;       // what cannot be changed is deleted and made anew, if it is not precious
+    const char *account; // in whose name objects are changed; "": the agent's own
     uint32_t health_timeout_s;          // not healthy for so long is degraded; 0: no bound
     struct agent_health_options health; // its rules are the bundle's
     struct cm_rules *rules;             // NULL: none

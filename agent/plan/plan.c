@@ -35,6 +35,7 @@ static bool is_current(const struct agent_plan_world *world, const struct agent_
                        const struct agent_item *item, const struct agent_desired_app *app) {
     return item != NULL && item->applied && !item->release &&
            cm_sha256_equal(&item->sha256, &entry->sha256) && strcmp(item->app, app->name) == 0 &&
+           strcmp(item->account, app->bundle->account) == 0 &&
            !world->wrong(world->ctx, entry->key);
 }
 

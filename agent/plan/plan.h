@@ -2,9 +2,9 @@
 //
 // Applying goes by stages: objects of one phase, wave and rank make one stage; a stage begins when
 // all before it is applied and every gate before it (a Namespace, a CustomResourceDefinition) is
-// healthy, and a phase or wave when all of those before it is. What was applied in this form
-// already, is there and has not drifted is left alone. A hook is a step of every plan until it has
-// run to its end for this very bundle.
+// healthy, and a phase or wave when all of those before it is. What was applied in this form and in
+// the same name already, is there and has not drifted is left alone. A hook is a step of every plan
+// until it has run to its end for this very bundle.
 //
 // Removing is worked out only after the whole App was applied, from the inventory as it is then:
 // what the App owns and no App of the manifest lists, in the order of falling waves and ranks. So

@@ -314,13 +314,14 @@ static enum cm_rc check_kind(const struct agent_sim *sim, struct cm_arena *a,
 struct refusal {
     const char *key;
     const char *text;
+    const char *account;
     const struct sim_failing *how;
 };
 
 static bool match_failing(void *ctx, const char *text, void *value) {
     struct refusal *r = ctx;
 
-    if (strstr(r->key, text) != NULL) {
+    if (strstr(r->key, text) != NULL || strstr(r->account, text) != NULL) {
         r->text = text;
         r->how = value;
         return false;
@@ -328,8 +329,9 @@ static bool match_failing(void *ctx, const char *text, void *value) {
     return true;
 }
 
-bool sim_refuses(const struct agent_sim *sim, const char *key, struct cm_err *err) {
-    struct refusal r = {.key = key};
+bool sim_refuses(const struct agent_sim *sim, const char *key, const char *account,
+                 struct cm_err *err) {
+    struct refusal r = {.key = key, .account = account};
 
     if (!sim->reachable) {
         (void)cm_fail(err, CM_EIO, "the simulated cluster does not answer");
@@ -339,7 +341,8 @@ bool sim_refuses(const struct agent_sim *sim, const char *key, struct cm_err *er
     if (r.how == NULL) {
         return false;
     }
-    (void)cm_fail(err, r.how->code, "refused on request: the key holds '%s'", r.text);
+    (void)cm_fail(err, r.how->code, "refused on request: the key or the account holds '%s'",
+                  r.text);
     return true;
 }
 

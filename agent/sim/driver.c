@@ -27,6 +27,7 @@ struct op {
     char *app;
     char *key;
     char *default_namespace;
+    char *account;
     char *uid;
     struct cm_buf *bytes;
     bool adopt;
@@ -81,6 +82,7 @@ static void op_free(struct op *op) {
     free(op->key);
     free(op->default_namespace);
     free(op->uid);
+    free(op->account);
     free(op);
 }
 
@@ -164,7 +166,7 @@ static void end_apply(struct agent_sim_driver *d, struct op *op, bool canceled) 
 
     if (canceled) {
         (void)cm_fail(&result.error, CM_ECANCELED, "the driver is stopped");
-    } else if (!sim_refuses(d->sim, op->key, &result.error) &&
+    } else if (!sim_refuses(d->sim, op->key, op->account, &result.error) &&
                (op->type == OP_RUN ? sim_run : sim_apply)(d->sim, &object, &result.written, &o,
                                                           &result.error) == CM_OK) {
         result.error = (struct cm_err){0};
@@ -194,11 +196,12 @@ static bool is_wanted(const struct agent_sim_driver *d, const char *complete, co
 static void end_remove(struct agent_sim_driver *d, struct op *op, bool canceled) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const char *key = sim_resolve(d->sim, a, op->key, op->default_namespace);
+    const char *account = sim_find(d->sim, key) != NULL ? op->account : ""; // only who deletes
     struct cm_err error = {0};
 
     if (canceled) {
         (void)cm_fail(&error, CM_ECANCELED, "the driver is stopped");
-    } else if (!is_wanted(d, key, op->key) && !sim_refuses(d->sim, op->key, &error)) {
+    } else if (!is_wanted(d, key, op->key) && !sim_refuses(d->sim, op->key, account, &error)) {
         if (op->type == OP_RELEASE) {
             sim_release(d->sim, key, op->uid);
         } else {
@@ -291,6 +294,7 @@ static void queue_write(struct agent_driver *base, enum op_type type,
     op->yields = object->yields;
     op->recreate = object->recreate;
     op->once = object->once;
+    op->account = cm_strdup(object->account);
     op->applied = done;
     start_ops(d);
 }
@@ -322,6 +326,7 @@ static void queue_end(struct agent_driver *base, enum op_type type,
     op->key = cm_strdup(object->key);
     op->default_namespace = cm_strdup(object->default_namespace);
     op->uid = cm_strdup(object->uid);
+    op->account = cm_strdup(object->account);
     op->removed = done;
     start_ops(d);
 }

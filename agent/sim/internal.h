@@ -58,8 +58,10 @@ struct agent_sim {
 const char *sim_resolve(const struct agent_sim *sim, struct cm_arena *a, const char *key,
                         const char *default_namespace);
 
-// sim_refuses tells whether a request for this key fails, and fills *err.
-bool sim_refuses(const struct agent_sim *sim, const char *key, struct cm_err *err);
+// sim_refuses tells whether a request for this key, in the name of an account ("": none), fails,
+// and fills *err.
+bool sim_refuses(const struct agent_sim *sim, const char *key, const char *account,
+                 struct cm_err *err);
 
 // sim_apply does what an API server does with a server-side apply.
 enum cm_rc sim_apply(struct agent_sim *sim, const struct agent_object *object, bool *written,

@@ -47,8 +47,8 @@ struct agent_driver *agent_sim_driver_new(struct agent_sim *sim);
 void agent_sim_set_latency(struct agent_sim *sim, int64_t latency_ms);
 void agent_sim_set_health_ms(struct agent_sim *sim, int64_t health_ms);
 
-// agent_sim_fail makes applying (and removing) of every key that holds the text fail with the code;
-// CM_OK ends it.
+// agent_sim_fail makes applying (and removing) of every key that holds the text fail with the code,
+// and what is done in the name of accounts that hold it; CM_OK ends it.
 void agent_sim_fail(struct agent_sim *sim, const char *substring, enum cm_rc code);
 
 // agent_sim_degrade makes objects whose key holds the text unhealthy, or healthy again.

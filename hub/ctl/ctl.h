@@ -45,6 +45,7 @@ struct ctl_options {
     char *image;
     char *namespaces;
     char *resources;
+    bool impersonate;
     char *wait_for;     // "rendered", "delivered", "applied", "healthy"
     int64_t timeout_ms; // 0: not given
     int64_t life_ms;    // 0: not given

@@ -46,7 +46,8 @@ static void print_warning(const struct ctl *c, const struct cm_json *answer) {
 static struct ctl_manifests manifests_of(const struct ctl *c) {
     return (struct ctl_manifests){.image = c->options.image,
                                   .namespaces = c->options.namespaces,
-                                  .resources = c->options.resources};
+                                  .resources = c->options.resources,
+                                  .impersonate = c->options.impersonate};
 }
 
 static void print_manifests(struct ctl *c, const char *address, const char *token) {
@@ -119,11 +120,12 @@ static int enroll_all(struct ctl *c, struct cm_json *answers) {
 // check_manifests is done before a token is made.
 static enum cm_rc check_manifests(struct ctl *c) {
     const struct ctl_manifests m = manifests_of(c);
-    bool any = m.image != NULL || m.namespaces != NULL || m.resources != NULL;
+    bool any = m.image != NULL || m.namespaces != NULL || m.resources != NULL || m.impersonate;
 
     if (!c->options.manifests) {
         return any ? cm_fail(&c->err, CM_EINVAL,
-                             "enroll: --image, --namespaces and --resources go with --manifests")
+                             "enroll: --image, --namespaces, --resources and --impersonate go with "
+                             "--manifests")
                    : CM_OK;
     }
     if (c->argc != 1 || c->options.tokens || !ctl_output_is(c, "table")) {

@@ -134,9 +134,26 @@ static void add_escalation(struct cm_arena *a, struct cm_json *rules) {
     cm_json_append(rules, made);
 }
 
+// add_impersonation: what an App that names a ServiceAccount needs of the agent. It looks for one
+// that is refused something, to say whether it is there.
+static void add_impersonation(struct cm_arena *a, struct cm_json *rules) {
+    static const char *const verbs[] = {"impersonate", "get"};
+    static const char *const accounts = "serviceaccounts";
+    static const char *const group = "";
+    struct cm_json *made = cm_json_new(a, CM_OBJECT);
+
+    cm_json_set(a, made, "apiGroups", strings(a, &group, 1));
+    cm_json_set(a, made, "resources", strings(a, &accounts, 1));
+    cm_json_set(a, made, "verbs", strings(a, verbs, 2));
+    cm_json_append(rules, made);
+}
+
 static struct cm_json *rules_of(struct cm_arena *a, const struct ctl_manifests *m) {
     struct cm_json *rules = cm_json_new(a, CM_ARRAY);
 
+    if (m->impersonate) {
+        add_impersonation(a, rules);
+    }
     if (m->resources != NULL) {
         add_resources(a, m->resources, rules);
         return rules;

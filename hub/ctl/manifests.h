@@ -6,6 +6,8 @@
 // Threads: any; pure.
 #pragma once
 
+#include <stdbool.h>
+
 #include "common/err.h"
 
 struct cm_arena;
@@ -17,6 +19,7 @@ struct ctl_manifests {
     const char *token;
     const char *namespaces; // with commas between them; NULL: the whole cluster
     const char *resources;  // "deployments.apps,configmaps"; NULL: all of them
+    bool impersonate;       // Apps may name a ServiceAccount in whose name it works
 };
 
 // ctl_manifests_check fails with CM_EINVAL if image, namespaces or resources are none.

@@ -155,12 +155,14 @@ const struct ctl_verb ctl_verbs[] = {
      .arguments = "CLUSTER...",
      .summary = "Make join tokens; prints the command to run at each cluster.",
      .about = "With --manifests it prints Kubernetes manifests instead: the agent, its token, and "
-              "rights for the whole cluster, or as --namespaces and --resources say.",
+              "rights for the whole cluster, or as --namespaces and --resources say. With "
+              "--impersonate Apps may say serviceAccountName.",
      .example = "holdfast enroll eu-west-01\n"
                 "holdfast enroll --all -l env=staging --tokens\n"
                 "holdfast enroll eu-west-01 --manifests --image registry.example.com/agent:1.0 "
                 "--namespaces shop,web | kubectl apply -f -",
-     .options = "output group selector all again tokens life manifests image namespaces resources",
+     .options = "output group selector all again tokens life manifests image namespaces resources "
+                "impersonate",
      .outputs = "table json yaml",
      .completes = "clusters...",
      .run = ctl_enroll},

@@ -190,6 +190,7 @@ static void read_target(struct cm_arena *a, const struct cm_json *node, struct h
     out->values = cm_json_get(node, "values");
     out->index = hub_values_index(out->values);
     out->namespace = word(node, "namespace", NULL);
+    out->service_account = word(node, "serviceAccountName", NULL);
     read_changes(a, node, &out->changes);
     out->suspend = flag(node, "suspend", false);
     out->do_not_deploy = flag(node, "doNotDeploy", false);
@@ -283,6 +284,7 @@ static void read_app(struct cm_arena *a, const struct cm_json *document, struct 
 
     read_source(a, cm_json_get(spec, "source"), &out->source);
     out->namespace = word(spec, "namespace", "");
+    out->service_account = word(spec, "serviceAccountName", NULL);
     out->values = cm_json_get(spec, "values");
     out->index = hub_values_index(out->values);
     out->drift = drift_of(cm_json_get(spec, "drift"));

@@ -50,6 +50,7 @@ struct hub_target {
     const struct cm_json *values;        // NULL: none
     struct cm_map *index;                // hub_values_index of them
     const char *namespace;               // NULL: the App's
+    const char *service_account;         // NULL: the App's
     struct hub_changes changes;
     bool suspend;
     bool do_not_deploy;
@@ -85,6 +86,7 @@ struct hub_source_doc {
 struct hub_app_doc {
     struct hub_source_doc source;
     const char *namespace;
+    const char *service_account;  // NULL: none
     const struct cm_json *values; // or NULL
     struct cm_map *index;         // hub_values_index of them
     struct hub_target *targets;

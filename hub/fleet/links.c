@@ -150,6 +150,7 @@ struct input {
     struct hub_app *app;
     size_t edition;
     const char *namespace;
+    const char *service_account;
     bool suspend;
     struct hub_values values;
 };
@@ -163,6 +164,8 @@ static struct input input_of(struct hub_app *app, const struct hub_cluster *c,
         .app = app,
         .edition = app->edition_of[t - app_doc->targets],
         .namespace = t->namespace != NULL ? t->namespace : app_doc->namespace,
+        .service_account =
+            t->service_account != NULL ? t->service_account : app_doc->service_account,
         .suspend = app_doc->suspend || t->suspend || cluster_doc->suspend,
         .values =
             {
@@ -178,7 +181,8 @@ static char *key_of(const struct input *in) {
     const struct hub_app_edition *e = &in->app->editions[in->edition];
     struct cm_str key = {0};
 
-    cm_str_addf(&key, "%zu\x1f%s\x1f%d\x1f", in->edition, in->namespace, in->suspend ? 1 : 0);
+    cm_str_addf(&key, "%zu\x1f%s\x1f%s\x1f%d\x1f", in->edition, in->namespace,
+                in->service_account != NULL ? in->service_account : "", in->suspend ? 1 : 0);
     hub_render_key(&in->values, e->used, e->used_count, &key);
     return cm_str_take(&key);
 }
@@ -225,6 +229,7 @@ static void render(struct hub_update *u, const struct input *in, struct hub_vari
     struct hub_render_input input = {
         .app = in->app->named.name,
         .namespace = in->namespace,
+        .service_account = in->service_account,
         .drift = doc->app.drift,
         .prune = doc->app.prune,
         .suspend = in->suspend,

@@ -9,6 +9,7 @@
 
 #define EACH_MAX 1000
 #define GLOBS_MAX 100
+#define HUB_ACCOUNT_MAX 253
 #define DEPENDS_MAX 100 // what agents accept: HUB_BUNDLE_DEPENDS_MAX
 
 static const struct hub_field metadata_fields[] = {
@@ -170,6 +171,18 @@ static const struct hub_form label_form = {
         .also_called = "patches patchesStrategicMerge yaml"                                        \
     }
 
+static bool is_account(const char *text) {
+    return strlen(text) <= HUB_ACCOUNT_MAX;
+}
+
+static const struct hub_form account_form = {
+    .name = "the name of a ServiceAccount",
+    .ok = is_account,
+    .pattern = "^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$",
+    .advice = "use lower-case letters, digits, '-' and '.', with a letter or digit at both ends, "
+              "without its namespace",
+};
+
 static const struct hub_field target_fields[] = {
     {.name = "name", .type = HUB_FIELD_NAME, .doc = "For people and messages."},
     {.name = "cluster",
@@ -193,6 +206,11 @@ static const struct hub_field target_fields[] = {
      .type = HUB_FIELD_NAME,
      .doc = "Instead of the App's.",
      .also_called = "targetNamespace defaultNamespace"},
+    {.name = "serviceAccountName",
+     .type = HUB_FIELD_STRING,
+     .form = &account_form,
+     .doc = "Instead of the App's; in this target's `namespace`.",
+     .also_called = "serviceAccount impersonate"},
     {.name = "suspend",
      .type = HUB_FIELD_BOOL,
      .otherwise = "false",
@@ -211,6 +229,10 @@ static const struct hub_rule target_rules[] = {
      .subject = "a target",
      .names = WORDS("cluster", "clusterGroup", "clusterSelector"),
      .advice = "write 'clusterSelector: {}' for all clusters"},
+    {.type = HUB_RULE_SOME,
+     .when = "serviceAccountName",
+     .names = WORDS("namespace"),
+     .advice = "the ServiceAccount is looked for there"},
     {0},
 };
 
@@ -218,6 +240,14 @@ static const struct hub_rule target_rules[] = {
 
 static const struct hub_field depends_fields[] = {
     {.name = "name", .type = HUB_FIELD_NAME, .required = true, .doc = "Name of an App."},
+    {0},
+};
+
+static const struct hub_rule app_rules[] = {
+    {.type = HUB_RULE_SOME,
+     .when = "serviceAccountName",
+     .names = WORDS("namespace"),
+     .advice = "the ServiceAccount is looked for there"},
     {0},
 };
 
@@ -232,6 +262,14 @@ static const struct hub_field app_spec[] = {
      .type = HUB_FIELD_NAME,
      .doc = "For namespaced objects that name none.",
      .also_called = "targetNamespace defaultNamespace"},
+    {.name = "serviceAccountName",
+     .type = HUB_FIELD_STRING,
+     .form = &account_form,
+     .doc = "A ServiceAccount of `namespace`, in whose name the agent makes, changes and deletes "
+            "the App's objects, so that the App can do no more than that ServiceAccount may, "
+            "wherever its objects are. Without it, the agent's own rights count "
+            "([rights](rights.md)).",
+     .also_called = "serviceAccount impersonate"},
     {.name = "values",
      .type = HUB_FIELD_VALUES,
      .doc = "Variables for manifests; the weakest.",
@@ -351,6 +389,10 @@ const struct hub_field hub_app_fields[] = {
      .required = true,
      .fields = metadata_fields,
      .doc = "What it is called."},
-    {.name = "spec", .type = HUB_FIELD_OBJECT, .fields = app_spec, .doc = "What it is."},
+    {.name = "spec",
+     .type = HUB_FIELD_OBJECT,
+     .fields = app_spec,
+     .rules = app_rules,
+     .doc = "What it is."},
     {0},
 };

@@ -77,6 +77,13 @@ static struct cm_json *health_of(struct cm_arena *a, const struct hub_health *h)
     return object;
 }
 
+// account_of is its name; the namespace is the App's.
+static const char *account_of(const struct hub_bundle_spec *spec) {
+    const char *slash = strchr(spec->account, '/');
+
+    return slash == NULL ? spec->account : slash + 1;
+}
+
 static void tell_options(const struct telling *t, const struct hub_bundle_spec *before,
                          const struct hub_bundle_spec *after) {
     struct cm_arena *a = t->m->arena;
@@ -90,6 +97,7 @@ static void tell_options(const struct telling *t, const struct hub_bundle_spec *
     tell_text(t, "conflicts", conflicts[before->conflicts], conflicts[after->conflicts]);
     tell_text(t, "drift", drifts[before->drift], drifts[after->drift]);
     tell_text(t, "namespace", before->namespace, after->namespace);
+    tell_text(t, "serviceAccountName", account_of(before), account_of(after));
     tell_option(t, "dependsOn", depends_on(a, before), depends_on(a, after));
 }
 

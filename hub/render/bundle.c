@@ -71,6 +71,7 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
     message.conflicts = (Holdfast__V1__Conflicts)spec->conflicts;
     message.recreate = spec->recreate;
     encode_health(spec, &health, &message);
+    message.account = unconst(spec->account);
     message.n_depends_on = spec->depends_on_count;
     message.depends_on = (char **)(uintptr_t)spec->depends_on;
     message.n_entries = spec->object_count;
@@ -79,7 +80,8 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
 }
 
 static size_t text_size(const struct hub_bundle_spec *spec) {
-    size_t size = strlen(spec->app) + 1 + strlen(spec->namespace) + 1 + strlen(rules_of(spec)) + 1;
+    size_t size = strlen(spec->app) + 1 + strlen(spec->namespace) + 1 + strlen(rules_of(spec)) + 1 +
+                  strlen(spec->account) + 1;
 
     for (size_t i = 0; i < spec->depends_on_count; i++) {
         size += strlen(spec->depends_on[i]) + 1;
@@ -133,6 +135,7 @@ static struct hub_bundle *copy_spec(const struct hub_bundle_spec *spec) {
     b->spec.app = put_text(&text, spec->app);
     b->spec.namespace = put_text(&text, spec->namespace);
     b->spec.health.rules = put_text(&text, rules_of(spec));
+    b->spec.account = put_text(&text, spec->account);
     for (size_t i = 0; i < spec->depends_on_count; i++) {
         depends_on[i] = put_text(&text, spec->depends_on[i]);
     }
@@ -242,6 +245,7 @@ enum cm_rc hub_bundle_decode(struct cm_buf *bytes,
         .conflicts = (enum hub_conflicts)message->conflicts,
         .recreate = message->recreate,
         .health = decode_health(arena, message->health),
+        .account = message->account,
         .depends_on = (const char *const *)message->depends_on,
         .depends_on_count = message->n_depends_on,
         .objects = objects,

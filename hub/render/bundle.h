@@ -71,6 +71,7 @@ struct hub_bundle_spec {
     enum hub_conflicts conflicts;
     bool recreate; // what cannot be changed is deleted and made anew
     struct hub_health health;
+    const char *account;           // "NAMESPACE/NAME": who changes objects; "": the agent itself
     const char *const *depends_on; // sorted
     size_t depends_on_count;
     const struct hub_object *objects; // sorted by key

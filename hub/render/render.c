@@ -337,6 +337,9 @@ static size_t drop_empty(struct entry *entries, size_t count) {
 
 static struct hub_bundle *bundle_of(const struct hub_render_input *in,
                                     const struct hub_object *objects) {
+    CM_AUTOFREE char *account = in->service_account != NULL
+                                    ? cm_strf("%s/%s", in->namespace, in->service_account)
+                                    : cm_strdup("");
     struct hub_bundle_spec spec = {
         .app = in->app,
         .namespace = in->namespace,
@@ -348,6 +351,7 @@ static struct hub_bundle *bundle_of(const struct hub_render_input *in,
         .conflicts = in->conflicts,
         .recreate = in->recreate,
         .health = in->health,
+        .account = account,
         .depends_on = in->depends_on,
         .depends_on_count = in->depends_on_count,
         .objects = objects,

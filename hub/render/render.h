@@ -33,6 +33,7 @@ struct hub_render_input {
     enum hub_conflicts conflicts;
     bool recreate;
     struct hub_health health;
+    const char *service_account;   // in the namespace; NULL: none
     bool plain_secrets;            // Secrets may stand in Git readably
     const char *const *depends_on; // sorted
     size_t depends_on_count;

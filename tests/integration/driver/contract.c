@@ -65,6 +65,7 @@ static struct {
     bool yields;
     bool recreate;
     bool once;
+    const char *account;
     bool (*met)(const void *ctx);
     const void *met_ctx;
     struct cm_timer deadline;
@@ -253,6 +254,7 @@ static int set_up(void **state) {
     t.yields = false;
     t.recreate = false;
     t.once = false;
+    t.account = "";
     start();
     return 0;
 }
@@ -310,6 +312,7 @@ static void begin(write_fn write, const char *key, const char *json, struct outc
         .yields = t.yields,
         .recreate = t.recreate,
         .once = t.once,
+        .account = t.account,
     };
 
     *out = (struct outcome){0};
@@ -356,6 +359,7 @@ static void begin_end(end_fn end, const char *key, const char *uid, struct outco
         .default_namespace = t.outside->namespace,
         .uid = uid,
         .note = "",
+        .account = t.account,
     };
 
     *out = (struct outcome){0};
@@ -850,6 +854,36 @@ static void what_cannot_be_changed_is_made_anew_only_if_the_app_says_so(void **s
     assert_true(t.outside->exists(t.outside, key));
     apply_well(key, after, &first);
     assert_string_equal(out.uid, first.uid);
+}
+
+static void an_account_can_do_no_more_than_it_may(void **state) {
+    CM_AUTOFREE char *key = key_of("ConfigMap", "delegated");
+    CM_AUTOFREE char *red = config_map_json("delegated", "red", "");
+    CM_AUTOFREE char *blue = config_map_json("delegated", "blue", "");
+    struct outcome made;
+    struct outcome out;
+
+    (void)state;
+    t.account = t.outside->powerless;
+    apply(key, red, &out);
+    assert_int_equal(out.code, CM_EAUTH);
+    assert_non_null(strstr(out.msg, t.outside->powerless));
+    assert_false(t.outside->exists(t.outside, key));
+    t.account = "";
+    apply_well(key, red, &made);
+    t.account = t.outside->powerless;
+    apply(key, blue, &out);
+    assert_int_equal(out.code, CM_EAUTH);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "red");
+    remove_object(key, made.uid, &out);
+    assert_int_equal(out.code, CM_EAUTH);
+    assert_true(t.outside->exists(t.outside, key));
+    t.account = "";
+    remove_object(key, made.uid, &out);
+    assert_int_equal(out.code, CM_OK);
+    t.account = t.outside->powerless;
+    remove_object(key, made.uid, &out); // what is gone needs no right
+    assert_int_equal(out.code, CM_OK);
 }
 
 static void what_is_only_to_be_made_is_made_once(void **state) {
@@ -1418,6 +1452,7 @@ int main(int argc, char **argv) {
         CONTRACT(what_was_made_by_hand_becomes_ours_with_all_its_fields),
         CONTRACT(what_is_added_to_ours_by_hand_stays),
         CONTRACT(what_cannot_be_changed_is_made_anew_only_if_the_app_says_so),
+        CONTRACT(an_account_can_do_no_more_than_it_may),
         CONTRACT(what_is_only_to_be_made_is_made_once),
         CONTRACT(what_is_only_to_be_made_and_is_there_is_not_ours),
         CONTRACT(a_field_of_somebody_else_stays_if_the_app_yields),

@@ -14,6 +14,7 @@ struct cm_loop;
 struct outside {
     const char *name;
     const char *namespace; // the tests' own; it is there
+    const char *powerless; // an account that may do nothing
 
     struct agent_driver *(*driver_new)(struct outside *o, struct cm_loop *loop);
     // change sets the field `parent.name` of an object to a JSON value, as `manager`.

@@ -27,6 +27,7 @@ struct outside_kube {
     char *service_account;
     char *identity;
     char *namespace;
+    char *powerless;
     struct kube_access access;
     struct cm_loop *loop; // of our own requests
     struct cm_http *http;
@@ -225,6 +226,7 @@ static void close_kube(struct outside *o) {
     free(k->service_account);
     free(k->identity);
     free(k->namespace);
+    free(k->powerless);
     free(k->body);
     free(k);
 }
@@ -259,12 +261,14 @@ struct outside *outside_kube_open(const char *kubeconfig, const char *service_ac
     k->service_account = cm_strdup(service_account);
     k->identity = cm_strf("contract-%s", uuid);
     k->namespace = cm_strf("contract-%.8s", uuid);
+    k->powerless = cm_strf("%s/nobody", k->namespace);
     k->loop = cm_loop_new();
     k->http = cm_http_new();
     connect(k);
     k->base = (struct outside){
         .name = "kube",
         .namespace = k->namespace,
+        .powerless = k->powerless,
         .driver_new = driver_new,
         .change = change,
         .delete = delete,

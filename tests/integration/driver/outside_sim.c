@@ -96,6 +96,7 @@ struct outside *outside_sim_open(struct cm_loop *loop) {
     o->base = (struct outside){
         .name = "sim",
         .namespace = "contract",
+        .powerless = "contract/nobody",
         .driver_new = driver_new,
         .change = change,
         .delete = delete,
@@ -106,6 +107,7 @@ struct outside *outside_sim_open(struct cm_loop *loop) {
         .close = close_sim,
     };
     o->sim = agent_sim_new(loop, &config);
+    agent_sim_fail(o->sim, o->base.powerless, CM_EAUTH);
     create(&o->base, "Namespace//contract",
            "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"contract\"}}",
            "somebody");

@@ -15,6 +15,7 @@ struct request {
     agent_tail_fn tail;
     void *ctx;
     struct agent_object object; // only its options
+    char *account;
     bool anew;
 };
 
@@ -52,6 +53,7 @@ static void apply(struct agent_driver *d, const struct agent_object *object, age
                                       .yields = object->yields,
                                       .recreate = object->recreate,
                                       .once = object->once};
+    r->account = cm_strdup(object->account);
 }
 
 static void run(struct agent_driver *d, const struct agent_object *object, agent_applied_fn done,
@@ -60,6 +62,7 @@ static void run(struct agent_driver *d, const struct agent_object *object, agent
 
     r->applied = done;
     r->anew = true;
+    r->account = cm_strdup(object->account);
 }
 
 static void tail(struct agent_driver *d, const char *key, agent_tail_fn done, void *ctx) {
@@ -69,7 +72,10 @@ static void tail(struct agent_driver *d, const char *key, agent_tail_fn done, vo
 static void remove_object(struct agent_driver *d, const struct agent_owned *object,
                           agent_removed_fn done, void *ctx) {
     self(d)->removes++;
-    add(self(d), object->key, ctx)->removed = done;
+    struct request *r = add(self(d), object->key, ctx);
+
+    r->removed = done;
+    r->account = cm_strdup(object->account);
 }
 
 static void release_object(struct agent_driver *d, const struct agent_owned *object,
@@ -172,6 +178,12 @@ bool fake_is_anew(const struct fake_driver *f, const char *key) {
     return r != NULL && r->anew;
 }
 
+const char *fake_account(const struct fake_driver *f, const char *key) {
+    const struct request *r = find(f, key);
+
+    return r == NULL ? NULL : r->account;
+}
+
 bool fake_is_tail(const struct fake_driver *f, const char *key) {
     const struct request *r = find(f, key);
 
@@ -216,6 +228,7 @@ static bool end(struct fake_driver *f, const char *key, const struct cm_err *err
         r->removed(r->ctx, error, retry_after_ms);
     }
     free(r->key);
+    free(r->account);
     free(r);
     return true;
 }

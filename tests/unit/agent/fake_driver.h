@@ -22,7 +22,9 @@ bool fake_is_pending(const struct fake_driver *f, const char *key);
 const struct agent_object *fake_object(const struct fake_driver *f, const char *key);
 bool fake_is_adopting(const struct fake_driver *f, const char *key); // the pending request does
 bool fake_is_anew(const struct fake_driver *f, const char *key);     // it makes the object anew
-bool fake_is_tail(const struct fake_driver *f, const char *key);     // it asks for its log
+// fake_account returns in whose name the pending request of a key is done, or NULL.
+const char *fake_account(const struct fake_driver *f, const char *key);
+bool fake_is_tail(const struct fake_driver *f, const char *key); // it asks for its log
 bool fake_is_tracked(const struct fake_driver *f, const char *key);
 size_t fake_removes(const struct fake_driver *f); // requests of removal that were ever begun
 size_t fake_releases(const struct fake_driver *f);

@@ -153,6 +153,7 @@ static struct cm_buf *bundle_of(struct cm_arena *a, struct test_release *r,
     health.rules.data = (uint8_t *)text_in(a, app->health_rules);
     health.rules.len = strlen((const char *)health.rules.data);
     m.health = &health;
+    m.account = text_in(a, app->account);
     m.conflicts = app->yields ? HOLDFAST__V1__CONFLICTS__CONFLICTS_FAIL
                               : HOLDFAST__V1__CONFLICTS__CONFLICTS_FORCE;
     m.depends_on = cm_arena_get(a, 4 * sizeof(char *));

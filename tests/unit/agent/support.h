@@ -46,7 +46,8 @@ struct test_app {
     bool yields;
     bool recreate;
     uint32_t health_timeout_s;
-    const char *health_rules;  // JSON; NULL: none
+    const char *health_rules; // JSON; NULL: none
+    const char *account;
     const char *depends_on[4]; // ended by NULL
     const struct test_object *objects;
     size_t object_count;

@@ -80,18 +80,21 @@ static void an_empty_payload_is_an_empty_message(void **state) {
     assert_string_equal(sync->app, "");
 }
 
-// one_field is a message with a single length-prefixed field of `size` bytes 'a'.
-static size_t one_field(uint8_t *out, unsigned number, size_t size) {
+static size_t put_varint(uint8_t *out, size_t value) {
     size_t n = 0;
 
-    out[n++] = (uint8_t)(number << 3 | 2);
-    for (size_t left = size;; left >>= 7) {
-        if (left < 0x80) {
-            out[n++] = (uint8_t)left;
-            break;
-        }
-        out[n++] = (uint8_t)(left & 0x7f) | 0x80;
+    for (; value >= 0x80; value >>= 7) {
+        out[n++] = (uint8_t)(value & 0x7f) | 0x80;
     }
+    out[n++] = (uint8_t)value;
+    return n;
+}
+
+// one_field is a message with a single length-prefixed field of `size` bytes 'a'.
+static size_t one_field(uint8_t *out, unsigned number, size_t size) {
+    size_t n = put_varint(out, (size_t)number << 3 | 2);
+
+    n += put_varint(out + n, size);
     memset(out + n, 'a', size);
     return n + size;
 }

@@ -827,6 +827,35 @@ static void what_another_tool_owns_is_taken_over_as_soon_as_the_app_says_so(void
     assert_true(turn_until(f->loop, shop_is_applied, f));
 }
 
+static void what_an_app_changes_is_changed_in_its_name_and_again_in_another(void **state) {
+    static const struct test_object two[] = {{.key = CFG}, {.key = SVC}};
+    const struct test_gone gone = {.name = "shop", .prune = true};
+    struct test_app app = {.name = "shop", .objects = two, .object_count = 2, .account = "shop/a"};
+    struct fixture *f = *state;
+
+    cm_map_put(f->healthy, SVC, f);
+    set(f, &app, 1, 1, NULL);
+    wait_pending(f, CFG);
+    assert_string_equal(fake_account(f->fake, CFG), "shop/a");
+    apply_all(f);
+    app.account = "shop/b";
+    app.object_count = 1;
+    set(f, &app, 1, 2, NULL);
+    wait_pending(f, CFG);
+    assert_string_equal(fake_account(f->fake, CFG), "shop/b");
+    let(f, CFG);
+    wait_pending(f, SVC);
+    assert_string_equal(fake_account(f->fake, SVC), "shop/b"); // the App's, not who applied it
+    let(f, SVC);
+    settle(f);
+    set(f, NULL, 0, 3, &gone);
+    wait_pending(f, CFG);
+    assert_string_equal(fake_account(f->fake, CFG), "shop/b");
+    let(f, CFG);
+    settle(f);
+    assert_int_equal(f->apps_removed, 1);
+}
+
 static void the_driver_is_told_how_an_object_may_be_changed(void **state) {
     static const struct test_object some[] = {{.key = CFG, .once = true}, {.key = SVC}};
     const struct test_app app = {
@@ -1313,6 +1342,7 @@ int main(void) {
         TEST(a_circle_is_said_and_changes_nothing),
         TEST(a_suspended_app_is_left_as_it_is),
         TEST(what_another_tool_owns_is_taken_over_as_soon_as_the_app_says_so),
+        TEST(what_an_app_changes_is_changed_in_its_name_and_again_in_another),
         TEST(the_driver_is_told_how_an_object_may_be_changed),
         TEST(what_is_precious_is_made_anew_only_if_it_says_so_itself),
         TEST(what_could_not_reach_the_target_is_tried_when_it_answers),

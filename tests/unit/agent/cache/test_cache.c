@@ -139,6 +139,7 @@ static void put_item(struct fixture *f, const char *key, const char *app, const 
                                                         .default_namespace = "shop",
                                                         .uid = uid,
                                                         .note = "a note",
+                                                        .account = "shop/web",
                                                         .sha256 = cm_sha256(key, strlen(key)),
                                                         .keep = strstr(key, "kept") != NULL,
                                                         .applied = true});
@@ -205,7 +206,7 @@ static void everything_is_there_after_a_restart(void **state) {
     assert_string_equal(agent_cache_report_run(f->cache), run);
 }
 
-static void the_wave_of_an_item_is_remembered(void **state) {
+static void the_wave_and_the_account_of_an_item_are_remembered(void **state) {
     struct fixture *f = *state;
 
     put_item(f, "ConfigMap/shop/a", "shop", "uid-1");
@@ -215,6 +216,7 @@ static void the_wave_of_an_item_is_remembered(void **state) {
     reopen(f);
     assert_int_equal(agent_cache_item(f->cache, "ConfigMap/shop/a")->wave, -1000);
     assert_string_equal(agent_cache_item(f->cache, "ConfigMap/shop/a")->uid, "uid-1");
+    assert_string_equal(agent_cache_item(f->cache, "ConfigMap/shop/a")->account, "shop/web");
     assert_int_equal(agent_cache_item(f->cache, "ConfigMap/shop/b")->wave, 0);
     assert_int_equal(agent_cache_item_count(f->cache), 2);
 }
@@ -262,7 +264,7 @@ static void append(struct fixture *f, const struct cm_str *bytes) {
     assert_int_equal(fclose(log), 0);
 }
 
-static void an_item_written_before_there_were_waves_has_none(void **state) {
+static void an_item_written_before_there_were_waves_and_accounts_has_none(void **state) {
     struct fixture *f = *state;
     struct cm_str record = {0};
     struct cm_str frame = {0};
@@ -284,6 +286,7 @@ static void an_item_written_before_there_were_waves_has_none(void **state) {
     assert_non_null(item);
     assert_true(item->applied);
     assert_int_equal(item->wave, 0);
+    assert_string_equal(item->account, "");
     cm_str_done(&record);
     cm_str_done(&frame);
 }
@@ -817,9 +820,9 @@ int main(void) {
         TEST(a_blob_can_be_read_before_and_after_it_is_on_disk),
         TEST(everything_is_there_after_a_restart),
         TEST(what_is_to_be_kept_or_let_go_is_still_so_after_a_restart),
-        TEST(the_wave_of_an_item_is_remembered),
+        TEST(the_wave_and_the_account_of_an_item_are_remembered),
         TEST(which_hooks_ran_is_remembered),
-        TEST(an_item_written_before_there_were_waves_has_none),
+        TEST(an_item_written_before_there_were_waves_and_accounts_has_none),
         TEST(report_numbers_never_come_twice),
         TEST(a_thousand_commits_cost_a_few_writes),
         TEST(only_one_agent_may_use_a_folder),

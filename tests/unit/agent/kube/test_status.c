@@ -25,7 +25,7 @@ static struct cm_json *parse(struct cm_arena *a, const char *text) {
 }
 
 static const struct kube_resource DEPLOYMENTS = {"apps", "v1", "Deployment", "deployments", true};
-static const struct kube_asked ASKED = {"patch and create", &DEPLOYMENTS, "shop", "web"};
+static const struct kube_asked ASKED = {"patch and create", &DEPLOYMENTS, "shop", "web", NULL};
 
 static enum cm_rc error_of(int status, const char *text, struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
@@ -144,8 +144,38 @@ static void a_missing_right_is_named_as_a_rule(void **state) {
         "group apps");
 }
 
+static const struct kube_asked AS_SHOP = {"patch and create", &DEPLOYMENTS, "shop", "web",
+                                          "shop/web"};
+
+static void a_right_that_a_service_account_lacks_is_its_own(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(kube_status_error(&AS_SHOP, 403,
+                                       parse(a, "{\"message\":\"User x cannot patch it\"}"), &err),
+                     CM_EAUTH);
+    must_hold(err.msg, "ServiceAccount 'shop/web' may not patch and create deployments in "
+                       "namespace 'shop': add {apiGroups: [\"apps\"], ");
+}
+
+static void the_right_to_impersonate_is_the_agents(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(kube_status_error(&AS_SHOP, 403,
+                                       parse(a, "{\"message\":\"User x cannot impersonate "
+                                                "resource y in the namespace shop\"}"),
+                                       &err),
+                     CM_EAUTH);
+    must_hold(err.msg, "the agent may not act as ServiceAccount 'shop/web': add {apiGroups: "
+                       "[\"\"], resources: [\"serviceaccounts\"], verbs: [\"impersonate\"]} to "
+                       "its Role in namespace 'shop'");
+}
+
 static void a_right_that_is_missing_everywhere_belongs_into_a_cluster_role(void **state) {
-    static const struct kube_asked asked = {"list", &DEPLOYMENTS, "", NULL};
+    static const struct kube_asked asked = {"list", &DEPLOYMENTS, "", NULL, NULL};
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct cm_err err;
 
@@ -211,6 +241,8 @@ int main(void) {
         cmocka_unit_test(what_may_appear_at_any_moment_is_told_from_what_hangs),
         cmocka_unit_test(a_missing_right_is_named_as_a_rule),
         cmocka_unit_test(a_right_that_is_missing_everywhere_belongs_into_a_cluster_role),
+        cmocka_unit_test(a_right_that_a_service_account_lacks_is_its_own),
+        cmocka_unit_test(the_right_to_impersonate_is_the_agents),
         cmocka_unit_test(a_field_that_no_schema_has_is_the_objects_fault),
         cmocka_unit_test(what_is_wrong_stays_in_a_long_message),
     };

@@ -68,6 +68,7 @@ static void own(struct world *w, const char *app, const struct test_object *o) {
                                 .app = app,
                                 .uid = "",
                                 .note = "",
+                                .account = "",
                                 .sha256 = object_name(o),
                                 .wave = o->wave,
                                 .applied = true};

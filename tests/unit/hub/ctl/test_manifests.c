@@ -99,6 +99,20 @@ static void resources_are_one_rule_each(void **state) {
     assert_string_equal(cm_json_string(cm_json_get(second, "resources")->first), "deployments");
 }
 
+static void the_right_to_impersonate_is_given_where_the_others_are(void **state) {
+    struct ctl_manifests m = whole;
+
+    m.namespaces = "shop";
+    m.resources = "configmaps";
+    m.impersonate = true;
+    struct cm_yaml_docs docs = print(*state, &m);
+    const struct cm_json *rules = cm_json_get(find(&docs, "Role", 1), "rules");
+    assert_int_equal(rules->count, 2);
+    assert_string_equal(cm_json_string(cm_json_get(rules->first, "resources")->first),
+                        "serviceaccounts");
+    assert_string_equal(cm_json_string(cm_json_get(rules->first, "verbs")->first), "impersonate");
+}
+
 static void refused(struct ctl_manifests m, const char *words) {
     struct cm_err err;
 
@@ -139,6 +153,8 @@ int main(void) {
                                         drop),
         cmocka_unit_test_setup_teardown(each_namespace_gets_a_role_of_its_own, make, drop),
         cmocka_unit_test_setup_teardown(resources_are_one_rule_each, make, drop),
+        cmocka_unit_test_setup_teardown(the_right_to_impersonate_is_given_where_the_others_are,
+                                        make, drop),
         cmocka_unit_test(what_is_no_name_is_refused),
     };
 

@@ -520,6 +520,28 @@ static void what_changes_manifests_comes_back_as_a_struct(void **state) {
     cm_freep(&list.items);
 }
 
+static void in_whose_name_an_app_is_applied_comes_back(void **state) {
+    static const char text[] =
+        APP "spec:\n"
+            "  namespace: shop\n"
+            "  serviceAccountName: deployer\n"
+            "  targets:\n"
+            "    - {cluster: a, namespace: shop-a, serviceAccountName: other}\n"
+            "    - {cluster: b}\n";
+    struct hub_diags diags = {0};
+    struct hub_doc_list list;
+
+    (void)state;
+    hub_docs_read(HUB_APP, "app.yaml", text, sizeof(text) - 1, &list, &diags);
+    assert_int_equal(diags.count, 0);
+    const struct hub_app_doc *app = &list.items[0]->app;
+    assert_string_equal(app->service_account, "deployer");
+    assert_string_equal(app->targets[0].service_account, "other");
+    assert_null(app->targets[1].service_account);
+    hub_doc_free(list.items[0]);
+    cm_freep(&list.items);
+}
+
 static void a_group_of_groups_comes_back_as_a_struct(void **state) {
     static const char text[] = GROUP "metadata: {name: g}\nspec: {groups: [z, b, z]}\n";
     struct hub_diags diags = {0};
@@ -547,6 +569,7 @@ static void what_an_app_leaves_out_has_its_default(void **state) {
     assert_null(app->source.repository.name);
     assert_null(app->release_group.name);
     assert_string_equal(app->namespace, "");
+    assert_null(app->service_account);
     assert_true(app->prune);
     assert_int_equal(app->drift, HUB_DRIFT_REPORT);
     assert_false(app->suspend || app->prune_on_loss || app->plain_secrets);
@@ -567,6 +590,7 @@ int main(void) {
         cmocka_unit_test(what_is_too_long_is_told),
         cmocka_unit_test(a_document_comes_back_as_a_struct),
         cmocka_unit_test(what_changes_manifests_comes_back_as_a_struct),
+        cmocka_unit_test(in_whose_name_an_app_is_applied_comes_back),
         cmocka_unit_test(a_group_of_groups_comes_back_as_a_struct),
         cmocka_unit_test(what_an_app_leaves_out_has_its_default),
     };

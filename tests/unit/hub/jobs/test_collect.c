@@ -35,7 +35,7 @@ static uint32_t random_below(struct fleet *f, uint32_t limit) {
 
 static struct hub_bundle *make_bundle(struct fleet *f, const char *app) {
     struct hub_object objects[4] = {0};
-    struct hub_bundle_spec spec = {.app = app, .namespace = "", .objects = objects};
+    struct hub_bundle_spec spec = {.app = app, .namespace = "", .account = "", .objects = objects};
     static const char *const keys[] = {"ConfigMap/default/a", "ConfigMap/default/b",
                                        "ConfigMap/default/c", "ConfigMap/default/d"};
     char text[64];

@@ -39,6 +39,7 @@ static struct hub_bundle *example(void) {
                                                     .conflicts = HUB_CONFLICTS_FAIL,
                                                     .recreate = true,
                                                     .health = {90, true, false, "[{}]"},
+                                                    .account = "x/web",
                                                     .depends_on = depends_on,
                                                     .depends_on_count = 2,
                                                     .objects = objects,
@@ -76,6 +77,7 @@ static void a_bundle_is_read_back_as_it_was(void **state) {
     assert_int_equal(back->spec.health.timeout_s, 90);
     assert_true(back->spec.health.addresses && !back->spec.health.logs);
     assert_string_equal(back->spec.health.rules, "[{}]");
+    assert_string_equal(back->spec.account, "x/web");
     assert_true(back->spec.objects[0].care.recreate && !back->spec.objects[0].care.once);
     assert_true(back->spec.objects[1].care.once && !back->spec.objects[1].care.recreate);
     assert_int_equal(back->spec.depends_on_count, 2);
@@ -111,6 +113,7 @@ static void the_largest_bundle_is_one_that_agents_accept(void **state) {
     struct hub_bundle *b =
         hub_bundle_new(&(struct hub_bundle_spec){.app = "shop",
                                                  .namespace = "",
+                                                 .account = "",
                                                  .depends_on = depends_on,
                                                  .depends_on_count = HUB_BUNDLE_DEPENDS_MAX,
                                                  .objects = objects,
@@ -153,7 +156,7 @@ static void each_of_many_objects_is_found(void **state) {
     }
     CM_CLEANUP(hub_bundle_unrefp)
     struct hub_bundle *b = hub_bundle_new(&(struct hub_bundle_spec){
-        .app = "web", .namespace = "", .objects = objects, .object_count = COUNT});
+        .app = "web", .namespace = "", .account = "", .objects = objects, .object_count = COUNT});
     for (int i = 0; i < COUNT; i++) {
         assert_ptr_equal(hub_bundle_find(b, &objects[i].sha256), &b->spec.objects[i]);
     }

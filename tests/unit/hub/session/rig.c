@@ -496,7 +496,8 @@ struct hub_publication *rig_publication(const struct rig *r, const struct peer *
     }
     CM_AUTOFREE struct hub_object *objects = cm_new(count + 1, sizeof(*objects));
     CM_AUTOFREE char(*keys)[40] = cm_new(count + 1, sizeof(*keys));
-    struct hub_bundle_spec spec = {.app = "web", .namespace = "", .objects = objects};
+    struct hub_bundle_spec spec = {
+        .app = "web", .namespace = "", .account = "", .objects = objects};
 
     for (; spec.object_count < count; spec.object_count++) {
         struct hub_object *o = &objects[spec.object_count];

@@ -1,0 +1,60 @@
+#include "agent/kube/account.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/kube/internal.h"
+#include "common/mem.h"
+#include "common/str.h"
+
+// name_in returns where the name begins; what has no namespace cannot be used, and the API server
+// says so.
+static const char *name_in(const char *account) {
+    const char *slash = strchr(account, '/');
+
+    return slash == NULL ? account + strlen(account) : slash + 1;
+}
+
+char *kube_account_header(const char *account) {
+    return cm_strf("Impersonate-User: system:serviceaccount:%.*s:%s", (int)strcspn(account, "/"),
+                   account, name_in(account));
+}
+
+char *kube_account_path(const char *account) {
+    static const struct kube_resource accounts = {.group = "",
+                                                  .version = "v1",
+                                                  .kind = "ServiceAccount",
+                                                  .plural = "serviceaccounts",
+                                                  .namespaced = true};
+    CM_AUTOFREE char *ns = cm_strndup(account, strcspn(account, "/"));
+
+    return kube_resource_path(&accounts, ns, name_in(account));
+}
+
+static void on_looked(void *ctx, const struct kube_answer *answer) {
+    struct kube_op *op = ctx;
+    struct cm_err err;
+
+    op->call = NULL;
+    if (answer->status == 404) {
+        (void)cm_fail(&err, CM_EAUTH, "ServiceAccount '%.150s' does not exist: make it%s; %.500s",
+                      op->account, op->type == KUBE_REMOVE ? ", or delete the object by hand" : "",
+                      op->refusal);
+    } else {
+        (void)cm_fail(&err, CM_EAUTH, "%.500s", op->refusal);
+    }
+    kube_op_done(op, &err, 0, NULL);
+}
+
+void kube_op_refused(struct kube_op *op, const struct cm_err *err) {
+    if (op->account == NULL) {
+        kube_op_done(op, err, 0, NULL);
+        return;
+    }
+    CM_AUTOFREE char *path = kube_account_path(op->account);
+    struct kube_request request = {.method = "GET", .path = path, .done = on_looked, .ctx = op};
+
+    free(op->refusal);
+    op->refusal = cm_strdup(err->msg);
+    op->call = kube_call(op->k, &request);
+}
