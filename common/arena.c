@@ -69,6 +69,24 @@ void cm_arena_freep(struct cm_arena **a) {
     cm_arena_free(*a);
 }
 
+void cm_arena_reset(struct cm_arena *a) {
+    struct chunk *kept = a->chunks;
+
+    a->used = 0;
+    if (kept == NULL) {
+        return;
+    }
+    for (struct chunk *chunk = kept->next; chunk != NULL; chunk = kept->next) {
+        kept->next = chunk->next;
+        ASAN_UNPOISON_MEMORY_REGION(chunk->bytes, chunk->size);
+        free(chunk);
+    }
+    ASAN_UNPOISON_MEMORY_REGION(kept->bytes, kept->size);
+    memset(kept->bytes, 0, kept->used);
+    ASAN_POISON_MEMORY_REGION(kept->bytes, kept->size);
+    kept->used = 0;
+}
+
 static struct chunk *new_chunk(size_t size) {
     struct chunk *chunk = cm_new(1, sizeof(*chunk) + size);
 

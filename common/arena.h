@@ -17,6 +17,9 @@ struct cm_arena *cm_arena_new(size_t budget_bytes);
 void cm_arena_free(struct cm_arena *a); // NULL is fine
 void cm_arena_freep(struct cm_arena **a);
 
+// cm_arena_reset takes back all that was handed out and keeps some of the memory for what comes.
+void cm_arena_reset(struct cm_arena *a);
+
 // cm_arena_get returns zeroed memory aligned for any type; never NULL.
 void *cm_arena_get(struct cm_arena *a, size_t size);
 

@@ -6,6 +6,8 @@
 #include "common/mem.h"
 #include "common/str.h"
 
+#define FEW 16
+
 // escape_of returns what stands after the backslash; 'u' if the byte has no letter of its own.
 static char escape_of(unsigned char c) {
     switch (c) {
@@ -129,6 +131,22 @@ static void write_member(const struct cm_json *member, bool is_first, size_t dep
     write_node(member, depth, out);
 }
 
+// sort_few sorts without allocating; almost all objects have few members.
+static struct cm_json **sort_few(const struct cm_json *object, struct cm_json *out[FEW]) {
+    size_t count = 0;
+
+    for (struct cm_json *m = object->first; m != NULL; m = m->next) {
+        size_t at = count++;
+
+        while (at > 0 && strcmp(out[at - 1]->key, m->key) > 0) {
+            out[at] = out[at - 1];
+            at--;
+        }
+        out[at] = m;
+    }
+    return out;
+}
+
 static void write_members(const struct cm_json *object, size_t depth, struct cm_str *out) {
     if (cm_json_members_in_order(object)) {
         for (const struct cm_json *m = object->first; m != NULL; m = m->next) {
@@ -136,7 +154,9 @@ static void write_members(const struct cm_json *object, size_t depth, struct cm_
         }
         return;
     }
-    CM_AUTOFREE struct cm_json **members = cm_json_members_sorted(object);
+    struct cm_json *few[FEW];
+    CM_AUTOFREE struct cm_json **many = object->count > FEW ? cm_json_members_sorted(object) : NULL;
+    struct cm_json **members = many != NULL ? many : sort_few(object, few);
     for (size_t i = 0; i < object->count; i++) {
         write_member(members[i], i == 0, depth, out);
     }

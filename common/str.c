@@ -23,8 +23,7 @@ void cm_str_clear(struct cm_str *s) {
     }
 }
 
-// make_room lets n more bytes and a NUL fit.
-static void make_room(struct cm_str *s, size_t n) {
+static void grow(struct cm_str *s, size_t n) {
     size_t needed = s->len + n + 1;
     size_t capacity = s->capacity == 0 ? FIRST_CAPACITY : s->capacity;
 
@@ -32,10 +31,20 @@ static void make_room(struct cm_str *s, size_t n) {
     while (capacity < needed) {
         capacity *= 2;
     }
-    if (capacity != s->capacity) {
-        s->data = cm_resize(s->data, capacity);
-        s->capacity = capacity;
+    s->data = cm_resize(s->data, capacity);
+    s->capacity = capacity;
+}
+
+// make_room lets n more bytes and a NUL fit.
+static inline void make_room(struct cm_str *s, size_t n) {
+    if (s->capacity - s->len <= n) {
+        grow(s, n);
     }
+}
+
+void cm_str_reserve(struct cm_str *s, size_t n) {
+    make_room(s, n);
+    s->data[s->len] = '\0';
 }
 
 void cm_str_add(struct cm_str *s, const char *text) {
@@ -52,7 +61,9 @@ void cm_str_add_n(struct cm_str *s, const void *bytes, size_t n) {
 }
 
 void cm_str_add_char(struct cm_str *s, char c) {
-    cm_str_add_n(s, &c, 1);
+    make_room(s, 1);
+    s->data[s->len++] = c;
+    s->data[s->len] = '\0';
 }
 
 __attribute__((format(printf, 2, 0), nonnull)) static void add_va(struct cm_str *s, const char *fmt,

@@ -22,6 +22,9 @@ void cm_str_done(struct cm_str *s);
 // cm_str_clear empties the string and keeps its memory.
 void cm_str_clear(struct cm_str *s);
 
+// cm_str_reserve makes room for n bytes at once.
+void cm_str_reserve(struct cm_str *s, size_t n);
+
 void cm_str_add(struct cm_str *s, const char *text);
 void cm_str_add_n(struct cm_str *s, const void *bytes, size_t n);
 void cm_str_add_char(struct cm_str *s, char c);

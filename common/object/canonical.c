@@ -18,6 +18,8 @@ static const char *const server_owned[] = {
     "selfLink",          "uid",
 };
 
+#define USUAL_SIZE 2000 // bytes of an object; others grow
+
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 bool cm_object_is_server_owned(const char *name) {
@@ -84,6 +86,7 @@ void cm_object_normalise(struct cm_arena *a, struct cm_json *object) {
 struct cm_buf *cm_object_hash(const struct cm_json *object, struct cm_sha256 *out) {
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
 
+    cm_str_reserve(&text, USUAL_SIZE);
     cm_json_write_canonical(object, &text);
     *out = cm_sha256(text.data, text.len);
     return cm_buf_copy(text.data, text.len);

@@ -131,6 +131,11 @@ static bool is_left_out(const struct differ *d, const char *name) {
     return d->in_metadata && d->depth == 1 && cm_object_is_server_owned(name);
 }
 
+// are_equal tells, before a path is made, of what most members and elements are.
+static bool are_equal(const struct cm_json *desired, const struct cm_json *actual) {
+    return desired != NULL && actual != NULL && cm_json_equal(desired, actual);
+}
+
 // compare_member compares a member of the two; `desired` is NULL for one that only `actual` has.
 static void compare_member(struct differ *d, const char *name, const struct cm_json *desired,
                            const struct cm_json *actual, struct cm_place place) {
@@ -138,7 +143,7 @@ static void compare_member(struct differ *d, const char *name, const struct cm_j
     bool was_hidden = d->hidden;
     struct cm_place below = cm_schema_member(place, name);
 
-    if (is_left_out(d, name)) {
+    if (is_left_out(d, name) || are_equal(desired, actual)) {
         return;
     }
     cm_path_add_member(&d->path, name);
@@ -189,6 +194,9 @@ static void compare_entry(struct differ *d, const struct cm_list_rule *rule,
                           struct cm_place place) {
     size_t len = d->path.len;
 
+    if (are_equal(desired, actual)) {
+        return;
+    }
     cm_path_add_entry(&d->path, rule, desired != NULL ? desired : actual);
     d->depth++;
     if (desired != NULL) {

@@ -138,8 +138,19 @@ enum cm_rc cm_object_id_of(struct cm_arena *a, const struct cm_json *object,
 }
 
 const char *cm_object_key(struct cm_arena *a, const struct cm_object_id *id) {
-    return cm_arena_strf(a, "%s%s%s/%s/%s", id->kind, id->group[0] != '\0' ? "." : "", id->group,
-                         id->namespace, id->name);
+    const char *const parts[] = {
+        id->kind, id->group[0] != '\0' ? "." : "", id->group, "/", id->namespace, "/", id->name};
+    size_t size = 1;
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        size += strlen(parts[i]);
+    }
+    char *key = cm_arena_get(a, size);
+    char *at = key;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        at = stpcpy(at, parts[i]);
+    }
+    return key;
 }
 
 static bool has_control(const char *text) {

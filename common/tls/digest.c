@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,20 @@ static void must(int ok) {
     }
 }
 
+static EVP_MD *sha256;
+static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
+
+static void fetch_sha256(void) {
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    must(sha256 != NULL);
+}
+
+// get_sha256 returns the digest as it was fetched once: EVP_sha256() is looked up by each use.
+static const EVP_MD *get_sha256(void) {
+    (void)pthread_once(&sha256_once, fetch_sha256);
+    return sha256;
+}
+
 struct cm_sha256 cm_sha256(const void *bytes, size_t size) {
     struct cm_sha256_stream *s = cm_sha256_begin();
 
@@ -36,7 +51,7 @@ struct cm_sha256 cm_sha256(const void *bytes, size_t size) {
 struct cm_sha256_stream *cm_sha256_begin(void) {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 
-    must(ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1);
+    must(ctx != NULL && EVP_DigestInit_ex(ctx, get_sha256(), NULL) == 1);
     return (struct cm_sha256_stream *)ctx;
 }
 

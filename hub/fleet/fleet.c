@@ -389,6 +389,7 @@ static void evaluate_apps(struct hub_update *u) {
         app->listed = false;
         if (!hub_app_stays(app)) {
             evaluate_app(u, app);
+            app->evaluated = app->targets_dirty;
             app->render_dirty = false;
             app->targets_dirty = false;
         }
@@ -403,8 +404,12 @@ struct evaluation {
 static bool evaluate_pair(void *ctx, const char *name, void *value) {
     const struct evaluation *e = ctx;
 
+    struct hub_app *app = value;
+
     (void)name;
-    hub_link_evaluate(e->u, value, e->cluster);
+    if (!app->evaluated) {
+        hub_link_evaluate(e->u, app, e->cluster);
+    }
     return true;
 }
 
@@ -431,7 +436,10 @@ static bool evaluate_delta(void *ctx, const char *name, void *value) {
     struct hub_app *app = value;
 
     (void)name;
-    for (size_t i = 0; mentions_group(app, r->group) && i < r->group->delta.count; i++) {
+    if (app->evaluated || !mentions_group(app, r->group)) {
+        return true;
+    }
+    for (size_t i = 0; i < r->group->delta.count; i++) {
         hub_link_evaluate(r->u, app, r->group->delta.items[i]);
     }
     return true;
@@ -450,6 +458,9 @@ static void evaluate(struct hub_update *u) {
 
         cm_map_each(u->fleet->names[HUB_APP], evaluate_delta, &r);
         hub_set_done(&r.group->delta);
+    }
+    for (size_t i = 0; i < u->dirty_apps.count; i++) {
+        ((struct hub_app *)u->dirty_apps.items[i])->evaluated = false;
     }
 }
 
@@ -481,6 +492,7 @@ static void update_done(struct hub_update *u) {
     hub_set_done(&u->regrouped);
     hub_set_done(&u->changed_groups);
     hub_set_done(&u->confirmed);
+    cm_arena_free(u->scratch);
     cm_map_free(u->kinds);
     cm_map_free(u->strays);
     cm_buf_unref(u->revision);
@@ -533,12 +545,15 @@ struct hub_fleet_result *hub_fleet_update(struct hub_fleet *f,
         .revision = text_buf(commit->revision),
         .repo_name = text_buf(commit->repo),
         .kinds = cm_map_new(NULL),
+        .scratch = cm_arena_new(0),
     };
 
     if (u.repo != NULL) { // else nobody wants the source any more
         work(&u, result);
     }
+    result->evaluated = u.evaluated;
     result->rendered = u.rendered;
+    result->made = u.made;
     result->documents = u.parsed;
     result->documents_changed = u.documents;
     result->sources_changed = u.sources;

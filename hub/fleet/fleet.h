@@ -146,7 +146,9 @@ struct hub_fleet_result {
     size_t changed_count;
     const char **removed; // clusters that are no longer in Git: they become unmanaged
     size_t removed_count;
+    size_t evaluated; // pairs of App and cluster that were looked at
     size_t rendered;  // distinct inputs that were rendered
+    size_t made;      // objects that this made anew
     size_t documents; // documents that were parsed
     bool problems_changed;
     bool documents_changed; // a Cluster, ClusterGroup or App document changed
@@ -245,6 +247,8 @@ struct hub_app_info {
     bool prune;
     bool suspend;
     bool adopt;
+    bool prune_on_loss;        // onTargetLoss: prune
+    bool plain_secrets;        // plainSecrets: allow
     const char *release_group; // NULL: none
     const char *source;        // name of its source; NULL: its own repository
     const char *const *depends_on;

@@ -117,6 +117,8 @@ static void visit_app(void *ctx, struct hub_named *named) {
         .prune = doc->prune,
         .suspend = doc->suspend,
         .adopt = doc->adopt,
+        .prune_on_loss = doc->prune_on_loss,
+        .plain_secrets = doc->plain_secrets,
         .release_group = doc->release_group.name,
         .source = hub_app_of(named)->tree != NULL ? hub_app_of(named)->tree->name : NULL,
         .depends_on = depends_on,

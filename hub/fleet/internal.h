@@ -178,6 +178,7 @@ struct hub_app {
     bool listed;       // in the update's list
     bool render_dirty; // variants are out of date
     bool targets_dirty;
+    bool evaluated;   // on every cluster that a target of it may mean, in this update
     bool prune;       // of the last document
     size_t contested; // objects that other Apps claim too, somewhere
     size_t leaving;   // links that are
@@ -356,7 +357,10 @@ struct hub_update {
     bool sources;                  // which ones are wanted may have changed
     bool problems;                 // the list of problems is to be made again
     bool documents;
+    size_t evaluated;
     size_t rendered;
+    size_t made;
+    struct cm_arena *scratch; // of an object that is being made
     size_t parsed;
 };
 

@@ -177,12 +177,19 @@ static struct input input_of(struct hub_app *app, const struct hub_cluster *c,
     };
 }
 
+// key_of is asked of every link, so it formats nothing.
 static char *key_of(const struct input *in) {
     const struct hub_app_edition *e = &in->app->editions[in->edition];
     struct cm_str key = {0};
 
-    cm_str_addf(&key, "%zu\x1f%s\x1f%s\x1f%d\x1f", in->edition, in->namespace,
-                in->service_account != NULL ? in->service_account : "", in->suspend ? 1 : 0);
+    for (size_t n = in->edition; n > 0; n /= 10) {
+        cm_str_add_char(&key, (char)('0' + n % 10));
+    }
+    cm_str_add_char(&key, in->suspend ? 's' : '-');
+    cm_str_add(&key, in->namespace);
+    cm_str_add_char(&key, '\x1f');
+    cm_str_add(&key, in->service_account != NULL ? in->service_account : "");
+    cm_str_add_char(&key, '\x1f');
     hub_render_key(&in->values, e->used, e->used_count, &key);
     return cm_str_take(&key);
 }
@@ -248,9 +255,11 @@ static void render(struct hub_update *u, const struct input *in, struct hub_vari
         .secret_key = u->fleet->secret_key,
         .scope = hub_crds_scope,
         .scope_ctx = in->app,
+        .scratch = u->scratch,
     };
-    u->rendered++;
     bool fine = hub_render(&input, &rendered, &v->diags);
+    u->rendered++;
+    u->made += rendered.made;
     if (fine && broken) {
         hub_rendered_done(&rendered);
     } else if (fine) {
@@ -399,6 +408,7 @@ void hub_link_evaluate(struct hub_update *u, struct hub_app *app, struct hub_clu
         hub_cluster_touch(u, c);
     }
     hub_guard_leaves(u->fleet, link, false);
+    u->evaluated++;
     struct input input = input_of(app, c, target);
     struct hub_variant *v = variant_for(u, &input, link->version);
     if (v != link->variant) {

@@ -35,6 +35,7 @@ struct job {
     struct hub_diags *diags;
     struct cm_arena *arena; // of the object that is being made
     struct hub_template *template;
+    size_t made;
 };
 
 static void made_free(void *p) {
@@ -208,7 +209,9 @@ void hub_render_key(const struct hub_values *values, const char *const *names, s
 
     for (size_t i = 0; i < count; i++) {
         if (strcmp(names[i], "cluster.name") == 0) { // by far the most frequent one
-            cm_str_addf(out, "\"%s\"\x1f", values->cluster);
+            cm_str_add_char(out, '"');
+            cm_str_add(out, values->cluster);
+            cm_str_add(out, "\"\x1f");
             continue;
         }
         if (arena == NULL) {
@@ -233,16 +236,17 @@ static const struct made *object_for(struct job *j, struct cm_str *key) {
     struct made *made;
 
     cm_str_clear(key);
-    cm_str_addf(key, "%s%s\x1f", j->in->plain_secrets ? "+" : "", j->in->namespace);
+    cm_str_add(key, j->in->plain_secrets ? "+" : "");
+    cm_str_add(key, j->in->namespace);
+    cm_str_add_char(key, '\x1f');
     hub_render_key(&j->in->values, t->used, t->used_count, key);
     made = t->memo != NULL ? cm_map_get(t->memo, cm_str_get(key)) : NULL;
     if (made != NULL) {
         return made;
     }
-    j->arena = cm_arena_new(0);
     made = make(j);
-    cm_arena_free(j->arena);
-    j->arena = NULL;
+    cm_arena_reset(j->arena);
+    j->made++;
     if (made != NULL) {
         remember(t, cm_str_get(key), made);
     }
@@ -288,10 +292,12 @@ static void report_duplicates(const struct entry *entries, size_t count, struct 
     }
 }
 
-// make_entries makes all objects; it goes on after a problem, so that all of them are found.
-static void make_entries(const struct hub_render_input *in, struct entry *entries,
-                         struct hub_diags *diags) {
-    struct job job = {.in = in, .diags = diags};
+// make_entries makes all objects and returns how many were new; it goes on after a problem, so that
+// all of them are found.
+static size_t make_entries(const struct hub_render_input *in, struct entry *entries,
+                           struct hub_diags *diags) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *own = in->scratch == NULL ? cm_arena_new(0) : NULL;
+    struct job job = {.in = in, .diags = diags, .arena = own != NULL ? own : in->scratch};
     struct cm_str key = {0};
     size_t bytes = 0;
 
@@ -305,7 +311,6 @@ static void make_entries(const struct hub_render_input *in, struct entry *entrie
                                                     .secret = made->secret,
                                                     .keep = made->keep,
                                                     .care = made->care,
-
                                                     .order = made->order};
             entries[i].template = in->templates[i];
             bytes += made->bytes->size;
@@ -318,6 +323,7 @@ static void make_entries(const struct hub_render_input *in, struct entry *entrie
         }
     }
     cm_str_done(&key);
+    return job.made;
 }
 
 // drop_empty moves the entries that were made to the front and returns how many there are.
@@ -387,7 +393,7 @@ bool hub_render(const struct hub_render_input *in, struct hub_rendered *out,
                       in->template_count, HUB_BUNDLE_OBJECTS_MAX);
         return false;
     }
-    make_entries(in, entries, diags);
+    out->made = make_entries(in, entries, diags);
     size_t made = drop_empty(entries, in->template_count);
     qsort(entries, made, sizeof(*entries), compare_entries);
     report_duplicates(entries, made, diags);

@@ -17,6 +17,7 @@
 #include "hub/render/diag.h"
 #include "hub/render/values.h"
 
+struct cm_arena;
 struct cm_str;
 struct hub_template;
 
@@ -45,6 +46,7 @@ struct hub_render_input {
     // scope tells what Git knows of kinds that are not built in.
     enum cm_object_scope (*scope)(void *ctx, const char *group, const char *kind);
     void *scope_ctx;
+    struct cm_arena *scratch; // empty, and empty again afterwards; NULL: it makes its own
 };
 
 // Where an object of a bundle was written.
@@ -57,6 +59,7 @@ struct hub_object_place {
 struct hub_rendered {
     struct hub_bundle *bundle;       // a reference
     struct hub_object_place *places; // one an object, in the bundle's order; NULL: not known
+    size_t made;                     // objects that no template remembered
 };
 
 // hub_render makes a bundle, or adds what is wrong to diags and returns false.

@@ -59,6 +59,28 @@ static void a_budget_is_kept(void **state) {
     cm_arena_free(a);
 }
 
+static void what_comes_after_a_reset_is_zeroed_and_has_the_whole_budget(void **state) {
+    (void)state;
+    struct cm_arena *a = cm_arena_new(20000);
+
+    cm_arena_reset(a);
+    for (int round = 0; round < 3; round++) {
+        for (size_t size = 1; size < 4096; size *= 2) {
+            unsigned char *piece = cm_arena_get(a, size);
+
+            for (size_t i = 0; i < size; i++) {
+                assert_int_equal(piece[i], 0);
+            }
+            memset(piece, 0xff, size);
+        }
+        memset(cm_arena_get(a, 10000), 0xff, 10000);
+        assert_null(cm_arena_try(a, 10000));
+        cm_arena_reset(a);
+        assert_int_equal(cm_arena_used(a), 0);
+    }
+    cm_arena_free(a);
+}
+
 static void an_absurd_size_is_refused_without_a_budget_too(void **state) {
     (void)state;
     struct cm_arena *a = cm_arena_new(0);
@@ -81,6 +103,7 @@ int main(void) {
         cmocka_unit_test(pieces_are_zeroed_aligned_and_apart),
         cmocka_unit_test(large_and_small_pieces_mix),
         cmocka_unit_test(a_budget_is_kept),
+        cmocka_unit_test(what_comes_after_a_reset_is_zeroed_and_has_the_whole_budget),
         cmocka_unit_test(an_absurd_size_is_refused_without_a_budget_too),
         cmocka_unit_test(texts_are_copied_and_formatted),
     };

@@ -71,6 +71,41 @@ static void clusters_that_differ_in_unused_values_share_a_bundle(void **state) {
     assert_ptr_not_equal(world_pair(w, "a", "shop")->bundle, world_pair(w, "c", "shop")->bundle);
 }
 
+#define MANY 20
+
+// What work there is grows with what is different, not with clusters times Apps.
+static void each_pair_is_looked_at_once_and_each_object_made_once(void **state) {
+    struct world *w = *state;
+
+    for (int i = 0; i < MANY; i++) {
+        CM_AUTOFREE char *name = cm_strf("c%d", i);
+        world_put_cluster(w, name, "env: prod", i % 2 == 0 ? "used: 1" : "used: 2");
+    }
+    world_put(w, "groups/g.yaml",
+              "apiVersion: holdfast/v1alpha1\nkind: ClusterGroup\nmetadata: {name: prod}\n"
+              "spec: {clusterSelector: {matchLabels: {env: prod}}}\n");
+    world_put_app(w, "one", "  targets: [{clusterGroup: prod}, {clusterSelector: {}}]");
+    world_put_config(w, "one", "a", "x");
+    world_put_config(w, "one", "b", "x");
+    world_put_config(w, "one", "c", "${cluster.name}");
+    world_put_app(w, "two", ALL);
+    world_put_config(w, "two", "d", "${used}");
+    const struct hub_fleet_result *result = world_commit_all(w);
+    assert_string_equal(world_problems(w), "");
+    assert_int_equal(result->evaluated, 2 * MANY);
+    assert_int_equal(result->rendered, MANY + 2);
+    assert_int_equal(result->made, 1 + 1 + MANY + 2);
+    world_put_config(w, "one", "a", "y");
+    result = world_commit(w);
+    assert_int_equal(result->evaluated, MANY);
+    assert_int_equal(result->rendered, MANY);
+    assert_int_equal(result->made, 1);
+    world_put_cluster(w, "c3", "env: prod", "used: 1");
+    result = world_commit(w);
+    assert_int_equal(result->evaluated, 2);
+    assert_int_equal(result->made, 0);
+}
+
 // ---- Targets
 
 static void the_first_target_that_matches_counts(void **state) {
@@ -1224,6 +1259,7 @@ static void documents_are_told_sorted_by_name(void **state) {
 static const struct CMUnitTest tests[] = {
     TEST(an_app_reaches_the_clusters_that_its_target_means),
     TEST(clusters_that_differ_in_unused_values_share_a_bundle),
+    TEST(each_pair_is_looked_at_once_and_each_object_made_once),
     TEST(the_first_target_that_matches_counts),
     TEST(expressions_select_as_kubernetes_does),
     TEST(an_app_on_no_cluster_is_fine),
