@@ -51,6 +51,9 @@ struct ctl_options {
     int64_t life_ms;    // 0: not given
     int64_t since_ms;   // 0: not given
     int64_t limit;      // 0: not given
+    int64_t removal_share_percent;
+    int64_t removal_objects_min;
+    int64_t removal_clusters_min;
     bool all;
     bool again;
     bool tokens;

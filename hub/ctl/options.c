@@ -15,6 +15,9 @@
 #define DURATION(of, field)                                                                        \
     .name = (of), .type = CM_OPTION_DURATION, .offset = AT(field), .value_name = "DURATION",       \
     .line_only = true
+#define BOUND(of, field, value, least, most)                                                       \
+    .name = (of), .type = CM_OPTION_INT, .offset = AT(field), .value_name = (value),               \
+    .min = (least), .max = (most)
 #define AT(field) offsetof(struct ctl_options, field)
 
 const struct cm_option ctl_option_table[] = {
@@ -81,6 +84,14 @@ const struct cm_option ctl_option_table[] = {
      .help = "Of this commit instead of the files as they are."},
     {STRING("path", path), .value_name = "FOLDER", .line_only = true,
      .help = "The fleet's root folder, from the top of the repository."},
+    {BOUND("removal-share-percent", removal_share_percent, "PERCENT", 0, 100),
+     .default_value = "30",
+     .help = "How much of a cluster's objects, and of an App's clusters, the hub removes without "
+             "a Confirmation."},
+    {BOUND("removal-objects-min", removal_objects_min, "N", 1, 1000000), .default_value = "10",
+     .help = "Fewer objects that a cluster loses need none, as the hub is configured."},
+    {BOUND("removal-clusters-min", removal_clusters_min, "N", 1, 1000000), .default_value = "10",
+     .help = "Fewer clusters that lose an App need none, as the hub is configured."},
     {STRING("source", source), .value_name = "NAME=DIR", .line_only = true,
      .help = "Where another repository, of this name at the hub, is on this machine; several with "
              "commas between them."},

@@ -155,6 +155,15 @@ static int compare(struct ctl *c, struct ctl_offline *o, const char *words) {
     return code == CTL_DONE ? verdict(c, plan) : CTL_ERROR;
 }
 
+static void set_guard(const struct ctl *c, const struct ctl_offline *o) {
+    const struct hub_fleet_guard guard = {
+        .share_percent = (uint32_t)c->options.removal_share_percent,
+        .objects_min = (uint32_t)c->options.removal_objects_min,
+        .clusters_min = (uint32_t)c->options.removal_clusters_min};
+
+    hub_fleet_set_guard(o->fleet, &guard);
+}
+
 int ctl_plan(struct ctl *c) {
     CM_CLEANUP(ctl_offline_done) struct ctl_offline o = {0};
     const char *range;
@@ -163,5 +172,6 @@ int ctl_plan(struct ctl *c) {
     if (read_words(c, &range, &dir) != CTL_DONE || ctl_offline_open(c, dir, true, &o) < 0) {
         return CTL_ERROR;
     }
+    set_guard(c, &o);
     return compare(c, &o, range);
 }

@@ -146,7 +146,8 @@ const struct ctl_verb ctl_verbs[] = {
          "be compared, and with --exit-code 3 if something changes.",
      .example = "holdfast plan\nholdfast plan origin/main...HEAD --app checkout\n"
                 "holdfast plan main..release ./fleet.git --path fleet -o markdown > comment.md",
-     .options = "output app cluster group selector path source with exit-code",
+     .options = "output app cluster group selector path source with exit-code "
+                "removal-share-percent removal-objects-min removal-clusters-min",
      .outputs = "text json yaml markdown github",
      .completes = "files",
      .run = ctl_plan},

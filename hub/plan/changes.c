@@ -101,6 +101,22 @@ static void tell_options(const struct telling *t, const struct hub_bundle_spec *
     tell_option(t, "dependsOn", depends_on(a, before), depends_on(a, after));
 }
 
+// ---- Hooks
+
+// tell_hooks: a hook runs for each new bundle, though it may not have changed itself.
+static void tell_hooks(const struct telling *t, const struct hub_bundle *after) {
+    for (size_t i = 0; i < after->spec.object_count && !after->spec.suspend; i++) {
+        const struct hub_object *object = &after->spec.objects[i];
+        bool before = object->order.phase == HUB_PHASE_PRE_APPLY;
+
+        if (before || object->order.phase == HUB_PHASE_POST_APPLY) {
+            tell(t, (struct hub_plan_change){.action = HUB_PLAN_RUNS,
+                                             .key = object->key,
+                                             .path = before ? "pre-apply" : "post-apply"});
+        }
+    }
+}
+
 // ---- Fields
 
 static struct cm_json *parse(struct cm_arena *a, const struct hub_object *object) {
@@ -161,14 +177,15 @@ static void compare_trees(struct plan_making *m, struct plan_fields *fields, str
 
 static struct plan_fields *compare_objects(struct plan_making *m, const struct hub_object *before,
                                            const struct hub_object *after) {
-    CM_CLEANUP(cm_arena_freep) struct cm_arena *scratch = cm_arena_new(0);
     struct plan_fields *fields = cm_arena_get(m->arena, sizeof(*fields));
-    struct cm_json *old = parse(scratch, before);
-    struct cm_json *now = parse(scratch, after);
+    struct cm_json *old = parse(m->scratch, before);
+    struct cm_json *now = parse(m->scratch, after);
 
+    m->totals.compared++;
     if (old != NULL && now != NULL) {
-        compare_trees(m, fields, scratch, old, now);
+        compare_trees(m, fields, m->scratch, old, now);
     }
+    cm_arena_reset(m->scratch);
     if (fields->count == 0) {
         fields->items = cm_arena_get(m->arena, sizeof(*fields->items));
         fields->items[fields->count++].action = HUB_PLAN_REWRITTEN;
@@ -242,6 +259,9 @@ void plan_changes_of(struct plan_making *m, const struct plan_class *class,
         tell(&t, (struct hub_plan_change){.action = HUB_PLAN_LEAVES});
     } else {
         tell_options(&t, &step->before->spec, &step->after->spec);
+    }
+    if (step->after != NULL) {
+        tell_hooks(&t, step->after);
     }
     for (size_t i = 0; i < step->count; i++) {
         const struct plan_object *object = &step->objects[i];

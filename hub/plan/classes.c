@@ -98,8 +98,8 @@ static char *put_name(char *out, const struct hub_bundle *bundle) {
     return out;
 }
 
-const struct plan_step *plan_step_get(struct plan_making *m, const struct hub_bundle *before,
-                                      const struct hub_bundle *after, bool prune) {
+struct plan_step *plan_step_get(struct plan_making *m, const struct hub_bundle *before,
+                                const struct hub_bundle *after, bool prune) {
     char key[4 * NAME_BYTES + 4];
     char *end = put_name(put_name(key, before), after);
 
@@ -207,20 +207,39 @@ static void write_key(const struct plan_step *step, const struct plan_move *move
     }
 }
 
+static struct plan_class *add_class(struct plan_making *m, struct plan_app *app,
+                                    struct plan_class class) {
+    struct plan_class *added = cm_arena_get(m->arena, sizeof(*added));
+
+    *added = class;
+    app->classes = plan_grow(m->arena, app->classes, app->class_count, &app->capacity,
+                             sizeof(struct plan_class *));
+    app->classes[app->class_count++] = added;
+    return added;
+}
+
+static struct plan_class *get_plain(struct plan_making *m, struct plan_app *app,
+                                    struct plan_step *step) {
+    if (step->plain == NULL) {
+        step->plain = add_class(m, app, (struct plan_class){.step = step});
+    }
+    return step->plain;
+}
+
 static struct plan_class *get_class(struct plan_making *m, struct plan_app *app,
-                                    const struct plan_step *step, const struct plan_move *moves,
+                                    struct plan_step *step, const struct plan_move *moves,
                                     size_t move_count) {
     CM_CLEANUP(cm_str_done) struct cm_str key = {0};
 
+    if (move_count == 0) {
+        return get_plain(m, app, step);
+    }
     write_key(step, moves, move_count, &key);
     struct plan_class *class = cm_map_get(app->by_key, cm_str_get(&key));
     if (class == NULL) {
-        class = cm_arena_get(m->arena, sizeof(*class));
-        *class = (struct plan_class){.step = step, .moves = moves, .move_count = move_count};
+        class = add_class(
+            m, app, (struct plan_class){.step = step, .moves = moves, .move_count = move_count});
         cm_map_put(app->by_key, cm_str_get(&key), class);
-        app->classes = plan_grow(m->arena, app->classes, app->class_count, &app->capacity,
-                                 sizeof(struct plan_class *));
-        app->classes[app->class_count++] = class;
     }
     return class;
 }

@@ -260,7 +260,10 @@ static void finish(struct folding *f, struct hub_plan_app *out) {
 void plan_fold(struct plan_making *m, const struct plan_app *app, struct hub_plan_app *out) {
     struct folding f = {.m = m, .app = app, .atoms = cm_map_new(NULL)};
 
-    *out = (struct hub_plan_app){.name = app->name, .held = app->held};
+    *out = (struct hub_plan_app){.name = app->name,
+                                 .settings = app->settings,
+                                 .setting_count = app->setting_count,
+                                 .held = app->held};
     for (size_t i = 0; i < app->class_count; i++) {
         const struct plan_class *class = app->classes[i];
         const struct hub_bundle *now = class->step->after;

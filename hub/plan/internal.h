@@ -6,6 +6,7 @@
 //     changes.c   a class -> changes, each known once
 //     fold.c      changes -> groups of clusters
 //     problems.c  new, known, mended
+//     settings.c  options that do nothing now
 //     unseen.c    Apps whose manifests are in repositories that are not here
 //
 // A *step* is an App's way from one bundle to another. A *class* is the clusters that take the same
@@ -31,8 +32,19 @@ struct plan_waiting {
     bool prune;
 };
 
+// What an App says of later.
+struct plan_settings {
+    const char *app;
+    const char *release_group; // NULL: none
+    bool prune_on_loss;
+    bool plain_secrets;
+};
+#define HUB_PLAN_SETTINGS 3
+
 struct hub_plan_before {
     struct cm_arena *arena;
+    struct plan_settings *settings; // sorted by app
+    size_t setting_count;
     struct plan_waiting *waiting; // sorted by name
     size_t waiting_count;
     struct hub_desired **states; // sorted by cluster; one reference each
@@ -46,6 +58,8 @@ struct plan_object {
     const struct hub_object *after;  // NULL: it leaves
 };
 
+struct plan_class;
+
 struct plan_step {
     const struct hub_bundle *before; // NULL: the App comes
     const struct hub_bundle *after;  // NULL: the App leaves
@@ -54,7 +68,8 @@ struct plan_step {
     size_t count;
     size_t coming;
     size_t leaving;
-    size_t kept; // of these, what stays though the App prunes
+    size_t kept;              // of these, what stays though the App prunes
+    struct plan_class *plain; // without objects that change hands; NULL: none yet
 };
 
 // An object that changes hands on a cluster.
@@ -79,6 +94,8 @@ struct plan_app {
     size_t class_count;
     size_t capacity;
     struct cm_map *by_key; // -> class
+    struct hub_plan_change *settings;
+    size_t setting_count;
     size_t held;
 };
 
@@ -88,13 +105,14 @@ struct plan_making {
     struct cm_map *steps; // by bundles -> struct plan_step
     struct cm_map *apps;  // by name -> struct plan_app
     struct cm_map *diffs; // by objects -> struct plan_fields
+    struct cm_arena *scratch;
     struct hub_plan_totals totals;
 };
 
 // An App on the cluster that is being looked at.
 struct plan_touch {
     const char *app;
-    const struct plan_step *step;
+    struct plan_step *step;
 };
 
 // plan_grow makes room for one more in an array that lives in an arena.
@@ -104,8 +122,8 @@ void *plan_grow(struct cm_arena *a, void *items, size_t count, size_t *capacity,
 struct plan_app *plan_app_get(struct plan_making *m, const char *name);
 // plan_step_keeps tells whether an object that leaves stays where it is.
 bool plan_step_keeps(const struct plan_step *step, const struct hub_object *object);
-const struct plan_step *plan_step_get(struct plan_making *m, const struct hub_bundle *before,
-                                      const struct hub_bundle *after, bool prune);
+struct plan_step *plan_step_get(struct plan_making *m, const struct hub_bundle *before,
+                                const struct hub_bundle *after, bool prune);
 // plan_classes_add puts a cluster into a class of each App that is touched on it.
 void plan_classes_add(struct plan_making *m, const char *cluster, const struct plan_touch *touches,
                       size_t count);
@@ -121,6 +139,11 @@ void plan_changes_of(struct plan_making *m, const struct plan_class *class,
 
 // ---- fold.c
 void plan_fold(struct plan_making *m, const struct plan_app *app, struct hub_plan_app *out);
+
+// ---- settings.c
+void plan_settings_remember(struct hub_plan_before *before, const struct hub_fleet *f);
+void plan_settings_make(struct plan_making *m, const struct hub_plan_before *before,
+                        const struct hub_fleet *f);
 
 // ---- unseen.c
 void plan_unseen_remember(struct hub_plan_before *before, const struct hub_fleet *f);

@@ -10,11 +10,10 @@
 #include "hub/render/bundle.h"
 
 static const char *const actions[HUB_PLAN_ACTIONS] = {
-    [HUB_PLAN_LEAVES] = "leaves",    [HUB_PLAN_REMOVED] = "delete",
-    [HUB_PLAN_RELEASED] = "release", [HUB_PLAN_MOVED] = "moveTo",
-    [HUB_PLAN_COMES] = "comes",      [HUB_PLAN_OPTION] = "option",
-    [HUB_PLAN_ADDED] = "add",        [HUB_PLAN_TAKEN] = "takeFrom",
-    [HUB_PLAN_FIELD] = "field",      [HUB_PLAN_REWRITTEN] = "rewrite",
+    [HUB_PLAN_LEAVES] = "leaves", [HUB_PLAN_REMOVED] = "delete",    [HUB_PLAN_RELEASED] = "release",
+    [HUB_PLAN_MOVED] = "moveTo",  [HUB_PLAN_COMES] = "comes",       [HUB_PLAN_OPTION] = "option",
+    [HUB_PLAN_RUNS] = "runHook",  [HUB_PLAN_ADDED] = "add",         [HUB_PLAN_TAKEN] = "takeFrom",
+    [HUB_PLAN_FIELD] = "field",   [HUB_PLAN_REWRITTEN] = "rewrite",
 };
 
 static struct cm_json *names(struct cm_arena *a, const char *const *items, size_t count) {
@@ -57,7 +56,7 @@ static struct cm_json *change_row(struct cm_arena *a, const struct hub_plan_chan
 
     cm_json_set_string(a, row, "action", actions[change->action]);
     set_text(a, row, "object", change->key);
-    set_text(a, row, "path", change->path);
+    set_text(a, row, change->action == HUB_PLAN_RUNS ? "hook" : "path", change->path);
     set_text(a, row, "app", change->app);
     set_value(a, row, "before", change->before);
     set_value(a, row, "after", change->after);
@@ -81,14 +80,20 @@ static struct cm_json *app_row(struct cm_arena *a, const struct hub_plan_app *ap
     struct cm_json *row = cm_json_new(a, CM_OBJECT);
     struct cm_json *groups = cm_json_new(a, CM_ARRAY);
 
+    struct cm_json *settings = cm_json_new(a, CM_ARRAY);
+
     for (size_t i = 0; i < app->group_count; i++) {
         cm_json_append(groups, group_row(a, &app->groups[i]));
+    }
+    for (size_t i = 0; i < app->setting_count; i++) {
+        cm_json_append(settings, change_row(a, &app->settings[i]));
     }
     cm_json_set_string(a, row, "app", app->name);
     cm_json_set_int(a, row, "clusters", (int64_t)app->clusters);
     cm_json_set_int(a, row, "suspended", (int64_t)app->suspended);
     cm_json_set_int(a, row, "held", (int64_t)app->held);
     cm_json_set_bool(a, row, "wasWrong", app->was_wrong);
+    cm_json_set(a, row, "later", settings);
     cm_json_set(a, row, "groups", groups);
     return row;
 }

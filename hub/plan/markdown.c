@@ -169,6 +169,18 @@ static void add_notes(const struct page *page, const struct hub_plan_app *app) {
 
 #define NOTES_BYTES 400 // an App's title and notes
 
+static void add_title(const struct page *page, const struct hub_plan_app *app) {
+    bool changes = app->group_count > 0;
+    size_t count = changes ? app->clusters : app->held;
+
+    if (!changes && app->setting_count > 0) {
+        cm_str_addf(page->out, "\n#### App `%s`: no cluster now\n\n", app->name);
+        return;
+    }
+    cm_str_addf(page->out, "\n#### App `%s`: %s%zu cluster%s\n\n", app->name,
+                changes ? "" : "nothing changes; held on ", count, paint_plural(count));
+}
+
 static void add_app(struct page *page, const struct hub_plan_app *app) {
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
     const struct paint p = {.out = &text, .diff = true};
@@ -177,12 +189,9 @@ static void add_app(struct page *page, const struct hub_plan_app *app) {
         page->hidden++;
         return;
     }
-    cm_str_addf(page->out, "\n#### App `%s`: %s%zu cluster%s\n\n", app->name,
-                app->group_count > 0 ? "" : "nothing changes; held on ",
-                app->group_count > 0 ? app->clusters : app->held,
-                paint_plural(app->group_count > 0 ? app->clusters : app->held));
+    add_title(page, app);
     add_notes(page, app);
-    if (app->group_count > 0) {
+    if (app->group_count + app->setting_count > 0) {
         paint_app(&p, app);
         add_block(page, &text, "diff", page->max);
     }

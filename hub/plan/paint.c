@@ -192,6 +192,9 @@ static void paint_whole(const struct paint *p, size_t level, const struct hub_pl
     case HUB_PLAN_ADDED:
         paint_line(p, PAINT_ADD, level, "%s", c->key);
         break;
+    case HUB_PLAN_RUNS:
+        paint_line(p, PAINT_CHANGE, level, "%s runs (%s)", c->key, c->path);
+        break;
     case HUB_PLAN_REWRITTEN:
         paint_line(p, PAINT_NOTE, level, "%s is written otherwise, the same to Kubernetes", c->key);
         break;
@@ -249,7 +252,18 @@ static void paint_ways(const struct paint *p, const struct hub_plan_group *first
     paint_changes(p, first);
 }
 
+static void paint_setting(const struct paint *p, const struct hub_plan_change *setting) {
+    const char *before = setting->before == NULL ? "none" : setting->before->text;
+    const char *after = setting->after == NULL ? "none" : setting->after->text;
+
+    paint_line(p, PAINT_CHANGE, 1, "%s: %s → %s: %s", setting->path, before, after,
+               hub_plan_setting_words(setting));
+}
+
 void paint_app(const struct paint *p, const struct hub_plan_app *app) {
+    for (size_t i = 0; i < app->setting_count; i++) {
+        paint_setting(p, &app->settings[i]);
+    }
     for (size_t i = 0; i < app->group_count;) {
         size_t clusters;
         size_t end = same_shape(app, i, &clusters);

@@ -59,7 +59,7 @@ static void hold(struct walk *w, struct hub_desired *state) {
 
 // ---- One cluster
 
-static void touch(struct walk *w, const char *app, const struct plan_step *step) {
+static void touch(struct walk *w, const char *app, struct plan_step *step) {
     w->touches =
         plan_grow(w->m->arena, w->touches, w->touch_count, &w->touch_capacity, sizeof(*w->touches));
     w->touches[w->touch_count++] = (struct plan_touch){app, step};
@@ -216,7 +216,7 @@ static void fold_apps(struct plan_making *m, const struct hub_plan_before *befor
         struct plan_app *app = cm_map_get(m->apps, names[i]);
 
         app->held = is_compared(plan, names[i]) ? app->held : 0;
-        if (app->class_count == 0 && app->held == 0) {
+        if (app->class_count + app->setting_count == 0 && app->held == 0) {
             continue;
         }
         struct hub_plan_app *out = &apps[plan->app_count++];
@@ -248,6 +248,7 @@ static void make(struct owned_plan *own, struct plan_making *m,
     plan->unmanaged = w.unmanaged.items;
     plan->unmanaged_count = w.unmanaged.count;
     plan_problems_make(m, before, f, plan);
+    plan_settings_make(m, before, f);
     fold_apps(m, before, plan);
     plan->totals = m->totals;
 }
@@ -260,7 +261,8 @@ struct hub_plan *hub_plan_make(const struct hub_plan_before *before, const struc
                             .filter = filter != NULL ? filter : &all,
                             .steps = cm_map_new(NULL),
                             .apps = cm_map_new(NULL),
-                            .diffs = cm_map_new(NULL)};
+                            .diffs = cm_map_new(NULL),
+                            .scratch = cm_arena_new(0)};
 
     own->arena = m.arena;
     make(own, &m, before, f);
@@ -268,6 +270,7 @@ struct hub_plan *hub_plan_make(const struct hub_plan_before *before, const struc
     cm_map_free(m.apps);
     cm_map_free(m.steps);
     cm_map_free(m.diffs);
+    cm_arena_free(m.scratch);
     return &own->public;
 }
 
@@ -294,7 +297,9 @@ bool hub_plan_changes(const struct hub_plan *plan) {
             return true;
         }
     }
-    return plan->totals.clusters + plan->joined_count + plan->unmanaged_count > 0;
+    return plan->totals.clusters + plan->totals.settings + plan->joined_count +
+               plan->unmanaged_count >
+           0;
 }
 
 size_t hub_plan_count_problems(const struct hub_plan *plan, enum hub_plan_news news) {

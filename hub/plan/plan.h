@@ -36,17 +36,18 @@ enum hub_plan_action {  // in the order in which they are told
     HUB_PLAN_MOVED,     // an object is handed to another App
     HUB_PLAN_COMES,     // the App is new on these clusters
     HUB_PLAN_OPTION,    // suspend, prune and so on
+    HUB_PLAN_RUNS,      // a hook runs, as it does for each change of its App
     HUB_PLAN_ADDED,     // an object is new
     HUB_PLAN_TAKEN,     // an object comes from another App; its changes are told as fields
     HUB_PLAN_FIELD,     // a field of an object
     HUB_PLAN_REWRITTEN, // an object is written otherwise and means the same to Kubernetes
 };
-#define HUB_PLAN_ACTIONS 10
+#define HUB_PLAN_ACTIONS 11
 
 struct hub_plan_change {
     enum hub_plan_action action;
     const char *key;              // the object's; "" for what concerns the App
-    const char *path;             // of the field, name of the option; "" otherwise
+    const char *path;             // of the field, name of the option, when a hook runs; or ""
     const struct cm_json *before; // of fields and options; NULL: there was none
     const struct cm_json *after;
     const struct hub_object *object; // ADDED
@@ -66,6 +67,8 @@ struct hub_plan_app {
     const char *name;
     const struct hub_plan_group *groups;
     size_t group_count;
+    const struct hub_plan_change *settings; // options that do nothing now and decide of later
+    size_t setting_count;
     size_t clusters;  // on which something changes
     size_t suspended; // of these: the agent does nothing there for now
     size_t held;      // clusters, changed or not, where a problem keeps the last good version
@@ -95,6 +98,8 @@ struct hub_plan_totals {
     size_t added;
     size_t changed;
     size_t clusters; // on which something changes
+    size_t settings; // Apps with options that decide of later
+    size_t compared; // distinct pairs of objects whose fields were looked at
 };
 
 struct hub_plan {
@@ -132,6 +137,9 @@ void hub_plan_freep(struct hub_plan **plan);
 
 // hub_plan_changes tells whether anything but problems is in the plan.
 bool hub_plan_changes(const struct hub_plan *plan);
+
+// hub_plan_setting_words says what such an option means.
+const char *hub_plan_setting_words(const struct hub_plan_change *setting);
 
 // hub_plan_count_problems tells how many there are now, or were mended.
 size_t hub_plan_count_problems(const struct hub_plan *plan, enum hub_plan_news news);

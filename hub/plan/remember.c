@@ -32,6 +32,7 @@ struct hub_plan_before *hub_plan_remember(const struct hub_fleet *f) {
     hub_fleet_each_cluster(f, remember_cluster, &r);
     const struct hub_problem *problems = hub_fleet_problems(f, &before->problem_count);
     before->problems = plan_problems_copy(before->arena, problems, before->problem_count);
+    plan_settings_remember(before, f);
     plan_unseen_remember(before, f);
     return before;
 }

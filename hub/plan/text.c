@@ -60,6 +60,8 @@ static void write_app(const struct paint *p, const struct hub_plan_app *app) {
     if (app->group_count > 0) {
         paint_line(p, PAINT_HEAD, 0, "App %s changes on %zu cluster%s", app->name, app->clusters,
                    paint_plural(app->clusters));
+    } else if (app->setting_count > 0) {
+        paint_line(p, PAINT_HEAD, 0, "App %s changes on no cluster now", app->name);
     } else {
         paint_line(p, PAINT_HEAD, 0, "App %s does not change", app->name);
     }

@@ -159,17 +159,25 @@ static void add_objects(const struct hub_plan_totals *t, struct cm_str *out) {
     cm_str_done(&counts);
 }
 
+static bool changes_clusters(const struct hub_plan *plan) {
+    return count_clusters(plan) + plan->joined_count + plan->unmanaged_count > 0;
+}
+
 void hub_plan_verdict(const struct hub_plan *plan, struct cm_str *out) {
     size_t apps = count_changed_apps(plan);
     size_t fresh = hub_plan_count_problems(plan, HUB_PLAN_NEW);
     size_t known = hub_plan_count_problems(plan, HUB_PLAN_KNOWN);
 
-    if (!hub_plan_changes(plan)) {
+    if (!changes_clusters(plan)) {
         cm_str_add(out, "nothing changes on any cluster");
     } else {
         cm_str_addf(out, "%zu App%s change%s on %zu cluster%s", apps, paint_plural(apps),
                     apps == 1 ? "s" : "", count_clusters(plan), paint_plural(count_clusters(plan)));
         add_objects(&plan->totals, out);
+    }
+    if (plan->totals.settings > 0) {
+        cm_str_addf(out, "; options of %zu App%s change what happens later", plan->totals.settings,
+                    paint_plural(plan->totals.settings));
     }
     if (fresh + known > 0) {
         cm_str_addf(out, "; %zu problem%s (%zu new)", fresh + known, paint_plural(fresh + known),

@@ -234,6 +234,14 @@ class OfflineVerbs(story.Story):
         self.assertIn("apps/shop/App.yaml:1:1: an App's document must be named app.yaml", said)
         self.assertNotIn("delete", said.lower())
 
+    def test_what_waits_is_told_with_the_bounds_of_the_hub(self):
+        self.repo.write({"apps/shop/two.yaml": None, "apps/shop/key.yaml": None})
+        self.assertNotIn("WAITS", self.says(0, "plan"))
+        said = self.says(1, "plan", "--removal-objects-min", "2")
+        self.assertIn("WAITS: 1 removal", said)
+        self.assertNotIn("WAITS", self.says(0, "plan", "--removal-objects-min", "2",
+                                            "--removal-share-percent", "70"))
+
     def test_a_comment_and_annotations_are_ready_to_post(self):
         self.repo.write({"apps/shop/one.yaml": config_map("one", "${gone}"),
                          "apps/shop/app.yaml": APP + "  suspend: true\n"})

@@ -50,7 +50,9 @@ static void every_option_of_a_verb_is_in_the_table(void **state) {
 
 static void only_settings_come_from_the_environment(void **state) {
     (void)state;
-    static const char settings[] = "server token-file ca-file context config color output";
+    static const char settings[] = "server token-file ca-file context config color output "
+                                   "removal-share-percent removal-objects-min "
+                                   "removal-clusters-min";
 
     for (size_t i = 0; i < ctl_option_count; i++) {
         assert_true(ctl_option_table[i].line_only !=

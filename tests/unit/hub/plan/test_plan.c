@@ -273,6 +273,42 @@ static void what_waits_is_a_problem_with_the_document_to_commit(void **state) {
     assert_int_equal(plan->problem_count, 0);
 }
 
+static void objects_that_many_clusters_share_are_compared_once(void **state) {
+    struct scene *s = *state;
+
+    world_put_config(&s->w, "shop", "own", "${cluster.name}"); // so that no two bundles are alike
+    (void)world_commit(&s->w);
+    hub_plan_before_free(s->before);
+    s->before = hub_plan_remember(s->w.fleet);
+    world_put_config(&s->w, "shop", "one", "b");
+    assert_int_equal(make(s, NULL)->totals.changed, 3);
+    assert_int_equal(s->plan->totals.compared, 1);
+}
+
+static void a_hook_runs_with_each_change_of_its_app(void **state) {
+    struct scene *s = *state;
+
+    world_put(&s->w, "apps/shop/migrate.yaml",
+              "apiVersion: batch/v1\nkind: Job\n"
+              "metadata: {name: migrate, namespace: default,\n"
+              "  annotations: {holdfast.dev/hook: pre-apply}}\n"
+              "spec: {template: {spec: {containers: [{name: a, image: i}]}}}\n");
+    (void)world_commit(&s->w);
+    hub_plan_before_free(s->before);
+    s->before = hub_plan_remember(s->w.fleet);
+    world_put_config(&s->w, "shop", "one", "b");
+    const struct hub_plan_group *group = &make(s, NULL)->apps[0].groups[0];
+    assert_int_equal(group->change_count, 2);
+    assert_int_equal(group->changes[0].action, HUB_PLAN_RUNS);
+    assert_string_equal(group->changes[0].key, "Job.batch/default/migrate");
+    assert_string_equal(group->changes[0].path, "pre-apply");
+    world_put_app(&s->w, "shop", ALL "  suspend: true\n");
+    group = &make(s, NULL)->apps[0].groups[0];
+    for (size_t i = 0; i < group->change_count; i++) {
+        assert_int_not_equal(group->changes[i].action, HUB_PLAN_RUNS);
+    }
+}
+
 static void a_plan_outlives_the_fleet_and_what_was_before(void **state) {
     struct scene *s = *state;
 
@@ -306,6 +342,8 @@ int main(void) {
         TEST(an_app_whose_manifests_went_elsewhere_is_not_compared),
         TEST(that_such_an_app_is_deleted_is_told_all_the_same),
         TEST(what_waits_is_a_problem_with_the_document_to_commit),
+        TEST(objects_that_many_clusters_share_are_compared_once),
+        TEST(a_hook_runs_with_each_change_of_its_app),
         TEST(a_plan_outlives_the_fleet_and_what_was_before),
     };
 

@@ -268,6 +268,30 @@ static void nothing_is_said_of_what_does_not_change(void **state) {
 
 // ---- Bounds and hostile texts
 
+static void hooks_run_and_options_decide_of_later(void **state) {
+    struct story s = {0};
+
+    (void)state;
+    begin(&s);
+    put_clusters(&s, 2);
+    world_put_app(&s.world, "shop", ALL "  releaseGroup: front");
+    world_put_app(&s.world, "web", ALL);
+    world_put_config(&s.world, "web", "one", "a");
+    put_web(&s, "1.4.2", "2");
+    world_put(&s.world, "apps/shop/migrate.yaml",
+              "apiVersion: batch/v1\nkind: Job\n"
+              "metadata: {name: migrate, namespace: shop,\n"
+              "  annotations: {holdfast.dev/hook: pre-apply}}\n"
+              "spec: {template: {spec: {containers: [{name: a, image: i}]}}}\n");
+    remember(&s);
+    put_web(&s, "1.5.0", "2");
+    world_put_app(&s.world, "shop", ALL);
+    world_put_app(&s.world, "web", ALL "  onTargetLoss: prune");
+    make(&s, NULL);
+    expect_all(&s, "later");
+    end(&s);
+}
+
 static void a_comment_keeps_its_bound(void **state) {
     struct story s = {0};
     CM_CLEANUP(cm_str_done) struct cm_str markdown = {0};
@@ -362,6 +386,7 @@ int main(void) {
         cmocka_unit_test(problems_options_and_moves),
         cmocka_unit_test(texts_of_several_lines_are_compared_by_line),
         cmocka_unit_test(nothing_is_said_of_what_does_not_change),
+        cmocka_unit_test(hooks_run_and_options_decide_of_later),
         cmocka_unit_test(a_comment_keeps_its_bound),
         cmocka_unit_test(a_text_cannot_leave_its_block),
         cmocka_unit_test(annotations_escape_what_has_a_meaning),

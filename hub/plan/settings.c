@@ -1,0 +1,160 @@
+// Options of an App that do nothing to a cluster now and decide what happens later: they are in no
+// bundle, so the documents of before and after are compared.
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/json.h"
+#include "hub/plan/internal.h"
+
+struct remembering {
+    struct hub_plan_before *before;
+    size_t capacity;
+};
+
+static void remember_app(void *ctx, const struct hub_app_info *info) {
+    struct remembering *r = ctx;
+    struct hub_plan_before *before = r->before;
+    struct cm_arena *a = before->arena;
+    const char *group = info->release_group;
+
+    before->settings = plan_grow(a, before->settings, before->setting_count, &r->capacity,
+                                 sizeof(*before->settings));
+    before->settings[before->setting_count++] =
+        (struct plan_settings){.app = cm_arena_strdup(a, info->name),
+                               .release_group = group == NULL ? NULL : cm_arena_strdup(a, group),
+                               .prune_on_loss = info->prune_on_loss,
+                               .plain_secrets = info->plain_secrets};
+}
+
+void plan_settings_remember(struct hub_plan_before *before, const struct hub_fleet *f) {
+    struct remembering r = {.before = before};
+
+    hub_fleet_each_app(f, remember_app, &r);
+}
+
+// ---- Now
+
+static int compare_name(const void *name, const void *settings) {
+    return strcmp(name, ((const struct plan_settings *)settings)->app);
+}
+
+struct telling {
+    struct plan_making *m;
+    const struct hub_fleet *fleet;
+    const struct hub_plan_before *before;
+    const char *app;
+};
+
+static void tell(struct plan_making *m, const char *app, const char *name, const char *before,
+                 const char *after) {
+    struct plan_app *own = plan_app_get(m, app);
+
+    if (own->settings == NULL) {
+        own->settings = cm_arena_get(m->arena, HUB_PLAN_SETTINGS * sizeof(*own->settings));
+        m->totals.settings++;
+    }
+    own->settings[own->setting_count++] = (struct hub_plan_change){
+        .action = HUB_PLAN_OPTION,
+        .key = "",
+        .path = name,
+        .app = "",
+        .before = before == NULL ? NULL : cm_json_new_string(m->arena, before),
+        .after = after == NULL ? NULL : cm_json_new_string(m->arena, after)};
+}
+
+static void compare_settings(struct plan_making *m, const struct plan_settings *old,
+                             const struct hub_app_info *now) {
+    const char *group = now->release_group == NULL ? "" : now->release_group;
+
+    if (old->prune_on_loss != now->prune_on_loss) {
+        tell(m, now->name, "onTargetLoss", old->prune_on_loss ? "prune" : "orphan",
+             now->prune_on_loss ? "prune" : "orphan");
+    }
+    if (strcmp(old->release_group == NULL ? "" : old->release_group, group) != 0) {
+        tell(m, now->name, "releaseGroup", old->release_group, now->release_group);
+    }
+    if (old->plain_secrets != now->plain_secrets) {
+        tell(m, now->name, "plainSecrets", old->plain_secrets ? "allow" : "deny",
+             now->plain_secrets ? "allow" : "deny");
+    }
+}
+
+struct looking {
+    const struct telling *t;
+    bool found;
+};
+
+static void look_at_cluster(void *ctx, const struct hub_cluster_info *info) {
+    struct looking *l = ctx;
+    const struct hub_plan_filter *filter = l->t->m->filter;
+    const struct hub_desired *state = hub_fleet_desired(l->t->fleet, info->name);
+
+    if (l->found || state == NULL || !filter->wants(filter->ctx, info->name)) {
+        return;
+    }
+    for (size_t i = 0; i < state->pair_count && !l->found; i++) {
+        l->found = strcmp(state->pairs[i].app, l->t->app) == 0;
+    }
+}
+
+// is_wanted: an App that is on no cluster is not left out because of those that are looked at.
+static bool is_wanted(struct telling *t, const struct hub_app_info *info) {
+    const struct hub_plan_filter *filter = t->m->filter;
+    struct looking l = {.t = t};
+
+    if (filter->app != NULL && strcmp(filter->app, info->name) != 0) {
+        return false;
+    }
+    if (filter->wants == NULL || info->clusters == 0) {
+        return true;
+    }
+    t->app = info->name;
+    hub_fleet_each_cluster(t->fleet, look_at_cluster, &l);
+    return l.found;
+}
+
+static bool are_same(const struct plan_settings *old, const struct hub_app_info *now) {
+    bool same_group = old->release_group == NULL || now->release_group == NULL
+                          ? old->release_group == now->release_group
+                          : strcmp(old->release_group, now->release_group) == 0;
+
+    return same_group && old->prune_on_loss == now->prune_on_loss &&
+           old->plain_secrets == now->plain_secrets;
+}
+
+static void look_at_app(void *ctx, const struct hub_app_info *info) {
+    struct telling *t = ctx;
+    const struct hub_plan_before *before = t->before;
+    const struct plan_settings *old =
+        before->setting_count == 0 ? NULL
+                                   : bsearch(info->name, before->settings, before->setting_count,
+                                             sizeof(*old), compare_name);
+
+    if (old != NULL && !are_same(old, info) && is_wanted(t, info)) {
+        compare_settings(t->m, old, info);
+    }
+}
+
+void plan_settings_make(struct plan_making *m, const struct hub_plan_before *before,
+                        const struct hub_fleet *f) {
+    struct telling t = {.m = m, .fleet = f, .before = before};
+
+    hub_fleet_each_app(f, look_at_app, &t);
+}
+
+const char *hub_plan_setting_words(const struct hub_plan_change *setting) {
+    const char *after = setting->after == NULL ? "" : setting->after->text;
+
+    if (strcmp(setting->path, "onTargetLoss") == 0) {
+        return strcmp(after, "prune") == 0
+                   ? "from then on what it has is DELETED on clusters that its targets lose"
+                   : "from then on what it has stays on clusters that its targets lose";
+    }
+    if (strcmp(setting->path, "releaseGroup") == 0) {
+        return setting->after == NULL ? "from then on its changes land by themselves"
+                                      : "from then on its changes land with those of this group";
+    }
+    return strcmp(after, "allow") == 0 ? "from then on its Secrets may stand in Git readably"
+                                       : "from then on its Secrets may not stand in Git readably";
+}
