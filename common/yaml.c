@@ -54,20 +54,19 @@ static void event_done(yaml_event_t *event) {
 
 static enum cm_rc fail_parser(struct reader *r) {
     const yaml_parser_t *p = &r->parser;
-    const char *problem = p->problem != NULL ? p->problem : "malformed YAML";
 
-    r->ended = p->error == YAML_MEMORY_ERROR || p->error == YAML_READER_ERROR;
     if (p->error == YAML_MEMORY_ERROR) {
-        return CM_YAML_FAIL(r->err, &p->mark, "the document needs more memory than there is");
+        cm_mem_end();
     }
+    r->ended = p->error == YAML_READER_ERROR;
     if (p->error == YAML_READER_ERROR) {
-        return CM_YAML_FAIL(r->err, &p->mark, "%s (0x%02x) at or after this line", problem,
+        return CM_YAML_FAIL(r->err, &p->mark, "%s (0x%02x) at or after this line", p->problem,
                             (unsigned)p->problem_value);
     }
     if (p->context != NULL) {
-        return CM_YAML_FAIL(r->err, &p->problem_mark, "%s %s", problem, p->context);
+        return CM_YAML_FAIL(r->err, &p->problem_mark, "%s %s", p->problem, p->context);
     }
-    return CM_YAML_FAIL(r->err, &p->problem_mark, "%s", problem);
+    return CM_YAML_FAIL(r->err, &p->problem_mark, "%s", p->problem);
 }
 
 static enum cm_rc next_event(struct reader *r, yaml_event_t *event) {
@@ -485,8 +484,8 @@ static enum cm_rc read_node(struct reader *r, const yaml_event_t *event, struct 
     case YAML_SEQUENCE_START_EVENT:
     case YAML_MAPPING_START_EVENT:
         return read_holder(r, event, name, out);
-    default:
-        return CM_YAML_FAIL(r->err, &event->start_mark, "malformed YAML");
+    default: // libyaml makes no other event here
+        abort();
     }
 }
 
@@ -582,7 +581,8 @@ static enum cm_rc check_tag_lines(const char *text, size_t size, struct cm_err *
 
     for (const char *at = text; (at = memmem(at, (size_t)(end - at), "%TAG", 4)) != NULL; at += 4) {
         if ((at == text || at[-1] == '\n' || at[-1] == '\r') && ++n > TAG_LINES_MAX) {
-            return cm_fail(err, CM_EINVAL, "line 1, column 1: more than %d %%TAG lines",
+            return cm_fail(err, CM_EINVAL,
+                           "line 1, column 1: more than %d %%TAG lines: write the tags out",
                            TAG_LINES_MAX);
         }
     }
@@ -621,8 +621,7 @@ static bool is_json(const char *text, size_t size) {
 static enum cm_rc read_from(struct reader *r, const char *text, struct cm_yaml_place at,
                             size_t size, struct cm_json *docs) {
     if (yaml_parser_initialize(&r->parser) == 0) {
-        r->ended = true;
-        return cm_fail(r->err, CM_EIO, "line 1, column 1: out of memory");
+        cm_mem_end();
     }
     yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&r->parser, (const unsigned char *)text + at.offset,

@@ -101,7 +101,7 @@ static enum cm_rc binary_piece(const yaml_event_t *event, struct cm_str *scratch
     if (cm_utf8_valid(cm_str_get(scratch), scratch->len) != scratch->len) {
         return CM_YAML_FAIL(
             err, &event->start_mark,
-            "!!binary holds bytes that are no UTF-8; use a field that takes base64");
+            "!!binary holds bytes that are no UTF-8: use a field that takes base64");
     }
     *out = (struct cm_yaml_piece){CM_STRING, false, cm_str_get(scratch), scratch->len};
     return CM_OK;

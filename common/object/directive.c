@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/json.h"
+#include "common/str.h"
 
 static bool begins_with(const char *text, const char *prefix) {
     return strncmp(text, prefix, strlen(prefix)) == 0;
@@ -23,6 +24,31 @@ static enum cm_rc check_retained(const struct cm_json *names, struct cm_err *err
               : cm_fail(err, CM_EINVAL, "'$retainKeys' must be a list of the members that stay");
 }
 
+// is_field tells names that begin with a dollar and are no directives: variables, and those of JSON
+// Schema, which definitions hold.
+static bool is_field(const char *name) {
+    static const char *const fields[] = {"$ref", "$schema", "$id", "$defs", "$anchor", "$comment"};
+
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        if (strcmp(name, fields[i]) == 0) {
+            return true;
+        }
+    }
+    return name[1] == '{' || name[1] == '$';
+}
+
+static enum cm_rc fail_unknown(const char *name, struct cm_err *err) {
+    static const char *const directives[] = {CM_DIRECTIVE_PATCH, CM_DIRECTIVE_RETAIN};
+    const char *near = cm_str_nearest(name, directives, sizeof(directives) / sizeof(directives[0]));
+
+    return near != NULL ? cm_fail(err, CM_EINVAL, "unknown directive '%.100s': did you mean '%s'?",
+                                  name, near)
+                        : cm_fail(err, CM_EINVAL,
+                                  "unknown directive '%.100s': write '$patch' or '$retainKeys', or "
+                                  "use a jsonPatch for a member of this name",
+                                  name);
+}
+
 enum cm_rc cm_directive_check(const struct cm_json *member, struct cm_err *err) {
     const char *name = member->key;
     const char *word = cm_json_string(member);
@@ -39,9 +65,11 @@ enum cm_rc cm_directive_check(const struct cm_json *member, struct cm_err *err) 
                        "from it",
                        name);
     }
-    if (strcmp(name, CM_DIRECTIVE_PATCH) != 0 ||
-        (word != NULL && (strcmp(word, "delete") == 0 || strcmp(word, "replace") == 0 ||
-                          strcmp(word, "merge") == 0))) {
+    if (strcmp(name, CM_DIRECTIVE_PATCH) != 0) {
+        return is_field(name) ? CM_OK : fail_unknown(name, err);
+    }
+    if (word != NULL && (strcmp(word, "delete") == 0 || strcmp(word, "replace") == 0 ||
+                         strcmp(word, "merge") == 0)) {
         return CM_OK;
     }
     return cm_fail(err, CM_EINVAL, "'$patch' is 'delete', 'replace' or 'merge'%s%.100s%s",

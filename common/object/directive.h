@@ -17,7 +17,8 @@ enum cm_directive { CM_PATCH_MERGE, CM_PATCH_REPLACE, CM_PATCH_DELETE };
 // cm_directive_is tells whether a member of this name is a directive.
 bool cm_directive_is(const char *name);
 
-// cm_directive_check fails with CM_EINVAL if a member is a directive that is not understood.
+// cm_directive_check fails with CM_EINVAL if a member is a directive that is not understood, or
+// looks like one.
 CM_MUSTUSE enum cm_rc cm_directive_check(const struct cm_json *member, struct cm_err *err);
 
 // cm_directive_of returns what the `$patch` of a map says; CM_PATCH_MERGE if it has none.

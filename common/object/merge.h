@@ -9,7 +9,8 @@
 //     $patch: merge      what happens anyway
 //     $retainKeys: […]   members of the map that are not named go
 // `$setElementOrder/…` and `$deleteFromPrimitiveList/…`, which `kubectl apply` computes for itself,
-// are refused.
+// are refused, as is what else begins with a dollar, but for variables and the words of JSON Schema
+// ($ref, …).
 //
 // The order is kustomize's: the entries of the patch first, in its order, then the others; where an
 // entry has two keys, new entries first, then the list as it was. An entry may leave out the second

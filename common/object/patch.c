@@ -6,7 +6,9 @@
 
 #include "common/arena.h"
 #include "common/json.h"
+#include "common/mem.h"
 #include "common/object/pointer.h"
+#include "common/str.h"
 
 // What `copy` may make of a document altogether.
 #define NODES_MAX ((size_t)1000 * 1000)
@@ -277,6 +279,29 @@ static enum cm_rc do_move(struct patching *p, struct cm_err *err) {
     return rc;
 }
 
+static enum cm_rc fail_test(const struct patching *p, const struct cm_json *found,
+                            struct cm_err *err) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    bool holder = found->type == CM_ARRAY || found->type == CM_OBJECT;
+
+    if (p->with->secret) {
+        cm_str_add(&text, "another one");
+    } else if (holder) {
+        cm_str_add(&text, cm_json_type_name(found->type));
+    } else {
+        struct cm_json bare = *found;
+
+        bare.next = NULL;
+        bare.key = NULL;
+        cm_json_write_compact(&bare, &text);
+    }
+    return cm_fail(err, CM_EINVAL,
+                   "the value at '%.100s' is %.80s%s, not what the test expects: correct the test, "
+                   "or remove it",
+                   cm_json_string(cm_json_get(p->operation, "path")), cm_str_get(&text),
+                   text.len > 80 ? "..." : "");
+}
+
 static enum cm_rc do_test(struct patching *p, struct cm_err *err) {
     const struct cm_json *value = NULL;
     struct spot at = {0};
@@ -290,8 +315,7 @@ static enum cm_rc do_test(struct patching *p, struct cm_err *err) {
     }
     if (!cm_json_equal(node_at(p, &at), value)) {
         p->wrong = value;
-        return cm_fail(err, CM_EINVAL, "the value at '%.100s' is another one than the test expects",
-                       cm_json_string(cm_json_get(p->operation, "path")));
+        return fail_test(p, node_at(p, &at), err);
     }
     return CM_OK;
 }

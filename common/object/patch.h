@@ -3,6 +3,8 @@
 // Threads: one a tree; pure.
 #pragma once
 
+#include <stdbool.h>
+
 #include "common/err.h"
 
 struct cm_arena;
@@ -13,6 +15,7 @@ struct cm_patch {
     // copy makes all nodes of the result; the caller may keep more with each than a node says.
     struct cm_json *(*copy)(void *ctx, const struct cm_json *node);
     void *ctx;
+    bool secret; // errors quote nothing of the document
 };
 
 struct cm_patched {

@@ -1,8 +1,10 @@
 // validate.c: `holdfast validate`: all that is wrong with a fleet repository, before it is pushed.
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "common/arena.h"
 #include "common/json.h"
+#include "common/map.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/ctl/ctl.h"
@@ -21,6 +23,7 @@ struct report {
     size_t warnings;
     size_t clusters;
     size_t apps;
+    struct cm_map *release_groups; // name -> how many Apps it has
 };
 
 static void add(struct report *r, const struct hub_problem *p, const char *level) {
@@ -95,6 +98,42 @@ static void look_at_app(void *ctx, const struct hub_app_info *info) {
     }
 }
 
+// ---- Release groups
+
+static void count_group(void *ctx, const struct hub_app_info *info) {
+    struct report *r = ctx;
+    const size_t *before =
+        info->release_group != NULL ? cm_map_get(r->release_groups, info->release_group) : NULL;
+
+    if (info->release_group != NULL) {
+        size_t *count = cm_new(1, sizeof(*count));
+
+        *count = before != NULL ? *before + 1 : 1;
+        cm_map_put(r->release_groups, info->release_group, count);
+    }
+}
+
+static void look_at_release_group(void *ctx, const struct hub_app_info *info) {
+    struct report *r = ctx;
+    const size_t *count =
+        info->release_group != NULL ? cm_map_get(r->release_groups, info->release_group) : NULL;
+
+    if (count == NULL || *count > 1 || r->errors > 0) {
+        return;
+    }
+    CM_AUTOFREE char *message = cm_strf("no other App is in the release group '%s': correct the "
+                                        "name, or remove it",
+                                        info->release_group);
+    const struct hub_problem problem = {.repo = info->repo,
+                                        .path = info->path,
+                                        .line = info->group_line,
+                                        .column = info->group_column,
+                                        .app = info->name,
+                                        .message = message};
+
+    add(r, &problem, "warning");
+}
+
 static void look_at_group(void *ctx, const struct hub_group_info *info) {
     struct report *r = ctx;
 
@@ -141,13 +180,18 @@ static void add_verdict(struct report *r) {
 }
 
 static int print(struct ctl *c, const struct ctl_offline *o) {
-    struct report r = {.c = c, .o = o, .list = cm_json_new(c->arena, CM_ARRAY)};
+    struct report r = {.c = c,
+                       .o = o,
+                       .list = cm_json_new(c->arena, CM_ARRAY),
+                       .release_groups = cm_map_new(free)};
     int code = CTL_DONE;
 
     add_errors(&r);
     add_unchecked(&r);
     hub_fleet_each_cluster(o->fleet, count_cluster, &r);
     hub_fleet_each_app(o->fleet, look_at_app, &r);
+    hub_fleet_each_app(o->fleet, count_group, &r);
+    hub_fleet_each_app(o->fleet, look_at_release_group, &r);
     hub_fleet_each_group(o->fleet, look_at_group, &r);
     hub_fleet_each_confirmation(o->fleet, look_at_confirmation, &r);
     if (ctl_output_is_tree(c)) {
@@ -158,6 +202,7 @@ static int print(struct ctl *c, const struct ctl_offline *o) {
         }
         (void)fwrite(cm_str_get(&r.text), 1, r.text.len, stdout);
     }
+    cm_map_free(r.release_groups);
     cm_str_done(&r.text);
     return code == CTL_DONE && r.errors > 0 ? CTL_NO : code;
 }

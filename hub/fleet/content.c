@@ -226,7 +226,8 @@ struct loading {
     struct hub_app *app;
     struct hub_filter filter;
     size_t templates;
-    bool stray; // manifests in a folder named overlays
+    size_t files[HUB_FILTERED_KINDS]; // that count, and that are left out
+    bool stray;                       // manifests in a folder named overlays
 };
 
 const char *hub_content_advice(const char *name) {
@@ -254,8 +255,12 @@ static void load_file(void *ctx, struct hub_file *file) {
     struct loading *l = ctx;
 
     if ((file->role != HUB_ROLE_MANIFEST && file->role != HUB_ROLE_REFUSED) ||
-        hub_editions_hide(l->app, file) || !hub_filter_takes(&l->filter, file) ||
-        hub_filter_ignores(l->u, file, &l->app->content)) {
+        hub_editions_hide(l->app, file)) {
+        return;
+    }
+    enum hub_filtered filtered = hub_filter_judge(l->u, &l->filter, file, &l->app->content);
+    l->files[filtered]++;
+    if (filtered != HUB_TAKEN) {
         return;
     }
     if (strncmp(path_of(file) + l->filter.root, OVERLAYS, strlen(OVERLAYS)) == 0) {
@@ -340,7 +345,34 @@ static void report_missing(struct loading *l, const struct hub_folder *home) {
     report(l->app, &doc->path.place, message);
 }
 
+// report_filtered says what leaves out the files of an App that has no manifests.
+static void report_filtered(struct loading *l, size_t count) {
+    static const char *const by[] = {[HUB_NOT_INCLUDED] = "spec.source.include",
+                                     [HUB_EXCLUDED] = "spec.source.exclude",
+                                     [HUB_IGNORED] = ".holdfastignore"};
+    struct cm_str message = {0};
+    const char *comma = "";
+
+    cm_str_addf(&message, "the App has no manifests: %zu file%s left out, ", count,
+                count == 1 ? " is" : "s are");
+    for (size_t i = HUB_NOT_INCLUDED; i < HUB_FILTERED_KINDS; i++) {
+        if (l->files[i] > 0) {
+            cm_str_addf(&message, "%s%zu by %s", comma, l->files[i], by[i]);
+            comma = ", ";
+        }
+    }
+    cm_str_add(&message, ": correct that, or delete app.yaml to remove the App");
+    report(l->app, &l->app->named.doc->place, cm_str_get(&message));
+    cm_str_done(&message);
+}
+
 static void report_none(struct loading *l) {
+    size_t left_out = l->files[HUB_NOT_INCLUDED] + l->files[HUB_EXCLUDED] + l->files[HUB_IGNORED];
+
+    if (left_out > 0) {
+        report_filtered(l, left_out);
+        return;
+    }
     const struct hub_source_doc *doc = &l->app->named.doc->app.source;
     bool whole = doc->path.name[0] == '\0';
     const char *rest = l->app->tree != NULL ? "choose other files"

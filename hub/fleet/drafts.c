@@ -20,7 +20,7 @@ static void look_at(void *ctx, struct hub_file *file) {
     struct hub_diags ignored = {0}; // of ignore files: that is told once there is an App
 
     if (file->role == HUB_ROLE_MANIFEST && file->strays == NULL && file->app == NULL &&
-        hub_filter_takes(&l->filter, file) && !hub_filter_ignores(l->u, file, &ignored)) {
+        hub_filter_judge(l->u, &l->filter, file, &ignored) == HUB_TAKEN) {
         d->read = cm_resize(d->read, (d->read_count + 1) * sizeof(*d->read));
         d->read[d->read_count++] = hub_content_read(l->u, file, d->literal);
         d->wrong += file->source->diags.count;

@@ -49,13 +49,17 @@ static bool any_matches(const struct hub_glob *const *globs, size_t count, const
     return false;
 }
 
-bool hub_filter_takes(const struct hub_filter *filter, const struct hub_file *file) {
+enum hub_filtered hub_filter_judge(struct hub_update *u, const struct hub_filter *filter,
+                                   const struct hub_file *file, struct hub_diags *diags) {
     const char *path = path_of(file) + filter->root;
 
     if (filter->include_count > 0 && !any_matches(filter->include, filter->include_count, path)) {
-        return false;
+        return HUB_NOT_INCLUDED;
     }
-    return !any_matches(filter->exclude, filter->exclude_count, path);
+    if (any_matches(filter->exclude, filter->exclude_count, path)) {
+        return HUB_EXCLUDED;
+    }
+    return hub_filter_ignores(u, file, diags) ? HUB_IGNORED : HUB_TAKEN;
 }
 
 // ---- Ignore files

@@ -250,7 +250,9 @@ struct hub_app_info {
     bool prune_on_loss;        // onTargetLoss: prune
     bool plain_secrets;        // plainSecrets: allow
     const char *release_group; // NULL: none
-    const char *source;        // name of its source; NULL: its own repository
+    uint32_t group_line;       // where that stands
+    uint32_t group_column;
+    const char *source; // name of its source; NULL: its own repository
     const char *const *depends_on;
     size_t depends_on_count;
     size_t clusters; // that it is on

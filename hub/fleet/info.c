@@ -120,6 +120,8 @@ static void visit_app(void *ctx, struct hub_named *named) {
         .prune_on_loss = doc->prune_on_loss,
         .plain_secrets = doc->plain_secrets,
         .release_group = doc->release_group.name,
+        .group_line = doc->release_group.place.line,
+        .group_column = doc->release_group.place.column,
         .source = hub_app_of(named)->tree != NULL ? hub_app_of(named)->tree->name : NULL,
         .depends_on = depends_on,
         .depends_on_count = doc->depends_on_count,

@@ -476,7 +476,10 @@ struct hub_filter {
 };
 void hub_filter_init(struct hub_filter *filter, const struct hub_source_doc *doc, size_t root);
 void hub_filter_done(struct hub_filter *filter);
-bool hub_filter_takes(const struct hub_filter *filter, const struct hub_file *file);
+enum hub_filtered { HUB_TAKEN, HUB_NOT_INCLUDED, HUB_EXCLUDED, HUB_IGNORED, HUB_FILTERED_KINDS };
+// hub_filter_judge tells whether a file counts, or what leaves it out.
+enum hub_filtered hub_filter_judge(struct hub_update *u, const struct hub_filter *filter,
+                                   const struct hub_file *file, struct hub_diags *diags);
 // hub_filter_ignores tells whether a .holdfastignore leaves a file out; one that cannot be read is
 // reported.
 bool hub_filter_ignores(struct hub_update *u, const struct hub_file *file, struct hub_diags *diags);

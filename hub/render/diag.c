@@ -131,7 +131,17 @@ static const char *advice_for(const char *said) {
                                "is part of it"},
         {"would contain itself", ": write out what is meant"},
         {"unknown tag", ": remove it, or put the text in quotes if '!' is part of it"},
-        {"UTF-8", ": save the file as UTF-8"},
+        {"invalid UTF-8", ": save the file as UTF-8"},
+        {"as its tag says", ": correct the text, or remove the tag"},
+        {"hold a NUL", ": remove it"},
+        {"name must be a scalar", ": put it in quotes"},
+        {"control characters", ": remove them"},
+        {"takes an object or a list", ": name an anchor of an object with '*'"},
+        {"too many values", ": split the file"},
+        {"than they may have", ": split the file"},
+        {"the text has", " it may have: split the file"},
+        {"make the document too large", ": write out what is meant"},
+        {"nested too deeply", ": make it flatter"},
     };
 
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {

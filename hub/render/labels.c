@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "common/mem.h"
+#include "hub/render/annotations.h"
 #include "hub/render/source.h"
 
 #define NAME_MAX_LEN 63
@@ -49,6 +51,15 @@ static bool is_open(const struct looking *l, const struct cm_json *member) {
     return false;
 }
 
+static void check_ours(const struct looking *l, const struct cm_json *member, const char *path) {
+    CM_AUTOFREE char *advice = hub_annotations_advice(member->key);
+
+    if (advice != NULL) {
+        hub_diags_add(l->diags, path, member->line, member->column,
+                      "unknown annotation '%.100s': %s", member->key, advice);
+    }
+}
+
 static void check_member(const struct looking *l, const char *map, const struct cm_json *member) {
     const char *path = l->template != NULL ? hub_template_path(l->template, member) : l->path;
 
@@ -62,6 +73,9 @@ static void check_member(const struct looking *l, const char *map, const struct 
                       "'-', '_' and '.', with a letter or digit at both ends, behind a domain and "
                       "'/' if you like",
                       member->key, map);
+    }
+    if (strcmp(map, "annotations") == 0) {
+        check_ours(l, member, path);
     }
     if (member->type != CM_STRING) {
         hub_diags_add(l->diags, path, member->line, member->column,

@@ -92,9 +92,19 @@ static void merge_sources(struct hub_making *m, const struct hub_overlay *overla
     }
 }
 
+// may_be_secret tells whether problems quote nothing of an object.
+static bool may_be_secret(const struct cm_json *object) {
+    const char *kind = cm_json_string(cm_json_get(object, "kind"));
+
+    return kind == NULL || !hub_text_is_plain(kind) || hub_template_is_secret(object);
+}
+
 static void patch_one(struct hub_making *m, struct hub_edit *edit,
                       const struct cm_json *operations) {
-    struct cm_patch with = {.a = m->arena, .copy = hub_nodes_copy, .ctx = m->arena};
+    struct cm_patch with = {.a = m->arena,
+                            .copy = hub_nodes_copy,
+                            .ctx = m->arena,
+                            .secret = may_be_secret(hub_edit_object(edit))};
     struct cm_patched patched;
     struct cm_err err;
 

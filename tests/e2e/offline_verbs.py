@@ -394,6 +394,9 @@ class OfflineVerbs(story.Story):
         self.assertEqual(json.loads(self.says(0, "validate", "-o", "json"))[0]["level"], "warning")
         self.assertIn("::warning file=apps/shop/app.yaml,", self.says(0, "validate", "-o", "github"))
         self.assertIn("no problems\n", self.says(0, "validate", "--at", "HEAD"))
+        self.repo.write({"apps/shop/app.yaml": APP.replace("spec:\n", "spec:\n  releaseGroup: money\n")})
+        self.assertIn("no other App is in the release group 'money': correct the name, or remove it",
+                      self.says(0, "validate"))
 
     def test_an_empty_folder_is_no_fleet(self):
         empty = self.place / "empty"

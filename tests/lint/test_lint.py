@@ -7,6 +7,7 @@ import unittest
 import headers
 import layers
 import lengths
+import messages
 import words
 
 
@@ -108,6 +109,18 @@ class Headers(unittest.TestCase):
             if line != "//\n":
                 bad = self.GOOD.replace(line, "")
                 self.assertNotEqual(check(headers, {"common/a.h": bad}), [], line)
+
+
+class Messages(unittest.TestCase):
+    SOURCE = 'void f(void) {\n    hub_diags_add(d, p, 1, 2, "\'%s\' is wrong: "\n                  "mend it");\n}\n'
+
+    def test_a_message_stands_whole_in_a_test_with_its_place(self):
+        for text, shown in (("a.yaml:1:2: 'x' is wrong: mend it", True), ("'x' is wrong: mend it", False),
+                            ("a.yaml:1:2: 'x' is wrong", False)):
+            test = f'assert(s, "{text[:9]}"\n       "{text[9:]}");\n'
+            found = check(messages, {"hub/fleet/a.c": self.SOURCE, "tests/unit/test_a.c": test})
+            self.assertEqual(found == [], shown, text)
+        self.assertIn("hub/fleet/a.c:2: no test shows", check(messages, {"hub/fleet/a.c": self.SOURCE})[0])
 
 
 class Words(unittest.TestCase):

@@ -188,6 +188,9 @@ static void tags_must_fit_and_be_known(void **state) {
                    "line 1, column 4: '!' is not base64, as its tag says");
     assert_refused(state,
                    "a: !!binary a===", "line 1, column 4: 'a===' is not base64, as its tag says");
+    assert_refused(state, "a: !!binary gA==",
+                   "line 1, column 4: !!binary holds bytes that are no UTF-8: use a field that "
+                   "takes base64");
     assert_refused(state, "a: !Ref b", "line 1, column 4: unknown tag '!Ref'");
     assert_refused(state, "a: !Ref [b]", "line 1, column 4: unknown tag '!Ref'");
     assert_refused(state, "!!set {b}", "line 1, column 1: unknown tag 'tag:yaml.org,2002:set'");
@@ -332,6 +335,17 @@ static void merge_keys_fill_in_what_is_missing(void **state) {
                    "line 1, column 6: '<<' takes an object or a list of objects");
 }
 
+static void directives_without_end_are_refused(void **state) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    for (int i = 0; i <= 16; i++) {
+        cm_str_addf(&text, "%%TAG !%d! tag:a,b:\n", i);
+    }
+    cm_str_add(&text, "---\na: b\n");
+    assert_refused(state, cm_str_get(&text),
+                   "line 1, column 1: more than 16 %TAG lines: write the tags out");
+}
+
 static void a_bomb_of_aliases_is_refused(void **state) {
     struct cm_str text = {0};
     struct cm_yaml_docs docs;
@@ -395,6 +409,9 @@ static void the_depth_of_a_flow_is_bounded(void **state) {
 }
 
 static void an_arena_without_room_is_an_error(void **state) {
+    static const char *const words = "the documents need more memory than they may have";
+    struct cm_err last = {0};
+
     (void)state;
     for (size_t budget = 1; budget < 2000; budget++) {
         CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(budget);
@@ -403,9 +420,12 @@ static void an_arena_without_room_is_an_error(void **state) {
         struct cm_err err;
 
         if (cm_yaml_parse(a, text, strlen(text), NULL, &docs, &err) == CM_OK) {
+            assert_string_equal(last.msg, "line 1, column 1: the documents need more memory than "
+                                          "they may have");
             return;
         }
-        assert_non_null(strstr(err.msg, "more memory than they may have"));
+        assert_non_null(strstr(err.msg, words));
+        last = err;
     }
     fail();
 }
@@ -603,6 +623,7 @@ int main(void) {
         cmocka_unit_test(a_later_anchor_replaces_an_earlier_one),
         cmocka_unit_test(anchors_end_with_their_document),
         cmocka_unit_test(merge_keys_fill_in_what_is_missing),
+        cmocka_unit_test(directives_without_end_are_refused),
         cmocka_unit_test(a_bomb_of_aliases_is_refused),
         cmocka_unit_test(a_long_text_may_not_be_repeated_without_end),
         cmocka_unit_test(limits_are_kept_over_all_documents),

@@ -172,6 +172,13 @@ static void what_makes_no_sense_is_refused(void **state) {
         state, POD, "spec:\n  $setElementOrder/containers: [{name: a}]", 2,
         "'$setElementOrder/containers' is not supported: use a jsonPatch to order a list "
         "or to remove from it");
+    assert_refused(state, POD, "spec:\n  $pach: delete", 2,
+                   "unknown directive '$pach': did you mean '$patch'?");
+    assert_refused(state, POD, "spec:\n  containers:\n  - name: a\n    $retainkeys: [b]", 4,
+                   "unknown directive '$retainkeys': did you mean '$retainKeys'?");
+    assert_refused(state, WIDGET, "$something: 1", 1,
+                   "unknown directive '$something': write '$patch' or '$retainKeys', or use a "
+                   "jsonPatch for a member of this name");
     assert_refused(state, POD, "spec:\n  containers:\n  - name: a\n  - image: b\n", 4,
                    "an entry of 'containers' has no 'name', by which entries are found: add it");
     assert_refused(state, POD, "spec:\n  containers:\n  - name: a\n    image: b\n  - name: a\n", 5,

@@ -116,8 +116,9 @@ static void what_cannot_be_done_is_said(void **state) {
                    "the whole object cannot be removed: use 'remove: true'");
     assert_refused(state, "{a: {b: 1}}", "[{op: move, from: /a, path: /a/b}]",
                    "a value cannot be moved into itself: use 'copy'");
-    assert_refused(state, "{a: {b: 1}}", "[{op: test, path: /a/b, value: 2}]",
-                   "the value at '/a/b' is another one than the test expects");
+    assert_refused(
+        state, "{a: {b: 1}}", "[{op: test, path: /a/b, value: 2}]",
+        "the value at '/a/b' is 1, not what the test expects: correct the test, or remove it");
 }
 
 static void a_failure_names_the_node_that_is_wrong(void **state) {

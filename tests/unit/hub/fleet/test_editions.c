@@ -380,6 +380,13 @@ static void a_folder_of_manifests_without_any_is_told(void **state) {
     world_put_app(w, "shop", "  source: {path: deploy, include: ['*.json']}\n" ALL);
     world_put(w, "apps/shop/deploy/x.yaml", "not: [read");
     (void)world_commit_all(w);
+    assert_string_equal(
+        world_problems(w),
+        "apps/shop/app.yaml:4:9: the App has no manifests: 1 file is left out, 1 by "
+        "spec.source.include: correct that, or delete app.yaml to remove the App");
+    world_put_app(w, "shop", "  source: {path: deploy}\n" ALL);
+    world_put(w, "apps/shop/deploy/x.yaml", "# nothing yet\n");
+    (void)world_commit(w);
     assert_string_equal(world_problems(w),
                         "apps/shop/app.yaml:4:9: the App has no manifests: put *.yaml files into "
                         "'deploy', or delete app.yaml to remove the App");

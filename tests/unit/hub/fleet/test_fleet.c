@@ -1158,6 +1158,26 @@ static void after_a_restart_nothing_changed(void **state) {
     assert_string_equal(world_pair(w, "a", "shop")->revision, "r1");
 }
 
+static void after_a_restart_an_object_of_an_app_that_is_wrong_stays_its_own(void **state) {
+    struct world *w = *state;
+
+    world_put_cluster(w, "a", "", "");
+    world_put_app(w, "shop", ALL);
+    world_put_config(w, "shop", "cfg", "x");
+    (void)world_commit_all(w);
+    restart(w);
+    world_put_cluster(w, "a", "", "");
+    world_put_app(w, "shop", ALL);
+    world_put_config(w, "shop", "cfg", "${no}");
+    world_put_app(w, "bank", ALL);
+    world_put_config(w, "bank", "cfg", "y");
+    (void)world_commit_all(w);
+    assert_non_null(strstr(world_problems(w),
+                           "apps/bank/cfg.yaml:1:1: ConfigMap/default/cfg belongs to App 'shop' "
+                           "too, in what is in force of it: remove it from one of the two Apps, or "
+                           "give it another name or namespace"));
+}
+
 static void after_a_restart_what_is_wrong_keeps_running(void **state) {
     struct world *w = *state;
 
@@ -1306,6 +1326,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_crd_of_the_repository_tells_the_scope_of_its_kind),
     TEST(apps_of_one_repository_run_on_clusters_of_another),
     TEST(after_a_restart_nothing_changed),
+    TEST(after_a_restart_an_object_of_an_app_that_is_wrong_stays_its_own),
     TEST(after_a_restart_what_is_wrong_keeps_running),
     TEST(what_another_repository_holds_is_not_gone_before_it_is_loaded),
     TEST(documents_are_told_sorted_by_name),

@@ -278,6 +278,23 @@ static void what_moves_to_another_app_is_no_removal(void **state) {
     assert_int_equal(objects_of(w, "c00", "bank"), 20);
 }
 
+static void what_moves_to_an_app_that_cannot_take_it_stays(void **state) {
+    struct world *w = *state;
+
+    fill(w, 1, 2);
+    world_put_app(w, "bank", "  releaseGroup: money\n" ALL);
+    put_objects(w, "bank", 0, 1);
+    world_put_app(w, "mint", "  releaseGroup: money\n" ALL);
+    world_put_config(w, "mint", "wrong", "${no}");
+    remove_objects(w, "shop", 0, 1);
+    (void)world_commit(w);
+    assert_int_equal(objects_of(w, "c00", "shop"), 2);
+    assert_non_null(strstr(world_problems(w),
+                           "apps/shop/app.yaml:4:9: ConfigMap/default/o00 goes to App 'bank', "
+                           "which cannot take it yet: what keeps that App as it is has to be "
+                           "settled first"));
+}
+
 static void without_prune_nothing_is_removed_so_nothing_waits(void **state) {
     struct world *w = *state;
 
@@ -558,6 +575,7 @@ int main(void) {
         TEST(what_is_put_back_no_longer_waits),
         TEST(several_apps_count_together),
         TEST(what_moves_to_another_app_is_no_removal),
+        TEST(what_moves_to_an_app_that_cannot_take_it_stays),
         TEST(without_prune_nothing_is_removed_so_nothing_waits),
         TEST(precious_objects_do_not_count_for_they_stay),
         TEST(precious_objects_count_where_the_app_says_that_they_go),

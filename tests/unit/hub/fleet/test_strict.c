@@ -180,6 +180,42 @@ static void a_part_of_an_overlay_that_is_wrong_hides_nothing_of_the_rest(void **
         "the target or the Cluster, or write ${zz:=default}, or $${zz} for the text itself");
 }
 
+static void what_leaves_out_all_files_of_an_app_is_told(void **state) {
+    struct world *w = *state;
+
+    world_put_app(w, "shop", "  source: {include: ['*.yml', b.yaml], exclude: [b.yaml]}\n" ALL);
+    world_put_config(w, "shop", "a", "x");
+    world_put_config(w, "shop", "b", "x");
+    world_put_config(w, "shop", "c", "x");
+    assert_told(w, "apps/shop/app.yaml:4:9: the App has no manifests: 3 files are left out, 2 by "
+                   "spec.source.include, 1 by spec.source.exclude: correct that, or delete "
+                   "app.yaml to remove the App");
+    world_put_app(w, "shop", ALL);
+    world_remove(w, "apps/shop/b.yaml");
+    world_remove(w, "apps/shop/c.yaml");
+    world_put(w, "apps/shop/.holdfastignore", "*.yaml\n");
+    assert_told(w, "apps/shop/app.yaml:4:9: the App has no manifests: 1 file is left out, 1 by "
+                   ".holdfastignore: correct that, or delete app.yaml to remove the App");
+}
+
+#define TESTED(path)                                                                               \
+    "  overlays: [{target: {name: a}, jsonPatch: [{op: test, path: " path ", value: 1}]}]\n" ALL
+
+static void a_test_that_failed_says_what_is_there_but_of_a_secret(void **state) {
+    struct world *w = *state;
+
+    world_put_app(w, "shop", TESTED("/data/k"));
+    world_put(w, "apps/shop/a.yaml",
+              "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {k: hunter2}\n");
+    assert_told(w, "apps/shop/app.yaml:6:79: ConfigMap 'a': the value at '/data/k' is \"hunter2\", "
+                   "not what the test expects: correct the test, or remove it");
+    world_put_app(w, "shop", TESTED("/stringData/k"));
+    world_put(w, "apps/shop/a.yaml",
+              "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {k: hunter2}\n");
+    assert_told(w, "apps/shop/app.yaml:6:85: Secret 'a': the value at '/stringData/k' is another "
+                   "one, not what the test expects: correct the test, or remove it");
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -190,6 +226,8 @@ int main(void) {
         TEST(a_refused_file_hides_no_variable),
         TEST(a_manifest_that_is_wrong_hides_nothing_of_others),
         TEST(an_overlay_that_is_missing_hides_nothing_of_the_rest),
+        TEST(what_leaves_out_all_files_of_an_app_is_told),
+        TEST(a_test_that_failed_says_what_is_there_but_of_a_secret),
         TEST(a_part_of_an_overlay_that_is_wrong_hides_nothing_of_the_rest),
     };
 #undef TEST

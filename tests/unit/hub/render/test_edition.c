@@ -398,7 +398,12 @@ static void all_editions_of_an_app_share_a_limit(void **state) {
     c.spent = ((size_t)512 << 20) - 2000;
     assert_null(make_edition(&c, &diags));
     assert_int_equal(diags.count, 1);
-    assert_non_null(strstr(diags.items[0].message, "more than 512 MiB of memory: change fewer"));
+    CM_AUTOFREE char *said = cm_strf("%s:%u:%u: %s", diags.items[0].path, diags.items[0].line,
+                                     diags.items[0].column, diags.items[0].message);
+    assert_string_equal(said,
+                        "app.yaml:0:0: with what App and targets change the objects take more "
+                        "than 512 MiB of memory: change fewer objects, give targets the same "
+                        "changes, or split the App");
     hub_diags_done(&diags);
     c.spent /= 2;
     struct hub_edition *e = make_edition(&c, &diags);

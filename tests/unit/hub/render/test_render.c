@@ -16,6 +16,7 @@
 #include "hub/render/source.h"
 
 #define SOURCES_MAX 4
+#define LONG "abcdefghijklmnopqrstuvwxyz0123"
 
 // An App in the making.
 struct making {
@@ -427,6 +428,9 @@ static void lists_are_not_nested_for_ever(void **state) {
                         "documents of their own");
 }
 
+#define CONFIG_NAMED(annotation)                                                                   \
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {" annotation "}}\n"
+
 static const char *const no_manifests[][2] = {
     {"- a\n", "a.yaml:1:1: a manifest must be an object with apiVersion, kind and metadata, "
               "not a list"},
@@ -472,6 +476,20 @@ static const char *const no_manifests[][2] = {
                       "that belong with it"},
     {"a: *b\n", "a.yaml:1:4: no anchor is named 'b': define it further up with '&', or put the "
                 "text in quotes if '*' is part of it"},
+    {"a: !!int b\n", "a.yaml:1:4: 'b' is not an integer, as its tag says: correct the text, or "
+                     "remove the tag"},
+    {"[a]: b\n", "a.yaml:1:1: a member's name must be a scalar: put it in quotes"},
+    {"a: \x01\n", "a.yaml:1:1: control characters are not allowed (0x01) at or after this line: "
+                  "remove them"},
+    {CONFIG_NAMED("holdfast.dev/substitue: disabled"),
+     "a.yaml:3:59: unknown annotation 'holdfast.dev/substitue': did you mean "
+     "'holdfast.dev/substitute'?"},
+    {CONFIG_NAMED("holdfast.dev/color: blue"),
+     "a.yaml:3:55: unknown annotation 'holdfast.dev/color': remove it, or use holdfast.dev/ with "
+     "one of apply, hook, hook-delete-policy, prune, recreate, substitute, wave"},
+    {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: [a]}\n",
+     "a.yaml:3:29: metadata.labels must be a map of strings, not a list: write 'name: \"value\"' "
+     "lines"},
     {"a: !b c\n", "a.yaml:1:4: unknown tag '!b': remove it, or put the text in quotes if '!' is "
                   "part of it"},
 };
@@ -618,7 +636,8 @@ static void an_object_of_a_megabyte_is_fine_and_five_are_too_much(void **state) 
     memcpy(text + strlen(text), "'}\n", 3);
     hub_source_free(m->sources[--m->source_count]);
     add(m, "a.yaml", text);
-    assert_non_null(strstr(render(m), "more than the 4194304 that an object may have: split it"));
+    assert_string_equal(render(m), "a.yaml:1:1: ConfigMap 'cfg' has 5243020 bytes, more than the "
+                                   "4194304 that an object may have: split it");
 }
 
 static void an_object_that_agents_could_not_read_is_refused(void **state) {
@@ -702,8 +721,33 @@ static void an_app_of_too_many_bytes_or_objects_is_refused(void **state) {
     cm_str_done(&text);
     m->in.template_count = HUB_BUNDLE_OBJECTS_MAX + 1;
     assert_false(hub_render(&m->in, &m->out, &m->diags));
-    assert_string_equal(m->diags.items[1].message,
-                        "the App has 100001 objects, more than 100000: split the App");
+    m->said[0] = '\0';
+    say(m, &m->diags);
+    assert_non_null(strstr(m->said, "apps/shop/app.yaml:0:0: the App has 100001 objects, more than "
+                                    "100000: split the App"));
+}
+
+static void names_that_do_not_fit_into_a_bundle_are_told(void **state) {
+    struct making *m = *state;
+    struct cm_str text = {0};
+    CM_AUTOFREE struct hub_template **templates = cm_new(60000, sizeof(struct hub_template *));
+
+    for (int i = 0; i < 60000; i++) {
+        cm_str_addf(&text, "{apiVersion: v1, kind: ConfigMap, metadata: {name: \"${n}%d\"}}\n---\n",
+                    i);
+    }
+    set_values(m, "{\"n\": \"" LONG LONG LONG LONG LONG LONG LONG LONG "\"}");
+    add(m, "a.yaml", cm_str_get(&text));
+    for (size_t i = 0; i < m->sources[0]->count; i++) {
+        templates[i] = &m->sources[0]->templates[i];
+    }
+    m->in.templates = templates;
+    m->in.template_count = m->sources[0]->count;
+    assert_false(hub_render(&m->in, &m->out, &m->diags));
+    say(m, &m->diags);
+    assert_string_equal(m->said, "apps/shop/app.yaml:0:0: the names of the App's 60000 objects do "
+                                 "not fit into a bundle: split the App");
+    cm_str_done(&text);
 }
 
 static void objects_that_come_out_the_same_are_shared(void **state) {
@@ -780,6 +824,7 @@ int main(void) {
         TEST(an_object_that_agents_could_not_read_is_refused),
         TEST(values_that_are_named_often_do_not_fill_the_memory),
         TEST(an_app_of_too_many_bytes_or_objects_is_refused),
+        TEST(names_that_do_not_fit_into_a_bundle_are_told),
         TEST(objects_that_come_out_the_same_are_shared),
         TEST(rendering_twice_gives_the_same_bytes),
         TEST(objects_know_where_they_were_written),
