@@ -501,8 +501,7 @@ static void apply_as(struct kube_op *op, const struct cm_object_id *id, const ch
     }
     op->path = kube_resource_path(resource, ns, id->name);
     op->only_new = op->type == KUBE_RUN || op->once || op->cleared || !is_ours(op->entry);
-    op->has_slot = true;
-    k->ops.in_flight++;
+    kube_op_take_slot(op);
     if (op->given != 0 && !op->only_new) {
         look(op);
     } else {

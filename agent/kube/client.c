@@ -129,7 +129,11 @@ static void on_done(void *ctx, const struct cm_http_answer *http) {
     struct kube_call *call = ctx;
     struct agent_kube *k = call->k;
     struct kube_answer answer = {
-        .status = http->status, .retry_after_ms = http->retry_after_ms, .error = http->error};
+        .status = http->status,
+        .size = http->size,
+        .retry_after_ms = http->retry_after_ms,
+        .error = http->error,
+    };
 
     call->http = NULL;
     if (http->status != 0) {
@@ -145,7 +149,6 @@ static void on_done(void *ctx, const struct cm_http_answer *http) {
     }
     if (call->text && answer.error.code == CM_OK && answer.status >= 200 && answer.status < 300) {
         answer.text = http->body;
-        answer.size = http->size;
     } else if (answer.error.code == CM_OK) {
         parse(&answer, http);
         see_version(k, answer.json);

@@ -51,7 +51,7 @@ struct kube_answer {
     struct cm_json *json;   // NULL if there is none
     struct cm_arena *arena; // of json
     const char *text;       // of an answer that is not JSON, if it was asked for
-    size_t size;
+    size_t size;            // of the answer
     int64_t retry_after_ms; // 0: not said
     struct cm_err error;    // code CM_OK if there was an answer
 };
@@ -184,7 +184,8 @@ struct kube_ops {
     struct cm_list running;        // a request is on its way
     struct cm_list lingering;      // for a timer: removed but not gone, refused too early
     size_t in_flight;
-    struct cm_task task; // looks at the queue
+    size_t heavy_in_flight; // bytes of large objects
+    struct cm_task task;    // looks at the queue
     bool posted;
 };
 
@@ -216,8 +217,9 @@ void kube_op_free(struct kube_op *op);
 void kube_op_wait_for_kind(struct kube_op *op);
 void kube_op_wait_for_parent(struct kube_op *op);
 void kube_op_wait_for_owners(struct kube_op *op);
-void kube_op_linger(struct kube_op *op); // it waits without a request now
-void kube_op_again(struct kube_op *op);  // it waits for its turn again
+void kube_op_take_slot(struct kube_op *op); // it begins to send requests
+void kube_op_linger(struct kube_op *op);    // it waits without a request now
+void kube_op_again(struct kube_op *op);     // it waits for its turn again
 // kube_op_refused ends an operation of an account that lacks a right; it finds out whether that is
 // there at all.
 void kube_op_refused(struct kube_op *op, const struct cm_err *err);
@@ -412,6 +414,11 @@ bool kube_watch_is_gone(const struct kube_watch *w);
 void kube_watch_wake_all(struct agent_kube *k); // the server is back
 void kube_watch_stop_all(struct agent_kube *k); // no timer fires any more
 void kube_watch_free_all(struct agent_kube *k);
+
+// kube_page_next tells how many objects to ask for next, as large as those of a page: what a list
+// costs in memory is bounded by bytes, not by objects. Pure.
+enum { KUBE_PAGE_FIRST = 8 };
+int kube_page_next(int page, const struct kube_answer *answer);
 
 // kube_watch_read takes a watch's line apart; `object` is the arena's. Pure.
 CM_MUSTUSE enum cm_rc kube_watch_read(struct cm_arena *a, const char *line, size_t size,

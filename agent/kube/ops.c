@@ -5,6 +5,9 @@
 // whose requests hang (a webhook that does not answer) keeps no other waiting. What such an App
 // wants besides is parked, so that nobody looks at it in vain. Operations on one key run one after
 // the other, in the order in which they came.
+//
+// An object costs many times its size while it is applied. So few large ones are under way at once;
+// they wait for each other only.
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +18,11 @@
 #include "common/map.h"
 #include "common/mem.h"
 
-enum { FOR_OTHERS = 2 };
+enum {
+    FOR_OTHERS = 2,
+    HEAVY_BYTES = 64 << 10, // of an object that waits for others as large
+    HEAVY_MAX = 1 << 20,    // bytes of such objects at once
+};
 
 struct kube_line {
     struct cm_list ops;
@@ -107,10 +114,32 @@ void kube_op_free(struct kube_op *op) {
     free(op);
 }
 
+// heavy_of is the size of an object that counts as large; 0: it does not.
+static size_t heavy_of(const struct kube_op *op) {
+    size_t size = op->bytes == NULL ? 0 : op->bytes->size;
+
+    return size < HEAVY_BYTES ? 0 : size;
+}
+
+// too_heavy tells whether it waits for the large ones that are under way.
+static bool too_heavy(const struct kube_op *op) {
+    size_t others = op->k->ops.heavy_in_flight;
+    size_t size = heavy_of(op);
+
+    return size > 0 && others > 0 && others + size > HEAVY_MAX;
+}
+
+void kube_op_take_slot(struct kube_op *op) {
+    op->has_slot = true;
+    op->k->ops.in_flight++;
+    op->k->ops.heavy_in_flight += heavy_of(op);
+}
+
 static void give_slot_back(struct kube_op *op) {
     if (op->has_slot) {
         op->has_slot = false;
         op->k->ops.in_flight--;
+        op->k->ops.heavy_in_flight -= heavy_of(op);
         kube_ops_wake(op->k);
     }
 }
@@ -230,6 +259,9 @@ static void run_queue(void *ctx) {
         next = at->next;
         if (k->stopping || ops->in_flight >= k->max_in_flight) {
             break;
+        }
+        if (too_heavy(op)) {
+            continue;
         }
         if (is_first(op) && has_room(op)) {
             begin(op);

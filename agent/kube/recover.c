@@ -13,8 +13,6 @@
 #include "common/object/keep.h"
 #include "common/str.h"
 
-enum { PAGE = 100 };
-
 struct recovery {
     struct cm_list at; // in agent_kube.recoveries until it begins
     struct agent_kube *k;
@@ -189,6 +187,7 @@ static void on_page(void *ctx, const struct kube_answer *answer) {
             tell(r, answer->arena, item);
         }
     }
+    r->page = kube_page_next(r->page, answer);
     const char *more = cm_json_string(cm_json_path(answer->json, "metadata", "continue", NULL));
     free(r->more);
     r->more = cm_strdup(more == NULL ? "" : more);
@@ -296,7 +295,8 @@ void kube_recover_fail(struct agent_kube *k, const struct cm_err *why) {
 void kube_recover(struct agent_kube *k, agent_found_fn found, agent_recovered_fn done, void *ctx) {
     struct recovery *r = cm_new(1, sizeof(*r));
 
-    *r = (struct recovery){.k = k, .found = found, .done = done, .ctx = ctx, .page = PAGE};
+    *r = (struct recovery){
+        .k = k, .found = found, .done = done, .ctx = ctx, .page = KUBE_PAGE_FIRST};
     kube_applyset_init(&r->there, "", "");
     cm_list_append(&k->recoveries, &r->at);
     kube_ops_wake(k); // begins it, or fails it

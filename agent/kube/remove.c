@@ -327,7 +327,6 @@ void kube_remove_begin(struct kube_op *op) {
         op->entry->op = op;
         op->entry->ahead = false;
     }
-    op->has_slot = true;
-    op->k->ops.in_flight++;
+    kube_op_take_slot(op);
     get(op, on_found);
 }

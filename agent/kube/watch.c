@@ -17,7 +17,9 @@
 #include "common/str.h"
 
 enum {
-    PAGE = 100,         // objects; bounds what a list costs in memory
+    PAGE_BYTES = 512 << 10, // a list costs several times its page in memory
+    PAGE_MAX = 500,         // objects
+    PAGE_GROWTH = 8,
     PATIENCE = 3,       // a watch that is refused as often goes on from a new list
     SILENT_MS = 120000, // without a list or a watch what we know is old
     WATCH_S = 300,      // the server ends a watch after this, and up to as long again
@@ -73,7 +75,7 @@ struct kube_watch *kube_watch_new(struct agent_kube *k, const struct kube_resour
         .foreign = foreign,
         .timer = {.run = on_timer, .ctx = w},
         .backoff = {BACKOFF_MIN_MS, BACKOFF_MAX_MS, 0},
-        .page = PAGE,
+        .page = KUBE_PAGE_FIRST,
     };
     cm_list_init(&w->entries);
     cm_list_append(&k->watches, &w->at);
@@ -269,6 +271,18 @@ static bool is_over(struct kube_watch *w) {
     return w->k->stopping;
 }
 
+int kube_page_next(int page, const struct kube_answer *answer) {
+    const struct cm_json *items = cm_json_get(answer->json, "items");
+    size_t count = items != NULL && items->type == CM_ARRAY ? items->count : 0;
+    int most = page < PAGE_MAX / PAGE_GROWTH ? page * PAGE_GROWTH : PAGE_MAX;
+
+    if (count == 0) {
+        return page;
+    }
+    size_t fit = PAGE_BYTES / (answer->size / count + 1);
+    return fit < 1 ? 1 : fit > (size_t)most ? most : (int)fit;
+}
+
 static void on_page(void *ctx, const struct kube_answer *answer) {
     struct kube_watch *w = ctx;
     bool ok = kube_answer_ok(answer) && answer->json != NULL;
@@ -288,6 +302,7 @@ static void on_page(void *ctx, const struct kube_answer *answer) {
         go_wrong(w, answer, "list");
         return;
     }
+    w->page = kube_page_next(w->page, answer);
     goes_well(w);
     if (w->split) {
         kube_watch_join(w);

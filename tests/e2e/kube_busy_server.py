@@ -16,6 +16,7 @@ from support.kubestory import CLUSTER, KubeStory, files, path  # noqa: E402
 from support.process import wait_for  # noqa: E402
 
 AT_ONCE = 8 + 2  # operations, and lists and looks beside them
+LARGE = 700_000  # bytes, so that only one goes at a time
 RETRY_AFTER = 3
 WEBHOOK = "ValidatingWebhookConfiguration"
 ADMISSION = "admissionregistration.k8s.io/v1"
@@ -48,6 +49,14 @@ class BusyServer(KubeStory):
         self.proxy.delay_s = 0
         self.assertLessEqual(self.proxy.most, AT_ONCE)
         self.assertGreaterEqual(self.proxy.most, 8)
+
+    def test_few_large_objects_are_under_way(self):
+        self.proxy.most, self.proxy.delay_s = 0, 0.1
+        self.deliver({name: text for app in range(6) for name, text in files(
+            f"large-{app}", m.config_map(f"large-{app}", x="1" * LARGE),
+            namespace="default").items()})
+        self.proxy.delay_s = 0
+        self.assertLessEqual(self.proxy.most, 1 + 2)
 
     def test_what_is_refused_for_now_is_not_sent_sooner_than_the_server_says(self):
         busy = {"busy-1", "busy-2"}

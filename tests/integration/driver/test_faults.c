@@ -346,7 +346,7 @@ static void a_page_that_is_too_large_is_halved(void **state) {
     memset(large, ' ', LARGE);
     fake_api_answer(f->api, "configmaps?labelSelector", 1, 200, large);
     have_config(f);
-    assert_int_equal(fake_api_count(f->api, "&limit=50"), 1);
+    assert_int_equal(fake_api_count(f->api, "&limit=4"), 1);
 }
 
 static void a_kind_that_cannot_be_watched_is_not_green_for_ever(void **state) {
@@ -478,7 +478,7 @@ static void a_page_that_is_too_large_is_halved_when_recovering(void **state) {
     start(f);
     recover(f);
     assert_int_equal(f->error.code, CM_OK);
-    assert_int_equal(fake_api_count(f->api, "&limit=50"), 1);
+    assert_int_equal(fake_api_count(f->api, "&limit=4"), 1);
 }
 
 int main(void) {

@@ -51,10 +51,46 @@ static void anything_else_is_an_error(void **state) {
     assert_null(object);
 }
 
+// next_page tells the page after one of so many objects and bytes.
+static int next_page(int page, size_t objects, size_t bytes) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *list = cm_json_new(a, CM_OBJECT);
+    struct cm_json *items = cm_json_new(a, CM_ARRAY);
+
+    cm_json_set(a, list, "items", items);
+    for (size_t i = 0; i < objects; i++) {
+        cm_json_append(items, cm_json_new(a, CM_OBJECT));
+    }
+    struct kube_answer answer = {.json = list, .size = bytes};
+    return kube_page_next(page, &answer);
+}
+
+static void small_objects_come_in_ever_larger_pages(void **state) {
+    (void)state;
+    assert_int_equal(next_page(8, 8, 8000), 64);
+    assert_int_equal(next_page(64, 64, 64000), 500);
+    assert_int_equal(next_page(500, 500, 500000), 500);
+}
+
+static void large_objects_come_in_small_pages(void **state) {
+    (void)state;
+    assert_int_equal(next_page(8, 8, 8 << 20), 1);
+    assert_int_equal(next_page(64, 64, 64 * 100000), 5);
+    assert_int_equal(next_page(8, 1, 100 << 10), 5);
+}
+
+static void a_page_of_nothing_says_nothing(void **state) {
+    (void)state;
+    assert_int_equal(next_page(8, 0, 100), 8);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_has_a_type_and_an_object),
         cmocka_unit_test(anything_else_is_an_error),
+        cmocka_unit_test(small_objects_come_in_ever_larger_pages),
+        cmocka_unit_test(large_objects_come_in_small_pages),
+        cmocka_unit_test(a_page_of_nothing_says_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
