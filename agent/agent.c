@@ -16,7 +16,7 @@
 #include "common/str.h"
 
 enum {
-    REPORT_INTERVAL_MS = 1000,
+    REPORT_INTERVAL_MS = 800,
     RECONNECT_MIN_MS = 1000,
     RECONNECT_MAX_MS = 60000,
     RECOVER_MIN_MS = 1000,
