@@ -3,11 +3,14 @@
     proxy = KubeProxy(cluster).start()
     proxy.rule = lambda method, path: Refusal(429, retry_after=2) if method == "PATCH" else None
 
-It takes plain HTTP and passes everything else on, credentials and watches too.
+It takes plain HTTP and passes everything else on, credentials and watches too. With
+old_discovery it is a server from before aggregated discovery: a list of groups, and one for each
+group and version.
 """
 import http.client
 import http.server
 import json
+import socket
 import ssl
 import threading
 import time
@@ -15,6 +18,9 @@ import time
 from support.process import free_port
 
 PIECE = 65536
+EXPIRED = json.dumps({"type": "ERROR", "object": {
+    "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 410, "reason": "Expired",
+    "message": "too old resource version"}}).encode() + b"\n"
 PASSED_ON = ("authorization", "accept", "content-type", "user-agent")
 
 
@@ -38,8 +44,10 @@ class KubeProxy:
         self.server = f"http://127.0.0.1:{self.port}"
         self.rule = lambda method, path: None
         self.delay_s = 0
+        self.old_discovery = False
         self.most = 0  # requests at once, watches aside
         self.seen = []  # (time, method, path)
+        self.watches = {}  # {connection to the API server of a watch: (handler, since when)}
         self._now = 0
         self._lock = threading.Lock()
         self.tls = ssl.create_default_context(cafile=str(cluster.ca_file))
@@ -64,6 +72,25 @@ class KubeProxy:
         with self._lock:
             return [at for at, its, path in self.seen if its == method and text in path]
 
+    def expire_watches(self, age_s=0):
+        """Ends each watch of this age as a server does that forgot what came since: with 410.
+
+        Who watches has to list again.
+        """
+        now = time.monotonic()
+        with self._lock:
+            for connection, (handler, began) in self.watches.items():
+                if now - began >= age_s and not handler.expired:
+                    handler.expired = True
+                    connection.sock.shutdown(socket.SHUT_RDWR)
+
+    def watching(self, handler, connection, begins):
+        with self._lock:
+            if begins:
+                self.watches[connection] = handler, time.monotonic()
+            else:
+                self.watches.pop(connection, None)
+
     def entered(self, method, path):
         with self._lock:
             self.seen.append((time.monotonic(), method, path))
@@ -78,6 +105,7 @@ class KubeProxy:
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     proxy = None
+    expired = False
 
     def log_message(self, format, *args):  # pylint: disable=redefined-builtin
         pass
@@ -112,24 +140,48 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _pass_on(self, body):
         headers = {name: value for name, value in self.headers.items()
                    if name.lower() in PASSED_ON}
+        if self.proxy.old_discovery and "apidiscovery" in headers.get("Accept", ""):
+            headers["Accept"] = "application/json"
         connection = http.client.HTTPSConnection("127.0.0.1", self.proxy.cluster.port,
                                                  context=self.proxy.tls, timeout=None)
         try:
             connection.request(self.command, self.path, body or None, headers)
-            self._answer(connection.getresponse())
+            self._answer(connection.getresponse(), connection)
         except (OSError, http.client.HTTPException):
             self.close_connection = True  # one of the two went away
         finally:
             connection.close()
 
-    def _answer(self, answer):
+    def _answer(self, answer, connection):
         self.send_response(answer.status)
         for name in ("Content-Type", "Retry-After"):
             if answer.getheader(name):
                 self.send_header(name, answer.getheader(name))
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        while piece := answer.read1(PIECE):
-            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-            self.wfile.flush()
+        if "watch=" in self.path:
+            self._stream(answer, connection)
+        else:
+            self._copy(answer)
         self.wfile.write(b"0\r\n\r\n")
+
+    def _stream(self, answer, connection):
+        self.expired = False
+        self.proxy.watching(self, connection, True)
+        try:
+            self._copy(answer)
+        except (OSError, http.client.HTTPException):
+            if not self.expired:
+                raise
+        finally:
+            self.proxy.watching(self, connection, False)
+        if self.expired:
+            self._piece(EXPIRED)
+
+    def _copy(self, answer):
+        while piece := answer.read1(PIECE):
+            self._piece(piece)
+
+    def _piece(self, piece):
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        self.wfile.flush()
