@@ -13,6 +13,8 @@ import (
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo" // the metrics of the API clients
 	_ "k8s.io/component-base/metrics/prometheus/version"  // the metric kubernetes_build_info
+	kubectl "k8s.io/kubectl/pkg/cmd"
+	"k8s.io/kubectl/pkg/cmd/util"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
@@ -23,7 +25,7 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		fail("usage: kubetest etcd|apiserver|controller-manager|scheduler|kwok [OPTION]...")
+		fail("usage: kubetest etcd|apiserver|controller-manager|scheduler|kwok|kubectl [OPTION]...")
 	}
 	program := os.Args[1]
 	os.Args = append([]string{program}, os.Args[2:]...)
@@ -38,6 +40,10 @@ func main() {
 		os.Exit(cli.Run(scheduler.NewSchedulerCommand()))
 	case "kwok":
 		kwok()
+	case "kubectl":
+		if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
+			util.CheckErr(err)
+		}
 	default:
 		fail(fmt.Sprintf("there is no program %q in here", program))
 	}
