@@ -30,9 +30,12 @@ static int fail_action(struct ctl *c, const struct ctl_action *actions, size_t c
     }
     const char *meant = meant_by(c->argv[0], actions, count);
     const char *nearest = meant != NULL ? meant : cm_str_nearest(c->argv[0], names, count);
-    return ctl_fail(c, CM_EINVAL, "there is no '%s %.40s'; %s%s", verb, c->argv[0],
-                    nearest == NULL ? "use " : "did you mean ",
-                    nearest == NULL ? cm_str_get(&list) : nearest);
+    if (nearest != NULL) {
+        return ctl_fail(c, CM_EINVAL, "there is no '%s %.40s'; did you mean '%s %s'?", verb,
+                        c->argv[0], verb, nearest);
+    }
+    return ctl_fail(c, CM_EINVAL, "there is no '%s %.40s'; use %s", verb, c->argv[0],
+                    cm_str_get(&list));
 }
 
 int ctl_action_run(struct ctl *c, const struct ctl_action *actions, size_t count) {

@@ -65,6 +65,19 @@ static const char *age_text(struct cm_arena *a, const struct cm_json *value) {
     return cm_arena_strdup(a, ctl_age(cm_json_int(value, 0), text));
 }
 
+// "4:9" of the two members whose names are in `members`.
+static const char *place_text(struct cm_arena *a, const struct cm_json *row, const char *members) {
+    size_t len = strcspn(members, " ");
+    int64_t line = cm_json_int(cm_json_get(row, cm_arena_strndup(a, members, len)), 0);
+    int64_t column = cm_json_int(cm_json_get(row, members + len + 1), 0);
+
+    if (line == 0) {
+        return "";
+    }
+    return column == 0 ? cm_arena_strf(a, "%lld", (long long)line)
+                       : cm_arena_strf(a, "%lld:%lld", (long long)line, (long long)column);
+}
+
 // "37/40" of the two members whose names are in `members`.
 static const char *ready_text(struct cm_arena *a, const struct cm_json *row, const char *members) {
     size_t len = strcspn(members, " ");
@@ -94,6 +107,9 @@ const char *ctl_cell_text(struct cm_arena *a, const struct cm_json *row,
 
     if (column->type == CTL_READY) {
         return bracketed(a, row, ready_text(a, row, column->member));
+    }
+    if (column->type == CTL_PLACE) {
+        return place_text(a, row, column->member);
     }
     if (value == NULL) {
         return "";

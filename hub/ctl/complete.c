@@ -6,19 +6,24 @@
 
 #include "common/arena.h"
 #include "common/json.h"
+#include "common/map.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/ctl/client.h"
 #include "hub/ctl/ctl.h"
+#include "hub/ctl/offline.h"
 #include "hub/ctl/options.h"
 #include "hub/ctl/print.h"
+#include "hub/ctl/range.h"
 #include "hub/ctl/resources.h"
 #include "hub/ctl/settings.h"
 #include "hub/ctl/verbs.h"
 #include "hub/ctl/words.h"
+#include "hub/fleet/fleet.h"
 
 #define TIMEOUT_MS 1500
 #define NAMES_MAX 20000
+#define EVENTS_MAX 1000
 
 struct typed {
     struct ctl *ctl;
@@ -53,21 +58,72 @@ static void offer_list(const struct typed *t, const char *path, const char *memb
     }
 }
 
-static void offer_repositories(const struct typed *t) {
-    struct ctl_param params[] = {{"fields", "repository"}, {NULL, NULL}};
+// offer_distinct offers each value of a member once.
+static void offer_distinct(const struct typed *t, const char *path, const char *member,
+                           size_t most) {
+    CM_CLEANUP(cm_map_freep) struct cm_map *seen = cm_map_new(NULL);
+    struct ctl_param params[] = {{"fields", member}, {NULL, NULL}};
     struct cm_json *items = NULL;
-    const char *before = "";
 
-    if (ctl_list(t->ctl, "/apps", params, NAMES_MAX, &items) < 0) {
+    if (ctl_list(t->ctl, path, params, (int64_t)most, &items) < 0) {
         return;
     }
     for (const struct cm_json *at = items->first; at != NULL; at = at->next) {
-        const char *name = cm_json_string(cm_json_get(at, "repository"));
+        const char *name = cm_json_string(cm_json_get(at, member));
 
-        if (name != NULL && strcmp(name, before) != 0) { // neighbours are alike, mostly
+        if (name != NULL && cm_map_get(seen, name) == NULL) {
+            cm_map_put(seen, name, seen);
             offer(t, name, "");
-            before = name;
         }
+    }
+}
+
+// ---- Names of the fleet that is here
+
+static void offer_cluster(void *ctx, const struct hub_cluster_info *info) {
+    offer(ctx, info->name, "");
+}
+
+static void offer_group(void *ctx, const struct hub_group_info *info) {
+    offer(ctx, info->name, "");
+}
+
+static void offer_app(void *ctx, const struct hub_app_info *info) {
+    offer(ctx, info->name, "");
+}
+
+static bool is_offline(const struct typed *t) {
+    return ctl_has_word(t->ctl->verb->options, "source");
+}
+
+// folder_of returns the fleet's root folder, if one is named already.
+static const char *folder_of(const struct ctl *c) {
+    for (int i = c->argc - 1; i >= 0; i--) {
+        if (ctl_range_is_folder(c->argv[i])) {
+            return c->argv[i];
+        }
+    }
+    return ".";
+}
+
+// offer_here reads the documents of a fleet, and none of the manifests.
+static void offer_here(const struct typed *t, const char *kind) {
+    CM_CLEANUP(ctl_offline_done) struct ctl_offline o = {0};
+    struct ctl *c = t->ctl;
+
+    if (ctl_offline_open(c, folder_of(c), ctl_offline_wants_commit(c), &o) < 0) {
+        return;
+    }
+    o.names_only = true;
+    if (ctl_offline_load(c, &o) < 0) {
+        return;
+    }
+    if (strcmp(kind, "apps") == 0) {
+        hub_fleet_each_app(o.fleet, offer_app, (void *)(uintptr_t)t);
+    } else if (strcmp(kind, "clusters") == 0) {
+        hub_fleet_each_cluster(o.fleet, offer_cluster, (void *)(uintptr_t)t);
+    } else {
+        hub_fleet_each_group(o.fleet, offer_group, (void *)(uintptr_t)t);
     }
 }
 
@@ -152,6 +208,16 @@ static void offer_targets(const struct typed *t) {
     offer_bare(t);
 }
 
+// offer_members offers by what the rows of the list that is asked for can be ordered.
+static void offer_members(const struct typed *t) {
+    const struct ctl *c = t->ctl;
+    const struct ctl_resource *r = c->argc > 0 ? ctl_resource_find(c->argv[0]) : NULL;
+
+    for (size_t i = 0; r != NULL && i < r->count; i++) {
+        offer_words(t, r->columns[i].member, " ");
+    }
+}
+
 static void offer_kind(const struct typed *t, const char *kind) {
     static const struct {
         const char *kind;
@@ -163,6 +229,10 @@ static void offer_kind(const struct typed *t, const char *kind) {
                  {"revisions", "/revisions", "id"},
                  {"tokens", "/tokens", "name"}};
 
+    if (is_offline(t) && ctl_has_word("apps clusters groups", kind)) {
+        offer_here(t, kind);
+        return;
+    }
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         if (strcmp(lists[i].kind, kind) == 0) {
             offer_list(t, lists[i].path, lists[i].member, NULL);
@@ -182,7 +252,11 @@ static void offer_kind(const struct typed *t, const char *kind) {
     } else if (strcmp(kind, "contexts") == 0) {
         offer_contexts(t);
     } else if (strcmp(kind, "repositories") == 0) {
-        offer_repositories(t);
+        offer_distinct(t, "/apps", "repository", NAMES_MAX);
+    } else if (strcmp(kind, "kinds") == 0) { // those of what happened lately
+        offer_distinct(t, "/events", "kind", EVENTS_MAX);
+    } else if (strcmp(kind, "members") == 0) {
+        offer_members(t);
     } else if (strchr(kind, '|') != NULL) {
         offer_words(t, kind, "|");
     }

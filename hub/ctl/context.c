@@ -166,11 +166,26 @@ static struct cm_json *need_context(struct ctl *c, struct ctl_config *config, co
     return context;
 }
 
+// check_set refuses what could not be used afterwards.
+static enum cm_rc check_set(struct ctl *c, const char *name) {
+    const char *server = c->options.server;
+
+    if (name[0] == '\0' || name[0] == '-' || strpbrk(name, " \t\r\n") != NULL) {
+        return cm_fail(&c->err, CM_EINVAL,
+                       "context set: '%.100s' is no name: use one word, such as production", name);
+    }
+    if (server != NULL && strncmp(server, "https://", strlen("https://")) != 0) {
+        return cm_fail(&c->err, CM_EINVAL,
+                       "--server %.200s: the API speaks TLS only; write https://HOST:PORT", server);
+    }
+    return CM_OK;
+}
+
 static int set(struct ctl *c) {
     const struct ctl_options *o = &c->options;
     struct ctl_config config;
 
-    if (ctl_config_read(c, &config) < 0) {
+    if (check_set(c, c->argv[1]) < 0 || ctl_config_read(c, &config) < 0) {
         return CTL_ERROR;
     }
     bool is_first = ctl_config_current(&config) == NULL;

@@ -106,7 +106,13 @@ static enum cm_rc print_past(struct ctl *c, int64_t *last) {
     struct cm_json *events = NULL;
     enum cm_rc rc = ctl_list(c, "/events", ctl_query_params(c, r, NULL), limit, &events);
 
-    return rc < 0 ? rc : print_events(c, ctl_rows_reversed(c->arena, events), last);
+    if (rc < 0) {
+        return rc;
+    }
+    if (events->first == NULL && !c->options.follow) {
+        (void)fprintf(stderr, "nothing to show\n");
+    }
+    return print_events(c, ctl_rows_reversed(c->arena, events), last);
 }
 
 static enum cm_rc print_new(struct ctl *c, int64_t *last) {

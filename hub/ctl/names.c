@@ -1,6 +1,7 @@
 #include "hub/ctl/names.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "common/arena.h"
 #include "common/json.h"
@@ -52,6 +53,25 @@ enum cm_rc ctl_fail_selector(struct ctl *c) {
                    c->options.selector);
 }
 
+// object_meant returns the key that somebody means who writes an object as kubectl does:
+// deployment/checkout.
+static const char *object_meant(const struct cm_json *all, const char *word) {
+    const char *slash = strrchr(word, '/');
+    size_t kind = strcspn(word, "./");
+
+    for (const struct cm_json *at = all->first; slash != NULL && at != NULL; at = at->next) {
+        const char *key = cm_json_string(cm_json_get(at, "key"));
+        const char *name = key == NULL ? NULL : strrchr(key, '/');
+        size_t own = key == NULL ? 0 : strcspn(key, "./");
+        size_t least = own < kind ? own : kind; // deploy, deployment and deployments
+
+        if (name != NULL && strcmp(name, slash) == 0 && strncasecmp(key, word, least) == 0) {
+            return key;
+        }
+    }
+    return NULL;
+}
+
 enum cm_rc ctl_fail_unnamed(struct ctl *c, const struct ctl_resource *r, const char *name) {
     const char *member = strcmp(r->by, "app") == 0 ? "name" : r->by;
     struct ctl_param params[] = {{"fields", member}, {"cluster", NULL}, {NULL, NULL}};
@@ -61,8 +81,10 @@ enum cm_rc ctl_fail_unnamed(struct ctl *c, const struct ctl_resource *r, const c
     if (strcmp(r->name, "objects") == 0) {
         params[1].value = c->options.cluster;
     }
+    bool of_object = strcmp(r->name, "objects") == 0;
     if (ctl_list(c, path_of(c, r), params, 0, &all) == CM_OK) {
-        nearest = nearest_of(c, all, member, name);
+        nearest = of_object ? object_meant(all, name) : NULL;
+        nearest = nearest != NULL ? nearest : nearest_of(c, all, member, name);
     }
     if (nearest != NULL) {
         return cm_fail(&c->err, CM_ENOTFOUND, "no %s is named '%.200s'; did you mean '%s'?", r->one,
@@ -70,6 +92,12 @@ enum cm_rc ctl_fail_unnamed(struct ctl *c, const struct ctl_resource *r, const c
     }
     const struct cm_json *alike = all == NULL ? NULL : beginning_with(c, all, member, name);
     bool some = alike != NULL && alike->count > 0;
+    if (of_object && !some) {
+        return cm_fail(&c->err, CM_ENOTFOUND,
+                       "no object is named '%.200s'; write KIND.GROUP/NAMESPACE/NAME, as 'holdfast "
+                       "get objects --cluster %.100s' lists them",
+                       name, c->options.cluster);
+    }
     return cm_fail(&c->err, CM_ENOTFOUND, "no %s is named '%.200s'%s%s", r->one, name,
                    some ? "; these begin so: " : "", some ? ctl_fold_names(c, alike, member) : "");
 }

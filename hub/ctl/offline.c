@@ -122,6 +122,14 @@ static enum cm_rc read_file(void *ctx, const char *repo, const uint8_t oid[HUB_O
     return hub_repo_read_blob(o->repo, &id, max_bytes, out, err);
 }
 
+static bool is_document(const char *path) {
+    const char *slash = strrchr(path, '/');
+
+    return strncmp(path, "clusters/", strlen("clusters/")) == 0 ||
+           strncmp(path, "groups/", strlen("groups/")) == 0 ||
+           strcmp(slash != NULL ? slash + 1 : path, "app.yaml") == 0;
+}
+
 void ctl_offline_take(struct ctl *c, struct ctl_offline *o, const struct hub_entries *entries,
                       const char *skip, struct hub_fleet_commit *commit) {
     struct hub_fleet_change *changes =
@@ -129,16 +137,22 @@ void ctl_offline_take(struct ctl *c, struct ctl_offline *o, const struct hub_ent
     const struct hub_fleet_reader reader = {.read = read_file, .ctx = o};
     size_t len = strlen(skip);
 
+    size_t count = 0;
+
     for (size_t i = 0; i < entries->count; i++) {
         const struct hub_entry *entry = &entries->items[i];
+        const char *path = entry->path + (strncmp(entry->path, skip, len) == 0 ? len : 0);
 
-        changes[i].path = entry->path + (strncmp(entry->path, skip, len) == 0 ? len : 0);
-        changes[i].special = entry->type != HUB_ENTRY_FILE;
-        changes[i].removed = entry->change == HUB_ENTRY_REMOVED;
-        memcpy(changes[i].oid, entry->id.bytes, sizeof(changes[i].oid));
+        if (o->names_only && !is_document(path)) {
+            continue;
+        }
+        changes[count].path = path;
+        changes[count].special = entry->type != HUB_ENTRY_FILE;
+        changes[count].removed = entry->change == HUB_ENTRY_REMOVED;
+        memcpy(changes[count++].oid, entry->id.bytes, sizeof(changes->oid));
     }
     commit->changes = changes;
-    commit->change_count = entries->count;
+    commit->change_count = count;
     hub_fleet_result_free(hub_fleet_update(o->fleet, commit, &reader));
 }
 

@@ -32,6 +32,7 @@ struct ctl_offline {
     struct hub_tree *tree; // the plain folder, if it is read
     struct cm_map *work;   // made-up ids -> paths of the working copy
     struct ctl_sources sources;
+    bool names_only;  // manifests are left out: what is wrong, or on which clusters, is not known
     const char *root; // a folder with clusters/ in it that was seen below this one; NULL: none
 };
 

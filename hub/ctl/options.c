@@ -144,6 +144,7 @@ const char *ctl_option_hint(const char *word) {
         {"--sort", "use --sort-by"},
         {"--field-selector", "use --state, --app, --cluster or --group"},
         {"--watch-only", "use --watch"},
+        {"--client", "'holdfast version' needs no hub to tell this program's own"},
         {"--kubeconfig", "use --context, or --server"},
         {"--dry-run", "'holdfast plan' shows what a change would do"},
     };
@@ -165,6 +166,8 @@ const char *ctl_option_values(const char *name) {
         {"group", "@groups"},
         {"repository", "@repositories"},
         {"revision", "@revisions"},
+        {"kind", "@kinds"},
+        {"sort-by", "@members"},
         {"context", "@contexts"},
         {"token-file", "@files"},
         {"ca-file", "@files"},

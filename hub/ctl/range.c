@@ -52,6 +52,15 @@ static enum cm_rc add_hint(struct ctl *c, const struct ctl_offline *o, const cha
         return cm_fail(&c->err, CM_ENOTFOUND,
                        "there is no commit yet to compare with; 'holdfast validate' needs none");
     }
+    size_t len = strcspn(name, "~^");
+    CM_AUTOFREE char *word = cm_strndup(name, len);
+    CM_AUTOFREE char *nearest =
+        c->err.code == CM_ENOTFOUND ? hub_repo_nearest(o->repo, word) : NULL;
+    if (nearest != NULL && strcmp(nearest, word) != 0) {
+        return cm_fail(&c->err, CM_ENOTFOUND,
+                       "there is no commit, branch or tag '%.100s'; did you mean '%.100s%.20s'?",
+                       name, nearest, name + len);
+    }
     if (!hub_repo_is_shallow(o->repo)) {
         return c->err.code;
     }

@@ -44,6 +44,7 @@ static const struct ctl_column apps[] = {
     {"FAILED", "failed", CTL_NUMBER, CTL_ALWAYS},
     {"DEGRADED", "degraded", CTL_NUMBER, CTL_IF_ROOM},
     {"STALE", "stale", CTL_NUMBER, CTL_ALWAYS},
+    {"PROBLEMS", "problemCount", CTL_NUMBER, CTL_ALWAYS},
     {"OFFLINE", "offline", CTL_NUMBER, CTL_IF_ROOM},
     {"DRIFTED", "drifted", CTL_NUMBER, CTL_IF_ROOM},
     {"NAMESPACE", "namespace", CTL_TEXT, CTL_IF_ROOM},
@@ -107,7 +108,7 @@ static const struct ctl_column repositories[] = {
 };
 
 static const struct ctl_column problems[] = {
-    {"FILE", "path", CTL_TEXT, CTL_ALWAYS},       {"LINE", "line", CTL_NUMBER, CTL_ALWAYS},
+    {"FILE", "path", CTL_TEXT, CTL_ALWAYS},       {"AT", "line column", CTL_PLACE, CTL_ALWAYS},
     {"APP", "app", CTL_TEXT, CTL_IF_ROOM},        {"CLUSTERS", "clusters", CTL_NUMBER, CTL_IF_ROOM},
     {"PROBLEM", "message", CTL_TEXT, CTL_ALWAYS},
 };
@@ -298,7 +299,7 @@ int ctl_resource_fail(struct ctl *c, const char *word) {
     }
     return ctl_fail(c, CM_EINVAL,
                     "'%.40s' cannot be listed; use clusters, groups, apps, status, objects, "
-                    "drift, events, revisions or problems",
+                    "drift, events, revisions, repositories or problems",
                     word);
 }
 

@@ -25,6 +25,7 @@ enum ctl_column_type {
     CTL_LIST,    // an array of texts as "a,b"
     CTL_TIME,    // milliseconds since 1970 as hh:mm:ss of today, else with its date
     CTL_READY,   // "37/40" of two members: "healthy clusters"
+    CTL_PLACE,   // "4:9" of two members: "line column"; "" for a file as a whole
     CTL_STATE,   // a word such as "healthy"
     CTL_CURRENT, // "yes", "no" or, where the row is stale, "stale"
 };

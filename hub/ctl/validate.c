@@ -145,19 +145,33 @@ static void look_at_group(void *ctx, const struct hub_group_info *info) {
     }
 }
 
-// What is read here runs nowhere yet, so nothing can wait to be removed.
-static void look_at_confirmation(void *ctx, const struct hub_confirmation_info *info) {
-    const struct hub_problem problem = {
-        .repo = info->repo,
-        .path = info->path,
-        .line = info->line,
-        .column = info->column,
-        .app = info->app,
-        .message =
-            "it confirms nothing here: 'holdfast plan' tells whether a change needs it; once "
-            "its removal has happened, delete it"};
+static void note_app(void *ctx, const struct hub_app_info *info) {
+    cm_map_put(ctx, info->name, ctx);
+}
 
-    add(ctx, &problem, "warning");
+// look_at_confirmation: that an App is not there may be what it confirms; a name that is nearly
+// that of another App is a mistake.
+static void look_at_confirmation(void *ctx, const struct hub_confirmation_info *info) {
+    struct report *r = ctx;
+    CM_CLEANUP(cm_map_freep) struct cm_map *apps = cm_map_new(NULL);
+
+    hub_fleet_each_app(r->o->fleet, note_app, apps);
+    CM_AUTOFREE const char **names = cm_map_keys(apps);
+    const char *nearest = cm_map_get(apps, info->app) != NULL
+                              ? NULL
+                              : cm_str_nearest(info->app, names, cm_map_len(apps));
+    if (nearest == NULL) {
+        return;
+    }
+    CM_AUTOFREE char *message = cm_strf(
+        "no App is named '%s', so it may confirm nothing; did you mean '%s'?", info->app, nearest);
+    const struct hub_problem problem = {.repo = info->repo,
+                                        .path = info->path,
+                                        .line = info->line,
+                                        .column = info->column,
+                                        .app = info->app,
+                                        .message = message};
+    add(r, &problem, "warning");
 }
 
 // ---- The verdict

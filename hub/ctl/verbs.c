@@ -133,7 +133,7 @@ const struct ctl_verb ctl_verbs[] = {
                 "holdfast render checkout ./fleet --cluster eu-west-01 --at v1.4 -o json",
      .options = "output cluster at path source with show-secrets",
      .outputs = "yaml json",
-     .completes = "apps",
+     .completes = "apps files",
      .run = ctl_render},
     {.name = "plan",
      .group = BEFORE,
@@ -207,7 +207,8 @@ const struct ctl_verb ctl_verbs[] = {
      .group = SELF,
      .arguments = "bash|zsh|fish",
      .summary = "Print what makes a shell complete verbs, options and names.",
-     .about = "Names of clusters, groups and Apps are asked of the hub while you type.",
+     .about = "Names of clusters, groups and Apps are asked of the hub while you type; for render "
+              "and plan they are those of the fleet repository that you are in.",
      .example = "source <(holdfast completion bash)\n"
                 "holdfast completion zsh > ~/.zfunc/_holdfast\n"
                 "holdfast completion fish > ~/.config/fish/completions/holdfast.fish",
@@ -247,6 +248,8 @@ const struct ctl_verb *ctl_verb_find(const char *name) {
 
 #define IN_GIT "what a cluster runs is said in Git: change it there and push"
 
+#define IN_CLUSTER "use kubectl with that cluster: nothing here reaches into its pods"
+
 static const char *const hints[][2] = {
     {"apply", IN_GIT "; 'holdfast sync' fetches at once"},
     {"create", IN_GIT "; 'holdfast enroll' lets an agent in"},
@@ -257,6 +260,12 @@ static const char *const hints[][2] = {
     {"set", IN_GIT},
     {"suspend", IN_GIT ": 'suspend: true' in an App, a target or a Cluster"},
     {"resume", IN_GIT ": remove 'suspend: true'"},
+    {"annotate", IN_GIT},
+    {"label", IN_GIT},
+    {"exec", IN_CLUSTER},
+    {"port-forward", IN_CLUSTER},
+    {"run", IN_CLUSTER},
+    {"restart", IN_CLUSTER "; 'holdfast sync' applies again what is named"},
     {"rollback", IN_GIT ": 'git revert'"},
     {"undo", IN_GIT ": 'git revert'"},
     {"ls", "use 'holdfast get'"},

@@ -98,6 +98,36 @@ static enum cm_rc list_heads(struct hub_repo *repo, struct heads *out, struct cm
     return CM_OK;
 }
 
+// short_name returns what people call a reference, or NULL if they do not.
+static const char *short_name(const char *reference) {
+    static const char *const before[] = {HEADS, "refs/tags/", "refs/remotes/"};
+
+    for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+        if (strncmp(reference, before[i], strlen(before[i])) == 0) {
+            return reference + strlen(before[i]);
+        }
+    }
+    return NULL;
+}
+
+char *hub_repo_nearest(const struct hub_repo *repo, const char *word) {
+    CM_CLEANUP(free_namesp) git_strarray references = {0};
+    size_t count = 0;
+
+    if (git_reference_list(&references, repo->git) < 0) {
+        return NULL;
+    }
+    CM_AUTOFREE const char **names = cm_new(references.count + 1, sizeof(*names));
+    for (size_t i = 0; i < references.count; i++) {
+        const char *name = short_name(references.strings[i]);
+
+        names[count] = name;
+        count += name != NULL ? 1 : 0;
+    }
+    const char *nearest = cm_str_nearest(word, names, count);
+    return nearest == NULL ? NULL : cm_strdup(nearest);
+}
+
 enum cm_rc hub_repo_find_local(struct hub_repo *repo, const struct hub_repo_source *want,
                                struct hub_repo_id *out, struct cm_err *err) {
     CM_CLEANUP(free_headsp) struct heads heads = {0};

@@ -17,6 +17,10 @@ struct hub_repo_source;
 // hub_repo_is_shallow tells whether history was cut off when it was fetched.
 bool hub_repo_is_shallow(const struct hub_repo *repo);
 
+// hub_repo_nearest returns the branch, tag or branch of origin (as origin/NAME) whose name is
+// nearest to a word, or NULL; the caller frees it.
+char *hub_repo_nearest(const struct hub_repo *repo, const char *word);
+
 // hub_repo_find_local finds the commit that a source's branch, tag, range of versions or commit
 // means in somebody's own clone; a branch that is not there is origin's. CM_ENOTFOUND says what is
 // there.

@@ -116,6 +116,8 @@ static const struct hub_column app_columns[] = {
     {"stale", SUM("p.stale"), HUB_COLUMN_COUNT,
      "Clusters where it is held at its last good state: what is newer in Git is wrong."},
     {"drifted", SUM("ifnull(s.drifted, 0)"), HUB_COLUMN_COUNT, "Its objects that drifted."},
+    {"problemCount", "(SELECT count(*) FROM problem b WHERE b.app = a.name)", HUB_COLUMN_INT,
+     "What is wrong with it in Git."},
 };
 
 static const struct hub_filter app_filters[] = {

@@ -67,6 +67,8 @@ LINES = [
     ("holdfast get events --reposi", "holdfast get events --repository "),
     ("holdfast enroll paris ro", "holdfast enroll paris rome "),
     ("holdfast get apps -o ya", "holdfast get apps -o yaml "),
+    ("holdfast get apps --sort-by heal", "holdfast get apps --sort-by healthy "),
+    ("holdfast logs --kind sync.res", "holdfast logs --kind sync.resolved "),
     ("holdfast diff app che", "holdfast diff app checkout "),
     ("holdfast token cre", "holdfast token create "),
     ("holdfast validate my-", "holdfast validate my-fleet"),

@@ -175,8 +175,12 @@ class FirstMinutes(story.Story):
                               (["diff", "-l", "env=nowhere"], "no cluster has the labels"),
                               (["get", "status", "-l", "env=nowhere"], "no cluster has the labels"),
                               (["diff", "--app", "a", "--app", "b"], "--app is there twice"),
-                              (["token", "delete", "ci"], "did you mean revoke"),
-                              (["context", "current"], "did you mean list"),
+                              (["token", "delete", "ci"], "did you mean 'token revoke'?"),
+                              (["context", "current"], "did you mean 'context list'?"),
+                              (["context", "set", "a b"], "use one word"),
+                              (["context", "set", "a", "--server", "http://a"], "TLS only"),
+                              (["version", "--client"], "needs no hub"),
+                              (["exec"], "use kubectl with that cluster"),
                               (["help", "gett"], "did you mean 'get'")):
             self.assertIn(answer, self.says(2, *words))
 
@@ -248,6 +252,9 @@ class FirstMinutes(story.Story):
                          "production")
         self.assertIn("no App, cluster or group", self.says(2, "describe", "pariss"))
         self.assertIn("say --cluster NAME", self.says(2, "describe", "object", "x"))
+        for name, answer in (("configmap/shop", "did you mean 'ConfigMap/default/shop'?"),
+                             ("x", "write KIND.GROUP/NAMESPACE/NAME")):
+            self.assertIn(answer, self.says(2, "describe", "object", name, "--cluster", "rome"))
         self.assertIn("cannot be described", self.says(2, "describe", "events", "1"))
         self.assertIn("did you mean 'group'", self.says(2, "describe", "grup", "live"))
 
@@ -257,6 +264,9 @@ class FirstMinutes(story.Story):
         self.assertEqual(len(self.says(0, "logs", "--limit", "2").splitlines()), 2)
         event = json.loads(self.says(0, "logs", "--limit", "1", "-o", "json"))
         self.assertGreater(event["number"], 2)
+
+    def test_logs_say_that_there_is_nothing(self):
+        self.assertEqual(self.says(0, "logs", "--kind", "foo"), "nothing to show\n")
 
     def test_logs_follow_what_comes(self):
         with subprocess.Popen(self.hub_words("logs", "-f", "--kind", "app.applied"), text=True,
@@ -414,7 +424,7 @@ class FirstMinutes(story.Story):
         self.assertIn("is not valid", self.says(2, "get", "apps", "--token-file", file))
         self.assertIn("'ci'", self.says(2, "token", "revoke", "ci"))
         self.assertIn("say 'holdfast token create NAME'", self.says(2, "token", "create"))
-        self.assertIn("did you mean revoke", self.says(2, "token", "revok", "ci"))
+        self.assertIn("did you mean 'token revoke'?", self.says(2, "token", "revok", "ci"))
 
     def test_wait_outlives_a_restart_of_the_hub(self):
         with subprocess.Popen([program("holdfast"), "--server", self.hub.api_url,

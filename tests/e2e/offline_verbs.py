@@ -131,6 +131,33 @@ class OfflineVerbs(story.Story):
                       self.says(2, "validate", self.repo.bare))
         self.assertIn("no cluster has the labels", self.says(2, "plan", "-l", "env=nowhere"))
 
+    def test_a_misspelt_branch_or_tag_is_proposed(self):
+        self.assertIn("no commit, branch or tag 'mian'; did you mean 'main'?",
+                      self.says(2, "plan", "mian..HEAD"))
+        self.assertIn("did you mean 'main~1'?", self.says(2, "validate", "--at", "mian~1"))
+
+    def complete(self, *words, cwd=None):
+        return [line.split("\t")[0] for line in
+                self.says(0, "__complete", *words, cwd=cwd).splitlines()]
+
+    def test_names_are_completed_without_a_hub(self):
+        self.repo.write({"apps/shop/one.yaml": "{{{"})  # manifests are not looked at
+        self.assertEqual(self.complete("render", "sh"), ["shop"])
+        self.assertIn("paris", self.complete("render", "shop", "--cluster", ""))
+        self.assertEqual(self.complete("plan", "--app=sh"), ["--app=shop"])
+        self.assertEqual(self.complete("plan", str(self.repo.work), "--cluster", "pa", cwd="/"),
+                         ["paris"])
+
+    def test_only_a_confirmation_that_is_wrong_is_warned_of(self):
+        confirmation = ("apiVersion: holdfast/v1alpha1\nkind: Confirmation\n"
+                        "metadata: {name: go}\nspec: {app: NAME, removal: '3f9a01c2d4e5'}\n")
+        for name in ("shop", "gone-long-ago"):
+            self.repo.write({"confirmations/go.yaml": confirmation.replace("NAME", name)})
+            self.assertEqual(self.says(0, "validate"), "1 App on 3 clusters: no problems\n")
+        self.repo.write({"confirmations/go.yaml": confirmation.replace("NAME", "shp")})
+        self.assertIn("no App is named 'shp', so it may confirm nothing; did you mean 'shop'?",
+                      self.says(0, "validate"))
+
     # ---- plan
 
     def test_a_dirty_working_copy_is_compared_with_its_commit(self):

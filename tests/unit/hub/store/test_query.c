@@ -176,7 +176,8 @@ static void an_app_is_told_with_its_counts(void **state) {
         "{\"items\":[{\"name\":\"web\",\"repository\":\"fleet\",\"path\":\"apps/web\","
         "\"namespace\":\"web\",\"drift\":\"correct\",\"prune\":true,\"suspend\":false,"
         "\"dependsOn\":[\"db\"],\"clusters\":3,\"applied\":1,\"failed\":1,"
-        "\"healthy\":1,\"degraded\":1,\"offline\":2,\"stale\":1,\"drifted\":1}]}");
+        "\"healthy\":1,\"degraded\":1,\"offline\":2,\"stale\":1,\"drifted\":1,"
+        "\"problemCount\":1}]}");
 }
 
 static void a_status_compares_what_is_wanted_with_what_is_applied(void **state) {
