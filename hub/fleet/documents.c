@@ -205,6 +205,7 @@ static enum hub_kind kind_of(const struct hub_file *file) {
     case HUB_ROLE_MANIFEST:
     case HUB_ROLE_REFUSED:
     case HUB_ROLE_IGNORE:
+    case HUB_ROLE_MISNAMED:
     case HUB_ROLE_OTHER:
         break;
     }

@@ -193,10 +193,12 @@ static bool add_to_graph(void *ctx, const char *name, void *value) {
     return true;
 }
 
-static struct hub_named *in_graph(const struct graph *g, const char *name) {
+// in_graph returns what is named, if it is another one that may be in a circle.
+static struct hub_named *in_graph(const struct graph *g, const struct hub_named *from,
+                                  const char *name) {
     struct hub_named *named = cm_map_get(g->fleet->names[g->kind], name);
 
-    return named != NULL && named->in_graph ? named : NULL;
+    return named != NULL && named != from && named->in_graph ? named : NULL;
 }
 
 // count_waiting adds to what each one that is named is named by, and tells whether there was one.
@@ -206,7 +208,7 @@ static bool count_waiting(const struct graph *g, const struct hub_named *named, 
     bool found = false;
 
     for (size_t i = 0; i < count; i++) {
-        struct hub_named *other = in_graph(g, all[i].name);
+        struct hub_named *other = in_graph(g, named, all[i].name);
 
         if (other != NULL) {
             other->waiters = (size_t)((ssize_t)other->waiters + add);
@@ -250,12 +252,37 @@ next_in_circle(const struct graph *g, const struct hub_named *named, struct hub_
     const struct hub_mention *all = mentions(named, &count);
 
     for (size_t i = 0; i < count; i++) {
-        *next = in_graph(g, all[i].name);
+        *next = in_graph(g, named, all[i].name);
         if (*next != NULL) {
             return &all[i];
         }
     }
     return NULL;
+}
+
+static void report_path(const struct graph *g, struct hub_named *named,
+                        const struct hub_mention *at, const char *path) {
+    CM_AUTOFREE char *message =
+        g->kind == HUB_APP
+            ? cm_strf("dependsOn goes in a circle (%s): remove one of these dependencies", path)
+            : cm_strf("groups go in a circle (%s): remove one of these names", path);
+
+    report(named, at, message);
+}
+
+// report_self reports what names itself, which a longer circle would hide.
+static void report_self(struct hub_update *u, const struct graph *g, struct hub_named *named) {
+    size_t count;
+    const struct hub_mention *all = mentions(named, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(all[i].name, named->name) == 0) {
+            CM_AUTOFREE char *path = cm_strf("%s -> %s", named->name, named->name);
+
+            u->problems = true;
+            report_path(g, named, &all[i], path);
+        }
+    }
 }
 
 static void report_circle(const struct graph *g, struct hub_named *named) {
@@ -271,12 +298,7 @@ static void report_circle(const struct graph *g, struct hub_named *named) {
         }
         (void)next_in_circle(g, at, &at);
     }
-    CM_AUTOFREE char *message =
-        g->kind == HUB_APP
-            ? cm_strf("dependsOn goes in a circle (%s): remove one of these dependencies",
-                      cm_str_get(&path))
-            : cm_strf("groups go in a circle (%s): remove one of these names", cm_str_get(&path));
-    report(named, first, message);
+    report_path(g, named, first, cm_str_get(&path));
     cm_str_done(&path);
 }
 
@@ -285,6 +307,7 @@ static void find_circles(struct hub_update *u, enum hub_kind kind) {
 
     cm_map_each(u->fleet->names[kind], add_to_graph, &graph);
     for (size_t i = 0; i < graph.nodes.count; i++) {
+        report_self(u, &graph, graph.nodes.items[i]);
         (void)count_waiting(&graph, graph.nodes.items[i], 1);
     }
     peel(&graph, names_some);

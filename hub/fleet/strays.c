@@ -1,6 +1,7 @@
 // Documents of the fleet where none are looked for: an App in a file that is not named app.yaml, a
-// Cluster that stands outside clusters/. They are errors of their file, and what they name stays in
-// force while they stand there: a file that got another name deletes nothing.
+// Cluster that stands outside clusters/, or in there in a file that is not named *.yaml. They are
+// errors of their file, and what they name stays in force while they stand there: a file that got
+// another name deletes nothing.
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -39,7 +40,7 @@ bool hub_strays_may(const struct hub_file *file) {
     if (file->repo->source_only) {
         return false;
     }
-    return is_app_yml(file) ||
+    return is_app_yml(file) || file->role == HUB_ROLE_MISNAMED ||
            (file->role == HUB_ROLE_MANIFEST && (is_like_app(file->name) || !has_app(file->folder)));
 }
 
@@ -64,6 +65,11 @@ static void report(struct hub_file *file, const struct cm_json *document, enum h
     if (kind == HUB_APP) {
         hub_diags_add(&file->diags, path, document->line, document->column,
                       "an App's document must be named app.yaml: rename the file");
+    } else if (kind < HUB_KINDS && file->role == HUB_ROLE_MISNAMED) {
+        hub_diags_add(&file->diags, path, document->line, document->column,
+                      "a %s is not looked for in a file of this name: rename it to *.yaml, or "
+                      "delete it",
+                      hub_kind_tables[kind].name);
     } else if (kind < HUB_KINDS) {
         hub_diags_add(&file->diags, path, document->line, document->column,
                       "a %s is not looked for here: move the file to %s",

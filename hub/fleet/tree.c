@@ -164,13 +164,13 @@ static bool is_ignore_file(const char *path, const char *name) {
 // none.
 static enum hub_role document_role(const char *path, const char *name, bool is_yaml) {
     if (strncmp(path, "clusters/", 9) == 0) {
-        return is_yaml ? HUB_ROLE_CLUSTERS : HUB_ROLE_OTHER;
+        return is_yaml ? HUB_ROLE_CLUSTERS : HUB_ROLE_MISNAMED;
     }
     if (strncmp(path, "groups/", 7) == 0) {
-        return is_yaml ? HUB_ROLE_GROUPS : HUB_ROLE_OTHER;
+        return is_yaml ? HUB_ROLE_GROUPS : HUB_ROLE_MISNAMED;
     }
     if (strncmp(path, "confirmations/", 14) == 0) {
-        return is_yaml ? HUB_ROLE_CONFIRMATIONS : HUB_ROLE_OTHER;
+        return is_yaml ? HUB_ROLE_CONFIRMATIONS : HUB_ROLE_MISNAMED;
     }
     if (strcmp(name, "app.yaml") == 0) {
         return HUB_ROLE_APP;

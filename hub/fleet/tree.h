@@ -27,6 +27,7 @@ enum hub_role {
     HUB_ROLE_MANIFEST, // if it stands in an App's folder
     HUB_ROLE_REFUSED,  // Chart.yaml, kustomization.yaml: an error in an App's folder
     HUB_ROLE_IGNORE,   // .holdfastignore
+    HUB_ROLE_MISNAMED, // where documents are looked for, but not in a file of this name
 };
 
 struct hub_folder {

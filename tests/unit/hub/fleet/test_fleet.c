@@ -671,6 +671,24 @@ static void a_circle_of_dependencies_is_told_of_each_app_in_it(void **state) {
         "dependencies");
 }
 
+static void what_depends_on_itself_is_told_within_a_circle_too(void **state) {
+    struct world *w = *state;
+
+    world_put_app(w, "a", "  dependsOn: [{name: c}]");
+    world_put_app(w, "c", "  dependsOn: [{name: a}, {name: c}]");
+    world_put_config(w, "a", "a", "x");
+    world_put_config(w, "c", "c", "x");
+    (void)world_commit_all(w);
+    assert_string_equal(
+        world_problems(w),
+        "apps/a/app.yaml:6:22: dependsOn goes in a circle (a -> c -> a): remove one of these "
+        "dependencies\n"
+        "apps/c/app.yaml:6:22: dependsOn goes in a circle (c -> a -> c): remove one of these "
+        "dependencies\n"
+        "apps/c/app.yaml:6:33: dependsOn goes in a circle (c -> c): remove one of these "
+        "dependencies");
+}
+
 static void a_cluster_that_does_not_exist_is_told_and_all_else_goes_on(void **state) {
     struct world *w = *state;
 
@@ -1304,6 +1322,7 @@ static const struct CMUnitTest tests[] = {
     TEST(what_does_not_exist_is_told_and_changes_nothing),
     TEST(a_group_that_is_removed_freezes_the_apps_that_name_it),
     TEST(a_circle_of_dependencies_is_told_of_each_app_in_it),
+    TEST(what_depends_on_itself_is_told_within_a_circle_too),
     TEST(a_cluster_that_does_not_exist_is_told_and_all_else_goes_on),
     TEST(the_cluster_that_was_meant_is_found_among_thousands),
     TEST(of_many_wrong_names_some_are_told_what_was_meant),

@@ -180,6 +180,24 @@ static void a_part_of_an_overlay_that_is_wrong_hides_nothing_of_the_rest(void **
         "the target or the Cluster, or write ${zz:=default}, or $${zz} for the text itself");
 }
 
+static void a_document_in_a_file_that_is_not_named_yaml_is_told_and_stays(void **state) {
+    struct world *w = *state;
+
+    world_put_app(w, "shop", ALL);
+    world_put_config(w, "shop", "a", "x");
+    world_put(w, "clusters/README.md", "# Clusters\n\n```\napiVersion: holdfast/v1alpha1\n```\n");
+    assert_told(w, "");
+    world_remove(w, "clusters/paris.yaml");
+    world_put(w, "clusters/paris.txt",
+              "apiVersion: holdfast/v1alpha1\nkind: Cluster\nmetadata: {name: paris}\n");
+    assert_told(w, "clusters/paris.txt:1:1: a Cluster is not looked for in a file of this name: "
+                   "rename it to *.yaml, or delete it");
+    assert_non_null(world_object(w, "paris", "shop", "ConfigMap/default/a"));
+    world_remove(w, "clusters/paris.txt");
+    assert_told(w, "");
+    assert_null(world_pair(w, "paris", "shop"));
+}
+
 static void what_leaves_out_all_files_of_an_app_is_told(void **state) {
     struct world *w = *state;
 
@@ -226,6 +244,7 @@ int main(void) {
         TEST(a_refused_file_hides_no_variable),
         TEST(a_manifest_that_is_wrong_hides_nothing_of_others),
         TEST(an_overlay_that_is_missing_hides_nothing_of_the_rest),
+        TEST(a_document_in_a_file_that_is_not_named_yaml_is_told_and_stays),
         TEST(what_leaves_out_all_files_of_an_app_is_told),
         TEST(a_test_that_failed_says_what_is_there_but_of_a_secret),
         TEST(a_part_of_an_overlay_that_is_wrong_hides_nothing_of_the_rest),
