@@ -7,6 +7,7 @@
 #include "agent/cache/cache.h"
 #include "agent/driver.h"
 #include "agent/link/link.h"
+#include "agent/look.h"
 #include "agent/watch/watch.h"
 #include "common/backoff.h"
 #include "common/buf.h"
@@ -30,6 +31,7 @@ struct agent {
     struct agent_link *link;
     struct agent_apply *apply;
     struct agent_watch *watch;
+    struct agent_look *look;
 
     // A manifest that waits until it is known what the target holds already (a new disk).
     struct agent_desired *waiting;
@@ -141,6 +143,19 @@ static void link_sync(void *ctx, const char *app) {
     if (!agent_apply_sync(a->apply, app)) {
         cm_log(CM_LOG_WARN, "agent.sync_unknown", "there is no such App here", "app", app, NULL);
     }
+}
+
+static void link_look(void *ctx, uint32_t id, const char *ns, const char *const *keys,
+                      size_t count) {
+    struct agent *a = ctx;
+
+    if (a->started && !a->stopping) {
+        agent_look_ask(a->look, id, ns, keys, count);
+    }
+}
+
+static void look_send(void *ctx, struct cm_buf *found) {
+    agent_link_send_found(((struct agent *)ctx)->link, found);
 }
 
 static const char *link_target_version(void *ctx) {
@@ -278,6 +293,7 @@ static enum cm_rc make_link(struct agent *a, struct cm_workers *disk,
                  .acked = link_acked,
                  .can_send = link_can_send,
                  .sync = link_sync,
+                 .look = link_look,
                  .target_version = link_target_version,
                  .ctx = a},
     };
@@ -307,6 +323,7 @@ static void make_parts(struct agent *a, const struct agent_config *config) {
                                            .afresh = agent_watch_afresh,
                                            .ctx = a->watch};
     a->apply = agent_apply_new(a->loop, a->driver, a->cache, &apply);
+    a->look = agent_look_new(a->driver, look_send, a);
     agent_cache_on_trouble(a->cache, on_trouble, a);
     agent_cache_on_damage(a->cache, on_damage, a);
 }
@@ -407,6 +424,7 @@ void agent_free(struct agent *a) {
     if (a->driver != NULL) {
         a->driver->ops->free(a->driver);
     }
+    agent_look_free(a->look);
     agent_apply_free(a->apply);
     agent_watch_free(a->watch);
     agent_link_free(a->link);

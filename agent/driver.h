@@ -144,6 +144,8 @@ struct agent_driver_host {
 typedef void (*agent_applied_fn)(void *ctx, const struct agent_applied *result);
 // What an object wrote, or why that cannot be read; good until the call returns.
 typedef void (*agent_tail_fn)(void *ctx, const char *text, const struct cm_err *error);
+// Whose an object is: "" if nobody keeps it, or it is not there.
+typedef void (*agent_owner_fn)(void *ctx, const char *owner, const struct cm_err *error);
 typedef void (*agent_removed_fn)(void *ctx, const struct cm_err *error, int64_t retry_after_ms);
 typedef void (*agent_found_fn)(void *ctx, const struct agent_owned *found);
 typedef void (*agent_recovered_fn)(void *ctx, const struct cm_err *error);
@@ -219,6 +221,11 @@ struct agent_driver_ops {
 
     // observe looks at a tracked object now: an observation follows in any case.
     void (*observe)(struct agent_driver *d, const char *key);
+
+    // owner tells who owns an object that is there and not ours: for whom `apply` would leave it
+    // as it is, without `adopt`. It changes nothing. It may be NULL: the target cannot tell.
+    void (*owner)(struct agent_driver *d, const char *key, const char *default_namespace,
+                  agent_owner_fn done, void *ctx);
 
     // recover finds what this agent once applied from the target itself, when its disk was lost:
     // `found` for each object, then done. An error means that not all could be found.

@@ -1,6 +1,6 @@
 add_module(agent_core
-    SOURCES agent.c memory.c
-    USES common agent_apply agent_cache agent_link agent_plan agent_watch)
+    SOURCES agent.c look.c memory.c
+    USES common common_object proto agent_apply agent_cache agent_link agent_plan agent_watch)
 
 if(TARGET agent_kube)
     add_program(holdfast-agent SOURCES main.c USES agent_config agent_core agent_kube agent_sim)

@@ -11,6 +11,7 @@
 
 enum {
     SMALL_MAX = 1024, // Ping, Pong, ReportAck
+    LOOK_MAX = 256 * 1024,
     BUDGET_FACTOR = 16,
     BUDGET_BASE = 64 * 1024,
 };
@@ -31,6 +32,8 @@ static const struct {
     [WIRE_REPORT] = {"Report", WIRE_BULK_MAX, 0},
     [WIRE_REPORT_ACK] = {"ReportAck", SMALL_MAX, 0},
     [WIRE_SYNC] = {"Sync", SMALL_MAX, 0},
+    [WIRE_LOOK] = {"Look", LOOK_MAX, 0},
+    [WIRE_FOUND] = {"Found", LOOK_MAX, 0},
     [WIRE_ENROLL_REQUEST] = {"EnrollRequest", 0, WIRE_ENROLL_MAX},
     [WIRE_ENROLL_REPLY] = {"EnrollReply", 0, WIRE_ENROLL_MAX},
 };

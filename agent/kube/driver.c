@@ -172,6 +172,11 @@ static void observe(struct agent_driver *d, const char *key) {
     }
 }
 
+static void owner(struct agent_driver *d, const char *key, const char *default_namespace,
+                  agent_owner_fn done, void *ctx) {
+    kube_whose(kube_of(d), key, default_namespace, done, ctx);
+}
+
 static void recover(struct agent_driver *d, agent_found_fn found, agent_recovered_fn done,
                     void *ctx) {
     kube_recover(kube_of(d), found, done, ctx);
@@ -192,6 +197,7 @@ static const struct agent_driver_ops kube_ops = {
     .track = track,
     .untrack = untrack,
     .observe = observe,
+    .owner = owner,
     .recover = recover,
 };
 

@@ -11,6 +11,7 @@
 //     watch     lists and watches
 //     pods      why a workload is not ready
 //     watches   which of them tells of an object: one per kind, or one per kind and namespace
+//     whose     which other tool an object belongs to, asked before it is applied
 //     owners    other controllers that have fields of our objects by right
 //
 // All of it is one state machine around one struct; each part touches its own members and calls the
@@ -240,6 +241,11 @@ bool kube_logs_choose(const struct cm_json *pods, struct kube_log_source *out);
 // kube_logs_join puts the last lines of a log on one, as agent/driver.h says of a tail. The caller
 // frees it. Pure.
 char *kube_logs_join(const char *text, size_t size);
+
+// whose
+
+void kube_whose(struct agent_kube *k, const char *key, const char *default_namespace,
+                agent_owner_fn done, void *ctx);
 
 // table
 

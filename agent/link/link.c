@@ -49,6 +49,14 @@ bool agent_link_send_report(struct agent_link *l, struct cm_buf *report) {
     return l->state == LINK_UP && cm_net_send(l->conn, WIRE_REPORT, 0, report, &err) == CM_OK;
 }
 
+void agent_link_send_found(struct agent_link *l, struct cm_buf *found) {
+    struct cm_err err;
+
+    if (l->state == LINK_UP && cm_net_send(l->conn, WIRE_FOUND, 0, found, &err) < 0) {
+        cm_log(CM_LOG_DEBUG, "agent.look", err.msg, NULL); // whoever asked is told in time
+    }
+}
+
 void link_close(struct agent_link *l, const char *reason) {
     if (l->conn != NULL) {
         cm_net_close(l->conn, true, reason);
@@ -85,6 +93,7 @@ static void send_hello(struct agent_link *l) {
     m.report_run = (char *)(uintptr_t)agent_cache_report_run(l->cache);
     m.reports_acked = agent_cache_reports_acked(l->cache);
     m.now_ms = cm_clock_unix_ms();
+    m.looks = true;
     (void)link_send(l, WIRE_HELLO, &m.base);
 }
 
@@ -249,6 +258,13 @@ static enum cm_rc handle(struct agent_link *l, uint16_t type, const ProtobufCMes
     case WIRE_SYNC:
         l->host.sync(l->host.ctx, ((const Holdfast__V1__Sync *)m)->app);
         return CM_OK;
+    case WIRE_LOOK: {
+        const Holdfast__V1__Look *look = (const Holdfast__V1__Look *)m;
+
+        l->host.look(l->host.ctx, look->id, look->namespace_, (const char *const *)look->keys,
+                     look->n_keys);
+        return CM_OK;
+    }
     default:
         return on_pong(l, err);
     }
@@ -270,6 +286,8 @@ static const ProtobufCMessageDescriptor *descriptor_of(uint16_t type) {
         return &holdfast__v1__report_ack__descriptor;
     case WIRE_SYNC:
         return &holdfast__v1__sync__descriptor;
+    case WIRE_LOOK:
+        return &holdfast__v1__look__descriptor;
     default:
         return NULL;
     }

@@ -19,6 +19,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -38,6 +39,7 @@ struct agent_link_host {
     void (*acked)(void *ctx, const char *run, uint64_t number);
     void (*can_send)(void *ctx);
     void (*sync)(void *ctx, const char *app);
+    void (*look)(void *ctx, uint32_t id, const char *ns, const char *const *keys, size_t count);
     const char *(*target_version)(void *ctx);
     void *ctx;
 };
@@ -74,6 +76,9 @@ void agent_link_free(struct agent_link *l); // NULL is fine
 // agent_link_send_report queues a packed Report; false if it cannot now (can_send follows, or
 // connected).
 bool agent_link_send_report(struct agent_link *l, struct cm_buf *report);
+
+// agent_link_send_found queues a packed Found, if it can.
+void agent_link_send_found(struct agent_link *l, struct cm_buf *found);
 
 // agent_link_refetch asks for what of the manifest in force is no longer on disk.
 void agent_link_refetch(struct agent_link *l);

@@ -11,12 +11,13 @@
 #include "common/object/diff.h"
 #include "common/object/id.h"
 #include "common/object/keep.h"
+#include "common/object/owner.h"
 
 enum { VALUE_MAX = 256 };
 
 #define ONCE "once" // the note of what is only made, never changed
 
-enum op_type { OP_APPLY, OP_RUN, OP_TAIL, OP_REMOVE, OP_RELEASE, OP_RECOVER };
+enum op_type { OP_APPLY, OP_RUN, OP_TAIL, OP_REMOVE, OP_RELEASE, OP_RECOVER, OP_OWNER };
 
 // A request. Requests wait in order; those in flight come first in the list.
 struct op {
@@ -39,6 +40,7 @@ struct op {
     agent_removed_fn removed;
     agent_found_fn found;
     agent_recovered_fn recovered;
+    agent_owner_fn owner;
     void *ctx;
 };
 
@@ -250,6 +252,26 @@ static void end_recover(struct agent_sim_driver *d, struct op *op, bool canceled
     op->recovered(op->ctx, &error);
 }
 
+static void end_owner(struct agent_sim_driver *d, struct op *op, bool canceled) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct sim_object *o =
+        sim_find(d->sim, sim_resolve(d->sim, a, op->key, op->default_namespace));
+    char owner[CM_OWNER_MAX] = "";
+    struct cm_json *tree = NULL;
+    struct cm_err error = {0};
+
+    if (canceled) {
+        (void)cm_fail(&error, CM_ECANCELED, "the driver is stopped");
+    } else if (!d->sim->reachable) {
+        (void)cm_fail(&error, CM_EIO, "the simulated cluster does not answer");
+    } else if (o != NULL && o->core_key == NULL &&
+               cm_json_parse(a, (const char *)o->live->data, o->live->size, NULL, &tree, &error) ==
+                   CM_OK) {
+        (void)cm_object_owner_find(tree, NULL, owner);
+    }
+    op->owner(op->ctx, owner, &error);
+}
+
 static void end_op(struct agent_sim_driver *d, struct op *op, bool canceled) {
     cm_list_remove(&op->in_queue);
     d->in_flight -= op->started ? 1 : 0;
@@ -259,6 +281,8 @@ static void end_op(struct agent_sim_driver *d, struct op *op, bool canceled) {
         end_tail(op, canceled);
     } else if (op->type == OP_REMOVE || op->type == OP_RELEASE) {
         end_remove(d, op, canceled);
+    } else if (op->type == OP_OWNER) {
+        end_owner(d, op, canceled);
     } else {
         end_recover(d, op, canceled);
     }
@@ -339,6 +363,17 @@ static void remove_object(struct agent_driver *base, const struct agent_owned *o
 static void release_object(struct agent_driver *base, const struct agent_owned *object,
                            agent_removed_fn done, void *ctx) {
     queue_end(base, OP_RELEASE, object, done, ctx);
+}
+
+static void ask_owner(struct agent_driver *base, const char *key, const char *default_namespace,
+                      agent_owner_fn done, void *ctx) {
+    struct agent_sim_driver *d = self(base);
+    struct op *op = queue_op(d, OP_OWNER, ctx);
+
+    op->key = cm_strdup(key);
+    op->default_namespace = cm_strdup(default_namespace);
+    op->owner = done;
+    start_ops(d);
 }
 
 static void recover(struct agent_driver *base, agent_found_fn found, agent_recovered_fn done,
@@ -628,6 +663,7 @@ static const struct agent_driver_ops ops = {
     .track = track,
     .untrack = untrack,
     .observe = observe,
+    .owner = ask_owner,
     .recover = recover,
 };
 

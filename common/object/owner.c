@@ -63,10 +63,7 @@ static int name_length(const char *text, const char *ends) {
 }
 
 static enum cm_rc refuse(struct cm_err *err, const char *owner) {
-    return cm_fail(err, CM_EINVAL,
-                   "it belongs to %s; take it out there, or write 'adopt: true' in the App to take "
-                   "it over",
-                   owner);
+    return cm_fail(err, CM_EINVAL, "%s", owner);
 }
 
 static enum cm_rc check_applyset(const struct cm_json *live, const char *applyset,
@@ -129,8 +126,8 @@ static enum cm_rc check_manager(const struct cm_json *live, const struct cm_json
     return CM_OK;
 }
 
-enum cm_rc cm_object_owner_check(const struct cm_json *live, const char *applyset,
-                                 struct cm_err *err) {
+// find_owner fails with who it is.
+static enum cm_rc find_owner(const struct cm_json *live, const char *applyset, struct cm_err *err) {
     const char *part_of = text_at(live, "labels", CM_OWNER_APPLYSET);
     const struct cm_json *fields = cm_json_path(live, "metadata", "managedFields", NULL);
     enum cm_rc rc = CM_OK;
@@ -148,4 +145,26 @@ enum cm_rc cm_object_owner_check(const struct cm_json *live, const char *applyse
         }
     }
     return rc;
+}
+
+enum cm_rc cm_object_owner_check(const struct cm_json *live, const char *applyset,
+                                 struct cm_err *err) {
+    struct cm_err owner;
+
+    if (find_owner(live, applyset, &owner) == CM_OK) {
+        return CM_OK;
+    }
+    return cm_fail(err, CM_EINVAL,
+                   "it belongs to %.380s; take it out there, or write 'adopt: true' in the App to "
+                   "take it over",
+                   owner.msg);
+}
+
+bool cm_object_owner_find(const struct cm_json *live, const char *applyset,
+                          char out[CM_OWNER_MAX]) {
+    struct cm_err owner;
+    bool found = find_owner(live, applyset, &owner) < 0;
+
+    (void)snprintf(out, CM_OWNER_MAX, "%.*s", CM_OWNER_MAX - 1, found ? owner.msg : "");
+    return found;
 }

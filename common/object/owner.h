@@ -15,6 +15,8 @@
 // Threads: any; pure.
 #pragma once
 
+#include <stdbool.h>
+
 #include "common/err.h"
 
 struct cm_json;
@@ -26,3 +28,8 @@ struct cm_json;
 // another tool, or to another ApplySet than `applyset` (our own id; NULL: to any).
 CM_MUSTUSE enum cm_rc cm_object_owner_check(const struct cm_json *live, const char *applyset,
                                             struct cm_err *err);
+
+#define CM_OWNER_MAX 384
+
+// cm_object_owner_find tells whether it does, and to whom: "Flux (Kustomization 'apps/shop')".
+bool cm_object_owner_find(const struct cm_json *live, const char *applyset, char out[CM_OWNER_MAX]);

@@ -43,6 +43,11 @@ void hub_change_unref(struct hub_change *c) {
     free(c->app);
     free(c->repository);
     free(c->token);
+    free(c->namespace);
+    for (size_t i = 0; i < c->key_count; i++) {
+        free(c->keys[i]);
+    }
+    free(c->keys);
     cm_secret_free(c->text);
     free(c);
 }

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -32,6 +33,9 @@ struct hub_change {
     char *app;
     char *repository;
     char *token; // the name of an API token, or its id
+    char *namespace;
+    char **keys; // of objects, ended by NULL
+    size_t key_count;
     enum hub_role role;
     int64_t life_ms;
     bool again;

@@ -1,5 +1,5 @@
 // handlers: what the routes do, by what they touch: read.c, stream.c,
-// changes.c, tokens.c, hooks.c, health.c.
+// changes.c, owners.c, tokens.c, hooks.c, health.c.
 //
 // Threads: the server's.
 #pragma once
@@ -24,6 +24,9 @@ enum cm_rc hub_get_watch(struct hub_request *r, struct cm_err *err);
 enum cm_rc hub_post_sync(struct hub_request *r, struct cm_err *err);
 enum cm_rc hub_post_enrollment(struct hub_request *r, struct cm_err *err);
 enum cm_rc hub_delete_enrollment(struct hub_request *r, struct cm_err *err);
+
+// owners.c: an agent
+enum cm_rc hub_post_owners(struct hub_request *r, struct cm_err *err);
 
 // tokens.c: the store, through the loop
 enum cm_rc hub_post_token(struct hub_request *r, struct cm_err *err);

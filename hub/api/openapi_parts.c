@@ -83,6 +83,17 @@ static void add_limits(struct cm_arena *a, struct cm_json *schema, const struct 
     cm_json_set_string(a, schema, "description", m->about);
 }
 
+static void add_items(struct cm_arena *a, struct cm_json *schema, const struct hub_member *m) {
+    struct cm_json *items = hub_openapi_type(a, "string");
+
+    cm_json_set_string(a, items, "pattern", m->pattern);
+    cm_json_set(a, schema, "items", items);
+    if (m->max > 0) {
+        cm_json_set_int(a, schema, "maxItems", m->max);
+    }
+    cm_json_set_string(a, schema, "description", m->about);
+}
+
 struct cm_json *hub_openapi_member(struct cm_arena *a, const struct hub_member *m) {
     static const char *const types[] = {
         [HUB_MEMBER_TEXT] = "string", [HUB_MEMBER_INT] = "integer",   [HUB_MEMBER_BOOL] = "boolean",
@@ -91,9 +102,10 @@ struct cm_json *hub_openapi_member(struct cm_arena *a, const struct hub_member *
     struct cm_json *schema = hub_openapi_type(a, types[m->type]);
 
     if (m->type == HUB_MEMBER_TEXTS) {
-        cm_json_set(a, schema, "items", hub_openapi_type(a, "string"));
+        add_items(a, schema, m);
+    } else {
+        add_limits(a, schema, m);
     }
-    add_limits(a, schema, m);
     return schema;
 }
 

@@ -56,6 +56,16 @@ static const struct hub_member sync_body[] = {
     END,
 };
 
+static const struct hub_member owners_body[] = {
+    {"cluster", HUB_MEMBER_TEXT, true, "The cluster to look at.", 1, 63, NULL,
+     "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"},
+    {"namespace", HUB_MEMBER_TEXT, false, "Of objects that name none and have one.", 1, 63, NULL,
+     "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"},
+    {"objects", HUB_MEMBER_TEXTS, true, "At most 100, as `Deployment.apps/shop/web`.", 0, 100, NULL,
+     "^[A-Za-z0-9]{1,63}([.][a-z0-9.-]{1,253})?/[a-z0-9-]{0,63}/[!-.0-~]{1,253}$"},
+    END,
+};
+
 static const struct hub_member enrollment_body[] = {
     {"cluster", HUB_MEMBER_TEXT, true, "The name of the cluster.", 1, 63, NULL,
      "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"},
@@ -131,6 +141,13 @@ static const struct hub_member desired_answer[] = {
 static const struct hub_member sync_answer[] = {
     NUMBER("agents", "How many agents were asked to apply again."),
     NUMBER("askedMs", "The hub's time then; fetches that count have a `checkedMs` not before it."),
+    END,
+};
+
+static const struct hub_member owners_answer[] = {
+    {"owners", HUB_MEMBER_OBJECT, true,
+     "Of the objects those that are there and another tool's: whose they are.", 0, 0, NULL, NULL},
+    TEXT("notLooked", "Why not all of them were looked at; empty: they were."),
     END,
 };
 
@@ -249,6 +266,15 @@ static const struct hub_route routes[] = {
      .status = 202,
      .answer = sync_answer,
      .tag = "changes"},
+    {.method = "POST",
+     .path = API "owners",
+     .access = HUB_ACCESS_READ,
+     .handle = hub_post_owners,
+     .about = "Asks the agent of a cluster which objects another GitOps tool owns.",
+     .body = owners_body,
+     .status = 200,
+     .answer = owners_answer,
+     .tag = "fleet"},
     {.method = "POST",
      .path = API "enrollments",
      .access = HUB_ACCESS_ADMIN,

@@ -32,9 +32,9 @@ struct hub_member {
     bool required;
     const char *about;
     int64_t min;         // of a number; of a text's length in characters
-    int64_t max;         // 0: no limits
+    int64_t max;         // 0: no limits; of texts, how many
     const char *choices; // of a text, with spaces between; NULL: any
-    const char *pattern; // of a text: what is right, for the description; NULL: any
+    const char *pattern; // of texts: what is right, for the description; NULL: any
 };
 
 struct hub_route {

@@ -46,6 +46,7 @@ struct ctl_options {
     char *namespaces;
     char *resources;
     bool impersonate;
+    bool live;
     char *wait_for;     // "rendered", "delivered", "applied", "healthy"
     int64_t timeout_ms; // 0: not given
     int64_t life_ms;    // 0: not given

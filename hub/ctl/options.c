@@ -73,6 +73,8 @@ const struct cm_option ctl_option_table[] = {
      .help = "Rights in these namespaces only, with commas between them; they must be there."},
     {STRING("resources", resources), .value_name = "NAMES", .line_only = true,
      .help = "Rights for these resources only: deployments.apps,configmaps."},
+    {FLAG("live", live),
+     .help = "Also ask the agents, by the hub, which new objects another GitOps tool owns."},
     {FLAG("impersonate", impersonate),
      .help = "Rights to work in the name of the ServiceAccounts that Apps name, too."},
     {FLAG("wait", wait), .help = "Then wait as 'holdfast wait' does."},

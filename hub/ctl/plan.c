@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/ctl/ctl.h"
+#include "hub/ctl/live.h"
 #include "hub/ctl/offline.h"
 #include "hub/ctl/print.h"
 #include "hub/ctl/range.h"
@@ -144,7 +145,12 @@ static int compare(struct ctl *c, struct ctl_offline *o, const char *words) {
     if (plan == NULL) {
         return CTL_ERROR;
     }
-    const struct hub_plan_view view = {.from = range.from_say,
+    struct hub_plan_live live;
+    if (c->options.live && ctl_live(c, plan, o->fleet, &live) < 0) {
+        return CTL_ERROR;
+    }
+    const struct hub_plan_view view = {.live = c->options.live ? &live : NULL,
+                                       .from = range.from_say,
                                        .to = range.to_say,
                                        .folder = o->in_repo,
                                        .colour = ctl_bold()[0] != '\0'};

@@ -143,11 +143,13 @@ const struct ctl_verb ctl_verbs[] = {
          "RANGE as in 'git diff': A..B, or A...B from where both parted; A compares A with the "
          "working copy; without, HEAD with the working copy. DIR is the fleet's root folder, "
          "or a bare repository. Exit codes: 0 nothing is wrong, 1 problems, 2 nothing could "
-         "be compared, and with --exit-code 3 if something changes.",
+         "be compared, and with --exit-code 3 if something changes. With --live it asks a hub, "
+         "too.",
      .example = "holdfast plan\nholdfast plan origin/main...HEAD --app checkout\n"
+                "holdfast plan --live --cluster eu-west-01\n"
                 "holdfast plan main..release ./fleet.git --path fleet -o markdown > comment.md",
      .options = "output app cluster group selector path source with exit-code "
-                "removal-share-percent removal-objects-min removal-clusters-min",
+                "removal-share-percent removal-objects-min removal-clusters-min live",
      .outputs = "text json yaml markdown github",
      .completes = "files",
      .run = ctl_plan},

@@ -140,6 +140,36 @@ static struct cm_json *not_compared_rows(struct cm_arena *a, const struct hub_pl
     return list;
 }
 
+static struct cm_json *owned_rows(struct cm_arena *a, const struct hub_plan_live *live) {
+    struct cm_json *rows = cm_json_new(a, CM_ARRAY);
+
+    for (size_t i = 0; i < live->owned_count; i++) {
+        const struct hub_plan_owned *owned = &live->owned[i];
+        struct cm_json *row = cm_json_new(a, CM_OBJECT);
+
+        cm_json_set_string(a, row, "app", owned->app);
+        cm_json_set_string(a, row, "object", owned->key);
+        cm_json_set_string(a, row, "owner", owned->owner);
+        cm_json_set(a, row, "clusters", names(a, owned->clusters, owned->cluster_count));
+        cm_json_append(rows, row);
+    }
+    return rows;
+}
+
+static struct cm_json *blind_rows(struct cm_arena *a, const struct hub_plan_live *live) {
+    struct cm_json *rows = cm_json_new(a, CM_ARRAY);
+
+    for (size_t i = 0; i < live->blind_count; i++) {
+        struct cm_json *row = cm_json_new(a, CM_OBJECT);
+
+        cm_json_set_string(a, row, "why", live->blind[i].why);
+        cm_json_set(a, row, "clusters",
+                    names(a, live->blind[i].clusters, live->blind[i].cluster_count));
+        cm_json_append(rows, row);
+    }
+    return rows;
+}
+
 struct cm_json *hub_plan_json(struct cm_arena *a, const struct hub_plan *plan,
                               const struct hub_plan_view *view) {
     struct cm_json *root = cm_json_new(a, CM_OBJECT);
@@ -157,5 +187,9 @@ struct cm_json *hub_plan_json(struct cm_arena *a, const struct hub_plan *plan,
     cm_json_set(a, root, "apps", apps);
     cm_json_set(a, root, "notCompared", not_compared_rows(a, plan));
     cm_json_set(a, root, "problems", problem_rows(a, plan));
+    if (view->live != NULL) {
+        cm_json_set(a, root, "owned", owned_rows(a, view->live));
+        cm_json_set(a, root, "notLooked", blind_rows(a, view->live));
+    }
     return root;
 }

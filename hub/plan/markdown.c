@@ -218,6 +218,24 @@ static void add_unseen_losses(const struct page *page, const struct hub_plan *pl
     }
 }
 
+static void add_live(const struct page *page, const struct hub_plan_live *live) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    const struct paint p = {.out = &text, .diff = true};
+
+    if (live == NULL) {
+        return;
+    }
+    paint_live(&p, live);
+    if (live->owned_count > 0) {
+        cm_str_addf(page->out, "\n> [!WARNING]\n> **%zu new object%s another tool.**\n",
+                    live->owned_count, live->owned_count == 1 ? " belongs to" : "s belong to");
+    }
+    if (text.len > 0) {
+        cm_str_add_char(page->out, '\n');
+        add_block(page, &text, "diff", page->max / HEAD_SHARE);
+    }
+}
+
 // add_name writes what people named (branches) as code: it can hold no backtick then.
 static void add_name(const struct page *page, const char *name) {
     CM_CLEANUP(cm_str_done) struct cm_str safe = {0};
@@ -246,6 +264,7 @@ void hub_plan_markdown(const struct hub_plan *plan, const struct hub_plan_view *
     add_waits(&page, plan);
     add_unseen_losses(&page, plan);
     add_clusters(&page, plan);
+    add_live(&page, view->live);
     add_problems(&page, plan, view, HUB_PLAN_NEW, "New problems");
     for (size_t i = 0; i < plan->app_count; i++) {
         add_app(&page, &plan->apps[i]);

@@ -9,6 +9,7 @@
 #include "common/err.h"
 #include "common/str.h"
 #include "hub/plan/plan.h"
+#include "hub/plan/show.h"
 
 enum paint_kind { PAINT_HEAD, PAINT_NOTE, PAINT_OBJECT, PAINT_ADD, PAINT_REMOVE, PAINT_CHANGE };
 
@@ -36,6 +37,9 @@ void paint_app(const struct paint *p, const struct hub_plan_app *app);
 
 // paint_deletions writes all objects that are deleted; it returns how many lines.
 size_t paint_deletions(const struct paint *p, const struct hub_plan *plan);
+
+// paint_live writes what agents said; nothing if nobody was asked.
+void paint_live(const struct paint *p, const struct hub_plan_live *live);
 
 // paint_texts writes what changes between two texts of several lines.
 void paint_texts(const struct paint *p, size_t level, const char *before, const char *after);

@@ -24,11 +24,36 @@ struct cm_str;
 // told with the other one's name.
 #define HUB_PLAN_HERE "."
 
+// What the agents of some clusters said of objects that are new there: `plan --live`.
+struct hub_plan_owned {
+    const char *app;
+    const char *key;
+    const char *owner; // "Flux (Kustomization 'apps/shop')"
+    const char *const *clusters;
+    size_t cluster_count;
+};
+
+// Clusters where nobody could look.
+struct hub_plan_blind {
+    const char *why;
+    const char *const *clusters;
+    size_t cluster_count;
+};
+
+struct hub_plan_live {
+    const struct hub_plan_owned *owned; // that the App would be refused for; sorted by App and key
+    size_t owned_count;
+    const struct hub_plan_blind *blind;
+    size_t blind_count;
+    size_t looked; // clusters that answered
+};
+
 struct hub_plan_view {
     const char *from; // what is compared, for people: "main (3f2a1c9)"
     const char *to;
     const char *folder; // of the repository, before paths of problems: "" or "fleet/"
     bool colour;
+    const struct hub_plan_live *live; // NULL: nobody was asked
 };
 
 void hub_plan_text(const struct hub_plan *plan, const struct hub_plan_view *view,

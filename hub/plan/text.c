@@ -144,6 +144,10 @@ void hub_plan_text(const struct hub_plan *plan, const struct hub_plan_view *view
     for (size_t i = 0; i < plan->app_count; i++) {
         write_app(&p, &plan->apps[i]);
     }
+    if (view->live != NULL) {
+        begin(&p);
+        paint_live(&p, view->live);
+    }
     write_not_compared(&p, plan);
     write_problems(&p, plan, view);
     begin(&p);

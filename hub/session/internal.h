@@ -56,14 +56,16 @@ struct hub_session {
     size_t outgoing_count;
     size_t outgoing_at;
     size_t outgoing_capacity;
-    size_t asked;      // of what is still to be sent
-    size_t found_in;   // pair of `sending` in which a blob was found last
-    int64_t seen_ms;   // when the agent was heard last, Unix time
-    int64_t stored_ms; // of that, what was last given to the database
-    size_t jobs;       // store jobs that still point here
-    size_t reports;    // of these
-    bool in_full;      // a full report has begun and not ended
-    bool desired_due;  // Desired follows once `outgoing` is through
+    size_t asked;          // of what is still to be sent
+    size_t found_in;       // pair of `sending` in which a blob was found last
+    int64_t seen_ms;       // when the agent was heard last, Unix time
+    int64_t stored_ms;     // of that, what was last given to the database
+    size_t jobs;           // store jobs that still point here
+    size_t reports;        // of these
+    bool in_full;          // a full report has begun and not ended
+    bool desired_due;      // Desired follows once `outgoing` is through
+    bool looks;            // it answers Look
+    struct hub_look *look; // that it has not answered; NULL: none
     struct cm_list in_sessions;
 };
 
@@ -79,6 +81,8 @@ struct hub_sessions {
     struct cm_net_listener *enroll;
     struct cm_list enrolling;
     size_t connected;
+    size_t looking; // agents that are asked
+    uint32_t looks; // that were ever asked for
     bool stopping;
     struct cm_timer beat;  // stores when agents were heard last
     struct cm_timer quiet; // after the last session: until the listeners are quiet, too
@@ -98,6 +102,7 @@ void hub_sessions_supersede(struct hub_sessions *s, const char *cluster); // it 
 // link.c
 extern const struct cm_net_handlers hub_link_handlers;
 void hub_session_goodbye(struct hub_session *session, int reason, const char *why);
+void hub_session_send(struct hub_session *session, uint16_t type, const void *message);
 void hub_session_send_sync(struct hub_session *session, const char *app);
 
 // serve.c
@@ -108,6 +113,10 @@ size_t hub_session_waiting(const struct hub_session *session); // blobs that are
 void hub_session_pump(struct hub_session *session); // goes on sending as the queue has room
 void hub_session_learn(struct hub_session *session, const struct hub_claim *claim);
 void hub_session_learn_report(struct hub_session *session, uint64_t epoch, uint64_t generation);
+
+// look.c
+void hub_look_found(struct hub_session *session, const void *found);
+void hub_look_end(struct hub_session *session, const char *why); // the connection ended
 
 // enroll.c
 extern const struct cm_net_handlers hub_enroll_handlers;

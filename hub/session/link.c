@@ -30,6 +30,7 @@
 #define WANT_COST 1024
 #define WANT_NAME_COST 64
 #define WANT_LOOK_COST 16 // of what waits to be sent: it is looked through
+#define FOUND_COST 1024
 #define REPORT_COST ((size_t)4 * 1024)
 #define REPORT_APP_COST 1024 // it may be two events
 #define REPORT_OBJECT_COST 256
@@ -74,6 +75,10 @@ void hub_session_goodbye(struct hub_session *session, int reason, const char *wh
     goodbye.retry_after_ms = retry_after_ms(reason);
     send_message(session, WIRE_GOODBYE, &goodbye.base);
     cm_net_close(session->conn, true, why);
+}
+
+void hub_session_send(struct hub_session *session, uint16_t type, const void *message) {
+    send_message(session, type, message);
 }
 
 void hub_session_send_sync(struct hub_session *session, const char *app) {
@@ -287,6 +292,7 @@ static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_fram
     }
     session->state = HUB_SESSION_HELLO;
     session->on_record = true;
+    session->looks = hello->looks;
     session->hello = hello;
     session->jobs++;
     hub_presence_connected(session->owner->config.store,
@@ -423,6 +429,19 @@ static enum cm_rc on_report(struct hub_session *session, const struct cm_net_fra
     return CM_OK;
 }
 
+static enum cm_rc on_found(struct hub_session *session, const struct cm_net_frame *frame,
+                           struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(UNPACK_BUDGET);
+    Holdfast__V1__Found *found = NULL;
+    enum cm_rc rc = WIRE_UNPACK(a, Holdfast__V1__Found, holdfast__v1__found, frame->payload,
+                                frame->size, &found, err);
+
+    if (rc == CM_OK && is_allowed(session, FOUND_COST + frame->size)) {
+        hub_look_found(session, found);
+    }
+    return rc;
+}
+
 static enum cm_rc on_goodbye(struct hub_session *session, const struct cm_net_frame *frame,
                              struct cm_err *err) {
     (void)frame;
@@ -449,6 +468,8 @@ static enum cm_rc handle(struct hub_session *session, const struct cm_net_frame 
         return on_want(session, frame, err);
     case WIRE_REPORT:
         return on_report(session, frame, err);
+    case WIRE_FOUND:
+        return on_found(session, frame, err);
     default:
         return cm_fail(err, CM_EINVAL, "a %s, which only a hub sends", wire_type_name(frame->type));
     }
@@ -490,6 +511,7 @@ static void on_closed(void *ctx, struct cm_net_conn *conn, const struct cm_err *
         session->member->session = NULL;
     }
     session->conn = NULL;
+    hub_look_end(session, "the agent went away");
     release(session);
 }
 

@@ -77,6 +77,32 @@ void hub_sessions_withdraw(struct hub_sessions *s, const char *cluster);
 // all (""). It returns how many were asked.
 size_t hub_sessions_sync(struct hub_sessions *s, const char *cluster, const char *app);
 
+// What an agent found: of the keys that it was asked for those that another tool owns, and whose
+// they are. Good until the call returns.
+struct hub_looked {
+    size_t count;
+    const char *const *keys;
+    const char *const *owners;
+};
+
+// CM_EBUSY: it did not answer, or could not look at all of them; then `looked` may be incomplete.
+typedef void (*hub_looked_fn)(void *ctx, const struct cm_err *err, const struct hub_looked *looked);
+
+#define HUB_LOOK_KEYS_MAX 100
+
+struct hub_look_ask {
+    const char *cluster;
+    const char *ns; // of keys that leave their namespace open; "": none
+    const char *const *keys;
+    size_t count;
+};
+
+// hub_sessions_look asks an agent whose objects these are; `done` follows within 8 s, unless it
+// fails: CM_ENOTFOUND it is not connected, CM_EINVAL it is too old for that, CM_EBUSY somebody else
+// is looking there, or too many are.
+CM_MUSTUSE enum cm_rc hub_sessions_look(struct hub_sessions *s, const struct hub_look_ask *what,
+                                        hub_looked_fn done, void *ctx, struct cm_err *err);
+
 size_t hub_sessions_connected(const struct hub_sessions *s);
 
 // hub_sessions_stop closes listeners and connections; `stopped` comes on the loop when all is

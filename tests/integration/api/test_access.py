@@ -41,6 +41,16 @@ class Access(Api):
             self.assertEqual(answer.status, 403)
             self.assertIn("'reader' may only read", answer.detail)
 
+    def test_a_reader_may_ask_an_agent_whose_objects_are(self):
+        what = {"cluster": "nowhere", "objects": ["ConfigMap/shop/web"]}
+        answer = self.ask("POST", "/api/v1/owners", what, token=READER)
+        self.assertEqual((answer.status, answer.json),
+                         (200, {"owners": {}, "notLooked": "no agent is connected"}))
+        for objects in (["web"], [1], ["ConfigMap/shop/web"] * 101):
+            answer = self.ask("POST", "/api/v1/owners", {**what, "objects": objects})
+            self.assertEqual(answer.status, 400)
+            self.assertIn("objects:", answer.detail)
+
     def test_an_administrator_changes_things_and_it_is_on_record(self):
         self.assertEqual(self.ask("POST", "/api/v1/sync", {"repository": "fleet"}).status, 202)
         event = self.get("/events", kind="api.changed")["items"][0]

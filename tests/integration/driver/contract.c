@@ -757,6 +757,52 @@ static void what_another_tool_owns_is_left_to_it(void **state) {
     assert_true(t.outside->exists(t.outside, key));
 }
 
+struct owner {
+    char name[400];
+    enum cm_rc code;
+    bool is_done;
+};
+
+static void on_owner(void *ctx, const char *owner, const struct cm_err *error) {
+    struct owner *o = ctx;
+
+    (void)snprintf(o->name, sizeof(o->name), "%s", owner);
+    o->code = error->code;
+    o->is_done = true;
+    check();
+}
+
+static bool is_told(const void *ctx) {
+    return ((const struct owner *)ctx)->is_done;
+}
+
+static const char *owner_of(const char *key, struct owner *out) {
+    *out = (struct owner){0};
+    t.driver->ops->owner(t.driver, key, t.outside->namespace, on_owner, out);
+    assert_false(out->is_done);
+    wait_until(is_told, out, "an owner");
+    assert_int_equal(out->code, CM_OK);
+    return out->name;
+}
+
+static void whose_an_object_is_can_be_asked_without_changing_it(void **state) {
+    CM_AUTOFREE char *theirs = NULL;
+    CM_AUTOFREE char *ours = NULL;
+    CM_AUTOFREE char *none = key_of("ConfigMap", "not-there");
+    struct outcome out;
+    struct owner owner;
+
+    (void)state;
+    have_theirs("asked", &theirs);
+    have("asked-ours", "red", &ours, &out);
+    assert_non_null(strstr(owner_of(theirs, &owner), "Flux"));
+    assert_string_equal(owner_of("ConfigMap//asked", &owner), owner_of(theirs, &(struct owner){0}));
+    assert_string_equal(owner_of(ours, &owner), "");
+    assert_string_equal(owner_of(none, &owner), "");
+    assert_string_equal(owner_of("Never.example.com//there", &owner), "");
+    assert_true(t.outside->exists(t.outside, theirs));
+}
+
 static void what_another_tool_owns_is_taken_over_if_the_app_says_so(void **state) {
     CM_AUTOFREE char *key = NULL;
     CM_AUTOFREE char *red = config_map_json("taken", "red", "");
@@ -1448,6 +1494,7 @@ int main(int argc, char **argv) {
         CONTRACT(what_another_key_wants_is_not_removed),
         CONTRACT(what_another_tool_owns_is_left_to_it),
         CONTRACT(what_another_tool_owns_is_taken_over_if_the_app_says_so),
+        CONTRACT(whose_an_object_is_can_be_asked_without_changing_it),
         CONTRACT(what_no_tool_owns_is_taken_over),
         CONTRACT(what_was_made_by_hand_becomes_ours_with_all_its_fields),
         CONTRACT(what_is_added_to_ours_by_hand_stays),

@@ -29,6 +29,9 @@ const ProtobufCMessageDescriptor *const all_messages[] = {
     &holdfast__v1__bundle_entry__descriptor,
     &holdfast__v1__enroll_request__descriptor,
     &holdfast__v1__enroll_reply__descriptor,
+    &holdfast__v1__look__descriptor,
+    &holdfast__v1__found__descriptor,
+    &holdfast__v1__owned_object__descriptor,
 };
 const size_t all_messages_count = sizeof(all_messages) / sizeof(all_messages[0]);
 

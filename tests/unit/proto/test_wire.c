@@ -227,7 +227,7 @@ static void types_belong_to_one_of_the_two_listeners(void **state) {
     assert_int_equal(wire_max_enroll(WIRE_ENROLL_REQUEST), WIRE_ENROLL_MAX);
     assert_int_equal(wire_max_enroll(WIRE_HELLO), 0);
     assert_int_equal(wire_max_payload(0), 0);
-    assert_int_equal(wire_max_payload(12), 0);
+    assert_int_equal(wire_max_payload(31), 0);
     assert_int_equal(wire_max_payload(UINT16_MAX), 0);
     assert_string_equal(wire_type_name(WIRE_REPORT_ACK), "ReportAck");
     assert_null(wire_type_name(77));

@@ -18,6 +18,7 @@
 static void assert_owner(void **state, const char *live, const char *owner) {
     struct cm_err err = {0};
     char expected[512];
+    char found[CM_OWNER_MAX];
 
     assert_int_equal(cm_object_owner_check(yaml(state, live), OURS, &err), CM_EINVAL);
     (void)snprintf(expected, sizeof(expected),
@@ -25,14 +26,18 @@ static void assert_owner(void **state, const char *live, const char *owner) {
                    "take it over",
                    owner);
     assert_string_equal(err.msg, expected);
+    assert_true(cm_object_owner_find(yaml(state, live), OURS, found));
+    assert_string_equal(found, owner);
 }
 
 static void assert_free(void **state, const char *live) {
     struct cm_err err = {0};
+    char found[CM_OWNER_MAX];
 
     if (cm_object_owner_check(yaml(state, live), OURS, &err) < 0) {
         fail_msg("%s", err.msg);
     }
+    assert_false(cm_object_owner_find(yaml(state, live), OURS, found));
 }
 
 static void labels_of_flux_name_the_owner(void **state) {

@@ -65,7 +65,7 @@ static void expect(const char *name, const struct cm_str *text) {
     }
 }
 
-static void expect_all(const struct story *s, const char *name) {
+static void expect_seen(const struct story *s, const struct hub_plan_view *seen, const char *name) {
     CM_AUTOFREE char *text_name = cm_strf("%s.txt", name);
     CM_AUTOFREE char *markdown_name = cm_strf("%s.md", name);
     CM_AUTOFREE char *json_name = cm_strf("%s.json", name);
@@ -74,12 +74,16 @@ static void expect_all(const struct story *s, const char *name) {
     CM_CLEANUP(cm_str_done) struct cm_str markdown = {0};
     CM_CLEANUP(cm_str_done) struct cm_str json = {0};
 
-    hub_plan_text(s->plan, &view, &text);
+    hub_plan_text(s->plan, seen, &text);
     expect(text_name, &text);
-    hub_plan_markdown(s->plan, &view, HUB_PLAN_MARKDOWN_MAX, &markdown);
+    hub_plan_markdown(s->plan, seen, HUB_PLAN_MARKDOWN_MAX, &markdown);
     expect(markdown_name, &markdown);
-    cm_json_write_canonical(hub_plan_json(arena, s->plan, &view), &json);
+    cm_json_write_canonical(hub_plan_json(arena, s->plan, seen), &json);
     expect(json_name, &json);
+}
+
+static void expect_all(const struct story *s, const char *name) {
+    expect_seen(s, &view, name);
 }
 
 static void put_clusters(struct story *s, int count) {
@@ -292,6 +296,31 @@ static void hooks_run_and_options_decide_of_later(void **state) {
     end(&s);
 }
 
+static void what_agents_said_of_owners_is_told(void **state) {
+    static const char *const both[] = {"eu-001", "eu-002"};
+    static const char *const away[] = {"us-001"};
+    static const struct hub_plan_owned owned[] = {
+        {"shop", "ConfigMap/shop/cfg", "Flux (Kustomization 'flux-system/apps')", both, 2},
+        {"shop", "Deployment.apps/shop/web", "Argo CD (Application 'shop')", both, 1},
+        {"tools", "Secret/tools/`key`", "Rancher Fleet (object set 'x')", both, 2},
+    };
+    static const struct hub_plan_blind blind[] = {{"no agent is connected", away, 1}};
+    static const struct hub_plan_live found = {owned, 3, blind, 1, 2};
+    static const struct hub_plan_live nothing = {.looked = 2};
+    struct hub_plan_view seen = view;
+    struct story s = {0};
+
+    (void)state;
+    begin(&s);
+    remember(&s);
+    make(&s, NULL);
+    seen.live = &found;
+    expect_seen(&s, &seen, "live");
+    seen.live = &nothing;
+    expect_seen(&s, &seen, "live-none");
+    end(&s);
+}
+
 static void a_comment_keeps_its_bound(void **state) {
     struct story s = {0};
     CM_CLEANUP(cm_str_done) struct cm_str markdown = {0};
@@ -387,6 +416,7 @@ int main(void) {
         cmocka_unit_test(texts_of_several_lines_are_compared_by_line),
         cmocka_unit_test(nothing_is_said_of_what_does_not_change),
         cmocka_unit_test(hooks_run_and_options_decide_of_later),
+        cmocka_unit_test(what_agents_said_of_owners_is_told),
         cmocka_unit_test(a_comment_keeps_its_bound),
         cmocka_unit_test(a_text_cannot_leave_its_block),
         cmocka_unit_test(annotations_escape_what_has_a_meaning),

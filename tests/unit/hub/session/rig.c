@@ -276,6 +276,9 @@ static void take(struct peer *p, uint16_t type, const ProtobufCMessage *m) {
     case WIRE_REPORT_ACK:
         p->acknowledged = ((const Holdfast__V1__ReportAck *)m)->number;
         break;
+    case WIRE_LOOK:
+        p->look = ((const Holdfast__V1__Look *)m)->id;
+        break;
     case WIRE_GOODBYE:
         p->goodbye = (int)((const Holdfast__V1__Goodbye *)m)->reason;
         break;
@@ -293,6 +296,7 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
         [WIRE_BLOB] = &holdfast__v1__blob__descriptor,
         [WIRE_REPORT_ACK] = &holdfast__v1__report_ack__descriptor,
         [WIRE_SYNC] = &holdfast__v1__sync__descriptor,
+        [WIRE_LOOK] = &holdfast__v1__look__descriptor,
     };
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct peer *p = ctx;
@@ -405,6 +409,7 @@ static Holdfast__V1__Hello hello_speaking(uint32_t min, uint32_t max) {
     m.protocol_max = max;
     m.agent_version = m.driver = m.target_version = test_text;
     m.report_run = run_text;
+    m.looks = true;
     return m;
 }
 

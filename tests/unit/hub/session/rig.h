@@ -53,6 +53,7 @@ struct peer {
     size_t frames[64];     // by type
     uint64_t generation;   // of the last Desired
     uint64_t acknowledged; // report
+    uint32_t look;         // id of the last one
     int goodbye;           // its reason
     bool full_report;      // asked for by Welcome
     uint32_t protocol;     // said by Welcome

@@ -1,6 +1,7 @@
 // What agents are sent, and what they are not.
 #include "rig.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -580,10 +581,102 @@ static void who_leaves_was_seen_when_he_was_heard_last(void **state) {
 
 #define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, rig_open, rig_close)
 
+// ---- Looking
+
+struct looked {
+    size_t times;
+    enum cm_rc code;
+    char msg[200];
+    char owner[200];
+};
+
+static void on_looked(void *ctx, const struct cm_err *err, const struct hub_looked *looked) {
+    struct looked *l = ctx;
+
+    l->times++;
+    l->code = err->code;
+    (void)snprintf(l->msg, sizeof(l->msg), "%.199s", err->code == CM_OK ? "" : err->msg);
+    (void)snprintf(l->owner, sizeof(l->owner), "%s", looked->count > 0 ? looked->owners[0] : "");
+}
+
+static enum cm_rc look(struct rig *r, struct looked *out, struct cm_err *err) {
+    static const char *const keys[] = {"ConfigMap/shop/a", "ConfigMap//b"};
+    const struct hub_look_ask what = {"paris-1", "shop", keys, 2};
+
+    return hub_sessions_look(r->sessions, &what, on_looked, out, err);
+}
+
+static void say_found(struct peer *p, uint32_t id) {
+    char key[] = "ConfigMap//b";
+    char owner[] = "Flux (Kustomization 'a/b')";
+    Holdfast__V1__OwnedObject row;
+    Holdfast__V1__OwnedObject *rows[] = {&row};
+    Holdfast__V1__Found found;
+
+    holdfast__v1__owned_object__init(&row);
+    row.key = key;
+    row.owner = owner;
+    holdfast__v1__found__init(&found);
+    found.id = id;
+    found.objects = rows;
+    found.n_objects = 1;
+    rig_send(p, WIRE_FOUND, &found.base);
+}
+
+static void an_agent_is_asked_whose_objects_are(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    struct looked first = {0};
+    struct looked second = {0};
+    struct cm_err err;
+
+    assert_int_equal(look(r, &first, &err), CM_OK);
+    assert_int_equal(look(r, &second, &err), CM_EBUSY); // one at a time
+    RIG_UNTIL(r, paris->frames[WIRE_LOOK] == 1);
+    say_found(paris, paris->look + 7); // nobody asked for that
+    say_found(paris, paris->look);
+    RIG_UNTIL(r, first.times > 0);
+    assert_int_equal(first.times, 1);
+    assert_int_equal(first.code, CM_OK);
+    assert_string_equal(first.owner, "Flux (Kustomization 'a/b')");
+    assert_int_equal(second.times, 0);
+    assert_int_equal(look(r, &second, &err), CM_OK);
+}
+
+static void who_asks_an_agent_that_is_away_or_goes_is_told(void **state) {
+    struct rig *r = *state;
+    struct looked out = {0};
+    struct cm_err err;
+
+    assert_int_equal(look(r, &out, &err), CM_ENOTFOUND);
+    assert_string_equal(err.msg, "no agent is connected");
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    assert_int_equal(look(r, &out, &err), CM_OK);
+    cm_net_close(paris->conn, false, "gone");
+    RIG_UNTIL(r, out.times == 1);
+    assert_int_equal(out.code, CM_EBUSY);
+    assert_string_equal(out.msg, "the agent went away");
+}
+
+static void an_agent_that_is_too_old_is_not_asked(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    struct looked out = {0};
+    struct cm_err err;
+
+    hub_member_find(r->sessions, PARIS)->session->looks = false;
+    assert_int_equal(look(r, &out, &err), CM_EINVAL);
+    assert_non_null(strstr(err.msg, "too old"));
+    assert_int_equal(paris->frames[WIRE_LOOK], 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         RIG_TEST(an_agent_is_sent_what_is_in_force_when_it_connects),
         RIG_TEST(an_agent_that_holds_it_is_sent_nothing),
+        RIG_TEST(an_agent_is_asked_whose_objects_are),
+        RIG_TEST(who_asks_an_agent_that_is_away_or_goes_is_told),
+        RIG_TEST(an_agent_that_is_too_old_is_not_asked),
         RIG_TEST(what_the_agent_lacks_is_sent_ahead_of_a_new_state),
         RIG_TEST(an_agent_may_ask_while_much_is_sent_ahead),
         RIG_TEST(what_is_asked_for_twice_at_once_is_sent_once),
