@@ -15,6 +15,7 @@
 #include "common/loop.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "common/tls/digest.h"
 
 enum {
     REPORT_INTERVAL_MS = 800,
@@ -272,6 +273,37 @@ static void begin_recover(struct agent *a) {
 
 // ---- Life
 
+// identify tells the driver who the agent is: a cluster of a hub, whatever its disk remembers.
+static void identify(struct agent *a) {
+    const char *cluster = agent_link_cluster(a->link);
+    CM_AUTOFREE char *name = cm_strf("%s/%s", agent_link_hub_id(a->link), cluster);
+    struct cm_sha256 hash = cm_sha256(name, strlen(name));
+    char hex[CM_SHA256_HEX_MAX];
+
+    cm_sha256_hex(&hash, hex);
+    CM_AUTOFREE char *who = cm_strf("%s-%.10s", cluster, hex);
+    a->driver->ops->identify(a->driver, who);
+}
+
+static void begin(struct agent *a) {
+    identify(a);
+    if (agent_cache_recovered(a->cache)) {
+        agent_watch_start(a->watch, a->apply);
+        agent_apply_track_all(a->apply);
+        activate(a);
+    } else {
+        begin_recover(a);
+    }
+}
+
+static void link_enrolled(void *ctx) {
+    struct agent *a = ctx;
+
+    if (!a->stopping) {
+        begin(a);
+    }
+}
+
 static enum cm_rc make_link(struct agent *a, struct cm_workers *disk,
                             const struct agent_config *config, struct cm_err *err) {
     const struct agent_link_config link = {
@@ -287,7 +319,8 @@ static enum cm_rc make_link(struct agent *a, struct cm_workers *disk,
             config->reconnect_min_ms > 0 ? config->reconnect_min_ms : RECONNECT_MIN_MS,
         .reconnect_max_ms =
             config->reconnect_max_ms > 0 ? config->reconnect_max_ms : RECONNECT_MAX_MS,
-        .host = {.in_force = link_in_force,
+        .host = {.enrolled = link_enrolled,
+                 .in_force = link_in_force,
                  .connected = link_connected,
                  .disconnected = link_disconnected,
                  .acked = link_acked,
@@ -364,12 +397,8 @@ void agent_start(struct agent *a) {
     agent_link_load(a->link); // `desired` answers from now on
     a->driver->ops->start(a->driver, &host);
     a->started = true;
-    if (agent_cache_recovered(a->cache)) {
-        agent_watch_start(a->watch, a->apply);
-        agent_apply_track_all(a->apply);
-        activate(a);
-    } else {
-        begin_recover(a);
+    if (agent_link_is_enrolled(a->link)) {
+        begin(a);
     }
     agent_link_start(a->link);
 }

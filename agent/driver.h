@@ -88,6 +88,13 @@ struct agent_applied {
 #define AGENT_TAIL_LINES 10
 #define AGENT_TAIL_MAX 500 // with the reason, what a report's text holds
 
+// What becomes of what a removed object owns itself.
+enum agent_propagation {
+    AGENT_PROPAGATION_BACKGROUND, // it goes afterwards
+    AGENT_PROPAGATION_FOREGROUND, // it goes first
+    AGENT_PROPAGATION_ORPHAN,     // it stays
+};
+
 // One object that the core owns and wants to hear of.
 struct agent_owned {
     const char *app;
@@ -96,7 +103,8 @@ struct agent_owned {
     const char *uid;
     const char *note;
     const char *account; // remove, release: in whose name it is done; "": the agent's own
-    bool keep;           // of what was found: it says that it is not to be pruned
+    enum agent_propagation propagation; // remove
+    bool keep;                          // of what was found: it says that it is not to be pruned
 };
 
 struct agent_field_drift {
@@ -158,6 +166,11 @@ struct agent_driver_ops {
     void (*start)(struct agent_driver *d, const struct agent_driver_host *host);
     void (*stop)(struct agent_driver *d, void (*stopped)(void *ctx), void *ctx);
     void (*free)(struct agent_driver *d);
+
+    // identify says who the agent is: the same words for one that lost its disk, others for every
+    // other agent, so that two of them on one target never take each other's objects for their
+    // own. Once, before anything is applied, removed, tracked or recovered.
+    void (*identify)(struct agent_driver *d, const char *who);
 
     // target_version is what the target calls itself ("v1.34.4"), "" while unknown.
     const char *(*target_version)(const struct agent_driver *d);

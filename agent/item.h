@@ -20,6 +20,7 @@ struct agent_item {
     const char *account;           // in whose name it was applied; "": the agent's own
     struct cm_sha256 sha256;       // desired form that was applied last
     bool keep;                     // it is not pruned; as it said when it was applied
+    uint8_t propagation;           // enum agent_propagation, as the App said last
     int32_t wave;                  // in which it was applied: removal goes the other way round
     bool release;                  // it is to be left where it is, without our mark
     bool applied;                  // false: it was about to be applied for the first time

@@ -67,7 +67,6 @@ static enum cm_rc make_kube(struct program *p, struct agent_driver **out, struct
     const struct agent_kube_config config = {.kubeconfig = o->kubeconfig,
                                              .context = o->context,
                                              .service_account_dir = o->service_account_dir,
-                                             .identity = "holdfast-agent",
                                              .inventory_namespace = o->inventory_namespace,
                                              .max_in_flight = (long)o->max_in_flight};
 

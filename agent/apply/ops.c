@@ -39,7 +39,8 @@ static struct agent_owned owned_of(const struct agent_item *item) {
                                 .default_namespace = item->default_namespace,
                                 .uid = item->uid,
                                 .note = item->note,
-                                .account = item->account};
+                                .account = item->account,
+                                .propagation = item->propagation};
 }
 
 // owned_by names the account that the App says now; of one that is gone, who applied it last.
@@ -71,6 +72,11 @@ static void recorded(void *ctx, const struct cm_err *error) {
     op_end(op, NULL, 0);
 }
 
+// propagation_of: the pods of a hook go with its Job, whatever the App says.
+static uint8_t propagation_of(const struct op *op) {
+    return op->hook ? AGENT_PROPAGATION_BACKGROUND : op->bundle->propagation;
+}
+
 static void applied(void *ctx, const struct agent_applied *result) {
     struct op *op = ctx;
     struct agent_apply *a = op->run->owner;
@@ -91,6 +97,7 @@ static void applied(void *ctx, const struct agent_applied *result) {
                                                         .sha256 = op->entry->sha256,
                                                         .keep = op->entry->keep,
                                                         .wave = op->entry->wave,
+                                                        .propagation = propagation_of(op),
                                                         .applied = true});
     agent_cache_commit(a->cache, recorded, op);
 }

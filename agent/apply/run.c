@@ -378,6 +378,24 @@ static void settle_left(struct run *r) {
     }
 }
 
+static void note_of(struct run *r, const char *key, bool hook) {
+    if (!hook && agent_cache_hook(r->owner->cache, key) == NULL) {
+        agent_cache_set_propagation(r->owner->cache, key, r->bundle->propagation);
+    }
+}
+
+// note_propagation takes down how the App's objects go when they go: also those that did not
+// change, for the day when the App is gone itself, and those that leave now.
+static void note_propagation(struct run *r) {
+    for (size_t i = 0; !r->gone && i < r->bundle->entry_count; i++) {
+        note_of(r, r->bundle->entries[i].key, agent_entry_is_hook(&r->bundle->entries[i]));
+    }
+    for (size_t i = 0; !r->gone && i < r->removals.count; i++) {
+        note_of(r, r->removals.removals[i].key, false);
+    }
+    agent_cache_commit(r->owner->cache, NULL, NULL);
+}
+
 static void begin_pruning(struct run *r) {
     struct agent_apply *a = r->owner;
     struct agent_plan_world world = apply_world(r);
@@ -389,6 +407,7 @@ static void begin_pruning(struct run *r) {
     }
     agent_plan_prune(r->arena, &world, a->desired, items, count, &r->pruning, &r->removals);
     settle_left(r);
+    note_propagation(r);
     begin_phase(r, RUN_PRUNING);
 }
 

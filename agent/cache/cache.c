@@ -72,7 +72,8 @@ static void hold_item(struct agent_cache *c, const struct agent_item *item) {
 }
 
 // Bits of the last byte of an item; older agents wrote the first one only.
-enum { ITEM_APPLIED = 1, ITEM_KEEP = 2, ITEM_RELEASE = 4 };
+enum { ITEM_APPLIED = 1, ITEM_KEEP = 2, ITEM_RELEASE = 4, ITEM_PROPAGATION = 8 };
+enum { PROPAGATION_MASK = 3 };
 
 static void record_item(struct cm_str *out, const struct agent_item *item) {
     size_t begin = agent_put_begin(out, AGENT_RECORD_ITEM);
@@ -84,7 +85,8 @@ static void record_item(struct cm_str *out, const struct agent_item *item) {
     agent_put_text(out, item->note);
     cm_str_add_n(out, item->sha256.bytes, sizeof(item->sha256.bytes));
     agent_put_u8(out, (uint8_t)((item->applied ? ITEM_APPLIED : 0) | (item->keep ? ITEM_KEEP : 0) |
-                                (item->release ? ITEM_RELEASE : 0)));
+                                (item->release ? ITEM_RELEASE : 0) |
+                                item->propagation * ITEM_PROPAGATION));
     agent_put_u32(out, (uint32_t)item->wave);
     agent_put_text(out, item->account);
     agent_put_end(out, begin);
@@ -110,6 +112,15 @@ void agent_cache_set_wave(struct agent_cache *c, const char *key, int32_t wave) 
 
     if (h != NULL && h->item.wave != wave) {
         h->item.wave = wave;
+        record_item(&c->open, &h->item);
+    }
+}
+
+void agent_cache_set_propagation(struct agent_cache *c, const char *key, uint8_t propagation) {
+    struct held *h = cm_map_get(c->items, key);
+
+    if (h != NULL && h->item.propagation != propagation) {
+        h->item.propagation = propagation;
         record_item(&c->open, &h->item);
     }
 }
@@ -566,6 +577,7 @@ static bool read_item(struct agent_cache *c, struct agent_reader *r) {
     item.applied = (bits & ITEM_APPLIED) != 0;
     item.keep = (bits & ITEM_KEEP) != 0;
     item.release = (bits & ITEM_RELEASE) != 0;
+    item.propagation = bits / ITEM_PROPAGATION & PROPAGATION_MASK;
     item.wave = r->left == 0 ? 0 : (int32_t)agent_get_u32(r); // it came later
     item.account = r->left == 0 ? "" : agent_get_text(r);     // and this later still
     if (r->bad || c == NULL) {

@@ -107,6 +107,7 @@ const struct agent_item *agent_cache_item(const struct agent_cache *c, const cha
 size_t agent_cache_item_count(const struct agent_cache *c);
 void agent_cache_put_item(struct agent_cache *c, const struct agent_item *item); // copies
 void agent_cache_set_wave(struct agent_cache *c, const char *key, int32_t wave);
+void agent_cache_set_propagation(struct agent_cache *c, const char *key, uint8_t propagation);
 void agent_cache_set_release(struct agent_cache *c, const char *key);
 void agent_cache_drop_item(struct agent_cache *c, const char *key);
 

@@ -231,9 +231,9 @@ static void found(struct kube_op *op, const struct cm_json *live) {
 
 // is_marked tells whether an object carries our mark: then it was taken over once.
 static bool is_marked(const struct kube_op *op, const struct cm_json *live) {
-    const char *part_of = kube_object_label(live, KUBE_LABEL_PART_OF);
+    const struct kube_applyset *set = &op->k->applyset;
 
-    return part_of != NULL && strcmp(part_of, op->k->applyset.id) == 0;
+    return kube_object_is_part_of(live, set->id) || kube_object_is_part_of(live, set->shared_id);
 }
 
 // What cannot be changed
@@ -254,7 +254,8 @@ static void say_fixed(struct kube_op *op, const char *fields) {
 // may_delete tells whether an object that cannot be changed may be deleted to be made anew.
 static bool may_delete(const struct kube_op *op, const struct cm_json *live) {
     struct cm_err err;
-    bool ours = op->adopt || cm_object_owner_check(live, op->k->applyset.id, &err) == CM_OK;
+    bool ours = op->adopt || is_marked(op, live) ||
+                cm_object_owner_check(live, op->k->applyset.id, &err) == CM_OK;
 
     // A quotation mark would end the string that the uid becomes in a body.
     return op->recreate && !op->cleared && ours && strchr(kube_object_uid(live), '"') == NULL;

@@ -17,6 +17,7 @@
 
 enum { MEMBERS_MAX = 10000 };
 
+#define SHARED_NAME "holdfast-holdfast-agent"
 #define LABEL_ID "applyset.kubernetes.io/id"
 #define TOOLING "applyset.kubernetes.io/tooling"
 #define KINDS "applyset.kubernetes.io/contains-group-kinds"
@@ -55,6 +56,7 @@ void kube_applyset_init(struct kube_applyset *s, const char *identity, const cha
     *s = (struct kube_applyset){0};
     kube_applyset_name(identity, s->name);
     kube_applyset_id(s->name, ns, s->id);
+    kube_applyset_id(SHARED_NAME, ns, s->shared_id);
     s->ns = cm_strdup(ns);
     s->kinds = cm_map_new(NULL);
     s->namespaces = cm_map_new(NULL);

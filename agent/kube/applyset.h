@@ -24,6 +24,7 @@ struct cm_map;
 #define KUBE_APPLYSET_ID_MAX 64
 
 struct kube_applyset {
+    char shared_id[KUBE_APPLYSET_ID_MAX]; // of the one that all agents had once
     char name[KUBE_APPLYSET_NAME_MAX];
     char id[KUBE_APPLYSET_ID_MAX];
     char *ns;
@@ -44,6 +45,7 @@ void kube_applyset_name(const char *identity, char out[KUBE_APPLYSET_NAME_MAX]);
 // kube_applyset_id makes the id of a parent Secret: "applyset-HASH-v1".
 void kube_applyset_id(const char *name, const char *ns, char out[KUBE_APPLYSET_ID_MAX]);
 
+// kube_applyset_init begins without what is in the cluster; identity "" is nobody's.
 void kube_applyset_init(struct kube_applyset *s, const char *identity, const char *ns);
 void kube_applyset_done(struct kube_applyset *s);
 

@@ -32,6 +32,14 @@ static void start(struct agent_driver *d, const struct agent_driver_host *host) 
     kube_reach_start(k);
 }
 
+static void identify(struct agent_driver *d, const char *who) {
+    struct kube_applyset *s = &kube_of(d)->applyset;
+    CM_AUTOFREE char *ns = CM_TAKE(s->ns);
+
+    kube_applyset_done(s);
+    kube_applyset_init(s, who, ns);
+}
+
 static void tell_stopped(void *ctx) {
     struct agent_kube *k = ctx;
 
@@ -187,6 +195,7 @@ static const struct agent_driver_ops kube_ops = {
     .start = start,
     .stop = stop,
     .free = free_driver,
+    .identify = identify,
     .target_version = target_version,
     .place = place,
     .apply = apply,
@@ -259,16 +268,13 @@ static const char *or_default(const char *text, const char *otherwise) {
 enum cm_rc agent_kube_new(struct cm_loop *loop, struct cm_http *http,
                           const struct agent_kube_config *config, struct agent_driver **out,
                           struct cm_err *err) {
-    if (config->identity == NULL || config->identity[0] == '\0') {
-        return cm_fail(err, CM_EINVAL, "the driver for Kubernetes needs an identity");
-    }
     struct agent_kube *k = cm_new(1, sizeof(*k));
     k->driver.ops = &kube_ops;
     k->loop = loop;
     k->field_manager = cm_strdup(or_default(config->field_manager, "holdfast"));
     k->max_in_flight = config->max_in_flight > 0 ? (size_t)config->max_in_flight : IN_FLIGHT;
     init_lists(k);
-    kube_applyset_init(&k->applyset, config->identity,
+    kube_applyset_init(&k->applyset, "",
                        or_default(config->inventory_namespace, "holdfast-system"));
     enum cm_rc rc = load_access(config, &k->access, err);
     rc = rc < 0 ? rc : make_endpoint(k, http, err);

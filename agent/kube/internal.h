@@ -142,14 +142,15 @@ struct kube_op {
     char *default_namespace;
     struct cm_buf *bytes; // apply
     bool secret;
-    bool adopt;      // apply: whoever it belongs to
-    bool yields;     // apply: take no field from anybody
-    bool recreate;   // apply: delete what cannot be changed
-    bool once;       // apply: change nothing that is there
-    char *account;   // who changes the object: account.h; NULL: we ourselves
-    char *refusal;   // what the account may not, while it is asked for
-    char *uid;       // remove, release, and what an apply deletes to make it anew
-    bool remembered; // remove, release: we were told that our apply succeeded
+    bool adopt;    // apply: whoever it belongs to
+    bool yields;   // apply: take no field from anybody
+    bool recreate; // apply: delete what cannot be changed
+    bool once;     // apply: change nothing that is there
+    char *account; // who changes the object: account.h; NULL: we ourselves
+    char *refusal; // what the account may not, while it is asked for
+    char *uid;     // remove, release, and what an apply deletes to make it anew
+    enum agent_propagation propagation; // remove
+    bool remembered;                    // remove, release: we were told that our apply succeeded
     agent_applied_fn applied;
     agent_removed_fn removed;
     void *ctx;

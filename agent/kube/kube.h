@@ -8,6 +8,10 @@
 // cluster itself knows what an agent owns, and an agent that lost its disk finds it (`recover`).
 // What stays in the cluster when its App leaves loses both labels.
 //
+// Each agent has an ApplySet of its own, named after its cluster and its hub (`identify`). Once all
+// agents shared one: what is in the inventory and has that label still is ours, and gets our own as
+// soon as it is seen; of what is not in the inventory it says nothing.
+//
 // An object that is there already and not ours is taken over if nobody keeps it (made by kubectl or
 // Helm), with the fields that they own (adopt.h), and else left to its owner
 // (common/object/owner.h) unless the App says `adopt: true`.
@@ -41,7 +45,6 @@ struct agent_kube_config {
     const char *kubeconfig;          // path; NULL: the service account of the pod we run in
     const char *context;             // of the kubeconfig; NULL: its current one
     const char *service_account_dir; // NULL: /var/run/secrets/kubernetes.io/serviceaccount
-    const char *identity;            // who we are, for the ApplySet's name and id; never changes
     const char *field_manager;       // NULL: "holdfast"
     const char *inventory_namespace; // NULL: "holdfast-system"
     long max_in_flight;              // operations at once; 0: 8

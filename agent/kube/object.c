@@ -107,6 +107,12 @@ const char *kube_object_label(const struct cm_json *object, const char *label) {
     return cm_json_string(cm_json_path(object, "metadata", "labels", label, NULL));
 }
 
+bool kube_object_is_part_of(const struct cm_json *object, const char *applyset) {
+    const char *part_of = kube_object_label(object, KUBE_LABEL_PART_OF);
+
+    return part_of != NULL && strcmp(part_of, applyset) == 0;
+}
+
 static const struct cm_json *items_of(const struct cm_json *list) {
     return list != NULL && list->type == CM_ARRAY ? list->first : NULL;
 }

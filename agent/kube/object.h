@@ -45,6 +45,9 @@ const char *kube_object_uid(const struct cm_json *object); // "" if it has none
 // kube_object_label returns the value of a label, or NULL.
 const char *kube_object_label(const struct cm_json *object, const char *label);
 
+// kube_object_is_part_of tells whether an object carries the label of an ApplySet.
+bool kube_object_is_part_of(const struct cm_json *object, const char *applyset);
+
 // kube_object_is_applied_by tells whether this manager itself put our label on an object, by a
 // server-side apply. Controllers copy labels from what they work on to what they make of it: what
 // only carries our label, or belongs to a controller, is not ours to delete.

@@ -336,6 +336,7 @@ static void new_end(struct agent_kube *k, enum kube_op_type type, const struct a
     op->uid = cm_strdup(object->uid);
     op->account = account_of(object->account);
     op->remembered = object->note[0] != '\0';
+    op->propagation = object->propagation;
     op->removed = done;
 }
 

@@ -142,11 +142,22 @@ static void on_deleted(void *ctx, const struct kube_answer *answer) {
     look_later(op);
 }
 
+// propagation_of: of what is in the way of a run all goes before that begins.
+static const char *propagation_of(const struct kube_op *op) {
+    static const char *const policies[] = {
+        [AGENT_PROPAGATION_BACKGROUND] = "Background",
+        [AGENT_PROPAGATION_FOREGROUND] = "Foreground",
+        [AGENT_PROPAGATION_ORPHAN] = "Orphan",
+    };
+
+    return op->type == KUBE_RUN ? "Foreground" : policies[op->propagation];
+}
+
 void kube_remove_delete(struct kube_op *op) {
     CM_AUTOFREE char *body =
         cm_strf("{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\","
                 "\"propagationPolicy\":\"%s\",\"preconditions\":{\"uid\":\"%s\"}}",
-                op->type == KUBE_RUN ? "Foreground" : "Background", op->uid);
+                propagation_of(op), op->uid);
     struct kube_request request = {
         .method = "DELETE",
         .path = op->path,
@@ -163,11 +174,14 @@ void kube_remove_delete(struct kube_op *op) {
 // is_ours: what we do not remember to have applied (it was found again, or we were stopped before
 // we heard) must say itself that it was us.
 static bool is_ours(const struct kube_op *op, const struct cm_json *live) {
-    const char *part_of = kube_object_label(live, KUBE_LABEL_PART_OF);
+    const struct kube_applyset *set = &op->k->applyset;
+    bool shared =
+        op->remembered || op->type == KUBE_RUN; // the label that all agents had once counts
+    bool marked = kube_object_is_part_of(live, set->id) ||
+                  (shared && kube_object_is_part_of(live, set->shared_id));
 
     // A quotation mark would end the string that the uid becomes in a body.
-    return strchr(kube_object_uid(live), '"') == NULL && part_of != NULL &&
-           strcmp(part_of, op->k->applyset.id) == 0 &&
+    return strchr(kube_object_uid(live), '"') == NULL && marked &&
            (op->remembered || kube_object_is_applied_by(live, op->k->field_manager)) &&
            (op->uid[0] == '\0' || strcmp(kube_object_uid(live), op->uid) == 0);
 }
@@ -234,7 +248,7 @@ static void take_mark_off(struct kube_op *op, const struct cm_json *live) {
     cm_str_addf(&body, "[{\"op\":\"test\",\"path\":\"/metadata/uid\",\"value\":\"%s\"},",
                 kube_object_uid(live));
     add_step(&body, "test", KUBE_LABEL_PART_OF);
-    cm_str_addf(&body, ",\"value\":\"%s\"},", op->k->applyset.id);
+    cm_str_addf(&body, ",\"value\":\"%s\"},", kube_object_label(live, KUBE_LABEL_PART_OF));
     add_step(&body, "remove", KUBE_LABEL_PART_OF);
     if (kube_object_label(live, KUBE_LABEL_APP) != NULL) {
         cm_str_add(&body, "},");

@@ -252,8 +252,8 @@ static struct cm_buf *wanted(struct kube_entry *e, const struct kube_baseline *b
 
 // read_wanted makes of it what we apply; NULL if that cannot be done now.
 static struct cm_json *read_wanted(struct kube_entry *e, struct cm_arena *a,
-                                   const struct cm_buf *bytes) {
-    struct kube_mark mark = {e->k->applyset.id, e->app};
+                                   const struct cm_buf *bytes, const char *applyset) {
+    struct kube_mark mark = {applyset, e->app};
     struct cm_json *desired = NULL;
     const char *ns = "";
     struct cm_err err;
@@ -310,7 +310,9 @@ static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
     if (bytes == NULL) {
         return e->tracked ? UNWANTED : NOT_YET;
     }
-    struct cm_json *desired = read_wanted(e, a, bytes);
+    bool shared = kube_object_is_part_of(live, e->k->applyset.shared_id);
+    const struct kube_applyset *set = &e->k->applyset;
+    struct cm_json *desired = read_wanted(e, a, bytes, shared ? set->shared_id : set->id);
     if (desired == NULL || !is_same_version(desired, live)) {
         return NOT_YET;
     }
@@ -318,14 +320,13 @@ static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
         return COMPARED;
     }
     give_way(e, a, desired, live, known);
+    e->due |= shared; // to get a label of our own
     kube_drift_find(a, desired, live, known, out);
     return COMPARED;
 }
 
 static bool has_mark(const struct kube_entry *e, const struct cm_json *live) {
-    const char *part_of = kube_object_label(live, KUBE_LABEL_PART_OF);
-
-    return part_of != NULL && strcmp(part_of, e->k->applyset.id) == 0;
+    return kube_object_is_part_of(live, e->k->applyset.id);
 }
 
 // ask_for_kinds: a kind of owners may be new to the server, if somebody does what only they do.

@@ -117,6 +117,7 @@ static void enrolled(struct agent_link *l) {
     explicit_bzero(&l->token, sizeof(l->token));
     l->has_token = false;
     link_set_uris(l);
+    l->host.enrolled(l->host.ctx);
     link_dial(l);
 }
 

@@ -546,6 +546,10 @@ bool agent_link_is_enrolled(const struct agent_link *l) {
     return l->identity.enrolled;
 }
 
+const char *agent_link_hub_id(const struct agent_link *l) {
+    return l->identity.hub_id == NULL ? "" : l->identity.hub_id;
+}
+
 const char *agent_link_cluster(const struct agent_link *l) {
     return l->identity.cluster_name == NULL ? "" : l->identity.cluster_name;
 }

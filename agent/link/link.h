@@ -32,6 +32,8 @@ struct cm_loop;
 struct cm_workers;
 
 struct agent_link_host {
+    // enrolled: the agent got its identity, by agent_link_start.
+    void (*enrolled)(void *ctx);
     // in_force: a manifest is on disk with all it names. Gives it.
     void (*in_force)(void *ctx, struct agent_desired *desired);
     void (*connected)(void *ctx, bool full_report);
@@ -86,3 +88,4 @@ void agent_link_refetch(struct agent_link *l);
 bool agent_link_is_up(const struct agent_link *l);
 bool agent_link_is_enrolled(const struct agent_link *l);
 const char *agent_link_cluster(const struct agent_link *l); // name; "" before enrolment
+const char *agent_link_hub_id(const struct agent_link *l);  // "" before enrolment

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/driver.h"
 #include "common/arena.h"
 #include "common/mem.h"
 #include "common/object/rules.h"
@@ -110,6 +111,18 @@ bool agent_bundle_same_health(const struct agent_bundle *a, const struct agent_b
            cm_sha256_equal(&a->rules_sha256, &b->rules_sha256);
 }
 
+// propagation_of takes what this version does not know for what is done without a word.
+static uint8_t propagation_of(Holdfast__V1__Propagation propagation) {
+    switch ((int)propagation) {
+    case HOLDFAST__V1__PROPAGATION__PROPAGATION_FOREGROUND:
+        return AGENT_PROPAGATION_FOREGROUND;
+    case HOLDFAST__V1__PROPAGATION__PROPAGATION_ORPHAN:
+        return AGENT_PROPAGATION_ORPHAN;
+    default:
+        return AGENT_PROPAGATION_BACKGROUND;
+    }
+}
+
 // copy_bundle takes over everything but the entries; *at is where their keys go.
 static struct agent_bundle *copy_bundle(const Holdfast__V1__Bundle *m, char **at) {
     struct agent_bundle *b = cm_new(1, bundle_size(m));
@@ -121,6 +134,7 @@ static struct agent_bundle *copy_bundle(const Holdfast__V1__Bundle *m, char **at
     b->prune_precious = m->prune_precious;
     b->adopt = m->adopt;
     b->recreate = m->recreate;
+    b->propagation = propagation_of(m->propagation);
     read_health(b, m->health);
     // What this version does not know is taken for the mode that takes nothing from anybody.
     b->yields = m->conflicts != HOLDFAST__V1__CONFLICTS__CONFLICTS_FORCE;

@@ -59,6 +59,7 @@ struct agent_bundle {
     const char *app;
     const char *namespace; // "" if the App names none
     enum agent_drift drift;
+    uint8_t propagation; // enum agent_propagation
     bool prune;
     bool suspend;
     bool prune_precious;

@@ -102,6 +102,7 @@ static void object_free(void *object) {
     cm_buf_unref(o->applied);
     free(o->key);
     free(o->core_key);
+    free(o->owner);
     free(o->app);
     free(o->default_namespace);
     free(o->declares);
@@ -346,11 +347,18 @@ bool sim_refuses(const struct agent_sim *sim, const char *key, const char *accou
     return true;
 }
 
-static void remember(struct sim_object *o, const struct agent_object *from) {
+bool sim_is_ours(const struct agent_sim *sim, const struct sim_object *o) {
+    return o->core_key != NULL && strcmp(o->owner, sim->identity) == 0;
+}
+
+static void remember(const struct agent_sim *sim, struct sim_object *o,
+                     const struct agent_object *from) {
     free(o->core_key);
+    free(o->owner);
     free(o->app);
     free(o->default_namespace);
     o->core_key = cm_strdup(from->key);
+    o->owner = cm_strdup(sim->identity);
     o->app = cm_strdup(from->app);
     o->default_namespace = cm_strdup(from->default_namespace);
 }
@@ -404,6 +412,12 @@ static enum cm_rc may_change(struct agent_sim *sim, struct sim_object *o,
     const char *field = "";
     enum cm_rc rc = CM_OK;
 
+    if (o->core_key != NULL && !sim_is_ours(sim, o) && !object->adopt) {
+        return cm_fail(err, CM_EINVAL,
+                       "it belongs to another holdfast agent (App '%s'); take it out there, or "
+                       "write 'adopt: true' in the App to take it over",
+                       o->app);
+    }
     if (o->core_key == NULL && !object->adopt) {
         CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
         rc = cm_object_owner_check(parse(a, o->live), NULL, err);
@@ -468,7 +482,7 @@ enum cm_rc sim_apply(struct agent_sim *sim, const struct agent_object *object, b
     if (rc < 0) {
         return rc;
     }
-    remember(*out, object);
+    remember(sim, *out, object);
     if (*written) {
         sim->stats.writes++;
         begin_rollout(sim, *out);
@@ -483,7 +497,7 @@ enum cm_rc sim_run(struct agent_sim *sim, const struct agent_object *object, boo
     struct sim_object *o =
         sim_find(sim, sim_resolve(sim, a, object->key, object->default_namespace));
 
-    if (o != NULL && o->core_key == NULL) {
+    if (o != NULL && !sim_is_ours(sim, o)) {
         return cm_fail(err, CM_EINVAL,
                        "%s is there already and was not made by this agent: delete it, or give the "
                        "hook another name",
@@ -514,7 +528,7 @@ void sim_adopt(struct agent_sim *sim, const struct agent_owned *owned, struct cm
         return;
     }
     (void)snprintf(o->uid, sizeof(o->uid), "%s", owned->uid);
-    remember(o, &object);
+    remember(sim, o, &object);
 }
 
 enum cm_rc sim_remove(struct agent_sim *sim, const char *key, const char *uid, struct cm_err *err) {
@@ -522,7 +536,7 @@ enum cm_rc sim_remove(struct agent_sim *sim, const char *key, const char *uid, s
 
     (void)err;
     sim->stats.removes++;
-    if (o != NULL && o->core_key != NULL && (uid[0] == '\0' || strcmp(o->uid, uid) == 0)) {
+    if (o != NULL && sim_is_ours(sim, o) && (uid[0] == '\0' || strcmp(o->uid, uid) == 0)) {
         drop_object(sim, o);
     }
     return CM_OK;
@@ -531,7 +545,7 @@ enum cm_rc sim_remove(struct agent_sim *sim, const char *key, const char *uid, s
 void sim_release(struct agent_sim *sim, const char *key, const char *uid) {
     struct sim_object *o = sim_find(sim, key);
 
-    if (o != NULL && (uid[0] == '\0' || strcmp(o->uid, uid) == 0)) {
+    if (o != NULL && sim_is_ours(sim, o) && (uid[0] == '\0' || strcmp(o->uid, uid) == 0)) {
         free(o->core_key);
         o->core_key = NULL;
     }
@@ -550,6 +564,7 @@ struct agent_sim *agent_sim_new(struct cm_loop *loop, const struct agent_sim_con
     sim->failing = cm_map_new(free);
     sim->degraded = cm_map_new(NULL);
     sim->reachable = true;
+    sim->identity = cm_strdup("");
     cm_list_init(&sim->settling);
     sim->settle = (struct cm_timer){.run = settle, .ctx = sim};
     return sim;
@@ -565,6 +580,7 @@ void agent_sim_free(struct agent_sim *sim) {
     cm_map_free(sim->declared);
     cm_map_free(sim->failing);
     cm_map_free(sim->degraded);
+    free(sim->identity);
     free(sim);
 }
 

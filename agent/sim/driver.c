@@ -35,6 +35,7 @@ struct op {
     bool yields;
     bool recreate;
     bool once;
+    const struct agent_sim *sim;
     agent_applied_fn applied;
     agent_tail_fn tail;
     agent_removed_fn removed;
@@ -126,6 +127,7 @@ static struct op *queue_op(struct agent_sim_driver *d, enum op_type type, void *
     struct op *op = cm_new(1, sizeof(*op));
 
     op->type = type;
+    op->sim = d->sim;
     op->ctx = ctx;
     cm_list_init(&op->in_queue);
     cm_list_append(&d->queue, &op->in_queue);
@@ -228,7 +230,7 @@ static bool tell_found(void *ctx, const char *key, void *value) {
     const struct sim_object *o = value;
 
     (void)key;
-    if (o->core_key != NULL) {
+    if (sim_is_ours(op->sim, o)) {
         op->found(op->ctx, &(struct agent_owned){.app = o->app,
                                                  .key = o->core_key,
                                                  .default_namespace = o->default_namespace,
@@ -625,6 +627,13 @@ static void driver_free(struct agent_driver *base) {
     free(d);
 }
 
+static void identify(struct agent_driver *base, const char *who) {
+    struct agent_sim *sim = self(base)->sim;
+
+    free(sim->identity);
+    sim->identity = cm_strdup(who);
+}
+
 static const char *target_version(const struct agent_driver *d) {
     (void)d;
     return "sim";
@@ -653,6 +662,7 @@ static const struct agent_driver_ops ops = {
     .start = start,
     .stop = stop,
     .free = driver_free,
+    .identify = identify,
     .target_version = target_version,
     .place = place,
     .apply = apply,

@@ -24,7 +24,8 @@ struct sim_change {
 
 struct sim_object {
     char *key;      // complete
-    char *core_key; // as the agent says it; NULL if it is not ours
+    char *core_key; // as its agent says it; NULL if it is no agent's
+    char *owner;    // who that agent is
     char *app;
     char *default_namespace;
     struct cm_buf *live;
@@ -47,6 +48,7 @@ struct agent_sim {
     struct cm_map *degraded; // substring
     bool reachable;
     bool had_driver;
+    char *identity;
     struct agent_sim_driver *driver; // NULL without one
     struct cm_list settling;
     struct cm_timer settle;
@@ -89,6 +91,9 @@ bool sim_is_fixed(const struct sim_object *o, const struct cm_buf *desired, cons
 
 // sim_was_made_by_hand tells whether kubectl or Helm made an object.
 bool sim_was_made_by_hand(const struct sim_object *o);
+
+// sim_is_ours tells whether the present agent applied an object.
+bool sim_is_ours(const struct agent_sim *sim, const struct sim_object *o);
 
 struct sim_object *sim_find(const struct agent_sim *sim, const char *key);
 enum agent_health sim_health(const struct sim_object *o, const char **why);

@@ -279,6 +279,12 @@ static struct hub_health read_health(struct cm_arena *a, const struct cm_json *n
                                .rules = write_rules(a, cm_json_get(node, "rules"))};
 }
 
+static enum hub_propagation propagation_of(const char *word) {
+    return strcmp(word, "foreground") == 0 ? HUB_PROPAGATION_FOREGROUND
+           : strcmp(word, "orphan") == 0   ? HUB_PROPAGATION_ORPHAN
+                                           : HUB_PROPAGATION_BACKGROUND;
+}
+
 static void read_app(struct cm_arena *a, const struct cm_json *document, struct hub_app_doc *out) {
     const struct cm_json *spec = cm_json_get(document, "spec");
 
@@ -296,6 +302,7 @@ static void read_app(struct cm_arena *a, const struct cm_json *document, struct 
     out->health = read_health(a, cm_json_get(spec, "health"));
     out->conflicts = strcmp(word(spec, "conflicts", "force"), "fail") == 0 ? HUB_CONFLICTS_FAIL
                                                                            : HUB_CONFLICTS_FORCE;
+    out->propagation = propagation_of(word(spec, "propagationPolicy", "background"));
     out->literal = !flag(spec, "substitute", true);
     out->prune_on_loss = strcmp(word(spec, "onTargetLoss", "orphan"), "prune") == 0;
     out->plain_secrets = strcmp(word(spec, "plainSecrets", "deny"), "allow") == 0;

@@ -105,6 +105,7 @@ struct hub_app_doc {
     bool adopt;
     bool prune_precious;
     enum hub_conflicts conflicts;
+    enum hub_propagation propagation;
     bool recreate;
     struct hub_health health;
     bool literal; // no variables in manifests

@@ -243,6 +243,7 @@ static void render(struct hub_update *u, const struct input *in, struct hub_vari
         .adopt = doc->app.adopt,
         .prune_precious = doc->app.prune_precious,
         .conflicts = doc->app.conflicts,
+        .propagation = doc->app.propagation,
         .recreate = doc->app.recreate,
         .health = doc->app.health,
         .plain_secrets = doc->app.plain_secrets,

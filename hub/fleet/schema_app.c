@@ -330,6 +330,16 @@ static const struct hub_field app_spec[] = {
             "are never deleted for this, unless the object itself has the annotation "
             "`holdfast.dev/recreate: \"true\"` ([annotations](annotations.md)).",
      .also_called = "force replace"},
+    {.name = "propagationPolicy",
+     .type = HUB_FIELD_CHOICE,
+     .otherwise = "background",
+     .choices = WORDS("background", "foreground", "orphan"),
+     .doc = "What becomes of what a removed object owns in the cluster (the ReplicaSets and Pods "
+            "of a Deployment): it is deleted after the object (`background`), before it, so that "
+            "the object is gone last (`foreground`), or it stays (`orphan`). It counts for what "
+            "leaves the App and for the App when it is deleted; not for hooks and for what is made "
+            "anew.",
+     .also_called = "prunePropagationPolicy deletionPropagation cascade"},
     {.name = "health",
      .type = HUB_FIELD_OBJECT,
      .fields = hub_health_fields,

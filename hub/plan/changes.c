@@ -32,6 +32,10 @@ static const char *const drifts[] = {
 static const char *const conflicts[] = {
     [HUB_CONFLICTS_FORCE] = "force", [HUB_CONFLICTS_FAIL] = "fail"};
 
+static const char *const propagations[] = {[HUB_PROPAGATION_BACKGROUND] = "background",
+                                           [HUB_PROPAGATION_FOREGROUND] = "foreground",
+                                           [HUB_PROPAGATION_ORPHAN] = "orphan"};
+
 static void tell_option(const struct telling *t, const char *name, struct cm_json *before,
                         struct cm_json *after) {
     if (!cm_json_equal(before, after)) {
@@ -95,6 +99,8 @@ static void tell_options(const struct telling *t, const struct hub_bundle_spec *
     tell_bool(t, "recreate", before->recreate, after->recreate);
     tell_option(t, "health", health_of(a, &before->health), health_of(a, &after->health));
     tell_text(t, "conflicts", conflicts[before->conflicts], conflicts[after->conflicts]);
+    tell_text(t, "propagationPolicy", propagations[before->propagation],
+              propagations[after->propagation]);
     tell_text(t, "drift", drifts[before->drift], drifts[after->drift]);
     tell_text(t, "namespace", before->namespace, after->namespace);
     tell_text(t, "serviceAccountName", account_of(before), account_of(after));

@@ -70,6 +70,7 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
     message.prune_precious = spec->prune_precious;
     message.conflicts = (Holdfast__V1__Conflicts)spec->conflicts;
     message.recreate = spec->recreate;
+    message.propagation = (Holdfast__V1__Propagation)spec->propagation;
     encode_health(spec, &health, &message);
     message.account = unconst(spec->account);
     message.n_depends_on = spec->depends_on_count;
@@ -224,7 +225,8 @@ enum cm_rc hub_bundle_decode(struct cm_buf *bytes,
         return cm_wrap(err, "read a bundle");
     }
     if (message->version != 1 || message->drift > HOLDFAST__V1__DRIFT__DRIFT_OFF ||
-        message->conflicts > HOLDFAST__V1__CONFLICTS__CONFLICTS_FAIL) {
+        message->conflicts > HOLDFAST__V1__CONFLICTS__CONFLICTS_FAIL ||
+        message->propagation > HOLDFAST__V1__PROPAGATION__PROPAGATION_ORPHAN) {
         return cm_fail(err, CM_EINVAL, "the bundle has version %u, which this program cannot read",
                        (unsigned)message->version);
     }
@@ -244,6 +246,7 @@ enum cm_rc hub_bundle_decode(struct cm_buf *bytes,
         .prune_precious = message->prune_precious,
         .conflicts = (enum hub_conflicts)message->conflicts,
         .recreate = message->recreate,
+        .propagation = (enum hub_propagation)message->propagation,
         .health = decode_health(arena, message->health),
         .account = message->account,
         .depends_on = (const char *const *)message->depends_on,

@@ -51,6 +51,11 @@ struct hub_object {
 
 enum hub_drift { HUB_DRIFT_REPORT, HUB_DRIFT_CORRECT, HUB_DRIFT_OFF };
 enum hub_conflicts { HUB_CONFLICTS_FORCE, HUB_CONFLICTS_FAIL };
+enum hub_propagation {
+    HUB_PROPAGATION_BACKGROUND,
+    HUB_PROPAGATION_FOREGROUND,
+    HUB_PROPAGATION_ORPHAN,
+};
 
 // How the health of an App's objects is read, beside what their kinds say.
 struct hub_health {
@@ -69,6 +74,7 @@ struct hub_bundle_spec {
     bool adopt;          // objects that another GitOps tool owns are taken over
     bool prune_precious; // what holds data or other objects is pruned too
     enum hub_conflicts conflicts;
+    enum hub_propagation propagation;
     bool recreate; // what cannot be changed is deleted and made anew
     struct hub_health health;
     const char *account;           // "NAMESPACE/NAME": who changes objects; "": the agent itself

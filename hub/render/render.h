@@ -32,6 +32,7 @@ struct hub_render_input {
     bool adopt;
     bool prune_precious;
     enum hub_conflicts conflicts;
+    enum hub_propagation propagation;
     bool recreate;
     struct hub_health health;
     const char *service_account;   // in the namespace; NULL: none

@@ -72,6 +72,21 @@ class Removal(KubeStory):
         self.cluster.wait_for(lambda: not self.admin.list("Pod", "default", "app=web"))
         self.assertTrue(self.find("ConfigMap", "kept"))
 
+    def test_what_a_program_owns_stays_or_goes_first_as_the_app_says(self):
+        apps = {"leaves": "orphan", "waits": "foreground"}
+        for name, policy in apps.items():
+            self.repo.write(files(name, m.deployment(name), m.config_map(name, x="1"),
+                                  namespace="default", propagationPolicy=policy))
+        self.deliver({})
+        uids = {name: self.uid("Deployment", name) for name in apps}
+        self.deliver({path(name, m.deployment(name)): None for name in apps})
+        for name in apps:
+            self.wait_gone("Deployment", name)
+        owned = {name: [item for item in self.admin.list("ReplicaSet", "default", f"app={name}")]
+                 for name in uids}
+        self.assertEqual(len(owned["leaves"]), 1)
+        self.assertEqual(owned["waits"], [], "the program was gone last")
+
     def test_an_app_that_shall_not_prune_leaves_things_and_says_so(self):
         self.deliver({path("keeper", m.config_map("stays")): None,
                       **files("keeper", m.config_map("new", x="1"), namespace="default",
@@ -118,7 +133,8 @@ class Removal(KubeStory):
     def test_all_that_is_left_belongs_there(self):
         names = {item["metadata"]["name"] for item in self.admin.list("ConfigMap", "default")}
         self.assertEqual(names - {"kube-root-ca.crt"},
-                         {"base", "copied", "kept", "marked", "new", "stays", "taken", "tenant"})
+                         {"base", "copied", "kept", "leaves", "marked", "new", "stays", "taken",
+                          "tenant", "waits"})
 
 
 if __name__ == "__main__":

@@ -59,6 +59,7 @@ static struct {
     struct cm_map *found;   // key -> app, by recover
     bool reachable;
     bool is_stopped;
+    const char *who;  // is the agent
     const char *app;  // whose objects are applied
     bool ignore_apps; // whatever App is found
     bool adopt;       // what the App says
@@ -226,8 +227,11 @@ static bool is_not_drifted(const void *ctx) {
 static void start(void) {
     struct agent_driver_host host = {on_observed, on_reachable, on_desired, on_health, NULL};
 
+    CM_AUTOFREE char *who = cm_strf("%s-%s", t.outside->namespace, t.who);
+
     t.reachable = false;
     t.driver = t.outside->driver_new(t.outside, t.loop);
+    t.driver->ops->identify(t.driver, who);
     t.driver->ops->start(t.driver, &host);
     wait_until(is_reachable, NULL, "the target to answer");
 }
@@ -249,6 +253,7 @@ static int set_up(void **state) {
     t.heard = cm_map_new(free);
     t.found = cm_map_new(free);
     t.desired = cm_map_new(unref_buf);
+    t.who = "paris";
     t.app = "shop";
     t.adopt = false;
     t.yields = false;
@@ -1208,6 +1213,33 @@ static void operations_on_one_key_go_in_their_order(void **state) {
     remove_object(key, again.uid, &end);
 }
 
+static void what_another_agent_applied_is_left_to_it(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    CM_AUTOFREE char *json = config_map_json("anothers", "blue", "");
+    struct outcome out;
+    struct outcome end;
+
+    (void)state;
+    have("anothers", "red", &key, &out);
+    t.who = "rome";
+    find_all(); // what that one has
+    assert_null(cm_map_get(t.found, key));
+    apply(key, json, &end);
+    assert_int_equal(end.code, CM_EINVAL);
+    assert_non_null(strstr(end.msg, "another holdfast agent (App 'shop'"));
+    remove_object(key, out.uid, &end);
+    assert_int_equal(end.code, CM_OK);
+    release(key, out.uid, &end);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "red");
+
+    t.adopt = true;
+    apply_well(key, json, &end);
+    t.adopt = false;
+    t.who = "paris";
+    find_all();
+    assert_null(cm_map_get(t.found, key));
+}
+
 // copy_of makes another object with the labels of one of ours, as controllers do. The caller frees
 // the key.
 static char *copy_of(const char *key, const char *name) {
@@ -1511,6 +1543,7 @@ int main(int argc, char **argv) {
         CONTRACT(what_was_released_is_taken_up_again_where_it_was_left),
         CONTRACT(another_object_of_that_name_is_not_released),
         CONTRACT(operations_on_one_key_go_in_their_order),
+        CONTRACT(what_another_agent_applied_is_left_to_it),
         CONTRACT(a_copy_of_our_labels_is_not_ours),
         CONTRACT(a_kind_is_busy_until_it_appears),
         CONTRACT(a_new_field_is_there_once_its_definition_is_applied),

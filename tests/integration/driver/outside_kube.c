@@ -25,7 +25,6 @@ struct outside_kube {
     struct outside base;
     char *kubeconfig;
     char *service_account;
-    char *identity;
     char *namespace;
     char *powerless;
     struct kube_access access;
@@ -118,7 +117,6 @@ static struct agent_driver *driver_new(struct outside *o, struct cm_loop *loop) 
     struct agent_kube_config config = {
         .kubeconfig = k->kubeconfig,
         .service_account_dir = k->service_account,
-        .identity = k->identity,
     };
     struct agent_driver *driver = NULL;
     struct cm_err err;
@@ -224,7 +222,6 @@ static void close_kube(struct outside *o) {
     kube_access_done(&k->access);
     free(k->kubeconfig);
     free(k->service_account);
-    free(k->identity);
     free(k->namespace);
     free(k->powerless);
     free(k->body);
@@ -259,7 +256,6 @@ struct outside *outside_kube_open(const char *kubeconfig, const char *service_ac
     cm_uuid(uuid);
     k->kubeconfig = cm_strdup(kubeconfig);
     k->service_account = cm_strdup(service_account);
-    k->identity = cm_strf("contract-%s", uuid);
     k->namespace = cm_strf("contract-%.8s", uuid);
     k->powerless = cm_strf("%s/nobody", k->namespace);
     k->loop = cm_loop_new();

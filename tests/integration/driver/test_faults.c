@@ -187,10 +187,11 @@ static int set_up(void **state) {
     f->http = cm_http_new();
     f->api = fake_api_new();
     CM_AUTOFREE char *kubeconfig = write_kubeconfig(f);
-    const struct agent_kube_config config = {.kubeconfig = kubeconfig, .identity = "paris-1"};
+    const struct agent_kube_config config = {.kubeconfig = kubeconfig};
     if (agent_kube_new(f->loop, f->http, &config, &f->driver, &err) < 0) {
         fail_msg("%s", err.msg);
     }
+    f->driver->ops->identify(f->driver, "paris-1");
     kube_applyset_name("paris-1", name);
     kube_applyset_id(name, "holdfast-system", f->id);
     *state = f;

@@ -25,6 +25,7 @@ struct fake_driver {
     size_t pending;
     size_t removes;
     size_t releases;
+    enum agent_propagation propagation; // of the last removal
     size_t looks;
     struct cm_map *tracked;
 };
@@ -72,6 +73,7 @@ static void tail(struct agent_driver *d, const char *key, agent_tail_fn done, vo
 static void remove_object(struct agent_driver *d, const struct agent_owned *object,
                           agent_removed_fn done, void *ctx) {
     self(d)->removes++;
+    self(d)->propagation = object->propagation;
     struct request *r = add(self(d), object->key, ctx);
 
     r->removed = done;
@@ -196,6 +198,10 @@ bool fake_is_tracked(const struct fake_driver *f, const char *key) {
 
 size_t fake_removes(const struct fake_driver *f) {
     return f->removes;
+}
+
+enum agent_propagation fake_propagation(const struct fake_driver *f) {
+    return f->propagation;
 }
 
 size_t fake_releases(const struct fake_driver *f) {

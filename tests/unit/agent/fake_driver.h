@@ -27,6 +27,7 @@ const char *fake_account(const struct fake_driver *f, const char *key);
 bool fake_is_tail(const struct fake_driver *f, const char *key); // it asks for its log
 bool fake_is_tracked(const struct fake_driver *f, const char *key);
 size_t fake_removes(const struct fake_driver *f); // requests of removal that were ever begun
+enum agent_propagation fake_propagation(const struct fake_driver *f); // of the last removal
 size_t fake_releases(const struct fake_driver *f);
 size_t fake_looks(const struct fake_driver *f); // observations that were ever asked for
 

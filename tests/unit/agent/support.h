@@ -43,6 +43,7 @@ struct test_app {
     bool no_prune;
     bool suspend;
     bool adopt;
+    enum agent_propagation propagation;
     bool yields;
     bool recreate;
     uint32_t health_timeout_s;

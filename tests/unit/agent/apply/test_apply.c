@@ -995,6 +995,33 @@ static void a_tombstone_removes_and_tells_also_if_there_was_nothing(void **state
     assert_string_equal(message_of(f, "never"), "c0ffee: 0 removed, 0 left");
 }
 
+static void what_goes_takes_along_what_the_app_said_last(void **state) {
+    static const struct test_object less[] = {{.key = NS}, {.key = SVC}};
+    const struct test_gone gone = {.name = "shop", .prune = true};
+    const struct test_app first = {.name = "shop",
+                                   .objects = objects,
+                                   .object_count = 4,
+                                   .propagation = AGENT_PROPAGATION_FOREGROUND};
+    const struct test_app second = {.name = "shop",
+                                    .objects = less,
+                                    .object_count = 2,
+                                    .propagation = AGENT_PROPAGATION_ORPHAN};
+    struct fixture *f = *state;
+
+    set(f, &first, 1, 1, NULL);
+    apply_all(f);
+    assert_int_equal(agent_cache_item(f->cache, SVC)->propagation, AGENT_PROPAGATION_FOREGROUND);
+    set(f, &second, 1, 2, NULL);
+    let(f, WEB);
+    assert_int_equal(fake_propagation(f->fake), AGENT_PROPAGATION_ORPHAN);
+    let(f, CFG);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+    set(f, NULL, 0, 3, &gone);
+    let(f, NS);
+    let(f, SVC);
+    assert_int_equal(fake_propagation(f->fake), AGENT_PROPAGATION_ORPHAN);
+}
+
 static void what_a_tombstone_leaves_is_ours_until_its_mark_is_off(void **state) {
     const struct test_gone gone = {.name = "shop", .prune = false};
     struct fixture *f = *state;
@@ -1351,6 +1378,7 @@ int main(void) {
         TEST(a_correction_goes_on_while_another_object_of_the_app_fails),
         TEST(a_correction_waits_while_its_object_is_being_applied),
         TEST(a_tombstone_removes_and_tells_also_if_there_was_nothing),
+        TEST(what_goes_takes_along_what_the_app_said_last),
         TEST(what_a_tombstone_leaves_is_ours_until_its_mark_is_off),
         TEST(what_was_let_go_is_not_removed_by_an_app_that_comes_back_without_it),
         TEST(hooks_run_before_and_after_all_else),

@@ -83,6 +83,8 @@ const struct fleet_case fleet_cases[] = {
     {HUB_APP, true, HEAD("App")},
     A(true, "  {adopt: true, releaseGroup: checkout, substitute: false, prune: false}\n"),
     A(true, "  {conflicts: fail, recreate: true}\n"),
+    A(true, "  {propagationPolicy: orphan}\n"),
+    A(false, "  {propagationPolicy: Orphan}\n"),
     A(true, "  {namespace: shop, serviceAccountName: web.v1}\n"),
     A(false, "  {serviceAccountName: web}\n"),
     A(false, "  {namespace: shop, serviceAccountName: shop/web}\n"),

@@ -43,6 +43,7 @@ static const struct change {
     {"recreate", FROM_A ALL, FROM_A ALL "  recreate: true", HUB_PLAN_OPTION},
     {"serviceAccountName", FROM_A ALL "  namespace: default",
      FROM_A ALL "  namespace: default\n  serviceAccountName: me", HUB_PLAN_OPTION},
+    {"propagationPolicy", FROM_A ALL, FROM_A ALL "  propagationPolicy: orphan", HUB_PLAN_OPTION},
     {"health", FROM_A ALL, FROM_A ALL "  health: {timeout: 5m}", HUB_PLAN_OPTION},
     {"drift", FROM_A ALL, FROM_A ALL "  drift: correct", HUB_PLAN_OPTION},
     {"suspend", FROM_A ALL, FROM_A ALL "  suspend: true", HUB_PLAN_OPTION},

@@ -37,6 +37,7 @@ static struct hub_bundle *example(void) {
                                                     .adopt = true,
                                                     .prune_precious = true,
                                                     .conflicts = HUB_CONFLICTS_FAIL,
+                                                    .propagation = HUB_PROPAGATION_ORPHAN,
                                                     .recreate = true,
                                                     .health = {90, true, false, "[{}]"},
                                                     .account = "x/web",
@@ -73,6 +74,7 @@ static void a_bundle_is_read_back_as_it_was(void **state) {
     assert_true(back->spec.objects[0].keep);
     assert_false(back->spec.objects[1].keep);
     assert_int_equal(back->spec.conflicts, HUB_CONFLICTS_FAIL);
+    assert_int_equal(back->spec.propagation, HUB_PROPAGATION_ORPHAN);
     assert_true(back->spec.recreate);
     assert_int_equal(back->spec.health.timeout_s, 90);
     assert_true(back->spec.health.addresses && !back->spec.health.logs);
