@@ -146,12 +146,59 @@ static enum cm_rc open_once(const struct hub_mirror *m, git_repository **out, st
     return CM_OK;
 }
 
+// can_open tells whether a file can be read that is there.
+static bool can_open(const char *path, struct cm_err *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int cause = errno;
+
+    if (fd >= 0) {
+        (void)close(fd);
+    } else if (cause != ENOENT) {
+        (void)cm_fail(err, CM_EIO, "open '%s': %s", path, strerror(cause));
+    }
+    return fd >= 0 || cause == ENOENT;
+}
+
+static bool can_open_all(const char *folder, struct cm_err *err) {
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+    bool all = can_open(folder, err);
+
+    while (all && dir != NULL && (entry = readdir(dir)) != NULL) {
+        CM_AUTOFREE char *path = cm_strf("%s/%s", folder, entry->d_name);
+
+        all = can_open(path, err);
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+    return all;
+}
+
+// is_within_reach tells whether it is the mirror itself that is wrong, if something is: else this
+// machine does not give out what is in it.
+static bool is_within_reach(const struct hub_mirror *m, struct cm_err *err) {
+    static const char *const folders[] = {"", "/objects/pack", "/refs/heads"};
+
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        CM_AUTOFREE char *folder = cm_strf("%s%s", m->repo, folders[i]);
+
+        if (!can_open_all(folder, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 enum cm_rc hub_mirror_open(const struct hub_mirror *m, git_repository **out, struct cm_err *err) {
     struct cm_err unreadable;
 
     hub_git_start();
     if (access(m->repo, F_OK) == 0 && open_once(m, out, &unreadable) == CM_OK) {
         return CM_OK;
+    }
+    if (!is_within_reach(m, err)) {
+        return cm_wrap(err, "read the mirror '%s'; it is left as it is", m->repo);
     }
     if (cm_fsys_remove_tree(m->repo, err) < 0 || make_new(m, err) < 0) {
         return err->code;

@@ -32,7 +32,8 @@ CM_MUSTUSE enum cm_rc hub_mirror_lock(const char *folder, struct hub_mirror *out
 void hub_mirror_unlock(struct hub_mirror *m); // a zeroed one is fine
 
 // hub_mirror_open opens the repository, makes an empty one if there is none, and starts anew if
-// what is there cannot be read.
+// what is there makes no sense. If its files cannot be opened (no descriptors are left, no rights)
+// it fails with CM_EIO and leaves them: they hold the history that the last good state comes from.
 CM_MUSTUSE enum cm_rc hub_mirror_open(const struct hub_mirror *m, git_repository **out,
                                       struct cm_err *err);
 

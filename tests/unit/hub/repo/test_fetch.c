@@ -3,9 +3,12 @@
 
 #include "tests/unit/hub/repo/scratch.h"
 
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hub/repo/mirror.h"
 #include "hub/repo/packs.h"
 #include "hub/repo/tree.h"
 
@@ -267,6 +270,42 @@ static void a_mirror_that_cannot_be_read_is_made_anew(void **state) {
     expect_tip(&f, &a);
 }
 
+static void a_mirror_stays_if_a_pack_cannot_be_opened_now(void **state) {
+    struct hub_repo_id a = commit(*state, "echo 1 >f");
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    fetch_ok(&f);
+    scratch_run(*state, "cd mirror/repo/objects/pack; for f in *.pack; do mv $f ../kept; "
+                        "ln -s $f $f; done"); // a circle of one
+    assert_int_equal(fetch(&f), CM_EIO);
+    assert_non_null(strstr(f.err.msg, "it is left as it is"));
+    scratch_run(*state, "cd mirror/repo/objects/pack; for f in *.pack; do rm $f; mv ../kept $f; "
+                        "done");
+    expect_tip(&f, &a);
+}
+
+static void a_mirror_stays_if_it_cannot_be_opened_now(void **state) {
+    struct hub_repo_id a = commit(*state, "echo 1 >f");
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    CM_CLEANUP(hub_mirror_unlock) struct hub_mirror mirror = {0};
+    git_repository *repo = NULL;
+    struct rlimit before;
+
+    fetch_ok(&f);
+    assert_int_equal(hub_mirror_lock(f.folder, &mirror, &f.err), CM_OK);
+    int next = open("/dev/null", O_RDONLY);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit none = {.rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max};
+    (void)close(next);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    enum cm_rc rc = hub_mirror_open(&mirror, &repo, &f.err);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(rc, CM_EIO);
+    assert_non_null(strstr(f.err.msg, "it is left as it is"));
+    hub_mirror_unlock(&mirror);
+    expect_tip(&f, &a);
+}
+
 static void compaction_leaves_one_pack_and_every_object(void **state) {
     CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
     CM_CLEANUP(hub_packs_done) struct hub_packs packs = {0};
@@ -376,6 +415,8 @@ int main(int argc, char **argv) {
         TEST(what_a_killed_fetch_left_is_swept_away),
         TEST(only_one_fetch_of_a_mirror_runs_at_a_time),
         TEST(a_mirror_that_cannot_be_read_is_made_anew),
+        TEST(a_mirror_stays_if_a_pack_cannot_be_opened_now),
+        TEST(a_mirror_stays_if_it_cannot_be_opened_now),
         TEST(compaction_leaves_one_pack_and_every_object),
         TEST(compaction_leaves_a_pack_alone_that_is_larger_than_all_others),
         TEST(readers_find_everything_while_packs_are_replaced),
