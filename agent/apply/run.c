@@ -287,7 +287,7 @@ static void tell_progress(struct run *r) {
     } else {
         tellf(r, AGENT_APP_FAILED, "%s (and %zu more)", f.first, f.count - 1);
     }
-    if (f.due_ms != INT64_MAX) {
+    if (f.due_ms != INT64_MAX && r->in_flight < WINDOW) { // else the next one that ends goes on
         cm_timer_start(r->owner->loop, &r->retry, f.due_ms - cm_clock_now_ms());
     }
 }

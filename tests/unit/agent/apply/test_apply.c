@@ -479,6 +479,40 @@ static void at_most_a_window_is_under_way_of_one_app(void **state) {
     assert_int_equal(agent_cache_item_count(f->cache), MANY);
 }
 
+static void what_is_due_while_the_window_is_full_waits_without_turning_in_circles(void **state) {
+    enum { MANY = 200 };
+    struct fixture *f = *state;
+    struct test_object many[MANY];
+    char keys[MANY][40];
+    struct test_app app = {.name = "shop", .objects = many, .object_count = MANY};
+    int turns = 0;
+
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(keys[i], sizeof(keys[i]), "ConfigMap/shop/c%03d", i);
+        many[i] = (struct test_object){.key = keys[i]};
+    }
+    set(f, &app, 1, 1, NULL);
+    f->count = 128;
+    assert_true(turn_until(f->loop, count_is_pending, f));
+    assert_true(fake_fail(f->fake, keys[0], CM_EBUSY, "later"));
+    assert_true(turn_until(f->loop, count_is_pending, f));
+    cm_clock_advance(120000);
+    while (turns < 1000 && cm_loop_turn(f->loop)) {
+        turns++;
+    }
+    assert_true(turns < 1000);
+    assert_false(fake_is_pending(f->fake, keys[0]));
+    assert_true(fake_succeed(f->fake, keys[1]));
+    assert_true(fake_succeed(f->fake, keys[2]));
+    while (fake_succeed(f->fake, NULL)) {
+        settle(f);
+        if (fake_is_pending(f->fake, keys[0])) {
+            return;
+        }
+    }
+    fail_msg("what failed is not tried again");
+}
+
 static void apps_that_have_begun_go_on_before_others_begin(void **state) {
     enum { APPS = 80, TURNS = 64 };
     struct fixture *f = *state;
@@ -1350,6 +1384,7 @@ int main(void) {
         TEST(waves_are_removed_backwards_also_when_only_the_order_changed),
         TEST(the_inventory_owns_an_object_before_it_is_applied),
         TEST(at_most_a_window_is_under_way_of_one_app),
+        TEST(what_is_due_while_the_window_is_full_waits_without_turning_in_circles),
         TEST(apps_that_have_begun_go_on_before_others_begin),
         TEST(apps_with_gates_begin_first),
         TEST(an_app_of_many_objects_keeps_no_other_from_beginning),
