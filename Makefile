@@ -9,6 +9,7 @@ TEST_PACKAGES = python3 python3-venv python3-jsonschema libcmocka-dev clang clan
 BIN = $(CURDIR)/build/release/bin
 TIME = 60
 RUNS = 1000
+REAL_RUNS = 50
 # A cluster is used only if it was asked for here; $KUBECONFIG of a shell may mean production.
 DEMO_CLUSTER = $(if $(filter command,$(firstword $(origin KUBECONFIG))),$(KUBECONFIG))
 
@@ -21,7 +22,7 @@ help:
 	@echo 'make build        build the programs into build/release/bin'
 	@echo 'make deps         install the Debian packages for building (make deps-test: for testing too)'
 	@echo 'make fuzz TIME=60 fuzz each parser for so many seconds'
-	@echo 'make faults       run an agent through 1,000 random faults (RUNS=N: so many)'
+	@echo 'make faults       run an agent through 1,000 random faults, and 50 on a real Kubernetes'
 	@echo 'make bench        measure; the numbers are printed as JSON'
 	@echo 'make fmt          format the C code'
 	@echo 'make clean        remove build/'
@@ -66,6 +67,8 @@ faults: deps-test
 	@cmake --preset release -DHOLDFAST_TESTS=ON >/dev/null
 	@cmake --build --preset release
 	@HOLDFAST_RUNS=$(RUNS) build/release/tests/integration/agent/integration.agent.test_faults
+	@HOLDFAST_RUNS=$(REAL_RUNS) python3 tests/integration/agent/kube_faults.py \
+		build/release/tests/integration/agent/integration.agent.test_faults
 
 bench: deps-test
 	@cmake --preset release -DHOLDFAST_TESTS=ON >/dev/null

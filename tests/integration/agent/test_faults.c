@@ -4,9 +4,14 @@
 // Each object that is there carries a mark that somebody else set: one that is deleted and made
 // anew has lost it, so a deletion is seen though the object is back before anybody looks.
 //
+// The cluster is a simulated one, or a real API server, on which each run has a namespace and an
+// inventory of its own:
+//
+//     test_faults [KUBECONFIG]
 //     HOLDFAST_SEED=N       run that one seed again
 //     HOLDFAST_RUNS=1000    so many seeds, from the present time on
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,8 +26,6 @@
 #include <cmocka.h>
 
 #include "agent/agent.h"
-#include "agent/sim/sim.h"
-#include "common/buf.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/mem.h"
@@ -30,8 +33,11 @@
 #include "common/workers.h"
 #include "proto/holdfast.pb-c.h"
 #include "tests/integration/agent/fake_hub.h"
+#include "tests/integration/driver/contract.h"
 
-enum { APPS = 3, OBJECTS = 9, STEPS = 10, RUNS = 60, WORKERS = 10, NOBODY = APPS };
+enum { APPS = 3, OBJECTS = 9, STEPS = 10, NOBODY = APPS };
+enum { RUNS = 60, WORKERS = 10, REAL_RUNS = 4, REAL_WORKERS = 4 };
+enum { PATIENCE = 12 }; // times ten seconds, of a loaded machine
 
 enum standing { LISTED, PRUNED, ORPHANED, UNNAMED };
 
@@ -47,7 +53,7 @@ struct run {
     struct cm_loop *loop;
     struct cm_workers *disk;
     struct fake_hub *hub;
-    struct agent_sim *sim;
+    struct outside *cluster;
     struct agent *agent;
     char *root;
     char *dir;
@@ -63,6 +69,7 @@ struct run {
 };
 
 static uint64_t random_state;
+static const char *kubeconfig; // NULL: simulated clusters
 
 static unsigned roll(unsigned n) {
     random_state ^= random_state << 13;
@@ -73,8 +80,18 @@ static unsigned roll(unsigned n) {
 
 static const char *const app_names[APPS] = {"a", "b", "c"};
 
-static void key_of(int object, char out[32]) {
-    (void)snprintf(out, 32, "ConfigMap/shop/o%d", object);
+static void key_of(const struct run *r, int object, char out[64]) {
+    (void)snprintf(out, 64, "ConfigMap/%s/o%d", r->cluster->namespace, object);
+}
+
+// settles waits long: what does not come at all is a failure, what comes late is none.
+static bool settles(struct run *r, bool (*holds)(void *ctx)) {
+    for (int i = 0; i < PATIENCE; i++) {
+        if (turn_until(r->loop, holds, r)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // ---- The agent
@@ -88,7 +105,8 @@ static void start_agent(struct run *r) {
                                         .reconnect_max_ms = 10};
     struct cm_err err;
 
-    if (agent_new(r->loop, r->disk, &config, agent_sim_driver_new(r->sim), &r->agent, &err) < 0) {
+    if (agent_new(r->loop, r->disk, &config, r->cluster->driver_new(r->cluster, r->loop), &r->agent,
+                  &err) < 0) {
         fail_msg("%s", err.msg);
     }
     agent_start(r->agent);
@@ -105,7 +123,7 @@ static bool is_stopped(void *ctx) {
 static void end_agent(struct run *r, bool kill) {
     r->stopped = false;
     (kill ? agent_kill : agent_stop)(r->agent, on_stopped, r);
-    assert_true(turn_until(r->loop, is_stopped, r));
+    assert_true(settles(r, is_stopped));
     agent_free(r->agent);
     r->agent = NULL;
 }
@@ -128,7 +146,7 @@ static bool has_met_hub(void *ctx) {
 
 static void publish(struct run *r, const struct said *said, uint64_t generation, bool replay) {
     struct test_object objects[APPS][OBJECTS];
-    char keys[OBJECTS][32];
+    char keys[OBJECTS][64];
     char revision[32];
     char json[APPS][OBJECTS][200];
     struct test_app apps[APPS];
@@ -144,11 +162,11 @@ static void publish(struct run *r, const struct said *said, uint64_t generation,
 
         for (int k = 0; k < OBJECTS; k++) {
             if (said->owner[k] == a) {
-                key_of(k, keys[k]);
+                key_of(r, k, keys[k]);
                 (void)snprintf(json[a][k], sizeof(json[a][k]),
                                "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{"
-                               "\"name\":\"o%d\",\"namespace\":\"shop\"},\"data\":{\"v\":\"%u\"}}",
-                               k, said->version[a]);
+                               "\"name\":\"o%d\",\"namespace\":\"%s\"},\"data\":{\"v\":\"%u\"}}",
+                               k, r->cluster->namespace, said->version[a]);
                 objects[a][app.object_count++] =
                     (struct test_object){.key = keys[k], .json = json[a][k]};
             }
@@ -223,12 +241,15 @@ static void advance(struct run *r, const struct said *s) {
 }
 
 static bool is_there(const struct run *r, int object, bool *marked) {
-    char key[32];
+    char key[64];
 
-    key_of(object, key);
-    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = agent_sim_get(r->sim, key);
-    *marked = bytes != NULL && memmem(bytes->data, bytes->size, "\"mark\"", 6) != NULL;
-    return bytes != NULL;
+    key_of(r, object, key);
+    *marked = false;
+    if (!r->cluster->exists(r->cluster, key)) {
+        return false;
+    }
+    *marked = r->cluster->field(r->cluster, key, "data", "mark")[0] != '\0';
+    return true;
 }
 
 static bool is_as_said(void *ctx) {
@@ -237,10 +258,8 @@ static bool is_as_said(void *ctx) {
     bool marked;
 
     agent_state_get(r->agent, &state);
-    for (int k = 0; k < OBJECTS; k++) {
-        if (is_there(r, k, &marked) != r->present[k]) {
-            return false;
-        }
+    if (state.generation != r->generation) {
+        return false;
     }
     for (int a = 0; a < APPS; a++) {
         char revision[32];
@@ -252,26 +271,29 @@ static bool is_as_said(void *ctx) {
             return false;
         }
     }
-    return state.generation == r->generation;
+    for (int k = 0; k < OBJECTS; k++) {
+        if (is_there(r, k, &marked) != r->present[k]) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void mark_all(struct run *r) {
     for (int k = 0; k < OBJECTS; k++) {
-        char key[32];
+        char key[64];
         bool marked;
-        struct cm_err err;
 
-        key_of(k, key);
+        key_of(r, k, key);
         if (is_there(r, k, &marked) && !marked) {
-            assert_int_equal(agent_sim_change(r->sim, key, "data.mark", "1", "somebody", &err),
-                             CM_OK);
+            r->cluster->change(r->cluster, key, "data", "mark", "\"1\"", "somebody");
         }
         r->marked[k] = r->present[k];
     }
 }
 
 static void check(struct run *r, const char *after) {
-    bool settled = turn_until(r->loop, is_as_said, r);
+    bool settled = settles(r, is_as_said);
 
     for (int k = 0; k < OBJECTS; k++) {
         bool marked;
@@ -318,8 +340,9 @@ static const char *disturb(struct run *r) {
         }
         return "an old manifest";
     case 5:
-        agent_sim_set_reachable(r->sim, false);
-        agent_sim_set_reachable(r->sim, true);
+        if (r->cluster->blink != NULL) {
+            r->cluster->blink(r->cluster);
+        }
         return "a pause of the API server";
     default:
         return "nothing";
@@ -377,7 +400,9 @@ static void begin(struct run *r, uint64_t seed) {
     r->loop = cm_loop_new();
     r->disk = cm_workers_new("disk", 1, NULL);
     r->hub = fake_hub_new(r->loop);
-    r->sim = agent_sim_new(r->loop, &(struct agent_sim_config){.health_ms = 1});
+    r->cluster =
+        kubeconfig == NULL ? outside_sim_open(r->loop) : outside_kube_open(kubeconfig, NULL);
+    r->cluster->own_inventory = true;
     for (int a = 0; a < APPS; a++) {
         r->now.prune[a] = true;
     }
@@ -392,7 +417,7 @@ static void end(struct run *r) {
     fake_hub_free(r->hub);
     cm_workers_stop(r->disk, true);
     cm_workers_free(r->disk);
-    agent_sim_free(r->sim);
+    r->cluster->close(r->cluster);
     cm_loop_free(r->loop);
     free(r->dir);
     temp_dir_remove(r->root);
@@ -405,7 +430,7 @@ static void run_seed(uint64_t seed) {
     publish(&r, &r.now, ++r.generation, false);
     advance(&r, &r.now);
     start_agent(&r);
-    assert_true(turn_until(r.loop, has_met_hub, &r));
+    assert_true(settles(&r, has_met_hub));
     check(&r, "the first manifest");
     for (int i = 0; i < STEPS; i++) {
         step(&r);
@@ -415,13 +440,13 @@ static void run_seed(uint64_t seed) {
 
 // A run waits most of the time, so several processes share the seeds. One that fails comes to its
 // end as the test itself would, and says its seed.
-static pid_t begin_share(uint64_t first, uint64_t runs, uint64_t share) {
+static pid_t begin_share(uint64_t first, uint64_t runs, uint64_t share, uint64_t shares) {
     (void)fflush(NULL);
     pid_t child = fork();
 
     assert_true(child >= 0);
     if (child == 0) {
-        for (uint64_t i = share; i < runs; i += WORKERS) {
+        for (uint64_t i = share; i < runs; i += shares) {
             run_seed(first + i);
         }
         _exit(0);
@@ -430,17 +455,22 @@ static pid_t begin_share(uint64_t first, uint64_t runs, uint64_t share) {
 }
 
 static void run_all(uint64_t first, uint64_t runs) {
+    uint64_t shares = kubeconfig == NULL ? WORKERS : REAL_WORKERS;
     pid_t children[WORKERS];
     bool failed = false;
 
-    for (uint64_t i = 0; i < WORKERS; i++) {
-        children[i] = begin_share(first, runs, i);
+    for (uint64_t i = 0; i < shares; i++) {
+        children[i] = begin_share(first, runs, i, shares);
     }
-    for (uint64_t i = 0; i < WORKERS; i++) {
+    for (uint64_t i = 0; i < shares; i++) {
         int status = 0;
 
         assert_int_equal(waitpid(children[i], &status, 0), children[i]);
         failed = failed || status != 0;
+        if (WIFSIGNALED(status)) {
+            print_error("share %llu of %llu was ended by signal %d\n", (unsigned long long)i,
+                        (unsigned long long)shares, WTERMSIG(status));
+        }
     }
     assert_false(failed);
 }
@@ -454,7 +484,7 @@ static uint64_t number_of(const char *name, uint64_t otherwise) {
 static void no_fault_deletes_what_it_should_not(void **state) {
     bool given = getenv("HOLDFAST_SEED") != NULL;
     uint64_t first = number_of("HOLDFAST_SEED", (uint64_t)time(NULL));
-    uint64_t runs = given ? 1 : number_of("HOLDFAST_RUNS", RUNS);
+    uint64_t runs = given ? 1 : number_of("HOLDFAST_RUNS", kubeconfig == NULL ? RUNS : REAL_RUNS);
 
     (void)state;
     print_message("seeds %llu to %llu\n", (unsigned long long)first,
@@ -466,12 +496,14 @@ static void no_fault_deletes_what_it_should_not(void **state) {
     }
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     FILE *nowhere = fopen("/dev/null", "we"); // each replay that is refused is an error
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_fault_deletes_what_it_should_not),
     };
 
+    kubeconfig = argc > 1 ? argv[1] : NULL;
+    (void)signal(SIGPIPE, SIG_IGN); // as in the agent's program
     if (nowhere != NULL) {
         cm_log_setup(CM_LOG_ERROR, CM_LOG_LOGFMT, nowhere);
     }

@@ -24,11 +24,16 @@ struct outside {
     // create makes an object that is not ours, as `manager`.
     void (*create)(struct outside *o, const char *key, const char *json, const char *manager);
     bool (*exists)(struct outside *o, const char *key);
-    // field returns the string at parent.name, "" if it is not there; good until the next call.
+    // field returns the string at parent.name, "" if it or the object is not there; good until the
+    // next call.
     const char *(*field)(struct outside *o, const char *key, const char *parent, const char *name);
     // labels returns the labels of an object as JSON; good until the next call.
     const char *(*labels)(struct outside *o, const char *key);
+    // blink makes the target unreachable for a moment; NULL: that cannot be done.
+    void (*blink)(struct outside *o);
     void (*close)(struct outside *o);
+
+    bool own_inventory; // set before driver_new: apart from that of others on this target
 };
 
 struct outside *outside_sim_open(struct cm_loop *loop);

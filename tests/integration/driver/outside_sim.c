@@ -69,7 +69,10 @@ static const char *field(struct outside *o, const char *key, const char *parent,
     struct cm_json *object = NULL;
     struct cm_err err;
 
-    assert_non_null(buf);
+    sim_of(o)->text[0] = '\0';
+    if (buf == NULL) {
+        return sim_of(o)->text;
+    }
     assert_int_equal(cm_json_parse(a, (const char *)buf->data, buf->size, NULL, &object, &err),
                      CM_OK);
     const char *text = cm_json_string(cm_json_path(object, parent, name, NULL));
@@ -82,6 +85,11 @@ static const char *labels(struct outside *o, const char *key) {
     (void)o;
     (void)key;
     return "{}";
+}
+
+static void blink(struct outside *o) {
+    agent_sim_set_reachable(sim_of(o)->sim, false);
+    agent_sim_set_reachable(sim_of(o)->sim, true);
 }
 
 static void close_sim(struct outside *o) {
@@ -104,6 +112,7 @@ struct outside *outside_sim_open(struct cm_loop *loop) {
         .exists = exists,
         .field = field,
         .labels = labels,
+        .blink = blink,
         .close = close_sim,
     };
     o->sim = agent_sim_new(loop, &config);
