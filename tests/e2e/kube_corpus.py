@@ -159,7 +159,7 @@ class Corpus(KubeStory):
                                         in self.proxy.seen[began:] if "continue=" not in path)
             return all(lists[place] >= LOOKS for place in places)
         wait_for(looked, LOOKS * LOOK_SECONDS, "all to be listed again", 0.5)
-        self.assertGreater(len(places), 30)
+        self.assertGreater(len(places), 20)
         self.assertEqual(self.drift(), {})
         self.assertEqual(self.events("drift.found"), [])
         self.assert_written(mark, {})
