@@ -17,9 +17,9 @@
 #include "common/str.h"
 
 enum {
-    PAGE_BYTES = 512 << 10, // a list costs several times its page in memory
+    PAGE_BYTES = 256 << 10, // a list costs several times its page in memory
     PAGE_MAX = 500,         // objects
-    PAGE_GROWTH = 8,
+    PAGE_GROWTH = 4,
     PATIENCE = 3,       // a watch that is refused as often goes on from a new list
     SILENT_MS = 120000, // without a list or a watch what we know is old
     WATCH_S = 300,      // the server ends a watch after this, and up to as long again
@@ -251,6 +251,7 @@ static void end_list(struct kube_watch *w, const struct cm_json *list) {
     set_text(&w->version, version == NULL ? "" : version);
     w->list_version = kube_object_version(list);
     bool first = !w->complete;
+    w->page = KUBE_PAGE_FIRST; // the first objects may be larger than the last
     w->complete = true;
     w->refused = false;
     if (w->foreign) {

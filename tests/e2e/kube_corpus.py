@@ -98,12 +98,26 @@ def differences(one, other, path=""):
         yield f"{path}: kubectl {json.dumps(one)[:200]}, holdfast {json.dumps(other)[:200]}"
 
 
+def large():
+    """A definition of a megabyte, which is as large as a server takes."""
+    definition = m.crd("larges", "Large")
+    definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"] = {
+        "type": "object", "properties": {
+            f"field{number}": {"type": "string", "description": "what it means " * 21}
+            for number in range(3000)}}
+    return definition
+
+
 class Corpus(KubeStory):
 
     @classmethod
     def setUpClass(cls):
-        cls.folders_of = corpus.ensure()
+        kept = corpus.ensure()
+        cls.apps = {module.app: (module.namespace, kept[module.app]) for module in corpus.MODULES}
         super().setUpClass()
+        cls.apps["large"] = "default", cls.folder / "large"
+        cls.apps["large"][1].mkdir()
+        (cls.apps["large"][1] / "large.json").write_text(json.dumps(large()), encoding="utf-8")
         cls.peer = KubeCluster(cls.folder, name="peer").start()
 
     @classmethod
@@ -122,21 +136,20 @@ class Corpus(KubeStory):
                               env={"HOME": str(self.peer.folder)})
 
     def test_kubectl_applies_it_to_a_cluster(self):
-        def done(module):
-            ended = self.kubectl(module.namespace, "apply", "--server-side", "-f",
-                                 self.folders_of[module.app])
+        def done(namespace, folder):
+            ended = self.kubectl(namespace, "apply", "--server-side", "-f", folder)
             assert ended.returncode == 0, ended.stderr[-2000:]
             return True
-        for module in corpus.MODULES:  # again while kinds are new to the server
-            wait_for(lambda module=module: done(module), MANY, f"kubectl with {module.app}", 1)
+        for name, where in self.apps.items():  # again while kinds are new to the server
+            wait_for(lambda where=where: done(*where), MANY, f"kubectl with {name}", 1)
 
     def test_holdfast_applies_it_to_another(self):
         fleet = {}
-        for module in corpus.MODULES:
-            fleet[f"apps/{module.app}/app.yaml"] = m.text(m.app(
-                module.app, namespace=module.namespace, substitute=False, plainSecrets="allow"))
-            for path in self.folders_of[module.app].iterdir():
-                fleet[f"apps/{module.app}/{path.name}"] = path.read_text(encoding="utf-8")
+        for name, (namespace, folder) in self.apps.items():
+            fleet[f"apps/{name}/app.yaml"] = m.text(m.app(
+                name, namespace=namespace, substitute=False, plainSecrets="allow"))
+            for path in folder.iterdir():
+                fleet[f"apps/{name}/{path.name}"] = path.read_text(encoding="utf-8")
         self.deliver(fleet, "applied", MANY)
 
     def test_the_two_clusters_hold_the_same(self):
@@ -170,8 +183,8 @@ class Corpus(KubeStory):
         self.wait_connected(False)
         self.agent.start()
         self.wait_connected()
-        for module in corpus.MODULES:
-            self.wait_status(module.app, applied="applied")
+        for name in self.apps:
+            self.wait_status(name, applied="applied")
         last = m.config_map("last", x="1")
         self.deliver(files("last", last, namespace="default"))
         self.assert_written(mark, {("patch", "configmaps"): 1})
