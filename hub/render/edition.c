@@ -58,13 +58,14 @@ static void compile(struct hub_making *m, struct hub_edition *e) {
             e->templates[e->count++] = edit->base;
             continue;
         }
-        struct hub_template *t = &source->templates[source->count++];
+        struct hub_template *t = &source->templates[source->readable++];
         size_t before = m->diags->all;
         hub_nodes_compile(m, edit, source, t);
         hub_template_check(m->arena, t, m->diags);
         t->wrong = m->diags->all > before;
         e->templates[e->count++] = t;
     }
+    source->count = source->readable;
 }
 
 static void list_used(struct hub_edition *e) {
