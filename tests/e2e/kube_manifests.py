@@ -92,7 +92,8 @@ class Manifests(KubeStory):
 
     def test_1_a_dry_run_accepts_them(self):
         for rights in ((), ("--namespaces", "default,kube-system"),
-                       ("--resources", "configmaps,deployments.apps")):
+                       ("--resources", "configmaps,deployments.apps"), ("--impersonate",),
+                       ("--namespaces", "default", "--impersonate")):
             for document in self.documents(*rights):
                 self.send(document, "&dryRun=All")
 
@@ -105,6 +106,8 @@ class Manifests(KubeStory):
         pod = self.pod()
         container = pod["containers"][0]
         self.assertTrue(pod["securityContext"]["runAsNonRoot"])
+        self.assertEqual(pod["securityContext"]["seccompProfile"], {"type": "RuntimeDefault"})
+        self.assertEqual(container["resources"]["requests"]["memory"], "16Mi")
         self.assertTrue(container["securityContext"]["readOnlyRootFilesystem"])
         self.assertFalse(container["securityContext"]["allowPrivilegeEscalation"])
         self.assertEqual(container["securityContext"]["capabilities"], {"drop": ["ALL"]})
