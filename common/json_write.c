@@ -131,11 +131,11 @@ static void write_member(const struct cm_json *member, bool is_first, size_t dep
     write_node(member, depth, out);
 }
 
-// sort_few sorts without allocating; almost all objects have few members.
-static struct cm_json **sort_few(const struct cm_json *object, struct cm_json *out[FEW]) {
+// sort_few sorts without allocating, as almost all objects have few members, and counts them.
+static size_t sort_few(const struct cm_json *object, const struct cm_json *out[FEW]) {
     size_t count = 0;
 
-    for (struct cm_json *m = object->first; m != NULL; m = m->next) {
+    for (const struct cm_json *m = object->first; m != NULL && count < FEW; m = m->next) {
         size_t at = count++;
 
         while (at > 0 && strcmp(out[at - 1]->key, m->key) > 0) {
@@ -144,7 +144,16 @@ static struct cm_json **sort_few(const struct cm_json *object, struct cm_json *o
         }
         out[at] = m;
     }
-    return out;
+    return count;
+}
+
+static void write_few(const struct cm_json *object, size_t depth, struct cm_str *out) {
+    const struct cm_json *members[FEW];
+    size_t count = sort_few(object, members);
+
+    for (size_t i = 0; i < count; i++) {
+        write_member(members[i], i == 0, depth, out);
+    }
 }
 
 static void write_members(const struct cm_json *object, size_t depth, struct cm_str *out) {
@@ -154,9 +163,11 @@ static void write_members(const struct cm_json *object, size_t depth, struct cm_
         }
         return;
     }
-    struct cm_json *few[FEW];
-    CM_AUTOFREE struct cm_json **many = object->count > FEW ? cm_json_members_sorted(object) : NULL;
-    struct cm_json **members = many != NULL ? many : sort_few(object, few);
+    if (object->count <= FEW) {
+        write_few(object, depth, out);
+        return;
+    }
+    CM_AUTOFREE struct cm_json **members = cm_json_members_sorted(object);
     for (size_t i = 0; i < object->count; i++) {
         write_member(members[i], i == 0, depth, out);
     }
