@@ -29,7 +29,18 @@ static const struct cm_json *first_of(const struct cm_json *node, const char *ke
     return list == NULL || list->type != CM_ARRAY ? NULL : list->first;
 }
 
+// Why one pod is not ready.
+struct pod_cause {
+    const char *text;      // NULL: there is no cause
+    const char *container; // that crashed; NULL
+    bool before;           // its log is that of its last run
+    bool failing;
+    bool ask; // Events may say more
+};
+
 // ---- Containers
+
+enum { RESTARTS_MIN = 3 }; // who has crashed less often may yet come up
 
 // "(exit code 137, OOMKilled)"; the reason Error says no more than the code.
 static const char *ending(struct cm_arena *a, const struct cm_json *terminated) {
@@ -40,39 +51,81 @@ static const char *ending(struct cm_arena *a, const struct cm_json *terminated) 
     return cm_arena_strf(a, "exit code %lld%s%s", code, says ? ", " : "", says ? reason : "");
 }
 
-// Every container begins by waiting for these.
-static bool is_ordinary(const char *reason) {
-    return reason[0] == '\0' || strcmp(reason, "ContainerCreating") == 0 ||
-           strcmp(reason, "PodInitializing") == 0;
+// was_killed tells whether something outside ended it that Events may name: a liveness probe.
+static bool was_killed(const struct cm_json *terminated) {
+    int64_t code = cm_json_int(cm_json_get(terminated, "exitCode"), 0);
+
+    return (code == 137 || code == 143) && strcmp(text_of(terminated, "reason"), "OOMKilled") != 0;
 }
 
-static const char *waiting(struct cm_arena *a, const struct cm_json *container,
-                           const struct cm_json *state) {
+static bool is_among(const char *word, const char *const *words) {
+    while (*words != NULL && strcmp(*words, word) != 0) {
+        words++;
+    }
+    return *words != NULL;
+}
+
+// Every container begins by waiting for these.
+static bool is_ordinary(const char *reason) {
+    static const char *const ordinary[] = {"", "ContainerCreating", "PodInitializing", NULL};
+
+    return is_among(reason, ordinary);
+}
+
+// is_failing tells whether what a container waits for does not come by waiting.
+static bool is_failing(const struct cm_json *container, const char *reason) {
+    static const char *const failing[] = {"ImagePullBackOff",
+                                          "InvalidImageName",
+                                          "ErrImageNeverPull",
+                                          "CreateContainerConfigError",
+                                          "CreateContainerError",
+                                          "RunContainerError",
+                                          NULL};
+
+    if (strcmp(reason, "CrashLoopBackOff") == 0) {
+        return cm_json_int(cm_json_get(container, "restartCount"), 0) >= RESTARTS_MIN;
+    }
+    return is_among(reason, failing);
+}
+
+static struct pod_cause waiting(struct cm_arena *a, const struct cm_json *container,
+                                const struct cm_json *state) {
     const struct cm_json *last = cm_json_path(container, "lastState", "terminated", NULL);
+    const char *name = text_of(container, "name");
     const char *reason = text_of(state, "reason");
     const char *message = text_of(state, "message");
 
     if (is_ordinary(reason)) {
-        return NULL;
+        return (struct pod_cause){.text = NULL};
     }
-    return cm_arena_strf(a, "container %s: %s%s%.*s%s%s%s", text_of(container, "name"), reason,
-                         message[0] == '\0' ? "" : ": ", WORDS_MAX, message,
-                         last == NULL ? "" : " (", last == NULL ? "" : ending(a, last),
-                         last == NULL ? "" : ")");
+    return (struct pod_cause){.text = cm_arena_strf(a, "container %s: %s%s%.*s%s%s%s", name, reason,
+                                                    message[0] == '\0' ? "" : ": ", WORDS_MAX,
+                                                    message, last == NULL ? "" : " (",
+                                                    last == NULL ? "" : ending(a, last),
+                                                    last == NULL ? "" : ")"),
+                              .container = strcmp(reason, "CrashLoopBackOff") == 0 ? name : NULL,
+                              .before = true,
+                              .failing = is_failing(container, reason),
+                              .ask = last != NULL && was_killed(last)};
 }
 
-static const char *ended(struct cm_arena *a, const struct cm_json *container,
-                         const struct cm_json *terminated) {
-    const char *message = text_of(terminated, "message");
+static struct pod_cause ended(struct cm_arena *a, const struct cm_json *container,
+                              const struct cm_json *terminated, bool logs) {
+    const char *name = text_of(container, "name");
+    const char *message = logs ? text_of(terminated, "message") : "";
 
     if (cm_json_int(cm_json_get(terminated, "exitCode"), 0) == 0) {
-        return NULL;
+        return (struct pod_cause){.text = NULL};
     }
-    return cm_arena_strf(a, "container %s ended (%s)%s%.*s", text_of(container, "name"),
-                         ending(a, terminated), message[0] == '\0' ? "" : ": ", WORDS_MAX, message);
+    return (struct pod_cause){
+        .text = cm_arena_strf(a, "container %s ended (%s)%s%.*s", name, ending(a, terminated),
+                              message[0] == '\0' ? "" : ": ", WORDS_MAX, message),
+        .container = name,
+        .ask = was_killed(terminated)};
 }
 
-static const char *cause_of_container(struct cm_arena *a, const struct cm_json *container) {
+static struct pod_cause cause_of_container(struct cm_arena *a, const struct cm_json *container,
+                                           bool logs) {
     const struct cm_json *state = cm_json_get(container, "state");
     const struct cm_json *waits = cm_json_get(state, "waiting");
     const struct cm_json *terminated = cm_json_get(state, "terminated");
@@ -80,29 +133,47 @@ static const char *cause_of_container(struct cm_arena *a, const struct cm_json *
     if (waits != NULL) {
         return waiting(a, container, waits);
     }
-    return terminated == NULL ? NULL : ended(a, container, terminated);
+    return terminated == NULL ? (struct pod_cause){.text = NULL}
+                              : ended(a, container, terminated, logs);
 }
 
-static const char *cause_among(struct cm_arena *a, const struct cm_json *status, const char *list) {
-    const char *cause = NULL;
+static struct pod_cause cause_among(struct cm_arena *a, const struct cm_json *status,
+                                    const char *list, bool logs) {
+    struct pod_cause cause = {.text = NULL};
 
-    for (const struct cm_json *c = first_of(status, list); c != NULL && cause == NULL;
+    for (const struct cm_json *c = first_of(status, list); c != NULL && cause.text == NULL;
          c = c->next) {
-        cause = cause_of_container(a, c);
+        cause = cause_of_container(a, c, logs);
     }
     return cause;
 }
 
-// A container that runs, and has run for long enough to be asked, but is not ready.
-static const char *unready_container(struct cm_arena *a, const struct cm_json *status) {
-    for (const struct cm_json *c = first_of(status, "containerStatuses"); c != NULL; c = c->next) {
+// running_unready returns the first container that runs and is not ready.
+static const struct cm_json *running_unready(const struct cm_json *status, const char *list) {
+    for (const struct cm_json *c = first_of(status, list); c != NULL; c = c->next) {
         if (!cm_json_true(cm_json_get(c, "ready")) &&
             cm_json_path(c, "state", "running", NULL) != NULL) {
-            return cm_arena_strf(a, "container %s runs but is not ready (its readiness probe?)",
-                                 text_of(c, "name"));
+            return c;
         }
     }
     return NULL;
+}
+
+// A container that runs, and has run for long enough to be asked, but is not ready.
+static struct pod_cause unready(struct cm_arena *a, const struct cm_json *status) {
+    const struct cm_json *init = running_unready(status, "initContainerStatuses");
+    const struct cm_json *container = running_unready(status, "containerStatuses");
+
+    if (init != NULL) {
+        return (struct pod_cause){
+            .text = cm_arena_strf(a, "init container %s has not ended", text_of(init, "name"))};
+    }
+    if (container == NULL) {
+        return (struct pod_cause){.text = NULL};
+    }
+    return (struct pod_cause){
+        .text = cm_arena_strf(a, "container %s runs but is not ready", text_of(container, "name")),
+        .ask = true};
 }
 
 // ---- Pods
@@ -127,23 +198,26 @@ static const char *reason_and_message(struct cm_arena *a, const struct cm_json *
                          WORDS_MAX, message);
 }
 
-static const char *cause_of_pod(struct cm_arena *a, const struct cm_json *pod) {
+static struct pod_cause cause_of_pod(struct cm_arena *a, const struct cm_json *pod, bool logs) {
     const struct cm_json *status = cm_json_get(pod, "status");
     const struct cm_json *scheduled = condition(status, "PodScheduled");
+    const char *phase = text_of(status, "phase");
 
     if (cm_json_path(pod, "metadata", "deletionTimestamp", NULL) != NULL ||
-        is_status(condition(status, "Ready"), "True")) {
-        return NULL;
+        is_status(condition(status, "Ready"), "True") || strcmp(phase, "Succeeded") == 0) {
+        return (struct pod_cause){.text = NULL};
     }
     if (is_status(scheduled, "False")) {
-        return reason_and_message(a, scheduled);
+        return (struct pod_cause){.text = reason_and_message(a, scheduled)};
     }
-    const char *cause = cause_among(a, status, "initContainerStatuses");
-    cause = cause != NULL ? cause : cause_among(a, status, "containerStatuses");
-    if (cause == NULL && text_of(status, "reason")[0] != '\0') {
-        cause = reason_and_message(a, status); // evicted, and so on
+    struct pod_cause cause = cause_among(a, status, "initContainerStatuses", logs);
+    cause = cause.text != NULL ? cause : cause_among(a, status, "containerStatuses", logs);
+    if (cause.text == NULL && text_of(status, "reason")[0] != '\0') {
+        cause.text = reason_and_message(a, status); // evicted, and so on
     }
-    return cause != NULL ? cause : unready_container(a, status);
+    cause = cause.text != NULL ? cause : unready(a, status);
+    cause.ask |= cause.text == NULL && strcmp(phase, "Pending") == 0; // it may lack a volume
+    return cause;
 }
 
 // ---- Counting
@@ -168,27 +242,98 @@ static int compare(const void *left, const void *right) {
     return strcmp(a->text, b->text);
 }
 
-const char *kube_causes_of(struct cm_arena *a, const struct cm_json *pods) {
-    const struct cm_json *items = cm_json_get(pods, "items");
-    size_t most = items == NULL || items->type != CM_ARRAY ? 0 : items->count;
-    struct cause *causes = cm_arena_get(a, (most + 1) * sizeof(*causes));
+static const char *say(struct cm_arena *a, struct cause *causes, size_t total) {
     const char *words = "";
-    size_t total = 0;
 
-    for (const struct cm_json *pod = most == 0 ? NULL : items->first; pod != NULL;
-         pod = pod->next) {
-        const char *cause = cause_of_pod(a, pod);
-
-        if (cause != NULL) {
-            count(causes, &total, cause);
-        }
-    }
     qsort(causes, total, sizeof(*causes), compare);
     for (size_t i = 0; i < total && i < CAUSES_MAX; i++) {
         words = cm_arena_strf(a, "%s%s%zu %s: %s", words, i == 0 ? "" : "; ", causes[i].pods,
                               causes[i].pods == 1 ? "pod" : "pods", causes[i].text);
     }
     return words;
+}
+
+// note_pod remembers the first pod of which more can be asked.
+static void note_pod(const struct cm_json *pod, const struct pod_cause *cause,
+                     struct kube_causes *out) {
+    const struct cm_json *metadata = cm_json_get(pod, "metadata");
+
+    out->failing |= cause->failing;
+    if (cause->ask && out->ask == NULL) {
+        out->ask = cm_json_string(cm_json_get(metadata, "uid"));
+    }
+    if (cause->container != NULL && out->crashed_pod == NULL) {
+        out->crashed_pod = cm_json_string(cm_json_get(metadata, "name"));
+        out->crashed_container = cause->container;
+        out->crashed_before = cause->before;
+    }
+}
+
+void kube_causes_find(struct cm_arena *a, const struct cm_json *pods, bool logs,
+                      struct kube_causes *out) {
+    const struct cm_json *items = cm_json_get(pods, "items");
+    size_t most = items == NULL || items->type != CM_ARRAY ? 0 : items->count;
+    struct cause *causes = cm_arena_get(a, (most + 1) * sizeof(*causes));
+    size_t total = 0;
+
+    *out = (struct kube_causes){.words = ""};
+    for (const struct cm_json *pod = most == 0 ? NULL : items->first; pod != NULL;
+         pod = pod->next) {
+        struct pod_cause cause = cause_of_pod(a, pod, logs);
+
+        note_pod(pod, &cause, out);
+        if (cause.text != NULL) {
+            count(causes, &total, cause.text);
+        }
+    }
+    out->words = say(a, causes, total);
+}
+
+// ---- Events
+
+static const char *time_of(const struct cm_json *event) {
+    static const char *const members[] = {"lastTimestamp", "eventTime", "firstTimestamp"};
+    const char *series = cm_json_string(cm_json_path(event, "series", "lastObservedTime", NULL));
+    const char *time = series == NULL ? "" : series;
+
+    for (size_t i = 0; time[0] == '\0' && i < sizeof(members) / sizeof(members[0]); i++) {
+        time = text_of(event, members[i]);
+    }
+    return time[0] != '\0' ? time : text_of(cm_json_get(event, "metadata"), "creationTimestamp");
+}
+
+// says_why: a warning does, but for one that says what the pod says itself.
+static bool says_why(const struct cm_json *event) {
+    static const char *const others[] = {"FailedBinding", "WaitForFirstConsumer",
+                                         "ExternalProvisioning", NULL};
+    const char *reason = text_of(event, "reason");
+
+    return strcmp(text_of(event, "type"), "Warning") == 0 ? strcmp(reason, "BackOff") != 0
+                                                          : is_among(reason, others);
+}
+
+const char *kube_causes_event(struct cm_arena *a, const struct cm_json *events) {
+    const struct cm_json *newest = NULL;
+
+    for (const struct cm_json *e = first_of(events, "items"); e != NULL; e = e->next) {
+        if (says_why(e) && (newest == NULL || strcmp(time_of(e), time_of(newest)) >= 0)) {
+            newest = e;
+        }
+    }
+    return newest == NULL ? "" : reason_and_message(a, newest);
+}
+
+bool kube_causes_has_events(const struct cm_json *object) {
+    static const char *const kinds[][2] = {
+        {"v1", "PersistentVolumeClaim"}, {"v1", "Service"}, {"networking.k8s.io/v1", "Ingress"}};
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strcmp(text_of(object, "apiVersion"), kinds[i][0]) == 0 &&
+            strcmp(text_of(object, "kind"), kinds[i][1]) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // ---- Which pods

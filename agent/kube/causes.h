@@ -1,21 +1,44 @@
-// causes: why pods are not ready, in words, from the pods themselves.
+// causes: why pods are not ready, in words, from the pods themselves and from Events.
 //
 // A workload says how many of its pods are ready, not why the others are not. Pods say it: one that
 // no node takes (with the scheduler's words), a container that waits (CrashLoopBackOff,
-// ImagePullBackOff and so on, with what the kubelet says) or that ended (exit code, OOMKilled), one
-// that runs and fails its probe. Pods with the same cause are counted together.
+// ImagePullBackOff and so on, with what the kubelet says) or that ended (exit code, OOMKilled), an
+// init container that does not end. Pods with the same cause are counted together. What fails a
+// probe or cannot mount a volume only Events tell, and so it is with pods that cannot be made.
 //
 // Threads: any; pure.
 #pragma once
 
+#include <stdbool.h>
+
 struct cm_arena;
 struct cm_json;
 
-// kube_causes_of reads a PodList: "3 pods: container web: CrashLoopBackOff: back-off restarting
-// (exit code 137, OOMKilled); 1 pod: ...", the most frequent first, two at most. "" if no pod has
-// one. The text is the arena's.
-const char *kube_causes_of(struct cm_arena *a, const struct cm_json *pods);
+// What pods say. All texts are the arena's.
+struct kube_causes {
+    // "3 pods: container web: CrashLoopBackOff: back-off restarting (exit code 137, OOMKilled); 1
+    // pod: ...", the most frequent first, two at most. "" if no pod has a cause.
+    const char *words;
+    bool failing;            // some container cannot run as it is: waiting does not help
+    const char *ask;         // uid of a pod of which Events may say more; NULL
+    const char *crashed_pod; // whose log says more; NULL
+    const char *crashed_container;
+    bool crashed_before; // it is the log of its run before this one
+};
+
+// kube_causes_find reads a PodList. `logs` tells whether it may say what a container left as its
+// termination message, which may be the end of its log.
+void kube_causes_find(struct cm_arena *a, const struct cm_json *pods, bool logs,
+                      struct kube_causes *out);
+
+// kube_causes_event returns what the newest Event of a list says that is a warning, or says what is
+// waited for: "FailedMount: ..."; "" if none does.
+const char *kube_causes_event(struct cm_arena *a, const struct cm_json *events);
 
 // kube_causes_selector makes the labelSelector of a query that finds the pods of a live workload;
 // NULL if it is of no kind that has pods.
 const char *kube_causes_selector(struct cm_arena *a, const struct cm_json *workload);
+
+// kube_causes_has_events tells whether an object that is no workload is told about in Events only
+// (a claim that no volume fits, an address that nobody gives).
+bool kube_causes_has_events(const struct cm_json *object);

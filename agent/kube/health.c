@@ -206,6 +206,19 @@ static struct kube_health deployment_replicas(const struct view *v) {
     return HEALTHY;
 }
 
+// unmakeable adds why pods cannot be made (a quota), and that nothing happens while it is paused.
+static struct kube_health unmakeable(const struct view *v, struct kube_health health) {
+    const struct cm_json *failure = condition(v, "ReplicaFailure");
+
+    if (is_status(failure, "True")) {
+        health.message = cm_arena_strf(v->a, "%s; %s", health.message,
+                                       said(v, failure, "replicas cannot be made"));
+    } else if (cm_json_true(cm_json_get(v->spec, "paused"))) {
+        health.message = cm_arena_strf(v->a, "%s; the deployment is paused", health.message);
+    }
+    return health;
+}
+
 static struct kube_health deployment_health(const struct view *v) {
     const struct cm_json *progress = condition(v, "Progressing");
 
@@ -214,7 +227,7 @@ static struct kube_health deployment_health(const struct view *v) {
     }
     struct kube_health replicas = deployment_replicas(v);
     if (replicas.health != AGENT_HEALTH_HEALTHY) {
-        return replicas;
+        return unmakeable(v, replicas);
     }
     if (!has_no_deadline(v) &&
         !(is_status(progress, "True") && is_reason(progress, "NewReplicaSetAvailable"))) {

@@ -9,7 +9,7 @@
 //     logs      the end of what a Job's pods wrote
 //     table     tracked objects and what was last said of them
 //     watch     lists and watches
-//     pods      why a workload is not ready
+//     pods      why an object is not ready: pods, Events, the end of a log
 //     watches   which of them tells of an object: one per kind, or one per kind and namespace
 //     whose     which other tool an object belongs to, asked before it is applied
 //     owners    other controllers that have fields of our objects by right
@@ -343,11 +343,13 @@ void kube_table_free(struct agent_kube *k); // when all is quiet
 
 struct kube_pods;
 
-// kube_pods_follow asks the pods of a workload that is not healthy why, soon, and ends that for one
-// that is. `live` is what the entry's health was read from.
+// kube_pods_follow asks the pods of a workload that is not healthy why, or Events, soon, and ends
+// that for one that is. `live` is what the entry's health was read from.
 void kube_pods_follow(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live);
 void kube_pods_forget(struct kube_entry *e);
 const char *kube_pods_cause(const struct kube_entry *e); // "": not known
+// kube_pods_health is the health of an object with what its pods say.
+enum agent_health kube_pods_health(const struct kube_entry *e);
 
 // owners
 //

@@ -26,10 +26,11 @@
 //
 // Rights that it needs: get, list, watch, create, patch and delete of what it applies, for the
 // whole cluster or in each namespace; the same on Secrets of the inventory namespace, and create of
-// that namespace if it is not there; list of pods, to say why workloads are not ready. What is
-// missing is said in the error of the App. What an App with an account (account.h) changes needs
-// rights of that ServiceAccount instead, and ours to impersonate it. Without the right to list and
-// watch autoscalers and canaries, they are not heeded.
+// that namespace if it is not there; list of pods and events, to say why objects are not ready, and
+// get of pods/log for Apps that allow it. What is missing is said in the error of the App. What an
+// App with an account (account.h) changes needs rights of that ServiceAccount instead, and ours to
+// impersonate it. Without the right to list and watch autoscalers and canaries, they are not
+// heeded.
 //
 // Threads: the loop given at new. agent_kube_new reads files; a token file is read again by the
 // loop.

@@ -1,14 +1,18 @@
-// Why a workload is not ready: its pods are asked while it is not.
+// Why an object is not ready: its pods are asked while it is not, then Events, then a log.
 //
 // Nothing watches pods: they are many, and say nothing while all is well. A workload that is ill is
 // looked into at once, one that is in progress after some patience, so that an ordinary rollout
 // costs nothing; then in growing pauses, a few times after each change of the workload. At most two
-// questions are under way, so that many ill workloads delay nothing else.
+// looks are under way, so that many ill workloads delay nothing else. A look is a list of the pods;
+// if these do not say it all, the Events of one of them, or those of the workload if it has no pod
+// to blame; and where the App allows it the end of the log of one container that crashed. A right
+// that is missing is told in place of what it would have shown, and hides nothing else.
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/kube/causes.h"
 #include "agent/kube/internal.h"
+#include "agent/kube/object.h"
 #include "common/arena.h"
 #include "common/backoff.h"
 #include "common/json.h"
@@ -23,6 +27,10 @@ enum {
     LOOKS_MAX = 6,
     LOOKING_MAX = 2,
     PODS_MAX = 100, // of a workload; bounds the answer
+    EVENTS_MAX = 100,
+    LOG_MAX = 16 << 10, // asked for
+    LINES_MAX = 5,
+    TAIL_MAX = 300, // of a log, in the words
 };
 
 struct kube_pods {
@@ -30,17 +38,31 @@ struct kube_pods {
     struct agent_kube *k;
     struct cm_timer timer;
     struct kube_call *call;
-    char *path;
+    char *ns;
+    char *selector; // of its pods; NULL: it has none
+    char *uid;
+    int64_t generation;
     char *cause; // NULL: none is known
     unsigned looks;
     bool waiting; // for the timer
     bool ill;
+    bool failing;    // what its pods lack does not come by waiting
+    bool asks_first; // no look has ended yet
+
+    // Of the present look.
+    struct cm_str words;
+    bool bad;
+    char *log_path; // NULL: no log is asked for
 };
 
 static void free_pods(struct kube_pods *p) {
     cm_timer_stop(p->k->loop, &p->timer);
-    free(p->path);
+    free(p->ns);
+    free(p->selector);
+    free(p->uid);
     free(p->cause);
+    free(p->log_path);
+    cm_str_done(&p->words);
     free(p);
 }
 
@@ -64,42 +86,207 @@ const char *kube_pods_cause(const struct kube_entry *e) {
     return e->pods == NULL || e->pods->cause == NULL ? "" : e->pods->cause;
 }
 
+enum agent_health kube_pods_health(const struct kube_entry *e) {
+    const struct kube_pods *p = e->pods;
+
+    if (p == NULL) {
+        return e->health;
+    }
+    if (e->health == AGENT_HEALTH_PROGRESSING && p->failing) {
+        return AGENT_HEALTH_DEGRADED;
+    }
+    // Who hears that it is ill shall hear why.
+    return e->health == AGENT_HEALTH_DEGRADED && p->asks_first ? AGENT_HEALTH_PROGRESSING
+                                                               : e->health;
+}
+
 static void wait_for(struct kube_pods *p, int64_t ms) {
     p->waiting = true;
     cm_timer_start(p->k->loop, &p->timer, ms);
 }
 
-static void take_cause(struct kube_pods *p, const char *cause) {
-    if (strcmp(cause, kube_pods_cause(p->entry)) == 0) {
+// end_look tells what was found, if it is news.
+static void end_look(struct kube_pods *p) {
+    const char *words = cm_str_get(&p->words);
+    bool first = p->asks_first;
+    bool news = strcmp(words, kube_pods_cause(p->entry)) != 0 || p->bad != p->failing;
+
+    p->k->pods_looking--;
+    p->asks_first = false;
+    p->failing = p->bad;
+    free(p->cause);
+    p->cause = cm_strdup(words);
+    if (++p->looks < LOOKS_MAX && !p->k->stopping) {
+        wait_for(p, (int64_t)PAUSE_MS << (p->looks - 1));
+    }
+    if (news || first) {
+        kube_entry_reword(p->entry);
+    }
+}
+
+// is_over ends a look that nobody wants any more.
+static bool is_over(struct kube_pods *p) {
+    p->call = NULL;
+    if (p->entry == NULL) {
+        p->k->pods_looking--;
+        free_pods(p);
+        return true;
+    }
+    return false;
+}
+
+static void add_words(struct kube_pods *p, const char *words) {
+    if (words[0] != '\0') {
+        cm_str_addf(&p->words, "%s%s", p->words.len == 0 ? "" : "; ", words);
+    }
+}
+
+// lack says which right is missing, if one is.
+static void lack(struct kube_pods *p, const struct kube_answer *answer, const char *verb,
+                 const char *resource) {
+    if (answer->status == 403) {
+        cm_str_addf(&p->words,
+                    "%sthe agent may not %s %s in namespace '%s', which would say more: add "
+                    "{apiGroups: [\"\"], resources: [\"%s\"], verbs: [\"%s\"]} to its Role there "
+                    "or its ClusterRole",
+                    p->words.len == 0 ? "" : "; ", verb, resource, p->ns, resource, verb);
+    }
+}
+
+static void ask(struct kube_pods *p, const char *path, bool text, kube_answer_fn done) {
+    struct kube_request request = {.method = "GET",
+                                   .path = path,
+                                   .accept = text ? "text/plain, */*" : NULL,
+                                   .text = text,
+                                   .done = done,
+                                   .ctx = p};
+
+    p->call = kube_call(p->k, &request);
+}
+
+// ---- The log
+
+static void on_log(void *ctx, const struct kube_answer *answer) {
+    struct kube_pods *p = ctx;
+
+    if (is_over(p)) {
         return;
     }
-    free(p->cause);
-    p->cause = cm_strdup(cause);
-    kube_entry_reword(p->entry);
+    if (kube_answer_ok(answer)) {
+        CM_AUTOFREE char *tail = kube_logs_join(answer->text, answer->size);
+        size_t len = strlen(tail);
+        const char *from = len > TAIL_MAX ? tail + len - TAIL_MAX : tail;
+
+        while (((unsigned char)*from & 0xc0) == 0x80) {
+            from++;
+        }
+        CM_AUTOFREE char *words = cm_strf("its log ends: %s", from);
+        add_words(p, len == 0 ? "" : words);
+    }
+    lack(p, answer, "get", "pods/log");
+    end_look(p);
+}
+
+static void ask_log(struct kube_pods *p) {
+    if (p->log_path == NULL || p->k->stopping) {
+        end_look(p);
+    } else {
+        ask(p, p->log_path, true, on_log);
+    }
+}
+
+// plan_log remembers which log to ask for: that of the container that crashed.
+static void plan_log(struct kube_pods *p, const struct kube_causes *causes) {
+    struct agent_health_options options = {0};
+
+    p->k->host.health(p->k->host.ctx, p->entry->app, &options);
+    if (!options.logs || causes->crashed_pod == NULL) {
+        return;
+    }
+    CM_AUTOFREE char *space = cm_http_escape(p->ns);
+    CM_AUTOFREE char *pod = cm_http_escape(causes->crashed_pod);
+    CM_AUTOFREE char *container = cm_http_escape(causes->crashed_container);
+    p->log_path = cm_strf(
+        "/api/v1/namespaces/%s/pods/%s/log?container=%s%s&tailLines=%d&limitBytes=%d", space, pod,
+        container, causes->crashed_before ? "&previous=true" : "", LINES_MAX, LOG_MAX);
+}
+
+// ---- Events
+
+static void on_events(void *ctx, const struct kube_answer *answer) {
+    struct kube_pods *p = ctx;
+
+    if (is_over(p)) {
+        return;
+    }
+    if (kube_answer_ok(answer) && answer->json != NULL) {
+        add_words(p, kube_causes_event(answer->arena, answer->json));
+    }
+    lack(p, answer, "list", "events");
+    ask_log(p);
+}
+
+static void ask_events(struct kube_pods *p, const char *uid) {
+    CM_AUTOFREE char *space = cm_http_escape(p->ns);
+    CM_AUTOFREE char *of = cm_http_escape(uid);
+    CM_AUTOFREE char *path =
+        cm_strf("/api/v1/namespaces/%s/events?fieldSelector=involvedObject.uid%%3D%s&limit=%d",
+                space, of, EVENTS_MAX);
+
+    if (p->k->stopping) {
+        end_look(p);
+    } else {
+        ask(p, path, false, on_events);
+    }
+}
+
+// ---- Pods
+
+static void read_pods(struct kube_pods *p, const struct kube_answer *answer) {
+    struct agent_health_options options = {0};
+    struct kube_causes causes;
+
+    p->k->host.health(p->k->host.ctx, p->entry->app, &options);
+    kube_causes_find(answer->arena, answer->json, options.logs, &causes);
+    add_words(p, causes.words);
+    p->bad = causes.failing;
+    plan_log(p, &causes);
+    if (causes.ask != NULL) {
+        ask_events(p, causes.ask);
+    } else if (causes.words[0] == '\0') {
+        ask_events(p, p->uid); // perhaps they cannot be made
+    } else {
+        ask_log(p);
+    }
 }
 
 static void on_pods(void *ctx, const struct kube_answer *answer) {
     struct kube_pods *p = ctx;
 
-    p->call = NULL;
-    p->k->pods_looking--;
-    if (p->entry == NULL) {
-        free_pods(p);
+    if (is_over(p)) {
         return;
     }
     if (kube_answer_ok(answer) && answer->json != NULL) {
-        take_cause(p, kube_causes_of(answer->arena, answer->json));
-    } else if (answer->status == 403) {
-        take_cause(p, "its pods would say why, but the agent may not list pods here");
+        read_pods(p, answer);
+        return;
     }
-    if (++p->looks < LOOKS_MAX && !p->k->stopping) {
-        wait_for(p, (int64_t)PAUSE_MS << (p->looks - 1));
-    }
+    lack(p, answer, "list", "pods");
+    ask_events(p, p->uid);
 }
+
+static void ask_pods(struct kube_pods *p) {
+    CM_AUTOFREE char *space = cm_http_escape(p->ns);
+    CM_AUTOFREE char *labels = cm_http_escape(p->selector);
+    CM_AUTOFREE char *path =
+        cm_strf("/api/v1/namespaces/%s/pods?labelSelector=%s&limit=%d", space, labels, PODS_MAX);
+
+    ask(p, path, false, on_pods);
+}
+
+// ---- When
 
 static void on_timer(void *ctx) {
     struct kube_pods *p = ctx;
-    struct kube_request request = {.method = "GET", .path = p->path, .done = on_pods, .ctx = p};
 
     p->waiting = false;
     if (p->k->stopping) {
@@ -110,15 +297,15 @@ static void on_timer(void *ctx) {
         return;
     }
     p->k->pods_looking++;
-    p->call = kube_call(p->k, &request);
-}
-
-static char *path_of(const struct cm_json *live, const char *selector) {
-    const char *ns = cm_json_string(cm_json_path(live, "metadata", "namespace", NULL));
-    CM_AUTOFREE char *space = cm_http_escape(ns == NULL ? "default" : ns);
-    CM_AUTOFREE char *labels = cm_http_escape(selector);
-
-    return cm_strf("/api/v1/namespaces/%s/pods?labelSelector=%s&limit=%d", space, labels, PODS_MAX);
+    cm_str_clear(&p->words);
+    p->bad = false;
+    free(p->log_path);
+    p->log_path = NULL;
+    if (p->selector != NULL) {
+        ask_pods(p);
+    } else {
+        ask_events(p, p->uid);
+    }
 }
 
 static struct kube_pods *pods_of(struct kube_entry *e) {
@@ -126,24 +313,45 @@ static struct kube_pods *pods_of(struct kube_entry *e) {
         e->pods = cm_new(1, sizeof(*e->pods));
         e->pods->entry = e;
         e->pods->k = e->k;
+        e->pods->asks_first = true;
         e->pods->timer = (struct cm_timer){.run = on_timer, .ctx = e->pods};
     }
     return e->pods;
 }
 
+static void set_text(char **at, const char *text) {
+    free(*at);
+    *at = cm_strdup(text);
+}
+
+// begin_anew forgets what the pods of a form before said.
+static void begin_anew(struct kube_pods *p, int64_t generation) {
+    p->generation = generation;
+    p->failing = false;
+    p->asks_first = true;
+    free(p->cause);
+    p->cause = NULL;
+}
+
 void kube_pods_follow(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
     bool ill = e->health == AGENT_HEALTH_DEGRADED;
-    bool asks = ill || e->health == AGENT_HEALTH_PROGRESSING;
-    const char *selector = asks && !e->k->stopping ? kube_causes_selector(a, live) : NULL;
+    bool asks = (ill || e->health == AGENT_HEALTH_PROGRESSING) && !e->k->stopping;
+    const char *selector = asks ? kube_causes_selector(a, live) : NULL;
+    const char *ns = cm_json_string(cm_json_path(live, "metadata", "namespace", NULL));
 
-    if (selector == NULL) {
+    if (!asks || (selector == NULL && !kube_causes_has_events(live))) {
         kube_pods_forget(e);
         return;
     }
     struct kube_pods *p = pods_of(e);
-    bool sooner = ill && !p->ill;
-    free(p->path);
-    p->path = path_of(live, selector);
+    int64_t generation = cm_json_int(cm_json_path(live, "metadata", "generation", NULL), 0);
+    bool sooner = (ill && !p->ill) || generation != p->generation;
+    if (generation != p->generation) {
+        begin_anew(p, generation);
+    }
+    set_text(&p->selector, selector);
+    set_text(&p->ns, ns == NULL ? "default" : ns);
+    set_text(&p->uid, kube_object_uid(live));
     p->ill = ill;
     p->looks = 0;
     if (p->call == NULL && (!p->waiting || sooner)) {

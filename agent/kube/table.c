@@ -169,7 +169,7 @@ static void say(struct kube_entry *e, const struct kube_drift *drift, bool anyho
     struct agent_observation o = {
         .key = e->key,
         .uid = e->health == AGENT_HEALTH_MISSING ? "" : e->uid,
-        .health = e->health,
+        .health = kube_pods_health(e),
         .message = words_of(a, e),
         .drift = drift == NULL ? NULL : drift->fields,
         .drift_count = drift == NULL ? 0 : drift->count,

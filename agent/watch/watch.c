@@ -338,6 +338,20 @@ static void log_drift(const struct seen *s) {
            f->actual, "manager", f->manager, NULL);
 }
 
+// tell_whom_it_holds_up: an App speaks in the words of its worst object, and so does what waits for
+// it, once that is ill.
+static void tell_whom_it_holds_up(struct agent_watch *w, const struct seen *s, bool other_health,
+                                  bool other_words) {
+    bool ill = s->health == AGENT_HEALTH_DEGRADED;
+
+    if (other_words && s->health != AGENT_HEALTH_HEALTHY) {
+        watch_dirty_app(w, s->app);
+    }
+    if ((other_health || (other_words && ill)) && w->apply != NULL) {
+        agent_apply_woken(w->apply);
+    }
+}
+
 void agent_watch_observed(void *watch, const struct agent_observation *what) {
     struct agent_watch *w = watch;
     struct seen *s = cm_map_get(w->objects, what->key);
@@ -368,15 +382,10 @@ void agent_watch_observed(void *watch, const struct agent_observation *what) {
     if (other_health || other_drift || other_words) {
         watch_dirty_object(w, s);
     }
-    if (other_words && s->health != AGENT_HEALTH_HEALTHY) {
-        watch_dirty_app(w, s->app); // which says it in its own words
-    }
     if (other_drift && n > 0) {
         log_drift(s);
     }
-    if ((other_health || (other_words && s->health == AGENT_HEALTH_DEGRADED)) && w->apply != NULL) {
-        agent_apply_woken(w->apply);
-    }
+    tell_whom_it_holds_up(w, s, other_health, other_words);
     if (s->health == AGENT_HEALTH_MISSING && w->apply != NULL && may_be_gone(w, s)) {
         agent_apply_forget(w->apply, s->key); // and now it is gone
         return;

@@ -102,6 +102,24 @@ static struct cm_json *revisions_schema(struct cm_arena *a) {
     return hub_openapi_array(a, hub_openapi_object(a, members));
 }
 
+static struct cm_json *causes_schema(struct cm_arena *a) {
+    static const struct hub_member members[] = {
+        {"pairs", HUB_MEMBER_INT, true, "On how many clusters, or of how many Apps on one.", 0, 0,
+         NULL, NULL},
+        {"state", HUB_MEMBER_TEXT, true, "\"failed\", or the health.", 0, 0, NULL, NULL},
+        {"why", HUB_MEMBER_TEXT, true, "The cause, as it reads where it was met first.", 0, 0, NULL,
+         NULL},
+        {NULL, HUB_MEMBER_TEXT, false, NULL, 0, 0, NULL, NULL},
+    };
+    struct cm_json *schema = hub_openapi_object(a, members);
+    struct cm_json *examples = hub_openapi_array(a, hub_openapi_type(a, "string"));
+
+    cm_json_set_string(a, examples, "description", "Where, at most three.");
+    cm_json_set(a, cm_json_get(schema, "properties"), "examples", examples);
+    hub_openapi_word(a, cm_json_get(schema, "required"), "examples");
+    return hub_openapi_array(a, schema);
+}
+
 static struct cm_json *part_type(struct cm_arena *a, const struct hub_detail_part *part) {
     switch (part->kind) {
     case HUB_PART_NAMES:
@@ -110,6 +128,8 @@ static struct cm_json *part_type(struct cm_arena *a, const struct hub_detail_par
         return hub_openapi_ref(a, "schemas", hub_list_find("rollout")->item);
     case HUB_PART_REVISIONS:
         return revisions_schema(a);
+    case HUB_PART_CAUSES:
+        return causes_schema(a);
     default:
         return hub_openapi_array(a, hub_openapi_ref(a, "schemas", hub_list_find(part->list)->item));
     }

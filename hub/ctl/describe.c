@@ -20,6 +20,7 @@
 #define TITLE_WIDTH 14
 #define ROWS 20
 #define VALUE_INDENT 2
+#define CAUSE_INDENT 7
 
 // A member of the answer on a line of its own.
 struct line {
@@ -212,6 +213,25 @@ static void print_section(struct ctl *c, const struct section *s, const struct c
     }
 }
 
+// Equal causes together, in full: they are what people look for here.
+static void print_causes(struct ctl *c, const struct cm_json *causes) {
+    if (causes == NULL || causes->count == 0) {
+        return;
+    }
+    (void)printf("\n%sCauses:%s\n", ctl_bold(), ctl_plain());
+    for (const struct cm_json *at = causes->first; at != NULL; at = at->next) {
+        const struct ctl_column why = {.member = "why", .type = CTL_TEXT};
+        const struct ctl_column state = {.member = "state", .type = CTL_STATE};
+        const struct ctl_column examples = {.member = "examples", .type = CTL_LIST};
+        long long pairs = cm_json_int(cm_json_get(at, "pairs"), 0);
+
+        (void)printf("%*lld %s (%s%s)\n%*s%s\n", CAUSE_INDENT - 1, pairs,
+                     ctl_cell_text(c->arena, at, &state), ctl_cell_text(c->arena, at, &examples),
+                     pairs > (long long)cm_json_get(at, "examples")->count ? ",…" : "",
+                     CAUSE_INDENT, "", ctl_cell_text(c->arena, at, &why));
+    }
+}
+
 static void print_rollout(const struct cm_json *rollout) {
     static const char *const stages[] = {"rendered", "delivered", "applied", "healthy"};
     long long pairs = cm_json_int(cm_json_get(rollout, "pairs"), 0);
@@ -250,6 +270,7 @@ static enum cm_rc print_answer(struct ctl *c, const struct description *d,
     if (rollout != NULL) {
         print_rollout(rollout);
     }
+    print_causes(c, cm_json_get(answer, "causes"));
     for (size_t i = 0; i < d->section_count; i++) {
         print_section(c, &d->sections[i], answer);
     }

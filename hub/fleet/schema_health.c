@@ -124,6 +124,13 @@ const struct hub_field hub_health_fields[] = {
      .doc = "Services of type LoadBalancer, Ingresses and Gateways are progressing until they "
             "have an address.",
      .also_called = "loadBalancers waitForAddress"},
+    {.name = "logs",
+     .type = HUB_FIELD_BOOL,
+     .otherwise = "false",
+     .doc = "The reason of a container that crashes holds its last words: its termination message "
+            "and the end of its log, which then come to the hub. The agent needs the right to get "
+            "pods/log.",
+     .also_called = "log"},
     {.name = "rules",
      .type = HUB_FIELD_OBJECTS,
      .fields = rule_fields,

@@ -87,7 +87,7 @@ static const char *health_kind(const struct hub_status_before *before,
     case HOLDFAST__V1__HEALTH__DEGRADED:
         return "app.degraded";
     case HOLDFAST__V1__HEALTH__HEALTHY:
-        return before->health == HOLDFAST__V1__HEALTH__DEGRADED ? "app.recovered" : "app.healthy";
+        return before->ill ? "app.recovered" : "app.healthy";
     default:
         return NULL;
     }
@@ -105,6 +105,8 @@ static enum cm_rc add_app_events(struct report_job *r, struct hub_db *db,
     }
     if (rc == CM_OK && health != NULL) {
         rc = add_event(r, db, health, app, health_message(app), err);
+        r->result.degraded += app->health == HOLDFAST__V1__HEALTH__DEGRADED ? 1 : 0;
+        r->result.recovered += strcmp(health, "app.recovered") == 0 ? 1 : 0;
     }
     return rc;
 }
@@ -133,6 +135,8 @@ static enum cm_rc put_app(struct report_job *r, struct hub_db *db,
     enum cm_rc rc = hub_status_find(db, r->cluster, app->app, &before, err);
 
     set_hash(&row.bundle, &app->bundle_sha256);
+    row.ill = app->health == HOLDFAST__V1__HEALTH__DEGRADED ||
+              (before.ill && app->health != HOLDFAST__V1__HEALTH__HEALTHY);
     rc = rc < 0 ? rc : add_app_events(r, db, &before, app, err);
     return rc < 0 ? rc : hub_status_put(db, &row, err);
 }

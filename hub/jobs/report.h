@@ -20,7 +20,9 @@ struct hub_store;
 struct hub_report_result {
     const char *const *removed; // Apps with a tombstone that the agent reported as gone
     size_t removed_count;
-    size_t marked; // rows that were rewritten because a full report began
+    size_t marked;    // rows that were rewritten because a full report began
+    size_t degraded;  // Apps that fell ill
+    size_t recovered; // Apps that did, and are well again
 };
 
 struct hub_report_done {

@@ -91,6 +91,8 @@ struct hub_sessions {
     struct cm_metric *metric_connected;
     struct cm_metric *metric_refused;
     struct cm_metric *metric_reports;
+    struct cm_metric *metric_degraded;
+    struct cm_metric *metric_recovered;
     struct cm_metric *metric_blobs;
 };
 

@@ -366,6 +366,8 @@ static void on_reported(void *ctx, const struct cm_err *err,
                             "the hub cannot write; try again");
     } else {
         take_in(r, result);
+        cm_metric_add(session->owner->metric_degraded, (int64_t)result->degraded);
+        cm_metric_add(session->owner->metric_recovered, (int64_t)result->recovered);
         if (session->conn != NULL) {
             ack.run = r->run;
             ack.number = r->number;

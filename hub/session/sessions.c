@@ -39,6 +39,11 @@ static void make_metrics(struct hub_sessions *s) {
                                            "Connections that were refused after the handshake.");
     s->metric_reports = cm_metrics_counter(m, "holdfast_reports_total", NULL,
                                            "Reports that were received from agents.");
+    s->metric_degraded = cm_metrics_counter(m, "holdfast_apps_degraded_total", NULL,
+                                            "How often an App became degraded on a cluster.");
+    s->metric_recovered =
+        cm_metrics_counter(m, "holdfast_apps_recovered_total", NULL,
+                           "How often an App that was degraded became healthy on a cluster.");
     s->metric_blobs =
         cm_metrics_counter(m, "holdfast_blobs_sent_total", NULL, "Blobs that were sent to agents.");
 }

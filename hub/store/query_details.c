@@ -19,10 +19,16 @@
         "sort", "-connected,-applied"                                                              \
     }
 #define EVENTS "20"
+#define CAUSES(filter)                                                                             \
+    {                                                                                              \
+        "causes", HUB_PART_CAUSES, "status", {{filter, "$0"}},                                     \
+            "Why it is not healthy: equal causes counted together, at most 20 of them."            \
+    }
 #define END_OF_PARTS                                                                               \
     { NULL, HUB_PART_ROWS, NULL, {{NULL, NULL}}, NULL }
 
 static const struct hub_detail_part cluster_parts[] = {
+    CAUSES("cluster"),
     {"groups",
      HUB_PART_NAMES,
      "groups",
@@ -52,6 +58,7 @@ static const struct hub_detail_part cluster_parts[] = {
 };
 
 static const struct hub_detail_part app_parts[] = {
+    CAUSES("app"),
     {"revisions",
      HUB_PART_REVISIONS,
      NULL,
@@ -81,6 +88,7 @@ static const struct hub_detail_part app_parts[] = {
 };
 
 static const struct hub_detail_part group_parts[] = {
+    CAUSES("group"),
     {"status",
      HUB_PART_ROWS,
      "status",
@@ -119,6 +127,7 @@ static const struct hub_detail_part status_parts[] = {
 };
 
 static const struct hub_detail_part revision_parts[] = {
+    CAUSES("revision"),
     {"rollout", HUB_PART_ROLLOUT, NULL, {{"revision", "$0"}}, "How far it is."},
     {"status",
      HUB_PART_ROWS,
@@ -290,6 +299,9 @@ static enum cm_rc read_part(struct hub_db *db, struct cm_arena *a,
     }
     if (part->kind == HUB_PART_ROLLOUT) {
         return hub_query_rollout(db, a, &query, out, err);
+    }
+    if (part->kind == HUB_PART_CAUSES) {
+        return hub_query_causes(db, a, &query, out, err);
     }
     enum cm_rc rc = hub_query_run(db, a, &query, &answer, err);
     if (rc == CM_OK) {

@@ -25,6 +25,7 @@ enum hub_part_kind {
     HUB_PART_NAMES,     // the names of the rows
     HUB_PART_ROLLOUT,   // the answer of hub_query_rollout, an object
     HUB_PART_REVISIONS, // which commits the pairs of an App are at
+    HUB_PART_CAUSES,    // why pairs of the list are not healthy; see hub_query_causes
 };
 
 struct hub_detail_part {
@@ -56,6 +57,12 @@ CM_MUSTUSE enum cm_rc hub_query_detail(struct hub_db *db, struct cm_arena *a,
                                        const struct hub_detail *detail,
                                        const char *const names[HUB_DETAIL_NAMES_MAX],
                                        struct cm_json **out, struct cm_err *err);
+
+// hub_query_causes answers why pairs of the list "status" are not healthy: equal causes (cause.h)
+// counted together, most pairs first, 20 at most, with three examples each.
+CM_MUSTUSE enum cm_rc hub_query_causes(struct hub_db *db, struct cm_arena *a,
+                                       const struct hub_query *query, struct cm_json **out,
+                                       struct cm_err *err);
 
 // Which object. `find` reads how a bundle, in its encoded form, names the object of a key; it tells
 // whether it does.

@@ -117,7 +117,14 @@ static const char *const step_7[] = {
     NULL,
 };
 
-static const char *const *const steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7};
+static const char *const step_8[] = {
+    // It was degraded, and has not been healthy since.
+    "ALTER TABLE status ADD COLUMN ill INTEGER NOT NULL DEFAULT 0",
+    "UPDATE status SET ill = 1 WHERE health = 3",
+    NULL,
+};
+static const char *const *const steps[] = {step_1, step_2, step_3, step_4,
+                                           step_5, step_6, step_7, step_8};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -151,7 +158,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 4",
                                               "PRAGMA user_version = 5",
                                               "PRAGMA user_version = 6",
-                                              "PRAGMA user_version = 7"};
+                                              "PRAGMA user_version = 7",
+                                              "PRAGMA user_version = 8"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -27,6 +27,7 @@ struct hub_status_row {
     const char *health_message;
     uint32_t objects;
     uint32_t drifted;
+    bool ill; // it was degraded, and has not been healthy since
     int64_t at_ms;
 };
 
@@ -35,6 +36,7 @@ struct hub_status_before {
     bool known;
     int applied;
     int health;
+    bool ill;
     uint32_t drifted;
     struct cm_sha256 bundle;
     char revision[65];

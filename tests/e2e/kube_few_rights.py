@@ -52,6 +52,14 @@ class FewRights(KubeStory):
         self.wait_status("web", 90, applied="applied", health="healthy")
         self.cluster.wait_ready("Deployment", "web")
 
+    def test_causes_that_may_not_be_read_name_the_rule(self):
+        self.commit(files("stuck", m.deployment("stuck", image="test/never-ready:1"),
+                          namespace="default"))
+        row = self.wait_object("Deployment.apps/default/stuck", 90, health="progressing",
+                               message=r'resources: \["events"\], verbs: \["list"\]')
+        self.assertIn('resources: ["pods"], verbs: ["list"]', row["message"])
+        self.assertIn("1 replicas", row["message"])
+
     def test_a_right_that_is_taken_away_is_told_and_nothing_is_missing(self):
         self.admin.apply(role(*FEW, {**MORE, "verbs": ["create", "patch"]}))
         self.agent.terminate()

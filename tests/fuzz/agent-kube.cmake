@@ -1,3 +1,4 @@
+add_fuzz_target(kube_causes agent_kube)
 add_fuzz_target(kube_config agent_kube)
 add_fuzz_target(kube_discovery agent_kube)
 add_fuzz_target(kube_drift agent_kube)

@@ -93,6 +93,10 @@ class Hub(Process):
         answer = json.loads(self.run("get", *words, "-o", "json").stdout)
         return answer["items"] if "items" in answer else [answer]
 
+    def describe(self, *words):
+        """What `holdfast describe WORDS -o json` says."""
+        return json.loads(self.run("describe", *words, "-o", "json").stdout)
+
     def metrics(self):
         """What /metrics says: {"holdfast_apps": 3.0, 'name{label="value"}': 1.0}"""
         request = urllib.request.Request(f"{self.api_url}/metrics", headers={

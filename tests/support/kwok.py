@@ -1,11 +1,11 @@
 """What kwok does with pods, by image: the life of a pod as Stages.
 
 An image is named without its tag. Images that are not mentioned run; these always misbehave:
-test/crash, test/never-ready and test/pull-fails.
+test/crash, test/never-ready, test/pull-fails and so on (BEHAVIOURS). Some write an Event, too.
 """
 import json
 
-BEHAVIOURS = ("crash", "never-ready", "pull-fails")
+BEHAVIOURS = ("crash", "never-ready", "pull-fails", "oom", "init-crash", "probe-fails", "no-volume")
 BUILT_IN = {f"test/{behaviour}": behaviour for behaviour in BEHAVIOURS}
 
 IMAGE = '.spec.containers[0].image | sub(":[^/]*$"; "")'
@@ -29,7 +29,7 @@ podIPs:
 {{ end }}"""
 
 
-def _status(phase, ready, state, restarts=0, more=ADDRESSES):
+def _status(phase, ready, state, restarts=0, more=ADDRESSES, last=""):
     """The status of a pod, each container in the same state."""
     word = "True" if ready else "False"
     return "\n".join([
@@ -48,21 +48,49 @@ def _status(phase, ready, state, restarts=0, more=ADDRESSES):
         f"  ready: {str(ready).lower()}",
         f"  restartCount: {restarts}",
         f"  state: {{{state}}}",
+        *([f"  lastState: {{{last}}}"] if last else []),
         "{{ end }}",
     ])
 
 
 RUNNING = "running: {startedAt: {{ $now | Quote }}}"
+EXITED = ("terminated: {{exitCode: {code}, reason: {reason}, startedAt: {{{{ $now | Quote }}}}, "
+          "finishedAt: {{{{ $now | Quote }}}}}}")
+CRASHING = 'waiting: {reason: CrashLoopBackOff, message: "back-off restarting"}'
+CREATING = "waiting: {reason: ContainerCreating}"
+
+
+def _init_crash():
+    return "\n".join([
+        _status("Pending", False, "waiting: {reason: PodInitializing}"),
+        "initContainerStatuses:",
+        "{{ range .spec.initContainers }}",
+        "- name: {{ .name | Quote }}",
+        "  image: {{ .image | Quote }}",
+        "  ready: false",
+        "  restartCount: 3",
+        f"  state: {{{CRASHING}}}",
+        f"  lastState: {{{EXITED.format(code=2, reason='Error')}}}",
+        "{{ end }}"])
+
+
 STATUSES = {
     "run": _status("Running", True, RUNNING),
     "never-ready": _status("Running", False, RUNNING),
     "pull-fails": _status("Pending", False,
                           'waiting: {reason: ImagePullBackOff, message: "image not found"}'),
-    "crash": _status("Running", False,
-                     'waiting: {reason: CrashLoopBackOff, message: "back-off restarting"}', 3),
+    "crash": _status("Running", False, CRASHING, 3),
+    "oom": _status("Running", False, CRASHING, 3, last=EXITED.format(code=137, reason="OOMKilled")),
+    "init-crash": _init_crash(),
+    "probe-fails": _status("Running", False, RUNNING),
+    "no-volume": _status("Pending", False, CREATING),
 }
-EXITED = ("terminated: {{exitCode: {code}, reason: {reason}, startedAt: {{{{ $now | Quote }}}}, "
-          "finishedAt: {{{{ $now | Quote }}}}}}")
+EVENTS = {
+    "probe-fails": ("Unhealthy",
+                    "Readiness probe failed: HTTP probe failed with statuscode: 503"),
+    "no-volume": ("FailedMount",
+                  'MountVolume.SetUp failed for volume "data": secret "data" not found'),
+}
 # A job's pod has run before, so it has its addresses.
 JOB_DONE = _status("Succeeded", False, EXITED.format(code=0, reason="Completed"), more="")
 JOB_FAILED = _status("Failed", False, EXITED.format(code=1, reason="Error"), more="")
@@ -79,6 +107,13 @@ def _match(key, operator, *values):
     return {"key": key, "operator": operator, **({"values": list(values)} if values else {})}
 
 
+def _event(behaviour):
+    if behaviour not in EVENTS:
+        return {}
+    reason, message = EVENTS[behaviour]
+    return {"event": {"type": "Warning", "reason": reason, "message": message}}
+
+
 def _pod_stages(behaviours):
     alive = (".metadata.deletionTimestamp", "DoesNotExist")
     fresh = (".status.containerStatuses", "DoesNotExist")
@@ -91,7 +126,7 @@ def _pod_stages(behaviours):
     for image, behaviour in behaviours.items():
         name = f"{behaviour}-{image.replace('/', '-')}"
         yield _stage(f"pod-{name}", [alive, fresh, (IMAGE, "In", image)],
-                     statusTemplate=STATUSES[behaviour])
+                     statusTemplate=STATUSES[behaviour], **_event(behaviour))
         if behaviour == "crash":
             yield _stage(f"job-{name}", [alive, running, (OWNER, "In", "Job"),
                                          (IMAGE, "In", image)], statusTemplate=JOB_FAILED)

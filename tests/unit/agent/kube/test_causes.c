@@ -33,7 +33,9 @@ static const char *causes(struct cm_arena *a, const char *const *statuses, size_
                     i == 0 ? "" : ",", i, statuses[i]);
     }
     cm_str_add(&text, "]}");
-    return kube_causes_of(a, parse(a, cm_str_get(&text)));
+    struct kube_causes found;
+    kube_causes_find(a, parse(a, cm_str_get(&text)), false, &found);
+    return found.words;
 }
 
 static const char *cause(struct cm_arena *a, const char *status) {
@@ -47,6 +49,25 @@ static const char *cause(struct cm_arena *a, const char *status) {
     "\"CrashLoopBackOff\",\"message\":\"back-off 10s\"}},\"lastState\":{\"terminated\":"           \
     "{\"exitCode\":137,\"reason\":\"OOMKilled\"}}}]"
 #define READY "\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]"
+
+static struct kube_causes find(struct cm_arena *a, const char *status, bool logs) {
+    struct kube_causes found;
+
+    kube_causes_find(a,
+                     parse(a, cm_arena_strf(a,
+                                            "{\"items\":[{\"metadata\":{\"name\":\"p\",\"uid\":"
+                                            "\"u\"},\"status\":{%s}}]}",
+                                            status)),
+                     logs, &found);
+    return found;
+}
+
+static const char *words_of(struct cm_arena *a, const char *list) {
+    struct kube_causes found;
+
+    kube_causes_find(a, parse(a, list), false, &found);
+    return found.words;
+}
 
 static void a_container_that_waits_says_why_and_how_it_ended(void **state) {
     assert_string_equal(cause(*state, CRASHING),
@@ -87,7 +108,7 @@ static void a_pod_that_no_node_takes_has_the_schedulers_words(void **state) {
 
 static void a_container_that_only_runs_may_fail_its_probe(void **state) {
     assert_string_equal(cause(*state, CONTAINER("{\"running\":{}}")),
-                        "1 pod: container web runs but is not ready (its readiness probe?)");
+                        "1 pod: container web runs but is not ready");
 }
 
 static void an_evicted_pod_says_so(void **state) {
@@ -101,8 +122,85 @@ static void equal_causes_are_counted_and_the_most_frequent_comes_first(void **st
 
     assert_string_equal(causes(*state, statuses, 4),
                         "2 pods: container web: CrashLoopBackOff: back-off 10s (exit code 137, "
-                        "OOMKilled); 1 pod: container web runs but is not ready (its readiness "
-                        "probe?)");
+                        "OOMKilled); 1 pod: container web runs but is not ready");
+}
+
+#define ENDED(code, more)                                                                          \
+    CONTAINER("{\"terminated\":{\"exitCode\":" #code ",\"message\":\"last words\"" more "}}")
+
+static void what_a_container_left_is_told_only_where_logs_are(void **state) {
+    assert_string_equal(find(*state, ENDED(2, ""), false).words,
+                        "1 pod: container web ended (exit code 2)");
+    assert_string_equal(find(*state, ENDED(2, ""), true).words,
+                        "1 pod: container web ended (exit code 2): last words");
+}
+
+static void the_log_of_a_container_that_crashed_can_be_asked_for(void **state) {
+    struct kube_causes crashing = find(*state, CRASHING, true);
+    struct kube_causes crashed = find(*state, ENDED(2, ""), true);
+
+    assert_string_equal(crashing.crashed_pod, "p");
+    assert_string_equal(crashing.crashed_container, "web");
+    assert_true(crashing.crashed_before);
+    assert_string_equal(crashed.crashed_container, "web");
+    assert_false(crashed.crashed_before);
+    assert_null(find(*state, CONTAINER("{\"running\":{}}"), true).crashed_pod);
+}
+
+#define WAITING(reason, restarts)                                                                  \
+    "\"containerStatuses\":[{\"name\":\"web\",\"restartCount\":" #restarts                         \
+    ",\"state\":{\"waiting\":{\"reason\":\"" reason "\"}}}]"
+
+static void what_no_waiting_mends_is_failing(void **state) {
+    assert_true(find(*state, WAITING("ImagePullBackOff", 0), false).failing);
+    assert_true(find(*state, WAITING("CreateContainerConfigError", 0), false).failing);
+    assert_true(find(*state, WAITING("CrashLoopBackOff", 3), false).failing);
+    assert_false(find(*state, WAITING("CrashLoopBackOff", 2), false).failing); // it may yet come up
+    assert_false(find(*state, WAITING("ErrImagePull", 0), false).failing);
+    assert_false(find(*state, CONTAINER("{\"running\":{}}"), false).failing);
+}
+
+static void events_are_asked_for_where_a_pod_does_not_say_why(void **state) {
+    static const char *const vague[] = {
+        CONTAINER("{\"running\":{}}"),
+        "\"phase\":\"Pending\"," CONTAINER("{\"waiting\":{\"reason\":\"ContainerCreating\"}}"),
+        ENDED(143, ""),
+    };
+
+    for (size_t i = 0; i < sizeof(vague) / sizeof(vague[0]); i++) {
+        assert_string_equal(find(*state, vague[i], false).ask, "u");
+    }
+    assert_null(find(*state, ENDED(1, ""), false).ask);
+    assert_null(find(*state, ENDED(137, ",\"reason\":\"OOMKilled\""), false).ask);
+    assert_null(find(*state, WAITING("ImagePullBackOff", 0), false).ask);
+}
+
+static void an_init_container_that_does_not_end_is_a_cause(void **state) {
+    assert_string_equal(
+        cause(*state,
+              "\"initContainerStatuses\":[{\"name\":\"setup\",\"ready\":false,\"state\":"
+              "{\"running\":{}}}]," CONTAINER("{\"waiting\":{\"reason\":\"PodInitializing\"}}")),
+        "1 pod: init container setup has not ended");
+}
+
+static const char *event(struct cm_arena *a, const char *items) {
+    return kube_causes_event(a, parse(a, cm_arena_strf(a, "{\"items\":[%s]}", items)));
+}
+
+#define EVENT(type, reason, at)                                                                    \
+    "{\"type\":\"" type "\",\"reason\":\"" reason "\",\"message\":\"m\",\"lastTimestamp\":\"" at   \
+    "\"}"
+
+static void the_newest_warning_says_why(void **state) {
+    assert_string_equal(
+        event(*state,
+              EVENT("Warning", "Old", "2026-01-01T00:00:00Z") "," EVENT(
+                  "Warning", "New", "2026-01-01T00:00:09Z") "," EVENT("Normal", "Pulled",
+                                                                      "2026-01-01T00:00:10Z")),
+        "New: m");
+    assert_string_equal(event(*state, EVENT("Warning", "BackOff", "2026-01-01T00:00:00Z")), "");
+    assert_string_equal(event(*state, EVENT("Normal", "FailedBinding", "")), "FailedBinding: m");
+    assert_string_equal(event(*state, "7,{}"), "");
 }
 
 static void what_is_no_list_of_pods_has_no_cause(void **state) {
@@ -111,7 +209,7 @@ static void what_is_no_list_of_pods_has_no_cause(void **state) {
                                         "{\"items\":[{\"status\":{\"containerStatuses\":{}}}]}"};
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        assert_string_equal(kube_causes_of(*state, parse(*state, texts[i])), "");
+        assert_string_equal(words_of(*state, texts[i]), "");
     }
 }
 
@@ -162,6 +260,12 @@ int main(void) {
         CAUSE_TEST(a_container_that_only_runs_may_fail_its_probe),
         CAUSE_TEST(an_evicted_pod_says_so),
         CAUSE_TEST(equal_causes_are_counted_and_the_most_frequent_comes_first),
+        CAUSE_TEST(what_a_container_left_is_told_only_where_logs_are),
+        CAUSE_TEST(the_log_of_a_container_that_crashed_can_be_asked_for),
+        CAUSE_TEST(what_no_waiting_mends_is_failing),
+        CAUSE_TEST(events_are_asked_for_where_a_pod_does_not_say_why),
+        CAUSE_TEST(an_init_container_that_does_not_end_is_a_cause),
+        CAUSE_TEST(the_newest_warning_says_why),
         CAUSE_TEST(what_is_no_list_of_pods_has_no_cause),
         CAUSE_TEST(pods_are_found_by_the_workloads_selector),
         CAUSE_TEST(what_has_no_pods_or_no_selector_is_not_asked),

@@ -531,6 +531,42 @@ static void nothing_is_healthy_where_no_agent_is_connected(void **state) {
     assert_string_equal(names(f, "status?state=not-healthy", "cluster"), "oslo-1 paris-1 rome-1");
 }
 
+static const char *causes(struct fixture *f, const char *detail, const char *name) {
+    const char *const names_of[HUB_DETAIL_NAMES_MAX] = {name};
+    struct cm_json *json = NULL;
+    struct cm_err err;
+
+    if (hub_query_detail(f->db, f->arena, hub_detail_find(detail), names_of, &json, &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+    return as_text(f, cm_json_get(json, "causes"));
+}
+
+static void equal_causes_are_counted_together(void **state) {
+    static const char ill[] = "{\"pairs\":2,\"state\":\"degraded\",\"why\":"
+                              "\"pod web-7d9c6b5f4-x2x9z: back-off 10s\",\"examples\":[";
+    static const char failed[] = "{\"pairs\":1,\"state\":\"failed\",\"why\":\"no room\","
+                                 "\"examples\":[";
+    struct fixture *f = *state;
+
+    run_sql(f->db, "UPDATE status SET health = 3, health_message ="
+                   " 'pod web-7d9c6b5f4-x2x9z: back-off 10s' WHERE cluster = 'oslo-1'");
+    run_sql(f->db, "INSERT INTO status (cluster, app, bundle, revision, applied, message, health,"
+                   " health_message, objects, drifted, at_ms) VALUES ('rome-1', 'web', x'b2', '',"
+                   " 3, '', 3, 'pod web-5cbfb4d4b8-k4k4k: back-off 5m0s', 3, 0, 9)");
+    assert_string_equal(
+        causes(f, "apps", "web"),
+        cm_arena_strf(f->arena, "[%s\"oslo-1\",\"rome-1\"]},%s\"paris-1\"]}]", ill, failed));
+    assert_string_equal(causes(f, "clusters", "paris-1"),
+                        cm_arena_strf(f->arena, "[%s\"web\"]}]", failed));
+    assert_non_null(strstr(causes(f, "groups", "all"), "[\"web on paris-1\"]"));
+}
+
+static void what_is_healthy_has_no_cause(void **state) {
+    assert_string_equal(causes(*state, "clusters", "oslo-1"), "[]");
+    assert_string_equal(causes(*state, "groups", "none"), "[]");
+}
+
 static void a_cluster_that_is_away_is_told_as_it_was(void **state) {
     struct fixture *f = *state;
 
@@ -657,6 +693,8 @@ static void what_an_agent_says_of_an_object_changes_not_what_is_shown(void **sta
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_cluster_is_told_with_its_agent_and_its_counts),
+        TEST(equal_causes_are_counted_together),
+        TEST(what_is_healthy_has_no_cause),
         TEST(a_cluster_that_left_git_is_told_while_its_agent_may_connect),
         TEST(a_group_is_told_with_its_members),
         TEST(an_app_is_told_with_its_counts),
