@@ -51,7 +51,7 @@ struct cm_rules {
     size_t count;
 };
 
-static const struct cm_json_limits limits = {CM_RULES_BYTES, 16, 20000};
+static const struct cm_json_limits limits = {CM_RULES_BYTES, 16, CM_RULES_BYTES};
 
 // ---- Reading
 

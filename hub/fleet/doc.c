@@ -7,6 +7,7 @@
 #include "common/json.h"
 #include "common/map.h"
 #include "common/mem.h"
+#include "common/object/rules.h"
 #include "common/str.h"
 #include "common/yaml.h"
 #include "hub/render/diag.h"
@@ -359,9 +360,30 @@ static struct hub_doc *read_document(const struct reading *r, const struct cm_js
     return doc;
 }
 
+// rules_fit: agents refuse a bundle whose rules of health are longer.
+static bool rules_fit(const struct reading *r, const struct cm_json *document) {
+    const struct cm_json *rules = cm_json_path(document, "spec", "health", "rules", NULL);
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    if (r->kind != HUB_APP || rules == NULL) {
+        return true;
+    }
+    cm_json_write_compact(rules, &text);
+    if (text.len <= CM_RULES_BYTES) {
+        return true;
+    }
+    hub_diags_add(
+        r->diags, r->path, rules->line, rules->column,
+        "spec.health.rules are %zu bytes long, at most %zu are allowed: write fewer rules "
+        "or shorter texts",
+        text.len, CM_RULES_BYTES);
+    return false;
+}
+
 static bool check_one(const struct reading *r, const struct cm_json *document) {
     return check_header(r, document) &&
-           hub_schema_check(r->kind, document, r->path, r->text, r->size, r->diags);
+           hub_schema_check(r->kind, document, r->path, r->text, r->size, r->diags) &&
+           rules_fit(r, document);
 }
 
 void hub_docs_read(enum hub_kind kind, const char *path, const void *bytes, size_t size,

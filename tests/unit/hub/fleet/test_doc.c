@@ -542,6 +542,30 @@ static void in_whose_name_an_app_is_applied_comes_back(void **state) {
     cm_freep(&list.items);
 }
 
+static void rules_of_health_that_are_too_long_are_refused(void **state) {
+    struct hub_diags diags = {0};
+    struct cm_str text = {0};
+    struct hub_doc_list list;
+
+    (void)state;
+    cm_str_add(&text, APP "spec:\n  health:\n    rules:\n    - kind: Thing\n"
+                          "      healthy: [{path: a, in: [");
+    for (int i = 0; i < 7000; i++) {
+        cm_str_addf(&text, "%sx%06d", i == 0 ? "" : ", ", i);
+    }
+    cm_str_add(&text, "]}]\n");
+    hub_docs_read(HUB_APP, "app.yaml", text.data, text.len, &list, &diags);
+    assert_int_equal(list.count, 0);
+    assert_int_equal(diags.count, 1);
+    const struct hub_diag *d = &diags.items[0];
+    CM_AUTOFREE char *told = cm_strf("%s:%u:%u: %s", d->path, d->line, d->column, d->message);
+    assert_string_equal(told, "app.yaml:7:5: spec.health.rules are 70050 bytes long, at most 65536 "
+                              "are allowed: write fewer rules or shorter texts");
+    cm_str_done(&text);
+    hub_diags_done(&diags);
+    cm_freep(&list.items);
+}
+
 static void a_group_of_groups_comes_back_as_a_struct(void **state) {
     static const char text[] = GROUP "metadata: {name: g}\nspec: {groups: [z, b, z]}\n";
     struct hub_diags diags = {0};
@@ -592,6 +616,7 @@ int main(void) {
         cmocka_unit_test(what_changes_manifests_comes_back_as_a_struct),
         cmocka_unit_test(in_whose_name_an_app_is_applied_comes_back),
         cmocka_unit_test(a_group_of_groups_comes_back_as_a_struct),
+        cmocka_unit_test(rules_of_health_that_are_too_long_are_refused),
         cmocka_unit_test(what_an_app_leaves_out_has_its_default),
     };
 
