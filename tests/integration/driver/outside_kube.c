@@ -181,6 +181,18 @@ static bool exists(struct outside *o, const char *key) {
     return true;
 }
 
+// A string as it is, anything else as JSON, what is not there as nothing.
+static void write_field(struct outside_kube *k, const struct cm_json *value) {
+    CM_CLEANUP(cm_str_done) struct cm_str json = {0};
+    const char *text = cm_json_string(value);
+
+    if (text == NULL && value != NULL) {
+        cm_json_write_compact(value, &json);
+        text = cm_str_get(&json);
+    }
+    (void)snprintf(k->text, sizeof(k->text), "%s", text == NULL ? "" : text);
+}
+
 static const char *field(struct outside *o, const char *key, const char *parent, const char *name) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct outside_kube *k = kube_of(o);
@@ -192,8 +204,7 @@ static const char *field(struct outside *o, const char *key, const char *parent,
         return k->text;
     }
     assert_int_equal(cm_json_parse(a, k->body, strlen(k->body), NULL, &object, &err), CM_OK);
-    const char *text = cm_json_string(cm_json_path(object, parent, name, NULL));
-    (void)snprintf(k->text, sizeof(k->text), "%s", text == NULL ? "" : text);
+    write_field(k, cm_json_path(object, parent, name, NULL));
     return k->text;
 }
 

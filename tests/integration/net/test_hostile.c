@@ -445,7 +445,7 @@ int main(void) {
     };
     int failed;
 
-    (void)alarm(110);
+    (void)alarm(240);
     failed = cmocka_run_group_tests(tests, NULL, NULL);
     cm_net_done();
     return failed;

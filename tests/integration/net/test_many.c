@@ -173,7 +173,7 @@ int main(void) {
     struct cm_err err;
     int failed;
 
-    (void)alarm(110);
+    (void)alarm(240);
     f.loop = cm_loop_new();
     f.count = choose_count();
     pki_init(&pki);
