@@ -109,18 +109,25 @@ class Tokens(Api):
 class Rates(Api):
     limits = ("per-s=2",)
 
+    def ask_until_refused(self, path, token, link):
+        """Asks faster than the limit is filled again, and returns all answers."""
+        answers = [self.ask("GET", path, None, token, link)]
+        while answers[-1].status == 200 and len(answers) < 500:
+            answers.append(self.ask("GET", path, None, token, link))
+        return answers
+
     def test_a_token_that_asks_too_often_waits_and_others_do_not(self):
         made = self.ask("POST", "/api/v1/tokens", {"name": "eager", "role": "read"}).json["token"]
         link = self.connection()
-        answers = [self.ask("GET", "/api/v1/version", None, made, link) for _ in range(15)]
-        self.assertEqual([answer.status for answer in answers[:10]], [200] * 10)
+        answers = self.ask_until_refused("/api/v1/version", made, link)
+        self.assertGreater(len(answers), 10)
         self.assertEqual((answers[-1].status, answers[-1].headers["Retry-After"]), (429, "1"))
         self.assertIn("with this API token", answers[-1].detail)
         self.assertEqual(self.ask("GET", "/api/v1/version").status, 200)
 
     def test_an_address_that_asks_too_often_waits(self):
         link = self.connection()
-        answers = [self.ask("GET", "/healthz", None, None, link) for _ in range(40)]
+        answers = self.ask_until_refused("/healthz", None, link)
         self.assertEqual((answers[-1].status, answers[-1].headers["Retry-After"]), (429, "1"))
         self.assertIn("from this address", answers[-1].detail)
 
