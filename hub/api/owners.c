@@ -89,6 +89,20 @@ static bool is_key(const char *text) {
     return at != NULL && is_name(at);
 }
 
+static bool is_label(const char *text) {
+    const char *end = skip(text, LOWER "-", 1, 63);
+
+    return end != NULL && *end == '\0' && text[0] != '-' && end[-1] != '-';
+}
+
+static enum cm_rc check_label(const char *member, const char *text, struct cm_err *err) {
+    return is_label(text) ? CM_OK
+                          : cm_fail(err, CM_EINVAL,
+                                    "%s: use lower-case letters, digits and '-', with a letter or "
+                                    "digit at both ends",
+                                    member);
+}
+
 // take_keys copies what is asked for.
 static enum cm_rc take_keys(struct hub_change *c, const struct cm_json *list, struct cm_err *err) {
     if (list->count > HUB_LOOK_KEYS_MAX) {
@@ -117,5 +131,7 @@ enum cm_rc hub_post_owners(struct hub_request *r, struct cm_err *err) {
 
     c->cluster = cm_strdup(cm_json_string(cm_json_get(body, "cluster")));
     c->namespace = cm_strdup(ns == NULL ? "" : ns);
+    rc = rc < 0 ? rc : check_label("cluster", c->cluster, err);
+    rc = rc < 0 || ns == NULL ? rc : check_label("namespace", ns, err);
     return rc < 0 ? rc : take_keys(c, cm_json_get(body, "objects"), err);
 }

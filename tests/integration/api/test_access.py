@@ -50,6 +50,10 @@ class Access(Api):
             answer = self.ask("POST", "/api/v1/owners", {**what, "objects": objects})
             self.assertEqual(answer.status, 400)
             self.assertIn("objects:", answer.detail)
+        for member in ("cluster", "namespace"):
+            answer = self.ask("POST", "/api/v1/owners", {**what, member: "../x"})
+            self.assertEqual(answer.status, 400)
+            self.assertIn(f"{member}:", answer.detail)
 
     def test_an_administrator_changes_things_and_it_is_on_record(self):
         self.assertEqual(self.ask("POST", "/api/v1/sync", {"repository": "fleet"}).status, 202)
