@@ -113,6 +113,12 @@ repositories:
   branch: main
   pollInterval: 1s
 YAML
+if [ -n "$kubeconfig" ]; then
+    # What is in the real cluster belongs to a hub; with the same one it is taken over the next time.
+    mkdir -m 700 "$dir/hub" "$dir/hub/keys"
+    printf 'de30fa57-0000-4000-8000-000000000001' >"$dir/hub/keys/hub.id"
+    (umask 077 && head -c 32 /dev/urandom >"$dir/hub/keys/secrets.key")
+fi
 "$bin/holdfast-hub" --data-dir "$dir/hub" --repositories "$dir/repositories.yaml" \
     --listen "127.0.0.1:$link_port" --enroll-listen "127.0.0.1:$enroll_port" \
     --api-listen "127.0.0.1:$api_port" >"$dir/hub.log" 2>&1 &
