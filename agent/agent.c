@@ -79,6 +79,19 @@ static void driver_health(void *ctx, const char *app, struct agent_health_option
                                                     : wanted->bundle->health;
 }
 
+static const struct cm_spare_rule *driver_rules(void *ctx, const char *key, size_t *count) {
+    const struct agent_desired *d = present(ctx);
+    const struct agent_claim *claim = d == NULL ? NULL : agent_desired_claim(d, key);
+
+    if (claim == NULL) {
+        *count = 0;
+        return NULL;
+    }
+    const struct agent_drift_rules *rules = agent_bundle_rules(claim->app->bundle, claim->entry);
+    *count = rules->count;
+    return rules->rules;
+}
+
 static void driver_observed(void *ctx, const struct agent_observation *what) {
     agent_watch_observed(((struct agent *)ctx)->watch, what);
 }
@@ -392,6 +405,7 @@ void agent_start(struct agent *a) {
                                            .reachable = driver_reachable,
                                            .desired = driver_desired,
                                            .health = driver_health,
+                                           .rules = driver_rules,
                                            .ctx = a};
 
     agent_link_load(a->link); // `desired` answers from now on

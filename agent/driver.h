@@ -35,6 +35,7 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "common/object/spare.h"
 #include "common/tls/digest.h"
 
 struct agent_driver;
@@ -47,6 +48,15 @@ enum agent_health {
     AGENT_HEALTH_HEALTHY,
     AGENT_HEALTH_DEGRADED,
     AGENT_HEALTH_MISSING,
+};
+
+// What an apply lets be (common/object/spare.h). What is here is good until `done`.
+struct agent_sparing {
+    const struct cm_spare_rule *rules;
+    const enum cm_spare_how *how; // one a rule
+    size_t count;
+    enum cm_spare_how otherwise;
+    struct cm_buf *before; // canonical form that was applied last; NULL: not known
 };
 
 // One object that shall be there.
@@ -62,6 +72,7 @@ struct agent_object {
     bool recreate;       // delete it and make it anew if it cannot be changed
     bool once;           // make it if it is not there, and never change it
     const char *account; // in whose name it is done; "": the agent's own
+    struct agent_sparing sparing;
 };
 
 // Where a key belongs in the order of applying. Smaller ranks first; what follows a gate waits
@@ -107,7 +118,16 @@ struct agent_owned {
     bool keep;                          // of what was found: it says that it is not to be pruned
 };
 
+// Why a field is not as it is desired. What is not foreign is no drift.
+enum agent_difference {
+    AGENT_DIFFERENCE_FOREIGN, // somebody else set it
+    AGENT_DIFFERENCE_RIGHT,   // another controller has it by right
+    AGENT_DIFFERENCE_NOISE,   // the target itself made that of it when it was applied
+};
+
 struct agent_field_drift {
+    enum agent_difference difference;
+    size_t rule; // 1 + place of the rule that is about it; 0: none
     const char *path;
     const char *desired; // JSON on one line, at most 256 bytes; "***" for secrets
     const char *actual;  // "" if the field is missing
@@ -123,7 +143,7 @@ struct agent_health_options {
     const struct cm_rules *rules; // of kinds (common/object/rules.h); NULL: none
 };
 
-#define AGENT_DRIFT_MAX 16 // fields named per object
+#define AGENT_DRIFT_MAX 16 // fields named per object, foreign ones first
 
 struct agent_observation {
     const char *key; // as it was tracked
@@ -132,8 +152,8 @@ struct agent_observation {
     const char *message; // why it is not healthy; ""
     const struct agent_field_drift *drift;
     size_t drift_count;
-    bool drift_more;
-    bool due; // to be applied again, though nobody changed what was applied: see apply
+    bool drift_more; // more foreign ones
+    bool due;        // to be applied again, though nobody changed what was applied: see apply
 };
 
 // What the core offers to the driver. Called on the loop.
@@ -146,6 +166,8 @@ struct agent_driver_host {
     // health tells the options of an App; its rules are good until the next turn of the loop. What
     // is tracked is observed anew when they change.
     void (*health)(void *ctx, const char *app, struct agent_health_options *out);
+    // rules: those about differences of a tracked key, in order; borrowed until the next turn.
+    const struct cm_spare_rule *(*rules)(void *ctx, const char *key, size_t *count);
     void *ctx;
 };
 
@@ -197,9 +219,12 @@ struct agent_driver_ops {
     // no write, and its fields are never drift; that it is missing is told like of any other. It
     // does not become ours by that: if it was not, `remove` leaves it alone.
     //
+    // With `sparing`, differences are let be as it says, which is not written: who has such a field
+    // keeps it. That a spared field differs is observed like before.
+    //
     // A driver may know of fields that another controller has by right while it exists (an
-    // autoscaler's number of replicas). It leaves them out and calls them no drift; when such an
-    // owner comes or goes it observes the object as due, and the core applies it again.
+    // autoscaler's number of replicas). It leaves them out and calls them theirs by right; when
+    // such an owner comes or goes it observes the object as due, and the core applies it again.
     void (*apply)(struct agent_driver *d, const struct agent_object *object, agent_applied_fn done,
                   void *ctx);
 

@@ -18,6 +18,9 @@ enum {
     DEPENDS_MAX = 100,
     DRIFT_FIELDS_MAX = 32,
     ACCOUNT_MAX = 2 * WIRE_NAME_MAX + 1,
+    DRIFT_RULES_MAX = 101, // an App's, and an annotation's
+    DRIFT_TEXTS_MAX = 100,
+    DRIFT_TEXT_MAX = 1024,
 };
 
 #define TYPE(t) &holdfast__v1__##t##__descriptor
@@ -91,6 +94,10 @@ static const struct wire_limit limits[] = {
     LIST(bundle, "entries", 0, ENTRIES_MAX),
     TEXT(bundle, "health", 0),
     TEXT(health_options, "rules", CM_RULES_BYTES),
+    LIST(bundle, "drift_rules", 0, ENTRIES_MAX),
+    LIST(drift_rules, "rules", 0, DRIFT_RULES_MAX),
+    LIST(drift_rule, "fields", DRIFT_TEXT_MAX, DRIFT_TEXTS_MAX),
+    LIST(drift_rule, "managers", WORD_MAX, DRIFT_TEXTS_MAX),
     TEXT(bundle_entry, "key", CM_OBJECT_KEY_MAX),
     HASH(bundle_entry, "sha256"),
     TEXT(enroll_request, "token_id", WORD_MAX),

@@ -270,7 +270,7 @@ static void start_app(struct agent_apply *a, const struct agent_desired_app *app
         return;
     }
     if (r != NULL && !r->gone &&
-        (r->bundle->drift != app->bundle->drift ||
+        (!agent_bundle_same_rules(r->bundle, app->bundle) ||
          !agent_bundle_same_health(r->bundle, app->bundle))) {
         observe_anew(a, app->bundle);
     }
@@ -370,7 +370,7 @@ bool agent_apply_sync(struct agent_apply *a, const char *app) {
     return any;
 }
 
-bool agent_apply_correct(struct agent_apply *a, const char *key) {
+bool agent_apply_correct(struct agent_apply *a, const char *key, bool due) {
     const struct agent_claim *claim =
         a->desired == NULL ? NULL : agent_desired_claim(a->desired, key);
     struct run *r = claim == NULL ? NULL : cm_map_get(a->runs, claim->app->name);
@@ -378,7 +378,7 @@ bool agent_apply_correct(struct agent_apply *a, const char *key) {
     if (r == NULL || a->shut || !run_may_correct(r, claim->entry)) {
         return false;
     }
-    op_apply(r, CORRECTION, claim->entry, false);
+    op_apply(r, due ? AGAIN : CORRECTION, claim->entry, false);
     return true;
 }
 

@@ -110,8 +110,9 @@ const struct agent_desired *agent_apply_desired(const struct agent_apply *a);
 bool agent_apply_sync(struct agent_apply *a, const char *app);
 
 // agent_apply_correct applies one object again, in the form in which it was applied last, whatever
-// else of its App fails or is waited for; it tells whether it begins.
-bool agent_apply_correct(struct agent_apply *a, const char *key);
+// else of its App fails or is waited for; it tells whether it begins. Differences that are not to
+// be corrected are let be, unless the object is `due`.
+bool agent_apply_correct(struct agent_apply *a, const char *key, bool due);
 
 // agent_apply_forget drops an object that no App lists, or a hook that has run, from the inventory:
 // it is no longer there.

@@ -96,15 +96,17 @@ struct agent_apply {
 // One request on its way: intent to disk, to the target, outcome to disk.
 struct op {
     struct run *run;
-    size_t step;                 // index into run->steps; CORRECTION for a single correction
+    size_t step;                 // index into run->steps; CORRECTION or AGAIN for a single object
     struct agent_bundle *bundle; // keeps the entry
     const struct agent_entry *entry;
-    bool hook; // it is made anew
+    struct cm_buf *before; // the form that was applied last; NULL: not known, or not needed
+    bool hook;             // it is made anew
     char *key;
     char *app;
 };
 
 #define CORRECTION SIZE_MAX
+#define AGAIN (SIZE_MAX - 1) // as a correction, but for all that differs
 
 // op_apply and op_remove begin a request for a step; run_op_ended is called when it is over.
 void op_apply(struct run *r, size_t step, const struct agent_entry *entry, bool is_new);

@@ -9,6 +9,7 @@
 
 static void op_free(struct op *op) {
     agent_bundle_unref(op->bundle);
+    cm_buf_unref(op->before);
     free(op->key);
     free(op->app);
     free(op);
@@ -111,6 +112,27 @@ static bool may_recreate(const struct op *op) {
     return op->entry->recreate || (op->bundle->recreate && !place.precious);
 }
 
+// sparing_of says what is let be.
+static struct agent_sparing sparing_of(struct op *op) {
+    struct agent_cache *cache = op->run->owner->cache;
+    const struct agent_drift_rules *rules = agent_bundle_rules(op->bundle, op->entry);
+    const struct agent_item *item = agent_cache_item(cache, op->key);
+    bool correcting = op->step == CORRECTION;
+    struct cm_err ignored;
+
+    if (rules->count > 0 && item != NULL && item->applied && op->before == NULL) {
+        enum cm_rc rc = agent_cache_blob(cache, &item->sha256, &op->before, &ignored);
+        (void)rc; // then it is not known
+    }
+    return (struct agent_sparing){
+        .rules = rules->rules,
+        .how = correcting ? rules->correcting : rules->applying,
+        .count = rules->count,
+        .otherwise = correcting ? agent_drift_correcting(op->bundle->drift) : CM_SPARE_NEVER,
+        .before = op->before,
+    };
+}
+
 static void send_apply(struct op *op) {
     struct agent_apply *a = op->run->owner;
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
@@ -130,7 +152,8 @@ static void send_apply(struct op *op) {
                                         .yields = op->bundle->yields,
                                         .recreate = may_recreate(op),
                                         .once = op->entry->once,
-                                        .account = op->bundle->account};
+                                        .account = op->bundle->account,
+                                        .sparing = sparing_of(op)};
     if (op->hook && op->entry->hook_delete != AGENT_HOOK_NEVER) {
         a->driver->ops->run(a->driver, &object, applied, op);
     } else {

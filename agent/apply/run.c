@@ -615,7 +615,7 @@ void run_op_ended(struct run *r, size_t step, const char *key, const struct cm_e
     if (a->shut || canceled) {
         return;
     }
-    if (step == CORRECTION) {
+    if (step == CORRECTION || step == AGAIN) {
         run_go(r); // its place in the window is free
         return;
     }

@@ -2,9 +2,10 @@
 //
 // It goes in two jobs. The first writes the new file from a copy of the index and of the state, and
 // finds out by itself which blobs are needed: those that the manifest in force names, directly or
-// through its bundles, and those that somebody asked for since that manifest came (they may belong
-// to the next one). Back on the loop it is dropped if a blob that it left behind was asked for
-// meanwhile; else the second job renames it. No frame is written in between: commits wait.
+// through its bundles, the forms in which objects were applied last, and those that somebody asked
+// for since that manifest came (they may belong to the next one). Back on the loop it is dropped if
+// a blob that it left behind was asked for meanwhile; else the second job renames it. No frame is
+// written in between: commits wait.
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -293,6 +294,11 @@ static void copy_index(struct agent_snapshot *s) {
     }
 }
 
+// need_applied: what Git changed of an object is known as long as its last form is.
+static void need_applied(void *ctx, const struct agent_item *item) {
+    (void)agent_cache_has(ctx, &item->sha256);
+}
+
 void agent_cache_snapshot(struct agent_cache *c) {
     // Memory must say what the disk says: what is pending may need blobs that are pending too.
     if (c->snapshot != NULL || c->writing || c->closing || c->open.len > 0 ||
@@ -307,6 +313,7 @@ void agent_cache_snapshot(struct agent_cache *c) {
     s->fd = -1;
     s->era = c->era;
     s->root = c->in_force.manifest;
+    agent_cache_each_item(c, need_applied, c);
     copy_index(s);
     agent_cache_state(c, &s->state);
     c->snapshot = s;

@@ -29,6 +29,7 @@
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/mem.h"
+#include "common/object/canonical.h"
 #include "common/object/id.h"
 #include "common/object/owner.h"
 #include "common/str.h"
@@ -101,6 +102,14 @@ static const char *note_of(struct kube_op *op, const struct cm_json *live) {
     return kube_note_write(op->arena, &baseline, op->desired, live);
 }
 
+// may_still_differ: something was left out, or the answer is not what was sent.
+static bool may_still_differ(const struct kube_op *op, const char *note) {
+    struct kube_baseline baseline;
+
+    return op->whole != NULL || op->given != 0 ||
+           (kube_note_read(op->arena, note, &baseline) && baseline.noise[0] != '\0');
+}
+
 static void succeed(struct kube_op *op, const struct kube_answer *answer) {
     const char *note = note_of(op, answer->json);
     struct agent_applied applied = {
@@ -115,6 +124,10 @@ static void succeed(struct kube_op *op, const struct kube_answer *answer) {
         op->k->definition_ms = cm_clock_now_ms();
     }
     kube_entry_applied(op->entry, answer->arena, answer->json, note);
+    if (may_still_differ(op, note)) {
+        op->drift = cm_arena_get(op->arena, sizeof(*op->drift));
+        kube_entry_compare(op->entry, op->arena, answer->json, op->drift);
+    }
     kube_op_done(op, &ok, 0, &applied);
 }
 
@@ -130,6 +143,7 @@ static void drop_parsed(struct kube_op *op) {
     cm_arena_free(op->arena);
     op->arena = NULL;
     op->desired = NULL;
+    op->whole = NULL;
     free(op->path);
     op->path = NULL;
 }
@@ -160,7 +174,7 @@ static void send_later(struct kube_op *op) {
     cm_timer_start(op->k->loop, &op->timer, AGAIN_MS);
     kube_op_linger(op);
     e->op = NULL;
-    kube_entry_after_op(e);
+    kube_entry_after_op(e, NULL);
 }
 
 // refused: what the object is like, says the API server.
@@ -214,17 +228,73 @@ static void give_way(struct kube_op *op, const struct cm_json *live) {
         kube_right_give(op->arena, op->desired, live, op->k->field_manager, op->given);
 
     op->at_version = given.copied;
-    if (op->at_version) {
-        cm_json_set_string(op->arena, cm_json_get(op->desired, "metadata"), "resourceVersion",
-                           cm_json_string(cm_json_path(live, "metadata", "resourceVersion", NULL)));
+}
+
+// spares tells whether anything may be let be.
+static bool spares(const struct kube_op *op) {
+    const struct agent_sparing *s = &op->sparing;
+    bool any = s->otherwise != CM_SPARE_NEVER;
+
+    for (size_t i = 0; i < s->count; i++) {
+        any |= s->how[i] != CM_SPARE_NEVER;
     }
+    return any && op->type == KUBE_APPLY;
+}
+
+// before_of reads the form that was applied last, as we applied it.
+static struct cm_json *before_of(const struct kube_op *op) {
+    const struct cm_buf *bytes = op->sparing.before;
+    struct cm_json *before = NULL;
+    struct cm_err err;
+
+    if (bytes == NULL ||
+        cm_json_parse(op->arena, (const char *)bytes->data, bytes->size, NULL, &before, &err) < 0) {
+        return NULL;
+    }
+    cm_object_normalise(op->arena, before);
+    return before;
+}
+
+// is_forgotten tells whether another form was applied last, and nobody knows which: then everything
+// may be new.
+static bool is_forgotten(const struct kube_op *op, const struct cm_json *before) {
+    struct kube_baseline baseline;
+
+    return before == NULL && kube_note_read(op->arena, op->entry->note, &baseline) &&
+           baseline.print != kube_baseline_print(op->bytes);
+}
+
+// spare leaves out, or takes over as it is, what is let be. Our own labels never are.
+static void spare(struct kube_op *op, const struct cm_json *live) {
+    const struct agent_sparing *s = &op->sparing;
+    struct kube_spare_ctx ctx = {live, op->k->field_manager};
+    struct cm_spare with = kube_drift_spare(&ctx, s->rules, s->count);
+    const struct cm_json *before = before_of(op);
+
+    if (is_forgotten(op, before)) {
+        return;
+    }
+    bool taken = cm_spare_apply(op->arena, &with, s->how, s->otherwise, before, op->desired, live);
+    op->at_version = op->at_version || taken;
+    kube_object_mark(op->arena, op->desired, &(struct kube_mark){op->k->applyset.id, op->app});
 }
 
 // found is called with the object as it is, before it is changed.
 static void found(struct kube_op *op, const struct cm_json *live) {
     op->only_new = false;
+    op->at_version = false;
+    if (op->whole != NULL) { // it may have been looked at before
+        op->desired = cm_json_copy(op->arena, op->whole);
+    }
     if (op->given != 0) {
         give_way(op, live);
+    }
+    if (spares(op)) {
+        spare(op, live);
+    }
+    if (op->at_version) {
+        cm_json_set_string(op->arena, cm_json_get(op->desired, "metadata"), "resourceVersion",
+                           cm_json_string(cm_json_path(live, "metadata", "resourceVersion", NULL)));
     }
     send_apply(op);
 }
@@ -503,7 +573,8 @@ static void apply_as(struct kube_op *op, const struct cm_object_id *id, const ch
     op->path = kube_resource_path(resource, ns, id->name);
     op->only_new = op->type == KUBE_RUN || op->once || op->cleared || !is_ours(op->entry);
     kube_op_take_slot(op);
-    if (op->given != 0 && !op->only_new) {
+    op->whole = spares(op) ? cm_json_copy(op->arena, op->desired) : NULL;
+    if ((op->given != 0 || op->whole != NULL) && !op->only_new) {
         look(op);
     } else {
         send_apply(op);

@@ -161,38 +161,122 @@ static const char *value_text(struct cm_arena *a, const struct cm_json *value, b
     return hidden ? CM_SECRET_MASK : cm_difference_text(a, value, VALUE_MAX);
 }
 
-static void add_field(struct cm_arena *a, struct kube_drift *out, const struct cm_difference *d,
-                      const struct cm_json *live, bool hidden) {
+// Differences in the making.
+struct finding {
+    struct cm_arena *a;
+    const struct kube_comparison *c;
+    struct kube_drift *out;
+};
+
+static void add_field(const struct finding *f, const struct cm_difference *d,
+                      enum agent_difference why, size_t rule) {
     struct cm_manager manager = {.name = "", .operation = "", .subresource = "", .time = ""};
+    bool hidden = hides(f->c->desired, f->c->baseline, d->path);
     int64_t at_ms = 0;
 
-    if (out->count == AGENT_DRIFT_MAX) {
-        out->more = true;
+    if (f->out->count == AGENT_DRIFT_MAX) {
+        f->out->more |= why == AGENT_DIFFERENCE_FOREIGN;
         return;
     }
-    (void)cm_object_manager_of(live, d->path, &manager);
+    (void)cm_object_manager_of(f->c->live, d->path, &manager);
     (void)cm_clock_parse(manager.time, &at_ms);
-    out->fields[out->count++] = (struct agent_field_drift){
+    f->out->fields[f->out->count++] = (struct agent_field_drift){
+        .difference = why,
+        .rule = rule,
         .path = d->path,
-        .desired = value_text(a, d->desired, hidden),
-        .actual = value_text(a, d->actual, hidden),
-        .manager = cm_arena_strdup(a, manager.name),
-        .operation = cm_arena_strdup(a, manager.operation),
+        .desired = value_text(f->a, d->desired, hidden),
+        .actual = value_text(f->a, d->actual, hidden),
+        .manager = cm_arena_strdup(f->a, manager.name),
+        .operation = cm_arena_strdup(f->a, manager.operation),
         .at_ms = at_ms,
     };
 }
 
-void kube_drift_find(struct cm_arena *a, const struct cm_json *desired, const struct cm_json *live,
-                     const struct kube_baseline *baseline, struct kube_drift *out) {
-    struct cm_differences differences = {0};
+static const char *manager_of(void *ctx, const char *path) {
+    const struct kube_spare_ctx *s = ctx;
+    struct cm_manager manager;
 
-    *out = (struct kube_drift){0};
-    cm_object_diff(a, desired, live, LOOKED_AT, &differences);
-    for (size_t i = 0; i < differences.count; i++) {
-        const struct cm_difference *d = &differences.items[i];
+    return cm_object_manager_of(s->live, path, &manager) ? manager.name : "";
+}
 
-        if (!is_noise(baseline, d)) {
-            add_field(a, out, d, live, hides(desired, baseline, d->path));
+static bool is_kept(void *ctx, const char *path) {
+    const struct kube_spare_ctx *s = ctx;
+
+    return cm_object_is_kept(s->live, path, s->manager);
+}
+
+struct cm_spare kube_drift_spare(struct kube_spare_ctx *ctx, const struct cm_spare_rule *rules,
+                                 size_t count) {
+    return (struct cm_spare){
+        .rules = rules, .count = count, .manager_of = manager_of, .is_kept = is_kept, .ctx = ctx};
+}
+
+bool kube_drift_is_mark(const char *path) {
+    return strcmp(path, "metadata.labels") == 0 || // all of them are missing
+           strcmp(path, "metadata.labels['" KUBE_LABEL_PART_OF "']") == 0 ||
+           strcmp(path, "metadata.labels['" KUBE_LABEL_APP "']") == 0;
+}
+
+// sort_rules finds which rule each difference is under.
+static const size_t *sort_rules(const struct finding *f, const struct cm_differences *all) {
+    struct kube_spare_ctx ctx = {f->c->live, ""};
+    struct cm_spare spare = kube_drift_spare(&ctx, f->c->rules, f->c->rule_count);
+    size_t *rules = cm_arena_get(f->a, (all->count + 1) * sizeof(*rules));
+
+    cm_spare_sort(f->a, &spare, f->c->given, f->c->live, all, rules);
+    for (size_t i = 0; i < all->count; i++) {
+        bool none = rules[i] == CM_SPARE_NO_RULE || kube_drift_is_mark(all->items[i].path);
+
+        rules[i] = none ? 0 : rules[i] + 1;
+    }
+    return rules;
+}
+
+// add_those adds the differences that are noise, or that are not.
+static void add_those(const struct finding *f, const struct cm_differences *all,
+                      const size_t *rules, bool noise) {
+    for (size_t i = 0; i < all->count; i++) {
+        const struct cm_difference *d = &all->items[i];
+
+        if (is_noise(f->c->baseline, d) == noise) {
+            add_field(f, d, noise ? AGENT_DIFFERENCE_NOISE : AGENT_DIFFERENCE_FOREIGN,
+                      noise ? 0 : rules[i]);
         }
     }
+}
+
+static bool has_path(const struct cm_differences *all, const char *path) {
+    for (size_t i = 0; i < all->count; i++) {
+        if (strcmp(all->items[i].path, path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// add_rights adds what differs only because it was left to others.
+static void add_rights(const struct finding *f, const struct cm_differences *without) {
+    struct cm_differences all = {0};
+
+    if (f->c->given == f->c->desired) {
+        return;
+    }
+    cm_object_diff(f->a, f->c->desired, f->c->live, LOOKED_AT, &all);
+    for (size_t i = 0; i < all.count; i++) {
+        if (!has_path(without, all.items[i].path)) {
+            add_field(f, &all.items[i], AGENT_DIFFERENCE_RIGHT, 0);
+        }
+    }
+}
+
+void kube_drift_find(struct cm_arena *a, const struct kube_comparison *c, struct kube_drift *out) {
+    const struct finding f = {a, c, out};
+    struct cm_differences all = {0};
+
+    *out = (struct kube_drift){0};
+    cm_object_diff(a, c->given, c->live, LOOKED_AT, &all);
+    const size_t *rules = all.count == 0 ? NULL : sort_rules(&f, &all);
+    add_those(&f, &all, rules, false);
+    add_rights(&f, &all);
+    add_those(&f, &all, rules, true);
 }

@@ -46,9 +46,30 @@ bool kube_note_read(struct cm_arena *a, const char *note, struct kube_baseline *
 struct kube_drift {
     struct agent_field_drift fields[AGENT_DRIFT_MAX]; // strings in the arena
     size_t count;
-    bool more;
+    bool more; // more foreign ones
 };
 
-// kube_drift_find compares a live object with a prepared one. `baseline` NULL: there is no noise.
-void kube_drift_find(struct cm_arena *a, const struct cm_json *desired, const struct cm_json *live,
-                     const struct kube_baseline *baseline, struct kube_drift *out);
+// What is compared.
+struct kube_comparison {
+    const struct cm_json *desired; // prepared
+    const struct cm_json *given;   // without what others have by right; may be `desired`
+    const struct cm_json *live;
+    const struct kube_baseline *baseline; // NULL: there is no noise
+    const struct cm_spare_rule *rules;
+    size_t rule_count;
+};
+
+// kube_drift_find lists what differs and why, foreign differences first.
+void kube_drift_find(struct cm_arena *a, const struct kube_comparison *c, struct kube_drift *out);
+
+// kube_drift_spare says who set and keeps the fields of a live object; `live` and the rules are
+// borrowed.
+struct kube_spare_ctx {
+    const struct cm_json *live;
+    const char *manager; // we
+};
+struct cm_spare kube_drift_spare(struct kube_spare_ctx *ctx, const struct cm_spare_rule *rules,
+                                 size_t count);
+
+// kube_drift_is_mark tells whether a field is one of our labels, which no rule is about.
+bool kube_drift_is_mark(const char *path);

@@ -128,6 +128,7 @@ struct kube_watch;
 
 struct kube_line;  // the operations on one key, in order
 struct kube_share; // what one App has under way
+struct kube_drift;
 
 struct kube_op {
     struct cm_list at; // in one of the lists of struct kube_ops, or parked in its share
@@ -142,13 +143,14 @@ struct kube_op {
     char *default_namespace;
     struct cm_buf *bytes; // apply
     bool secret;
-    bool adopt;    // apply: whoever it belongs to
-    bool yields;   // apply: take no field from anybody
-    bool recreate; // apply: delete what cannot be changed
-    bool once;     // apply: change nothing that is there
-    char *account; // who changes the object: account.h; NULL: we ourselves
-    char *refusal; // what the account may not, while it is asked for
-    char *uid;     // remove, release, and what an apply deletes to make it anew
+    bool adopt;                   // apply: whoever it belongs to
+    bool yields;                  // apply: take no field from anybody
+    bool recreate;                // apply: delete what cannot be changed
+    bool once;                    // apply: change nothing that is there
+    char *account;                // who changes the object: account.h; NULL: we ourselves
+    char *refusal;                // what the account may not, while it is asked for
+    char *uid;                    // remove, release, and what an apply deletes to make it anew
+    struct agent_sparing sparing; // apply
     enum agent_propagation propagation; // remove
     bool remembered;                    // remove, release: we were told that our apply succeeded
     agent_applied_fn applied;
@@ -157,19 +159,21 @@ struct kube_op {
 
     struct kube_entry *entry; // while it runs
     struct kube_call *call;
-    uint64_t round;          // of discovery that it waits for or has seen; 0: none
-    uint64_t newest_before;  // newest version of anything when it was sent
-    uint64_t entry_before;   // version of this object when it was sent
-    char *path;              // of the object
-    struct cm_arena *arena;  // apply: of desired
-    struct cm_json *desired; // apply: as sent
-    bool only_new;           // apply: must not change an object that is there
-    unsigned given;          // apply: rights of others, whose fields are left out
-    char *said;              // apply: what was done besides; NULL: nothing
-    bool cleared;            // apply, run: nothing is in its way any more
-    const char *fixed;       // apply: fields that cannot be changed; the arena's
-    bool at_version;         // apply: only to the version that was looked at
-    int looks;               // apply, release: how often it was looked at
+    uint64_t round;           // of discovery that it waits for or has seen; 0: none
+    uint64_t newest_before;   // newest version of anything when it was sent
+    uint64_t entry_before;    // version of this object when it was sent
+    char *path;               // of the object
+    struct cm_arena *arena;   // apply: of desired
+    struct cm_json *desired;  // apply: as sent
+    struct cm_json *whole;    // apply: before anything was left out; NULL: nothing will be
+    struct kube_drift *drift; // apply: how it still differs; the arena's; NULL: not compared
+    bool only_new;            // apply: must not change an object that is there
+    unsigned given;           // apply: rights of others, whose fields are left out
+    char *said;               // apply: what was done besides; NULL: nothing
+    bool cleared;             // apply, run: nothing is in its way any more
+    const char *fixed;        // apply: fields that cannot be changed; the arena's
+    bool at_version;          // apply: only to the version that was looked at
+    int looks;                // apply, release: how often it was looked at
     bool has_slot;
     struct cm_timer timer; // remove: next look whether it is gone; apply: next try
     int64_t pause_ms;
@@ -320,7 +324,11 @@ void kube_entry_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_js
 void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
                         const char *note);
 void kube_entry_set_version(struct kube_entry *e, const char *api_version);
-void kube_entry_after_op(struct kube_entry *e);
+// kube_entry_compare finds how what was just applied still differs; the arena's.
+void kube_entry_compare(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
+                        struct kube_drift *out);
+// kube_entry_after_op goes on with what kube_entry_compare found; NULL: it was not asked.
+void kube_entry_after_op(struct kube_entry *e, const struct kube_drift *drift);
 void kube_entry_missing(struct kube_entry *e, bool say);
 void kube_entry_unknown(struct kube_entry *e, const char *why);
 void kube_entry_reword(struct kube_entry *e); // why it is not ready is known better now

@@ -22,6 +22,13 @@ static struct cm_json *map_at(struct cm_arena *a, struct cm_json *object, const 
     return map;
 }
 
+void kube_object_mark(struct cm_arena *a, struct cm_json *object, const struct kube_mark *mark) {
+    struct cm_json *labels = map_at(a, map_at(a, object, "metadata"), "labels");
+
+    cm_json_set_string(a, labels, KUBE_LABEL_PART_OF, mark->applyset);
+    cm_json_set_string(a, labels, KUBE_LABEL_APP, mark->app);
+}
+
 enum cm_rc kube_object_prepare(struct cm_arena *a, struct cm_json *object,
                                const struct kube_mark *mark, const char *ns, struct cm_err *err) {
     if (object->type != CM_OBJECT) {
@@ -34,9 +41,7 @@ enum cm_rc kube_object_prepare(struct cm_arena *a, struct cm_json *object,
     } else {
         cm_json_set_string(a, metadata, "namespace", ns);
     }
-    struct cm_json *labels = map_at(a, metadata, "labels");
-    cm_json_set_string(a, labels, KUBE_LABEL_PART_OF, mark->applyset);
-    cm_json_set_string(a, labels, KUBE_LABEL_APP, mark->app);
+    kube_object_mark(a, object, mark);
     return CM_OK;
 }
 

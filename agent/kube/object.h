@@ -32,6 +32,9 @@ CM_MUSTUSE enum cm_rc kube_object_prepare(struct cm_arena *a, struct cm_json *ob
                                           const struct kube_mark *mark, const char *ns,
                                           struct cm_err *err);
 
+// kube_object_mark puts our labels on it.
+void kube_object_mark(struct cm_arena *a, struct cm_json *object, const struct kube_mark *mark);
+
 // kube_object_write writes an object as the body of a server-side apply: JSON that a YAML reader
 // understands the same way. The API server reads YAML there, to which some characters that JSON
 // leaves alone are line breaks or forbidden.

@@ -103,6 +103,7 @@ void kube_op_free(struct kube_op *op) {
     cm_timer_stop(op->k->loop, &op->timer);
     cm_arena_free(op->arena);
     cm_buf_unref(op->bytes);
+    cm_buf_unref(op->sparing.before);
     free(op->app);
     free(op->key);
     free(op->default_namespace);
@@ -168,7 +169,7 @@ void kube_op_done(struct kube_op *op, const struct cm_err *err, int64_t retry_af
     tell(op, err, retry_after_ms, applied); // the entry stays while it has an operation
     if (e != NULL) {
         e->op = NULL;
-        kube_entry_after_op(e);
+        kube_entry_after_op(e, op->drift);
     }
     kube_op_free(op);
 }
@@ -235,6 +236,8 @@ void kube_op_cleared(struct kube_op *op) {
     cm_arena_free(op->arena);
     op->arena = NULL;
     op->desired = NULL;
+    op->whole = NULL;
+    op->drift = NULL;
     give_slot_back(op);
     begin(op);
 }
@@ -314,6 +317,10 @@ static struct kube_op *new_write(struct agent_kube *k, enum kube_op_type type,
     op->recreate = object->recreate;
     op->once = object->once;
     op->account = account_of(object->account);
+    op->sparing = object->sparing;
+    if (op->sparing.before != NULL) {
+        (void)cm_buf_ref(op->sparing.before);
+    }
     op->applied = done;
     return op;
 }

@@ -277,11 +277,11 @@ unsigned kube_entry_given(const struct kube_entry *e) {
     return kube_note_read(a, e->note, &baseline) ? baseline.given : 0;
 }
 
-// give_way leaves out what somebody has by right, or had when the object was applied, or may have
-// as far as we know. What is left out now and was not then, or the other way round, makes the
-// object due.
-static void give_way(struct kube_entry *e, struct cm_arena *a, struct cm_json *desired,
-                     const struct cm_json *live, const struct kube_baseline *baseline) {
+// give_way returns what is desired without what somebody has by right, or had when the object was
+// applied, or may have as far as we know. What is left out now and was not then, or the other way
+// round, makes the object due.
+static struct cm_json *give_way(struct kube_entry *e, struct cm_arena *a, struct cm_json *desired,
+                                const struct cm_json *live, const struct kube_baseline *baseline) {
     unsigned rights = kube_right_of(desired);
     unsigned was = baseline == NULL ? 0 : baseline->given & rights;
     unsigned owned = 0;
@@ -290,10 +290,12 @@ static void give_way(struct kube_entry *e, struct cm_arena *a, struct cm_json *d
     enum kube_knowledge known = kube_owners_of(e, &owned);
     unsigned maybe = known == KUBE_PENDING ? rights : 0;
     e->had |= owned;
-    struct kube_right_given given =
-        kube_right_give(a, desired, live, e->k->field_manager, was | owned | maybe | e->had);
+    unsigned all = was | owned | maybe | e->had;
+    struct cm_json *form = all == 0 ? desired : cm_json_copy(a, desired);
+    struct kube_right_given given = kube_right_give(a, form, live, e->k->field_manager, all);
     e->due = known == KUBE_KNOWN && baseline != NULL && (owned != was || e->had != owned);
     e->undecided = (given.differing & ~(was | owned)) != 0;
+    return form;
 }
 
 enum compared { COMPARED, NOT_YET, UNWANTED };
@@ -304,7 +306,7 @@ static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
     struct kube_baseline baseline;
     bool has_note = kube_note_read(a, e->note, &baseline);
     const struct kube_baseline *known = has_note ? &baseline : NULL;
-    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = e->tracked ? wanted(e, known) : NULL;
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = wanted(e, known);
 
     *out = (struct kube_drift){0};
     if (bytes == NULL) {
@@ -319,9 +321,11 @@ static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
     if (has_note && baseline.once) {
         return COMPARED;
     }
-    give_way(e, a, desired, live, known);
+    struct kube_comparison c = {.desired = desired, .live = live, .baseline = known};
+    c.rules = e->k->host.rules(e->k->host.ctx, e->key, &c.rule_count);
+    c.given = give_way(e, a, desired, live, known);
     e->due |= shared; // to get a label of our own
-    kube_drift_find(a, desired, live, known, out);
+    kube_drift_find(a, &c, out);
     return COMPARED;
 }
 
@@ -409,6 +413,16 @@ static void take_note(struct kube_entry *e, const char *note) {
     }
 }
 
+void kube_entry_compare(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
+                        struct kube_drift *out) {
+    enum compared compared = find_drift(e, a, live, out);
+
+    e->doubtful |= compared == NOT_YET;
+    e->unwanted = compared == UNWANTED;
+    e->drifted = out->count > 0;
+    e->print = compared == COMPARED && !e->drifted ? e->print : 0;
+}
+
 void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
                         const char *note) {
     uint64_t version = kube_object_version(live);
@@ -433,19 +447,20 @@ void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct c
 }
 
 // kube_entry_after_op goes on where observation stopped for an operation.
-void kube_entry_after_op(struct kube_entry *e) {
-    bool missed = e->ahead || e->doubtful || e->drifted || e->undecided || !e->known;
+void kube_entry_after_op(struct kube_entry *e, const struct kube_drift *drift) {
+    bool stale = e->drifted && drift == NULL;
+    bool missed = e->ahead || e->doubtful || stale || e->undecided || !e->known;
 
     e->ahead = false;
     e->print = e->undecided ? 0 : e->print;
     e->pins++; // the core may untrack it when it hears
     if (e->tracked && missed) {
-        if (e->known && !e->drifted) {
-            say(e, NULL, false); // its health was that of the form before
+        if (e->known && !stale) {
+            say(e, drift, false); // its health was that of the form before
         }
         kube_entry_look(e, false);
     } else if (e->tracked && cm_list_empty(&e->at_say)) {
-        say(e, NULL, false);
+        say(e, drift, false);
     }
     e->pins--;
     kube_entry_settle(e);

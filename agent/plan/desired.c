@@ -56,7 +56,8 @@ static enum cm_rc copy_entries(struct agent_bundle *b, char **at, const Holdfast
         if (from->key[0] == '\0' || !is_hash(&from->sha256) || from->size > WIRE_OBJECT_MAX ||
             from->wave < -AGENT_WAVE_MAX || from->wave > AGENT_WAVE_MAX ||
             (uint32_t)from->phase > AGENT_PHASE_GROUND ||
-            (uint32_t)from->hook_delete > AGENT_HOOK_NEVER) {
+            (uint32_t)from->hook_delete > AGENT_HOOK_NEVER ||
+            from->drift_rules > b->drift_rules_count) {
             return cm_fail(err, CM_EINVAL, "entry %zu of App '%s' is malformed", i, m->app);
         }
         if (i > 0 && strcmp(m->entries[i - 1]->key, from->key) >= 0) {
@@ -69,6 +70,7 @@ static enum cm_rc copy_entries(struct agent_bundle *b, char **at, const Holdfast
                                              .wave = (int16_t)from->wave,
                                              .secret = from->secret,
                                              .keep = from->keep,
+                                             .drift_rules = from->drift_rules,
                                              .recreate = from->recreate,
                                              .once = from->once,
                                              .phase = (uint32_t)from->phase & 15U,
@@ -123,6 +125,46 @@ static uint8_t propagation_of(Holdfast__V1__Propagation propagation) {
     }
 }
 
+static const char *const *copy_texts(struct cm_arena *a, char *const *texts, size_t count) {
+    const char **copy = cm_arena_get(a, (count + 1) * sizeof(*copy));
+
+    for (size_t i = 0; i < count; i++) {
+        copy[i] = cm_arena_strdup(a, texts[i]);
+    }
+    return copy;
+}
+
+static void copy_list(struct cm_arena *a, const Holdfast__V1__DriftRules *m,
+                      struct agent_drift_rules *out) {
+    struct cm_spare_rule *rules = cm_arena_get(a, (m->n_rules + 1) * sizeof(*rules));
+    enum agent_drift *modes = cm_arena_get(a, (m->n_rules + 1) * sizeof(*modes));
+    enum cm_spare_how *how = cm_arena_get(a, (2 * m->n_rules + 1) * sizeof(*how));
+
+    for (size_t i = 0; i < m->n_rules; i++) {
+        const Holdfast__V1__DriftRule *r = m->rules[i];
+
+        rules[i] = (struct cm_spare_rule){copy_texts(a, r->fields, r->n_fields), r->n_fields,
+                                          copy_texts(a, r->managers, r->n_managers), r->n_managers};
+        modes[i] = drift_of(r->drift);
+        how[i] = agent_drift_correcting(modes[i]);
+        how[m->n_rules + i] = agent_drift_applying(modes[i]);
+    }
+    *out = (struct agent_drift_rules){rules, modes, how, how + m->n_rules, m->n_rules};
+}
+
+static void copy_rules(struct agent_bundle *b, const Holdfast__V1__Bundle *m) {
+    if (m->n_drift_rules == 0) {
+        return;
+    }
+    b->arena = cm_arena_new(0);
+    struct agent_drift_rules *lists = cm_arena_get(b->arena, m->n_drift_rules * sizeof(*lists));
+    for (size_t i = 0; i < m->n_drift_rules; i++) {
+        copy_list(b->arena, m->drift_rules[i], &lists[i]);
+    }
+    b->drift_rules = lists;
+    b->drift_rules_count = m->n_drift_rules;
+}
+
 // copy_bundle takes over everything but the entries; *at is where their keys go.
 static struct agent_bundle *copy_bundle(const Holdfast__V1__Bundle *m, char **at) {
     struct agent_bundle *b = cm_new(1, bundle_size(m));
@@ -168,6 +210,7 @@ enum cm_rc agent_bundle_decode(const void *bytes, size_t size, const struct cm_s
     char *at = NULL;
     CM_CLEANUP(agent_bundle_unrefp) struct agent_bundle *b = copy_bundle(m, &at);
     b->sha256 = *sha256;
+    copy_rules(b, m);
     rc = copy_entries(b, &at, m, err);
     if (rc == CM_OK) {
         *out = CM_TAKE(b);
@@ -185,7 +228,48 @@ void agent_bundle_unref(struct agent_bundle *b) {
         return;
     }
     cm_rules_free(b->rules);
+    cm_arena_free(b->arena);
     free(b);
+}
+
+const struct agent_drift_rules *agent_bundle_rules(const struct agent_bundle *b,
+                                                   const struct agent_entry *e) {
+    static const struct agent_drift_rules none;
+
+    return e->drift_rules == 0 ? &none : &b->drift_rules[e->drift_rules - 1];
+}
+
+static bool same_texts(const char *const *a, size_t a_count, const char *const *b, size_t b_count) {
+    bool same = a_count == b_count;
+
+    for (size_t i = 0; same && i < a_count; i++) {
+        same = strcmp(a[i], b[i]) == 0;
+    }
+    return same;
+}
+
+static bool same_list(const struct agent_drift_rules *a, const struct agent_drift_rules *b) {
+    bool same = a->count == b->count;
+
+    for (size_t i = 0; same && i < a->count; i++) {
+        const struct cm_spare_rule *x = &a->rules[i];
+        const struct cm_spare_rule *y = &b->rules[i];
+
+        same = a->modes[i] == b->modes[i] &&
+               same_texts(x->fields, x->field_count, y->fields, y->field_count) &&
+               same_texts(x->managers, x->manager_count, y->managers, y->manager_count);
+    }
+    return same;
+}
+
+// Lists are numbered in the order of the objects that need them, so the same rules look the same.
+bool agent_bundle_same_rules(const struct agent_bundle *a, const struct agent_bundle *b) {
+    bool same = a->drift == b->drift && a->drift_rules_count == b->drift_rules_count;
+
+    for (size_t i = 0; same && i < a->drift_rules_count; i++) {
+        same = same_list(&a->drift_rules[i], &b->drift_rules[i]);
+    }
+    return same;
 }
 
 void agent_bundle_unrefp(struct agent_bundle **b) {

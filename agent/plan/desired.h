@@ -16,6 +16,7 @@
 
 #include "agent/driver.h"
 #include "common/err.h"
+#include "common/object/spare.h"
 #include "common/tls/digest.h"
 
 struct cm_arena;
@@ -45,6 +46,7 @@ struct agent_entry {
     bool keep;               // it is not pruned
     bool recreate;           // if it cannot be changed it is deleted and made anew, whatever it is
     bool once;               // it is made if it is not there, and never changed
+    uint32_t drift_rules;    // 1 + place in the bundle's; 0: none
     uint8_t phase : 4;       // enum agent_phase
     uint8_t hook_delete : 4; // enum agent_hook_delete
 };
@@ -52,6 +54,16 @@ struct agent_entry {
 #define AGENT_WAVE_MAX 1000 // waves go from minus that to that
 
 enum agent_drift { AGENT_DRIFT_REPORT, AGENT_DRIFT_CORRECT, AGENT_DRIFT_OFF };
+
+// The rules about differences of an object, with what each says, and what that means for an apply
+// that only corrects and for any other.
+struct agent_drift_rules {
+    const struct cm_spare_rule *rules;
+    const enum agent_drift *modes;
+    const enum cm_spare_how *correcting;
+    const enum cm_spare_how *applying;
+    size_t count;
+};
 
 struct agent_bundle {
     uint32_t refs;
@@ -73,6 +85,9 @@ struct agent_bundle {
     struct cm_sha256 rules_sha256;      // of their text; zeros: none
     const char **depends_on;
     size_t depends_on_count;
+    struct cm_arena *arena; // of the rules; NULL: there are none
+    const struct agent_drift_rules *drift_rules;
+    size_t drift_rules_count;
     struct agent_entry *entries; // sorted by key, no key twice
     size_t entry_count;
     _Alignas(struct agent_entry) char bytes[]; // the arrays and texts above
@@ -120,6 +135,21 @@ CM_MUSTUSE enum cm_rc agent_bundle_decode(const void *bytes, size_t size,
 struct agent_bundle *agent_bundle_ref(struct agent_bundle *b);
 void agent_bundle_unref(struct agent_bundle *b); // NULL is fine
 void agent_bundle_unrefp(struct agent_bundle **b);
+
+// agent_bundle_rules returns the rules about differences of an entry, perhaps none.
+const struct agent_drift_rules *agent_bundle_rules(const struct agent_bundle *b,
+                                                   const struct agent_entry *e);
+// agent_bundle_same_rules tells whether two bundles treat all differences alike.
+bool agent_bundle_same_rules(const struct agent_bundle *a, const struct agent_bundle *b);
+
+// agent_drift_correcting says what an apply that only corrects does about a difference;
+// agent_drift_applying what any other does.
+static inline enum cm_spare_how agent_drift_correcting(enum agent_drift mode) {
+    return mode == AGENT_DRIFT_CORRECT ? CM_SPARE_NEVER : CM_SPARE_ALWAYS;
+}
+static inline enum cm_spare_how agent_drift_applying(enum agent_drift mode) {
+    return mode == AGENT_DRIFT_OFF ? CM_SPARE_UNLESS_NEW : CM_SPARE_NEVER;
+}
 
 static inline bool agent_entry_is_hook(const struct agent_entry *e) {
     return e->phase == AGENT_PHASE_PRE_APPLY || e->phase == AGENT_PHASE_POST_APPLY;

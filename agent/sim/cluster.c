@@ -382,11 +382,40 @@ static bool set_live(struct agent_sim *sim, struct sim_object *o, const struct c
     return true;
 }
 
-// put_desired makes the object as we want it; others' fields stay.
+static const char *manager_of(void *ctx, const char *path) {
+    const struct sim_change *by = sim_changed_by(ctx, path);
+
+    return by == NULL ? "" : by->manager;
+}
+
+struct cm_spare sim_spare(struct sim_object *o, const struct cm_spare_rule *rules, size_t count) {
+    return (struct cm_spare){.rules = rules, .count = count, .manager_of = manager_of, .ctx = o};
+}
+
+// spared returns what is to be applied when what shall be let be is taken over as it is; a
+// reference. What cannot be read is refused later.
+static struct cm_buf *spared(struct cm_arena *a, struct sim_object *o,
+                             const struct agent_object *object) {
+    const struct agent_sparing *s = &object->sparing;
+    struct cm_spare spare = sim_spare(o, s->rules, s->count);
+    struct cm_json *desired = o == NULL ? NULL : parse(a, object->bytes);
+    bool any = s->count > 0 || s->otherwise != CM_SPARE_NEVER;
+
+    if (desired == NULL || !any) {
+        return cm_buf_ref(object->bytes);
+    }
+    (void)cm_spare_apply(a, &spare, s->how, s->otherwise, parse(a, s->before), desired,
+                         parse(a, o->live));
+    return canonical(desired);
+}
+
+// put_desired makes the object as we want it; others' fields stay. `form` is what of it is applied
+// now.
 static enum cm_rc put_desired(struct agent_sim *sim, struct cm_arena *a, struct sim_object *o,
-                              struct cm_buf *desired, bool *written, struct cm_err *err) {
+                              struct cm_buf *desired, struct cm_buf *form, bool *written,
+                              struct cm_err *err) {
     struct cm_json *tree = NULL;
-    enum cm_rc rc = cm_json_parse(a, (const char *)desired->data, desired->size, NULL, &tree, err);
+    enum cm_rc rc = cm_json_parse(a, (const char *)form->data, form->size, NULL, &tree, err);
 
     if (rc < 0) {
         return rc;
@@ -401,14 +430,17 @@ static enum cm_rc put_desired(struct agent_sim *sim, struct cm_arena *a, struct 
     cm_buf_unref(o->applied);
     o->applied =
         same_bytes(desired, o->live) ? cm_buf_ref(o->live) : sim_share(sim, cm_buf_ref(desired));
-    drop_changes(o);
+    if (same_bytes(desired, form)) { // else something of others is still there
+        drop_changes(o);
+    }
     return CM_OK;
 }
 
 // may_change tells whether an object that is there may become what is desired. One that cannot be
 // changed is dropped if it is to be made anew.
 static enum cm_rc may_change(struct agent_sim *sim, struct sim_object *o,
-                             const struct agent_object *object, struct cm_err *err) {
+                             const struct agent_object *object, const struct cm_buf *form,
+                             struct cm_err *err) {
     const char *field = "";
     enum cm_rc rc = CM_OK;
 
@@ -423,9 +455,9 @@ static enum cm_rc may_change(struct agent_sim *sim, struct sim_object *o,
         rc = cm_object_owner_check(parse(a, o->live), NULL, err);
     }
     if (rc == CM_OK && object->yields) {
-        rc = sim_check_conflicts(o, object->bytes, err);
+        rc = sim_check_conflicts(o, form, err);
     }
-    if (rc < 0 || !sim_is_fixed(o, object->bytes, &field)) {
+    if (rc < 0 || !sim_is_fixed(o, form, &field)) {
         return rc;
     }
     if (!object->recreate) {
@@ -439,9 +471,10 @@ static enum cm_rc may_change(struct agent_sim *sim, struct sim_object *o,
 }
 
 // put makes an object new, or changes it.
-static enum cm_rc put(struct agent_sim *sim, struct cm_arena *a, const char *key,
-                      const struct agent_object *object, bool *written, struct sim_object **out,
+static enum cm_rc put(struct agent_sim *sim, const char *key, const struct agent_object *object,
+                      struct cm_buf *form, bool *written, struct sim_object **out,
                       struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct sim_object *o = sim_find(sim, key);
     bool is_new = o == NULL;
 
@@ -450,7 +483,7 @@ static enum cm_rc put(struct agent_sim *sim, struct cm_arena *a, const char *key
         cm_buf_unref(o->applied);
         o->applied = cm_buf_ref(o->live); // as if we had set all of it
     }
-    enum cm_rc rc = put_desired(sim, a, o, object->bytes, written, err);
+    enum cm_rc rc = put_desired(sim, a, o, object->bytes, form, written, err);
     if (rc < 0) {
         if (is_new) {
             drop_object(sim, o);
@@ -477,8 +510,9 @@ enum cm_rc sim_apply(struct agent_sim *sim, const struct agent_object *object, b
         *out = o;
         return CM_OK;
     }
-    rc = rc < 0 || o == NULL ? rc : may_change(sim, o, object, err);
-    rc = rc < 0 ? rc : put(sim, a, key, object, written, out, err);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *form = spared(a, o, object);
+    rc = rc < 0 || o == NULL ? rc : may_change(sim, o, object, form, err);
+    rc = rc < 0 ? rc : put(sim, key, object, form, written, out, err);
     if (rc < 0) {
         return rc;
     }
@@ -523,7 +557,7 @@ void sim_adopt(struct agent_sim *sim, const struct agent_owned *owned, struct cm
         return;
     }
     struct sim_object *o = object_new(sim, key);
-    if (put_desired(sim, a, o, desired, &written, &err) < 0) {
+    if (put_desired(sim, a, o, desired, desired, &written, &err) < 0) {
         drop_object(sim, o);
         return;
     }

@@ -36,6 +36,7 @@ struct op {
     bool recreate;
     bool once;
     const struct agent_sim *sim;
+    struct agent_sparing sparing;
     agent_applied_fn applied;
     agent_tail_fn tail;
     agent_removed_fn removed;
@@ -81,6 +82,7 @@ static struct agent_sim_driver *self(struct agent_driver *d) {
 static void op_free(struct op *op) {
     cm_list_remove(&op->in_queue);
     cm_buf_unref(op->bytes);
+    cm_buf_unref(op->sparing.before);
     free(op->app);
     free(op->key);
     free(op->default_namespace);
@@ -164,7 +166,8 @@ static void end_apply(struct agent_sim_driver *d, struct op *op, bool canceled) 
                                   .adopt = op->adopt,
                                   .yields = op->yields,
                                   .recreate = op->recreate,
-                                  .once = op->once};
+                                  .once = op->once,
+                                  .sparing = op->sparing};
     struct agent_applied result = {.uid = "", .note = ""};
     struct sim_object *o = NULL;
 
@@ -321,6 +324,10 @@ static void queue_write(struct agent_driver *base, enum op_type type,
     op->recreate = object->recreate;
     op->once = object->once;
     op->account = cm_strdup(object->account);
+    op->sparing = object->sparing;
+    if (op->sparing.before != NULL) {
+        op->sparing.before = sim_share(d->sim, cm_buf_ref(op->sparing.before));
+    }
     op->applied = done;
     start_ops(d);
 }
@@ -393,7 +400,9 @@ static void recover(struct agent_driver *base, agent_found_fn found, agent_recov
 // An observation in the making.
 struct look {
     struct cm_arena *a;
-    const struct sim_object *object;
+    struct sim_object *object;
+    const struct cm_spare_rule *rules;
+    size_t rule_count;
     struct agent_field_drift *fields;
     struct agent_observation *out;
 };
@@ -410,12 +419,13 @@ static bool is_secret_value(const struct sim_object *o, const char *path) {
            (strncmp(path, "data", 4) == 0 || strncmp(path, "stringData", 10) == 0);
 }
 
-static void add_field(struct look *l, const struct cm_difference *d) {
+static void add_field(struct look *l, const struct cm_difference *d, size_t rule) {
     const struct sim_change *by = changed_by(l->object, d->path);
     bool secret = is_secret_value(l->object, d->path);
     struct agent_field_drift *f = &l->fields[l->out->drift_count++];
 
     *f = (struct agent_field_drift){
+        .rule = rule == CM_SPARE_NO_RULE ? 0 : rule + 1,
         .path = d->path,
         .desired = secret ? "***" : cm_difference_text(l->a, d->desired, VALUE_MAX),
         .actual = d->actual == NULL ? ""
@@ -440,8 +450,11 @@ static void compare(struct look *l, const struct cm_buf *desired) {
         return;
     }
     cm_object_diff(l->a, want, have, AGENT_DRIFT_MAX, &found);
+    struct cm_spare spare = sim_spare(l->object, l->rules, l->rule_count);
+    size_t rules[AGENT_DRIFT_MAX];
+    cm_spare_sort(l->a, &spare, want, have, &found, rules);
     for (size_t i = 0; i < found.count; i++) {
-        add_field(l, &found.items[i]);
+        add_field(l, &found.items[i], rules[i]);
     }
     l->out->drift_more = found.more;
 }
@@ -477,8 +490,9 @@ static void observe_now(struct agent_sim_driver *d, const struct tracked *t) {
     out.uid = o->uid;
     out.health = sim_health(o, &out.message);
     if (!t->once && may_differ(o, desired)) {
-        struct look l = {a, o, fields, &out};
+        struct look l = {.a = a, .object = o, .fields = fields, .out = &out};
 
+        l.rules = d->host.rules(d->host.ctx, t->core_key, &l.rule_count);
         compare(&l, desired);
     }
     d->host.observed(d->host.ctx, &out);

@@ -80,6 +80,9 @@ void sim_release(struct agent_sim *sim, const char *key, const char *uid);
 // sim_changed_by returns who set a field, or something above or below it, last; NULL: nobody else.
 const struct sim_change *sim_changed_by(const struct sim_object *o, const char *path);
 
+// sim_spare asks an object who set its fields.
+struct cm_spare sim_spare(struct sim_object *o, const struct cm_spare_rule *rules, size_t count);
+
 // sim_check_conflicts fails, naming field and manager, if somebody else has set a field of a
 // desired object to something else.
 enum cm_rc sim_check_conflicts(const struct sim_object *o, const struct cm_buf *desired,

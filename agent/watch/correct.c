@@ -21,14 +21,25 @@ enum {
     BUDGET = 5,        // corrections until it is a fight
 };
 
+// is_wrong tells whether something is not as it shall be that is to be corrected.
+static bool is_wrong(const struct seen *s, const struct agent_claim *claim) {
+    if (s->health == AGENT_HEALTH_MISSING) {
+        return claim->app->bundle->drift == AGENT_DRIFT_CORRECT;
+    }
+    for (size_t i = 0; i < s->drift_count; i++) {
+        if (watch_mode(claim, s->drift[i].rule) == AGENT_DRIFT_CORRECT) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // shall_correct tells whether an object is to be put right.
 static bool shall_correct(const struct agent_watch *w, const struct seen *s) {
     const struct agent_claim *claim = watch_claim(w, s);
 
     return claim != NULL && !agent_entry_is_hook(claim->entry) && !s->telling.removed &&
-           !w->unreachable && !claim->app->bundle->suspend &&
-           (s->due || ((s->drift_count > 0 || s->health == AGENT_HEALTH_MISSING) &&
-                       claim->app->bundle->drift == AGENT_DRIFT_CORRECT));
+           !w->unreachable && !claim->app->bundle->suspend && (s->due || is_wrong(s, claim));
 }
 
 static void schedule(struct agent_watch *w) {
@@ -172,7 +183,7 @@ static void correct_one(struct agent_watch *w, struct correction *c, int64_t now
 
     if (!shall_correct(w, s)) {
         cm_list_remove(&c->due);
-    } else if (agent_apply_correct(w->apply, s->key)) {
+    } else if (agent_apply_correct(w->apply, s->key, s->due)) {
         cm_list_remove(&c->due);
         c->last_ms = now;
         if (!s->due) {

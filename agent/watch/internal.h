@@ -12,6 +12,8 @@
 #define HEALTHS 5 // values of enum agent_health
 
 struct field {
+    enum agent_difference difference;
+    size_t rule; // as the driver told it
     char *path;
     char *desired;
     char *actual;
@@ -74,7 +76,8 @@ struct seen {
     char *left;    // why it is still there
     char *fight;   // why it is not corrected any more
     struct field *drift;
-    size_t drift_count;
+    size_t drift_count;            // of them foreign, and not to be ignored; they come first
+    size_t field_count;            // all that are told
     bool drift_more;               // fields differ that are not in `drift`
     bool applied_again;            // since this drift was seen, or just now
     enum drift_end ended;          // the last drift there was
@@ -144,6 +147,16 @@ void watch_time(struct agent_watch *w, struct app *a);
 void watch_late(void *watch);
 // watch_timeout_s returns how long it may take; 0: as long as it likes.
 uint32_t watch_timeout_s(const struct agent_watch *w, const struct app *a);
+
+// watch_take_drift takes down what differs of an object, and tells what of it is new. The caller
+// counts.
+enum watch_news { WATCH_NO_NEWS, WATCH_OTHER_FIELDS, WATCH_OTHER_DRIFT };
+enum watch_news watch_take_drift(const struct agent_watch *w, struct seen *s,
+                                 const struct agent_observation *what);
+void watch_drop_drift(struct seen *s);
+
+// watch_mode says what is done about a difference.
+enum agent_drift watch_mode(const struct agent_claim *claim, size_t rule);
 
 // watch_claim returns who lists an object, or NULL.
 const struct agent_claim *watch_claim(const struct agent_watch *w, const struct seen *s);

@@ -178,10 +178,24 @@ static Holdfast__V1__AppReport *app_report(const struct agent_watch *w, struct c
     return m;
 }
 
-static Holdfast__V1__FieldDrift *field_report(struct cm_arena *a, const struct field *f) {
+// difference_of: what is foreign and does not count is ignored.
+static Holdfast__V1__Difference difference_of(const struct field *f, bool counts) {
+    switch (f->difference) {
+    case AGENT_DIFFERENCE_RIGHT:
+        return HOLDFAST__V1__DIFFERENCE__BY_RIGHT;
+    case AGENT_DIFFERENCE_NOISE:
+        return HOLDFAST__V1__DIFFERENCE__NOISE;
+    default:
+        return counts ? HOLDFAST__V1__DIFFERENCE__FOREIGN : HOLDFAST__V1__DIFFERENCE__IGNORED;
+    }
+}
+
+static Holdfast__V1__FieldDrift *field_report(struct cm_arena *a, const struct field *f,
+                                              bool counts) {
     Holdfast__V1__FieldDrift *m = cm_arena_get(a, sizeof(*m));
 
     holdfast__v1__field_drift__init(m);
+    m->difference = difference_of(f, counts);
     m->path = clip(a, f->path, WIRE_MESSAGE_MAX);
     m->desired = clip(a, f->desired, WIRE_VALUE_MAX);
     m->actual = clip(a, f->actual, WIRE_VALUE_MAX);
@@ -213,7 +227,7 @@ static Holdfast__V1__DriftEnd drift_end_of(enum drift_end end) {
 
 static Holdfast__V1__ObjectReport *object_report(struct cm_arena *a, const struct seen *s) {
     Holdfast__V1__ObjectReport *m = cm_arena_get(a, sizeof(*m));
-    size_t fields = s->drift_count < FIELDS_MAX ? s->drift_count : FIELDS_MAX;
+    size_t fields = s->field_count < FIELDS_MAX ? s->field_count : FIELDS_MAX;
 
     holdfast__v1__object_report__init(m);
     m->app = clip(a, s->app->name, WIRE_NAME_MAX);
@@ -231,7 +245,7 @@ static Holdfast__V1__ObjectReport *object_report(struct cm_arena *a, const struc
     m->drift_more = s->drift_more || s->drift_count > fields;
     m->drift = cm_arena_get(a, (fields + 1) * sizeof(*m->drift));
     for (; m->n_drift < fields; m->n_drift++) {
-        m->drift[m->n_drift] = field_report(a, &s->drift[m->n_drift]);
+        m->drift[m->n_drift] = field_report(a, &s->drift[m->n_drift], m->n_drift < s->drift_count);
     }
     return m;
 }

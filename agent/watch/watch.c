@@ -12,20 +12,6 @@
 
 // ---- Records
 
-static void drop_drift(struct seen *s) {
-    for (size_t i = 0; i < s->drift_count; i++) {
-        free(s->drift[i].path);
-        free(s->drift[i].desired);
-        free(s->drift[i].actual);
-        free(s->drift[i].manager);
-        free(s->drift[i].operation);
-    }
-    free(s->drift);
-    s->drift = NULL;
-    s->drift_count = 0;
-    s->drift_more = false;
-}
-
 static void seen_free(void *value) {
     struct seen *s = value;
 
@@ -35,7 +21,7 @@ static void seen_free(void *value) {
         cm_list_remove(&s->correction->due);
         free(s->correction);
     }
-    drop_drift(s);
+    watch_drop_drift(s);
     free(s->key);
     free(s->message);
     free(s->failure);
@@ -269,73 +255,11 @@ bool agent_watch_wrong(void *watch, const char *key) {
 
 // ---- From the driver
 
-static bool same_field(const struct field *f, const struct agent_field_drift *d) {
-    return strcmp(f->path, d->path) == 0 && strcmp(f->desired, d->desired) == 0 &&
-           strcmp(f->actual, d->actual) == 0 && strcmp(f->manager, d->manager) == 0 &&
-           f->at_ms == d->at_ms;
-}
-
-static bool same_drift(const struct seen *s, const struct agent_field_drift *drift, size_t n) {
-    if (s->drift_count != n) {
-        return false;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (!same_field(&s->drift[i], &drift[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void set_drift(struct seen *s, const struct agent_field_drift *drift, size_t n) {
-    drop_drift(s);
-    s->drift = n == 0 ? NULL : cm_new(n, sizeof(*s->drift));
-    s->drift_count = n;
-    for (size_t i = 0; i < n; i++) {
-        s->drift[i] = (struct field){.path = cm_strdup(drift[i].path),
-                                     .desired = cm_strdup(drift[i].desired),
-                                     .actual = cm_strdup(drift[i].actual),
-                                     .manager = cm_strdup(drift[i].manager),
-                                     .operation = cm_strdup(drift[i].operation),
-                                     .at_ms = drift[i].at_ms};
-    }
-}
-
-// drift_counts: an object that is still to be applied differs because Git changed, an App may not
-// want to hear of drift, and what a hook made is of no use once it has run.
-static bool drift_counts(const struct agent_watch *w, const struct seen *s) {
-    const struct agent_claim *claim = watch_claim(w, s);
-
-    return claim != NULL && !may_drift(claim) && !agent_entry_is_hook(claim->entry) &&
-           cm_sha256_equal(&claim->entry->sha256, &s->sha256);
-}
-
 // may_be_gone: nobody lists it, or it is what a hook made.
 static bool may_be_gone(const struct agent_watch *w, const struct seen *s) {
     const struct agent_claim *claim = watch_claim(w, s);
 
     return s->left != NULL || (claim != NULL && agent_entry_is_hook(claim->entry));
-}
-
-// note_end remembers who put an object right. The target may say so before our own request is over;
-// what is not compared any more, or may be tried again at any time, is not known.
-static void note_end(struct seen *s, bool compared) {
-    enum agent_applied_state state = s->app->applied;
-    bool settled = state == AGENT_APP_APPLIED || state == AGENT_APP_SUSPENDED;
-
-    if (s->applied_again || (compared && state == AGENT_APP_APPLYING)) {
-        s->ended = DRIFT_END_CORRECTED;
-    } else {
-        s->ended = compared && settled ? DRIFT_END_PUT_BACK : DRIFT_END_UNKNOWN;
-    }
-}
-
-static void log_drift(const struct seen *s) {
-    const struct field *f = &s->drift[0];
-
-    cm_log(CM_LOG_INFO, "agent.drift", "an object was changed by somebody else", "app",
-           s->app->name, "object", s->key, "field", f->path, "desired", f->desired, "actual",
-           f->actual, "manager", f->manager, NULL);
 }
 
 // tell_whom_it_holds_up: an App speaks in the words of its worst object, and so does what waits for
@@ -359,31 +283,19 @@ void agent_watch_observed(void *watch, const struct agent_observation *what) {
     if (s == NULL || s->telling.removed || w->shut) {
         return;
     }
-    bool compared = drift_counts(w, s);
-    size_t n = compared ? what->drift_count : 0;
     bool other_health = s->health != what->health;
-    bool more = n > 0 && what->drift_more;
-    bool other_drift = !same_drift(s, what->drift, n) || s->drift_more != more;
     bool other_words = set_text(&s->message, what->message);
 
+    count(s, false);
+    enum watch_news news = watch_take_drift(w, s, what);
     s->due = what->due;
-    if (other_health || other_drift) {
-        count(s, false);
-        s->health = what->health;
-        if (other_drift) {
-            note_end(s, compared);
-            set_drift(s, what->drift, n);
-            s->drift_more = more;
-            s->applied_again = false;
-        }
-        count(s, true);
+    s->health = what->health;
+    count(s, true);
+    if (other_health || news == WATCH_OTHER_DRIFT) {
         watch_dirty_app(w, s->app);
     }
-    if (other_health || other_drift || other_words) {
+    if (other_health || other_words || news != WATCH_NO_NEWS) {
         watch_dirty_object(w, s);
-    }
-    if (other_drift && n > 0) {
-        log_drift(s);
     }
     tell_whom_it_holds_up(w, s, other_health, other_words);
     if (s->health == AGENT_HEALTH_MISSING && w->apply != NULL && may_be_gone(w, s)) {
@@ -532,7 +444,7 @@ void agent_watch_removed(void *watch, const char *app, const char *key) {
     s->telling.removed = true;
     w->has_removed = true;
     s->health = AGENT_HEALTH_UNKNOWN; // of the next one of that name
-    drop_drift(s);
+    watch_drop_drift(s);
     watch_consider(w, s);
     watch_dirty_object(w, s);
     watch_dirty_app(w, s->app);

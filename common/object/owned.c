@@ -119,6 +119,37 @@ bool cm_object_manager_of(const struct cm_json *live, const char *path, struct c
     return true;
 }
 
+// holds_exactly tells whether a set names a field itself, or something below it.
+static bool holds_exactly(struct cm_arena *a, const struct cm_json *set,
+                          const struct cm_path *path) {
+    for (size_t i = 0; i < path->count; i++) {
+        set = set->count == 0 ? NULL : child_of(a, set, &path->segments[i]);
+        if (set == NULL || set->type != CM_OBJECT) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool cm_object_is_kept(const struct cm_json *live, const char *path, const char *manager) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_path parsed;
+
+    if (!cm_path_parse(a, path, &parsed)) {
+        return false;
+    }
+    for (const struct cm_json *e = entries_of(live); e != NULL; e = e->next) {
+        const struct cm_json *set = fields_of(e);
+        bool ours = strcmp(text_of(e, "manager"), manager) == 0 &&
+                    strcmp(text_of(e, "operation"), "Apply") == 0;
+
+        if (!ours && set != NULL && holds_exactly(a, set, &parsed)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // unite adds the set `more` to `set`, both of them not empty. The whole of a value, {}, wins.
 static void unite(struct cm_arena *a, struct cm_json *set, const struct cm_json *more) {
     CM_CLEANUP(cm_json_index_done) struct cm_json_index index;

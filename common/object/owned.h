@@ -25,6 +25,11 @@ struct cm_manager {
 // below it; the latest, if several did. It returns false if nobody did.
 bool cm_object_manager_of(const struct cm_json *live, const char *path, struct cm_manager *out);
 
+// cm_object_is_kept tells whether somebody else than this manager, by an Apply, has the very field
+// at a path, so that it stays as it is when the manager no longer applies it. A field inside of
+// what has one owner as a whole is not kept like that.
+bool cm_object_is_kept(const struct cm_json *live, const char *path, const char *manager);
+
 // cm_object_restrict copies what is left of a live object when only the fields stay that a manager
 // owns, and apiVersion, kind, name, namespace and the keys of list entries, which say what they
 // belong to. Status is left out.

@@ -200,6 +200,7 @@ static const struct hub_route routes[] = {
     LIST(API "status", "status"),
     LIST(API "objects", "objects"),
     LIST(API "drift", "drift"),
+    LIST(API "differences", "differences"),
     LIST(API "events", "events"),
     LIST(API "revisions", "revisions"),
     LIST(API "problems", "problems"),

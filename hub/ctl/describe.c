@@ -292,25 +292,16 @@ static enum cm_rc ask(struct ctl *c, const char *list, const char *first, const 
     return ctl_call(c, "GET", path, NULL, NULL, out);
 }
 
-// Adds the drift of this object; the API lists that of a cluster.
+// Adds all differences of this object, whoever made them.
 static enum cm_rc add_drift(struct ctl *c, const char *key, struct cm_json *object) {
-    struct ctl_param params[] = {{"cluster", c->options.cluster}, {NULL, NULL}};
-    struct cm_json *own = cm_json_new(c->arena, CM_ARRAY);
+    struct ctl_param params[] = {{"cluster", c->options.cluster}, {"key", key}, {NULL, NULL}};
     struct cm_json *drift = NULL;
-    enum cm_rc rc = ctl_list(c, "/drift", params, 0, &drift);
+    enum cm_rc rc = ctl_list(c, "/differences", params, 0, &drift);
 
-    if (rc < 0 || drift == NULL) {
-        return rc;
+    if (rc == CM_OK && drift != NULL) {
+        cm_json_set(c->arena, object, "drift", cm_json_copy(c->arena, drift));
     }
-    for (const struct cm_json *at = drift->first; at != NULL; at = at->next) {
-        const char *text = cm_json_string(cm_json_get(at, "key"));
-
-        if (text != NULL && strcmp(text, key) == 0) {
-            cm_json_append(own, cm_json_copy(c->arena, at));
-        }
-    }
-    cm_json_set(c->arena, object, "drift", own);
-    return CM_OK;
+    return rc;
 }
 
 // An object of one cluster: the API tells its parts in three lists.

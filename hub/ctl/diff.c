@@ -89,6 +89,18 @@ static void print_which(struct ctl *c, const struct alike *alike) {
 
 // ---- Drift
 
+static void print_class(const struct cm_json *row) {
+    static const char *const words[][2] = {{"right", "another controller's by right"},
+                                           {"noise", "how the API server writes it"},
+                                           {"ignored", "ignored"}};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcmp(text_of(row, "class"), words[i][0]) == 0) {
+            (void)printf("  %s[%s]%s", ctl_dim(), words[i][1], ctl_plain());
+        }
+    }
+}
+
 static void print_field(struct ctl *c, const struct cm_json *row) {
     const char *actual = text_of(row, "actual");
     const char *manager = shown(c, row, "manager");
@@ -99,6 +111,7 @@ static void print_field(struct ctl *c, const struct cm_json *row) {
         (void)printf("  %s(by %s, %s ago)%s", ctl_dim(), manager,
                      ctl_age(cm_json_int(cm_json_get(row, "atMs"), 0), age), ctl_plain());
     }
+    print_class(row);
     (void)putchar('\n');
     ctl_lines_diff(c, text_of(row, "desired"), actual);
 }
@@ -144,8 +157,8 @@ static void print_drift(struct ctl *c, const struct cm_json *items) {
 
         cm_str_addf(&look, "%s %s", text_of(at, "app"), text_of(at, "key"));
         for (; same_object(first, at); at = at->next, rows++) {
-            cm_str_addf(&look, "\n%s\n%s\n%s", text_of(at, "path"), text_of(at, "desired"),
-                        text_of(at, "actual"));
+            cm_str_addf(&look, "\n%s\n%s\n%s\n%s", text_of(at, "path"), text_of(at, "desired"),
+                        text_of(at, "actual"), text_of(at, "class"));
         }
         add_alike(&f, cm_str_get(&look), first, rows);
     }
@@ -202,6 +215,16 @@ static enum cm_rc print_both(struct ctl *c, struct cm_json *drift, struct cm_jso
     return CM_OK;
 }
 
+// count_drift leaves out what only --all shows.
+static size_t count_drift(const struct cm_json *rows) {
+    size_t count = 0;
+
+    for (const struct cm_json *at = rows->first; at != NULL; at = at->next) {
+        count += strcmp(text_of(at, "class"), "foreign") == 0 ? 1 : 0;
+    }
+    return count;
+}
+
 int ctl_diff(struct ctl *c) {
     const struct ctl_options *o = &c->options;
     struct cm_json *drift = NULL;
@@ -214,13 +237,13 @@ int ctl_diff(struct ctl *c) {
                                  {"group", o->group}, {"selector", o->selector},
                                  {NULL, NULL}, // the state, for the second
                                  {NULL, NULL}};
-    if (ctl_list(c, "/drift", params, 0, &drift) < 0) {
+    if (ctl_list(c, o->all ? "/differences" : "/drift", params, 0, &drift) < 0) {
         return CTL_ERROR;
     }
     params[4] = (struct ctl_param){"state", "not-applied"};
     if (ctl_list(c, "/status", params, 0, &pending) < 0) {
         return CTL_ERROR;
     }
-    int code = drift->count + pending->count == 0 ? CTL_DONE : CTL_NO;
+    int code = count_drift(drift) + pending->count == 0 ? CTL_DONE : CTL_NO;
     return print_both(c, drift, pending) < 0 ? CTL_ERROR : code;
 }

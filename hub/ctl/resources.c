@@ -81,6 +81,7 @@ static const struct ctl_column drift[] = {
     {"OBJECT", "key", CTL_TEXT, CTL_ALWAYS},       {"FIELD", "path", CTL_TEXT, CTL_ALWAYS},
     {"DESIRED", "desired", CTL_TEXT, CTL_ALWAYS},  {"ACTUAL", "actual", CTL_TEXT, CTL_ALWAYS},
     {"MANAGER", "manager", CTL_TEXT, CTL_IF_ROOM}, {"AGO", "atMs", CTL_AGE, CTL_IF_ROOM},
+    {"HOW", "operation", CTL_TEXT, CTL_IF_WIDE},   {"CLASS", "class", CTL_TEXT, CTL_IF_ROOM},
     {"MORE", "more", CTL_YES, CTL_IF_ROOM},        {"FOUGHT", "fought", CTL_NUMBER, CTL_IF_ROOM},
 };
 
@@ -185,6 +186,13 @@ const struct ctl_resource ctl_resources[] = {
      COLUMNS(drift),
      .params = "app cluster",
      .about = "fields that are not as Git says"},
+    {.name = "differences",
+     .one = "difference",
+     .words = "difference differences",
+     .names = "cluster key path",
+     COLUMNS(drift),
+     .params = "app cluster",
+     .about = "the same, and what is no drift: ignored, another controller's by right, noise"},
     {.name = "events",
      .one = "event",
      .words = "event events ev",

@@ -53,12 +53,15 @@ const struct ctl_verb ctl_verbs[] = {
      .group = SEE,
      .arguments = "[[TYPE] NAME]",
      .summary = "Show where clusters are not as Git says; exit code 1 if somewhere.",
-     .about = "TYPE NAME is 'app NAME', 'cluster NAME' or 'group NAME', as --app and so on; a NAME "
-              "alone will do where nothing else has it. Where "
-              "clusters differ alike they are shown once.",
+     .about =
+         "TYPE NAME is 'app NAME', 'cluster NAME' or 'group NAME', as --app and so on; a NAME "
+         "alone will do where nothing else has it. Where "
+         "clusters differ alike they are shown once. --all also shows what is no drift: fields "
+         "that another controller has by right, that a rule ignores, or that the API server "
+         "writes in another way.",
      .example = "holdfast diff\nholdfast diff cluster eu-west-01\nholdfast diff --app checkout "
                 "-o json",
-     .options = "output app cluster group selector",
+     .options = "output app cluster group selector all",
      .outputs = "table json yaml name jsonpath",
      .completes = "targets named",
      .run = ctl_diff},

@@ -11,6 +11,7 @@
 #include "common/str.h"
 #include "common/yaml.h"
 #include "hub/render/diag.h"
+#include "hub/render/tolerate.h"
 #include "hub/render/values.h"
 
 static const struct cm_json_limits limits = {
@@ -246,9 +247,9 @@ static void read_source(struct cm_arena *a, const struct cm_json *node,
     out->exclude = read_texts(a, cm_json_get(node, "exclude"), &out->exclude_count);
 }
 
-static enum hub_drift drift_of(const struct cm_json *node) {
+static enum hub_drift drift_of(const struct cm_json *node, enum hub_drift otherwise) {
     if (node == NULL) {
-        return HUB_DRIFT_REPORT;
+        return otherwise;
     }
     if (node->type == CM_BOOL || strcmp(node->text, "off") == 0) { // unquoted `off` is false
         return HUB_DRIFT_OFF;
@@ -286,6 +287,28 @@ static enum hub_propagation propagation_of(const char *word) {
                                            : HUB_PROPAGATION_BACKGROUND;
 }
 
+static void read_tolerances(struct cm_arena *a, const struct cm_json *list,
+                            struct hub_app_doc *out) {
+    struct hub_tolerance *all = NULL;
+
+    if (list == NULL) {
+        return;
+    }
+    all = cm_arena_get(a, (list->count + 1) * sizeof(*all));
+    for (const struct cm_json *item = list->first; item != NULL; item = item->next) {
+        struct hub_tolerance *t = &all[out->tolerance_count++];
+
+        t->group = word(item, "group", NULL);
+        t->kind = word(item, "kind", NULL);
+        t->name = word(item, "name", NULL);
+        t->namespace = word(item, "namespace", NULL);
+        t->rule.fields = read_texts(a, cm_json_get(item, "jsonPointers"), &t->rule.field_count);
+        t->rule.managers = read_texts(a, cm_json_get(item, "managers"), &t->rule.manager_count);
+        t->rule.drift = drift_of(cm_json_get(item, "drift"), HUB_DRIFT_OFF);
+    }
+    out->tolerances = all;
+}
+
 static void read_app(struct cm_arena *a, const struct cm_json *document, struct hub_app_doc *out) {
     const struct cm_json *spec = cm_json_get(document, "spec");
 
@@ -294,7 +317,8 @@ static void read_app(struct cm_arena *a, const struct cm_json *document, struct 
     out->service_account = word(spec, "serviceAccountName", NULL);
     out->values = cm_json_get(spec, "values");
     out->index = hub_values_index(out->values);
-    out->drift = drift_of(cm_json_get(spec, "drift"));
+    out->drift = drift_of(cm_json_get(spec, "drift"), HUB_DRIFT_REPORT);
+    read_tolerances(a, cm_json_get(spec, "ignoreDifferences"), out);
     out->prune = flag(spec, "prune", true);
     out->suspend = flag(spec, "suspend", false);
     out->adopt = flag(spec, "adopt", false);

@@ -108,6 +108,8 @@ struct hub_app_doc {
     enum hub_propagation propagation;
     bool recreate;
     struct hub_health health;
+    const struct hub_tolerance *tolerances; // ignoreDifferences
+    size_t tolerance_count;
     bool literal; // no variables in manifests
 };
 

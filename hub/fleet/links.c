@@ -246,6 +246,8 @@ static void render(struct hub_update *u, const struct input *in, struct hub_vari
         .propagation = doc->app.propagation,
         .recreate = doc->app.recreate,
         .health = doc->app.health,
+        .tolerances = doc->app.tolerances,
+        .tolerance_count = doc->app.tolerance_count,
         .plain_secrets = doc->app.plain_secrets,
         .depends_on = depends_on,
         .depends_on_count = doc->app.depends_on_count,

@@ -3,9 +3,11 @@
 
 #include "common/arena.h"
 #include "common/mem.h"
+#include "common/object/spare.h"
 #include "common/semver.h"
 #include "hub/fleet/glob.h"
 #include "hub/fleet/schema_check.h"
+#include "hub/render/bundle.h"
 
 #define EACH_MAX 1000
 #define GLOBS_MAX 100
@@ -251,6 +253,81 @@ static const struct hub_rule app_rules[] = {
     {0},
 };
 
+static const struct hub_form selected_form = {
+    .name = "a pattern",
+    .pattern = "^[^\001-\040/\177]{0,253}$",
+    .advice = "write a name; '*' stands for any characters",
+};
+
+static bool is_drift_field(const char *text) {
+    struct cm_err err;
+
+    return strlen(text) <= HUB_DRIFT_TEXT_MAX && cm_spare_field_check(text, &err) == CM_OK;
+}
+
+static const struct hub_form drift_field_form = {
+    .name = "a JSON pointer",
+    .ok = is_drift_field,
+    .pattern = "^((/([^~/]|~[01])*)+|[^/].*)$",
+    .advice = "write a JSON pointer such as /spec/replicas or "
+              "/spec/template/spec/containers/[name=web]/image, or a path as 'holdfast diff' "
+              "prints it, of at most 1024 bytes",
+};
+
+static const struct hub_form manager_form = {
+    .name = "a manager",
+    .pattern = "^.{1,128}$",
+    .advice = "write what 'holdfast diff' prints behind 'by'",
+};
+
+static const struct hub_field ignore_fields[] = {
+    {.name = "group",
+     .type = HUB_FIELD_STRING,
+     .form = &selected_form,
+     .doc = "Only objects of this API group, without the version (`\"\"` is the core group); `*` "
+            "stands for any characters, "
+            "here and in the next three."},
+    {.name = "kind",
+     .type = HUB_FIELD_STRING,
+     .form = &selected_form,
+     .doc = "Only objects of this kind.",
+     .also_called = "kinds"},
+    {.name = "name",
+     .type = HUB_FIELD_STRING,
+     .form = &selected_form,
+     .doc = "Only objects of this name."},
+    {.name = "namespace",
+     .type = HUB_FIELD_STRING,
+     .form = &selected_form,
+     .doc = "Only objects in this namespace."},
+    {.name = "jsonPointers",
+     .type = HUB_FIELD_STRINGS,
+     .form = &drift_field_form,
+     .min = 1,
+     .max = HUB_DRIFT_TEXTS_MAX,
+     .doc = "Fields, with all below them: JSON pointers, or paths as `holdfast diff` prints them. "
+            "In a list, `0` is the first element in Git, `*` all of them, and `[name=web]` the one "
+            "with that key.",
+     .also_called = "paths fields jqPathExpressions"},
+    {.name = "managers",
+     .type = HUB_FIELD_STRINGS,
+     .form = &manager_form,
+     .min = 1,
+     .max = HUB_DRIFT_TEXTS_MAX,
+     .doc = "Fields that one of these managers set last, as `holdfast diff` names them. With "
+            "`jsonPointers`, fields of both; with neither, all fields.",
+     .also_called = "managedFieldsManagers manager"},
+    {.name = "drift",
+     .type = HUB_FIELD_CHOICE,
+     .otherwise = "off",
+     .choices = WORDS("report", "correct", "off"),
+     .doc = "What is done about differences in these fields, whatever the App's `drift` says. "
+            "`off` ignores them: they are no drift, and stay as they are when the agent corrects "
+            "other fields or applies the object again. A change of the field itself in Git is "
+            "applied in any case."},
+    {0},
+};
+
 static const struct hub_field app_spec[] = {
     {.name = "source",
      .type = HUB_FIELD_OBJECT,
@@ -355,6 +432,15 @@ static const struct hub_field app_spec[] = {
             "between them, is told with his name, and the object is left alone until the App "
             "changes in Git or `holdfast sync` is run.",
      .also_called = "correctDrift selfHeal"},
+    {.name = "ignoreDifferences",
+     .type = HUB_FIELD_OBJECTS,
+     .fields = ignore_fields,
+     .max = HUB_DRIFT_RULES_MAX,
+     .doc =
+         "Fields of objects in a cluster that are treated otherwise than `drift` says; the first "
+         "entry that is about a field counts. The annotation "
+         "`holdfast.dev/ignore-differences` of an object comes before them.",
+     .also_called = "ignore driftRules ignoredDifferences"},
     {.name = "suspend",
      .type = HUB_FIELD_BOOL,
      .otherwise = "false",

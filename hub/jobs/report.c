@@ -187,6 +187,23 @@ static enum cm_rc add_drift_event(struct report_job *r, struct hub_db *db,
                           err);
 }
 
+static const char *class_of(const Holdfast__V1__FieldDrift *field) {
+    switch ((int)field->difference) {
+    case HOLDFAST__V1__DIFFERENCE__BY_RIGHT:
+        return "right";
+    case HOLDFAST__V1__DIFFERENCE__NOISE:
+        return "noise";
+    case HOLDFAST__V1__DIFFERENCE__IGNORED:
+        return "ignored";
+    default:
+        return "foreign";
+    }
+}
+
+static bool is_drift(const Holdfast__V1__FieldDrift *field) {
+    return field->difference == HOLDFAST__V1__DIFFERENCE__FOREIGN;
+}
+
 static enum cm_rc put_drift(struct report_job *r, struct hub_db *db,
                             const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
     enum cm_rc rc = CM_OK;
@@ -202,6 +219,7 @@ static enum cm_rc put_drift(struct report_job *r, struct hub_db *db,
             .actual = field->actual,
             .manager = field->manager,
             .operation = field->operation,
+            .class = class_of(field),
             .at_ms = field->at_ms,
         };
         rc = hub_drift_put(db, &row, err);
@@ -227,7 +245,7 @@ static enum cm_rc tell_new_drift(struct report_job *r, struct hub_db *db,
         bool known = false;
         enum cm_rc rc = hub_drift_known(db, &row, &known, err);
 
-        rc = rc < 0 || known ? rc : add_drift_event(r, db, &row, err);
+        rc = rc < 0 || known || !is_drift(field) ? rc : add_drift_event(r, db, &row, err);
         if (rc < 0) {
             return rc;
         }
@@ -250,7 +268,7 @@ static void note_cleared(void *ctx, const char *path) {
     struct cleared *c = ctx;
 
     for (size_t i = 0; i < c->object->n_drift; i++) {
-        if (strcmp(c->object->drift[i]->path, path) == 0) {
+        if (is_drift(c->object->drift[i]) && strcmp(c->object->drift[i]->path, path) == 0) {
             return;
         }
     }
@@ -263,7 +281,9 @@ static const char *end_of(const Holdfast__V1__ObjectReport *object) {
     if (object->removed) {
         return "the App no longer has this object";
     }
-    switch (object->n_drift > 0 ? HOLDFAST__V1__DRIFT_END__DRIFT_END_UNKNOWN : object->drift_end) {
+    bool goes_on = object->n_drift > 0 && is_drift(object->drift[0]); // it comes first
+
+    switch (goes_on ? HOLDFAST__V1__DRIFT_END__DRIFT_END_UNKNOWN : object->drift_end) {
     case HOLDFAST__V1__DRIFT_END__DRIFT_END_CORRECTED:
         return "the agent put it right";
     case HOLDFAST__V1__DRIFT_END__DRIFT_END_PUT_BACK:

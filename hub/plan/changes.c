@@ -88,6 +88,33 @@ static const char *account_of(const struct hub_bundle_spec *spec) {
     return slash == NULL ? spec->account : slash + 1;
 }
 
+static struct cm_json *texts_of(struct cm_arena *a, const char *const *texts, size_t count) {
+    struct cm_json *list = cm_json_new(a, CM_ARRAY);
+
+    for (size_t i = 0; i < count; i++) {
+        cm_json_append(list, cm_json_new_string(a, texts[i]));
+    }
+    return list;
+}
+
+// drift_rules lists what the rules of all objects say, without which objects they are about.
+static struct cm_json *drift_rules(struct cm_arena *a, const struct hub_bundle_spec *spec) {
+    struct cm_json *all = cm_json_new(a, CM_ARRAY);
+
+    for (size_t i = 0; i < spec->drift_list_count; i++) {
+        for (size_t k = 0; k < spec->drift_lists[i].count; k++) {
+            const struct hub_drift_rule *r = &spec->drift_lists[i].rules[k];
+            struct cm_json *rule = cm_json_new(a, CM_OBJECT);
+
+            cm_json_set(a, rule, "jsonPointers", texts_of(a, r->fields, r->field_count));
+            cm_json_set(a, rule, "managers", texts_of(a, r->managers, r->manager_count));
+            cm_json_set_string(a, rule, "drift", drifts[r->drift]);
+            cm_json_append(all, rule);
+        }
+    }
+    return all;
+}
+
 static void tell_options(const struct telling *t, const struct hub_bundle_spec *before,
                          const struct hub_bundle_spec *after) {
     struct cm_arena *a = t->m->arena;
@@ -105,6 +132,7 @@ static void tell_options(const struct telling *t, const struct hub_bundle_spec *
     tell_text(t, "namespace", before->namespace, after->namespace);
     tell_text(t, "serviceAccountName", account_of(before), account_of(after));
     tell_option(t, "dependsOn", depends_on(a, before), depends_on(a, after));
+    tell_option(t, "ignoreDifferences", drift_rules(a, before), drift_rules(a, after));
 }
 
 // ---- Hooks

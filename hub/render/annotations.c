@@ -6,8 +6,13 @@
 #include "common/str.h"
 
 static const char *const known[] = {
-    "holdfast.dev/apply", "holdfast.dev/hook",     "holdfast.dev/hook-delete-policy",
-    "holdfast.dev/prune", "holdfast.dev/recreate", "holdfast.dev/substitute",
+    "holdfast.dev/apply",
+    "holdfast.dev/hook",
+    "holdfast.dev/hook-delete-policy",
+    "holdfast.dev/ignore-differences",
+    "holdfast.dev/prune",
+    "holdfast.dev/recreate",
+    "holdfast.dev/substitute",
     "holdfast.dev/wave",
 };
 

@@ -35,7 +35,39 @@ static void encode_health(const struct hub_bundle_spec *spec, Holdfast__V1__Heal
         h->timeout_s > 0 || h->addresses || h->logs || out->rules.len > 0 ? out : NULL;
 }
 
+static Holdfast__V1__DriftRule *encode_rule(struct cm_arena *a, const struct hub_drift_rule *r) {
+    Holdfast__V1__DriftRule *m = cm_arena_get(a, sizeof(*m));
+
+    holdfast__v1__drift_rule__init(m);
+    m->drift = (Holdfast__V1__Drift)r->drift;
+    m->n_fields = r->field_count;
+    m->fields = (char **)(uintptr_t)r->fields;
+    m->n_managers = r->manager_count;
+    m->managers = (char **)(uintptr_t)r->managers;
+    return m;
+}
+
+static Holdfast__V1__DriftRules *encode_list(struct cm_arena *a, const struct hub_drift_list *l) {
+    Holdfast__V1__DriftRules *m = cm_arena_get(a, sizeof(*m));
+
+    holdfast__v1__drift_rules__init(m);
+    m->rules = cm_arena_get(a, (l->count + 1) * sizeof(void *));
+    for (; m->n_rules < l->count; m->n_rules++) {
+        m->rules[m->n_rules] = encode_rule(a, &l->rules[m->n_rules]);
+    }
+    return m;
+}
+
+static void encode_lists(struct cm_arena *a, const struct hub_bundle_spec *spec,
+                         Holdfast__V1__Bundle *m) {
+    m->drift_rules = cm_arena_get(a, (spec->drift_list_count + 1) * sizeof(void *));
+    for (; m->n_drift_rules < spec->drift_list_count; m->n_drift_rules++) {
+        m->drift_rules[m->n_drift_rules] = encode_list(a, &spec->drift_lists[m->n_drift_rules]);
+    }
+}
+
 static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
     Holdfast__V1__Bundle message;
     Holdfast__V1__HealthOptions health;
     CM_AUTOFREE Holdfast__V1__BundleEntry *entries =
@@ -52,6 +84,7 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
         entries[i].size = (uint32_t)object->bytes->size;
         entries[i].secret = object->secret;
         entries[i].keep = object->keep;
+        entries[i].drift_rules = object->drift_list;
         entries[i].recreate = object->care.recreate;
         entries[i].once = object->care.once;
         entries[i].wave = object->order.wave;
@@ -77,6 +110,7 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
     message.depends_on = (char **)(uintptr_t)spec->depends_on;
     message.n_entries = spec->object_count;
     message.entries = list;
+    encode_lists(arena, spec, &message);
     return wire_pack(&message.base);
 }
 
@@ -119,6 +153,42 @@ static void sort_places(uint32_t *places, struct hub_object *objects, size_t cou
     qsort_r(places, count, sizeof(*places), compare_places, objects);
 }
 
+static const char *const *copy_texts(struct cm_arena *a, const char *const *texts, size_t count) {
+    const char **copy = cm_arena_get(a, (count + 1) * sizeof(*copy));
+
+    for (size_t i = 0; i < count; i++) {
+        copy[i] = cm_arena_strdup(a, texts[i]);
+    }
+    return copy;
+}
+
+static const struct hub_drift_rule *copy_rules(struct cm_arena *a,
+                                               const struct hub_drift_list *list) {
+    struct hub_drift_rule *copy = cm_arena_get(a, (list->count + 1) * sizeof(*copy));
+
+    for (size_t i = 0; i < list->count; i++) {
+        const struct hub_drift_rule *r = &list->rules[i];
+
+        copy[i] = *r;
+        copy[i].fields = copy_texts(a, r->fields, r->field_count);
+        copy[i].managers = copy_texts(a, r->managers, r->manager_count);
+    }
+    return copy;
+}
+
+static void copy_lists(struct hub_bundle *b, const struct hub_bundle_spec *spec) {
+    if (spec->drift_list_count == 0) {
+        return;
+    }
+    b->arena = cm_arena_new(0);
+    struct hub_drift_list *lists = cm_arena_get(b->arena, spec->drift_list_count * sizeof(*lists));
+    for (size_t i = 0; i < spec->drift_list_count; i++) {
+        lists[i].rules = copy_rules(b->arena, &spec->drift_lists[i]);
+        lists[i].count = spec->drift_lists[i].count;
+    }
+    b->spec.drift_lists = lists;
+}
+
 // copy_spec makes the bundle with its lists and texts behind it in one piece of memory.
 static struct hub_bundle *copy_spec(const struct hub_bundle_spec *spec) {
     size_t objects_size = spec->object_count * sizeof(struct hub_object);
@@ -151,6 +221,7 @@ static struct hub_bundle *copy_spec(const struct hub_bundle_spec *spec) {
     b->spec.objects = objects;
     sort_places(places, objects, spec->object_count);
     b->by_name = places;
+    copy_lists(b, spec);
     return b;
 }
 
@@ -178,6 +249,7 @@ static enum cm_rc decode_objects(const Holdfast__V1__Bundle *message, struct hub
         objects[i].key = entry->key;
         objects[i].secret = entry->secret;
         objects[i].keep = entry->keep;
+        objects[i].drift_list = entry->drift_rules;
         objects[i].care = (struct hub_care){.recreate = entry->recreate, .once = entry->once};
         objects[i].order = (struct hub_order){.wave = (int16_t)entry->wave,
                                               .phase = (uint8_t)entry->phase,
@@ -197,6 +269,32 @@ static struct hub_health decode_health(struct cm_arena *a,
         .addresses = message->addresses,
         .logs = message->logs,
         .rules = cm_arena_strndup(a, (const char *)message->rules.data, message->rules.len)};
+}
+
+static void decode_list(struct cm_arena *a, const Holdfast__V1__DriftRules *m,
+                        struct hub_drift_list *out) {
+    struct hub_drift_rule *rules = cm_arena_get(a, (m->n_rules + 1) * sizeof(*rules));
+
+    for (size_t i = 0; i < m->n_rules; i++) {
+        rules[i] = (struct hub_drift_rule){
+            .fields = (const char *const *)m->rules[i]->fields,
+            .field_count = m->rules[i]->n_fields,
+            .managers = (const char *const *)m->rules[i]->managers,
+            .manager_count = m->rules[i]->n_managers,
+            .drift = (enum hub_drift)m->rules[i]->drift,
+        };
+    }
+    *out = (struct hub_drift_list){rules, m->n_rules};
+}
+
+static const struct hub_drift_list *decode_lists(struct cm_arena *a,
+                                                 const Holdfast__V1__Bundle *m) {
+    struct hub_drift_list *lists = cm_arena_get(a, (m->n_drift_rules + 1) * sizeof(*lists));
+
+    for (size_t i = 0; i < m->n_drift_rules; i++) {
+        decode_list(a, m->drift_rules[i], &lists[i]);
+    }
+    return lists;
 }
 
 static void find_objects(struct hub_object *objects, size_t count,
@@ -251,6 +349,8 @@ enum cm_rc hub_bundle_decode(struct cm_buf *bytes,
         .account = message->account,
         .depends_on = (const char *const *)message->depends_on,
         .depends_on_count = message->n_depends_on,
+        .drift_lists = decode_lists(arena, message),
+        .drift_list_count = message->n_drift_rules,
         .objects = objects,
         .object_count = message->n_entries,
     });
@@ -299,6 +399,7 @@ void hub_bundle_unref(struct hub_bundle *b) {
     }
     unref_objects(b->spec.objects, b->spec.object_count);
     cm_buf_unref(b->bytes);
+    cm_arena_free(b->arena);
     free(b);
 }
 

@@ -17,6 +17,7 @@
 #include "common/err.h"
 #include "common/tls/digest.h"
 
+struct cm_arena;
 struct cm_buf;
 
 // What agents accept (proto/limits.c).
@@ -44,12 +45,33 @@ struct hub_object {
     struct cm_sha256 sha256; // for secrets the HMAC
     struct cm_buf *bytes;    // canonical form
     bool secret;
-    bool keep; // it is not pruned
+    bool keep;           // it is not pruned
+    uint32_t drift_list; // 1 + its place in the bundle; 0: none
     struct hub_care care;
     struct hub_order order;
 };
 
 enum hub_drift { HUB_DRIFT_REPORT, HUB_DRIFT_CORRECT, HUB_DRIFT_OFF };
+
+// What is done about differences in some fields of an object (common/object/spare.h).
+struct hub_drift_rule {
+    const char *const *fields; // with managers both empty: in any
+    size_t field_count;
+    const char *const *managers;
+    size_t manager_count;
+    enum hub_drift drift;
+};
+
+// What agents accept (proto/limits.c).
+#define HUB_DRIFT_RULES_MAX 100 // of an App
+#define HUB_DRIFT_TEXTS_MAX 100 // fields, or managers, of a rule
+#define HUB_DRIFT_TEXT_MAX 1024
+
+// The rules that are about an object, in order: the first that is about a field counts.
+struct hub_drift_list {
+    const struct hub_drift_rule *rules;
+    size_t count;
+};
 enum hub_conflicts { HUB_CONFLICTS_FORCE, HUB_CONFLICTS_FAIL };
 enum hub_propagation {
     HUB_PROPAGATION_BACKGROUND,
@@ -80,6 +102,8 @@ struct hub_bundle_spec {
     const char *account;           // "NAMESPACE/NAME": who changes objects; "": the agent itself
     const char *const *depends_on; // sorted
     size_t depends_on_count;
+    const struct hub_drift_list *drift_lists; // that objects refer to
+    size_t drift_list_count;
     const struct hub_object *objects; // sorted by key
     size_t object_count;
 };
@@ -90,6 +114,7 @@ struct hub_bundle {
     struct cm_buf *bytes;    // encoded Bundle
     struct hub_bundle_spec spec;
     const uint32_t *by_name; // places of the objects, sorted by their SHA-256
+    struct cm_arena *arena;  // of the drift lists; NULL: there are none
 };
 
 // hub_bundle_new copies the spec and takes a reference to each object's bytes.

@@ -15,6 +15,7 @@
 #include "hub/render/labels.h"
 #include "hub/render/order.h"
 #include "hub/render/source.h"
+#include "hub/render/tolerate.h"
 #include "proto/wire.h"
 
 #define MEMO_FREE 64 // a template may remember so many without looking whether they are in use
@@ -26,6 +27,7 @@ struct made {
     struct cm_buf *bytes;
     bool secret;
     bool keep;
+    char *ignored; // differences, as its annotation says; NULL: none
     struct hub_care care;
     struct hub_order order;
 };
@@ -42,6 +44,7 @@ static void made_free(void *p) {
     struct made *made = p;
 
     free(made->key);
+    free(made->ignored);
     cm_buf_unref(made->bytes);
     free(made);
 }
@@ -160,14 +163,17 @@ static struct made *make(struct job *j) {
     }
     struct hub_care care = {0};
     struct hub_order order = {0};
+    CM_AUTOFREE char *ignored = NULL;
     bool fine = hub_care_read(j->template, object, &care, j->diags);
     fine = hub_order_read(j->template, object, &id, &order, j->diags) && fine;
+    fine = hub_tolerate_read(j->template, object, &ignored, j->diags) && fine;
     if (!fine || j->diags->all > before) {
         return NULL;
     }
     struct made *made = finish(j, object, &id);
     made->care = care;
     made->order = order;
+    made->ignored = CM_TAKE(ignored);
     if (j->diags->all > before) {
         made_free(made);
         return NULL;
@@ -257,6 +263,7 @@ static const struct made *object_for(struct job *j, struct cm_str *key) {
 
 struct entry {
     struct hub_object object;
+    const char *ignored; // the template's
     const struct hub_template *template;
 };
 
@@ -312,6 +319,7 @@ static size_t make_entries(const struct hub_render_input *in, struct entry *entr
                                                     .keep = made->keep,
                                                     .care = made->care,
                                                     .order = made->order};
+            entries[i].ignored = made->ignored;
             entries[i].template = in->templates[i];
             bytes += made->bytes->size;
         }
@@ -342,7 +350,8 @@ static size_t drop_empty(struct entry *entries, size_t count) {
 }
 
 static struct hub_bundle *bundle_of(const struct hub_render_input *in,
-                                    const struct hub_object *objects) {
+                                    const struct hub_object *objects,
+                                    const struct hub_tolerating *t) {
     CM_AUTOFREE char *account = in->service_account != NULL
                                     ? cm_strf("%s/%s", in->namespace, in->service_account)
                                     : cm_strdup("");
@@ -361,6 +370,8 @@ static struct hub_bundle *bundle_of(const struct hub_render_input *in,
         .account = account,
         .depends_on = in->depends_on,
         .depends_on_count = in->depends_on_count,
+        .drift_lists = t->out,
+        .drift_list_count = t->out_count,
         .objects = objects,
         .object_count = in->template_count,
     };
@@ -370,18 +381,23 @@ static struct hub_bundle *bundle_of(const struct hub_render_input *in,
 
 static void fill_rendered(const struct hub_render_input *in, const struct entry *entries,
                           struct hub_rendered *out) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
     CM_AUTOFREE struct hub_object *objects = cm_new(in->template_count + 1, sizeof(*objects));
+    struct hub_tolerating tolerating = {
+        .rules = in->tolerances, .count = in->tolerance_count, .namespace = in->namespace};
 
     out->places = cm_new(in->template_count + 1, sizeof(*out->places));
     for (size_t i = 0; i < in->template_count; i++) {
         const struct hub_template *t = entries[i].template;
 
         objects[i] = entries[i].object;
+        objects[i].drift_list =
+            hub_tolerate(arena, &tolerating, objects[i].key, entries[i].ignored);
         out->places[i] = (struct hub_object_place){cm_buf_ref(t->source->path), t->object->line,
                                                    t->object->column};
     }
     hub_order_settle(objects, in->template_count, in->namespace);
-    out->bundle = bundle_of(in, objects);
+    out->bundle = bundle_of(in, objects, &tolerating);
 }
 
 bool hub_render(const struct hub_render_input *in, struct hub_rendered *out,

@@ -20,6 +20,7 @@
 struct cm_arena;
 struct cm_str;
 struct hub_template;
+struct hub_tolerance;
 
 #define HUB_APP_MAX ((size_t)64 * 1024 * 1024) // bytes of all objects of an App on one cluster
 
@@ -35,7 +36,9 @@ struct hub_render_input {
     enum hub_propagation propagation;
     bool recreate;
     struct hub_health health;
-    const char *service_account;   // in the namespace; NULL: none
+    const char *service_account;            // in the namespace; NULL: none
+    const struct hub_tolerance *tolerances; // ignoreDifferences
+    size_t tolerance_count;
     bool plain_secrets;            // Secrets may stand in Git readably
     const char *const *depends_on; // sorted
     size_t depends_on_count;

@@ -184,6 +184,10 @@ static const struct hub_filter object_filters[] = {
     END_OF_FILTERS,
 };
 
+#define DRIFT_JOINS                                                                                \
+    " LEFT JOIN cluster c ON c.name = d.cluster"                                                   \
+    " LEFT JOIN object o ON o.cluster = d.cluster AND o.key = d.key"
+
 static const struct hub_column drift_columns[] = {
     {"cluster", "d.cluster", HUB_COLUMN_TEXT, "The cluster."},
     {"app", "d.app", HUB_COLUMN_TEXT, "The App."},
@@ -193,6 +197,9 @@ static const struct hub_column drift_columns[] = {
     {"actual", "d.actual", HUB_COLUMN_TEXT, "What is there, as JSON text; empty: nothing."},
     {"manager", "d.manager", HUB_COLUMN_TEXT, "Who wrote it."},
     {"operation", "d.operation", HUB_COLUMN_TEXT, "How it was written: Apply or Update."},
+    {"class", "d.class", HUB_COLUMN_TEXT,
+     "Why: foreign (somebody else set it), right (another controller has it by right), noise (the "
+     "API server itself made that of it), ignored (a rule says not to mind)."},
     {"more", "ifnull(o.drift_more, 0)", HUB_COLUMN_BOOL,
      "More fields of this object differ than its agent names."},
     {"fought", "ifnull(o.fought, 0)", HUB_COLUMN_INT,
@@ -204,6 +211,7 @@ static const struct hub_column drift_columns[] = {
 static const struct hub_filter drift_filters[] = {
     {"app", HUB_FILTER_VALUE, "d.app = ?", "Only this App."},
     {"cluster", HUB_FILTER_VALUE, "d.cluster = ?", "Only this cluster."},
+    {"key", HUB_FILTER_VALUE, "d.key = ?", "Only this object."},
     GROUP_FILTER("d.cluster"),
     SELECTOR_FILTER,
     END_OF_FILTERS,
@@ -392,9 +400,17 @@ static const struct hub_list lists[] = {
      .filters = object_filters},
     {.name = "drift",
      .item = "Drift",
-     .about = "Fields that are not as Git says.",
-     .from = "drift d LEFT JOIN cluster c ON c.name = d.cluster"
-             " LEFT JOIN object o ON o.cluster = d.cluster AND o.key = d.key",
+     .about = "Fields that somebody else set and that are not as Git says.",
+     .from = "(SELECT * FROM drift WHERE class = 'foreign') d" DRIFT_JOINS,
+     .columns = drift_columns,
+     .column_count = COUNT(drift_columns),
+     .keys = {{"d.cluster", false}, {"d.key", false}, {"d.path", false}},
+     .key_count = 3,
+     .filters = drift_filters},
+    {.name = "differences",
+     .item = "Drift",
+     .about = "Fields that are not as Git says, whoever set them: drift, and what is none.",
+     .from = "drift d" DRIFT_JOINS,
      .columns = drift_columns,
      .column_count = COUNT(drift_columns),
      .keys = {{"d.cluster", false}, {"d.key", false}, {"d.path", false}},

@@ -123,8 +123,15 @@ static const char *const step_8[] = {
     "UPDATE status SET ill = 1 WHERE health = 3",
     NULL,
 };
-static const char *const *const steps[] = {step_1, step_2, step_3, step_4,
-                                           step_5, step_6, step_7, step_8};
+
+static const char *const step_9[] = {
+    // Why a field is not as it is desired: foreign, right, noise, ignored. Only foreign is drift.
+    "ALTER TABLE drift ADD COLUMN class TEXT NOT NULL DEFAULT 'foreign'",
+    NULL,
+};
+
+static const char *const *const steps[] = {step_1, step_2, step_3, step_4, step_5,
+                                           step_6, step_7, step_8, step_9};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -159,7 +166,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 5",
                                               "PRAGMA user_version = 6",
                                               "PRAGMA user_version = 7",
-                                              "PRAGMA user_version = 8"};
+                                              "PRAGMA user_version = 8",
+                                              "PRAGMA user_version = 9"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -110,13 +110,13 @@ enum cm_rc hub_drift_clear(struct hub_db *db, const char *cluster, const char *k
 enum cm_rc hub_drift_put(struct hub_db *db, const struct hub_drift_row *row, struct cm_err *err) {
     static const char sql[] =
         "INSERT OR REPLACE INTO drift (cluster, app, key, path, desired, actual, manager,"
-        " operation, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        " operation, class, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 
     return hub_db_run(db, err, sql,
                       "ttttttt"
-                      "ti",
+                      "tti",
                       row->cluster, row->app, row->key, row->path, row->desired, row->actual,
-                      row->manager, row->operation, row->at_ms);
+                      row->manager, row->operation, row->class, row->at_ms);
 }
 
 enum cm_rc hub_drift_paths(struct hub_db *db, const char *cluster, const char *key,
@@ -124,8 +124,9 @@ enum cm_rc hub_drift_paths(struct hub_db *db, const char *cluster, const char *k
                            struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc =
-        hub_db_query(db, &stmt, err, "SELECT path FROM drift WHERE cluster = ?1 AND key = ?2", "tt",
-                     cluster, key);
+        hub_db_query(db, &stmt, err,
+                     "SELECT path FROM drift WHERE cluster = ?1 AND key = ?2 AND class = 'foreign'",
+                     "tt", cluster, key);
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         visit(ctx, hub_stmt_text(stmt, 0));
@@ -139,7 +140,7 @@ enum cm_rc hub_drift_known(struct hub_db *db, const struct hub_drift_row *row, b
     enum cm_rc rc =
         hub_db_query(db, &stmt, err,
                      "SELECT 1 FROM drift WHERE cluster = ?1 AND key = ?2"
-                     " AND path = ?3 AND desired = ?4 AND actual = ?5",
+                     " AND path = ?3 AND desired = ?4 AND actual = ?5 AND class = 'foreign'",
                      "ttttt", row->cluster, row->key, row->path, row->desired, row->actual);
 
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
@@ -188,7 +189,8 @@ static enum cm_rc tell_drift_not_named(struct hub_db *db, const char *cluster, i
         "INSERT INTO event (at_ms, kind, cluster, app, key, revision, actor, message)"
         " SELECT ?2, 'drift.cleared', cluster, min(app), key, '', 'agent',"
         " min(path) || iif(count(*) > 1, ' (and ' || (count(*) - 1) || ' more)', '') ||"
-        " ': the agent no longer has this object' FROM drift WHERE " NOT_NAMED " GROUP BY key";
+        " ': the agent no longer has this object' FROM drift WHERE class = 'foreign' AND " NOT_NAMED
+        " GROUP BY key";
 
     return hub_db_run(db, err, sql, "ti", cluster, now_ms);
 }

@@ -81,6 +81,7 @@ struct hub_drift_row {
     const char *actual;
     const char *manager;
     const char *operation;
+    const char *class; // "foreign", "right", "noise" or "ignored"; only the first is drift
     int64_t at_ms;
 };
 // hub_drift_clear removes the drift of one object; put adds a field of it.
@@ -88,11 +89,11 @@ CM_MUSTUSE enum cm_rc hub_drift_clear(struct hub_db *db, const char *cluster, co
                                       struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_drift_put(struct hub_db *db, const struct hub_drift_row *row,
                                     struct cm_err *err);
-// hub_drift_paths visits the fields of one object that are on record.
+// hub_drift_paths visits the fields of one object that are on record as drift.
 CM_MUSTUSE enum cm_rc hub_drift_paths(struct hub_db *db, const char *cluster, const char *key,
                                       void (*visit)(void *ctx, const char *path), void *ctx,
                                       struct cm_err *err);
-// hub_drift_known tells whether this very difference is on record.
+// hub_drift_known tells whether this very difference is on record as drift.
 CM_MUSTUSE enum cm_rc hub_drift_known(struct hub_db *db, const struct hub_drift_row *row, bool *out,
                                       struct cm_err *err);
 

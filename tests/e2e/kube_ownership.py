@@ -7,6 +7,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, story  # noqa: E402
 from support.kubestory import KubeStory, files, path  # noqa: E402
+from support.process import wait_for  # noqa: E402
 
 COUNT = 200
 
@@ -101,6 +102,8 @@ class Rights(KubeStory):
         self.cluster.wait_for(lambda: "f:replicas" not in self.ours("kept") | self.ours("watched"),
                               30, "the agent to give way")
         self.assertEqual(self.drift(), {})
+        wait_for(lambda: {(row["path"], row["class"]) for row in self.hub.get("differences")} ==
+                 {("spec.replicas", "right")}, 30, "it to be told as theirs by right", 0.2)
 
     def test_3_a_change_leaves_them_as_they_are(self):
         fleet = {}

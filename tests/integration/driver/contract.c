@@ -33,6 +33,7 @@ struct heard {
     char message[256];
     size_t drift_count;
     struct {
+        size_t rule;
         char path[128];
         char desired[64];
         char actual[64];
@@ -67,6 +68,7 @@ static struct {
     bool recreate;
     bool once;
     const char *account;
+    struct agent_sparing sparing; // what Git and the core say
     bool (*met)(const void *ctx);
     const void *met_ctx;
     struct cm_timer deadline;
@@ -122,11 +124,16 @@ static void on_observed(void *ctx, const struct agent_observation *what) {
     (void)ctx;
     h->times++;
     h->health = what->health;
-    h->drift_count = what->drift_count;
-    h->drifts += what->drift_count > 0 ? 1 : 0;
+    h->drift_count = 0;
+    while (h->drift_count < what->drift_count &&
+           what->drift[h->drift_count].difference == AGENT_DIFFERENCE_FOREIGN) {
+        h->drift_count++;
+    }
+    h->drifts += h->drift_count > 0 ? 1 : 0;
     COPY(h->uid, what->uid);
     COPY(h->message, what->message);
-    for (size_t i = 0; i < what->drift_count && i < 4; i++) {
+    for (size_t i = 0; i < h->drift_count && i < 4; i++) {
+        h->drift[i].rule = what->drift[i].rule;
         COPY(h->drift[i].path, what->drift[i].path);
         COPY(h->drift[i].desired, what->drift[i].desired);
         COPY(h->drift[i].actual, what->drift[i].actual);
@@ -156,6 +163,13 @@ static struct cm_buf *on_desired(void *ctx, const char *key) {
 
     (void)ctx;
     return buf == NULL ? NULL : cm_buf_ref(buf);
+}
+
+static const struct cm_spare_rule *on_rules(void *ctx, const char *key, size_t *count) {
+    (void)ctx;
+    (void)key;
+    *count = t.sparing.count;
+    return t.sparing.rules;
 }
 
 static void on_applied(void *ctx, const struct agent_applied *result) {
@@ -225,7 +239,8 @@ static bool is_not_drifted(const void *ctx) {
 // A driver's life
 
 static void start(void) {
-    struct agent_driver_host host = {on_observed, on_reachable, on_desired, on_health, NULL};
+    struct agent_driver_host host = {on_observed, on_reachable, on_desired,
+                                     on_health,   on_rules,     NULL};
 
     CM_AUTOFREE char *who = cm_strf("%s-%s", t.outside->namespace, t.who);
 
@@ -260,6 +275,7 @@ static int set_up(void **state) {
     t.recreate = false;
     t.once = false;
     t.account = "";
+    t.sparing = (struct agent_sparing){0};
     start();
     return 0;
 }
@@ -318,6 +334,7 @@ static void begin(write_fn write, const char *key, const char *json, struct outc
         .recreate = t.recreate,
         .once = t.once,
         .account = t.account,
+        .sparing = t.sparing,
     };
 
     *out = (struct outcome){0};
@@ -604,6 +621,114 @@ static void drift_ends_when_it_is_changed_back(void **state) {
     wait_until(is_drifted, key, "drift");
     t.outside->change(t.outside, key, "data", "color", "\"red\"", "kubectl-edit");
     wait_until(is_not_drifted, key, "the drift to end");
+}
+
+static bool has_two(const void *ctx) {
+    return heard_of(ctx)->drift_count == 2;
+}
+
+static bool has_one(const void *ctx) {
+    return heard_of(ctx)->drift_count == 1;
+}
+
+#define SIZED ",\"size\":\"L\""
+
+// have_changed makes a config map of which somebody changes both fields.
+static void have_changed(const char *name, char **key, struct outcome *out) {
+    CM_AUTOFREE char *json = config_map_json(name, "red", SIZED);
+
+    *key = key_of("ConfigMap", name);
+    apply_well(*key, json, out);
+    track(*key, out);
+    wait_until(is_healthy, *key, "an observation");
+    t.outside->change(t.outside, *key, "data", "color", "\"green\"", "kubectl-edit");
+    wait_until(has_one, *key, "drift");
+    t.outside->change(t.outside, *key, "data", "size", "\"XL\"", "resizer");
+    wait_until(has_two, *key, "more drift");
+}
+
+static const char *const color_fields[] = {"/data/color"};
+static const char *const edit_managers[] = {"kubectl-edit"};
+static const struct cm_spare_rule color_rule = {.fields = color_fields, .field_count = 1};
+static const struct cm_spare_rule edit_rule = {.managers = edit_managers, .manager_count = 1};
+
+static void spare_color(const struct cm_spare_rule *rule, const enum cm_spare_how *how) {
+    t.sparing = (struct agent_sparing){.rules = rule, .how = how, .count = 1};
+}
+
+static void check_spared(const char *key, struct outcome *out) {
+    assert_true(out->written);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "green");
+    assert_string_equal(t.outside->field(t.outside, key, "data", "size"), "L");
+    track(key, out);
+    wait_until(has_one, key, "the other drift to end");
+    assert_string_equal(heard_of(key)->drift[0].path, "data.color");
+    assert_int_equal(heard_of(key)->drift[0].rule, 1);
+}
+
+static void what_is_spared_stays_while_other_fields_are_put_right(void **state) {
+    static const enum cm_spare_how how[] = {CM_SPARE_ALWAYS};
+    CM_AUTOFREE char *json = config_map_json("spare", "red", SIZED);
+    CM_AUTOFREE char *key = NULL;
+    struct outcome out;
+
+    (void)state;
+    spare_color(&color_rule, how);
+    have_changed("spare", &key, &out);
+    apply_well(key, json, &out);
+    check_spared(key, &out);
+    apply_well(key, json, &out);
+    assert_false(out.written);
+}
+
+static void what_a_manager_set_is_spared(void **state) {
+    static const enum cm_spare_how how[] = {CM_SPARE_ALWAYS};
+    CM_AUTOFREE char *json = config_map_json("spare-manager", "red", SIZED);
+    CM_AUTOFREE char *key = NULL;
+    struct outcome out;
+
+    (void)state;
+    spare_color(&edit_rule, how);
+    have_changed("spare-manager", &key, &out);
+    apply_well(key, json, &out);
+    check_spared(key, &out);
+}
+
+static void what_no_rule_is_about_is_spared_if_so_said(void **state) {
+    static const enum cm_spare_how how[] = {CM_SPARE_NEVER};
+    CM_AUTOFREE char *json = config_map_json("spare-rest", "red", SIZED);
+    CM_AUTOFREE char *key = NULL;
+    struct outcome out;
+
+    (void)state;
+    spare_color(&color_rule, how);
+    have_changed("spare-rest", &key, &out);
+    t.sparing.otherwise = CM_SPARE_ALWAYS;
+    apply_well(key, json, &out);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "red");
+    assert_string_equal(t.outside->field(t.outside, key, "data", "size"), "XL");
+}
+
+static void what_is_ignored_is_applied_when_git_changes_it_and_only_then(void **state) {
+    static const enum cm_spare_how how[] = {CM_SPARE_UNLESS_NEW};
+    CM_AUTOFREE char *first = config_map_json("spare-new", "red", SIZED);
+    CM_AUTOFREE char *other = config_map_json("spare-new", "red", ",\"size\":\"S\"");
+    CM_AUTOFREE char *color = config_map_json("spare-new", "blue", ",\"size\":\"S\"");
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *of_first = canonical(first);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *of_other = canonical(other);
+    CM_AUTOFREE char *key = NULL;
+    struct outcome out;
+
+    (void)state;
+    spare_color(&color_rule, how);
+    have_changed("spare-new", &key, &out);
+    t.sparing.before = of_first;
+    apply_well(key, other, &out);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "green");
+    assert_string_equal(t.outside->field(t.outside, key, "data", "size"), "S");
+    t.sparing.before = of_other;
+    apply_well(key, color, &out);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "blue");
 }
 
 static void own_changes_are_no_drift(void **state) {
@@ -1507,58 +1632,62 @@ static int open_target(int argc, char **argv) {
 
 #define CONTRACT(f) cmocka_unit_test_setup_teardown(f, set_up, take_down)
 
-int main(int argc, char **argv) {
-    const struct CMUnitTest tests[] = {
-        CONTRACT(an_apply_makes_the_object),
-        CONTRACT(an_unchanged_apply_writes_nothing),
-        CONTRACT(a_changed_apply_changes_and_takes_away),
-        CONTRACT(the_health_of_the_form_before_does_not_outlive_a_change),
-        CONTRACT(the_fields_of_others_stay),
-        CONTRACT(an_open_namespace_is_the_apps),
-        CONTRACT(an_observation_follows_each_tracking),
-        CONTRACT(an_observation_follows_a_look),
-        CONTRACT(what_was_never_there_is_missing),
-        CONTRACT(what_is_deleted_is_missing_until_it_is_applied_again),
-        CONTRACT(drift_tells_field_values_and_manager),
-        CONTRACT(drift_ends_when_it_is_applied_again),
-        CONTRACT(drift_ends_when_it_is_changed_back),
-        CONTRACT(own_changes_are_no_drift),
-        CONTRACT(drift_is_found_after_a_restart),
-        CONTRACT(secrets_are_not_told),
-        CONTRACT(what_is_removed_is_gone),
-        CONTRACT(another_object_of_that_name_is_left_alone),
-        CONTRACT(what_another_key_wants_is_not_removed),
-        CONTRACT(what_another_tool_owns_is_left_to_it),
-        CONTRACT(what_another_tool_owns_is_taken_over_if_the_app_says_so),
-        CONTRACT(whose_an_object_is_can_be_asked_without_changing_it),
-        CONTRACT(what_no_tool_owns_is_taken_over),
-        CONTRACT(what_was_made_by_hand_becomes_ours_with_all_its_fields),
-        CONTRACT(what_is_added_to_ours_by_hand_stays),
-        CONTRACT(what_cannot_be_changed_is_made_anew_only_if_the_app_says_so),
-        CONTRACT(an_account_can_do_no_more_than_it_may),
-        CONTRACT(what_is_only_to_be_made_is_made_once),
-        CONTRACT(what_is_only_to_be_made_and_is_there_is_not_ours),
-        CONTRACT(a_field_of_somebody_else_stays_if_the_app_yields),
-        CONTRACT(what_another_tool_made_in_the_place_of_ours_is_left_to_it),
-        CONTRACT(ours_is_known_by_a_driver_that_remembers_nothing),
-        CONTRACT(what_nobody_tracks_is_not_told),
-        CONTRACT(what_was_applied_is_found_again),
-        CONTRACT(what_is_released_stays_and_is_not_found_again),
-        CONTRACT(what_was_released_is_taken_up_again_where_it_was_left),
-        CONTRACT(another_object_of_that_name_is_not_released),
-        CONTRACT(operations_on_one_key_go_in_their_order),
-        CONTRACT(what_another_agent_applied_is_left_to_it),
-        CONTRACT(a_copy_of_our_labels_is_not_ours),
-        CONTRACT(a_kind_is_busy_until_it_appears),
-        CONTRACT(a_new_field_is_there_once_its_definition_is_applied),
-        CONTRACT(a_namespace_that_is_not_there_is_busy),
-        CONTRACT(a_run_makes_the_object_anew_each_time),
-        CONTRACT(a_run_leaves_alone_what_is_not_ours),
-        CONTRACT(the_end_of_a_log_is_asked_for_and_always_answered),
-        CONTRACT(gates_and_precious_objects_are_known),
-        CONTRACT(the_end_cancels_what_was_begun),
-    };
+static const struct CMUnitTest tests[] = {
+    CONTRACT(an_apply_makes_the_object),
+    CONTRACT(an_unchanged_apply_writes_nothing),
+    CONTRACT(a_changed_apply_changes_and_takes_away),
+    CONTRACT(the_health_of_the_form_before_does_not_outlive_a_change),
+    CONTRACT(the_fields_of_others_stay),
+    CONTRACT(an_open_namespace_is_the_apps),
+    CONTRACT(an_observation_follows_each_tracking),
+    CONTRACT(an_observation_follows_a_look),
+    CONTRACT(what_was_never_there_is_missing),
+    CONTRACT(what_is_deleted_is_missing_until_it_is_applied_again),
+    CONTRACT(drift_tells_field_values_and_manager),
+    CONTRACT(drift_ends_when_it_is_applied_again),
+    CONTRACT(drift_ends_when_it_is_changed_back),
+    CONTRACT(what_is_spared_stays_while_other_fields_are_put_right),
+    CONTRACT(what_a_manager_set_is_spared),
+    CONTRACT(what_no_rule_is_about_is_spared_if_so_said),
+    CONTRACT(what_is_ignored_is_applied_when_git_changes_it_and_only_then),
+    CONTRACT(own_changes_are_no_drift),
+    CONTRACT(drift_is_found_after_a_restart),
+    CONTRACT(secrets_are_not_told),
+    CONTRACT(what_is_removed_is_gone),
+    CONTRACT(another_object_of_that_name_is_left_alone),
+    CONTRACT(what_another_key_wants_is_not_removed),
+    CONTRACT(what_another_tool_owns_is_left_to_it),
+    CONTRACT(what_another_tool_owns_is_taken_over_if_the_app_says_so),
+    CONTRACT(whose_an_object_is_can_be_asked_without_changing_it),
+    CONTRACT(what_no_tool_owns_is_taken_over),
+    CONTRACT(what_was_made_by_hand_becomes_ours_with_all_its_fields),
+    CONTRACT(what_is_added_to_ours_by_hand_stays),
+    CONTRACT(what_cannot_be_changed_is_made_anew_only_if_the_app_says_so),
+    CONTRACT(an_account_can_do_no_more_than_it_may),
+    CONTRACT(what_is_only_to_be_made_is_made_once),
+    CONTRACT(what_is_only_to_be_made_and_is_there_is_not_ours),
+    CONTRACT(a_field_of_somebody_else_stays_if_the_app_yields),
+    CONTRACT(what_another_tool_made_in_the_place_of_ours_is_left_to_it),
+    CONTRACT(ours_is_known_by_a_driver_that_remembers_nothing),
+    CONTRACT(what_nobody_tracks_is_not_told),
+    CONTRACT(what_was_applied_is_found_again),
+    CONTRACT(what_is_released_stays_and_is_not_found_again),
+    CONTRACT(what_was_released_is_taken_up_again_where_it_was_left),
+    CONTRACT(another_object_of_that_name_is_not_released),
+    CONTRACT(operations_on_one_key_go_in_their_order),
+    CONTRACT(what_another_agent_applied_is_left_to_it),
+    CONTRACT(a_copy_of_our_labels_is_not_ours),
+    CONTRACT(a_kind_is_busy_until_it_appears),
+    CONTRACT(a_new_field_is_there_once_its_definition_is_applied),
+    CONTRACT(a_namespace_that_is_not_there_is_busy),
+    CONTRACT(a_run_makes_the_object_anew_each_time),
+    CONTRACT(a_run_leaves_alone_what_is_not_ours),
+    CONTRACT(the_end_of_a_log_is_asked_for_and_always_answered),
+    CONTRACT(gates_and_precious_objects_are_known),
+    CONTRACT(the_end_cancels_what_was_begun),
+};
 
+int main(int argc, char **argv) {
     if (open_target(argc, argv) != 0) {
         return 2;
     }

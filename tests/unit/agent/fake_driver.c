@@ -53,6 +53,7 @@ static void apply(struct agent_driver *d, const struct agent_object *object, age
     r->object = (struct agent_object){.adopt = object->adopt,
                                       .yields = object->yields,
                                       .recreate = object->recreate,
+                                      .sparing = object->sparing,
                                       .once = object->once};
     r->account = cm_strdup(object->account);
 }

@@ -127,11 +127,29 @@ static Holdfast__V1__BundleEntry *entry_of(struct cm_arena *a, struct test_relea
     e->secret = o->secret;
     e->recreate = o->recreate;
     e->once = o->once;
+    e->drift_rules = o->rules;
     e->wave = o->wave;
     e->phase = (Holdfast__V1__Phase)o->phase;
     e->hook_delete = (Holdfast__V1__HookDelete)o->hook_delete;
     add_blob(r, &name, bytes, o->secret);
     return e;
+}
+
+static void add_rules(struct cm_arena *a, const struct test_app *app, Holdfast__V1__Bundle *m) {
+    m->drift_rules = cm_arena_get(a, (app->rule_count + 1) * sizeof(void *));
+    for (size_t i = 0; i < app->rule_count; i++) {
+        Holdfast__V1__DriftRules *list = cm_arena_get(a, sizeof(*list));
+        Holdfast__V1__DriftRule *rule = cm_arena_get(a, sizeof(*rule));
+
+        holdfast__v1__drift_rules__init(list);
+        holdfast__v1__drift_rule__init(rule);
+        rule->fields = cm_arena_get(a, sizeof(char *));
+        rule->fields[rule->n_fields++] = text_in(a, app->rules[i].field);
+        rule->drift = (Holdfast__V1__Drift)app->rules[i].drift;
+        list->rules = cm_arena_get(a, sizeof(void *));
+        list->rules[list->n_rules++] = rule;
+        m->drift_rules[m->n_drift_rules++] = list;
+    }
 }
 
 static struct cm_buf *bundle_of(struct cm_arena *a, struct test_release *r,
@@ -166,6 +184,7 @@ static struct cm_buf *bundle_of(struct cm_arena *a, struct test_release *r,
     for (size_t i = 0; i < app->object_count; i++) {
         m.entries[m.n_entries++] = entry_of(a, r, &app->objects[i]);
     }
+    add_rules(a, app, &m);
     return wire_pack(&m.base);
 }
 

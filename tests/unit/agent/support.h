@@ -30,9 +30,16 @@ struct test_object {
     bool secret;
     bool recreate;
     bool once;
+    unsigned rules;
     int wave;
     enum agent_phase phase;
     enum agent_hook_delete hook_delete;
+};
+
+// One rule about differences; objects refer to it by 1 + its place.
+struct test_rule {
+    const char *field;
+    enum agent_drift drift;
 };
 
 struct test_app {
@@ -50,6 +57,8 @@ struct test_app {
     const char *health_rules; // JSON; NULL: none
     const char *account;
     const char *depends_on[4]; // ended by NULL
+    const struct test_rule *rules;
+    size_t rule_count;
     const struct test_object *objects;
     size_t object_count;
 };

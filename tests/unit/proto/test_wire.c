@@ -122,23 +122,27 @@ static void every_string_and_byte_field_has_a_limit(void **state) {
 
 static void every_list_has_a_limit(void **state) {
     enum { COUNT = 200000 };
-    CM_AUTOFREE uint8_t *bytes = cm_new(COUNT, 2);
+    CM_AUTOFREE uint8_t *bytes = cm_new(COUNT, 3);
     struct cm_err err;
 
     (void)state;
     for (size_t i = 0; i < all_messages_count; i++) {
         for (unsigned f = 0; f < all_messages[i]->n_fields; f++) {
             const ProtobufCFieldDescriptor *field = &all_messages[i]->fields[f];
+            unsigned tag = field->id << 3 | 2;
+            size_t size = 0;
 
             if (field->label != PROTOBUF_C_LABEL_REPEATED) {
                 continue;
             }
             for (size_t n = 0; n < COUNT; n++) {
-                bytes[2 * n] = (uint8_t)(field->id << 3 | 2);
-                bytes[2 * n + 1] = 0;
+                if (tag >= 0x80) {
+                    bytes[size++] = (uint8_t)(0x80 | (tag & 0x7f));
+                }
+                bytes[size++] = (uint8_t)(tag >= 0x80 ? tag >> 7 : tag);
+                bytes[size++] = 0;
             }
-            assert_int_equal(wire_check(all_messages[i], bytes, (size_t)COUNT * 2, &err),
-                             CM_EINVAL);
+            assert_int_equal(wire_check(all_messages[i], bytes, size, &err), CM_EINVAL);
             assert_non_null(strstr(err.msg, "too many entries"));
         }
     }

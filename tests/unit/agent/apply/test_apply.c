@@ -972,9 +972,9 @@ static void a_correction_goes_on_while_another_object_of_the_app_fails(void **st
     struct fixture *f = *state;
 
     break_web(f);
-    assert_true(agent_apply_correct(f->apply, CFG));
+    assert_true(agent_apply_correct(f->apply, CFG, false));
     let(f, CFG);
-    assert_false(agent_apply_correct(f->apply, WEB)); // that form was never there
+    assert_false(agent_apply_correct(f->apply, WEB, false)); // that form was never there
     settle(f);
     assert_int_equal(state_of(f, "shop"), AGENT_APP_FAILED);
     assert_int_equal(f->afresh, 1);
@@ -987,23 +987,23 @@ static void a_correction_waits_while_its_object_is_being_applied(void **state) {
     apply_all(f);
     assert_true(agent_apply_sync(f->apply, "shop"));
     wait_pending(f, NS);
-    assert_false(agent_apply_correct(f->apply, NS));
-    assert_true(agent_apply_correct(f->apply, SVC)); // its turn has not come
+    assert_false(agent_apply_correct(f->apply, NS, false));
+    assert_true(agent_apply_correct(f->apply, SVC, false)); // its turn has not come
 }
 
 static void a_correction_applies_one_object_of_an_app_that_is_done(void **state) {
     struct fixture *f = *state;
 
     set(f, &shop, 1, 1, NULL);
-    assert_false(agent_apply_correct(f->apply, WEB));
+    assert_false(agent_apply_correct(f->apply, WEB, false));
     apply_all(f);
-    assert_true(agent_apply_correct(f->apply, WEB));
+    assert_true(agent_apply_correct(f->apply, WEB, false));
     wait_pending(f, WEB);
     assert_int_equal(fake_pending(f->fake), 1);
     assert_true(fake_succeed(f->fake, WEB));
     settle(f);
     assert_int_equal(state_of(f, "shop"), AGENT_APP_APPLIED);
-    assert_false(agent_apply_correct(f->apply, "Service/shop/unknown"));
+    assert_false(agent_apply_correct(f->apply, "Service/shop/unknown", false));
 }
 
 static void a_tombstone_removes_and_tells_also_if_there_was_nothing(void **state) {

@@ -646,6 +646,19 @@ static void a_snapshot_keeps_what_is_in_force_and_leaves_the_rest(void **state) 
     }
 }
 
+static void a_snapshot_keeps_the_forms_that_were_applied_last(void **state) {
+    struct fixture *f = *state;
+    const char *key = "ConfigMap/shop/a";
+    CM_CLEANUP(release_freep) struct test_release *second = release_with("ConfigMap/shop/b", 2);
+    struct cm_sha256 form = put_text(f, key); // put_item names an item's form by its key
+
+    put_item(f, key, "shop", "uid");
+    (void)put_release(f, second, 2);
+    agent_cache_snapshot(f->cache);
+    assert_true(turn_until(f->loop, has_snapshot, f));
+    assert_true(agent_cache_has(f->cache, &form));
+}
+
 static void a_snapshot_is_dropped_when_a_blob_it_leaves_behind_is_asked_for(void **state) {
     struct fixture *f = *state;
     CM_CLEANUP(release_freep) struct test_release *first = release_with("ConfigMap/shop/a", 1);
@@ -838,6 +851,7 @@ int main(void) {
         TEST(a_log_that_cannot_be_read_is_left_as_it_is),
         TEST(a_snapshot_of_many_items_is_written_in_pieces),
         TEST(a_snapshot_keeps_what_is_in_force_and_leaves_the_rest),
+        TEST(a_snapshot_keeps_the_forms_that_were_applied_last),
         TEST(a_snapshot_is_dropped_when_a_blob_it_leaves_behind_is_asked_for),
         TEST(a_log_that_grows_is_replaced_by_itself),
         TEST(a_failing_disk_is_told_and_tried_again),

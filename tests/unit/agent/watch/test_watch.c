@@ -586,6 +586,126 @@ static void drift_is_not_told_where_the_app_does_not_want_it(void **state) {
     assert_false(agent_watch_wrong(f->watch, CFG));
 }
 
+static const struct test_app corrected = {
+    .name = "shop", .drift = AGENT_DRIFT_CORRECT, .objects = objects, .object_count = 2};
+
+static const struct test_object ruled_objects[] = {{.key = CFG, .rules = 1}, {.key = SVC}};
+
+// observe_two observes a field that a rule is about, and one that none is about.
+static void observe_two(struct fixture *f, bool other) {
+    const struct agent_field_drift fields[] = {
+        {.rule = 1,
+         .path = "data.a",
+         .desired = "1",
+         .actual = "5",
+         .manager = "m",
+         .operation = ""},
+        {.path = "data.b", .desired = "1", .actual = "5", .manager = "m", .operation = ""},
+    };
+
+    agent_watch_observed(f->watch, &(struct agent_observation){.key = CFG,
+                                                               .uid = "uid",
+                                                               .health = AGENT_HEALTH_HEALTHY,
+                                                               .message = "",
+                                                               .drift = fields,
+                                                               .drift_count = other ? 2 : 1});
+    settle(f);
+}
+
+static void start_ruled(struct fixture *f, enum agent_drift drift, enum agent_drift of_rule) {
+    const struct test_rule rule = {"/data/a", of_rule};
+    const struct test_app app = {.name = "shop",
+                                 .drift = drift,
+                                 .objects = ruled_objects,
+                                 .object_count = 2,
+                                 .rules = &rule,
+                                 .rule_count = 1};
+
+    start(f, &app);
+    connect(f);
+}
+
+static void what_a_rule_ignores_is_told_and_is_no_drift(void **state) {
+    struct fixture *f = *state;
+
+    start_ruled(f, AGENT_DRIFT_CORRECT, AGENT_DRIFT_OFF);
+    observe_two(f, false);
+    assert_int_equal(object_in(last(f), CFG)->n_drift, 1);
+    assert_int_equal(object_in(last(f), CFG)->drift[0]->difference,
+                     HOLDFAST__V1__DIFFERENCE__IGNORED);
+    assert_false(agent_watch_wrong(f->watch, CFG));
+    assert_false(fake_is_pending(f->fake, CFG));
+    observe_two(f, true);
+    assert_true(fake_is_pending(f->fake, CFG));
+    const struct agent_sparing *spared = &fake_object(f->fake, CFG)->sparing;
+    assert_int_equal(spared->count, 1);
+    assert_int_equal(spared->how[0], CM_SPARE_ALWAYS);
+    assert_int_equal(spared->otherwise, CM_SPARE_NEVER);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_string_equal(object_in(last(f), CFG)->drift[0]->path, "data.b"); // drift comes first
+    assert_int_equal(last(f)->apps[0]->drifted, 1);
+}
+
+static void a_rule_corrects_where_the_app_only_reports(void **state) {
+    struct fixture *f = *state;
+
+    start_ruled(f, AGENT_DRIFT_REPORT, AGENT_DRIFT_CORRECT);
+    observe_two(f, true);
+    assert_int_equal(object_in(last(f), CFG)->n_drift, 2);
+    assert_true(fake_is_pending(f->fake, CFG));
+    assert_int_equal(fake_object(f->fake, CFG)->sparing.how[0], CM_SPARE_NEVER);
+    assert_int_equal(fake_object(f->fake, CFG)->sparing.otherwise, CM_SPARE_ALWAYS);
+}
+
+static void an_app_without_drift_hears_of_what_its_rules_are_about(void **state) {
+    struct fixture *f = *state;
+
+    start_ruled(f, AGENT_DRIFT_OFF, AGENT_DRIFT_REPORT);
+    observe_two(f, true);
+    assert_int_equal(object_in(last(f), CFG)->n_drift, 1);
+    assert_string_equal(object_in(last(f), CFG)->drift[0]->path, "data.a");
+    assert_false(fake_is_pending(f->fake, CFG));
+}
+
+static void what_is_by_right_or_noise_is_told_and_is_no_drift(void **state) {
+    struct agent_field_drift field = {.difference = AGENT_DIFFERENCE_RIGHT,
+                                      .path = "spec.replicas",
+                                      .desired = "1",
+                                      .actual = "5",
+                                      .manager = "",
+                                      .operation = ""};
+    const struct agent_observation seen = {.key = CFG,
+                                           .uid = "uid",
+                                           .health = AGENT_HEALTH_HEALTHY,
+                                           .message = "",
+                                           .drift = &field,
+                                           .drift_count = 1};
+    struct fixture *f = *state;
+
+    start(f, &corrected);
+    connect(f);
+    for (int i = 0; i < 2; i++, field.difference = AGENT_DIFFERENCE_NOISE) {
+        agent_watch_observed(f->watch, &seen);
+        cm_clock_advance(INTERVAL_MS);
+        settle(f);
+        assert_int_equal(object_in(last(f), CFG)->drift[0]->difference,
+                         i == 0 ? HOLDFAST__V1__DIFFERENCE__BY_RIGHT
+                                : HOLDFAST__V1__DIFFERENCE__NOISE);
+        assert_false(agent_watch_wrong(f->watch, CFG));
+        assert_false(fake_is_pending(f->fake, CFG));
+    }
+}
+
+static void another_rule_asks_how_the_objects_are(void **state) {
+    struct fixture *f = *state;
+
+    start_ruled(f, AGENT_DRIFT_REPORT, AGENT_DRIFT_OFF);
+    size_t looks = fake_looks(f->fake);
+    replace(f, &shop, 8);
+    assert_int_equal(fake_looks(f->fake), looks + 2);
+}
+
 static void what_is_still_to_be_applied_has_not_drifted(void **state) {
     struct fixture *f = *state;
     struct agent_item item;
@@ -597,9 +717,6 @@ static void what_is_still_to_be_applied_has_not_drifted(void **state) {
     observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a");
     assert_false(agent_watch_wrong(f->watch, CFG));
 }
-
-static const struct test_app corrected = {
-    .name = "shop", .drift = AGENT_DRIFT_CORRECT, .objects = objects, .object_count = 2};
 
 // fight lets somebody undo each correction for an hour, and returns how many there were.
 static size_t fight(struct fixture *f, enum agent_health health, const char *path) {
@@ -1033,6 +1150,11 @@ int main(void) {
         TEST(the_end_of_drift_is_told_with_who_brought_it_about),
         TEST(drift_is_not_told_where_the_app_does_not_want_it),
         TEST(what_is_still_to_be_applied_has_not_drifted),
+        TEST(what_a_rule_ignores_is_told_and_is_no_drift),
+        TEST(a_rule_corrects_where_the_app_only_reports),
+        TEST(an_app_without_drift_hears_of_what_its_rules_are_about),
+        TEST(what_is_by_right_or_noise_is_told_and_is_no_drift),
+        TEST(another_rule_asks_how_the_objects_are),
         TEST(a_fight_is_told_and_given_up),
         TEST(one_that_deletes_again_and_again_is_a_fight_too),
         TEST(a_fight_that_somebody_else_ends_is_over),

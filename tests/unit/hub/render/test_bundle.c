@@ -27,11 +27,20 @@ static struct hub_bundle *example(void) {
                                     .bytes = two,
                                     .secret = true,
                                     .care = {.once = true},
+                                    .drift_list = 1,
 
                                     .order = {1000, HUB_PHASE_POST_APPLY, HUB_HOOK_NEVER}}};
 
+    static const char *const fields[] = {"/spec/replicas", "/data/a"};
+    static const char *const managers[] = {"hpa"};
+    static const struct hub_drift_rule rules[] = {{fields, 2, NULL, 0, HUB_DRIFT_OFF},
+                                                  {NULL, 0, managers, 1, HUB_DRIFT_REPORT}};
+    static const struct hub_drift_list list = {rules, 2};
+
     return hub_bundle_new(&(struct hub_bundle_spec){.app = "shop",
                                                     .namespace = "x",
+                                                    .drift_lists = &list,
+                                                    .drift_list_count = 1,
                                                     .drift = HUB_DRIFT_CORRECT,
                                                     .prune = true,
                                                     .adopt = true,
@@ -80,6 +89,12 @@ static void a_bundle_is_read_back_as_it_was(void **state) {
     assert_true(back->spec.health.addresses && !back->spec.health.logs);
     assert_string_equal(back->spec.health.rules, "[{}]");
     assert_string_equal(back->spec.account, "x/web");
+    assert_int_equal(back->spec.objects[0].drift_list, 0);
+    assert_int_equal(back->spec.objects[1].drift_list, 1);
+    assert_int_equal(back->spec.drift_lists[0].count, 2);
+    assert_string_equal(back->spec.drift_lists[0].rules[0].fields[1], "/data/a");
+    assert_string_equal(back->spec.drift_lists[0].rules[1].managers[0], "hpa");
+    assert_int_equal(back->spec.drift_lists[0].rules[1].drift, HUB_DRIFT_REPORT);
     assert_true(back->spec.objects[0].care.recreate && !back->spec.objects[0].care.once);
     assert_true(back->spec.objects[1].care.once && !back->spec.objects[1].care.recreate);
     assert_int_equal(back->spec.depends_on_count, 2);

@@ -14,6 +14,7 @@
 #include "common/str.h"
 #include "hub/render/render.h"
 #include "hub/render/source.h"
+#include "hub/render/tolerate.h"
 
 #define SOURCES_MAX 4
 #define LONG "abcdefghijklmnopqrstuvwxyz0123"
@@ -387,6 +388,69 @@ static void how_an_object_may_be_changed_is_read_from_annotations(void **state) 
     assert_true(objects[2].care.once && !objects[3].care.once);
 }
 
+static void rules_about_differences_go_to_the_objects_that_they_are_about(void **state) {
+    static const char *const replicas[] = {"/spec/replicas"};
+    const struct hub_tolerance tolerances[] = {
+        {.kind = "ConfigMap", .name = "a*", .rule = {replicas, 1, NULL, 0, HUB_DRIFT_REPORT}},
+        {.namespace = "web", .rule = {replicas, 1, NULL, 0, HUB_DRIFT_OFF}},
+        {.group = "apps", .rule = {replicas, 1, NULL, 0, HUB_DRIFT_CORRECT}}};
+    struct making *m = *state;
+
+    m->in.tolerances = tolerances;
+    m->in.tolerance_count = 3;
+    add(m, "a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a1}\n");
+    add(m, "b.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n");
+    add(m, "c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: x}\n");
+    add(m, "d.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: d\n  annotations:\n"
+        "    holdfast.dev/ignore-differences: /data/a /data/b\n");
+    assert_string_equal(render(m), "");
+    const struct hub_bundle_spec *spec = &m->out.bundle->spec;
+    assert_int_equal(spec->drift_list_count, 3);
+    assert_int_equal(spec->drift_lists[spec->objects[0].drift_list - 1].count, 2);
+    assert_int_equal(spec->drift_lists[spec->objects[1].drift_list - 1].count, 1);
+    const struct hub_drift_list *own = &spec->drift_lists[spec->objects[2].drift_list - 1];
+    assert_int_equal(own->count, 2);
+    assert_int_equal(own->rules[0].drift, HUB_DRIFT_OFF);
+    assert_string_equal(own->rules[0].fields[1], "/data/b");
+    assert_string_equal(spec->objects[3].key, "ConfigMap/x/c");
+    assert_int_equal(spec->objects[3].drift_list, 0);
+}
+
+static void a_field_to_ignore_that_is_none_is_told_where_it_was_written(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  annotations:\n"
+        "    holdfast.dev/ignore-differences: \"/data/[a=\"\n");
+    assert_string_equal(render(m),
+                        "a.yaml:6:38: the annotation holdfast.dev/ignore-differences: '/data/[a=' "
+                        "names no field: write a JSON pointer such as /spec/replicas or "
+                        "/spec/template/spec/containers/[name=web]/image");
+}
+
+static void an_annotation_that_ignores_nothing_or_too_much_is_told(void **state) {
+    struct making *m = *state;
+    CM_CLEANUP(cm_str_done) struct cm_str many = {0};
+
+    for (int i = 0; i <= HUB_DRIFT_TEXTS_MAX; i++) {
+        cm_str_add(&many, " /a");
+    }
+    CM_AUTOFREE char *text =
+        cm_strf("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: b\n  annotations:\n"
+                "    holdfast.dev/ignore-differences: \"%s\"\n",
+                cm_str_get(&many));
+    add(m, "a.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  annotations:\n"
+        "    holdfast.dev/ignore-differences: \" \"\n");
+    add(m, "b.yaml", text);
+    assert_string_equal(render(m),
+                        "a.yaml:6:38: the annotation holdfast.dev/ignore-differences: names no "
+                        "field: write JSON pointers such as /spec/replicas\n"
+                        "b.yaml:6:38: the annotation holdfast.dev/ignore-differences: has more "
+                        "than 100 pointers, or one of more than 1024 bytes");
+}
+
 static void what_an_annotation_does_not_mean_is_told_where_it_was_written(void **state) {
     struct making *m = *state;
 
@@ -486,7 +550,8 @@ static const char *const no_manifests[][2] = {
      "'holdfast.dev/substitute'?"},
     {CONFIG_NAMED("holdfast.dev/color: blue"),
      "a.yaml:3:55: unknown annotation 'holdfast.dev/color': remove it, or use holdfast.dev/ with "
-     "one of apply, hook, hook-delete-policy, prune, recreate, substitute, wave"},
+     "one of apply, hook, hook-delete-policy, ignore-differences, "
+     "prune, recreate, substitute, wave"},
     {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: [a]}\n",
      "a.yaml:3:29: metadata.labels must be a map of strings, not a list: write 'name: \"value\"' "
      "lines"},
@@ -810,6 +875,9 @@ int main(void) {
         TEST(substitution_is_switched_off_by_an_annotation),
         TEST(how_an_object_may_be_changed_is_read_from_annotations),
         TEST(what_an_annotation_does_not_mean_is_told_where_it_was_written),
+        TEST(rules_about_differences_go_to_the_objects_that_they_are_about),
+        TEST(a_field_to_ignore_that_is_none_is_told_where_it_was_written),
+        TEST(an_annotation_that_ignores_nothing_or_too_much_is_told),
         TEST(lists_are_flattened_and_documents_are_many),
         TEST(lists_are_not_nested_for_ever),
         TEST(what_is_no_manifest_is_refused),

@@ -39,7 +39,7 @@ static const char *const fleet[] = {
     " ('oslo-1', 'web', 'ConfigMap/web/odd', x'c3', 2, '', 9)",
     "INSERT INTO blob VALUES (x'c1', '{\"kind\":\"ConfigMap\"}'), (x'c3', 'no document')",
     "INSERT INTO drift VALUES ('oslo-1', 'ConfigMap/web/a', 'data.x', 'web', '\"1\"', '\"2\"',"
-    " 'kubectl-edit', 'Update', 9)",
+    " 'kubectl-edit', 'Update', 9, 'foreign')",
     "INSERT INTO event (at_ms, kind, cluster, app, key, revision, actor, message) VALUES"
     " (1, 'sync.resolved', '', '', '', 'abcdef01', 'ann', 'one'),"
     " (2, 'drift.found', 'oslo-1', 'web', 'k', '', 'kubectl-edit', 'two')",
@@ -216,11 +216,12 @@ static void objects_are_told_of_one_cluster(void **state) {
 }
 
 static void drift_is_told_with_both_values_and_who_did_it(void **state) {
-    assert_string_equal(as_text(*state, get(*state, "drift?app=web")),
-                        "{\"items\":[{\"cluster\":\"oslo-1\",\"app\":\"web\",\"key\":"
-                        "\"ConfigMap/web/a\",\"path\":\"data.x\",\"desired\":\"\\\"1\\\"\","
-                        "\"actual\":\"\\\"2\\\"\",\"manager\":\"kubectl-edit\",\"operation\":"
-                        "\"Update\",\"more\":false,\"fought\":0,\"atMs\":9}]}");
+    assert_string_equal(
+        as_text(*state, get(*state, "drift?app=web")),
+        "{\"items\":[{\"cluster\":\"oslo-1\",\"app\":\"web\",\"key\":"
+        "\"ConfigMap/web/a\",\"path\":\"data.x\",\"desired\":\"\\\"1\\\"\","
+        "\"actual\":\"\\\"2\\\"\",\"manager\":\"kubectl-edit\",\"operation\":"
+        "\"Update\",\"class\":\"foreign\",\"more\":false,\"fought\":0,\"atMs\":9}]}");
     run_sql(((struct fixture *)*state)->db, "UPDATE object SET drift_more = 1");
     assert_true(cm_json_true(
         cm_json_get(cm_json_get(get(*state, "drift?app=web"), "items")->first, "more")));
@@ -395,7 +396,7 @@ static const char add_event[] =
     " (?1, 1, 'k', 'paged', '', '', '', '', 'm')";
 static const char add_drift[] =
     "INSERT INTO drift VALUES (printf('c%d', ?1 % 3), printf('k%d', ?1 % 7), printf('p%06d', ?1),"
-    " 'paged', '', '', '', '', 1)";
+    " 'paged', '', '', '', '', 1, 'foreign')";
 
 static void add_pairs_between(struct hub_db *db, size_t page) {
     fill(db, add_pair, ROWS + (int64_t)page * 3, 3);

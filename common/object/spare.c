@@ -1,0 +1,499 @@
+#include "common/object/spare.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/object/diff.h"
+#include "common/object/id.h"
+#include "common/object/listkeys.h"
+#include "common/object/path.h"
+#include "common/object/pointer.h"
+#include "common/object/schema.h"
+#include "common/str.h"
+
+enum { LOOKED_AT = 1000, ADDRESSES_MAX = 1000 };
+
+// A field of an object: the path of the difference that tells of it, and behind that the way into
+// a value that is compared as a whole.
+struct address {
+    const char *path;
+    const struct cm_segment *rest;
+    size_t rest_count;
+};
+
+struct addresses {
+    struct address *items; // in the arena
+    size_t count;
+    size_t capacity;
+};
+
+// ---- Reading what a rule names
+
+// read_token reads a part of a pointer: what stands in brackets is an element by its keys.
+static bool read_token(struct cm_arena *a, const char *token, struct cm_segment *out) {
+    struct cm_path path;
+
+    if (token[0] == '[' && strchr(token, '=') != NULL) {
+        if (!cm_path_parse(a, cm_arena_strf(a, "x%s", token), &path) || path.count != 2) {
+            return false;
+        }
+        *out = path.segments[1];
+        return true;
+    }
+    *out = (struct cm_segment){.type = CM_SEGMENT_MEMBER, .name = token};
+    return true;
+}
+
+static bool read_field(struct cm_arena *a, const char *text, struct cm_path *out) {
+    struct cm_pointer pointer;
+    struct cm_err err;
+
+    if (text[0] != '/') {
+        return cm_path_parse(a, text, out) && out->count > 0;
+    }
+    if (cm_pointer_parse(a, text, &pointer, &err) < 0) {
+        return false;
+    }
+    out->segments = cm_arena_get(a, (pointer.count + 1) * sizeof(*out->segments));
+    out->count = pointer.count;
+    for (size_t i = 0; i < pointer.count; i++) {
+        if (!read_token(a, pointer.tokens[i], &out->segments[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum cm_rc cm_spare_field_check(const char *text, struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_path path;
+
+    if (!read_field(a, text, &path)) {
+        return cm_fail(err, CM_EINVAL,
+                       "'%.100s' names no field: write a JSON pointer such as /spec/replicas or "
+                       "/spec/template/spec/containers/[name=web]/image",
+                       text);
+    }
+    return CM_OK;
+}
+
+// ---- Walking through an object
+
+// Where we are in an object.
+struct cursor {
+    struct cm_json *node; // NULL: nowhere
+    struct cm_place place;
+};
+
+static struct cursor root_of(struct cm_arena *a, const struct cm_json *object) {
+    const char *version = cm_json_string(cm_json_get(object, "apiVersion"));
+    const char *kind = cm_json_string(cm_json_get(object, "kind"));
+    const char *slash = version == NULL ? NULL : strchr(version, '/');
+    const char *group =
+        slash == NULL ? "" : cm_arena_strndup(a, version, (size_t)(slash - version));
+
+    return (struct cursor){(struct cm_json *)(uintptr_t)object,
+                           cm_schema_root(group, kind == NULL ? "" : kind)};
+}
+
+static const char *scalar_text(const struct cm_json *node) {
+    if (node != NULL && node->type == CM_BOOL) {
+        return node->truth ? "true" : "false";
+    }
+    return node == NULL ? NULL : node->text;
+}
+
+static const char *default_of(const struct cm_list_rule *rule, const char *key) {
+    for (size_t i = 0; rule->type == CM_LIST_MAP && rule->keys[i] != NULL; i++) {
+        if (strcmp(rule->keys[i], key) == 0) {
+            return rule->defaults[i];
+        }
+    }
+    return NULL;
+}
+
+// is_element tells whether a segment means an element of a list.
+static bool is_element(const struct cm_list_rule *rule, const struct cm_segment *segment,
+                       const struct cm_json *element, size_t index) {
+    size_t wanted;
+
+    if (segment->type == CM_SEGMENT_MEMBER) {
+        return strcmp(segment->name, "*") == 0 ||
+               (cm_pointer_index(segment->name, &wanted) && wanted == index);
+    }
+    if (segment->type == CM_SEGMENT_VALUE) {
+        const char *text = scalar_text(element);
+        return text != NULL && strcmp(text, segment->name) == 0;
+    }
+    for (size_t i = 0; segment->keys[i] != NULL; i++) {
+        const char *text = scalar_text(cm_json_get(element, segment->keys[i]));
+
+        text = text != NULL ? text : default_of(rule, segment->keys[i]);
+        if (text == NULL || strcmp(text, segment->values[i]) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct cursor step(struct cursor at, const struct cm_segment *segment) {
+    size_t index = 0;
+
+    if (at.node != NULL && at.node->type == CM_ARRAY) {
+        const struct cm_list_rule *rule = cm_schema_rule(at.place);
+        struct cm_json *n = at.node->first;
+
+        for (; n != NULL && !is_element(rule, segment, n, index); n = n->next) {
+            index++;
+        }
+        return (struct cursor){n, cm_schema_element(at.place)};
+    }
+    if (at.node == NULL || segment->type != CM_SEGMENT_MEMBER) {
+        return (struct cursor){0};
+    }
+    return (struct cursor){cm_json_get(at.node, segment->name),
+                           cm_schema_member(at.place, segment->name)};
+}
+
+static struct cursor walk(struct cursor at, const struct cm_segment *segments, size_t count) {
+    for (size_t i = 0; i < count && at.node != NULL; i++) {
+        at = step(at, &segments[i]);
+    }
+    return at;
+}
+
+// segments_of are those of an address, from the root.
+static struct cm_path segments_of(struct cm_arena *a, const struct address *address) {
+    struct cm_path path = {0};
+
+    if (!cm_path_parse(a, address->path, &path)) {
+        return (struct cm_path){0};
+    }
+    struct cm_segment *all = cm_arena_get(a, (path.count + address->rest_count + 1) * sizeof(*all));
+    memcpy(all, path.segments, path.count * sizeof(*all));
+    if (address->rest_count > 0) {
+        memcpy(all + path.count, address->rest, address->rest_count * sizeof(*all));
+    }
+    return (struct cm_path){all, path.count + address->rest_count};
+}
+
+// ---- From what a rule names to fields of the desired object
+
+struct expansion {
+    struct cm_arena *a;
+    struct addresses *out;
+    struct cm_str path;
+};
+
+static void add_address(struct expansion *e, const struct cm_segment *rest, size_t count) {
+    struct addresses *out = e->out;
+
+    if (out->count == ADDRESSES_MAX) {
+        return;
+    }
+    if (out->count == out->capacity) {
+        struct address *items = out->items;
+
+        out->capacity = out->capacity == 0 ? 4 : out->capacity * 2;
+        out->items = cm_arena_get(e->a, out->capacity * sizeof(*items));
+        memcpy(out->items, items == NULL ? out->items : items, out->count * sizeof(*items));
+    }
+    out->items[out->count++] =
+        (struct address){cm_arena_strdup(e->a, cm_str_get(&e->path)), rest, count};
+}
+
+static void cut(struct cm_str *path, size_t len) {
+    if (path->data != NULL) {
+        path->len = len;
+        path->data[len] = '\0';
+    }
+}
+
+// has_keys tells whether the elements of a list are told apart by keys or by their value.
+static bool has_keys(const struct cm_list_rule *rule, const struct cm_json *list) {
+    for (const struct cm_json *n = list->first; rule->type == CM_LIST_MAP && n != NULL;
+         n = n->next) {
+        if (!cm_list_same(rule, n, n)) {
+            return false;
+        }
+    }
+    return rule->type != CM_LIST_ATOMIC;
+}
+
+static void expand(struct expansion *e, struct cursor at, const struct cm_segment *segments,
+                   size_t count);
+
+// The recursion is as deep as the pointer is long, which its reader has limited.
+static void expand_list( // NOLINT(misc-no-recursion)
+    struct expansion *e, struct cursor at, const struct cm_segment *segments, size_t count) {
+    const struct cm_list_rule *rule = cm_schema_rule(at.place);
+    size_t len = e->path.len;
+    size_t index = 0;
+
+    for (struct cm_json *n = at.node->first; n != NULL; n = n->next, index++) {
+        if (is_element(rule, segments, n, index)) {
+            cm_path_add_entry(&e->path, rule, n);
+            expand(e, (struct cursor){n, cm_schema_element(at.place)}, segments + 1, count - 1);
+            cut(&e->path, len);
+        }
+    }
+}
+
+static void expand( // NOLINT(misc-no-recursion)
+    struct expansion *e, struct cursor at, const struct cm_segment *segments, size_t count) {
+    size_t len = e->path.len;
+
+    if (at.node == NULL) {
+        return; // nothing is desired there
+    }
+    bool is_list = at.node->type == CM_ARRAY;
+    bool whole = is_list ? !has_keys(cm_schema_rule(at.place), at.node)
+                         : (at.place.flags & CM_FIELD_ATOMIC) != 0;
+    if (count == 0 || whole) {
+        add_address(e, segments, count);
+    } else if (is_list) {
+        expand_list(e, at, segments, count);
+    } else if (segments->type == CM_SEGMENT_MEMBER) {
+        cm_path_add_member(&e->path, segments->name);
+        expand(e, step(at, segments), segments + 1, count - 1);
+        cut(&e->path, len);
+    }
+}
+
+static struct addresses expand_rule(struct cm_arena *a, const struct cm_spare_rule *rule,
+                                    const struct cm_json *desired) {
+    struct addresses out = {0};
+    struct expansion e = {.a = a, .out = &out};
+
+    for (size_t i = 0; i < rule->field_count; i++) {
+        struct cm_path path;
+
+        if (read_field(a, rule->fields[i], &path)) {
+            expand(&e, root_of(a, desired), path.segments, path.count);
+        }
+    }
+    cm_str_done(&e.path);
+    return out;
+}
+
+// ---- Which rule is about a difference
+
+// is_at_or_below tells whether a path is another one or goes on from it; "" is the whole object.
+static bool is_at_or_below(const char *path, const char *above) {
+    size_t len = strlen(above);
+
+    return len == 0 || (strncmp(path, above, len) == 0 &&
+                        (path[len] == '\0' || path[len] == '.' || path[len] == '['));
+}
+
+static bool covers(const struct address *address, const struct cm_difference *d) {
+    return address->rest_count == 0 && is_at_or_below(d->path, address->path);
+}
+
+// is_inside tells whether a field is a part of what differs as a whole.
+static bool is_inside(const struct address *address, const struct cm_difference *d) {
+    return !covers(address, d) && is_at_or_below(address->path, d->path);
+}
+
+static bool is_by_manager(const struct cm_spare *s, const struct cm_spare_rule *rule,
+                          const struct cm_difference *d) {
+    const char *manager = rule->manager_count == 0 ? "" : s->manager_of(s->ctx, d->path);
+
+    for (size_t i = 0; i < rule->manager_count; i++) {
+        if (strcmp(rule->managers[i], manager) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_about(const struct cm_spare *s, const struct cm_spare_rule *rule,
+                     const struct addresses *fields, const struct cm_difference *d) {
+    for (size_t i = 0; i < fields->count; i++) {
+        if (covers(&fields->items[i], d)) {
+            return true;
+        }
+    }
+    return (rule->field_count == 0 && rule->manager_count == 0) || is_by_manager(s, rule, d);
+}
+
+// ---- Letting be
+
+static void unlink_element(struct cm_json *list, const struct cm_json *element) {
+    struct cm_json *next = list->first;
+
+    list->first = NULL;
+    list->last = NULL;
+    list->count = 0;
+    while (next != NULL) {
+        struct cm_json *n = next;
+
+        next = n->next;
+        n->next = NULL;
+        if (n != element) {
+            cm_json_append(list, n);
+        }
+    }
+}
+
+static void replace_element(struct cm_arena *a, struct cm_json *element, const struct cm_json *by) {
+    struct cm_json *next = element->next;
+
+    *element = *cm_json_copy(a, by);
+    element->key = NULL;
+    element->next = next;
+}
+
+// take makes a field of the desired object what it is in the live one.
+static bool take(struct cm_arena *a, struct cm_json *parent, const struct cm_segment *last,
+                 struct cm_json *own, const struct cm_json *theirs) {
+    if (theirs == NULL && parent->type == CM_ARRAY) {
+        unlink_element(parent, own);
+    } else if (theirs == NULL) {
+        (void)cm_json_remove(parent, last->name);
+    } else if (parent->type == CM_ARRAY) {
+        replace_element(a, own, theirs);
+    } else {
+        cm_json_set(a, parent, last->name, cm_json_copy(a, theirs));
+    }
+    return theirs != NULL;
+}
+
+// let_be lets one field be; it tells whether it was taken over as it is. A part of what is not
+// there at all is not there either.
+static bool let_be(struct cm_arena *a, const struct cm_spare *s, const struct address *address,
+                   struct cm_json *desired, const struct cm_json *live) {
+    struct cm_path path = segments_of(a, address);
+
+    if (path.count == 0) {
+        return false;
+    }
+    const struct cm_segment *last = &path.segments[path.count - 1];
+    struct cursor parent = walk(root_of(a, desired), path.segments, path.count - 1);
+    struct cursor theirs = walk(root_of(a, live), path.segments, path.count - 1);
+    struct cm_json *own = parent.node == NULL ? NULL : step(parent, last).node;
+    if (own == NULL || theirs.node == NULL || theirs.node->type != parent.node->type) {
+        return false;
+    }
+    const struct cm_json *value = step(theirs, last).node;
+    if (value != NULL && address->rest_count == 0 && parent.node->type == CM_OBJECT &&
+        s->is_kept != NULL && s->is_kept(s->ctx, address->path)) {
+        (void)cm_json_remove(parent.node, last->name);
+        return false;
+    }
+    return take(a, parent.node, last, own, value);
+}
+
+// vanishes tells whether a difference is one no more when the fields inside it that a rule names
+// are let be.
+static bool vanishes(struct cm_arena *a, const struct cm_spare *s, const struct addresses *fields,
+                     const struct cm_json *desired, const struct cm_json *live,
+                     const struct cm_difference *d) {
+    struct cm_json *copy = NULL;
+    struct cm_differences left;
+
+    for (size_t i = 0; i < fields->count; i++) {
+        if (is_inside(&fields->items[i], d)) {
+            copy = copy != NULL ? copy : cm_json_copy(a, desired);
+            (void)let_be(a, s, &fields->items[i], copy, live);
+        }
+    }
+    if (copy == NULL) {
+        return false;
+    }
+    cm_object_diff(a, copy, live, LOOKED_AT, &left);
+    for (size_t i = 0; i < left.count; i++) {
+        if (strcmp(left.items[i].path, d->path) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct addresses *expand_all(struct cm_arena *a, const struct cm_spare *s,
+                                    const struct cm_json *desired) {
+    struct addresses *fields = cm_arena_get(a, (s->count + 1) * sizeof(*fields));
+
+    for (size_t i = 0; i < s->count; i++) {
+        fields[i] = expand_rule(a, &s->rules[i], desired);
+    }
+    return fields;
+}
+
+void cm_spare_sort(struct cm_arena *a, const struct cm_spare *s, const struct cm_json *desired,
+                   const struct cm_json *live, const struct cm_differences *all, size_t *rules) {
+    const struct addresses *fields = expand_all(a, s, desired);
+
+    for (size_t i = 0; i < all->count; i++) {
+        const struct cm_difference *d = &all->items[i];
+        size_t rule = 0;
+
+        while (rule < s->count && !is_about(s, &s->rules[rule], &fields[rule], d) &&
+               !vanishes(a, s, &fields[rule], desired, live, d)) {
+            rule++;
+        }
+        rules[i] = rule < s->count ? rule : CM_SPARE_NO_RULE;
+    }
+}
+
+// An apply in the making.
+struct sparing {
+    struct cm_arena *a;
+    const struct cm_spare *s;
+    const struct cm_json *before;
+    struct cm_json *desired;
+    const struct cm_json *live;
+    bool taken;
+};
+
+static bool is_new(const struct sparing *x, const struct address *address) {
+    struct cm_path path = segments_of(x->a, address);
+    const struct cm_json *old = walk(root_of(x->a, x->before), path.segments, path.count).node;
+    const struct cm_json *now = walk(root_of(x->a, x->desired), path.segments, path.count).node;
+
+    return old == NULL || now == NULL ? old != now : !cm_json_equal(old, now);
+}
+
+static void spare_field(struct sparing *x, enum cm_spare_how how, const struct address *address) {
+    bool applied = how == CM_SPARE_NEVER ||
+                   (how == CM_SPARE_UNLESS_NEW && x->before != NULL && is_new(x, address));
+
+    if (!applied) {
+        x->taken |= let_be(x->a, x->s, address, x->desired, x->live);
+    }
+}
+
+static void spare_one(struct sparing *x, const enum cm_spare_how *how, enum cm_spare_how otherwise,
+                      const struct addresses *fields, const struct cm_difference *d) {
+    const struct address whole = {.path = d->path};
+
+    for (size_t i = 0; i < x->s->count; i++) {
+        if (is_about(x->s, &x->s->rules[i], &fields[i], d)) {
+            spare_field(x, how[i], &whole);
+            return;
+        }
+        for (size_t k = 0; k < fields[i].count; k++) {
+            if (is_inside(&fields[i].items[k], d)) {
+                spare_field(x, how[i], &fields[i].items[k]);
+            }
+        }
+    }
+    spare_field(x, otherwise, &whole);
+}
+
+bool cm_spare_apply(struct cm_arena *a, const struct cm_spare *s, const enum cm_spare_how *how,
+                    enum cm_spare_how otherwise, const struct cm_json *before,
+                    struct cm_json *desired, const struct cm_json *live) {
+    struct sparing x = {a, s, before, desired, live, false};
+    const struct addresses *fields = expand_all(a, s, desired);
+    struct cm_differences all;
+
+    cm_object_diff(a, desired, live, LOOKED_AT, &all);
+    for (size_t i = 0; i < all.count; i++) {
+        spare_one(&x, how, otherwise, fields, &all.items[i]);
+    }
+    return x.taken;
+}
