@@ -68,7 +68,8 @@ static enum cm_rc make_kube(struct program *p, struct agent_driver **out, struct
                                              .context = o->context,
                                              .service_account_dir = o->service_account_dir,
                                              .inventory_namespace = o->inventory_namespace,
-                                             .max_in_flight = (long)o->max_in_flight};
+                                             .max_in_flight = (long)o->max_in_flight,
+                                             .verify_ms = o->verify_interval_ms};
 
     p->http = cm_http_new();
     return agent_kube_new(p->loop, p->http, &config, out, err);

@@ -21,6 +21,7 @@ struct agent_options {
     char *service_account_dir;
     char *inventory_namespace;
     int64_t max_in_flight;
+    int64_t verify_interval_ms;
     int64_t report_interval_ms;
     int64_t reconnect_min_ms;
     int64_t reconnect_max_ms;

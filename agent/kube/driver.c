@@ -8,7 +8,7 @@
 #include "common/mem.h"
 #include "common/object/id.h"
 
-enum { MINUTE_MS = 60000, IN_FLIGHT = 8, READS = 2 };
+enum { MINUTE_MS = 60000, DAY_MS = 24 * 3600 * 1000, IN_FLIGHT = 8, READS = 2 };
 
 static struct agent_kube *kube_of(struct agent_driver *d) {
     return CM_CONTAINER(d, struct agent_kube, driver);
@@ -23,12 +23,29 @@ static void on_minute(void *ctx) {
     cm_timer_start(k->loop, &k->minute, MINUTE_MS);
 }
 
+static void verify_later(struct agent_kube *k) {
+    cm_timer_start(k->loop, &k->verify, k->verify_ms + cm_jitter_ms(k->verify_ms / 4));
+}
+
+// on_verify: not all agents do it at once, and none while the server is away.
+static void on_verify(void *ctx) {
+    struct agent_kube *k = ctx;
+
+    if (k->reach == KUBE_UP) {
+        kube_table_forget_prints(k);
+        kube_watch_wake_all(k);
+    }
+    verify_later(k);
+}
+
 static void start(struct agent_driver *d, const struct agent_driver_host *host) {
     struct agent_kube *k = kube_of(d);
 
     k->host = *host;
     k->minute = (struct cm_timer){.run = on_minute, .ctx = k};
+    k->verify = (struct cm_timer){.run = on_verify, .ctx = k};
     cm_timer_start(k->loop, &k->minute, MINUTE_MS);
+    verify_later(k);
     kube_reach_start(k);
 }
 
@@ -61,6 +78,7 @@ static void stop_all(void *ctx) {
 
     (void)cm_fail(&why, CM_ECANCELED, "the agent stops");
     cm_timer_stop(k->loop, &k->minute);
+    cm_timer_stop(k->loop, &k->verify);
     kube_reach_stop(k);
     kube_discover_stop(k);
     kube_watch_stop_all(k);
@@ -272,6 +290,7 @@ enum cm_rc agent_kube_new(struct cm_loop *loop, struct cm_http *http,
     k->driver.ops = &kube_ops;
     k->loop = loop;
     k->field_manager = cm_strdup(or_default(config->field_manager, "holdfast"));
+    k->verify_ms = config->verify_ms > 0 ? config->verify_ms : DAY_MS;
     k->max_in_flight = config->max_in_flight > 0 ? (size_t)config->max_in_flight : IN_FLIGHT;
     init_lists(k);
     kube_applyset_init(&k->applyset, "",

@@ -345,7 +345,8 @@ void kube_table_wake(struct agent_kube *k);
 void kube_table_init(struct agent_kube *k);
 void kube_table_stop(struct agent_kube *k); // no timer fires any more
 void kube_table_forget_versions(struct agent_kube *k);
-void kube_table_free(struct agent_kube *k); // when all is quiet
+void kube_table_forget_prints(struct agent_kube *k); // what comes next is compared in any case
+void kube_table_free(struct agent_kube *k);          // when all is quiet
 
 // pods
 
@@ -473,6 +474,8 @@ struct agent_kube {
     struct cm_list calls;
     unsigned token_round; // counts the tokens that were read
     struct cm_timer minute;
+    struct cm_timer verify; // lists everything anew
+    int64_t verify_ms;
     bool stopping;
     void (*stopped)(void *ctx);
     void *stopped_ctx;

@@ -20,7 +20,8 @@
 // under a canary) is left to it while it exists. For that such controllers' objects are watched,
 // where the agent may, while there is anything of ours that they could have a part of.
 //
-// Nothing is polled. One watch per kind that has tracked objects (one per kind and namespace where
+// Nothing is polled, but once a day everything is listed and compared anew, in case a watch told
+// less than happened. One watch per kind that has tracked objects (one per kind and namespace where
 // it may not watch all of them), selected by label, feeds health and drift. "Missing" is said only
 // after a complete list and a GET of the object itself.
 //
@@ -36,6 +37,8 @@
 // loop.
 #pragma once
 
+#include <stdint.h>
+
 #include "common/err.h"
 
 struct agent_driver;
@@ -49,6 +52,7 @@ struct agent_kube_config {
     const char *field_manager;       // NULL: "holdfast"
     const char *inventory_namespace; // NULL: "holdfast-system"
     long max_in_flight;              // operations at once; 0: 8
+    int64_t verify_ms;               // between lists of everything; 0: a day
 };
 
 // agent_kube_new makes the driver; *out is freed through its ops. It fails with CM_EINVAL, in words

@@ -752,6 +752,19 @@ void kube_table_discovered(struct agent_kube *k) {
     kube_owners_discovered(k);
 }
 
+static bool forget_print(void *ctx, const char *key, void *value) {
+    struct kube_entry *e = value;
+
+    (void)ctx;
+    (void)key;
+    e->print = 0;
+    return true;
+}
+
+void kube_table_forget_prints(struct agent_kube *k) {
+    cm_map_each(k->table.by_key, forget_print, NULL);
+}
+
 static bool forget_version(void *ctx, const char *key, void *value) {
     struct kube_entry *e = value;
 
