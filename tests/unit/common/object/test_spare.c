@@ -163,6 +163,7 @@ static void what_somebody_keeps_is_left_out_and_what_nobody_keeps_taken_over(voi
     s.count = 1;
     text =
         applied(a, &s, CM_SPARE_ALWAYS, CM_SPARE_NEVER, NULL, WEB("3", "w:1", "y"), LIVE, &taken);
+    assert_null(strstr(text, "replicas"));
     assert_false(taken);
 }
 
