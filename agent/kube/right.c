@@ -247,11 +247,14 @@ static void give_weight(struct cm_arena *a, struct cm_json *backend, const struc
     const struct cm_json *ours = cm_json_get(backend, WEIGHT);
     const struct cm_json *theirs = cm_json_get(live, WEIGHT);
 
-    if (theirs == NULL || (ours != NULL && cm_json_equal(ours, theirs))) {
+    if (theirs == NULL) {
+        return;
+    }
+    out->copied = true; // also what is the same now: its owner may change it meanwhile
+    if (ours != NULL && cm_json_equal(ours, theirs)) {
         return;
     }
     out->differing |= KUBE_RIGHT_WEIGHTS;
-    out->copied = true;
     cm_json_set(a, backend, WEIGHT, cm_json_copy(a, theirs));
 }
 

@@ -146,6 +146,8 @@ class Rights(KubeStory):
                               dependsOn=[{"name": "kinds"}])})
         self.admin.apply(m.thing("flagger.app/v1", "Canary", "web", "default", spec={
             "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}))
+        wait_for(lambda: "again app=routes object=VirtualService" in self.agent.log_text(), 30,
+                 "the agent to know of the canary", 0.05)
         self.shift(70, 30)
         item = route(90, 10)
         item["spec"]["hosts"] = ["web"]

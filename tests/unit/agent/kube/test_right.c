@@ -148,6 +148,10 @@ static const struct {
     {ROUTE("{\"rules\":[{\"backendRefs\":[{\"name\":\"new\",\"weight\":5}]}]}"),
      ROUTE("{\"rules\":[{\"backendRefs\":[{\"name\":\"old\",\"weight\":1}]}]}"),
      ROUTE("{\"rules\":[{\"backendRefs\":[{\"name\":\"new\",\"weight\":5}]}]}"), 0, false},
+    // One that is the same now may be another one when it is written.
+    {ROUTE("{\"rules\":[{\"backendRefs\":[{\"name\":\"a\",\"weight\":5}]}]}"),
+     ROUTE("{\"rules\":[{\"backendRefs\":[{\"name\":\"a\",\"weight\":5}]}]}"),
+     ROUTE("{\"rules\":[{\"backendRefs\":[{\"name\":\"a\",\"weight\":5}]}]}"), 0, true},
     {ROUTE("{\"rules\":{}}"), ROUTE("{\"rules\":[]}"), ROUTE("{\"rules\":{}}"), 0, false},
     {"{\"apiVersion\":\"networking.istio.io/v1\",\"kind\":\"VirtualService\",\"spec\":{\"http\":["
      "{\"route\":[{\"destination\":{\"host\":\"a\"},\"weight\":100}]}]}}",
