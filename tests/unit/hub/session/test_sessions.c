@@ -641,6 +641,10 @@ static void an_agent_is_asked_whose_objects_are(void **state) {
     assert_string_equal(first.owner, "Flux (Kustomization 'a/b')");
     assert_int_equal(second.times, 0);
     assert_int_equal(look(r, &second, &err), CM_OK);
+    RIG_UNTIL(r, paris->frames[WIRE_LOOK] == 2);
+    say_found(paris, paris->look);
+    RIG_UNTIL(r, second.times > 0);
+    assert_int_equal(second.code, CM_OK);
 }
 
 static void who_asks_an_agent_that_is_away_or_goes_is_told(void **state) {
