@@ -22,7 +22,7 @@ struct report {
     size_t errors;
     size_t warnings;
     size_t clusters;
-    size_t apps;
+    struct cm_map *apps;           // their names
     struct cm_map *release_groups; // name -> how many Apps it has
 };
 
@@ -72,11 +72,9 @@ static void add_unchecked(struct report *r) {
 
 // ---- Warnings: what is right and surely not meant
 
-static void warn(struct report *r, const char *repo, const char *path, const char *app,
-                 const char *message) {
-    const struct hub_problem problem = {.repo = repo, .path = path, .app = app, .message = message};
-
-    add(r, &problem, "warning");
+static void warn(struct report *r, struct hub_problem at, const char *message) {
+    at.message = message;
+    add(r, &at, "warning");
 }
 
 static void count_cluster(void *ctx, const struct hub_cluster_info *info) {
@@ -89,12 +87,13 @@ static void count_cluster(void *ctx, const struct hub_cluster_info *info) {
 static void look_at_app(void *ctx, const struct hub_app_info *info) {
     struct report *r = ctx;
 
-    r->apps++;
+    cm_map_put(r->apps, info->name, r);
     if (info->clusters == 0 && info->source == NULL && r->errors == 0) {
         CM_AUTOFREE char *message =
             cm_strf("App '%s' is on no cluster: no target of it matches one", info->name);
 
-        warn(r, info->repo, info->path, info->name, message);
+        warn(r, (struct hub_problem){.repo = info->repo, .path = info->path, .app = info->name},
+             message);
     }
 }
 
@@ -102,14 +101,15 @@ static void look_at_app(void *ctx, const struct hub_app_info *info) {
 
 static void count_group(void *ctx, const struct hub_app_info *info) {
     struct report *r = ctx;
-    const size_t *before =
-        info->release_group != NULL ? cm_map_get(r->release_groups, info->release_group) : NULL;
 
     if (info->release_group != NULL) {
-        size_t *count = cm_new(1, sizeof(*count));
+        size_t *count = cm_map_get(r->release_groups, info->release_group);
 
-        *count = before != NULL ? *before + 1 : 1;
-        cm_map_put(r->release_groups, info->release_group, count);
+        if (count == NULL) {
+            count = cm_new(1, sizeof(*count));
+            cm_map_put(r->release_groups, info->release_group, count);
+        }
+        (*count)++;
     }
 }
 
@@ -124,14 +124,13 @@ static void look_at_release_group(void *ctx, const struct hub_app_info *info) {
     CM_AUTOFREE char *message = cm_strf("no other App is in the release group '%s': correct the "
                                         "name, or remove it",
                                         info->release_group);
-    const struct hub_problem problem = {.repo = info->repo,
-                                        .path = info->path,
-                                        .line = info->group_line,
-                                        .column = info->group_column,
-                                        .app = info->name,
-                                        .message = message};
-
-    add(r, &problem, "warning");
+    warn(r,
+         (struct hub_problem){.repo = info->repo,
+                              .path = info->path,
+                              .line = info->group_line,
+                              .column = info->group_column,
+                              .app = info->name},
+         message);
 }
 
 static void look_at_group(void *ctx, const struct hub_group_info *info) {
@@ -141,37 +140,32 @@ static void look_at_group(void *ctx, const struct hub_group_info *info) {
         CM_AUTOFREE char *message = cm_strf(
             "group '%s' has no members: no cluster has the labels that it selects", info->name);
 
-        warn(r, info->repo, info->path, NULL, message);
+        warn(r, (struct hub_problem){.repo = info->repo, .path = info->path}, message);
     }
-}
-
-static void note_app(void *ctx, const struct hub_app_info *info) {
-    cm_map_put(ctx, info->name, ctx);
 }
 
 // look_at_confirmation: that an App is not there may be what it confirms; a name that is nearly
 // that of another App is a mistake.
 static void look_at_confirmation(void *ctx, const struct hub_confirmation_info *info) {
     struct report *r = ctx;
-    CM_CLEANUP(cm_map_freep) struct cm_map *apps = cm_map_new(NULL);
 
-    hub_fleet_each_app(r->o->fleet, note_app, apps);
-    CM_AUTOFREE const char **names = cm_map_keys(apps);
-    const char *nearest = cm_map_get(apps, info->app) != NULL
-                              ? NULL
-                              : cm_str_nearest(info->app, names, cm_map_len(apps));
+    if (cm_map_get(r->apps, info->app) != NULL) {
+        return;
+    }
+    CM_AUTOFREE const char **names = cm_map_keys(r->apps);
+    const char *nearest = cm_str_nearest(info->app, names, cm_map_len(r->apps));
     if (nearest == NULL) {
         return;
     }
     CM_AUTOFREE char *message = cm_strf(
         "no App is named '%s', so it may confirm nothing; did you mean '%s'?", info->app, nearest);
-    const struct hub_problem problem = {.repo = info->repo,
-                                        .path = info->path,
-                                        .line = info->line,
-                                        .column = info->column,
-                                        .app = info->app,
-                                        .message = message};
-    add(r, &problem, "warning");
+    warn(r,
+         (struct hub_problem){.repo = info->repo,
+                              .path = info->path,
+                              .line = info->line,
+                              .column = info->column,
+                              .app = info->app},
+         message);
 }
 
 // ---- The verdict
@@ -182,8 +176,8 @@ static const char *plural(size_t count) {
 
 static void add_verdict(struct report *r) {
     if (r->errors == 0) {
-        cm_str_addf(&r->text, "%zu App%s on %zu cluster%s: no problems", r->apps, plural(r->apps),
-                    r->clusters, plural(r->clusters));
+        cm_str_addf(&r->text, "%zu App%s on %zu cluster%s: no problems", cm_map_len(r->apps),
+                    plural(cm_map_len(r->apps)), r->clusters, plural(r->clusters));
     } else {
         cm_str_addf(&r->text, "%zu problem%s", r->errors, plural(r->errors));
     }
@@ -197,6 +191,7 @@ static int print(struct ctl *c, const struct ctl_offline *o) {
     struct report r = {.c = c,
                        .o = o,
                        .list = cm_json_new(c->arena, CM_ARRAY),
+                       .apps = cm_map_new(NULL),
                        .release_groups = cm_map_new(free)};
     int code = CTL_DONE;
 
@@ -217,6 +212,7 @@ static int print(struct ctl *c, const struct ctl_offline *o) {
         (void)fwrite(cm_str_get(&r.text), 1, r.text.len, stdout);
     }
     cm_map_free(r.release_groups);
+    cm_map_free(r.apps);
     cm_str_done(&r.text);
     return code == CTL_DONE && r.errors > 0 ? CTL_NO : code;
 }

@@ -185,6 +185,12 @@ static const struct hub_form account_form = {
               "without its namespace",
 };
 
+#define ACCOUNT_RULE                                                                               \
+    {                                                                                              \
+        .type = HUB_RULE_SOME, .when = "serviceAccountName", .names = WORDS("namespace"),          \
+        .advice = "the ServiceAccount is looked for there"                                         \
+    }
+
 static const struct hub_field target_fields[] = {
     {.name = "name", .type = HUB_FIELD_NAME, .doc = "For people and messages."},
     {.name = "cluster",
@@ -231,10 +237,7 @@ static const struct hub_rule target_rules[] = {
      .subject = "a target",
      .names = WORDS("cluster", "clusterGroup", "clusterSelector"),
      .advice = "write 'clusterSelector: {}' for all clusters"},
-    {.type = HUB_RULE_SOME,
-     .when = "serviceAccountName",
-     .names = WORDS("namespace"),
-     .advice = "the ServiceAccount is looked for there"},
+    ACCOUNT_RULE,
     {0},
 };
 
@@ -246,10 +249,7 @@ static const struct hub_field depends_fields[] = {
 };
 
 static const struct hub_rule app_rules[] = {
-    {.type = HUB_RULE_SOME,
-     .when = "serviceAccountName",
-     .names = WORDS("namespace"),
-     .advice = "the ServiceAccount is looked for there"},
+    ACCOUNT_RULE,
     {0},
 };
 

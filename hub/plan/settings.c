@@ -63,15 +63,19 @@ static void tell(struct plan_making *m, const char *app, const char *name, const
         .after = after == NULL ? NULL : cm_json_new_string(m->arena, after)};
 }
 
+static bool same_group(const struct plan_settings *old, const struct hub_app_info *now) {
+    return old->release_group == NULL || now->release_group == NULL
+               ? old->release_group == now->release_group
+               : strcmp(old->release_group, now->release_group) == 0;
+}
+
 static void compare_settings(struct plan_making *m, const struct plan_settings *old,
                              const struct hub_app_info *now) {
-    const char *group = now->release_group == NULL ? "" : now->release_group;
-
     if (old->prune_on_loss != now->prune_on_loss) {
         tell(m, now->name, "onTargetLoss", old->prune_on_loss ? "prune" : "orphan",
              now->prune_on_loss ? "prune" : "orphan");
     }
-    if (strcmp(old->release_group == NULL ? "" : old->release_group, group) != 0) {
+    if (!same_group(old, now)) {
         tell(m, now->name, "releaseGroup", old->release_group, now->release_group);
     }
     if (old->plain_secrets != now->plain_secrets) {
@@ -115,11 +119,7 @@ static bool is_wanted(struct telling *t, const struct hub_app_info *info) {
 }
 
 static bool are_same(const struct plan_settings *old, const struct hub_app_info *now) {
-    bool same_group = old->release_group == NULL || now->release_group == NULL
-                          ? old->release_group == now->release_group
-                          : strcmp(old->release_group, now->release_group) == 0;
-
-    return same_group && old->prune_on_loss == now->prune_on_loss &&
+    return same_group(old, now) && old->prune_on_loss == now->prune_on_loss &&
            old->plain_secrets == now->plain_secrets;
 }
 
