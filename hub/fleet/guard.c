@@ -271,7 +271,7 @@ static void keep_for_taker(struct hub_link *link) {
                                    loss->taken, loss->taker->named.name)},
             "");
     }
-    link->held = true;
+    link->keeps = true;
     link->chosen = link->version;
 }
 

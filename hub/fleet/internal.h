@@ -274,6 +274,7 @@ struct hub_link {
     struct hub_loss *loss;                 // NULL: none
     bool lost;                             // to another App that claims one of its objects
     bool held;                             // by an App of its release group
+    bool keeps;                            // what another App takes over and cannot yet
     struct hub_confirmation *confirmation; // that lets the loss happen; NULL: none
     bool over;                             // its cluster would lose more than may go
     bool guarded;                          // it waits for a confirmation

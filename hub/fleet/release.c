@@ -14,7 +14,7 @@ static const struct hub_mention *group_of(const struct hub_link *link) {
 
 // is_stuck tells whether an App cannot become what Git says, for reasons of its own.
 static bool is_stuck(const struct hub_link *link) {
-    return link->lost || link->guarded || hub_settle_candidate(link) == NULL;
+    return link->lost || link->keeps || link->guarded || hub_settle_candidate(link) == NULL;
 }
 
 // is_change tells whether a candidate is more than what is in force, suspended or not.

@@ -281,7 +281,8 @@ static bool is_stale(const struct hub_update *u, const struct hub_link *link) {
     if (app == NULL || cluster == NULL) { // seeded; still to be loaded, or wrong
         return hub_fleet_is_loaded(u->fleet);
     }
-    return link->lost || link->held || hub_settle_candidate(link) == NULL || cluster->kept;
+    return link->lost || link->held || link->keeps || hub_settle_candidate(link) == NULL ||
+           cluster->kept;
 }
 
 static void choose(struct hub_update *u, struct hub_cluster *c) {
@@ -293,6 +294,7 @@ static void choose(struct hub_update *u, struct hub_cluster *c) {
 
         link->lost = false;
         link->held = false;
+        link->keeps = false;
         link->over = false;
         link->confirmation = NULL;
         link->guarded = false;

@@ -295,6 +295,31 @@ static void what_moves_to_an_app_that_cannot_take_it_stays(void **state) {
                            "settled first"));
 }
 
+static void a_release_group_waits_for_an_app_that_keeps_what_another_cannot_take(void **state) {
+    struct world *w = *state;
+
+    fill(w, 1, 2);
+    world_put_app(w, "till", "  releaseGroup: counter\n" ALL);
+    put_objects(w, "till", 10, 11);
+    (void)world_commit(w);
+    world_put_app(w, "shop", "  releaseGroup: counter\n" ALL);
+    put_objects(w, "till", 11, 12);
+    world_put_app(w, "bank", "  releaseGroup: money\n" ALL);
+    put_objects(w, "bank", 0, 1);
+    world_put_app(w, "mint", "  releaseGroup: money\n" ALL);
+    world_put_config(w, "mint", "wrong", "${no}");
+    remove_objects(w, "shop", 0, 1);
+    (void)world_commit(w);
+    assert_int_equal(objects_of(w, "c00", "shop"), 2);
+    assert_int_equal(objects_of(w, "c00", "till"), 1);
+    world_remove(w, "apps/mint/wrong.yaml");
+    put_objects(w, "mint", 20, 21);
+    (void)world_commit(w);
+    assert_int_equal(objects_of(w, "c00", "shop"), 1);
+    assert_int_equal(objects_of(w, "c00", "till"), 2);
+    assert_int_equal(objects_of(w, "c00", "bank"), 1);
+}
+
 static void without_prune_nothing_is_removed_so_nothing_waits(void **state) {
     struct world *w = *state;
 
@@ -576,6 +601,7 @@ int main(void) {
         TEST(several_apps_count_together),
         TEST(what_moves_to_another_app_is_no_removal),
         TEST(what_moves_to_an_app_that_cannot_take_it_stays),
+        TEST(a_release_group_waits_for_an_app_that_keeps_what_another_cannot_take),
         TEST(without_prune_nothing_is_removed_so_nothing_waits),
         TEST(precious_objects_do_not_count_for_they_stay),
         TEST(precious_objects_count_where_the_app_says_that_they_go),

@@ -104,6 +104,7 @@ struct pair {
     char revision[16];
     bool gone;
     bool gone_prune;
+    bool leaving; // it and its objects go as soon as who takes one of them over can
 };
 
 struct model {
@@ -783,12 +784,23 @@ static void unlink_pair(struct pair *p, bool prune) {
         p->gone_prune = prune;
     }
     p->linked = false;
+    p->leaving = false;
     p->text[0] = '\0';
+}
+
+// leave lets an App go with its objects, or without them at once.
+static void leave(struct pair *p, bool prune) {
+    if (prune && p->text[0] != '\0') {
+        p->leaving = true;
+    } else {
+        unlink_pair(p, prune);
+    }
 }
 
 // What is known of an App on the cluster that is being settled.
 struct outlook {
     char candidates[APPS][512];
+    char wanted[APPS][512]; // what Git says, "" where it is not known
     bool lost[APPS];
     bool stuck[APPS]; // cannot become what Git says, for reasons of its own
 };
@@ -829,13 +841,61 @@ static bool hold(const struct model *m, int cluster, struct outlook *o) {
     for (int a = 0; a < APPS; a++) {
         const struct pair *p = &m->pairs[a][cluster];
 
-        for (int b = 0; p->linked && b < APPS; b++) {
-            if (a != b && m->pairs[b][cluster].linked && m->apps[a].release > 0 &&
+        for (int b = 0; p->linked && !p->leaving && b < APPS; b++) {
+            const struct pair *other = &m->pairs[b][cluster];
+
+            if (a != b && other->linked && !other->leaving && m->apps[a].release > 0 &&
                 m->apps[a].release == m->apps[b].release && (o->stuck[b] || o->lost[b]) &&
                 !same_but_suspend(o->candidates[a], p->text)) {
                 (void)snprintf(o->candidates[a], sizeof(o->candidates[a]), "%s", p->text);
                 any = true;
             }
+        }
+    }
+    return any;
+}
+
+// cannot_take tells whether an object would be gone until another App's candidate is not refused.
+static bool cannot_take(const struct outlook *o, int app, int name) {
+    bool wanted = false;
+
+    for (int b = 0; b < APPS; b++) {
+        if (b != app && claims(o->candidates[b], name)) {
+            return false;
+        }
+        wanted = wanted || (b != app && claims(o->wanted[b], name));
+    }
+    return wanted;
+}
+
+// hands_over tells whether an App gives up what no other one can take yet.
+static bool hands_over(const struct pair *p, const struct outlook *o, int app) {
+    const char *candidate = o->candidates[app];
+    bool removes = p->leaving ? candidate[0] == '\0' : strstr(candidate, " prune=1 ") != NULL;
+
+    for (int name = 0; removes && name < 10; name++) {
+        if (claims(p->text, name) && !claims(candidate, name) && cannot_take(o, app, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// keep takes back candidates of Apps that give up what no other can take yet; it tells whether
+// there were some.
+static bool keep(const struct model *m, int cluster, struct outlook *o) {
+    bool keeps[APPS];
+    bool any = false;
+
+    for (int a = 0; a < APPS; a++) {
+        keeps[a] = hands_over(&m->pairs[a][cluster], o, a);
+    }
+    for (int a = 0; a < APPS; a++) {
+        if (keeps[a]) {
+            (void)snprintf(o->candidates[a], sizeof(o->candidates[a]), "%s",
+                           m->pairs[a][cluster].text);
+            o->stuck[a] = true;
+            any = true;
         }
     }
     return any;
@@ -851,17 +911,22 @@ static void consider(struct model *m, const struct tree *t, int app, int cluster
     (void)snprintf(o->candidates[app], sizeof(o->candidates[app]), "%s", p->text);
     o->stuck[app] = true;
     if (!m->apps[app].present || t->app_files[app].broken || frozen(m, app)) {
+        if (p->leaving && !(m->apps[app].present && frozen(m, app))) {
+            o->candidates[app][0] = '\0';
+        }
         return;
     }
     target = target_of(m, app, cluster);
     if (target == NULL) {
-        unlink_pair(p, m->apps[app].prune_on_loss);
+        leave(p, m->apps[app].prune_on_loss);
         o->candidates[app][0] = '\0';
         return;
     }
     p->linked = true;
+    p->leaving = false;
     if (render(m, t, app, cluster, target, &s)) {
         (void)snprintf(o->candidates[app], sizeof(o->candidates[app]), "%s", cm_str_get(&s));
+        (void)snprintf(o->wanted[app], sizeof(o->wanted[app]), "%s", cm_str_get(&s));
         o->stuck[app] = false;
     }
     cm_str_done(&s);
@@ -876,10 +941,13 @@ static void settle(struct model *m, const struct tree *t, int cluster, const cha
     do {
         while (refuse(m, cluster, o->candidates, o->lost)) {
         }
-    } while (hold(m, cluster, o));
+    } while (hold(m, cluster, o) || keep(m, cluster, o));
     for (int app = 0; app < APPS; app++) {
         struct pair *p = &m->pairs[app][cluster];
 
+        if (p->leaving && o->candidates[app][0] == '\0') {
+            unlink_pair(p, true);
+        }
         if (strcmp(p->text, o->candidates[app]) != 0) {
             (void)snprintf(p->text, sizeof(p->text), "%s", o->candidates[app]);
             (void)snprintf(p->revision, sizeof(p->revision), "%s", revision);
@@ -915,7 +983,7 @@ static void advance(struct model *m, const struct tree *t, const char *revision)
         for (int c = 0; was && !m->apps[i].present && c < CLUSTERS; c++) {
             struct pair *p = &m->pairs[i][c];
 
-            unlink_pair(p, prune && strstr(p->text, " prune=1 ") != NULL);
+            leave(p, prune && strstr(p->text, " prune=1 ") != NULL);
         }
     }
     for (int i = 0; i < CLUSTERS; i++) {
