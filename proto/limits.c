@@ -83,6 +83,7 @@ static const struct wire_limit limits[] = {
     LIST(manifest, "gone", 0, APPS_MAX),
     TEXT(gone_app, "name", WIRE_NAME_MAX),
     TEXT(gone_app, "revision", REVISION_MAX),
+    TEXT(gone_app, "account", ACCOUNT_MAX),
     TEXT(manifest_app, "name", WIRE_NAME_MAX),
     TEXT(manifest_app, "revision", REVISION_MAX),
     TEXT(manifest_app, "hold_revision", REVISION_MAX),

@@ -286,6 +286,7 @@ static void start_gone(struct agent_apply *a, const struct agent_gone *gone) {
     struct run *r = run_new(a, gone->name);
 
     r->revision = cm_strdup(gone->revision);
+    r->account = gone->account[0] == '\0' ? NULL : cm_strdup(gone->account);
     r->gone = true;
     r->pruning = (struct agent_pruning){.prune = gone->prune, .gone = true};
     replace(a, gone->name, r);

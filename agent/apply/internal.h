@@ -42,6 +42,7 @@ struct run {
     struct agent_bundle *bundle; // NULL for an App that is gone
     char *error;                 // RUN_STUCK
     bool gone;
+    char *account; // of an App that is gone, in whose name; NULL: who applied it last
     struct agent_pruning pruning; // whether what nobody lists is removed
     bool all;                     // apply what is as it should be, too
     bool heal; // apply what somebody else changed, too: the bundle is new, or drift: correct

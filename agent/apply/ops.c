@@ -44,12 +44,15 @@ static struct agent_owned owned_of(const struct agent_item *item) {
                                 .propagation = item->propagation};
 }
 
-// owned_by names the account that the App says now; of one that is gone, who applied it last.
+// owned_by names the account that the App says now; of one that is gone, the one that it said last:
+// the tombstone knows it although a disk was lost.
 static struct agent_owned owned_by(const struct run *r, const struct agent_item *item) {
     struct agent_owned owned = owned_of(item);
 
     if (r->bundle != NULL) {
         owned.account = r->bundle->account;
+    } else if (r->account != NULL) {
+        owned.account = r->account;
     }
     return owned;
 }

@@ -67,6 +67,7 @@ void run_free(struct run *r) {
     agent_bundle_unref(r->bundle);
     free(r->app);
     free(r->revision);
+    free(r->account);
     free(r->error);
     free(r->told_message);
     free(r);

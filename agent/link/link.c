@@ -94,6 +94,7 @@ static void send_hello(struct agent_link *l) {
     m.reports_acked = agent_cache_reports_acked(l->cache);
     m.now_ms = cm_clock_unix_ms();
     m.looks = true;
+    m.impersonates = true;
     (void)link_send(l, WIRE_HELLO, &m.base);
 }
 

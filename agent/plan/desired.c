@@ -310,7 +310,6 @@ static enum cm_rc copy_apps(struct agent_desired *d, const Holdfast__V1__Manifes
 
 static enum cm_rc copy_gone(struct agent_desired *d, const Holdfast__V1__Manifest *m,
                             struct cm_err *err) {
-    d->gone_count = m->n_gone;
     d->gone = cm_arena_get(d->arena, (m->n_gone + 1) * sizeof(*d->gone));
     for (size_t i = 0; i < m->n_gone; i++) {
         const Holdfast__V1__GoneApp *from = m->gone[i];
@@ -325,9 +324,14 @@ static enum cm_rc copy_gone(struct agent_desired *d, const Holdfast__V1__Manifes
                            "and that it is there",
                            from->name);
         }
-        d->gone[i] = (struct agent_gone){.name = cm_arena_strdup(d->arena, from->name),
-                                         .revision = cm_arena_strdup(d->arena, from->revision),
-                                         .prune = from->prune};
+        if (from->held) {
+            continue; // as if nothing was said of it
+        }
+        d->gone[d->gone_count++] =
+            (struct agent_gone){.name = cm_arena_strdup(d->arena, from->name),
+                                .revision = cm_arena_strdup(d->arena, from->revision),
+                                .account = cm_arena_strdup(d->arena, from->account),
+                                .prune = from->prune};
     }
     return CM_OK;
 }

@@ -106,7 +106,8 @@ struct agent_desired_app {
 struct agent_gone {
     const char *name;
     const char *revision;
-    bool prune; // remove what it owns; else forget it and leave it there
+    const char *account; // in whose name, of what recovery found; "": the agent's own
+    bool prune;          // remove what it owns; else forget it and leave it there
 };
 
 struct agent_claim {
@@ -122,7 +123,7 @@ struct agent_desired {
     bool doubted; // a newer one may have been in force: what this one does not list is let alone
     struct agent_desired_app *apps; // sorted by name, no name twice
     size_t app_count;
-    struct agent_gone *gone; // sorted by name, none that is in apps
+    struct agent_gone *gone; // sorted by name, none that is in apps or is held for now
     size_t gone_count;
     struct agent_claim *claims; // every entry of every App, sorted by key, then by App
     size_t claim_count;

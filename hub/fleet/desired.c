@@ -42,7 +42,7 @@ static size_t names_size(const struct hub_cluster *c) {
     size_t size = strlen(c->named.name) + 1;
 
     for (size_t i = 0; i < c->gone_count; i++) {
-        size += strlen(c->gone[i].app) + 1;
+        size += strlen(c->gone[i].app) + strlen(c->gone[i].account) + 2;
     }
     return size;
 }
@@ -109,8 +109,11 @@ struct hub_desired *hub_settle_desired(const struct hub_cluster *c) {
     d->public.cluster = put_text(&text, c->named.name);
     fill_pairs(d, c, pairs);
     for (size_t i = 0; i < c->gone_count; i++) {
-        gone[i] = (struct hub_gone){put_text(&text, c->gone[i].app),
-                                    share_text(d, c->gone[i].revision), c->gone[i].prune};
+        gone[i] = (struct hub_gone){.app = put_text(&text, c->gone[i].app),
+                                    .revision = share_text(d, c->gone[i].revision),
+                                    .account = put_text(&text, c->gone[i].account),
+                                    .prune = c->gone[i].prune,
+                                    .held = c->gone[i].held};
     }
     d->public.gone = gone;
     d->public.gone_count = c->gone_count;
@@ -127,7 +130,7 @@ static const char *copy_text(struct desired *d, const char *text) {
 struct hub_desired *hub_desired_copy(const struct hub_desired *from) {
     size_t pairs_size = from->pair_count * sizeof(struct hub_pair);
     size_t gone_size = from->gone_count * sizeof(struct hub_gone);
-    size_t texts = 1 + 3 * from->pair_count + 2 * from->gone_count;
+    size_t texts = 1 + 3 * from->pair_count + 3 * from->gone_count;
     struct desired *d =
         cm_new(1, sizeof(*d) + pairs_size + gone_size + texts * sizeof(struct cm_buf *));
     struct hub_pair *pairs = (struct hub_pair *)(void *)(d + 1);
@@ -152,8 +155,10 @@ struct hub_desired *hub_desired_copy(const struct hub_desired *from) {
             from->pairs[i].waits != NULL ? copy_text(d, from->pairs[i].waits) : NULL};
     }
     for (size_t i = 0; i < from->gone_count; i++) {
-        gone[i] = (struct hub_gone){copy_text(d, from->gone[i].app),
-                                    copy_text(d, from->gone[i].revision), from->gone[i].prune};
+        gone[i] = from->gone[i];
+        gone[i].app = copy_text(d, from->gone[i].app);
+        gone[i].revision = copy_text(d, from->gone[i].revision);
+        gone[i].account = copy_text(d, from->gone[i].account);
     }
     return &d->public;
 }
@@ -167,7 +172,7 @@ static bool same_pair(const struct hub_pair *a, const struct hub_pair *b) {
 
 static bool same_gone(const struct hub_gone *a, const struct hub_gone *b) {
     return strcmp(a->app, b->app) == 0 && strcmp(a->revision, b->revision) == 0 &&
-           a->prune == b->prune;
+           strcmp(a->account, b->account) == 0 && a->prune == b->prune && a->held == b->held;
 }
 
 bool hub_desired_same_manifest(const struct hub_desired *a, const struct hub_desired *b) {

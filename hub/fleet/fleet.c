@@ -160,7 +160,7 @@ void hub_fleet_seed(struct hub_fleet *f, const char *cluster, const struct hub_p
     }
     for (size_t i = 0; i < gone_count; i++) {
         CM_CLEANUP(cm_buf_unrefp) struct cm_buf *revision = text_buf(gone[i].revision);
-        hub_gone_put(c, gone[i].app, revision, gone[i].prune);
+        hub_gone_put(c, gone[i].app, revision, gone[i].prune, gone[i].account);
     }
     hub_desired_unref(c->desired);
     c->desired = hub_settle_desired(c);
@@ -582,9 +582,8 @@ void hub_fleet_result_freep(struct hub_fleet_result **r) {
 
 void hub_fleet_forget_gone(struct hub_fleet *f, const char *cluster, const char *app) {
     struct hub_cluster *c = cm_map_get(f->names[HUB_CLUSTER], cluster);
-    bool prune;
 
-    if (c != NULL && hub_gone_take(c, app, &prune)) {
+    if (c != NULL && hub_gone_take(c, app)) {
         hub_desired_unref(c->desired);
         c->desired = hub_settle_desired(c);
     }

@@ -115,10 +115,13 @@ struct hub_pair {
     const char *waits;    // removal that waits for a confirmation; NULL: none
 };
 
+// The tombstone of an App.
 struct hub_gone {
     const char *app;
     const char *revision;
+    const char *account; // in whose name its objects are removed; "": the agent's own
     bool prune;
+    bool held; // the App is back in Git, and cannot be what it says yet: nothing is removed
 };
 
 // hub_desired is all that one cluster shall run. Immutable, counted.

@@ -81,10 +81,14 @@ struct hub_named {
     size_t waiters;
 };
 
+// The tombstone of an App. It stays until the agent has reported it as done, or the App is in force
+// again; until then it is held if the App is back in Git and objects would go.
 struct hub_gone_mark {
     char *app;
     struct cm_buf *revision; // ends in NUL
+    char *account;           // in whose name it is removed; "": the agent's own
     bool prune;
+    bool held;
 };
 
 // What keeps an App of a cluster as it is: an object that another App claims too, or an App of its
@@ -265,8 +269,6 @@ struct hub_link {
     struct cm_buf *revision;     // of that, ends in NUL
     struct cm_buf *repo;         // of the revision, ends in NUL
     bool stale;
-    bool was_gone; // it came back before its tombstone was reported as done
-    bool gone_prune;
     bool leaving;         // Git takes the App and its objects off the cluster
     struct cm_buf *waits; // removal that waits for a confirmation, ends in NUL; NULL: none
     // While its cluster is settled
@@ -507,7 +509,8 @@ void hub_link_evaluate(struct hub_update *u, struct hub_app *app, struct hub_clu
 // hub_link_leave begins to take an App off a cluster: at once, or when its cluster is settled if
 // objects go with it.
 void hub_link_leave(struct hub_update *u, struct hub_link *link, bool prune);
-// hub_link_remove takes an App off a cluster; a tombstone stays if something was in force.
+// hub_link_remove takes an App off a cluster; a tombstone stays if something was in force, or the
+// one before is not done yet.
 void hub_link_remove(struct hub_fleet *f, struct hub_link *link, struct cm_buf *revision,
                      bool prune);
 void hub_link_drop(struct hub_fleet *f, struct hub_link *link); // without a tombstone
@@ -527,8 +530,11 @@ bool hub_version_has(const struct hub_version *v, const char *key);    // NULL h
 // hub_version_walk does the same for keys that are asked for in their order; *at begins at 0.
 bool hub_version_walk(const struct hub_version *v, const char *key, size_t *at);
 bool hub_settle_same_bundle(const struct hub_version *a, const struct hub_version *b);
-void hub_gone_put(struct hub_cluster *c, const char *app, struct cm_buf *revision, bool prune);
-bool hub_gone_take(struct hub_cluster *c, const char *app, bool *prune);
+// hub_gone_put puts up a tombstone that is not held; one that is there stays as it is.
+void hub_gone_put(struct hub_cluster *c, const char *app, struct cm_buf *revision, bool prune,
+                  const char *account);
+void hub_gone_hold(struct hub_cluster *c, const char *app, bool held); // if there is one
+bool hub_gone_take(struct hub_cluster *c, const char *app);            // whether there was one
 void hub_conflicts_clear(struct hub_cluster *c);
 // hub_conflicts_add copies the path and takes the message. `removal`: what waits; "": it is none.
 void hub_conflicts_add(struct hub_cluster *c, struct hub_app *app, struct hub_diag diag,

@@ -345,7 +345,7 @@ struct hub_link *hub_link_make(struct hub_app *app, struct hub_cluster *c) {
     }
     link->at = app->link_count;
     app->links[app->link_count++] = link;
-    link->was_gone = hub_gone_take(c, app->named.name, &link->gone_prune);
+    hub_gone_hold(c, app->named.name, true);
     return link;
 }
 
@@ -371,9 +371,10 @@ void hub_link_drop(struct hub_fleet *f, struct hub_link *link) {
 void hub_link_remove(struct hub_fleet *f, struct hub_link *link, struct cm_buf *revision,
                      bool prune) {
     if (link->version != NULL) {
-        hub_gone_put(link->cluster, link->app->named.name, revision, prune);
-    } else if (link->was_gone) {
-        hub_gone_put(link->cluster, link->app->named.name, revision, link->gone_prune);
+        hub_gone_put(link->cluster, link->app->named.name, revision, prune,
+                     link->version->rendered.bundle->spec.account);
+    } else {
+        hub_gone_hold(link->cluster, link->app->named.name, false);
     }
     hub_link_drop(f, link);
 }

@@ -32,7 +32,8 @@ static bool gone_at(const struct hub_cluster *c, size_t at, const char *app) {
     return at < c->gone_count && strcmp(c->gone[at].app, app) == 0;
 }
 
-void hub_gone_put(struct hub_cluster *c, const char *app, struct cm_buf *revision, bool prune) {
+void hub_gone_put(struct hub_cluster *c, const char *app, struct cm_buf *revision, bool prune,
+                  const char *account) {
     size_t at = gone_position(c, app);
 
     if (gone_at(c, at, app)) {
@@ -40,18 +41,31 @@ void hub_gone_put(struct hub_cluster *c, const char *app, struct cm_buf *revisio
     }
     c->gone = cm_resize(c->gone, (c->gone_count + 1) * sizeof(*c->gone));
     memmove(&c->gone[at + 1], &c->gone[at], (c->gone_count - at) * sizeof(*c->gone));
-    c->gone[at] = (struct hub_gone_mark){cm_strdup(app), cm_buf_ref(revision), prune};
+    c->gone[at] = (struct hub_gone_mark){.app = cm_strdup(app),
+                                         .revision = cm_buf_ref(revision),
+                                         .account = cm_strdup(account),
+                                         .prune = prune};
     c->gone_count++;
 }
 
-bool hub_gone_take(struct hub_cluster *c, const char *app, bool *prune) {
+// What is left behind (no prune) is left behind, though the App comes back: that takes nothing
+// away.
+void hub_gone_hold(struct hub_cluster *c, const char *app, bool held) {
+    size_t at = gone_position(c, app);
+
+    if (gone_at(c, at, app)) {
+        c->gone[at].held = held && c->gone[at].prune;
+    }
+}
+
+bool hub_gone_take(struct hub_cluster *c, const char *app) {
     size_t at = gone_position(c, app);
 
     if (!gone_at(c, at, app)) {
         return false;
     }
-    *prune = c->gone[at].prune;
     free(c->gone[at].app);
+    free(c->gone[at].account);
     cm_buf_unref(c->gone[at].revision);
     memmove(&c->gone[at], &c->gone[at + 1], (c->gone_count - at - 1) * sizeof(*c->gone));
     c->gone_count--;
@@ -267,7 +281,7 @@ static void put_in_force(struct hub_update *u, struct hub_link *link) {
     }
     link->chosen->refs++;
     link->version = link->chosen;
-    link->was_gone = false;
+    (void)hub_gone_take(link->cluster, link->app->named.name);
     hub_version_unref(u->fleet, old);
 }
 

@@ -17,6 +17,7 @@ struct presence_job {
     char *driver;
     char *target;
     char *address;
+    char *app;
     char *why;
     int64_t seen_ms;
     struct hub_report_mark last;
@@ -30,6 +31,7 @@ static void free_job(struct presence_job *p) {
     free(p->driver);
     free(p->target);
     free(p->address);
+    free(p->app);
     free(p->why);
     free(p);
 }
@@ -40,6 +42,7 @@ static enum cm_rc add_event(const struct presence_job *p, struct hub_db *db, con
                           &(struct hub_event){.at_ms = cm_clock_unix_ms(),
                                               .kind = kind,
                                               .cluster = p->cluster,
+                                              .app = p->app,
                                               .actor = "agent",
                                               .message = message},
                           err);
@@ -93,7 +96,7 @@ static enum cm_rc run_disconnected(struct hub_store_job *job, struct hub_db *db,
     return rc < 0 ? rc : add_event(p, db, "agent.disconnected", p->why, err);
 }
 
-static void disconnected_done(struct hub_store_job *job, const struct cm_err *err) {
+static void told(struct hub_store_job *job, const struct cm_err *err) {
     struct presence_job *p = CM_CONTAINER(job, struct presence_job, job);
 
     if (err->code != CM_OK) {
@@ -107,10 +110,28 @@ void hub_presence_disconnected(struct hub_store *store, const char *cluster, int
     struct presence_job *p = cm_new(1, sizeof(*p));
 
     p->job.run = run_disconnected;
-    p->job.done = disconnected_done;
+    p->job.done = told;
     p->cluster = cm_strdup(cluster);
     p->why = cm_strdup(why);
     p->seen_ms = seen_ms;
+    hub_store_submit(store, &p->job);
+}
+
+static enum cm_rc run_too_old(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    const struct presence_job *p = CM_CONTAINER(job, struct presence_job, job);
+
+    return add_event(p, db, "agent.too_old", p->why, err);
+}
+
+void hub_presence_too_old(struct hub_store *store, const char *cluster, const char *app,
+                          const char *why) {
+    struct presence_job *p = cm_new(1, sizeof(*p));
+
+    p->job.run = run_too_old;
+    p->job.done = told;
+    p->cluster = cm_strdup(cluster);
+    p->app = cm_strdup(app);
+    p->why = cm_strdup(why);
     hub_store_submit(store, &p->job);
 }
 

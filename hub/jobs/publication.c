@@ -33,7 +33,9 @@ static void fill_gone(Holdfast__V1__GoneApp *app, const struct hub_gone *gone) {
     holdfast__v1__gone_app__init(app);
     app->name = unconst(gone->app);
     app->revision = unconst(gone->revision);
-    app->prune = gone->prune;
+    app->prune = gone->prune && !gone->held;
+    app->held = gone->held;
+    app->account = unconst(gone->account);
 }
 
 static struct cm_buf *encode(const struct hub_publication *p) {

@@ -115,8 +115,10 @@ static enum cm_rc fill(struct seeding *s, struct cm_arena *a, const Holdfast__V1
         pairs[i].waits = NULL;
     }
     for (size_t i = 0; i < m->n_gone; i++) {
-        gone[i] = (struct hub_gone){
-            .app = m->gone[i]->name, .revision = m->gone[i]->revision, .prune = m->gone[i]->prune};
+        gone[i] = (struct hub_gone){.app = m->gone[i]->name,
+                                    .revision = m->gone[i]->revision,
+                                    .account = m->gone[i]->account,
+                                    .prune = m->gone[i]->prune || m->gone[i]->held};
     }
     struct marking marking = {.arena = a, .pairs = pairs, .count = m->n_apps};
     if (hub_desired_each_pair(s->db, m->cluster_name, mark_pair, &marking, err) < 0) {

@@ -65,6 +65,8 @@ struct hub_session {
     bool in_full;          // a full report has begun and not ended
     bool desired_due;      // Desired follows once `outgoing` is through
     bool looks;            // it answers Look
+    bool impersonates;     // it changes objects in the name of an App's account
+    bool told_old;         // that it is too old for what is in force is on record
     struct hub_look *look; // that it has not answered; NULL: none
     struct cm_list in_sessions;
 };

@@ -293,6 +293,7 @@ static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_fram
     session->state = HUB_SESSION_HELLO;
     session->on_record = true;
     session->looks = hello->looks;
+    session->impersonates = hello->impersonates;
     session->hello = hello;
     session->jobs++;
     hub_presence_connected(session->owner->config.store,

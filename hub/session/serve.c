@@ -4,10 +4,13 @@
 
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "common/str.h"
 #include "hub/access/authority.h"
 #include "hub/fleet/fleet.h"
+#include "hub/jobs/presence.h"
 #include "hub/jobs/publication.h"
 #include "hub/render/bundle.h"
 #include "hub/session/internal.h"
@@ -249,11 +252,41 @@ static bool is_same(const struct hub_publication *a, const struct hub_publicatio
            cm_sha256_equal(&a->sha256, &b->sha256);
 }
 
+// find_beyond returns an App that the agent would apply with its own rights, not knowing that there
+// are others; NULL: none.
+static const char *find_beyond(const struct hub_session *session, const struct hub_desired *d) {
+    for (size_t i = 0; !session->impersonates && i < d->pair_count; i++) {
+        if (d->pairs[i].bundle->spec.account[0] != '\0') {
+            return d->pairs[i].app;
+        }
+    }
+    return NULL;
+}
+
+static void tell_old(struct hub_session *session, const char *app) {
+    const char *cluster = session->member->cluster;
+    CM_AUTOFREE char *why =
+        cm_strf("nothing new is sent to this agent: it is too old for App '%.200s', which has a "
+                "serviceAccountName, and would apply it with its own rights; upgrade the agent",
+                app);
+
+    if (session->told_old) {
+        return;
+    }
+    session->told_old = true;
+    cm_log(CM_LOG_WARN, "agent.too_old", why, "cluster", cluster, NULL);
+    hub_presence_too_old(session->owner->config.store, cluster, app, why);
+}
+
 void hub_session_offer(struct hub_session *session) {
     const struct hub_sessions_config *config = &session->owner->config;
     struct hub_publication *p = session->member->in_force;
+    const char *beyond = p == NULL ? NULL : find_beyond(session, p->desired);
 
-    if (p == NULL) {
+    if (beyond != NULL) {
+        tell_old(session, beyond);
+    }
+    if (p == NULL || beyond != NULL) {
         return;
     }
     bool again = is_same(session->sending, p);

@@ -10,7 +10,7 @@
 // What agents can make happen, as often as they like.
 #define BY_AGENTS                                                                                  \
     "(kind GLOB 'app.*' OR kind GLOB 'drift.*'"                                                    \
-    " OR kind IN ('agent.connected', 'agent.disconnected'))"
+    " OR kind IN ('agent.connected', 'agent.disconnected', 'agent.too_old'))"
 
 static const char *text(const char *s) {
     return s == NULL ? "" : s;

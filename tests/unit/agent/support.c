@@ -209,7 +209,9 @@ static Holdfast__V1__GoneApp *gone_app(struct cm_arena *a, const struct test_gon
     holdfast__v1__gone_app__init(m);
     m->name = text_in(a, gone->name);
     m->revision = text_in(a, "c0ffee");
+    m->account = text_in(a, gone->account);
     m->prune = gone->prune;
+    m->held = gone->held;
     return m;
 }
 

@@ -65,7 +65,9 @@ struct test_app {
 
 struct test_gone {
     const char *name;
+    const char *account;
     bool prune;
+    bool held;
 };
 
 struct test_manifest {

@@ -890,6 +890,24 @@ static void what_an_app_changes_is_changed_in_its_name_and_again_in_another(void
     assert_int_equal(f->apps_removed, 1);
 }
 
+static void what_a_lost_disk_forgot_goes_in_the_name_that_the_tombstone_knows(void **state) {
+    static const struct test_object one[] = {{.key = CFG}};
+    const struct test_gone gone = {.name = "shop", .prune = true, .account = "shop/a"};
+    const struct test_app app = {.name = "shop", .objects = one, .object_count = 1};
+    struct fixture *f = *state;
+
+    set(f, &app, 1, 1, NULL); // nobody remembers an account
+    wait_pending(f, CFG);
+    let(f, CFG);
+    settle(f);
+    set(f, NULL, 0, 2, &gone);
+    wait_pending(f, CFG);
+    assert_string_equal(fake_account(f->fake, CFG), "shop/a");
+    let(f, CFG);
+    settle(f);
+    assert_int_equal(f->apps_removed, 1);
+}
+
 static void the_driver_is_told_how_an_object_may_be_changed(void **state) {
     static const struct test_object some[] = {{.key = CFG, .once = true}, {.key = SVC}};
     const struct test_app app = {
@@ -1373,63 +1391,64 @@ static void an_object_whose_bytes_are_lost_fails_in_words(void **state) {
     assert_non_null(strstr(message_of(f, "shop"), "not on the agent's disk"));
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
+static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-        TEST(stages_go_by_rank_and_wait_for_their_gate),
-        TEST(a_wave_waits_until_all_before_it_is_healthy),
-        TEST(what_waits_says_what_ails_the_other),
-        TEST(a_wave_waits_for_what_did_not_change_too),
-        TEST(a_new_revision_ends_the_wait_for_a_wave),
-        TEST(waves_are_removed_backwards_also_when_only_the_order_changed),
-        TEST(the_inventory_owns_an_object_before_it_is_applied),
-        TEST(at_most_a_window_is_under_way_of_one_app),
-        TEST(what_is_due_while_the_window_is_full_waits_without_turning_in_circles),
-        TEST(apps_that_have_begun_go_on_before_others_begin),
-        TEST(apps_with_gates_begin_first),
-        TEST(an_app_of_many_objects_keeps_no_other_from_beginning),
-        TEST(what_fails_is_tried_again_after_a_pause),
-        TEST(a_pause_that_the_target_asks_for_is_kept),
-        TEST(pauses_grow_to_a_minute_and_differ),
-        TEST(what_the_target_refuses_is_tried_every_five_minutes),
-        TEST(a_failure_stops_the_stages_behind_it_only),
-        TEST(a_newer_manifest_ends_a_wait_at_once),
-        TEST(what_is_under_way_ends_before_the_newer_manifest_begins),
-        TEST(nothing_is_removed_before_the_whole_app_is_applied),
-        TEST(without_prune_what_is_not_listed_stays_and_says_so),
-        TEST(what_lost_our_mark_stays_and_says_so),
-        TEST(what_vanished_before_it_was_to_be_removed_is_not_asked_for),
-        TEST(what_vanished_after_its_removal_failed_is_not_asked_for_again),
-        TEST(an_app_waits_for_those_it_depends_on),
-        TEST(a_circle_is_said_and_changes_nothing),
-        TEST(a_suspended_app_is_left_as_it_is),
-        TEST(what_another_tool_owns_is_taken_over_as_soon_as_the_app_says_so),
-        TEST(what_an_app_changes_is_changed_in_its_name_and_again_in_another),
-        TEST(the_driver_is_told_how_an_object_may_be_changed),
-        TEST(what_is_precious_is_made_anew_only_if_it_says_so_itself),
-        TEST(what_could_not_reach_the_target_is_tried_when_it_answers),
-        TEST(a_sync_applies_everything_again),
-        TEST(a_correction_applies_one_object_of_an_app_that_is_done),
-        TEST(a_correction_goes_on_while_another_object_of_the_app_fails),
-        TEST(a_correction_waits_while_its_object_is_being_applied),
-        TEST(a_tombstone_removes_and_tells_also_if_there_was_nothing),
-        TEST(what_goes_takes_along_what_the_app_said_last),
-        TEST(what_a_tombstone_leaves_is_ours_until_its_mark_is_off),
-        TEST(what_was_let_go_is_not_removed_by_an_app_that_comes_back_without_it),
-        TEST(hooks_run_before_and_after_all_else),
-        TEST(a_hook_runs_once_for_each_bundle),
-        TEST(a_restart_waits_for_a_hook_where_it_was),
-        TEST(a_hook_that_was_only_intended_is_made_after_a_restart),
-        TEST(one_that_was_only_intended_again_is_made_after_a_restart),
-        TEST(a_hook_that_fails_stops_the_app_and_tells_its_log),
-        TEST(a_log_that_cannot_be_read_is_said),
-        TEST(a_failed_hook_runs_again_by_a_sync_or_when_it_is_deleted),
-        TEST(a_new_revision_ends_the_wait_for_a_hook),
-        TEST(what_a_hook_made_goes_as_its_policy_says),
-        TEST(what_a_hook_made_may_vanish_when_it_has_run),
-        TEST(hooks_that_left_git_are_forgotten_and_removed),
-        TEST(an_object_whose_bytes_are_lost_fails_in_words),
-    };
+    TEST(stages_go_by_rank_and_wait_for_their_gate),
+    TEST(a_wave_waits_until_all_before_it_is_healthy),
+    TEST(what_waits_says_what_ails_the_other),
+    TEST(a_wave_waits_for_what_did_not_change_too),
+    TEST(a_new_revision_ends_the_wait_for_a_wave),
+    TEST(waves_are_removed_backwards_also_when_only_the_order_changed),
+    TEST(the_inventory_owns_an_object_before_it_is_applied),
+    TEST(at_most_a_window_is_under_way_of_one_app),
+    TEST(what_is_due_while_the_window_is_full_waits_without_turning_in_circles),
+    TEST(apps_that_have_begun_go_on_before_others_begin),
+    TEST(apps_with_gates_begin_first),
+    TEST(an_app_of_many_objects_keeps_no_other_from_beginning),
+    TEST(what_fails_is_tried_again_after_a_pause),
+    TEST(a_pause_that_the_target_asks_for_is_kept),
+    TEST(pauses_grow_to_a_minute_and_differ),
+    TEST(what_the_target_refuses_is_tried_every_five_minutes),
+    TEST(a_failure_stops_the_stages_behind_it_only),
+    TEST(a_newer_manifest_ends_a_wait_at_once),
+    TEST(what_is_under_way_ends_before_the_newer_manifest_begins),
+    TEST(nothing_is_removed_before_the_whole_app_is_applied),
+    TEST(without_prune_what_is_not_listed_stays_and_says_so),
+    TEST(what_lost_our_mark_stays_and_says_so),
+    TEST(what_vanished_before_it_was_to_be_removed_is_not_asked_for),
+    TEST(what_vanished_after_its_removal_failed_is_not_asked_for_again),
+    TEST(an_app_waits_for_those_it_depends_on),
+    TEST(a_circle_is_said_and_changes_nothing),
+    TEST(a_suspended_app_is_left_as_it_is),
+    TEST(what_another_tool_owns_is_taken_over_as_soon_as_the_app_says_so),
+    TEST(what_an_app_changes_is_changed_in_its_name_and_again_in_another),
+    TEST(what_a_lost_disk_forgot_goes_in_the_name_that_the_tombstone_knows),
+    TEST(the_driver_is_told_how_an_object_may_be_changed),
+    TEST(what_is_precious_is_made_anew_only_if_it_says_so_itself),
+    TEST(what_could_not_reach_the_target_is_tried_when_it_answers),
+    TEST(a_sync_applies_everything_again),
+    TEST(a_correction_applies_one_object_of_an_app_that_is_done),
+    TEST(a_correction_goes_on_while_another_object_of_the_app_fails),
+    TEST(a_correction_waits_while_its_object_is_being_applied),
+    TEST(a_tombstone_removes_and_tells_also_if_there_was_nothing),
+    TEST(what_goes_takes_along_what_the_app_said_last),
+    TEST(what_a_tombstone_leaves_is_ours_until_its_mark_is_off),
+    TEST(what_was_let_go_is_not_removed_by_an_app_that_comes_back_without_it),
+    TEST(hooks_run_before_and_after_all_else),
+    TEST(a_hook_runs_once_for_each_bundle),
+    TEST(a_restart_waits_for_a_hook_where_it_was),
+    TEST(a_hook_that_was_only_intended_is_made_after_a_restart),
+    TEST(one_that_was_only_intended_again_is_made_after_a_restart),
+    TEST(a_hook_that_fails_stops_the_app_and_tells_its_log),
+    TEST(a_log_that_cannot_be_read_is_said),
+    TEST(a_failed_hook_runs_again_by_a_sync_or_when_it_is_deleted),
+    TEST(a_new_revision_ends_the_wait_for_a_hook),
+    TEST(what_a_hook_made_goes_as_its_policy_says),
+    TEST(what_a_hook_made_may_vanish_when_it_has_run),
+    TEST(hooks_that_left_git_are_forgotten_and_removed),
+    TEST(an_object_whose_bytes_are_lost_fails_in_words),
+};
 
+int main(void) {
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -444,6 +444,19 @@ static void an_app_cannot_be_gone_and_there(void **state) {
     release_free(r);
 }
 
+static void of_a_tombstone_that_is_held_nothing_is_known(void **state) {
+    const struct test_gone gone[] = {{.name = "a", .held = true}, {.name = "b", .prune = true}};
+    struct test_release *r =
+        release_new(&(struct test_manifest){.generation = 1, .gone = gone, .gone_count = 2});
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = desired_new(r);
+
+    (void)state;
+    assert_non_null(d);
+    assert_int_equal(d->gone_count, 1);
+    assert_string_equal(d->gone[0].name, "b");
+    release_free(r);
+}
+
 static void a_manifest_of_another_cluster_is_refused(void **state) {
     const struct test_app app = {.name = "a"};
     struct test_release *r =
@@ -566,6 +579,7 @@ int main(void) {
         cmocka_unit_test(an_object_that_two_apps_list_belongs_to_the_first),
         cmocka_unit_test(unsorted_or_double_names_are_refused),
         cmocka_unit_test(an_app_cannot_be_gone_and_there),
+        cmocka_unit_test(of_a_tombstone_that_is_held_nothing_is_known),
         cmocka_unit_test(a_manifest_of_another_cluster_is_refused),
         cmocka_unit_test(what_any_app_lists_is_never_removed),
     };

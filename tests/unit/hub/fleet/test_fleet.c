@@ -317,17 +317,47 @@ static void a_tombstone_survives_a_return_that_does_not_render(void **state) {
     world_put_app(w, "shop", ALL);
     world_put_config(w, "shop", "cfg", "${missing}");
     (void)world_commit(w);
-    assert_int_equal(hub_fleet_desired(w->fleet, "a")->gone_count, 0);
+    assert_int_equal(hub_fleet_desired(w->fleet, "a")->gone_count, 1);
+    assert_true(hub_fleet_desired(w->fleet, "a")->gone[0].held);
     world_put_app(w, "shop", "  targets: []");
     (void)world_commit(w);
     assert_int_equal(hub_fleet_desired(w->fleet, "a")->gone_count, 1);
     assert_true(hub_fleet_desired(w->fleet, "a")->gone[0].prune);
+    assert_false(hub_fleet_desired(w->fleet, "a")->gone[0].held);
     world_put_app(w, "shop", ALL);
     world_put_config(w, "shop", "cfg", "y");
     (void)world_commit(w);
     world_put_app(w, "shop", "  targets: []");
     (void)world_commit(w);
     assert_false(hub_fleet_desired(w->fleet, "a")->gone[0].prune);
+}
+
+static void what_stays_behind_does_so_though_the_app_comes_back_broken(void **state) {
+    struct world *w = *state;
+
+    world_put_cluster(w, "a", "", "");
+    world_put_app(w, "shop", ALL);
+    world_put_config(w, "shop", "cfg", "x");
+    (void)world_commit_all(w);
+    world_put_app(w, "shop", "  targets: []");
+    (void)world_commit(w);
+    world_put_app(w, "shop", ALL);
+    world_put_config(w, "shop", "cfg", "${missing}");
+    (void)world_commit(w);
+    assert_int_equal(hub_fleet_desired(w->fleet, "a")->gone_count, 1);
+    assert_false(hub_fleet_desired(w->fleet, "a")->gone[0].held);
+}
+
+static void a_tombstone_knows_in_whose_name_the_app_was_changed(void **state) {
+    struct world *w = *state;
+
+    world_put_cluster(w, "a", "", "");
+    world_put_app(w, "shop", "  namespace: shop\n  serviceAccountName: deployer\n" ALL);
+    world_put_config(w, "shop", "cfg", "x");
+    (void)world_commit_all(w);
+    world_remove(w, "apps/shop/app.yaml");
+    (void)world_commit(w);
+    assert_string_equal(hub_fleet_desired(w->fleet, "a")->gone[0].account, "shop/deployer");
 }
 
 // ---- What is wrong stays as it was
@@ -1176,6 +1206,31 @@ static void after_a_restart_nothing_changed(void **state) {
     assert_string_equal(world_pair(w, "a", "shop")->revision, "r1");
 }
 
+static void a_tombstone_that_is_held_survives_a_restart(void **state) {
+    struct world *w = *state;
+
+    world_put_cluster(w, "a", "", "");
+    world_put_app(w, "shop", ALL);
+    world_put_config(w, "shop", "cfg", "x");
+    (void)world_commit_all(w);
+    world_remove(w, "apps/shop/app.yaml");
+    (void)world_commit(w);
+    world_put_app(w, "shop", ALL);
+    world_put_config(w, "shop", "cfg", "${missing}");
+    (void)world_commit(w);
+    restart(w);
+    world_put_cluster(w, "a", "", "");
+    world_put_app(w, "shop", ALL);
+    world_put_config(w, "shop", "cfg", "${missing}");
+    (void)world_commit_all(w);
+    assert_true(hub_fleet_desired(w->fleet, "a")->gone[0].held);
+    world_remove(w, "apps/shop/app.yaml");
+    (void)world_commit(w);
+    assert_int_equal(hub_fleet_desired(w->fleet, "a")->gone_count, 1);
+    assert_true(hub_fleet_desired(w->fleet, "a")->gone[0].prune);
+    assert_false(hub_fleet_desired(w->fleet, "a")->gone[0].held);
+}
+
 static void after_a_restart_an_object_of_an_app_that_is_wrong_stays_its_own(void **state) {
     struct world *w = *state;
 
@@ -1308,6 +1363,9 @@ static const struct CMUnitTest tests[] = {
     TEST(a_deleted_app_leaves_a_tombstone_with_its_last_prune),
     TEST(an_app_that_leaves_a_cluster_does_as_on_target_loss_says),
     TEST(a_tombstone_survives_a_return_that_does_not_render),
+    TEST(a_tombstone_that_is_held_survives_a_restart),
+    TEST(what_stays_behind_does_so_though_the_app_comes_back_broken),
+    TEST(a_tombstone_knows_in_whose_name_the_app_was_changed),
     TEST(a_broken_app_holds_up_nothing_but_itself),
     TEST(a_variable_that_some_clusters_lack_is_one_problem),
     TEST(a_wrong_file_of_clusters_keeps_those_it_had),

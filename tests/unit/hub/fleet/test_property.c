@@ -1060,13 +1060,14 @@ static void compare_gone(struct world *w, const struct model *m, int cluster) {
         const struct pair *p = &m->pairs[app][cluster];
         char app_name[8];
 
-        if (p->linked || !p->gone) {
+        if (!p->gone) {
             continue;
         }
         (void)snprintf(app_name, sizeof(app_name), "a%d", app);
         assert_true(count < d->gone_count);
         assert_string_equal(d->gone[count].app, app_name);
         assert_int_equal(d->gone[count].prune, p->gone_prune);
+        assert_int_equal(d->gone[count].held, p->linked && p->gone_prune);
         count++;
     }
     if (d != NULL) {

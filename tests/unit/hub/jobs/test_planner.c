@@ -237,6 +237,23 @@ static void an_app_whose_group_is_wrong_stays_over_a_restart(void **state) {
     assert_true(rig_runs(o, "paris-1", "shop"));
 }
 
+static void a_tombstone_of_an_app_that_came_back_broken_survives_a_restart(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    (void)rig_commit(r, "fleet", "rm -r apps/web");
+    struct hub_outcome *o = rig_commit(r, "fleet", "app web; config web colours '${missing}'");
+    assert_true(rig_change(o, "paris-1")->now->gone[0].held);
+    rig_start(r, fleet);
+    (void)rig_begin(r);
+    (void)rig_resume(r, "fleet");
+    o = rig_commit(r, "fleet", "rm -r apps/web");
+
+    assert_true(rig_has_lost(o, "paris-1", "web"));
+    assert_true(rig_change(o, "paris-1")->now->gone[0].prune);
+    assert_false(rig_change(o, "paris-1")->now->gone[0].held);
+}
+
 static void what_holds_a_secret_is_served_once_git_is_read_again(void **state) {
     struct rig *r = *state;
 
@@ -556,6 +573,7 @@ int main(void) {
         RIG_TEST(after_a_restart_what_was_in_force_is_served_as_it_was),
         RIG_TEST(a_cluster_whose_document_is_wrong_is_served_over_a_restart),
         RIG_TEST(an_app_whose_group_is_wrong_stays_over_a_restart),
+        RIG_TEST(a_tombstone_of_an_app_that_came_back_broken_survives_a_restart),
         RIG_TEST(what_holds_a_secret_is_served_once_git_is_read_again),
         RIG_TEST(secrets_of_another_repository_are_served_once_it_is_read_again),
         RIG_TEST(a_commit_that_cannot_be_read_is_said_without_its_repository),

@@ -202,7 +202,7 @@ static void an_app_that_was_removed_is_told_to_the_hub(void **state) {
 
 // in_force_with is a desired state of the cluster with one tombstone.
 static struct hub_publication *in_force_with(struct desk *d, const char *gone) {
-    const struct hub_gone tombstone = {.app = gone, .revision = "", .prune = true};
+    const struct hub_gone tombstone = {.app = gone, .revision = "", .account = "", .prune = true};
     const struct hub_desired desired = {
         .refs = 1, .cluster = "paris-1", .gone = &tombstone, .gone_count = 1};
     struct hub_publication *p = cm_new(1, sizeof(*p));

@@ -401,7 +401,7 @@ void rig_send(struct peer *p, uint16_t type, const ProtobufCMessage *m) {
     check(cm_net_send(p->conn, type, 0, payload, &err), &err);
 }
 
-static Holdfast__V1__Hello hello_speaking(uint32_t min, uint32_t max) {
+static Holdfast__V1__Hello hello_speaking(const struct peer *p, uint32_t min, uint32_t max) {
     Holdfast__V1__Hello m;
 
     holdfast__v1__hello__init(&m);
@@ -409,18 +409,19 @@ static Holdfast__V1__Hello hello_speaking(uint32_t min, uint32_t max) {
     m.protocol_max = max;
     m.agent_version = m.driver = m.target_version = test_text;
     m.report_run = run_text;
-    m.looks = true;
+    m.looks = !p->old;
+    m.impersonates = !p->old;
     return m;
 }
 
 void rig_hello_speaking(struct peer *p, uint32_t min, uint32_t max) {
-    Holdfast__V1__Hello m = hello_speaking(min, max);
+    Holdfast__V1__Hello m = hello_speaking(p, min, max);
 
     rig_send(p, WIRE_HELLO, &m.base);
 }
 
 static void say_hello(struct peer *p, const struct hub_publication *held_now, bool whole) {
-    Holdfast__V1__Hello m = hello_speaking(WIRE_PROTOCOL_MIN, WIRE_PROTOCOL_MAX);
+    Holdfast__V1__Hello m = hello_speaking(p, WIRE_PROTOCOL_MIN, WIRE_PROTOCOL_MAX);
 
     if (held_now != NULL) {
         m.epoch = held_now->epoch;
@@ -501,8 +502,10 @@ struct hub_publication *rig_publication(const struct rig *r, const struct peer *
     }
     CM_AUTOFREE struct hub_object *objects = cm_new(count + 1, sizeof(*objects));
     CM_AUTOFREE char(*keys)[40] = cm_new(count + 1, sizeof(*keys));
-    struct hub_bundle_spec spec = {
-        .app = "web", .namespace = "", .account = "", .objects = objects};
+    struct hub_bundle_spec spec = {.app = "web",
+                                   .namespace = "",
+                                   .account = r->account == NULL ? "" : r->account,
+                                   .objects = objects};
 
     for (; spec.object_count < count; spec.object_count++) {
         struct hub_object *o = &objects[spec.object_count];

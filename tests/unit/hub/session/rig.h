@@ -34,6 +34,7 @@ struct rig {
     size_t behind;
     size_t removed;
     uint64_t behind_generation;
+    const char *account; // that Apps of publications name; NULL: none
     bool stopped;
 };
 
@@ -48,6 +49,7 @@ struct peer {
     struct cm_loop *loop;
     struct cm_net_conn *conn; // NULL once closed
     bool paused;              // its loop is not turned
+    bool old;                 // its Hello tells no abilities
     bool opened;
     bool closed;
     size_t frames[64];     // by type

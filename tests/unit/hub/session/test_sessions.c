@@ -48,6 +48,40 @@ static void an_agent_is_sent_what_is_in_force_when_it_connects(void **state) {
     assert_int_equal(paris->generation, 3);
 }
 
+static void an_agent_that_would_use_its_own_rights_is_sent_nothing_new(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    PUBLICATION *before = rig_publication(r, paris, 1, red);
+    r->account = "shop/deployer";
+    PUBLICATION *p = rig_publication(r, paris, 2, red);
+    struct cm_sha256 bundle = rig_bundle(p);
+
+    paris->old = true;
+    hub_sessions_publish(r->sessions, before);
+    rig_dial(paris);
+    rig_hello(paris, NULL);
+    RIG_UNTIL(r, paris->frames[WIRE_DESIRED] == 1);
+    hub_sessions_publish(r->sessions, p);
+    rig_want(paris, &bundle, 1);
+    RIG_UNTIL(r, paris->missing == 1);
+    assert_int_equal(paris->frames[WIRE_DESIRED], 1);
+    assert_int_equal(rig_count(r, "SELECT count(*) FROM event WHERE kind = 'agent.too_old' AND "
+                                  "app = 'web' AND message LIKE '%upgrade the agent'"),
+                     1);
+}
+
+static void an_agent_that_impersonates_is_sent_an_app_with_an_account(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    r->account = "shop/deployer";
+    PUBLICATION *p = rig_publication(r, paris, 2, red);
+
+    hub_sessions_publish(r->sessions, p);
+    rig_dial(paris);
+    rig_hello(paris, NULL);
+    RIG_UNTIL(r, paris->frames[WIRE_DESIRED] == 1);
+}
+
 static void an_agent_that_holds_it_is_sent_nothing(void **state) {
     struct rig *r = *state;
     struct peer *paris = rig_admit(r, "paris-1", PARIS);
@@ -678,6 +712,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         RIG_TEST(an_agent_is_sent_what_is_in_force_when_it_connects),
         RIG_TEST(an_agent_that_holds_it_is_sent_nothing),
+        RIG_TEST(an_agent_that_would_use_its_own_rights_is_sent_nothing_new),
+        RIG_TEST(an_agent_that_impersonates_is_sent_an_app_with_an_account),
         RIG_TEST(an_agent_is_asked_whose_objects_are),
         RIG_TEST(who_asks_an_agent_that_is_away_or_goes_is_told),
         RIG_TEST(an_agent_that_is_too_old_is_not_asked),
