@@ -71,3 +71,24 @@ size_t cm_utf8_valid(const char *text, size_t size) {
     }
     return at;
 }
+
+size_t cm_utf8_fit(const char *text, size_t max) {
+    size_t size = strnlen(text, max + 1);
+
+    if (size > max) {
+        size = max;
+        while (size > 0 && is_tail((unsigned char)text[size])) {
+            size--;
+        }
+    }
+    return size;
+}
+
+void cm_utf8_mend(char *text) {
+    size_t size = strlen(text);
+
+    for (size_t at = cm_utf8_valid(text, size); at < size;
+         at += cm_utf8_valid(text + at, size - at)) {
+        text[at] = '?';
+    }
+}

@@ -11,3 +11,10 @@ size_t cm_utf8_sequence(const char *text, size_t size);
 
 // cm_utf8_valid returns how many bytes from the start are valid; `size` if all are.
 size_t cm_utf8_valid(const char *text, size_t size);
+
+// cm_utf8_fit returns how many bytes of a text that ends in NUL fit into `max`, cut between two
+// characters.
+size_t cm_utf8_fit(const char *text, size_t max);
+
+// cm_utf8_mend puts a question mark in place of each byte that makes a text no UTF-8.
+void cm_utf8_mend(char *text);

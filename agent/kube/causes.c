@@ -9,6 +9,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "common/utf8.h"
 
 enum { CAUSES_MAX = 2, WORDS_MAX = 240 };
 
@@ -21,6 +22,11 @@ static const char *text_of(const struct cm_json *node, const char *key) {
     const char *text = cm_json_string(cm_json_get(node, key));
 
     return text == NULL ? "" : text;
+}
+
+// fit is how much of a message is told.
+static int fit(const char *message) {
+    return (int)cm_utf8_fit(message, WORDS_MAX);
 }
 
 static const struct cm_json *first_of(const struct cm_json *node, const char *key) {
@@ -99,7 +105,7 @@ static struct pod_cause waiting(struct cm_arena *a, const struct cm_json *contai
         return (struct pod_cause){.text = NULL};
     }
     return (struct pod_cause){.text = cm_arena_strf(a, "container %s: %s%s%.*s%s%s%s", name, reason,
-                                                    message[0] == '\0' ? "" : ": ", WORDS_MAX,
+                                                    message[0] == '\0' ? "" : ": ", fit(message),
                                                     message, last == NULL ? "" : " (",
                                                     last == NULL ? "" : ending(a, last),
                                                     last == NULL ? "" : ")"),
@@ -119,7 +125,7 @@ static struct pod_cause ended(struct cm_arena *a, const struct cm_json *containe
     }
     return (struct pod_cause){
         .text = cm_arena_strf(a, "container %s ended (%s)%s%.*s", name, ending(a, terminated),
-                              message[0] == '\0' ? "" : ": ", WORDS_MAX, message),
+                              message[0] == '\0' ? "" : ": ", fit(message), message),
         .container = name,
         .ask = was_killed(terminated)};
 }
@@ -195,7 +201,7 @@ static const char *reason_and_message(struct cm_arena *a, const struct cm_json *
     const char *message = text_of(node, "message");
 
     return cm_arena_strf(a, "%s%s%.*s", text_of(node, "reason"), message[0] == '\0' ? "" : ": ",
-                         WORDS_MAX, message);
+                         fit(message), message);
 }
 
 static struct pod_cause cause_of_pod(struct cm_arena *a, const struct cm_json *pod, bool logs) {

@@ -107,14 +107,14 @@ static void note_sent(struct agent_watch *w) {
 
 // ---- Packing
 
-// clip copies a text, cut at a character's end so that it fits.
+// clip copies a text, cut at a character's end so that it fits. A hub ends a connection that sends
+// what is no UTF-8, so nothing of that sort leaves, wherever it comes from.
 static char *clip(struct cm_arena *a, const char *text, size_t max) {
-    size_t len = text == NULL ? 0 : strlen(text);
+    char *copy =
+        cm_arena_strndup(a, text == NULL ? "" : text, text == NULL ? 0 : cm_utf8_fit(text, max));
 
-    if (len > max) {
-        len = cm_utf8_valid(text, max);
-    }
-    return len == 0 ? cm_arena_strdup(a, "") : cm_arena_strndup(a, text, len);
+    cm_utf8_mend(copy);
+    return copy;
 }
 
 static ProtobufCBinaryData hash_of(struct cm_arena *a, const struct cm_sha256 *hash) {

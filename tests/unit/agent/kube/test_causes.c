@@ -12,6 +12,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "common/utf8.h"
 
 static struct cm_json *parse(struct cm_arena *a, const char *text) {
     struct cm_json *node = NULL;
@@ -115,6 +116,20 @@ static void an_evicted_pod_says_so(void **state) {
     assert_string_equal(
         cause(*state, "\"phase\":\"Failed\",\"reason\":\"Evicted\",\"message\":\"low on memory\""),
         "1 pod: Evicted: low on memory");
+}
+
+static void a_long_message_is_cut_between_two_characters(void **state) {
+    CM_CLEANUP(cm_str_done) struct cm_str message = {0};
+
+    cm_str_add(&message, "x");
+    for (int i = 0; i < 200; i++) {
+        cm_str_add(&message, "ä");
+    }
+    const char *words =
+        cause(*state, cm_arena_strf(*state, "\"reason\":\"Evicted\",\"message\":\"%s\"",
+                                    cm_str_get(&message)));
+    assert_int_equal(strlen(words), strlen("1 pod: Evicted: ") + 239);
+    assert_int_equal(cm_utf8_valid(words, strlen(words)), strlen(words));
 }
 
 static void equal_causes_are_counted_and_the_most_frequent_comes_first(void **state) {
@@ -259,6 +274,7 @@ int main(void) {
         CAUSE_TEST(a_pod_that_no_node_takes_has_the_schedulers_words),
         CAUSE_TEST(a_container_that_only_runs_may_fail_its_probe),
         CAUSE_TEST(an_evicted_pod_says_so),
+        CAUSE_TEST(a_long_message_is_cut_between_two_characters),
         CAUSE_TEST(equal_causes_are_counted_and_the_most_frequent_comes_first),
         CAUSE_TEST(what_a_container_left_is_told_only_where_logs_are),
         CAUSE_TEST(the_log_of_a_container_that_crashed_can_be_asked_for),

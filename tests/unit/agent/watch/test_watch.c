@@ -1127,6 +1127,16 @@ static void long_texts_are_cut_at_a_character(void **state) {
     assert_true(len <= WIRE_MESSAGE_MAX && len >= WIRE_MESSAGE_MAX - 1);
 }
 
+static void what_is_no_text_is_mended_before_it_is_told(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    agent_watch_failed(f->watch, "shop", CFG, "cut in the middle: \xe4\xbd");
+    settle(f);
+    assert_string_equal(object_in(last(f), CFG)->message, "cut in the middle: ??");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -1176,6 +1186,7 @@ int main(void) {
         TEST(an_app_that_is_gone_is_told_with_the_commit_and_what_became_of_its_objects),
         TEST(what_is_left_there_and_is_gone_already_is_forgotten),
         TEST(long_texts_are_cut_at_a_character),
+        TEST(what_is_no_text_is_mended_before_it_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
