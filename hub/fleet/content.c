@@ -29,9 +29,12 @@ struct cm_buf *hub_file_read(struct hub_update *u, struct hub_file *file, size_t
     struct cm_err err;
 
     if (file->special) {
-        hub_diags_add(diags, path, 0, 0,
-                      "this is a symbolic link or a submodule, which is not followed: put the file "
-                      "itself here");
+        hub_diags_add(
+            diags, path, 0, 0, "%s",
+            strchr(path, '\\') != NULL
+                ? "its name has bytes that no name may have, written as \\xHH here: rename it"
+                : "this is a symbolic link or a submodule, which is not followed: put "
+                  "the file itself here");
         return NULL;
     }
     if (u->reader->read(u->reader->ctx, file->repo->name, file->oid, max, &bytes, &err) < 0) {

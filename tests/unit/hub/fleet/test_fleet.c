@@ -1136,6 +1136,16 @@ static void links_are_not_followed(void **state) {
         "followed: put the file itself here");
 }
 
+static void a_name_that_is_no_text_is_told_with_its_bytes(void **state) {
+    struct world *w = *state;
+
+    world_link(w, "clusters/gr\\xFCn.yaml");
+    (void)world_commit_all(w);
+    assert_string_equal(world_problems(w),
+                        "clusters/gr\\xFCn.yaml:0:0: its name has bytes that no name may have, "
+                        "written as \\xHH here: rename it");
+}
+
 static void a_crd_of_the_repository_tells_the_scope_of_its_kind(void **state) {
     struct world *w = *state;
 
@@ -1400,6 +1410,7 @@ static const struct CMUnitTest tests[] = {
     TEST(an_app_without_manifests_removes_nothing),
     TEST(a_source_that_belongs_to_another_app_is_refused),
     TEST(links_are_not_followed),
+    TEST(a_name_that_is_no_text_is_told_with_its_bytes),
     TEST(a_crd_of_the_repository_tells_the_scope_of_its_kind),
     TEST(apps_of_one_repository_run_on_clusters_of_another),
     TEST(after_a_restart_nothing_changed),
