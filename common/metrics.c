@@ -10,9 +10,9 @@
 #include "common/mem.h"
 #include "common/str.h"
 
-enum type { COUNTER, GAUGE, HISTOGRAM };
+enum type { COUNTER, GAUGE, HISTOGRAM, SECONDS };
 
-static const char *const type_names[] = {"counter", "gauge", "histogram"};
+static const char *const type_names[] = {"counter", "gauge", "histogram", "counter"};
 
 // The upper ends of the buckets, in milliseconds, and as Prometheus is told them, in seconds.
 static const struct {
@@ -30,7 +30,7 @@ struct cm_metric {
     struct cm_metric *next;
     enum type type;
     char *labels;                         // NULL: none
-    _Atomic int64_t value;                // of a histogram: the sum in milliseconds
+    _Atomic int64_t value;                // of a histogram, of seconds: in milliseconds
     _Atomic uint64_t counts[BUCKETS + 1]; // of a histogram: each bucket alone; the last is +Inf
 };
 
@@ -159,13 +159,17 @@ struct cm_metric *cm_metrics_histogram(struct cm_metrics *m, const char *name, c
     return get_metric(m, name, labels, help, HISTOGRAM);
 }
 
+struct cm_metric *cm_metrics_seconds(struct cm_metrics *m, const char *name, const char *help) {
+    return get_metric(m, name, NULL, help, SECONDS);
+}
+
 void cm_metric_add(struct cm_metric *metric, int64_t n) {
     assert(metric->type == GAUGE || (metric->type == COUNTER && n >= 0));
     (void)atomic_fetch_add_explicit(&metric->value, n, memory_order_relaxed);
 }
 
 void cm_metric_set(struct cm_metric *metric, int64_t value) {
-    assert(metric->type == GAUGE);
+    assert(metric->type == GAUGE || metric->type == SECONDS);
     atomic_store_explicit(&metric->value, value, memory_order_relaxed);
 }
 
@@ -197,9 +201,12 @@ static void write_name(const struct family *family, const char *suffix, const ch
     }
 }
 
+static void write_seconds(int64_t ms, struct cm_str *out) {
+    cm_str_addf(out, "%" PRId64 ".%03d\n", ms / 1000, (int)(ms % 1000));
+}
+
 static void write_histogram(const struct family *family, const struct cm_metric *metric,
                             struct cm_str *out) {
-    int64_t sum_ms = metric->value;
     uint64_t total = 0;
 
     for (size_t i = 0; i <= BUCKETS; i++) {
@@ -209,7 +216,7 @@ static void write_histogram(const struct family *family, const struct cm_metric 
         cm_str_addf(out, "%" PRIu64 "\n", total);
     }
     write_name(family, "_sum", metric->labels, NULL, out);
-    cm_str_addf(out, "%" PRId64 ".%03d\n", sum_ms / 1000, (int)(sum_ms % 1000));
+    write_seconds(metric->value, out);
     write_name(family, "_count", metric->labels, NULL, out);
     cm_str_addf(out, "%" PRIu64 "\n", total);
 }
@@ -233,8 +240,12 @@ static void write_family(const struct family *family, struct cm_str *out) {
     for (const struct cm_metric *metric = family->first; metric != NULL; metric = metric->next) {
         if (family->type == HISTOGRAM) {
             write_histogram(family, metric, out);
+            continue;
+        }
+        write_name(family, "", metric->labels, NULL, out);
+        if (family->type == SECONDS) {
+            write_seconds(metric->value, out);
         } else {
-            write_name(family, "", metric->labels, NULL, out);
             cm_str_addf(out, "%" PRId64 "\n", metric->value);
         }
     }

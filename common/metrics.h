@@ -27,8 +27,11 @@ struct cm_metric *cm_metrics_gauge(struct cm_metrics *m, const char *name, const
 struct cm_metric *cm_metrics_histogram(struct cm_metrics *m, const char *name, const char *labels,
                                        const char *help);
 
+// cm_metrics_seconds adds a counter of seconds that somebody else counts, in milliseconds.
+struct cm_metric *cm_metrics_seconds(struct cm_metrics *m, const char *name, const char *help);
+
 void cm_metric_add(struct cm_metric *metric, int64_t n);
-void cm_metric_set(struct cm_metric *metric, int64_t value);
+void cm_metric_set(struct cm_metric *metric, int64_t value); // of a gauge, or of seconds
 void cm_metric_observe_ms(struct cm_metric *metric, int64_t ms);
 
 void cm_metrics_write(struct cm_metrics *m, struct cm_str *out);

@@ -137,6 +137,9 @@ static enum cm_rc open_epoch(struct hub *h, struct cm_err *err) {
 static enum cm_rc open_store(struct hub *h, struct cm_err *err) {
     enum cm_rc rc = hub_store_open(h->db_path, h->loop, &h->store, err);
 
+    if (rc == CM_OK) {
+        hub_store_make_metrics(h->store, h->metrics);
+    }
     rc = rc < 0 ? rc : open_epoch(h, err);
     rc = rc < 0 ? rc : hub_events_trim(hub_store_db(h->store), h->config->events_kept, err);
     rc = rc < 0 ? rc : hub_repositories_clear(hub_store_db(h->store), err);

@@ -82,9 +82,18 @@ void cm_net_conn_abandon(struct cm_net_conn *c) {
     free_conn(c);
 }
 
+void cm_net_conn_refuse(struct cm_net_conn *c, enum cm_net_refusal why) {
+    if (c->refusal == CM_NET_NOT_REFUSED) {
+        c->refusal = why;
+    }
+}
+
 static void finish(struct cm_net_conn *c) {
     if (c->opened || c->dial != NULL) {
         c->handlers->closed(c->ctx, c, c->why);
+    }
+    if (c->listener != NULL && !c->greeted) {
+        cm_net_listener_refused(c->listener, c->refusal);
     }
     if (c->listener != NULL) {
         cm_net_listener_forget(c->listener, c);
@@ -147,9 +156,11 @@ static void lose(struct cm_net_conn *c, int rv) {
 
     switch (rv) {
     case NNG_EPROTO:
+        cm_net_conn_refuse(c, CM_NET_GARBAGE);
         cm_net_reader_why(&c->watch.reader, &why);
         break;
     case NNG_ECRYPTO:
+        cm_net_conn_refuse(c, CM_NET_NO_TLS);
         cm_net_engine_why(c->stream, tls, sizeof(tls));
         (void)cm_fail(&why, CM_EAUTH, "TLS with %s: %s", c->addr, tls);
         break;
@@ -163,6 +174,7 @@ static void lose(struct cm_net_conn *c, int rv) {
         (void)cm_fail(&why, CM_EIO, "connection with %s: %s", c->addr, nng_strerror(rv));
         break;
     }
+    cm_net_conn_refuse(c, CM_NET_GONE);
     close_now(c, &why);
 }
 
@@ -401,6 +413,7 @@ static void on_deadline(void *ctx) {
     enter(c);
     switch (c->state) {
     case CM_NET_CONNECTING:
+        cm_net_conn_refuse(c, CM_NET_SLOW);
         cm_net_conn_fail(c, CM_EIO, "%s within %lld ms",
                          c->stream == NULL ? "no connection" : "no TLS handshake",
                          (long long)c->limits->handshake_ms);
@@ -415,6 +428,7 @@ static void on_deadline(void *ctx) {
             cm_timer_start(c->loop, &c->deadline, c->heard_ms + allowed_ms(c) - now_ms);
             break;
         }
+        cm_net_conn_refuse(c, CM_NET_SLOW);
         cm_net_conn_fail(c, CM_EIO, "nothing was heard from the peer for %lld ms",
                          (long long)(now_ms - c->heard_ms));
         break;

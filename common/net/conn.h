@@ -49,9 +49,10 @@ struct cm_net_conn {
     struct cm_net_watch watch;
     bool ready_posted; // by ourselves: the watch waits in the loop's queue
     bool opened;
-    bool greeted; // the first frame came
-    int lost;     // not 0: the stream is at its end; what TLS still holds is read out
-    int calls;    // of handlers that are running
+    enum cm_net_refusal refusal; // the listener is told if the first frame has not come
+    bool greeted;                // the first frame came
+    int lost;  // not 0: the stream is at its end; what TLS still holds is read out
+    int calls; // of handlers that are running
 
     struct cm_net_out *queue_first;
     struct cm_net_out *queue_last;
@@ -77,11 +78,15 @@ void cm_net_conn_abandon(struct cm_net_conn *c);
 // cm_net_conn_fail closes for a reason; `closed` comes later if anything of NNG is pending.
 void cm_net_conn_fail(struct cm_net_conn *c, enum cm_rc code, const char *fmt, ...) CM_PRINTF(3, 4);
 
+// cm_net_conn_refuse notes why a listener will have had no use for it; the first reason counts.
+void cm_net_conn_refuse(struct cm_net_conn *c, enum cm_net_refusal why);
+
 // What the other files do for a connection.
 void cm_net_dial_done(struct cm_net_conn *c, int result); // the dial of NNG has ended
 void cm_net_dial_cancel(struct cm_net_conn *c);
 void cm_net_dial_free(struct cm_net_dial *dial); // NULL is fine
 void cm_net_listener_forget(struct cm_net_listener *l, struct cm_net_conn *c);
+void cm_net_listener_refused(struct cm_net_listener *l, enum cm_net_refusal why); // to be counted
 
 // cm_net_listener_settle tells the listener, if there is one, whether a connection has proven to be
 // of use (a frame came) or is no longer (it only waits for the peer to close).

@@ -60,6 +60,7 @@ static bool make_room(struct cm_net_listener *l) {
     }
     struct cm_net_conn *c = CM_CONTAINER(l->unproven.next, struct cm_net_conn, in_unproven);
     cm_list_remove(&c->in_unproven);
+    cm_net_conn_refuse(c, CM_NET_CROWDED);
     cm_net_conn_fail(c, CM_EBUSY, "too many connections: the oldest without a message gives way");
     return true;
 }
@@ -70,6 +71,7 @@ static void on_accepted(void *ctx) {
 
     cm_list_append(&c->listener->conns, &c->in_listener);
     if (c->listener->stopping || !make_room(c->listener)) {
+        cm_net_listener_refused(c->listener, CM_NET_FLOOD);
         cm_net_listener_forget(c->listener, c);
         cm_net_conn_abandon(c);
         return;
@@ -87,6 +89,7 @@ static bool is_flooded(struct cm_net_listener *l) {
 static void take(struct cm_net_listener *l, nng_stream *stream) {
     if (l->stopping || is_flooded(l)) {
         nng_stream_free(stream); // closes
+        cm_net_listener_refused(l, CM_NET_FLOOD);
         return;
     }
     struct cm_net_conn *c = cm_net_conn_new(l->loop, &l->limits, &l->handlers);
@@ -220,6 +223,12 @@ void cm_net_listener_settle(struct cm_net_conn *c, bool proven) {
     cm_list_remove(&c->in_unproven);
     if (!proven && c->listener != NULL) {
         cm_list_append(&c->listener->unproven, &c->in_unproven);
+    }
+}
+
+void cm_net_listener_refused(struct cm_net_listener *l, enum cm_net_refusal why) {
+    if (l->handlers.refused != NULL && why != CM_NET_NOT_REFUSED && !l->stopping) {
+        l->handlers.refused(l->handlers.ctx, why);
     }
 }
 

@@ -47,6 +47,18 @@ struct cm_net_limits {
                              // there is none the new one; 0: no limit
 };
 
+// Why a listener had no use for a connection: it ended before its first frame.
+enum cm_net_refusal {
+    CM_NET_NOT_REFUSED,
+    CM_NET_FLOOD,   // far too many at once: closed unseen
+    CM_NET_CROWDED, // the oldest one without a frame gave way to a new one
+    CM_NET_SLOW,    // no handshake, or no frame, in time
+    CM_NET_NO_TLS,  // the handshake failed: no TLS 1.3, or a certificate that is not accepted
+    CM_NET_GARBAGE, // its first bytes are no frame that is allowed
+    CM_NET_GONE,    // the peer went away
+    CM_NET_REFUSALS
+};
+
 struct cm_net_handlers {
     // opened: the TLS handshake is done. Listener: the place to set cm_net_conn_set_ctx, or to
     // refuse with cm_net_close.
@@ -58,6 +70,9 @@ struct cm_net_handlers {
     // drained: what was queued has been handed to the transport; may be NULL.
     void (*drained)(void *ctx, struct cm_net_conn *conn);
     void *ctx;
+    // refused: a listener's connection ended before its first frame; only to be counted, on any
+    // thread. May be NULL.
+    void (*refused)(void *ctx, enum cm_net_refusal why);
 };
 
 // cm_net_listen starts to accept on "host:port" (port 0: any).

@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/mem.h"
+#include "common/process.h"
 #include "hub/api/admin.h"
 #include "hub/api/feed.h"
 #include "hub/api/internal.h"
@@ -88,6 +89,7 @@ void hub_api_free(struct hub_api *api) {
     if (api == NULL) {
         return;
     }
+    cm_process_free(api->process);
     hub_usage_free(api->usage);
     hub_feed_free(api->feed);
     hub_watch_free(api->watch);

@@ -37,7 +37,12 @@ enum cm_rc hub_delete_token(struct hub_request *r, struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_begin_hook(struct hub_request *r, struct cm_err *err);
 enum cm_rc hub_post_hook(struct hub_request *r, struct cm_err *err);
 
-// health.c
+// metrics.c
 enum cm_rc hub_get_metrics(struct hub_request *r, struct cm_err *err);
+
+// fleet_health.c
+enum cm_rc hub_get_fleet_health(struct hub_request *r, struct cm_err *err);
+
+// health.c
 enum cm_rc hub_get_healthz(struct hub_request *r, struct cm_err *err);
 enum cm_rc hub_get_readyz(struct hub_request *r, struct cm_err *err);

@@ -12,12 +12,18 @@ struct cm_metric;
 struct hub_feed;
 struct hub_readers;
 struct hub_server;
+struct cm_process;
 struct hub_throttle;
 struct hub_usage;
 struct hub_watch;
 struct hub_workers;
 
-enum { HUB_STATUSES_MAX = 20, HUB_FLEET_COUNTS_MAX = 16 };
+enum {
+    HUB_STATUSES_MAX = 20,
+    HUB_FLEET_COUNTS_MAX = 24,
+    HUB_CLUSTER_STATES_MAX = 8,
+    HUB_CERTIFICATES = 3
+};
 
 struct hub_api {
     struct hub_api_config config;
@@ -34,13 +40,15 @@ struct hub_api {
 
     struct cm_metric *metric_seconds;
     struct cm_metric *metric_statuses[HUB_STATUSES_MAX];
-    struct cm_metric *metric_memory;
-    struct cm_metric *metric_fds;
-    struct cm_metric *metric_threads;
     struct cm_metric *metric_uptime;
     struct cm_metric *metric_fleet[HUB_FLEET_COUNTS_MAX];
+    struct cm_metric *metric_states[HUB_CLUSTER_STATES_MAX];
+    struct cm_metric *metric_certificates[HUB_CERTIFICATES];
+    struct cm_process *process;
 };
 
-// health.c: the API's metrics, and those of the process.
+// metrics.c: the API's metrics, and those of the process; when the first of the hub's own
+// certificates ends.
 void hub_api_make_metrics(struct hub_api *api);
 void hub_api_count(struct hub_api *api, unsigned status, int64_t ms);
+int64_t hub_api_certificates_end_ms(const struct hub_api *api);

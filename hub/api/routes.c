@@ -112,6 +112,40 @@ static const struct hub_member summary_answer[] = {
     END,
 };
 
+static const struct hub_member health_answer[] = {
+    {"well", HUB_MEMBER_BOOL, true, "Nothing wants a person.", 0, 0, NULL, NULL},
+    {"wrong", HUB_MEMBER_TEXTS, true, "What does, in words.", 0, 0, NULL, NULL},
+    NUMBER("clusters", "Clusters in Git; each is in one of the six states."),
+    NUMBER("unknown", "Of those, without an agent that was ever connected."),
+    NUMBER("offline", "Of those, not connected now."),
+    NUMBER("degraded", "Of those, with an App that could not be applied, or is ill."),
+    NUMBER("waiting", "Of those, where a removal waits for a Confirmation in Git."),
+    NUMBER("progressing", "Of those, where something is not applied or not healthy yet."),
+    NUMBER("inSync", "Of those, with all as Git says, and healthy."),
+    {"first", HUB_MEMBER_OBJECT, true, "The first five clusters of each state but inSync.", 0, 0,
+     NULL, NULL},
+    NUMBER("problems", "What is wrong in Git."),
+    NUMBER("problemsOfApps", "Of those, of an App."),
+    NUMBER("problemsOfClusters", "Of those, of a cluster."),
+    NUMBER("problemsOfDocuments", "Of those, of other documents, or of whole repositories."),
+    NUMBER("pairsWaiting", "Pairs of an App and a cluster that wait for a Confirmation."),
+    NUMBER("pairsStale", "Pairs that are held at their last good state."),
+    NUMBER("repositories", "Repositories, and states of them that Apps want."),
+    NUMBER("repositoriesFailing", "Of those, with a last fetch that failed."),
+    {"failures", HUB_MEMBER_TEXTS, true, "The first five of those, and why.", 0, 0, NULL, NULL},
+    NUMBER("enrolled", "Agents that may connect."),
+    NUMBER("connected", "Of those, connected."),
+    NUMBER("silent", "Of those, not heard for a day."),
+    NUMBER("skewed", "Of those, with a clock that was more than 30 seconds off."),
+    NUMBER("certificatesEnding", "Of those, with a certificate that ends within two days."),
+    NUMBER("certificatesEnded", "Of those, with a certificate that has ended."),
+    {"hub", HUB_MEMBER_OBJECT, true,
+     "Of the hub: version, epoch, ready (it has read every repository), uptimeMs, storeBytes, "
+     "storeQueue (changes that wait to be written), certificatesEndMs (the first of its own).",
+     0, 0, NULL, NULL},
+    END,
+};
+
 static const struct hub_member rollout_answer[] = {
     TEXT("revision", "The commit, in full once it is known; empty: the desired state as it is."),
     {"resolved", HUB_MEMBER_BOOL, true, "The hub has read the commit.", 0, 0, NULL, NULL},
@@ -229,6 +263,10 @@ static const struct hub_route routes[] = {
      .tag = "hub"},
     COUNTS(API "version", hub_get_version, "Which hub this is.", version_answer, false),
     COUNTS(API "summary", hub_get_summary, "Counts over the whole fleet.", summary_answer, true),
+    COUNTS(API "health", hub_get_fleet_health,
+           "How the fleet and the hub are, and what of it wants a "
+           "person.",
+           health_answer, true),
     {.method = "GET",
      .path = API "rollout",
      .access = HUB_ACCESS_READ,

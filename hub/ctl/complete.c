@@ -182,7 +182,9 @@ static void offer_words(const struct typed *t, const char *words, const char *se
     char *word;
 
     while ((word = strsep(&rest, separator)) != NULL) {
-        offer(t, word, "");
+        if (word[0] != '\0') {
+            offer(t, word, "");
+        }
     }
 }
 

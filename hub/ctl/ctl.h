@@ -105,6 +105,7 @@ struct ctl {
 int ctl_get(struct ctl *c);
 int ctl_describe(struct ctl *c);
 int ctl_diff(struct ctl *c);
+int ctl_fleet(struct ctl *c);
 int ctl_sync(struct ctl *c);
 int ctl_wait(struct ctl *c);
 int ctl_watch(struct ctl *c);

@@ -90,6 +90,20 @@ const struct ctl_verb ctl_verbs[] = {
      .outputs = "text json yaml jsonpath",
      .completes = "targets named",
      .run = ctl_logs},
+    {.name = "fleet",
+     .group = SEE,
+     .arguments = "health",
+     .summary = "Tell in one screen how the fleet and its hub are.",
+     .about = "Each cluster of Git is in one state: in sync, progressing, waiting (for the "
+              "Confirmation of a removal), degraded, offline, or unknown: its agent was never "
+              "connected. Exit codes: 0 nothing wants a person, 1 something does, which is said "
+              "last, 2 an error.",
+     .example = "holdfast fleet health\nholdfast fleet health -o json\n"
+                "holdfast fleet health -o jsonpath='{.wrong[*]}'",
+     .options = "output",
+     .outputs = "text json yaml jsonpath",
+     .completes = "health|",
+     .run = ctl_fleet},
     {.name = "sync",
      .group = ACT,
      .arguments = "[[TYPE] NAME]",
@@ -285,6 +299,7 @@ static const char *const hints[][2] = {
     {"explain", "deploy/reference/fleet-repository.md explains the kinds"},
     {"api-resources", "'holdfast help get' tells what there is to list"},
     {"cluster-info", "use 'holdfast version'"},
+    {"health", "use 'holdfast fleet health'"},
     {"top", "use 'holdfast get clusters -o wide'"},
     {"trace", "use 'holdfast describe'"},
     {"tree", "use 'holdfast get objects --cluster NAME'"},

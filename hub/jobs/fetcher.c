@@ -26,6 +26,8 @@ struct repository_metrics {
     struct cm_metric *fetches;
     struct cm_metric *failures;
     struct cm_metric *seconds;
+    struct cm_metric *succeeded;
+    struct cm_metric *taken;
 };
 
 struct hub_fetcher {
@@ -66,6 +68,11 @@ static struct repository_metrics metrics_of(struct cm_metrics *m, const char *re
                                        "Fetches that failed, or brought what cannot be read."),
         .seconds = cm_metrics_histogram(m, "holdfast_git_fetch_seconds", label,
                                         "How long fetches took, also those that failed."),
+        .succeeded = cm_metrics_gauge(
+            m, "holdfast_git_last_success_timestamp_seconds", label,
+            "When the last fetch began that went well, in Unix time; 0: none yet."),
+        .taken = cm_metrics_gauge(m, "holdfast_git_last_commit_timestamp_seconds", label,
+                                  "When a commit was taken in last, in Unix time; 0: none yet."),
     };
 }
 
@@ -250,6 +257,7 @@ static void answered(struct hub_fetcher *f) {
 
 void hub_fetcher_taken(struct hub_fetcher *f) {
     answered(f);
+    cm_metric_set(f->metrics.taken, cm_clock_unix_ms() / 1000);
     works(f);
 }
 
@@ -321,6 +329,7 @@ static void succeeded(struct hub_fetcher *f) {
     if (pause_ms > 0) {
         schedule(f, pause_ms);
     }
+    cm_metric_set(f->metrics.succeeded, f->began_unix_ms / 1000);
     f->tip = f->fetched.commit;
     if (f->fetched.changed || !f->taken) {
         f->taken = true;

@@ -20,6 +20,8 @@ struct presence_job {
     char *app;
     char *why;
     int64_t seen_ms;
+    int64_t skew_ms;
+    int64_t cert_ends_ms;
     struct hub_report_mark last;
     hub_presence_fn done;
     void *ctx;
@@ -58,6 +60,8 @@ static enum cm_rc run_connected(struct hub_store_job *job, struct hub_db *db, st
         .driver = p->driver,
         .target = p->target,
         .address = p->address,
+        .skew_ms = p->skew_ms,
+        .cert_ends_ms = p->cert_ends_ms,
     };
     enum cm_rc rc = hub_reports_last(db, p->cluster, &p->last, err);
 
@@ -83,6 +87,8 @@ void hub_presence_connected(struct hub_store *store, const struct hub_presence_r
     p->driver = cm_strdup(row->driver);
     p->target = cm_strdup(row->target);
     p->address = cm_strdup(row->address);
+    p->skew_ms = row->skew_ms;
+    p->cert_ends_ms = row->cert_ends_ms;
     p->done = done;
     p->ctx = ctx;
     hub_store_submit(store, &p->job);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
@@ -56,6 +57,7 @@ void hub_sync_publish(struct hub_sync *s, const struct hub_outcome *o) {
 static void end_step(struct hub_sync *s, struct hub_step *step) {
     cm_list_remove(&step->in_steps);
     hub_step_free(step);
+    cm_metric_add(s->metric_steps, -1);
     s->busy = false;
     hub_steps_go(s);
 }
@@ -88,6 +90,9 @@ static void record_done(struct hub_store_job *job, const struct cm_err *err) {
         cm_backoff_reset(&s->record_backoff);
         hub_sync_publish(s, step->outcome);
         log_commits(s, step->outcome);
+        if (step->kind == HUB_STEP_COMMIT) {
+            cm_metric_observe_ms(s->metric_resolve, cm_clock_now_ms() - step->since_ms);
+        }
         end_step(s, step);
     } else if (!s->stopping) {
         cm_log(CM_LOG_ERROR, "store.failed", err->msg, "what",
@@ -179,7 +184,7 @@ static void plan_done(struct cm_job *job) {
     bool done = !job->canceled && !s->stopping && step->outcome != NULL;
 
     if (!job->canceled) {
-        s->ready = hub_planner_is_ready(s->planner); // the sync worker rests until the next step
+        hub_sync_note_ready(s); // the sync worker rests until the next step
     }
     if (done) {
         answer_fetcher(step);
@@ -212,6 +217,8 @@ struct hub_step *hub_step_add(struct hub_sync *s, enum hub_step_kind kind, const
     step->kind = kind;
     step->name = cm_strdup(name);
     step->text = cm_strdup(text);
+    step->since_ms = cm_clock_now_ms();
+    cm_metric_add(s->metric_steps, 1);
     cm_list_append(&s->steps, &step->in_steps);
     return step;
 }

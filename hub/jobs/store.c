@@ -1,9 +1,13 @@
 #include "hub/jobs/store.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
+#include "common/clock.h"
 #include "common/list.h"
 #include "common/mem.h"
+#include "common/metrics.h"
+#include "common/str.h"
 #include "hub/store/db.h"
 
 #define BATCH_MAX 1024
@@ -13,6 +17,14 @@ struct hub_store {
     struct cm_loop *loop;
     struct cm_workers *writer;
     struct cm_err broken; // why nothing of the running batch can be kept; the store thread's
+    char *path;
+    struct {
+        struct cm_metric *seconds;
+        struct cm_metric *jobs;
+        struct cm_metric *failures;
+        struct cm_metric *waiting;
+        struct cm_metric *bytes;
+    } counts; // all NULL: nothing is counted
 };
 
 static void begin_batch(void *ctx) {
@@ -24,14 +36,24 @@ static void begin_batch(void *ctx) {
     }
 }
 
-static enum cm_rc end_batch(void *ctx, struct cm_err *err) {
-    struct hub_store *store = ctx;
-
+static enum cm_rc commit(struct hub_store *store, struct cm_err *err) {
     if (store->broken.code != CM_OK) {
         *err = store->broken;
         return err->code;
     }
     return hub_db_commit(store->db, err);
+}
+
+static enum cm_rc end_batch(void *ctx, struct cm_err *err) {
+    struct hub_store *store = ctx;
+    int64_t began_ms = cm_clock_now_ms();
+    enum cm_rc rc = commit(store, err);
+
+    if (store->counts.seconds != NULL) {
+        cm_metric_observe_ms(store->counts.seconds, cm_clock_now_ms() - began_ms);
+        cm_metric_add(store->counts.failures, rc < 0);
+    }
+    return rc;
 }
 
 enum cm_rc hub_store_open(const char *path, struct cm_loop *loop, struct hub_store **out,
@@ -46,6 +68,7 @@ enum cm_rc hub_store_open(const char *path, struct cm_loop *loop, struct hub_sto
     struct hub_store *store = cm_new(1, sizeof(*store));
     struct cm_workers_batch batch = {
         .batch_max = BATCH_MAX, .begin = begin_batch, .end = end_batch, .ctx = store};
+    store->path = cm_strdup(path);
     store->db = db;
     store->loop = loop;
     store->writer = cm_workers_new("store", 1, &batch);
@@ -71,6 +94,9 @@ static void run_job(struct cm_job *base) {
     struct hub_store_job *job = CM_CONTAINER(base, struct hub_store_job, job);
     struct hub_store *store = job->store;
 
+    if (store->counts.jobs != NULL) {
+        cm_metric_add(store->counts.jobs, 1);
+    }
     if (store->broken.code != CM_OK) {
         return;
     }
@@ -103,6 +129,42 @@ static void job_done(struct cm_job *base) {
     job->done(job, &job->err);
 }
 
+void hub_store_make_metrics(struct hub_store *store, struct cm_metrics *m) {
+    store->counts.seconds = cm_metrics_histogram(m, "holdfast_store_commit_seconds", NULL,
+                                                 "How long commits to the database's disk took.");
+    store->counts.jobs = cm_metrics_counter(m, "holdfast_store_jobs_total", NULL,
+                                            "Changes of the database; many share a commit.");
+    store->counts.failures =
+        cm_metrics_counter(m, "holdfast_store_failures_total", NULL,
+                           "Commits to the database that failed: nothing of them is kept.");
+    store->counts.waiting = cm_metrics_gauge(m, "holdfast_store_queue_length", NULL,
+                                             "Changes that wait to be written.");
+    store->counts.bytes = cm_metrics_gauge(m, "holdfast_store_bytes", NULL,
+                                           "Size of the database and of its log on the disk.");
+}
+
+static int64_t size_of(const char *path) {
+    struct stat st;
+
+    return stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
+}
+
+void hub_store_size(struct hub_store *store, int64_t *out_bytes, int64_t *out_waiting) {
+    CM_AUTOFREE char *wal = cm_strf("%s-wal", store->path);
+
+    *out_bytes = size_of(store->path) + size_of(wal);
+    *out_waiting = (int64_t)cm_workers_waiting(store->writer);
+}
+
+void hub_store_measure(struct hub_store *store) {
+    int64_t bytes;
+    int64_t waiting;
+
+    hub_store_size(store, &bytes, &waiting);
+    cm_metric_set(store->counts.bytes, bytes);
+    cm_metric_set(store->counts.waiting, waiting);
+}
+
 void hub_store_submit(struct hub_store *store, struct hub_store_job *job) {
     job->store = store;
     job->err = (struct cm_err){.code = CM_OK};
@@ -120,5 +182,6 @@ void hub_store_free(struct hub_store *store) {
     }
     cm_workers_free(store->writer);
     hub_db_close(store->db);
+    free(store->path);
     free(store);
 }

@@ -8,10 +8,13 @@
 // thread.
 #pragma once
 
+#include <stdint.h>
+
 #include "common/err.h"
 #include "common/workers.h"
 
 struct cm_loop;
+struct cm_metrics;
 struct hub_db;
 struct hub_store;
 
@@ -30,6 +33,14 @@ CM_MUSTUSE enum cm_rc hub_store_open(const char *path, struct cm_loop *loop, str
 
 // hub_store_db lends the writer's handle; only before the first job is submitted or after the stop.
 struct hub_db *hub_store_db(struct hub_store *store);
+
+// hub_store_make_metrics counts what is written from now on; before the first job is submitted.
+// hub_store_measure updates what is only known when it is looked at; any thread.
+void hub_store_make_metrics(struct hub_store *store, struct cm_metrics *metrics);
+void hub_store_measure(struct hub_store *store);
+
+// hub_store_size tells how large the database is on its disk and how many changes wait; any thread.
+void hub_store_size(struct hub_store *store, int64_t *out_bytes, int64_t *out_waiting);
 
 void hub_store_submit(struct hub_store *store, struct hub_store_job *job);
 

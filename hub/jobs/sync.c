@@ -23,6 +23,17 @@ static void make_metrics(struct hub_sync *s) {
                                            "Commits that were resolved.");
     s->metric_published = cm_metrics_counter(m, "holdfast_manifests_published_total", NULL,
                                              "Manifests of clusters that were put in force.");
+    s->metric_resolve =
+        cm_metrics_histogram(m, "holdfast_commit_resolve_seconds", NULL,
+                             "From a commit that was fetched until what it changes is in force.");
+    s->metric_steps =
+        cm_metrics_gauge(m, "holdfast_resolve_queue_length", NULL,
+                         "Commits and other news that wait to be resolved, with the one at work.");
+    s->metric_ready =
+        cm_metrics_gauge(m, "holdfast_ready", NULL,
+                         "1: every repository that was known before is read since the start.");
+    s->metric_fetches_waiting =
+        cm_metrics_gauge(m, "holdfast_git_queue_length", NULL, "Fetches that wait for a worker.");
 }
 
 static enum cm_rc check_repositories(const struct hub_repositories *list, struct cm_err *err) {
@@ -117,7 +128,7 @@ void hub_sync_start(struct hub_sync *s) {
 
     hub_sync_publish(s, o);
     hub_outcome_free(o);
-    s->ready = hub_planner_is_ready(s->planner);
+    hub_sync_note_ready(s);
     for (size_t i = 0; i < s->repository_count; i++) {
         hub_step_add(s, HUB_STEP_RESUME, NULL, NULL)->source = i;
     }
@@ -194,6 +205,15 @@ void hub_sync_removed(struct hub_sync *s, const char *cluster, const char *const
                       size_t count) {
     hub_step_add(s, HUB_STEP_FORGET, cluster, NULL)->text = join(apps, count);
     hub_steps_go(s);
+}
+
+void hub_sync_note_ready(struct hub_sync *s) {
+    s->ready = hub_planner_is_ready(s->planner);
+    cm_metric_set(s->metric_ready, s->ready);
+}
+
+void hub_sync_measure(struct hub_sync *s) {
+    cm_metric_set(s->metric_fetches_waiting, (int64_t)cm_workers_waiting(s->fetching.git));
 }
 
 bool hub_sync_is_ready(const struct hub_sync *s) {

@@ -62,8 +62,12 @@ void hub_sync_behind(struct hub_sync *s, const char *cluster, uint64_t epoch, ui
 void hub_sync_removed(struct hub_sync *s, const char *cluster, const char *const *apps,
                       size_t count);
 
-// hub_sync_is_ready tells whether every repository was resolved that was resolved before.
+// hub_sync_is_ready tells whether every repository was resolved that was resolved before; any
+// thread.
 bool hub_sync_is_ready(const struct hub_sync *s);
+
+// hub_sync_measure updates metrics that are only known when they are looked at; any thread.
+void hub_sync_measure(struct hub_sync *s);
 
 // hub_sync_stop ends fetches and workers; `stopped` comes on the loop when the last job is done.
 void hub_sync_stop(struct hub_sync *s, void (*stopped)(void *ctx), void *ctx);

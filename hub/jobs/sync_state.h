@@ -56,6 +56,7 @@ struct hub_step {
     struct hub_outcome *outcome;
     struct cm_job plan;
     struct hub_store_job record;
+    int64_t since_ms; // when it came
     struct cm_list in_steps;
 };
 
@@ -69,7 +70,7 @@ struct hub_sync {
     struct cm_workers *plan;
     struct cm_list steps; // the first one is under way if `busy`
     bool busy;
-    bool ready;
+    _Atomic bool ready;
     bool swept;  // mirrors that nobody wants were looked for
     size_t jobs; // fetches, plans and records that are out
     struct cm_timer retry_record;
@@ -79,6 +80,10 @@ struct hub_sync {
     void *stopped_ctx;
     struct cm_metric *metric_commits;
     struct cm_metric *metric_published;
+    struct cm_metric *metric_resolve;
+    struct cm_metric *metric_steps;
+    struct cm_metric *metric_ready;
+    struct cm_metric *metric_fetches_waiting;
 };
 
 // steps.c. hub_step_add puts a step at the end of the queue (texts are copied) and hub_steps_go
@@ -87,6 +92,7 @@ struct hub_step *hub_step_add(struct hub_sync *s, enum hub_step_kind kind, const
                               const char *text);
 void hub_steps_go(struct hub_sync *s);
 void hub_step_free(struct hub_step *step);
+void hub_sync_note_ready(struct hub_sync *s);
 void hub_sync_publish(struct hub_sync *s, const struct hub_outcome *o);
 void hub_sync_retry_record(void *sync); // a timer's
 void hub_sync_check_stopped(struct hub_sync *s);

@@ -90,10 +90,18 @@ static void replace_member(struct hub_sessions *s, const struct hub_enrolled *en
     s->config.enrolled(s->config.ctx, enrolled->cluster, enrolled->cluster_id);
 }
 
+static enum hub_enrolment what_became(const struct cm_err *err) {
+    if (err->code == CM_OK) {
+        return HUB_ENROLLED;
+    }
+    return err->code == CM_EAUTH || err->code == CM_EINVAL ? HUB_ENROL_REFUSED : HUB_ENROL_FAILED;
+}
+
 static void on_decided(void *ctx, const struct cm_err *err, const struct hub_enrolled *enrolled) {
     struct enrolling *e = ctx;
 
     e->waiting = false;
+    hub_sessions_count_enrolment(e->owner, what_became(err));
     if (enrolled != NULL) {
         // The token is used up and the agent known, even if it does not hear the answer: it asks
         // again with the same key.
@@ -147,6 +155,7 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
     }
     e->asked = true;
     if (read_request(e, frame, &err) < 0) {
+        hub_sessions_count_enrolment(e->owner, HUB_ENROL_REFUSED);
         refuse(e, err.msg);
     }
 }
@@ -174,4 +183,5 @@ const struct cm_net_handlers hub_enroll_handlers = {
     .opened = on_opened,
     .frame = on_frame,
     .closed = on_closed,
+    .refused = hub_sessions_count_unenrolled,
 };

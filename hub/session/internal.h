@@ -16,6 +16,11 @@ struct cm_metric;
 
 enum hub_session_state { HUB_SESSION_OPENED, HUB_SESSION_HELLO, HUB_SESSION_SERVING };
 
+// Goodbye's reasons, and what became of a request to enrol; see counts.c.
+enum { HUB_GOODBYES = 6 };
+enum hub_listener { HUB_LISTENER_AGENTS, HUB_LISTENER_ENROL, HUB_LISTENERS };
+enum hub_enrolment { HUB_ENROLLED, HUB_ENROL_REFUSED, HUB_ENROL_FAILED, HUB_ENROLMENTS };
+
 // Who may connect, and what he shall run. One for each active agent, connected or not.
 struct hub_member {
     char *cluster;
@@ -96,12 +101,23 @@ struct hub_sessions {
     struct cm_metric *metric_degraded;
     struct cm_metric *metric_recovered;
     struct cm_metric *metric_blobs;
+    struct cm_metric *metric_connects;
+    struct cm_metric *metric_sent_away[HUB_GOODBYES];
+    struct cm_metric *metric_unused[HUB_LISTENERS][CM_NET_REFUSALS]; // connections
+    struct cm_metric *metric_enrolments[HUB_ENROLMENTS];
 };
 
 // sessions.c
 struct hub_member *hub_member_find(struct hub_sessions *s, const char *cluster_id);
 void hub_sessions_check_stopped(struct hub_sessions *s);
 void hub_sessions_supersede(struct hub_sessions *s, const char *cluster); // it is enrolled anew
+
+// counts.c
+void hub_sessions_make_counts(struct hub_sessions *s);
+void hub_sessions_count_goodbye(struct hub_sessions *s, int reason);
+void hub_sessions_count_unused(void *sessions, enum cm_net_refusal why); // by agents' listener
+void hub_sessions_count_unenrolled(void *sessions, enum cm_net_refusal why);
+void hub_sessions_count_enrolment(struct hub_sessions *s, enum hub_enrolment what);
 
 // link.c
 extern const struct cm_net_handlers hub_link_handlers;

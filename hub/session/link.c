@@ -70,6 +70,7 @@ void hub_session_goodbye(struct hub_session *session, int reason, const char *wh
     if (session->conn == NULL) {
         return;
     }
+    hub_sessions_count_goodbye(session->owner, reason);
     goodbye.reason = (Holdfast__V1__Goodbye__Reason)reason;
     goodbye.message = (char *)(uintptr_t)why;
     goodbye.retry_after_ms = retry_after_ms(reason);
@@ -140,6 +141,7 @@ static void turn_away(struct cm_net_conn *conn, int reason, const char *why) {
 
 static void refuse(struct hub_sessions *s, struct cm_net_conn *conn) {
     cm_metric_add(s->metric_refused, 1);
+    hub_sessions_count_goodbye(s, HOLDFAST__V1__GOODBYE__REASON__REVOKED);
     cm_log(CM_LOG_WARN, "agent.refused", "a certificate that is not in the table of agents",
            "address", cm_net_conn_addr(conn), "uri", cm_net_conn_peer(conn)->uri, NULL);
     turn_away(conn, HOLDFAST__V1__GOODBYE__REASON__REVOKED,
@@ -235,6 +237,7 @@ static void serve(struct hub_session *session, const struct hub_report_mark *las
 
     session->state = HUB_SESSION_SERVING;
     s->connected++;
+    cm_metric_add(s->metric_connects, 1);
     cm_metric_set(s->metric_connected, (int64_t)s->connected);
     send_welcome(session, common_protocol(hello), needs_full_report(hello, last));
     hub_session_learn(session, &claim);
@@ -273,6 +276,12 @@ static enum cm_rc check_hello(const Holdfast__V1__Hello *hello, struct cm_err *e
     return CM_OK;
 }
 
+// By how much the agent's clock is ahead; agents that say nothing of it are right. What a Hello
+// takes on its way is no skew that anybody would mind.
+static int64_t skew_of(const Holdfast__V1__Hello *hello) {
+    return hello->now_ms <= 0 ? 0 : hello->now_ms - cm_clock_unix_ms();
+}
+
 static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_frame *frame,
                            struct cm_err *err) {
     Holdfast__V1__Hello *hello = NULL;
@@ -296,13 +305,16 @@ static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_fram
     session->impersonates = hello->impersonates;
     session->hello = hello;
     session->jobs++;
-    hub_presence_connected(session->owner->config.store,
-                           &(struct hub_presence_row){.cluster = session->member->cluster,
-                                                      .version = hello->agent_version,
-                                                      .driver = hello->driver,
-                                                      .target = hello->target_version,
-                                                      .address = cm_net_conn_addr(session->conn)},
-                           on_presence, session);
+    hub_presence_connected(
+        session->owner->config.store,
+        &(struct hub_presence_row){.cluster = session->member->cluster,
+                                   .version = hello->agent_version,
+                                   .driver = hello->driver,
+                                   .target = hello->target_version,
+                                   .address = cm_net_conn_addr(session->conn),
+                                   .skew_ms = skew_of(hello),
+                                   .cert_ends_ms = cm_net_conn_peer(session->conn)->not_after_ms},
+        on_presence, session);
     return CM_OK;
 }
 
@@ -532,4 +544,5 @@ const struct cm_net_handlers hub_link_handlers = {
     .frame = on_frame,
     .closed = on_closed,
     .drained = on_drained,
+    .refused = hub_sessions_count_unused,
 };

@@ -101,6 +101,7 @@ enum cm_rc hub_sessions_new(const struct hub_sessions_config *config, struct hub
     cm_list_init(&s->sessions);
     cm_list_init(&s->enrolling);
     make_metrics(s);
+    hub_sessions_make_counts(s);
     *out = s;
     return CM_OK;
 }

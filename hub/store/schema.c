@@ -130,8 +130,16 @@ static const char *const step_9[] = {
     NULL,
 };
 
+static const char *const step_10[] = {
+    // By how much an agent's clock is ahead, and when its certificate ends, as it said at its last
+    // connect. 0: not known.
+    "ALTER TABLE presence ADD COLUMN skew_ms INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE presence ADD COLUMN cert_ends_ms INTEGER NOT NULL DEFAULT 0",
+    NULL,
+};
+
 static const char *const *const steps[] = {step_1, step_2, step_3, step_4, step_5,
-                                           step_6, step_7, step_8, step_9};
+                                           step_6, step_7, step_8, step_9, step_10};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -167,7 +175,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 6",
                                               "PRAGMA user_version = 7",
                                               "PRAGMA user_version = 8",
-                                              "PRAGMA user_version = 9"};
+                                              "PRAGMA user_version = 9",
+                                              "PRAGMA user_version = 10"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -213,13 +213,14 @@ enum cm_rc hub_status_full_end(struct hub_db *db, const char *cluster, int64_t n
 enum cm_rc hub_presence_put(struct hub_db *db, const struct hub_presence_row *row,
                             struct cm_err *err) {
     static const char sql[] =
-        "INSERT INTO presence (cluster, connected, seen_ms, version, driver, target, address)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+        "INSERT INTO presence (cluster, connected, seen_ms, version, driver, target, address,"
+        " skew_ms, cert_ends_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
         " ON CONFLICT (cluster) DO UPDATE SET connected = ?2, seen_ms = ?3, version = ?4,"
-        " driver = ?5, target = ?6, address = ?7";
+        " driver = ?5, target = ?6, address = ?7, skew_ms = ?8, cert_ends_ms = ?9";
 
-    return hub_db_run(db, err, sql, "tiitttt", row->cluster, (int64_t)row->connected, row->seen_ms,
-                      row->version, row->driver, row->target, row->address);
+    return hub_db_run(db, err, sql, "tiittttii", row->cluster, (int64_t)row->connected,
+                      row->seen_ms, row->version, row->driver, row->target, row->address,
+                      row->skew_ms, row->cert_ends_ms);
 }
 
 enum cm_rc hub_presence_offline(struct hub_db *db, const char *cluster, int64_t seen_ms,

@@ -118,6 +118,8 @@ struct hub_presence_row {
     const char *driver;
     const char *target;
     const char *address;
+    int64_t skew_ms;      // by how much its clock is ahead
+    int64_t cert_ends_ms; // Unix time
 };
 CM_MUSTUSE enum cm_rc hub_presence_put(struct hub_db *db, const struct hub_presence_row *row,
                                        struct cm_err *err);

@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
 """What /metrics counts moves with what happens: agents, reports, commits, manifests, fetches."""
+import json
+import os
 import pathlib
+import re
+import socket
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -11,8 +15,32 @@ from support.process import wait_for  # noqa: E402
 from support.simstory import SOON, SimStory, cluster, files, fleet  # noqa: E402
 
 CLUSTERS = 4
+TABLE = pathlib.Path(__file__).resolve().parents[2] / "deploy/reference/metrics.md"
+BEGIN = """# Metrics
+
+What the hub serves at `GET /metrics`, in Prometheus' text format; it needs a token that may read.
+[deploy/monitoring](../monitoring) has a scrape configuration, alert rules and a dashboard for Grafana.
+Counts of the fleet are read from the database for each scrape; nothing of a hub that cannot read it is served.
+
+| metric | type | labels | what |
+|---|---|---|---|
+"""
 OF_FLEET = '{repository="fleet"}'
 OF_NOWHERE = '{repository="nowhere"}'
+
+
+def row(name, kind, about, samples):
+    """A row of the table; le is part of every histogram."""
+    labels = {label for sample in samples if re.match(rf"{name}(_bucket)?{{", sample)
+              for label in re.findall(r'([a-z_]+)="', sample)} - {"le"}
+    return f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in sorted(labels))} | {about} |\n"
+
+
+def table(text):
+    """deploy/reference/metrics.md as the hub would have it."""
+    samples = [line for line in text.splitlines() if not line.startswith("#")]
+    helps = re.findall(r"^# HELP (\S+) (.*)\n# TYPE \S+ (\S+)$", text, re.M)
+    return BEGIN + "".join(row(name, kind, about, samples) for name, about, kind in sorted(helps))
 
 
 class Metrics(SimStory):
@@ -40,6 +68,31 @@ class Metrics(SimStory):
         counts = self.hub.metrics()
         self.assertEqual(counts["holdfast_agents_connected"], CLUSTERS)
         self.assertEqual(counts["holdfast_agents_refused_total"], 0)
+
+    def test_the_table_of_metrics_is_what_the_hub_serves(self):
+        served = table(self.hub.metrics_text())
+        if os.environ.get("HOLDFAST_GOLDEN") == "write":
+            TABLE.write_text(served, encoding="utf-8")
+        self.assertEqual(TABLE.read_text(encoding="utf-8"), served,
+                         "HOLDFAST_GOLDEN=write with this story writes the table anew")
+
+    def test_the_fleet_is_told_in_one_screen(self):
+        for name in self.connected():
+            self.wait_status("web", name, upToDate=True, health="healthy")
+        done = self.hub.run("fleet", "health", check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)  # one repository cannot be fetched
+        self.assertIn(f"{CLUSTERS} in sync, 0 progressing, 0 waiting, 0 degraded, 0 offline, 1 unknown",
+                      done.stdout)
+        self.assertIn("  unknown     stranger\n", done.stdout)
+        self.assertTrue(done.stdout.endswith("what wants a person:\n  1 repository cannot be fetched\n"),
+                        done.stdout)
+        self.assertLessEqual(len(done.stdout.splitlines()), 24)
+        told = json.loads(self.hub.run("fleet", "health", "-o", "json", check=False).stdout)
+        counts = self.hub.metrics()
+        for state in ("unknown", "offline", "degraded", "waiting", "progressing", "inSync"):
+            self.assertEqual(told[state], counts[f'holdfast_clusters_by_state{{state="{state}"}}'])
+        self.assertEqual((told["well"], told["skewed"], told["certificatesEnding"]), (False, 0, 0))
+        self.assertGreater(told["hub"]["certificatesEndMs"], 0)
 
     def test_a_commit_moves_what_counts_commits_manifests_blobs_and_reports(self):
         for name in self.connected():
@@ -78,6 +131,23 @@ class Metrics(SimStory):
         with raw.RawAgent(self.hub.agent_port, identity) as refused:
             self.assertEqual(refused.greet(), raw.GOODBYE)
         self.assertEqual(self.grown("agents_refused_total"), 1)
+        self.assertGreaterEqual(self.grown('agents_sent_away_total{reason="revoked"}'), 1)
+
+    def test_enrolments_and_connections_without_a_word_are_counted_by_reason(self):
+        type(self).before = self.hub.metrics()
+        token = self.hub.join_token("stranger", again=True)
+        version, number, secret, pin = token.split("_")
+        wrong = "_".join([version, number, secret[::-1], pin])
+        agent = Agent(self.folder / "wrong", self.hub, "stranger", wrong).start()
+        self.wait_grown('enrolments_total{result="refused"}')
+        agent.terminate()
+        self.assertEqual(self.grown('enrolments_total{result="enrolled"}'), 0)
+        with socket.create_connection(("127.0.0.1", self.hub.agent_port), timeout=10) as plain:
+            plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            self.wait_grown('connections_unused_total{listener="agents",reason="no_tls"}')
+        with socket.create_connection(("127.0.0.1", self.hub.enroll_port), timeout=10):
+            pass
+        self.wait_grown('connections_unused_total{listener="enrolment",reason="gone"}')
 
     def test_agents_that_go_are_no_longer_counted(self):
         self.sim.terminate()

@@ -8,6 +8,7 @@ import headers
 import layers
 import lengths
 import messages
+import metrics
 import words
 
 
@@ -26,6 +27,26 @@ def include(here, what, there=None):
     if there:
         files[there] = "#pragma once\n"
     return check(layers, files)
+
+
+class Metrics(unittest.TestCase):
+    TABLE = "| `holdfast_x_total` | counter | | X. |\n"
+
+    def check(self, code='"holdfast_x_total"', table=TABLE, rule="rate(holdfast_x_total[5m])"):
+        return check(metrics, {"hub/a.c": code, "deploy/reference/metrics.md": table,
+                               "deploy/monitoring/alerts.yaml": f"  expr: {rule}\n"})
+
+    def test_each_metric_has_its_row_and_each_row_its_metric(self):
+        self.assertEqual(self.check(), [])
+        self.assertEqual(len(self.check(code='"holdfast_x_total" "holdfast_y"')), 1)
+        self.assertEqual(len(self.check(table=self.TABLE + "| `holdfast_y` | gauge | | Y. |\n")), 1)
+
+    def test_names_follow_the_conventions(self):
+        self.assertEqual(len(self.check(table="| `holdfast_x_total` | gauge | | X. |\n")), 1)
+
+    def test_alerts_ask_for_what_exists(self):
+        self.assertEqual(self.check(rule="holdfast_z > 0"),
+                         ["deploy/monitoring/alerts.yaml: there is no metric holdfast_z"])
 
 
 class Layers(unittest.TestCase):

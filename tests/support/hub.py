@@ -97,13 +97,17 @@ class Hub(Process):
         """What `holdfast describe WORDS -o json` says."""
         return json.loads(self.run("describe", *words, "-o", "json").stdout)
 
-    def metrics(self):
-        """What /metrics says: {"holdfast_apps": 3.0, 'name{label="value"}': 1.0}"""
+    def metrics_text(self):
+        """What /metrics says, as Prometheus reads it."""
         request = urllib.request.Request(f"{self.api_url}/metrics", headers={
             "Authorization": "Bearer " + self.token_file.read_text(encoding="utf-8").strip()})
         trust = ssl.create_default_context(cafile=str(self.ca_file))
         with urllib.request.urlopen(request, context=trust, timeout=60) as answer:
-            lines = answer.read().decode().splitlines()
+            return answer.read().decode()
+
+    def metrics(self):
+        """What /metrics says: {"holdfast_apps": 3.0, 'name{label="value"}': 1.0}"""
+        lines = self.metrics_text().splitlines()
         return {name: float(value) for name, value in
                 (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
 

@@ -80,6 +80,7 @@ static void open_parts(struct rig *r) {
     require(cm_fsys_make_dir(git, 0700, &err), &err);
     require(hub_authority_open(keys, hosts, 2, &r->authority, &err), &err);
     require(hub_store_open(db, r->loop, &r->store, &err), &err);
+    hub_store_make_metrics(r->store, r->metrics);
 }
 
 static void open_sessions(struct rig *r) {

@@ -102,7 +102,8 @@ class Watching(Api):
     def test_rows_come_with_the_events_that_tell_of_them(self):
         stream = self.watch(kinds="status,clusters,events")
         self.run_sql(
-            "INSERT INTO presence VALUES ('oslo', 1, 7, '1.0', 'sim', 'v1', 'a', 1, '', 0)",
+            "INSERT INTO presence (cluster, connected, seen_ms, version, driver, target, address, "
+            "generation, run, report) VALUES ('oslo', 1, 7, '1.0', 'sim', 'v1', 'a', 1, '', 0)",
             f"INSERT INTO status VALUES ('oslo', 'web', x'b1', '{REVISION}', 3, '', 2, '', 1, 0, "
             "9, 0, 0)", event("app.applied", "oslo", "web"), event("app.healthy", "oslo", "web"))
         got = [stream.next() for _ in range(4)]

@@ -130,7 +130,7 @@ static void on_agent_closed(void *ctx, struct cm_net_conn *conn, const struct cm
 }
 
 static void dial_honest(struct fixture *f) {
-    struct cm_net_handlers h = {on_agent_opened, on_pong, on_agent_closed, NULL, f};
+    struct cm_net_handlers h = {on_agent_opened, on_pong, on_agent_closed, NULL, f, NULL};
     struct cm_net_conn *conn;
     char addr[32];
     struct cm_err err;
@@ -143,7 +143,7 @@ static void dial_honest(struct fixture *f) {
 
 static int set_up(void **state) {
     struct fixture *f = cm_new(1, sizeof(*f));
-    struct cm_net_handlers h = {on_hub_opened, on_hub_frame, on_hub_closed, NULL, f};
+    struct cm_net_handlers h = {on_hub_opened, on_hub_frame, on_hub_closed, NULL, f, NULL};
     struct cm_err err;
 
     pki_init(&f->pki);

@@ -111,7 +111,7 @@ static void report(const char *what, int64_t since_ms, size_t count, long kib) {
 }
 
 static void dial_all(struct fixture *f) {
-    struct cm_net_handlers h = {on_agent_opened, on_frame, on_closed, NULL, f};
+    struct cm_net_handlers h = {on_agent_opened, on_frame, on_closed, NULL, f, NULL};
     struct cm_net_conn *conn;
     char addr[32];
     struct cm_err err;
@@ -168,7 +168,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(one_process_holds_both_ends_of_many_connections, &f),
     };
-    struct cm_net_handlers h = {on_hub_opened, on_frame, on_closed, NULL, &f};
+    struct cm_net_handlers h = {on_hub_opened, on_frame, on_closed, NULL, &f, NULL};
     struct pki pki;
     struct cm_err err;
     int failed;

@@ -36,6 +36,20 @@ static void counters_and_gauges_are_written_with_help_and_type(void **state) {
     cm_metrics_free(m);
 }
 
+static void a_counter_of_seconds_is_set_in_milliseconds(void **state) {
+    (void)state;
+    struct cm_metrics *m = cm_metrics_new();
+    struct cm_str out = {0};
+
+    cm_metric_set(cm_metrics_seconds(m, "cpu_seconds_total", "CPU."), 61007);
+    cm_metrics_write(m, &out);
+    assert_string_equal(cm_str_get(&out), "# HELP cpu_seconds_total CPU.\n"
+                                          "# TYPE cpu_seconds_total counter\n"
+                                          "cpu_seconds_total 61.007\n");
+    cm_str_done(&out);
+    cm_metrics_free(m);
+}
+
 static void the_same_name_and_labels_are_the_same_metric(void **state) {
     (void)state;
     struct cm_metrics *m = cm_metrics_new();
@@ -113,6 +127,7 @@ static void no_addition_of_many_threads_is_lost(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_counter_of_seconds_is_set_in_milliseconds),
         cmocka_unit_test(counters_and_gauges_are_written_with_help_and_type),
         cmocka_unit_test(the_same_name_and_labels_are_the_same_metric),
         cmocka_unit_test(a_histogram_counts_what_is_at_most_each_bucket),

@@ -126,7 +126,7 @@ static void on_drained(void *ctx, struct cm_net_conn *conn) {
 }
 
 static struct cm_net_handlers handlers(struct seen *s) {
-    return (struct cm_net_handlers){on_opened, on_frame, on_closed, on_drained, s};
+    return (struct cm_net_handlers){on_opened, on_frame, on_closed, on_drained, s, NULL};
 }
 
 static void listen_on(struct fixture *f, uint16_t port, const struct cm_net_limits *l) {

@@ -20,7 +20,8 @@ static const char *const fleet[] = {
     " ('rome-1', '{\"env\":\"test\",\"example.org/tier\":\"2\"}', 0, 'fleet', 'c')",
     "INSERT INTO agent VALUES ('id-1', 'oslo-1', 'active', x'01', 1),"
     " ('id-2', 'left-1', 'active', x'02', 1), ('id-3', 'gone-1', 'revoked', x'03', 1)",
-    "INSERT INTO presence VALUES ('oslo-1', 1, 77, '1.0', 'sim', 'v1', 'a', 5, '', 0),"
+    "INSERT INTO presence (cluster, connected, seen_ms, version, driver, target, address,"
+    " generation, run, report) VALUES ('oslo-1', 1, 77, '1.0', 'sim', 'v1', 'a', 5, '', 0),"
     " ('paris-1', 0, 66, '1.0', 'sim', 'v1', 'a', 3, '', 0)",
     "INSERT INTO cluster_group VALUES ('all', 'fleet', 'g'), ('none', 'fleet', 'g')",
     "INSERT INTO group_member VALUES ('all', 'oslo-1'), ('all', 'paris-1')",

@@ -1,0 +1,243 @@
+#include "hub/store/query_health.h"
+
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "hub/store/db.h"
+#include "hub/store/query_conditions.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+// The state of each cluster that Git names, by its number in `states`.
+#define STATES                                                                                     \
+    "SELECT name, CASE WHEN connected IS NULL THEN 0 WHEN NOT connected THEN 1 WHEN ill THEN 2"    \
+    " WHEN waits THEN 3 WHEN open THEN 4 ELSE 5 END FROM (SELECT c.name, r.connected,"             \
+    " " SUM(IS_FAILED " OR " IS_DEGRADED) " AS ill, " SUM(                                         \
+        "p.waits <> ''") " AS waits,"                                                              \
+                         " " SUM(                                                                  \
+                             "p.cluster IS NOT NULL AND NOT p.suspend AND NOT ifnull(" WAS_HEALTHY \
+                             ", 0)") " AS open FROM cluster c LEFT JOIN presence r ON r.cluster "  \
+                                     "= c.name"                                                    \
+                                     " LEFT JOIN pair p ON p.cluster = c.name" JOIN_STATUS         \
+                                     " GROUP BY c.name) ORDER BY name"
+
+static const char *const states[HUB_HEALTH_STATES] = {"unknown", "offline",     "degraded",
+                                                      "waiting", "progressing", "inSync"};
+
+const char *hub_health_state(size_t i) {
+    return i < HUB_HEALTH_STATES ? states[i] : NULL;
+}
+
+struct tally {
+    struct cm_arena *arena;
+    int64_t counts[HUB_HEALTH_STATES];
+    struct cm_json *first[HUB_HEALTH_STATES];
+};
+
+static void add_cluster(struct tally *t, const char *name, size_t state) {
+    if (t->counts[state]++ < HUB_HEALTH_FIRST) {
+        cm_json_append(t->first[state], cm_json_new_string(t->arena, name));
+    }
+}
+
+static enum cm_rc count_clusters(struct hub_db *db, struct tally *t, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, STATES, "");
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        int64_t state = hub_stmt_int(stmt, 1);
+
+        add_cluster(t, hub_stmt_text(stmt, 0),
+                    state >= 0 && state < HUB_HEALTH_STATES ? (size_t)state : 0);
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+static enum cm_rc add_clusters(struct hub_db *db, struct cm_arena *a, struct cm_json *out,
+                               struct cm_err *err) {
+    struct tally t = {.arena = a};
+    struct cm_json *first = cm_json_new(a, CM_OBJECT);
+
+    for (size_t i = 0; i < HUB_HEALTH_STATES; i++) {
+        t.first[i] = cm_json_new(a, CM_ARRAY);
+    }
+    enum cm_rc rc = count_clusters(db, &t, err);
+    for (size_t i = 0; rc == CM_OK && i < HUB_HEALTH_STATES; i++) {
+        cm_json_set_int(a, out, states[i], t.counts[i]);
+        if (i + 1 < HUB_HEALTH_STATES) {
+            cm_json_set(a, first, states[i], t.first[i]);
+        }
+    }
+    cm_json_set(a, out, "first", first);
+    return rc;
+}
+
+// One row of numbers; ?1 to ?4 are now and the limits.
+struct counts {
+    const char *sql;
+    const char *types;
+    const char *names[8];
+};
+
+static const struct counts tables[] = {
+    {"SELECT count(*) FROM cluster", "", {"clusters"}},
+    {"SELECT count(*), " SUM("app <> ''") ", " SUM(
+         "app = '' AND cluster <> ''") ","
+                                       " " SUM("app = '' AND cluster = ''") " FROM problem",
+     "",
+     {"problems", "problemsOfApps", "problemsOfClusters", "problemsOfDocuments"}},
+    {"SELECT " SUM("waits <> ''") ", " SUM("stale") " FROM pair",
+     "",
+     {"pairsWaiting", "pairsStale"}},
+    {"SELECT count(*), " SUM("failure <> ''") " FROM repository",
+     "",
+     {"repositories", "repositoriesFailing"}},
+    {"SELECT count(*), " SUM("r.connected") ", " SUM(
+         "abs(r.skew_ms) > ?2") ","
+                                " " SUM("r.cert_ends_ms BETWEEN ?1 AND ?1 "
+                                        "+ ?3") ","
+                                                " " SUM("r.cert_ends_ms "
+                                                        "BETWEEN 1 AND ?1 "
+                                                        "- 1") ","
+                                                               " " SUM("NOT "
+                                                                       "r."
+                                                                       "connect"
+                                                                       "ed AND "
+                                                                       "r.seen_"
+                                                                       "ms < "
+                                                                       "?1 - "
+                                                                       "?4") " "
+                                                                             "F"
+                                                                             "R"
+                                                                             "O"
+                                                                             "M"
+                                                                             " "
+                                                                             "a"
+                                                                             "g"
+                                                                             "e"
+                                                                             "n"
+                                                                             "t"
+                                                                             " "
+                                                                             "g"
+                                                                             " "
+                                                                             "L"
+                                                                             "E"
+                                                                             "F"
+                                                                             "T"
+                                                                             " "
+                                                                             "J"
+                                                                             "O"
+                                                                             "I"
+                                                                             "N"
+                                                                             " "
+                                                                             "p"
+                                                                             "r"
+                                                                             "e"
+                                                                             "s"
+                                                                             "e"
+                                                                             "n"
+                                                                             "c"
+                                                                             "e"
+                                                                             " "
+                                                                             "r"
+                                                                             " "
+                                                                             "O"
+                                                                             "N"
+                                                                             " "
+                                                                             "r"
+                                                                             "."
+                                                                             "c"
+                                                                             "l"
+                                                                             "u"
+                                                                             "s"
+                                                                             "t"
+                                                                             "e"
+                                                                             "r"
+                                                                             " "
+                                                                             "="
+                                                                             " "
+                                                                             "g"
+                                                                             "."
+                                                                             "c"
+                                                                             "l"
+                                                                             "u"
+                                                                             "s"
+                                                                             "t"
+                                                                             "e"
+                                                                             "r"
+                                                                             " "
+                                                                             "W"
+                                                                             "H"
+                                                                             "E"
+                                                                             "R"
+                                                                             "E"
+                                                                             " "
+                                                                             "g"
+                                                                             "."
+                                                                             "s"
+                                                                             "t"
+                                                                             "a"
+                                                                             "t"
+                                                                             "e"
+                                                                             " "
+                                                                             "="
+                                                                             " "
+                                                                             "'"
+                                                                             "a"
+                                                                             "c"
+                                                                             "t"
+                                                                             "i"
+                                                                             "v"
+                                                                             "e"
+                                                                             "'",
+     "iiii",
+     {"enrolled", "connected", "skewed", "certificatesEnding", "certificatesEnded", "silent"}},
+};
+
+static enum cm_rc add_counts(struct hub_db *db, struct cm_arena *a, const struct counts *what,
+                             int64_t now_ms, struct cm_json *out, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, what->sql, what->types, now_ms, HUB_HEALTH_SKEW_MS,
+                                 HUB_HEALTH_ENDING_MS, HUB_HEALTH_SILENT_MS);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    for (int i = 0; rc == CM_OK && what->names[i] != NULL; i++) {
+        cm_json_set_int(a, out, what->names[i], hub_stmt_int(stmt, i));
+    }
+    return rc;
+}
+
+static enum cm_rc add_failing(struct hub_db *db, struct cm_arena *a, struct cm_json *out,
+                              struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    struct cm_json *list = cm_json_new(a, CM_ARRAY);
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT name, failure FROM repository WHERE failure <> ''"
+                                 " ORDER BY name LIMIT ?1",
+                                 "i", (int64_t)HUB_HEALTH_FIRST);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        cm_json_append(list,
+                       cm_json_new_string(a, cm_arena_strf(a, "%s: %s", hub_stmt_text(stmt, 0),
+                                                           hub_stmt_text(stmt, 1))));
+    }
+    cm_json_set(a, out, "failures", list);
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc hub_query_health(struct hub_db *db, struct cm_arena *a, int64_t now_ms,
+                            struct cm_json **out, struct cm_err *err) {
+    struct cm_json *answer = cm_json_new(a, CM_OBJECT);
+    enum cm_rc rc = add_clusters(db, a, answer, err);
+
+    for (size_t i = 0; rc == CM_OK && i < COUNT(tables); i++) {
+        rc = add_counts(db, a, &tables[i], now_ms, answer, err);
+    }
+    rc = rc < 0 ? rc : add_failing(db, a, answer, err);
+    if (rc == CM_OK) {
+        *out = answer;
+    }
+    return rc;
+}

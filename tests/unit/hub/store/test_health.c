@@ -1,0 +1,183 @@
+#include "tests/unit/hub/store/memory_db.h"
+
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/store/query_health.h"
+
+#define NOW_MS ((int64_t)1000 * 24 * 3600 * 1000)
+
+static void run_sql(struct hub_db *db, const char *sql) {
+    struct cm_err err;
+
+    assert_int_equal(hub_db_run(db, &err, sql, ""), CM_OK);
+}
+
+static void add_cluster(struct hub_db *db, const char *name) {
+    struct cm_err err;
+
+    assert_int_equal(
+        hub_db_run(db, &err, "INSERT INTO cluster VALUES (?1, '{}', 0, 'fleet', 'c')", "t", name),
+        CM_OK);
+}
+
+static void add_agent(struct hub_db *db, const char *name, int64_t connected) {
+    struct cm_err err;
+
+    assert_int_equal(
+        hub_db_run(db, &err, "INSERT INTO agent VALUES (?1, ?1, 'active', x'01', 1)", "t", name),
+        CM_OK);
+    assert_int_equal(hub_db_run(db, &err,
+                                "INSERT INTO presence (cluster, connected, seen_ms, version,"
+                                " driver, target, address) VALUES (?1, ?2, ?3, '', '', '', '')",
+                                "tii", name, connected, NOW_MS - 1000),
+                     CM_OK);
+}
+
+// An App on a cluster, with what was reported of the bundle in force; applied 0: nothing was.
+static void add_pair(struct hub_db *db, const char *cluster, const char *waits, int64_t applied,
+                     int64_t health) {
+    struct cm_err err;
+
+    assert_int_equal(hub_db_run(db, &err,
+                                "INSERT INTO pair (cluster, app, bundle, repo, revision,"
+                                " generation, objects, suspend, stale, waits) VALUES (?1, 'web',"
+                                " x'b1', 'fleet', 'a', 1, 1, 0, ?2 <> '', ?2)",
+                                "tt", cluster, waits),
+                     CM_OK);
+    if (applied == 0) {
+        return;
+    }
+    assert_int_equal(hub_db_run(db, &err,
+                                "INSERT INTO status (cluster, app, bundle, revision, applied,"
+                                " health, message, health_message, objects, drifted, at_ms)"
+                                " VALUES (?1, 'web', x'b1', 'a', ?2, ?3, '', '', 1, 0, 1)",
+                                "tii", cluster, applied, health),
+                     CM_OK);
+}
+
+static struct cm_json *health_of(struct hub_db *db, struct cm_arena *a) {
+    struct cm_json *json = NULL;
+    struct cm_err err;
+
+    assert_int_equal(hub_query_health(db, a, NOW_MS, &json, &err), CM_OK);
+    return json;
+}
+
+static int64_t number(const struct cm_json *json, const char *member) {
+    return cm_json_int(cm_json_get(json, member), -1);
+}
+
+static void assert_states(const struct cm_json *json, const char *expected) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    for (size_t i = 0; hub_health_state(i) != NULL; i++) {
+        cm_str_addf(&text, "%s%s %lld", i > 0 ? ", " : "", hub_health_state(i),
+                    (long long)number(json, hub_health_state(i)));
+    }
+    assert_string_equal(cm_str_get(&text), expected);
+}
+
+static void each_cluster_is_in_one_state(void **state) {
+    static const struct {
+        const char *name, *waits;
+        int64_t applied, health, connected;
+    } cases[] = {
+        {"a-well", "", 3, 2, 1},         {"b-rolls", "", 2, 1, 1},  {"c-silent", "", 0, 0, 1},
+        {"d-waits", "removal", 3, 2, 1}, {"e-failed", "", 4, 2, 1}, {"f-ill", "", 3, 3, 1},
+        {"g-ill-and-away", "", 3, 3, 0},
+    };
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        add_cluster(*state, cases[i].name);
+        add_agent(*state, cases[i].name, cases[i].connected);
+        add_pair(*state, cases[i].name, cases[i].waits, cases[i].applied, cases[i].health);
+    }
+    add_cluster(*state, "h-new");
+    add_cluster(*state, "i-empty");
+    add_agent(*state, "i-empty", 1);
+    const struct cm_json *json = health_of(*state, a);
+    assert_int_equal(number(json, "clusters"), 9);
+    assert_states(json, "unknown 1, offline 1, degraded 2, waiting 1, progressing 2, inSync 2");
+    const struct cm_json *first = cm_json_get(cm_json_get(json, "first"), "degraded")->first;
+    assert_string_equal(first->text, "e-failed");
+    assert_string_equal(first->next->text, "f-ill");
+    assert_int_equal(number(json, "pairsWaiting"), 1);
+    assert_int_equal(number(json, "pairsStale"), 1);
+}
+
+static void what_is_suspended_keeps_no_cluster_from_being_in_sync(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    add_cluster(*state, "a");
+    add_agent(*state, "a", 1);
+    add_pair(*state, "a", "", 2, 1);
+    assert_states(health_of(*state, a),
+                  "unknown 0, offline 0, degraded 0, waiting 0, progressing 1, inSync 0");
+    run_sql(*state, "UPDATE pair SET suspend = 1");
+    assert_states(health_of(*state, a),
+                  "unknown 0, offline 0, degraded 0, waiting 0, progressing 0, inSync 1");
+}
+
+static void agents_with_wrong_clocks_or_old_certificates_are_counted(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_err err;
+
+    add_agent(*state, "fast", 1);
+    add_agent(*state, "slow", 1);
+    add_agent(*state, "ending", 1);
+    add_agent(*state, "ended", 0);
+    add_agent(*state, "well", 1);
+    run_sql(*state, "UPDATE presence SET skew_ms = CASE cluster WHEN 'fast' THEN 30001"
+                    " WHEN 'slow' THEN -30001 ELSE 29000 END");
+    assert_int_equal(hub_db_run(*state, &err,
+                                "UPDATE presence SET cert_ends_ms = CASE cluster WHEN 'ending'"
+                                " THEN ?1 + 3600000 WHEN 'ended' THEN ?1 - 1 WHEN 'fast' THEN 0"
+                                " ELSE ?1 + 10 * 86400000 END",
+                                "i", NOW_MS),
+                     CM_OK);
+    run_sql(*state, "UPDATE presence SET seen_ms = 5 WHERE cluster IN ('ended', 'well')");
+    const struct cm_json *json = health_of(*state, a);
+    assert_int_equal(number(json, "enrolled"), 5);
+    assert_int_equal(number(json, "connected"), 4);
+    assert_int_equal(number(json, "skewed"), 2);
+    assert_int_equal(number(json, "certificatesEnding"), 1);
+    assert_int_equal(number(json, "certificatesEnded"), 1);
+    assert_int_equal(number(json, "silent"), 1);
+}
+
+static void problems_and_failing_repositories_are_told(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    run_sql(*state,
+            "INSERT INTO problem (repo, path, line, col, message, app, cluster, clusters)"
+            " VALUES ('fleet', 'x', 1, 1, 'm', 'web', '', 1),"
+            " ('fleet', 'y', 1, 1, 'm', '', 'oslo', 1), ('fleet', 'z', 1, 1, 'm', '', '', 0),"
+            " ('fleet', 'z', 2, 1, 'm', '', '', 0)");
+    run_sql(*state, "INSERT INTO repository VALUES ('a', 'u', 'r', '', 5),"
+                    " ('b', 'u', '', 'no such host', 5)");
+    const struct cm_json *json = health_of(*state, a);
+    assert_int_equal(number(json, "problems"), 4);
+    assert_int_equal(number(json, "problemsOfApps"), 1);
+    assert_int_equal(number(json, "problemsOfClusters"), 1);
+    assert_int_equal(number(json, "problemsOfDocuments"), 2);
+    assert_int_equal(number(json, "repositoriesFailing"), 1);
+    assert_string_equal(cm_json_get(json, "failures")->first->text, "b: no such host");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_db, close_db)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(each_cluster_is_in_one_state),
+        TEST(what_is_suspended_keeps_no_cluster_from_being_in_sync),
+        TEST(agents_with_wrong_clocks_or_old_certificates_are_counted),
+        TEST(problems_and_failing_repositories_are_told),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
