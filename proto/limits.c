@@ -99,6 +99,7 @@ static const struct wire_limit limits[] = {
     LIST(drift_rules, "rules", 0, DRIFT_RULES_MAX),
     LIST(drift_rule, "fields", DRIFT_TEXT_MAX, DRIFT_TEXTS_MAX),
     LIST(drift_rule, "managers", WORD_MAX, DRIFT_TEXTS_MAX),
+    TEXT(drift_rule, "owner", CM_OBJECT_KEY_MAX),
     TEXT(bundle_entry, "key", CM_OBJECT_KEY_MAX),
     HASH(bundle_entry, "sha256"),
     TEXT(enroll_request, "token_id", WORD_MAX),

@@ -267,7 +267,7 @@ static bool is_forgotten(const struct kube_op *op, const struct cm_json *before)
 // spare leaves out, or takes over as it is, what is let be. Our own labels never are.
 static void spare(struct kube_op *op, const struct cm_json *live) {
     const struct agent_sparing *s = &op->sparing;
-    struct kube_spare_ctx ctx = {live, op->k->field_manager};
+    struct kube_spare_ctx ctx = {live, op->k->field_manager, {kube_condition_holds, op->entry}};
     struct cm_spare with = kube_drift_spare(&ctx, s->rules, s->count);
     const struct cm_json *before = before_of(op);
 
@@ -535,8 +535,8 @@ static void take_entry(struct kube_op *op) {
     (void)kube_entry_resolve(e); // begins to watch before anything changes
 }
 
-// knows_owners finds out what others have of the object by right. Whom we may not see is taken to
-// be as when it was applied last. It tells whether all is known that will be.
+// knows_owners finds out what others have of the object by right, and which rules hold. Whom we may
+// not see is taken to be as when it was applied last. It tells whether all is known that will be.
 static bool knows_owners(struct kube_op *op) {
     unsigned rights = kube_right_of(op->desired);
 
@@ -546,7 +546,8 @@ static bool knows_owners(struct kube_op *op) {
     if (known == KUBE_UNKNOWN) {
         op->given |= kube_entry_given(op->entry) & rights;
     }
-    return known != KUBE_PENDING;
+    kube_conditions_want(op->entry, op->sparing.rules, op->sparing.count);
+    return known != KUBE_PENDING && kube_conditions_known(op->entry) != KUBE_PENDING;
 }
 
 static void apply_as(struct kube_op *op, const struct cm_object_id *id, const char *ns) {

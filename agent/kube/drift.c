@@ -205,10 +205,20 @@ static bool is_kept(void *ctx, const char *path) {
     return cm_object_is_kept(s->live, path, s->manager);
 }
 
+static bool holds(void *ctx, const char *owner) {
+    const struct kube_holding *h = &((const struct kube_spare_ctx *)ctx)->holding;
+
+    return h->holds == NULL || h->holds(h->ctx, owner);
+}
+
 struct cm_spare kube_drift_spare(struct kube_spare_ctx *ctx, const struct cm_spare_rule *rules,
                                  size_t count) {
-    return (struct cm_spare){
-        .rules = rules, .count = count, .manager_of = manager_of, .is_kept = is_kept, .ctx = ctx};
+    return (struct cm_spare){.rules = rules,
+                             .count = count,
+                             .manager_of = manager_of,
+                             .is_kept = is_kept,
+                             .holds = holds,
+                             .ctx = ctx};
 }
 
 bool kube_drift_is_mark(const char *path) {
@@ -219,7 +229,7 @@ bool kube_drift_is_mark(const char *path) {
 
 // sort_rules finds which rule each difference is under.
 static const size_t *sort_rules(const struct finding *f, const struct cm_differences *all) {
-    struct kube_spare_ctx ctx = {f->c->live, ""};
+    struct kube_spare_ctx ctx = {f->c->live, "", f->c->holding};
     struct cm_spare spare = kube_drift_spare(&ctx, f->c->rules, f->c->rule_count);
     size_t *rules = cm_arena_get(f->a, (all->count + 1) * sizeof(*rules));
 

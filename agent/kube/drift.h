@@ -49,6 +49,12 @@ struct kube_drift {
     bool more; // more foreign ones
 };
 
+// Whether the owners exist on which rules depend; `holds` NULL: all do.
+struct kube_holding {
+    bool (*holds)(const void *ctx, const char *owner);
+    const void *ctx;
+};
+
 // What is compared.
 struct kube_comparison {
     const struct cm_json *desired; // prepared
@@ -57,6 +63,7 @@ struct kube_comparison {
     const struct kube_baseline *baseline; // NULL: there is no noise
     const struct cm_spare_rule *rules;
     size_t rule_count;
+    struct kube_holding holding;
 };
 
 // kube_drift_find lists what differs and why, foreign differences first.
@@ -67,6 +74,7 @@ void kube_drift_find(struct cm_arena *a, const struct kube_comparison *c, struct
 struct kube_spare_ctx {
     const struct cm_json *live;
     const char *manager; // we
+    struct kube_holding holding;
 };
 struct cm_spare kube_drift_spare(struct kube_spare_ctx *ctx, const struct cm_spare_rule *rules,
                                  size_t count);

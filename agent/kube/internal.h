@@ -13,6 +13,7 @@
 //     watches   which of them tells of an object: one per kind, or one per kind and namespace
 //     whose     which other tool an object belongs to, asked before it is applied
 //     owners    other controllers that have fields of our objects by right
+//     conditions  rules about differences that hold only while an owner exists
 //
 // All of it is one state machine around one struct; each part touches its own members and calls the
 // functions of the others.
@@ -274,13 +275,15 @@ struct kube_entry {
     struct cm_list at_time; // in table.to_time
     int64_t time_ms;        // when time alone makes its health `then`; monotonic
     enum agent_health then;
-    struct kube_op *op;     // works on this object
-    struct kube_call *call; // a look
-    struct kube_pods *pods; // are asked why it is not ready; NULL while it is
-    uint32_t round;         // of the watch's list that had it
-    unsigned pins;          // who still needs it after calling the core
-    unsigned rights;        // that others may have to its fields
-    unsigned had;           // of these, what somebody had since it was applied last
+    struct kube_op *op;                // works on this object
+    struct kube_call *call;            // a look
+    struct kube_pods *pods;            // are asked why it is not ready; NULL while it is
+    uint32_t round;                    // of the watch's list that had it
+    unsigned pins;                     // who still needs it after calling the core
+    unsigned rights;                   // that others may have to its fields
+    unsigned had;                      // of these, what somebody had since it was applied last
+    struct kube_condition *conditions; // of its rules; NULL: none
+    size_t condition_count;
     enum agent_health health;
     bool tracked;
     bool known;      // health and version are from the server
@@ -290,6 +293,7 @@ struct kube_entry {
     bool once;       // made if it is not there, and never changed
     bool due;        // what is left out by right is no longer what was left out when applied
     bool undecided;  // differs in what perhaps somebody has by right
+    bool guessed;    // was compared while it was not known which of its rules hold
     bool look_says;  // the look ends with an observation in any case
     bool look_again; // was asked for while a look was on its way, which may tell what was before
     bool unwanted;   // changed while it was not to be compared: left there, or to be applied
@@ -371,10 +375,20 @@ enum kube_knowledge {
     KUBE_UNKNOWN, // we may not see them, or could not
 };
 
+// A kind of owners: those of right.h, and those on which rules depend.
+struct kube_owner_kind {
+    char *group;
+    char *kind;
+    unsigned rights;   // that it may have
+    size_t wanted;     // by objects and conditions
+    size_t conditions; // that depend on one of it
+};
+
 struct kube_owners {
     struct cm_map *by_key;    // of the owner: struct owner
     struct cm_map *by_target; // key of the object: struct target
-    size_t wanted[KUBE_RIGHT_KINDS];
+    struct kube_owner_kind *kinds;
+    size_t kind_count;
 };
 
 void kube_owners_init(struct agent_kube *k);
@@ -388,8 +402,37 @@ void kube_owners_discovered(struct agent_kube *k);
 void kube_owners_saw(struct kube_watch *w, struct cm_arena *a, const struct cm_json *owner);
 void kube_owners_lost(struct kube_watch *w, struct cm_arena *a, const struct cm_json *owner);
 void kube_owners_listed(struct kube_watch *w, bool first);
-void kube_owners_refused(struct kube_watch *w);
+void kube_owners_refused(struct kube_watch *w, const struct kube_answer *answer);
 void kube_owners_split(struct kube_watch *w); // into watches of one namespace each
+// kube_owners_are_names tells whether of these owners nothing counts but that they exist.
+bool kube_owners_are_names(const struct kube_watch *w);
+// kube_owners_kind finds the place of a kind, or adds it.
+size_t kube_owners_kind(struct agent_kube *k, const char *group, const char *kind);
+// kube_owners_depend counts the conditions of a kind; without any it is watched no longer.
+void kube_owners_depend(struct agent_kube *k, size_t kind, bool more);
+// kube_owners_knowledge tells whether all owners of a kind in a namespace are known.
+enum kube_knowledge kube_owners_knowledge(struct agent_kube *k, size_t kind, const char *ns);
+
+// conditions
+//
+// Of kinds that only rules depend on, the names are watched, and nothing else.
+
+struct kube_condition {
+    char *owner; // key, as the rule has it
+    char *place; // with its namespace; NULL: the server has no such kind
+    size_t kind; // in kube_owners
+};
+
+// kube_conditions_want begins or ends to look for the owners that the rules of an object name.
+void kube_conditions_want(struct kube_entry *e, const struct cm_spare_rule *rules, size_t count);
+void kube_conditions_discovered(struct kube_entry *e);
+enum kube_knowledge kube_conditions_known(const struct kube_entry *e);
+// kube_condition_holds tells whether an owner exists, or may exist as far as we can see; `entry` is
+// a struct kube_entry.
+bool kube_condition_holds(const void *entry, const char *owner);
+bool kube_conditions_lack_kind(const struct kube_entry *e);
+// kube_conditions_changed: an owner has come or gone.
+void kube_conditions_changed(struct agent_kube *k, const char *owner);
 
 // watch
 

@@ -1,13 +1,16 @@
 // Who has fields of our objects by right (right.h), as far as the server tells.
 //
 // Each kind of owners is watched once, in all namespaces or, where we may not, in those of our
-// objects. It is not our business what owners do: only what they say they own is kept.
+// objects. It is not our business what owners do: only what they say they own is kept, and that
+// they exist, on which rules may depend (conditions.c).
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/kube/internal.h"
 #include "agent/kube/object.h"
+#include "agent/kube/status.h"
 #include "common/arena.h"
+#include "common/log.h"
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/str.h"
@@ -18,7 +21,7 @@ struct claim {
 };
 
 struct owner {
-    size_t kind; // in kube_right_kinds
+    size_t kind; // in kube_owners.kinds
     char *ns;
     uint32_t round; // of the list that had it last
     struct claim *claims;
@@ -48,33 +51,59 @@ static void owner_free(void *value) {
     free(o);
 }
 
+size_t kube_owners_kind(struct agent_kube *k, const char *group, const char *kind) {
+    struct kube_owners *all = &k->owners;
+    size_t i = 0;
+
+    while (i < all->kind_count &&
+           (strcmp(all->kinds[i].kind, kind) != 0 || strcmp(all->kinds[i].group, group) != 0)) {
+        i++;
+    }
+    if (i == all->kind_count) {
+        all->kinds = cm_resize(all->kinds, (i + 1) * sizeof(*all->kinds));
+        all->kinds[i] =
+            (struct kube_owner_kind){.group = cm_strdup(group), .kind = cm_strdup(kind)};
+        all->kind_count++;
+    }
+    return i;
+}
+
 void kube_owners_init(struct agent_kube *k) {
     k->owners.by_key = cm_map_new(owner_free);
     k->owners.by_target = cm_map_new(free);
+    for (size_t i = 0; i < KUBE_RIGHT_KINDS; i++) {
+        const struct kube_right_kind *kind = &kube_right_kinds[i];
+        size_t place = kube_owners_kind(k, kind->group, kind->kind);
+
+        k->owners.kinds[place].rights = kind->rights;
+    }
 }
 
 void kube_owners_free(struct agent_kube *k) {
     cm_map_free(k->owners.by_key);
     cm_map_free(k->owners.by_target);
+    for (size_t i = 0; i < k->owners.kind_count; i++) {
+        free(k->owners.kinds[i].group);
+        free(k->owners.kinds[i].kind);
+    }
+    free(k->owners.kinds);
 }
 
 // ---- What is watched
 
 static const struct kube_resource *resource_of(struct agent_kube *k, size_t kind) {
-    const struct kube_right_kind *r = &kube_right_kinds[kind];
+    const struct kube_owner_kind *o = &k->owners.kinds[kind];
 
-    return k->resources == NULL ? NULL : kube_resources_find(k->resources, r->group, NULL, r->kind);
+    return k->resources == NULL ? NULL : kube_resources_find(k->resources, o->group, NULL, o->kind);
 }
 
 // kind_of finds the kind of owners that a watch tells of.
 static size_t kind_of(const struct kube_watch *w) {
-    size_t i = 0;
+    return kube_owners_kind(w->k, w->group, w->kind);
+}
 
-    while (strcmp(kube_right_kinds[i].kind, w->kind) != 0 ||
-           strcmp(kube_right_kinds[i].group, w->group) != 0) {
-        i++; // nothing else is watched
-    }
-    return i;
+bool kube_owners_are_names(const struct kube_watch *w) {
+    return w->k->owners.kinds[kind_of(w)].rights == 0;
 }
 
 // place_of is an object's key with its namespace.
@@ -89,17 +118,23 @@ static char *namespace_of(const struct kube_entry *e) {
 }
 
 // watch_kind sees to it that owners of a kind are watched where an object is.
-static struct kube_watch *watch_kind(const struct kube_entry *e, size_t kind) {
+static void watch_kind(const struct kube_entry *e, size_t kind) {
     const struct kube_resource *r = resource_of(e->k, kind);
     CM_AUTOFREE char *ns = namespace_of(e);
 
-    return r == NULL ? NULL : kube_watch_for(e->k, r, ns, true);
+    if (r != NULL) {
+        (void)kube_watch_for(e->k, r, ns, true);
+    }
+}
+
+static bool wants(const struct kube_entry *e, size_t kind, unsigned rights) {
+    return (e->k->owners.kinds[kind].rights & rights) != 0;
 }
 
 static void watch_all(const struct kube_entry *e) {
-    for (size_t i = 0; i < KUBE_RIGHT_KINDS; i++) {
-        if ((kube_right_kinds[i].rights & e->rights) != 0) {
-            (void)watch_kind(e, i);
+    for (size_t i = 0; e->rights != 0 && i < e->k->owners.kind_count; i++) {
+        if (wants(e, i, e->rights)) {
+            watch_kind(e, i);
         }
     }
 }
@@ -172,7 +207,8 @@ void kube_owners_saw(struct kube_watch *w, struct cm_arena *a, const struct cm_j
     }
     size_t n = kube_right_claims(a, live, claims);
     struct owner *o = cm_map_get(owners, key);
-    if (o == NULL) {
+    bool is_new = o == NULL;
+    if (is_new) {
         const char *slash = strchr(key, '/') + 1;
 
         o = cm_new(1, sizeof(*o));
@@ -184,6 +220,9 @@ void kube_owners_saw(struct kube_watch *w, struct cm_arena *a, const struct cm_j
     if (!same_claims(o, claims, n)) {
         set_claims(w->k, o, claims, n, w->complete);
     }
+    if (is_new && w->complete) {
+        kube_conditions_changed(w->k, key);
+    }
 }
 
 static void lose(struct agent_kube *k, const char *key, bool judge) {
@@ -192,6 +231,9 @@ static void lose(struct agent_kube *k, const char *key, bool judge) {
     if (o != NULL) {
         set_claims(k, o, NULL, 0, judge);
         (void)cm_map_remove(k->owners.by_key, key);
+        if (judge) {
+            kube_conditions_changed(k, key);
+        }
     }
 }
 
@@ -222,11 +264,13 @@ static void lose_those(struct agent_kube *k, size_t kind, const struct kube_watc
 
 // ---- What is known
 
-static enum kube_knowledge knowledge_of(const struct kube_entry *e, size_t kind) {
-    if (resource_of(e->k, kind) == NULL) {
-        return kube_resources_stale(e->k->resources) ? KUBE_UNKNOWN : KUBE_KNOWN;
+enum kube_knowledge kube_owners_knowledge(struct agent_kube *k, size_t kind, const char *ns) {
+    const struct kube_resource *r = resource_of(k, kind);
+
+    if (r == NULL) {
+        return kube_resources_stale(k->resources) ? KUBE_UNKNOWN : KUBE_KNOWN;
     }
-    const struct kube_watch *w = watch_kind(e, kind);
+    const struct kube_watch *w = kube_watch_for(k, r, ns, true);
     return w->complete ? KUBE_KNOWN : w->refused ? KUBE_UNKNOWN : KUBE_PENDING;
 }
 
@@ -238,11 +282,15 @@ enum kube_knowledge kube_owners_of(const struct kube_entry *e, unsigned *out) {
                      : (t->replicas > 0 ? KUBE_RIGHT_REPLICAS : 0U) |
                            (t->weights > 0 ? KUBE_RIGHT_WEIGHTS : 0U);
     *out &= e->rights;
-    for (size_t i = 0; i < KUBE_RIGHT_KINDS; i++) {
-        if ((kube_right_kinds[i].rights & e->rights) == 0) {
+    if (e->rights == 0) {
+        return all;
+    }
+    CM_AUTOFREE char *ns = namespace_of(e);
+    for (size_t i = 0; i < e->k->owners.kind_count; i++) {
+        if (!wants(e, i, e->rights)) {
             continue;
         }
-        enum kube_knowledge one = knowledge_of(e, i);
+        enum kube_knowledge one = kube_owners_knowledge(e->k, i, ns);
         all = one == KUBE_PENDING || all == KUBE_KNOWN ? one : all;
     }
     return all;
@@ -255,8 +303,12 @@ static bool decide(void *ctx, const char *key, void *value) {
 
     (void)ctx;
     (void)key;
-    if (e->rights != 0 && e->tracked && kube_owners_of(e, &owned) != KUBE_PENDING &&
-        (e->undecided || owned != ((kube_entry_given(e) | e->had) & e->rights))) {
+    if (!e->tracked) {
+        return true;
+    }
+    bool rights = e->rights != 0 && kube_owners_of(e, &owned) != KUBE_PENDING &&
+                  (e->undecided || owned != ((kube_entry_given(e) | e->had) & e->rights));
+    if (rights || (e->guessed && kube_conditions_known(e) != KUBE_PENDING)) {
         kube_entry_judge_anew(e);
     }
     return true;
@@ -274,8 +326,23 @@ void kube_owners_listed(struct kube_watch *w, bool first) {
     }
 }
 
-void kube_owners_refused(struct kube_watch *w) {
+// say_refused: rules depend on what cannot be seen, and nobody would know.
+static void say_refused(const struct kube_watch *w, const struct kube_answer *answer) {
+    struct kube_resource resource = {.group = w->group, .plural = strrchr(w->path, '/') + 1};
+    struct kube_asked asked = {"list and watch", &resource, w->ns, NULL, NULL};
+    struct cm_err err;
+
+    if (w->k->owners.kinds[kind_of(w)].conditions == 0) {
+        return;
+    }
+    (void)kube_answer_error(answer, &asked, &err);
+    cm_log(CM_LOG_WARN, "agent.owners_unseen", err.msg, "kind", w->kind, "means",
+           "rules with whileExists hold for all of this kind", NULL);
+}
+
+void kube_owners_refused(struct kube_watch *w, const struct kube_answer *answer) {
     if (!w->complete && !w->refused) {
+        say_refused(w, answer);
         w->refused = true;
         settle(w->k);
     }
@@ -295,19 +362,31 @@ static void end_watches(struct agent_kube *k, size_t kind) {
     lose_those(k, kind, NULL);
 }
 
+// want counts who wants owners of a kind; what nobody wants is watched no longer.
+static void want(struct agent_kube *k, size_t kind, bool more) {
+    size_t *wanted = &k->owners.kinds[kind].wanted;
+
+    *wanted += more ? 1 : (size_t)-1;
+    if (*wanted == 0) {
+        end_watches(k, kind);
+    }
+}
+
+void kube_owners_depend(struct agent_kube *k, size_t kind, bool more) {
+    k->owners.kinds[kind].conditions += more ? 1 : (size_t)-1;
+    want(k, kind, more);
+}
+
 void kube_owners_want(struct kube_entry *e, unsigned rights) {
     unsigned before = e->rights;
-    size_t *wanted = e->k->owners.wanted;
 
     e->rights = rights;
-    for (size_t i = 0; before != rights && i < KUBE_RIGHT_KINDS; i++) {
-        bool was = (kube_right_kinds[i].rights & before) != 0;
-        bool is = (kube_right_kinds[i].rights & rights) != 0;
+    for (size_t i = 0; before != rights && i < e->k->owners.kind_count; i++) {
+        bool was = wants(e, i, before);
+        bool is = wants(e, i, rights);
 
-        wanted[i] += is && !was ? 1 : 0;
-        wanted[i] -= was && !is ? 1 : 0;
-        if (was && !is && wanted[i] == 0) {
-            end_watches(e->k, i);
+        if (was != is) {
+            want(e->k, i, is);
         }
     }
     if (before != rights && rights != 0) {
@@ -316,11 +395,12 @@ void kube_owners_want(struct kube_entry *e, unsigned rights) {
 }
 
 static bool watch_again(void *ctx, const char *key, void *value) {
-    const struct kube_entry *e = value;
+    struct kube_entry *e = value;
 
     (void)ctx;
     (void)key;
     watch_all(e);
+    kube_conditions_discovered(e);
     return true;
 }
 
@@ -330,7 +410,7 @@ void kube_owners_split(struct kube_watch *w) {
 
 // kube_owners_discovered: kinds of owners may have come or gone.
 void kube_owners_discovered(struct agent_kube *k) {
-    for (size_t i = 0; i < KUBE_RIGHT_KINDS; i++) {
+    for (size_t i = 0; i < k->owners.kind_count; i++) {
         if (resource_of(k, i) == NULL && !kube_resources_stale(k->resources)) {
             end_watches(k, i);
         }

@@ -72,6 +72,7 @@ static void leave_place(struct kube_entry *e) {
 
 static void free_entry(struct kube_entry *e) {
     kube_owners_want(e, 0);
+    kube_conditions_want(e, NULL, 0);
     kube_watch_drop(e);
     kube_pods_forget(e);
     leave_place(e);
@@ -148,7 +149,9 @@ static uint64_t hash_of(const struct agent_observation *o) {
     hash = hash_text(hash_text(hash, o->uid), o->message);
     for (size_t i = 0; i < o->drift_count; i++) {
         const struct agent_field_drift *f = &o->drift[i];
+        const size_t why[2] = {f->difference, f->rule};
 
+        hash = kube_hash(hash, why, sizeof(why));
         hash = hash_text(hash_text(hash, f->path), f->desired);
         hash = hash_text(hash_text(hash, f->actual), f->manager);
     }
@@ -298,6 +301,16 @@ static struct cm_json *give_way(struct kube_entry *e, struct cm_arena *a, struct
     return form;
 }
 
+// knows_conditions finds out which rules hold; it tells whether that is known, as far as it will
+// be.
+static bool knows_conditions(struct kube_entry *e, const struct kube_comparison *c) {
+    kube_conditions_want(e, c->rules, c->rule_count);
+    enum kube_knowledge known = kube_conditions_known(e);
+
+    e->guessed = known != KUBE_KNOWN;
+    return known != KUBE_PENDING;
+}
+
 enum compared { COMPARED, NOT_YET, UNWANTED };
 
 // find_drift compares with what is wanted.
@@ -323,6 +336,10 @@ static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
     }
     struct kube_comparison c = {.desired = desired, .live = live, .baseline = known};
     c.rules = e->k->host.rules(e->k->host.ctx, e->key, &c.rule_count);
+    c.holding = (struct kube_holding){kube_condition_holds, e};
+    if (!knows_conditions(e, &c)) {
+        return NOT_YET;
+    }
     c.given = give_way(e, a, desired, live, known);
     e->due |= shared; // to get a label of our own
     kube_drift_find(a, &c, out);
@@ -335,7 +352,8 @@ static bool has_mark(const struct kube_entry *e, const struct cm_json *live) {
 
 // ask_for_kinds: a kind of owners may be new to the server, if somebody does what only they do.
 static void ask_for_kinds(struct kube_entry *e, const struct kube_drift *drift) {
-    bool theirs = (e->rights & KUBE_RIGHT_WEIGHTS) != 0 && drift->count > 0;
+    bool may_be = (e->rights & KUBE_RIGHT_WEIGHTS) != 0 || kube_conditions_lack_kind(e);
+    bool theirs = may_be && drift->count > 0;
 
     for (size_t i = 0; i < drift->count; i++) {
         theirs |= strcmp(drift->fields[i].path, "spec.replicas") == 0;
@@ -722,6 +740,7 @@ void kube_table_untrack(struct agent_kube *k, const char *key) {
         e->tracked = false;
         e->known = false;
         kube_owners_want(e, 0);
+        kube_conditions_want(e, NULL, 0);
         cm_list_remove(&e->at_say);
         cm_list_remove(&e->at_look);
         kube_entry_settle(e);

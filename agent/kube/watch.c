@@ -30,6 +30,10 @@ enum {
     SPLIT_MS = 600000, // may we see all namespaces by now?
 };
 
+// What knows no such form answers with the whole object.
+#define NAMES(list)                                                                                \
+    "application/json;as=PartialObjectMetadata" list ";g=meta.k8s.io;v=v1,application/json"
+
 static void go_on(struct kube_watch *w);
 
 static void free_watch(struct kube_watch *w) {
@@ -137,6 +141,13 @@ static void see_item(struct kube_watch *w, struct cm_arena *a, struct cm_json *i
     kube_entry_saw(e, a, item, !e->known);
 }
 
+// name_kind: items of lists of built-in kinds do not say what they are, nor does what is asked for
+// by name only.
+static void name_kind(const struct kube_watch *w, struct cm_arena *a, struct cm_json *item) {
+    cm_json_set_string(a, item, "apiVersion", w->api_version);
+    cm_json_set_string(a, item, "kind", w->kind);
+}
+
 static void see_page(struct kube_watch *w, struct cm_arena *a, const struct cm_json *list) {
     const struct cm_json *items = cm_json_get(list, "items");
     struct cm_json *next;
@@ -147,9 +158,7 @@ static void see_page(struct kube_watch *w, struct cm_arena *a, const struct cm_j
     for (struct cm_json *item = items->first; item != NULL; item = next) {
         next = item->next;
         if (item->type == CM_OBJECT) {
-            // Items of built-in kinds do not say what they are.
-            cm_json_set_string(a, item, "apiVersion", w->api_version);
-            cm_json_set_string(a, item, "kind", w->kind);
+            name_kind(w, a, item);
             see_item(w, a, item, true);
         }
     }
@@ -232,7 +241,7 @@ static void go_wrong(struct kube_watch *w, const struct kube_answer *answer, con
         return;
     }
     if (w->foreign) {
-        kube_owners_refused(w);
+        kube_owners_refused(w, answer);
     }
     if (answer->status == 403) {
         blind(w, answer, verbs);
@@ -324,6 +333,15 @@ static char *selector(const struct kube_watch *w) {
                       : cm_strf("labelSelector=" KUBE_LABEL_PART_OF "%%3D%s&", w->k->applyset.id);
 }
 
+// form_of is what is asked for: of owners that nobody but rules depends on, only what they are
+// called.
+static const char *form_of(const struct kube_watch *w, bool list) {
+    if (!w->foreign || !kube_owners_are_names(w)) {
+        return NULL;
+    }
+    return list ? NAMES("List") : NAMES("");
+}
+
 static void ask_for_page(struct kube_watch *w) {
     CM_AUTOFREE char *more = w->more == NULL ? NULL : cm_http_escape(w->more);
     CM_AUTOFREE char *which = selector(w);
@@ -331,6 +349,7 @@ static void ask_for_page(struct kube_watch *w) {
                                      more == NULL ? "" : "&continue=", more == NULL ? "" : more);
     struct kube_request request = {.method = "GET", .path = path, .done = on_page, .ctx = w};
 
+    request.accept = form_of(w, true);
     if (w->more == NULL) {
         w->round++;
     }
@@ -407,6 +426,9 @@ static void on_line(void *ctx, const char *line, size_t size) {
     if (w->version != NULL && version != NULL) {
         set_text(&w->version, version);
     }
+    if (w->foreign) {
+        name_kind(w, a, object);
+    }
     if (strcmp(type, "DELETED") == 0) {
         see_deleted(w, a, object);
     } else if (strcmp(type, "BOOKMARK") != 0) {
@@ -442,6 +464,7 @@ static void stream(struct kube_watch *w) {
     struct kube_request request = {
         .method = "GET", .path = path, .done = on_end, .line = on_line, .ctx = w};
 
+    request.accept = form_of(w, false);
     w->streaming = true;
     w->began_ms = cm_clock_now_ms();
     w->call = kube_call(w->k, &request);

@@ -143,8 +143,10 @@ static void copy_list(struct cm_arena *a, const Holdfast__V1__DriftRules *m,
     for (size_t i = 0; i < m->n_rules; i++) {
         const Holdfast__V1__DriftRule *r = m->rules[i];
 
-        rules[i] = (struct cm_spare_rule){copy_texts(a, r->fields, r->n_fields), r->n_fields,
-                                          copy_texts(a, r->managers, r->n_managers), r->n_managers};
+        rules[i] =
+            (struct cm_spare_rule){copy_texts(a, r->fields, r->n_fields), r->n_fields,
+                                   copy_texts(a, r->managers, r->n_managers), r->n_managers,
+                                   r->owner[0] == '\0' ? NULL : cm_arena_strdup(a, r->owner)};
         modes[i] = drift_of(r->drift);
         how[i] = agent_drift_correcting(modes[i]);
         how[m->n_rules + i] = agent_drift_applying(modes[i]);
@@ -248,6 +250,11 @@ static bool same_texts(const char *const *a, size_t a_count, const char *const *
     return same;
 }
 
+static bool same_owner(const struct cm_spare_rule *x, const struct cm_spare_rule *y) {
+    return x->owner == NULL || y->owner == NULL ? x->owner == y->owner
+                                                : strcmp(x->owner, y->owner) == 0;
+}
+
 static bool same_list(const struct agent_drift_rules *a, const struct agent_drift_rules *b) {
     bool same = a->count == b->count;
 
@@ -255,7 +262,7 @@ static bool same_list(const struct agent_drift_rules *a, const struct agent_drif
         const struct cm_spare_rule *x = &a->rules[i];
         const struct cm_spare_rule *y = &b->rules[i];
 
-        same = a->modes[i] == b->modes[i] &&
+        same = a->modes[i] == b->modes[i] && same_owner(x, y) &&
                same_texts(x->fields, x->field_count, y->fields, y->field_count) &&
                same_texts(x->managers, x->manager_count, y->managers, y->manager_count);
     }

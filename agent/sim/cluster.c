@@ -383,21 +383,39 @@ static bool set_live(struct agent_sim *sim, struct sim_object *o, const struct c
 }
 
 static const char *manager_of(void *ctx, const char *path) {
-    const struct sim_change *by = sim_changed_by(ctx, path);
+    const struct sim_spare_ctx *s = ctx;
+    const struct sim_change *by = sim_changed_by(s->object, path);
 
     return by == NULL ? "" : by->manager;
 }
 
-struct cm_spare sim_spare(struct sim_object *o, const struct cm_spare_rule *rules, size_t count) {
-    return (struct cm_spare){.rules = rules, .count = count, .manager_of = manager_of, .ctx = o};
+const char *sim_owner_key(const struct agent_sim *sim, struct cm_arena *a,
+                          const struct sim_object *o, const char *owner) {
+    return sim_resolve(sim, a, owner, o->default_namespace == NULL ? "" : o->default_namespace);
+}
+
+static bool holds(void *ctx, const char *owner) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct sim_spare_ctx *s = ctx;
+    const char *key = sim_owner_key(s->sim, a, s->object, owner);
+
+    cm_map_put(s->sim->owners, key, s->sim);
+    return sim_find(s->sim, key) != NULL;
+}
+
+struct cm_spare sim_spare(struct sim_spare_ctx *ctx, const struct cm_spare_rule *rules,
+                          size_t count) {
+    return (struct cm_spare){
+        .rules = rules, .count = count, .manager_of = manager_of, .holds = holds, .ctx = ctx};
 }
 
 // spared returns what is to be applied when what shall be let be is taken over as it is; a
 // reference. What cannot be read is refused later.
-static struct cm_buf *spared(struct cm_arena *a, struct sim_object *o,
+static struct cm_buf *spared(struct agent_sim *sim, struct cm_arena *a, struct sim_object *o,
                              const struct agent_object *object) {
     const struct agent_sparing *s = &object->sparing;
-    struct cm_spare spare = sim_spare(o, s->rules, s->count);
+    struct sim_spare_ctx ctx = {sim, o};
+    struct cm_spare spare = sim_spare(&ctx, s->rules, s->count);
     struct cm_json *desired = o == NULL ? NULL : parse(a, object->bytes);
     bool any = s->count > 0 || s->otherwise != CM_SPARE_NEVER;
 
@@ -510,7 +528,7 @@ enum cm_rc sim_apply(struct agent_sim *sim, const struct agent_object *object, b
         *out = o;
         return CM_OK;
     }
-    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *form = spared(a, o, object);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *form = spared(sim, a, o, object);
     rc = rc < 0 || o == NULL ? rc : may_change(sim, o, object, form, err);
     rc = rc < 0 ? rc : put(sim, key, object, form, written, out, err);
     if (rc < 0) {
@@ -597,6 +615,7 @@ struct agent_sim *agent_sim_new(struct cm_loop *loop, const struct agent_sim_con
     sim->declared = cm_map_new(NULL);
     sim->failing = cm_map_new(free);
     sim->degraded = cm_map_new(NULL);
+    sim->owners = cm_map_new(NULL);
     sim->reachable = true;
     sim->identity = cm_strdup("");
     cm_list_init(&sim->settling);
@@ -614,6 +633,7 @@ void agent_sim_free(struct agent_sim *sim) {
     cm_map_free(sim->declared);
     cm_map_free(sim->failing);
     cm_map_free(sim->degraded);
+    cm_map_free(sim->owners);
     free(sim->identity);
     free(sim);
 }
@@ -621,6 +641,9 @@ void agent_sim_free(struct agent_sim *sim) {
 void sim_changed(struct agent_sim *sim, const char *key) {
     if (sim->driver != NULL) {
         sim_driver_changed(sim->driver, key);
+    }
+    if (sim->driver != NULL && cm_map_get(sim->owners, key) != NULL) {
+        sim_driver_owner(sim->driver, key);
     }
 }
 

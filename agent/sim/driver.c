@@ -123,6 +123,37 @@ void sim_driver_changed(struct agent_sim_driver *d, const char *key) {
     }
 }
 
+struct depending {
+    struct agent_sim_driver *driver;
+    const char *owner;
+};
+
+// observe_if_depends looks at an object again of which a rule depends on an owner.
+static bool observe_if_depends(void *ctx, const char *key, void *value) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct depending *on = ctx;
+    struct agent_sim_driver *d = on->driver;
+    struct tracked *t = value;
+    const struct sim_object *o = sim_find(d->sim, key);
+    size_t count = 0;
+    const struct cm_spare_rule *rules = d->host.rules(d->host.ctx, t->core_key, &count);
+
+    for (size_t i = 0; i < count && o != NULL; i++) {
+        const char *owner = rules[i].owner;
+
+        if (owner != NULL && strcmp(sim_owner_key(d->sim, a, o, owner), on->owner) == 0) {
+            want_observation(d, t);
+        }
+    }
+    return true;
+}
+
+void sim_driver_owner(struct agent_sim_driver *d, const char *key) {
+    struct depending on = {d, key};
+
+    cm_map_each(d->by_key, observe_if_depends, &on);
+}
+
 // ---- Requests
 
 static struct op *queue_op(struct agent_sim_driver *d, enum op_type type, void *ctx) {
@@ -400,6 +431,7 @@ static void recover(struct agent_driver *base, agent_found_fn found, agent_recov
 // An observation in the making.
 struct look {
     struct cm_arena *a;
+    struct agent_sim *sim;
     struct sim_object *object;
     const struct cm_spare_rule *rules;
     size_t rule_count;
@@ -450,7 +482,8 @@ static void compare(struct look *l, const struct cm_buf *desired) {
         return;
     }
     cm_object_diff(l->a, want, have, AGENT_DRIFT_MAX, &found);
-    struct cm_spare spare = sim_spare(l->object, l->rules, l->rule_count);
+    struct sim_spare_ctx ctx = {l->sim, l->object};
+    struct cm_spare spare = sim_spare(&ctx, l->rules, l->rule_count);
     size_t rules[AGENT_DRIFT_MAX];
     cm_spare_sort(l->a, &spare, want, have, &found, rules);
     for (size_t i = 0; i < found.count; i++) {
@@ -490,7 +523,7 @@ static void observe_now(struct agent_sim_driver *d, const struct tracked *t) {
     out.uid = o->uid;
     out.health = sim_health(o, &out.message);
     if (!t->once && may_differ(o, desired)) {
-        struct look l = {.a = a, .object = o, .fields = fields, .out = &out};
+        struct look l = {.a = a, .sim = d->sim, .object = o, .fields = fields, .out = &out};
 
         l.rules = d->host.rules(d->host.ctx, t->core_key, &l.rule_count);
         compare(&l, desired);

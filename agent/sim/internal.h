@@ -46,6 +46,7 @@ struct agent_sim {
     struct cm_map *declared; // "Kind.group": the object that declares it
     struct cm_map *failing;  // substring: code, as a pointer to sim_failing
     struct cm_map *degraded; // substring
+    struct cm_map *owners;   // keys of objects on whose existence rules depended
     bool reachable;
     bool had_driver;
     char *identity;
@@ -80,8 +81,17 @@ void sim_release(struct agent_sim *sim, const char *key, const char *uid);
 // sim_changed_by returns who set a field, or something above or below it, last; NULL: nobody else.
 const struct sim_change *sim_changed_by(const struct sim_object *o, const char *path);
 
-// sim_spare asks an object who set its fields.
-struct cm_spare sim_spare(struct sim_object *o, const struct cm_spare_rule *rules, size_t count);
+// sim_owner_key completes the key of an owner as a rule about an object names it; the arena's.
+const char *sim_owner_key(const struct agent_sim *sim, struct cm_arena *a,
+                          const struct sim_object *o, const char *owner);
+
+// sim_spare asks an object who set its fields, and the cluster which owners exist.
+struct sim_spare_ctx {
+    struct agent_sim *sim;
+    struct sim_object *object;
+};
+struct cm_spare sim_spare(struct sim_spare_ctx *ctx, const struct cm_spare_rule *rules,
+                          size_t count);
 
 // sim_check_conflicts fails, naming field and manager, if somebody else has set a field of a
 // desired object to something else.
@@ -105,5 +115,7 @@ enum agent_health sim_health(const struct sim_object *o, const char **why);
 void sim_changed(struct agent_sim *sim, const char *key);
 void sim_driver_reachable(struct agent_sim_driver *d, bool reachable);
 void sim_driver_changed(struct agent_sim_driver *d, const char *key);
+// sim_driver_owner is told when an object comes or goes on which rules depend.
+void sim_driver_owner(struct agent_sim_driver *d, const char *key);
 
 struct cm_buf *sim_share(struct agent_sim *sim, struct cm_buf *bytes); // takes the reference

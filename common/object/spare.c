@@ -281,6 +281,12 @@ static struct addresses expand_rule(struct cm_arena *a, const struct cm_spare_ru
 
 // ---- Which rule is about a difference
 
+// A rule with what it is about in a desired object.
+struct meaning {
+    struct addresses fields;
+    bool holds;
+};
+
 // is_at_or_below tells whether a path is another one or goes on from it; "" is the whole object.
 static bool is_at_or_below(const char *path, const char *above) {
     size_t len = strlen(above);
@@ -311,11 +317,14 @@ static bool is_by_manager(const struct cm_spare *s, const struct cm_spare_rule *
 }
 
 static bool is_about(const struct cm_spare *s, const struct cm_spare_rule *rule,
-                     const struct addresses *fields, const struct cm_difference *d) {
-    for (size_t i = 0; i < fields->count; i++) {
-        if (covers(&fields->items[i], d)) {
+                     const struct meaning *meaning, const struct cm_difference *d) {
+    for (size_t i = 0; i < meaning->fields.count; i++) {
+        if (covers(&meaning->fields.items[i], d)) {
             return true;
         }
+    }
+    if (!meaning->holds) {
+        return false;
     }
     return (rule->field_count == 0 && rule->manager_count == 0) || is_by_manager(s, rule, d);
 }
@@ -413,26 +422,31 @@ static bool vanishes(struct cm_arena *a, const struct cm_spare *s, const struct 
     return true;
 }
 
-static struct addresses *expand_all(struct cm_arena *a, const struct cm_spare *s,
-                                    const struct cm_json *desired) {
-    struct addresses *fields = cm_arena_get(a, (s->count + 1) * sizeof(*fields));
+static struct meaning *expand_all(struct cm_arena *a, const struct cm_spare *s,
+                                  const struct cm_json *desired) {
+    struct meaning *all = cm_arena_get(a, (s->count + 1) * sizeof(*all));
 
     for (size_t i = 0; i < s->count; i++) {
-        fields[i] = expand_rule(a, &s->rules[i], desired);
+        const char *owner = s->rules[i].owner;
+
+        all[i].holds = owner == NULL || s->holds == NULL || s->holds(s->ctx, owner);
+        if (all[i].holds) {
+            all[i].fields = expand_rule(a, &s->rules[i], desired);
+        }
     }
-    return fields;
+    return all;
 }
 
 void cm_spare_sort(struct cm_arena *a, const struct cm_spare *s, const struct cm_json *desired,
                    const struct cm_json *live, const struct cm_differences *all, size_t *rules) {
-    const struct addresses *fields = expand_all(a, s, desired);
+    const struct meaning *meant = expand_all(a, s, desired);
 
     for (size_t i = 0; i < all->count; i++) {
         const struct cm_difference *d = &all->items[i];
         size_t rule = 0;
 
-        while (rule < s->count && !is_about(s, &s->rules[rule], &fields[rule], d) &&
-               !vanishes(a, s, &fields[rule], desired, live, d)) {
+        while (rule < s->count && !is_about(s, &s->rules[rule], &meant[rule], d) &&
+               !vanishes(a, s, &meant[rule].fields, desired, live, d)) {
             rule++;
         }
         rules[i] = rule < s->count ? rule : CM_SPARE_NO_RULE;
@@ -467,17 +481,19 @@ static void spare_field(struct sparing *x, enum cm_spare_how how, const struct a
 }
 
 static void spare_one(struct sparing *x, const enum cm_spare_how *how, enum cm_spare_how otherwise,
-                      const struct addresses *fields, const struct cm_difference *d) {
+                      const struct meaning *rules, const struct cm_difference *d) {
     const struct address whole = {.path = d->path};
 
     for (size_t i = 0; i < x->s->count; i++) {
-        if (is_about(x->s, &x->s->rules[i], &fields[i], d)) {
+        const struct addresses *fields = &rules[i].fields;
+
+        if (is_about(x->s, &x->s->rules[i], &rules[i], d)) {
             spare_field(x, how[i], &whole);
             return;
         }
-        for (size_t k = 0; k < fields[i].count; k++) {
-            if (is_inside(&fields[i].items[k], d)) {
-                spare_field(x, how[i], &fields[i].items[k]);
+        for (size_t k = 0; k < fields->count; k++) {
+            if (is_inside(&fields->items[k], d)) {
+                spare_field(x, how[i], &fields->items[k]);
             }
         }
     }
@@ -488,12 +504,12 @@ bool cm_spare_apply(struct cm_arena *a, const struct cm_spare *s, const enum cm_
                     enum cm_spare_how otherwise, const struct cm_json *before,
                     struct cm_json *desired, const struct cm_json *live) {
     struct sparing x = {a, s, before, desired, live, false};
-    const struct addresses *fields = expand_all(a, s, desired);
+    const struct meaning *rules = expand_all(a, s, desired);
     struct cm_differences all;
 
     cm_object_diff(a, desired, live, LOOKED_AT, &all);
     for (size_t i = 0; i < all.count; i++) {
-        spare_one(&x, how, otherwise, fields, &all.items[i]);
+        spare_one(&x, how, otherwise, rules, &all.items[i]);
     }
     return x.taken;
 }

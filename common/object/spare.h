@@ -1,7 +1,8 @@
 // spare: which differences of a live object are let be, and how the rest of it is applied then.
 //
 // A rule names fields: by JSON pointers, by paths as diff.h writes them, or by who set them. Asked
-// about a difference, the first rule that is about it counts.
+// about a difference, the first rule that is about it counts. One that names an owner holds only
+// while that object exists.
 //
 // What is to be let be must not be written while other fields of the object are. A field that
 // somebody else keeps is left out of what is applied; one that nobody keeps, or that is a part of
@@ -30,6 +31,7 @@ struct cm_spare_rule {
     size_t field_count;
     const char *const *managers; // as they call themselves
     size_t manager_count;        // without fields and managers a rule is about all fields
+    const char *owner;           // key of the object while which exists it holds; NULL: always
 };
 
 #define CM_SPARE_NO_RULE SIZE_MAX
@@ -41,6 +43,8 @@ struct cm_spare {
     const char *(*manager_of)(void *ctx, const char *path);
     // is_kept tells whether somebody else keeps a field as it is when we leave it out.
     bool (*is_kept)(void *ctx, const char *path);
+    // holds tells whether an owner exists; NULL: all of them do.
+    bool (*holds)(void *ctx, const char *owner);
     void *ctx;
 };
 

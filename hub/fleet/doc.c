@@ -287,6 +287,13 @@ static enum hub_propagation propagation_of(const char *word) {
                                            : HUB_PROPAGATION_BACKGROUND;
 }
 
+static struct hub_owner read_owner(const struct cm_json *node) {
+    return (struct hub_owner){.group = word(node, "group", ""),
+                              .kind = word(node, "kind", NULL),
+                              .name = word(node, "name", NULL),
+                              .namespace = word(node, "namespace", NULL)};
+}
+
 static void read_tolerances(struct cm_arena *a, const struct cm_json *list,
                             struct hub_app_doc *out) {
     struct hub_tolerance *all = NULL;
@@ -302,6 +309,7 @@ static void read_tolerances(struct cm_arena *a, const struct cm_json *list,
         t->kind = word(item, "kind", NULL);
         t->name = word(item, "name", NULL);
         t->namespace = word(item, "namespace", NULL);
+        t->owner = read_owner(cm_json_get(item, "whileExists"));
         t->rule.fields = read_texts(a, cm_json_get(item, "jsonPointers"), &t->rule.field_count);
         t->rule.managers = read_texts(a, cm_json_get(item, "managers"), &t->rule.manager_count);
         t->rule.drift = drift_of(cm_json_get(item, "drift"), HUB_DRIFT_OFF);

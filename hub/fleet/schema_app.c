@@ -280,6 +280,45 @@ static const struct hub_form manager_form = {
     .advice = "write what 'holdfast diff' prints behind 'by'",
 };
 
+static const struct hub_form group_form = {
+    .name = "an API group",
+    .pattern = "^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$",
+    .advice = "write it without the version, such as autoscaling",
+};
+
+static const struct hub_form kind_form = {
+    .name = "a kind",
+    .pattern = "^[A-Za-z][A-Za-z0-9]{0,62}$",
+    .advice = "write it as manifests do, such as HorizontalPodAutoscaler",
+};
+
+static const struct hub_form owner_form = {
+    .name = "the name of an object",
+    .pattern = "^[^\001-\040/*\177]{1,253}$",
+    .advice = "write the whole name; here '*' stands for nothing",
+};
+
+static const struct hub_field owner_fields[] = {
+    {.name = "group",
+     .type = HUB_FIELD_STRING,
+     .form = &group_form,
+     .doc = "Its API group, without the version; without it, the core group."},
+    {.name = "kind",
+     .type = HUB_FIELD_STRING,
+     .required = true,
+     .form = &kind_form,
+     .doc = "Its kind, such as `HorizontalPodAutoscaler`."},
+    {.name = "name",
+     .type = HUB_FIELD_STRING,
+     .form = &owner_form,
+     .doc = "Its name; without it, that of the object that the rule is about."},
+    {.name = "namespace",
+     .type = HUB_FIELD_STRING,
+     .form = &owner_form,
+     .doc = "Its namespace; without it, that of the object that the rule is about."},
+    {0},
+};
+
 static const struct hub_field ignore_fields[] = {
     {.name = "group",
      .type = HUB_FIELD_STRING,
@@ -325,6 +364,13 @@ static const struct hub_field ignore_fields[] = {
             "`off` ignores them: they are no drift, and stay as they are when the agent corrects "
             "other fields or applies the object again. A change of the field itself in Git is "
             "applied in any case."},
+    {.name = "whileExists",
+     .type = HUB_FIELD_OBJECT,
+     .fields = owner_fields,
+     .doc = "The rule holds only while this object exists in the cluster; once it is gone, the "
+            "fields are treated like all others. The agent needs the rights `list` and `watch` on "
+            "its kind; as long as it cannot tell, the rule holds.",
+     .also_called = "onlyWhile ownedBy owner when"},
     {0},
 };
 

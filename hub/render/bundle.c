@@ -44,6 +44,9 @@ static Holdfast__V1__DriftRule *encode_rule(struct cm_arena *a, const struct hub
     m->fields = (char **)(uintptr_t)r->fields;
     m->n_managers = r->manager_count;
     m->managers = (char **)(uintptr_t)r->managers;
+    if (r->owner != NULL) {
+        m->owner = unconst(r->owner);
+    }
     return m;
 }
 
@@ -172,6 +175,7 @@ static const struct hub_drift_rule *copy_rules(struct cm_arena *a,
         copy[i] = *r;
         copy[i].fields = copy_texts(a, r->fields, r->field_count);
         copy[i].managers = copy_texts(a, r->managers, r->manager_count);
+        copy[i].owner = r->owner == NULL ? NULL : cm_arena_strdup(a, r->owner);
     }
     return copy;
 }
@@ -281,6 +285,7 @@ static void decode_list(struct cm_arena *a, const Holdfast__V1__DriftRules *m,
             .field_count = m->rules[i]->n_fields,
             .managers = (const char *const *)m->rules[i]->managers,
             .manager_count = m->rules[i]->n_managers,
+            .owner = m->rules[i]->owner[0] == '\0' ? NULL : m->rules[i]->owner,
             .drift = (enum hub_drift)m->rules[i]->drift,
         };
     }

@@ -59,6 +59,7 @@ struct hub_drift_rule {
     size_t field_count;
     const char *const *managers;
     size_t manager_count;
+    const char *owner; // key of the object while which exists it holds; NULL: always
     enum hub_drift drift;
 };
 

@@ -96,6 +96,28 @@ static struct hub_drift_rule ignoring(struct cm_arena *a, const char *text) {
     return rule;
 }
 
+// owner_of is the key of the object that must exist for a rule about an object to hold.
+static const char *owner_of(struct cm_arena *a, const struct hub_owner *o,
+                            const struct cm_object_id *object) {
+    struct cm_object_id id = {.group = o->group,
+                              .version = "",
+                              .kind = o->kind,
+                              .namespace = o->namespace == NULL ? object->namespace : o->namespace,
+                              .name = o->name == NULL ? object->name : o->name};
+
+    if (o->kind == NULL) {
+        return NULL;
+    }
+    if (cm_object_scope(id.group, id.kind) == CM_SCOPE_CLUSTER) {
+        id.namespace = "";
+    }
+    return cm_object_key(a, &id);
+}
+
+static bool same_owner(const char *a, const char *b) {
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 static bool same_texts(const char *const *a, size_t a_count, const char *const *b, size_t b_count) {
     bool same = a_count == b_count;
 
@@ -106,7 +128,7 @@ static bool same_texts(const char *const *a, size_t a_count, const char *const *
 }
 
 static bool same_rule(const struct hub_drift_rule *a, const struct hub_drift_rule *b) {
-    return a->drift == b->drift &&
+    return a->drift == b->drift && same_owner(a->owner, b->owner) &&
            same_texts(a->fields, a->field_count, b->fields, b->field_count) &&
            same_texts(a->managers, a->manager_count, b->managers, b->manager_count);
 }
@@ -164,7 +186,8 @@ unsigned hub_tolerate(struct cm_arena *a, struct hub_tolerating *t, const char *
     }
     for (size_t i = 0; i < t->count; i++) {
         if (is_about(&t->rules[i], &id, t->namespace)) {
-            rules[list.count++] = t->rules[i].rule;
+            rules[list.count] = t->rules[i].rule;
+            rules[list.count++].owner = owner_of(a, &t->rules[i].owner, &id);
         }
     }
     return list.count == 0 ? 0 : share(a, t, &list);

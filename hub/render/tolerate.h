@@ -21,13 +21,22 @@ struct cm_json;
 struct hub_diags;
 struct hub_template;
 
+// The object that must exist for a rule to hold.
+struct hub_owner {
+    const char *group;     // ""
+    const char *kind;      // NULL: the rule holds always
+    const char *name;      // NULL: that of the object that the rule is about
+    const char *namespace; // NULL: that of the object
+};
+
 // A rule of an App. Selectors are shell patterns; NULL: any.
 struct hub_tolerance {
     const char *group;
     const char *kind;
     const char *name;
     const char *namespace;
-    struct hub_drift_rule rule;
+    struct hub_owner owner;
+    struct hub_drift_rule rule; // without the owner
 };
 
 // hub_tolerate_read reads the annotation of an object that was made of a template; what is wrong is

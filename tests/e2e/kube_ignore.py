@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What an App ignores is no drift and stays as it is, whatever else is corrected or changed; a change
-of that very field in Git is applied all the same.
+of that very field in Git is applied all the same. What is ignored only while an owner exists is ours again
+when that goes.
 """
 import pathlib
 import sys
@@ -16,7 +17,16 @@ IGNORE = [{"kind": "Deployment", "group": "apps",
            "jsonPointers": ["/spec/replicas", "/spec/template/spec/containers/[name=web]/image"]},
           {"kind": "ConfigMap", "name": "set*", "jsonPointers": ["/data/colour"]},
           {"managers": ["tuner"]},
-          {"kind": "ConfigMap", "name": "told", "drift": "report"}]
+          {"kind": "ConfigMap", "name": "told", "drift": "report"},
+          {"kind": "ConfigMap", "jsonPointers": ["/data/colour"],
+           "whileExists": {"group": "coordination.k8s.io", "kind": "Lease"}}]  # of the same name
+LEASE = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+         "metadata": {"name": "lent", "namespace": "default"}, "spec": {"holderIdentity": "painter"}}
+LENT = ("ConfigMap/default/lent", "data.colour")
+
+
+def lent(colour="green"):
+    return m.config_map("lent", colour=colour, size="1")
 
 
 def settings(colour="green", size="1"):
@@ -47,7 +57,7 @@ class Ignore(KubeStory):
         own["metadata"]["annotations"] = {"holdfast.dev/ignore-differences": "/data/size"}
         self.deliver(files("shop", m.deployment("web", replicas=2), settings(), own,
                            m.config_map("tuned", level="1", colour="green"),
-                           m.config_map("told", colour="green"),
+                           m.config_map("told", colour="green"), lent(),
                            namespace="default", drift="correct", ignoreDifferences=IGNORE))
         self.assertEqual(self.classes(), {})
 
@@ -125,6 +135,40 @@ class Ignore(KubeStory):
         self.wait_class("ConfigMap/default/own", "data.size", "ignored")
         self.change("own", colour="red")
         self.wait_data("own", size="9", colour="green")
+
+    def test_what_is_ignored_while_an_owner_exists_is_corrected_without_it(self):
+        self.change("lent", colour="red")
+        self.wait_data("lent", colour="green", size="1")
+
+    def test_while_the_owner_exists_it_stays(self):
+        self.admin.apply(LEASE)
+        self.change("lent", colour="red")
+        self.wait_class(*LENT, "ignored")
+        self.change("lent", size="9")
+        self.wait_data("lent", colour="red", size="1")
+        self.assertNotIn(LENT[0], str(self.drift()))
+
+    def test_its_change_in_git_is_applied_while_the_owner_exists(self):
+        self.deliver({path("shop", lent()): m.text(lent("blue"))})
+        self.assertEqual(self.data("lent"), {"colour": "blue", "size": "1"})
+        self.change("lent", colour="red")
+        self.wait_class(*LENT, "ignored")
+
+    def test_a_restart_finds_the_owner_before_it_corrects_anything(self):
+        mark = self.cluster.audit_mark()
+        self.agent.terminate()
+        self.agent.start()
+        self.wait_connected()
+        self.wait_class(*LENT, "ignored")
+        self.change("tuned", colour="red")  # what is corrected after it was seen
+        self.wait_data("tuned", level="1", colour="green")
+        self.assertEqual(self.data("lent")["colour"], "red")
+        self.assert_written(mark, {("patch", "configmaps"): 1})
+
+    def test_when_the_owner_goes_it_is_put_right(self):
+        self.admin.delete("Lease", "lent", LEASE["apiVersion"])
+        self.wait_data("lent", colour="blue", size="1")
+        wait_for(lambda: LENT not in self.classes(), SECONDS, "nothing to differ", 0.2)
 
     def test_without_the_rules_it_is_drift_and_corrected(self):
         mine = m.app("shop", namespace="default", drift="correct")

@@ -24,9 +24,16 @@ static void find(struct cm_arena *a, const struct cm_json *desired, const struct
                  const struct kube_baseline *baseline, struct kube_drift *out) {
     static const char *const fields[] = {"/spec/a/0/b", "/spec/[name=x]", "/*/*",
                                          "metadata.labels"};
-    const struct cm_spare_rule rule = {fields, 4, NULL, 0};
+    const struct cm_spare_rule rule = {fields, 4, NULL, 0, NULL};
 
-    kube_drift_find(a, &(struct kube_comparison){desired, desired, live, baseline, &rule, 1}, out);
+    const struct kube_comparison c = {.desired = desired,
+                                      .given = desired,
+                                      .live = live,
+                                      .baseline = baseline,
+                                      .rules = &rule,
+                                      .rule_count = 1};
+
+    kube_drift_find(a, &c, out);
 }
 
 static void check_hidden(struct cm_arena *a, const struct cm_json *desired,

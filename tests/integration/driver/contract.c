@@ -731,6 +731,40 @@ static void what_is_ignored_is_applied_when_git_changes_it_and_only_then(void **
     assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "blue");
 }
 
+static bool is_under_the_rule(const void *ctx) {
+    return heard_of(ctx)->drift_count == 1 && heard_of(ctx)->drift[0].rule == 1;
+}
+
+static bool is_under_no_rule(const void *ctx) {
+    return heard_of(ctx)->drift_count == 1 && heard_of(ctx)->drift[0].rule == 0;
+}
+
+static void a_rule_holds_only_while_its_owner_exists(void **state) {
+    static const enum cm_spare_how how[] = {CM_SPARE_ALWAYS};
+    CM_AUTOFREE char *owner = key_of("ConfigMap", "spare-owner");
+    CM_AUTOFREE char *beside = config_map_json("spare-owner", "grey", "");
+    CM_AUTOFREE char *json = config_map_json("spare-while", "red", "");
+    const struct cm_spare_rule rule = {
+        .fields = color_fields, .field_count = 1, .owner = "ConfigMap//spare-owner"};
+    CM_AUTOFREE char *key = NULL;
+    struct outcome out;
+
+    (void)state;
+    spare_color(&rule, how);
+    have("spare-while", "red", &key, &out);
+    t.outside->change(t.outside, key, "data", "color", "\"green\"", "kubectl-edit");
+    wait_until(is_under_no_rule, key, "drift while there is no owner");
+    t.outside->create(t.outside, owner, beside, "kubectl-create");
+    wait_until(is_under_the_rule, key, "the owner to be seen");
+    apply_well(key, json, &out);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "green");
+    track(key, &out);
+    t.outside->delete (t.outside, owner);
+    wait_until(is_under_no_rule, key, "the owner's end to be seen");
+    apply_well(key, json, &out);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "red");
+}
+
 static void own_changes_are_no_drift(void **state) {
     CM_AUTOFREE char *key = NULL;
     struct outcome out;
@@ -1648,6 +1682,7 @@ static const struct CMUnitTest tests[] = {
     CONTRACT(drift_ends_when_it_is_changed_back),
     CONTRACT(what_is_spared_stays_while_other_fields_are_put_right),
     CONTRACT(what_a_manager_set_is_spared),
+    CONTRACT(a_rule_holds_only_while_its_owner_exists),
     CONTRACT(what_no_rule_is_about_is_spared_if_so_said),
     CONTRACT(what_is_ignored_is_applied_when_git_changes_it_and_only_then),
     CONTRACT(own_changes_are_no_drift),

@@ -93,9 +93,9 @@ static const char *const all_of[] = {"/spec/template/spec/containers/*/image"};
 static void the_first_rule_that_is_about_a_field_counts(void **state) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const struct cm_spare_rule rules[] = {
-        {replicas, 1, NULL, 0}, {by_key, 1, NULL, 0}, {NULL, 0, NULL, 0}};
-    const struct cm_spare s = {rules, 3, nobody, NULL, NULL};
-    const struct cm_spare two = {rules, 2, nobody, NULL, NULL};
+        {replicas, 1, NULL, 0, NULL}, {by_key, 1, NULL, 0, NULL}, {NULL, 0, NULL, 0, NULL}};
+    const struct cm_spare s = {rules, 3, nobody, NULL, NULL, NULL};
+    const struct cm_spare two = {rules, 2, nobody, NULL, NULL, NULL};
 
     (void)state;
     assert_string_equal(sorted(a, &s, WEB("3", "w:1", "y"), LIVE),
@@ -111,8 +111,8 @@ static void an_index_is_that_of_git_and_paths_and_stars_do_too(void **state) {
 
     (void)state;
     for (size_t i = 0; i < 3; i++) {
-        const struct cm_spare_rule rule = {ways[i], 1, NULL, 0};
-        const struct cm_spare s = {&rule, 1, nobody, NULL, NULL};
+        const struct cm_spare_rule rule = {ways[i], 1, NULL, 0, NULL};
+        const struct cm_spare s = {&rule, 1, nobody, NULL, NULL, NULL};
 
         assert_string_equal(sorted(a, &s, WEB("5", "w:1", "x"), LIVE),
                             "spec.template.spec.containers[name=web].image:0");
@@ -122,8 +122,8 @@ static void an_index_is_that_of_git_and_paths_and_stars_do_too(void **state) {
 static void a_manager_is_who_set_the_field(void **state) {
     static const char *const managers[] = {"other", "hpa"};
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-    const struct cm_spare_rule rule = {NULL, 0, managers, 2};
-    struct cm_spare s = {&rule, 1, nobody, NULL, (void *)(uintptr_t) "hpa"};
+    const struct cm_spare_rule rule = {NULL, 0, managers, 2, NULL};
+    struct cm_spare s = {&rule, 1, nobody, NULL, NULL, (void *)(uintptr_t) "hpa"};
 
     (void)state;
     assert_string_equal(sorted(a, &s, WEB("3", "w:9", "x"), LIVE), "spec.replicas:0");
@@ -134,8 +134,8 @@ static void a_manager_is_who_set_the_field(void **state) {
 static void a_field_inside_of_a_whole_list_is_let_be_by_itself(void **state) {
     static const char *const sizes[] = {"/spec/parts/0/size"};
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-    const struct cm_spare_rule rule = {sizes, 1, NULL, 0};
-    const struct cm_spare s = {&rule, 1, nobody, NULL, NULL};
+    const struct cm_spare_rule rule = {sizes, 1, NULL, 0, NULL};
+    const struct cm_spare s = {&rule, 1, nobody, NULL, NULL, NULL};
     bool taken;
 
     (void)state;
@@ -149,8 +149,8 @@ static void a_field_inside_of_a_whole_list_is_let_be_by_itself(void **state) {
 
 static void what_somebody_keeps_is_left_out_and_what_nobody_keeps_taken_over(void **state) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-    const struct cm_spare_rule rules[] = {{replicas, 1, NULL, 0}, {image, 1, NULL, 0}};
-    struct cm_spare s = {rules, 2, nobody, kept, NULL};
+    const struct cm_spare_rule rules[] = {{replicas, 1, NULL, 0, NULL}, {image, 1, NULL, 0, NULL}};
+    struct cm_spare s = {rules, 2, nobody, kept, NULL, NULL};
     bool taken;
 
     (void)state;
@@ -167,10 +167,36 @@ static void what_somebody_keeps_is_left_out_and_what_nobody_keeps_taken_over(voi
     assert_false(taken);
 }
 
+static bool exists(void *ctx, const char *owner) {
+    return strcmp(ctx, owner) == 0;
+}
+
+static void a_rule_with_an_owner_holds_while_that_exists(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct cm_spare_rule rules[] = {{replicas, 1, NULL, 0, "HPA/a"},
+                                          {NULL, 0, NULL, 0, "HPA/b"}};
+    struct cm_spare s = {rules, 2, nobody, NULL, exists, (void *)(uintptr_t) "HPA/a"};
+    bool taken;
+
+    (void)state;
+    assert_string_equal(sorted(a, &s, WEB("3", "w:9", "x"), LIVE), "spec.replicas:0");
+    assert_string_equal(
+        applied(a, &s, CM_SPARE_ALWAYS, CM_SPARE_NEVER, NULL, WEB("3", "w:1", "x"), LIVE, &taken),
+        WEB("5", "w:1", "x"));
+    s.ctx = (void *)(uintptr_t) "HPA/b";
+    assert_string_equal(sorted(a, &s, WEB("3", "w:9", "x"), LIVE), "spec.replicas:1");
+    s.ctx = (void *)(uintptr_t) "HPA/c";
+    assert_string_equal(sorted(a, &s, WEB("3", "w:9", "x"), LIVE), "spec.replicas:-");
+    assert_string_equal(
+        applied(a, &s, CM_SPARE_ALWAYS, CM_SPARE_NEVER, NULL, WEB("3", "w:1", "x"), LIVE, &taken),
+        WEB("3", "w:1", "x"));
+    assert_false(taken);
+}
+
 static void what_git_says_anew_is_applied(void **state) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-    const struct cm_spare_rule rule = {replicas, 1, NULL, 0};
-    const struct cm_spare s = {&rule, 1, nobody, NULL, NULL};
+    const struct cm_spare_rule rule = {replicas, 1, NULL, 0, NULL};
+    const struct cm_spare s = {&rule, 1, nobody, NULL, NULL, NULL};
     const enum cm_spare_how how = CM_SPARE_UNLESS_NEW;
     bool taken;
 
@@ -189,8 +215,8 @@ static void what_git_says_anew_is_applied(void **state) {
 
 static void what_no_rule_is_about_is_let_be_if_so_said(void **state) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-    const struct cm_spare_rule rule = {replicas, 1, NULL, 0};
-    const struct cm_spare s = {&rule, 1, nobody, NULL, NULL};
+    const struct cm_spare_rule rule = {replicas, 1, NULL, 0, NULL};
+    const struct cm_spare s = {&rule, 1, nobody, NULL, NULL, NULL};
     bool taken;
 
     (void)state;
@@ -202,8 +228,8 @@ static void what_no_rule_is_about_is_let_be_if_so_said(void **state) {
 static void what_the_live_object_lacks_is_left_out(void **state) {
     static const char *const sized[] = {"/data/size"};
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-    const struct cm_spare_rule rule = {sized, 1, NULL, 0};
-    const struct cm_spare s = {&rule, 1, nobody, NULL, NULL};
+    const struct cm_spare_rule rule = {sized, 1, NULL, 0, NULL};
+    const struct cm_spare s = {&rule, 1, nobody, NULL, NULL, NULL};
     bool taken;
 
     (void)state;
@@ -238,6 +264,7 @@ int main(void) {
         cmocka_unit_test(a_manager_is_who_set_the_field),
         cmocka_unit_test(a_field_inside_of_a_whole_list_is_let_be_by_itself),
         cmocka_unit_test(what_somebody_keeps_is_left_out_and_what_nobody_keeps_taken_over),
+        cmocka_unit_test(a_rule_with_an_owner_holds_while_that_exists),
         cmocka_unit_test(what_git_says_anew_is_applied),
         cmocka_unit_test(what_no_rule_is_about_is_let_be_if_so_said),
         cmocka_unit_test(what_the_live_object_lacks_is_left_out),

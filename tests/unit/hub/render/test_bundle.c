@@ -33,8 +33,9 @@ static struct hub_bundle *example(void) {
 
     static const char *const fields[] = {"/spec/replicas", "/data/a"};
     static const char *const managers[] = {"hpa"};
-    static const struct hub_drift_rule rules[] = {{fields, 2, NULL, 0, HUB_DRIFT_OFF},
-                                                  {NULL, 0, managers, 1, HUB_DRIFT_REPORT}};
+    static const struct hub_drift_rule rules[] = {
+        {fields, 2, NULL, 0, NULL, HUB_DRIFT_OFF},
+        {NULL, 0, managers, 1, "A/b/c", HUB_DRIFT_REPORT}};
     static const struct hub_drift_list list = {rules, 2};
 
     return hub_bundle_new(&(struct hub_bundle_spec){.app = "shop",
@@ -94,6 +95,8 @@ static void a_bundle_is_read_back_as_it_was(void **state) {
     assert_int_equal(back->spec.drift_lists[0].count, 2);
     assert_string_equal(back->spec.drift_lists[0].rules[0].fields[1], "/data/a");
     assert_string_equal(back->spec.drift_lists[0].rules[1].managers[0], "hpa");
+    assert_null(back->spec.drift_lists[0].rules[0].owner);
+    assert_string_equal(back->spec.drift_lists[0].rules[1].owner, "A/b/c");
     assert_int_equal(back->spec.drift_lists[0].rules[1].drift, HUB_DRIFT_REPORT);
     assert_true(back->spec.objects[0].care.recreate && !back->spec.objects[0].care.once);
     assert_true(back->spec.objects[1].care.once && !back->spec.objects[1].care.recreate);

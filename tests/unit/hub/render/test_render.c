@@ -391,9 +391,9 @@ static void how_an_object_may_be_changed_is_read_from_annotations(void **state) 
 static void rules_about_differences_go_to_the_objects_that_they_are_about(void **state) {
     static const char *const replicas[] = {"/spec/replicas"};
     const struct hub_tolerance tolerances[] = {
-        {.kind = "ConfigMap", .name = "a*", .rule = {replicas, 1, NULL, 0, HUB_DRIFT_REPORT}},
-        {.namespace = "web", .rule = {replicas, 1, NULL, 0, HUB_DRIFT_OFF}},
-        {.group = "apps", .rule = {replicas, 1, NULL, 0, HUB_DRIFT_CORRECT}}};
+        {.kind = "ConfigMap", .name = "a*", .rule = {replicas, 1, NULL, 0, NULL, HUB_DRIFT_REPORT}},
+        {.namespace = "web", .rule = {replicas, 1, NULL, 0, NULL, HUB_DRIFT_OFF}},
+        {.group = "apps", .rule = {replicas, 1, NULL, 0, NULL, HUB_DRIFT_CORRECT}}};
     struct making *m = *state;
 
     m->in.tolerances = tolerances;
@@ -415,6 +415,27 @@ static void rules_about_differences_go_to_the_objects_that_they_are_about(void *
     assert_string_equal(own->rules[0].fields[1], "/data/b");
     assert_string_equal(spec->objects[3].key, "ConfigMap/x/c");
     assert_int_equal(spec->objects[3].drift_list, 0);
+}
+
+static void a_rule_may_depend_on_an_object_named_like_the_one_that_it_is_about(void **state) {
+    const struct hub_tolerance tolerances[] = {
+        {.owner = {.group = "autoscaling.k8s.io", .kind = "VerticalPodAutoscaler"}},
+        {.name = "a", .owner = {.group = "", .kind = "Namespace", .name = "n", .namespace = "x"}},
+        {.name = "a", .owner = {.group = "", .kind = "Pod", .name = "p", .namespace = "y"}}};
+    struct making *m = *state;
+
+    m->in.tolerances = tolerances;
+    m->in.tolerance_count = 3;
+    add(m, "a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: x}\n");
+    add(m, "b.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n");
+    assert_string_equal(render(m), "");
+    const struct hub_bundle_spec *spec = &m->out.bundle->spec;
+    const struct hub_drift_list *open = &spec->drift_lists[spec->objects[0].drift_list - 1];
+    const struct hub_drift_list *named = &spec->drift_lists[spec->objects[1].drift_list - 1];
+    assert_string_equal(open->rules[0].owner, "VerticalPodAutoscaler.autoscaling.k8s.io/web/b");
+    assert_string_equal(named->rules[0].owner, "VerticalPodAutoscaler.autoscaling.k8s.io/x/a");
+    assert_string_equal(named->rules[1].owner, "Namespace//n");
+    assert_string_equal(named->rules[2].owner, "Pod/y/p");
 }
 
 static void a_field_to_ignore_that_is_none_is_told_where_it_was_written(void **state) {
@@ -876,6 +897,7 @@ int main(void) {
         TEST(how_an_object_may_be_changed_is_read_from_annotations),
         TEST(what_an_annotation_does_not_mean_is_told_where_it_was_written),
         TEST(rules_about_differences_go_to_the_objects_that_they_are_about),
+        TEST(a_rule_may_depend_on_an_object_named_like_the_one_that_it_is_about),
         TEST(a_field_to_ignore_that_is_none_is_told_where_it_was_written),
         TEST(an_annotation_that_ignores_nothing_or_too_much_is_told),
         TEST(lists_are_flattened_and_documents_are_many),
