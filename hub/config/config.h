@@ -66,4 +66,8 @@ struct hub_repositories {
 // name file, line and column; an unknown field proposes the nearest.
 CM_MUSTUSE enum cm_rc hub_repositories_load(const char *path, struct hub_repositories *out,
                                             struct cm_err *err);
+
+// hub_repositories_read reads its text; `path` is what errors call it.
+CM_MUSTUSE enum cm_rc hub_repositories_read(const char *path, const char *text, size_t size,
+                                            struct hub_repositories *out, struct cm_err *err);
 void hub_repositories_done(struct hub_repositories *r);

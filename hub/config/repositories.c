@@ -239,28 +239,32 @@ static enum cm_rc read_list(const char *path, const struct cm_json *root,
     return CM_OK;
 }
 
-enum cm_rc hub_repositories_load(const char *path, struct hub_repositories *out,
-                                 struct cm_err *err) {
+enum cm_rc hub_repositories_read(const char *path, const char *text, size_t size,
+                                 struct hub_repositories *out, struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *text = NULL;
     struct hub_repositories list = {0};
     struct cm_yaml_docs docs;
-    enum cm_rc rc = cm_fsys_read(path, FILE_BYTES_MAX, &text, err);
 
-    if (rc < 0) {
-        return rc;
-    }
-    if (cm_yaml_parse(a, (const char *)text->data, text->size, NULL, &docs, err) < 0) {
+    if (cm_yaml_parse(a, text, size, NULL, &docs, err) < 0) {
         return cm_wrap(err, "%s", path);
     }
     if (docs.count != 1) {
         return cm_fail(err, CM_EINVAL, "%s: the file must hold one document", path);
     }
-    rc = read_list(path, docs.docs[0], &list, err);
+    enum cm_rc rc = read_list(path, docs.docs[0], &list, err);
     if (rc < 0) {
         hub_repositories_done(&list);
         return rc;
     }
     *out = list;
     return CM_OK;
+}
+
+enum cm_rc hub_repositories_load(const char *path, struct hub_repositories *out,
+                                 struct cm_err *err) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *text = NULL;
+    enum cm_rc rc = cm_fsys_read(path, FILE_BYTES_MAX, &text, err);
+
+    return rc < 0 ? rc
+                  : hub_repositories_read(path, (const char *)text->data, text->size, out, err);
 }

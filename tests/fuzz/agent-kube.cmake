@@ -1,5 +1,7 @@
+add_fuzz_target(kube_applyset agent_kube)
 add_fuzz_target(kube_causes agent_kube)
 add_fuzz_target(kube_config agent_kube)
 add_fuzz_target(kube_discovery agent_kube)
 add_fuzz_target(kube_drift agent_kube)
+add_fuzz_target(kube_status agent_kube)
 add_fuzz_target(kube_watch agent_kube)

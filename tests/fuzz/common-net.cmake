@@ -1,3 +1,4 @@
+add_fuzz_target(net_addr common_net)
 add_fuzz_target(net_frame common_net)
 add_fuzz_target(csr common_tls)
 add_fuzz_target(pem common_tls)

@@ -1,5 +1,6 @@
 add_fuzz_target(duration common)
 add_fuzz_target(path common)
+add_fuzz_target(semver common)
 if(TARGET common_options)
     add_fuzz_target(options common_options)
 endif()

@@ -1,2 +1,3 @@
+add_fuzz_target(hub_exchange hub_repo)
 add_fuzz_target(hub_known_hosts hub_repo)
 add_fuzz_target(hub_url hub_repo)

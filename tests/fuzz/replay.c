@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerInitialize(int *argc, char ***argv) __attribute__((weak)); // as in libFuzzer
 
 static int replay_file(const char *path) {
     static uint8_t buf[4 << 20];
@@ -47,6 +48,9 @@ static int replay_folder(const char *folder) {
 }
 
 int main(int argc, char **argv) {
+    if (LLVMFuzzerInitialize != NULL) {
+        (void)LLVMFuzzerInitialize(&argc, &argv);
+    }
     for (int i = 1; i < argc; i++) {
         int count = replay_folder(argv[i]);
 

@@ -1,0 +1,1 @@
+add_fuzz_target(hub_repositories hub_config)
