@@ -19,8 +19,13 @@ struct reader {
 };
 
 struct check {
-    size_t unknown;
     struct cm_err *err;
+};
+
+// What was there of one message so far.
+struct seen {
+    size_t unknown;
+    size_t counts[FIELDS_MAX]; // of each field
 };
 
 static enum cm_rc check_message(struct check *c, const ProtobufCMessageDescriptor *type,
@@ -161,8 +166,9 @@ static enum cm_rc check_field(struct check *c, const ProtobufCMessageDescriptor 
     return check_bytes(c, type, field, limit, value);
 }
 
-static enum cm_rc check_unknown(struct check *c, const ProtobufCMessageDescriptor *type) {
-    if (++c->unknown > WIRE_UNKNOWN_FIELDS_MAX) {
+static enum cm_rc check_unknown(const struct check *c, const ProtobufCMessageDescriptor *type,
+                                struct seen *seen) {
+    if (++seen->unknown > WIRE_UNKNOWN_FIELDS_MAX) {
         return cm_fail(c->err, CM_EINVAL, "%s has more than %d unknown fields", type->short_name,
                        WIRE_UNKNOWN_FIELDS_MAX);
     }
@@ -171,7 +177,7 @@ static enum cm_rc check_unknown(struct check *c, const ProtobufCMessageDescripto
 
 // check_next looks at the field that begins at r->at.
 static enum cm_rc check_next(struct check *c, const ProtobufCMessageDescriptor *type,
-                             struct reader *r, size_t counts[FIELDS_MAX], int depth) {
+                             struct reader *r, struct seen *seen, int depth) {
     uint32_t number;
     unsigned wire_type;
     struct reader value;
@@ -181,12 +187,12 @@ static enum cm_rc check_next(struct check *c, const ProtobufCMessageDescriptor *
     }
     const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(type, number);
     if (field == NULL) {
-        return check_unknown(c, type);
+        return check_unknown(c, type, seen);
     }
     if (wire_type != wire_type_of(field)) {
         return bad_field(c, type, field, "has the wrong wire type");
     }
-    size_t *count = &counts[field - type->fields];
+    size_t *count = &seen->counts[field - type->fields];
     enum cm_rc rc = check_field(c, type, field, *count, &value, depth);
     *count += 1;
     return rc;
@@ -195,14 +201,14 @@ static enum cm_rc check_next(struct check *c, const ProtobufCMessageDescriptor *
 // The recursion ends: no message type holds itself, and the depth is checked all the same.
 static enum cm_rc check_message( // NOLINT(misc-no-recursion)
     struct check *c, const ProtobufCMessageDescriptor *type, struct reader r, int depth) {
-    size_t counts[FIELDS_MAX] = {0};
+    struct seen seen = {0};
     enum cm_rc rc = CM_OK;
 
     if (depth >= DEPTH_MAX || type->n_fields > FIELDS_MAX) {
         return cm_fail(c->err, CM_EINVAL, "%s is nested too deep", type->short_name);
     }
     while (rc == CM_OK && r.at < r.end) {
-        rc = check_next(c, type, &r, counts, depth);
+        rc = check_next(c, type, &r, &seen, depth);
     }
     return rc;
 }

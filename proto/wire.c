@@ -42,7 +42,14 @@ static bool is_known(uint16_t type) {
     return type < sizeof(types) / sizeof(types[0]) && types[type].name != NULL;
 }
 
+bool wire_is_skipped(uint16_t type) {
+    return type > 0 && type <= WIRE_SKIPPED_MAX && !is_known(type);
+}
+
 size_t wire_max_payload(uint16_t type) {
+    if (wire_is_skipped(type)) {
+        return WIRE_CONTROL_MAX;
+    }
     return is_known(type) ? types[type].link : 0;
 }
 

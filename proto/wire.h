@@ -2,13 +2,14 @@
 //
 // A peer may send anything. So: the frame's cap by type is checked before its payload is read
 // (common/net asks wire_max_payload); unpacking allocates from a budget of 16 times the payload
-// plus 64 KiB and gives up beyond it; no message type is recursive; more than 16 unknown fields,
-// invalid UTF-8 and strings or lists beyond wire_check's limits are refused. protobuf-c 1.4.1
-// itself has none of these limits.
+// plus 64 KiB and gives up beyond it; no message type is recursive; more than 16 unknown fields in
+// one message, invalid UTF-8 and strings or lists beyond wire_check's limits are refused.
+// protobuf-c 1.4.1 itself has none of these limits.
 //
 // Threads: any; pure.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,8 +20,13 @@
 struct cm_arena;
 struct cm_buf;
 
+// Tests build programs of other versions.
+#ifndef WIRE_PROTOCOL_MIN
 #define WIRE_PROTOCOL_MIN 1
+#endif
+#ifndef WIRE_PROTOCOL_MAX
 #define WIRE_PROTOCOL_MAX 1
+#endif
 
 enum wire_type {
     WIRE_HELLO = 1,
@@ -40,6 +46,8 @@ enum wire_type {
     WIRE_ENROLL_REPLY = 33,
 };
 
+#define WIRE_SKIPPED_MAX 255 // the highest type that is passed over where it is not known
+
 #define WIRE_CONTROL_MAX ((size_t)64 * 1024)
 #define WIRE_BULK_MAX ((size_t)1024 * 1024)
 #define WIRE_BLOB_PIECE ((size_t)256 * 1024)      // data in one Blob
@@ -54,9 +62,12 @@ enum wire_type {
 #define WIRE_VALUE_MAX 256    // FieldDrift.desired and .actual
 
 // wire_max_payload is the cap for a type on the main link; 0 for types that do not belong there.
-// wire_max_enroll is the same for the enrolment listener.
+// Types that are not known, up to WIRE_SKIPPED_MAX, have one too: wire_is_skipped tells that a
+// frame is to be passed over, as a peer of a newer version may send what this one can do without.
+// wire_max_enroll is the cap on the enrolment listener.
 size_t wire_max_payload(uint16_t type);
 size_t wire_max_enroll(uint16_t type);
+bool wire_is_skipped(uint16_t type);
 
 const char *
 wire_type_name(uint16_t type); // "Hello"; "type 77" style text is the caller's job: NULL

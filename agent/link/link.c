@@ -303,6 +303,9 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
 
     (void)conn;
     l->heard = true;
+    if (wire_is_skipped(frame->type) && l->state == LINK_UP) {
+        return; // of a newer hub
+    }
     enum cm_rc rc = type == NULL
                         ? cm_fail(&err, CM_EINVAL, "frame type %u is not the hub's to send",
                                   (unsigned)frame->type)

@@ -486,7 +486,10 @@ static enum cm_rc handle(struct hub_session *session, const struct cm_net_frame 
     case WIRE_FOUND:
         return on_found(session, frame, err);
     default:
-        return cm_fail(err, CM_EINVAL, "a %s, which only a hub sends", wire_type_name(frame->type));
+        return wire_is_skipped(frame->type)
+                   ? CM_OK // of a newer agent
+                   : cm_fail(err, CM_EINVAL, "a %s, which only a hub sends",
+                             wire_type_name(frame->type));
     }
 }
 

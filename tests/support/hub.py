@@ -30,7 +30,7 @@ def listening(port):
 class Hub(Process):
     """A hub with its data in folder/hub. It keeps its ports over restarts."""
 
-    def __init__(self, folder, config="", repositories="", options=(), name="hub"):
+    def __init__(self, folder, config="", repositories="", options=(), name="hub", binary=None):
         self.data = pathlib.Path(folder) / name
         self.data.mkdir(parents=True, exist_ok=True)
         self.config_file = self.data / "hub.yaml"
@@ -39,7 +39,7 @@ class Hub(Process):
         self.repositories_file.write_text(repositories, encoding="utf-8")
         self.agent_port, self.enroll_port, self.api_port = (free_port() for _ in range(3))
         super().__init__(name, [
-            program("holdfast-hub"),
+            binary or program("holdfast-hub"),
             "--data-dir", self.data / "data",
             "--listen", f"127.0.0.1:{self.agent_port}",
             "--enroll-listen", f"127.0.0.1:{self.enroll_port}",

@@ -56,13 +56,13 @@ def without(made):
 class Sim(Process):
     """holdfast-sim with its control socket. The tokens are used at the first start."""
 
-    def __init__(self, folder, hub, tokens, options=(), name="sim"):
+    def __init__(self, folder, hub, tokens, options=(), name="sim", binary=None):
         self.data = folder / f"{name}-agents"
         self.socket = folder / f"{name}.sock"
-        super().__init__(name, [program("holdfast-sim"), "--tokens", tokens, "--enroll-hub",
-                                hub.enroll_address, "--data-dir", self.data, "--control",
-                                self.socket, "--report-interval", "100ms", "--health-time", "50ms",
-                                *options], folder)
+        super().__init__(name, [binary or program("holdfast-sim"), "--tokens", tokens,
+                                "--enroll-hub", hub.enroll_address, "--data-dir", self.data,
+                                "--control", self.socket, "--report-interval", "100ms",
+                                "--health-time", "50ms", *options], folder)
 
     def ask(self, *words):
         """Gives a command; returns the answer, a line."""
@@ -103,6 +103,7 @@ class SimStory(story.Story):
     poll = "1m"
     hub_options = ()
     sim_options = ()
+    hub_binary = sim_binary = None  # other programs than the usual ones
     repo_more = ""  # of repositories.yaml
     begins = "healthy"
 
@@ -111,7 +112,8 @@ class SimStory(story.Story):
         super().setUpClass()
         cls.repo = GitRepo(cls.folder)
         cls.first = cls.repo.push({**cls.clusters, **cls.apps}, "the fleet")
-        cls.hub = Hub(cls.folder, repositories=cls.repositories(), options=cls.hub_options)
+        cls.hub = Hub(cls.folder, repositories=cls.repositories(), options=cls.hub_options,
+                      binary=cls.hub_binary)
         cls.hub.start_and_wait()
         wait_for(lambda: cls.hub.get("clusters"), SOON, "the hub to know its clusters", 0.1)
         cls.sim = cls.make_sim("--all")
@@ -128,7 +130,7 @@ class SimStory(story.Story):
     def make_sim(cls, *which, name="sim"):
         tokens = cls.folder / f"{name}.tokens"
         tokens.write_text(cls.hub.run("enroll", *which, "--tokens").stdout, encoding="utf-8")
-        return Sim(cls.folder, cls.hub, tokens, cls.sim_options, name)
+        return Sim(cls.folder, cls.hub, tokens, cls.sim_options, name, cls.sim_binary)
 
     # From Git to the fleet
 

@@ -22,6 +22,7 @@
 #include "common/str.h"
 #include "common/workers.h"
 #include "proto/holdfast.pb-c.h"
+#include "proto/wire.h"
 #include "tests/integration/agent/fake_hub.h"
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
@@ -858,6 +859,18 @@ static void a_message_out_of_turn_ends_the_connection(void **state) {
     assert_true(turn_until(f->loop, is_connected_again, f));
 }
 
+static void what_a_newer_hub_sends_beside_is_passed_over(void **state) {
+    struct fixture *f = *state;
+
+    install(f);
+    fake_hub_raw(f->hub, WIRE_SKIPPED_MAX, "no message that is known", 24);
+    publish(f, &shop, 2);
+    f->number = 2;
+    assert_true(turn_until(f->loop, is_at_generation, f));
+    assert_int_equal(fake_hub_counts(f->hub).goodbyes, 0);
+    assert_int_equal(fake_hub_counts(f->hub).hellos, 1);
+}
+
 static bool has_given_up(void *ctx) {
     const struct fixture *f = ctx;
 
@@ -945,6 +958,7 @@ int main(void) {
         TEST(a_hub_with_another_id_is_left),
         TEST(a_hub_of_a_protocol_that_it_does_not_know_is_left),
         TEST(a_message_out_of_turn_ends_the_connection),
+        TEST(what_a_newer_hub_sends_beside_is_passed_over),
         TEST(a_token_for_another_hub_tells_that_hub_nothing),
         TEST(an_agent_without_identity_and_token_says_what_to_do),
     };

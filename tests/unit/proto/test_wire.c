@@ -207,6 +207,31 @@ static void a_few_unknown_fields_are_passed_over(void **state) {
     assert_int_equal(unpack_sync(bytes, sizeof(bytes), &err), CM_EINVAL);
 }
 
+// As many as a newer hub may name in a bundle, each with a field that we do not know.
+static void each_of_many_entries_may_have_unknown_fields(void **state) {
+    enum { COUNT = 1000, ENTRY = 2 + 2 + 16 + 3 };
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_AUTOFREE uint8_t *bytes = cm_new(COUNT, ENTRY);
+    Holdfast__V1__Bundle *bundle = NULL;
+    struct cm_err err;
+
+    (void)state;
+    for (size_t n = 0; n < COUNT; n++) {
+        uint8_t *at = bytes + n * ENTRY;
+
+        at[0] = 8 << 3 | 2; // an entry
+        at[1] = ENTRY - 2;
+        (void)one_field(at + 2, 1, 16); // its key
+        at[20] = 0x80 | (20 << 3 & 0x7f);
+        at[21] = 20 << 3 >> 7;
+        at[22] = 1;
+    }
+    assert_int_equal(WIRE_UNPACK(a, Holdfast__V1__Bundle, holdfast__v1__bundle, bytes,
+                                 (size_t)COUNT * ENTRY, &bundle, &err),
+                     CM_OK);
+    assert_int_equal(bundle->n_entries, COUNT);
+}
+
 static void a_small_payload_cannot_make_us_allocate_much(void **state) {
     enum { COUNT = 90000 };
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
@@ -231,10 +256,22 @@ static void types_belong_to_one_of_the_two_listeners(void **state) {
     assert_int_equal(wire_max_enroll(WIRE_ENROLL_REQUEST), WIRE_ENROLL_MAX);
     assert_int_equal(wire_max_enroll(WIRE_HELLO), 0);
     assert_int_equal(wire_max_payload(0), 0);
-    assert_int_equal(wire_max_payload(31), 0);
+    assert_int_equal(wire_max_payload(WIRE_SKIPPED_MAX + 1), 0);
     assert_int_equal(wire_max_payload(UINT16_MAX), 0);
     assert_string_equal(wire_type_name(WIRE_REPORT_ACK), "ReportAck");
     assert_null(wire_type_name(77));
+}
+
+static void types_of_a_newer_version_are_passed_over_on_the_link_alone(void **state) {
+    (void)state;
+    assert_true(wire_is_skipped(77));
+    assert_int_equal(wire_max_payload(77), WIRE_CONTROL_MAX);
+    assert_int_equal(wire_max_enroll(77), 0);
+    assert_true(wire_is_skipped(WIRE_SKIPPED_MAX));
+    assert_false(wire_is_skipped(WIRE_SKIPPED_MAX + 1));
+    assert_false(wire_is_skipped(WIRE_ENROLL_REQUEST));
+    assert_false(wire_is_skipped(WIRE_PING));
+    assert_false(wire_is_skipped(0));
 }
 
 static void a_signature_is_made_over_cluster_epoch_generation_and_hash(void **state) {
@@ -271,6 +308,8 @@ int main(void) {
         cmocka_unit_test(a_few_unknown_fields_are_passed_over),
         cmocka_unit_test(a_small_payload_cannot_make_us_allocate_much),
         cmocka_unit_test(types_belong_to_one_of_the_two_listeners),
+        cmocka_unit_test(types_of_a_newer_version_are_passed_over_on_the_link_alone),
+        cmocka_unit_test(each_of_many_entries_may_have_unknown_fields),
         cmocka_unit_test(a_signature_is_made_over_cluster_epoch_generation_and_hash),
     };
 

@@ -465,6 +465,30 @@ static void what_only_a_hub_sends_ends_the_link(void **state) {
     assert_int_equal(paris->goodbye, HOLDFAST__V1__GOODBYE__REASON__PROTOCOL);
 }
 
+static void what_a_newer_agent_sends_beside_is_passed_over(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    Holdfast__V1__Hello more; // any message will do
+
+    holdfast__v1__hello__init(&more);
+    rig_send(paris, WIRE_SKIPPED_MAX, &more.base);
+    rig_ping(paris);
+    RIG_UNTIL(r, paris->frames[WIRE_PONG] == 1);
+    assert_false(paris->closed);
+}
+
+static void before_welcome_nothing_is_passed_over(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    Holdfast__V1__Hello more;
+
+    holdfast__v1__hello__init(&more);
+    rig_dial(paris);
+    rig_send(paris, WIRE_SKIPPED_MAX, &more.base);
+    RIG_UNTIL(r, paris->closed);
+    assert_int_equal(paris->goodbye, HOLDFAST__V1__GOODBYE__REASON__PROTOCOL);
+}
+
 static void a_message_before_welcome_ends_the_link(void **state) {
     struct rig *r = *state;
     struct peer *paris = rig_admit(r, "paris-1", PARIS);
@@ -740,6 +764,8 @@ int main(void) {
         RIG_TEST(the_highest_protocol_that_both_know_holds),
         RIG_TEST(without_a_common_protocol_the_link_ends),
         RIG_TEST(what_only_a_hub_sends_ends_the_link),
+        RIG_TEST(what_a_newer_agent_sends_beside_is_passed_over),
+        RIG_TEST(before_welcome_nothing_is_passed_over),
         RIG_TEST(a_message_before_welcome_ends_the_link),
         RIG_TEST(a_slow_reader_is_bounded_and_slows_nobody),
         RIG_TEST(a_state_that_was_replaced_while_it_waited_is_not_sent),
