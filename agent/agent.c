@@ -133,8 +133,8 @@ static void link_in_force(void *ctx, struct agent_desired *desired) {
     activate(a);
 }
 
-static void link_connected(void *ctx, bool full_report) {
-    agent_watch_connected(((struct agent *)ctx)->watch, full_report);
+static void link_connected(void *ctx, bool full_report, bool takes_journal) {
+    agent_watch_connected(((struct agent *)ctx)->watch, full_report, takes_journal);
 }
 
 static void link_disconnected(void *ctx) {
@@ -143,6 +143,10 @@ static void link_disconnected(void *ctx) {
 
 static void link_acked(void *ctx, const char *run, uint64_t number) {
     agent_watch_acked(((struct agent *)ctx)->watch, run, number);
+}
+
+static void link_journal_acked(void *ctx, const char *run, uint64_t number) {
+    agent_watch_journal_acked(((struct agent *)ctx)->watch, run, number);
 }
 
 static void link_can_send(void *ctx) {
@@ -180,6 +184,10 @@ static const char *link_target_version(void *ctx) {
 
 static bool watch_send(void *ctx, struct cm_buf *report) {
     return agent_link_send_report(((struct agent *)ctx)->link, report);
+}
+
+static bool watch_tell(void *ctx, struct cm_buf *journal) {
+    return agent_link_send_journal(((struct agent *)ctx)->link, journal);
 }
 
 // ---- The disk
@@ -337,6 +345,7 @@ static enum cm_rc make_link(struct agent *a, struct cm_workers *disk,
                  .connected = link_connected,
                  .disconnected = link_disconnected,
                  .acked = link_acked,
+                 .journal_acked = link_journal_acked,
                  .can_send = link_can_send,
                  .sync = link_sync,
                  .look = link_look,
@@ -348,7 +357,7 @@ static enum cm_rc make_link(struct agent *a, struct cm_workers *disk,
 }
 
 static void make_parts(struct agent *a, const struct agent_config *config) {
-    const struct agent_watch_host watch = {.send = watch_send, .ctx = a};
+    const struct agent_watch_host watch = {.send = watch_send, .tell = watch_tell, .ctx = a};
 
     a->watch = agent_watch_new(
         a->loop, a->cache,

@@ -10,7 +10,7 @@
 #define PURPOSE "holdfast manifest v1"
 
 enum {
-    SMALL_MAX = 1024, // Ping, Pong, ReportAck
+    SMALL_MAX = 1024, // Ping, Pong, ReportAck, JournalAck
     LOOK_MAX = 256 * 1024,
     BUDGET_FACTOR = 16,
     BUDGET_BASE = 64 * 1024,
@@ -34,6 +34,8 @@ static const struct {
     [WIRE_SYNC] = {"Sync", SMALL_MAX, 0},
     [WIRE_LOOK] = {"Look", LOOK_MAX, 0},
     [WIRE_FOUND] = {"Found", LOOK_MAX, 0},
+    [WIRE_JOURNAL] = {"Journal", WIRE_BULK_MAX, 0},
+    [WIRE_JOURNAL_ACK] = {"JournalAck", SMALL_MAX, 0},
     [WIRE_ENROLL_REQUEST] = {"EnrollRequest", 0, WIRE_ENROLL_MAX},
     [WIRE_ENROLL_REPLY] = {"EnrollReply", 0, WIRE_ENROLL_MAX},
 };

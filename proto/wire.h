@@ -42,6 +42,8 @@ enum wire_type {
     WIRE_SYNC = 11,
     WIRE_LOOK = 12,
     WIRE_FOUND = 13,
+    WIRE_JOURNAL = 18,
+    WIRE_JOURNAL_ACK = 19,
     WIRE_ENROLL_REQUEST = 32,
     WIRE_ENROLL_REPLY = 33,
 };
@@ -56,6 +58,7 @@ enum wire_type {
 #define WIRE_WANT_MAX 1000
 #define WIRE_REPORT_ITEMS_MAX 500 // apps and objects in one Report
 #define WIRE_LOOK_MAX 100         // keys in one Look
+#define WIRE_JOURNAL_MAX 500      // entries in one Journal
 #define WIRE_ENROLL_MAX ((size_t)16 * 1024)
 #define WIRE_NAME_MAX 253
 #define WIRE_MESSAGE_MAX 1024 // a report's texts

@@ -273,6 +273,7 @@ void agent_cache_state(const struct agent_cache *c, struct cm_str *out) {
     record_recovered(c, out);
     agent_cache_each_item(c, record_held, out);
     agent_hooks_record(c, out);
+    agent_journal_record(c, out);
 }
 
 // ---- Blobs
@@ -646,6 +647,10 @@ static bool read_record(struct agent_cache *c, uint8_t type, const uint8_t *reco
         return agent_hooks_read(c, &r);
     case AGENT_RECORD_HOOK_GONE:
         return agent_hooks_read_gone(c, &r);
+    case AGENT_RECORD_JOURNAL:
+        return agent_journal_read(c, &r);
+    case AGENT_RECORD_JOURNAL_CUT:
+        return agent_journal_read_cut(c, &r);
     default:
         return false;
     }
@@ -753,6 +758,7 @@ enum cm_rc agent_cache_open(struct cm_loop *loop, struct cm_workers *disk, const
     c->fd = -1;
     c->items = cm_map_new(free);
     c->hooks = cm_map_new(free);
+    cm_list_init(&c->journal.entries);
     c->job = (struct cm_job){.run = run_write, .done = write_done, .home = loop};
     c->retry = (struct cm_timer){.run = run_retry, .ctx = c};
     c->backoff = (struct cm_backoff){.min_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
@@ -797,6 +803,7 @@ void agent_cache_free(struct agent_cache *c) {
     agent_index_done(&c->index);
     cm_map_free(c->items);
     cm_map_free(c->hooks);
+    agent_journal_done(&c->journal);
     free(c->in_force_bytes);
     close_fd(c->fd);
     close_fd(c->lock_fd);

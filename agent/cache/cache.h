@@ -3,8 +3,8 @@
 // A folder of one agent: `lock`, `identity` (key, certificates, the hub's addresses) and `log`. The
 // log is one append-only file of frames; a frame is written whole or not at all (its length and
 // hash tell), and what the cache answers is what the frames up to the end say: the manifest in
-// force, blobs by hash (manifests, bundles, objects), the inventory, which hooks ran, what the Apps
-// were, and how far reports went. Blobs stay on disk; the rest is in memory too. When most of the
+// force, blobs by hash (manifests, bundles, objects), the inventory, which hooks ran, how far
+// reports went, and the journal. Blobs stay on disk; the rest is in memory too. When most of the
 // log is out of date a snapshot replaces it, and blobs that nothing needs any more are left behind.
 //
 // Writing is asynchronous: `put` and `set` functions change memory at once and join the open frame;
@@ -147,6 +147,42 @@ const char *agent_cache_report_run(const struct agent_cache *c);
 uint64_t agent_cache_next_report(struct agent_cache *c);
 uint64_t agent_cache_reports_acked(const struct agent_cache *c);
 void agent_cache_set_reports_acked(struct agent_cache *c, uint64_t number);
+
+// ---- The journal: what happened while there was no hub
+
+#define AGENT_JOURNAL_MAX 2000                       // entries
+#define AGENT_JOURNAL_BYTES_MAX ((size_t)256 * 1024) // edge disks are small
+
+struct agent_journal_entry {
+    uint64_t number; // one of those that agent_cache_next_report gives out
+    int64_t at_ms;
+    const uint8_t *bytes; // what it says; the cache does not look inside
+    size_t size;
+};
+
+// What was dropped for space: the oldest entries.
+struct agent_journal_gap {
+    uint64_t number; // of the last of them
+    int64_t from_ms;
+    int64_t to_ms;
+    uint64_t count; // 0: none
+};
+
+// agent_cache_journal_add copies an entry, numbers it and commits. If there is no room the oldest
+// ones give way.
+void agent_cache_journal_add(struct agent_cache *c, int64_t at_ms, const void *bytes, size_t size);
+size_t agent_cache_journal_count(const struct agent_cache *c);
+const struct agent_journal_gap *agent_cache_journal_gap(const struct agent_cache *c);
+
+// agent_cache_journal_each visits the entries, oldest first, until a visit returns false.
+void agent_cache_journal_each(const struct agent_cache *c,
+                              bool (*visit)(void *ctx, const struct agent_journal_entry *entry),
+                              void *ctx);
+
+// agent_cache_journal_told drops the entries up to a number, and the gap if it is one of them: the
+// hub has them. agent_cache_journal_lose makes one gap of all of it: this hub takes no journal.
+void agent_cache_journal_told(struct agent_cache *c, uint64_t number);
+void agent_cache_journal_lose(struct agent_cache *c);
 
 // ---- For tests and metrics
 

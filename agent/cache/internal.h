@@ -10,6 +10,7 @@
 #include "agent/cache/index.h"
 #include "agent/cache/record.h"
 #include "common/backoff.h"
+#include "common/list.h"
 #include "common/loop.h"
 #include "common/map.h"
 #include "common/str.h"
@@ -37,6 +38,14 @@ struct agent_batch {
 
 struct agent_snapshot; // snapshot.c
 
+// The journal; oldest first.
+struct agent_journal {
+    struct cm_list entries;
+    size_t count;
+    size_t bytes;
+    struct agent_journal_gap gap;
+};
+
 struct agent_cache {
     struct cm_loop *loop;
     struct cm_workers *disk;
@@ -51,6 +60,7 @@ struct agent_cache {
     struct agent_index index;
     struct cm_map *items; // by key: struct held
     struct cm_map *hooks; // by key: hooks.c
+    struct agent_journal journal;
     struct agent_in_force in_force;
     uint8_t *in_force_bytes; // holds signature and certificate
     char run[CM_UUID_MAX];
@@ -94,6 +104,12 @@ void agent_cache_state(const struct agent_cache *c, struct cm_str *out);
 void agent_hooks_record(const struct agent_cache *c, struct cm_str *out);
 bool agent_hooks_read(struct agent_cache *c, struct agent_reader *r);
 bool agent_hooks_read_gone(struct agent_cache *c, struct agent_reader *r);
+
+// journal.c: the same for the journal.
+void agent_journal_record(const struct agent_cache *c, struct cm_str *out);
+bool agent_journal_read(struct agent_cache *c, struct agent_reader *r);
+bool agent_journal_read_cut(struct agent_cache *c, struct agent_reader *r);
+void agent_journal_done(struct agent_journal *j);
 
 // agent_cache_kick starts the next write, or ends a close, when nothing is under way.
 void agent_cache_kick(struct agent_cache *c);

@@ -31,6 +31,8 @@ enum agent_record_type {
     AGENT_RECORD_RECOVERED = 6,
     AGENT_RECORD_HOOK = 7,
     AGENT_RECORD_HOOK_GONE = 8,
+    AGENT_RECORD_JOURNAL = 9,
+    AGENT_RECORD_JOURNAL_CUT = 10,
 };
 
 // Writing. agent_put_begin starts a record and returns where it is; agent_put_end closes it.

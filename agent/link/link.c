@@ -49,6 +49,12 @@ bool agent_link_send_report(struct agent_link *l, struct cm_buf *report) {
     return l->state == LINK_UP && cm_net_send(l->conn, WIRE_REPORT, 0, report, &err) == CM_OK;
 }
 
+bool agent_link_send_journal(struct agent_link *l, struct cm_buf *journal) {
+    struct cm_err err;
+
+    return l->state == LINK_UP && cm_net_send(l->conn, WIRE_JOURNAL, 0, journal, &err) == CM_OK;
+}
+
 void agent_link_send_found(struct agent_link *l, struct cm_buf *found) {
     struct cm_err err;
 
@@ -210,7 +216,7 @@ static enum cm_rc on_welcome(struct agent_link *l, const Holdfast__V1__Welcome *
     cm_timer_start(l->loop, &l->timer, cm_jitter_ms(l->heartbeat_ms));
     cm_log(CM_LOG_INFO, "agent.connected", "connected to the hub", "cluster", agent_link_cluster(l),
            "hub", cm_net_conn_addr(l->conn), "hub_version", m->hub_version, NULL);
-    l->host.connected(l->host.ctx, m->full_report);
+    l->host.connected(l->host.ctx, m->full_report, m->journal);
     return CM_OK;
 }
 
@@ -256,6 +262,12 @@ static enum cm_rc handle(struct agent_link *l, uint16_t type, const ProtobufCMes
         l->host.acked(l->host.ctx, ack->run, ack->number);
         return CM_OK;
     }
+    case WIRE_JOURNAL_ACK: {
+        const Holdfast__V1__JournalAck *ack = (const Holdfast__V1__JournalAck *)m;
+
+        l->host.journal_acked(l->host.ctx, ack->run, ack->number);
+        return CM_OK;
+    }
     case WIRE_SYNC:
         l->host.sync(l->host.ctx, ((const Holdfast__V1__Sync *)m)->app);
         return CM_OK;
@@ -285,6 +297,8 @@ static const ProtobufCMessageDescriptor *descriptor_of(uint16_t type) {
         return &holdfast__v1__blob__descriptor;
     case WIRE_REPORT_ACK:
         return &holdfast__v1__report_ack__descriptor;
+    case WIRE_JOURNAL_ACK:
+        return &holdfast__v1__journal_ack__descriptor;
     case WIRE_SYNC:
         return &holdfast__v1__sync__descriptor;
     case WIRE_LOOK:

@@ -36,9 +36,10 @@ struct agent_link_host {
     void (*enrolled)(void *ctx);
     // in_force: a manifest is on disk with all it names. Gives it.
     void (*in_force)(void *ctx, struct agent_desired *desired);
-    void (*connected)(void *ctx, bool full_report);
+    void (*connected)(void *ctx, bool full_report, bool takes_journal);
     void (*disconnected)(void *ctx);
     void (*acked)(void *ctx, const char *run, uint64_t number);
+    void (*journal_acked)(void *ctx, const char *run, uint64_t number);
     void (*can_send)(void *ctx);
     void (*sync)(void *ctx, const char *app);
     void (*look)(void *ctx, uint32_t id, const char *ns, const char *const *keys, size_t count);
@@ -75,9 +76,10 @@ void agent_link_start(struct agent_link *l);
 void agent_link_stop(struct agent_link *l, bool at_once, void (*stopped)(void *ctx), void *ctx);
 void agent_link_free(struct agent_link *l); // NULL is fine
 
-// agent_link_send_report queues a packed Report; false if it cannot now (can_send follows, or
-// connected).
+// agent_link_send_report queues a packed Report, agent_link_send_journal a Journal; false if it
+// cannot now (can_send follows, or connected).
 bool agent_link_send_report(struct agent_link *l, struct cm_buf *report);
+bool agent_link_send_journal(struct agent_link *l, struct cm_buf *journal);
 
 // agent_link_send_found queues a packed Found, if it can.
 void agent_link_send_found(struct agent_link *l, struct cm_buf *found);

@@ -97,6 +97,7 @@ static void give_up(struct agent_watch *w, struct seen *s) {
         s->fight = describe(s);
         cm_log(CM_LOG_WARN, "agent.fight", s->fight, "app", s->app->name, "object", s->key, NULL);
         watch_dirty_object(w, s);
+        watch_note_object(w, s);
     }
 }
 

@@ -8,6 +8,9 @@
 #include "common/list.h"
 #include "common/loop.h"
 #include "common/map.h"
+#include "proto/holdfast.pb-c.h"
+
+struct cm_arena;
 
 #define HEALTHS 5 // values of enum agent_health
 
@@ -33,8 +36,18 @@ struct telling {
     bool removed;         // kept until the hub has acknowledged it
 };
 
+// How an App was when it was settled last (journal.c).
+struct noted {
+    bool told; // the hub has heard of it from this process
+    bool has_applied;
+    enum agent_applied_state applied;
+    struct cm_sha256 bundle_sha256;
+    enum agent_health health; // UNKNOWN: it was never settled
+};
+
 struct app {
     struct telling telling;
+    struct noted noted;
     char *name;
     char *revision;
     struct cm_sha256 bundle_sha256;
@@ -117,6 +130,8 @@ struct agent_watch {
     int64_t hurry_ms;
     int64_t hurried_ms; // when the last hurry began; monotonic
     struct cm_timer report;
+    bool takes_journal; // the hub does
+    bool journal_sent;  // a piece of it, which was not acknowledged
 
     struct cm_timer lateness; // when the next App may be late
     int64_t lateness_ms;      // monotonic
@@ -164,6 +179,23 @@ const struct agent_claim *watch_claim(const struct agent_watch *w, const struct 
 // watch_consider starts or ends the correction of an object.
 void watch_consider(struct agent_watch *w, struct seen *s);
 void watch_correct(void *watch); // the timer's
+
+// report.c: how an App and an object are now.
+Holdfast__V1__AppReport *watch_app_report(const struct agent_watch *w, struct cm_arena *arena,
+                                          const struct app *a);
+Holdfast__V1__ObjectReport *watch_object_report(struct cm_arena *a, const struct seen *s);
+Holdfast__V1__Health watch_health_of(enum agent_health health);
+Holdfast__V1__Applied watch_applied_of(enum agent_applied_state applied);
+
+// journal.c: watch_note_app and watch_note_object write down what is news, if the hub is away;
+// watch_note_untold does when it has just gone. watch_begin_journal begins to tell what was written
+// down; while it is owed there are no reports.
+void watch_note_app(struct agent_watch *w, struct app *a);
+void watch_note_object(struct agent_watch *w, const struct seen *s);
+void watch_note_untold(struct agent_watch *w);
+void watch_begin_journal(struct agent_watch *w, bool takes);
+void watch_tell_journal(struct agent_watch *w);
+bool watch_waits_for_journal(const struct agent_watch *w);
 
 void watch_forget_object(struct agent_watch *w, struct seen *s);
 void watch_forget_app(struct agent_watch *w, struct app *a);

@@ -71,6 +71,7 @@ void watch_dirty_app(struct agent_watch *w, struct app *a) {
         hurry(w);
     }
     dirty(w, &w->dirty_apps, &a->telling);
+    watch_note_app(w, a);
 }
 
 void watch_dirty_object(struct agent_watch *w, struct seen *s) {
@@ -88,7 +89,7 @@ static bool owes_anything(const struct agent_watch *w) {
 
 void watch_schedule(struct agent_watch *w) {
     if (!owes_anything(w) || !w->connected || w->shut || w->in_flight >= WINDOW ||
-        w->report.at != 0) {
+        w->report.at != 0 || watch_waits_for_journal(w)) {
         return;
     }
     int64_t gap_ms = w->hurry && w->hurry_ms < w->gap_ms ? w->hurry_ms : w->gap_ms;
@@ -128,7 +129,7 @@ static ProtobufCBinaryData hash_of(struct cm_arena *a, const struct cm_sha256 *h
     return (ProtobufCBinaryData){.len = sizeof(hash->bytes), .data = copy};
 }
 
-static Holdfast__V1__Health health_of(enum agent_health health) {
+Holdfast__V1__Health watch_health_of(enum agent_health health) {
     switch (health) {
     case AGENT_HEALTH_PROGRESSING:
         return HOLDFAST__V1__HEALTH__PROGRESSING;
@@ -143,7 +144,7 @@ static Holdfast__V1__Health health_of(enum agent_health health) {
     }
 }
 
-static Holdfast__V1__Applied applied_of(enum agent_applied_state applied) {
+Holdfast__V1__Applied watch_applied_of(enum agent_applied_state applied) {
     static const Holdfast__V1__Applied all[] = {
         [AGENT_APP_PENDING] = HOLDFAST__V1__APPLIED__PENDING,
         [AGENT_APP_APPLYING] = HOLDFAST__V1__APPLIED__APPLYING,
@@ -155,8 +156,8 @@ static Holdfast__V1__Applied applied_of(enum agent_applied_state applied) {
     return all[applied];
 }
 
-static Holdfast__V1__AppReport *app_report(const struct agent_watch *w, struct cm_arena *arena,
-                                           const struct app *a) {
+Holdfast__V1__AppReport *watch_app_report(const struct agent_watch *w, struct cm_arena *arena,
+                                          const struct app *a) {
     Holdfast__V1__AppReport *m = cm_arena_get(arena, sizeof(*m));
 
     holdfast__v1__app_report__init(m);
@@ -169,8 +170,8 @@ static Holdfast__V1__AppReport *app_report(const struct agent_watch *w, struct c
         return m;
     }
     m->bundle_sha256 = hash_of(arena, &a->bundle_sha256);
-    m->applied = a->has_state ? applied_of(a->applied) : HOLDFAST__V1__APPLIED__PENDING;
-    m->health = health_of(watch_app_health(w, a));
+    m->applied = a->has_state ? watch_applied_of(a->applied) : HOLDFAST__V1__APPLIED__PENDING;
+    m->health = watch_health_of(watch_app_health(w, a));
     CM_AUTOFREE char *why = watch_app_why(w, a);
     m->health_message = clip(arena, why, WIRE_MESSAGE_MAX);
     m->objects = (uint32_t)a->objects;
@@ -225,7 +226,7 @@ static Holdfast__V1__DriftEnd drift_end_of(enum drift_end end) {
     return all[end];
 }
 
-static Holdfast__V1__ObjectReport *object_report(struct cm_arena *a, const struct seen *s) {
+Holdfast__V1__ObjectReport *watch_object_report(struct cm_arena *a, const struct seen *s) {
     Holdfast__V1__ObjectReport *m = cm_arena_get(a, sizeof(*m));
     size_t fields = s->field_count < FIELDS_MAX ? s->field_count : FIELDS_MAX;
 
@@ -238,7 +239,7 @@ static Holdfast__V1__ObjectReport *object_report(struct cm_arena *a, const struc
         return m;
     }
     m->sha256 = hash_of(a, &s->sha256);
-    m->health = health_of(s->health);
+    m->health = watch_health_of(s->health);
     m->message = clip(a, message_of(s), WIRE_MESSAGE_MAX);
     m->drift_end = drift_end_of(s->ended);
     m->fought = s->fight == NULL ? 0 : s->correction->spent;
@@ -264,7 +265,7 @@ static bool has_room(const struct draft *d) {
 static void add_dirty(const struct agent_watch *w, struct draft *d) {
     for (struct cm_list *l = w->dirty_apps.next; l != &w->dirty_apps && has_room(d); l = l->next) {
         const struct app *a = CM_CONTAINER(l, struct app, telling.dirty);
-        Holdfast__V1__AppReport *m = app_report(w, d->arena, a);
+        Holdfast__V1__AppReport *m = watch_app_report(w, d->arena, a);
 
         d->bytes += protobuf_c_message_get_packed_size(&m->base);
         d->m.apps[d->m.n_apps++] = m;
@@ -272,7 +273,7 @@ static void add_dirty(const struct agent_watch *w, struct draft *d) {
     for (struct cm_list *l = w->dirty_objects.next; l != &w->dirty_objects && has_room(d);
          l = l->next) {
         const struct seen *s = CM_CONTAINER(l, struct seen, telling.dirty);
-        Holdfast__V1__ObjectReport *m = object_report(d->arena, s);
+        Holdfast__V1__ObjectReport *m = watch_object_report(d->arena, s);
 
         d->bytes += protobuf_c_message_get_packed_size(&m->base);
         d->m.objects[d->m.n_objects++] = m;
@@ -293,6 +294,7 @@ static void begin_draft(struct agent_watch *w, struct draft *d) {
     add_dirty(w, d);
     d->m.full_end = owes_full(w) && d->m.n_apps + d->m.n_objects == w->dirty_count;
     d->m.number = agent_cache_next_report(w->cache);
+    d->m.now_ms = cm_clock_unix_ms();
 }
 
 static void told(struct agent_watch *w, struct cm_list *list, size_t count, uint64_t number) {
@@ -331,7 +333,8 @@ static bool send_one(struct agent_watch *w) {
 void watch_report(void *watch) {
     struct agent_watch *w = watch;
 
-    while (w->connected && !w->shut && w->in_flight < WINDOW && owes_anything(w)) {
+    while (w->connected && !w->shut && w->in_flight < WINDOW && owes_anything(w) &&
+           !watch_waits_for_journal(w)) {
         if (!send_one(w)) {
             return; // agent_watch_can_send follows
         }
@@ -339,6 +342,7 @@ void watch_report(void *watch) {
 }
 
 void agent_watch_can_send(struct agent_watch *w) {
+    watch_tell_journal(w);
     watch_schedule(w);
 }
 
@@ -373,6 +377,7 @@ static bool redo_app(void *ctx, const char *name, void *value) {
     struct app *a = value;
 
     (void)name;
+    a->noted.told = a->noted.told || redo->watch->connected;
     if ((redo->full || a->telling.sent_in > redo->acked) && cm_list_empty(&a->telling.dirty)) {
         cm_list_append(&redo->watch->dirty_apps, &a->telling.dirty);
         redo->watch->dirty_count++;
@@ -388,18 +393,20 @@ void watch_redo(struct agent_watch *w) {
     watch_schedule(w);
 }
 
-void agent_watch_connected(struct agent_watch *w, bool full) {
+void agent_watch_connected(struct agent_watch *w, bool full, bool takes_journal) {
     w->connected = true;
     w->full = w->full || full;
     w->full_begun = false;
     w->full_ended = false;
     w->in_flight = 0;
+    watch_begin_journal(w, takes_journal);
     watch_redo(w);
 }
 
 void agent_watch_disconnected(struct agent_watch *w) {
     w->connected = false;
     cm_timer_stop(w->loop, &w->report);
+    watch_note_untold(w);
 }
 
 static bool settle_object(void *ctx, const char *key, void *value) {

@@ -297,6 +297,9 @@ void agent_watch_observed(void *watch, const struct agent_observation *what) {
     if (other_health || other_words || news != WATCH_NO_NEWS) {
         watch_dirty_object(w, s);
     }
+    if (news == WATCH_OTHER_DRIFT) {
+        watch_note_object(w, s);
+    }
     tell_whom_it_holds_up(w, s, other_health, other_words);
     if (s->health == AGENT_HEALTH_MISSING && w->apply != NULL && may_be_gone(w, s)) {
         agent_apply_forget(w->apply, s->key); // and now it is gone

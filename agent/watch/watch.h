@@ -6,7 +6,8 @@
 // interval while changes go on, and that the last App is applied, or well, soon again; at most 500
 // records in one. A record remembers the number of the
 // report that told it; what the hub has not acknowledged when the connection breaks is dirty again.
-// So nothing is queued: a report tells state, not history.
+// So nothing is queued: a report tells state, not history. Only while there is no hub what it would
+// have made history of goes into the cache's journal (journal.c), which is told before any report.
 //
 // Drift (and absence) of an App with `drift: correct` is put right by applying the object again, at
 // once the first time, then with growing pauses while somebody else keeps at it, and after a few
@@ -33,6 +34,8 @@ struct cm_loop;
 struct agent_watch_host {
     // send hands a packed Report to the connection; false: not now (agent_watch_can_send follows).
     bool (*send)(void *ctx, struct cm_buf *report);
+    // tell does the same with a packed Journal.
+    bool (*tell)(void *ctx, struct cm_buf *journal);
     void *ctx;
 };
 
@@ -47,10 +50,11 @@ void agent_watch_start(struct agent_watch *w, struct agent_apply *apply);
 void agent_watch_shut(struct agent_watch *w); // tells and corrects nothing more
 
 // From the connection. A connection that begins makes everything dirty that was told after `acked`;
-// with `full` the hub wants all there is.
-void agent_watch_connected(struct agent_watch *w, bool full);
+// with `full` the hub wants all there is. If it takes the journal it gets that first.
+void agent_watch_connected(struct agent_watch *w, bool full, bool takes_journal);
 void agent_watch_disconnected(struct agent_watch *w);
 void agent_watch_acked(struct agent_watch *w, const char *run, uint64_t number);
+void agent_watch_journal_acked(struct agent_watch *w, const char *run, uint64_t number);
 void agent_watch_can_send(struct agent_watch *w);
 
 // From the driver.

@@ -48,6 +48,7 @@ static void print_part(const char *before, const char *text, const char *after) 
 // "12:27:54  drift.found  eu-west-01/checkout  spec.replicas: 4 -> 9  (kubectl-edit)"
 static void print_line(struct ctl *c, const struct cm_json *event) {
     struct ctl_column time = {.member = "atMs", .type = CTL_TIME};
+    struct ctl_column happened = {.member = "happenedMs", .type = CTL_TIME};
     const char *kind = text_of(c, event, "kind");
     const char *cluster = text_of(c, event, "cluster");
     const char *app = text_of(c, event, "app");
@@ -61,6 +62,9 @@ static void print_line(struct ctl *c, const struct cm_json *event) {
     print_part("  at ", cm_arena_strndup(c->arena, revision, 8), "");
     print_part("  ", text_of(c, event, "message"), "");
     print_part("  (", text_of(c, event, "actor"), ")");
+    if (cm_json_int(cm_json_get(event, "happenedMs"), 0) > 0) { // told late
+        print_part("  happened ", ctl_cell_text(c->arena, event, &happened), "");
+    }
     (void)putchar('\n');
 }
 

@@ -89,7 +89,8 @@ static const struct ctl_column events[] = {
     {"TIME", "atMs", CTL_TIME, CTL_ALWAYS},       {"KIND", "kind", CTL_TEXT, CTL_ALWAYS},
     {"CLUSTER", "cluster", CTL_TEXT, CTL_ALWAYS}, {"APP", "app", CTL_TEXT, CTL_IF_ROOM},
     {"OBJECT", "key", CTL_TEXT, CTL_IF_WIDE},     {"REVISION", "revision", CTL_SHORT, CTL_IF_ROOM},
-    {"WHO", "actor", CTL_TEXT, CTL_IF_ROOM},      {"WHAT", "message", CTL_TEXT, CTL_ALWAYS},
+    {"WHO", "actor", CTL_TEXT, CTL_IF_ROOM},      {"HAPPENED", "happenedMs", CTL_TIME, CTL_IF_WIDE},
+    {"WHAT", "message", CTL_TEXT, CTL_ALWAYS},
 };
 
 static const struct ctl_column revisions[] = {

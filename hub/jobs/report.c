@@ -10,6 +10,7 @@
 #include "common/str.h"
 #include "hub/fleet/fleet.h"
 #include "hub/jobs/publication.h"
+#include "hub/jobs/report_work.h"
 #include "hub/jobs/store.h"
 #include "hub/store/db.h"
 #include "hub/store/events.h"
@@ -20,25 +21,21 @@
 #define DRIFT_EVENTS_MAX 100
 #define DRIFT_ROWS_MAX 10000
 
+// What changed so long before it was told is an event with its own time.
+#define LATE_MS 10000
+
 struct report_job {
     struct hub_store_job job;
-    struct cm_arena *arena;
-    const Holdfast__V1__Report *report;
-    const char *cluster;
+    struct report_work work;
     struct hub_report_done done;
-    struct hub_publication *in_force; // NULL: not known
-    const char **removed;
-    struct hub_report_result result;
-    size_t drift_room;   // how many more differences may be kept
-    size_t drift_events; // that were told
-    int64_t now_ms;
 };
 
-static enum cm_rc add_event(struct report_job *r, struct hub_db *db, const char *kind,
+static enum cm_rc add_event(struct report_work *r, struct hub_db *db, const char *kind,
                             const Holdfast__V1__AppReport *app, const char *message,
                             struct cm_err *err) {
     return hub_events_add(db,
                           &(struct hub_event){.at_ms = r->now_ms,
+                                              .happened_ms = r->happened_ms,
                                               .kind = kind,
                                               .cluster = r->cluster,
                                               .app = app->app,
@@ -48,7 +45,8 @@ static enum cm_rc add_event(struct report_job *r, struct hub_db *db, const char 
                           err);
 }
 
-static const char *applied_message(const struct report_job *r, const Holdfast__V1__AppReport *app) {
+static const char *applied_message(const struct report_work *r,
+                                   const Holdfast__V1__AppReport *app) {
     return app->message[0] != '\0' ? app->message
            : app->objects == 1     ? "1 object is applied"
                                : cm_arena_strf(r->arena, "%u objects are applied", app->objects);
@@ -93,7 +91,7 @@ static const char *health_kind(const struct hub_status_before *before,
     }
 }
 
-static enum cm_rc add_app_events(struct report_job *r, struct hub_db *db,
+static enum cm_rc add_app_events(struct report_work *r, struct hub_db *db,
                                  const struct hub_status_before *before,
                                  const Holdfast__V1__AppReport *app, struct cm_err *err) {
     const char *applied = applied_kind(before, app);
@@ -117,7 +115,7 @@ static void set_hash(struct cm_sha256 *out, const ProtobufCBinaryData *field) {
     }
 }
 
-static enum cm_rc put_app(struct report_job *r, struct hub_db *db,
+static enum cm_rc put_app(struct report_work *r, struct hub_db *db,
                           const Holdfast__V1__AppReport *app, struct cm_err *err) {
     struct hub_status_before before;
     struct hub_status_row row = {
@@ -145,7 +143,7 @@ static int order_gone(const void *app, const void *gone) {
     return strcmp(app, ((const struct hub_gone *)gone)->app);
 }
 
-static bool has_tombstone(const struct report_job *r, const char *app) {
+static bool has_tombstone(const struct report_work *r, const char *app) {
     if (r->in_force == NULL) {
         return true;
     }
@@ -154,7 +152,7 @@ static bool has_tombstone(const struct report_job *r, const char *app) {
            bsearch(app, d->gone, d->gone_count, sizeof(*d->gone), order_gone) != NULL;
 }
 
-static enum cm_rc remove_app(struct report_job *r, struct hub_db *db,
+static enum cm_rc remove_app(struct report_work *r, struct hub_db *db,
                              const Holdfast__V1__AppReport *app, struct cm_err *err) {
     bool awaited = has_tombstone(r, app->app);
     bool had;
@@ -167,17 +165,18 @@ static enum cm_rc remove_app(struct report_job *r, struct hub_db *db,
     return rc < 0 || !(had || awaited) ? rc : add_event(r, db, "app.removed", app, message, err);
 }
 
-static enum cm_rc add_drift_event(struct report_job *r, struct hub_db *db,
+static enum cm_rc add_drift_event(struct report_work *r, struct hub_db *db,
                                   const struct hub_drift_row *row, struct cm_err *err) {
     const char *actual = row->actual[0] != '\0' ? row->actual : "nothing";
 
-    if (++r->drift_events > DRIFT_EVENTS_MAX) {
+    if (++r->drift_events > r->drift_events_max) {
         return CM_OK;
     }
     const char *message = cm_arena_strf(r->arena, "%s: %s -> %s", row->path, row->desired, actual);
 
     return hub_events_add(db,
                           &(struct hub_event){.at_ms = r->now_ms,
+                                              .happened_ms = r->happened_ms,
                                               .kind = "drift.found",
                                               .cluster = r->cluster,
                                               .app = row->app,
@@ -204,7 +203,7 @@ static bool is_drift(const Holdfast__V1__FieldDrift *field) {
     return field->difference == HOLDFAST__V1__DIFFERENCE__FOREIGN;
 }
 
-static enum cm_rc put_drift(struct report_job *r, struct hub_db *db,
+static enum cm_rc put_drift(struct report_work *r, struct hub_db *db,
                             const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
     enum cm_rc rc = CM_OK;
 
@@ -229,7 +228,7 @@ static enum cm_rc put_drift(struct report_job *r, struct hub_db *db,
 }
 
 // Each difference that was not on record is an event.
-static enum cm_rc tell_new_drift(struct report_job *r, struct hub_db *db,
+static enum cm_rc tell_new_drift(struct report_work *r, struct hub_db *db,
                                  const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
     for (size_t i = 0; i < object->n_drift; i++) {
         const Holdfast__V1__FieldDrift *field = object->drift[i];
@@ -293,7 +292,7 @@ static const char *end_of(const Holdfast__V1__ObjectReport *object) {
     }
 }
 
-static enum cm_rc add_cleared_event(struct report_job *r, struct hub_db *db,
+static enum cm_rc add_cleared_event(struct report_work *r, struct hub_db *db,
                                     const struct cleared *c, struct cm_err *err) {
     size_t more = c->count < NAMES_MAX ? 0 : c->count - NAMES_MAX;
     const char *names = cm_str_get(&c->names);
@@ -304,6 +303,7 @@ static enum cm_rc add_cleared_event(struct report_job *r, struct hub_db *db,
 
     return hub_events_add(db,
                           &(struct hub_event){.at_ms = r->now_ms,
+                                              .happened_ms = r->happened_ms,
                                               .kind = "drift.cleared",
                                               .cluster = r->cluster,
                                               .app = c->object->app,
@@ -313,7 +313,7 @@ static enum cm_rc add_cleared_event(struct report_job *r, struct hub_db *db,
                           err);
 }
 
-static enum cm_rc tell_cleared(struct report_job *r, struct hub_db *db,
+static enum cm_rc tell_cleared(struct report_work *r, struct hub_db *db,
                                const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
     struct cleared c = {.object = object};
     enum cm_rc rc = hub_drift_paths(db, r->cluster, object->key, note_cleared, &c, err);
@@ -324,7 +324,7 @@ static enum cm_rc tell_cleared(struct report_job *r, struct hub_db *db,
 }
 
 // tell_fight tells that the agent leaves an object alone, unless that is on record.
-static enum cm_rc tell_fight(struct report_job *r, struct hub_db *db,
+static enum cm_rc tell_fight(struct report_work *r, struct hub_db *db,
                              const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
     uint32_t before = 0;
 
@@ -338,6 +338,7 @@ static enum cm_rc tell_fight(struct report_job *r, struct hub_db *db,
     return hub_events_add(
         db,
         &(struct hub_event){.at_ms = r->now_ms,
+                            .happened_ms = r->happened_ms,
                             .kind = "drift.fight",
                             .cluster = r->cluster,
                             .app = object->app,
@@ -347,7 +348,7 @@ static enum cm_rc tell_fight(struct report_job *r, struct hub_db *db,
         err);
 }
 
-static enum cm_rc put_object(struct report_job *r, struct hub_db *db,
+static enum cm_rc put_object(struct report_work *r, struct hub_db *db,
                              const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
     struct hub_object_row row = {
         .cluster = r->cluster,
@@ -384,23 +385,23 @@ static size_t count_drift(const Holdfast__V1__Report *report) {
     return count;
 }
 
-// What was told before it was too much, and how much more there is.
-static enum cm_rc tell_rest(struct report_job *r, struct hub_db *db, struct cm_err *err) {
-    if (r->drift_events <= DRIFT_EVENTS_MAX) {
+enum cm_rc hub_report_tell_rest(struct report_work *r, struct hub_db *db, struct cm_err *err) {
+    if (r->drift_events <= r->drift_events_max) {
         return CM_OK;
     }
     return hub_events_add(
         db,
         &(struct hub_event){.at_ms = r->now_ms,
+                            .happened_ms = r->happened_ms,
                             .kind = "drift.found",
                             .cluster = r->cluster,
                             .actor = "agent",
                             .message = cm_arena_strf(r->arena, "%zu more differences at once",
-                                                     r->drift_events - DRIFT_EVENTS_MAX)},
+                                                     r->drift_events - r->drift_events_max)},
         err);
 }
 
-static enum cm_rc find_room(struct report_job *r, struct hub_db *db, struct cm_err *err) {
+static enum cm_rc find_room(struct report_work *r, struct hub_db *db, struct cm_err *err) {
     size_t kept = 0;
     enum cm_rc rc = count_drift(r->report) > 0
                         ? hub_drift_count(db, r->cluster, DRIFT_ROWS_MAX, &kept, err)
@@ -410,7 +411,16 @@ static enum cm_rc find_room(struct report_job *r, struct hub_db *db, struct cm_e
     return rc;
 }
 
-static enum cm_rc put_all(struct report_job *r, struct hub_db *db, struct cm_err *err) {
+static int64_t happened(const struct report_work *r, int64_t at_ms) {
+    int64_t told_ms = r->report->now_ms;
+
+    if (r->journal_ms > 0) {
+        return r->journal_ms;
+    }
+    return at_ms > 0 && told_ms >= LATE_MS && at_ms <= told_ms - LATE_MS ? at_ms : 0;
+}
+
+enum cm_rc hub_report_put(struct report_work *r, struct hub_db *db, struct cm_err *err) {
     const Holdfast__V1__Report *report = r->report;
     enum cm_rc rc = find_room(r, db, err);
 
@@ -418,18 +428,19 @@ static enum cm_rc put_all(struct report_job *r, struct hub_db *db, struct cm_err
         rc = hub_status_full_begin(db, r->cluster, &r->result.marked, err);
     }
     for (size_t i = 0; rc == CM_OK && i < report->n_objects; i++) {
+        r->happened_ms = happened(r, report->objects[i]->at_ms);
         rc = put_object(r, db, report->objects[i], err);
     }
     for (size_t i = 0; rc == CM_OK && i < report->n_apps; i++) {
+        r->happened_ms = happened(r, report->apps[i]->at_ms);
         rc = report->apps[i]->removed ? remove_app(r, db, report->apps[i], err)
                                       : put_app(r, db, report->apps[i], err);
     }
-    rc = rc < 0 ? rc : tell_rest(r, db, err);
     return rc < 0 || !report->full_end ? rc : hub_status_full_end(db, r->cluster, r->now_ms, err);
 }
 
 static enum cm_rc run_report(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
-    struct report_job *r = CM_CONTAINER(job, struct report_job, job);
+    struct report_work *r = &CM_CONTAINER(job, struct report_job, job)->work;
     struct hub_report_mark last;
     enum cm_rc rc = hub_reports_last(db, r->cluster, &last, err);
 
@@ -439,35 +450,37 @@ static enum cm_rc run_report(struct hub_store_job *job, struct hub_db *db, struc
     if (strcmp(last.run, r->report->run) == 0 && r->report->number <= last.number) {
         return CM_OK; // committed before; the acknowledgement was lost
     }
-    rc = put_all(r, db, err);
+    rc = hub_report_put(r, db, err);
+    rc = rc < 0 ? rc : hub_report_tell_rest(r, db, err);
     return rc < 0 ? rc
                   : hub_reports_set(db, r->cluster, r->report->run, r->report->number,
                                     r->report->generation, r->now_ms, err);
 }
 
 static void report_done(struct hub_store_job *job, const struct cm_err *err) {
-    struct report_job *r = CM_CONTAINER(job, struct report_job, job);
+    struct report_job *j = CM_CONTAINER(job, struct report_job, job);
 
-    r->result.removed = r->removed;
-    r->done.done(r->done.ctx, err, &r->result);
-    hub_publication_unref(r->in_force);
-    cm_arena_free(r->arena);
-    free(r);
+    j->work.result.removed = j->work.removed;
+    j->done.done(j->done.ctx, err, &j->work.result);
+    hub_publication_unref(j->work.in_force);
+    cm_arena_free(j->work.arena);
+    free(j);
 }
 
 void hub_report_commit(struct hub_store *store, struct hub_publication *in_force,
                        const char *cluster, struct cm_arena *arena,
                        const Holdfast__V1__Report *report, const struct hub_report_done *done) {
-    struct report_job *r = cm_new(1, sizeof(*r));
+    struct report_job *j = cm_new(1, sizeof(*j));
 
-    r->job.run = run_report;
-    r->job.done = report_done;
-    r->arena = arena;
-    r->report = report;
-    r->cluster = cm_arena_strdup(arena, cluster);
-    r->done = *done;
-    r->in_force = in_force == NULL ? NULL : hub_publication_ref(in_force);
-    r->removed = cm_arena_get(arena, (report->n_apps + 1) * sizeof(*r->removed));
-    r->now_ms = cm_clock_unix_ms();
-    hub_store_submit(store, &r->job);
+    j->job.run = run_report;
+    j->job.done = report_done;
+    j->done = *done;
+    j->work.arena = arena;
+    j->work.report = report;
+    j->work.cluster = cm_arena_strdup(arena, cluster);
+    j->work.in_force = in_force == NULL ? NULL : hub_publication_ref(in_force);
+    j->work.removed = cm_arena_get(arena, (report->n_apps + 1) * sizeof(*j->work.removed));
+    j->work.drift_events_max = DRIFT_EVENTS_MAX;
+    j->work.now_ms = cm_clock_unix_ms();
+    hub_store_submit(store, &j->job);
 }

@@ -98,6 +98,8 @@ struct hub_sessions {
     struct cm_metric *metric_connected;
     struct cm_metric *metric_refused;
     struct cm_metric *metric_reports;
+    struct cm_metric *metric_journal;
+    struct cm_metric *metric_journal_lost;
     struct cm_metric *metric_degraded;
     struct cm_metric *metric_recovered;
     struct cm_metric *metric_blobs;

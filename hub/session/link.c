@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "hub/access/authority.h"
+#include "hub/jobs/journal.h"
 #include "hub/jobs/presence.h"
 #include "hub/jobs/publication.h"
 #include "hub/jobs/report.h"
@@ -199,6 +200,7 @@ static void send_welcome(struct hub_session *session, uint32_t protocol, bool fu
     welcome.now_ms = cm_clock_unix_ms();
     welcome.full_report = full_report;
     welcome.cluster_name = session->member->cluster;
+    welcome.journal = true;
     send_message(session, WIRE_WELCOME, &welcome.base);
 }
 
@@ -444,6 +446,96 @@ static enum cm_rc on_report(struct hub_session *session, const struct cm_net_fra
     return CM_OK;
 }
 
+// ---- The journal
+
+struct journal_ctx {
+    struct hub_session *session;
+    char *run;
+    uint64_t number; // of the last entry
+};
+
+static void count_journal(struct hub_sessions *s, const struct hub_journal_result *result) {
+    cm_metric_add(s->metric_journal, (int64_t)result->entries);
+    cm_metric_add(s->metric_journal_lost, (int64_t)result->dropped);
+    cm_metric_add(s->metric_degraded, (int64_t)result->degraded);
+    cm_metric_add(s->metric_recovered, (int64_t)result->recovered);
+}
+
+static void on_journaled(void *ctx, const struct cm_err *err,
+                         const struct hub_journal_result *result) {
+    struct journal_ctx *j = ctx;
+    struct hub_session *session = j->session;
+    Holdfast__V1__JournalAck ack;
+
+    holdfast__v1__journal_ack__init(&ack);
+    session->jobs--;
+    session->reports--;
+    if (err->code != CM_OK) {
+        cm_log(CM_LOG_WARN, "store.failed", err->msg, "cluster", cluster_of(session), NULL);
+        hub_session_goodbye(session, HOLDFAST__V1__GOODBYE__REASON__OVERLOADED,
+                            "the hub cannot write; try again");
+    } else {
+        count_journal(session->owner, result);
+        if (session->conn != NULL) {
+            ack.run = j->run;
+            ack.number = j->number;
+            send_message(session, WIRE_JOURNAL_ACK, &ack.base);
+        }
+    }
+    free(j->run);
+    free(j);
+    release(session);
+}
+
+static size_t cost_of_journal(const Holdfast__V1__Journal *journal, size_t size) {
+    size_t cost = REPORT_COST + size;
+
+    for (size_t i = 0; i < journal->n_entries; i++) {
+        const Holdfast__V1__JournalEntry *entry = journal->entries[i];
+
+        cost += REPORT_APP_COST;
+        cost += entry->object == NULL ? 0 : REPORT_DRIFT_COST * entry->object->n_drift;
+    }
+    return cost;
+}
+
+static enum cm_rc check_journal(const struct hub_session *session,
+                                const Holdfast__V1__Journal *journal, struct cm_err *err) {
+    for (size_t i = 0; i < journal->n_entries; i++) {
+        uint64_t number = journal->entries[i]->number;
+
+        if (number > COUNT_MAX || (i > 0 && number <= journal->entries[i - 1]->number)) {
+            return cm_fail(err, CM_EINVAL, "the numbers of a journal's entries do not count up");
+        }
+    }
+    return session->reports < REPORTS_MAX
+               ? CM_OK
+               : cm_fail(err, CM_EINVAL, "more than %d reports wait for their acknowledgement",
+                         REPORTS_MAX);
+}
+
+static enum cm_rc on_journal(struct hub_session *session, const struct cm_net_frame *frame,
+                             struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(UNPACK_BUDGET);
+    Holdfast__V1__Journal *journal = NULL;
+    enum cm_rc rc = WIRE_UNPACK(a, Holdfast__V1__Journal, holdfast__v1__journal, frame->payload,
+                                frame->size, &journal, err);
+
+    rc = rc < 0 ? rc : check_journal(session, journal, err);
+    if (rc < 0 || !is_allowed(session, cost_of_journal(journal, frame->size))) {
+        return rc;
+    }
+    struct journal_ctx *j = cm_new(1, sizeof(*j));
+    j->session = session;
+    j->run = cm_strdup(journal->run);
+    j->number = journal->n_entries == 0 ? 0 : journal->entries[journal->n_entries - 1]->number;
+    session->jobs++;
+    session->reports++;
+    hub_journal_commit(session->owner->config.store, session->member->cluster, CM_TAKE(a), journal,
+                       &(struct hub_journal_done){.done = on_journaled, .ctx = j});
+    return CM_OK;
+}
+
 static enum cm_rc on_found(struct hub_session *session, const struct cm_net_frame *frame,
                            struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(UNPACK_BUDGET);
@@ -485,6 +577,8 @@ static enum cm_rc handle(struct hub_session *session, const struct cm_net_frame 
         return on_report(session, frame, err);
     case WIRE_FOUND:
         return on_found(session, frame, err);
+    case WIRE_JOURNAL:
+        return on_journal(session, frame, err);
     default:
         return wire_is_skipped(frame->type)
                    ? CM_OK // of a newer agent

@@ -39,6 +39,12 @@ static void make_metrics(struct hub_sessions *s) {
                                            "Connections that were refused after the handshake.");
     s->metric_reports = cm_metrics_counter(m, "holdfast_reports_total", NULL,
                                            "Reports that were received from agents.");
+    s->metric_journal =
+        cm_metrics_counter(m, "holdfast_journal_entries_total", NULL,
+                           "Things that happened while an agent had no hub, and were told later.");
+    s->metric_journal_lost =
+        cm_metrics_counter(m, "holdfast_journal_lost_total", NULL,
+                           "Things that happened while an agent had no hub nor room to note them.");
     s->metric_degraded = cm_metrics_counter(m, "holdfast_apps_degraded_total", NULL,
                                             "How often an App became degraded on a cluster.");
     s->metric_recovered =

@@ -10,7 +10,7 @@
 // What agents can make happen, as often as they like.
 #define BY_AGENTS                                                                                  \
     "(kind GLOB 'app.*' OR kind GLOB 'drift.*'"                                                    \
-    " OR kind IN ('agent.connected', 'agent.disconnected', 'agent.too_old'))"
+    " OR kind IN ('agent.connected', 'agent.disconnected', 'agent.too_old', 'journal.gap'))"
 
 static const char *text(const char *s) {
     return s == NULL ? "" : s;
@@ -18,11 +18,12 @@ static const char *text(const char *s) {
 
 enum cm_rc hub_events_add(struct hub_db *db, const struct hub_event *event, struct cm_err *err) {
     static const char sql[] = "INSERT INTO event (at_ms, kind, cluster, app, key, revision, actor,"
-                              " message) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+                              " message, happened_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
-    return hub_db_run(db, err, sql, "ittttttt", event->at_ms, text(event->kind),
+    return hub_db_run(db, err, sql, "ittttttti", event->at_ms, text(event->kind),
                       text(event->cluster), text(event->app), text(event->key),
-                      text(event->revision), text(event->actor), text(event->message));
+                      text(event->revision), text(event->actor), text(event->message),
+                      event->happened_ms);
 }
 
 // ---- Trimming

@@ -3,7 +3,7 @@
 // Kinds (stable words): sync.resolved, sync.failed, sync.recovered, app.applied, app.failed,
 // app.recovered, app.degraded, app.healthy, app.removed, drift.found, drift.cleared, drift.fight,
 // agent.enrolled, agent.connected, agent.disconnected, agent.too_old, agent.revoked,
-// problem.found, problem.cleared, api.changed.
+// problem.found, problem.cleared, api.changed, journal.gap.
 //
 // Threads: a handle belongs to one thread at a time. Blocks.
 #pragma once
@@ -19,7 +19,8 @@ struct hub_db;
 
 // Strings may be NULL, which is the same as "".
 struct hub_event {
-    int64_t at_ms; // Unix time
+    int64_t at_ms;       // Unix time at which it became known
+    int64_t happened_ms; // when it happened by the agent's clock, if that was earlier; else 0
     const char *kind;
     const char *cluster;
     const char *app;

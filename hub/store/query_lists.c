@@ -221,7 +221,9 @@ static const struct hub_filter drift_filters[] = {
 
 static const struct hub_column event_columns[] = {
     {"number", "e.number", HUB_COLUMN_INT, "Its place in the order of all events."},
-    {"atMs", "e.at_ms", HUB_COLUMN_TIME, "When."},
+    {"atMs", "e.at_ms", HUB_COLUMN_TIME, "When it became known."},
+    {"happenedMs", "e.happened_ms", HUB_COLUMN_TIME,
+     "When it happened, by the agent's clock, if it became known only later; else 0."},
     {"kind", "e.kind", HUB_COLUMN_TEXT, "What kind of event, such as drift.found."},
     {"cluster", "e.cluster", HUB_COLUMN_TEXT, "The cluster, if it is about one."},
     {"app", "e.app", HUB_COLUMN_TEXT, "The App, if it is about one."},

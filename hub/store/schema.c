@@ -138,8 +138,17 @@ static const char *const step_10[] = {
     NULL,
 };
 
-static const char *const *const steps[] = {step_1, step_2, step_3, step_4, step_5,
-                                           step_6, step_7, step_8, step_9, step_10};
+static const char *const step_11[] = {
+    // When it happened by the agent's clock, if the hub heard of it only later. 0: it did not.
+    "ALTER TABLE event ADD COLUMN happened_ms INTEGER NOT NULL DEFAULT 0",
+    // Up to where the agent's journal is on record.
+    "ALTER TABLE presence ADD COLUMN journal_run TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE presence ADD COLUMN journal INTEGER NOT NULL DEFAULT 0",
+    NULL,
+};
+
+static const char *const *const steps[] = {step_1, step_2, step_3, step_4,  step_5, step_6,
+                                           step_7, step_8, step_9, step_10, step_11};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -176,7 +185,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 7",
                                               "PRAGMA user_version = 8",
                                               "PRAGMA user_version = 9",
-                                              "PRAGMA user_version = 10"};
+                                              "PRAGMA user_version = 10",
+                                              "PRAGMA user_version = 11"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -238,7 +238,8 @@ enum cm_rc hub_presence_seen(struct hub_db *db, const char *cluster, int64_t see
 
 enum cm_rc hub_presence_reset(struct hub_db *db, const char *cluster, struct cm_err *err) {
     return hub_db_run(db, err,
-                      "UPDATE presence SET generation = 0, run = '', report = 0 WHERE cluster = ?1",
+                      "UPDATE presence SET generation = 0, run = '', report = 0, journal_run = '',"
+                      " journal = 0 WHERE cluster = ?1",
                       "t", cluster);
 }
 
@@ -266,11 +267,10 @@ enum cm_rc hub_presence_all_offline(struct hub_db *db, int64_t now_ms, const cha
     return hub_db_commit(db, err);
 }
 
-enum cm_rc hub_reports_last(struct hub_db *db, const char *cluster, struct hub_report_mark *out,
-                            struct cm_err *err) {
+static enum cm_rc read_mark(struct hub_db *db, const char *sql, const char *cluster,
+                            struct hub_report_mark *out, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(
-        db, &stmt, err, "SELECT run, report FROM presence WHERE cluster = ?1", "t", cluster);
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "t", cluster);
 
     *out = (struct hub_report_mark){0};
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
@@ -282,6 +282,24 @@ enum cm_rc hub_reports_last(struct hub_db *db, const char *cluster, struct hub_r
         out->number = (uint64_t)hub_stmt_int(stmt, 1);
     }
     return rc;
+}
+
+enum cm_rc hub_reports_last(struct hub_db *db, const char *cluster, struct hub_report_mark *out,
+                            struct cm_err *err) {
+    return read_mark(db, "SELECT run, report FROM presence WHERE cluster = ?1", cluster, out, err);
+}
+
+enum cm_rc hub_journal_last(struct hub_db *db, const char *cluster, struct hub_report_mark *out,
+                            struct cm_err *err) {
+    return read_mark(db, "SELECT journal_run, journal FROM presence WHERE cluster = ?1", cluster,
+                     out, err);
+}
+
+enum cm_rc hub_journal_set(struct hub_db *db, const char *cluster,
+                           const struct hub_report_mark *mark, struct cm_err *err) {
+    return hub_db_run(db, err,
+                      "UPDATE presence SET journal_run = ?2, journal = ?3 WHERE cluster = ?1",
+                      "tti", cluster, mark->run, (int64_t)mark->number);
 }
 
 enum cm_rc hub_reports_set(struct hub_db *db, const char *cluster, const char *run, uint64_t number,

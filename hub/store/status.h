@@ -148,3 +148,9 @@ CM_MUSTUSE enum cm_rc hub_reports_last(struct hub_db *db, const char *cluster,
 CM_MUSTUSE enum cm_rc hub_reports_set(struct hub_db *db, const char *cluster, const char *run,
                                       uint64_t number, uint64_t generation, int64_t now_ms,
                                       struct cm_err *err);
+
+// hub_journal_last and hub_journal_set do the same for an agent's journal.
+CM_MUSTUSE enum cm_rc hub_journal_last(struct hub_db *db, const char *cluster,
+                                       struct hub_report_mark *out, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_journal_set(struct hub_db *db, const char *cluster,
+                                      const struct hub_report_mark *mark, struct cm_err *err);

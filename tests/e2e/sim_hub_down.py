@@ -2,6 +2,7 @@
 """While the hub is down agents keep their clusters as Git said, and tell afterwards what happened."""
 import pathlib
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
@@ -19,6 +20,7 @@ class HubDown(SimStory):
             **files("watched", m.config_map("watched", colour="green"), drift="report")}
 
     def test_without_a_hub_drift_is_corrected(self):
+        type(self).began_ms = time.time() * 1000
         self.hub.terminate()
         self.sim.ask("drift", "c01", KEPT, "data.colour", "red", "kubectl-edit")
         self.wait_data("c01", KEPT, {"colour": "green"})
@@ -36,6 +38,35 @@ class HubDown(SimStory):
         self.wait_drift(("c03", WATCHED, "data.colour"))
         self.assertEqual(self.drift()["c03", WATCHED, "data.colour"]["manager"], "night-shift")
         self.wait_event("drift.found", cluster="c03", actor="night-shift")
+
+    def test_what_was_over_before_it_came_back_is_told_with_its_time(self):
+        self.wait_event("drift.cleared", cluster="c01", message="data.colour: the agent put it right")
+        found, = self.events("drift.found", cluster="c01", key=KEPT)
+        cleared, = self.events("drift.cleared", cluster="c01", key=KEPT)
+        self.assertLess(found["number"], cleared["number"])
+        for event in (found, cleared):
+            self.assertTrue(self.began_ms < event["happenedMs"] < event["atMs"], event)
+        self.assertLessEqual(found["happenedMs"], cleared["happenedMs"])
+        self.assertIn("  happened ", self.hub.run("logs", "--cluster", "c01").stdout)
+        self.assertGreaterEqual(self.hub.metrics()["holdfast_journal_entries_total"], 2)
+        self.assertEqual(self.hub.metrics()["holdfast_journal_lost_total"], 0)
+
+    def test_it_is_told_once_whoever_is_killed_before_it_is_acknowledged(self):
+        self.hub.kill()
+        for colour in ("red", "blue", "white"):
+            self.sim.ask("drift", "c04", KEPT, "data.colour", colour, "painter")
+            self.wait_data("c04", KEPT, {"colour": "green"})
+        for _ in range(3):
+            self.hub.start_and_wait()
+            self.sim.restart("c04")
+            self.hub.kill()
+        self.hub.start_and_wait()
+        wait_for(lambda: len(self.events("drift.cleared", cluster="c04")) == 3, 20, "all of it")
+        told = self.events("drift.found", cluster="c04") + self.events("drift.cleared", cluster="c04")
+        told.sort(key=lambda event: event["number"])
+        self.assertEqual([event["kind"] for event in told], ["drift.found", "drift.cleared"] * 3)
+        self.assertEqual([event["message"].split()[-1] for event in told[::2]],
+                         ['"red"', '"blue"', '"white"'])
 
     def test_what_was_pushed_meanwhile_arrives(self):
         self.hub.terminate()

@@ -32,6 +32,10 @@ const ProtobufCMessageDescriptor *const all_messages[] = {
     &holdfast__v1__look__descriptor,
     &holdfast__v1__found__descriptor,
     &holdfast__v1__owned_object__descriptor,
+    &holdfast__v1__journal__descriptor,
+    &holdfast__v1__journal_entry__descriptor,
+    &holdfast__v1__journal_gap__descriptor,
+    &holdfast__v1__journal_ack__descriptor,
 };
 const size_t all_messages_count = sizeof(all_messages) / sizeof(all_messages[0]);
 

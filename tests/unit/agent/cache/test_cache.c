@@ -827,6 +827,107 @@ static void a_damaged_blob_is_not_given_out(void **state) {
     assert_false(agent_cache_has(f->cache, &name)); // so that it is asked for again
 }
 
+// ---- The journal
+
+struct journal_told {
+    char text[256];
+    uint64_t last;
+};
+
+static bool tell_entry(void *ctx, const struct agent_journal_entry *entry) {
+    struct journal_told *t = ctx;
+    size_t len = strlen(t->text);
+
+    assert_true(entry->number > t->last);
+    t->last = entry->number;
+    (void)snprintf(t->text + len, sizeof(t->text) - len, "%lld:%.*s ", (long long)entry->at_ms,
+                   (int)entry->size, (const char *)entry->bytes);
+    return true;
+}
+
+static struct journal_told journal_of(struct fixture *f) {
+    struct journal_told t = {.last = 0};
+
+    agent_cache_journal_each(f->cache, tell_entry, &t);
+    return t;
+}
+
+static void add_entry(struct fixture *f, int64_t at_ms, const char *text) {
+    agent_cache_journal_add(f->cache, at_ms, text, strlen(text));
+}
+
+static void the_journal_survives_restarts_and_snapshots_in_its_order(void **state) {
+    struct fixture *f = *state;
+
+    add_entry(f, 5, "a");
+    add_entry(f, 6, "b");
+    reopen(f);
+    assert_string_equal(journal_of(f).text, "5:a 6:b ");
+    agent_cache_snapshot(f->cache);
+    add_entry(f, 7, "c");
+    reopen(f);
+    assert_string_equal(journal_of(f).text, "5:a 6:b 7:c ");
+}
+
+static void what_was_told_is_dropped_for_good_and_numbers_go_on(void **state) {
+    struct fixture *f = *state;
+
+    add_entry(f, 5, "a");
+    uint64_t first = journal_of(f).last;
+    add_entry(f, 6, "b");
+    agent_cache_journal_told(f->cache, first);
+    assert_string_equal(journal_of(f).text, "6:b ");
+    uint64_t second = journal_of(f).last;
+    agent_cache_journal_told(f->cache, second);
+    reopen(f);
+    assert_int_equal(agent_cache_journal_count(f->cache), 0);
+    add_entry(f, 7, "c");
+    assert_true(journal_of(f).last > second);
+}
+
+static void what_there_is_no_room_for_is_a_gap(void **state) {
+    struct fixture *f = *state;
+
+    for (int i = 0; i < AGENT_JOURNAL_MAX + 3; i++) {
+        add_entry(f, 100 + i, "x");
+    }
+    for (int i = 0; i < 2; i++) {
+        const struct agent_journal_gap *gap = agent_cache_journal_gap(f->cache);
+
+        assert_int_equal(agent_cache_journal_count(f->cache), AGENT_JOURNAL_MAX);
+        assert_int_equal(gap->count, 3);
+        assert_int_equal(gap->from_ms, 100);
+        assert_int_equal(gap->to_ms, 102);
+        reopen(f);
+    }
+    agent_cache_journal_told(f->cache, agent_cache_journal_gap(f->cache)->number);
+    assert_int_equal(agent_cache_journal_gap(f->cache)->count, 0);
+    assert_int_equal(agent_cache_journal_count(f->cache), AGENT_JOURNAL_MAX);
+}
+
+static void large_entries_leave_room_for_the_rest_of_the_disk(void **state) {
+    CM_AUTOFREE char *large = cm_new(1, 100 * 1024);
+    struct fixture *f = *state;
+
+    for (int i = 0; i < 5; i++) {
+        agent_cache_journal_add(f->cache, i, large, 100 * 1024);
+    }
+    assert_int_equal(agent_cache_journal_count(f->cache), 2);
+    assert_int_equal(agent_cache_journal_gap(f->cache)->count, 3);
+}
+
+static void a_journal_that_nobody_takes_is_a_gap(void **state) {
+    struct fixture *f = *state;
+
+    add_entry(f, 5, "a");
+    add_entry(f, 6, "b");
+    agent_cache_journal_lose(f->cache);
+    reopen(f);
+    assert_int_equal(agent_cache_journal_count(f->cache), 0);
+    assert_int_equal(agent_cache_journal_gap(f->cache)->count, 2);
+    assert_int_equal(agent_cache_journal_gap(f->cache)->to_ms, 6);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -856,6 +957,11 @@ int main(void) {
         TEST(a_log_that_grows_is_replaced_by_itself),
         TEST(a_failing_disk_is_told_and_tried_again),
         TEST(a_damaged_blob_is_not_given_out),
+        TEST(the_journal_survives_restarts_and_snapshots_in_its_order),
+        TEST(what_was_told_is_dropped_for_good_and_numbers_go_on),
+        TEST(what_there_is_no_room_for_is_a_gap),
+        TEST(large_entries_leave_room_for_the_rest_of_the_disk),
+        TEST(a_journal_that_nobody_takes_is_a_gap),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

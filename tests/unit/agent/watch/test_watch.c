@@ -41,6 +41,8 @@ struct fixture {
     struct cm_arena *arena; // of the reports
     Holdfast__V1__Report *reports[REPORTS_MAX];
     size_t count;
+    Holdfast__V1__Journal *journal; // the last one
+    size_t journals;
     bool refuse;
     bool closed;
 };
@@ -59,6 +61,21 @@ static bool on_send(void *ctx, struct cm_buf *report) {
         fail_msg("%s", err.msg);
     }
     f->count++;
+    return true;
+}
+
+static bool on_tell(void *ctx, struct cm_buf *journal) {
+    struct fixture *f = ctx;
+    struct cm_err err;
+
+    if (f->refuse) {
+        return false;
+    }
+    if (WIRE_UNPACK(f->arena, Holdfast__V1__Journal, holdfast__v1__journal, journal->data,
+                    journal->size, &f->journal, &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+    f->journals++;
     return true;
 }
 
@@ -98,7 +115,7 @@ static void start(struct fixture *f, const struct test_app *app) {
 
 static int set_up(void **state) {
     struct fixture *f = cm_new(1, sizeof(*f));
-    const struct agent_watch_host host = {.send = on_send, .ctx = f};
+    const struct agent_watch_host host = {.send = on_send, .tell = on_tell, .ctx = f};
     struct cm_err err;
 
     cm_clock_fake(1000000);
@@ -221,7 +238,7 @@ static const struct test_app shop = {.name = "shop", .objects = objects, .object
 
 // connect begins a connection and acknowledges the full report that comes first.
 static void connect(struct fixture *f) {
-    agent_watch_connected(f->watch, false);
+    agent_watch_connected(f->watch, false, true);
     settle(f);
     assert_true(last(f)->full_end);
     agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
@@ -234,13 +251,36 @@ static const Holdfast__V1__AppReport *shop_in(const Holdfast__V1__Report *r) {
     return r->apps[0];
 }
 
+static const Holdfast__V1__JournalEntry *entry(const struct fixture *f, size_t at) {
+    assert_non_null(f->journal);
+    assert_true(at < f->journal->n_entries);
+    return f->journal->entries[at];
+}
+
+// acknowledge_journal is what a hub does with the last piece.
+static void acknowledge_journal(struct fixture *f) {
+    uint64_t number = entry(f, f->journal->n_entries - 1)->number;
+
+    agent_watch_journal_acked(f->watch, agent_cache_report_run(f->cache), number);
+    settle(f);
+}
+
+// come_back begins a connection and has the journal acknowledged.
+static void come_back(struct fixture *f) {
+    agent_watch_connected(f->watch, false, true);
+    settle(f);
+    if (agent_cache_journal_count(f->cache) > 0) {
+        acknowledge_journal(f);
+    }
+}
+
 // ---- The tests
 
 static void a_new_process_tells_everything_first(void **state) {
     struct fixture *f = *state;
 
     start(f, &shop);
-    agent_watch_connected(f->watch, false);
+    agent_watch_connected(f->watch, false, true);
     settle(f);
     assert_int_equal(f->count, 1);
     const Holdfast__V1__Report *r = last(f);
@@ -381,8 +421,7 @@ static void what_was_not_acknowledged_is_told_again(void **state) {
     agent_watch_disconnected(f->watch);
     size_t before = f->count;
     cm_clock_advance(INTERVAL_MS);
-    agent_watch_connected(f->watch, false);
-    settle(f);
+    come_back(f);
     assert_int_equal(f->count, before + 1);
     assert_false(last(f)->full);
     assert_int_equal(last(f)->n_objects, 1); // only what was told in that report
@@ -396,7 +435,7 @@ static void what_was_acknowledged_is_not_told_again(void **state) {
     connect(f);
     agent_watch_disconnected(f->watch);
     size_t before = f->count;
-    agent_watch_connected(f->watch, false);
+    agent_watch_connected(f->watch, false, true);
     settle(f);
     assert_int_equal(f->count, before);
 }
@@ -405,7 +444,7 @@ static void an_acknowledgement_of_another_run_counts_for_nothing(void **state) {
     struct fixture *f = *state;
 
     start(f, &shop);
-    agent_watch_connected(f->watch, false);
+    agent_watch_connected(f->watch, false, true);
     settle(f);
     agent_watch_acked(f->watch, "somebody-else", last(f)->number);
     agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number + 1);
@@ -428,7 +467,7 @@ static void a_hub_that_asks_gets_a_full_report_in_pieces(void **state) {
     connect(f);
     agent_watch_disconnected(f->watch);
     size_t first = f->count;
-    agent_watch_connected(f->watch, true);
+    agent_watch_connected(f->watch, true, true);
     settle(f);
     assert_true(f->count - first >= 3);
     for (size_t i = first; i < f->count; i++) {
@@ -879,7 +918,7 @@ static void the_commit_that_turns_drift_off_undoes_nothing(void **state) {
 static void nothing_is_told_in_full_before_the_inventory_is_known(void **state) {
     struct fixture *f = *state;
 
-    agent_watch_connected(f->watch, true);
+    agent_watch_connected(f->watch, true, true);
     cm_clock_advance(INTERVAL_MS);
     settle(f);
     assert_int_equal(f->count, 0);
@@ -1051,13 +1090,12 @@ static void an_object_that_is_gone_is_told_until_it_is_acknowledged(void **state
     assert_true(object_in(last(f), CFG)->removed);
     agent_watch_disconnected(f->watch);
     cm_clock_advance(INTERVAL_MS);
-    agent_watch_connected(f->watch, false);
-    settle(f);
+    come_back(f);
     assert_true(object_in(last(f), CFG)->removed);
     agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
     agent_watch_disconnected(f->watch);
     size_t before = f->count;
-    agent_watch_connected(f->watch, false);
+    agent_watch_connected(f->watch, false, true);
     settle(f);
     assert_int_equal(f->count, before);
     agent_watch_counts_get(f->watch, &counts);
@@ -1137,10 +1175,153 @@ static void what_is_no_text_is_mended_before_it_is_told(void **state) {
     assert_string_equal(object_in(last(f), CFG)->message, "cut in the middle: ??");
 }
 
+// ---- Without a hub
+
+// go_away begins with an App that is well, and known to be so.
+static void go_away(struct fixture *f) {
+    start(f, &shop);
+    connect(f);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, NULL);
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
+    settle(f);
+    agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
+    agent_watch_disconnected(f->watch);
+    assert_int_equal(agent_cache_journal_count(f->cache), 0);
+}
+
+static void what_happens_without_a_hub_is_told_in_its_order_with_its_times(void **state) {
+    struct fixture *f = *state;
+
+    go_away(f);
+    int64_t fell_ms = cm_clock_unix_ms();
+    observe(f, SVC, AGENT_HEALTH_DEGRADED, NULL);
+    cm_clock_advance(3600000);
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
+    cm_clock_advance(60000);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a");
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, NULL);
+    agent_watch_connected(f->watch, false, true);
+    settle(f);
+    assert_int_equal(f->journals, 1);
+    assert_int_equal(f->journal->n_entries, 4);
+    assert_int_equal(entry(f, 0)->app->health, HOLDFAST__V1__HEALTH__DEGRADED);
+    assert_int_equal(entry(f, 0)->at_ms, fell_ms);
+    assert_int_equal(entry(f, 1)->app->health, HOLDFAST__V1__HEALTH__HEALTHY);
+    assert_int_equal(entry(f, 1)->at_ms, fell_ms + 3600000);
+    assert_int_equal(entry(f, 2)->object->n_drift, 1);
+    assert_int_equal(entry(f, 3)->object->n_drift, 0);
+    assert_true(entry(f, 3)->number > entry(f, 2)->number);
+}
+
+static void no_report_comes_before_the_journal_is_acknowledged(void **state) {
+    struct fixture *f = *state;
+
+    go_away(f);
+    observe(f, SVC, AGENT_HEALTH_DEGRADED, NULL);
+    size_t before = f->count;
+    agent_watch_connected(f->watch, false, true);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_int_equal(f->journals, 1);
+    assert_int_equal(f->count, before);
+    agent_watch_journal_acked(f->watch, "somebody-else", entry(f, 0)->number);
+    settle(f);
+    assert_int_equal(f->count, before);
+    acknowledge_journal(f);
+    assert_int_equal(f->count, before + 1);
+    assert_int_equal(agent_cache_journal_count(f->cache), 0);
+    assert_int_equal(last(f)->apps[0]->health, HOLDFAST__V1__HEALTH__DEGRADED);
+}
+
+static void a_journal_that_was_not_acknowledged_is_told_again_with_its_numbers(void **state) {
+    struct fixture *f = *state;
+
+    go_away(f);
+    observe(f, SVC, AGENT_HEALTH_DEGRADED, NULL);
+    agent_watch_connected(f->watch, false, true);
+    settle(f);
+    uint64_t number = entry(f, 0)->number;
+    agent_watch_disconnected(f->watch);
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
+    agent_watch_connected(f->watch, false, true);
+    settle(f);
+    assert_int_equal(f->journals, 2);
+    assert_int_equal(entry(f, 0)->number, number);
+    assert_int_equal(entry(f, f->journal->n_entries - 1)->app->health,
+                     HOLDFAST__V1__HEALTH__HEALTHY);
+}
+
+static void what_a_new_process_finds_well_is_no_news(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, NULL);
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
+    settle(f);
+    assert_int_equal(agent_cache_journal_count(f->cache), 0);
+    observe(f, SVC, AGENT_HEALTH_DEGRADED, NULL);
+    assert_int_equal(agent_cache_journal_count(f->cache), 1);
+}
+
+static void what_was_under_way_as_the_link_was_lost_is_noted_when_it_ends(void **state) {
+    struct fixture *f = *state;
+
+    go_away(f);
+    agent_watch_connected(f->watch, false, true);
+    observe(f, SVC, AGENT_HEALTH_PROGRESSING, NULL);
+    agent_watch_disconnected(f->watch);
+    size_t before = agent_cache_journal_count(f->cache);
+    agent_watch_app_state(f->watch, &(struct agent_app_state){.app = "shop",
+                                                              .revision = "c2",
+                                                              .bundle_sha256 = {{9}},
+                                                              .applied = AGENT_APP_APPLYING,
+                                                              .message = ""});
+    assert_int_equal(agent_cache_journal_count(f->cache), before);
+    agent_watch_app_state(f->watch, &(struct agent_app_state){.app = "shop",
+                                                              .revision = "c2",
+                                                              .bundle_sha256 = {{9}},
+                                                              .applied = AGENT_APP_FAILED,
+                                                              .message = "no room"});
+    agent_watch_connected(f->watch, false, true);
+    settle(f);
+    const Holdfast__V1__AppReport *failed = entry(f, f->journal->n_entries - 1)->app;
+    assert_int_equal(failed->applied, HOLDFAST__V1__APPLIED__FAILED);
+    assert_string_equal(failed->message, "no room");
+    assert_int_equal(failed->bundle_sha256.data[0], 9);
+}
+
+static void a_hub_that_takes_no_journal_gets_reports_and_the_next_one_a_gap(void **state) {
+    struct fixture *f = *state;
+
+    go_away(f);
+    observe(f, SVC, AGENT_HEALTH_DEGRADED, NULL);
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
+    size_t before = f->count;
+    agent_watch_connected(f->watch, false, false);
+    settle(f);
+    assert_int_equal(f->journals, 0);
+    assert_int_equal(f->count, before + 1);
+    agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
+    agent_watch_disconnected(f->watch);
+    agent_watch_connected(f->watch, false, true);
+    settle(f);
+    assert_int_equal(f->journal->n_entries, 1);
+    assert_int_equal(entry(f, 0)->gap->count, 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
         TEST(a_new_process_tells_everything_first),
+        TEST(what_happens_without_a_hub_is_told_in_its_order_with_its_times),
+        TEST(no_report_comes_before_the_journal_is_acknowledged),
+        TEST(a_journal_that_was_not_acknowledged_is_told_again_with_its_numbers),
+        TEST(what_a_new_process_finds_well_is_no_news),
+        TEST(what_was_under_way_as_the_link_was_lost_is_noted_when_it_ends),
+        TEST(a_hub_that_takes_no_journal_gets_reports_and_the_next_one_a_gap),
         TEST(the_first_change_is_told_at_once_and_the_next_are_gathered),
         TEST(what_goes_on_is_gathered_for_the_whole_interval),
         TEST(the_end_of_many_changes_is_told_soon),

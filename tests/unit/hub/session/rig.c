@@ -273,6 +273,9 @@ static void take(struct peer *p, uint16_t type, const ProtobufCMessage *m) {
     case WIRE_BLOB:
         keep_blob(p, (const Holdfast__V1__Blob *)m);
         break;
+    case WIRE_JOURNAL_ACK:
+        p->journaled = ((const Holdfast__V1__JournalAck *)m)->number;
+        break;
     case WIRE_REPORT_ACK:
         p->acknowledged = ((const Holdfast__V1__ReportAck *)m)->number;
         break;
@@ -294,6 +297,7 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
         [WIRE_PONG] = &holdfast__v1__pong__descriptor,
         [WIRE_DESIRED] = &holdfast__v1__desired__descriptor,
         [WIRE_BLOB] = &holdfast__v1__blob__descriptor,
+        [WIRE_JOURNAL_ACK] = &holdfast__v1__journal_ack__descriptor,
         [WIRE_REPORT_ACK] = &holdfast__v1__report_ack__descriptor,
         [WIRE_SYNC] = &holdfast__v1__sync__descriptor,
         [WIRE_LOOK] = &holdfast__v1__look__descriptor,
@@ -453,6 +457,23 @@ void rig_want(struct peer *p, const struct cm_sha256 *names, size_t count) {
     m.sha256 = list;
     m.n_sha256 = count;
     rig_send(p, WIRE_WANT, &m.base);
+}
+
+void rig_journal(struct peer *p, uint64_t first, uint64_t second) {
+    Holdfast__V1__Journal m;
+    Holdfast__V1__JournalEntry one;
+    Holdfast__V1__JournalEntry two;
+    Holdfast__V1__JournalEntry *entries[] = {&one, &two};
+
+    holdfast__v1__journal__init(&m);
+    holdfast__v1__journal_entry__init(&one);
+    holdfast__v1__journal_entry__init(&two);
+    one.number = first;
+    two.number = second;
+    m.run = run_text;
+    m.entries = entries;
+    m.n_entries = 2;
+    rig_send(p, WIRE_JOURNAL, &m.base);
 }
 
 void rig_report(struct peer *p, uint64_t number) {

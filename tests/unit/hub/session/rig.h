@@ -55,6 +55,7 @@ struct peer {
     size_t frames[64];     // by type
     uint64_t generation;   // of the last Desired
     uint64_t acknowledged; // report
+    uint64_t journaled;    // entry of the journal
     uint32_t look;         // id of the last one
     int goodbye;           // its reason
     bool full_report;      // asked for by Welcome
@@ -76,7 +77,8 @@ void rig_hello_speaking(struct peer *p, uint32_t min, uint32_t max); // versions
 void rig_hello_broken(struct peer *p, const struct hub_publication *held); // a part is lost
 void rig_want(struct peer *p, const struct cm_sha256 *names, size_t count);
 void rig_report(struct peer *p, uint64_t number);
-void rig_report_full(struct peer *p, uint64_t number, bool ends); // of nothing
+void rig_journal(struct peer *p, uint64_t first, uint64_t second); // two entries that say nothing
+void rig_report_full(struct peer *p, uint64_t number, bool ends);  // of nothing
 void rig_ping(struct peer *p);
 
 // rig_until turns all loops until the condition holds, or fails the test after a while.

@@ -353,6 +353,29 @@ static void a_report_is_acknowledged_after_the_commit_and_not_before(void **stat
     assert_int_equal(rig_count(r, "SELECT report FROM presence"), 1);
 }
 
+static void a_journal_is_acknowledged_after_the_commit_and_not_before(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+
+    rig_hold(r);
+    rig_journal(paris, 3, 7);
+    rig_ping(paris); // so the journal has been read
+    assert_int_equal(paris->frames[WIRE_JOURNAL_ACK], 0);
+    rig_release(r);
+    RIG_UNTIL(r, paris->frames[WIRE_JOURNAL_ACK] == 1);
+    assert_int_equal(paris->journaled, 7);
+    assert_int_equal(rig_count(r, "SELECT journal FROM presence"), 7);
+}
+
+static void a_journal_whose_numbers_do_not_count_up_ends_the_link(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+
+    rig_journal(paris, 7, 7);
+    RIG_UNTIL(r, paris->closed);
+    assert_int_equal(paris->goodbye, HOLDFAST__V1__GOODBYE__REASON__PROTOCOL);
+}
+
 static void too_many_reports_at_once_end_the_link(void **state) {
     struct rig *r = *state;
     struct peer *paris = rig_connect(r, "paris-1", PARIS);
@@ -756,6 +779,8 @@ int main(void) {
         RIG_TEST(who_connects_again_replaces_himself),
         RIG_TEST(who_connects_again_and_breaks_off_is_not_shown_as_connected),
         RIG_TEST(a_report_is_acknowledged_after_the_commit_and_not_before),
+        RIG_TEST(a_journal_is_acknowledged_after_the_commit_and_not_before),
+        RIG_TEST(a_journal_whose_numbers_do_not_count_up_ends_the_link),
         RIG_TEST(too_many_reports_at_once_end_the_link),
         RIG_TEST(a_full_report_within_another_ends_the_link),
         RIG_TEST(each_row_that_a_full_report_marks_is_charged),

@@ -1,0 +1,122 @@
+#include "hub/jobs/journal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/clock.h"
+#include "common/list.h"
+#include "common/mem.h"
+#include "hub/jobs/report_work.h"
+#include "hub/jobs/store.h"
+#include "hub/store/events.h"
+#include "hub/store/status.h"
+
+#define DRIFT_EVENTS_MAX 1000 // of one Journal
+
+struct journal_job {
+    struct hub_store_job job;
+    struct report_work work;
+    const Holdfast__V1__Journal *journal;
+    struct hub_journal_done done;
+    struct hub_journal_result result;
+};
+
+static enum cm_rc put_gap(struct journal_job *j, struct hub_db *db,
+                          const Holdfast__V1__JournalEntry *entry, struct cm_err *err) {
+    const Holdfast__V1__JournalGap *gap = entry->gap;
+    char from[CM_CLOCK_TEXT_MAX];
+    char to[CM_CLOCK_TEXT_MAX];
+
+    cm_clock_format(gap->from_ms, from);
+    cm_clock_format(entry->at_ms, to);
+    const char *message = cm_arena_strf(
+        j->work.arena,
+        "%llu things that happened from %s to %s are not known: the agent had no room "
+        "for them",
+        (unsigned long long)gap->count, from, to);
+    j->result.dropped += gap->count;
+    return hub_events_add(db,
+                          &(struct hub_event){.at_ms = j->work.now_ms,
+                                              .happened_ms = gap->from_ms > 0 ? gap->from_ms : 0,
+                                              .kind = "journal.gap",
+                                              .cluster = j->work.cluster,
+                                              .actor = "agent",
+                                              .message = message},
+                          err);
+}
+
+// put_state: that an App is gone is told by a report, which a tombstone waits for.
+static enum cm_rc put_state(struct journal_job *j, struct hub_db *db,
+                            const Holdfast__V1__JournalEntry *entry, struct cm_err *err) {
+    Holdfast__V1__AppReport *app = entry->app;
+    Holdfast__V1__ObjectReport *object = entry->object;
+    Holdfast__V1__Report report;
+
+    holdfast__v1__report__init(&report);
+    report.apps = &app;
+    report.n_apps = app == NULL || app->removed ? 0 : 1;
+    report.objects = &object;
+    report.n_objects = object == NULL ? 0 : 1;
+    j->work.report = &report;
+    j->work.journal_ms = entry->at_ms > 0 ? entry->at_ms : 1;
+    return hub_report_put(&j->work, db, err);
+}
+
+static enum cm_rc put_entries(struct journal_job *j, struct hub_db *db,
+                              struct hub_report_mark *mark, struct cm_err *err) {
+    enum cm_rc rc = CM_OK;
+
+    for (size_t i = 0; rc == CM_OK && i < j->journal->n_entries; i++) {
+        const Holdfast__V1__JournalEntry *entry = j->journal->entries[i];
+
+        if (entry->number <= mark->number) {
+            continue;
+        }
+        rc = entry->gap != NULL ? put_gap(j, db, entry, err) : put_state(j, db, entry, err);
+        mark->number = entry->number;
+        j->result.entries += entry->gap == NULL ? 1 : 0;
+    }
+    return rc;
+}
+
+static enum cm_rc run_journal(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    struct journal_job *j = CM_CONTAINER(job, struct journal_job, job);
+    struct hub_report_mark mark;
+    enum cm_rc rc = hub_journal_last(db, j->work.cluster, &mark, err);
+
+    if (rc == CM_OK && strcmp(mark.run, j->journal->run) != 0) {
+        mark = (struct hub_report_mark){.number = 0};
+        (void)snprintf(mark.run, sizeof(mark.run), "%s", j->journal->run);
+    }
+    rc = rc < 0 ? rc : put_entries(j, db, &mark, err);
+    rc = rc < 0 ? rc : hub_report_tell_rest(&j->work, db, err);
+    return rc < 0 ? rc : hub_journal_set(db, j->work.cluster, &mark, err);
+}
+
+static void journal_done(struct hub_store_job *job, const struct cm_err *err) {
+    struct journal_job *j = CM_CONTAINER(job, struct journal_job, job);
+
+    j->result.degraded = j->work.result.degraded;
+    j->result.recovered = j->work.result.recovered;
+    j->done.done(j->done.ctx, err, &j->result);
+    cm_arena_free(j->work.arena);
+    free(j);
+}
+
+void hub_journal_commit(struct hub_store *store, const char *cluster, struct cm_arena *arena,
+                        const Holdfast__V1__Journal *journal, const struct hub_journal_done *done) {
+    struct journal_job *j = cm_new(1, sizeof(*j));
+
+    j->job.run = run_journal;
+    j->job.done = journal_done;
+    j->journal = journal;
+    j->done = *done;
+    j->work.arena = arena;
+    j->work.cluster = cm_arena_strdup(arena, cluster);
+    j->work.removed = cm_arena_get(arena, sizeof(*j->work.removed));
+    j->work.drift_events_max = DRIFT_EVENTS_MAX;
+    j->work.now_ms = cm_clock_unix_ms();
+    hub_store_submit(store, &j->job);
+}
