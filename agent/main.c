@@ -10,6 +10,7 @@
 #include "agent/kube/kube.h"
 #include "agent/memory.h"
 #include "agent/sim/sim.h"
+#include "common/harden.h"
 #include "common/http/http.h"
 #include "common/log.h"
 #include "common/loop.h"
@@ -130,6 +131,7 @@ int main(int argc, char **argv) {
     enum cm_rc rc = CM_OK;
 
     agent_memory_set();
+    cm_harden();
     if (agent_options_load(argc, argv, &p.options, &err) < 0 ||
         cm_log_configure(p.options.log_level, p.options.log_format, &err) < 0) {
         (void)fprintf(stderr, "holdfast-agent: %s\n", err.msg);

@@ -7,6 +7,7 @@ find_package(SQLite3 REQUIRED)                                            # hub/
 find_package(nng REQUIRED)                                                # common/net
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)                 # common
 pkg_check_modules(GIT2 REQUIRED IMPORTED_TARGET libgit2)                  # hub/repo
+pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)            # hub/repo
 pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)      # hub/api
 pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)      # proto
 find_program(PROTOC_C protoc-c REQUIRED)

@@ -1,3 +1,9 @@
+include(CheckCCompilerFlag)
+include(CheckPIESupported)
+check_c_compiler_flag(-fcf-protection=full HOLDFAST_CET) # x86: jumps and returns go where they may
+check_pie_supported(LANGUAGES C)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
 # Everything that is compiled gets the same warnings and sees the same include root.
 add_library(build_flags INTERFACE)
 target_include_directories(build_flags INTERFACE ${PROJECT_SOURCE_DIR})
@@ -5,7 +11,8 @@ target_compile_definitions(build_flags INTERFACE _GNU_SOURCE HOLDFAST_VERSION="$
 target_compile_options(build_flags INTERFACE
     -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef
     -Wpointer-arith -Wcast-qual -Wwrite-strings -Wconversion -Wno-sign-conversion
-    -fstack-protector-strong -fno-strict-aliasing
+    -fstack-protector-strong -fstack-clash-protection -fno-strict-aliasing
+    $<$<BOOL:${HOLDFAST_CET}>:-fcf-protection=full>
     $<$<BOOL:${HOLDFAST_WERROR}>:-Werror>)
 target_link_options(build_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
 if(HOLDFAST_SANITIZE)
@@ -13,7 +20,7 @@ if(HOLDFAST_SANITIZE)
     target_link_options(build_flags INTERFACE -fsanitize=${HOLDFAST_SANITIZE})
 else()
     # _FORTIFY_SOURCE hides accesses from the sanitizers, so it goes only where they are not.
-    target_compile_definitions(build_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>)
+    target_compile_definitions(build_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=3>)
 endif()
 
 # add_module(hub_store SOURCES a.c b.c USES common) makes one folder a library.

@@ -4,7 +4,8 @@
 //            "cluster", name, "since_ms", cm_log_int(42000, buf), NULL);
 //
 // prints  time=… level=warn id=agent.silent cluster=paris-1 since_ms=42000 msg="no heartbeat …"
-// or the same as a JSON object. An id is stable and listed with its meaning in docs. Values are
+// or the same as a JSON object. An id is stable and listed with its meaning in
+// deploy/reference/logs.md. Values are
 // quoted, control characters escaped, and cut at 512 bytes. Lines of the same id above 20 within a
 // second are counted and said once.
 //

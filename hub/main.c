@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/harden.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "hub/config/config.h"
@@ -23,6 +24,7 @@ int main(int argc, char **argv) {
     enum cm_rc rc = CM_OK;
 
     hub_repo_child_main(argc, argv);
+    cm_harden();
     if (hub_config_load(argc, argv, &config, &err) < 0 ||
         cm_log_configure(config.log_level, config.log_format, &err) < 0) {
         (void)fprintf(stderr, "holdfast-hub: %s\n", err.msg);

@@ -14,6 +14,7 @@
 #include "common/arena.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "hub/repo/filter.h"
 #include "hub/repo/git.h"
 #include "hub/repo/mirror.h"
 
@@ -143,13 +144,16 @@ static void serve(void) {
 
     if (read_all(&text, &answer.err) == CM_OK &&
         hub_request_read(a, cm_str_get(&text), text.len, &request, &answer.err) == CM_OK &&
-        confine(&request.limits, &answer.err) == CM_OK) {
+        confine(&request.limits, &answer.err) == CM_OK && hub_filter_set(&answer.err) == CM_OK) {
         if (getppid() != request.parent) {
             return; // it died before we asked to be told
         }
         work(&request, &answer);
     }
     reply(&answer);
+    if (text.data != NULL) {
+        explicit_bzero(text.data, text.len); // it has credentials
+    }
 }
 
 void hub_repo_child_main(int argc, char **argv) {

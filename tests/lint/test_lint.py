@@ -7,6 +7,7 @@ import unittest
 import headers
 import layers
 import lengths
+import logs
 import messages
 import metrics
 import words
@@ -27,6 +28,31 @@ def include(here, what, there=None):
     if there:
         files[there] = "#pragma once\n"
     return check(layers, files)
+
+
+class Logs(unittest.TestCase):
+    ROW = "| `a.done` | hub | warn | It is done. |\n"
+    LINE = 'cm_log(CM_LOG_WARN, "a.done", "done", "what", name(1, "x.y"), NULL);'
+
+    def check(self, code=LINE, table=ROW):
+        return check(logs, {"hub/a.c": code, "deploy/reference/logs.md": table})
+
+    def test_each_id_has_its_row_and_each_row_its_line(self):
+        self.assertEqual(self.check(), [])
+        self.assertEqual(self.check(table=""), ["deploy/reference/logs.md: no row for a.done"])
+        self.assertEqual(self.check(code=""), ["deploy/reference/logs.md: nothing logs a.done"])
+
+    def test_what_developers_see_only_needs_no_row(self):
+        self.assertEqual(self.check(self.LINE + 'cm_log(CM_LOG_DEBUG, "a.look", "x", NULL);'), [])
+
+    def test_programs_and_levels_are_right(self):
+        self.assertEqual(self.check(self.LINE.replace("WARN", "ERROR")),
+                         ["deploy/reference/logs.md: a.done is of hub at error"])
+        self.assertEqual(self.check(table=self.ROW.replace("hub", "agent")),
+                         ["deploy/reference/logs.md: a.done is of hub at warn"])
+
+    def test_an_id_stands_in_the_call(self):
+        self.assertEqual(len(self.check(self.LINE + "cm_log(CM_LOG_WARN, id, why, NULL);")), 1)
 
 
 class Metrics(unittest.TestCase):
