@@ -229,7 +229,7 @@ bool kube_drift_is_mark(const char *path) {
 
 // sort_rules finds which rule each difference is under.
 static const size_t *sort_rules(const struct finding *f, const struct cm_differences *all) {
-    struct kube_spare_ctx ctx = {f->c->live, "", f->c->holding};
+    struct kube_spare_ctx ctx = {f->c->live, f->c->manager, f->c->holding};
     struct cm_spare spare = kube_drift_spare(&ctx, f->c->rules, f->c->rule_count);
     size_t *rules = cm_arena_get(f->a, (all->count + 1) * sizeof(*rules));
 
@@ -240,6 +240,21 @@ static const size_t *sort_rules(const struct finding *f, const struct cm_differe
         rules[i] = none ? 0 : rules[i] + 1;
     }
     return rules;
+}
+
+// drop_beside drops what differs only because others have put more into a list of which everybody
+// has his own elements.
+static void drop_beside(const struct kube_comparison *c, struct cm_differences *all) {
+    size_t kept = 0;
+
+    for (size_t i = 0; i < all->count; i++) {
+        const struct cm_difference *d = &all->items[i];
+
+        if (!cm_object_has_beside(c->live, d->path, c->manager, d->desired, d->actual)) {
+            all->items[kept++] = *d;
+        }
+    }
+    all->count = kept;
 }
 
 // add_those adds the differences that are noise, or that are not.
@@ -272,6 +287,7 @@ static void add_rights(const struct finding *f, const struct cm_differences *wit
         return;
     }
     cm_object_diff(f->a, f->c->desired, f->c->live, LOOKED_AT, &all);
+    drop_beside(f->c, &all);
     for (size_t i = 0; i < all.count; i++) {
         if (!has_path(without, all.items[i].path)) {
             add_field(f, &all.items[i], AGENT_DIFFERENCE_RIGHT, 0);
@@ -285,6 +301,7 @@ void kube_drift_find(struct cm_arena *a, const struct kube_comparison *c, struct
 
     *out = (struct kube_drift){0};
     cm_object_diff(a, c->given, c->live, LOOKED_AT, &all);
+    drop_beside(c, &all);
     const size_t *rules = all.count == 0 ? NULL : sort_rules(&f, &all);
     add_those(&f, &all, rules, false);
     add_rights(&f, &all);

@@ -334,7 +334,8 @@ static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
     if (has_note && baseline.once) {
         return COMPARED;
     }
-    struct kube_comparison c = {.desired = desired, .live = live, .baseline = known};
+    struct kube_comparison c = {
+        .desired = desired, .live = live, .manager = e->k->field_manager, .baseline = known};
     c.rules = e->k->host.rules(e->k->host.ctx, e->key, &c.rule_count);
     c.holding = (struct kube_holding){kube_condition_holds, e};
     if (!knows_conditions(e, &c)) {

@@ -7,6 +7,7 @@
 #include "common/json_members.h"
 #include "common/map.h"
 #include "common/mem.h"
+#include "common/object/diff.h"
 #include "common/object/path.h"
 #include "common/str.h"
 
@@ -148,6 +149,78 @@ bool cm_object_is_kept(const struct cm_json *live, const char *path, const char 
         }
     }
     return false;
+}
+
+// applied_set is the set of what a manager applied, at or below a path; NULL if there is none.
+static const struct cm_json *applied_set(struct cm_arena *a, const struct cm_json *live,
+                                         const struct cm_path *path, const char *manager) {
+    const struct cm_json *set = NULL;
+
+    for (const struct cm_json *e = entries_of(live); e != NULL && set == NULL; e = e->next) {
+        if (strcmp(text_of(e, "manager"), manager) == 0 &&
+            strcmp(text_of(e, "operation"), "Apply") == 0) {
+            set = fields_of(e);
+        }
+    }
+    for (size_t i = 0; i < path->count && set != NULL; i++) {
+        set = child_of(a, set, &path->segments[i]);
+    }
+    return set != NULL && set->type == CM_OBJECT ? set : NULL;
+}
+
+static bool have_same_keys(const struct cm_json *keys, const struct cm_json *one,
+                           const struct cm_json *other) {
+    for (const struct cm_json *k = keys->first; k != NULL; k = k->next) {
+        const struct cm_json *its = cm_json_get(one, k->key);
+        const struct cm_json *others = cm_json_get(other, k->key);
+
+        if (its == NULL || others == NULL || !cm_json_equal(its, others)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// has_element tells whether a list has an element as it shall be; the server may have filled in
+// more. Without keys its value counts.
+static bool has_element(struct cm_arena *a, const struct cm_json *keys, const struct cm_json *list,
+                        const struct cm_json *element) {
+    struct cm_differences found = {0};
+    const struct cm_json *e = list->first;
+
+    while (e != NULL &&
+           !(keys == NULL ? cm_json_equal(e, element) : have_same_keys(keys, e, element))) {
+        e = e->next;
+    }
+    if (e == NULL || keys == NULL) {
+        return e != NULL;
+    }
+    cm_object_diff(a, element, e, 1, &found);
+    return found.count == 0;
+}
+
+bool cm_object_has_beside(const struct cm_json *live, const char *path, const char *manager,
+                          const struct cm_json *desired, const struct cm_json *actual) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_path parsed;
+
+    if (actual == NULL || desired->type != CM_ARRAY || actual->type != CM_ARRAY ||
+        !cm_path_parse(a, path, &parsed)) {
+        return false;
+    }
+    const struct cm_json *set = applied_set(a, live, &parsed, manager);
+    const struct cm_json *first = set == NULL ? NULL : set->first;
+    bool by_keys = first != NULL && strncmp(first->key, "k:", 2) == 0;
+    if (first == NULL || (!by_keys && strncmp(first->key, "v:", 2) != 0)) {
+        return false;
+    }
+    const struct cm_json *keys = by_keys ? parse_name(a, first->key) : NULL;
+    for (const struct cm_json *e = desired->first; e != NULL; e = e->next) {
+        if ((by_keys && keys == NULL) || !has_element(a, keys, actual, e)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 // unite adds the set `more` to `set`, both of them not empty. The whole of a value, {}, wins.

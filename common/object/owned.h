@@ -30,6 +30,13 @@ bool cm_object_manager_of(const struct cm_json *live, const char *path, struct c
 // what has one owner as a whole is not kept like that.
 bool cm_object_is_kept(const struct cm_json *live, const char *path, const char *manager);
 
+// cm_object_has_beside tells whether the list at a path of a live object has all elements of
+// `desired` as they shall be, though perhaps in another order and with others between them; only if
+// the server tells their owners apart by keys or values, by what the manager applied. So it is also
+// known of lists of kinds that are not built in.
+bool cm_object_has_beside(const struct cm_json *live, const char *path, const char *manager,
+                          const struct cm_json *desired, const struct cm_json *actual);
+
 // cm_object_restrict copies what is left of a live object when only the fields stay that a manager
 // owns, and apiVersion, kind, name, namespace and the keys of list entries, which say what they
 // belong to. Status is left out.

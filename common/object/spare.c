@@ -491,6 +491,9 @@ static void spare_one(struct sparing *x, const enum cm_spare_how *how, enum cm_s
             spare_field(x, how[i], &whole);
             return;
         }
+        if (how[i] == CM_SPARE_NEVER && vanishes(x->a, x->s, fields, x->desired, x->live, d)) {
+            return; // what has one owner as a whole is put right as a whole
+        }
         for (size_t k = 0; k < fields->count; k++) {
             if (is_inside(&fields->items[k], d)) {
                 spare_field(x, how[i], &fields->items[k]);

@@ -29,6 +29,7 @@ static void find(struct cm_arena *a, const struct cm_json *desired, const struct
     const struct kube_comparison c = {.desired = desired,
                                       .given = desired,
                                       .live = live,
+                                      .manager = "holdfast",
                                       .baseline = baseline,
                                       .rules = &rule,
                                       .rule_count = 1};

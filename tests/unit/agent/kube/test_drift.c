@@ -57,8 +57,11 @@ static void a_note_reads_back(void **state) {
 static void find(struct cm_arena *a, const struct cm_json *desired, const struct cm_json *live,
                  const struct kube_baseline *baseline, struct kube_drift *out) {
     kube_drift_find(a,
-                    &(struct kube_comparison){
-                        .desired = desired, .given = desired, .live = live, .baseline = baseline},
+                    &(struct kube_comparison){.desired = desired,
+                                              .given = desired,
+                                              .live = live,
+                                              .manager = "holdfast",
+                                              .baseline = baseline},
                     out);
 }
 
@@ -94,6 +97,38 @@ static void what_differed_from_the_first_moment_is_no_drift(void **state) {
     assert_int_equal(drift.fields[0].difference, AGENT_DIFFERENCE_NOISE);
     find(a, parse(a, DESIRED), parse(a, ANSWER), NULL, &drift);
     assert_int_equal(drift.count, 1);
+}
+
+#define OF_WIDGET(fields, parts)                                                                   \
+    "{\"apiVersion\":\"e.org/v1\",\"kind\":\"Widget\",\"metadata\":{\"name\":\"w\"," fields        \
+    "},\"spec\":{\"parts\":" parts "}}"
+#define OWNED(parts)                                                                               \
+    "\"managedFields\":[{\"manager\":\"holdfast\",\"operation\":\"Apply\",\"fieldsV1\":{\"f:"      \
+    "spec\":"                                                                                      \
+    "{\"f:parts\":" parts "}}}]"
+#define BY_NAME OWNED("{\"k:{\\\"name\\\":\\\"a\\\"}\":{\".\":{}}}")
+#define BY_VALUE OWNED("{\"v:\\\"a\\\"\":{}}")
+
+static size_t of_widget(struct cm_arena *a, const char *desired, const char *live) {
+    struct kube_drift drift;
+
+    find(a, parse(a, desired), parse(a, live), NULL, &drift);
+    return foreign(&drift);
+}
+
+static void what_others_put_beside_ours_into_any_list_is_no_drift(void **state) {
+    static const char desired[] = OF_WIDGET("\"labels\":{}", "[{\"name\":\"a\",\"n\":1}]");
+    static const char set[] = OF_WIDGET("\"labels\":{}", "[\"a\"]");
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    (void)state;
+#define MORE(n) "[{\"name\":\"b\"},{\"name\":\"a\",\"n\":" n ",\"filled\":2}]"
+    assert_int_equal(of_widget(a, desired, OF_WIDGET(BY_NAME, MORE("1"))), 0);
+    assert_int_equal(of_widget(a, desired, OF_WIDGET(BY_NAME, MORE("9"))), 1);
+    assert_int_equal(of_widget(a, desired, OF_WIDGET(BY_NAME, "[{\"name\":\"b\"}]")), 1);
+    assert_int_equal(of_widget(a, desired, OF_WIDGET(OWNED("{}"), MORE("1"))), 1);
+    assert_int_equal(of_widget(a, set, OF_WIDGET(BY_VALUE, "[\"b\",\"a\"]")), 0);
+    assert_int_equal(of_widget(a, set, OF_WIDGET(BY_VALUE, "[\"b\",\"c\"]")), 1);
 }
 
 static void drift_says_what_who_and_when(void **state) {
@@ -169,6 +204,7 @@ int main(void) {
         cmocka_unit_test(a_note_reads_back),
         cmocka_unit_test(what_is_no_note_is_not_read),
         cmocka_unit_test(what_differed_from_the_first_moment_is_no_drift),
+        cmocka_unit_test(what_others_put_beside_ours_into_any_list_is_no_drift),
         cmocka_unit_test(drift_says_what_who_and_when),
         cmocka_unit_test(a_secret_tells_only_where),
         cmocka_unit_test(a_note_and_a_list_of_fields_stay_within_their_bounds),

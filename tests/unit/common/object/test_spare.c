@@ -147,6 +147,23 @@ static void a_field_inside_of_a_whole_list_is_let_be_by_itself(void **state) {
     assert_true(taken);
 }
 
+static void a_whole_list_is_put_right_if_nothing_else_of_it_differs(void **state) {
+    static const char *const sizes[] = {"/spec/parts/0/size"};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct cm_spare_rule rule = {sizes, 1, NULL, 0, NULL};
+    const struct cm_spare s = {&rule, 1, nobody, NULL, NULL, NULL};
+    bool taken;
+
+    (void)state;
+    assert_string_equal(applied(a, &s, CM_SPARE_NEVER, CM_SPARE_ALWAYS, NULL, WIDGET("1", "1"),
+                                WIDGET("9", "1"), &taken),
+                        WIDGET("1", "1"));
+    assert_false(taken);
+    assert_string_equal(applied(a, &s, CM_SPARE_NEVER, CM_SPARE_ALWAYS, NULL, WIDGET("1", "1"),
+                                WIDGET("9", "9"), &taken),
+                        WIDGET("9", "9"));
+}
+
 static void what_somebody_keeps_is_left_out_and_what_nobody_keeps_taken_over(void **state) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const struct cm_spare_rule rules[] = {{replicas, 1, NULL, 0, NULL}, {image, 1, NULL, 0, NULL}};
@@ -263,6 +280,7 @@ int main(void) {
         cmocka_unit_test(an_index_is_that_of_git_and_paths_and_stars_do_too),
         cmocka_unit_test(a_manager_is_who_set_the_field),
         cmocka_unit_test(a_field_inside_of_a_whole_list_is_let_be_by_itself),
+        cmocka_unit_test(a_whole_list_is_put_right_if_nothing_else_of_it_differs),
         cmocka_unit_test(what_somebody_keeps_is_left_out_and_what_nobody_keeps_taken_over),
         cmocka_unit_test(a_rule_with_an_owner_holds_while_that_exists),
         cmocka_unit_test(what_git_says_anew_is_applied),
