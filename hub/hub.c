@@ -16,6 +16,7 @@
 #include "common/str.h"
 #include "hub/access/authority.h"
 #include "hub/api/api.h"
+#include "hub/backup/backup.h"
 #include "hub/config/addresses.h"
 #include "hub/config/config.h"
 #include "hub/jobs/store.h"
@@ -106,6 +107,7 @@ static enum cm_rc open_folder(struct hub *h, struct cm_err *err) {
     CM_AUTOFREE char *git = cm_strf("%s/git", h->config->data_dir);
     enum cm_rc rc = cm_fsys_make_dir(h->config->data_dir, 0700, err);
 
+    rc = rc < 0 ? rc : hub_backup_check_whole(h->config->data_dir, err);
     rc = rc < 0 ? rc : cm_fsys_make_dir(git, 0700, err);
     rc = rc < 0 ? rc : cm_fsys_lock(lock, &h->lock_fd, err);
     if (rc == CM_EBUSY) {

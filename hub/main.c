@@ -5,6 +5,7 @@
 #include "common/harden.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "hub/backup/backup.h"
 #include "hub/config/config.h"
 #include "hub/hub.h"
 #include "hub/repo/source.h"
@@ -16,6 +17,43 @@ static enum cm_rc serve(const struct hub_config *config, struct cm_err *err) {
     rc = rc < 0 ? rc : hub_run(hub, err);
     hub_close(hub);
     return rc;
+}
+
+static enum cm_rc back_up(const struct hub_config *config, struct cm_err *err) {
+    struct hub_backup_facts facts;
+    enum cm_rc rc = hub_backup_write(config->data_dir, config->file, &facts, err);
+
+    if (rc == CM_OK) {
+        (void)printf("'%s' holds hub %s of epoch %llu with %llu agents; it was read again and is "
+                     "whole. It holds the hub's keys: keep it as safe as them.\n",
+                     config->file, facts.hub_id, (unsigned long long)facts.epoch,
+                     (unsigned long long)facts.agents);
+    }
+    return rc;
+}
+
+static enum cm_rc restore(const struct hub_config *config, struct cm_err *err) {
+    struct hub_backup_facts facts;
+    enum cm_rc rc = hub_backup_restore(config->file, config->data_dir, &facts, err);
+
+    if (rc == CM_OK) {
+        (void)printf("'%s' holds hub %s with %llu agents now, in epoch %llu. Start it: nothing is "
+                     "changed on any cluster until every repository was fetched anew.\n",
+                     config->data_dir, facts.hub_id, (unsigned long long)facts.agents,
+                     (unsigned long long)facts.epoch);
+    }
+    return rc;
+}
+
+static enum cm_rc run(const struct hub_config *config, struct cm_err *err) {
+    switch (config->command) {
+    case HUB_COMMAND_BACKUP:
+        return back_up(config, err);
+    case HUB_COMMAND_RESTORE:
+        return restore(config, err);
+    default:
+        return serve(config, err);
+    }
 }
 
 int main(int argc, char **argv) {
@@ -36,7 +74,7 @@ int main(int argc, char **argv) {
     } else if (config.version) {
         (void)printf("holdfast-hub %s\n", HOLDFAST_VERSION);
     } else {
-        rc = serve(&config, &err);
+        rc = run(&config, &err);
     }
     if (rc < 0) {
         (void)fprintf(stderr, "holdfast-hub: %s\n", err.msg);

@@ -36,6 +36,7 @@ static const struct wire_limit limits[] = {
     TEXT(hello, "driver", WORD_MAX),
     TEXT(hello, "target_version", WORD_MAX),
     HASH(hello, "manifest_sha256"),
+    HASH(hello, "seen_sha256"),
     TEXT(hello, "report_run", UUID_MAX),
     TEXT(welcome, "hub_version", WORD_MAX),
     TEXT(welcome, "hub_id", UUID_MAX),

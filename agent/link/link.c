@@ -92,9 +92,12 @@ static void send_hello(struct agent_link *l) {
     m.target_version = (char *)(uintptr_t)l->host.target_version(l->host.ctx);
     m.epoch = f->epoch;
     m.generation = f->generation;
-    if (l->whole) { // else the hub shall offer it again
-        m.manifest_sha256.data = (uint8_t *)(uintptr_t)f->manifest.bytes;
-        m.manifest_sha256.len = sizeof(f->manifest.bytes);
+    ProtobufCBinaryData seen = {.len = sizeof(f->manifest.bytes),
+                                .data = (uint8_t *)(uintptr_t)f->manifest.bytes};
+    if (l->whole) {
+        m.manifest_sha256 = seen;
+    } else if (f->generation > 0) { // the hub shall offer it again
+        m.seen_sha256 = seen;
     }
     m.report_run = (char *)(uintptr_t)agent_cache_report_run(l->cache);
     m.reports_acked = agent_cache_reports_acked(l->cache);

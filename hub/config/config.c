@@ -1,5 +1,8 @@
 #include "hub/config/config.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "common/mem.h"
 #include "hub/config/addresses.h"
 
@@ -126,12 +129,30 @@ static const struct cm_option options[] = {
 const struct cm_option_set hub_config_options = {
     .program = "holdfast-hub",
     .summary = "Reads what many clusters should run from Git and streams it to their agents.",
-    .usage = "[OPTIONS]",
+    .usage = "[OPTIONS] [backup FILE | restore FILE]",
     .env_prefix = "HOLDFAST_HUB",
     .env_own = true,
     .options = options,
     .count = sizeof(options) / sizeof(options[0]),
 };
+
+// take_command reads what is no option.
+static enum cm_rc take_command(struct hub_config *c, char **words, int count, struct cm_err *err) {
+    if (count == 0) {
+        return CM_OK;
+    }
+    bool backup = strcmp(words[0], "backup") == 0;
+    if (!backup && strcmp(words[0], "restore") != 0) {
+        return cm_fail(err, CM_EINVAL, "'%.80s' is no option of holdfast-hub; see --help",
+                       words[0]);
+    }
+    if (count != 2) {
+        return cm_fail(err, CM_EINVAL, "say the file: holdfast-hub %s FILE", words[0]);
+    }
+    c->command = backup ? HUB_COMMAND_BACKUP : HUB_COMMAND_RESTORE;
+    c->file = cm_strdup(words[1]);
+    return CM_OK;
+}
 
 enum cm_rc hub_config_load(int argc, char **argv, struct hub_config *out, struct cm_err *err) {
     int rest = 0;
@@ -141,11 +162,12 @@ enum cm_rc hub_config_load(int argc, char **argv, struct hub_config *out, struct
     if (rc < 0) {
         return rc;
     }
-    if (rest > 0) {
+    if (take_command(&config, argv, rest, err) < 0) {
         hub_config_done(&config);
-        return cm_fail(err, CM_EINVAL, "'%.80s' is no option of holdfast-hub; see --help", argv[0]);
+        return err->code;
     }
-    if (!config.help && !config.version && hub_addresses_check(&config, err) < 0) {
+    if (!config.help && !config.version && config.command == HUB_COMMAND_SERVE &&
+        hub_addresses_check(&config, err) < 0) {
         hub_config_done(&config);
         return err->code;
     }
@@ -154,5 +176,7 @@ enum cm_rc hub_config_load(int argc, char **argv, struct hub_config *out, struct
 }
 
 void hub_config_done(struct hub_config *c) {
+    free(c->file);
+    c->file = NULL;
     cm_options_done(&hub_config_options, c);
 }

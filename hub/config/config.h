@@ -10,6 +10,8 @@
 #include "common/err.h"
 #include "common/options.h"
 
+enum hub_command { HUB_COMMAND_SERVE, HUB_COMMAND_BACKUP, HUB_COMMAND_RESTORE };
+
 struct hub_config {
     char *data_dir;
     char *listen;        // agents
@@ -29,6 +31,8 @@ struct hub_config {
     int64_t removal_clusters_min;
     bool version;
     bool help;
+    enum hub_command command;
+    char *file; // of a backup
 };
 
 extern const struct cm_option_set hub_config_options;

@@ -105,6 +105,21 @@ struct hub_outcome *hub_planner_enroll(struct hub_planner *p, const char *cluste
     return o;
 }
 
+static bool hold(void *ctx, const char *cluster, void *value) {
+    (void)ctx;
+    (void)cluster;
+    ((struct hub_cluster_state *)value)->held = true;
+    return true;
+}
+
+// hold_others: the agents of clusters that are not here now may be ahead as well. One alone may
+// lie, and shall not stop all others.
+static void hold_others(struct hub_planner *p) {
+    if (++p->ahead > 1 && !(p->ready && p->fetched)) {
+        cm_map_each(p->clusters, hold, NULL);
+    }
+}
+
 struct hub_outcome *hub_planner_raise(struct hub_planner *p, const char *cluster, uint64_t epoch,
                                       uint64_t generation) {
     struct hub_outcome *o = hub_outcome_new();
@@ -114,6 +129,9 @@ struct hub_outcome *hub_planner_raise(struct hub_planner *p, const char *cluster
     state->epoch = epoch > state->epoch ? epoch : state->epoch;
     state->generation = generation > state->generation ? generation : state->generation;
     state->manifest = (struct cm_sha256){0};
+    if (!state->held) {
+        hold_others(p);
+    }
     state->held = true; // until all is fetched, which it may be already
     struct hub_desired *desired = hub_fleet_desired(p->fleet, cluster);
     if (desired != NULL) {
@@ -137,9 +155,10 @@ static void seed_cluster(void *ctx, const struct hub_seed_cluster *seed) {
     struct hub_planner *p = ctx;
     struct hub_cluster_state *state = hub_planner_cluster(p, seed->desired->cluster);
 
-    state->epoch = seed->epoch;
+    state->epoch = seed->epoch > p->config.epoch ? seed->epoch : p->config.epoch;
     state->generation = seed->generation;
-    state->manifest = seed->sha256;
+    state->held = seed->epoch < p->config.epoch; // the hub was restored since
+    state->manifest = state->held ? (struct cm_sha256){0} : seed->sha256;
     state->desired = hub_desired_ref(seed->desired);
     hub_fleet_seed(p->fleet, seed->desired->cluster, seed->desired->pairs,
                    seed->desired->pair_count, seed->desired->gone, seed->desired->gone_count);
@@ -197,7 +216,8 @@ static bool start_cluster(void *ctx, const char *cluster, void *value) {
     struct hub_cluster_state *state = value;
 
     (void)cluster;
-    if (state->desired != NULL && state->id[0] != '\0' && hub_seed_is_whole(state->desired)) {
+    if (state->desired != NULL && state->id[0] != '\0' && !state->held &&
+        hub_seed_is_whole(state->desired)) {
         each->outcome->refreshed[each->outcome->refreshed_count++] =
             hub_offer_publication(each->planner, state, state->desired, state->generation);
     }

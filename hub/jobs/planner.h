@@ -22,8 +22,11 @@
 // A cluster's generation counts its manifests; a step that changes none of its Apps makes no new
 // one. If an agent holds a higher one than the hub knows, the hub's disk is an older copy: what it
 // seeds, and what it takes in once more from the mirrors, may be older than what that agent runs.
-// Its cluster is held: it is offered nothing until all that was known before the start was fetched
-// since; then the next manifest goes above the agent's.
+// Then its cluster is held: it is offered nothing until all that was known before the start was
+// fetched since; then the next manifest goes above the agent's. After a second one that is ahead
+// all clusters are held, for agents that are away now may be ahead, too. A hub that was restored
+// from a backup knows it from its epoch, which is above that of what is on record, and holds all of
+// them from the start.
 //
 // Threads: seed at start, then the sync worker only; outcomes move to other threads.
 #pragma once

@@ -48,6 +48,7 @@ struct hub_planner {
     struct cm_map *trees; // revision on record of what Apps wanted before the start, by name
     struct hub_document_set *documents; // that the database shows; NULL: not known
     struct hub_lost lost;
+    size_t ahead; // agents that held more than was known
     bool ready;   // everything was published at least once
     bool fetched; // everything that was known before the start was fetched since
     bool swept;   // clusters that are not in Git are off the record

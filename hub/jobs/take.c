@@ -123,9 +123,9 @@ bool hub_planner_is_ready(const struct hub_planner *p) {
 
 static bool is_held(void *ctx, const char *cluster, void *value) {
     struct each_ctx *each = ctx;
+    const struct hub_cluster_state *state = value;
 
-    (void)cluster;
-    each->count += ((const struct hub_cluster_state *)value)->held ? 1 : 0;
+    each->count += state->held && hub_fleet_desired(each->planner->fleet, cluster) != NULL ? 1 : 0;
     return true;
 }
 

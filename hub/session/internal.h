@@ -40,7 +40,8 @@ struct hub_outgoing {
 
 // What the agent said that it holds on its disk. Generation 0: nothing.
 struct hub_claim {
-    bool whole; // sha256 is known: all of it is there, not only its number
+    bool whole; // all of it is there
+    bool known; // sha256 is
     uint64_t epoch;
     uint64_t generation;
     struct cm_sha256 sha256;

@@ -226,8 +226,10 @@ static struct hub_claim claim_of(const Holdfast__V1__Hello *hello) {
     struct hub_claim claim = {.epoch = hello->epoch, .generation = hello->generation};
 
     claim.whole = hello->manifest_sha256.len == sizeof(claim.sha256.bytes);
-    if (claim.whole) {
-        memcpy(claim.sha256.bytes, hello->manifest_sha256.data, sizeof(claim.sha256.bytes));
+    const ProtobufCBinaryData *seen = claim.whole ? &hello->manifest_sha256 : &hello->seen_sha256;
+    claim.known = seen->len == sizeof(claim.sha256.bytes);
+    if (claim.known) {
+        memcpy(claim.sha256.bytes, seen->data, sizeof(claim.sha256.bytes));
     }
     return claim;
 }

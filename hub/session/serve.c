@@ -232,19 +232,17 @@ static void push_news(struct hub_session *session) {
 }
 
 // An agent that holds what the hub never made or made differently: the hub's database is an older
-// copy than the one that the agent was served from. One that does not say a hash lacks a part of
-// what it holds; it refuses an older manifest all the same.
+// copy than the one that the agent was served from. It refuses what goes back in epoch or
+// generation, and another manifest of the same ones, also if it lacks a part of what it holds.
 static bool is_ahead(const struct hub_claim *claim, const struct hub_publication *p) {
     if (claim->generation == 0) {
         return false;
     }
-    if (claim->epoch != p->epoch) {
-        return claim->epoch > p->epoch;
+    if (claim->epoch > p->epoch || claim->generation > p->generation) {
+        return true;
     }
-    if (claim->generation != p->generation) {
-        return claim->generation > p->generation;
-    }
-    return claim->whole && !cm_sha256_equal(&claim->sha256, &p->sha256);
+    return claim->epoch == p->epoch && claim->generation == p->generation && claim->known &&
+           !cm_sha256_equal(&claim->sha256, &p->sha256);
 }
 
 static bool is_same(const struct hub_publication *a, const struct hub_publication *b) {

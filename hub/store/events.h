@@ -3,7 +3,7 @@
 // Kinds (stable words): sync.resolved, sync.failed, sync.recovered, app.applied, app.failed,
 // app.recovered, app.degraded, app.healthy, app.removed, drift.found, drift.cleared, drift.fight,
 // agent.enrolled, agent.connected, agent.disconnected, agent.too_old, agent.revoked,
-// problem.found, problem.cleared, api.changed, journal.gap.
+// problem.found, problem.cleared, api.changed, journal.gap, hub.restored.
 //
 // Threads: a handle belongs to one thread at a time. Blocks.
 #pragma once

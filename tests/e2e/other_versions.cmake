@@ -10,7 +10,7 @@ function(add_other_version name min max)
     add_executable(holdfast-hub.${name} ${PROJECT_SOURCE_DIR}/hub/main.c ${PROJECT_SOURCE_DIR}/hub/hub.c
         $<TARGET_OBJECTS:hub_session_${name}>)
     target_link_libraries(holdfast-hub.${name} PRIVATE build_flags
-        hub_config hub_access hub_store hub_jobs hub_session hub_api hub_repo)
+        hub_config hub_access hub_backup hub_store hub_jobs hub_session hub_api hub_repo)
     add_executable(holdfast-sim.${name} ${PROJECT_SOURCE_DIR}/agent/sim_main.c
         ${PROJECT_SOURCE_DIR}/agent/sim_fleet.c ${PROJECT_SOURCE_DIR}/agent/sim_control.c
         $<TARGET_OBJECTS:agent_link_${name}>)

@@ -66,11 +66,12 @@ void rig_start(struct rig *r, const char *const *names) {
             .name = *names, .folder = r->folders[r->source_count], .prefix = ""};
         r->source_count++;
     }
-    r->planner = hub_planner_new(&(struct hub_planner_config){.authority = r->authority,
-                                                              .sources = r->sources,
-                                                              .source_count = r->source_count,
-                                                              .guard = HUB_GUARD_DEFAULT,
-                                                              .epoch = 1});
+    r->planner =
+        hub_planner_new(&(struct hub_planner_config){.authority = r->authority,
+                                                     .sources = r->sources,
+                                                     .source_count = r->source_count,
+                                                     .guard = HUB_GUARD_DEFAULT,
+                                                     .epoch = r->epoch > 0 ? r->epoch : 1});
     assert_int_equal(hub_planner_seed(r->planner, r->db, &err), CM_OK);
 }
 

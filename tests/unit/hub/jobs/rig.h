@@ -18,6 +18,7 @@ struct rig {
     struct hub_planner_source sources[RIG_SOURCES_MAX];
     char *folders[RIG_SOURCES_MAX];
     size_t source_count;
+    uint64_t epoch;           // of the next start
     struct hub_outcome *last; // the rig's
 };
 

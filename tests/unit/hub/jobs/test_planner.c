@@ -136,6 +136,53 @@ static void it_waits_also_if_the_mirror_was_read_before(void **state) {
     assert_offered_above(rig_commit(r, "fleet", "true"), 41);
 }
 
+static void after_a_restore_nothing_is_offered_until_all_is_fetched(void **state) {
+    struct rig *r = *state;
+
+    begin_both(r);
+    r->epoch = 2;
+    rig_start(r, fleet_and_team);
+    assert_int_equal(rig_begin(r)->refreshed_count, 0); // it may be older than what agents run
+    assert_null(rig_change(rig_resume(r, "fleet"), "paris-1"));
+    assert_null(rig_change(rig_resume(r, "team"), "paris-1"));
+    assert_true(hub_planner_is_ready(r->planner));
+    assert_null(rig_change(rig_commit(r, "fleet", "config web colours blue"), "paris-1"));
+    struct hub_outcome *o = rig_commit(r, "team", "true");
+    assert_non_null(rig_change(o, "paris-1")->publication);
+    assert_int_equal(rig_change(o, "paris-1")->publication->epoch, 2);
+    assert_int_equal(count_rows(r->db, "SELECT epoch FROM manifest"), 2);
+}
+
+static void after_a_restore_what_is_as_it_was_is_offered_anew_in_the_new_epoch(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    r->epoch = 2;
+    rig_start(r, fleet);
+    struct hub_outcome *o = rig_commit(r, "fleet", "true");
+    assert_offered_above(o, 1);
+    assert_int_equal(rig_change(o, "paris-1")->publication->epoch, 2);
+    rig_start(r, fleet); // and from then on it is a hub like any other
+    assert_int_equal(rig_begin(r)->refreshed_count, 1);
+}
+
+static void two_that_are_ahead_let_all_wait(void **state) {
+    struct rig *r = *state;
+
+    begin_both(r);
+    (void)rig_enroll(r, "oslo-1", OTHER);
+    (void)rig_commit(r, "fleet", "cluster oslo-1; cluster rome-1");
+    begin_restored(r, fleet_and_team);
+    (void)rig_raise(r, "rome-1", 41);
+    (void)rig_resume(r, "fleet");
+    (void)rig_resume(r, "team");
+    struct hub_outcome *o = rig_commit(r, "fleet", "config web colours blue");
+    assert_null(rig_change(o, "oslo-1")); // its agent may be away, and ahead too
+    o = rig_commit(r, "team", "true");
+    assert_non_null(rig_change(o, "oslo-1")->publication);
+    assert_offered_above(o, 41);
+}
+
 static void a_fetch_that_brings_nothing_new_ends_the_wait(void **state) {
     struct hub_repo_id id;
     struct rig *r = *state;
@@ -566,6 +613,9 @@ int main(void) {
         RIG_TEST(who_enrolls_is_sent_what_is_in_force_under_its_own_id),
         RIG_TEST(an_agent_that_is_ahead_gets_a_manifest_above_its_own),
         RIG_TEST(who_is_ahead_after_a_restart_waits_until_git_is_fetched),
+        RIG_TEST(after_a_restore_nothing_is_offered_until_all_is_fetched),
+        RIG_TEST(after_a_restore_what_is_as_it_was_is_offered_anew_in_the_new_epoch),
+        RIG_TEST(two_that_are_ahead_let_all_wait),
         RIG_TEST(it_waits_also_if_the_mirror_was_read_before),
         RIG_TEST(a_fetch_that_brings_nothing_new_ends_the_wait),
         RIG_TEST(it_waits_for_every_repository_that_was_known),

@@ -431,8 +431,8 @@ static void say_hello(struct peer *p, const struct hub_publication *held_now, bo
         m.epoch = held_now->epoch;
         m.generation = held_now->generation;
     }
-    if (held_now != NULL && whole) {
-        m.manifest_sha256 =
+    if (held_now != NULL) {
+        *(whole ? &m.manifest_sha256 : &m.seen_sha256) =
             (ProtobufCBinaryData){.len = 32, .data = (uint8_t *)(uintptr_t)held_now->sha256.bytes};
     }
     rig_send(p, WIRE_HELLO, &m.base);

@@ -226,6 +226,36 @@ static void an_agent_that_is_ahead_and_lost_a_part_is_told_of_too(void **state) 
     assert_int_equal(paris->frames[WIRE_DESIRED], 0);
 }
 
+static void one_that_lost_a_part_of_another_manifest_of_that_number_is_ahead(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    PUBLICATION *p = rig_publication(r, paris, 3, red);
+    PUBLICATION *other = rig_publication(r, paris, 3, blue);
+
+    hub_sessions_publish(r->sessions, p);
+    rig_dial(paris);
+    rig_hello_broken(paris, other);
+    RIG_UNTIL(r, r->behind == 1);
+    rig_ping(paris);
+    assert_int_equal(paris->frames[WIRE_DESIRED], 0);
+}
+
+static void a_higher_epoch_does_not_make_up_for_a_lower_generation(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    PUBLICATION *p = rig_publication(r, paris, 3, red);
+    PUBLICATION *before = rig_publication(r, paris, 9, blue);
+
+    before->epoch = p->epoch - 1; // of the time before a restore
+    hub_sessions_publish(r->sessions, p);
+    rig_dial(paris);
+    rig_hello(paris, before);
+    RIG_UNTIL(r, r->behind == 1);
+    rig_ping(paris);
+    assert_int_equal(r->behind_generation, 9);
+    assert_int_equal(paris->frames[WIRE_DESIRED], 0); // the agent would refuse it
+}
+
 static void an_agent_that_lost_a_part_of_what_is_in_force_is_sent_it_again(void **state) {
     struct rig *r = *state;
     struct peer *paris = rig_admit(r, "paris-1", PARIS);
@@ -771,6 +801,8 @@ int main(void) {
         RIG_TEST(an_older_publication_is_dropped),
         RIG_TEST(an_agent_that_is_ahead_is_told_of_and_sent_nothing),
         RIG_TEST(an_agent_that_is_ahead_and_lost_a_part_is_told_of_too),
+        RIG_TEST(one_that_lost_a_part_of_another_manifest_of_that_number_is_ahead),
+        RIG_TEST(a_higher_epoch_does_not_make_up_for_a_lower_generation),
         RIG_TEST(an_agent_that_lost_a_part_of_what_is_in_force_is_sent_it_again),
         RIG_TEST(a_generation_that_leaves_no_room_above_it_ends_the_link),
         RIG_TEST(a_cluster_never_gets_what_only_another_one_has),
