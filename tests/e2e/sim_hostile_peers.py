@@ -3,8 +3,14 @@
 import contextlib
 import os
 import pathlib
+import re
 import socket
+import ssl
+import struct
+import subprocess
 import sys
+import threading
+import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
@@ -16,6 +22,8 @@ from support.simstory import SOON, SimStory, cluster, fleet  # noqa: E402
 
 AGENTS = 20
 STRANGERS = 300  # more than the hub lets in of agents and of those that enroll
+FLOOD = 100  # connections of each kind, one after the other
+MEMORY_KIB = 32 * 1024  # more than the hub may have grown by all of that
 
 OUT_OF_TURN = (0, raw.WELCOME, raw.PONG, raw.DESIRED, raw.BLOB, raw.ACK, 11, 12, 32, 33, 65535)
 REPORT = field(1, raw.RUN) + field(2, 1)
@@ -87,6 +95,102 @@ class HostilePeers(SimStory):
         with RawAgent(self.hub.agent_port) as stranger:
             stranger.send(raw.HELLO, raw.hello())
             self.assertTrue(stranger.is_sent_away())
+
+    # What a stranger may do with a connection, before TLS is up or instead of it.
+
+    def client_hello(self, newest=ssl.TLSVersion.TLSv1_3):
+        """The first flight of a handshake."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.maximum_version = newest
+        sent = ssl.MemoryBIO()
+        with contextlib.suppress(ssl.SSLWantReadError):
+            context.wrap_bio(ssl.MemoryBIO(), sent).do_handshake()
+        return sent.read()
+
+    def attacks(self):
+        hello = self.client_hello()
+        return {"reset at once": b"", "reset after ClientHello": hello,
+                "half a ClientHello": hello[:40], "garbage": os.urandom(2000),
+                "a record that never ends": b"\x16\x03\x01\x3f\xff\x01", "HTTP": b"GET / HTTP/1.1",
+                "an old version": self.client_hello(ssl.TLSVersion.TLSv1_2)}
+
+    def flood(self, port, said):
+        for _ in range(FLOOD):
+            with socket.socket() as plain:
+                plain.settimeout(10)
+                plain.connect(("127.0.0.1", port))
+                plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                with contextlib.suppress(OSError):
+                    plain.sendall(said)
+
+    def test_broken_handshakes_on_any_port_do_no_harm(self):
+        before = self.hub.rss_kib()
+        for port in (self.hub.agent_port, self.hub.enroll_port, self.hub.api_port):
+            for said in self.attacks().values():
+                attack = threading.Thread(target=self.flood, args=(port, said))
+                attack.start()
+                wait_for(self.is_welcome, SOON, "an agent to be let in meanwhile")
+                attack.join()
+        wait_for(lambda: self.open_files() <= self.files + 2, SOON, "descriptors to be given back")
+        self.assertLess(self.hub.rss_kib() - before, MEMORY_KIB)
+        self.assertTrue(self.hub.get("clusters"))
+
+    def test_what_does_not_belong_to_enrolment_ends_it(self):
+        for kind, payload, size in ((raw.HELLO, raw.hello(), None), (32, b"\xff" * 100, None),
+                                    (32, b"", 0xffffffff), (32, b"\x12\x80\x80\x40" * 100, None),
+                                    (33, b"", None), (200, b"", None)):
+            with RawAgent(self.hub.enroll_port) as stranger:
+                stranger.send(kind, payload, size=size)
+                self.assertIn(stranger.until(33), (None, raw.GOODBYE, 33), kind)
+        wait_for(lambda: self.open_files() <= self.files + 2, SOON, "descriptors to be given back")
+
+    # Certificates that the hub's own authority made, but not for who shows them.
+
+    def issued(self, uri, name):
+        """A certificate for the present key, with another URI name; the file with both."""
+        keys = self.hub.data / "data" / "keys"
+        request, extra = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
+        made = self.folder / f"{name}.pem"
+        extra.write_text(f"subjectAltName=URI:{uri}\nextendedKeyUsage=clientAuth\n"
+                         "keyUsage=critical,digitalSignature\nbasicConstraints=critical,CA:FALSE\n",
+                         encoding="ascii")
+        self.openssl("req", "-new", "-key", self.identity, "-subj", "/CN=evil", "-out", request)
+        self.openssl("x509", "-req", "-in", request, "-CA", keys / "issuer.crt", "-CAkey",
+                     keys / "issuer.key", "-CAcreateserial", "-days", "2", "-extfile", extra,
+                     "-out", made)
+        key = self.identity.read_text(encoding="ascii")
+        with open(made, "a", encoding="ascii") as file:
+            file.write((keys / "issuer.crt").read_text(encoding="ascii"))
+            file.write(key[key.index("-----BEGIN PRIVATE KEY"):])
+        return made
+
+    def openssl(self, *words):
+        return subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True,
+                              text=True).stdout
+
+    def uri_of(self, name):
+        """The URI name in the certificate of an agent of the simulation."""
+        path = raw.write_identity(self.sim.data / name, self.folder / f"{name}-own.pem")
+        shown = self.openssl("x509", "-in", path, "-noout", "-ext", "subjectAltName")
+        return re.search(r"URI:(\S+)", shown).group(1)
+
+    def test_a_right_certificate_with_a_wrong_name_gets_nobody_in(self):
+        other = self.uri_of("c01")
+        hub = other.split("/")[2]
+        shown = self.openssl("x509", "-in", self.identity, "-noout", "-ext", "subjectAltName")
+        own = re.search(r"URI:(\S+)", shown).group(1)
+        for n, (uri, let_in) in enumerate({
+                own: True, other: False, own[:-1]: False, own + "0": False, own.upper(): False,
+                own + "/..": False, f"holdfast://{hub}/hub": False,
+                f"holdfast://{hub}/cluster/{uuid.uuid4()}": False,
+                own.replace(hub, str(uuid.uuid4())): False, "spiffe://x/evil": False}.items()):
+            with RawAgent(self.hub.agent_port, self.issued(uri, f"issued-{n}")) as agent:
+                try:
+                    greeted = agent.greet()
+                except (ConnectionError, ssl.SSLError):
+                    greeted = None
+                self.assertEqual(greeted == raw.WELCOME, let_in, uri)
 
     def test_frames_of_the_wrong_kind_size_or_number_end_the_link(self):
         for kind in OUT_OF_TURN:
