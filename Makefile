@@ -10,10 +10,11 @@ BIN = $(CURDIR)/build/release/bin
 TIME = 60
 RUNS = 1000
 REAL_RUNS = 50
+SOAK = 50
 # A cluster is used only if it was asked for here; $KUBECONFIG of a shell may mean production.
 DEMO_CLUSTER = $(if $(filter command,$(firstword $(origin KUBECONFIG))),$(KUBECONFIG))
 
-.PHONY: help deps deps-test build demo test fuzz faults bench clean fmt
+.PHONY: help deps deps-test build demo test fuzz faults soak bench clean fmt
 
 help:
 	@echo 'make demo         install what it needs, build, and show the main job on 50 simulated clusters'
@@ -23,6 +24,7 @@ help:
 	@echo 'make deps         install the Debian packages for building (make deps-test: for testing too)'
 	@echo 'make fuzz TIME=60 fuzz each parser for so many seconds'
 	@echo 'make faults       run an agent through 1,000 random faults, and 50 on a real Kubernetes'
+	@echo 'make soak         run hub, agents and Git through SOAK=50 random runs of all kinds of faults'
 	@echo 'make bench        measure; the numbers are printed as JSON'
 	@echo 'make fmt          format the C code'
 	@echo 'make clean        remove build/'
@@ -69,6 +71,12 @@ faults: deps-test
 	@HOLDFAST_RUNS=$(RUNS) build/release/tests/integration/agent/integration.agent.test_faults
 	@HOLDFAST_RUNS=$(REAL_RUNS) python3 tests/integration/agent/kube_faults.py \
 		build/release/tests/integration/agent/integration.agent.test_faults
+
+soak: deps-test
+	@cmake --preset release -DHOLDFAST_TESTS=ON >/dev/null
+	@cmake --build --preset release
+	@HOLDFAST_BIN='$(BIN)' HOLDFAST_FAULT_SHIM=$(CURDIR)/build/release/tests/fault/libfault_shim.so \
+		python3 -B tests/fault/run.py --runs $(SOAK) --steps 40
 
 bench: deps-test
 	@cmake --preset release -DHOLDFAST_TESTS=ON >/dev/null

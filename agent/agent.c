@@ -499,5 +499,7 @@ void agent_state_get(const struct agent *a, struct agent_state *out) {
                                 .apps_applied = counts.apps_applied,
                                 .apps_healthy = counts.apps_healthy,
                                 .objects = counts.objects,
-                                .drifted = counts.drifted};
+                                .drifted = counts.drifted,
+                                .report_run = agent_cache_report_run(a->cache),
+                                .reports_acked = agent_cache_reports_acked(a->cache)};
 }

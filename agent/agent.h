@@ -62,6 +62,8 @@ struct agent_state {
     size_t apps_healthy;
     size_t objects;
     size_t drifted;
+    const char *report_run; // in which reports are numbered
+    uint64_t reports_acked; // the hub has committed those up to here
 };
 
 // agent_state_get tells how it goes, for metrics and holdfast-sim's progress.

@@ -2,9 +2,12 @@
 
 #include <assert.h>
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/agent.h"
 #include "agent/sim/sim.h"
@@ -43,6 +46,7 @@ struct sim_fleet {
     const char **names;
     size_t next_start;
     struct cm_timer starting;
+    int history; // -1: none
     bool stopping;
     size_t running;
     void (*stopped)(void *ctx);
@@ -71,6 +75,60 @@ static bool name_ok(const char *name) {
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
 }
 
+// ---- History
+
+static void add_history(const struct sim_fleet *f, const struct cm_json *entry) {
+    CM_CLEANUP(cm_str_done) struct cm_str line = {0};
+
+    cm_json_write_compact(entry, &line);
+    cm_str_add_char(&line, '\n');
+    // One call a line: what was written before a kill is whole.
+    if (write(f->history, line.data, line.len) != (ssize_t)line.len) {
+        cm_log(CM_LOG_ERROR, "sim.history_failed", strerrordesc_np(errno), NULL);
+    }
+}
+
+static void on_note(void *ctx, const struct agent_sim_note *note) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct member *m = ctx;
+    struct cm_json *entry = cm_json_new(a, CM_OBJECT);
+    struct agent_state state = {0};
+    struct cm_json *live = NULL;
+    struct cm_err ignored;
+
+    if (m->agent != NULL) {
+        agent_state_get(m->agent, &state);
+    }
+    cm_json_set_string(a, entry, "what", note->what);
+    cm_json_set_string(a, entry, "cluster", m->name);
+    cm_json_set_string(a, entry, "key", note->key);
+    cm_json_set_int(a, entry, "generation", (int64_t)state.generation);
+    if (note->live != NULL && cm_json_parse(a, (const char *)note->live->data, note->live->size,
+                                            NULL, &live, &ignored) == CM_OK) {
+        cm_json_set(a, entry, "object", live);
+    }
+    add_history(m->fleet, entry);
+}
+
+// begin_history says that a cluster is there, and empty.
+static void begin_history(const struct member *m) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *entry = cm_json_new(a, CM_OBJECT);
+
+    cm_json_set_string(a, entry, "what", "begin");
+    cm_json_set_string(a, entry, "cluster", m->name);
+    add_history(m->fleet, entry);
+}
+
+static enum cm_rc open_history(struct sim_fleet *f, struct cm_err *err) {
+    const char *path = f->config.history;
+
+    f->history = path == NULL ? -1 : open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    return path == NULL || f->history >= 0
+               ? CM_OK
+               : cm_fail(err, CM_EIO, "cannot write '%s': %s", path, strerrordesc_np(errno));
+}
+
 static struct member *add_member(struct sim_fleet *f, const char *name) {
     struct member *m = cm_map_get(f->members, name);
 
@@ -84,8 +142,13 @@ static struct member *add_member(struct sim_fleet *f, const char *name) {
                                                 .latency_ms = f->config.latency_ms,
                                                 .health_ms = f->config.health_ms,
                                                 .strict_namespaces = f->config.strict_namespaces,
-                                                .adopt = true});
+                                                .adopt = true,
+                                                .noted = f->history < 0 ? NULL : on_note,
+                                                .ctx = m});
         cm_map_put(f->members, name, m);
+        if (f->history >= 0) {
+            begin_history(m);
+        }
     }
     return m;
 }
@@ -164,7 +227,8 @@ enum cm_rc sim_fleet_new(struct cm_loop *loop, const struct sim_fleet_config *co
     f->members = cm_map_new(member_free);
     f->starting = (struct cm_timer){.run = start_some, .ctx = f};
     f->disk = cm_workers_new("disk", (size_t)config->disk_threads, NULL);
-    enum cm_rc rc = cm_fsys_make_dir(f->data_dir, 0700, err);
+    enum cm_rc rc = open_history(f, err);
+    rc = rc < 0 ? rc : cm_fsys_make_dir(f->data_dir, 0700, err);
     if (rc < 0) {
         return rc;
     }
@@ -191,6 +255,9 @@ void sim_fleet_free(struct sim_fleet *f) {
     cm_workers_free(f->disk);
     cm_map_free(f->members);
     agent_sim_pool_free(f->pool);
+    if (f->history >= 0) {
+        (void)close(f->history);
+    }
     free(f->names);
     free(f->data_dir);
     free(f->hub);
@@ -305,6 +372,11 @@ static enum cm_rc do_drift(struct command *c, struct cm_err *err) {
 
 static enum cm_rc do_delete(struct command *c, struct cm_err *err) {
     return agent_sim_delete(c->member->sim, c->words[2], err);
+}
+
+static enum cm_rc do_create(struct command *c, struct cm_err *err) {
+    return agent_sim_create(c->member->sim, c->words[2], c->words[3],
+                            c->count > 4 ? c->words[4] : "kubectl-create", err);
 }
 
 static enum cm_rc read_switch(const char *word, bool *on, struct cm_err *err) {
@@ -443,6 +515,8 @@ static enum cm_rc do_state(struct command *c, struct cm_err *err) {
         }
         cm_json_set_string(a, o, "cluster", c->member->name);
         cm_json_set_int(a, o, "generation", (int64_t)state.generation);
+        cm_json_set_string(a, o, "run", state.report_run);
+        cm_json_set_int(a, o, "acked", (int64_t)state.reports_acked);
     } else {
         cm_map_each(c->fleet->members, sum_member, &sums);
     }
@@ -457,14 +531,9 @@ static const struct verb {
     size_t most;
     enum cm_rc (*run)(struct command *c, struct cm_err *err);
 } verbs[] = {
-    {"drift", 5, 6, do_drift},
-    {"delete", 3, 3, do_delete},
-    {"fail", 4, 5, do_fail},
-    {"degrade", 4, 4, do_degrade},
-    {"unreachable", 3, 3, do_unreachable},
-    {"kill", 2, 2, do_kill},
-    {"start", 2, 2, do_start},
-    {"get", 3, 3, do_get},
+    {"drift", 5, 6, do_drift}, {"delete", 3, 3, do_delete},   {"create", 4, 5, do_create},
+    {"fail", 4, 5, do_fail},   {"degrade", 4, 4, do_degrade}, {"unreachable", 3, 3, do_unreachable},
+    {"kill", 2, 2, do_kill},   {"start", 2, 2, do_start},     {"get", 3, 3, do_get},
     {"state", 1, 2, do_state},
 };
 

@@ -28,6 +28,8 @@ struct sim_fleet_config {
     int64_t disk_threads;
     int64_t start_rate; // agents a second
     bool strict_namespaces;
+    const char *history; // path of a file to which a line of JSON is added for all that becomes of
+                         // an object; NULL: none
 };
 
 CM_MUSTUSE enum cm_rc sim_fleet_new(struct cm_loop *loop, const struct sim_fleet_config *config,
@@ -42,6 +44,7 @@ void sim_fleet_free(struct sim_fleet *f); // NULL is fine
 //
 //     drift CLUSTER KEY PATH VALUE [MANAGER]    somebody changes a field
 //     delete CLUSTER KEY                        somebody deletes an object
+//     create CLUSTER KEY JSON [MANAGER]         somebody makes one, or replaces it
 //     fail CLUSTER SUBSTRING on|off [refuse]    applying such keys fails (for what they are)
 //     degrade CLUSTER SUBSTRING on|off          such objects are unhealthy
 //     unreachable CLUSTER on|off                the cluster's API does not answer

@@ -21,6 +21,7 @@ struct sim_options {
     char *hub;
     char *enroll_hub;
     char *control;
+    char *history;
     char *command;
     char *log_level;
     char *log_format;
@@ -44,6 +45,8 @@ static const struct cm_option options[] = {
            "The hub's address for agents; by default those that it told at enrolment."),
     STRING("enroll-hub", enroll_hub, NULL, "HOST:PORT", "The hub's address for enrolment."),
     STRING("control", control, NULL, "SOCKET", "A Unix socket that takes commands, line by line."),
+    STRING("history", history, NULL, "FILE",
+           "Add a line of JSON to this file for all that becomes of an object in a cluster."),
     STRING("command", command, NULL, "LINE",
            "Give this command to the holdfast-sim that listens at --control, and exit."),
     {.name = "latency",
@@ -158,6 +161,7 @@ static enum cm_rc run(struct program *p, struct cm_err *err) {
     o->fleet.tokens = o->tokens;
     o->fleet.hub = o->hub;
     o->fleet.enroll_hub = o->enroll_hub;
+    o->fleet.history = o->history;
     rc = sim_fleet_new(p->loop, &o->fleet, &p->fleet, err);
     if (rc == CM_OK && o->control != NULL) {
         rc = sim_control_start(p->loop, o->control, on_command, p, &p->control, err);

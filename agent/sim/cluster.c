@@ -537,6 +537,7 @@ enum cm_rc sim_apply(struct agent_sim *sim, const struct agent_object *object, b
     remember(sim, *out, object);
     if (*written) {
         sim->stats.writes++;
+        sim_note(sim, "write", key, *out);
         begin_rollout(sim, *out);
         sim_changed(sim, key);
     }
@@ -581,6 +582,7 @@ void sim_adopt(struct agent_sim *sim, const struct agent_owned *owned, struct cm
     }
     (void)snprintf(o->uid, sizeof(o->uid), "%s", owned->uid);
     remember(sim, o, &object);
+    sim_note(sim, "adopt", key, o);
 }
 
 enum cm_rc sim_remove(struct agent_sim *sim, const char *key, const char *uid, struct cm_err *err) {
@@ -589,6 +591,7 @@ enum cm_rc sim_remove(struct agent_sim *sim, const char *key, const char *uid, s
     (void)err;
     sim->stats.removes++;
     if (o != NULL && sim_is_ours(sim, o) && (uid[0] == '\0' || strcmp(o->uid, uid) == 0)) {
+        sim_note(sim, "remove", key, NULL);
         drop_object(sim, o);
     }
     return CM_OK;
@@ -600,6 +603,7 @@ void sim_release(struct agent_sim *sim, const char *key, const char *uid) {
     if (o != NULL && sim_is_ours(sim, o) && (uid[0] == '\0' || strcmp(o->uid, uid) == 0)) {
         free(o->core_key);
         o->core_key = NULL;
+        sim_note(sim, "release", key, o);
     }
 }
 
@@ -636,6 +640,14 @@ void agent_sim_free(struct agent_sim *sim) {
     cm_map_free(sim->owners);
     free(sim->identity);
     free(sim);
+}
+
+void sim_note(const struct agent_sim *sim, const char *what, const char *key,
+              const struct sim_object *o) {
+    if (sim->config.noted != NULL) {
+        sim->config.noted(sim->config.ctx,
+                          &(struct agent_sim_note){what, key, o == NULL ? NULL : o->live});
+    }
 }
 
 void sim_changed(struct agent_sim *sim, const char *key) {
@@ -749,6 +761,7 @@ enum cm_rc agent_sim_change(struct agent_sim *sim, const char *key, const char *
     }
     if (set_live(sim, o, tree)) {
         note_change(o, path, manager);
+        sim_note(sim, "change", key, o);
         sim_changed(sim, key);
     }
     return CM_OK;
@@ -760,6 +773,7 @@ enum cm_rc agent_sim_delete(struct agent_sim *sim, const char *key, struct cm_er
     if (o == NULL) {
         return cm_fail(err, CM_ENOTFOUND, "the simulated cluster has no '%s'", key);
     }
+    sim_note(sim, "delete", key, NULL);
     drop_object(sim, o);
     return CM_OK;
 }
@@ -779,6 +793,7 @@ enum cm_rc agent_sim_create(struct agent_sim *sim, const char *key, const char *
     struct sim_object *o = object_new(sim, key);
     (void)set_live(sim, o, tree);
     note_change(o, "", manager);
+    sim_note(sim, "create", key, o);
     sim_changed(sim, key);
     return CM_OK;
 }

@@ -111,6 +111,10 @@ bool sim_is_ours(const struct agent_sim *sim, const struct sim_object *o);
 struct sim_object *sim_find(const struct agent_sim *sim, const char *key);
 enum agent_health sim_health(const struct sim_object *o, const char **why);
 
+// sim_note tells of what became of an object; o NULL: it is gone.
+void sim_note(const struct agent_sim *sim, const char *what, const char *key,
+              const struct sim_object *o);
+
 // sim_changed tells the driver, if there is one, to observe an object again.
 void sim_changed(struct agent_sim *sim, const char *key);
 void sim_driver_reachable(struct agent_sim_driver *d, bool reachable);

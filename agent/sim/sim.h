@@ -26,6 +26,14 @@ struct cm_loop;
 struct agent_sim_pool *agent_sim_pool_new(void);
 void agent_sim_pool_free(struct agent_sim_pool *pool); // after its clusters
 
+// What became of an object. By the agent: "write", "remove", "release" (our mark was taken off),
+// and "adopt" at a start; by somebody else: "create", "change", "delete".
+struct agent_sim_note {
+    const char *what;
+    const char *key;
+    const struct cm_buf *live; // NULL: it is gone
+};
+
 struct agent_sim_config {
     struct agent_sim_pool *pool;
     int64_t latency_ms;     // each request takes this long
@@ -34,6 +42,8 @@ struct agent_sim_config {
     bool strict_namespaces; // refuse objects whose Namespace is not there ("default" always is)
     bool adopt; // for the first driver: objects that it tracks with a uid are taken to be
                 // there as desired (the process was started again, the fleet was not)
+    void (*noted)(void *ctx, const struct agent_sim_note *note); // NULL: nobody wants to know
+    void *ctx;
 };
 
 struct agent_sim *agent_sim_new(struct cm_loop *loop, const struct agent_sim_config *config);

@@ -1,0 +1,252 @@
+#!/usr/bin/env python3
+"""Reads the history of a fault run and says what of it should never have happened.
+
+    checker.py HISTORY
+
+A history is a file of JSON lines in the order in which things happened, written by the harness
+(run.py) and by holdfast-sim (--history). What they say:
+
+    commit   desired: {cluster: {key: data}} is what Git says from now on
+    canary   text that only this cluster may ever see
+    begin    a cluster is there, and empty (its process was started anew)
+    adopt, write, remove, release      by the agent: key, generation, object
+    create, change, delete             by somebody else
+    acked    the agent knows that the hub has committed its reports of `run` up to `number`
+    known    what the hub's database says of that, after all it was acked
+    final    objects: {key: object} of a cluster once all was quiet for long enough
+    hub      what the hub says then: drift: [[cluster, key, path]], unsettled: what it waits for
+    leak     a secret text was found where it does not belong
+
+The invariants:
+
+    I1  what was committed last is applied on every cluster
+    I2  a report that was acked is never lost, and what the hub says of drift is so
+    I3  what an agent applies never goes back
+    I4  nothing of one cluster reaches another one
+    I5  an object is written once for each version of it and each change by somebody else
+    I6  secrets stay where they belong
+    I7  only what we made is removed, and only because Git no longer has it
+"""
+import collections
+import json
+import sys
+
+
+class Cluster:
+    """What must be so of one cluster, as far as the history has been read."""
+
+    def __init__(self, name):
+        self.name = name
+        self.generation = 0
+        self.ours = set()  # keys that the agent made
+        self.newest = {}  # key: the commit whose version was written last
+        self.credit = collections.Counter()  # (key, version): how often it may be written
+        self.canary = None
+
+
+class Checker:
+    def __init__(self):
+        self.clusters = {}
+        self.desired = {}  # of the last commit
+        self.versions = {}  # (cluster, key, version): the number of the last commit that had it
+        self.keys = set()  # of all commits
+        self.gone_at = {}  # (cluster, key): the number of the commit that took it out last
+        self.commits = 0
+        self.acked = {}  # (cluster, run): number
+        self.settled = False
+        self.violations = []
+
+    def cluster(self, name):
+        if name not in self.clusters:
+            self.clusters[name] = Cluster(name)
+        return self.clusters[name]
+
+    def violate(self, invariant, words):
+        self.violations.append((invariant, words))
+
+    def check(self, entries):
+        """Reads a history; returns [(invariant, words)]."""
+        for entry in entries:
+            getattr(self, "on_" + entry["what"])(entry)
+        if not self.settled:
+            self.violate("I1", "the history has no end")
+        return self.violations
+
+    # Git
+
+    def on_commit(self, entry):
+        self.commits += 1
+        for name, objects in entry["desired"].items():
+            before = self.desired.get(name, {})
+            self.gone_at |= {(name, key): self.commits for key in before if key not in objects}
+            for key, data in objects.items():
+                version = version_of(data)
+                self.versions[name, key, version] = self.commits
+                self.keys.add(key)
+                if key not in before or version_of(before[key]) != version:
+                    self.cluster(name).credit[key, version] += 1
+        self.desired = entry["desired"]
+
+    def on_canary(self, entry):
+        self.cluster(entry["cluster"]).canary = entry["text"]
+
+    # Somebody else
+
+    def forgive(self, entry):
+        """What the agent had written is not there any more, so it may write it once more."""
+        cluster = self.cluster(entry["cluster"])
+        for name, key, version in self.versions:
+            if name == cluster.name and key == entry.get("key", key):
+                cluster.credit[key, version] += 1
+
+    def on_begin(self, entry):
+        self.cluster(entry["cluster"]).ours.clear()
+        self.forgive(entry)
+
+    def on_create(self, entry):
+        self.cluster(entry["cluster"]).ours.discard(entry["key"])
+        self.forgive(entry)
+
+    def on_change(self, entry):
+        self.forgive(entry)
+
+    def on_delete(self, entry):
+        self.cluster(entry["cluster"]).ours.discard(entry["key"])
+        self.forgive(entry)
+
+    # The agent
+
+    def on_adopt(self, entry):
+        self.cluster(entry["cluster"]).ours.add(entry["key"])
+
+    def on_write(self, entry):
+        cluster = self.cluster(entry["cluster"])
+        key, version = entry["key"], version_of(entry["object"].get("data", {}))
+        self.look_back(cluster, entry)
+        self.look_for_canaries(cluster, entry)
+        if key not in self.keys:
+            return  # its versions are not told
+        commit = self.versions.get((cluster.name, key, version))
+        if commit is None:
+            self.violate("I1", f"{cluster.name}: {key} became {version}, which no commit has")
+            return
+        if commit < cluster.newest.get(key, 0):
+            self.violate("I3", f"{cluster.name}: {key} went back to {version}")
+        cluster.newest[key] = max(commit, cluster.newest.get(key, 0))
+        cluster.ours.add(key)
+        cluster.credit[key, version] -= 1
+        if cluster.credit[key, version] < 0:
+            self.violate("I5", f"{cluster.name}: {key} {version} was written again")
+
+    def look_back(self, cluster, entry):
+        generation = entry.get("generation", 0)
+        if 0 < generation < cluster.generation:
+            self.violate("I3", f"{cluster.name}: generation {generation} after "
+                               f"{cluster.generation}")
+        cluster.generation = max(cluster.generation, generation)
+
+    def look_for_canaries(self, cluster, entry):
+        text = json.dumps(entry)
+        for other in self.clusters.values():
+            if other is not cluster and other.canary and other.canary in text:
+                self.violate("I4", f"{cluster.name}: {entry['key']} holds what is of {other.name}")
+
+    def on_remove(self, entry):
+        cluster, key = self.cluster(entry["cluster"]), entry["key"]
+        self.look_back(cluster, entry)
+        if key not in cluster.ours:
+            self.violate("I7", f"{cluster.name}: {key} was removed, and was not ours")
+        if self.gone_at.get((cluster.name, key), 0) <= cluster.newest.get(key, 0):
+            self.violate("I7", f"{cluster.name}: {key} was removed, and Git has it")
+        cluster.ours.discard(key)
+        self.forgive(entry)
+
+    def on_release(self, entry):
+        self.cluster(entry["cluster"]).ours.discard(entry["key"])
+
+    # Reports
+
+    def on_acked(self, entry):
+        of = (entry["cluster"], entry["run"])
+        self.acked[of] = max(entry["number"], self.acked.get(of, 0))
+
+    def on_known(self, entry):
+        was = self.acked.get((entry["cluster"], entry["run"]), 0)
+        if entry["number"] < was:
+            self.violate("I2", f"{entry['cluster']}: the hub knows reports up to {entry['number']}, "
+                               f"and has acknowledged {was}")
+
+    # The end
+
+    def on_final(self, entry):
+        name, objects = entry["cluster"], entry["objects"]
+        for key, data in self.desired.get(name, {}).items():
+            there = objects.get(key)
+            if there is None:
+                self.violate("I1", f"{name}: {key} is not there")
+            elif version_of(there.get("data", {})) != version_of(data):
+                self.violate("I1", f"{name}: {key} is {version_of(there.get('data', {}))}, "
+                                   f"not {version_of(data)}")
+        for key in objects:
+            if key in self.cluster(name).ours and key not in self.desired.get(name, {}):
+                self.violate("I1", f"{name}: {key} is still there, and Git took it out")
+        self.cluster(name).final = objects
+
+    def on_hub(self, entry):
+        self.settled = True
+        if entry["unsettled"]:
+            self.violate("I1", f"the hub still waits: {entry['unsettled']}")
+        said = {tuple(row) for row in entry["drift"]}
+        for row in said ^ self.real_drift():
+            self.violate("I2", f"{'/'.join(row)} {'is no' if row in said else 'is'} drift, and the "
+                               f"hub says otherwise")
+
+    def real_drift(self):
+        found = set()
+        for name, objects in self.desired.items():
+            final = getattr(self.cluster(name), "final", {})
+            for key, data in objects.items():
+                there = final.get(key, {}).get("data", {})
+                if version_of(there) == version_of(data):
+                    found |= {(name, key, f"data.{field}") for field, value in data.items()
+                              if there.get(field) != value}
+        return found
+
+    # Secrets, and processes that end by themselves
+
+    def on_leak(self, entry):
+        self.violate("I6", f"a secret is in {entry['where']}")
+
+    def on_died(self, entry):
+        self.violate("I1", f"{entry['name']} ended by itself: {entry['words']}")
+
+    def on_fault(self, entry):
+        """Said for people."""
+
+
+def version_of(data):
+    return data.get("version")
+
+
+def find_leaks(secrets, places):
+    """Which of {name: bytes} holds one of the texts; [(name, text)]."""
+    return [(name, text) for name, content in places.items() for text in secrets
+            if text.encode() in content]
+
+
+def read(path):
+    with open(path, encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def main(path):
+    violations = Checker().check(read(path))
+    for invariant, words in violations:
+        print(f"{invariant}: {words}")
+    sys.exit(1 if violations else 0)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(sys.argv[1])

@@ -1,0 +1,474 @@
+"""The fleet of a fault run: a hub, agents behind a proxy, a Git server, and what may go wrong.
+
+Deeds are methods without arguments; they choose at random what they need, undo what they did before
+they return, and write down what others did. The last commit is what must hold in the end.
+"""
+import errno
+import json
+import mmap
+import os
+import shutil
+import sqlite3
+import struct
+import time
+import uuid
+
+import checker
+from proxy import CALM, Proxy, Weather
+from support import gitservers, manifests as m
+from support.gitrepo import GitRepo
+from support.hub import Hub
+from support.process import TimedOut, wait_for
+from support.simstory import Sim, cluster, files
+
+CLUSTERS = ("c01", "c02", "c03", "c04")
+NAMESPACE = "shop"
+APPS = {"kept": ("kept-0", "kept-1", "kept-2"), "told": ("told-0", "told-1")}
+DRIFT = {"kept": "correct", "told": "report"}
+CHANGES_MAX = 3  # of an object in one version: after five the agent would leave it alone
+PATIENT = 150  # seconds; a bound for a busy machine
+SHIM = os.environ.get("HOLDFAST_FAULT_SHIM", "")
+
+REPOSITORIES = """repositories:
+- name: fleet
+  url: {url}/any/fleet.git
+  caFile: {ca}
+  pollInterval: 1s
+  timeout: 6s
+  allowPrivateHosts: true
+"""
+
+
+class Faults:
+    """What a program's shim (shim.c) does; changed while the program runs."""
+
+    SYNC, WRITE, CLOCK_MS, KILL_IN = range(4)
+
+    def __init__(self, path):
+        path.write_bytes(bytes(32))
+        self.path = path
+        with open(path, "r+b") as file:
+            self.map = mmap.mmap(file.fileno(), 32)
+
+    def set(self, which, number):
+        struct.pack_into("<q", self.map, 8 * which, number)
+
+    def give(self, program):
+        """Lets a process have them, if there is a shim."""
+        program.env["HOLDFAST_FAULTS"] = str(self.path)
+        if SHIM:
+            program.env["LD_PRELOAD"] = SHIM
+
+    def end(self):
+        for which in (self.SYNC, self.WRITE, self.KILL_IN):  # the clock stays where it is
+            self.set(which, 0)
+
+
+class Liar(gitservers.Handler):
+    """A Git server that does what server.mode says."""
+
+    def answer(self):
+        mode = self.server.mode
+        rest = self.path.lstrip("/").partition("/")[2]
+        body = self.body()
+        if mode == "silent":
+            self.server.over.wait(30)
+        if mode in ("silent", "broken"):
+            self.plain(500, [])
+        elif mode == "html":
+            self.plain(200, [("Content-Type", "text/html")], b"<h1>Sign in</h1>")
+        elif mode == "empty":
+            self.backend(rest.replace("fleet.git", "empty.git", 1), body, torn=False)
+        else:
+            self.backend(rest, body, torn=mode == "torn")
+
+
+class Fleet:
+    def __init__(self, folder, chance):
+        self.folder = folder
+        self.random = chance
+        self.history = folder / "history.jsonl"
+        self.canaries = {name: f"only-for-{name}-{uuid.uuid4().hex}" for name in CLUSTERS}
+        self.secret = f"hidden-{uuid.uuid4().hex}"
+        self.secrets = [self.secret]
+        self.version = 0
+        self.objects = {(app, name): self.next_version() for app in APPS for name in APPS[app]}
+        self.changes = {}  # (cluster, key, version): how often somebody changed it
+        self.foreign = 0
+
+    # The history
+
+    def note(self, what, **members):
+        with open(self.history, "ab", buffering=0) as file:
+            file.write((json.dumps({"what": what, **members}) + "\n").encode())
+
+    def say(self, words):
+        self.note("fault", words=words)
+
+    # Git
+
+    def next_version(self):
+        self.version += 1
+        return str(self.version)
+
+    def desired(self):
+        """{cluster: {key: data}} as Git says."""
+        return {name: {key_of(thing): {"version": version, "colour": "green",
+                                       "canary": self.canaries[name]}
+                       for (_app, thing), version in self.objects.items()} for name in CLUSTERS}
+
+    def tree(self):
+        """{path: text} of the fleet repository; None where an object is not wanted now."""
+        made = {}
+        for name in CLUSTERS:
+            made |= cluster(name, canary=self.canaries[name])
+        for app, things in APPS.items():
+            wanted = [thing for thing in things if (app, thing) in self.objects]
+            made |= {f"apps/{app}/configmap-{thing}.yaml": None for thing in things
+                     if thing not in wanted and self.was_written(app, thing)}
+            made |= files(app, *(m.config_map(thing, version=self.objects[app, thing],
+                                              colour="green", canary="${canary}")
+                                 for thing in wanted),
+                          namespace=NAMESPACE, prune=True, drift=DRIFT[app])
+        return made | files("safe", m.secret("safe", password=self.secret), namespace=NAMESPACE)
+
+    def was_written(self, app, thing):
+        return (self.repo.work / f"apps/{app}/configmap-{thing}.yaml").exists()
+
+    def push(self):
+        self.note("commit", desired=self.desired())
+        self.repo.push(self.tree(), "a change")
+
+    def commit(self):
+        for app, thing in self.random.sample(sorted(self.objects), 2):
+            self.objects[app, thing] = self.next_version()
+        self.push()
+        self.pause(0.1, 0.6)
+
+    def take_out_or_bring_back(self):
+        app, thing = "kept", self.random.choice(APPS["kept"])
+        if (app, thing) in self.objects:
+            del self.objects[app, thing]
+        else:
+            self.objects[app, thing] = self.next_version()
+        self.push()
+        self.pause(0.1, 0.6)
+
+    def commit_nonsense(self):
+        """What nobody can read: the last good state stays, and the next commit heals it."""
+        self.repo.push({"apps/kept/app.yaml": "kind: App\nspec: {targets: 7}\n"}, "nonsense")
+        self.pause(0.5, 1.5)
+        self.commit()
+
+    # Others in the clusters
+
+    def pick(self, app):
+        """A cluster and the key of an object of an App there; None if it is not there now."""
+        name = self.random.choice(CLUSTERS)
+        things = [thing for of, thing in sorted(self.objects) if of == app]
+        key = key_of(self.random.choice(things)) if things else ""
+        of = (name, key, self.objects.get((app, key.rpartition("/")[2])))
+        self.changes[of] = self.changes.get(of, 0) + 1
+        if not things or self.changes[of] > CHANGES_MAX or not self.sim.object(name, key):
+            return None
+        return name, key
+
+    def ask(self, *words):
+        """A command to the simulated clusters; what is not there any more does not matter."""
+        try:
+            return self.sim.ask(*words)
+        except AssertionError as error:
+            assert " has no " in str(error), error
+            return None
+
+    def change(self):
+        found = self.pick(self.random.choice(sorted(APPS)))
+        if found:
+            self.ask("drift", *found, "data.colour", self.random.choice(("red", "blue")))
+        self.pause(0, 0.3)
+
+    def delete(self):
+        found = self.pick("kept")
+        if found:
+            self.ask("delete", *found)
+        self.pause(0, 0.3)
+
+    def create(self):
+        self.foreign += 1
+        item = json.dumps(m.config_map(f"foreign-{self.foreign}", NAMESPACE, version="of others"))
+        self.sim.ask("create", self.random.choice(CLUSTERS), key_of(f"foreign-{self.foreign}"),
+                     item.replace('"', '\\"'))
+
+    # Programs that end and begin again
+
+    def kill_hub(self):
+        self.maybe_commit()
+        self.pause(0, 0.4)
+        self.hub.kill()
+        self.begin_hub()
+
+    def kill_hub_at_a_write(self):
+        self.hub_faults.set(Faults.KILL_IN, self.random.randint(1, 120))
+        self.commit()
+        if not self.ends(self.hub, 3):
+            self.hub_faults.end()
+            self.hub.kill()
+        self.begin_hub()
+
+    def ends(self, program, seconds):
+        """Whether a program comes to its end by itself soon."""
+        try:
+            wait_for(lambda: not program.alive(), seconds)
+        except TimedOut:
+            return False
+        program.exit_code()
+        return True
+
+    def begin_hub(self):
+        """Looks what the hub's disk knows of what it has acknowledged, and starts it."""
+        self.hub_faults.end()
+        self.note_acked()
+        for name, run, number in self.known():
+            self.note("known", cluster=name, run=run, number=number)
+        self.hub.start_and_wait(60)
+
+    def note_acked(self):
+        for name in CLUSTERS if self.sim.alive() else ():
+            state = self.sim.state(name)
+            if state.get("run"):
+                self.note("acked", cluster=name, run=state["run"], number=state["acked"])
+
+    def known(self):
+        copy = self.folder / "known"
+        copy.mkdir(exist_ok=True)
+        for name in ("hub.db", "hub.db-wal"):
+            (copy / name).unlink(missing_ok=True)
+            if (self.hub.data / "data" / name).exists():
+                shutil.copy(self.hub.data / "data" / name, copy / name)
+        with sqlite3.connect(copy / "hub.db") as db:
+            assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            rows = db.execute("SELECT cluster, run, report FROM presence").fetchall()
+        return [row for row in rows if row[1]]
+
+    def kill_agent(self):
+        name = self.random.choice(CLUSTERS)
+        self.maybe_commit()
+        self.pause(0, 0.4)
+        self.sim.ask("kill", name)
+        self.pause(0, 0.4)
+        wait_for(lambda: self.sim.ask("start", name), 30, f"the agent of {name} to be gone")
+
+    def kill_sim(self):
+        self.maybe_commit()
+        self.pause(0, 0.4)
+        self.sim.kill()
+        self.begin_sim()
+
+    def kill_sim_at_a_write(self):
+        self.sim_faults.set(Faults.KILL_IN, self.random.randint(1, 40))
+        self.commit()
+        if not self.ends(self.sim, 3):
+            self.sim_faults.end()
+            self.sim.kill()
+        self.begin_sim()
+
+    def begin_sim(self):
+        self.sim_faults.end()
+        self.sim.start()
+        self.sim.wait_ready(lambda: self.answers(self.sim), 60, "answering")
+
+    @staticmethod
+    def answers(sim):
+        try:
+            return sim.state()
+        except OSError:
+            return None
+
+    def stop_hub(self):
+        self.stop_for_a_while(self.hub)
+
+    def stop_sim(self):
+        self.stop_for_a_while(self.sim)
+
+    def stop_for_a_while(self, program):
+        self.maybe_commit()
+        program.pause()
+        self.pause(0.5, 3)
+        program.resume()
+
+    # The network
+
+    def weather(self):
+        share = self.random.choice((0.3, 1))
+        self.proxy.weather = self.random.choice((
+            Weather(delay=0.3, share=share), Weather(piece=1, share=share),
+            Weather(rate=2000, share=share), Weather(flip=0.3, share=share),
+            Weather(loss=0.3, share=share), Weather(up=False, share=share),
+            Weather(down=False, share=share), Weather(up=False, down=False, share=share)))
+        self.maybe_commit()
+        self.pause(1, 3)
+        self.proxy.weather = CALM
+        self.proxy.reset_all()  # what was held or lost is not made good
+
+    def reset_links(self):
+        self.maybe_commit()
+        self.pause(0, 0.4)
+        self.proxy.reset_all()
+
+    def refuse_links(self):
+        self.proxy.refuses = True
+        self.proxy.reset_all()
+        self.maybe_commit()
+        self.pause(0.5, 1.5)
+        self.proxy.refuses = False
+
+    # Disks and clocks
+
+    def break_disk(self):
+        faults, program = self.random.choice(((self.hub_faults, self.hub),
+                                              (self.sim_faults, self.sim)))
+        which, number = self.random.choice((
+            (Faults.SYNC, errno.EIO), (Faults.WRITE, errno.ENOSPC), (Faults.WRITE, errno.EROFS),
+            (Faults.WRITE, errno.EIO)))
+        faults.set(which, number)
+        self.maybe_commit()
+        self.change()
+        self.pause(0.5, 2.5)
+        faults.end()
+        if not program.alive():
+            self.note("died", name=program.name, words=f"as its disk said {os.strerror(number)}")
+
+    def move_clock(self):
+        faults = self.random.choice((self.hub_faults, self.sim_faults))
+        ms = self.random.choice((-600, 600, -25 * 3600, 25 * 3600, 0)) * 1000
+        faults.set(Faults.CLOCK_MS, ms)
+        self.maybe_commit()
+        self.pause(0.2, 1)
+
+    # Git and the clusters' API
+
+    def git_lies(self):
+        self.server.over.clear()
+        self.server.mode = self.random.choice(("silent", "broken", "html", "torn", "empty"))
+        self.commit()
+        self.pause(1, 3)
+        self.server.mode = "fine"
+        self.server.over.set()
+
+    def cluster_refuses(self):
+        name = self.random.choice(CLUSTERS)
+        fault = self.random.choice((("fail", name, "ConfigMap"), ("unreachable", name)))
+        self.sim.ask(*fault, "on")
+        self.maybe_commit()
+        self.pause(0.5, 2)
+        self.sim.ask(*fault, "off")
+
+    # Its beginning and its end
+
+    def maybe_commit(self):
+        if self.random.random() < 0.5:
+            self.commit()
+
+    def pause(self, least, most):
+        time.sleep(self.random.uniform(least, most))
+
+    def start(self):
+        self.repo = GitRepo(self.folder)
+        GitRepo(self.folder, "empty").push({}, "nothing at all")
+        for name, text in self.canaries.items():
+            self.note("canary", cluster=name, text=text)
+        self.push()
+        self.start_server()
+        self.start_hub()
+        self.start_sim()
+
+    def start_server(self):
+        authority = gitservers.Authority(self.folder, "authority")
+        self.server = gitservers.Https(self.folder, *authority.issue("localhost"))
+        self.server.RequestHandlerClass = Liar
+        self.server.mode = "fine"
+        self.server.over = gitservers.threading.Event()
+        self.ca = authority.cert
+
+    def start_hub(self):
+        self.hub = Hub(self.folder, options=("--heartbeat", "2s"),
+                       repositories=REPOSITORIES.format(url=self.server.url, ca=self.ca))
+        self.hub_faults = Faults(self.folder / "hub.faults")
+        self.hub_faults.give(self.hub)
+        self.hub.start_and_wait(60)
+        wait_for(lambda: len(self.hub.get("clusters")) == len(CLUSTERS), PATIENT, "the clusters", 0.1)
+
+    def start_sim(self):
+        tokens = self.folder / "tokens"
+        tokens.write_text(self.hub.run("enroll", "--all", "--tokens").stdout, encoding="utf-8")
+        self.secrets += [line.split()[1] for line in tokens.read_text().splitlines()]
+        self.proxy = Proxy(self.hub.agent_port, self.random.random())
+        self.sim = Sim(self.folder, self.hub, tokens, (
+            "--hub", f"127.0.0.1:{self.proxy.port}", "--history", self.history,
+            "--reconnect-max", "1s", "--latency", "2ms"))
+        self.sim_faults = Faults(self.folder / "sim.faults")
+        self.sim_faults.give(self.sim)
+        self.sim.start()
+        self.sim.wait_ready(lambda: self.answers(self.sim), 60, "answering")
+        wait_for(self.is_at_rest, PATIENT, "the fleet to be as Git says", 0.2)
+
+    def come_to_rest(self):
+        """Waits until all is as it must be, and writes down how it is."""
+        for faults in (self.hub_faults, self.sim_faults):
+            faults.set(Faults.CLOCK_MS, 0)
+        self.proxy.reset_all()
+        waits = ""
+        try:
+            wait_for(self.is_at_rest, PATIENT, "the fleet to come to rest", 0.2)
+        except AssertionError as error:
+            waits = str(error)
+        for name in CLUSTERS:
+            self.note("final", cluster=name, objects=self.objects_of(name))
+        self.note("hub", drift=self.told_drift(), unsettled=waits)
+        self.note_leaks()
+
+    def objects_of(self, name):
+        keys = [key_of(thing) for things in APPS.values() for thing in things]
+        found = {key: self.sim.object(name, key) for key in keys}
+        return {key: item for key, item in found.items() if item}
+
+    def told_drift(self):
+        return [[row["cluster"], row["key"], row["path"]]
+                for row in self.hub.get("drift", "--limit", "5000")]
+
+    def is_at_rest(self):
+        """Whether clusters and hub are as the checker wants them, or an assertion that says not."""
+        judge = checker.Checker()
+        judge.on_commit({"desired": self.desired()})
+        for name in CLUSTERS:
+            judge.on_final({"cluster": name, "objects": self.objects_of(name)})
+        judge.on_hub({"drift": self.told_drift(), "unsettled": ""})
+        assert not judge.violations, judge.violations[0][1]
+        for row in self.hub.get("status", "--limit", "5000"):
+            assert row["applied"] == "applied" and row["health"] == "healthy", row
+        return True
+
+    def note_leaks(self):
+        self.secrets.append(self.hub.token_file.read_text(encoding="utf-8").strip())
+        places = {path.name: path.read_bytes() for path in
+                  (self.hub.log, self.sim.log, *(self.hub.data / "data").glob("hub.db*"))}
+        places["/metrics"] = json.dumps(self.hub.metrics()).encode()
+        for what in ("events", "status", "drift", "problems", "revisions"):
+            places[f"get {what}"] = json.dumps(self.hub.get(what, "--limit", "5000")).encode()
+        for place, _text in checker.find_leaks(self.secrets, places):
+            self.note("leak", where=place)
+        for name in CLUSTERS:
+            others = [text for of, text in self.canaries.items() if of != name]
+            folder = {str(p): p.read_bytes() for p in (self.sim.data / name).iterdir()}
+            for place, _text in checker.find_leaks(others, folder):
+                self.note("leak", where=place)
+
+    def stop(self):
+        for program in (self.sim, self.hub):
+            code = program.terminate()
+            if code != 0:
+                self.note("died", name=program.name, words=f"with code {code}")
+
+
+def key_of(thing):
+    return f"ConfigMap/{NAMESPACE}/{thing}"

@@ -1,0 +1,145 @@
+// shim: makes a program's disk and clock misbehave, by LD_PRELOAD.
+//
+// $HOLDFAST_FAULTS names a file of four little-endian numbers of 64 bits, which is mapped, so that
+// who wrote it changes them while the program runs:
+//
+//     errno of fsync and fdatasync | errno of writes to files | ms that the clock is ahead | kill
+//     in
+//
+// 0 means that all is well. "Kill in" counts calls of the first two kinds down and kills the
+// program with SIGKILL in the middle of the last: those are the points where a crash could lose
+// something. Only files below the working folder of a data directory are meant: descriptors 0 to 2
+// never are.
+//
+// Threads: any.
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SYNC_ERRNO, WRITE_ERRNO, CLOCK_MS, KILL_IN, COUNT };
+
+static _Atomic int64_t none[COUNT];
+static _Atomic int64_t *faults = none;
+
+__attribute__((constructor)) static void open_faults(void) {
+    const char *path = getenv("HOLDFAST_FAULTS");
+    int fd = path == NULL ? -1 : open(path, O_RDWR | O_CLOEXEC);
+    void *map =
+        fd < 0 ? MAP_FAILED : mmap(NULL, sizeof(none), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+    if (map != MAP_FAILED) {
+        faults = map;
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
+// NEXT is the function that the program would have called.
+#define NEXT(name)                                                                                 \
+    static __typeof__(&name) next;                                                                 \
+    if (next == NULL) {                                                                            \
+        *(void **)&next = dlsym(RTLD_NEXT, #name);                                                 \
+    }
+
+static int is_file(int fd) {
+    struct stat st;
+
+    return fd > STDERR_FILENO && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static void count_down(void) {
+    if (faults[KILL_IN] > 0 && atomic_fetch_sub(&faults[KILL_IN], 1) == 1) {
+        (void)kill(getpid(), SIGKILL);
+    }
+}
+
+// fails tells whether the call is to fail, with errno.
+static int fails(int fd, int which) {
+    if (!is_file(fd)) {
+        return 0;
+    }
+    count_down();
+    int64_t number = faults[which];
+    if (number != 0) {
+        errno = (int)number;
+    }
+    return number != 0;
+}
+
+int fsync(int fd) {
+    NEXT(fsync)
+    return fails(fd, SYNC_ERRNO) ? -1 : next(fd);
+}
+
+int fdatasync(int fd) {
+    NEXT(fdatasync)
+    return fails(fd, SYNC_ERRNO) ? -1 : next(fd);
+}
+
+ssize_t write(int fd, const void *bytes, size_t size) {
+    NEXT(write)
+    return fails(fd, WRITE_ERRNO) ? -1 : next(fd, bytes, size);
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t size, off_t at) {
+    NEXT(pwrite)
+    return fails(fd, WRITE_ERRNO) ? -1 : next(fd, bytes, size, at);
+}
+
+ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t at) {
+    NEXT(pwrite64)
+    return fails(fd, WRITE_ERRNO) ? -1 : next(fd, bytes, size, at);
+}
+
+ssize_t writev(int fd, const struct iovec *parts, int count) {
+    NEXT(writev)
+    return fails(fd, WRITE_ERRNO) ? -1 : next(fd, parts, count);
+}
+
+ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at) {
+    NEXT(pwritev)
+    return fails(fd, WRITE_ERRNO) ? -1 : next(fd, parts, count, at);
+}
+
+// ---- The clock that people read; the one that only goes on is left alone
+
+int clock_gettime(clockid_t which, struct timespec *out) {
+    NEXT(clock_gettime)
+    int rc = next(which, out);
+
+    if (rc == 0 && (which == CLOCK_REALTIME || which == CLOCK_REALTIME_COARSE)) {
+        out->tv_sec += (time_t)(faults[CLOCK_MS] / 1000);
+    }
+    return rc;
+}
+
+int gettimeofday(struct timeval *restrict out, void *restrict zone) {
+    NEXT(gettimeofday)
+    int rc = next(out, zone);
+
+    if (rc == 0) {
+        out->tv_sec += (time_t)(faults[CLOCK_MS] / 1000);
+    }
+    return rc;
+}
+
+time_t time(time_t *out) {
+    NEXT(time)
+    time_t now = next(NULL) + (time_t)(faults[CLOCK_MS] / 1000);
+
+    if (out != NULL) {
+        *out = now;
+    }
+    return now;
+}

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""The checker finds a violation of each invariant, and none in a history that is right."""
+import unittest
+
+from checker import Checker, find_leaks
+
+WEB, OLD = "ConfigMap/shop/web", "ConfigMap/shop/old"
+
+
+def commit(**objects):
+    """A commit for the clusters a and b: {key: version}."""
+    names = {"web": WEB, "old": OLD}
+    data = {names[n]: {"version": v, "colour": "green"} for n, v in objects.items()}
+    return {"what": "commit", "desired": {"a": data, "b": data}}
+
+
+def deed(what, cluster="a", key=WEB, version=None, generation=1, **data):
+    item = {"data": {"version": version, "colour": "green", **data}} if version else None
+    return {"what": what, "cluster": cluster, "key": key, "generation": generation, "object": item}
+
+
+def write(cluster="a", version="1", key=WEB, generation=1, **data):
+    return deed("write", cluster, key, version, generation, **data)
+
+
+def final(cluster="a", **objects):
+    names = {"web": WEB, "old": OLD, "foreign": "ConfigMap/shop/foreign"}
+    return {"what": "final", "cluster": cluster, "objects": {
+        names[n]: {"data": {"version": v, "colour": "green"}} for n, v in objects.items()}}
+
+
+def hub(*drift, unsettled=""):
+    return {"what": "hub", "drift": [list(row) for row in drift], "unsettled": unsettled}
+
+
+BEGIN = [{"what": "canary", "cluster": "a", "text": "of-a-alone"},
+         {"what": "canary", "cluster": "b", "text": "of-b-alone"},
+         {"what": "begin", "cluster": "a"}, {"what": "begin", "cluster": "b"},
+         commit(web="1", old="1")]
+ALL = [write(), write("b"), write(key=OLD), write("b", key=OLD)]
+END = [final("a", web="1", old="1"), final("b", web="1", old="1"), hub()]
+
+
+class Histories(unittest.TestCase):
+    def violated(self, *entries):
+        return sorted({invariant for invariant, _words in Checker().check([*entries])})
+
+    def assert_right(self, *entries):
+        self.assertEqual(Checker().check([*entries]), [])
+
+    def test_a_history_in_which_all_goes_well_is_right(self):
+        self.assert_right(*BEGIN, *ALL, *END)
+
+    def test_what_others_do_and_the_agent_undoes_is_right(self):
+        self.assert_right(*BEGIN, *ALL, deed("change", version="1", colour="red"), write(),
+                          deed("delete"), write(), *END)
+
+    def test_a_version_may_be_left_out(self):
+        self.assert_right(*BEGIN, *ALL, commit(web="2", old="1"), commit(web="3", old="1"),
+                          write("a", "3"), write("b", "2"), write("b", "3"),
+                          final("a", web="3", old="1"), final("b", web="3", old="1"), hub())
+
+    def test_a_process_that_lost_its_clusters_writes_all_once_more(self):
+        self.assert_right(*BEGIN, *ALL, {"what": "begin", "cluster": "a"}, deed("adopt", version="1"),
+                          write(key=OLD), *END)
+
+    def test_what_a_commit_takes_out_is_removed(self):
+        self.assert_right(*BEGIN, *ALL, commit(web="1"), deed("remove", key=OLD),
+                          deed("remove", "b", key=OLD), final("a", web="1"), final("b", web="1"),
+                          hub())
+
+    def test_drift_that_the_hub_knows_is_right(self):
+        end = [final("a", web="1", old="1"), final("b", web="1", old="1")]
+        end[0]["objects"][WEB]["data"]["colour"] = "red"
+        change = deed("change", version="1", colour="red")
+        self.assert_right(*BEGIN, *ALL, change, *end, hub(("a", WEB, "data.colour")))
+        self.assertEqual(self.violated(*BEGIN, *ALL, change, *end, hub()), ["I2"])
+        self.assertEqual(self.violated(*BEGIN, *ALL, *END[:2], hub(("a", WEB, "data.colour"))),
+                         ["I2"])
+
+    def test_i1_what_was_committed_is_not_there(self):
+        self.assertEqual(self.violated(*BEGIN, *ALL, final("a", web="1"), *END[1:]), ["I1"])
+
+    def test_i1_an_old_version_is_still_there(self):
+        self.assertEqual(self.violated(*BEGIN, *ALL, commit(web="2", old="1"), *END), ["I1"])
+
+    def test_i1_what_git_took_out_is_still_there(self):
+        self.assertEqual(self.violated(*BEGIN, *ALL, commit(web="1"), *END), ["I1"])
+
+    def test_i1_something_else_was_applied(self):
+        self.assertEqual(self.violated(*BEGIN, *ALL, write("a", "9"), *END), ["I1"])
+
+    def test_i1_the_hub_never_comes_to_rest(self):
+        self.assertEqual(self.violated(*BEGIN, *ALL, *END[:2], hub(unsettled="c01")), ["I1"])
+
+    def test_i1_a_history_without_an_end_says_nothing(self):
+        self.assertEqual(self.violated(*BEGIN, *ALL, *END[:2]), ["I1"])
+
+    def test_i1_a_process_ends_by_itself(self):
+        self.assertEqual(self.violated(*BEGIN, {"what": "died", "name": "hub", "words": ""}, *ALL,
+                                       *END), ["I1"])
+
+    def test_i2_an_acknowledged_report_is_lost(self):
+        acked = {"what": "acked", "cluster": "a", "run": "r", "number": 7}
+        known = {"what": "known", "cluster": "a", "run": "r", "number": 7}
+        self.assert_right(*BEGIN, *ALL, acked, known, *END)
+        self.assertEqual(self.violated(*BEGIN, *ALL, acked, {**known, "number": 6}, *END), ["I2"])
+
+    def test_i3_a_generation_goes_back(self):
+        self.assertEqual(self.violated(*BEGIN, *ALL, commit(web="2", old="1"),
+                                       write("a", "2", generation=3), write("b", "2"),
+                                       deed("change", version="2", generation=2),
+                                       write("a", "2", generation=2), final("a", web="2", old="1"),
+                                       final("b", web="2", old="1"), hub()), ["I3"])
+
+    def test_i3_an_older_version_comes_after_a_newer_one(self):
+        self.assertEqual(self.violated(*BEGIN, commit(web="2", old="1"), write("a", "2"),
+                                       write("a", "1"), deed("change", version="1"),
+                                       write("a", "2"), write("b", "2"), *ALL[2:],
+                                       final("a", web="2", old="1"), final("b", web="2", old="1"),
+                                       hub()), ["I3"])
+
+    def test_i4_what_is_of_one_cluster_reaches_another(self):
+        self.assertEqual(self.violated(*BEGIN, *ALL[1:], write(note="it is of-b-alone"), *END),
+                         ["I4"])
+
+    def test_i5_an_object_is_written_twice(self):
+        self.assertEqual(self.violated(*BEGIN, *ALL, write(), *END), ["I5"])
+
+    def test_i6_a_secret_is_found(self):
+        found = find_leaks(["hunter2"], {"hub.log": b"password=hunter2", "sim.log": b"nothing"})
+        self.assertEqual(found, [("hub.log", "hunter2")])
+        self.assertEqual(self.violated(*BEGIN, *ALL, {"what": "leak", "where": "hub.log"}, *END),
+                         ["I6"])
+
+    def test_i7_what_git_has_is_removed(self):
+        self.assertEqual(self.violated(*BEGIN, *ALL, deed("remove"), write(), *END), ["I7"])
+
+    def test_i7_what_came_back_is_removed(self):
+        self.assertEqual(self.violated(*BEGIN, *ALL, commit(web="1"), commit(web="1", old="2"),
+                                       write("a", "2", OLD), write("b", "2", OLD),
+                                       deed("remove", key=OLD), write("a", "2", OLD),
+                                       final("a", web="1", old="2"), final("b", web="1", old="2"),
+                                       hub()), ["I7"])
+
+    def test_i7_what_is_somebody_else_s_is_removed(self):
+        self.assertEqual(self.violated(*BEGIN, *ALL, deed("create", key=OLD, version="x"),
+                                       commit(web="1"), deed("remove", key=OLD),
+                                       deed("remove", "b", key=OLD), final("a", web="1"),
+                                       final("b", web="1"), hub()), ["I7"])
+
+
+if __name__ == "__main__":
+    unittest.main()
