@@ -182,9 +182,10 @@ class Fleet:
             return None
 
     def change(self):
+        colour = self.random.choice(("red", "blue"))  # drawn in any case: a seed tells what happens
         found = self.pick(self.random.choice(sorted(APPS)))
         if found:
-            self.ask("drift", *found, "data.colour", self.random.choice(("red", "blue")))
+            self.ask("drift", *found, "data.colour", colour)
         self.pause(0, 0.3)
 
     def delete(self):

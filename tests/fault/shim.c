@@ -47,7 +47,7 @@ __attribute__((constructor)) static void open_faults(void) {
 
 // NEXT is the function that the program would have called.
 #define NEXT(name)                                                                                 \
-    static __typeof__(&name) next;                                                                 \
+    static __typeof__(&(name)) next;                                                               \
     if (next == NULL) {                                                                            \
         *(void **)&next = dlsym(RTLD_NEXT, #name);                                                 \
     }

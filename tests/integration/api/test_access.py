@@ -73,6 +73,12 @@ class Access(Api):
         answer = self.ask("GET", "/api/v1/sync")
         self.assertEqual((answer.status, answer.headers["Allow"]), (405, "POST"))
 
+    def test_what_a_stranger_writes_is_no_page(self):
+        for path in ("/<script>", "/api/v1/clusters/%3Cscript%3E", "/api/v1/apps?name=%3Cscript%3E"):
+            answer = self.ask("GET", path)
+            self.assertIn("json", answer.headers["Content-Type"], path)
+            self.assertEqual(answer.headers["X-Content-Type-Options"], "nosniff", path)
+
     def test_head_is_get_without_its_body(self):
         full, head = self.ask("GET", "/api/v1/version"), self.ask("HEAD", "/api/v1/version")
         self.assertEqual((head.status, head.body), (200, b""))
