@@ -18,14 +18,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { COUNTS = 4, EVENTS_MAX = 4000 };
 
-static const char *const begin[] = {
-    "DELETE FROM event",
-    "DELETE FROM status",
-    "DELETE FROM object",
-    "DELETE FROM drift",
-    "DELETE FROM presence",
+static const char cluster[] =
     "INSERT INTO presence (cluster, connected, seen_ms, version, driver, target, address)"
-    " VALUES ('paris-1', 1, 1, '', '', '', '')"};
+    " VALUES ('paris-1', 1, 1, '', '', '', '')";
+static const char *const begin[] = {"DELETE FROM event",    "DELETE FROM status",
+                                    "DELETE FROM object",   "DELETE FROM drift",
+                                    "DELETE FROM presence", cluster};
 static const char *const counts[COUNTS] = {
     "SELECT count(*) FROM event", "SELECT count(*) FROM status", "SELECT count(*) FROM object",
     "SELECT count(*) FROM drift"};
