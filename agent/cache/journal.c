@@ -15,10 +15,6 @@ struct held_entry {
     uint8_t bytes[];
 };
 
-static struct held_entry *oldest(const struct agent_journal *j) {
-    return cm_list_empty(&j->entries) ? NULL : CM_CONTAINER(j->entries.next, struct held_entry, in);
-}
-
 static void hold(struct agent_journal *j, const struct agent_journal_entry *entry) {
     struct held_entry *h = cm_new(1, sizeof(*h) + entry->size);
 
@@ -38,22 +34,38 @@ static void drop(struct agent_journal *j, struct held_entry *h) {
 }
 
 static void drop_to(struct agent_journal *j, uint64_t number) {
-    struct held_entry *h;
+    struct cm_list *next;
 
-    while ((h = oldest(j)) != NULL && h->entry.number <= number) {
+    for (struct cm_list *l = j->entries.next; l != &j->entries; l = next) {
+        struct held_entry *h = CM_CONTAINER(l, struct held_entry, in);
+
+        next = l->next;
+        if (h->entry.number > number) {
+            return;
+        }
         drop(j, h);
     }
 }
 
-// lose_oldest makes the gap longer by one entry.
-static void lose_oldest(struct agent_journal *j) {
-    struct held_entry *h = oldest(j);
+static void lengthen_gap(struct agent_journal_gap *gap, const struct agent_journal_entry *entry) {
+    gap->from_ms = gap->count == 0 ? entry->at_ms : gap->from_ms;
+    gap->to_ms = entry->at_ms;
+    gap->number = entry->number;
+    gap->count++;
+}
 
-    j->gap.from_ms = j->gap.count == 0 ? h->entry.at_ms : j->gap.from_ms;
-    j->gap.to_ms = h->entry.at_ms;
-    j->gap.number = h->entry.number;
-    j->gap.count++;
-    drop(j, h);
+// lose makes a gap of the oldest entries, until no more than so many are left.
+static void lose(struct agent_journal *j, size_t count, size_t bytes) {
+    struct cm_list *next;
+
+    for (struct cm_list *l = j->entries.next;
+         l != &j->entries && (j->count > count || j->bytes > bytes); l = next) {
+        struct held_entry *h = CM_CONTAINER(l, struct held_entry, in);
+
+        next = l->next;
+        lengthen_gap(&j->gap, &h->entry);
+        drop(j, h);
+    }
 }
 
 static void record_entry(struct cm_str *out, const struct agent_journal_entry *entry) {
@@ -76,22 +88,16 @@ static void record_cut(struct cm_str *out, uint64_t up_to, const struct agent_jo
     agent_put_end(out, begin);
 }
 
-static bool is_too_much(const struct agent_journal *j) {
-    return j->count > AGENT_JOURNAL_MAX || j->bytes > AGENT_JOURNAL_BYTES_MAX;
-}
-
 void agent_cache_journal_add(struct agent_cache *c, int64_t at_ms, const void *bytes, size_t size) {
     struct agent_journal *j = &c->journal;
     const struct agent_journal_entry entry = {
         .number = agent_cache_next_report(c), .at_ms = at_ms, .bytes = bytes, .size = size};
-    bool full = false;
+    uint64_t lost = j->gap.count;
 
     hold(j, &entry);
     record_entry(&c->open, &entry);
-    for (; is_too_much(j); full = true) {
-        lose_oldest(j);
-    }
-    if (full) {
+    lose(j, AGENT_JOURNAL_MAX, AGENT_JOURNAL_BYTES_MAX);
+    if (j->gap.count > lost) {
         record_cut(&c->open, j->gap.number, &j->gap);
     }
     agent_cache_commit(c, NULL, NULL);
@@ -137,9 +143,7 @@ void agent_cache_journal_lose(struct agent_cache *c) {
     if (j->count == 0) {
         return;
     }
-    while (j->count > 0) {
-        lose_oldest(j);
-    }
+    lose(j, 0, 0);
     record_cut(&c->open, j->gap.number, &j->gap);
     agent_cache_commit(c, NULL, NULL);
 }
@@ -165,9 +169,7 @@ bool agent_journal_read(struct agent_cache *c, struct agent_reader *r) {
         return !r->bad;
     }
     hold(&c->journal, &entry);
-    while (is_too_much(&c->journal)) { // of a version that keeps more
-        lose_oldest(&c->journal);
-    }
+    lose(&c->journal, AGENT_JOURNAL_MAX, AGENT_JOURNAL_BYTES_MAX); // another version may keep more
     return true;
 }
 
@@ -186,9 +188,7 @@ bool agent_journal_read_cut(struct agent_cache *c, struct agent_reader *r) {
 }
 
 void agent_journal_done(struct agent_journal *j) {
-    struct held_entry *h;
-
-    while (j->entries.next != NULL && (h = oldest(j)) != NULL) {
-        drop(j, h);
+    if (j->entries.next != NULL) {
+        drop_to(j, UINT64_MAX);
     }
 }

@@ -12,8 +12,15 @@
     "(kind GLOB 'app.*' OR kind GLOB 'drift.*'"                                                    \
     " OR kind IN ('agent.connected', 'agent.disconnected', 'agent.too_old', 'journal.gap'))"
 
+#define LATEST_MS INT64_C(253402300799999) // the end of the year 9999
+
 static const char *text(const char *s) {
     return s == NULL ? "" : s;
+}
+
+// time_or_none: an agent may say anything.
+static int64_t time_or_none(int64_t ms) {
+    return ms < 0 || ms > LATEST_MS ? 0 : ms;
 }
 
 enum cm_rc hub_events_add(struct hub_db *db, const struct hub_event *event, struct cm_err *err) {
@@ -23,7 +30,7 @@ enum cm_rc hub_events_add(struct hub_db *db, const struct hub_event *event, stru
     return hub_db_run(db, err, sql, "ittttttti", event->at_ms, text(event->kind),
                       text(event->cluster), text(event->app), text(event->key),
                       text(event->revision), text(event->actor), text(event->message),
-                      event->happened_ms);
+                      time_or_none(event->happened_ms));
 }
 
 // ---- Trimming

@@ -187,6 +187,16 @@ static void what_the_hub_knew_is_no_event(void **state) {
     assert_int_equal(count_events(d, "*"), before);
 }
 
+static void a_time_that_is_none_is_not_told(void **state) {
+    struct desk *d = *state;
+    struct draft m = begin(RUN);
+
+    add_app(&m, 1, FAILED, HEALTHY);
+    m.journal->entries[0]->at_ms = INT64_MAX;
+    assert_int_equal(commit(d, &m).result.entries, 1);
+    assert_int_equal(desk_count(d, "SELECT max(happened_ms) FROM event"), 0);
+}
+
 static void what_the_agent_had_no_room_for_is_told_as_a_gap(void **state) {
     struct desk *d = *state;
     struct draft m = begin(RUN);
@@ -228,6 +238,7 @@ int main(void) {
         DESK_TEST(what_was_committed_before_is_passed_over),
         DESK_TEST(a_new_disk_begins_anew),
         DESK_TEST(what_the_hub_knew_is_no_event),
+        DESK_TEST(a_time_that_is_none_is_not_told),
         DESK_TEST(what_the_agent_had_no_room_for_is_told_as_a_gap),
         DESK_TEST(what_cannot_be_written_is_not_acknowledged),
     };
