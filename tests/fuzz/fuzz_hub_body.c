@@ -53,7 +53,7 @@ static const struct hub_route *choose(unsigned number) {
             taking[count++] = hub_route_at(i);
         }
     }
-    return taking[number % count];
+    return count == 0 ? NULL : taking[number % count];
 }
 
 static void check_route(const struct hub_route *route, const char *text, size_t size) {
@@ -79,8 +79,10 @@ static void check_route(const struct hub_route *route, const char *text, size_t 
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    if (size > 0) {
-        check_route(choose(data[0]), (const char *)data + 1, size - 1);
+    const struct hub_route *route = size == 0 ? NULL : choose(data[0]);
+
+    if (route != NULL) {
+        check_route(route, (const char *)data + 1, size - 1);
     }
     return 0;
 }
