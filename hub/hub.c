@@ -19,6 +19,7 @@
 #include "hub/backup/backup.h"
 #include "hub/config/addresses.h"
 #include "hub/config/config.h"
+#include "hub/jobs/renewal.h"
 #include "hub/jobs/store.h"
 #include "hub/jobs/sync.h"
 #include "hub/jobs/upkeep.h"
@@ -151,7 +152,15 @@ static enum cm_rc open_store(struct hub *h, struct cm_err *err) {
 }
 
 static void admit(void *ctx, const struct hub_agent_row *row) {
-    hub_sessions_admit(((struct hub *)ctx)->sessions, row->cluster, row->id, &row->key);
+    struct hub *h = ctx;
+    struct hub_keys keys = hub_renewal_keys(row);
+
+    hub_sessions_admit(h->sessions, row->cluster, row->id, &keys);
+    if (row->held[0] != '\0') {
+        hub_sessions_hold(h->sessions, row->id);
+    } else if (row->approved_ms > 0) {
+        hub_sessions_approve(h->sessions, row->id, &keys, row->approved_ms);
+    }
 }
 
 // A flood of agents' connections must leave files for the database, Git and the API: so the limit
@@ -184,8 +193,12 @@ static enum cm_rc open_sessions(struct hub *h, struct cm_err *err) {
         .enroll_addr = h->config->enroll_listen,
         .advertise = (const char *const *)h->addresses.link,
         .advertise_count = h->addresses.link_count,
+        .advertise_enroll = (const char *const *)h->addresses.enroll,
+        .advertise_enroll_count = h->addresses.enroll_count,
         .epoch = h->epoch,
         .heartbeat_ms = h->config->heartbeat_ms,
+        .certificate_life_ms = h->config->certificate_life_ms,
+        .offline_budget_ms = h->config->offline_renewal_ms,
         .max_connections = allow_agents((size_t)h->config->max_agents),
         .enrolled = on_enrolled,
         .behind = on_behind,

@@ -9,6 +9,7 @@
 
 enum {
     UUID_MAX = 36,
+    INSTANCE_MAX = 32,
     WORD_MAX = 128,     // versions, names of programs
     REVISION_MAX = 128, // a commit
     DER_MAX = 4096,     // one certificate, request or signature
@@ -38,9 +39,16 @@ static const struct wire_limit limits[] = {
     HASH(hello, "manifest_sha256"),
     HASH(hello, "seen_sha256"),
     TEXT(hello, "report_run", UUID_MAX),
+    TEXT(hello, "instance", INSTANCE_MAX),
     TEXT(welcome, "hub_version", WORD_MAX),
     TEXT(welcome, "hub_id", UUID_MAX),
     TEXT(welcome, "cluster_name", WIRE_NAME_MAX),
+    LIST(welcome, "enroll_addresses", ADDRESS_MAX, 8),
+    TEXT(renew, "csr_der", DER_MAX),
+    LIST(renewed, "certificates_der", DER_MAX, 4),
+    TEXT(renewed, "refused", WIRE_MESSAGE_MAX),
+    TEXT(confirm, "certificate_der", DER_MAX),
+    TEXT(confirm, "signature", DER_MAX),
     TEXT(goodbye, "message", WIRE_MESSAGE_MAX),
     HASH(desired, "manifest_sha256"),
     TEXT(desired, "signature", DER_MAX),
@@ -113,6 +121,9 @@ static const struct wire_limit limits[] = {
     TEXT(enroll_request, "csr_der", DER_MAX),
     HASH(enroll_request, "proof"),
     TEXT(enroll_request, "agent_version", WORD_MAX),
+    TEXT(enroll_request, "cluster_id", UUID_MAX),
+    TEXT(enroll_request, "certificate_der", DER_MAX),
+    TEXT(enroll_request, "signature", DER_MAX),
     TEXT(enroll_reply, "cluster_id", UUID_MAX),
     TEXT(enroll_reply, "cluster_name", WIRE_NAME_MAX),
     TEXT(enroll_reply, "hub_id", UUID_MAX),
@@ -120,6 +131,7 @@ static const struct wire_limit limits[] = {
     TEXT(enroll_reply, "root_der", DER_MAX),
     LIST(enroll_reply, "hub_addresses", ADDRESS_MAX, 8),
     TEXT(enroll_reply, "refused", WIRE_MESSAGE_MAX),
+    LIST(enroll_reply, "enroll_addresses", ADDRESS_MAX, 8),
 };
 
 const struct wire_limit *wire_limit_find(const ProtobufCMessageDescriptor *type,

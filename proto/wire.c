@@ -12,6 +12,8 @@
 enum {
     SMALL_MAX = 1024, // Ping, Pong, ReportAck, JournalAck
     LOOK_MAX = 256 * 1024,
+    RENEW_MAX = 8 * 1024,
+    EXPORTER_SIZE = 32,
     BUDGET_FACTOR = 16,
     BUDGET_BASE = 64 * 1024,
 };
@@ -34,6 +36,9 @@ static const struct {
     [WIRE_SYNC] = {"Sync", SMALL_MAX, 0},
     [WIRE_LOOK] = {"Look", LOOK_MAX, 0},
     [WIRE_FOUND] = {"Found", LOOK_MAX, 0},
+    [WIRE_RENEW] = {"Renew", RENEW_MAX, 0},
+    [WIRE_RENEWED] = {"Renewed", WIRE_ENROLL_MAX, 0},
+    [WIRE_CONFIRM] = {"Confirm", RENEW_MAX, 0},
     [WIRE_JOURNAL] = {"Journal", WIRE_BULK_MAX, 0},
     [WIRE_JOURNAL_ACK] = {"JournalAck", SMALL_MAX, 0},
     [WIRE_ENROLL_REQUEST] = {"EnrollRequest", 0, WIRE_ENROLL_MAX},
@@ -112,6 +117,17 @@ enum cm_rc wire_unpack(struct cm_arena *a, const ProtobufCMessageDescriptor *typ
     }
     *out = message;
     return CM_OK;
+}
+
+struct cm_buf *wire_key_to_be_signed(const char *purpose, const uint8_t exporter[32],
+                                     const uint8_t *der, size_t size) {
+    size_t len = strlen(purpose);
+    struct cm_buf *out = cm_buf_new(len + EXPORTER_SIZE + size);
+
+    memcpy(out->data, purpose, len);
+    memcpy(out->data + len, exporter, EXPORTER_SIZE);
+    memcpy(out->data + len + EXPORTER_SIZE, der, size);
+    return out;
 }
 
 struct cm_buf *wire_desired_to_be_signed(const char *cluster_id, uint64_t epoch,

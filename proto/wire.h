@@ -42,6 +42,9 @@ enum wire_type {
     WIRE_SYNC = 11,
     WIRE_LOOK = 12,
     WIRE_FOUND = 13,
+    WIRE_RENEW = 14,
+    WIRE_RENEWED = 15,
+    WIRE_CONFIRM = 16,
     WIRE_JOURNAL = 18,
     WIRE_JOURNAL_ACK = 19,
     WIRE_ENROLL_REQUEST = 32,
@@ -89,6 +92,14 @@ CM_MUSTUSE enum cm_rc wire_unpack(struct cm_arena *a, const ProtobufCMessageDesc
 #define WIRE_UNPACK(a, Type, prefix, bytes, size, out, err)                                        \
     wire_unpack((a), &prefix##__descriptor, (bytes), (size), (ProtobufCMessage **)(void *)(out),   \
                 (err))
+
+// wire_key_to_be_signed returns what an agent signs to prove that it has the key of a certificate:
+// the purpose, the exporter of the TLS session (so that nothing can be replayed on another one) and
+// the certificate.
+#define WIRE_PROVES_CONFIRM "holdfast-confirm-v1"
+#define WIRE_PROVES_EXPIRED "holdfast-expired-v1"
+struct cm_buf *wire_key_to_be_signed(const char *purpose, const uint8_t exporter[32],
+                                     const uint8_t *der, size_t size);
 
 // wire_desired_to_be_signed returns the bytes that a manifest's signature is made over.
 struct cm_buf *wire_desired_to_be_signed(const char *cluster_id, uint64_t epoch,

@@ -25,8 +25,64 @@ void agent_identity_done(struct agent_identity *id) {
     for (size_t i = 0; i < id->hub_count; i++) {
         free(id->hubs[i]);
     }
+    for (size_t i = 0; i < id->enroll_count; i++) {
+        free(id->enroll_hubs[i]);
+    }
+    agent_identity_drop_fresh(id);
     *id = (struct agent_identity){0};
 }
+
+// ---- What comes new
+
+void agent_identity_drop_fresh(struct agent_identity *id) {
+    for (size_t i = 0; i < id->fresh_count; i++) {
+        cm_cert_free(id->fresh[i]);
+    }
+    id->fresh_count = 0;
+}
+
+void agent_identity_use_fresh(struct agent_identity *id, struct cm_key *key) {
+    for (size_t i = 0; i < id->chain_count; i++) {
+        cm_cert_free(id->chain[i]);
+    }
+    memcpy(id->chain, id->fresh, sizeof(id->chain));
+    id->chain_count = id->fresh_count;
+    id->fresh_count = 0;
+    if (key != NULL) {
+        cm_key_free(id->key);
+        id->key = key;
+    }
+}
+
+char *agent_identity_fresh_text(const struct agent_identity *id, struct cm_key *key) {
+    struct agent_identity next = *id; // borrows all of it
+
+    next.key = key;
+    memcpy(next.chain, id->fresh, sizeof(next.chain));
+    next.chain_count = id->fresh_count;
+    return agent_identity_text(&next);
+}
+
+bool agent_identity_set_enroll_hubs(struct agent_identity *id, char *const *addrs, size_t count) {
+    size_t kept = count < AGENT_HUBS_MAX ? count : AGENT_HUBS_MAX;
+    bool same = kept == id->enroll_count;
+
+    for (size_t i = 0; same && i < kept; i++) {
+        same = strcmp(addrs[i], id->enroll_hubs[i]) == 0;
+    }
+    if (same || kept == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < id->enroll_count; i++) {
+        free(id->enroll_hubs[i]);
+    }
+    for (id->enroll_count = 0; id->enroll_count < kept; id->enroll_count++) {
+        id->enroll_hubs[id->enroll_count] = cm_strdup(addrs[id->enroll_count]);
+    }
+    return true;
+}
+
+// ---- The file
 
 static void set_cert(struct cm_arena *a, struct cm_json *to, const char *key,
                      const struct cm_cert *cert) {
@@ -39,9 +95,18 @@ static void set_cert(struct cm_arena *a, struct cm_json *to, const char *key,
     }
 }
 
+static void set_addresses(struct cm_arena *a, struct cm_json *to, const char *key,
+                          char *const *addrs, size_t count) {
+    struct cm_json *list = cm_json_new(a, CM_ARRAY);
+
+    for (size_t i = 0; i < count; i++) {
+        cm_json_append(list, cm_json_new_string(a, addrs[i]));
+    }
+    cm_json_set(a, to, key, list);
+}
+
 static void set_enrolled(struct cm_arena *a, struct cm_json *o, const struct agent_identity *id) {
     struct cm_json *chain = cm_json_new(a, CM_ARRAY);
-    struct cm_json *hubs = cm_json_new(a, CM_ARRAY);
 
     cm_json_set_string(a, o, "clusterId", id->cluster_id);
     cm_json_set_string(a, o, "clusterName", id->cluster_name);
@@ -51,10 +116,8 @@ static void set_enrolled(struct cm_arena *a, struct cm_json *o, const struct age
     }
     cm_json_set(a, o, "certificates", chain);
     set_cert(a, o, "root", id->root);
-    for (size_t i = 0; i < id->hub_count; i++) {
-        cm_json_append(hubs, cm_json_new_string(a, id->hubs[i]));
-    }
-    cm_json_set(a, o, "hubs", hubs);
+    set_addresses(a, o, "hubs", id->hubs, id->hub_count);
+    set_addresses(a, o, "enrollHubs", id->enroll_hubs, id->enroll_count);
 }
 
 char *agent_identity_text(const struct agent_identity *id) {
@@ -108,15 +171,17 @@ static enum cm_rc get_chain(const struct cm_json *o, struct agent_identity *id,
     return rc;
 }
 
-static void get_hubs(const struct cm_json *o, struct agent_identity *id) {
-    const struct cm_json *list = cm_json_get(o, "hubs");
+static size_t get_addresses(const struct cm_json *o, const char *key, char *out[AGENT_HUBS_MAX]) {
+    const struct cm_json *list = cm_json_get(o, key);
     const struct cm_json *n = list == NULL ? NULL : list->first;
+    size_t count = 0;
 
-    for (; n != NULL && id->hub_count < AGENT_HUBS_MAX; n = n->next) {
+    for (; n != NULL && count < AGENT_HUBS_MAX; n = n->next) {
         if (cm_json_string(n) != NULL) {
-            id->hubs[id->hub_count++] = cm_strdup(cm_json_string(n));
+            out[count++] = cm_strdup(cm_json_string(n));
         }
     }
+    return count;
 }
 
 static enum cm_rc get_enrolled(const struct cm_json *o, struct agent_identity *id,
@@ -135,7 +200,8 @@ static enum cm_rc get_enrolled(const struct cm_json *o, struct agent_identity *i
     if (rc == CM_OK) {
         rc = get_cert(cm_json_get(o, "root"), &id->root, err);
     }
-    get_hubs(o, id);
+    id->hub_count = get_addresses(o, "hubs", id->hubs);
+    id->enroll_count = get_addresses(o, "enrollHubs", id->enroll_hubs);
     id->enrolled = rc == CM_OK;
     return rc;
 }

@@ -3,6 +3,9 @@
 // One file, replaced whole: JSON, 0600. Before enrolment it holds the key only, so that an agent
 // that is stopped in between asks again with the same key.
 //
+// A new key or certificate replaces the old one in the file first, and only then in memory: so a
+// key is never used that could be lost.
+//
 // Threads: load and save block; save runs on the disk workers, the rest on the loop.
 #pragma once
 
@@ -28,7 +31,21 @@ struct agent_identity {
     struct cm_cert *root;
     char *hubs[AGENT_HUBS_MAX]; // "host:port"
     size_t hub_count;
+    char *enroll_hubs[AGENT_HUBS_MAX]; // where an expired certificate is renewed
+    size_t enroll_count;
+    struct cm_cert *fresh[AGENT_CHAIN_MAX]; // a new chain that is not on disk yet
+    size_t fresh_count;
 };
+
+// agent_identity_fresh_text is what is written with the fresh chain for `key` in the place of what
+// is there. Once it is on disk agent_identity_use_fresh puts them there in memory, too (key NULL:
+// it stays), or agent_identity_drop_fresh forgets the chain.
+char *agent_identity_fresh_text(const struct agent_identity *id, struct cm_key *key);
+void agent_identity_use_fresh(struct agent_identity *id, struct cm_key *key); // takes the key
+void agent_identity_drop_fresh(struct agent_identity *id);
+
+// agent_identity_set_enroll_hubs takes over what the hub told, and tells whether that is news.
+bool agent_identity_set_enroll_hubs(struct agent_identity *id, char *const *addrs, size_t count);
 
 // agent_identity_done frees what is in it; a zeroed one is fine.
 void agent_identity_done(struct agent_identity *id);

@@ -5,7 +5,6 @@
 #include "agent/link/internal.h"
 #include "common/arena.h"
 #include "common/buf.h"
-#include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/str.h"
@@ -35,6 +34,7 @@ static void send_request(struct agent_link *l) {
     m.csr_der = (ProtobufCBinaryData){.len = csr_size, .data = csr};
     m.proof = (ProtobufCBinaryData){.len = sizeof(proof.bytes), .data = proof.bytes};
     m.agent_version = (char *)(uintptr_t)HOLDFAST_VERSION;
+    m.renews = true;
     (void)link_send(l, WIRE_ENROLL_REQUEST, &m.base);
     explicit_bzero(&key, sizeof(key));
 }
@@ -44,41 +44,56 @@ static void on_opened(void *ctx, struct cm_net_conn *conn) {
     send_request(ctx);
 }
 
-static enum cm_rc take_chain(struct agent_identity *id, const Holdfast__V1__EnrollReply *m,
-                             struct cm_err *err) {
-    enum cm_rc rc = cm_cert_from_der(m->root_der.data, m->root_der.len, &id->root, err);
+static enum cm_rc take_chain(struct agent_identity *id, const ProtobufCBinaryData *ders,
+                             size_t count, struct cm_err *err) {
+    enum cm_rc rc = CM_OK;
 
-    if (m->n_certificates_der == 0 || m->n_certificates_der > AGENT_CHAIN_MAX) {
+    if (count == 0 || count > AGENT_CHAIN_MAX) {
         return cm_fail(err, CM_EINVAL, "the hub sent no certificate");
     }
-    for (size_t i = 0; rc == CM_OK && i < m->n_certificates_der; i++) {
-        rc = cm_cert_from_der(m->certificates_der[i].data, m->certificates_der[i].len,
-                              &id->chain[i], err);
-        id->chain_count += rc == CM_OK ? 1 : 0;
+    for (size_t i = 0; rc == CM_OK && i < count; i++) {
+        rc = cm_cert_from_der(ders[i].data, ders[i].len, &id->fresh[i], err);
+        id->fresh_count += rc == CM_OK ? 1 : 0;
     }
     return rc;
 }
 
-// check_chain: the root is the token's, the certificate is for our key, by that root, for this id.
+// check_chain: the certificate is for our key, by our root, for this id.
 static enum cm_rc check_chain(const struct agent_link *l, const struct agent_identity *id,
-                              struct cm_err *err) {
+                              const struct cm_key *key, struct cm_err *err) {
     CM_AUTOFREE char *expected = cm_strf("holdfast://%s/cluster/%s", id->hub_id, id->cluster_id);
-    struct cm_sha256 root = cm_cert_key_sha256(id->root);
-    struct cm_sha256 certified = cm_cert_key_sha256(id->chain[0]);
-    struct cm_sha256 own = cm_key_sha256(l->identity.key);
+    struct cm_sha256 certified = cm_cert_key_sha256(id->fresh[0]);
+    struct cm_sha256 own = cm_key_sha256(key);
     char uri[CM_CERT_URI_MAX];
 
-    if (!cm_sha256_equal(&root, &l->token.pin)) {
-        return cm_fail(err, CM_EAUTH, "the hub's root is not the one that the token names");
-    }
     if (!cm_sha256_equal(&certified, &own)) {
         return cm_fail(err, CM_EAUTH, "the hub certified another key");
     }
-    if (!cm_cert_uri(id->chain[0], uri) || strcmp(uri, expected) != 0) {
+    if (!cm_cert_uri(id->fresh[0], uri) || strcmp(uri, expected) != 0) {
         return cm_fail(err, CM_EAUTH, "the certificate is not for cluster '%s'", id->cluster_id);
     }
-    return cm_cert_verify(id->chain[0], CM_CERT_AGENT, id->chain + 1, id->chain_count - 1, id->root,
-                          cm_clock_unix_ms(), err);
+    return cm_cert_verify(id->fresh[0], CM_CERT_AGENT, id->fresh + 1, id->fresh_count - 1, id->root,
+                          link_hub_ms(l), err);
+}
+
+enum cm_rc link_take_fresh(struct agent_link *l, const struct cm_key *key,
+                           const ProtobufCBinaryData *ders, size_t count, struct cm_err *err) {
+    enum cm_rc rc = take_chain(&l->identity, ders, count, err);
+
+    return rc < 0 ? rc : check_chain(l, &l->identity, key, err);
+}
+
+static enum cm_rc take_root(const struct agent_link *l, struct agent_identity *id,
+                            const ProtobufCBinaryData *der, struct cm_err *err) {
+    enum cm_rc rc = cm_cert_from_der(der->data, der->len, &id->root, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    struct cm_sha256 root = cm_cert_key_sha256(id->root);
+    return cm_sha256_equal(&root, &l->token.pin)
+               ? CM_OK
+               : cm_fail(err, CM_EAUTH, "the hub's root is not the one that the token names");
 }
 
 static enum cm_rc take_reply(struct agent_link *l, const Holdfast__V1__EnrollReply *m,
@@ -94,13 +109,15 @@ static enum cm_rc take_reply(struct agent_link *l, const Holdfast__V1__EnrollRep
     id.cluster_id = cm_strdup(m->cluster_id);
     id.cluster_name = cm_strdup(m->cluster_name);
     id.hub_id = cm_strdup(m->hub_id);
-    enum cm_rc rc = take_chain(&id, m, err);
-    if (rc == CM_OK) {
-        rc = check_chain(l, &id, err);
-    }
+    link_hear_clock(l, m->now_ms);
+    enum cm_rc rc = take_root(l, &id, &m->root_der, err);
+    rc = rc < 0 ? rc : take_chain(&id, m->certificates_der, m->n_certificates_der, err);
+    rc = rc < 0 ? rc : check_chain(l, &id, l->identity.key, err);
     if (rc < 0) {
         return rc;
     }
+    agent_identity_use_fresh(&id, NULL);
+    (void)agent_identity_set_enroll_hubs(&id, m->enroll_addresses, m->n_enroll_addresses);
     for (size_t i = 0; i < m->n_hub_addresses && id.hub_count < AGENT_HUBS_MAX; i++) {
         id.hubs[id.hub_count++] = cm_strdup(m->hub_addresses[i]);
     }

@@ -402,7 +402,7 @@ void fetch_desired(struct agent_link *l, const Holdfast__V1__Desired *m) {
         return;
     }
     if (check_order(&f, newest(l), &err) < 0 ||
-        fetch_check_proof(l, &f, cm_clock_unix_ms(), &err) < 0) {
+        fetch_check_proof(l, &f, link_hub_ms(l), &err) < 0) {
         refuse(l, &f, err.msg);
         return;
     }

@@ -89,6 +89,19 @@ struct agent_link {
     struct cm_err save_result;
     bool saving;
     void (*saved)(struct agent_link *l);
+    void (*saved_fresh)(struct agent_link *l, const struct cm_err *error);
+
+    // renewal
+    uint8_t instance[16];    // of this process
+    struct cm_key *renewing; // asked for and not in use yet; NULL: none
+    bool hub_renews;         // the hub knows how
+    int64_t renew_at_ms;     // by the hub's clock, since it asked for it; 0: it did not
+    int64_t renew_again_ms;  // not before, after it failed
+    int64_t hub_ms;          // the hub's clock, 0: not heard yet,
+    int64_t hub_heard_ms;    // when it was heard
+    bool clock_wrong;
+    bool answered;      // the hub has said anything on this connection
+    size_t turned_away; // connections in a row that it closed without a word
 
     // fetching
     struct candidate *candidate; // NULL when there is none
@@ -120,6 +133,29 @@ void link_check_stopped(struct agent_link *l);
 
 // ---- enroll.c
 void link_enroll(struct agent_link *l);
+
+// link_take_fresh checks a chain that the hub made for `key` and puts it beside what is in use;
+// link_save_fresh writes it with the key in the background, and `done` comes on the loop unless the
+// agent stops.
+CM_MUSTUSE enum cm_rc link_take_fresh(struct agent_link *l, const struct cm_key *key,
+                                      const ProtobufCBinaryData *ders, size_t count,
+                                      struct cm_err *err);
+void link_save_fresh(struct agent_link *l, struct cm_key *key,
+                     void (*done)(struct agent_link *l, const struct cm_err *error));
+
+// ---- renew.c
+void link_hear_clock(struct agent_link *l, int64_t hub_ms);
+int64_t link_hub_ms(const struct agent_link *l); // now, by the hub's clock as far as it is known
+int64_t link_renew_due_ms(int64_t begins_ms, int64_t ends_ms, const struct cm_sha256 *key);
+bool link_has_expired(const struct agent_link *l);
+void link_renew_welcome(struct agent_link *l, const Holdfast__V1__Welcome *m);
+void link_renew_if_due(struct agent_link *l);
+void link_renew_reset(struct agent_link *l); // the connection ended
+CM_MUSTUSE enum cm_rc link_renewed(struct agent_link *l, const Holdfast__V1__Renewed *m,
+                                   struct cm_err *err);
+
+// ---- expired.c
+bool link_renew_expired(struct agent_link *l); // tells whether it does
 
 // ---- fetch.c
 void fetch_init(struct agent_link *l);

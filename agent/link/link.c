@@ -34,6 +34,8 @@ static const struct cm_net_limits limits = {
     .silence_ms = SILENCE_MS,
 };
 
+static void save_addresses(struct agent_link *l);
+
 // ---- Sending
 
 bool link_send(struct agent_link *l, uint16_t type, const ProtobufCMessage *message) {
@@ -104,6 +106,8 @@ static void send_hello(struct agent_link *l) {
     m.now_ms = cm_clock_unix_ms();
     m.looks = true;
     m.impersonates = true;
+    m.instance = (ProtobufCBinaryData){.len = sizeof(l->instance), .data = l->instance};
+    m.renews = true;
     (void)link_send(l, WIRE_HELLO, &m.base);
 }
 
@@ -173,6 +177,13 @@ static void beat(struct agent_link *l) {
     m.now_ms = cm_clock_unix_ms();
     (void)link_send(l, WIRE_PING, &m.base);
     cm_timer_start(l->loop, &l->timer, l->heartbeat_ms);
+    link_renew_if_due(l);
+}
+
+static void dial(struct agent_link *l) {
+    if (!link_renew_expired(l)) {
+        link_dial(l);
+    }
 }
 
 static void run_timer(void *ctx) {
@@ -183,7 +194,7 @@ static void run_timer(void *ctx) {
     } else if (l->state == LINK_WAITING && l->unsaved) {
         link_save_identity(l, l->saved);
     } else if (l->state == LINK_WAITING && l->identity.enrolled) {
-        link_dial(l);
+        dial(l);
     } else if (l->state == LINK_WAITING) {
         link_enroll(l);
     }
@@ -219,6 +230,11 @@ static enum cm_rc on_welcome(struct agent_link *l, const Holdfast__V1__Welcome *
     cm_timer_start(l->loop, &l->timer, cm_jitter_ms(l->heartbeat_ms));
     cm_log(CM_LOG_INFO, "agent.connected", "connected to the hub", "cluster", agent_link_cluster(l),
            "hub", cm_net_conn_addr(l->conn), "hub_version", m->hub_version, NULL);
+    link_hear_clock(l, m->now_ms);
+    if (agent_identity_set_enroll_hubs(&l->identity, m->enroll_addresses, m->n_enroll_addresses)) {
+        save_addresses(l);
+    }
+    link_renew_welcome(l, m);
     l->host.connected(l->host.ctx, m->full_report, m->journal);
     return CM_OK;
 }
@@ -233,10 +249,6 @@ static void on_goodbye(struct agent_link *l, const Holdfast__V1__Goodbye *m) {
         cm_log(CM_LOG_INFO, "agent.goodbye", m->message, "cluster", agent_link_cluster(l), NULL);
     }
     link_close(l, "the hub said goodbye");
-}
-
-static enum cm_rc on_pong(const struct agent_link *l, struct cm_err *err) {
-    return l->state == LINK_UP ? CM_OK : cm_fail(err, CM_EINVAL, "Pong came out of turn");
 }
 
 // A message of the conversation, decoded.
@@ -274,6 +286,9 @@ static enum cm_rc handle(struct agent_link *l, uint16_t type, const ProtobufCMes
     case WIRE_SYNC:
         l->host.sync(l->host.ctx, ((const Holdfast__V1__Sync *)m)->app);
         return CM_OK;
+    case WIRE_PONG:
+        link_hear_clock(l, ((const Holdfast__V1__Pong *)m)->now_ms);
+        return CM_OK;
     case WIRE_LOOK: {
         const Holdfast__V1__Look *look = (const Holdfast__V1__Look *)m;
 
@@ -282,7 +297,7 @@ static enum cm_rc handle(struct agent_link *l, uint16_t type, const ProtobufCMes
         return CM_OK;
     }
     default:
-        return on_pong(l, err);
+        return link_renewed(l, (const Holdfast__V1__Renewed *)m, err);
     }
 }
 
@@ -306,6 +321,8 @@ static const ProtobufCMessageDescriptor *descriptor_of(uint16_t type) {
         return &holdfast__v1__sync__descriptor;
     case WIRE_LOOK:
         return &holdfast__v1__look__descriptor;
+    case WIRE_RENEWED:
+        return &holdfast__v1__renewed__descriptor;
     default:
         return NULL;
     }
@@ -320,6 +337,7 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
 
     (void)conn;
     l->heard = true;
+    l->answered = true;
     if (wire_is_skipped(frame->type) && l->state == LINK_UP) {
         return; // of a newer hub
     }
@@ -343,6 +361,7 @@ static void on_opened(void *ctx, struct cm_net_conn *conn) {
     l->state = LINK_GREETING;
     l->opened_ms = cm_clock_now_ms();
     l->heard = true;
+    l->answered = false;
     send_hello(l);
 }
 
@@ -366,9 +385,13 @@ static void on_closed(void *ctx, struct cm_net_conn *conn, const struct cm_err *
 
     (void)conn;
     l->conn = NULL;
+    if (l->state == LINK_GREETING) {
+        l->turned_away += l->answered ? 0 : 1;
+    }
     l->state = LINK_WAITING;
     cm_timer_stop(l->loop, &l->timer);
     fetch_reset(l);
+    link_renew_reset(l);
     if (was_up && cm_clock_now_ms() - l->opened_ms >= STABLE_MS) {
         cm_backoff_reset(&l->backoff);
         l->first_retry = true;
@@ -428,6 +451,16 @@ static void run_save(struct cm_job *job) {
     l->save_result.code = rc;
 }
 
+static void tell_saved_fresh(struct agent_link *l, bool canceled) {
+    void (*done)(struct agent_link *, const struct cm_err *) = l->saved_fresh;
+
+    if (canceled) {
+        (void)cm_fail(&l->save_result, CM_ECANCELED, "the disk's workers have stopped");
+    }
+    l->saved_fresh = NULL;
+    done(l, &l->save_result);
+}
+
 static void save_done(struct cm_job *job) {
     struct agent_link *l = CM_CONTAINER(job, struct agent_link, save);
 
@@ -436,6 +469,8 @@ static void save_done(struct cm_job *job) {
     l->save_text = NULL;
     if (l->stopping) {
         link_check_stopped(l);
+    } else if (l->saved_fresh != NULL) {
+        tell_saved_fresh(l, job->canceled);
     } else if (job->canceled || l->save_result.code != CM_OK) {
         link_complain(l, job->canceled ? "the disk's workers have stopped" : l->save_result.msg);
         link_retry(l);
@@ -445,16 +480,41 @@ static void save_done(struct cm_job *job) {
     }
 }
 
-void link_save_identity(struct agent_link *l, void (*done)(struct agent_link *l)) {
+static void submit_save(struct agent_link *l, char *text) {
     assert(!l->saving);
-    l->state = LINK_SAVING;
-    l->saved = done;
     l->saving = true;
-    l->unsaved = true;
-    l->save_text = agent_identity_text(&l->identity);
+    l->save_text = text;
     l->save_result = (struct cm_err){0};
     l->save = (struct cm_job){.run = run_save, .done = save_done, .home = l->loop};
     cm_workers_submit(l->disk, &l->save);
+}
+
+void link_save_identity(struct agent_link *l, void (*done)(struct agent_link *l)) {
+    l->state = LINK_SAVING;
+    l->saved = done;
+    l->unsaved = true;
+    submit_save(l, agent_identity_text(&l->identity));
+}
+
+void link_save_fresh(struct agent_link *l, struct cm_key *key,
+                     void (*done)(struct agent_link *l, const struct cm_err *error)) {
+    l->saved_fresh = done;
+    submit_save(l, agent_identity_fresh_text(&l->identity, key));
+}
+
+static void addresses_saved(struct agent_link *l, const struct cm_err *error) {
+    if (error->code != CM_OK) { // the next Welcome tells them again
+        cm_log(CM_LOG_WARN, "agent.save_failed", error->msg, "cluster", agent_link_cluster(l),
+               NULL);
+    }
+    link_renew_if_due(l);
+}
+
+static void save_addresses(struct agent_link *l) {
+    if (!l->saving) {
+        l->saved_fresh = addresses_saved;
+        submit_save(l, agent_identity_text(&l->identity));
+    }
 }
 
 void link_set_uris(struct agent_link *l) {
@@ -506,6 +566,7 @@ enum cm_rc agent_link_new(const struct agent_link_config *config, struct agent_l
     l->enroll_hub = cm_strdup(config->enroll_hub);
     l->driver = cm_strdup(config->driver);
     l->first_retry = true;
+    cm_random(l->instance, sizeof(l->instance));
     l->backoff =
         (struct cm_backoff){.min_ms = config->reconnect_min_ms, .max_ms = config->reconnect_max_ms};
     l->timer = (struct cm_timer){.run = run_timer, .ctx = l};
@@ -519,7 +580,7 @@ enum cm_rc agent_link_new(const struct agent_link_config *config, struct agent_l
 
 void agent_link_start(struct agent_link *l) {
     if (l->identity.enrolled) {
-        link_dial(l);
+        dial(l);
     } else {
         link_enroll(l);
     }
@@ -548,6 +609,7 @@ void agent_link_free(struct agent_link *l) {
     assert(l->conn == NULL && !l->saving);
     cm_timer_stop(l->loop, &l->timer);
     fetch_done(l);
+    cm_key_free(l->renewing);
     agent_identity_done(&l->identity);
     explicit_bzero(&l->token, sizeof(l->token));
     free(l->identity_path);

@@ -91,6 +91,13 @@ struct cm_sha256 cm_cert_key_sha256(const struct cm_cert *cert) {
     return cm_spki_sha256(X509_get_X509_PUBKEY(cert->x509));
 }
 
+struct cm_key *cm_cert_key(const struct cm_cert *cert) {
+    EVP_PKEY *pkey = X509_get_pubkey(cert->x509);
+
+    cm_openssl_must(pkey != NULL, "read a certificate's key"); // it was a P-256 key when it came in
+    return cm_key_wrap(pkey, false);
+}
+
 static bool copy_uri(const ASN1_IA5STRING *uri, char out[CM_CERT_URI_MAX]) {
     const unsigned char *bytes = ASN1_STRING_get0_data(uri);
     int size = ASN1_STRING_length(uri);

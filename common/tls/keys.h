@@ -43,6 +43,9 @@ void cm_secret_free(char *text); // zeroes, then frees
 struct cm_sha256 cm_key_sha256(const struct cm_key *key);
 struct cm_sha256 cm_cert_key_sha256(const struct cm_cert *cert);
 
+// cm_cert_key is the public key of a certificate; the caller frees it.
+struct cm_key *cm_cert_key(const struct cm_cert *cert);
+
 // cm_cert_uri copies the only URI name of a certificate; false if it has none or several.
 bool cm_cert_uri(const struct cm_cert *cert, char out[CM_CERT_URI_MAX]);
 int64_t cm_cert_not_after_ms(const struct cm_cert *cert); // Unix time

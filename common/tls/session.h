@@ -4,6 +4,10 @@
 // what an NNG TLS engine wants. TLS 1.3 only, P-256 and X25519, no tickets, no session cache,
 // buffers released while idle.
 //
+// A client does not mind a hub's certificate that begins in the future: then it is the client's
+// clock that is behind (a machine without one begins in 1970), and its link is how that is noticed.
+// One that has ended is refused.
+//
 // Threads: a context is shared and its credentials may be replaced at any time (running sessions
 // keep theirs); a session is used by one thread at a time.
 #pragma once
@@ -69,6 +73,7 @@ struct cm_tls_peer {
     bool has_cert;
     char uri[CM_CERT_URI_MAX];
     struct cm_sha256 key_sha256;
+    int64_t not_before_ms;
     int64_t not_after_ms;
     uint8_t exporter[32]; // RFC 8446 section 7.5, label "EXPORTER-holdfast-enroll", no context
 };

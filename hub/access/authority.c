@@ -14,7 +14,6 @@
 #define DAY_MS ((int64_t)24 * 3600 * 1000)
 #define ROOT_LIFE_MS (3650 * DAY_MS)
 #define ISSUER_LIFE_MS (1825 * DAY_MS)
-#define SKEW_MS ((int64_t)5 * 60 * 1000) // certificates begin so much earlier: clocks differ
 #define PEM_MAX ((size_t)64 * 1024)
 
 struct identity {
@@ -146,7 +145,7 @@ static enum cm_rc certify(struct identity *id, struct cm_cert_request *request, 
                           const struct identity *issuer, struct cm_err *err) {
     int64_t now_ms = cm_clock_unix_ms();
 
-    request->not_before_ms = now_ms - SKEW_MS;
+    request->not_before_ms = now_ms - HUB_CERTIFY_EARLY_MS;
     request->not_after_ms = end_of(issuer, now_ms + life_ms);
     id->key = cm_key_new();
 
@@ -327,26 +326,35 @@ const uint8_t *hub_authority_signer(const struct hub_authority *a, size_t *out_s
     return a->signer.der;
 }
 
-enum cm_rc hub_authority_certify(const struct hub_authority *a, const struct cm_key *agent_key,
-                                 const char *cluster_id, const char *cluster_name, uint8_t **out,
-                                 size_t *out_size, struct cm_err *err) {
-    CM_AUTOFREE char *uri = cm_strf("holdfast://%s/cluster/%s", a->hub_id, cluster_id);
+enum cm_rc hub_authority_certify(const struct hub_authority *a, const struct hub_certify_ask *ask,
+                                 struct hub_certificate *out, struct cm_err *err) {
+    CM_AUTOFREE char *uri = cm_strf("holdfast://%s/cluster/%s", a->hub_id, ask->cluster_id);
     CM_CLEANUP(cm_cert_freep) struct cm_cert *cert = NULL;
     int64_t now_ms = cm_clock_unix_ms();
     struct cm_cert_request request = {
         .use = CM_CERT_AGENT,
-        .common_name = cluster_name,
+        .common_name = ask->cluster,
         .uri = uri,
-        .not_before_ms = now_ms - SKEW_MS,
-        .not_after_ms = cm_cert_not_after_ms(a->issuer.cert),
+        .not_before_ms = now_ms - HUB_CERTIFY_EARLY_MS,
+        .not_after_ms = end_of(&a->issuer, ask->life_ms == 0 ? INT64_MAX : now_ms + ask->life_ms),
     };
-    enum cm_rc rc = cm_cert_issue(&request, agent_key, a->issuer.cert, a->issuer.key, &cert, err);
+    enum cm_rc rc = cm_cert_issue(&request, ask->key, a->issuer.cert, a->issuer.key, &cert, err);
 
     if (rc < 0) {
         return rc;
     }
-    cm_cert_to_der(cert, out, out_size);
+    cm_cert_to_der(cert, &out->der, &out->size);
+    out->begins_ms = cm_cert_not_before_ms(cert);
+    out->ends_ms = cm_cert_not_after_ms(cert);
     return CM_OK;
+}
+
+enum cm_rc hub_authority_check(const struct hub_authority *a, const struct cm_cert *cert,
+                               struct cm_err *err) {
+    struct cm_cert *chain[] = {a->issuer.cert};
+
+    return cm_cert_verify(cert, CM_CERT_AGENT, chain, 1, a->root.cert, cm_cert_not_before_ms(cert),
+                          err);
 }
 
 size_t hub_authority_sign(const struct hub_authority *a, const void *bytes, size_t size,

@@ -6,8 +6,9 @@
 //
 // The files live in the hub's data folder, keys with mode 0600. Issuer and signer are made anew at
 // a start when a third of their life is left and the root's key is there. The server's key is made
-// at each start and is never on disk. What the issuer certifies lives as long as it does, at least
-// 20 months then: the hub's table of agents says who may connect, not the age of a certificate.
+// at each start and is never on disk. An agent's certificate lives for some days (an option), and
+// as long as the issuer's for agents of versions that do not renew theirs. The hub's table of
+// agents says who may connect, not the age of a certificate.
 //
 // A file that is missing or damaged beside others that are there is an error, never a reason to
 // make a new root: no agent would believe it.
@@ -22,6 +23,9 @@
 #include "common/err.h"
 #include "common/tls/digest.h"
 #include "common/tls/keys.h"
+
+// Certificates begin so much earlier than they are made: clocks differ.
+#define HUB_CERTIFY_EARLY_MS ((int64_t)5 * 60 * 1000)
 
 struct cm_tls_context;
 struct hub_authority;
@@ -42,11 +46,29 @@ const uint8_t *hub_authority_root(const struct hub_authority *a, size_t *out_siz
 const uint8_t *hub_authority_issuer(const struct hub_authority *a, size_t *out_size);
 const uint8_t *hub_authority_signer(const struct hub_authority *a, size_t *out_size);
 
-// hub_authority_certify makes an agent's certificate; DER, the caller frees it.
+struct hub_certify_ask {
+    const struct cm_key *key; // the agent's public one
+    const char *cluster_id;
+    const char *cluster; // its name, a label
+    int64_t life_ms;     // 0: as long as the issuer's own
+};
+
+struct hub_certificate {
+    uint8_t *der; // the caller frees it
+    size_t size;
+    int64_t begins_ms;
+    int64_t ends_ms;
+};
+
+// hub_authority_certify makes an agent's certificate.
 CM_MUSTUSE enum cm_rc hub_authority_certify(const struct hub_authority *a,
-                                            const struct cm_key *agent_key, const char *cluster_id,
-                                            const char *cluster_name, uint8_t **out,
-                                            size_t *out_size, struct cm_err *err);
+                                            const struct hub_certify_ask *ask,
+                                            struct hub_certificate *out, struct cm_err *err);
+
+// hub_authority_check tells whether a certificate is one that this hub made for an agent, whether
+// or not it has ended. CM_EAUTH.
+CM_MUSTUSE enum cm_rc hub_authority_check(const struct hub_authority *a, const struct cm_cert *cert,
+                                          struct cm_err *err);
 
 // hub_authority_sign signs with the signer's key.
 size_t hub_authority_sign(const struct hub_authority *a, const void *bytes, size_t size,

@@ -5,12 +5,12 @@
 #include "common/clock.h"
 #include "common/mem.h"
 #include "common/process.h"
+#include "common/throttle.h"
 #include "hub/api/admin.h"
 #include "hub/api/feed.h"
 #include "hub/api/internal.h"
 #include "hub/api/readers.h"
 #include "hub/api/server.h"
-#include "hub/api/throttle.h"
 #include "hub/api/usage.h"
 #include "hub/api/watch.h"
 #include "hub/api/workers.h"
@@ -25,8 +25,8 @@
 #define WORKERS 4
 
 // Buckets are filled by the millisecond, in whole requests.
-static struct hub_throttle *new_rate(unsigned per_s) {
-    return hub_throttle_new(5 * per_s, per_s >= 1000 ? 1 : 1000 / per_s);
+static struct cm_throttle *new_rate(unsigned per_s) {
+    return cm_throttle_new(5 * per_s, per_s >= 1000 ? 1 : 1000 / per_s);
 }
 
 static void make_throttles(struct hub_api *api) {
@@ -35,7 +35,7 @@ static void make_throttles(struct hub_api *api) {
 
     unsigned wrong = api->config.limits.wrong_burst;
 
-    api->wrong_tokens = hub_throttle_new(wrong > 0 ? wrong : WRONG_BURST, WRONG_REFILL_MS);
+    api->wrong_tokens = cm_throttle_new(wrong > 0 ? wrong : WRONG_BURST, WRONG_REFILL_MS);
     api->token_rate = new_rate(per_s);
     api->address_rate = new_rate(per_s * 5 / 2);
 }
@@ -94,9 +94,9 @@ void hub_api_free(struct hub_api *api) {
     hub_feed_free(api->feed);
     hub_watch_free(api->watch);
     hub_workers_free(api->workers);
-    hub_throttle_free(api->wrong_tokens);
-    hub_throttle_free(api->token_rate);
-    hub_throttle_free(api->address_rate);
+    cm_throttle_free(api->wrong_tokens);
+    cm_throttle_free(api->token_rate);
+    cm_throttle_free(api->address_rate);
     hub_readers_free(api->readers);
     free(api);
 }

@@ -14,6 +14,7 @@
 #include "hub/api/readers.h"
 #include "hub/api/request.h"
 #include "hub/jobs/identity.h"
+#include "hub/jobs/renewal.h"
 #include "hub/jobs/sync.h"
 #include "hub/session/sessions.h"
 #include "hub/store/query.h"
@@ -175,4 +176,34 @@ enum cm_rc hub_delete_enrollment(struct hub_request *r, struct cm_err *err) {
     (void)err;
     c->cluster = cm_strdup(r->arg);
     return CM_OK;
+}
+
+// ---- POST /api/v1/approvals
+
+static void approved(void *ctx, const struct cm_err *err, const char *id,
+                     const struct hub_keys *keys, int64_t approved_ms) {
+    char hex[CM_SHA256_HEX_MAX];
+    struct hub_change *c = ctx;
+
+    if (err->code != CM_OK) {
+        hub_change_done(c, err, 0, NULL);
+        return;
+    }
+    hub_sessions_approve(c->api->config.sessions, id, keys, approved_ms);
+    cm_sha256_hex(&keys->current, hex);
+    hub_audit_done(c, cm_strdup("the agent was approved"), 200,
+                   cm_strf("{\"cluster\":\"%s\",\"key\":\"%s\"}\n", c->cluster, hex));
+}
+
+static void begin_approval(struct hub_change *c) {
+    hub_renewal_approve(c->api->config.store, c->cluster, c->actor, approved, c);
+}
+
+enum cm_rc hub_post_approval(struct hub_request *r, struct cm_err *err) {
+    struct hub_change *c = hub_change_new(r, begin_approval);
+    struct cm_json *body = NULL;
+    enum cm_rc rc = hub_check_body(r, &body, err);
+
+    c->cluster = copy_text(body, "cluster");
+    return rc;
 }

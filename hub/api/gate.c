@@ -10,11 +10,11 @@
 #include "common/arena.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/throttle.h"
 #include "hub/api/handlers.h"
 #include "hub/api/internal.h"
 #include "hub/api/readers.h"
 #include "hub/api/routes.h"
-#include "hub/api/throttle.h"
 #include "hub/api/usage.h"
 
 #define BODY_MAX ((size_t)64 * 1024)
@@ -66,7 +66,7 @@ static void find_route(struct hub_request *r) {
 }
 
 static void refuse(struct hub_request *r, const struct cm_err *err) {
-    if (hub_throttle_take(r->api->wrong_tokens, r->address, cm_clock_now_ms())) {
+    if (cm_throttle_take(r->api->wrong_tokens, r->address, cm_clock_now_ms())) {
         cm_log(CM_LOG_WARN, "api.refused", err->msg, "address", r->address, "path", r->uri.path,
                NULL);
         hub_answer_error(r, err);
@@ -86,9 +86,9 @@ static enum cm_rc check_token(struct hub_request *r, const char *text, struct cm
 }
 
 // Tells whether one more request fits the rate of this key; otherwise it is answered.
-static bool within(struct hub_request *r, struct hub_throttle *rate, const char *key,
+static bool within(struct hub_request *r, struct cm_throttle *rate, const char *key,
                    const char *whose) {
-    if (hub_throttle_take(rate, key, cm_clock_now_ms())) {
+    if (cm_throttle_take(rate, key, cm_clock_now_ms())) {
         return true;
     }
     hub_answer_problem(r, 429, "too many requests %s; wait a second", whose);

@@ -24,6 +24,7 @@ enum cm_rc hub_get_watch(struct hub_request *r, struct cm_err *err);
 enum cm_rc hub_post_sync(struct hub_request *r, struct cm_err *err);
 enum cm_rc hub_post_enrollment(struct hub_request *r, struct cm_err *err);
 enum cm_rc hub_delete_enrollment(struct hub_request *r, struct cm_err *err);
+enum cm_rc hub_post_approval(struct hub_request *r, struct cm_err *err);
 
 // owners.c: an agent
 enum cm_rc hub_post_owners(struct hub_request *r, struct cm_err *err);

@@ -4,12 +4,12 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/throttle.h"
 #include "hub/api/change.h"
 #include "hub/api/handlers.h"
 #include "hub/api/internal.h"
 #include "hub/api/request.h"
 #include "hub/api/signature.h"
-#include "hub/api/throttle.h"
 #include "hub/config/config.h"
 #include "hub/jobs/sync.h"
 
@@ -63,7 +63,7 @@ static void begin_fetch(struct hub_change *c) {
 }
 
 static void refuse(struct hub_request *r) {
-    bool within = hub_throttle_take(r->api->wrong_tokens, r->address, cm_clock_now_ms());
+    bool within = cm_throttle_take(r->api->wrong_tokens, r->address, cm_clock_now_ms());
 
     if (within) {
         cm_log(CM_LOG_WARN, "api.hook_refused", "a webhook's signature is wrong or missing",

@@ -13,7 +13,7 @@ struct hub_feed;
 struct hub_readers;
 struct hub_server;
 struct cm_process;
-struct hub_throttle;
+struct cm_throttle;
 struct hub_usage;
 struct hub_watch;
 struct hub_workers;
@@ -31,9 +31,9 @@ struct hub_api {
     struct hub_workers *workers;
     struct hub_watch *watch;
     struct hub_feed *feed;
-    struct hub_throttle *wrong_tokens; // and wrong signatures, by address
-    struct hub_throttle *address_rate;
-    struct hub_throttle *token_rate;
+    struct cm_throttle *wrong_tokens; // and wrong signatures, by address
+    struct cm_throttle *address_rate;
+    struct cm_throttle *token_rate;
     struct hub_usage *usage;
     struct hub_server *server;
     int64_t started_ms; // Unix time

@@ -70,9 +70,15 @@ static const struct hub_member enrollment_body[] = {
     {"cluster", HUB_MEMBER_TEXT, true, "The name of the cluster.", 1, 63, NULL,
      "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"},
     {"lifeMs", HUB_MEMBER_INT, false, "How long the join token works; a day unless said.",
-     MINUTE_MS, 30 * DAY_MS, NULL, NULL},
+     MINUTE_MS, DAY_MS, NULL, NULL},
     {"again", HUB_MEMBER_BOOL, false, "Also if the cluster is enrolled: it was built anew.", 0, 0,
      NULL, NULL},
+    END,
+};
+
+static const struct hub_member approval_body[] = {
+    {"cluster", HUB_MEMBER_TEXT, true, "The name of the cluster.", 1, 63, NULL,
+     "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"},
     END,
 };
 
@@ -195,6 +201,12 @@ static const struct hub_member enrollment_answer[] = {
     END,
 };
 
+static const struct hub_member approval_answer[] = {
+    TEXT("cluster", "The cluster."),
+    TEXT("key", "SHA-256 of the key with which its agent may connect now."),
+    END,
+};
+
 static const struct hub_member token_answer[] = {
     TEXT("id", "Its number."),
     TEXT("name", "Its name."),
@@ -229,6 +241,7 @@ static const struct hub_member token_answer[] = {
 
 static const struct hub_route routes[] = {
     LIST(API "clusters", "clusters"),
+    LIST(API "agents", "agents"),
     LIST(API "groups", "groups"),
     LIST(API "apps", "apps"),
     LIST(API "status", "status"),
@@ -331,6 +344,15 @@ static const struct hub_route routes[] = {
      .about = "Revokes the agent of a cluster, closes its connection, voids its join token.",
      .arg = "cluster",
      .status = 204,
+     .tag = "changes"},
+    {.method = "POST",
+     .path = API "approvals",
+     .access = HUB_ACCESS_ADMIN,
+     .handle = hub_post_approval,
+     .about = "Lets the agent of a cluster go on that waits because its identity is doubtful.",
+     .body = approval_body,
+     .status = 200,
+     .answer = approval_answer,
      .tag = "changes"},
     {.method = "GET",
      .path = API "tokens",

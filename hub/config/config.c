@@ -6,6 +6,8 @@
 #include "common/mem.h"
 #include "hub/config/addresses.h"
 
+#define HEARTBEATS_MIN 10 // in the life of a certificate
+
 #define AT(field) offsetof(struct hub_config, field)
 
 static const struct cm_option options[] = {
@@ -65,6 +67,24 @@ static const struct cm_option options[] = {
      .min = 1,
      .max = 1000000,
      .help = "How many agents may be connected at once."},
+    {.name = "certificate-life",
+     .type = CM_OPTION_DURATION,
+     .offset = AT(certificate_life_ms),
+     .default_value = "7d",
+     .value_name = "DURATION",
+     .min = 3600000,
+     .max = INT64_C(90) * 86400000,
+     .help = "How long an agent's certificate is good; the agent renews it at half of that. At "
+             "least ten heartbeats."},
+    {.name = "offline-renewal",
+     .type = CM_OPTION_DURATION,
+     .offset = AT(offline_renewal_ms),
+     .default_value = "90d",
+     .value_name = "DURATION",
+     .min = 0,
+     .max = INT64_C(3650) * 86400000,
+     .help = "So long after it has ended the certificate of an agent that was away is renewed "
+             "without a person; later 'holdfast approve' is needed. 0s: always."},
     {.name = "git-workers",
      .type = CM_OPTION_INT,
      .offset = AT(git_workers),
@@ -170,6 +190,13 @@ enum cm_rc hub_config_load(int argc, char **argv, struct hub_config *out, struct
         hub_addresses_check(&config, err) < 0) {
         hub_config_done(&config);
         return err->code;
+    }
+    if (config.certificate_life_ms < HEARTBEATS_MIN * config.heartbeat_ms) {
+        hub_config_done(&config);
+        return cm_fail(err, CM_EINVAL,
+                       "--certificate-life must be at least %d times --heartbeat, so that agents "
+                       "can renew in time",
+                       HEARTBEATS_MIN);
     }
     *out = config;
     return CM_OK;

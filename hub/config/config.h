@@ -24,6 +24,8 @@ struct hub_config {
     bool api_insecure; // plain HTTP; only on a loopback address
     int64_t heartbeat_ms;
     int64_t max_agents;
+    int64_t certificate_life_ms;
+    int64_t offline_renewal_ms;
     int64_t git_workers;
     int64_t events_kept;
     int64_t removal_share_percent;

@@ -112,6 +112,7 @@ int ctl_watch(struct ctl *c);
 int ctl_logs(struct ctl *c);
 int ctl_enroll(struct ctl *c);
 int ctl_revoke(struct ctl *c);
+int ctl_approve(struct ctl *c);
 int ctl_validate(struct ctl *c);
 int ctl_render(struct ctl *c);
 int ctl_plan(struct ctl *c);

@@ -1,4 +1,4 @@
-// enroll.c: `holdfast enroll` and `holdfast revoke`: who may connect.
+// enroll.c: `holdfast enroll`, `approve` and `revoke`: who may connect.
 #include <stdio.h>
 #include <string.h>
 
@@ -175,5 +175,22 @@ int ctl_revoke(struct ctl *c) {
     }
     (void)printf("no agent may connect as %s any more; what one applied stays as it is\n",
                  c->argv[0]);
+    return CTL_DONE;
+}
+
+int ctl_approve(struct ctl *c) {
+    struct cm_json *body = cm_json_new(c->arena, CM_OBJECT);
+    struct cm_json *answer = NULL;
+
+    if (c->argc != 1) {
+        return ctl_fail(c, CM_EINVAL, "approve: name one cluster");
+    }
+    cm_json_set_string(c->arena, body, "cluster", c->argv[0]);
+    if (ctl_call(c, "POST", "/approvals", NULL, body, &answer) < 0) {
+        return CTL_ERROR;
+    }
+    (void)printf("the agent of %s may connect again, with key %.8s, and renews it at once; it asks "
+                 "once a minute\n",
+                 c->argv[0], text_of(cm_json_get(answer, "key")));
     return CTL_DONE;
 }

@@ -30,6 +30,19 @@ static const struct ctl_column clusters[] = {
     {"LABELS", "labels", CTL_LABELS, CTL_IF_ROOM},
 };
 
+static const struct ctl_column agents[] = {
+    {"CLUSTER", "cluster", CTL_TEXT, CTL_ALWAYS},
+    {"CONNECTED", "connected", CTL_YES, CTL_ALWAYS},
+    {"SEEN", "lastSeenMs", CTL_AGE, CTL_IF_ROOM},
+    {"EXPIRES", "expiresMs", CTL_TIME, CTL_ALWAYS},
+    {"KEY", "key", CTL_SHORT, CTL_IF_ROOM},
+    {"CLOCK AHEAD MS", "clockAheadMs", CTL_NUMBER, CTL_IF_WIDE},
+    {"VERSION", "version", CTL_TEXT, CTL_IF_WIDE},
+    {"ADDRESS", "address", CTL_TEXT, CTL_IF_WIDE},
+    {"ID", "id", CTL_TEXT, CTL_IF_WIDE},
+    {"WAITS FOR APPROVAL", "held", CTL_TEXT, CTL_ALWAYS},
+};
+
 static const struct ctl_column groups[] = {
     {"NAME", "name", CTL_TEXT, CTL_ALWAYS},
     {"CLUSTERS", "clusters", CTL_COUNT, CTL_ALWAYS},
@@ -146,6 +159,14 @@ const struct ctl_resource ctl_resources[] = {
      .about = "clusters of Git, and agents",
      .foldable = true,
      .ready = cluster_is_ready},
+    {.name = "agents",
+     .one = "agent",
+     .words = "agent agents ag",
+     .names = "cluster",
+     COLUMNS(agents),
+     .params = "cluster group selector",
+     .by = "cluster",
+     .about = "who may connect, and who waits for an approval"},
     {.name = "groups",
      .one = "group",
      .words = "group groups clustergroup clustergroups cg",

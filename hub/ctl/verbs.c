@@ -186,6 +186,20 @@ const struct ctl_verb ctl_verbs[] = {
      .outputs = "table json yaml",
      .completes = "clusters...",
      .run = ctl_enroll},
+    {.name = "approve",
+     .group = ACCESS,
+     .arguments = "CLUSTER",
+     .summary = "Let an agent go on that waits because its identity is doubtful.",
+     .about =
+         "An agent waits if its certificate ended longer ago than the hub renews by itself, or "
+         "if two were found to have its key; 'holdfast get agents' says which and why. Where "
+         "two have it, stop the wrong one first: the key that came last is approved, the "
+         "agent replaces it at once, and the other is worth nothing then. In doubt revoke it "
+         "and enroll the cluster anew.",
+     .example = "holdfast get agents\nholdfast approve store-007",
+     .options = "",
+     .completes = "clusters",
+     .run = ctl_approve},
     {.name = "revoke",
      .group = ACCESS,
      .arguments = "CLUSTER",

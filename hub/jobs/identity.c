@@ -31,8 +31,7 @@ struct enroll_job {
     char cluster[HUB_CLUSTER_NAME_MAX + 1];
     char cluster_id[CM_UUID_MAX];
     struct cm_sha256 key;
-    uint8_t *certificate;
-    size_t certificate_size;
+    struct hub_certificate certificate;
 };
 
 static bool proof_is_right(const struct enroll_job *e, const struct hub_join_claim *claim) {
@@ -43,14 +42,20 @@ static bool proof_is_right(const struct enroll_job *e, const struct hub_join_cla
 }
 
 static enum cm_rc certify(struct enroll_job *e, const struct cm_key *key, struct cm_err *err) {
+    struct hub_certify_ask ask = {
+        .key = key, .cluster_id = e->cluster_id, .cluster = e->cluster, .life_ms = e->ask.life_ms};
+
     e->key = cm_key_sha256(key);
-    return hub_authority_certify(e->authority, key, e->cluster_id, e->cluster, &e->certificate,
-                                 &e->certificate_size, err);
+    return hub_authority_certify(e->authority, &ask, &e->certificate, err);
 }
 
 static enum cm_rc keep(struct enroll_job *e, struct hub_db *db, int64_t now_ms,
                        struct cm_err *err) {
-    struct hub_agent_row row = {.id = e->cluster_id, .cluster = e->cluster, .key = e->key};
+    struct hub_agent_row row = {.id = e->cluster_id,
+                                .cluster = e->cluster,
+                                .key = e->key,
+                                .begins_ms = e->certificate.begins_ms,
+                                .ends_ms = e->certificate.ends_ms};
     enum cm_rc rc = hub_join_tokens_use(db, e->ask.token_id, now_ms, err);
 
     rc = rc < 0 ? rc : hub_agents_enroll(db, &row, now_ms, err);
@@ -66,9 +71,22 @@ static enum cm_rc keep(struct enroll_job *e, struct hub_db *db, int64_t now_ms,
 }
 
 // A wrong proof is no error of the job: the count must be kept.
-static enum cm_rc count_failure(struct enroll_job *e, struct hub_db *db, struct cm_err *err) {
+static enum cm_rc count_failure(struct enroll_job *e, struct hub_db *db,
+                                const struct hub_join_claim *claim, struct cm_err *err) {
+    enum cm_rc rc = hub_join_tokens_fail(db, e->ask.token_id, err);
+
     e->refused = true;
-    return hub_join_tokens_fail(db, e->ask.token_id, err);
+    if (rc < 0 || claim->failures + 1 < HUB_TOKEN_FAILURES_MAX) {
+        return rc;
+    }
+    return hub_events_add(
+        db,
+        &(struct hub_event){.at_ms = cm_clock_unix_ms(),
+                            .kind = "token.voided",
+                            .cluster = claim->cluster,
+                            .actor = "hub",
+                            .message = "its join token was used with wrong proofs"},
+        err);
 }
 
 // The token was used, but if it was for this very key then only the answer got lost: it is given
@@ -84,7 +102,7 @@ static enum cm_rc answer_again(struct enroll_job *e, struct hub_db *db, int64_t 
         return rc;
     }
     if (!proof_is_right(e, &answered.claim)) {
-        return count_failure(e, db, err);
+        return count_failure(e, db, &answered.claim, err);
     }
     rc = cm_csr_key(e->csr, e->ask.csr_size, &key, err);
     if (rc < 0) {
@@ -114,7 +132,7 @@ static enum cm_rc run_enroll(struct hub_store_job *job, struct hub_db *db, struc
         return rc;
     }
     if (!proof_is_right(e, &claim)) {
-        return count_failure(e, db, err);
+        return count_failure(e, db, &claim, err);
     }
     memcpy(e->cluster, claim.cluster, sizeof(e->cluster));
     cm_uuid(e->cluster_id);
@@ -129,8 +147,10 @@ static void enroll_done(struct hub_store_job *job, const struct cm_err *err) {
         .cluster_id = e->cluster_id,
         .cluster = e->cluster,
         .key = e->key,
-        .certificate = e->certificate,
-        .certificate_size = e->certificate_size,
+        .certificate = e->certificate.der,
+        .certificate_size = e->certificate.size,
+        .begins_ms = e->certificate.begins_ms,
+        .ends_ms = e->certificate.ends_ms,
     };
     struct cm_err answer = *err;
 
@@ -139,7 +159,7 @@ static void enroll_done(struct hub_store_job *job, const struct cm_err *err) {
                       "the join token is not valid; make a new one with 'holdfast enroll'");
     }
     e->done(e->ctx, &answer, answer.code == CM_OK ? &enrolled : NULL);
-    free(e->certificate);
+    free(e->certificate.der);
     free(e->csr);
     free(e);
 }

@@ -20,6 +20,7 @@ struct hub_enroll_ask {
     struct cm_sha256 proof;
     const uint8_t *csr; // DER; copied
     size_t csr_size;
+    int64_t life_ms; // of the certificate; 0: as long as the issuer's
 };
 
 struct hub_enrolled {
@@ -28,6 +29,8 @@ struct hub_enrolled {
     struct cm_sha256 key;
     const uint8_t *certificate; // DER
     size_t certificate_size;
+    int64_t begins_ms;
+    int64_t ends_ms;
 };
 
 typedef void (*hub_enroll_fn)(void *ctx, const struct cm_err *err,

@@ -9,7 +9,8 @@ static const char *const goodbyes[HUB_GOODBYES] = {"unspecified", "shutdown", "p
 static const char *const listeners[HUB_LISTENERS] = {"agents", "enrolment"};
 static const char *const refusals[CM_NET_REFUSALS] = {NULL,     "flood",   "crowded", "slow",
                                                       "no_tls", "garbage", "gone"};
-static const char *const enrolments[HUB_ENROLMENTS] = {"enrolled", "refused", "failed"};
+static const char *const enrolments[HUB_ENROLMENTS] = {"enrolled", "refused", "failed",
+                                                       "throttled"};
 
 static void make_unused(struct hub_sessions *s) {
     char label[80];

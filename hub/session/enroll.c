@@ -1,13 +1,19 @@
-// enroll.c: the enrolment listener: one request, one answer, then closed.
+// enroll.c: the enrolment listener: one request, one answer, then closed. Who asks has a join
+// token, or a certificate of ours that has ended.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/arena.h"
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/metrics.h"
+#include "common/throttle.h"
 #include "hub/access/authority.h"
 #include "hub/jobs/identity.h"
+#include "hub/jobs/renewal.h"
 #include "hub/session/internal.h"
 #include "proto/holdfast.pb-c.h"
 #include "proto/wire.h"
@@ -16,7 +22,8 @@ struct enrolling {
     struct hub_sessions *owner;
     struct cm_net_conn *conn; // NULL once closed
     bool asked;
-    bool waiting; // for the store
+    bool waiting;         // for the store
+    char id[CM_UUID_MAX]; // whose certificate has ended
     struct cm_list in_enrolling;
 };
 
@@ -50,13 +57,50 @@ static void answer(struct enrolling *e, const Holdfast__V1__EnrollReply *reply) 
     cm_net_close(e->conn, true, "answered");
 }
 
-static void refuse(struct enrolling *e, const char *why) {
+// The address without its port: of one machine, or of all behind one router.
+static const char *host_of(const struct enrolling *e, char out[CM_NET_ADDR_MAX]) {
+    (void)snprintf(out, CM_NET_ADDR_MAX, "%s", cm_net_conn_addr(e->conn));
+    char *colon = strrchr(out, ':');
+    if (colon != NULL) {
+        *colon = '\0';
+    }
+    return out;
+}
+
+static void say_refused(struct enrolling *e, const char *why) {
     Holdfast__V1__EnrollReply reply;
 
     holdfast__v1__enroll_reply__init(&reply);
-    cm_log(CM_LOG_WARN, "enroll.refused", why, "address", cm_net_conn_addr(e->conn), NULL);
     reply.refused = (char *)(uintptr_t)why;
+    reply.now_ms = cm_clock_unix_ms();
     answer(e, &reply);
+}
+
+static void refuse(struct enrolling *e, const char *why) {
+    cm_log(CM_LOG_WARN, "enroll.refused", why, "address", cm_net_conn_addr(e->conn), NULL);
+    say_refused(e, why);
+}
+
+// Wrong requests are counted by address: beyond so many the next ones are not looked at, nor
+// logged. Right ones are not, as a whole fleet may come from behind one router.
+static void refuse_wrong(struct enrolling *e, const char *why) {
+    char host[CM_NET_ADDR_MAX];
+
+    (void)cm_throttle_take(e->owner->wrong_enrolments, host_of(e, host), cm_clock_now_ms());
+    refuse(e, why);
+}
+
+static bool is_throttled(struct enrolling *e) {
+    char host[CM_NET_ADDR_MAX];
+
+    if (cm_throttle_has(e->owner->wrong_enrolments, host_of(e, host), cm_clock_now_ms())) {
+        return false;
+    }
+    hub_sessions_count_enrolment(e->owner, HUB_ENROL_THROTTLED);
+    cm_log(CM_LOG_DEBUG, "enroll.throttled", "too many wrong requests", "address",
+           cm_net_conn_addr(e->conn), NULL);
+    say_refused(e, "too many wrong requests came from this address; try again in a while");
+    return true;
 }
 
 static void accept(struct enrolling *e, const struct hub_enrolled *enrolled) {
@@ -79,14 +123,20 @@ static void accept(struct enrolling *e, const struct hub_enrolled *enrolled) {
         (uint8_t *)(uintptr_t)hub_authority_root(config->authority, &reply.root_der.len);
     reply.n_hub_addresses = config->advertise_count;
     reply.hub_addresses = e->owner->advertise;
+    reply.now_ms = cm_clock_unix_ms();
+    reply.n_enroll_addresses = config->advertise_enroll_count;
+    reply.enroll_addresses = e->owner->advertise_enroll;
     answer(e, &reply);
 }
 
 static void replace_member(struct hub_sessions *s, const struct hub_enrolled *enrolled) {
+    struct hub_keys keys = {
+        .current = enrolled->key, .begins_ms = enrolled->begins_ms, .ends_ms = enrolled->ends_ms};
+
     cm_log(CM_LOG_INFO, "agent.enrolled", "a cluster was enrolled", "cluster", enrolled->cluster,
            "id", enrolled->cluster_id, NULL);
     hub_sessions_supersede(s, enrolled->cluster);
-    hub_sessions_admit(s, enrolled->cluster, enrolled->cluster_id, &enrolled->key);
+    hub_sessions_admit(s, enrolled->cluster, enrolled->cluster_id, &keys);
     s->config.enrolled(s->config.ctx, enrolled->cluster, enrolled->cluster_id);
 }
 
@@ -95,6 +145,12 @@ static enum hub_enrolment what_became(const struct cm_err *err) {
         return HUB_ENROLLED;
     }
     return err->code == CM_EAUTH || err->code == CM_EINVAL ? HUB_ENROL_REFUSED : HUB_ENROL_FAILED;
+}
+
+static void refuse_broken(struct enrolling *e, const struct cm_err *err) {
+    // What is wrong with our disk is not for strangers.
+    cm_log(CM_LOG_ERROR, "store.failed", err->msg, NULL);
+    refuse(e, "the hub cannot enroll anybody at the moment; try again");
 }
 
 static void on_decided(void *ctx, const struct cm_err *err, const struct hub_enrolled *enrolled) {
@@ -110,26 +166,80 @@ static void on_decided(void *ctx, const struct cm_err *err, const struct hub_enr
     if (e->conn != NULL && enrolled != NULL) {
         accept(e, enrolled);
     } else if (e->conn != NULL && (err->code == CM_EAUTH || err->code == CM_EINVAL)) {
-        refuse(e, err->msg);
+        refuse_wrong(e, err->msg);
     } else if (e->conn != NULL) {
-        // What is wrong with our disk is not for strangers.
-        cm_log(CM_LOG_ERROR, "store.failed", err->msg, NULL);
-        refuse(e, "the hub cannot enroll anybody at the moment; try again");
+        refuse_broken(e, err);
     }
     release(e);
 }
 
-static enum cm_rc read_request(struct enrolling *e, const struct cm_net_frame *frame,
-                               struct cm_err *err) {
-    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-    Holdfast__V1__EnrollRequest *request = NULL;
-    struct hub_enroll_ask ask = {0};
-    enum cm_rc rc = WIRE_UNPACK(a, Holdfast__V1__EnrollRequest, holdfast__v1__enroll_request,
-                                frame->payload, frame->size, &request, err);
+// ---- Certificates that have ended
 
-    if (rc < 0) {
-        return rc;
+static void accept_again(struct enrolling *e, const struct hub_member *member,
+                         const struct hub_renewed *renewed) {
+    struct hub_enrolled enrolled = {.cluster_id = member->cluster_id,
+                                    .cluster = member->cluster,
+                                    .certificate = renewed->certificate->der,
+                                    .certificate_size = renewed->certificate->size};
+
+    cm_log(CM_LOG_INFO, "agent.expired_renewed", "a certificate that had ended was renewed",
+           "cluster", member->cluster, NULL);
+    accept(e, &enrolled);
+}
+
+static void on_renewed(void *ctx, const struct cm_err *err, const struct hub_renewed *renewed) {
+    struct enrolling *e = ctx;
+    struct hub_member *member = hub_member_find(e->owner, e->id);
+    bool good = err->code == CM_OK && renewed->certificate != NULL && member != NULL;
+
+    e->waiting = false;
+    if (err->code == CM_OK && renewed->held) {
+        hub_sessions_hold(e->owner, e->id);
     }
+    if (good) {
+        hub_keys_note_certified(member, renewed);
+        cm_metric_add(e->owner->metric_expired, 1);
+    }
+    if (e->conn != NULL && err->code != CM_OK) {
+        refuse_broken(e, err);
+    } else if (e->conn != NULL && good) {
+        accept_again(e, member, renewed);
+    } else if (e->conn != NULL && renewed->held) {
+        refuse(e, renewed->refused);
+    } else if (e->conn != NULL) {
+        refuse_wrong(e, renewed->refused == NULL ? "this agent is no longer enrolled"
+                                                 : renewed->refused);
+    }
+    release(e);
+}
+
+static enum cm_rc read_expired(struct enrolling *e, const Holdfast__V1__EnrollRequest *request,
+                               struct cm_err *err) {
+    const struct hub_sessions_config *config = &e->owner->config;
+    struct hub_expired_ask ask = {.id = e->id,
+                                  .certificate = request->certificate_der.data,
+                                  .certificate_size = request->certificate_der.len,
+                                  .signature = request->signature.data,
+                                  .signature_size = request->signature.len,
+                                  .life_ms = config->certificate_life_ms,
+                                  .budget_ms = config->offline_budget_ms};
+
+    if (!cm_uuid_ok(request->cluster_id)) {
+        return cm_fail(err, CM_EINVAL, "the request is malformed");
+    }
+    memcpy(e->id, request->cluster_id, sizeof(e->id));
+    memcpy(ask.exporter, cm_net_conn_peer(e->conn)->exporter, sizeof(ask.exporter));
+    e->waiting = true;
+    hub_renewal_expired(config->store, config->authority, &ask, on_renewed, e);
+    return CM_OK;
+}
+
+// ---- Requests
+
+static enum cm_rc read_token(struct enrolling *e, const Holdfast__V1__EnrollRequest *request,
+                             struct cm_err *err) {
+    struct hub_enroll_ask ask = {0};
+
     if (strlen(request->token_id) != WIRE_TOKEN_ID_MAX - 1 ||
         request->proof.len != sizeof(ask.proof.bytes)) {
         return cm_fail(err, CM_EINVAL, "the request is malformed");
@@ -139,9 +249,24 @@ static enum cm_rc read_request(struct enrolling *e, const struct cm_net_frame *f
     memcpy(ask.exporter, cm_net_conn_peer(e->conn)->exporter, sizeof(ask.exporter));
     ask.csr = request->csr_der.data;
     ask.csr_size = request->csr_der.len;
+    ask.life_ms = request->renews ? e->owner->config.certificate_life_ms : 0;
     e->waiting = true;
     hub_identity_enroll(e->owner->config.store, e->owner->config.authority, &ask, on_decided, e);
     return CM_OK;
+}
+
+static enum cm_rc read_request(struct enrolling *e, const struct cm_net_frame *frame,
+                               struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    Holdfast__V1__EnrollRequest *request = NULL;
+    enum cm_rc rc = WIRE_UNPACK(a, Holdfast__V1__EnrollRequest, holdfast__v1__enroll_request,
+                                frame->payload, frame->size, &request, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    return request->cluster_id[0] == '\0' ? read_token(e, request, err)
+                                          : read_expired(e, request, err);
 }
 
 static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_frame *frame) {
@@ -154,9 +279,9 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
         return;
     }
     e->asked = true;
-    if (read_request(e, frame, &err) < 0) {
+    if (!is_throttled(e) && read_request(e, frame, &err) < 0) {
         hub_sessions_count_enrolment(e->owner, HUB_ENROL_REFUSED);
-        refuse(e, err.msg);
+        refuse_wrong(e, err.msg);
     }
 }
 

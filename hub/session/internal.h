@@ -7,25 +7,49 @@
 #include "common/loop.h"
 #include "common/net/net.h"
 #include "common/tls/keys.h"
+#include "hub/access/keys.h"
 #include "hub/session/allowance.h"
 #include "hub/session/sessions.h"
 
 struct cm_arena;
 struct cm_map;
 struct cm_metric;
+struct cm_throttle;
 
 enum hub_session_state { HUB_SESSION_OPENED, HUB_SESSION_HELLO, HUB_SESSION_SERVING };
 
 // Goodbye's reasons, and what became of a request to enrol; see counts.c.
 enum { HUB_GOODBYES = 6 };
 enum hub_listener { HUB_LISTENER_AGENTS, HUB_LISTENER_ENROL, HUB_LISTENERS };
-enum hub_enrolment { HUB_ENROLLED, HUB_ENROL_REFUSED, HUB_ENROL_FAILED, HUB_ENROLMENTS };
+enum hub_enrolment {
+    HUB_ENROLLED,
+    HUB_ENROL_REFUSED,
+    HUB_ENROL_FAILED,
+    HUB_ENROL_THROTTLED,
+    HUB_ENROLMENTS
+};
+
+#define HUB_INSTANCE_SIZE 16
+#define HUB_INSTANCES_MAX 4
+
+// Which processes came as one agent lately.
+struct hub_instances {
+    uint8_t now[HUB_INSTANCE_SIZE];
+    uint8_t earlier[HUB_INSTANCES_MAX][HUB_INSTANCE_SIZE];
+    uint8_t next;     // place in `earlier`
+    uint8_t returns;  // of one that another had replaced
+    int64_t since_ms; // when the first of these was
+};
 
 // Who may connect, and what he shall run. One for each active agent, connected or not.
 struct hub_member {
     char *cluster;
     char cluster_id[CM_UUID_MAX];
-    struct cm_sha256 key;
+    struct hub_keys keys;
+    bool held;           // until a person approves
+    int64_t approved_ms; // when one last did
+    int64_t skew_ms;     // its clock minus ours, if that is more than a minute
+    struct hub_instances instances;
     struct hub_publication *in_force; // NULL: nothing resolved yet
     struct hub_session *session;      // NULL: not connected
     struct hub_allowance allowance;   // of the store, and of the loop
@@ -51,6 +75,7 @@ struct hub_session {
     struct hub_sessions *owner;
     struct hub_member *member; // NULL after eviction
     struct cm_net_conn *conn;  // NULL once closed
+    struct cm_sha256 key;      // the agent's that this connection has proved last
     enum hub_session_state state;
     bool on_record;               // the database shows its cluster as connected, or is about to
     struct cm_arena *hello_arena; // while the store looks up the last report
@@ -73,6 +98,8 @@ struct hub_session {
     bool looks;            // it answers Look
     bool impersonates;     // it changes objects in the name of an App's account
     bool told_old;         // that it is too old for what is in force is on record
+    bool renews;           // it renews its certificate by itself
+    bool renewing;         // the store makes one
     struct hub_look *look; // that it has not answered; NULL: none
     struct cm_list in_sessions;
 };
@@ -80,6 +107,7 @@ struct hub_session {
 struct hub_sessions {
     struct hub_sessions_config config;
     char **advertise;
+    char **advertise_enroll;
     char *link_addr;
     char *enroll_addr;
     struct cm_map *members; // by cluster id
@@ -88,7 +116,9 @@ struct hub_sessions {
     struct cm_net_listener *link;
     struct cm_net_listener *enroll;
     struct cm_list enrolling;
+    struct cm_throttle *wrong_enrolments; // by address
     size_t connected;
+    int64_t held;
     size_t looking; // agents that are asked
     uint32_t looks; // that were ever asked for
     bool stopping;
@@ -108,6 +138,10 @@ struct hub_sessions {
     struct cm_metric *metric_sent_away[HUB_GOODBYES];
     struct cm_metric *metric_unused[HUB_LISTENERS][CM_NET_REFUSALS]; // connections
     struct cm_metric *metric_enrolments[HUB_ENROLMENTS];
+    struct cm_metric *metric_renewed;
+    struct cm_metric *metric_expired;
+    struct cm_metric *metric_held;
+    struct cm_metric *metric_copied;
 };
 
 // sessions.c
@@ -127,6 +161,27 @@ extern const struct cm_net_handlers hub_link_handlers;
 void hub_session_goodbye(struct hub_session *session, int reason, const char *why);
 void hub_session_send(struct hub_session *session, uint16_t type, const void *message);
 void hub_session_send_sync(struct hub_session *session, const char *app);
+
+void hub_session_release(struct hub_session *session); // a store job of it is done
+
+// keys.c
+struct hub_renewed;
+
+void hub_keys_make_metrics(struct hub_sessions *s);
+void hub_keys_forget(struct hub_sessions *s, struct hub_member *member); // before it is freed
+struct hub_member *hub_keys_authenticate(struct hub_sessions *s, const struct cm_tls_peer *peer,
+                                         const char **why); // NULL: why not
+
+// hub_keys_hello and hub_keys_still_good tell whether the session goes on; else it was ended.
+bool hub_keys_hello(struct hub_session *session, const void *hello);
+bool hub_keys_still_good(struct hub_session *session);
+void hub_keys_clock(struct hub_session *session, int64_t agent_ms);
+uint32_t hub_keys_renew_within_ms(const struct hub_session *session);
+void hub_keys_note_certified(struct hub_member *member, const struct hub_renewed *renewed);
+CM_MUSTUSE enum cm_rc hub_keys_renew(struct hub_session *session, const struct cm_net_frame *frame,
+                                     struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_keys_confirm(struct hub_session *session,
+                                       const struct cm_net_frame *frame, struct cm_err *err);
 
 // serve.c
 void hub_session_offer(struct hub_session *session); // sends what is in force, if it is news

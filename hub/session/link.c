@@ -103,24 +103,10 @@ static void free_session(struct hub_session *session) {
     hub_sessions_check_stopped(owner);
 }
 
-static void release(struct hub_session *session) {
+void hub_session_release(struct hub_session *session) {
     if (session->conn == NULL && session->jobs == 0) {
         free_session(session);
     }
-}
-
-// Who is this? The certificate names the id; the table says whether it is active and whose key it
-// is.
-static struct hub_member *authenticate(struct hub_sessions *s, struct cm_net_conn *conn) {
-    const struct cm_tls_peer *peer = cm_net_conn_peer(conn);
-    const char *id =
-        peer->has_cert ? hub_authority_cluster_id(s->config.authority, peer->uri) : NULL;
-    struct hub_member *member = id == NULL ? NULL : hub_member_find(s, id);
-
-    if (member == NULL || !cm_sha256_equal(&member->key, &peer->key_sha256)) {
-        return NULL;
-    }
-    return member;
 }
 
 // Says goodbye to a connection that becomes no session.
@@ -140,13 +126,12 @@ static void turn_away(struct cm_net_conn *conn, int reason, const char *why) {
     cm_net_close(conn, true, why);
 }
 
-static void refuse(struct hub_sessions *s, struct cm_net_conn *conn) {
+static void refuse(struct hub_sessions *s, struct cm_net_conn *conn, const char *why) {
     cm_metric_add(s->metric_refused, 1);
     hub_sessions_count_goodbye(s, HOLDFAST__V1__GOODBYE__REASON__REVOKED);
-    cm_log(CM_LOG_WARN, "agent.refused", "a certificate that is not in the table of agents",
-           "address", cm_net_conn_addr(conn), "uri", cm_net_conn_peer(conn)->uri, NULL);
-    turn_away(conn, HOLDFAST__V1__GOODBYE__REASON__REVOKED,
-              "this agent is not enrolled here; enroll it anew");
+    cm_log(CM_LOG_WARN, "agent.refused", why, "address", cm_net_conn_addr(conn), "uri",
+           cm_net_conn_peer(conn)->uri, NULL);
+    turn_away(conn, HOLDFAST__V1__GOODBYE__REASON__REVOKED, why);
 }
 
 // What the database shows of the old session is the new one's to take back, should it never get to
@@ -160,20 +145,23 @@ static void replace(struct hub_session *old, struct hub_session *session) {
 
 static void on_opened(void *ctx, struct cm_net_conn *conn) {
     struct hub_sessions *s = ctx;
-    struct hub_member *member = authenticate(s, conn);
+    const char *why = NULL;
+    struct hub_member *member =
+        s->stopping ? NULL : hub_keys_authenticate(s, cm_net_conn_peer(conn), &why);
 
     if (s->stopping) {
         turn_away(conn, HOLDFAST__V1__GOODBYE__REASON__SHUTDOWN, "the hub is stopping");
         return;
     }
     if (member == NULL) {
-        refuse(s, conn);
+        refuse(s, conn, why);
         return;
     }
     struct hub_session *session = cm_new(1, sizeof(*session));
     session->owner = s;
     session->conn = conn;
     session->member = member;
+    session->key = cm_net_conn_peer(conn)->key_sha256;
     if (member->session != NULL) {
         replace(member->session, session);
     }
@@ -201,6 +189,10 @@ static void send_welcome(struct hub_session *session, uint32_t protocol, bool fu
     welcome.full_report = full_report;
     welcome.cluster_name = session->member->cluster;
     welcome.journal = true;
+    welcome.enroll_addresses = s->advertise_enroll;
+    welcome.n_enroll_addresses = s->config.advertise_enroll_count;
+    welcome.renews = true;
+    welcome.renew_within_ms = session->renews ? hub_keys_renew_within_ms(session) : 0;
     send_message(session, WIRE_WELCOME, &welcome.base);
 }
 
@@ -262,7 +254,7 @@ static void on_presence(void *ctx, const struct cm_err *err, const struct hub_re
     cm_arena_free(session->hello_arena);
     session->hello_arena = NULL;
     session->hello = NULL;
-    release(session);
+    hub_session_release(session);
 }
 
 static enum cm_rc check_hello(const Holdfast__V1__Hello *hello, struct cm_err *err) {
@@ -303,6 +295,10 @@ static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_fram
     if (!is_allowed(session, HELLO_COST)) {
         return CM_OK;
     }
+    if (!hub_keys_hello(session, hello)) {
+        return CM_OK;
+    }
+    hub_keys_clock(session, hello->now_ms);
     session->state = HUB_SESSION_HELLO;
     session->on_record = true;
     session->looks = hello->looks;
@@ -322,11 +318,19 @@ static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_fram
     return CM_OK;
 }
 
-static enum cm_rc on_ping(struct hub_session *session, struct cm_err *err) {
+static enum cm_rc on_ping(struct hub_session *session, const struct cm_net_frame *frame,
+                          struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    Holdfast__V1__Ping *ping = NULL;
     Holdfast__V1__Pong pong;
+    enum cm_rc rc = WIRE_UNPACK(a, Holdfast__V1__Ping, holdfast__v1__ping, frame->payload,
+                                frame->size, &ping, err);
 
+    if (rc < 0 || !hub_keys_still_good(session)) {
+        return rc;
+    }
+    hub_keys_clock(session, ping->now_ms);
     holdfast__v1__pong__init(&pong);
-    (void)err;
     pong.now_ms = cm_clock_unix_ms();
     send_message(session, WIRE_PONG, &pong.base);
     return CM_OK;
@@ -394,7 +398,7 @@ static void on_reported(void *ctx, const struct cm_err *err,
     free(r->cluster);
     free(r->run);
     free(r);
-    release(session);
+    hub_session_release(session);
 }
 
 static enum cm_rc check_report(struct hub_session *session, const Holdfast__V1__Report *report,
@@ -486,7 +490,7 @@ static void on_journaled(void *ctx, const struct cm_err *err,
     }
     free(j->run);
     free(j);
-    release(session);
+    hub_session_release(session);
 }
 
 static size_t cost_of_journal(const Holdfast__V1__Journal *journal, size_t size) {
@@ -572,7 +576,7 @@ static enum cm_rc handle(struct hub_session *session, const struct cm_net_frame 
     }
     switch (frame->type) {
     case WIRE_PING:
-        return on_ping(session, err);
+        return on_ping(session, frame, err);
     case WIRE_WANT:
         return on_want(session, frame, err);
     case WIRE_REPORT:
@@ -581,6 +585,10 @@ static enum cm_rc handle(struct hub_session *session, const struct cm_net_frame 
         return on_found(session, frame, err);
     case WIRE_JOURNAL:
         return on_journal(session, frame, err);
+    case WIRE_RENEW:
+        return hub_keys_renew(session, frame, err);
+    case WIRE_CONFIRM:
+        return hub_keys_confirm(session, frame, err);
     default:
         return wire_is_skipped(frame->type)
                    ? CM_OK // of a newer agent
@@ -626,7 +634,7 @@ static void on_closed(void *ctx, struct cm_net_conn *conn, const struct cm_err *
     }
     session->conn = NULL;
     hub_look_end(session, "the agent went away");
-    release(session);
+    hub_session_release(session);
 }
 
 static void on_drained(void *ctx, struct cm_net_conn *conn) {

@@ -8,6 +8,7 @@
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "common/throttle.h"
 #include "hub/access/authority.h"
 #include "hub/jobs/presence.h"
 #include "hub/jobs/publication.h"
@@ -20,6 +21,8 @@
 #define ENROLL_SILENCE_MS 30000 // it runs also while the store is busy with the answer
 #define ENROLL_CONNECTIONS 256
 #define QUIET_POLL_MS 10
+#define WRONG_ENROLMENTS 20 // of one address at once, and then one more every
+#define WRONG_REFILL_MS 3000
 #define BEAT_MS ((int64_t)60 * 1000)
 
 static void free_member(void *value) {
@@ -52,6 +55,7 @@ static void make_metrics(struct hub_sessions *s) {
                            "How often an App that was degraded became healthy on a cluster.");
     s->metric_blobs =
         cm_metrics_counter(m, "holdfast_blobs_sent_total", NULL, "Blobs that were sent to agents.");
+    hub_keys_make_metrics(s);
 }
 
 static void on_quiet(void *ctx) {
@@ -92,6 +96,10 @@ static void copy_config(struct hub_sessions *s, const struct hub_sessions_config
     for (size_t i = 0; i < config->advertise_count; i++) {
         s->advertise[i] = cm_strdup(config->advertise[i]);
     }
+    s->advertise_enroll = cm_new(config->advertise_enroll_count + 1, sizeof(*s->advertise_enroll));
+    for (size_t i = 0; i < config->advertise_enroll_count; i++) {
+        s->advertise_enroll[i] = cm_strdup(config->advertise_enroll[i]);
+    }
 }
 
 enum cm_rc hub_sessions_new(const struct hub_sessions_config *config, struct hub_sessions **out,
@@ -106,6 +114,7 @@ enum cm_rc hub_sessions_new(const struct hub_sessions_config *config, struct hub
     s->beat = (struct cm_timer){.run = on_beat, .ctx = s};
     cm_list_init(&s->sessions);
     cm_list_init(&s->enrolling);
+    s->wrong_enrolments = cm_throttle_new(WRONG_ENROLMENTS, WRONG_REFILL_MS);
     make_metrics(s);
     hub_sessions_make_counts(s);
     *out = s;
@@ -125,6 +134,11 @@ void hub_sessions_free(struct hub_sessions *s) {
         free(s->advertise[i]);
     }
     free(s->advertise);
+    for (size_t i = 0; i < s->config.advertise_enroll_count; i++) {
+        free(s->advertise_enroll[i]);
+    }
+    free(s->advertise_enroll);
+    cm_throttle_free(s->wrong_enrolments);
     free(s->link_addr);
     free(s->enroll_addr);
     free(s);
@@ -135,12 +149,12 @@ struct hub_member *hub_member_find(struct hub_sessions *s, const char *cluster_i
 }
 
 void hub_sessions_admit(struct hub_sessions *s, const char *cluster, const char *cluster_id,
-                        const struct cm_sha256 *key) {
+                        const struct hub_keys *keys) {
     struct hub_member *member = cm_new(1, sizeof(*member));
 
     member->cluster = cm_strdup(cluster);
     (void)snprintf(member->cluster_id, sizeof(member->cluster_id), "%s", cluster_id);
-    member->key = *key;
+    member->keys = *keys;
     cm_map_put(s->members, cluster_id, member);
     cm_map_put(s->by_name, cluster, member);
 }
@@ -160,6 +174,7 @@ void hub_sessions_evict(struct hub_sessions *s, const char *cluster_id) {
         }
         member->session->member = NULL;
     }
+    hub_keys_forget(s, member);
     if (cm_map_get(s->by_name, member->cluster) == member) {
         (void)cm_map_remove(s->by_name, member->cluster);
     }

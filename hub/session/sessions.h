@@ -26,6 +26,7 @@
 struct cm_loop;
 struct cm_metrics;
 struct hub_authority;
+struct hub_keys;
 struct hub_publication;
 struct hub_sessions;
 struct hub_store;
@@ -40,7 +41,11 @@ struct hub_sessions_config {
     const char *const *advertise; // "host:port" at which agents reach the hub, told at enrolment
     size_t advertise_count;
     uint64_t epoch;
+    const char *const *advertise_enroll; // where expired certificates are renewed, told likewise
+    size_t advertise_enroll_count;
     int64_t heartbeat_ms;
+    int64_t certificate_life_ms;
+    int64_t offline_budget_ms; // so long after its end a certificate is renewed without a person
     size_t max_connections;
 
     // enrolled: a cluster has a new agent. behind: an agent holds a newer generation than the hub
@@ -57,8 +62,14 @@ CM_MUSTUSE enum cm_rc hub_sessions_new(const struct hub_sessions_config *config,
 // hub_sessions_admit puts an active agent into the table; hub_sessions_evict takes one out and
 // closes its connection.
 void hub_sessions_admit(struct hub_sessions *s, const char *cluster, const char *cluster_id,
-                        const struct cm_sha256 *key);
+                        const struct hub_keys *keys);
 void hub_sessions_evict(struct hub_sessions *s, const char *cluster_id);
+
+// hub_sessions_hold closes an agent's connection and lets it in no more, hub_sessions_approve lets
+// it in again, with these keys, which it shall replace at once.
+void hub_sessions_hold(struct hub_sessions *s, const char *cluster_id);
+void hub_sessions_approve(struct hub_sessions *s, const char *cluster_id,
+                          const struct hub_keys *keys, int64_t approved_ms);
 
 // hub_sessions_listen opens both listeners: once the table is filled.
 CM_MUSTUSE enum cm_rc hub_sessions_listen(struct hub_sessions *s, struct cm_err *err);

@@ -30,19 +30,83 @@ static struct cm_sha256 column_sha256(struct hub_stmt *stmt, int column) {
     return hash;
 }
 
+#define COLUMNS                                                                                    \
+    "id, cluster, key_sha256, next_key, before_key, before_until_ms, begins_ms, ends_ms, held,"    \
+    " held_ms, held_key, approved_ms, skew_ms"
+
+static struct hub_agent_row row_of(struct hub_stmt *stmt) {
+    return (struct hub_agent_row){.id = hub_stmt_text(stmt, 0),
+                                  .cluster = hub_stmt_text(stmt, 1),
+                                  .key = column_sha256(stmt, 2),
+                                  .next_key = column_sha256(stmt, 3),
+                                  .before_key = column_sha256(stmt, 4),
+                                  .before_until_ms = hub_stmt_int(stmt, 5),
+                                  .begins_ms = hub_stmt_int(stmt, 6),
+                                  .ends_ms = hub_stmt_int(stmt, 7),
+                                  .held = hub_stmt_text(stmt, 8),
+                                  .held_ms = hub_stmt_int(stmt, 9),
+                                  .held_key = column_sha256(stmt, 10),
+                                  .approved_ms = hub_stmt_int(stmt, 11),
+                                  .skew_ms = hub_stmt_int(stmt, 12)};
+}
+
 enum cm_rc hub_agents_each(struct hub_db *db,
                            void (*visit)(void *ctx, const struct hub_agent_row *row), void *ctx,
                            struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(
-        db, &stmt, err, "SELECT id, cluster, key_sha256 FROM agent WHERE state = 'active'", "");
+    enum cm_rc rc =
+        hub_db_query(db, &stmt, err, "SELECT " COLUMNS " FROM agent WHERE state = 'active'", "");
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
-        visit(ctx, &(struct hub_agent_row){.id = hub_stmt_text(stmt, 0),
-                                           .cluster = hub_stmt_text(stmt, 1),
-                                           .key = column_sha256(stmt, 2)});
+        struct hub_agent_row row = row_of(stmt);
+
+        visit(ctx, &row);
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+static enum cm_rc find_by(struct hub_db *db, const char *sql, const char *what,
+                          struct hub_agent_found *out, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "t", what);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc < 0) {
+        return rc;
+    }
+    out->row = row_of(stmt);
+    (void)snprintf(out->id, sizeof(out->id), "%s", out->row.id);
+    (void)snprintf(out->cluster, sizeof(out->cluster), "%s", out->row.cluster);
+    (void)snprintf(out->held, sizeof(out->held), "%s", out->row.held);
+    out->row.id = out->id;
+    out->row.cluster = out->cluster;
+    out->row.held = out->held;
+    return CM_OK;
+}
+
+enum cm_rc hub_agents_find(struct hub_db *db, const char *id, struct hub_agent_found *out,
+                           struct cm_err *err) {
+    return find_by(db, "SELECT " COLUMNS " FROM agent WHERE id = ?1 AND state = 'active'", id, out,
+                   err);
+}
+
+enum cm_rc hub_agents_find_named(struct hub_db *db, const char *cluster,
+                                 struct hub_agent_found *out, struct cm_err *err) {
+    return find_by(db, "SELECT " COLUMNS " FROM agent WHERE cluster = ?1 AND state = 'active'",
+                   cluster, out, err);
+}
+
+enum cm_rc hub_agents_put(struct hub_db *db, const struct hub_agent_row *row, struct cm_err *err) {
+    return hub_db_run(
+        db, err,
+        "UPDATE agent SET key_sha256 = ?2, next_key = ?3, before_key = ?4, before_until_ms = ?5,"
+        " begins_ms = ?6, ends_ms = ?7, held = ?8, held_ms = ?9, held_key = ?10, approved_ms = ?11,"
+        " skew_ms = ?12 WHERE id = ?1",
+        "tbbbiiitibii", row->id, row->key.bytes, sizeof(row->key.bytes), row->next_key.bytes,
+        sizeof(row->next_key.bytes), row->before_key.bytes, sizeof(row->before_key.bytes),
+        row->before_until_ms, row->begins_ms, row->ends_ms, row->held == NULL ? "" : row->held,
+        row->held_ms, row->held_key.bytes, sizeof(row->held_key.bytes), row->approved_ms,
+        row->skew_ms);
 }
 
 enum cm_rc hub_agents_enroll(struct hub_db *db, const struct hub_agent_row *row, int64_t now_ms,
@@ -54,10 +118,10 @@ enum cm_rc hub_agents_enroll(struct hub_db *db, const struct hub_agent_row *row,
 
     rc = rc < 0 ? rc
                 : hub_db_run(db, err,
-                             "INSERT INTO agent (id, cluster, state, key_sha256, enrolled_ms)"
-                             " VALUES (?1, ?2, 'active', ?3, ?4)",
-                             "ttbi", row->id, row->cluster, row->key.bytes, sizeof(row->key.bytes),
-                             now_ms);
+                             "INSERT INTO agent (id, cluster, state, key_sha256, enrolled_ms,"
+                             " begins_ms, ends_ms) VALUES (?1, ?2, 'active', ?3, ?4, ?5, ?6)",
+                             "ttbiii", row->id, row->cluster, row->key.bytes,
+                             sizeof(row->key.bytes), now_ms, row->begins_ms, row->ends_ms);
     return rc < 0 ? cm_wrap(err, "enroll cluster '%s'", row->cluster) : CM_OK;
 }
 
@@ -148,7 +212,7 @@ enum cm_rc hub_join_tokens_find(struct hub_db *db, const char *id, int64_t now_m
                                 struct hub_join_claim *out, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(db, &stmt, err,
-                                 "SELECT cluster, secret FROM join_token WHERE id = ?1"
+                                 "SELECT cluster, secret, failures FROM join_token WHERE id = ?1"
                                  " AND used_ms IS NULL AND expires_ms > ?2 AND failures < ?3",
                                  "tii", id, now_ms, (int64_t)HUB_TOKEN_FAILURES_MAX);
 
@@ -161,6 +225,7 @@ enum cm_rc hub_join_tokens_find(struct hub_db *db, const char *id, int64_t now_m
     }
     (void)snprintf(out->cluster, sizeof(out->cluster), "%s", hub_stmt_text(stmt, 0));
     out->secret = column_sha256(stmt, 1);
+    out->failures = hub_stmt_int(stmt, 2);
     return CM_OK;
 }
 
@@ -169,7 +234,7 @@ enum cm_rc hub_join_tokens_find_answered(struct hub_db *db, const char *id, int6
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(
         db, &stmt, err,
-        "SELECT t.cluster, t.secret, a.id, a.key_sha256 FROM join_token t JOIN agent a"
+        "SELECT t.cluster, t.secret, a.id, a.key_sha256, t.failures FROM join_token t JOIN agent a"
         " ON a.cluster = t.cluster AND a.state = 'active' AND a.enrolled_ms = t.used_ms"
         " WHERE t.id = ?1 AND t.expires_ms > ?2 AND t.failures < ?3",
         "tii", id, now_ms, (int64_t)HUB_TOKEN_FAILURES_MAX);
@@ -185,6 +250,7 @@ enum cm_rc hub_join_tokens_find_answered(struct hub_db *db, const char *id, int6
     out->claim.secret = column_sha256(stmt, 1);
     (void)snprintf(out->agent, sizeof(out->agent), "%s", hub_stmt_text(stmt, 2));
     out->key = column_sha256(stmt, 3);
+    out->claim.failures = hub_stmt_int(stmt, 4);
     return CM_OK;
 }
 

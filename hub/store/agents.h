@@ -26,6 +26,16 @@ struct hub_agent_row {
     const char *id;
     const char *cluster;
     struct cm_sha256 key;
+    struct cm_sha256 next_key;   // zeros: none
+    struct cm_sha256 before_key; // zeros: none
+    int64_t before_until_ms;
+    int64_t begins_ms; // of its newest certificate; 0: from before this was kept
+    int64_t ends_ms;
+    const char *held; // why it waits for a person; "" or NULL: it does not
+    int64_t held_ms;
+    struct cm_sha256 held_key; // with which it then goes on; zeros: with the one it has
+    int64_t approved_ms;       // when a person last said so
+    int64_t skew_ms;           // its clock minus ours, if that is more than a minute
 };
 
 // hub_agents_each visits the active agents.
@@ -36,6 +46,24 @@ CM_MUSTUSE enum cm_rc hub_agents_each(struct hub_db *db,
 // hub_agents_enroll makes `id` the active agent of its cluster; the one before is superseded.
 CM_MUSTUSE enum cm_rc hub_agents_enroll(struct hub_db *db, const struct hub_agent_row *row,
                                         int64_t now_ms, struct cm_err *err);
+
+// hub_agents_find looks up an active agent by its id; the row points into `out`. CM_ENOTFOUND.
+// hub_agents_find_named does so by the name of its cluster.
+#define HUB_AGENT_HELD_MAX 512
+struct hub_agent_found {
+    struct hub_agent_row row;
+    char id[CM_UUID_MAX];
+    char cluster[HUB_CLUSTER_NAME_MAX + 1];
+    char held[HUB_AGENT_HELD_MAX];
+};
+CM_MUSTUSE enum cm_rc hub_agents_find(struct hub_db *db, const char *id,
+                                      struct hub_agent_found *out, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_agents_find_named(struct hub_db *db, const char *cluster,
+                                            struct hub_agent_found *out, struct cm_err *err);
+
+// hub_agents_put writes all of an agent's row but its id and its cluster.
+CM_MUSTUSE enum cm_rc hub_agents_put(struct hub_db *db, const struct hub_agent_row *row,
+                                     struct cm_err *err);
 
 // hub_agents_revoke ends the active agent of a cluster and copies its id, "" if there was only a
 // join token that nobody had used; such tokens become void. CM_ENOTFOUND: there was neither.
@@ -58,6 +86,7 @@ CM_MUSTUSE enum cm_rc hub_join_tokens_add(struct hub_db *db, const struct hub_jo
 struct hub_join_claim {
     char cluster[HUB_CLUSTER_NAME_MAX + 1];
     struct cm_sha256 secret;
+    int64_t failures; // so far
 };
 
 // hub_join_tokens_find looks up a token that could be used now. It fails with CM_EAUTH, in words

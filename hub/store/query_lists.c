@@ -33,6 +33,8 @@ static const struct hub_column cluster_columns[] = {
     {"enrolled", "EXISTS (SELECT 1 FROM agent g WHERE g.cluster = n.name AND g.state = 'active')",
      HUB_COLUMN_BOOL, "It has an agent that may connect."},
     {"connected", "ifnull(r.connected, 0)", HUB_COLUMN_BOOL, "Its agent is connected."},
+    {"held", "(SELECT g.held FROM agent g WHERE g.cluster = n.name AND g.state = 'active')",
+     HUB_COLUMN_TEXT, "Why its agent is not let in until a person approves; empty: it is let in."},
     {"lastSeenMs", "ifnull(r.seen_ms, 0)", HUB_COLUMN_TIME,
      "When its agent was last heard; moves once a minute while it is connected."},
     {"agentVersion", "r.version", HUB_COLUMN_TEXT, "The version of its agent."},
@@ -59,6 +61,35 @@ static const struct hub_filter cluster_filters[] = {
     SELECTOR_FILTER,
     {"connected", HUB_FILTER_BOOL, "ifnull(r.connected, 0)",
      "Only those whose agent is connected, or is not."},
+    END_OF_FILTERS,
+};
+
+// ---- Agents: who may connect
+
+static const struct hub_column agent_columns[] = {
+    {"cluster", "g.cluster", HUB_COLUMN_TEXT, "Its cluster."},
+    {"id", "g.id", HUB_COLUMN_TEXT, "Its identity, which no other agent ever has."},
+    {"connected", "ifnull(r.connected, 0)", HUB_COLUMN_BOOL, "It is connected."},
+    {"lastSeenMs", "ifnull(r.seen_ms, 0)", HUB_COLUMN_TIME, "When it was last heard."},
+    {"held", "g.held", HUB_COLUMN_TEXT,
+     "Why it is not let in until a person approves; empty: it is let in."},
+    {"heldMs", "g.held_ms", HUB_COLUMN_TIME, "Since when; 0: it is not."},
+    {"key", "g.key_sha256", HUB_COLUMN_HEX, "SHA-256 of the key that it uses."},
+    {"enrolledMs", "g.enrolled_ms", HUB_COLUMN_TIME, "When it was enrolled."},
+    {"certifiedMs", "g.begins_ms", HUB_COLUMN_TIME,
+     "When its newest certificate begins; 0: not known, from before this was kept."},
+    {"expiresMs", "g.ends_ms", HUB_COLUMN_TIME, "When that ends; 0: likewise."},
+    {"clockAheadMs", "g.skew_ms", HUB_COLUMN_INT,
+     "By how much its clock is ahead of the hub's, below 0: behind; 0: by no more than a minute."},
+    {"version", "r.version", HUB_COLUMN_TEXT, "Its version."},
+    {"address", "r.address", HUB_COLUMN_TEXT, "Where it connected from last."},
+};
+
+static const struct hub_filter agent_filters[] = {
+    {"cluster", HUB_FILTER_VALUE, "g.cluster = ?", "Only that of this cluster."},
+    GROUP_FILTER("g.cluster"),
+    SELECTOR_FILTER,
+    {"held", HUB_FILTER_BOOL, "(g.held != '')", "Only those that wait for a person, or do not."},
     END_OF_FILTERS,
 };
 
@@ -350,6 +381,17 @@ static const struct hub_list lists[] = {
      .keys = {{"n.name", false}},
      .key_count = 1,
      .filters = cluster_filters},
+    {.name = "agents",
+     .item = "Agent",
+     .about = "Agents that are enrolled: their keys, and which of them wait for a person.",
+     .from = "(SELECT * FROM agent WHERE state = 'active') g"
+             " LEFT JOIN presence r ON r.cluster = g.cluster"
+             " LEFT JOIN cluster c ON c.name = g.cluster",
+     .columns = agent_columns,
+     .column_count = COUNT(agent_columns),
+     .keys = {{"g.cluster", false}},
+     .key_count = 1,
+     .filters = agent_filters},
     {.name = "groups",
      .item = "Group",
      .about = "Groups of clusters.",

@@ -147,8 +147,24 @@ static const char *const step_11[] = {
     NULL,
 };
 
-static const char *const *const steps[] = {step_1, step_2, step_3, step_4,  step_5, step_6,
-                                           step_7, step_8, step_9, step_10, step_11};
+static const char *const step_12[] = {
+    // The keys of an agent beside the one it uses, when its newest certificate begins and ends, and
+    // why it waits for a person. Zeros: from before this was kept.
+    "ALTER TABLE agent ADD COLUMN next_key BLOB NOT NULL DEFAULT x''",
+    "ALTER TABLE agent ADD COLUMN before_key BLOB NOT NULL DEFAULT x''",
+    "ALTER TABLE agent ADD COLUMN before_until_ms INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE agent ADD COLUMN begins_ms INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE agent ADD COLUMN ends_ms INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE agent ADD COLUMN held TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE agent ADD COLUMN held_ms INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE agent ADD COLUMN held_key BLOB NOT NULL DEFAULT x''",
+    "ALTER TABLE agent ADD COLUMN approved_ms INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE agent ADD COLUMN skew_ms INTEGER NOT NULL DEFAULT 0",
+    NULL,
+};
+
+static const char *const *const steps[] = {step_1, step_2, step_3, step_4,  step_5,  step_6,
+                                           step_7, step_8, step_9, step_10, step_11, step_12};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -186,7 +202,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 8",
                                               "PRAGMA user_version = 9",
                                               "PRAGMA user_version = 10",
-                                              "PRAGMA user_version = 11"};
+                                              "PRAGMA user_version = 11",
+                                              "PRAGMA user_version = 12"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -223,6 +223,18 @@ enum cm_rc hub_presence_put(struct hub_db *db, const struct hub_presence_row *ro
                       row->skew_ms, row->cert_ends_ms);
 }
 
+enum cm_rc hub_presence_set_certificate(struct hub_db *db, const char *cluster, int64_t ends_ms,
+                                        struct cm_err *err) {
+    return hub_db_run(db, err, "UPDATE presence SET cert_ends_ms = ?2 WHERE cluster = ?1", "ti",
+                      cluster, ends_ms);
+}
+
+enum cm_rc hub_presence_set_skew(struct hub_db *db, const char *cluster, int64_t skew_ms,
+                                 struct cm_err *err) {
+    return hub_db_run(db, err, "UPDATE presence SET skew_ms = ?2 WHERE cluster = ?1", "ti", cluster,
+                      skew_ms);
+}
+
 enum cm_rc hub_presence_offline(struct hub_db *db, const char *cluster, int64_t seen_ms,
                                 struct cm_err *err) {
     return hub_db_run(db, err, "UPDATE presence SET connected = 0, seen_ms = ?2 WHERE cluster = ?1",

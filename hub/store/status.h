@@ -123,6 +123,12 @@ struct hub_presence_row {
 };
 CM_MUSTUSE enum cm_rc hub_presence_put(struct hub_db *db, const struct hub_presence_row *row,
                                        struct cm_err *err);
+// hub_presence_set_certificate and hub_presence_set_skew change what was so at the last connect.
+CM_MUSTUSE enum cm_rc hub_presence_set_certificate(struct hub_db *db, const char *cluster,
+                                                   int64_t ends_ms, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_presence_set_skew(struct hub_db *db, const char *cluster, int64_t skew_ms,
+                                            struct cm_err *err);
+
 CM_MUSTUSE enum cm_rc hub_presence_offline(struct hub_db *db, const char *cluster, int64_t seen_ms,
                                            struct cm_err *err);
 // hub_presence_seen says when a cluster that is connected was heard last; never back in time.

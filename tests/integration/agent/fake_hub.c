@@ -48,6 +48,9 @@ struct fake_hub {
     struct cm_map *apps;
     struct cm_map *objects;
     struct fake_counts counts;
+    enum fake_renewal renewal;
+    int64_t begins_ms; // of agents' certificates, from now
+    int64_t ends_ms;
 };
 
 // ---- Authority
@@ -55,13 +58,15 @@ struct fake_hub {
 static struct cm_cert *issue(const struct fake_hub *h, enum cm_cert_use use, const char *uri,
                              const struct cm_key *key, bool self_signed) {
     const char *const hosts[] = {"127.0.0.1", "localhost"};
+    int64_t begins_ms = use == CM_CERT_AGENT ? h->begins_ms : -3600000;
+    int64_t ends_ms = use == CM_CERT_AGENT ? h->ends_ms : DAY_MS;
     const struct cm_cert_request request = {.use = use,
                                             .common_name = "test",
                                             .uri = uri,
                                             .hosts = hosts,
                                             .host_count = use == CM_CERT_SERVER ? 2 : 0,
-                                            .not_before_ms = cm_clock_unix_ms() - 3600000,
-                                            .not_after_ms = cm_clock_unix_ms() + DAY_MS};
+                                            .not_before_ms = cm_clock_unix_ms() + begins_ms,
+                                            .not_after_ms = cm_clock_unix_ms() + ends_ms};
     struct cm_cert *cert = NULL;
     struct cm_err err;
 
@@ -330,6 +335,7 @@ static void on_hello(struct fake_hub *h, const Holdfast__V1__Hello *hello) {
     m.now_ms = cm_clock_unix_ms();
     m.full_report = h->want_full;
     m.cluster_name = name;
+    m.renews = h->renewal != FAKE_NO_RENEWAL;
     h->want_full = false;
     h->welcomed = true;
     send_message(h->conn, WIRE_WELCOME, &m.base);
@@ -349,8 +355,76 @@ static void on_want(struct fake_hub *h, const Holdfast__V1__Want *m) {
     }
 }
 
+// ---- Renewal
+
+static struct cm_cert *certify(struct fake_hub *h, const struct cm_key *key) {
+    h->counts.certified = cm_key_sha256(key);
+    return issue(h, CM_CERT_AGENT, "holdfast://" HUB_ID "/cluster/" TEST_CLUSTER, key, false);
+}
+
+static void on_renew(struct fake_hub *h, const Holdfast__V1__Renew *m) {
+    struct cm_key *asked = NULL;
+    ProtobufCBinaryData chain;
+    Holdfast__V1__Renewed reply;
+    struct cm_err err;
+
+    h->counts.renews++;
+    if (h->renewal == FAKE_KEEPS_SILENT) {
+        return;
+    }
+    if (cm_csr_key(m->csr_der.data, m->csr_der.len, &asked, &err) < 0) {
+        (void)fprintf(stderr, "fake hub: %s\n", err.msg);
+        abort();
+    }
+    struct cm_cert *cert = certify(h, h->renewal == FAKE_OTHER_KEY ? h->stranger_key : asked);
+    cm_cert_to_der(cert, &chain.data, &chain.len);
+    holdfast__v1__renewed__init(&reply);
+    reply.certificates_der = &chain;
+    reply.n_certificates_der = 1;
+    send_message(h->conn, WIRE_RENEWED, &reply.base);
+    free(chain.data);
+    cm_cert_free(cert);
+    cm_key_free(asked);
+}
+
+static bool proves(const struct cm_net_conn *conn, const char *purpose,
+                   const ProtobufCBinaryData *der, const ProtobufCBinaryData *signature,
+                   struct cm_cert **out) {
+    CM_CLEANUP(cm_buf_unrefp)
+    struct cm_buf *text =
+        wire_key_to_be_signed(purpose, cm_net_conn_peer(conn)->exporter, der->data, der->len);
+    struct cm_err err;
+
+    return cm_cert_from_der(der->data, der->len, out, &err) == CM_OK &&
+           cm_cert_check(*out, text->data, text->size, signature->data, signature->len);
+}
+
+static void on_confirm(struct fake_hub *h, const struct cm_net_conn *conn,
+                       const Holdfast__V1__Confirm *m) {
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *cert = NULL;
+
+    if (proves(conn, WIRE_PROVES_CONFIRM, &m->certificate_der, &m->signature, &cert)) {
+        struct cm_sha256 key = cm_cert_key_sha256(cert);
+
+        h->counts.confirms += cm_sha256_equal(&key, &h->counts.certified) ? 1 : 0;
+    }
+}
+
+void fake_hub_renewal(struct fake_hub *h, enum fake_renewal how) {
+    h->renewal = how;
+}
+
+void fake_hub_life(struct fake_hub *h, int64_t begins_ms, int64_t ends_ms) {
+    h->begins_ms = begins_ms;
+    h->ends_ms = ends_ms;
+}
+
 static const ProtobufCMessageDescriptor *descriptor_of(uint16_t type) {
     switch (type) {
+    case WIRE_RENEW:
+        return &holdfast__v1__renew__descriptor;
+    case WIRE_CONFIRM:
+        return &holdfast__v1__confirm__descriptor;
     case WIRE_HELLO:
         return &holdfast__v1__hello__descriptor;
     case WIRE_WANT:
@@ -388,6 +462,12 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
     case WIRE_GOODBYE:
         h->counts.goodbyes++;
         break;
+    case WIRE_RENEW:
+        on_renew(h, (const Holdfast__V1__Renew *)m);
+        break;
+    case WIRE_CONFIRM:
+        on_confirm(h, conn, (const Holdfast__V1__Confirm *)m);
+        break;
     default:
         h->counts.pings++;
         holdfast__v1__pong__init(&pong);
@@ -402,6 +482,7 @@ static void on_opened(void *ctx, struct cm_net_conn *conn) {
     h->conn = conn;
     h->welcomed = false;
     h->counts.connected = true;
+    h->counts.key = cm_net_conn_peer(conn)->key_sha256;
 }
 
 static void on_closed(void *ctx, struct cm_net_conn *conn, const struct cm_err *why) {
@@ -416,12 +497,10 @@ static void on_closed(void *ctx, struct cm_net_conn *conn, const struct cm_err *
 
 // ---- The enrolment listener
 
+static void send_identity(struct fake_hub *h, struct cm_net_conn *conn, const struct cm_key *key);
+
 static void enroll(struct fake_hub *h, struct cm_net_conn *conn,
                    const Holdfast__V1__EnrollRequest *m) {
-    char cluster[] = TEST_CLUSTER;
-    char name[] = "paris-1";
-    char hub_id[] = HUB_ID;
-    char *addrs[] = {h->addr};
     struct cm_sha256 key = cm_sha256(h->token.secret, sizeof(h->token.secret));
     struct cm_sha256 proof =
         wire_token_proof(&key, cm_net_conn_peer(conn)->exporter, m->csr_der.data, m->csr_der.len);
@@ -439,9 +518,21 @@ static void enroll(struct fake_hub *h, struct cm_net_conn *conn,
         send_message(conn, WIRE_ENROLL_REPLY, &reply.base);
         return;
     }
-    struct cm_cert *cert =
-        issue(h, CM_CERT_AGENT, "holdfast://" HUB_ID "/cluster/" TEST_CLUSTER, public_key, false);
+    send_identity(h, conn, public_key);
+    h->counts.enrolled++;
+    cm_key_free(public_key);
+}
+
+static void send_identity(struct fake_hub *h, struct cm_net_conn *conn, const struct cm_key *key) {
+    char cluster[] = TEST_CLUSTER;
+    char name[] = "paris-1";
+    char hub_id[] = HUB_ID;
+    char *addrs[] = {h->addr};
+    struct cm_cert *cert = certify(h, key);
+    Holdfast__V1__EnrollReply reply;
     ProtobufCBinaryData chain;
+
+    holdfast__v1__enroll_reply__init(&reply);
     cm_cert_to_der(cert, &chain.data, &chain.len);
     cm_cert_to_der(h->root, &reply.root_der.data, &reply.root_der.len);
     reply.cluster_id = cluster;
@@ -451,12 +542,27 @@ static void enroll(struct fake_hub *h, struct cm_net_conn *conn,
     reply.certificates_der = &chain;
     reply.n_hub_addresses = 1;
     reply.hub_addresses = addrs;
+    reply.now_ms = cm_clock_unix_ms();
+    if (reply.now_ms >= cm_cert_not_after_ms(cert)) {
+        reply.now_ms = cm_cert_not_after_ms(cert) - 60000;
+    }
     send_message(conn, WIRE_ENROLL_REPLY, &reply.base);
-    h->counts.enrolled++;
     free(chain.data);
     free(reply.root_der.data);
     cm_cert_free(cert);
-    cm_key_free(public_key);
+}
+
+static void renew_expired(struct fake_hub *h, struct cm_net_conn *conn,
+                          const Holdfast__V1__EnrollRequest *m) {
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *cert = NULL;
+
+    if (proves(conn, WIRE_PROVES_EXPIRED, &m->certificate_der, &m->signature, &cert)) {
+        CM_CLEANUP(cm_key_freep) struct cm_key *key = cm_cert_key(cert);
+
+        h->counts.expired++;
+        fake_hub_life(h, -3600000, DAY_MS);
+        send_identity(h, conn, key);
+    }
 }
 
 static void on_enroll_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_frame *f) {
@@ -465,7 +571,12 @@ static void on_enroll_frame(void *ctx, struct cm_net_conn *conn, const struct cm
     struct cm_err err;
 
     if (WIRE_UNPACK(a, Holdfast__V1__EnrollRequest, holdfast__v1__enroll_request, f->payload,
-                    f->size, &m, &err) == CM_OK) {
+                    f->size, &m, &err) < 0) {
+        return;
+    }
+    if (m->cluster_id[0] != '\0') {
+        renew_expired(ctx, conn, m);
+    } else {
         enroll(ctx, conn, m);
     }
     cm_net_close(conn, true, "answered");
@@ -556,6 +667,7 @@ struct fake_hub *fake_hub_new(struct cm_loop *loop) {
     h->loop = loop;
     h->apps = cm_map_new(free);
     h->objects = cm_map_new(free);
+    fake_hub_life(h, -3600000, DAY_MS);
     make_authority(h);
     (void)snprintf(h->addr, sizeof(h->addr), "127.0.0.1:0");
     (void)snprintf(h->enroll_addr, sizeof(h->enroll_addr), "127.0.0.1:0");

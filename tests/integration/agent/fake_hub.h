@@ -53,6 +53,13 @@ struct fake_object {
     char manager[64];
 };
 
+enum fake_renewal {
+    FAKE_NO_RENEWAL,   // like a hub of the version before
+    FAKE_RENEWS,       // certifies
+    FAKE_KEEPS_SILENT, // hears Renew and does not answer
+    FAKE_OTHER_KEY,    // certifies another key
+};
+
 // fake_hub_new makes an authority and listens on ports that the kernel picks.
 struct fake_hub *fake_hub_new(struct cm_loop *loop);
 void fake_hub_free(struct fake_hub *h); // closes first; turns the loop until that is done
@@ -78,6 +85,11 @@ void fake_hub_raw(struct fake_hub *h, uint16_t type, const void *bytes, size_t s
 void fake_hub_forget_reports(struct fake_hub *h);
 void fake_hub_want_full(struct fake_hub *h); // the next Welcome asks for a full report
 
+// fake_hub_renewal says what becomes of Renew; fake_hub_life when certificates begin and end from
+// now on, in ms from now. With one that has ended enrolment tells a time at which it had not.
+void fake_hub_renewal(struct fake_hub *h, enum fake_renewal how);
+void fake_hub_life(struct fake_hub *h, int64_t begins_ms, int64_t ends_ms);
+
 struct fake_app fake_hub_app(const struct fake_hub *h, const char *app);
 struct fake_object fake_hub_object(const struct fake_hub *h, const char *key);
 
@@ -87,9 +99,14 @@ struct fake_counts {
     size_t pings;
     size_t wants; // blobs
     size_t reports;
-    size_t full_reports;       // that came to their end
-    size_t goodbyes;           // from the agent
-    uint64_t hello_generation; // of the last one
+    size_t full_reports;        // that came to their end
+    size_t goodbyes;            // from the agent
+    uint64_t hello_generation;  // of the last one
+    size_t renews;              // Renew messages
+    size_t confirms;            // with a right proof, of the key that was certified last
+    size_t expired;             // certificates that were renewed for the same key
+    struct cm_sha256 key;       // with which the agent connected last
+    struct cm_sha256 certified; // last
     bool connected;
 };
 struct fake_counts fake_hub_counts(const struct fake_hub *h);

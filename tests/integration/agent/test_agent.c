@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "agent/cache/cache.h"
 #include "agent/sim/sim.h"
 #include "common/buf.h"
 #include "common/fsys.h"
@@ -30,6 +31,7 @@
 #define CFG "ConfigMap/shop/cfg"
 #define OLD "ConfigMap/shop/old"
 #define KEY "Secret/shop/key"
+#define HOUR_MS INT64_C(3600000)
 
 struct fixture {
     char *root;
@@ -902,6 +904,179 @@ static void a_token_for_another_hub_tells_that_hub_nothing(void **state) {
     fake_hub_free(other);
 }
 
+// ---- Keys over the years
+
+static bool is_renewed(void *ctx) {
+    return fake_hub_counts(((struct fixture *)ctx)->hub).confirms > 0;
+}
+
+static bool has_asked(void *ctx) {
+    return fake_hub_counts(((struct fixture *)ctx)->hub).renews > 0;
+}
+
+static bool is_connected(void *ctx) {
+    return fake_hub_counts(((struct fixture *)ctx)->hub).connected;
+}
+
+static bool has_renewed_expired(void *ctx) {
+    const struct fake_counts counts = fake_hub_counts(((struct fixture *)ctx)->hub);
+
+    return counts.expired > 0 && counts.hellos > 0;
+}
+
+// Two thirds of its life are over.
+static void enroll_to_renew(struct fixture *f, enum fake_renewal how) {
+    fake_hub_renewal(f->hub, how);
+    fake_hub_life(f->hub, -2 * HOUR_MS, HOUR_MS);
+    start_agent(f);
+}
+
+static void start_again(struct fixture *f) {
+    end_agent(f, true);
+    assert_false(is_connected(f));
+    start_agent(f);
+    assert_true(turn_until(f->loop, is_connected, f));
+}
+
+static void a_key_is_renewed_in_time_and_the_new_one_is_on_disk(void **state) {
+    struct fixture *f = *state;
+
+    enroll_to_renew(f, FAKE_RENEWS);
+    assert_true(turn_until(f->loop, has_asked, f));
+    fake_hub_life(f->hub, -HOUR_MS, 24 * HOUR_MS);
+    struct cm_sha256 before = fake_hub_counts(f->hub).key;
+    assert_true(turn_until(f->loop, is_renewed, f));
+    struct cm_sha256 now = fake_hub_counts(f->hub).certified;
+    assert_false(cm_sha256_equal(&before, &now));
+    start_again(f);
+    struct cm_sha256 after = fake_hub_counts(f->hub).key;
+    assert_true(cm_sha256_equal(&after, &now));
+}
+
+static void an_agent_killed_before_the_answer_has_its_old_key(void **state) {
+    struct fixture *f = *state;
+
+    enroll_to_renew(f, FAKE_KEEPS_SILENT);
+    assert_true(turn_until(f->loop, has_asked, f));
+    struct cm_sha256 before = fake_hub_counts(f->hub).key;
+    start_again(f);
+    struct cm_sha256 after = fake_hub_counts(f->hub).key;
+    assert_true(cm_sha256_equal(&before, &after));
+}
+
+// Where between the answer and the confirmation it is killed says how far the disk was.
+static void an_agent_killed_after_the_answer_has_one_of_both(void **state) {
+    struct fixture *f = *state;
+
+    enroll_to_renew(f, FAKE_RENEWS);
+    assert_true(turn_until(f->loop, has_asked, f));
+    struct cm_sha256 before = fake_hub_counts(f->hub).key;
+    struct cm_sha256 certified = fake_hub_counts(f->hub).certified;
+    start_again(f);
+    struct cm_sha256 after = fake_hub_counts(f->hub).key;
+    assert_true(cm_sha256_equal(&after, &before) || cm_sha256_equal(&after, &certified));
+}
+
+static void a_certificate_for_another_key_is_not_taken(void **state) {
+    struct fixture *f = *state;
+
+    enroll_to_renew(f, FAKE_OTHER_KEY);
+    assert_true(turn_until(f->loop, has_asked, f));
+    wait_a_while(f);
+    assert_int_equal(fake_hub_counts(f->hub).confirms, 0);
+    struct cm_sha256 before = fake_hub_counts(f->hub).key;
+    start_again(f);
+    struct cm_sha256 after = fake_hub_counts(f->hub).key;
+    assert_true(cm_sha256_equal(&before, &after));
+}
+
+static void a_hub_of_the_version_before_is_not_asked_to_renew(void **state) {
+    struct fixture *f = *state;
+
+    enroll_to_renew(f, FAKE_NO_RENEWAL);
+    assert_true(turn_until(f->loop, is_connected, f));
+    wait_a_while(f);
+    assert_int_equal(fake_hub_counts(f->hub).renews, 0);
+}
+
+static void a_key_is_not_renewed_before_its_time(void **state) {
+    struct fixture *f = *state;
+
+    fake_hub_renewal(f->hub, FAKE_RENEWS);
+    start_agent(f);
+    assert_true(turn_until(f->loop, is_connected, f));
+    wait_a_while(f);
+    assert_int_equal(fake_hub_counts(f->hub).renews, 0);
+}
+
+// The agent's clock says nothing of it: the hub ends the connection without a word.
+static void a_certificate_that_has_ended_is_renewed_for_the_same_key(void **state) {
+    struct fixture *f = *state;
+
+    fake_hub_life(f->hub, -HOUR_MS * 5 / 6, -HOUR_MS / 12);
+    start_agent(f);
+    assert_true(turn_until(f->loop, has_renewed_expired, f));
+    assert_int_equal(fake_hub_counts(f->hub).enrolled, 1);
+    struct cm_sha256 key = fake_hub_counts(f->hub).key;
+    start_again(f);
+    struct cm_sha256 after = fake_hub_counts(f->hub).key;
+    assert_true(cm_sha256_equal(&key, &after));
+    assert_int_equal(fake_hub_counts(f->hub).expired, 1);
+}
+
+// ---- What is on disk is verified, too
+
+// forge puts a manifest in force on the agent's disk that the hub never signed: with the signature
+// that is there.
+static void forge(struct fixture *f, const struct test_manifest *m) {
+    struct test_release *r = release_new(m);
+    struct agent_cache *cache = NULL;
+    struct cm_err err;
+
+    assert_int_equal(agent_cache_open(f->loop, f->disk, f->dir, &cache, &err), CM_OK);
+    struct agent_in_force forged = *agent_cache_in_force(cache);
+    uint8_t signature[256];
+    CM_AUTOFREE uint8_t *signer = cm_new(forged.signer_size, 1);
+    memcpy(signature, forged.signature, forged.signature_size);
+    memcpy(signer, forged.signer_der, forged.signer_size);
+    forged.signature = signature;
+    forged.signer_der = signer;
+    forged.generation = m->generation;
+    forged.manifest = r->manifest_sha256;
+    agent_cache_put_blob(cache, &r->manifest_sha256, r->manifest);
+    for (size_t i = 0; i < r->blob_count; i++) {
+        agent_cache_put_blob(cache, &r->blobs[i].name, r->blobs[i].bytes);
+    }
+    agent_cache_set_in_force(cache, &forged);
+    f->stopped = false;
+    agent_cache_close(cache, true, on_stopped, f);
+    assert_true(turn_until(f->loop, is_stopped, f));
+    agent_cache_free(cache);
+    release_free(r);
+}
+
+static void what_the_hub_did_not_sign_is_not_applied_from_disk_either(void **state) {
+    const struct test_object evil_objects[] = {{.key = OLD}};
+    const struct test_app evil = {
+        .name = "shop", .revision = "c9", .objects = evil_objects, .object_count = 1};
+    struct test_manifest m = manifest_of(&evil, 1, 1);
+    struct fixture *f = *state;
+
+    install(f);
+    end_agent(f, false);
+    forge(f, &m);
+    fake_hub_down(f->hub);
+    start_agent(f);
+    for (int i = 0; i < 50; i++) {
+        (void)cm_loop_turn(f->loop);
+    }
+    assert_false(sim_has(f, OLD));
+    fake_hub_up(f->hub); // and the hub puts it right
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+    assert_false(sim_has(f, OLD));
+    assert_true(sim_has(f, WEB));
+}
+
 static void an_agent_without_identity_and_token_says_what_to_do(void **state) {
     struct fixture *f = *state;
     const struct agent_config config = {.data_dir = f->dir};
@@ -960,6 +1135,14 @@ int main(void) {
         TEST(a_message_out_of_turn_ends_the_connection),
         TEST(what_a_newer_hub_sends_beside_is_passed_over),
         TEST(a_token_for_another_hub_tells_that_hub_nothing),
+        TEST(a_key_is_renewed_in_time_and_the_new_one_is_on_disk),
+        TEST(an_agent_killed_before_the_answer_has_its_old_key),
+        TEST(an_agent_killed_after_the_answer_has_one_of_both),
+        TEST(a_certificate_for_another_key_is_not_taken),
+        TEST(a_hub_of_the_version_before_is_not_asked_to_renew),
+        TEST(a_key_is_not_renewed_before_its_time),
+        TEST(a_certificate_that_has_ended_is_renewed_for_the_same_key),
+        TEST(what_the_hub_did_not_sign_is_not_applied_from_disk_either),
         TEST(an_agent_without_identity_and_token_says_what_to_do),
     };
 

@@ -36,6 +36,9 @@ const ProtobufCMessageDescriptor *const all_messages[] = {
     &holdfast__v1__journal_entry__descriptor,
     &holdfast__v1__journal_gap__descriptor,
     &holdfast__v1__journal_ack__descriptor,
+    &holdfast__v1__renew__descriptor,
+    &holdfast__v1__renewed__descriptor,
+    &holdfast__v1__confirm__descriptor,
 };
 const size_t all_messages_count = sizeof(all_messages) / sizeof(all_messages[0]);
 

@@ -237,21 +237,44 @@ static void a_certified_agent_is_believed_as_long_as_its_issuer(void **state) {
     struct cm_cert *chain[] = {issuer};
     char uuid[CM_UUID_MAX];
     char uri[CM_CERT_URI_MAX];
-    uint8_t *der = NULL;
-    size_t size;
+    struct hub_certify_ask ask = {.key = key, .cluster_id = uuid, .cluster = "paris-1"};
+    struct hub_certificate made = {0};
     struct cm_err err;
 
     cm_uuid(uuid);
-    assert_int_equal(hub_authority_certify(r->authority, key, uuid, "paris-1", &der, &size, &err),
-                     CM_OK);
-    assert_int_equal(cm_cert_from_der(der, size, &agent, &err), CM_OK);
+    assert_int_equal(hub_authority_certify(r->authority, &ask, &made, &err), CM_OK);
+    assert_int_equal(cm_cert_from_der(made.der, made.size, &agent, &err), CM_OK);
     assert_int_equal(cm_cert_verify(agent, CM_CERT_AGENT, chain, 1, root,
                                     cm_clock_unix_ms() + 1000 * DAY_MS, &err),
                      CM_OK);
     assert_true(cm_cert_uri(agent, uri));
     assert_string_equal(hub_authority_cluster_id(r->authority, uri), uuid);
     assert_true(cm_cert_not_after_ms(agent) <= cm_cert_not_after_ms(issuer));
-    free(der);
+    free(made.der);
+    cm_key_free(key);
+}
+
+static void a_short_certificate_is_ours_also_once_it_has_ended(void **state) {
+    struct rig *r = *state;
+    struct cm_key *key = cm_key_new();
+    struct hub_certify_ask ask = {.key = key,
+                                  .cluster_id = "0b7c3f60-8c0e-4c3a-9d10-5d3b8e1c2f4d",
+                                  .cluster = "paris-1",
+                                  .life_ms = 7 * DAY_MS};
+    struct hub_certificate made = {0};
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *agent = NULL;
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *signer = cert_of(hub_authority_signer, r->authority);
+    int64_t now_ms = cm_clock_unix_ms();
+    struct cm_err err;
+
+    assert_int_equal(hub_authority_certify(r->authority, &ask, &made, &err), CM_OK);
+    assert_in_range(made.ends_ms, now_ms + 7 * DAY_MS - 2000, now_ms + 7 * DAY_MS + 60000);
+    assert_true(made.begins_ms <= now_ms - 60000);
+    assert_int_equal(cm_cert_from_der(made.der, made.size, &agent, &err), CM_OK);
+    cm_clock_fake(now_ms + 30 * DAY_MS);
+    assert_int_equal(hub_authority_check(r->authority, agent, &err), CM_OK);
+    assert_int_equal(hub_authority_check(r->authority, signer, &err), CM_EAUTH);
+    free(made.der);
     cm_key_free(key);
 }
 
@@ -325,6 +348,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_gets_old_is_made_anew_by_the_same_root, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_certified_agent_is_believed_as_long_as_its_issuer, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_short_certificate_is_ours_also_once_it_has_ended, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(only_exact_names_are_cluster_ids, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_it_signs_the_signers_certificate_checks, set_up,

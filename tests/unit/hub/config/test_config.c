@@ -24,6 +24,8 @@ static void defaults_are_good(void **state) {
     assert_string_equal(c.listen, "0.0.0.0:7420");
     assert_string_equal(c.api_listen, "127.0.0.1:7422");
     assert_int_equal(c.heartbeat_ms, 60000);
+    assert_int_equal(c.certificate_life_ms, INT64_C(7) * 86400000);
+    assert_int_equal(c.offline_renewal_ms, INT64_C(90) * 86400000);
     assert_false(c.api_insecure);
     hub_config_done(&c);
 }
@@ -35,6 +37,20 @@ static void what_is_given_counts(void **state) {
     (void)state;
     assert_int_equal(load(&c, &err, "--heartbeat", "5s"), CM_OK);
     assert_int_equal(c.heartbeat_ms, 5000);
+    hub_config_done(&c);
+}
+
+static void a_certificate_lives_for_at_least_ten_heartbeats(void **state) {
+    char *argv[] = {(char[]){"holdfast-hub"},       (char[]){"--heartbeat"}, (char[]){"30m"},
+                    (char[]){"--certificate-life"}, (char[]){"4h"},          NULL};
+    struct hub_config c = {0};
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(hub_config_load(5, argv, &c, &err), CM_EINVAL);
+    assert_non_null(strstr(err.msg, "--certificate-life must be at least 10 times --heartbeat"));
+    argv[4] = (char[]){"5h"};
+    assert_int_equal(hub_config_load(5, argv, &c, &err), CM_OK);
     hub_config_done(&c);
 }
 
@@ -96,6 +112,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_good),
         cmocka_unit_test(what_is_given_counts),
+        cmocka_unit_test(a_certificate_lives_for_at_least_ten_heartbeats),
         cmocka_unit_test(what_makes_no_sense_is_refused),
         cmocka_unit_test(an_address_that_is_none_is_refused_at_once),
         cmocka_unit_test(an_api_without_tls_that_others_can_reach_is_refused_at_once),

@@ -31,7 +31,8 @@ static void who_has_a_used_token_and_no_proof_has_none_checked_either(void **sta
 
     desk_run(d, "INSERT INTO join_token (id, cluster, secret, expires_ms, used_ms, made_by) VALUES"
                 " ('used', 'paris-1', zeroblob(32), 9000000000000000, 7, '')");
-    desk_run(d, "INSERT INTO agent VALUES ('id-1', 'paris-1', 'active', zeroblob(32), 7)");
+    desk_run(d, "INSERT INTO agent (id, cluster, state, key_sha256, enrolled_ms) VALUES"
+                " ('id-1', 'paris-1', 'active', zeroblob(32), 7)");
     assert_int_equal(ask(d, "used"), CM_EAUTH);
     assert_int_equal(desk_count(d, "SELECT failures FROM join_token"), 1);
 }

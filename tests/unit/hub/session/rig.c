@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <semaphore.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -15,9 +16,11 @@
 #include "common/metrics.h"
 #include "common/str.h"
 #include "hub/access/authority.h"
+#include "hub/access/keys.h"
 #include "hub/fleet/fleet.h"
 #include "hub/jobs/store.h"
 #include "hub/render/bundle.h"
+#include "hub/store/agents.h"
 #include "hub/store/db.h"
 #include "proto/wire.h"
 
@@ -28,6 +31,20 @@ static char test_text[] = "test";
 static char run_text[] = "9d0e5c4e-3f0f-4d2b-9a0b-1d2c3b4a5f60";
 static char app_text[] = "web";
 static char revision_text[] = "abcdef0";
+
+static void check(enum cm_rc rc, const struct cm_err *err) {
+    if (rc < 0) {
+        fail_msg("%s", err->msg);
+    }
+}
+
+static struct cm_cert *cert_from(const uint8_t *der, size_t size) {
+    struct cm_cert *cert = NULL;
+    struct cm_err err;
+
+    check(cm_cert_from_der(der, size, &cert, &err), &err);
+    return cert;
+}
 
 static void free_blob(void *value) {
     cm_buf_unref(value);
@@ -56,12 +73,6 @@ static void on_removed(void *ctx, const char *cluster, const char *const *apps, 
     ((struct rig *)ctx)->removed += count;
 }
 
-static void check(enum cm_rc rc, const struct cm_err *err) {
-    if (rc < 0) {
-        fail_msg("%s", err->msg);
-    }
-}
-
 int rig_open(void **state) {
     struct rig *r = cm_new(1, sizeof(*r));
     struct hub_sessions_config config = {
@@ -69,6 +80,8 @@ int rig_open(void **state) {
         .enroll_addr = "127.0.0.1:0",
         .epoch = 1,
         .heartbeat_ms = 60000,
+        .certificate_life_ms = INT64_C(7) * 86400000,
+        .offline_budget_ms = INT64_C(90) * 86400000,
         .max_connections = 100,
         .enrolled = on_enrolled,
         .behind = on_behind,
@@ -97,6 +110,7 @@ static void free_peer(struct peer *p) {
     cm_map_free(p->blobs);
     cm_loop_free(p->loop);
     cm_key_free(p->key);
+    cm_cert_free(p->fresh);
     free(p);
 }
 
@@ -261,11 +275,31 @@ static void keep_blob(struct peer *p, const Holdfast__V1__Blob *m) {
     cm_map_put(p->blobs, name, cm_buf_copy(whole.data, whole.len));
 }
 
+static void take_certificate(struct peer *p, const char *refused, const ProtobufCBinaryData *ders,
+                             size_t count) {
+    (void)snprintf(p->refused, sizeof(p->refused), "%s", refused);
+    if (count > 0) {
+        cm_cert_free(p->fresh);
+        p->fresh = cert_from(ders[0].data, ders[0].len);
+    }
+}
+
 static void take(struct peer *p, uint16_t type, const ProtobufCMessage *m) {
+    const Holdfast__V1__Renewed *renewed = (const Holdfast__V1__Renewed *)m;
+    const Holdfast__V1__EnrollReply *reply = (const Holdfast__V1__EnrollReply *)m;
+
     switch (type) {
+    case WIRE_RENEWED:
+        take_certificate(p, renewed->refused, renewed->certificates_der,
+                         renewed->n_certificates_der);
+        break;
+    case WIRE_ENROLL_REPLY:
+        take_certificate(p, reply->refused, reply->certificates_der, reply->n_certificates_der);
+        break;
     case WIRE_WELCOME:
         p->full_report = ((const Holdfast__V1__Welcome *)m)->full_report;
         p->protocol = ((const Holdfast__V1__Welcome *)m)->protocol;
+        p->renew_within = ((const Holdfast__V1__Welcome *)m)->renew_within_ms;
         break;
     case WIRE_DESIRED:
         p->generation = ((const Holdfast__V1__Desired *)m)->generation;
@@ -301,6 +335,8 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
         [WIRE_REPORT_ACK] = &holdfast__v1__report_ack__descriptor,
         [WIRE_SYNC] = &holdfast__v1__sync__descriptor,
         [WIRE_LOOK] = &holdfast__v1__look__descriptor,
+        [WIRE_RENEWED] = &holdfast__v1__renewed__descriptor,
+        [WIRE_ENROLL_REPLY] = &holdfast__v1__enroll_reply__descriptor,
     };
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct peer *p = ctx;
@@ -323,45 +359,95 @@ static void on_closed(void *ctx, struct cm_net_conn *conn, const struct cm_err *
     p->closed = true;
 }
 
-struct peer *rig_admit(struct rig *r, const char *cluster, const char *id) {
+static struct peer *add_peer(struct rig *r, const char *cluster, const char *id,
+                             struct cm_key *key) {
     struct peer *p = cm_new(1, sizeof(*p));
 
     p->rig = r;
     p->cluster = cluster;
     p->id = id;
-    p->key = cm_key_new();
+    p->key = key;
     p->loop = cm_loop_new();
     p->blobs = cm_map_new(free_blob);
     cm_list_append(&r->peers, &p->in_peers);
-    struct cm_sha256 key = cm_key_sha256(p->key);
-    hub_sessions_admit(r->sessions, cluster, id, &key);
     return p;
 }
 
-static struct cm_cert *cert_from(const uint8_t *der, size_t size) {
-    struct cm_cert *cert = NULL;
-    struct cm_err err;
+struct peer *rig_admit(struct rig *r, const char *cluster, const char *id) {
+    struct peer *p = add_peer(r, cluster, id, cm_key_new());
+    struct hub_keys keys = {.current = cm_key_sha256(p->key)};
 
-    check(cm_cert_from_der(der, size, &cert, &err), &err);
-    return cert;
+    hub_sessions_admit(r->sessions, cluster, id, &keys);
+    return p;
 }
 
-static struct cm_tls_context *make_context(const struct peer *p) {
+static struct cm_key *copy_key(const struct cm_key *key) {
+    char *pem = cm_key_to_pem(key);
+    struct cm_key *copy = NULL;
+    struct cm_err err;
+
+    check(cm_key_from_pem(pem, strlen(pem), &copy, &err), &err);
+    cm_secret_free(pem);
+    return copy;
+}
+
+struct peer *rig_copy(const struct peer *p) {
+    struct peer *copy = add_peer(p->rig, p->cluster, p->id, copy_key(p->key));
+
+    copy->life_ms = p->life_ms;
+    return copy;
+}
+
+static void certify(struct peer *p, struct hub_certificate *out) {
+    const struct hub_certify_ask ask = {
+        .key = p->key, .cluster_id = p->id, .cluster = p->cluster, .life_ms = p->life_ms};
+    struct cm_err err;
+
+    check(hub_authority_certify(p->rig->authority, &ask, out, &err), &err);
+    cm_cert_free(p->fresh);
+    p->fresh = cert_from(out->der, out->size);
+}
+
+struct peer *rig_enroll(struct rig *r, const char *cluster, const char *id) {
+    struct peer *p = add_peer(r, cluster, id, cm_key_new());
+    struct hub_certificate made = {0};
+    struct cm_err err;
+
+    p->life_ms = INT64_C(7) * 86400000;
+    certify(p, &made);
+    struct hub_keys keys = {
+        .current = cm_key_sha256(p->key), .begins_ms = made.begins_ms, .ends_ms = made.ends_ms};
+    struct hub_agent_row row = {.id = id,
+                                .cluster = cluster,
+                                .key = keys.current,
+                                .begins_ms = made.begins_ms,
+                                .ends_ms = made.ends_ms};
+    free(made.der);
+    rig_settle(r);
+    check(hub_agents_enroll(hub_store_db(r->store), &row, cm_clock_unix_ms(), &err), &err);
+    hub_sessions_admit(r->sessions, cluster, id, &keys);
+    return p;
+}
+
+static struct cm_tls_context *make_context(struct peer *p) {
     const struct hub_authority *a = p->rig->authority;
-    CM_AUTOFREE uint8_t *der = NULL;
     struct cm_tls_context *tls = NULL;
     struct cm_err err;
     size_t size;
 
-    check(hub_authority_certify(a, p->key, p->id, p->cluster, &der, &size, &err), &err);
-    CM_CLEANUP(cm_cert_freep) struct cm_cert *own = cert_from(der, size);
+    if (p->fresh == NULL) {
+        struct hub_certificate made = {0};
+
+        certify(p, &made);
+        free(made.der);
+    }
     const uint8_t *issuer_der = hub_authority_issuer(a, &size);
     CM_CLEANUP(cm_cert_freep) struct cm_cert *issuer = cert_from(issuer_der, size);
     const uint8_t *root_der = hub_authority_root(a, &size);
     CM_CLEANUP(cm_cert_freep) struct cm_cert *root = cert_from(root_der, size);
-    struct cm_cert *chain[] = {own, issuer};
+    struct cm_cert *chain[] = {p->fresh, issuer};
     struct cm_tls_config config = {.role = CM_TLS_CLIENT,
-                                   .key = p->key,
+                                   .key = p->enrolls ? NULL : p->key,
                                    .chain = chain,
                                    .chain_count = 2,
                                    .roots = &root,
@@ -370,15 +456,22 @@ static struct cm_tls_context *make_context(const struct peer *p) {
     return tls;
 }
 
+static size_t max_payload(uint16_t type) {
+    size_t link = wire_max_payload(type);
+
+    return link > 0 ? link : wire_max_enroll(type);
+}
+
 void rig_dial(struct peer *p) {
-    static const struct cm_net_limits limits = {.max_payload = wire_max_payload,
+    static const struct cm_net_limits limits = {.max_payload = max_payload,
                                                 .send_queue_bytes = (size_t)4 << 20,
                                                 .handshake_ms = 20000,
                                                 .silence_ms = 60000};
     struct cm_net_handlers handlers = {
         .opened = on_opened, .frame = on_frame, .closed = on_closed, .ctx = p};
     CM_AUTOFREE char *addr =
-        cm_strf("127.0.0.1:%u", (unsigned)hub_sessions_link_port(p->rig->sessions));
+        cm_strf("127.0.0.1:%u", (unsigned)(p->enrolls ? hub_sessions_enroll_port(p->rig->sessions)
+                                                      : hub_sessions_link_port(p->rig->sessions)));
     struct cm_tls_context *tls = make_context(p);
     struct cm_err err;
 
@@ -426,6 +519,13 @@ void rig_hello_speaking(struct peer *p, uint32_t min, uint32_t max) {
 
 static void say_hello(struct peer *p, const struct hub_publication *held_now, bool whole) {
     Holdfast__V1__Hello m = hello_speaking(p, WIRE_PROTOCOL_MIN, WIRE_PROTOCOL_MAX);
+    uint8_t instance[16];
+
+    memset(instance, p->instance, sizeof(instance));
+    m.instance =
+        (ProtobufCBinaryData){.len = p->instance == 0 ? 0 : sizeof(instance), .data = instance};
+    m.renews = p->instance != 0;
+    m.now_ms = p->clock_ms;
 
     if (held_now != NULL) {
         m.epoch = held_now->epoch;
@@ -509,8 +609,67 @@ void rig_ping(struct peer *p) {
     Holdfast__V1__Ping m;
 
     holdfast__v1__ping__init(&m);
+    m.now_ms = p->clock_ms;
     rig_send(p, WIRE_PING, &m.base);
-    RIG_UNTIL(p->rig, p->frames[WIRE_PONG] > before);
+    RIG_UNTIL(p->rig, p->frames[WIRE_PONG] > before || p->closed);
+}
+
+// ---- Keys
+
+void rig_renew(struct peer *p, const struct cm_key *key) {
+    size_t before = p->frames[WIRE_RENEWED];
+    CM_AUTOFREE uint8_t *csr = NULL;
+    size_t size = 0;
+    Holdfast__V1__Renew m;
+
+    holdfast__v1__renew__init(&m);
+    cm_csr_make(key, &csr, &size);
+    m.csr_der = (ProtobufCBinaryData){.len = size, .data = csr};
+    rig_send(p, WIRE_RENEW, &m.base);
+    RIG_UNTIL(p->rig, p->frames[WIRE_RENEWED] > before || p->closed);
+}
+
+// Signs for the peer's certificate with a key; the caller frees what *der is.
+static size_t prove(const struct peer *p, const char *purpose, const struct cm_key *key,
+                    ProtobufCBinaryData *der, uint8_t out[CM_SIGNATURE_MAX]) {
+    cm_cert_to_der(p->fresh, &der->data, &der->len);
+    struct cm_buf *text =
+        wire_key_to_be_signed(purpose, cm_net_conn_peer(p->conn)->exporter, der->data, der->len);
+    size_t size = cm_sign(key, text->data, text->size, out);
+
+    cm_buf_unref(text);
+    return size;
+}
+
+void rig_confirm(struct peer *p, const struct cm_key *key) {
+    uint8_t signature[CM_SIGNATURE_MAX];
+    Holdfast__V1__Confirm m;
+
+    holdfast__v1__confirm__init(&m);
+    m.signature.len = prove(p, WIRE_PROVES_CONFIRM, key, &m.certificate_der, signature);
+    m.signature.data = signature;
+    rig_send(p, WIRE_CONFIRM, &m.base);
+    free(m.certificate_der.data);
+    rig_ping(p);
+}
+
+void rig_expired(struct peer *p, bool proves) {
+    size_t before = p->frames[WIRE_ENROLL_REPLY];
+    uint8_t signature[CM_SIGNATURE_MAX];
+    Holdfast__V1__EnrollRequest m;
+
+    p->enrolls = true;
+    rig_dial(p);
+    holdfast__v1__enroll_request__init(&m);
+    m.cluster_id = (char *)(uintptr_t)p->id;
+    m.signature.len = prove(p, proves ? WIRE_PROVES_EXPIRED : WIRE_PROVES_CONFIRM, p->key,
+                            &m.certificate_der, signature);
+    m.signature.data = signature;
+    rig_send(p, WIRE_ENROLL_REQUEST, &m.base);
+    free(m.certificate_der.data);
+    RIG_UNTIL(p->rig, p->frames[WIRE_ENROLL_REPLY] > before);
+    RIG_UNTIL(p->rig, p->closed);
+    p->enrolls = false;
 }
 
 // ---- Publications

@@ -46,6 +46,7 @@ struct peer {
     const char *cluster;
     const char *id;
     struct cm_key *key;
+    int64_t life_ms; // of its certificate; 0: a long one
     struct cm_loop *loop;
     struct cm_net_conn *conn; // NULL once closed
     bool paused;              // its loop is not turned
@@ -60,6 +61,12 @@ struct peer {
     int goodbye;           // its reason
     bool full_report;      // asked for by Welcome
     uint32_t protocol;     // said by Welcome
+    uint32_t renew_within; // likewise
+    struct cm_cert *fresh; // the last one that it was given; NULL: none
+    char refused[256];     // why it was given none
+    int64_t clock_ms;      // what it says in Hello and Ping; 0: nothing
+    uint8_t instance;      // of its process; 0: it does not say
+    bool enrolls;          // it dials the enrolment listener
     struct cm_map *blobs;  // by name in hex: of each, its bytes so far; NULL: missing
     size_t missing;
     struct cm_list in_peers;
@@ -69,6 +76,11 @@ struct peer {
 // The peer is the rig's.
 struct peer *rig_admit(struct rig *r, const char *cluster, const char *id);
 void rig_dial(struct peer *p);
+
+// rig_enroll is rig_admit with a row in the database and a certificate of some days; rig_copy is
+// another peer with the identity of this one.
+struct peer *rig_enroll(struct rig *r, const char *cluster, const char *id);
+struct peer *rig_copy(const struct peer *p);
 struct peer *rig_connect(struct rig *r, const char *cluster, const char *id); // up to Welcome
 
 void rig_send(struct peer *p, uint16_t type, const ProtobufCMessage *m);
@@ -80,6 +92,12 @@ void rig_report(struct peer *p, uint64_t number);
 void rig_journal(struct peer *p, uint64_t first, uint64_t second); // two entries that say nothing
 void rig_report_full(struct peer *p, uint64_t number, bool ends);  // of nothing
 void rig_ping(struct peer *p);
+
+// rig_renew asks for a certificate for the key, and waits for the answer; rig_confirm tells that it
+// is on disk. rig_expired asks for a new one for the peer's own key, with its certificate.
+void rig_renew(struct peer *p, const struct cm_key *key);
+void rig_confirm(struct peer *p, const struct cm_key *key);
+void rig_expired(struct peer *p, bool proves);
 
 // rig_until turns all loops until the condition holds, or fails the test after a while.
 #define RIG_UNTIL(r, condition)                                                                    \

@@ -319,7 +319,7 @@ static void a_publication_goes_to_the_id_that_it_was_made_for(void **state) {
 static void a_key_that_is_not_in_the_table_is_refused(void **state) {
     struct rig *r = *state;
     struct peer *paris = rig_admit(r, "paris-1", PARIS);
-    struct cm_sha256 other = {{1}};
+    struct hub_keys other = {.current = {{1}}};
 
     hub_sessions_evict(r->sessions, PARIS);
     hub_sessions_admit(r->sessions, "paris-1", PARIS, &other);

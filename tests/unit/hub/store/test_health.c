@@ -27,9 +27,11 @@ static void add_cluster(struct hub_db *db, const char *name) {
 static void add_agent(struct hub_db *db, const char *name, int64_t connected) {
     struct cm_err err;
 
-    assert_int_equal(
-        hub_db_run(db, &err, "INSERT INTO agent VALUES (?1, ?1, 'active', x'01', 1)", "t", name),
-        CM_OK);
+    assert_int_equal(hub_db_run(db, &err,
+                                "INSERT INTO agent (id, cluster, state, key_sha256, enrolled_ms) "
+                                "VALUES (?1, ?1, 'active', x'01', 1)",
+                                "t", name),
+                     CM_OK);
     assert_int_equal(hub_db_run(db, &err,
                                 "INSERT INTO presence (cluster, connected, seen_ms, version,"
                                 " driver, target, address) VALUES (?1, ?2, ?3, '', '', '', '')",

@@ -18,7 +18,8 @@ static const char *const fleet[] = {
     "'c'),"
     " ('paris-1', '{\"env\":\"prod\",\"canary\":\"\"}', 1, 'fleet', 'c'),"
     " ('rome-1', '{\"env\":\"test\",\"example.org/tier\":\"2\"}', 0, 'fleet', 'c')",
-    "INSERT INTO agent VALUES ('id-1', 'oslo-1', 'active', x'01', 1),"
+    "INSERT INTO agent (id, cluster, state, key_sha256, enrolled_ms) VALUES ('id-1', 'oslo-1', "
+    "'active', x'01', 1),"
     " ('id-2', 'left-1', 'active', x'02', 1), ('id-3', 'gone-1', 'revoked', x'03', 1)",
     "INSERT INTO presence (cluster, connected, seen_ms, version, driver, target, address,"
     " generation, run, report) VALUES ('oslo-1', 1, 77, '1.0', 'sim', 'v1', 'a', 5, '', 0),"
@@ -153,8 +154,9 @@ static void a_cluster_is_told_with_its_agent_and_its_counts(void **state) {
     assert_string_equal(
         as_text(*state, get(*state, "clusters?name=oslo-1")),
         "{\"items\":[{\"name\":\"oslo-1\",\"labels\":{\"env\":\"prod\",\"region\":\"eu\"},"
-        "\"managed\":true,\"suspend\":false,\"enrolled\":true,\"connected\":true,\"lastSeenMs\":77,"
-        "\"agentVersion\":\"1.0\",\"driver\":\"sim\",\"targetVersion\":\"v1\",\"generation\":5,"
+        "\"managed\":true,\"suspend\":false,\"enrolled\":true,\"connected\":true,\"held\":\"\","
+        "\"lastSeenMs\":77,\"agentVersion\":\"1.0\",\"driver\":\"sim\",\"targetVersion\":\"v1\","
+        "\"generation\":5,"
         "\"agentGeneration\":5,\"apps\":1,\"applied\":1,\"failed\":0,\"healthy\":1,\"stale\":0,"
         "\"drifted\":1,"
         "\"objects\":3}]}");

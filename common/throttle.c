@@ -1,4 +1,4 @@
-#include "hub/api/throttle.h"
+#include "common/throttle.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@ struct bucket {
     int64_t used_ms;
 };
 
-struct hub_throttle {
+struct cm_throttle {
     unsigned burst;
     int64_t refill_ms;
     pthread_mutex_t mu; // guards everything below
@@ -24,8 +24,8 @@ struct hub_throttle {
     size_t count;
 };
 
-struct hub_throttle *hub_throttle_new(unsigned burst, int64_t refill_ms) {
-    struct hub_throttle *t = cm_new(1, sizeof(*t));
+struct cm_throttle *cm_throttle_new(unsigned burst, int64_t refill_ms) {
+    struct cm_throttle *t = cm_new(1, sizeof(*t));
 
     t->burst = burst;
     t->refill_ms = refill_ms;
@@ -33,7 +33,7 @@ struct hub_throttle *hub_throttle_new(unsigned burst, int64_t refill_ms) {
     return t;
 }
 
-void hub_throttle_free(struct hub_throttle *t) {
+void cm_throttle_free(struct cm_throttle *t) {
     if (t == NULL) {
         return;
     }
@@ -41,7 +41,7 @@ void hub_throttle_free(struct hub_throttle *t) {
     free(t);
 }
 
-static struct bucket *oldest(struct hub_throttle *t) {
+static struct bucket *oldest(struct cm_throttle *t) {
     struct bucket *found = &t->buckets[0];
 
     for (size_t i = 1; i < t->count; i++) {
@@ -52,7 +52,7 @@ static struct bucket *oldest(struct hub_throttle *t) {
     return found;
 }
 
-static struct bucket *find(struct hub_throttle *t, const char *key, int64_t now_ms) {
+static struct bucket *find(struct cm_throttle *t, const char *key, int64_t now_ms) {
     for (size_t i = 0; i < t->count; i++) {
         if (strncmp(t->buckets[i].key, key, KEY_MAX - 1) == 0) {
             return &t->buckets[i];
@@ -64,7 +64,7 @@ static struct bucket *find(struct hub_throttle *t, const char *key, int64_t now_
     return b;
 }
 
-static void refill(const struct hub_throttle *t, struct bucket *b, int64_t now_ms) {
+static void refill(const struct cm_throttle *t, struct bucket *b, int64_t now_ms) {
     int64_t more = (now_ms - b->filled_ms) / t->refill_ms;
 
     if (more <= 0) {
@@ -74,7 +74,21 @@ static void refill(const struct hub_throttle *t, struct bucket *b, int64_t now_m
     b->left = more >= t->burst - b->left ? t->burst : b->left + (unsigned)more;
 }
 
-bool hub_throttle_take(struct hub_throttle *t, const char *key, int64_t now_ms) {
+bool cm_throttle_has(struct cm_throttle *t, const char *key, int64_t now_ms) {
+    bool has = true; // nothing is known of most keys
+
+    (void)pthread_mutex_lock(&t->mu);
+    for (size_t i = 0; i < t->count; i++) {
+        if (strncmp(t->buckets[i].key, key, KEY_MAX - 1) == 0) {
+            refill(t, &t->buckets[i], now_ms);
+            has = t->buckets[i].left > 0;
+        }
+    }
+    (void)pthread_mutex_unlock(&t->mu);
+    return has;
+}
+
+bool cm_throttle_take(struct cm_throttle *t, const char *key, int64_t now_ms) {
     (void)pthread_mutex_lock(&t->mu);
     struct bucket *b = find(t, key, now_ms);
     refill(t, b, now_ms);

@@ -6,19 +6,19 @@
 
 #include <cmocka.h>
 
-#include "hub/api/throttle.h"
+#include "common/throttle.h"
 
-static int take(struct hub_throttle *t, const char *key, int times, int64_t now_ms) {
+static int take(struct cm_throttle *t, const char *key, int times, int64_t now_ms) {
     int got = 0;
 
     for (int i = 0; i < times; i++) {
-        got += hub_throttle_take(t, key, now_ms);
+        got += cm_throttle_take(t, key, now_ms);
     }
     return got;
 }
 
 static void a_burst_is_allowed_and_then_so_many_in_a_time(void **state) {
-    struct hub_throttle *t = hub_throttle_new(3, 100);
+    struct cm_throttle *t = cm_throttle_new(3, 100);
 
     (void)state;
     assert_int_equal(take(t, "a", 5, 1000), 3);
@@ -26,29 +26,42 @@ static void a_burst_is_allowed_and_then_so_many_in_a_time(void **state) {
     assert_int_equal(take(t, "a", 5, 1250), 2);
     assert_int_equal(take(t, "a", 5, 1299), 0);
     assert_int_equal(take(t, "a", 5, 1300), 1);
-    hub_throttle_free(t);
+    cm_throttle_free(t);
+}
+
+static void to_look_takes_nothing(void **state) {
+    struct cm_throttle *t = cm_throttle_new(1, 100);
+
+    (void)state;
+    assert_true(cm_throttle_has(t, "a", 1000));
+    assert_true(cm_throttle_has(t, "a", 1000));
+    assert_int_equal(take(t, "a", 1, 1000), 1);
+    assert_false(cm_throttle_has(t, "a", 1099));
+    assert_true(cm_throttle_has(t, "a", 1100));
+    assert_true(cm_throttle_has(t, "b", 1000));
+    cm_throttle_free(t);
 }
 
 static void a_long_pause_fills_the_bucket_and_no_more(void **state) {
-    struct hub_throttle *t = hub_throttle_new(3, 1);
+    struct cm_throttle *t = cm_throttle_new(3, 1);
 
     (void)state;
     assert_int_equal(take(t, "a", 5, 0), 3);
     assert_int_equal(take(t, "a", 9, INT64_MAX / 2), 3);
-    hub_throttle_free(t);
+    cm_throttle_free(t);
 }
 
 static void keys_have_buckets_of_their_own(void **state) {
-    struct hub_throttle *t = hub_throttle_new(1, 100);
+    struct cm_throttle *t = cm_throttle_new(1, 100);
 
     (void)state;
     assert_int_equal(take(t, "a", 2, 0), 1);
     assert_int_equal(take(t, "b", 2, 0), 1);
-    hub_throttle_free(t);
+    cm_throttle_free(t);
 }
 
 static void of_too_many_keys_the_one_used_longest_ago_is_forgotten(void **state) {
-    struct hub_throttle *t = hub_throttle_new(1, 1000000);
+    struct cm_throttle *t = cm_throttle_new(1, 1000000);
     char key[16];
 
     (void)state;
@@ -59,12 +72,13 @@ static void of_too_many_keys_the_one_used_longest_ago_is_forgotten(void **state)
     assert_int_equal(take(t, "one more", 1, 300), 1);
     assert_int_equal(take(t, "k255", 1, 300), 0);
     assert_int_equal(take(t, "k0", 1, 300), 1);
-    hub_throttle_free(t);
+    cm_throttle_free(t);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_burst_is_allowed_and_then_so_many_in_a_time),
+        cmocka_unit_test(to_look_takes_nothing),
         cmocka_unit_test(a_long_pause_fills_the_bucket_and_no_more),
         cmocka_unit_test(keys_have_buckets_of_their_own),
         cmocka_unit_test(of_too_many_keys_the_one_used_longest_ago_is_forgotten),

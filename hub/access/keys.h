@@ -1,0 +1,67 @@
+// keys: which keys of an agent are good, and when.
+//
+// An agent has one identity (a cluster's id) for years, and a new key every few days:
+//
+//     current ──certified(K)──▶ current, next = K ──first use of K──▶ current = K, before = the old
+//     one
+//                                     │                                         │ 10 minutes
+//                                     ▼ certified(L)                            ▼
+//                               next = L; K was never used                before is stale
+//
+// The hub records `next` before it answers, and the agent has the key on its disk before it uses
+// it. So whoever is killed wherever, the agent holds a key that is current, next, or before within
+// its ten minutes:
+//
+//     agent killed before the new key is on its disk    it comes with current; next is made anew
+//     agent killed after that                           it comes with next, which is its first use
+//     hub killed before the commit                      no answer; the agent asks again
+//     hub killed after the commit, or the answer lost   like the first
+//     hub killed before the first use is on record      next is still next, and is used again
+//     hub restored from a copy of before the renewal    a certificate of ours for this id that is
+//                                                       newer than all on record: `lost`, and taken
+//
+// A stale key means that two have the identity: the agent went on and somebody kept an old disk.
+// Both are held until a person has looked.
+//
+// Threads: pure.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/tls/digest.h"
+
+#define HUB_KEYS_OVERLAP_MS ((int64_t)10 * 60 * 1000)
+
+struct hub_keys {
+    struct cm_sha256 current;
+    struct cm_sha256 next;   // certified and not used yet; zeros: none
+    struct cm_sha256 before; // zeros: none
+    int64_t before_until_ms;
+    int64_t begins_ms; // of the newest certificate; 0: from before this was kept
+    int64_t ends_ms;   // likewise
+};
+
+enum hub_key_verdict {
+    HUB_KEY_UNKNOWN, // not let in
+    HUB_KEY_CURRENT,
+    HUB_KEY_NEXT,
+    HUB_KEY_BEFORE,
+    HUB_KEY_LOST,  // ours, and forgotten: to be treated like next
+    HUB_KEY_STALE, // not let in, and suspicious
+};
+
+// hub_keys_judge tells what a key is whose certificate (ours, for this id) begins then.
+enum hub_key_verdict hub_keys_judge(const struct hub_keys *keys, const struct cm_sha256 *key,
+                                    int64_t begins_ms, int64_t now_ms);
+
+// hub_keys_certified notes a certificate that was made for a key.
+void hub_keys_certified(struct hub_keys *keys, const struct cm_sha256 *key, int64_t begins_ms,
+                        int64_t ends_ms);
+
+// hub_keys_use notes the first use of a key, which is current from now on.
+void hub_keys_use(struct hub_keys *keys, const struct cm_sha256 *key, int64_t now_ms);
+
+// hub_keys_may_renew tells whether an expired certificate is renewed without a person: within the
+// budget (0: never), or within a day after a person said so.
+bool hub_keys_may_renew(int64_t ended_ms, int64_t budget_ms, int64_t approved_ms, int64_t now_ms);

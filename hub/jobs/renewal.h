@@ -1,0 +1,87 @@
+// renewal: an agent's keys over the years: certified anew, used for the first time, held, approved.
+//
+// hub/access/keys.h says which key is good when; here that is kept. What is decided is decided on
+// the row as it is when the job runs, and jobs run in order.
+//
+// An agent is *held* when its identity is doubtful: its certificate ended too long ago, or two use
+// it. It is then let in nowhere and told to wait, and works on from its disk, until a person
+// approves or revokes it.
+//
+// Threads: the loop; the functions return at once and call back on the loop after the commit.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/tls/digest.h"
+#include "hub/access/keys.h"
+
+struct hub_agent_row;
+struct hub_authority;
+struct hub_certificate;
+struct hub_store;
+
+// hub_renewal_keys are the keys of a row.
+struct hub_keys hub_renewal_keys(const struct hub_agent_row *row);
+
+// What came of asking for a certificate; good until the callback returns.
+struct hub_renewed {
+    const struct hub_certificate *certificate; // NULL: refused
+    const char *refused;                       // why, for the agent
+    bool held;                                 // it waits for a person
+    struct cm_sha256 key;                      // that was certified
+};
+
+// err: the store failed. Else `renewed` says the rest.
+typedef void (*hub_renewal_fn)(void *ctx, const struct cm_err *err,
+                               const struct hub_renewed *renewed);
+
+struct hub_renew_ask {
+    const char *id;
+    struct cm_sha256 key; // of the connection that asks
+    const uint8_t *csr;   // of the new key
+    size_t csr_size;
+    int64_t life_ms;
+};
+
+// hub_renewal_certify certifies a new key for whoever asks with a good one.
+void hub_renewal_certify(struct hub_store *store, const struct hub_authority *authority,
+                         const struct hub_renew_ask *ask, hub_renewal_fn done, void *ctx);
+
+struct hub_expired_ask {
+    const char *id;
+    uint8_t exporter[32]; // of the TLS session that asked
+    const uint8_t *certificate;
+    size_t certificate_size;
+    const uint8_t *signature;
+    size_t signature_size;
+    int64_t life_ms;
+    int64_t budget_ms; // hub_keys_may_renew
+};
+
+// hub_renewal_expired certifies the key of a certificate that has ended once more, if it is still
+// this agent's; holds the agent if that takes a person.
+void hub_renewal_expired(struct hub_store *store, const struct hub_authority *authority,
+                         const struct hub_expired_ask *ask, hub_renewal_fn done, void *ctx);
+
+// hub_renewal_use keeps that a key was used for the first time. What fails is logged.
+void hub_renewal_use(struct hub_store *store, const char *id, const struct cm_sha256 *key,
+                     bool was_lost);
+
+// hub_renewal_hold keeps that an agent is held, and why. key: with which it goes on when approved;
+// NULL: with the one it has.
+void hub_renewal_hold(struct hub_store *store, const char *id, const char *why,
+                      const struct cm_sha256 *key);
+
+// hub_renewal_skew keeps by how much an agent's clock is ahead of ours; 0: by no more than a
+// minute.
+void hub_renewal_skew(struct hub_store *store, const char *id, int64_t skew_ms);
+
+typedef void (*hub_approve_fn)(void *ctx, const struct cm_err *err, const char *id,
+                               const struct hub_keys *keys, int64_t approved_ms);
+
+// hub_renewal_approve lets the held agent of a cluster go on. CM_ENOTFOUND: it is not held.
+void hub_renewal_approve(struct hub_store *store, const char *cluster, const char *made_by,
+                         hub_approve_fn done, void *ctx);

@@ -1,0 +1,356 @@
+// keys.c: whose key a connection has, new keys over a connection, and doubts about an identity.
+// hub/access/keys.h says which key is good when, hub/jobs/renewal.h keeps it.
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+#include "hub/access/authority.h"
+#include "hub/jobs/presence.h"
+#include "hub/jobs/renewal.h"
+#include "hub/session/internal.h"
+#include "proto/holdfast.pb-c.h"
+#include "proto/wire.h"
+
+#define SKEW_MAX_MS ((int64_t)60 * 1000)
+#define RENEW_COST ((size_t)16 * 1024)
+#define RENEW_NOW_MS 1
+#define RENEW_LONG_MS ((uint32_t)60 * 60 * 1000) // a certificate that lives longer than it should
+#define RETRY_MS ((uint32_t)60 * 1000)
+#define RETURNS_MAX 3
+#define RETURNS_WITHIN_MS ((int64_t)10 * 60 * 1000)
+
+static const char stale_words[] = "a key that was replaced is used again: two have this identity";
+static const char copied_words[] =
+    "two agents have this identity at the same time and replace each other";
+static const char waits_words[] = "this agent waits for a person's approval; 'holdfast approve' "
+                                  "with the name of its cluster lets "
+                                  "it go on";
+static const char unknown_words[] = "this agent is not enrolled here; enroll it anew";
+
+void hub_keys_make_metrics(struct hub_sessions *s) {
+    struct cm_metrics *m = s->config.metrics;
+
+    s->metric_renewed = cm_metrics_counter(m, "holdfast_certificates_renewed_total", NULL,
+                                           "New keys that agents began to use.");
+    s->metric_expired =
+        cm_metrics_counter(m, "holdfast_certificates_expired_renewed_total", NULL,
+                           "Certificates that had ended and were renewed for the same key.");
+    s->metric_held = cm_metrics_gauge(m, "holdfast_agents_held", NULL,
+                                      "Agents that wait for a person's approval.");
+    s->metric_copied = cm_metrics_counter(m, "holdfast_agents_copied_total", NULL,
+                                          "How often two were found to have one identity.");
+}
+
+// ---- Holding
+
+static void set_held(struct hub_sessions *s, struct hub_member *member, bool held) {
+    if (member->held != held) {
+        member->held = held;
+        s->held += held ? 1 : -1;
+        cm_metric_set(s->metric_held, s->held);
+    }
+}
+
+// The connection ends, and is none of this agent's any more.
+static void disconnect(struct hub_sessions *s, struct hub_member *member, const char *why) {
+    struct hub_session *session = member->session;
+
+    if (session == NULL) {
+        return;
+    }
+    hub_session_goodbye(session, HOLDFAST__V1__GOODBYE__REASON__REVOKED, why);
+    if (session->on_record) {
+        hub_presence_disconnected(s->config.store, member->cluster, session->seen_ms, why);
+    }
+    session->member = NULL;
+    member->session = NULL;
+}
+
+// Whoever is connected is cut off, too: nobody knows which of the two is the right one.
+static void suspect(struct hub_sessions *s, struct hub_member *member, const char *why,
+                    const struct cm_sha256 *key) {
+    cm_log(CM_LOG_ERROR, "agent.held", why, "cluster", member->cluster, NULL);
+    cm_metric_add(s->metric_copied, 1);
+    set_held(s, member, true);
+    hub_renewal_hold(s->config.store, member->cluster_id, why, key);
+    disconnect(s, member, waits_words);
+}
+
+void hub_sessions_hold(struct hub_sessions *s, const char *cluster_id) {
+    struct hub_member *member = hub_member_find(s, cluster_id);
+
+    if (member != NULL) {
+        set_held(s, member, true);
+        disconnect(s, member, waits_words);
+    }
+}
+
+void hub_sessions_approve(struct hub_sessions *s, const char *cluster_id,
+                          const struct hub_keys *keys, int64_t approved_ms) {
+    struct hub_member *member = hub_member_find(s, cluster_id);
+
+    if (member == NULL) {
+        return;
+    }
+    set_held(s, member, false);
+    member->keys = *keys;
+    member->approved_ms = approved_ms;
+    memset(&member->instances, 0, sizeof(member->instances));
+}
+
+void hub_keys_forget(struct hub_sessions *s, struct hub_member *member) {
+    set_held(s, member, false);
+}
+
+// ---- Who is this?
+
+static void use_key(struct hub_sessions *s, struct hub_member *member, const struct cm_sha256 *key,
+                    bool was_lost) {
+    hub_keys_use(&member->keys, key, cm_clock_unix_ms());
+    hub_renewal_use(s->config.store, member->cluster_id, key, was_lost);
+    cm_metric_add(s->metric_renewed, 1);
+    cm_log(CM_LOG_INFO, "agent.renewed",
+           was_lost ? "it uses a key that this hub had forgotten" : "it uses a new key", "cluster",
+           member->cluster, NULL);
+}
+
+static struct hub_member *judge(struct hub_sessions *s, struct hub_member *member,
+                                const struct cm_tls_peer *peer, const char **why) {
+    enum hub_key_verdict verdict =
+        hub_keys_judge(&member->keys, &peer->key_sha256, peer->not_before_ms, cm_clock_unix_ms());
+
+    if (verdict == HUB_KEY_UNKNOWN) {
+        return NULL;
+    }
+    if (!member->held && verdict == HUB_KEY_STALE) {
+        suspect(s, member, stale_words, &peer->key_sha256);
+    }
+    if (member->held) {
+        *why = waits_words;
+        return NULL;
+    }
+    if (verdict == HUB_KEY_NEXT || verdict == HUB_KEY_LOST) {
+        use_key(s, member, &peer->key_sha256, verdict == HUB_KEY_LOST);
+    }
+    return member;
+}
+
+struct hub_member *hub_keys_authenticate(struct hub_sessions *s, const struct cm_tls_peer *peer,
+                                         const char **why) {
+    const char *id =
+        peer->has_cert ? hub_authority_cluster_id(s->config.authority, peer->uri) : NULL;
+    struct hub_member *member = id == NULL ? NULL : hub_member_find(s, id);
+
+    *why = unknown_words;
+    return member == NULL ? NULL : judge(s, member, peer, why);
+}
+
+// ---- Two of one identity
+
+static bool is_same(const uint8_t *a, const uint8_t *b) {
+    return memcmp(a, b, HUB_INSTANCE_SIZE) == 0;
+}
+
+static bool was_here(const struct hub_instances *in, const uint8_t *instance) {
+    for (size_t i = 0; i < HUB_INSTANCES_MAX; i++) {
+        if (is_same(in->earlier[i], instance)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// A process that another one has replaced comes back only if both live. It may happen once or twice
+// while a cluster moves an agent to another machine.
+static bool comes_back(struct hub_instances *in, const uint8_t *instance, int64_t now_ms) {
+    bool back = was_here(in, instance);
+
+    if (is_same(in->now, instance)) {
+        return false;
+    }
+    memcpy(in->earlier[in->next], in->now, HUB_INSTANCE_SIZE);
+    in->next = (uint8_t)((in->next + 1) % HUB_INSTANCES_MAX);
+    memcpy(in->now, instance, HUB_INSTANCE_SIZE);
+    if (!back) {
+        return false;
+    }
+    if (now_ms - in->since_ms > RETURNS_WITHIN_MS) {
+        in->since_ms = now_ms;
+        in->returns = 0;
+    }
+    return ++in->returns >= RETURNS_MAX;
+}
+
+bool hub_keys_hello(struct hub_session *session, const void *message) {
+    static const uint8_t none[HUB_INSTANCE_SIZE];
+    const Holdfast__V1__Hello *hello = message;
+    struct hub_member *member = session->member;
+    const ProtobufCBinaryData *instance = &hello->instance;
+
+    session->renews = hello->renews;
+    if (instance->len != HUB_INSTANCE_SIZE || is_same(instance->data, none)) {
+        return true; // an agent of a version before
+    }
+    if (comes_back(&member->instances, instance->data, cm_clock_now_ms())) {
+        suspect(session->owner, member, copied_words, NULL);
+        return false;
+    }
+    return true;
+}
+
+// ---- Clocks, and keys that have had their time
+
+void hub_keys_clock(struct hub_session *session, int64_t agent_ms) {
+    struct hub_member *member = session->member;
+    int64_t skew_ms = agent_ms - cm_clock_unix_ms();
+    bool wrong = llabs(skew_ms) > SKEW_MAX_MS;
+
+    if (agent_ms == 0) {
+        return; // it does not say
+    }
+    // It is kept when it begins, ends, or has grown by a minute.
+    if (wrong ? llabs(skew_ms - member->skew_ms) <= SKEW_MAX_MS : member->skew_ms == 0) {
+        return;
+    }
+    member->skew_ms = wrong ? skew_ms : 0;
+    hub_renewal_skew(session->owner->config.store, member->cluster_id, member->skew_ms);
+}
+
+bool hub_keys_still_good(struct hub_session *session) {
+    struct hub_member *member = session->member;
+
+    if (hub_keys_judge(&member->keys, &session->key, 0, cm_clock_unix_ms()) != HUB_KEY_STALE) {
+        return true;
+    }
+    suspect(session->owner, member, stale_words, &session->key);
+    return false;
+}
+
+// ---- Renewal
+
+uint32_t hub_keys_renew_within_ms(const struct hub_session *session) {
+    const struct hub_member *member = session->member;
+    const struct hub_keys *keys = &member->keys;
+    int64_t made_ms = keys->begins_ms + HUB_CERTIFY_EARLY_MS;
+    int64_t latest_ms =
+        cm_clock_unix_ms() + session->owner->config.certificate_life_ms + HUB_CERTIFY_EARLY_MS;
+
+    // A person let it go on; or it came with the key before, so that it seems to lack its new one.
+    if (made_ms < member->approved_ms || !cm_sha256_equal(&keys->current, &session->key)) {
+        return RENEW_NOW_MS;
+    }
+    return cm_net_conn_peer(session->conn)->not_after_ms > latest_ms ? RENEW_LONG_MS : 0;
+}
+
+static void send_renewed(struct hub_session *session, const struct hub_renewed *renewed) {
+    Holdfast__V1__Renewed m;
+    size_t issuer_size;
+    const uint8_t *issuer = hub_authority_issuer(session->owner->config.authority, &issuer_size);
+    ProtobufCBinaryData chain[2] = {{0},
+                                    {.len = issuer_size, .data = (uint8_t *)(uintptr_t)issuer}};
+
+    holdfast__v1__renewed__init(&m);
+    if (renewed->certificate != NULL) {
+        chain[0] = (ProtobufCBinaryData){.len = renewed->certificate->size,
+                                         .data = renewed->certificate->der};
+        m.certificates_der = chain;
+        m.n_certificates_der = 2;
+    } else {
+        m.refused = (char *)(uintptr_t)renewed->refused;
+        m.retry_after_ms = RETRY_MS;
+    }
+    hub_session_send(session, WIRE_RENEWED, &m.base);
+}
+
+void hub_keys_note_certified(struct hub_member *member, const struct hub_renewed *renewed) {
+    hub_keys_certified(&member->keys, &renewed->key, renewed->certificate->begins_ms,
+                       renewed->certificate->ends_ms);
+}
+
+static void on_certified(void *ctx, const struct cm_err *err, const struct hub_renewed *renewed) {
+    static const struct hub_renewed later = {.refused = "the hub cannot write; try again"};
+    struct hub_session *session = ctx;
+
+    session->jobs--;
+    session->renewing = false;
+    if (err->code != CM_OK) {
+        cm_log(CM_LOG_ERROR, "store.failed", err->msg, NULL);
+        renewed = &later;
+    }
+    if (session->member != NULL && renewed->certificate != NULL) {
+        hub_keys_note_certified(session->member, renewed);
+    }
+    if (session->member != NULL && session->conn != NULL) {
+        send_renewed(session, renewed);
+    }
+    hub_session_release(session);
+}
+
+enum cm_rc hub_keys_renew(struct hub_session *session, const struct cm_net_frame *frame,
+                          struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct hub_sessions_config *config = &session->owner->config;
+    Holdfast__V1__Renew *m = NULL;
+    enum cm_rc rc = WIRE_UNPACK(a, Holdfast__V1__Renew, holdfast__v1__renew, frame->payload,
+                                frame->size, &m, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (session->renewing) {
+        return cm_fail(err, CM_EINVAL, "a second Renew before the answer to the first");
+    }
+    struct hub_renew_ask ask = {.id = session->member->cluster_id,
+                                .key = session->key,
+                                .csr = m->csr_der.data,
+                                .csr_size = m->csr_der.len,
+                                .life_ms = config->certificate_life_ms};
+    (void)hub_allowance_take(&session->member->allowance, RENEW_COST, cm_clock_now_ms());
+    session->renewing = true;
+    session->jobs++;
+    hub_renewal_certify(config->store, config->authority, &ask, on_certified, session);
+    return CM_OK;
+}
+
+// The exporter makes the proof worth nothing on another connection.
+static enum cm_rc check_confirm(const struct hub_session *session, const Holdfast__V1__Confirm *m,
+                                struct cm_sha256 *out, struct cm_err *err) {
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *cert = NULL;
+    CM_CLEANUP(cm_buf_unrefp)
+    struct cm_buf *text =
+        wire_key_to_be_signed(WIRE_PROVES_CONFIRM, cm_net_conn_peer(session->conn)->exporter,
+                              m->certificate_der.data, m->certificate_der.len);
+    enum cm_rc rc = cm_cert_from_der(m->certificate_der.data, m->certificate_der.len, &cert, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    *out = cm_cert_key_sha256(cert);
+    if (hub_keys_judge(&session->member->keys, out, 0, cm_clock_unix_ms()) != HUB_KEY_NEXT) {
+        return cm_fail(err, CM_EINVAL, "Confirm for a key that was not certified last");
+    }
+    return cm_cert_check(cert, text->data, text->size, m->signature.data, m->signature.len)
+               ? CM_OK
+               : cm_fail(err, CM_EAUTH, "Confirm with a wrong signature");
+}
+
+enum cm_rc hub_keys_confirm(struct hub_session *session, const struct cm_net_frame *frame,
+                            struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    Holdfast__V1__Confirm *m = NULL;
+    struct cm_sha256 key;
+    enum cm_rc rc = WIRE_UNPACK(a, Holdfast__V1__Confirm, holdfast__v1__confirm, frame->payload,
+                                frame->size, &m, err);
+
+    rc = rc < 0 ? rc : check_confirm(session, m, &key, err);
+    if (rc == CM_OK) {
+        use_key(session->owner, session->member, &key, false);
+        session->key = key;
+    }
+    return rc;
+}

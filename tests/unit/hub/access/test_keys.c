@@ -1,0 +1,120 @@
+// Which keys of an agent are good, and when.
+#include "hub/access/keys.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define MINUTE_MS ((int64_t)60 * 1000)
+#define DAY_MS (1440 * MINUTE_MS)
+
+static const struct cm_sha256 a = {{1}};
+static const struct cm_sha256 b = {{2}};
+static const struct cm_sha256 c = {{3}};
+static const struct cm_sha256 none = {{0}};
+
+static struct hub_keys enrolled(void) {
+    return (struct hub_keys){.current = a, .begins_ms = 1000, .ends_ms = 7 * DAY_MS};
+}
+
+static struct hub_keys renewed(int64_t used_ms) {
+    struct hub_keys keys = enrolled();
+
+    hub_keys_certified(&keys, &b, 2000, 8 * DAY_MS);
+    hub_keys_use(&keys, &b, used_ms);
+    return keys;
+}
+
+static void a_new_key_is_good_beside_the_old_one_until_it_is_used(void **state) {
+    struct hub_keys keys = enrolled();
+
+    (void)state;
+    hub_keys_certified(&keys, &b, 2000, 8 * DAY_MS);
+    assert_int_equal(hub_keys_judge(&keys, &a, 1000, 9 * DAY_MS), HUB_KEY_CURRENT);
+    assert_int_equal(hub_keys_judge(&keys, &b, 2000, 9 * DAY_MS), HUB_KEY_NEXT);
+    assert_int_equal(keys.ends_ms, 8 * DAY_MS);
+}
+
+static void the_old_one_is_good_for_ten_minutes_more_and_then_suspicious(void **state) {
+    struct hub_keys keys = renewed(DAY_MS);
+
+    (void)state;
+    assert_int_equal(hub_keys_judge(&keys, &b, 2000, DAY_MS), HUB_KEY_CURRENT);
+    assert_int_equal(hub_keys_judge(&keys, &a, 1000, DAY_MS + 10 * MINUTE_MS - 1), HUB_KEY_BEFORE);
+    assert_int_equal(hub_keys_judge(&keys, &a, 1000, DAY_MS + 10 * MINUTE_MS), HUB_KEY_STALE);
+}
+
+static void a_key_that_was_certified_and_never_used_gives_way_to_the_next(void **state) {
+    struct hub_keys keys = enrolled();
+
+    (void)state;
+    hub_keys_certified(&keys, &b, 2000, 8 * DAY_MS);
+    hub_keys_certified(&keys, &c, 3000, 8 * DAY_MS);
+    assert_int_equal(hub_keys_judge(&keys, &b, 2000, DAY_MS), HUB_KEY_UNKNOWN);
+    assert_int_equal(hub_keys_judge(&keys, &c, 3000, DAY_MS), HUB_KEY_NEXT);
+}
+
+static void using_the_current_key_changes_nothing(void **state) {
+    struct hub_keys keys = renewed(DAY_MS);
+
+    (void)state;
+    hub_keys_certified(&keys, &c, 3000, 9 * DAY_MS);
+    hub_keys_use(&keys, &b, 2 * DAY_MS);
+    assert_int_equal(hub_keys_judge(&keys, &c, 3000, 2 * DAY_MS), HUB_KEY_NEXT);
+    assert_int_equal(keys.before_until_ms, DAY_MS + 10 * MINUTE_MS);
+}
+
+static void certifying_the_current_key_anew_makes_no_next_one(void **state) {
+    struct hub_keys keys = enrolled();
+
+    (void)state;
+    hub_keys_certified(&keys, &a, 5000, 9 * DAY_MS);
+    assert_true(cm_sha256_equal(&keys.next, &none));
+    assert_int_equal(hub_keys_judge(&keys, &a, 1000, DAY_MS), HUB_KEY_CURRENT);
+}
+
+// The hub's database is an older copy, and a renewal is not in it.
+static void a_certificate_newer_than_all_on_record_was_forgotten_not_forged(void **state) {
+    struct hub_keys keys = enrolled();
+
+    (void)state;
+    assert_int_equal(hub_keys_judge(&keys, &b, 1001, DAY_MS), HUB_KEY_LOST);
+    assert_int_equal(hub_keys_judge(&keys, &b, 1000, DAY_MS), HUB_KEY_UNKNOWN);
+    keys.begins_ms = 0; // on record from before this was kept
+    assert_int_equal(hub_keys_judge(&keys, &b, 5000, DAY_MS), HUB_KEY_UNKNOWN);
+}
+
+static void no_key_at_all_is_none_that_is_good(void **state) {
+    struct hub_keys keys = enrolled();
+
+    (void)state;
+    assert_int_equal(hub_keys_judge(&keys, &none, 0, 0), HUB_KEY_UNKNOWN);
+}
+
+static void
+an_expired_certificate_is_renewed_within_the_budget_or_when_a_person_said_so(void **state) {
+    (void)state;
+    assert_true(hub_keys_may_renew(DAY_MS, 90 * DAY_MS, 0, 91 * DAY_MS));
+    assert_false(hub_keys_may_renew(DAY_MS, 90 * DAY_MS, 0, 91 * DAY_MS + 1));
+    assert_false(hub_keys_may_renew(DAY_MS, 0, 0, DAY_MS + 1));
+    assert_true(hub_keys_may_renew(DAY_MS, 0, 400 * DAY_MS, 401 * DAY_MS));
+    assert_false(hub_keys_may_renew(DAY_MS, 0, 400 * DAY_MS, 401 * DAY_MS + 1));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_new_key_is_good_beside_the_old_one_until_it_is_used),
+        cmocka_unit_test(the_old_one_is_good_for_ten_minutes_more_and_then_suspicious),
+        cmocka_unit_test(a_key_that_was_certified_and_never_used_gives_way_to_the_next),
+        cmocka_unit_test(using_the_current_key_changes_nothing),
+        cmocka_unit_test(certifying_the_current_key_anew_makes_no_next_one),
+        cmocka_unit_test(a_certificate_newer_than_all_on_record_was_forgotten_not_forged),
+        cmocka_unit_test(no_key_at_all_is_none_that_is_good),
+        cmocka_unit_test(
+            an_expired_certificate_is_renewed_within_the_budget_or_when_a_person_said_so),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,454 @@
+// Keys over the years: renewed, used twice, expired, held, approved.
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+#include "common/str.h"
+#include "hub/access/authority.h"
+#include "hub/access/keys.h"
+#include "hub/jobs/renewal.h"
+#include "hub/session/internal.h"
+#include "hub/store/agents.h"
+#include "proto/wire.h"
+#include "tests/unit/hub/session/rig.h"
+
+#define PARIS "0b7c3f60-8c0e-4c3a-9d10-5d3b8e1c2f4d"
+#define ROME "1c8d4071-9d1f-4d4b-8e21-6e4c9f2d305e"
+#define MINUTE_MS INT64_C(60000)
+#define DAY_MS INT64_C(86400000)
+
+static int open_rig(void **state) {
+    cm_clock_fake(cm_clock_unix_ms()); // it stands unless a test moves it
+    return rig_open(state);
+}
+
+static void leave(struct peer *p) {
+    if (p->conn != NULL) {
+        cm_net_close(p->conn, false, "it leaves");
+        RIG_UNTIL(p->rig, p->conn == NULL);
+    }
+}
+
+static void greet(struct peer *p) {
+    size_t before = p->frames[WIRE_WELCOME];
+
+    leave(p);
+    rig_dial(p);
+    rig_hello(p, NULL);
+    RIG_UNTIL(p->rig, p->frames[WIRE_WELCOME] > before || p->closed);
+}
+
+static struct peer *enroll(struct rig *r) {
+    struct peer *p = rig_enroll(r, "paris-1", PARIS);
+
+    p->instance = 1;
+    greet(p);
+    assert_int_equal(p->frames[WIRE_WELCOME], 1);
+    return p;
+}
+
+static bool is_let_in(struct peer *p) {
+    p->frames[WIRE_WELCOME] = 0;
+    greet(p);
+    bool in = p->frames[WIRE_WELCOME] > 0;
+
+    leave(p);
+    return in;
+}
+
+static int64_t events(struct rig *r, const char *kind) {
+    CM_AUTOFREE char *sql = cm_strf("SELECT count(*) FROM event WHERE kind = '%s'", kind);
+
+    return rig_count(r, sql);
+}
+
+// renew gives the peer a new certificate and key, confirmed or not; it returns one with the old.
+static struct peer *renew(struct peer *p, bool confirms) {
+    struct peer *old = rig_copy(p);
+    struct cm_key *key = cm_key_new();
+
+    rig_renew(p, key);
+    assert_string_equal(p->refused, "");
+    if (confirms) {
+        rig_confirm(p, key);
+    }
+    cm_key_free(p->key);
+    p->key = key;
+    return old;
+}
+
+static void
+a_new_key_counts_once_it_is_confirmed_and_the_old_one_for_ten_minutes_more(void **state) {
+    struct rig *r = *state;
+    struct peer *now = enroll(r);
+    struct peer *old = renew(now, true);
+
+    assert_int_equal(events(r, "agent.renewed"), 1);
+    assert_int_equal(rig_count(r, "SELECT count(*) FROM agent WHERE next_key = zeroblob(32)"), 1);
+    assert_true(is_let_in(old));
+    cm_clock_advance(9 * MINUTE_MS);
+    assert_true(is_let_in(old));
+    assert_true(is_let_in(now));
+    assert_int_equal(events(r, "agent.held"), 0);
+}
+
+// Killed before its new key was on disk.
+static void an_agent_that_lost_its_new_key_comes_with_the_old_one(void **state) {
+    struct rig *r = *state;
+    struct peer *now = enroll(r);
+    struct peer *old = renew(now, false);
+
+    cm_clock_advance(3 * DAY_MS);
+    assert_true(is_let_in(old));
+    greet(old);
+    struct peer *older = renew(old, true);
+    assert_true(is_let_in(older));
+    assert_true(is_let_in(old));
+    assert_false(is_let_in(now)); // nobody has that key; who shows it is a stranger
+    assert_int_equal(events(r, "agent.held"), 0);
+}
+
+// Killed after that, before it could confirm.
+static void a_new_key_counts_from_its_first_connection_too(void **state) {
+    struct rig *r = *state;
+    struct peer *now = enroll(r);
+    struct peer *old = renew(now, false);
+
+    assert_true(is_let_in(now));
+    assert_int_equal(events(r, "agent.renewed"), 1);
+    assert_true(is_let_in(old));
+    cm_clock_advance(11 * MINUTE_MS);
+    assert_false(is_let_in(old));
+}
+
+static void an_agent_that_comes_with_the_key_before_is_asked_to_renew_at_once(void **state) {
+    struct rig *r = *state;
+    struct peer *now = enroll(r);
+    struct peer *old = renew(now, true);
+
+    assert_int_equal(now->renew_within, 0);
+    old->instance = 1;
+    greet(old);
+    assert_int_equal(old->renew_within, 1);
+}
+
+static void an_agent_with_a_long_certificate_is_asked_to_renew_in_an_hour(void **state) {
+    struct rig *r = *state;
+    struct peer *p = rig_admit(r, "paris-1", PARIS);
+
+    p->instance = 1;
+    greet(p);
+    assert_int_equal(p->renew_within, 3600000);
+}
+
+static void an_agent_that_does_not_know_how_is_not_asked(void **state) {
+    struct rig *r = *state;
+    struct peer *p = rig_connect(r, "paris-1", PARIS);
+
+    assert_int_equal(p->renew_within, 0);
+}
+
+static void a_confirmation_with_a_wrong_signature_ends_the_connection(void **state) {
+    struct rig *r = *state;
+    struct peer *p = enroll(r);
+    struct cm_key *key = cm_key_new();
+
+    rig_renew(p, key);
+    rig_confirm(p, p->key);
+    RIG_UNTIL(r, p->closed);
+    assert_int_equal(p->goodbye, HOLDFAST__V1__GOODBYE__REASON__PROTOCOL);
+    assert_int_equal(events(r, "agent.renewed"), 0);
+    cm_key_free(key);
+}
+
+static void
+a_revoked_agent_gets_no_certificate_even_over_a_connection_that_is_still_there(void **state) {
+    struct rig *r = *state;
+    struct peer *p = enroll(r);
+    struct cm_key *key = cm_key_new();
+
+    rig_run(r, "UPDATE agent SET state = 'revoked'");
+    rig_renew(p, key);
+    assert_non_null(strstr(p->refused, "no longer enrolled"));
+    hub_sessions_evict(r->sessions, PARIS);
+    RIG_UNTIL(r, p->closed);
+    assert_false(is_let_in(p));
+    rig_expired(p, true);
+    assert_non_null(strstr(p->refused, "not enrolled here"));
+    cm_key_free(key);
+}
+
+// ---- Used twice
+
+static void an_old_key_after_its_time_holds_both_until_a_person_looks(void **state) {
+    struct rig *r = *state;
+    struct peer *now = enroll(r);
+    struct peer *old = renew(now, true);
+
+    cm_clock_advance(11 * MINUTE_MS);
+    greet(now);
+    assert_false(is_let_in(old));
+    assert_int_equal(old->goodbye, HOLDFAST__V1__GOODBYE__REASON__REVOKED);
+    RIG_UNTIL(r, now->closed);
+    assert_int_equal(now->goodbye, HOLDFAST__V1__GOODBYE__REASON__REVOKED);
+    assert_false(is_let_in(now));
+    assert_int_equal(events(r, "agent.held"), 1);
+    assert_int_equal(rig_count(r, "SELECT count(*) FROM agent WHERE held LIKE '%two have this%'"),
+                     1);
+}
+
+struct approval {
+    struct rig *rig;
+    struct cm_err err;
+    bool done;
+};
+
+static void on_approved(void *ctx, const struct cm_err *err, const char *id,
+                        const struct hub_keys *keys, int64_t approved_ms) {
+    struct approval *a = ctx;
+
+    a->err = *err;
+    a->done = true;
+    if (err->code == CM_OK) {
+        hub_sessions_approve(a->rig->sessions, id, keys, approved_ms);
+    }
+}
+
+static enum cm_rc approve(struct rig *r) {
+    struct approval a = {.rig = r};
+
+    hub_renewal_approve(r->store, "paris-1", "anna", on_approved, &a);
+    RIG_UNTIL(r, a.done);
+    return a.err.code;
+}
+
+static void the_key_that_a_person_approves_is_the_one_that_came_last(void **state) {
+    struct rig *r = *state;
+    struct peer *now = enroll(r);
+    struct peer *old = renew(now, true);
+
+    cm_clock_advance(11 * MINUTE_MS);
+    RIG_UNTIL(r, now->closed);
+    assert_false(is_let_in(old));
+    assert_int_equal(approve(r), CM_OK);
+    assert_int_equal(events(r, "agent.approved"), 1);
+    assert_false(is_let_in(now));
+    old->instance = 2;
+    greet(old);
+    assert_int_equal(old->renew_within, 1); // whoever has a copy has nothing then
+    assert_int_equal(approve(r), CM_ENOTFOUND);
+}
+
+static void two_processes_that_replace_each_other_are_held(void **state) {
+    struct rig *r = *state;
+    struct peer *one = enroll(r);
+    struct peer *two = rig_copy(one);
+
+    two->instance = 2;
+    for (int i = 0; i < 4 && events(r, "agent.held") == 0; i++) {
+        greet(two);
+        greet(one);
+    }
+    RIG_UNTIL(r, one->closed && two->closed);
+    assert_int_equal(events(r, "agent.held"), 1);
+    assert_false(is_let_in(one));
+    assert_int_equal(approve(r), CM_OK);
+    assert_true(is_let_in(one));
+}
+
+static void an_agent_that_starts_again_and_again_is_one(void **state) {
+    struct rig *r = *state;
+    struct peer *p = enroll(r);
+
+    for (uint8_t i = 2; i < 20; i++) {
+        struct peer *again = rig_copy(p);
+
+        again->instance = i;
+        greet(again);
+        assert_int_equal(again->frames[WIRE_WELCOME], 1);
+    }
+    assert_int_equal(events(r, "agent.held"), 0);
+}
+
+static void an_agent_that_moves_and_comes_back_once_is_one(void **state) {
+    struct rig *r = *state;
+    struct peer *one = enroll(r);
+    struct peer *two = rig_copy(one);
+
+    two->instance = 2;
+    greet(two);
+    greet(one);
+    greet(two);
+    assert_int_equal(two->frames[WIRE_WELCOME], 2);
+    assert_int_equal(events(r, "agent.held"), 0);
+}
+
+static void a_hub_that_forgot_a_renewal_takes_its_own_certificate_for_it(void **state) {
+    struct rig *r = *state;
+    struct peer *now = enroll(r);
+
+    cm_clock_advance(2 * DAY_MS);
+    RIG_UNTIL(r, now->closed);
+    greet(now);
+    rig_run(r, "CREATE TABLE copy AS SELECT key_sha256, begins_ms FROM agent");
+    (void)renew(now, true);
+    hub_sessions_evict(r->sessions, PARIS);
+    RIG_UNTIL(r, now->closed);
+    rig_run(r, "UPDATE agent SET key_sha256 = (SELECT key_sha256 FROM copy), next_key = x'',"
+               " before_key = x'', begins_ms = (SELECT begins_ms FROM copy)");
+    struct hub_keys keys = {.current = {{9}},
+                            .begins_ms = rig_count(r, "SELECT begins_ms FROM copy")};
+    hub_sessions_admit(r->sessions, "paris-1", PARIS, &keys);
+    assert_true(is_let_in(now));
+    assert_int_equal(rig_count(r, "SELECT count(*) FROM event WHERE message LIKE '%forgotten%'"),
+                     1);
+}
+
+// ---- Expired
+
+static struct peer *away_for(struct rig *r, int64_t days) {
+    struct peer *p = enroll(r);
+
+    cm_clock_advance(days * DAY_MS);
+    RIG_UNTIL(r, p->closed);
+    return p;
+}
+
+static void a_certificate_that_ended_while_away_is_renewed_for_the_same_key(void **state) {
+    struct rig *r = *state;
+    struct peer *p = away_for(r, 60);
+
+    rig_expired(p, true);
+    assert_string_equal(p->refused, "");
+    assert_true(is_let_in(p));
+    assert_int_equal(events(r, "agent.expired_renewed"), 1);
+}
+
+static void beyond_the_budget_a_person_must_approve(void **state) {
+    struct rig *r = *state;
+    struct peer *p = away_for(r, 98);
+
+    rig_expired(p, true);
+    assert_non_null(strstr(p->refused, "holdfast approve paris-1"));
+    rig_expired(p, true);
+    assert_int_equal(events(r, "agent.held"), 1);
+    assert_int_equal(approve(r), CM_OK);
+    rig_expired(p, true);
+    assert_string_equal(p->refused, "");
+    assert_true(is_let_in(p));
+}
+
+static struct cm_cert *copy_cert(const struct cm_cert *cert) {
+    CM_AUTOFREE uint8_t *der = NULL;
+    struct cm_cert *copy = NULL;
+    struct cm_err err;
+    size_t size;
+
+    cm_cert_to_der(cert, &der, &size);
+    assert_int_equal(cm_cert_from_der(der, size, &copy, &err), CM_OK);
+    return copy;
+}
+
+static void without_the_key_there_is_nothing(void **state) {
+    struct rig *r = *state;
+    struct peer *p = away_for(r, 60);
+    struct peer *thief = rig_copy(p);
+
+    rig_expired(p, false); // a signature for something else
+    assert_non_null(strstr(p->refused, "proof of the key is wrong"));
+    thief->fresh = copy_cert(p->fresh);
+    cm_key_free(thief->key);
+    thief->key = cm_key_new();
+    rig_expired(thief, true);
+    assert_non_null(strstr(thief->refused, "proof of the key is wrong"));
+    assert_int_equal(events(r, "agent.expired_renewed"), 0);
+}
+
+static void a_certificate_of_another_cluster_is_worth_nothing_here(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = away_for(r, 60);
+    struct peer *rome = rig_enroll(r, "rome-1", ROME);
+
+    rome->id = paris->id;
+    rig_expired(rome, true);
+    assert_non_null(strstr(rome->refused, "another agent's"));
+}
+
+static void a_replaced_key_that_comes_back_after_months_holds_the_agent(void **state) {
+    struct rig *r = *state;
+    struct peer *now = enroll(r);
+    struct peer *old = rig_copy(now);
+
+    old->fresh = copy_cert(now->fresh);
+    (void)renew(now, true);
+    cm_clock_advance(30 * DAY_MS);
+    RIG_UNTIL(r, now->closed);
+    rig_expired(old, true);
+    assert_non_null(strstr(old->refused, "holdfast approve"));
+    assert_int_equal(events(r, "agent.held"), 1);
+}
+
+static void wrong_requests_of_one_address_are_no_longer_looked_at(void **state) {
+    struct rig *r = *state;
+    struct peer *p = away_for(r, 60);
+
+    for (int i = 0; i < 20; i++) {
+        rig_expired(p, false);
+    }
+    assert_non_null(strstr(p->refused, "proof of the key is wrong"));
+    rig_expired(p, false);
+    assert_non_null(strstr(p->refused, "too many"));
+    cm_clock_advance(3001);
+    rig_expired(p, true);
+    assert_string_equal(p->refused, "");
+}
+
+// ---- Clocks
+
+static void a_wrong_clock_is_told_until_it_is_right(void **state) {
+    struct rig *r = *state;
+    struct peer *p = rig_enroll(r, "paris-1", PARIS);
+
+    p->instance = 1;
+    p->clock_ms = cm_clock_unix_ms() - 25 * 60 * MINUTE_MS;
+    greet(p);
+    assert_int_equal(rig_count(r, "SELECT skew_ms FROM agent"), -25 * 60 * MINUTE_MS);
+    rig_ping(p);
+    assert_int_equal(events(r, "agent.clock_wrong"), 1);
+    p->clock_ms = cm_clock_unix_ms() + MINUTE_MS / 2;
+    rig_ping(p);
+    assert_int_equal(rig_count(r, "SELECT skew_ms FROM agent"), 0);
+    assert_int_equal(events(r, "agent.clock_right"), 1);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_rig, rig_close)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(a_new_key_counts_once_it_is_confirmed_and_the_old_one_for_ten_minutes_more),
+        TEST(an_agent_that_lost_its_new_key_comes_with_the_old_one),
+        TEST(a_new_key_counts_from_its_first_connection_too),
+        TEST(an_agent_that_comes_with_the_key_before_is_asked_to_renew_at_once),
+        TEST(an_agent_with_a_long_certificate_is_asked_to_renew_in_an_hour),
+        TEST(an_agent_that_does_not_know_how_is_not_asked),
+        TEST(a_confirmation_with_a_wrong_signature_ends_the_connection),
+        TEST(a_revoked_agent_gets_no_certificate_even_over_a_connection_that_is_still_there),
+        TEST(an_old_key_after_its_time_holds_both_until_a_person_looks),
+        TEST(the_key_that_a_person_approves_is_the_one_that_came_last),
+        TEST(two_processes_that_replace_each_other_are_held),
+        TEST(an_agent_that_starts_again_and_again_is_one),
+        TEST(an_agent_that_moves_and_comes_back_once_is_one),
+        TEST(a_hub_that_forgot_a_renewal_takes_its_own_certificate_for_it),
+        TEST(a_certificate_that_ended_while_away_is_renewed_for_the_same_key),
+        TEST(beyond_the_budget_a_person_must_approve),
+        TEST(without_the_key_there_is_nothing),
+        TEST(a_certificate_of_another_cluster_is_worth_nothing_here),
+        TEST(a_replaced_key_that_comes_back_after_months_holds_the_agent),
+        TEST(wrong_requests_of_one_address_are_no_longer_looked_at),
+        TEST(a_wrong_clock_is_told_until_it_is_right),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
