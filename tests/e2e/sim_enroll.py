@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Who may connect: wrong and used tokens are refused, a revoked agent is cut off, a rebuilt cluster
-is enrolled again."""
+is enrolled again, a copied disk is noticed."""
 import pathlib
+import shutil
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -24,7 +25,8 @@ class Enroll(SimStory):
         return super().make_sim("c01", "c02", "c03", "c04", "c05", name=name)
 
     def agent(self, token, name="late"):
-        return Agent(self.folder, self.hub, name, token)
+        return Agent(self.folder, self.hub, name, token,
+                     options=("--reconnect-min", "100ms", "--reconnect-max", "500ms"))
 
     def test_a_cluster_that_is_not_in_git_can_be_enrolled_with_a_warning(self):
         done = self.hub.run("enroll", "latte", "--tokens")
@@ -107,6 +109,30 @@ class Enroll(SimStory):
         wait_for(lambda: "agent.refused" in self.late.log_text(), 20, "the refusal")
         rebuilt.check_alive()
         self.assertIn("late", self.connected())
+        self.late.kill()
+        type(self).rebuilt = rebuilt
+
+    def test_a_copied_disk_is_noticed_and_both_wait_for_a_person(self):
+        copy = self.agent("", "copy")
+        shutil.copy(self.rebuilt.data / "identity", copy.data)
+        copy.start()
+        self.wait_event("agent.held", cluster="late", actor="hub")
+        wait_for(lambda: "late" not in self.connected(), 10, "both to be gone", 0.1)
+        self.assertRegex(self.hub.run("get", "agents").stdout,
+                         "late .* two agents have this identity")
+        self.assertIn("two agents have this",
+                      self.hub.run("describe", "cluster", "late").stdout)
+        copy.kill()
+
+    def test_once_approved_the_right_one_goes_on_with_a_new_key(self):
+        self.hub.run("approve", "late")
+        self.wait_event("agent.approved", cluster="late", actor="admin")
+        self.rebuilt.terminate()
+        self.rebuilt.start()
+        self.wait_connected("late")
+        self.wait_event("agent.renewed", cluster="late", actor="agent")
+        again = self.hub.run("approve", "late", check=False)
+        self.assertIn("no agent of cluster 'late' waits for an approval", again.stderr)
 
 
 if __name__ == "__main__":
