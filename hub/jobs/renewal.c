@@ -275,6 +275,7 @@ struct note_job {
     struct cm_sha256 key;
     bool has_key;
     bool was_lost;
+    int64_t at_ms;
     char *why;
     int64_t skew_ms;
     enum cm_rc (*keep)(struct note_job *n, struct hub_db *db, struct hub_agent_row *row,
@@ -315,7 +316,7 @@ static enum cm_rc keep_use(struct note_job *n, struct hub_db *db, struct hub_age
                            struct cm_err *err) {
     struct hub_keys keys = hub_renewal_keys(row);
 
-    hub_keys_use(&keys, &n->key, cm_clock_unix_ms());
+    hub_keys_use(&keys, &n->key, n->at_ms);
     set_keys(row, &keys);
     enum cm_rc rc = hub_agents_put(db, row, err);
     rc = rc < 0 ? rc : hub_presence_set_certificate(db, row->cluster, row->ends_ms, err);
@@ -334,6 +335,7 @@ void hub_renewal_use(struct hub_store *store, const char *id, const struct cm_sh
 
     n->key = *key;
     n->was_lost = was_lost;
+    n->at_ms = cm_clock_unix_ms(); // as in the table in memory, however late it is written
     n->keep = keep_use;
     hub_store_submit(store, &n->job);
 }
