@@ -4,6 +4,7 @@ find_package(PkgConfig REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)                                        # common/tls
 find_package(CURL REQUIRED)                                               # common/http
 find_package(SQLite3 REQUIRED)                                            # hub/store
+find_package(ZLIB REQUIRED)                                               # hub/ctl
 find_package(nng REQUIRED)                                                # common/net
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)                 # common
 pkg_check_modules(GIT2 REQUIRED IMPORTED_TARGET libgit2)                  # hub/repo

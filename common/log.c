@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -34,6 +35,9 @@ static struct {
     struct repeats ids[IDS_MAX];
     size_t id_count;
     struct cm_str line;
+    char *kept; // a ring; NULL: nothing is kept
+    size_t kept_size;
+    size_t kept_at; // bytes that ever went into it
 } logger = {.level = CM_LOG_INFO, .mu = PTHREAD_MUTEX_INITIALIZER};
 
 void cm_log_setup(enum cm_log_level level, enum cm_log_format format, FILE *out) {
@@ -179,6 +183,37 @@ static void begin_line(struct cm_str *line, enum cm_log_level level, const char 
     add_field(line, "id", id);
 }
 
+static void keep_line(const struct cm_str *line) {
+    for (size_t i = 0; logger.kept != NULL && i < line->len; i++) {
+        logger.kept[logger.kept_at++ % logger.kept_size] = line->data[i];
+    }
+}
+
+void cm_log_keep(size_t bytes) {
+    (void)pthread_mutex_lock(&logger.mu);
+    free(logger.kept);
+    logger.kept = bytes == 0 ? NULL : cm_new(1, bytes);
+    logger.kept_size = bytes;
+    logger.kept_at = 0;
+    (void)pthread_mutex_unlock(&logger.mu);
+}
+
+void cm_log_kept(struct cm_str *out) {
+    (void)pthread_mutex_lock(&logger.mu);
+    bool cut = logger.kept_at > logger.kept_size;
+    size_t from = cut ? logger.kept_at - logger.kept_size : 0;
+
+    for (size_t at = from; logger.kept != NULL && at < logger.kept_at; at++) {
+        char c = logger.kept[at % logger.kept_size];
+
+        if (!cut) {
+            cm_str_add_char(out, c);
+        }
+        cut = cut && c != '\n';
+    }
+    (void)pthread_mutex_unlock(&logger.mu);
+}
+
 static void end_line(struct cm_str *line, const char *msg) {
     FILE *out = logger.out == NULL ? stderr : logger.out;
 
@@ -186,6 +221,7 @@ static void end_line(struct cm_str *line, const char *msg) {
     cm_str_add(line, logger.format == CM_LOG_JSON ? "}\n" : "\n");
     (void)fwrite(line->data, 1, line->len, out);
     (void)fflush(out);
+    keep_line(line);
 }
 
 // say_repeats prints how many lines were left out in seconds that are over.

@@ -18,6 +18,8 @@
 
 #include "common/err.h"
 
+struct cm_str;
+
 enum cm_log_level { CM_LOG_ERROR, CM_LOG_WARN, CM_LOG_INFO, CM_LOG_DEBUG };
 enum cm_log_format { CM_LOG_LOGFMT, CM_LOG_JSON };
 
@@ -35,6 +37,11 @@ CM_MUSTUSE enum cm_rc cm_log_configure(const char *level, const char *format, st
 // value leaves its field out.
 void cm_log(enum cm_log_level level, const char *id, const char *msg, ...)
     __attribute__((sentinel));
+
+// cm_log_keep also keeps the last so many bytes of lines, from now on; cm_log_kept adds them,
+// oldest first, beginning with a whole line.
+void cm_log_keep(size_t bytes);
+void cm_log_kept(struct cm_str *out);
 
 #define CM_LOG_INT_MAX 24
 

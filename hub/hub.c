@@ -244,6 +244,7 @@ static enum cm_rc start_api(struct hub *h, struct cm_err *err) {
         .authority = h->authority,
         .repositories = &h->repositories,
         .metrics = h->metrics,
+        .options = h->config,
         .advertise = (const char *const *)h->addresses.link,
         .advertise_count = h->addresses.link_count,
         .advertise_enroll = (const char *const *)h->addresses.enroll,

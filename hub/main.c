@@ -10,6 +10,8 @@
 #include "hub/hub.h"
 #include "hub/repo/source.h"
 
+#define LOG_KEPT ((size_t)512 * 1024) // for support bundles
+
 static enum cm_rc serve(const struct hub_config *config, struct cm_err *err) {
     struct hub *hub = NULL;
     enum cm_rc rc = hub_open(config, &hub, err);
@@ -74,6 +76,7 @@ int main(int argc, char **argv) {
     } else if (config.version) {
         (void)printf("holdfast-hub %s\n", HOLDFAST_VERSION);
     } else {
+        cm_log_keep(LOG_KEPT);
         rc = run(&config, &err);
     }
     if (rc < 0) {

@@ -19,6 +19,7 @@ struct cm_loop;
 struct cm_metrics;
 struct hub_api;
 struct hub_authority;
+struct hub_config;
 struct hub_repositories;
 struct hub_sessions;
 struct hub_store;
@@ -51,7 +52,8 @@ struct hub_api_config {
     const struct hub_authority *authority;
     const struct hub_repositories *repositories;
     struct cm_metrics *metrics;
-    const char *const *advertise; // told in enrolments
+    const struct hub_config *options; // of the hub, for support bundles; NULL: they are not told
+    const char *const *advertise;     // told in enrolments
     size_t advertise_count;
     const char *const *advertise_enroll;
     size_t advertise_enroll_count;

@@ -41,6 +41,9 @@ enum cm_rc hub_post_hook(struct hub_request *r, struct cm_err *err);
 // metrics.c
 enum cm_rc hub_get_metrics(struct hub_request *r, struct cm_err *err);
 
+// debug.c
+enum cm_rc hub_get_debug(struct hub_request *r, struct cm_err *err);
+
 // fleet_health.c
 enum cm_rc hub_get_fleet_health(struct hub_request *r, struct cm_err *err);
 

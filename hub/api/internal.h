@@ -13,7 +13,9 @@ struct hub_feed;
 struct hub_readers;
 struct hub_server;
 struct cm_process;
+struct cm_str;
 struct cm_throttle;
+struct hub_request;
 struct hub_usage;
 struct hub_watch;
 struct hub_workers;
@@ -50,5 +52,7 @@ struct hub_api {
 // metrics.c: the API's metrics, and those of the process; when the first of the hub's own
 // certificates ends.
 void hub_api_make_metrics(struct hub_api *api);
+CM_MUSTUSE enum cm_rc hub_api_write_metrics(struct hub_request *r, struct cm_str *out,
+                                            struct cm_err *err);
 void hub_api_count(struct hub_api *api, unsigned status, int64_t ms);
 int64_t hub_api_certificates_end_ms(const struct hub_api *api);

@@ -189,20 +189,27 @@ static enum cm_rc count_fleet(struct hub_request *r, struct cm_err *err) {
     return rc;
 }
 
-enum cm_rc hub_get_metrics(struct hub_request *r, struct cm_err *err) {
+enum cm_rc hub_api_write_metrics(struct hub_request *r, struct cm_str *out, struct cm_err *err) {
     struct hub_api *api = r->api;
-    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
-    enum cm_rc rc = count_fleet(r, err);
 
-    if (rc < 0) {
-        return rc;
+    if (count_fleet(r, err) < 0) {
+        return err->code;
     }
     measure_certificates(api);
     cm_process_update(api->process);
     hub_store_measure(api->config.store);
     hub_sync_measure(api->config.sync);
     cm_metric_set(api->metric_uptime, (cm_clock_unix_ms() - api->started_ms) / 1000);
-    cm_metrics_write(api->config.metrics, &text);
+    cm_metrics_write(api->config.metrics, out);
+    return CM_OK;
+}
+
+enum cm_rc hub_get_metrics(struct hub_request *r, struct cm_err *err) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    if (hub_api_write_metrics(r, &text, err) < 0) {
+        return err->code;
+    }
     hub_answer_text(r, 200, "text/plain; version=0.0.4; charset=utf-8", cm_str_get(&text));
     return CM_OK;
 }

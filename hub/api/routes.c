@@ -152,6 +152,18 @@ static const struct hub_member health_answer[] = {
     END,
 };
 
+static const struct hub_member debug_answer[] = {
+    TEXT("version", "The version of the hub."),
+    {"config", HUB_MEMBER_OBJECT, false, "Its options, by name.", 0, 0, NULL, NULL},
+    {"repositories", HUB_MEMBER_OBJECT, true,
+     "What it reads, by name, and which kinds of credentials it has for it.", 0, 0, NULL, NULL},
+    {"store", HUB_MEMBER_OBJECT, true, "The version of the tables and how many rows they have.", 0,
+     0, NULL, NULL},
+    TEXT("log", "The last lines of its log."),
+    TEXT("metrics", "As `/metrics`."),
+    END,
+};
+
 static const struct hub_member rollout_answer[] = {
     TEXT("revision", "The commit, in full once it is known; empty: the desired state as it is."),
     {"resolved", HUB_MEMBER_BOOL, true, "The hub has read the commit.", 0, 0, NULL, NULL},
@@ -280,6 +292,15 @@ static const struct hub_route routes[] = {
            "How the fleet and the hub are, and what of it wants a "
            "person.",
            health_answer, true),
+    {.method = "GET",
+     .path = API "debug",
+     .access = HUB_ACCESS_ADMIN,
+     .handle = hub_get_debug,
+     .about = "What a support bundle needs of the hub itself; no secrets.",
+     .reads = true,
+     .status = 200,
+     .answer = debug_answer,
+     .tag = "hub"},
     {.method = "GET",
      .path = API "rollout",
      .access = HUB_ACCESS_READ,

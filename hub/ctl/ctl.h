@@ -40,6 +40,7 @@ struct ctl_options {
     char *sort_by;
     char *at;
     char *path;
+    char *file;
     char *source;
     char *with;
     char *image;
@@ -105,6 +106,7 @@ struct ctl {
 int ctl_get(struct ctl *c);
 int ctl_describe(struct ctl *c);
 int ctl_diff(struct ctl *c);
+int ctl_debug(struct ctl *c);
 int ctl_fleet(struct ctl *c);
 int ctl_sync(struct ctl *c);
 int ctl_wait(struct ctl *c);

@@ -62,6 +62,8 @@ const struct cm_option ctl_option_table[] = {
      .help = "At most so many rows."},
     {STRING("sort-by", sort_by), .value_name = "MEMBER", .line_only = true,
      .help = "Order by a member of the JSON form; '-' before it: the largest first."},
+    {STRING("file", file), .value_name = "FILE", .line_only = true,
+     .help = "Where it goes; it must not be there yet."},
     {FLAG("all", all), .help = "All of them."},
     {FLAG("again", again), .help = "Also for a cluster that is enrolled: it was built anew."},
     {FLAG("tokens", tokens), .help = "Print lines of cluster and token instead of commands."},

@@ -221,6 +221,19 @@ const struct ctl_verb ctl_verbs[] = {
      .outputs = "table wide json yaml name jsonpath",
      .completes = "list|create|revoke tokens",
      .run = ctl_token},
+    {.name = "debug",
+     .group = SELF,
+     .arguments = "bundle",
+     .summary = "Gather in one file what whoever helps needs to know.",
+     .about =
+         "A .tar.gz of versions, health, options, metrics, the hub's last log lines, clusters, "
+         "Apps, problems, events and what is not healthy; no token, key, credential or Secret is "
+         "in it, but names of clusters, Apps and objects are. The hub's own part needs a token "
+         "that may do all.",
+     .example = "holdfast debug bundle\nholdfast debug bundle --file support.tar.gz",
+     .options = "file",
+     .completes = "bundle|",
+     .run = ctl_debug},
     {.name = "context",
      .group = SELF,
      .arguments = "list|use NAME|set NAME|delete NAME",

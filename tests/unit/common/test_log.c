@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "common/clock.h"
+#include "common/str.h"
 
 static char *text;
 static size_t size;
@@ -29,6 +30,29 @@ static const char *end(void) {
     (void)fclose(out);
     cm_log_setup(CM_LOG_INFO, CM_LOG_LOGFMT, NULL);
     return text;
+}
+
+static void the_last_lines_are_kept_whole(void **state) {
+    (void)state;
+    struct cm_str kept = {0};
+
+    begin(CM_LOG_INFO, CM_LOG_LOGFMT);
+    cm_log_keep(200);
+    cm_log(CM_LOG_INFO, "a.first", "the first", NULL);
+    cm_log_kept(&kept);
+    assert_non_null(strstr(cm_str_get(&kept), "id=a.first msg=\"the first\"\n"));
+    cm_log(CM_LOG_INFO, "a.second", "the second", NULL);
+    cm_log(CM_LOG_INFO, "a.third", "the third", NULL);
+    cm_log(CM_LOG_DEBUG, "a.fourth", "not told", NULL);
+    cm_str_clear(&kept);
+    cm_log_kept(&kept);
+    assert_int_equal(strncmp(cm_str_get(&kept), "time=", 5), 0);
+    assert_null(strstr(cm_str_get(&kept), "a.first"));
+    assert_non_null(strstr(cm_str_get(&kept), "id=a.third msg=\"the third\"\n"));
+    assert_null(strstr(cm_str_get(&kept), "a.fourth"));
+    cm_str_done(&kept);
+    cm_log_keep(0);
+    (void)end();
 }
 
 static int start_clock(void **state) {
@@ -210,6 +234,7 @@ static void words_that_are_none_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_last_lines_are_kept_whole),
         cmocka_unit_test(an_event_is_one_logfmt_line),
         cmocka_unit_test(an_event_is_one_json_object),
         cmocka_unit_test(a_field_without_a_value_is_left_out),
