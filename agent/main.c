@@ -9,6 +9,7 @@
 #include "agent/config/config.h"
 #include "agent/kube/kube.h"
 #include "agent/memory.h"
+#include "agent/metrics.h"
 #include "agent/sim/sim.h"
 #include "common/harden.h"
 #include "common/http/http.h"
@@ -29,12 +30,14 @@ struct program {
     struct cm_http *http;
     struct agent_sim *sim;
     struct agent *agent;
+    struct agent_metrics *metrics; // NULL: they are not written
     bool stopping;
 };
 
 static void on_stopped(void *ctx) {
     struct program *p = ctx;
 
+    agent_metrics_stop(p->metrics);
     cm_loop_stop(p->loop);
 }
 
@@ -92,6 +95,14 @@ static enum cm_rc make_agent(struct program *p, struct cm_err *err) {
     return rc < 0 ? rc : agent_new(p->loop, p->disk, &config, driver, &p->agent, err);
 }
 
+static void begin_metrics(struct program *p) {
+    const char *path = p->options.metrics_file;
+
+    if (path != NULL && path[0] != '\0') {
+        p->metrics = agent_metrics_start(p->loop, p->disk, p->agent, path);
+    }
+}
+
 static enum cm_rc run(struct program *p, struct cm_err *err) {
     enum cm_rc rc;
 
@@ -105,6 +116,7 @@ static enum cm_rc run(struct program *p, struct cm_err *err) {
         cm_log(CM_LOG_INFO, "agent.start", "holdfast-agent " HOLDFAST_VERSION " begins", "driver",
                p->options.driver, "data_dir", p->options.data_dir, NULL);
         agent_start(p->agent);
+        begin_metrics(p);
         p->give_back = (struct cm_timer){.run = give_back, .ctx = p};
         cm_timer_start(p->loop, &p->give_back, GIVE_BACK_MS);
         cm_loop_run(p->loop);
@@ -116,6 +128,7 @@ static void take_down(struct program *p) {
     if (p->disk != NULL) {
         cm_workers_stop(p->disk, true);
     }
+    agent_metrics_free(p->metrics);
     agent_free(p->agent);
     agent_sim_free(p->sim);
     cm_http_free(p->http);

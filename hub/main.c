@@ -14,6 +14,8 @@
 
 static enum cm_rc serve(const struct hub_config *config, struct cm_err *err) {
     struct hub *hub = NULL;
+
+    cm_log_keep(LOG_KEPT);
     enum cm_rc rc = hub_open(config, &hub, err);
 
     rc = rc < 0 ? rc : hub_run(hub, err);
@@ -76,7 +78,6 @@ int main(int argc, char **argv) {
     } else if (config.version) {
         (void)printf("holdfast-hub %s\n", HOLDFAST_VERSION);
     } else {
-        cm_log_keep(LOG_KEPT);
         rc = run(&config, &err);
     }
     if (rc < 0) {

@@ -71,6 +71,12 @@ static const struct cm_option options[] = {
      .default_value = "holdfast-system",
      .value_name = "NAME",
      .help = "The namespace of the Secret that lists what the agent owns."},
+    {.name = "metrics-file",
+     .type = CM_OPTION_STRING,
+     .offset = AT(metrics_file),
+     .value_name = "FILE",
+     .help = "Where to write metrics four times a minute, NAME.prom for node_exporter's textfile "
+             "collector; by default nowhere."},
     {.name = "max-in-flight",
      .type = CM_OPTION_INT,
      .offset = AT(max_in_flight),

@@ -25,6 +25,16 @@ Counts of the fleet are read from the database for each scrape; nothing of a hub
 | metric | type | labels | what |
 |---|---|---|---|
 """
+OF_AGENTS = """
+## Of an agent
+
+`holdfast-agent --metrics-file /var/lib/prometheus/node-exporter/holdfast.prom` writes these four times a minute for
+node_exporter's textfile collector: agents are where nobody can connect to them, and do not listen. The file is removed
+when the agent ends. How its hub sees it is above.
+
+| metric | type | labels | what |
+|---|---|---|---|
+"""
 OF_FLEET = '{repository="fleet"}'
 OF_NOWHERE = '{repository="nowhere"}'
 
@@ -37,10 +47,10 @@ def row(name, kind, about, samples):
 
 
 def table(text):
-    """deploy/reference/metrics.md as the hub would have it."""
+    """The rows of all that is served."""
     samples = [line for line in text.splitlines() if not line.startswith("#")]
     helps = re.findall(r"^# HELP (\S+) (.*)\n# TYPE \S+ (\S+)$", text, re.M)
-    return BEGIN + "".join(row(name, kind, about, samples) for name, about, kind in sorted(helps))
+    return "".join(row(name, kind, about, samples) for name, about, kind in sorted(helps))
 
 
 class Metrics(SimStory):
@@ -50,7 +60,7 @@ class Metrics(SimStory):
     begins = None
     poll = "1h"
 
-    before = None
+    before = of_agent = None
 
     @classmethod
     def make_sim(cls, *_which, name="sim"):
@@ -68,13 +78,6 @@ class Metrics(SimStory):
         counts = self.hub.metrics()
         self.assertEqual(counts["holdfast_agents_connected"], CLUSTERS)
         self.assertEqual(counts["holdfast_agents_refused_total"], 0)
-
-    def test_the_table_of_metrics_is_what_the_hub_serves(self):
-        served = table(self.hub.metrics_text())
-        if os.environ.get("HOLDFAST_GOLDEN") == "write":
-            TABLE.write_text(served, encoding="utf-8")
-        self.assertEqual(TABLE.read_text(encoding="utf-8"), served,
-                         "HOLDFAST_GOLDEN=write with this story writes the table anew")
 
     def test_the_fleet_is_told_in_one_screen(self):
         for name in self.connected():
@@ -122,9 +125,13 @@ class Metrics(SimStory):
         self.assertEqual(self.grown(f"git_fetch_failures_total{OF_FLEET}"), 0)
 
     def test_an_agent_that_may_not_connect_is_counted_as_refused(self):
-        agent = Agent(self.folder, self.hub, "stranger", self.hub.join_token("stranger")).start()
+        path = self.folder / "agent.prom"
+        agent = Agent(self.folder, self.hub, "stranger", self.hub.join_token("stranger"),
+                      options=["--metrics-file", path]).start()
         self.wait_status("web", "stranger", upToDate=True)
+        type(self).of_agent = path.read_text(encoding="utf-8")
         agent.terminate()
+        self.assertFalse(path.exists())
         identity = raw.write_identity(agent.data, self.folder / "stranger.pem")
         self.hub.run("revoke", "stranger")
         type(self).before = self.hub.metrics()
@@ -132,6 +139,13 @@ class Metrics(SimStory):
             self.assertEqual(refused.greet(), raw.GOODBYE)
         self.assertEqual(self.grown("agents_refused_total"), 1)
         self.assertGreaterEqual(self.grown('agents_sent_away_total{reason="revoked"}'), 1)
+
+    def test_the_table_of_metrics_is_what_hub_and_agent_serve(self):
+        served = BEGIN + table(self.hub.metrics_text()) + OF_AGENTS + table(self.of_agent)
+        if os.environ.get("HOLDFAST_GOLDEN") == "write":
+            TABLE.write_text(served, encoding="utf-8")
+        self.assertEqual(TABLE.read_text(encoding="utf-8"), served,
+                         "HOLDFAST_GOLDEN=write with this story writes the table anew")
 
     def test_enrolments_and_connections_without_a_word_are_counted_by_reason(self):
         type(self).before = self.hub.metrics()
