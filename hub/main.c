@@ -5,6 +5,8 @@
 #include "common/harden.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/str.h"
+#include "hub/access/authority.h"
 #include "hub/backup/backup.h"
 #include "hub/config/config.h"
 #include "hub/hub.h"
@@ -49,12 +51,24 @@ static enum cm_rc restore(const struct hub_config *config, struct cm_err *err) {
     return rc;
 }
 
+static enum cm_rc rotate(const struct hub_config *config, struct cm_err *err) {
+    CM_AUTOFREE char *keys = cm_strf("%s/keys", config->data_dir);
+    enum cm_rc rc = hub_authority_rotate(keys, config->file, err);
+
+    if (rc == CM_OK) {
+        (void)printf("issuer and signer are made anew; restart the hub, and it uses them\n");
+    }
+    return rc;
+}
+
 static enum cm_rc run(const struct hub_config *config, struct cm_err *err) {
     switch (config->command) {
     case HUB_COMMAND_BACKUP:
         return back_up(config, err);
     case HUB_COMMAND_RESTORE:
         return restore(config, err);
+    case HUB_COMMAND_ROTATE:
+        return rotate(config, err);
     default:
         return serve(config, err);
     }

@@ -28,6 +28,7 @@ struct hub_authority {
     uint8_t secret_key[32];
     struct identity root;
     struct identity issuer;
+    struct cm_cert *before; // the issuer before it; NULL: there was none
     struct identity signer;
     struct identity server;
 };
@@ -46,6 +47,7 @@ void hub_authority_free(struct hub_authority *a) {
 
     identity_done(&a->root);
     identity_done(&a->issuer);
+    cm_cert_free(a->before);
     identity_done(&a->signer);
     identity_done(&a->server);
     explicit_bzero(a->secret_key, sizeof(a->secret_key));
@@ -196,6 +198,28 @@ static enum cm_rc check_issued(const struct hub_authority *a, const struct ident
     return cm_cert_verify(id->cert, use, NULL, 0, a->root.cert, at_ms, err);
 }
 
+static enum cm_rc make_certified(const struct hub_authority *a, const char *dir, const char *name,
+                                 struct identity *id, struct cm_cert_request *request,
+                                 struct cm_err *err) {
+    identity_done(id);
+    enum cm_rc rc = certify(id, request, ISSUER_LIFE_MS, &a->root, err);
+    return rc < 0 ? rc : save(dir, name, id, err);
+}
+
+// keep_before writes the certificate of an issuer that gives way, before anything else is written.
+static enum cm_rc keep_before(const char *dir, const struct identity *issuer, struct cm_err *err) {
+    CM_AUTOFREE char *path = cm_strf("%s/issuer.before.crt", dir);
+
+    return issuer->cert == NULL ? CM_OK : write_cert(path, issuer->cert, err);
+}
+
+static enum cm_rc load_before(struct hub_authority *a, const char *dir, struct cm_err *err) {
+    CM_AUTOFREE char *path = cm_strf("%s/issuer.before.crt", dir);
+    enum cm_rc rc = read_cert(path, &a->before, err);
+
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
 // open_certified loads what the root certifies, and makes it (again) when it is missing or old.
 static enum cm_rc open_certified(struct hub_authority *a, const char *dir, const char *name,
                                  struct identity *id, struct cm_cert_request *request,
@@ -217,9 +241,8 @@ static enum cm_rc open_certified(struct hub_authority *a, const char *dir, const
                        "root.key back for one start",
                        dir, name);
     }
-    identity_done(id);
-    rc = certify(id, request, ISSUER_LIFE_MS, &a->root, err);
-    return rc < 0 ? rc : save(dir, name, id, err);
+    rc = id == &a->issuer ? keep_before(dir, id, err) : CM_OK;
+    return rc < 0 ? rc : make_certified(a, dir, name, id, request, err);
 }
 
 static enum cm_rc make_server(struct hub_authority *a, const char *const *hosts, size_t host_count,
@@ -283,6 +306,7 @@ enum cm_rc hub_authority_open(const char *dir, const char *const *hosts, size_t 
     rc = rc < 0 ? rc : open_facts(a, dir, err);
     rc = rc < 0 ? rc : open_root(a, dir, err);
     rc = rc < 0 ? rc : open_certified(a, dir, "issuer", &a->issuer, &issuer, err);
+    rc = rc < 0 ? rc : load_before(a, dir, err);
     if (rc < 0) {
         return cm_wrap(err, "open the hub's keys");
     }
@@ -297,6 +321,59 @@ enum cm_rc hub_authority_open(const char *dir, const char *const *hosts, size_t 
     }
     *out = CM_TAKE(a);
     return CM_OK;
+}
+
+// ---- Rotation by hand
+
+static enum cm_rc load_root(struct hub_authority *a, const char *dir, const char *root_key,
+                            struct cm_err *err) {
+    enum cm_rc rc = load(dir, "root", &a->root, err);
+
+    if (rc == CM_OK && root_key != NULL) {
+        cm_key_free(a->root.key);
+        a->root.key = NULL;
+        rc = read_key(root_key, &a->root.key, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    if (a->root.key == NULL) {
+        return cm_fail(err, CM_EINVAL,
+                       "the root's key is offline; say where it is: holdfast-hub rotate ROOT-KEY");
+    }
+    return belong_together(&a->root)
+               ? CM_OK
+               : cm_fail(err, CM_EINVAL, "%s is the key of another root", root_key);
+}
+
+enum cm_rc hub_authority_rotate(const char *dir, const char *root_key, struct cm_err *err) {
+    CM_CLEANUP(free_authority) struct hub_authority *a = cm_new(1, sizeof(*a));
+    struct cm_cert_request issuer = {.use = CM_CERT_ISSUER, .common_name = "holdfast issuer"};
+    CM_AUTOFREE char *signer_uri = NULL;
+    enum cm_rc rc = load_root(a, dir, root_key, err);
+
+    rc = rc < 0 ? rc : open_facts(a, dir, err);
+    rc = rc < 0 ? rc : load(dir, "issuer", &a->issuer, err);
+    rc = rc < 0 ? rc : keep_before(dir, &a->issuer, err);
+    rc = rc < 0 ? rc : make_certified(a, dir, "issuer", &a->issuer, &issuer, err);
+    if (rc < 0) {
+        return cm_wrap(err, "rotate the hub's issuer");
+    }
+    signer_uri = cm_strf("holdfast://%s/signer", a->hub_id);
+    struct cm_cert_request signer = {
+        .use = CM_CERT_SIGNER, .common_name = "holdfast signer", .uri = signer_uri};
+    rc = make_certified(a, dir, "signer", &a->signer, &signer, err);
+    return rc < 0 ? cm_wrap(err, "rotate the hub's signer") : CM_OK;
+}
+
+int64_t hub_authority_ends_ms(const struct hub_authority *a) {
+    int64_t issuer_ms = cm_cert_not_after_ms(a->issuer.cert);
+    int64_t signer_ms = cm_cert_not_after_ms(a->signer.cert);
+
+    if (a->root.key != NULL || (is_fresh(a->issuer.cert) && is_fresh(a->signer.cert))) {
+        return 0;
+    }
+    return issuer_ms < signer_ms ? issuer_ms : signer_ms;
 }
 
 const char *hub_authority_hub_id(const struct hub_authority *a) {
@@ -351,10 +428,10 @@ enum cm_rc hub_authority_certify(const struct hub_authority *a, const struct hub
 
 enum cm_rc hub_authority_check(const struct hub_authority *a, const struct cm_cert *cert,
                                struct cm_err *err) {
-    struct cm_cert *chain[] = {a->issuer.cert};
+    struct cm_cert *chain[] = {a->issuer.cert, a->before};
 
-    return cm_cert_verify(cert, CM_CERT_AGENT, chain, 1, a->root.cert, cm_cert_not_before_ms(cert),
-                          err);
+    return cm_cert_verify(cert, CM_CERT_AGENT, chain, a->before == NULL ? 1 : 2, a->root.cert,
+                          cm_cert_not_before_ms(cert), err);
 }
 
 size_t hub_authority_sign(const struct hub_authority *a, const void *bytes, size_t size,

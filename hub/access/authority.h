@@ -10,6 +10,11 @@
 // as long as the issuer's for agents of versions that do not renew theirs. The hub's table of
 // agents says who may connect, not the age of a certificate.
 //
+// An issuer that gives way leaves its certificate behind (issuer.before.crt), so that what it
+// certified is still known; agents believe the root and bring their issuer along, so that both are
+// good at once and nothing has to reach them before. Where the root's key is offline nothing is
+// made anew: hub_authority_ends_ms tells how long that goes well, hub_authority_rotate is the way.
+//
 // A file that is missing or damaged beside others that are there is an error, never a reason to
 // make a new root: no agent would believe it.
 //
@@ -36,6 +41,16 @@ CM_MUSTUSE enum cm_rc hub_authority_open(const char *dir, const char *const *hos
                                          size_t host_count, struct hub_authority **out,
                                          struct cm_err *err);
 void hub_authority_free(struct hub_authority *a); // NULL is fine
+
+// hub_authority_rotate makes issuer and signer anew whatever their age, for a hub that starts
+// afterwards. root_key: the file with the root's key; NULL: where it was made. CM_EINVAL: it is not
+// there, or another root's.
+CM_MUSTUSE enum cm_rc hub_authority_rotate(const char *dir, const char *root_key,
+                                           struct cm_err *err);
+
+// hub_authority_ends_ms tells when issuer or signer ends, if that needs somebody: less than a third
+// of its life is left and the root's key is offline. Else 0.
+int64_t hub_authority_ends_ms(const struct hub_authority *a);
 
 const char *hub_authority_hub_id(const struct hub_authority *a);        // a UUID
 const uint8_t *hub_authority_secret_key(const struct hub_authority *a); // 32 bytes: names Secrets

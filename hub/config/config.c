@@ -149,7 +149,7 @@ static const struct cm_option options[] = {
 const struct cm_option_set hub_config_options = {
     .program = "holdfast-hub",
     .summary = "Reads what many clusters should run from Git and streams it to their agents.",
-    .usage = "[OPTIONS] [backup FILE | restore FILE]",
+    .usage = "[OPTIONS] [backup FILE | restore FILE | rotate [ROOT-KEY]]",
     .env_prefix = "HOLDFAST_HUB",
     .env_own = true,
     .options = options,
@@ -160,6 +160,12 @@ const struct cm_option_set hub_config_options = {
 static enum cm_rc take_command(struct hub_config *c, char **words, int count, struct cm_err *err) {
     if (count == 0) {
         return CM_OK;
+    }
+    if (strcmp(words[0], "rotate") == 0) {
+        c->command = HUB_COMMAND_ROTATE;
+        c->file = count == 2 ? cm_strdup(words[1]) : NULL;
+        return count <= 2 ? CM_OK
+                          : cm_fail(err, CM_EINVAL, "say one file: holdfast-hub rotate ROOT-KEY");
     }
     bool backup = strcmp(words[0], "backup") == 0;
     if (!backup && strcmp(words[0], "restore") != 0) {

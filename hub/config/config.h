@@ -10,7 +10,7 @@
 #include "common/err.h"
 #include "common/options.h"
 
-enum hub_command { HUB_COMMAND_SERVE, HUB_COMMAND_BACKUP, HUB_COMMAND_RESTORE };
+enum hub_command { HUB_COMMAND_SERVE, HUB_COMMAND_BACKUP, HUB_COMMAND_RESTORE, HUB_COMMAND_ROTATE };
 
 struct hub_config {
     char *data_dir;
@@ -34,7 +34,7 @@ struct hub_config {
     bool version;
     bool help;
     enum hub_command command;
-    char *file; // of a backup
+    char *file; // of a backup, or the root's key (NULL: in the data folder)
 };
 
 extern const struct cm_option_set hub_config_options;

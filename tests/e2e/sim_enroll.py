@@ -3,12 +3,14 @@
 is enrolled again, a copied disk is noticed."""
 import pathlib
 import shutil
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, story  # noqa: E402
 from support.agent import Agent  # noqa: E402
+from support.hub import program  # noqa: E402
 from support.process import wait_for  # noqa: E402
 from support.simstory import SimStory, cluster, files, fleet, pause  # noqa: E402
 
@@ -82,8 +84,12 @@ class Enroll(SimStory):
         pause(1)
         self.assertEqual(self.data("c02", KEY), {"number": "2"})
 
-    def test_nor_does_a_restart_let_it_in(self):
+    def test_nor_does_a_restart_let_it_in_even_with_another_issuer(self):
         self.hub.terminate()
+        rotated = subprocess.run([program("holdfast-hub"), "--data-dir",
+                                  self.hub.data / "data", "rotate"], capture_output=True, text=True,
+                                 timeout=20, check=True)
+        self.assertIn("restart the hub", rotated.stdout)
         self.hub.start_and_wait()
         self.wait_connected("c01", "c03", "c04", "c05", "late")
         self.assertNotIn("c02", self.connected())

@@ -45,6 +45,10 @@ class WrongOptions(story.Story):
                             "0.0.0.0:0")
         self.assertIn("leave out --api-insecure", said)
 
+    def test_two_root_keys(self):
+        said = self.refused("holdfast-hub", "--data-dir", "data", "rotate", "a.key", "b.key")
+        self.assertIn("say one file", said)
+
 
 if __name__ == "__main__":
     story.main()

@@ -278,6 +278,90 @@ static void a_short_certificate_is_ours_also_once_it_has_ended(void **state) {
     cm_key_free(key);
 }
 
+static struct cm_cert *certify_paris(const struct rig *r, const struct cm_key *key) {
+    struct hub_certify_ask ask = {.key = key,
+                                  .cluster_id = "0b7c3f60-8c0e-4c3a-9d10-5d3b8e1c2f4d",
+                                  .cluster = "paris-1",
+                                  .life_ms = 7 * DAY_MS};
+    struct hub_certificate made = {0};
+    struct cm_cert *cert = NULL;
+    struct cm_err err;
+
+    assert_int_equal(hub_authority_certify(r->authority, &ask, &made, &err), CM_OK);
+    assert_int_equal(cm_cert_from_der(made.der, made.size, &cert, &err), CM_OK);
+    free(made.der);
+    return cert;
+}
+
+static void what_the_issuer_before_certified_is_still_known(void **state) {
+    struct rig *r = *state;
+    struct cm_key *key = cm_key_new();
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *before = cert_of(hub_authority_issuer, r->authority);
+    struct cm_err err;
+
+    cm_clock_fake(cm_clock_unix_ms() + 1215 * DAY_MS);
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *old = certify_paris(r, key);
+    cm_clock_advance(5 * DAY_MS);
+    assert_int_equal(reopen(r, &err), CM_OK);
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *after = cert_of(hub_authority_issuer, r->authority);
+    struct cm_sha256 keys[] = {cm_cert_key_sha256(before), cm_cert_key_sha256(after)};
+    assert_false(cm_sha256_equal(&keys[0], &keys[1]));
+    assert_int_equal(hub_authority_check(r->authority, old, &err), CM_OK);
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *fresh = certify_paris(r, key);
+    assert_int_equal(hub_authority_check(r->authority, fresh, &err), CM_OK);
+    assert_int_equal(reopen(r, &err), CM_OK);
+    assert_int_equal(hub_authority_check(r->authority, old, &err), CM_OK);
+    cm_key_free(key);
+}
+
+// take_offline moves the root's key to a file beside the folder.
+static char *take_offline(const struct rig *r) {
+    CM_AUTOFREE char *from = file(r, "root.key");
+    char *to = file(r, "offline");
+
+    assert_int_equal(rename(from, to), 0);
+    return to;
+}
+
+static void the_issuer_is_rotated_with_a_root_key_from_elsewhere(void **state) {
+    struct rig *r = *state;
+    CM_AUTOFREE char *offline = take_offline(r);
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *before = cert_of(hub_authority_issuer, r->authority);
+    struct cm_err err;
+
+    assert_int_equal(hub_authority_rotate(r->dir, NULL, &err), CM_EINVAL);
+    assert_non_null(strstr(err.msg, "rotate ROOT-KEY"));
+    assert_int_equal(hub_authority_rotate(r->dir, offline, &err), CM_OK);
+    assert_int_equal(reopen(r, &err), CM_OK);
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *after = cert_of(hub_authority_issuer, r->authority);
+    struct cm_sha256 keys[] = {cm_cert_key_sha256(before), cm_cert_key_sha256(after)};
+    assert_false(cm_sha256_equal(&keys[0], &keys[1]));
+}
+
+static void the_key_of_another_root_rotates_nothing(void **state) {
+    struct rig *r = *state;
+    CM_AUTOFREE char *other = file(r, "issuer.key");
+    struct cm_err err;
+
+    assert_int_equal(hub_authority_rotate(r->dir, other, &err), CM_EINVAL);
+    assert_non_null(strstr(err.msg, "the key of another root"));
+    assert_int_equal(reopen(r, &err), CM_OK);
+}
+
+static void an_issuer_that_ends_and_cannot_be_made_anew_is_told(void **state) {
+    struct rig *r = *state;
+    struct cm_err err;
+
+    assert_int_equal(hub_authority_ends_ms(r->authority), 0);
+    CM_AUTOFREE char *offline = take_offline(r);
+    assert_int_equal(reopen(r, &err), CM_OK);
+    assert_int_equal(hub_authority_ends_ms(r->authority), 0);
+    cm_clock_fake(cm_clock_unix_ms() + 1300 * DAY_MS);
+    assert_int_equal(reopen(r, &err), CM_OK);
+    assert_in_range(hub_authority_ends_ms(r->authority), cm_clock_unix_ms() + 500 * DAY_MS,
+                    cm_clock_unix_ms() + 530 * DAY_MS);
+}
+
 static void only_exact_names_are_cluster_ids(void **state) {
     static const char id[] = "0b7c3f60-8c0e-4c3a-9d10-5d3b8e1c2f4d";
     struct rig *r = *state;
@@ -350,6 +434,13 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_certified_agent_is_believed_as_long_as_its_issuer, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_short_certificate_is_ours_also_once_it_has_ended, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_the_issuer_before_certified_is_still_known, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(the_issuer_is_rotated_with_a_root_key_from_elsewhere,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_key_of_another_root_rotates_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_issuer_that_ends_and_cannot_be_made_anew_is_told, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(only_exact_names_are_cluster_ids, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_it_signs_the_signers_certificate_checks, set_up,
