@@ -46,6 +46,7 @@ static void free_app(struct hub_app *app) {
 static void free_cluster(struct hub_cluster *c) {
     for (size_t i = 0; i < c->gone_count; i++) {
         free(c->gone[i].app);
+        free(c->gone[i].account);
         cm_buf_unref(c->gone[i].revision);
     }
     hub_conflicts_clear(c);
