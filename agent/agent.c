@@ -79,6 +79,12 @@ static void driver_health(void *ctx, const char *app, struct agent_health_option
                                                     : wanted->bundle->health;
 }
 
+static void driver_ready(void *ctx, const char *key) {
+    const struct agent *a = ctx;
+
+    agent_apply_ready(a->apply, key);
+}
+
 static const struct cm_spare_rule *driver_rules(void *ctx, const char *key, size_t *count) {
     const struct agent_desired *d = present(ctx);
     const struct agent_claim *claim = d == NULL ? NULL : agent_desired_claim(d, key);
@@ -414,6 +420,7 @@ void agent_start(struct agent *a) {
                                            .reachable = driver_reachable,
                                            .desired = driver_desired,
                                            .health = driver_health,
+                                           .ready = driver_ready,
                                            .rules = driver_rules,
                                            .ctx = a};
 

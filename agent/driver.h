@@ -39,6 +39,7 @@
 #include "common/tls/digest.h"
 
 struct agent_driver;
+struct cm_arena;
 struct cm_buf;
 struct cm_rules;
 
@@ -166,6 +167,9 @@ struct agent_driver_host {
     // health tells the options of an App; its rules are good until the next turn of the loop. What
     // is tracked is observed anew when they change.
     void (*health)(void *ctx, const char *app, struct agent_health_options *out);
+    // ready: what an apply of this key failed for want of (a kind, a namespace) may have come, so
+    // it is worth a try now. A driver may do without.
+    void (*ready)(void *ctx, const char *key);
     // rules: those about differences of a tracked key, in order; borrowed until the next turn.
     const struct cm_spare_rule *(*rules)(void *ctx, const char *key, size_t *count);
     void *ctx;
@@ -196,6 +200,12 @@ struct agent_driver_ops {
 
     // target_version is what the target calls itself ("v1.34.4"), "" while unknown.
     const char *(*target_version)(const struct agent_driver *d);
+
+    // locate gives the key of an object with its namespace filled in, for an App with that default
+    // namespace; keys that mean the same object then are the same. The arena's, or `key` itself;
+    // NULL: that cannot be told now, for its kind is not known.
+    const char *(*locate)(const struct agent_driver *d, struct cm_arena *a, const char *key,
+                          const char *default_namespace);
 
     // place is pure.
     void (*place)(const struct agent_driver *d, const char *key, struct agent_place *out);

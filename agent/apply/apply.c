@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/apply/internal.h"
+#include "common/arena.h"
 #include "common/log.h"
 #include "common/mem.h"
 
@@ -109,9 +110,21 @@ static bool world_ran(void *ctx, const char *key, const struct cm_sha256 *bundle
     return hook != NULL && hook->done && cm_sha256_equal(&hook->bundle, bundle);
 }
 
+static bool world_moved(void *ctx, const struct agent_item *item, const char *default_namespace) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *scratch = cm_arena_new(0);
+    const struct agent_apply *a = ctx;
+    const char *there;
+
+    return apply_locate(a, scratch, item, default_namespace, &there) != APPLY_SAME_PLACE;
+}
+
 struct agent_plan_world apply_world(struct run *r) {
-    return (struct agent_plan_world){world_item, r->heal ? world_wrong : never_wrong, world_place,
-                                     world_ran, r->owner};
+    return (struct agent_plan_world){.item = world_item,
+                                     .wrong = r->heal ? world_wrong : never_wrong,
+                                     .place = world_place,
+                                     .moved = world_moved,
+                                     .ran = world_ran,
+                                     .ctx = r->owner};
 }
 
 static void track_item(void *ctx, const struct agent_item *item) {
@@ -170,6 +183,40 @@ const struct agent_item **apply_unowned(struct agent_apply *a, const char *app, 
         }
     }
     return items;
+}
+
+// ---- What moves, because its App's default namespace is another one
+
+enum apply_where apply_locate(const struct agent_apply *a, struct cm_arena *scratch,
+                              const struct agent_item *item, const char *default_namespace,
+                              const char **there) {
+    const struct agent_driver *d = a->driver;
+    const char *here = d->ops->locate(d, scratch, item->key, default_namespace);
+
+    *there = d->ops->locate(d, scratch, item->key, item->default_namespace);
+    return here == NULL || *there == NULL ? APPLY_UNKNOWN_PLACE
+           : strcmp(here, *there) == 0    ? APPLY_SAME_PLACE
+                                          : APPLY_OTHER_PLACE;
+}
+
+void apply_leave_behind(struct agent_apply *a, const struct agent_item *item, const char *there) {
+    CM_AUTOFREE char *key = cm_strdup(item->key);
+    CM_AUTOFREE char *app = cm_strdup(item->app);
+    struct agent_item left = *item;
+
+    left.key = there;
+    if (agent_cache_item(a->cache, there) == NULL) {
+        agent_cache_put_item(a->cache, &left);
+    }
+    op_forget(a, item);
+    item = agent_cache_item(a->cache, there);
+    cm_log(CM_LOG_INFO, "agent.moved", "an App has another namespace; what is in the old one goes",
+           "app", app, "object", key, "was", there, NULL);
+    track_item(a, item);
+    a->host.applied(a->host.ctx, item);
+    if (!a->desired->doubted) {
+        note_unowned(a, item);
+    }
 }
 
 // ---- Runs
@@ -466,6 +513,16 @@ void agent_apply_woken(struct agent_apply *a) {
     if (!a->wake_posted && !a->shut) {
         a->wake_posted = true;
         cm_loop_post(a->loop, &a->wake);
+    }
+}
+
+void agent_apply_ready(struct agent_apply *a, const char *key) {
+    const struct agent_claim *claim =
+        a->desired == NULL ? NULL : agent_desired_claim(a->desired, key);
+    struct run *r = claim == NULL ? NULL : cm_map_get(a->runs, claim->app->name);
+
+    if (r != NULL && !a->shut && r->held_by == NULL && r->phase == RUN_STEPPING) {
+        run_try(r, claim->entry);
     }
 }
 

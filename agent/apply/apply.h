@@ -124,5 +124,8 @@ bool agent_apply_is_idle(const struct agent_apply *a);
 // agent_apply_woken is called when health changed: gates and dependsOn are looked at again soon.
 void agent_apply_woken(struct agent_apply *a);
 
+// agent_apply_ready tries an object that failed once more now, if its App is at it.
+void agent_apply_ready(struct agent_apply *a, const char *key);
+
 // agent_apply_reachable is called when the target answers again: what failed is tried now.
 void agent_apply_reachable(struct agent_apply *a);

@@ -66,6 +66,8 @@ struct run {
     bool going;          // run_go is at work
     bool go_again;       // it was called from within
     struct cm_timer retry;
+    struct cm_backoff vanished; // when what is waited for is made again
+    int64_t vanished_due_ms;    // monotonic
 
     bool superseded;       // ends when nothing is in flight
     struct run *successor; // begins then; NULL if the App is no longer there
@@ -75,6 +77,8 @@ struct run {
     char *told_message;
     bool was_told;
 };
+
+struct cm_arena;
 
 struct agent_apply {
     struct cm_loop *loop;
@@ -152,6 +156,7 @@ void run_go(struct run *r);
 // App has it already as it is desired, and nothing is under way for it.
 bool run_may_correct(const struct run *r, const struct agent_entry *entry);
 void run_retry_now(struct run *r);
+void run_try(struct run *r, const struct agent_entry *entry); // now, if it failed
 
 // run_tell says what has become of the App, if that changed.
 void run_tell(struct run *r, enum agent_applied_state applied, const char *message);
@@ -159,6 +164,15 @@ void run_tell(struct run *r, enum agent_applied_state applied, const char *messa
 // apply_unowned returns the objects of an App that no App lists any more: an array of items that
 // the caller frees.
 const struct agent_item **apply_unowned(struct agent_apply *a, const char *app, size_t *count);
+
+// apply_locate tells whether an object is in the same place for an App with another default
+// namespace; `there`: where it is, the arena's. apply_leave_behind makes what is there an object of
+// its own, which no App lists and which goes like any such; the item is no more then.
+enum apply_where { APPLY_SAME_PLACE, APPLY_OTHER_PLACE, APPLY_UNKNOWN_PLACE };
+enum apply_where apply_locate(const struct agent_apply *a, struct cm_arena *scratch,
+                              const struct agent_item *item, const char *default_namespace,
+                              const char **there);
+void apply_leave_behind(struct agent_apply *a, const struct agent_item *item, const char *there);
 
 // apply_run_over is called when a superseded run has nothing in flight any more; it frees it.
 void apply_run_over(struct run *r);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/apply/internal.h"
+#include "common/arena.h"
 #include "common/buf.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -214,13 +215,42 @@ static void put_intent(struct op *op) {
     agent_cache_commit(a->cache, intended, op);
 }
 
+// move_on sees to it that what is in another place, because the App's default namespace was another
+// one, is not forgotten. CM_EBUSY: nobody can tell yet where it is.
+static enum cm_rc move_on(const struct op *op, bool *is_new, struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct agent_apply *apply = op->run->owner;
+    const struct agent_item *item = agent_cache_item(apply->cache, op->key);
+    const char *there = NULL;
+
+    if (item == NULL || (!item->applied && item->uid[0] == '\0') ||
+        strcmp(item->default_namespace, op->bundle->namespace) == 0) {
+        return CM_OK;
+    }
+    enum apply_where where = apply_locate(apply, a, item, op->bundle->namespace, &there);
+    if (where == APPLY_UNKNOWN_PLACE) {
+        return cm_fail(err, CM_EBUSY,
+                       "the App's namespace was '%.100s', and where this object is cannot be told "
+                       "while its kind is not known: apply its definition first",
+                       item->default_namespace);
+    }
+    if (where == APPLY_OTHER_PLACE) {
+        apply_leave_behind(apply, item, there);
+        *is_new = true;
+    }
+    return CM_OK;
+}
+
 void op_apply(struct run *r, size_t step, const struct agent_entry *entry, bool is_new) {
     struct op *op = op_new(r, step, entry->key);
+    struct cm_err err;
 
     op->bundle = agent_bundle_ref(r->bundle);
     op->entry = entry;
     apply_object_begins(r);
-    if (is_new) {
+    if (move_on(op, &is_new, &err) < 0) {
+        op_end(op, &err, 0);
+    } else if (is_new) {
         put_intent(op);
     } else {
         send_apply(op);

@@ -28,6 +28,7 @@ struct run *run_new(struct agent_apply *a, const char *app) {
     r->owner = a;
     r->app = cm_strdup(app);
     r->retry = (struct cm_timer){.run = retry_due, .ctx = r};
+    r->vanished = (struct cm_backoff){.min_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
     cm_list_init(&r->turn);
     return r;
 }
@@ -240,9 +241,33 @@ static enum agent_applied_state waiting_state(const struct run *r) {
 // the words change by the moment.
 static const char *why_ill(const struct run *r, const char *key) {
     const struct agent_apply_host *host = &r->owner->host;
-    bool says = is_late(r) || host->health(host->ctx, key) == AGENT_HEALTH_DEGRADED;
+    enum agent_health health = host->health(host->ctx, key);
 
-    return says ? host->why(host->ctx, key) : "";
+    if (health == AGENT_HEALTH_MISSING) {
+        return "it has vanished, and is made again";
+    }
+    return is_late(r) || health == AGENT_HEALTH_DEGRADED ? host->why(host->ctx, key) : "";
+}
+
+// bring_back makes again what is waited for and has vanished: it belongs to what this run brings
+// about, whatever the App says of drift.
+static void bring_back(struct run *r, const char *key) {
+    const struct agent_apply_host *host = &r->owner->host;
+    const struct agent_entry *entry = agent_bundle_find(r->bundle, key);
+    int64_t now_ms = cm_clock_now_ms();
+
+    if (host->health(host->ctx, key) != AGENT_HEALTH_MISSING || r->in_flight > 0 ||
+        !run_may_correct(r, entry)) {
+        return;
+    }
+    if (now_ms >= r->vanished_due_ms) {
+        cm_log(CM_LOG_WARN, "agent.vanished", "what is waited for has vanished, and is made again",
+               "app", r->app, "object", key, NULL);
+        r->vanished_due_ms = now_ms + cm_backoff_next(&r->vanished);
+        op_apply(r, AGAIN, entry, false);
+    } else {
+        cm_timer_start(r->owner->loop, &r->retry, r->vanished_due_ms - now_ms);
+    }
 }
 
 // tell_waiting says that something waits until an object is healthy.
@@ -252,6 +277,7 @@ static void tell_waiting(struct run *r, const char *who, const char *key) {
     tellf(r, waiting_state(r), "%swaits %suntil %s is healthy%s%s", who,
           is_late(r) ? "longer than health.timeout allows " : "", key, why[0] == '\0' ? "" : ": ",
           why);
+    bring_back(r, key);
 }
 
 // may_begin tells whether the present stage has begun or begins now; else it says what it waits
@@ -445,7 +471,8 @@ static bool needs_changes(struct run *r) {
 // tell_held says that an App waits for another one, and what ails that.
 static void tell_held(struct run *r, const char *name) {
     const struct agent_apply_host *host = &r->owner->host;
-    bool ill = host->app_health(host->ctx, name) == AGENT_HEALTH_DEGRADED;
+    enum agent_health health = host->app_health(host->ctx, name);
+    bool ill = health == AGENT_HEALTH_DEGRADED || health == AGENT_HEALTH_MISSING;
     CM_AUTOFREE char *why = ill ? host->app_why(host->ctx, name) : NULL;
 
     tellf(r, AGENT_APP_PENDING, "waits for App '%s' to be applied and healthy%s%s", name,
@@ -534,6 +561,15 @@ void run_retry_now(struct run *r) {
         if (r->steps[i].state == STEP_FAILED && r->steps[i].code == CM_EIO) {
             r->steps[i].due_ms = 0;
             cm_backoff_reset(&r->steps[i].backoff);
+        }
+    }
+    run_go(r);
+}
+
+void run_try(struct run *r, const struct agent_entry *entry) {
+    for (size_t i = r->stage; r->steps != NULL && i < r->next; i++) {
+        if (r->plan.steps[i].entry == entry && r->steps[i].state == STEP_FAILED) {
+            r->steps[i].due_ms = 0;
         }
     }
     run_go(r);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/kube/internal.h"
+#include "agent/kube/status.h"
 #include "common/mem.h"
 #include "common/str.h"
 
@@ -31,6 +32,19 @@ char *kube_account_path(const char *account) {
     return kube_resource_path(&accounts, ns, name_in(account));
 }
 
+// add_unseen adds the rule that we lack ourselves to say whether the account is there.
+static void add_unseen(const struct kube_op *op, const struct kube_answer *answer,
+                       struct cm_err *err) {
+    static const struct kube_resource accounts = {.group = "", .plural = "serviceaccounts"};
+    CM_AUTOFREE char *ns = cm_strndup(op->account, strcspn(op->account, "/"));
+    struct kube_asked asked = {"get", &accounts, ns, NULL, NULL};
+    struct cm_err unseen;
+
+    (void)kube_answer_error(answer, &asked, &unseen);
+    (void)cm_fail(err, CM_EAUTH, "%.500s; whether it exists cannot be told: %.400s", op->refusal,
+                  unseen.msg);
+}
+
 static void on_looked(void *ctx, const struct kube_answer *answer) {
     struct kube_op *op = ctx;
     struct cm_err err;
@@ -40,6 +54,8 @@ static void on_looked(void *ctx, const struct kube_answer *answer) {
         (void)cm_fail(&err, CM_EAUTH, "ServiceAccount '%.150s' does not exist: make it%s; %.500s",
                       op->account, op->type == KUBE_REMOVE ? ", or delete the object by hand" : "",
                       op->refusal);
+    } else if (answer->status == 403) {
+        add_unseen(op, answer, &err);
     } else {
         (void)cm_fail(&err, CM_EAUTH, "%.500s", op->refusal);
     }

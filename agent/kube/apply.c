@@ -78,7 +78,7 @@ static void no_such_kind(struct kube_op *op, const char *version) {
     text =
         cm_strf("the API server has no kind '%.*s'%s%s: apply its CustomResourceDefinition first",
                 (int)kind, op->key, version[0] == '\0' ? "" : " in ", version);
-    fail(op, CM_EBUSY, KUBE_RETRY_MS, text);
+    fail(op, CM_EBUSY, kube_absent_pause(op, version, NULL), text);
 }
 
 static bool was_written(const struct kube_op *op, const struct kube_answer *answer) {
@@ -200,7 +200,9 @@ static void complain(struct kube_op *op, const struct kube_answer *answer, const
     struct kube_asked asked = {verbs, resource, ns, NULL, op->account};
     enum cm_rc rc = kube_answer_error(answer, &asked, &err);
     int64_t retry_ms = answer->retry_after_ms;
-    if (answer->status == 404) {
+    if (kube_status_is_homeless(answer->status, answer->json, ns)) {
+        retry_ms = kube_absent_pause(op, "", ns);
+    } else if (answer->status == 404) {
         (void)kube_discover_want(op->k);
     }
     if (retry_ms == 0 && kube_status_is_early(answer->status, answer->json)) {

@@ -4,6 +4,7 @@
 
 #include "agent/kube/internal.h"
 #include "agent/kube/kube.h"
+#include "agent/kube/object.h"
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/object/id.h"
@@ -19,6 +20,7 @@ static void on_minute(void *ctx) {
 
     kube_client_minute(k);
     kube_table_minute(k);
+    kube_absent_minute(k);
     kube_reach_minute(k); // a server that hangs says nothing by itself
     cm_timer_start(k->loop, &k->minute, MINUTE_MS);
 }
@@ -83,6 +85,7 @@ static void stop_all(void *ctx) {
     kube_discover_stop(k);
     kube_watch_stop_all(k);
     kube_table_stop(k);
+    kube_absent_stop(k);
     kube_client_stop(k);
     kube_ops_stop(k);
     kube_recover_fail(k, &why);
@@ -109,6 +112,7 @@ static void free_driver(struct agent_driver *d) {
     }
     kube_table_free(k);
     kube_owners_free(k);
+    kube_absent_free(k);
     kube_ops_free(k);
     kube_watch_free_all(k);
     kube_resources_free(k->resources);
@@ -198,6 +202,20 @@ static void observe(struct agent_driver *d, const char *key) {
     }
 }
 
+static const char *locate(const struct agent_driver *d, struct cm_arena *a, const char *key,
+                          const char *default_namespace) {
+    struct agent_kube *k = kube_of((struct agent_driver *)(uintptr_t)d); // which it leaves as it is
+    struct cm_object_id id;
+    const char *ns = "";
+
+    if (cm_object_key_parse(a, key, &id) && id.namespace[0] != '\0') {
+        return key;
+    }
+    return kube_resolve(k, a, key, default_namespace, NULL, &ns) == NULL
+               ? NULL
+               : kube_key_fill(a, key, ns);
+}
+
 static void owner(struct agent_driver *d, const char *key, const char *default_namespace,
                   agent_owner_fn done, void *ctx) {
     kube_whose(kube_of(d), key, default_namespace, done, ctx);
@@ -215,6 +233,7 @@ static const struct agent_driver_ops kube_ops = {
     .free = free_driver,
     .identify = identify,
     .target_version = target_version,
+    .locate = locate,
     .place = place,
     .apply = apply,
     .run = run,
@@ -276,6 +295,7 @@ static void init_lists(struct agent_kube *k) {
     }
     kube_table_init(k);
     kube_owners_init(k);
+    kube_absent_init(k);
     kube_ops_init(k);
 }
 

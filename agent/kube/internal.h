@@ -176,6 +176,7 @@ struct kube_op {
     bool at_version;          // apply: only to the version that was looked at
     int looks;                // apply, release: how often it was looked at
     bool has_slot;
+    bool lacks;            // apply: failed because its kind or namespace is not there
     struct cm_timer timer; // remove: next look whether it is gone; apply: next try
     int64_t pause_ms;
     int64_t waiting_since_ms;
@@ -312,10 +313,13 @@ struct kube_table {
     int64_t time_ms; // when it comes; monotonic
     size_t looking;
     size_t unresolved; // entries whose kind is not known
+    size_t alone;      // entries with a watch of their own
+    unsigned minutes;  // so many have passed
     struct cm_task task;
     bool posted;
 };
 
+bool kube_table_lacks(struct agent_kube *k, const char *group); // some kind of it
 struct kube_entry *kube_entry_find(struct agent_kube *k, const char *key);
 struct kube_entry *kube_entry_make(struct agent_kube *k, const char *app, const char *key,
                                    const char *default_namespace);
@@ -457,6 +461,8 @@ struct kube_watch {
     uint32_t round;
     bool complete; // the list was seen to its end
     bool foreign;  // of owners (it has no entries), not of our objects
+    bool scout;    // of names only, of what comes from now on (absent.c; it has no entries)
+    char *only;    // of this one object, which does not carry our label; NULL: of all ours
     bool refused;  // its last list failed
     bool streaming;
     bool namespaced;
@@ -467,6 +473,7 @@ struct kube_watch {
 
 struct kube_watch *kube_watch_new(struct agent_kube *k, const struct kube_resource *resource,
                                   const char *ns, bool foreign);
+struct kube_watch *kube_watch_scout(struct agent_kube *k, const struct kube_resource *resource);
 void kube_watch_add(struct kube_watch *w, struct kube_entry *e);
 void kube_watch_restart(struct kube_watch *w); // by a new list
 void kube_watch_end(struct kube_watch *w);
@@ -486,11 +493,40 @@ CM_MUSTUSE enum cm_rc kube_watch_read(struct cm_arena *a, const char *line, size
                                       const char **type, struct cm_json **object,
                                       struct cm_err *err);
 
+// absent
+
+enum { KUBE_SCOUTS = 3 };
+
+struct kube_absent {
+    struct cm_map *by_key;
+    size_t kinds;      // that wait for their kind
+    size_t namespaces; // for their namespace
+    struct kube_watch *scouts[KUBE_SCOUTS];
+    struct cm_timer timer; // asks for kinds
+    struct cm_backoff asking;
+    int64_t until_ms; // they are asked for; monotonic
+};
+
+void kube_absent_init(struct agent_kube *k);
+void kube_absent_stop(struct agent_kube *k);
+void kube_absent_free(struct agent_kube *k);
+// kube_absent_pause takes down that an operation fails because a namespace (NULL: its kind, in a
+// version or in any, "") is not there; it returns when to try again.
+int64_t kube_absent_pause(struct kube_op *op, const char *version, const char *ns);
+void kube_absent_end(struct agent_kube *k, const char *key); // it waits for nothing any more
+void kube_absent_minute(struct agent_kube *k);
+void kube_absent_discovered(struct agent_kube *k);
+void kube_absent_saw(const struct kube_watch *w, const struct cm_json *object);
+void kube_absent_listed(const struct kube_watch *w); // what came before is not told
+
 // watches
 
 struct kube_watch *kube_watch_for(struct agent_kube *k, const struct kube_resource *resource,
                                   const char *ns, bool foreign);
 void kube_watch_drop(struct kube_entry *e);
+// kube_watch_only gives an entry without our label a watch of its own, if there are not too many;
+// it tells whether there is one.
+bool kube_watch_only(struct kube_entry *e, const struct kube_resource *resource, const char *ns);
 // kube_watch_split leaves the entries of a watch of all namespaces to watches of one namespace
 // each; kube_watch_join takes them back.
 void kube_watch_split(struct kube_watch *w);
@@ -549,6 +585,7 @@ struct agent_kube {
     struct kube_table table;
     size_t pods_looking; // questions to pods that are under way
     struct kube_owners owners;
+    struct kube_absent absent;
     struct cm_list watches;
     struct cm_list recoveries; // that have not begun
 };

@@ -166,6 +166,9 @@ void kube_op_done(struct kube_op *op, const struct cm_err *err, int64_t retry_af
     cm_list_remove(&op->at);
     uncount(op);
     give_slot_back(op);
+    if (!op->lacks) {
+        kube_absent_end(op->k, op->key);
+    }
     tell(op, err, retry_after_ms, applied); // the entry stays while it has an operation
     if (e != NULL) {
         e->op = NULL;

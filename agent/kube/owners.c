@@ -326,18 +326,19 @@ void kube_owners_listed(struct kube_watch *w, bool first) {
     }
 }
 
-// say_refused: rules depend on what cannot be seen, and nobody would know.
+// say_refused: what others have by right, or rules depend on, cannot be seen, and nobody would
+// know.
 static void say_refused(const struct kube_watch *w, const struct kube_answer *answer) {
     struct kube_resource resource = {.group = w->group, .plural = strrchr(w->path, '/') + 1};
     struct kube_asked asked = {"list and watch", &resource, w->ns, NULL, NULL};
+    bool condition = w->k->owners.kinds[kind_of(w)].conditions > 0;
     struct cm_err err;
 
-    if (w->k->owners.kinds[kind_of(w)].conditions == 0) {
-        return;
-    }
     (void)kube_answer_error(answer, &asked, &err);
     cm_log(CM_LOG_WARN, "agent.owners_unseen", err.msg, "kind", w->kind, "means",
-           "rules with whileExists hold for all of this kind", NULL);
+           condition ? "rules with whileExists hold for all of this kind"
+                     : "what such owners change is drift",
+           NULL);
 }
 
 void kube_owners_refused(struct kube_watch *w, const struct kube_answer *answer) {

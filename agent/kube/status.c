@@ -166,13 +166,19 @@ static enum cm_rc forbidden(const struct kube_asked *asked, const struct cm_json
                    everywhere ? "ClusterRole" : "Role there or its ClusterRole", message);
 }
 
+bool kube_status_is_homeless(int status, const struct cm_json *answer, const char *ns) {
+    const struct cm_json *details = cm_json_get(answer, "details");
+
+    return status == 404 && ns[0] != '\0' && strcmp(text_of(details, "kind"), "namespaces") == 0 &&
+           strcmp(text_of(details, "name"), ns) == 0;
+}
+
 static enum cm_rc not_found(const struct kube_asked *asked, const struct cm_json *answer,
                             struct cm_err *err) {
     const struct cm_json *details = cm_json_get(answer, "details");
     const char *name = text_of(details, "name");
 
-    if (strcmp(text_of(details, "kind"), "namespaces") == 0 && strcmp(name, asked->ns) == 0 &&
-        asked->ns[0] != '\0') {
+    if (kube_status_is_homeless(404, answer, asked->ns)) {
         return cm_fail(err, CM_EBUSY, "namespace '%s' does not exist: add it to an App", name);
     }
     if (name[0] != '\0' && asked->name != NULL && strcmp(name, asked->name) == 0) {

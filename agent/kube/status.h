@@ -32,3 +32,5 @@ bool kube_status_is_taken(const struct cm_json *answer, const char *field);
 // kube_status_is_early tells whether only something was missing that may appear at any moment: a
 // kind, or whoever answers for a webhook.
 bool kube_status_is_early(int status, const struct cm_json *answer);
+// kube_status_is_homeless tells whether the namespace of an object is not there.
+bool kube_status_is_homeless(int status, const struct cm_json *answer, const char *ns);

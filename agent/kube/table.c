@@ -22,7 +22,7 @@
 #include "common/mem.h"
 #include "common/str.h"
 
-enum { LOOKS_MAX = 4 };
+enum { LOOKS_MAX = 4, UNSEEN_MINUTES = 10 };
 
 static void set_text(char **at, const char *text) {
     if (*at == NULL || strcmp(*at, text) != 0) {
@@ -381,6 +381,19 @@ static void judge(struct kube_entry *e, struct cm_arena *a, const struct cm_json
     say(e, &drift, anyhow);
 }
 
+// follow_mark: what carries our label again, or is not there, needs no watch of its own. What the
+// others' watch told meanwhile was not heard.
+static void follow_mark(struct kube_entry *e) {
+    if (!e->unmarked && e->watch != NULL && e->watch->only != NULL) {
+        kube_watch_drop(e);
+        (void)kube_entry_resolve(e);
+        e->doubtful |= e->op != NULL;
+        if (e->op == NULL) {
+            kube_entry_look(e, false);
+        }
+    }
+}
+
 static bool is_old(const struct kube_entry *e, uint64_t version) {
     return version != 0 && version < e->version;
 }
@@ -415,6 +428,7 @@ void kube_entry_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_js
     e->doubtful = false;
     e->version = version;
     e->unmarked = !has_mark(e, live);
+    follow_mark(e);
     set_text(&e->uid, kube_object_uid(live));
     read_health(e, a, live);
     judge(e, a, live, anyhow);
@@ -463,6 +477,7 @@ void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct c
         read_health(e, a, live);
     }
     e->ahead = false;
+    follow_mark(e);
 }
 
 // kube_entry_after_op goes on where observation stopped for an operation.
@@ -497,6 +512,7 @@ void kube_entry_missing(struct kube_entry *e, bool anyhow) {
     e->unmarked = false;
     e->unwanted = false;
     e->print = 0;
+    follow_mark(e);
     kube_pods_forget(e);
     set_health(e, AGENT_HEALTH_MISSING, "");
     say(e, NULL, anyhow);
@@ -589,6 +605,20 @@ static void not_seen(struct kube_entry *e, const struct kube_answer *answer, boo
     }
 }
 
+// is_seen tells whether something tells of an object, though it is without our label: the first of
+// those get watches of their own, all others are looked at now and then. What is only made is
+// nobody's business afterwards.
+static bool is_seen(struct kube_entry *e) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const char *ns = "";
+
+    if (!e->tracked || !e->unmarked || e->once || e->op != NULL) {
+        return true;
+    }
+    const struct kube_resource *r = resource_of(e, a, &ns);
+    return r != NULL && kube_watch_only(e, r, ns);
+}
+
 static void on_look(void *ctx, const struct kube_answer *answer) {
     struct kube_entry *e = ctx;
     struct agent_kube *k = e->k;
@@ -610,6 +640,7 @@ static void on_look(void *ctx, const struct kube_answer *answer) {
     if (again && e->tracked) {
         kube_entry_look(e, anyhow);
     }
+    (void)is_seen(e);
     e->known &= e->tracked; // else nobody would ever free it
     e->pins--;
     kube_entry_settle(e);
@@ -765,6 +796,26 @@ static bool find_again(void *ctx, const char *key, void *value) {
     return true;
 }
 
+static bool is_of_group(const struct kube_entry *e, const char *group) {
+    size_t kind = strcspn(e->key, "./");
+
+    return strncmp(e->key + kind + (e->key[kind] == '.'), group, strlen(group)) == 0 &&
+           e->key[kind + (e->key[kind] == '.') + strlen(group)] == '/';
+}
+
+bool kube_table_lacks(struct agent_kube *k, const char *group) {
+    CM_AUTOFREE const char **keys = k->table.unresolved == 0 ? NULL : cm_map_keys(k->table.by_key);
+    size_t count = keys == NULL ? 0 : cm_map_len(k->table.by_key);
+    bool lacks = false;
+
+    for (size_t i = 0; i < count && !lacks; i++) {
+        const struct kube_entry *e = cm_map_get(k->table.by_key, keys[i]);
+
+        lacks = e->watch == NULL && is_of_group(e, group);
+    }
+    return lacks;
+}
+
 // kube_table_discovered finds watches for entries whose kind was not known.
 void kube_table_discovered(struct agent_kube *k) {
     k->table.unresolved = 0;
@@ -816,7 +867,7 @@ static bool is_wanted_again(struct kube_entry *e) {
 
 static bool look_again(void *ctx, const char *key, void *value) {
     struct kube_entry *e = value;
-    bool unseen = e->unmarked && !e->once; // what is only made is nobody's business afterwards
+    bool unseen = !is_seen(e) && e->k->table.minutes % UNSEEN_MINUTES == 0;
 
     (void)ctx;
     (void)key;
@@ -828,10 +879,8 @@ static bool look_again(void *ctx, const char *key, void *value) {
 
 // kube_table_minute looks at what no watch tells of.
 void kube_table_minute(struct agent_kube *k) {
+    k->table.minutes++;
     cm_map_each(k->table.by_key, look_again, NULL);
-    if (k->table.unresolved > 0 && k->reach == KUBE_UP) {
-        (void)kube_discover_want(k);
-    }
 }
 
 static bool free_one(void *ctx, const char *key, void *value) {

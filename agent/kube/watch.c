@@ -46,6 +46,7 @@ static void free_watch(struct kube_watch *w) {
     free(w->path);
     free(w->version);
     free(w->more);
+    free(w->only);
     free(w);
 }
 
@@ -87,6 +88,13 @@ struct kube_watch *kube_watch_new(struct agent_kube *k, const struct kube_resour
     return w;
 }
 
+struct kube_watch *kube_watch_scout(struct agent_kube *k, const struct kube_resource *r) {
+    struct kube_watch *w = kube_watch_new(k, r, "", false);
+
+    w->scout = true;
+    return w;
+}
+
 void kube_watch_add(struct kube_watch *w, struct kube_entry *e) {
     e->watch = w;
     e->round = w->round - 1; // not in the list that may be under way
@@ -125,6 +133,12 @@ static void look_for_missing(struct kube_watch *w) {
 }
 
 static void see_item(struct kube_watch *w, struct cm_arena *a, struct cm_json *item, bool listed) {
+    if (w->scout) {
+        if (!listed) {
+            kube_absent_saw(w, item);
+        }
+        return;
+    }
     if (w->foreign) {
         kube_owners_saw(w, a, item);
         return;
@@ -228,7 +242,22 @@ static void try_later(struct kube_watch *w, const struct kube_answer *answer, co
     go_on_later(w, answer->retry_after_ms > pause_ms ? answer->retry_after_ms : pause_ms);
 }
 
+// has_no_use: what a scout may not see, or what the server does not have, is not asked for often.
+static bool has_no_use(struct kube_watch *w, const struct kube_answer *answer) {
+    bool none = w->scout && (answer->status == 403 || answer->status == 404);
+
+    if (none) {
+        list_again(w);
+        w->complete = false;
+        go_on_later(w, SPLIT_MS);
+    }
+    return none;
+}
+
 static void go_wrong(struct kube_watch *w, const struct kube_answer *answer, const char *verbs) {
+    if (has_no_use(w, answer)) {
+        return;
+    }
     if (answer->status == 410) {
         list_again(w);
         go_on_later(w, cm_backoff_next(&w->backoff));
@@ -263,7 +292,9 @@ static void end_list(struct kube_watch *w, const struct cm_json *list) {
     w->page = KUBE_PAGE_FIRST; // the first objects may be larger than the last
     w->complete = true;
     w->refused = false;
-    if (w->foreign) {
+    if (w->scout) {
+        kube_absent_listed(w);
+    } else if (w->foreign) {
         kube_owners_listed(w, first);
     } else {
         look_for_missing(w);
@@ -320,7 +351,7 @@ static void on_page(void *ctx, const struct kube_answer *answer) {
     }
     const char *more = cm_json_string(cm_json_path(answer->json, "metadata", "continue", NULL));
     set_text(&w->more, more == NULL ? "" : more);
-    if (w->more[0] != '\0') {
+    if (w->more[0] != '\0' && !w->scout) {
         go_on(w);
     } else {
         end_list(w, answer->json);
@@ -329,14 +360,18 @@ static void on_page(void *ctx, const struct kube_answer *answer) {
 
 // selector is the beginning of a query for what is watched. The caller frees it.
 static char *selector(const struct kube_watch *w) {
-    return w->foreign ? cm_strdup("")
-                      : cm_strf("labelSelector=" KUBE_LABEL_PART_OF "%%3D%s&", w->k->applyset.id);
+    if (w->only != NULL) {
+        return cm_strf("fieldSelector=metadata.name%%3D%s&", w->only);
+    }
+    return w->foreign || w->scout
+               ? cm_strdup("")
+               : cm_strf("labelSelector=" KUBE_LABEL_PART_OF "%%3D%s&", w->k->applyset.id);
 }
 
-// form_of is what is asked for: of owners that nobody but rules depends on, only what they are
-// called.
+// form_of is what is asked for: of owners that nobody but rules depends on, and by scouts, only
+// what they are called.
 static const char *form_of(const struct kube_watch *w, bool list) {
-    if (!w->foreign || !kube_owners_are_names(w)) {
+    if (!w->scout && (!w->foreign || !kube_owners_are_names(w))) {
         return NULL;
     }
     return list ? NAMES("List") : NAMES("");
@@ -345,7 +380,7 @@ static const char *form_of(const struct kube_watch *w, bool list) {
 static void ask_for_page(struct kube_watch *w) {
     CM_AUTOFREE char *more = w->more == NULL ? NULL : cm_http_escape(w->more);
     CM_AUTOFREE char *which = selector(w);
-    CM_AUTOFREE char *path = cm_strf("%s?%slimit=%d%s%s", w->path, which, w->page,
+    CM_AUTOFREE char *path = cm_strf("%s?%slimit=%d%s%s", w->path, which, w->scout ? 1 : w->page,
                                      more == NULL ? "" : "&continue=", more == NULL ? "" : more);
     struct kube_request request = {.method = "GET", .path = path, .done = on_page, .ctx = w};
 

@@ -9,8 +9,11 @@
 #include <string.h>
 
 #include "agent/kube/internal.h"
+#include "agent/kube/object.h"
 #include "common/mem.h"
 #include "common/str.h"
+
+enum { ALONE_MAX = 32 };
 
 // What is watched, wherever it is.
 struct subject {
@@ -20,8 +23,8 @@ struct subject {
 };
 
 static bool is_of(const struct kube_watch *w, const struct subject *s) {
-    return !w->dead && w->foreign == s->foreign && strcmp(w->kind, s->kind) == 0 &&
-           strcmp(w->api_version, s->api_version) == 0;
+    return !w->dead && !w->scout && w->only == NULL && w->foreign == s->foreign &&
+           strcmp(w->kind, s->kind) == 0 && strcmp(w->api_version, s->api_version) == 0;
 }
 
 static struct kube_watch *find(struct agent_kube *k, const struct subject *s, const char *ns) {
@@ -83,6 +86,7 @@ void kube_watch_drop(struct kube_entry *e) {
     }
     cm_list_remove(&e->at_watch);
     e->watch = NULL;
+    e->k->table.alone -= w->only != NULL ? 1 : 0;
     if (!cm_list_empty(&w->entries) || w->dead) {
         return;
     }
@@ -93,6 +97,21 @@ void kube_watch_drop(struct kube_entry *e) {
     if (part) {
         part_ended(e->k, kind, api_version);
     }
+}
+
+bool kube_watch_only(struct kube_entry *e, const struct kube_resource *resource, const char *ns) {
+    if (e->watch != NULL && e->watch->only != NULL) {
+        return true;
+    }
+    if (e->k->table.alone == ALONE_MAX) {
+        return false;
+    }
+    kube_watch_drop(e);
+    struct kube_watch *w = kube_watch_new(e->k, resource, ns, false);
+    w->only = cm_http_escape(kube_key_name(e->key));
+    e->k->table.alone++;
+    kube_watch_add(w, e);
+    return true;
 }
 
 void kube_watch_split(struct kube_watch *w) {

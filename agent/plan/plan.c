@@ -36,6 +36,8 @@ static bool is_current(const struct agent_plan_world *world, const struct agent_
     return item != NULL && item->applied && !item->release &&
            cm_sha256_equal(&item->sha256, &entry->sha256) && strcmp(item->app, app->name) == 0 &&
            strcmp(item->account, app->bundle->account) == 0 &&
+           (strcmp(item->default_namespace, app->bundle->namespace) == 0 ||
+            !world->moved(world->ctx, item, app->bundle->namespace)) &&
            !world->wrong(world->ctx, entry->key);
 }
 

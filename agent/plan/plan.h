@@ -32,6 +32,8 @@ struct agent_plan_world {
     // wrong: the object is known to be missing or changed, so it must be applied again.
     bool (*wrong)(void *ctx, const char *key);
     void (*place)(void *ctx, const char *key, struct agent_place *out);
+    // moved: with this default namespace the object is elsewhere, or nobody can tell.
+    bool (*moved)(void *ctx, const struct agent_item *item, const char *default_namespace);
     // ran: the hook of this key has run to its end for a bundle.
     bool (*ran)(void *ctx, const char *key, const struct cm_sha256 *bundle);
     void *ctx;

@@ -704,6 +704,13 @@ static void place(const struct agent_driver *d, const char *key, struct agent_pl
     out->rank = cm_object_rank(id.group, id.kind);
 }
 
+static const char *locate(const struct agent_driver *base, struct cm_arena *a, const char *key,
+                          const char *default_namespace) {
+    const struct agent_sim_driver *d = (const struct agent_sim_driver *)(const void *)base;
+
+    return sim_resolve(d->sim, a, key, default_namespace);
+}
+
 static const struct agent_driver_ops ops = {
     .name = "sim",
     .start = start,
@@ -711,6 +718,7 @@ static const struct agent_driver_ops ops = {
     .free = driver_free,
     .identify = identify,
     .target_version = target_version,
+    .locate = locate,
     .place = place,
     .apply = apply,
     .run = run,

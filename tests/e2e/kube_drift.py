@@ -96,6 +96,16 @@ class Drift(KubeStory):
         self.admin.patch("ConfigMap", "kept", {"data": {"size": "9"}})
         self.cluster.wait_for(lambda: self.find("ConfigMap", "kept")["data"]["size"] == "1", 30)
 
+    def own_watches(self):
+        """Watches of the agent of one object each."""
+        return self.cluster.open_watches("agent", lambda uri: "fieldSelector" in uri)
+
+    def test_what_has_lost_its_label_is_watched_all_the_same(self):
+        wait_for(lambda: self.own_watches() == 1, SECONDS, "a watch of its own", 0.2)
+        self.admin.patch("ConfigMap", "watched", {"data": {"colour": "white"}})
+        wait_for(lambda: self.drift()[("ConfigMap/default/watched", "data.colour")]["actual"] ==
+                 '"white"', SECONDS, "the change to be known", 0.2)
+
     def test_a_commit_puts_everything_right(self):
         maps = m.config_map("watched", colour="green", size="2")
         self.deliver({path("watched", maps): m.text(maps)})
@@ -103,6 +113,7 @@ class Drift(KubeStory):
         self.assertTrue(self.find("Deployment", "watched"))
         self.wait_no_drift()
         self.wait_status("watched", health="healthy", drifted=0)
+        wait_for(lambda: self.own_watches() == 0, SECONDS, "its own watch to end", 0.2)
 
     def test_somebody_who_fights_is_given_more_time_and_then_left_alone(self):
         fought = m.config_map("fought", colour="green")

@@ -9,7 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, story  # noqa: E402
 from support.agent import Agent  # noqa: E402
-from support.kubestory import CLUSTER, KubeStory, files  # noqa: E402
+from support.kubestory import CLUSTER, KubeStory, files, path  # noqa: E402
 
 RBAC = "rbac.authorization.k8s.io"
 ALL = ["get", "list", "watch", "create", "patch", "delete"]
@@ -51,6 +51,31 @@ class FewRights(KubeStory):
         self.admin.apply(role(*FEW, MORE))
         self.wait_status("web", 90, applied="applied", health="healthy")
         self.cluster.wait_ready("Deployment", "web")
+
+    def lack(self, verb):
+        """Takes one verb on ConfigMaps away."""
+        self.admin.apply(role(
+            {"apiGroups": [""], "resources": ["secrets"], "verbs": ALL}, FEW[1], MORE,
+            {"apiGroups": [""], "resources": ["configmaps"],
+             "verbs": [one for one in ALL if one != verb]}))
+
+    def test_each_verb_that_is_missing_is_named_by_its_rule(self):
+        drop, change = m.config_map("drop", x="1"), m.config_map("change", x="1")
+        found = m.config_map("found", x="1")
+        self.admin.apply({**found, "metadata": {"name": "found", "namespace": "default"}})
+        self.deliver(files("verbs", drop, change, namespace="default"))
+        cases = (("patch", {path("verbs", change): m.text(m.config_map("change", x="2"))}),
+                 ("create", {path("verbs", change): m.text(m.config_map("new", x="1"))}),
+                 ("get", {path("verbs", found): m.text(found)}),
+                 ("delete", {path("verbs", drop): None}))
+        for verb, changes in cases:
+            with self.subTest(verb):
+                self.lack(verb)
+                revision = self.commit(changes)
+                self.wait_status("verbs", 60, applied="failed",
+                                 message=rf'resources: \["configmaps"\], verbs: \[.*"{verb}"')
+                self.lack("none")
+                self.wait_until(revision)
 
     def test_causes_that_may_not_be_read_name_the_rule(self):
         self.commit(files("stuck", m.deployment("stuck", image="test/never-ready:1"),

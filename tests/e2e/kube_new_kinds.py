@@ -3,11 +3,12 @@
 """
 import pathlib
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, story  # noqa: E402
-from support.kubestory import KubeStory, files, path  # noqa: E402
+from support.kubestory import SOON, KubeStory, files, path  # noqa: E402
 
 
 def thing(kind, name, **spec):
@@ -42,12 +43,45 @@ class NewKinds(KubeStory):
         self.wait_status("user", applied="applied", health="healthy")
         self.assertTrue(self.find("Gadget", "default/g", "example.com/v1"))
 
-    def test_a_kind_that_somebody_brings_by_hand_is_as_good(self):
-        self.commit(files("late", thing("Doodad", "d", size=1), namespace="default"))
+    def test_a_kind_or_namespace_that_somebody_brings_by_hand_is_as_good_and_costs_little(self):
+        mark = self.cluster.audit_mark()
+        homeless = m.config_map("settings", "nowhere", colour="green")
+        self.commit({**files("late", thing("Doodad", "d", size=1), namespace="default"),
+                     **files("homeless", homeless)})
         self.wait_status("late", applied="failed", message="no kind 'Doodad.example.com'")
+        self.wait_status("homeless", applied="failed", message="namespace 'nowhere' does not exist")
+        tries = self.cluster.wait_for(lambda: self.tried("settings", mark, 3), SOON, "three tries")
+        self.assertGreaterEqual(tries[2] - tries[1], 4, "pauses grow")
+        asked = [path_ for _, _, path_ in self.cluster.asked("agent", mark)]
+        self.assertLess(asked.count("/apis"), 12)
+
+        before = time.time()
         self.admin.apply(m.crd("doodads", "Doodad"))
+        self.admin.apply(m.namespace("nowhere"))
+        self.wait_status("homeless", applied="applied", health="healthy")
         self.wait_status("late", applied="applied", health="healthy")
         self.assertTrue(self.find("Doodad", "default/d", "example.com/v1"))
+        tries = self.tried("settings", mark, 4)
+        self.assertLess(tries[3] - before, 7, "it was tried as soon as the namespace came")
+
+    def test_objects_move_with_the_namespace_of_their_app(self):
+        self.deliver(files("late", thing("Doodad", "d", size=1), namespace="nowhere"))
+        self.assertTrue(self.find("Doodad", "nowhere/d", "example.com/v1"))
+        self.wait_gone("Doodad", "default/d", "example.com/v1")
+
+    def tried(self, name, mark, count):
+        """When an object of this name was applied, if that was so often."""
+        times = [at for at, verb, path_ in self.cluster.asked("agent", mark)
+                 if verb == "patch" and path_.endswith(f"/{name}")]
+        return times if len(times) >= count else None
+
+    def test_what_waits_no_longer_is_not_watched_for(self):
+        self.cluster.wait_for(lambda: not self.scouts(), SOON, "an end of watches for names")
+
+    def scouts(self):
+        """Watches of the agent for what may come."""
+        return self.cluster.open_watches("agent", lambda uri: "labelSelector" not in uri and
+                                         "/customresourcedefinitions?" in uri)
 
     def test_two_apps_come_together_whatever_their_names(self):
         self.deliver({**files("a-user", thing("Gizmo", "g"), namespace="default"),

@@ -16,6 +16,10 @@ TAKEN = m.config_map("taken", x="1")
 HELD = m.config_map("held", x="1")
 MARKED = m.config_map("marked", x="1")
 MARKED["metadata"]["annotations"] = {"holdfast.dev/prune": "disabled"}
+VOLUME = m.thing("v1", "PersistentVolume", "volume", spec={
+    "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": "none",
+    "hostPath": {"path": "/nowhere"}})
+MANY = [m.config_map(f"many-{number:02}", x="1") for number in range(12)]
 DATA = m.thing("v1", "PersistentVolumeClaim", "data", spec={
     "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}})
 
@@ -34,7 +38,7 @@ class Removal(KubeStory):
                     namespace="default"),
             **files("other", m.config_map("others", x="1"), namespace="default"),
             **files("keeper", m.config_map("stays", x="1"), namespace="default", prune=False),
-            **files("base", m.namespace("team"), m.crd("widgets", "Widget"), DATA,
+            **files("base", m.namespace("team"), m.crd("widgets", "Widget"), DATA, VOLUME,
                     m.config_map("base", x="1"), namespace="default"),
             **files("tenant", m.namespace("tenant"), MARKED, m.config_map("tenant", x="1"),
                     namespace="default", prunePrecious=True)}, "applied")
@@ -96,11 +100,14 @@ class Removal(KubeStory):
 
     def test_what_holds_data_stays_and_says_so(self):
         self.deliver({path("base", DATA): None, path("base", m.namespace("team")): None,
+                      path("base", VOLUME): None,
                       path("base", m.crd("widgets", "Widget")): None}, "applied")
         self.assertTrue(self.find("PersistentVolumeClaim", "data"))
+        self.assertTrue(self.find("PersistentVolume", "volume"))
         self.assertTrue(self.find("Namespace", "team"))
         self.assertTrue(self.find("CustomResourceDefinition", "widgets.example.com"))
         for key in ("PersistentVolumeClaim/default/data", "Namespace//team",
+                    "PersistentVolume//volume",
                     "CustomResourceDefinition.apiextensions.k8s.io//widgets.example.com"):
             self.wait_object(key, message="would take data with it")
 
@@ -130,10 +137,46 @@ class Removal(KubeStory):
         self.assertEqual(self.deletes(mark), {("delete", "configmaps"): 2})
         self.cluster.wait_for(lambda: not self.status("other"), what="the hub to forget it")
 
+    def wait_for_confirmation(self, app):
+        """Waits until a removal of an App waits; returns what Git has to say for it to happen."""
+        def waiting():
+            return [row["message"] for row in self.hub.get("problems")
+                    if row["app"] == app and "waits for a confirmation" in row["message"]]
+        message, = self.cluster.wait_for(waiting, what="something to wait")
+        removal = message.partition("removal: '")[2][:12]
+        return {f"confirmations/{removal}.yaml": m.text(m.thing(
+            "holdfast/v1alpha1", "Confirmation", f"go-{removal}",
+            spec={"app": app, "removal": removal}))}
+
+    def many(self):
+        return {item["metadata"]["name"] for item in self.admin.list("ConfigMap", "default")
+                if item["metadata"]["name"].startswith("many-")}
+
+    def test_most_of_a_cluster_waits_and_an_app_without_manifests_stays(self):
+        self.deliver(files("many", *MANY, namespace="default"))
+        mark = self.cluster.audit_mark()
+        self.commit({path("many", item): None for item in MANY[1:]})
+        confirmation = self.wait_for_confirmation("many")
+        self.deliver(files("beside", m.config_map("beside", x="1"), namespace="default"))
+        self.assertEqual(len(self.many()), 12)
+        self.assertEqual(self.deletes(mark), {})
+        self.commit(confirmation)
+        self.cluster.wait_for(lambda: self.many() == {"many-00"}, what="them to go")
+        self.assertEqual(self.deletes(mark), {("delete", "configmaps"): 11})
+
+        self.commit({path("many", MANY[0]): None})
+        self.cluster.wait_for(lambda: any("has no manifests" in row["message"]
+                                          for row in self.hub.get("problems")), what="a problem")
+        self.deliver(files("beside", m.config_map("beside", x="2"), namespace="default"))
+        self.assertEqual(self.many(), {"many-00"})
+        self.repo.git("rm", "-r", "--quiet", "apps/many")
+        self.commit({}, "the App many is gone")
+        self.wait_gone("ConfigMap", "many-00")
+
     def test_all_that_is_left_belongs_there(self):
         names = {item["metadata"]["name"] for item in self.admin.list("ConfigMap", "default")}
         self.assertEqual(names - {"kube-root-ca.crt"},
-                         {"base", "copied", "kept", "leaves", "marked", "new", "stays", "taken",
+                         {"base", "beside", "copied", "kept", "leaves", "marked", "new", "stays", "taken",
                           "tenant", "waits"})
 
 

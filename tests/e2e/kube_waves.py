@@ -44,9 +44,21 @@ class Waves(KubeStory):
 
     def test_a_wave_waits_behind_one_that_does_not_get_healthy(self):
         self.commit(files("stuck", m.deployment("slow", image="test/never-ready:1"),
-                          in_wave(m.config_map("later", x="1"), 1), namespace="default"))
+                          in_wave(m.config_map("later", x="1"), 1), namespace="default",
+                          drift="report"))
         self.wait_status("stuck", applied="applying",
                          message="wave 1 waits until Deployment.apps/default/slow is healthy")
+        self.assertFalse(self.find("ConfigMap", "later"))
+
+    def test_what_it_waits_for_is_made_again_if_somebody_deletes_it(self):
+        uid = self.find("Deployment", "slow")["metadata"]["uid"]
+        self.admin.delete("Deployment", "slow")
+
+        def is_made_again():
+            found = self.find("Deployment", "slow")
+            return found and found["metadata"]["uid"] != uid
+        self.cluster.wait_for(is_made_again, what="another Deployment")
+        self.wait_status("stuck", applied="applying", message="slow is healthy")
         self.assertFalse(self.find("ConfigMap", "later"))
 
     def test_other_apps_go_on_meanwhile(self):

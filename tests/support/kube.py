@@ -4,6 +4,7 @@ Everything listens on 127.0.0.1 with a certificate of the cluster's own CA and k
 logs in one folder. Nodes and pods are kwok's: they exist in the API only and do what kwok.py says.
 """
 import collections
+import datetime
 import json
 import os
 import pathlib
@@ -206,12 +207,28 @@ class KubeCluster:
                     counted[who, event["verb"], event["objectRef"]["resource"]] += 1
         return counted
 
-    def open_watches(self, user):
-        """How many watches a user has now, by the audit log."""
+    def asked(self, user, since=0):
+        """Requests of a user but watches: [(Unix time, verb, path)]."""
+        found = []
+        with open(self.audit_log, "rb") as log:
+            log.seek(since)
+            for line in log:
+                if not line.endswith(b"\n"):
+                    break  # it is being written
+                event = json.loads(line)
+                if event["verb"] != "watch" and event["user"].get("username") == user:
+                    at = datetime.datetime.fromisoformat(
+                        event["requestReceivedTimestamp"].replace("Z", "+00:00"))
+                    found.append((at.timestamp(), event["verb"], event["requestURI"].split("?")[0]))
+        return found
+
+    def open_watches(self, user, fits=lambda uri: True):
+        """How many watches (of such a URI) a user has now, by the audit log."""
         opened = collections.Counter()
         with open(self.audit_log, "rb") as log:
             for event in map(json.loads, log):
-                if event["verb"] == "watch" and event["user"].get("username") == user:
+                if (event["verb"] == "watch" and event["user"].get("username") == user and
+                        fits(event["requestURI"])):
                     opened[event["auditID"]] += {"ResponseStarted": 1}.get(event["stage"], -1)
         return sum(count > 0 for count in opened.values())
 

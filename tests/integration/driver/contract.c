@@ -165,6 +165,11 @@ static struct cm_buf *on_desired(void *ctx, const char *key) {
     return buf == NULL ? NULL : cm_buf_ref(buf);
 }
 
+static void on_ready(void *ctx, const char *key) {
+    (void)ctx;
+    (void)key;
+}
+
 static const struct cm_spare_rule *on_rules(void *ctx, const char *key, size_t *count) {
     (void)ctx;
     (void)key;
@@ -239,8 +244,8 @@ static bool is_not_drifted(const void *ctx) {
 // A driver's life
 
 static void start(void) {
-    struct agent_driver_host host = {on_observed, on_reachable, on_desired,
-                                     on_health,   on_rules,     NULL};
+    struct agent_driver_host host = {on_observed, on_reachable, on_desired, on_health,
+                                     on_ready,    on_rules,     NULL};
 
     CM_AUTOFREE char *who = cm_strf("%s-%s", t.outside->namespace, t.who);
 
@@ -526,6 +531,17 @@ static void an_open_namespace_is_the_apps(void **state) {
     wait_until(is_healthy, "ConfigMap//open", "an observation");
     t.outside->delete (t.outside, full);
     wait_until(is_missing, "ConfigMap//open", "the object to be missing");
+}
+
+static void where_an_object_is_can_be_told(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_AUTOFREE char *full = key_of("ConfigMap", "open");
+    const struct agent_driver *d = t.driver;
+
+    (void)state;
+    assert_string_equal(d->ops->locate(d, a, "ConfigMap//open", t.outside->namespace), full);
+    assert_string_equal(d->ops->locate(d, a, full, "elsewhere"), full);
+    assert_string_equal(d->ops->locate(d, a, "Namespace//open", "elsewhere"), "Namespace//open");
 }
 
 static void an_observation_follows_each_tracking(void **state) {
@@ -1673,6 +1689,7 @@ static const struct CMUnitTest tests[] = {
     CONTRACT(the_health_of_the_form_before_does_not_outlive_a_change),
     CONTRACT(the_fields_of_others_stay),
     CONTRACT(an_open_namespace_is_the_apps),
+    CONTRACT(where_an_object_is_can_be_told),
     CONTRACT(an_observation_follows_each_tracking),
     CONTRACT(an_observation_follows_a_look),
     CONTRACT(what_was_never_there_is_missing),

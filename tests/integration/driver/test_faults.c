@@ -214,6 +214,11 @@ static int tear_down(void **state) {
     return 0;
 }
 
+static void on_ready(void *ctx, const char *key) {
+    (void)ctx;
+    (void)key;
+}
+
 static const struct cm_spare_rule *on_rules(void *ctx, const char *key, size_t *count) {
     (void)ctx;
     (void)key;
@@ -222,8 +227,8 @@ static const struct cm_spare_rule *on_rules(void *ctx, const char *key, size_t *
 }
 
 static void start(struct fixture *f) {
-    const struct agent_driver_host host = {on_observed, on_reachable, on_desired,
-                                           on_health,   on_rules,     f};
+    const struct agent_driver_host host = {on_observed, on_reachable, on_desired, on_health,
+                                           on_ready,    on_rules,     f};
 
     f->driver->ops->start(f->driver, &host);
     assert_true(turn_until(f->loop, is_reachable, f));

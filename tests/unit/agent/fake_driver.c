@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/arena.h"
 #include "common/list.h"
 #include "common/map.h"
 #include "common/mem.h"
@@ -113,6 +114,17 @@ static void place(const struct agent_driver *d, const char *key, struct agent_pl
     };
 }
 
+static const char *locate(const struct agent_driver *d, struct cm_arena *a, const char *key,
+                          const char *default_namespace) {
+    const char *slashes = strstr(key, "//");
+
+    (void)d;
+    return slashes == NULL || strncmp(key, "Namespace/", 10) == 0
+               ? key
+               : cm_arena_strf(a, "%.*s/%s/%s", (int)(slashes - key), key, default_namespace,
+                               slashes + 2);
+}
+
 static void driver_free(struct agent_driver *d) {
     cm_map_free(self(d)->tracked);
     free(self(d));
@@ -121,6 +133,7 @@ static void driver_free(struct agent_driver *d) {
 static const struct agent_driver_ops ops = {
     .name = "fake",
     .free = driver_free,
+    .locate = locate,
     .place = place,
     .apply = apply,
     .run = run,

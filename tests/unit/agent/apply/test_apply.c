@@ -364,6 +364,30 @@ static void a_wave_waits_until_all_before_it_is_healthy(void **state) {
     assert_int_equal(agent_cache_item(f->cache, WEB)->wave, -1);
 }
 
+static void what_is_waited_for_and_vanishes_is_made_again(void **state) {
+    const struct test_object waves[] = {{.key = NS}, {.key = SVC, .wave = 2}};
+    const struct test_app app = {.name = "shop", .objects = waves, .object_count = 2};
+    struct fixture *f = *state;
+
+    set(f, &app, 1, 1, NULL);
+    let(f, NS);
+    settle(f);
+    cm_map_put(f->missing, NS, f);
+    agent_apply_woken(f->apply);
+    wait_pending(f, NS);
+    assert_string_equal(message_of(f, "shop"),
+                        "waits until " NS " is healthy: it has vanished, and is made again");
+    assert_true(fake_fail(f->fake, NS, CM_EBUSY, "not now"));
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 0); // after a pause
+    cm_clock_fake(cm_clock_now_ms() + 60000);
+    let(f, NS);
+    (void)cm_map_remove(f->missing, NS);
+    make_healthy(f, NS);
+    let(f, SVC);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+}
+
 static void what_waits_says_what_ails_the_other(void **state) {
     const struct test_object waves[] = {{.key = WEB}, {.key = SVC, .wave = 2}};
     const struct test_object own[] = {{.key = CFG}};
@@ -908,6 +932,51 @@ static void what_a_lost_disk_forgot_goes_in_the_name_that_the_tombstone_knows(vo
     assert_int_equal(f->apps_removed, 1);
 }
 
+#define WIDGET "Widget.example.com//w"
+
+static void objects_move_with_the_default_namespace_of_their_app(void **state) {
+    static const struct test_object two[] = {{.key = NS}, {.key = WIDGET}};
+    struct test_app app = {.name = "shop", .namespace = "old", .objects = two, .object_count = 2};
+    struct fixture *f = *state;
+
+    make_healthy(f, NS);
+    set(f, &app, 1, 1, NULL);
+    let(f, NS);
+    let(f, WIDGET);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+    app.namespace = "new";
+    set(f, &app, 1, 2, NULL);
+    wait_pending(f, WIDGET);
+    assert_int_equal(fake_pending(f->fake), 1); // where the Namespace is did not change
+    assert_int_equal(fake_removes(f->fake), 0); // first it is there anew
+    assert_string_equal(agent_cache_item(f->cache, WIDGET)->uid, "");
+    assert_non_null(agent_cache_item(f->cache, "Widget.example.com/old/w"));
+    let(f, WIDGET);
+    let(f, "Widget.example.com/old/w");
+    settle(f);
+    assert_int_equal(fake_removes(f->fake), 1);
+    assert_null(agent_cache_item(f->cache, "Widget.example.com/old/w"));
+    assert_string_equal(agent_cache_item(f->cache, WIDGET)->default_namespace, "new");
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_APPLIED);
+}
+
+static void what_an_app_left_in_its_old_namespace_stays_without_prune(void **state) {
+    static const struct test_object one[] = {{.key = WIDGET}};
+    struct test_app app = {
+        .name = "shop", .namespace = "old", .no_prune = true, .objects = one, .object_count = 1};
+    struct fixture *f = *state;
+
+    set(f, &app, 1, 1, NULL);
+    let(f, WIDGET);
+    settle(f);
+    app.namespace = "new";
+    set(f, &app, 1, 2, NULL);
+    let(f, WIDGET);
+    settle(f);
+    assert_int_equal(fake_removes(f->fake), 0);
+    assert_non_null(cm_map_get(f->left, "Widget.example.com/old/w"));
+}
+
 static void the_driver_is_told_how_an_object_may_be_changed(void **state) {
     static const struct test_object some[] = {{.key = CFG, .once = true}, {.key = SVC}};
     const struct test_app app = {
@@ -1395,6 +1464,7 @@ static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     TEST(stages_go_by_rank_and_wait_for_their_gate),
     TEST(a_wave_waits_until_all_before_it_is_healthy),
+    TEST(what_is_waited_for_and_vanishes_is_made_again),
     TEST(what_waits_says_what_ails_the_other),
     TEST(a_wave_waits_for_what_did_not_change_too),
     TEST(a_new_revision_ends_the_wait_for_a_wave),
@@ -1423,6 +1493,8 @@ static const struct CMUnitTest tests[] = {
     TEST(what_another_tool_owns_is_taken_over_as_soon_as_the_app_says_so),
     TEST(what_an_app_changes_is_changed_in_its_name_and_again_in_another),
     TEST(what_a_lost_disk_forgot_goes_in_the_name_that_the_tombstone_knows),
+    TEST(objects_move_with_the_default_namespace_of_their_app),
+    TEST(what_an_app_left_in_its_old_namespace_stays_without_prune),
     TEST(the_driver_is_told_how_an_object_may_be_changed),
     TEST(what_is_precious_is_made_anew_only_if_it_says_so_itself),
     TEST(what_could_not_reach_the_target_is_tried_when_it_answers),

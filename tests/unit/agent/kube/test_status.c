@@ -159,6 +159,21 @@ static void a_right_that_a_service_account_lacks_is_its_own(void **state) {
                        "namespace 'shop': add {apiGroups: [\"apps\"], ");
 }
 
+static void a_namespace_that_is_not_there_is_told_from_an_object_that_is_not(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct cm_json *none =
+        parse(a, "{\"details\":{\"kind\":\"namespaces\",\"name\":\"shop\"}}");
+    const struct cm_json *object =
+        parse(a, "{\"details\":{\"kind\":\"configmaps\",\"name\":\"shop\"}}");
+
+    (void)state;
+    assert_true(kube_status_is_homeless(404, none, "shop"));
+    assert_false(kube_status_is_homeless(404, none, "other"));
+    assert_false(kube_status_is_homeless(404, none, "")); // it is the object itself
+    assert_false(kube_status_is_homeless(409, none, "shop"));
+    assert_false(kube_status_is_homeless(404, object, "shop"));
+}
+
 static void the_right_to_impersonate_is_the_agents(void **state) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct cm_err err;
@@ -242,6 +257,7 @@ int main(void) {
         cmocka_unit_test(a_missing_right_is_named_as_a_rule),
         cmocka_unit_test(a_right_that_is_missing_everywhere_belongs_into_a_cluster_role),
         cmocka_unit_test(a_right_that_a_service_account_lacks_is_its_own),
+        cmocka_unit_test(a_namespace_that_is_not_there_is_told_from_an_object_that_is_not),
         cmocka_unit_test(the_right_to_impersonate_is_the_agents),
         cmocka_unit_test(a_field_that_no_schema_has_is_the_objects_fault),
         cmocka_unit_test(what_is_wrong_stays_in_a_long_message),

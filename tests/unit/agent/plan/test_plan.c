@@ -57,8 +57,20 @@ static bool has_run(void *ctx, const char *key, const struct cm_sha256 *bundle) 
     return w->ran != NULL && strcmp(w->ran, key) == 0;
 }
 
+// has_moved: what is of a kind of its own goes where the App's default namespace is.
+static bool has_moved(void *ctx, const struct agent_item *item, const char *default_namespace) {
+    (void)ctx;
+    (void)default_namespace;
+    return strncmp(item->key, "Widget", 6) == 0;
+}
+
 static struct agent_plan_world plan_world(struct world *w) {
-    return (struct agent_plan_world){find_item, is_wrong, place, has_run, w};
+    return (struct agent_plan_world){.item = find_item,
+                                     .wrong = is_wrong,
+                                     .place = place,
+                                     .moved = has_moved,
+                                     .ran = has_run,
+                                     .ctx = w};
 }
 
 static void own(struct world *w, const char *app, const struct test_object *o) {
@@ -66,6 +78,7 @@ static void own(struct world *w, const char *app, const struct test_object *o) {
 
     *item = (struct agent_item){.key = o->key,
                                 .app = app,
+                                .default_namespace = "",
                                 .uid = "",
                                 .note = "",
                                 .account = "",
