@@ -85,6 +85,13 @@ struct agent_place {
     bool precious;
 };
 
+// What an apply did to an object besides.
+enum agent_besides {
+    AGENT_BESIDES_NOTHING,
+    AGENT_BESIDES_ADOPTED,   // it was there, and is ours from now on
+    AGENT_BESIDES_RECREATED, // it was deleted and made anew
+};
+
 // What the core must remember of an applied object (on disk, with its inventory) and give back.
 // All strings are good until the callback returns.
 struct agent_applied {
@@ -93,7 +100,9 @@ struct agent_applied {
     const char *uid;        // the target's identity of this very object, "" if it has none
     const char *note;       // opaque, at most AGENT_NOTE_MAX: the driver's own baseline for drift
     bool written;           // the target was changed
-    const char *said;       // what was done besides, for the log; NULL: nothing
+    enum agent_besides besides;
+    const char *whose; // adopted: whose it was, as far as is known; NULL or "": not known
+    const char *said;  // in words what was done besides; NULL: nothing
 };
 
 #define AGENT_NOTE_MAX 2048

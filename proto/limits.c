@@ -18,6 +18,7 @@ enum {
     ENTRIES_MAX = 100000, // in a bundle
     DEPENDS_MAX = 100,
     DRIFT_FIELDS_MAX = 32,
+    HAPPENED_MAX = 8,
     ACCOUNT_MAX = 2 * WIRE_NAME_MAX + 1,
     DRIFT_RULES_MAX = 101, // an App's, and an annotation's
     DRIFT_TEXTS_MAX = 100,
@@ -87,6 +88,9 @@ static const struct wire_limit limits[] = {
     HASH(object_report, "sha256"),
     TEXT(object_report, "message", WIRE_MESSAGE_MAX),
     LIST(object_report, "drift", 0, DRIFT_FIELDS_MAX),
+    LIST(object_report, "happened", 0, HAPPENED_MAX),
+    TEXT(happened, "who", WIRE_MESSAGE_MAX),
+    TEXT(happened, "message", WIRE_MESSAGE_MAX),
     TEXT(field_drift, "path", WIRE_MESSAGE_MAX),
     TEXT(field_drift, "desired", WIRE_VALUE_MAX),
     TEXT(field_drift, "actual", WIRE_VALUE_MAX),

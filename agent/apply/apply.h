@@ -66,9 +66,10 @@ struct agent_app_removed {
 struct agent_apply_host {
     void (*app_state)(void *ctx, const struct agent_app_state *state);
     void (*app_removed)(void *ctx, const struct agent_app_removed *what);
-    // written: the target has just changed the object to what is desired; `said` is the driver's
-    // word about it, or NULL.
-    void (*written)(void *ctx, const char *key, const char *said);
+    // written: the target has just changed the object to what is desired, or it became ours as it
+    // was.
+    void (*written)(void *ctx, const char *app, const char *key,
+                    const struct agent_applied *result);
     // applied: the object is as desired, and on disk; it is tracked from now on.
     void (*applied)(void *ctx, const struct agent_item *item);
     void (*failed)(void *ctx, const char *app, const char *key, const char *why);

@@ -90,8 +90,8 @@ static void applied(void *ctx, const struct agent_applied *result) {
         op_end(op, &result->error, result->retry_after_ms);
         return;
     }
-    if (result->written) {
-        a->host.written(a->host.ctx, op->key, result->said);
+    if (result->written || result->besides != AGENT_BESIDES_NOTHING) {
+        a->host.written(a->host.ctx, op->app, op->key, result);
     }
     agent_cache_put_item(a->cache, &(struct agent_item){.key = op->key,
                                                         .app = op->app,

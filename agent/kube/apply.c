@@ -116,6 +116,8 @@ static void succeed(struct kube_op *op, const struct kube_answer *answer) {
         .uid = kube_object_uid(answer->json),
         .note = note,
         .written = was_written(op, answer),
+        .besides = op->besides,
+        .whose = op->whose,
         .said = op->said,
     };
     struct cm_err ok = {0};
@@ -351,6 +353,7 @@ static void on_fixed(void *ctx, const struct kube_answer *answer) {
         say_fixed(op, fields);
         return;
     }
+    op->besides = AGENT_BESIDES_RECREATED;
     free(op->said);
     op->said = cm_strf("deleted and made anew, because %.200s cannot be changed", fields);
     free(op->uid);
@@ -383,6 +386,16 @@ static void on_taken_over(void *ctx, const struct kube_answer *answer) {
     }
 }
 
+// whose names the tool that an object belongs to, or who changed it last. The caller frees it.
+static char *whose(const struct kube_op *op, const struct cm_json *live) {
+    char owner[CM_OWNER_MAX];
+
+    if (cm_object_owner_find(live, op->k->applyset.id, owner)) {
+        return cm_strdup(owner);
+    }
+    return cm_strdup(kube_object_changed_by(live));
+}
+
 // take_over makes what others left on an object ours before it is applied for the first time.
 static void take_over(struct kube_op *op, const struct cm_json *live) {
     CM_AUTOFREE char *manager = cm_http_escape(op->k->field_manager);
@@ -399,6 +412,9 @@ static void take_over(struct kube_op *op, const struct cm_json *live) {
         .ctx = op,
     };
 
+    op->besides = AGENT_BESIDES_ADOPTED;
+    free(op->whose);
+    op->whose = whose(op, live);
     free(op->said);
     op->said = cm_strdup(kube_adopt_words(op->arena, live, op->desired));
     if (patch == NULL) {

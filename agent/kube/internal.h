@@ -160,21 +160,23 @@ struct kube_op {
 
     struct kube_entry *entry; // while it runs
     struct kube_call *call;
-    uint64_t round;           // of discovery that it waits for or has seen; 0: none
-    uint64_t newest_before;   // newest version of anything when it was sent
-    uint64_t entry_before;    // version of this object when it was sent
-    char *path;               // of the object
-    struct cm_arena *arena;   // apply: of desired
-    struct cm_json *desired;  // apply: as sent
-    struct cm_json *whole;    // apply: before anything was left out; NULL: nothing will be
-    struct kube_drift *drift; // apply: how it still differs; the arena's; NULL: not compared
-    bool only_new;            // apply: must not change an object that is there
-    unsigned given;           // apply: rights of others, whose fields are left out
-    char *said;               // apply: what was done besides; NULL: nothing
-    bool cleared;             // apply, run: nothing is in its way any more
-    const char *fixed;        // apply: fields that cannot be changed; the arena's
-    bool at_version;          // apply: only to the version that was looked at
-    int looks;                // apply, release: how often it was looked at
+    uint64_t round;             // of discovery that it waits for or has seen; 0: none
+    uint64_t newest_before;     // newest version of anything when it was sent
+    uint64_t entry_before;      // version of this object when it was sent
+    char *path;                 // of the object
+    struct cm_arena *arena;     // apply: of desired
+    struct cm_json *desired;    // apply: as sent
+    struct cm_json *whole;      // apply: before anything was left out; NULL: nothing will be
+    struct kube_drift *drift;   // apply: how it still differs; the arena's; NULL: not compared
+    bool only_new;              // apply: must not change an object that is there
+    unsigned given;             // apply: rights of others, whose fields are left out
+    enum agent_besides besides; // apply
+    char *whose;                // apply: whose it was
+    char *said;                 // apply: what was done besides; NULL: nothing
+    bool cleared;               // apply, run: nothing is in its way any more
+    const char *fixed;          // apply: fields that cannot be changed; the arena's
+    bool at_version;            // apply: only to the version that was looked at
+    int looks;                  // apply, release: how often it was looked at
     bool has_slot;
     bool lacks;            // apply: failed because its kind or namespace is not there
     struct cm_timer timer; // remove: next look whether it is gone; apply: next try

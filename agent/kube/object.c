@@ -159,6 +159,24 @@ bool kube_object_is_applied_by(const struct cm_json *object, const char *manager
     return false;
 }
 
+const char *kube_object_changed_by(const struct cm_json *object) {
+    const struct cm_json *entry = items_of(cm_json_path(object, "metadata", "managedFields", NULL));
+    const char *latest = "";
+    const char *who = "";
+
+    for (; entry != NULL; entry = entry->next) {
+        const char *name = cm_json_string(cm_json_get(entry, "manager"));
+        const char *time = cm_json_string(cm_json_get(entry, "time"));
+
+        if (name != NULL && time != NULL && cm_json_get(entry, "subresource") == NULL &&
+            strcmp(time, latest) >= 0) {
+            latest = time;
+            who = name;
+        }
+    }
+    return who;
+}
+
 uint64_t kube_hash(uint64_t seed, const void *bytes, size_t size) {
     const unsigned char *at = bytes;
     uint64_t hash = seed == 0 ? FNV_START : seed;

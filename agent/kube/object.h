@@ -70,5 +70,8 @@ const char *kube_key_fill(struct cm_arena *a, const char *key, const char *ns);
 // kube_key_name is the name in a key.
 const char *kube_key_name(const char *key);
 
+// kube_object_changed_by tells which manager changed it last, but for its status; "": not known.
+const char *kube_object_changed_by(const struct cm_json *object);
+
 // kube_hash is a fast hash for finding out changes; not against those who look for collisions.
 uint64_t kube_hash(uint64_t seed, const void *bytes, size_t size);

@@ -110,6 +110,7 @@ void kube_op_free(struct kube_op *op) {
     free(op->uid);
     free(op->path);
     free(op->said);
+    free(op->whose);
     free(op->account);
     free(op->refusal);
     free(op);

@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@
 #include "common/object/keep.h"
 #include "common/object/owner.h"
 
-enum { VALUE_MAX = 256 };
+enum { VALUE_MAX = 256, WHOSE_MAX = 128 };
 
 #define ONCE "once" // the note of what is only made, never changed
 
@@ -189,6 +190,44 @@ static void start_ops(struct agent_sim_driver *d) {
     }
 }
 
+// An object as it is before an apply.
+struct before {
+    bool there;
+    bool ours;
+    char uid[CM_UUID_MAX];
+    char whose[WHOSE_MAX];
+};
+
+static struct before look_before(const struct agent_sim_driver *d, const struct op *op) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct sim_object *o =
+        sim_find(d->sim, sim_resolve(d->sim, a, op->key, op->default_namespace));
+    struct before b = {.there = o != NULL, .ours = o != NULL && sim_is_ours(d->sim, o)};
+
+    if (o != NULL) {
+        const struct sim_change *by = sim_changed_by(o, "");
+
+        (void)snprintf(b.uid, sizeof(b.uid), "%s", o->uid);
+        (void)snprintf(b.whose, sizeof(b.whose), "%s", by == NULL ? "" : by->manager);
+    }
+    return b;
+}
+
+// say_besides says what an apply did besides.
+static void say_besides(const struct op *op, const struct before *b, struct agent_applied *out) {
+    if (!b->there || op->once || op->type == OP_RUN) {
+        return;
+    }
+    if (strcmp(b->uid, out->uid) != 0) {
+        out->besides = AGENT_BESIDES_RECREATED;
+        out->said = "deleted and made anew, because a field cannot be changed";
+    } else if (!b->ours) {
+        out->besides = AGENT_BESIDES_ADOPTED;
+        out->whose = b->whose;
+        out->said = "the object was there already and is ours now";
+    }
+}
+
 static void end_apply(struct agent_sim_driver *d, struct op *op, bool canceled) {
     struct agent_object object = {.app = op->app,
                                   .key = op->key,
@@ -200,6 +239,7 @@ static void end_apply(struct agent_sim_driver *d, struct op *op, bool canceled) 
                                   .once = op->once,
                                   .sparing = op->sparing};
     struct agent_applied result = {.uid = "", .note = ""};
+    const struct before before = look_before(d, op);
     struct sim_object *o = NULL;
 
     if (canceled) {
@@ -210,6 +250,7 @@ static void end_apply(struct agent_sim_driver *d, struct op *op, bool canceled) 
         result.error = (struct cm_err){0};
         result.uid = o->uid;
         result.note = op->once ? ONCE : "";
+        say_besides(op, &before, &result);
     }
     op->applied(op->ctx, &result);
 }

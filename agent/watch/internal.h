@@ -25,6 +25,16 @@ struct field {
     int64_t at_ms;
 };
 
+// What an apply did besides. Of each kind the last is kept until the hub has acknowledged it.
+enum happened { HAPPENED_ADOPTED, HAPPENED_RECREATED, HAPPENED_TAKEN };
+#define HAPPENED_KINDS 3
+
+struct happening {
+    char *who;
+    char *message; // NULL: nothing to tell
+    int64_t at_ms; // Unix time
+};
+
 // How drift came to its end.
 enum drift_end { DRIFT_END_UNKNOWN, DRIFT_END_CORRECTED, DRIFT_END_PUT_BACK };
 
@@ -96,6 +106,8 @@ struct seen {
     enum drift_end ended;          // the last drift there was
     bool due;                      // the driver wants it applied again
     struct correction *correction; // NULL until the first
+    struct happening *happened;    // by enum happened; NULL: nothing to tell
+    int64_t happened_ms;           // of the last, whether it was told or not
 };
 
 struct agent_watch {
@@ -120,7 +132,7 @@ struct agent_watch {
     uint64_t last_number;
     uint64_t acked;
     size_t in_flight; // reports sent and not acknowledged
-    bool has_removed; // some record waits for the acknowledgement of its end
+    bool has_ends;    // some record waits for the acknowledgement of its end, or of what happened
     int64_t interval_ms;
     int64_t gap_ms;       // between the last report and the next, at most interval_ms
     int64_t last_sent_ms; // monotonic
@@ -196,6 +208,13 @@ void watch_note_untold(struct agent_watch *w);
 void watch_begin_journal(struct agent_watch *w, bool takes);
 void watch_tell_journal(struct agent_watch *w);
 bool watch_waits_for_journal(const struct agent_watch *w);
+
+// watch_happened takes down what an apply did besides; watch_drop_happened forgets it all.
+void watch_happened(struct agent_watch *w, struct seen *s, enum happened what, const char *who,
+                    const char *message);
+void watch_drop_happened(struct seen *s);
+// watch_taken takes down whose fields an apply has set that was no correction.
+void watch_taken(struct agent_watch *w, struct seen *s);
 
 void watch_forget_object(struct agent_watch *w, struct seen *s);
 void watch_forget_app(struct agent_watch *w, struct app *a);

@@ -226,6 +226,33 @@ static Holdfast__V1__DriftEnd drift_end_of(enum drift_end end) {
     return all[end];
 }
 
+static void add_happened(struct cm_arena *a, const struct seen *s, Holdfast__V1__ObjectReport *m) {
+    static const Holdfast__V1__What all[HAPPENED_KINDS] = {
+        [HAPPENED_ADOPTED] = HOLDFAST__V1__WHAT__ADOPTED,
+        [HAPPENED_RECREATED] = HOLDFAST__V1__WHAT__RECREATED,
+        [HAPPENED_TAKEN] = HOLDFAST__V1__WHAT__TAKEN,
+    };
+
+    if (s->happened == NULL) {
+        return;
+    }
+    m->happened = cm_arena_get(a, HAPPENED_KINDS * sizeof(*m->happened));
+    for (size_t i = 0; i < HAPPENED_KINDS; i++) {
+        const struct happening *h = &s->happened[i];
+
+        if (h->message != NULL) {
+            Holdfast__V1__Happened *one = cm_arena_get(a, sizeof(*one));
+
+            holdfast__v1__happened__init(one);
+            one->what = all[i];
+            one->who = clip(a, h->who, MANAGER_MAX);
+            one->message = clip(a, h->message, WIRE_MESSAGE_MAX);
+            one->at_ms = h->at_ms;
+            m->happened[m->n_happened++] = one;
+        }
+    }
+}
+
 Holdfast__V1__ObjectReport *watch_object_report(struct cm_arena *a, const struct seen *s) {
     Holdfast__V1__ObjectReport *m = cm_arena_get(a, sizeof(*m));
     size_t fields = s->field_count < FIELDS_MAX ? s->field_count : FIELDS_MAX;
@@ -244,6 +271,7 @@ Holdfast__V1__ObjectReport *watch_object_report(struct cm_arena *a, const struct
     m->drift_end = drift_end_of(s->ended);
     m->fought = s->fight == NULL ? 0 : s->correction->spent;
     m->drift_more = s->drift_more || s->drift_count > fields;
+    add_happened(a, s, m);
     m->drift = cm_arena_get(a, (fields + 1) * sizeof(*m->drift));
     for (; m->n_drift < fields; m->n_drift++) {
         m->drift[m->n_drift] = field_report(a, &s->drift[m->n_drift], m->n_drift < s->drift_count);
@@ -414,8 +442,12 @@ static bool settle_object(void *ctx, const char *key, void *value) {
     struct seen *s = value;
 
     (void)key;
-    w->has_removed = w->has_removed || s->telling.removed;
-    if (s->telling.removed && cm_list_empty(&s->telling.dirty) && s->telling.sent_in <= w->acked) {
+    bool settled = cm_list_empty(&s->telling.dirty) && s->telling.sent_in <= w->acked;
+    w->has_ends = w->has_ends || s->telling.removed || (s->happened != NULL && !settled);
+    if (settled) {
+        watch_drop_happened(s);
+    }
+    if (s->telling.removed && settled) {
         watch_forget_object(w, s);
     }
     return true;
@@ -426,7 +458,7 @@ static bool settle_app(void *ctx, const char *name, void *value) {
     struct app *a = value;
 
     (void)name;
-    w->has_removed = w->has_removed || a->telling.removed;
+    w->has_ends = w->has_ends || a->telling.removed;
     if (a->telling.removed && cm_list_empty(&a->telling.dirty) && a->telling.sent_in <= w->acked) {
         watch_forget_app(w, a);
     }
@@ -449,8 +481,8 @@ void agent_watch_acked(struct agent_watch *w, const char *run, uint64_t number) 
     if (w->full && w->full_ended && number >= w->full_in) {
         w->full = false;
     }
-    if (w->has_removed) {
-        w->has_removed = false;
+    if (w->has_ends) {
+        w->has_ends = false;
         cm_map_each(w->objects, settle_object, w);
         cm_map_each(w->apps, settle_app, w);
     }

@@ -22,6 +22,7 @@ static void seen_free(void *value) {
         free(s->correction);
     }
     watch_drop_drift(s);
+    watch_drop_happened(s);
     free(s->key);
     free(s->message);
     free(s->failure);
@@ -381,33 +382,27 @@ void agent_watch_app_removed(void *watch, const struct agent_app_removed *what) 
     (void)set_text(&a->revision, what->revision);
     (void)set_text(&a->message, words);
     a->telling.removed = true;
-    w->has_removed = true;
+    w->has_ends = true;
     a->has_state = false;
     watch_dirty_app(w, a);
 }
 
-// log_taken tells whose fields an apply has set.
-static void log_taken(const struct seen *s) {
-    for (size_t i = 0; i < s->drift_count; i++) {
-        const struct field *f = &s->drift[i];
+void agent_watch_written(void *watch, const char *app, const char *key,
+                         const struct agent_applied *result) {
+    const char *said = result->said == NULL ? "" : result->said;
+    const char *whose = result->whose == NULL ? "" : result->whose;
+    struct agent_watch *w = watch;
+    struct seen *s = object_of(w, app, key);
 
-        if (f->manager[0] != '\0') {
-            cm_log(CM_LOG_INFO, "agent.taken", "a field is taken back from somebody else", "app",
-                   s->app->name, "object", s->key, "field", f->path, "manager", f->manager, NULL);
-        }
-    }
-}
-
-void agent_watch_written(void *watch, const char *key, const char *said) {
-    const struct agent_watch *w = watch;
-    const struct seen *s = cm_map_get(w->objects, key);
-
-    if (said != NULL) {
+    if (said[0] != '\0') {
         cm_log(CM_LOG_INFO, "agent.object_note", said, "object", key, NULL);
     }
-    if (s != NULL) {
-        log_taken(s);
+    if (result->besides != AGENT_BESIDES_NOTHING) {
+        bool adopted = result->besides == AGENT_BESIDES_ADOPTED;
+
+        watch_happened(w, s, adopted ? HAPPENED_ADOPTED : HAPPENED_RECREATED, whose, said);
     }
+    watch_taken(w, s);
 }
 
 void agent_watch_applied(void *watch, const struct agent_item *item) {
@@ -445,7 +440,7 @@ void agent_watch_removed(void *watch, const char *app, const char *key) {
 
     count(s, false);
     s->telling.removed = true;
-    w->has_removed = true;
+    w->has_ends = true;
     s->health = AGENT_HEALTH_UNKNOWN; // of the next one of that name
     watch_drop_drift(s);
     watch_consider(w, s);

@@ -64,7 +64,8 @@ void agent_watch_reachable(void *watch, bool yes, const struct cm_err *why);
 // From apply.
 void agent_watch_app_state(void *watch, const struct agent_app_state *state);
 void agent_watch_app_removed(void *watch, const struct agent_app_removed *what);
-void agent_watch_written(void *watch, const char *key, const char *said);
+void agent_watch_written(void *watch, const char *app, const char *key,
+                         const struct agent_applied *result);
 void agent_watch_applied(void *watch, const struct agent_item *item);
 void agent_watch_failed(void *watch, const char *app, const char *key, const char *why);
 void agent_watch_removed(void *watch, const char *app, const char *key);

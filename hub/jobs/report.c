@@ -17,7 +17,8 @@
 #include "hub/store/status.h"
 #include "proto/holdfast.pb-c.h"
 
-// Of one report so many differences become events, and of one cluster so many are kept.
+// Of one report so many differences, and so many happenings, become events, and of one cluster so
+// many are kept.
 #define DRIFT_EVENTS_MAX 100
 #define DRIFT_ROWS_MAX 10000
 
@@ -348,6 +349,58 @@ static enum cm_rc tell_fight(struct report_work *r, struct hub_db *db,
         err);
 }
 
+static const char *happened_kind(const Holdfast__V1__Happened *h) {
+    switch ((int)h->what) {
+    case HOLDFAST__V1__WHAT__ADOPTED:
+        return "object.adopted";
+    case HOLDFAST__V1__WHAT__RECREATED:
+        return "object.recreated";
+    case HOLDFAST__V1__WHAT__TAKEN:
+        return "field.taken";
+    default:
+        return NULL; // of a newer agent
+    }
+}
+
+static enum cm_rc add_happened_event(struct report_work *r, struct hub_db *db,
+                                     const Holdfast__V1__ObjectReport *object,
+                                     const Holdfast__V1__Happened *h, struct cm_err *err) {
+    const char *kind = happened_kind(h);
+
+    if (kind == NULL || ++r->besides > r->drift_events_max) {
+        return CM_OK;
+    }
+    return hub_events_add(db,
+                          &(struct hub_event){.at_ms = r->now_ms,
+                                              .happened_ms = r->happened_ms,
+                                              .kind = kind,
+                                              .cluster = r->cluster,
+                                              .app = object->app,
+                                              .key = object->key,
+                                              .actor = h->who[0] != '\0' ? h->who : "agent",
+                                              .message = h->message},
+                          err);
+}
+
+// tell_happened tells what an apply did besides, unless it is on record. *out is when the last of
+// it happened.
+static enum cm_rc tell_happened(struct report_work *r, struct hub_db *db,
+                                const Holdfast__V1__ObjectReport *object, int64_t *out,
+                                struct cm_err *err) {
+    int64_t before = 0;
+    enum cm_rc rc = object->n_happened == 0
+                        ? CM_OK
+                        : hub_objects_happened(db, r->cluster, object->key, &before, err);
+
+    for (size_t i = 0; rc == CM_OK && i < object->n_happened; i++) {
+        const Holdfast__V1__Happened *h = object->happened[i];
+
+        rc = h->at_ms <= before ? CM_OK : add_happened_event(r, db, object, h, err);
+        *out = h->at_ms > *out ? h->at_ms : *out;
+    }
+    return rc;
+}
+
 static enum cm_rc put_object(struct report_work *r, struct hub_db *db,
                              const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
     struct hub_object_row row = {
@@ -370,6 +423,7 @@ static enum cm_rc put_object(struct report_work *r, struct hub_db *db,
     }
     rc = tell_new_drift(r, db, object, err);
     rc = rc < 0 ? rc : tell_fight(r, db, object, err);
+    rc = rc < 0 ? rc : tell_happened(r, db, object, &row.happened_ms, err);
     rc = rc < 0 ? rc : hub_drift_clear(db, r->cluster, object->key, err);
     r->drift_room += rc < 0 ? 0 : (size_t)hub_db_changes(db);
     rc = rc < 0 ? rc : put_drift(r, db, object, err);
@@ -385,20 +439,30 @@ static size_t count_drift(const Holdfast__V1__Report *report) {
     return count;
 }
 
-enum cm_rc hub_report_tell_rest(struct report_work *r, struct hub_db *db, struct cm_err *err) {
-    if (r->drift_events <= r->drift_events_max) {
+// tell_more tells how many more there were than what was told.
+static enum cm_rc tell_more(struct report_work *r, struct hub_db *db, const char *kind,
+                            size_t count, const char *of_what, struct cm_err *err) {
+    if (count <= r->drift_events_max) {
         return CM_OK;
     }
     return hub_events_add(
         db,
         &(struct hub_event){.at_ms = r->now_ms,
                             .happened_ms = r->happened_ms,
-                            .kind = "drift.found",
+                            .kind = kind,
                             .cluster = r->cluster,
                             .actor = "agent",
-                            .message = cm_arena_strf(r->arena, "%zu more differences at once",
-                                                     r->drift_events - r->drift_events_max)},
+                            .message = cm_arena_strf(r->arena, "%zu more %s at once",
+                                                     count - r->drift_events_max, of_what)},
         err);
+}
+
+enum cm_rc hub_report_tell_rest(struct report_work *r, struct hub_db *db, struct cm_err *err) {
+    enum cm_rc rc = tell_more(r, db, "drift.found", r->drift_events, "differences", err);
+
+    return rc < 0 ? rc
+                  : tell_more(r, db, "object.adopted", r->besides,
+                              "objects adopted, made anew or with fields taken", err);
 }
 
 static enum cm_rc find_room(struct report_work *r, struct hub_db *db, struct cm_err *err) {

@@ -163,8 +163,15 @@ static const char *const step_12[] = {
     NULL,
 };
 
-static const char *const *const steps[] = {step_1, step_2, step_3, step_4,  step_5,  step_6,
-                                           step_7, step_8, step_9, step_10, step_11, step_12};
+static const char *const step_13[] = {
+    // When the last happened of an object that was made an event; by the agent's clock.
+    "ALTER TABLE object ADD COLUMN happened_ms INTEGER NOT NULL DEFAULT 0",
+    NULL,
+};
+
+static const char *const *const steps[] = {step_1,  step_2,  step_3, step_4, step_5,
+                                           step_6,  step_7,  step_8, step_9, step_10,
+                                           step_11, step_12, step_13};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -203,7 +210,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 9",
                                               "PRAGMA user_version = 10",
                                               "PRAGMA user_version = 11",
-                                              "PRAGMA user_version = 12"};
+                                              "PRAGMA user_version = 12",
+                                              "PRAGMA user_version = 13"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -70,26 +70,42 @@ enum cm_rc hub_objects_put(struct hub_db *db, const struct hub_object_row *row,
                            struct cm_err *err) {
     static const char sql[] =
         "INSERT OR REPLACE INTO object (cluster, app, key, sha256, health, message, at_ms,"
-        " drift_more, fought) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        " drift_more, fought, happened_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
+        " max(?10, ifnull((SELECT happened_ms FROM object WHERE cluster = ?1 AND key = ?3), 0)))";
 
-    return hub_db_run(db, err, sql, "tttbitiii", row->cluster, row->app, row->key, row->sha256,
+    return hub_db_run(db, err, sql, "tttbitiiii", row->cluster, row->app, row->key, row->sha256,
                       row->sha256_size, (int64_t)row->health, row->message, row->at_ms,
-                      (int64_t)row->drift_more, (int64_t)row->fought);
+                      (int64_t)row->drift_more, (int64_t)row->fought, row->happened_ms);
 }
 
-enum cm_rc hub_objects_fought(struct hub_db *db, const char *cluster, const char *key,
-                              uint32_t *out, struct cm_err *err) {
+// number_of reads a number of an object; 0 if it is not on record.
+static enum cm_rc number_of(struct hub_db *db, const char *sql, const char *cluster,
+                            const char *key, int64_t *out, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc =
-        hub_db_query(db, &stmt, err, "SELECT fought FROM object WHERE cluster = ?1 AND key = ?2",
-                     "tt", cluster, key);
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "tt", cluster, key);
 
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
     if (rc < 0 && rc != CM_ENOTFOUND) {
         return rc;
     }
-    *out = rc == CM_OK ? (uint32_t)hub_stmt_int(stmt, 0) : 0;
+    *out = rc == CM_OK ? hub_stmt_int(stmt, 0) : 0;
     return CM_OK;
+}
+
+enum cm_rc hub_objects_fought(struct hub_db *db, const char *cluster, const char *key,
+                              uint32_t *out, struct cm_err *err) {
+    int64_t fought = 0;
+    enum cm_rc rc = number_of(db, "SELECT fought FROM object WHERE cluster = ?1 AND key = ?2",
+                              cluster, key, &fought, err);
+
+    *out = (uint32_t)fought;
+    return rc;
+}
+
+enum cm_rc hub_objects_happened(struct hub_db *db, const char *cluster, const char *key,
+                                int64_t *out, struct cm_err *err) {
+    return number_of(db, "SELECT happened_ms FROM object WHERE cluster = ?1 AND key = ?2", cluster,
+                     key, out, err);
 }
 
 enum cm_rc hub_objects_remove(struct hub_db *db, const char *cluster, const char *key,

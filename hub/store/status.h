@@ -62,6 +62,7 @@ struct hub_object_row {
     const char *message;
     bool drift_more; // more fields differ than hub_drift_put is told of
     uint32_t fought; // corrections that were undone before it was left alone; 0: there is no fight
+    int64_t happened_ms; // of the last that is told by now; an earlier one changes nothing
     int64_t at_ms;
 };
 CM_MUSTUSE enum cm_rc hub_objects_put(struct hub_db *db, const struct hub_object_row *row,
@@ -69,6 +70,9 @@ CM_MUSTUSE enum cm_rc hub_objects_put(struct hub_db *db, const struct hub_object
 // hub_objects_fought tells how many corrections of an object are on record as undone.
 CM_MUSTUSE enum cm_rc hub_objects_fought(struct hub_db *db, const char *cluster, const char *key,
                                          uint32_t *out, struct cm_err *err);
+// hub_objects_happened tells when the last happened of an object that is on record; 0: nothing.
+CM_MUSTUSE enum cm_rc hub_objects_happened(struct hub_db *db, const char *cluster, const char *key,
+                                           int64_t *out, struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_objects_remove(struct hub_db *db, const char *cluster, const char *key,
                                          struct cm_err *err);
 

@@ -133,6 +133,14 @@ class Adopt(KubeStory):
         for name in MANAGED:
             self.assertEqual(self.find("ConfigMap", name)["data"], {"colour": "red"}, name)
 
+    def test_5a_each_is_an_event_that_says_whose_it_was(self):
+        self.cluster.wait_for(lambda: len(self.adopted()) >= len(OWNERS) + len(FREE),
+                              what="events")
+        told = dict(self.adopted())
+        self.assertEqual({name: told.pop(f"ConfigMap/default/{name}") for name in OWNERS}, OWNERS)
+        self.assertEqual(set(told), {f"ConfigMap/default/{name}" for name in FREE})
+        self.assertEqual(told["ConfigMap/default/by-kubectl"], "kubectl")
+
     def test_6_from_then_on_they_are_ours(self):
         self.deliver(ours("blue"))
         self.assertEqual(set(self.colours(OWNERS).values()), {"blue"})
@@ -143,6 +151,10 @@ class Adopt(KubeStory):
         self.agent.start()
         self.deliver(ours("green"))
         self.assertEqual(set(self.colours(OWNERS).values()), {"green"})
+        self.assertEqual(len(self.adopted()), len(OWNERS) + len(FREE))
+
+    def adopted(self):
+        return [(event["key"], event["actor"]) for event in self.events("object.adopted")]
 
     def wait_gone_from_status(self, name):
         self.cluster.wait_for(lambda: self.status(name) is None, what=f"{name} to be gone")

@@ -11,6 +11,7 @@ from support import manifests as m, story  # noqa: E402
 from support.kubestory import KubeStory, files  # noqa: E402
 from support.manifests import app, text  # noqa: E402
 from support.nodrift import LISTING, check_nothing_differs, differences  # noqa: E402
+from support.process import wait_for  # noqa: E402
 from support.webhook import Webhook  # noqa: E402
 
 KINDS = (pathlib.Path(__file__).parent / "no_false_drift" / "kinds.yaml").read_text(encoding="utf-8")
@@ -89,6 +90,16 @@ class NoFalseDrift(KubeStory):
         self.deliver(files("later", m.config_map("later", a="1"), namespace="default"))
         self.assertEqual([row for row in differences(self) if "meshed" in row], [])
         self.assertEqual(self.drift(), {})
+
+    def test_what_stands_twice_in_a_list_in_git_is_told_with_its_place(self):
+        twice = m.deployment("twice")
+        twice["spec"]["template"]["spec"]["containers"][0].update(
+            env=[{"name": "A", "value": "0"}, {"name": "A", "value": "1"}])
+        self.commit(files("twice", twice, namespace="default"))
+        self.wait_status("twice", applied="failed",
+                         message=r'containers\[name="main"\].env: duplicate entries for key .*A')
+        self.commit({each: None for each in files("twice", twice)})
+        wait_for(lambda: self.status("twice") is None, 30, "the App to be gone")
 
     def test_nothing_differs_after_sixty_lists(self):
         check_nothing_differs(self, lists_each=60, kinds=25, allowed=NOISE)

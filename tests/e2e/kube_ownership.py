@@ -46,6 +46,11 @@ class Conflicts(KubeStory):
     def test_3_what_is_taken_is_told_with_who_had_it(self):
         taken = [line for line in self.agent.log_text().splitlines() if "id=agent.taken" in line]
         self.assertTrue(any("painter" in line and "data.colour" in line for line in taken), taken)
+        self.cluster.wait_for(lambda: self.events("field.taken"), what="an event")
+        self.assertEqual([(event["key"], event["actor"], event["message"])
+                          for event in self.events("field.taken")],
+                         [("ConfigMap/default/takes", "painter",
+                           "data.colour: set by 'painter', and now as Git says")])
 
     def test_4_who_agrees_with_the_other_has_no_conflict(self):
         item = m.config_map("leaves", colour="green", size="2")
@@ -215,6 +220,11 @@ class Recreate(KubeStory):
         self.assertNotEqual(self.uid("StatefulSet", "db"), self.before["StatefulSet"])
         self.assertIn("because spec.serviceName cannot be changed", self.agent.log_text())
         self.assertFalse(self.events("app.removed"))
+        self.cluster.wait_for(lambda: len(self.events("object.recreated")) >= 4, what="events")
+        told = {event["key"]: event["message"] for event in self.events("object.recreated")}
+        self.assertEqual(len(told), 4)
+        self.assertIn("because spec.serviceName cannot be changed",
+                      told["StatefulSet.apps/default/db"])
 
     def test_3_what_can_be_changed_is_not_deleted(self):
         uid = self.uid("Deployment", "web")

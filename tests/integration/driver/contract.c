@@ -47,6 +47,8 @@ struct outcome {
     char msg[512];
     char uid[80];
     char note[AGENT_NOTE_MAX + 1];
+    char whose[400];
+    enum agent_besides besides;
     bool is_done;
     bool written;
 };
@@ -184,6 +186,8 @@ static void on_applied(void *ctx, const struct agent_applied *result) {
     o->is_done = true;
     o->code = result->error.code;
     o->written = result->written;
+    o->besides = result->besides;
+    COPY(o->whose, result->whose == NULL ? "" : result->whose);
     COPY(o->msg, result->error.msg);
     COPY(o->uid, result->uid);
     COPY(o->note, result->note);
@@ -998,11 +1002,14 @@ static void what_another_tool_owns_is_taken_over_if_the_app_says_so(void **state
     t.adopt = true;
     apply_well(key, red, &out);
     assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "red");
+    assert_int_equal(out.besides, AGENT_BESIDES_ADOPTED);
+    assert_string_not_equal(out.whose, "");
 
     // From now on it is ours.
     t.adopt = false;
     apply_well(key, blue, &out);
     assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "blue");
+    assert_int_equal(out.besides, AGENT_BESIDES_NOTHING);
 }
 
 static void what_no_tool_owns_is_taken_over(void **state) {
@@ -1081,8 +1088,10 @@ static void what_cannot_be_changed_is_made_anew_only_if_the_app_says_so(void **s
     apply_well(key, after, &out);
     assert_true(out.written);
     assert_string_not_equal(out.uid, first.uid);
+    assert_int_equal(out.besides, AGENT_BESIDES_RECREATED);
     assert_true(t.outside->exists(t.outside, key));
     apply_well(key, after, &first);
+    assert_int_equal(first.besides, AGENT_BESIDES_NOTHING);
     assert_string_equal(out.uid, first.uid);
 }
 

@@ -21,6 +21,7 @@ const ProtobufCMessageDescriptor *const all_messages[] = {
     &holdfast__v1__sync__descriptor,
     &holdfast__v1__app_report__descriptor,
     &holdfast__v1__object_report__descriptor,
+    &holdfast__v1__happened__descriptor,
     &holdfast__v1__field_drift__descriptor,
     &holdfast__v1__manifest__descriptor,
     &holdfast__v1__manifest_app__descriptor,

@@ -70,10 +70,12 @@ static void on_app_removed(void *ctx, const struct agent_app_removed *what) {
                cm_strf("%s: %zu removed, %zu left", what->revision, what->removed, what->left));
 }
 
-static void on_written(void *ctx, const char *key, const char *said) {
+static void on_written(void *ctx, const char *app, const char *key,
+                       const struct agent_applied *result) {
     (void)ctx;
-    (void)said;
+    assert_non_null(app);
     assert_non_null(key);
+    assert_int_equal(result->error.code, CM_OK);
 }
 
 static void on_applied(void *ctx, const struct agent_item *item) {

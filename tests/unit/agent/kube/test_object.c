@@ -153,6 +153,21 @@ static void keys_are_filled_and_taken_apart(void **state) {
     assert_string_equal(kube_key_name("Role.r/ns/system:x"), "system:x");
 }
 
+#define ENTRY(name, time) "{\"manager\":\"" name "\",\"time\":\"2026-11-" time "T10:00:00Z\"}"
+#define STATUS_OF(name) "{\"manager\":\"" name "\",\"subresource\":\"status\",\"time\":\"2026-12\"}"
+#define MANAGED(entries) "{\"metadata\":{\"managedFields\":[" entries "]}}"
+
+static void who_changed_an_object_last_is_known(void **state) {
+    static const char all[] =
+        MANAGED(ENTRY("b", "02") "," ENTRY("c", "03") "," ENTRY("a", "01") "," STATUS_OF("d"));
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    (void)state;
+    assert_string_equal(kube_object_changed_by(parse(a, all)), "c");
+    assert_string_equal(kube_object_changed_by(parse(a, MANAGED("1,{}"))), "");
+    assert_string_equal(kube_object_changed_by(parse(a, "{}")), "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_object_gets_its_marks_and_namespace),
@@ -163,6 +178,7 @@ int main(void) {
         cmocka_unit_test(versions_are_numbers_or_nothing),
         cmocka_unit_test(only_who_applied_the_mark_counts_as_its_owner),
         cmocka_unit_test(keys_are_filled_and_taken_apart),
+        cmocka_unit_test(who_changed_an_object_last_is_known),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

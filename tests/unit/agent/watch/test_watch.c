@@ -428,6 +428,64 @@ static void what_was_not_acknowledged_is_told_again(void **state) {
     assert_int_equal(object_in(last(f), CFG)->health, HOLDFAST__V1__HEALTH__DEGRADED);
 }
 
+static void adopt(struct fixture *f) {
+    agent_watch_written(f->watch, "shop", CFG,
+                        &(struct agent_applied){.written = true,
+                                                .besides = AGENT_BESIDES_ADOPTED,
+                                                .whose = "helm",
+                                                .said = "it is ours now"});
+}
+
+static void what_an_apply_did_besides_is_told_until_it_is_acknowledged(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    adopt(f);
+    settle(f);
+    const Holdfast__V1__ObjectReport *cfg = object_in(last(f), CFG);
+    assert_int_equal(cfg->n_happened, 1);
+    assert_int_equal(cfg->happened[0]->what, HOLDFAST__V1__WHAT__ADOPTED);
+    assert_string_equal(cfg->happened[0]->who, "helm");
+    assert_string_equal(cfg->happened[0]->message, "it is ours now");
+    int64_t at_ms = cfg->happened[0]->at_ms;
+    agent_watch_disconnected(f->watch);
+    cm_clock_advance(INTERVAL_MS);
+    agent_watch_connected(f->watch, false, true);
+    settle(f);
+    cfg = object_in(last(f), CFG);
+    assert_true(cfg->n_happened == 1 && cfg->happened[0]->at_ms == at_ms);
+    agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
+    adopt(f); // at the same time, as the clock stands
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    cfg = object_in(last(f), CFG);
+    assert_true(cfg->n_happened == 1 && cfg->happened[0]->at_ms > at_ms);
+    agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
+    cm_clock_advance(INTERVAL_MS);
+    observe(f, CFG, AGENT_HEALTH_DEGRADED, NULL);
+    settle(f);
+    assert_int_equal(object_in(last(f), CFG)->n_happened, 0);
+}
+
+static void whose_field_a_sync_takes_is_told(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a");
+    settle(f);
+    agent_watch_written(f->watch, "shop", CFG, &(struct agent_applied){.written = true});
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    const Holdfast__V1__ObjectReport *cfg = object_in(last(f), CFG);
+    assert_int_equal(cfg->n_happened, 1);
+    assert_int_equal(cfg->happened[0]->what, HOLDFAST__V1__WHAT__TAKEN);
+    assert_string_equal(cfg->happened[0]->who, "kubectl-edit");
+    assert_string_equal(cfg->happened[0]->message,
+                        "data.a: set by 'kubectl-edit', and now as Git says");
+}
+
 static void what_was_acknowledged_is_not_told_again(void **state) {
     struct fixture *f = *state;
 
@@ -755,6 +813,23 @@ static void what_is_still_to_be_applied_has_not_drifted(void **state) {
     agent_watch_applied(f->watch, &item); // Git has another form meanwhile
     observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a");
     assert_false(agent_watch_wrong(f->watch, CFG));
+}
+
+static void a_correction_is_told_as_drift_and_not_once_more(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &corrected);
+    connect(f);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a");
+    settle(f);
+    assert_true(fake_succeed(f->fake, CFG));
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    for (size_t i = 0; i < f->count; i++) {
+        const Holdfast__V1__ObjectReport *cfg = object_in(f->reports[i], CFG);
+
+        assert_true(cfg == NULL || cfg->n_happened == 0);
+    }
 }
 
 // fight lets somebody undo each correction for an hour, and returns how many there were.
@@ -1312,63 +1387,67 @@ static void a_hub_that_takes_no_journal_gets_reports_and_the_next_one_a_gap(void
     assert_int_equal(entry(f, 0)->gap->count, 2);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-        TEST(a_new_process_tells_everything_first),
-        TEST(what_happens_without_a_hub_is_told_in_its_order_with_its_times),
-        TEST(no_report_comes_before_the_journal_is_acknowledged),
-        TEST(a_journal_that_was_not_acknowledged_is_told_again_with_its_numbers),
-        TEST(what_a_new_process_finds_well_is_no_news),
-        TEST(what_was_under_way_as_the_link_was_lost_is_noted_when_it_ends),
-        TEST(a_hub_that_takes_no_journal_gets_reports_and_the_next_one_a_gap),
-        TEST(the_first_change_is_told_at_once_and_the_next_are_gathered),
-        TEST(what_goes_on_is_gathered_for_the_whole_interval),
-        TEST(the_end_of_many_changes_is_told_soon),
-        TEST(while_more_is_to_come_nothing_is_the_end),
-        TEST(what_is_well_again_and_again_is_told_once_an_interval),
-        TEST(what_did_not_change_is_not_told),
-        TEST(what_was_not_acknowledged_is_told_again),
-        TEST(what_was_acknowledged_is_not_told_again),
-        TEST(an_acknowledgement_of_another_run_counts_for_nothing),
-        TEST(a_hub_that_asks_gets_a_full_report_in_pieces),
-        TEST(a_window_bounds_what_is_not_acknowledged),
-        TEST(a_connection_that_takes_no_more_is_tried_again),
-        TEST(an_app_is_as_bad_as_its_worst_object),
-        TEST(a_target_that_does_not_answer_is_never_green),
-        TEST(drift_is_told_and_taken_back),
-        TEST(that_more_differs_than_is_named_is_told_and_taken_back),
-        TEST(the_end_of_drift_is_told_with_who_brought_it_about),
-        TEST(drift_is_not_told_where_the_app_does_not_want_it),
-        TEST(what_is_still_to_be_applied_has_not_drifted),
-        TEST(what_a_rule_ignores_is_told_and_is_no_drift),
-        TEST(a_rule_corrects_where_the_app_only_reports),
-        TEST(an_app_without_drift_hears_of_what_its_rules_are_about),
-        TEST(what_is_by_right_or_noise_is_told_and_is_no_drift),
-        TEST(another_rule_asks_how_the_objects_are),
-        TEST(a_fight_is_told_and_given_up),
-        TEST(one_that_deletes_again_and_again_is_a_fight_too),
-        TEST(a_fight_that_somebody_else_ends_is_over),
-        TEST(a_sync_begins_a_fight_again),
-        TEST(a_new_bundle_begins_a_fight_again),
-        TEST(corrections_far_apart_are_no_fight),
-        TEST(a_correction_that_fails_is_tried_again),
-        TEST(what_is_wrong_when_the_target_is_back_is_put_right),
-        TEST(another_drift_mode_asks_how_the_objects_are),
-        TEST(the_commit_that_turns_drift_off_undoes_nothing),
-        TEST(nothing_is_told_in_full_before_the_inventory_is_known),
-        TEST(what_is_due_is_applied_whatever_the_app_says_of_drift),
-        TEST(what_is_due_waits_while_the_app_is_suspended),
-        TEST(an_app_says_which_object_ails_and_why),
-        TEST(what_is_not_healthy_in_time_is_degraded),
-        TEST(nobody_is_late_while_the_target_is_away),
-        TEST(how_an_object_is_that_is_left_there_is_nobodys_business),
-        TEST(an_object_that_is_gone_is_told_until_it_is_acknowledged),
-        TEST(an_app_that_is_gone_is_told_with_the_commit_and_what_became_of_its_objects),
-        TEST(what_is_left_there_and_is_gone_already_is_forgotten),
-        TEST(long_texts_are_cut_at_a_character),
-        TEST(what_is_no_text_is_mended_before_it_is_told),
-    };
 
+static const struct CMUnitTest tests[] = {
+    TEST(a_new_process_tells_everything_first),
+    TEST(what_happens_without_a_hub_is_told_in_its_order_with_its_times),
+    TEST(no_report_comes_before_the_journal_is_acknowledged),
+    TEST(a_journal_that_was_not_acknowledged_is_told_again_with_its_numbers),
+    TEST(what_a_new_process_finds_well_is_no_news),
+    TEST(what_was_under_way_as_the_link_was_lost_is_noted_when_it_ends),
+    TEST(a_hub_that_takes_no_journal_gets_reports_and_the_next_one_a_gap),
+    TEST(the_first_change_is_told_at_once_and_the_next_are_gathered),
+    TEST(what_goes_on_is_gathered_for_the_whole_interval),
+    TEST(the_end_of_many_changes_is_told_soon),
+    TEST(while_more_is_to_come_nothing_is_the_end),
+    TEST(what_is_well_again_and_again_is_told_once_an_interval),
+    TEST(what_did_not_change_is_not_told),
+    TEST(what_was_not_acknowledged_is_told_again),
+    TEST(what_an_apply_did_besides_is_told_until_it_is_acknowledged),
+    TEST(whose_field_a_sync_takes_is_told),
+    TEST(a_correction_is_told_as_drift_and_not_once_more),
+    TEST(what_was_acknowledged_is_not_told_again),
+    TEST(an_acknowledgement_of_another_run_counts_for_nothing),
+    TEST(a_hub_that_asks_gets_a_full_report_in_pieces),
+    TEST(a_window_bounds_what_is_not_acknowledged),
+    TEST(a_connection_that_takes_no_more_is_tried_again),
+    TEST(an_app_is_as_bad_as_its_worst_object),
+    TEST(a_target_that_does_not_answer_is_never_green),
+    TEST(drift_is_told_and_taken_back),
+    TEST(that_more_differs_than_is_named_is_told_and_taken_back),
+    TEST(the_end_of_drift_is_told_with_who_brought_it_about),
+    TEST(drift_is_not_told_where_the_app_does_not_want_it),
+    TEST(what_is_still_to_be_applied_has_not_drifted),
+    TEST(what_a_rule_ignores_is_told_and_is_no_drift),
+    TEST(a_rule_corrects_where_the_app_only_reports),
+    TEST(an_app_without_drift_hears_of_what_its_rules_are_about),
+    TEST(what_is_by_right_or_noise_is_told_and_is_no_drift),
+    TEST(another_rule_asks_how_the_objects_are),
+    TEST(a_fight_is_told_and_given_up),
+    TEST(one_that_deletes_again_and_again_is_a_fight_too),
+    TEST(a_fight_that_somebody_else_ends_is_over),
+    TEST(a_sync_begins_a_fight_again),
+    TEST(a_new_bundle_begins_a_fight_again),
+    TEST(corrections_far_apart_are_no_fight),
+    TEST(a_correction_that_fails_is_tried_again),
+    TEST(what_is_wrong_when_the_target_is_back_is_put_right),
+    TEST(another_drift_mode_asks_how_the_objects_are),
+    TEST(the_commit_that_turns_drift_off_undoes_nothing),
+    TEST(nothing_is_told_in_full_before_the_inventory_is_known),
+    TEST(what_is_due_is_applied_whatever_the_app_says_of_drift),
+    TEST(what_is_due_waits_while_the_app_is_suspended),
+    TEST(an_app_says_which_object_ails_and_why),
+    TEST(what_is_not_healthy_in_time_is_degraded),
+    TEST(nobody_is_late_while_the_target_is_away),
+    TEST(how_an_object_is_that_is_left_there_is_nobodys_business),
+    TEST(an_object_that_is_gone_is_told_until_it_is_acknowledged),
+    TEST(an_app_that_is_gone_is_told_with_the_commit_and_what_became_of_its_objects),
+    TEST(what_is_left_there_and_is_gone_already_is_forgotten),
+    TEST(long_texts_are_cut_at_a_character),
+    TEST(what_is_no_text_is_mended_before_it_is_told),
+};
+
+int main(void) {
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 
 #include "desk.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/arena.h"
@@ -438,6 +439,59 @@ static void a_fight_is_an_event_once(void **state) {
     assert_int_equal(count_events(d, "drift.fight"), 1);
 }
 
+static void add_happened(struct draft *m, Holdfast__V1__ObjectReport *object,
+                         Holdfast__V1__What what, int64_t at_ms) {
+    Holdfast__V1__Happened *h = cm_arena_get(m->arena, sizeof(*h));
+    Holdfast__V1__Happened **all = cm_arena_get(m->arena, (object->n_happened + 1) * sizeof(*all));
+
+    for (size_t i = 0; i < object->n_happened; i++) {
+        all[i] = object->happened[i];
+    }
+    holdfast__v1__happened__init(h);
+    h->what = what;
+    h->who = cm_arena_strdup(m->arena, "kubectl-edit");
+    h->message = cm_arena_strdup(m->arena, "it is ours now");
+    h->at_ms = at_ms;
+    all[object->n_happened++] = h;
+    object->happened = all;
+}
+
+static void what_an_apply_did_besides_is_an_event_once(void **state) {
+    struct desk *d = *state;
+
+    for (uint64_t number = 1; number <= 4; number++) { // as if each acknowledgement were lost
+        struct draft m = begin(RUN, number);
+        Holdfast__V1__ObjectReport *object = add_object(&m, "ConfigMap/web/a");
+
+        if (number != 3) { // nothing of it in between is no reason to tell it again
+            add_happened(&m, object, HOLDFAST__V1__WHAT__ADOPTED, 1000);
+        }
+        add_happened(&m, object, HOLDFAST__V1__WHAT__TAKEN, number < 3 ? 1001 : 1002);
+        add_happened(&m, object, (Holdfast__V1__What)77, 900); // of a newer agent
+        (void)commit(d, &m);
+    }
+    assert_int_equal(count_events(d, "object.adopted"), 1);
+    assert_int_equal(count_events(d, "field.taken"), 2);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM event WHERE actor = 'kubectl-edit' AND"
+                                   " key = 'ConfigMap/web/a' AND message = 'it is ours now'"),
+                     3);
+}
+
+static void of_much_that_happened_at_once_not_all_is_an_event(void **state) {
+    struct desk *d = *state;
+    struct draft m = begin(RUN, 1);
+
+    for (size_t i = 0; i < 150; i++) {
+        char key[64];
+
+        (void)snprintf(key, sizeof(key), "ConfigMap/web/%zu", i);
+        add_happened(&m, add_object(&m, key), HOLDFAST__V1__WHAT__RECREATED, 1000);
+    }
+    (void)commit(d, &m);
+    assert_int_equal(count_events(d, "object.recreated"), 100);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM event WHERE message LIKE '50 more %'"), 1);
+}
+
 static void end_drift(struct desk *d, size_t before, size_t after, Holdfast__V1__DriftEnd end,
                       bool removed) {
     static const char *const paths[] = {"data.a", "data.b", "data.c", "data.d"};
@@ -519,6 +573,8 @@ int main(void) {
         DESK_TEST(the_end_of_a_difference_is_an_event),
         DESK_TEST(that_more_fields_differ_than_are_named_is_on_record),
         DESK_TEST(a_fight_is_an_event_once),
+        DESK_TEST(what_an_apply_did_besides_is_an_event_once),
+        DESK_TEST(of_much_that_happened_at_once_not_all_is_an_event),
         DESK_TEST(who_ended_a_difference_is_told_with_the_field),
         DESK_TEST(what_somebody_put_back_is_told_so),
         DESK_TEST(many_fields_are_named_in_part),
