@@ -21,6 +21,9 @@
 // A large frame may take longer than the silence that is allowed, but not below this rate.
 #define SLOWEST_BYTES_PER_MS 8
 
+// How many times the handshake's time a connection may wait for us.
+#define PATIENCE 4
+
 static void recv_cb(void *arg) {
     struct cm_net_conn *c = arg;
 
@@ -229,6 +232,7 @@ static void open_conn(struct cm_net_conn *c) {
     c->state = CM_NET_OPEN;
     c->opened = true;
     c->heard_ms = cm_clock_now_ms();
+    cm_net_listener_opened(c);
     cm_timer_start(c->loop, &c->deadline, c->limits->handshake_ms);
     c->handlers->opened(c->ctx, c);
 }
@@ -405,6 +409,13 @@ static int64_t allowed_ms(const struct cm_net_conn *c) {
     return base + c->watch.reader.expected / SLOWEST_BYTES_PER_MS;
 }
 
+// Tells whether a handshake may take longer, since it is our turn. When a whole fleet comes back,
+// to close those that waited would be to have them all again.
+static bool is_patient(const struct cm_net_conn *c) {
+    return cm_clock_now_ms() - c->since_ms < PATIENCE * c->limits->handshake_ms &&
+           cm_net_listener_keeps_waiting(c);
+}
+
 // on_deadline fires where the deadline was when it was set; what was heard since moves it.
 static void on_deadline(void *ctx) {
     struct cm_net_conn *c = ctx;
@@ -413,6 +424,10 @@ static void on_deadline(void *ctx) {
     enter(c);
     switch (c->state) {
     case CM_NET_CONNECTING:
+        if (is_patient(c)) {
+            cm_timer_start(c->loop, &c->deadline, c->limits->handshake_ms / PATIENCE);
+            break;
+        }
         cm_net_conn_refuse(c, CM_NET_SLOW);
         cm_net_conn_fail(c, CM_EIO, "%s within %lld ms",
                          c->stream == NULL ? "no connection" : "no TLS handshake",

@@ -32,6 +32,7 @@ struct cm_net_conn {
     struct cm_net_dial *dial;         // NULL when accepted
     struct cm_list in_listener;
     struct cm_list in_unproven; // of the listener: what it closes first when it is full
+    int64_t since_ms;           // since when it is where it is: accepted, opened, closing
     char addr[CM_NET_ADDR_MAX];
 
     nng_stream *stream; // NULL until connected
@@ -91,3 +92,10 @@ void cm_net_listener_refused(struct cm_net_listener *l, enum cm_net_refusal why)
 // cm_net_listener_settle tells the listener, if there is one, whether a connection has proven to be
 // of use (a frame came) or is no longer (it only waits for the peer to close).
 void cm_net_listener_settle(struct cm_net_conn *c, bool proven);
+
+// cm_net_listener_opened notes that a handshake is through.
+void cm_net_listener_opened(struct cm_net_conn *c);
+
+// cm_net_listener_keeps_waiting tells whether it is we who keep a connection waiting, and not its
+// peer: it is quite new, or handshakes are being done, of connections that came before it.
+bool cm_net_listener_keeps_waiting(const struct cm_net_conn *c);

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/mem.h"
 #include "common/net/addr.h"
 #include "common/net/conn.h"
@@ -24,6 +25,12 @@
 // on their way out because of these.
 #define BEYOND(limit) ((limit) / 8 + 8)
 
+// A connection so new gives way to nobody: it had no time to say anything.
+#define NEW_MS 250
+
+// Handshakes are being done if the last one was so long ago.
+#define BUSY_MS 1000
+
 struct cm_net_listener {
     struct cm_loop *loop;
     struct cm_net_limits limits;
@@ -37,6 +44,9 @@ struct cm_net_listener {
     struct cm_list
         unproven; // the loop's: in_unproven of those that can be done without, oldest first
     bool freed;   // the loop's: goes with its last connection
+    _Atomic int64_t opened_ms;  // when a handshake was through last
+    _Atomic int64_t reached_ms; // when the newest one whose handshake is through was accepted
+    _Atomic int64_t oldest_ms; // since when the first of `unproven` waits; INT64_MAX: there is none
 };
 
 static _Thread_local int wanted_backlog;
@@ -49,6 +59,39 @@ int listen(int fd, int backlog) {
     return (int)syscall(SYS_listen, fd, backlog > wanted_backlog ? backlog : wanted_backlog);
 }
 
+// ---- Who waits for whom
+
+static bool keeps_waiting(const struct cm_net_listener *l, int64_t since_ms) {
+    int64_t now_ms = cm_clock_now_ms();
+
+    return now_ms - since_ms < NEW_MS ||
+           (now_ms - l->opened_ms < BUSY_MS && l->reached_ms <= since_ms);
+}
+
+bool cm_net_listener_keeps_waiting(const struct cm_net_conn *c) {
+    return c->listener != NULL && keeps_waiting(c->listener, c->since_ms);
+}
+
+static void note_oldest(struct cm_net_listener *l) {
+    l->oldest_ms = cm_list_empty(&l->unproven)
+                       ? INT64_MAX
+                       : CM_CONTAINER(l->unproven.next, struct cm_net_conn, in_unproven)->since_ms;
+}
+
+void cm_net_listener_opened(struct cm_net_conn *c) {
+    struct cm_net_listener *l = c->listener;
+    int64_t now_ms = cm_clock_now_ms();
+
+    if (l != NULL) {
+        l->opened_ms = now_ms;
+        l->reached_ms = c->since_ms > l->reached_ms ? c->since_ms : l->reached_ms;
+        c->since_ms = now_ms;
+        note_oldest(l);
+    }
+}
+
+// ---- Accepting
+
 // Whoever keeps silent after connecting must not keep others out: beyond the limit the oldest one
 // that has not said anything yet gives way. Tells whether there is room.
 static bool make_room(struct cm_net_listener *l) {
@@ -58,8 +101,12 @@ static bool make_room(struct cm_net_listener *l) {
     if (cm_list_empty(&l->unproven)) {
         return false;
     }
+    if (keeps_waiting(l, l->oldest_ms)) {
+        return true; // a few more; those after them wait to be accepted
+    }
     struct cm_net_conn *c = CM_CONTAINER(l->unproven.next, struct cm_net_conn, in_unproven);
     cm_list_remove(&c->in_unproven);
+    note_oldest(l);
     cm_net_conn_refuse(c, CM_NET_CROWDED);
     cm_net_conn_fail(c, CM_EBUSY, "too many connections: the oldest without a message gives way");
     return true;
@@ -77,6 +124,7 @@ static void on_accepted(void *ctx) {
         return;
     }
     cm_list_append(&c->listener->unproven, &c->in_unproven);
+    note_oldest(c->listener);
     cm_net_conn_start(c, stream);
 }
 
@@ -84,6 +132,13 @@ static bool is_flooded(struct cm_net_listener *l) {
     size_t limit = l->limits.max_connections;
 
     return limit != 0 && l->count >= limit + BEYOND(limit);
+}
+
+// Tells whether new connections had better wait in the kernel's queue: there is no room, and those
+// that have it only wait for us. They would be closed halfway otherwise, and come again, and again.
+static bool is_behind(const struct cm_net_listener *l) {
+    return l->limits.max_connections != 0 && l->count >= l->limits.max_connections &&
+           l->oldest_ms != INT64_MAX && keeps_waiting(l, l->oldest_ms);
 }
 
 static void take(struct cm_net_listener *l, nng_stream *stream) {
@@ -95,6 +150,7 @@ static void take(struct cm_net_listener *l, nng_stream *stream) {
     struct cm_net_conn *c = cm_net_conn_new(l->loop, &l->limits, &l->handlers);
     l->count++;
     c->listener = l;
+    c->since_ms = cm_clock_now_ms();
     c->stream = stream;
     c->accept_task = (struct cm_task){.run = on_accepted, .ctx = c};
     cm_loop_post(l->loop, &c->accept_task);
@@ -114,7 +170,7 @@ static void accept_cb(void *arg) {
     if (l->stopping) {
         return;
     }
-    if (rv != 0 && !paused) {
+    if ((rv != 0 && !paused) || is_behind(l)) {
         l->pausing = true;
         nng_sleep_aio(PAUSE_MS, l->aio);
         return;
@@ -158,6 +214,7 @@ enum cm_rc cm_net_listen(struct cm_loop *loop, const char *addr, struct cm_tls_c
     l->handlers = *handlers;
     cm_list_init(&l->conns);
     cm_list_init(&l->unproven);
+    l->oldest_ms = INT64_MAX;
     if (nng_aio_alloc(&l->aio, accept_cb, l) != 0) {
         (void)fprintf(stderr, "out of memory: NNG\n");
         abort();
@@ -221,9 +278,14 @@ void cm_net_listener_free(struct cm_net_listener *l) {
 
 void cm_net_listener_settle(struct cm_net_conn *c, bool proven) {
     cm_list_remove(&c->in_unproven);
-    if (!proven && c->listener != NULL) {
+    if (c->listener == NULL) {
+        return;
+    }
+    if (!proven) {
+        c->since_ms = cm_clock_now_ms();
         cm_list_append(&c->listener->unproven, &c->in_unproven);
     }
+    note_oldest(c->listener);
 }
 
 void cm_net_listener_refused(struct cm_net_listener *l, enum cm_net_refusal why) {
@@ -235,6 +297,7 @@ void cm_net_listener_refused(struct cm_net_listener *l, enum cm_net_refusal why)
 void cm_net_listener_forget(struct cm_net_listener *l, struct cm_net_conn *c) {
     cm_list_remove(&c->in_listener);
     cm_list_remove(&c->in_unproven);
+    note_oldest(l);
     if (atomic_fetch_sub(&l->count, 1) == 1 && l->freed) {
         destroy(l);
     }

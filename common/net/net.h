@@ -40,11 +40,13 @@ struct cm_net_limits {
     // max_payload gives the cap of a type; 0 refuses the type. Called on NNG's threads too.
     size_t (*max_payload)(uint16_t type);
     size_t send_queue_bytes; // above it cm_net_send refuses
-    int64_t handshake_ms;    // for TCP and TLS, and once more until the first frame
-    int64_t silence_ms;      // longest pause between frames afterwards; 1 ms more for each 8 bytes
-                             // of a frame that is under way
-    size_t max_connections;  // listener: beyond it the oldest one without a frame is closed, and if
-                             // there is none the new one; 0: no limit
+    int64_t handshake_ms;   // for TCP and TLS, and once more until the first frame; a listener does
+                            // not count the time during which others are before it, up to 4 times
+    int64_t silence_ms;     // longest pause between frames afterwards; 1 ms more for each 8 bytes
+                            // of a frame that is under way
+    size_t max_connections; // listener: beyond it the oldest one without a frame is closed, and if
+                            // there is none the new one; 0: no limit. While it is us whom the
+                            // oldest one waits for, new ones wait to be accepted
 };
 
 // Why a listener had no use for a connection: it ended before its first frame.
