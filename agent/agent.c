@@ -507,6 +507,7 @@ void agent_state_get(const struct agent *a, struct agent_state *out) {
                                 .apps_healthy = counts.apps_healthy,
                                 .objects = counts.objects,
                                 .drifted = counts.drifted,
+                                .untold = counts.dirty > 0 || counts.unacked,
                                 .report_run = agent_cache_report_run(a->cache),
                                 .reports_acked = agent_cache_reports_acked(a->cache)};
 }

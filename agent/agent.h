@@ -62,6 +62,7 @@ struct agent_state {
     size_t apps_healthy;
     size_t objects;
     size_t drifted;
+    bool untold;            // something that the hub has not acknowledged
     const char *report_run; // in which reports are numbered
     uint64_t reports_acked; // the hub has committed those up to here
 };

@@ -453,7 +453,7 @@ static void set_size(struct cm_arena *a, struct cm_json *o, const char *key, siz
 
 struct sums {
     size_t clusters, running, enrolled, connected;
-    size_t apps, applied, healthy, objects, drifted;
+    size_t apps, applied, healthy, objects, drifted, untold;
     struct agent_sim_stats sim;
 };
 
@@ -477,6 +477,7 @@ static bool sum_member(void *ctx, const char *name, void *value) {
     s->healthy += state.apps_healthy;
     s->objects += state.objects;
     s->drifted += state.drifted;
+    s->untold += state.untold;
     s->sim.objects += sim.objects;
     s->sim.applies += sim.applies;
     s->sim.writes += sim.writes;
@@ -494,6 +495,7 @@ static void write_sums(const struct sums *s, struct cm_arena *a, struct cm_json 
     set_size(a, o, "healthy", s->healthy);
     set_size(a, o, "objects", s->objects);
     set_size(a, o, "drifted", s->drifted);
+    set_size(a, o, "untold", s->untold);
     set_size(a, o, "stored", s->sim.objects);
     set_size(a, o, "applies", s->sim.applies);
     set_size(a, o, "writes", s->sim.writes);
@@ -530,11 +532,13 @@ static const struct verb {
     size_t least; // words, with the command
     size_t most;
     enum cm_rc (*run)(struct command *c, struct cm_err *err);
+    bool answers; // with more than that it was done
 } verbs[] = {
-    {"drift", 5, 6, do_drift}, {"delete", 3, 3, do_delete},   {"create", 4, 5, do_create},
-    {"fail", 4, 5, do_fail},   {"degrade", 4, 4, do_degrade}, {"unreachable", 3, 3, do_unreachable},
-    {"kill", 2, 2, do_kill},   {"start", 2, 2, do_start},     {"get", 3, 3, do_get},
-    {"state", 1, 2, do_state},
+    {"drift", 5, 6, do_drift, false},     {"delete", 3, 3, do_delete, false},
+    {"create", 4, 5, do_create, false},   {"fail", 4, 5, do_fail, false},
+    {"degrade", 4, 4, do_degrade, false}, {"unreachable", 3, 3, do_unreachable, false},
+    {"kill", 2, 2, do_kill, false},       {"start", 2, 2, do_start, false},
+    {"get", 3, 3, do_get, true},          {"state", 1, 2, do_state, true},
 };
 
 // next_word takes a word off the line, in place; NULL at the end.
@@ -566,6 +570,33 @@ static const struct verb *find_verb(const char *name) {
     return NULL;
 }
 
+// A command that is carried out for one cluster after the other, until it fails for one.
+struct for_all {
+    struct command *command;
+    const struct verb *verb;
+    struct cm_err *err;
+    enum cm_rc rc;
+};
+
+static bool run_for_member(void *ctx, const char *name, void *value) {
+    struct for_all *all = ctx;
+
+    (void)name;
+    all->command->member = value;
+    all->rc = all->verb->run(all->command, all->err);
+    return all->rc == CM_OK;
+}
+
+static enum cm_rc run_for_all(struct command *c, const struct verb *verb, struct cm_err *err) {
+    struct for_all all = {.command = c, .verb = verb, .err = err};
+
+    if (verb->answers) {
+        return cm_fail(err, CM_EINVAL, "'%s' is asked of one cluster", verb->name);
+    }
+    cm_map_each(c->fleet->members, run_for_member, &all);
+    return all.rc;
+}
+
 static enum cm_rc run_words(struct command *c, struct cm_err *err) {
     const struct verb *verb = c->count == 0 ? NULL : find_verb(c->words[0]);
 
@@ -574,6 +605,9 @@ static enum cm_rc run_words(struct command *c, struct cm_err *err) {
     }
     if (c->count < verb->least || c->count > verb->most) {
         return cm_fail(err, CM_EINVAL, "'%s' has too few or too many words", verb->name);
+    }
+    if (c->count > 1 && strcmp(c->words[1], "*") == 0) {
+        return run_for_all(c, verb, err);
     }
     if (c->count > 1) {
         c->member = cm_map_get(c->fleet->members, c->words[1]);

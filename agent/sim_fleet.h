@@ -52,5 +52,6 @@ void sim_fleet_free(struct sim_fleet *f); // NULL is fine
 //     get CLUSTER KEY                           an object as it is, on one line
 //     state [CLUSTER]                           sums, or one agent's state, as JSON
 //
-// Words with spaces stand in double quotes, within which \ comes before " and \.
+// `*` instead of a CLUSTER means all, but for get and state. Words with spaces stand in double
+// quotes, within which \ comes before " and \.
 void sim_fleet_command(struct sim_fleet *f, const char *line, struct cm_str *answer);

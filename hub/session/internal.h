@@ -12,6 +12,7 @@
 #include "hub/session/sessions.h"
 
 struct cm_arena;
+struct cm_buf;
 struct cm_map;
 struct cm_metric;
 struct cm_throttle;
@@ -142,6 +143,9 @@ struct hub_sessions {
     struct cm_metric *metric_expired;
     struct cm_metric *metric_held;
     struct cm_metric *metric_copied;
+    struct cm_metric *metric_manifests;
+    struct cm_metric *metric_full;
+    struct cm_metric *metric_sent;
 };
 
 // sessions.c
@@ -160,6 +164,9 @@ void hub_sessions_count_enrolment(struct hub_sessions *s, enum hub_enrolment wha
 extern const struct cm_net_handlers hub_link_handlers;
 void hub_session_goodbye(struct hub_session *session, int reason, const char *why);
 void hub_session_send(struct hub_session *session, uint16_t type, const void *message);
+// hub_session_give queues a frame and counts it; it fails as cm_net_send.
+CM_MUSTUSE enum cm_rc hub_session_give(struct hub_session *session, uint16_t type,
+                                       struct cm_buf *payload, struct cm_err *err);
 void hub_session_send_sync(struct hub_session *session, const char *app);
 
 void hub_session_release(struct hub_session *session); // a store job of it is done

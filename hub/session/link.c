@@ -42,12 +42,22 @@ static const char *cluster_of(const struct hub_session *session) {
     return session->member == NULL ? "?" : session->member->cluster;
 }
 
+enum cm_rc hub_session_give(struct hub_session *session, uint16_t type, struct cm_buf *payload,
+                            struct cm_err *err) {
+    enum cm_rc rc = cm_net_send(session->conn, type, 0, payload, err);
+
+    if (rc == CM_OK) {
+        cm_metric_add(session->owner->metric_sent, CM_NET_HEADER_SIZE + (int64_t)payload->size);
+    }
+    return rc;
+}
+
 static void send_message(struct hub_session *session, uint16_t type,
                          const ProtobufCMessage *message) {
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *payload = wire_pack(message);
     struct cm_err err;
 
-    if (cm_net_send(session->conn, type, 0, payload, &err) == CM_EBUSY) {
+    if (hub_session_give(session, type, payload, &err) == CM_EBUSY) {
         // The queue is bounded; control messages are small and few, so the peer does not read.
         cm_net_close(session->conn, false, "the agent does not read what it is sent");
     }
@@ -193,6 +203,7 @@ static void send_welcome(struct hub_session *session, uint32_t protocol, bool fu
     welcome.n_enroll_addresses = s->config.advertise_enroll_count;
     welcome.renews = true;
     welcome.renew_within_ms = session->renews ? hub_keys_renew_within_ms(session) : 0;
+    cm_metric_add(s->metric_full, full_report ? 1 : 0);
     send_message(session, WIRE_WELCOME, &welcome.base);
 }
 

@@ -108,7 +108,7 @@ static enum cm_rc send_piece(struct hub_session *session, struct hub_outgoing *o
             .len = size, .data = (uint8_t *)(uintptr_t)blob->data + out->offset};
     }
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *payload = wire_pack(&message.base);
-    enum cm_rc rc = cm_net_send(session->conn, WIRE_BLOB, 0, payload, err);
+    enum cm_rc rc = hub_session_give(session, WIRE_BLOB, payload, err);
     if (rc == CM_OK) {
         out->offset += size;
     }
@@ -137,8 +137,9 @@ static void send_desired(struct hub_session *session) {
             (ProtobufCBinaryData){.len = p->manifest->size, .data = p->manifest->data};
     }
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *payload = wire_pack(&desired.base);
-    if (cm_net_send(session->conn, WIRE_DESIRED, 0, payload, &err) == CM_OK) {
+    if (hub_session_give(session, WIRE_DESIRED, payload, &err) == CM_OK) {
         session->desired_due = false;
+        cm_metric_add(session->owner->metric_manifests, 1);
     }
 }
 

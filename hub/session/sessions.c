@@ -19,7 +19,7 @@
 #define SEND_QUEUE_BYTES ((size_t)4 * 1024 * 1024)
 #define HANDSHAKE_MS 5000
 #define ENROLL_SILENCE_MS 30000 // it runs also while the store is busy with the answer
-#define ENROLL_CONNECTIONS 256
+#define ENROLL_CONNECTIONS 1024
 #define QUIET_POLL_MS 10
 #define WRONG_ENROLMENTS 20 // of one address at once, and then one more every
 #define WRONG_REFILL_MS 3000
@@ -56,6 +56,12 @@ static void make_metrics(struct hub_sessions *s) {
     s->metric_blobs =
         cm_metrics_counter(m, "holdfast_blobs_sent_total", NULL, "Blobs that were sent to agents.");
     hub_keys_make_metrics(s);
+    s->metric_manifests = cm_metrics_counter(m, "holdfast_manifests_sent_total", NULL,
+                                             "Manifests that were sent to agents.");
+    s->metric_full = cm_metrics_counter(m, "holdfast_full_reports_asked_total", NULL,
+                                        "Agents that were asked to report everything anew.");
+    s->metric_sent = cm_metrics_counter(m, "holdfast_agents_sent_bytes_total", NULL,
+                                        "Bytes that were sent to agents, before TLS.");
 }
 
 static void on_quiet(void *ctx) {

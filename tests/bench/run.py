@@ -4,8 +4,11 @@
 A bench that cannot run on this machine says why ("skipped"). One that fails does so, too ("failed");
 the others run, and the exit code is 1.
 
-usage: run.py [NAME...]      names: resolve plan plan_git sim_fleet one_file kube_apps (default: all)
+usage: run.py [--agents N] [NAME...]
+names: resolve plan plan_git sim_fleet one_file fleet_10k kube_apps (default: all)
+--agents: how many agents fleet_10k has (default: 10000)
 """
+import argparse
 import importlib
 import json
 import os
@@ -24,7 +27,7 @@ from support.kube import CannotRun
 from support.process import stop_all
 
 IN_C = ["resolve", "plan"]
-NAMES = ["resolve", "plan", "plan_git", "sim_fleet", "one_file", "kube_apps"]
+NAMES = ["resolve", "plan", "plan_git", "sim_fleet", "one_file", "fleet_10k", "kube_apps"]
 
 
 def run_in_c(name):
@@ -36,11 +39,17 @@ def run_in_c(name):
     return json.loads(done.stdout)
 
 
-def run(name):
+def options_of(name, words):
+    """What of the command line concerns this bench."""
+    return {"agents": words.agents} if name == "fleet_10k" and words.agents else {}
+
+
+def run(name, words):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-bench-"))
     began = time.monotonic()
     try:
-        result = run_in_c(name) if name in IN_C else importlib.import_module(name).run(folder)
+        result = run_in_c(name) if name in IN_C else importlib.import_module(name).run(
+            folder, **options_of(name, words))
     except CannotRun as why:
         result = {"skipped": str(why)}
     except Exception as why:  # whatever it is, the numbers of the others are wanted
@@ -54,7 +63,11 @@ def run(name):
 
 
 def main():
-    names = sys.argv[1:] or NAMES
+    parser = argparse.ArgumentParser(usage=__doc__.rsplit("usage: ", 1)[1])
+    parser.add_argument("--agents", type=int)
+    parser.add_argument("names", nargs="*")
+    words = parser.parse_args()
+    names = words.names or NAMES
     unknown = [name for name in names if name not in NAMES]
     if unknown:
         sys.exit(f"there is no bench {unknown[0]!r}; there are {', '.join(NAMES)}")
@@ -62,7 +75,7 @@ def main():
                            "kernel": platform.release()}}
     for name in names:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        results[name] = run(name)
+        results[name] = run(name, words)
     print(json.dumps(results, indent=2))
     sys.exit(1 if any("failed" in result for result in results.values()) else 0)
 
