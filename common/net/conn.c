@@ -391,10 +391,22 @@ enum cm_rc cm_net_send(struct cm_net_conn *conn, uint16_t type, uint16_t flags,
                        conn->addr);
     }
     enqueue(conn, new_out(conn, type, flags, payload));
-    if (!conn->send_pending && !conn->send_broken) {
+    if (!conn->held && !conn->send_pending && !conn->send_broken) {
         send_on(conn);
     }
     return CM_OK;
+}
+
+void cm_net_hold(struct cm_net_conn *conn) {
+    conn->held = true;
+}
+
+void cm_net_let_go(struct cm_net_conn *conn) {
+    conn->held = false;
+    if (conn->state == CM_NET_OPEN && conn->queue_first != NULL && !conn->send_pending &&
+        !conn->send_broken) {
+        send_on(conn);
+    }
 }
 
 size_t cm_net_queued_bytes(const struct cm_net_conn *conn) {
@@ -469,6 +481,7 @@ void cm_net_close(struct cm_net_conn *conn, bool flush, const char *reason) {
     if (conn->state != CM_NET_OPEN) {
         return; // closing already
     }
+    cm_net_let_go(conn);
     set_why(conn, &why);
     conn->state = CM_NET_FLUSHING;
     cm_net_listener_settle(conn, false);

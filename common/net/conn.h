@@ -32,6 +32,7 @@ struct cm_net_conn {
     struct cm_net_dial *dial;         // NULL when accepted
     struct cm_list in_listener;
     struct cm_list in_unproven; // of the listener: what it closes first when it is full
+    bool is_counted;            // as one of the listener that has not said anything yet
     int64_t since_ms;           // since when it is where it is: accepted, opened, closing
     char addr[CM_NET_ADDR_MAX];
 
@@ -46,6 +47,7 @@ struct cm_net_conn {
     bool recv_pending;
     bool send_pending;
     bool send_broken; // a send has failed; the receive will say why
+    bool held;        // what is queued waits for cm_net_let_go
 
     struct cm_net_watch watch;
     bool ready_posted; // by ourselves: the watch waits in the loop's queue

@@ -31,6 +31,13 @@
 // Handshakes are being done if the last one was so long ago.
 #define BUSY_MS 1000
 
+// A connection was passed over if handshakes of others are through that came so much later.
+#define PASSED_MS 1000
+
+// So many handshakes are done at a time. More would only take longer, all of them, until they are
+// closed for being slow: whoever waits in the kernel's queue has cost nothing yet.
+#define HANDSHAKES_MAX 256
+
 struct cm_net_listener {
     struct cm_loop *loop;
     struct cm_net_limits limits;
@@ -44,8 +51,9 @@ struct cm_net_listener {
     struct cm_list
         unproven; // the loop's: in_unproven of those that can be done without, oldest first
     bool freed;   // the loop's: goes with its last connection
-    _Atomic int64_t opened_ms;  // when a handshake was through last
-    _Atomic int64_t reached_ms; // when the newest one whose handshake is through was accepted
+    _Atomic int64_t opened_ms;    // when a handshake was through last
+    _Atomic int64_t reached_ms;   // when the newest one whose handshake is through was accepted
+    atomic_size_t unproven_count; // connections that have not said anything yet
     _Atomic int64_t oldest_ms; // since when the first of `unproven` waits; INT64_MAX: there is none
 };
 
@@ -65,7 +73,7 @@ static bool keeps_waiting(const struct cm_net_listener *l, int64_t since_ms) {
     int64_t now_ms = cm_clock_now_ms();
 
     return now_ms - since_ms < NEW_MS ||
-           (now_ms - l->opened_ms < BUSY_MS && l->reached_ms <= since_ms);
+           (now_ms - l->opened_ms < BUSY_MS && l->reached_ms <= since_ms + PASSED_MS);
 }
 
 bool cm_net_listener_keeps_waiting(const struct cm_net_conn *c) {
@@ -137,8 +145,12 @@ static bool is_flooded(struct cm_net_listener *l) {
 // Tells whether new connections had better wait in the kernel's queue: there is no room, and those
 // that have it only wait for us. They would be closed halfway otherwise, and come again, and again.
 static bool is_behind(const struct cm_net_listener *l) {
-    return l->limits.max_connections != 0 && l->count >= l->limits.max_connections &&
-           l->oldest_ms != INT64_MAX && keeps_waiting(l, l->oldest_ms);
+    bool full = l->limits.max_connections != 0 && l->count >= l->limits.max_connections;
+
+    if (!full && l->unproven_count < HANDSHAKES_MAX) {
+        return false;
+    }
+    return l->oldest_ms == INT64_MAX ? !full || l->limits.brief : keeps_waiting(l, l->oldest_ms);
 }
 
 static void take(struct cm_net_listener *l, nng_stream *stream) {
@@ -151,6 +163,8 @@ static void take(struct cm_net_listener *l, nng_stream *stream) {
     l->count++;
     c->listener = l;
     c->since_ms = cm_clock_now_ms();
+    c->is_counted = true;
+    l->unproven_count++;
     c->stream = stream;
     c->accept_task = (struct cm_task){.run = on_accepted, .ctx = c};
     cm_loop_post(l->loop, &c->accept_task);
@@ -276,12 +290,18 @@ void cm_net_listener_free(struct cm_net_listener *l) {
     }
 }
 
+static void uncount(struct cm_net_conn *c) {
+    c->listener->unproven_count -= c->is_counted ? 1 : 0;
+    c->is_counted = false;
+}
+
 void cm_net_listener_settle(struct cm_net_conn *c, bool proven) {
     cm_list_remove(&c->in_unproven);
     if (c->listener == NULL) {
         return;
     }
-    if (!proven) {
+    uncount(c);
+    if (!proven && !c->listener->limits.brief) {
         c->since_ms = cm_clock_now_ms();
         cm_list_append(&c->listener->unproven, &c->in_unproven);
     }
@@ -297,6 +317,7 @@ void cm_net_listener_refused(struct cm_net_listener *l, enum cm_net_refusal why)
 void cm_net_listener_forget(struct cm_net_listener *l, struct cm_net_conn *c) {
     cm_list_remove(&c->in_listener);
     cm_list_remove(&c->in_unproven);
+    uncount(c);
     note_oldest(l);
     if (atomic_fetch_sub(&l->count, 1) == 1 && l->freed) {
         destroy(l);

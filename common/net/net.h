@@ -47,6 +47,8 @@ struct cm_net_limits {
     size_t max_connections; // listener: beyond it the oldest one without a frame is closed, and if
                             // there is none the new one; 0: no limit. While it is us whom the
                             // oldest one waits for, new ones wait to be accepted
+    bool brief;             // listener: connections last a moment, so there is soon room: new ones
+                            // wait while all others are in use, and who only closes is in use
 };
 
 // Why a listener had no use for a connection: it ended before its first frame.
@@ -109,6 +111,11 @@ const struct cm_tls_peer *cm_net_conn_peer(const struct cm_net_conn *conn);
 // and CM_EINVAL when the frame is larger than the whole queue.
 CM_MUSTUSE enum cm_rc cm_net_send(struct cm_net_conn *conn, uint16_t type, uint16_t flags,
                                   struct cm_buf *payload, struct cm_err *err);
+
+// cm_net_hold keeps frames in the queue until cm_net_let_go (or cm_net_close), so that those of one
+// occasion leave together.
+void cm_net_hold(struct cm_net_conn *conn);
+void cm_net_let_go(struct cm_net_conn *conn);
 size_t cm_net_queued_bytes(const struct cm_net_conn *conn);
 
 // cm_net_close closes; with `flush`, what is queued goes out first and the peer closes its end

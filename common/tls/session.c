@@ -381,9 +381,25 @@ static enum cm_tls_result result(struct cm_tls_session *s, int rc) {
     }
 }
 
+// What the peer sent beside its own certificate is of no use once that is verified, and a server
+// has many peers. (Theirs stays: the session holds it.)
+static void forget_chain(struct cm_tls_session *s) {
+    STACK_OF(X509) *chain =
+        is_client(s->credentials->role) ? NULL : SSL_get_peer_cert_chain(s->ssl);
+
+    while (sk_X509_num(chain) > 0) {
+        X509_free(sk_X509_pop(chain));
+    }
+}
+
 enum cm_tls_result cm_tls_handshake(struct cm_tls_session *s) {
     ERR_clear_error();
-    return result(s, SSL_do_handshake(s->ssl));
+    enum cm_tls_result done = result(s, SSL_do_handshake(s->ssl));
+
+    if (done == CM_TLS_OK) {
+        forget_chain(s);
+    }
+    return done;
 }
 
 enum cm_tls_result cm_tls_send(struct cm_tls_session *s, const void *bytes, size_t *size) {

@@ -9,6 +9,7 @@
 #include "common/tls/keys.h"
 #include "hub/access/keys.h"
 #include "hub/session/allowance.h"
+#include "hub/session/framed.h"
 #include "hub/session/sessions.h"
 
 struct cm_arena;
@@ -120,8 +121,9 @@ struct hub_sessions {
     struct cm_throttle *wrong_enrolments; // by address
     size_t connected;
     int64_t held;
-    size_t looking; // agents that are asked
-    uint32_t looks; // that were ever asked for
+    size_t looking;           // agents that are asked
+    uint32_t looks;           // that were ever asked for
+    struct hub_framed framed; // until the next beat
     bool stopping;
     struct cm_timer beat;  // stores when agents were heard last
     struct cm_timer quiet; // after the last session: until the listeners are quiet, too

@@ -92,25 +92,51 @@ static void charge_missing(struct hub_session *session) {
                              cm_clock_now_ms());
 }
 
-static enum cm_rc send_piece(struct hub_session *session, struct hub_outgoing *out,
-                             const struct cm_buf *blob, struct cm_err *err) {
-    Holdfast__V1__Blob message;
+static size_t piece_size(const struct hub_outgoing *out, const struct cm_buf *blob) {
     size_t left = blob == NULL ? 0 : blob->size - out->offset;
-    size_t size = left < WIRE_BLOB_PIECE ? left : WIRE_BLOB_PIECE;
+
+    return left < WIRE_BLOB_PIECE ? left : WIRE_BLOB_PIECE;
+}
+
+static struct cm_buf *pack_piece(const struct hub_outgoing *out, const struct cm_buf *blob) {
+    Holdfast__V1__Blob message;
 
     holdfast__v1__blob__init(&message);
-    message.sha256 = (ProtobufCBinaryData){.len = sizeof(out->name.bytes), .data = out->name.bytes};
+    message.sha256 = (ProtobufCBinaryData){.len = sizeof(out->name.bytes),
+                                           .data = (uint8_t *)(uintptr_t)out->name.bytes};
     message.missing = blob == NULL;
     if (blob != NULL) {
         message.total_size = (uint32_t)blob->size;
         message.offset = (uint32_t)out->offset;
         message.data = (ProtobufCBinaryData){
-            .len = size, .data = (uint8_t *)(uintptr_t)blob->data + out->offset};
+            .len = piece_size(out, blob), .data = (uint8_t *)(uintptr_t)blob->data + out->offset};
     }
-    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *payload = wire_pack(&message.base);
+    return wire_pack(&message.base);
+}
+
+// Packs a piece, unless it was packed for another agent already. Returns a reference.
+static struct cm_buf *get_piece(struct hub_framed *framed, const struct hub_outgoing *out,
+                                const struct cm_buf *blob) {
+    struct cm_buf *payload = hub_framed_find(framed, &out->name, out->offset);
+
+    if (blob != NULL && payload != NULL) {
+        return cm_buf_ref(payload);
+    }
+    payload = pack_piece(out, blob);
+    if (blob != NULL) {
+        hub_framed_keep(framed, &out->name, out->offset, payload);
+    }
+    return payload;
+}
+
+static enum cm_rc send_piece(struct hub_session *session, struct hub_outgoing *out,
+                             const struct cm_buf *blob, struct cm_err *err) {
+    CM_CLEANUP(cm_buf_unrefp)
+    struct cm_buf *payload = get_piece(&session->owner->framed, out, blob);
     enum cm_rc rc = hub_session_give(session, WIRE_BLOB, payload, err);
+
     if (rc == CM_OK) {
-        out->offset += size;
+        out->offset += piece_size(out, blob);
     }
     return rc;
 }
@@ -164,7 +190,7 @@ static bool send_blob(struct hub_session *session, struct hub_outgoing *out) {
     return true;
 }
 
-void hub_session_pump(struct hub_session *session) {
+static void pump(struct hub_session *session) {
     while (session->outgoing_at < session->outgoing_count) {
         if (!send_blob(session, &session->outgoing[session->outgoing_at])) {
             return;
@@ -176,6 +202,13 @@ void hub_session_pump(struct hub_session *session) {
     if (session->desired_due) {
         send_desired(session);
     }
+}
+
+// What is sent in one go leaves in one go: a record and a packet instead of one for each frame.
+void hub_session_pump(struct hub_session *session) {
+    cm_net_hold(session->conn);
+    pump(session);
+    cm_net_let_go(session->conn);
 }
 
 // ---- What to push ahead: what the manifest that the agent holds did not have

@@ -91,6 +91,8 @@ static void on_beat(void *ctx) {
     struct hub_sessions *s = ctx;
 
     store_seen(s);
+    hub_framed_clear(&s->framed);
+    cm_mem_give_back();
     cm_timer_start(s->config.loop, &s->beat, BEAT_MS);
 }
 
@@ -134,6 +136,7 @@ void hub_sessions_free(struct hub_sessions *s) {
 
     cm_net_listener_free(s->link);
     cm_net_listener_free(s->enroll);
+    hub_framed_clear(&s->framed);
     cm_map_free(s->by_name);
     cm_map_free(s->members);
     for (size_t i = 0; i < s->config.advertise_count; i++) {
@@ -224,6 +227,7 @@ static enum cm_rc listen_enroll(struct hub_sessions *s, struct cm_err *err) {
         .handshake_ms = HANDSHAKE_MS,
         .silence_ms = ENROLL_SILENCE_MS,
         .max_connections = ENROLL_CONNECTIONS,
+        .brief = true,
     };
     struct cm_net_handlers handlers = hub_enroll_handlers;
     enum cm_rc rc = hub_authority_enroll_tls(s->config.authority, &tls, err);

@@ -749,12 +749,14 @@ static void who_says_nothing_gives_way_to_new_connections(void **state) {
 
     stop_listener(f);
     one.max_connections = 1;
+    cm_clock_fake(cm_clock_unix_ms());
     listen_on(f, 0, &one);
     struct raw raw = {.fixture = f, .port = cm_net_listener_port(f->listener), .act = say_nothing};
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, run_raw, &raw), 0);
     while (!cm_loop_turn(f->loop)) { // until it is accepted
     }
+    cm_clock_advance(1000); // it had time to say something
     connect_both(f);
     send_text(f->agent.conn, NOTE, 0, "here");
     wait_for(f, hub_got_one);
