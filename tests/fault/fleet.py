@@ -450,7 +450,10 @@ class Fleet:
         judge = checker.Checker()
         judge.on_commit({"desired": self.desired()})
         for name in CLUSTERS:
-            judge.on_final({"cluster": name, "objects": self.objects_of(name)})
+            objects = self.objects_of(name)
+            gone = set(objects) - set(judge.desired[name])
+            assert not gone, f"{name} still has {gone}"
+            judge.on_final({"cluster": name, "objects": objects})
         judge.on_hub({"drift": self.told_drift(), "unsettled": ""})
         assert not judge.violations, judge.violations[0][1]
         for row in self.hub.get("status", "--limit", "5000"):
