@@ -42,6 +42,7 @@ struct hub {
     char *db_path;
     int lock_fd;
     uint64_t epoch;
+    int64_t restored_ms; // 0: never
     struct cm_loop *loop;
     struct cm_metrics *metrics;
     struct hub_authority *authority;
@@ -151,7 +152,7 @@ static enum cm_rc open_epoch(struct hub *h, struct cm_err *err) {
         rc = hub_meta_set_int(db, "epoch", epoch, err);
     }
     h->epoch = (uint64_t)epoch;
-    return rc;
+    return rc < 0 ? rc : hub_renewal_restored_ms(db, &h->restored_ms, err);
 }
 
 static enum cm_rc open_store(struct hub *h, struct cm_err *err) {
@@ -170,7 +171,7 @@ static enum cm_rc open_store(struct hub *h, struct cm_err *err) {
 
 static void admit(void *ctx, const struct hub_agent_row *row) {
     struct hub *h = ctx;
-    struct hub_keys keys = hub_renewal_keys(row);
+    struct hub_keys keys = hub_renewal_keys(row, h->restored_ms);
 
     hub_sessions_admit(h->sessions, row->cluster, row->id, &keys);
     if (row->held[0] != '\0') {

@@ -23,7 +23,8 @@ enum hub_key_verdict hub_keys_judge(const struct hub_keys *keys, const struct cm
     if (is(&keys->before, key)) {
         return now_ms < keys->before_until_ms ? HUB_KEY_BEFORE : HUB_KEY_STALE;
     }
-    return begins_ms > keys->begins_ms && keys->begins_ms > 0 ? HUB_KEY_LOST : HUB_KEY_UNKNOWN;
+    bool is_newer = keys->begins_ms > 0 && begins_ms > keys->begins_ms;
+    return is_newer && begins_ms <= keys->forgot_until_ms ? HUB_KEY_LOST : HUB_KEY_UNKNOWN;
 }
 
 void hub_keys_certified(struct hub_keys *keys, const struct cm_sha256 *key, int64_t begins_ms,

@@ -17,8 +17,9 @@
 //     hub killed before the commit                      no answer; the agent asks again
 //     hub killed after the commit, or the answer lost   like the first
 //     hub killed before the first use is on record      next is still next, and is used again
-//     hub restored from a copy of before the renewal    a certificate of ours for this id that is
-//                                                       newer than all on record: `lost`, and taken
+//     hub restored from a backup of before the renewal  a certificate of ours for this id that is
+//                                                       newer than all on record, and older than
+//                                                       the restore: `lost`, and taken
 //
 // A stale key means that two have the identity: the agent went on and somebody kept an old disk.
 // Both are held until a person has looked.
@@ -38,8 +39,9 @@ struct hub_keys {
     struct cm_sha256 next;   // certified and not used yet; zeros: none
     struct cm_sha256 before; // zeros: none
     int64_t before_until_ms;
-    int64_t begins_ms; // of the newest certificate; 0: from before this was kept
-    int64_t ends_ms;   // likewise
+    int64_t begins_ms;       // of the newest certificate; 0: from before this was kept
+    int64_t ends_ms;         // likewise
+    int64_t forgot_until_ms; // what was certified until then may not be on record; 0: all is
 };
 
 enum hub_key_verdict {

@@ -281,6 +281,7 @@ static enum cm_rc raise_epoch(struct hub_db *db, struct hub_backup_facts *facts,
     enum cm_rc rc = hub_db_begin(db, err);
 
     rc = rc < 0 ? rc : hub_meta_set_int(db, "epoch", (int64_t)++facts->epoch, err);
+    rc = rc < 0 ? rc : hub_meta_set_int(db, "restored_ms", cm_clock_unix_ms(), err);
     rc = rc < 0 ? rc
                 : hub_events_add(db,
                                  &(struct hub_event){.at_ms = cm_clock_unix_ms(),

@@ -15,18 +15,30 @@
 #include "hub/jobs/store.h"
 #include "hub/store/agents.h"
 #include "hub/store/events.h"
+#include "hub/store/meta.h"
 #include "hub/store/status.h"
 #include "proto/wire.h"
 
 #define DAY_MS ((int64_t)24 * 60 * 60 * 1000)
 
-struct hub_keys hub_renewal_keys(const struct hub_agent_row *row) {
+enum cm_rc hub_renewal_restored_ms(struct hub_db *db, int64_t *out, struct cm_err *err) {
+    enum cm_rc rc = hub_meta_get_int(db, "restored_ms", out, err);
+
+    if (rc == CM_ENOTFOUND) {
+        *out = 0;
+        return CM_OK;
+    }
+    return rc;
+}
+
+struct hub_keys hub_renewal_keys(const struct hub_agent_row *row, int64_t restored_ms) {
     return (struct hub_keys){.current = row->key,
                              .next = row->next_key,
                              .before = row->before_key,
                              .before_until_ms = row->before_until_ms,
                              .begins_ms = row->begins_ms,
-                             .ends_ms = row->ends_ms};
+                             .ends_ms = row->ends_ms,
+                             .forgot_until_ms = restored_ms};
 }
 
 static void set_keys(struct hub_agent_row *row, const struct hub_keys *keys) {
@@ -100,7 +112,7 @@ static enum cm_rc issue(struct certify_job *c, struct hub_db *db, struct hub_age
                         const struct cm_key *key, struct cm_err *err) {
     struct hub_certify_ask ask = {
         .key = key, .cluster_id = row->id, .cluster = row->cluster, .life_ms = c->life_ms};
-    struct hub_keys keys = hub_renewal_keys(row);
+    struct hub_keys keys = hub_renewal_keys(row, 0);
     struct cm_sha256 hash = cm_key_sha256(key);
     enum cm_rc rc = hub_authority_certify(c->authority, &ask, &c->certificate, err);
 
@@ -126,7 +138,7 @@ static enum cm_rc run_certify(struct hub_store_job *job, struct hub_db *db, stru
     if (rc < 0) {
         return rc == CM_ENOTFOUND ? refuse(c, "this agent is no longer enrolled") : rc;
     }
-    struct hub_keys keys = hub_renewal_keys(&found.row);
+    struct hub_keys keys = hub_renewal_keys(&found.row, 0);
     enum hub_key_verdict verdict = hub_keys_judge(&keys, &c->key, 0, cm_clock_unix_ms());
     if (found.row.held[0] != '\0') {
         return refuse_held(c, &found.row);
@@ -171,9 +183,14 @@ static enum cm_rc decide_expired(struct certify_job *c, struct hub_db *db,
                                  struct hub_agent_row *row, const struct cm_cert *cert,
                                  struct cm_err *err) {
     CM_CLEANUP(cm_key_freep) struct cm_key *key = cm_cert_key(cert);
-    struct hub_keys keys = hub_renewal_keys(row);
     int64_t now_ms = cm_clock_unix_ms();
     int64_t ended_ms = cm_cert_not_after_ms(cert);
+    int64_t restored_ms;
+
+    if (hub_renewal_restored_ms(db, &restored_ms, err) < 0) {
+        return err->code;
+    }
+    struct hub_keys keys = hub_renewal_keys(row, restored_ms);
     enum hub_key_verdict verdict =
         hub_keys_judge(&keys, &c->key, cm_cert_not_before_ms(cert), now_ms);
 
@@ -314,7 +331,7 @@ static struct note_job *note_new(const char *id) {
 
 static enum cm_rc keep_use(struct note_job *n, struct hub_db *db, struct hub_agent_row *row,
                            struct cm_err *err) {
-    struct hub_keys keys = hub_renewal_keys(row);
+    struct hub_keys keys = hub_renewal_keys(row, 0);
 
     hub_keys_use(&keys, &n->key, n->at_ms);
     set_keys(row, &keys);
@@ -412,6 +429,7 @@ static enum cm_rc run_approve(struct hub_store_job *job, struct hub_db *db, stru
     struct approve_job *a = CM_CONTAINER(job, struct approve_job, job);
     struct hub_agent_found found;
     struct hub_agent_row *row = &found.row;
+    int64_t restored_ms = 0;
     enum cm_rc rc = hub_agents_find_named(db, a->cluster, &found, err);
 
     if (rc < 0 && rc != CM_ENOTFOUND) {
@@ -428,7 +446,8 @@ static enum cm_rc run_approve(struct hub_store_job *job, struct hub_db *db, stru
     row->held_ms = 0;
     rc = rc < 0 ? rc : hub_agents_put(db, row, err);
     memcpy(a->id, found.id, sizeof(a->id));
-    a->keys = hub_renewal_keys(row);
+    rc = rc < 0 ? rc : hub_renewal_restored_ms(db, &restored_ms, err);
+    a->keys = hub_renewal_keys(row, restored_ms);
     a->approved_ms = row->approved_ms;
     return rc;
 }

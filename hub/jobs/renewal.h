@@ -21,10 +21,14 @@
 struct hub_agent_row;
 struct hub_authority;
 struct hub_certificate;
+struct hub_db;
 struct hub_store;
 
+// hub_renewal_restored_ms tells when the hub was restored from a backup; 0: never.
+CM_MUSTUSE enum cm_rc hub_renewal_restored_ms(struct hub_db *db, int64_t *out, struct cm_err *err);
+
 // hub_renewal_keys are the keys of a row.
-struct hub_keys hub_renewal_keys(const struct hub_agent_row *row);
+struct hub_keys hub_renewal_keys(const struct hub_agent_row *row, int64_t restored_ms);
 
 // What came of asking for a certificate; good until the callback returns.
 struct hub_renewed {

@@ -76,14 +76,24 @@ static void certifying_the_current_key_anew_makes_no_next_one(void **state) {
 }
 
 // The hub's database is an older copy, and a renewal is not in it.
-static void a_certificate_newer_than_all_on_record_was_forgotten_not_forged(void **state) {
+static void what_was_certified_before_a_restore_may_be_forgotten(void **state) {
     struct hub_keys keys = enrolled();
 
     (void)state;
+    keys.forgot_until_ms = 5000;
     assert_int_equal(hub_keys_judge(&keys, &b, 1001, DAY_MS), HUB_KEY_LOST);
+    assert_int_equal(hub_keys_judge(&keys, &b, 5000, DAY_MS), HUB_KEY_LOST);
+    assert_int_equal(hub_keys_judge(&keys, &b, 5001, DAY_MS), HUB_KEY_UNKNOWN);
     assert_int_equal(hub_keys_judge(&keys, &b, 1000, DAY_MS), HUB_KEY_UNKNOWN);
     keys.begins_ms = 0; // on record from before this was kept
     assert_int_equal(hub_keys_judge(&keys, &b, 5000, DAY_MS), HUB_KEY_UNKNOWN);
+}
+
+static void a_hub_that_was_never_restored_has_forgotten_nothing(void **state) {
+    struct hub_keys keys = enrolled();
+
+    (void)state;
+    assert_int_equal(hub_keys_judge(&keys, &b, 1001, DAY_MS), HUB_KEY_UNKNOWN);
 }
 
 static void no_key_at_all_is_none_that_is_good(void **state) {
@@ -110,7 +120,8 @@ int main(void) {
         cmocka_unit_test(a_key_that_was_certified_and_never_used_gives_way_to_the_next),
         cmocka_unit_test(using_the_current_key_changes_nothing),
         cmocka_unit_test(certifying_the_current_key_anew_makes_no_next_one),
-        cmocka_unit_test(a_certificate_newer_than_all_on_record_was_forgotten_not_forged),
+        cmocka_unit_test(what_was_certified_before_a_restore_may_be_forgotten),
+        cmocka_unit_test(a_hub_that_was_never_restored_has_forgotten_nothing),
         cmocka_unit_test(no_key_at_all_is_none_that_is_good),
         cmocka_unit_test(
             an_expired_certificate_is_renewed_within_the_budget_or_when_a_person_said_so),

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/fsys.h"
 #include "common/mem.h"
 #include "common/str.h"
@@ -122,6 +123,7 @@ static void what_was_backed_up_is_restored_in_the_next_epoch(void **state) {
     CM_CLEANUP(hub_db_closep) struct hub_db *db = NULL;
     struct hub_backup_facts facts;
     int64_t epoch = 0;
+    int64_t restored_ms = 0;
     struct cm_err err;
 
     write_text(f->data, "admin.token", "secret");
@@ -133,6 +135,8 @@ static void what_was_backed_up_is_restored_in_the_next_epoch(void **state) {
     assert_int_equal(hub_db_open(path, HUB_DB_WRITER, &db, &err), CM_OK);
     assert_int_equal(hub_meta_get_int(db, "epoch", &epoch, &err), CM_OK);
     assert_int_equal(epoch, 5);
+    assert_int_equal(hub_meta_get_int(db, "restored_ms", &restored_ms, &err), CM_OK);
+    assert_true(restored_ms > 0 && restored_ms <= cm_clock_unix_ms());
     assert_true(is_there(f->fresh, "keys/root.key"));
     assert_true(is_there(f->fresh, "admin.token"));
     assert_int_equal(hub_backup_check_whole(f->fresh, &err), CM_OK);

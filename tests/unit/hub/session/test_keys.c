@@ -285,9 +285,8 @@ static void an_agent_that_moves_and_comes_back_once_is_one(void **state) {
     assert_int_equal(events(r, "agent.held"), 0);
 }
 
-static void a_hub_that_forgot_a_renewal_takes_its_own_certificate_for_it(void **state) {
-    struct rig *r = *state;
-    struct peer *now = enroll(r);
+// forget_renewal does to the hub what a backup of before the renewal does.
+static void forget_renewal(struct rig *r, struct peer *now, int64_t restored_ms) {
 
     cm_clock_advance(2 * DAY_MS);
     RIG_UNTIL(r, now->closed);
@@ -299,8 +298,24 @@ static void a_hub_that_forgot_a_renewal_takes_its_own_certificate_for_it(void **
     rig_run(r, "UPDATE agent SET key_sha256 = (SELECT key_sha256 FROM copy), next_key = x'',"
                " before_key = x'', begins_ms = (SELECT begins_ms FROM copy)");
     struct hub_keys keys = {.current = {{9}},
-                            .begins_ms = rig_count(r, "SELECT begins_ms FROM copy")};
+                            .begins_ms = rig_count(r, "SELECT begins_ms FROM copy"),
+                            .forgot_until_ms = restored_ms};
     hub_sessions_admit(r->sessions, "paris-1", PARIS, &keys);
+}
+
+static void a_hub_that_was_never_restored_believes_its_table(void **state) {
+    struct rig *r = *state;
+    struct peer *now = enroll(r);
+
+    forget_renewal(r, now, 0);
+    assert_false(is_let_in(now));
+}
+
+static void a_restored_hub_that_forgot_a_renewal_takes_its_own_certificate_for_it(void **state) {
+    struct rig *r = *state;
+    struct peer *now = enroll(r);
+
+    forget_renewal(r, now, cm_clock_unix_ms() + 3 * DAY_MS);
     assert_true(is_let_in(now));
     assert_int_equal(rig_count(r, "SELECT count(*) FROM event WHERE message LIKE '%forgotten%'"),
                      1);
@@ -440,7 +455,8 @@ int main(void) {
         TEST(two_processes_that_replace_each_other_are_held),
         TEST(an_agent_that_starts_again_and_again_is_one),
         TEST(an_agent_that_moves_and_comes_back_once_is_one),
-        TEST(a_hub_that_forgot_a_renewal_takes_its_own_certificate_for_it),
+        TEST(a_hub_that_was_never_restored_believes_its_table),
+        TEST(a_restored_hub_that_forgot_a_renewal_takes_its_own_certificate_for_it),
         TEST(a_certificate_that_ended_while_away_is_renewed_for_the_same_key),
         TEST(beyond_the_budget_a_person_must_approve),
         TEST(without_the_key_there_is_nothing),
