@@ -32,6 +32,7 @@ static const struct {
      "clusters wait for the Confirmation of a removal"},
     {"problems", "problem in Git", "problems in Git"},
     {"repositoriesFailing", "repository cannot be fetched", "repositories cannot be fetched"},
+    {"held", "agent waits for 'holdfast approve'", "agents wait for 'holdfast approve'"},
     {"skewed", "agent has a clock that is more than 30 seconds off",
      "agents have a clock that is more than 30 seconds off"},
     {"certificatesEnding", "agent has a certificate that ends within two days",

@@ -142,6 +142,7 @@ static const struct hub_member health_answer[] = {
     NUMBER("enrolled", "Agents that may connect."),
     NUMBER("connected", "Of those, connected."),
     NUMBER("silent", "Of those, not heard for a day."),
+    NUMBER("held", "Of those, waiting for a person's approval."),
     NUMBER("skewed", "Of those, with a clock that was more than 30 seconds off."),
     NUMBER("certificatesEnding", "Of those, with a certificate that ends within two days."),
     NUMBER("certificatesEnded", "Of those, with a certificate that has ended."),

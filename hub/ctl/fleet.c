@@ -28,6 +28,7 @@ static const struct part agents[] = {
     {"enrolled", "enrolled", false},
     {"connected", "connected", false},
     {"silent", "not heard for a day", false},
+    {"held", "held", true},
     {"skewed", "with a skewed clock", true},
     {"certificatesEnding", "with an ending certificate", true},
     {"certificatesEnded", "with an ended one", true},

@@ -10,18 +10,17 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+#define ILL SUM(IS_FAILED " OR " IS_DEGRADED)
+#define WAITS SUM("p.waits <> ''")
+#define OPEN SUM("p.cluster IS NOT NULL AND NOT p.suspend AND NOT ifnull(" WAS_HEALTHY ", 0)")
+
 // The state of each cluster that Git names, by its number in `states`.
-#define STATES                                                                                     \
-    "SELECT name, CASE WHEN connected IS NULL THEN 0 WHEN NOT connected THEN 1 WHEN ill THEN 2"    \
-    " WHEN waits THEN 3 WHEN open THEN 4 ELSE 5 END FROM (SELECT c.name, r.connected,"             \
-    " " SUM(IS_FAILED " OR " IS_DEGRADED) " AS ill, " SUM(                                         \
-        "p.waits <> ''") " AS waits,"                                                              \
-                         " " SUM(                                                                  \
-                             "p.cluster IS NOT NULL AND NOT p.suspend AND NOT ifnull(" WAS_HEALTHY \
-                             ", 0)") " AS open FROM cluster c LEFT JOIN presence r ON r.cluster "  \
-                                     "= c.name"                                                    \
-                                     " LEFT JOIN pair p ON p.cluster = c.name" JOIN_STATUS         \
-                                     " GROUP BY c.name) ORDER BY name"
+static const char of_clusters[] =
+    "SELECT name, CASE WHEN connected IS NULL THEN 0 WHEN NOT connected THEN 1 WHEN ill THEN 2"
+    " WHEN waits THEN 3 WHEN open THEN 4 ELSE 5 END"
+    " FROM (SELECT c.name, r.connected, " ILL " AS ill, " WAITS " AS waits, " OPEN " AS open"
+    " FROM cluster c LEFT JOIN presence r ON r.cluster = c.name"
+    " LEFT JOIN pair p ON p.cluster = c.name" JOIN_STATUS " GROUP BY c.name) ORDER BY name";
 
 static const char *const states[HUB_HEALTH_STATES] = {"unknown", "offline",     "degraded",
                                                       "waiting", "progressing", "inSync"};
@@ -44,7 +43,7 @@ static void add_cluster(struct tally *t, const char *name, size_t state) {
 
 static enum cm_rc count_clusters(struct hub_db *db, struct tally *t, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(db, &stmt, err, STATES, "");
+    enum cm_rc rc = hub_db_query(db, &stmt, err, of_clusters, "");
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         int64_t state = hub_stmt_int(stmt, 1);
@@ -81,119 +80,32 @@ struct counts {
     const char *names[8];
 };
 
+static const char of_problems[] = "SELECT count(*), count(*) FILTER (WHERE app <> ''),"
+                                  " count(*) FILTER (WHERE app = '' AND cluster <> ''),"
+                                  " count(*) FILTER (WHERE app = '' AND cluster = '') FROM problem";
+
+static const char of_pairs[] = "SELECT count(*) FILTER (WHERE waits <> ''),"
+                               " count(*) FILTER (WHERE stale) FROM pair";
+
+static const char of_agents[] =
+    "SELECT count(*), count(*) FILTER (WHERE r.connected), count(*) FILTER (WHERE g.held <> ''),"
+    " count(*) FILTER (WHERE abs(r.skew_ms) > ?2),"
+    " count(*) FILTER (WHERE r.cert_ends_ms BETWEEN ?1 AND ?1 + ?3),"
+    " count(*) FILTER (WHERE r.cert_ends_ms BETWEEN 1 AND ?1 - 1),"
+    " count(*) FILTER (WHERE NOT r.connected AND r.seen_ms < ?1 - ?4)"
+    " FROM agent g LEFT JOIN presence r ON r.cluster = g.cluster WHERE g.state = 'active'";
+
 static const struct counts tables[] = {
     {"SELECT count(*) FROM cluster", "", {"clusters"}},
-    {"SELECT count(*), " SUM("app <> ''") ", " SUM(
-         "app = '' AND cluster <> ''") ","
-                                       " " SUM("app = '' AND cluster = ''") " FROM problem",
-     "",
-     {"problems", "problemsOfApps", "problemsOfClusters", "problemsOfDocuments"}},
-    {"SELECT " SUM("waits <> ''") ", " SUM("stale") " FROM pair",
-     "",
-     {"pairsWaiting", "pairsStale"}},
-    {"SELECT count(*), " SUM("failure <> ''") " FROM repository",
+    {of_problems, "", {"problems", "problemsOfApps", "problemsOfClusters", "problemsOfDocuments"}},
+    {of_pairs, "", {"pairsWaiting", "pairsStale"}},
+    {"SELECT count(*), count(*) FILTER (WHERE failure <> '') FROM repository",
      "",
      {"repositories", "repositoriesFailing"}},
-    {"SELECT count(*), " SUM("r.connected") ", " SUM(
-         "abs(r.skew_ms) > ?2") ","
-                                " " SUM("r.cert_ends_ms BETWEEN ?1 AND ?1 "
-                                        "+ ?3") ","
-                                                " " SUM("r.cert_ends_ms "
-                                                        "BETWEEN 1 AND ?1 "
-                                                        "- 1") ","
-                                                               " " SUM("NOT "
-                                                                       "r."
-                                                                       "connect"
-                                                                       "ed AND "
-                                                                       "r.seen_"
-                                                                       "ms < "
-                                                                       "?1 - "
-                                                                       "?4") " "
-                                                                             "F"
-                                                                             "R"
-                                                                             "O"
-                                                                             "M"
-                                                                             " "
-                                                                             "a"
-                                                                             "g"
-                                                                             "e"
-                                                                             "n"
-                                                                             "t"
-                                                                             " "
-                                                                             "g"
-                                                                             " "
-                                                                             "L"
-                                                                             "E"
-                                                                             "F"
-                                                                             "T"
-                                                                             " "
-                                                                             "J"
-                                                                             "O"
-                                                                             "I"
-                                                                             "N"
-                                                                             " "
-                                                                             "p"
-                                                                             "r"
-                                                                             "e"
-                                                                             "s"
-                                                                             "e"
-                                                                             "n"
-                                                                             "c"
-                                                                             "e"
-                                                                             " "
-                                                                             "r"
-                                                                             " "
-                                                                             "O"
-                                                                             "N"
-                                                                             " "
-                                                                             "r"
-                                                                             "."
-                                                                             "c"
-                                                                             "l"
-                                                                             "u"
-                                                                             "s"
-                                                                             "t"
-                                                                             "e"
-                                                                             "r"
-                                                                             " "
-                                                                             "="
-                                                                             " "
-                                                                             "g"
-                                                                             "."
-                                                                             "c"
-                                                                             "l"
-                                                                             "u"
-                                                                             "s"
-                                                                             "t"
-                                                                             "e"
-                                                                             "r"
-                                                                             " "
-                                                                             "W"
-                                                                             "H"
-                                                                             "E"
-                                                                             "R"
-                                                                             "E"
-                                                                             " "
-                                                                             "g"
-                                                                             "."
-                                                                             "s"
-                                                                             "t"
-                                                                             "a"
-                                                                             "t"
-                                                                             "e"
-                                                                             " "
-                                                                             "="
-                                                                             " "
-                                                                             "'"
-                                                                             "a"
-                                                                             "c"
-                                                                             "t"
-                                                                             "i"
-                                                                             "v"
-                                                                             "e"
-                                                                             "'",
+    {of_agents,
      "iiii",
-     {"enrolled", "connected", "skewed", "certificatesEnding", "certificatesEnded", "silent"}},
+     {"enrolled", "connected", "held", "skewed", "certificatesEnding", "certificatesEnded",
+      "silent"}},
 };
 
 static enum cm_rc add_counts(struct hub_db *db, struct cm_arena *a, const struct counts *what,

@@ -125,7 +125,7 @@ static void what_is_suspended_keeps_no_cluster_from_being_in_sync(void **state) 
                   "unknown 0, offline 0, degraded 0, waiting 0, progressing 0, inSync 1");
 }
 
-static void agents_with_wrong_clocks_or_old_certificates_are_counted(void **state) {
+static void agents_that_want_a_person_are_counted(void **state) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct cm_err err;
 
@@ -142,10 +142,12 @@ static void agents_with_wrong_clocks_or_old_certificates_are_counted(void **stat
                                 " ELSE ?1 + 10 * 86400000 END",
                                 "i", NOW_MS),
                      CM_OK);
+    run_sql(*state, "UPDATE agent SET held = 'a copied key' WHERE cluster = 'slow'");
     run_sql(*state, "UPDATE presence SET seen_ms = 5 WHERE cluster IN ('ended', 'well')");
     const struct cm_json *json = health_of(*state, a);
     assert_int_equal(number(json, "enrolled"), 5);
     assert_int_equal(number(json, "connected"), 4);
+    assert_int_equal(number(json, "held"), 1);
     assert_int_equal(number(json, "skewed"), 2);
     assert_int_equal(number(json, "certificatesEnding"), 1);
     assert_int_equal(number(json, "certificatesEnded"), 1);
@@ -177,7 +179,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(each_cluster_is_in_one_state),
         TEST(what_is_suspended_keeps_no_cluster_from_being_in_sync),
-        TEST(agents_with_wrong_clocks_or_old_certificates_are_counted),
+        TEST(agents_that_want_a_person_are_counted),
         TEST(problems_and_failing_repositories_are_told),
     };
 
