@@ -918,6 +918,10 @@ static bool is_connected(void *ctx) {
     return fake_hub_counts(((struct fixture *)ctx)->hub).connected;
 }
 
+static bool is_away(void *ctx) {
+    return !is_connected(ctx);
+}
+
 static bool has_renewed_expired(void *ctx) {
     const struct fake_counts counts = fake_hub_counts(((struct fixture *)ctx)->hub);
 
@@ -933,7 +937,7 @@ static void enroll_to_renew(struct fixture *f, enum fake_renewal how) {
 
 static void start_again(struct fixture *f) {
     end_agent(f, true);
-    assert_false(is_connected(f));
+    assert_true(turn_until(f->loop, is_away, f));
     start_agent(f);
     assert_true(turn_until(f->loop, is_connected, f));
 }
