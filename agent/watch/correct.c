@@ -143,29 +143,22 @@ void watch_consider(struct agent_watch *w, struct seen *s) {
     }
 }
 
-struct afresh {
-    struct agent_watch *watch;
-    const char *app;
-};
-
-static bool forget_fight(void *ctx, const char *key, void *value) {
-    const struct afresh *afresh = ctx;
-    struct seen *s = value;
-
-    (void)key;
-    if (s->correction != NULL && strcmp(s->app->name, afresh->app) == 0) {
+static void forget_fight(struct agent_watch *w, struct seen *s) {
+    if (s->correction != NULL) {
         refill(s->correction);
         s->correction->last_ms = cm_clock_now_ms() - QUIET_MS;
-        end_fight(afresh->watch, s);
+        end_fight(w, s);
     }
-    return true;
 }
 
 void agent_watch_afresh(void *watch, const char *app) {
     struct agent_watch *w = watch;
-    struct afresh afresh = {w, app};
+    const struct app *a = cm_map_get(w->apps, app);
 
-    cm_map_each(w->objects, forget_fight, &afresh);
+    for (struct cm_list *l = a == NULL ? NULL : a->seen.next; l != NULL && l != &a->seen;
+         l = l->next) {
+        forget_fight(w, CM_CONTAINER(l, struct seen, of_app));
+    }
 }
 
 static void log_corrected(const struct seen *s) {
