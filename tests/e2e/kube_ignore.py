@@ -39,8 +39,8 @@ class Ignore(KubeStory):
         """{(key, path): class} of all that differs"""
         return {(row["key"], row["path"]): row["class"] for row in self.hub.get("differences")}
 
-    def wait_class(self, key, field, word):
-        wait_for(lambda: self.classes().get((key, field)) == word, SECONDS,
+    def wait_class(self, key, field, word, seconds=SECONDS):
+        wait_for(lambda: self.classes().get((key, field)) == word, seconds,
                  f"{field} of {key} to be {word}", 0.2)
 
     def data(self, name):
@@ -141,12 +141,15 @@ class Ignore(KubeStory):
         self.wait_data("lent", colour="green", size="1")
 
     def test_while_the_owner_exists_it_stays(self):
+        def stays():  # from when the agent knows of the owner
+            self.change("lent", colour="red")
+            self.wait_class(*LENT, "ignored", 2)
+            return True
         self.admin.apply(LEASE)
-        self.change("lent", colour="red")
-        self.wait_class(*LENT, "ignored")
+        wait_for(stays, SECONDS, "the owner to be seen")
         self.change("lent", size="9")
         self.wait_data("lent", colour="red", size="1")
-        self.assertNotIn(LENT[0], str(self.drift()))
+        wait_for(lambda: LENT[0] not in str(self.drift()), SECONDS, "its correction to be told")
 
     def test_its_change_in_git_is_applied_while_the_owner_exists(self):
         self.deliver({path("shop", lent()): m.text(lent("blue"))})
