@@ -154,20 +154,23 @@ void kube_absent_end(struct agent_kube *k, const char *key) {
     settle(k);
 }
 
-// each visits those that wait; what it visits may go meanwhile.
+// each visits those that wait; these and others may go meanwhile, and their keys with them.
 static void each(struct agent_kube *k,
                  void (*visit)(struct agent_kube *k, const char *key, const struct absence *b,
                                const void *ctx),
                  const void *ctx) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     CM_AUTOFREE const char **keys = cm_map_keys(k->absent.by_key);
     size_t count = cm_map_len(k->absent.by_key);
 
     for (size_t i = 0; i < count; i++) {
-        CM_AUTOFREE char *key = cm_strdup(keys[i]);
+        keys[i] = cm_arena_strdup(a, keys[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct absence *b = cm_map_get(k->absent.by_key, keys[i]);
 
-        const struct absence *b = cm_map_get(k->absent.by_key, key);
         if (b != NULL) {
-            visit(k, key, b, ctx);
+            visit(k, keys[i], b, ctx);
         }
     }
 }
