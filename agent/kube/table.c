@@ -803,17 +803,27 @@ static bool is_of_group(const struct kube_entry *e, const char *group) {
            e->key[kind + (e->key[kind] == '.') + strlen(group)] == '/';
 }
 
+struct lacking {
+    const char *group;
+    bool found;
+};
+
+static bool find_lacking(void *ctx, const char *key, void *value) {
+    struct lacking *l = ctx;
+    const struct kube_entry *e = value;
+
+    (void)key;
+    l->found = e->watch == NULL && is_of_group(e, l->group);
+    return !l->found;
+}
+
 bool kube_table_lacks(struct agent_kube *k, const char *group) {
-    CM_AUTOFREE const char **keys = k->table.unresolved == 0 ? NULL : cm_map_keys(k->table.by_key);
-    size_t count = keys == NULL ? 0 : cm_map_len(k->table.by_key);
-    bool lacks = false;
+    struct lacking l = {.group = group};
 
-    for (size_t i = 0; i < count && !lacks; i++) {
-        const struct kube_entry *e = cm_map_get(k->table.by_key, keys[i]);
-
-        lacks = e->watch == NULL && is_of_group(e, group);
+    if (k->table.unresolved > 0) {
+        cm_map_each(k->table.by_key, find_lacking, &l);
     }
-    return lacks;
+    return l.found;
 }
 
 // kube_table_discovered finds watches for entries whose kind was not known.
