@@ -11,9 +11,9 @@
 #include "common/tls/keys.h"
 #include "proto/wire.h"
 
-enum { SEND_QUEUE = 64 * 1024, HANDSHAKE_MS = 10000, SILENCE_MS = 30000, REFUSED_MS = 60000 };
+enum { SEND_QUEUE = 64 * 1024, HANDSHAKE_MS = 10000, SILENCE_MS = 30000 };
 
-static const struct cm_net_limits limits = {
+const struct cm_net_limits link_enroll_limits = {
     .max_payload = wire_max_enroll,
     .send_queue_bytes = SEND_QUEUE,
     .handshake_ms = HANDSHAKE_MS,
@@ -156,7 +156,7 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
     }
     if (rc < 0) {
         cm_log(CM_LOG_ERROR, "agent.enroll_refused", err.msg, "token", l->token.id, NULL);
-        l->retry_after_ms = REFUSED_MS;
+        l->retry_after_ms = LINK_REFUSED_MS;
         link_close(l, err.msg);
         return;
     }
@@ -189,7 +189,8 @@ static void dial(struct agent_link *l) {
 
     l->state = LINK_ENROLLING;
     if (rc == CM_OK) {
-        rc = cm_net_dial(l->loop, l->enroll_hub, tls, &limits, &handlers, &l->conn, &err);
+        rc = cm_net_dial(l->loop, l->enroll_hub, tls, &link_enroll_limits, &handlers, &l->conn,
+                         &err);
     }
     cm_tls_context_unref(tls);
     if (rc < 0) {

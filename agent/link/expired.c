@@ -12,15 +12,6 @@
 #include "common/tls/keys.h"
 #include "proto/wire.h"
 
-enum { SEND_QUEUE = 64 * 1024, HANDSHAKE_MS = 10000, SILENCE_MS = 30000, REFUSED_MS = 60000 };
-
-static const struct cm_net_limits limits = {
-    .max_payload = wire_max_enroll,
-    .send_queue_bytes = SEND_QUEUE,
-    .handshake_ms = HANDSHAKE_MS,
-    .silence_ms = SILENCE_MS,
-};
-
 static void on_opened(void *ctx, struct cm_net_conn *conn) {
     struct agent_link *l = ctx;
     CM_AUTOFREE uint8_t *der = NULL;
@@ -71,7 +62,7 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
         agent_identity_drop_fresh(&l->identity);
         cm_log(CM_LOG_ERROR, "agent.expired_refused", err.msg, "cluster", agent_link_cluster(l),
                NULL);
-        l->retry_after_ms = REFUSED_MS;
+        l->retry_after_ms = LINK_REFUSED_MS;
         link_close(l, err.msg);
         return;
     }
@@ -130,7 +121,7 @@ static enum cm_rc dial(struct agent_link *l, const char *addr, struct cm_err *er
 
     l->state = LINK_ENROLLING;
     if (rc == CM_OK) {
-        rc = cm_net_dial(l->loop, addr, tls, &limits, &handlers, &l->conn, err);
+        rc = cm_net_dial(l->loop, addr, tls, &link_enroll_limits, &handlers, &l->conn, err);
     }
     cm_tls_context_unref(tls);
     return rc;

@@ -132,6 +132,8 @@ void link_complain(struct agent_link *l, const char *why); // why there is no co
 void link_check_stopped(struct agent_link *l);
 
 // ---- enroll.c
+enum { LINK_REFUSED_MS = 60000 };                     // the pause after a refusal
+extern const struct cm_net_limits link_enroll_limits; // of connections to the enrolment listener
 void link_enroll(struct agent_link *l);
 
 // link_take_fresh checks a chain that the hub made for `key` and puts it beside what is in use;
