@@ -405,7 +405,7 @@ static void step(struct run *r) {
     }
     write_git(&r->w, &r->git);
     if (roll(5) == 0) {
-        (void)confirm_one(r, roll(8));
+        r->released += confirm_one(r, roll(8)) ? 1 : 0;
     } else if (roll(8) == 0) {
         put_confirmation(r, "a0", "0123456789ab");
     }
