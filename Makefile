@@ -4,13 +4,16 @@ PACKAGES = gcc cmake ninja-build pkg-config libnng-dev libssl-dev libcurl4-opens
 	libgit2-dev libmicrohttpd-dev libyaml-dev libprotobuf-c-dev protobuf-c-compiler uthash-dev \
 	libseccomp-dev zlib1g-dev git openssl ca-certificates
 TEST_PACKAGES = python3 python3-venv python3-jsonschema libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev \
-	openssh-client openssh-server curl tmux zsh fish groff-base systemd prometheus
+	openssh-client openssh-server iproute2 curl tmux zsh fish groff-base systemd prometheus
 
 BIN = $(CURDIR)/build/release/bin
+FAULTS = HOLDFAST_BIN='$(BIN)' HOLDFAST_FAULT_SHIM=$(CURDIR)/build/release/tests/fault/libfault_shim.so \
+	python3 -B tests/fault/run.py
 TIME = 60
 RUNS = 1000
 REAL_RUNS = 50
 SOAK = 50
+KILLS = 1000
 # A cluster is used only if it was asked for here; $KUBECONFIG of a shell may mean production.
 DEMO_CLUSTER = $(if $(filter command,$(firstword $(origin KUBECONFIG))),$(KUBECONFIG))
 
@@ -22,9 +25,10 @@ help:
 	@echo 'make test         install what the tests need, build, run everything'
 	@echo 'make build        build the programs into build/release/bin'
 	@echo 'make deps         install the Debian packages for building (make deps-test: for testing too)'
-	@echo 'make fuzz TIME=60 fuzz each parser for so many seconds'
+	@echo 'make fuzz TIME=60 fuzz each parser for so many seconds of processor time'
 	@echo 'make faults       run an agent through 1,000 random faults, and 50 on a real Kubernetes'
-	@echo 'make soak         run hub, agents and Git through SOAK=50 random runs of all kinds of faults'
+	@echo 'make soak         run hub, agents and Git through SOAK=50 random runs of all kinds of faults, and'
+	@echo '                  as many on a real network and on a real Kubernetes, and kill them KILLS=1000 times'
 	@echo 'make bench        measure; the numbers are printed as JSON'
 	@echo 'make fmt          format the C code'
 	@echo 'make clean        remove build/'
@@ -75,8 +79,10 @@ faults: deps-test
 soak: deps-test
 	@cmake --preset release -DHOLDFAST_TESTS=ON >/dev/null
 	@cmake --build --preset release
-	@HOLDFAST_BIN='$(BIN)' HOLDFAST_FAULT_SHIM=$(CURDIR)/build/release/tests/fault/libfault_shim.so \
-		python3 -B tests/fault/run.py --runs $(SOAK) --steps 40
+	@$(FAULTS) --runs $(SOAK) --steps 40
+	@$(FAULTS) --runs $(SOAK) --steps 40 --namespaces
+	@$(FAULTS) --runs $(SOAK) --steps 40 --kube
+	@$(FAULTS) --kills $(KILLS) --steps 40
 
 bench: deps-test
 	@cmake --preset release -DHOLDFAST_TESTS=ON >/dev/null

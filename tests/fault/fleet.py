@@ -1,4 +1,4 @@
-"""The fleet of a fault run: a hub, agents behind a proxy, a Git server, and what may go wrong.
+"""The fleet of a fault run: a hub, agents on a bad network, a Git server, and what may go wrong.
 
 Deeds are methods without arguments; they choose at random what they need, undo what they did before
 they return, and write down what others did. The last commit is what must hold in the end.
@@ -14,7 +14,6 @@ import time
 import uuid
 
 import checker
-from proxy import CALM, Proxy, Weather
 from support import gitservers, manifests as m
 from support.gitrepo import GitRepo
 from support.hub import Hub
@@ -87,17 +86,21 @@ class Liar(gitservers.Handler):
 
 
 class Fleet:
-    def __init__(self, folder, chance):
+    clusters = CLUSTERS
+
+    def __init__(self, folder, chance, network):
         self.folder = folder
         self.random = chance
+        self.network = network  # network.py
         self.history = folder / "history.jsonl"
-        self.canaries = {name: f"only-for-{name}-{uuid.uuid4().hex}" for name in CLUSTERS}
+        self.canaries = {name: f"only-for-{name}-{uuid.uuid4().hex}" for name in self.clusters}
         self.secret = f"hidden-{uuid.uuid4().hex}"
         self.secrets = [self.secret]
         self.version = 0
         self.objects = {(app, name): self.next_version() for app in APPS for name in APPS[app]}
         self.changes = {}  # (cluster, key, version): how often somebody changed it
         self.foreign = 0
+        self.kills = 0
         self.hub_clock_ms = 0  # how wrong the clock was when the hub began
 
     # The history
@@ -119,12 +122,13 @@ class Fleet:
         """{cluster: {key: data}} as Git says."""
         return {name: {key_of(thing): {"version": version, "colour": "green",
                                        "canary": self.canaries[name]}
-                       for (_app, thing), version in self.objects.items()} for name in CLUSTERS}
+                       for (_app, thing), version in self.objects.items()}
+                for name in self.clusters}
 
     def tree(self):
         """{path: text} of the fleet repository; None where an object is not wanted now."""
         made = {}
-        for name in CLUSTERS:
+        for name in self.clusters:
             made |= cluster(name, canary=self.canaries[name])
         for app, things in APPS.items():
             wanted = [thing for thing in things if (app, thing) in self.objects]
@@ -168,12 +172,12 @@ class Fleet:
 
     def pick(self, app):
         """A cluster and the key of an object of an App there; None if it is not there now."""
-        name = self.random.choice(CLUSTERS)
+        name = self.random.choice(self.clusters)
         things = [thing for of, thing in sorted(self.objects) if of == app]
         key = key_of(self.random.choice(things)) if things else ""
         of = (name, key, self.objects.get((app, key.rpartition("/")[2])))
         self.changes[of] = self.changes.get(of, 0) + 1
-        if not things or self.changes[of] > CHANGES_MAX or not self.sim.object(name, key):
+        if not things or self.changes[of] > CHANGES_MAX or not self.object_of(name, key):
             return None
         return name, key
 
@@ -201,33 +205,37 @@ class Fleet:
     def create(self):
         self.foreign += 1
         item = json.dumps(m.config_map(f"foreign-{self.foreign}", NAMESPACE, version="of others"))
-        self.sim.ask("create", self.random.choice(CLUSTERS), key_of(f"foreign-{self.foreign}"),
-                     item.replace('"', '\\"'))
+        self.sim.ask("create", self.random.choice(self.clusters),
+                     key_of(f"foreign-{self.foreign}"), item.replace('"', '\\"'))
 
     # Programs that end and begin again
 
     def kill_hub(self):
         self.maybe_commit()
         self.pause(0, 0.4)
-        self.hub.kill()
+        self.kill(self.hub)
         self.begin_hub()
+
+    def kill(self, program):
+        """kill -9, unless it has come to its end by itself."""
+        self.kills += program.alive()
+        program.kill()
 
     def kill_hub_at_a_write(self):
         self.hub_faults.set(Faults.KILL_IN, self.random.randint(1, 120))
         self.commit()
-        if not self.ends(self.hub, 3):
-            self.hub_faults.end()
-            self.hub.kill()
+        self.wait_for_the_kill(self.hub, self.hub_faults)
         self.begin_hub()
 
-    def ends(self, program, seconds):
-        """Whether a program comes to its end by itself soon."""
+    def wait_for_the_kill(self, program, faults):
+        """Until a program's shim has killed it; soon it is killed in any case."""
         try:
-            wait_for(lambda: not program.alive(), seconds)
+            wait_for(lambda: not program.alive(), 3)
+            program.exit_code()
+            self.kills += 1
         except TimedOut:
-            return False
-        program.exit_code()
-        return True
+            faults.end()
+            self.kill(program)
 
     def begin_hub(self):
         """Looks what the hub's disk knows of what it has acknowledged, and starts it."""
@@ -239,7 +247,7 @@ class Fleet:
         self.hub.start_and_wait(60)
 
     def note_acked(self):
-        for name in CLUSTERS if self.sim.alive() else ():
+        for name in self.clusters if self.sim.alive() else ():
             state = self.sim.state(name)
             if state.get("run"):
                 self.note("acked", cluster=name, run=state["run"], number=state["acked"])
@@ -257,25 +265,33 @@ class Fleet:
         return [row for row in rows if row[1]]
 
     def kill_agent(self):
-        name = self.random.choice(CLUSTERS)
+        name = self.random.choice(self.clusters)
         self.maybe_commit()
         self.pause(0, 0.4)
         self.sim.ask("kill", name)
+        self.kills += 1
         self.pause(0, 0.4)
         wait_for(lambda: self.sim.ask("start", name), 30, f"the agent of {name} to be gone")
 
     def kill_sim(self):
         self.maybe_commit()
         self.pause(0, 0.4)
-        self.sim.kill()
+        self.kill(self.sim)
         self.begin_sim()
 
     def kill_sim_at_a_write(self):
         self.sim_faults.set(Faults.KILL_IN, self.random.randint(1, 40))
         self.commit()
-        if not self.ends(self.sim, 3):
-            self.sim_faults.end()
-            self.sim.kill()
+        self.wait_for_the_kill(self.sim, self.sim_faults)
+        self.begin_sim()
+
+    def kill_both(self):
+        """As when the machine goes."""
+        self.maybe_commit()
+        self.pause(0, 0.4)
+        self.kill(self.hub)
+        self.kill(self.sim)
+        self.begin_hub()
         self.begin_sim()
 
     def begin_sim(self):
@@ -305,28 +321,21 @@ class Fleet:
     # The network
 
     def weather(self):
-        share = self.random.choice((0.3, 1))
-        self.proxy.weather = self.random.choice((
-            Weather(delay=0.3, share=share), Weather(piece=1, share=share),
-            Weather(rate=2000, share=share), Weather(flip=0.3, share=share),
-            Weather(loss=0.3, share=share), Weather(up=False, share=share),
-            Weather(down=False, share=share), Weather(up=False, down=False, share=share)))
+        self.network.spoil(self.random)
         self.maybe_commit()
-        self.pause(1, 3)
-        self.proxy.weather = CALM
-        self.proxy.reset_all()  # what was held or lost is not made good
+        self.pause(1, self.network.longest)
+        self.network.heal()
 
     def reset_links(self):
         self.maybe_commit()
         self.pause(0, 0.4)
-        self.proxy.reset_all()
+        self.network.reset()
 
     def refuse_links(self):
-        self.proxy.refuses = True
-        self.proxy.reset_all()
+        self.network.refuse()
         self.maybe_commit()
         self.pause(0.5, 1.5)
-        self.proxy.refuses = False
+        self.network.heal()
 
     # Disks and clocks
 
@@ -362,7 +371,7 @@ class Fleet:
         self.server.over.set()
 
     def cluster_refuses(self):
-        name = self.random.choice(CLUSTERS)
+        name = self.random.choice(self.clusters)
         fault = self.random.choice((("fail", name, "ConfigMap"), ("unreachable", name)))
         self.sim.ask(*fault, "on")
         self.maybe_commit()
@@ -398,25 +407,31 @@ class Fleet:
 
     def start_hub(self):
         self.hub = Hub(self.folder, options=("--heartbeat", "2s"),
-                       repositories=REPOSITORIES.format(url=self.server.url, ca=self.ca))
+                       repositories=REPOSITORIES.format(url=self.server.url, ca=self.ca),
+                       host=self.network.host)
         self.hub_faults = Faults(self.folder / "hub.faults")
         self.hub_faults.give(self.hub)
         self.hub.start_and_wait(60)
-        wait_for(lambda: len(self.hub.get("clusters")) == len(CLUSTERS), PATIENT, "the clusters", 0.1)
+        wait_for(lambda: len(self.hub.get("clusters")) == len(self.clusters), PATIENT,
+                 "the clusters", 0.1)
 
     def start_sim(self):
         tokens = self.folder / "tokens"
         tokens.write_text(self.hub.run("enroll", "--all", "--tokens").stdout, encoding="utf-8")
         self.secrets += [line.split()[1] for line in tokens.read_text().splitlines()]
-        self.proxy = Proxy(self.hub.agent_port, self.random.random())
-        self.sim = Sim(self.folder, self.hub, tokens, (
-            "--hub", f"127.0.0.1:{self.proxy.port}", "--history", self.history,
+        self.network.connect(self.hub, self.random)
+        self.sim = Sim(self.folder, self.network, tokens, (
+            "--hub", self.network.hub_address, "--history", self.history,
             "--reconnect-max", "1s", "--latency", "2ms"))
+        self.sim.argv = self.network.command(self.sim.argv)
         self.sim_faults = Faults(self.folder / "sim.faults")
         self.sim_faults.give(self.sim)
         self.sim.start()
         self.sim.wait_ready(lambda: self.answers(self.sim), 60, "answering")
-        wait_for(self.is_at_rest, PATIENT, "the fleet to be as Git says", 0.2)
+        self.wait_for_rest("the fleet to be as Git says")
+
+    def wait_for_rest(self, words):
+        wait_for(self.is_at_rest, PATIENT, words, 0.2)
 
     def come_to_rest(self):
         """Waits until all is as it must be, and writes down how it is."""
@@ -425,21 +440,24 @@ class Fleet:
         if self.hub_clock_ms != 0:  # its certificate may begin in what is now the future
             self.hub.terminate()
             self.begin_hub()
-        self.proxy.reset_all()
+        self.network.reset()
         waits = ""
         try:
-            wait_for(self.is_at_rest, PATIENT, "the fleet to come to rest", 0.2)
+            self.wait_for_rest("the fleet to come to rest")
         except AssertionError as error:
             waits = str(error)
-        for name in CLUSTERS:
+        for name in self.clusters:
             self.note("final", cluster=name, objects=self.objects_of(name))
         self.note("hub", drift=self.told_drift(), unsettled=waits)
         self.note_leaks()
 
     def objects_of(self, name):
         keys = [key_of(thing) for things in APPS.values() for thing in things]
-        found = {key: self.sim.object(name, key) for key in keys}
+        found = {key: self.object_of(name, key) for key in keys}
         return {key: item for key, item in found.items() if item}
+
+    def object_of(self, name, key):
+        return self.sim.object(name, key)
 
     def told_drift(self):
         return [[row["cluster"], row["key"], row["path"]]
@@ -449,7 +467,7 @@ class Fleet:
         """Whether clusters and hub are as the checker wants them, or an assertion that says not."""
         judge = checker.Checker()
         judge.on_commit({"desired": self.desired()})
-        for name in CLUSTERS:
+        for name in self.clusters:
             objects = self.objects_of(name)
             gone = set(objects) - set(judge.desired[name])
             assert not gone, f"{name} still has {gone}"
@@ -469,11 +487,14 @@ class Fleet:
             places[f"get {what}"] = json.dumps(self.hub.get(what, "--limit", "5000")).encode()
         for place, _text in checker.find_leaks(self.secrets, places):
             self.note("leak", where=place)
-        for name in CLUSTERS:
+        for name in self.clusters:
             others = [text for of, text in self.canaries.items() if of != name]
-            folder = {str(p): p.read_bytes() for p in (self.sim.data / name).iterdir()}
+            folder = {str(p): p.read_bytes() for p in self.agent_folder(name).iterdir()}
             for place, _text in checker.find_leaks(others, folder):
                 self.note("leak", where=place)
+
+    def agent_folder(self, name):
+        return self.sim.data / name
 
     def stop(self):
         for program in (self.sim, self.hub):

@@ -1,11 +1,17 @@
 #!/usr/bin/env python3
 """Runs a hub and a few agents through random faults, and checks what came of it.
 
-    run.py [--seed N] [--runs N] [--seconds N] [--steps N]
+    run.py [--seed N] [--runs N] [--seconds N] [--kills N] [--steps N]
+           [--namespaces | --kube]
 
 Each run has a seed, which it prints first: the same seed does the same things again, though not in
 the same moments. All that happens is written down as it happens (checker.py says how), and judged
-afterwards. Runs go on until there were --runs of them, or --seconds are over.
+afterwards. Runs go on until there were --runs of them, or --seconds are over. With --kills the only
+faults are kill -9 of the hub, of agents and of all of them, at random and in the middle of writes,
+and runs go on until there were so many. With --namespaces most faults are of the network, and the
+agents are behind a router in namespaces, which needs the right to make some; without it the proxy
+cuts the links. With --kube the fleet is one agent on a real Kubernetes, whose API server answers 429,
+500, 410 and nothing, and is killed.
 """
 import argparse
 import json
@@ -13,6 +19,7 @@ import os
 import pathlib
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -22,7 +29,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import checker  # noqa: E402
 from fleet import Fleet  # noqa: E402
+from kube import KubeFleet  # noqa: E402
+from network import Namespaces, Proxied  # noqa: E402
 from support import process  # noqa: E402
+from support.kube import CannotRun  # noqa: E402
 
 STEPS = 14
 
@@ -30,22 +40,37 @@ STEPS = 14
 class Run:
     """One run: some steps, each a fault, a change, or both; then quiet."""
 
-    def __init__(self, folder, seed):
+    def __init__(self, folder, seed, network, asked):
         self.random = random.Random(seed)
-        self.fleet = Fleet(folder, self.random)
+        self.fleet = (KubeFleet if asked.kube else Fleet)(folder, self.random, network)
+        self.kills_only = asked.kills > 0
 
-    def steps(self):
-        """What may be done, and how often."""
+    def changes(self):
+        """What people may do, and how often."""
         f = self.fleet
-        return [(5, f.commit), (2, f.take_out_or_bring_back), (1, f.commit_nonsense),
-                (3, f.change), (1, f.delete), (1, f.create),
+        return [(5, f.commit), (2, f.take_out_or_bring_back), (3, f.change), (1, f.delete),
+                (1, f.create)]
+
+    def faults(self):
+        """What may go wrong, and how often."""
+        f = self.fleet
+        if isinstance(f, KubeFleet):
+            return [(12, f.api_trouble), (1, f.kill_api), (2, f.stop_api), (2, f.kill_hub),
+                    (3, f.kill_sim), (2, f.kill_sim_at_a_write), (2, f.weather)]
+        if isinstance(f.network, Namespaces):
+            return [(12, f.weather), (3, f.reset_links), (3, f.refuse_links), (2, f.kill_hub),
+                    (2, f.kill_agent), (1, f.stop_hub)]
+        if self.kills_only:
+            return [(8, f.kill_hub), (12, f.kill_hub_at_a_write), (16, f.kill_agent),
+                    (2, f.kill_sim), (6, f.kill_sim_at_a_write), (2, f.kill_both)]
+        return [(1, f.commit_nonsense),
                 (3, f.kill_hub), (3, f.kill_hub_at_a_write), (3, f.kill_agent), (1, f.kill_sim),
                 (1, f.kill_sim_at_a_write), (1, f.stop_hub), (1, f.stop_sim), (4, f.weather),
                 (1, f.reset_links), (1, f.refuse_links), (3, f.break_disk), (2, f.move_clock),
                 (3, f.git_lies), (2, f.cluster_refuses)]
 
     def go(self, steps):
-        weights, deeds = zip(*self.steps())
+        weights, deeds = zip(*self.changes(), *self.faults())
         self.fleet.start()
         for _ in range(steps):
             deed = self.random.choices(deeds, weights)[0]
@@ -55,14 +80,17 @@ class Run:
         self.fleet.stop()
 
 
-def run(seed, steps):
-    """One run with this seed; true if nothing was violated."""
+def run(seed, network, asked):
+    """One run with this seed; how many were killed, or None if something was violated."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-fault-"))
     print(f"seed {seed}: {folder}", flush=True)
     began = time.monotonic()
-    one = Run(folder, seed)
+    one = Run(folder, seed, network, asked)
     try:
-        one.go(steps)
+        one.go(asked.steps)
+    except CannotRun as why:
+        print(f"skipped: {why}")
+        sys.exit(77)
     except BaseException:
         process.print_logs(sys.stdout)
         print(f"seed {seed} failed; kept for a look: {folder}", flush=True)
@@ -75,13 +103,22 @@ def run(seed, steps):
         print(f"{invariant}: {words}")
     deeds = " ".join(entry["words"] for entry in checker.read(one.fleet.history)
                      if entry["what"] == "fault")
-    print(f"seed {seed}: {'FAILED' if found else 'nothing lost'} "
-          f"in {time.monotonic() - began:.0f} s: {deeds}", flush=True)
+    print(f"seed {seed}: {'FAILED' if found else 'nothing lost'} in "
+          f"{time.monotonic() - began:.0f} s, {one.fleet.kills} killed: {deeds}", flush=True)
     if found or "HOLDFAST_KEEP" in os.environ:
         print(f"kept for a look: {folder}")
     else:
         shutil.rmtree(folder, ignore_errors=True)
-    return not found
+    return None if found else one.fleet.kills
+
+
+def choose_network(namespaces):
+    if namespaces:
+        try:
+            return Namespaces()
+        except (OSError, subprocess.CalledProcessError) as why:
+            print(f"no network namespaces here ({why}); the proxy cuts the links", flush=True)
+    return Proxied()
 
 
 def main():
@@ -90,16 +127,23 @@ def main():
     arguments.add_argument("--seed", type=int, default=int(os.environ.get("HOLDFAST_SEED", 0)))
     arguments.add_argument("--runs", type=int, default=1)
     arguments.add_argument("--seconds", type=float, default=0)
+    arguments.add_argument("--kills", type=int, default=0)
     arguments.add_argument("--steps", type=int, default=STEPS)
+    where = arguments.add_mutually_exclusive_group()
+    where.add_argument("--namespaces", action="store_true")
+    where.add_argument("--kube", action="store_true")
     asked = arguments.parse_args()
     first = asked.seed or int(time.time())
     began = time.monotonic()
-    done = 0
-    while done < asked.runs or time.monotonic() - began < asked.seconds:
-        if not run(first + done, asked.steps):
+    network = choose_network(asked.namespaces)
+    done = kills = 0
+    while (done < asked.runs or time.monotonic() - began < asked.seconds or kills < asked.kills):
+        killed = run(first + done, network, asked)
+        if killed is None:
             sys.exit(1)
         done += 1
-    print(json.dumps({"runs": done, "violations": 0}))
+        kills += killed
+    print(json.dumps({"runs": done, "kills": kills, "violations": 0}))
 
 
 if __name__ == "__main__":

@@ -28,9 +28,13 @@ def listening(port):
 
 
 class Hub(Process):
-    """A hub with its data in folder/hub. It keeps its ports over restarts."""
+    """A hub with its data in folder/hub. It keeps its ports over restarts.
 
-    def __init__(self, folder, config="", repositories="", options=(), name="hub", binary=None):
+    host: where it listens for agents, if these are not on the loopback.
+    """
+
+    def __init__(self, folder, config="", repositories="", options=(), name="hub", binary=None,
+                 host="127.0.0.1"):
         self.data = pathlib.Path(folder) / name
         self.data.mkdir(parents=True, exist_ok=True)
         self.config_file = self.data / "hub.yaml"
@@ -41,8 +45,8 @@ class Hub(Process):
         super().__init__(name, [
             binary or program("holdfast-hub"),
             "--data-dir", self.data / "data",
-            "--listen", f"127.0.0.1:{self.agent_port}",
-            "--enroll-listen", f"127.0.0.1:{self.enroll_port}",
+            "--listen", f"{host}:{self.agent_port}",
+            "--enroll-listen", f"{host}:{self.enroll_port}",
             "--api-listen", f"127.0.0.1:{self.api_port}",
             "--config", self.config_file,
             "--repositories", self.repositories_file,

@@ -21,6 +21,7 @@ PIECE = 65536
 EXPIRED = json.dumps({"type": "ERROR", "object": {
     "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 410, "reason": "Expired",
     "message": "too old resource version"}}).encode() + b"\n"
+WRITES = ("POST", "PUT", "PATCH", "DELETE")
 PASSED_ON = ("authorization", "accept", "content-type", "user-agent")
 
 
@@ -35,14 +36,23 @@ class Refusal:
             "message": message})
 
 
+DROPPED = Refusal(0)  # the connection ends without an answer
+EXPIRED_ANSWER = Refusal(410, text=json.dumps(json.loads(EXPIRED)["object"]))
+
+
 class KubeProxy:
-    """rule(method, path) returns a Refusal or None; it is called on many threads."""
+    """rule(method, path) returns a Refusal or None; it is called on many threads.
+
+    So does after(method, path, status, body), which hears what became of a write, one at a time and
+    in their order, before the client does.
+    """
 
     def __init__(self, cluster):
         self.cluster = cluster
         self.port = free_port()
         self.server = f"http://127.0.0.1:{self.port}"
         self.rule = lambda method, path: None
+        self.order = threading.Lock()  # of writes, if there is an `after`
         self.delay_s = 0
         self.old_discovery = False
         self.most = 0  # requests at once, watches aside
@@ -58,6 +68,8 @@ class KubeProxy:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
         return self
+
+    after = None
 
     def kubeconfig(self, user):
         """A kubeconfig of this user that goes through the proxy."""
@@ -129,6 +141,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle
 
     def _refuse(self, refusal):
+        if refusal is DROPPED:
+            self.close_connection = True
+            return
         body = refusal.body.encode()
         self.send_response(refusal.status)
         if refusal.retry_after is not None:
@@ -145,12 +160,24 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         connection = http.client.HTTPSConnection("127.0.0.1", self.proxy.cluster.port,
                                                  context=self.proxy.tls, timeout=None)
         try:
-            connection.request(self.command, self.path, body or None, headers)
-            self._answer(connection.getresponse(), connection)
+            if self.proxy.after and self.command in WRITES:
+                self._write(connection, body, headers)
+            else:
+                connection.request(self.command, self.path, body or None, headers)
+                self._answer(connection.getresponse(), connection)
         except (OSError, http.client.HTTPException):
             self.close_connection = True  # one of the two went away
         finally:
             connection.close()
+
+    def _write(self, connection, body, headers):
+        with self.proxy.order:
+            connection.request(self.command, self.path, body or None, headers)
+            answer = connection.getresponse()
+            text = answer.read()
+            refusal = self.proxy.after(self.command, self.path, answer.status, text)
+        self._refuse(refusal or Refusal(answer.status, text=text.decode(),
+                                        retry_after=answer.getheader("Retry-After")))
 
     def _answer(self, answer, connection):
         self.send_response(answer.status)

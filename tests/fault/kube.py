@@ -1,0 +1,174 @@
+"""The fleet of a fault run on a real Kubernetes: one cluster, whose API server has its bad days.
+
+The agent goes through a door (support/kubeproxy.py), which refuses, holds and loses what goes
+through it, and writes down what the agent did: a write is one after which the object has another
+resourceVersion. Others change objects through the same lock, so the history is in order.
+"""
+import json
+import random
+import re
+
+from fleet import NAMESPACE, Fleet, Faults, key_of
+from support import manifests as m
+from support.agent import Agent
+from support.kube import KubeCluster
+from support.kubeproxy import DROPPED, EXPIRED_ANSWER, KubeProxy, Refusal
+from support.process import wait_for
+
+NAME = "c01"
+CONFIG_MAPS = re.compile(rf"/api/v1/namespaces/{NAMESPACE}/configmaps(/|\?|$)")
+
+
+class Door(KubeProxy):
+    """What is wrong is `trouble`, one of TROUBLES, for this share of the requests."""
+
+    def __init__(self, cluster, chance, note):
+        super().__init__(cluster)
+        self.random = random.Random(chance.random())  # it is asked on many threads
+        self.note = note
+        self.trouble = None
+        self.share = 1
+        self.known = {}  # {key: resourceVersion}
+        self.rule = self.before
+
+    def begin_trouble(self, trouble, share):
+        self.trouble, self.share = trouble, share
+        if trouble == "expired":
+            self.expire_watches()
+
+    def end_trouble(self):
+        self.trouble = None
+
+    def is_hit(self):
+        return self.trouble is not None and self.random.random() < self.share
+
+    def before(self, method, _path):
+        if not self.is_hit():
+            return None
+        if self.trouble == "hangs":
+            wait_for(lambda: self.trouble != "hangs", 60, "the server to go on")
+            return DROPPED
+        return TROUBLES[self.trouble] if method == "GET" or self.trouble != "expired" else None
+
+    def after(self, method, path, status, body):
+        if status < 300 and "dryRun" not in path and CONFIG_MAPS.match(path):
+            self.note_write(method, path, body)
+        return DROPPED if self.trouble == "loses answers" and self.is_hit() else None
+
+    def note_write(self, method, path, body):
+        item = json.loads(body)
+        if method == "DELETE":
+            key = key_of(path.partition("?")[0].rpartition("/")[2])
+            self.known.pop(key, None)
+            self.note("remove", cluster=NAME, key=key)
+            return
+        key = key_of(item["metadata"]["name"])
+        if self.known.get(key) != item["metadata"]["resourceVersion"]:
+            self.known[key] = item["metadata"]["resourceVersion"]
+            self.note("write", cluster=NAME, key=key, object={"data": item.get("data", {})})
+
+
+TROUBLES = {
+    "busy": Refusal(429, retry_after=1),
+    "broken": Refusal(500, "etcdserver: request timed out"),
+    "gateway": Refusal(502, text="<html>Bad Gateway</html>"),
+    "expired": EXPIRED_ANSWER,
+    "hangs": None,
+    "loses answers": None,
+}
+
+
+class KubeFleet(Fleet):
+    """`sim` is the one agent here."""
+
+    clusters = (NAME,)
+
+    def start_sim(self):
+        self.cluster = KubeCluster(self.folder).start()
+        self.cluster.admin.apply(m.namespace(NAMESPACE))
+        self.door = Door(self.cluster, self.random, self.note).start()
+        self.note("begin", cluster=NAME)
+        self.network.connect(self.hub, self.random)
+        token = self.hub.join_token(NAME)
+        self.secrets.append(token)
+        self.sim = Agent(self.folder, self.hub, NAME, token, driver="kube",
+                         kubeconfig=self.door.kubeconfig("agent"), options=(
+                             "--hub", self.network.hub_address, "--reconnect-max", "1s",
+                             "--report-interval", "100ms"))
+        self.sim_faults = Faults(self.folder / "agent.faults")
+        self.sim_faults.give(self.sim)
+        self.sim.start()
+        self.wait_for_rest("the cluster to be as Git says")
+
+    def agent_folder(self, name):
+        return self.sim.data
+
+    def begin_sim(self):
+        self.sim_faults.end()
+        self.sim.start()
+
+    def note_acked(self):
+        """The agent has no ear for that question."""
+
+    def object_of(self, name, key):
+        return self.cluster.admin.find(*key.split("/", 1))
+
+    # Others in the cluster
+
+    def change(self):
+        colour = self.random.choice(("red", "blue"))
+        found = self.pick(self.random.choice(("kept", "told")))
+        if found:
+            with self.door.order:
+                if self.object_of(*found):
+                    item = self.cluster.admin.patch(*found[1].split("/", 1),
+                                                    {"data": {"colour": colour}})
+                    self.door.known[found[1]] = item["metadata"]["resourceVersion"]
+                    self.note("change", cluster=NAME, key=found[1], object={"data": item["data"]})
+        self.pause(0, 0.3)
+
+    def delete(self):
+        found = self.pick("kept")
+        if found:
+            with self.door.order:
+                if self.object_of(*found):
+                    self.cluster.admin.delete(*found[1].split("/", 1))
+                    self.door.known.pop(found[1], None)
+                    self.note("delete", cluster=NAME, key=found[1])
+        self.pause(0, 0.3)
+
+    def create(self):
+        self.foreign += 1
+        with self.door.order:
+            self.cluster.admin.apply(m.config_map(f"foreign-{self.foreign}", NAMESPACE,
+                                                  version="of others"))
+            self.note("create", cluster=NAME, key=key_of(f"foreign-{self.foreign}"))
+
+    # Its API server
+
+    def api_trouble(self):
+        self.door.begin_trouble(self.random.choice(sorted(TROUBLES)), self.random.choice((0.5, 1)))
+        self.commit()
+        self.change()
+        self.pause(0.5, 3)
+        self.door.end_trouble()
+
+    def kill_api(self):
+        self.maybe_commit()
+        self.pause(0, 0.4)
+        self.cluster.restart_api()
+        self.kills += 1
+
+    def stop_api(self):
+        self.cluster.pause_api()
+        self.maybe_commit()
+        self.pause(0.5, 3)
+        self.cluster.resume_api()
+
+    def come_to_rest(self):
+        self.door.end_trouble()
+        super().come_to_rest()
+
+    def stop(self):
+        super().stop()
+        self.cluster.stop()
