@@ -7,10 +7,10 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/object/diff.h"
+#include "common/object/field.h"
 #include "common/object/id.h"
 #include "common/object/listkeys.h"
 #include "common/object/path.h"
-#include "common/object/pointer.h"
 #include "common/object/schema.h"
 #include "common/str.h"
 
@@ -30,139 +30,19 @@ struct addresses {
     size_t capacity;
 };
 
-// ---- Reading what a rule names
-
-// read_token reads a part of a pointer: what stands in brackets is an element by its keys.
-static bool read_token(struct cm_arena *a, const char *token, struct cm_segment *out) {
-    struct cm_path path;
-
-    if (token[0] == '[' && strchr(token, '=') != NULL) {
-        if (!cm_path_parse(a, cm_arena_strf(a, "x%s", token), &path) || path.count != 2) {
-            return false;
-        }
-        *out = path.segments[1];
-        return true;
-    }
-    *out = (struct cm_segment){.type = CM_SEGMENT_MEMBER, .name = token};
-    return true;
-}
-
-static bool read_field(struct cm_arena *a, const char *text, struct cm_path *out) {
-    struct cm_pointer pointer;
-    struct cm_err err;
-
-    if (text[0] != '/') {
-        return cm_path_parse(a, text, out) && out->count > 0;
-    }
-    if (cm_pointer_parse(a, text, &pointer, &err) < 0) {
-        return false;
-    }
-    out->segments = cm_arena_get(a, (pointer.count + 1) * sizeof(*out->segments));
-    out->count = pointer.count;
-    for (size_t i = 0; i < pointer.count; i++) {
-        if (!read_token(a, pointer.tokens[i], &out->segments[i])) {
-            return false;
-        }
-    }
-    return true;
-}
+// ---- What a rule names
 
 enum cm_rc cm_spare_field_check(const char *text, struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct cm_path path;
 
-    if (!read_field(a, text, &path)) {
+    if (!cm_field_parse(a, text, &path)) {
         return cm_fail(err, CM_EINVAL,
                        "'%.100s' names no field: write a JSON pointer such as /spec/replicas or "
                        "/spec/template/spec/containers/[name=web]/image",
                        text);
     }
     return CM_OK;
-}
-
-// ---- Walking through an object
-
-// Where we are in an object.
-struct cursor {
-    struct cm_json *node; // NULL: nowhere
-    struct cm_place place;
-};
-
-static struct cursor root_of(struct cm_arena *a, const struct cm_json *object) {
-    const char *version = cm_json_string(cm_json_get(object, "apiVersion"));
-    const char *kind = cm_json_string(cm_json_get(object, "kind"));
-    const char *slash = version == NULL ? NULL : strchr(version, '/');
-    const char *group =
-        slash == NULL ? "" : cm_arena_strndup(a, version, (size_t)(slash - version));
-
-    return (struct cursor){(struct cm_json *)(uintptr_t)object,
-                           cm_schema_root(group, kind == NULL ? "" : kind)};
-}
-
-static const char *scalar_text(const struct cm_json *node) {
-    if (node != NULL && node->type == CM_BOOL) {
-        return node->truth ? "true" : "false";
-    }
-    return node == NULL ? NULL : node->text;
-}
-
-static const char *default_of(const struct cm_list_rule *rule, const char *key) {
-    for (size_t i = 0; rule->type == CM_LIST_MAP && rule->keys[i] != NULL; i++) {
-        if (strcmp(rule->keys[i], key) == 0) {
-            return rule->defaults[i];
-        }
-    }
-    return NULL;
-}
-
-// is_element tells whether a segment means an element of a list.
-static bool is_element(const struct cm_list_rule *rule, const struct cm_segment *segment,
-                       const struct cm_json *element, size_t index) {
-    size_t wanted;
-
-    if (segment->type == CM_SEGMENT_MEMBER) {
-        return strcmp(segment->name, "*") == 0 ||
-               (cm_pointer_index(segment->name, &wanted) && wanted == index);
-    }
-    if (segment->type == CM_SEGMENT_VALUE) {
-        const char *text = scalar_text(element);
-        return text != NULL && strcmp(text, segment->name) == 0;
-    }
-    for (size_t i = 0; segment->keys[i] != NULL; i++) {
-        const char *text = scalar_text(cm_json_get(element, segment->keys[i]));
-
-        text = text != NULL ? text : default_of(rule, segment->keys[i]);
-        if (text == NULL || strcmp(text, segment->values[i]) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static struct cursor step(struct cursor at, const struct cm_segment *segment) {
-    size_t index = 0;
-
-    if (at.node != NULL && at.node->type == CM_ARRAY) {
-        const struct cm_list_rule *rule = cm_schema_rule(at.place);
-        struct cm_json *n = at.node->first;
-
-        for (; n != NULL && !is_element(rule, segment, n, index); n = n->next) {
-            index++;
-        }
-        return (struct cursor){n, cm_schema_element(at.place)};
-    }
-    if (at.node == NULL || segment->type != CM_SEGMENT_MEMBER) {
-        return (struct cursor){0};
-    }
-    return (struct cursor){cm_json_get(at.node, segment->name),
-                           cm_schema_member(at.place, segment->name)};
-}
-
-static struct cursor walk(struct cursor at, const struct cm_segment *segments, size_t count) {
-    for (size_t i = 0; i < count && at.node != NULL; i++) {
-        at = step(at, &segments[i]);
-    }
-    return at;
 }
 
 // segments_of are those of an address, from the root.
@@ -223,27 +103,27 @@ static bool has_keys(const struct cm_list_rule *rule, const struct cm_json *list
     return rule->type != CM_LIST_ATOMIC;
 }
 
-static void expand(struct expansion *e, struct cursor at, const struct cm_segment *segments,
+static void expand(struct expansion *e, struct cm_cursor at, const struct cm_segment *segments,
                    size_t count);
 
 // The recursion is as deep as the pointer is long, which its reader has limited.
 static void expand_list( // NOLINT(misc-no-recursion)
-    struct expansion *e, struct cursor at, const struct cm_segment *segments, size_t count) {
+    struct expansion *e, struct cm_cursor at, const struct cm_segment *segments, size_t count) {
     const struct cm_list_rule *rule = cm_schema_rule(at.place);
     size_t len = e->path.len;
     size_t index = 0;
 
     for (struct cm_json *n = at.node->first; n != NULL; n = n->next, index++) {
-        if (is_element(rule, segments, n, index)) {
+        if (cm_field_means(rule, segments, n, index)) {
             cm_path_add_entry(&e->path, rule, n);
-            expand(e, (struct cursor){n, cm_schema_element(at.place)}, segments + 1, count - 1);
+            expand(e, (struct cm_cursor){n, cm_schema_element(at.place)}, segments + 1, count - 1);
             cut(&e->path, len);
         }
     }
 }
 
 static void expand( // NOLINT(misc-no-recursion)
-    struct expansion *e, struct cursor at, const struct cm_segment *segments, size_t count) {
+    struct expansion *e, struct cm_cursor at, const struct cm_segment *segments, size_t count) {
     size_t len = e->path.len;
 
     if (at.node == NULL) {
@@ -258,7 +138,7 @@ static void expand( // NOLINT(misc-no-recursion)
         expand_list(e, at, segments, count);
     } else if (segments->type == CM_SEGMENT_MEMBER) {
         cm_path_add_member(&e->path, segments->name);
-        expand(e, step(at, segments), segments + 1, count - 1);
+        expand(e, cm_field_step(at, segments), segments + 1, count - 1);
         cut(&e->path, len);
     }
 }
@@ -271,8 +151,8 @@ static struct addresses expand_rule(struct cm_arena *a, const struct cm_spare_ru
     for (size_t i = 0; i < rule->field_count; i++) {
         struct cm_path path;
 
-        if (read_field(a, rule->fields[i], &path)) {
-            expand(&e, root_of(a, desired), path.segments, path.count);
+        if (cm_field_parse(a, rule->fields[i], &path)) {
+            expand(&e, cm_field_root(a, desired), path.segments, path.count);
         }
     }
     cm_str_done(&e.path);
@@ -331,46 +211,6 @@ static bool is_about(const struct cm_spare *s, const struct cm_spare_rule *rule,
 
 // ---- Letting be
 
-static void unlink_element(struct cm_json *list, const struct cm_json *element) {
-    struct cm_json *next = list->first;
-
-    list->first = NULL;
-    list->last = NULL;
-    list->count = 0;
-    while (next != NULL) {
-        struct cm_json *n = next;
-
-        next = n->next;
-        n->next = NULL;
-        if (n != element) {
-            cm_json_append(list, n);
-        }
-    }
-}
-
-static void replace_element(struct cm_arena *a, struct cm_json *element, const struct cm_json *by) {
-    struct cm_json *next = element->next;
-
-    *element = *cm_json_copy(a, by);
-    element->key = NULL;
-    element->next = next;
-}
-
-// take makes a field of the desired object what it is in the live one.
-static bool take(struct cm_arena *a, struct cm_json *parent, const struct cm_segment *last,
-                 struct cm_json *own, const struct cm_json *theirs) {
-    if (theirs == NULL && parent->type == CM_ARRAY) {
-        unlink_element(parent, own);
-    } else if (theirs == NULL) {
-        (void)cm_json_remove(parent, last->name);
-    } else if (parent->type == CM_ARRAY) {
-        replace_element(a, own, theirs);
-    } else {
-        cm_json_set(a, parent, last->name, cm_json_copy(a, theirs));
-    }
-    return theirs != NULL;
-}
-
 // let_be lets one field be; it tells whether it was taken over as it is. A part of what is not
 // there at all is not there either.
 static bool let_be(struct cm_arena *a, const struct cm_spare *s, const struct address *address,
@@ -381,19 +221,21 @@ static bool let_be(struct cm_arena *a, const struct cm_spare *s, const struct ad
         return false;
     }
     const struct cm_segment *last = &path.segments[path.count - 1];
-    struct cursor parent = walk(root_of(a, desired), path.segments, path.count - 1);
-    struct cursor theirs = walk(root_of(a, live), path.segments, path.count - 1);
-    struct cm_json *own = parent.node == NULL ? NULL : step(parent, last).node;
+    struct cm_cursor parent =
+        cm_field_walk(cm_field_root(a, desired), path.segments, path.count - 1);
+    struct cm_cursor theirs = cm_field_walk(cm_field_root(a, live), path.segments, path.count - 1);
+    struct cm_json *own = parent.node == NULL ? NULL : cm_field_step(parent, last).node;
     if (own == NULL || theirs.node == NULL || theirs.node->type != parent.node->type) {
         return false;
     }
-    const struct cm_json *value = step(theirs, last).node;
+    const struct cm_json *value = cm_field_step(theirs, last).node;
     if (value != NULL && address->rest_count == 0 && parent.node->type == CM_OBJECT &&
         s->is_kept != NULL && s->is_kept(s->ctx, address->path)) {
         (void)cm_json_remove(parent.node, last->name);
         return false;
     }
-    return take(a, parent.node, last, own, value);
+    cm_field_put(a, parent.node, last, own, value);
+    return value != NULL;
 }
 
 // vanishes tells whether a difference is one no more when the fields inside it that a rule names
@@ -465,8 +307,10 @@ struct sparing {
 
 static bool is_new(const struct sparing *x, const struct address *address) {
     struct cm_path path = segments_of(x->a, address);
-    const struct cm_json *old = walk(root_of(x->a, x->before), path.segments, path.count).node;
-    const struct cm_json *now = walk(root_of(x->a, x->desired), path.segments, path.count).node;
+    const struct cm_json *old =
+        cm_field_walk(cm_field_root(x->a, x->before), path.segments, path.count).node;
+    const struct cm_json *now =
+        cm_field_walk(cm_field_root(x->a, x->desired), path.segments, path.count).node;
 
     return old == NULL || now == NULL ? old != now : !cm_json_equal(old, now);
 }

@@ -1,0 +1,129 @@
+#include "hub/hold/ban.h"
+
+#include <fnmatch.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/semver.h"
+#include "hub/hold/image.h"
+
+#define IMAGES_MAX 1000
+
+static const char *text_of(struct cm_arena *a, const struct cm_json *object, const char *name) {
+    const char *text = cm_json_string(cm_json_get(object, name));
+
+    return text != NULL ? cm_arena_strdup(a, text) : NULL;
+}
+
+static enum cm_rc read_image(struct cm_arena *a, const struct cm_json *node,
+                             struct hub_ban_image *out, struct cm_err *err) {
+    const char *versions = cm_json_string(cm_json_get(node, "versions"));
+
+    *out = (struct hub_ban_image){.name = text_of(a, node, "name"),
+                                  .digest = text_of(a, node, "digest"),
+                                  .tag = text_of(a, node, "tag")};
+    if (out->name == NULL && out->digest == NULL) {
+        return cm_fail(err, CM_EINVAL, "this names no image: write a name, or a digest");
+    }
+    return versions != NULL ? cm_semver_range_parse(a, versions, &out->versions, err) : CM_OK;
+}
+
+enum cm_rc hub_ban_read(struct cm_arena *a, const struct cm_json *document, struct hub_ban *out,
+                        const struct cm_json **wrong, struct cm_err *err) {
+    const struct cm_json *spec = cm_json_get(document, "spec");
+    const struct cm_json *list = cm_json_get(spec, "images");
+    size_t count = list != NULL && list->type == CM_ARRAY ? list->count : 0;
+    struct hub_ban_image *images = cm_arena_get(a, (count + 1) * sizeof(*images));
+    const char *name = text_of(a, cm_json_get(document, "metadata"), "name");
+    const char *reason = text_of(a, spec, "reason");
+    size_t i = 0;
+
+    *wrong = document;
+    if (count == 0 || count > IMAGES_MAX) {
+        return cm_fail(err, CM_EINVAL,
+                       "spec.images names nothing, or too much: list what is "
+                       "banned");
+    }
+    for (const struct cm_json *n = list->first; n != NULL; n = n->next) {
+        enum cm_rc rc = read_image(a, n, &images[i++], err);
+
+        if (rc < 0) {
+            *wrong = n;
+            return rc;
+        }
+    }
+    *out = (struct hub_ban){.name = name != NULL ? name : "",
+                            .app = text_of(a, spec, "app"),
+                            .images = images,
+                            .image_count = count,
+                            .reason = reason != NULL ? reason : ""};
+    return CM_OK;
+}
+
+static bool fits(const struct hub_ban_image *b, const struct hub_image *image) {
+    struct cm_semver version;
+
+    if (b->name != NULL && fnmatch(b->name, image->name, 0) != 0) {
+        return false;
+    }
+    if (b->digest != NULL && strcmp(b->digest, image->digest) != 0) {
+        return false;
+    }
+    if (b->tag != NULL && fnmatch(b->tag, image->tag, 0) != 0) {
+        return false;
+    }
+    return b->versions == NULL ||
+           (cm_semver_parse(image->tag, &version) && cm_semver_range_match(b->versions, &version));
+}
+
+bool hub_ban_forbids(const struct hub_ban *ban, const char *app, const char *image) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct hub_image parts;
+
+    if (ban->app != NULL && strcmp(ban->app, app) != 0) {
+        return false;
+    }
+    hub_image_parse(a, image, &parts);
+    for (size_t i = 0; i < ban->image_count; i++) {
+        if (fits(&ban->images[i], &parts)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool are_containers(const struct cm_json *node) {
+    static const char *const names[] = {"containers", "initContainers", "ephemeralContainers"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (node->key != NULL && strcmp(node->key, names[i]) == 0) {
+            return node->type == CM_ARRAY;
+        }
+    }
+    return false;
+}
+
+static const char *find_in_list(const struct hub_ban *ban, const char *app,
+                                const struct cm_json *list) {
+    for (const struct cm_json *n = list->first; n != NULL; n = n->next) {
+        const char *image = cm_json_string(cm_json_get(n, "image"));
+
+        if (image != NULL && hub_ban_forbids(ban, app, image)) {
+            return image;
+        }
+    }
+    return NULL;
+}
+
+// The recursion is as deep as objects are, which their parser has limited.
+const char *hub_ban_finds(const struct hub_ban *ban, // NOLINT(misc-no-recursion)
+                          const char *app, const struct cm_json *object) {
+    const char *found = are_containers(object) ? find_in_list(ban, app, object) : NULL;
+
+    for (const struct cm_json *n = object->first; n != NULL && found == NULL; n = n->next) {
+        found = hub_ban_finds(ban, app, n);
+    }
+    return found;
+}

@@ -1,0 +1,174 @@
+// hold: a release that a cluster rejected, kept out while Git still says it.
+//
+// A controller in a cluster (a canary, an analysis, a deadline) went back to the release before;
+// Git still says the one that it rejected. A Hold says so in Git itself: one file for an App, a
+// rejected and a restored release, with the clusters that it is for,
+// `holds/<app>/<release>-<id>.yaml`.
+//
+//     identity  what makes it that release: images, or keys of ConfigMaps; else what changed
+//     delta     every field in which the two differ: what it was in the bad one, and what is used
+//     keep      objects of the good one that the bad one has no more: they are not pruned
+//
+// It is *in force* while all of the identity is what Git says. Then each field of the delta that
+// still is as in the bad release becomes what it was in the good one, and one that somebody changed
+// since is what Git says: so all that people commit lands, but for the release that was rejected.
+// Another identity makes it void. A list is merged entry by entry, a file in a ConfigMap line by
+// line; where both sides changed the same lines the good ones stay.
+//
+// Objects are named as GROUP/KIND/NAMESPACE/NAME in files, without the group for the core one, and
+// by their key (common/object/id.h) in memory; fields as in common/object/field.h. No Secret ever
+// is in a Hold.
+//
+// Threads: a hold does not change once made; its arena belongs to one thread at a time.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/err.h"
+
+struct cm_arena;
+struct cm_json;
+struct cm_str;
+
+#define HUB_HOLD_CLUSTERS_MAX 100000
+#define HUB_HOLD_FIELDS_MAX 1000
+#define HUB_HOLD_BYTES_MAX ((size_t)1024 * 1024) // of its file
+
+// A value that makes the rejected release what it is. With neither value nor digest: that there is
+// none.
+struct hub_hold_identity {
+    const char *object; // key
+    const char *at;
+    const struct cm_json *value;
+    const char *sha256; // of a text that is too long to stand here, hex; NULL
+};
+
+struct hub_hold_delta {
+    const char *object;
+    const char *at;            // "": the whole object, which only the good release has
+    const struct cm_json *bad; // NULL: it was not there
+    const struct cm_json *use; // NULL: it is taken away
+};
+
+// What the controller said; "" where nothing is known.
+struct hub_hold_cause {
+    const char *controller;
+    const char *object;
+    const char *phase;
+    const char *text;
+    const char *at;
+};
+
+struct hub_hold {
+    struct cm_arena *arena; // its own; NULL: it is in somebody else's
+    const char *name;
+    const char *app;
+    const char *const *clusters; // sorted, each once
+    size_t cluster_count;
+    const char *bad_revision; // ""
+    const struct hub_hold_identity *identity;
+    size_t identity_count;
+    const char *good_revision; // ""
+    const struct hub_hold_delta *delta;
+    size_t delta_count;
+    const char *const *keep; // keys
+    size_t keep_count;
+    struct hub_hold_cause cause;
+    const char *event; // the same decision twice is one; ""
+    bool retry;        // an explicit act: the rejected release may be tried again
+    // Not in the file: keys of Secrets that changed with the release; they are not held.
+    const char *const *left_out;
+    size_t left_out_count;
+};
+
+// ---- Documents
+
+// hub_hold_read reads a parsed document; the strings and values are copied into the arena. It fails
+// with CM_EINVAL; *wrong is then the node that is.
+CM_MUSTUSE enum cm_rc hub_hold_read(struct cm_arena *a, const struct cm_json *document,
+                                    struct hub_hold *out, const struct cm_json **wrong,
+                                    struct cm_err *err);
+
+// hub_hold_parse reads the text of a file with one Hold.
+CM_MUSTUSE enum cm_rc hub_hold_parse(const char *text, size_t size, struct hub_hold **out,
+                                     struct cm_err *err);
+
+// hub_hold_write writes a file: the same Hold gives the same bytes.
+void hub_hold_write(const struct hub_hold *hold, struct cm_str *out);
+
+// hub_hold_path returns where its file belongs, in the arena.
+const char *hub_hold_path(struct cm_arena *a, const struct hub_hold *hold);
+
+struct hub_hold *hub_hold_copy(const struct hub_hold *hold);
+void hub_hold_free(struct hub_hold *hold); // NULL is fine; one with an arena of its own
+void hub_hold_freep(struct hub_hold **hold);
+
+// hub_hold_with makes a copy that is for these clusters too, hub_hold_without one that is not for
+// them: for a file at the tip into which a decision is written.
+struct hub_hold *hub_hold_with(const struct hub_hold *hold, const char *const *clusters,
+                               size_t count);
+struct hub_hold *hub_hold_without(const struct hub_hold *hold, const char *const *clusters,
+                                  size_t count);
+
+bool hub_hold_lists(const struct hub_hold *hold, const char *cluster);
+
+// hub_hold_same tells whether two are about the same rejected release of the same App.
+bool hub_hold_same(const struct hub_hold *a, const struct hub_hold *b);
+
+// For people: what is kept out, and what runs instead: "1.5.0", "1.4.2".
+const char *hub_hold_rejected(struct cm_arena *a, const struct hub_hold *hold);
+const char *hub_hold_restored(struct cm_arena *a, const struct hub_hold *hold);
+
+// ---- Making one
+
+struct hub_hold_object {
+    const char *key;
+    const void *bytes; // canonical form; NULL: not known (a Secret)
+    size_t size;
+};
+
+// What a controller decided, with all objects of the two releases of the App.
+struct hub_hold_decision {
+    const char *app;
+    const char *const *clusters;
+    size_t cluster_count;
+    const char *workload; // key
+    const struct hub_hold_object *good;
+    size_t good_count;
+    const struct hub_hold_object *bad;
+    size_t bad_count;
+    const char *good_revision;
+    const char *bad_revision;
+    struct hub_hold_cause cause;
+    const char *event;
+};
+
+// hub_hold_make works out what is to be held: how the workload's pod template differs between the
+// two releases, and the ConfigMaps that it refers to. It fails with CM_ENOTFOUND if nothing
+// differs, with CM_EBUSY if only a human can settle it (err says why), with CM_EINVAL if an object
+// cannot be read.
+CM_MUSTUSE enum cm_rc hub_hold_make(const struct hub_hold_decision *d, struct hub_hold **out,
+                                    struct cm_err *err);
+
+// ---- Applying them
+
+// The objects of an App, in trees that may be changed.
+struct hub_hold_objects {
+    struct cm_json *(*find)(void *ctx, const char *key); // NULL: there is none
+    void (*add)(void *ctx, const char *key, struct cm_json *object);
+    // touch says that a tree is about to be changed.
+    void (*touch)(void *ctx, const char *key);
+    void *ctx;
+    struct cm_arena *arena; // of the trees
+};
+
+// hub_hold_in_force tells whether all of the identity is what the objects say.
+bool hub_hold_in_force(const struct hub_hold *hold, const struct hub_hold_objects *objects);
+
+// hub_hold_apply applies those that are in force, each at most once, until none is any more: the
+// good release of one may be the rejected one of another. `applied` gets one mark a hold. It
+// returns the first hold whose rejected release is there all the same, because its good one is
+// rejected too and there is no other; SIZE_MAX: none.
+size_t hub_hold_apply(const struct hub_hold *const *holds, size_t count,
+                      const struct hub_hold_objects *objects, bool *applied);

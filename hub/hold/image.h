@@ -1,0 +1,23 @@
+// image: the parts of a container image's name, "reg/checkout:1.5.0@sha256:…".
+//
+// Threads: any; pure.
+#pragma once
+
+#include <stdbool.h>
+
+struct cm_arena;
+
+struct hub_image {
+    const char *name;   // "reg/checkout"
+    const char *tag;    // "" if it has none
+    const char *digest; // "sha256:…", "" if it has none
+};
+
+void hub_image_parse(struct cm_arena *a, const char *text, struct hub_image *out);
+
+// hub_image_same tells whether two names mean one image: the same digest or, where one has none,
+// the same name and tag.
+bool hub_image_same(const char *a, const char *b);
+
+// hub_image_version is what people call it: its tag, or the first digits of its digest.
+const char *hub_image_version(struct cm_arena *a, const char *text);
