@@ -133,6 +133,10 @@ static void work(const struct hub_request *request, struct hub_answer *answer) {
         hub_child_fetch(request, answer);
         return;
     }
+    if (request->verb == HUB_REQUEST_PUSH) {
+        hub_child_send(request, answer);
+        return;
+    }
     answer->trouble = compact(request->folder, &answer->err) < 0 ? HUB_REPO_LOCAL : HUB_REPO_FINE;
 }
 

@@ -8,8 +8,9 @@
 #include "common/mem.h"
 #include "common/str.h"
 
+// A push has a few nodes for each file.
 static const struct cm_json_limits limits = {
-    .max_bytes = HUB_EXCHANGE_MAX, .max_depth = 4, .max_nodes = 100};
+    .max_bytes = HUB_EXCHANGE_MAX, .max_depth = 8, .max_nodes = 100 + 20 * HUB_PUSH_EDITS_MAX};
 
 // The texts of a source, in one table for both directions.
 static const struct {
@@ -67,15 +68,25 @@ static void put_text(struct cm_arena *a, struct cm_json *object, const char *key
     }
 }
 
+// size_of is at least what a tree takes as text. Escapes make six characters of one.
+static size_t size_of(const struct cm_json *node) {
+    size_t size = 32 + (node->key != NULL ? strlen(node->key) : 0) +
+                  (node->type == CM_STRING ? 6 * node->len : 0);
+
+    if (node->type == CM_OBJECT || node->type == CM_ARRAY) {
+        for (const struct cm_json *n = node->first; n != NULL; n = n->next) {
+            size += size_of(n);
+        }
+    }
+    return size;
+}
+
 // finish_secret writes a tree into memory that is large enough from the start, so that no part of
-// it is left elsewhere. Escapes make six characters of one.
+// it is left elsewhere.
 static char *finish_secret(const struct cm_json *root) {
     struct cm_str text = {0};
 
-    text.capacity = 4;
-    for (const struct cm_json *n = root->first; n != NULL; n = n->next) {
-        text.capacity += strlen(n->key) + 32 + (n->type == CM_STRING ? 6 * n->len : 0);
-    }
+    text.capacity = 4 + size_of(root);
     text.data = cm_new(text.capacity, 1);
     cm_json_write_compact(root, &text);
     return cm_str_take(&text);
@@ -101,7 +112,21 @@ char *hub_request_write(const struct hub_request *request) {
         memcpy(&number, (const char *)&request->limits + numbers[i].offset, sizeof(number));
         cm_json_set_int(a, root, numbers[i].key, number);
     }
+    if (request->push != NULL) {
+        cm_json_set(a, root, "push", hub_push_write(a, request->push));
+    }
     return finish_secret(root);
+}
+
+static enum cm_rc take_push(struct cm_arena *a, const struct cm_json *root, struct hub_request *out,
+                            struct cm_err *err) {
+    struct hub_repo_push *push = cm_arena_get(a, sizeof(*push));
+
+    if (hub_push_read(a, cm_json_get(root, "push"), push, err) < 0) {
+        return err->code;
+    }
+    out->push = push;
+    return CM_OK;
 }
 
 enum cm_rc hub_request_read(struct cm_arena *a, const char *text, size_t size,
@@ -112,9 +137,7 @@ enum cm_rc hub_request_read(struct cm_arena *a, const char *text, size_t size,
     if (cm_json_parse(a, text, size, &limits, &root, err) < 0) {
         return cm_wrap(err, "read the request");
     }
-    request.verb = cm_json_int(cm_json_get(root, "verb"), -1) == HUB_REQUEST_COMPACT
-                       ? HUB_REQUEST_COMPACT
-                       : HUB_REQUEST_FETCH;
+    int64_t verb = cm_json_int(cm_json_get(root, "verb"), -1);
     request.parent = (pid_t)cm_json_int(cm_json_get(root, "parent"), 0);
     request.folder = cm_json_string(cm_json_get(root, "folder"));
     request.source.allow_private_hosts = cm_json_true(cm_json_get(root, "allowPrivateHosts"));
@@ -128,8 +151,12 @@ enum cm_rc hub_request_read(struct cm_arena *a, const char *text, size_t size,
 
         memcpy((char *)&request.limits + numbers[i].offset, &value, sizeof(value));
     }
-    if (request.folder == NULL) {
-        return cm_fail(err, CM_EINVAL, "the request names no folder");
+    if (request.folder == NULL || verb < HUB_REQUEST_FETCH || verb > HUB_REQUEST_PUSH) {
+        return cm_fail(err, CM_EINVAL, "the request names no folder, or nothing to do there");
+    }
+    request.verb = (enum hub_request_verb)verb;
+    if (request.verb == HUB_REQUEST_PUSH && take_push(a, root, &request, err) < 0) {
+        return err->code;
     }
     *out = request;
     return CM_OK;
@@ -160,6 +187,7 @@ char *hub_answer_write(const struct hub_answer *answer) {
     cm_json_set_bool(a, root, "rewound", answer->fetched.rewound);
     cm_json_set_int(a, root, "receivedBytes", (int64_t)answer->fetched.received_bytes);
     cm_json_set_int(a, root, "packs", (int64_t)answer->fetched.packs);
+    cm_json_set_int(a, root, "made", (int64_t)answer->made);
     return finish(root);
 }
 
@@ -196,10 +224,11 @@ enum cm_rc hub_answer_read(const char *text, size_t size, struct hub_answer *out
     int64_t code = cm_json_int(cm_json_get(root, "code"), 1);
     int64_t trouble = cm_json_int(cm_json_get(root, "trouble"), -1);
     if (code > CM_OK || code < CM_ECANCELED || trouble < HUB_REPO_FINE ||
-        trouble > HUB_REPO_PROTOCOL || (code == CM_OK && !read_fetched(root, &answer.fetched))) {
+        trouble > HUB_REPO_REFUSED || (code == CM_OK && !read_fetched(root, &answer.fetched))) {
         return cm_fail(err, CM_EIO, "the answer of the fetch makes no sense");
     }
     answer.trouble = (enum hub_repo_trouble)trouble;
+    answer.made = (size_t)cm_json_int(cm_json_get(root, "made"), 0);
     answer.err.code = (enum cm_rc)code;
     if (code != CM_OK) {
         const char *message = cm_json_string(cm_json_get(root, "message"));

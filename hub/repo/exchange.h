@@ -7,14 +7,15 @@
 #include <sys/types.h>
 
 #include "common/err.h"
+#include "hub/repo/push.h"
 #include "hub/repo/source.h"
 
 struct cm_arena;
 
 #define HUB_REPO_CHILD_FLAG "--git-fetch-child"
-#define HUB_EXCHANGE_MAX (2U << 20) // bytes of either text
+#define HUB_EXCHANGE_MAX (32U << 20) // bytes of either text: what is pushed, with escapes
 
-enum hub_request_verb { HUB_REQUEST_FETCH, HUB_REQUEST_COMPACT };
+enum hub_request_verb { HUB_REQUEST_FETCH, HUB_REQUEST_COMPACT, HUB_REQUEST_PUSH };
 
 struct hub_request {
     enum hub_request_verb verb;
@@ -22,13 +23,22 @@ struct hub_request {
     const char *folder;
     struct hub_repo_source source; // empty for compaction; known_hosts_file has been read
     struct hub_repo_limits limits;
+    const struct hub_repo_push *push; // HUB_REQUEST_PUSH only
 };
 
 struct hub_answer {
     enum hub_repo_trouble trouble;
-    struct cm_err err; // code CM_OK: `fetched` is good
-    struct hub_repo_fetched fetched;
+    struct cm_err err;               // code CM_OK: `fetched` is good
+    struct hub_repo_fetched fetched; // of a push `commit` only
+    size_t made;                     // commits of a push
 };
+
+struct cm_json;
+
+// hub_push_write and hub_push_read are their part of it; read: all is in the arena.
+struct cm_json *hub_push_write(struct cm_arena *a, const struct hub_repo_push *push);
+CM_MUSTUSE enum cm_rc hub_push_read(struct cm_arena *a, const struct cm_json *node,
+                                    struct hub_repo_push *out, struct cm_err *err);
 
 // hub_request_write returns a text that holds secrets: cm_secret_free it.
 char *hub_request_write(const struct hub_request *request);

@@ -16,7 +16,7 @@
 #include "hub/repo/exchange.h"
 #include "hub/repo/known_hosts.h"
 #include "hub/repo/mirror.h"
-#include "hub/repo/spawn.h"
+#include "hub/repo/run.h"
 #include "hub/repo/url.h"
 
 #define TEXT_MAX 16384 // of a token or passphrase
@@ -39,7 +39,8 @@ const char *hub_repo_trouble_name(enum hub_repo_trouble trouble) {
         [HUB_REPO_MISSING] = "missing",     [HUB_REPO_BRANCH_GONE] = "branch-gone",
         [HUB_REPO_REDIRECT] = "redirect",   [HUB_REPO_TOO_LARGE] = "too-large",
         [HUB_REPO_FORBIDDEN] = "forbidden", [HUB_REPO_LOCAL] = "local",
-        [HUB_REPO_PROTOCOL] = "protocol",
+        [HUB_REPO_PROTOCOL] = "protocol",   [HUB_REPO_MOVED] = "moved",
+        [HUB_REPO_REFUSED] = "refused",
     };
 
     return names[trouble];
@@ -187,90 +188,10 @@ enum cm_rc hub_repo_source_check(const struct hub_repo_source *source, struct cm
     return CM_OK;
 }
 
-// read_known_hosts returns the text of the file, or NULL if the source has none; the caller frees.
-static enum cm_rc read_known_hosts(const struct hub_repo_source *s, char **out,
-                                   struct cm_err *err) {
-    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *file = NULL;
-
-    if (s->known_hosts_file == NULL) {
-        return CM_OK;
-    }
-    if (cm_fsys_read(s->known_hosts_file, HUB_KNOWN_HOSTS_MAX, &file, err) < 0) {
-        return err->code;
-    }
-    if (cm_utf8_valid((const char *)file->data, file->size) != file->size ||
-        memchr(file->data, '\0', file->size) != NULL) {
-        return cm_fail(err, CM_EINVAL, "'%s' is no text", s->known_hosts_file);
-    }
-
-    CM_AUTOFREE char *text = cm_new(1, file->size + 1);
-    memcpy(text, file->data, file->size);
-    if (hub_known_hosts_validate(text, err) < 0) {
-        return cm_wrap(err, "'%s'", s->known_hosts_file);
-    }
-    *out = CM_TAKE(text);
-    return CM_OK;
-}
-
-// check_files says now, in our words, what the child could only say in libgit2's.
-static enum cm_rc check_files(const struct hub_repo_source *s, struct cm_err *err) {
-    const char *const files[] = {s->ca_file, s->ssh_key_file};
-
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        if (files[i] != NULL && access(files[i], R_OK) != 0) {
-            return cm_fail(err, CM_EINVAL, "the file '%s' cannot be read", files[i]);
-        }
-    }
-    return CM_OK;
-}
-
-// clean_up sweeps after a child that was killed. If somebody holds the lock, he will sweep.
-static void clean_up(const char *folder) {
-    CM_CLEANUP(hub_mirror_unlock) struct hub_mirror mirror = {0};
-    struct cm_err ignored;
-
-    if (hub_mirror_lock(folder, &mirror, &ignored) < 0) {
-        return;
-    }
-}
-
-static enum cm_rc run(const struct hub_request *request, int cancel_fd, struct hub_answer *answer,
-                      struct cm_err *err) {
-    enum hub_repo_trouble trouble = HUB_REPO_LOCAL;
-
-    if (hub_spawn(request, cancel_fd, answer, &trouble, err) < 0) {
-        answer->trouble = trouble;
-        clean_up(request->folder);
-        return err->code;
-    }
-    if (answer->err.code != CM_OK) {
-        *err = answer->err;
-    }
-    return answer->err.code;
-}
-
-static enum cm_rc fetch(const struct hub_repo_source *source, const struct hub_repo_job *job,
-                        struct hub_answer *answer, struct cm_err *err) {
-    CM_AUTOFREE char *known_hosts = NULL;
-    struct hub_request request = {
-        .verb = HUB_REQUEST_FETCH,
-        .folder = job->folder,
-        .source = *source,
-        .limits = job->limits != NULL ? *job->limits : hub_repo_limits_default,
-    };
-
-    if (read_known_hosts(source, &known_hosts, err) < 0 || check_files(source, err) < 0) {
-        return err->code;
-    }
-    if (known_hosts != NULL) {
-        request.source.known_hosts = known_hosts;
-    }
-    return run(&request, job->cancel_fd, answer, err);
-}
-
 enum cm_rc hub_repo_fetch(const struct hub_repo_source *source, const struct hub_repo_job *job,
                           struct hub_repo_fetched *out, enum hub_repo_trouble *trouble,
                           struct cm_err *err) {
+    struct hub_request request = {.verb = HUB_REQUEST_FETCH};
     struct hub_answer answer = {.trouble = HUB_REPO_LOCAL};
 
     *trouble = HUB_REPO_LOCAL;
@@ -278,7 +199,7 @@ enum cm_rc hub_repo_fetch(const struct hub_repo_source *source, const struct hub
         return err->code;
     }
 
-    enum cm_rc rc = fetch(source, job, &answer, err);
+    enum cm_rc rc = hub_run(source, job, &request, &answer, err);
     *trouble = answer.trouble;
     if (rc < 0) {
         return cm_wrap(err, "fetch '%.100s' from '%.200s'", source->name, source->url);
@@ -288,14 +209,10 @@ enum cm_rc hub_repo_fetch(const struct hub_repo_source *source, const struct hub
 }
 
 enum cm_rc hub_repo_compact(const struct hub_repo_job *job, struct cm_err *err) {
-    const struct hub_request request = {
-        .verb = HUB_REQUEST_COMPACT,
-        .folder = job->folder,
-        .limits = job->limits != NULL ? *job->limits : hub_repo_limits_default,
-    };
+    struct hub_request request = {.verb = HUB_REQUEST_COMPACT};
     struct hub_answer answer = {0};
 
-    return run(&request, job->cancel_fd, &answer, err);
+    return hub_run(NULL, job, &request, &answer, err);
 }
 
 // Moved aside first, so that a fetch that begins meanwhile makes a mirror of its own.

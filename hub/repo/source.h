@@ -96,6 +96,8 @@ enum hub_repo_trouble {
     HUB_REPO_FORBIDDEN,   // an address that the policy refuses
     HUB_REPO_LOCAL,       // our own disk, configuration or limits
     HUB_REPO_PROTOCOL,    // what the server says makes no sense
+    HUB_REPO_MOVED,       // push: the reference is not where it was seen
+    HUB_REPO_REFUSED,     // push: the server does not want it: a protected branch, a hook
 };
 
 // hub_repo_trouble_name returns a stable word: "host-key", "timeout", …

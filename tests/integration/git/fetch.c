@@ -1,18 +1,32 @@
 // fetch: does with a repository what it is told on the command line, and says how it went in JSON.
 //
 //     fetch [--list] folder=/tmp/m url=https://… branch=main token=… deadline_ms=1000 …
+//     fetch --push base=COMMIT [expected=COMMIT] put=PATH:TEXT remove=PATH jail=holds/ … (as above)
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/buf.h"
+#include "common/fsys.h"
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "hub/repo/push.h"
 #include "hub/repo/source.h"
 #include "hub/repo/tree.h"
 
+#define EDITS_MAX 8
+
 struct arguments {
+    bool push;
+    const char *base;
+    const char *expected;
+    const char *signing_key_file;
+    const char *jail[2];
+    struct hub_repo_edit edits[EDITS_MAX];
+    struct hub_repo_change change;
+    struct hub_repo_push to_push;
     struct hub_repo_source source;
     struct hub_repo_limits limits;
     struct hub_repo_job job;
@@ -31,6 +45,12 @@ static bool take_text(const char *argument, struct arguments *a) {
         const char *name;
         const char **out;
     } texts[] = {
+        {"base", &a->base},
+        {"expected", &a->expected},
+        {"ref", &a->to_push.ref},
+        {"jail", &a->jail[0]},
+        {"message", &a->change.message},
+        {"signing_key_file", &a->signing_key_file},
         {"folder", &a->job.folder},
         {"url", &a->source.url},
         {"branch", &a->source.branch},
@@ -58,13 +78,37 @@ static bool take_text(const char *argument, struct arguments *a) {
     return false;
 }
 
-static void take(const char *argument, struct arguments *a) {
+// take_edit: the path ends at the first colon.
+static bool take_edit(char *argument, struct arguments *a) {
+    const char *value = value_of(argument, "put");
+    struct hub_repo_edit *edit = &a->edits[a->change.edit_count];
+
+    if (a->change.edit_count == EDITS_MAX) {
+        return false;
+    }
+    if (value != NULL && strchr(value, ':') != NULL) {
+        char *end = strchr(argument, ':');
+
+        *end = '\0';
+        *edit = (struct hub_repo_edit){.path = value, .text = end + 1};
+    } else if ((value = value_of(argument, "remove")) != NULL) {
+        *edit = (struct hub_repo_edit){.path = value};
+    } else {
+        return false;
+    }
+    a->change.edit_count++;
+    return true;
+}
+
+static void take(char *argument, struct arguments *a) {
     const char *number = NULL;
 
-    if (take_text(argument, a)) {
+    if (take_text(argument, a) || take_edit(argument, a)) {
         return;
     }
-    if (strcmp(argument, "--list") == 0) {
+    if (strcmp(argument, "--push") == 0) {
+        a->push = true;
+    } else if (strcmp(argument, "--list") == 0) {
         a->list = true;
     } else if (strcmp(argument, "--public-only") == 0) {
         a->source.allow_private_hosts = false;
@@ -130,6 +174,48 @@ static enum cm_rc run(const struct arguments *a, struct cm_arena *arena, struct 
     return CM_OK;
 }
 
+static void read_id(const char *text, struct hub_repo_id *out) {
+    if (text == NULL || !hub_repo_id_parse(text, out)) {
+        (void)fprintf(stderr, "which commit is the base, and which is expected?\n");
+        exit(2);
+    }
+}
+
+static char *read_key(const char *path) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *file = NULL;
+    struct cm_err err;
+
+    if (cm_fsys_read(path, 65536, &file, &err) < 0) {
+        (void)fprintf(stderr, "%s\n", err.msg);
+        exit(2);
+    }
+    return cm_strndup((const char *)file->data, file->size);
+}
+
+static enum cm_rc push(struct arguments *a, struct cm_arena *arena, struct cm_json *out,
+                       struct cm_err *err) {
+    CM_AUTOFREE char *key = a->signing_key_file != NULL ? read_key(a->signing_key_file) : NULL;
+    struct hub_repo_pushed pushed = {0};
+    enum hub_repo_trouble trouble = HUB_REPO_FINE;
+
+    a->change.edits = a->edits;
+    a->to_push.changes = &a->change;
+    a->to_push.change_count = 1;
+    a->to_push.jail = a->jail;
+    a->to_push.jail_count = 1;
+    a->to_push.signing_key = key;
+    read_id(a->base, &a->to_push.base);
+    read_id(a->expected != NULL ? a->expected : a->base, &a->to_push.expected);
+    enum cm_rc rc = hub_repo_push(&a->source, &a->job, &a->to_push, &pushed, &trouble, err);
+    cm_json_set_string(arena, out, "trouble", hub_repo_trouble_name(trouble));
+    if (rc < 0) {
+        return rc;
+    }
+    set_id(arena, out, "commit", &pushed.commit);
+    cm_json_set_int(arena, out, "made", (int64_t)pushed.made);
+    return CM_OK;
+}
+
 int main(int argc, char **argv) {
     hub_repo_child_main(argc, argv);
 
@@ -138,7 +224,14 @@ int main(int argc, char **argv) {
     struct cm_json *out = cm_json_new(arena, CM_OBJECT);
     struct arguments a = {.source = {.name = "fleet", .allow_private_hosts = true},
                           .limits = hub_repo_limits_default,
-                          .job.cancel_fd = -1};
+                          .job.cancel_fd = -1,
+                          .jail = {"holds/"},
+                          .change = {.message = "hold: checkout 1.4.2\n",
+                                     .author = {"Flagger", "flagger@fleet.invalid"},
+                                     .authored_ms = 1700000000000},
+                          .to_push = {.ref = "refs/heads/main",
+                                      .committer = {"Holdfast", "hub@fleet.invalid"},
+                                      .committed_ms = 1700000100000}};
     struct cm_err err = {0};
 
     for (int i = 1; i < argc; i++) {
@@ -149,7 +242,7 @@ int main(int argc, char **argv) {
         a.source.branch = "main";
     }
     a.job.limits = &a.limits;
-    enum cm_rc rc = run(&a, arena, out, &err);
+    enum cm_rc rc = a.push ? push(&a, arena, out, &err) : run(&a, arena, out, &err);
     cm_json_set_int(arena, out, "rc", rc);
     cm_json_set_string(arena, out, "message", rc < 0 ? err.msg : "");
     cm_json_write_compact(out, &text);

@@ -18,7 +18,7 @@ from support.gitservers import BACKEND, Authority, Https  # noqa: E402
 SKIPPED = 77
 
 # enum cm_rc
-OK, EINVAL, ENOTFOUND, EBUSY, EAUTH, EIO = 0, -1, -2, -4, -5, -6
+OK, EINVAL, ENOTFOUND, EEXISTS, EBUSY, EAUTH, EIO = 0, -1, -2, -3, -4, -5, -6
 
 _program = None
 

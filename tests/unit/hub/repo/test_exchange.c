@@ -41,6 +41,62 @@ static void a_request_arrives_as_it_was_sent(void **state) {
     assert_memory_equal(&got.limits, &sent.limits, sizeof(got.limits));
 }
 
+static void a_push_arrives_as_it_was_sent(void **state) {
+    (void)state;
+    const struct hub_repo_edit edits[] = {{.path = "holds/a.yaml", .text = "a: \"1\"\n"},
+                                          {.path = "holds/b.yaml"}};
+    const struct hub_repo_change change = {.edits = edits,
+                                           .edit_count = 2,
+                                           .message = "hold: a\n",
+                                           .author = {"Ada", "ada@example.com"},
+                                           .authored_ms = 12};
+    const struct hub_repo_push push = {.ref = "refs/heads/main",
+                                       .base = {{1}},
+                                       .expected = {{2}},
+                                       .changes = &change,
+                                       .change_count = 1,
+                                       .committer = {"Hub", "hub@example.com"},
+                                       .committed_ms = 34,
+                                       .signing_key = "secret"};
+    const struct hub_request sent = {.verb = HUB_REQUEST_PUSH, .folder = "/m", .push = &push};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_AUTOFREE char *text = hub_request_write(&sent);
+    struct hub_request got = {0};
+    struct cm_err err;
+
+    assert_int_equal(hub_request_read(a, text, strlen(text), &got, &err), CM_OK);
+    assert_int_equal(got.verb, HUB_REQUEST_PUSH);
+    assert_string_equal(got.push->ref, push.ref);
+    assert_true(hub_repo_id_equal(&got.push->base, &push.base));
+    assert_true(hub_repo_id_equal(&got.push->expected, &push.expected));
+    assert_int_equal(got.push->committed_ms, 34);
+    assert_string_equal(got.push->committer.email, "hub@example.com");
+    assert_string_equal(got.push->signing_key, "secret");
+    assert_int_equal(got.push->change_count, 1);
+    assert_int_equal(got.push->changes[0].authored_ms, 12);
+    assert_string_equal(got.push->changes[0].author.name, "Ada");
+    assert_string_equal(got.push->changes[0].message, "hold: a\n");
+    assert_int_equal(got.push->changes[0].edit_count, 2);
+    assert_string_equal(got.push->changes[0].edits[0].text, "a: \"1\"\n");
+    assert_string_equal(got.push->changes[0].edits[1].path, "holds/b.yaml");
+    assert_null(got.push->changes[0].edits[1].text);
+}
+
+static void a_push_without_its_parts_is_refused(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "{\"verb\":2,\"folder\":\"/m\"}", "{\"verb\":2,\"folder\":\"/m\",\"push\":[]}",
+        "{\"verb\":2,\"folder\":\"/m\",\"push\":{\"ref\":\"refs/heads/main\"}}"};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+        struct hub_request got = {0};
+        struct cm_err err;
+
+        assert_int_equal(hub_request_read(a, texts[i], strlen(texts[i]), &got, &err), CM_EINVAL);
+    }
+}
+
 static void an_answer_arrives_as_it_was_sent(void **state) {
     (void)state;
     const struct hub_answer sent = {
@@ -101,6 +157,8 @@ static void an_answer_that_makes_no_sense_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_arrives_as_it_was_sent),
+        cmocka_unit_test(a_push_arrives_as_it_was_sent),
+        cmocka_unit_test(a_push_without_its_parts_is_refused),
         cmocka_unit_test(an_answer_arrives_as_it_was_sent),
         cmocka_unit_test(a_failure_arrives_with_its_words),
         cmocka_unit_test(an_answer_that_makes_no_sense_is_refused),
