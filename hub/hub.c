@@ -20,6 +20,7 @@
 #include "hub/config/addresses.h"
 #include "hub/config/config.h"
 #include "hub/jobs/renewal.h"
+#include "hub/jobs/state.h"
 #include "hub/jobs/store.h"
 #include "hub/jobs/sync.h"
 #include "hub/jobs/upkeep.h"
@@ -50,6 +51,7 @@ struct hub {
     struct hub_sessions *sessions;
     struct hub_sync *sync;
     struct hub_upkeep *upkeep;
+    struct hub_state_writer *state; // NULL: there is no state repository
     struct hub_api *api;
     bool stopping;
 };
@@ -94,6 +96,7 @@ static void begin_stop(struct hub *h) {
     }
     h->stopping = true;
     hub_upkeep_stop(h->upkeep);
+    hub_state_writer_stop(h->state);
     hub_sessions_stop(h->sessions, on_sessions_stopped, h);
 }
 
@@ -312,7 +315,26 @@ static void announce(const struct hub *h) {
            cm_log_int(hub_api_port(h->api), api), NULL);
 }
 
+static void start_state(struct hub *h) {
+    CM_AUTOFREE char *folder = cm_strf("%s/state.git", h->config->data_dir);
+    struct hub_state_writer_config config = {
+        .loop = h->loop,
+        .store = h->store,
+        .metrics = h->metrics,
+        .folder = folder,
+        .db_path = h->db_path,
+        .hub_id = hub_authority_hub_id(h->authority),
+        .epoch = h->epoch,
+        .window_ms = h->config->state_window_ms,
+    };
+
+    if (h->config->state_window_ms > 0) {
+        h->state = hub_state_writer_start(&config);
+    }
+}
+
 static void drain(struct hub *h) {
+    hub_state_writer_end(h->state);
     hub_store_stop(h->store);
     while (cm_loop_turn(h->loop)) {
     }
@@ -334,6 +356,7 @@ enum cm_rc hub_run(struct hub *h, struct cm_err *err) {
     rc = rc < 0 ? rc : start_api(h, err);
     h->upkeep = hub_upkeep_start(h->loop, h->store, h->config->events_kept);
     if (rc == CM_OK) {
+        start_state(h);
         hub_sync_start(h->sync);
         announce(h);
     } else {
@@ -361,6 +384,7 @@ void hub_close(struct hub *h) {
     }
     hub_api_free(h->api);
     hub_upkeep_free(h->upkeep);
+    hub_state_writer_free(h->state);
     hub_sync_free(h->sync);
     hub_sessions_free(h->sessions);
     hub_store_free(h->store);

@@ -127,6 +127,15 @@ static const struct cm_option options[] = {
      .max = 1000000000,
      .help = "How many events are kept of what agents tell, and as many of all else; older "
              "ones are removed."},
+    {.name = "state-window",
+     .type = CM_OPTION_DURATION,
+     .offset = AT(state_window_ms),
+     .default_value = "2s",
+     .value_name = "DURATION",
+     .min = 0,
+     .max = 3600000,
+     .help = "How long changes are gathered before they become one commit of the state repository; "
+             "0s: none is kept."},
     {.name = "log-level",
      .type = CM_OPTION_STRING,
      .offset = AT(log_level),

@@ -137,7 +137,10 @@ static void work(const struct hub_request *request, struct hub_answer *answer) {
         hub_child_send(request, answer);
         return;
     }
-    answer->trouble = compact(request->folder, &answer->err) < 0 ? HUB_REPO_LOCAL : HUB_REPO_FINE;
+    enum cm_rc rc = request->verb == HUB_REQUEST_MERGE
+                        ? hub_mirror_merge(request->folder, &answer->err)
+                        : compact(request->folder, &answer->err);
+    answer->trouble = rc < 0 ? HUB_REPO_LOCAL : HUB_REPO_FINE;
 }
 
 static void serve(void) {

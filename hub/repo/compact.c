@@ -12,9 +12,9 @@
 #include "hub/repo/mirror.h"
 #include "hub/repo/packs.h"
 
-// largest returns the pack that is larger than all others together, or NULL.
-static const struct hub_pack *largest(const struct hub_packs *packs) {
-    const struct hub_pack *best = NULL;
+// mark_largest lets the pack stay that is larger than all others together.
+static void mark_largest(struct hub_packs *packs) {
+    struct hub_pack *best = NULL;
     uint64_t total = 0;
 
     for (size_t i = 0; i < packs->count; i++) {
@@ -26,7 +26,36 @@ static const struct hub_pack *largest(const struct hub_packs *packs) {
             best = &packs->items[i];
         }
     }
-    return best != NULL && best->size > total / 2 ? best : NULL;
+    if (best != NULL && best->size > total / 2) {
+        best->stays = true;
+    }
+}
+
+static int order_by_size(const void *left, const void *right) {
+    const struct hub_pack *a = left;
+    const struct hub_pack *b = right;
+
+    return (a->size < b->size) - (a->size > b->size); // largest first
+}
+
+// mark_tiers lets packs stay from the largest on while each is twice all smaller ones together.
+static void mark_tiers(struct hub_packs *packs) {
+    uint64_t smaller = 0;
+
+    qsort(packs->items, packs->count, sizeof(*packs->items), order_by_size);
+    for (size_t i = 0; i < packs->count; i++) {
+        smaller += packs->items[i].retired ? 0 : packs->items[i].size;
+    }
+    for (size_t i = 0; i < packs->count; i++) {
+        if (packs->items[i].retired) {
+            continue;
+        }
+        smaller -= packs->items[i].size;
+        if (packs->items[i].size < 2 * smaller) {
+            return;
+        }
+        packs->items[i].stays = true;
+    }
 }
 
 static enum cm_rc add_pack(git_odb *odb, const struct hub_pack *pack, struct cm_err *err) {
@@ -44,8 +73,7 @@ static enum cm_rc add_pack(git_odb *odb, const struct hub_pack *pack, struct cm_
 }
 
 // open_packs opens an object database of the packs to be replaced, and nothing else.
-static enum cm_rc open_packs(const struct hub_packs *packs, const struct hub_pack *keep,
-                             git_odb **out, struct cm_err *err) {
+static enum cm_rc open_packs(const struct hub_packs *packs, git_odb **out, struct cm_err *err) {
     CM_CLEANUP(hub_git_odbp) git_odb *odb = NULL;
 
     if (git_odb_new(&odb) < 0) {
@@ -54,7 +82,7 @@ static enum cm_rc open_packs(const struct hub_packs *packs, const struct hub_pac
     for (size_t i = 0; i < packs->count; i++) {
         const struct hub_pack *pack = &packs->items[i];
 
-        if (!pack->retired && pack != keep && add_pack(odb, pack, err) < 0) {
+        if (!pack->retired && !pack->stays && add_pack(odb, pack, err) < 0) {
             return err->code;
         }
     }
@@ -90,14 +118,13 @@ static enum cm_rc retire(const struct hub_pack *pack, struct cm_err *err) {
     return CM_OK;
 }
 
-static enum cm_rc retire_all(const struct hub_packs *packs, const struct hub_pack *keep,
-                             const char *fresh, struct cm_err *err) {
+static enum cm_rc retire_all(const struct hub_packs *packs, const char *fresh, struct cm_err *err) {
     for (size_t i = 0; i < packs->count; i++) {
         const struct hub_pack *pack = &packs->items[i];
         const char *name = strrchr(pack->stem, '/') + 1;
 
         // A pack that held all of the objects already has the name of the new one.
-        if (pack->retired || pack == keep || strcmp(name, fresh) == 0) {
+        if (pack->retired || pack->stays || strcmp(name, fresh) == 0) {
             continue;
         }
         if (retire(pack, err) < 0) {
@@ -107,11 +134,20 @@ static enum cm_rc retire_all(const struct hub_packs *packs, const struct hub_pac
     return CM_OK;
 }
 
+static enum cm_rc rewrite(git_repository *repo, const struct hub_packs *packs, struct cm_err *err) {
+    CM_CLEANUP(hub_git_odbp) git_odb *old = NULL;
+    CM_AUTOFREE char *fresh = NULL;
+
+    if (open_packs(packs, &old, err) < 0 || write_pack(repo, old, &fresh, err) < 0) {
+        return cm_wrap(err, "write the packs of '%s' into one", git_repository_path(repo));
+    }
+    assert(fresh != NULL);
+    return retire_all(packs, fresh, err);
+}
+
 enum cm_rc hub_mirror_compact(const struct hub_mirror *m, struct cm_err *err) {
     CM_CLEANUP(hub_packs_done) struct hub_packs packs = {0};
     CM_CLEANUP(hub_git_repositoryp) git_repository *repo = NULL;
-    CM_CLEANUP(hub_git_odbp) git_odb *old = NULL;
-    CM_AUTOFREE char *fresh = NULL;
 
     if (hub_mirror_open(m, &repo, err) < 0) {
         return err->code;
@@ -120,10 +156,18 @@ enum cm_rc hub_mirror_compact(const struct hub_mirror *m, struct cm_err *err) {
         return CM_OK;
     }
     hub_packs_list(m->repo, &packs);
-    const struct hub_pack *keep = largest(&packs);
-    if (open_packs(&packs, keep, &old, err) < 0 || write_pack(repo, old, &fresh, err) < 0) {
-        return cm_wrap(err, "compact the mirror '%s'", m->repo);
+    mark_largest(&packs);
+    return rewrite(repo, &packs, err);
+}
+
+enum cm_rc hub_mirror_merge(const char *repo, struct cm_err *err) {
+    CM_CLEANUP(hub_packs_done) struct hub_packs packs = {0};
+    CM_CLEANUP(hub_git_repositoryp) git_repository *git = NULL;
+
+    if (git_repository_open_bare(&git, repo) < 0) {
+        return hub_git_fail(err, CM_EIO, "open '%s'", repo);
     }
-    assert(fresh != NULL);
-    return retire_all(&packs, keep, fresh, err);
+    hub_packs_list(repo, &packs);
+    mark_tiers(&packs);
+    return rewrite(git, &packs, err);
 }

@@ -15,13 +15,18 @@ struct cm_arena;
 #define HUB_REPO_CHILD_FLAG "--git-fetch-child"
 #define HUB_EXCHANGE_MAX (32U << 20) // bytes of either text: what is pushed, with escapes
 
-enum hub_request_verb { HUB_REQUEST_FETCH, HUB_REQUEST_COMPACT, HUB_REQUEST_PUSH };
+enum hub_request_verb {
+    HUB_REQUEST_FETCH,
+    HUB_REQUEST_COMPACT,
+    HUB_REQUEST_PUSH,
+    HUB_REQUEST_MERGE,
+};
 
 struct hub_request {
     enum hub_request_verb verb;
     pid_t parent;
     const char *folder;
-    struct hub_repo_source source; // empty for compaction; known_hosts_file has been read
+    struct hub_repo_source source; // empty unless it is a fetch; known_hosts_file has been read
     struct hub_repo_limits limits;
     const struct hub_repo_push *push; // HUB_REQUEST_PUSH only
 };

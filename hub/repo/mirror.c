@@ -59,7 +59,7 @@ static void remove_pack(const struct hub_pack *pack) {
     }
 }
 
-static void sweep(const char *repo) {
+void hub_mirror_sweep(const char *repo) {
     CM_CLEANUP(hub_packs_done) struct hub_packs packs = {0};
     int64_t now_ms = cm_clock_unix_ms();
 
@@ -91,7 +91,7 @@ enum cm_rc hub_mirror_lock(const char *folder, struct hub_mirror *out, struct cm
         hub_mirror_unlock(&m);
         return cm_wrap(err, "sweep the mirror in '%s'", folder);
     }
-    sweep(m.repo);
+    hub_mirror_sweep(m.repo);
     *out = m;
     return CM_OK;
 }

@@ -43,4 +43,13 @@ CM_MUSTUSE enum cm_rc hub_mirror_tip(git_repository *repo, git_oid *out, struct 
 // hub_mirror_packs counts the packs that are not retired.
 size_t hub_mirror_packs(const struct hub_mirror *m);
 
+// hub_mirror_sweep removes from a bare repository what a killed writer left, and packs that were
+// retired long enough ago. Only for who alone writes there.
+void hub_mirror_sweep(const char *repo);
+
 CM_MUSTUSE enum cm_rc hub_mirror_compact(const struct hub_mirror *m, struct cm_err *err);
+
+// hub_mirror_merge writes small packs of a bare repository into one, so that each that stays is at
+// least twice as large as all smaller ones together: what was written once is written again only as
+// often as the repository doubles. Others may write packs of their own meanwhile.
+CM_MUSTUSE enum cm_rc hub_mirror_merge(const char *repo, struct cm_err *err);

@@ -11,6 +11,7 @@ struct hub_pack {
     char *stem; // path without ".pack"
     uint64_t size;
     bool retired;
+    bool stays;         // it is left as it is while others are written into one
     int64_t retired_ms; // Unix time
 };
 

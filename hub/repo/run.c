@@ -66,7 +66,9 @@ static enum cm_rc run(const struct hub_request *request, int cancel_fd, struct h
 
     if (hub_spawn(request, cancel_fd, answer, &trouble, err) < 0) {
         answer->trouble = trouble;
-        clean_up(request->folder);
+        if (request->verb != HUB_REQUEST_MERGE) {
+            clean_up(request->folder); // what is merged is no mirror
+        }
         return err->code;
     }
     if (answer->err.code != CM_OK) {

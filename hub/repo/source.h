@@ -144,5 +144,9 @@ CM_MUSTUSE enum cm_rc hub_repo_fetch(const struct hub_repo_source *source,
 // in a child as well. Readers are not disturbed.
 CM_MUSTUSE enum cm_rc hub_repo_compact(const struct hub_repo_job *job, struct cm_err *err);
 
+// hub_repo_merge writes small packs of a bare repository, which `folder` is here, into one, such
+// that each object is written again only as often as the repository doubles; in a child as well.
+CM_MUSTUSE enum cm_rc hub_repo_merge(const struct hub_repo_job *job, struct cm_err *err);
+
 // hub_repo_discard removes a mirror; a missing one is fine. CM_EBUSY while a fetch is under way.
 CM_MUSTUSE enum cm_rc hub_repo_discard(const char *folder, struct cm_err *err);

@@ -33,6 +33,64 @@ enum cm_rc hub_events_add(struct hub_db *db, const struct hub_event *event, stru
                       time_or_none(event->happened_ms));
 }
 
+// ---- Reading
+
+enum cm_rc hub_events_marks(struct hub_db *db, struct hub_event_marks *out, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    struct hub_event_marks marks = {0};
+    enum cm_rc rc = hub_meta_get_int(db, HUB_EVENTS_TRIMMED, &marks.trimmed, err);
+
+    if (rc < 0 && rc != CM_ENOTFOUND) {
+        return rc;
+    }
+    rc = hub_db_query(db, &stmt, err,
+                      "SELECT ifnull((SELECT max(number) FROM event), 0),"
+                      " ifnull((SELECT max(number) FROM event WHERE kind = 'hub.restored'), 0),"
+                      " ifnull((SELECT at_ms FROM event ORDER BY number LIMIT 1), 0)",
+                      "");
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_OK) {
+        marks.newest = hub_stmt_int(stmt, 0);
+        marks.restored = hub_stmt_int(stmt, 1);
+        marks.oldest_ms = hub_stmt_int(stmt, 2);
+        *out = marks;
+    }
+    return rc;
+}
+
+static struct hub_event read_event(struct hub_stmt *stmt) {
+    return (struct hub_event){
+        .at_ms = hub_stmt_int(stmt, 1),
+        .happened_ms = hub_stmt_int(stmt, 2),
+        .kind = hub_stmt_text(stmt, 3),
+        .cluster = hub_stmt_text(stmt, 4),
+        .app = hub_stmt_text(stmt, 5),
+        .key = hub_stmt_text(stmt, 6),
+        .revision = hub_stmt_text(stmt, 7),
+        .actor = hub_stmt_text(stmt, 8),
+        .message = hub_stmt_text(stmt, 9),
+    };
+}
+
+enum cm_rc hub_events_each_after(struct hub_db *db, int64_t after, size_t most,
+                                 enum cm_rc (*visit)(void *ctx, int64_t number,
+                                                     const struct hub_event *event,
+                                                     struct cm_err *err),
+                                 void *ctx, struct cm_err *err) {
+    static const char sql[] =
+        "SELECT number, at_ms, happened_ms, kind, cluster, app, key, revision, actor, message"
+        " FROM event WHERE number > ?1 ORDER BY number LIMIT ?2";
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "ii", after, (int64_t)most);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        struct hub_event event = read_event(stmt);
+
+        rc = visit(ctx, hub_stmt_int(stmt, 0), &event, err);
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
 // ---- Trimming
 
 struct trimming {

@@ -4,11 +4,13 @@
 // app.recovered, app.degraded, app.healthy, app.removed, drift.found, drift.cleared, drift.fight,
 // object.adopted, object.recreated, field.taken,
 // agent.enrolled, agent.connected, agent.disconnected, agent.too_old, agent.revoked,
-// problem.found, problem.cleared, api.changed, journal.gap, hub.restored.
+// problem.found, problem.cleared, api.changed, journal.gap, hub.restored, state.failed,
+// state.recovered.
 //
 // Threads: a handle belongs to one thread at a time. Blocks.
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -33,6 +35,23 @@ struct hub_event {
 
 CM_MUSTUSE enum cm_rc hub_events_add(struct hub_db *db, const struct hub_event *event,
                                      struct cm_err *err);
+
+// hub_events_marks tells where the table is.
+struct hub_event_marks {
+    int64_t newest;    // number; 0: there is none
+    int64_t restored;  // number of the newest event hub.restored; 0: there is none
+    int64_t trimmed;   // up to which number some were removed; 0: none was
+    int64_t oldest_ms; // when the oldest became known
+};
+CM_MUSTUSE enum cm_rc hub_events_marks(struct hub_db *db, struct hub_event_marks *out,
+                                       struct cm_err *err);
+
+// hub_events_each_after visits events after a number, in their order, until a visit fails.
+CM_MUSTUSE enum cm_rc hub_events_each_after(struct hub_db *db, int64_t after, size_t most,
+                                            enum cm_rc (*visit)(void *ctx, int64_t number,
+                                                                const struct hub_event *event,
+                                                                struct cm_err *err),
+                                            void *ctx, struct cm_err *err);
 
 // hub_events_trim keeps the newest `keep` events of what agents can make happen, and as many of all
 // else, so that no agent can wipe out who changed what. While agents' are too many, one cluster's

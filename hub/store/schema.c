@@ -169,9 +169,20 @@ static const char *const step_13[] = {
     NULL,
 };
 
-static const char *const *const steps[] = {step_1,  step_2,  step_3, step_4, step_5,
-                                           step_6,  step_7,  step_8, step_9, step_10,
-                                           step_11, step_12, step_13};
+static const char *const step_14[] = {
+    // What the state repository does not tell yet (hub/store/unwritten.h).
+    "CREATE TABLE unwritten (number INTEGER PRIMARY KEY AUTOINCREMENT, cluster TEXT NOT NULL,"
+    " app TEXT NOT NULL, UNIQUE (cluster, app))",
+    "CREATE TRIGGER pair_put AFTER INSERT ON pair BEGIN"
+    " INSERT OR REPLACE INTO unwritten (cluster, app) VALUES (new.cluster, new.app); END",
+    "CREATE TRIGGER pair_gone AFTER DELETE ON pair BEGIN"
+    " INSERT OR REPLACE INTO unwritten (cluster, app) VALUES (old.cluster, old.app); END",
+    NULL,
+};
+
+static const char *const *const steps[] = {step_1,  step_2,  step_3,  step_4, step_5,
+                                           step_6,  step_7,  step_8,  step_9, step_10,
+                                           step_11, step_12, step_13, step_14};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -211,7 +222,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 10",
                                               "PRAGMA user_version = 11",
                                               "PRAGMA user_version = 12",
-                                              "PRAGMA user_version = 13"};
+                                              "PRAGMA user_version = 13",
+                                              "PRAGMA user_version = 14"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

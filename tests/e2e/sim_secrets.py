@@ -125,6 +125,17 @@ class Secrets(SimStory):
         for file in sorted((self.hub.data / "data").glob("hub.db*")):
             self.assert_silent(file.name, file.read_bytes())
 
+    def test_no_object_of_the_state_repository_holds_them(self):
+        state = self.hub.data / "data" / "state.git"
+
+        def git(*words):
+            return subprocess.run(["git", "-C", state, *words], capture_output=True, check=False, timeout=60).stdout
+        wait_for(lambda: b"drift.found" in git("grep", "-h", "-e", "drift.found", "events", "--"), SOON,
+                 "the drift to be in the state repository", 0.1)
+        self.assertIn(b"hmac", git("grep", "-h", "-e", "hmac", "desired", "--"))
+        self.assertIn(b"Secret", git("cat-file", "--batch-all-objects", "--batch"))
+        self.assert_silent("the state repository", git("cat-file", "--batch-all-objects", "--batch"))
+
     def ask(self, path):
         request = urllib.request.Request(self.hub.api_url + path, headers={
             "Authorization": "Bearer " + self.hub.token_file.read_text(encoding="ascii").strip()})

@@ -1,0 +1,41 @@
+// state: keeps the state repository: what is desired in the fleet, what is there, and what
+// happened, in Git.
+//
+//     changes of the database ─▶ triggers: rows of `unwritten`      (hub/store/unwritten.h)
+//        timer, every window          │
+//            └─▶ worker: a pass reads them, commits                 (state_pass.h)
+//                    └─▶ store: rows that are written are removed
+//
+// What changes several times within a window is written once. Nobody waits for it: the loop only
+// starts the worker. When a pass fails (the disk is full), nothing is lost, for the rows stay; the
+// next try comes later and later, an event and a metric tell of it. The same after a crash.
+//
+// Threads: the loop, and a worker of its own.
+#pragma once
+
+#include <stdint.h>
+
+struct cm_loop;
+struct cm_metrics;
+struct hub_state_writer;
+struct hub_store;
+
+struct hub_state_writer_config {
+    struct cm_loop *loop;
+    struct hub_store *store;
+    struct cm_metrics *metrics;
+    const char *folder; // of the repository
+    const char *db_path;
+    const char *hub_id;
+    uint64_t epoch;
+    int64_t window_ms;
+};
+
+// hub_state_writer_start begins; the first window is what there is already.
+struct hub_state_writer *hub_state_writer_start(const struct hub_state_writer_config *config);
+
+// hub_state_writer_stop begins nothing more. hub_state_writer_end waits for the pass that runs; the
+// loop must turn once more before the free. NULL is fine for all three.
+void hub_state_writer_stop(struct hub_state_writer *w);
+void hub_state_writer_end(struct hub_state_writer *w);
+void hub_state_writer_free(struct hub_state_writer *w);

@@ -1,0 +1,260 @@
+// state_events.c: the branch `events`: segments of JSON lines, by the hour.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/jobs/state_work.h"
+#include "hub/store/events.h"
+
+#define EVENTS_MAX 20000 // of one pass
+#define BRANCH "events"
+
+// ---- Where we are
+
+// read_mark reads up to which event a branch was written, and of which epoch. 0/0: it is not there.
+static enum cm_rc read_mark(struct hub_state_pass *p, const char *branch, uint64_t *epoch,
+                            int64_t *number, struct cm_err *err) {
+    const char *message = NULL;
+    struct hub_repo_id tip;
+    char *end = NULL;
+    enum cm_rc rc = hub_state_tip(p->repo, p->arena, branch, &tip, &message, err);
+
+    *epoch = 0;
+    *number = 0;
+    if (rc < 0) {
+        return rc == CM_ENOTFOUND ? CM_OK : rc;
+    }
+    const char *mark = hub_state_trailer(p->arena, message, "Holdfast-Event");
+    if (mark != NULL) {
+        *epoch = strtoull(mark, &end, 10);
+        *number = *end == '/' ? strtoll(end + 1, NULL, 10) : 0;
+    }
+    return CM_OK;
+}
+
+enum cm_rc hub_state_events_find(struct hub_state_pass *p, bool *fresh, struct cm_err *err) {
+    uint64_t epoch = 0;
+    uint64_t other = 0;
+    int64_t number = 0;
+    struct hub_event_marks marks = {0};
+    enum cm_rc rc = read_mark(p, "desired", &other, &number, err);
+
+    rc = rc < 0 ? rc : read_mark(p, BRANCH, &epoch, &number, err);
+    rc = rc < 0 ? rc : hub_events_marks(p->db, &marks, err);
+    if (rc < 0) {
+        return rc;
+    }
+    *fresh = epoch != p->epoch && other != p->epoch;
+    if (epoch == p->epoch) {
+        // An older copy of the database than was written from: what it has new has new numbers.
+        p->event = number < marks.newest ? number : marks.newest;
+    } else {
+        // A restored database counts on from an older number: what came with the restore is new.
+        p->event = epoch == 0 || marks.restored == 0 ? 0 : marks.restored - 1;
+    }
+    return CM_OK;
+}
+
+// ---- Segments
+
+struct segments {
+    struct hub_state_pass *pass;
+    struct hub_state_hour hour; // of the segment that is filled
+    struct cm_str text;
+    unsigned index;
+    struct hub_state_edit *edits;
+    size_t edit_count;
+    size_t edit_room;
+    struct cm_err *err;
+};
+
+static void add_edit(struct segments *s, const char *path, const struct hub_repo_id *id) {
+    if (s->edit_count == s->edit_room) {
+        size_t room = s->edit_room == 0 ? 16 : s->edit_room * 2;
+        struct hub_state_edit *edits = cm_arena_get(s->pass->arena, room * sizeof(*edits));
+
+        if (s->edit_count > 0) {
+            memcpy(edits, s->edits, s->edit_count * sizeof(*edits));
+        }
+        s->edits = edits;
+        s->edit_room = room;
+    }
+    s->edits[s->edit_count++] =
+        (struct hub_state_edit){.path = path, .what = HUB_STATE_FILE, .id = *id};
+}
+
+static enum cm_rc end_segment(struct segments *s) {
+    struct hub_repo_id id;
+
+    if (s->text.len == 0) {
+        return CM_OK;
+    }
+    enum cm_rc rc = hub_state_blob(s->pass->repo, cm_str_get(&s->text), s->text.len, &id, s->err);
+    if (rc == CM_OK) {
+        add_edit(s,
+                 cm_arena_strf(s->pass->arena, "%s/%s%04u.jsonl", s->hour.folder, s->hour.prefix,
+                               s->index),
+                 &id);
+        cm_str_clear(&s->text);
+    }
+    return rc;
+}
+
+// go_on continues the last segment of an hour, as it is on disk.
+static enum cm_rc go_on(struct segments *s) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *last = NULL;
+    const char *name = NULL;
+    enum cm_rc rc = hub_state_last(s->pass->repo, s->pass->arena, BRANCH, s->hour.folder,
+                                   s->hour.prefix, &name, &last, s->err);
+
+    s->index = 0;
+    if (rc < 0) {
+        return rc == CM_ENOTFOUND ? CM_OK : rc;
+    }
+    s->index = (unsigned)strtoul(name + strlen(s->hour.prefix), NULL, 10);
+    if (last->size >= HUB_STATE_SEGMENT_MAX) {
+        s->index++;
+    } else {
+        cm_str_add_n(&s->text, last->data, last->size);
+    }
+    return CM_OK;
+}
+
+static bool same_hour(const struct hub_state_hour *a, const struct hub_state_hour *b) {
+    return strcmp(a->folder, b->folder) == 0 && strcmp(a->prefix, b->prefix) == 0;
+}
+
+static enum cm_rc add_event(struct segments *s, int64_t number, const struct hub_event *e) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct hub_state_hour hour;
+    enum cm_rc rc = CM_OK;
+
+    hub_state_hour(e->at_ms, &hour);
+    if (!same_hour(&hour, &s->hour)) {
+        rc = end_segment(s);
+        s->hour = hour;
+        rc = rc < 0 ? rc : go_on(s);
+    } else if (s->text.len >= HUB_STATE_SEGMENT_MAX) {
+        rc = end_segment(s);
+        s->index++;
+    }
+    if (rc == CM_OK) {
+        hub_state_event_line(a, s->pass->epoch, number, e, &s->text);
+        s->pass->event = number;
+    }
+    return rc;
+}
+
+// ---- The branch
+
+// Hours may come back when the clock is set back. Then a segment has two edits, of which the later
+// one does not know what the earlier one added; so a pass ends before it.
+static bool comes_back(const struct segments *s, int64_t at_ms) {
+    struct hub_state_hour hour;
+
+    hub_state_hour(at_ms, &hour);
+    if (same_hour(&hour, &s->hour)) {
+        return false;
+    }
+    CM_AUTOFREE char *path = cm_strf("%s/%s", hour.folder, hour.prefix);
+    for (size_t i = 0; i < s->edit_count; i++) {
+        if (strncmp(s->edits[i].path, path, strlen(path)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct reading {
+    struct segments *segments;
+    size_t count;
+    bool more;
+};
+
+// A visit that ends the pass fails with CM_ECANCELED.
+static enum cm_rc take_event(void *ctx, int64_t number, const struct hub_event *e,
+                             struct cm_err *err) {
+    struct reading *r = ctx;
+
+    r->more = comes_back(r->segments, e->at_ms);
+    if (r->more) {
+        return cm_fail(err, CM_ECANCELED, "the rest is for the next pass");
+    }
+    enum cm_rc rc = add_event(r->segments, number, e);
+    r->count++;
+    r->more = r->count == EVENTS_MAX;
+    return rc;
+}
+
+static enum cm_rc add_events(struct reading *r) {
+    struct segments *s = r->segments;
+    enum cm_rc rc =
+        hub_events_each_after(s->pass->db, s->pass->event, EVENTS_MAX, take_event, r, s->err);
+
+    return rc == CM_ECANCELED ? CM_OK : rc;
+}
+
+// tell_gap says that events were removed before they could be written.
+static enum cm_rc tell_gap(struct reading *r) {
+    struct segments *s = r->segments;
+    struct hub_event_marks marks = {0};
+    enum cm_rc rc = hub_events_marks(s->pass->db, &marks, s->err);
+
+    if (rc < 0 || marks.trimmed <= s->pass->event) {
+        return rc;
+    }
+    struct hub_event gap = {
+        .at_ms = marks.oldest_ms,
+        .kind = "state.gap",
+        .actor = "hub",
+        .message = cm_arena_strf(s->pass->arena,
+                                 "events up to number %lld may be missing: they were removed "
+                                 "before they could be written",
+                                 (long long)marks.trimmed),
+    };
+    r->count++;
+    return add_event(s, s->pass->event, &gap);
+}
+
+static const char *write_message(struct hub_state_pass *p, size_t count) {
+    return cm_arena_strf(p->arena,
+                         "events: %zu until number %lld\n\nHoldfast-Action: record\n"
+                         "Holdfast-Event: %llu/%lld\nHoldfast-Writer: %s/epoch-%llu\n",
+                         count, (long long)p->event, (unsigned long long)p->epoch,
+                         (long long)p->event, p->hub_id, (unsigned long long)p->epoch);
+}
+
+static enum cm_rc fill(struct reading *r) {
+    enum cm_rc rc = tell_gap(r);
+
+    rc = rc < 0 ? rc : add_events(r);
+    return rc < 0 ? rc : end_segment(r->segments);
+}
+
+enum cm_rc hub_state_events_stage(struct hub_state_pass *p, struct hub_state_done *out,
+                                  struct cm_err *err) {
+    struct segments s = {.pass = p, .err = err};
+    struct reading r = {.segments = &s};
+    bool changed = false;
+    enum cm_rc rc = fill(&r);
+
+    cm_str_done(&s.text);
+    out->more = out->more || r.more;
+    if (rc < 0 || r.count == 0) {
+        return rc;
+    }
+    struct hub_state_change change = {.branch = BRANCH,
+                                      .edits = s.edits,
+                                      .edit_count = s.edit_count,
+                                      .message = write_message(p, r.count),
+                                      .committer = HUB_STATE_COMMITTER,
+                                      .when_ms = cm_clock_unix_ms()};
+    rc = hub_state_stage(p->repo, &change, &changed, err);
+    out->commits += changed ? 1 : 0;
+    out->files += r.count;
+    return rc;
+}

@@ -1,0 +1,104 @@
+#include "hub/jobs/state_pass.h"
+
+#include <stdlib.h>
+
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/jobs/state_work.h"
+#include "hub/repo/source.h"
+#include "hub/store/db.h"
+
+#define KNOWN_MAX 100000
+#define MERGE_DEADLINE_MS ((int64_t)3600 * 1000)
+#define MERGE_MEMORY_BYTES (UINT64_C(16) << 30) // of address space: packs are mapped
+
+struct hub_state_pass *hub_state_pass_new(const struct hub_state_pass_config *config) {
+    struct hub_state_pass *p = cm_new(1, sizeof(*p));
+
+    p->folder = cm_strdup(config->folder);
+    p->db_path = cm_strdup(config->db_path);
+    p->hub_id = cm_strdup(config->hub_id);
+    p->epoch = config->epoch;
+    p->known = cm_map_new(free);
+    return p;
+}
+
+static void close_all(struct hub_state_pass *p) {
+    hub_state_close(p->repo);
+    hub_db_close(p->db);
+    p->repo = NULL;
+    p->db = NULL;
+    cm_map_free(p->known);
+    p->known = cm_map_new(free);
+}
+
+void hub_state_pass_free(struct hub_state_pass *p) {
+    if (p == NULL) {
+        return;
+    }
+    close_all(p);
+    cm_map_free(p->known);
+    free(p->folder);
+    free(p->db_path);
+    free(p->hub_id);
+    free(p);
+}
+
+static enum cm_rc open_all(struct hub_state_pass *p, bool *fresh, struct cm_err *err) {
+    if (p->repo != NULL) {
+        return CM_OK;
+    }
+    enum cm_rc rc = hub_state_open(p->folder, &p->repo, err);
+
+    rc = rc < 0 ? rc : hub_db_open(p->db_path, HUB_DB_READER, &p->db, err);
+    return rc < 0 ? rc : hub_state_events_find(p, fresh, err);
+}
+
+// What a killed merge leaves is swept with what was retired: nobody else writes here.
+static enum cm_rc merge_packs(struct hub_state_pass *p, struct hub_state_done *out,
+                              struct cm_err *err) {
+    struct hub_repo_limits limits = hub_repo_limits_default;
+    struct hub_repo_job job = {.folder = p->folder, .limits = &limits, .cancel_fd = -1};
+
+    if (hub_state_packs(p->repo, &out->bytes) < HUB_STATE_PACKS_MAX) {
+        return CM_OK;
+    }
+    limits.deadline_ms = MERGE_DEADLINE_MS;
+    limits.max_memory_bytes = MERGE_MEMORY_BYTES;
+    limits.max_received_bytes = out->bytes + limits.max_received_bytes;
+    enum cm_rc rc = hub_repo_merge(&job, err);
+
+    hub_state_sweep(p->repo);
+    return rc;
+}
+
+static enum cm_rc run(struct hub_state_pass *p, struct hub_state_done *out, struct cm_err *err) {
+    enum cm_rc rc = open_all(p, &out->fresh, err);
+
+    if (rc < 0 || out->fresh) {
+        return rc;
+    }
+    rc = hub_state_events_stage(p, out, err);
+    rc = rc < 0 ? rc : hub_state_desired_stage(p, out, err);
+    rc = rc < 0 ? rc : hub_state_write(p->repo, err);
+    if (cm_map_len(p->known) > KNOWN_MAX) {
+        cm_map_free(p->known);
+        p->known = cm_map_new(free);
+    }
+    return rc < 0 ? rc : merge_packs(p, out, err);
+}
+
+enum cm_rc hub_state_pass_run(struct hub_state_pass *p, struct hub_state_done *out,
+                              struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    *out = (struct hub_state_done){0};
+    p->arena = a;
+    enum cm_rc rc = run(p, out, err);
+    p->arena = NULL;
+    if (rc < 0) {
+        close_all(p);
+    }
+    return rc;
+}

@@ -1,0 +1,43 @@
+// state_pass: what the state repository does not tell yet, read from the database and committed.
+//
+// A pass reads events and rows of `unwritten`, makes the folder of each App that changed, stages a
+// commit a branch, and writes all of it at once. An App's folder comes from its bundle alone, so
+// clusters that share a bundle share it, and a pass that is repeated after a crash changes nothing.
+//
+// Events are numbered by the database, and the newest commit of `events` says up to which number,
+// and of which of the hub's epochs, it has them: each is in the branch exactly once.
+//
+// Threads: one at a time; blocks. The database's handle is a reader of its own.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+
+struct hub_state_pass;
+
+struct hub_state_pass_config {
+    const char *folder; // of the repository
+    const char *db_path;
+    const char *hub_id;
+    uint64_t epoch;
+};
+
+struct hub_state_done {
+    bool fresh;      // it is new, or of another epoch: nothing was done, all is to be written
+    int64_t written; // up to this row of `unwritten`; 0: none
+    size_t commits;
+    size_t files;   // Apps' folders and events
+    bool more;      // there is more to do at once
+    uint64_t bytes; // of the repository's packs
+};
+
+struct hub_state_pass *hub_state_pass_new(const struct hub_state_pass_config *config);
+void hub_state_pass_free(struct hub_state_pass *p); // NULL is fine
+
+// hub_state_pass_run opens what is not open and makes one pass. After a failure nothing is in the
+// repository, or all of it; the next pass opens everything anew.
+CM_MUSTUSE enum cm_rc hub_state_pass_run(struct hub_state_pass *p, struct hub_state_done *out,
+                                         struct cm_err *err);

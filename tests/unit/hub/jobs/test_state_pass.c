@@ -1,0 +1,330 @@
+#include "hub/jobs/state_pass.h"
+
+#include "tests/unit/hub/repo/scratch.h"
+
+#include "common/buf.h"
+#include "hub/render/bundle.h"
+#include "hub/repo/source.h"
+#include "hub/store/db.h"
+#include "hub/store/desired.h"
+#include "hub/store/events.h"
+#include "hub/store/unwritten.h"
+
+struct fixture {
+    struct scratch *scratch;
+    struct hub_db *db;
+    struct hub_state_pass *pass;
+    char *folder;
+    char *db_path;
+    struct hub_state_done done;
+    struct cm_err err;
+};
+
+static void begin(struct fixture *f, uint64_t epoch) {
+    struct hub_state_pass_config config = {
+        .folder = f->folder, .db_path = f->db_path, .hub_id = "hub-1", .epoch = epoch};
+
+    hub_state_pass_free(f->pass);
+    f->pass = hub_state_pass_new(&config);
+}
+
+static struct fixture fixture_of(void *state) {
+    struct fixture f = {.scratch = state,
+                        .folder = scratch_path(state, "state.git"),
+                        .db_path = scratch_path(state, "hub.db")};
+
+    assert_int_equal(hub_db_open(f.db_path, HUB_DB_WRITER, &f.db, &f.err), CM_OK);
+    begin(&f, 1);
+    return f;
+}
+
+static void fixture_done(struct fixture *f) {
+    hub_state_pass_free(f->pass);
+    hub_db_close(f->db);
+    free(f->folder);
+    free(f->db_path);
+}
+
+static void pass(struct fixture *f) {
+    if (hub_state_pass_run(f->pass, &f->done, &f->err) < 0) {
+        fail_msg("%s", f->err.msg);
+    }
+    if (f->done.written > 0) {
+        assert_int_equal(hub_unwritten_remove(f->db, f->done.written, &f->err), CM_OK);
+    }
+}
+
+// first_pass finds out that there is no repository, and the next one fills it.
+static void first_pass(struct fixture *f) {
+    pass(f);
+    assert_true(f->done.fresh);
+    assert_int_equal(hub_unwritten_add_all(f->db, &f->err), CM_OK);
+    pass(f);
+    assert_false(f->done.fresh);
+}
+
+static struct hub_bundle *make_bundle(struct fixture *f, const char *app, const char *text) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = cm_buf_copy(text, strlen(text));
+    struct hub_object objects[] = {
+        {.key = "ConfigMap/shop/cfg", .bytes = bytes, .sha256 = cm_sha256(text, strlen(text))},
+        {.key = "Secret/shop/login", .secret = true, .bytes = bytes, .sha256 = {{1}}}};
+    struct hub_bundle_spec spec = {.app = app,
+                                   .namespace = "",
+                                   .health = {.rules = ""},
+                                   .account = "",
+                                   .objects = objects,
+                                   .object_count = 2};
+    struct hub_bundle *bundle = hub_bundle_new(&spec);
+
+    assert_int_equal(hub_desired_put_blob(f->db, &bundle->sha256, bundle->bytes->data,
+                                          bundle->bytes->size, &f->err),
+                     CM_OK);
+    assert_int_equal(hub_desired_put_blob(f->db, &objects[0].sha256, text, strlen(text), &f->err),
+                     CM_OK);
+    return bundle;
+}
+
+static void put(struct fixture *f, const char *cluster, const char *app, const char *text) {
+    struct hub_bundle *bundle = make_bundle(f, app, text);
+    struct hub_pair_row row = {.cluster = cluster,
+                               .app = app,
+                               .bundle = bundle->sha256,
+                               .repo = "fleet",
+                               .revision = "4f1c"};
+
+    assert_int_equal(hub_desired_put_pair(f->db, &row, &f->err), CM_OK);
+    hub_bundle_unref(bundle);
+}
+
+static void add_event(struct fixture *f, const char *message, int64_t at_ms) {
+    struct hub_event event = {.at_ms = at_ms, .kind = "app.applied", .message = message};
+
+    assert_int_equal(hub_events_add(f->db, &event, &f->err), CM_OK);
+}
+
+static void expect(const struct fixture *f, const char *script, const char *wanted) {
+    CM_AUTOFREE char *got = scratch_sh(f->scratch, script);
+
+    assert_string_equal(got, wanted);
+}
+
+static void check(const struct fixture *f) {
+    scratch_run(f->scratch, "test -z \"$(git -C state.git fsck --full --strict 2>&1)\"");
+}
+
+#define NAMES "git -C state.git ls-tree -r --name-only desired | tr '\\n' ' '"
+#define COMMITS "git -C state.git rev-list --count desired"
+#define MESSAGES                                                                                   \
+    "for f in $(git -C state.git ls-tree -r --name-only events); do git -C state.git show "        \
+    "events:$f; done | grep -o '\"message\":\"[^\"]*' | cut -d'\"' -f4 | tr '\\n' ' '"
+#define NOW_MS INT64_C(1764364445123)
+
+static void what_is_in_force_is_in_the_repository(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    put(&f, "c01", "shop", "one\n");
+    first_pass(&f);
+    expect(&f, NAMES,
+           "12/c01/_meta.json 12/c01/shop/shop/ConfigMap.core.cfg.json "
+           "12/c01/shop/shop/Secret.core.login.json ");
+    expect(&f, "git -C state.git show desired:12/c01/shop/shop/ConfigMap.core.cfg.json", "one");
+    expect(&f, "git -C state.git log -1 --format=%s desired", "desired: shop on 1 cluster");
+    expect(&f, "git -C state.git log -1 --format=%B desired | grep Cause",
+           "Holdfast-Cause: commit fleet@4f1c");
+    check(&f);
+}
+
+static void nothing_of_a_secret_is_in_it(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    put(&f, "c01", "shop", "plain\n");
+    first_pass(&f);
+    expect(&f, "git -C state.git show desired:12/c01/shop/shop/Secret.core.login.json | grep hmac",
+           "  \"hmac\": \"0100000000000000000000000000000000000000000000000000000000000000\",");
+}
+
+static void what_changes_meanwhile_is_written_by_the_next_pass(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    int64_t left = 0;
+
+    put(&f, "c01", "shop", "one\n");
+    first_pass(&f);
+    put(&f, "c01", "shop", "two\n");
+    assert_int_equal(hub_state_pass_run(f.pass, &f.done, &f.err), CM_OK);
+    put(&f, "c01", "shop", "three\n"); // before what was written is taken off the list
+    assert_int_equal(hub_unwritten_remove(f.db, f.done.written, &f.err), CM_OK);
+    assert_int_equal(hub_unwritten_count(f.db, &left, &f.err), CM_OK);
+    assert_int_equal(left, 1);
+    pass(&f);
+    expect(&f, "git -C state.git show desired:12/c01/shop/shop/ConfigMap.core.cfg.json", "three");
+    expect(&f, COMMITS, "3");
+}
+
+static void a_pass_that_is_repeated_makes_no_second_commit(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    put(&f, "c01", "shop", "one\n");
+    first_pass(&f);
+    put(&f, "c01", "shop", "two\n");
+    assert_int_equal(hub_state_pass_run(f.pass, &f.done, &f.err), CM_OK);
+    begin(&f, 1); // killed before it was noted
+    pass(&f);
+    assert_false(f.done.fresh);
+    assert_int_equal(f.done.commits, 0);
+    expect(&f, COMMITS, "2");
+}
+
+static void a_cluster_that_lost_its_apps_is_gone(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    put(&f, "c01", "shop", "one\n");
+    put(&f, "c02", "shop", "one\n");
+    first_pass(&f);
+    assert_int_equal(hub_desired_forget_cluster(f.db, "c01", &f.err), CM_OK);
+    pass(&f);
+    expect(&f, "git -C state.git ls-tree --name-only -r desired | grep -c c01 || true", "0");
+    expect(&f, "git -C state.git log -1 --format=%s desired", "desired: shop removed on 1 cluster");
+}
+
+static void clusters_that_share_a_bundle_share_its_folder(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    put(&f, "c01", "shop", "one\n");
+    put(&f, "c02", "shop", "one\n");
+    first_pass(&f);
+    expect(&f, "git -C state.git rev-parse desired:12/c01/shop desired:31/c02/shop | uniq | wc -l",
+           "1");
+}
+
+static void each_event_is_there_once(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    add_event(&f, "a", NOW_MS);
+    add_event(&f, "b", NOW_MS);
+    first_pass(&f);
+    begin(&f, 1);
+    add_event(&f, "c", NOW_MS);
+    pass(&f);
+    pass(&f);
+    expect(&f, MESSAGES, "a b c ");
+    expect(&f, "git -C state.git ls-tree -r --name-only events", "events/2025/11/28/21-0000.jsonl");
+    expect(&f, "git -C state.git rev-list --count events", "2");
+}
+
+static void a_clock_that_goes_back_loses_no_event(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    add_event(&f, "a", NOW_MS);
+    add_event(&f, "b", NOW_MS - 3600000);
+    add_event(&f, "c", NOW_MS);
+    first_pass(&f);
+    assert_true(f.done.more);
+    pass(&f);
+    assert_false(f.done.more);
+    expect(&f, MESSAGES, "b a c ");
+}
+
+static void a_segment_that_is_full_is_followed_by_another(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    char *text = cm_new(1, 50001);
+
+    memset(text, 'x', 50000);
+    for (int i = 0; i < 5; i++) {
+        add_event(&f, text, NOW_MS);
+    }
+    free(text);
+    first_pass(&f);
+    expect(&f, "git -C state.git ls-tree -r --name-only events | tr '\\n' ' '",
+           "events/2025/11/28/21-0000.jsonl events/2025/11/28/21-0001.jsonl "
+           "events/2025/11/28/21-0002.jsonl ");
+    add_event(&f, "more", NOW_MS);
+    pass(&f);
+    expect(&f, "git -C state.git show events:events/2025/11/28/21-0002.jsonl | wc -l", "2");
+}
+
+static void events_that_were_removed_before_are_a_gap(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    for (int i = 0; i < 5; i++) {
+        add_event(&f, "a", NOW_MS);
+    }
+    assert_int_equal(hub_events_trim(f.db, 2, &f.err), CM_OK);
+    first_pass(&f);
+    expect(&f, MESSAGES,
+           "events up to number 3 may be missing: they were removed before they could be written a "
+           "a ");
+}
+
+static void after_a_restore_numbers_begin_again_where_the_backup_ended(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    add_event(&f, "a", NOW_MS);
+    add_event(&f, "lost", NOW_MS);
+    first_pass(&f);
+    assert_int_equal(hub_db_run(f.db, &f.err, "DELETE FROM event WHERE number = 2", ""), CM_OK);
+    assert_int_equal(hub_db_run(f.db, &f.err,
+                                "INSERT INTO event (at_ms, kind, cluster, app, key, revision,"
+                                " actor, message) VALUES (1764364445123, 'hub.restored', '', '',"
+                                " '', '', '', 'restored')",
+                                ""),
+                     CM_OK);
+    begin(&f, 2);
+    first_pass(&f);
+    expect(&f, MESSAGES, "a lost restored ");
+}
+
+static void a_failed_pass_is_made_again_in_full(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    put(&f, "c01", "shop", "one\n");
+    first_pass(&f);
+    put(&f, "c01", "shop", "two\n");
+    add_event(&f, "a", NOW_MS);
+    scratch_run(f.scratch, "mv state.git/refs refs; echo >state.git/refs");
+    assert_int_not_equal(hub_state_pass_run(f.pass, &f.done, &f.err), CM_OK);
+    scratch_run(f.scratch, "rm state.git/refs; mv refs state.git/refs");
+    pass(&f);
+
+    expect(&f, "git -C state.git show desired:12/c01/shop/shop/ConfigMap.core.cfg.json", "two");
+    check(&f);
+}
+
+static void packs_are_merged_when_there_are_many(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    first_pass(&f);
+    for (int i = 0; i < 30; i++) {
+        CM_AUTOFREE char *text = cm_strf("%d\n", i);
+
+        put(&f, "c01", "shop", text);
+        pass(&f);
+    }
+    expect(&f,
+           "cd state.git/objects/pack; echo $(($(ls *.pack | wc -l) - $(ls *.retired | wc -l)))",
+           "7");
+    expect(&f, COMMITS, "30");
+    check(&f);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_open, scratch_close)
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        TEST(what_is_in_force_is_in_the_repository),
+        TEST(nothing_of_a_secret_is_in_it),
+        TEST(what_changes_meanwhile_is_written_by_the_next_pass),
+        TEST(a_pass_that_is_repeated_makes_no_second_commit),
+        TEST(a_cluster_that_lost_its_apps_is_gone),
+        TEST(clusters_that_share_a_bundle_share_its_folder),
+        TEST(each_event_is_there_once),
+        TEST(a_clock_that_goes_back_loses_no_event),
+        TEST(a_segment_that_is_full_is_followed_by_another),
+        TEST(events_that_were_removed_before_are_a_gap),
+        TEST(after_a_restore_numbers_begin_again_where_the_backup_ended),
+        TEST(a_failed_pass_is_made_again_in_full),
+        TEST(packs_are_merged_when_there_are_many),
+    };
+
+    hub_repo_child_main(argc, argv);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

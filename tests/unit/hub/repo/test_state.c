@@ -1,0 +1,268 @@
+#include "hub/repo/state.h"
+
+#include "scratch.h"
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "hub/repo/source.h"
+
+struct fixture {
+    struct scratch *scratch;
+    char *folder;
+    struct hub_state *state;
+    struct cm_err err;
+};
+
+static void open_state(struct fixture *f) {
+    if (hub_state_open(f->folder, &f->state, &f->err) < 0) {
+        fail_msg("%s", f->err.msg);
+    }
+}
+
+static struct fixture fixture_of(void *state) {
+    struct fixture f = {.scratch = state, .folder = scratch_path(state, "state.git")};
+
+    open_state(&f);
+    return f;
+}
+
+static void fixture_done(struct fixture *f) {
+    hub_state_close(f->state);
+    free(f->folder);
+}
+
+static struct hub_state_edit file(struct fixture *f, const char *path, const char *text) {
+    struct hub_state_edit edit = {.path = path, .what = HUB_STATE_FILE};
+
+    assert_int_equal(hub_state_blob(f->state, text, strlen(text), &edit.id, &f->err), CM_OK);
+    return edit;
+}
+
+static bool stage(struct fixture *f, struct hub_state_edit *edits, size_t count) {
+    struct hub_state_change change = {.branch = "desired",
+                                      .edits = edits,
+                                      .edit_count = count,
+                                      .message = "said\n\nHoldfast-Action: change\n",
+                                      .committer = "hub <hub@example.com>",
+                                      .when_ms = INT64_C(1700000000000)};
+    bool changed = false;
+
+    if (hub_state_stage(f->state, &change, &changed, &f->err) < 0) {
+        fail_msg("%s", f->err.msg);
+    }
+    return changed;
+}
+
+static void commit(struct fixture *f, struct hub_state_edit *edits, size_t count) {
+    assert_true(stage(f, edits, count));
+    if (hub_state_write(f->state, &f->err) < 0) {
+        fail_msg("%s", f->err.msg);
+    }
+}
+
+static void check(const struct fixture *f) {
+    scratch_run(f->scratch, "test -z \"$(git -C state.git fsck --full --strict 2>&1)\"");
+}
+
+static void expect(const struct fixture *f, const char *script, const char *wanted) {
+    CM_AUTOFREE char *got = scratch_sh(f->scratch, script);
+
+    assert_string_equal(got, wanted);
+}
+
+#define NAMES "git -C state.git ls-tree -r --name-only desired | tr '\\n' ' '"
+
+static void files_come_change_and_go_by_their_paths(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    struct hub_state_edit first[] = {file(&f, "b/x.json", "1"), file(&f, "a/y/z.json", "2"),
+                                     file(&f, "a.json", "3"), file(&f, "a-b/c", "4")};
+    commit(&f, first, 4);
+    expect(&f, NAMES, "a-b/c a.json a/y/z.json b/x.json ");
+    struct hub_state_edit second[] = {{.path = "b/x.json"}, file(&f, "a/y/z.json", "5")};
+    commit(&f, second, 2);
+    expect(&f, NAMES, "a-b/c a.json a/y/z.json ");
+    expect(&f, "git -C state.git show desired:a/y/z.json", "5");
+    expect(&f,
+           "git -C state.git log -1 --format='%s %an %at %(trailers:key=Holdfast-Action)' desired",
+           "said hub 1700000000 Holdfast-Action: change");
+    expect(&f, "git -C state.git rev-list --count desired", "2");
+    check(&f);
+}
+
+static void a_folder_that_was_made_is_shared_by_many(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    struct hub_state_edit in[] = {file(&f, "shop/b", "1"), file(&f, "shop/a", "2")};
+    struct hub_state_edit both[] = {{.path = "00/one/app", .what = HUB_STATE_FOLDER},
+                                    {.path = "00/two/app", .what = HUB_STATE_FOLDER}};
+
+    assert_int_equal(hub_state_tree(f.state, in, 2, &both[0].id, &f.err), CM_OK);
+    both[1].id = both[0].id;
+    commit(&f, both, 2);
+    expect(&f, NAMES, "00/one/app/shop/a 00/one/app/shop/b 00/two/app/shop/a 00/two/app/shop/b ");
+    struct hub_state_edit gone[] = {{.path = "00/one/app"}};
+    commit(&f, gone, 1);
+    expect(&f, NAMES, "00/two/app/shop/a 00/two/app/shop/b ");
+    check(&f);
+}
+
+static void what_changes_nothing_makes_no_commit(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    struct hub_state_edit first[] = {file(&f, "a/b", "1")};
+    commit(&f, first, 1);
+    struct hub_state_edit same[] = {file(&f, "a/b", "1"), {.path = "none/of/it"}};
+
+    assert_false(stage(&f, same, 2));
+    assert_int_equal(hub_state_write(f.state, &f.err), CM_OK);
+    expect(&f, "git -C state.git rev-list --count desired", "1");
+}
+
+static void an_edit_makes_no_more_objects_than_lie_on_its_way(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    char paths[400][24];
+    struct hub_state_edit edits[400];
+
+    for (size_t i = 0; i < 400; i++) {
+        (void)snprintf(paths[i], sizeof(paths[i]), "%02zx/c%zu/app", i % 64, i);
+        edits[i] = file(&f, paths[i], paths[i]);
+    }
+    commit(&f, edits, 400);
+    struct hub_state_edit one[] = {file(&f, "05/c5/app", "other")};
+    commit(&f, one, 1);
+    // The commit, three folders and a file.
+    expect(&f, "git -C state.git rev-list --objects desired~1..desired | wc -l", "5");
+    expect(&f, "ls state.git/objects/pack/*.pack | wc -l", "2");
+    check(&f);
+}
+
+static void what_was_not_written_is_not_there_after_a_crash(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    struct hub_state_edit first[] = {file(&f, "a", "1")};
+    commit(&f, first, 1);
+    struct hub_state_edit second[] = {file(&f, "a", "2")};
+
+    assert_true(stage(&f, second, 1));
+    hub_state_close(f.state);
+    scratch_run(f.scratch, "touch state.git/objects/pack/pack_git2_dead "
+                           "state.git/refs/heads/desired.lock");
+    open_state(&f);
+    expect(&f, "git -C state.git show desired:a", "1");
+    commit(&f, second, 1); // its file is not known any more, and was only named
+}
+
+static void what_is_dropped_leaves_nothing_behind(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    struct hub_state_edit first[] = {file(&f, "a", "1")};
+
+    assert_true(stage(&f, first, 1));
+    hub_state_drop(f.state);
+    assert_int_equal(hub_state_write(f.state, &f.err), CM_OK);
+    expect(&f, "ls state.git/refs/heads | wc -l", "0");
+    expect(&f, "ls state.git/objects/pack | wc -l", "0");
+}
+
+static void the_tip_and_the_last_file_of_a_folder_are_read_back(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
+    const char *text = NULL;
+    struct hub_repo_id tip;
+
+    assert_int_equal(hub_state_tip(f.state, a, "desired", &tip, &text, &f.err), CM_ENOTFOUND);
+    struct hub_state_edit edits[] = {file(&f, "d/21-0000", "1"), file(&f, "d/21-0001", "2"),
+                                     file(&f, "d/22-0000", "3")};
+    commit(&f, edits, 3);
+    assert_int_equal(hub_state_tip(f.state, a, "desired", &tip, &text, &f.err), CM_OK);
+    assert_string_equal(text, "said\n\nHoldfast-Action: change\n");
+    assert_int_equal(hub_state_last(f.state, a, "desired", "d", "21-", &text, &bytes, &f.err),
+                     CM_OK);
+    assert_string_equal(text, "21-0001");
+    assert_memory_equal(bytes->data, "2", 1);
+    cm_buf_unref(bytes);
+    bytes = NULL;
+    assert_int_equal(hub_state_last(f.state, a, "desired", "d", "23-", &text, &bytes, &f.err),
+                     CM_ENOTFOUND);
+    assert_int_equal(hub_state_last(f.state, a, "desired", "e", "", &text, &bytes, &f.err),
+                     CM_ENOTFOUND);
+}
+
+static void small_packs_are_merged_and_nothing_is_lost(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    const struct hub_repo_job job = {.folder = f.folder, .cancel_fd = -1};
+    uint64_t bytes = 0;
+
+    for (int i = 0; i < 8; i++) {
+        CM_AUTOFREE char *text = cm_strf("text %d", i);
+        struct hub_state_edit edit[] = {file(&f, "a/b", text)};
+
+        commit(&f, edit, 1);
+    }
+    assert_int_equal(hub_state_packs(f.state, &bytes), 8);
+    if (hub_repo_merge(&job, &f.err) < 0) {
+        fail_msg("%s", f.err.msg);
+    }
+    assert_int_equal(hub_state_packs(f.state, &bytes), 1);
+    struct hub_state_edit edit[] = {file(&f, "a/b", "last")};
+    commit(&f, edit, 1);
+    scratch_run(f.scratch, "cd state.git/objects/pack; touch -d '11 minutes ago' *.retired");
+    hub_state_sweep(f.state);
+    expect(&f, "ls state.git/objects/pack/*.pack | wc -l", "2");
+    expect(&f, "git -C state.git rev-list --count desired", "9");
+    check(&f);
+}
+
+static void a_large_pack_stays_when_small_ones_are_merged(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    const struct hub_repo_job job = {.folder = f.folder, .cancel_fd = -1};
+    uint64_t bytes = 0;
+    char noise[20000];
+
+    uint32_t seed = 7;
+    for (size_t i = 0; i < sizeof(noise) - 1; i++) {
+        seed = seed * 1664525 + 1013904223;
+        noise[i] = (char)('!' + (seed >> 16) % 90);
+    }
+    noise[sizeof(noise) - 1] = '\0';
+    struct hub_state_edit large[] = {file(&f, "large", noise)};
+    commit(&f, large, 1);
+    expect(&f, "ls state.git/objects/pack/*.pack >large; wc -l <large", "1");
+    for (int i = 0; i < 3; i++) {
+        CM_AUTOFREE char *text = cm_strf("text %d", i);
+        struct hub_state_edit edit[] = {file(&f, "a/b", text)};
+
+        commit(&f, edit, 1);
+    }
+    assert_int_equal(hub_repo_merge(&job, &f.err), CM_OK);
+    assert_int_equal(hub_state_packs(f.state, &bytes), 2);
+    scratch_run(f.scratch, "test ! -e $(basename -s .pack $(cat large)).retired; "
+                           "test -e $(cat large)");
+}
+
+static void what_is_no_repository_is_said_and_left_as_it_is(void **state) {
+    CM_AUTOFREE char *folder = scratch_path(*state, "state.git");
+    struct hub_state *s = NULL;
+    struct cm_err err;
+
+    scratch_run(*state, "echo mine >state.git");
+    assert_int_not_equal(hub_state_open(folder, &s, &err), CM_OK);
+    scratch_run(*state, "test mine = $(cat state.git)");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_open, scratch_close)
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        TEST(files_come_change_and_go_by_their_paths),
+        TEST(a_folder_that_was_made_is_shared_by_many),
+        TEST(what_changes_nothing_makes_no_commit),
+        TEST(an_edit_makes_no_more_objects_than_lie_on_its_way),
+        TEST(what_was_not_written_is_not_there_after_a_crash),
+        TEST(what_is_dropped_leaves_nothing_behind),
+        TEST(the_tip_and_the_last_file_of_a_folder_are_read_back),
+        TEST(small_packs_are_merged_and_nothing_is_lost),
+        TEST(a_large_pack_stays_when_small_ones_are_merged),
+        TEST(what_is_no_repository_is_said_and_left_as_it_is),
+    };
+
+    hub_repo_child_main(argc, argv);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
