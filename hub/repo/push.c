@@ -126,7 +126,7 @@ enum cm_rc hub_repo_push(const struct hub_repo_source *source, const struct hub_
         return err->code;
     }
 
-    enum cm_rc rc = hub_run(source, job, &request, &answer, err);
+    enum cm_rc rc = hub_request_run(source, job, &request, &answer, err);
     *trouble = answer.trouble;
     if (rc < 0) {
         return cm_wrap(err, "push to '%.100s' at '%.200s'", source->name, source->url);

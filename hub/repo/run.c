@@ -77,8 +77,9 @@ static enum cm_rc run(const struct hub_request *request, int cancel_fd, struct h
     return answer->err.code;
 }
 
-enum cm_rc hub_run(const struct hub_repo_source *source, const struct hub_repo_job *job,
-                   struct hub_request *request, struct hub_answer *answer, struct cm_err *err) {
+enum cm_rc hub_request_run(const struct hub_repo_source *source, const struct hub_repo_job *job,
+                           struct hub_request *request, struct hub_answer *answer,
+                           struct cm_err *err) {
     CM_AUTOFREE char *known_hosts = NULL;
 
     request->folder = job->folder;

@@ -199,7 +199,7 @@ enum cm_rc hub_repo_fetch(const struct hub_repo_source *source, const struct hub
         return err->code;
     }
 
-    enum cm_rc rc = hub_run(source, job, &request, &answer, err);
+    enum cm_rc rc = hub_request_run(source, job, &request, &answer, err);
     *trouble = answer.trouble;
     if (rc < 0) {
         return cm_wrap(err, "fetch '%.100s' from '%.200s'", source->name, source->url);
@@ -212,14 +212,14 @@ enum cm_rc hub_repo_compact(const struct hub_repo_job *job, struct cm_err *err) 
     struct hub_request request = {.verb = HUB_REQUEST_COMPACT};
     struct hub_answer answer = {0};
 
-    return hub_run(NULL, job, &request, &answer, err);
+    return hub_request_run(NULL, job, &request, &answer, err);
 }
 
 enum cm_rc hub_repo_merge(const struct hub_repo_job *job, struct cm_err *err) {
     struct hub_request request = {.verb = HUB_REQUEST_MERGE};
     struct hub_answer answer = {0};
 
-    return hub_run(NULL, job, &request, &answer, err);
+    return hub_request_run(NULL, job, &request, &answer, err);
 }
 
 // Moved aside first, so that a fetch that begins meanwhile makes a mirror of its own.
