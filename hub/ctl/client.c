@@ -20,6 +20,7 @@
 #define FILE_MAX ((size_t)1024 * 1024)
 #define PAGE 2000
 #define PAUSE_MAX_MS 5000
+#define TURNED_AWAY_MAX 12 // times, one after the other
 
 struct ctl_client {
     struct cm_loop *loop;
@@ -109,6 +110,7 @@ struct call {
     struct ctl *ctl;
     struct cm_json *answer;
     enum cm_rc rc;
+    int64_t wait_ms; // the hub wants it asked again after so long; 0: it does not
 };
 
 static enum cm_rc code_of(int status) {
@@ -196,6 +198,7 @@ static void on_done(void *ctx, const struct cm_http_answer *answer) {
     struct call *call = ctx;
 
     call->rc = read_answer(call, answer);
+    call->wait_ms = answer->status == 429 ? answer->retry_after_ms : 0;
     cm_loop_stop(call->ctl->client->loop);
 }
 
@@ -209,6 +212,31 @@ static void add_params(struct cm_str *path, const struct ctl_param *params) {
             cm_str_addf(path, "%c%s=%s", separator, params->name, value);
             separator = '&';
         }
+    }
+}
+
+static void send_once(struct call *call, const struct cm_http_request_config *config) {
+    struct cm_http_request_config one = *config;
+    struct ctl *c = call->ctl;
+
+    one.loop = c->client->loop;
+    one.timeout_ms = c->timeout_ms > 0 ? c->timeout_ms : TIMEOUT_MS;
+    one.max_answer_bytes = ANSWER_MAX;
+    one.done = on_done;
+    one.ctx = call;
+    call->answer = NULL;
+    (void)cm_http_send(c->client->endpoint, &one);
+    cm_loop_run(c->client->loop);
+}
+
+// A hub that has had too many requests did nothing for this one: it is sent again when the hub says
+// so, unless that is long.
+static void send_until_taken(struct call *call, const struct cm_http_request_config *config) {
+    send_once(call, config);
+    for (int i = 0; i < TURNED_AWAY_MAX && call->wait_ms > 0 && call->wait_ms <= PAUSE_MAX_MS;
+         i++) {
+        ctl_pause(call->ctl, call->wait_ms);
+        send_once(call, config);
     }
 }
 
@@ -228,20 +256,13 @@ enum cm_rc ctl_call(struct ctl *c, const char *method, const char *path,
     if (body != NULL) {
         cm_json_write_compact(body, &text);
     }
-    (void)cm_http_send(c->client->endpoint,
-                       &(struct cm_http_request_config){
-                           .loop = c->client->loop,
-                           .method = method,
-                           .path = cm_str_get(&full),
-                           .content_type = body == NULL ? NULL : "application/json",
-                           .accept = "application/json",
-                           .body = text.data,
-                           .body_size = text.len,
-                           .timeout_ms = c->timeout_ms > 0 ? c->timeout_ms : TIMEOUT_MS,
-                           .max_answer_bytes = ANSWER_MAX,
-                           .done = on_done,
-                           .ctx = &call});
-    cm_loop_run(c->client->loop);
+    send_until_taken(&call, &(struct cm_http_request_config){
+                                .method = method,
+                                .path = cm_str_get(&full),
+                                .content_type = body == NULL ? NULL : "application/json",
+                                .accept = "application/json",
+                                .body = text.data,
+                                .body_size = text.len});
     cm_str_done(&full);
     cm_str_done(&text);
     *out = call.answer;

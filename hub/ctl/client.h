@@ -19,7 +19,8 @@ struct ctl_param {
 
 // ctl_call sends a request below /api/v1 ("/version"), `params` ended by a NULL name or NULL,
 // `body` NULL or a tree. The answer lives in the ctl's arena; *out is NULL when there was no body.
-// What the hub refuses comes back in its own words.
+// What the hub refuses comes back in its own words; if it has had too many requests and wants this
+// one a few seconds later, that is done here.
 CM_MUSTUSE enum cm_rc ctl_call(struct ctl *c, const char *method, const char *path,
                                const struct ctl_param *params, const struct cm_json *body,
                                struct cm_json **out);

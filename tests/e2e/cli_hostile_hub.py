@@ -26,7 +26,8 @@ VERBS = (["get", "clusters"], ["get", "clusters", "-o", "wide"], ["get", "apps"]
 class Answers(http.server.BaseHTTPRequestHandler):
     def answer(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        status, headers, body = self.server.says
+        says = self.server.says
+        status, headers, body = says.pop(0) if len(says) > 1 else says[0]
         self.server.asked.append(self.path)
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", **headers,
@@ -56,10 +57,10 @@ class HostileHub(story.Story):
         cls.server.server_close()
         super().tearDownClass()
 
-    def run_cli(self, body, *words, status=200, **headers):
+    def run_cli(self, body, *words, first=(), status=200, **headers):
         """Exit code, and all that is printed; a signal or an endless wait fails the test."""
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.server.says = (status, headers, body)
+        self.server.says = [*first, (status, headers, body)]
         self.server.asked = []
         done = subprocess.run([program("holdfast"), "--server",
                                f"http://127.0.0.1:{self.server.server_port}",
@@ -115,6 +116,17 @@ class HostileHub(story.Story):
         code, _text = self.run_cli(b"", "get", "clusters", status=302, Location="/elsewhere")
         self.assertEqual(code, 2)
         self.assertEqual(len(self.server.asked), 1)
+
+    def test_a_hub_that_has_had_enough_is_asked_again_when_it_says_so(self):
+        away = (429, {"Retry-After": "1"}, b'{"detail": "too many"}')
+        code, text = self.run_cli({"items": [{"name": "a"}]}, "get", "clusters", first=[away, away])
+        self.assertEqual((code, len(self.server.asked)), (0, 3), text)
+
+    def test_a_hub_that_wants_a_long_pause_is_an_error_at_once(self):
+        code, text = self.run_cli({"detail": "too many"}, "get", "clusters", status=429,
+                                  **{"Retry-After": "60"})
+        self.assertEqual((code, len(self.server.asked)), (2, 1))
+        self.assertIn("too many", text)
 
 
 if __name__ == "__main__":
