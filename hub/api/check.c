@@ -98,8 +98,9 @@ static enum cm_rc check_number(const struct hub_member *m, const struct cm_json 
 static enum cm_rc check_value(const struct hub_member *m, const struct cm_json *value,
                               struct cm_err *err) {
     static const enum cm_json_type types[] = {
-        [HUB_MEMBER_TEXT] = CM_STRING, [HUB_MEMBER_INT] = CM_NUMBER,    [HUB_MEMBER_BOOL] = CM_BOOL,
-        [HUB_MEMBER_TEXTS] = CM_ARRAY, [HUB_MEMBER_OBJECT] = CM_OBJECT,
+        [HUB_MEMBER_TEXT] = CM_STRING,   [HUB_MEMBER_INT] = CM_NUMBER,
+        [HUB_MEMBER_BOOL] = CM_BOOL,     [HUB_MEMBER_TEXTS] = CM_ARRAY,
+        [HUB_MEMBER_OBJECT] = CM_OBJECT, [HUB_MEMBER_OBJECTS] = CM_ARRAY,
     };
 
     if (value->type != types[m->type]) {

@@ -1,5 +1,5 @@
 // handlers: what the routes do, by what they touch: read.c, stream.c,
-// changes.c, owners.c, tokens.c, hooks.c, health.c.
+// changes.c, owners.c, tokens.c, hooks.c, past.c, health.c.
 //
 // Threads: the server's.
 #pragma once
@@ -46,6 +46,12 @@ enum cm_rc hub_get_debug(struct hub_request *r, struct cm_err *err);
 
 // fleet_health.c
 enum cm_rc hub_get_fleet_health(struct hub_request *r, struct cm_err *err);
+
+// past.c
+enum cm_rc hub_get_past_show(struct hub_request *r, struct cm_err *err);
+enum cm_rc hub_get_past_log(struct hub_request *r, struct cm_err *err);
+enum cm_rc hub_get_past_where(struct hub_request *r, struct cm_err *err);
+enum cm_rc hub_get_past_diff(struct hub_request *r, struct cm_err *err);
 
 // health.c
 enum cm_rc hub_get_healthz(struct hub_request *r, struct cm_err *err);

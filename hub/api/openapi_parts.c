@@ -84,9 +84,12 @@ static void add_limits(struct cm_arena *a, struct cm_json *schema, const struct 
 }
 
 static void add_items(struct cm_arena *a, struct cm_json *schema, const struct hub_member *m) {
-    struct cm_json *items = hub_openapi_type(a, "string");
+    bool texts = m->type == HUB_MEMBER_TEXTS;
+    struct cm_json *items = hub_openapi_type(a, texts ? "string" : "object");
 
-    cm_json_set_string(a, items, "pattern", m->pattern);
+    if (texts && m->pattern != NULL) {
+        cm_json_set_string(a, items, "pattern", m->pattern);
+    }
     cm_json_set(a, schema, "items", items);
     if (m->max > 0) {
         cm_json_set_int(a, schema, "maxItems", m->max);
@@ -96,12 +99,13 @@ static void add_items(struct cm_arena *a, struct cm_json *schema, const struct h
 
 struct cm_json *hub_openapi_member(struct cm_arena *a, const struct hub_member *m) {
     static const char *const types[] = {
-        [HUB_MEMBER_TEXT] = "string", [HUB_MEMBER_INT] = "integer",   [HUB_MEMBER_BOOL] = "boolean",
-        [HUB_MEMBER_TEXTS] = "array", [HUB_MEMBER_OBJECT] = "object",
+        [HUB_MEMBER_TEXT] = "string",   [HUB_MEMBER_INT] = "integer",
+        [HUB_MEMBER_BOOL] = "boolean",  [HUB_MEMBER_TEXTS] = "array",
+        [HUB_MEMBER_OBJECT] = "object", [HUB_MEMBER_OBJECTS] = "array",
     };
     struct cm_json *schema = hub_openapi_type(a, types[m->type]);
 
-    if (m->type == HUB_MEMBER_TEXTS) {
+    if (m->type == HUB_MEMBER_TEXTS || m->type == HUB_MEMBER_OBJECTS) {
         add_items(a, schema, m);
     } else {
         add_limits(a, schema, m);

@@ -49,6 +49,51 @@ static const struct hub_member watch_params[] = {
     END,
 };
 
+#define SELECT                                                                                     \
+    {                                                                                              \
+        "select", HUB_MEMBER_TEXT, false,                                                          \
+            "What of the fleet, and when: a cluster or group, `:APP`, `@{2.hours.ago}` or "        \
+            "`@{2026-10-01T12:00}`, `~5` for five changes back; all of it, now, unless said.",     \
+            0, 700, NULL, "^[a-z]{0,40}(:[a-z]{1,40})?(@[{][1-9][.]hours[.]ago[}]|~[1-9])?$"       \
+    }
+#define KNOWN                                                                                      \
+    {                                                                                              \
+        "known", HUB_MEMBER_TEXT, false,                                                           \
+            "`true`: only what the hub had heard of by then; else what agents told later counts "  \
+            "when it happened.",                                                                   \
+            0, 0, "true false", NULL                                                               \
+    }
+
+static const struct hub_member past_show_params[] = {SELECT, KNOWN, END};
+
+static const struct hub_member past_log_params[] = {
+    SELECT,
+    {"limit", HUB_MEMBER_TEXT, false, "How many actions, 1 to 1000; 50 unless said.", 1, 4, NULL,
+     "^[1-9][0-9]{0,2}$"},
+    {"kind", HUB_MEMBER_TEXT, false, "Only of this kind; all but `progressing` unless said.", 0, 0,
+     "release removal healthy progressing degraded failed drifted suspended connected disconnected",
+     NULL},
+    END,
+};
+
+static const struct hub_member past_where_params[] = {
+    {"what", HUB_MEMBER_TEXT, true, "An image, its tag or digest, or 7 digits or more of a commit.",
+     1, 512, NULL, NULL},
+    SELECT,
+    {"missing", HUB_MEMBER_TEXT, false, "`true`: where the App is and this is not.", 0, 0,
+     "true false", NULL},
+    KNOWN,
+    END,
+};
+
+static const struct hub_member past_diff_params[] = {
+    {"select", HUB_MEMBER_TEXT, true,
+     "Two of them with `..` between; a side that is left out is the other one now.", 1, 1500, NULL,
+     "^[a-z]{1,40}[.][.][a-z]{0,40}$"},
+    KNOWN,
+    END,
+};
+
 static const struct hub_member sync_body[] = {
     NAME("repository", "Only this repository; otherwise all."),
     NAME("cluster", "Its agent compares and applies again."),
@@ -191,6 +236,45 @@ static const struct hub_member desired_answer[] = {
     END,
 };
 
+static const struct hub_member past_show_answer[] = {
+    NUMBER("atMs", "The moment, in Unix milliseconds."),
+    {"items", HUB_MEMBER_OBJECTS, true,
+     "For each App and state: `app`, `desired` and `actual` (commits), `state`, `images`, "
+     "`clusters` and the first `names`, `fromMs` and `toMs`: since when it is so, first and last.",
+     0, 0, NULL, NULL},
+    {"more", HUB_MEMBER_BOOL, true, "There are more than are told.", 0, 0, NULL, NULL},
+    END,
+};
+
+static const struct hub_member past_log_answer[] = {
+    NUMBER("atMs", "When this was asked, in Unix milliseconds."),
+    {"items", HUB_MEMBER_OBJECTS, true,
+     "For each action, newest first: `kind`, `app`, the commit (`revision`, `repo`, `subject`, "
+     "`author`, `committedMs`), `clusters`, on how many it is `applied`, the first `names`, "
+     "`fromMs` and `toMs`.",
+     0, 0, NULL, NULL},
+    {"more", HUB_MEMBER_BOOL, true, "There are more than are told.", 0, 0, NULL, NULL},
+    END,
+};
+
+static const struct hub_member past_where_answer[] = {
+    NUMBER("atMs", "The moment, in Unix milliseconds."),
+    {"items", HUB_MEMBER_OBJECTS, true,
+     "For each App and commit that was applied: `app`, the commit, `images`, `clusters`, the first "
+     "`names`, `fromMs` and `toMs`: since when, first and last.",
+     0, 0, NULL, NULL},
+    {"more", HUB_MEMBER_BOOL, true, "There are more than are told.", 0, 0, NULL, NULL},
+    END,
+};
+
+static const struct hub_member past_diff_answer[] = {
+    {"items", HUB_MEMBER_OBJECTS, true,
+     "For each App that differs: `app`, and what is applied `from` and `to`: commits with "
+     "`clusters` and `names`.",
+     0, 0, NULL, NULL},
+    END,
+};
+
 static const struct hub_member sync_answer[] = {
     NUMBER("agents", "How many agents were asked to apply again."),
     NUMBER("askedMs", "The hub's time then; fetches that count have a `checkedMs` not before it."),
@@ -250,6 +334,13 @@ static const struct hub_member token_answer[] = {
     {                                                                                              \
         .method = "GET", .path = (where), .access = (who), .handle = (does), .about = (text),      \
         .status = 200, .type = "text/plain", .reads = (much), .tag = "hub"                         \
+    }
+
+#define PAST(where, does, text, takes, gives)                                                      \
+    {                                                                                              \
+        .method = "GET", .path = API where, .access = HUB_ACCESS_READ, .handle = (does),           \
+        .about = (text), .params = (takes), .reads = true, .status = 200, .answer = (gives),       \
+        .tag = "past"                                                                              \
     }
 
 static const struct hub_route routes[] = {
@@ -331,6 +422,14 @@ static const struct hub_route routes[] = {
      .status = 200,
      .answer = desired_answer,
      .tag = "fleet"},
+    PAST("past/show", hub_get_past_show, "How the fleet is, or was at a moment.", past_show_params,
+         past_show_answer),
+    PAST("past/log", hub_get_past_log, "What happened, an item for each action over all clusters.",
+         past_log_params, past_log_answer),
+    PAST("past/where", hub_get_past_where, "Where a commit or image runs, or ran, since when.",
+         past_where_params, past_where_answer),
+    PAST("past/diff", hub_get_past_diff, "What runs in one part or moment, and not in the other.",
+         past_diff_params, past_diff_answer),
     {.method = "POST",
      .path = API "sync",
      .access = HUB_ACCESS_ADMIN,

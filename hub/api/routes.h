@@ -21,8 +21,9 @@ enum hub_member_type {
     HUB_MEMBER_TEXT,
     HUB_MEMBER_INT,
     HUB_MEMBER_BOOL,
-    HUB_MEMBER_TEXTS,  // an array of texts
-    HUB_MEMBER_OBJECT, // any object
+    HUB_MEMBER_TEXTS,   // an array of texts
+    HUB_MEMBER_OBJECT,  // any object
+    HUB_MEMBER_OBJECTS, // an array of any objects
 };
 
 // A parameter, or a member of a body or an answer.

@@ -66,6 +66,8 @@ struct ctl_options {
     bool embed;
     bool show_secrets;
     bool exit_code;
+    bool known;
+    bool missing;
     bool no_headers;
     bool server_only;
     bool version;
@@ -112,6 +114,9 @@ int ctl_sync(struct ctl *c);
 int ctl_wait(struct ctl *c);
 int ctl_watch(struct ctl *c);
 int ctl_logs(struct ctl *c);
+int ctl_show(struct ctl *c);
+int ctl_log(struct ctl *c);
+int ctl_where(struct ctl *c);
 int ctl_enroll(struct ctl *c);
 int ctl_revoke(struct ctl *c);
 int ctl_approve(struct ctl *c);

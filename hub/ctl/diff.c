@@ -14,6 +14,7 @@
 #include "hub/ctl/fold.h"
 #include "hub/ctl/lines.h"
 #include "hub/ctl/names.h"
+#include "hub/ctl/past.h"
 #include "hub/ctl/print.h"
 
 // What looks alike on some clusters.
@@ -230,6 +231,9 @@ int ctl_diff(struct ctl *c) {
     struct cm_json *drift = NULL;
     struct cm_json *pending = NULL;
 
+    if (c->argc == 1 && ctl_past_is_range(c->argv[0])) {
+        return ctl_past_diff(c);
+    }
     if (ctl_target_read(c) < 0 || ctl_check_names(c) < 0 || ctl_check_selector(c) < 0) {
         return CTL_ERROR;
     }

@@ -8,6 +8,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define SEE "See"
+#define PAST "See the past"
 #define ACT "Act"
 #define BEFORE "Before a merge, without a hub"
 #define ACCESS "Access"
@@ -51,16 +52,17 @@ const struct ctl_verb ctl_verbs[] = {
      .run = ctl_describe},
     {.name = "diff",
      .group = SEE,
-     .arguments = "[[TYPE] NAME]",
+     .arguments = "[[TYPE] NAME | WHAT..WHAT]",
      .summary = "Show where clusters are not as Git says; exit code 1 if somewhere.",
      .about =
          "TYPE NAME is 'app NAME', 'cluster NAME' or 'group NAME', as --app and so on; a NAME "
          "alone will do where nothing else has it. Where "
          "clusters differ alike they are shown once. --all also shows what is no drift: fields "
          "that another controller has by right, that a rule ignores, or that the API server "
-         "writes in another way.",
+         "writes in another way. WHAT..WHAT, each as for 'show', compares which commits run in two "
+         "parts of the fleet, or at two moments.",
      .example = "holdfast diff\nholdfast diff cluster eu-west-01\nholdfast diff --app checkout "
-                "-o json",
+                "-o json\nholdfast diff staging..prod\nholdfast diff 'prod@{yesterday}..'",
      .options = "output app cluster group selector all",
      .outputs = "table json yaml name jsonpath",
      .completes = "targets named",
@@ -104,6 +106,49 @@ const struct ctl_verb ctl_verbs[] = {
      .outputs = "text json yaml jsonpath",
      .completes = "health|",
      .run = ctl_fleet},
+    {.name = "show",
+     .group = PAST,
+     .arguments = "[WHAT]",
+     .summary = "Show how the fleet is, or was at any moment.",
+     .about = "WHAT is a cluster or a group, with an App behind a colon, and a time in @{}: "
+              "'prod', 'eu-017:checkout', ':checkout', 'prod@{2.hours.ago}', "
+              "'prod@{2026-10-01T12:00}' (UTC, unless an offset like +02:00 follows), 'prod~5' "
+              "for the moment before the last five changes in Git. What was alike is one row. A "
+              "cluster whose agent was not connected is unobserved: nobody knows how it was. "
+              "Groups have the clusters that they have now.",
+     .example = "holdfast show prod\n"
+                "holdfast show 'prod@{10.minutes.ago}'\n"
+                "holdfast show 'eu-017:checkout@{2026-10-01T12:00}' -o yaml",
+     .options = "output known no-headers",
+     .outputs = "table wide json yaml jsonpath",
+     .run = ctl_show},
+    {.name = "log",
+     .group = PAST,
+     .arguments = "[WHAT]",
+     .summary = "Tell what happened, newest first, a line for each action.",
+     .about = "WHAT is as for 'show'; with a time the log begins there. A release to hundreds of "
+              "clusters is one line. --kind is release, removal, healthy, progressing, degraded, "
+              "failed, drifted, suspended, connected or disconnected; all but progressing unless "
+              "said.",
+     .example = "holdfast log\n"
+                "holdfast log prod:checkout --limit 20\n"
+                "holdfast log 'prod@{yesterday}' --kind release",
+     .options = "output limit kind",
+     .outputs = "text json yaml jsonpath",
+     .run = ctl_log},
+    {.name = "where",
+     .group = PAST,
+     .arguments = "COMMIT|IMAGE [WHAT]",
+     .summary = "Tell where a commit or an image runs, or ran, since when.",
+     .about = "IMAGE is a whole one, one without tag, or only the tag or digest. A COMMIT is the "
+              "one that changed an App, 7 digits or more. WHAT is as for 'show'. With --missing: "
+              "the clusters where the App runs without it.",
+     .example = "holdfast where registry.example.com/checkout:1.5.0\n"
+                "holdfast where sha256:4c1f... 'prod@{2026-10-01}'\n"
+                "holdfast where 1.5.1 prod --missing",
+     .options = "output missing known no-headers",
+     .outputs = "table wide json yaml jsonpath",
+     .run = ctl_where},
     {.name = "sync",
      .group = ACT,
      .arguments = "[[TYPE] NAME]",
@@ -316,7 +361,6 @@ static const char *const hints[][2] = {
     {"undo", IN_GIT ": 'git revert'"},
     {"ls", "use 'holdfast get'"},
     {"list", "use 'holdfast get'"},
-    {"show", "use 'holdfast describe' or 'holdfast get -o yaml'"},
     {"status", "use 'holdfast get status'"},
     {"reconcile", "use 'holdfast sync'"},
     {"refresh", "use 'holdfast sync'"},
@@ -330,7 +374,7 @@ static const char *const hints[][2] = {
     {"top", "use 'holdfast get clusters -o wide'"},
     {"trace", "use 'holdfast describe'"},
     {"tree", "use 'holdfast get objects --cluster NAME'"},
-    {"history", "use 'holdfast get revisions'"},
+    {"history", "use 'holdfast log'"},
     {"config", "use 'holdfast context'"},
     {"login", "use 'holdfast context set'"},
     {"build", "use 'holdfast render'"},

@@ -7,6 +7,7 @@
 #include "common/list.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "hub/jobs/note.h"
 #include "hub/jobs/store.h"
 #include "hub/store/events.h"
 
@@ -66,6 +67,7 @@ static enum cm_rc run_connected(struct hub_store_job *job, struct hub_db *db, st
     enum cm_rc rc = hub_reports_last(db, p->cluster, &p->last, err);
 
     rc = rc < 0 ? rc : hub_presence_put(db, &row, err);
+    rc = rc < 0 ? rc : hub_note_seen(db, p->cluster, true, row.seen_ms, err);
     return rc < 0 ? rc : add_event(p, db, "agent.connected", p->address, err);
 }
 
@@ -99,6 +101,7 @@ static enum cm_rc run_disconnected(struct hub_store_job *job, struct hub_db *db,
     struct presence_job *p = CM_CONTAINER(job, struct presence_job, job);
     enum cm_rc rc = hub_presence_offline(db, p->cluster, p->seen_ms, err);
 
+    rc = rc < 0 ? rc : hub_note_seen(db, p->cluster, false, p->seen_ms, err);
     return rc < 0 ? rc : add_event(p, db, "agent.disconnected", p->why, err);
 }
 

@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "hub/fleet/fleet.h"
 #include "hub/jobs/documents.h"
+#include "hub/jobs/note.h"
 #include "hub/jobs/planner.h"
 #include "hub/jobs/problems.h"
 #include "hub/jobs/publication.h"
@@ -17,6 +18,7 @@
 #include "hub/store/db.h"
 #include "hub/store/desired.h"
 #include "hub/store/events.h"
+#include "hub/store/past.h"
 
 // ---- What is in force
 
@@ -104,7 +106,15 @@ static enum cm_rc put_new_pair(struct hub_db *db, const struct hub_cluster_chang
         rc = put_bundle(db, pair->bundle, err);
         cm_map_put(written, hex, pair->bundle);
     }
+    rc = rc < 0 ? rc : hub_note_published(db, change->cluster, pair, err);
     return rc < 0 ? rc : put_pair(db, change, pair, err);
+}
+
+static enum cm_rc remove_pair(struct hub_db *db, const struct hub_cluster_change *change,
+                              const char *app, struct cm_err *err) {
+    enum cm_rc rc = hub_desired_remove_pair(db, change->cluster, app, err);
+
+    return rc < 0 ? rc : hub_note_withdrawn(db, change->cluster, app, err);
 }
 
 // Both lists are sorted by App: a walk along both finds what differs.
@@ -117,7 +127,7 @@ static enum cm_rc put_pairs(struct hub_db *db, const struct hub_cluster_change *
         int order = next_order(&w);
 
         if (order < 0) {
-            rc = hub_desired_remove_pair(db, change->cluster, w.before->app, err);
+            rc = remove_pair(db, change, w.before->app, err);
         } else if (order > 0 || !same_pair(w.before, w.now)) {
             rc = put_new_pair(db, change, w.now, written, err);
         }
@@ -132,7 +142,9 @@ static enum cm_rc put_change(struct hub_db *db, const struct hub_cluster_change 
     const struct hub_publication *p = change->publication;
 
     if (change->now == NULL) {
-        return hub_desired_forget_cluster(db, change->cluster, err);
+        enum cm_rc gone = hub_desired_forget_cluster(db, change->cluster, err);
+
+        return gone < 0 ? gone : hub_past_forget(db, change->cluster, cm_clock_unix_ms(), err);
     }
     // Without a before the table may hold more than is known: it is filled anew.
     enum cm_rc rc =

@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/fleet/fleet.h"
+#include "hub/jobs/note.h"
 #include "hub/jobs/publication.h"
 #include "hub/jobs/report_work.h"
 #include "hub/jobs/store.h"
@@ -116,6 +117,10 @@ static void set_hash(struct cm_sha256 *out, const ProtobufCBinaryData *field) {
     }
 }
 
+static int64_t at_of(const struct report_work *r) {
+    return r->happened_ms > 0 ? r->happened_ms : r->now_ms;
+}
+
 static enum cm_rc put_app(struct report_work *r, struct hub_db *db,
                           const Holdfast__V1__AppReport *app, struct cm_err *err) {
     struct hub_status_before before;
@@ -137,6 +142,7 @@ static enum cm_rc put_app(struct report_work *r, struct hub_db *db,
     row.ill = app->health == HOLDFAST__V1__HEALTH__DEGRADED ||
               (before.ill && app->health != HOLDFAST__V1__HEALTH__HEALTHY);
     rc = rc < 0 ? rc : add_app_events(r, db, &before, app, err);
+    rc = rc < 0 ? rc : hub_note_reported(db, &row, at_of(r), r->now_ms, err);
     return rc < 0 ? rc : hub_status_put(db, &row, err);
 }
 
@@ -159,6 +165,7 @@ static enum cm_rc remove_app(struct report_work *r, struct hub_db *db,
     bool had;
     enum cm_rc rc = hub_status_remove(db, r->cluster, app->app, &had, err);
 
+    rc = rc < 0 ? rc : hub_note_removed(db, r->cluster, app->app, at_of(r), r->now_ms, err);
     if (awaited) {
         r->removed[r->result.removed_count++] = app->app;
     }

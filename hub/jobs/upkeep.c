@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "common/clock.h"
 #include "common/list.h"
 #include "common/log.h"
 #include "common/loop.h"
@@ -9,6 +10,7 @@
 #include "hub/jobs/collect.h"
 #include "hub/jobs/store.h"
 #include "hub/store/events.h"
+#include "hub/store/past.h"
 
 #define INTERVAL_MS ((int64_t)3600 * 1000)
 
@@ -25,7 +27,9 @@ struct hub_upkeep {
 static enum cm_rc run_trim(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
     const struct hub_upkeep *u = CM_CONTAINER(job, struct hub_upkeep, job);
 
-    return hub_events_trim(db, u->events_kept, err);
+    enum cm_rc rc = hub_events_trim(db, u->events_kept, err);
+
+    return rc < 0 ? rc : hub_past_keep(db, cm_clock_unix_ms(), err);
 }
 
 static enum cm_rc run_step(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {

@@ -1,5 +1,5 @@
-// upkeep: keeps the database from growing without end: old events, and bundles and objects that
-// nothing needs any more, are removed now and then.
+// upkeep: keeps the database from growing without end: old events and history, and bundles and
+// objects that nothing needs any more, are removed now and then.
 //
 // Threads: the loop.
 #pragma once

@@ -180,9 +180,37 @@ static const char *const step_14[] = {
     NULL,
 };
 
-static const char *const *const steps[] = {step_1,  step_2,  step_3,  step_4, step_5,
-                                           step_6,  step_7,  step_8,  step_9, step_10,
-                                           step_11, step_12, step_13, step_14};
+static const char *const step_15[] = {
+    // What was so when (hub/store/past.h). Names have numbers, which are never used again.
+    "CREATE TABLE past_cluster (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+    "CREATE TABLE past_value (number INTEGER PRIMARY KEY, app TEXT NOT NULL, bundle BLOB NOT NULL,"
+    " revision TEXT NOT NULL, repo TEXT NOT NULL, UNIQUE (app, bundle, revision))",
+    "CREATE INDEX past_value_revision ON past_value (revision)",
+    "CREATE TABLE past_image (number INTEGER PRIMARY KEY, image TEXT NOT NULL UNIQUE)",
+    "CREATE TABLE past_value_image (image INTEGER NOT NULL, value INTEGER NOT NULL,"
+    " PRIMARY KEY (image, value)) WITHOUT ROWID",
+    "CREATE INDEX past_value_images ON past_value_image (value)",
+    "CREATE TABLE past_now (app TEXT NOT NULL, axis INTEGER NOT NULL, cluster INTEGER NOT NULL,"
+    " value INTEGER NOT NULL, since_ms INTEGER NOT NULL, PRIMARY KEY (app, axis, cluster))"
+    " WITHOUT ROWID",
+    "CREATE TABLE past_change (number INTEGER PRIMARY KEY, app TEXT NOT NULL,"
+    " axis INTEGER NOT NULL, value INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+    " seen_ms INTEGER NOT NULL, count INTEGER NOT NULL, late INTEGER NOT NULL,"
+    " entries BLOB NOT NULL)",
+    "CREATE INDEX past_change_all ON past_change (at_ms)",
+    "CREATE INDEX past_change_app ON past_change (app, at_ms)",
+    "CREATE INDEX past_change_at ON past_change (app, axis, at_ms)",
+    "CREATE INDEX past_change_value ON past_change (app, axis, value, number)",
+    "CREATE INDEX past_change_late ON past_change (app, axis, number) WHERE late",
+    "CREATE TABLE past_checkpoint (app TEXT NOT NULL, axis INTEGER NOT NULL,"
+    " at_ms INTEGER NOT NULL, upto INTEGER NOT NULL, state BLOB NOT NULL,"
+    " PRIMARY KEY (app, axis, at_ms)) WITHOUT ROWID",
+    NULL,
+};
+
+static const char *const *const steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,
+                                           step_6,  step_7,  step_8,  step_9,  step_10,
+                                           step_11, step_12, step_13, step_14, step_15};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -223,7 +251,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 11",
                                               "PRAGMA user_version = 12",
                                               "PRAGMA user_version = 13",
-                                              "PRAGMA user_version = 14"};
+                                              "PRAGMA user_version = 14",
+                                              "PRAGMA user_version = 15"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -5,6 +5,7 @@
 
 #include "common/mem.h"
 #include "hub/store/db.h"
+#include "hub/store/past.h"
 
 enum cm_rc hub_status_find(struct hub_db *db, const char *cluster, const char *app,
                            struct hub_status_before *out, struct cm_err *err) {
@@ -217,7 +218,7 @@ enum cm_rc hub_status_full_end(struct hub_db *db, const char *cluster, int64_t n
         "DELETE FROM status WHERE cluster = ?1 AND full = 1",
         "DELETE FROM object WHERE cluster = ?1 AND full = 1",
     };
-    enum cm_rc rc = CM_OK;
+    enum cm_rc rc = hub_past_lost(db, cluster, now_ms, err);
 
     for (size_t i = 0; rc == CM_OK && i < sizeof(clear) / sizeof(clear[0]); i++) {
         rc = hub_db_run(db, err, clear[i], "t", cluster);
@@ -280,6 +281,7 @@ static enum cm_rc end_connections(struct hub_db *db, int64_t now_ms, const char 
                    " WHERE connected ORDER BY cluster",
                    "it", now_ms, why);
 
+    rc = rc < 0 ? rc : hub_past_unseen(db, now_ms, err);
     return rc < 0 ? rc : hub_db_run(db, err, "UPDATE presence SET connected = 0", "");
 }
 

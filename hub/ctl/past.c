@@ -1,0 +1,311 @@
+// past.c: `holdfast show`, `log`, `where` and the past of `diff`: how the fleet was, what happened,
+// and where something runs.
+#include "hub/ctl/past.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/str.h"
+#include "hub/ctl/client.h"
+#include "hub/ctl/ctl.h"
+#include "hub/ctl/print.h"
+#include "hub/ctl/table.h"
+#include "hub/ctl/verbs.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define SHORT 8
+
+static const char *text_of(const struct cm_json *item, const char *member) {
+    const char *text = cm_json_string(cm_json_get(item, member));
+
+    return text == NULL ? "" : text;
+}
+
+static int64_t number_of(const struct cm_json *item, const char *member) {
+    return cm_json_int(cm_json_get(item, member), 0);
+}
+
+static const struct cm_json *first_of(const struct cm_json *item, const char *member) {
+    const struct cm_json *list = cm_json_get(item, member);
+
+    return list == NULL ? NULL : list->first;
+}
+
+// ---- Rows
+
+// "1f2e3d4c Bump web to 1.5 (ann)", "-" for none.
+static const char *commit_words(struct ctl *c, const struct cm_json *commit) {
+    const char *revision = text_of(commit, "revision");
+    const char *subject = text_of(commit, "subject");
+    const char *author = text_of(commit, "author");
+
+    if (revision[0] == '\0') {
+        return "-";
+    }
+    return cm_arena_strf(c->arena, "%.*s%s%s%s%s%s", SHORT, revision, subject[0] == '\0' ? "" : " ",
+                         subject, author[0] == '\0' ? "" : " (", author,
+                         author[0] == '\0' ? "" : ")");
+}
+
+static const char *short_commit(struct ctl *c, const struct cm_json *commit) {
+    const char *revision = text_of(commit, "revision");
+
+    return revision[0] == '\0' ? "-" : cm_arena_strndup(c->arena, revision, SHORT);
+}
+
+// "eu-001, eu-017, …"
+static const char *names_words(struct ctl *c, const struct cm_json *item) {
+    struct cm_str text = {0};
+    size_t count = 0;
+
+    for (const struct cm_json *at = first_of(item, "names"); at != NULL; at = at->next) {
+        cm_str_addf(&text, "%s%s", count++ > 0 ? ", " : "", at->text == NULL ? "" : at->text);
+    }
+    if ((int64_t)count < number_of(item, "clusters")) {
+        cm_str_add(&text, ", …");
+    }
+    const char *words = cm_arena_strdup(c->arena, cm_str_get(&text));
+    cm_str_done(&text);
+    return words;
+}
+
+static struct cm_json *begin_row(struct ctl *c, const struct cm_json *item) {
+    struct cm_json *row = cm_json_new(c->arena, CM_OBJECT);
+
+    cm_json_set_string(c->arena, row, "app", text_of(item, "app"));
+    cm_json_set_int(c->arena, row, "clusters", number_of(item, "clusters"));
+    cm_json_set_string(c->arena, row, "names", names_words(c, item));
+    cm_json_set_int(c->arena, row, "fromMs", number_of(item, "fromMs"));
+    cm_json_set_int(c->arena, row, "toMs", number_of(item, "toMs"));
+    return row;
+}
+
+static struct cm_json *images_of(struct ctl *c, const struct cm_json *item) {
+    struct cm_json *list = cm_json_new(c->arena, CM_ARRAY);
+
+    for (const struct cm_json *at = first_of(item, "images"); at != NULL; at = at->next) {
+        cm_json_append(list, cm_json_new_string(c->arena, at->text == NULL ? "" : at->text));
+    }
+    return list;
+}
+
+static struct cm_json *show_row(struct ctl *c, const struct cm_json *item) {
+    struct cm_json *row = begin_row(c, item);
+    const struct cm_json *desired = cm_json_get(item, "desired");
+
+    cm_json_set_string(c->arena, row, "state", text_of(item, "state"));
+    cm_json_set_string(c->arena, row, "desired", short_commit(c, desired));
+    cm_json_set_string(c->arena, row, "actual", short_commit(c, cm_json_get(item, "actual")));
+    cm_json_set_string(c->arena, row, "subject", text_of(desired, "subject"));
+    cm_json_set(c->arena, row, "images", images_of(c, item));
+    return row;
+}
+
+static struct cm_json *where_row(struct ctl *c, const struct cm_json *item) {
+    struct cm_json *row = begin_row(c, item);
+
+    cm_json_set_string(c->arena, row, "commit", commit_words(c, item));
+    cm_json_set(c->arena, row, "images", images_of(c, item));
+    return row;
+}
+
+static struct cm_json *make_rows(struct ctl *c, const struct cm_json *answer,
+                                 struct cm_json *(*make)(struct ctl *c,
+                                                         const struct cm_json *item)) {
+    struct cm_json *rows = cm_json_new(c->arena, CM_ARRAY);
+
+    for (const struct cm_json *at = first_of(answer, "items"); at != NULL; at = at->next) {
+        cm_json_append(rows, make(c, at));
+    }
+    return rows;
+}
+
+// ---- Asking
+
+static const char *argument(const struct ctl *c, int i) {
+    return i < c->argc ? c->argv[i] : "";
+}
+
+static void print_end(const struct cm_json *answer, const struct cm_json *rows) {
+    if (rows->first == NULL) {
+        (void)fprintf(stderr, "nothing to show\n");
+    } else if (cm_json_true(cm_json_get(answer, "more"))) {
+        (void)fprintf(stderr, "there are more; name less of the fleet to see them\n");
+    }
+}
+
+static int print_table(struct ctl *c, const struct cm_json *answer, struct cm_json *rows,
+                       const struct ctl_column *columns, size_t count) {
+    if (ctl_output_is_tree(c)) {
+        return ctl_print_value(c, answer) < 0 ? CTL_ERROR : CTL_DONE;
+    }
+    if (rows->first != NULL) {
+        ctl_table_print(ctl_table_new(c, columns, count), rows);
+    }
+    print_end(answer, rows);
+    return CTL_DONE;
+}
+
+static int check_arguments(struct ctl *c, int least, int most) {
+    return c->argc < least || c->argc > most
+               ? ctl_fail(c, CM_EINVAL, "%s: see 'holdfast help %s' for what it takes",
+                          c->verb->name, c->verb->name)
+               : CTL_DONE;
+}
+
+int ctl_show(struct ctl *c) {
+    static const struct ctl_column columns[] = {
+        {"APP", "app", CTL_TEXT, CTL_ALWAYS},
+        {"STATE", "state", CTL_STATE, CTL_ALWAYS},
+        {"DESIRED", "desired", CTL_TEXT, CTL_ALWAYS},
+        {"ACTUAL", "actual", CTL_TEXT, CTL_ALWAYS},
+        {"CLUSTERS", "clusters", CTL_NUMBER, CTL_ALWAYS},
+        {"SINCE", "toMs", CTL_TIME, CTL_ALWAYS},
+        {"NAMES", "names", CTL_TEXT, CTL_ALWAYS},
+        {"SUBJECT", "subject", CTL_TEXT, CTL_IF_ROOM},
+        {"IMAGES", "images", CTL_LIST, CTL_IF_WIDE},
+    };
+    const struct ctl_param params[] = {
+        {"select", argument(c, 0)}, {"known", c->options.known ? "true" : NULL}, {NULL, NULL}};
+    struct cm_json *answer = NULL;
+
+    if (check_arguments(c, 0, 1) != CTL_DONE ||
+        ctl_call(c, "GET", "/past/show", params, NULL, &answer) < 0) {
+        return CTL_ERROR;
+    }
+    return print_table(c, answer, make_rows(c, answer, show_row), columns, COUNT(columns));
+}
+
+int ctl_where(struct ctl *c) {
+    static const struct ctl_column columns[] = {
+        {"APP", "app", CTL_TEXT, CTL_ALWAYS},
+        {"CLUSTERS", "clusters", CTL_NUMBER, CTL_ALWAYS},
+        {"FIRST", "fromMs", CTL_TIME, CTL_ALWAYS},
+        {"LAST", "toMs", CTL_TIME, CTL_IF_ROOM},
+        {"COMMIT", "commit", CTL_TEXT, CTL_ALWAYS},
+        {"NAMES", "names", CTL_TEXT, CTL_ALWAYS},
+        {"IMAGES", "images", CTL_LIST, CTL_IF_WIDE},
+    };
+    const struct ctl_param params[] = {{"what", argument(c, 0)},
+                                       {"select", argument(c, 1)},
+                                       {"missing", c->options.missing ? "true" : NULL},
+                                       {"known", c->options.known ? "true" : NULL},
+                                       {NULL, NULL}};
+    struct cm_json *answer = NULL;
+
+    if (check_arguments(c, 1, 2) != CTL_DONE ||
+        ctl_call(c, "GET", "/past/where", params, NULL, &answer) < 0) {
+        return CTL_ERROR;
+    }
+    return print_table(c, answer, make_rows(c, answer, where_row), columns, COUNT(columns));
+}
+
+// ---- The log
+
+static const char *colour_of(const char *kind) {
+    static const char *const bad[] = {"failed", "degraded", "disconnected", "removal"};
+
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        if (strcmp(kind, bad[i]) == 0) {
+            return ctl_red();
+        }
+    }
+    return strcmp(kind, "drifted") == 0   ? ctl_yellow()
+           : strcmp(kind, "healthy") == 0 ? ctl_green()
+                                          : "";
+}
+
+static bool is_applied(const char *kind) {
+    return strcmp(kind, "release") == 0 || strcmp(kind, "removal") == 0;
+}
+
+// "on 400 clusters, applied on 363: eu-001, eu-017, …"
+static void print_clusters(struct ctl *c, const struct cm_json *item) {
+    long long clusters = number_of(item, "clusters");
+    long long applied = number_of(item, "applied");
+
+    (void)printf("  on %lld cluster%s", clusters, clusters == 1 ? "" : "s");
+    if (is_applied(text_of(item, "kind")) && applied != clusters) {
+        (void)printf(", done on %lld", applied);
+    }
+    (void)printf(": %s\n", ctl_one_line(c->arena, names_words(c, item)));
+}
+
+// "12:27:54  release   checkout  1f2e3d4c Bump to 1.5 (ann)  on 3 clusters: …"
+static void print_action(struct ctl *c, const struct cm_json *item) {
+    static const struct ctl_column time = {.member = "toMs", .type = CTL_TIME};
+    const char *kind = text_of(item, "kind");
+    const char *app = text_of(item, "app");
+
+    (void)printf("%s%s%s  %s%-12s%s", ctl_dim(), ctl_cell_text(c->arena, item, &time), ctl_plain(),
+                 colour_of(kind), ctl_one_line(c->arena, kind), ctl_plain());
+    if (app[0] != '\0') {
+        (void)printf("  %s", ctl_one_line(c->arena, app));
+    }
+    if (text_of(item, "revision")[0] != '\0') {
+        (void)printf("  %s", ctl_one_line(c->arena, commit_words(c, item)));
+    }
+    print_clusters(c, item);
+}
+
+int ctl_log(struct ctl *c) {
+    const char *limit =
+        c->options.limit > 0 ? cm_arena_strf(c->arena, "%lld", (long long)c->options.limit) : NULL;
+    const struct ctl_param params[] = {
+        {"select", argument(c, 0)}, {"limit", limit}, {"kind", c->options.kind}, {NULL, NULL}};
+    struct cm_json *answer = NULL;
+
+    if (check_arguments(c, 0, 1) != CTL_DONE ||
+        ctl_call(c, "GET", "/past/log", params, NULL, &answer) < 0) {
+        return CTL_ERROR;
+    }
+    if (ctl_output_is_tree(c)) {
+        return ctl_print_value(c, answer) < 0 ? CTL_ERROR : CTL_DONE;
+    }
+    for (const struct cm_json *at = first_of(answer, "items"); at != NULL; at = at->next) {
+        print_action(c, at);
+    }
+    if (first_of(answer, "items") == NULL) {
+        (void)fprintf(stderr, "nothing to show\n");
+    }
+    return CTL_DONE;
+}
+
+// ---- A difference
+
+bool ctl_past_is_range(const char *word) {
+    return strstr(word, "..") != NULL || strpbrk(word, "@~") != NULL;
+}
+
+static void print_side(struct ctl *c, const char *sign, const char *colour,
+                       const struct cm_json *list) {
+    for (; list != NULL; list = list->next) {
+        (void)printf("%s%s %s%s", colour, sign, ctl_one_line(c->arena, commit_words(c, list)),
+                     ctl_plain());
+        print_clusters(c, list);
+    }
+}
+
+int ctl_past_diff(struct ctl *c) {
+    const struct ctl_param params[] = {{"select", argument(c, 0)}, {NULL, NULL}};
+    struct cm_json *answer = NULL;
+
+    if (check_arguments(c, 1, 1) != CTL_DONE ||
+        ctl_call(c, "GET", "/past/diff", params, NULL, &answer) < 0) {
+        return CTL_ERROR;
+    }
+    if (ctl_output_is_tree(c) && ctl_print_value(c, answer) < 0) {
+        return CTL_ERROR;
+    }
+    const struct cm_json *item = first_of(answer, "items");
+    int result = item == NULL ? CTL_DONE : CTL_NO;
+    for (; item != NULL && !ctl_output_is_tree(c); item = item->next) {
+        (void)printf("%s%s%s\n", ctl_bold(), ctl_one_line(c->arena, text_of(item, "app")),
+                     ctl_plain());
+        print_side(c, "-", ctl_red(), first_of(item, "from"));
+        print_side(c, "+", ctl_green(), first_of(item, "to"));
+    }
+    return result;
+}

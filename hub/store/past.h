@@ -1,0 +1,88 @@
+// past: what was so when: of each App on each cluster what it should run, what it ran, and how it
+// did; of each cluster whether anybody knew.
+//
+// A change is an entry (cluster, time) in a row of its kind: App, axis and the value that it came
+// to. Entries of one value within a minute share a row, so ten thousand clusters that take a
+// release are some eighty rows. How all is now is a table of its own: what is no change is found
+// there. Now and then it is copied as a checkpoint, so a moment of long ago is the checkpoint
+// before it and the rows since; of entries about one cluster the latest counts, in whatever order
+// they came: an agent that was away tells later, with its own times (such rows are `late`).
+//
+// Values are numbers: of HUB_PAST_DESIRED and _ACTUAL a bundle at a commit (hub_past_value), 0:
+// none; of _VERDICT enum hub_verdict; of _SEEN, whose App is "", 1 while the agent is connected.
+//
+// Threads: a handle belongs to one thread at a time. Blocks.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/tls/digest.h"
+
+struct hub_db;
+
+enum hub_past_axis {
+    HUB_PAST_DESIRED, // what the hub published
+    HUB_PAST_ACTUAL,  // what the agent applied last
+    HUB_PAST_VERDICT, // how that did
+    HUB_PAST_SEEN,    // whether the agent was connected
+};
+
+enum hub_verdict {
+    HUB_VERDICT_NONE, // nothing is known, or the App is gone
+    HUB_VERDICT_HEALTHY,
+    HUB_VERDICT_PROGRESSING, // it is applied, and not healthy yet
+    HUB_VERDICT_DEGRADED,
+    HUB_VERDICT_FAILED, // it could not be applied
+    HUB_VERDICT_DRIFTED,
+    HUB_VERDICT_SUSPENDED,
+};
+
+// hub_past_value finds the number of a bundle at a commit, or makes one.
+struct hub_past_bundle {
+    const char *app;
+    struct cm_sha256 bundle;
+    const char *revision;
+    const char *repo; // "" if it is not known
+};
+CM_MUSTUSE enum cm_rc hub_past_value(struct hub_db *db, const struct hub_past_bundle *b,
+                                     int64_t *out, bool *made, struct cm_err *err);
+
+// hub_past_image says that a value has this image. Repeating it changes nothing.
+CM_MUSTUSE enum cm_rc hub_past_image(struct hub_db *db, int64_t value, const char *image,
+                                     struct cm_err *err);
+
+struct hub_past_change {
+    const char *app; // "" for HUB_PAST_SEEN
+    enum hub_past_axis axis;
+    const char *cluster;
+    int64_t value;
+    int64_t at_ms;   // when it happened, Unix; taken as seen_ms if it is after that
+    int64_t seen_ms; // when the hub heard of it
+};
+
+// hub_past_note writes a change. What is so already, and what is older than what is known and comes
+// to the same, is left out.
+CM_MUSTUSE enum cm_rc hub_past_note(struct hub_db *db, const struct hub_past_change *change,
+                                    struct cm_err *err);
+
+// hub_past_forget notes that a cluster is no longer in Git: it should run nothing.
+CM_MUSTUSE enum cm_rc hub_past_forget(struct hub_db *db, const char *cluster, int64_t now_ms,
+                                      struct cm_err *err);
+
+// hub_past_lost notes that the Apps of a cluster whose status is still marked by a full report
+// (hub/store/status.h) are not there.
+CM_MUSTUSE enum cm_rc hub_past_lost(struct hub_db *db, const char *cluster, int64_t now_ms,
+                                    struct cm_err *err);
+
+// hub_past_unseen notes that nobody is connected, since each was heard last: the hub was stopped or
+// killed.
+CM_MUSTUSE enum cm_rc hub_past_unseen(struct hub_db *db, int64_t now_ms, struct cm_err *err);
+
+// hub_past_keep makes checkpoints where more than HUB_PAST_ROWS rows came since the last one, and
+// drops what is older than HUB_PAST_DAYS, but for what tells how it was then. `now_ms` is Unix
+// time.
+#define HUB_PAST_ROWS 2000
+#define HUB_PAST_DAYS 400
+CM_MUSTUSE enum cm_rc hub_past_keep(struct hub_db *db, int64_t now_ms, struct cm_err *err);

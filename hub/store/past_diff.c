@@ -1,0 +1,138 @@
+// past_diff.c: what runs in one and not in the other: environments, or moments.
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "hub/store/past_read.h"
+
+struct side {
+    struct past_scope scope;
+    struct cm_map *revisions; // of the present App: -> struct running
+};
+
+struct running {
+    const struct past_info *info;
+    struct past_fold fold;
+};
+
+struct comparing {
+    struct past_read *read;
+    struct side from;
+    struct side to;
+    struct cm_json *list;
+};
+
+static enum cm_rc add_cell(struct past_read *r, struct side *side, size_t cluster,
+                           const struct hub_past_cell *cell, struct cm_err *err) {
+    const struct past_info *info;
+    enum cm_rc rc = past_info_find(r, cell->value, &info, err);
+
+    if (rc < 0 || cell->value == 0) {
+        return rc;
+    }
+    struct running *running = cm_map_get(side->revisions, info->revision);
+    if (running == NULL) {
+        running = cm_arena_get(r->arena, sizeof(*running));
+        *running = (struct running){.info = info};
+        cm_map_put(side->revisions, info->revision, running);
+    }
+    past_fold_add(r, &running->fold, cluster, cell->since_ms);
+    return CM_OK;
+}
+
+static enum cm_rc read_side(struct past_read *r, struct side *side, const char *app,
+                            struct cm_err *err) {
+    struct hub_past_state actual;
+    enum cm_rc rc = hub_past_read(r->db, r->arena, app, HUB_PAST_ACTUAL, &side->scope.when,
+                                  r->count, &actual, err);
+
+    cm_map_freep(&side->revisions);
+    side->revisions = cm_map_new(NULL);
+    for (size_t i = 0; rc == CM_OK && i < actual.count; i++) {
+        rc = side->scope.in[i] ? add_cell(r, side, i, &actual.cells[i], err) : CM_OK;
+    }
+    return rc;
+}
+
+static bool is_same(const struct side *a, const struct side *b) {
+    CM_AUTOFREE const char **keys = cm_map_keys(a->revisions);
+    size_t count = cm_map_len(a->revisions);
+    bool same = count == cm_map_len(b->revisions);
+
+    for (size_t i = 0; same && i < count; i++) {
+        same = cm_map_get(b->revisions, keys[i]) != NULL;
+    }
+    return same;
+}
+
+static enum cm_rc list_side(struct past_read *r, const struct side *side, struct cm_json **out,
+                            struct cm_err *err) {
+    CM_AUTOFREE const char **keys = cm_map_keys(side->revisions);
+    enum cm_rc rc = CM_OK;
+
+    *out = cm_json_new(r->arena, CM_ARRAY);
+    for (size_t i = 0; rc == CM_OK && i < cm_map_len(side->revisions); i++) {
+        const struct running *running = cm_map_get(side->revisions, keys[i]);
+        struct cm_json *item = cm_json_new(r->arena, CM_OBJECT);
+
+        rc = past_revision_set(r, item, running->info, err);
+        past_fold_set(r, &running->fold, item);
+        cm_json_append(*out, item);
+    }
+    return rc;
+}
+
+static enum cm_rc add_item(struct comparing *c, const char *app, struct cm_err *err) {
+    struct past_read *r = c->read;
+    struct cm_json *item = cm_json_new(r->arena, CM_OBJECT);
+    struct cm_json *from = NULL;
+    struct cm_json *to = NULL;
+    enum cm_rc rc = list_side(r, &c->from, &from, err);
+
+    rc = rc < 0 ? rc : list_side(r, &c->to, &to, err);
+    cm_json_set_string(r->arena, item, "app", app);
+    cm_json_set(r->arena, item, "from", from);
+    cm_json_set(r->arena, item, "to", to == NULL ? cm_json_new(r->arena, CM_ARRAY) : to);
+    cm_json_append(c->list, item);
+    return rc;
+}
+
+static enum cm_rc compare_app(void *ctx, const char *app, struct cm_err *err) {
+    struct comparing *c = ctx;
+    enum cm_rc rc = read_side(c->read, &c->from, app, err);
+
+    rc = rc < 0 ? rc : read_side(c->read, &c->to, app, err);
+    return rc < 0 || is_same(&c->from, &c->to) ? rc : add_item(c, app, err);
+}
+
+static enum cm_rc compare(struct comparing *c, struct cm_err *err) {
+    struct past_read *r = c->read;
+    struct hub_select from, to;
+    enum cm_rc rc =
+        hub_select_parse_range(r->arena, r->ask->select, r->ask->now_ms, &from, &to, err);
+
+    rc = rc < 0 ? rc : past_scope_find(r, &from, &c->from.scope, err);
+    rc = rc < 0 ? rc : past_scope_find(r, &to, &c->to.scope, err);
+    if (rc == CM_OK && strcmp(from.app, to.app) != 0) {
+        return cm_fail(err, CM_EINVAL, "'%.100s' compares two Apps: name the same on both sides",
+                       r->ask->select);
+    }
+    return rc < 0 ? rc : past_each_app(r, &from, compare_app, c, err);
+}
+
+enum cm_rc hub_past_diff(struct hub_db *db, struct cm_arena *a, const struct hub_past_ask *ask,
+                         struct cm_json **out, struct cm_err *err) {
+    struct past_read r;
+    struct comparing c = {.read = &r, .list = cm_json_new(a, CM_ARRAY)};
+    enum cm_rc rc = past_read_begin(&r, db, a, ask, err);
+
+    rc = rc < 0 ? rc : compare(&c, err);
+    cm_map_freep(&c.from.revisions);
+    cm_map_freep(&c.to.revisions);
+    past_read_end(&r);
+    *out = cm_json_new(a, CM_OBJECT);
+    cm_json_set(a, *out, "items", c.list);
+    return rc;
+}

@@ -1,0 +1,311 @@
+// past_log.c: what happened, an item for each action over all clusters.
+//
+// Rows are read newest first. A row joins the action of the same App, kind and revision if that
+// went on within GAP_MS; so a release that rolls through the fleet for an hour is one action, and
+// one that is tried again the next day another.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "hub/past/entries.h"
+#include "hub/store/db.h"
+#include "hub/store/past_read.h"
+
+#define GAP_MS ((int64_t)30 * 60 * 1000)
+#define ROWS_MAX 100000 // that are looked at
+
+struct action {
+    const char *kind;
+    const char *app;
+    const struct past_info *info; // of releases
+    struct past_fold desired;     // or of whatever is counted
+    struct past_fold applied;     // of releases and removals
+    bool *in_desired;             // by number of cluster
+    bool *in_applied;
+    int64_t from_ms;
+    int64_t to_ms;
+    struct action *older; // the next in the list
+};
+
+struct logging {
+    struct past_read *read;
+    const struct past_scope *scope;
+    const char *kind;    // only this one; "": all but progressing
+    bool releases;       // only what Git says
+    size_t limit;        // of actions
+    struct cm_map *last; // by key: the one that went on earliest so far
+    struct action *first;
+    struct action **end;
+    size_t count;
+    int64_t edge_ms; // before this nothing belongs to the first `limit` actions
+};
+
+struct row {
+    const char *app;
+    int64_t axis;
+    uint32_t value;
+    int64_t at_ms;
+};
+
+static const char *kind_of(const struct row *row) {
+    static const char *const verdicts[] = {"",       "healthy", "progressing", "degraded",
+                                           "failed", "drifted", "suspended"};
+    size_t count = sizeof(verdicts) / sizeof(verdicts[0]);
+
+    switch (row->axis) {
+    case HUB_PAST_VERDICT:
+        return row->value < count ? verdicts[row->value] : "";
+    case HUB_PAST_SEEN:
+        return row->value != 0 ? "connected" : "disconnected";
+    default:
+        return row->value != 0 ? "release" : "removal";
+    }
+}
+
+static bool is_asked(const struct logging *l, const char *kind, const struct row *row) {
+    if (l->releases) {
+        return row->axis == HUB_PAST_DESIRED;
+    }
+    return kind[0] != '\0' &&
+           (l->kind[0] != '\0' ? strcmp(kind, l->kind) == 0 : strcmp(kind, "progressing") != 0);
+}
+
+// Rows come newest first, so of the actions with a key only the one found last may go on.
+static struct action *find_action(struct logging *l, const struct row *row, const char *kind,
+                                  const struct past_info *info) {
+    struct cm_arena *a = l->read->arena;
+    const char *key = cm_arena_strf(a, "%s %s %s", kind, row->app, info->revision);
+    struct action *found = cm_map_get(l->last, key);
+
+    if (found != NULL && found->from_ms - row->at_ms < GAP_MS) {
+        return found;
+    }
+    found = cm_arena_get(a, sizeof(*found));
+    *found = (struct action){.kind = kind,
+                             .app = cm_arena_strdup(a, row->app),
+                             .info = info,
+                             .in_desired = cm_arena_get(a, l->read->count),
+                             .in_applied = cm_arena_get(a, l->read->count),
+                             .from_ms = row->at_ms,
+                             .to_ms = row->at_ms};
+    cm_map_put(l->last, key, found);
+    *l->end = found;
+    l->end = &found->older;
+    l->count++;
+    return found;
+}
+
+static void add_entry(struct logging *l, struct action *action, const struct row *row,
+                      const struct hub_entry *entry) {
+    bool applied = row->axis == HUB_PAST_ACTUAL;
+    bool *in = applied ? action->in_applied : action->in_desired;
+
+    if (!in[entry->cluster]) {
+        in[entry->cluster] = true;
+        past_fold_add(l->read, applied ? &action->applied : &action->desired, entry->cluster,
+                      entry->at_ms);
+    }
+    action->from_ms = entry->at_ms < action->from_ms ? entry->at_ms : action->from_ms;
+    action->to_ms = entry->at_ms > action->to_ms ? entry->at_ms : action->to_ms;
+}
+
+static bool counts(const struct logging *l, const struct hub_entry *entry) {
+    return entry->cluster < l->read->count && l->scope->in[entry->cluster] &&
+           entry->at_ms <= l->scope->when.at_ms;
+}
+
+static enum cm_rc add_entries(struct logging *l, const struct row *row, const char *kind,
+                              struct hub_entries walk, struct cm_err *err) {
+    const struct past_info *info;
+    struct action *action = NULL;
+    struct hub_entry entry;
+    bool named = row->axis == HUB_PAST_DESIRED || row->axis == HUB_PAST_ACTUAL;
+    enum cm_rc rc = past_info_find(l->read, named ? row->value : 0, &info, err);
+
+    while (rc == CM_OK && hub_entries_next(&walk, &entry)) {
+        if (counts(l, &entry)) {
+            action = action == NULL ? find_action(l, row, kind, info) : action;
+            add_entry(l, action, row, &entry);
+        }
+    }
+    return rc;
+}
+
+// note_edge finds out, once there are enough actions, how far back their rows may reach.
+static void note_edge(struct logging *l) {
+    int64_t earliest = INT64_MAX;
+    const struct action *at = l->first;
+
+    for (size_t i = 0; i < l->limit && at != NULL; i++, at = at->older) {
+        earliest = at->from_ms < earliest ? at->from_ms : earliest;
+    }
+    l->edge_ms = l->count >= l->limit ? earliest - GAP_MS : INT64_MIN;
+}
+
+static enum cm_rc read_row(struct logging *l, struct hub_stmt *stmt, struct cm_err *err) {
+    const struct row row = {.app = hub_stmt_text(stmt, 0),
+                            .axis = hub_stmt_int(stmt, 1),
+                            .value = (uint32_t)hub_stmt_int(stmt, 2),
+                            .at_ms = hub_stmt_int(stmt, 3)};
+    const char *kind = kind_of(&row);
+    size_t size;
+    const uint8_t *bytes = hub_stmt_blob(stmt, 4, &size);
+
+    return is_asked(l, kind, &row)
+               ? add_entries(l, &row, kind, (struct hub_entries){bytes, bytes + size, row.at_ms},
+                             err)
+               : CM_OK;
+}
+
+static bool is_enough(struct logging *l, struct hub_stmt *stmt, size_t rows) {
+    if (rows % 64 == 0) {
+        note_edge(l);
+    }
+    return hub_stmt_int(stmt, 3) < l->edge_ms;
+}
+
+static enum cm_rc read_rows(struct logging *l, struct hub_stmt *stmt, struct cm_err *err) {
+    enum cm_rc rc = CM_OK;
+
+    for (size_t rows = 0; rows < ROWS_MAX; rows++) {
+        rc = hub_stmt_next(stmt, err);
+        if (rc < 0 || is_enough(l, stmt, rows)) {
+            break;
+        }
+        rc = read_row(l, stmt, err);
+        if (rc < 0) {
+            break;
+        }
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+// An App of one's own has an index; all together are read in the order in which they came.
+static enum cm_rc read_log(struct logging *l, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    const char *app = l->scope->select.app;
+    int64_t to_ms = l->scope->when.at_ms + GAP_MS;
+    static const char of_all[] = "SELECT app, axis, value, at_ms, entries FROM past_change"
+                                 " WHERE at_ms <= ?1 ORDER BY at_ms DESC";
+    static const char of_app[] = "SELECT app, axis, value, at_ms, entries FROM past_change"
+                                 " WHERE app = ?2 AND at_ms <= ?1 ORDER BY at_ms DESC";
+    enum cm_rc rc = app[0] == '\0'
+                        ? hub_db_query(l->read->db, &stmt, err, of_all, "i", to_ms)
+                        : hub_db_query(l->read->db, &stmt, err, of_app, "it", to_ms, app);
+
+    l->last = cm_map_new(NULL);
+    l->end = &l->first;
+    rc = rc < 0 ? rc : read_rows(l, stmt, err);
+    cm_map_freep(&l->last);
+    return rc;
+}
+
+// ---- The answer
+
+static int newest_first(const void *a, const void *b) {
+    const struct action *left = *(struct action *const *)a;
+    const struct action *right = *(struct action *const *)b;
+
+    return left->to_ms == right->to_ms ? 0 : left->to_ms > right->to_ms ? -1 : 1;
+}
+
+static struct action **sorted(struct logging *l) {
+    struct action **list = cm_arena_get(l->read->arena, (l->count + 1) * sizeof(struct action *));
+    size_t count = 0;
+
+    for (struct action *at = l->first; at != NULL; at = at->older) {
+        list[count++] = at;
+    }
+    if (count > 0) {
+        qsort(list, count, sizeof(*list), newest_first);
+    }
+    return list;
+}
+
+static enum cm_rc make_item(struct past_read *r, struct action *action, struct cm_json *list,
+                            struct cm_err *err) {
+    struct cm_json *item = cm_json_new(r->arena, CM_OBJECT);
+    bool desired = action->desired.clusters > 0;
+    struct past_fold fold = desired ? action->desired : action->applied;
+    enum cm_rc rc = CM_OK;
+
+    cm_json_set_string(r->arena, item, "kind", action->kind);
+    cm_json_set_string(r->arena, item, "app", action->app);
+    if (action->info->revision[0] != '\0') {
+        rc = past_revision_set(r, item, action->info, err);
+    }
+    fold.from_ms = action->from_ms;
+    fold.to_ms = action->to_ms;
+    past_fold_set(r, &fold, item);
+    cm_json_set_int(r->arena, item, "clusters", (int64_t)action->desired.clusters);
+    cm_json_set_int(r->arena, item, "applied", (int64_t)action->applied.clusters);
+    cm_json_append(list, item);
+    return rc;
+}
+
+static enum cm_rc make_items(struct logging *l, struct cm_json *answer, struct cm_err *err) {
+    struct cm_json *list = cm_json_new(l->read->arena, CM_ARRAY);
+    struct action **actions = sorted(l);
+    enum cm_rc rc = CM_OK;
+
+    for (size_t i = 0; rc == CM_OK && i < l->count && i < l->limit; i++) {
+        rc = make_item(l->read, actions[i], list, err);
+    }
+    cm_json_set(l->read->arena, answer, "items", list);
+    cm_json_set(l->read->arena, answer, "more",
+                cm_json_new_bool(l->read->arena, l->count > l->limit));
+    return rc;
+}
+
+static size_t limit_of(const struct hub_past_ask *ask) {
+    int64_t limit = ask->limit > 0 ? ask->limit : HUB_PAST_LOG_DEFAULT;
+
+    return (size_t)(limit > HUB_PAST_LOG_MAX ? HUB_PAST_LOG_MAX : limit);
+}
+
+static enum cm_rc answer_log(struct past_read *r, struct cm_json *answer, struct cm_err *err) {
+    struct hub_select select;
+    struct past_scope scope;
+    struct logging l = {.read = r,
+                        .scope = &scope,
+                        .kind = r->ask->kind == NULL ? "" : r->ask->kind,
+                        .limit = limit_of(r->ask)};
+    enum cm_rc rc = hub_select_parse(r->arena, r->ask->select, r->ask->now_ms, &select, err);
+
+    rc = rc < 0 ? rc : past_scope_find(r, &select, &scope, err);
+    rc = rc < 0 ? rc : read_log(&l, err);
+    cm_json_set_int(r->arena, answer, "atMs", r->ask->now_ms);
+    return rc < 0 ? rc : make_items(&l, answer, err);
+}
+
+enum cm_rc hub_past_log(struct hub_db *db, struct cm_arena *a, const struct hub_past_ask *ask,
+                        struct cm_json **out, struct cm_err *err) {
+    struct cm_json *answer = cm_json_new(a, CM_OBJECT);
+    struct past_read r;
+    enum cm_rc rc = past_read_begin(&r, db, a, ask, err);
+
+    rc = rc < 0 ? rc : answer_log(&r, answer, err);
+    past_read_end(&r);
+    *out = answer;
+    return rc;
+}
+
+enum cm_rc past_back_find(struct past_read *r, const struct past_scope *scope, int64_t *out_ms,
+                          struct cm_err *err) {
+    struct logging l = {
+        .read = r, .scope = scope, .kind = "", .releases = true, .limit = scope->select.back};
+    enum cm_rc rc = read_log(&l, err);
+
+    if (rc == CM_OK && l.count < l.limit) {
+        return cm_fail(err, CM_ENOTFOUND, "only %zu changes are known of '%.200s'", l.count,
+                       r->ask->select);
+    }
+    if (rc == CM_OK) {
+        *out_ms = sorted(&l)[l.limit - 1]->from_ms - 1;
+    }
+    return rc;
+}

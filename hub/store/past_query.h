@@ -1,0 +1,58 @@
+// past_query: what the API answers about the past. What is meant is one word (hub/past/select.h);
+// groups have the members that they have now.
+//
+// Revisions are told as {"revision", "repo", "subject", "author", "committedMs"}, the latter three
+// if the commit is on record. Clusters are folded: a count, and the first names.
+//
+// Threads: a reader's handle belongs to one thread at a time. Blocks.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/err.h"
+
+struct cm_arena;
+struct cm_json;
+struct hub_db;
+
+#define HUB_PAST_NAMES 5
+#define HUB_PAST_ITEMS_MAX 2000
+#define HUB_PAST_LOG_DEFAULT 50
+#define HUB_PAST_LOG_MAX 1000
+
+struct hub_past_ask {
+    const char *select;
+    int64_t now_ms;   // Unix
+    bool known;       // only what the hub had heard of by then
+    const char *what; // where: a commit (7 digits or more), an image, or a tag or digest of one
+    bool missing;     // where: clusters with the App and without it
+    int64_t limit;    // log: actions; 0: HUB_PAST_LOG_DEFAULT
+    const char *kind; // log: only actions of this kind; NULL or "": all but progressing
+};
+
+// hub_past_show answers how it was: {"atMs", "items": [{"app", "desired", "actual", "state",
+// "clusters", "names", "sinceMs", "images"}]}, most of clusters first. States: inSync, progressing,
+// converging (desired and actual differ), degraded, failed, drifted, suspended, leaving, unknown,
+// unobserved.
+CM_MUSTUSE enum cm_rc hub_past_show(struct hub_db *db, struct cm_arena *a,
+                                    const struct hub_past_ask *ask, struct cm_json **out,
+                                    struct cm_err *err);
+
+// hub_past_log answers what happened up to then, newest first, an item for each action over all
+// clusters: {"kind", "app", "revision", …, "clusters", "applied", "names", "fromMs", "toMs"}.
+CM_MUSTUSE enum cm_rc hub_past_log(struct hub_db *db, struct cm_arena *a,
+                                   const struct hub_past_ask *ask, struct cm_json **out,
+                                   struct cm_err *err);
+
+// hub_past_where answers where something ran: {"atMs", "items": [{"app", "revision", …, "images",
+// "clusters", "names", "fromMs", "toMs"}]}: since when, the first and the last of the clusters.
+CM_MUSTUSE enum cm_rc hub_past_where(struct hub_db *db, struct cm_arena *a,
+                                     const struct hub_past_ask *ask, struct cm_json **out,
+                                     struct cm_err *err);
+
+// hub_past_diff answers what runs in one and not in the other ("A..B"): {"items": [{"app", "from":
+// [{"revision", …, "clusters"}], "to": […]}]}.
+CM_MUSTUSE enum cm_rc hub_past_diff(struct hub_db *db, struct cm_arena *a,
+                                    const struct hub_past_ask *ask, struct cm_json **out,
+                                    struct cm_err *err);

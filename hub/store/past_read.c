@@ -1,0 +1,277 @@
+#include "hub/store/past_read.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/store/db.h"
+
+// ---- Names
+
+static enum cm_rc read_names(struct past_read *r, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(r->db, &stmt, err, "SELECT number, name FROM past_cluster", "");
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        size_t number = (size_t)hub_stmt_int(stmt, 0);
+
+        if (number < r->count) {
+            r->names[number] = cm_arena_strdup(r->arena, hub_stmt_text(stmt, 1));
+        }
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc past_read_begin(struct past_read *r, struct hub_db *db, struct cm_arena *a,
+                           const struct hub_past_ask *ask, struct cm_err *err) {
+    *r = (struct past_read){.db = db, .arena = a, .ask = ask, .info = cm_map_new(NULL)};
+    enum cm_rc rc = hub_past_clusters(db, &r->count, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    r->names = cm_arena_get(a, r->count * sizeof(*r->names));
+    return read_names(r, err);
+}
+
+void past_read_end(struct past_read *r) {
+    cm_map_freep(&r->info);
+}
+
+// ---- What is meant
+
+static bool find_cluster(const struct past_read *r, struct past_scope *s) {
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->names[i] != NULL && strcmp(r->names[i], s->select.target) == 0) {
+            s->in[i] = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum cm_rc is_group(struct past_read *r, const char *name, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(r->db, &stmt, err,
+                                 "SELECT 1 FROM cluster_group WHERE name = ?1 UNION ALL"
+                                 " SELECT 1 FROM cluster WHERE name = ?1",
+                                 "t", name);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    return rc != CM_ENOTFOUND
+               ? rc
+               : cm_fail(err, CM_ENOTFOUND, "there is no cluster or group '%.200s'", name);
+}
+
+static enum cm_rc find_members(struct past_read *r, struct past_scope *s, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = is_group(r, s->select.target, err);
+
+    rc = rc < 0 ? rc
+                : hub_db_query(r->db, &stmt, err,
+                               "SELECT c.number FROM group_member g JOIN past_cluster c"
+                               " ON c.name = g.cluster WHERE g.grp = ?1",
+                               "t", s->select.target);
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        size_t number = (size_t)hub_stmt_int(stmt, 0);
+
+        if (number < r->count) {
+            s->in[number] = true;
+        }
+    }
+    return rc == CM_ENOTFOUND && stmt != NULL ? CM_OK : rc;
+}
+
+static enum cm_rc find_clusters(struct past_read *r, struct past_scope *s, struct cm_err *err) {
+    bool all = s->select.target[0] == '\0';
+
+    s->in = cm_arena_get(r->arena, r->count * sizeof(*s->in));
+    for (size_t i = 0; i < r->count; i++) {
+        s->in[i] = all && r->names[i] != NULL;
+    }
+    return all || find_cluster(r, s) ? CM_OK : find_members(r, s, err);
+}
+
+enum cm_rc past_scope_find(struct past_read *r, const struct hub_select *select,
+                           struct past_scope *out, struct cm_err *err) {
+    *out = (struct past_scope){.select = *select};
+    enum cm_rc rc = find_clusters(r, out, err);
+
+    out->when = (struct hub_past_when){
+        .at_ms = select->at_ms, .present = !select->timed, .known = r->ask->known};
+    if (rc == CM_OK && select->back > 0) {
+        out->when.present = false;
+        rc = past_back_find(r, out, &out->when.at_ms, err);
+    }
+    return rc;
+}
+
+// A walk from App to App, however many values each has.
+static const char all_apps[] =
+    "WITH RECURSIVE t(app) AS (SELECT min(app) FROM past_value UNION ALL SELECT (SELECT min(app)"
+    " FROM past_value WHERE app > t.app) FROM t WHERE t.app IS NOT NULL)"
+    " SELECT app FROM t WHERE app IS NOT NULL AND (?1 = '' OR app = ?1)";
+
+static enum cm_rc find_apps(struct past_read *r, const char *only, struct cm_json *list,
+                            struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(r->db, &stmt, err, all_apps, "t", only);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        cm_json_append(list, cm_json_new_string(r->arena, hub_stmt_text(stmt, 0)));
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc past_each_app(struct past_read *r, const struct hub_select *select,
+                         enum cm_rc (*visit)(void *ctx, const char *app, struct cm_err *err),
+                         void *ctx, struct cm_err *err) {
+    struct cm_json *apps = cm_json_new(r->arena, CM_ARRAY);
+    enum cm_rc rc = find_apps(r, select->app, apps, err);
+
+    if (rc == CM_OK && apps->count == 0 && select->app[0] != '\0') {
+        return cm_fail(err, CM_ENOTFOUND, "no App '%.200s' was ever in force", select->app);
+    }
+    for (const struct cm_json *at = apps->first; rc == CM_OK && at != NULL; at = at->next) {
+        rc = visit(ctx, at->text, err);
+    }
+    return rc;
+}
+
+// ---- Values
+
+static enum cm_rc read_info(struct past_read *r, uint32_t value, struct past_info *out,
+                            struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(r->db, &stmt, err,
+                                 "SELECT app, revision, repo, bundle FROM past_value"
+                                 " WHERE number = ?1",
+                                 "i", (int64_t)value);
+    size_t size;
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc < 0) {
+        return rc == CM_ENOTFOUND ? CM_OK : rc;
+    }
+    out->app = cm_arena_strdup(r->arena, hub_stmt_text(stmt, 0));
+    out->revision = cm_arena_strdup(r->arena, hub_stmt_text(stmt, 1));
+    out->repo = cm_arena_strdup(r->arena, hub_stmt_text(stmt, 2));
+    const void *bundle = hub_stmt_blob(stmt, 3, &size);
+    memcpy(&out->bundle, bundle, size < sizeof(out->bundle) ? size : sizeof(out->bundle));
+    return CM_OK;
+}
+
+enum cm_rc past_info_find(struct past_read *r, uint32_t value, const struct past_info **out,
+                          struct cm_err *err) {
+    char key[16];
+
+    (void)snprintf(key, sizeof(key), "%u", value);
+    *out = cm_map_get(r->info, key);
+    if (*out != NULL) {
+        return CM_OK;
+    }
+    struct past_info *info = cm_arena_get(r->arena, sizeof(*info));
+    *info = (struct past_info){.app = "", .revision = "", .repo = ""};
+    enum cm_rc rc = value == 0 ? CM_OK : read_info(r, value, info, err);
+    cm_map_put(r->info, key, info);
+    *out = info;
+    return rc;
+}
+
+enum cm_rc past_revision_set(struct past_read *r, struct cm_json *item,
+                             const struct past_info *info, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(r->db, &stmt, err,
+                                 "SELECT subject, author, committed_ms FROM revision"
+                                 " WHERE repo = ?2 AND id = ?1",
+                                 "tt", info->revision, info->repo);
+
+    cm_json_set_string(r->arena, item, "revision", info->revision);
+    cm_json_set_string(r->arena, item, "repo", info->repo);
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_OK) {
+        cm_json_set_string(r->arena, item, "subject", hub_stmt_text(stmt, 0));
+        cm_json_set_string(r->arena, item, "author", hub_stmt_text(stmt, 1));
+        cm_json_set_int(r->arena, item, "committedMs", hub_stmt_int(stmt, 2));
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc past_images_make(struct past_read *r, uint32_t value, struct cm_json **out,
+                            struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(r->db, &stmt, err,
+                                 "SELECT i.image FROM past_value_image v JOIN past_image i"
+                                 " ON i.number = v.image WHERE v.value = ?1 ORDER BY i.image",
+                                 "i", (int64_t)value);
+
+    *out = cm_json_new(r->arena, CM_ARRAY);
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        cm_json_append(*out, cm_json_new_string(r->arena, hub_stmt_text(stmt, 0)));
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+// ---- Folds
+
+void past_fold_add(struct past_read *r, struct past_fold *fold, size_t cluster, int64_t at_ms) {
+    if (fold->clusters == 0) {
+        fold->names = cm_json_new(r->arena, CM_ARRAY);
+        fold->from_ms = at_ms;
+        fold->to_ms = at_ms;
+    }
+    if (fold->clusters++ < HUB_PAST_NAMES) {
+        const char *name = r->names[cluster] == NULL ? "" : r->names[cluster];
+
+        cm_json_append(fold->names, cm_json_new_string(r->arena, name));
+    }
+    fold->from_ms = at_ms < fold->from_ms ? at_ms : fold->from_ms;
+    fold->to_ms = at_ms > fold->to_ms ? at_ms : fold->to_ms;
+}
+
+void past_fold_set(struct past_read *r, const struct past_fold *fold, struct cm_json *item) {
+    cm_json_set_int(r->arena, item, "clusters", (int64_t)fold->clusters);
+    cm_json_set(r->arena, item, "names",
+                fold->names == NULL ? cm_json_new(r->arena, CM_ARRAY) : fold->names);
+    cm_json_set_int(r->arena, item, "fromMs", fold->from_ms);
+    cm_json_set_int(r->arena, item, "toMs", fold->to_ms);
+}
+
+static const char *text_of(const struct cm_json *item, const char *member) {
+    const char *text = cm_json_string(cm_json_get(item, member));
+
+    return text == NULL ? "" : text;
+}
+
+static int order_items(const void *a, const void *b) {
+    const struct cm_json *left = *(struct cm_json *const *)a;
+    const struct cm_json *right = *(struct cm_json *const *)b;
+    int64_t more = cm_json_int(cm_json_get(right, "clusters"), 0) -
+                   cm_json_int(cm_json_get(left, "clusters"), 0);
+    int order = strcmp(text_of(left, "app"), text_of(right, "app"));
+
+    if (order != 0 || more != 0) {
+        return order != 0 ? order : more > 0 ? 1 : -1;
+    }
+    order = strcmp(text_of(left, "state"), text_of(right, "state"));
+    return order != 0 ? order : strcmp(text_of(left, "revision"), text_of(right, "revision"));
+}
+
+void past_items_set(struct past_read *r, struct cm_json *answer, struct cm_json **items,
+                    size_t count) {
+    struct cm_json *list = cm_json_new(r->arena, CM_ARRAY);
+
+    if (count > 0) {
+        qsort(items, count, sizeof(*items), order_items);
+    }
+    for (size_t i = 0; i < count && i < HUB_PAST_ITEMS_MAX; i++) {
+        cm_json_append(list, items[i]);
+    }
+    cm_json_set(r->arena, answer, "items", list);
+    cm_json_set(r->arena, answer, "more", cm_json_new_bool(r->arena, count > HUB_PAST_ITEMS_MAX));
+}

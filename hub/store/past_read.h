@@ -1,0 +1,77 @@
+// past_read: for the files that answer about the past: what is meant, and the parts of answers.
+//
+// Threads: a reader's handle belongs to one thread at a time. Blocks.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "hub/past/select.h"
+#include "hub/store/past_query.h"
+#include "hub/store/past_state.h"
+
+struct cm_map;
+
+struct past_read {
+    struct hub_db *db;
+    struct cm_arena *arena;
+    const struct hub_past_ask *ask;
+    size_t count;        // numbers of clusters
+    const char **names;  // by number; NULL: there is none
+    struct cm_map *info; // of values, by number as text -> struct past_info
+};
+
+enum cm_rc past_read_begin(struct past_read *r, struct hub_db *db, struct cm_arena *a,
+                           const struct hub_past_ask *ask, struct cm_err *err);
+void past_read_end(struct past_read *r);
+
+// What one selection means: clusters, and when. ~N is turned into a time.
+struct past_scope {
+    struct hub_select select;
+    struct hub_past_when when;
+    bool *in; // by number of cluster
+};
+enum cm_rc past_scope_find(struct past_read *r, const struct hub_select *select,
+                           struct past_scope *out, struct cm_err *err);
+
+// past_each_app visits the Apps that a selection means, sorted; a visit that fails ends it.
+enum cm_rc past_each_app(struct past_read *r, const struct hub_select *select,
+                         enum cm_rc (*visit)(void *ctx, const char *app, struct cm_err *err),
+                         void *ctx, struct cm_err *err);
+
+// A bundle at a commit.
+struct past_info {
+    const char *app;
+    const char *revision;
+    const char *repo;
+    uint64_t bundle; // the first bytes of its name
+};
+enum cm_rc past_info_find(struct past_read *r, uint32_t value, const struct past_info **out,
+                          struct cm_err *err);
+
+// past_revision_set tells of a commit in an item; past_images_make lists the images of a value.
+enum cm_rc past_revision_set(struct past_read *r, struct cm_json *item,
+                             const struct past_info *info, struct cm_err *err);
+enum cm_rc past_images_make(struct past_read *r, uint32_t value, struct cm_json **out,
+                            struct cm_err *err);
+
+// A number of clusters, some of them by name, and from when to when.
+struct past_fold {
+    size_t clusters;
+    struct cm_json *names;
+    int64_t from_ms;
+    int64_t to_ms;
+};
+void past_fold_add(struct past_read *r, struct past_fold *fold, size_t cluster, int64_t at_ms);
+void past_fold_set(struct past_read *r, const struct past_fold *fold, struct cm_json *item);
+
+// past_back_find tells the moment before the last `back` changes of what Git says.
+enum cm_rc past_back_find(struct past_read *r, const struct past_scope *scope, int64_t *out_ms,
+                          struct cm_err *err);
+
+// past_items_set sorts by App and clusters, most first, and cuts after HUB_PAST_ITEMS_MAX ("more":
+// true).
+void past_items_set(struct past_read *r, struct cm_json *answer, struct cm_json **items,
+                    size_t count);

@@ -1,0 +1,202 @@
+// past_show.c: how it was: Apps and clusters that were alike then, folded.
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/store/past_read.h"
+
+// Clusters on which an App was alike.
+struct alike {
+    const char *app;
+    const struct past_info *desired;
+    const struct past_info *actual;
+    uint32_t value; // of the first of them
+    const char *state;
+    struct past_fold fold;
+};
+
+struct showing {
+    struct past_read *read;
+    struct past_scope scope;
+    struct hub_past_state seen;
+    struct hub_past_state axes[HUB_PAST_SEEN]; // of the present App
+    struct cm_map *alike;
+};
+
+static const char *verdict_word(uint32_t verdict) {
+    switch (verdict) {
+    case HUB_VERDICT_HEALTHY:
+        return "inSync";
+    case HUB_VERDICT_PROGRESSING:
+        return "progressing";
+    case HUB_VERDICT_DEGRADED:
+        return "degraded";
+    case HUB_VERDICT_FAILED:
+        return "failed";
+    case HUB_VERDICT_DRIFTED:
+        return "drifted";
+    case HUB_VERDICT_SUSPENDED:
+        return "suspended";
+    default:
+        return "unknown";
+    }
+}
+
+static bool is_same(const struct past_info *a, const struct past_info *b) {
+    return a->bundle == b->bundle;
+}
+
+static const char *state_of(const struct showing *s, size_t cluster,
+                            const struct past_info *desired, const struct past_info *actual) {
+    uint32_t verdict = s->axes[HUB_PAST_VERDICT].cells[cluster].value;
+
+    if (s->seen.cells[cluster].value == 0) {
+        return "unobserved";
+    }
+    if (desired->revision[0] == '\0') {
+        return "leaving";
+    }
+    if (verdict == HUB_VERDICT_FAILED || verdict == HUB_VERDICT_SUSPENDED) {
+        return verdict_word(verdict);
+    }
+    return is_same(desired, actual) ? verdict_word(verdict) : "converging";
+}
+
+static int64_t since(const struct showing *s, size_t cluster) {
+    int64_t latest = 0;
+
+    for (size_t i = 0; i < HUB_PAST_SEEN; i++) {
+        int64_t ms = s->axes[i].cells[cluster].since_ms;
+
+        latest = ms > latest ? ms : latest;
+    }
+    return latest;
+}
+
+static struct alike *find_alike(struct showing *s, const struct alike *like) {
+    const char *key = cm_arena_strf(s->read->arena, "%s %s %s %s", like->app,
+                                    like->desired->revision, like->actual->revision, like->state);
+    struct alike *found = cm_map_get(s->alike, key);
+
+    if (found == NULL) {
+        found = cm_arena_get(s->read->arena, sizeof(*found));
+        *found = *like;
+        cm_map_put(s->alike, key, found);
+    }
+    return found;
+}
+
+static enum cm_rc show_cluster(struct showing *s, const char *app, size_t cluster,
+                               struct cm_err *err) {
+    uint32_t desired = s->axes[HUB_PAST_DESIRED].cells[cluster].value;
+    uint32_t actual = s->axes[HUB_PAST_ACTUAL].cells[cluster].value;
+    struct alike like = {.app = app, .value = desired != 0 ? desired : actual};
+
+    if (desired == 0 && actual == 0) {
+        return CM_OK;
+    }
+    enum cm_rc rc = past_info_find(s->read, desired, &like.desired, err);
+    rc = rc < 0 ? rc : past_info_find(s->read, actual, &like.actual, err);
+    if (rc == CM_OK) {
+        like.state = state_of(s, cluster, like.desired, like.actual);
+        past_fold_add(s->read, &find_alike(s, &like)->fold, cluster, since(s, cluster));
+    }
+    return rc;
+}
+
+static enum cm_rc read_axes(struct showing *s, const char *app, struct cm_err *err) {
+    enum cm_rc rc = CM_OK;
+
+    for (int i = 0; rc == CM_OK && i < HUB_PAST_SEEN; i++) {
+        rc = hub_past_read(s->read->db, s->read->arena, app, (enum hub_past_axis)i, &s->scope.when,
+                           s->read->count, &s->axes[i], err);
+    }
+    return rc;
+}
+
+static enum cm_rc show_app(void *ctx, const char *app, struct cm_err *err) {
+    struct showing *s = ctx;
+    enum cm_rc rc = read_axes(s, app, err);
+
+    for (size_t i = 0; rc == CM_OK && i < s->read->count; i++) {
+        rc = s->scope.in[i] ? show_cluster(s, app, i, err) : CM_OK;
+    }
+    return rc;
+}
+
+static enum cm_rc set_revision(struct past_read *r, struct cm_json *item, const char *member,
+                               const struct past_info *info, struct cm_err *err) {
+    if (info->revision[0] == '\0') {
+        return CM_OK;
+    }
+    struct cm_json *revision = cm_json_new(r->arena, CM_OBJECT);
+    cm_json_set(r->arena, item, member, revision);
+    return past_revision_set(r, revision, info, err);
+}
+
+static enum cm_rc make_item(struct past_read *r, const struct alike *alike, struct cm_json **out,
+                            struct cm_err *err) {
+    struct cm_json *item = cm_json_new(r->arena, CM_OBJECT);
+    struct cm_json *images = NULL;
+
+    cm_json_set_string(r->arena, item, "app", alike->app);
+    cm_json_set_string(r->arena, item, "state", alike->state);
+    enum cm_rc rc = set_revision(r, item, "desired", alike->desired, err);
+    rc = rc < 0 ? rc : set_revision(r, item, "actual", alike->actual, err);
+    rc = rc < 0 ? rc : past_images_make(r, alike->value, &images, err);
+    cm_json_set(r->arena, item, "images", images);
+    past_fold_set(r, &alike->fold, item);
+    *out = item;
+    return rc;
+}
+
+static enum cm_rc make_items(struct showing *s, struct cm_json *answer, struct cm_err *err) {
+    struct past_read *r = s->read;
+    CM_AUTOFREE const char **keys = cm_map_keys(s->alike);
+    size_t count = cm_map_len(s->alike);
+    struct cm_json **items = cm_arena_get(r->arena, (count + 1) * sizeof(struct cm_json *));
+    enum cm_rc rc = CM_OK;
+
+    for (size_t i = 0; rc == CM_OK && i < count; i++) {
+        rc = make_item(r, cm_map_get(s->alike, keys[i]), &items[i], err);
+    }
+    if (rc == CM_OK) {
+        past_items_set(r, answer, items, count);
+    }
+    return rc;
+}
+
+static enum cm_rc show(struct past_read *r, struct cm_json *answer, struct cm_err *err) {
+    struct showing s = {.read = r};
+    struct hub_select select;
+    enum cm_rc rc = hub_select_parse(r->arena, r->ask->select, r->ask->now_ms, &select, err);
+
+    rc = rc < 0 ? rc : past_scope_find(r, &select, &s.scope, err);
+    rc = rc < 0 ? rc
+                : hub_past_read(r->db, r->arena, "", HUB_PAST_SEEN, &s.scope.when, r->count,
+                                &s.seen, err);
+    if (rc < 0) {
+        return rc;
+    }
+    s.alike = cm_map_new(NULL);
+    rc = past_each_app(r, &select, show_app, &s, err);
+    cm_json_set_int(r->arena, answer, "atMs", s.scope.when.at_ms);
+    rc = rc < 0 ? rc : make_items(&s, answer, err);
+    cm_map_free(s.alike);
+    return rc;
+}
+
+enum cm_rc hub_past_show(struct hub_db *db, struct cm_arena *a, const struct hub_past_ask *ask,
+                         struct cm_json **out, struct cm_err *err) {
+    struct cm_json *answer = cm_json_new(a, CM_OBJECT);
+    struct past_read r;
+    enum cm_rc rc = past_read_begin(&r, db, a, ask, err);
+
+    rc = rc < 0 ? rc : show(&r, answer, err);
+    past_read_end(&r);
+    *out = answer;
+    return rc;
+}

@@ -1,0 +1,186 @@
+// past_where.c: where something ran, since when; and where an App ran without it.
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/store/db.h"
+#include "hub/store/past_read.h"
+
+#define HEX_MIN 7
+#define HEX_MAX 64
+
+struct found {
+    const struct past_info *info;
+    uint32_t value;
+    struct past_fold fold;
+};
+
+struct seeking {
+    struct past_read *read;
+    struct past_scope scope;
+    struct cm_map *wanted; // values, by number as text
+    struct cm_map *apps;   // that ever had one of them
+    struct cm_map *found;  // by App and revision
+};
+
+static const char *key_of(struct past_read *r, uint32_t value) {
+    return cm_arena_strf(r->arena, "%u", value);
+}
+
+static enum cm_rc want(struct seeking *s, struct hub_stmt *stmt, struct cm_err *err) {
+    enum cm_rc rc;
+
+    while ((rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        const char *app = cm_arena_strdup(s->read->arena, hub_stmt_text(stmt, 1));
+
+        cm_map_put(s->wanted, key_of(s->read, (uint32_t)hub_stmt_int(stmt, 0)), s);
+        cm_map_put(s->apps, app, s);
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+// An image as a whole, by its tag or digest, or without both.
+static enum cm_rc want_images(struct seeking *s, const char *what, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(
+        s->read->db, &stmt, err,
+        "SELECT v.value, b.app FROM past_image i JOIN past_value_image v ON v.image = i.number"
+        " JOIN past_value b ON b.number = v.value WHERE i.image = ?1"
+        " OR substr(i.image, -length(?1) - 1) IN (':' || ?1, '@' || ?1)"
+        " OR substr(i.image, 1, length(?1) + 1) IN (?1 || ':', ?1 || '@')",
+        "t", what);
+
+    return rc < 0 ? rc : want(s, stmt, err);
+}
+
+static bool is_revision(const char *what) {
+    size_t size = strspn(what, "0123456789abcdef");
+
+    return what[size] == '\0' && size >= HEX_MIN && size <= HEX_MAX;
+}
+
+static enum cm_rc want_revision(struct seeking *s, const char *what, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(s->read->db, &stmt, err,
+                                 "SELECT number, app FROM past_value WHERE revision >= ?1"
+                                 " AND revision < ?1 || 'g'",
+                                 "t", what);
+
+    return rc < 0 ? rc : want(s, stmt, err);
+}
+
+static enum cm_rc find_wanted(struct seeking *s, struct cm_err *err) {
+    const char *what = s->read->ask->what;
+    enum cm_rc rc = want_images(s, what, err);
+
+    if (rc == CM_OK && is_revision(what)) {
+        rc = want_revision(s, what, err);
+    }
+    return rc < 0 || cm_map_len(s->wanted) > 0
+               ? rc
+               : cm_fail(err, CM_ENOTFOUND,
+                         "nothing that was ever in force has '%.200s': give an image, its tag or "
+                         "digest, or a commit with 7 digits or more that changed an App",
+                         what);
+}
+
+static enum cm_rc add_cell(struct seeking *s, size_t cluster, const struct hub_past_cell *cell,
+                           struct cm_err *err) {
+    bool wanted = cm_map_get(s->wanted, key_of(s->read, cell->value)) != NULL;
+    const struct past_info *info;
+
+    if (cell->value == 0 || wanted == s->read->ask->missing) {
+        return CM_OK;
+    }
+    enum cm_rc rc = past_info_find(s->read, cell->value, &info, err);
+    if (rc < 0) {
+        return rc;
+    }
+    const char *key = cm_arena_strf(s->read->arena, "%s %s", info->app, info->revision);
+    struct found *found = cm_map_get(s->found, key);
+    if (found == NULL) {
+        found = cm_arena_get(s->read->arena, sizeof(*found));
+        *found = (struct found){.info = info, .value = cell->value};
+        cm_map_put(s->found, key, found);
+    }
+    past_fold_add(s->read, &found->fold, cluster, cell->since_ms);
+    return CM_OK;
+}
+
+static enum cm_rc seek_app(void *ctx, const char *app, struct cm_err *err) {
+    struct seeking *s = ctx;
+    struct hub_past_state actual;
+
+    if (cm_map_get(s->apps, app) == NULL) {
+        return CM_OK;
+    }
+    enum cm_rc rc = hub_past_read(s->read->db, s->read->arena, app, HUB_PAST_ACTUAL, &s->scope.when,
+                                  s->read->count, &actual, err);
+    for (size_t i = 0; rc == CM_OK && i < actual.count; i++) {
+        rc = s->scope.in[i] ? add_cell(s, i, &actual.cells[i], err) : CM_OK;
+    }
+    return rc;
+}
+
+static enum cm_rc make_item(struct past_read *r, const struct found *found, struct cm_json **out,
+                            struct cm_err *err) {
+    struct cm_json *item = cm_json_new(r->arena, CM_OBJECT);
+    struct cm_json *images = NULL;
+
+    cm_json_set_string(r->arena, item, "app", found->info->app);
+    enum cm_rc rc = past_revision_set(r, item, found->info, err);
+    rc = rc < 0 ? rc : past_images_make(r, found->value, &images, err);
+    cm_json_set(r->arena, item, "images", images);
+    past_fold_set(r, &found->fold, item);
+    *out = item;
+    return rc;
+}
+
+static enum cm_rc make_items(struct seeking *s, struct cm_json *answer, struct cm_err *err) {
+    CM_AUTOFREE const char **keys = cm_map_keys(s->found);
+    size_t count = cm_map_len(s->found);
+    struct cm_json **items = cm_arena_get(s->read->arena, (count + 1) * sizeof(struct cm_json *));
+    enum cm_rc rc = CM_OK;
+
+    for (size_t i = 0; rc == CM_OK && i < count; i++) {
+        rc = make_item(s->read, cm_map_get(s->found, keys[i]), &items[i], err);
+    }
+    if (rc == CM_OK) {
+        past_items_set(s->read, answer, items, count);
+    }
+    return rc;
+}
+
+static enum cm_rc seek(struct seeking *s, struct cm_json *answer, struct cm_err *err) {
+    struct past_read *r = s->read;
+    struct hub_select select;
+    enum cm_rc rc = hub_select_parse(r->arena, r->ask->select, r->ask->now_ms, &select, err);
+
+    rc = rc < 0 ? rc : past_scope_find(r, &select, &s->scope, err);
+    rc = rc < 0 ? rc : find_wanted(s, err);
+    rc = rc < 0 ? rc : past_each_app(r, &select, seek_app, s, err);
+    cm_json_set_int(r->arena, answer, "atMs", s->scope.when.at_ms);
+    return rc < 0 ? rc : make_items(s, answer, err);
+}
+
+enum cm_rc hub_past_where(struct hub_db *db, struct cm_arena *a, const struct hub_past_ask *ask,
+                          struct cm_json **out, struct cm_err *err) {
+    struct cm_json *answer = cm_json_new(a, CM_OBJECT);
+    struct past_read r;
+    struct seeking s = {.read = &r,
+                        .wanted = cm_map_new(NULL),
+                        .apps = cm_map_new(NULL),
+                        .found = cm_map_new(NULL)};
+    enum cm_rc rc = past_read_begin(&r, db, a, ask, err);
+
+    rc = rc < 0 ? rc : seek(&s, answer, err);
+    cm_map_free(s.wanted);
+    cm_map_free(s.apps);
+    cm_map_free(s.found);
+    past_read_end(&r);
+    *out = answer;
+    return rc;
+}

@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""What ran where, and when: a release that fails on one cluster, an agent that was away."""
+import json
+import pathlib
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, story  # noqa: E402
+from support.process import wait_for  # noqa: E402
+from support.simstory import SimStory, files, fleet  # noqa: E402
+
+WEB = "Deployment.apps/default/web"
+
+
+def web(version):
+    return files("web", m.deployment("web", image=f"example.com/web:{version}"))
+
+
+def group(name, **labels):
+    item = m.thing("holdfast/v1alpha1", "ClusterGroup", name, spec={"clusterSelector": {"matchLabels": labels}})
+    return {f"groups/{name}.yaml": m.text(item)}
+
+
+def moment():
+    """A time between what came before and what comes, as the CLI takes it."""
+    time.sleep(0.01)
+    now = time.time()
+    time.sleep(0.01)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03}Z"
+
+
+class Past(SimStory):
+    clusters = {**fleet(3), **group("prod", odd="yes")}
+    apps = web("1")
+
+    def ask(self, verb, *words):
+        return json.loads(self.hub.run(verb, *words, "-o", "json").stdout)
+
+    def show(self, what):
+        return {(item["state"], tuple(item["images"]), tuple(item["names"]))
+                for item in self.ask("show", what)["items"]}
+
+    def wait_show(self, what, expected):
+        def is_so():
+            self.assertEqual(self.show(what), expected)
+            return True
+        wait_for(is_so, 30, what, 0.1)
+
+    def test_1_a_release_that_fails_on_one_cluster(self):
+        self.wait_show("prod", {("inSync", ("example.com/web:1",), ("c01", "c03"))})
+        type(self).before = moment()
+        self.sim.ask("fail", "c03", WEB, "on", "refuse")
+        type(self).second = self.commit(web("2"), "Bump web to 2")
+        self.wait_show("prod", {("inSync", ("example.com/web:2",), ("c01",)),
+                                ("failed", ("example.com/web:2",), ("c03",))})
+        self.wait_show("c02", {("inSync", ("example.com/web:2",), ("c02",))})
+
+    def test_2_it_is_shown_as_it_was(self):
+        self.assertEqual(self.show(f"@{{{self.before}}}"),
+                         {("inSync", ("example.com/web:1",), ("c01", "c02", "c03"))})
+        self.assertEqual(self.show("prod~1"),
+                         {("inSync", ("example.com/web:1",), ("c01", "c03"))})
+
+    def test_3_the_log_has_a_line_for_the_release(self):
+        releases = self.ask("log", "--kind", "release")["items"]
+        self.assertEqual([(r["subject"], r["clusters"], r["applied"]) for r in releases],
+                         [("Bump web to 2", 3, 2), ("the fleet", 3, 3)])
+        text = self.hub.run("log", ":web").stdout
+        self.assertIn("Bump web to 2", text)
+        self.assertIn("on 3 clusters, done on 2: c01, c02, c03", text)
+        self.assertRegex(text, r"failed\s+web\s+on 1 cluster: c03")
+
+    def test_4_where_it_runs_and_where_not(self):
+        self.assertEqual([i["names"] for i in self.ask("where", "example.com/web:2")["items"]],
+                         [["c01", "c02"]])
+        self.assertEqual([i["names"] for i in self.ask("where", "2", "prod", "--missing")["items"]],
+                         [["c03"]])
+        self.assertEqual([i["names"] for i in self.ask("where", self.second[:8])["items"]],
+                         [["c01", "c02"]])
+        self.assertEqual([i["clusters"] for i in
+                          self.ask("where", "1", f"@{{{self.before}}}")["items"]], [3])
+
+    def test_5_two_clusters_and_two_moments_differ(self):
+        done = self.hub.run("diff", "c03..c01", check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(done.stdout, r"- \w{8} the fleet")
+        self.assertRegex(done.stdout, r"\+ \w{8} Bump web to 2")
+        self.assertEqual(self.hub.run("diff", "c01..c02").returncode, 0)
+        self.assertEqual(self.hub.run("diff", f"c01@{{{self.before}}}..",
+                                      check=False).returncode, 1)
+
+    def test_6_nobody_knows_how_a_cluster_is_that_is_away(self):
+        self.sim.ask("kill", "c02")
+        self.wait_show("c02", {("unobserved", ("example.com/web:2",), ("c02",))})
+        self.assertEqual(self.show(f"c02@{{{self.before}}}"),
+                         {("inSync", ("example.com/web:1",), ("c02",))})
+
+    def test_7_a_hub_that_was_killed_remembers(self):
+        self.hub.kill()
+        self.hub.start_and_wait()
+        self.assertEqual(self.show(f"prod@{{{self.before}}}"),
+                         {("inSync", ("example.com/web:1",), ("c01", "c03"))})
+        self.wait_show("c01", {("inSync", ("example.com/web:2",), ("c01",))})
+
+    def test_8_wrong_words_say_what_is_right(self):
+        for words, told in ((("show", "nowhere"), "no cluster or group 'nowhere'"),
+                            (("show", "prod@{soon}"), "2.hours.ago"),
+                            (("log", "prod:nothing", "--kind", "nothing"), "none of: release"),
+                            (("where", "9.9"), "'9.9'"),
+                            (("diff", "a...b"), "two dots")):
+            done = self.hub.run(*words, check=False)
+            self.assertEqual(done.returncode, 2, words)
+            self.assertIn(told, done.stderr)
+
+
+if __name__ == "__main__":
+    story.main()

@@ -1,0 +1,279 @@
+#include "tests/unit/hub/store/memory_db.h"
+
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/store/past.h"
+#include "hub/store/past_query.h"
+
+#define NOW_MS ((int64_t)1790000000000)
+#define HOUR_MS ((int64_t)3600 * 1000)
+#define THEN_MS (NOW_MS - 10 * HOUR_MS)
+#define R1 "1111111111111111111111111111111111111111"
+#define R2 "2222222222222222222222222222222222222222"
+
+typedef enum cm_rc (*query_fn)(struct hub_db *db, struct cm_arena *a,
+                               const struct hub_past_ask *ask, struct cm_json **out,
+                               struct cm_err *err);
+
+static void run_sql(struct hub_db *db, const char *sql) {
+    struct cm_err err;
+
+    assert_int_equal(hub_db_run(db, &err, sql, ""), CM_OK);
+}
+
+static int64_t value_of(struct hub_db *db, const char *revision, const char *image) {
+    struct hub_past_bundle b = {.app = "web", .revision = revision, .repo = "fleet"};
+    struct cm_err err;
+    int64_t value = 0;
+    bool made;
+
+    memcpy(b.bundle.bytes, revision, sizeof(b.bundle.bytes));
+    assert_int_equal(hub_past_value(db, &b, &value, &made, &err), CM_OK);
+    assert_int_equal(hub_past_image(db, value, image, &err), CM_OK);
+    return value;
+}
+
+static void note(struct hub_db *db, enum hub_past_axis axis, const char *cluster, int64_t value,
+                 int64_t at_ms) {
+    struct cm_err err;
+
+    assert_int_equal(
+        hub_past_note(db,
+                      &(struct hub_past_change){.app = axis == HUB_PAST_SEEN ? "" : "web",
+                                                .axis = axis,
+                                                .cluster = cluster,
+                                                .value = value,
+                                                .at_ms = at_ms,
+                                                .seen_ms = at_ms},
+                      &err),
+        CM_OK);
+}
+
+static void run_well(struct hub_db *db, const char *cluster, int64_t value, int64_t at_ms) {
+    note(db, HUB_PAST_DESIRED, cluster, value, at_ms);
+    note(db, HUB_PAST_ACTUAL, cluster, value, at_ms + 1000);
+    note(db, HUB_PAST_VERDICT, cluster, HUB_VERDICT_HEALTHY, at_ms + 2000);
+}
+
+// Ten hours ago R1 everywhere; an hour later R2 on prod, where b fails; c goes offline after that.
+static int open_past(void **state) {
+    static const char *const names[] = {"a", "b", "c"};
+
+    (void)open_db(state);
+    run_sql(*state, "INSERT INTO cluster_group VALUES ('prod', 'fleet', 'p')");
+    run_sql(*state, "INSERT INTO group_member VALUES ('prod', 'a'), ('prod', 'b')");
+    run_sql(*state, "INSERT INTO revision (repo, id, author, subject, committed_ms, resolved_ms,"
+                    " clusters, problems) VALUES ('fleet', '" R2 "', 'ann', 'Bump', 5, 6, 2, 0)");
+    int64_t first = value_of(*state, R1, "reg/web:1.4");
+    int64_t second = value_of(*state, R2, "reg/web@sha256:00");
+    for (int i = 0; i < 3; i++) {
+        note(*state, HUB_PAST_SEEN, names[i], 1, THEN_MS - HOUR_MS);
+        run_well(*state, names[i], first, THEN_MS);
+    }
+    run_well(*state, "a", second, THEN_MS + HOUR_MS);
+    note(*state, HUB_PAST_DESIRED, "b", second, THEN_MS + HOUR_MS);
+    note(*state, HUB_PAST_VERDICT, "b", HUB_VERDICT_FAILED, THEN_MS + HOUR_MS + 5000);
+    note(*state, HUB_PAST_SEEN, "c", 0, THEN_MS + 2 * HOUR_MS);
+    return 0;
+}
+
+static const char *word(struct cm_arena *a, const struct cm_json *item, const char *member) {
+    const struct cm_json *node = cm_json_get(item, member);
+
+    return node == NULL              ? "-"
+           : node->type == CM_NUMBER ? node->text
+           : node->type == CM_STRING ? cm_arena_strndup(a, node->text, 12)
+                                     : "?";
+}
+
+static const char *revision(const struct cm_json *item, const char *member) {
+    const char *text = cm_json_string(cm_json_get(cm_json_get(item, member), "revision"));
+
+    return text == NULL ? "-" : text[0] == '1' ? "R1" : "R2";
+}
+
+static void add_names(struct cm_str *out, const struct cm_json *names) {
+    for (const struct cm_json *at = names->first; at != NULL; at = at->next) {
+        cm_str_addf(out, "%s%s", at == names->first ? "" : ",", at->text);
+    }
+}
+
+static struct cm_json *ask(void **state, struct cm_arena *a, query_fn query,
+                           const struct hub_past_ask *what) {
+    struct hub_past_ask full = *what;
+    struct cm_json *json = NULL;
+    struct cm_err err = {0};
+
+    full.now_ms = NOW_MS;
+    if (query(*state, a, &full, &json, &err) != CM_OK) {
+        fail_msg("%s", err.msg);
+    }
+    return json;
+}
+
+static void assert_show(void **state, const char *select, const char *expected) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *json = ask(state, a, hub_past_show, &(struct hub_past_ask){.select = select});
+
+    for (const struct cm_json *at = cm_json_get(json, "items")->first; at != NULL; at = at->next) {
+        cm_str_addf(&text, "%s%s %s %s ", text.len > 0 ? "; " : "", word(a, at, "state"),
+                    revision(at, "desired"), revision(at, "actual"));
+        add_names(&text, cm_json_get(at, "names"));
+    }
+    cm_arena_free(a);
+    assert_string_equal(cm_str_get(&text), expected);
+}
+
+static void assert_refused(void **state, query_fn query, const struct hub_past_ask *what,
+                           const char *words) {
+    struct hub_past_ask full = *what;
+    struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *json = NULL;
+    struct cm_err err = {0};
+
+    full.now_ms = NOW_MS;
+    assert_true(query(*state, a, &full, &json, &err) < 0);
+    cm_arena_free(a);
+    assert_non_null(strstr(err.msg, words));
+}
+
+static void it_is_shown_as_it_is_now(void **state) {
+    assert_show(state, "prod", "failed R2 R1 b; inSync R2 R2 a");
+    assert_show(state, "", "failed R2 R1 b; inSync R2 R2 a; unobserved R1 R1 c");
+}
+
+static void it_is_shown_as_it_was(void **state) {
+    assert_show(state, "@{2026-09-21T04:43}", "inSync R1 R1 a,b,c");
+    assert_show(state, "prod:web@{9.hours.ago}", "converging R2 R1 a,b");
+    assert_show(state, "a@{20.hours.ago}", "");
+}
+
+static void so_many_changes_back_is_the_moment_before_them(void **state) {
+    assert_show(state, "prod~1", "inSync R1 R1 a,b");
+    assert_show(state, "prod~2", "");
+    assert_refused(state, hub_past_show, &(struct hub_past_ask){.select = "prod~3"},
+                   "only 2 changes");
+}
+
+static void what_is_not_there_is_an_error(void **state) {
+    assert_refused(state, hub_past_show, &(struct hub_past_ask){.select = "nowhere"},
+                   "no cluster or group 'nowhere'");
+    assert_refused(state, hub_past_show, &(struct hub_past_ask){.select = "prod:nothing"},
+                   "no App 'nothing'");
+    assert_refused(state, hub_past_show, &(struct hub_past_ask){.select = "prod@{x}"}, "no time");
+}
+
+static void assert_log(void **state, const struct hub_past_ask *what, const char *expected) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *json = ask(state, a, hub_past_log, what);
+
+    for (const struct cm_json *at = cm_json_get(json, "items")->first; at != NULL; at = at->next) {
+        cm_str_addf(&text, "%s%s %.2s %s/%s %s", text.len > 0 ? "; " : "", word(a, at, "kind"),
+                    word(a, at, "revision"), word(a, at, "applied"), word(a, at, "clusters"),
+                    word(a, at, "subject"));
+    }
+    cm_arena_free(a);
+    assert_string_equal(cm_str_get(&text), expected);
+}
+
+static void each_action_is_one_line_for_the_whole_fleet(void **state) {
+    assert_log(state, &(struct hub_past_ask){.select = ""},
+               "disconnected - 0/1 -; failed - 0/1 -; release 22 1/2 Bump; healthy - 0/3 -; "
+               "release 11 3/3 -; connected - 0/3 -");
+}
+
+static void a_log_can_be_of_less(void **state) {
+    assert_log(state, &(struct hub_past_ask){.select = "c:web"},
+               "healthy - 0/1 -; release 11 1/1 -");
+    assert_log(state, &(struct hub_past_ask){.select = "", .kind = "release", .limit = 1},
+               "release 22 1/2 Bump");
+    assert_log(state, &(struct hub_past_ask){.select = "@{2026-09-21T04:43}", .kind = "failed"},
+               "");
+}
+
+static void assert_where(void **state, const struct hub_past_ask *what, const char *expected) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *json = ask(state, a, hub_past_where, what);
+
+    for (const struct cm_json *at = cm_json_get(json, "items")->first; at != NULL; at = at->next) {
+        cm_str_addf(&text, "%s%.2s ", text.len > 0 ? "; " : "", word(a, at, "revision"));
+        add_names(&text, cm_json_get(at, "names"));
+    }
+    cm_arena_free(a);
+    assert_string_equal(cm_str_get(&text), expected);
+}
+
+static void what_runs_where_is_found_by_image_tag_digest_and_commit(void **state) {
+    static const char *const second[] = {"reg/web@sha256:00", "sha256:00", R2, "2222222"};
+
+    for (size_t i = 0; i < sizeof(second) / sizeof(second[0]); i++) {
+        assert_where(state, &(struct hub_past_ask){.select = "", .what = second[i]}, "22 a");
+    }
+    assert_where(state, &(struct hub_past_ask){.select = "", .what = "1.4"}, "11 b,c");
+    assert_where(state, &(struct hub_past_ask){.select = "prod", .what = "1.4"}, "11 b");
+    assert_where(state, &(struct hub_past_ask){.select = "", .what = "reg/web"}, "11 b,c; 22 a");
+    assert_where(state, &(struct hub_past_ask){.select = "@{9.hours.ago}", .what = "1.4"},
+                 "11 a,b,c");
+}
+
+static void where_it_is_missing_is_found(void **state) {
+    assert_where(state, &(struct hub_past_ask){.select = "", .what = "sha256:00", .missing = true},
+                 "11 b,c");
+}
+
+static void what_never_ran_is_an_error(void **state) {
+    assert_refused(state, hub_past_where, &(struct hub_past_ask){.select = "", .what = "9.9"},
+                   "'9.9'");
+    assert_refused(state, hub_past_where, &(struct hub_past_ask){.select = "", .what = "%"}, "'%'");
+}
+
+static void assert_diff(void **state, const char *select, const char *expected) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *json = ask(state, a, hub_past_diff, &(struct hub_past_ask){.select = select});
+
+    for (const struct cm_json *at = cm_json_get(json, "items")->first; at != NULL; at = at->next) {
+        const struct cm_json *from = cm_json_get(at, "from")->first;
+        const struct cm_json *to = cm_json_get(at, "to")->first;
+
+        cm_str_addf(&text, "%s: %.2s -> %.2s", word(a, at, "app"),
+                    from == NULL ? "-" : word(a, from, "revision"),
+                    to == NULL ? "-" : word(a, to, "revision"));
+    }
+    cm_arena_free(a);
+    assert_string_equal(cm_str_get(&text), expected);
+}
+
+static void environments_and_moments_are_compared(void **state) {
+    assert_diff(state, "a..c", "web: 22 -> 11");
+    assert_diff(state, "b..c", "");
+    assert_diff(state, "a@{9.hours.ago}..", "web: 11 -> 22");
+    assert_diff(state, "a@{20.hours.ago}..", "web: - -> 22");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(it_is_shown_as_it_is_now, open_past, close_db),
+        cmocka_unit_test_setup_teardown(it_is_shown_as_it_was, open_past, close_db),
+        cmocka_unit_test_setup_teardown(so_many_changes_back_is_the_moment_before_them, open_past,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(what_is_not_there_is_an_error, open_past, close_db),
+        cmocka_unit_test_setup_teardown(each_action_is_one_line_for_the_whole_fleet, open_past,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(a_log_can_be_of_less, open_past, close_db),
+        cmocka_unit_test_setup_teardown(what_runs_where_is_found_by_image_tag_digest_and_commit,
+                                        open_past, close_db),
+        cmocka_unit_test_setup_teardown(where_it_is_missing_is_found, open_past, close_db),
+        cmocka_unit_test_setup_teardown(what_never_ran_is_an_error, open_past, close_db),
+        cmocka_unit_test_setup_teardown(environments_and_moments_are_compared, open_past, close_db),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
