@@ -137,17 +137,6 @@ class Removal(KubeStory):
         self.assertEqual(self.deletes(mark), {("delete", "configmaps"): 2})
         self.cluster.wait_for(lambda: not self.status("other"), what="the hub to forget it")
 
-    def wait_for_confirmation(self, app):
-        """Waits until a removal of an App waits; returns what Git has to say for it to happen."""
-        def waiting():
-            return [row["message"] for row in self.hub.get("problems")
-                    if row["app"] == app and "waits for a confirmation" in row["message"]]
-        message, = self.cluster.wait_for(waiting, what="something to wait")
-        removal = message.partition("removal: '")[2][:12]
-        return {f"confirmations/{removal}.yaml": m.text(m.thing(
-            "holdfast/v1alpha1", "Confirmation", f"go-{removal}",
-            spec={"app": app, "removal": removal}))}
-
     def many(self):
         return {item["metadata"]["name"] for item in self.admin.list("ConfigMap", "default")
                 if item["metadata"]["name"].startswith("many-")}

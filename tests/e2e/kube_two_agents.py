@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Two agents in one Kubernetes, as two Clusters of one hub: neither takes what the other applied,
 also if it has lost its disk. What carries the label that all agents had once gets that of its own.
+An App that leaves both of them waits for Git to confirm it.
 """
 import base64
 import hashlib
@@ -35,6 +36,7 @@ def shared_id():
 
 
 class TwoAgents(KubeStory):
+    hub_options = ("--removal-clusters-min", "2")
     other = None
 
     def label(self, name):
@@ -112,6 +114,23 @@ class TwoAgents(KubeStory):
         self.wait_until(revision)
         self.assertTrue(self.find("ConfigMap", "same-one"))
         self.assertTrue(self.find("ConfigMap", "same-two"))
+
+    def test_an_app_that_leaves_both_waits_as_a_whole_until_git_confirms_it(self):
+        both = ("everywhere-one", "everywhere-two")
+        same = m.config_map("same-${who}", x="2")
+        self.deliver(files("everywhere", m.config_map("everywhere-${who}", x="1"),
+                           namespace="default"))
+        mark = self.cluster.audit_mark()
+        self.repo.git("rm", "-r", "--quiet", "apps/everywhere")
+        self.commit({}, "an App leaves its clusters")
+        confirmation = self.wait_for_confirmation("everywhere")
+        self.assertEqual(self.waiting("everywhere")[0]["clusters"], 2)
+        self.deliver({path("same", same): m.text(same)})
+        self.assertTrue(all(self.find("ConfigMap", name) for name in both))
+        self.commit(confirmation)
+        for name in both:
+            self.wait_gone("ConfigMap", name)
+        self.assert_written(mark, {("patch", "configmaps"): 2, ("delete", "configmaps"): 2})
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from support import story
 from support.agent import Agent
 from support.gitrepo import GitRepo
 from support.hub import Hub
-from support.manifests import app, cluster, text
+from support.manifests import app, cluster, text, thing
 from support.process import wait_for
 
 CLUSTER = "real"
@@ -152,6 +152,19 @@ class KubeStory(story.Story):
     def events(self, kind):
         """Events of a kind, oldest first."""
         return self.hub.get("events", "--kind", kind, "--limit", "1000")[::-1]
+
+    def waiting(self, app):
+        """Problems that say that a removal of an App waits."""
+        return [row for row in self.hub.get("problems")
+                if row["app"] == app and "waits for a confirmation" in row["message"]]
+
+    def wait_for_confirmation(self, app):
+        """Waits until a removal of an App waits; returns what Git has to say for it to happen."""
+        row, = wait_for(lambda: self.waiting(app), SOON, "something to wait", 0.2)
+        removal = row["message"].partition("removal: '")[2][:12]
+        return {f"confirmations/{removal}.yaml": text(thing(
+            "holdfast/v1alpha1", "Confirmation", f"go-{removal}",
+            spec={"app": app, "removal": removal}))}
 
     # What the cluster has
 
