@@ -43,6 +43,8 @@ struct agent_apply *agent_apply_new(struct cm_loop *loop, struct agent_driver *d
     a->unowned = cm_map_new(keys_free);
     a->wake = (struct cm_task){.run = run_wake, .ctx = a};
     cm_list_init(&a->turns);
+    cm_list_init(&a->waiting);
+    cm_list_init(&a->woken);
     a->turn = (struct cm_task){.run = run_turns, .ctx = a};
     return a;
 }
@@ -488,24 +490,28 @@ bool agent_apply_is_idle(const struct agent_apply *a) {
 
 // ---- What wakes runs
 
-static bool go_waiting(void *ctx, const char *app, void *value) {
-    struct run *r = value;
-
-    (void)ctx;
-    (void)app;
-    if (r->held_by == NULL && cm_list_empty(&r->turn) &&
-        (r->phase == RUN_WAITING || r->phase == RUN_STEPPING)) {
-        run_go(r);
+void apply_waits(struct run *r) {
+    if (cm_list_empty(&r->waits)) {
+        cm_list_append(&r->owner->waiting, &r->waits);
     }
-    return true;
 }
 
+// run_wake: those that still have to wait put themselves on the list again.
 static void run_wake(void *ctx) {
     struct agent_apply *a = ctx;
 
     a->wake_posted = false;
-    if (!a->shut) {
-        cm_map_each(a->runs, go_waiting, NULL);
+    while (!cm_list_empty(&a->waiting)) {
+        struct cm_list *first = a->waiting.next;
+
+        cm_list_remove(first);
+        cm_list_append(&a->woken, first);
+    }
+    while (!cm_list_empty(&a->woken)) {
+        struct run *r = CM_CONTAINER(a->woken.next, struct run, waits);
+
+        cm_list_remove(&r->waits);
+        run_go(r);
     }
 }
 

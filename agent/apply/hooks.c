@@ -78,6 +78,15 @@ void hook_look(struct run *r) {
     }
 }
 
+bool hook_waits(const struct run *r) {
+    for (size_t i = r->stage; r->phase == RUN_STEPPING && i < r->next; i++) {
+        if (r->steps[i].hook == HOOK_AWAITED || r->steps[i].hook == HOOK_FAILED) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *hook_awaited(const struct run *r) {
     for (size_t i = r->stage; r->phase == RUN_STEPPING && i < r->next; i++) {
         if (r->steps[i].hook == HOOK_AWAITED) {

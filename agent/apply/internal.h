@@ -55,16 +55,17 @@ struct run {
     size_t step_count;
     size_t stage; // first step of the present stage
     size_t stage_end;
-    bool stage_begun;    // all that it waits for was healthy
-    size_t next;         // no step of the stage before this one is STEP_TODO
-    size_t succeeded;    // steps of the stage
-    size_t failed;       // steps of the stage that wait to be tried again
-    bool any_failed;     // some step of the stage failed at some time
-    size_t in_flight;    // operations under way, corrections too
-    size_t applying;     // of these, objects that are applied
-    struct cm_list turn; // in owner->turns while it waits for its turn
-    bool going;          // run_go is at work
-    bool go_again;       // it was called from within
+    bool stage_begun;     // all that it waits for was healthy
+    size_t next;          // no step of the stage before this one is STEP_TODO
+    size_t succeeded;     // steps of the stage
+    size_t failed;        // steps of the stage that wait to be tried again
+    bool any_failed;      // some step of the stage failed at some time
+    size_t in_flight;     // operations under way, corrections too
+    size_t applying;      // of these, objects that are applied
+    struct cm_list turn;  // in owner->turns while it waits for its turn
+    struct cm_list waits; // in owner->waiting while somebody's health may let it go on
+    bool going;           // run_go is at work
+    bool go_again;        // it was called from within
     struct cm_timer retry;
     struct cm_backoff vanished; // when what is waited for is made again
     int64_t vanished_due_ms;    // monotonic
@@ -89,9 +90,11 @@ struct agent_apply {
     struct cm_map *runs;    // by App
     struct cm_map *unowned; // App: what of its objects no App lists, struct keys
     bool shut;
-    size_t draining;      // superseded runs with something in flight
-    size_t busy;          // runs with an object on its way to the target
-    struct cm_list turns; // runs that begin when there are fewer
+    size_t draining;        // superseded runs with something in flight
+    size_t busy;            // runs with an object on its way to the target
+    struct cm_list turns;   // runs that begin when there are fewer
+    struct cm_list waiting; // runs that go on when something becomes healthy
+    struct cm_list woken;   // of these, those that are looked at now
     struct cm_task turn;
     bool turn_posted;
     struct cm_task wake;
@@ -140,6 +143,8 @@ void hook_begin(struct run *r, size_t step);
 // key of one that has not, or NULL.
 void hook_look(struct run *r);
 const char *hook_awaited(const struct run *r);
+// hook_waits tells whether what becomes of a hook of the present stage may let the run go on.
+bool hook_waits(const struct run *r);
 void hook_explained(struct run *r, size_t step, const char *text, const struct cm_err *error);
 // hook_is_over tells whether a hook has run to its end for the bundle that lists it.
 bool hook_is_over(const struct agent_apply *a, const struct agent_claim *claim);
@@ -176,6 +181,9 @@ void apply_leave_behind(struct agent_apply *a, const struct agent_item *item, co
 
 // apply_run_over is called when a superseded run has nothing in flight any more; it frees it.
 void apply_run_over(struct run *r);
+
+// apply_waits has a run gone on with (run_go) when something has become healthy.
+void apply_waits(struct run *r);
 
 // apply_has_turn tells whether a run may begin now; else it is called (run_go) when it may.
 bool apply_has_turn(struct run *r);

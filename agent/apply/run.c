@@ -30,6 +30,7 @@ struct run *run_new(struct agent_apply *a, const char *app) {
     r->retry = (struct cm_timer){.run = retry_due, .ctx = r};
     r->vanished = (struct cm_backoff){.min_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
     cm_list_init(&r->turn);
+    cm_list_init(&r->waits);
     return r;
 }
 
@@ -64,6 +65,7 @@ void run_free(struct run *r) {
     }
     cm_timer_stop(r->owner->loop, &r->retry);
     cm_list_remove(&r->turn);
+    cm_list_remove(&r->waits);
     drop_plan(r);
     agent_bundle_unref(r->bundle);
     free(r->app);
@@ -274,6 +276,7 @@ static void bring_back(struct run *r, const char *key) {
 static void tell_waiting(struct run *r, const char *who, const char *key) {
     const char *why = why_ill(r, key);
 
+    apply_waits(r);
     tellf(r, waiting_state(r), "%swaits %suntil %s is healthy%s%s", who,
           is_late(r) ? "longer than health.timeout allows " : "", key, why[0] == '\0' ? "" : ": ",
           why);
@@ -304,6 +307,9 @@ static void tell_progress(struct run *r) {
         f = look_at_failures(r);
     }
     const char *hook = f.count == 0 ? hook_awaited(r) : NULL;
+    if (hook_waits(r)) {
+        apply_waits(r);
+    }
     if (hook != NULL) {
         tellf(r, waiting_state(r), "hook %s runs%s", hook,
               is_late(r) ? ", longer than health.timeout allows" : "");
@@ -518,8 +524,10 @@ void run_begin(struct run *r) {
 }
 
 static void go(struct run *r) {
+    cm_list_remove(&r->waits);
     if (r->phase == RUN_WAITING) {
         if (r->bundle->depends_on_count > 0 && needs_changes(r) && is_held(r)) {
+            apply_waits(r);
             return;
         }
         if (!apply_has_turn(r)) {

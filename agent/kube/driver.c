@@ -9,7 +9,7 @@
 #include "common/mem.h"
 #include "common/object/id.h"
 
-enum { MINUTE_MS = 60000, DAY_MS = 24 * 3600 * 1000, IN_FLIGHT = 8, READS = 2 };
+enum { MINUTE_MS = 60000, DAY_MS = 24 * 3600 * 1000, IN_FLIGHT = 16, READS = 2 };
 
 static struct agent_kube *kube_of(struct agent_driver *d) {
     return CM_CONTAINER(d, struct agent_kube, driver);

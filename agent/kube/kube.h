@@ -51,7 +51,7 @@ struct agent_kube_config {
     const char *service_account_dir; // NULL: /var/run/secrets/kubernetes.io/serviceaccount
     const char *field_manager;       // NULL: "holdfast"
     const char *inventory_namespace; // NULL: "holdfast-system"
-    long max_in_flight;              // operations at once; 0: 8
+    long max_in_flight;              // operations at once; 0: 16
     int64_t verify_ms;               // between lists of everything; 0: a day
 };
 
