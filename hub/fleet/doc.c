@@ -1,5 +1,6 @@
 #include "hub/fleet/doc.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -365,6 +366,33 @@ static void read_confirmation(const struct cm_json *document, struct hub_confirm
     out->removal = word(spec, "removal", "");
 }
 
+// read_hold reads what hold_fits has read before.
+static void read_hold(struct cm_arena *a, const struct cm_json *document,
+                      struct hub_hold_doc *out) {
+    const struct cm_json *spec = cm_json_get(document, "spec");
+    const struct cm_json *clusters = cm_json_get(spec, "clusters");
+    struct cm_err err;
+    enum cm_rc rc = hub_hold_read(a, document, &out->hold, NULL, &err);
+
+    assert(rc == CM_OK);
+    (void)rc;
+    out->app = mention(cm_json_get(spec, "app"));
+    out->clusters = cm_arena_get(a, (clusters->count + 1) * sizeof(*out->clusters));
+    for (const struct cm_json *n = clusters->first; n != NULL; n = n->next) {
+        out->clusters[out->cluster_count++] = mention(n);
+    }
+}
+
+static void read_ban(struct cm_arena *a, const struct cm_json *document, struct hub_ban_doc *out) {
+    const struct cm_json *wrong;
+    struct cm_err err;
+    enum cm_rc rc = hub_ban_read(a, document, &out->ban, &wrong, &err);
+
+    assert(rc == CM_OK);
+    (void)rc;
+    out->app = mention(cm_json_path(document, "spec", "app", NULL));
+}
+
 static struct hub_doc *read_document(const struct reading *r, const struct cm_json *parsed) {
     struct hub_doc *doc = cm_new(1, sizeof(*doc));
     const struct cm_json *name = cm_json_path(parsed, "metadata", "name", NULL);
@@ -387,6 +415,12 @@ static struct hub_doc *read_document(const struct reading *r, const struct cm_js
         break;
     case HUB_CONFIRMATION:
         read_confirmation(document, &doc->confirmation);
+        break;
+    case HUB_HOLD:
+        read_hold(doc->arena, document, &doc->hold);
+        break;
+    case HUB_BAN:
+        read_ban(doc->arena, document, &doc->ban);
         break;
     }
     return doc;
@@ -412,10 +446,30 @@ static bool rules_fit(const struct reading *r, const struct cm_json *document) {
     return false;
 }
 
+// hold_fits looks for what is wrong with a Hold or a Ban that no table tells.
+static bool hold_fits(const struct reading *r, const struct cm_json *document) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct cm_json *wrong = NULL;
+    struct hub_hold hold;
+    struct hub_ban ban;
+    struct cm_err err = {0};
+    enum cm_rc rc = CM_OK;
+
+    if (r->kind == HUB_HOLD) {
+        rc = hub_hold_read(a, document, &hold, &wrong, &err);
+    } else if (r->kind == HUB_BAN) {
+        rc = hub_ban_read(a, document, &ban, &wrong, &err);
+    }
+    if (rc < 0) {
+        hub_diags_add(r->diags, r->path, wrong->line, wrong->column, "%s", err.msg);
+    }
+    return rc == CM_OK;
+}
+
 static bool check_one(const struct reading *r, const struct cm_json *document) {
     return check_header(r, document) &&
            hub_schema_check(r->kind, document, r->path, r->text, r->size, r->diags) &&
-           rules_fit(r, document);
+           rules_fit(r, document) && hold_fits(r, document);
 }
 
 void hub_docs_read(enum hub_kind kind, const char *path, const void *bytes, size_t size,

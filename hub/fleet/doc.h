@@ -12,6 +12,8 @@
 
 #include "hub/fleet/fleet.h"
 #include "hub/fleet/schema.h"
+#include "hub/hold/ban.h"
+#include "hub/hold/hold.h"
 #include "hub/render/bundle.h"
 #include "hub/render/edition.h"
 #include "hub/render/select.h"
@@ -118,6 +120,18 @@ struct hub_confirmation_doc {
     const char *removal;
 };
 
+struct hub_hold_doc {
+    struct hub_hold hold;
+    struct hub_mention app;
+    struct hub_mention *clusters;
+    size_t cluster_count;
+};
+
+struct hub_ban_doc {
+    struct hub_ban ban;
+    struct hub_mention app; // .name NULL: all
+};
+
 struct hub_doc {
     enum hub_kind kind;
     const char *name;
@@ -128,6 +142,8 @@ struct hub_doc {
         struct hub_group_doc group;
         struct hub_app_doc app;
         struct hub_confirmation_doc confirmation;
+        struct hub_hold_doc hold;
+        struct hub_ban_doc ban;
     };
     // What follows belongs to documents.c.
     struct hub_file *file;

@@ -23,6 +23,8 @@ struct hub_named *hub_named_get(struct hub_fleet *f, enum hub_kind kind, const c
         [HUB_GROUP] = sizeof(struct hub_group),
         [HUB_APP] = sizeof(struct hub_app),
         [HUB_CONFIRMATION] = sizeof(struct hub_confirmation),
+        [HUB_HOLD] = sizeof(struct hub_held_doc),
+        [HUB_BAN] = sizeof(struct hub_named),
     };
     struct hub_named *named = cm_map_get(f->names[kind], name);
 
@@ -72,6 +74,8 @@ void hub_named_free(struct hub_named *named) {
         free_app(hub_app_of(named));
         break;
     case HUB_CONFIRMATION:
+    case HUB_HOLD:
+    case HUB_BAN:
         break;
     }
     free(named->name);
@@ -202,6 +206,10 @@ static enum hub_kind kind_of(const struct hub_file *file) {
         return HUB_GROUP;
     case HUB_ROLE_CONFIRMATIONS:
         return HUB_CONFIRMATION;
+    case HUB_ROLE_HOLDS:
+        return HUB_HOLD;
+    case HUB_ROLE_BANS:
+        return HUB_BAN;
     case HUB_ROLE_APP:
     case HUB_ROLE_MANIFEST:
     case HUB_ROLE_REFUSED:
@@ -216,7 +224,7 @@ static enum hub_kind kind_of(const struct hub_file *file) {
 static bool holds_documents(const struct hub_file *file) {
     return file->role == HUB_ROLE_CLUSTERS || file->role == HUB_ROLE_GROUPS ||
            file->role == HUB_ROLE_APP || file->role == HUB_ROLE_CONFIRMATIONS ||
-           file->strays != NULL;
+           file->role == HUB_ROLE_HOLDS || file->role == HUB_ROLE_BANS || file->strays != NULL;
 }
 
 static bool is_stray(const struct hub_file *file) {

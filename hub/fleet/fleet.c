@@ -48,6 +48,8 @@ struct hub_fleet *hub_fleet_new(const uint8_t secret_key[32]) {
     f->claims = cm_map_new(free_claim);
     f->confirmations = cm_map_new(hub_confirmations_free_set);
     f->used = cm_map_new(free);
+    f->holds = cm_map_new(hub_holds_free_set);
+    f->decided = cm_map_new(hub_holds_free_entry);
     f->guard = HUB_GUARD_DEFAULT;
     for (size_t i = 0; i < HUB_KINDS; i++) {
         f->names[i] = cm_map_new(free_named);
@@ -81,6 +83,7 @@ void hub_fleet_free(struct hub_fleet *f) {
     cm_map_free(f->labels);
     cm_map_free(f->confirmations);
     cm_map_free(f->used);
+    hub_holds_free(f);
     hub_set_done(&f->leaving);
     hub_problems_done(f);
     hub_set_done(&f->clusters);
@@ -145,6 +148,7 @@ static void seed_pair(struct hub_fleet *f, struct hub_cluster *c, const struct h
     app->prune = true; // as far as what is in force says so (remove_app)
     link->version =
         hub_version_new(f, app, (struct hub_rendered){.bundle = hub_bundle_ref(pair->bundle)});
+    link->version->told = pair->held != NULL ? text_buf(pair->held) : NULL;
     link->revision = text_buf(pair->revision);
     link->repo = text_buf(pair->repo);
     link->stale = pair->stale;
@@ -244,6 +248,10 @@ static void dispatch(struct hub_update *u, struct hub_named *named) {
         app_changed(u, hub_app_of(named));
     } else if (named->kind == HUB_CONFIRMATION) {
         hub_confirmations_changed(u, named);
+    } else if (named->kind == HUB_HOLD) {
+        hub_holds_changed(u, named);
+    } else if (named->kind == HUB_BAN) {
+        hub_bans_changed(u, named);
     } else {
         u->problems = true;
         u->references = true;
@@ -517,6 +525,7 @@ static void work(struct hub_update *u, struct hub_fleet_result *result) {
     }
     hub_documents_take(u);
     dispatch_all(u);
+    hub_holds_take(u);
     if (u->references) {
         hub_references_check(u);
     }

@@ -20,8 +20,13 @@
 // Documents are found by their path below the repository's root folder:
 //     clusters/**.yaml  Cluster      groups/**.yaml  ClusterGroup      **/app.yaml  App
 //     confirmations/**.yaml  Confirmation
+//     holds/**.yaml  Hold  bans/**.yaml  Ban
 // everything below the folder of an app.yaml belongs to that App (an app.yaml deeper down takes its
 // own folder out of it), but for what overlays name and .holdfastignore files leave out.
+//
+// A release that a cluster rejected is kept out of it by a Hold (hub/hold): what is in force is
+// what Git says, and then what the Holds that list the cluster make of it. One that is decided and
+// not in Git yet does the same (hub_fleet_hold).
 //
 // An App's manifests may be in another repository, at a branch, tag, range of versions or commit: a
 // *source*. Somebody else fetches it (hub_fleet_sources says which are wanted) and feeds its tree
@@ -41,8 +46,10 @@
 
 struct cm_buf;
 struct cm_json;
+struct hub_ban;
 struct hub_bundle;
 struct hub_fleet;
+struct hub_hold;
 
 #define HUB_OID_SIZE 20
 
@@ -113,6 +120,9 @@ struct hub_pair {
     const char *repo;     // of that commit: a repository, or a source where its tree moved
     bool stale;           // a problem keeps the last good bundle in force
     const char *waits;    // removal that waits for a confirmation; NULL: none
+    // Holds that are applied, as JSON: a list of objects with hold, path ("": not in Git yet),
+    // rejected, restored, controller and text; NULL: none.
+    const char *held;
 };
 
 // The tombstone of an App.
@@ -203,6 +213,41 @@ void hub_fleet_each_used(const struct hub_fleet *f,
 struct hub_fleet_result *hub_fleet_update(struct hub_fleet *f,
                                           const struct hub_fleet_commit *commit,
                                           const struct hub_fleet_reader *reader);
+
+// hub_fleet_hold makes a decision known that is not in Git yet, by its event, which must not be "":
+// it holds like a document from the next update on (which may be one without changes). When a
+// document comes that is its answer, that one counts; when such a document merely vanishes, the
+// decision does again. `written`: a document was its answer before a restart. The Hold is copied.
+// hub_fleet_unhold forgets it.
+void hub_fleet_hold(struct hub_fleet *f, const struct hub_hold *hold, bool written);
+void hub_fleet_unhold(struct hub_fleet *f, const char *event);
+
+struct hub_hold_info {
+    const struct hub_hold *hold;
+    const char *rejected; // "1.5.0"
+    const char *restored;
+    const char *repo; // "": not in Git yet
+    const char *path;
+    size_t in_force; // clusters on which it is; 0: it is void, or waits for its answer
+    bool written;    // of a decision: a document is its answer, or was
+    bool retried;    // it says, or the answer said, that the release may be tried again
+};
+
+// hub_fleet_each_hold visits all Holds: those of documents by name, then decisions by event.
+void hub_fleet_each_hold(const struct hub_fleet *f,
+                         void (*visit)(void *ctx, const struct hub_hold_info *h), void *ctx);
+
+// hub_fleet_missing_holds visits decisions that are in force and that Git says nothing of.
+void hub_fleet_missing_holds(const struct hub_fleet *f,
+                             void (*visit)(void *ctx, const struct hub_hold_info *h), void *ctx);
+
+struct hub_ban_info {
+    const struct hub_ban *ban;
+    const char *repo;
+    const char *path;
+};
+void hub_fleet_each_ban(const struct hub_fleet *f,
+                        void (*visit)(void *ctx, const struct hub_ban_info *b), void *ctx);
 
 // hub_fleet_forget_gone drops the tombstone of an App that the agent reported as removed; the next
 // manifest is without it. No result: nothing needs to be sent for it.

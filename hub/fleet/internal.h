@@ -16,6 +16,8 @@
 //     links.c      (App, cluster) -> input -> rendered once; who claims which object
 //     settle.c     what is in force on a cluster; conflicts
 //     release.c    Apps whose changes land together
+//     holds.c      Holds and Bans, of Git and of decisions
+//     held.c       what they make of a version
 //     guard.c      removals that wait for a confirmation
 //     confirmations.c  which Git lets happen
 //     desired.c    desired states
@@ -99,6 +101,38 @@ struct hub_conflict {
     char removal[HUB_REMOVAL_MAX]; // that waits for a confirmation; "": it is none
 };
 
+// A Hold: of a document, or of a decision that is not in Git yet.
+struct hub_hold_entry {
+    const struct hub_hold *hold;
+    const struct hub_doc *doc; // NULL: of a decision
+    struct hub_hold *own;      // of a decision, else NULL
+    size_t serial;             // another one for each of its states
+    bool written;              // a document was the answer to it, now or before
+    bool retried;              // and said that the release may be tried again
+};
+
+struct hub_held_doc {
+    struct hub_named named;
+    struct hub_hold_entry entry;
+};
+
+// What a version becomes where certain Holds and Bans count.
+struct hub_held {
+    struct hub_version *base; // a reference
+    char *key;                // what counts
+    size_t links;
+    struct hub_version
+        *version;    // a reference, maybe to the base; NULL: nothing is left that may run
+    size_t *applied; // serials of the Holds that are in force
+    size_t applied_count;
+    // Why nothing is left; NULL: something is
+    char *message;
+    char *repo;
+    char *path;
+    uint32_t line;
+    uint32_t column;
+};
+
 struct hub_cluster {
     struct hub_named named;
     struct hub_set groups;
@@ -176,6 +210,7 @@ struct hub_app {
     size_t *edition_of;      // by target
     struct cm_map *variants; // by input
     size_t broken_variants;
+    size_t blocked; // helds with nothing left that may run
     // References to others
     struct hub_diags frozen; // not empty: nothing about this App changes
     bool was_frozen;
@@ -240,6 +275,8 @@ struct hub_version {
     struct hub_app *app;
     struct hub_rendered rendered;
     struct hub_version *turned; // with the other `suspend`; NULL: not made
+    struct hub_set helds;       // what it becomes; each has a reference to it
+    struct cm_buf *told;        // Holds that are applied, as hub_pair tells them; NULL: none
 };
 
 struct hub_variant {
@@ -266,6 +303,7 @@ struct hub_link {
     size_t at;                   // in app->links
     struct hub_variant *variant; // what it shall be; NULL: not known
     struct hub_version *version; // in force; NULL: none
+    struct hub_held *outcome;    // where Holds or Bans count; NULL: none do
     struct cm_buf *revision;     // of that, ends in NUL
     struct cm_buf *repo;         // of the revision, ends in NUL
     bool stale;
@@ -329,6 +367,12 @@ struct hub_fleet {
     struct hub_set leaving;       // Apps with links that are
     struct cm_map *confirmations; // "app/removal" -> struct hub_set
     struct cm_map *used;          // names of confirmations -> removal that happened
+    struct cm_map *holds;         // App -> struct hub_set of struct hub_hold_entry
+    struct cm_map *decided;       // event -> struct hub_hold_entry, its own
+    struct hub_set fresh_holds;   // of those, that came since the last update
+    struct hub_set old_holds;     // that went, and are freed in the next one
+    struct hub_set bans;          // names with a document
+    size_t ban_serial;
     struct hub_problem *problems;
     size_t problem_count;
     struct cm_arena *problem_arena;
@@ -518,6 +562,8 @@ void hub_links_reset(struct hub_app *app);                      // variants are 
 struct hub_version *hub_version_new(struct hub_fleet *f, struct hub_app *app,
                                     struct hub_rendered rendered);
 void hub_version_unref(struct hub_fleet *f, struct hub_version *v);
+// hub_version_share puts the bundle in force in the place of one that came out the same.
+void hub_version_share(struct hub_rendered *rendered, const struct hub_version *in_force);
 void hub_cluster_touch(struct hub_update *u, struct hub_cluster *c);
 // hub_link_suspend suspends what is in force, or no longer, though it is not what it shall be: that
 // does not wait until something else is mended.
@@ -525,8 +571,12 @@ void hub_link_suspend(struct hub_fleet *f, struct hub_link *link);
 
 // ---- settle.c
 void hub_settle(struct hub_update *u, struct hub_fleet_result *result);
-struct hub_version *hub_settle_candidate(const struct hub_link *link); // NULL: there is none
-bool hub_version_has(const struct hub_version *v, const char *key);    // NULL has nothing
+// hub_settle_rendered is what Git says of a link, hub_settle_candidate what Holds make of it; NULL:
+// there is none.
+struct hub_version *hub_settle_rendered(const struct hub_link *link);
+struct hub_version *hub_settle_candidate(const struct hub_link *link);
+const struct hub_object *hub_version_object(const struct hub_version *v, const char *key);
+bool hub_version_has(const struct hub_version *v, const char *key); // NULL has nothing
 // hub_version_walk does the same for keys that are asked for in their order; *at begins at 0.
 bool hub_version_walk(const struct hub_version *v, const char *key, size_t *at);
 bool hub_settle_same_bundle(const struct hub_version *a, const struct hub_version *b);
@@ -560,6 +610,25 @@ struct hub_confirmation *hub_confirmations_find(struct hub_update *u, const char
 void hub_confirmations_note(struct hub_update *u, struct hub_confirmation *c, bool happened);
 void hub_confirmations_settle(struct hub_update *u);
 void hub_confirmations_free_set(void *set);
+
+// ---- holds.c
+void hub_holds_changed(struct hub_update *u, struct hub_named *named);
+void hub_bans_changed(struct hub_update *u, struct hub_named *named);
+void hub_holds_take(struct hub_update *u); // those that came or went without a document
+// hub_holds_find lists the Holds that count for an App on a cluster, sorted by name; the caller
+// frees the list.
+size_t hub_holds_find(const struct hub_fleet *f, const char *app, const char *cluster,
+                      const struct hub_hold_entry ***out);
+bool hub_bans_any(const struct hub_fleet *f, const char *app);
+void hub_holds_free_set(void *set);
+void hub_holds_free_entry(void *entry);
+void hub_holds_free(struct hub_fleet *f);
+
+// ---- held.c
+// hub_held_choose works out what Holds and Bans make of what a link shall be.
+void hub_held_choose(struct hub_update *u, struct hub_link *link);
+void hub_held_leave(struct hub_fleet *f, struct hub_link *link);
+bool hub_held_applies(const struct hub_link *link, size_t serial);
 
 // ---- release.c
 bool hub_release_hold(struct hub_cluster *c); // whether a candidate is refused that was not

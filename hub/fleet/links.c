@@ -88,6 +88,8 @@ void hub_version_unref(struct hub_fleet *f, struct hub_version *v) {
         unclaim_key(f, v->app, spec->objects[i].key);
     }
     hub_version_unref(f, v->turned);
+    hub_set_done(&v->helds);
+    cm_buf_unref(v->told);
     hub_rendered_done(&v->rendered);
     free(v);
 }
@@ -113,6 +115,7 @@ static struct hub_version *turn(struct hub_fleet *f, struct hub_version *v) {
             hub_version_new(f, v->app,
                             (struct hub_rendered){.bundle = hub_bundle_turn(v->rendered.bundle),
                                                   .places = copy_places(&v->rendered)});
+        v->turned->told = v->told != NULL ? cm_buf_ref(v->told) : NULL;
     }
     v->turned->refs++;
     return v->turned;
@@ -194,8 +197,7 @@ static char *key_of(const struct input *in) {
     return cm_str_take(&key);
 }
 
-// share puts the bundle in force in the place of one that came out the same.
-static void share(struct hub_rendered *rendered, const struct hub_version *in_force) {
+void hub_version_share(struct hub_rendered *rendered, const struct hub_version *in_force) {
     struct hub_bundle *old = in_force != NULL ? in_force->rendered.bundle : NULL;
 
     if (old != NULL && hub_bundle_is_whole(old) &&
@@ -266,7 +268,7 @@ static void render(struct hub_update *u, const struct input *in, struct hub_vari
     if (fine && broken) {
         hub_rendered_done(&rendered);
     } else if (fine) {
-        share(&rendered, in_force);
+        hub_version_share(&rendered, in_force);
         v->version = hub_version_new(u->fleet, in->app, rendered);
     }
 }
@@ -360,6 +362,7 @@ void hub_link_drop(struct hub_fleet *f, struct hub_link *link) {
     app->links[link->at] = app->links[--app->link_count];
     app->links[link->at]->at = link->at;
     leave_variant(f, link);
+    hub_held_leave(f, link);
     hub_version_unref(f, link->version);
     cm_buf_unref(link->revision);
     cm_buf_unref(link->repo);

@@ -295,6 +295,39 @@ static void add_editions(struct making *m, const struct hub_app *app) {
     }
 }
 
+static const char *first_held(const struct hub_app *app, const struct hub_held *held) {
+    const char *first = NULL;
+
+    for (size_t i = 0; i < app->link_count; i++) {
+        const char *cluster = app->links[i]->cluster->named.name;
+
+        if (app->links[i]->outcome == held && (first == NULL || strcmp(cluster, first) < 0)) {
+            first = cluster;
+        }
+    }
+    return first;
+}
+
+// add_blocked tells of releases that may not run, where none is left that may.
+static void add_blocked(struct making *m, const struct hub_app *app) {
+    struct hub_set told = {0};
+
+    for (size_t i = 0; i < app->link_count; i++) {
+        struct hub_held *held = app->links[i]->outcome;
+
+        if (held == NULL || held->message == NULL || hub_set_has(&told, held)) {
+            continue;
+        }
+        hub_set_add(&told, held);
+        add_at(m, held->repo, held->path,
+               &(struct hub_diag){held->path, held->line, held->column, held->message},
+               (struct hub_problem){.app = app->named.name,
+                                    .cluster = first_held(app, held),
+                                    .clusters = held->links});
+    }
+    hub_set_done(&told);
+}
+
 static bool add_app(void *ctx, const char *name, void *value) {
     struct making *m = ctx;
     const struct hub_app *app = value;
@@ -310,8 +343,47 @@ static bool add_app(void *ctx, const char *name, void *value) {
     if (app->broken_variants > 0) {
         add_variants(m, app);
     }
+    if (app->blocked > 0) {
+        add_blocked(m, app);
+    }
     for (size_t i = 0; i < doc->app.target_count; i++) {
         check_cluster_name(m, doc, &doc->app.targets[i].cluster);
+    }
+    return true;
+}
+
+// check_app_name reports the name of an App that does not exist.
+static void check_app_name(struct making *m, const struct hub_doc *doc,
+                           const struct hub_mention *at) {
+    if (at->name == NULL || cm_map_get(m->fleet->names[HUB_APP], at->name) != NULL) {
+        return;
+    }
+    CM_AUTOFREE char *message = cm_strf(
+        "no App is named '%s': correct the name, or delete the file if the App is gone", at->name);
+    add(m, doc->file,
+        &(struct hub_diag){path_of(doc->file), at->place.line, at->place.column, message},
+        (struct hub_problem){.app = at->name});
+}
+
+static bool add_hold(void *ctx, const char *name, void *value) {
+    const struct hub_doc *doc = ((const struct hub_named *)value)->doc;
+
+    (void)name;
+    if (doc != NULL) {
+        check_app_name(ctx, doc, &doc->hold.app);
+    }
+    for (size_t i = 0; doc != NULL && i < doc->hold.cluster_count; i++) {
+        check_cluster_name(ctx, doc, &doc->hold.clusters[i]);
+    }
+    return true;
+}
+
+static bool add_ban(void *ctx, const char *name, void *value) {
+    const struct hub_doc *doc = ((const struct hub_named *)value)->doc;
+
+    (void)name;
+    if (doc != NULL) {
+        check_app_name(ctx, doc, &doc->ban.app);
     }
     return true;
 }
@@ -441,6 +513,8 @@ bool hub_problems_make(struct hub_fleet *f) {
         add_wrong_file(&m, f->wrong.items[i]);
     }
     cm_map_each(f->names[HUB_GROUP], add_group, &m);
+    cm_map_each(f->names[HUB_HOLD], add_hold, &m);
+    cm_map_each(f->names[HUB_BAN], add_ban, &m);
     cm_map_each(f->names[HUB_APP], add_app, &m);
     for (size_t i = 0; i < f->conflicted.count; i++) {
         add_conflicts(&m, f->conflicted.items[i]);

@@ -1,4 +1,5 @@
-// The tables of Cluster, ClusterGroup and Confirmation; that of an App is in schema_app.c.
+// The tables of Cluster, ClusterGroup and Confirmation, and all of them; that of an App is in
+// schema_app.c, those of Hold and Ban in schema_holds.c.
 #include "hub/fleet/schema_check.h"
 
 static const struct hub_field cluster_metadata[] = {
@@ -210,4 +211,43 @@ const struct hub_kind_table hub_kind_tables[HUB_KINDS] = {
                     "  removal: '3f9a01c2d4e5'\n"
                     "  reason: the shop moved to the new clusters\n",
          .fields = confirmation_fields},
+    [HUB_HOLD] =
+        {.name = "Hold",
+         .place = "holds/**/*.yaml",
+         .doc = "Keeps a release off clusters that rejected it, while Git says it. The hub writes "
+                "it when a controller went back to the release before; people may edit it. "
+                "[What it does, and how it ends](holds.md).",
+         .example = "apiVersion: holdfast/v1alpha1\n"
+                    "kind: Hold\n"
+                    "metadata:\n"
+                    "  name: shop-1.5.0-9f3c0a1b\n"
+                    "spec:\n"
+                    "  app: shop\n"
+                    "  clusters: [paris-1, paris-2]\n"
+                    "  rejects:\n"
+                    "    identity:\n"
+                    "      - object: apps/Deployment/shop/web\n"
+                    "        at: /spec/template/spec/containers/[name=web]/image\n"
+                    "        value: registry.example.com/web:1.5.0\n"
+                    "  delta:\n"
+                    "    - object: apps/Deployment/shop/web\n"
+                    "      at: /spec/template/spec/containers/[name=web]/image\n"
+                    "      bad: registry.example.com/web:1.5.0\n"
+                    "      use: registry.example.com/web:1.4.2\n"
+                    "  cause: {controller: flagger, text: Failed checks threshold reached 5}\n",
+         .fields = hub_hold_fields},
+    [HUB_BAN] = {.name = "Ban",
+                 .place = "bans/**/*.yaml",
+                 .doc = "Images that shall never run, whoever says so: an App that would run one "
+                        "stays as it is, and says why. [More](holds.md#bans).",
+                 .example = "apiVersion: holdfast/v1alpha1\n"
+                            "kind: Ban\n"
+                            "metadata:\n"
+                            "  name: cve-2026-1234\n"
+                            "spec:\n"
+                            "  images:\n"
+                            "    - name: registry.example.com/web\n"
+                            "      versions: '>=1.4.0 <1.4.3'\n"
+                            "  reason: CVE-2026-1234\n",
+                 .fields = hub_ban_fields},
 };

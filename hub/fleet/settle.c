@@ -109,6 +109,12 @@ bool hub_version_has(const struct hub_version *v, const char *key) {
     return v != NULL && find_key(v, key) != SIZE_MAX;
 }
 
+const struct hub_object *hub_version_object(const struct hub_version *v, const char *key) {
+    size_t at = v != NULL ? find_key(v, key) : SIZE_MAX;
+
+    return at != SIZE_MAX ? &v->rendered.bundle->spec.objects[at] : NULL;
+}
+
 bool hub_version_walk(const struct hub_version *v, const char *key, size_t *at) {
     const struct hub_bundle_spec *spec = v != NULL ? &v->rendered.bundle->spec : NULL;
 
@@ -258,11 +264,28 @@ static void resolve(struct hub_update *u, struct hub_cluster *c) {
 
 // ---- What is in force
 
-struct hub_version *hub_settle_candidate(const struct hub_link *link) {
+struct hub_version *hub_settle_rendered(const struct hub_link *link) {
     if (hub_app_stays(link->app) || link->variant == NULL) {
         return NULL;
     }
     return link->variant->version;
+}
+
+struct hub_version *hub_settle_candidate(const struct hub_link *link) {
+    struct hub_version *rendered = hub_settle_rendered(link);
+
+    return rendered != NULL && link->outcome != NULL && link->outcome->base == rendered
+               ? link->outcome->version
+               : rendered;
+}
+
+// stays_as returns what an App is that cannot become what Git says: a release that was rejected
+// since is kept out all the same.
+static struct hub_version *stays_as(const struct hub_link *link) {
+    return link->outcome != NULL && link->outcome->base == link->version &&
+                   link->outcome->version != NULL
+               ? link->outcome->version
+               : link->version;
 }
 
 bool hub_settle_same_bundle(const struct hub_version *a, const struct hub_version *b) {
@@ -304,15 +327,17 @@ static void choose(struct hub_update *u, struct hub_cluster *c) {
     hub_conflicts_clear(c);
     for (size_t i = 0; i < c->link_count; i++) {
         struct hub_link *link = c->links[i];
-        struct hub_version *wanted = hub_settle_candidate(link);
+        struct hub_version *wanted;
 
+        hub_held_choose(u, link);
+        wanted = hub_settle_candidate(link);
         link->lost = false;
         link->held = false;
         link->keeps = false;
         link->over = false;
         link->confirmation = NULL;
         link->guarded = false;
-        link->chosen = wanted != NULL ? wanted : link->version;
+        link->chosen = wanted != NULL ? wanted : stays_as(link);
         if (hub_guard_lets_go(u, link)) {
             link->chosen = NULL;
         }

@@ -163,14 +163,21 @@ static bool is_ignore_file(const char *path, const char *name) {
 // document_role tells what a path means where documents are looked for; HUB_ROLE_MANIFEST: it is
 // none.
 static enum hub_role document_role(const char *path, const char *name, bool is_yaml) {
-    if (strncmp(path, "clusters/", 9) == 0) {
-        return is_yaml ? HUB_ROLE_CLUSTERS : HUB_ROLE_MISNAMED;
-    }
-    if (strncmp(path, "groups/", 7) == 0) {
-        return is_yaml ? HUB_ROLE_GROUPS : HUB_ROLE_MISNAMED;
-    }
-    if (strncmp(path, "confirmations/", 14) == 0) {
-        return is_yaml ? HUB_ROLE_CONFIRMATIONS : HUB_ROLE_MISNAMED;
+    static const struct {
+        const char *folder;
+        enum hub_role role;
+    } places[] = {
+        {"clusters/", HUB_ROLE_CLUSTERS},
+        {"groups/", HUB_ROLE_GROUPS},
+        {"confirmations/", HUB_ROLE_CONFIRMATIONS},
+        {"holds/", HUB_ROLE_HOLDS},
+        {"bans/", HUB_ROLE_BANS},
+    };
+
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        if (strncmp(path, places[i].folder, strlen(places[i].folder)) == 0) {
+            return is_yaml ? places[i].role : HUB_ROLE_MISNAMED;
+        }
     }
     if (strcmp(name, "app.yaml") == 0) {
         return HUB_ROLE_APP;

@@ -8,6 +8,12 @@
     { HUB_GROUP, right, HEAD("ClusterGroup") text }
 #define N(right, text)                                                                             \
     { HUB_CONFIRMATION, right, HEAD("Confirmation") text }
+#define HOLD(right, text)                                                                          \
+    { HUB_HOLD, right, HEAD("Hold") "spec:\n  app: shop\n" text }
+#define IDENTITY "  rejects: {identity: [{object: apps/Deployment/a/b, at: /spec, value: 1}]}\n"
+#define DELTA "  delta: [{object: apps/Deployment/a/b, at: /spec, bad: 1, use: {x: 2}}]\n"
+#define BAN(right, text)                                                                           \
+    { HUB_BAN, right, HEAD("Ban") "spec: " text "\n" }
 #define A(right, text)                                                                             \
     { HUB_APP, right, HEAD("App") "spec:\n" text }
 #define H(right, text) A(right, "  health: {" text "}\n")
@@ -36,6 +42,31 @@ const struct fleet_case fleet_cases[] = {
     N(false, "spec: {app: shop, removal: 012345678901}\n"),
     N(false, "spec: {app: shop, removal: all}\n"),
     N(false, "spec: {app: shop, removal: '0123456789ab', clusters: [a]}\n"),
+    // Holds
+    HOLD(true, "  clusters: [a, b]\n" IDENTITY DELTA),
+    HOLD(true, "  clusters: []\n" IDENTITY DELTA "  retry: true\n  keep: [ConfigMap/a/b]\n"),
+    HOLD(true, "  clusters: [a]\n" IDENTITY DELTA
+               "  cause: {controller: x, text: it failed}\n  event: e\n"),
+    HOLD(true,
+         "  clusters: [a]\n" IDENTITY "  delta: [{object: ConfigMap/a/b, at: '', use: {}}]\n"),
+    HOLD(false, IDENTITY DELTA),
+    HOLD(false, "  clusters: [a]\n" DELTA),
+    HOLD(false, "  clusters: [a]\n" IDENTITY),
+    HOLD(false, "  clusters: [a]\n" IDENTITY "  delta: []\n"),
+    HOLD(false, "  clusters: [A]\n" IDENTITY DELTA),
+    HOLD(false, "  clusters: [a]\n  rejects: {identity: [{object: b, at: /spec}]}\n" DELTA),
+    HOLD(false, "  clusters: [a]\n  rejects: {identity: [{object: ConfigMap/a/b, at: x}]}\n" DELTA),
+    HOLD(false, "  clusters: [a]\n" IDENTITY DELTA "  keep: [x]\n"),
+    HOLD(false, "  clusters: [a]\n" IDENTITY DELTA "  retry: now\n"),
+    HOLD(false, "  clusters: [a]\n" IDENTITY DELTA "  until: tomorrow\n"),
+    // Bans
+    BAN(true, "{images: [{name: reg/web, tag: '1.5.*'}], reason: a hole}"),
+    BAN(true, "{app: shop, images: [{digest: '" SHA "'}, {name: '*', versions: '>=1.5 <1.6'}]}"),
+    BAN(false, "{images: []}"),
+    BAN(false, "{app: shop}"),
+    BAN(false, "{images: [{tag: '1.5'}]}"),
+    BAN(false, "{images: [{digest: 'sha256:12'}]}"),
+    BAN(false, "{images: [{image: reg/web}]}"),
     // Clusters
     C(true, ""),
     C(true, "spec: {suspend: true, values: {a: 1, b_c-d: {e: [x, 2.5, {f: true}]}}}\n"),

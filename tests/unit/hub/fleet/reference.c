@@ -10,10 +10,10 @@
 #include "hub/fleet/reference.h"
 
 int main(int argc, char **argv) {
-    static const char *const names[HUB_KINDS] = {[HUB_CLUSTER] = "cluster.schema.json",
-                                                 [HUB_GROUP] = "clustergroup.schema.json",
-                                                 [HUB_APP] = "app.schema.json",
-                                                 [HUB_CONFIRMATION] = "confirmation.schema.json"};
+    static const char *const names[HUB_KINDS] = {
+        [HUB_CLUSTER] = "cluster.schema.json", [HUB_GROUP] = "clustergroup.schema.json",
+        [HUB_APP] = "app.schema.json",         [HUB_CONFIRMATION] = "confirmation.schema.json",
+        [HUB_HOLD] = "hold.schema.json",       [HUB_BAN] = "ban.schema.json"};
     struct cm_str page = {0};
 
     if (argc == 1) {

@@ -1,0 +1,468 @@
+// What an App becomes on a cluster where releases of it are held back, or images are banned.
+//
+// Made of a version and the Holds that count, once for all clusters for which these are the same.
+// Where no release is left that may run, there is nothing: what is in force stays, and a problem
+// says that a human must settle it.
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/json.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/object/canonical.h"
+#include "common/object/keep.h"
+#include "common/str.h"
+#include "common/tls/digest.h"
+#include "hub/fleet/internal.h"
+
+// An object as holds make it.
+struct piece {
+    struct hub_object object; // its key is somebody else's
+    struct hub_object_place place;
+    struct cm_json *tree; // NULL: not read yet
+    bool touched;
+    bool added;
+};
+
+struct making {
+    struct hub_update *u;
+    struct hub_link *link;
+    struct hub_version *base;
+    const struct hub_hold_entry **entries;
+    size_t count;
+    struct cm_arena *arena;
+    struct cm_map *by_key; // -> piece
+    bool changed;
+};
+
+// ---- One of them
+
+static void free_held(struct hub_fleet *f, struct hub_held *held) {
+    struct hub_version *base = held->base;
+
+    if (held->message != NULL) {
+        base->app->blocked--;
+    }
+    (void)hub_set_remove(&base->helds, held);
+    hub_version_unref(f, held->version);
+    free(held->key);
+    free(held->applied);
+    free(held->repo);
+    free(held->path);
+    free(held->message);
+    free(held);
+    hub_version_unref(f, base);
+}
+
+void hub_held_leave(struct hub_fleet *f, struct hub_link *link) {
+    struct hub_held *held = link->outcome;
+
+    link->outcome = NULL;
+    if (held != NULL && --held->links == 0) {
+        free_held(f, held);
+    }
+}
+
+bool hub_held_applies(const struct hub_link *link, size_t serial) {
+    for (size_t i = 0; link->outcome != NULL && i < link->outcome->applied_count; i++) {
+        if (link->outcome->applied[i] == serial) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// ---- Objects
+
+static struct piece *add_piece(struct making *m, const struct hub_object *object) {
+    struct piece *piece = cm_arena_get(m->arena, sizeof(*piece));
+
+    piece->object = *object;
+    cm_map_put(m->by_key, object->key, piece);
+    return piece;
+}
+
+static void fill(struct making *m) {
+    const struct hub_rendered *r = &m->base->rendered;
+
+    for (size_t i = 0; i < r->bundle->spec.object_count; i++) {
+        struct piece *piece = add_piece(m, &r->bundle->spec.objects[i]);
+
+        piece->place = r->places != NULL ? r->places[i] : (struct hub_object_place){0};
+    }
+}
+
+static struct cm_json *find_tree(void *ctx, const char *key) {
+    struct making *m = ctx;
+    struct piece *piece = cm_map_get(m->by_key, key);
+    struct cm_err err;
+
+    if (piece == NULL || piece->object.secret) {
+        return NULL;
+    }
+    if (piece->tree == NULL &&
+        cm_json_parse(m->arena, (const char *)piece->object.bytes->data, piece->object.bytes->size,
+                      NULL, &piece->tree, &err) < 0) {
+        return NULL;
+    }
+    return piece->tree;
+}
+
+static void add_tree(void *ctx, const char *key, struct cm_json *tree) {
+    struct making *m = ctx;
+    struct piece *piece = add_piece(m, &(struct hub_object){.key = cm_arena_strdup(m->arena, key)});
+
+    piece->object.keep = cm_object_says_keep(tree);
+    piece->tree = tree;
+    piece->touched = true;
+    piece->added = true;
+    m->changed = true;
+}
+
+static void touch_tree(void *ctx, const char *key) {
+    struct making *m = ctx;
+    struct piece *piece = cm_map_get(m->by_key, key);
+
+    piece->touched = true;
+    m->changed = true;
+}
+
+// ---- What is kept
+
+// keep takes over from what is in force what the good release has and Git has no more.
+static void keep(struct making *m, const struct hub_hold *hold) {
+    for (size_t i = 0; i < hold->keep_count; i++) {
+        const struct hub_object *object = hub_version_object(m->link->version, hold->keep[i]);
+
+        if (object == NULL || object->bytes == NULL || cm_map_get(m->by_key, object->key) != NULL) {
+            continue;
+        }
+        struct piece *piece = add_piece(m, object);
+        piece->object.drift_list = 0;
+        piece->added = true;
+        m->changed = true;
+    }
+}
+
+static void add_kept(const struct hub_link *link, const struct hub_version *base,
+                     const struct hub_hold *hold, struct cm_str *key) {
+    for (size_t i = 0; i < hold->keep_count; i++) {
+        const struct hub_object *object = hub_version_has(base, hold->keep[i])
+                                              ? NULL
+                                              : hub_version_object(link->version, hold->keep[i]);
+        char hex[CM_SHA256_HEX_MAX];
+
+        if (object != NULL && object->bytes != NULL) {
+            cm_sha256_hex(&object->sha256, hex);
+            cm_str_addf(key, "%s:%.16s", i == 0 ? "" : ",", hex);
+        }
+    }
+}
+
+// key_of tells apart what comes out differently of one version.
+static char *key_of(const struct making *m, bool banned) {
+    struct cm_str key = {0};
+
+    for (size_t i = 0; i < m->count; i++) {
+        cm_str_addf(&key, "%zu", m->entries[i]->serial);
+        add_kept(m->link, m->base, m->entries[i]->hold, &key);
+        cm_str_add_char(&key, ' ');
+    }
+    cm_str_addf(&key, "%zu", banned ? m->u->fleet->ban_serial : 0);
+    return cm_str_take(&key);
+}
+
+// ---- The version
+
+static int compare_pieces(const void *a, const void *b) {
+    return strcmp((*(struct piece *const *)a)->object.key, (*(struct piece *const *)b)->object.key);
+}
+
+struct listing {
+    struct piece **items;
+    size_t count;
+};
+
+static bool list_piece(void *ctx, const char *key, void *value) {
+    struct listing *l = ctx;
+
+    (void)key;
+    l->items[l->count++] = value;
+    return true;
+}
+
+static void finish_piece(struct making *m, struct piece *piece) {
+    if (piece->touched) {
+        cm_object_normalise(m->arena, piece->tree);
+        piece->object.bytes = cm_object_hash(piece->tree, &piece->object.sha256);
+        m->u->made++;
+    } else {
+        (void)cm_buf_ref(piece->object.bytes);
+    }
+}
+
+static struct hub_object_place place_of(const struct making *m, const struct piece *piece) {
+    struct hub_object_place place = piece->place;
+
+    if (place.path == NULL) { // of a Hold
+        const struct hub_doc *doc = m->entries[0]->own == NULL ? m->entries[0]->doc : NULL;
+
+        doc = doc != NULL ? doc : m->base->app->named.doc;
+        place.path = doc != NULL ? doc->file->path : m->u->repo_name;
+    }
+    (void)cm_buf_ref(place.path);
+    return place;
+}
+
+static struct hub_rendered bundle_of(struct making *m) {
+    struct listing l = {.items = cm_arena_get(m->arena, cm_map_len(m->by_key) * sizeof(*l.items))};
+    struct hub_bundle_spec spec = m->base->rendered.bundle->spec;
+    struct hub_rendered out = {0};
+
+    cm_map_each(m->by_key, list_piece, &l);
+    qsort(l.items, l.count, sizeof(struct piece *), compare_pieces);
+    CM_AUTOFREE struct hub_object *objects = cm_new(l.count + 1, sizeof(*objects));
+    out.places = cm_new(l.count + 1, sizeof(*out.places));
+    for (size_t i = 0; i < l.count; i++) {
+        finish_piece(m, l.items[i]);
+        objects[i] = l.items[i]->object;
+        out.places[i] = place_of(m, l.items[i]);
+    }
+    spec.objects = objects;
+    spec.object_count = l.count;
+    out.bundle = hub_bundle_new(&spec);
+    for (size_t i = 0; i < l.count; i++) {
+        cm_buf_unref(objects[i].bytes);
+    }
+    return out;
+}
+
+// told_before is what is told of the base: a version in force that cannot become what Git says.
+static struct cm_json *told_before(const struct making *m) {
+    const struct cm_buf *told = m->base->told;
+    struct cm_json *list;
+    struct cm_err err;
+
+    if (told != NULL && cm_json_parse(m->arena, (const char *)told->data, told->size - 1, NULL,
+                                      &list, &err) == CM_OK) {
+        return list;
+    }
+    return cm_json_new(m->arena, CM_ARRAY);
+}
+
+// tell writes what is applied, for those who show it.
+static struct cm_buf *tell(const struct making *m, const bool *applied) {
+    struct cm_json *list = told_before(m);
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    for (size_t i = 0; i < m->count; i++) {
+        const struct hub_hold *hold = m->entries[i]->hold;
+        struct cm_json *entry = cm_json_new(m->arena, CM_OBJECT);
+
+        if (!applied[i]) {
+            continue;
+        }
+        cm_json_set_string(m->arena, entry, "hold", hold->name);
+        cm_json_set_string(
+            m->arena, entry, "path",
+            m->entries[i]->own == NULL ? (const char *)m->entries[i]->doc->file->path->data : "");
+        cm_json_set_string(m->arena, entry, "rejected", hub_hold_rejected(m->arena, hold));
+        cm_json_set_string(m->arena, entry, "restored", hub_hold_restored(m->arena, hold));
+        cm_json_set_string(m->arena, entry, "controller", hold->cause.controller);
+        cm_json_set_string(m->arena, entry, "text", hold->cause.text);
+        cm_json_append(list, entry);
+    }
+    cm_json_write_compact(list, &text);
+    return cm_buf_copy(cm_str_get(&text), text.len + 1);
+}
+
+static struct hub_version *version_of(struct making *m, const bool *applied) {
+    struct hub_rendered rendered = bundle_of(m);
+
+    hub_version_share(&rendered, m->link->version);
+    struct hub_version *v = hub_version_new(m->u->fleet, m->base->app, rendered);
+    v->told = tell(m, applied);
+    return v;
+}
+
+// ---- When nothing is left
+
+static void block(struct making *m, struct hub_held *held, const struct hub_doc *doc,
+                  char *message) {
+    struct hub_app *app = m->base->app;
+
+    doc = doc != NULL ? doc : app->named.doc;
+    hub_version_unref(m->u->fleet, held->version);
+    held->version = NULL;
+    held->message = message;
+    held->repo = cm_strdup(doc != NULL ? doc->file->repo->name : "");
+    held->path = cm_strdup(doc != NULL ? (const char *)doc->file->path->data : "");
+    held->line = doc != NULL ? doc->place.line : 0;
+    held->column = doc != NULL ? doc->place.column : 0;
+    app->blocked++;
+}
+
+static void block_hold(struct making *m, struct hub_held *held,
+                       const struct hub_hold_entry *entry) {
+    block(m, held, entry->own == NULL ? entry->doc : NULL,
+          cm_strf("Hold '%s' keeps %s out, and no release is left that may run instead: commit "
+                  "another release, or say in 'use' what shall run; until then what is in force "
+                  "stays",
+                  entry->hold->name, hub_hold_rejected(m->arena, entry->hold)));
+}
+
+static const char *find_banned(struct making *m, const struct hub_ban *ban,
+                               const struct hub_object *object) {
+    struct cm_json *tree;
+    struct cm_err err;
+
+    if (object->bytes == NULL || object->secret ||
+        memmem(object->bytes->data, object->bytes->size, "\"image\":", 8) == NULL ||
+        cm_json_parse(m->arena, (const char *)object->bytes->data, object->bytes->size, NULL, &tree,
+                      &err) < 0) {
+        return NULL;
+    }
+    return hub_ban_finds(ban, m->base->app->named.name, tree);
+}
+
+static bool check_ban(struct making *m, struct hub_held *held, const struct hub_doc *doc) {
+    const struct hub_bundle_spec *spec = &held->version->rendered.bundle->spec;
+
+    for (size_t i = 0; i < spec->object_count; i++) {
+        const char *image = find_banned(m, &doc->ban.ban, &spec->objects[i]);
+
+        if (image != NULL) {
+            const char *reason = doc->ban.ban.reason;
+
+            block(m, held, NULL,
+                  cm_strf("%s would run %s, which Ban '%s' forbids (%s%s%s): commit another image; "
+                          "until then what is in force stays",
+                          spec->objects[i].key, image, doc->name,
+                          (const char *)doc->file->path->data, reason[0] != '\0' ? ": " : "",
+                          reason));
+            return false;
+        }
+    }
+    return true;
+}
+
+static void check_bans(struct making *m, struct hub_held *held) {
+    const struct hub_fleet *f = m->u->fleet;
+
+    for (size_t i = 0; i < f->bans.count; i++) {
+        const struct hub_doc *doc = ((const struct hub_named *)f->bans.items[i])->doc;
+
+        if (!check_ban(m, held, doc)) {
+            return;
+        }
+    }
+}
+
+// ---- Making one
+
+static void note_applied(const struct making *m, struct hub_held *held, const bool *applied) {
+    held->applied = cm_new(m->count + 1, sizeof(*held->applied));
+    for (size_t i = 0; i < m->count; i++) {
+        if (applied[i]) {
+            held->applied[held->applied_count++] = m->entries[i]->serial;
+        }
+    }
+}
+
+static void apply(struct making *m, struct hub_held *held) {
+    const struct hub_hold **holds = cm_arena_get(m->arena, (m->count + 1) * sizeof(*holds));
+    bool *applied = cm_arena_get(m->arena, m->count + 1);
+    const struct hub_hold_objects objects = {
+        .find = find_tree, .add = add_tree, .touch = touch_tree, .ctx = m, .arena = m->arena};
+
+    for (size_t i = 0; i < m->count; i++) {
+        holds[i] = m->entries[i]->hold;
+    }
+    fill(m);
+    size_t stuck = hub_hold_apply(holds, m->count, &objects, applied);
+    note_applied(m, held, applied);
+    if (stuck != SIZE_MAX) {
+        block_hold(m, held, m->entries[stuck]);
+        return;
+    }
+    for (size_t i = 0; i < m->count; i++) {
+        if (applied[i]) {
+            keep(m, m->entries[i]->hold);
+        }
+    }
+    if (m->changed) {
+        hub_version_unref(m->u->fleet, held->version);
+        held->version = version_of(m, applied);
+    }
+}
+
+static struct hub_held *make(struct making *m, char *key, bool banned) {
+    struct hub_held *held = cm_new(1, sizeof(*held));
+
+    held->key = key;
+    held->base = m->base;
+    held->version = m->base;
+    m->base->refs += 2;
+    m->arena = cm_arena_new(0);
+    m->by_key = cm_map_new(NULL);
+    if (m->count > 0 && hub_bundle_is_whole(m->base->rendered.bundle)) {
+        apply(m, held);
+    }
+    if (banned && held->version != NULL) {
+        check_bans(m, held);
+    }
+    cm_map_free(m->by_key);
+    cm_arena_free(m->arena);
+    hub_set_add(&m->base->helds, held);
+    return held;
+}
+
+static struct hub_held *find(const struct hub_version *base, const char *key) {
+    for (size_t i = 0; i < base->helds.count; i++) {
+        struct hub_held *held = base->helds.items[i];
+
+        if (strcmp(held->key, key) == 0) {
+            return held;
+        }
+    }
+    return NULL;
+}
+
+// held_for returns what a version becomes; NULL: it stays what it is.
+static struct hub_held *held_for(struct hub_update *u, struct hub_link *link,
+                                 struct hub_version *base) {
+    bool banned = hub_bans_any(u->fleet, link->app->named.name);
+    struct making m = {.u = u, .link = link, .base = base};
+
+    m.count =
+        hub_holds_find(u->fleet, link->app->named.name, link->cluster->named.name, &m.entries);
+    CM_AUTOFREE const struct hub_hold_entry **owned = m.entries;
+    (void)owned;
+    if (m.count == 0 && !banned) {
+        return NULL;
+    }
+    char *key = key_of(&m, banned);
+    struct hub_held *held = find(base, key);
+    if (held == NULL) {
+        return make(&m, key, banned);
+    }
+    free(key);
+    return held;
+}
+
+void hub_held_choose(struct hub_update *u, struct hub_link *link) {
+    struct hub_version *base = hub_settle_rendered(link);
+    bool had = link->outcome != NULL && link->outcome->message != NULL;
+
+    base = base != NULL ? base : link->version;
+    struct hub_held *held = base != NULL ? held_for(u, link, base) : NULL;
+    if (held != NULL) {
+        held->links++;
+    }
+    hub_held_leave(u->fleet, link);
+    link->outcome = held;
+    u->problems = u->problems || had || (held != NULL && held->message != NULL);
+}

@@ -1,0 +1,391 @@
+// Holds and Bans: which there are, in Git and not there yet, and which count for a link.
+//
+// A Hold that is not in Git yet does the same as one that is. A document is the answer to it: it is
+// of the same event, or of the same rejected release and names the cluster. What was answered once
+// and is then taken off the list of clusters by hand is no longer held; but if no document of the
+// release is there at all, the decision counts again: absence decides nothing. Trying again is an
+// act: `retry: true`.
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "hub/fleet/internal.h"
+
+static struct hub_hold_entry *entry_of(struct hub_named *named) {
+    return &((struct hub_held_doc *)(void *)named)->entry;
+}
+
+// ---- By App
+
+static struct hub_set *set_of(struct hub_fleet *f, const char *app) {
+    struct hub_set *set = cm_map_get(f->holds, app);
+
+    if (set == NULL) {
+        set = cm_new(1, sizeof(*set));
+        cm_map_put(f->holds, app, set);
+    }
+    return set;
+}
+
+void hub_holds_free_set(void *set) {
+    hub_set_done(set);
+    free(set);
+}
+
+static void list(struct hub_fleet *f, struct hub_hold_entry *entry) {
+    entry->serial = ++f->serials;
+    hub_set_add(set_of(f, entry->hold->app), entry);
+}
+
+static void unlist(struct hub_fleet *f, struct hub_hold_entry *entry, const char *app) {
+    struct hub_set *set = cm_map_get(f->holds, app);
+
+    if (set != NULL && hub_set_remove(set, entry) && set->count == 0) {
+        (void)cm_map_remove(f->holds, app);
+    }
+}
+
+static void touch_clusters(struct hub_update *u, const struct hub_hold *hold) {
+    for (size_t i = 0; i < hold->cluster_count; i++) {
+        struct hub_named *c = cm_map_get(u->fleet->names[HUB_CLUSTER], hold->clusters[i]);
+
+        if (c != NULL) {
+            hub_cluster_touch(u, hub_cluster_of(c));
+        }
+    }
+}
+
+// ---- Documents
+
+static bool is_answer(const struct hub_hold *document, const struct hub_hold *hold) {
+    bool same_event = hold->event[0] != '\0' && strcmp(document->event, hold->event) == 0;
+
+    return strcmp(document->app, hold->app) == 0 && (same_event || hub_hold_same(document, hold));
+}
+
+static bool lists_any(const struct hub_hold *document, const struct hub_hold *hold) {
+    for (size_t i = 0; i < hold->cluster_count; i++) {
+        if (hub_hold_lists(document, hold->clusters[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// answer notes what a document says of Holds that are known without it.
+static void answer(struct hub_update *u, const struct hub_hold *document) {
+    const struct hub_set *set = cm_map_get(u->fleet->holds, document->app);
+
+    for (size_t i = 0; set != NULL && i < set->count; i++) {
+        struct hub_hold_entry *entry = set->items[i];
+
+        if (entry->own == NULL || !is_answer(document, entry->hold)) {
+            continue;
+        }
+        entry->retried = entry->retried || document->retry;
+        entry->written = entry->written || lists_any(document, entry->hold);
+        touch_clusters(u, entry->hold);
+    }
+}
+
+// touch_answered touches clusters for which a document may have been the answer.
+static void touch_answered(struct hub_update *u, const struct hub_hold *document) {
+    const struct hub_set *set = cm_map_get(u->fleet->holds, document->app);
+
+    for (size_t i = 0; set != NULL && i < set->count; i++) {
+        const struct hub_hold_entry *entry = set->items[i];
+
+        if (entry->own != NULL && is_answer(document, entry->hold)) {
+            touch_clusters(u, entry->hold);
+        }
+    }
+}
+
+void hub_holds_changed(struct hub_update *u, struct hub_named *named) {
+    struct hub_hold_entry *entry = entry_of(named);
+
+    u->problems = true;
+    if (named->before != NULL) {
+        unlist(u->fleet, entry, named->before->hold.hold.app);
+        touch_clusters(u, &named->before->hold.hold);
+        touch_answered(u, &named->before->hold.hold);
+    }
+    if (named->doc != NULL) {
+        entry->hold = &named->doc->hold.hold;
+        entry->doc = named->doc;
+        list(u->fleet, entry);
+        touch_clusters(u, entry->hold);
+        answer(u, entry->hold);
+    }
+}
+
+static bool touch_app(void *ctx, const char *name, void *value) {
+    const struct hub_app *app = value;
+
+    (void)name;
+    for (size_t i = 0; i < app->link_count; i++) {
+        hub_cluster_touch(ctx, app->links[i]->cluster);
+    }
+    return true;
+}
+
+static void touch_banned(struct hub_update *u, const struct hub_ban *ban) {
+    struct cm_map *apps = u->fleet->names[HUB_APP];
+    struct hub_app *app = ban->app != NULL ? cm_map_get(apps, ban->app) : NULL;
+
+    if (app != NULL) {
+        (void)touch_app(u, NULL, app);
+    } else if (ban->app == NULL) {
+        cm_map_each(apps, touch_app, u);
+    }
+}
+
+void hub_bans_changed(struct hub_update *u, struct hub_named *named) {
+    struct hub_fleet *f = u->fleet;
+
+    u->problems = true;
+    f->ban_serial = ++f->serials;
+    if (named->before != NULL) {
+        touch_banned(u, &named->before->ban.ban);
+        (void)hub_set_remove(&f->bans, named);
+    }
+    if (named->doc != NULL) {
+        hub_set_add(&f->bans, named);
+        touch_banned(u, &named->doc->ban.ban);
+    }
+}
+
+bool hub_bans_any(const struct hub_fleet *f, const char *app) {
+    for (size_t i = 0; i < f->bans.count; i++) {
+        const struct hub_ban *ban = &((const struct hub_named *)f->bans.items[i])->doc->ban.ban;
+
+        if (ban->app == NULL || strcmp(ban->app, app) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// ---- Those that are not in Git yet
+
+void hub_holds_free_entry(void *p) {
+    struct hub_hold_entry *entry = p;
+
+    hub_hold_free(entry->own);
+    free(entry);
+}
+
+void hub_fleet_hold(struct hub_fleet *f, const struct hub_hold *hold, bool written) {
+    struct hub_hold_entry *entry = cm_new(1, sizeof(*entry));
+
+    hub_fleet_unhold(f, hold->event);
+    entry->own = hub_hold_copy(hold);
+    entry->hold = entry->own;
+    entry->written = written;
+    cm_map_put(f->decided, hold->event, entry);
+    list(f, entry);
+    hub_set_add(&f->fresh_holds, entry);
+}
+
+void hub_fleet_unhold(struct hub_fleet *f, const char *event) {
+    struct hub_hold_entry *entry = cm_map_take(f->decided, event);
+
+    if (entry == NULL) {
+        return;
+    }
+    unlist(f, entry, entry->hold->app);
+    (void)hub_set_remove(&f->fresh_holds, entry);
+    hub_set_add(&f->old_holds, entry);
+}
+
+// What is in Git already when a decision comes is its answer.
+static void look_for_answer(struct hub_update *u, struct hub_hold_entry *entry) {
+    const struct hub_set *set = cm_map_get(u->fleet->holds, entry->hold->app);
+
+    for (size_t i = 0; set != NULL && i < set->count; i++) {
+        const struct hub_hold_entry *other = set->items[i];
+
+        if (other->own == NULL && is_answer(other->hold, entry->hold)) {
+            entry->written = entry->written || lists_any(other->hold, entry->hold);
+            entry->retried = entry->retried || other->hold->retry;
+        }
+    }
+}
+
+void hub_holds_take(struct hub_update *u) {
+    struct hub_fleet *f = u->fleet;
+
+    u->problems = u->problems || f->fresh_holds.count > 0 || f->old_holds.count > 0;
+    for (size_t i = 0; i < f->fresh_holds.count; i++) {
+        struct hub_hold_entry *entry = f->fresh_holds.items[i];
+
+        look_for_answer(u, entry);
+        touch_clusters(u, entry->hold);
+    }
+    for (size_t i = 0; i < f->old_holds.count; i++) {
+        struct hub_hold_entry *entry = f->old_holds.items[i];
+
+        touch_clusters(u, entry->hold);
+        hub_holds_free_entry(entry);
+    }
+    f->fresh_holds.count = 0;
+    f->old_holds.count = 0;
+}
+
+void hub_holds_free(struct hub_fleet *f) {
+    for (size_t i = 0; i < f->old_holds.count; i++) {
+        hub_holds_free_entry(f->old_holds.items[i]);
+    }
+    hub_set_done(&f->old_holds);
+    hub_set_done(&f->fresh_holds);
+    hub_set_done(&f->bans);
+    cm_map_free(f->holds);
+    cm_map_free(f->decided);
+}
+
+// ---- What counts
+
+// is_answered tells whether Git says what is to be done about a decision on a cluster.
+static bool is_answered(const struct hub_set *set, const struct hub_hold_entry *entry,
+                        const char *cluster) {
+    for (size_t i = 0; i < set->count; i++) {
+        const struct hub_hold_entry *other = set->items[i];
+
+        if (other->own == NULL && is_answer(other->hold, entry->hold) &&
+            (entry->written || hub_hold_lists(other->hold, cluster))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool counts(const struct hub_set *set, const struct hub_hold_entry *entry,
+                   const char *cluster) {
+    if (entry->hold->retry || !hub_hold_lists(entry->hold, cluster)) {
+        return false;
+    }
+    return entry->own == NULL || (!entry->retried && !is_answered(set, entry, cluster));
+}
+
+static int compare_entries(const void *a, const void *b) {
+    const struct hub_hold_entry *left = *(const struct hub_hold_entry *const *)a;
+    const struct hub_hold_entry *right = *(const struct hub_hold_entry *const *)b;
+    int order = strcmp(left->hold->name, right->hold->name);
+
+    return order != 0 ? order : strcmp(left->hold->event, right->hold->event);
+}
+
+size_t hub_holds_find(const struct hub_fleet *f, const char *app, const char *cluster,
+                      const struct hub_hold_entry ***out) {
+    const struct hub_set *set = cm_map_get(f->holds, app);
+    size_t count = 0;
+
+    *out = NULL;
+    if (set == NULL) {
+        return 0;
+    }
+    const struct hub_hold_entry **found = cm_new(set->count + 1, sizeof(*found));
+    for (size_t i = 0; i < set->count; i++) {
+        if (counts(set, set->items[i], cluster)) {
+            found[count++] = set->items[i];
+        }
+    }
+    if (count > 1) {
+        qsort(found, count, sizeof(*found), compare_entries);
+    }
+    *out = found;
+    return count;
+}
+
+// ---- For those who ask
+
+// applied_on tells whether an entry is in force on a cluster.
+static bool applied_on(const struct hub_fleet *f, const struct hub_hold_entry *entry,
+                       const char *cluster) {
+    const struct hub_cluster *c = cm_map_get(f->names[HUB_CLUSTER], cluster);
+    const struct hub_app *app = cm_map_get(f->names[HUB_APP], entry->hold->app);
+    const struct hub_link *link = c != NULL && app != NULL ? hub_link_find(c, app) : NULL;
+
+    return link != NULL && hub_held_applies(link, entry->serial);
+}
+
+static struct hub_hold_info info_of(const struct hub_fleet *f, struct cm_arena *a,
+                                    const struct hub_hold_entry *entry) {
+    const struct hub_file *file = entry->own == NULL ? entry->doc->file : NULL;
+    struct hub_hold_info info = {
+        .hold = entry->hold,
+        .rejected = hub_hold_rejected(a, entry->hold),
+        .restored = hub_hold_restored(a, entry->hold),
+        .repo = file != NULL ? file->repo->name : "",
+        .path = file != NULL ? (const char *)file->path->data : "",
+        .written = entry->written,
+        .retried = entry->retried || entry->hold->retry,
+    };
+
+    for (size_t i = 0; i < entry->hold->cluster_count; i++) {
+        info.in_force += applied_on(f, entry, entry->hold->clusters[i]) ? 1 : 0;
+    }
+    return info;
+}
+
+static void visit_entry(const struct hub_fleet *f, const struct hub_hold_entry *entry,
+                        void (*visit)(void *ctx, const struct hub_hold_info *h), void *ctx) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct hub_hold_info info = info_of(f, a, entry);
+
+    visit(ctx, &info);
+}
+
+void hub_fleet_each_hold(const struct hub_fleet *f,
+                         void (*visit)(void *ctx, const struct hub_hold_info *h), void *ctx) {
+    const struct cm_map *documents = f->names[HUB_HOLD];
+    CM_AUTOFREE const char **names = cm_map_keys(documents);
+    CM_AUTOFREE const char **events = cm_map_keys(f->decided);
+
+    for (size_t i = 0; i < cm_map_len(documents); i++) {
+        struct hub_named *named = cm_map_get(documents, names[i]);
+
+        if (named->doc != NULL) {
+            visit_entry(f, entry_of(named), visit, ctx);
+        }
+    }
+    for (size_t i = 0; i < cm_map_len(f->decided); i++) {
+        visit_entry(f, cm_map_get(f->decided, events[i]), visit, ctx);
+    }
+}
+
+void hub_fleet_missing_holds(const struct hub_fleet *f,
+                             void (*visit)(void *ctx, const struct hub_hold_info *h), void *ctx) {
+    CM_AUTOFREE const char **events = cm_map_keys(f->decided);
+
+    for (size_t i = 0; i < cm_map_len(f->decided); i++) {
+        const struct hub_hold_entry *entry = cm_map_get(f->decided, events[i]);
+        bool missing = false;
+
+        for (size_t k = 0; k < entry->hold->cluster_count && !missing; k++) {
+            missing = applied_on(f, entry, entry->hold->clusters[k]);
+        }
+        if (missing) {
+            visit_entry(f, entry, visit, ctx);
+        }
+    }
+}
+
+void hub_fleet_each_ban(const struct hub_fleet *f,
+                        void (*visit)(void *ctx, const struct hub_ban_info *b), void *ctx) {
+    const struct cm_map *all = f->names[HUB_BAN];
+    CM_AUTOFREE const char **names = cm_map_keys(all);
+
+    for (size_t i = 0; i < cm_map_len(all); i++) {
+        const struct hub_named *named = cm_map_get(all, names[i]);
+
+        if (named->doc != NULL) {
+            visit(ctx, &(struct hub_ban_info){.ban = &named->doc->ban.ban,
+                                              .repo = named->doc->file->repo->name,
+                                              .path = (const char *)named->doc->file->path->data});
+        }
+    }
+}

@@ -1,0 +1,584 @@
+// Holds and Bans in a fleet: what is in force where releases were rejected.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/fleet/fleet.h"
+#include "hub/hold/ban.h"
+#include "hub/hold/hold.h"
+#include "hub/render/bundle.h"
+#include "world.h"
+
+#define KEY "Deployment.apps/prod/web"
+#define HOLD_FILE "holds/shop/2-00000000.yaml"
+
+static void put_release(struct world *w, const char *image, const char *more) {
+    CM_AUTOFREE char *text = cm_strf("apiVersion: apps/v1\nkind: Deployment\n"
+                                     "metadata: {name: web, namespace: prod}\n"
+                                     "spec: {%stemplate: {spec: {containers: [{name: main, image: "
+                                     "'reg/web:%s'}]}}}\n",
+                                     more, image);
+
+    world_put(w, "apps/shop/web.yaml", text);
+}
+
+static char *hold_text(const char *name, const char *bad, const char *good, const char *clusters,
+                       const char *rest) {
+    return cm_strf("apiVersion: holdfast/v1alpha1\nkind: Hold\nmetadata: {name: shop-%s}\nspec:\n"
+                   "  app: shop\n  clusters: [%s]\n  rejects:\n    identity:\n"
+                   "    - {object: apps/Deployment/prod/web, at: "
+                   "'/spec/template/spec/containers/[name=main]/image', value: 'reg/web:%s'}\n"
+                   "  delta:\n"
+                   "  - {object: apps/Deployment/prod/web, at: "
+                   "'/spec/template/spec/containers/[name=main]/image', bad: 'reg/web:%s', use: "
+                   "'reg/web:%s'}\n"
+                   "  cause: {controller: flagger, text: it failed}\n%s",
+                   name, clusters, bad, bad, good, rest);
+}
+
+static void put_hold(struct world *w, const char *bad, const char *good, const char *clusters,
+                     const char *rest) {
+    CM_AUTOFREE char *path = cm_strf("holds/shop/%s-00000000.yaml", bad);
+    CM_AUTOFREE char *name = cm_strf("%s-00000000", bad);
+    CM_AUTOFREE char *text = hold_text(name, bad, good, clusters, rest);
+
+    world_put(w, path, text);
+}
+
+static struct hub_hold *decision(const char *bad, const char *good, const char *cluster,
+                                 const char *event) {
+    CM_AUTOFREE char *rest = cm_strf("  event: '%s'\n", event);
+    CM_AUTOFREE char *text = hold_text("decided", bad, good, cluster, rest);
+    struct hub_hold *hold = NULL;
+    struct cm_err err = {0};
+
+    if (hub_hold_parse(text, strlen(text), &hold, &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+    return hold;
+}
+
+// Three clusters of which a and b rejected release 2, with Hold and all.
+static void put_fleet(struct world *w) {
+    world_init(w);
+    world_put_cluster(w, "a", "", "");
+    world_put_cluster(w, "b", "", "");
+    world_put_cluster(w, "c", "", "");
+    world_put_app(w, "shop", "  targets: [{clusterSelector: {}}]");
+    put_release(w, "1", "");
+    (void)world_commit(w);
+}
+
+static void put_rejected(struct world *w) {
+    put_fleet(w);
+    put_release(w, "2", "");
+    put_hold(w, "2", "1", "a, b", "");
+    (void)world_commit(w);
+}
+
+static void assert_runs(struct world *w, const char *cluster, const char *image) {
+    CM_AUTOFREE char *wanted = cm_strf("reg/web:%s\"", image);
+    const char *text = world_object(w, cluster, "shop", KEY);
+
+    if (text == NULL || strstr(text, wanted) == NULL) {
+        fail_msg("%s runs %s\n%s", cluster, text != NULL ? text : "nothing", world_problems(w));
+    }
+}
+
+static void a_rejected_release_is_kept_out_of_the_clusters_that_are_listed(void **state) {
+    struct world w;
+
+    (void)state;
+    put_rejected(&w);
+    assert_runs(&w, "a", "1");
+    assert_runs(&w, "b", "1");
+    assert_runs(&w, "c", "2");
+    assert_string_equal(world_problems(&w), "");
+    const struct hub_pair *a = world_pair(&w, "a", "shop");
+    assert_non_null(strstr(a->held, "\"rejected\":\"2\",\"restored\":\"1\",\"controller\":"
+                                    "\"flagger\",\"text\":\"it failed\""));
+    assert_non_null(strstr(a->held, "\"path\":\"" HOLD_FILE "\""));
+    assert_null(world_pair(&w, "c", "shop")->held);
+    assert_ptr_equal(a->bundle, world_pair(&w, "b", "shop")->bundle);
+    assert_string_equal(a->revision, "r1"); // nothing changed there
+    world_done(&w);
+}
+
+static void a_hold_costs_one_making_for_all_clusters(void **state) {
+    struct world w;
+
+    (void)state;
+    put_fleet(&w);
+    put_release(&w, "2", "");
+    (void)world_commit(&w);
+    put_hold(&w, "2", "1", "a, b", "");
+    const struct hub_fleet_result *r = world_commit(&w);
+    assert_int_equal(r->changed_count, 2);
+    assert_int_equal(r->rendered, 0);
+    assert_int_equal(r->made, 1);
+    put_hold(&w, "2", "1", "a", "");
+    r = world_commit(&w);
+    assert_int_equal(r->changed_count, 1);
+    assert_runs(&w, "a", "1");
+    assert_runs(&w, "b", "2");
+    world_done(&w);
+}
+
+// ---- What people do later (the table of the design)
+
+struct later {
+    const char *what;
+    void (*act)(struct world *w);
+    const char *runs_on_a; // image
+    const char *runs_on_c;
+    size_t in_force;
+    bool holds; // a hold is there in the end
+};
+
+static void edit_other_field(struct world *w) {
+    put_release(w, "2", "replicas: 9, ");
+}
+
+static void bump(struct world *w) {
+    put_release(w, "3", "");
+}
+
+static void revert(struct world *w) {
+    put_release(w, "1", "");
+}
+
+static void push_again(struct world *w) {
+    put_release(w, "2", "");
+    world_put(w, "README", "a bot was here");
+}
+
+static void edit_use(struct world *w) {
+    put_hold(w, "2", "1.1", "a, b", "");
+}
+
+static void retry(struct world *w) {
+    put_hold(w, "2", "1", "a, b", "  retry: true\n");
+}
+
+static void move_app(struct world *w) {
+    world_remove(w, "apps/shop/app.yaml");
+    world_remove(w, "apps/shop/web.yaml");
+    world_put(w, "teams/x/app.yaml",
+              "apiVersion: holdfast/v1alpha1\nkind: App\nmetadata: {name: shop}\n"
+              "spec: {targets: [{clusterSelector: {}}]}\n");
+    world_put(w, "teams/x/web.yaml",
+              "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: prod}\n"
+              "spec: {template: {spec: {containers: [{name: main, image: 'reg/web:2'}]}}}\n");
+}
+
+static void move_hold(struct world *w) {
+    CM_AUTOFREE char *text = hold_text("2-00000000", "2", "1", "a, b", "");
+
+    world_remove(w, HOLD_FILE);
+    world_put(w, "holds/other.yaml", text);
+}
+
+static void count_holds(void *ctx, const struct hub_hold_info *h) {
+    size_t *counts = ctx;
+
+    counts[0]++;
+    counts[1] += h->in_force;
+}
+
+static void later_edits_do_what_the_table_says(void **state) {
+    static const struct later table[] = {
+        {"edits an unrelated field", edit_other_field, "1", "2", 2, true},
+        {"bumps to a new release", bump, "3", "3", 0, true},
+        {"reverts the bad commit", revert, "1", "1", 0, true},
+        {"pushes the rejected one again", push_again, "1", "2", 2, true},
+        {"edits what is used", edit_use, "1.1", "2", 2, true},
+        {"retries", retry, "2", "2", 0, true},
+        {"moves the App", move_app, "1", "2", 2, true},
+        {"moves the Hold", move_hold, "1", "2", 2, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        size_t counts[2] = {0, 0};
+        struct world w;
+
+        put_rejected(&w);
+        table[i].act(&w);
+        (void)world_commit(&w);
+        print_message("%s\n", table[i].what);
+        assert_runs(&w, "a", table[i].runs_on_a);
+        assert_runs(&w, "c", table[i].runs_on_c);
+        hub_fleet_each_hold(w.fleet, count_holds, counts);
+        assert_int_equal(counts[0] > 0, table[i].holds);
+        assert_int_equal(counts[1], table[i].in_force);
+        assert_string_equal(world_problems(&w), "");
+        world_done(&w);
+    }
+}
+
+static void an_edit_lands_on_the_good_image(void **state) {
+    struct world w;
+
+    (void)state;
+    put_rejected(&w);
+    edit_other_field(&w);
+    (void)world_commit(&w);
+    const char *text = world_object(&w, "a", "shop", KEY);
+    assert_non_null(strstr(text, "\"replicas\": 9"));
+    assert_non_null(strstr(text, "reg/web:1\""));
+    assert_string_equal(world_pair(&w, "a", "shop")->revision, "r3");
+    world_done(&w);
+}
+
+static void holds_chain(void **state) {
+    struct world w;
+
+    (void)state;
+    put_rejected(&w);
+    put_release(&w, "3", "");
+    put_hold(&w, "3", "2", "a", ""); // a human said so, and that is rejected too
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "1");
+    assert_runs(&w, "b", "3");
+    world_done(&w);
+}
+
+static void where_no_release_is_left_what_is_in_force_stays_and_it_is_told(void **state) {
+    struct world w;
+
+    (void)state;
+    put_rejected(&w);
+    put_hold(&w, "1", "2", "a", "");
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "1");
+    assert_true(world_pair(&w, "a", "shop")->stale);
+    assert_false(world_pair(&w, "b", "shop")->stale);
+    assert_string_equal(world_problems(&w),
+                        "holds/shop/2-00000000.yaml:3:18: Hold 'shop-2-00000000' keeps 2 out, and "
+                        "no release is left that may run instead: commit another release, or say "
+                        "in 'use' what shall run; until then what is in force stays");
+    put_release(&w, "3", "");
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "3");
+    assert_string_equal(world_problems(&w), "");
+    world_done(&w);
+}
+
+static void a_hold_counts_though_the_app_is_broken(void **state) {
+    struct world w;
+
+    (void)state;
+    put_fleet(&w);
+    put_release(&w, "2", "");
+    (void)world_commit(&w);
+    world_put(&w, "apps/shop/broken.yaml", "a: [");
+    (void)world_commit(&w);
+    put_hold(&w, "2", "1", "a", "");
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "1");
+    assert_runs(&w, "b", "2");
+    assert_non_null(world_pair(&w, "a", "shop")->held);
+    world_remove(&w, "apps/shop/broken.yaml");
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "1");
+    world_done(&w);
+}
+
+static void names_that_do_not_exist_and_wrong_fields_are_problems(void **state) {
+    struct world w;
+
+    (void)state;
+    put_rejected(&w);
+    put_hold(&w, "2", "1", "a, bb", "");
+    (void)world_commit(&w);
+    assert_non_null(strstr(world_problems(&w), HOLD_FILE ":6:17: no Cluster is named 'bb'"));
+    world_put(
+        &w, HOLD_FILE,
+        "apiVersion: holdfast/v1alpha1\nkind: Hold\nmetadata: {name: x}\nspec:\n"
+        "  app: shop\n  clusters: [a]\n  rejects: {identity: [{object: Secret/a/b, at: /x}]}\n"
+        "  delta: [{object: ConfigMap/a/b, at: /data/x}]\n");
+    (void)world_commit(&w);
+    assert_non_null(strstr(world_problems(&w), ":7:33: a Hold never holds what is in a Secret"));
+    assert_runs(&w, "a", "1"); // its last good version counts
+    world_put(&w, HOLD_FILE,
+              "apiVersion: holdfast/v1alpha1\nkind: Hold\nmetadata: {name: x}\n"
+              "spec: {app: shop, clusters: [a], reject: {}}\n");
+    (void)world_commit(&w);
+    assert_non_null(strstr(world_problems(&w), "did you mean 'rejects'"));
+    world_done(&w);
+}
+
+// ---- Decisions
+
+static const struct hub_fleet_result *nothing(struct world *w) {
+    return world_commit(w);
+}
+
+static void count_missing(void *ctx, const struct hub_hold_info *h) {
+    (*(size_t *)ctx)++;
+    assert_string_equal(h->path, "");
+}
+
+static size_t missing(struct world *w) {
+    size_t count = 0;
+
+    hub_fleet_missing_holds(w->fleet, count_missing, &count);
+    return count;
+}
+
+static void decide(struct world *w, const char *bad, const char *good, const char *cluster,
+                   const char *event) {
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *hold = decision(bad, good, cluster, event);
+
+    hub_fleet_hold(w->fleet, hold, false);
+}
+
+static void a_decision_holds_before_git_has_it_and_until_git_says_otherwise(void **state) {
+    struct world w;
+
+    (void)state;
+    put_fleet(&w);
+    put_release(&w, "2", "");
+    (void)world_commit(&w);
+    decide(&w, "2", "1", "a", "e1");
+    assert_int_equal(nothing(&w)->changed_count, 1);
+    assert_runs(&w, "a", "1");
+    assert_runs(&w, "b", "2");
+    assert_int_equal(missing(&w), 1);
+    put_hold(&w, "2", "1", "a", "  event: 'e1'\n"); // the writer wrote it
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "1");
+    assert_int_equal(missing(&w), 0);
+    decide(&w, "2", "1", "b", "e2"); // the next cluster fails
+    (void)nothing(&w);
+    assert_runs(&w, "b", "1");
+    assert_int_equal(missing(&w), 1);
+    put_hold(&w, "2", "1", "a, b", "  event: 'e1'\n");
+    (void)world_commit(&w);
+    assert_int_equal(missing(&w), 0);
+    put_hold(&w, "2", "1", "b", "  event: 'e1'\n"); // a human takes a off the list
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "2");
+    assert_runs(&w, "b", "1");
+    assert_int_equal(missing(&w), 0);
+    world_remove(&w, HOLD_FILE); // a clean-up
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "1");
+    assert_runs(&w, "b", "1");
+    assert_int_equal(missing(&w), 2);
+    hub_fleet_unhold(w.fleet, "e1");
+    (void)nothing(&w);
+    assert_runs(&w, "a", "2");
+    world_done(&w);
+}
+
+static void note_retried(void *ctx, const struct hub_hold_info *h) {
+    *(bool *)ctx = *(bool *)ctx || (h->path[0] == '\0' && h->retried);
+}
+
+static void a_retry_in_the_file_ends_the_decision_for_good(void **state) {
+    struct world w;
+    bool retried = false;
+
+    (void)state;
+    put_fleet(&w);
+    put_release(&w, "2", "");
+    decide(&w, "2", "1", "a", "e1");
+    (void)world_commit(&w);
+    put_hold(&w, "2", "1", "a", "  retry: true\n");
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "2");
+    hub_fleet_each_hold(w.fleet, note_retried, &retried);
+    assert_true(retried);
+    world_remove(&w, HOLD_FILE);
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "2");
+    assert_int_equal(missing(&w), 0);
+    world_done(&w);
+}
+
+static void a_void_decision_is_not_missing(void **state) {
+    struct world w;
+
+    (void)state;
+    put_fleet(&w);
+    decide(&w, "2", "1", "a", "e1");
+    (void)nothing(&w);
+    assert_int_equal(missing(&w), 0);
+    put_release(&w, "2", "");
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "1");
+    assert_int_equal(missing(&w), 1);
+    world_done(&w);
+}
+
+static void a_decision_known_before_a_restart_holds_from_the_first_commit(void **state) {
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *hold = decision("2", "1", "a", "e1");
+    struct world w;
+
+    (void)state;
+    put_fleet(&w);
+    put_release(&w, "2", "");
+    (void)world_commit(&w);
+    struct hub_fleet *fresh =
+        hub_fleet_new((const uint8_t *)"a key for names of Secrets\0\0\0\0\0");
+    hub_fleet_result_free(w.last);
+    w.last = NULL;
+    hub_fleet_free(w.fleet);
+    w.fleet = fresh;
+    hub_fleet_hold(w.fleet, hold, true);
+    world_load(&w);
+    assert_runs(&w, "a", "1");
+    assert_runs(&w, "b", "2");
+    world_done(&w);
+}
+
+// ---- What is kept
+
+static void put_generated(struct world *w, const char *image, const char *name, bool secret) {
+    CM_AUTOFREE char *web = cm_strf("apiVersion: apps/v1\nkind: Deployment\n"
+                                    "metadata: {name: web, namespace: prod}\n"
+                                    "spec: {template: {spec: {containers: [{name: main, image: "
+                                    "'reg/web:%s', envFrom: [{secretRef: {name: %s}}]}]}}}\n",
+                                    image, name);
+    CM_AUTOFREE char *other = cm_strf("apiVersion: v1\nkind: %s\nmetadata: {name: %s, "
+                                      "namespace: prod}\ndata: {a: YQ==}\n",
+                                      secret ? "Secret" : "ConfigMap", name);
+
+    world_put(w, "apps/shop/web.yaml", web);
+    world_put(w, "apps/shop/other.yaml", other);
+}
+
+static void a_secret_of_the_good_release_stays_while_it_is_held(void **state) {
+    struct world w;
+
+    (void)state;
+    put_fleet(&w);
+    world_put_app(&w, "shop", "  plainSecrets: allow\n  targets: [{clusterSelector: {}}]");
+    put_generated(&w, "1", "s-aa", true);
+    (void)world_commit(&w);
+    put_generated(&w, "2", "s-bb", true);
+    put_hold(&w, "2", "1", "a", "  keep: [Secret/prod/s-aa]\n");
+    (void)world_commit(&w);
+    assert_non_null(world_object(&w, "a", "shop", "Secret/prod/s-aa"));
+    assert_non_null(world_object(&w, "a", "shop", "Secret/prod/s-bb"));
+    assert_null(world_object(&w, "b", "shop", "Secret/prod/s-aa"));
+    put_generated(&w, "3", "s-bb", true);
+    (void)world_commit(&w);
+    assert_null(world_object(&w, "a", "shop", "Secret/prod/s-aa"));
+    world_done(&w);
+}
+
+// ---- Bans
+
+static void put_ban(struct world *w, const char *image, const char *more) {
+    CM_AUTOFREE char *text = cm_strf("apiVersion: holdfast/v1alpha1\nkind: Ban\n"
+                                     "metadata: {name: cve}\nspec: {%simages: [{name: reg/web, "
+                                     "tag: '%s'}], reason: a hole}\n",
+                                     more, image);
+
+    world_put(w, "bans/cve.yaml", text);
+}
+
+static void a_banned_image_is_not_rolled_out_and_told(void **state) {
+    struct world w;
+
+    (void)state;
+    put_fleet(&w);
+    put_ban(&w, "2*", "");
+    put_release(&w, "2.1", "");
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "1");
+    assert_true(world_pair(&w, "a", "shop")->stale);
+    assert_string_equal(
+        world_problems(&w),
+        "apps/shop/app.yaml:4:9: Deployment.apps/prod/web would run reg/web:2.1, which Ban 'cve' "
+        "forbids (bans/cve.yaml: a hole): commit another image; until then what is in force stays");
+    put_release(&w, "3", "");
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "3");
+    assert_string_equal(world_problems(&w), "");
+    put_ban(&w, "3", "app: other, ");
+    (void)world_commit(&w);
+    assert_string_equal(world_problems(&w),
+                        "bans/cve.yaml:4:13: no App is named 'other': correct the name, or delete "
+                        "the file if the App is gone");
+    assert_false(world_pair(&w, "a", "shop")->stale);
+    world_done(&w);
+}
+
+static void what_a_hold_would_restore_may_be_banned(void **state) {
+    struct world w;
+
+    (void)state;
+    put_rejected(&w);
+    put_ban(&w, "1", "");
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "1"); // it runs, and nothing better is known
+    assert_runs(&w, "c", "2");
+    assert_non_null(strstr(world_problems(&w), "forbids"));
+    world_remove(&w, "bans/cve.yaml");
+    (void)world_commit(&w);
+    assert_string_equal(world_problems(&w), "");
+    world_done(&w);
+}
+
+static void count_ban(void *ctx, const struct hub_ban_info *b) {
+    (*(size_t *)ctx)++;
+    assert_string_equal(b->path, "bans/cve.yaml");
+    assert_string_equal(b->ban->reason, "a hole");
+}
+
+static void a_new_cluster_never_gets_what_is_banned_or_rejected(void **state) {
+    struct world w;
+    size_t bans = 0;
+
+    (void)state;
+    put_rejected(&w);
+    put_ban(&w, "1", "");
+    (void)world_commit(&w);
+    world_remove(&w, "clusters/a.yaml");
+    (void)world_commit(&w);
+    world_put_cluster(&w, "a", "", "");
+    (void)world_commit(&w);
+    assert_null(world_pair(&w, "a", "shop")); // rebuilt: neither of the two
+    world_remove(&w, "bans/cve.yaml");
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "1");
+    put_ban(&w, "9", "");
+    (void)world_commit(&w);
+    hub_fleet_each_ban(w.fleet, count_ban, &bans);
+    assert_int_equal(bans, 1);
+    world_done(&w);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_rejected_release_is_kept_out_of_the_clusters_that_are_listed),
+        cmocka_unit_test(a_hold_costs_one_making_for_all_clusters),
+        cmocka_unit_test(later_edits_do_what_the_table_says),
+        cmocka_unit_test(an_edit_lands_on_the_good_image),
+        cmocka_unit_test(holds_chain),
+        cmocka_unit_test(where_no_release_is_left_what_is_in_force_stays_and_it_is_told),
+        cmocka_unit_test(a_hold_counts_though_the_app_is_broken),
+        cmocka_unit_test(names_that_do_not_exist_and_wrong_fields_are_problems),
+        cmocka_unit_test(a_decision_holds_before_git_has_it_and_until_git_says_otherwise),
+        cmocka_unit_test(a_retry_in_the_file_ends_the_decision_for_good),
+        cmocka_unit_test(a_void_decision_is_not_missing),
+        cmocka_unit_test(a_decision_known_before_a_restart_holds_from_the_first_commit),
+        cmocka_unit_test(a_secret_of_the_good_release_stays_while_it_is_held),
+        cmocka_unit_test(a_banned_image_is_not_rolled_out_and_told),
+        cmocka_unit_test(what_a_hold_would_restore_may_be_banned),
+        cmocka_unit_test(a_new_cluster_never_gets_what_is_banned_or_rejected),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
