@@ -43,6 +43,8 @@ struct agent {
     struct cm_timer recover_timer;
     struct cm_task refetch;
     bool refetch_posted;
+    struct cm_task held;
+    bool held_posted;
 
     bool stopping;
     bool killed;
@@ -106,6 +108,14 @@ static void driver_reachable(void *ctx, bool yes, const struct cm_err *why) {
     agent_watch_reachable(((struct agent *)ctx)->watch, yes, why);
 }
 
+static void driver_released(void *ctx, const char *key, const char *token, bool promoted) {
+    agent_watch_released(((struct agent *)ctx)->watch, key, token, promoted);
+}
+
+static void driver_decided(void *ctx, const struct agent_decision *what) {
+    agent_watch_decided(((struct agent *)ctx)->watch, what);
+}
+
 // ---- What the link tells and asks
 
 static void activate(struct agent *a) {
@@ -139,8 +149,9 @@ static void link_in_force(void *ctx, struct agent_desired *desired) {
     activate(a);
 }
 
-static void link_connected(void *ctx, bool full_report, bool takes_journal) {
-    agent_watch_connected(((struct agent *)ctx)->watch, full_report, takes_journal);
+static void link_connected(void *ctx, bool full_report, bool takes_journal, bool takes_decisions) {
+    agent_watch_connected(((struct agent *)ctx)->watch, full_report, takes_journal,
+                          takes_decisions);
 }
 
 static void link_disconnected(void *ctx) {
@@ -153,6 +164,10 @@ static void link_acked(void *ctx, const char *run, uint64_t number) {
 
 static void link_journal_acked(void *ctx, const char *run, uint64_t number) {
     agent_watch_journal_acked(((struct agent *)ctx)->watch, run, number);
+}
+
+static void link_decisions_acked(void *ctx, const char *run, uint64_t number) {
+    agent_watch_decisions_acked(((struct agent *)ctx)->watch, run, number);
 }
 
 static void link_can_send(void *ctx) {
@@ -194,6 +209,33 @@ static bool watch_send(void *ctx, struct cm_buf *report) {
 
 static bool watch_tell(void *ctx, struct cm_buf *journal) {
     return agent_link_send_journal(((struct agent *)ctx)->link, journal);
+}
+
+static bool watch_decide(void *ctx, struct cm_buf *decisions) {
+    return agent_link_send_decisions(((struct agent *)ctx)->link, decisions);
+}
+
+static const char *watch_cluster_id(void *ctx) {
+    return agent_link_cluster_id(((struct agent *)ctx)->link);
+}
+
+// watch_held: whoever decided is not to meet with runs that begin and end.
+static void watch_held(void *ctx) {
+    struct agent *a = ctx;
+
+    if (!a->held_posted && !a->stopping) {
+        a->held_posted = true;
+        cm_loop_post(a->loop, &a->held);
+    }
+}
+
+static void run_held(void *ctx) {
+    struct agent *a = ctx;
+
+    a->held_posted = false;
+    if (!a->stopping) {
+        agent_link_held(a->link);
+    }
 }
 
 // ---- The disk
@@ -352,6 +394,7 @@ static enum cm_rc make_link(struct agent *a, struct cm_workers *disk,
                  .disconnected = link_disconnected,
                  .acked = link_acked,
                  .journal_acked = link_journal_acked,
+                 .decisions_acked = link_decisions_acked,
                  .can_send = link_can_send,
                  .sync = link_sync,
                  .look = link_look,
@@ -363,7 +406,12 @@ static enum cm_rc make_link(struct agent *a, struct cm_workers *disk,
 }
 
 static void make_parts(struct agent *a, const struct agent_config *config) {
-    const struct agent_watch_host watch = {.send = watch_send, .tell = watch_tell, .ctx = a};
+    const struct agent_watch_host watch = {.send = watch_send,
+                                           .tell = watch_tell,
+                                           .decide = watch_decide,
+                                           .held = watch_held,
+                                           .cluster_id = watch_cluster_id,
+                                           .ctx = a};
 
     a->watch = agent_watch_new(
         a->loop, a->cache,
@@ -403,6 +451,7 @@ enum cm_rc agent_new(struct cm_loop *loop, struct cm_workers *disk,
     a->recover_backoff = (struct cm_backoff){.min_ms = RECOVER_MIN_MS, .max_ms = RECOVER_MAX_MS};
     a->recover_timer = (struct cm_timer){.run = run_recover, .ctx = a};
     a->refetch = (struct cm_task){.run = run_refetch, .ctx = a};
+    a->held = (struct cm_task){.run = run_held, .ctx = a};
     enum cm_rc rc = agent_cache_open(loop, disk, config->data_dir, &a->cache, err);
     if (rc == CM_OK) {
         rc = make_link(a, disk, config, err);
@@ -422,6 +471,8 @@ void agent_start(struct agent *a) {
                                            .health = driver_health,
                                            .ready = driver_ready,
                                            .rules = driver_rules,
+                                           .released = driver_released,
+                                           .decided = driver_decided,
                                            .ctx = a};
 
     agent_link_load(a->link); // `desired` answers from now on

@@ -22,6 +22,10 @@
 // than that account may; what looks is done in the agent's own name. Accounts are the target's, and
 // so is how they are written ("NAMESPACE/NAME" of a Kubernetes ServiceAccount).
 //
+// Other controllers may roll out what we apply, and reject it. A driver that knows them says what
+// they call what was applied (`released`) and what becomes of it (`decided`), once for each edge: a
+// release that was rejected and stays so is no news.
+//
 // Errors carry the words for the user. Codes: CM_EINVAL the target refuses this object for what it
 // is (do not try again until it changes), CM_EBUSY try again (after retry_after_ms if set; what it
 // depends on may not be there yet), CM_EAUTH we, or the account, lack a right, CM_EIO the target
@@ -153,6 +157,37 @@ struct agent_health_options {
     const struct cm_rules *rules; // of kinds (common/object/rules.h); NULL: none
 };
 
+// What a controller did with a release of a workload.
+enum agent_verdict {
+    AGENT_VERDICT_STARTED,
+    AGENT_VERDICT_WEIGHT, // another share of the traffic goes to it
+    AGENT_VERDICT_PROMOTED,
+    AGENT_VERDICT_REJECTED,        // what ran before runs again
+    AGENT_VERDICT_CONFIG_REJECTED, // as that, but all that was new is configuration
+    AGENT_VERDICT_FAILED_FORWARD,  // it failed, and serves all the same
+    AGENT_VERDICT_TIMED_OUT,       // it does not come up in its time; nothing was rolled back
+    AGENT_VERDICT_UNDONE,          // somebody went back to another release by hand
+};
+
+// A controller calls releases by names of its own, which mean nothing to anybody else: tokens. A
+// part behind ':' tells releases apart that the controller itself calls by one name.
+#define AGENT_TOKEN_MAX 128
+
+struct agent_decision {
+    const char *key; // of the workload, as it was tracked
+    const char *uid;
+    const char *controller;     // "flagger"
+    const char *controller_key; // of the object that decided; "": the workload itself
+    enum agent_verdict verdict;
+    const char *bad;   // token of what was rejected; "": what was applied last
+    const char *good;  // token of what runs; "": what was promoted last
+    const char *text;  // the controller's own words
+    int weight;        // per cent on the new release; -1: none
+    int64_t at_ms;     // when that came to be, Unix time by the target's clock
+    bool first;        // it was so when the driver first looked
+    const char *actor; // who did it, as it calls itself; "": nobody is known
+};
+
 #define AGENT_DRIFT_MAX 16 // fields named per object, foreign ones first
 
 struct agent_observation {
@@ -181,6 +216,12 @@ struct agent_driver_host {
     void (*ready)(void *ctx, const char *key);
     // rules: those about differences of a tracked key, in order; borrowed until the next turn.
     const struct cm_spare_rule *(*rules)(void *ctx, const char *key, size_t *count);
+    // released: the workload's controller has taken up the form that was applied last, and calls it
+    // by this token; `promoted`: it has found it to be good. It may be told again.
+    void (*released)(void *ctx, const char *key, const char *token, bool promoted);
+    // decided: a controller did something with a release of a tracked workload. It may be told
+    // again, with the same time: after a start, or a new list.
+    void (*decided)(void *ctx, const struct agent_decision *what);
     void *ctx;
 };
 

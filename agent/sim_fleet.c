@@ -407,6 +407,43 @@ static enum cm_rc do_degrade(struct command *c, struct cm_err *err) {
     return rc;
 }
 
+static enum cm_rc read_verdict(const char *word, struct agent_sim_decision *out,
+                               struct cm_err *err) {
+    static const char *const words[] = {
+        [AGENT_VERDICT_STARTED] = "started",
+        [AGENT_VERDICT_PROMOTED] = "promoted",
+        [AGENT_VERDICT_REJECTED] = "rejected",
+        [AGENT_VERDICT_CONFIG_REJECTED] = "config-rejected",
+        [AGENT_VERDICT_FAILED_FORWARD] = "failed-forward",
+        [AGENT_VERDICT_TIMED_OUT] = "timed-out",
+        [AGENT_VERDICT_UNDONE] = "undone",
+    };
+    char *end = NULL;
+    long weight = strtol(word, &end, 10);
+
+    out->weight = -1;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (words[i] != NULL && strcmp(words[i], word) == 0) {
+            out->verdict = (enum agent_verdict)i;
+            return CM_OK;
+        }
+    }
+    if (end == word || *end != '\0' || weight < 0 || weight > 100) {
+        return cm_fail(err, CM_EINVAL, "'%s' is no verdict, nor a weight from 0 to 100", word);
+    }
+    out->verdict = AGENT_VERDICT_WEIGHT;
+    out->weight = (int)weight;
+    return CM_OK;
+}
+
+static enum cm_rc do_decide(struct command *c, struct cm_err *err) {
+    struct agent_sim_decision what = {.key = c->words[2],
+                                      .text = c->count > 4 ? c->words[4] : "as asked for"};
+    enum cm_rc rc = read_verdict(c->words[3], &what, err);
+
+    return rc < 0 ? rc : agent_sim_decide(c->member->sim, &what, err);
+}
+
 static enum cm_rc do_unreachable(struct command *c, struct cm_err *err) {
     bool on;
     enum cm_rc rc = read_switch(c->words[2], &on, err);
@@ -538,7 +575,8 @@ static const struct verb {
     {"create", 4, 5, do_create, false},   {"fail", 4, 5, do_fail, false},
     {"degrade", 4, 4, do_degrade, false}, {"unreachable", 3, 3, do_unreachable, false},
     {"kill", 2, 2, do_kill, false},       {"start", 2, 2, do_start, false},
-    {"get", 3, 3, do_get, true},          {"state", 1, 2, do_state, true},
+    {"decide", 4, 5, do_decide, false},   {"get", 3, 3, do_get, true},
+    {"state", 1, 2, do_state, true},
 };
 
 // next_word takes a word off the line, in place; NULL at the end.

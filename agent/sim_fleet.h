@@ -47,6 +47,9 @@ void sim_fleet_free(struct sim_fleet *f); // NULL is fine
 //     create CLUSTER KEY JSON [MANAGER]         somebody makes one, or replaces it
 //     fail CLUSTER SUBSTRING on|off [refuse]    applying such keys fails (for what they are)
 //     degrade CLUSTER SUBSTRING on|off          such objects are unhealthy
+//     decide CLUSTER KEY VERDICT [TEXT]         a controller did that with a release: started,
+//                                               promoted, rejected, config-rejected,
+//                                               failed-forward, timed-out, undone, or its weight
 //     unreachable CLUSTER on|off                the cluster's API does not answer
 //     kill CLUSTER, start CLUSTER               the agent, as a crash would
 //     get CLUSTER KEY                           an object as it is, on one line

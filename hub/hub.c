@@ -78,6 +78,10 @@ static void on_removed(void *ctx, const char *cluster, const char *const *apps, 
     hub_sync_removed(((struct hub *)ctx)->sync, cluster, apps, count);
 }
 
+static void on_decided(void *ctx) {
+    hub_sync_decided(((struct hub *)ctx)->sync);
+}
+
 // ---- Stopping
 
 static void on_sync_stopped(void *ctx) {
@@ -224,6 +228,7 @@ static enum cm_rc open_sessions(struct hub *h, struct cm_err *err) {
         .enrolled = on_enrolled,
         .behind = on_behind,
         .removed = on_removed,
+        .decided = on_decided,
         .ctx = h,
     };
     enum cm_rc rc = hub_sessions_new(&config, &h->sessions, err);

@@ -10,7 +10,7 @@
 #define PURPOSE "holdfast manifest v1"
 
 enum {
-    SMALL_MAX = 1024, // Ping, Pong, ReportAck, JournalAck
+    SMALL_MAX = 1024, // Ping, Pong, and what acknowledges
     LOOK_MAX = 256 * 1024,
     RENEW_MAX = 8 * 1024,
     EXPORTER_SIZE = 32,
@@ -41,6 +41,8 @@ static const struct {
     [WIRE_CONFIRM] = {"Confirm", RENEW_MAX, 0},
     [WIRE_JOURNAL] = {"Journal", WIRE_BULK_MAX, 0},
     [WIRE_JOURNAL_ACK] = {"JournalAck", SMALL_MAX, 0},
+    [WIRE_DECISIONS] = {"Decisions", WIRE_BULK_MAX, 0},
+    [WIRE_DECISIONS_ACK] = {"DecisionsAck", SMALL_MAX, 0},
     [WIRE_ENROLL_REQUEST] = {"EnrollRequest", 0, WIRE_ENROLL_MAX},
     [WIRE_ENROLL_REPLY] = {"EnrollReply", 0, WIRE_ENROLL_MAX},
 };

@@ -47,6 +47,8 @@ enum wire_type {
     WIRE_CONFIRM = 16,
     WIRE_JOURNAL = 18,
     WIRE_JOURNAL_ACK = 19,
+    WIRE_DECISIONS = 20,
+    WIRE_DECISIONS_ACK = 21,
     WIRE_ENROLL_REQUEST = 32,
     WIRE_ENROLL_REPLY = 33,
 };
@@ -59,9 +61,12 @@ enum wire_type {
 #define WIRE_BLOB_MAX ((size_t)16 * 1024 * 1024)  // a whole blob
 #define WIRE_OBJECT_MAX ((size_t)4 * 1024 * 1024) // a whole object in canonical form
 #define WIRE_WANT_MAX 1000
-#define WIRE_REPORT_ITEMS_MAX 500 // apps and objects in one Report
-#define WIRE_LOOK_MAX 100         // keys in one Look
-#define WIRE_JOURNAL_MAX 500      // entries in one Journal
+#define WIRE_REPORT_ITEMS_MAX 500             // apps and objects in one Report
+#define WIRE_LOOK_MAX 100                     // keys in one Look
+#define WIRE_JOURNAL_MAX 500                  // entries in one Journal
+#define WIRE_DECISIONS_MAX 100                // in one Decisions
+#define WIRE_DECIDED_MAX ((size_t)256 * 1024) // Decision.good_object
+#define WIRE_ANSWERED_MAX 16                  // ids in one ManifestApp
 #define WIRE_ENROLL_MAX ((size_t)16 * 1024)
 #define WIRE_NAME_MAX 253
 #define WIRE_MESSAGE_MAX 1024 // a report's texts

@@ -284,6 +284,7 @@ static struct run *run_for(struct agent_apply *a, const struct agent_desired_app
     r->revision = cm_strdup(app->revision);
     r->bundle = agent_bundle_ref(app->bundle);
     r->error = cm_strdup(app->error);
+    r->held = cm_strdup(app->held);
     r->pruning = (struct agent_pruning){.prune = app->bundle->prune,
                                         .precious = app->bundle->prune_precious};
     r->all = all;
@@ -294,6 +295,7 @@ static struct run *run_for(struct agent_apply *a, const struct agent_desired_app
 // can_go_on tells whether an App's run works on the right bundle already and has not ended.
 static bool can_go_on(const struct run *r, const struct agent_desired_app *app) {
     return r != NULL && !r->gone && r->bundle == app->bundle && app->error == NULL &&
+           (r->held == NULL) == (app->held == NULL) &&
            (r->phase == RUN_WAITING || r->phase == RUN_STEPPING);
 }
 

@@ -41,6 +41,7 @@ struct run {
     char *revision;
     struct agent_bundle *bundle; // NULL for an App that is gone
     char *error;                 // RUN_STUCK
+    char *held;                  // why its bundle is not the manifest's; NULL: it is
     bool gone;
     char *account; // of an App that is gone, in whose name; NULL: who applied it last
     struct agent_pruning pruning; // whether what nobody lists is removed

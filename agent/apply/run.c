@@ -72,6 +72,7 @@ void run_free(struct run *r) {
     free(r->revision);
     free(r->account);
     free(r->error);
+    free(r->held);
     free(r->told_message);
     free(r);
 }
@@ -459,7 +460,7 @@ static void finish(struct run *r) {
     if (r->gone) {
         a->host.app_removed(a->host.ctx, &removed);
     } else {
-        run_tell(r, AGENT_APP_APPLIED, "");
+        run_tell(r, AGENT_APP_APPLIED, r->held == NULL ? "" : r->held);
     }
     agent_apply_woken(a);
 }

@@ -139,6 +139,7 @@ void agent_cache_drop_item(struct agent_cache *c, const char *key) {
 
     agent_put_text(&c->open, key);
     agent_put_end(&c->open, begin);
+    agent_releases_drop(c, key);
     (void)cm_map_remove(c->items, key);
 }
 
@@ -273,7 +274,10 @@ void agent_cache_state(const struct agent_cache *c, struct cm_str *out) {
     record_recovered(c, out);
     agent_cache_each_item(c, record_held, out);
     agent_hooks_record(c, out);
+    agent_releases_record(c, out);
+    agent_holds_record(c, out);
     agent_journal_record(c, out);
+    agent_decisions_record(c, out);
 }
 
 // ---- Blobs
@@ -609,6 +613,7 @@ static bool read_gone(struct agent_cache *c, struct agent_reader *r) {
     const char *key = agent_get_text(r);
 
     if (c != NULL && !r->bad) {
+        agent_releases_drop(c, key);
         (void)cm_map_remove(c->items, key);
     }
     return !r->bad;
@@ -651,6 +656,16 @@ static bool read_record(struct agent_cache *c, uint8_t type, const uint8_t *reco
         return agent_journal_read(c, &r);
     case AGENT_RECORD_JOURNAL_CUT:
         return agent_journal_read_cut(c, &r);
+    case AGENT_RECORD_RELEASES:
+        return agent_releases_read(c, &r);
+    case AGENT_RECORD_DECISION:
+        return agent_decisions_read(c, &r);
+    case AGENT_RECORD_DECISION_CUT:
+        return agent_decisions_read_cut(c, &r);
+    case AGENT_RECORD_HOLD:
+        return agent_holds_read(c, &r);
+    case AGENT_RECORD_HOLD_GONE:
+        return agent_holds_read_gone(c, &r);
     default:
         return false;
     }
@@ -758,7 +773,10 @@ enum cm_rc agent_cache_open(struct cm_loop *loop, struct cm_workers *disk, const
     c->fd = -1;
     c->items = cm_map_new(free);
     c->hooks = cm_map_new(free);
+    c->releases = cm_map_new(agent_releases_free);
+    c->holds = cm_map_new(free);
     cm_list_init(&c->journal.entries);
+    cm_list_init(&c->decisions.entries);
     c->job = (struct cm_job){.run = run_write, .done = write_done, .home = loop};
     c->retry = (struct cm_timer){.run = run_retry, .ctx = c};
     c->backoff = (struct cm_backoff){.min_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
@@ -803,7 +821,10 @@ void agent_cache_free(struct agent_cache *c) {
     agent_index_done(&c->index);
     cm_map_free(c->items);
     cm_map_free(c->hooks);
+    cm_map_free(c->releases);
+    cm_map_free(c->holds);
     agent_journal_done(&c->journal);
+    agent_decisions_done(&c->decisions);
     free(c->in_force_bytes);
     close_fd(c->fd);
     close_fd(c->lock_fd);

@@ -184,6 +184,82 @@ void agent_cache_journal_each(const struct agent_cache *c,
 void agent_cache_journal_told(struct agent_cache *c, uint64_t number);
 void agent_cache_journal_lose(struct agent_cache *c);
 
+// ---- Releases of workloads
+
+#define AGENT_RELEASES_MAX 8 // of one workload; the oldest give way
+
+// What was applied when a controller took up a release that it calls by this token.
+struct agent_release {
+    const char *token;
+    const char *revision;
+    struct cm_sha256 sha256;
+    struct cm_sha256 bundle;
+    bool promoted; // the newest that was
+};
+
+// What is no news any more, each by the time of its edge.
+enum agent_edge { AGENT_EDGE_BEGUN, AGENT_EDGE_ENDED, AGENT_EDGE_LATE, AGENT_EDGE_UNDONE };
+#define AGENT_EDGES 4
+
+struct agent_releases {
+    const char *key;                              // of the workload
+    struct agent_release all[AGENT_RELEASES_MAX]; // oldest first
+    size_t count;
+    int64_t edges[AGENT_EDGES]; // Unix time; 0: there was none
+};
+
+// agent_cache_releases is borrowed until the next change; NULL: nothing is known. They are
+// forgotten with the item.
+const struct agent_releases *agent_cache_releases(const struct agent_cache *c, const char *key);
+void agent_cache_add_release(struct agent_cache *c, const char *key,
+                             const struct agent_release *release);
+void agent_cache_set_promoted(struct agent_cache *c, const char *key, const char *token);
+void agent_cache_set_edge(struct agent_cache *c, const char *key, enum agent_edge edge,
+                          int64_t at_ms);
+
+// ---- Decisions of controllers, until a hub has them
+
+#define AGENT_DECISIONS_MAX 500
+#define AGENT_DECISIONS_BYTES_MAX ((size_t)2 * 1024 * 1024)
+
+struct agent_decided {
+    uint64_t number;      // one of those that agent_cache_next_report gives out
+    bool weighty;         // it is not given up while there is another one
+    const uint8_t *bytes; // what it says; the cache does not look inside
+    size_t size;
+};
+
+// agent_cache_decided_add copies and numbers a decision. If there is no room the oldest gives way,
+// first of those that are not weighty.
+void agent_cache_decided_add(struct agent_cache *c, bool weighty, const void *bytes, size_t size);
+size_t agent_cache_decided_count(const struct agent_cache *c);
+void agent_cache_decided_each(const struct agent_cache *c,
+                              bool (*visit)(void *ctx, const struct agent_decided *decided),
+                              void *ctx);
+void agent_cache_decided_told(struct agent_cache *c, uint64_t number); // drops all up to it
+
+// ---- Apps that are held back: a release of theirs was rejected, and no manifest knows it yet
+
+#define AGENT_HOLD_IDS_MAX 8
+
+struct agent_hold {
+    const char *app;
+    const char *revision;                     // of the bundle
+    const char *why;                          // in words
+    struct cm_sha256 bundle;                  // at which the App stays
+    struct cm_sha256 ids[AGENT_HOLD_IDS_MAX]; // of decisions, each of which is to be answered
+    size_t id_count;
+};
+
+const struct agent_hold *agent_cache_hold(const struct agent_cache *c, const char *app);
+// agent_cache_put_hold copies; it replaces what there is of that App.
+void agent_cache_put_hold(struct agent_cache *c, const struct agent_hold *hold);
+void agent_cache_drop_hold(struct agent_cache *c, const char *app);
+// agent_cache_hold_apps returns the names of the Apps that are held back, agent_cache_hold_count of
+// them; borrowed names in an array that the caller frees.
+const char **agent_cache_hold_apps(const struct agent_cache *c);
+size_t agent_cache_hold_count(const struct agent_cache *c);
+
 // ---- For tests and metrics
 
 struct agent_cache_stats {

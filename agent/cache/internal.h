@@ -46,6 +46,13 @@ struct agent_journal {
     struct agent_journal_gap gap;
 };
 
+// decisions.c; oldest first.
+struct agent_decisions {
+    struct cm_list entries;
+    size_t count;
+    size_t bytes;
+};
+
 struct agent_cache {
     struct cm_loop *loop;
     struct cm_workers *disk;
@@ -58,8 +65,11 @@ struct agent_cache {
     uint32_t era;      // grows with each manifest; see agent_cache_has
 
     struct agent_index index;
-    struct cm_map *items; // by key: struct held
-    struct cm_map *hooks; // by key: hooks.c
+    struct cm_map *items;    // by key: struct held
+    struct cm_map *hooks;    // by key: hooks.c
+    struct cm_map *releases; // by key: releases.c
+    struct cm_map *holds;    // by App: holds.c
+    struct agent_decisions decisions;
     struct agent_journal journal;
     struct agent_in_force in_force;
     uint8_t *in_force_bytes; // holds signature and certificate
@@ -110,6 +120,21 @@ void agent_journal_record(const struct agent_cache *c, struct cm_str *out);
 bool agent_journal_read(struct agent_cache *c, struct agent_reader *r);
 bool agent_journal_read_cut(struct agent_cache *c, struct agent_reader *r);
 void agent_journal_done(struct agent_journal *j);
+
+// releases.c, decisions.c and holds.c: the same. agent_releases_drop forgets what belongs to an
+// item; agent_releases_need keeps forms of workloads from being left behind by a snapshot.
+void agent_releases_free(void *releases);
+void agent_releases_record(const struct agent_cache *c, struct cm_str *out);
+bool agent_releases_read(struct agent_cache *c, struct agent_reader *r);
+void agent_releases_drop(struct agent_cache *c, const char *key);
+void agent_releases_need(struct agent_cache *c);
+void agent_decisions_record(const struct agent_cache *c, struct cm_str *out);
+bool agent_decisions_read(struct agent_cache *c, struct agent_reader *r);
+bool agent_decisions_read_cut(struct agent_cache *c, struct agent_reader *r);
+void agent_decisions_done(struct agent_decisions *d);
+void agent_holds_record(const struct agent_cache *c, struct cm_str *out);
+bool agent_holds_read(struct agent_cache *c, struct agent_reader *r);
+bool agent_holds_read_gone(struct agent_cache *c, struct agent_reader *r);
 
 // agent_cache_kick starts the next write, or ends a close, when nothing is under way.
 void agent_cache_kick(struct agent_cache *c);

@@ -33,6 +33,11 @@ enum agent_record_type {
     AGENT_RECORD_HOOK_GONE = 8,
     AGENT_RECORD_JOURNAL = 9,
     AGENT_RECORD_JOURNAL_CUT = 10,
+    AGENT_RECORD_RELEASES = 11,
+    AGENT_RECORD_DECISION = 12,
+    AGENT_RECORD_DECISION_CUT = 13,
+    AGENT_RECORD_HOLD = 14,
+    AGENT_RECORD_HOLD_GONE = 15,
 };
 
 // Writing. agent_put_begin starts a record and returns where it is; agent_put_end closes it.

@@ -2,7 +2,8 @@
 //
 // It goes in two jobs. The first writes the new file from a copy of the index and of the state, and
 // finds out by itself which blobs are needed: those that the manifest in force names, directly or
-// through its bundles, the forms in which objects were applied last, and those that somebody asked
+// through its bundles or those at which Apps are held back, the forms in which objects were applied
+// last, those in which workloads were, and those that somebody asked
 // for since that manifest came (they may belong to the next one). Back on the loop it is dropped if
 // a blob that it left behind was asked for meanwhile; else the second job renames it. No frame is
 // written in between: commits wait.
@@ -39,6 +40,8 @@ struct agent_snapshot {
     struct agent_index from; // a copy; pending is NULL everywhere
     uint32_t era;
     struct cm_sha256 root;
+    struct cm_sha256 *held; // bundles at which Apps are held back
+    size_t held_count;
     struct cm_str state;
 
     // made by the worker
@@ -56,6 +59,7 @@ static void snapshot_free(struct agent_snapshot *s) {
     agent_index_done(&s->index);
     cm_str_done(&s->state);
     free(s->path);
+    free(s->held);
     free(s);
 }
 
@@ -99,6 +103,12 @@ static void need_bundle(struct agent_snapshot *s, const ProtobufCBinaryData *nam
     }
     for (size_t i = 0; i < m->n_entries; i++) {
         need(s, &m->entries[i]->sha256);
+    }
+}
+
+static void mark_held(struct agent_snapshot *s) {
+    for (size_t i = 0; i < s->held_count; i++) {
+        need_bundle(s, &(ProtobufCBinaryData){.len = CM_SHA256_SIZE, .data = s->held[i].bytes});
     }
 }
 
@@ -192,6 +202,7 @@ static enum cm_rc write_all(struct agent_snapshot *s, struct cm_err *err) {
         return rc;
     }
     s->end = AGENT_LOG_MAGIC_SIZE;
+    mark_held(s);
     mark_needed(s);
     rc = write_state(s, err);
     if (rc == CM_OK) {
@@ -299,6 +310,17 @@ static void need_applied(void *ctx, const struct agent_item *item) {
     (void)agent_cache_has(ctx, &item->sha256);
 }
 
+static void copy_held(struct agent_snapshot *s) {
+    const struct agent_cache *c = s->cache;
+    CM_AUTOFREE const char **apps = agent_cache_hold_apps(c);
+
+    s->held_count = agent_cache_hold_count(c);
+    s->held = cm_new(s->held_count + 1, sizeof(*s->held));
+    for (size_t i = 0; i < s->held_count; i++) {
+        s->held[i] = agent_cache_hold(c, apps[i])->bundle;
+    }
+}
+
 void agent_cache_snapshot(struct agent_cache *c) {
     // Memory must say what the disk says: what is pending may need blobs that are pending too.
     if (c->snapshot != NULL || c->writing || c->closing || c->open.len > 0 ||
@@ -313,7 +335,9 @@ void agent_cache_snapshot(struct agent_cache *c) {
     s->fd = -1;
     s->era = c->era;
     s->root = c->in_force.manifest;
+    copy_held(s);
     agent_cache_each_item(c, need_applied, c);
+    agent_releases_need(c);
     copy_index(s);
     agent_cache_state(c, &s->state);
     c->snapshot = s;

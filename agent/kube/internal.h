@@ -13,6 +13,7 @@
 //     watches   which of them tells of an object: one per kind, or one per kind and namespace
 //     whose     which other tool an object belongs to, asked before it is applied
 //     owners    other controllers that have fields of our objects by right
+//     releases  what controllers do with releases of our workloads
 //     conditions  rules about differences that hold only while an owner exists
 //
 // All of it is one state machine around one struct; each part touches its own members and calls the
@@ -286,6 +287,7 @@ struct kube_entry {
     unsigned rights;                   // that others may have to its fields
     unsigned had;                      // of these, what somebody had since it was applied last
     struct kube_condition *conditions; // of its rules; NULL: none
+    struct kube_releases *releases;    // NULL: nothing is known of any
     size_t condition_count;
     enum agent_health health;
     bool tracked;
@@ -439,6 +441,16 @@ bool kube_condition_holds(const void *entry, const char *owner);
 bool kube_conditions_lack_kind(const struct kube_entry *e);
 // kube_conditions_changed: an owner has come or gone.
 void kube_conditions_changed(struct agent_kube *k, const char *owner);
+
+// releases
+
+// kube_releases_saw looks at a workload, kube_releases_led at an object of another controller that
+// decides about releases of one (`target`: its key).
+void kube_releases_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live);
+void kube_releases_led(struct agent_kube *k, struct cm_arena *a, const char *target,
+                       const struct cm_json *leader);
+// kube_releases_lost: that object is gone.
+void kube_releases_lost(struct agent_kube *k, const char *target);
 
 // watch
 

@@ -197,6 +197,11 @@ static bool same_claims(const struct owner *o, const struct kube_right_claim *cl
     return same;
 }
 
+// is_leader tells whether an owner decides about releases of what it claims first.
+static bool is_leader(const struct agent_kube *k, const struct owner *o, size_t claims) {
+    return claims > 0 && (k->owners.kinds[o->kind].rights & KUBE_RIGHT_RELEASES) != 0;
+}
+
 void kube_owners_saw(struct kube_watch *w, struct cm_arena *a, const struct cm_json *live) {
     struct kube_right_claim claims[KUBE_RIGHT_CLAIMS_MAX];
     const char *key = kube_object_key(a, live);
@@ -223,12 +228,18 @@ void kube_owners_saw(struct kube_watch *w, struct cm_arena *a, const struct cm_j
     if (is_new && w->complete) {
         kube_conditions_changed(w->k, key);
     }
+    if (is_leader(w->k, o, n) && claims[0].right == KUBE_RIGHT_REPLICAS) {
+        kube_releases_led(w->k, a, claims[0].target, live);
+    }
 }
 
 static void lose(struct agent_kube *k, const char *key, bool judge) {
     struct owner *o = cm_map_get(k->owners.by_key, key);
 
     if (o != NULL) {
+        if (is_leader(k, o, o->count) && o->claims[0].right == KUBE_RIGHT_REPLICAS) {
+            kube_releases_lost(k, o->claims[0].target);
+        }
         set_claims(k, o, NULL, 0, judge);
         (void)cm_map_remove(k->owners.by_key, key);
         if (judge) {

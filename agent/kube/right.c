@@ -10,7 +10,7 @@
 const struct kube_right_kind kube_right_kinds[KUBE_RIGHT_KINDS] = {
     {"autoscaling", "HorizontalPodAutoscaler", KUBE_RIGHT_REPLICAS},
     {"keda.sh", "ScaledObject", KUBE_RIGHT_REPLICAS},
-    {"flagger.app", "Canary", KUBE_RIGHT_REPLICAS | KUBE_RIGHT_WEIGHTS},
+    {"flagger.app", "Canary", KUBE_RIGHT_REPLICAS | KUBE_RIGHT_WEIGHTS | KUBE_RIGHT_RELEASES},
     {"argoproj.io", "Rollout", KUBE_RIGHT_REPLICAS | KUBE_RIGHT_WEIGHTS},
 };
 
@@ -181,11 +181,19 @@ static bool has_weights(const struct cm_json *desired) {
     return false;
 }
 
+// has_releases tells whether another controller may decide about releases of it, and says so in an
+// object of its own.
+static bool has_releases(const struct cm_json *desired) {
+    return cm_json_path(desired, "spec", "template", NULL) != NULL &&
+           (is_a(desired, "apps", "Deployment") || is_a(desired, "apps", "DaemonSet"));
+}
+
 unsigned kube_right_of(const struct cm_json *desired) {
     const struct cm_json *replicas = cm_json_path(desired, "spec", "replicas", NULL);
 
     return (replicas != NULL && replicas->type == CM_NUMBER ? KUBE_RIGHT_REPLICAS : 0U) |
-           (has_weights(desired) ? KUBE_RIGHT_WEIGHTS : 0U);
+           (has_weights(desired) ? KUBE_RIGHT_WEIGHTS : 0U) |
+           (has_releases(desired) ? KUBE_RIGHT_RELEASES : 0U);
 }
 
 // is_kept_by_another tells whether somebody else than we owns spec.replicas, who keeps it when we

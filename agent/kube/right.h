@@ -22,6 +22,7 @@ struct cm_json;
 enum {
     KUBE_RIGHT_REPLICAS = 1, // spec.replicas of any kind
     KUBE_RIGHT_WEIGHTS = 2,  // of the backends of a route
+    KUBE_RIGHT_RELEASES = 4, // to reject what we apply; no field is left out for that
 };
 
 // A kind of owners.

@@ -87,6 +87,7 @@ static void free_entry(struct kube_entry *e) {
     free(e->note);
     free(e->api_version);
     free(e->message);
+    free(e->releases);
     free(e);
 }
 
@@ -431,7 +432,11 @@ void kube_entry_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_js
     follow_mark(e);
     set_text(&e->uid, kube_object_uid(live));
     read_health(e, a, live);
+    e->pins++; // the core may untrack it when it hears
     judge(e, a, live, anyhow);
+    kube_releases_saw(e, a, live);
+    e->pins--;
+    kube_entry_settle(e);
 }
 
 static void take_note(struct kube_entry *e, const char *note) {

@@ -222,8 +222,22 @@ static enum cm_rc load_manifest(struct agent_link *l, const struct agent_in_forc
                        "the manifest is of another generation than it was signed "
                        "for");
     }
+    link_hold_back(l, d);
     *out = CM_TAKE(d);
     return CM_OK;
+}
+
+// find_all finds the objects of an App. What is held back is not asked for.
+static void find_all(struct agent_link *l, struct agent_desired *d, struct agent_desired_app *app,
+                     struct cm_map *seen) {
+    CM_CLEANUP(cm_map_freep) struct cm_map *own = cm_map_new(NULL);
+    size_t before = l->lack_count;
+
+    find_objects(l, app->bundle, app->held == NULL ? seen : own);
+    if (app->held != NULL && l->lack_count > before) {
+        l->lack_count = before;
+        link_hold_still(d, app);
+    }
 }
 
 // find_lacks fills l->lacks with what a candidate still needs; none: it is complete.
@@ -245,7 +259,7 @@ static enum cm_rc find_lacks(struct agent_link *l, struct candidate *c, struct c
         return rc;
     }
     for (size_t i = 0; i < c->desired->app_count; i++) {
-        find_objects(l, c->desired->apps[i].bundle, seen);
+        find_all(l, c->desired, &c->desired->apps[i], seen);
     }
     return CM_OK;
 }
@@ -277,7 +291,10 @@ static void put_in_force(struct agent_link *l, struct agent_desired *d) {
 static void adopted(void *ctx, const struct cm_err *error) {
     struct adopting *a = ctx;
 
-    if (error->code == CM_OK && !a->link->stopping) {
+    if (error->code == CM_OK && !a->link->stopping && link_holds_otherwise(a->link, a->desired)) {
+        agent_desired_free(a->desired);
+        agent_link_load(a->link);
+    } else if (error->code == CM_OK && !a->link->stopping) {
         put_in_force(a->link, a->desired);
     } else {
         agent_desired_free(a->desired);
@@ -297,6 +314,7 @@ static void adopt(struct agent_link *l) {
     a->link = l;
     a->desired = CM_TAKE(c->desired);
     agent_cache_set_in_force(l->cache, &c->meta);
+    link_hold_no_more(l, a->desired);
     agent_cache_commit(l->cache, adopted, a);
     l->whole = true;
     l->proven = true;
@@ -594,11 +612,11 @@ void fetch_blob(struct agent_link *l, const Holdfast__V1__Blob *m) {
 
 // ---- From disk
 
-static bool has_objects(struct agent_link *l, const struct agent_desired *d) {
+static bool has_objects(struct agent_link *l, struct agent_desired *d) {
     CM_CLEANUP(cm_map_freep) struct cm_map *seen = cm_map_new(NULL);
 
     for (size_t i = 0; i < d->app_count; i++) {
-        find_objects(l, d->apps[i].bundle, seen);
+        find_all(l, d, &d->apps[i], seen);
     }
     bool all = l->lack_count == 0;
     forget_asked(l);
@@ -632,6 +650,17 @@ void agent_link_load(struct agent_link *l) {
     d->doubted = agent_cache_is_doubted(l->cache);
     l->whole = has_objects(l, d) && !d->doubted;
     put_in_force(l, CM_TAKE(d));
+}
+
+void agent_link_held(struct agent_link *l) {
+    if (l->candidate != NULL && l->candidate->desired != NULL) {
+        agent_desired_free(l->candidate->desired); // it is read again, as it is to be held
+        l->candidate->desired = NULL;
+        evaluate(l);
+    }
+    if (l->proven && !l->stopping) {
+        agent_link_load(l);
+    }
 }
 
 void agent_link_refetch(struct agent_link *l) {

@@ -159,6 +159,16 @@ CM_MUSTUSE enum cm_rc link_renewed(struct agent_link *l, const Holdfast__V1__Ren
 // ---- expired.c
 bool link_renew_expired(struct agent_link *l); // tells whether it does
 
+// ---- hold.c
+// link_hold_back keeps Apps of a manifest at the bundles at which they are held back.
+void link_hold_back(struct agent_link *l, struct agent_desired *d);
+// link_hold_still has an App that is held back do nothing.
+void link_hold_still(struct agent_desired *d, struct agent_desired_app *app);
+// link_holds_otherwise tells whether other Apps are held back now than when that was done.
+bool link_holds_otherwise(const struct agent_link *l, const struct agent_desired *d);
+// link_hold_no_more forgets what a manifest, which is about to be in force, has answered.
+void link_hold_no_more(struct agent_link *l, const struct agent_desired *d);
+
 // ---- fetch.c
 void fetch_init(struct agent_link *l);
 void fetch_done(struct agent_link *l);

@@ -57,6 +57,12 @@ bool agent_link_send_journal(struct agent_link *l, struct cm_buf *journal) {
     return l->state == LINK_UP && cm_net_send(l->conn, WIRE_JOURNAL, 0, journal, &err) == CM_OK;
 }
 
+bool agent_link_send_decisions(struct agent_link *l, struct cm_buf *decisions) {
+    struct cm_err err;
+
+    return l->state == LINK_UP && cm_net_send(l->conn, WIRE_DECISIONS, 0, decisions, &err) == CM_OK;
+}
+
 void agent_link_send_found(struct agent_link *l, struct cm_buf *found) {
     struct cm_err err;
 
@@ -108,6 +114,7 @@ static void send_hello(struct agent_link *l) {
     m.impersonates = true;
     m.instance = (ProtobufCBinaryData){.len = sizeof(l->instance), .data = l->instance};
     m.renews = true;
+    m.decides = true;
     (void)link_send(l, WIRE_HELLO, &m.base);
 }
 
@@ -235,7 +242,7 @@ static enum cm_rc on_welcome(struct agent_link *l, const Holdfast__V1__Welcome *
         save_addresses(l);
     }
     link_renew_welcome(l, m);
-    l->host.connected(l->host.ctx, m->full_report, m->journal);
+    l->host.connected(l->host.ctx, m->full_report, m->journal, m->decisions);
     return CM_OK;
 }
 
@@ -283,6 +290,12 @@ static enum cm_rc handle(struct agent_link *l, uint16_t type, const ProtobufCMes
         l->host.journal_acked(l->host.ctx, ack->run, ack->number);
         return CM_OK;
     }
+    case WIRE_DECISIONS_ACK: {
+        const Holdfast__V1__DecisionsAck *ack = (const Holdfast__V1__DecisionsAck *)m;
+
+        l->host.decisions_acked(l->host.ctx, ack->run, ack->number);
+        return CM_OK;
+    }
     case WIRE_SYNC:
         l->host.sync(l->host.ctx, ((const Holdfast__V1__Sync *)m)->app);
         return CM_OK;
@@ -317,6 +330,8 @@ static const ProtobufCMessageDescriptor *descriptor_of(uint16_t type) {
         return &holdfast__v1__report_ack__descriptor;
     case WIRE_JOURNAL_ACK:
         return &holdfast__v1__journal_ack__descriptor;
+    case WIRE_DECISIONS_ACK:
+        return &holdfast__v1__decisions_ack__descriptor;
     case WIRE_SYNC:
         return &holdfast__v1__sync__descriptor;
     case WIRE_LOOK:
@@ -631,6 +646,10 @@ bool agent_link_is_enrolled(const struct agent_link *l) {
 
 const char *agent_link_hub_id(const struct agent_link *l) {
     return l->identity.hub_id == NULL ? "" : l->identity.hub_id;
+}
+
+const char *agent_link_cluster_id(const struct agent_link *l) {
+    return l->identity.cluster_id == NULL ? "" : l->identity.cluster_id;
 }
 
 const char *agent_link_cluster(const struct agent_link *l) {

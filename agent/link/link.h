@@ -36,10 +36,11 @@ struct agent_link_host {
     void (*enrolled)(void *ctx);
     // in_force: a manifest is on disk with all it names. Gives it.
     void (*in_force)(void *ctx, struct agent_desired *desired);
-    void (*connected)(void *ctx, bool full_report, bool takes_journal);
+    void (*connected)(void *ctx, bool full_report, bool takes_journal, bool takes_decisions);
     void (*disconnected)(void *ctx);
     void (*acked)(void *ctx, const char *run, uint64_t number);
     void (*journal_acked)(void *ctx, const char *run, uint64_t number);
+    void (*decisions_acked)(void *ctx, const char *run, uint64_t number);
     void (*can_send)(void *ctx);
     void (*sync)(void *ctx, const char *app);
     void (*look)(void *ctx, uint32_t id, const char *ns, const char *const *keys, size_t count);
@@ -76,13 +77,18 @@ void agent_link_start(struct agent_link *l);
 void agent_link_stop(struct agent_link *l, bool at_once, void (*stopped)(void *ctx), void *ctx);
 void agent_link_free(struct agent_link *l); // NULL is fine
 
-// agent_link_send_report queues a packed Report, agent_link_send_journal a Journal; false if it
-// cannot now (can_send follows, or connected).
+// agent_link_send_report queues a packed Report, agent_link_send_journal a Journal,
+// agent_link_send_decisions Decisions; false if it cannot now (can_send follows, or connected).
 bool agent_link_send_report(struct agent_link *l, struct cm_buf *report);
 bool agent_link_send_journal(struct agent_link *l, struct cm_buf *journal);
+bool agent_link_send_decisions(struct agent_link *l, struct cm_buf *decisions);
 
 // agent_link_send_found queues a packed Found, if it can.
 void agent_link_send_found(struct agent_link *l, struct cm_buf *found);
+
+// agent_link_held is called when an App begins to be held back: what is in force or on its way is
+// looked at again.
+void agent_link_held(struct agent_link *l);
 
 // agent_link_refetch asks for what of the manifest in force is no longer on disk.
 void agent_link_refetch(struct agent_link *l);
@@ -90,4 +96,5 @@ void agent_link_refetch(struct agent_link *l);
 bool agent_link_is_up(const struct agent_link *l);
 bool agent_link_is_enrolled(const struct agent_link *l);
 const char *agent_link_cluster(const struct agent_link *l); // name; "" before enrolment
-const char *agent_link_hub_id(const struct agent_link *l);  // "" before enrolment
+const char *agent_link_cluster_id(const struct agent_link *l);
+const char *agent_link_hub_id(const struct agent_link *l); // "" before enrolment

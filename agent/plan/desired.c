@@ -291,6 +291,18 @@ const struct agent_entry *agent_bundle_find(const struct agent_bundle *b, const 
     return bsearch(key, b->entries, b->entry_count, sizeof(*b->entries), compare_key_to_entry);
 }
 
+static void copy_answered(struct agent_desired *d, struct agent_desired_app *app,
+                          const Holdfast__V1__ManifestApp *from) {
+    struct cm_sha256 *ids = cm_arena_get(d->arena, (from->n_answered + 1) * sizeof(*ids));
+
+    for (size_t i = 0; i < from->n_answered; i++) {
+        if (is_hash(&from->answered[i])) {
+            ids[app->answered_count++] = hash_of(&from->answered[i]);
+        }
+    }
+    app->answered = ids;
+}
+
 static enum cm_rc copy_apps(struct agent_desired *d, const Holdfast__V1__Manifest *m,
                             struct cm_err *err) {
     d->app_count = m->n_apps;
@@ -311,6 +323,7 @@ static enum cm_rc copy_apps(struct agent_desired *d, const Holdfast__V1__Manifes
                                        .revision = cm_arena_strdup(d->arena, from->revision),
                                        .bundle_sha256 = hash_of(&from->bundle_sha256),
                                        .bundle_size = from->bundle_size};
+        copy_answered(d, &d->apps[i], from);
     }
     return CM_OK;
 }

@@ -100,6 +100,9 @@ struct agent_desired_app {
     uint32_t bundle_size;
     struct agent_bundle *bundle; // NULL until agent_desired_attach
     const char *error;           // why this App cannot be applied as it is, or NULL
+    const char *held;            // why it stays at an older bundle than the manifest's, or NULL
+    const struct cm_sha256 *answered; // ids of decisions that the manifest takes into account
+    size_t answered_count;
 };
 
 // The tombstone of an App: the only thing that takes an App away.

@@ -171,6 +171,50 @@ enum agent_health sim_health(const struct sim_object *o, const char **why) {
     return AGENT_HEALTH_HEALTHY;
 }
 
+bool sim_has_releases(const struct sim_object *o) {
+    static const char *const kinds[] = {"Deployment.apps/", "StatefulSet.apps/", "DaemonSet.apps/",
+                                        "Rollout.argoproj.io/"};
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strncmp(o->key, kinds[i], strlen(kinds[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// begin_release gives what was just applied its token.
+static void begin_release(struct sim_object *o) {
+    struct cm_sha256 hash = cm_sha256(o->applied->data, o->applied->size);
+    char hex[CM_SHA256_HEX_MAX];
+    char token[SIM_TOKEN_MAX];
+
+    cm_sha256_hex(&hash, hex);
+    (void)snprintf(token, sizeof(token), "%.16s", hex);
+    if (!sim_has_releases(o) || strcmp(token, o->token) == 0) {
+        return;
+    }
+    if (!o->rejected) {
+        memcpy(o->good, o->token, sizeof(o->good));
+    }
+    memcpy(o->token, token, sizeof(token));
+    o->rejected = false;
+}
+
+enum cm_rc agent_sim_decide(struct agent_sim *sim, const struct agent_sim_decision *what,
+                            struct cm_err *err) {
+    struct sim_object *o = sim_find(sim, what->key);
+
+    if (o == NULL || o->token[0] == '\0' || sim->driver == NULL) {
+        return cm_fail(err, CM_ENOTFOUND, "'%s' is no workload that the agent has applied",
+                       what->key);
+    }
+    o->rejected =
+        what->verdict == AGENT_VERDICT_REJECTED || what->verdict == AGENT_VERDICT_CONFIG_REJECTED;
+    sim_driver_decide(sim->driver, o, what);
+    return CM_OK;
+}
+
 static bool takes_time(const char *key) {
     static const char *const kinds[] = {
         "Deployment.apps/", "StatefulSet.apps/", "DaemonSet.apps/", "Job.batch/",
@@ -448,6 +492,7 @@ static enum cm_rc put_desired(struct agent_sim *sim, struct cm_arena *a, struct 
     cm_buf_unref(o->applied);
     o->applied =
         same_bytes(desired, o->live) ? cm_buf_ref(o->live) : sim_share(sim, cm_buf_ref(desired));
+    begin_release(o);
     if (same_bytes(desired, form)) { // else something of others is still there
         drop_changes(o);
     }
@@ -500,6 +545,7 @@ static enum cm_rc put(struct agent_sim *sim, const char *key, const struct agent
     if (!is_new && o->core_key == NULL && sim_was_made_by_hand(o)) {
         cm_buf_unref(o->applied);
         o->applied = cm_buf_ref(o->live); // as if we had set all of it
+        begin_release(o);
     }
     enum cm_rc rc = put_desired(sim, a, o, object->bytes, form, written, err);
     if (rc < 0) {
@@ -747,6 +793,20 @@ static struct cm_json *value_of(struct cm_arena *a, const char *text) {
     return value;
 }
 
+// tell_undone: as `kubectl rollout undo` does.
+static void tell_undone(struct agent_sim *sim, const struct sim_object *o, const char *path,
+                        const char *manager) {
+    static const char template[] = "spec.template.spec";
+
+    if (strcmp(manager, "kubectl-rollout") == 0 && o->token[0] != '\0' && sim->driver != NULL &&
+        strncmp(path, template, strlen(template)) == 0) {
+        sim_driver_decide(
+            sim->driver, o,
+            &(struct agent_sim_decision){
+                .key = o->key, .verdict = AGENT_VERDICT_UNDONE, .weight = -1, .text = "undone"});
+    }
+}
+
 enum cm_rc agent_sim_change(struct agent_sim *sim, const char *key, const char *path,
                             const char *value, const char *manager, struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
@@ -763,6 +823,7 @@ enum cm_rc agent_sim_change(struct agent_sim *sim, const char *key, const char *
         note_change(o, path, manager);
         sim_note(sim, "change", key, o);
         sim_changed(sim, key);
+        tell_undone(sim, o, path, manager);
     }
     return CM_OK;
 }

@@ -544,6 +544,42 @@ static bool may_differ(const struct sim_object *o, const struct cm_buf *desired)
            !same_bytes(desired, o->live);
 }
 
+// tell_release: what was rejected is not found to be good by being healthy.
+static void tell_release(struct agent_sim_driver *d, const struct tracked *t,
+                         const struct sim_object *o) {
+    const char *why;
+
+    if (o->token[0] != '\0' && sim_is_ours(d->sim, o)) {
+        d->host.released(d->host.ctx, t->core_key, o->token,
+                         !o->rejected && sim_health(o, &why) == AGENT_HEALTH_HEALTHY);
+    }
+}
+
+void sim_driver_decide(struct agent_sim_driver *d, const struct sim_object *o,
+                       const struct agent_sim_decision *what) {
+    const struct tracked *t = cm_map_get(d->by_key, o->key);
+    bool promoted = what->verdict == AGENT_VERDICT_PROMOTED;
+
+    if (t == NULL || d->stopping) {
+        return;
+    }
+    tell_release(d, t, o);
+    d->host.decided(d->host.ctx,
+                    &(struct agent_decision){.key = t->core_key,
+                                             .uid = o->uid,
+                                             .controller = "flagger",
+                                             .controller_key = "",
+                                             .verdict = what->verdict,
+                                             .bad = promoted ? "" : o->token,
+                                             .good = promoted ? o->token : o->good,
+                                             .text = what->text,
+                                             .weight = what->weight,
+                                             .at_ms = cm_clock_unix_ms(),
+                                             .actor = what->verdict == AGENT_VERDICT_UNDONE
+                                                          ? "kubectl-rollout"
+                                                          : "flagger"});
+}
+
 static void observe_now(struct agent_sim_driver *d, const struct tracked *t) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct agent_field_drift fields[AGENT_DRIFT_MAX];
@@ -569,6 +605,7 @@ static void observe_now(struct agent_sim_driver *d, const struct tracked *t) {
         l.rules = d->host.rules(d->host.ctx, t->core_key, &l.rule_count);
         compare(&l, desired);
     }
+    tell_release(d, t, o);
     d->host.observed(d->host.ctx, &out);
 }
 

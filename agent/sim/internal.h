@@ -22,6 +22,8 @@ struct sim_change {
     int64_t at_ms;
 };
 
+#define SIM_TOKEN_MAX 17
+
 struct sim_object {
     char *key;      // complete
     char *core_key; // as its agent says it; NULL if it is no agent's
@@ -37,6 +39,10 @@ struct sim_object {
     char *declares;             // "Kind.group" of a CustomResourceDefinition
     bool declares_cluster;      // its kind is cluster-scoped
     struct cm_list settling;    // in sim->settling while it is not healthy yet
+    // What the simulated controller of a workload calls releases: the beginning of a hash.
+    char token[SIM_TOKEN_MAX];
+    char good[SIM_TOKEN_MAX]; // the last one before that was not rejected; "": none
+    bool rejected;            // the present one is
 };
 
 struct agent_sim {
@@ -108,6 +114,9 @@ bool sim_was_made_by_hand(const struct sim_object *o);
 // sim_is_ours tells whether the present agent applied an object.
 bool sim_is_ours(const struct agent_sim *sim, const struct sim_object *o);
 
+// sim_has_releases tells whether a controller decides about releases of an object.
+bool sim_has_releases(const struct sim_object *o);
+
 struct sim_object *sim_find(const struct agent_sim *sim, const char *key);
 enum agent_health sim_health(const struct sim_object *o, const char **why);
 
@@ -118,6 +127,9 @@ void sim_note(const struct agent_sim *sim, const char *what, const char *key,
 // sim_changed tells the driver, if there is one, to observe an object again.
 void sim_changed(struct agent_sim *sim, const char *key);
 void sim_driver_reachable(struct agent_sim_driver *d, bool reachable);
+// sim_driver_decide tells that a controller did something with a release.
+void sim_driver_decide(struct agent_sim_driver *d, const struct sim_object *o,
+                       const struct agent_sim_decision *what);
 void sim_driver_changed(struct agent_sim_driver *d, const char *key);
 // sim_driver_owner is told when an object comes or goes on which rules depend.
 void sim_driver_owner(struct agent_sim_driver *d, const char *key);

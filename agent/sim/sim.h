@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/driver.h"
 #include "common/err.h"
 
 struct agent_driver;
@@ -63,6 +64,18 @@ void agent_sim_fail(struct agent_sim *sim, const char *substring, enum cm_rc cod
 
 // agent_sim_degrade makes objects whose key holds the text unhealthy, or healthy again.
 void agent_sim_degrade(struct agent_sim *sim, const char *substring, bool on);
+
+// agent_sim_decide has the controller of a workload do something with the release that was applied
+// last. What it rejects goes on being what is asked for. It fails with CM_ENOTFOUND if there is no
+// such workload of the agent's.
+struct agent_sim_decision {
+    const char *key; // complete
+    enum agent_verdict verdict;
+    int weight;
+    const char *text;
+};
+CM_MUSTUSE enum cm_rc agent_sim_decide(struct agent_sim *sim, const struct agent_sim_decision *what,
+                                       struct cm_err *err);
 
 void agent_sim_set_reachable(struct agent_sim *sim, bool reachable);
 

@@ -144,6 +144,10 @@ struct agent_watch {
     struct cm_timer report;
     bool takes_journal; // the hub does
     bool journal_sent;  // a piece of it, which was not acknowledged
+    bool takes_decisions;
+    bool decisions_sent;    // a piece of them
+    size_t deciding;        // decisions on their way to the disk
+    struct cm_map *weights; // by key of a workload: when a share of its traffic was told
 
     struct cm_timer lateness; // when the next App may be late
     int64_t lateness_ms;      // monotonic
@@ -208,6 +212,12 @@ void watch_note_untold(struct agent_watch *w);
 void watch_begin_journal(struct agent_watch *w, bool takes);
 void watch_tell_journal(struct agent_watch *w);
 bool watch_waits_for_journal(const struct agent_watch *w);
+
+// decide.c: watch_begin_decisions begins to tell decisions; while they are owed there are no
+// reports.
+void watch_begin_decisions(struct agent_watch *w, bool takes);
+void watch_tell_decisions(struct agent_watch *w);
+bool watch_waits_for_decisions(const struct agent_watch *w);
 
 // watch_happened takes down what an apply did besides; watch_drop_happened forgets it all.
 void watch_happened(struct agent_watch *w, struct seen *s, enum happened what, const char *who,

@@ -248,6 +248,7 @@ void agent_watch_journal_acked(struct agent_watch *w, const char *run, uint64_t 
     w->journal_sent = false;
     agent_cache_journal_told(w->cache, number);
     watch_tell_journal(w);
+    watch_tell_decisions(w);
     watch_schedule(w);
 }
 

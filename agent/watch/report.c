@@ -89,7 +89,7 @@ static bool owes_anything(const struct agent_watch *w) {
 
 void watch_schedule(struct agent_watch *w) {
     if (!owes_anything(w) || !w->connected || w->shut || w->in_flight >= WINDOW ||
-        w->report.at != 0 || watch_waits_for_journal(w)) {
+        w->report.at != 0 || watch_waits_for_journal(w) || watch_waits_for_decisions(w)) {
         return;
     }
     int64_t gap_ms = w->hurry && w->hurry_ms < w->gap_ms ? w->hurry_ms : w->gap_ms;
@@ -362,7 +362,7 @@ void watch_report(void *watch) {
     struct agent_watch *w = watch;
 
     while (w->connected && !w->shut && w->in_flight < WINDOW && owes_anything(w) &&
-           !watch_waits_for_journal(w)) {
+           !watch_waits_for_journal(w) && !watch_waits_for_decisions(w)) {
         if (!send_one(w)) {
             return; // agent_watch_can_send follows
         }
@@ -371,6 +371,7 @@ void watch_report(void *watch) {
 
 void agent_watch_can_send(struct agent_watch *w) {
     watch_tell_journal(w);
+    watch_tell_decisions(w);
     watch_schedule(w);
 }
 
@@ -421,13 +422,15 @@ void watch_redo(struct agent_watch *w) {
     watch_schedule(w);
 }
 
-void agent_watch_connected(struct agent_watch *w, bool full, bool takes_journal) {
+void agent_watch_connected(struct agent_watch *w, bool full, bool takes_journal,
+                           bool takes_decisions) {
     w->connected = true;
     w->full = w->full || full;
     w->full_begun = false;
     w->full_ended = false;
     w->in_flight = 0;
     watch_begin_journal(w, takes_journal);
+    watch_begin_decisions(w, takes_decisions);
     watch_redo(w);
 }
 

@@ -474,6 +474,7 @@ struct agent_watch *agent_watch_new(struct cm_loop *loop, struct agent_cache *ca
     w->host = *host;
     w->apps = cm_map_new(app_free);
     w->objects = cm_map_new(seen_free);
+    w->weights = cm_map_new(free);
     cm_list_init(&w->dirty_apps);
     cm_list_init(&w->dirty_objects);
     cm_list_init(&w->corrections);
@@ -495,6 +496,7 @@ void agent_watch_free(struct agent_watch *w) {
     cm_timer_stop(w->loop, &w->lateness);
     cm_map_free(w->objects);
     cm_map_free(w->apps);
+    cm_map_free(w->weights);
     free(w->unreachable_why);
     free(w);
 }

@@ -8,6 +8,8 @@
 // report that told it; what the hub has not acknowledged when the connection breaks is dirty again.
 // So nothing is queued: a report tells state, not history. Only while there is no hub what it would
 // have made history of goes into the cache's journal (journal.c), which is told before any report.
+// So is what controllers decided about releases (decide.c); an App of which one was rejected is
+// held back.
 //
 // Drift (and absence) of an App with `drift: correct` is put right by applying the object again, at
 // once the first time, then with growing pauses while somebody else keeps at it, and after a few
@@ -36,6 +38,11 @@ struct agent_watch_host {
     bool (*send)(void *ctx, struct cm_buf *report);
     // tell does the same with a packed Journal.
     bool (*tell)(void *ctx, struct cm_buf *journal);
+    // decide does the same with packed Decisions.
+    bool (*decide)(void *ctx, struct cm_buf *decisions);
+    // held: other Apps are held back now (agent/cache); it is on disk, or on its way there.
+    void (*held)(void *ctx);
+    const char *(*cluster_id)(void *ctx); // as the hub knows it
     void *ctx;
 };
 
@@ -51,15 +58,19 @@ void agent_watch_shut(struct agent_watch *w); // tells and corrects nothing more
 
 // From the connection. A connection that begins makes everything dirty that was told after `acked`;
 // with `full` the hub wants all there is. If it takes the journal it gets that first.
-void agent_watch_connected(struct agent_watch *w, bool full, bool takes_journal);
+void agent_watch_connected(struct agent_watch *w, bool full, bool takes_journal,
+                           bool takes_decisions);
 void agent_watch_disconnected(struct agent_watch *w);
 void agent_watch_acked(struct agent_watch *w, const char *run, uint64_t number);
 void agent_watch_journal_acked(struct agent_watch *w, const char *run, uint64_t number);
+void agent_watch_decisions_acked(struct agent_watch *w, const char *run, uint64_t number);
 void agent_watch_can_send(struct agent_watch *w);
 
 // From the driver.
 void agent_watch_observed(void *watch, const struct agent_observation *what);
 void agent_watch_reachable(void *watch, bool yes, const struct cm_err *why);
+void agent_watch_released(void *watch, const char *key, const char *token, bool promoted);
+void agent_watch_decided(void *watch, const struct agent_decision *what);
 
 // From apply.
 void agent_watch_app_state(void *watch, const struct agent_app_state *state);

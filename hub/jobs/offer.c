@@ -5,6 +5,7 @@
 #include "common/map.h"
 #include "common/mem.h"
 #include "hub/fleet/fleet.h"
+#include "hub/jobs/decided.h"
 #include "hub/jobs/documents.h"
 #include "hub/jobs/planner_state.h"
 #include "hub/jobs/publication.h"
@@ -32,6 +33,7 @@ void hub_outcome_free(struct hub_outcome *o) {
     for (size_t i = 0; i < o->refreshed_count; i++) {
         hub_publication_unref(o->refreshed[i]);
     }
+    hub_decided_free(o->decided);
     hub_document_set_unref(o->documents_before);
     hub_document_set_unref(o->documents);
     cm_arena_free(o->arena);
@@ -61,7 +63,8 @@ struct hub_publication *hub_offer_publication(const struct hub_planner *p,
     if (state->id[0] == '\0') {
         return NULL;
     }
-    return hub_publication_new(p->config.authority, desired, state->id, state->epoch, generation);
+    return hub_publication_new(p->config.authority, desired, &state->answers, state->id,
+                               state->epoch, generation);
 }
 
 static bool is_zero(const struct cm_sha256 *hash) {
@@ -101,7 +104,8 @@ void hub_offer(struct hub_planner *p, struct hub_outcome *o, struct hub_desired 
         return;
     }
     state->held = false;
-    if (has_manifest(state) && hub_desired_same_manifest(state->desired, desired)) {
+    if (has_manifest(state) && !state->answers_more &&
+        hub_desired_same_manifest(state->desired, desired)) {
         if (!hub_seed_is_whole(state->desired) && hub_seed_is_whole(desired)) {
             add_refreshed(o, hub_offer_publication(p, state, desired, state->generation));
         }
@@ -109,6 +113,7 @@ void hub_offer(struct hub_planner *p, struct hub_outcome *o, struct hub_desired 
         return;
     }
     state->generation++;
+    state->answers_more = false;
     struct hub_publication *publication =
         hub_offer_publication(p, state, desired, state->generation);
     state->manifest = publication == NULL ? (struct cm_sha256){0} : publication->sha256;

@@ -19,6 +19,7 @@ static void free_state(void *value) {
     struct hub_cluster_state *state = value;
 
     hub_desired_unref(state->desired);
+    hub_answers_done(&state->answers);
     free(state);
 }
 
@@ -98,6 +99,7 @@ struct hub_outcome *hub_planner_enroll(struct hub_planner *p, const char *cluste
 
     hub_outcome_room(o, 1);
     (void)snprintf(state->id, sizeof(state->id), "%s", cluster_id);
+    hub_answers_done(&state->answers); // which were another agent's
     state->manifest = (struct cm_sha256){0};
     if (desired != NULL && can_publish(p, desired)) {
         hub_offer(p, o, desired);
@@ -200,12 +202,23 @@ static void seed_used(void *ctx, const char *confirmation, const char *removal) 
     hub_fleet_seed_used(((struct hub_planner *)ctx)->fleet, confirmation, removal);
 }
 
+static void seed_decision(void *ctx, const struct hub_decision_row *row) {
+    struct hub_planner *p = ctx;
+    struct hub_cluster_state *state = cm_map_get(p->clusters, row->cluster);
+
+    if (state != NULL && strcmp(state->id, row->cluster_id) == 0 &&
+        row->settled != HUB_SETTLED_NEW) {
+        hub_settle_seed(p, state, row);
+    }
+}
+
 enum cm_rc hub_planner_seed(struct hub_planner *p, struct hub_db *db, struct cm_err *err) {
     struct hub_seed_visitor visitor = {.cluster = seed_cluster,
                                        .agent = seed_agent,
                                        .source = seed_source,
                                        .app = seed_app,
                                        .used = seed_used,
+                                       .decision = seed_decision,
                                        .ctx = p};
 
     return hub_seed_load(db, &visitor, err);

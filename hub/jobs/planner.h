@@ -38,10 +38,12 @@
 #include "common/err.h"
 #include "hub/fleet/fleet.h"
 #include "hub/repo/id.h"
+#include "hub/store/decisions.h"
 
 struct cm_arena;
 struct hub_authority;
 struct hub_db;
+struct hub_decided_list;
 struct hub_desired;
 struct hub_document_set;
 struct hub_planner;
@@ -78,6 +80,14 @@ struct hub_cluster_change {
     struct hub_publication *publication; // NULL: not enrolled, left, or the manifest is as it was
 };
 
+// What became of a decision.
+struct hub_settlement {
+    const struct cm_sha256 *id;
+    enum hub_settled settled;
+    const char *why;
+    const char *hold;
+};
+
 struct hub_problem_rows; // problems.c writes them
 
 // What a step gives. Members are NULL or empty where nothing changed.
@@ -90,6 +100,9 @@ struct hub_outcome {
     size_t refreshed_count;
     struct hub_revision_row *revisions; // commits that are resolved now
     size_t revision_count;
+    struct hub_decided_list *decided;   // the outcome's own
+    struct hub_settlement *settlements; // of these
+    size_t settlement_count;
     bool complete; // clusters that are not in `documents` are not in Git
     struct hub_document_set *documents_before; // NULL with `documents`: to be written anew
     struct hub_document_set *documents;
@@ -126,6 +139,9 @@ struct hub_outcome *hub_planner_commit(struct hub_planner *p, size_t source,
 struct hub_outcome *hub_planner_tree(struct hub_planner *p, const struct hub_planner_source *tree,
                                      const struct hub_repo_id *commit);
 struct hub_outcome *hub_planner_trouble(struct hub_planner *p, const char *tree, const char *why);
+
+// hub_planner_decide takes in what controllers in clusters decided. Takes the list.
+struct hub_outcome *hub_planner_decide(struct hub_planner *p, struct hub_decided_list *list);
 
 struct hub_outcome *hub_planner_enroll(struct hub_planner *p, const char *cluster,
                                        const char *cluster_id);

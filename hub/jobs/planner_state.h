@@ -2,6 +2,7 @@
 //
 //     planner.c   the whole: sources, clusters, the seed, who enrolls
 //     take.c      commits: into the fleet, and what comes of it
+//     settle.c    what controllers in clusters decided
 //     offer.c     outcomes, and what one cluster is to be sent
 //
 // Threads: the planner's.
@@ -9,6 +10,7 @@
 
 #include "common/tls/digest.h"
 #include "common/tls/keys.h"
+#include "hub/jobs/answers.h"
 #include "hub/jobs/lost.h"
 #include "hub/jobs/planner.h"
 #include "hub/repo/tree.h"
@@ -23,6 +25,8 @@ struct hub_cluster_state {
     uint64_t generation;         // of the last manifest; 0: none
     struct cm_sha256 manifest;   // its hash; zero: none, or of an earlier id
     struct hub_desired *desired; // that it was made from; NULL: none
+    struct hub_answers answers;  // to what its controllers decided
+    bool answers_more;           // the last manifest lacks some that can be given
     bool held;                   // its agent is ahead: nothing is offered until all is fetched
 };
 
@@ -58,6 +62,10 @@ struct hub_planner {
 // hub_planner_add_source returns the place of a new source.
 struct hub_cluster_state *hub_planner_cluster(struct hub_planner *p, const char *cluster);
 size_t hub_planner_add_source(struct hub_planner *p, const struct hub_planner_source *source);
+
+// settle.c. hub_settle_seed takes in a decision that was settled before the start.
+void hub_settle_seed(struct hub_planner *p, struct hub_cluster_state *state,
+                     const struct hub_decision_row *row);
 
 // offer.c. The arrays of an outcome are made for a known number of clusters.
 struct hub_outcome *hub_outcome_new(void);

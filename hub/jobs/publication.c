@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "hub/access/authority.h"
 #include "hub/fleet/fleet.h"
+#include "hub/jobs/answers.h"
 #include "hub/render/bundle.h"
 #include "proto/holdfast.pb-c.h"
 #include "proto/wire.h"
@@ -38,17 +39,34 @@ static void fill_gone(Holdfast__V1__GoneApp *app, const struct hub_gone *gone) {
     app->account = unconst(gone->account);
 }
 
-static struct cm_buf *encode(const struct hub_publication *p) {
+// fill_answers uses room for as many ids as there are answers.
+static void fill_answers(Holdfast__V1__ManifestApp *app, const struct hub_pair *pair,
+                         const struct hub_answers *answers, ProtobufCBinaryData *room) {
+    app->answered = room;
+    for (size_t i = 0; answers != NULL && i < answers->count; i++) {
+        if (hub_answers_is_given(&answers->items[i], pair)) {
+            app->answered[app->n_answered++] = hash_field(&answers->items[i].id);
+        }
+    }
+}
+
+static struct cm_buf *encode(const struct hub_publication *p, const struct hub_answers *answers) {
     const struct hub_desired *d = p->desired;
     Holdfast__V1__Manifest manifest;
     CM_AUTOFREE Holdfast__V1__ManifestApp *apps = cm_new(d->pair_count + 1, sizeof(*apps));
     CM_AUTOFREE Holdfast__V1__ManifestApp **app_list = cm_new(d->pair_count + 1, sizeof(*app_list));
+    size_t most = answers == NULL ? 0 : answers->count;
+    CM_AUTOFREE ProtobufCBinaryData *ids = cm_new(most + 1, sizeof(*ids));
     CM_AUTOFREE Holdfast__V1__GoneApp *gone = cm_new(d->gone_count + 1, sizeof(*gone));
     CM_AUTOFREE Holdfast__V1__GoneApp **gone_list = cm_new(d->gone_count + 1, sizeof(*gone_list));
+
+    size_t used = 0;
 
     holdfast__v1__manifest__init(&manifest);
     for (size_t i = 0; i < d->pair_count; i++) {
         fill_app(&apps[i], &d->pairs[i]);
+        fill_answers(&apps[i], &d->pairs[i], answers, ids + used);
+        used += apps[i].n_answered;
         app_list[i] = &apps[i];
     }
     for (size_t i = 0; i < d->gone_count; i++) {
@@ -68,8 +86,10 @@ static struct cm_buf *encode(const struct hub_publication *p) {
 }
 
 struct hub_publication *hub_publication_new(const struct hub_authority *authority,
-                                            struct hub_desired *desired, const char *cluster_id,
-                                            uint64_t epoch, uint64_t generation) {
+                                            struct hub_desired *desired,
+                                            const struct hub_answers *answers,
+                                            const char *cluster_id, uint64_t epoch,
+                                            uint64_t generation) {
     struct hub_publication *p = cm_new(1, sizeof(*p));
 
     p->refs = 1;
@@ -78,7 +98,7 @@ struct hub_publication *hub_publication_new(const struct hub_authority *authorit
     p->epoch = epoch;
     p->generation = generation;
     p->desired = hub_desired_ref(desired);
-    p->manifest = encode(p);
+    p->manifest = encode(p, answers);
     p->sha256 = cm_sha256(p->manifest->data, p->manifest->size);
 
     CM_CLEANUP(cm_buf_unrefp)

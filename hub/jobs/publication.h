@@ -11,6 +11,7 @@
 
 struct cm_buf;
 struct hub_authority;
+struct hub_answers;
 struct hub_desired;
 
 struct hub_publication {
@@ -26,9 +27,12 @@ struct hub_publication {
     struct hub_desired *desired;
 };
 
-// hub_publication_new encodes and signs `desired` (a reference is taken) for a cluster's agent.
+// hub_publication_new encodes and signs `desired` (a reference is taken) for a cluster's agent,
+// with the decisions that it answers; NULL: none.
 struct hub_publication *hub_publication_new(const struct hub_authority *authority,
-                                            struct hub_desired *desired, const char *cluster_id,
-                                            uint64_t epoch, uint64_t generation);
+                                            struct hub_desired *desired,
+                                            const struct hub_answers *answers,
+                                            const char *cluster_id, uint64_t epoch,
+                                            uint64_t generation);
 struct hub_publication *hub_publication_ref(struct hub_publication *p);
 void hub_publication_unref(struct hub_publication *p); // NULL is fine

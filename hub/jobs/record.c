@@ -16,6 +16,7 @@
 #include "hub/jobs/publication.h"
 #include "hub/render/bundle.h"
 #include "hub/store/db.h"
+#include "hub/store/decisions.h"
 #include "hub/store/desired.h"
 #include "hub/store/events.h"
 #include "hub/store/past.h"
@@ -187,6 +188,11 @@ enum cm_rc hub_record_outcome(struct hub_db *db, const struct hub_outcome *o, st
     }
     if (rc == CM_OK && o->documents != NULL) {
         rc = hub_document_set_write(db, o->documents_before, o->documents, err);
+    }
+    for (size_t i = 0; rc == CM_OK && i < o->settlement_count; i++) {
+        const struct hub_settlement *s = &o->settlements[i];
+
+        rc = hub_decisions_settle(db, s->id, s->settled, s->why, s->hold, err);
     }
     rc = rc < 0 || !o->complete ? rc : hub_desired_forget_unknown(db, err);
     rc = rc < 0 || o->problems == NULL ? rc : hub_problem_rows_write(db, o, err);

@@ -11,6 +11,7 @@
 #include "hub/fleet/fleet.h"
 #include "hub/render/bundle.h"
 #include "hub/store/agents.h"
+#include "hub/store/decisions.h"
 #include "hub/store/desired.h"
 #include "proto/holdfast.pb-c.h"
 #include "proto/wire.h"
@@ -187,6 +188,12 @@ static void visit_used(void *ctx, const char *confirmation, const char *removal)
     s->visitor->used(s->visitor->ctx, confirmation, removal);
 }
 
+static void visit_decision(void *ctx, const struct hub_decision_row *row) {
+    struct seeding *s = ctx;
+
+    s->visitor->decision(s->visitor->ctx, row);
+}
+
 enum cm_rc hub_seed_load(struct hub_db *db, const struct hub_seed_visitor *visitor,
                          struct cm_err *err) {
     struct seeding s = {.db = db,
@@ -199,6 +206,7 @@ enum cm_rc hub_seed_load(struct hub_db *db, const struct hub_seed_visitor *visit
     rc = rc < 0 ? rc : hub_revisions_each_newest(db, visit_source, &s, err);
     rc = rc < 0 ? rc : hub_documents_each_app(db, visit_app, &s, err);
     rc = rc < 0 ? rc : hub_documents_each_used(db, visit_used, &s, err);
+    rc = rc < 0 ? rc : hub_decisions_each_provisional(db, visit_decision, &s, err);
     cm_map_free(s.bundles);
     cm_map_free(s.blobs);
     return rc < 0 ? cm_wrap(err, "read what was in force") : CM_OK;

@@ -10,6 +10,7 @@
 #include "common/tls/digest.h"
 
 struct hub_db;
+struct hub_decision_row;
 struct hub_desired;
 
 struct hub_seed_cluster {
@@ -34,6 +35,8 @@ struct hub_seed_visitor {
     void (*app)(void *ctx, const char *name, const char *repo);
     // used: a confirmation that has let a removal happen.
     void (*used)(void *ctx, const char *confirmation, const char *removal);
+    // decision: one that holds an App back, oldest first; after clusters and agents.
+    void (*decision)(void *ctx, const struct hub_decision_row *row);
     void *ctx;
 };
 

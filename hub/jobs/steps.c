@@ -6,12 +6,14 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "hub/jobs/decided.h"
 #include "hub/jobs/record.h"
 #include "hub/jobs/sync_state.h"
 #include "hub/store/desired.h"
 
 void hub_step_free(struct hub_step *step) {
     hub_outcome_free(step->outcome);
+    hub_decided_free(step->decided);
     free(step->name);
     free(step->text);
     free(step);
@@ -149,6 +151,9 @@ static void run_plan(struct cm_job *job) {
     case HUB_STEP_RAISE:
         step->outcome = hub_planner_raise(p, step->name, step->epoch, step->generation);
         break;
+    case HUB_STEP_DECIDE:
+        step->outcome = hub_planner_decide(p, CM_TAKE(step->decided));
+        break;
     case HUB_STEP_FORGET:
         forget_gone(p, step->name, step->text);
         break;
@@ -157,7 +162,7 @@ static void run_plan(struct cm_job *job) {
 
 static bool has_something(const struct hub_outcome *o) {
     return o != NULL && (o->change_count > 0 || o->refreshed_count > 0 || o->revision_count > 0 ||
-                         o->documents != NULL || o->problems != NULL);
+                         o->documents != NULL || o->problems != NULL || o->settlement_count > 0);
 }
 
 // answer_fetcher says how it went with the commit that it brought.

@@ -10,6 +10,7 @@
 #include "common/metrics.h"
 #include "common/str.h"
 #include "hub/config/config.h"
+#include "hub/jobs/decided.h"
 #include "hub/jobs/sync_state.h"
 
 #define STORE_RETRY_MIN_MS 1000
@@ -132,6 +133,7 @@ void hub_sync_start(struct hub_sync *s) {
     for (size_t i = 0; i < s->repository_count; i++) {
         hub_step_add(s, HUB_STEP_RESUME, NULL, NULL)->source = i;
     }
+    hub_sync_decided(s);
     hub_steps_go(s);
     for (size_t i = 0; i < s->repository_count; i++) {
         hub_fetcher_now(s->repositories[i].fetcher);
@@ -205,6 +207,39 @@ void hub_sync_removed(struct hub_sync *s, const char *cluster, const char *const
                       size_t count) {
     hub_step_add(s, HUB_STEP_FORGET, cluster, NULL)->text = join(apps, count);
     hub_steps_go(s);
+}
+
+static void on_decided(void *ctx, const struct cm_err *err, struct hub_decided_list *list) {
+    struct hub_sync *s = ctx;
+    bool again = s->look_again;
+
+    s->jobs--;
+    s->looking = false;
+    s->look_again = false;
+    if (err->code != CM_OK) {
+        cm_log(CM_LOG_ERROR, "store.failed", err->msg, "what",
+               "what controllers decided waits until the next decision, or the next start", NULL);
+    }
+    if (err->code == CM_OK && list->count > 0 && !s->stopping) {
+        hub_step_add(s, HUB_STEP_DECIDE, NULL, NULL)->decided = CM_TAKE(list);
+        hub_steps_go(s);
+    }
+    hub_decided_free(list);
+    if (again) {
+        hub_sync_decided(s);
+    }
+    hub_sync_check_stopped(s);
+}
+
+// hub_sync_decided looks once for all that was decided meanwhile.
+void hub_sync_decided(struct hub_sync *s) {
+    if (s->looking || s->stopping) {
+        s->look_again = true;
+        return;
+    }
+    s->looking = true;
+    s->jobs++;
+    hub_decided_look(s->config.store, &(struct hub_decided_done){.done = on_decided, .ctx = s});
 }
 
 void hub_sync_note_ready(struct hub_sync *s) {

@@ -59,6 +59,7 @@ CM_MUSTUSE enum cm_rc hub_sync_now(struct hub_sync *s, const char *repository, s
 // What sessions tell (hub/session/sessions.h).
 void hub_sync_enrolled(struct hub_sync *s, const char *cluster, const char *cluster_id);
 void hub_sync_behind(struct hub_sync *s, const char *cluster, uint64_t epoch, uint64_t generation);
+void hub_sync_decided(struct hub_sync *s);
 void hub_sync_removed(struct hub_sync *s, const char *cluster, const char *const *apps,
                       size_t count);
 

@@ -41,6 +41,7 @@ enum hub_step_kind {
     HUB_STEP_ENROLL,
     HUB_STEP_RAISE,
     HUB_STEP_FORGET,
+    HUB_STEP_DECIDE,
 };
 
 struct hub_step {
@@ -53,6 +54,7 @@ struct hub_step {
                 // trouble
     uint64_t epoch;
     uint64_t generation;
+    struct hub_decided_list *decided;
     struct hub_outcome *outcome;
     struct cm_job plan;
     struct hub_store_job record;
@@ -71,7 +73,9 @@ struct hub_sync {
     struct cm_list steps; // the first one is under way if `busy`
     bool busy;
     _Atomic bool ready;
-    bool swept;  // mirrors that nobody wants were looked for
+    bool swept;   // mirrors that nobody wants were looked for
+    bool looking; // for decisions
+    bool look_again;
     size_t jobs; // fetches, plans and records that are out
     struct cm_timer retry_record;
     struct cm_backoff record_backoff;

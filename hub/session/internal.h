@@ -8,6 +8,7 @@
 #include "common/net/net.h"
 #include "common/tls/keys.h"
 #include "hub/access/keys.h"
+#include "hub/jobs/decisions.h"
 #include "hub/session/allowance.h"
 #include "hub/session/framed.h"
 #include "hub/session/sessions.h"
@@ -134,6 +135,7 @@ struct hub_sessions {
     struct cm_metric *metric_reports;
     struct cm_metric *metric_journal;
     struct cm_metric *metric_journal_lost;
+    struct cm_metric *metric_releases[HUB_VERDICTS];
     struct cm_metric *metric_degraded;
     struct cm_metric *metric_recovered;
     struct cm_metric *metric_blobs;

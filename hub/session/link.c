@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "hub/access/authority.h"
+#include "hub/jobs/decisions.h"
 #include "hub/jobs/journal.h"
 #include "hub/jobs/presence.h"
 #include "hub/jobs/publication.h"
@@ -199,6 +200,7 @@ static void send_welcome(struct hub_session *session, uint32_t protocol, bool fu
     welcome.full_report = full_report;
     welcome.cluster_name = session->member->cluster;
     welcome.journal = true;
+    welcome.decisions = true;
     welcome.enroll_addresses = s->advertise_enroll;
     welcome.n_enroll_addresses = s->config.advertise_enroll_count;
     welcome.renews = true;
@@ -553,6 +555,87 @@ static enum cm_rc on_journal(struct hub_session *session, const struct cm_net_fr
     return CM_OK;
 }
 
+// ---- Decisions
+
+struct decisions_ctx {
+    struct hub_session *session;
+    char *run;
+    uint64_t number; // of the last one
+};
+
+static void count_decisions(struct hub_sessions *s, const struct hub_decisions_result *result) {
+    for (size_t i = 0; i < HUB_VERDICTS; i++) {
+        cm_metric_add(s->metric_releases[i], (int64_t)result->counts[i]);
+    }
+    if (result->provisional > 0) {
+        s->config.decided(s->config.ctx);
+    }
+}
+
+static void on_decided(void *ctx, const struct cm_err *err,
+                       const struct hub_decisions_result *result) {
+    struct decisions_ctx *d = ctx;
+    struct hub_session *session = d->session;
+    Holdfast__V1__DecisionsAck ack;
+
+    holdfast__v1__decisions_ack__init(&ack);
+    session->jobs--;
+    session->reports--;
+    if (err->code != CM_OK) {
+        cm_log(CM_LOG_WARN, "store.failed", err->msg, "cluster", cluster_of(session), NULL);
+        hub_session_goodbye(session, HOLDFAST__V1__GOODBYE__REASON__OVERLOADED,
+                            "the hub cannot write; try again");
+    } else {
+        count_decisions(session->owner, result);
+        if (session->conn != NULL) {
+            ack.run = d->run;
+            ack.number = d->number;
+            send_message(session, WIRE_DECISIONS_ACK, &ack.base);
+        }
+    }
+    free(d->run);
+    free(d);
+    hub_session_release(session);
+}
+
+static enum cm_rc check_decisions(const struct hub_session *session,
+                                  const Holdfast__V1__Decisions *m, struct cm_err *err) {
+    for (size_t i = 0; i < m->n_decisions; i++) {
+        uint64_t number = m->decisions[i]->number;
+
+        if (number > COUNT_MAX || (i > 0 && number <= m->decisions[i - 1]->number)) {
+            return cm_fail(err, CM_EINVAL, "the numbers of decisions do not count up");
+        }
+    }
+    return session->reports < REPORTS_MAX
+               ? CM_OK
+               : cm_fail(err, CM_EINVAL, "more than %d reports wait for their acknowledgement",
+                         REPORTS_MAX);
+}
+
+static enum cm_rc on_decisions(struct hub_session *session, const struct cm_net_frame *frame,
+                               struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(UNPACK_BUDGET);
+    Holdfast__V1__Decisions *m = NULL;
+    enum cm_rc rc = WIRE_UNPACK(a, Holdfast__V1__Decisions, holdfast__v1__decisions, frame->payload,
+                                frame->size, &m, err);
+
+    rc = rc < 0 ? rc : check_decisions(session, m, err);
+    if (rc < 0 || !is_allowed(session, frame->size + REPORT_COST * (m->n_decisions + 1))) {
+        return rc;
+    }
+    struct decisions_ctx *d = cm_new(1, sizeof(*d));
+    d->session = session;
+    d->run = cm_strdup(m->run);
+    d->number = m->n_decisions == 0 ? 0 : m->decisions[m->n_decisions - 1]->number;
+    session->jobs++;
+    session->reports++;
+    hub_decisions_commit(session->owner->config.store, session->member->cluster,
+                         session->member->cluster_id, CM_TAKE(a), m,
+                         &(struct hub_decisions_done){.done = on_decided, .ctx = d});
+    return CM_OK;
+}
+
 static enum cm_rc on_found(struct hub_session *session, const struct cm_net_frame *frame,
                            struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(UNPACK_BUDGET);
@@ -596,6 +679,8 @@ static enum cm_rc handle(struct hub_session *session, const struct cm_net_frame 
         return on_found(session, frame, err);
     case WIRE_JOURNAL:
         return on_journal(session, frame, err);
+    case WIRE_DECISIONS:
+        return on_decisions(session, frame, err);
     case WIRE_RENEW:
         return hub_keys_renew(session, frame, err);
     case WIRE_CONFIRM:

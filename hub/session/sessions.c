@@ -33,6 +33,17 @@ static void free_member(void *value) {
     free(member);
 }
 
+static void make_release_metrics(struct hub_sessions *s) {
+    char label[64];
+
+    for (size_t i = 0; i < HUB_VERDICTS; i++) {
+        (void)snprintf(label, sizeof(label), "verdict=\"%s\"", hub_verdict_name(i));
+        s->metric_releases[i] =
+            cm_metrics_counter(s->config.metrics, "holdfast_releases_decided_total", label,
+                               "What controllers in clusters did with releases.");
+    }
+}
+
 static void make_metrics(struct hub_sessions *s) {
     struct cm_metrics *m = s->config.metrics;
 
@@ -48,6 +59,7 @@ static void make_metrics(struct hub_sessions *s) {
     s->metric_journal_lost =
         cm_metrics_counter(m, "holdfast_journal_lost_total", NULL,
                            "Things that happened while an agent had no hub nor room to note them.");
+    make_release_metrics(s);
     s->metric_degraded = cm_metrics_counter(m, "holdfast_apps_degraded_total", NULL,
                                             "How often an App became degraded on a cluster.");
     s->metric_recovered =

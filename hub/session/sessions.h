@@ -53,6 +53,8 @@ struct hub_sessions_config {
     void (*enrolled)(void *ctx, const char *cluster, const char *cluster_id);
     void (*behind)(void *ctx, const char *cluster, uint64_t epoch, uint64_t generation);
     void (*removed)(void *ctx, const char *cluster, const char *const *apps, size_t count);
+    // decided: what controllers decided is on record, and Apps are held back until it is answered.
+    void (*decided)(void *ctx);
     void *ctx;
 };
 

@@ -2,7 +2,8 @@
 //
 // Kinds (stable words): sync.resolved, sync.failed, sync.recovered, app.applied, app.failed,
 // app.recovered, app.degraded, app.healthy, app.removed, drift.found, drift.cleared, drift.fight,
-// object.adopted, object.recreated, field.taken,
+// object.adopted, object.recreated, field.taken, release.started, release.weight,
+// release.promoted, release.rejected, release.failed_forward, release.timed_out, release.undone,
 // agent.enrolled, agent.connected, agent.disconnected, agent.too_old, agent.revoked,
 // problem.found, problem.cleared, api.changed, journal.gap, hub.restored, state.failed,
 // state.recovered.

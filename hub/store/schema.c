@@ -208,9 +208,32 @@ static const char *const step_15[] = {
     NULL,
 };
 
-static const char *const *const steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,
-                                           step_6,  step_7,  step_8,  step_9,  step_10,
-                                           step_11, step_12, step_13, step_14, step_15};
+static const char *const step_16[] = {
+    // What controllers in clusters did with releases, and what that says of these.
+    "CREATE TABLE decision (number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
+    " cluster TEXT NOT NULL, cluster_id TEXT NOT NULL, app TEXT NOT NULL, key TEXT NOT NULL,"
+    " controller TEXT NOT NULL, controller_key TEXT NOT NULL, verdict TEXT NOT NULL,"
+    " bad BLOB NOT NULL, good BLOB NOT NULL, bad_bundle BLOB NOT NULL, good_bundle BLOB NOT NULL,"
+    " bad_revision TEXT NOT NULL, good_revision TEXT NOT NULL, good_object BLOB NOT NULL,"
+    " text TEXT NOT NULL, weight INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+    " seen_ms INTEGER NOT NULL, actor TEXT NOT NULL, provisional INTEGER NOT NULL,"
+    " settled INTEGER NOT NULL DEFAULT 0, why TEXT NOT NULL DEFAULT '',"
+    " hold TEXT NOT NULL DEFAULT '')",
+    "CREATE INDEX decision_cluster ON decision (cluster, number)",
+    "CREATE INDEX decision_app ON decision (app, number)",
+    "CREATE INDEX decision_provisional ON decision (number) WHERE provisional = 1",
+    "CREATE TABLE verdict (cluster_id TEXT NOT NULL, app TEXT NOT NULL, identity TEXT NOT NULL,"
+    " verdict TEXT NOT NULL, revision TEXT NOT NULL, at_ms INTEGER NOT NULL, by TEXT NOT NULL,"
+    " PRIMARY KEY (cluster_id, app, identity)) WITHOUT ROWID",
+    // Up to where the agent's decisions are on record.
+    "ALTER TABLE presence ADD COLUMN decided_run TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE presence ADD COLUMN decided INTEGER NOT NULL DEFAULT 0",
+    NULL,
+};
+
+static const char *const *const steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,
+                                           step_7,  step_8,  step_9,  step_10, step_11, step_12,
+                                           step_13, step_14, step_15, step_16};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -252,7 +275,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 12",
                                               "PRAGMA user_version = 13",
                                               "PRAGMA user_version = 14",
-                                              "PRAGMA user_version = 15"};
+                                              "PRAGMA user_version = 15",
+                                              "PRAGMA user_version = 16"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -268,7 +268,7 @@ enum cm_rc hub_presence_seen(struct hub_db *db, const char *cluster, int64_t see
 enum cm_rc hub_presence_reset(struct hub_db *db, const char *cluster, struct cm_err *err) {
     return hub_db_run(db, err,
                       "UPDATE presence SET generation = 0, run = '', report = 0, journal_run = '',"
-                      " journal = 0 WHERE cluster = ?1",
+                      " journal = 0, decided_run = '', decided = 0 WHERE cluster = ?1",
                       "t", cluster);
 }
 
@@ -297,8 +297,8 @@ enum cm_rc hub_presence_all_offline(struct hub_db *db, int64_t now_ms, const cha
     return hub_db_commit(db, err);
 }
 
-static enum cm_rc read_mark(struct hub_db *db, const char *sql, const char *cluster,
-                            struct hub_report_mark *out, struct cm_err *err) {
+enum cm_rc hub_marks_read(struct hub_db *db, const char *sql, const char *cluster,
+                          struct hub_report_mark *out, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "t", cluster);
 
@@ -316,13 +316,14 @@ static enum cm_rc read_mark(struct hub_db *db, const char *sql, const char *clus
 
 enum cm_rc hub_reports_last(struct hub_db *db, const char *cluster, struct hub_report_mark *out,
                             struct cm_err *err) {
-    return read_mark(db, "SELECT run, report FROM presence WHERE cluster = ?1", cluster, out, err);
+    return hub_marks_read(db, "SELECT run, report FROM presence WHERE cluster = ?1", cluster, out,
+                          err);
 }
 
 enum cm_rc hub_journal_last(struct hub_db *db, const char *cluster, struct hub_report_mark *out,
                             struct cm_err *err) {
-    return read_mark(db, "SELECT journal_run, journal FROM presence WHERE cluster = ?1", cluster,
-                     out, err);
+    return hub_marks_read(db, "SELECT journal_run, journal FROM presence WHERE cluster = ?1",
+                          cluster, out, err);
 }
 
 enum cm_rc hub_journal_set(struct hub_db *db, const char *cluster,

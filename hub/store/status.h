@@ -153,6 +153,9 @@ struct hub_report_mark {
     char run[CM_UUID_MAX];
     uint64_t number;
 };
+// hub_marks_read reads a mark of a cluster by a query of run and number.
+CM_MUSTUSE enum cm_rc hub_marks_read(struct hub_db *db, const char *sql, const char *cluster,
+                                     struct hub_report_mark *out, struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_reports_last(struct hub_db *db, const char *cluster,
                                        struct hub_report_mark *out, struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_reports_set(struct hub_db *db, const char *cluster, const char *run,

@@ -317,6 +317,21 @@ static void on_report(struct fake_hub *h, const Holdfast__V1__Report *m) {
     }
 }
 
+static void on_decisions(struct fake_hub *h, const Holdfast__V1__Decisions *m) {
+    Holdfast__V1__DecisionsAck ack;
+
+    holdfast__v1__decisions_ack__init(&ack);
+    ack.run = m->run;
+    for (size_t i = 0; i < m->n_decisions; i++) {
+        const Holdfast__V1__Decision *d = m->decisions[i];
+
+        h->counts.decisions++;
+        memcpy(h->counts.decision.bytes, d->id.data, sizeof(h->counts.decision.bytes));
+        ack.number = d->number;
+    }
+    send_message(h->conn, WIRE_DECISIONS_ACK, &ack.base);
+}
+
 // ---- The main listener
 
 static void on_hello(struct fake_hub *h, const Holdfast__V1__Hello *hello) {
@@ -335,6 +350,7 @@ static void on_hello(struct fake_hub *h, const Holdfast__V1__Hello *hello) {
     m.now_ms = cm_clock_unix_ms();
     m.full_report = h->want_full;
     m.cluster_name = name;
+    m.decisions = true;
     m.renews = h->renewal != FAKE_NO_RENEWAL;
     h->want_full = false;
     h->welcomed = true;
@@ -431,6 +447,8 @@ static const ProtobufCMessageDescriptor *descriptor_of(uint16_t type) {
         return &holdfast__v1__want__descriptor;
     case WIRE_REPORT:
         return &holdfast__v1__report__descriptor;
+    case WIRE_DECISIONS:
+        return &holdfast__v1__decisions__descriptor;
     case WIRE_GOODBYE:
         return &holdfast__v1__goodbye__descriptor;
     default:
@@ -458,6 +476,9 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
         break;
     case WIRE_REPORT:
         on_report(h, (const Holdfast__V1__Report *)m);
+        break;
+    case WIRE_DECISIONS:
+        on_decisions(h, (const Holdfast__V1__Decisions *)m);
         break;
     case WIRE_GOODBYE:
         h->counts.goodbyes++;

@@ -102,6 +102,8 @@ struct fake_counts {
     size_t full_reports;        // that came to their end
     size_t goodbyes;            // from the agent
     uint64_t hello_generation;  // of the last one
+    size_t decisions;           // that were told
+    struct cm_sha256 decision;  // id of the last one
     size_t renews;              // Renew messages
     size_t confirms;            // with a right proof, of the key that was certified last
     size_t expired;             // certificates that were renewed for the same key

@@ -31,6 +31,12 @@
 #define CFG "ConfigMap/shop/cfg"
 #define OLD "ConfigMap/shop/old"
 #define KEY "Secret/shop/key"
+#define SECOND                                                                                     \
+    "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"web\","          \
+    "\"namespace\":\"shop\"},\"spec\":{\"release\":\"second\"}}"
+#define THIRD                                                                                      \
+    "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"web\","          \
+    "\"namespace\":\"shop\"},\"spec\":{\"release\":\"third\"}}"
 #define HOUR_MS INT64_C(3600000)
 
 struct fixture {
@@ -702,6 +708,123 @@ static void a_broken_app_delays_no_other_and_heals_by_a_new_revision(void **stat
     assert_true(turn_until(f->loop, shop_is_healthy, f));
 }
 
+// ---- A release that was rejected
+
+static const struct test_object second_objects[] = {
+    {.key = CFG}, {.key = WEB, .json = SECOND}, {.key = KEY, .secret = true}};
+static const struct test_object third_objects[] = {
+    {.key = CFG}, {.key = WEB, .json = THIRD}, {.key = KEY, .secret = true}};
+static const struct test_object more_objects[] = {{.key = "ConfigMap/other/x"},
+                                                  {.key = "ConfigMap/other/y"}};
+
+// publish_two publishes an App beside the shop; the release of the shop is given by its objects.
+static void publish_two(struct fixture *f, size_t others, const struct test_object *objects,
+                        const struct cm_sha256 *answers, uint64_t generation) {
+    const struct test_app apps[] = {
+        {.name = "other", .objects = more_objects, .object_count = others},
+        {.name = "shop",
+         .revision = "c2",
+         .objects = objects,
+         .object_count = 3,
+         .answers = answers}};
+    struct test_manifest m = manifest_of(apps, 2, generation);
+
+    fake_hub_publish(f->hub, &m);
+}
+
+static bool web_is_what(void *ctx) {
+    struct fixture *f = ctx;
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = agent_sim_get(f->sim, WEB);
+
+    return bytes != NULL && memmem(bytes->data, bytes->size, f->what, strlen(f->what)) != NULL;
+}
+
+static bool hub_heard_decisions(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return fake_hub_counts(f->hub).decisions >= f->number;
+}
+
+// reject has the second release run and be rejected.
+static void reject(struct fixture *f) {
+    const struct agent_sim_decision what = {
+        .key = WEB, .verdict = AGENT_VERDICT_REJECTED, .weight = -1, .text = "its words"};
+    struct cm_err err;
+
+    publish_two(f, 1, second_objects, NULL, 2);
+    f->what = "second";
+    assert_true(turn_until(f->loop, web_is_what, f));
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+    assert_int_equal(agent_sim_decide(f->sim, &what, &err), CM_OK);
+}
+
+static void expect_held(struct fixture *f) {
+    f->what = "ConfigMap/other/y";
+    assert_true(turn_until(f->loop, sim_has_what, f)); // others go on
+    wait_a_while(f);
+    f->what = "second";
+    assert_true(web_is_what(f));
+}
+
+static void a_rejected_release_stays_until_a_manifest_answers_and_others_go_on(void **state) {
+    struct fixture *f = *state;
+
+    install(f);
+    reject(f);
+    f->number = 1;
+    assert_true(turn_until(f->loop, hub_heard_decisions, f));
+    publish_two(f, 2, third_objects, NULL, 3);
+    expect_held(f);
+    assert_non_null(strstr(fake_hub_app(f->hub, "shop").message, "held back: "));
+    end_agent(f, true);
+    start_agent(f);
+    expect_held(f);
+    struct cm_sha256 id = fake_hub_counts(f->hub).decision;
+    publish_two(f, 2, third_objects, &id, 4);
+    f->what = "third";
+    assert_true(turn_until(f->loop, web_is_what, f));
+    end_agent(f, true);
+    start_agent(f);
+    wait_a_while(f);
+    f->what = "third";
+    assert_true(web_is_what(f));
+    assert_int_equal(fake_hub_counts(f->hub).decisions, 1);
+}
+
+static void what_is_rejected_while_the_hub_is_away_is_held_before_anything_newer(void **state) {
+    struct fixture *f = *state;
+
+    install(f);
+    publish_two(f, 1, second_objects, NULL, 2);
+    f->what = "second";
+    assert_true(turn_until(f->loop, web_is_what, f));
+    fake_hub_down(f->hub);
+    reject(f); // published while nobody hears it
+    publish_two(f, 2, third_objects, NULL, 3);
+    fake_hub_up(f->hub);
+    expect_held(f);
+    f->number = 1;
+    assert_true(turn_until(f->loop, hub_heard_decisions, f));
+}
+
+static void an_app_that_goes_is_held_no_more(void **state) {
+    struct fixture *f = *state;
+    const struct test_app other = {.name = "other", .objects = more_objects, .object_count = 1};
+    const struct test_gone gone = {.name = "shop", .prune = true};
+    struct test_manifest m = manifest_of(&other, 1, 3);
+
+    install(f);
+    reject(f);
+    m.gone = &gone;
+    m.gone_count = 1;
+    fake_hub_publish(f->hub, &m);
+    f->what = WEB;
+    assert_true(turn_until(f->loop, sim_lacks_what, f));
+    publish_two(f, 1, third_objects, NULL, 4);
+    f->what = "third";
+    assert_true(turn_until(f->loop, web_is_what, f));
+}
+
 static void a_large_manifest_and_large_blobs_come_in_pieces(void **state) {
     enum { BIG = 900 * 1024 };
     struct fixture *f = *state;
@@ -1124,6 +1247,9 @@ int main(void) {
         TEST(a_secret_s_value_is_never_told),
         TEST(drift_is_corrected_where_the_app_says_so),
         TEST(a_broken_app_delays_no_other_and_heals_by_a_new_revision),
+        TEST(a_rejected_release_stays_until_a_manifest_answers_and_others_go_on),
+        TEST(what_is_rejected_while_the_hub_is_away_is_held_before_anything_newer),
+        TEST(an_app_that_goes_is_held_no_more),
         TEST(a_large_manifest_and_large_blobs_come_in_pieces),
         TEST(a_manifest_signed_by_a_stranger_is_refused),
         TEST(a_manifest_signed_by_another_kind_of_certificate_is_refused),

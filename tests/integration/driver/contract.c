@@ -40,6 +40,11 @@ struct heard {
         char manager[64];
         int64_t at_ms;
     } drift[4];
+    char token[AGENT_TOKEN_MAX];
+    bool promoted;
+    int decisions;
+    enum agent_verdict verdict;
+    char actor[64];
 };
 
 struct outcome {
@@ -179,6 +184,25 @@ static const struct cm_spare_rule *on_rules(void *ctx, const char *key, size_t *
     return t.sparing.rules;
 }
 
+static void on_released(void *ctx, const char *key, const char *token, bool promoted) {
+    struct heard *h = heard_of(key);
+
+    (void)ctx;
+    COPY(h->token, token);
+    h->promoted = promoted;
+    check();
+}
+
+static void on_decided(void *ctx, const struct agent_decision *what) {
+    struct heard *h = heard_of(what->key);
+
+    (void)ctx;
+    h->decisions++;
+    h->verdict = what->verdict;
+    COPY(h->actor, what->actor);
+    check();
+}
+
 static void on_applied(void *ctx, const struct agent_applied *result) {
     struct outcome *o = ctx;
 
@@ -248,8 +272,8 @@ static bool is_not_drifted(const void *ctx) {
 // A driver's life
 
 static void start(void) {
-    struct agent_driver_host host = {on_observed, on_reachable, on_desired, on_health,
-                                     on_ready,    on_rules,     NULL};
+    struct agent_driver_host host = {on_observed, on_reachable, on_desired, on_health, on_ready,
+                                     on_rules,    on_released,  on_decided, NULL};
 
     CM_AUTOFREE char *who = cm_strf("%s-%s", t.outside->namespace, t.who);
 
@@ -506,6 +530,36 @@ static void the_health_of_the_form_before_does_not_outlive_a_change(void **state
         track(key, &out);
         wait_until(is_healthy, key, "the deployment to be healthy");
     }
+}
+
+static bool is_promoted(const void *ctx) {
+    const struct heard *h = heard_of(ctx);
+
+    return h->token[0] != '\0' && h->promoted;
+}
+
+static bool is_decided(const void *ctx) {
+    return heard_of(ctx)->decisions > 0;
+}
+
+static void a_release_that_came_up_has_a_token_and_going_back_by_hand_is_told_once(void **state) {
+    CM_AUTOFREE char *key = key_of("Deployment.apps", "undone");
+    CM_AUTOFREE char *json = deployment_json("undone", 1);
+    struct outcome out;
+
+    (void)state;
+    apply_well(key, json, &out);
+    track(key, &out);
+    wait_until(is_promoted, key, "the release to be taken up");
+    t.outside->change(t.outside, key, "spec.template.spec", "terminationGracePeriodSeconds", "7",
+                      "kubectl-rollout");
+    wait_until(is_decided, key, "what was undone to be told");
+    assert_int_equal(heard_of(key)->verdict, AGENT_VERDICT_UNDONE);
+    assert_string_equal(heard_of(key)->actor, "kubectl-rollout");
+    heard_of(key)->times = 0;
+    t.driver->ops->observe(t.driver, key);
+    wait_until(is_heard, key, "an observation");
+    assert_int_equal(heard_of(key)->decisions, 1);
 }
 
 static void the_fields_of_others_stay(void **state) {
@@ -1697,6 +1751,7 @@ static const struct CMUnitTest tests[] = {
     CONTRACT(a_changed_apply_changes_and_takes_away),
     CONTRACT(the_health_of_the_form_before_does_not_outlive_a_change),
     CONTRACT(the_fields_of_others_stay),
+    CONTRACT(a_release_that_came_up_has_a_token_and_going_back_by_hand_is_told_once),
     CONTRACT(an_open_namespace_is_the_apps),
     CONTRACT(where_an_object_is_can_be_told),
     CONTRACT(an_observation_follows_each_tracking),

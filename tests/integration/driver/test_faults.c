@@ -226,9 +226,22 @@ static const struct cm_spare_rule *on_rules(void *ctx, const char *key, size_t *
     return NULL;
 }
 
+static void on_released(void *ctx, const char *key, const char *token, bool promoted) {
+    (void)ctx;
+    (void)key;
+    (void)token;
+    (void)promoted;
+}
+
+static void on_decided(void *ctx, const struct agent_decision *what) {
+    (void)ctx;
+    (void)what;
+}
+
 static void start(struct fixture *f) {
-    const struct agent_driver_host host = {on_observed, on_reachable, on_desired, on_health,
-                                           on_ready,    on_rules,     f};
+    const struct agent_driver_host host = {on_observed, on_reachable, on_desired,
+                                           on_health,   on_ready,     on_rules,
+                                           on_released, on_decided,   f};
 
     f->driver->ops->start(f->driver, &host);
     assert_true(turn_until(f->loop, is_reachable, f));

@@ -199,6 +199,11 @@ static Holdfast__V1__ManifestApp *manifest_app(struct cm_arena *a, struct test_r
     m->revision = text_in(a, app->revision);
     m->bundle_sha256 = hash_bytes(a, &name);
     m->bundle_size = (uint32_t)bundle->size;
+    if (app->answers != NULL) {
+        m->n_answered = 1;
+        m->answered = cm_arena_get(a, sizeof(*m->answered));
+        m->answered[0] = hash_bytes(a, app->answers);
+    }
     add_blob(r, &name, bundle, false);
     return m;
 }

@@ -61,6 +61,7 @@ struct test_app {
     size_t rule_count;
     const struct test_object *objects;
     size_t object_count;
+    const struct cm_sha256 *answers; // to a decision; NULL: none
 };
 
 struct test_gone {

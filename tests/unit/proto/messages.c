@@ -40,6 +40,9 @@ const ProtobufCMessageDescriptor *const all_messages[] = {
     &holdfast__v1__renew__descriptor,
     &holdfast__v1__renewed__descriptor,
     &holdfast__v1__confirm__descriptor,
+    &holdfast__v1__decisions__descriptor,
+    &holdfast__v1__decision__descriptor,
+    &holdfast__v1__decisions_ack__descriptor,
 };
 const size_t all_messages_count = sizeof(all_messages) / sizeof(all_messages[0]);
 

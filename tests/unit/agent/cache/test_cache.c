@@ -928,6 +928,123 @@ static void a_journal_that_nobody_takes_is_a_gap(void **state) {
     assert_int_equal(agent_cache_journal_gap(f->cache)->to_ms, 6);
 }
 
+// ---- Releases, decisions and holds
+
+static struct cm_sha256 hash(const char *text) {
+    return cm_sha256(text, strlen(text));
+}
+
+static void add_release(struct fixture *f, const char *token) {
+    agent_cache_add_release(
+        f->cache, "Deployment.apps/shop/web",
+        &(struct agent_release){
+            .token = token, .revision = "r1", .sha256 = hash(token), .bundle = hash("bundle")});
+}
+
+static const struct agent_releases *releases_of(struct fixture *f) {
+    return agent_cache_releases(f->cache, "Deployment.apps/shop/web");
+}
+
+static void releases_are_remembered_the_newest_eight_and_forgotten_with_the_item(void **state) {
+    struct fixture *f = *state;
+    char token[] = "a";
+
+    for (; token[0] < 'a' + AGENT_RELEASES_MAX + 2; token[0]++) {
+        add_release(f, token);
+    }
+    agent_cache_set_promoted(f->cache, "Deployment.apps/shop/web", "c");
+    agent_cache_set_promoted(f->cache, "Deployment.apps/shop/web", "d");
+    agent_cache_set_edge(f->cache, "Deployment.apps/shop/web", AGENT_EDGE_ENDED, 42);
+    agent_cache_commit(f->cache, NULL, NULL);
+    for (int i = 0; i < 2; i++) {
+        reopen(f);
+        assert_int_equal(releases_of(f)->count, AGENT_RELEASES_MAX);
+        assert_string_equal(releases_of(f)->all[0].token, "c");
+        assert_false(releases_of(f)->all[0].promoted);
+        assert_true(releases_of(f)->all[1].promoted);
+        struct cm_sha256 form = hash("d");
+        assert_true(cm_sha256_equal(&releases_of(f)->all[1].sha256, &form));
+        assert_int_equal(releases_of(f)->edges[AGENT_EDGE_ENDED], 42);
+        agent_cache_snapshot(f->cache);
+    }
+    agent_cache_drop_item(f->cache, "Deployment.apps/shop/web");
+    assert_null(releases_of(f));
+    agent_cache_commit(f->cache, NULL, NULL);
+    reopen(f);
+    assert_null(releases_of(f));
+}
+
+static bool tell_decided(void *ctx, const struct agent_decided *decided) {
+    struct journal_told *t = ctx;
+    size_t len = strlen(t->text);
+
+    (void)snprintf(t->text + len, sizeof(t->text) - len, "%.*s ", (int)decided->size,
+                   (const char *)decided->bytes);
+    assert_true(decided->number > t->last);
+    t->last = decided->number;
+    return true;
+}
+
+static struct journal_told decisions_of(struct fixture *f) {
+    struct journal_told t = {.last = 0};
+
+    agent_cache_decided_each(f->cache, tell_decided, &t);
+    return t;
+}
+
+static void decisions_survive_restarts_and_snapshots_until_they_are_told(void **state) {
+    struct fixture *f = *state;
+
+    agent_cache_decided_add(f->cache, true, "a", 1);
+    uint64_t first = decisions_of(f).last;
+    agent_cache_decided_add(f->cache, true, "b", 1);
+    agent_cache_commit(f->cache, NULL, NULL);
+    reopen(f);
+    assert_string_equal(decisions_of(f).text, "a b ");
+    agent_cache_snapshot(f->cache);
+    reopen(f);
+    agent_cache_decided_told(f->cache, first);
+    reopen(f);
+    assert_string_equal(decisions_of(f).text, "b ");
+}
+
+static void what_weighs_little_gives_way_first(void **state) {
+    struct fixture *f = *state;
+
+    agent_cache_decided_add(f->cache, true, "a", 1);
+    agent_cache_decided_add(f->cache, false, "light", 5);
+    for (int i = 0; i < AGENT_DECISIONS_MAX; i++) {
+        agent_cache_decided_add(f->cache, true, "b", 1);
+    }
+    assert_int_equal(agent_cache_decided_count(f->cache), AGENT_DECISIONS_MAX);
+    assert_null(strstr(decisions_of(f).text, "light"));
+    assert_int_equal(decisions_of(f).text[0], 'b');
+}
+
+static void an_app_that_is_held_back_is_so_after_a_restart_with_its_bundle(void **state) {
+    struct fixture *f = *state;
+    struct agent_hold hold = {.app = "shop", .revision = "r1", .why = "held back: because"};
+
+    hold.bundle = hash("bundle");
+    hold.ids[hold.id_count++] = hash("one");
+    hold.ids[hold.id_count++] = hash("two");
+    agent_cache_put_hold(f->cache, &hold);
+    agent_cache_commit(f->cache, NULL, NULL);
+    reopen(f);
+    agent_cache_snapshot(f->cache);
+    reopen(f);
+    const struct agent_hold *found = agent_cache_hold(f->cache, "shop");
+    assert_non_null(found);
+    assert_string_equal(found->why, "held back: because");
+    assert_int_equal(found->id_count, 2);
+    assert_true(cm_sha256_equal(&found->ids[1], &hold.ids[1]));
+    agent_cache_drop_hold(f->cache, "shop");
+    agent_cache_commit(f->cache, NULL, NULL);
+    reopen(f);
+    assert_null(agent_cache_hold(f->cache, "shop"));
+    assert_int_equal(agent_cache_hold_count(f->cache), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -936,6 +1053,10 @@ int main(void) {
         TEST(what_is_to_be_kept_or_let_go_is_still_so_after_a_restart),
         TEST(the_wave_and_the_account_of_an_item_are_remembered),
         TEST(which_hooks_ran_is_remembered),
+        TEST(releases_are_remembered_the_newest_eight_and_forgotten_with_the_item),
+        TEST(decisions_survive_restarts_and_snapshots_until_they_are_told),
+        TEST(what_weighs_little_gives_way_first),
+        TEST(an_app_that_is_held_back_is_so_after_a_restart_with_its_bundle),
         TEST(an_item_written_before_there_were_waves_and_accounts_has_none),
         TEST(report_numbers_never_come_twice),
         TEST(a_thousand_commits_cost_a_few_writes),

@@ -43,6 +43,9 @@ struct fixture {
     size_t count;
     Holdfast__V1__Journal *journal; // the last one
     size_t journals;
+    Holdfast__V1__Decisions *decisions; // the last ones
+    size_t tellings;                    // of decisions
+    size_t held;
     bool refuse;
     bool closed;
 };
@@ -77,6 +80,27 @@ static bool on_tell(void *ctx, struct cm_buf *journal) {
     }
     f->journals++;
     return true;
+}
+
+static bool on_decide(void *ctx, struct cm_buf *decisions) {
+    struct fixture *f = ctx;
+    struct cm_err err;
+
+    if (WIRE_UNPACK(f->arena, Holdfast__V1__Decisions, holdfast__v1__decisions, decisions->data,
+                    decisions->size, &f->decisions, &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+    f->tellings++;
+    return true;
+}
+
+static void on_held(void *ctx) {
+    ((struct fixture *)ctx)->held++;
+}
+
+static const char *on_cluster_id(void *ctx) {
+    (void)ctx;
+    return "id";
 }
 
 static const struct test_object objects[] = {{.key = CFG}, {.key = SVC}};
@@ -115,7 +139,12 @@ static void start(struct fixture *f, const struct test_app *app) {
 
 static int set_up(void **state) {
     struct fixture *f = cm_new(1, sizeof(*f));
-    const struct agent_watch_host host = {.send = on_send, .tell = on_tell, .ctx = f};
+    const struct agent_watch_host host = {.send = on_send,
+                                          .tell = on_tell,
+                                          .decide = on_decide,
+                                          .held = on_held,
+                                          .cluster_id = on_cluster_id,
+                                          .ctx = f};
     struct cm_err err;
 
     cm_clock_fake(1000000);
@@ -238,7 +267,7 @@ static const struct test_app shop = {.name = "shop", .objects = objects, .object
 
 // connect begins a connection and acknowledges the full report that comes first.
 static void connect(struct fixture *f) {
-    agent_watch_connected(f->watch, false, true);
+    agent_watch_connected(f->watch, false, true, true);
     settle(f);
     assert_true(last(f)->full_end);
     agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
@@ -267,7 +296,7 @@ static void acknowledge_journal(struct fixture *f) {
 
 // come_back begins a connection and has the journal acknowledged.
 static void come_back(struct fixture *f) {
-    agent_watch_connected(f->watch, false, true);
+    agent_watch_connected(f->watch, false, true, true);
     settle(f);
     if (agent_cache_journal_count(f->cache) > 0) {
         acknowledge_journal(f);
@@ -280,7 +309,7 @@ static void a_new_process_tells_everything_first(void **state) {
     struct fixture *f = *state;
 
     start(f, &shop);
-    agent_watch_connected(f->watch, false, true);
+    agent_watch_connected(f->watch, false, true, true);
     settle(f);
     assert_int_equal(f->count, 1);
     const Holdfast__V1__Report *r = last(f);
@@ -451,7 +480,7 @@ static void what_an_apply_did_besides_is_told_until_it_is_acknowledged(void **st
     int64_t at_ms = cfg->happened[0]->at_ms;
     agent_watch_disconnected(f->watch);
     cm_clock_advance(INTERVAL_MS);
-    agent_watch_connected(f->watch, false, true);
+    agent_watch_connected(f->watch, false, true, true);
     settle(f);
     cfg = object_in(last(f), CFG);
     assert_true(cfg->n_happened == 1 && cfg->happened[0]->at_ms == at_ms);
@@ -493,7 +522,7 @@ static void what_was_acknowledged_is_not_told_again(void **state) {
     connect(f);
     agent_watch_disconnected(f->watch);
     size_t before = f->count;
-    agent_watch_connected(f->watch, false, true);
+    agent_watch_connected(f->watch, false, true, true);
     settle(f);
     assert_int_equal(f->count, before);
 }
@@ -502,7 +531,7 @@ static void an_acknowledgement_of_another_run_counts_for_nothing(void **state) {
     struct fixture *f = *state;
 
     start(f, &shop);
-    agent_watch_connected(f->watch, false, true);
+    agent_watch_connected(f->watch, false, true, true);
     settle(f);
     agent_watch_acked(f->watch, "somebody-else", last(f)->number);
     agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number + 1);
@@ -525,7 +554,7 @@ static void a_hub_that_asks_gets_a_full_report_in_pieces(void **state) {
     connect(f);
     agent_watch_disconnected(f->watch);
     size_t first = f->count;
-    agent_watch_connected(f->watch, true, true);
+    agent_watch_connected(f->watch, true, true, true);
     settle(f);
     assert_true(f->count - first >= 3);
     for (size_t i = first; i < f->count; i++) {
@@ -993,7 +1022,7 @@ static void the_commit_that_turns_drift_off_undoes_nothing(void **state) {
 static void nothing_is_told_in_full_before_the_inventory_is_known(void **state) {
     struct fixture *f = *state;
 
-    agent_watch_connected(f->watch, true, true);
+    agent_watch_connected(f->watch, true, true, true);
     cm_clock_advance(INTERVAL_MS);
     settle(f);
     assert_int_equal(f->count, 0);
@@ -1170,7 +1199,7 @@ static void an_object_that_is_gone_is_told_until_it_is_acknowledged(void **state
     agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
     agent_watch_disconnected(f->watch);
     size_t before = f->count;
-    agent_watch_connected(f->watch, false, true);
+    agent_watch_connected(f->watch, false, true, true);
     settle(f);
     assert_int_equal(f->count, before);
     agent_watch_counts_get(f->watch, &counts);
@@ -1278,7 +1307,7 @@ static void what_happens_without_a_hub_is_told_in_its_order_with_its_times(void 
     cm_clock_advance(60000);
     observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a");
     observe(f, CFG, AGENT_HEALTH_HEALTHY, NULL);
-    agent_watch_connected(f->watch, false, true);
+    agent_watch_connected(f->watch, false, true, true);
     settle(f);
     assert_int_equal(f->journals, 1);
     assert_int_equal(f->journal->n_entries, 4);
@@ -1297,7 +1326,7 @@ static void no_report_comes_before_the_journal_is_acknowledged(void **state) {
     go_away(f);
     observe(f, SVC, AGENT_HEALTH_DEGRADED, NULL);
     size_t before = f->count;
-    agent_watch_connected(f->watch, false, true);
+    agent_watch_connected(f->watch, false, true, true);
     cm_clock_advance(INTERVAL_MS);
     settle(f);
     assert_int_equal(f->journals, 1);
@@ -1316,12 +1345,12 @@ static void a_journal_that_was_not_acknowledged_is_told_again_with_its_numbers(v
 
     go_away(f);
     observe(f, SVC, AGENT_HEALTH_DEGRADED, NULL);
-    agent_watch_connected(f->watch, false, true);
+    agent_watch_connected(f->watch, false, true, true);
     settle(f);
     uint64_t number = entry(f, 0)->number;
     agent_watch_disconnected(f->watch);
     observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
-    agent_watch_connected(f->watch, false, true);
+    agent_watch_connected(f->watch, false, true, true);
     settle(f);
     assert_int_equal(f->journals, 2);
     assert_int_equal(entry(f, 0)->number, number);
@@ -1345,7 +1374,7 @@ static void what_was_under_way_as_the_link_was_lost_is_noted_when_it_ends(void *
     struct fixture *f = *state;
 
     go_away(f);
-    agent_watch_connected(f->watch, false, true);
+    agent_watch_connected(f->watch, false, true, true);
     observe(f, SVC, AGENT_HEALTH_PROGRESSING, NULL);
     agent_watch_disconnected(f->watch);
     size_t before = agent_cache_journal_count(f->cache);
@@ -1360,7 +1389,7 @@ static void what_was_under_way_as_the_link_was_lost_is_noted_when_it_ends(void *
                                                               .bundle_sha256 = {{9}},
                                                               .applied = AGENT_APP_FAILED,
                                                               .message = "no room"});
-    agent_watch_connected(f->watch, false, true);
+    agent_watch_connected(f->watch, false, true, true);
     settle(f);
     const Holdfast__V1__AppReport *failed = entry(f, f->journal->n_entries - 1)->app;
     assert_int_equal(failed->applied, HOLDFAST__V1__APPLIED__FAILED);
@@ -1375,13 +1404,13 @@ static void a_hub_that_takes_no_journal_gets_reports_and_the_next_one_a_gap(void
     observe(f, SVC, AGENT_HEALTH_DEGRADED, NULL);
     observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
     size_t before = f->count;
-    agent_watch_connected(f->watch, false, false);
+    agent_watch_connected(f->watch, false, false, false);
     settle(f);
     assert_int_equal(f->journals, 0);
     assert_int_equal(f->count, before + 1);
     agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
     agent_watch_disconnected(f->watch);
-    agent_watch_connected(f->watch, false, true);
+    agent_watch_connected(f->watch, false, true, true);
     settle(f);
     assert_int_equal(f->journal->n_entries, 1);
     assert_int_equal(entry(f, 0)->gap->count, 2);
@@ -1389,7 +1418,171 @@ static void a_hub_that_takes_no_journal_gets_reports_and_the_next_one_a_gap(void
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+// ---- Decisions
+
+static const struct agent_decision rejection = {.key = SVC,
+                                                .uid = "uid",
+                                                .controller = "flagger",
+                                                .controller_key = "Canary.flagger.app/shop/web",
+                                                .verdict = AGENT_VERDICT_REJECTED,
+                                                .bad = "bad",
+                                                .good = "good",
+                                                .text = "the words",
+                                                .weight = -1,
+                                                .at_ms = 5000,
+                                                .actor = "flagger"};
+
+// decide has both releases known, each of another form, and says what became of the second.
+static void decide(struct fixture *f, const struct agent_decision *what) {
+    static const struct test_object other[] = {{.key = CFG}, {.key = SVC, .json = "{\"two\":2}"}};
+    static const struct test_app next = {.name = "shop", .objects = other, .object_count = 2};
+
+    agent_watch_released(f->watch, SVC, "good", true);
+    replace(f, &next, 8);
+    agent_cache_put_item(f->cache, &(struct agent_item){.key = SVC,
+                                                        .app = "shop",
+                                                        .uid = "uid",
+                                                        .sha256 = object_name(&other[1]),
+                                                        .applied = true});
+    agent_watch_released(f->watch, SVC, "bad", false);
+    agent_watch_decided(f->watch, what);
+    settle(f);
+}
+
+static const Holdfast__V1__Decision *decided(const struct fixture *f) {
+    assert_non_null(f->decisions);
+    assert_int_equal(f->decisions->n_decisions, 1);
+    return f->decisions->decisions[0];
+}
+
+static void a_rejection_says_which_forms_it_is_about_and_holds_the_app_back(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    struct cm_sha256 before = object_name(&objects[1]);
+    decide(f, &rejection);
+    const Holdfast__V1__Decision *d = decided(f);
+    assert_int_equal(d->verdict, HOLDFAST__V1__VERDICT__REJECTED);
+    assert_string_equal(d->app, "shop");
+    assert_string_equal(d->text, "the words");
+    assert_true(d->provisional);
+    assert_memory_equal(d->good_sha256.data, before.bytes, sizeof(before.bytes));
+    assert_memory_not_equal(d->bad_sha256.data, before.bytes, sizeof(before.bytes));
+    assert_true(d->good_object.len > 0);
+    const struct agent_hold *hold = agent_cache_hold(f->cache, "shop");
+    assert_non_null(hold);
+    assert_memory_equal(d->id.data, hold->ids[0].bytes, sizeof(hold->ids[0].bytes));
+    assert_memory_equal(d->bad_bundle.data, hold->bundle.bytes, sizeof(hold->bundle.bytes));
+    assert_non_null(strstr(hold->why, "flagger rejected " SVC));
+    assert_int_equal(f->held, 1);
+}
+
+static void no_report_comes_before_what_was_decided(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    size_t before = f->count;
+    decide(f, &rejection);
+    cm_clock_advance(2 * INTERVAL_MS);
+    settle(f);
+    assert_int_equal(f->count, before);
+    assert_int_equal(f->tellings, 1);
+    agent_watch_decisions_acked(f->watch, agent_cache_report_run(f->cache), decided(f)->number);
+    cm_clock_advance(2 * INTERVAL_MS);
+    settle(f);
+    assert_true(f->count > before);
+    assert_int_equal(f->tellings, 1);
+}
+
+static void what_was_decided_while_the_hub_is_away_is_told_when_it_is_back(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    decide(f, &rejection);
+    assert_int_equal(f->tellings, 0);
+    come_back(f);
+    assert_string_equal(decided(f)->text, "the words");
+}
+
+static void an_edge_that_is_found_again_is_no_news(void **state) {
+    struct fixture *f = *state;
+    struct agent_decision again = rejection;
+
+    start(f, &shop);
+    connect(f);
+    decide(f, &rejection);
+    agent_watch_decisions_acked(f->watch, agent_cache_report_run(f->cache), decided(f)->number);
+    again.first = true; // as after a restart
+    agent_watch_decided(f->watch, &again);
+    again.verdict = AGENT_VERDICT_CONFIG_REJECTED; // as it looks while the hold rests
+    agent_watch_decided(f->watch, &again);
+    settle(f);
+    assert_int_equal(f->tellings, 1);
+    again = rejection;
+    again.first = true;
+    again.at_ms++; // it happened while nobody looked
+    agent_watch_decided(f->watch, &again);
+    settle(f);
+    assert_int_equal(f->tellings, 2);
+}
+
+static void of_what_was_so_at_first_only_a_rejection_counts(void **state) {
+    struct fixture *f = *state;
+    struct agent_decision promoted = rejection;
+
+    start(f, &shop);
+    connect(f);
+    promoted.verdict = AGENT_VERDICT_PROMOTED;
+    promoted.first = true;
+    agent_watch_decided(f->watch, &promoted);
+    settle(f);
+    assert_int_equal(f->tellings, 0);
+}
+
+static void shares_of_the_traffic_are_told_now_and_then(void **state) {
+    struct fixture *f = *state;
+    struct agent_decision share = rejection;
+
+    start(f, &shop);
+    connect(f);
+    share.verdict = AGENT_VERDICT_WEIGHT;
+    for (share.weight = 10; share.weight < 50; share.weight += 10) {
+        agent_watch_decided(f->watch, &share);
+        settle(f);
+    }
+    assert_int_equal(decided(f)->weight, 10);
+    agent_watch_decisions_acked(f->watch, agent_cache_report_run(f->cache), decided(f)->number);
+    cm_clock_advance(31000);
+    agent_watch_decided(f->watch, &share);
+    settle(f);
+    assert_int_equal(decided(f)->weight, 50);
+    assert_null(agent_cache_hold(f->cache, "shop"));
+}
+
+static void an_older_hub_is_told_nothing_of_it_and_nothing_is_held_back(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    decide(f, &rejection);
+    assert_non_null(agent_cache_hold(f->cache, "shop"));
+    agent_watch_connected(f->watch, false, true, false);
+    settle(f);
+    assert_int_equal(f->tellings, 0);
+    assert_null(agent_cache_hold(f->cache, "shop"));
+    assert_int_equal(agent_cache_decided_count(f->cache), 0);
+    assert_int_equal(f->held, 2);
+}
+
 static const struct CMUnitTest tests[] = {
+    TEST(a_rejection_says_which_forms_it_is_about_and_holds_the_app_back),
+    TEST(no_report_comes_before_what_was_decided),
+    TEST(what_was_decided_while_the_hub_is_away_is_told_when_it_is_back),
+    TEST(an_edge_that_is_found_again_is_no_news),
+    TEST(of_what_was_so_at_first_only_a_rejection_counts),
+    TEST(shares_of_the_traffic_are_told_now_and_then),
+    TEST(an_older_hub_is_told_nothing_of_it_and_nothing_is_held_back),
     TEST(a_new_process_tells_everything_first),
     TEST(what_happens_without_a_hub_is_told_in_its_order_with_its_times),
     TEST(no_report_comes_before_the_journal_is_acknowledged),

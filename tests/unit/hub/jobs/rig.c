@@ -1,7 +1,10 @@
 #include "rig.h"
 
+#include "common/arena.h"
+#include "common/map.h"
 #include "hub/access/authority.h"
 #include "hub/fleet/fleet.h"
+#include "hub/jobs/decided.h"
 #include "hub/jobs/record.h"
 #include "hub/store/agents.h"
 
@@ -156,6 +159,19 @@ struct hub_outcome *rig_enroll(struct rig *r, const char *cluster, const char *i
 
 struct hub_outcome *rig_raise(struct rig *r, const char *cluster, uint64_t generation) {
     return record(r, hub_planner_raise(r->planner, cluster, 1, generation));
+}
+
+struct hub_outcome *rig_decide(struct rig *r, const struct hub_decision_row *row) {
+    struct hub_decided_list *list = cm_new(1, sizeof(*list));
+    bool is_new = false;
+    struct cm_err err;
+
+    assert_int_equal(hub_decisions_add(r->db, row, &is_new, &err), CM_OK);
+    list->arena = cm_arena_new(0);
+    list->bundles = cm_map_new(NULL);
+    list->items = cm_arena_get(list->arena, sizeof(*list->items));
+    list->items[list->count++].row = *row;
+    return record(r, hub_planner_decide(r->planner, list));
 }
 
 const struct hub_cluster_change *rig_change(const struct hub_outcome *o, const char *cluster) {

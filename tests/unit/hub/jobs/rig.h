@@ -40,6 +40,9 @@ struct hub_outcome *rig_tree(struct rig *r, const char *repository, const char *
 struct hub_outcome *rig_enroll(struct rig *r, const char *cluster, const char *id);
 struct hub_outcome *rig_raise(struct rig *r, const char *cluster, uint64_t generation);
 
+// rig_decide takes in one decision, which is put on record first.
+struct hub_outcome *rig_decide(struct rig *r, const struct hub_decision_row *row);
+
 size_t rig_source(const struct rig *r, const char *name); // as the planner counts them
 
 // rig_lose_mirror removes what was fetched of a repository.

@@ -107,7 +107,8 @@ static void publish(struct fleet *f) {
                                         .generation = ++f->generation};
 
     if (now != NULL) {
-        change.publication = hub_publication_new(f->rig->authority, now, ID, 1, f->generation);
+        change.publication =
+            hub_publication_new(f->rig->authority, now, NULL, ID, 1, f->generation);
     }
     record(f->rig, &(struct hub_outcome){.arena = a, .changes = &change, .change_count = 1});
     hub_publication_unref(change.publication);

@@ -1,9 +1,14 @@
 // What the planner publishes, and when: over restarts, lost mirrors and other configurations.
 #include "rig.h"
 
+#include "common/arena.h"
+#include "common/buf.h"
 #include "hub/fleet/fleet.h"
 #include "hub/jobs/publication.h"
 #include "hub/jobs/seed.h"
+#include "hub/render/bundle.h"
+#include "proto/holdfast.pb-c.h"
+#include "proto/wire.h"
 
 #define PARIS "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0001"
 #define OTHER "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0002"
@@ -84,6 +89,78 @@ static void an_agent_that_is_ahead_gets_a_manifest_above_its_own(void **state) {
     struct hub_outcome *o = rig_raise(r, "paris-1", 41);
 
     assert_int_equal(rig_change(o, "paris-1")->publication->generation, 42);
+}
+
+// ---- What controllers decided
+
+static struct hub_decision_row rejection(const struct hub_outcome *o) {
+    const struct hub_desired *now = rig_change(o, "paris-1")->now;
+
+    return (struct hub_decision_row){.id = cm_sha256("one", 3),
+                                     .cluster = "paris-1",
+                                     .cluster_id = PARIS,
+                                     .app = "web",
+                                     .key = "ConfigMap/default/colours",
+                                     .verdict = "rejected",
+                                     .bad_bundle = now->pairs[0].bundle->sha256,
+                                     .provisional = true};
+}
+
+// answered tells how many decisions a publication answers.
+static size_t answered(const struct hub_publication *p) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    Holdfast__V1__Manifest *m = NULL;
+    struct cm_err err;
+
+    assert_non_null(p);
+    assert_int_equal(WIRE_UNPACK(a, Holdfast__V1__Manifest, holdfast__v1__manifest,
+                                 p->manifest->data, p->manifest->size, &m, &err),
+                     CM_OK);
+    return m->apps[0]->n_answered;
+}
+
+static void a_rejected_bundle_answers_nothing_and_the_next_one_does_over_restarts(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    struct hub_outcome *o = rig_commit(r, "fleet", "config web colours blue");
+    struct hub_decision_row row = rejection(o);
+    o = rig_decide(r, &row);
+    assert_null(rig_change(o, "paris-1")); // the same manifest as before
+    assert_int_equal(count_rows(r->db, "SELECT settled FROM decision"), HUB_SETTLED_SEEN);
+    o = rig_commit(r, "fleet", "config web colours green");
+    assert_int_equal(answered(rig_change(o, "paris-1")->publication), 1);
+
+    rig_start(r, fleet);
+    o = rig_resume(r, "fleet");
+    assert_null(rig_change(o, "paris-1")); // it comes out the same
+    assert_int_equal(o->refreshed_count, 1);
+    assert_int_equal(answered(o->refreshed[0]), 1);
+}
+
+static void what_became_known_too_late_is_answered_at_once(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    struct hub_outcome *o = rig_commit(r, "fleet", "config web colours blue");
+    struct hub_decision_row row = rejection(o);
+    (void)rig_commit(r, "fleet", "config web colours green");
+    o = rig_decide(r, &row);
+    assert_int_equal(answered(rig_change(o, "paris-1")->publication), 1);
+    assert_int_equal(rig_change(o, "paris-1")->publication->generation, 4);
+}
+
+static void an_agent_is_believed_of_its_own_cluster_only(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    struct hub_outcome *o = rig_commit(r, "fleet", "config web colours blue");
+    struct hub_decision_row row = rejection(o);
+    row.cluster_id = OTHER; // the agent that had this name before
+    o = rig_decide(r, &row);
+    assert_null(rig_change(o, "paris-1"));
+    o = rig_commit(r, "fleet", "config web colours green");
+    assert_int_equal(answered(rig_change(o, "paris-1")->publication), 0);
 }
 
 static char *last_revision(struct rig *r) {
@@ -611,6 +688,9 @@ int main(void) {
         RIG_TEST(a_commit_that_changes_no_app_makes_no_manifest),
         RIG_TEST(a_cluster_without_an_agent_is_planned_but_not_published),
         RIG_TEST(who_enrolls_is_sent_what_is_in_force_under_its_own_id),
+        RIG_TEST(a_rejected_bundle_answers_nothing_and_the_next_one_does_over_restarts),
+        RIG_TEST(what_became_known_too_late_is_answered_at_once),
+        RIG_TEST(an_agent_is_believed_of_its_own_cluster_only),
         RIG_TEST(an_agent_that_is_ahead_gets_a_manifest_above_its_own),
         RIG_TEST(who_is_ahead_after_a_restart_waits_until_git_is_fetched),
         RIG_TEST(after_a_restore_nothing_is_offered_until_all_is_fetched),

@@ -73,6 +73,10 @@ static void on_removed(void *ctx, const char *cluster, const char *const *apps, 
     ((struct rig *)ctx)->removed += count;
 }
 
+static void on_decided(void *ctx) {
+    ((struct rig *)ctx)->decided++;
+}
+
 int rig_open(void **state) {
     struct rig *r = cm_new(1, sizeof(*r));
     struct hub_sessions_config config = {
@@ -86,6 +90,7 @@ int rig_open(void **state) {
         .enrolled = on_enrolled,
         .behind = on_behind,
         .removed = on_removed,
+        .decided = on_decided,
         .ctx = r,
     };
     static const char *const hosts[] = {"127.0.0.1"};
@@ -701,7 +706,8 @@ struct hub_publication *rig_publication(const struct rig *r, const struct peer *
     struct hub_pair pair = {.app = "web", .bundle = bundle, .revision = "abcdef0", .repo = "fleet"};
     struct hub_desired *desired = hub_desired_copy(
         &(struct hub_desired){.refs = 1, .cluster = p->cluster, .pairs = &pair, .pair_count = 1});
-    struct hub_publication *out = hub_publication_new(r->authority, desired, p->id, 1, generation);
+    struct hub_publication *out =
+        hub_publication_new(r->authority, desired, NULL, p->id, 1, generation);
     hub_desired_unref(desired);
     hub_bundle_unref(bundle);
     for (size_t i = 0; i < spec.object_count; i++) {

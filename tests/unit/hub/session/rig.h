@@ -33,6 +33,7 @@ struct rig {
     struct cm_list peers;
     size_t behind;
     size_t removed;
+    size_t decided; // times that Apps were said to be held back
     uint64_t behind_generation;
     const char *account; // that Apps of publications name; NULL: none
     bool stopped;

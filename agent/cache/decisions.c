@@ -1,0 +1,148 @@
+// What controllers decided, until a hub has it.
+//
+// As the journal: one record adds a decision, another says up to which number they are gone. Those
+// that gave way for space are written anew without them at the next snapshot, and told twice
+// before that at worst.
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cache/internal.h"
+#include "common/mem.h"
+
+struct held_decision {
+    struct cm_list in;
+    struct agent_decided decided;
+    uint8_t bytes[];
+};
+
+static void hold(struct agent_decisions *d, const struct agent_decided *decided) {
+    struct held_decision *h = cm_new(1, sizeof(*h) + decided->size);
+
+    memcpy(h->bytes, decided->bytes, decided->size);
+    h->decided = *decided;
+    h->decided.bytes = h->bytes;
+    cm_list_append(&d->entries, &h->in);
+    d->count++;
+    d->bytes += decided->size;
+}
+
+static void drop(struct agent_decisions *d, struct held_decision *h) {
+    d->count--;
+    d->bytes -= h->decided.size;
+    cm_list_remove(&h->in);
+    free(h);
+}
+
+static void drop_to(struct agent_decisions *d, uint64_t number) {
+    struct cm_list *next;
+
+    for (struct cm_list *l = d->entries.next; l != &d->entries; l = next) {
+        struct held_decision *h = CM_CONTAINER(l, struct held_decision, in);
+
+        next = l->next;
+        if (h->decided.number <= number) {
+            drop(d, h);
+        }
+    }
+}
+
+// make_room drops the oldest, first of those that weigh little.
+static void make_room(struct agent_decisions *d) {
+    for (int weighty = 0; weighty <= 1; weighty++) {
+        struct cm_list *next;
+
+        for (struct cm_list *l = d->entries.next;
+             l != &d->entries &&
+             (d->count > AGENT_DECISIONS_MAX || d->bytes > AGENT_DECISIONS_BYTES_MAX);
+             l = next) {
+            struct held_decision *h = CM_CONTAINER(l, struct held_decision, in);
+
+            next = l->next;
+            if (weighty == 1 || !h->decided.weighty) {
+                drop(d, h);
+            }
+        }
+    }
+}
+
+static void record(struct cm_str *out, const struct agent_decided *decided) {
+    size_t begin = agent_put_begin(out, AGENT_RECORD_DECISION);
+
+    agent_put_u64(out, decided->number);
+    agent_put_u8(out, decided->weighty ? 1 : 0);
+    cm_str_add_n(out, decided->bytes, decided->size);
+    agent_put_end(out, begin);
+}
+
+void agent_cache_decided_add(struct agent_cache *c, bool weighty, const void *bytes, size_t size) {
+    const struct agent_decided decided = {
+        .number = agent_cache_next_report(c), .weighty = weighty, .bytes = bytes, .size = size};
+
+    hold(&c->decisions, &decided);
+    record(&c->open, &decided);
+    make_room(&c->decisions);
+}
+
+size_t agent_cache_decided_count(const struct agent_cache *c) {
+    return c->decisions.count;
+}
+
+void agent_cache_decided_each(const struct agent_cache *c,
+                              bool (*visit)(void *ctx, const struct agent_decided *decided),
+                              void *ctx) {
+    const struct cm_list *head = &c->decisions.entries;
+
+    for (struct cm_list *l = head->next; l != head; l = l->next) {
+        if (!visit(ctx, &CM_CONTAINER(l, struct held_decision, in)->decided)) {
+            return;
+        }
+    }
+}
+
+void agent_cache_decided_told(struct agent_cache *c, uint64_t number) {
+    if (c->decisions.count == 0) {
+        return;
+    }
+    drop_to(&c->decisions, number);
+    size_t begin = agent_put_begin(&c->open, AGENT_RECORD_DECISION_CUT);
+    agent_put_u64(&c->open, number);
+    agent_put_end(&c->open, begin);
+    agent_cache_commit(c, NULL, NULL);
+}
+
+void agent_decisions_record(const struct agent_cache *c, struct cm_str *out) {
+    const struct cm_list *head = &c->decisions.entries;
+
+    for (struct cm_list *l = head->next; l != head; l = l->next) {
+        record(out, &CM_CONTAINER(l, struct held_decision, in)->decided);
+    }
+}
+
+bool agent_decisions_read(struct agent_cache *c, struct agent_reader *r) {
+    struct agent_decided decided = {.number = agent_get_u64(r)};
+
+    decided.weighty = agent_get_u8(r) == 1;
+    decided.size = r->left;
+    decided.bytes = agent_get_raw(r, r->left);
+    if (r->bad || c == NULL) {
+        return !r->bad;
+    }
+    hold(&c->decisions, &decided);
+    make_room(&c->decisions); // another version may keep more
+    return true;
+}
+
+bool agent_decisions_read_cut(struct agent_cache *c, struct agent_reader *r) {
+    uint64_t number = agent_get_u64(r);
+
+    if (c != NULL && !r->bad) {
+        drop_to(&c->decisions, number);
+    }
+    return !r->bad;
+}
+
+void agent_decisions_done(struct agent_decisions *d) {
+    if (d->entries.next != NULL) {
+        drop_to(d, UINT64_MAX);
+    }
+}

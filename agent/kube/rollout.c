@@ -1,0 +1,87 @@
+#include "agent/kube/rollout.h"
+
+#include <string.h>
+
+#include "agent/kube/object.h"
+#include "common/clock.h"
+#include "common/json.h"
+
+const char *kube_rollout_text(const struct cm_json *object, const char *name) {
+    const char *text = cm_json_string(cm_json_get(object, name));
+
+    return text == NULL ? "" : text;
+}
+
+int64_t kube_rollout_time(const struct cm_json *object, const char *name) {
+    int64_t ms = 0;
+
+    return cm_clock_parse(kube_rollout_text(object, name), &ms) ? ms : 0;
+}
+
+const struct cm_json *kube_rollout_condition(const struct cm_json *object, const char *type) {
+    const struct cm_json *all = cm_json_path(object, "status", "conditions", NULL);
+
+    if (all == NULL || all->type != CM_ARRAY) {
+        return NULL;
+    }
+    for (const struct cm_json *c = all->first; c != NULL; c = c->next) {
+        if (strcmp(kube_rollout_text(c, "type"), type) == 0) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+// number_of reads what Argo Rollouts writes as a string and others as a number.
+static int64_t number_of(const struct cm_json *node) {
+    const char *text = cm_json_string(node);
+    int64_t n = 0;
+
+    if (text == NULL) {
+        return cm_json_int(node, -1);
+    }
+    for (; *text >= '0' && *text <= '9' && n < INT64_MAX / 100; text++) {
+        n = 10 * n + (*text - '0');
+    }
+    return *text == '\0' ? n : -1;
+}
+
+bool kube_rollout_is_current(const struct cm_json *object) {
+    int64_t now = number_of(cm_json_path(object, "metadata", "generation", NULL));
+    int64_t seen = number_of(cm_json_path(object, "status", "observedGeneration", NULL));
+
+    return seen >= 0 && seen >= now;
+}
+
+static const struct cm_json *follow(const struct cm_json *fields, const char *const *path) {
+    for (; fields != NULL && *path != NULL; path++) {
+        fields = cm_json_get(fields, *path);
+    }
+    return fields;
+}
+
+const char *kube_rollout_manager(const struct cm_json *object, const char *const *path,
+                                 const char *only, int64_t *at_ms) {
+    const struct cm_json *all = cm_json_path(object, "metadata", "managedFields", NULL);
+    const char *found = "";
+
+    *at_ms = 0;
+    if (all == NULL || all->type != CM_ARRAY) {
+        return found;
+    }
+    for (const struct cm_json *m = all->first; m != NULL; m = m->next) {
+        const char *name = kube_rollout_text(m, "manager");
+        int64_t when = kube_rollout_time(m, "time");
+
+        if ((only == NULL || strcmp(name, only) == 0) && when >= *at_ms &&
+            follow(cm_json_get(m, "fieldsV1"), path) != NULL) {
+            *at_ms = when;
+            found = name;
+        }
+    }
+    return found;
+}
+
+uint64_t kube_rollout_print(const char *token) {
+    return token[0] == '\0' ? 0 : kube_hash(0, token, strlen(token));
+}

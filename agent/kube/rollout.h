@@ -1,0 +1,62 @@
+// rollout: what controllers do with releases, read from their objects.
+//
+// One file for each: Flagger (rollout_flagger.c), Argo Rollouts (rollout_argo.c), and the
+// Deployment controller (rollout_deployment.c). Each looks at one object and at what was seen of it
+// before, and says what its controller calls the release at work, and what has become of it. It is
+// the edge that counts: a Canary stays Failed after the release that failed is long gone.
+//
+// Threads: any; pure.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/driver.h"
+
+struct cm_arena;
+struct cm_json;
+
+// What was seen of a controller's object last. Zeroed: nothing yet.
+struct kube_rollout_seen {
+    bool known;
+    bool running; // a release was on its way
+    int weight;
+    int64_t edge_ms; // when it came to an end last; 0: not known
+    int64_t undone_ms;
+    uint64_t token; // kube_rollout_print of it
+    uint64_t promoted;
+};
+
+// What an object says. Strings are the arena's or the object's.
+struct kube_rollout {
+    const char *token; // of what it works on; "": it does not say
+    bool promoted;     // that is found to be good
+    bool decided;
+    struct agent_decision decision; // without the workload's key and uid
+};
+
+// Each fills *out and brings *seen up to date.
+void kube_rollout_flagger(struct cm_arena *a, const struct cm_json *canary,
+                          struct kube_rollout_seen *seen, struct kube_rollout *out);
+void kube_rollout_argo(struct cm_arena *a, const struct cm_json *rollout,
+                       struct kube_rollout_seen *seen, struct kube_rollout *out);
+// kube_rollout_deployment: `led`: another controller decides about its releases.
+void kube_rollout_deployment(struct cm_arena *a, const struct cm_json *deployment, bool led,
+                             struct kube_rollout_seen *seen, struct kube_rollout *out);
+
+// ---- What they share (rollout.c)
+
+// kube_rollout_condition returns the condition of that type, or NULL.
+const struct cm_json *kube_rollout_condition(const struct cm_json *object, const char *type);
+// kube_rollout_text returns a string in an object, "" if it is not there.
+const char *kube_rollout_text(const struct cm_json *object, const char *name);
+// kube_rollout_time reads an RFC 3339 time in an object; 0 if there is none.
+int64_t kube_rollout_time(const struct cm_json *object, const char *name);
+// kube_rollout_is_current tells whether the status is about the present spec.
+bool kube_rollout_is_current(const struct cm_json *object);
+// kube_rollout_manager returns who set a field last: its path as managedFields write it, from the
+// root on, ended by NULL; "" if nobody is known. `only`: only this manager counts; NULL: any.
+const char *kube_rollout_manager(const struct cm_json *object, const char *const *path,
+                                 const char *only, int64_t *at_ms);
+// kube_rollout_print is short for a token; 0 for none.
+uint64_t kube_rollout_print(const char *token);

@@ -1,0 +1,190 @@
+// What Argo Rollouts does, read from a Rollout.
+//
+//     https://argo-rollouts.readthedocs.io/en/stable/features/specification/
+//     https://github.com/argoproj/argo-rollouts/blob/v1.9.2/utils/conditions/conditions.go
+//
+// A status is about the spec only if observedGeneration says so. An abort leaves the spec as it is:
+// stableRS goes on, currentPodHash is the one that was rejected. A deadline that is exceeded aborts
+// nothing by itself. Going back to what stableRS is takes no steps, and is no promotion: stableRS
+// did not change. An undo (of the kubectl plugin, the dashboard) only replaces the template.
+#include <string.h>
+
+#include "agent/kube/rollout.h"
+#include "common/arena.h"
+#include "common/json.h"
+
+#define CONTROLLER "argo-rollouts"
+
+struct status {
+    const struct cm_json *status;
+    const struct cm_json *progressing;
+    const char *current;
+    const char *stable;
+    const char *phase;
+    bool aborted;
+    int weight;
+};
+
+// weight_by_steps is the last weight that a step has set, where no traffic is routed.
+static int weight_by_steps(const struct cm_json *rollout, int64_t step) {
+    const struct cm_json *steps =
+        cm_json_path(rollout, "spec", "strategy", "canary", "steps", NULL);
+    int64_t weight = -1;
+
+    if (steps == NULL || steps->type != CM_ARRAY) {
+        return -1;
+    }
+    for (const struct cm_json *s = steps->first; s != NULL && step-- >= 0; s = s->next) {
+        weight = cm_json_int(cm_json_get(s, "setWeight"), weight);
+    }
+    return weight < -1 || weight > 100 ? -1 : (int)weight;
+}
+
+static int weight_of(const struct cm_json *rollout, const struct cm_json *status) {
+    int64_t weight =
+        cm_json_int(cm_json_path(status, "canary", "weights", "canary", "weight", NULL), -1);
+
+    return weight >= 0 && weight <= 100
+               ? (int)weight
+               : weight_by_steps(rollout, cm_json_int(cm_json_get(status, "currentStepIndex"), -1));
+}
+
+// is_aborted: of a blue-green rollout only once the stable one serves again.
+static bool is_aborted(const struct cm_json *status, const struct cm_json *progressing,
+                       const char *stable) {
+    const char *active = cm_json_string(cm_json_path(status, "blueGreen", "activeSelector", NULL));
+    const char *how = cm_json_string(cm_json_path(status, "duration", "completionStatus", NULL));
+    bool says = cm_json_true(cm_json_get(status, "abort")) ||
+                kube_rollout_text(status, "abortedAt")[0] != '\0';
+    bool aborted =
+        (says && strcmp(kube_rollout_text(progressing, "reason"), "RolloutAborted") == 0) ||
+        (how != NULL && strcmp(how, "Aborted") == 0);
+
+    return aborted && (active == NULL || strcmp(active, stable) == 0);
+}
+
+static struct status status_of(const struct cm_json *rollout) {
+    const struct cm_json *status = cm_json_get(rollout, "status");
+    struct status s = {.status = status,
+                       .progressing = kube_rollout_condition(rollout, "Progressing"),
+                       .current = kube_rollout_text(status, "currentPodHash"),
+                       .stable = kube_rollout_text(status, "stableRS"),
+                       .phase = kube_rollout_text(status, "phase")};
+
+    s.aborted = is_aborted(status, s.progressing, s.stable);
+    s.weight = weight_of(rollout, status);
+    return s;
+}
+
+// aborter is who said so: the controller, or a person with the plugin.
+static const char *aborter(const struct cm_json *rollout) {
+    static const char *const abort[] = {"f:status", "f:abort", NULL};
+    int64_t at_ms;
+    const char *who = kube_rollout_manager(rollout, abort, NULL, &at_ms);
+
+    return who[0] == '\0' ? "rollouts-controller" : who;
+}
+
+static const char *words_of(const struct status *s) {
+    const char *words = kube_rollout_text(s->status, "message");
+
+    return words[0] != '\0' ? words : kube_rollout_text(s->progressing, "message");
+}
+
+static void decide(struct kube_rollout *out, const struct status *s, enum agent_verdict verdict,
+                   int64_t at_ms, const char *actor) {
+    bool promoted = verdict == AGENT_VERDICT_PROMOTED;
+
+    out->decided = true;
+    out->decision = (struct agent_decision){
+        .controller = CONTROLLER,
+        .verdict = verdict,
+        .bad = promoted ? "" : s->current,
+        .good = promoted ? s->current : s->stable,
+        .text = words_of(s),
+        .weight = promoted || verdict == AGENT_VERDICT_REJECTED ? -1 : s->weight,
+        .at_ms = at_ms,
+        .actor = actor,
+    };
+}
+
+static int64_t changed_ms(const struct status *s) {
+    int64_t ms = kube_rollout_time(s->progressing, "lastTransitionTime");
+
+    return ms != 0 ? ms : kube_rollout_time(s->progressing, "lastUpdateTime");
+}
+
+// fail looks whether a release that is not the stable one came to an end.
+static void fail(const struct cm_json *rollout, const struct status *s,
+                 struct kube_rollout_seen *seen, struct kube_rollout *out) {
+    bool late =
+        strcmp(kube_rollout_text(s->progressing, "reason"), "ProgressDeadlineExceeded") == 0;
+    int64_t aborted_ms = kube_rollout_time(s->status, "abortedAt");
+    int64_t edge_ms = s->aborted && aborted_ms != 0 ? aborted_ms : changed_ms(s);
+    bool is_edge = edge_ms != seen->edge_ms || seen->token != kube_rollout_print(s->current);
+
+    if (is_edge && s->aborted) {
+        decide(out, s, AGENT_VERDICT_REJECTED, edge_ms, aborter(rollout));
+    } else if (is_edge && late) {
+        decide(out, s, AGENT_VERDICT_TIMED_OUT, edge_ms, "rollouts-controller");
+    }
+    seen->edge_ms = s->aborted || late ? edge_ms : seen->edge_ms;
+}
+
+static void go_on(const struct status *s, struct kube_rollout_seen *seen,
+                  struct kube_rollout *out) {
+    if (seen->token != kube_rollout_print(s->current) || !seen->running) {
+        decide(out, s, AGENT_VERDICT_STARTED, changed_ms(s), "rollouts-controller");
+    } else if (s->weight != seen->weight) {
+        decide(out, s, AGENT_VERDICT_WEIGHT, kube_rollout_time(s->progressing, "lastUpdateTime"),
+               "rollouts-controller");
+    }
+}
+
+static void find_undo(const struct cm_json *rollout, const struct status *s,
+                      struct kube_rollout_seen *seen, struct kube_rollout *out) {
+    static const char *const template[] = {"f:spec", "f:template", "f:spec", NULL};
+    int64_t at_ms;
+    const char *who = kube_rollout_manager(rollout, template, "kubectl-argo-rollouts", &at_ms);
+
+    if (who[0] == '\0' || at_ms == seen->undone_ms || out->decided) {
+        return;
+    }
+    decide(out, s, AGENT_VERDICT_UNDONE, at_ms, who);
+    out->decision.bad = "";
+    out->decision.good = s->current;
+    out->token = ""; // which is not what was applied
+    out->promoted = false;
+    seen->undone_ms = at_ms;
+}
+
+void kube_rollout_argo(struct cm_arena *a, const struct cm_json *rollout,
+                       struct kube_rollout_seen *seen, struct kube_rollout *out) {
+    struct status s = status_of(rollout);
+
+    (void)a;
+    *out = (struct kube_rollout){.token = ""};
+    if (!kube_rollout_is_current(rollout) || s.current[0] == '\0') {
+        return;
+    }
+    bool stable = strcmp(s.current, s.stable) == 0;
+    bool late = strcmp(kube_rollout_text(s.progressing, "reason"), "ProgressDeadlineExceeded") == 0;
+    out->token = s.current;
+    out->promoted = stable && strcmp(s.phase, "Healthy") == 0;
+    if (out->promoted && seen->promoted != kube_rollout_print(s.stable)) {
+        if (seen->promoted != 0 || !seen->known) {
+            decide(out, &s, AGENT_VERDICT_PROMOTED, changed_ms(&s), "rollouts-controller");
+        }
+        seen->promoted = kube_rollout_print(s.stable);
+    } else if (!stable && (s.aborted || late)) {
+        fail(rollout, &s, seen, out);
+    } else if (!stable && s.stable[0] != '\0') {
+        go_on(&s, seen, out);
+    }
+    find_undo(rollout, &s, seen, out);
+    out->decision.first = !seen->known;
+    seen->known = true;
+    seen->running = !stable && !s.aborted && !late;
+    seen->weight = s.weight;
+    seen->token = kube_rollout_print(s.current);
+}

@@ -1,0 +1,173 @@
+// What Flagger does, read from a Canary.
+//
+//     https://docs.flagger.app/usage/how-it-works#canary-status
+//     https://github.com/fluxcd/flagger/blob/v1.44.0/pkg/canary/status.go
+//     https://github.com/fluxcd/flagger/blob/v1.44.0/pkg/controller/scheduler.go
+//
+// lastAppliedSpec is a hash that only Flagger can make, of the target's pod template. It says
+// nothing of ConfigMaps and Secrets; these are in trackedConfigs, so both together are the token. A
+// Canary whose primary did not become ready at its promotion is Failed with all traffic on the
+// canary: that release is live, not rolled back. Of the condition `Promoted` the transition time is
+// that of the edge; status.lastTransitionTime changes with every write.
+#include <string.h>
+
+#include "agent/kube/object.h"
+#include "agent/kube/rollout.h"
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/str.h"
+
+enum { ALL_OF_IT = 100 };
+
+struct status {
+    const char *phase;
+    const char *applied;
+    const char *promoted;
+    const char *token;
+    int weight;
+    const struct cm_json *condition;
+};
+
+static bool is_any(const char *phase, const char *const *phases) {
+    while (*phases != NULL && strcmp(phase, *phases) != 0) {
+        phases++;
+    }
+    return *phases != NULL;
+}
+
+static bool is_running(const char *phase) {
+    static const char *const phases[] = {"Waiting",   "Progressing", "WaitingPromotion",
+                                         "Promoting", "Finalising",  NULL};
+
+    return is_any(phase, phases);
+}
+
+static bool is_good(const char *phase) {
+    static const char *const phases[] = {"Initialized", "Succeeded", NULL};
+
+    return is_any(phase, phases);
+}
+
+// token_of tells releases apart that differ in configuration only.
+static const char *token_of(struct cm_arena *a, const char *applied, const struct cm_json *status) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    const struct cm_json *configs = cm_json_get(status, "trackedConfigs");
+
+    if (applied[0] == '\0' || configs == NULL || configs->type != CM_OBJECT ||
+        configs->first == NULL) {
+        return applied;
+    }
+    cm_json_write_canonical(configs, &text);
+    return cm_arena_strf(a, "%.100s:%016llx", applied,
+                         (unsigned long long)kube_hash(0, text.data, text.len));
+}
+
+static struct status status_of(struct cm_arena *a, const struct cm_json *canary) {
+    const struct cm_json *s = cm_json_get(canary, "status");
+    struct status out = {.phase = kube_rollout_text(s, "phase"),
+                         .applied = kube_rollout_text(s, "lastAppliedSpec"),
+                         .promoted = kube_rollout_text(s, "lastPromotedSpec"),
+                         .condition = kube_rollout_condition(canary, "Promoted")};
+    int64_t weight = cm_json_int(cm_json_get(s, "canaryWeight"), 0);
+
+    out.token = token_of(a, out.applied, s);
+    out.weight = weight < 0 || weight > ALL_OF_IT ? 0 : (int)weight;
+    return out;
+}
+
+static const char *actor_of(const struct cm_json *canary) {
+    static const char *const phase[] = {"f:status", "f:phase", NULL};
+    int64_t at_ms;
+    const char *actor = kube_rollout_manager(canary, phase, NULL, &at_ms);
+
+    return actor[0] == '\0' ? "flagger" : actor;
+}
+
+// failure_of: with an equal template only configuration can have been new.
+static enum agent_verdict failure_of(const struct status *s) {
+    if (s->weight == ALL_OF_IT) {
+        return AGENT_VERDICT_FAILED_FORWARD;
+    }
+    return s->promoted[0] != '\0' && strcmp(s->applied, s->promoted) == 0
+               ? AGENT_VERDICT_CONFIG_REJECTED
+               : AGENT_VERDICT_REJECTED;
+}
+
+// weight_at: where a release has come to its end the share of its traffic is no news.
+static int weight_at(const struct status *s, enum agent_verdict verdict) {
+    bool ended = verdict == AGENT_VERDICT_PROMOTED || verdict == AGENT_VERDICT_REJECTED ||
+                 verdict == AGENT_VERDICT_CONFIG_REJECTED;
+
+    return ended ? -1 : s->weight;
+}
+
+static void decide(struct kube_rollout *out, const struct cm_json *canary, const struct status *s,
+                   enum agent_verdict verdict, int64_t at_ms) {
+    const char *text = kube_rollout_text(s->condition, "message");
+    bool failed = verdict == AGENT_VERDICT_REJECTED;
+
+    out->decided = true;
+    out->decision = (struct agent_decision){
+        .controller = "flagger",
+        .verdict = verdict,
+        .bad = verdict == AGENT_VERDICT_PROMOTED ? "" : s->token,
+        .good = verdict == AGENT_VERDICT_PROMOTED ? s->token
+                : failed                          ? s->promoted
+                                                  : "",
+        .text = text,
+        .weight = weight_at(s, verdict),
+        .at_ms = at_ms,
+        .actor = actor_of(canary),
+    };
+}
+
+// end looks whether a release has come to its end since it was looked last.
+static void end(const struct cm_json *canary, const struct status *s, int64_t edge_ms,
+                struct kube_rollout_seen *seen, struct kube_rollout *out) {
+    bool is_edge = seen->running || edge_ms != seen->edge_ms || !seen->known;
+    bool failed = strcmp(s->phase, "Failed") == 0;
+
+    if (is_edge && failed) {
+        decide(out, canary, s, failure_of(s), edge_ms);
+    } else if (is_edge && strcmp(s->phase, "Succeeded") == 0 &&
+               strcmp(s->applied, s->promoted) == 0) {
+        decide(out, canary, s, AGENT_VERDICT_PROMOTED, edge_ms);
+    }
+    seen->edge_ms = edge_ms;
+}
+
+static void go_on(const struct cm_json *canary, const struct status *s, int64_t edge_ms,
+                  const struct kube_rollout_seen *seen, struct kube_rollout *out) {
+    if (!seen->running || seen->token != kube_rollout_print(s->token)) {
+        decide(out, canary, s, AGENT_VERDICT_STARTED, edge_ms);
+    } else if (s->weight != seen->weight) {
+        const struct cm_json *status = cm_json_get(canary, "status");
+
+        decide(out, canary, s, AGENT_VERDICT_WEIGHT,
+               kube_rollout_time(status, "lastTransitionTime"));
+    }
+}
+
+void kube_rollout_flagger(struct cm_arena *a, const struct cm_json *canary,
+                          struct kube_rollout_seen *seen, struct kube_rollout *out) {
+    struct status s = status_of(a, canary);
+    int64_t edge_ms = kube_rollout_time(s.condition, "lastTransitionTime");
+    bool running = is_running(s.phase);
+
+    *out = (struct kube_rollout){.token = s.token};
+    if (s.applied[0] == '\0') {
+        return;
+    }
+    out->promoted = is_good(s.phase) && strcmp(s.applied, s.promoted) == 0;
+    if (running) {
+        go_on(canary, &s, edge_ms, seen, out);
+    } else {
+        end(canary, &s, edge_ms, seen, out);
+    }
+    out->decision.first = !seen->known;
+    seen->known = true;
+    seen->running = running;
+    seen->weight = s.weight;
+    seen->token = kube_rollout_print(s.token);
+}

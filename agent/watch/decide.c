@@ -1,0 +1,437 @@
+// What controllers decided about releases: remembered, acted upon, told.
+//
+// A controller names releases by tokens. When it takes up what was applied last, that is written
+// down with the token; so when it speaks of a token later it is known which form of the workload,
+// of which bundle and which commit, that is. What was decided goes to disk first. If a release was
+// rejected the App is held back from then on, by this agent alone (agent/link/hold.c): what is
+// newer in Git would bring the rejected release again. Then the hub is told, before any report, and
+// decides what shall run; its manifest says so.
+//
+// An edge is told once: by its time, which is the controller's, also after a restart. Of what was
+// so when the driver first looked, and of which nothing is known from before, only that a release
+// is rejected counts: that Git still asks for it is so, whenever it happened.
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cache/cache.h"
+#include "agent/watch/internal.h"
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "common/utf8.h"
+#include "proto/holdfast.pb-c.h"
+#include "proto/wire.h"
+
+enum {
+    WEIGHT_PAUSE_MS = 30000,
+    BYTES_MAX = 700 * 1024, // of one Decisions
+    WORD_MAX = 128,
+};
+
+// ---- What is known of releases
+
+static bool is_none(const struct cm_sha256 *hash) {
+    static const struct cm_sha256 none;
+
+    return cm_sha256_equal(hash, &none);
+}
+
+// is_called tells whether a token is meant by a name, which may leave open what is behind ':'.
+static bool is_called(const char *token, const char *name) {
+    size_t size = strlen(name);
+
+    return strncmp(token, name, size) == 0 && (token[size] == '\0' || token[size] == ':');
+}
+
+// find_release returns the newest release of that name, rather one that was promoted; with no name
+// the one that was. NULL: nothing is known.
+static const struct agent_release *find_release(const struct agent_releases *all,
+                                                const char *name) {
+    const struct agent_release *found = NULL;
+
+    for (size_t i = 0; all != NULL && i < all->count; i++) {
+        const struct agent_release *r = &all->all[i];
+        bool fits = name[0] == '\0' ? r->promoted : is_called(r->token, name);
+
+        if (fits && (found == NULL || r->promoted || !found->promoted)) {
+            found = r;
+        }
+    }
+    return found;
+}
+
+// present is the form that was applied last, of the App's bundle if it still is that one's.
+static struct agent_release present(const struct agent_watch *w, const struct agent_item *item) {
+    const struct agent_desired *d = w->apply == NULL ? NULL : agent_apply_desired(w->apply);
+    const struct agent_claim *claim = d == NULL ? NULL : agent_desired_claim(d, item->key);
+    struct agent_release r = {.token = "", .revision = "", .sha256 = item->sha256};
+
+    if (claim != NULL && cm_sha256_equal(&claim->entry->sha256, &item->sha256)) {
+        r.bundle = claim->app->bundle_sha256;
+        r.revision = claim->app->revision;
+    }
+    return r;
+}
+
+void agent_watch_released(void *watch, const char *key, const char *token, bool promoted) {
+    struct agent_watch *w = watch;
+    const struct agent_item *item = agent_cache_item(w->cache, key);
+    const struct agent_releases *all = agent_cache_releases(w->cache, key);
+    bool known = false;
+
+    if (item == NULL || is_none(&item->sha256) || strlen(token) >= AGENT_TOKEN_MAX || w->shut) {
+        return;
+    }
+    for (size_t i = 0; all != NULL && i < all->count; i++) {
+        known |= strcmp(all->all[i].token, token) == 0;
+    }
+    if (!known) {
+        struct agent_release r = present(w, item);
+
+        r.token = token;
+        agent_cache_add_release(w->cache, key, &r);
+    }
+    if (promoted) {
+        agent_cache_set_promoted(w->cache, key, token);
+    }
+    agent_cache_commit(w->cache, NULL, NULL);
+}
+
+// ---- What is news
+
+static enum agent_edge edge_of(enum agent_verdict verdict) {
+    switch (verdict) {
+    case AGENT_VERDICT_STARTED:
+        return AGENT_EDGE_BEGUN;
+    case AGENT_VERDICT_TIMED_OUT:
+        return AGENT_EDGE_LATE;
+    case AGENT_VERDICT_UNDONE:
+        return AGENT_EDGE_UNDONE;
+    default:
+        return AGENT_EDGE_ENDED;
+    }
+}
+
+static bool is_rejection(enum agent_verdict verdict) {
+    return verdict == AGENT_VERDICT_REJECTED || verdict == AGENT_VERDICT_CONFIG_REJECTED;
+}
+
+static bool is_news_at_first(const struct agent_releases *all, const struct agent_decision *what) {
+    bool knew = false;
+
+    for (size_t i = 0; all != NULL && i < AGENT_EDGES; i++) {
+        knew |= all->edges[i] != 0;
+    }
+    return knew ? what->at_ms > all->edges[edge_of(what->verdict)]
+                : what->verdict == AGENT_VERDICT_REJECTED;
+}
+
+// is_share_news: shares of the traffic are told now and then.
+static bool is_share_news(struct agent_watch *w, const struct agent_decision *what) {
+    int64_t now_ms = cm_clock_now_ms();
+    int64_t *told_ms = cm_map_get(w->weights, what->key);
+
+    if (told_ms != NULL && now_ms - *told_ms < WEIGHT_PAUSE_MS) {
+        return false;
+    }
+    if (told_ms == NULL) {
+        told_ms = cm_new(1, sizeof(*told_ms));
+        cm_map_put(w->weights, what->key, told_ms);
+    }
+    *told_ms = now_ms;
+    return true;
+}
+
+static bool is_news(struct agent_watch *w, const struct agent_decision *what) {
+    const struct agent_releases *all = agent_cache_releases(w->cache, what->key);
+
+    if (what->verdict == AGENT_VERDICT_WEIGHT) {
+        return !what->first && is_share_news(w, what);
+    }
+    bool news = !what->first || is_news_at_first(all, what);
+    agent_cache_set_edge(w->cache, what->key, edge_of(what->verdict), what->at_ms);
+    return news;
+}
+
+// ---- Writing it down
+
+static Holdfast__V1__Verdict verdict_of(enum agent_verdict verdict) {
+    static const Holdfast__V1__Verdict all[] = {
+        [AGENT_VERDICT_STARTED] = HOLDFAST__V1__VERDICT__STARTED,
+        [AGENT_VERDICT_WEIGHT] = HOLDFAST__V1__VERDICT__WEIGHT,
+        [AGENT_VERDICT_PROMOTED] = HOLDFAST__V1__VERDICT__PROMOTED,
+        [AGENT_VERDICT_REJECTED] = HOLDFAST__V1__VERDICT__REJECTED,
+        [AGENT_VERDICT_CONFIG_REJECTED] = HOLDFAST__V1__VERDICT__CONFIG_REJECTED,
+        [AGENT_VERDICT_FAILED_FORWARD] = HOLDFAST__V1__VERDICT__FAILED_FORWARD,
+        [AGENT_VERDICT_TIMED_OUT] = HOLDFAST__V1__VERDICT__TIMED_OUT,
+        [AGENT_VERDICT_UNDONE] = HOLDFAST__V1__VERDICT__UNDONE,
+    };
+
+    return all[verdict];
+}
+
+static char *clip(struct cm_arena *a, const char *text, size_t max) {
+    char *copy = cm_arena_strndup(a, text, cm_utf8_fit(text, max));
+
+    cm_utf8_mend(copy);
+    return copy;
+}
+
+static ProtobufCBinaryData hash_in(struct cm_arena *a, const struct cm_sha256 *hash) {
+    if (is_none(hash)) {
+        return (ProtobufCBinaryData){0};
+    }
+    uint8_t *copy = cm_arena_get(a, CM_SHA256_SIZE);
+    memcpy(copy, hash->bytes, CM_SHA256_SIZE);
+    return (ProtobufCBinaryData){.len = CM_SHA256_SIZE, .data = copy};
+}
+
+// id_of: the same edge has the same one, whoever looks.
+static struct cm_sha256 id_of(const struct agent_watch *w, const struct agent_decision *what) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    cm_str_addf(&text, "%s\n%s\n%s\n%s\n%s\n%lld\n%d\n%d", w->host.cluster_id(w->host.ctx),
+                what->uid, what->controller, what->bad, what->good, (long long)what->at_ms,
+                (int)verdict_of(what->verdict),
+                what->verdict == AGENT_VERDICT_WEIGHT ? what->weight : 0);
+    return cm_sha256(text.data, text.len);
+}
+
+// add_good: the hub may not have the form that runs any more.
+static void add_good(const struct agent_watch *w, struct cm_arena *a,
+                     const struct agent_release *good, Holdfast__V1__Decision *m) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
+    struct cm_err err;
+
+    m->good_sha256 = hash_in(a, &good->sha256);
+    m->good_bundle = hash_in(a, &good->bundle);
+    m->good_revision = clip(a, good->revision, WORD_MAX);
+    if (!m->provisional || agent_cache_blob(w->cache, &good->sha256, &bytes, &err) < 0 ||
+        bytes->size > WIRE_DECIDED_MAX) {
+        return;
+    }
+    m->good_object.len = bytes->size;
+    m->good_object.data = cm_arena_get(a, bytes->size);
+    memcpy(m->good_object.data, bytes->data, bytes->size);
+}
+
+// A decision, with what is known of the releases that it is about.
+struct known {
+    const struct agent_item *item;
+    const struct agent_decision *what;
+    struct agent_release bad;
+    const struct agent_release *good; // NULL: nothing is known
+    struct cm_sha256 id;
+};
+
+static void add_releases(const struct agent_watch *w, struct cm_arena *a, const struct known *k,
+                         Holdfast__V1__Decision *m) {
+    if (k->what->verdict != AGENT_VERDICT_PROMOTED) {
+        m->bad_sha256 = hash_in(a, &k->bad.sha256);
+        m->bad_bundle = hash_in(a, &k->bad.bundle);
+        m->bad_revision = clip(a, k->bad.revision, WORD_MAX);
+    }
+    if (k->good != NULL) {
+        add_good(w, a, k->good, m);
+    }
+}
+
+static struct cm_buf *pack(const struct agent_watch *w, const struct known *k) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct agent_decision *what = k->what;
+    Holdfast__V1__Decision m;
+
+    holdfast__v1__decision__init(&m);
+    m.id = hash_in(a, &k->id);
+    m.app = clip(a, k->item->app, WIRE_NAME_MAX);
+    m.key = clip(a, what->key, strlen(what->key));
+    m.controller = clip(a, what->controller, WORD_MAX);
+    m.controller_key = clip(a, what->controller_key, strlen(what->controller_key));
+    m.verdict = verdict_of(what->verdict);
+    m.text = clip(a, what->text, WIRE_MESSAGE_MAX);
+    m.weight = what->weight;
+    m.at_ms = what->at_ms;
+    m.provisional = is_rejection(what->verdict);
+    m.actor = clip(a, what->actor, WORD_MAX);
+    add_releases(w, a, k, &m);
+    return wire_pack(&m.base);
+}
+
+// hold_back holds the App of a rejected release at the bundle in which it was.
+static void hold_back(struct agent_watch *w, const struct known *k) {
+    const struct agent_hold *before = agent_cache_hold(w->cache, k->item->app);
+    struct agent_hold hold = {.app = k->item->app};
+    CM_AUTOFREE char *why = cm_strf(
+        "held back: %s rejected %s of %s: %.500s", k->what->controller, k->item->key,
+        k->bad.revision[0] == '\0' ? "a commit that is not known" : k->bad.revision, k->what->text);
+
+    if (before != NULL) {
+        hold = *before;
+    } else {
+        hold.revision = k->bad.revision;
+        hold.bundle = k->bad.bundle;
+    }
+    hold.why = why;
+    if (hold.id_count == AGENT_HOLD_IDS_MAX) {
+        memmove(&hold.ids[0], &hold.ids[1], --hold.id_count * sizeof(hold.ids[0]));
+    }
+    hold.ids[hold.id_count++] = k->id;
+    CM_AUTOFREE char *app = cm_strdup(hold.app);
+    CM_AUTOFREE char *revision = cm_strdup(hold.revision);
+    hold.app = app;
+    hold.revision = revision;
+    agent_cache_put_hold(w->cache, &hold);
+    w->host.held(w->host.ctx);
+}
+
+static void log_decision(const struct known *k) {
+    static const char *const words[] = {
+        [AGENT_VERDICT_STARTED] = "started",
+        [AGENT_VERDICT_WEIGHT] = "another share of the traffic",
+        [AGENT_VERDICT_PROMOTED] = "promoted",
+        [AGENT_VERDICT_REJECTED] = "rejected",
+        [AGENT_VERDICT_CONFIG_REJECTED] = "its configuration was rejected",
+        [AGENT_VERDICT_FAILED_FORWARD] = "failed, and serves all the same",
+        [AGENT_VERDICT_TIMED_OUT] = "timed out",
+        [AGENT_VERDICT_UNDONE] = "undone by hand",
+    };
+
+    cm_log(is_rejection(k->what->verdict) ? CM_LOG_WARN : CM_LOG_INFO, "agent.decided",
+           words[k->what->verdict], "app", k->item->app, "object", k->what->key, "controller",
+           k->what->controller, "says", k->what->text, NULL);
+}
+
+static void on_disk(void *ctx, const struct cm_err *error) {
+    struct agent_watch *w = ctx;
+
+    w->deciding--;
+    if (error->code == CM_OK && !w->shut) {
+        watch_tell_decisions(w);
+    }
+}
+
+// learn finds out which releases a decision is about.
+static struct known learn(const struct agent_watch *w, const struct agent_item *item,
+                          const struct agent_decision *what) {
+    const struct agent_releases *all = agent_cache_releases(w->cache, what->key);
+    const struct agent_release *bad = what->bad[0] == '\0' ? NULL : find_release(all, what->bad);
+    struct known k = {.item = item, .what = what, .id = id_of(w, what)};
+    const struct agent_desired *d = w->apply == NULL ? NULL : agent_apply_desired(w->apply);
+    const struct agent_desired_app *app = d == NULL ? NULL : agent_desired_app(d, item->app);
+
+    k.bad = bad != NULL ? *bad : present(w, item);
+    k.good = find_release(all, what->good);
+    if (is_none(&k.bad.bundle) && app != NULL) { // it is the best that is known
+        k.bad.bundle = app->bundle_sha256;
+        k.bad.revision = app->revision;
+    }
+    return k;
+}
+
+void agent_watch_decided(void *watch, const struct agent_decision *what) {
+    struct agent_watch *w = watch;
+    const struct agent_item *item = agent_cache_item(w->cache, what->key);
+
+    if (item == NULL || is_none(&item->sha256) || w->shut || !is_news(w, what)) {
+        return;
+    }
+    struct known k = learn(w, item, what);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = pack(w, &k);
+    bool weighty = what->verdict != AGENT_VERDICT_STARTED &&
+                   what->verdict != AGENT_VERDICT_WEIGHT && what->verdict != AGENT_VERDICT_PROMOTED;
+
+    log_decision(&k);
+    agent_cache_decided_add(w->cache, weighty, bytes->data, bytes->size);
+    if (is_rejection(what->verdict) && !is_none(&k.bad.bundle)) {
+        hold_back(w, &k);
+    }
+    w->deciding++;
+    agent_cache_commit(w->cache, on_disk, w);
+}
+
+// ---- Telling
+
+struct packing {
+    struct cm_arena *arena;
+    Holdfast__V1__Decisions m;
+    size_t bytes;
+};
+
+static bool pack_one(void *ctx, const struct agent_decided *d) {
+    struct packing *p = ctx;
+    Holdfast__V1__Decision *m = NULL;
+    struct cm_err err;
+
+    if (p->m.n_decisions == WIRE_DECISIONS_MAX ||
+        (p->m.n_decisions > 0 && p->bytes + d->size > BYTES_MAX)) {
+        return false;
+    }
+    if (WIRE_UNPACK(p->arena, Holdfast__V1__Decision, holdfast__v1__decision, d->bytes, d->size, &m,
+                    &err) < 0) { // of a version that says more: its number is told all the same
+        m = cm_arena_get(p->arena, sizeof(*m));
+        holdfast__v1__decision__init(m);
+    }
+    m->number = d->number;
+    p->m.decisions[p->m.n_decisions++] = m;
+    p->bytes += d->size;
+    return true;
+}
+
+bool watch_waits_for_decisions(const struct agent_watch *w) {
+    return w->takes_decisions && agent_cache_decided_count(w->cache) > 0;
+}
+
+void watch_tell_decisions(struct agent_watch *w) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
+    struct packing p = {.arena = arena};
+
+    if (!w->connected || w->shut || w->decisions_sent || w->deciding > 0 ||
+        watch_waits_for_journal(w) || !watch_waits_for_decisions(w)) {
+        return;
+    }
+    holdfast__v1__decisions__init(&p.m);
+    p.m.run = cm_arena_strdup(arena, agent_cache_report_run(w->cache));
+    p.m.decisions = cm_arena_get(arena, WIRE_DECISIONS_MAX * sizeof(void *));
+    agent_cache_decided_each(w->cache, pack_one, &p);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = wire_pack(&p.m.base);
+    w->decisions_sent = w->host.decide(w->host.ctx, bytes);
+}
+
+void agent_watch_decisions_acked(struct agent_watch *w, const char *run, uint64_t number) {
+    if (strcmp(run, agent_cache_report_run(w->cache)) != 0 || !w->decisions_sent) {
+        return;
+    }
+    w->decisions_sent = false;
+    agent_cache_decided_told(w->cache, number);
+    watch_tell_decisions(w);
+    watch_schedule(w);
+}
+
+// release_all: a hub that does not know decisions would never answer them.
+static void release_all(struct agent_watch *w) {
+    CM_AUTOFREE const char **apps = agent_cache_hold_apps(w->cache);
+    size_t count = agent_cache_hold_count(w->cache);
+
+    for (size_t i = 0; i < count; i++) {
+        CM_AUTOFREE char *app = cm_strdup(apps[i]);
+
+        agent_cache_drop_hold(w->cache, app);
+    }
+    agent_cache_decided_told(w->cache, UINT64_MAX);
+    if (count > 0) {
+        agent_cache_commit(w->cache, NULL, NULL);
+        w->host.held(w->host.ctx);
+    }
+}
+
+void watch_begin_decisions(struct agent_watch *w, bool takes) {
+    w->takes_decisions = takes;
+    w->decisions_sent = false;
+    if (!takes) {
+        release_all(w);
+    }
+    watch_tell_decisions(w);
+}

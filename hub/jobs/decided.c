@@ -1,0 +1,141 @@
+#include "hub/jobs/decided.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "hub/jobs/store.h"
+#include "hub/render/bundle.h"
+#include "hub/store/desired.h"
+
+struct looking {
+    struct hub_store_job job;
+    struct hub_db *db; // while it runs
+    struct hub_decided_list *list;
+    struct cm_map *blobs; // objects by hash in hex
+    struct hub_decided_done done;
+};
+
+static void unref_bundle(void *value) {
+    hub_bundle_unref(value);
+}
+
+static void unref_buf(void *value) {
+    cm_buf_unref(value);
+}
+
+void hub_decided_free(struct hub_decided_list *list) {
+    if (list != NULL) {
+        cm_map_free(list->bundles);
+        cm_arena_free(list->arena);
+        free(list);
+    }
+}
+
+static struct cm_buf *find_blob(void *ctx, const struct cm_sha256 *name) {
+    struct looking *l = ctx;
+    char hex[CM_SHA256_HEX_MAX];
+    struct cm_err err;
+
+    cm_sha256_hex(name, hex);
+    struct cm_buf *blob = cm_map_get(l->blobs, hex);
+    if (blob == NULL) {
+        if (hub_desired_find_blob(l->db, name, &blob, &err) < 0) {
+            return NULL;
+        }
+        cm_map_put(l->blobs, hex, blob);
+    }
+    return cm_buf_ref(blob);
+}
+
+// find_bundle returns a bundle, NULL if it is not kept any more.
+static struct hub_bundle *find_bundle(struct looking *l, const struct cm_sha256 *name) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
+    char hex[CM_SHA256_HEX_MAX];
+    struct cm_err err;
+
+    cm_sha256_hex(name, hex);
+    struct hub_bundle *bundle = cm_map_get(l->list->bundles, hex);
+    if (bundle == NULL && hub_desired_find_blob(l->db, name, &bytes, &err) == CM_OK &&
+        hub_bundle_decode(bytes, find_blob, l, &bundle, &err) == CM_OK) {
+        cm_map_put(l->list->bundles, hex, bundle);
+    }
+    return bundle;
+}
+
+static void copy_texts(struct cm_arena *a, struct hub_decision_row *row) {
+    const char **const texts[] = {
+        &row->cluster,       &row->cluster_id,     &row->app,     &row->key,
+        &row->controller,    &row->controller_key, &row->verdict, &row->bad_revision,
+        &row->good_revision, &row->text,           &row->actor,   &row->why,
+        &row->hold,
+    };
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        *texts[i] = cm_arena_strdup(a, *texts[i]);
+    }
+    if (row->good_object_size > 0) {
+        void *copy = cm_arena_get(a, row->good_object_size);
+
+        memcpy(copy, row->good_object, row->good_object_size);
+        row->good_object = copy;
+    }
+}
+
+static void take(void *ctx, const struct hub_decision_row *row) {
+    struct looking *l = ctx;
+    struct hub_decided_list *list = l->list;
+
+    if (row->settled != HUB_SETTLED_NEW) {
+        return;
+    }
+    if ((list->count & (list->count - 1)) == 0) { // grows when it is a power of two
+        size_t capacity = list->count == 0 ? 1 : list->count * 2;
+        struct hub_decided *items = cm_arena_get(list->arena, capacity * sizeof(*items));
+
+        memcpy(items, list->items == NULL ? items : list->items, list->count * sizeof(*items));
+        list->items = items;
+    }
+    struct hub_decided *d = &list->items[list->count++];
+    *d = (struct hub_decided){.row = *row};
+    copy_texts(list->arena, &d->row);
+}
+
+static enum cm_rc run_look(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    struct looking *l = CM_CONTAINER(job, struct looking, job);
+    enum cm_rc rc;
+
+    l->db = db;
+    rc = hub_decisions_each_provisional(db, take, l, err);
+    for (size_t i = 0; rc == CM_OK && i < l->list->count; i++) {
+        struct hub_decided *d = &l->list->items[i];
+
+        d->bad = find_bundle(l, &d->row.bad_bundle);
+        d->good = find_bundle(l, &d->row.good_bundle);
+    }
+    return rc;
+}
+
+static void look_done(struct hub_store_job *job, const struct cm_err *err) {
+    struct looking *l = CM_CONTAINER(job, struct looking, job);
+
+    cm_map_free(l->blobs);
+    l->done.done(l->done.ctx, err, l->list);
+    free(l);
+}
+
+void hub_decided_look(struct hub_store *store, const struct hub_decided_done *done) {
+    struct looking *l = cm_new(1, sizeof(*l));
+
+    l->list = cm_new(1, sizeof(*l->list));
+    l->list->arena = cm_arena_new(0);
+    l->list->bundles = cm_map_new(unref_bundle);
+    l->blobs = cm_map_new(unref_buf);
+    l->job.run = run_look;
+    l->job.done = look_done;
+    l->done = *done;
+    hub_store_submit(store, &l->job);
+}

@@ -1,0 +1,41 @@
+// decided: decisions that hold Apps back, from the database to the planner.
+//
+// Looking reads on the store's thread what nobody has looked at yet, with the bundles of the two
+// releases as far as they are still kept, each once however many clusters decided the same.
+//
+// Threads: the loop; what was found moves to the planner's thread.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/err.h"
+#include "hub/store/decisions.h"
+
+struct cm_arena;
+struct cm_map;
+struct hub_bundle;
+struct hub_store;
+
+struct hub_decided {
+    struct hub_decision_row row; // its texts are the list's
+    struct hub_bundle *bad;      // NULL: it is not kept any more
+    struct hub_bundle *good;
+};
+
+struct hub_decided_list {
+    struct cm_arena *arena;
+    struct hub_decided *items; // oldest first
+    size_t count;
+    struct cm_map *bundles; // by hash in hex; holds their references
+};
+
+void hub_decided_free(struct hub_decided_list *list); // NULL is fine
+
+struct hub_decided_done {
+    // done: the list is the receiver's. CM_EIO: the store cannot read.
+    void (*done)(void *ctx, const struct cm_err *err, struct hub_decided_list *list);
+    void *ctx;
+};
+
+void hub_decided_look(struct hub_store *store, const struct hub_decided_done *done);

@@ -1,0 +1,162 @@
+#include "hub/store/decisions.h"
+
+#include <string.h>
+
+#include "common/mem.h"
+#include "hub/store/db.h"
+#include "hub/store/status.h"
+
+static const char *text(const char *s) {
+    return s == NULL ? "" : s;
+}
+
+#define HASH(hash) (hash)->bytes, (size_t)CM_SHA256_SIZE
+
+static enum cm_rc trim(struct hub_db *db, const char *cluster, struct cm_err *err) {
+    static const char sql[] =
+        "DELETE FROM decision WHERE cluster = ?1 AND number <= (SELECT number FROM decision"
+        " WHERE cluster = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)";
+
+    return hub_db_run(db, err, sql, "ti", cluster, (int64_t)HUB_DECISIONS_KEPT);
+}
+
+enum cm_rc hub_decisions_add(struct hub_db *db, const struct hub_decision_row *row, bool *out_new,
+                             struct cm_err *err) {
+    static const char sql[] =
+        "INSERT OR IGNORE INTO decision (id, cluster, cluster_id, app, key, controller,"
+        " controller_key, verdict, bad, good, bad_bundle, good_bundle, bad_revision,"
+        " good_revision, good_object, text, weight, at_ms, seen_ms, actor, provisional)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
+        " ?19, ?20, ?21)";
+    enum cm_rc rc = hub_db_run(
+        db, err, sql,
+        "bttttttt"
+        "bbbb"
+        "ttbtiiiti",
+        HASH(&row->id), row->cluster, row->cluster_id, row->app, row->key, text(row->controller),
+        text(row->controller_key), row->verdict, HASH(&row->bad), HASH(&row->good),
+        HASH(&row->bad_bundle), HASH(&row->good_bundle), text(row->bad_revision),
+        text(row->good_revision), row->good_object == NULL ? "" : row->good_object,
+        row->good_object_size, text(row->text), (int64_t)row->weight, row->at_ms, row->seen_ms,
+        text(row->actor), (int64_t)row->provisional);
+
+    if (rc < 0) {
+        return rc;
+    }
+    *out_new = hub_db_changes(db) > 0;
+    return *out_new ? trim(db, row->cluster, err) : CM_OK;
+}
+
+enum cm_rc hub_decisions_settle(struct hub_db *db, const struct cm_sha256 *id,
+                                enum hub_settled settled, const char *why, const char *hold,
+                                struct cm_err *err) {
+    return hub_db_run(db, err,
+                      "UPDATE decision SET settled = ?2, why = ?3, hold = ?4 WHERE id = ?1", "bitt",
+                      HASH(id), (int64_t)settled, text(why), text(hold));
+}
+
+static struct cm_sha256 hash_at(struct hub_stmt *stmt, int column) {
+    struct cm_sha256 hash = {{0}};
+    size_t size = 0;
+    const void *bytes = hub_stmt_blob(stmt, column, &size);
+
+    if (size == sizeof(hash.bytes)) {
+        memcpy(hash.bytes, bytes, size);
+    }
+    return hash;
+}
+
+static struct hub_decision_row read_row(struct hub_stmt *stmt) {
+    struct hub_decision_row row = {
+        .id = hash_at(stmt, 0),
+        .cluster = hub_stmt_text(stmt, 1),
+        .cluster_id = hub_stmt_text(stmt, 2),
+        .app = hub_stmt_text(stmt, 3),
+        .key = hub_stmt_text(stmt, 4),
+        .controller = hub_stmt_text(stmt, 5),
+        .controller_key = hub_stmt_text(stmt, 6),
+        .verdict = hub_stmt_text(stmt, 7),
+        .bad = hash_at(stmt, 8),
+        .good = hash_at(stmt, 9),
+        .bad_bundle = hash_at(stmt, 10),
+        .good_bundle = hash_at(stmt, 11),
+        .bad_revision = hub_stmt_text(stmt, 12),
+        .good_revision = hub_stmt_text(stmt, 13),
+        .text = hub_stmt_text(stmt, 15),
+        .weight = (int)hub_stmt_int(stmt, 16),
+        .at_ms = hub_stmt_int(stmt, 17),
+        .seen_ms = hub_stmt_int(stmt, 18),
+        .actor = hub_stmt_text(stmt, 19),
+        .provisional = true,
+        .settled = (enum hub_settled)hub_stmt_int(stmt, 20),
+        .why = hub_stmt_text(stmt, 21),
+        .hold = hub_stmt_text(stmt, 22),
+    };
+
+    row.good_object = hub_stmt_blob(stmt, 14, &row.good_object_size);
+    return row;
+}
+
+enum cm_rc hub_decisions_each_provisional(struct hub_db *db,
+                                          void (*visit)(void *ctx,
+                                                        const struct hub_decision_row *row),
+                                          void *ctx, struct cm_err *err) {
+    static const char sql[] =
+        "SELECT id, cluster, cluster_id, app, key, controller, controller_key, verdict, bad, good,"
+        " bad_bundle, good_bundle, bad_revision, good_revision, good_object, text, weight, at_ms,"
+        " seen_ms, actor, settled, why, hold FROM decision WHERE provisional = 1 ORDER BY number";
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "");
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        struct hub_decision_row row = read_row(stmt);
+
+        visit(ctx, &row);
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc hub_decisions_weighed(struct hub_db *db, const char *cluster, const char *key,
+                                 int64_t *out_ms, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT ifnull(max(seen_ms), 0) FROM decision WHERE cluster = ?1"
+                                 " AND key = ?2 AND verdict = 'weight'",
+                                 "tt", cluster, key);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_OK) {
+        *out_ms = hub_stmt_int(stmt, 0);
+    }
+    return rc;
+}
+
+enum cm_rc hub_decisions_last(struct hub_db *db, const char *cluster, struct hub_report_mark *out,
+                              struct cm_err *err) {
+    return hub_marks_read(db, "SELECT decided_run, decided FROM presence WHERE cluster = ?1",
+                          cluster, out, err);
+}
+
+enum cm_rc hub_decisions_set(struct hub_db *db, const char *cluster,
+                             const struct hub_report_mark *mark, struct cm_err *err) {
+    return hub_db_run(db, err,
+                      "UPDATE presence SET decided_run = ?2, decided = ?3 WHERE cluster = ?1",
+                      "tti", cluster, mark->run, (int64_t)mark->number);
+}
+
+enum cm_rc hub_verdicts_put(struct hub_db *db, const struct hub_verdict_row *row,
+                            struct cm_err *err) {
+    static const char trim_sql[] =
+        "DELETE FROM verdict WHERE cluster_id = ?1 AND app = ?2 AND at_ms < (SELECT at_ms FROM"
+        " verdict WHERE cluster_id = ?1 AND app = ?2 ORDER BY at_ms DESC LIMIT 1 OFFSET ?3)";
+    enum cm_rc rc =
+        hub_db_run(db, err,
+                   "INSERT OR REPLACE INTO verdict (cluster_id, app, identity, verdict, revision,"
+                   " at_ms, by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                   "tttttit", row->cluster_id, row->app, row->identity, row->verdict,
+                   text(row->revision), row->at_ms, text(row->by));
+
+    return rc < 0 ? rc
+                  : hub_db_run(db, err, trim_sql, "tti", row->cluster_id, row->app,
+                               (int64_t)HUB_VERDICTS_KEPT);
+}

@@ -1,0 +1,95 @@
+// decisions: what controllers in clusters did with releases, and what that says of releases.
+//
+// A decision is kept once, by its id, and of a cluster the newest two hundred. A verdict is what
+// is known of a release of an App on a cluster, by the cluster's id: it outlives the cluster's
+// name, the agent that told it, and all its decisions.
+//
+// Threads: a handle belongs to one thread at a time. Blocks.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/tls/digest.h"
+
+struct hub_db;
+struct hub_report_mark;
+
+#define HUB_DECISIONS_KEPT 200 // of a cluster
+#define HUB_VERDICTS_KEPT 100  // of an App on a cluster
+
+// What became of a decision that holds an App back on its cluster.
+enum hub_settled {
+    HUB_SETTLED_NEW,  // nobody has looked at it yet, or nobody needs to
+    HUB_SETTLED_SEEN, // the App's next bundle on that cluster answers it
+    HUB_SETTLED_HELD, // a hold was made of it
+    HUB_SETTLED_NEVER // no hold can be made of it: `why` says why
+};
+
+// Texts may be NULL, which is the same as ""; hashes are zeros where nothing is known.
+struct hub_decision_row {
+    struct cm_sha256 id;
+    const char *cluster;
+    const char *cluster_id;
+    const char *app;
+    const char *key;
+    const char *controller;
+    const char *controller_key;
+    const char *verdict; // "promoted", "rejected", …
+    struct cm_sha256 bad;
+    struct cm_sha256 good;
+    struct cm_sha256 bad_bundle;
+    struct cm_sha256 good_bundle;
+    const char *bad_revision;
+    const char *good_revision;
+    const void *good_object; // canonical form; NULL: not known
+    size_t good_object_size;
+    const char *text;
+    int weight; // -1: none
+    int64_t at_ms;
+    int64_t seen_ms;
+    const char *actor;
+    bool provisional;
+    enum hub_settled settled;
+    const char *why;
+    const char *hold; // document; ""
+};
+
+// hub_decisions_add tells whether it was not known yet. It keeps what is kept of its cluster.
+CM_MUSTUSE enum cm_rc hub_decisions_add(struct hub_db *db, const struct hub_decision_row *row,
+                                        bool *out_new, struct cm_err *err);
+
+CM_MUSTUSE enum cm_rc hub_decisions_settle(struct hub_db *db, const struct cm_sha256 *id,
+                                           enum hub_settled settled, const char *why,
+                                           const char *hold, struct cm_err *err);
+
+// hub_decisions_each_provisional visits those that hold Apps back, oldest first.
+CM_MUSTUSE enum cm_rc
+hub_decisions_each_provisional(struct hub_db *db,
+                               void (*visit)(void *ctx, const struct hub_decision_row *row),
+                               void *ctx, struct cm_err *err);
+
+// hub_decisions_weighed tells when a share of the traffic of a workload became known last; 0:
+// never.
+CM_MUSTUSE enum cm_rc hub_decisions_weighed(struct hub_db *db, const char *cluster, const char *key,
+                                            int64_t *out_ms, struct cm_err *err);
+
+// hub_decisions_last and _set: as of reports (hub/store/status.h).
+CM_MUSTUSE enum cm_rc hub_decisions_last(struct hub_db *db, const char *cluster,
+                                         struct hub_report_mark *out, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_decisions_set(struct hub_db *db, const char *cluster,
+                                        const struct hub_report_mark *mark, struct cm_err *err);
+
+struct hub_verdict_row {
+    const char *cluster_id;
+    const char *app;
+    const char *identity; // of a release: its images, or what else tells it from others
+    const char *verdict;  // "promoted" or "rejected"
+    const char *revision;
+    int64_t at_ms;
+    const char *by;
+};
+CM_MUSTUSE enum cm_rc hub_verdicts_put(struct hub_db *db, const struct hub_verdict_row *row,
+                                       struct cm_err *err);

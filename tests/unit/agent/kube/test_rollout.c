@@ -1,0 +1,369 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/kube/rollout.h"
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/mem.h"
+
+#define NOTHING (-1)
+
+static struct cm_json *parse(struct cm_arena *a, const char *text) {
+    struct cm_json *node = NULL;
+    struct cm_err err = {0};
+
+    if (cm_json_parse(a, text, strlen(text), NULL, &node, &err) < 0) {
+        fail_msg("%s: %s", err.msg, text);
+    }
+    return node;
+}
+
+// ---- Flagger
+
+// A step: the Canary's status, and what is to be made of it.
+struct step {
+    const char *phase;
+    const char *applied;
+    const char *promoted;
+    int weight;
+    const char *configs; // trackedConfigs
+    int second;          // of the condition's transition
+    int verdict;         // NOTHING
+    const char *token;
+    bool good;
+    const char *bad_is;
+    const char *good_is;
+};
+
+static struct cm_json *canary(struct cm_arena *a, const struct step *s) {
+    return parse(
+        a, cm_arena_strf(
+               a,
+               "{\"apiVersion\":\"flagger.app/v1beta1\",\"kind\":\"Canary\",\"metadata\":{\"name\":"
+               "\"web\",\"namespace\":\"prod\",\"managedFields\":[{\"manager\":\"flagger\","
+               "\"operation\":\"Update\",\"time\":\"2026-01-01T00:00:00Z\",\"fieldsV1\":{"
+               "\"f:status\":{\"f:phase\":{}}}}]},\"status\":{\"phase\":\"%s\",\"canaryWeight\":%d,"
+               "\"lastAppliedSpec\":\"%s\",\"lastPromotedSpec\":\"%s\",\"trackedConfigs\":%s,"
+               "\"lastTransitionTime\":\"2026-01-01T01:00:00Z\",\"conditions\":[{\"type\":"
+               "\"Promoted\",\"status\":\"False\",\"reason\":\"%s\",\"message\":\"the words of "
+               "%s\",\"lastTransitionTime\":\"2026-01-01T00:00:%02dZ\"}]}}",
+               s->phase, s->weight, s->applied, s->promoted, s->configs, s->phase, s->phase,
+               s->second));
+}
+
+static void walk(const struct step *steps, size_t count) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_rollout_seen seen = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        const struct step *s = &steps[i];
+        struct kube_rollout r;
+
+        print_message("%zu: %s %s %d\n", i, s->phase, s->applied, s->weight);
+        kube_rollout_flagger(a, canary(a, s), &seen, &r);
+        assert_int_equal(r.decided ? (int)r.decision.verdict : NOTHING, s->verdict);
+        assert_string_equal(r.token, s->token);
+        assert_int_equal(r.promoted, s->good);
+        if (r.decided) {
+            assert_string_equal(r.decision.actor, "flagger");
+            assert_string_equal(r.decision.bad, s->bad_is);
+            assert_string_equal(r.decision.good, s->good_is);
+            assert_non_null(strstr(r.decision.text, s->phase));
+        }
+        kube_rollout_flagger(a, canary(a, s), &seen, &r); // seen again it is no news
+        assert_false(r.decided);
+    }
+}
+
+#define WALK(steps) walk(steps, sizeof(steps) / sizeof((steps)[0]))
+
+static void a_canary_that_fails_is_rejected_at_its_edge_and_is_no_news_when_held(void **state) {
+    static const struct step steps[] = {
+        {"Initializing", "", "", 0, "{}", 0, NOTHING, "", false, "", ""},
+        {"Initialized", "a", "a", 0, "{}", 1, NOTHING, "a", true, "", ""},
+        {"Progressing", "b", "a", 0, "{}", 2, AGENT_VERDICT_STARTED, "b", false, "b", ""},
+        {"Progressing", "b", "a", 10, "{}", 2, AGENT_VERDICT_WEIGHT, "b", false, "b", ""},
+        {"Failed", "b", "a", 0, "{}", 3, AGENT_VERDICT_REJECTED, "b", false, "b", "a"},
+        {"Failed", "a", "a", 0, "{}", 3, NOTHING, "a", false, "", ""}, // the hold
+        {"Progressing", "c", "a", 0, "{}", 4, AGENT_VERDICT_STARTED, "c", false, "c", ""},
+        {"Failed", "c", "a", 0, "{}", 5, AGENT_VERDICT_REJECTED, "c", false, "c", "a"},
+        {"Progressing", "d", "a", 0, "{}", 6, AGENT_VERDICT_STARTED, "d", false, "d", ""},
+        {"Promoting", "d", "a", 50, "{}", 6, AGENT_VERDICT_WEIGHT, "d", false, "d", ""},
+        {"Finalising", "d", "a", 50, "{}", 6, NOTHING, "d", false, "", ""},
+        {"Succeeded", "d", "d", 0, "{}", 7, AGENT_VERDICT_PROMOTED, "d", true, "", "d"},
+    };
+
+    (void)state;
+    WALK(steps);
+}
+
+static void one_that_failed_forward_is_not_rolled_back(void **state) {
+    static const struct step steps[] = {
+        {"Initialized", "a", "a", 0, "{}", 1, NOTHING, "a", true, "", ""},
+        {"Promoting", "b", "a", 50, "{}", 2, AGENT_VERDICT_STARTED, "b", false, "b", ""},
+        {"Failed", "b", "a", 100, "{}", 3, AGENT_VERDICT_FAILED_FORWARD, "b", false, "b", ""},
+    };
+
+    (void)state;
+    WALK(steps);
+}
+
+static void configuration_alone_can_be_rejected(void **state) {
+    static const struct step steps[] = {
+        {"Succeeded", "a", "a", 0, "{\"configmap/c\":\"1\"}", 1, AGENT_VERDICT_PROMOTED,
+         "a:7e0cbc0ef45a2bc4", true, "", "a:7e0cbc0ef45a2bc4"},
+        {"Progressing", "a", "a", 0, "{\"configmap/c\":\"2\"}", 2, AGENT_VERDICT_STARTED,
+         "a:7e0cbc0ef45a2bc5", false, "a:7e0cbc0ef45a2bc5", ""},
+        {"Failed", "a", "a", 0, "{\"configmap/c\":\"2\"}", 3, AGENT_VERDICT_CONFIG_REJECTED,
+         "a:7e0cbc0ef45a2bc5", false, "a:7e0cbc0ef45a2bc5", ""},
+    };
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_rollout_seen seen = {0};
+    struct kube_rollout r;
+    const char *first;
+
+    (void)state;
+    kube_rollout_flagger(a, canary(a, &steps[0]), &seen, &r);
+    first = r.token;
+    assert_int_equal(strncmp(first, "a:", 2), 0);
+    kube_rollout_flagger(a, canary(a, &steps[1]), &seen, &r);
+    assert_int_equal(r.decision.verdict, AGENT_VERDICT_STARTED);
+    assert_string_not_equal(r.token, first); // though its template is the same
+    kube_rollout_flagger(a, canary(a, &steps[2]), &seen, &r);
+    assert_true(r.decided);
+    assert_int_equal(r.decision.verdict, AGENT_VERDICT_CONFIG_REJECTED);
+    assert_string_equal(r.decision.good, ""); // what was promoted last
+    assert_string_not_equal(r.decision.bad, first);
+}
+
+static void what_was_so_at_first_is_said_to_be(void **state) {
+    static const struct step failed = {"Failed", "b", "a", 0, "{}", 3, 0, "", false, "", ""};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_rollout_seen seen = {0};
+    struct kube_rollout r;
+
+    (void)state;
+    kube_rollout_flagger(a, canary(a, &failed), &seen, &r);
+    assert_true(r.decided);
+    assert_true(r.decision.first);
+    assert_int_equal(r.decision.at_ms, INT64_C(1767225603000));
+    kube_rollout_flagger(a, parse(a, "{}"), &seen, &r);
+    assert_false(r.decided);
+    assert_string_equal(r.token, "");
+}
+
+// ---- Argo Rollouts
+
+#define ROLLOUT(strategy, status)                                                                  \
+    "{\"apiVersion\":\"argoproj.io/"                                                               \
+    "v1alpha1\",\"kind\":\"Rollout\",\"metadata\":{\"name\":\"web\","                              \
+    "\"namespace\":\"prod\",\"generation\":2},\"spec\":{\"strategy\":" strategy "},\"status\":{"   \
+    "\"observedGeneration\":\"2\"," status "}}"
+#define CANARY "{\"canary\":{\"steps\":[{\"setWeight\":20},{\"pause\":{}},{\"setWeight\":60}]}}"
+#define BLUE "{\"blueGreen\":{}}"
+#define PROGRESSING(reason, second)                                                                \
+    "\"conditions\":[{\"type\":\"Progressing\",\"reason\":\"" reason "\",\"message\":\"" reason    \
+    " says so\",\"lastTransitionTime\":\"2026-01-01T00:00:" second "Z\"}]"
+#define HASHES(current, stable) "\"currentPodHash\":\"" current "\",\"stableRS\":\"" stable "\","
+
+static const char healthy_a[] = ROLLOUT(
+    CANARY, HASHES("a", "a") "\"phase\":\"Healthy\"," PROGRESSING("NewReplicaSetAvailable", "01"));
+
+struct argo_step {
+    const char *rollout;
+    int verdict;
+    int weight;
+    const char *token;
+    bool good;
+};
+
+static void walk_argo(const struct argo_step *steps, size_t count) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_rollout_seen seen = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        struct kube_rollout r;
+
+        print_message("%zu\n", i);
+        kube_rollout_argo(a, parse(a, steps[i].rollout), &seen, &r);
+        assert_int_equal(r.decided ? (int)r.decision.verdict : NOTHING, steps[i].verdict);
+        assert_string_equal(r.token, steps[i].token);
+        assert_int_equal(r.promoted, steps[i].good);
+        if (r.decided) {
+            assert_int_equal(r.decision.weight, steps[i].weight);
+        }
+        kube_rollout_argo(a, parse(a, steps[i].rollout), &seen, &r);
+        assert_false(r.decided);
+    }
+}
+
+#define WALK_ARGO(steps) walk_argo(steps, sizeof(steps) / sizeof((steps)[0]))
+
+static void an_abort_is_a_rejection_and_going_back_fast_is_no_promotion(void **state) {
+    static const struct argo_step steps[] = {
+        {healthy_a, AGENT_VERDICT_PROMOTED, -1, "a", true},
+        {ROLLOUT(CANARY,
+                 HASHES("b", "a") "\"phase\":\"Progressing\",\"currentStepIndex\":0," PROGRESSING(
+                     "ReplicaSetUpdated", "02")),
+         AGENT_VERDICT_STARTED, 20, "b", false},
+        {ROLLOUT(CANARY,
+                 HASHES("b", "a") "\"phase\":\"Paused\",\"currentStepIndex\":2," PROGRESSING(
+                     "RolloutPaused", "03")),
+         AGENT_VERDICT_WEIGHT, 60, "b", false},
+        {ROLLOUT(CANARY,
+                 HASHES("b", "a") "\"phase\":\"Degraded\",\"abort\":true,\"abortedAt\":"
+                                  "\"2026-01-01T00:00:04Z\"," PROGRESSING("RolloutAborted", "04")),
+         AGENT_VERDICT_REJECTED, -1, "b", false},
+        {healthy_a, NOTHING, 0, "a", true},
+    };
+
+    (void)state;
+    WALK_ARGO(steps);
+}
+
+static void a_deadline_without_an_abort_rejects_nothing(void **state) {
+    static const struct argo_step steps[] = {
+        {healthy_a, AGENT_VERDICT_PROMOTED, -1, "a", true},
+        {ROLLOUT(CANARY,
+                 HASHES("b", "a") "\"phase\":\"Degraded\",\"currentStepIndex\":0," PROGRESSING(
+                     "ProgressDeadlineExceeded", "05")),
+         AGENT_VERDICT_TIMED_OUT, 20, "b", false},
+        {ROLLOUT(CANARY, HASHES("b", "b") "\"phase\":\"Healthy\"," PROGRESSING(
+                             "NewReplicaSetAvailable", "06")),
+         AGENT_VERDICT_PROMOTED, -1, "b", true},
+    };
+
+    (void)state;
+    WALK_ARGO(steps);
+}
+
+static void a_blue_green_is_rejected_once_the_stable_one_serves(void **state) {
+    static const struct argo_step steps[] = {
+        {healthy_a, AGENT_VERDICT_PROMOTED, -1, "a", true},
+        {ROLLOUT(BLUE, HASHES("b", "a") "\"abort\":true,\"blueGreen\":{\"activeSelector\":\"b\"}"
+                                        "," PROGRESSING("RolloutAborted", "02")),
+         AGENT_VERDICT_STARTED, -1, "b", false},
+        {ROLLOUT(BLUE, HASHES("b", "a") "\"abort\":true,\"blueGreen\":{\"activeSelector\":\"a\"}"
+                                        "," PROGRESSING("RolloutAborted", "02")),
+         AGENT_VERDICT_REJECTED, -1, "b", false},
+    };
+
+    (void)state;
+    WALK_ARGO(steps);
+}
+
+static void a_status_of_an_older_spec_says_nothing(void **state) {
+    static const struct argo_step steps[] = {
+        {"{\"metadata\":{\"generation\":3},\"status\":{\"observedGeneration\":\"2\","
+         "\"currentPodHash\":\"b\",\"stableRS\":\"b\",\"phase\":\"Healthy\"}}",
+         NOTHING, 0, "", false},
+        {"{\"metadata\":{\"generation\":3}}", NOTHING, 0, "", false},
+    };
+
+    (void)state;
+    WALK_ARGO(steps);
+}
+
+static void the_person_who_aborts_or_undoes_is_named(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_rollout_seen seen = {0};
+    struct kube_rollout r;
+
+    (void)state;
+    kube_rollout_argo(a,
+                      parse(a, "{\"metadata\":{\"generation\":1,\"managedFields\":[{\"manager\":"
+                               "\"kubectl-argo-rollouts\",\"time\":\"2026-01-01T00:00:09Z\","
+                               "\"fieldsV1\":{\"f:status\":{\"f:abort\":{}}}}]},\"status\":{"
+                               "\"observedGeneration\":1,\"currentPodHash\":\"b\",\"stableRS\":"
+                               "\"a\",\"abort\":true,\"message\":\"RolloutAborted: enough\","
+                               "\"conditions\":[{\"type\":\"Progressing\",\"reason\":"
+                               "\"RolloutAborted\"}]}}"),
+                      &seen, &r);
+    assert_int_equal(r.decision.verdict, AGENT_VERDICT_REJECTED);
+    assert_string_equal(r.decision.actor, "kubectl-argo-rollouts");
+    assert_string_equal(r.decision.text, "RolloutAborted: enough");
+    assert_string_equal(r.decision.good, "a");
+
+    kube_rollout_argo(a,
+                      parse(a, "{\"metadata\":{\"generation\":2,\"managedFields\":[{\"manager\":"
+                               "\"kubectl-argo-rollouts\",\"time\":\"2026-01-01T00:01:00Z\","
+                               "\"fieldsV1\":{\"f:spec\":{\"f:template\":{\"f:spec\":{}}}}}]},"
+                               "\"status\":{\"observedGeneration\":2,\"currentPodHash\":\"a\","
+                               "\"stableRS\":\"a\",\"phase\":\"Progressing\"}}"),
+                      &seen, &r);
+    assert_true(r.decided);
+    assert_int_equal(r.decision.verdict, AGENT_VERDICT_UNDONE);
+    assert_string_equal(r.token, ""); // it is not what was applied
+}
+
+// ---- Deployments
+
+#define DEPLOYMENT(fields, updated, reason, second)                                                \
+    "{\"metadata\":{\"generation\":2,\"annotations\":{\"deployment.kubernetes.io/revision\":"      \
+    "\"5\"},\"managedFields\":[" fields "]},\"spec\":{\"replicas\":2},\"status\":{"                \
+    "\"observedGeneration\":2,\"replicas\":2,\"updatedReplicas\":" updated                         \
+    ",\"availableReplicas\":2," PROGRESSING(reason, second) "}}"
+#define BY_KUBECTL(what)                                                                           \
+    "{\"manager\":\"kubectl-rollout\",\"time\":\"2026-01-01T00:02:00Z\",\"fieldsV1\":{\"f:spec\":" \
+    "{"                                                                                            \
+    "\"f:template\":{" what "}}}}"
+
+static const struct {
+    const char *deployment;
+    bool led;
+    int verdict;
+    const char *token;
+} deployments[] = {
+    {DEPLOYMENT("", "2", "NewReplicaSetAvailable", "01"), false, NOTHING, "5"},
+    {DEPLOYMENT("", "2", "NewReplicaSetAvailable", "01"), true, NOTHING, ""},
+    {DEPLOYMENT("", "1", "ReplicaSetUpdated", "01"), false, NOTHING, ""},
+    {DEPLOYMENT("", "1", "ProgressDeadlineExceeded", "01"), false, AGENT_VERDICT_TIMED_OUT, ""},
+    {DEPLOYMENT("", "1", "ProgressDeadlineExceeded", "01"), true, NOTHING, ""},
+    {DEPLOYMENT(BY_KUBECTL("\"f:spec\":{}"), "2", "NewReplicaSetAvailable", "01"), false,
+     AGENT_VERDICT_UNDONE, ""},
+    // `kubectl rollout restart` undoes nothing.
+    {DEPLOYMENT(BY_KUBECTL("\"f:metadata\":{}"), "2", "NewReplicaSetAvailable", "01"), false,
+     NOTHING, "5"},
+    {"{\"metadata\":{\"generation\":3},\"status\":{\"observedGeneration\":2}}", false, NOTHING, ""},
+};
+
+static void deployments_time_out_and_are_undone(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(deployments) / sizeof(deployments[0]); i++) {
+        struct kube_rollout_seen seen = {0};
+        struct kube_rollout r;
+
+        print_message("%zu\n", i);
+        kube_rollout_deployment(a, parse(a, deployments[i].deployment), deployments[i].led, &seen,
+                                &r);
+        assert_int_equal(r.decided ? (int)r.decision.verdict : NOTHING, deployments[i].verdict);
+        assert_string_equal(r.token, deployments[i].token);
+        kube_rollout_deployment(a, parse(a, deployments[i].deployment), deployments[i].led, &seen,
+                                &r);
+        assert_false(r.decided);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_canary_that_fails_is_rejected_at_its_edge_and_is_no_news_when_held),
+        cmocka_unit_test(one_that_failed_forward_is_not_rolled_back),
+        cmocka_unit_test(configuration_alone_can_be_rejected),
+        cmocka_unit_test(what_was_so_at_first_is_said_to_be),
+        cmocka_unit_test(an_abort_is_a_rejection_and_going_back_fast_is_no_promotion),
+        cmocka_unit_test(a_deadline_without_an_abort_rejects_nothing),
+        cmocka_unit_test(a_blue_green_is_rejected_once_the_stable_one_serves),
+        cmocka_unit_test(a_status_of_an_older_spec_says_nothing),
+        cmocka_unit_test(the_person_who_aborts_or_undoes_is_named),
+        cmocka_unit_test(deployments_time_out_and_are_undone),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

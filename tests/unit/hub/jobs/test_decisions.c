@@ -1,0 +1,224 @@
+// What controllers in clusters did with releases: events, verdicts, and each of them once.
+#include "hub/jobs/decisions.h"
+
+#include "desk.h"
+
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "common/tls/digest.h"
+
+#define RUN "9d0e5c4e-3f0f-4d2b-9a0b-1d2c3b4a5f60"
+#define KEY "Deployment.apps/default/web"
+
+#define REJECTED HOLDFAST__V1__VERDICT__REJECTED
+#define PROMOTED HOLDFAST__V1__VERDICT__PROMOTED
+#define WEIGHT HOLDFAST__V1__VERDICT__WEIGHT
+
+enum { MOST = 300 };
+
+struct draft {
+    struct cm_arena *arena;
+    Holdfast__V1__Decisions *m;
+};
+
+struct outcome {
+    size_t count;
+    enum cm_rc code;
+    struct hub_decisions_result result;
+};
+
+static struct draft begin(void) {
+    struct draft d = {.arena = cm_arena_new(0)};
+
+    d.m = cm_arena_get(d.arena, sizeof(*d.m));
+    holdfast__v1__decisions__init(d.m);
+    d.m->run = cm_arena_strdup(d.arena, RUN);
+    d.m->decisions = cm_arena_get(d.arena, MOST * sizeof(void *));
+    return d;
+}
+
+static ProtobufCBinaryData hash_of(struct draft *d, const char *text) {
+    struct cm_sha256 hash = cm_sha256(text, strlen(text));
+    uint8_t *copy = cm_arena_get(d->arena, sizeof(hash.bytes));
+
+    memcpy(copy, hash.bytes, sizeof(hash.bytes));
+    return (ProtobufCBinaryData){.len = sizeof(hash.bytes), .data = copy};
+}
+
+static Holdfast__V1__Decision *add(struct draft *d, uint64_t number, Holdfast__V1__Verdict verdict,
+                                   const char *id) {
+    Holdfast__V1__Decision *one = cm_arena_get(d->arena, sizeof(*one));
+
+    holdfast__v1__decision__init(one);
+    one->number = number;
+    one->id = hash_of(d, id);
+    one->app = cm_arena_strdup(d->arena, "web");
+    one->key = cm_arena_strdup(d->arena, KEY);
+    one->controller = cm_arena_strdup(d->arena, "flagger");
+    one->verdict = verdict;
+    one->bad_revision = cm_arena_strdup(d->arena, "bbbbbbbbbb");
+    one->good_revision = cm_arena_strdup(d->arena, "aaaaaaaaaa");
+    one->text = cm_arena_strdup(d->arena, "its words");
+    one->weight = verdict == WEIGHT ? 10 : -1;
+    one->provisional = verdict == REJECTED;
+    d->m->decisions[d->m->n_decisions++] = one;
+    return one;
+}
+
+static void on_done(void *ctx, const struct cm_err *err,
+                    const struct hub_decisions_result *result) {
+    struct outcome *o = ctx;
+
+    o->count++;
+    o->code = err->code;
+    o->result = *result;
+}
+
+static struct outcome commit(struct desk *d, struct draft *m) {
+    struct outcome o = {0};
+
+    hub_decisions_commit(d->store, "paris-1", "id-1", m->arena, m->m,
+                         &(struct hub_decisions_done){.done = on_done, .ctx = &o});
+    desk_settle(d);
+    assert_int_equal(o.count, 1);
+    assert_int_equal(o.code, CM_OK);
+    return o;
+}
+
+static int open_with_agent(void **state) {
+    int rc = desk_open(state);
+
+    desk_run(*state, "INSERT INTO presence (cluster, connected, seen_ms, version, driver, target,"
+                     " address) VALUES ('paris-1', 1, 1, '', '', '', '')");
+    return rc;
+}
+
+static void a_rejection_is_an_event_with_the_words_of_its_controller(void **state) {
+    struct desk *d = *state;
+    struct draft m = begin();
+
+    (void)add(&m, 7, REJECTED, "one");
+    struct outcome o = commit(d, &m);
+    assert_int_equal(o.result.counts[REJECTED], 1);
+    assert_int_equal(o.result.provisional, 1);
+    assert_int_equal(
+        desk_count(d, "SELECT count(*) FROM event WHERE kind = 'release.rejected' AND cluster ="
+                      " 'paris-1' AND app = 'web' AND revision = 'bbbbbbbbbb' AND message ="
+                      " 'flagger rejected bbbbbbb, aaaaaaa runs on: its words'"),
+        1);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM decision WHERE provisional = 1 AND settled"
+                                   " = 0 AND cluster_id = 'id-1'"),
+                     1);
+}
+
+static void the_same_twice_is_one_by_its_number_and_by_its_id(void **state) {
+    struct desk *d = *state;
+    struct draft first = begin();
+    struct draft again = begin();
+    struct draft other = begin();
+
+    (void)add(&first, 7, REJECTED, "one");
+    (void)commit(d, &first);
+    (void)add(&again, 7, REJECTED, "two"); // a number that was committed
+    assert_int_equal(commit(d, &again).result.provisional, 0);
+    (void)add(&other, 8, REJECTED, "one"); // a disk that was lost
+    assert_int_equal(commit(d, &other).result.provisional, 0);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM event"), 1);
+}
+
+static void shares_of_traffic_become_events_now_and_then(void **state) {
+    struct desk *d = *state;
+    struct draft m = begin();
+
+    (void)add(&m, 1, WEIGHT, "one");
+    (void)add(&m, 2, WEIGHT, "two");
+    (void)commit(d, &m);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM event WHERE kind = 'release.weight'"), 1);
+}
+
+static void what_is_kept_of_a_cluster_is_bounded(void **state) {
+    struct desk *d = *state;
+
+    for (uint64_t i = 1; i < 5; i++) {
+        struct draft m = begin();
+
+        for (uint64_t k = 0; k < 60; k++) {
+            CM_AUTOFREE char *id = cm_strf("%d", (int)(100 * i + k));
+            (void)add(&m, 100 * i + k, PROMOTED, id);
+        }
+        (void)commit(d, &m);
+    }
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM decision"), 200);
+}
+
+static const char object[] =
+    "{\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"image\":\"reg/b:2\",\"name\":\"b\"},{"
+    "\"image\":\"reg/a:1\",\"name\":\"a\"}]}}}}";
+
+static void a_release_is_known_by_its_images_and_the_last_word_counts(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct desk *d = *state;
+    struct draft m = begin();
+
+    assert_string_equal(hub_release_identity(a, object, strlen(object)), "a=reg/a:1 b=reg/b:2");
+    assert_string_equal(hub_release_identity(a, "[", 1), "");
+    CM_AUTOFREE char *hex = cm_hex(hash_of(&m, object).data, CM_SHA256_SIZE);
+    CM_AUTOFREE char *sql =
+        cm_strf("INSERT INTO blob (sha256, bytes) VALUES (x'%s', '%s')", hex, object);
+    desk_run(d, sql);
+    add(&m, 1, PROMOTED, "one")->good_sha256 = hash_of(&m, object);
+    add(&m, 2, REJECTED, "two")->bad_sha256 = hash_of(&m, object);
+    add(&m, 3, REJECTED, "three")->bad_sha256 = hash_of(&m, "nobody has this");
+    (void)commit(d, &m);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM verdict WHERE cluster_id = 'id-1' AND app"
+                                   " = 'web' AND verdict = 'rejected' AND identity ="
+                                   " 'a=reg/a:1 b=reg/b:2'"),
+                     1);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM verdict"), 2);
+}
+
+static void what_runs_must_be_what_it_is_called(void **state) {
+    struct desk *d = *state;
+    struct draft m = begin();
+    Holdfast__V1__Decision *one = add(&m, 1, REJECTED, "one");
+    Holdfast__V1__Decision *two = add(&m, 2, REJECTED, "two");
+
+    one->good_sha256 = hash_of(&m, object);
+    two->good_sha256 = hash_of(&m, "something else");
+    one->good_object = two->good_object = (ProtobufCBinaryData){
+        .len = strlen(object), .data = (uint8_t *)cm_arena_strdup(m.arena, object)};
+    (void)commit(d, &m);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM decision WHERE good_object = ''"), 0);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM decision WHERE length(good_object) = 0"),
+                     1);
+}
+
+static void what_makes_no_sense_is_passed_over(void **state) {
+    struct desk *d = *state;
+    struct draft m = begin();
+
+    add(&m, 1, REJECTED, "one")->id.len = 0;
+    (void)add(&m, 2, (Holdfast__V1__Verdict)77, "two"); // of a newer agent
+    add(&m, 3, REJECTED, "three")->app = (char *)(uintptr_t) "";
+    assert_int_equal(commit(d, &m).result.provisional, 0);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM event"), 0);
+    assert_int_equal(desk_count(d, "SELECT decided FROM presence"), 3);
+}
+
+int main(void) {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_with_agent, desk_close)
+    const struct CMUnitTest tests[] = {
+        TEST(a_rejection_is_an_event_with_the_words_of_its_controller),
+        TEST(the_same_twice_is_one_by_its_number_and_by_its_id),
+        TEST(shares_of_traffic_become_events_now_and_then),
+        TEST(what_is_kept_of_a_cluster_is_bounded),
+        TEST(a_release_is_known_by_its_images_and_the_last_word_counts),
+        TEST(what_runs_must_be_what_it_is_called),
+        TEST(what_makes_no_sense_is_passed_over),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
