@@ -260,7 +260,7 @@ static void on_ready(void *ctx) {
     } else if (c->state == CM_NET_OPEN) {
         hand_frame(c);
     }
-    if (is_reading(c)) {
+    if (is_reading(c) && !c->paused) {
         read_on(c);
     }
     leave(c);
@@ -277,13 +277,28 @@ static void on_recv(void *ctx) {
         cm_net_dial_done(c, c->recv_result);
     } else if (is_reading(c)) {
         c->lost = c->recv_result;
-        if (!c->ready_posted) {
+        if (!c->ready_posted && !c->paused) {
             read_on(c);
         }
     } else if (c->state == CM_NET_CONNECTING) {
         lose(c, c->recv_result);
     }
     leave(c);
+}
+
+void cm_net_pause(struct cm_net_conn *conn) {
+    conn->paused = true;
+}
+
+void cm_net_resume(struct cm_net_conn *conn) {
+    if (!conn->paused) {
+        return;
+    }
+    conn->paused = false;
+    if (is_reading(conn)) {
+        conn->ready_posted = true;
+        cm_loop_post(conn->loop, &conn->watch.ready);
+    }
 }
 
 // Sending
@@ -451,6 +466,9 @@ static void on_deadline(void *ctx) {
                              nng_strerror(c->send_result));
             break;
         }
+        if (c->paused) {
+            c->heard_ms = now_ms; // it is not the peer who keeps silent
+        }
         if (now_ms - c->heard_ms < allowed_ms(c)) {
             cm_timer_start(c->loop, &c->deadline, c->heard_ms + allowed_ms(c) - now_ms);
             break;
@@ -484,6 +502,7 @@ void cm_net_close(struct cm_net_conn *conn, bool flush, const char *reason) {
     cm_net_let_go(conn);
     set_why(conn, &why);
     conn->state = CM_NET_FLUSHING;
+    cm_net_resume(conn); // to see the peer close
     cm_net_listener_settle(conn, false);
     cm_timer_start(conn->loop, &conn->deadline, FLUSH_MS);
     if (!conn->send_pending) {

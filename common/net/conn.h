@@ -48,6 +48,7 @@ struct cm_net_conn {
     bool send_pending;
     bool send_broken; // a send has failed; the receive will say why
     bool held;        // what is queued waits for cm_net_let_go
+    bool paused;      // the frame that was read waits for cm_net_resume
 
     struct cm_net_watch watch;
     bool ready_posted; // by ourselves: the watch waits in the loop's queue

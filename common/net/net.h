@@ -116,6 +116,12 @@ CM_MUSTUSE enum cm_rc cm_net_send(struct cm_net_conn *conn, uint16_t type, uint1
 // occasion leave together.
 void cm_net_hold(struct cm_net_conn *conn);
 void cm_net_let_go(struct cm_net_conn *conn);
+// cm_net_pause is for the frame handler: it keeps the frame, and reads nothing more, until
+// cm_net_resume (from elsewhere) has it handed over once more. Meanwhile neither silence nor its
+// end closes a connection.
+void cm_net_pause(struct cm_net_conn *conn);
+void cm_net_resume(struct cm_net_conn *conn);
+
 size_t cm_net_queued_bytes(const struct cm_net_conn *conn);
 
 // cm_net_close closes; with `flush`, what is queued goes out first and the peer closes its end

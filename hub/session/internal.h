@@ -74,6 +74,30 @@ struct hub_claim {
     struct cm_sha256 sha256;
 };
 
+// What was reported and is not committed; see inbox.c.
+struct hub_inbox {
+    size_t bytes;           // of all agents
+    size_t limit;           // of these
+    size_t share;           // of them for one agent
+    struct cm_list waiting; // sessions that found no room, by time
+    struct cm_metric *metric_bytes;
+    struct cm_metric *metric_delayed;
+};
+
+// Who reports everything anew; see resync.c.
+enum hub_resync { HUB_RESYNC_NONE, HUB_RESYNC_WAITS, HUB_RESYNC_UNDER_WAY };
+
+struct hub_resyncs {
+    size_t max;
+    size_t count; // that are under way
+    size_t waiting_count;
+    struct cm_list under_way; // sessions, by time
+    struct cm_list waiting;
+    struct cm_timer look;
+    struct cm_metric *metric_under_way;
+    struct cm_metric *metric_waiting;
+};
+
 struct hub_session {
     struct hub_sessions *owner;
     struct hub_member *member; // NULL after eviction
@@ -90,13 +114,18 @@ struct hub_session {
     size_t outgoing_count;
     size_t outgoing_at;
     size_t outgoing_capacity;
-    size_t asked;          // of what is still to be sent
-    size_t found_in;       // pair of `sending` in which a blob was found last
-    int64_t seen_ms;       // when the agent was heard last, Unix time
-    int64_t stored_ms;     // of that, what was last given to the database
-    size_t jobs;           // store jobs that still point here
-    size_t reports;        // of these
-    bool in_full;          // a full report has begun and not ended
+    size_t asked;        // of what is still to be sent
+    size_t found_in;     // pair of `sending` in which a blob was found last
+    int64_t seen_ms;     // when the agent was heard last, Unix time
+    int64_t stored_ms;   // of that, what was last given to the database
+    size_t jobs;         // store jobs that still point here
+    size_t reports;      // of these
+    size_t held_bytes;   // of these, unpacked
+    size_t wanted_bytes; // of one that waits for room in the inbox; 0: none
+    size_t kept_bytes;   // of held_bytes: room for one that waited and comes again
+    bool in_full;        // a full report has begun and not ended
+    enum hub_resync resync;
+    int64_t resync_ms;     // since when it is that
     bool desired_due;      // Desired follows once `outgoing` is through
     bool looks;            // it answers Look
     bool impersonates;     // it changes objects in the name of an App's account
@@ -105,6 +134,8 @@ struct hub_session {
     bool renewing;         // the store makes one
     struct hub_look *look; // that it has not answered; NULL: none
     struct cm_list in_sessions;
+    struct cm_list in_inbox;
+    struct cm_list in_resyncs;
 };
 
 struct hub_sessions {
@@ -125,6 +156,8 @@ struct hub_sessions {
     size_t looking;           // agents that are asked
     uint32_t looks;           // that were ever asked for
     struct hub_framed framed; // until the next beat
+    struct hub_inbox inbox;
+    struct hub_resyncs resyncs;
     bool stopping;
     struct cm_timer beat;  // stores when agents were heard last
     struct cm_timer quiet; // after the last session: until the listeners are quiet, too
@@ -174,6 +207,23 @@ CM_MUSTUSE enum cm_rc hub_session_give(struct hub_session *session, uint16_t typ
 void hub_session_send_sync(struct hub_session *session, const char *app);
 
 void hub_session_release(struct hub_session *session); // a store job of it is done
+
+// hub_session_serve lets an agent in that said Hello.
+void hub_session_serve(struct hub_session *session, bool full_report);
+
+// inbox.c
+void hub_inbox_init(struct hub_sessions *s);
+// hub_inbox_take is for the handler of a frame. It tells whether a report of so many bytes has room
+// now; if not, the frame is handed over again once it has.
+bool hub_inbox_take(struct hub_session *session, size_t bytes);
+void hub_inbox_give(struct hub_session *session, size_t bytes); // it is committed, or of no use
+void hub_inbox_leave(struct hub_session *session);              // the connection ended
+
+// resync.c
+void hub_resync_init(struct hub_sessions *s);
+// hub_resync_begin tells whether a full report may begin; if not, the session is served later.
+bool hub_resync_begin(struct hub_session *session);
+void hub_resync_end(struct hub_session *session); // it has ended, or the connection
 
 // keys.c
 struct hub_renewed;

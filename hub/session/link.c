@@ -178,6 +178,8 @@ static void on_opened(void *ctx, struct cm_net_conn *conn) {
     }
     member->session = session;
     cm_list_append(&s->sessions, &session->in_sessions);
+    cm_list_init(&session->in_inbox);
+    cm_list_init(&session->in_resyncs);
     cm_net_conn_set_ctx(conn, session);
 }
 
@@ -239,7 +241,13 @@ static struct hub_claim claim_of(const Holdfast__V1__Hello *hello) {
     return claim;
 }
 
-static void serve(struct hub_session *session, const struct hub_report_mark *last) {
+static void forget_hello(struct hub_session *session) {
+    cm_arena_free(session->hello_arena);
+    session->hello_arena = NULL;
+    session->hello = NULL;
+}
+
+void hub_session_serve(struct hub_session *session, bool full_report) {
     const Holdfast__V1__Hello *hello = session->hello;
     struct hub_claim claim = claim_of(hello);
     struct hub_sessions *s = session->owner;
@@ -248,9 +256,18 @@ static void serve(struct hub_session *session, const struct hub_report_mark *las
     s->connected++;
     cm_metric_add(s->metric_connects, 1);
     cm_metric_set(s->metric_connected, (int64_t)s->connected);
-    send_welcome(session, common_protocol(hello), needs_full_report(hello, last));
+    send_welcome(session, common_protocol(hello), full_report);
+    forget_hello(session);
     hub_session_learn(session, &claim);
     hub_session_offer(session);
+}
+
+static void serve_in_turn(struct hub_session *session, const struct hub_report_mark *last) {
+    bool full = needs_full_report(session->hello, last);
+
+    if (!full || hub_resync_begin(session)) {
+        hub_session_serve(session, full);
+    }
 }
 
 static void on_presence(void *ctx, const struct cm_err *err, const struct hub_report_mark *last) {
@@ -262,11 +279,8 @@ static void on_presence(void *ctx, const struct cm_err *err, const struct hub_re
         hub_session_goodbye(session, HOLDFAST__V1__GOODBYE__REASON__OVERLOADED,
                             "the hub cannot write; try again");
     } else if (session->conn != NULL && session->member != NULL) {
-        serve(session, last);
+        serve_in_turn(session, last);
     }
-    cm_arena_free(session->hello_arena);
-    session->hello_arena = NULL;
-    session->hello = NULL;
     hub_session_release(session);
 }
 
@@ -368,6 +382,8 @@ struct report_ctx {
     char *cluster;
     char *run;
     uint64_t number;
+    size_t bytes; // in the inbox
+    bool full_end;
 };
 
 // What a report cost is known in part only once it is committed: that is a debt.
@@ -393,6 +409,7 @@ static void on_reported(void *ctx, const struct cm_err *err,
     holdfast__v1__report_ack__init(&ack);
     session->jobs--;
     session->reports--;
+    hub_inbox_give(session, r->bytes);
     if (err->code != CM_OK) {
         cm_log(CM_LOG_WARN, "store.failed", err->msg, "cluster", r->cluster, NULL);
         // What was not acknowledged is sent again after Hello.
@@ -407,6 +424,9 @@ static void on_reported(void *ctx, const struct cm_err *err,
             ack.number = r->number;
             send_message(session, WIRE_REPORT_ACK, &ack.base);
         }
+        if (r->full_end) {
+            hub_resync_end(session);
+        }
     }
     free(r->cluster);
     free(r->run);
@@ -414,8 +434,8 @@ static void on_reported(void *ctx, const struct cm_err *err,
     hub_session_release(session);
 }
 
-static enum cm_rc check_report(struct hub_session *session, const Holdfast__V1__Report *report,
-                               struct cm_err *err) {
+static enum cm_rc check_report(const struct hub_session *session,
+                               const Holdfast__V1__Report *report, struct cm_err *err) {
     if (session->reports == REPORTS_MAX) {
         return cm_fail(err, CM_EINVAL, "more than %d reports wait for their acknowledgement",
                        REPORTS_MAX);
@@ -423,7 +443,6 @@ static enum cm_rc check_report(struct hub_session *session, const Holdfast__V1__
     if (report->full && session->in_full) {
         return cm_fail(err, CM_EINVAL, "a full report begins before the last one has ended");
     }
-    session->in_full = (session->in_full || report->full) && !report->full_end;
     return CM_OK;
 }
 
@@ -437,6 +456,18 @@ static size_t cost_of(const Holdfast__V1__Report *report, size_t size) {
     return cost;
 }
 
+// Tells whether there is room for it, of the inbox and of the agent's allowance.
+static bool admit(struct hub_session *session, size_t unpacked, size_t cost) {
+    if (!hub_inbox_take(session, unpacked)) {
+        return false;
+    }
+    if (!is_allowed(session, cost)) {
+        hub_inbox_give(session, unpacked);
+        return false;
+    }
+    return true;
+}
+
 static enum cm_rc on_report(struct hub_session *session, const struct cm_net_frame *frame,
                             struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(UNPACK_BUDGET);
@@ -445,14 +476,14 @@ static enum cm_rc on_report(struct hub_session *session, const struct cm_net_fra
                                 frame->size, &report, err);
 
     rc = rc < 0 ? rc : check_report(session, report, err);
-    if (rc < 0) {
+    if (rc < 0 || !admit(session, cm_arena_used(a), cost_of(report, frame->size))) {
         return rc;
-    }
-    if (!is_allowed(session, cost_of(report, frame->size))) {
-        return CM_OK;
     }
     struct report_ctx *r = cm_new(1, sizeof(*r));
     r->session = session;
+    r->bytes = cm_arena_used(a);
+    r->full_end = report->full_end;
+    session->in_full = (session->in_full || report->full) && !report->full_end;
     r->cluster = cm_strdup(session->member->cluster);
     r->run = cm_strdup(report->run);
     r->number = report->number;
@@ -471,6 +502,7 @@ struct journal_ctx {
     struct hub_session *session;
     char *run;
     uint64_t number; // of the last entry
+    size_t bytes;    // in the inbox
 };
 
 static void count_journal(struct hub_sessions *s, const struct hub_journal_result *result) {
@@ -489,6 +521,7 @@ static void on_journaled(void *ctx, const struct cm_err *err,
     holdfast__v1__journal_ack__init(&ack);
     session->jobs--;
     session->reports--;
+    hub_inbox_give(session, j->bytes);
     if (err->code != CM_OK) {
         cm_log(CM_LOG_WARN, "store.failed", err->msg, "cluster", cluster_of(session), NULL);
         hub_session_goodbye(session, HOLDFAST__V1__GOODBYE__REASON__OVERLOADED,
@@ -541,11 +574,12 @@ static enum cm_rc on_journal(struct hub_session *session, const struct cm_net_fr
                                 frame->size, &journal, err);
 
     rc = rc < 0 ? rc : check_journal(session, journal, err);
-    if (rc < 0 || !is_allowed(session, cost_of_journal(journal, frame->size))) {
+    if (rc < 0 || !admit(session, cm_arena_used(a), cost_of_journal(journal, frame->size))) {
         return rc;
     }
     struct journal_ctx *j = cm_new(1, sizeof(*j));
     j->session = session;
+    j->bytes = cm_arena_used(a);
     j->run = cm_strdup(journal->run);
     j->number = journal->n_entries == 0 ? 0 : journal->entries[journal->n_entries - 1]->number;
     session->jobs++;
@@ -729,6 +763,8 @@ static void on_closed(void *ctx, struct cm_net_conn *conn, const struct cm_err *
         session->member->session = NULL;
     }
     session->conn = NULL;
+    hub_inbox_leave(session);
+    hub_resync_end(session);
     hub_look_end(session, "the agent went away");
     hub_session_release(session);
 }

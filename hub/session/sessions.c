@@ -137,6 +137,8 @@ enum cm_rc hub_sessions_new(const struct hub_sessions_config *config, struct hub
     s->wrong_enrolments = cm_throttle_new(WRONG_ENROLMENTS, WRONG_REFILL_MS);
     make_metrics(s);
     hub_sessions_make_counts(s);
+    hub_inbox_init(s);
+    hub_resync_init(s);
     *out = s;
     return CM_OK;
 }

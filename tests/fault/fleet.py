@@ -155,7 +155,8 @@ class Fleet:
 
     def take_out_or_bring_back(self):
         app, thing = "kept", self.random.choice(APPS["kept"])
-        if (app, thing) in self.objects:
+        left = [of for of, _thing in self.objects].count(app)
+        if (app, thing) in self.objects and left > 1:  # an App without manifests is a mistake
             del self.objects[app, thing]
         else:
             self.objects[app, thing] = self.next_version()

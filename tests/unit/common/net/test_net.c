@@ -49,6 +49,7 @@ struct seen {
     bool in_order;
     bool refuse;     // closes in `opened`
     bool close_soon; // closes in `frame`
+    int pauses;      // so many frames are not taken at first
     struct cm_err why;
 };
 
@@ -94,6 +95,12 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
     struct seen *s = ctx;
 
     assert_ptr_equal(conn, s->conn);
+    if (s->pauses > 0) {
+        s->pauses--;
+        cm_net_pause(conn);
+        check(s->fixture);
+        return;
+    }
     s->in_order &= frame->flags == (uint16_t)s->frames;
     s->frames++;
     s->bytes += frame->size;
@@ -381,6 +388,95 @@ static void a_last_word_arrives_though_the_peer_is_talking(void **state) {
     assert_int_equal(f->hub.frames, 0);
 }
 
+// The hub's deadlines are at stake; the agent is patient.
+static void connect_to_a_fake_clock(struct fixture *f) {
+    struct cm_net_limits patient = limits;
+
+    patient.silence_ms = patient.handshake_ms = 3600000;
+    cm_clock_fake(cm_clock_unix_ms());
+    (void)dial_host(f, "127.0.0.1", cm_net_listener_port(f->listener), &patient);
+    wait_for(f, both_open);
+}
+
+static bool hub_paused(const struct fixture *f) {
+    return f->hub.pauses == 0;
+}
+
+static bool hub_got_three(const struct fixture *f) {
+    return f->hub.frames == 3;
+}
+
+static bool agent_got_one(const struct fixture *f) {
+    return f->agent.frames == 1;
+}
+
+static void a_frame_that_is_not_taken_is_handed_over_again(void **state) {
+    struct fixture *f = *state;
+
+    connect_both(f);
+    f->hub.pauses = 1;
+    for (uint16_t i = 0; i < 3; i++) {
+        send_text(f->agent.conn, BULK, i, "abc");
+    }
+    wait_for(f, hub_paused);
+    send_text(f->hub.conn, BULK, 0, "the other way goes on");
+    wait_for(f, agent_got_one);
+    assert_int_equal(f->hub.frames, 0);
+    cm_net_resume(f->hub.conn);
+    wait_for(f, hub_got_three);
+    assert_true(f->hub.in_order);
+    assert_int_equal(f->hub.bytes, 9);
+    cm_net_resume(f->hub.conn); // is fine, and does nothing
+}
+
+static void a_paused_connection_is_not_closed_for_silence(void **state) {
+    struct fixture *f = *state;
+
+    connect_to_a_fake_clock(f);
+    f->hub.pauses = 1;
+    send_text(f->agent.conn, BULK, 0, "abc");
+    wait_for(f, hub_paused);
+    for (int i = 0; i < 4; i++) {
+        f->agent.frames = 0;
+        send_text(f->hub.conn, BULK, 0, "still here"); // so the agent is content
+        wait_for(f, agent_got_one);
+        cm_clock_advance(limits.silence_ms - 1000);
+    }
+    cm_net_resume(f->hub.conn);
+    wait_for(f, hub_got_one);
+    assert_int_equal(f->hub.closed, 0);
+}
+
+static void the_end_of_a_paused_connection_is_seen_when_it_goes_on(void **state) {
+    struct fixture *f = *state;
+
+    connect_both(f);
+    f->hub.pauses = 1;
+    send_text(f->agent.conn, BULK, 0, "abc");
+    wait_for(f, hub_paused);
+    cm_net_close(f->agent.conn, false, "gone");
+    wait_for(f, agent_closed);
+    cm_net_resume(f->hub.conn);
+    wait_for(f, hub_closed);
+    assert_int_equal(f->hub.frames, 1);
+}
+
+static void a_paused_connection_can_say_a_last_word(void **state) {
+    struct fixture *f = *state;
+
+    connect_both(f);
+    f->hub.pauses = 1;
+    for (uint16_t i = 0; i < 3; i++) {
+        send_text(f->agent.conn, BULK, i, "abc");
+    }
+    wait_for(f, hub_paused);
+    send_text(f->hub.conn, BULK, 0, "goodbye");
+    cm_net_close(f->hub.conn, true, "enough");
+    wait_for(f, both_closed);
+    assert_int_equal(f->agent.frames, 1);
+    assert_int_equal(f->hub.frames, 0);
+}
+
 static void closing_without_flush_is_immediate(void **state) {
     struct fixture *f = *state;
 
@@ -413,16 +509,6 @@ static void closing_in_the_frame_handler_ends_it_there(void **state) {
     }
     wait_for(f, both_closed);
     assert_int_equal(f->hub.frames, 1);
-}
-
-// The hub's deadlines are at stake; the agent is patient.
-static void connect_to_a_fake_clock(struct fixture *f) {
-    struct cm_net_limits patient = limits;
-
-    patient.silence_ms = patient.handshake_ms = 3600000;
-    cm_clock_fake(cm_clock_unix_ms());
-    (void)dial_host(f, "127.0.0.1", cm_net_listener_port(f->listener), &patient);
-    wait_for(f, both_open);
 }
 
 static void silence_closes_a_connection(void **state) {
@@ -822,6 +908,10 @@ int main(void) {
         NET_TEST(closing_with_flush_delivers_everything),
         NET_TEST(everything_arrives_though_the_peer_is_talking),
         NET_TEST(a_last_word_arrives_though_the_peer_is_talking),
+        NET_TEST(a_frame_that_is_not_taken_is_handed_over_again),
+        NET_TEST(a_paused_connection_is_not_closed_for_silence),
+        NET_TEST(the_end_of_a_paused_connection_is_seen_when_it_goes_on),
+        NET_TEST(a_paused_connection_can_say_a_last_word),
         NET_TEST(closing_without_flush_is_immediate),
         NET_TEST(a_listener_refuses_when_opened),
         NET_TEST(closing_in_the_frame_handler_ends_it_there),

@@ -15,6 +15,7 @@
 
 #define PARIS "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0001"
 #define ROME "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0002"
+#define OSLO "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0003"
 
 static const char *const red[] = {"{\"colour\":\"red\"}", NULL};
 static const char *const blue[] = {"{\"colour\":\"blue\"}", NULL};
@@ -481,6 +482,194 @@ static void it_may_come_again_when_it_has_paused(void **state) {
     RIG_UNTIL(r, paris->frames[WIRE_WELCOME] == 1);
 }
 
+// ---- What waits for the store
+
+static bool waits(const struct rig *r, const char *id) {
+    return session_of(r, id) != NULL && session_of(r, id)->wanted_bytes > 0;
+}
+
+static void who_finds_no_room_for_a_report_waits_and_slows_nobody(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    struct peer *rome = rig_connect(r, "rome-1", ROME);
+    struct peer *oslo = rig_connect(r, "oslo-1", OSLO);
+
+    r->sessions->inbox.limit = 1;
+    rig_hold(r);
+    rig_report(paris, 1);
+    rig_ping(paris);
+    rig_report(rome, 1);
+    rig_report(rome, 2);
+    RIG_UNTIL(r, waits(r, ROME));
+    rig_ping(oslo);
+    rig_ping(paris);
+    assert_int_equal(session_of(r, PARIS)->reports, 1);
+    assert_int_equal(session_of(r, ROME)->reports, 0);
+    assert_int_equal(r->sessions->inbox.bytes, session_of(r, PARIS)->held_bytes);
+    rig_release(r);
+    RIG_UNTIL(r, paris->acknowledged == 1 && rome->acknowledged == 2);
+    assert_int_equal(r->sessions->inbox.bytes, 0);
+    rig_ping(rome);
+}
+
+static void who_waits_longest_for_room_is_next(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    struct peer *rome = rig_connect(r, "rome-1", ROME);
+    struct peer *oslo = rig_connect(r, "oslo-1", OSLO);
+
+    r->sessions->inbox.limit = 1;
+    rig_hold(r);
+    rig_report(paris, 1);
+    rig_ping(paris);
+    rig_journal(rome, 1, 2);
+    RIG_UNTIL(r, waits(r, ROME));
+    rig_report(oslo, 1);
+    RIG_UNTIL(r, waits(r, OSLO));
+    rig_release(r);
+    RIG_UNTIL(r, rome->journaled == 2 || oslo->acknowledged == 1);
+    assert_int_equal(rome->journaled, 2);
+    RIG_UNTIL(r, oslo->acknowledged == 1);
+}
+
+static void an_agent_holds_no_more_than_its_share(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    struct peer *rome = rig_connect(r, "rome-1", ROME);
+
+    r->sessions->inbox.share = 1;
+    rig_hold(r);
+    rig_report(paris, 1);
+    rig_report(paris, 2);
+    RIG_UNTIL(r, waits(r, PARIS));
+    rig_report(rome, 1);
+    rig_ping(rome);
+    assert_int_equal(session_of(r, PARIS)->reports, 1);
+    assert_int_equal(session_of(r, ROME)->reports, 1);
+    rig_release(r);
+    RIG_UNTIL(r, paris->acknowledged == 2 && rome->acknowledged == 1);
+    assert_int_equal(r->sessions->inbox.bytes, 0);
+}
+
+static void the_report_of_who_went_while_it_waited_is_not_lost(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    struct peer *rome = rig_connect(r, "rome-1", ROME);
+    struct peer *oslo = rig_connect(r, "oslo-1", OSLO);
+
+    r->sessions->inbox.limit = 1;
+    rig_hold(r);
+    rig_report(paris, 1);
+    rig_ping(paris);
+    rig_report(rome, 1);
+    RIG_UNTIL(r, waits(r, ROME));
+    rig_report(oslo, 1);
+    RIG_UNTIL(r, waits(r, OSLO));
+    cm_net_close(rome->conn, false, "gone");
+    RIG_UNTIL(r, rome->closed);
+    rig_release(r);
+    RIG_UNTIL(r, paris->acknowledged == 1 && oslo->acknowledged == 1);
+    RIG_UNTIL(r, session_of(r, ROME) == NULL);
+    assert_int_equal(rig_count(r, "SELECT report FROM presence WHERE cluster = 'rome-1'"), 1);
+    assert_int_equal(r->sessions->inbox.bytes, 0);
+    assert_true(cm_list_empty(&r->sessions->inbox.waiting));
+}
+
+static void an_agent_that_is_revoked_while_its_report_waits_is_cut_off(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    struct peer *rome = rig_connect(r, "rome-1", ROME);
+
+    r->sessions->inbox.limit = 1;
+    rig_hold(r);
+    rig_report(paris, 1);
+    rig_ping(paris);
+    rig_report(rome, 1);
+    RIG_UNTIL(r, waits(r, ROME));
+    hub_sessions_evict(r->sessions, ROME);
+    RIG_UNTIL(r, rome->closed);
+    assert_int_equal(rome->goodbye, HOLDFAST__V1__GOODBYE__REASON__REVOKED);
+    rig_release(r);
+    RIG_UNTIL(r, paris->acknowledged == 1 && r->sessions->inbox.bytes == 0);
+}
+
+// ---- Full reports
+
+static struct peer *greet(struct rig *r, const char *cluster, const char *id) {
+    struct peer *p = rig_admit(r, cluster, id);
+
+    rig_dial(p);
+    rig_hello(p, NULL);
+    return p;
+}
+
+static void only_so_many_report_everything_anew_at_once(void **state) {
+    struct rig *r = *state;
+
+    r->sessions->resyncs.max = 1;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    struct peer *rome = greet(r, "rome-1", ROME);
+    assert_true(paris->full_report);
+    RIG_UNTIL(r, r->sessions->resyncs.waiting_count == 1);
+    rig_ping(paris);
+    assert_int_equal(rome->frames[WIRE_WELCOME], 0);
+    rig_report_full(paris, 1, false);
+    RIG_UNTIL(r, paris->acknowledged == 1);
+    assert_int_equal(rome->frames[WIRE_WELCOME], 0);
+    cm_net_close(paris->conn, false, "broken off");
+    RIG_UNTIL(r, rome->frames[WIRE_WELCOME] == 1);
+    assert_true(rome->full_report);
+    assert_int_equal(r->sessions->resyncs.count, 1);
+}
+
+static void who_has_ended_his_full_report_makes_room_for_the_next(void **state) {
+    struct rig *r = *state;
+
+    r->sessions->resyncs.max = 1;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    struct peer *rome = greet(r, "rome-1", ROME);
+    RIG_UNTIL(r, r->sessions->resyncs.waiting_count == 1);
+    rig_report_full(paris, 1, true);
+    RIG_UNTIL(r, rome->frames[WIRE_WELCOME] == 1);
+    assert_int_equal(paris->acknowledged, 1);
+    // One that the hub knows already needs no place.
+    cm_net_close(paris->conn, false, "gone");
+    RIG_UNTIL(r, paris->closed && session_of(r, PARIS) == NULL);
+    paris->frames[WIRE_WELCOME] = 0;
+    rig_dial(paris);
+    rig_hello(paris, NULL);
+    RIG_UNTIL(r, paris->frames[WIRE_WELCOME] == 1);
+    assert_false(paris->full_report);
+}
+
+static void who_does_not_end_his_full_report_loses_his_place(void **state) {
+    struct rig *r = *state;
+
+    cm_clock_fake(cm_clock_unix_ms());
+    r->sessions->resyncs.max = 1;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    cm_clock_advance(9000);
+    struct peer *rome = greet(r, "rome-1", ROME);
+    RIG_UNTIL(r, r->sessions->resyncs.waiting_count == 1);
+    cm_clock_advance(1000);
+    RIG_UNTIL(r, rome->frames[WIRE_WELCOME] == 1);
+    rig_ping(paris); // it is served on
+}
+
+static void who_waits_long_for_a_place_is_asked_to_come_again(void **state) {
+    struct rig *r = *state;
+
+    cm_clock_fake(cm_clock_unix_ms());
+    r->sessions->resyncs.max = 0;
+    struct peer *rome = greet(r, "rome-1", ROME);
+    RIG_UNTIL(r, r->sessions->resyncs.waiting_count == 1);
+    cm_clock_advance(8000);
+    RIG_UNTIL(r, rome->closed);
+    assert_int_equal(rome->goodbye, HOLDFAST__V1__GOODBYE__REASON__OVERLOADED);
+    assert_int_equal(rome->frames[WIRE_WELCOME], 0);
+    assert_int_equal(r->sessions->resyncs.waiting_count, 0);
+}
+
 static void the_highest_protocol_that_both_know_holds(void **state) {
     struct rig *r = *state;
     struct peer *paris = rig_admit(r, "paris-1", PARIS);
@@ -818,6 +1007,15 @@ int main(void) {
         RIG_TEST(each_row_that_a_full_report_marks_is_charged),
         RIG_TEST(an_agent_that_reports_too_much_is_sent_away_and_others_are_not),
         RIG_TEST(it_may_come_again_when_it_has_paused),
+        RIG_TEST(who_finds_no_room_for_a_report_waits_and_slows_nobody),
+        RIG_TEST(who_waits_longest_for_room_is_next),
+        RIG_TEST(an_agent_holds_no_more_than_its_share),
+        RIG_TEST(the_report_of_who_went_while_it_waited_is_not_lost),
+        RIG_TEST(an_agent_that_is_revoked_while_its_report_waits_is_cut_off),
+        RIG_TEST(only_so_many_report_everything_anew_at_once),
+        RIG_TEST(who_has_ended_his_full_report_makes_room_for_the_next),
+        RIG_TEST(who_does_not_end_his_full_report_loses_his_place),
+        RIG_TEST(who_waits_long_for_a_place_is_asked_to_come_again),
         RIG_TEST(the_highest_protocol_that_both_know_holds),
         RIG_TEST(without_a_common_protocol_the_link_ends),
         RIG_TEST(what_only_a_hub_sends_ends_the_link),
