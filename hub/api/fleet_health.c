@@ -45,7 +45,8 @@ static void add_text(struct cm_arena *a, struct cm_json *list, const char *text)
     cm_json_append(list, cm_json_new_string(a, text));
 }
 
-static void judge(struct cm_arena *a, struct cm_json *health, bool ready, int64_t left_ms) {
+static void judge(const struct hub_api *api, struct cm_arena *a, struct cm_json *health, bool ready,
+                  int64_t left_ms) {
     struct cm_json *list = cm_json_new(a, CM_ARRAY);
 
     for (size_t i = 0; i < COUNT(wrongs); i++) {
@@ -56,6 +57,11 @@ static void judge(struct cm_arena *a, struct cm_json *health, bool ready, int64_
                      cm_arena_strf(a, "%lld %s", (long long)count,
                                    count == 1 ? wrongs[i].one : wrongs[i].many));
         }
+    }
+    if (hub_store_is_failing(api->config.store)) {
+        add_text(a, list,
+                 "the hub cannot write its database, so what is said here may be old: see whether "
+                 "its disk is full");
     }
     if (!ready) {
         add_text(a, list, "the hub has not read every repository since its start");
@@ -99,7 +105,7 @@ enum cm_rc hub_get_fleet_health(struct hub_request *r, struct cm_err *err) {
     hub_readers_give(api->readers, db);
     if (rc == CM_OK) {
         cm_json_set(r->arena, health, "hub", tell_hub(api, r->arena, ready, ends_ms));
-        judge(r->arena, health, ready, ends_ms - now_ms);
+        judge(api, r->arena, health, ready, ends_ms - now_ms);
         hub_answer_json(r, 200, health);
     }
     return rc;

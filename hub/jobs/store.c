@@ -17,6 +17,7 @@ struct hub_store {
     struct cm_loop *loop;
     struct cm_workers *writer;
     struct cm_err broken; // why nothing of the running batch can be kept; the store thread's
+    _Atomic bool failing;
     char *path;
     struct {
         struct cm_metric *seconds;
@@ -49,6 +50,7 @@ static enum cm_rc end_batch(void *ctx, struct cm_err *err) {
     int64_t began_ms = cm_clock_now_ms();
     enum cm_rc rc = commit(store, err);
 
+    store->failing = rc < 0;
     if (store->counts.seconds != NULL) {
         cm_metric_observe_ms(store->counts.seconds, cm_clock_now_ms() - began_ms);
         cm_metric_add(store->counts.failures, rc < 0);
@@ -154,6 +156,10 @@ void hub_store_size(struct hub_store *store, int64_t *out_bytes, int64_t *out_wa
 
     *out_bytes = size_of(store->path) + size_of(wal);
     *out_waiting = (int64_t)cm_workers_waiting(store->writer);
+}
+
+bool hub_store_is_failing(const struct hub_store *store) {
+    return store->failing;
 }
 
 void hub_store_measure(struct hub_store *store) {

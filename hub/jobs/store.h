@@ -8,6 +8,7 @@
 // thread.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -41,6 +42,9 @@ void hub_store_measure(struct hub_store *store);
 
 // hub_store_size tells how large the database is on its disk and how many changes wait; any thread.
 void hub_store_size(struct hub_store *store, int64_t *out_bytes, int64_t *out_waiting);
+
+// hub_store_is_failing tells whether the last changes could not be written; any thread.
+bool hub_store_is_failing(const struct hub_store *store);
 
 void hub_store_submit(struct hub_store *store, struct hub_store_job *job);
 
