@@ -338,63 +338,103 @@ static enum cm_rc put_checkpoint(struct hub_db *db, const char *app, int64_t axi
                                "tiib", app, axis, now_ms, state.data, state.len);
 }
 
-// Apps and axes with many rows since their last checkpoint.
-struct due {
-    struct cm_str apps;
-    struct cm_str axes; // a character each
+// Apps and axes, each with a time.
+struct parts {
+    struct cm_str apps;  // names, each ended by NUL
+    struct cm_str axes;  // a character each
+    struct cm_str times; // an int64_t each
 };
 
-static enum cm_rc find_due(struct hub_db *db, struct due *out, struct cm_err *err) {
-    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(
-        db, &stmt, err,
-        "SELECT c.app, c.axis FROM past_change c LEFT JOIN (SELECT app, axis, max(upto) AS upto"
-        " FROM past_checkpoint GROUP BY app, axis) p ON p.app = c.app AND p.axis = c.axis"
-        " WHERE c.number > ifnull(p.upto, 0) GROUP BY c.app, c.axis HAVING count(*) > ?1",
-        "i", (int64_t)HUB_PAST_ROWS);
+static void parts_done(struct parts *p) {
+    cm_str_done(&p->apps);
+    cm_str_done(&p->axes);
+    cm_str_done(&p->times);
+}
 
-    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+static enum cm_rc read_parts(struct hub_stmt *stmt, struct parts *out, struct cm_err *err) {
+    enum cm_rc rc;
+
+    while ((rc = hub_stmt_next(stmt, err)) == CM_OK) {
         const char *app = hub_stmt_text(stmt, 0);
+        int64_t at_ms = hub_stmt_int(stmt, 2);
 
         cm_str_add_n(&out->apps, app, strlen(app) + 1);
         cm_str_add_char(&out->axes, (char)hub_stmt_int(stmt, 1));
+        cm_str_add_n(&out->times, (const char *)&at_ms, sizeof(at_ms));
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
-static enum cm_rc put_checkpoints(struct hub_db *db, int64_t now_ms, struct cm_err *err) {
-    struct due due = {0};
-    enum cm_rc rc = find_due(db, &due, err);
-    const char *app = due.apps.data;
+// Those with many rows since their last checkpoint, by what the index has.
+static enum cm_rc find_due(struct hub_db *db, int64_t now_ms, struct parts *out,
+                           struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(
+        db, &stmt, err,
+        "WITH RECURSIVE t(app) AS (SELECT min(app) FROM past_value UNION ALL SELECT (SELECT"
+        " min(app) FROM past_value WHERE app > t.app) FROM t WHERE t.app IS NOT NULL),"
+        " p(app, axis) AS (SELECT '', 3 UNION ALL SELECT app, value FROM t,"
+        " (SELECT 0 AS value UNION ALL SELECT 1 UNION ALL SELECT 2) WHERE app IS NOT NULL)"
+        " SELECT app, axis, ?2 FROM p WHERE (SELECT count(*) FROM past_change c"
+        " WHERE c.app = p.app AND c.axis = p.axis AND c.at_ms > ifnull((SELECT max(k.at_ms)"
+        " FROM past_checkpoint k WHERE k.app = p.app AND k.axis = p.axis), 0)) > ?1",
+        "ii", (int64_t)HUB_PAST_ROWS, now_ms);
 
-    for (size_t i = 0; rc == CM_OK && i < due.axes.len; i++) {
-        rc = put_checkpoint(db, app, due.axes.data[i], now_ms, err);
+    return rc < 0 ? rc : read_parts(stmt, out, err);
+}
+
+static enum cm_rc each_part(struct hub_db *db, const struct parts *parts,
+                            enum cm_rc (*run)(struct hub_db *db, const char *app, int64_t axis,
+                                              int64_t at_ms, struct cm_err *err),
+                            struct cm_err *err) {
+    const char *app = parts->apps.data;
+    enum cm_rc rc = CM_OK;
+
+    for (size_t i = 0; rc == CM_OK && i < parts->axes.len; i++) {
+        int64_t at_ms;
+
+        memcpy(&at_ms, parts->times.data + i * sizeof(at_ms), sizeof(at_ms));
+        rc = run(db, app, parts->axes.data[i], at_ms, err);
         app += strlen(app) + 1;
     }
-    cm_str_done(&due.apps);
-    cm_str_done(&due.axes);
     return rc;
 }
 
-// Rows may go up to a checkpoint that is old enough: that one tells how it was then.
-static enum cm_rc drop_old(struct hub_db *db, int64_t before_ms, struct cm_err *err) {
-    enum cm_rc rc = hub_db_run(
-        db, err,
-        "DELETE FROM past_checkpoint WHERE at_ms < (SELECT max(k.at_ms) FROM past_checkpoint k"
-        " WHERE k.app = past_checkpoint.app AND k.axis = past_checkpoint.axis AND k.at_ms < ?1)",
-        "i", before_ms);
+// The newest checkpoint that is old enough: it tells how it was then, so rows may go up to it.
+static enum cm_rc find_old(struct hub_db *db, int64_t before_ms, struct parts *out,
+                           struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT app, axis, max(at_ms) FROM past_checkpoint"
+                                 " WHERE at_ms < ?1 GROUP BY app, axis",
+                                 "i", before_ms);
+
+    return rc < 0 ? rc : read_parts(stmt, out, err);
+}
+
+static enum cm_rc drop_old(struct hub_db *db, const char *app, int64_t axis, int64_t at_ms,
+                           struct cm_err *err) {
+    enum cm_rc rc = hub_db_run(db, err,
+                               "DELETE FROM past_checkpoint WHERE app = ?1 AND axis = ?2"
+                               " AND at_ms < ?3",
+                               "tii", app, axis, at_ms);
 
     return rc < 0 ? rc
                   : hub_db_run(db, err,
-                               "DELETE FROM past_change WHERE at_ms < (SELECT min(k.at_ms) - ?2"
-                               " FROM past_checkpoint k WHERE k.app = past_change.app"
-                               " AND k.axis = past_change.axis AND k.at_ms < ?1)",
-                               "ii", before_ms, ROW_SPAN_MS);
+                               "DELETE FROM past_change WHERE app = ?1 AND axis = ?2"
+                               " AND at_ms < ?3",
+                               "tii", app, axis, at_ms - ROW_SPAN_MS);
 }
 
 enum cm_rc hub_past_keep(struct hub_db *db, int64_t now_ms, struct cm_err *err) {
-    enum cm_rc rc = put_checkpoints(db, now_ms, err);
+    struct parts due = {0};
+    struct parts old = {0};
+    enum cm_rc rc = find_due(db, now_ms, &due, err);
 
-    rc = rc < 0 ? rc : drop_old(db, now_ms - HUB_PAST_DAYS * DAY_MS, err);
+    rc = rc < 0 ? rc : each_part(db, &due, put_checkpoint, err);
+    rc = rc < 0 ? rc : find_old(db, now_ms - HUB_PAST_DAYS * DAY_MS, &old, err);
+    rc = rc < 0 ? rc : each_part(db, &old, drop_old, err);
+    parts_done(&due);
+    parts_done(&old);
     return rc < 0 ? cm_wrap(err, "keep the past short") : CM_OK;
 }

@@ -55,8 +55,12 @@ static void assert_at(struct hub_db *db, int64_t at_ms, const char *expected) {
 }
 
 static void keep(struct hub_db *db, int64_t now_ms) {
+    const struct hub_past_bundle web = {.app = "web", .revision = "r", .repo = "fleet"};
     struct cm_err err;
+    int64_t value;
+    bool made;
 
+    assert_int_equal(hub_past_value(db, &web, &value, &made, &err), CM_OK);
     assert_int_equal(hub_past_keep(db, now_ms, &err), CM_OK);
 }
 

@@ -1,0 +1,245 @@
+// past: how long questions about a year of a large fleet take.
+//
+// 10,000 clusters in ten groups and 20 Apps; each App is released once a week, to everybody within
+// half an hour; on one cluster in a hundred it fails at first and is put right a day later. Written
+// as the hub writes it (hub/store/past.h), but many rows at a time, with a checkpoint of each App
+// and axis every fourth week. Prints the median and the slowest of each question.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/arena.h"
+#include "common/clock.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/past/entries.h"
+#include "hub/store/db.h"
+#include "hub/store/past.h"
+#include "hub/store/past_query.h"
+
+#define APPS 20
+#define WEEKS 52
+#define ROW_ENTRIES 128
+#define ASKED 15 // times each question
+#define MINUTE_MS ((int64_t)60 * 1000)
+#define DAY_MS (24 * 60 * MINUTE_MS)
+#define WEEK_MS (7 * DAY_MS)
+
+struct bench {
+    struct hub_db *db;
+    unsigned clusters;
+    int64_t now_ms;
+};
+
+static void check(enum cm_rc rc, const struct cm_err *err) {
+    if (rc < 0) {
+        (void)fprintf(stderr, "%s\n", err->msg);
+        exit(1);
+    }
+}
+
+// ---- A year
+
+static void run_sql(struct bench *b, const char *sql) {
+    struct cm_err err;
+
+    check(hub_db_run(b->db, &err, sql, ""), &err);
+}
+
+static void put_clusters(struct bench *b) {
+    struct cm_err err;
+    char name[16];
+    char group[16];
+
+    for (unsigned i = 0; i < b->clusters; i++) {
+        (void)snprintf(name, sizeof(name), "c%05u", i);
+        (void)snprintf(group, sizeof(group), "g%u", i % 10);
+        check(hub_db_run(b->db, &err, "INSERT INTO past_cluster (name) VALUES (?1)", "t", name),
+              &err);
+        check(hub_db_run(b->db, &err, "INSERT OR IGNORE INTO cluster_group VALUES (?1, 'f', 'g')",
+                         "t", group),
+              &err);
+        check(
+            hub_db_run(b->db, &err, "INSERT INTO group_member VALUES (?1, ?2)", "tt", group, name),
+            &err);
+    }
+}
+
+struct wave {
+    const char *app;
+    enum hub_past_axis axis;
+    int64_t value;
+    int64_t at_ms;
+    unsigned first; // cluster, from 0
+    unsigned step;  // each so many
+};
+
+static void put_row(struct bench *b, const struct wave *w, int64_t at_ms, unsigned count,
+                    const struct cm_str *entries) {
+    struct cm_err err;
+
+    check(hub_db_run(b->db, &err,
+                     "INSERT INTO past_change (app, axis, value, at_ms, seen_ms, count, late,"
+                     " entries) VALUES (?1, ?2, ?3, ?4, ?4, ?5, 0, ?6)",
+                     "tiiiib", w->app, (int64_t)w->axis, w->value, at_ms, (int64_t)count,
+                     entries->data, entries->len),
+          &err);
+}
+
+// Half an hour for all of them, a row of entries at a time.
+static void put_wave(struct bench *b, const struct wave *w) {
+    int64_t pause_ms = 30 * MINUTE_MS * ROW_ENTRIES * w->step / b->clusters;
+    int64_t at_ms = w->at_ms;
+    struct cm_err err;
+
+    for (unsigned i = w->first; i < b->clusters; at_ms += pause_ms) {
+        CM_CLEANUP(cm_str_done) struct cm_str entries = {0};
+        unsigned count = 0;
+
+        for (; count < ROW_ENTRIES && i < b->clusters; count++, i += w->step) {
+            hub_entries_add(&entries, &(struct hub_entry){i + 1, at_ms + count}, at_ms);
+        }
+        put_row(b, w, at_ms, count, &entries);
+    }
+    check(
+        hub_db_run(b->db, &err,
+                   "INSERT OR REPLACE INTO past_now (app, axis, cluster, value, since_ms)"
+                   " SELECT ?1, ?2, number, ?3, ?4 FROM past_cluster WHERE (number - 1) % ?5 = ?6",
+                   "tiiiii", w->app, (int64_t)w->axis, w->value, at_ms, (int64_t)w->step,
+                   (int64_t)w->first),
+        &err);
+}
+
+static int64_t make_release(struct bench *b, unsigned app, unsigned week, const char *name) {
+    struct hub_past_bundle bundle = {.app = name, .repo = "fleet"};
+    char revision[41];
+    char image[64];
+    int64_t value = 0;
+    struct cm_err err;
+    bool made;
+
+    (void)snprintf(revision, sizeof(revision), "%08x%032u", app * 1000 + week, week);
+    (void)snprintf(image, sizeof(image), "reg.example.com/%s:1.%u", name, week);
+    (void)snprintf((char *)bundle.bundle.bytes, sizeof(bundle.bundle.bytes), "%u.%u", app, week);
+    bundle.revision = revision;
+    check(hub_past_value(b->db, &bundle, &value, &made, &err), &err);
+    check(hub_past_image(b->db, value, image, &err), &err);
+    check(hub_db_run(b->db, &err,
+                     "INSERT INTO revision (repo, id, author, subject, committed_ms, resolved_ms,"
+                     " clusters, problems) VALUES ('fleet', ?1, 'ann', ?2, 1, 1, 1, 0)",
+                     "tt", revision, image),
+          &err);
+    return value;
+}
+
+static void release(struct bench *b, unsigned app, unsigned week, int64_t at_ms) {
+    char name[16];
+
+    (void)snprintf(name, sizeof(name), "app-%02u", app);
+    int64_t value = make_release(b, app, week, name);
+    struct wave w = {name, HUB_PAST_DESIRED, value, at_ms, 0, 1};
+    put_wave(b, &w);
+    w.axis = HUB_PAST_ACTUAL;
+    w.at_ms += MINUTE_MS;
+    put_wave(b, &w);
+    w = (struct wave){name, HUB_PAST_VERDICT, HUB_VERDICT_FAILED, at_ms + MINUTE_MS, week % 100,
+                      100};
+    put_wave(b, &w);
+    w.value = HUB_VERDICT_HEALTHY;
+    w.at_ms += DAY_MS;
+    put_wave(b, &w);
+}
+
+static void put_year(struct bench *b) {
+    int64_t from_ms = b->now_ms - WEEKS * WEEK_MS;
+    struct cm_err err;
+    struct wave seen = {"", HUB_PAST_SEEN, 1, from_ms, 0, 1};
+
+    check(hub_db_begin(b->db, &err), &err);
+    put_clusters(b);
+    put_wave(b, &seen);
+    for (unsigned week = 0; week < WEEKS; week++) {
+        for (unsigned app = 0; app < APPS; app++) {
+            release(b, app, week, from_ms + week * WEEK_MS + app * 3 * 60 * MINUTE_MS);
+        }
+        check(hub_past_keep(b->db, from_ms + (week + 1) * WEEK_MS - MINUTE_MS, &err), &err);
+    }
+    check(hub_db_commit(b->db, &err), &err);
+    run_sql(b, "ANALYZE");
+}
+
+// ---- Questions
+
+typedef enum cm_rc (*query_fn)(struct hub_db *db, struct cm_arena *a,
+                               const struct hub_past_ask *ask, struct cm_json **out,
+                               struct cm_err *err);
+
+static int by_size(const void *a, const void *b) {
+    return *(const double *)a < *(const double *)b ? -1 : 1;
+}
+
+static void measure(struct bench *b, const char *name, query_fn query, struct hub_past_ask ask) {
+    double ms[ASKED];
+    struct cm_err err;
+
+    ask.now_ms = b->now_ms;
+    for (size_t i = 0; i < ASKED; i++) {
+        struct cm_arena *a = cm_arena_new(0);
+        struct cm_json *answer = NULL;
+        int64_t began_us = cm_clock_now_us();
+
+        check(query(b->db, a, &ask, &answer, &err), &err);
+        ms[i] = (double)(cm_clock_now_us() - began_us) / 1000;
+        cm_arena_free(a);
+    }
+    qsort(ms, ASKED, sizeof(ms[0]), by_size);
+    (void)printf(",\n  \"%s\": {\"median_ms\": %.1f, \"slowest_ms\": %.1f}", name, ms[ASKED / 2],
+                 ms[ASKED - 1]);
+}
+
+static void ask_all(struct bench *b) {
+    measure(b, "show, all, now", hub_past_show, (struct hub_past_ask){.select = ""});
+    measure(b, "show, all, half a year ago", hub_past_show,
+            (struct hub_past_ask){.select = "@{6.months.ago}"});
+    measure(b, "show, a group, 100 days ago", hub_past_show,
+            (struct hub_past_ask){.select = "g3@{100.days.ago}"});
+    measure(b, "show, an App on a cluster, half a year ago", hub_past_show,
+            (struct hub_past_ask){.select = "c00017:app-03@{6.months.ago}"});
+    measure(b, "show, a group, five changes back", hub_past_show,
+            (struct hub_past_ask){.select = "g3~5"});
+    measure(b, "log, all", hub_past_log, (struct hub_past_ask){.select = ""});
+    measure(b, "log, an App on a cluster, from half a year ago", hub_past_log,
+            (struct hub_past_ask){.select = "c00017:app-03@{6.months.ago}"});
+    measure(b, "where, an image, now", hub_past_where,
+            (struct hub_past_ask){.select = "", .what = "1.51"});
+    measure(b, "where, an image is missing, half a year ago", hub_past_where,
+            (struct hub_past_ask){.select = "@{6.months.ago}",
+                                  .what = "reg.example.com/app-03:1.20",
+                                  .missing = true});
+    measure(b, "diff, two groups, now", hub_past_diff, (struct hub_past_ask){.select = "g1..g2"});
+    measure(b, "diff, all, a month ago and now", hub_past_diff,
+            (struct hub_past_ask){.select = "@{1.month.ago}.."});
+}
+
+int main(int argc, char **argv) {
+    struct bench b = {.clusters = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 10000,
+                      .now_ms = cm_clock_unix_ms()};
+    char path[] = "/tmp/holdfast-bench-past-XXXXXX";
+    struct cm_err err;
+    int fd = mkstemp(path);
+    int64_t began_ms = cm_clock_now_ms();
+
+    check(hub_db_open(path, HUB_DB_WRITER, &b.db, &err), &err);
+    put_year(&b);
+    (void)printf("{\n  \"bench\": \"past\", \"clusters\": %u, \"apps\": %u, \"weeks\": %u,"
+                 " \"made_ms\": %lld, \"bytes\": %lld",
+                 b.clusters, APPS, WEEKS, (long long)(cm_clock_now_ms() - began_ms),
+                 (long long)lseek(fd, 0, SEEK_END));
+    ask_all(&b);
+    (void)printf("\n}\n");
+    hub_db_close(b.db);
+    (void)close(fd);
+    (void)unlink(path);
+    return 0;
+}

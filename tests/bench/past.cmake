@@ -1,0 +1,2 @@
+add_executable(bench.past past.c)
+target_link_libraries(bench.past PRIVATE hub_store)
