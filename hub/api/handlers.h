@@ -51,6 +51,7 @@ enum cm_rc hub_get_fleet_health(struct hub_request *r, struct cm_err *err);
 enum cm_rc hub_get_past_show(struct hub_request *r, struct cm_err *err);
 enum cm_rc hub_get_past_log(struct hub_request *r, struct cm_err *err);
 enum cm_rc hub_get_past_where(struct hub_request *r, struct cm_err *err);
+enum cm_rc hub_get_past_why(struct hub_request *r, struct cm_err *err);
 enum cm_rc hub_get_past_diff(struct hub_request *r, struct cm_err *err);
 
 // health.c

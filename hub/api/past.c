@@ -68,3 +68,7 @@ enum cm_rc hub_get_past_where(struct hub_request *r, struct cm_err *err) {
 enum cm_rc hub_get_past_diff(struct hub_request *r, struct cm_err *err) {
     return answer(r, hub_past_diff, err);
 }
+
+enum cm_rc hub_get_past_why(struct hub_request *r, struct cm_err *err) {
+    return answer(r, hub_past_why, err);
+}

@@ -86,6 +86,14 @@ static const struct hub_member past_where_params[] = {
     END,
 };
 
+static const struct hub_member past_why_params[] = {
+    {"select", HUB_MEMBER_TEXT, true,
+     "An App on a cluster, and when: `eu-017:checkout@{1.hour.ago}`.", 1, 700, NULL,
+     "^[a-z]{1,40}:[a-z]{1,40}$"},
+    KNOWN,
+    END,
+};
+
 static const struct hub_member past_diff_params[] = {
     {"select", HUB_MEMBER_TEXT, true,
      "Two of them with `..` between; a side that is left out is the other one now.", 1, 1500, NULL,
@@ -267,6 +275,22 @@ static const struct hub_member past_where_answer[] = {
     END,
 };
 
+static const struct hub_member past_why_answer[] = {
+    NUMBER("atMs", "The moment, in Unix milliseconds."),
+    {"items", HUB_MEMBER_OBJECTS, true, "As `/past/show` has it: one, or none.", 0, 0, NULL, NULL},
+    {"more", HUB_MEMBER_BOOL, true, "Never.", 0, 0, NULL, NULL},
+    {"decisions", HUB_MEMBER_OBJECTS, true,
+     "What controllers did with releases there, newest first, at most five: `controller`, "
+     "`controllerKey`, `verdict`, `text` (its own words), `badRevision`, `goodRevision`, `hold`, "
+     "`atMs`, `actor`.",
+     0, 0, NULL, NULL},
+    {"events", HUB_MEMBER_OBJECTS, true,
+     "What happened there, newest first, at most ten: `atMs`, `kind`, `key`, `revision`, `actor`, "
+     "`message`.",
+     0, 0, NULL, NULL},
+    END,
+};
+
 static const struct hub_member past_diff_answer[] = {
     {"items", HUB_MEMBER_OBJECTS, true,
      "For each App that differs: `app`, and what is applied `from` and `to`: commits with "
@@ -428,6 +452,8 @@ static const struct hub_route routes[] = {
          past_log_params, past_log_answer),
     PAST("past/where", hub_get_past_where, "Where a commit or image runs, or ran, since when.",
          past_where_params, past_where_answer),
+    PAST("past/why", hub_get_past_why, "Why an App is as it is on a cluster, or was.",
+         past_why_params, past_why_answer),
     PAST("past/diff", hub_get_past_diff, "What runs in one part or moment, and not in the other.",
          past_diff_params, past_diff_answer),
     {.method = "POST",

@@ -117,6 +117,7 @@ int ctl_logs(struct ctl *c);
 int ctl_show(struct ctl *c);
 int ctl_log(struct ctl *c);
 int ctl_where(struct ctl *c);
+int ctl_why(struct ctl *c);
 int ctl_enroll(struct ctl *c);
 int ctl_revoke(struct ctl *c);
 int ctl_approve(struct ctl *c);

@@ -273,6 +273,78 @@ int ctl_log(struct ctl *c) {
     return CTL_DONE;
 }
 
+// ---- Why
+
+static const char *time_of(struct ctl *c, const struct cm_json *row, const char *member) {
+    const struct ctl_column time = {.member = member, .type = CTL_TIME};
+
+    return ctl_cell_text(c->arena, row, &time);
+}
+
+static void print_state(struct ctl *c, const struct cm_json *item) {
+    (void)printf("%s%s%s since %s\n", ctl_bold(), ctl_one_line(c->arena, text_of(item, "state")),
+                 ctl_plain(), time_of(c, item, "toMs"));
+    (void)printf("  desired  %s\n",
+                 ctl_one_line(c->arena, commit_words(c, cm_json_get(item, "desired"))));
+    (void)printf("  actual   %s\n",
+                 ctl_one_line(c->arena, commit_words(c, cm_json_get(item, "actual"))));
+    for (const struct cm_json *at = first_of(item, "images"); at != NULL; at = at->next) {
+        (void)printf("  image    %s\n", ctl_one_line(c->arena, at->text == NULL ? "" : at->text));
+    }
+}
+
+// "12:27:54  flagger rejected 1f2e3d4c: Failed checks threshold reached 5 (holds/web/1.5.yaml)"
+static void print_decision(struct ctl *c, const struct cm_json *row) {
+    const char *hold = text_of(row, "hold");
+
+    (void)printf("  %s%s%s  %s %s %.*s: %s%s%s%s\n", ctl_dim(), time_of(c, row, "atMs"),
+                 ctl_plain(), ctl_one_line(c->arena, text_of(row, "controller")),
+                 ctl_one_line(c->arena, text_of(row, "verdict")), SHORT,
+                 ctl_one_line(c->arena, text_of(row, "badRevision")),
+                 ctl_one_line(c->arena, text_of(row, "text")), hold[0] == '\0' ? "" : " (",
+                 ctl_one_line(c->arena, hold), hold[0] == '\0' ? "" : ")");
+}
+
+static void print_event_line(struct ctl *c, const struct cm_json *row) {
+    (void)printf("  %s%s%s  %-14s  %s\n", ctl_dim(), time_of(c, row, "atMs"), ctl_plain(),
+                 ctl_one_line(c->arena, text_of(row, "kind")),
+                 ctl_one_line(c->arena, text_of(row, "message")));
+}
+
+static void print_part(struct ctl *c, const struct cm_json *answer, const char *member,
+                       const char *title, void (*print)(struct ctl *c, const struct cm_json *row)) {
+    const struct cm_json *at = first_of(answer, member);
+
+    if (at != NULL) {
+        (void)printf("%s:\n", title);
+    }
+    for (; at != NULL; at = at->next) {
+        print(c, at);
+    }
+}
+
+int ctl_why(struct ctl *c) {
+    const struct ctl_param params[] = {
+        {"select", argument(c, 0)}, {"known", c->options.known ? "true" : NULL}, {NULL, NULL}};
+    struct cm_json *answer = NULL;
+
+    if (check_arguments(c, 1, 1) != CTL_DONE ||
+        ctl_call(c, "GET", "/past/why", params, NULL, &answer) < 0) {
+        return CTL_ERROR;
+    }
+    if (ctl_output_is_tree(c)) {
+        return ctl_print_value(c, answer) < 0 ? CTL_ERROR : CTL_DONE;
+    }
+    if (first_of(answer, "items") == NULL) {
+        (void)printf("it was not there\n");
+    } else {
+        print_state(c, first_of(answer, "items"));
+    }
+    print_part(c, answer, "decisions", "decided by controllers", print_decision);
+    print_part(c, answer, "events", "before that", print_event_line);
+    return CTL_DONE;
+}
+
 // ---- A difference
 
 bool ctl_past_is_range(const char *word) {

@@ -136,6 +136,17 @@ const struct ctl_verb ctl_verbs[] = {
      .options = "output limit kind",
      .outputs = "text json yaml jsonpath",
      .run = ctl_log},
+    {.name = "why",
+     .group = PAST,
+     .arguments = "CLUSTER:APP",
+     .summary = "Tell why an App is as it is on a cluster, or was.",
+     .about = "The commit that Git wants there and who made it, what runs, what controllers such "
+              "as Flagger decided, in their own words, and what happened before. A time in @{} may "
+              "follow, as for 'show'.",
+     .example = "holdfast why eu-017:checkout\nholdfast why 'eu-017:checkout@{yesterday}'",
+     .options = "output known",
+     .outputs = "text json yaml jsonpath",
+     .run = ctl_why},
     {.name = "where",
      .group = PAST,
      .arguments = "COMMIT|IMAGE [WHAT]",

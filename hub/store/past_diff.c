@@ -7,14 +7,15 @@
 #include "common/mem.h"
 #include "hub/store/past_read.h"
 
-struct side {
-    struct past_scope scope;
-    struct cm_map *revisions; // of the present App: -> struct running
-};
-
 struct running {
     const struct past_info *info;
     struct past_fold fold;
+};
+
+struct side {
+    struct past_scope scope;
+    struct cm_map *revisions; // of the present App: -> struct running
+    struct running *last;     // that was met: most clusters are alike
 };
 
 struct comparing {
@@ -24,13 +25,10 @@ struct comparing {
     struct cm_json *list;
 };
 
-static enum cm_rc add_cell(struct past_read *r, struct side *side, size_t cluster,
-                           const struct hub_past_cell *cell, struct cm_err *err) {
-    const struct past_info *info;
-    enum cm_rc rc = past_info_find(r, cell->value, &info, err);
-
-    if (rc < 0 || cell->value == 0) {
-        return rc;
+static struct running *find_running(struct past_read *r, struct side *side,
+                                    const struct past_info *info) {
+    if (side->last != NULL && side->last->info == info) {
+        return side->last;
     }
     struct running *running = cm_map_get(side->revisions, info->revision);
     if (running == NULL) {
@@ -38,8 +36,19 @@ static enum cm_rc add_cell(struct past_read *r, struct side *side, size_t cluste
         *running = (struct running){.info = info};
         cm_map_put(side->revisions, info->revision, running);
     }
-    past_fold_add(r, &running->fold, cluster, cell->since_ms);
-    return CM_OK;
+    side->last = running;
+    return running;
+}
+
+static enum cm_rc add_cell(struct past_read *r, struct side *side, size_t cluster,
+                           const struct hub_past_cell *cell, struct cm_err *err) {
+    struct past_info *info;
+    enum cm_rc rc = past_info_find(r, cell->value, &info, err);
+
+    if (rc == CM_OK && cell->value != 0) {
+        past_fold_add(r, &find_running(r, side, info)->fold, cluster, cell->since_ms);
+    }
+    return rc;
 }
 
 static enum cm_rc read_side(struct past_read *r, struct side *side, const char *app,
@@ -50,6 +59,7 @@ static enum cm_rc read_side(struct past_read *r, struct side *side, const char *
 
     cm_map_freep(&side->revisions);
     side->revisions = cm_map_new(NULL);
+    side->last = NULL;
     for (size_t i = 0; rc == CM_OK && i < actual.count; i++) {
         rc = side->scope.in[i] ? add_cell(r, side, i, &actual.cells[i], err) : CM_OK;
     }

@@ -120,7 +120,7 @@ static bool counts(const struct logging *l, const struct hub_entry *entry) {
 
 static enum cm_rc add_entries(struct logging *l, const struct row *row, const char *kind,
                               struct hub_entries walk, struct cm_err *err) {
-    const struct past_info *info;
+    struct past_info *info;
     struct action *action = NULL;
     struct hub_entry entry;
     bool named = row->axis == HUB_PAST_DESIRED || row->axis == HUB_PAST_ACTUAL;

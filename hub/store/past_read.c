@@ -102,13 +102,8 @@ enum cm_rc past_scope_find(struct past_read *r, const struct hub_select *select,
     *out = (struct past_scope){.select = *select};
     enum cm_rc rc = find_clusters(r, out, err);
 
-    out->when = (struct hub_past_when){
-        .at_ms = select->at_ms, .present = !select->timed, .known = r->ask->known};
-    if (rc == CM_OK && select->back > 0) {
-        out->when.present = false;
-        rc = past_back_find(r, out, &out->when.at_ms, err);
-    }
-    return rc;
+    out->when = (struct hub_past_when){.at_ms = select->at_ms, .known = r->ask->known};
+    return rc == CM_OK && select->back > 0 ? past_back_find(r, out, &out->when.at_ms, err) : rc;
 }
 
 // A walk from App to App, however many values each has.
@@ -166,8 +161,8 @@ static enum cm_rc read_info(struct past_read *r, uint32_t value, struct past_inf
     return CM_OK;
 }
 
-enum cm_rc past_info_find(struct past_read *r, uint32_t value, const struct past_info **out,
-                          struct cm_err *err) {
+static enum cm_rc find_info(struct past_read *r, uint32_t value, struct past_info **out,
+                            struct cm_err *err) {
     char key[16];
 
     (void)snprintf(key, sizeof(key), "%u", value);
@@ -175,11 +170,22 @@ enum cm_rc past_info_find(struct past_read *r, uint32_t value, const struct past
     if (*out != NULL) {
         return CM_OK;
     }
-    struct past_info *info = cm_arena_get(r->arena, sizeof(*info));
-    *info = (struct past_info){.app = "", .revision = "", .repo = ""};
-    enum cm_rc rc = value == 0 ? CM_OK : read_info(r, value, info, err);
-    cm_map_put(r->info, key, info);
-    *out = info;
+    *out = cm_arena_get(r->arena, sizeof(**out));
+    **out = (struct past_info){.value = value, .app = "", .revision = "", .repo = ""};
+    cm_map_put(r->info, key, *out);
+    return value == 0 ? CM_OK : read_info(r, value, *out, err);
+}
+
+enum cm_rc past_info_find(struct past_read *r, uint32_t value, struct past_info **out,
+                          struct cm_err *err) {
+    struct past_info **recent = &r->recent[value % PAST_RECENT];
+
+    if (*recent != NULL && (*recent)->value == value) {
+        *out = *recent;
+        return CM_OK;
+    }
+    enum cm_rc rc = find_info(r, value, out, err);
+    *recent = rc == CM_OK ? *out : NULL;
     return rc;
 }
 

@@ -13,6 +13,9 @@
 #include "hub/store/past_state.h"
 
 struct cm_map;
+struct past_info;
+
+#define PAST_RECENT 256
 
 struct past_read {
     struct hub_db *db;
@@ -21,6 +24,8 @@ struct past_read {
     size_t count;        // numbers of clusters
     const char **names;  // by number; NULL: there is none
     struct cm_map *info; // of values, by number as text -> struct past_info
+    struct past_info
+        *recent[PAST_RECENT]; // of them, by the end of the number: most cells are alike
 };
 
 enum cm_rc past_read_begin(struct past_read *r, struct hub_db *db, struct cm_arena *a,
@@ -43,12 +48,14 @@ enum cm_rc past_each_app(struct past_read *r, const struct hub_select *select,
 
 // A bundle at a commit.
 struct past_info {
+    uint32_t value;
     const char *app;
     const char *revision;
     const char *repo;
     uint64_t bundle; // the first bytes of its name
+    void *mark;      // whoever reads may remember something
 };
-enum cm_rc past_info_find(struct past_read *r, uint32_t value, const struct past_info **out,
+enum cm_rc past_info_find(struct past_read *r, uint32_t value, struct past_info **out,
                           struct cm_err *err);
 
 // past_revision_set tells of a commit in an item; past_images_make lists the images of a value.

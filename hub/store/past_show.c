@@ -8,11 +8,13 @@
 #include "common/str.h"
 #include "hub/store/past_read.h"
 
+#define RECENT 64
+
 // Clusters on which an App was alike.
 struct alike {
     const char *app;
-    const struct past_info *desired;
-    const struct past_info *actual;
+    struct past_info *desired;
+    struct past_info *actual;
     uint32_t value; // of the first of them
     const char *state;
     struct past_fold fold;
@@ -24,6 +26,12 @@ struct showing {
     struct hub_past_state seen;
     struct hub_past_state axes[HUB_PAST_SEEN]; // of the present App
     struct cm_map *alike;
+    struct recent {
+        const struct past_info *desired;
+        const struct past_info *actual;
+        const char *state;
+        struct alike *alike;
+    } recent[RECENT]; // of the present App: most clusters are like one before
 };
 
 static const char *verdict_word(uint32_t verdict) {
@@ -76,7 +84,7 @@ static int64_t since(const struct showing *s, size_t cluster) {
     return latest;
 }
 
-static struct alike *find_alike(struct showing *s, const struct alike *like) {
+static struct alike *make_alike(struct showing *s, const struct alike *like) {
     const char *key = cm_arena_strf(s->read->arena, "%s %s %s %s", like->app,
                                     like->desired->revision, like->actual->revision, like->state);
     struct alike *found = cm_map_get(s->alike, key);
@@ -87,6 +95,17 @@ static struct alike *find_alike(struct showing *s, const struct alike *like) {
         cm_map_put(s->alike, key, found);
     }
     return found;
+}
+
+static struct alike *find_alike(struct showing *s, const struct alike *like) {
+    size_t slot = (like->desired->value * 7u + like->actual->value * 3u + like->state[0]) % RECENT;
+    struct recent *recent = &s->recent[slot];
+
+    if (recent->desired != like->desired || recent->actual != like->actual ||
+        recent->state != like->state) {
+        *recent = (struct recent){like->desired, like->actual, like->state, make_alike(s, like)};
+    }
+    return recent->alike;
 }
 
 static enum cm_rc show_cluster(struct showing *s, const char *app, size_t cluster,
@@ -121,6 +140,7 @@ static enum cm_rc show_app(void *ctx, const char *app, struct cm_err *err) {
     struct showing *s = ctx;
     enum cm_rc rc = read_axes(s, app, err);
 
+    memset(s->recent, 0, sizeof(s->recent));
     for (size_t i = 0; rc == CM_OK && i < s->read->count; i++) {
         rc = s->scope.in[i] ? show_cluster(s, app, i, err) : CM_OK;
     }

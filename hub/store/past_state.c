@@ -41,20 +41,6 @@ static void put(const struct reading *r, uint32_t cluster, uint32_t value, int64
     }
 }
 
-static enum cm_rc read_present(struct reading *r, struct cm_err *err) {
-    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(r->db, &stmt, err,
-                                 "SELECT cluster, value, since_ms FROM past_now WHERE app = ?1"
-                                 " AND axis = ?2",
-                                 "ti", r->app, r->axis);
-
-    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
-        put(r, (uint32_t)hub_stmt_int(stmt, 0), (uint32_t)hub_stmt_int(stmt, 1),
-            hub_stmt_int(stmt, 2));
-    }
-    return rc == CM_ENOTFOUND ? CM_OK : rc;
-}
-
 static enum cm_rc read_checkpoint(struct reading *r, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(r->db, &stmt, err,
@@ -134,9 +120,6 @@ enum cm_rc hub_past_read(struct hub_db *db, struct cm_arena *a, const char *app,
         .db = db, .app = app, .axis = axis, .when = when, .from_ms = LONG_AGO, .state = out};
 
     *out = (struct hub_past_state){cm_arena_get(a, count * sizeof(*out->cells)), count};
-    if (when->present) {
-        return read_present(&r, err);
-    }
     enum cm_rc rc = read_checkpoint(&r, err);
     rc = rc < 0 ? rc : read_since(&r, err);
     return rc < 0 ? rc : read_late(&r, err);

@@ -16,7 +16,6 @@ struct hub_db;
 // When: "was at" counts what happened by then; "known at" only what the hub had heard by then.
 struct hub_past_when {
     int64_t at_ms; // Unix
-    bool present;  // it is now: the quickest
     bool known;
 };
 

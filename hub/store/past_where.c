@@ -24,6 +24,7 @@ struct seeking {
     struct cm_map *wanted; // values, by number as text
     struct cm_map *apps;   // that ever had one of them
     struct cm_map *found;  // by App and revision
+    struct found passed_over;
 };
 
 static const char *key_of(struct past_read *r, uint32_t value) {
@@ -87,26 +88,35 @@ static enum cm_rc find_wanted(struct seeking *s, struct cm_err *err) {
                          what);
 }
 
-static enum cm_rc add_cell(struct seeking *s, size_t cluster, const struct hub_past_cell *cell,
-                           struct cm_err *err) {
-    bool wanted = cm_map_get(s->wanted, key_of(s->read, cell->value)) != NULL;
-    const struct past_info *info;
-
-    if (cell->value == 0 || wanted == s->read->ask->missing) {
-        return CM_OK;
-    }
-    enum cm_rc rc = past_info_find(s->read, cell->value, &info, err);
-    if (rc < 0) {
-        return rc;
-    }
+static struct found *make_found(struct seeking *s, struct past_info *info) {
     const char *key = cm_arena_strf(s->read->arena, "%s %s", info->app, info->revision);
     struct found *found = cm_map_get(s->found, key);
+
     if (found == NULL) {
         found = cm_arena_get(s->read->arena, sizeof(*found));
-        *found = (struct found){.info = info, .value = cell->value};
+        *found = (struct found){.info = info, .value = info->value};
         cm_map_put(s->found, key, found);
     }
-    past_fold_add(s->read, &found->fold, cluster, cell->since_ms);
+    return found;
+}
+
+// What is not asked for has a mark of its own.
+static enum cm_rc add_cell(struct seeking *s, size_t cluster, const struct hub_past_cell *cell,
+                           struct cm_err *err) {
+    struct past_info *info;
+    enum cm_rc rc = past_info_find(s->read, cell->value, &info, err);
+
+    if (rc < 0 || cell->value == 0) {
+        return rc;
+    }
+    if (info->mark == NULL) {
+        bool wanted = cm_map_get(s->wanted, key_of(s->read, cell->value)) != NULL;
+
+        info->mark = wanted == s->read->ask->missing ? &s->passed_over : make_found(s, info);
+    }
+    if (info->mark != &s->passed_over) {
+        past_fold_add(s->read, &((struct found *)info->mark)->fold, cluster, cell->since_ms);
+    }
     return CM_OK;
 }
 

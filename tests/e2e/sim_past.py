@@ -82,6 +82,17 @@ class Past(SimStory):
         self.assertEqual([i["clusters"] for i in
                           self.ask("where", "1", f"@{{{self.before}}}")["items"]], [3])
 
+    def test_4b_why_it_is_so(self):
+        said = self.ask("why", "c03:web")
+        self.assertEqual(said["items"][0]["desired"]["subject"], "Bump web to 2")
+        self.assertIn("app.failed", [event["kind"] for event in said["events"]])
+        text = self.hub.run("why", "c03:web").stdout
+        self.assertRegex(text, r"failed since .*\n  desired  \w{8} Bump web to 2 .*\n"
+                               r"  actual   \w{8} the fleet")
+        self.assertRegex(text, r"app\.failed")
+        past = self.ask("why", f"c03:web@{{{self.before}}}")
+        self.assertNotIn("app.failed", [event["kind"] for event in past["events"]])
+
     def test_5_two_clusters_and_two_moments_differ(self):
         done = self.hub.run("diff", "c03..c01", check=False)
         self.assertEqual(done.returncode, 1, done.stderr)
@@ -109,6 +120,7 @@ class Past(SimStory):
                             (("show", "prod@{soon}"), "2.hours.ago"),
                             (("log", "prod:nothing", "--kind", "nothing"), "none of: release"),
                             (("where", "9.9"), "'9.9'"),
+                            (("why", "c01"), "eu-017:checkout"),
                             (("diff", "a...b"), "two dots")):
             done = self.hub.run(*words, check=False)
             self.assertEqual(done.returncode, 2, words)
