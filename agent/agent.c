@@ -356,7 +356,7 @@ static void identify(struct agent *a) {
 
 static void begin(struct agent *a) {
     identify(a);
-    if (agent_cache_recovered(a->cache)) {
+    if (agent_cache_recovered(a->cache) || a->driver->observes) {
         agent_watch_start(a->watch, a->apply);
         agent_apply_track_all(a->apply);
         activate(a);
@@ -384,6 +384,7 @@ static enum cm_rc make_link(struct agent *a, struct cm_workers *disk,
         .hub = config->hub,
         .enroll_hub = config->enroll_hub,
         .driver = a->driver->ops->name,
+        .observes = a->driver->observes,
         .reconnect_min_ms =
             config->reconnect_min_ms > 0 ? config->reconnect_min_ms : RECONNECT_MIN_MS,
         .reconnect_max_ms =
@@ -420,6 +421,7 @@ static void make_parts(struct agent *a, const struct agent_config *config) {
                                            .app_removed = agent_watch_app_removed,
                                            .written = agent_watch_written,
                                            .applied = agent_watch_applied,
+                                           .listed = agent_watch_listed,
                                            .failed = agent_watch_failed,
                                            .removed = agent_watch_removed,
                                            .left = agent_watch_left,

@@ -35,8 +35,9 @@ struct agent_config {
     int64_t reconnect_max_ms;   // default 60000
 };
 
-// agent_new makes an agent on the loop; `disk` runs its writes. It owns the driver from now on,
-// also if it fails. It fails if the folder cannot be used or belongs to a running agent.
+// agent_new makes an agent on the loop; whether it only observes says the driver; `disk` runs its
+// writes. It owns the driver from now on, also if it fails. It fails if the folder cannot be used
+// or belongs to a running agent.
 CM_MUSTUSE enum cm_rc agent_new(struct cm_loop *loop, struct cm_workers *disk,
                                 const struct agent_config *config, struct agent_driver *driver,
                                 struct agent **out, struct cm_err *err);

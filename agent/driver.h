@@ -26,6 +26,10 @@
 // they call what was applied (`released`) and what becomes of it (`decided`), once for each edge: a
 // release that was rejected and stays so is no news.
 //
+// A driver that observes changes nothing at its target, ever: apply, run, remove and release end
+// with CM_EAUTH before anything is asked of the target. What is tracked is compared with what is
+// desired, whoever applied it, and nothing is due.
+//
 // Errors carry the words for the user. Codes: CM_EINVAL the target refuses this object for what it
 // is (do not try again until it changes), CM_EBUSY try again (after retry_after_ms if set; what it
 // depends on may not be there yet), CM_EAUTH we, or the account, lack a right, CM_EIO the target
@@ -130,6 +134,7 @@ struct agent_owned {
     const char *account; // remove, release: in whose name it is done; "": the agent's own
     enum agent_propagation propagation; // remove
     bool keep;                          // of what was found: it says that it is not to be pruned
+    bool once;                          // track, by who observes: no field of it is drift
 };
 
 // Why a field is not as it is desired. What is not foreign is no drift.
@@ -332,6 +337,9 @@ struct agent_driver_ops {
 };
 
 // A driver begins with this.
+#define AGENT_OBSERVES "this agent only observes and changes nothing: run it with --mode apply"
+
 struct agent_driver {
     const struct agent_driver_ops *ops;
+    bool observes;
 };

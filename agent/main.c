@@ -59,9 +59,15 @@ static void give_back(void *ctx) {
     cm_timer_start(p->loop, &p->give_back, GIVE_BACK_MS);
 }
 
+static bool observes(const struct agent_options *o) {
+    return strcmp(o->mode, "observe") == 0;
+}
+
 static enum cm_rc make_sim(struct program *p, struct agent_driver **out) {
-    p->sim = agent_sim_new(
-        p->loop, &(struct agent_sim_config){.latency_ms = 5, .health_ms = 500, .adopt = true});
+    p->sim = agent_sim_new(p->loop, &(struct agent_sim_config){.latency_ms = 5,
+                                                               .health_ms = 500,
+                                                               .adopt = true,
+                                                               .observes = observes(&p->options)});
     *out = agent_sim_driver_new(p->sim);
     return CM_OK;
 }
@@ -73,6 +79,7 @@ static enum cm_rc make_kube(struct program *p, struct agent_driver **out, struct
                                              .service_account_dir = o->service_account_dir,
                                              .inventory_namespace = o->inventory_namespace,
                                              .max_in_flight = (long)o->max_in_flight,
+                                             .observes = observes(o),
                                              .verify_ms = o->verify_interval_ms};
 
     p->http = cm_http_new();

@@ -41,6 +41,7 @@ struct agent_apply *agent_apply_new(struct cm_loop *loop, struct agent_driver *d
     a->host = *host;
     a->runs = cm_map_new(NULL);
     a->unowned = cm_map_new(keys_free);
+    a->observed = cm_map_new(apply_observed_free);
     a->wake = (struct cm_task){.run = run_wake, .ctx = a};
     cm_list_init(&a->turns);
     cm_list_init(&a->waiting);
@@ -71,6 +72,7 @@ void agent_apply_free(struct agent_apply *a) {
     cm_map_each(a->runs, free_run, NULL);
     cm_map_free(a->runs);
     cm_map_free(a->unowned);
+    cm_map_free(a->observed);
     agent_desired_free(a->desired);
     free(a);
 }
@@ -144,6 +146,9 @@ static void track_item(void *ctx, const struct agent_item *item) {
 }
 
 void agent_apply_track_all(struct agent_apply *a) {
+    if (a->driver->observes) {
+        return; // the manifest says what is tracked
+    }
     agent_cache_each_item(a->cache, track_item, a);
 }
 
@@ -333,7 +338,19 @@ static void start_app(struct agent_apply *a, const struct agent_desired_app *app
     replace(a, app->name, next);
 }
 
+// end_observed ends what is said of an App that is gone; its objects are let alone.
+static void end_observed(struct agent_apply *a, const struct agent_gone *gone) {
+    const struct agent_app_removed removed = {.app = gone->name, .revision = gone->revision};
+
+    replace(a, gone->name, NULL);
+    a->host.app_removed(a->host.ctx, &removed);
+}
+
 static void start_gone(struct agent_apply *a, const struct agent_gone *gone) {
+    if (a->driver->observes) {
+        end_observed(a, gone);
+        return;
+    }
     struct run *r = run_new(a, gone->name);
 
     r->revision = cm_strdup(gone->revision);
@@ -397,6 +414,9 @@ void agent_apply_set(struct agent_apply *a, struct agent_desired *desired) {
     assert(cm_loop_is_owner(a->loop) && !a->shut);
     a->desired = desired;
     find_unowned(a);
+    if (a->driver->observes) {
+        apply_observe(a);
+    }
     drop_unnamed(a);
     for (size_t i = 0; i < desired->gone_count && !desired->doubted; i++) {
         start_gone(a, &desired->gone[i]);

@@ -44,6 +44,7 @@ enum agent_applied_state {
     AGENT_APP_APPLIED,
     AGENT_APP_FAILED,
     AGENT_APP_SUSPENDED,
+    AGENT_APP_OBSERVED, // nothing is applied; how its objects are is told
 };
 
 struct agent_app_state {
@@ -72,6 +73,8 @@ struct agent_apply_host {
                     const struct agent_applied *result);
     // applied: the object is as desired, and on disk; it is tracked from now on.
     void (*applied)(void *ctx, const struct agent_item *item);
+    // listed: an object that is tracked without being applied belongs to this App.
+    void (*listed)(void *ctx, const char *app, const char *key);
     void (*failed)(void *ctx, const char *app, const char *key, const char *why);
     void (*removed)(void *ctx, const char *app, const char *key);
     void (*left)(void *ctx, const char *app, const char *key, const char *why);
@@ -91,6 +94,10 @@ struct agent_apply_host {
 
 struct agent_apply *agent_apply_new(struct cm_loop *loop, struct agent_driver *driver,
                                     struct agent_cache *cache, const struct agent_apply_host *host);
+
+// agent_apply_observes tells whether the driver only observes: then no App is ever applied or
+// removed, and what the manifest names is tracked as it is.
+bool agent_apply_observes(const struct agent_apply *a);
 
 // agent_apply_shut begins nothing new. Free after the driver has stopped and the cache has closed.
 void agent_apply_shut(struct agent_apply *a);

@@ -88,8 +88,9 @@ struct agent_apply {
     struct agent_cache *cache;
     struct agent_apply_host host;
     struct agent_desired *desired;
-    struct cm_map *runs;    // by App
-    struct cm_map *unowned; // App: what of its objects no App lists, struct keys
+    struct cm_map *runs;     // by App
+    struct cm_map *unowned;  // App: what of its objects no App lists, struct keys
+    struct cm_map *observed; // key: what is tracked without being applied
     bool shut;
     size_t draining;        // superseded runs with something in flight
     size_t busy;            // runs with an object on its way to the target
@@ -179,6 +180,10 @@ enum apply_where apply_locate(const struct agent_apply *a, struct cm_arena *scra
                               const struct agent_item *item, const char *default_namespace,
                               const char **there);
 void apply_leave_behind(struct agent_apply *a, const struct agent_item *item, const char *there);
+
+// apply_observe tracks all that the manifest names, and nothing else.
+void apply_observe(struct agent_apply *a);
+void apply_observed_free(void *value);
 
 // apply_run_over is called when a superseded run has nothing in flight any more; it frees it.
 void apply_run_over(struct run *r);

@@ -515,6 +515,9 @@ void run_begin(struct run *r) {
     } else if (r->gone) {
         begin_pruning(r);
         run_go(r);
+    } else if (r->owner->driver->observes) {
+        r->phase = RUN_SUSPENDED;
+        run_tell(r, AGENT_APP_OBSERVED, "");
     } else if (r->bundle->suspend) {
         r->phase = RUN_SUSPENDED;
         run_tell(r, AGENT_APP_SUSPENDED, "");

@@ -47,6 +47,13 @@ static const struct cm_option options[] = {
      .default_value = "kube",
      .value_name = "NAME",
      .help = "kube, or sim for a simulated cluster in memory."},
+    {.name = "mode",
+     .type = CM_OPTION_STRING,
+     .offset = AT(mode),
+     .default_value = "apply",
+     .value_name = "MODE",
+     .help = "apply, or observe: nothing is ever applied, removed or labelled, and the hub is told "
+             "how what Git names is."},
     {.name = "kubeconfig",
      .type = CM_OPTION_STRING,
      .offset = AT(kubeconfig),
@@ -168,6 +175,9 @@ static enum cm_rc check(struct agent_options *o, int rest, char **argv, struct c
     }
     if (strcmp(o->driver, "kube") != 0 && strcmp(o->driver, "sim") != 0) {
         return cm_fail(err, CM_EINVAL, "--driver: '%.80s' is neither kube nor sim", o->driver);
+    }
+    if (strcmp(o->mode, "apply") != 0 && strcmp(o->mode, "observe") != 0) {
+        return cm_fail(err, CM_EINVAL, "--mode: '%.80s' is neither apply nor observe", o->mode);
     }
     if (o->reconnect_max_ms < o->reconnect_min_ms) {
         return cm_fail(err, CM_EINVAL, "--reconnect-max is shorter than --reconnect-min");

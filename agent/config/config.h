@@ -16,6 +16,7 @@ struct agent_options {
     char *join_token;
     char *join_token_file;
     char *driver;
+    char *mode;
     char *kubeconfig;
     char *context;
     char *service_account_dir;

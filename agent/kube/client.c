@@ -35,8 +35,9 @@ struct kube_call {
     bool text;
     bool probe;
     bool canceled;
-    bool retried;         // with another token
-    unsigned token_round; // of the token that it went out with
+    struct cm_task refusal; // of what an agent that observes must not do
+    bool retried;           // with another token
+    unsigned token_round;   // of the token that it went out with
 };
 
 static const struct cm_json_limits answer_limits = {KUBE_ANSWER_MAX, 256, 4000000};
@@ -192,6 +193,20 @@ static void send_call(struct kube_call *call) {
     call->http = cm_http_send(call->k->endpoint, &config);
 }
 
+// may_send: whoever asks, and whatever the credentials allow, an agent that observes only reads.
+static bool may_send(const struct kube_call *call) {
+    return !call->k->driver.observes || strcmp(call->method, "GET") == 0;
+}
+
+static void refuse(void *ctx) {
+    struct kube_call *call = ctx;
+    struct kube_answer answer = {0};
+
+    (void)cm_fail(&answer.error, CM_EAUTH, AGENT_OBSERVES);
+    call->done(call->ctx, &answer);
+    free_call(call);
+}
+
 struct kube_call *kube_call(struct agent_kube *k, const struct kube_request *request) {
     struct kube_call *call = cm_new(1, sizeof(*call));
 
@@ -210,7 +225,12 @@ struct kube_call *kube_call(struct agent_kube *k, const struct kube_request *req
         .probe = request->probe,
     };
     cm_list_append(&k->calls, &call->at);
-    send_call(call);
+    if (may_send(call)) {
+        send_call(call);
+    } else {
+        call->refusal = (struct cm_task){.run = refuse, .ctx = call};
+        cm_loop_post(k->loop, &call->refusal);
+    }
     return call;
 }
 

@@ -308,6 +308,7 @@ enum cm_rc agent_kube_new(struct cm_loop *loop, struct cm_http *http,
                           struct cm_err *err) {
     struct agent_kube *k = cm_new(1, sizeof(*k));
     k->driver.ops = &kube_ops;
+    k->driver.observes = config->observes;
     k->loop = loop;
     k->field_manager = cm_strdup(or_default(config->field_manager, "holdfast"));
     k->verify_ms = config->verify_ms > 0 ? config->verify_ms : DAY_MS;

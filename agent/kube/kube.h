@@ -37,6 +37,7 @@
 // loop.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -52,6 +53,7 @@ struct agent_kube_config {
     const char *field_manager;       // NULL: "holdfast"
     const char *inventory_namespace; // NULL: "holdfast-system"
     long max_in_flight;              // operations at once; 0: 16
+    bool observes;                   // nothing is ever written
     int64_t verify_ms;               // between lists of everything; 0: a day
 };
 

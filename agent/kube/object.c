@@ -41,7 +41,9 @@ enum cm_rc kube_object_prepare(struct cm_arena *a, struct cm_json *object,
     } else {
         cm_json_set_string(a, metadata, "namespace", ns);
     }
-    kube_object_mark(a, object, mark);
+    if (mark != NULL) {
+        kube_object_mark(a, object, mark);
+    }
     return CM_OK;
 }
 

@@ -24,10 +24,9 @@ struct kube_mark {
     const char *app;
 };
 
-// kube_object_prepare turns a desired object into what we apply: our labels on it, its namespace
-// set
-// (`ns` "" for cluster-scoped objects), a Secret's stringData folded into its data, and without
-// what only the server may say.
+// kube_object_prepare turns a desired object into what we apply: our labels on it (none if `mark`
+// is NULL), its namespace set (`ns` "" for cluster-scoped objects), a Secret's stringData folded
+// into its data, and without what only the server may say.
 CM_MUSTUSE enum cm_rc kube_object_prepare(struct cm_arena *a, struct cm_json *object,
                                           const struct kube_mark *mark, const char *ns,
                                           struct cm_err *err);

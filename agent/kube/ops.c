@@ -220,11 +220,15 @@ static bool has_room(const struct kube_op *op) {
 
 static void begin(struct kube_op *op) {
     struct agent_kube *k = op->k;
+    struct cm_err err;
 
     move(op, &k->ops.running);
     op->counted = true;
     op->share->running++;
-    if (op->type == KUBE_APPLY || op->cleared) {
+    if (k->driver.observes) {
+        (void)cm_fail(&err, CM_EAUTH, AGENT_OBSERVES);
+        kube_op_done(op, &err, 0, NULL);
+    } else if (op->type == KUBE_APPLY || op->cleared) {
         kube_apply_begin(op);
     } else {
         kube_remove_begin(op);

@@ -257,14 +257,15 @@ static struct cm_buf *wanted(struct kube_entry *e, const struct kube_baseline *b
 // read_wanted makes of it what we apply; NULL if that cannot be done now.
 static struct cm_json *read_wanted(struct kube_entry *e, struct cm_arena *a,
                                    const struct cm_buf *bytes, const char *applyset) {
-    struct kube_mark mark = {applyset, e->app};
+    const struct kube_mark mark = {applyset, e->app};
+    const struct kube_mark *ours = e->k->driver.observes ? NULL : &mark;
     struct cm_json *desired = NULL;
     const char *ns = "";
     struct cm_err err;
 
     if (resource_of(e, a, &ns) == NULL ||
         cm_json_parse(a, (const char *)bytes->data, bytes->size, NULL, &desired, &err) < 0 ||
-        kube_object_prepare(a, desired, &mark, ns, &err) < 0) {
+        kube_object_prepare(a, desired, ours, ns, &err) < 0) {
         return NULL;
     }
     return desired;
@@ -332,7 +333,7 @@ static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
     if (desired == NULL || !is_same_version(desired, live)) {
         return NOT_YET;
     }
-    if (has_note && baseline.once) {
+    if (e->once) {
         return COMPARED;
     }
     struct kube_comparison c = {
@@ -343,13 +344,14 @@ static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
         return NOT_YET;
     }
     c.given = give_way(e, a, desired, live, known);
-    e->due |= shared; // to get a label of our own
+    e->due |= shared && !e->k->driver.observes; // to get a label of our own
     kube_drift_find(a, &c, out);
     return COMPARED;
 }
 
+// has_mark tells whether the watch of its kind tells of an object.
 static bool has_mark(const struct kube_entry *e, const struct cm_json *live) {
-    return kube_object_is_part_of(live, e->k->applyset.id);
+    return e->k->driver.observes || kube_object_is_part_of(live, e->k->applyset.id);
 }
 
 // ask_for_kinds: a kind of owners may be new to the server, if somebody does what only they do.
@@ -753,10 +755,33 @@ static void observe_soon(struct kube_entry *e) {
     }
 }
 
+// take_desired_version: of what we do not apply no note tells in which version it is written.
+static void take_desired_version(struct kube_entry *e) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = e->k->host.desired(e->k->host.ctx, e->key);
+    struct cm_json *desired = NULL;
+    struct cm_err err;
+
+    if (bytes == NULL ||
+        cm_json_parse(a, (const char *)bytes->data, bytes->size, NULL, &desired, &err) < 0) {
+        return;
+    }
+    const char *version = cm_json_string(cm_json_get(desired, "apiVersion"));
+    if (version != NULL) {
+        kube_entry_set_version(e, version);
+    }
+    e->print = 0;
+    e->doubtful = e->known;
+}
+
 void kube_table_track(struct agent_kube *k, const struct agent_owned *object) {
     struct kube_entry *e = kube_entry_make(k, object->app, object->key, object->default_namespace);
 
     e->tracked = true;
+    if (k->driver.observes) {
+        e->once = object->once;
+        take_desired_version(e);
+    }
     if (strcmp(e->note, object->note) != 0) {
         take_note(e, object->note);
         e->print = 0;

@@ -363,7 +363,8 @@ static char *selector(const struct kube_watch *w) {
     if (w->only != NULL) {
         return cm_strf("fieldSelector=metadata.name%%3D%s&", w->only);
     }
-    return w->foreign || w->scout
+    // What somebody else applies does not carry our label.
+    return w->foreign || w->scout || w->k->driver.observes
                ? cm_strdup("")
                : cm_strf("labelSelector=" KUBE_LABEL_PART_OF "%%3D%s&", w->k->applyset.id);
 }

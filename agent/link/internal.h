@@ -60,6 +60,7 @@ struct agent_link {
     char *hub;
     char *enroll_hub;
     char *driver;
+    bool observes;
     bool has_token;
     struct wire_token token;
     struct agent_identity identity;

@@ -112,9 +112,10 @@ static void send_hello(struct agent_link *l) {
     m.now_ms = cm_clock_unix_ms();
     m.looks = true;
     m.impersonates = true;
+    m.observes = l->observes;
     m.instance = (ProtobufCBinaryData){.len = sizeof(l->instance), .data = l->instance};
     m.renews = true;
-    m.decides = true;
+    m.decides = !l->observes; // what runs is nobody's release
     (void)link_send(l, WIRE_HELLO, &m.base);
 }
 
@@ -580,6 +581,7 @@ enum cm_rc agent_link_new(const struct agent_link_config *config, struct agent_l
     l->hub = cm_strdup(config->hub);
     l->enroll_hub = cm_strdup(config->enroll_hub);
     l->driver = cm_strdup(config->driver);
+    l->observes = config->observes;
     l->first_retry = true;
     cm_random(l->instance, sizeof(l->instance));
     l->backoff =

@@ -57,6 +57,7 @@ struct agent_link_config {
     const char *hub;        // may be NULL: as enrolled
     const char *enroll_hub; // needed with a token
     const char *driver;     // its name
+    bool observes;          // it changes nothing
     int64_t reconnect_min_ms;
     int64_t reconnect_max_ms;
     struct agent_link_host host;

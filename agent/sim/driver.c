@@ -244,6 +244,8 @@ static void end_apply(struct agent_sim_driver *d, struct op *op, bool canceled) 
 
     if (canceled) {
         (void)cm_fail(&result.error, CM_ECANCELED, "the driver is stopped");
+    } else if (d->base.observes) {
+        (void)cm_fail(&result.error, CM_EAUTH, AGENT_OBSERVES);
     } else if (!sim_refuses(d->sim, op->key, op->account, &result.error) &&
                (op->type == OP_RUN ? sim_run : sim_apply)(d->sim, &object, &result.written, &o,
                                                           &result.error) == CM_OK) {
@@ -280,6 +282,8 @@ static void end_remove(struct agent_sim_driver *d, struct op *op, bool canceled)
 
     if (canceled) {
         (void)cm_fail(&error, CM_ECANCELED, "the driver is stopped");
+    } else if (d->base.observes) {
+        (void)cm_fail(&error, CM_EAUTH, AGENT_OBSERVES);
     } else if (!is_wanted(d, key, op->key) && !sim_refuses(d->sim, op->key, account, &error)) {
         if (op->type == OP_RELEASE) {
             sim_release(d->sim, key, op->uid);
@@ -538,10 +542,13 @@ static bool same_bytes(const struct cm_buf *a, const struct cm_buf *b) {
 }
 
 // may_differ tells whether an object must be compared: not if it is just as desired, and not if
-// another form than the one that was applied is desired by now: that one is still to be applied.
-static bool may_differ(const struct sim_object *o, const struct cm_buf *desired) {
-    return desired != NULL && o->applied != NULL && same_bytes(desired, o->applied) &&
-           !same_bytes(desired, o->live);
+// another form than the one that was applied is desired by now: that one is still to be applied, if
+// anything is.
+static bool may_differ(const struct agent_sim_driver *d, const struct sim_object *o,
+                       const struct cm_buf *desired) {
+    bool applied = desired != NULL && o->applied != NULL && same_bytes(desired, o->applied);
+
+    return desired != NULL && (applied || d->base.observes) && !same_bytes(desired, o->live);
 }
 
 // tell_release: what was rejected is not found to be good by being healthy.
@@ -599,7 +606,7 @@ static void observe_now(struct agent_sim_driver *d, const struct tracked *t) {
     struct cm_buf *desired = d->host.desired(d->host.ctx, t->core_key);
     out.uid = o->uid;
     out.health = sim_health(o, &out.message);
-    if (!t->once && may_differ(o, desired)) {
+    if (!t->once && may_differ(d, o, desired)) {
         struct look l = {.a = a, .sim = d->sim, .object = o, .fields = fields, .out = &out};
 
         l.rules = d->host.rules(d->host.ctx, t->core_key, &l.rule_count);
@@ -696,7 +703,7 @@ static void track(struct agent_driver *base, const struct agent_owned *object) {
         free(t->key);
     }
     t->key = cm_strdup(key);
-    t->once = strcmp(object->note, ONCE) == 0;
+    t->once = object->once || strcmp(object->note, ONCE) == 0;
     cm_map_put(d->by_key, t->key, t);
     want_observation(d, t);
 }
@@ -815,6 +822,7 @@ struct agent_driver *agent_sim_driver_new(struct agent_sim *sim) {
 
     assert(sim->driver == NULL);
     d->base.ops = &ops;
+    d->base.observes = sim->config.observes;
     d->sim = sim;
     d->adopt = sim->config.adopt && !sim->had_driver;
     cm_list_init(&d->queue);

@@ -40,6 +40,7 @@ struct agent_sim_config {
     int64_t latency_ms;     // each request takes this long
     size_t in_flight;       // requests at once; 0: 64
     int64_t health_ms;      // until a workload, Namespace or CustomResourceDefinition is healthy
+    bool observes;          // its driver changes nothing
     bool strict_namespaces; // refuse objects whose Namespace is not there ("default" always is)
     bool adopt; // for the first driver: objects that it tracks with a uid are taken to be
                 // there as desired (the process was started again, the fleet was not)

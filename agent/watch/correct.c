@@ -38,8 +38,9 @@ static bool is_wrong(const struct seen *s, const struct agent_claim *claim) {
 static bool shall_correct(const struct agent_watch *w, const struct seen *s) {
     const struct agent_claim *claim = watch_claim(w, s);
 
-    return claim != NULL && !agent_entry_is_hook(claim->entry) && !s->telling.removed &&
-           !w->unreachable && !claim->app->bundle->suspend && (s->due || is_wrong(s, claim));
+    return claim != NULL && !agent_apply_observes(w->apply) && !agent_entry_is_hook(claim->entry) &&
+           !s->telling.removed && !w->unreachable && !claim->app->bundle->suspend &&
+           (s->due || is_wrong(s, claim));
 }
 
 static void schedule(struct agent_watch *w) {

@@ -39,6 +39,13 @@ static bool is_none(const struct cm_sha256 *hash) {
     return cm_sha256_equal(hash, &none);
 }
 
+// is_ours tells whether what a controller rolls out is what we applied; where nothing is applied,
+// it may be anybody's.
+static bool is_ours(const struct agent_watch *w, const struct agent_item *item) {
+    return item != NULL && !is_none(&item->sha256) &&
+           !(w->apply != NULL && agent_apply_observes(w->apply));
+}
+
 // is_called tells whether a token is meant by a name, which may leave open what is behind ':'.
 static bool is_called(const char *token, const char *name) {
     size_t size = strlen(name);
@@ -82,7 +89,7 @@ void agent_watch_released(void *watch, const char *key, const char *token, bool 
     const struct agent_releases *all = agent_cache_releases(w->cache, key);
     bool known = false;
 
-    if (item == NULL || is_none(&item->sha256) || strlen(token) >= AGENT_TOKEN_MAX || w->shut) {
+    if (!is_ours(w, item) || strlen(token) >= AGENT_TOKEN_MAX || w->shut) {
         return;
     }
     for (size_t i = 0; all != NULL && i < all->count; i++) {
@@ -335,7 +342,7 @@ void agent_watch_decided(void *watch, const struct agent_decision *what) {
     struct agent_watch *w = watch;
     const struct agent_item *item = agent_cache_item(w->cache, what->key);
 
-    if (item == NULL || is_none(&item->sha256) || w->shut || !is_news(w, what)) {
+    if (!is_ours(w, item) || w->shut || !is_news(w, what)) {
         return;
     }
     struct known k = learn(w, item, what);

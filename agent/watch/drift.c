@@ -63,9 +63,10 @@ static void add(struct told *t, const struct agent_claim *claim,
 
 // compares tells whether differences mean something: an object that is still to be applied differs
 // because Git changed, and what a hook made is of no use once it has run.
-static bool compares(const struct seen *s, const struct agent_claim *claim) {
+static bool compares(const struct agent_watch *w, const struct seen *s,
+                     const struct agent_claim *claim) {
     return claim != NULL && !agent_entry_is_hook(claim->entry) &&
-           cm_sha256_equal(&claim->entry->sha256, &s->sha256);
+           (agent_apply_observes(w->apply) || cm_sha256_equal(&claim->entry->sha256, &s->sha256));
 }
 
 static bool same_field(const struct field *f, const struct agent_field_drift *d) {
@@ -106,7 +107,8 @@ static void set_fields(struct seen *s, const struct told *t) {
 // what is not compared any more, or may be tried again at any time, is not known.
 static void note_end(struct seen *s, bool compared) {
     enum agent_applied_state state = s->app->applied;
-    bool settled = state == AGENT_APP_APPLIED || state == AGENT_APP_SUSPENDED;
+    bool settled =
+        state == AGENT_APP_APPLIED || state == AGENT_APP_SUSPENDED || state == AGENT_APP_OBSERVED;
 
     if (s->applied_again || (compared && state == AGENT_APP_APPLYING)) {
         s->ended = DRIFT_END_CORRECTED;
@@ -127,7 +129,7 @@ static void log_drift(const struct seen *s) {
 enum watch_news watch_take_drift(const struct agent_watch *w, struct seen *s,
                                  const struct agent_observation *what) {
     const struct agent_claim *claim = watch_claim(w, s);
-    bool compared = compares(s, claim) &&
+    bool compared = compares(w, s, claim) &&
                     (claim->app->bundle->drift != AGENT_DRIFT_OFF || claim->entry->drift_rules > 0);
     struct told t = {.count = 0};
 

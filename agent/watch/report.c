@@ -151,6 +151,7 @@ Holdfast__V1__Applied watch_applied_of(enum agent_applied_state applied) {
         [AGENT_APP_APPLIED] = HOLDFAST__V1__APPLIED__APPLIED,
         [AGENT_APP_FAILED] = HOLDFAST__V1__APPLIED__FAILED,
         [AGENT_APP_SUSPENDED] = HOLDFAST__V1__APPLIED__SUSPENDED,
+        [AGENT_APP_OBSERVED] = HOLDFAST__V1__APPLIED__OBSERVED,
     };
 
     return all[applied];

@@ -419,6 +419,14 @@ void agent_watch_applied(void *watch, const struct agent_item *item) {
     }
 }
 
+void agent_watch_listed(void *watch, const char *app, const char *key) {
+    struct agent_watch *w = watch;
+    struct seen *s = object_of(w, app, key);
+
+    watch_dirty_object(w, s);
+    watch_dirty_app(w, s->app);
+}
+
 void agent_watch_failed(void *watch, const char *app, const char *key, const char *why) {
     struct agent_watch *w = watch;
     struct seen *s = object_of(w, app, key);
@@ -511,7 +519,9 @@ static void know_item(void *ctx, const struct agent_item *item) {
 
 void agent_watch_start(struct agent_watch *w, struct agent_apply *apply) {
     w->apply = apply;
-    agent_cache_each_item(w->cache, know_item, w);
+    if (!agent_apply_observes(apply)) { // else what was applied once is nobody's business
+        agent_cache_each_item(w->cache, know_item, w);
+    }
     watch_redo(w);
 }
 

@@ -78,6 +78,7 @@ void agent_watch_app_removed(void *watch, const struct agent_app_removed *what);
 void agent_watch_written(void *watch, const char *app, const char *key,
                          const struct agent_applied *result);
 void agent_watch_applied(void *watch, const struct agent_item *item);
+void agent_watch_listed(void *watch, const char *app, const char *key);
 void agent_watch_failed(void *watch, const char *app, const char *key, const char *why);
 void agent_watch_removed(void *watch, const char *app, const char *key);
 void agent_watch_left(void *watch, const char *app, const char *key, const char *why);

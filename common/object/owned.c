@@ -92,34 +92,6 @@ static bool holds(struct cm_arena *a, const struct cm_json *set, const struct cm
     return true;
 }
 
-bool cm_object_manager_of(const struct cm_json *live, const char *path, struct cm_manager *out) {
-    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-    const struct cm_json *latest = NULL;
-    struct cm_path parsed;
-
-    if (!cm_path_parse(a, path, &parsed)) {
-        return false;
-    }
-    for (const struct cm_json *e = entries_of(live); e != NULL; e = e->next) {
-        const struct cm_json *set = fields_of(e);
-
-        if (set != NULL && holds(a, set, &parsed) &&
-            (latest == NULL || strcmp(text_of(e, "time"), text_of(latest, "time")) >= 0)) {
-            latest = e;
-        }
-    }
-    if (latest == NULL) {
-        return false;
-    }
-    *out = (struct cm_manager){
-        .name = text_of(latest, "manager"),
-        .operation = text_of(latest, "operation"),
-        .subresource = text_of(latest, "subresource"),
-        .time = text_of(latest, "time"),
-    };
-    return true;
-}
-
 // holds_exactly tells whether a set names a field itself, or something below it.
 static bool holds_exactly(struct cm_arena *a, const struct cm_json *set,
                           const struct cm_path *path) {
@@ -129,6 +101,47 @@ static bool holds_exactly(struct cm_arena *a, const struct cm_json *set,
             return false;
         }
     }
+    return true;
+}
+
+typedef bool (*holds_fn)(struct cm_arena *a, const struct cm_json *set, const struct cm_path *path);
+
+static const struct cm_json *latest_that(holds_fn holding, struct cm_arena *a,
+                                         const struct cm_json *live, const struct cm_path *path) {
+    const struct cm_json *latest = NULL;
+
+    for (const struct cm_json *e = entries_of(live); e != NULL; e = e->next) {
+        const struct cm_json *set = fields_of(e);
+
+        if (set != NULL && holding(a, set, path) &&
+            (latest == NULL || strcmp(text_of(e, "time"), text_of(latest, "time")) >= 0)) {
+            latest = e;
+        }
+    }
+    return latest;
+}
+
+// cm_object_manager_of: who made a map keeps it when others change all that is in it, so whoever
+// names the field itself comes first.
+bool cm_object_manager_of(const struct cm_json *live, const char *path, struct cm_manager *out) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct cm_json *latest;
+    struct cm_path parsed;
+
+    if (!cm_path_parse(a, path, &parsed)) {
+        return false;
+    }
+    latest = latest_that(holds_exactly, a, live, &parsed);
+    latest = latest != NULL ? latest : latest_that(holds, a, live, &parsed);
+    if (latest == NULL) {
+        return false;
+    }
+    *out = (struct cm_manager){
+        .name = text_of(latest, "manager"),
+        .operation = text_of(latest, "operation"),
+        .subresource = text_of(latest, "subresource"),
+        .time = text_of(latest, "time"),
+    };
     return true;
 }
 

@@ -46,6 +46,7 @@ struct ctl_options {
     char *image;
     char *namespaces;
     char *resources;
+    char *mode;
     bool impersonate;
     bool live;
     char *wait_for;     // "rendered", "delivered", "applied", "healthy"

@@ -45,14 +45,23 @@ struct description {
 };
 
 static const struct line cluster_lines[] = {
-    {"Name", "name", CTL_TEXT},           {"Labels", "labels", CTL_LABELS},
-    {"Groups", "groups", CTL_LIST},       {"In Git", "managed", CTL_YES},
-    {"Suspended", "suspend", CTL_YES},    {"Enrolled", "enrolled", CTL_YES},
-    {"Connected", "connected", CTL_YES},  {"Waits for approval", "held", CTL_TEXT},
-    {"Last seen", "lastSeenMs", CTL_AGE}, {"Agent", "agentVersion", CTL_TEXT},
-    {"Driver", "driver", CTL_TEXT},       {"Target", "targetVersion", CTL_TEXT},
-    {"Objects", "objects", CTL_NUMBER},   {"Ready", "healthy apps", CTL_READY},
-    {"Failed", "failed", CTL_NUMBER},     {"Stale", "stale", CTL_NUMBER},
+    {"Name", "name", CTL_TEXT},
+    {"Labels", "labels", CTL_LABELS},
+    {"Groups", "groups", CTL_LIST},
+    {"In Git", "managed", CTL_YES},
+    {"Suspended", "suspend", CTL_YES},
+    {"Enrolled", "enrolled", CTL_YES},
+    {"Connected", "connected", CTL_YES},
+    {"Waits for approval", "held", CTL_TEXT},
+    {"Last seen", "lastSeenMs", CTL_AGE},
+    {"Agent", "agentVersion", CTL_TEXT},
+    {"Driver", "driver", CTL_TEXT},
+    {"Mode", "mode", CTL_TEXT},
+    {"Target", "targetVersion", CTL_TEXT},
+    {"Objects", "objects", CTL_NUMBER},
+    {"Ready", "healthy apps", CTL_READY},
+    {"Failed", "failed", CTL_NUMBER},
+    {"Stale", "stale", CTL_NUMBER},
     {"Drifted", "drifted", CTL_NUMBER},
 };
 

@@ -47,7 +47,8 @@ static struct ctl_manifests manifests_of(const struct ctl *c) {
     return (struct ctl_manifests){.image = c->options.image,
                                   .namespaces = c->options.namespaces,
                                   .resources = c->options.resources,
-                                  .impersonate = c->options.impersonate};
+                                  .impersonate = c->options.impersonate,
+                                  .observes = strcmp(c->options.mode, "observe") == 0};
 }
 
 static void print_manifests(struct ctl *c, const char *address, const char *token) {
@@ -77,8 +78,9 @@ static enum cm_rc print_command(struct ctl *c, const struct cm_json *answer) {
         print_manifests(c, address, token);
     } else if (rc == CM_OK) {
         (void)printf("# cluster %s; the token works once, for %lld minutes\n"
-                     "holdfast-agent --enroll-hub %s --join-token %s\n",
-                     cluster, (long long)(life_of(c) / 60000), address, token);
+                     "holdfast-agent --enroll-hub %s --join-token %s%s\n",
+                     cluster, (long long)(life_of(c) / 60000), address, token,
+                     manifests_of(c).observes ? " --mode observe" : "");
     }
     return rc;
 }
@@ -120,8 +122,12 @@ static int enroll_all(struct ctl *c, struct cm_json *answers) {
 // check_manifests is done before a token is made.
 static enum cm_rc check_manifests(struct ctl *c) {
     const struct ctl_manifests m = manifests_of(c);
+    const char *mode = c->options.mode;
     bool any = m.image != NULL || m.namespaces != NULL || m.resources != NULL || m.impersonate;
 
+    if (strcmp(mode, "apply") != 0 && strcmp(mode, "observe") != 0) {
+        return cm_fail(&c->err, CM_EINVAL, "--mode: '%.80s' is neither apply nor observe", mode);
+    }
     if (!c->options.manifests) {
         return any ? cm_fail(&c->err, CM_EINVAL,
                              "enroll: --image, --namespaces, --resources and --impersonate go with "

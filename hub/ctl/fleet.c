@@ -19,9 +19,10 @@ struct part {
 };
 
 static const struct part states[] = {
-    {"inSync", "in sync", false}, {"progressing", "progressing", false},
-    {"waiting", "waiting", true}, {"degraded", "degraded", true},
-    {"offline", "offline", true}, {"unknown", "unknown", false},
+    {"inSync", "in sync", false},    {"progressing", "progressing", false},
+    {"waiting", "waiting", true},    {"degraded", "degraded", true},
+    {"offline", "offline", true},    {"unknown", "unknown", false},
+    {"observed", "observed", false},
 };
 
 static const struct part agents[] = {

@@ -4,6 +4,7 @@
 
 #include "common/arena.h"
 #include "common/json.h"
+#include "common/mem.h"
 #include "common/str.h"
 #include "common/yaml.h"
 #include "hub/ctl/scripts.h"
@@ -12,6 +13,8 @@
 #define OWN_NAMESPACE "holdfast-system"
 #define RBAC "rbac.authorization.k8s.io"
 #define PLACE "image: IMAGE"
+#define ARGS "args: ["
+#define NEXT "---\n"
 
 static const char name_chars[] = "abcdefghijklmnopqrstuvwxyz0123456789-.";
 static const char image_chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -39,6 +42,10 @@ enum cm_rc ctl_manifests_check(const struct ctl_manifests *m, struct cm_err *err
         return cm_fail(err, CM_EINVAL,
                        "--image: say which image of the agent the cluster shall run, as "
                        "registry.example.com/holdfast-agent:1.0");
+    }
+    if (m->observes && m->impersonate) {
+        return cm_fail(err, CM_EINVAL,
+                       "--impersonate: an agent that observes does nothing in anybody's name");
     }
     enum cm_rc rc = check_list(m->namespaces, "namespaces", "shop,web", err);
     return rc < 0 ? rc : check_list(m->resources, "resources", "deployments.apps,configmaps", err);
@@ -85,29 +92,59 @@ static void put_token(struct cm_arena *a, const struct ctl_manifests *m, struct 
     put(secret, out);
 }
 
-// put_agent takes agent.yaml over, with the image in its place.
-static void put_agent(const struct ctl_manifests *m, struct cm_str *out) {
-    const char *place = strstr(ctl_agent_yaml, PLACE);
+// put_with puts a document, with something else in a place, if it has that.
+static void put_with(const char *document, const char *place, const char *with,
+                     struct cm_str *out) {
+    const char *at = strstr(document, place);
 
-    cm_str_add_n(out, ctl_agent_yaml, (size_t)(place - ctl_agent_yaml));
-    cm_str_addf(out, "image: %s%s", m->image, place + sizeof(PLACE) - 1);
+    if (at == NULL) {
+        cm_str_add(out, document);
+    } else {
+        cm_str_add_n(out, document, (size_t)(at - document));
+        cm_str_addf(out, "%s%s", with, at + strlen(place));
+    }
+}
+
+// put_agent takes agent.yaml over, with the image in its place. Who observes has no inventory, and
+// needs no rights to write one.
+static void put_agent(struct cm_arena *a, const struct ctl_manifests *m, struct cm_str *out) {
+    char *text = cm_arena_strdup(a, ctl_agent_yaml);
+    char *next;
+
+    for (; text != NULL; text = next) {
+        next = strstr(text, "\n" NEXT);
+        if (next != NULL) {
+            *++next = '\0'; // the first '-' of what comes between
+            next += sizeof(NEXT) - 1;
+        }
+        if (m->observes && strstr(text, "\nkind: Role") != NULL) {
+            continue;
+        }
+        CM_CLEANUP(cm_str_done) struct cm_str document = {0};
+        put_with(text, PLACE, cm_arena_strf(a, "image: %s", m->image), &document);
+        cm_str_add(out, out->len == 0 ? "" : NEXT);
+        put_with(cm_str_get(&document), ARGS, m->observes ? ARGS "--mode, observe, " : ARGS, out);
+    }
 }
 
 // ---- Rights
 
-static struct cm_json *rule(struct cm_arena *a, const char *group, const char *resource) {
+// rule: who observes reads, which are the first of the verbs.
+static struct cm_json *rule(struct cm_arena *a, const struct ctl_manifests *m, const char *group,
+                            const char *resource) {
     static const char *const verbs[] = {"get", "list", "watch", "create", "patch", "delete"};
     struct cm_json *made = cm_json_new(a, CM_OBJECT);
 
     cm_json_set(a, made, "apiGroups", strings(a, &group, 1));
     cm_json_set(a, made, "resources", strings(a, &resource, 1));
-    cm_json_set(a, made, "verbs", strings(a, verbs, sizeof(verbs) / sizeof(verbs[0])));
+    cm_json_set(a, made, "verbs", strings(a, verbs, m->observes ? 3 : 6));
     return made;
 }
 
 // "deployments.apps" is the resource deployments of the group apps.
-static void add_resources(struct cm_arena *a, const char *resources, struct cm_json *rules) {
-    char *rest = cm_arena_strdup(a, resources);
+static void add_resources(struct cm_arena *a, const struct ctl_manifests *m,
+                          struct cm_json *rules) {
+    char *rest = cm_arena_strdup(a, m->resources);
     char *word;
 
     while ((word = strsep(&rest, ",")) != NULL) {
@@ -116,7 +153,7 @@ static void add_resources(struct cm_arena *a, const char *resources, struct cm_j
         if (dot != NULL) {
             *dot = '\0';
         }
-        cm_json_append(rules, rule(a, dot == NULL ? "" : dot + 1, word));
+        cm_json_append(rules, rule(a, m, dot == NULL ? "" : dot + 1, word));
     }
 }
 
@@ -155,11 +192,11 @@ static struct cm_json *rules_of(struct cm_arena *a, const struct ctl_manifests *
         add_impersonation(a, rules);
     }
     if (m->resources != NULL) {
-        add_resources(a, m->resources, rules);
+        add_resources(a, m, rules);
         return rules;
     }
-    cm_json_append(rules, rule(a, "*", "*"));
-    if (m->namespaces == NULL) {
+    cm_json_append(rules, rule(a, m, "*", "*"));
+    if (m->namespaces == NULL && !m->observes) {
         add_escalation(a, rules);
     }
     return rules;
@@ -194,7 +231,7 @@ void ctl_manifests_write(struct cm_arena *a, const struct ctl_manifests *m, stru
     char *rest = cm_arena_strdup(a, m->namespaces == NULL ? "" : m->namespaces);
     char *ns;
 
-    put_agent(m, out);
+    put_agent(a, m, out);
     put_token(a, m, out);
     while ((ns = strsep(&rest, ",")) != NULL) {
         put_rights(a, m, ns, out);

@@ -19,10 +19,12 @@ struct ctl_manifests {
     const char *token;
     const char *namespaces; // with commas between them; NULL: the whole cluster
     const char *resources;  // "deployments.apps,configmaps"; NULL: all of them
+    bool observes;          // it changes nothing, and may only read
     bool impersonate;       // Apps may name a ServiceAccount in whose name it works
 };
 
-// ctl_manifests_check fails with CM_EINVAL if image, namespaces or resources are none.
+// ctl_manifests_check fails with CM_EINVAL if image, namespaces or resources are none, or
+// one that observes shall impersonate.
 CM_MUSTUSE enum cm_rc ctl_manifests_check(const struct ctl_manifests *m, struct cm_err *err);
 
 // ctl_manifests_write appends YAML documents; *m was checked.

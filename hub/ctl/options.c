@@ -75,6 +75,8 @@ const struct cm_option ctl_option_table[] = {
      .help = "Rights in these namespaces only, with commas between them; they must be there."},
     {STRING("resources", resources), .value_name = "NAMES", .line_only = true,
      .help = "Rights for these resources only: deployments.apps,configmaps."},
+    {STRING("mode", mode), .value_name = "MODE", .line_only = true, .default_value = "apply",
+     .help = "apply, or observe: an agent that changes nothing, with rights to read only."},
     {FLAG("live", live),
      .help = "Also ask the agents, by the hub, which new objects another GitOps tool owns."},
     {FLAG("impersonate", impersonate),

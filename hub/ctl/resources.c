@@ -26,6 +26,7 @@ static const struct ctl_column clusters[] = {
     {"OBJECTS", "objects", CTL_NUMBER, CTL_IF_WIDE},
     {"AGENT", "agentVersion", CTL_TEXT, CTL_IF_WIDE},
     {"DRIVER", "driver", CTL_TEXT, CTL_IF_WIDE},
+    {"MODE", "mode", CTL_TEXT, CTL_IF_ROOM},
     {"TARGET", "targetVersion", CTL_TEXT, CTL_IF_ROOM},
     {"LABELS", "labels", CTL_LABELS, CTL_IF_ROOM},
 };

@@ -150,7 +150,7 @@ static void measure(struct ctl_table *t, const struct cm_json *items) {
 // What is wrong is red, what is not known or on its way is yellow.
 static const char *colour_of(const struct ctl_column *column, const char *text) {
     static const char wrong[] = "failed degraded missing";
-    static const char open[] = "pending applying progressing unknown suspended";
+    static const char open[] = "pending applying progressing unknown suspended observed";
 
     if (column->type == CTL_YES && strcmp(column->member, "connected") == 0) {
         return text[0] == 'n' ? ctl_yellow() : "";

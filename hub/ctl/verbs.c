@@ -97,8 +97,9 @@ const struct ctl_verb ctl_verbs[] = {
      .arguments = "health",
      .summary = "Tell in one screen how the fleet and its hub are.",
      .about = "Each cluster of Git is in one state: in sync, progressing, waiting (for the "
-              "Confirmation of a removal), degraded, offline, or unknown: its agent was never "
-              "connected. Exit codes: 0 nothing wants a person, 1 something does, which is said "
+              "Confirmation of a removal), degraded, offline, unknown: its agent was never "
+              "connected, or observed: its agent changes nothing. Exit codes: 0 nothing wants a "
+              "person, 1 something does, which is said "
               "last, 2 an error.",
      .example = "holdfast fleet health\nholdfast fleet health -o json\n"
                 "holdfast fleet health -o jsonpath='{.wrong[*]}'",
@@ -230,15 +231,17 @@ const struct ctl_verb ctl_verbs[] = {
      .group = ACCESS,
      .arguments = "CLUSTER...",
      .summary = "Make join tokens; prints the command to run at each cluster.",
-     .about = "With --manifests it prints Kubernetes manifests instead: the agent, its token, and "
-              "rights for the whole cluster, or as --namespaces and --resources say. With "
-              "--impersonate Apps may say serviceAccountName.",
+     .about =
+         "With --manifests it prints Kubernetes manifests instead: the agent, its token, and "
+         "rights for the whole cluster, or as --namespaces and --resources say. With "
+         "--impersonate Apps may say serviceAccountName. With --mode observe the agent changes "
+         "nothing, and may only read.",
      .example = "holdfast enroll eu-west-01\n"
                 "holdfast enroll --all -l env=staging --tokens\n"
                 "holdfast enroll eu-west-01 --manifests --image registry.example.com/agent:1.0 "
                 "--namespaces shop,web | kubectl apply -f -",
      .options = "output group selector all again tokens life manifests image namespaces resources "
-                "impersonate",
+                "impersonate mode",
      .outputs = "table json yaml",
      .completes = "clusters...",
      .run = ctl_enroll},

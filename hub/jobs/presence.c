@@ -21,6 +21,7 @@ struct presence_job {
     char *app;
     char *why;
     int64_t seen_ms;
+    bool observes;
     int64_t skew_ms;
     int64_t cert_ends_ms;
     struct hub_report_mark last;
@@ -60,6 +61,7 @@ static enum cm_rc run_connected(struct hub_store_job *job, struct hub_db *db, st
         .version = p->version,
         .driver = p->driver,
         .target = p->target,
+        .observes = p->observes,
         .address = p->address,
         .skew_ms = p->skew_ms,
         .cert_ends_ms = p->cert_ends_ms,
@@ -88,6 +90,7 @@ void hub_presence_connected(struct hub_store *store, const struct hub_presence_r
     p->version = cm_strdup(row->version);
     p->driver = cm_strdup(row->driver);
     p->target = cm_strdup(row->target);
+    p->observes = row->observes;
     p->address = cm_strdup(row->address);
     p->skew_ms = row->skew_ms;
     p->cert_ends_ms = row->cert_ends_ms;

@@ -338,6 +338,7 @@ static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_fram
                                    .version = hello->agent_version,
                                    .driver = hello->driver,
                                    .target = hello->target_version,
+                                   .observes = hello->observes,
                                    .address = cm_net_conn_addr(session->conn),
                                    .skew_ms = skew_of(hello),
                                    .cert_ends_ms = cm_net_conn_peer(session->conn)->not_after_ms},

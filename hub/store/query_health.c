@@ -17,13 +17,14 @@
 // The state of each cluster that Git names, by its number in `states`.
 static const char of_clusters[] =
     "SELECT name, CASE WHEN connected IS NULL THEN 0 WHEN NOT connected THEN 1 WHEN ill THEN 2"
-    " WHEN waits THEN 3 WHEN open THEN 4 ELSE 5 END"
-    " FROM (SELECT c.name, r.connected, " ILL " AS ill, " WAITS " AS waits, " OPEN " AS open"
+    " WHEN waits THEN 3 WHEN observes THEN 5 WHEN open THEN 4 ELSE 6 END"
+    " FROM (SELECT c.name, r.connected, r.observes, " ILL " AS ill, " WAITS " AS waits, " OPEN
+    " AS open"
     " FROM cluster c LEFT JOIN presence r ON r.cluster = c.name"
     " LEFT JOIN pair p ON p.cluster = c.name" JOIN_STATUS " GROUP BY c.name) ORDER BY name";
 
-static const char *const states[HUB_HEALTH_STATES] = {"unknown", "offline",     "degraded",
-                                                      "waiting", "progressing", "inSync"};
+static const char *const states[HUB_HEALTH_STATES] = {
+    "unknown", "offline", "degraded", "waiting", "progressing", "observed", "inSync"};
 
 const char *hub_health_state(size_t i) {
     return i < HUB_HEALTH_STATES ? states[i] : NULL;

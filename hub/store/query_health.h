@@ -5,6 +5,7 @@
 //     degraded     an App could not be applied there, or is ill
 //     waiting      a removal waits for a Confirmation in Git, all else is well
 //     progressing  something is not applied or not healthy yet
+//     observed     its agent changes nothing; what Git names there is not ill
 //     inSync       all of it runs as Git says, and is healthy
 //
 // Threads: a handle belongs to one thread at a time. Blocks.
@@ -19,7 +20,7 @@ struct cm_arena;
 struct cm_json;
 struct hub_db;
 
-#define HUB_HEALTH_STATES 6
+#define HUB_HEALTH_STATES 7
 #define HUB_HEALTH_FIRST 5 // names that are told of those that are not well
 
 // A clock that is further off makes times in events misleading and certificates invalid.

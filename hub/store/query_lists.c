@@ -39,6 +39,8 @@ static const struct hub_column cluster_columns[] = {
      "When its agent was last heard; moves once a minute while it is connected."},
     {"agentVersion", "r.version", HUB_COLUMN_TEXT, "The version of its agent."},
     {"driver", "r.driver", HUB_COLUMN_TEXT, "How its agent applies: kube or sim."},
+    {"mode", "CASE r.observes WHEN 0 THEN 'apply' WHEN 1 THEN 'observe' END", HUB_COLUMN_TEXT,
+     "apply, or observe: its agent changes nothing there, and tells how what Git names is."},
     {"targetVersion", "r.target", HUB_COLUMN_TEXT, "The version of what it runs, of Kubernetes."},
     {"generation", "ifnull((SELECT generation FROM manifest m WHERE m.cluster = n.name), 0)",
      HUB_COLUMN_INT, "The generation of its desired state."},

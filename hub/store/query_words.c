@@ -14,8 +14,8 @@ static const char *const states[][2] = {
     {"stale", "p.stale"},
 };
 
-static const char *const applied_words[] = {"unknown", "pending", "applying",
-                                            "applied", "failed",  "suspended"};
+static const char *const applied_words[] = {"unknown", "pending",   "applying", "applied",
+                                            "failed",  "suspended", "observed"};
 static const char *const health_words[] = {"unknown", "progressing", "healthy", "degraded",
                                            "missing"};
 

@@ -231,9 +231,15 @@ static const char *const step_16[] = {
     NULL,
 };
 
+static const char *const step_17[] = {
+    // Its agent only observes.
+    "ALTER TABLE presence ADD COLUMN observes INTEGER NOT NULL DEFAULT 0",
+    NULL,
+};
+
 static const char *const *const steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,
                                            step_7,  step_8,  step_9,  step_10, step_11, step_12,
-                                           step_13, step_14, step_15, step_16};
+                                           step_13, step_14, step_15, step_16, step_17};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -276,7 +282,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 13",
                                               "PRAGMA user_version = 14",
                                               "PRAGMA user_version = 15",
-                                              "PRAGMA user_version = 16"};
+                                              "PRAGMA user_version = 16",
+                                              "PRAGMA user_version = 17"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

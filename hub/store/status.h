@@ -122,6 +122,7 @@ struct hub_presence_row {
     const char *driver;
     const char *target;
     const char *address;
+    bool observes;        // it changes nothing
     int64_t skew_ms;      // by how much its clock is ahead
     int64_t cert_ends_ms; // Unix time
 };

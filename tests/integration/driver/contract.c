@@ -74,6 +74,7 @@ static struct {
     bool yields;
     bool recreate;
     bool once;
+    bool observes;
     const char *account;
     struct agent_sparing sparing; // what Git and the core say
     bool (*met)(const void *ctx);
@@ -279,6 +280,7 @@ static void start(void) {
 
     t.reachable = false;
     t.driver = t.outside->driver_new(t.outside, t.loop);
+    t.driver->observes = t.observes;
     t.driver->ops->identify(t.driver, who);
     t.driver->ops->start(t.driver, &host);
     wait_until(is_reachable, NULL, "the target to answer");
@@ -307,6 +309,7 @@ static int set_up(void **state) {
     t.yields = false;
     t.recreate = false;
     t.once = false;
+    t.observes = false;
     t.account = "";
     t.sparing = (struct agent_sparing){0};
     start();
@@ -1709,6 +1712,65 @@ static void gates_and_precious_objects_are_known(void **state) {
     assert_true(definition.rank < map.rank && space.rank < map.rank);
 }
 
+static void assert_only_observes(const struct outcome *out) {
+    assert_int_equal(out->code, CM_EAUTH);
+    assert_non_null(strstr(out->msg, "only observes"));
+}
+
+static void who_observes_changes_nothing(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    CM_AUTOFREE char *fresh = key_of("ConfigMap", "unmade");
+    CM_AUTOFREE char *blue = config_map_json("mine", "blue", "");
+    CM_AUTOFREE char *json = config_map_json("unmade", "blue", "");
+    struct outcome first;
+    struct outcome out;
+
+    (void)state;
+    have("mine", "red", &key, &first);
+    stop();
+    t.observes = true;
+    start();
+    apply(key, blue, &out);
+    assert_only_observes(&out);
+    apply(fresh, json, &out);
+    assert_only_observes(&out);
+    begin(t.driver->ops->run, fresh, json, &out);
+    wait_until(is_done, &out, "a run");
+    assert_only_observes(&out);
+    release(key, first.uid, &out);
+    assert_only_observes(&out);
+    remove_object(key, first.uid, &out);
+    assert_only_observes(&out);
+    assert_string_equal(t.outside->field(t.outside, key, "data", "color"), "red");
+    assert_false(t.outside->exists(t.outside, fresh));
+}
+
+static void who_observes_compares_what_anybody_applied(void **state) {
+    const struct outcome nothing = {0};
+    CM_AUTOFREE char *key = NULL;
+    CM_AUTOFREE char *json = config_map_json("watched", "red", "");
+
+    (void)state;
+    stop();
+    t.observes = true;
+    have_theirs("watched", &key);
+    cm_map_put(t.desired, key, canonical(json));
+    start();
+    track(key, &nothing);
+    wait_until(is_drifted, key, "drift");
+    assert_int_equal(heard_of(key)->health, AGENT_HEALTH_HEALTHY);
+    assert_int_equal(heard_of(key)->drift_count, 1);
+    assert_string_equal(heard_of(key)->drift[0].path, "data.color");
+    assert_string_equal(heard_of(key)->drift[0].desired, "\"red\"");
+    t.outside->change(t.outside, key, "data", "color", "\"red\"", "kustomize-controller");
+    wait_until(is_not_drifted, key, "no drift");
+    t.outside->change(t.outside, key, "data", "color", "\"green\"", "kubectl-edit");
+    wait_until(is_drifted, key, "drift again");
+    assert_string_equal(heard_of(key)->drift[0].manager, "kubectl-edit");
+    t.outside->delete (t.outside, key);
+    wait_until(is_missing, key, "it to be missing");
+}
+
 static void the_end_cancels_what_was_begun(void **state) {
     struct outcome outs[20];
     CM_AUTOFREE char *key = key_of("ConfigMap", "canceled");
@@ -1800,6 +1862,8 @@ static const struct CMUnitTest tests[] = {
     CONTRACT(a_run_leaves_alone_what_is_not_ours),
     CONTRACT(the_end_of_a_log_is_asked_for_and_always_answered),
     CONTRACT(gates_and_precious_objects_are_known),
+    CONTRACT(who_observes_changes_nothing),
+    CONTRACT(who_observes_compares_what_anybody_applied),
     CONTRACT(the_end_cancels_what_was_begun),
 };
 

@@ -45,6 +45,7 @@ struct fixture {
     struct cm_map *sick;     // keys
     struct cm_map *missing;  // keys
     struct cm_map *left;     // by key: why
+    size_t listed;
     size_t removed;
     size_t apps_removed;
     size_t afresh;
@@ -81,6 +82,12 @@ static void on_written(void *ctx, const char *app, const char *key,
 static void on_applied(void *ctx, const struct agent_item *item) {
     (void)ctx;
     assert_true(item->applied);
+}
+
+static void on_listed(void *ctx, const char *app, const char *key) {
+    assert_non_null(app);
+    assert_non_null(key);
+    ((struct fixture *)ctx)->listed++;
 }
 
 static void on_failed(void *ctx, const char *app, const char *key, const char *why) {
@@ -154,6 +161,7 @@ static int set_up(void **state) {
                                           .app_removed = on_app_removed,
                                           .written = on_written,
                                           .applied = on_applied,
+                                          .listed = on_listed,
                                           .failed = on_failed,
                                           .removed = on_removed,
                                           .left = on_left,
@@ -1462,8 +1470,65 @@ static void an_object_whose_bytes_are_lost_fails_in_words(void **state) {
     assert_non_null(strstr(message_of(f, "shop"), "not on the agent's disk"));
 }
 
+// ---- Who only observes
+
+static void who_observes_tracks_what_is_named_and_applies_nothing(void **state) {
+    struct fixture *f = *state;
+
+    f->driver->observes = true;
+    set(f, &shop, 1, 1, NULL);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 0);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_OBSERVED);
+    assert_true(fake_is_tracked(f->fake, NS));
+    assert_true(fake_is_tracked(f->fake, WEB));
+    assert_int_equal(f->listed, 4);
+    assert_null(agent_cache_item(f->cache, WEB));
+    assert_true(agent_apply_sync(f->apply, "shop"));
+    assert_false(agent_apply_correct(f->apply, WEB, false));
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 0);
+}
+
+static void who_observes_lets_go_of_what_left_git_without_removing_it(void **state) {
+    static const struct test_object fewer[] = {{.key = CFG}, {.key = WEB}};
+    static const struct test_app less = {.name = "shop", .objects = fewer, .object_count = 2};
+    static const struct test_gone gone = {.name = "shop", .prune = true};
+    struct fixture *f = *state;
+
+    f->driver->observes = true;
+    set(f, &shop, 1, 1, NULL);
+    settle(f);
+    set(f, &less, 1, 2, NULL);
+    settle(f);
+    assert_false(fake_is_tracked(f->fake, SVC));
+    assert_true(fake_is_tracked(f->fake, WEB));
+    assert_int_equal(f->removed, 2);
+    set(f, NULL, 0, 3, &gone);
+    settle(f);
+    assert_false(fake_is_tracked(f->fake, WEB));
+    assert_int_equal(f->apps_removed, 1);
+    assert_int_equal(fake_removes(f->fake), 0);
+    assert_int_equal(fake_releases(f->fake), 0);
+}
+
+static void who_observes_leaves_the_inventory_of_before_as_it_is(void **state) {
+    struct fixture *f = *state;
+
+    set(f, &shop, 1, 1, NULL);
+    apply_all(f);
+    f->driver->observes = true;
+    set(f, NULL, 0, 2, &(const struct test_gone){.name = "shop", .prune = true});
+    settle(f);
+    assert_int_equal(fake_removes(f->fake), 0);
+    assert_non_null(agent_cache_item(f->cache, WEB));
+}
+
 static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    TEST(who_observes_tracks_what_is_named_and_applies_nothing),
+    TEST(who_observes_lets_go_of_what_left_git_without_removing_it),
+    TEST(who_observes_leaves_the_inventory_of_before_as_it_is),
     TEST(stages_go_by_rank_and_wait_for_their_gate),
     TEST(a_wave_waits_until_all_before_it_is_healthy),
     TEST(what_is_waited_for_and_vanishes_is_made_again),

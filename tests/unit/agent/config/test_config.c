@@ -53,6 +53,7 @@ static void another_folder_of_the_service_account_counts(void **state) {
 static void what_makes_no_sense_is_refused(void **state) {
     (void)state;
     refuses("--driver", "docker", "--driver: 'docker' is neither kube nor sim");
+    refuses("--mode", "look", "--mode: 'look' is neither apply nor observe");
     refuses("--service-acount-dir", "/run", "service-account-dir");
     refuses("--reconnect-min", "10m", "--reconnect-max is shorter than --reconnect-min");
     refuses("--report-interval", "1ms", "report-interval");

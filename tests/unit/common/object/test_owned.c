@@ -181,6 +181,22 @@ static void entries_of_others_keep_their_keys(void **state) {
         "},\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\"}");
 }
 
+static void who_names_a_field_has_it_before_who_only_made_its_map(void **state) {
+    static const char live[] =
+        "metadata:\n"
+        "  managedFields:\n"
+        "  - {manager: kubectl-edit, operation: Update, time: '2026-11-20T10:00:00Z',\n"
+        "     fieldsV1: {f:data: {f:color: {}}}}\n"
+        "  - {manager: somebody, operation: Update, time: '2026-11-20T10:00:00Z',\n"
+        "     fieldsV1: {f:data: {}}}\n";
+    struct cm_manager manager;
+
+    assert_true(cm_object_manager_of(yaml(state, live), "data.color", &manager));
+    assert_string_equal(manager.name, "kubectl-edit");
+    assert_true(cm_object_manager_of(yaml(state, live), "data.size", &manager));
+    assert_string_equal(manager.name, "somebody");
+}
+
 static void a_manager_of_nothing_leaves_the_identity(void **state) {
     assert_compact(cm_object_restrict(*state, yaml(state, live_web), "helm"),
                    "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":"
@@ -212,6 +228,7 @@ int main(void) {
         cmocka_unit_test(nobody_owns_what_the_server_filled_in),
         cmocka_unit_test(an_object_is_restricted_to_what_one_manager_owns),
         cmocka_unit_test(entries_of_others_keep_their_keys),
+        cmocka_unit_test(who_names_a_field_has_it_before_who_only_made_its_map),
         cmocka_unit_test(a_manager_of_nothing_leaves_the_identity),
         cmocka_unit_test(several_entries_of_a_manager_add_up),
     };

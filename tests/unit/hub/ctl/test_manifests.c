@@ -113,6 +113,28 @@ static void the_right_to_impersonate_is_given_where_the_others_are(void **state)
     assert_string_equal(cm_json_string(cm_json_get(rules->first, "verbs")->first), "impersonate");
 }
 
+static void who_observes_may_only_read(void **state) {
+    struct ctl_manifests m = whole;
+
+    m.observes = true;
+    struct cm_yaml_docs docs = print(*state, &m);
+    const struct cm_json *rules = cm_json_get(find(&docs, "ClusterRole", 0), "rules");
+    const struct cm_json *verbs = cm_json_get(rules->first, "verbs");
+    const struct cm_json *deployment = find(&docs, "Deployment", 0);
+    const struct cm_json *containers =
+        cm_json_path(deployment, "spec", "template", "spec", "containers", NULL);
+    assert_int_equal(rules->count, 1);
+    assert_int_equal(verbs->count, 3);
+    assert_string_equal(cm_json_string(verbs->first), "get");
+    assert_string_equal(cm_json_string(verbs->first->next->next), "watch");
+    assert_null(find(&docs, "Role", 0)); // it has no inventory
+    assert_null(find(&docs, "RoleBinding", 0));
+    const struct cm_json *args = cm_json_get(containers->first, "args");
+    assert_string_equal(cm_json_string(args->first), "--mode");
+    assert_string_equal(cm_json_string(args->first->next), "observe");
+    assert_string_equal(cm_json_string(cm_json_get(containers->first, "image")), whole.image);
+}
+
 static void refused(struct ctl_manifests m, const char *words) {
     struct cm_err err;
 
@@ -131,6 +153,10 @@ static void what_is_no_name_is_refused(void **state) {
     m = whole;
     m.namespaces = "shop,";
     refused(m, "--namespaces: '' is no name");
+    m = whole;
+    m.observes = true;
+    m.impersonate = true;
+    refused(m, "--impersonate: an agent that observes");
     m = whole;
     m.resources = "Deployment";
     refused(m, "--resources: 'Deployment' is no name; write them as deployments.apps,configmaps");
@@ -156,6 +182,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_right_to_impersonate_is_given_where_the_others_are,
                                         make, drop),
         cmocka_unit_test(what_is_no_name_is_refused),
+        cmocka_unit_test_setup_teardown(who_observes_may_only_read, make, drop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,7 +104,8 @@ static void each_cluster_is_in_one_state(void **state) {
     add_agent(*state, "i-empty", 1);
     const struct cm_json *json = health_of(*state, a);
     assert_int_equal(number(json, "clusters"), 9);
-    assert_states(json, "unknown 1, offline 1, degraded 2, waiting 1, progressing 2, inSync 2");
+    assert_states(json, "unknown 1, offline 1, degraded 2, waiting 1, progressing 2, "
+                        "observed 0, inSync 2");
     const struct cm_json *first = cm_json_get(cm_json_get(json, "first"), "degraded")->first;
     assert_string_equal(first->text, "e-failed");
     assert_string_equal(first->next->text, "f-ill");
@@ -119,10 +120,28 @@ static void what_is_suspended_keeps_no_cluster_from_being_in_sync(void **state) 
     add_agent(*state, "a", 1);
     add_pair(*state, "a", "", 2, 1);
     assert_states(health_of(*state, a),
-                  "unknown 0, offline 0, degraded 0, waiting 0, progressing 1, inSync 0");
+                  "unknown 0, offline 0, degraded 0, waiting 0, progressing 1, observed 0, "
+                  "inSync 0");
     run_sql(*state, "UPDATE pair SET suspend = 1");
     assert_states(health_of(*state, a),
-                  "unknown 0, offline 0, degraded 0, waiting 0, progressing 0, inSync 1");
+                  "unknown 0, offline 0, degraded 0, waiting 0, progressing 0, observed 0, "
+                  "inSync 1");
+}
+
+static void what_is_only_observed_is_not_in_sync(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    add_cluster(*state, "a");
+    add_agent(*state, "a", 1);
+    add_pair(*state, "a", "", 6, 2);
+    run_sql(*state, "UPDATE presence SET observes = 1");
+    assert_states(health_of(*state, a),
+                  "unknown 0, offline 0, degraded 0, waiting 0, progressing 0, observed 1, "
+                  "inSync 0");
+    run_sql(*state, "UPDATE status SET health = 3");
+    assert_states(health_of(*state, a),
+                  "unknown 0, offline 0, degraded 1, waiting 0, progressing 0, observed 0, "
+                  "inSync 0");
 }
 
 static void agents_that_want_a_person_are_counted(void **state) {
@@ -179,6 +198,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(each_cluster_is_in_one_state),
         TEST(what_is_suspended_keeps_no_cluster_from_being_in_sync),
+        TEST(what_is_only_observed_is_not_in_sync),
         TEST(agents_that_want_a_person_are_counted),
         TEST(problems_and_failing_repositories_are_told),
     };

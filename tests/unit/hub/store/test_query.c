@@ -155,7 +155,8 @@ static void a_cluster_is_told_with_its_agent_and_its_counts(void **state) {
         as_text(*state, get(*state, "clusters?name=oslo-1")),
         "{\"items\":[{\"name\":\"oslo-1\",\"labels\":{\"env\":\"prod\",\"region\":\"eu\"},"
         "\"managed\":true,\"suspend\":false,\"enrolled\":true,\"connected\":true,\"held\":\"\","
-        "\"lastSeenMs\":77,\"agentVersion\":\"1.0\",\"driver\":\"sim\",\"targetVersion\":\"v1\","
+        "\"lastSeenMs\":77,\"agentVersion\":\"1.0\",\"driver\":\"sim\",\"mode\":\"apply\","
+        "\"targetVersion\":\"v1\","
         "\"generation\":5,"
         "\"agentGeneration\":5,\"apps\":1,\"applied\":1,\"failed\":0,\"healthy\":1,\"stale\":0,"
         "\"drifted\":1,"
