@@ -104,12 +104,9 @@ static void take(void *ctx, const struct hub_decision_row *row) {
     copy_texts(list->arena, &d->row);
 }
 
-static enum cm_rc run_look(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
-    struct looking *l = CM_CONTAINER(job, struct looking, job);
-    enum cm_rc rc;
+static enum cm_rc read_all(struct looking *l, struct cm_err *err) {
+    enum cm_rc rc = hub_decisions_each_provisional(l->db, take, l, err);
 
-    l->db = db;
-    rc = hub_decisions_each_provisional(db, take, l, err);
     for (size_t i = 0; rc == CM_OK && i < l->list->count; i++) {
         struct hub_decided *d = &l->list->items[i];
 
@@ -117,6 +114,34 @@ static enum cm_rc run_look(struct hub_store_job *job, struct hub_db *db, struct 
         d->good = find_bundle(l, &d->row.good_bundle);
     }
     return rc;
+}
+
+static void begin(struct looking *l) {
+    l->list = cm_new(1, sizeof(*l->list));
+    l->list->arena = cm_arena_new(0);
+    l->list->bundles = cm_map_new(unref_bundle);
+    l->blobs = cm_map_new(unref_buf);
+}
+
+enum cm_rc hub_decided_read(struct hub_db *db, struct hub_decided_list **out, struct cm_err *err) {
+    struct looking l = {.db = db};
+
+    begin(&l);
+    enum cm_rc rc = read_all(&l, err);
+    cm_map_free(l.blobs);
+    if (rc < 0) {
+        hub_decided_free(l.list);
+        return rc;
+    }
+    *out = l.list;
+    return CM_OK;
+}
+
+static enum cm_rc run_look(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    struct looking *l = CM_CONTAINER(job, struct looking, job);
+
+    l->db = db;
+    return read_all(l, err);
 }
 
 static void look_done(struct hub_store_job *job, const struct cm_err *err) {
@@ -130,10 +155,7 @@ static void look_done(struct hub_store_job *job, const struct cm_err *err) {
 void hub_decided_look(struct hub_store *store, const struct hub_decided_done *done) {
     struct looking *l = cm_new(1, sizeof(*l));
 
-    l->list = cm_new(1, sizeof(*l->list));
-    l->list->arena = cm_arena_new(0);
-    l->list->bundles = cm_map_new(unref_bundle);
-    l->blobs = cm_map_new(unref_buf);
+    begin(l);
     l->job.run = run_look;
     l->job.done = look_done;
     l->done = *done;

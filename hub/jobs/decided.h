@@ -15,6 +15,7 @@
 struct cm_arena;
 struct cm_map;
 struct hub_bundle;
+struct hub_db;
 struct hub_store;
 
 struct hub_decided {
@@ -37,5 +38,9 @@ struct hub_decided_done {
     void (*done)(void *ctx, const struct cm_err *err, struct hub_decided_list *list);
     void *ctx;
 };
+
+// hub_decided_read does the same on the store's thread, now.
+CM_MUSTUSE enum cm_rc hub_decided_read(struct hub_db *db, struct hub_decided_list **out,
+                                       struct cm_err *err);
 
 void hub_decided_look(struct hub_store *store, const struct hub_decided_done *done);

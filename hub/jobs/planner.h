@@ -82,7 +82,7 @@ struct hub_cluster_change {
 
 // What became of a decision.
 struct hub_settlement {
-    const struct cm_sha256 *id;
+    const struct hub_decision_row *row;
     enum hub_settled settled;
     const char *why;
     const char *hold;

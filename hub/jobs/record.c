@@ -179,6 +179,35 @@ static enum cm_rc put_revision(struct hub_db *db, struct cm_arena *a,
                                    err);
 }
 
+// put_settlement: what is held is shown in its events, and so is what only people can help with.
+static enum cm_rc put_settlement(struct hub_db *db, struct cm_arena *a,
+                                 const struct hub_settlement *s, struct cm_err *err) {
+    const struct hub_decision_row *row = s->row;
+    bool held = s->settled == HUB_SETTLED_HELD;
+    enum cm_rc rc = hub_decisions_settle(db, &row->id, s->settled, s->why, s->hold, err);
+
+    if (rc < 0 || (!held && s->why[0] == '\0')) {
+        return rc;
+    }
+    return hub_events_add(
+        db,
+        &(struct hub_event){
+            .at_ms = cm_clock_unix_ms(),
+            .kind = held ? "release.held" : "release.not_held",
+            .cluster = row->cluster,
+            .app = row->app,
+            .key = row->key,
+            .revision = row->bad_revision,
+            .actor = "hub",
+            .message = held ? "what was rejected is kept out of this cluster; all else that Git "
+                              "says is applied"
+                            : cm_arena_strf(a,
+                                            "what was rejected is not kept out of this cluster, "
+                                            "somebody must look: %s",
+                                            s->why)},
+        err);
+}
+
 enum cm_rc hub_record_outcome(struct hub_db *db, const struct hub_outcome *o, struct cm_err *err) {
     CM_CLEANUP(cm_map_freep) struct cm_map *written = cm_map_new(NULL);
     enum cm_rc rc = CM_OK;
@@ -190,9 +219,7 @@ enum cm_rc hub_record_outcome(struct hub_db *db, const struct hub_outcome *o, st
         rc = hub_document_set_write(db, o->documents_before, o->documents, err);
     }
     for (size_t i = 0; rc == CM_OK && i < o->settlement_count; i++) {
-        const struct hub_settlement *s = &o->settlements[i];
-
-        rc = hub_decisions_settle(db, s->id, s->settled, s->why, s->hold, err);
+        rc = put_settlement(db, o->arena, &o->settlements[i], err);
     }
     rc = rc < 0 || !o->complete ? rc : hub_desired_forget_unknown(db, err);
     rc = rc < 0 || o->problems == NULL ? rc : hub_problem_rows_write(db, o, err);

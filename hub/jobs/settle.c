@@ -1,14 +1,26 @@
-// What controllers in clusters decided, and how manifests answer it.
+// What controllers in clusters decided, what is kept out for it, and how manifests answer.
 //
 // A decision is taken in before any manifest answers it: whatever its App's bundle is by then, what
-// keeps the rejected release out of it came first.
+// keeps the rejected release out of it came first. Of a release that was rejected a Hold is made
+// (hub/hold), which the fleet applies from then on as if it was in Git; it is on record with the
+// decision, so that a restart has it before anything is published. Where no Hold can be made only
+// people can help: that is an event, and the agent is let go on with what Git says.
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/log.h"
 #include "common/map.h"
+#include "common/mem.h"
+#include "common/str.h"
 #include "hub/fleet/fleet.h"
+#include "hub/hold/hold.h"
+#include "hub/jobs/commit.h"
 #include "hub/jobs/decided.h"
 #include "hub/jobs/planner_state.h"
+#include "hub/jobs/problems.h"
+#include "hub/render/bundle.h"
 
 static const struct hub_pair *find_pair(const struct hub_desired *desired, const char *app) {
     for (size_t i = 0; desired != NULL && i < desired->pair_count; i++) {
@@ -29,48 +41,221 @@ static void add_answer(struct hub_cluster_state *state, const struct hub_decisio
 
 void hub_settle_seed(struct hub_planner *p, struct hub_cluster_state *state,
                      const struct hub_decision_row *row) {
-    (void)p;
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *hold = NULL;
+    struct cm_err err;
+
     add_answer(state, row, row->settled);
+    if (row->settled != HUB_SETTLED_HELD) {
+        return;
+    }
+    if (hub_hold_parse(row->hold, strlen(row->hold), &hold, &err) < 0) {
+        cm_log(CM_LOG_ERROR, "release.hold_damaged", err.msg, "cluster", row->cluster, "app",
+               row->app, NULL);
+        return;
+    }
+    hub_fleet_hold(p->fleet, hold, false);
 }
+
+// ---- Making a Hold
+
+struct objects {
+    struct hub_hold_object *list;
+    size_t count;
+};
+
+// objects_of lists the objects of a bundle; `other` is what one of them is instead, if not NULL.
+static struct objects objects_of(struct cm_arena *a, const struct hub_bundle *bundle,
+                                 const struct hub_hold_object *other) {
+    struct objects o = {.list = cm_arena_get(a, (bundle->spec.object_count + 1) * sizeof(*o.list))};
+
+    for (size_t i = 0; i < bundle->spec.object_count; i++) {
+        const struct hub_object *from = &bundle->spec.objects[i];
+        bool known = !from->secret && from->bytes != NULL;
+
+        o.list[o.count++] =
+            other != NULL && strcmp(other->key, from->key) == 0
+                ? *other
+                : (struct hub_hold_object){.key = from->key,
+                                           .bytes = known ? from->bytes->data : NULL,
+                                           .size = known ? from->bytes->size : 0};
+    }
+    return o;
+}
+
+// good_of: where the good release is not kept any more, the workload as its agent knows it tells
+// what its template was.
+static enum cm_rc good_of(struct cm_arena *a, const struct hub_decided *d, struct objects *out,
+                          struct cm_err *err) {
+    const struct hub_hold_object workload = {
+        .key = d->row.key, .bytes = d->row.good_object, .size = d->row.good_object_size};
+
+    if (d->good != NULL) {
+        *out = objects_of(a, d->good, NULL);
+        return CM_OK;
+    }
+    if (d->row.good_object_size == 0) {
+        return cm_fail(err, CM_EBUSY,
+                       "it is not known what ran before: put the good release into Git");
+    }
+    *out = objects_of(a, d->bad, &workload);
+    return CM_OK;
+}
+
+static enum cm_rc make_hold(struct cm_arena *a, const struct hub_decided *d, struct hub_hold **out,
+                            struct cm_err *err) {
+    const struct hub_decision_row *row = &d->row;
+    const char *const clusters[] = {row->cluster};
+    char at[CM_CLOCK_TEXT_MAX];
+    char event[CM_SHA256_HEX_MAX];
+    struct objects good = {0};
+
+    if (d->bad == NULL) {
+        return cm_fail(err, CM_EBUSY, "the rejected release is not on record any more");
+    }
+    enum cm_rc rc = good_of(a, d, &good, err);
+    if (rc < 0) {
+        return rc;
+    }
+    struct objects bad = objects_of(a, d->bad, NULL);
+    cm_clock_format(row->at_ms, at);
+    cm_sha256_hex(&row->id, event);
+    return hub_hold_make(
+        &(struct hub_hold_decision){
+            .app = row->app,
+            .clusters = clusters,
+            .cluster_count = 1,
+            .workload = row->key,
+            .good = good.list,
+            .good_count = good.count,
+            .bad = bad.list,
+            .bad_count = bad.count,
+            .good_revision = row->good_revision,
+            .bad_revision = row->bad_revision,
+            .cause = {.controller = row->controller,
+                      .object = row->controller_key[0] == '\0' ? row->key : row->controller_key,
+                      .phase = row->verdict,
+                      .text = row->text,
+                      .at = at},
+            .event = event},
+        out, err);
+}
+
+// ---- Taking a decision in
 
 static void settle(struct hub_outcome *o, const struct hub_decision_row *row,
-                   enum hub_settled settled, const char *why) {
-    o->settlements[o->settlement_count++] =
-        (struct hub_settlement){.id = &row->id, .settled = settled, .why = why, .hold = ""};
+                   enum hub_settled settled, const char *why, const char *hold) {
+    o->settlements[o->settlement_count++] = (struct hub_settlement){
+        .row = row, .settled = settled, .why = cm_arena_strdup(o->arena, why), .hold = hold};
 }
 
-// take tells whether the cluster's next manifest says more than the last one.
+// hold tells what became of a decision.
+static enum hub_settled hold(struct hub_planner *p, struct hub_outcome *o,
+                             const struct hub_decided *d) {
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *made = NULL;
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    struct cm_err err;
+
+    if (make_hold(o->arena, d, &made, &err) < 0) {
+        cm_log(CM_LOG_WARN, "release.not_held", err.msg, "cluster", d->row.cluster, "app",
+               d->row.app, NULL);
+        settle(o, &d->row, HUB_SETTLED_NEVER, err.msg, "");
+        return HUB_SETTLED_NEVER;
+    }
+    hub_hold_write(made, &text);
+    hub_fleet_hold(p->fleet, made, false);
+    settle(o, &d->row, HUB_SETTLED_HELD, "", cm_arena_strdup(o->arena, cm_str_get(&text)));
+    return HUB_SETTLED_HELD;
+}
+
+// take takes a decision in; it tells whether the fleet is to be asked again.
 static bool take(struct hub_planner *p, struct hub_outcome *o, const struct hub_decided *d) {
     struct hub_cluster_state *state = cm_map_get(p->clusters, d->row.cluster);
 
     if (state == NULL || strcmp(state->id, d->row.cluster_id) != 0) {
-        settle(o, &d->row, HUB_SETTLED_NEVER, "another agent has the cluster's name by now");
+        settle(o, &d->row, HUB_SETTLED_NEVER, "", ""); // another agent has the name by now
         return false;
     }
-    const struct hub_pair *pair = find_pair(state->desired, d->row.app);
-    enum hub_settled settled = pair == NULL ? HUB_SETTLED_NEVER : HUB_SETTLED_SEEN;
+    if (find_pair(state->desired, d->row.app) == NULL) {
+        add_answer(state, &d->row, HUB_SETTLED_NEVER);
+        settle(o, &d->row, HUB_SETTLED_NEVER, "", ""); // the App is gone from there
+        return false;
+    }
+    enum hub_settled settled = hold(p, o, d);
     add_answer(state, &d->row, settled);
-    settle(o, &d->row, settled, pair == NULL ? "the App is not on this cluster" : "");
-    const struct hub_answer *answer = &state->answers.items[state->answers.count - 1];
-    bool more = pair != NULL && hub_answers_is_given(answer, pair);
-    state->answers_more |= more;
-    return more;
+    state->answers_more = true;
+    return settled == HUB_SETTLED_HELD;
+}
+
+// source_of is the repository that an App's bundle came from last: what is held is still its.
+static size_t source_of(const struct hub_planner *p, const struct hub_decision_row *row) {
+    const struct hub_cluster_state *state = cm_map_get(p->clusters, row->cluster);
+    const struct hub_pair *pair = state == NULL ? NULL : find_pair(state->desired, row->app);
+
+    for (size_t i = 0; pair != NULL && i < p->config.source_count; i++) {
+        if (strcmp(p->sources[i].name, pair->repo) == 0) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+// apply has the fleet work out what the new Holds touch, and offers it.
+static void apply(struct hub_planner *p, struct hub_outcome *o,
+                  const struct hub_decided_list *list) {
+    CM_CLEANUP(hub_fleet_result_freep) struct hub_fleet_result *result = NULL;
+    size_t at = source_of(p, &list->items[0].row);
+    char revision[HUB_REPO_ID_HEX_MAX];
+    struct hub_reading r;
+
+    hub_repo_id_hex(&p->states[at].commit, revision);
+    const struct hub_fleet_commit what = {.repo = p->sources[at].name, .revision = revision};
+    hub_reading_begin(&r, p->sources, p->source_count);
+    result = hub_fleet_update(p->fleet, &what,
+                              &(struct hub_fleet_reader){.read = hub_reading_blob, .ctx = &r});
+    hub_reading_end(&r);
+    hub_outcome_room(o, result->changed_count + list->count);
+    for (size_t i = 0; i < result->changed_count; i++) {
+        hub_offer(p, o, result->changed[i]);
+    }
+    if (result->problems_changed) {
+        o->problems = hub_problem_rows_new(o->arena, p->fleet, &p->lost, &what);
+    }
+}
+
+// answer offers what answers more than the last manifest, though its bundles are the same.
+static void answer(struct hub_planner *p, struct hub_outcome *o,
+                   const struct hub_decision_row *row) {
+    struct hub_cluster_state *state = cm_map_get(p->clusters, row->cluster);
+    struct hub_desired *desired = hub_fleet_desired(p->fleet, row->cluster);
+    const struct hub_pair *pair = find_pair(desired, row->app);
+
+    if (state == NULL || pair == NULL || !state->answers_more || !p->ready) {
+        return; // what is offered next tells all of it
+    }
+    state->answers_more = false;
+    for (size_t i = 0; i < state->answers.count; i++) {
+        state->answers_more |= hub_answers_is_given(&state->answers.items[i], pair);
+    }
+    if (state->answers_more) {
+        hub_offer(p, o, desired);
+    }
 }
 
 struct hub_outcome *hub_planner_decide(struct hub_planner *p, struct hub_decided_list *list) {
     struct hub_outcome *o = hub_outcome_new();
+    bool held = false;
 
     o->decided = list;
     o->settlements = cm_arena_get(o->arena, (list->count + 1) * sizeof(*o->settlements));
     hub_outcome_room(o, list->count);
     for (size_t i = 0; i < list->count; i++) {
-        struct hub_desired *desired = take(p, o, &list->items[i]) && p->ready
-                                          ? hub_fleet_desired(p->fleet, list->items[i].row.cluster)
-                                          : NULL;
-
-        if (desired != NULL) {
-            hub_offer(p, o, desired);
-        }
+        held |= take(p, o, &list->items[i]);
+    }
+    if (held && p->ready) {
+        apply(p, o, list);
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        answer(p, o, &list->items[i].row);
     }
     return o;
 }

@@ -23,7 +23,6 @@ struct hub_report_mark;
 // What became of a decision that holds an App back on its cluster.
 enum hub_settled {
     HUB_SETTLED_NEW,  // nobody has looked at it yet, or nobody needs to
-    HUB_SETTLED_SEEN, // the App's next bundle on that cluster answers it
     HUB_SETTLED_HELD, // a hold was made of it
     HUB_SETTLED_NEVER // no hold can be made of it: `why` says why
 };

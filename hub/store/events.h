@@ -4,6 +4,7 @@
 // app.recovered, app.degraded, app.healthy, app.removed, drift.found, drift.cleared, drift.fight,
 // object.adopted, object.recreated, field.taken, release.started, release.weight,
 // release.promoted, release.rejected, release.failed_forward, release.timed_out, release.undone,
+// release.held, release.not_held,
 // agent.enrolled, agent.connected, agent.disconnected, agent.too_old, agent.revoked,
 // problem.found, problem.cleared, api.changed, journal.gap, hub.restored, state.failed,
 // state.recovered.

@@ -1,7 +1,5 @@
 #include "rig.h"
 
-#include "common/arena.h"
-#include "common/map.h"
 #include "hub/access/authority.h"
 #include "hub/fleet/fleet.h"
 #include "hub/jobs/decided.h"
@@ -15,6 +13,8 @@ static const char shell[] =
     "app() { document apps/$1/app.yaml holdfast/v1alpha1 App $1 'spec: {namespace: default, "
     "targets: [{clusterSelector: {}}], prune: true, plainSecrets: allow}'; }\n"
     "config() { document apps/$1/$2.yaml v1 ConfigMap $2 \"data: {x: '$3'}\"; }\n"
+    "workload() { document apps/$1/$2.yaml apps/v1 Deployment $2 \"spec: {template: {spec: {"
+    "containers: [{name: main, image: 'reg/$3', env: [{name: A, value: '$4'}]}]}}}\"; }\n"
     "secret() { document apps/$1/$2.yaml v1 Secret $2 \"stringData: {x: '$3'}\"; }\n";
 
 int rig_open(void **state) {
@@ -162,15 +162,12 @@ struct hub_outcome *rig_raise(struct rig *r, const char *cluster, uint64_t gener
 }
 
 struct hub_outcome *rig_decide(struct rig *r, const struct hub_decision_row *row) {
-    struct hub_decided_list *list = cm_new(1, sizeof(*list));
+    struct hub_decided_list *list = NULL;
     bool is_new = false;
     struct cm_err err;
 
     assert_int_equal(hub_decisions_add(r->db, row, &is_new, &err), CM_OK);
-    list->arena = cm_arena_new(0);
-    list->bundles = cm_map_new(NULL);
-    list->items = cm_arena_get(list->arena, sizeof(*list->items));
-    list->items[list->count++].row = *row;
+    assert_int_equal(hub_decided_read(r->db, &list, &err), CM_OK);
     return record(r, hub_planner_decide(r->planner, list));
 }
 

@@ -29,7 +29,8 @@ int rig_close(void **state);
 void rig_start(struct rig *r, const char *const *names);
 
 // The steps; what they give is recorded first. A commit's script works in a copy and may use these:
-// cluster NAME; app NAME; config APP NAME VALUE; secret APP NAME VALUE.
+// cluster NAME; app NAME; config APP NAME VALUE; workload APP NAME IMAGE VALUE;
+// secret APP NAME VALUE.
 struct hub_outcome *rig_begin(struct rig *r);
 struct hub_outcome *rig_resume(struct rig *r, const char *name);
 struct hub_outcome *rig_commit(struct rig *r, const char *name, const char *script);

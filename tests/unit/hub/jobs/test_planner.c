@@ -93,17 +93,25 @@ static void an_agent_that_is_ahead_gets_a_manifest_above_its_own(void **state) {
 
 // ---- What controllers decided
 
-static struct hub_decision_row rejection(const struct hub_outcome *o) {
-    const struct hub_desired *now = rig_change(o, "paris-1")->now;
+// begin_release has a workload run in one release and then in another.
+static struct hub_decision_row begin_release(struct rig *r) {
+    rig_start(r, fleet);
+    (void)rig_enroll(r, "paris-1", PARIS);
+    struct hub_outcome *o =
+        rig_commit(r, "fleet", "cluster paris-1; app web; workload web w one a");
+    struct hub_decision_row row = {.id = cm_sha256("one", 3),
+                                   .cluster = "paris-1",
+                                   .cluster_id = PARIS,
+                                   .app = "web",
+                                   .key = "Deployment.apps/default/w",
+                                   .controller = "flagger",
+                                   .verdict = "rejected",
+                                   .provisional = true};
 
-    return (struct hub_decision_row){.id = cm_sha256("one", 3),
-                                     .cluster = "paris-1",
-                                     .cluster_id = PARIS,
-                                     .app = "web",
-                                     .key = "ConfigMap/default/colours",
-                                     .verdict = "rejected",
-                                     .bad_bundle = now->pairs[0].bundle->sha256,
-                                     .provisional = true};
+    row.good_bundle = rig_change(o, "paris-1")->now->pairs[0].bundle->sha256;
+    o = rig_commit(r, "fleet", "workload web w two a");
+    row.bad_bundle = rig_change(o, "paris-1")->now->pairs[0].bundle->sha256;
+    return row;
 }
 
 // answered tells how many decisions a publication answers.
@@ -119,48 +127,96 @@ static size_t answered(const struct hub_publication *p) {
     return m->apps[0]->n_answered;
 }
 
-static void a_rejected_bundle_answers_nothing_and_the_next_one_does_over_restarts(void **state) {
-    struct rig *r = *state;
+static bool runs(const struct hub_publication *p, const char *text) {
+    const struct cm_buf *bytes = p->desired->pairs[0].bundle->spec.objects[0].bytes;
 
-    begin_fleet(r, fleet);
-    struct hub_outcome *o = rig_commit(r, "fleet", "config web colours blue");
-    struct hub_decision_row row = rejection(o);
-    o = rig_decide(r, &row);
-    assert_null(rig_change(o, "paris-1")); // the same manifest as before
-    assert_int_equal(count_rows(r->db, "SELECT settled FROM decision"), HUB_SETTLED_SEEN);
-    o = rig_commit(r, "fleet", "config web colours green");
-    assert_int_equal(answered(rig_change(o, "paris-1")->publication), 1);
-
-    rig_start(r, fleet);
-    o = rig_resume(r, "fleet");
-    assert_null(rig_change(o, "paris-1")); // it comes out the same
-    assert_int_equal(o->refreshed_count, 1);
-    assert_int_equal(answered(o->refreshed[0]), 1);
+    return memmem(bytes->data, bytes->size, text, strlen(text)) != NULL;
 }
 
-static void what_became_known_too_late_is_answered_at_once(void **state) {
+static void a_rejected_release_is_kept_out_while_all_else_lands(void **state) {
     struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+    struct hub_outcome *o = rig_decide(r, &row);
+    const struct hub_publication *p = rig_change(o, "paris-1")->publication;
 
-    begin_fleet(r, fleet);
-    struct hub_outcome *o = rig_commit(r, "fleet", "config web colours blue");
-    struct hub_decision_row row = rejection(o);
-    (void)rig_commit(r, "fleet", "config web colours green");
-    o = rig_decide(r, &row);
-    assert_int_equal(answered(rig_change(o, "paris-1")->publication), 1);
-    assert_int_equal(rig_change(o, "paris-1")->publication->generation, 4);
+    assert_int_equal(answered(p), 1);
+    assert_true(runs(p, "reg/one"));
+    assert_int_equal(count_rows(r->db, "SELECT settled FROM decision"), HUB_SETTLED_HELD);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM event WHERE kind = 'release.held'"),
+                     1);
+    o = rig_commit(r, "fleet", "workload web w two b");
+    p = rig_change(o, "paris-1")->publication;
+    assert_true(runs(p, "reg/one") && runs(p, "\"b\""));
+    assert_int_equal(answered(p), 1);
+    o = rig_commit(r, "fleet", "workload web w three b"); // another release
+    assert_true(runs(rig_change(o, "paris-1")->publication, "reg/three"));
+    o = rig_commit(r, "fleet", "workload web w two b"); // a bot that does not give up
+    assert_true(runs(rig_change(o, "paris-1")->publication, "reg/one"));
+}
+
+static void what_is_kept_out_is_so_after_a_restart(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+
+    uint64_t generation = rig_change(rig_decide(r, &row), "paris-1")->generation;
+    rig_start(r, fleet);
+    struct hub_outcome *o = rig_resume(r, "fleet");
+    const struct hub_publication *p = rig_change(o, "paris-1")->publication;
+    assert_int_equal(p->generation, generation); // it comes out the same
+    assert_int_equal(answered(p), 1);
+    assert_true(runs(p, "reg/one"));
+    o = rig_commit(r, "fleet", "workload web w two b");
+    assert_true(runs(rig_change(o, "paris-1")->publication, "reg/one"));
+}
+
+static void where_nothing_can_be_held_the_agent_goes_on_and_people_are_called(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+
+    row.good_bundle = (struct cm_sha256){{0}};
+    struct hub_outcome *o = rig_decide(r, &row);
+    const struct hub_publication *p = rig_change(o, "paris-1")->publication;
+    assert_int_equal(answered(p), 1);
+    assert_true(runs(p, "reg/two"));
+    assert_int_equal(
+        count_rows(r->db, "SELECT count(*) FROM event WHERE kind = 'release.not_held'"), 1);
+}
+
+static void the_form_that_runs_is_enough_to_restore_it(void **state) {
+    static const char good[] = "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{"
+                               "\"name\":\"w\"},\"spec\":{\"template\":{\"spec\":{\"containers\":[{"
+                               "\"image\":\"reg/one\",\"name\":\"main\"}]}}}}";
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+
+    row.good_bundle = cm_sha256("gone", 4);
+    row.good_object = good;
+    row.good_object_size = strlen(good);
+    struct hub_outcome *o = rig_decide(r, &row);
+    assert_true(runs(rig_change(o, "paris-1")->publication, "reg/one"));
+}
+
+static void what_became_known_too_late_is_kept_out_all_the_same(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+
+    (void)rig_commit(r, "fleet", "workload web w two b"); // in the very second of the failure
+    struct hub_outcome *o = rig_decide(r, &row);
+    const struct hub_publication *p = rig_change(o, "paris-1")->publication;
+    assert_int_equal(answered(p), 1);
+    assert_true(runs(p, "reg/one") && runs(p, "\"b\""));
 }
 
 static void an_agent_is_believed_of_its_own_cluster_only(void **state) {
     struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
 
-    begin_fleet(r, fleet);
-    struct hub_outcome *o = rig_commit(r, "fleet", "config web colours blue");
-    struct hub_decision_row row = rejection(o);
     row.cluster_id = OTHER; // the agent that had this name before
-    o = rig_decide(r, &row);
+    struct hub_outcome *o = rig_decide(r, &row);
     assert_null(rig_change(o, "paris-1"));
-    o = rig_commit(r, "fleet", "config web colours green");
+    o = rig_commit(r, "fleet", "workload web w two b");
     assert_int_equal(answered(rig_change(o, "paris-1")->publication), 0);
+    assert_true(runs(rig_change(o, "paris-1")->publication, "reg/two"));
 }
 
 static char *last_revision(struct rig *r) {
@@ -688,8 +744,11 @@ int main(void) {
         RIG_TEST(a_commit_that_changes_no_app_makes_no_manifest),
         RIG_TEST(a_cluster_without_an_agent_is_planned_but_not_published),
         RIG_TEST(who_enrolls_is_sent_what_is_in_force_under_its_own_id),
-        RIG_TEST(a_rejected_bundle_answers_nothing_and_the_next_one_does_over_restarts),
-        RIG_TEST(what_became_known_too_late_is_answered_at_once),
+        RIG_TEST(a_rejected_release_is_kept_out_while_all_else_lands),
+        RIG_TEST(what_is_kept_out_is_so_after_a_restart),
+        RIG_TEST(where_nothing_can_be_held_the_agent_goes_on_and_people_are_called),
+        RIG_TEST(the_form_that_runs_is_enough_to_restore_it),
+        RIG_TEST(what_became_known_too_late_is_kept_out_all_the_same),
         RIG_TEST(an_agent_is_believed_of_its_own_cluster_only),
         RIG_TEST(an_agent_that_is_ahead_gets_a_manifest_above_its_own),
         RIG_TEST(who_is_ahead_after_a_restart_waits_until_git_is_fetched),
