@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""A real Flagger rejects a release: it is kept out at once, Flagger's words are told, all else lands."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import flagger, manifests as m, story  # noqa: E402
+from support.kubeclient import KubeError  # noqa: E402
+from support.kubestory import KubeStory, files  # noqa: E402
+from support.process import wait_for  # noqa: E402
+
+CANARY_SECONDS = 90  # some intervals of ten seconds, on a busy machine
+API = "flagger.app/v1beta1"
+
+
+class RealFlagger(KubeStory):
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.gate = flagger.Gate().start()
+        cls.flagger = flagger.Flagger(cls.folder, cls.cluster)
+
+    def web(self, version, **data):
+        return files("web", m.deployment("web", f"test/web:{version}"),
+                     flagger.canary("web", self.gate), m.config_map("beside", **data),
+                     namespace="default")
+
+    def canary(self):
+        try:
+            return self.admin.get("Canary", "web", API).get("status", {})
+        except KubeError:
+            return {}  # not applied yet
+
+    def wait_phase(self, phase):
+        wait_for(lambda: self.canary().get("phase") == phase, CANARY_SECONDS,
+                 f"the canary to be {phase}", 0.5)
+
+    def image(self, name="web"):
+        item = self.find("Deployment", name)
+        return item["spec"]["template"]["spec"]["containers"][0]["image"]
+
+    def wait_event(self, kind):
+        return wait_for(lambda: self.hub.get("events", "--kind", kind), CANARY_SECONDS,
+                        f"the event {kind}", 0.2)[0]
+
+    def test_1_the_first_release_is_initialized(self):
+        self.deliver(flagger.definitions())
+        self.flagger.start()
+        type(self).first = self.commit(self.web("1", a="1"))
+        self.wait_phase("Initialized")
+        self.assertEqual(self.image("web-primary"), "test/web:1")
+
+    def test_2_what_the_gate_refuses_is_rejected_and_kept_out(self):
+        type(self).gate.opens = False
+        second = self.commit(self.web("2", a="1"))
+        started = self.wait_event("release.started")
+        self.assertEqual((started["revision"], started["actor"]), (second, "flagger"))
+        rejected = self.wait_event("release.rejected")
+        self.assertEqual((rejected["revision"], rejected["key"]),
+                         (second, "Deployment.apps/default/web"))
+        self.assertIn(f"flagger rejected {second[:7]}, {self.first[:7]} runs on: Canary analysis "
+                      "failed, Deployment scaled to zero.", rejected["message"])
+        self.wait_event("release.held")
+        wait_for(lambda: self.image() == "test/web:1", 30, "the good release to be asked for", 0.2)
+        wait_for(lambda: self.canary()["lastAppliedSpec"] == self.canary()["lastPromotedSpec"],
+                 CANARY_SECONDS, "Flagger to take it for what it promoted", 0.5)
+        self.assertEqual(self.canary()["phase"], "Failed")  # and no analysis begins
+
+    def test_3_all_else_lands_and_the_rejected_image_does_not_come_back(self):
+        self.commit(self.web("2", a="2"))
+        wait_for(lambda: self.find("ConfigMap", "beside")["data"]["a"] == "2", 30, "the edit", 0.2)
+        self.assertEqual((self.image(), self.image("web-primary")), ("test/web:1", "test/web:1"))
+        self.assertEqual(len(self.hub.get("events", "--kind", "release.started")), 1)
+
+    def test_4_another_release_is_promoted(self):
+        type(self).gate.opens = True
+        third = self.commit(self.web("3", a="2"))
+        promoted = self.wait_event("release.promoted")
+        self.assertEqual((promoted["revision"], promoted["actor"]), (third, "flagger"))
+        self.assertEqual(self.image("web-primary"), "test/web:3")
+        self.assertTrue(self.hub.get("events", "--kind", "release.weight"))
+
+
+if __name__ == "__main__":
+    story.main()

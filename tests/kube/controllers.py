@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""Builds controllers of others for the tests, each once for a machine, as build.py does Kubernetes.
+
+Each has a module of its own beside this file, which names and pins it.
+"""
+import fcntl
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+import time
+
+import build
+
+PACKAGES = {"flagger": "github.com/fluxcd/flagger/cmd/flagger"}
+
+
+def binary_path(name):
+    digest = hashlib.sha256((platform.machine() + PACKAGES[name]).encode())
+    for file in ("go.mod", "go.sum"):
+        digest.update((build.HERE / name / file).read_bytes())
+    return build.cache_dir() / digest.hexdigest()[:16] / name
+
+
+def compile_to(name, binary):
+    go = build.installed_go() or build.packaged_go()
+    build.say(f"building {name} for the tests with {go}: about two minutes, once")
+    started = time.monotonic()
+    unfinished = binary.with_suffix(".new")
+    subprocess.run([go, "build", "-trimpath", "-ldflags", "-s -w", "-o", str(unfinished),
+                    PACKAGES[name]],
+                   cwd=build.HERE / name, check=True, stdout=sys.stderr,
+                   env={**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOWORK": "off"})
+    unfinished.rename(binary)
+    build.say(f"built in {time.monotonic() - started:.0f} s: {binary}")
+
+
+def ensure(name):
+    """The path of a controller, built if need be. Raises OSError or CalledProcessError."""
+    binary = binary_path(name)
+    if binary.exists():
+        return binary
+    binary.parent.mkdir(parents=True, exist_ok=True)
+    with open(build.cache_dir() / "lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not binary.exists():
+            compile_to(name, binary)
+    return binary
+
+
+if __name__ == "__main__":
+    try:
+        print(ensure(sys.argv[1]))
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"skipped: {sys.argv[1]} cannot be built: {error}")
+        sys.exit(77)
