@@ -89,9 +89,6 @@ static void take(void *ctx, const struct hub_decision_row *row) {
     struct looking *l = ctx;
     struct hub_decided_list *list = l->list;
 
-    if (row->settled != HUB_SETTLED_NEW) {
-        return;
-    }
     if ((list->count & (list->count - 1)) == 0) { // grows when it is a power of two
         size_t capacity = list->count == 0 ? 1 : list->count * 2;
         struct hub_decided *items = cm_arena_get(list->arena, capacity * sizeof(*items));
@@ -105,7 +102,7 @@ static void take(void *ctx, const struct hub_decision_row *row) {
 }
 
 static enum cm_rc read_all(struct looking *l, struct cm_err *err) {
-    enum cm_rc rc = hub_decisions_each_provisional(l->db, take, l, err);
+    enum cm_rc rc = hub_decisions_each_provisional(l->db, true, take, l, err);
 
     for (size_t i = 0; rc == CM_OK && i < l->list->count; i++) {
         struct hub_decided *d = &l->list->items[i];

@@ -206,7 +206,7 @@ enum cm_rc hub_seed_load(struct hub_db *db, const struct hub_seed_visitor *visit
     rc = rc < 0 ? rc : hub_revisions_each_newest(db, visit_source, &s, err);
     rc = rc < 0 ? rc : hub_documents_each_app(db, visit_app, &s, err);
     rc = rc < 0 ? rc : hub_documents_each_used(db, visit_used, &s, err);
-    rc = rc < 0 ? rc : hub_decisions_each_provisional(db, visit_decision, &s, err);
+    rc = rc < 0 ? rc : hub_decisions_each_provisional(db, false, visit_decision, &s, err);
     cm_map_free(s.bundles);
     cm_map_free(s.blobs);
     return rc < 0 ? cm_wrap(err, "read what was in force") : CM_OK;

@@ -97,16 +97,18 @@ static struct hub_decision_row read_row(struct hub_stmt *stmt) {
     return row;
 }
 
-enum cm_rc hub_decisions_each_provisional(struct hub_db *db,
+enum cm_rc hub_decisions_each_provisional(struct hub_db *db, bool only_new,
                                           void (*visit)(void *ctx,
                                                         const struct hub_decision_row *row),
                                           void *ctx, struct cm_err *err) {
     static const char sql[] =
         "SELECT id, cluster, cluster_id, app, key, controller, controller_key, verdict, bad, good,"
         " bad_bundle, good_bundle, bad_revision, good_revision, good_object, text, weight, at_ms,"
-        " seen_ms, actor, settled, why, hold FROM decision WHERE provisional = 1 ORDER BY number";
+        " seen_ms, actor, settled, why, hold FROM decision WHERE provisional = 1 AND (?1 = 0 OR "
+        "settled = 0)"
+        " ORDER BY number";
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "");
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "i", (int64_t)only_new);
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         struct hub_decision_row row = read_row(stmt);

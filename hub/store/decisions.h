@@ -64,9 +64,10 @@ CM_MUSTUSE enum cm_rc hub_decisions_settle(struct hub_db *db, const struct cm_sh
                                            enum hub_settled settled, const char *why,
                                            const char *hold, struct cm_err *err);
 
-// hub_decisions_each_provisional visits those that hold Apps back, oldest first.
+// hub_decisions_each_provisional visits those that hold Apps back, oldest first; with `only_new`
+// those that nobody has looked at yet.
 CM_MUSTUSE enum cm_rc
-hub_decisions_each_provisional(struct hub_db *db,
+hub_decisions_each_provisional(struct hub_db *db, bool only_new,
                                void (*visit)(void *ctx, const struct hub_decision_row *row),
                                void *ctx, struct cm_err *err);
 
