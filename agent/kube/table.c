@@ -413,8 +413,8 @@ static void take_ahead(struct kube_entry *e, struct cm_arena *a, const struct cm
     read_health(e, a, live);
 }
 
-void kube_entry_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
-                    bool anyhow) {
+// see takes in how an object is. The core may untrack it when it hears: the caller pins it.
+static void see(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live, bool anyhow) {
     uint64_t version = kube_object_version(live);
 
     if (is_old(e, version)) {
@@ -434,9 +434,14 @@ void kube_entry_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_js
     follow_mark(e);
     set_text(&e->uid, kube_object_uid(live));
     read_health(e, a, live);
-    e->pins++; // the core may untrack it when it hears
     judge(e, a, live, anyhow);
     kube_releases_saw(e, a, live);
+}
+
+void kube_entry_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
+                    bool anyhow) {
+    e->pins++;
+    see(e, a, live, anyhow);
     e->pins--;
     kube_entry_settle(e);
 }
@@ -638,7 +643,7 @@ static void on_look(void *ctx, const struct kube_answer *answer) {
     e->look_again = false;
     k->table.looking--;
     if (kube_answer_ok(answer) && answer->json != NULL) {
-        kube_entry_saw(e, answer->arena, answer->json, anyhow);
+        see(e, answer->arena, answer->json, anyhow);
     } else if (answer->status == 404) {
         kube_entry_missing(e, anyhow);
     } else {
