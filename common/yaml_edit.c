@@ -275,7 +275,9 @@ static void insert_flow(struct patch *p, const struct finder *f, size_t depth) {
     size_t at = place(p, level->open) + 1;
 
     add_flow(&with, f->edit, depth);
-    cm_str_add(&with, level->first != NOWHERE ? ", " : "");
+    if (level->first != NOWHERE) {
+        cm_str_add(&with, at < p->size && strchr(" \r\n", p->text[at]) != NULL ? "," : ", ");
+    }
     put(p, at, at, &with);
 }
 

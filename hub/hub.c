@@ -24,6 +24,7 @@
 #include "hub/jobs/store.h"
 #include "hub/jobs/sync.h"
 #include "hub/jobs/upkeep.h"
+#include "hub/jobs/writer.h"
 #include "hub/session/sessions.h"
 #include "hub/store/agents.h"
 #include "hub/store/db.h"
@@ -50,6 +51,7 @@ struct hub {
     struct hub_store *store;
     struct hub_sessions *sessions;
     struct hub_sync *sync;
+    struct hub_writer *writer;
     struct hub_upkeep *upkeep;
     struct hub_state_writer *state; // NULL: there is no state repository
     struct hub_api *api;
@@ -82,18 +84,28 @@ static void on_decided(void *ctx) {
     hub_sync_decided(((struct hub *)ctx)->sync);
 }
 
+static void on_pushed(void *ctx, const char *repository) {
+    struct cm_err ignored; // it may have been taken out of the configuration
+
+    (void)!hub_sync_now(((struct hub *)ctx)->sync, repository, &ignored);
+}
+
 // ---- Stopping
 
-static void on_sync_stopped(void *ctx) {
+static void on_writer_stopped(void *ctx) {
     cm_loop_stop(((struct hub *)ctx)->loop);
+}
+
+static void on_sync_stopped(void *ctx) {
+    hub_writer_stop(((struct hub *)ctx)->writer, on_writer_stopped, ctx);
 }
 
 static void on_sessions_stopped(void *ctx) {
     hub_sync_stop(((struct hub *)ctx)->sync, on_sync_stopped, ctx);
 }
 
-// Nobody new is let in and those who are here are sent away; then fetches and steps end; then the
-// loop. The store is last: until it has stopped, everything may still be written.
+// Nobody new is let in and those who are here are sent away; then fetches, steps and pushes end;
+// then the loop. The store is last: until it has stopped, everything may still be written.
 static void begin_stop(struct hub *h) {
     if (h->stopping || h->upkeep == NULL) {
         return; // NULL: it does not run
@@ -257,6 +269,22 @@ static enum cm_rc open_sync(struct hub *h, struct cm_err *err) {
     return hub_sync_new(&config, &h->sync, err);
 }
 
+static enum cm_rc open_writer(struct hub *h, struct cm_err *err) {
+    struct hub_writer_config config = {
+        .loop = h->loop,
+        .store = h->store,
+        .metrics = h->metrics,
+        .repositories = &h->repositories,
+        .data_dir = h->config->data_dir,
+        .hub_id = hub_authority_hub_id(h->authority),
+        .epoch = h->epoch,
+        .pushed = on_pushed,
+        .ctx = h,
+    };
+
+    return hub_writer_new(&config, &h->writer, err);
+}
+
 static enum cm_rc start_api(struct hub *h, struct cm_err *err) {
     struct hub_api_config config = {
         .loop = h->loop,
@@ -266,6 +294,7 @@ static enum cm_rc start_api(struct hub *h, struct cm_err *err) {
         .data_dir = h->config->data_dir,
         .store = h->store,
         .sync = h->sync,
+        .writer = h->writer,
         .sessions = h->sessions,
         .authority = h->authority,
         .repositories = &h->repositories,
@@ -298,6 +327,7 @@ enum cm_rc hub_open(const struct hub_config *config, struct hub **out, struct cm
     rc = rc < 0 ? rc : open_store(h, err);
     rc = rc < 0 ? rc : open_sessions(h, err);
     rc = rc < 0 ? rc : open_sync(h, err);
+    rc = rc < 0 ? rc : open_writer(h, err);
     if (rc < 0) {
         hub_close(h);
         return rc;
@@ -363,6 +393,7 @@ enum cm_rc hub_run(struct hub *h, struct cm_err *err) {
     if (rc == CM_OK) {
         start_state(h);
         hub_sync_start(h->sync);
+        hub_writer_start(h->writer);
         announce(h);
     } else {
         begin_stop(h); // somebody may have connected already
@@ -390,6 +421,7 @@ void hub_close(struct hub *h) {
     hub_api_free(h->api);
     hub_upkeep_free(h->upkeep);
     hub_state_writer_free(h->state);
+    hub_writer_free(h->writer);
     hub_sync_free(h->sync);
     hub_sessions_free(h->sessions);
     hub_store_free(h->store);

@@ -24,6 +24,7 @@ struct hub_repositories;
 struct hub_sessions;
 struct hub_store;
 struct hub_sync;
+struct hub_writer;
 
 // How much the server bears; zero stands for the default in parentheses.
 struct hub_api_limits {
@@ -48,6 +49,7 @@ struct hub_api_config {
     const char *data_dir; // holds the API tokens' file at the first start: admin.token, mode 0600
     struct hub_store *store;
     struct hub_sync *sync;
+    struct hub_writer *writer;
     struct hub_sessions *sessions;
     const struct hub_authority *authority;
     const struct hub_repositories *repositories;

@@ -44,6 +44,8 @@ void hub_change_unref(struct hub_change *c) {
     free(c->repository);
     free(c->token);
     free(c->namespace);
+    free(c->kind);
+    free(c->args);
     for (size_t i = 0; i < c->key_count; i++) {
         free(c->keys[i]);
     }

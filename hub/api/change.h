@@ -39,6 +39,9 @@ struct hub_change {
     enum hub_role role;
     int64_t life_ms;
     bool again;
+    char *kind; // of what is to be written
+    char *args; // JSON
+    bool dry_run;
     struct hub_api *api;
     void (*begin)(struct hub_change *c);
 

@@ -43,6 +43,8 @@ static struct cm_json *tell_repository(struct cm_arena *a, const struct hub_repo
     cm_json_set_int(a, row, "pollMs", r->poll_ms);
     cm_json_set_int(a, row, "timeoutMs", r->timeout_ms);
     cm_json_set_bool(a, row, "sourceOnly", r->source_only);
+    cm_json_set_string(a, row, "write", r->write == HUB_WRITE_DIRECT ? "direct" : "off");
+    cm_json_set_bool(a, row, "signs", r->signing_key != NULL);
     cm_json_set_bool(a, row, "allowPrivateHosts", r->allow_private_hosts);
     set_given(a, row, "hasToken", r->token);
     set_given(a, row, "hasPassword", r->password);

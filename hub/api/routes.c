@@ -144,6 +144,21 @@ static const struct hub_member token_body[] = {
     END,
 };
 
+#define LABEL(member, about)                                                                       \
+    { member, HUB_MEMBER_TEXT, false, about, 1, 63, NULL, "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" }
+
+static const struct hub_member write_body[] = {
+    {"kind", HUB_MEMBER_TEXT, true, "What is to be so.", 0, 0, "suspend resume confirm", NULL},
+    LABEL("app", "The App that it is about; confirm needs one."),
+    LABEL("cluster", "The cluster that it is about, if it is about no App."),
+    {"removal", HUB_MEMBER_TEXT, false,
+     "confirm: which removal; without, the one of the App that waits.", 12, 12, NULL,
+     "^[0-9a-f]{12}$"},
+    {"reason", HUB_MEMBER_TEXT, false, "Why, for the commit.", 1, 500, NULL, "^[^\\u0000]*$"},
+    {"dryRun", HUB_MEMBER_BOOL, false, "Only tell what would change.", 0, 0, NULL, NULL},
+    END,
+};
+
 // ---- What is answered
 
 static const struct hub_member version_answer[] = {
@@ -306,6 +321,18 @@ static const struct hub_member sync_answer[] = {
     END,
 };
 
+static const struct hub_member write_answer[] = {
+    TEXT("id", "Its id, as the list of writes has it."),
+    TEXT("repository", "The repository."),
+    {"state", HUB_MEMBER_TEXT, true,
+     "waiting: it is pushed soon; done: Git says so already; shown: it was a dry run; off: the hub "
+     "may not write there, so somebody must commit the difference.",
+     0, 0, "waiting done shown off", NULL},
+    TEXT("path", "The file that changes; empty: none."),
+    TEXT("diff", "What changes in it, as `git diff` shows it."),
+    END,
+};
+
 static const struct hub_member owners_answer[] = {
     {"owners", HUB_MEMBER_OBJECT, true,
      "Of the objects those that are there and another tool's: whose they are.", 0, 0, NULL, NULL},
@@ -380,6 +407,7 @@ static const struct hub_route routes[] = {
     LIST(API "events", "events"),
     LIST(API "revisions", "revisions"),
     LIST(API "problems", "problems"),
+    LIST(API "writes", "writes"),
     LIST(API "repositories", "repositories"),
     DETAIL(API "clusters/*", "clusters", "name"),
     DETAIL(API "groups/*", "groups", "name"),
@@ -465,6 +493,16 @@ static const struct hub_route routes[] = {
      .body = sync_body,
      .status = 202,
      .answer = sync_answer,
+     .tag = "changes"},
+    {.method = "POST",
+     .path = API "writes",
+     .access = HUB_ACCESS_ADMIN,
+     .handle = hub_post_write,
+     .about = "Writes into Git that something shall be so.",
+     .body = write_body,
+     .status = 202,
+     .answer = write_answer,
+     .conflicts = true,
      .tag = "changes"},
     {.method = "POST",
      .path = API "owners",

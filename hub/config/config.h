@@ -45,6 +45,8 @@ CM_MUSTUSE enum cm_rc hub_config_load(int argc, char **argv, struct hub_config *
                                       struct cm_err *err);
 void hub_config_done(struct hub_config *c);
 
+enum hub_write_mode { HUB_WRITE_OFF, HUB_WRITE_DIRECT };
+
 struct hub_repository {
     char *name; // a DNS label
     char *url;
@@ -61,7 +63,11 @@ struct hub_repository {
     char *webhook_secret;
     bool allow_private_hosts;
     bool source_only;   // Apps may take manifests from it; it holds no documents
-    int64_t timeout_ms; // of one fetch, default 5 min
+    int64_t timeout_ms; // of one fetch, or push, default 5 min
+    enum hub_write_mode write;
+    char *committer;       // of commits of the hub; default "Holdfast"
+    char *committer_email; // default "holdfast@fleet.invalid"
+    char *signing_key;     // OpenSSH's form, from signingKeyFile; NULL: they are not signed
 };
 
 struct hub_repositories {

@@ -17,8 +17,11 @@
 #define POLL_DEFAULT_MS 30000
 #define POLL_MIN_MS 1000
 #define TIMEOUT_DEFAULT_MS 300000
+#define COMMITTER_DEFAULT "Holdfast"
+#define EMAIL_DEFAULT "holdfast@fleet.invalid"
+#define PERSON_MAX 200
 
-enum field_type { FIELD_TEXT, FIELD_FILE, FIELD_BOOL, FIELD_DURATION };
+enum field_type { FIELD_TEXT, FIELD_FILE, FIELD_BOOL, FIELD_DURATION, FIELD_WRITE };
 
 struct field {
     const char *name;
@@ -45,6 +48,10 @@ static const struct field fields[] = {
     {"webhookSecretFile", FIELD_FILE, AT(webhook_secret)},
     {"allowPrivateHosts", FIELD_BOOL, AT(allow_private_hosts)},
     {"sourceOnly", FIELD_BOOL, AT(source_only)},
+    {"write", FIELD_WRITE, AT(write)},
+    {"committer", FIELD_TEXT, AT(committer)},
+    {"committerEmail", FIELD_TEXT, AT(committer_email)},
+    {"signingKeyFile", FIELD_FILE, AT(signing_key)},
 };
 
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
@@ -96,6 +103,19 @@ static enum cm_rc read_secret(const char *file, char **out, struct cm_err *err) 
     return CM_OK;
 }
 
+// To YAML an off without quotes is false.
+static enum cm_rc set_write(const struct cm_json *node, enum hub_write_mode *out,
+                            struct cm_err *err) {
+    const char *text = cm_json_string(node);
+    bool off = node->type == CM_BOOL ? !node->truth : text != NULL && strcmp(text, "off") == 0;
+
+    if (!off && (text == NULL || strcmp(text, "direct") != 0)) {
+        return cm_fail(err, CM_EINVAL, "'write' is off, or direct: commits to the branch");
+    }
+    *out = off ? HUB_WRITE_OFF : HUB_WRITE_DIRECT;
+    return CM_OK;
+}
+
 static enum cm_rc set_field(struct hub_repository *r, const struct field *field,
                             const struct cm_json *node, struct cm_err *err) {
     void *target = (char *)r + field->offset;
@@ -107,6 +127,9 @@ static enum cm_rc set_field(struct hub_repository *r, const struct field *field,
         }
         *(bool *)target = node->truth;
         return CM_OK;
+    }
+    if (field->type == FIELD_WRITE) {
+        return set_write(node, target, err);
     }
     if (field->type == FIELD_DURATION && text == NULL) {
         return cm_fail(err, CM_EINVAL, "'%s' must be a duration such as 30s or 5m", field->name);
@@ -133,6 +156,23 @@ static bool name_ok(const char *name) {
            name[len - 1] != '-';
 }
 
+static bool person_ok(const char *text) {
+    return strlen(text) <= PERSON_MAX && strpbrk(text, "<>\r\n") == NULL;
+}
+
+static enum cm_rc check_writing(const struct hub_repository *r, struct cm_err *err) {
+    if (!person_ok(r->committer) || !person_ok(r->committer_email)) {
+        return cm_fail(err, CM_EINVAL,
+                       "'committer' and 'committerEmail' are one line each, of at most %d bytes "
+                       "without < and >",
+                       PERSON_MAX);
+    }
+    if (r->write != HUB_WRITE_OFF && r->source_only) {
+        return cm_fail(err, CM_EINVAL, "a repository that is 'sourceOnly' is never written to");
+    }
+    return CM_OK;
+}
+
 static enum cm_rc check(const struct hub_repository *r, struct cm_err *err) {
     if (r->name == NULL || r->url == NULL) {
         return cm_fail(err, CM_EINVAL, "a repository needs 'name' and 'url'");
@@ -155,13 +195,21 @@ static enum cm_rc check(const struct hub_repository *r, struct cm_err *err) {
         return cm_fail(err, CM_EINVAL,
                        "'path' must name a folder inside the repository, such as 'fleet'");
     }
-    return CM_OK;
+    return check_writing(r, err);
 }
 
 static void free_repository(struct hub_repository *r) {
-    char *secrets[] = {r->token, r->password, r->ssh_passphrase, r->webhook_secret};
-    char *plain[] = {r->name,    r->url,          r->branch,           r->path,
-                     r->ca_file, r->ssh_key_file, r->known_hosts_file, r->username};
+    char *secrets[] = {r->token, r->password, r->ssh_passphrase, r->webhook_secret, r->signing_key};
+    char *plain[] = {r->name,
+                     r->url,
+                     r->branch,
+                     r->path,
+                     r->ca_file,
+                     r->ssh_key_file,
+                     r->known_hosts_file,
+                     r->username,
+                     r->committer,
+                     r->committer_email};
 
     for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
         if (secrets[i] != NULL) {
@@ -201,6 +249,8 @@ static enum cm_rc read_one(const char *path, const struct cm_json *node, struct 
     }
     r->branch = r->branch == NULL ? cm_strdup("main") : r->branch;
     r->path = r->path == NULL ? cm_strdup("") : r->path;
+    r->committer = r->committer == NULL ? cm_strdup(COMMITTER_DEFAULT) : r->committer;
+    r->committer_email = r->committer_email == NULL ? cm_strdup(EMAIL_DEFAULT) : r->committer_email;
     return check(r, err) < 0 ? cm_wrap(err, "%s:%u:%u", path, node->line, node->column) : CM_OK;
 }
 

@@ -41,6 +41,8 @@ struct ctl_options {
     char *at;
     char *path;
     char *file;
+    char *reason;
+    bool dry_run;
     char *source;
     char *with;
     char *image;
@@ -122,6 +124,8 @@ int ctl_why(struct ctl *c);
 int ctl_enroll(struct ctl *c);
 int ctl_revoke(struct ctl *c);
 int ctl_approve(struct ctl *c);
+int ctl_write(struct ctl *c); // suspend, resume
+int ctl_confirm(struct ctl *c);
 int ctl_validate(struct ctl *c);
 int ctl_render(struct ctl *c);
 int ctl_plan(struct ctl *c);

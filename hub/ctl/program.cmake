@@ -30,7 +30,7 @@ if(TARGET hub_fleet AND TARGET hub_repo AND TARGET common_http)
                 ctl/options.c ctl/past.c ctl/plan.c ctl/print.c ctl/progress.c ctl/query.c ctl/range.c
                 ctl/render.c ctl/resources.c ctl/rows.c ctl/scope.c ctl/screen.c ctl/settings.c
                 ctl/sources.c ctl/sync.c ctl/table.c ctl/tar.c ctl/text.c ctl/token.c ctl/validate.c
-                ctl/verbs.c ctl/version.c ctl/wait.c ctl/watch.c ctl/words.c ${scripts}
+                ctl/verbs.c ctl/version.c ctl/wait.c ctl/watch.c ctl/words.c ctl/write.c ${scripts}
         USES common common_docs common_options common_http hub_fleet hub_plan hub_render hub_repo ZLIB::ZLIB)
     add_program(holdfast SOURCES ctl/main.c USES hub_ctl)
 

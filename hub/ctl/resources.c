@@ -123,6 +123,14 @@ static const struct ctl_column repositories[] = {
     {"FAILURE", "failure", CTL_TEXT, CTL_ALWAYS},
 };
 
+static const struct ctl_column writes[] = {
+    {"ID", "id", CTL_TEXT, CTL_IF_ROOM},          {"KIND", "kind", CTL_TEXT, CTL_ALWAYS},
+    {"APP", "app", CTL_TEXT, CTL_ALWAYS},         {"CLUSTER", "cluster", CTL_TEXT, CTL_ALWAYS},
+    {"AGO", "madeMs", CTL_AGE, CTL_ALWAYS},       {"WHO", "actor", CTL_TEXT, CTL_IF_ROOM},
+    {"STATE", "state", CTL_TEXT, CTL_ALWAYS},     {"REVISION", "revision", CTL_SHORT, CTL_ALWAYS},
+    {"MESSAGE", "message", CTL_TEXT, CTL_ALWAYS},
+};
+
 static const struct ctl_column problems[] = {
     {"FILE", "path", CTL_TEXT, CTL_ALWAYS},       {"AT", "line column", CTL_PLACE, CTL_ALWAYS},
     {"APP", "app", CTL_TEXT, CTL_IF_ROOM},        {"CLUSTERS", "clusters", CTL_NUMBER, CTL_IF_ROOM},
@@ -242,6 +250,15 @@ const struct ctl_resource ctl_resources[] = {
      .params = "",
      .by = "name",
      .about = "what is fetched from where, and how that went"},
+    {.name = "writes",
+     .one = "write",
+     .words = "write writes intents intent",
+     .names = "id",
+     COLUMNS(writes),
+     .params = "app cluster repository",
+     .by = "id",
+     .about = "what the hub was asked to commit, and what became of it",
+     .limit = 20},
     {.name = "problems",
      .one = "problem",
      .words = "problem problems errors",
@@ -330,7 +347,7 @@ int ctl_resource_fail(struct ctl *c, const char *word) {
     }
     return ctl_fail(c, CM_EINVAL,
                     "'%.40s' cannot be listed; use clusters, groups, apps, status, objects, "
-                    "drift, events, revisions, repositories or problems",
+                    "drift, events, revisions, repositories, writes or problems",
                     word);
 }
 

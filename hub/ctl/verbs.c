@@ -19,12 +19,13 @@ const struct ctl_verb ctl_verbs[] = {
      .group = SEE,
      .arguments = "TYPE [NAME...]",
      .summary = "List what the hub knows.",
-     .about = "TYPE is clusters, groups, apps, status, objects, drift, events, revisions, "
-              "repositories or problems; singular, the kinds of the fleet repository and short "
-              "forms (cl, cg, st, "
-              "obj, ev, rev) are as good. A long list of clusters or states is folded on a "
-              "terminal: what is not ready, by its first names; --all shows every row. In brackets "
-              "stands what a cluster said last that is not connected.",
+     .about =
+         "TYPE is clusters, groups, apps, status, objects, drift, events, revisions, "
+         "repositories, writes or problems; singular, the kinds of the fleet repository and short "
+         "forms (cl, cg, st, "
+         "obj, ev, rev) are as good. A long list of clusters or states is folded on a "
+         "terminal: what is not ready, by its first names; --all shows every row. In brackets "
+         "stands what a cluster said last that is not connected.",
      .example = "holdfast get clusters -l env=production\n"
                 "holdfast get app checkout -o yaml\n"
                 "holdfast get status --app checkout --state not-healthy\n"
@@ -185,6 +186,43 @@ const struct ctl_verb ctl_verbs[] = {
      .outputs = "table json yaml jsonpath",
      .completes = "targets named",
      .run = ctl_wait},
+    {.name = "suspend",
+     .group = ACT,
+     .arguments = "[TYPE] NAME",
+     .summary = "Commit that nothing be changed: of an App, or on a cluster.",
+     .about = "TYPE NAME is 'app NAME' or 'cluster NAME'. The hub sets 'suspend: true' in the "
+              "document, as a commit whose author is whoever asks; comments and layout stay. With "
+              "--wait it ends when the hub has read that commit. A repository that the hub may not "
+              "write to ('write' in its file of repositories) stays as it is: the change is "
+              "printed, for somebody to commit, and the exit code is 2.",
+     .example = "holdfast suspend app checkout --reason 'INC-123'\n"
+                "holdfast suspend cluster eu-west-01 --dry-run",
+     .options = "output app cluster reason dry-run wait timeout",
+     .outputs = "table json yaml jsonpath",
+     .completes = "targets named",
+     .run = ctl_write},
+    {.name = "resume",
+     .group = ACT,
+     .arguments = "[TYPE] NAME",
+     .summary = "Commit that a suspended App or cluster goes on.",
+     .about = "As 'holdfast suspend'.",
+     .example = "holdfast resume app checkout --wait",
+     .options = "output app cluster reason dry-run wait timeout",
+     .outputs = "table json yaml jsonpath",
+     .completes = "targets named",
+     .run = ctl_write},
+    {.name = "confirm",
+     .group = ACT,
+     .arguments = "APP [REMOVAL]",
+     .summary = "Commit the Confirmation of a removal that waits.",
+     .about = "REMOVAL is what 'holdfast get problems' and 'holdfast plan' call it, and not needed "
+              "where only one of the App waits. The rest is as with 'holdfast suspend'.",
+     .example = "holdfast confirm checkout --dry-run\n"
+                "holdfast confirm checkout 3f9a01c2d4e5 --reason 'moved to the new clusters'",
+     .options = "output reason dry-run wait timeout",
+     .outputs = "table json yaml jsonpath",
+     .completes = "apps",
+     .run = ctl_confirm},
     {.name = "validate",
      .group = BEFORE,
      .arguments = "[DIR]",
@@ -363,8 +401,8 @@ static const char *const hints[][2] = {
     {"patch", IN_GIT},
     {"scale", IN_GIT},
     {"set", IN_GIT},
-    {"suspend", IN_GIT ": 'suspend: true' in an App, a target or a Cluster"},
-    {"resume", IN_GIT ": remove 'suspend: true'"},
+    {"pause", "use 'holdfast suspend'"},
+    {"unpause", "use 'holdfast resume'"},
     {"annotate", IN_GIT},
     {"label", IN_GIT},
     {"exec", IN_CLUSTER},

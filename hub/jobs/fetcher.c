@@ -270,7 +270,7 @@ void hub_fetcher_refused(struct hub_fetcher *f, const struct cm_err *err) {
 
 // ---- Fetching
 
-static struct hub_repo_source source_of(const struct hub_repository *c) {
+struct hub_repo_source hub_fetcher_source(const struct hub_repository *c) {
     return (struct hub_repo_source){
         .name = c->name,
         .url = c->url,
@@ -294,7 +294,7 @@ static bool names_ref(const struct hub_fetcher_config *c) {
 static void run_fetch(struct cm_job *job) {
     struct hub_fetcher *f = CM_CONTAINER(job, struct hub_fetcher, job);
     const struct hub_fetcher_config *c = &f->config;
-    struct hub_repo_source source = source_of(c->repository);
+    struct hub_repo_source source = hub_fetcher_source(c->repository);
     struct hub_repo_limits limits = hub_repo_limits_default;
     struct hub_repo_job fetch_job = {
         .folder = c->folder, .limits = &limits, .cancel_fd = c->shared->cancel_fd};
@@ -407,7 +407,7 @@ static void on_timer(void *ctx) {
 // ---- The whole
 
 enum cm_rc hub_fetcher_check(const struct hub_repository *repository, struct cm_err *err) {
-    struct hub_repo_source source = source_of(repository);
+    struct hub_repo_source source = hub_fetcher_source(repository);
 
     return hub_repo_source_check(&source, err);
 }

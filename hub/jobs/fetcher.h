@@ -81,6 +81,9 @@ int64_t hub_fetcher_pause_ms(const struct hub_fetcher_config *config);
 // fine.
 void hub_fetcher_drop(struct hub_fetcher *f);
 
+// hub_fetcher_source is a repository as it is configured, at its branch; texts are borrowed.
+struct hub_repo_source hub_fetcher_source(const struct hub_repository *repository);
+
 // hub_fetcher_check tells with CM_EINVAL what is wrong with a repository's configuration.
 CM_MUSTUSE enum cm_rc hub_fetcher_check(const struct hub_repository *repository,
                                         struct cm_err *err);

@@ -239,9 +239,7 @@ static enum cm_rc refused(struct send *s) {
     if (means_moved(s->report)) {
         return moved(s);
     }
-    for (char *at = said; *at != '\0'; at++) {
-        *at = *at == '\n' || *at == '\r' ? ' ' : *at;
-    }
+    said[strcspn(said, "\r\n")] = '\0'; // the first line says it
     hub_git_printable(said);
     answer->trouble = HUB_REPO_REFUSED;
     return cm_fail(&answer->err, CM_EAUTH, "the server does not take it: %s%s%.250s", s->report,

@@ -6,8 +6,8 @@
 // release.promoted, release.rejected, release.failed_forward, release.timed_out, release.undone,
 // release.held, release.not_held,
 // agent.enrolled, agent.connected, agent.disconnected, agent.too_old, agent.revoked,
-// problem.found, problem.cleared, api.changed, journal.gap, hub.restored, state.failed,
-// state.recovered.
+// problem.found, problem.cleared, api.changed, write.done, write.failed, write.impossible,
+// write.breaker, journal.gap, hub.restored, state.failed, state.recovered.
 //
 // Threads: a handle belongs to one thread at a time. Blocks.
 #pragma once

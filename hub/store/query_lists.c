@@ -314,6 +314,30 @@ static const struct hub_filter repository_filters[] = {
     END_OF_FILTERS,
 };
 
+static const struct hub_column write_columns[] = {
+    {"number", "number", HUB_COLUMN_INT, "Its place in the order of all."},
+    {"id", "id", HUB_COLUMN_TEXT, "What the commit names it by (Holdfast-Event)."},
+    {"repository", "repo", HUB_COLUMN_TEXT, "The repository that it is for."},
+    {"kind", "kind", HUB_COLUMN_TEXT, "What it is: suspend, resume, confirm, …"},
+    {"app", "app", HUB_COLUMN_TEXT, "The App, if it is about one."},
+    {"cluster", "cluster", HUB_COLUMN_TEXT, "The cluster, if it is about one."},
+    {"actor", "actor", HUB_COLUMN_TEXT, "Who decided it."},
+    {"madeMs", "made_ms", HUB_COLUMN_TIME, "When it was decided."},
+    {"state", "state", HUB_COLUMN_TEXT, "waiting, done (it is in Git) or failed (it cannot be)."},
+    {"revision", "revision", HUB_COLUMN_TEXT,
+     "The commit that has it; empty while there is none, or if Git said so already."},
+    {"message", "message", HUB_COLUMN_TEXT, "Why it waits or failed; empty: nothing is wrong."},
+    {"endedMs", "ended_ms", HUB_COLUMN_TIME, "When it was done or failed; 0: it waits."},
+};
+
+static const struct hub_filter write_filters[] = {
+    {"id", HUB_FILTER_VALUE, "id = ?", "Only this one."},
+    {"repository", HUB_FILTER_VALUE, "repo = ?", "Only those for this repository."},
+    {"app", HUB_FILTER_VALUE, "app = ?", "Only of this App."},
+    {"cluster", HUB_FILTER_VALUE, "cluster = ?", "Only of this cluster."},
+    END_OF_FILTERS,
+};
+
 static const struct hub_column problem_columns[] = {
     {"repository", "repo", HUB_COLUMN_TEXT, "The repository."},
     {"path", "path", HUB_COLUMN_TEXT, "The file."},
@@ -500,6 +524,16 @@ static const struct hub_list lists[] = {
      .keys = {{"name", false}},
      .key_count = 1,
      .filters = repository_filters},
+    {.name = "writes",
+     .item = "Write",
+     .about = "What the hub was asked to write into repositories, newest first; for a week.",
+     .from = "intent",
+     .columns = write_columns,
+     .column_count = COUNT(write_columns),
+     .keys = {{"number", true}},
+     .key_count = 1,
+     .descending = true,
+     .filters = write_filters},
     {.name = "problems",
      .item = "Problem",
      .about = "What is wrong in the repositories now.",

@@ -237,9 +237,21 @@ static const char *const step_17[] = {
     NULL,
 };
 
+static const char *const step_18[] = {
+    // What is to be written into repositories, and what became of it.
+    "CREATE TABLE intent (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, repo TEXT NOT NULL,"
+    " kind TEXT NOT NULL, app TEXT NOT NULL, cluster TEXT NOT NULL, cause TEXT NOT NULL,"
+    " args TEXT NOT NULL, actor TEXT NOT NULL, automatic INTEGER NOT NULL,"
+    " made_ms INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'waiting',"
+    " revision TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '',"
+    " ended_ms INTEGER NOT NULL DEFAULT 0)",
+    "CREATE INDEX intent_app ON intent (app, made_ms) WHERE automatic = 1",
+    NULL,
+};
+
 static const char *const *const steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,
                                            step_7,  step_8,  step_9,  step_10, step_11, step_12,
-                                           step_13, step_14, step_15, step_16, step_17};
+                                           step_13, step_14, step_15, step_16, step_17, step_18};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -283,7 +295,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 14",
                                               "PRAGMA user_version = 15",
                                               "PRAGMA user_version = 16",
-                                              "PRAGMA user_version = 17"};
+                                              "PRAGMA user_version = 17",
+                                              "PRAGMA user_version = 18"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

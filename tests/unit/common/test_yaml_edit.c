@@ -77,6 +77,8 @@ static void a_mapping_that_is_missing_is_made(void **state) {
     assert_changes("kind: Cluster\nspec: {}\n", 0, 1, "kind: Cluster\nspec: {\"suspend\": true}\n");
     assert_changes("{\"kind\": \"Cluster\"}", 0, 1,
                    "{\"spec\": {\"suspend\": true}, \"kind\": \"Cluster\"}");
+    assert_changes("{\n \"spec\": {\n  \"x\": 1\n }\n}\n", 0, 1,
+                   "{\n \"spec\": {\"suspend\": true,\n  \"x\": 1\n }\n}\n");
     assert_changes("{\"spec\": {\"x\": 1}}\n", 0, 1, "{\"spec\": {\"suspend\": true, \"x\": 1}}\n");
 }
 

@@ -162,6 +162,28 @@ static void an_empty_secret_is_refused(void **state) {
     assert_non_null(strstr(r->err.msg, "is empty"));
 }
 
+static void it_is_written_to_only_where_that_is_said(void **state) {
+    struct rig *r = *state;
+
+    assert_int_equal(load(r, "repositories:\n- {name: a, url: x}\n- {name: b, url: x, write: off}\n"
+                             "- {name: c, url: x, write: 'off'}\n- {name: d, url: x, write: "
+                             "direct, committer: Ada, committerEmail: ada@example.com}\n"),
+                     CM_OK);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(r->list.items[i].write, HUB_WRITE_OFF);
+        assert_string_equal(r->list.items[i].committer, "Holdfast");
+    }
+    assert_int_equal(r->list.items[3].write, HUB_WRITE_DIRECT);
+    assert_string_equal(r->list.items[3].committer_email, "ada@example.com");
+    static const char *const bad[] = {"write: yes", "write: [direct]", "write: force",
+                                      "committer: 'a <b>'", "write: direct, sourceOnly: true"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        CM_AUTOFREE char *text = cm_strf("repositories:\n- {name: a, url: x, %s}\n", bad[i]);
+
+        assert_int_equal(load(r, text), CM_EINVAL);
+    }
+}
+
 static void a_missing_file_is_said(void **state) {
     struct rig *r = *state;
 
@@ -177,6 +199,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_is_wrong_is_named_with_its_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_secret_is_never_in_the_words, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_empty_secret_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(it_is_written_to_only_where_that_is_said, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_missing_file_is_said, set_up, tear_down),
     };
 

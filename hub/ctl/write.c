@@ -1,0 +1,175 @@
+// write.c: `holdfast suspend`, `resume` and `confirm`: the hub commits what shall be so.
+#include <stdio.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/json.h"
+#include "hub/ctl/client.h"
+#include "hub/ctl/ctl.h"
+#include "hub/ctl/names.h"
+#include "hub/ctl/print.h"
+#include "hub/ctl/verbs.h"
+
+#define LOOK_MS 200
+
+static const char *text_of(struct ctl *c, const struct cm_json *answer, const char *member) {
+    const char *text = cm_json_string(cm_json_get(answer, member));
+
+    return text == NULL ? "" : ctl_one_line(c->arena, text);
+}
+
+static bool is_state(const struct cm_json *answer, const char *state) {
+    const char *text = cm_json_string(cm_json_get(answer, "state"));
+
+    return text != NULL && strcmp(text, state) == 0;
+}
+
+static void print_diff(struct ctl *c, const struct cm_json *answer) {
+    const char *diff = cm_json_string(cm_json_get(answer, "diff"));
+
+    (void)fputs(diff != NULL ? ctl_lines(c->arena, diff) : "", stdout);
+    (void)fflush(stdout);
+}
+
+// fail_off tells what to do where the hub may not write; what to commit was printed.
+static int fail_off(struct ctl *c, const struct cm_json *answer) {
+    return ctl_fail(c, CM_EAUTH,
+                    "the hub does not write to repository '%.100s': commit this change to '%.200s' "
+                    "yourself, or let it with 'write: direct' in its file of repositories",
+                    text_of(c, answer, "repository"), text_of(c, answer, "path"));
+}
+
+// ---- --wait
+
+// find_write looks at what became of it.
+static enum cm_rc find_write(struct ctl *c, const char *id, struct cm_json **out) {
+    const struct ctl_param params[] = {{"id", id}, {NULL, NULL}};
+    struct cm_json *items = NULL;
+    enum cm_rc rc = ctl_list(c, "/writes", params, 1, &items);
+
+    if (rc == CM_OK && items->count == 0) {
+        return cm_fail(&c->err, CM_ENOTFOUND, "the hub does not know of it any more");
+    }
+    *out = rc == CM_OK ? items->first : NULL;
+    return rc;
+}
+
+static bool is_resolved(struct ctl *c, const char *revision) {
+    const struct ctl_param params[] = {{"id", revision}, {NULL, NULL}};
+    struct cm_json *items = NULL;
+
+    return revision[0] == '\0' ||
+           (ctl_list(c, "/revisions", params, 1, &items) == CM_OK && items->count > 0);
+}
+
+static int give_up(struct ctl *c, const struct cm_json *write) {
+    const char *why = write != NULL ? text_of(c, write, "message") : "";
+
+    (void)ctl_fail(c, CM_EBUSY, "not in time: it is not in Git yet%s%s; the hub goes on trying",
+                   why[0] != '\0' ? ": " : "", why);
+    return CTL_NO;
+}
+
+// wait_for_write waits until the commit is in Git and the hub has taken it in.
+static int wait_for_write(struct ctl *c, const char *id, struct cm_json **out) {
+    int64_t until_ms = cm_clock_now_ms() + ctl_wait_timeout(c);
+
+    for (;;) {
+        int64_t now_ms = cm_clock_now_ms();
+        enum cm_rc rc = find_write(c, id, out);
+
+        if (rc < 0 && !ctl_may_pass(rc)) {
+            return CTL_ERROR;
+        }
+        if (rc == CM_OK && is_state(*out, "failed")) {
+            return ctl_fail(c, CM_EINVAL, "%s", text_of(c, *out, "message"));
+        }
+        if (rc == CM_OK && is_state(*out, "done") && is_resolved(c, text_of(c, *out, "revision"))) {
+            return CTL_DONE;
+        }
+        if (now_ms > until_ms) {
+            return give_up(c, rc == CM_OK ? *out : NULL);
+        }
+        c->err = (struct cm_err){.code = CM_OK};
+        ctl_pause_after(c, LOOK_MS, now_ms);
+    }
+}
+
+static void tell_done(struct ctl *c, const struct cm_json *write) {
+    const char *revision = text_of(c, write, "revision");
+
+    if (revision[0] == '\0') {
+        (void)printf("Git says so already\n");
+    } else {
+        (void)printf("committed as %.12s in repository '%s'\n", revision,
+                     text_of(c, write, "repository"));
+    }
+}
+
+// ---- The verbs
+
+static int finish(struct ctl *c, struct cm_json *answer) {
+    bool table = ctl_output_is(c, "table");
+    int code = CTL_DONE;
+
+    if (table && !is_state(answer, "done") && !is_state(answer, "waiting")) {
+        print_diff(c, answer);
+    }
+    if (c->options.wait && is_state(answer, "waiting")) {
+        code = wait_for_write(c, text_of(c, answer, "id"), &answer);
+        if (code != CTL_DONE) {
+            return code;
+        }
+    }
+    if (!table && ctl_print_value(c, answer) < 0) {
+        return CTL_ERROR;
+    }
+    if (table && is_state(answer, "done")) {
+        tell_done(c, answer);
+    } else if (table && is_state(answer, "waiting")) {
+        (void)printf("the hub commits it to '%s' in repository '%s': 'holdfast get write %s'\n",
+                     text_of(c, answer, "path"), text_of(c, answer, "repository"),
+                     text_of(c, answer, "id"));
+    }
+    return is_state(answer, "off") ? fail_off(c, answer) : CTL_DONE;
+}
+
+static int ask(struct ctl *c, struct cm_json *body) {
+    struct cm_json *answer = NULL;
+
+    cm_json_set_string(c->arena, body, "kind", c->verb->name);
+    cm_json_set_string(c->arena, body, "app", c->options.app);
+    cm_json_set_string(c->arena, body, "cluster", c->options.cluster);
+    cm_json_set_string(c->arena, body, "reason", c->options.reason);
+    cm_json_set_bool(c->arena, body, "dryRun", c->options.dry_run);
+    if (ctl_check_names(c) < 0 || ctl_call(c, "POST", "/writes", NULL, body, &answer) < 0) {
+        return CTL_ERROR;
+    }
+    return finish(c, answer);
+}
+
+int ctl_write(struct ctl *c) {
+    if (ctl_target_read(c) < 0) {
+        return CTL_ERROR;
+    }
+    if ((c->options.app == NULL) == (c->options.cluster == NULL)) {
+        return ctl_fail(c, CM_EINVAL, "%s: name one App or one cluster", c->verb->name);
+    }
+    return ask(c, cm_json_new(c->arena, CM_OBJECT));
+}
+
+// The App may be gone from Git, so its name is not looked up here.
+int ctl_confirm(struct ctl *c) {
+    struct cm_json *body = cm_json_new(c->arena, CM_OBJECT);
+    struct cm_json *answer = NULL;
+
+    if (c->argc != 1 && c->argc != 2) {
+        return ctl_fail(c, CM_EINVAL, "say 'holdfast confirm APP [REMOVAL]'");
+    }
+    cm_json_set_string(c->arena, body, "kind", "confirm");
+    cm_json_set_string(c->arena, body, "app", c->argv[0]);
+    cm_json_set_string(c->arena, body, "removal", c->argc == 2 ? c->argv[1] : NULL);
+    cm_json_set_string(c->arena, body, "reason", c->options.reason);
+    cm_json_set_bool(c->arena, body, "dryRun", c->options.dry_run);
+    return ctl_call(c, "POST", "/writes", NULL, body, &answer) < 0 ? CTL_ERROR : finish(c, answer);
+}

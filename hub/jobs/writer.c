@@ -1,0 +1,655 @@
+#include "hub/jobs/writer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+#include "common/str.h"
+#include "common/tls/digest.h"
+#include "common/tls/ssh_sign.h"
+#include "hub/config/config.h"
+#include "hub/jobs/writer_state.h"
+#include "hub/store/events.h"
+#include "hub/store/intents.h"
+
+#define QUIET_MS 2000
+#define LONGEST_MS 10000
+#define RETRY_MIN_MS 2000
+#define RETRY_MAX_MS ((int64_t)10 * 60 * 1000)
+#define BATCH_MAX 1000
+#define THREADS 2
+
+struct place {
+    struct hub_writer *owner;
+    const struct hub_repository *config;
+    char *mirror; // that is watched; read here
+    char *folder; // the writer's own
+    struct cm_list waiting;
+    struct cm_timer timer;
+    struct cm_backoff backoff;
+    int64_t since_ms; // when the first of what is to be flushed came; 0: nothing has
+    bool busy;
+    bool has_pushed; // since the start:
+    struct hub_repo_id pushed;
+    char *told; // why it cannot be written, as it is on record; NULL: it can
+    struct cm_metric *metric_written;
+    struct cm_metric *metric_failures;
+    struct cm_metric *metric_waiting;
+};
+
+struct hub_writer {
+    struct hub_writer_config config;
+    struct place *places;
+    size_t place_count;
+    struct cm_workers *push;
+    struct cm_workers *look;
+    int cancel_fd;
+    char *name; // in trailers
+    size_t jobs;
+    bool stopping;
+    void (*stopped)(void *ctx);
+    void *stopped_ctx;
+};
+
+// ---- Intents in memory
+
+struct hub_writing *hub_writing_new(const struct hub_intent *intent) {
+    struct hub_writing *w = cm_new(1, sizeof(*w));
+    const char **texts[HUB_WRITING_TEXTS] = {&w->intent.id,      &w->intent.kind,  &w->intent.app,
+                                             &w->intent.cluster, &w->intent.cause, &w->intent.args,
+                                             &w->intent.actor};
+
+    w->intent = *intent;
+    for (size_t i = 0; i < HUB_WRITING_TEXTS; i++) {
+        w->texts[i] = cm_strdup(*texts[i] != NULL ? *texts[i] : "");
+        *texts[i] = w->texts[i];
+    }
+    return w;
+}
+
+void hub_writing_free(struct hub_writing *w) {
+    if (w == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < HUB_WRITING_TEXTS; i++) {
+        free(w->texts[i]);
+    }
+    free(w);
+}
+
+static struct hub_writing *find_waiting(struct place *p, const char *id) {
+    for (struct cm_list *at = p->waiting.next; at != &p->waiting; at = at->next) {
+        struct hub_writing *w = CM_CONTAINER(at, struct hub_writing, in_list);
+
+        if (strcmp(w->intent.id, id) == 0) {
+            return w;
+        }
+    }
+    return NULL;
+}
+
+static struct place *find_place(struct hub_writer *w, const char *repository) {
+    for (size_t i = 0; i < w->place_count; i++) {
+        if (strcmp(w->places[i].config->name, repository) == 0) {
+            return &w->places[i];
+        }
+    }
+    return NULL;
+}
+
+static void job_ended(struct hub_writer *w) {
+    w->jobs--;
+    if (w->stopping && w->jobs == 0 && w->stopped != NULL) {
+        void (*stopped)(void *) = w->stopped;
+
+        w->stopped = NULL;
+        stopped(w->stopped_ctx);
+    }
+}
+
+// ---- What is put on record afterwards
+
+struct note {
+    struct hub_store_job job;
+    struct hub_writer *owner;
+    const char *id;    // NULL: only the event
+    const char *state; // NULL: it waits, and why
+    const char *revision;
+    const char *message;
+    const char *kind; // of the event; NULL: none
+    const char *app;
+    const char *cluster;
+    const char *actor;
+    char *texts[8]; // the above
+};
+
+static enum cm_rc run_note(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    const struct note *n = CM_CONTAINER(job, struct note, job);
+    int64_t now_ms = cm_clock_unix_ms();
+    const struct hub_event event = {.at_ms = now_ms,
+                                    .kind = n->kind,
+                                    .app = n->app,
+                                    .cluster = n->cluster,
+                                    .revision = n->revision,
+                                    .actor = n->actor,
+                                    .message = n->message};
+    enum cm_rc rc = CM_OK;
+
+    if (n->id != NULL) {
+        rc = n->state != NULL
+                 ? hub_intents_end(db, n->id, n->state, n->revision, n->message, now_ms, err)
+                 : hub_intents_note(db, n->id, n->message, err);
+    }
+    return rc < 0 || n->kind == NULL ? rc : hub_events_add(db, &event, err);
+}
+
+static void note_done(struct hub_store_job *job, const struct cm_err *err) {
+    struct note *n = CM_CONTAINER(job, struct note, job);
+    struct hub_writer *w = n->owner;
+
+    if (err->code != CM_OK) { // the history says the same after a restart
+        cm_log(CM_LOG_WARN, "store.failed", err->msg, NULL);
+    }
+    for (size_t i = 0; i < sizeof(n->texts) / sizeof(n->texts[0]); i++) {
+        free(n->texts[i]);
+    }
+    free(n);
+    job_ended(w);
+}
+
+static void submit_note(struct hub_writer *w, const struct note *what) {
+    struct note *n = cm_new(1, sizeof(*n));
+    const char **texts[] = {&n->id,   &n->state, &n->revision, &n->message,
+                            &n->kind, &n->app,   &n->cluster,  &n->actor};
+
+    *n = *what;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        n->texts[i] = cm_strdup(*texts[i]);
+        *texts[i] = n->texts[i];
+    }
+    n->owner = w;
+    n->job.run = run_note;
+    n->job.done = note_done;
+    w->jobs++;
+    hub_store_submit(w->config.store, &n->job);
+}
+
+// ---- Flushes
+
+static void flush(struct place *p);
+
+static void schedule(struct place *p) {
+    int64_t now_ms = cm_clock_now_ms();
+    int64_t due_ms = now_ms + QUIET_MS;
+
+    if (p->busy || p->owner->stopping || cm_list_empty(&p->waiting)) {
+        return;
+    }
+    p->since_ms = p->since_ms == 0 ? now_ms : p->since_ms;
+    due_ms = due_ms < p->since_ms + LONGEST_MS ? due_ms : p->since_ms + LONGEST_MS;
+    cm_timer_start(p->owner->config.loop, &p->timer, due_ms > now_ms ? due_ms - now_ms : 0);
+}
+
+struct flush_job {
+    struct cm_job job;
+    struct place *place;
+    struct hub_flush flush;
+};
+
+static void run_flush(struct cm_job *job) {
+    hub_flush_run(&CM_CONTAINER(job, struct flush_job, job)->flush);
+}
+
+static void end_one(struct place *p, const struct hub_flush_item *item) {
+    const struct hub_intent *intent = &item->writing->intent;
+    bool done = item->what == HUB_WRITTEN_DONE;
+    CM_AUTOFREE char *words =
+        done ? cm_strf("%s: %s", intent->kind,
+                       item->revision[0] != '\0' ? "it is in Git" : "Git said so already")
+             : cm_strf("%s: %s", intent->kind, item->why);
+    struct hub_writing *waiting = find_waiting(p, intent->id);
+
+    submit_note(p->owner, &(struct note){.id = intent->id,
+                                         .state = done ? "done" : "failed",
+                                         .revision = item->revision,
+                                         .message = done ? "" : item->why,
+                                         .kind = done ? "write.done" : "write.impossible",
+                                         .app = intent->app,
+                                         .cluster = intent->cluster,
+                                         .actor = intent->actor});
+    cm_log(done ? CM_LOG_INFO : CM_LOG_WARN, done ? "write.done" : "write.impossible", words,
+           "repository", p->config->name, "id", intent->id, "revision", item->revision, NULL);
+    cm_metric_add(p->metric_written, done ? 1 : 0);
+    if (waiting != NULL) {
+        cm_metric_add(p->metric_waiting, -1);
+        cm_list_remove(&waiting->in_list);
+        hub_writing_free(waiting);
+    }
+}
+
+// note_waiting puts on record why what still waits does so.
+static void note_waiting(struct place *p, const struct hub_flush *f, bool news) {
+    for (size_t i = 0; i < f->count; i++) {
+        const char *id = f->items[i].writing->intent.id;
+        struct hub_writing *waiting = find_waiting(p, id);
+
+        if (waiting != NULL && (news || !waiting->noted)) {
+            waiting->noted = true;
+            submit_note(p->owner, &(struct note){.id = id, .message = p->told});
+        }
+    }
+}
+
+// tell_trouble makes an event and a line in the log of a failure when its words change.
+static void tell_trouble(struct place *p, const struct hub_flush *f) {
+    bool news = p->told == NULL || strcmp(p->told, f->err.msg) != 0;
+
+    cm_metric_add(p->metric_failures, 1);
+    if (news) {
+        free(p->told);
+        p->told = cm_strdup(f->err.msg);
+        cm_log(CM_LOG_WARN, "write.failed", p->told, "repository", p->config->name, NULL);
+        submit_note(p->owner,
+                    &(struct note){.message = p->told, .kind = "write.failed", .actor = "hub"});
+    }
+    note_waiting(p, f, news);
+}
+
+static void take_flush(struct place *p, const struct hub_flush *f) {
+    for (size_t i = 0; i < f->count; i++) {
+        if (f->items[i].what != HUB_WRITTEN_NOT_YET) {
+            end_one(p, &f->items[i]);
+        }
+    }
+    if (f->pushed) {
+        p->has_pushed = true;
+        p->pushed = f->commit;
+        p->owner->config.pushed(p->owner->config.ctx, p->config->name);
+    }
+    if (f->err.code == CM_OK) {
+        cm_backoff_reset(&p->backoff);
+        free(p->told);
+        p->told = NULL;
+        schedule(p);
+        return;
+    }
+    tell_trouble(p, f);
+    cm_timer_start(p->owner->config.loop, &p->timer, cm_backoff_next(&p->backoff));
+}
+
+static void flush_done(struct cm_job *job) {
+    struct flush_job *j = CM_CONTAINER(job, struct flush_job, job);
+    struct place *p = j->place;
+    struct hub_writer *w = p->owner;
+
+    p->busy = false;
+    if (!job->canceled && !w->stopping) {
+        take_flush(p, &j->flush);
+    }
+    hub_flush_done(&j->flush);
+    free(j);
+    job_ended(w);
+}
+
+static size_t count_waiting(const struct place *p) {
+    size_t count = 0;
+
+    for (const struct cm_list *at = p->waiting.next; at != &p->waiting && count < BATCH_MAX;
+         at = at->next) {
+        count++;
+    }
+    return count;
+}
+
+static void flush(struct place *p) {
+    struct flush_job *j = cm_new(1, sizeof(*j));
+    struct cm_list *at = p->waiting.next;
+
+    j->place = p;
+    j->flush = (struct hub_flush){.repository = p->config,
+                                  .folder = p->folder,
+                                  .writer = p->owner->name,
+                                  .hub_id = p->owner->config.hub_id,
+                                  .epoch = p->owner->config.epoch,
+                                  .cancel_fd = p->owner->cancel_fd,
+                                  .now_ms = cm_clock_unix_ms(),
+                                  .count = count_waiting(p)};
+    j->flush.items = cm_new(j->flush.count + 1, sizeof(*j->flush.items));
+    for (size_t i = 0; i < j->flush.count; i++, at = at->next) {
+        j->flush.items[i].writing =
+            hub_writing_new(&CM_CONTAINER(at, struct hub_writing, in_list)->intent);
+    }
+    p->busy = true;
+    p->since_ms = 0;
+    j->job = (struct cm_job){.run = run_flush, .done = flush_done, .home = p->owner->config.loop};
+    p->owner->jobs++;
+    cm_workers_submit(p->owner->push, &j->job);
+}
+
+static void on_timer(void *ctx) {
+    struct place *p = ctx;
+
+    if (!p->busy && !p->owner->stopping && !cm_list_empty(&p->waiting)) {
+        flush(p);
+    }
+}
+
+// ---- Asking
+
+struct ask {
+    struct cm_job look;
+    struct hub_store_job record;
+    struct place *place;
+    struct hub_writing *writing;
+    bool dry_run;
+    hub_writer_fn done;
+    void *ctx;
+    struct hub_repo_id after; // what was pushed last; the mirror may not have it yet
+    bool has_after;
+    bool fresh; // it has
+    struct hub_write_edit edit;
+    struct cm_err err;
+    bool is_new;
+};
+
+static void answer(struct ask *a, const struct cm_err *err, enum hub_writer_state state) {
+    CM_AUTOFREE char *diff = a->edit.path != NULL ? hub_write_diff(&a->edit) : NULL;
+    struct hub_writer *w = a->place->owner;
+
+    a->done(a->ctx, err,
+            &(struct hub_writer_answer){.state = state,
+                                        .id = a->writing != NULL ? a->writing->intent.id : "",
+                                        .diff = diff != NULL ? diff : "",
+                                        .path = a->edit.path != NULL ? a->edit.path : ""});
+    hub_write_edit_done(&a->edit);
+    hub_writing_free(a->writing);
+    free(a);
+    job_ended(w);
+}
+
+static enum cm_rc run_record(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    struct ask *a = CM_CONTAINER(job, struct ask, record);
+    const struct hub_intent *intent = &a->writing->intent;
+    const struct hub_intent_row row = {.id = intent->id,
+                                       .repository = a->place->config->name,
+                                       .kind = intent->kind,
+                                       .app = intent->app,
+                                       .cluster = intent->cluster,
+                                       .cause = intent->cause,
+                                       .args = intent->args,
+                                       .actor = intent->actor,
+                                       .automatic = a->writing->automatic,
+                                       .made_ms = intent->made_ms};
+
+    return hub_intents_add(db, &row, HUB_WRITER_MOST, &a->is_new, err);
+}
+
+static void record_done(struct hub_store_job *job, const struct cm_err *err) {
+    struct ask *a = CM_CONTAINER(job, struct ask, record);
+    struct place *p = a->place;
+
+    if (err->code == CM_OK && a->is_new) {
+        struct hub_writing *waiting = hub_writing_new(&a->writing->intent);
+
+        cm_list_append(&p->waiting, &waiting->in_list);
+        cm_metric_add(p->metric_waiting, 1);
+        schedule(p);
+    } else if (err->code == CM_EBUSY) {
+        cm_log(CM_LOG_WARN, "write.breaker", err->msg, "app", a->writing->intent.app, NULL);
+        submit_note(p->owner, &(struct note){.message = err->msg,
+                                             .kind = "write.breaker",
+                                             .app = a->writing->intent.app,
+                                             .actor = "hub"});
+    }
+    answer(a, err, HUB_WRITER_WAITING);
+}
+
+static void run_look(struct cm_job *job) {
+    struct ask *a = CM_CONTAINER(job, struct ask, look);
+
+    const struct place *p = a->place;
+
+    a->err.code = hub_look(p->config, p->mirror, &a->writing->intent,
+                           a->has_after ? &a->after : NULL, &a->edit, &a->fresh, &a->err);
+}
+
+// find_same finds what waits and says the same.
+static const struct hub_writing *find_same(struct place *p, const struct hub_intent *intent) {
+    for (struct cm_list *at = p->waiting.next; at != &p->waiting; at = at->next) {
+        const struct hub_writing *w = CM_CONTAINER(at, struct hub_writing, in_list);
+
+        if (strcmp(w->intent.kind, intent->kind) == 0 && strcmp(w->intent.app, intent->app) == 0 &&
+            strcmp(w->intent.cluster, intent->cluster) == 0 &&
+            strcmp(w->intent.args, intent->args) == 0) {
+            return w;
+        }
+    }
+    return NULL;
+}
+
+// record puts it on record, unless the same waits already.
+static void record(struct ask *a) {
+    static const struct cm_err ok = {.code = CM_OK};
+    const struct hub_writing *same = find_same(a->place, &a->writing->intent);
+
+    if (same != NULL) {
+        struct hub_writing *copy = hub_writing_new(&same->intent);
+
+        hub_writing_free(a->writing);
+        a->writing = copy;
+        answer(a, &ok, HUB_WRITER_WAITING);
+        return;
+    }
+    a->record.run = run_record;
+    a->record.done = record_done;
+    hub_store_submit(a->place->owner->config.store, &a->record);
+}
+
+// What the hub decides by itself is put on record though the repository is not read yet.
+static bool may_record(const struct ask *a) {
+    return a->err.code == CM_OK || (a->err.code == CM_EBUSY && a->writing->automatic);
+}
+
+static void look_done(struct cm_job *job) {
+    static const struct cm_err ok = {.code = CM_OK};
+    struct ask *a = CM_CONTAINER(job, struct ask, look);
+    struct hub_writer *w = a->place->owner;
+
+    if (job->canceled || w->stopping) {
+        (void)cm_fail(&a->err, CM_ECANCELED, "the hub is stopping");
+    }
+    if (!may_record(a)) {
+        answer(a, &a->err, HUB_WRITER_WAITING);
+    } else if (a->err.code == CM_OK && a->edit.path == NULL && a->fresh) {
+        answer(a, &ok, HUB_WRITER_SO);
+    } else if (a->dry_run) {
+        answer(a, &ok, HUB_WRITER_SHOWN);
+    } else if (a->place->config->write != HUB_WRITE_DIRECT) {
+        answer(a, &ok, HUB_WRITER_OFF);
+    } else {
+        record(a);
+    }
+}
+
+static struct hub_writing *writing_of(const struct hub_writer_ask *ask) {
+    char made[CM_UUID_MAX];
+    const struct hub_intent intent = {.id = ask->id != NULL ? ask->id : made,
+                                      .kind = ask->kind,
+                                      .app = ask->app,
+                                      .cluster = ask->cluster,
+                                      .cause = ask->cause,
+                                      .args = ask->args != NULL ? ask->args : "{}",
+                                      .actor = ask->actor,
+                                      .made_ms = cm_clock_unix_ms()};
+
+    cm_uuid(made);
+    struct hub_writing *w = hub_writing_new(&intent);
+    w->automatic = ask->automatic;
+    return w;
+}
+
+void hub_writer_add(struct hub_writer *w, const struct hub_writer_ask *ask, hub_writer_fn done,
+                    void *ctx) {
+    struct place *p = find_place(w, ask->repository);
+    struct cm_err err = {.code = CM_OK};
+
+    if (p == NULL || w->stopping) {
+        (void)cm_fail(&err, p == NULL ? CM_ENOTFOUND : CM_ECANCELED, "%s",
+                      p == NULL ? "no repository with documents has this name any more"
+                                : "the hub is stopping");
+        done(ctx, &err, &(struct hub_writer_answer){.id = "", .diff = "", .path = ""});
+        return;
+    }
+    struct ask *a = cm_new(1, sizeof(*a));
+    a->place = p;
+    a->writing = writing_of(ask);
+    a->dry_run = ask->dry_run;
+    a->has_after = p->has_pushed;
+    a->after = p->pushed;
+    a->done = done;
+    a->ctx = ctx;
+    a->look = (struct cm_job){.run = run_look, .done = look_done, .home = w->config.loop};
+    w->jobs++;
+    cm_workers_submit(w->look, &a->look);
+}
+
+// ---- The whole
+
+static void make_metrics(struct place *p) {
+    struct cm_metrics *m = p->owner->config.metrics;
+    CM_AUTOFREE char *label = cm_strf("repository=\"%s\"", p->config->name);
+
+    p->metric_written = cm_metrics_counter(m, "holdfast_writes_total", label,
+                                           "Changes that are in Git because the hub was asked to.");
+    p->metric_failures = cm_metrics_counter(m, "holdfast_write_failures_total", label,
+                                            "Tries to write that failed.");
+    p->metric_waiting =
+        cm_metrics_gauge(m, "holdfast_writes_waiting", label, "Changes that are not in Git yet.");
+}
+
+static void add_places(struct hub_writer *w) {
+    const struct hub_repositories *list = w->config.repositories;
+
+    w->places = cm_new(list->count + 1, sizeof(*w->places));
+    for (size_t i = 0; i < list->count; i++) {
+        struct place *p = &w->places[w->place_count];
+
+        if (list->items[i].source_only) {
+            continue;
+        }
+        w->place_count++;
+        p->owner = w;
+        p->config = &list->items[i];
+        p->mirror = cm_strf("%s/git/%s", w->config.data_dir, p->config->name);
+        p->folder = cm_strf("%s/writes/%s", w->config.data_dir, p->config->name);
+        p->timer = (struct cm_timer){.run = on_timer, .ctx = p};
+        p->backoff = (struct cm_backoff){.min_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
+        cm_list_init(&p->waiting);
+        make_metrics(p);
+    }
+}
+
+// load_one: what is for a repository that is not written to any more goes on waiting.
+static void load_one(void *ctx, const struct hub_intent_row *row) {
+    struct place *p = find_place(ctx, row->repository);
+    const struct hub_intent intent = {.id = row->id,
+                                      .kind = row->kind,
+                                      .app = row->app,
+                                      .cluster = row->cluster,
+                                      .cause = row->cause,
+                                      .args = row->args,
+                                      .actor = row->actor,
+                                      .made_ms = row->made_ms};
+
+    if (p != NULL && p->config->write == HUB_WRITE_DIRECT) {
+        cm_list_append(&p->waiting, &hub_writing_new(&intent)->in_list);
+        cm_metric_add(p->metric_waiting, 1);
+    }
+}
+
+static enum cm_rc check_keys(const struct hub_repositories *list, struct cm_err *err) {
+    for (size_t i = 0; i < list->count; i++) {
+        const char *key = list->items[i].signing_key;
+
+        if (key != NULL && cm_ssh_key_check(key, err) < 0) {
+            return cm_wrap(err, "repository '%s': signingKeyFile", list->items[i].name);
+        }
+    }
+    return CM_OK;
+}
+
+enum cm_rc hub_writer_new(const struct hub_writer_config *config, struct hub_writer **out,
+                          struct cm_err *err) {
+    struct hub_writer *w = cm_new(1, sizeof(*w));
+
+    if (check_keys(config->repositories, err) < 0) {
+        free(w);
+        return err->code;
+    }
+    w->config = *config;
+    w->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    w->name = cm_strf("%s/epoch-%llu", config->hub_id, (unsigned long long)config->epoch);
+    w->push = cm_workers_new("write", THREADS, NULL);
+    w->look = cm_workers_new("look", 1, NULL);
+    add_places(w);
+    if (hub_intents_each(hub_store_db(config->store), load_one, w, err) < 0) {
+        hub_writer_free(w);
+        return err->code;
+    }
+    *out = w;
+    return CM_OK;
+}
+
+void hub_writer_start(struct hub_writer *w) {
+    for (size_t i = 0; i < w->place_count; i++) {
+        schedule(&w->places[i]);
+    }
+}
+
+void hub_writer_stop(struct hub_writer *w, void (*stopped)(void *ctx), void *ctx) {
+    w->stopping = true;
+    w->stopped = stopped;
+    w->stopped_ctx = ctx;
+    // It fails only if the counter is full, and then the descriptor is readable.
+    (void)eventfd_write(w->cancel_fd, 1);
+    for (size_t i = 0; i < w->place_count; i++) {
+        cm_timer_stop(w->config.loop, &w->places[i].timer);
+    }
+    w->jobs++;
+    job_ended(w);
+}
+
+static void free_place(struct place *p) {
+    while (!cm_list_empty(&p->waiting)) {
+        struct hub_writing *w = CM_CONTAINER(p->waiting.next, struct hub_writing, in_list);
+
+        cm_list_remove(&w->in_list);
+        hub_writing_free(w);
+    }
+    free(p->mirror);
+    free(p->folder);
+    free(p->told);
+}
+
+void hub_writer_free(struct hub_writer *w) {
+    if (w == NULL) {
+        return;
+    }
+    struct cm_workers *pools[] = {w->push, w->look};
+    for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++) {
+        cm_workers_stop(pools[i], false);
+        cm_workers_free(pools[i]);
+    }
+    for (size_t i = 0; i < w->place_count; i++) {
+        free_place(&w->places[i]);
+    }
+    free(w->places);
+    free(w->name);
+    (void)close(w->cancel_fd);
+    free(w);
+}

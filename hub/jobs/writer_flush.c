@@ -1,0 +1,325 @@
+// writer_flush.c: fetches, holds each intent against the tip, makes commits, pushes, and looks.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/config/config.h"
+#include "hub/jobs/fetcher.h"
+#include "hub/jobs/writer_state.h"
+
+#define ROUNDS_MAX 4    // while the tip moves under us, before a pause
+#define HISTORY_MAX 200 // commits that are looked through
+#define SKEW_MS 600000  // by which other clocks may be behind
+
+static bool is_open(const struct hub_flush_item *item) {
+    return item->what == HUB_WRITTEN_NOT_YET;
+}
+
+static void settle(struct hub_flush_item *item, enum hub_written what, const char *why) {
+    item->what = what;
+    item->why = cm_strdup(why);
+}
+
+void hub_flush_done(struct hub_flush *f) {
+    for (size_t i = 0; i < f->count; i++) {
+        hub_writing_free(f->items[i].writing);
+        hub_write_edit_done(&f->items[i].edit);
+        free(f->items[i].why);
+    }
+    free(f->items);
+}
+
+// ---- What the history says
+
+// check_epoch fails if the same hub wrote with a later epoch than ours.
+static enum cm_rc check_epoch(const struct hub_flush *f, const char *trailers, struct cm_err *err) {
+    CM_AUTOFREE char *writer = hub_write_find_trailer(&trailers, "Holdfast-Writer");
+    CM_AUTOFREE char *ours = cm_strf("%s/epoch-", f->hub_id);
+
+    if (writer == NULL || strncmp(writer, ours, strlen(ours)) != 0 ||
+        strtoull(writer + strlen(ours), NULL, 10) <= f->epoch) {
+        return CM_OK;
+    }
+    return cm_fail(err, CM_EAUTH,
+                   "this hub has written there as '%.100s', and is at epoch %llu: it runs from an "
+                   "older copy of its disk, or twice; stop the wrong one",
+                   writer, (unsigned long long)f->epoch);
+}
+
+static void take_events(struct hub_flush *f, const struct hub_commit *commit) {
+    const char *at = commit->trailers;
+    char *id = NULL;
+
+    while ((id = hub_write_find_trailer(&at, "Holdfast-Event")) != NULL) {
+        for (size_t i = 0; i < f->count; i++) {
+            if (is_open(&f->items[i]) && strcmp(f->items[i].writing->intent.id, id) == 0) {
+                hub_repo_id_hex(&commit->id, f->items[i].revision);
+                settle(&f->items[i], HUB_WRITTEN_DONE, NULL);
+            }
+        }
+        free(id);
+    }
+}
+
+static int64_t oldest_ms(const struct hub_flush *f) {
+    int64_t oldest = INT64_MAX;
+
+    for (size_t i = 0; i < f->count; i++) {
+        int64_t made_ms = f->items[i].writing->intent.made_ms;
+
+        oldest = is_open(&f->items[i]) && made_ms < oldest ? made_ms : oldest;
+    }
+    return oldest;
+}
+
+// read_history looks for what was pushed already, back to when the oldest intent was made.
+static enum cm_rc read_history(struct hub_flush *f, struct hub_repo *repo, struct cm_err *err) {
+    int64_t since_ms = oldest_ms(f) - SKEW_MS;
+
+    for (int i = 0; i < HISTORY_MAX; i++) {
+        CM_CLEANUP(hub_commit_done) struct hub_commit commit = {0};
+        CM_AUTOFREE char *name = cm_strf("HEAD~%d", i);
+        enum cm_rc rc = hub_repo_resolve(repo, name, &commit, err);
+
+        if (rc == CM_ENOTFOUND || (rc == CM_OK && commit.committed_ms < since_ms)) {
+            return CM_OK;
+        }
+        if (rc < 0 || check_epoch(f, commit.trailers, err) < 0) {
+            return err->code;
+        }
+        take_events(f, &commit);
+    }
+    return CM_OK;
+}
+
+// ---- What is to be done on this tip
+
+static void forget_edits(struct hub_flush *f) {
+    for (size_t i = 0; i < f->count; i++) {
+        hub_write_edit_done(&f->items[i].edit);
+        f->items[i].stands = false;
+    }
+}
+
+// evaluate_one fails only if the tip cannot be read.
+static enum cm_rc evaluate_one(struct hub_flush *f, struct hub_tip *tip, size_t i,
+                               struct cm_err *err) {
+    struct hub_flush_item *item = &f->items[i];
+    struct hub_write_files files = hub_tip_files(tip, f->repository->path);
+
+    tip->items = f->items;
+    tip->count = i;
+    enum cm_rc rc = hub_write_evaluate(&item->writing->intent, &files, &item->edit, err);
+    if (rc == CM_EINVAL || rc == CM_ENOTFOUND) {
+        settle(item, HUB_WRITTEN_NEVER, err->msg);
+        return CM_OK;
+    }
+    item->stands = rc == CM_OK && item->edit.path != NULL;
+    return rc;
+}
+
+static enum cm_rc evaluate_all(struct hub_flush *f, struct hub_tip *tip, struct cm_err *err) {
+    forget_edits(f);
+    for (size_t i = 0; i < f->count; i++) {
+        if (is_open(&f->items[i]) && evaluate_one(f, tip, i, err) < 0) {
+            return err->code;
+        }
+    }
+    return CM_OK;
+}
+
+// end_what_is_so ends intents that change nothing, if no edit before them is why.
+static void end_what_is_so(struct hub_flush *f) {
+    for (size_t i = 0; i < f->count; i++) {
+        bool standing = false;
+
+        for (size_t k = 0; k < i; k++) {
+            standing = standing || f->items[k].stands;
+        }
+        if (is_open(&f->items[i]) && !f->items[i].stands && !standing) {
+            settle(&f->items[i], HUB_WRITTEN_DONE, NULL);
+        }
+    }
+}
+
+// ---- Commits
+
+struct draft {
+    struct hub_repo_change *changes;
+    size_t count;
+    struct hub_repo_edit *edits; // of all changes, one after the other
+    char **texts;                // messages, names and addresses
+    size_t text_count;
+    const char **jail;
+    size_t jail_count;
+};
+
+static void draft_done(struct draft *d) {
+    for (size_t i = 0; i < d->text_count; i++) {
+        free(d->texts[i]);
+    }
+    free(d->texts);
+    free(d->changes);
+    free(d->edits);
+    free(d->jail);
+}
+
+// number_changes tells which commit each intent is in.
+static size_t number_changes(struct hub_flush *f) {
+    size_t changes = 0;
+
+    for (size_t i = 0; i < f->count; i++) {
+        bool found = !f->items[i].stands;
+
+        for (size_t k = 0; k < i && !found; k++) {
+            found = f->items[k].stands &&
+                    hub_write_is_one(&f->items[k].writing->intent, &f->items[i].writing->intent);
+            f->items[i].change = f->items[k].change;
+        }
+        if (!found) {
+            f->items[i].change = changes++;
+        }
+    }
+    return changes;
+}
+
+static void draft_change(const struct hub_flush *f, struct draft *d, size_t number, size_t *edits) {
+    CM_AUTOFREE const struct hub_intent **intents = cm_new(f->count, sizeof(const void *));
+    struct hub_repo_change *change = &d->changes[number];
+    char **texts = &d->texts[d->text_count];
+    size_t count = 0;
+
+    change->edits = &d->edits[*edits];
+    for (size_t i = 0; i < f->count; i++) {
+        const struct hub_flush_item *item = &f->items[i];
+
+        if (item->stands && item->change == number) {
+            intents[count++] = &item->writing->intent;
+            d->edits[(*edits)++] =
+                (struct hub_repo_edit){.path = item->edit.path, .text = item->edit.text};
+            d->jail[d->jail_count++] = item->edit.path;
+        }
+    }
+    change->edit_count = count;
+    texts[0] = hub_write_message(intents, count, f->writer);
+    hub_write_author(intents[0], &texts[1], &texts[2]);
+    d->text_count += 3;
+    change->message = texts[0];
+    change->author = (struct hub_repo_person){texts[1], texts[2]};
+    change->authored_ms = intents[0]->made_ms;
+}
+
+static void draft_all(struct hub_flush *f, struct draft *d) {
+    size_t edits = 0;
+
+    d->count = number_changes(f);
+    d->changes = cm_new(d->count + 1, sizeof(*d->changes));
+    d->texts = cm_new(3 * d->count + 1, sizeof(*d->texts));
+    d->edits = cm_new(f->count + 1, sizeof(*d->edits));
+    d->jail = cm_new(f->count + 1, sizeof(*d->jail));
+    for (size_t i = 0; i < d->count; i++) {
+        draft_change(f, d, i, &edits);
+    }
+}
+
+// ---- Rounds
+
+static struct hub_repo_limits limits_of(const struct hub_repository *r) {
+    struct hub_repo_limits limits = hub_repo_limits_default;
+
+    limits.deadline_ms = r->timeout_ms;
+    return limits;
+}
+
+static enum cm_rc fetch(struct hub_flush *f, struct cm_err *err) {
+    struct hub_repo_source source = hub_fetcher_source(f->repository);
+    struct hub_repo_limits limits = limits_of(f->repository);
+    struct hub_repo_job job = {.folder = f->folder, .limits = &limits, .cancel_fd = f->cancel_fd};
+    struct hub_repo_fetched fetched = {0};
+    enum cm_rc rc = hub_repo_fetch(&source, &job, &fetched, &f->trouble, err);
+    struct cm_err ignored;
+
+    if (rc == CM_OK && fetched.packs >= HUB_REPO_PACKS_MAX) {
+        (void)!hub_repo_compact(&job, &ignored); // the next one does it
+    }
+    return rc;
+}
+
+static char *full_ref(const char *branch) {
+    return strncmp(branch, "refs/", 5) == 0 ? cm_strdup(branch) : cm_strf("refs/heads/%s", branch);
+}
+
+static enum cm_rc push(struct hub_flush *f, const struct hub_tip *tip, struct cm_err *err) {
+    CM_CLEANUP(draft_done) struct draft d = {0};
+    CM_AUTOFREE char *ref = full_ref(f->repository->branch);
+    struct hub_repo_source source = hub_fetcher_source(f->repository);
+    struct hub_repo_limits limits = limits_of(f->repository);
+    struct hub_repo_job job = {.folder = f->folder, .limits = &limits, .cancel_fd = f->cancel_fd};
+    struct hub_repo_pushed pushed = {0};
+
+    draft_all(f, &d);
+    const struct hub_repo_push what = {
+        .ref = ref,
+        .base = tip->commit.id,
+        .expected = tip->commit.id,
+        .changes = d.changes,
+        .change_count = d.count,
+        .jail = d.jail,
+        .jail_count = d.jail_count,
+        .committer = {f->repository->committer, f->repository->committer_email},
+        .committed_ms = f->now_ms,
+        .signing_key = f->repository->signing_key,
+    };
+    enum cm_rc rc = hub_repo_push(&source, &job, &what, &pushed, &f->trouble, err);
+    if (rc == CM_OK) {
+        f->pushed = true;
+        f->commit = pushed.commit;
+    }
+    return rc;
+}
+
+static bool any_stands(const struct hub_flush *f) {
+    for (size_t i = 0; i < f->count; i++) {
+        if (f->items[i].stands) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// look_and_push: CM_EEXISTS: the tip moved; another round.
+static enum cm_rc look_and_push(struct hub_flush *f, bool *out_over, struct cm_err *err) {
+    CM_CLEANUP(hub_tip_close) struct hub_tip tip = {0};
+
+    if (hub_tip_open(f->folder, &tip, err) < 0 || read_history(f, tip.repo, err) < 0 ||
+        evaluate_all(f, &tip, err) < 0) {
+        return err->code;
+    }
+    end_what_is_so(f);
+    *out_over = !any_stands(f);
+    if (*out_over) {
+        return CM_OK;
+    }
+    return push(f, &tip, err);
+}
+
+// After a push the next round finds what was pushed, on the tip.
+void hub_flush_run(struct hub_flush *f) {
+    bool over = false;
+
+    for (int i = 0; i < ROUNDS_MAX && !over; i++) {
+        enum cm_rc rc = fetch(f, &f->err);
+
+        rc = rc < 0 ? rc : look_and_push(f, &over, &f->err);
+        if (rc < 0 && rc != CM_EEXISTS) {
+            return;
+        }
+    }
+    if (over) {
+        f->err.code = CM_OK;
+    } else if (f->err.code == CM_OK) {
+        (void)cm_fail(&f->err, CM_EBUSY, "others push all the time");
+    }
+}

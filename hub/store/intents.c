@@ -1,0 +1,160 @@
+#include "hub/store/intents.h"
+
+#include <stdlib.h>
+
+#include "common/mem.h"
+#include "hub/store/db.h"
+
+#define HOUR_MS ((int64_t)60 * 60 * 1000)
+#define KEPT_MS (7 * 24 * HOUR_MS) // what is done or failed
+
+static enum cm_rc check_rate(struct hub_db *db, const struct hub_intent_row *row, int64_t most,
+                             struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT count(*) FROM intent WHERE app = ?1 AND automatic = 1"
+                                 " AND made_ms > ?2",
+                                 "ti", row->app, row->made_ms - HOUR_MS);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc < 0) {
+        return rc;
+    }
+    if (hub_stmt_int(stmt, 0) >= most) {
+        return cm_fail(err, CM_EBUSY,
+                       "%lld decisions about the App '%.100s' were written within an hour: nothing "
+                       "more is written by itself until that is less",
+                       (long long)hub_stmt_int(stmt, 0), row->app);
+    }
+    return CM_OK;
+}
+
+static enum cm_rc is_there(struct hub_db *db, const char *id, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, "SELECT 1 FROM intent WHERE id = ?1", "t", id);
+
+    return rc < 0 ? rc : hub_stmt_next(stmt, err);
+}
+
+enum cm_rc hub_intents_add(struct hub_db *db, const struct hub_intent_row *row, int64_t most,
+                           bool *out_new, struct cm_err *err) {
+    enum cm_rc rc = is_there(db, row->id, err);
+
+    if (rc != CM_ENOTFOUND) {
+        *out_new = false;
+        return rc;
+    }
+    if (row->automatic && check_rate(db, row, most, err) < 0) {
+        return err->code;
+    }
+    rc = hub_db_run(db, err, "DELETE FROM intent WHERE state != 'waiting' AND ended_ms < ?1", "i",
+                    row->made_ms - KEPT_MS);
+    rc = rc < 0
+             ? rc
+             : hub_db_run(db, err,
+                          "INSERT INTO intent (id, repo, kind, app, cluster, cause, args, actor,"
+                          " automatic, made_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                          "ttttttttii", row->id, row->repository, row->kind, row->app, row->cluster,
+                          row->cause, row->args, row->actor, (int64_t)row->automatic, row->made_ms);
+    *out_new = rc == CM_OK;
+    return rc;
+}
+
+enum cm_rc hub_intents_each(struct hub_db *db,
+                            void (*visit)(void *ctx, const struct hub_intent_row *row), void *ctx,
+                            struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT id, repo, kind, app, cluster, cause, args, actor,"
+                                 " automatic, made_ms FROM intent WHERE state = 'waiting'"
+                                 " ORDER BY number",
+                                 "");
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        visit(ctx, &(struct hub_intent_row){.id = hub_stmt_text(stmt, 0),
+                                            .repository = hub_stmt_text(stmt, 1),
+                                            .kind = hub_stmt_text(stmt, 2),
+                                            .app = hub_stmt_text(stmt, 3),
+                                            .cluster = hub_stmt_text(stmt, 4),
+                                            .cause = hub_stmt_text(stmt, 5),
+                                            .args = hub_stmt_text(stmt, 6),
+                                            .actor = hub_stmt_text(stmt, 7),
+                                            .automatic = hub_stmt_int(stmt, 8) != 0,
+                                            .made_ms = hub_stmt_int(stmt, 9)});
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc hub_intents_end(struct hub_db *db, const char *id, const char *state,
+                           const char *revision, const char *message, int64_t at_ms,
+                           struct cm_err *err) {
+    return hub_db_run(db, err,
+                      "UPDATE intent SET state = ?2, revision = ?3, message = ?4, ended_ms = ?5"
+                      " WHERE id = ?1",
+                      "tttti", id, state, revision, message, at_ms);
+}
+
+enum cm_rc hub_intents_note(struct hub_db *db, const char *id, const char *message,
+                            struct cm_err *err) {
+    return hub_db_run(db, err, "UPDATE intent SET message = ?2 WHERE id = ?1", "tt", id, message);
+}
+
+void hub_located_done(struct hub_located *l) {
+    free(l->repository);
+    free(l->path);
+    free(l->removal);
+    *l = (struct hub_located){0};
+}
+
+enum cm_rc hub_intents_locate(struct hub_db *db, const char *app, const char *cluster,
+                              struct hub_located *out, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc =
+        app != NULL
+            ? hub_db_query(db, &stmt, err, "SELECT repo, path FROM app WHERE name = ?1", "t", app)
+            : hub_db_query(db, &stmt, err, "SELECT repo, path FROM cluster WHERE name = ?1", "t",
+                           cluster);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_ENOTFOUND) {
+        return cm_fail(err, rc, "Git has no %s '%.80s'", app != NULL ? "App" : "cluster",
+                       app != NULL ? app : cluster);
+    }
+    if (rc == CM_OK) {
+        out->repository = cm_strdup(hub_stmt_text(stmt, 0));
+        out->path = cm_strdup(hub_stmt_text(stmt, 1));
+    }
+    return rc;
+}
+
+enum cm_rc hub_intents_find_removal(struct hub_db *db, const char *app, const char *removal,
+                                    struct hub_located *out, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(
+        db, &stmt, err,
+        "SELECT DISTINCT ifnull((SELECT repo FROM app WHERE name = ?1), repo), waits FROM pair"
+        " WHERE app = ?1 AND waits != '' AND (?2 IS NULL OR waits = ?2)",
+        "tt", app, removal);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_ENOTFOUND) {
+        return cm_fail(err, rc, "no%s removal of the App '%.80s' waits for a Confirmation",
+                       removal != NULL ? " such" : "", app);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    struct hub_located found = {.repository = cm_strdup(hub_stmt_text(stmt, 0)),
+                                .removal = cm_strdup(hub_stmt_text(stmt, 1))};
+    rc = hub_stmt_next(stmt, err);
+    if (rc == CM_ENOTFOUND) {
+        *out = found;
+        return CM_OK;
+    }
+    hub_located_done(&found);
+    return rc < 0 ? rc
+                  : cm_fail(err, CM_EINVAL,
+                            "several removals of the App '%.80s' wait: name one, as 'holdfast get "
+                            "problems' does",
+                            app);
+}

@@ -1,0 +1,264 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/fsys.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "common/utf8.h"
+#include "common/yaml_edit.h"
+#include "hub/write/kinds.h"
+
+#define IGNORE_FILE ".holdfastignore"
+
+static const struct hub_write_kind kinds[] = {
+    {"suspend", HUB_WRITE_SET, NULL, "suspend", true, "change nothing until it is resumed"},
+    {"resume", HUB_WRITE_SET, NULL, "suspend", false, "go on"},
+    {"retry", HUB_WRITE_SET, "holds", "retry", true, "try the rejected release again"},
+    {"hold", HUB_WRITE_PUT, "holds", NULL, true, "hold a release back"},
+    {"unhold", HUB_WRITE_REMOVE, "holds", NULL, false, "the hold is void"},
+    {"ban", HUB_WRITE_PUT, "bans", NULL, true, "never to run"},
+    {"unban", HUB_WRITE_REMOVE, "bans", NULL, false, "may run again"},
+    {"exempt", HUB_WRITE_PUT, "exemptions", NULL, true, "allow a change by hand"},
+    {"unexempt", HUB_WRITE_REMOVE, "exemptions", NULL, false, "the exemption has ended"},
+    {"confirm", HUB_WRITE_PUT, "confirmations", NULL, true, "confirm a removal"},
+    {"freeze", HUB_WRITE_PUT, "freezes", NULL, true, "stop applying"},
+    {"unfreeze", HUB_WRITE_REMOVE, "freezes", NULL, false, "apply again"},
+    {"ignore", HUB_WRITE_LINE, NULL, NULL, true, "leave files out"},
+};
+
+const struct hub_write_kind *hub_write_kind_find(const char *name) {
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strcmp(kinds[i].name, name) == 0) {
+            return &kinds[i];
+        }
+    }
+    return NULL;
+}
+
+void hub_write_edit_done(struct hub_write_edit *edit) {
+    free(edit->path);
+    free(edit->before);
+    free(edit->text);
+    *edit = (struct hub_write_edit){0};
+}
+
+enum cm_rc hub_write_args(struct cm_arena *a, const struct hub_intent *intent, struct cm_json **out,
+                          struct cm_err *err) {
+    static const struct cm_json_limits limits = {
+        .max_bytes = HUB_WRITE_ARGS_MAX, .max_depth = 4, .max_nodes = 200};
+
+    if (cm_json_parse(a, intent->args, strlen(intent->args), &limits, out, err) < 0) {
+        return cm_wrap(err, "read what '%s' is about", intent->kind);
+    }
+    return (*out)->type == CM_OBJECT
+               ? CM_OK
+               : cm_fail(err, CM_EINVAL, "what '%s' is about is no object", intent->kind);
+}
+
+// ---- Whether it makes sense
+
+// is_below tells whether a path is in a folder of the fleet.
+static bool is_below(const char *path, const char *root, const char *folder) {
+    CM_AUTOFREE char *start = cm_strf("%s%s%s/", root, root[0] != '\0' ? "/" : "", folder);
+
+    return strncmp(path, start, strlen(start)) == 0;
+}
+
+static bool is_ignore_file(const char *path) {
+    const char *base = strrchr(path, '/');
+
+    return strcmp(base != NULL ? base + 1 : path, IGNORE_FILE) == 0;
+}
+
+static enum cm_rc check_path(const struct hub_write_kind *kind, const struct cm_json *args,
+                             const char *root, struct cm_err *err) {
+    const char *path = cm_json_string(cm_json_get(args, "path"));
+
+    if (path == NULL || !cm_fsys_path_ok(path) ||
+        (kind->folder != NULL && !is_below(path, root, kind->folder)) ||
+        (kind->way == HUB_WRITE_LINE && !is_ignore_file(path))) {
+        return cm_fail(err, CM_EINVAL, "'%s' goes into no file '%.200s'", kind->name,
+                       path != NULL ? path : "");
+    }
+    return CM_OK;
+}
+
+static enum cm_rc check_text(const struct hub_write_kind *kind, const struct cm_json *args,
+                             struct cm_err *err) {
+    const char *text = cm_json_string(cm_json_get(args, "text"));
+    const char *line = cm_json_string(cm_json_get(args, "line"));
+
+    if (kind->way == HUB_WRITE_PUT &&
+        (text == NULL || text[0] == '\0' || strlen(text) > HUB_WRITE_FILE_MAX)) {
+        return cm_fail(err, CM_EINVAL, "'%s' needs the text of the file, at most %zu bytes",
+                       kind->name, HUB_WRITE_FILE_MAX);
+    }
+    if (kind->way == HUB_WRITE_LINE &&
+        (line == NULL || line[0] == '\0' || strpbrk(line, "\r\n") != NULL)) {
+        return cm_fail(err, CM_EINVAL, "'%s' needs one line", kind->name);
+    }
+    return CM_OK;
+}
+
+static enum cm_rc check_args(const struct hub_write_kind *kind, const struct hub_intent *intent,
+                             const struct cm_json *args, const char *root, struct cm_err *err) {
+    bool document = kind->way == HUB_WRITE_SET && kind->folder == NULL;
+
+    if (document && (intent->app[0] == '\0') == (intent->cluster[0] == '\0')) {
+        return cm_fail(err, CM_EINVAL, "'%s' is about one App or one cluster", kind->name);
+    }
+    if (!document && check_path(kind, args, root, err) < 0) {
+        return err->code;
+    }
+    return check_text(kind, args, err);
+}
+
+enum cm_rc hub_write_check(const struct hub_intent *intent, const char *root, struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct hub_write_kind *kind = hub_write_kind_find(intent->kind);
+    struct cm_json *args = NULL;
+
+    if (kind == NULL) {
+        return cm_fail(err, CM_EINVAL, "'%.40s' is nothing that can be written", intent->kind);
+    }
+    if (intent->id[0] == '\0' || strlen(intent->id) >= HUB_WRITE_ID_MAX ||
+        strpbrk(intent->id, "\r\n ") != NULL) {
+        return cm_fail(err, CM_EINVAL, "what is to be written needs an id");
+    }
+    return hub_write_args(a, intent, &args, err) < 0 ? err->code
+                                                     : check_args(kind, intent, args, root, err);
+}
+
+// ---- What it changes
+
+static char *text_of(const struct cm_buf *buf) {
+    return cm_strndup((const char *)buf->data, buf->size);
+}
+
+// give gives out an edit unless it changes nothing.
+static void give(struct hub_write_edit *out, const char *path, char *before, char *text) {
+    if (before != NULL && text != NULL && strcmp(before, text) == 0) {
+        free(before);
+        free(text);
+        return;
+    }
+    *out = (struct hub_write_edit){.path = cm_strdup(path), .before = before, .text = text};
+}
+
+static enum cm_rc edit_member(const struct hub_write_kind *kind,
+                              const struct hub_write_place *place, const struct cm_json *to,
+                              char **out, struct cm_err *err) {
+    const char *const path[] = {"spec", kind->member};
+    const struct cm_yaml_edit edit = {
+        .document = place->document, .path = path, .depth = 2, .to = to};
+
+    return cm_yaml_edit_text((const char *)place->text->data, place->text->size, &edit, out, err);
+}
+
+// set_member takes a member out where that goes, so that the file is as before it was put in.
+static enum cm_rc set_member(const struct hub_write_kind *kind, const struct hub_write_place *place,
+                             struct hub_write_edit *out, struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *to = cm_json_new_bool(a, kind->truth);
+    char *text = NULL;
+    enum cm_rc rc = kind->truth ? CM_EINVAL : edit_member(kind, place, NULL, &text, err);
+
+    if (rc < 0 && edit_member(kind, place, to, &text, err) < 0) {
+        return cm_wrap(err, "'%.200s'", place->path);
+    }
+    give(out, place->path, text_of(place->text), text);
+    return CM_OK;
+}
+
+static enum cm_rc find_place(const struct hub_write_kind *kind, const struct hub_intent *intent,
+                             const struct cm_json *args, const struct hub_write_files *files,
+                             struct hub_write_place *out, struct cm_err *err) {
+    const char *path = cm_json_string(cm_json_get(args, "path"));
+
+    if (kind->folder != NULL) {
+        if (files->read(files->ctx, path, &out->text, err) < 0) {
+            return err->code == CM_ENOTFOUND
+                       ? cm_fail(err, CM_ENOTFOUND, "'%.200s' is not there any more", path)
+                       : err->code;
+        }
+        out->path = cm_strdup(path);
+        return CM_OK;
+    }
+    bool app = intent->app[0] != '\0';
+    return hub_write_find_document(files, app ? "App" : "Cluster",
+                                   app ? intent->app : intent->cluster,
+                                   cm_json_string(cm_json_get(args, "file")), out, err);
+}
+
+static enum cm_rc evaluate_set(const struct hub_write_kind *kind, const struct hub_intent *intent,
+                               const struct cm_json *args, const struct hub_write_files *files,
+                               struct hub_write_edit *out, struct cm_err *err) {
+    CM_CLEANUP(hub_write_place_done) struct hub_write_place place = {0};
+
+    if (find_place(kind, intent, args, files, &place, err) < 0) {
+        return err->code;
+    }
+    return set_member(kind, &place, out, err);
+}
+
+// with_line returns the text with the line at its end, or the text itself if it has it.
+static char *with_line(const char *before, const char *line) {
+    size_t len = strlen(line);
+    size_t size = strlen(before);
+
+    for (const char *at = before; *at != '\0'; at += strcspn(at, "\n")) {
+        at += *at == '\n' ? 1 : 0;
+        if (strncmp(at, line, len) == 0 && (at[len] == '\0' || at[len] == '\n')) {
+            return cm_strdup(before);
+        }
+        if (*at == '\0') {
+            break;
+        }
+    }
+    return cm_strf("%s%s%s\n", before, size > 0 && before[size - 1] != '\n' ? "\n" : "", line);
+}
+
+static char *new_text(const struct hub_write_kind *kind, const struct cm_json *args,
+                      const char *before) {
+    if (kind->way == HUB_WRITE_REMOVE) {
+        return NULL;
+    }
+    return kind->way == HUB_WRITE_PUT
+               ? cm_strdup(cm_json_string(cm_json_get(args, "text")))
+               : with_line(before != NULL ? before : "", cm_json_string(cm_json_get(args, "line")));
+}
+
+static enum cm_rc evaluate_file(const struct hub_write_kind *kind, const struct cm_json *args,
+                                const struct hub_write_files *files, struct hub_write_edit *out,
+                                struct cm_err *err) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *text = NULL;
+    const char *path = cm_json_string(cm_json_get(args, "path"));
+    enum cm_rc rc = files->read(files->ctx, path, &text, err);
+
+    if (rc < 0 && rc != CM_ENOTFOUND) {
+        return rc;
+    }
+    if (text == NULL && kind->way == HUB_WRITE_REMOVE) {
+        return CM_OK;
+    }
+    char *before = text != NULL ? text_of(text) : NULL;
+    give(out, path, before, new_text(kind, args, before));
+    return CM_OK;
+}
+
+enum cm_rc hub_write_evaluate(const struct hub_intent *intent, const struct hub_write_files *files,
+                              struct hub_write_edit *out, struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct hub_write_kind *kind = hub_write_kind_find(intent->kind);
+    struct cm_json *args = NULL;
+
+    if (hub_write_check(intent, files->root, err) < 0 ||
+        hub_write_args(a, intent, &args, err) < 0) {
+        return err->code;
+    }
+    return kind->way == HUB_WRITE_SET ? evaluate_set(kind, intent, args, files, out, err)
+                                      : evaluate_file(kind, args, files, out, err);
+}

@@ -1,0 +1,92 @@
+// write: what the hub shall change in a repository, as pure functions of what stands on its tip.
+//
+// An intent says what shall be so ("the App shop is suspended", "this hold is there"), not which
+// bytes change. It is held against each new tip anew and yields edits, or that it is so already, or
+// that it cannot be, with why; so what people pushed meanwhile is never undone by merging texts.
+//
+//     kind        arguments        makes so
+//     suspend     file, reason     spec.suspend of the Cluster or App is true
+//     resume      file, reason     … is not
+//     retry       path             spec.retry of that Hold is true
+//     confirm     path, text       the file is there, with this text; where is the kind's folder
+//     hold, ban, exempt, freeze    as confirm
+//     unhold, unban, unexempt, unfreeze
+//                 path             the file is not there
+//     ignore      path, line       the .holdfastignore has this line
+//
+// Any may have `subject`, `body` and `trailers` (an object of texts) for the commit's message, and
+// `author` and `email`, who decided; without, these are made from what is known.
+//
+// Threads: any; pure.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+
+struct cm_buf;
+
+#define HUB_WRITE_FILE_MAX ((size_t)1 << 20) // bytes of a file that is looked at or written
+#define HUB_WRITE_ARGS_MAX ((size_t)1 << 20)
+#define HUB_WRITE_ID_MAX 128
+
+// Texts are borrowed; "" where there is none.
+struct hub_intent {
+    const char *id;   // the same twice is one
+    const char *kind; // see above
+    const char *app;
+    const char *cluster;
+    const char *cause; // intents of one App with the same cause become one commit; "": its own
+    const char *args;  // JSON
+    const char *actor; // who decided: a name
+    int64_t made_ms;   // Unix time
+};
+
+// The files of a tip.
+struct hub_write_files {
+    // read: CM_ENOTFOUND if there is no such file.
+    enum cm_rc (*read)(void *ctx, const char *path, struct cm_buf **out, struct cm_err *err);
+    // each calls back for the path of every file at or below a folder until that returns false.
+    enum cm_rc (*each)(void *ctx, const char *folder,
+                       bool (*visit)(void *visitor, const char *path), void *visitor,
+                       struct cm_err *err);
+    void *ctx;
+    const char *root; // folder of the fleet in the repository; "": its top
+};
+
+struct hub_write_edit {
+    char *path;   // from the top of the repository
+    char *before; // NULL: the file was not there
+    char *text;   // NULL: the file goes
+};
+
+void hub_write_edit_done(struct hub_write_edit *edit); // a zeroed one is fine
+
+// hub_write_check tells with CM_EINVAL what is wrong with an intent as such.
+CM_MUSTUSE enum cm_rc hub_write_check(const struct hub_intent *intent, const char *root,
+                                      struct cm_err *err);
+
+// hub_write_evaluate gives the edit that makes it so. *out->path NULL: it is so. CM_ENOTFOUND and
+// CM_EINVAL: it cannot be, with why; anything else is the reader's.
+CM_MUSTUSE enum cm_rc hub_write_evaluate(const struct hub_intent *intent,
+                                         const struct hub_write_files *files,
+                                         struct hub_write_edit *out, struct cm_err *err);
+
+// hub_write_is_one tells whether two intents belong into one commit.
+bool hub_write_is_one(const struct hub_intent *a, const struct hub_intent *b);
+
+// hub_write_message is the message of a commit for intents that belong together, as
+// deploy/reference/commits.md says; the caller frees it. `writer` names the hub and its epoch.
+char *hub_write_message(const struct hub_intent *const *intents, size_t count, const char *writer);
+
+// hub_write_author gives who decided; the caller frees both.
+void hub_write_author(const struct hub_intent *intent, char **name, char **email);
+
+// hub_write_find_trailer finds the value of a trailer among lines "Key: value", at or after *at,
+// which moves behind it; NULL: there is none. The caller frees it.
+char *hub_write_find_trailer(const char **at, const char *key);
+
+// hub_write_diff shows an edit as `git diff` would; the caller frees it.
+char *hub_write_diff(const struct hub_write_edit *edit);

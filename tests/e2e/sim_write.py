@@ -1,0 +1,242 @@
+#!/usr/bin/env python3
+"""The hub commits what it is asked to: documents keep their layout, nothing of others is lost, nothing
+comes twice, whatever is killed when; and where it may not write it says what to commit."""
+import json
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import gitservers, manifests as m, story  # noqa: E402
+from support.gitrepo import GitRepo  # noqa: E402
+from support.gitservers import Authority, Https, make_key, public  # noqa: E402
+from support.process import wait_for  # noqa: E402
+from support.simstory import SOON, SimStory, files, fleet, without  # noqa: E402
+
+WEB = """\
+# the shop's window
+apiVersion: holdfast/v1alpha1
+kind: App
+metadata: {name: web}
+spec:
+  namespace: default   # for now
+  targets:
+  - clusterSelector: {matchLabels: {}}   # everywhere
+
+# that is all
+"""
+FLEET = """
+repositories:
+- name: fleet
+  url: {server.url}/auth/fleet.git
+  tokenFile: {folder}/token
+  caFile: {ca}
+  pollInterval: 1m
+  allowPrivateHosts: true
+  write: direct
+  committer: Fleet Hub
+  committerEmail: hub@fleet.example.com
+  signingKeyFile: {key}
+- name: team
+  url: {team.url}
+  pollInterval: 1m
+"""
+SUSPENDED = "  suspend: true\n"
+KILLED = -9
+
+
+class Write(SimStory):
+    clusters = fleet(12)
+    apps = {"apps/web/app.yaml": WEB,
+            "apps/web/configmap-web.yaml": m.text(m.config_map("web", x="1")),
+            **files("small", m.config_map("small", x="1"))}
+
+    @classmethod
+    def repositories(cls):
+        cls.team = GitRepo(cls.folder, "team")
+        cls.team.push(files("team", m.config_map("team", x="1")))
+        (cls.folder / "token").write_text(gitservers.TOKEN, encoding="ascii")
+        authority = Authority(cls.folder, "authority")
+        cls.server = Https(cls.folder, *authority.issue("localhost"))
+        cls.addClassCleanup(cls.server.server_close)
+        cls.addClassCleanup(cls.server.shutdown)
+        subprocess.run(["git", "-C", cls.repo.bare, "config", "http.receivepack", "true"],
+                       check=True)
+        cls.key = make_key(cls.folder / "signer")
+        return FLEET.format(server=cls.server, folder=cls.folder, ca=authority.cert, key=cls.key,
+                            team=cls.team)
+
+    def tearDown(self):
+        for hook in (self.repo.bare / "hooks").glob("*-receive"):
+            hook.unlink()
+
+    def hook(self, name, text):
+        hook = self.repo.bare / "hooks" / name
+        hook.write_text(f"#!/bin/sh\n{text}\n", encoding="ascii")
+        hook.chmod(0o755)
+
+    def bare(self, *words):
+        return subprocess.run(["git", "-C", self.repo.bare, *map(str, words)], check=True,
+                              capture_output=True, text=True).stdout
+
+    def file(self, path, revision="main"):
+        return self.bare("show", f"{revision}:{path}")
+
+    def follow(self):
+        """Brings the working clone to where the hub has brought the branch."""
+        self.repo.git("fetch", "--quiet", "origin")
+        self.repo.git("reset", "--quiet", "--hard", "origin/main")
+
+    def ask(self, *words):
+        return json.loads(self.hub.run(*words, "-o", "json").stdout)
+
+    def write_of(self, asked):
+        return self.hub.get("write", asked["id"])[0]
+
+    def wait_done(self, asked, state="done"):
+        wait_for(lambda: self.write_of(asked)["state"] == state, SOON, f"{asked} to be {state}", 0.1)
+        return self.write_of(asked)
+
+    def count(self, asked):
+        """How many commits were made of it."""
+        return self.bare("log", "--format=%B", "main").count(f"Holdfast-Event: {asked['id']}\n")
+
+    def test_1_a_dry_run_shows_what_would_change_and_changes_nothing(self):
+        shown = self.hub.run("suspend", "app", "web", "--dry-run").stdout
+        self.assertIn("--- a/apps/web/app.yaml\n+++ b/apps/web/app.yaml\n", shown)
+        self.assertEqual([line for line in shown.splitlines() if line[0] in "+-"][2:],
+                         ["+  suspend: true"])
+        self.assertEqual(self.bare("rev-parse", "main").strip(), self.first)
+        self.assertEqual(self.hub.get("writes"), [])
+
+    def test_2_an_app_is_suspended_by_a_commit_that_keeps_the_file_as_it_is(self):
+        said = self.hub.run("suspend", "app/web", "--reason", "INC-123", "--wait").stdout
+        head = self.bare("rev-parse", "main").strip()
+        self.assertEqual(said, f"committed as {head[:12]} in repository 'fleet'\n")
+        self.assertEqual(self.file("apps/web/app.yaml"), WEB.replace(
+            "everywhere\n", "everywhere\n" + SUSPENDED))
+        self.assertEqual(self.bare("diff", "--name-only", self.first, "main"),
+                         "apps/web/app.yaml\n")
+        self.wait_status("web", "c01", applied="suspended")
+        done = self.wait_event("write.done", app="web")
+        self.assertEqual((done["revision"], done["actor"]), (head, "admin"))
+        self.assertTrue(self.events("api.changed", app="web"))
+        self.assertIn("Git says so already", self.hub.run("suspend", "app", "web").stdout)
+
+    def test_3_the_commit_says_who_decided_and_what_and_is_signed(self):
+        who = self.bare("show", "-s", "--format=%an <%ae>|%cn <%ce>", "main").strip()
+        self.assertEqual(who, "admin <admin@fleet.invalid>|Fleet Hub <hub@fleet.example.com>")
+        message = self.bare("show", "-s", "--format=%B", "main")
+        self.assertTrue(message.startswith("suspend(web): "), message)
+        self.assertIn("\n\nINC-123\n\nHoldfast-Action: suspend\nHoldfast-App: web\n", message)
+        self.assertRegex(message, r"\nHoldfast-Event: \S+\nHoldfast-Writer: \S+/epoch-1\n")
+        trailers = self.bare("show", "-s", "--format=%(trailers:key=Holdfast-Action,valueonly)",
+                             "main")
+        self.assertEqual(trailers.strip(), "suspend")
+        allowed = self.folder / "allowed"
+        allowed.write_text(f"hub@fleet.example.com {public(self.key)}\n", encoding="ascii")
+        self.bare("-c", "gpg.format=ssh", "-c", f"gpg.ssh.allowedSignersFile={allowed}",
+                  "verify-commit", "main")
+
+    def test_4_resumed_the_file_is_as_it_was(self):
+        self.hub.run("resume", "web", "--wait")
+        self.assertEqual(self.file("apps/web/app.yaml"), WEB)
+        self.wait_status("web", "c01", applied="applied")
+
+    def test_5_what_is_asked_for_together_is_pushed_together(self):
+        self.hook("post-receive", f"echo push >> {self.folder}/pushes")
+        asked = [self.ask("suspend", "cluster", name) for name in ("c03", "c04")]
+        revisions = {self.wait_done(one)["revision"] for one in asked}
+        self.assertEqual(len(revisions), 2)
+        self.assertEqual((self.folder / "pushes").read_text(encoding="ascii"), "push\n")
+        self.assertEqual([self.count(one) for one in asked], [1, 1])
+        self.wait_status("web", "c04", applied="suspended")
+        self.hub.run("resume", "cluster", "c03")
+        self.hub.run("resume", "cluster", "c04", "--wait")
+        self.assertIn("false", self.file("clusters/c04.yaml"))
+
+    def test_6_a_removal_that_waits_is_confirmed(self):
+        self.follow()
+        self.commit(without(files("small", m.config_map("small", x="1"))))
+        wait_for(lambda: [row for row in self.rows("problems") if row["app"] == "small"], SOON,
+                 "the removal to wait", 0.1)
+        self.hub.run("confirm", "small", "--reason", "it is over", "--wait")
+        wait_for(lambda: self.data("c01", "ConfigMap/default/small") is None, SOON, "it to go", 0.1)
+        self.assertIn("reason: it is over\n", self.bare("grep", "-h", "reason", "main", "--",
+                                                        "confirmations"))
+        again = self.hub.run("confirm", "small", check=False)
+        self.assertEqual(again.returncode, 2)
+        self.assertIn("waits for a Confirmation", again.stderr)
+
+    def test_7_where_the_hub_may_not_write_it_says_what_to_commit(self):
+        done = self.hub.run("suspend", "app", "team", check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn('"suspend": true', done.stdout)
+        self.assertIn("commit this change to 'apps/team/app.yaml' yourself", done.stderr)
+        self.assertEqual(self.hub.get("writes", "--app", "team"), [])
+
+    def test_8_a_protected_branch_is_told_and_tried_again(self):
+        self.hook("pre-receive", "echo 'main is protected' >&2; exit 1")
+        asked = self.ask("suspend", "app", "web")
+        failed = self.wait_event("write.failed")
+        self.assertIn("main is protected", failed["message"])
+        self.assertIn("main is protected", self.write_of(asked)["message"])
+        late = self.hub.run("suspend", "app", "web", "--wait", "--timeout", "1s", check=False)
+        self.assertEqual(late.returncode, 1)
+        self.assertIn("main is protected", late.stderr)
+        self.tearDown()
+        self.wait_done(asked)
+        self.hub.run("resume", "app", "web", "--wait")
+        self.assertEqual(self.file("apps/web/app.yaml"), WEB)
+
+    def test_9_who_pushes_in_the_very_moment_loses_nothing(self):
+        self.follow()
+        theirs = self.repo.commit({"README.md": "ours\n"})
+        self.repo.git("push", "--quiet", "origin", "HEAD:refs/heads/theirs")
+        quarantine = "unset GIT_QUARANTINE_PATH GIT_OBJECT_DIRECTORY"
+        self.hook("pre-receive", f"{quarantine} GIT_ALTERNATE_OBJECT_DIRECTORIES; "
+                                 f"rm -f {self.repo.bare}/hooks/pre-receive; "
+                                 f"git update-ref refs/heads/main {theirs}")
+        asked = self.ask("suspend", "cluster", "c05")
+        self.wait_done(asked)
+        self.assertEqual(self.bare("rev-parse", "main~1").strip(), theirs)
+        self.assertEqual(self.file("README.md"), "ours\n")
+        self.assertEqual(self.count(asked), 1)
+
+    def kill_line(self):
+        return f"kill -9 {self.hub.pid}"
+
+    def test_killed_at_any_point_nothing_is_lost_or_doubled(self):
+        moments = {"c06": None, "c07": ("pre-receive", "exit 1"), "c08": ("pre-receive", "exit 0"),
+                   "c09": ("post-receive", "exit 0")}
+        for cluster, moment in moments.items():
+            with self.subTest(cluster=cluster):
+                if moment:
+                    self.hook(moment[0], f"{self.kill_line()}; {moment[1]}")
+                asked = self.ask("suspend", "cluster", cluster)
+                if moment:
+                    self.assertEqual(self.hub.exit_code(SOON), KILLED)
+                self.hub.kill()
+                self.tearDown()
+                self.hub.start_and_wait()
+                self.wait_done(asked)
+                self.assertEqual(self.count(asked), 1)
+                self.assertIn("suspend", self.file(f"clusters/{cluster}.yaml"))
+
+    def test_killed_after_a_push_it_does_not_undo_what_people_did_since(self):
+        self.hook("post-receive", self.kill_line())
+        asked = self.ask("suspend", "cluster", "c10")
+        self.assertEqual(self.hub.exit_code(SOON), KILLED)
+        self.tearDown()
+        self.follow()
+        self.repo.git("revert", "--no-edit", "HEAD")
+        reverted = self.repo.push()
+        self.hub.start_and_wait()
+        self.wait_done(asked)
+        self.assertEqual(self.bare("rev-parse", "main").strip(), reverted)
+        self.assertEqual(self.count(asked), 1)
+
+
+if __name__ == "__main__":
+    story.main()

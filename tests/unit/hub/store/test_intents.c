@@ -1,0 +1,86 @@
+#include "tests/unit/hub/store/memory_db.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "hub/store/intents.h"
+
+#define HOUR_MS ((int64_t)60 * 60 * 1000)
+
+static enum cm_rc add(void **state, const char *id, bool automatic, int64_t at_ms, bool *is_new) {
+    const struct hub_intent_row row = {.id = id,
+                                       .repository = "fleet",
+                                       .kind = "hold",
+                                       .app = "shop",
+                                       .cluster = "",
+                                       .cause = "v2",
+                                       .args = "{}",
+                                       .actor = "ada",
+                                       .automatic = automatic,
+                                       .made_ms = at_ms};
+    struct cm_err err = {0};
+
+    return hub_intents_add(*state, &row, 3, is_new, &err);
+}
+
+static void note_id(void *ctx, const struct hub_intent_row *row) {
+    char *ids = ctx;
+    size_t len = strlen(ids);
+
+    (void)snprintf(ids + len, 100 - len, "%s ", row->id);
+}
+
+static void assert_waiting(void **state, const char *wanted) {
+    char ids[100] = "";
+    struct cm_err err = {0};
+
+    assert_int_equal(hub_intents_each(*state, note_id, ids, &err), CM_OK);
+    assert_string_equal(ids, wanted);
+}
+
+static void what_was_asked_for_twice_is_there_once(void **state) {
+    bool is_new = false;
+
+    assert_int_equal(add(state, "a", false, 1, &is_new), CM_OK);
+    assert_true(is_new);
+    assert_int_equal(add(state, "b", false, 1, &is_new), CM_OK);
+    assert_int_equal(add(state, "a", false, 1, &is_new), CM_OK);
+    assert_false(is_new);
+    assert_waiting(state, "a b ");
+}
+
+static void what_has_ended_does_not_wait_and_stays_one(void **state) {
+    bool is_new = false;
+    struct cm_err err = {0};
+
+    assert_int_equal(add(state, "a", false, 1, &is_new), CM_OK);
+    assert_int_equal(hub_intents_end(*state, "a", "done", "abc", "", 2, &err), CM_OK);
+    assert_waiting(state, "");
+    assert_int_equal(add(state, "a", false, 3, &is_new), CM_OK);
+    assert_false(is_new);
+    assert_waiting(state, "");
+}
+
+static void the_hub_alone_writes_so_much_within_an_hour(void **state) {
+    bool is_new = false;
+
+    assert_int_equal(add(state, "a", true, HOUR_MS, &is_new), CM_OK);
+    assert_int_equal(add(state, "b", true, HOUR_MS, &is_new), CM_OK);
+    assert_int_equal(add(state, "c", true, HOUR_MS, &is_new), CM_OK);
+    assert_int_equal(add(state, "d", true, HOUR_MS + 1, &is_new), CM_EBUSY);
+    assert_int_equal(add(state, "c", true, HOUR_MS + 1, &is_new), CM_OK);  // known already
+    assert_int_equal(add(state, "e", false, HOUR_MS + 1, &is_new), CM_OK); // a person
+    assert_int_equal(add(state, "d", true, 3 * HOUR_MS, &is_new), CM_OK);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_was_asked_for_twice_is_there_once, open_db, close_db),
+        cmocka_unit_test_setup_teardown(what_has_ended_does_not_wait_and_stays_one, open_db,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(the_hub_alone_writes_so_much_within_an_hour, open_db,
+                                        close_db),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

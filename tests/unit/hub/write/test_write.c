@@ -1,0 +1,294 @@
+#include "hub/write/write.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/buf.h"
+#include "common/mem.h"
+
+// A tip as pairs of path and text, ended by NULL.
+struct tip {
+    const char *const *files;
+    size_t reads;
+};
+
+static enum cm_rc read_file(void *ctx, const char *path, struct cm_buf **out, struct cm_err *err) {
+    struct tip *tip = ctx;
+
+    tip->reads++;
+    for (size_t i = 0; tip->files[i] != NULL; i += 2) {
+        if (strcmp(tip->files[i], path) == 0) {
+            *out = cm_buf_copy(tip->files[i + 1], strlen(tip->files[i + 1]));
+            return CM_OK;
+        }
+    }
+    return cm_fail(err, CM_ENOTFOUND, "no file '%s'", path);
+}
+
+static enum cm_rc each_file(void *ctx, const char *folder, bool (*visit)(void *, const char *),
+                            void *visitor, struct cm_err *err) {
+    const struct tip *tip = ctx;
+    size_t len = strlen(folder);
+
+    (void)err;
+    for (size_t i = 0; tip->files[i] != NULL; i += 2) {
+        if (strncmp(tip->files[i], folder, len) == 0 && !visit(visitor, tip->files[i])) {
+            break;
+        }
+    }
+    return CM_OK;
+}
+
+static const char *const fleet[] = {
+    "fleet/clusters/eu.yaml",
+    "kind: Cluster\nmetadata: {name: paris}\n---\nkind: Cluster\nmetadata: {name: oslo}\n"
+    "spec:\n  suspend: true # for now\n  values: {a: 1}\n",
+    "fleet/shop/app.yaml",
+    "# mine\nkind: App\nmetadata: {name: shop}\nspec:\n  namespace: shop\n",
+    "fleet/broken/app.yaml",
+    "kind: [",
+    "fleet/holds/shop/a.yaml",
+    "kind: Hold\nspec:\n  app: shop\n",
+    "fleet/.holdfastignore",
+    "*.md\n",
+    NULL,
+};
+
+static struct hub_intent intent_of(const char *kind, const char *app, const char *cluster,
+                                   const char *args) {
+    return (struct hub_intent){.id = "id-1",
+                               .kind = kind,
+                               .app = app,
+                               .cluster = cluster,
+                               .cause = "",
+                               .args = args,
+                               .actor = "ada"};
+}
+
+static enum cm_rc evaluate(const struct hub_intent *intent, struct hub_write_edit *out,
+                           struct cm_err *err) {
+    struct tip tip = {.files = fleet};
+    const struct hub_write_files files = {
+        .read = read_file, .each = each_file, .ctx = &tip, .root = "fleet"};
+
+    return hub_write_evaluate(intent, &files, out, err);
+}
+
+static void assert_writes(struct hub_intent intent, const char *path, const char *text) {
+    CM_CLEANUP(hub_write_edit_done) struct hub_write_edit edit = {0};
+    struct cm_err err = {0};
+
+    if (evaluate(&intent, &edit, &err) != CM_OK) {
+        fail_msg("%s", err.msg);
+    }
+    assert_string_equal(edit.path, path);
+    if (text == NULL) {
+        assert_null(edit.text);
+    } else {
+        assert_string_equal(edit.text, text);
+    }
+}
+
+static void assert_is_so(struct hub_intent intent) {
+    CM_CLEANUP(hub_write_edit_done) struct hub_write_edit edit = {0};
+    struct cm_err err = {0};
+
+    assert_int_equal(evaluate(&intent, &edit, &err), CM_OK);
+    assert_null(edit.path);
+}
+
+static void assert_cannot_be(struct hub_intent intent, enum cm_rc rc, const char *words) {
+    CM_CLEANUP(hub_write_edit_done) struct hub_write_edit edit = {0};
+    struct cm_err err = {0};
+
+    assert_int_equal(evaluate(&intent, &edit, &err), rc);
+    assert_non_null(strstr(err.msg, words));
+    assert_null(edit.path);
+}
+
+static void an_app_is_suspended_where_its_document_is(void **state) {
+    (void)state;
+    static const char suspended[] =
+        "# mine\nkind: App\nmetadata: {name: shop}\nspec:\n  namespace: shop\n  suspend: true\n";
+
+    assert_writes(intent_of("suspend", "shop", "", "{}"), "fleet/shop/app.yaml", suspended);
+    assert_writes(intent_of("suspend", "shop", "", "{\"file\":\"fleet/shop/app.yaml\"}"),
+                  "fleet/shop/app.yaml", suspended);
+    // it was there once
+    assert_writes(intent_of("suspend", "shop", "", "{\"file\":\"fleet/old/app.yaml\"}"),
+                  "fleet/shop/app.yaml", suspended);
+}
+
+static void a_cluster_goes_on_in_a_file_with_others(void **state) {
+    (void)state;
+    assert_writes(intent_of("resume", "", "oslo", "{}"), "fleet/clusters/eu.yaml",
+                  "kind: Cluster\nmetadata: {name: paris}\n---\nkind: Cluster\nmetadata: {name: "
+                  "oslo}\nspec:\n  values: {a: 1}\n");
+}
+
+static void what_is_so_changes_nothing(void **state) {
+    (void)state;
+    assert_is_so(intent_of("suspend", "", "oslo", "{}"));
+    assert_is_so(intent_of("resume", "shop", "", "{}"));
+    assert_is_so(intent_of("unhold", "shop", "", "{\"path\":\"fleet/holds/shop/b.yaml\"}"));
+    assert_is_so(
+        intent_of("hold", "shop", "",
+                  "{\"path\":\"fleet/holds/shop/a.yaml\",\"text\":\"kind: Hold\\nspec:\\n  app: "
+                  "shop\\n\"}"));
+    assert_is_so(
+        intent_of("ignore", "", "", "{\"path\":\"fleet/.holdfastignore\",\"line\":\"*.md\"}"));
+}
+
+static void files_are_put_taken_out_and_added_to(void **state) {
+    (void)state;
+    assert_writes(
+        intent_of("ban", "shop", "", "{\"path\":\"fleet/bans/b.yaml\",\"text\":\"kind: Ban\\n\"}"),
+        "fleet/bans/b.yaml", "kind: Ban\n");
+    assert_writes(intent_of("unhold", "shop", "", "{\"path\":\"fleet/holds/shop/a.yaml\"}"),
+                  "fleet/holds/shop/a.yaml", NULL);
+    assert_writes(intent_of("retry", "shop", "", "{\"path\":\"fleet/holds/shop/a.yaml\"}"),
+                  "fleet/holds/shop/a.yaml", "kind: Hold\nspec:\n  app: shop\n  retry: true\n");
+    assert_writes(
+        intent_of("ignore", "", "", "{\"path\":\"fleet/.holdfastignore\",\"line\":\"md\"}"),
+        "fleet/.holdfastignore", "*.md\nmd\n");
+}
+
+static void what_cannot_be_says_why(void **state) {
+    (void)state;
+    assert_cannot_be(intent_of("suspend", "none", "", "{}"), CM_ENOTFOUND, "no App 'none'");
+    assert_cannot_be(intent_of("retry", "shop", "", "{\"path\":\"fleet/holds/none.yaml\"}"),
+                     CM_ENOTFOUND, "not there any more");
+    assert_cannot_be(intent_of("suspend", "shop", "oslo", "{}"), CM_EINVAL, "one App or one");
+    assert_cannot_be(intent_of("dance", "shop", "", "{}"), CM_EINVAL, "nothing that can be");
+    assert_cannot_be(intent_of("suspend", "shop", "", "[]"), CM_EINVAL, "no object");
+    assert_cannot_be(intent_of("ban", "shop", "", "{\"path\":\"fleet/bans/b.yaml\"}"), CM_EINVAL,
+                     "needs the text");
+}
+
+static void no_kind_reaches_beyond_its_folder(void **state) {
+    (void)state;
+    static const char *const paths[] = {"fleet/shop/app.yaml",          "holds/a.yaml",
+                                        "fleet/holds/../shop/app.yaml", "fleet/holds",
+                                        "fleet/holdsx/a.yaml",          "/fleet/holds/a.yaml"};
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        char args[200];
+
+        (void)snprintf(args, sizeof(args), "{\"path\":\"%s\",\"text\":\"x\"}", paths[i]);
+        assert_cannot_be(intent_of("hold", "shop", "", args), CM_EINVAL, "goes into no file");
+        assert_cannot_be(intent_of("unhold", "shop", "", args), CM_EINVAL, "goes into no file");
+        assert_cannot_be(intent_of("retry", "shop", "", args), CM_EINVAL, "goes into no file");
+    }
+}
+
+static void a_message_says_what_and_who_in_trailers(void **state) {
+    (void)state;
+    const struct hub_intent one = intent_of("suspend", "shop", "", "{\"reason\":\"INC-1\"}");
+    const struct hub_intent *const list[] = {&one};
+    CM_AUTOFREE char *message = hub_write_message(list, 1, "hub-1/epoch-2");
+
+    assert_string_equal(message, "suspend(shop): change nothing until it is resumed\n\nINC-1\n\n"
+                                 "Holdfast-Action: suspend\nHoldfast-App: shop\nHoldfast-Actor: "
+                                 "ada\nHoldfast-Event: id-1\nHoldfast-Writer: hub-1/epoch-2\n");
+}
+
+static void intents_with_one_cause_are_one_commit(void **state) {
+    (void)state;
+    struct hub_intent one =
+        intent_of("hold", "shop", "paris", "{\"trailers\":{\"Restored\":\"1\"}}");
+    struct hub_intent other = intent_of("hold", "shop", "oslo", "{}");
+    const struct hub_intent *const list[] = {&one, &other};
+
+    assert_false(hub_write_is_one(&one, &other));
+    one.cause = other.cause = "v2";
+    other.id = "id-2";
+    assert_true(hub_write_is_one(&one, &other));
+    CM_AUTOFREE char *message = hub_write_message(list, 2, "w");
+    assert_non_null(strstr(message, "Holdfast-Clusters: paris oslo\nHoldfast-Cause: v2\n"));
+    assert_non_null(strstr(message, "Holdfast-Restored: 1\nHoldfast-Event: id-1\nHoldfast-Event: "
+                                    "id-2\n"));
+}
+
+static void no_text_can_forge_a_trailer(void **state) {
+    (void)state;
+    const struct hub_intent one =
+        intent_of("suspend", "shop", "",
+                  "{\"reason\":\"a\\n\\nHoldfast-Writer: evil\\nb\",\"subject\":\"s\\nt\"}");
+    const struct hub_intent *const list[] = {&one};
+    CM_AUTOFREE char *message = hub_write_message(list, 1, "w");
+    const char *at = message;
+    CM_AUTOFREE char *writer = hub_write_find_trailer(&at, "Holdfast-Writer");
+
+    assert_string_equal(writer, "w");
+    assert_null(hub_write_find_trailer(&at, "Holdfast-Writer"));
+    assert_int_equal(strncmp(message, "suspend(shop): s t\n", 19), 0);
+}
+
+static void who_decided_is_the_author(void **state) {
+    (void)state;
+    static const struct {
+        const char *actor, *args, *name, *email;
+    } cases[] = {
+        {"ada", "{}", "ada", "ada@fleet.invalid"},
+        {"", "{}", "unknown (attribution unresolved)", "unknown@fleet.invalid"},
+        {"a <b>", "{}", "a b", "a--b-@fleet.invalid"},
+        {"flagger", "{\"author\":\"Flagger (37 clusters)\"}", "Flagger (37 clusters)",
+         "flagger@fleet.invalid"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct hub_intent one = intent_of("hold", "shop", "", cases[i].args);
+        char *name = NULL;
+        char *email = NULL;
+
+        one.actor = cases[i].actor;
+        hub_write_author(&one, &name, &email);
+        assert_string_equal(name, cases[i].name);
+        assert_string_equal(email, cases[i].email);
+        free(name);
+        free(email);
+    }
+}
+
+static void a_difference_is_shown_as_git_does(void **state) {
+    (void)state;
+    char path[] = "a";
+    char before[] = "1\n2\n3\n4\n5\n6\n7\n8";
+    char after[] = "1\n2\n3\n4\nx\n5\n6\n7\n8";
+    CM_AUTOFREE char *changed =
+        hub_write_diff(&(struct hub_write_edit){.path = path, .before = before, .text = after});
+    CM_AUTOFREE char *made = hub_write_diff(&(struct hub_write_edit){.path = path, .text = before});
+
+    assert_string_equal(changed, "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -2,6 +2,7 @@\n 2\n 3\n "
+                                 "4\n+x\n 5\n 6\n 7\n");
+    assert_int_equal(strncmp(made,
+                             "diff --git a/a b/a\nnew file mode 100644\n--- /dev/null\n+++ b/a\n@@ "
+                             "-0,0 +1,8 @@\n+1\n",
+                             80),
+                     0);
+    assert_non_null(strstr(made, "+8\n\\ No newline at end of file\n"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_app_is_suspended_where_its_document_is),
+        cmocka_unit_test(a_cluster_goes_on_in_a_file_with_others),
+        cmocka_unit_test(what_is_so_changes_nothing),
+        cmocka_unit_test(files_are_put_taken_out_and_added_to),
+        cmocka_unit_test(what_cannot_be_says_why),
+        cmocka_unit_test(no_kind_reaches_beyond_its_folder),
+        cmocka_unit_test(a_message_says_what_and_who_in_trailers),
+        cmocka_unit_test(intents_with_one_cause_are_one_commit),
+        cmocka_unit_test(no_text_can_forge_a_trailer),
+        cmocka_unit_test(who_decided_is_the_author),
+        cmocka_unit_test(a_difference_is_shown_as_git_does),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
