@@ -57,6 +57,7 @@ static void make_room(struct agent_decisions *d) {
              l = next) {
             struct held_decision *h = CM_CONTAINER(l, struct held_decision, in);
 
+            // NOLINTNEXTLINE(clang-analyzer-unix.Malloc) what was freed left the list
             next = l->next;
             if (weighty == 1 || !h->decided.weighty) {
                 drop(d, h);
