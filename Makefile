@@ -17,7 +17,7 @@ KILLS = 1000
 # A cluster is used only if it was asked for here; $KUBECONFIG of a shell may mean production.
 DEMO_CLUSTER = $(if $(filter command,$(firstword $(origin KUBECONFIG))),$(KUBECONFIG))
 
-.PHONY: help deps deps-test build demo test fuzz faults soak bench clean fmt
+.PHONY: help deps deps-test build demo test fuzz broken faults soak bench clean fmt
 
 help:
 	@echo 'make demo         install what it needs, build, and show the main job on 50 simulated clusters'
@@ -26,6 +26,7 @@ help:
 	@echo 'make build        build the programs into build/release/bin'
 	@echo 'make deps         install the Debian packages for building (make deps-test: for testing too)'
 	@echo 'make fuzz TIME=60 fuzz each parser for so many seconds of processor time'
+	@echo 'make broken       break one check at a time and see that a test notices'
 	@echo 'make faults       run an agent through 1,000 random faults, and 50 on a real Kubernetes'
 	@echo 'make soak         run hub, agents and Git through SOAK=50 random runs of all kinds of faults, and'
 	@echo '                  as many on a real network and on a real Kubernetes, and kill them KILLS=1000 times'
@@ -68,6 +69,9 @@ test: deps-test
 
 fuzz: deps-test
 	@python3 tests/fuzz.py $(TIME)
+
+broken: deps-test
+	@python3 -B tests/broken.py
 
 faults: deps-test
 	@cmake --preset release -DHOLDFAST_TESTS=ON >/dev/null

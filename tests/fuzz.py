@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fuzzes each parser with libFuzzer, starting from its corpus, for so many seconds of processor time.
+"""Fuzzes each parser with libFuzzer, from its corpus on, for so many seconds of processor time.
 
     tests/fuzz.py SECONDS [TARGET]...
 
@@ -24,9 +24,10 @@ def build():
 def used_seconds(pid):
     """Processor time of a process, or 0 if it is gone."""
     try:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except OSError:
         return 0
+    fields = text.rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
@@ -36,7 +37,7 @@ def run(argv, seconds, out):
     asked = False
     while child.poll() is None:
         if not asked and used_seconds(child.pid) >= seconds:
-            child.send_signal(signal.SIGUSR1)  # it ends after the input that it has, with its counts
+            child.send_signal(signal.SIGUSR1)  # it ends after this input, with its counts
             asked = True
         time.sleep(0.2)
     return child.returncode

@@ -9,7 +9,7 @@
 #include "hub/session/internal.h"
 #include "proto/holdfast.pb-c.h"
 
-#define RESYNCS_MAX 256
+#define RESYNCS_MAX 1024
 #define PLACE_MS 10000
 #define WAIT_MS 8000 // less than an agent waits for Welcome
 #define LOOK_MS 250
