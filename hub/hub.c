@@ -360,6 +360,7 @@ static void start_state(struct hub *h) {
         .db_path = h->db_path,
         .hub_id = hub_authority_hub_id(h->authority),
         .epoch = h->epoch,
+        .secret_key = hub_authority_secret_key(h->authority),
         .window_ms = h->config->state_window_ms,
     };
 

@@ -15,7 +15,7 @@
 #include "hub/store/events.h"
 #include "hub/store/unwritten.h"
 
-#define RETRY_MAX_MS ((int64_t)5 * 60 * 1000)
+#define RETRY_MAX_MS ((int64_t)60 * 1000)
 
 struct hub_state_writer {
     struct cm_loop *loop;
@@ -76,6 +76,19 @@ static enum cm_rc tell(struct hub_db *db, const char *kind, const char *message,
         err);
 }
 
+static enum cm_rc remove_written(const struct hub_state_writer *w, struct hub_db *db,
+                                 struct cm_err *err) {
+    enum cm_rc rc = CM_OK;
+
+    if (w->done.desired_written > 0) {
+        rc = hub_unwritten_remove(db, HUB_UNWRITTEN_DESIRED, w->done.desired_written, err);
+    }
+    if (rc == CM_OK && w->done.actual_written > 0) {
+        rc = hub_unwritten_remove(db, HUB_UNWRITTEN_ACTUAL, w->done.actual_written, err);
+    }
+    return rc;
+}
+
 static enum cm_rc run_note(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
     struct hub_state_writer *w = CM_CONTAINER(job, struct hub_state_writer, note);
     bool failed = w->err.code != CM_OK;
@@ -83,8 +96,8 @@ static enum cm_rc run_note(struct hub_store_job *job, struct hub_db *db, struct 
 
     if (!failed && w->done.fresh) {
         rc = hub_unwritten_add_all(db, err);
-    } else if (!failed && w->done.written > 0) {
-        rc = hub_unwritten_remove(db, w->done.written, err);
+    } else if (!failed) {
+        rc = remove_written(w, db, err);
     }
     if (rc == CM_OK && failed != w->failing) {
         rc = failed ? tell(db, "state.failed", w->err.msg, err)
@@ -129,7 +142,9 @@ static void count(struct hub_state_writer *w) {
 static bool has_news(const struct hub_state_writer *w) {
     bool failed = w->err.code != CM_OK;
 
-    return failed != w->failing || (!failed && (w->done.fresh || w->done.written > 0));
+    bool wrote = w->done.desired_written > 0 || w->done.actual_written > 0;
+
+    return failed != w->failing || (!failed && (w->done.fresh || wrote));
 }
 
 static void pass_done(struct cm_job *job) {
@@ -174,7 +189,8 @@ struct hub_state_writer *hub_state_writer_start(const struct hub_state_writer_co
     struct hub_state_pass_config pass = {.folder = config->folder,
                                          .db_path = config->db_path,
                                          .hub_id = config->hub_id,
-                                         .epoch = config->epoch};
+                                         .epoch = config->epoch,
+                                         .secret_key = config->secret_key};
 
     w->loop = config->loop;
     w->store = config->store;

@@ -108,8 +108,8 @@ static enum cm_rc end_segment(struct segments *s) {
 static enum cm_rc go_on(struct segments *s) {
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *last = NULL;
     const char *name = NULL;
-    enum cm_rc rc = hub_state_last(s->pass->repo, s->pass->arena, BRANCH, s->hour.folder,
-                                   s->hour.prefix, &name, &last, s->err);
+    const struct hub_state_place place = {BRANCH, s->hour.folder, s->hour.prefix};
+    enum cm_rc rc = hub_state_last(s->pass->repo, s->pass->arena, &place, &name, &last, s->err);
 
     s->index = 0;
     if (rc < 0) {

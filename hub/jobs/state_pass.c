@@ -1,6 +1,7 @@
 #include "hub/jobs/state_pass.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/map.h"
 #include "common/mem.h"
@@ -9,6 +10,7 @@
 #include "hub/repo/source.h"
 #include "hub/store/db.h"
 
+#define VALUES "holdfast values v1"
 #define KNOWN_MAX 100000
 #define MERGE_DEADLINE_MS ((int64_t)3600 * 1000)
 #define MERGE_MEMORY_BYTES (UINT64_C(16) << 30) // of address space: packs are mapped
@@ -20,6 +22,9 @@ struct hub_state_pass *hub_state_pass_new(const struct hub_state_pass_config *co
     p->db_path = cm_strdup(config->db_path);
     p->hub_id = cm_strdup(config->hub_id);
     p->epoch = config->epoch;
+    struct cm_sha256 key =
+        cm_hmac_sha256(config->secret_key, sizeof(p->value_key), VALUES, strlen(VALUES));
+    memcpy(p->value_key, key.bytes, sizeof(p->value_key));
     p->known = cm_map_new(free);
     return p;
 }
@@ -42,6 +47,7 @@ void hub_state_pass_free(struct hub_state_pass *p) {
     free(p->folder);
     free(p->db_path);
     free(p->hub_id);
+    explicit_bzero(p->value_key, sizeof(p->value_key));
     free(p);
 }
 
@@ -81,6 +87,7 @@ static enum cm_rc run(struct hub_state_pass *p, struct hub_state_done *out, stru
     }
     rc = hub_state_events_stage(p, out, err);
     rc = rc < 0 ? rc : hub_state_desired_stage(p, out, err);
+    rc = rc < 0 ? rc : hub_state_actual_stage(p, out, err);
     rc = rc < 0 ? rc : hub_state_write(p->repo, err);
     if (cm_map_len(p->known) > KNOWN_MAX) {
         cm_map_free(p->known);

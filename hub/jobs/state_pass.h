@@ -23,11 +23,13 @@ struct hub_state_pass_config {
     const char *db_path;
     const char *hub_id;
     uint64_t epoch;
+    const uint8_t *secret_key; // 32 bytes; values that may be secret are named by one made of it
 };
 
 struct hub_state_done {
-    bool fresh;      // it is new, or of another epoch: nothing was done, all is to be written
-    int64_t written; // up to this row of `unwritten`; 0: none
+    bool fresh; // it is new, or of another epoch: nothing was done, all is to be written
+    int64_t desired_written; // up to this row of what is unwritten; 0: none
+    int64_t actual_written;
     size_t commits;
     size_t files;   // Apps' folders and events
     bool more;      // there is more to do at once

@@ -15,6 +15,7 @@
 #define NAME_BYTES_MAX 240 // a file's; file systems take 255
 #define NAMED_MAX 20       // clusters, Apps, causes and actors that a message names
 #define NO_NAMESPACE "_cluster"
+#define LOG_BEGINS "its log ends: " // as agents say it
 
 // ---- Paths
 
@@ -29,10 +30,11 @@ static bool is_plain(char c) {
            c == '.' || c == '_';
 }
 
-// Names of objects hold no '%', so what is escaped reads back without doubt.
+// Names of objects hold no '%', so what is escaped reads back without doubt. At its beginning no
+// dot stays (an agent may call something ".." or ".git"), and no '_', which is for us.
 static void add_escaped(struct cm_str *out, const char *text) {
-    for (; *text != '\0'; text++) {
-        if (is_plain(*text)) {
+    for (const char *first = text; *text != '\0'; text++) {
+        if (is_plain(*text) && (text > first || (*text != '.' && *text != '_'))) {
             cm_str_add_char(out, *text);
         } else {
             cm_str_addf(out, "%%%02X", (unsigned char)*text);
@@ -53,6 +55,16 @@ static void shorten(struct cm_str *name) {
     cm_str_addf(name, "~%.16s", hex);
 }
 
+const char *hub_state_part(struct cm_arena *a, const char *name) {
+    struct cm_str part = {0};
+
+    add_escaped(&part, name);
+    shorten(&part);
+    const char *copy = cm_arena_strdup(a, part.len == 0 ? "%" : cm_str_get(&part));
+    cm_str_done(&part);
+    return copy;
+}
+
 const char *hub_state_file(struct cm_arena *a, const char *key) {
     struct cm_str name = {0};
     struct cm_str space = {0};
@@ -61,9 +73,16 @@ const char *hub_state_file(struct cm_arena *a, const char *key) {
     if (!cm_object_key_parse(a, key, &id) || id.name[0] == '\0') {
         return NULL;
     }
-    add_escaped(&space, id.namespace[0] == '\0' ? NO_NAMESPACE : id.namespace);
+    if (id.namespace[0] == '\0') {
+        cm_str_add(&space, NO_NAMESPACE);
+    } else {
+        add_escaped(&space, id.namespace);
+        shorten(&space);
+    }
     add_escaped(&name, id.kind);
-    cm_str_addf(&name, ".%s.", id.group[0] == '\0' ? "core" : id.group);
+    cm_str_add_char(&name, '.');
+    add_escaped(&name, id.group[0] == '\0' ? "core" : id.group);
+    cm_str_add_char(&name, '.');
     add_escaped(&name, id.name);
     shorten(&name);
     const char *path = cm_arena_strf(a, "%s/%s.json", cm_str_get(&space), cm_str_get(&name));
@@ -119,7 +138,9 @@ void hub_state_news_add(struct cm_map *set, const char *word) {
 // Texts of people end a line nowhere but where we end it.
 static void add_line_text(struct cm_str *out, const char *text) {
     for (; *text != '\0'; text++) {
-        cm_str_add_char(out, (unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text);
+        bool control = (unsigned char)*text < 0x20 || *text == 0x7f;
+
+        cm_str_add_n(out, control ? " " : text, 1);
     }
 }
 
@@ -216,14 +237,21 @@ const char *hub_state_trailer(struct cm_arena *a, const char *message, const cha
 
 // ---- Events
 
-// tell cuts what may hold the value of a field: "PATH: DESIRED -> ACTUAL".
-static const char *tell(struct cm_arena *a, const struct hub_event *e) {
-    const char *values = strcmp(e->kind, "drift.found") == 0 ? strstr(e->message, ": ") : NULL;
+// end_of_told finds what may hold a secret: values of a field ("PATH: DESIRED -> ACTUAL"), and what
+// a program wrote. NULL: nothing.
+static const char *end_of_told(const struct hub_event *e) {
+    const char *log = strstr(e->message, LOG_BEGINS);
 
-    if (values == NULL) {
-        return e->message;
+    if (strcmp(e->kind, "drift.found") == 0) {
+        return strstr(e->message, ": ");
     }
-    return cm_arena_strndup(a, e->message, (size_t)(values - e->message));
+    return log == NULL ? NULL : log + strlen(LOG_BEGINS);
+}
+
+static const char *tell(struct cm_arena *a, const struct hub_event *e) {
+    const char *end = e->message == NULL ? NULL : end_of_told(e);
+
+    return end == NULL ? e->message : cm_arena_strndup(a, e->message, (size_t)(end - e->message));
 }
 
 static void set_text(struct cm_arena *a, struct cm_json *row, const char *name, const char *text) {

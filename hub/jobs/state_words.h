@@ -21,6 +21,9 @@ struct hub_event;
 // hub_state_folder names the folder of a cluster: "4a/paris", by the SHA-256 of its name.
 const char *hub_state_folder(struct cm_arena *a, const char *cluster);
 
+// hub_state_part makes a name that an agent may have made up fit to be a folder.
+const char *hub_state_part(struct cm_arena *a, const char *name);
+
 // hub_state_file names an object's file in the folder of its App: "shop/Deployment.apps.web.json".
 // NULL: the key is none.
 const char *hub_state_file(struct cm_arena *a, const char *key);
@@ -53,8 +56,8 @@ void hub_state_message(const struct hub_state_news *n, struct cm_str *out);
 // hub_state_trailer finds a trailer of a message: a copy in the arena, or NULL.
 const char *hub_state_trailer(struct cm_arena *a, const char *message, const char *name);
 
-// hub_state_event_line writes an event as one line of JSON. Values of fields that differ are left
-// out of its message: they may be secret.
+// hub_state_event_line writes an event as one line of JSON. Values of fields that differ, and
+// what a program wrote, are left out of its message: they may be secret.
 void hub_state_event_line(struct cm_arena *a, uint64_t epoch, int64_t number,
                           const struct hub_event *e, struct cm_str *out);
 

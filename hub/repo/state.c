@@ -429,10 +429,10 @@ static const git_tree_entry *last_entry(const git_tree *tree, const char *prefix
     return NULL;
 }
 
-static enum cm_rc open_folder(struct hub_state *s, const char *branch, const char *folder,
+static enum cm_rc open_folder(struct hub_state *s, const struct hub_state_place *place,
                               git_tree **out, struct cm_err *err) {
     CM_CLEANUP(hub_git_objectp) git_object *object = NULL;
-    CM_AUTOFREE char *spec = cm_strf("refs/heads/%s:%s", branch, folder);
+    CM_AUTOFREE char *spec = cm_strf("refs/heads/%s:%s", place->branch, place->folder);
     int rc = git_revparse_single(&object, s->git, spec);
 
     if (rc < 0 || git_object_type(object) != GIT_OBJECT_TREE) {
@@ -443,23 +443,23 @@ static enum cm_rc open_folder(struct hub_state *s, const char *branch, const cha
     return CM_OK;
 }
 
-enum cm_rc hub_state_last(struct hub_state *s, struct cm_arena *a, const char *branch,
-                          const char *folder, const char *prefix, const char **out_name,
+enum cm_rc hub_state_last(struct hub_state *s, struct cm_arena *a,
+                          const struct hub_state_place *place, const char **out_name,
                           struct cm_buf **out, struct cm_err *err) {
     CM_CLEANUP(hub_git_treep) git_tree *tree = NULL;
     CM_CLEANUP(hub_git_odb_objectp) git_odb_object *blob = NULL;
-    enum cm_rc rc = open_folder(s, branch, folder, &tree, err);
+    enum cm_rc rc = open_folder(s, place, &tree, err);
 
     if (rc < 0) {
         return rc;
     }
-    const git_tree_entry *entry = last_entry(tree, prefix);
+    const git_tree_entry *entry = last_entry(tree, place->prefix);
     if (entry == NULL) {
-        return cm_fail(err, CM_ENOTFOUND, "'%s' has no file '%s…'", folder, prefix);
+        return cm_fail(err, CM_ENOTFOUND, "'%s' has no file '%s…'", place->folder, place->prefix);
     }
     rc = read_object(s, git_tree_entry_id(entry), GIT_OBJECT_BLOB, &blob, err);
     if (rc < 0 || git_odb_object_size(blob) > FILE_MAX_BYTES) {
-        return rc < 0 ? rc : cm_fail(err, CM_EINVAL, "a file in '%s' is too large", folder);
+        return rc < 0 ? rc : cm_fail(err, CM_EINVAL, "a file in '%s' is too large", place->folder);
     }
     *out_name = cm_arena_strdup(a, git_tree_entry_name(entry));
     *out = cm_buf_copy(git_odb_object_data(blob), git_odb_object_size(blob));

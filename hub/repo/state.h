@@ -30,7 +30,8 @@ void hub_state_close(struct hub_state *s); // NULL is fine
 enum hub_state_what { HUB_STATE_GONE, HUB_STATE_FILE, HUB_STATE_FOLDER };
 
 struct hub_state_edit {
-    const char *path; // "ab/paris/shop"; never one inside another edit's
+    const char
+        *path; // "ab/paris/shop"; one inside another edit's, or its equal, counts for nothing
     enum hub_state_what what;
     struct hub_repo_id id; // unless it is gone
 };
@@ -72,10 +73,16 @@ CM_MUSTUSE enum cm_rc hub_state_tip(struct hub_state *s, struct cm_arena *a, con
                                     struct hub_repo_id *out, const char **message,
                                     struct cm_err *err);
 
-// hub_state_last finds the last file, by name, of a folder whose name begins with `prefix`, as the
-// branch is on disk. CM_ENOTFOUND: there is none.
-CM_MUSTUSE enum cm_rc hub_state_last(struct hub_state *s, struct cm_arena *a, const char *branch,
-                                     const char *folder, const char *prefix, const char **out_name,
+// Files of a folder whose names begin with `prefix`, as the branch is on disk.
+struct hub_state_place {
+    const char *branch;
+    const char *folder;
+    const char *prefix;
+};
+
+// hub_state_last finds the last of them, by name. CM_ENOTFOUND: there is none.
+CM_MUSTUSE enum cm_rc hub_state_last(struct hub_state *s, struct cm_arena *a,
+                                     const struct hub_state_place *place, const char **out_name,
                                      struct cm_buf **out, struct cm_err *err);
 
 // hub_state_sweep removes packs that were written into others long enough ago.

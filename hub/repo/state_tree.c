@@ -124,7 +124,7 @@ struct group {
     struct hub_state_edit *edits;
     size_t count;
     struct entry entry; // what is there now, then what shall be
-    bool leaf;          // one edit, of this very name
+    bool leaf;          // the first edit is of this very name
 };
 
 // first_group finds the edits whose path goes on with the same part.
@@ -137,8 +137,8 @@ static struct group first_group(struct hub_state_edit *edits, size_t count, size
            strchr("/", edits[g.count].path[skip + len]) != NULL) {
         g.count++;
     }
-    g.leaf = part[len] == '\0';
-    assert(len > 0 && (!g.leaf || g.count == 1));
+    g.leaf = part[len] == '\0'; // the first of them then, so that others are equal or inside it
+    assert(len > 0);
     return g;
 }
 

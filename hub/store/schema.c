@@ -249,9 +249,32 @@ static const char *const step_18[] = {
     NULL,
 };
 
-static const char *const *const steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,
-                                           step_7,  step_8,  step_9,  step_10, step_11, step_12,
-                                           step_13, step_14, step_15, step_16, step_17, step_18};
+static const char *const step_19[] = {
+    // The same of what agents report. What says the same again is no news.
+    "CREATE TABLE unobserved (number INTEGER PRIMARY KEY AUTOINCREMENT, cluster TEXT NOT NULL,"
+    " app TEXT NOT NULL, UNIQUE (cluster, app))",
+    "CREATE TRIGGER status_put BEFORE INSERT ON status WHEN NOT EXISTS (SELECT 1 FROM status"
+    " WHERE cluster = new.cluster AND app = new.app AND bundle = new.bundle"
+    " AND revision = new.revision) BEGIN"
+    " INSERT OR REPLACE INTO unobserved (cluster, app) VALUES (new.cluster, new.app); END",
+    "CREATE TRIGGER status_gone AFTER DELETE ON status BEGIN"
+    " INSERT OR REPLACE INTO unobserved (cluster, app) VALUES (old.cluster, old.app); END",
+    "CREATE TRIGGER object_put BEFORE INSERT ON object WHEN NOT EXISTS (SELECT 1 FROM object"
+    " WHERE cluster = new.cluster AND key = new.key AND app = new.app AND sha256 = new.sha256"
+    " AND (health = 4) = (new.health = 4) AND drift_more = new.drift_more) BEGIN"
+    " INSERT OR REPLACE INTO unobserved (cluster, app) VALUES (new.cluster, new.app); END",
+    "CREATE TRIGGER object_gone AFTER DELETE ON object BEGIN"
+    " INSERT OR REPLACE INTO unobserved (cluster, app) VALUES (old.cluster, old.app); END",
+    "CREATE TRIGGER drift_put AFTER INSERT ON drift BEGIN"
+    " INSERT OR REPLACE INTO unobserved (cluster, app) VALUES (new.cluster, new.app); END",
+    "CREATE TRIGGER drift_gone AFTER DELETE ON drift BEGIN"
+    " INSERT OR REPLACE INTO unobserved (cluster, app) VALUES (old.cluster, old.app); END",
+    NULL,
+};
+
+static const char *const *const steps[] = {
+    step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9, step_10,
+    step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18, step_19};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -296,7 +319,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 15",
                                               "PRAGMA user_version = 16",
                                               "PRAGMA user_version = 17",
-                                              "PRAGMA user_version = 18"};
+                                              "PRAGMA user_version = 18",
+                                              "PRAGMA user_version = 19"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -5,14 +5,18 @@
 #include "common/mem.h"
 #include "hub/store/db.h"
 
-enum cm_rc hub_unwritten_each(struct hub_db *db, size_t most,
+enum cm_rc hub_unwritten_each(struct hub_db *db, enum hub_unwritten which, size_t most,
                               enum cm_rc (*visit)(void *ctx, const char *cluster, const char *app,
                                                   struct cm_err *err),
                               void *ctx, int64_t *out_last, struct cm_err *err) {
+    static const char *const sqls[] = {
+        [HUB_UNWRITTEN_DESIRED] =
+            "SELECT number, cluster, app FROM unwritten ORDER BY number LIMIT ?1",
+        [HUB_UNWRITTEN_ACTUAL] =
+            "SELECT number, cluster, app FROM unobserved ORDER BY number LIMIT ?1",
+    };
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(
-        db, &stmt, err, "SELECT number, cluster, app FROM unwritten ORDER BY number LIMIT ?1", "i",
-        (int64_t)most);
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sqls[which], "i", (int64_t)most);
 
     *out_last = 0;
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
@@ -22,15 +26,27 @@ enum cm_rc hub_unwritten_each(struct hub_db *db, size_t most,
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
-enum cm_rc hub_unwritten_remove(struct hub_db *db, int64_t last, struct cm_err *err) {
-    return hub_db_run(db, err, "DELETE FROM unwritten WHERE number <= ?1", "i", last);
+enum cm_rc hub_unwritten_remove(struct hub_db *db, enum hub_unwritten which, int64_t last,
+                                struct cm_err *err) {
+    static const char *const sqls[] = {
+        [HUB_UNWRITTEN_DESIRED] = "DELETE FROM unwritten WHERE number <= ?1",
+        [HUB_UNWRITTEN_ACTUAL] = "DELETE FROM unobserved WHERE number <= ?1",
+    };
+
+    return hub_db_run(db, err, sqls[which], "i", last);
 }
 
 enum cm_rc hub_unwritten_add_all(struct hub_db *db, struct cm_err *err) {
-    return hub_db_run(db, err,
-                      "INSERT OR REPLACE INTO unwritten (cluster, app)"
-                      " SELECT cluster, app FROM pair",
-                      "");
+    enum cm_rc rc = hub_db_run(db, err,
+                               "INSERT OR REPLACE INTO unwritten (cluster, app)"
+                               " SELECT cluster, app FROM pair",
+                               "");
+
+    return rc < 0 ? rc
+                  : hub_db_run(db, err,
+                               "INSERT OR REPLACE INTO unobserved (cluster, app)"
+                               " SELECT cluster, app FROM status",
+                               "");
 }
 
 enum cm_rc hub_unwritten_author(struct hub_db *db, const char *revision, char **out,
@@ -48,9 +64,14 @@ enum cm_rc hub_unwritten_author(struct hub_db *db, const char *revision, char **
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
-enum cm_rc hub_unwritten_count(struct hub_db *db, int64_t *out, struct cm_err *err) {
+enum cm_rc hub_unwritten_count(struct hub_db *db, enum hub_unwritten which, int64_t *out,
+                               struct cm_err *err) {
+    static const char *const sqls[] = {
+        [HUB_UNWRITTEN_DESIRED] = "SELECT count(*) FROM unwritten",
+        [HUB_UNWRITTEN_ACTUAL] = "SELECT count(*) FROM unobserved",
+    };
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(db, &stmt, err, "SELECT count(*) FROM unwritten", "");
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sqls[which], "");
 
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
     if (rc == CM_OK) {
@@ -59,31 +80,74 @@ enum cm_rc hub_unwritten_count(struct hub_db *db, int64_t *out, struct cm_err *e
     return rc;
 }
 
-static struct cm_sha256 hash_of(struct hub_stmt *stmt, int column) {
-    struct cm_sha256 hash = {{0}};
+// hash_of reads a hash; it tells whether there was one.
+static bool hash_of(struct hub_stmt *stmt, int column, struct cm_sha256 *out) {
     size_t size;
     const void *bytes = hub_stmt_blob(stmt, column, &size);
 
-    if (size == sizeof(hash.bytes)) {
-        memcpy(hash.bytes, bytes, size);
+    if (size != sizeof(out->bytes)) {
+        return false;
     }
-    return hash;
+    memcpy(out->bytes, bytes, size);
+    return true;
 }
 
-enum cm_rc hub_unwritten_pairs(struct hub_db *db, const char *cluster,
-                               void (*visit)(void *ctx, const struct hub_unwritten_pair *pair),
-                               void *ctx, struct cm_err *err) {
+enum cm_rc hub_unwritten_apps(struct hub_db *db, enum hub_unwritten which, const char *cluster,
+                              void (*visit)(void *ctx, const struct hub_unwritten_app *app),
+                              void *ctx, struct cm_err *err) {
+    static const char *const sqls[] = {
+        [HUB_UNWRITTEN_DESIRED] =
+            "SELECT app, bundle, repo, revision FROM pair WHERE cluster = ?1 ORDER BY app",
+        [HUB_UNWRITTEN_ACTUAL] =
+            "SELECT app, bundle, '', revision FROM status WHERE cluster = ?1 ORDER BY app",
+    };
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc =
-        hub_db_query(db, &stmt, err,
-                     "SELECT app, bundle, repo, revision FROM pair WHERE cluster = ?1 ORDER BY app",
-                     "t", cluster);
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sqls[which], "t", cluster);
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
-        visit(ctx, &(struct hub_unwritten_pair){.app = hub_stmt_text(stmt, 0),
-                                                .bundle = hash_of(stmt, 1),
-                                                .repo = hub_stmt_text(stmt, 2),
-                                                .revision = hub_stmt_text(stmt, 3)});
+        struct hub_unwritten_app app = {.app = hub_stmt_text(stmt, 0),
+                                        .repo = hub_stmt_text(stmt, 2),
+                                        .revision = hub_stmt_text(stmt, 3)};
+
+        (void)hash_of(stmt, 1, &app.bundle);
+        visit(ctx, &app);
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc hub_unwritten_objects(struct hub_db *db, const char *cluster, const char *app,
+                                 void (*visit)(void *ctx, const struct hub_unwritten_object *o),
+                                 void *ctx, struct cm_err *err) {
+    static const char sql[] =
+        "SELECT key, sha256, health = 4, drift_more FROM object WHERE cluster = ?1 AND app = ?2"
+        " ORDER BY key";
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "tt", cluster, app);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        struct hub_unwritten_object o = {.key = hub_stmt_text(stmt, 0),
+                                         .missing = hub_stmt_int(stmt, 2) != 0,
+                                         .more = hub_stmt_int(stmt, 3) != 0};
+
+        o.applied = hash_of(stmt, 1, &o.sha256);
+        visit(ctx, &o);
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc hub_unwritten_drift(struct hub_db *db, const char *cluster, const char *app,
+                               void (*visit)(void *ctx, const struct hub_unwritten_field *f),
+                               void *ctx, struct cm_err *err) {
+    static const char sql[] = "SELECT key, path, actual, manager FROM drift WHERE cluster = ?1"
+                              " AND app = ?2 AND class <> 'noise' ORDER BY key, path";
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "tt", cluster, app);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        visit(ctx, &(struct hub_unwritten_field){.key = hub_stmt_text(stmt, 0),
+                                                 .path = hub_stmt_text(stmt, 1),
+                                                 .actual = hub_stmt_text(stmt, 2),
+                                                 .manager = hub_stmt_text(stmt, 3)});
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }

@@ -7,6 +7,7 @@
 // Threads: a handle belongs to one thread at a time. Blocks.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,34 +16,64 @@
 
 struct hub_db;
 
+// A list for each branch.
+enum hub_unwritten { HUB_UNWRITTEN_DESIRED, HUB_UNWRITTEN_ACTUAL };
+
 // hub_unwritten_each visits the oldest rows, until a visit fails. *out_last is the number of the
 // last one; 0: there is none.
-CM_MUSTUSE enum cm_rc hub_unwritten_each(struct hub_db *db, size_t most,
+CM_MUSTUSE enum cm_rc hub_unwritten_each(struct hub_db *db, enum hub_unwritten which, size_t most,
                                          enum cm_rc (*visit)(void *ctx, const char *cluster,
                                                              const char *app, struct cm_err *err),
                                          void *ctx, int64_t *out_last, struct cm_err *err);
 
 // hub_unwritten_remove says that all up to this number is written.
-CM_MUSTUSE enum cm_rc hub_unwritten_remove(struct hub_db *db, int64_t last, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_unwritten_remove(struct hub_db *db, enum hub_unwritten which,
+                                           int64_t last, struct cm_err *err);
 
-// hub_unwritten_author tells who made a commit, as a text that the caller frees; NULL:
-// nobody is known.
+// hub_unwritten_author tells who made a commit, as a text that the caller frees; NULL: nobody is
+// known.
 CM_MUSTUSE enum cm_rc hub_unwritten_author(struct hub_db *db, const char *revision, char **out,
                                            struct cm_err *err);
 
-// hub_unwritten_add_all says that nothing is: the repository is new.
+// hub_unwritten_add_all says that nothing is written: the repository is new.
 CM_MUSTUSE enum cm_rc hub_unwritten_add_all(struct hub_db *db, struct cm_err *err);
 
-CM_MUSTUSE enum cm_rc hub_unwritten_count(struct hub_db *db, int64_t *out, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_unwritten_count(struct hub_db *db, enum hub_unwritten which, int64_t *out,
+                                          struct cm_err *err);
 
-// hub_unwritten_pairs visits the Apps in force on a cluster, by name.
-struct hub_unwritten_pair {
+// hub_unwritten_apps visits the Apps of a cluster by name: those in force, or those reported.
+struct hub_unwritten_app {
     const char *app;
     struct cm_sha256 bundle;
-    const char *repo;
+    const char *repo; // "" of what is reported
     const char *revision;
 };
-CM_MUSTUSE enum cm_rc hub_unwritten_pairs(struct hub_db *db, const char *cluster,
+CM_MUSTUSE enum cm_rc
+hub_unwritten_apps(struct hub_db *db, enum hub_unwritten which, const char *cluster,
+                   void (*visit)(void *ctx, const struct hub_unwritten_app *app), void *ctx,
+                   struct cm_err *err);
+
+// hub_unwritten_objects visits what is reported of an App's objects, by key; hub_unwritten_drift
+// visits fields that differ, by key and path.
+struct hub_unwritten_object {
+    const char *key;
+    struct cm_sha256 sha256; // as it was applied
+    bool applied;
+    bool missing;
+    bool more; // more fields differ than there are rows
+};
+CM_MUSTUSE enum cm_rc hub_unwritten_objects(struct hub_db *db, const char *cluster, const char *app,
+                                            void (*visit)(void *ctx,
+                                                          const struct hub_unwritten_object *o),
+                                            void *ctx, struct cm_err *err);
+
+struct hub_unwritten_field {
+    const char *key;
+    const char *path;
+    const char *actual; // JSON, perhaps cut; "": it is missing
+    const char *manager;
+};
+CM_MUSTUSE enum cm_rc hub_unwritten_drift(struct hub_db *db, const char *cluster, const char *app,
                                           void (*visit)(void *ctx,
-                                                        const struct hub_unwritten_pair *pair),
+                                                        const struct hub_unwritten_field *f),
                                           void *ctx, struct cm_err *err);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The state repository tells what is in force and what happened, whatever becomes of the hub meanwhile."""
+import hashlib
 import io
 import json
 import pathlib
@@ -11,12 +12,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, story  # noqa: E402
 from support.process import wait_for  # noqa: E402
-from support.simstory import SOON, SimStory, files, fleet, pause  # noqa: E402
+from support.simstory import PATIENT, SOON, SimStory, files, fleet, pause  # noqa: E402
 
 
 def version(number):
-    return {**files("one", m.config_map("one", version=number), m.secret("login", password="x"), plainSecrets="allow"),
-            **files("two", *(m.config_map(f"two-{i}", version=number) for i in range(5)))}
+    return {**files("one", m.config_map("one", version=f"v{number}"), m.secret("login", password="x"), plainSecrets="allow"),
+            **files("two", *(m.config_map(f"two-{i}", version=f"v{number}") for i in range(5)))}
 
 
 class State(SimStory):
@@ -32,6 +33,9 @@ class State(SimStory):
     def git(self, *words, check=True):
         return subprocess.run(["git", "-C", self.folder_of_state, *words], capture_output=True, text=True,
                               check=check, timeout=60).stdout
+
+    def folder_of(self, cluster):
+        return f"{hashlib.sha256(cluster.encode()).hexdigest()[:2]}/{cluster}"
 
     def files(self, branch):
         """{path: content}, of one commit."""
@@ -69,7 +73,7 @@ class State(SimStory):
         return rows
 
     def assert_whole(self):
-        self.assertEqual(self.git("fsck", "--full", "--strict"), "")
+        self.assertEqual(self.git("fsck", "--full", "--strict", "--no-dangling"), "")
 
     def test_what_is_in_force_is_there(self):
         self.wait()
@@ -78,7 +82,7 @@ class State(SimStory):
         self.assertEqual(len(found), 40)
         revision, objects = found["c07", "two"]
         self.assertEqual(revision, self.repo.head())
-        self.assertEqual(objects["default/ConfigMap.core.two-3.json"]["data"], {"version": "0"})
+        self.assertEqual(objects["default/ConfigMap.core.two-3.json"]["data"], {"version": "v0"})
         self.assertEqual(set(found["c07", "one"][1]["default/Secret.core.login.json"]), {"hmac", "kind", "metadata"})
         self.assert_whole()
 
@@ -94,7 +98,26 @@ class State(SimStory):
         for line in ("Holdfast-Action: change", "Holdfast-App: one", "Holdfast-App: two", "Holdfast-Clusters: 20",
                      f"Holdfast-Cause: commit fleet@{revision}", "Holdfast-Actor: A Developer <dev@example.com>"):
             self.assertIn(line, trailers)
-        self.assertIn('+    "version": "1"', self.git("log", "-1", "-p", "desired", "--", "*/c07/two/*"))
+        self.assertIn('+    "version": "v1"', self.git("log", "-1", "-p", "desired", "--", "*/c07/two/*"))
+
+    def drifted(self):
+        """What differs, of one pair of commits."""
+        return self.git("diff", "--name-only", "desired", "actual").split()
+
+    def test_drift_is_the_difference_of_the_two_branches(self):
+        wait_for(lambda: self.git("branch", "--list", "actual", check=False) and not self.drifted(), SOON,
+                 "nothing to differ", 0.2)
+        key, file = "ConfigMap/default/two-3", f"{self.folder_of('c07')}/two/default/ConfigMap.core.two-3.json"
+        self.sim.ask("drift", "c07", key, "data.version", "by-hand", "kubectl-edit")
+        wait_for(lambda: self.drifted() == [file], SOON, "the drift to be the difference", 0.2)
+        changed = [line for line in self.git("diff", "-U0", "desired", "actual").splitlines()
+                   if line.startswith(("+ ", "- "))]
+        self.assertEqual(changed[0], '-    "version": "v1"')
+        self.assertRegex(changed[1], r'^\+    "version": "hmac:[0-9a-f]{32}"$')
+        message = self.git("log", "-1", "--format=%B", "actual")
+        self.assertIn("Holdfast-Actor: kubectl-edit (claimed)\n", message)
+        self.sim.ask("drift", "c07", key, "data.version", "v1", "kubectl-edit")
+        wait_for(lambda: not self.drifted(), SOON, "nothing to differ", 0.2)
 
     def test_killed_at_any_moment_it_goes_on_with_nothing_lost_and_nothing_twice(self):
         for number, seconds in enumerate((0.0, 0.15, 0.3), start=2):
@@ -106,6 +129,7 @@ class State(SimStory):
             self.hub.start_and_wait()
             self.wait(revision)
             self.wait_written(revision)
+        wait_for(lambda: not self.drifted(), SOON, "all to be as it shall be", 0.2)
         numbers = [row["n"] for row in self.event_rows()]
         self.assertEqual(numbers, list(range(1, len(numbers) + 1)))
         self.assertTrue({"agent.connected", "agent.disconnected", "app.applied", "sync.resolved"}
@@ -125,7 +149,7 @@ class State(SimStory):
         self.assertGreater(self.hub.metrics()["holdfast_state_failures_total"], 0)
         self.folder_of_state.unlink()
         aside.rename(self.folder_of_state)
-        wait_for(lambda: self.hub.get("events", "--kind", "state.recovered"), SOON, "it to be well again", 0.1)
+        wait_for(lambda: self.hub.get("events", "--kind", "state.recovered"), PATIENT, "it to be well again", 0.1)
         self.wait_written(revision)
 
     def test_what_must_not_be_there_is_taken_out_of_its_history(self):
@@ -135,7 +159,7 @@ class State(SimStory):
         bad = found[0]
         script = f"""
             stub=$(echo '{{"purged": true}}' | git hash-object -w --stdin)
-            git filter-branch --index-filter "git ls-files -s | sed s/{bad}/$stub/ | git update-index --index-info" -- --branches
+            git filter-branch --index-filter "git ls-files -s | sed s/{bad}/$stub/ | git update-index --index-info" -- desired actual
             git for-each-ref --format='delete %(refname)' refs/original | git update-ref --stdin
             git reflog expire --expire=now --all && git gc --prune=now"""
         subprocess.run(["bash", "-ec", script], cwd=self.folder_of_state, check=True, capture_output=True, timeout=120,

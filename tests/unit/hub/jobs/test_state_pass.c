@@ -8,6 +8,7 @@
 #include "hub/store/db.h"
 #include "hub/store/desired.h"
 #include "hub/store/events.h"
+#include "hub/store/status.h"
 #include "hub/store/unwritten.h"
 
 struct fixture {
@@ -21,8 +22,12 @@ struct fixture {
 };
 
 static void begin(struct fixture *f, uint64_t epoch) {
-    struct hub_state_pass_config config = {
-        .folder = f->folder, .db_path = f->db_path, .hub_id = "hub-1", .epoch = epoch};
+    static const uint8_t key[32] = {7};
+    struct hub_state_pass_config config = {.folder = f->folder,
+                                           .db_path = f->db_path,
+                                           .hub_id = "hub-1",
+                                           .epoch = epoch,
+                                           .secret_key = key};
 
     hub_state_pass_free(f->pass);
     f->pass = hub_state_pass_new(&config);
@@ -49,8 +54,11 @@ static void pass(struct fixture *f) {
     if (hub_state_pass_run(f->pass, &f->done, &f->err) < 0) {
         fail_msg("%s", f->err.msg);
     }
-    if (f->done.written > 0) {
-        assert_int_equal(hub_unwritten_remove(f->db, f->done.written, &f->err), CM_OK);
+    for (int i = HUB_UNWRITTEN_DESIRED; i <= HUB_UNWRITTEN_ACTUAL; i++) {
+        int64_t last =
+            i == HUB_UNWRITTEN_DESIRED ? f->done.desired_written : f->done.actual_written;
+
+        assert_int_equal(hub_unwritten_remove(f->db, i, last, &f->err), CM_OK);
     }
 }
 
@@ -152,8 +160,9 @@ static void what_changes_meanwhile_is_written_by_the_next_pass(void **state) {
     put(&f, "c01", "shop", "two\n");
     assert_int_equal(hub_state_pass_run(f.pass, &f.done, &f.err), CM_OK);
     put(&f, "c01", "shop", "three\n"); // before what was written is taken off the list
-    assert_int_equal(hub_unwritten_remove(f.db, f.done.written, &f.err), CM_OK);
-    assert_int_equal(hub_unwritten_count(f.db, &left, &f.err), CM_OK);
+    assert_int_equal(
+        hub_unwritten_remove(f.db, HUB_UNWRITTEN_DESIRED, f.done.desired_written, &f.err), CM_OK);
+    assert_int_equal(hub_unwritten_count(f.db, HUB_UNWRITTEN_DESIRED, &left, &f.err), CM_OK);
     assert_int_equal(left, 1);
     pass(&f);
     expect(&f, "git -C state.git show desired:12/c01/shop/shop/ConfigMap.core.cfg.json", "three");
@@ -194,6 +203,164 @@ static void clusters_that_share_a_bundle_share_its_folder(void **state) {
     first_pass(&f);
     expect(&f, "git -C state.git rev-parse desired:12/c01/shop desired:31/c02/shop | uniq | wc -l",
            "1");
+}
+
+#define CONFIG "{\n  \"data\": {\n    \"colour\": \"green\"\n  },\n  \"spec\": {}\n}\n"
+#define DRIFTED "git -C state.git diff --name-only desired actual | tr '\\n' ' '"
+
+// report says that the agent has applied what was put, and how its objects are.
+static void report(struct fixture *f, const char *cluster, const char *app, const char *text,
+                   int health) {
+    struct hub_bundle *bundle = make_bundle(f, app, text);
+    struct hub_status_row row = {.cluster = cluster,
+                                 .app = app,
+                                 .bundle = bundle->sha256,
+                                 .revision = "4f1c",
+                                 .message = "",
+                                 .health_message = ""};
+
+    assert_int_equal(hub_status_put(f->db, &row, &f->err), CM_OK);
+    for (size_t i = 0; i < bundle->spec.object_count; i++) {
+        const struct hub_object *o = &bundle->spec.objects[i];
+        struct hub_object_row object = {.cluster = cluster,
+                                        .app = app,
+                                        .key = o->key,
+                                        .sha256 = o->sha256.bytes,
+                                        .sha256_size = sizeof(o->sha256.bytes),
+                                        .health = health,
+                                        .message = ""};
+
+        assert_int_equal(hub_objects_put(f->db, &object, &f->err), CM_OK);
+    }
+    hub_bundle_unref(bundle);
+}
+
+static void drift(struct fixture *f, const char *key, const char *path, const char *actual) {
+    struct hub_drift_row row = {.cluster = "c01",
+                                .app = "shop",
+                                .key = key,
+                                .path = path,
+                                .desired = "",
+                                .actual = actual,
+                                .manager = "kubectl-edit",
+                                .operation = "",
+                                .class = "foreign"};
+
+    assert_int_equal(hub_drift_put(f->db, &row, &f->err), CM_OK);
+}
+
+static void what_is_applied_as_desired_makes_no_difference(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    put(&f, "c01", "shop", CONFIG);
+    report(&f, "c01", "shop", CONFIG, 2);
+    first_pass(&f);
+    expect(&f, "git -C state.git ls-tree -r --name-only actual | wc -l", "3");
+    expect(&f, DRIFTED, "");
+    expect(&f, "git -C state.git rev-parse desired^{tree} actual^{tree} | uniq | wc -l", "1");
+    expect(&f, "git -C state.git log -1 --format=%s actual", "actual: shop on 1 cluster");
+    expect(&f,
+           "test $(git -C state.git log -1 --format=%B actual | sed -n "
+           "'s/Holdfast-Desired: //p') = $(git -C state.git rev-parse desired) && echo yes",
+           "yes");
+}
+
+static void a_report_that_says_the_same_again_makes_no_row(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    int64_t left = 1;
+
+    put(&f, "c01", "shop", CONFIG);
+    report(&f, "c01", "shop", CONFIG, 2);
+    first_pass(&f);
+    report(&f, "c01", "shop", CONFIG, 3); // only its health is another one
+    assert_int_equal(hub_unwritten_count(f.db, HUB_UNWRITTEN_ACTUAL, &left, &f.err), CM_OK);
+    assert_int_equal(left, 0);
+}
+
+static void a_field_that_differs_is_the_difference(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    put(&f, "c01", "shop", CONFIG);
+    report(&f, "c01", "shop", CONFIG, 2);
+    drift(&f, "ConfigMap/shop/cfg", "spec.replicas", "9");
+    first_pass(&f);
+    expect(&f, DRIFTED, "12/c01/shop/shop/ConfigMap.core.cfg.json ");
+    expect(&f, "git -C state.git diff desired actual | grep '^[-+] ' | tr -d '\\n'",
+           "-  \"spec\": {}+  \"spec\": {+    \"replicas\": 9+  }");
+    expect(&f,
+           "git -C state.git log -1 --format=%B actual | grep -c -e 'Actor: kubectl-edit "
+           "(claimed)' -e 'Cause: drift'",
+           "2");
+    assert_int_equal(hub_drift_clear(f.db, "c01", "ConfigMap/shop/cfg", &f.err), CM_OK);
+    pass(&f);
+    expect(&f, DRIFTED, "");
+}
+
+static void a_value_that_may_be_secret_is_a_hash_and_a_secret_names_its_fields(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    put(&f, "c01", "shop", CONFIG);
+    report(&f, "c01", "shop", CONFIG, 2);
+    drift(&f, "ConfigMap/shop/cfg", "data.colour", "\"canary\"");
+    drift(&f, "Secret/shop/login", "data.password", "\"***\"");
+    first_pass(&f);
+    expect(&f, "git -C state.git diff desired actual | grep -c '^+.*colour.*hmac:'", "1");
+    expect(&f, "git -C state.git diff desired actual | grep '^+.*password' | tr -d ' '",
+           "+\"data.password\"");
+    expect(&f, "git -C state.git cat-file --batch-all-objects --batch | grep -c canary || true",
+           "0");
+}
+
+static void a_missing_object_is_missing(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    put(&f, "c01", "shop", CONFIG);
+    report(&f, "c01", "shop", CONFIG, 2);
+    first_pass(&f);
+    report(&f, "c01", "shop", CONFIG, 4);
+    pass(&f);
+    expect(&f, "git -C state.git diff --name-status desired actual | cut -c1 | tr -d '\\n'", "DD");
+    expect(&f, "git -C state.git log -1 --format=%B actual | grep -c 'Cause: missing'", "1");
+}
+
+static void what_is_still_to_be_applied_differs_and_then_no_longer(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    put(&f, "c01", "shop", CONFIG);
+    report(&f, "c01", "shop", CONFIG, 2);
+    first_pass(&f);
+    put(&f, "c01", "shop", "two\n");
+    pass(&f);
+    expect(&f, DRIFTED, "12/c01/_meta.json 12/c01/shop/shop/ConfigMap.core.cfg.json ");
+    report(&f, "c01", "shop", "two\n", 2);
+    pass(&f);
+    expect(&f, DRIFTED, "");
+    check(&f);
+}
+
+static void what_an_agent_makes_up_stays_in_its_clusters_folder(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    put(&f, "c01", "shop", CONFIG);
+    report(&f, "c01", "../../31/c02/shop", CONFIG, 2);
+    first_pass(&f);
+    report(&f, "c01", "_meta.json", CONFIG, 2);
+    pass(&f);
+    expect(&f, "git -C state.git ls-tree -r --name-only actual | grep -vc '^12/c01/' || true", "0");
+    check(&f);
+}
+
+static void what_an_agent_has_removed_is_gone(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    bool had = false;
+
+    put(&f, "c01", "shop", CONFIG);
+    report(&f, "c01", "shop", CONFIG, 2);
+    first_pass(&f);
+    assert_int_equal(hub_status_remove(f.db, "c01", "shop", &had, &f.err), CM_OK);
+    pass(&f);
+    expect(&f, "git -C state.git ls-tree -r actual | wc -l", "0");
+    expect(&f, "git -C state.git log -1 --format=%s actual", "actual: shop removed on 1 cluster");
 }
 
 static void each_event_is_there_once(void **state) {
@@ -316,6 +483,14 @@ int main(int argc, char **argv) {
         TEST(a_pass_that_is_repeated_makes_no_second_commit),
         TEST(a_cluster_that_lost_its_apps_is_gone),
         TEST(clusters_that_share_a_bundle_share_its_folder),
+        TEST(what_is_applied_as_desired_makes_no_difference),
+        TEST(a_report_that_says_the_same_again_makes_no_row),
+        TEST(a_field_that_differs_is_the_difference),
+        TEST(a_value_that_may_be_secret_is_a_hash_and_a_secret_names_its_fields),
+        TEST(a_missing_object_is_missing),
+        TEST(what_is_still_to_be_applied_differs_and_then_no_longer),
+        TEST(what_an_agent_makes_up_stays_in_its_clusters_folder),
+        TEST(what_an_agent_has_removed_is_gone),
         TEST(each_event_is_there_once),
         TEST(a_clock_that_goes_back_loses_no_event),
         TEST(a_segment_that_is_full_is_followed_by_another),

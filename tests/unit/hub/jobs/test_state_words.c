@@ -57,8 +57,12 @@ static void a_long_name_is_cut_and_told_apart_by_its_hash(void **state) {
 }
 
 static void a_name_cannot_leave_its_folder(void **state) {
+    assert_string_equal(hub_state_part(*state, "../rome"), "%2E.%2Frome");
+    assert_string_equal(hub_state_part(*state, HUB_STATE_META), "%5Fmeta.json");
+    assert_string_equal(hub_state_part(*state, ""), "%");
+    assert_string_equal(hub_state_file(*state, "ConfigMap/../x"), "%2E./ConfigMap.core.x.json");
     assert_string_equal(hub_state_file(*state, "File.host//..%2Fetc"),
-                        "_cluster/File.host...%252Fetc.json");
+                        "_cluster/File.host.%2E.%252Fetc.json");
 }
 
 static void a_secret_is_told_by_its_keyed_hash(void **state) {
@@ -151,6 +155,16 @@ static void an_event_is_a_line_without_the_values_that_differ(void **state) {
         "\"spec.template.spec.containers[name=web].env[name=PASSWORD].value\"}\n");
 }
 
+static void an_event_does_not_tell_what_a_program_wrote(void **state) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    const struct hub_event e = {.kind = "app.degraded",
+                                .message = "web: it crashes; its log ends: password canary"};
+
+    hub_state_event_line(*state, 1, 7, &e, &text);
+    assert_string_equal(cm_str_get(&text), "{\"n\":7,\"epoch\":1,\"kind\":\"app.degraded\","
+                                           "\"message\":\"web: it crashes; its log ends: \"}\n");
+}
+
 static void an_event_belongs_to_its_hour(void **state) {
     struct hub_state_hour hour;
 
@@ -173,6 +187,7 @@ int main(void) {
         TEST(many_are_counted_and_what_is_unknown_is_said_to_be),
         TEST(a_trailer_is_read_back),
         TEST(an_event_is_a_line_without_the_values_that_differ),
+        TEST(an_event_does_not_tell_what_a_program_wrote),
         TEST(an_event_belongs_to_its_hour),
     };
 

@@ -61,7 +61,8 @@ static void commit(struct fixture *f, struct hub_state_edit *edits, size_t count
 }
 
 static void check(const struct fixture *f) {
-    scratch_run(f->scratch, "test -z \"$(git -C state.git fsck --full --strict 2>&1)\"");
+    scratch_run(f->scratch,
+                "test -z \"$(git -C state.git fsck --full --strict --no-dangling 2>&1)\"");
 }
 
 static void expect(const struct fixture *f, const char *script, const char *wanted) {
@@ -114,6 +115,16 @@ static void what_changes_nothing_makes_no_commit(void **state) {
     assert_false(stage(&f, same, 2));
     assert_int_equal(hub_state_write(f.state, &f.err), CM_OK);
     expect(&f, "git -C state.git rev-list --count desired", "1");
+}
+
+static void two_edits_of_one_place_do_no_harm(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    struct hub_state_edit edits[] = {file(&f, "a/b", "1"), file(&f, "a/b", "1"),
+                                     file(&f, "a/b/c", "2"), file(&f, "a/d", "3")};
+
+    commit(&f, edits, 4);
+    expect(&f, NAMES, "a/b a/d ");
+    check(&f);
 }
 
 static void an_edit_makes_no_more_objects_than_lie_on_its_way(void **state) {
@@ -173,16 +184,16 @@ static void the_tip_and_the_last_file_of_a_folder_are_read_back(void **state) {
     commit(&f, edits, 3);
     assert_int_equal(hub_state_tip(f.state, a, "desired", &tip, &text, &f.err), CM_OK);
     assert_string_equal(text, "said\n\nHoldfast-Action: change\n");
-    assert_int_equal(hub_state_last(f.state, a, "desired", "d", "21-", &text, &bytes, &f.err),
-                     CM_OK);
+    struct hub_state_place place = {"desired", "d", "21-"};
+    assert_int_equal(hub_state_last(f.state, a, &place, &text, &bytes, &f.err), CM_OK);
     assert_string_equal(text, "21-0001");
     assert_memory_equal(bytes->data, "2", 1);
     cm_buf_unref(bytes);
     bytes = NULL;
-    assert_int_equal(hub_state_last(f.state, a, "desired", "d", "23-", &text, &bytes, &f.err),
-                     CM_ENOTFOUND);
-    assert_int_equal(hub_state_last(f.state, a, "desired", "e", "", &text, &bytes, &f.err),
-                     CM_ENOTFOUND);
+    place.prefix = "23-";
+    assert_int_equal(hub_state_last(f.state, a, &place, &text, &bytes, &f.err), CM_ENOTFOUND);
+    place = (struct hub_state_place){"desired", "e", ""};
+    assert_int_equal(hub_state_last(f.state, a, &place, &text, &bytes, &f.err), CM_ENOTFOUND);
 }
 
 static void small_packs_are_merged_and_nothing_is_lost(void **state) {
@@ -254,6 +265,7 @@ int main(int argc, char **argv) {
         TEST(files_come_change_and_go_by_their_paths),
         TEST(a_folder_that_was_made_is_shared_by_many),
         TEST(what_changes_nothing_makes_no_commit),
+        TEST(two_edits_of_one_place_do_no_harm),
         TEST(an_edit_makes_no_more_objects_than_lie_on_its_way),
         TEST(what_was_not_written_is_not_there_after_a_crash),
         TEST(what_is_dropped_leaves_nothing_behind),

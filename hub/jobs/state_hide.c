@@ -1,0 +1,86 @@
+#include "hub/jobs/state_hide.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/object/path.h"
+#include "common/object/secret.h"
+#include "common/tls/digest.h"
+
+static bool is_of_container(const char *name) {
+    return strcmp(name, "env") == 0 || strcmp(name, "args") == 0 || strcmp(name, "command") == 0;
+}
+
+static bool is_map_of_values(const char *object_key, const char *name) {
+    return strncmp(object_key, "ConfigMap/", 10) == 0 &&
+           (strcmp(name, "data") == 0 || strcmp(name, "binaryData") == 0);
+}
+
+// is_hidden tells whether a path leads to or through where secrets are put. One that cannot be read
+// may lead anywhere.
+static bool is_hidden(struct cm_arena *a, const char *object_key, const char *text) {
+    struct cm_path path;
+
+    if (!cm_path_parse(a, text, &path)) {
+        return true;
+    }
+    for (size_t i = 0; i < path.count; i++) {
+        const struct cm_segment *s = &path.segments[i];
+
+        if (s->type == CM_SEGMENT_MEMBER &&
+            (is_of_container(s->name) || (i == 0 && is_map_of_values(object_key, s->name)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct cm_json *hash(const struct hub_state_hiding *h, const char *text, size_t len) {
+    struct cm_sha256 hmac = cm_hmac_sha256(h->key, 32, text, len);
+    char hex[CM_SHA256_HEX_MAX];
+
+    cm_sha256_hex(&hmac, hex);
+    return cm_json_new_string(h->arena, cm_arena_strf(h->arena, "hmac:%.32s", hex));
+}
+
+static bool is_masked(const struct cm_json *value) {
+    return value->type == CM_STRING && strcmp(value->text, CM_SECRET_MASK) == 0;
+}
+
+// copy_hidden copies a value with its scalars as hashes: all of them, or those below what holds
+// secrets. What an element of a list is called is no secret.
+static struct cm_json *copy_hidden(const struct hub_state_hiding *h, const struct cm_json *value,
+                                   bool hide) {
+    if (value->type != CM_ARRAY && value->type != CM_OBJECT) {
+        bool plain = !hide || value->text == NULL || is_masked(value);
+
+        return plain ? cm_json_copy(h->arena, value) : hash(h, value->text, value->len);
+    }
+    struct cm_json *copy = cm_json_new(h->arena, value->type);
+    for (const struct cm_json *n = value->first; n != NULL; n = n->next) {
+        if (value->type == CM_ARRAY) {
+            cm_json_append(copy, copy_hidden(h, n, hide));
+        } else {
+            bool below = (hide && strcmp(n->key, "name") != 0) || is_of_container(n->key);
+
+            cm_json_set(h->arena, copy, n->key, copy_hidden(h, n, below));
+        }
+    }
+    return copy;
+}
+
+struct cm_json *hub_state_hide(const struct hub_state_hiding *h, const char *object_key,
+                               const char *path, const char *value) {
+    struct cm_json *tree = NULL;
+    struct cm_err err;
+
+    if (value[0] == '\0') {
+        return NULL;
+    }
+    if (cm_json_parse(h->arena, value, strlen(value), NULL, &tree, &err) < 0) {
+        return hash(h, value, strlen(value)); // it was cut
+    }
+    return copy_hidden(h, tree, is_hidden(h->arena, object_key, path));
+}
