@@ -19,6 +19,7 @@
 #include "hub/backup/backup.h"
 #include "hub/config/addresses.h"
 #include "hub/config/config.h"
+#include "hub/jobs/keeper.h"
 #include "hub/jobs/renewal.h"
 #include "hub/jobs/state.h"
 #include "hub/jobs/store.h"
@@ -52,6 +53,7 @@ struct hub {
     struct hub_sessions *sessions;
     struct hub_sync *sync;
     struct hub_writer *writer;
+    struct hub_keeper *keeper;
     struct hub_upkeep *upkeep;
     struct hub_state_writer *state; // NULL: there is no state repository
     struct hub_api *api;
@@ -84,6 +86,10 @@ static void on_decided(void *ctx) {
     hub_sync_decided(((struct hub *)ctx)->sync);
 }
 
+static void on_holds(void *ctx, const struct hub_hold_ask *asks, size_t count) {
+    hub_keeper_take(((struct hub *)ctx)->keeper, asks, count);
+}
+
 static void on_pushed(void *ctx, const char *repository) {
     struct cm_err ignored; // it may have been taken out of the configuration
 
@@ -113,6 +119,7 @@ static void begin_stop(struct hub *h) {
     h->stopping = true;
     hub_upkeep_stop(h->upkeep);
     hub_state_writer_stop(h->state);
+    hub_keeper_stop(h->keeper);
     hub_sessions_stop(h->sessions, on_sessions_stopped, h);
 }
 
@@ -263,6 +270,7 @@ static enum cm_rc open_sync(struct hub *h, struct cm_err *err) {
         .git_workers = (size_t)h->config->git_workers,
         .published = on_published,
         .withdrawn = on_withdrawn,
+        .holds = on_holds,
         .ctx = h,
     };
 
@@ -282,7 +290,12 @@ static enum cm_rc open_writer(struct hub *h, struct cm_err *err) {
         .ctx = h,
     };
 
-    return hub_writer_new(&config, &h->writer, err);
+    enum cm_rc rc = hub_writer_new(&config, &h->writer, err);
+
+    if (rc == CM_OK) {
+        h->keeper = hub_keeper_new(h->loop, h->writer, &h->repositories);
+    }
+    return rc;
 }
 
 static enum cm_rc start_api(struct hub *h, struct cm_err *err) {
@@ -422,6 +435,7 @@ void hub_close(struct hub *h) {
     hub_api_free(h->api);
     hub_upkeep_free(h->upkeep);
     hub_state_writer_free(h->state);
+    hub_keeper_free(h->keeper);
     hub_writer_free(h->writer);
     hub_sync_free(h->sync);
     hub_sessions_free(h->sessions);

@@ -112,6 +112,7 @@ repositories:
   url: file://$dir/fleet.git
   branch: main
   pollInterval: 1s
+  write: direct
 YAML
 if [ -n "$kubeconfig" ]; then
     # What is in the real cluster belongs to a hub; with the same one it is taken over the next time.
@@ -169,6 +170,29 @@ drift_is_seen() { [ "$(holdfast get drift -o name | wc -l)" -ge 2 ]; }
 wait_for 10 drift_is_seen || fail 'the drift was not reported'
 holdfast get drift
 
+# --- Clusters reject a release
+
+say '6. Canaries reject checkout 1.5.0 on three clusters; what they decide becomes a commit'
+for cluster in eu-west-02 eu-west-03 store-007; do
+    sim decide $cluster Deployment.apps/shop/checkout rejected '"Failed checks threshold reached 5"'
+done
+held_in_git() {
+    git -C "$dir/clone" fetch -q && git -C "$dir/clone" show origin/main:holds/checkout 2>/dev/null &&
+        git -C "$dir/clone" grep -q store-007 origin/main -- holds
+}
+wait_for 30 held_in_git || fail 'the decision did not come to Git'
+git -C "$dir/clone" pull -q --ff-only origin main
+git -C "$dir/clone" log -1 --format='   %h  %an%n%n%w(0,3,3)%B'
+
+say '7. Somebody edits the same App: it lands there too, on the image that is good'
+sed -i 's#^\( *\)- {name: PAYMENT_MODE#\1- {name: CURRENCY, value: EUR}\n&#' "$dir/clone/apps/shop/checkout/deployment.yaml"
+third=$(commit 'checkout: prices in euros')
+holdfast wait --revision "$third" --for $goal --timeout 60s || fail 'the commit did not reach the fleet'
+holdfast get holds
+note '   what happened, and why one cluster is as it is:'
+holdfast log :checkout --limit 6
+holdfast why eu-west-02:checkout
+
 say 'The fleet answers'
 holdfast get apps
 
@@ -193,6 +217,7 @@ ${bold}The fleet is running.${off} Try, in another terminal:
   holdfast get clusters
   holdfast describe app checkout
   holdfast diff cluster eu-west-01
+  holdfast show ':checkout@{1.minute.ago}'
   holdfast logs -f
   holdfast watch
 

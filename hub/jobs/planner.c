@@ -50,6 +50,7 @@ struct hub_planner *hub_planner_new(const struct hub_planner_config *config) {
     hub_fleet_set_guard(p->fleet, &config->guard);
     p->clusters = cm_map_new(free_state);
     p->trees = cm_map_new(free);
+    p->asked = cm_map_new(free);
     for (size_t i = 0; i < config->source_count; i++) {
         (void)hub_planner_add_source(p, &config->sources[i]);
         hub_fleet_expect(p->fleet, config->sources[i].name);
@@ -66,6 +67,7 @@ void hub_planner_free(struct hub_planner *p) {
     hub_lost_done(&p->lost);
     cm_map_free(p->clusters);
     cm_map_free(p->trees);
+    cm_map_free(p->asked);
     for (size_t i = 0; i < p->source_count; i++) {
         hub_commit_done(&p->states[i].pending);
         free_source(&p->sources[i]);

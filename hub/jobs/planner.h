@@ -88,6 +88,26 @@ struct hub_settlement {
     const char *hold;
 };
 
+// A Hold that Git should have, or (text NULL) should have no longer. Paths are below the root
+// folder of the repository.
+struct hub_hold_ask {
+    const char *id; // the same twice is one
+    const char *repo;
+    const char *path;
+    const char *app;
+    const char *text;
+    const char *rejected; // "1.5.0"
+    const char *restored;
+    const char *bad_revision;
+    const char *controller;
+    const char *object;
+    const char *words;   // the controller's
+    const char *cluster; // the first
+    const char *names;   // the first fifty, with spaces between
+    size_t clusters;
+    bool again; // it was in Git before
+};
+
 struct hub_problem_rows; // problems.c writes them
 
 // What a step gives. Members are NULL or empty where nothing changed.
@@ -103,6 +123,8 @@ struct hub_outcome {
     struct hub_decided_list *decided;   // the outcome's own
     struct hub_settlement *settlements; // of these
     size_t settlement_count;
+    struct hub_hold_ask *asks;
+    size_t ask_count;
     bool complete; // clusters that are not in `documents` are not in Git
     struct hub_document_set *documents_before; // NULL with `documents`: to be written anew
     struct hub_document_set *documents;
@@ -142,6 +164,10 @@ struct hub_outcome *hub_planner_trouble(struct hub_planner *p, const char *tree,
 
 // hub_planner_decide takes in what controllers in clusters decided. Takes the list.
 struct hub_outcome *hub_planner_decide(struct hub_planner *p, struct hub_decided_list *list);
+
+// hub_planner_ask_holds puts into the outcome of a step what of the Holds Git lacks, or has in
+// vain, unless that was asked for before.
+void hub_planner_ask_holds(struct hub_planner *p, struct hub_outcome *o);
 
 struct hub_outcome *hub_planner_enroll(struct hub_planner *p, const char *cluster,
                                        const char *cluster_id);

@@ -3,6 +3,7 @@
 //     planner.c   the whole: sources, clusters, the seed, who enrolls
 //     take.c      commits: into the fleet, and what comes of it
 //     settle.c    what controllers in clusters decided
+//     holds.c     what of that Git should say
 //     offer.c     outcomes, and what one cluster is to be sent
 //
 // Threads: the planner's.
@@ -51,6 +52,7 @@ struct hub_planner {
     size_t source_count;
     struct cm_map *trees; // revision on record of what Apps wanted before the start, by name
     struct hub_document_set *documents; // that the database shows; NULL: not known
+    struct cm_map *asked;               // what Holds were asked for last, by path, as a hash
     struct hub_lost lost;
     size_t ahead; // agents that held more than was known
     bool ready;   // everything was published at least once

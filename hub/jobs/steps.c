@@ -54,6 +54,9 @@ void hub_sync_publish(struct hub_sync *s, const struct hub_outcome *o) {
         }
     }
     cm_metric_add(s->metric_published, (int64_t)published);
+    if (o->ask_count > 0) {
+        s->config.holds(s->config.ctx, o->asks, o->ask_count);
+    }
 }
 
 static void end_step(struct hub_sync *s, struct hub_step *step) {
@@ -158,11 +161,15 @@ static void run_plan(struct cm_job *job) {
         forget_gone(p, step->name, step->text);
         break;
     }
+    if (step->outcome != NULL && step->outcome->err.code == CM_OK) {
+        hub_planner_ask_holds(p, step->outcome);
+    }
 }
 
 static bool has_something(const struct hub_outcome *o) {
     return o != NULL && (o->change_count > 0 || o->refreshed_count > 0 || o->revision_count > 0 ||
-                         o->documents != NULL || o->problems != NULL || o->settlement_count > 0);
+                         o->documents != NULL || o->problems != NULL || o->settlement_count > 0 ||
+                         o->ask_count > 0);
 }
 
 // answer_fetcher says how it went with the commit that it brought.

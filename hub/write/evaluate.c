@@ -9,6 +9,7 @@
 #include "common/str.h"
 #include "common/utf8.h"
 #include "common/yaml_edit.h"
+#include "hub/hold/hold.h"
 #include "hub/write/kinds.h"
 
 #define IGNORE_FILE ".holdfastignore"
@@ -17,7 +18,7 @@ static const struct hub_write_kind kinds[] = {
     {"suspend", HUB_WRITE_SET, NULL, "suspend", true, "change nothing until it is resumed"},
     {"resume", HUB_WRITE_SET, NULL, "suspend", false, "go on"},
     {"retry", HUB_WRITE_SET, "holds", "retry", true, "try the rejected release again"},
-    {"hold", HUB_WRITE_PUT, "holds", NULL, true, "hold a release back"},
+    {"hold", HUB_WRITE_JOIN, "holds", NULL, true, "hold a release back"},
     {"unhold", HUB_WRITE_REMOVE, "holds", NULL, false, "the hold is void"},
     {"ban", HUB_WRITE_PUT, "bans", NULL, true, "never to run"},
     {"unban", HUB_WRITE_REMOVE, "bans", NULL, false, "may run again"},
@@ -91,7 +92,7 @@ static enum cm_rc check_text(const struct hub_write_kind *kind, const struct cm_
     const char *text = cm_json_string(cm_json_get(args, "text"));
     const char *line = cm_json_string(cm_json_get(args, "line"));
 
-    if (kind->way == HUB_WRITE_PUT &&
+    if ((kind->way == HUB_WRITE_PUT || kind->way == HUB_WRITE_JOIN) &&
         (text == NULL || text[0] == '\0' || strlen(text) > HUB_WRITE_FILE_MAX)) {
         return cm_fail(err, CM_EINVAL, "'%s' needs the text of the file, at most %zu bytes",
                        kind->name, HUB_WRITE_FILE_MAX);
@@ -221,14 +222,52 @@ static char *with_line(const char *before, const char *line) {
     return cm_strf("%s%s%s\n", before, size > 0 && before[size - 1] != '\n' ? "\n" : "", line);
 }
 
-static char *new_text(const struct hub_write_kind *kind, const struct cm_json *args,
-                      const char *before) {
-    if (kind->way == HUB_WRITE_REMOVE) {
-        return NULL;
+// with_clusters adds the clusters of a Hold to the one that is there: what people changed in that
+// stays. It is the text itself if that lists them all.
+static enum cm_rc with_clusters(const char *before, const char *hold, char **out,
+                                struct cm_err *err) {
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *there = NULL;
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *ours = NULL;
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *both = NULL;
+    struct cm_str text = {0};
+
+    if (strcmp(before, hold) == 0) {
+        *out = cm_strdup(before);
+        return CM_OK;
     }
-    return kind->way == HUB_WRITE_PUT
-               ? cm_strdup(cm_json_string(cm_json_get(args, "text")))
+    if (hub_hold_parse(before, strlen(before), &there, err) < 0 ||
+        hub_hold_parse(hold, strlen(hold), &ours, err) < 0) {
+        return cm_wrap(err, "the Hold that is there");
+    }
+    if (!hub_hold_same(there, ours)) {
+        return cm_fail(err, CM_EINVAL,
+                       "the Hold that is there is about another release: give it "
+                       "another name");
+    }
+    both = hub_hold_with(there, ours->clusters, ours->cluster_count);
+    if (both->cluster_count == there->cluster_count) {
+        *out = cm_strdup(before);
+        return CM_OK;
+    }
+    hub_hold_write(both, &text);
+    *out = cm_str_take(&text);
+    return CM_OK;
+}
+
+static enum cm_rc new_text(const struct hub_write_kind *kind, const struct cm_json *args,
+                           const char *before, char **out, struct cm_err *err) {
+    const char *text = cm_json_string(cm_json_get(args, "text"));
+
+    if (kind->way == HUB_WRITE_REMOVE) {
+        return CM_OK;
+    }
+    if (kind->way == HUB_WRITE_JOIN && before != NULL) {
+        return with_clusters(before, text, out, err);
+    }
+    *out = kind->way != HUB_WRITE_LINE
+               ? cm_strdup(text)
                : with_line(before != NULL ? before : "", cm_json_string(cm_json_get(args, "line")));
+    return CM_OK;
 }
 
 static enum cm_rc evaluate_file(const struct hub_write_kind *kind, const struct cm_json *args,
@@ -245,7 +284,12 @@ static enum cm_rc evaluate_file(const struct hub_write_kind *kind, const struct 
         return CM_OK;
     }
     char *before = text != NULL ? text_of(text) : NULL;
-    give(out, path, before, new_text(kind, args, before));
+    char *after = NULL;
+    if (new_text(kind, args, before, &after, err) < 0) {
+        free(before);
+        return cm_wrap(err, "'%.200s'", path);
+    }
+    give(out, path, before, after);
     return CM_OK;
 }
 

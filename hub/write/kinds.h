@@ -11,6 +11,7 @@ struct cm_json;
 enum hub_write_way {
     HUB_WRITE_SET,    // a member of a document
     HUB_WRITE_PUT,    // a whole file
+    HUB_WRITE_JOIN,   // a Hold; one that is there gets its clusters
     HUB_WRITE_REMOVE, // likewise
     HUB_WRITE_LINE,   // a line of a file
 };

@@ -9,7 +9,8 @@
 //     resume      file, reason     … is not
 //     retry       path             spec.retry of that Hold is true
 //     confirm     path, text       the file is there, with this text; where is the kind's folder
-//     hold, ban, exempt, freeze    as confirm
+//     hold         path, text      the file is a Hold with at least these clusters
+//     ban, exempt, freeze          as confirm
 //     unhold, unban, unexempt, unfreeze
 //                 path             the file is not there
 //     ignore      path, line       the .holdfastignore has this line

@@ -154,6 +154,36 @@ static void a_rejected_release_is_kept_out_while_all_else_lands(void **state) {
     assert_true(runs(rig_change(o, "paris-1")->publication, "reg/one"));
 }
 
+static void git_is_asked_to_say_what_is_kept_out_once(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+    struct hub_outcome *o = rig_decide(r, &row);
+
+    hub_planner_ask_holds(r->planner, o);
+    assert_int_equal(o->ask_count, 1);
+    assert_string_equal(o->asks[0].repo, "fleet");
+    assert_int_equal(strncmp(o->asks[0].path, "holds/web/", 10), 0);
+    assert_non_null(strstr(o->asks[0].text, "- paris-1"));
+    assert_string_equal(o->asks[0].names, "paris-1");
+    assert_false(o->asks[0].again);
+    o = rig_commit(r, "fleet", "workload web w two b");
+    hub_planner_ask_holds(r->planner, o);
+    assert_int_equal(o->ask_count, 0);
+}
+
+static void git_is_asked_for_nothing_that_it_makes_void(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+
+    (void)rig_decide(r, &row);
+    struct hub_outcome *o = rig_commit(r, "fleet", "workload web w three b");
+    hub_planner_ask_holds(r->planner, o);
+    assert_int_equal(o->ask_count, 0);
+    o = rig_commit(r, "fleet", "workload web w two b"); // a bot that does not give up
+    hub_planner_ask_holds(r->planner, o);
+    assert_int_equal(o->ask_count, 1);
+}
+
 static void what_is_kept_out_is_so_after_a_restart(void **state) {
     struct rig *r = *state;
     struct hub_decision_row row = begin_release(r);
@@ -745,6 +775,8 @@ int main(void) {
         RIG_TEST(a_cluster_without_an_agent_is_planned_but_not_published),
         RIG_TEST(who_enrolls_is_sent_what_is_in_force_under_its_own_id),
         RIG_TEST(a_rejected_release_is_kept_out_while_all_else_lands),
+        RIG_TEST(git_is_asked_to_say_what_is_kept_out_once),
+        RIG_TEST(git_is_asked_for_nothing_that_it_makes_void),
         RIG_TEST(what_is_kept_out_is_so_after_a_restart),
         RIG_TEST(where_nothing_can_be_held_the_agent_goes_on_and_people_are_called),
         RIG_TEST(the_form_that_runs_is_enough_to_restore_it),

@@ -10,8 +10,11 @@
 
 #include <cmocka.h>
 
+#include "common/arena.h"
 #include "common/buf.h"
+#include "common/json.h"
 #include "common/mem.h"
+#include "common/str.h"
 
 // A tip as pairs of path and text, ended by NULL.
 struct tip {
@@ -144,6 +147,61 @@ static void what_is_so_changes_nothing(void **state) {
                   "shop\\n\"}"));
     assert_is_so(
         intent_of("ignore", "", "", "{\"path\":\"fleet/.holdfastignore\",\"line\":\"*.md\"}"));
+}
+
+#define HOLD(clusters, image, use)                                                                 \
+    "apiVersion: holdfast/v1alpha1\nkind: Hold\nmetadata:\n  name: shop-2-x\nspec:\n  app: shop\n" \
+    "  clusters:\n" clusters "  rejects:\n    identity:\n    - object: apps/Deployment/s/shop\n"   \
+    "      at: /spec/a\n      value: " image "\n  delta:\n  - object: apps/Deployment/s/shop\n"    \
+    "    at: /spec/a\n    bad: " image "\n    use: " use "\n"
+
+// joined returns what becomes of a Hold that is there; NULL: it stays.
+static char *joined(const char *there, const char *ours, struct cm_err *err) {
+    const char *const files_there[] = {"fleet/holds/shop/2.yaml", there, NULL};
+    CM_CLEANUP(hub_write_edit_done) struct hub_write_edit edit = {0};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_CLEANUP(cm_str_done) struct cm_str args = {0};
+    struct tip tip = {.files = files_there};
+    const struct hub_write_files files = {
+        .read = read_file, .each = each_file, .ctx = &tip, .root = "fleet"};
+    struct cm_json *object = cm_json_new(a, CM_OBJECT);
+
+    cm_json_set_string(a, object, "path", "fleet/holds/shop/2.yaml");
+    cm_json_set_string(a, object, "text", ours);
+    cm_json_write_compact(object, &args);
+    const struct hub_intent intent = intent_of("hold", "shop", "", cm_str_get(&args));
+    err->code = CM_OK;
+    if (hub_write_evaluate(&intent, &files, &edit, err) < 0 || edit.text == NULL) {
+        return NULL;
+    }
+    return cm_strdup(edit.text);
+}
+
+static void a_hold_that_is_there_gets_the_clusters_and_keeps_what_people_changed(void **state) {
+    struct cm_err err;
+
+    (void)state;
+    CM_AUTOFREE char *both =
+        joined(HOLD("  - eu\n", "web:2", "web:0"), HOLD("  - us\n", "web:2", "web:1"), &err);
+    assert_int_equal(err.code, CM_OK);
+    assert_non_null(strstr(both, "  - eu\n  - us\n"));
+    assert_non_null(strstr(both, "use: web:0"));
+    assert_null(joined(HOLD("  - eu\n  - us\n", "web:2", "web:0"),
+                       HOLD("  - us\n", "web:2", "web:1"), &err));
+    assert_int_equal(err.code, CM_OK);
+}
+
+static void a_hold_about_another_release_is_not_written_over(void **state) {
+    struct cm_err err;
+
+    (void)state;
+    assert_null(
+        joined(HOLD("  - eu\n", "web:9", "web:0"), HOLD("  - us\n", "web:2", "web:1"), &err));
+    assert_int_equal(err.code, CM_EINVAL);
+    assert_non_null(strstr(err.msg, "another release"));
+    assert_null(joined("kind: [", HOLD("  - us\n", "web:2", "web:1"), &err));
+    assert_int_equal(err.code, CM_EINVAL);
+    assert_non_null(strstr(err.msg, "2.yaml"));
 }
 
 static void files_are_put_taken_out_and_added_to(void **state) {
@@ -281,6 +339,8 @@ int main(void) {
         cmocka_unit_test(an_app_is_suspended_where_its_document_is),
         cmocka_unit_test(a_cluster_goes_on_in_a_file_with_others),
         cmocka_unit_test(what_is_so_changes_nothing),
+        cmocka_unit_test(a_hold_that_is_there_gets_the_clusters_and_keeps_what_people_changed),
+        cmocka_unit_test(a_hold_about_another_release_is_not_written_over),
         cmocka_unit_test(files_are_put_taken_out_and_added_to),
         cmocka_unit_test(what_cannot_be_says_why),
         cmocka_unit_test(no_kind_reaches_beyond_its_folder),

@@ -1,0 +1,233 @@
+// What Holds should be written into Git, and which should leave it.
+//
+// A decision that is in force and that Git says nothing of wants a file; all clusters that decided
+// the same about the same release are in one. Git says nothing of it because nobody wrote it yet,
+// or because somebody took it away: absence is no decision, so it comes back. A file that the hub
+// wrote and that holds nothing any more, as Git says another release, goes.
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/fleet/fleet.h"
+#include "hub/hold/hold.h"
+#include "hub/jobs/commit.h"
+#include "hub/jobs/planner_state.h"
+
+#define NAMES_MAX 50
+
+// One file.
+struct file {
+    struct hub_hold *hold; // with the clusters of all decisions
+    bool written;
+};
+
+struct gathering {
+    struct hub_planner *planner;
+    struct hub_outcome *outcome;
+    struct cm_map *files;     // by path
+    struct cm_map *repos;     // of Apps, by name
+    struct cm_map *void_ones; // path -> repository
+    size_t room;
+};
+
+static void free_file(void *value) {
+    struct file *f = value;
+
+    hub_hold_free(f->hold);
+    free(f);
+}
+
+static void note_app(void *ctx, const struct hub_app_info *app) {
+    struct gathering *g = ctx;
+
+    cm_map_put(g->repos, app->name, cm_arena_strdup(g->outcome->arena, app->repo));
+}
+
+static void note_missing(void *ctx, const struct hub_hold_info *h) {
+    struct gathering *g = ctx;
+    const char *path = hub_hold_path(g->outcome->arena, h->hold);
+    struct file *f = cm_map_get(g->files, path);
+
+    if (f == NULL) {
+        f = cm_new(1, sizeof(*f));
+        f->hold = hub_hold_copy(h->hold);
+        cm_map_put(g->files, path, f);
+    } else {
+        struct hub_hold *both = hub_hold_with(f->hold, h->hold->clusters, h->hold->cluster_count);
+
+        hub_hold_free(f->hold);
+        f->hold = both;
+    }
+    f->written = f->written || h->written;
+}
+
+// is_settled tells whether what a cluster runs of the App is what Git says now.
+static bool is_settled(const struct hub_planner *p, const struct hub_hold *hold) {
+    for (size_t i = 0; i < hold->cluster_count; i++) {
+        const struct hub_desired *d = hub_fleet_desired(p->fleet, hold->clusters[i]);
+
+        for (size_t k = 0; d != NULL && k < d->pair_count; k++) {
+            if (strcmp(d->pairs[k].app, hold->app) == 0) {
+                return !d->pairs[k].stale && d->pairs[k].waits == NULL;
+            }
+        }
+    }
+    return false;
+}
+
+// What people wrote, moved or want to be tried again is theirs.
+static void note_void(void *ctx, const struct hub_hold_info *h) {
+    struct gathering *g = ctx;
+    bool document = h->repo[0] != '\0';
+
+    if (document && h->in_force == 0 && !h->retried && h->hold->event[0] != '\0' &&
+        strcmp(h->path, hub_hold_path(g->outcome->arena, h->hold)) == 0 &&
+        is_settled(g->planner, h->hold)) {
+        cm_map_put(g->void_ones, h->path, cm_arena_strdup(g->outcome->arena, h->repo));
+    }
+}
+
+// ---- Asking
+
+// known_as returns the id of what is asked for as long as it is the same; the first time it is made
+// of the file and, if it has been in Git before, of the commit that lacks it.
+static const char *known_as(struct hub_planner *p, struct cm_arena *a, const char *key,
+                            const char *content, const char *revision, bool *is_new) {
+    CM_AUTOFREE char *same = cm_strf("%s\n%s", key, content);
+    CM_AUTOFREE char *once = cm_strf("%s\n%s", same, revision);
+    struct cm_sha256 what = cm_sha256(same, strlen(same));
+    struct cm_sha256 id = cm_sha256(once, strlen(once));
+    const char *before = cm_map_get(p->asked, key);
+    char hex[CM_SHA256_HEX_MAX];
+
+    cm_sha256_hex(&what, hex);
+    *is_new = before == NULL || strcmp(before, hex) != 0;
+    cm_map_put(p->asked, key, cm_strdup(hex));
+    cm_sha256_hex(&id, hex);
+    return cm_arena_strdup(a, hex);
+}
+
+static const char *revision_of(const struct hub_planner *p, struct cm_arena *a, const char *repo) {
+    char hex[HUB_REPO_ID_HEX_MAX] = "";
+
+    for (size_t i = 0; i < p->source_count; i++) {
+        if (strcmp(p->sources[i].name, repo) == 0) {
+            hub_repo_id_hex(&p->states[i].commit, hex);
+        }
+    }
+    return cm_arena_strdup(a, hex);
+}
+
+static struct hub_hold_ask *add_ask(struct gathering *g) {
+    struct hub_outcome *o = g->outcome;
+
+    if (o->asks == NULL) {
+        o->asks = cm_arena_get(o->arena, g->room * sizeof(*o->asks));
+    }
+    return &o->asks[o->ask_count++];
+}
+
+static const char *names_of(struct cm_arena *a, const struct hub_hold *hold) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    for (size_t i = 0; i < hold->cluster_count && i < NAMES_MAX; i++) {
+        cm_str_addf(&text, "%s%s", i > 0 ? " " : "", hold->clusters[i]);
+    }
+    if (hold->cluster_count > NAMES_MAX) {
+        cm_str_addf(&text, " and %zu more", hold->cluster_count - NAMES_MAX);
+    }
+    return cm_arena_strdup(a, cm_str_get(&text));
+}
+
+static bool ask_for_file(void *ctx, const char *path, void *value) {
+    struct gathering *g = ctx;
+    const struct file *f = value;
+    struct cm_arena *a = g->outcome->arena;
+    const char *repo = cm_map_get(g->repos, f->hold->app);
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    bool is_new = false;
+
+    if (repo == NULL) {
+        return true; // the App is gone meanwhile
+    }
+    hub_hold_write(f->hold, &text);
+    const char *revision = f->written ? revision_of(g->planner, a, repo) : "";
+    const char *id = known_as(g->planner, a, path, cm_str_get(&text), revision, &is_new);
+    if (is_new) {
+        *add_ask(g) = (struct hub_hold_ask){
+            .id = id,
+            .repo = repo,
+            .path = path,
+            .app = cm_arena_strdup(a, f->hold->app),
+            .text = cm_arena_strdup(a, cm_str_get(&text)),
+            .rejected = hub_hold_rejected(a, f->hold),
+            .restored = hub_hold_restored(a, f->hold),
+            .bad_revision = cm_arena_strdup(a, f->hold->bad_revision),
+            .controller = cm_arena_strdup(a, f->hold->cause.controller),
+            .object = cm_arena_strdup(a, f->hold->cause.object),
+            .words = cm_arena_strdup(a, f->hold->cause.text),
+            .cluster = cm_arena_strdup(a, f->hold->clusters[0]),
+            .names = names_of(a, f->hold),
+            .clusters = f->hold->cluster_count,
+            .again = f->written,
+        };
+    }
+    return true;
+}
+
+static bool ask_to_go(void *ctx, const char *path, void *value) {
+    struct gathering *g = ctx;
+    struct cm_arena *a = g->outcome->arena;
+    const char *revision = revision_of(g->planner, a, value);
+    bool is_new = false;
+    const char *id = known_as(g->planner, a, path, "void", revision, &is_new);
+    const char *folder = path + strlen("holds/");
+
+    if (is_new) {
+        *add_ask(g) = (struct hub_hold_ask){
+            .id = id,
+            .repo = value,
+            .path = cm_arena_strdup(a, path),
+            .app = cm_arena_strndup(a, folder, strcspn(folder, "/")),
+        };
+    }
+    return true;
+}
+
+// forget_answered lets what is no longer wanted be asked for anew when it is wanted once more.
+static void forget_answered(const struct gathering *g) {
+    CM_AUTOFREE const char **keys = cm_map_keys(g->planner->asked);
+    size_t count = cm_map_len(g->planner->asked);
+
+    for (size_t i = 0; i < count; i++) {
+        if (cm_map_get(g->files, keys[i]) == NULL && cm_map_get(g->void_ones, keys[i]) == NULL) {
+            (void)cm_map_remove(g->planner->asked, keys[i]);
+        }
+    }
+}
+
+void hub_planner_ask_holds(struct hub_planner *p, struct hub_outcome *o) {
+    struct gathering g = {.planner = p, .outcome = o};
+
+    if (!p->ready || !hub_fleet_is_loaded(p->fleet)) {
+        return; // what is not read yet looks as if it was not there
+    }
+    g.files = cm_map_new(free_file);
+    g.repos = cm_map_new(NULL);
+    g.void_ones = cm_map_new(NULL);
+    hub_fleet_missing_holds(p->fleet, note_missing, &g);
+    hub_fleet_each_hold(p->fleet, note_void, &g);
+    if (cm_map_len(g.files) > 0) {
+        hub_fleet_each_app(p->fleet, note_app, &g);
+    }
+    g.room = cm_map_len(g.files) + cm_map_len(g.void_ones);
+    cm_map_each(g.files, ask_for_file, &g);
+    cm_map_each(g.void_ones, ask_to_go, &g);
+    forget_answered(&g);
+    cm_map_free(g.files);
+    cm_map_free(g.repos);
+    cm_map_free(g.void_ones);
+}

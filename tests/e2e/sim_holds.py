@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""What clusters reject is written into Git: one file for a release, whose clusters grow; it comes back
+if it merely vanishes, and goes when Git says another release."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, story  # noqa: E402
+from support.process import wait_for  # noqa: E402
+from support.simstory import SOON, SimStory, files, fleet  # noqa: E402
+
+KEY = "Deployment.apps/default/web"
+WORDS = "Failed checks threshold reached 5"
+
+
+def web(image, **env):
+    item = m.deployment("web", f"reg/web:{image}")
+    container = item["spec"]["template"]["spec"]["containers"][0]
+    container["env"] = [{"name": name, "value": value} for name, value in env.items()]
+    return files("web", item)
+
+
+class Holds(SimStory):
+    clusters = fleet(3)
+    apps = web("1", A="a")
+    repo_more = "  write: direct\n"
+
+    def git(self, *words):
+        self.repo.git("fetch", "--quiet", "origin")
+        return self.repo.git(*words)
+
+    def holds(self):
+        """{path: text} of the Holds in Git."""
+        paths = self.git("ls-tree", "-r", "--name-only", "origin/main", "holds").split()
+        return {path: self.git("show", f"origin/main:{path}") for path in paths}
+
+    def wait_hold(self, *clusters):
+        """Waits for the one Hold to list these clusters; returns its path."""
+        def is_so():
+            found = self.holds()
+            assert len(found) == 1, found
+            (path, text), = found.items()
+            assert all(name in text for name in clusters), text
+            return path
+        return wait_for(is_so, SOON, f"a Hold for {clusters}", 0.2)
+
+    def wait_no_hold(self):
+        wait_for(lambda: self.holds() == {}, SOON, "no Hold to be left", 0.2)
+
+    def follow(self):
+        self.git("reset", "--quiet", "--hard", "origin/main")
+
+    def images(self):
+        made = [self.sim.object(name, KEY) for name in ("c01", "c02", "c03")]
+        return [item["spec"]["template"]["spec"]["containers"][0]["image"].split(":")[1]
+                for item in made]
+
+    def wait_images(self, *expected):
+        wait_for(lambda: self.images() == list(expected), SOON, f"images {expected}", 0.1)
+
+    def test_1_what_a_cluster_rejects_is_a_commit(self):
+        type(self).bad = self.deliver(web("2", A="a"))
+        self.sim.ask("decide", "c02", KEY, "rejected", WORDS)
+        path = self.wait_hold("c02")
+        self.assertRegex(path, r"^holds/web/2-\w+\.yaml$")
+        said = self.git("log", "-1", "--format=%an|%cn|%B", "origin/main")
+        self.assertRegex(said, r"^flagger \(1 cluster\)\|Holdfast\|hold\(web\): 1 on 1 cluster, "
+                               r"which rejected 2")
+        self.assertIn(WORDS, said)
+        self.assertIn(f"Holdfast-Rejects-Commit: {self.bad}", said)
+        self.wait_images("2", "1", "2")
+
+    def test_2_another_cluster_that_rejects_it_is_in_the_same_file(self):
+        self.sim.ask("decide", "c03", KEY, "rejected", WORDS)
+        self.wait_hold("c02", "c03")
+        self.wait_images("2", "1", "1")
+
+    def test_3_all_else_lands(self):
+        self.follow()
+        self.deliver(web("2", A="b"))
+        env = self.sim.object("c03", KEY)["spec"]["template"]["spec"]["containers"][0]["env"]
+        self.assertEqual((self.images(), env[0]["value"]), (["2", "1", "1"], "b"))
+
+    def test_4_a_file_that_merely_vanishes_comes_back(self):
+        self.follow()
+        path = self.wait_hold("c02", "c03")
+        gone = self.commit({path: None}, "clean up")
+        self.wait_resolved(gone)
+        self.wait_hold("c02", "c03")
+        self.assertIn("no retry", self.git("log", "-1", "--format=%B", "origin/main"))
+        self.assertEqual(self.images(), ["2", "1", "1"])
+
+    def test_5_another_release_ends_it_and_the_file_goes(self):
+        self.follow()
+        self.deliver(web("3", A="b"))
+        self.wait_images("3", "3", "3")
+        self.wait_no_hold()
+        self.assertIn("unhold(web): Git says another release",
+                      self.git("log", "-1", "--format=%B", "origin/main"))
+
+    def test_6_all_clusters_at_once_are_one_commit(self):
+        self.follow()
+        self.deliver(web("4", A="b"))
+        before = self.git("rev-list", "--count", "origin/main").strip()
+        self.sim.ask("decide", "*", KEY, "rejected", WORDS)
+        self.wait_hold("c01", "c02", "c03")
+        self.wait_images("3", "3", "3")
+        after = self.git("rev-list", "--count", "origin/main").strip()
+        self.assertEqual(int(after), int(before) + 1)
+
+    def test_7_a_hub_that_was_killed_writes_nothing_twice(self):
+        before = self.git("rev-list", "--count", "origin/main").strip()
+        self.hub.kill()
+        self.hub.start_and_wait()
+        self.wait_connected("c01", "c02", "c03")
+        self.follow()
+        other = self.commit({"notes.txt": "x"}, "something else")
+        self.wait_resolved(other)
+        self.assertEqual(self.images(), ["3", "3", "3"])
+        after = self.git("rev-list", "--count", "origin/main").strip()
+        self.assertEqual(int(after), int(before) + 1)
+
+
+if __name__ == "__main__":
+    story.main()
