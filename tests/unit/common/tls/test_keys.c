@@ -159,6 +159,30 @@ static void a_name_is_the_whole_name(void **state) {
     assert_false(cm_cert_uri(p->root, uri)); // has none
 }
 
+// Of holdfast://h/cluster/a and holdfast://h/cluster/b.
+static const char two_names[] = "-----BEGIN CERTIFICATE-----\n"
+                                "MIIBsTCCAVagAwIBAgIUNRf/qP0u10E7kdN3+/jbilr84IQwCgYIKoZIzj0EAwIw\n"
+                                "DjEMMAoGA1UEAwwDdHdvMCAXDTI2MTEyODIzNDgxMFoYDzIxMjYxMTA0MjM0ODEw\n"
+                                "WjAOMQwwCgYDVQQDDAN0d28wWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAATSKyM0\n"
+                                "Ifx6mYbiagPWCa+iFU9NOEx05amYMC/O5siGJQ1qExp3ajdDxJpBrrDqO9etl8Wd\n"
+                                "W/eL37tulR3P71aGo4GPMIGMMB0GA1UdDgQWBBT+azE4DGmY+MgdktuwI5W7KYY9\n"
+                                "DzAfBgNVHSMEGDAWgBT+azE4DGmY+MgdktuwI5W7KYY9DzAPBgNVHRMBAf8EBTAD\n"
+                                "AQH/MDkGA1UdEQQyMDCGFmhvbGRmYXN0Oi8vaC9jbHVzdGVyL2GGFmhvbGRmYXN0\n"
+                                "Oi8vaC9jbHVzdGVyL2IwCgYIKoZIzj0EAwIDSQAwRgIhAJ5yhr/jCPKRpWcMUnz7\n"
+                                "r78JGLyYm4tvbIdV7ZVZWrTRAiEAwdYiIP/puydh7ENRu0id2XGIoUdWpvQQI58z\n"
+                                "VJQnHRI=\n"
+                                "-----END CERTIFICATE-----\n";
+
+static void a_certificate_of_two_names_has_none(void **state) {
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *two = NULL;
+    char uri[CM_CERT_URI_MAX];
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(cm_cert_from_pem(two_names, sizeof(two_names) - 1, &two, &err), CM_OK);
+    assert_false(cm_cert_uri(two, uri));
+}
+
 static void hosts_cannot_smuggle_in_a_name(void **state) {
     const struct pki *p = *state;
     static const char *const hosts[] = {"hub.example", "192.0.2.1", "2001:db8::1"};
@@ -386,6 +410,7 @@ int main(void) {
         cmocka_unit_test(only_an_authority_issues),
         cmocka_unit_test(malformed_requests_are_refused),
         cmocka_unit_test(a_name_is_the_whole_name),
+        cmocka_unit_test(a_certificate_of_two_names_has_none),
         cmocka_unit_test(hosts_cannot_smuggle_in_a_name),
         cmocka_unit_test(keys_and_certificates_survive_pem),
         cmocka_unit_test(a_public_key_has_a_pem_without_the_secret),
