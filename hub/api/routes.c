@@ -377,6 +377,12 @@ static const struct hub_member token_answer[] = {
         .method = "GET", .path = (where), .access = HUB_ACCESS_READ, .handle = hub_get_detail,     \
         .detail = (of), .arg = (names), .reads = true, .status = 200, .tag = "details"             \
     }
+#define DOCUMENT(where, of)                                                                        \
+    {                                                                                              \
+        .method = "GET", .path = (where), .access = HUB_ACCESS_READ, .handle = hub_get_detail,     \
+        .detail = (of), .arg = "name", .arg_pattern = "^[a-z0-9]([-.a-z0-9]{0,198}[a-z0-9])?$",    \
+        .reads = true, .status = 200, .tag = "details"                                             \
+    }
 #define COUNTS(where, does, text, members, much)                                                   \
     {                                                                                              \
         .method = "GET", .path = (where), .access = HUB_ACCESS_READ, .handle = (does),             \
@@ -404,6 +410,8 @@ static const struct hub_route routes[] = {
     LIST(API "objects", "objects"),
     LIST(API "drift", "drift"),
     LIST(API "differences", "differences"),
+    LIST(API "holds", "holds"),
+    LIST(API "bans", "bans"),
     LIST(API "events", "events"),
     LIST(API "revisions", "revisions"),
     LIST(API "problems", "problems"),
@@ -413,6 +421,8 @@ static const struct hub_route routes[] = {
     DETAIL(API "groups/*", "groups", "name"),
     DETAIL(API "apps/*", "apps", "name"),
     DETAIL(API "status/*", "status", "cluster/app"),
+    DOCUMENT(API "holds/*", "holds"),
+    DOCUMENT(API "bans/*", "bans"),
     {.method = "GET",
      .path = API "revisions/*",
      .access = HUB_ACCESS_READ,

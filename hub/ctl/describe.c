@@ -85,6 +85,7 @@ static const struct line app_lines[] = {
     {"Failed", "failed", CTL_NUMBER},
     {"Degraded", "degraded", CTL_NUMBER},
     {"Stale", "stale", CTL_NUMBER},
+    {"Held", "held", CTL_NUMBER},
     {"Offline", "offline", CTL_NUMBER},
     {"Drifted", "drifted", CTL_NUMBER},
 };
@@ -130,6 +131,7 @@ static const struct line status_lines[] = {
     {"Health", "health", CTL_STATE},    {"Why", "healthMessage", CTL_TEXT},
     {"Drifted", "drifted", CTL_NUMBER}, {"Connected", "connected", CTL_YES},
     {"Suspended", "suspend", CTL_YES},  {"Reported", "atMs", CTL_AGE},
+    {"Held", "held", CTL_TEXT},
 };
 
 static const struct section status_sections[] = {
@@ -146,13 +148,41 @@ static const struct line object_lines[] = {
     {"Reported", "atMs", CTL_AGE},
 };
 
+static const struct line hold_lines[] = {
+    {"Name", "name", CTL_TEXT},
+    {"App", "app", CTL_TEXT},
+    {"State", "state", CTL_TEXT},
+    {"Rejected", "rejected", CTL_TEXT},
+    {"Restored", "restored", CTL_TEXT},
+    {"By", "controller", CTL_TEXT},
+    {"Object", "object", CTL_TEXT},
+    {"Why", "message", CTL_TEXT},
+    {"When", "atMs", CTL_TIME},
+    {"In force", "inForce", CTL_NUMBER},
+    {"Clusters", "clusters", CTL_LIST},
+    {"Event", "event", CTL_TEXT},
+    {"Repository", "repository", CTL_TEXT},
+    {"Path", "path", CTL_TEXT},
+};
+
+static const struct line ban_lines[] = {
+    {"Name", "name", CTL_TEXT},  {"App", "app", CTL_TEXT},   {"Images", "images", CTL_LIST},
+    {"Why", "reason", CTL_TEXT}, {"Path", "path", CTL_TEXT}, {"Repository", "repository", CTL_TEXT},
+};
+
 static const struct section object_sections[] = {{"Drift", "drift", "drift"}};
 
 #define OF(what) what##_lines, COUNT(what##_lines), what##_sections, COUNT(what##_sections)
 
 static const struct description descriptions[] = {
-    {"clusters", OF(cluster)},   {"apps", OF(app)},      {"groups", OF(group)},
-    {"revisions", OF(revision)}, {"status", OF(status)}, {"objects", OF(object)},
+    {"clusters", OF(cluster)},
+    {"apps", OF(app)},
+    {"groups", OF(group)},
+    {"revisions", OF(revision)},
+    {"status", OF(status)},
+    {"objects", OF(object)},
+    {"holds", hold_lines, COUNT(hold_lines), NULL, 0},
+    {"bans", ban_lines, COUNT(ban_lines), NULL, 0},
 };
 
 static const struct ctl_column at_columns[] = {
@@ -385,9 +415,10 @@ int ctl_describe(struct ctl *c) {
     struct ctl_asked asked = {0};
 
     if (c->argc == 0) {
-        return ctl_fail(c, CM_EINVAL,
-                        "describe what? cluster, group, app, revision NAME, or object KEY "
-                        "--cluster NAME");
+        return ctl_fail(
+            c, CM_EINVAL,
+            "describe what? cluster, group, app, revision, hold, ban NAME, or object KEY "
+            "--cluster NAME");
     }
     if (read_asked(c, &asked) < 0 || check(c, asked.resource, (int)asked.count) != CTL_DONE) {
         return CTL_ERROR;

@@ -58,6 +58,7 @@ static const struct ctl_column apps[] = {
     {"FAILED", "failed", CTL_NUMBER, CTL_ALWAYS},
     {"DEGRADED", "degraded", CTL_NUMBER, CTL_IF_ROOM},
     {"STALE", "stale", CTL_NUMBER, CTL_ALWAYS},
+    {"HELD", "held", CTL_NUMBER, CTL_IF_ROOM},
     {"PROBLEMS", "problemCount", CTL_NUMBER, CTL_ALWAYS},
     {"OFFLINE", "offline", CTL_NUMBER, CTL_IF_ROOM},
     {"DRIFTED", "drifted", CTL_NUMBER, CTL_IF_ROOM},
@@ -81,6 +82,7 @@ static const struct ctl_column status[] = {
     {"OBJECTS", "objects", CTL_NUMBER, CTL_IF_WIDE},
     {"CONNECTED", "connected", CTL_YES, CTL_IF_ROOM},
     {"AGO", "atMs", CTL_AGE, CTL_IF_WIDE},
+    {"HELD", "held", CTL_TEXT, CTL_IF_ROOM},
     {"MESSAGE", "message", CTL_TEXT, CTL_ALWAYS},
 };
 
@@ -97,6 +99,21 @@ static const struct ctl_column drift[] = {
     {"MANAGER", "manager", CTL_TEXT, CTL_IF_ROOM}, {"AGO", "atMs", CTL_AGE, CTL_IF_ROOM},
     {"HOW", "operation", CTL_TEXT, CTL_IF_WIDE},   {"CLASS", "class", CTL_TEXT, CTL_IF_ROOM},
     {"MORE", "more", CTL_YES, CTL_IF_ROOM},        {"FOUGHT", "fought", CTL_NUMBER, CTL_IF_ROOM},
+};
+
+static const struct ctl_column holds[] = {
+    {"NAME", "name", CTL_TEXT, CTL_IF_ROOM},        {"APP", "app", CTL_TEXT, CTL_ALWAYS},
+    {"STATE", "state", CTL_TEXT, CTL_ALWAYS},       {"REJECTED", "rejected", CTL_TEXT, CTL_ALWAYS},
+    {"RESTORED", "restored", CTL_TEXT, CTL_ALWAYS}, {"CLUSTERS", "clusters", CTL_COUNT, CTL_ALWAYS},
+    {"AGE", "atMs", CTL_AGE, CTL_ALWAYS},           {"BY", "controller", CTL_TEXT, CTL_IF_ROOM},
+    {"WHY", "message", CTL_TEXT, CTL_ALWAYS},       {"FILE", "path", CTL_TEXT, CTL_IF_WIDE},
+    {"LISTED", "clusters", CTL_LIST, CTL_IF_WIDE},
+};
+
+static const struct ctl_column bans[] = {
+    {"NAME", "name", CTL_TEXT, CTL_ALWAYS},     {"APP", "app", CTL_TEXT, CTL_ALWAYS},
+    {"IMAGES", "images", CTL_LIST, CTL_ALWAYS}, {"WHY", "reason", CTL_TEXT, CTL_ALWAYS},
+    {"FILE", "path", CTL_TEXT, CTL_IF_ROOM},
 };
 
 static const struct ctl_column events[] = {
@@ -224,6 +241,22 @@ const struct ctl_resource ctl_resources[] = {
      COLUMNS(drift),
      .params = "app cluster",
      .about = "the same, and what is no drift: ignored, another controller's by right, noise"},
+    {.name = "holds",
+     .one = "Hold",
+     .words = "hold holds",
+     .names = "name",
+     COLUMNS(holds),
+     .params = "app cluster",
+     .by = "name",
+     .about = "releases that are kept out of clusters that rejected them"},
+    {.name = "bans",
+     .one = "Ban",
+     .words = "ban bans",
+     .names = "name",
+     COLUMNS(bans),
+     .params = "app",
+     .by = "name",
+     .about = "images that shall never run"},
     {.name = "events",
      .one = "event",
      .words = "event events ev",
@@ -347,7 +380,7 @@ int ctl_resource_fail(struct ctl *c, const char *word) {
     }
     return ctl_fail(c, CM_EINVAL,
                     "'%.40s' cannot be listed; use clusters, groups, apps, status, objects, "
-                    "drift, events, revisions, repositories, writes or problems",
+                    "drift, holds, bans, events, revisions, repositories, writes or problems",
                     word);
 }
 

@@ -120,9 +120,7 @@ struct hub_pair {
     const char *repo;     // of that commit: a repository, or a source where its tree moved
     bool stale;           // a problem keeps the last good bundle in force
     const char *waits;    // removal that waits for a confirmation; NULL: none
-    // Holds that are applied, as JSON: a list of objects with hold, path ("": not in Git yet),
-    // rejected, restored, controller and text; NULL: none.
-    const char *held;
+    const char *held; // what Holds keep out, and what runs instead, in words; NULL: nothing
 };
 
 // The tombstone of an App.
@@ -164,7 +162,7 @@ struct hub_fleet_result {
     size_t made;      // objects that this made anew
     size_t documents; // documents that were parsed
     bool problems_changed;
-    bool documents_changed; // a Cluster, ClusterGroup or App document changed
+    bool documents_changed; // a document changed, or where a Hold is in force
     bool sources_changed;   // hub_fleet_sources says something else
 };
 

@@ -240,42 +240,34 @@ static struct hub_rendered bundle_of(struct making *m) {
     return out;
 }
 
-// told_before is what is told of the base: a version in force that cannot become what Git says.
-static struct cm_json *told_before(const struct making *m) {
-    const struct cm_buf *told = m->base->told;
-    struct cm_json *list;
-    struct cm_err err;
+static void tell_one(const struct making *m, const struct hub_hold_entry *entry,
+                     struct cm_str *out) {
+    const struct hub_hold_cause *cause = &entry->hold->cause;
 
-    if (told != NULL && cm_json_parse(m->arena, (const char *)told->data, told->size - 1, NULL,
-                                      &list, &err) == CM_OK) {
-        return list;
+    cm_str_addf(out, "%s%s instead of %s", out->len > 0 ? "; " : "",
+                hub_hold_restored(m->arena, entry->hold), hub_hold_rejected(m->arena, entry->hold));
+    if (cause->controller[0] != '\0' || cause->text[0] != '\0') {
+        cm_str_addf(out, " (%s%s%.200s)", cause->controller,
+                    cause->controller[0] != '\0' && cause->text[0] != '\0' ? ": " : "",
+                    cause->text);
     }
-    return cm_json_new(m->arena, CM_ARRAY);
+    if (entry->own == NULL) {
+        cm_str_addf(out, ", %s", (const char *)entry->doc->file->path->data);
+    }
 }
 
-// tell writes what is applied, for those who show it.
+// tell says what is applied, behind what is told of the base: a version in force that cannot become
+// what Git says.
 static struct cm_buf *tell(const struct making *m, const bool *applied) {
-    struct cm_json *list = told_before(m);
+    const struct cm_buf *before = m->base->told;
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
 
+    cm_str_add(&text, before != NULL ? (const char *)before->data : "");
     for (size_t i = 0; i < m->count; i++) {
-        const struct hub_hold *hold = m->entries[i]->hold;
-        struct cm_json *entry = cm_json_new(m->arena, CM_OBJECT);
-
-        if (!applied[i]) {
-            continue;
+        if (applied[i]) {
+            tell_one(m, m->entries[i], &text);
         }
-        cm_json_set_string(m->arena, entry, "hold", hold->name);
-        cm_json_set_string(
-            m->arena, entry, "path",
-            m->entries[i]->own == NULL ? (const char *)m->entries[i]->doc->file->path->data : "");
-        cm_json_set_string(m->arena, entry, "rejected", hub_hold_rejected(m->arena, hold));
-        cm_json_set_string(m->arena, entry, "restored", hub_hold_restored(m->arena, hold));
-        cm_json_set_string(m->arena, entry, "controller", hold->cause.controller);
-        cm_json_set_string(m->arena, entry, "text", hold->cause.text);
-        cm_json_append(list, entry);
     }
-    cm_json_write_compact(list, &text);
     return cm_buf_copy(cm_str_get(&text), text.len + 1);
 }
 
@@ -455,13 +447,17 @@ static struct hub_held *held_for(struct hub_update *u, struct hub_link *link,
 
 void hub_held_choose(struct hub_update *u, struct hub_link *link) {
     struct hub_version *base = hub_settle_rendered(link);
-    bool had = link->outcome != NULL && link->outcome->message != NULL;
+    const struct hub_held *old = link->outcome;
+    bool had = old != NULL && old->message != NULL;
+    bool applied = old != NULL && old->applied_count > 0;
 
     base = base != NULL ? base : link->version;
     struct hub_held *held = base != NULL ? held_for(u, link, base) : NULL;
     if (held != NULL) {
         held->links++;
     }
+    u->documents =
+        u->documents || (held != old && (applied || (held != NULL && held->applied_count > 0)));
     hub_held_leave(u->fleet, link);
     link->outcome = held;
     u->problems = u->problems || had || (held != NULL && held->message != NULL);

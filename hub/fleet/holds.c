@@ -219,6 +219,7 @@ void hub_holds_take(struct hub_update *u) {
     struct hub_fleet *f = u->fleet;
 
     u->problems = u->problems || f->fresh_holds.count > 0 || f->old_holds.count > 0;
+    u->documents = u->documents || f->fresh_holds.count > 0 || f->old_holds.count > 0;
     for (size_t i = 0; i < f->fresh_holds.count; i++) {
         struct hub_hold_entry *entry = f->fresh_holds.items[i];
 

@@ -23,7 +23,8 @@ static enum cm_rc read_image(struct cm_arena *a, const struct cm_json *node,
 
     *out = (struct hub_ban_image){.name = text_of(a, node, "name"),
                                   .digest = text_of(a, node, "digest"),
-                                  .tag = text_of(a, node, "tag")};
+                                  .tag = text_of(a, node, "tag"),
+                                  .range = text_of(a, node, "versions")};
     if (out->name == NULL && out->digest == NULL) {
         return cm_fail(err, CM_EINVAL, "this names no image: write a name, or a digest");
     }

@@ -25,6 +25,7 @@ struct hub_ban_image {
     const char *digest; // "sha256:…"
     const char *tag;    // a pattern, such as "1.5.*"
     const struct cm_semver_range *versions;
+    const char *range; // as it is written; NULL
 };
 
 struct hub_ban {

@@ -4,10 +4,13 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/fleet/fleet.h"
+#include "hub/hold/ban.h"
+#include "hub/hold/hold.h"
 #include "hub/store/desired.h"
 
 // Each kind of row begins with its name, by which the rows are sorted.
@@ -41,10 +44,11 @@ struct rows {
     size_t count;
 };
 
-enum { CLUSTERS, GROUPS, APPS, USED, KINDS };
+enum { CLUSTERS, GROUPS, APPS, USED, HOLDS, BANS, KINDS };
 
-static const size_t row_sizes[KINDS] = {sizeof(struct cluster_row), sizeof(struct group_row),
-                                        sizeof(struct hub_app_row), sizeof(struct used_row)};
+static const size_t row_sizes[KINDS] = {sizeof(struct cluster_row),  sizeof(struct group_row),
+                                        sizeof(struct hub_app_row),  sizeof(struct used_row),
+                                        sizeof(struct hub_hold_row), sizeof(struct hub_ban_row)};
 
 struct hub_document_set {
     _Atomic uint32_t refs;
@@ -73,6 +77,20 @@ static void count_used(void *ctx, const char *confirmation, const char *removal)
     (void)confirmation;
     (void)removal;
     ((struct hub_document_set *)ctx)->rows[USED].count++;
+}
+
+// is_told leaves decisions out that Git has an answer to, or that are void.
+static bool is_told(const struct hub_hold_info *info) {
+    return info->repo[0] != '\0' || info->in_force > 0;
+}
+
+static void count_hold(void *ctx, const struct hub_hold_info *info) {
+    ((struct hub_document_set *)ctx)->rows[HOLDS].count += is_told(info) ? 1 : 0;
+}
+
+static void count_ban(void *ctx, const struct hub_ban_info *info) {
+    (void)info;
+    ((struct hub_document_set *)ctx)->rows[BANS].count++;
 }
 
 static void *next_row(struct hub_document_set *d, int kind) {
@@ -154,6 +172,75 @@ static void copy_used(void *ctx, const char *confirmation, const char *removal) 
     };
 }
 
+static int64_t time_of(const char *text) {
+    int64_t at_ms = 0;
+
+    return cm_clock_parse(text, &at_ms) ? at_ms : 0;
+}
+
+static void copy_hold(void *ctx, const struct hub_hold_info *info) {
+    struct hub_document_set *d = ctx;
+    const struct hub_hold *hold = info->hold;
+    struct cm_arena *a = d->arena;
+
+    if (!is_told(info)) {
+        return;
+    }
+    *(struct hub_hold_row *)next_row(d, HOLDS) = (struct hub_hold_row){
+        .key = info->repo[0] != '\0' ? cm_arena_strdup(a, hold->name)
+                                     : cm_arena_strf(a, "~%s", hold->event),
+        .name = cm_arena_strdup(a, hold->name),
+        .app = cm_arena_strdup(a, hold->app),
+        .repo = cm_arena_strdup(a, info->repo),
+        .path = cm_arena_strdup(a, info->path),
+        .rejected = cm_arena_strdup(a, info->rejected),
+        .restored = cm_arena_strdup(a, info->restored),
+        .controller = cm_arena_strdup(a, hold->cause.controller),
+        .object = cm_arena_strdup(a, hold->cause.object),
+        .text = cm_arena_strdup(a, hold->cause.text),
+        .at_ms = time_of(hold->cause.at),
+        .event = cm_arena_strdup(a, hold->event),
+        .clusters = names_json(a, hold->clusters, hold->cluster_count),
+        .in_force = (int64_t)info->in_force,
+        .retry = hold->retry,
+    };
+}
+
+// image_text writes what a Ban says of images on one line.
+static const char *image_text(struct cm_arena *a, const struct hub_ban_image *image) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    cm_str_add(&text, image->name != NULL ? image->name : "*");
+    if (image->tag != NULL) {
+        cm_str_addf(&text, ":%s", image->tag);
+    }
+    if (image->digest != NULL) {
+        cm_str_addf(&text, "@%s", image->digest);
+    }
+    if (image->range != NULL) {
+        cm_str_addf(&text, " %s", image->range);
+    }
+    return cm_arena_strdup(a, cm_str_get(&text));
+}
+
+static void copy_ban(void *ctx, const struct hub_ban_info *info) {
+    struct hub_document_set *d = ctx;
+    const struct hub_ban *ban = info->ban;
+    const char **images = cm_arena_get(d->arena, (ban->image_count + 1) * sizeof(*images));
+
+    for (size_t i = 0; i < ban->image_count; i++) {
+        images[i] = image_text(d->arena, &ban->images[i]);
+    }
+    *(struct hub_ban_row *)next_row(d, BANS) = (struct hub_ban_row){
+        .name = cm_arena_strdup(d->arena, ban->name),
+        .app = cm_arena_strdup(d->arena, ban->app != NULL ? ban->app : ""),
+        .repo = cm_arena_strdup(d->arena, info->repo),
+        .path = cm_arena_strdup(d->arena, info->path),
+        .images = names_json(d->arena, images, ban->image_count),
+        .reason = cm_arena_strdup(d->arena, ban->reason),
+    };
+}
+
 struct hub_document_set *hub_document_set_new(const struct hub_fleet *fleet) {
     struct cm_arena *a = cm_arena_new(0);
     struct hub_document_set *d = cm_arena_get(a, sizeof(*d));
@@ -164,6 +251,8 @@ struct hub_document_set *hub_document_set_new(const struct hub_fleet *fleet) {
     hub_fleet_each_group(fleet, count_group, d);
     hub_fleet_each_app(fleet, count_app, d);
     hub_fleet_each_used(fleet, count_used, d);
+    hub_fleet_each_hold(fleet, count_hold, d);
+    hub_fleet_each_ban(fleet, count_ban, d);
     for (int i = 0; i < KINDS; i++) {
         d->rows[i].items = cm_arena_get(a, (d->rows[i].count + 1) * row_sizes[i]);
         d->rows[i].count = 0;
@@ -172,6 +261,8 @@ struct hub_document_set *hub_document_set_new(const struct hub_fleet *fleet) {
     hub_fleet_each_group(fleet, copy_group, d);
     hub_fleet_each_app(fleet, copy_app, d);
     hub_fleet_each_used(fleet, copy_used, d);
+    hub_fleet_each_hold(fleet, copy_hold, d);
+    hub_fleet_each_ban(fleet, copy_ban, d);
     return d;
 }
 
@@ -256,15 +347,40 @@ static enum cm_rc put_used(struct hub_db *db, const void *before, const void *no
                : hub_documents_put_used(db, b->name, b->removal, err);
 }
 
+static enum cm_rc put_hold(struct hub_db *db, const void *before, const void *now,
+                           struct cm_err *err) {
+    const struct hub_hold_row *a = before;
+    const struct hub_hold_row *b = now;
+    bool same = a != NULL && a->in_force == b->in_force && a->retry == b->retry &&
+                a->at_ms == b->at_ms && strcmp(a->name, b->name) == 0 &&
+                strcmp(a->app, b->app) == 0 && strcmp(a->repo, b->repo) == 0 &&
+                strcmp(a->path, b->path) == 0 && strcmp(a->rejected, b->rejected) == 0 &&
+                strcmp(a->restored, b->restored) == 0 && strcmp(a->text, b->text) == 0 &&
+                strcmp(a->controller, b->controller) == 0 && strcmp(a->object, b->object) == 0 &&
+                strcmp(a->event, b->event) == 0 && strcmp(a->clusters, b->clusters) == 0;
+
+    return same ? CM_OK : hub_documents_put_hold(db, b, err);
+}
+
+static enum cm_rc put_ban(struct hub_db *db, const void *before, const void *now,
+                          struct cm_err *err) {
+    const struct hub_ban_row *a = before;
+    const struct hub_ban_row *b = now;
+    bool same = a != NULL && strcmp(a->app, b->app) == 0 && strcmp(a->repo, b->repo) == 0 &&
+                strcmp(a->path, b->path) == 0 && strcmp(a->images, b->images) == 0 &&
+                strcmp(a->reason, b->reason) == 0;
+
+    return same ? CM_OK : hub_documents_put_ban(db, b, err);
+}
+
 // put writes a row if it differs from the one before (NULL: there was none).
 static const struct {
     enum cm_rc (*put)(struct hub_db *db, const void *before, const void *now, struct cm_err *err);
     enum cm_rc (*remove)(struct hub_db *db, const char *name, struct cm_err *err);
 } kinds[KINDS] = {
-    {put_cluster, hub_documents_remove_cluster},
-    {put_group, hub_documents_remove_group},
-    {put_app, hub_documents_remove_app},
-    {put_used, hub_documents_remove_used},
+    {put_cluster, hub_documents_remove_cluster}, {put_group, hub_documents_remove_group},
+    {put_app, hub_documents_remove_app},         {put_used, hub_documents_remove_used},
+    {put_hold, hub_documents_remove_hold},       {put_ban, hub_documents_remove_ban},
 };
 
 static const struct named *row_at(const struct rows *rows, int kind, size_t at) {

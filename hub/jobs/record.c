@@ -52,18 +52,19 @@ static enum cm_rc put_pair(struct hub_db *db, const struct hub_cluster_change *c
         .suspend = pair->bundle->spec.suspend,
         .stale = pair->stale,
         .waits = pair->waits,
+        .held = pair->held,
     };
 
     return hub_desired_put_pair(db, &row, err);
 }
 
-static bool same_waits(const char *a, const char *b) {
+static bool same_text(const char *a, const char *b) {
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
 static bool same_pair(const struct hub_pair *a, const struct hub_pair *b) {
     return cm_sha256_equal(&a->bundle->sha256, &b->bundle->sha256) && a->stale == b->stale &&
-           same_waits(a->waits, b->waits) && strcmp(a->revision, b->revision) == 0 &&
+           same_text(a->waits, b->waits) && same_text(a->held, b->held) && strcmp(a->revision, b->revision) == 0 &&
            strcmp(a->repo, b->repo) == 0;
 }
 

@@ -7,6 +7,7 @@
 //     fold.c      changes -> groups of clusters
 //     problems.c  new, known, mended
 //     settings.c  options that do nothing now
+//     holds.c     releases that are kept out, or no longer
 //     unseen.c    Apps whose manifests are in repositories that are not here
 //
 // A *step* is an App's way from one bundle to another. A *class* is the clusters that take the same
@@ -47,6 +48,8 @@ struct hub_plan_before {
     size_t setting_count;
     struct plan_waiting *waiting; // sorted by name
     size_t waiting_count;
+    struct hub_plan_hold *holds;
+    size_t hold_count;
     struct hub_desired **states; // sorted by cluster; one reference each
     size_t count;
     struct hub_problem *problems;
@@ -144,6 +147,11 @@ void plan_fold(struct plan_making *m, const struct plan_app *app, struct hub_pla
 void plan_settings_remember(struct hub_plan_before *before, const struct hub_fleet *f);
 void plan_settings_make(struct plan_making *m, const struct hub_plan_before *before,
                         const struct hub_fleet *f);
+
+// ---- holds.c
+void plan_holds_remember(struct hub_plan_before *before, const struct hub_fleet *f);
+void plan_holds_make(struct plan_making *m, const struct hub_plan_before *before,
+                     const struct hub_fleet *f, struct hub_plan *plan); // once its Apps are known
 
 // ---- unseen.c
 void plan_unseen_remember(struct hub_plan_before *before, const struct hub_fleet *f);

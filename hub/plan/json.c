@@ -140,6 +140,27 @@ static struct cm_json *not_compared_rows(struct cm_arena *a, const struct hub_pl
     return list;
 }
 
+static struct cm_json *hold_rows(struct cm_arena *a, const struct hub_plan *plan) {
+    struct cm_json *list = cm_json_new(a, CM_ARRAY);
+
+    for (size_t i = 0; i < plan->hold_count; i++) {
+        const struct hub_plan_hold *hold = &plan->holds[i];
+        struct cm_json *row = cm_json_new(a, CM_OBJECT);
+
+        cm_json_set_string(a, row, "hold", hold->name);
+        cm_json_set_string(a, row, "app", hold->app);
+        cm_json_set_string(a, row, "path", hold->path);
+        cm_json_set_string(a, row, "rejected", hold->rejected);
+        cm_json_set_string(a, row, "restored", hold->restored);
+        cm_json_set_int(a, row, "clusters", (int64_t)hold->clusters);
+        cm_json_set_int(a, row, "clustersBefore", (int64_t)hold->before);
+        cm_json_set_bool(a, row, "retry", hold->retry);
+        cm_json_set_bool(a, row, "deleted", hold->gone);
+        cm_json_append(list, row);
+    }
+    return list;
+}
+
 static struct cm_json *owned_rows(struct cm_arena *a, const struct hub_plan_live *live) {
     struct cm_json *rows = cm_json_new(a, CM_ARRAY);
 
@@ -186,6 +207,7 @@ struct cm_json *hub_plan_json(struct cm_arena *a, const struct hub_plan *plan,
     cm_json_set(a, root, "unmanagedClusters", names(a, plan->unmanaged, plan->unmanaged_count));
     cm_json_set(a, root, "apps", apps);
     cm_json_set(a, root, "notCompared", not_compared_rows(a, plan));
+    cm_json_set(a, root, "holds", hold_rows(a, plan));
     cm_json_set(a, root, "problems", problem_rows(a, plan));
     if (view->live != NULL) {
         cm_json_set(a, root, "owned", owned_rows(a, view->live));

@@ -90,6 +90,21 @@ struct hub_plan_unseen {
     bool prune;   // what goes is deleted
 };
 
+// A Hold that comes into force, ends, or keeps something of the commit out.
+struct hub_plan_hold {
+    const char *name;
+    const char *app;
+    const char *path; // of its file, below the repository's root folder
+    const char *rejected;
+    const char *restored;
+    const char *controller; // "" where nothing is known
+    const char *text;
+    size_t clusters; // on which it is in force
+    size_t before;   // on which it was
+    bool retry;      // it says that the release may be tried again
+    bool gone;       // its file goes
+};
+
 // Objects, each counted on each cluster.
 struct hub_plan_totals {
     size_t removed;
@@ -111,6 +126,8 @@ struct hub_plan {
     size_t unmanaged_count;
     const struct hub_plan_unseen *not_compared; // sorted by name
     size_t not_compared_count;
+    const struct hub_plan_hold *holds;
+    size_t hold_count;
     const struct hub_plan_problem *problems; // new ones first
     size_t problem_count;
     struct hub_plan_totals totals;

@@ -34,6 +34,7 @@ struct hub_plan_before *hub_plan_remember(const struct hub_fleet *f) {
     before->problems = plan_problems_copy(before->arena, problems, before->problem_count);
     plan_settings_remember(before, f);
     plan_unseen_remember(before, f);
+    plan_holds_remember(before, f);
     return before;
 }
 

@@ -78,6 +78,9 @@ size_t hub_plan_confirmations(const struct hub_plan *plan, struct cm_str *out);
 // hub_plan_verdict writes the plan in one sentence.
 void hub_plan_verdict(const struct hub_plan *plan, struct cm_str *out);
 
+// hub_plan_hold_words says what becomes of a release that is, or was, kept out.
+void hub_plan_hold_words(const struct hub_plan_hold *hold, struct cm_str *out);
+
 // hub_plan_unseen_loss writes what becomes of an App that cannot be compared and loses clusters.
 void hub_plan_unseen_loss(const struct hub_plan_unseen *unseen, struct cm_str *out);
 

@@ -38,6 +38,19 @@ static void write_waits(const struct paint *p, const struct hub_plan *plan) {
     cm_str_add(p->out, cm_str_get(&documents));
 }
 
+static void write_holds(const struct paint *p, const struct hub_plan *plan) {
+    for (size_t i = 0; i < plan->hold_count; i++) {
+        CM_CLEANUP(cm_str_done) struct cm_str words = {0};
+
+        if (i == 0) {
+            begin(p);
+        }
+        hub_plan_hold_words(&plan->holds[i], &words);
+        paint_line(p, plan->holds[i].clusters > 0 ? PAINT_CHANGE : PAINT_NOTE, 0, "%s",
+                   cm_str_get(&words));
+    }
+}
+
 static void write_clusters(const struct paint *p, const struct hub_plan *plan) {
     CM_CLEANUP(cm_str_done) struct cm_str names = {0};
 
@@ -140,6 +153,7 @@ void hub_plan_text(const struct hub_plan *plan, const struct hub_plan_view *view
     write_deletions(&p, plan);
     write_waits(&p, plan);
     write_unseen_losses(&p, plan);
+    write_holds(&p, plan);
     write_clusters(&p, plan);
     for (size_t i = 0; i < plan->app_count; i++) {
         write_app(&p, &plan->apps[i]);

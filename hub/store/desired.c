@@ -21,13 +21,13 @@ enum cm_rc hub_desired_put_manifest(struct hub_db *db, const struct hub_manifest
 enum cm_rc hub_desired_put_pair(struct hub_db *db, const struct hub_pair_row *row,
                                 struct cm_err *err) {
     static const char sql[] = "INSERT OR REPLACE INTO pair (cluster, app, bundle, repo, revision,"
-                              " generation, objects, suspend, stale, waits)"
-                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+                              " generation, objects, suspend, stale, waits, held)"
+                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 
-    return hub_db_run(db, err, sql, "ttbttiiiit", row->cluster, row->app, row->bundle.bytes,
+    return hub_db_run(db, err, sql, "ttbttiiiitt", row->cluster, row->app, row->bundle.bytes,
                       sizeof(row->bundle.bytes), row->repo, row->revision, (int64_t)row->generation,
                       (int64_t)row->objects, (int64_t)row->suspend, (int64_t)row->stale,
-                      row->waits != NULL ? row->waits : "");
+                      row->waits != NULL ? row->waits : "", row->held != NULL ? row->held : "");
 }
 
 enum cm_rc hub_desired_remove_pair(struct hub_db *db, const char *cluster, const char *app,
@@ -110,15 +110,46 @@ enum cm_rc hub_desired_each_manifest(struct hub_db *db,
 }
 
 enum cm_rc hub_documents_begin(struct hub_db *db, struct cm_err *err) {
-    static const char *const clear[] = {"DELETE FROM cluster", "DELETE FROM cluster_group",
+    static const char *const clear[] = {"DELETE FROM cluster",      "DELETE FROM cluster_group",
                                         "DELETE FROM group_member", "DELETE FROM app",
-                                        "DELETE FROM confirmation"};
+                                        "DELETE FROM confirmation", "DELETE FROM hold",
+                                        "DELETE FROM ban"};
     enum cm_rc rc = CM_OK;
 
     for (size_t i = 0; rc == CM_OK && i < sizeof(clear) / sizeof(clear[0]); i++) {
         rc = hub_db_run(db, err, clear[i], "");
     }
     return rc;
+}
+
+enum cm_rc hub_documents_put_hold(struct hub_db *db, const struct hub_hold_row *row,
+                                  struct cm_err *err) {
+    static const char sql[] =
+        "INSERT OR REPLACE INTO hold (key, name, app, repo, path, rejected, restored, controller,"
+        " object, text, at_ms, event, clusters, in_force, retry)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+
+    return hub_db_run(db, err, sql, "ttttttttttittii", row->key, row->name, row->app, row->repo,
+                      row->path, row->rejected, row->restored, row->controller, row->object,
+                      row->text, row->at_ms, row->event, row->clusters, row->in_force,
+                      (int64_t)row->retry);
+}
+
+enum cm_rc hub_documents_remove_hold(struct hub_db *db, const char *key, struct cm_err *err) {
+    return hub_db_run(db, err, "DELETE FROM hold WHERE key = ?1", "t", key);
+}
+
+enum cm_rc hub_documents_put_ban(struct hub_db *db, const struct hub_ban_row *row,
+                                 struct cm_err *err) {
+    static const char sql[] = "INSERT OR REPLACE INTO ban (name, app, repo, path, images, reason)"
+                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+    return hub_db_run(db, err, sql, "tttttt", row->name, row->app, row->repo, row->path,
+                      row->images, row->reason);
+}
+
+enum cm_rc hub_documents_remove_ban(struct hub_db *db, const char *name, struct cm_err *err) {
+    return hub_db_run(db, err, "DELETE FROM ban WHERE name = ?1", "t", name);
 }
 
 enum cm_rc hub_documents_put_cluster(struct hub_db *db, const char *name, const char *labels_json,
@@ -219,15 +250,17 @@ enum cm_rc hub_desired_each_pair(struct hub_db *db, const char *cluster,
                                  void *ctx, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(
-        db, &stmt, err, "SELECT app, repo, stale, waits FROM pair WHERE cluster = ?1 ORDER BY app",
-        "t", cluster);
+        db, &stmt, err,
+        "SELECT app, repo, stale, waits, held FROM pair WHERE cluster = ?1 ORDER BY app", "t",
+        cluster);
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         visit(ctx, &(struct hub_pair_row){.cluster = cluster,
                                           .app = hub_stmt_text(stmt, 0),
                                           .repo = hub_stmt_text(stmt, 1),
                                           .stale = hub_stmt_int(stmt, 2) != 0,
-                                          .waits = hub_stmt_text(stmt, 3)});
+                                          .waits = hub_stmt_text(stmt, 3),
+                                          .held = hub_stmt_text(stmt, 4)});
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }

@@ -35,6 +35,7 @@ struct hub_pair_row {
     bool suspend;
     bool stale;
     const char *waits; // removal that waits for a confirmation; NULL: none
+    const char *held;  // what Holds keep out, in words; NULL: nothing
 };
 
 CM_MUSTUSE enum cm_rc
@@ -68,7 +69,7 @@ CM_MUSTUSE enum cm_rc hub_desired_each_manifest(struct hub_db *db,
                                                 void *ctx, struct cm_err *err);
 
 // hub_desired_each_pair visits what is on record of the Apps of a cluster, sorted by App; only app,
-// repo, stale and waits ("": none) are filled in.
+// repo, stale, waits and held ("": none) are filled in.
 CM_MUSTUSE enum cm_rc hub_desired_each_pair(struct hub_db *db, const char *cluster,
                                             void (*visit)(void *ctx,
                                                           const struct hub_pair_row *row),
@@ -99,6 +100,41 @@ CM_MUSTUSE enum cm_rc hub_documents_put_used(struct hub_db *db, const char *conf
                                              const char *removal, struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_documents_remove_used(struct hub_db *db, const char *confirmation,
                                                 struct cm_err *err);
+
+struct hub_hold_row {
+    const char *key; // of documents the name, of decisions "~" and the event
+    const char *name;
+    const char *app;
+    const char *repo; // "": not in Git yet
+    const char *path;
+    const char *rejected;
+    const char *restored;
+    const char *controller;
+    const char *object;
+    const char *text;
+    int64_t at_ms; // 0: not known
+    const char *event;
+    const char *clusters; // JSON array of names
+    int64_t in_force;     // on so many of them
+    bool retry;
+};
+CM_MUSTUSE enum cm_rc hub_documents_put_hold(struct hub_db *db, const struct hub_hold_row *row,
+                                             struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_documents_remove_hold(struct hub_db *db, const char *key,
+                                                struct cm_err *err);
+
+struct hub_ban_row {
+    const char *name;
+    const char *app; // "": all
+    const char *repo;
+    const char *path;
+    const char *images; // JSON array of texts
+    const char *reason;
+};
+CM_MUSTUSE enum cm_rc hub_documents_put_ban(struct hub_db *db, const struct hub_ban_row *row,
+                                            struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_documents_remove_ban(struct hub_db *db, const char *name,
+                                               struct cm_err *err);
 
 struct hub_app_row {
     const char *name;

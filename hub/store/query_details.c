@@ -147,6 +147,8 @@ static const struct hub_detail_part revision_parts[] = {
     END_OF_PARTS,
 };
 
+static const struct hub_detail_part no_parts[] = {END_OF_PARTS};
+
 static const struct hub_detail details[] = {
     {.name = "clusters",
      .item = "ClusterDetails",
@@ -186,6 +188,22 @@ static const struct hub_detail details[] = {
      .list = "revisions",
      .names = {"id"},
      .parts = revision_parts},
+    {.name = "holds",
+     .item = "HoldDetails",
+     .what = "Hold",
+     .about = "A release that is kept out of clusters.",
+     .list = "holds",
+     .names = {"name"},
+     .known_sql = "SELECT name FROM hold",
+     .parts = no_parts},
+    {.name = "bans",
+     .item = "BanDetails",
+     .what = "Ban",
+     .about = "Images that shall never run.",
+     .list = "bans",
+     .names = {"name"},
+     .known_sql = "SELECT name FROM ban",
+     .parts = no_parts},
 };
 
 const struct hub_detail *hub_detail_find(const char *name) {

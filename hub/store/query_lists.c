@@ -148,6 +148,8 @@ static const struct hub_column app_columns[] = {
     {"offline", SUM(IS_OFFLINE), HUB_COLUMN_COUNT, "Clusters of it that are not connected."},
     {"stale", SUM("p.stale"), HUB_COLUMN_COUNT,
      "Clusters where it is held at its last good state: what is newer in Git is wrong."},
+    {"held", SUM("p.held <> ''"), HUB_COLUMN_COUNT,
+     "Clusters that a release is kept out of, because they rejected it."},
     {"drifted", SUM("ifnull(s.drifted, 0)"), HUB_COLUMN_COUNT, "Its objects that drifted."},
     {"problemCount", "(SELECT count(*) FROM problem b WHERE b.app = a.name)", HUB_COLUMN_INT,
      "What is wrong with it in Git."},
@@ -184,6 +186,8 @@ static const struct hub_column status_columns[] = {
      "Git has something newer that is wrong or waits; this is its last good state."},
     {"waits", "p.waits", HUB_COLUMN_TEXT,
      "The removal that waits for a Confirmation in Git, or empty."},
+    {"held", "p.held", HUB_COLUMN_TEXT,
+     "What runs instead of a release that was rejected, and why, or empty."},
     {"suspend", "p.suspend", HUB_COLUMN_BOOL, "Git says that nothing be changed."},
     {"atMs", "ifnull(s.at_ms, 0)", HUB_COLUMN_TIME, "When the agent reported it."},
 };
@@ -277,6 +281,52 @@ static const struct hub_filter event_filters[] = {
      "Only from this moment on, in Unix milliseconds."},
     {"after", HUB_FILTER_NUMBER, "e.number > CAST(? AS INTEGER)",
      "Only later ones than this number; then the oldest come first."},
+    END_OF_FILTERS,
+};
+
+// ---- Releases that are kept out
+
+#define HOLD_STATE "CASE WHEN retry THEN 'retry' WHEN in_force > 0 THEN 'in force' ELSE 'void' END"
+
+static const struct hub_column hold_columns[] = {
+    {"name", "name", HUB_COLUMN_TEXT, "Its name."},
+    {"app", "app", HUB_COLUMN_TEXT, "The App."},
+    {"state", HOLD_STATE, HUB_COLUMN_TEXT,
+     "in force; void (Git says another release); retry (the release may be tried again)."},
+    {"rejected", "rejected", HUB_COLUMN_TEXT, "The release that is kept out."},
+    {"restored", "restored", HUB_COLUMN_TEXT, "What runs instead."},
+    {"clusters", "clusters", HUB_COLUMN_NAMES, "The clusters that it lists."},
+    {"inForce", "in_force", HUB_COLUMN_INT, "On how many of them it is in force."},
+    {"controller", "controller", HUB_COLUMN_TEXT, "Who rejected the release."},
+    {"object", "object", HUB_COLUMN_TEXT, "The controller's object."},
+    {"message", "text", HUB_COLUMN_TEXT, "What the controller said."},
+    {"atMs", "at_ms", HUB_COLUMN_TIME, "When; 0: not known."},
+    {"event", "event", HUB_COLUMN_TEXT, "Names the decision."},
+    {"repository", "repo", HUB_COLUMN_TEXT,
+     "The repository that it is written in; empty: it is decided, and not in Git yet."},
+    {"path", "path", HUB_COLUMN_TEXT, "The file that it is written in."},
+};
+
+static const struct hub_filter hold_filters[] = {
+    {"name", HUB_FILTER_VALUE, "name = ?", "Only the one of this name."},
+    {"app", HUB_FILTER_VALUE, "app = ?", "Only those of this App."},
+    {"cluster", HUB_FILTER_VALUE, "EXISTS (SELECT 1 FROM json_each(clusters) WHERE value = ?)",
+     "Only those that list this cluster."},
+    END_OF_FILTERS,
+};
+
+static const struct hub_column ban_columns[] = {
+    {"name", "name", HUB_COLUMN_TEXT, "Its name."},
+    {"app", "app", HUB_COLUMN_TEXT, "The App that it is for; empty: all."},
+    {"images", "images", HUB_COLUMN_NAMES, "What it bans."},
+    {"reason", "reason", HUB_COLUMN_TEXT, "Why."},
+    {"repository", "repo", HUB_COLUMN_TEXT, "The repository that it is written in."},
+    {"path", "path", HUB_COLUMN_TEXT, "The file that it is written in."},
+};
+
+static const struct hub_filter ban_filters[] = {
+    {"name", HUB_FILTER_VALUE, "name = ?", "Only the one of this name."},
+    {"app", HUB_FILTER_VALUE, "app IN ('', ?)", "Only those that are for this App."},
     END_OF_FILTERS,
 };
 
@@ -486,6 +536,24 @@ static const struct hub_list lists[] = {
      .keys = {{"d.cluster", false}, {"d.key", false}, {"d.path", false}},
      .key_count = 3,
      .filters = drift_filters},
+    {.name = "holds",
+     .item = "Hold",
+     .about = "Releases that clusters rejected and that are kept out of them.",
+     .from = "hold",
+     .columns = hold_columns,
+     .column_count = COUNT(hold_columns),
+     .keys = {{"key", false}},
+     .key_count = 1,
+     .filters = hold_filters},
+    {.name = "bans",
+     .item = "Ban",
+     .about = "Images that shall never run.",
+     .from = "ban",
+     .columns = ban_columns,
+     .column_count = COUNT(ban_columns),
+     .keys = {{"name", false}},
+     .key_count = 1,
+     .filters = ban_filters},
     {.name = "events",
      .item = "Event",
      .about = "What happened: newest first, or what came after an event, oldest first.",

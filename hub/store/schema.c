@@ -272,9 +272,22 @@ static const char *const step_19[] = {
     NULL,
 };
 
+static const char *const step_20[] = {
+    // What Holds keep out of a pair, and Holds and Bans themselves.
+    "ALTER TABLE pair ADD COLUMN held TEXT NOT NULL DEFAULT ''",
+    "CREATE TABLE hold (key TEXT PRIMARY KEY, name TEXT NOT NULL, app TEXT NOT NULL,"
+    " repo TEXT NOT NULL, path TEXT NOT NULL, rejected TEXT NOT NULL, restored TEXT NOT NULL,"
+    " controller TEXT NOT NULL, object TEXT NOT NULL, text TEXT NOT NULL, at_ms INTEGER NOT NULL,"
+    " event TEXT NOT NULL, clusters TEXT NOT NULL, in_force INTEGER NOT NULL,"
+    " retry INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE ban (name TEXT PRIMARY KEY, app TEXT NOT NULL, repo TEXT NOT NULL,"
+    " path TEXT NOT NULL, images TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID",
+    NULL,
+};
+
 static const char *const *const steps[] = {
-    step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9, step_10,
-    step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18, step_19};
+    step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,  step_10,
+    step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18, step_19, step_20};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -320,7 +333,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 16",
                                               "PRAGMA user_version = 17",
                                               "PRAGMA user_version = 18",
-                                              "PRAGMA user_version = 19"};
+                                              "PRAGMA user_version = 19",
+                                              "PRAGMA user_version = 20"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -24,8 +24,8 @@ static const char *const rows[] = {
     "INSERT INTO cluster_group VALUES ('g', 'r', 'g')",
     "INSERT INTO group_member VALUES ('g', 'a')",
     "INSERT INTO app VALUES ('w', 'r', 'w', 'w', 'report', 1, 0, '[]')",
-    "INSERT INTO pair VALUES ('a', 'w', x'b1', 'r', 'abcdef01', 5, 3, 0, 0, ''),"
-    " ('b', 'w', x'b1', 'r', 'abcdef01', 4, 3, 0, 0, '')",
+    "INSERT INTO pair VALUES ('a', 'w', x'b1', 'r', 'abcdef01', 5, 3, 0, 0, '', ''),"
+    " ('b', 'w', x'b1', 'r', 'abcdef01', 4, 3, 0, 0, '', '')",
     "INSERT INTO event (at_ms, kind, cluster, app, key, revision, actor, message) VALUES"
     " (1, 'k', 'a', 'w', '', '', '', ''), (2, 'k', '', '', '', '', '', '')",
     "INSERT INTO revision VALUES ('r', 'abcdef01abcdef01', 'ann', 'first', 1, 2, 2, 0, 1)",

@@ -10,7 +10,7 @@ FLEET = (
     "'prod', 'test'), 'number', i || ''), 0, 'fleet', 'clusters/c' || i || '.yaml' FROM n",
     "INSERT INTO app VALUES ('web', 'fleet', 'apps/web', 'web', 'report', 1, 0, '[]')",
     f"INSERT INTO pair {COUNT} SELECT printf('c%05d', i), 'web', x'b1', 'fleet', "
-    f"'{REVISION}', 1, 1, 0, 0, '' FROM n",
+    f"'{REVISION}', 1, 1, 0, 0, '', '' FROM n",
     f"INSERT INTO presence (cluster, connected, seen_ms, version, driver, target, address, "
     f"generation, run, report) {COUNT} SELECT printf('c%05d', i), i % 3 = 0, i % 7, '1.0', 'sim', "
     "'v1.' || (i % 5), 'a', 1, '', 0 FROM n WHERE i % 2",

@@ -13,8 +13,8 @@ FLEET = (
     " ('rome', '{\"env\":\"test\"}', 0, 'fleet', 'x')",
     "INSERT INTO app VALUES ('web', 'fleet', 'apps/web', 'web', 'report', 1, 0, '[]')",
     f"INSERT INTO revision VALUES ('fleet', '{REVISION}', 'ann', 'first', 1, 2, 2, 0, 1)",
-    f"INSERT INTO pair VALUES ('oslo', 'web', x'b1', 'fleet', '{REVISION}', 1, 1, 0, 0, ''),"
-    f" ('rome', 'web', x'b1', 'fleet', '{REVISION}', 1, 1, 0, 0, '')",
+    f"INSERT INTO pair VALUES ('oslo', 'web', x'b1', 'fleet', '{REVISION}', 1, 1, 0, 0, '', ''),"
+    f" ('rome', 'web', x'b1', 'fleet', '{REVISION}', 1, 1, 0, 0, '', '')",
 )
 
 

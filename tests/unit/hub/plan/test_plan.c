@@ -323,6 +323,83 @@ static void a_plan_outlives_the_fleet_and_what_was_before(void **state) {
     assert_string_equal(plan->apps[1].groups[0].clusters[2], "c3");
 }
 
+static void put_release(struct scene *s, const char *image) {
+    CM_AUTOFREE char *text =
+        cm_strf("apiVersion: apps/v1\nkind: Deployment\n"
+                "metadata: {name: web, namespace: ns}\nspec: {template: {spec: "
+                "{containers: [{name: main, image: 'web:%s'}]}}}\n",
+                image);
+
+    world_put(&s->w, "apps/web/web.yaml", text);
+}
+
+static void put_hold(struct scene *s, const char *rest) {
+    CM_AUTOFREE char *text =
+        cm_strf("apiVersion: holdfast/v1alpha1\nkind: Hold\nmetadata: {name: web-2-aa}\nspec:\n"
+                "  app: web\n  clusters: [c1, c2]\n  rejects: {identity: [{object: "
+                "apps/Deployment/ns/web, at: '/spec/template/spec/containers/[name=main]/image', "
+                "value: 'web:2'}]}\n  delta: [{object: apps/Deployment/ns/web, at: "
+                "'/spec/template/spec/containers/[name=main]/image', bad: 'web:2', use: 'web:1'}]\n"
+                "  cause: {controller: flagger, text: it failed}\n%s",
+                rest);
+
+    world_put(&s->w, "holds/web/2-aa.yaml", text);
+}
+
+// remember takes what is in force now as what was before.
+static void remember(struct scene *s) {
+    (void)world_commit(&s->w);
+    hub_plan_before_free(s->before);
+    s->before = hub_plan_remember(s->w.fleet);
+}
+
+static void assert_words(struct scene *s, const char *expected) {
+    const struct hub_plan *plan = make(s, NULL);
+    CM_CLEANUP(cm_str_done) struct cm_str words = {0};
+
+    assert_int_equal(plan->hold_count, expected[0] != '\0' ? 1 : 0);
+    if (plan->hold_count > 0) {
+        hub_plan_hold_words(&plan->holds[0], &words);
+    }
+    assert_string_equal(cm_str_get(&words), expected);
+}
+
+static void a_rejected_release_that_is_pushed_again_is_told_as_held(void **state) {
+    struct scene *s = *state;
+
+    put_release(s, "1");
+    put_hold(s, "");
+    remember(s);
+    put_release(s, "2");
+    assert_words(s,
+                 "App web is held on 2 clusters: it stays on 1 instead of 2 (flagger: it failed), "
+                 "holds/web/2-aa.yaml");
+    assert_int_equal(s->plan->apps[0].clusters, 1);
+    remember(s);
+    world_put_config(&s->w, "shop", "new", "b");
+    assert_words(s, ""); // nothing of it
+}
+
+static void a_hold_that_ends_is_told_with_what_is_rolled_out(void **state) {
+    struct scene *s = *state;
+
+    put_release(s, "2");
+    put_hold(s, "");
+    remember(s);
+    put_release(s, "3");
+    assert_words(s, "App web is held no longer on 2 clusters: Git says another release than 2, "
+                    "holds/web/2-aa.yaml");
+    assert_int_equal(s->plan->apps[0].clusters, 3);
+    put_release(s, "2");
+    put_hold(s, "  retry: true\n");
+    assert_words(s, "App web tries 2 again on 2 clusters, holds/web/2-aa.yaml");
+    world_remove(&s->w, "holds/web/2-aa.yaml");
+    assert_words(s,
+                 "App web was held on 2 clusters at 1, and the Hold leaves Git: a hub that knows "
+                 "the decision keeps 2 out all the same and writes the file again; to try it "
+                 "again, set retry: true, holds/web/2-aa.yaml");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void) {
@@ -344,6 +421,8 @@ int main(void) {
         TEST(what_waits_is_a_problem_with_the_document_to_commit),
         TEST(objects_that_many_clusters_share_are_compared_once),
         TEST(a_hook_runs_with_each_change_of_its_app),
+        TEST(a_rejected_release_that_is_pushed_again_is_told_as_held),
+        TEST(a_hold_that_ends_is_told_with_what_is_rolled_out),
         TEST(a_plan_outlives_the_fleet_and_what_was_before),
     };
 

@@ -28,9 +28,9 @@ static const char *const fleet[] = {
     "INSERT INTO group_member VALUES ('all', 'oslo-1'), ('all', 'paris-1')",
     "INSERT INTO app VALUES ('web', 'fleet', 'apps/web', 'web', 'correct', 1, 0, '[\"db\"]')",
     "INSERT INTO manifest VALUES ('oslo-1', 1, 5, x'aa', x'')",
-    "INSERT INTO pair VALUES ('oslo-1', 'web', x'b1', 'fleet', 'abcdef01', 5, 3, 0, 0, ''),"
-    " ('paris-1', 'web', x'b1', 'fleet', 'abcdef01', 4, 3, 0, 0, ''),"
-    " ('rome-1', 'web', x'b2', 'fleet', 'abcdef02', 1, 2, 0, 1, '')",
+    "INSERT INTO pair VALUES ('oslo-1', 'web', x'b1', 'fleet', 'abcdef01', 5, 3, 0, 0, '', ''),"
+    " ('paris-1', 'web', x'b1', 'fleet', 'abcdef01', 4, 3, 0, 0, '', ''),"
+    " ('rome-1', 'web', x'b2', 'fleet', 'abcdef02', 1, 2, 0, 1, '', '')",
     "INSERT INTO status (cluster, app, bundle, revision, applied, message, health, health_message,"
     " objects, drifted, at_ms) VALUES"
     " ('oslo-1', 'web', x'b1', 'abcdef01', 3, '', 2, '', 3, 1, 9),"
@@ -49,6 +49,14 @@ static const char *const fleet[] = {
     "problems)"
     " VALUES ('fleet', 'abcdef01abcdef01', 'ann', 'first', 1, 2, 2, 0),"
     " ('fleet', 'abcdef02abcdef02', 'bob', 'second', 3, 4, 1, 1)",
+    "INSERT INTO hold VALUES"
+    " ('web-2-aa', 'web-2-aa', 'web', 'fleet', 'holds/web/2-aa.yaml', '2', '1', 'flagger', "
+    "'web/web',"
+    " 'it failed', 5, 'e1', '[\"oslo-1\",\"rome-1\"]', 1, 0),"
+    " ('web-3-bb', 'web-3-bb', 'web', 'fleet', 'holds/web/3-bb.yaml', '3', '1', '', '', '', 0, '',"
+    " '[\"rome-1\"]', 0, 0),"
+    " ('~e9', 'web-4-cc', 'web', '', '', '4', '1', '', '', '', 0, 'e9', '[\"oslo-1\"]', 1, 1)",
+    "INSERT INTO ban VALUES ('cve', '', 'fleet', 'bans/cve.yaml', '[\"reg/web:1.5.*\"]', 'a hole')",
     "INSERT INTO problem (repo, path, line, col, message, app, cluster, clusters, revision) VALUES"
     " ('fleet', 'apps/web/x.yaml', 3, 5, 'no such field', 'web', '', 2, 'abcdef02abcdef02')",
 };
@@ -180,7 +188,7 @@ static void an_app_is_told_with_its_counts(void **state) {
         "{\"items\":[{\"name\":\"web\",\"repository\":\"fleet\",\"path\":\"apps/web\","
         "\"namespace\":\"web\",\"drift\":\"correct\",\"prune\":true,\"suspend\":false,"
         "\"dependsOn\":[\"db\"],\"clusters\":3,\"applied\":1,\"failed\":1,"
-        "\"healthy\":1,\"degraded\":1,\"offline\":2,\"stale\":1,\"drifted\":1,"
+        "\"healthy\":1,\"degraded\":1,\"offline\":2,\"stale\":1,\"held\":0,\"drifted\":1,"
         "\"problemCount\":1}]}");
 }
 
@@ -191,7 +199,8 @@ static void a_status_compares_what_is_wanted_with_what_is_applied(void **state) 
         "\"revision\":\"abcdef01\",\"desiredBundle\":\"b1\",\"appliedBundle\":\"b0\","
         "\"delivered\":false,\"applied\":\"failed\",\"upToDate\":false,\"message\":\"no room\","
         "\"health\":\"degraded\",\"healthMessage\":\"\",\"objects\":3,\"drifted\":0,"
-        "\"connected\":false,\"stale\":false,\"waits\":\"\",\"suspend\":false,\"atMs\":9}]}");
+        "\"connected\":false,\"stale\":false,\"waits\":\"\",\"held\":\"\",\"suspend\":false,"
+        "\"atMs\":9}]}");
 }
 
 static void a_pair_that_was_never_reported_is_unknown(void **state) {
@@ -242,6 +251,24 @@ static void events_come_newest_first_unless_asked_for_what_came_after(void **sta
 
 static void revisions_come_newest_first(void **state) {
     assert_string_equal(names(*state, "revisions?repository=fleet", "subject"), "second first");
+}
+
+static void holds_are_told_with_their_state_and_bans_with_their_images(void **state) {
+    struct fixture *f = *state;
+
+    assert_string_equal(names(f, "holds", "state"), "in force void retry");
+    assert_string_equal(names(f, "holds?cluster=rome-1", "rejected"), "2 3");
+    assert_string_equal(names(f, "holds?app=web&cluster=oslo-1", "name"), "web-2-aa web-4-cc");
+    assert_string_equal(
+        as_text(f, cm_json_get(get(f, "holds?name=web-2-aa"), "items")),
+        "[{\"name\":\"web-2-aa\",\"app\":\"web\",\"state\":\"in force\",\"rejected\":"
+        "\"2\",\"restored\":\"1\",\"clusters\":[\"oslo-1\",\"rome-1\"],\"inForce\":1,"
+        "\"controller\":\"flagger\",\"object\":\"web/web\",\"message\":\"it failed\","
+        "\"atMs\":5,\"event\":\"e1\",\"repository\":\"fleet\",\"path\":"
+        "\"holds/web/2-aa.yaml\"}]");
+    assert_string_equal(as_text(f, cm_json_get(get(f, "bans?app=web"), "items")),
+                        "[{\"name\":\"cve\",\"app\":\"\",\"images\":[\"reg/web:1.5.*\"],\"reason\":"
+                        "\"a hole\",\"repository\":\"fleet\",\"path\":\"bans/cve.yaml\"}]");
 }
 
 static void problems_name_file_and_line(void **state) {
@@ -394,7 +421,7 @@ static void fill(struct hub_db *db, const char *sql, int64_t from, int64_t count
 }
 
 static const char add_pair[] = "INSERT INTO pair VALUES (printf('c%06d', ?1 % 40), printf('x%06d',"
-                               " ?1), x'00', 'fleet', 'r', 1, 1, 0, 0, '')";
+                               " ?1), x'00', 'fleet', 'r', 1, 1, 0, 0, '', '')";
 static const char add_event[] =
     "INSERT INTO event (number, at_ms, kind, cluster, app, key, revision, actor, message) VALUES"
     " (?1, 1, 'k', 'paged', '', '', '', '', 'm')";
@@ -699,6 +726,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_cluster_is_told_with_its_agent_and_its_counts),
         TEST(equal_causes_are_counted_together),
+        TEST(holds_are_told_with_their_state_and_bans_with_their_images),
         TEST(what_is_healthy_has_no_cause),
         TEST(a_cluster_that_left_git_is_told_while_its_agent_may_connect),
         TEST(a_group_is_told_with_its_members),
