@@ -120,7 +120,7 @@ struct hub_pair {
     const char *repo;     // of that commit: a repository, or a source where its tree moved
     bool stale;           // a problem keeps the last good bundle in force
     const char *waits;    // removal that waits for a confirmation; NULL: none
-    const char *held; // what Holds keep out, and what runs instead, in words; NULL: nothing
+    const char *held;     // what Holds keep out, and what runs instead, in words; NULL: nothing
 };
 
 // The tombstone of an App.

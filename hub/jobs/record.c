@@ -64,8 +64,8 @@ static bool same_text(const char *a, const char *b) {
 
 static bool same_pair(const struct hub_pair *a, const struct hub_pair *b) {
     return cm_sha256_equal(&a->bundle->sha256, &b->bundle->sha256) && a->stale == b->stale &&
-           same_text(a->waits, b->waits) && same_text(a->held, b->held) && strcmp(a->revision, b->revision) == 0 &&
-           strcmp(a->repo, b->repo) == 0;
+           same_text(a->waits, b->waits) && same_text(a->held, b->held) &&
+           strcmp(a->revision, b->revision) == 0 && strcmp(a->repo, b->repo) == 0;
 }
 
 struct pair_walk {

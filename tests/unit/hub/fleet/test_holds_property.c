@@ -23,8 +23,8 @@
 #define CLUSTERS 5
 #define RELEASES 7
 #define DECISIONS 30
-#define COMMITS 60
-#define RUNS 20
+#define COMMITS 40
+#define RUNS 15
 #define ALL ((1U << CLUSTERS) - 1)
 
 static uint64_t random_state;
