@@ -21,6 +21,7 @@
 #include "hub/config/config.h"
 #include "hub/jobs/keeper.h"
 #include "hub/jobs/renewal.h"
+#include "hub/jobs/rotation.h"
 #include "hub/jobs/state.h"
 #include "hub/jobs/store.h"
 #include "hub/jobs/sync.h"
@@ -56,6 +57,7 @@ struct hub {
     struct hub_keeper *keeper;
     struct hub_upkeep *upkeep;
     struct hub_state_writer *state; // NULL: there is no state repository
+    struct hub_rotation *rotation;
     struct hub_api *api;
     bool stopping;
 };
@@ -96,6 +98,23 @@ static void on_pushed(void *ctx, const char *repository) {
     (void)!hub_sync_now(((struct hub *)ctx)->sync, repository, &ignored);
 }
 
+static void on_rotated(void *ctx) {
+    struct cm_err err;
+
+    if (hub_sessions_reload(((struct hub *)ctx)->sessions, &err) < 0) {
+        cm_log(CM_LOG_ERROR, "hub.keys_failed", err.msg, NULL);
+    }
+}
+
+static void on_hangup(void *ctx, int number) {
+    struct hub *h = ctx;
+
+    (void)number;
+    if (h->rotation != NULL) { // else it does not run yet, and reads them then
+        hub_rotation_reload(h->rotation);
+    }
+}
+
 // ---- Stopping
 
 static void on_writer_stopped(void *ctx) {
@@ -120,6 +139,7 @@ static void begin_stop(struct hub *h) {
     hub_upkeep_stop(h->upkeep);
     hub_state_writer_stop(h->state);
     hub_keeper_stop(h->keeper);
+    hub_rotation_stop(h->rotation);
     hub_sessions_stop(h->sessions, on_sessions_stopped, h);
 }
 
@@ -153,7 +173,7 @@ static void warn_of_end(const struct hub *h) {
     if (ends_ms != 0) {
         cm_log(CM_LOG_WARN, "hub.issuer_ending",
                "issuer or signer end and the root's key is offline: run 'holdfast-hub "
-               "rotate ROOT-KEY', and restart",
+               "rotate ROOT-KEY', then reload the hub (SIGHUP)",
                "days", cm_log_int((ends_ms - cm_clock_unix_ms()) / DAY_MS, days), NULL);
     }
 }
@@ -332,6 +352,7 @@ enum cm_rc hub_open(const struct hub_config *config, struct hub **out, struct cm
     h->loop = cm_loop_new();
     cm_loop_on_signal(h->loop, SIGTERM, on_signal, h);
     cm_loop_on_signal(h->loop, SIGINT, on_signal, h);
+    cm_loop_on_signal(h->loop, SIGHUP, on_hangup, h);
     h->metrics = cm_metrics_new();
     rc = hub_repositories_load(config->repositories, &h->repositories, err);
     rc = rc < 0 ? rc : hub_addresses_make(config, &h->addresses, err);
@@ -399,10 +420,21 @@ static void end_presence(struct hub *h) {
     }
 }
 
+static void start_rotation(struct hub *h) {
+    struct hub_rotation_config config = {.loop = h->loop,
+                                         .store = h->store,
+                                         .authority = h->authority,
+                                         .rotated = on_rotated,
+                                         .ctx = h};
+
+    h->rotation = hub_rotation_start(&config);
+}
+
 enum cm_rc hub_run(struct hub *h, struct cm_err *err) {
     enum cm_rc rc = hub_sessions_listen(h->sessions, err);
 
     rc = rc < 0 ? rc : start_api(h, err);
+    start_rotation(h);
     h->upkeep = hub_upkeep_start(h->loop, h->store, h->config->events_kept);
     if (rc == CM_OK) {
         start_state(h);
@@ -437,6 +469,7 @@ void hub_close(struct hub *h) {
     hub_state_writer_free(h->state);
     hub_keeper_free(h->keeper);
     hub_writer_free(h->writer);
+    hub_rotation_free(h->rotation);
     hub_sync_free(h->sync);
     hub_sessions_free(h->sessions);
     hub_store_free(h->store);

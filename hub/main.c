@@ -11,7 +11,10 @@
 #include "hub/config/config.h"
 #include "hub/hub.h"
 #include "hub/repo/source.h"
+#include "hub/store/db.h"
+#include "hub/store/status.h"
 
+#define RELOAD "reload the hub (systemctl reload holdfast-hub, or SIGHUP), and it takes over"
 #define LOG_KEPT ((size_t)512 * 1024) // for support bundles
 
 static enum cm_rc serve(const struct hub_config *config, struct cm_err *err) {
@@ -56,7 +59,70 @@ static enum cm_rc rotate(const struct hub_config *config, struct cm_err *err) {
     enum cm_rc rc = hub_authority_rotate(keys, config->file, err);
 
     if (rc == CM_OK) {
-        (void)printf("issuer and signer are made anew; restart the hub, and it uses them\n");
+        (void)printf("issuer and signer are made anew; " RELOAD "\n");
+    }
+    return rc;
+}
+
+static enum cm_rc count_behind(const struct hub_config *config, const char *keys,
+                               uint64_t *out_count, struct cm_err *err) {
+    CM_CLEANUP(hub_db_closep) struct hub_db *db = NULL;
+    CM_CLEANUP(hub_trust_done) struct hub_trust trust = {.signature_count = 0};
+    CM_AUTOFREE char *path = cm_strf("%s/hub.db", config->data_dir);
+    enum cm_rc rc = hub_authority_read_trust(keys, &trust, err);
+
+    rc = rc < 0 ? rc : hub_db_open(path, HUB_DB_READER, &db, err);
+    return rc < 0 ? rc : hub_presence_count_behind(db, trust.set.version, out_count, err);
+}
+
+// An agent that lacks the newest set would refuse what the new root vouches for.
+static enum cm_rc check_all_know(const struct hub_config *config, const char *keys,
+                                 struct cm_err *err) {
+    uint64_t behind = 0;
+    enum cm_rc rc = config->anyway ? CM_OK : count_behind(config, keys, &behind, err);
+
+    return rc < 0 || behind == 0
+               ? rc
+               : cm_fail(err, CM_EBUSY,
+                         "%llu agents lack the newest set of roots (holdfast fleet health); wait "
+                         "until they were connected, or say '%s-anyway': then they get it when "
+                         "they come, but agents of versions that know of no sets get nothing new",
+                         (unsigned long long)behind,
+                         config->command == HUB_COMMAND_ROOT_DROP ? "drop" : "finish");
+}
+
+static enum cm_rc begin_root(const struct hub_config *config, struct cm_err *err) {
+    CM_AUTOFREE char *keys = cm_strf("%s/keys", config->data_dir);
+    enum cm_rc rc = hub_authority_root_begin(keys, config->file, err);
+
+    if (rc == CM_OK) {
+        (void)printf("a next root is made, and agents are told of it; " RELOAD
+                     ". When 'holdfast fleet health' shows that none lacks it: holdfast-hub "
+                     "rotate-root finish\n");
+    }
+    return rc;
+}
+
+static enum cm_rc finish_root(const struct hub_config *config, struct cm_err *err) {
+    CM_AUTOFREE char *keys = cm_strf("%s/keys", config->data_dir);
+    enum cm_rc rc = check_all_know(config, keys, err);
+
+    rc = rc < 0 ? rc : hub_authority_root_finish(keys, config->file, err);
+    if (rc == CM_OK) {
+        (void)printf("the new root is in use; " RELOAD
+                     ". Give its certificate, keys/root.crt, to whoever verifies the API by it, "
+                     "and make join tokens that wait anew\n");
+    }
+    return rc;
+}
+
+static enum cm_rc drop_root(const struct hub_config *config, struct cm_err *err) {
+    CM_AUTOFREE char *keys = cm_strf("%s/keys", config->data_dir);
+    enum cm_rc rc = check_all_know(config, keys, err);
+
+    rc = rc < 0 ? rc : hub_authority_root_drop(keys, config->file, err);
+    if (rc == CM_OK) {
+        (void)printf("agents are told to believe the new root alone; " RELOAD "\n");
     }
     return rc;
 }
@@ -69,6 +135,12 @@ static enum cm_rc run(const struct hub_config *config, struct cm_err *err) {
         return restore(config, err);
     case HUB_COMMAND_ROTATE:
         return rotate(config, err);
+    case HUB_COMMAND_ROOT_BEGIN:
+        return begin_root(config, err);
+    case HUB_COMMAND_ROOT_FINISH:
+        return finish_root(config, err);
+    case HUB_COMMAND_ROOT_DROP:
+        return drop_root(config, err);
     default:
         return serve(config, err);
     }

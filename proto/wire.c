@@ -39,6 +39,7 @@ static const struct {
     [WIRE_RENEW] = {"Renew", RENEW_MAX, 0},
     [WIRE_RENEWED] = {"Renewed", WIRE_ENROLL_MAX, 0},
     [WIRE_CONFIRM] = {"Confirm", RENEW_MAX, 0},
+    [WIRE_TRUST] = {"Trust", WIRE_ENROLL_MAX + RENEW_MAX, 0},
     [WIRE_JOURNAL] = {"Journal", WIRE_BULK_MAX, 0},
     [WIRE_JOURNAL_ACK] = {"JournalAck", SMALL_MAX, 0},
     [WIRE_DECISIONS] = {"Decisions", WIRE_BULK_MAX, 0},

@@ -45,6 +45,7 @@ enum wire_type {
     WIRE_RENEW = 14,
     WIRE_RENEWED = 15,
     WIRE_CONFIRM = 16,
+    WIRE_TRUST = 17,
     WIRE_JOURNAL = 18,
     WIRE_JOURNAL_ACK = 19,
     WIRE_DECISIONS = 20,

@@ -21,7 +21,7 @@ void agent_identity_done(struct agent_identity *id) {
     for (size_t i = 0; i < id->chain_count; i++) {
         cm_cert_free(id->chain[i]);
     }
-    cm_cert_free(id->root);
+    cm_trust_done(&id->trust);
     for (size_t i = 0; i < id->hub_count; i++) {
         free(id->hubs[i]);
     }
@@ -60,6 +60,13 @@ char *agent_identity_fresh_text(const struct agent_identity *id, struct cm_key *
     next.key = key;
     memcpy(next.chain, id->fresh, sizeof(next.chain));
     next.chain_count = id->fresh_count;
+    return agent_identity_text(&next);
+}
+
+char *agent_identity_trust_text(const struct agent_identity *id, const struct cm_trust *trust) {
+    struct agent_identity next = *id; // borrows all of it
+
+    next.trust = *trust;
     return agent_identity_text(&next);
 }
 
@@ -105,6 +112,18 @@ static void set_addresses(struct cm_arena *a, struct cm_json *to, const char *ke
     cm_json_set(a, to, key, list);
 }
 
+// The first root stands alone, too: for versions that know only one.
+static void set_trust(struct cm_arena *a, struct cm_json *o, const struct cm_trust *t) {
+    struct cm_json *roots = cm_json_new(a, CM_ARRAY);
+
+    set_cert(a, o, "root", t->roots[0]);
+    for (size_t i = 0; i < t->count; i++) {
+        set_cert(a, roots, NULL, t->roots[i]);
+    }
+    cm_json_set(a, o, "roots", roots);
+    cm_json_set_int(a, o, "trust", (int64_t)t->version);
+}
+
 static void set_enrolled(struct cm_arena *a, struct cm_json *o, const struct agent_identity *id) {
     struct cm_json *chain = cm_json_new(a, CM_ARRAY);
 
@@ -115,7 +134,7 @@ static void set_enrolled(struct cm_arena *a, struct cm_json *o, const struct age
         set_cert(a, chain, NULL, id->chain[i]);
     }
     cm_json_set(a, o, "certificates", chain);
-    set_cert(a, o, "root", id->root);
+    set_trust(a, o, &id->trust);
     set_addresses(a, o, "hubs", id->hubs, id->hub_count);
     set_addresses(a, o, "enrollHubs", id->enroll_hubs, id->enroll_count);
 }
@@ -171,6 +190,28 @@ static enum cm_rc get_chain(const struct cm_json *o, struct agent_identity *id,
     return rc;
 }
 
+static enum cm_rc add_root(const struct cm_json *node, struct cm_trust *t, struct cm_err *err) {
+    struct cm_cert *root = NULL;
+    enum cm_rc rc = get_cert(node, &root, err);
+
+    return rc < 0 ? rc : cm_trust_add(t, root, err);
+}
+
+static enum cm_rc get_trust(const struct cm_json *o, struct cm_trust *t, struct cm_err *err) {
+    const struct cm_json *roots = cm_json_get(o, "roots");
+    int64_t version = cm_json_int(cm_json_get(o, "trust"), 1);
+    enum cm_rc rc = CM_OK;
+
+    t->version = version < 1 ? 1 : (uint64_t)version;
+    if (roots == NULL || roots->type != CM_ARRAY || roots->count == 0) {
+        return add_root(cm_json_get(o, "root"), t, err); // of a version that knew only one
+    }
+    for (const struct cm_json *n = roots->first; rc == CM_OK && n != NULL; n = n->next) {
+        rc = add_root(n, t, err);
+    }
+    return rc;
+}
+
 static size_t get_addresses(const struct cm_json *o, const char *key, char *out[AGENT_HUBS_MAX]) {
     const struct cm_json *list = cm_json_get(o, key);
     const struct cm_json *n = list == NULL ? NULL : list->first;
@@ -198,7 +239,7 @@ static enum cm_rc get_enrolled(const struct cm_json *o, struct agent_identity *i
         rc = get_chain(o, id, err);
     }
     if (rc == CM_OK) {
-        rc = get_cert(cm_json_get(o, "root"), &id->root, err);
+        rc = get_trust(o, &id->trust, err);
     }
     id->hub_count = get_addresses(o, "hubs", id->hubs);
     id->enroll_count = get_addresses(o, "enrollHubs", id->enroll_hubs);

@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "common/err.h"
+#include "common/tls/trust.h"
 
 struct cm_cert;
 struct cm_key;
@@ -28,7 +29,7 @@ struct agent_identity {
     char *hub_id;
     struct cm_cert *chain[AGENT_CHAIN_MAX]; // own certificate first
     size_t chain_count;
-    struct cm_cert *root;
+    struct cm_trust trust;      // the roots that it believes
     char *hubs[AGENT_HUBS_MAX]; // "host:port"
     size_t hub_count;
     char *enroll_hubs[AGENT_HUBS_MAX]; // where an expired certificate is renewed
@@ -43,6 +44,10 @@ struct agent_identity {
 char *agent_identity_fresh_text(const struct agent_identity *id, struct cm_key *key);
 void agent_identity_use_fresh(struct agent_identity *id, struct cm_key *key); // takes the key
 void agent_identity_drop_fresh(struct agent_identity *id);
+
+// agent_identity_trust_text is what is written with other roots in the place of those that are
+// believed.
+char *agent_identity_trust_text(const struct agent_identity *id, const struct cm_trust *trust);
 
 // agent_identity_set_enroll_hubs takes over what the hub told, and tells whether that is news.
 bool agent_identity_set_enroll_hubs(struct agent_identity *id, char *const *addrs, size_t count);

@@ -58,6 +58,17 @@ static enum cm_rc take_chain(struct agent_identity *id, const ProtobufCBinaryDat
     return rc;
 }
 
+static enum cm_rc check_roots(const struct agent_link *l, const struct agent_identity *id,
+                              struct cm_err *err) {
+    enum cm_rc rc = cm_fail(err, CM_EAUTH, "no root is believed");
+
+    for (size_t i = 0; rc < 0 && i < id->trust.count; i++) {
+        rc = cm_cert_verify(id->fresh[0], CM_CERT_AGENT, id->fresh + 1, id->fresh_count - 1,
+                            id->trust.roots[i], link_hub_ms(l), err);
+    }
+    return rc;
+}
+
 // check_chain: the certificate is for our key, by our root, for this id.
 static enum cm_rc check_chain(const struct agent_link *l, const struct agent_identity *id,
                               const struct cm_key *key, struct cm_err *err) {
@@ -72,8 +83,7 @@ static enum cm_rc check_chain(const struct agent_link *l, const struct agent_ide
     if (!cm_cert_uri(id->fresh[0], uri) || strcmp(uri, expected) != 0) {
         return cm_fail(err, CM_EAUTH, "the certificate is not for cluster '%s'", id->cluster_id);
     }
-    return cm_cert_verify(id->fresh[0], CM_CERT_AGENT, id->fresh + 1, id->fresh_count - 1, id->root,
-                          link_hub_ms(l), err);
+    return check_roots(l, id, err);
 }
 
 enum cm_rc link_take_fresh(struct agent_link *l, const struct cm_key *key,
@@ -85,12 +95,15 @@ enum cm_rc link_take_fresh(struct agent_link *l, const struct cm_key *key,
 
 static enum cm_rc take_root(const struct agent_link *l, struct agent_identity *id,
                             const ProtobufCBinaryData *der, struct cm_err *err) {
-    enum cm_rc rc = cm_cert_from_der(der->data, der->len, &id->root, err);
+    struct cm_cert *cert = NULL;
+    enum cm_rc rc = cm_cert_from_der(der->data, der->len, &cert, err);
 
+    rc = rc < 0 ? rc : cm_trust_add(&id->trust, cert, err);
     if (rc < 0) {
         return rc;
     }
-    struct cm_sha256 root = cm_cert_key_sha256(id->root);
+    id->trust.version = 1;
+    struct cm_sha256 root = cm_cert_key_sha256(id->trust.roots[0]);
     return cm_sha256_equal(&root, &l->token.pin)
                ? CM_OK
                : cm_fail(err, CM_EAUTH, "the hub's root is not the one that the token names");

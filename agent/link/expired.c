@@ -113,9 +113,10 @@ static const char *pick_address(struct agent_link *l) {
 static enum cm_rc dial(struct agent_link *l, const char *addr, struct cm_err *err) {
     const struct cm_net_handlers handlers = {
         .opened = on_opened, .frame = on_frame, .closed = on_closed, .ctx = l};
-    struct cm_cert *roots[] = {l->identity.root};
-    const struct cm_tls_config config = {
-        .role = CM_TLS_CLIENT, .roots = roots, .root_count = 1, .expected_uri = l->hub_uri};
+    const struct cm_tls_config config = {.role = CM_TLS_CLIENT,
+                                         .roots = l->identity.trust.roots,
+                                         .root_count = l->identity.trust.count,
+                                         .expected_uri = l->hub_uri};
     struct cm_tls_context *tls = NULL;
     enum cm_rc rc = cm_tls_context_new(&config, &tls, err);
 

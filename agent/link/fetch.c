@@ -83,6 +83,8 @@ void fetch_reset(struct agent_link *l) {
     cm_map_free(l->unproven);
     l->unproven = cm_map_new(unref_buf);
     l->unproven_bytes = 0;
+    cm_buf_unref(l->signer);
+    l->signer = NULL;
 }
 
 void fetch_done(struct agent_link *l) {
@@ -99,8 +101,8 @@ static const char *hex_of(const struct cm_sha256 *name, char hex[CM_SHA256_HEX_M
 
 // ---- Proof
 
-enum cm_rc fetch_check_proof(const struct agent_link *l, const struct agent_in_force *f,
-                             int64_t at_ms, struct cm_err *err) {
+static enum cm_rc check_proof(const struct agent_link *l, const struct cm_trust *trust,
+                              const struct agent_in_force *f, int64_t at_ms, struct cm_err *err) {
     CM_CLEANUP(cm_cert_freep) struct cm_cert *signer = NULL;
     char uri[CM_CERT_URI_MAX];
     enum cm_rc rc = cm_cert_from_der(f->signer_der, f->signer_size, &signer, err);
@@ -109,7 +111,7 @@ enum cm_rc fetch_check_proof(const struct agent_link *l, const struct agent_in_f
         return cm_wrap(err, "the manifest's signer");
     }
     at_ms = at_ms == 0 ? cm_cert_not_before_ms(signer) : at_ms;
-    if (cm_cert_verify(signer, CM_CERT_SIGNER, NULL, 0, l->identity.root, at_ms, err) < 0) {
+    if (cm_trust_verify(trust, signer, CM_CERT_SIGNER, at_ms, err) < 0) {
         return cm_fail(err, CM_EAUTH, "the manifest's signer is not certified by our root");
     }
     if (!cm_cert_uri(signer, uri) || strcmp(uri, l->signer_uri) != 0) {
@@ -122,6 +124,59 @@ enum cm_rc fetch_check_proof(const struct agent_link *l, const struct agent_in_f
         return cm_fail(err, CM_EAUTH, "the manifest's signature is wrong");
     }
     return CM_OK;
+}
+
+enum cm_rc fetch_check_proof(const struct agent_link *l, const struct agent_in_force *f,
+                             int64_t at_ms, struct cm_err *err) {
+    return check_proof(l, &l->identity.trust, f, at_ms, err);
+}
+
+bool fetch_is_proven_by(const struct agent_link *l, const struct cm_trust *trust) {
+    const struct agent_in_force *f = agent_cache_in_force(l->cache);
+    struct cm_err err;
+
+    return f->generation == 0 || check_proof(l, trust, f, 0, &err) == CM_OK;
+}
+
+// ---- Signers' certificates, which the hub sends once
+
+struct cm_sha256 fetch_signer_held(const struct agent_link *l) {
+    const struct agent_in_force *f = agent_cache_in_force(l->cache);
+
+    return f->generation == 0 ? (struct cm_sha256){0} : cm_sha256(f->signer_der, f->signer_size);
+}
+
+// find_signer gives the certificate that a hash names, if it came on this connection or is on disk.
+static bool find_signer(const struct agent_link *l, const ProtobufCBinaryData *name,
+                        struct agent_in_force *f) {
+    const struct agent_in_force *held = agent_cache_in_force(l->cache);
+    struct cm_sha256 last =
+        l->signer == NULL ? (struct cm_sha256){0} : cm_sha256(l->signer->data, l->signer->size);
+    struct cm_sha256 on_disk = fetch_signer_held(l);
+
+    if (name->len != CM_SHA256_SIZE) {
+        return false;
+    }
+    if (l->signer != NULL && memcmp(last.bytes, name->data, CM_SHA256_SIZE) == 0) {
+        f->signer_der = l->signer->data;
+        f->signer_size = l->signer->size;
+        return true;
+    }
+    f->signer_der = held->signer_der;
+    f->signer_size = held->signer_size;
+    return held->generation > 0 && memcmp(on_disk.bytes, name->data, CM_SHA256_SIZE) == 0;
+}
+
+static bool take_signer(struct agent_link *l, const Holdfast__V1__Desired *m,
+                        struct agent_in_force *f) {
+    if (m->signer_der.len == 0) {
+        return find_signer(l, &m->signer_sha256, f);
+    }
+    cm_buf_unref(l->signer);
+    l->signer = cm_buf_copy(m->signer_der.data, m->signer_der.len);
+    f->signer_der = l->signer->data;
+    f->signer_size = l->signer->size;
+    return true;
 }
 
 // ---- What is lacking
@@ -401,22 +456,38 @@ static void take_inline(struct agent_link *l, const struct agent_in_force *f,
     }
 }
 
+// prove_anew keeps another signature under what is in force: the hub has another signer now.
+static void prove_anew(struct agent_link *l, const struct agent_in_force *f) {
+    struct cm_sha256 held = fetch_signer_held(l);
+    struct cm_sha256 signer = cm_sha256(f->signer_der, f->signer_size);
+    struct cm_err err;
+
+    if (l->candidate != NULL || cm_sha256_equal(&held, &signer)) {
+        return;
+    }
+    if (fetch_check_proof(l, f, link_hub_ms(l), &err) < 0) {
+        refuse(l, f, err.msg);
+        return;
+    }
+    agent_cache_set_in_force(l->cache, f);
+    agent_cache_commit(l->cache, NULL, NULL);
+}
+
 void fetch_desired(struct agent_link *l, const Holdfast__V1__Desired *m) {
     struct agent_in_force f = {.epoch = m->epoch,
                                .generation = m->generation,
                                .signature = m->signature.data,
-                               .signature_size = m->signature.len,
-                               .signer_der = m->signer_der.data,
-                               .signer_size = m->signer_der.len};
+                               .signature_size = m->signature.len};
     struct cm_err err;
 
     if (m->manifest_sha256.len != sizeof(f.manifest.bytes) || m->manifest_size > WIRE_BLOB_MAX ||
-        m->signature.len == 0 || m->signer_der.len == 0) {
+        m->signature.len == 0 || !take_signer(l, m, &f)) {
         refuse(l, &f, "it is malformed");
         return;
     }
     memcpy(f.manifest.bytes, m->manifest_sha256.data, sizeof(f.manifest.bytes));
     if (is_same(&f, newest(l)) && (l->candidate != NULL || l->whole)) {
+        prove_anew(l, &f);
         return;
     }
     if (check_order(&f, newest(l), &err) < 0 ||

@@ -104,6 +104,8 @@ struct agent_link {
     bool answered;      // the hub has said anything on this connection
     size_t turned_away; // connections in a row that it closed without a word
 
+    struct cm_trust told; // roots that the hub told and that are not on disk yet; none: empty
+
     // fetching
     struct candidate *candidate; // NULL when there is none
     struct cm_map *bundles;      // decoded bundles of the manifest in force, by hash
@@ -118,8 +120,9 @@ struct agent_link {
     size_t lack_next;
     bool is_missing; // the hub said so of something
     struct cm_timer again;
-    bool whole;  // what is in force is on disk, all of it, and not doubted
-    bool proven; // what the disk says is in force was signed by our hub for us
+    struct cm_buf *signer; // certificate that came last on this connection; NULL: none
+    bool whole;            // what is in force is on disk, all of it, and not doubted
+    bool proven;           // what the disk says is in force was signed by our hub for us
 };
 
 // ---- link.c
@@ -146,6 +149,10 @@ CM_MUSTUSE enum cm_rc link_take_fresh(struct agent_link *l, const struct cm_key 
 void link_save_fresh(struct agent_link *l, struct cm_key *key,
                      void (*done)(struct agent_link *l, const struct cm_err *error));
 
+// link_save_text writes another text of the identity likewise, and takes it.
+void link_save_text(struct agent_link *l, char *text,
+                    void (*done)(struct agent_link *l, const struct cm_err *error));
+
 // ---- renew.c
 void link_hear_clock(struct agent_link *l, int64_t hub_ms);
 int64_t link_hub_ms(const struct agent_link *l); // now, by the hub's clock as far as it is known
@@ -156,6 +163,12 @@ void link_renew_if_due(struct agent_link *l);
 void link_renew_reset(struct agent_link *l); // the connection ended
 CM_MUSTUSE enum cm_rc link_renewed(struct agent_link *l, const Holdfast__V1__Renewed *m,
                                    struct cm_err *err);
+
+// ---- trust.c
+// link_trust_hear takes the roots that the hub tells, if a root that is believed signed them;
+// link_trust_store writes them as soon as nothing else is being written, and answers.
+void link_trust_hear(struct agent_link *l, const Holdfast__V1__Trust *m);
+void link_trust_store(struct agent_link *l);
 
 // ---- expired.c
 bool link_renew_expired(struct agent_link *l); // tells whether it does
@@ -181,3 +194,7 @@ void fetch_reset(struct agent_link *l); // the connection ended
 // fetch_check_proof checks a manifest's signature. It fails with CM_EAUTH.
 CM_MUSTUSE enum cm_rc fetch_check_proof(const struct agent_link *l, const struct agent_in_force *f,
                                         int64_t at_ms, struct cm_err *err);
+
+// fetch_is_proven_by tells whether the manifest in force, if there is one, stands with these roots.
+bool fetch_is_proven_by(const struct agent_link *l, const struct cm_trust *trust);
+struct cm_sha256 fetch_signer_held(const struct agent_link *l); // zeros: none

@@ -116,6 +116,9 @@ static void send_hello(struct agent_link *l) {
     m.instance = (ProtobufCBinaryData){.len = sizeof(l->instance), .data = l->instance};
     m.renews = true;
     m.decides = !l->observes; // what runs is nobody's release
+    m.trust = l->identity.trust.version;
+    struct cm_sha256 signer = fetch_signer_held(l);
+    m.signer_sha256 = (ProtobufCBinaryData){.len = sizeof(signer.bytes), .data = signer.bytes};
     (void)link_send(l, WIRE_HELLO, &m.base);
 }
 
@@ -152,13 +155,12 @@ static const char *pick_hub(struct agent_link *l) {
 
 static enum cm_rc make_context(const struct agent_link *l, struct cm_tls_context **out,
                                struct cm_err *err) {
-    struct cm_cert *roots[] = {l->identity.root};
     const struct cm_tls_config config = {.role = CM_TLS_CLIENT,
                                          .key = l->identity.key,
                                          .chain = l->identity.chain,
                                          .chain_count = l->identity.chain_count,
-                                         .roots = roots,
-                                         .root_count = 1,
+                                         .roots = l->identity.trust.roots,
+                                         .root_count = l->identity.trust.count,
                                          .expected_uri = l->hub_uri};
 
     return cm_tls_context_new(&config, out, err);
@@ -186,6 +188,7 @@ static void beat(struct agent_link *l) {
     (void)link_send(l, WIRE_PING, &m.base);
     cm_timer_start(l->loop, &l->timer, l->heartbeat_ms);
     link_renew_if_due(l);
+    link_trust_store(l);
 }
 
 static void dial(struct agent_link *l) {
@@ -300,6 +303,9 @@ static enum cm_rc handle(struct agent_link *l, uint16_t type, const ProtobufCMes
     case WIRE_SYNC:
         l->host.sync(l->host.ctx, ((const Holdfast__V1__Sync *)m)->app);
         return CM_OK;
+    case WIRE_TRUST:
+        link_trust_hear(l, (const Holdfast__V1__Trust *)m);
+        return CM_OK;
     case WIRE_PONG:
         link_hear_clock(l, ((const Holdfast__V1__Pong *)m)->now_ms);
         return CM_OK;
@@ -325,6 +331,8 @@ static const ProtobufCMessageDescriptor *descriptor_of(uint16_t type) {
         return &holdfast__v1__pong__descriptor;
     case WIRE_DESIRED:
         return &holdfast__v1__desired__descriptor;
+    case WIRE_TRUST:
+        return &holdfast__v1__trust__descriptor;
     case WIRE_BLOB:
         return &holdfast__v1__blob__descriptor;
     case WIRE_REPORT_ACK:
@@ -512,10 +520,15 @@ void link_save_identity(struct agent_link *l, void (*done)(struct agent_link *l)
     submit_save(l, agent_identity_text(&l->identity));
 }
 
+void link_save_text(struct agent_link *l, char *text,
+                    void (*done)(struct agent_link *l, const struct cm_err *error)) {
+    l->saved_fresh = done;
+    submit_save(l, text);
+}
+
 void link_save_fresh(struct agent_link *l, struct cm_key *key,
                      void (*done)(struct agent_link *l, const struct cm_err *error)) {
-    l->saved_fresh = done;
-    submit_save(l, agent_identity_fresh_text(&l->identity, key));
+    link_save_text(l, agent_identity_fresh_text(&l->identity, key), done);
 }
 
 static void addresses_saved(struct agent_link *l, const struct cm_err *error) {
@@ -524,6 +537,7 @@ static void addresses_saved(struct agent_link *l, const struct cm_err *error) {
                NULL);
     }
     link_renew_if_due(l);
+    link_trust_store(l);
 }
 
 static void save_addresses(struct agent_link *l) {
@@ -627,6 +641,7 @@ void agent_link_free(struct agent_link *l) {
     cm_timer_stop(l->loop, &l->timer);
     fetch_done(l);
     cm_key_free(l->renewing);
+    cm_trust_done(&l->told);
     agent_identity_done(&l->identity);
     explicit_bzero(&l->token, sizeof(l->token));
     free(l->identity_path);

@@ -128,6 +128,7 @@ static void again_later(struct agent_link *l, int64_t after_ms, const char *why)
     cm_log(CM_LOG_WARN, "agent.renew_failed", why, "cluster", agent_link_cluster(l), NULL);
     forget_key(l);
     l->renew_again_ms = cm_clock_now_ms() + pause_ms + cm_jitter_ms(pause_ms / 2);
+    link_trust_store(l);
 }
 
 static void confirm(struct agent_link *l) {
@@ -161,6 +162,7 @@ static void renewed(struct agent_link *l, const struct cm_err *error) {
     cm_log(CM_LOG_INFO, "agent.renewed", "this agent has a new key", "cluster",
            agent_link_cluster(l), NULL);
     confirm(l);
+    link_trust_store(l);
 }
 
 enum cm_rc link_renewed(struct agent_link *l, const Holdfast__V1__Renewed *m, struct cm_err *err) {

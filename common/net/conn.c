@@ -496,6 +496,14 @@ void cm_net_close(struct cm_net_conn *conn, bool flush, const char *reason) {
         close_now(conn, &why);
         return;
     }
+    cm_net_close_within(conn, FLUSH_MS, reason);
+}
+
+void cm_net_close_within(struct cm_net_conn *conn, int64_t ms, const char *reason) {
+    struct cm_err why;
+
+    assert(cm_loop_is_owner(conn->loop));
+    (void)cm_fail(&why, CM_ECANCELED, "%s", reason);
     if (conn->state != CM_NET_OPEN) {
         return; // closing already
     }
@@ -504,7 +512,7 @@ void cm_net_close(struct cm_net_conn *conn, bool flush, const char *reason) {
     conn->state = CM_NET_FLUSHING;
     cm_net_resume(conn); // to see the peer close
     cm_net_listener_settle(conn, false);
-    cm_timer_start(conn->loop, &conn->deadline, FLUSH_MS);
+    cm_timer_start(conn->loop, &conn->deadline, ms);
     if (!conn->send_pending) {
         linger(conn);
     }

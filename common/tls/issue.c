@@ -19,6 +19,7 @@ struct profile {
 static const struct profile profiles[] = {
     [CM_CERT_ROOT] = {"critical,CA:TRUE", "critical,keyCertSign,cRLSign", NULL},
     [CM_CERT_ISSUER] = {"critical,CA:TRUE,pathlen:0", "critical,keyCertSign,cRLSign", NULL},
+    [CM_CERT_CROSS] = {"critical,CA:TRUE,pathlen:1", "critical,keyCertSign,cRLSign", NULL},
     [CM_CERT_SERVER] = {"critical,CA:FALSE", "critical,digitalSignature", "critical,serverAuth"},
     [CM_CERT_AGENT] = {"critical,CA:FALSE", "critical,digitalSignature", "critical,clientAuth"},
     [CM_CERT_SIGNER] = {"critical,CA:FALSE", "critical,digitalSignature", "critical,codeSigning"},
@@ -209,4 +210,32 @@ enum cm_rc cm_cert_issue(const struct cm_cert_request *request, const struct cm_
     cm_openssl_must(X509_sign(x509, issuer_key->pkey, EVP_sha256()) > 0, "sign a certificate");
     *out = CM_TAKE(cert);
     return CM_OK;
+}
+
+static enum cm_rc common_name(const struct cm_cert *cert, char out[65], struct cm_err *err) {
+    X509_NAME *name = X509_get_subject_name(cert->x509);
+
+    return X509_NAME_get_text_by_NID(name, NID_commonName, out, 65) > 0
+               ? CM_OK
+               : cm_fail(err, CM_EINVAL, "a root without a common name");
+}
+
+static int64_t later(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+enum cm_rc cm_cert_cross(const struct cm_cert *root, const struct cm_key *root_key,
+                         const struct cm_cert *by, const struct cm_key *by_key,
+                         struct cm_cert **out, struct cm_err *err) {
+    int64_t ends_ms[] = {cm_cert_not_after_ms(root), cm_cert_not_after_ms(by)};
+    char name[65];
+    struct cm_cert_request request = {
+        .use = CM_CERT_CROSS,
+        .common_name = name,
+        .not_before_ms = later(cm_cert_not_before_ms(root), cm_cert_not_before_ms(by)),
+        .not_after_ms = ends_ms[0] < ends_ms[1] ? ends_ms[0] : ends_ms[1],
+    };
+    enum cm_rc rc = common_name(root, name, err);
+
+    return rc < 0 ? rc : cm_cert_issue(&request, root_key, by, by_key, out, err);
 }

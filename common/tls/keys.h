@@ -51,7 +51,15 @@ bool cm_cert_uri(const struct cm_cert *cert, char out[CM_CERT_URI_MAX]);
 int64_t cm_cert_not_after_ms(const struct cm_cert *cert); // Unix time
 int64_t cm_cert_not_before_ms(const struct cm_cert *cert);
 
-enum cm_cert_use { CM_CERT_ROOT, CM_CERT_ISSUER, CM_CERT_SERVER, CM_CERT_AGENT, CM_CERT_SIGNER };
+// CM_CERT_CROSS: a root's key, certified by the root before it.
+enum cm_cert_use {
+    CM_CERT_ROOT,
+    CM_CERT_ISSUER,
+    CM_CERT_SERVER,
+    CM_CERT_AGENT,
+    CM_CERT_SIGNER,
+    CM_CERT_CROSS
+};
 
 struct cm_cert_request {
     enum cm_cert_use use;
@@ -70,6 +78,13 @@ CM_MUSTUSE enum cm_rc cm_cert_issue(const struct cm_cert_request *request, const
                                     const struct cm_cert *issuer_cert,
                                     const struct cm_key *issuer_key, struct cm_cert **out,
                                     struct cm_err *err);
+
+// cm_cert_cross makes a certificate for the key of a root with that root's own name, by another
+// root: who believes only that one can believe what the first one certifies. It is good as long as
+// both are.
+CM_MUSTUSE enum cm_rc cm_cert_cross(const struct cm_cert *root, const struct cm_key *root_key,
+                                    const struct cm_cert *by, const struct cm_key *by_key,
+                                    struct cm_cert **out, struct cm_err *err);
 
 // cm_cert_verify checks that cert chains to root through `chain` (may be empty), is valid at the
 // time and is for this use.

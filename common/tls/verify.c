@@ -48,6 +48,7 @@ const char *cm_x509_check_use(X509 *x509, enum cm_cert_use use) {
     case CM_CERT_ROOT:
         return check_authority(x509, true);
     case CM_CERT_ISSUER:
+    case CM_CERT_CROSS:
         return check_authority(x509, false);
     case CM_CERT_SERVER:
         return check_leaf(x509, XKU_SSL_SERVER, "it is not a hub's certificate");

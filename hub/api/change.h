@@ -38,6 +38,7 @@ struct hub_change {
     size_t key_count;
     enum hub_role role;
     int64_t life_ms;
+    int64_t asked_ms; // monotonic
     bool again;
     char *kind; // of what is to be written
     char *args; // JSON

@@ -160,7 +160,7 @@ static void revoked(void *ctx, const struct cm_err *err, const char *cluster,
     }
     bool agent = cluster_id[0] != '\0';
     if (agent) {
-        hub_sessions_evict(c->api->config.sessions, cluster_id);
+        hub_sessions_revoke(c->api->config.sessions, cluster_id, c->asked_ms);
     }
     hub_audit_done(c, cm_strdup(agent ? "the agent was revoked" : "the join token was voided"), 204,
                    NULL);
@@ -175,6 +175,7 @@ enum cm_rc hub_delete_enrollment(struct hub_request *r, struct cm_err *err) {
 
     (void)err;
     c->cluster = cm_strdup(r->arg);
+    c->asked_ms = cm_clock_now_ms();
     return CM_OK;
 }
 

@@ -35,10 +35,11 @@ static const struct {
     {"held", "agent waits for 'holdfast approve'", "agents wait for 'holdfast approve'"},
     {"skewed", "agent has a clock that is more than 30 seconds off",
      "agents have a clock that is more than 30 seconds off"},
-    {"certificatesEnding", "agent has a certificate that ends within two days",
-     "agents have a certificate that ends within two days"},
+    {"certificatesEnding", "agent has a certificate that ends soon, and did not renew it",
+     "agents have a certificate that ends soon, and did not renew it"},
     {"certificatesEnded", "agent has a certificate that has ended",
      "agents have a certificate that has ended"},
+    {"trustBehind", "agent lacks the newest set of roots", "agents lack the newest set of roots"},
 };
 
 static void add_text(struct cm_arena *a, struct cm_json *list, const char *text) {
@@ -94,18 +95,18 @@ static struct cm_json *tell_hub(const struct hub_api *api, struct cm_arena *a, b
 
 enum cm_rc hub_get_fleet_health(struct hub_request *r, struct cm_err *err) {
     struct hub_api *api = r->api;
-    int64_t now_ms = cm_clock_unix_ms();
+    struct hub_health_ask ask = hub_api_health_ask(api);
     int64_t ends_ms = hub_api_certificates_end_ms(api);
     bool ready = hub_sync_is_ready(api->config.sync);
     struct cm_json *health = NULL;
     struct hub_db *db = NULL;
     enum cm_rc rc = hub_readers_take(api->readers, &db, err);
 
-    rc = rc < 0 ? rc : hub_query_health(db, r->arena, now_ms, &health, err);
+    rc = rc < 0 ? rc : hub_query_health(db, r->arena, &ask, &health, err);
     hub_readers_give(api->readers, db);
     if (rc == CM_OK) {
         cm_json_set(r->arena, health, "hub", tell_hub(api, r->arena, ready, ends_ms));
-        judge(api, r->arena, health, ready, ends_ms - now_ms);
+        judge(api, r->arena, health, ready, ends_ms - ask.now_ms);
         hub_answer_json(r, 200, health);
     }
     return rc;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "hub/api/api.h"
+#include "hub/store/query_health.h"
 
 struct cm_metric;
 struct hub_feed;
@@ -55,4 +56,6 @@ void hub_api_make_metrics(struct hub_api *api);
 CM_MUSTUSE enum cm_rc hub_api_write_metrics(struct hub_request *r, struct cm_str *out,
                                             struct cm_err *err);
 void hub_api_count(struct hub_api *api, unsigned status, int64_t ms);
+// hub_api_health_ask is what the health of the fleet is judged by now.
+struct hub_health_ask hub_api_health_ask(const struct hub_api *api);
 int64_t hub_api_certificates_end_ms(const struct hub_api *api);

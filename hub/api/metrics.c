@@ -13,6 +13,7 @@
 #include "hub/api/internal.h"
 #include "hub/api/readers.h"
 #include "hub/api/request.h"
+#include "hub/config/config.h"
 #include "hub/jobs/store.h"
 #include "hub/jobs/sync.h"
 #include "hub/store/query.h"
@@ -56,9 +57,11 @@ static const struct {
     {true, "skewed", "holdfast_agents_skewed",
      "Agents whose clock was more than 30 seconds off when they connected."},
     {true, "certificatesEnding", "holdfast_agents_certificate_ending",
-     "Agents whose certificate ends within two days: it was not renewed."},
+     "Agents whose certificate has less than two sevenths of its life left: it was not renewed."},
     {true, "certificatesEnded", "holdfast_agents_certificate_ended",
      "Agents whose certificate has ended."},
+    {true, "trustBehind", "holdfast_agents_trust_behind",
+     "Agents that lack the newest set of roots (holdfast-hub rotate-root)."},
 };
 
 #define FLEET_COUNTS (sizeof(fleet_counts) / sizeof(fleet_counts[0]))
@@ -172,16 +175,24 @@ static void set_fleet(struct hub_api *api, const struct cm_json *summary,
     }
 }
 
+struct hub_health_ask hub_api_health_ask(const struct hub_api *api) {
+    return (struct hub_health_ask){.now_ms = cm_clock_unix_ms(),
+                                   .life_ms = api->config.options->certificate_life_ms,
+                                   .trust =
+                                       hub_authority_trust(api->config.authority)->set.version};
+}
+
 // A store that cannot be read fails the scrape: old counts would look like a fleet that is well.
 static enum cm_rc count_fleet(struct hub_request *r, struct cm_err *err) {
     struct hub_api *api = r->api;
     struct cm_json *summary = NULL;
     struct cm_json *health = NULL;
+    struct hub_health_ask ask = hub_api_health_ask(api);
     struct hub_db *db = NULL;
     enum cm_rc rc = hub_readers_take(api->readers, &db, err);
 
     rc = rc < 0 ? rc : hub_query_summary(db, r->arena, &summary, err);
-    rc = rc < 0 ? rc : hub_query_health(db, r->arena, cm_clock_unix_ms(), &health, err);
+    rc = rc < 0 ? rc : hub_query_health(db, r->arena, &ask, &health, err);
     hub_readers_give(api->readers, db);
     if (rc == CM_OK) {
         set_fleet(api, summary, health);

@@ -213,8 +213,11 @@ static const struct hub_member health_answer[] = {
     NUMBER("silent", "Of those, not heard for a day."),
     NUMBER("held", "Of those, waiting for a person's approval."),
     NUMBER("skewed", "Of those, with a clock that was more than 30 seconds off."),
-    NUMBER("certificatesEnding", "Of those, with a certificate that ends within two days."),
+    NUMBER("certificatesEnding",
+           "Of those, with a certificate of whose life less than two sevenths are left."),
     NUMBER("certificatesEnded", "Of those, with a certificate that has ended."),
+    NUMBER("trustBehind",
+           "Of those, without the newest set of roots (`holdfast-hub rotate-root`)."),
     {"hub", HUB_MEMBER_OBJECT, true,
      "Of the hub: version, epoch, ready (it has read every repository), uptimeMs, storeBytes, "
      "storeQueue (changes that wait to be written), certificatesEndMs (the first of its own).",

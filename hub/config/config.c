@@ -158,12 +158,37 @@ static const struct cm_option options[] = {
 const struct cm_option_set hub_config_options = {
     .program = "holdfast-hub",
     .summary = "Reads what many clusters should run from Git and streams it to their agents.",
-    .usage = "[OPTIONS] [backup FILE | restore FILE | rotate [ROOT-KEY]]",
+    .usage = "[OPTIONS] [backup FILE | restore FILE | rotate [ROOT-KEY] |\n"
+             "                    rotate-root begin|finish|drop [ROOT-KEY]]",
     .env_prefix = "HOLDFAST_HUB",
     .env_own = true,
     .options = options,
     .count = sizeof(options) / sizeof(options[0]),
 };
+
+// take_root reads the step of a change of the root, and where the key is.
+static enum cm_rc take_root(struct hub_config *c, char **words, int count, struct cm_err *err) {
+    static const struct {
+        const char *word;
+        enum hub_command command;
+        bool anyway;
+    } steps[] = {{"begin", HUB_COMMAND_ROOT_BEGIN, false},
+                 {"finish", HUB_COMMAND_ROOT_FINISH, false},
+                 {"finish-anyway", HUB_COMMAND_ROOT_FINISH, true},
+                 {"drop", HUB_COMMAND_ROOT_DROP, false},
+                 {"drop-anyway", HUB_COMMAND_ROOT_DROP, true}};
+
+    for (size_t i = 0; count >= 2 && count <= 3 && i < sizeof(steps) / sizeof(steps[0]); i++) {
+        if (strcmp(words[1], steps[i].word) == 0) {
+            c->command = steps[i].command;
+            c->anyway = steps[i].anyway;
+            c->file = count == 3 ? cm_strdup(words[2]) : NULL;
+            return CM_OK;
+        }
+    }
+    return cm_fail(err, CM_EINVAL,
+                   "say the step: holdfast-hub rotate-root begin, finish or drop [ROOT-KEY]");
+}
 
 // take_command reads what is no option.
 static enum cm_rc take_command(struct hub_config *c, char **words, int count, struct cm_err *err) {
@@ -175,6 +200,9 @@ static enum cm_rc take_command(struct hub_config *c, char **words, int count, st
         c->file = count == 2 ? cm_strdup(words[1]) : NULL;
         return count <= 2 ? CM_OK
                           : cm_fail(err, CM_EINVAL, "say one file: holdfast-hub rotate ROOT-KEY");
+    }
+    if (strcmp(words[0], "rotate-root") == 0) {
+        return take_root(c, words, count, err);
     }
     bool backup = strcmp(words[0], "backup") == 0;
     if (!backup && strcmp(words[0], "restore") != 0) {

@@ -10,7 +10,15 @@
 #include "common/err.h"
 #include "common/options.h"
 
-enum hub_command { HUB_COMMAND_SERVE, HUB_COMMAND_BACKUP, HUB_COMMAND_RESTORE, HUB_COMMAND_ROTATE };
+enum hub_command {
+    HUB_COMMAND_SERVE,
+    HUB_COMMAND_BACKUP,
+    HUB_COMMAND_RESTORE,
+    HUB_COMMAND_ROTATE,
+    HUB_COMMAND_ROOT_BEGIN,
+    HUB_COMMAND_ROOT_FINISH,
+    HUB_COMMAND_ROOT_DROP
+};
 
 struct hub_config {
     char *data_dir;
@@ -35,7 +43,8 @@ struct hub_config {
     bool version;
     bool help;
     enum hub_command command;
-    char *file; // of a backup, or the root's key (NULL: in the data folder)
+    bool anyway; // though agents lack the newest set of roots
+    char *file;  // of a backup, or a root's key (NULL: in the data folder)
 };
 
 extern const struct cm_option_set hub_config_options;

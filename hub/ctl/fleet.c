@@ -33,6 +33,7 @@ static const struct part agents[] = {
     {"skewed", "with a skewed clock", true},
     {"certificatesEnding", "with an ending certificate", true},
     {"certificatesEnded", "with an ended one", true},
+    {"trustBehind", "without the newest roots", true},
 };
 
 static const struct part problems[] = {

@@ -24,6 +24,7 @@ struct presence_job {
     bool observes;
     int64_t skew_ms;
     int64_t cert_ends_ms;
+    uint64_t trust;
     struct hub_report_mark last;
     hub_presence_fn done;
     void *ctx;
@@ -65,6 +66,7 @@ static enum cm_rc run_connected(struct hub_store_job *job, struct hub_db *db, st
         .address = p->address,
         .skew_ms = p->skew_ms,
         .cert_ends_ms = p->cert_ends_ms,
+        .trust = p->trust,
     };
     enum cm_rc rc = hub_reports_last(db, p->cluster, &p->last, err);
 
@@ -94,6 +96,7 @@ void hub_presence_connected(struct hub_store *store, const struct hub_presence_r
     p->address = cm_strdup(row->address);
     p->skew_ms = row->skew_ms;
     p->cert_ends_ms = row->cert_ends_ms;
+    p->trust = row->trust;
     p->done = done;
     p->ctx = ctx;
     hub_store_submit(store, &p->job);
@@ -126,6 +129,22 @@ void hub_presence_disconnected(struct hub_store *store, const char *cluster, int
     p->cluster = cm_strdup(cluster);
     p->why = cm_strdup(why);
     p->seen_ms = seen_ms;
+    hub_store_submit(store, &p->job);
+}
+
+static enum cm_rc run_trust(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    const struct presence_job *p = CM_CONTAINER(job, struct presence_job, job);
+
+    return hub_presence_set_trust(db, p->cluster, p->trust, err);
+}
+
+void hub_presence_trust(struct hub_store *store, const char *cluster, uint64_t version) {
+    struct presence_job *p = cm_new(1, sizeof(*p));
+
+    p->job.run = run_trust;
+    p->job.done = told;
+    p->cluster = cm_strdup(cluster);
+    p->trust = version;
     hub_store_submit(store, &p->job);
 }
 

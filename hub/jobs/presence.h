@@ -25,6 +25,9 @@ void hub_presence_connected(struct hub_store *store, const struct hub_presence_r
 void hub_presence_disconnected(struct hub_store *store, const char *cluster, int64_t seen_ms,
                                const char *why);
 
+// hub_presence_trust keeps that an agent believes a set of roots; likewise.
+void hub_presence_trust(struct hub_store *store, const char *cluster, uint64_t version);
+
 // hub_presence_too_old tells that an agent cannot be given what is in force, and why; likewise.
 void hub_presence_too_old(struct hub_store *store, const char *cluster, const char *app,
                           const char *why);

@@ -5,7 +5,6 @@
 
 #include "common/buf.h"
 #include "common/mem.h"
-#include "hub/access/authority.h"
 #include "hub/fleet/fleet.h"
 #include "hub/jobs/answers.h"
 #include "hub/render/bundle.h"
@@ -104,7 +103,8 @@ struct hub_publication *hub_publication_new(const struct hub_authority *authorit
     CM_CLEANUP(cm_buf_unrefp)
     struct cm_buf *to_sign =
         wire_desired_to_be_signed(cluster_id, epoch, generation, p->sha256.bytes);
-    p->signature_size = hub_authority_sign(authority, to_sign->data, to_sign->size, p->signature);
+    p->signature_size =
+        hub_authority_sign(authority, to_sign->data, to_sign->size, p->signature, &p->signer);
     return p;
 }
 

@@ -8,9 +8,9 @@
 
 #include "common/tls/digest.h"
 #include "common/tls/keys.h"
+#include "hub/access/authority.h"
 
 struct cm_buf;
-struct hub_authority;
 struct hub_answers;
 struct hub_desired;
 
@@ -24,6 +24,7 @@ struct hub_publication {
     struct cm_sha256 sha256; // of it
     uint8_t signature[CM_SIGNATURE_MAX];
     size_t signature_size;
+    struct hub_signer signer; // whose signature it is
     struct hub_desired *desired;
 };
 

@@ -106,18 +106,14 @@ static bool is_throttled(struct enrolling *e) {
 static void accept(struct enrolling *e, const struct hub_enrolled *enrolled) {
     const struct hub_sessions_config *config = &e->owner->config;
     Holdfast__V1__EnrollReply reply;
-    size_t issuer_size;
-    const uint8_t *issuer = hub_authority_issuer(config->authority, &issuer_size);
-    ProtobufCBinaryData chain[] = {
-        {.len = enrolled->certificate_size, .data = (uint8_t *)(uintptr_t)enrolled->certificate},
-        {.len = issuer_size, .data = (uint8_t *)(uintptr_t)issuer},
-    };
+    ProtobufCBinaryData chain[HUB_CHAIN_MAX];
 
     holdfast__v1__enroll_reply__init(&reply);
     reply.cluster_id = (char *)(uintptr_t)enrolled->cluster_id;
     reply.cluster_name = (char *)(uintptr_t)enrolled->cluster;
     reply.hub_id = (char *)(uintptr_t)hub_authority_hub_id(config->authority);
-    reply.n_certificates_der = sizeof(chain) / sizeof(chain[0]);
+    reply.n_certificates_der = hub_trust_chain(config->authority, enrolled->certificate,
+                                               enrolled->certificate_size, chain);
     reply.certificates_der = chain;
     reply.root_der.data =
         (uint8_t *)(uintptr_t)hub_authority_root(config->authority, &reply.root_der.len);

@@ -133,6 +133,11 @@ struct hub_session {
     bool renews;           // it renews its certificate by itself
     bool renewing;         // the store makes one
     struct hub_look *look; // that it has not answered; NULL: none
+    int64_t revoked_ms;    // when that was asked for (monotonic); 0: it was not
+    uint64_t trust;        // set of roots that it believes; 0: it knows of no sets
+    bool trust_due; // it was told of a newer one and has not answered: nothing is offered meanwhile
+    bool keeps_signer;       // it need not be sent a signer's certificate that it has,
+    struct cm_sha256 signer; // which is this one
     struct cm_list in_sessions;
     struct cm_list in_inbox;
     struct cm_list in_resyncs;
@@ -149,6 +154,8 @@ struct hub_sessions {
     struct cm_list sessions;
     struct cm_net_listener *link;
     struct cm_net_listener *enroll;
+    struct cm_tls_context *link_tls;
+    struct cm_tls_context *enroll_tls;
     struct cm_list enrolling;
     struct cm_throttle *wrong_enrolments; // by address
     size_t connected;
@@ -179,6 +186,7 @@ struct hub_sessions {
     struct cm_metric *metric_renewed;
     struct cm_metric *metric_expired;
     struct cm_metric *metric_held;
+    struct cm_metric *metric_revoked;
     struct cm_metric *metric_copied;
     struct cm_metric *metric_manifests;
     struct cm_metric *metric_full;
@@ -243,6 +251,18 @@ CM_MUSTUSE enum cm_rc hub_keys_renew(struct hub_session *session, const struct c
                                      struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_keys_confirm(struct hub_session *session,
                                        const struct cm_net_frame *frame, struct cm_err *err);
+
+// trust.c
+struct hub_authority;
+
+// hub_trust_chain gives what goes with an agent's certificate, which takes the first place, as
+// ProtobufCBinaryData; it returns how many there are.
+#define HUB_CHAIN_MAX 3
+size_t hub_trust_chain(const struct hub_authority *a, const uint8_t *der, size_t size, void *chain);
+void hub_trust_greet(struct hub_session *session, const void *hello);          // after Welcome
+uint64_t hub_trust_known(const struct hub_session *session, uint64_t version); // as on record
+CM_MUSTUSE enum cm_rc hub_trust_heard(struct hub_session *session, const struct cm_net_frame *frame,
+                                      struct cm_err *err);
 
 // serve.c
 void hub_session_offer(struct hub_session *session); // sends what is in force, if it is news

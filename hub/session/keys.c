@@ -42,6 +42,9 @@ void hub_keys_make_metrics(struct hub_sessions *s) {
                            "Certificates that had ended and were renewed for the same key.");
     s->metric_held = cm_metrics_gauge(m, "holdfast_agents_held", NULL,
                                       "Agents that wait for a person's approval.");
+    s->metric_revoked = cm_metrics_histogram(
+        m, "holdfast_agents_revoked_seconds", NULL,
+        "From the request to revoke an agent until its connection was closed.");
     s->metric_copied = cm_metrics_counter(m, "holdfast_agents_copied_total", NULL,
                                           "How often two were found to have one identity.");
 }
@@ -249,17 +252,14 @@ uint32_t hub_keys_renew_within_ms(const struct hub_session *session) {
 
 static void send_renewed(struct hub_session *session, const struct hub_renewed *renewed) {
     Holdfast__V1__Renewed m;
-    size_t issuer_size;
-    const uint8_t *issuer = hub_authority_issuer(session->owner->config.authority, &issuer_size);
-    ProtobufCBinaryData chain[2] = {{0},
-                                    {.len = issuer_size, .data = (uint8_t *)(uintptr_t)issuer}};
+    ProtobufCBinaryData chain[HUB_CHAIN_MAX];
 
     holdfast__v1__renewed__init(&m);
     if (renewed->certificate != NULL) {
-        chain[0] = (ProtobufCBinaryData){.len = renewed->certificate->size,
-                                         .data = renewed->certificate->der};
         m.certificates_der = chain;
-        m.n_certificates_der = 2;
+        m.n_certificates_der =
+            hub_trust_chain(session->owner->config.authority, renewed->certificate->der,
+                            renewed->certificate->size, chain);
     } else {
         m.refused = (char *)(uintptr_t)renewed->refused;
         m.retry_after_ms = RETRY_MS;

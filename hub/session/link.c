@@ -19,6 +19,7 @@
 #include "proto/wire.h"
 
 #define UNPACK_BUDGET ((size_t)32 * 1024 * 1024)
+#define REVOKED_WITHIN_MS 800 // whether or not the agent reads
 #define RETRY_AFTER_STOP_MS 1000
 #define RETRY_AFTER_OVERLOAD_MS 5000
 #define REPORTS_MAX 8 // that may wait for the store; agents wait then
@@ -87,7 +88,11 @@ void hub_session_goodbye(struct hub_session *session, int reason, const char *wh
     goodbye.message = (char *)(uintptr_t)why;
     goodbye.retry_after_ms = retry_after_ms(reason);
     send_message(session, WIRE_GOODBYE, &goodbye.base);
-    cm_net_close(session->conn, true, why);
+    if (reason == HOLDFAST__V1__GOODBYE__REASON__REVOKED) {
+        cm_net_close_within(session->conn, REVOKED_WITHIN_MS, why);
+    } else {
+        cm_net_close(session->conn, true, why);
+    }
 }
 
 void hub_session_send(struct hub_session *session, uint16_t type, const void *message) {
@@ -257,6 +262,7 @@ void hub_session_serve(struct hub_session *session, bool full_report) {
     cm_metric_add(s->metric_connects, 1);
     cm_metric_set(s->metric_connected, (int64_t)s->connected);
     send_welcome(session, common_protocol(hello), full_report);
+    hub_trust_greet(session, hello);
     forget_hello(session);
     hub_session_learn(session, &claim);
     hub_session_offer(session);
@@ -341,6 +347,7 @@ static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_fram
                                    .observes = hello->observes,
                                    .address = cm_net_conn_addr(session->conn),
                                    .skew_ms = skew_of(hello),
+                                   .trust = hub_trust_known(session, hello->trust),
                                    .cert_ends_ms = cm_net_conn_peer(session->conn)->not_after_ms},
         on_presence, session);
     return CM_OK;
@@ -718,6 +725,8 @@ static enum cm_rc handle(struct hub_session *session, const struct cm_net_frame 
         return on_decisions(session, frame, err);
     case WIRE_RENEW:
         return hub_keys_renew(session, frame, err);
+    case WIRE_TRUST:
+        return hub_trust_heard(session, frame, err);
     case WIRE_CONFIRM:
         return hub_keys_confirm(session, frame, err);
     default:
@@ -766,6 +775,10 @@ static void on_closed(void *ctx, struct cm_net_conn *conn, const struct cm_err *
     session->conn = NULL;
     hub_inbox_leave(session);
     hub_resync_end(session);
+    if (session->revoked_ms != 0) {
+        cm_metric_observe_ms(session->owner->metric_revoked,
+                             cm_clock_now_ms() - session->revoked_ms);
+    }
     hub_look_end(session, "the agent went away");
     hub_session_release(session);
 }

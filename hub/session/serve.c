@@ -141,12 +141,32 @@ static enum cm_rc send_piece(struct hub_session *session, struct hub_outgoing *o
     return rc;
 }
 
+static bool is_same(const struct hub_publication *a, const struct hub_publication *b) {
+    return a != NULL && a->epoch == b->epoch && a->generation == b->generation &&
+           cm_sha256_equal(&a->sha256, &b->sha256);
+}
+
+// has_signer tells whether the agent has the certificate of whoever signed.
+static bool has_signer(const struct hub_session *session, const struct hub_signer *signer) {
+    return session->keeps_signer && cm_sha256_equal(&session->signer, &signer->sha256);
+}
+
+static void name_signer(const struct hub_session *session, const struct hub_signer *signer,
+                        Holdfast__V1__Desired *desired) {
+    if (has_signer(session, signer)) {
+        desired->signer_sha256 =
+            (ProtobufCBinaryData){.len = sizeof(signer->sha256.bytes),
+                                  .data = (uint8_t *)(uintptr_t)signer->sha256.bytes};
+    } else {
+        desired->signer_der =
+            (ProtobufCBinaryData){.len = signer->size, .data = (uint8_t *)(uintptr_t)signer->der};
+    }
+}
+
 static void send_desired(struct hub_session *session) {
     const struct hub_publication *p = session->sending;
     Holdfast__V1__Desired desired;
     struct cm_err err;
-    size_t signer_size;
-    const uint8_t *signer = hub_authority_signer(session->owner->config.authority, &signer_size);
 
     holdfast__v1__desired__init(&desired);
     desired.epoch = p->epoch;
@@ -156,15 +176,15 @@ static void send_desired(struct hub_session *session) {
     desired.manifest_size = (uint32_t)p->manifest->size;
     desired.signature =
         (ProtobufCBinaryData){.len = p->signature_size, .data = (uint8_t *)(uintptr_t)p->signature};
-    desired.signer_der =
-        (ProtobufCBinaryData){.len = signer_size, .data = (uint8_t *)(uintptr_t)signer};
-    if (p->manifest->size <= INLINE_MANIFEST_MAX) {
+    name_signer(session, &p->signer, &desired);
+    if (p->manifest->size <= INLINE_MANIFEST_MAX && !is_same(session->held, p)) {
         desired.manifest =
             (ProtobufCBinaryData){.len = p->manifest->size, .data = p->manifest->data};
     }
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *payload = wire_pack(&desired.base);
     if (hub_session_give(session, WIRE_DESIRED, payload, &err) == CM_OK) {
         session->desired_due = false;
+        session->signer = p->signer.sha256;
         cm_metric_add(session->owner->metric_manifests, 1);
     }
 }
@@ -279,11 +299,6 @@ static bool is_ahead(const struct hub_claim *claim, const struct hub_publication
            !cm_sha256_equal(&claim->sha256, &p->sha256);
 }
 
-static bool is_same(const struct hub_publication *a, const struct hub_publication *b) {
-    return a != NULL && a->epoch == b->epoch && a->generation == b->generation &&
-           cm_sha256_equal(&a->sha256, &b->sha256);
-}
-
 // find_beyond returns an App that the agent would apply with its own rights, not knowing that there
 // are others; NULL: none.
 static const char *find_beyond(const struct hub_session *session, const struct hub_desired *d) {
@@ -318,7 +333,7 @@ void hub_session_offer(struct hub_session *session) {
     if (beyond != NULL) {
         tell_old(session, beyond);
     }
-    if (p == NULL || beyond != NULL) {
+    if (p == NULL || beyond != NULL || session->trust_due) {
         return;
     }
     bool again = is_same(session->sending, p);
@@ -333,8 +348,10 @@ void hub_session_offer(struct hub_session *session) {
                        session->claim.generation);
         return; // the next publication is above what the agent holds
     }
-    session->desired_due = !is_same(session->held, p);
-    if (session->desired_due && session->held != NULL) {
+    bool news = !is_same(session->held, p);
+    // What it has is proved by another signer: its signature is sent anew, and nothing else.
+    session->desired_due = news || (session->keeps_signer && !has_signer(session, &p->signer));
+    if (news && session->held != NULL) {
         push_news(session);
     }
     hub_session_pump(session);

@@ -150,6 +150,8 @@ void hub_sessions_free(struct hub_sessions *s) {
 
     cm_net_listener_free(s->link);
     cm_net_listener_free(s->enroll);
+    cm_tls_context_unref(s->link_tls);
+    cm_tls_context_unref(s->enroll_tls);
     hub_framed_clear(&s->framed);
     cm_map_free(s->by_name);
     cm_map_free(s->members);
@@ -204,6 +206,15 @@ void hub_sessions_evict(struct hub_sessions *s, const char *cluster_id) {
     (void)cm_map_remove(s->members, cluster_id);
 }
 
+void hub_sessions_revoke(struct hub_sessions *s, const char *cluster_id, int64_t asked_ms) {
+    struct hub_member *member = hub_member_find(s, cluster_id);
+
+    if (member != NULL && member->session != NULL) {
+        member->session->revoked_ms = asked_ms;
+    }
+    hub_sessions_evict(s, cluster_id);
+}
+
 void hub_sessions_supersede(struct hub_sessions *s, const char *cluster) {
     struct hub_member *member = cm_map_get(s->by_name, cluster);
 
@@ -213,7 +224,6 @@ void hub_sessions_supersede(struct hub_sessions *s, const char *cluster) {
 }
 
 static enum cm_rc listen_link(struct hub_sessions *s, struct cm_err *err) {
-    struct cm_tls_context *tls = NULL;
     struct cm_net_limits limits = {
         .max_payload = wire_max_payload,
         .send_queue_bytes = SEND_QUEUE_BYTES,
@@ -222,19 +232,18 @@ static enum cm_rc listen_link(struct hub_sessions *s, struct cm_err *err) {
         .max_connections = s->config.max_connections,
     };
     struct cm_net_handlers handlers = hub_link_handlers;
-    enum cm_rc rc = hub_authority_link_tls(s->config.authority, &tls, err);
+    enum cm_rc rc = hub_authority_link_tls(s->config.authority, &s->link_tls, err);
 
     if (rc < 0) {
         return rc;
     }
     handlers.ctx = s;
-    rc = cm_net_listen(s->config.loop, s->link_addr, tls, &limits, &handlers, &s->link, err);
-    cm_tls_context_unref(tls);
+    rc =
+        cm_net_listen(s->config.loop, s->link_addr, s->link_tls, &limits, &handlers, &s->link, err);
     return rc < 0 ? cm_wrap(err, "listen for agents on %s", s->link_addr) : CM_OK;
 }
 
 static enum cm_rc listen_enroll(struct hub_sessions *s, struct cm_err *err) {
-    struct cm_tls_context *tls = NULL;
     struct cm_net_limits limits = {
         .max_payload = wire_max_enroll,
         .send_queue_bytes = 4 * WIRE_ENROLL_MAX,
@@ -244,14 +253,14 @@ static enum cm_rc listen_enroll(struct hub_sessions *s, struct cm_err *err) {
         .brief = true,
     };
     struct cm_net_handlers handlers = hub_enroll_handlers;
-    enum cm_rc rc = hub_authority_enroll_tls(s->config.authority, &tls, err);
+    enum cm_rc rc = hub_authority_enroll_tls(s->config.authority, &s->enroll_tls, err);
 
     if (rc < 0) {
         return rc;
     }
     handlers.ctx = s;
-    rc = cm_net_listen(s->config.loop, s->enroll_addr, tls, &limits, &handlers, &s->enroll, err);
-    cm_tls_context_unref(tls);
+    rc = cm_net_listen(s->config.loop, s->enroll_addr, s->enroll_tls, &limits, &handlers,
+                       &s->enroll, err);
     return rc < 0 ? cm_wrap(err, "listen for enrolments on %s", s->enroll_addr) : CM_OK;
 }
 

@@ -67,11 +67,19 @@ void hub_sessions_admit(struct hub_sessions *s, const char *cluster, const char 
                         const struct hub_keys *keys);
 void hub_sessions_evict(struct hub_sessions *s, const char *cluster_id);
 
+// hub_sessions_revoke is hub_sessions_evict for an agent of which that was asked for at a
+// (monotonic) time. Its connection is closed within a second, also if it reads nothing.
+void hub_sessions_revoke(struct hub_sessions *s, const char *cluster_id, int64_t asked_ms);
+
 // hub_sessions_hold closes an agent's connection and lets it in no more, hub_sessions_approve lets
 // it in again, with these keys, which it shall replace at once.
 void hub_sessions_hold(struct hub_sessions *s, const char *cluster_id);
 void hub_sessions_approve(struct hub_sessions *s, const char *cluster_id,
                           const struct hub_keys *keys, int64_t approved_ms);
+
+// hub_sessions_reload is told that the authority's keys are others: connections that begin now see
+// them, those that are open stay, and hear of roots that are news to them.
+CM_MUSTUSE enum cm_rc hub_sessions_reload(struct hub_sessions *s, struct cm_err *err);
 
 // hub_sessions_listen opens both listeners: once the table is filled.
 CM_MUSTUSE enum cm_rc hub_sessions_listen(struct hub_sessions *s, struct cm_err *err);

@@ -74,11 +74,14 @@ static enum cm_rc add_clusters(struct hub_db *db, struct cm_arena *a, struct cm_
     return rc;
 }
 
-// One row of numbers; ?1 to ?4 are now and the limits.
+// Less than this is left of a certificate's life (7 days: 2): an agent renews it long before.
+#define ENDING(life_ms) ((life_ms) / 7 * 2)
+
+// One row of numbers; ?1 to ?5 are now, the limits, and the newest set of roots.
 struct counts {
     const char *sql;
     const char *types;
-    const char *names[8];
+    const char *names[9];
 };
 
 static const char of_problems[] = "SELECT count(*), count(*) FILTER (WHERE app <> ''),"
@@ -93,7 +96,8 @@ static const char of_agents[] =
     " count(*) FILTER (WHERE abs(r.skew_ms) > ?2),"
     " count(*) FILTER (WHERE r.cert_ends_ms BETWEEN ?1 AND ?1 + ?3),"
     " count(*) FILTER (WHERE r.cert_ends_ms BETWEEN 1 AND ?1 - 1),"
-    " count(*) FILTER (WHERE NOT r.connected AND r.seen_ms < ?1 - ?4)"
+    " count(*) FILTER (WHERE NOT r.connected AND r.seen_ms < ?1 - ?4),"
+    " count(*) FILTER (WHERE ?5 > 1 AND ifnull(r.trust, 0) < ?5)"
     " FROM agent g LEFT JOIN presence r ON r.cluster = g.cluster WHERE g.state = 'active'";
 
 static const struct counts tables[] = {
@@ -104,16 +108,18 @@ static const struct counts tables[] = {
      "",
      {"repositories", "repositoriesFailing"}},
     {of_agents,
-     "iiii",
+     "iiiii",
      {"enrolled", "connected", "held", "skewed", "certificatesEnding", "certificatesEnded",
-      "silent"}},
+      "silent", "trustBehind"}},
 };
 
 static enum cm_rc add_counts(struct hub_db *db, struct cm_arena *a, const struct counts *what,
-                             int64_t now_ms, struct cm_json *out, struct cm_err *err) {
+                             const struct hub_health_ask *ask, struct cm_json *out,
+                             struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(db, &stmt, err, what->sql, what->types, now_ms, HUB_HEALTH_SKEW_MS,
-                                 HUB_HEALTH_ENDING_MS, HUB_HEALTH_SILENT_MS);
+    enum cm_rc rc =
+        hub_db_query(db, &stmt, err, what->sql, what->types, ask->now_ms, HUB_HEALTH_SKEW_MS,
+                     ENDING(ask->life_ms), HUB_HEALTH_SILENT_MS, (int64_t)ask->trust);
 
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
     for (int i = 0; rc == CM_OK && what->names[i] != NULL; i++) {
@@ -140,13 +146,13 @@ static enum cm_rc add_failing(struct hub_db *db, struct cm_arena *a, struct cm_j
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
-enum cm_rc hub_query_health(struct hub_db *db, struct cm_arena *a, int64_t now_ms,
+enum cm_rc hub_query_health(struct hub_db *db, struct cm_arena *a, const struct hub_health_ask *ask,
                             struct cm_json **out, struct cm_err *err) {
     struct cm_json *answer = cm_json_new(a, CM_OBJECT);
     enum cm_rc rc = add_clusters(db, a, answer, err);
 
     for (size_t i = 0; rc == CM_OK && i < COUNT(tables); i++) {
-        rc = add_counts(db, a, &tables[i], now_ms, answer, err);
+        rc = add_counts(db, a, &tables[i], ask, answer, err);
     }
     rc = rc < 0 ? rc : add_failing(db, a, answer, err);
     if (rc == CM_OK) {

@@ -25,14 +25,18 @@ struct hub_db;
 
 // A clock that is further off makes times in events misleading and certificates invalid.
 #define HUB_HEALTH_SKEW_MS ((int64_t)30 * 1000)
-// An agent renews its certificate long before; one that ends so soon was not renewed.
-#define HUB_HEALTH_ENDING_MS ((int64_t)2 * 24 * 3600 * 1000)
 #define HUB_HEALTH_SILENT_MS ((int64_t)24 * 3600 * 1000)
 
 // hub_health_state names the states, in the order above.
 const char *hub_health_state(size_t i);
 
-// hub_query_health answers the counts and, for each state but inSync, the first names of clusters;
-// `now_ms` is Unix time.
-CM_MUSTUSE enum cm_rc hub_query_health(struct hub_db *db, struct cm_arena *a, int64_t now_ms,
-                                       struct cm_json **out, struct cm_err *err);
+struct hub_health_ask {
+    int64_t now_ms;  // Unix time
+    int64_t life_ms; // of agents' certificates
+    uint64_t trust;  // the newest set of roots
+};
+
+// hub_query_health answers the counts and, for each state but inSync, the first names of clusters.
+CM_MUSTUSE enum cm_rc hub_query_health(struct hub_db *db, struct cm_arena *a,
+                                       const struct hub_health_ask *ask, struct cm_json **out,
+                                       struct cm_err *err);

@@ -231,13 +231,15 @@ enum cm_rc hub_presence_put(struct hub_db *db, const struct hub_presence_row *ro
                             struct cm_err *err) {
     static const char sql[] =
         "INSERT INTO presence (cluster, connected, seen_ms, version, driver, target, address,"
-        " skew_ms, cert_ends_ms, observes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+        " skew_ms, cert_ends_ms, observes, trust) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
+        " ?11)"
         " ON CONFLICT (cluster) DO UPDATE SET connected = ?2, seen_ms = ?3, version = ?4,"
-        " driver = ?5, target = ?6, address = ?7, skew_ms = ?8, cert_ends_ms = ?9, observes = ?10";
+        " driver = ?5, target = ?6, address = ?7, skew_ms = ?8, cert_ends_ms = ?9, observes = ?10,"
+        " trust = ?11";
 
-    return hub_db_run(db, err, sql, "tiittttiii", row->cluster, (int64_t)row->connected,
+    return hub_db_run(db, err, sql, "tiittttiiii", row->cluster, (int64_t)row->connected,
                       row->seen_ms, row->version, row->driver, row->target, row->address,
-                      row->skew_ms, row->cert_ends_ms, (int64_t)row->observes);
+                      row->skew_ms, row->cert_ends_ms, (int64_t)row->observes, (int64_t)row->trust);
 }
 
 enum cm_rc hub_presence_set_certificate(struct hub_db *db, const char *cluster, int64_t ends_ms,
@@ -250,6 +252,28 @@ enum cm_rc hub_presence_set_skew(struct hub_db *db, const char *cluster, int64_t
                                  struct cm_err *err) {
     return hub_db_run(db, err, "UPDATE presence SET skew_ms = ?2 WHERE cluster = ?1", "ti", cluster,
                       skew_ms);
+}
+
+enum cm_rc hub_presence_set_trust(struct hub_db *db, const char *cluster, uint64_t trust,
+                                  struct cm_err *err) {
+    return hub_db_run(db, err, "UPDATE presence SET trust = ?2 WHERE cluster = ?1", "ti", cluster,
+                      (int64_t)trust);
+}
+
+enum cm_rc hub_presence_count_behind(struct hub_db *db, uint64_t trust, uint64_t *out_count,
+                                     struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT count(*) FROM agent g LEFT JOIN presence r"
+                                 " ON r.cluster = g.cluster WHERE g.state = 'active'"
+                                 " AND ifnull(r.trust, 0) < ?1",
+                                 "i", (int64_t)trust);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_OK) {
+        *out_count = (uint64_t)hub_stmt_int(stmt, 0);
+    }
+    return rc;
 }
 
 enum cm_rc hub_presence_offline(struct hub_db *db, const char *cluster, int64_t seen_ms,

@@ -125,6 +125,7 @@ struct hub_presence_row {
     bool observes;        // it changes nothing
     int64_t skew_ms;      // by how much its clock is ahead
     int64_t cert_ends_ms; // Unix time
+    uint64_t trust;       // set of roots that it believes; 0: it knows of no sets
 };
 CM_MUSTUSE enum cm_rc hub_presence_put(struct hub_db *db, const struct hub_presence_row *row,
                                        struct cm_err *err);
@@ -133,6 +134,13 @@ CM_MUSTUSE enum cm_rc hub_presence_set_certificate(struct hub_db *db, const char
                                                    int64_t ends_ms, struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_presence_set_skew(struct hub_db *db, const char *cluster, int64_t skew_ms,
                                             struct cm_err *err);
+
+CM_MUSTUSE enum cm_rc hub_presence_set_trust(struct hub_db *db, const char *cluster, uint64_t trust,
+                                             struct cm_err *err);
+
+// hub_presence_count_behind counts the active agents that do not believe this set of roots yet.
+CM_MUSTUSE enum cm_rc hub_presence_count_behind(struct hub_db *db, uint64_t trust,
+                                                uint64_t *out_count, struct cm_err *err);
 
 CM_MUSTUSE enum cm_rc hub_presence_offline(struct hub_db *db, const char *cluster, int64_t seen_ms,
                                            struct cm_err *err);

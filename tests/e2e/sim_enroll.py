@@ -89,7 +89,7 @@ class Enroll(SimStory):
         rotated = subprocess.run([program("holdfast-hub"), "--data-dir",
                                   self.hub.data / "data", "rotate"], capture_output=True, text=True,
                                  timeout=20, check=True)
-        self.assertIn("restart the hub", rotated.stdout)
+        self.assertIn("reload the hub", rotated.stdout)
         self.hub.start_and_wait()
         self.wait_connected("c01", "c03", "c04", "c05", "late")
         self.assertNotIn("c02", self.connected())

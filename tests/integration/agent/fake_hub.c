@@ -15,6 +15,7 @@
 #include "common/str.h"
 #include "common/tls/keys.h"
 #include "common/tls/session.h"
+#include "common/tls/trust.h"
 #include "proto/holdfast.pb-c.h"
 #include "proto/token.h"
 #include "proto/wire.h"
@@ -27,6 +28,8 @@ struct fake_hub {
     struct cm_loop *loop;
     struct cm_key *root_key, *hub_key, *signer_key, *stranger_key;
     struct cm_cert *root, *hub, *signer, *stranger;
+    struct cm_key *next_key; // of the next root, and it; NULL: there is none
+    struct cm_cert *next;
     struct wire_token token;
     char token_text[WIRE_TOKEN_TEXT_MAX];
     char addr[64];
@@ -42,6 +45,8 @@ struct fake_hub {
     struct test_release *offered; // what was offered last, if it is another one
     enum fake_lie lie;
     bool silent;
+    bool refers;            // the agent keeps signers' certificates,
+    struct cm_sha256 known; // and has this one
     bool ahead;
     bool want_full;
     bool in_full;
@@ -55,8 +60,10 @@ struct fake_hub {
 
 // ---- Authority
 
-static struct cm_cert *issue(const struct fake_hub *h, enum cm_cert_use use, const char *uri,
-                             const struct cm_key *key, bool self_signed) {
+// by NULL: by itself.
+static struct cm_cert *issue_by(const struct fake_hub *h, enum cm_cert_use use, const char *uri,
+                                const struct cm_key *key, const struct cm_cert *by,
+                                const struct cm_key *by_key) {
     const char *const hosts[] = {"127.0.0.1", "localhost"};
     int64_t begins_ms = use == CM_CERT_AGENT ? h->begins_ms : -3600000;
     int64_t ends_ms = use == CM_CERT_AGENT ? h->ends_ms : DAY_MS;
@@ -70,12 +77,16 @@ static struct cm_cert *issue(const struct fake_hub *h, enum cm_cert_use use, con
     struct cm_cert *cert = NULL;
     struct cm_err err;
 
-    if (cm_cert_issue(&request, key, self_signed ? NULL : h->root, self_signed ? key : h->root_key,
-                      &cert, &err) < 0) {
+    if (cm_cert_issue(&request, key, by, by == NULL ? key : by_key, &cert, &err) < 0) {
         (void)fprintf(stderr, "fake hub: %s\n", err.msg);
         abort();
     }
     return cert;
+}
+
+static struct cm_cert *issue(const struct fake_hub *h, enum cm_cert_use use, const char *uri,
+                             const struct cm_key *key, bool self_signed) {
+    return issue_by(h, use, uri, key, self_signed ? NULL : h->root, h->root_key);
 }
 
 static void make_authority(struct fake_hub *h) {
@@ -226,7 +237,15 @@ static void offer(struct fake_hub *h, const struct test_release *r, uint64_t epo
     m.manifest_size = (uint32_t)r->manifest->size;
     m.signature = (ProtobufCBinaryData){.len = sign(h, epoch, generation, &name, signature),
                                         .data = signature};
-    m.signer_der = (ProtobufCBinaryData){.len = der_size, .data = der};
+    struct cm_sha256 signer_name = cm_sha256(der, der_size);
+    if (h->refers && cm_sha256_equal(&signer_name, &h->known)) {
+        m.signer_sha256 =
+            (ProtobufCBinaryData){.len = sizeof(signer_name.bytes), .data = signer_name.bytes};
+    } else {
+        m.signer_der = (ProtobufCBinaryData){.len = der_size, .data = der};
+        h->counts.signers++;
+        h->known = signer_name;
+    }
     if (generation % 2 == 0) { // both ways are taken: along with Desired, and asked for
         m.manifest = (ProtobufCBinaryData){.len = r->manifest->size, .data = r->manifest->data};
     }
@@ -293,6 +312,35 @@ static void take_object(struct fake_hub *h, const Holdfast__V1__ObjectReport *m)
     cm_map_put(h->objects, m->key, o);
 }
 
+// ---- Roots
+
+void fake_hub_new_root(struct fake_hub *h, bool vouched) {
+    struct cm_trust set = {.version = 2, .roots = {h->root, NULL}, .count = 2};
+    ProtobufCBinaryData roots[2];
+    uint8_t bytes[CM_SIGNATURE_MAX];
+    ProtobufCBinaryData signature = {.data = bytes};
+    Holdfast__V1__Trust m;
+
+    h->next_key = cm_key_new();
+    h->next = issue(h, CM_CERT_ROOT, NULL, h->next_key, true);
+    set.roots[1] = h->next;
+    signature.len = cm_trust_sign(&set, HUB_ID, vouched ? h->root_key : h->next_key, bytes);
+    holdfast__v1__trust__init(&m);
+    m.version = 2;
+    cm_cert_to_der(h->root, &roots[0].data, &roots[0].len);
+    cm_cert_to_der(h->next, &roots[1].data, &roots[1].len);
+    m.roots_der = roots;
+    m.n_roots_der = 2;
+    m.signatures = &signature;
+    m.n_signatures = 1;
+    send_message(h->conn, WIRE_TRUST, &m.base);
+    free(roots[0].data);
+    free(roots[1].data);
+    cm_cert_free(h->signer);
+    h->signer = issue_by(h, CM_CERT_SIGNER, "holdfast://" HUB_ID "/signer", h->signer_key, h->next,
+                         h->next_key);
+}
+
 static void on_report(struct fake_hub *h, const Holdfast__V1__Report *m) {
     Holdfast__V1__ReportAck ack;
 
@@ -342,6 +390,11 @@ static void on_hello(struct fake_hub *h, const Holdfast__V1__Hello *hello) {
 
     h->counts.hellos++;
     h->counts.hello_generation = hello->generation;
+    h->counts.trust = hello->trust;
+    h->refers = hello->signer_sha256.len == sizeof(h->known.bytes);
+    if (h->refers) {
+        memcpy(h->known.bytes, hello->signer_sha256.data, sizeof(h->known.bytes));
+    }
     holdfast__v1__welcome__init(&m);
     m.protocol = h->lie == FAKE_NEWER_HUB ? WIRE_PROTOCOL_MAX + 1 : WIRE_PROTOCOL_MAX;
     m.hub_id = h->lie == FAKE_OTHER_HUB_ID ? other_id : hub_id;
@@ -449,6 +502,8 @@ static const ProtobufCMessageDescriptor *descriptor_of(uint16_t type) {
         return &holdfast__v1__report__descriptor;
     case WIRE_DECISIONS:
         return &holdfast__v1__decisions__descriptor;
+    case WIRE_TRUST:
+        return &holdfast__v1__trust__descriptor;
     case WIRE_GOODBYE:
         return &holdfast__v1__goodbye__descriptor;
     default:
@@ -482,6 +537,9 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
         break;
     case WIRE_GOODBYE:
         h->counts.goodbyes++;
+        break;
+    case WIRE_TRUST:
+        h->counts.trust = ((const Holdfast__V1__Trust *)m)->version;
         break;
     case WIRE_RENEW:
         on_renew(h, (const Holdfast__V1__Renew *)m);
@@ -703,6 +761,8 @@ void fake_hub_free(struct fake_hub *h) {
     cm_map_free(h->apps);
     cm_map_free(h->objects);
     cm_cert_free(h->root);
+    cm_cert_free(h->next);
+    cm_key_free(h->next_key);
     cm_cert_free(h->hub);
     cm_cert_free(h->signer);
     cm_cert_free(h->stranger);

@@ -90,6 +90,10 @@ void fake_hub_want_full(struct fake_hub *h); // the next Welcome asks for a full
 void fake_hub_renewal(struct fake_hub *h, enum fake_renewal how);
 void fake_hub_life(struct fake_hub *h, int64_t begins_ms, int64_t ends_ms);
 
+// fake_hub_new_root tells the agent of another root beside the one that it believes, signed by that
+// one or (not vouched for) by itself; from then on a signer of the new root signs.
+void fake_hub_new_root(struct fake_hub *h, bool vouched);
+
 struct fake_app fake_hub_app(const struct fake_hub *h, const char *app);
 struct fake_object fake_hub_object(const struct fake_hub *h, const char *key);
 
@@ -109,6 +113,8 @@ struct fake_counts {
     size_t expired;             // certificates that were renewed for the same key
     struct cm_sha256 key;       // with which the agent connected last
     struct cm_sha256 certified; // last
+    uint64_t trust;             // set of roots that the agent believes, as it said last
+    size_t signers;             // signers' certificates that were sent
     bool connected;
 };
 struct fake_counts fake_hub_counts(const struct fake_hub *h);

@@ -1151,6 +1151,54 @@ static void a_certificate_that_has_ended_is_renewed_for_the_same_key(void **stat
     assert_int_equal(fake_hub_counts(f->hub).expired, 1);
 }
 
+// ---- Roots, and signers' certificates
+
+static bool believes_the_second_set(void *ctx) {
+    return fake_hub_counts(((struct fixture *)ctx)->hub).trust == 2;
+}
+
+static void a_root_that_a_believed_one_vouches_for_is_believed_from_then_on(void **state) {
+    struct fixture *f = *state;
+
+    install(f);
+    assert_int_equal(fake_hub_counts(f->hub).trust, 1);
+    fake_hub_new_root(f->hub, true);
+    assert_true(turn_until(f->loop, believes_the_second_set, f));
+    publish(f, &shop, 2);
+    f->number = 2;
+    assert_true(turn_until(f->loop, is_at_generation, f));
+    start_again(f); // it is on its disk
+    assert_int_equal(fake_hub_counts(f->hub).trust, 2);
+    publish(f, &shop, 3);
+    f->number = 3;
+    assert_true(turn_until(f->loop, is_at_generation, f));
+}
+
+static void a_root_that_vouches_for_itself_is_not_believed(void **state) {
+    struct fixture *f = *state;
+
+    install(f);
+    fake_hub_new_root(f->hub, false);
+    publish(f, &shop, 2);
+    stays_at_one(f);
+    assert_int_equal(fake_hub_counts(f->hub).trust, 1);
+}
+
+static void a_signers_certificate_is_sent_once(void **state) {
+    struct fixture *f = *state;
+
+    install(f);
+    for (f->number = 2; f->number < 5; f->number++) {
+        publish(f, &shop, f->number);
+        assert_true(turn_until(f->loop, is_at_generation, f));
+    }
+    start_again(f);
+    publish(f, &shop, 5);
+    f->number = 5;
+    assert_true(turn_until(f->loop, is_at_generation, f));
+    assert_int_equal(fake_hub_counts(f->hub).signers, 1);
+}
+
 // ---- What is on disk is verified, too
 
 // forge puts a manifest in force on the agent's disk that the hub never signed: with the signature
@@ -1272,6 +1320,9 @@ int main(void) {
         TEST(a_hub_of_the_version_before_is_not_asked_to_renew),
         TEST(a_key_is_not_renewed_before_its_time),
         TEST(a_certificate_that_has_ended_is_renewed_for_the_same_key),
+        TEST(a_root_that_a_believed_one_vouches_for_is_believed_from_then_on),
+        TEST(a_root_that_vouches_for_itself_is_not_believed),
+        TEST(a_signers_certificate_is_sent_once),
         TEST(what_the_hub_did_not_sign_is_not_applied_from_disk_either),
         TEST(an_agent_without_identity_and_token_says_what_to_do),
     };

@@ -100,12 +100,15 @@ static void open_sync(struct api_rig *r) {
     require(hub_sync_new(&config, &r->sync, &err), &err);
 }
 
+static const struct hub_config options = {.certificate_life_ms = INT64_C(7) * 86400000};
+
 static void start_api(struct api_rig *r, const struct hub_api_limits *limits, bool insecure) {
     CM_AUTOFREE char *db = cm_strf("%s/hub.db", r->dir);
     struct hub_api_config config = {
         .loop = r->loop,
         .addr = "127.0.0.1:0",
         .insecure = insecure,
+        .options = &options,
         .db_path = db,
         .data_dir = r->dir,
         .store = r->store,

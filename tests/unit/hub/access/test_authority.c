@@ -390,7 +390,8 @@ static void what_it_signs_the_signers_certificate_checks(void **state) {
     struct rig *r = *state;
     CM_CLEANUP(cm_cert_freep) struct cm_cert *signer = cert_of(hub_authority_signer, r->authority);
     uint8_t signature[CM_SIGNATURE_MAX];
-    size_t size = hub_authority_sign(r->authority, "manifest", 8, signature);
+    struct hub_signer told;
+    size_t size = hub_authority_sign(r->authority, "manifest", 8, signature, &told);
 
     assert_true(cm_cert_check(signer, "manifest", 8, signature, size));
     assert_false(cm_cert_check(signer, "manifesT", 8, signature, size));
@@ -412,6 +413,200 @@ static void tls_and_the_apis_pems_can_be_had(void **state) {
     cm_secret_free(key);
     cm_tls_context_unref(link);
     cm_tls_context_unref(enroll);
+}
+
+// ---- Anew while it is used, and another root
+
+static void issuer_and_signer_change_under_who_uses_them(void **state) {
+    struct rig *r = *state;
+    size_t size;
+    const uint8_t *lent = hub_authority_issuer(r->authority, &size);
+    CM_AUTOFREE uint8_t *before = memcpy(cm_new(size, 1), lent, size);
+    bool news = true;
+    struct cm_err err;
+
+    assert_int_equal(hub_authority_reload(r->authority, &news, &err), CM_OK);
+    assert_false(news);
+    assert_int_equal(hub_authority_rotate(r->dir, NULL, &err), CM_OK);
+    assert_int_equal(hub_authority_reload(r->authority, &news, &err), CM_OK);
+    assert_true(news);
+    assert_memory_equal(lent, before, size); // what was lent is good still
+    size_t now_size;
+    const uint8_t *now = hub_authority_issuer(r->authority, &now_size);
+    assert_false(now_size == size && memcmp(now, before, size) == 0);
+}
+
+static void what_is_wrong_in_the_folder_changes_nothing(void **state) {
+    struct rig *r = *state;
+    size_t size;
+    const uint8_t *before = hub_authority_issuer(r->authority, &size);
+    bool news = false;
+    struct cm_err err;
+
+    write_file(r, "issuer.crt", "nonsense");
+    assert_int_equal(hub_authority_reload(r->authority, &news, &err), CM_EINVAL);
+    assert_ptr_equal(hub_authority_issuer(r->authority, &size), before);
+}
+
+static void what_is_old_or_begins_in_the_future_is_due(void **state) {
+    struct rig *r = *state;
+    int64_t now_ms = cm_clock_unix_ms();
+    struct cm_err err;
+    bool news;
+
+    assert_false(hub_authority_is_due(r->authority));
+    cm_clock_fake(now_ms + 1300 * DAY_MS);
+    assert_true(hub_authority_is_due(r->authority));
+    assert_int_equal(hub_authority_reload(r->authority, &news, &err), CM_OK);
+    assert_false(hub_authority_is_due(r->authority));
+    cm_clock_fake(now_ms + 1200 * DAY_MS); // by less than the certificate began early
+    assert_false(hub_authority_is_due(r->authority));
+    cm_clock_fake(now_ms);
+    assert_true(hub_authority_is_due(r->authority));
+}
+
+static void a_hub_whose_clock_was_ahead_is_believed_when_it_is_right_again(void **state) {
+    struct rig *r = *state;
+    int64_t now_ms = cm_clock_unix_ms();
+    struct cm_err err;
+
+    cm_clock_fake(now_ms + 30 * DAY_MS);
+    assert_int_equal(reopen(r, &err), CM_OK);
+    cm_clock_fake(now_ms);
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *root = cert_of(hub_authority_root, r->authority);
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *signer = cert_of(hub_authority_signer, r->authority);
+    assert_int_equal(
+        cm_cert_verify(signer, CM_CERT_SIGNER, NULL, 0, root, cm_clock_unix_ms(), &err), CM_OK);
+    assert_false(hub_authority_is_due(r->authority));
+}
+
+static struct hub_trust trust_of(const struct rig *r) {
+    struct hub_trust t = {.signature_count = 0};
+    struct cm_err err;
+
+    assert_int_equal(hub_authority_read_trust(r->dir, &t, &err), CM_OK);
+    return t;
+}
+
+// may_follow tells whether an agent with one set takes the next one.
+static bool may_follow(const struct rig *r, const struct hub_trust *now,
+                       const struct hub_trust *next) {
+    struct cm_trust_signature signatures[CM_TRUST_ROOTS_MAX];
+    struct cm_err err;
+
+    for (size_t i = 0; i < next->signature_count; i++) {
+        signatures[i] = (struct cm_trust_signature){.bytes = next->signatures[i].bytes,
+                                                    .size = next->signatures[i].size};
+    }
+    return cm_trust_check(&now->set, &next->set, hub_authority_hub_id(r->authority), signatures,
+                          next->signature_count, &err) == CM_OK;
+}
+
+static void each_set_of_roots_is_vouched_for_by_one_before(void **state) {
+    struct rig *r = *state;
+    CM_CLEANUP(hub_trust_done) struct hub_trust first = trust_of(r);
+    struct cm_err err;
+
+    assert_int_equal(hub_authority_root_begin(r->dir, NULL, &err), CM_OK);
+    CM_CLEANUP(hub_trust_done) struct hub_trust both = trust_of(r);
+    assert_int_equal(both.set.version, 2);
+    assert_int_equal(both.set.count, 2);
+    assert_true(may_follow(r, &first, &both));
+    assert_int_equal(hub_authority_root_finish(r->dir, NULL, &err), CM_OK);
+    assert_int_equal(reopen(r, &err), CM_OK);
+    assert_int_equal(hub_authority_root_drop(r->dir, NULL, &err), CM_OK);
+    CM_CLEANUP(hub_trust_done) struct hub_trust last = trust_of(r);
+    assert_int_equal(last.set.version, 3);
+    assert_int_equal(last.set.count, 1);
+    assert_true(may_follow(r, &both, &last));
+    assert_true(may_follow(r, &first, &last)); // it was away meanwhile
+    assert_false(may_follow(r, &last, &both)); // back
+    assert_int_equal(reopen(r, &err), CM_OK);
+}
+
+static void who_enrolled_under_the_new_root_takes_the_set_too(void **state) {
+    struct rig *r = *state;
+    struct cm_err err;
+
+    assert_int_equal(hub_authority_root_begin(r->dir, NULL, &err), CM_OK);
+    assert_int_equal(hub_authority_root_finish(r->dir, NULL, &err), CM_OK);
+    assert_int_equal(reopen(r, &err), CM_OK);
+    CM_CLEANUP(hub_trust_done) struct hub_trust both = trust_of(r);
+    CM_CLEANUP(hub_trust_done) struct hub_trust own = {.set = {.version = 1}};
+    assert_int_equal(cm_trust_add(&own.set, cert_of(hub_authority_root, r->authority), &err),
+                     CM_OK);
+    assert_true(may_follow(r, &own, &both));
+}
+
+static void a_set_that_a_stranger_signed_is_not_taken(void **state) {
+    struct rig *r = *state;
+    CM_CLEANUP(hub_trust_done) struct hub_trust first = trust_of(r);
+    struct rig other = {.authority = NULL};
+    struct cm_err err;
+
+    scratch_dir_make(other.dir);
+    assert_int_equal(reopen(&other, &err), CM_OK);
+    assert_int_equal(hub_authority_root_begin(other.dir, NULL, &err), CM_OK);
+    CM_CLEANUP(hub_trust_done) struct hub_trust theirs = trust_of(&other);
+    assert_false(may_follow(r, &first, &theirs));
+    hub_authority_free(other.authority);
+    scratch_dir_remove(other.dir);
+}
+
+static void what_the_first_root_vouched_for_is_good_under_the_next(void **state) {
+    struct rig *r = *state;
+    struct cm_key *key = cm_key_new();
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *root = cert_of(hub_authority_root, r->authority);
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *old = certify_paris(r, key);
+    struct cm_err err;
+
+    assert_int_equal(hub_authority_root_begin(r->dir, NULL, &err), CM_OK);
+    assert_int_equal(hub_authority_root_finish(r->dir, NULL, &err), CM_OK);
+    assert_int_equal(reopen(r, &err), CM_OK);
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *fresh = certify_paris(r, key);
+    assert_int_equal(hub_authority_check(r->authority, old, &err), CM_OK);
+    assert_int_equal(hub_authority_check(r->authority, fresh, &err), CM_OK);
+
+    // With what goes along, also for who believes the first root alone.
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *issuer = cert_of(hub_authority_issuer, r->authority);
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *cross = cert_of(hub_authority_cross, r->authority);
+    struct cm_cert *chain[] = {issuer, cross};
+    int64_t now_ms = cm_clock_unix_ms();
+    assert_int_equal(cm_cert_verify(fresh, CM_CERT_AGENT, chain, 2, root, now_ms, &err), CM_OK);
+    assert_int_equal(cm_cert_verify(fresh, CM_CERT_AGENT, chain, 1, root, now_ms, &err), CM_EAUTH);
+    cm_key_free(key);
+}
+
+static void steps_out_of_turn_say_which_is_next(void **state) {
+    struct rig *r = *state;
+    struct cm_err err;
+
+    assert_int_equal(hub_authority_root_finish(r->dir, NULL, &err), CM_EINVAL);
+    assert_non_null(strstr(err.msg, "rotate-root begin"));
+    assert_int_equal(hub_authority_root_drop(r->dir, NULL, &err), CM_EINVAL);
+    assert_int_equal(hub_authority_root_begin(r->dir, NULL, &err), CM_OK);
+    assert_int_equal(hub_authority_root_begin(r->dir, NULL, &err), CM_EINVAL);
+    assert_non_null(strstr(err.msg, "finish"));
+    assert_int_equal(hub_authority_root_drop(r->dir, NULL, &err), CM_EINVAL);
+}
+
+// Killed after the root was put in its place.
+static void a_step_that_was_interrupted_is_done_again(void **state) {
+    struct rig *r = *state;
+    CM_AUTOFREE char *old_issuer = file(r, "issuer.crt");
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *issuer = NULL;
+    CM_AUTOFREE char *next = file(r, "root.next.crt");
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *root = NULL;
+    struct cm_err err;
+
+    assert_int_equal(hub_authority_root_begin(r->dir, NULL, &err), CM_OK);
+    assert_int_equal(cm_fsys_read(old_issuer, 65536, &issuer, &err), CM_OK);
+    assert_int_equal(cm_fsys_read(next, 65536, &root, &err), CM_OK);
+    CM_AUTOFREE char *at = file(r, "root.crt");
+    assert_int_equal(cm_fsys_replace(at, root->data, root->size, 0644, &err), CM_OK);
+    assert_int_equal(reopen(r, &err), CM_EINVAL);
+    assert_int_equal(hub_authority_root_finish(r->dir, NULL, &err), CM_OK);
+    assert_int_equal(reopen(r, &err), CM_OK);
 }
 
 int main(void) {
@@ -446,6 +641,25 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_it_signs_the_signers_certificate_checks, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(tls_and_the_apis_pems_can_be_had, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(issuer_and_signer_change_under_who_uses_them, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_is_wrong_in_the_folder_changes_nothing, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_is_old_or_begins_in_the_future_is_due, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_hub_whose_clock_was_ahead_is_believed_when_it_is_right_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(each_set_of_roots_is_vouched_for_by_one_before, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(who_enrolled_under_the_new_root_takes_the_set_too, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_set_that_a_stranger_signed_is_not_taken, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_the_first_root_vouched_for_is_good_under_the_next,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(steps_out_of_turn_say_which_is_next, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_step_that_was_interrupted_is_done_again, set_up,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,6 +108,34 @@ static void an_api_without_tls_that_others_can_reach_is_refused_at_once(void **s
     assert_int_equal(load_insecure("localhost:7422", &err), CM_OK);
 }
 
+static void the_steps_of_another_root_are_commands(void **state) {
+    static const struct {
+        const char *step;
+        enum hub_command command;
+        bool anyway;
+    } cases[] = {{"begin", HUB_COMMAND_ROOT_BEGIN, false},
+                 {"finish", HUB_COMMAND_ROOT_FINISH, false},
+                 {"finish-anyway", HUB_COMMAND_ROOT_FINISH, true},
+                 {"drop", HUB_COMMAND_ROOT_DROP, false},
+                 {"drop-anyway", HUB_COMMAND_ROOT_DROP, true}};
+    struct cm_err err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct hub_config c = {0};
+
+        assert_int_equal(load(&c, &err, "rotate-root", cases[i].step), CM_OK);
+        assert_int_equal(c.command, cases[i].command);
+        assert_int_equal(c.anyway, cases[i].anyway);
+        assert_null(c.file);
+        hub_config_done(&c);
+    }
+    struct hub_config c = {0};
+    assert_int_equal(load(&c, &err, "rotate-root", "again"), CM_EINVAL);
+    assert_non_null(strstr(err.msg, "begin, finish or drop"));
+    assert_int_equal(load(&c, &err, "rotate-root", NULL), CM_EINVAL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_good),
@@ -116,6 +144,7 @@ int main(void) {
         cmocka_unit_test(what_makes_no_sense_is_refused),
         cmocka_unit_test(an_address_that_is_none_is_refused_at_once),
         cmocka_unit_test(an_api_without_tls_that_others_can_reach_is_refused_at_once),
+        cmocka_unit_test(the_steps_of_another_root_are_commands),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

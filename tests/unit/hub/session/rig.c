@@ -308,9 +308,13 @@ static void take(struct peer *p, uint16_t type, const ProtobufCMessage *m) {
         break;
     case WIRE_DESIRED:
         p->generation = ((const Holdfast__V1__Desired *)m)->generation;
+        p->signers += ((const Holdfast__V1__Desired *)m)->signer_der.len > 0 ? 1 : 0;
         break;
     case WIRE_BLOB:
         keep_blob(p, (const Holdfast__V1__Blob *)m);
+        break;
+    case WIRE_TRUST:
+        p->told = ((const Holdfast__V1__Trust *)m)->version;
         break;
     case WIRE_JOURNAL_ACK:
         p->journaled = ((const Holdfast__V1__JournalAck *)m)->number;
@@ -340,6 +344,7 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
         [WIRE_REPORT_ACK] = &holdfast__v1__report_ack__descriptor,
         [WIRE_SYNC] = &holdfast__v1__sync__descriptor,
         [WIRE_LOOK] = &holdfast__v1__look__descriptor,
+        [WIRE_TRUST] = &holdfast__v1__trust__descriptor,
         [WIRE_RENEWED] = &holdfast__v1__renewed__descriptor,
         [WIRE_ENROLL_REPLY] = &holdfast__v1__enroll_reply__descriptor,
     };
@@ -531,6 +536,9 @@ static void say_hello(struct peer *p, const struct hub_publication *held_now, bo
         (ProtobufCBinaryData){.len = p->instance == 0 ? 0 : sizeof(instance), .data = instance};
     m.renews = p->instance != 0;
     m.now_ms = p->clock_ms;
+    m.trust = p->trust;
+    m.signer_sha256 = (ProtobufCBinaryData){.len = p->keeps_signer ? sizeof(p->signer.bytes) : 0,
+                                            .data = p->signer.bytes};
 
     if (held_now != NULL) {
         m.epoch = held_now->epoch;

@@ -66,9 +66,14 @@ struct peer {
     struct cm_cert *fresh; // the last one that it was given; NULL: none
     char refused[256];     // why it was given none
     int64_t clock_ms;      // what it says in Hello and Ping; 0: nothing
-    uint8_t instance;      // of its process; 0: it does not say
-    bool enrolls;          // it dials the enrolment listener
-    struct cm_map *blobs;  // by name in hex: of each, its bytes so far; NULL: missing
+    uint64_t trust;        // set of roots that it says it believes
+    uint64_t told;         // that it was told last
+    bool keeps_signer;     // it says so, with `signer`
+    struct cm_sha256 signer;
+    size_t signers;       // certificates of signers that it was sent
+    uint8_t instance;     // of its process; 0: it does not say
+    bool enrolls;         // it dials the enrolment listener
+    struct cm_map *blobs; // by name in hex: of each, its bytes so far; NULL: missing
     size_t missing;
     struct cm_list in_peers;
 };

@@ -438,6 +438,155 @@ static void a_wrong_clock_is_told_until_it_is_right(void **state) {
     assert_int_equal(events(r, "agent.clock_right"), 1);
 }
 
+// ---- The hub's own keys
+
+static void begin_root(struct rig *r) {
+    struct cm_err err;
+    bool news = false;
+
+    assert_int_equal(hub_authority_root_begin(r->dir, NULL, &err), CM_OK);
+    assert_int_equal(hub_authority_reload(r->authority, &news, &err), CM_OK);
+    assert_true(news);
+    assert_int_equal(hub_sessions_reload(r->sessions, &err), CM_OK);
+}
+
+static void connected_agents_are_told_of_another_root_and_say_when_they_believe_it(void **state) {
+    struct rig *r = *state;
+    struct peer *p = rig_enroll(r, "paris-1", PARIS);
+    struct peer *old = rig_enroll(r, "rome-1", ROME); // of a version that knows no sets
+    Holdfast__V1__Trust m;
+
+    p->trust = 1;
+    greet(p);
+    greet(old);
+    begin_root(r);
+    RIG_UNTIL(r, p->told == 2);
+    assert_int_equal(rig_count(r, "SELECT trust FROM presence WHERE cluster = 'paris-1'"), 1);
+    holdfast__v1__trust__init(&m);
+    m.version = 2;
+    rig_send(p, WIRE_TRUST, &m.base);
+    RIG_UNTIL(r, rig_count(r, "SELECT trust FROM presence WHERE cluster = 'paris-1'") == 2);
+    rig_ping(old);
+    RIG_UNTIL(r, old->frames[WIRE_PONG] == 1);
+    assert_int_equal(old->told, 0);
+}
+
+static void an_agent_that_was_away_is_told_right_after_welcome(void **state) {
+    struct rig *r = *state;
+    struct peer *p = rig_enroll(r, "paris-1", PARIS);
+
+    begin_root(r);
+    p->trust = 1;
+    greet(p);
+    RIG_UNTIL(r, p->told == 2);
+    p->told = 0;
+    p->trust = 2;
+    greet(p);
+    rig_ping(p);
+    RIG_UNTIL(r, p->frames[WIRE_PONG] == 1);
+    assert_int_equal(p->told, 0);
+}
+
+static void a_set_of_roots_that_was_never_made_is_not_believed_of_an_agent(void **state) {
+    struct rig *r = *state;
+    struct peer *p = rig_enroll(r, "paris-1", PARIS);
+    Holdfast__V1__Trust m;
+
+    p->trust = 1;
+    greet(p);
+    holdfast__v1__trust__init(&m);
+    m.version = 7;
+    rig_send(p, WIRE_TRUST, &m.base);
+    RIG_UNTIL(r, p->closed);
+    assert_int_equal(p->goodbye, HOLDFAST__V1__GOODBYE__REASON__PROTOCOL);
+}
+
+static void offer(struct rig *r, struct peer *p, uint64_t generation) {
+    const char *const objects[] = {"one", NULL};
+    struct hub_publication *made = rig_publication(r, p, generation, objects);
+
+    hub_sessions_publish(r->sessions, made);
+    hub_publication_unref(made);
+    RIG_UNTIL(r, p->generation == generation);
+}
+
+static void a_signers_certificate_is_sent_once_to_those_who_keep_it(void **state) {
+    struct rig *r = *state;
+    struct peer *keeps = rig_enroll(r, "paris-1", PARIS);
+    struct peer *old = rig_enroll(r, "rome-1", ROME);
+
+    keeps->keeps_signer = true;
+    greet(keeps);
+    greet(old);
+    for (uint64_t generation = 1; generation < 4; generation++) {
+        offer(r, keeps, generation);
+        offer(r, old, generation);
+    }
+    assert_int_equal(keeps->signers, 1);
+    assert_int_equal(old->signers, 3);
+}
+
+static void what_an_agent_holds_is_proved_anew_by_another_signer(void **state) {
+    const char *const objects[] = {"one", NULL};
+    struct rig *r = *state;
+    struct peer *p = rig_enroll(r, "paris-1", PARIS);
+    struct hub_publication *made = rig_publication(r, p, 1, objects);
+
+    hub_sessions_publish(r->sessions, made);
+    p->keeps_signer = true;
+    p->signer = made->signer.sha256;
+    leave(p);
+    rig_dial(p);
+    rig_hello(p, made);
+    RIG_UNTIL(r, p->frames[WIRE_WELCOME] == 1);
+    rig_ping(p);
+    RIG_UNTIL(r, p->frames[WIRE_PONG] == 1);
+    assert_int_equal(p->frames[WIRE_DESIRED], 0); // it holds it, by this signer
+    memset(p->signer.bytes, 7, sizeof(p->signer.bytes));
+    leave(p);
+    rig_dial(p);
+    rig_hello(p, made);
+    RIG_UNTIL(r, p->frames[WIRE_DESIRED] == 1);
+    assert_int_equal(p->signers, 1);
+    assert_int_equal(p->frames[WIRE_BLOB], 0);
+    hub_publication_unref(made);
+}
+
+// ---- Revoked
+
+static void a_revoked_agent_is_cut_off_and_that_is_counted(void **state) {
+    struct rig *r = *state;
+    struct peer *p = enroll(r);
+
+    hub_sessions_revoke(r->sessions, PARIS, cm_clock_now_ms() - 250);
+    RIG_UNTIL(r, p->closed);
+    assert_int_equal(p->goodbye, HOLDFAST__V1__GOODBYE__REASON__REVOKED);
+    assert_false(is_let_in(p));
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    cm_metrics_write(r->metrics, &text);
+    assert_non_null(strstr(text.data, "holdfast_agents_revoked_seconds_count 1"));
+    assert_non_null(strstr(text.data, "holdfast_agents_revoked_seconds_sum 0.25"));
+}
+
+static bool has_counted_one(struct rig *r) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    cm_metrics_write(r->metrics, &text);
+    return strstr(text.data, "holdfast_agents_revoked_seconds_count 1") != NULL;
+}
+
+static void a_revoked_agent_that_does_not_read_is_cut_off_within_a_second(void **state) {
+    struct rig *r = *state;
+    struct peer *p = enroll(r);
+
+    p->paused = true;
+    hub_sessions_revoke(r->sessions, PARIS, cm_clock_now_ms());
+    assert_false(has_counted_one(r));
+    cm_clock_advance(999);
+    RIG_UNTIL(r, has_counted_one(r));
+    p->paused = false;
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_rig, rig_close)
 
 int main(void) {
@@ -464,6 +613,13 @@ int main(void) {
         TEST(a_replaced_key_that_comes_back_after_months_holds_the_agent),
         TEST(wrong_requests_of_one_address_are_no_longer_looked_at),
         TEST(a_wrong_clock_is_told_until_it_is_right),
+        TEST(connected_agents_are_told_of_another_root_and_say_when_they_believe_it),
+        TEST(an_agent_that_was_away_is_told_right_after_welcome),
+        TEST(a_set_of_roots_that_was_never_made_is_not_believed_of_an_agent),
+        TEST(a_signers_certificate_is_sent_once_to_those_who_keep_it),
+        TEST(what_an_agent_holds_is_proved_anew_by_another_signer),
+        TEST(a_revoked_agent_is_cut_off_and_that_is_counted),
+        TEST(a_revoked_agent_that_does_not_read_is_cut_off_within_a_second),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

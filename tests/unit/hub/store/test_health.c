@@ -61,11 +61,15 @@ static void add_pair(struct hub_db *db, const char *cluster, const char *waits, 
                      CM_OK);
 }
 
+static int64_t life_ms = INT64_C(7) * 86400000;
+
 static struct cm_json *health_of(struct hub_db *db, struct cm_arena *a) {
     struct cm_json *json = NULL;
     struct cm_err err;
 
-    assert_int_equal(hub_query_health(db, a, NOW_MS, &json, &err), CM_OK);
+    struct hub_health_ask ask = {.now_ms = NOW_MS, .life_ms = life_ms, .trust = 3};
+
+    assert_int_equal(hub_query_health(db, a, &ask, &json, &err), CM_OK);
     return json;
 }
 
@@ -173,6 +177,31 @@ static void agents_that_want_a_person_are_counted(void **state) {
     assert_int_equal(number(json, "silent"), 1);
 }
 
+static void what_is_left_of_a_certificate_is_judged_by_its_life(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_err err;
+
+    add_agent(*state, "paris", 1);
+    assert_int_equal(
+        hub_db_run(*state, &err, "UPDATE presence SET cert_ends_ms = ?1 + 3600000", "i", NOW_MS),
+        CM_OK);
+    assert_int_equal(number(health_of(*state, a), "certificatesEnding"), 1);
+    life_ms = INT64_C(3) * 3600000; // it renews when an hour and a half are left
+    assert_int_equal(number(health_of(*state, a), "certificatesEnding"), 0);
+    life_ms = INT64_C(7) * 86400000;
+}
+
+static void agents_that_lack_the_newest_set_of_roots_are_counted(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    add_agent(*state, "has", 1);
+    add_agent(*state, "lacks", 1);
+    add_agent(*state, "old", 1);
+    run_sql(*state, "UPDATE presence SET trust = CASE cluster WHEN 'has' THEN 3 WHEN 'lacks' THEN 2"
+                    " ELSE 0 END");
+    assert_int_equal(number(health_of(*state, a), "trustBehind"), 2);
+}
+
 static void problems_and_failing_repositories_are_told(void **state) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
 
@@ -200,6 +229,8 @@ int main(void) {
         TEST(what_is_suspended_keeps_no_cluster_from_being_in_sync),
         TEST(what_is_only_observed_is_not_in_sync),
         TEST(agents_that_want_a_person_are_counted),
+        TEST(what_is_left_of_a_certificate_is_judged_by_its_life),
+        TEST(agents_that_lack_the_newest_set_of_roots_are_counted),
         TEST(problems_and_failing_repositories_are_told),
     };
 

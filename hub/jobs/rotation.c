@@ -1,0 +1,111 @@
+#include "hub/jobs/rotation.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/list.h"
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/access/authority.h"
+#include "hub/jobs/store.h"
+#include "hub/store/events.h"
+
+#define LOOK_MS ((int64_t)60 * 1000)
+#define AGAIN_MS ((int64_t)3600 * 1000) // after it failed
+
+struct hub_rotation {
+    struct hub_rotation_config config;
+    struct cm_timer timer;
+    struct hub_store_job job;
+    bool busy;
+    bool again; // asked for while busy
+    bool news;
+    bool stopped;
+};
+
+static enum cm_rc run(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    struct hub_rotation *r = CM_CONTAINER(job, struct hub_rotation, job);
+    enum cm_rc rc = hub_authority_reload(r->config.authority, &r->news, err);
+
+    if (rc < 0 || !r->news) {
+        return rc;
+    }
+    CM_AUTOFREE char *message =
+        cm_strf("the hub has other keys of its own: issuer, signer, or set %llu of roots",
+                (unsigned long long)hub_authority_trust(r->config.authority)->set.version);
+    return hub_events_add(
+        db,
+        &(struct hub_event){
+            .at_ms = cm_clock_unix_ms(), .kind = "hub.rotated", .actor = "hub", .message = message},
+        err);
+}
+
+static void start(struct hub_rotation *r);
+
+static void done(struct hub_store_job *job, const struct cm_err *err) {
+    struct hub_rotation *r = CM_CONTAINER(job, struct hub_rotation, job);
+
+    r->busy = false;
+    if (err->code == CM_ECANCELED || r->stopped) {
+        return;
+    }
+    if (err->code != CM_OK) {
+        cm_log(CM_LOG_ERROR, "hub.keys_failed", err->msg, NULL);
+    } else {
+        cm_log(CM_LOG_INFO, "hub.keys",
+               r->news ? "the hub has other keys of its own" : "the hub's keys are what they were",
+               NULL);
+        r->config.rotated(r->config.ctx);
+    }
+    cm_timer_start(r->config.loop, &r->timer, err->code == CM_OK ? LOOK_MS : AGAIN_MS);
+    if (r->again) {
+        r->again = false;
+        start(r);
+    }
+}
+
+static void start(struct hub_rotation *r) {
+    r->busy = true;
+    r->news = false;
+    r->job = (struct hub_store_job){.run = run, .done = done};
+    hub_store_submit(r->config.store, &r->job);
+}
+
+static void on_timer(void *ctx) {
+    struct hub_rotation *r = ctx;
+
+    if (!r->busy && hub_authority_is_due(r->config.authority)) {
+        start(r);
+    } else {
+        cm_timer_start(r->config.loop, &r->timer, LOOK_MS);
+    }
+}
+
+struct hub_rotation *hub_rotation_start(const struct hub_rotation_config *config) {
+    struct hub_rotation *r = cm_new(1, sizeof(*r));
+
+    r->config = *config;
+    r->timer = (struct cm_timer){.run = on_timer, .ctx = r};
+    cm_timer_start(config->loop, &r->timer, LOOK_MS);
+    return r;
+}
+
+void hub_rotation_reload(struct hub_rotation *r) {
+    if (r->busy) {
+        r->again = true;
+    } else if (!r->stopped) {
+        start(r);
+    }
+}
+
+void hub_rotation_stop(struct hub_rotation *r) {
+    r->stopped = true;
+    cm_timer_stop(r->config.loop, &r->timer);
+}
+
+void hub_rotation_free(struct hub_rotation *r) {
+    free(r);
+}
