@@ -20,6 +20,7 @@
 #include "hub/config/addresses.h"
 #include "hub/config/config.h"
 #include "hub/jobs/keeper.h"
+#include "hub/jobs/registry.h"
 #include "hub/jobs/renewal.h"
 #include "hub/jobs/rotation.h"
 #include "hub/jobs/state.h"
@@ -58,6 +59,7 @@ struct hub {
     struct hub_upkeep *upkeep;
     struct hub_state_writer *state; // NULL: there is no state repository
     struct hub_rotation *rotation;
+    struct hub_registry_writer *registry;
     struct hub_api *api;
     bool stopping;
 };
@@ -74,6 +76,11 @@ static void on_withdrawn(void *ctx, const char *cluster) {
 
 static void on_enrolled(void *ctx, const char *cluster, const char *cluster_id) {
     hub_sync_enrolled(((struct hub *)ctx)->sync, cluster, cluster_id);
+    hub_registry_touch(((struct hub *)ctx)->registry);
+}
+
+static void on_evicted(void *ctx) {
+    hub_registry_touch(((struct hub *)ctx)->registry);
 }
 
 static void on_behind(void *ctx, const char *cluster, uint64_t epoch, uint64_t generation) {
@@ -140,6 +147,7 @@ static void begin_stop(struct hub *h) {
     hub_state_writer_stop(h->state);
     hub_keeper_stop(h->keeper);
     hub_rotation_stop(h->rotation);
+    hub_registry_stop(h->registry);
     hub_sessions_stop(h->sessions, on_sessions_stopped, h);
 }
 
@@ -268,6 +276,7 @@ static enum cm_rc open_sessions(struct hub *h, struct cm_err *err) {
         .behind = on_behind,
         .removed = on_removed,
         .decided = on_decided,
+        .evicted = on_evicted,
         .ctx = h,
     };
     enum cm_rc rc = hub_sessions_new(&config, &h->sessions, err);
@@ -406,6 +415,7 @@ static void start_state(struct hub *h) {
 static void drain(struct hub *h) {
     hub_state_writer_end(h->state);
     hub_store_stop(h->store);
+    hub_registry_end(h->registry);
     while (cm_loop_turn(h->loop)) {
     }
 }
@@ -430,11 +440,25 @@ static void start_rotation(struct hub *h) {
     h->rotation = hub_rotation_start(&config);
 }
 
+static void start_registry(struct hub *h) {
+    CM_AUTOFREE char *path = cm_strf("%s/registry.jsonl", h->config->data_dir);
+    struct hub_registry_config config = {.loop = h->loop,
+                                         .store = h->store,
+                                         .metrics = h->metrics,
+                                         .hub_id = hub_authority_hub_id(h->authority),
+                                         .epoch = h->epoch,
+                                         .path = path,
+                                         .copy = h->config->registry_copy};
+
+    h->registry = hub_registry_start(&config);
+}
+
 enum cm_rc hub_run(struct hub *h, struct cm_err *err) {
     enum cm_rc rc = hub_sessions_listen(h->sessions, err);
 
     rc = rc < 0 ? rc : start_api(h, err);
     start_rotation(h);
+    start_registry(h);
     h->upkeep = hub_upkeep_start(h->loop, h->store, h->config->events_kept);
     if (rc == CM_OK) {
         start_state(h);
@@ -470,6 +494,7 @@ void hub_close(struct hub *h) {
     hub_keeper_free(h->keeper);
     hub_writer_free(h->writer);
     hub_rotation_free(h->rotation);
+    hub_registry_free(h->registry);
     hub_sync_free(h->sync);
     hub_sessions_free(h->sessions);
     hub_store_free(h->store);

@@ -43,11 +43,26 @@ static enum cm_rc back_up(const struct hub_config *config, struct cm_err *err) {
 
 static enum cm_rc restore(const struct hub_config *config, struct cm_err *err) {
     struct hub_backup_facts facts;
-    enum cm_rc rc = hub_backup_restore(config->file, config->data_dir, &facts, err);
+    enum cm_rc rc =
+        hub_backup_restore(config->file, config->data_dir, config->registry, &facts, err);
 
     if (rc == CM_OK) {
         (void)printf("'%s' holds hub %s with %llu agents now, in epoch %llu. Start it: nothing is "
                      "changed on any cluster until every repository was fetched anew.\n",
+                     config->data_dir, facts.hub_id, (unsigned long long)facts.agents,
+                     (unsigned long long)facts.epoch);
+    }
+    return rc;
+}
+
+static enum cm_rc recover(const struct hub_config *config, struct cm_err *err) {
+    struct hub_backup_facts facts;
+    enum cm_rc rc = hub_backup_recover(config->file, config->data_dir, &facts, err);
+
+    if (rc == CM_OK) {
+        (void)printf("'%s' holds hub %s with %llu agents now, in epoch %llu, from its keys and the "
+                     "registry. Start it: nothing is changed on any cluster until every repository "
+                     "was fetched.\n",
                      config->data_dir, facts.hub_id, (unsigned long long)facts.agents,
                      (unsigned long long)facts.epoch);
     }
@@ -133,6 +148,8 @@ static enum cm_rc run(const struct hub_config *config, struct cm_err *err) {
         return back_up(config, err);
     case HUB_COMMAND_RESTORE:
         return restore(config, err);
+    case HUB_COMMAND_RECOVER:
+        return recover(config, err);
     case HUB_COMMAND_ROTATE:
         return rotate(config, err);
     case HUB_COMMAND_ROOT_BEGIN:

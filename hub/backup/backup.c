@@ -8,12 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/arena.h"
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/fsys.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/access/authority.h"
+#include "hub/access/registry.h"
 #include "hub/backup/archive.h"
 #include "hub/store/agents.h"
 #include "hub/store/copy.h"
@@ -23,6 +25,7 @@
 
 #define MARK "restoring" // is in the folder while a restore is under way
 #define KEYS_PREFIX "keys/"
+#define REGISTRY_MAX ((size_t)16 * 1024 * 1024)
 #define KEY_MAX_BYTES ((uint64_t)64 * 1024)
 
 static const char *const beside[] = {"admin.token"};
@@ -274,10 +277,70 @@ static enum cm_rc check_keys(const char *keys, struct cm_err *err) {
     return rc;
 }
 
+// What a registry brought.
+struct merged {
+    size_t revoked;
+    size_t added;
+};
+
+static enum cm_rc merge_each(struct hub_db *db, const struct hub_registry *registry,
+                             struct merged *out, struct cm_err *err) {
+    enum cm_rc rc = CM_OK;
+
+    for (size_t i = 0; rc == CM_OK && i < registry->count; i++) {
+        const struct hub_registered *agent = &registry->agents[i];
+        struct hub_agent_row row = {.id = agent->id,
+                                    .cluster = agent->cluster,
+                                    .key = agent->key,
+                                    .begins_ms = agent->begins_ms};
+
+        rc =
+            hub_agents_merge(db, &row, agent->state, agent->at_ms, &out->revoked, &out->added, err);
+    }
+    return rc;
+}
+
+static enum cm_rc read_registry(struct cm_arena *a, const char *path, const char *hub_id,
+                                struct hub_registry *out, struct cm_err *err) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *text = NULL;
+    enum cm_rc rc = cm_fsys_read(path, REGISTRY_MAX, &text, err);
+
+    rc = rc < 0 ? rc : hub_registry_read(a, (const char *)text->data, text->size, out, err);
+    if (rc < 0) {
+        return cm_wrap(err, "%s", path);
+    }
+    return strcmp(out->hub_id, hub_id) == 0
+               ? CM_OK
+               : cm_fail(err, CM_EINVAL, "%s is the registry of hub %s, not of %s", path,
+                         out->hub_id, hub_id);
+}
+
+static enum cm_rc merge(struct hub_db *db, const char *path, struct hub_backup_facts *facts,
+                        struct merged *out, struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct hub_registry registry;
+    enum cm_rc rc = read_registry(a, path, facts->hub_id, &registry, err);
+
+    rc = rc < 0 ? rc : hub_db_begin(db, err);
+    if (rc < 0) {
+        return rc;
+    }
+    if (merge_each(db, &registry, out, err) < 0) {
+        hub_db_rollback(db);
+        return cm_wrap(err, "%s", path);
+    }
+    facts->epoch = registry.epoch > facts->epoch ? registry.epoch : facts->epoch;
+    facts->agents = 0;
+    rc = hub_db_commit(db, err);
+    return rc < 0 ? rc : hub_agents_each(db, count_agent, &facts->agents, err);
+}
+
 static enum cm_rc raise_epoch(struct hub_db *db, struct hub_backup_facts *facts,
-                              struct cm_err *err) {
-    CM_AUTOFREE char *message = cm_strf("the hub was restored from a backup; its epoch is %llu now",
-                                        (unsigned long long)facts->epoch + 1);
+                              const struct merged *merged, struct cm_err *err) {
+    CM_AUTOFREE char *message =
+        cm_strf("the hub was restored; its epoch is %llu now. Of agents, a registry took %zu out, "
+                "and brought %zu in",
+                (unsigned long long)facts->epoch + 1, merged->revoked, merged->added);
     enum cm_rc rc = hub_db_begin(db, err);
 
     rc = rc < 0 ? rc : hub_meta_set_int(db, "epoch", (int64_t)++facts->epoch, err);
@@ -296,7 +359,9 @@ static enum cm_rc raise_epoch(struct hub_db *db, struct hub_backup_facts *facts,
     return hub_db_commit(db, err);
 }
 
-static enum cm_rc open_restored(const char *dir, struct hub_backup_facts *out, struct cm_err *err) {
+static enum cm_rc open_restored(const char *dir, const char *registry, struct hub_backup_facts *out,
+                                struct cm_err *err) {
+    struct merged merged = {.revoked = 0};
     CM_CLEANUP(hub_db_closep) struct hub_db *db = NULL;
     CM_AUTOFREE char *path = in_dir(dir, "hub.db");
     CM_AUTOFREE char *keys = in_dir(dir, "keys");
@@ -305,16 +370,18 @@ static enum cm_rc open_restored(const char *dir, struct hub_backup_facts *out, s
     rc = rc < 0 ? rc : check_keys(keys, err);
     rc = rc < 0 ? rc : hub_db_open(path, HUB_DB_WRITER, &db, err);
     rc = rc < 0 ? rc : read_facts(db, keys, out, err);
-    return rc < 0 ? rc : raise_epoch(db, out, err);
+    rc = rc < 0 || registry == NULL ? rc : merge(db, registry, out, &merged, err);
+    return rc < 0 ? rc : raise_epoch(db, out, &merged, err);
 }
 
-static enum cm_rc fill(const char *file, const char *dir, const char *mark,
+static enum cm_rc fill(const char *file, const char *dir, const char *registry,
                        struct hub_backup_facts *out, struct cm_err *err) {
     CM_AUTOFREE char *keys = in_dir(dir, "keys");
+    CM_AUTOFREE char *mark = in_dir(dir, MARK);
     enum cm_rc rc = cm_fsys_make_dir(keys, 0700, err);
 
     rc = rc < 0 ? rc : archive_each(file, extract, (void *)(uintptr_t)dir, err);
-    rc = rc < 0 ? rc : open_restored(dir, out, err);
+    rc = rc < 0 ? rc : open_restored(dir, registry, out, err);
     if (rc < 0) {
         clear(dir);
     }
@@ -324,8 +391,8 @@ static enum cm_rc fill(const char *file, const char *dir, const char *mark,
     return rc < 0 ? rc : sync_folder_of(mark, err);
 }
 
-enum cm_rc hub_backup_restore(const char *file, const char *data_dir, struct hub_backup_facts *out,
-                              struct cm_err *err) {
+enum cm_rc hub_backup_restore(const char *file, const char *data_dir, const char *registry,
+                              struct hub_backup_facts *out, struct cm_err *err) {
     CM_AUTOFREE char *lock = in_dir(data_dir, "lock");
     CM_AUTOFREE char *mark = in_dir(data_dir, MARK);
     int lock_fd = -1;
@@ -337,7 +404,69 @@ enum cm_rc hub_backup_restore(const char *file, const char *data_dir, struct hub
     rc = rc < 0 ? rc : cm_fsys_replace(mark, "", 0, 0600, err);
     if (rc == CM_OK) {
         clear(data_dir);
-        rc = fill(file, data_dir, mark, out, err);
+        rc = fill(file, data_dir, registry, out, err);
+    }
+    if (lock_fd >= 0) {
+        (void)close(lock_fd);
+    }
+    return rc;
+}
+
+// ---- From the keys alone
+
+static void clear_database(const char *dir) {
+    static const char *const files[] = {"hub.db", "hub.db-wal", "hub.db-shm"};
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        CM_AUTOFREE char *path = in_dir(dir, files[i]);
+
+        (void)unlink(path);
+    }
+}
+
+static enum cm_rc check_recoverable(const char *dir, bool marked, struct cm_err *err) {
+    CM_AUTOFREE char *id = in_dir(dir, KEYS_PREFIX "hub.id");
+    CM_AUTOFREE char *db = in_dir(dir, "hub.db");
+
+    if (access(id, R_OK) != 0) {
+        return cm_fail(err, CM_ENOTFOUND,
+                       "the hub's keys are not in '%s/keys'; put them there first", dir);
+    }
+    return access(db, F_OK) != 0 || marked
+               ? CM_OK
+               : cm_fail(err, CM_EEXISTS, "there is a database in '%s'; move it away", dir);
+}
+
+static enum cm_rc make_database(const char *registry, const char *dir, struct hub_backup_facts *out,
+                                struct cm_err *err) {
+    CM_CLEANUP(hub_db_closep) struct hub_db *db = NULL;
+    CM_AUTOFREE char *path = in_dir(dir, "hub.db");
+    CM_AUTOFREE char *keys = in_dir(dir, "keys");
+    struct merged merged = {.revoked = 0};
+    enum cm_rc rc = check_keys(keys, err);
+
+    rc = rc < 0 ? rc : hub_db_open(path, HUB_DB_WRITER, &db, err);
+    rc = rc < 0 ? rc : read_facts(db, keys, out, err);
+    rc = rc < 0 ? rc : merge(db, registry, out, &merged, err);
+    return rc < 0 ? rc : raise_epoch(db, out, &merged, err);
+}
+
+enum cm_rc hub_backup_recover(const char *registry, const char *data_dir,
+                              struct hub_backup_facts *out, struct cm_err *err) {
+    CM_AUTOFREE char *lock = in_dir(data_dir, "lock");
+    CM_AUTOFREE char *mark = in_dir(data_dir, MARK);
+    int lock_fd = -1;
+    enum cm_rc rc = check_recoverable(data_dir, access(mark, F_OK) == 0, err);
+
+    rc = rc < 0 ? rc : cm_fsys_lock(lock, &lock_fd, err);
+    rc = rc < 0 ? rc : cm_fsys_replace(mark, "", 0, 0600, err);
+    if (rc == CM_OK) {
+        clear_database(data_dir);
+        rc = make_database(registry, data_dir, out, err);
+        if (rc < 0) {
+            clear_database(data_dir);
+        }
+        (void)unlink(mark);
     }
     if (lock_fd >= 0) {
         (void)close(lock_fd);
@@ -348,10 +477,10 @@ enum cm_rc hub_backup_restore(const char *file, const char *data_dir, struct hub
 enum cm_rc hub_backup_check_whole(const char *data_dir, struct cm_err *err) {
     CM_AUTOFREE char *mark = in_dir(data_dir, MARK);
 
-    return access(mark, F_OK) != 0
-               ? CM_OK
-               : cm_fail(err, CM_EINVAL,
-                         "a restore into '%s' was interrupted; run 'holdfast-hub restore' once "
-                         "more",
-                         data_dir);
+    return access(mark, F_OK) != 0 ? CM_OK
+                                   : cm_fail(err, CM_EINVAL,
+                                             "a restore into '%s' was interrupted; run "
+                                             "'holdfast-hub restore' (or recover) once "
+                                             "more",
+                                             data_dir);
 }

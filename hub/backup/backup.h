@@ -28,8 +28,15 @@ CM_MUSTUSE enum cm_rc hub_backup_write(const char *data_dir, const char *file,
 
 // hub_backup_restore verifies the file and puts it into an empty or missing folder. It fails with
 // CM_EINVAL if the file is not whole and CM_EEXISTS if there is something in the folder; then
-// nothing was changed.
+// nothing was changed. registry: a newer registry of agents (hub/access/registry.h), so that nobody
+// gets in who was revoked since, and who was enrolled since does; NULL: none.
 CM_MUSTUSE enum cm_rc hub_backup_restore(const char *file, const char *data_dir,
+                                         const char *registry, struct hub_backup_facts *out,
+                                         struct cm_err *err);
+
+// hub_backup_recover makes a database from the registry, in a folder that holds the hub's keys and
+// no database. CM_EINVAL: it is another hub's; CM_EEXISTS: there is a database.
+CM_MUSTUSE enum cm_rc hub_backup_recover(const char *registry, const char *data_dir,
                                          struct hub_backup_facts *out, struct cm_err *err);
 
 // hub_backup_check_whole fails with CM_EINVAL if a restore into the folder was interrupted.

@@ -127,6 +127,18 @@ static const struct cm_option options[] = {
      .max = 1000000000,
      .help = "How many events are kept of what agents tell, and as many of all else; older "
              "ones are removed."},
+    {.name = "registry-copy",
+     .type = CM_OPTION_STRING,
+     .offset = AT(registry_copy),
+     .value_name = "FILE",
+     .help =
+         "Also keep the registry of agents (who may connect, and who was revoked) in this file, "
+         "on another machine's disk: for --registry and 'recover'."},
+    {.name = "registry",
+     .type = CM_OPTION_STRING,
+     .offset = AT(registry),
+     .value_name = "FILE",
+     .help = "For 'restore': a registry of agents that is newer than the backup."},
     {.name = "state-window",
      .type = CM_OPTION_DURATION,
      .offset = AT(state_window_ms),
@@ -158,7 +170,8 @@ static const struct cm_option options[] = {
 const struct cm_option_set hub_config_options = {
     .program = "holdfast-hub",
     .summary = "Reads what many clusters should run from Git and streams it to their agents.",
-    .usage = "[OPTIONS] [backup FILE | restore FILE | rotate [ROOT-KEY] |\n"
+    .usage = "[OPTIONS] [backup FILE | restore FILE | recover REGISTRY |\n"
+             "                    rotate [ROOT-KEY] |\n"
              "                    rotate-root begin|finish|drop [ROOT-KEY]]",
     .env_prefix = "HOLDFAST_HUB",
     .env_own = true,
@@ -205,14 +218,15 @@ static enum cm_rc take_command(struct hub_config *c, char **words, int count, st
         return take_root(c, words, count, err);
     }
     bool backup = strcmp(words[0], "backup") == 0;
-    if (!backup && strcmp(words[0], "restore") != 0) {
+    bool recover = strcmp(words[0], "recover") == 0;
+    if (!backup && !recover && strcmp(words[0], "restore") != 0) {
         return cm_fail(err, CM_EINVAL, "'%.80s' is no option of holdfast-hub; see --help",
                        words[0]);
     }
     if (count != 2) {
         return cm_fail(err, CM_EINVAL, "say the file: holdfast-hub %s FILE", words[0]);
     }
-    c->command = backup ? HUB_COMMAND_BACKUP : HUB_COMMAND_RESTORE;
+    c->command = backup ? HUB_COMMAND_BACKUP : recover ? HUB_COMMAND_RECOVER : HUB_COMMAND_RESTORE;
     c->file = cm_strdup(words[1]);
     return CM_OK;
 }

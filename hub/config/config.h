@@ -17,7 +17,8 @@ enum hub_command {
     HUB_COMMAND_ROTATE,
     HUB_COMMAND_ROOT_BEGIN,
     HUB_COMMAND_ROOT_FINISH,
-    HUB_COMMAND_ROOT_DROP
+    HUB_COMMAND_ROOT_DROP,
+    HUB_COMMAND_RECOVER
 };
 
 struct hub_config {
@@ -27,6 +28,8 @@ struct hub_config {
     char *api_listen;    // people and tools
     char *advertise;     // "host:port[,host:port]" at which agents reach us; NULL: as in listen
     char *repositories;  // path of the file
+    char *registry_copy; // where the registry of agents is kept, too; NULL: nowhere
+    char *registry;      // that a restore takes in; NULL: none
     char *log_level;
     char *log_format;
     bool api_insecure; // plain HTTP; only on a loopback address

@@ -204,6 +204,9 @@ void hub_sessions_evict(struct hub_sessions *s, const char *cluster_id) {
         (void)cm_map_remove(s->by_name, member->cluster);
     }
     (void)cm_map_remove(s->members, cluster_id);
+    if (s->config.evicted != NULL) {
+        s->config.evicted(s->config.ctx);
+    }
 }
 
 void hub_sessions_revoke(struct hub_sessions *s, const char *cluster_id, int64_t asked_ms) {

@@ -55,6 +55,7 @@ struct hub_sessions_config {
     void (*removed)(void *ctx, const char *cluster, const char *const *apps, size_t count);
     // decided: what controllers decided is on record, and Apps are held back until it is answered.
     void (*decided)(void *ctx);
+    void (*evicted)(void *ctx); // an agent may not connect any more; may be NULL
     void *ctx;
 };
 

@@ -65,6 +65,57 @@ enum cm_rc hub_agents_each(struct hub_db *db,
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
+enum cm_rc hub_agents_each_ever(struct hub_db *db,
+                                void (*visit)(void *ctx, const struct hub_agent_row *row,
+                                              const char *state, int64_t enrolled_ms),
+                                void *ctx, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc =
+        hub_db_query(db, &stmt, err, "SELECT " COLUMNS ", state, enrolled_ms FROM agent", "");
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        struct hub_agent_row row = row_of(stmt);
+
+        visit(ctx, &row, hub_stmt_text(stmt, 13), hub_stmt_int(stmt, 14));
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+static enum cm_rc is_known(struct hub_db *db, const char *id, bool *out, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, "SELECT 1 FROM agent WHERE id = ?1", "t", id);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    *out = rc == CM_OK;
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc hub_agents_merge(struct hub_db *db, const struct hub_agent_row *row, const char *state,
+                            int64_t enrolled_ms, size_t *out_revoked, size_t *out_added,
+                            struct cm_err *err) {
+    bool active = strcmp(state, "active") == 0;
+    bool known = false;
+    enum cm_rc rc = is_known(db, row->id, &known, err);
+
+    if (rc == CM_OK && !active) { // what is not active once never is again
+        rc = hub_db_run(db, err, "UPDATE agent SET state = ?2 WHERE id = ?1 AND state = 'active'",
+                        "tt", row->id, state);
+        *out_revoked += rc == CM_OK && hub_db_changes(db) > 0 ? 1 : 0;
+    }
+    if (rc < 0 || known) {
+        return rc;
+    }
+    *out_added += active ? 1 : 0;
+    if (active) {
+        return hub_agents_enroll(db, row, enrolled_ms, err);
+    }
+    return hub_db_run(db, err,
+                      "INSERT INTO agent (id, cluster, state, key_sha256, enrolled_ms, begins_ms)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                      "tttbii", row->id, row->cluster, state, row->key.bytes,
+                      sizeof(row->key.bytes), enrolled_ms, row->begins_ms);
+}
+
 static enum cm_rc find_by(struct hub_db *db, const char *sql, const char *what,
                           struct hub_agent_found *out, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;

@@ -43,6 +43,18 @@ CM_MUSTUSE enum cm_rc hub_agents_each(struct hub_db *db,
                                       void (*visit)(void *ctx, const struct hub_agent_row *row),
                                       void *ctx, struct cm_err *err);
 
+// hub_agents_each_ever visits all that there ever were, with their states.
+CM_MUSTUSE enum cm_rc hub_agents_each_ever(struct hub_db *db,
+                                           void (*visit)(void *ctx, const struct hub_agent_row *row,
+                                                         const char *state, int64_t enrolled_ms),
+                                           void *ctx, struct cm_err *err);
+
+// hub_agents_merge takes in what a registry says of an agent: one that it says is not active is
+// not, one that is not known here comes in. *out_revoked and *out_added count.
+CM_MUSTUSE enum cm_rc hub_agents_merge(struct hub_db *db, const struct hub_agent_row *row,
+                                       const char *state, int64_t enrolled_ms, size_t *out_revoked,
+                                       size_t *out_added, struct cm_err *err);
+
 // hub_agents_enroll makes `id` the active agent of its cluster; the one before is superseded.
 CM_MUSTUSE enum cm_rc hub_agents_enroll(struct hub_db *db, const struct hub_agent_row *row,
                                         int64_t now_ms, struct cm_err *err);

@@ -109,6 +109,42 @@ class BackupRestored(SimStory):
         self.wait_connected(*ALL)
         self.assertEqual(self.generations(), before)
 
+    def keep_registry(self, text):
+        """Copies the registry once it says so, and lets the hub be lost."""
+        file = self.hub.data / "data" / "registry.jsonl"
+        wait_for(lambda: text in file.read_text(encoding="utf-8"), SOON, "the registry", 0.1)
+        shutil.copy(file, self.folder / "registry")
+        shutil.copytree(self.hub.data / "data" / "keys", self.folder / "keys", dirs_exist_ok=True)
+        self.hub.kill()
+        shutil.rmtree(self.hub.data / "data")
+
+    def go_on(self, number):
+        """Those who may are there again and run the next commit; c03 is not."""
+        self.hub.start_and_wait()
+        self.wait_connected("c01", "c02")
+        self.repo.push(web(number))
+        self.hub.run("sync")
+        for name in ("c01", "c02"):
+            self.wait_data(name, WEB, {"version": number})
+            self.assertEqual(self.data(name, TEAM), {"version": "3"})
+        self.assertNotIn("c03", self.connected())
+        self.assertEqual(self.data("c03", WEB), {"version": "5"})
+        self.assertEqual(self.events("app.removed"), [])
+
+    def test_who_was_revoked_after_the_backup_stays_out(self):
+        self.command("backup", self.file)
+        self.hub.run("revoke", "c03")
+        self.keep_registry("revoked")
+        told = self.command("restore", self.file, "--registry", self.folder / "registry")
+        self.assertIn("with 2 agents", told)
+        self.go_on("6")
+
+    def test_without_a_backup_keys_and_registry_are_enough(self):
+        self.keep_registry('"epoch":3')
+        shutil.copytree(self.folder / "keys", self.hub.data / "data" / "keys")
+        self.assertIn("in epoch 4", self.command("recover", self.folder / "registry"))
+        self.go_on("7")
+
 
 if __name__ == "__main__":
     story.main()

@@ -19,6 +19,7 @@
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/access/authority.h"
+#include "hub/access/registry.h"
 #include "hub/store/agents.h"
 #include "hub/store/db.h"
 #include "hub/store/meta.h"
@@ -107,7 +108,7 @@ static void back_up(const struct fixture *f) {
 static enum cm_rc restore(const struct fixture *f, struct hub_backup_facts *facts) {
     struct cm_err err;
 
-    return hub_backup_restore(f->file, f->fresh, facts, &err);
+    return hub_backup_restore(f->file, f->fresh, NULL, facts, &err);
 }
 
 static void write_text(const char *dir, const char *name, const char *text) {
@@ -175,7 +176,7 @@ static void a_folder_in_which_there_is_something_is_left_alone(void **state) {
     write_text(f->fresh, "somebodys", "file");
     assert_int_equal(restore(f, &facts), CM_EEXISTS);
     assert_false(is_there(f->fresh, "keys"));
-    assert_int_equal(hub_backup_restore(f->file, f->data, &facts, &err), CM_EEXISTS);
+    assert_int_equal(hub_backup_restore(f->file, f->data, NULL, &facts, &err), CM_EEXISTS);
 }
 
 static void flip(const char *path, long at) {
@@ -240,6 +241,103 @@ static void a_folder_that_is_no_hubs_is_told(void **state) {
     assert_false(is_there(f->dir, "hub.backup"));
 }
 
+// ---- The registry
+
+#define ROME "1c8d4071-9d1f-4d4b-8e21-6e4c9f2d305e"
+#define OSLO "2d9e5182-ae20-4e5c-9f32-7f5dae3e416f"
+
+// After the backup Paris was revoked and Rome was enrolled; Oslo was revoked long before.
+static char *write_registry(const struct fixture *f, const char *hub_id) {
+    const struct hub_registered agents[] = {
+        {.id = PARIS, .cluster = "paris-1", .state = "revoked"},
+        {.id = ROME, .cluster = "rome-1", .key = {{1}}, .state = "active", .begins_ms = 7},
+        {.id = OSLO, .cluster = "oslo-1", .state = "revoked"}};
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    hub_registry_write_hub(&text, hub_id, 9);
+    for (size_t i = 0; i < sizeof(agents) / sizeof(agents[0]); i++) {
+        hub_registry_write_agent(&text, &agents[i]);
+    }
+    write_text(f->dir, "registry.jsonl", text.data);
+    return in(f->dir, "registry.jsonl");
+}
+
+static void check_agents(const struct fixture *f) {
+    CM_CLEANUP(hub_db_closep) struct hub_db *db = NULL;
+    CM_AUTOFREE char *path = in(f->fresh, "hub.db");
+    struct hub_agent_found found;
+    struct cm_err err;
+
+    assert_int_equal(hub_db_open(path, HUB_DB_READER, &db, &err), CM_OK);
+    assert_int_equal(hub_agents_find(db, PARIS, &found, &err), CM_ENOTFOUND);
+    assert_int_equal(hub_agents_find(db, OSLO, &found, &err), CM_ENOTFOUND);
+    assert_int_equal(hub_agents_find(db, ROME, &found, &err), CM_OK);
+    assert_string_equal(found.row.cluster, "rome-1");
+    assert_int_equal(found.row.key.bytes[0], 1);
+    assert_int_equal(found.row.begins_ms, 7);
+}
+
+static void who_was_revoked_after_the_backup_stays_out(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *registry = write_registry(f, f->hub_id);
+    struct hub_backup_facts facts;
+    struct cm_err err;
+
+    back_up(f);
+    assert_int_equal(hub_backup_restore(f->file, f->fresh, registry, &facts, &err), CM_OK);
+    assert_int_equal(facts.epoch, 10);
+    assert_int_equal(facts.agents, 1);
+    check_agents(f);
+}
+
+static void the_registry_of_another_hub_is_refused_and_changes_nothing(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *registry = write_registry(f, PARIS);
+    struct hub_backup_facts facts;
+    struct cm_err err;
+
+    back_up(f);
+    assert_int_equal(hub_backup_restore(f->file, f->fresh, registry, &facts, &err), CM_EINVAL);
+    assert_non_null(strstr(err.msg, "the registry of hub"));
+    assert_false(is_there(f->fresh, "hub.db"));
+}
+
+static void put_keys(const struct fixture *f) {
+    CM_AUTOFREE char *from = in(f->data, "keys");
+    CM_AUTOFREE char *to = in(f->fresh, "keys");
+    struct cm_err err;
+
+    assert_int_equal(cm_fsys_make_dir(f->fresh, 0700, &err), CM_OK);
+    assert_int_equal(rename(from, to), 0);
+}
+
+static void a_hub_without_a_database_is_made_again_from_its_keys_and_the_registry(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *registry = write_registry(f, f->hub_id);
+    struct hub_backup_facts facts;
+    struct cm_err err;
+
+    put_keys(f);
+    assert_int_equal(hub_backup_recover(registry, f->fresh, &facts, &err), CM_OK);
+    assert_string_equal(facts.hub_id, f->hub_id);
+    assert_int_equal(facts.epoch, 10);
+    assert_int_equal(facts.agents, 1);
+    assert_int_equal(hub_backup_check_whole(f->fresh, &err), CM_OK);
+    check_agents(f);
+    assert_int_equal(hub_backup_recover(registry, f->fresh, &facts, &err), CM_EEXISTS);
+}
+
+static void without_the_keys_nothing_is_recovered(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *registry = write_registry(f, f->hub_id);
+    struct hub_backup_facts facts;
+    struct cm_err err;
+
+    assert_int_equal(cm_fsys_make_dir(f->fresh, 0700, &err), CM_OK);
+    assert_int_equal(hub_backup_recover(registry, f->fresh, &facts, &err), CM_ENOTFOUND);
+    assert_false(is_there(f->fresh, "hub.db"));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void) {
@@ -252,6 +350,10 @@ int main(void) {
         TEST(what_is_no_backup_is_refused),
         TEST(a_restore_that_was_interrupted_is_known_and_done_again),
         TEST(a_folder_that_is_no_hubs_is_told),
+        TEST(who_was_revoked_after_the_backup_stays_out),
+        TEST(the_registry_of_another_hub_is_refused_and_changes_nothing),
+        TEST(a_hub_without_a_database_is_made_again_from_its_keys_and_the_registry),
+        TEST(without_the_keys_nothing_is_recovered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

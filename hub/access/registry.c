@@ -1,0 +1,97 @@
+#include "hub/access/registry.h"
+
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/str.h"
+
+#define FORMAT 1
+
+static void add_line(struct cm_str *out, const struct cm_json *o) {
+    cm_json_write_compact(o, out);
+    cm_str_add(out, "\n");
+}
+
+void hub_registry_write_hub(struct cm_str *out, const char *hub_id, uint64_t epoch) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *o = cm_json_new(a, CM_OBJECT);
+
+    cm_json_set_int(a, o, "registry", FORMAT);
+    cm_json_set_string(a, o, "hub", hub_id);
+    cm_json_set_int(a, o, "epoch", (int64_t)epoch);
+    add_line(out, o);
+}
+
+void hub_registry_write_agent(struct cm_str *out, const struct hub_registered *agent) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *o = cm_json_new(a, CM_OBJECT);
+    char key[CM_SHA256_HEX_MAX];
+
+    cm_sha256_hex(&agent->key, key);
+    cm_json_set_string(a, o, "id", agent->id);
+    cm_json_set_string(a, o, "cluster", agent->cluster);
+    cm_json_set_string(a, o, "key", key);
+    cm_json_set_string(a, o, "state", agent->state);
+    cm_json_set_int(a, o, "at", agent->at_ms);
+    cm_json_set_int(a, o, "begins", agent->begins_ms);
+    add_line(out, o);
+}
+
+static const char *text_of(const struct cm_json *o, const char *member) {
+    const char *text = cm_json_string(cm_json_get(o, member));
+
+    return text == NULL ? "" : text;
+}
+
+static bool is_state(const char *text) {
+    return strcmp(text, "active") == 0 || strcmp(text, "revoked") == 0 ||
+           strcmp(text, "superseded") == 0;
+}
+
+static enum cm_rc read_hub(const struct cm_json *o, struct hub_registry *out, struct cm_err *err) {
+    int64_t epoch = cm_json_int(cm_json_get(o, "epoch"), 0);
+
+    out->hub_id = text_of(o, "hub");
+    if (cm_json_int(cm_json_get(o, "registry"), 0) != FORMAT || !cm_uuid_ok(out->hub_id) ||
+        epoch < 1) {
+        return cm_fail(err, CM_EINVAL, "line 1 is not the beginning of a hub's registry");
+    }
+    out->epoch = (uint64_t)epoch;
+    return CM_OK;
+}
+
+static enum cm_rc read_agent(const struct cm_json *o, size_t line, struct hub_registered *out,
+                             struct cm_err *err) {
+    *out = (struct hub_registered){.id = text_of(o, "id"),
+                                   .cluster = text_of(o, "cluster"),
+                                   .state = text_of(o, "state"),
+                                   .at_ms = cm_json_int(cm_json_get(o, "at"), 0),
+                                   .begins_ms = cm_json_int(cm_json_get(o, "begins"), 0)};
+    return cm_uuid_ok(out->id) && out->cluster[0] != '\0' && is_state(out->state) &&
+                   cm_sha256_parse(text_of(o, "key"), &out->key)
+               ? CM_OK
+               : cm_fail(err, CM_EINVAL, "line %zu of the registry is no agent", line);
+}
+
+enum cm_rc hub_registry_read(struct cm_arena *a, const char *text, size_t size,
+                             struct hub_registry *out, struct cm_err *err) {
+    struct cm_json *lines = cm_json_new(a, CM_ARRAY);
+    enum cm_rc rc = cm_json_parse_all(a, text, size, NULL, lines, err);
+
+    *out = (struct hub_registry){0};
+    if (rc < 0) {
+        return cm_wrap(err, "the registry");
+    }
+    if (size == 0 || text[size - 1] != '\n' || lines->count == 0) {
+        return cm_fail(err, CM_EINVAL, "the registry is not whole");
+    }
+    rc = read_hub(lines->first, out, err);
+    out->agents = cm_arena_get(a, lines->count * sizeof(*out->agents));
+    for (const struct cm_json *at = lines->first->next; rc == CM_OK && at != NULL; at = at->next) {
+        rc = read_agent(at, out->count + 2, &out->agents[out->count], err);
+        out->count += rc == CM_OK ? 1 : 0;
+    }
+    return rc;
+}

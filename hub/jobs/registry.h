@@ -1,0 +1,35 @@
+// registry: keeps who may connect as a file that can be kept elsewhere (hub/access/registry.h).
+//
+// It is written whole, and takes the place of the one before, at the start, within a second after
+// somebody was enrolled or revoked, and once an hour for keys that were renewed: into the hub's
+// folder, and into a copy, on another machine's disk, if there is one. What cannot be written is
+// tried again each minute; nobody waits for it.
+//
+// Threads: the loop; read on the store's thread, written on a worker of its own.
+#pragma once
+
+#include <stdint.h>
+
+struct cm_loop;
+struct cm_metrics;
+struct hub_registry_writer;
+struct hub_store;
+
+struct hub_registry_config {
+    struct cm_loop *loop;
+    struct hub_store *store;
+    struct cm_metrics *metrics;
+    const char *hub_id;
+    uint64_t epoch;
+    const char *path;
+    const char *copy; // NULL: none
+};
+
+struct hub_registry_writer *hub_registry_start(const struct hub_registry_config *config);
+void hub_registry_touch(struct hub_registry_writer *w); // somebody was enrolled or revoked
+
+// hub_registry_stop begins nothing more. hub_registry_end waits for what is being written; the loop
+// must turn once more before the free. NULL is fine for all.
+void hub_registry_stop(struct hub_registry_writer *w);
+void hub_registry_end(struct hub_registry_writer *w);
+void hub_registry_free(struct hub_registry_writer *w);
