@@ -32,8 +32,9 @@ class Holds(SimStory):
 
     def holds(self):
         """{path: text} of the Holds in Git."""
-        paths = self.git("ls-tree", "-r", "--name-only", "origin/main", "holds").split()
-        return {path: self.git("show", f"origin/main:{path}") for path in paths}
+        tip = self.git("rev-parse", "origin/main").strip()
+        paths = self.repo.git("ls-tree", "-r", "--name-only", tip, "holds").split()
+        return {path: self.repo.git("show", f"{tip}:{path}") for path in paths}
 
     def wait_hold(self, *clusters):
         """Waits for the one Hold to list these clusters; returns its path."""
