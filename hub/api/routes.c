@@ -300,7 +300,8 @@ static const struct hub_member past_why_answer[] = {
     {"more", HUB_MEMBER_BOOL, true, "Never.", 0, 0, NULL, NULL},
     {"decisions", HUB_MEMBER_OBJECTS, true,
      "What controllers did with releases there, newest first, at most five: `controller`, "
-     "`controllerKey`, `verdict`, `text` (its own words), `badRevision`, `goodRevision`, `hold`, "
+     "`controllerKey`, `verdict`, `text` (its own words), `badRevision`, `goodRevision`, `outcome` "
+     "(`held`), "
      "`atMs`, `actor`.",
      0, 0, NULL, NULL},
     {"events", HUB_MEMBER_OBJECTS, true,

@@ -59,7 +59,7 @@ CM_MUSTUSE enum cm_rc hub_past_diff(struct hub_db *db, struct cm_arena *a,
 
 // hub_past_why answers, of one App on one cluster, what hub_past_show does, and what led to it,
 // newest first: {…, "decisions": [{"controller", "verdict", "text", "badRevision", "goodRevision",
-// "hold", "atMs", "actor", "controllerKey"}], "events": [{"atMs", "kind", "key", "revision",
+// "outcome", "atMs", "actor", "controllerKey"}], "events": [{"atMs", "kind", "key", "revision",
 // "actor", "message"}]}.
 CM_MUSTUSE enum cm_rc hub_past_why(struct hub_db *db, struct cm_arena *a,
                                    const struct hub_past_ask *ask, struct cm_json **out,

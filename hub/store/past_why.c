@@ -44,16 +44,17 @@ static enum cm_rc add_decisions(struct past_read *r, const struct hub_select *s,
                                 struct cm_json *answer, struct cm_err *err) {
     static const struct column columns[] = {
         {"controller", false},  {"verdict", false},      {"text", false},
-        {"badRevision", false}, {"goodRevision", false}, {"hold", false},
+        {"badRevision", false}, {"goodRevision", false}, {"outcome", false},
         {"atMs", true},         {"actor", false},        {"controllerKey", false}};
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     struct cm_json *list = cm_json_new(r->arena, CM_ARRAY);
-    enum cm_rc rc = hub_db_query(r->db, &stmt, err,
-                                 "SELECT controller, verdict, text, bad_revision, good_revision,"
-                                 " hold, at_ms, actor, controller_key FROM decision"
-                                 " WHERE cluster = ?1 AND app = ?2 AND at_ms <= ?3"
-                                 " ORDER BY number DESC LIMIT ?4",
-                                 "ttii", s->target, s->app, s->at_ms, (int64_t)DECISIONS);
+    enum cm_rc rc =
+        hub_db_query(r->db, &stmt, err,
+                     "SELECT controller, verdict, text, bad_revision, good_revision,"
+                     " iif(settled = 1, 'held', ''), at_ms, actor, controller_key FROM decision"
+                     " WHERE cluster = ?1 AND app = ?2 AND at_ms <= ?3"
+                     " ORDER BY number DESC LIMIT ?4",
+                     "ttii", s->target, s->app, s->at_ms, (int64_t)DECISIONS);
 
     rc = rc < 0
              ? rc

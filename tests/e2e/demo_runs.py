@@ -57,7 +57,7 @@ class DemoRuns(story.Story):
     def test_on_a_terminal_it_draws_bars_and_the_fleet_runs_until_ctrl_c(self):
         code = self.folder / "code"  # tmux does not always have it
         command = ["sh", "-c", f"trap : INT; {DEMO}; echo $? > {code}"]
-        terminal = Terminal(self.folder, command, width=240, height=80, env={
+        terminal = Terminal(self.folder, command, width=240, height=200, env={
             "TMPDIR": str(self.temporary), "HOLDFAST_BIN": str(program("holdfast").parent)})
         self.addCleanup(terminal.close)
         shown = terminal.wait_for("The fleet is running.", "Ctrl-C ends it", timeout=150)
