@@ -74,7 +74,7 @@ static bool is_rejected(const struct hub_hold *hold, const struct hub_hold_ident
     }
     if (id->sha256 != NULL) {
         struct cm_sha256 digest =
-            text != NULL ? cm_sha256(text, f.at.node->len) : (struct cm_sha256){0};
+            text != NULL ? cm_sha256(text, strlen(text)) : (struct cm_sha256){0};
         char hex[CM_SHA256_HEX_MAX];
 
         cm_sha256_hex(&digest, hex);

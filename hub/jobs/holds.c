@@ -160,7 +160,7 @@ static bool ask_for_file(void *ctx, const char *path, void *value) {
         *add_ask(g) = (struct hub_hold_ask){
             .id = id,
             .repo = repo,
-            .path = path,
+            .path = cm_arena_strdup(a, path),
             .app = cm_arena_strdup(a, f->hold->app),
             .text = cm_arena_strdup(a, cm_str_get(&text)),
             .rejected = hub_hold_rejected(a, f->hold),

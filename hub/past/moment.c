@@ -89,7 +89,9 @@ static bool read_date(const char *text, int64_t *out_ms) {
     }
     (void)snprintf(full, sizeof(full), "%.*s%s%s", (int)offset, text, rest,
                    offset < size ? text + offset : "Z");
-    full[10] = full[10] == ' ' ? 'T' : full[10];
+    if (full[10] == ' ') {
+        full[10] = 'T';
+    }
     return cm_clock_parse(full, out_ms);
 }
 

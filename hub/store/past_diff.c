@@ -53,9 +53,9 @@ static enum cm_rc add_cell(struct past_read *r, struct side *side, size_t cluste
 
 static enum cm_rc read_side(struct past_read *r, struct side *side, const char *app,
                             struct cm_err *err) {
-    struct hub_past_state actual;
-    enum cm_rc rc = hub_past_read(r->db, r->arena, app, HUB_PAST_ACTUAL, &side->scope.when,
-                                  r->count, &actual, err);
+    struct hub_past_state actual = {.count = r->count};
+    enum cm_rc rc =
+        hub_past_read(r->db, r->arena, app, HUB_PAST_ACTUAL, &side->scope.when, &actual, err);
 
     cm_map_freep(&side->revisions);
     side->revisions = cm_map_new(NULL);

@@ -130,8 +130,9 @@ static enum cm_rc read_axes(struct showing *s, const char *app, struct cm_err *e
     enum cm_rc rc = CM_OK;
 
     for (int i = 0; rc == CM_OK && i < HUB_PAST_SEEN; i++) {
+        s->axes[i].count = s->read->count;
         rc = hub_past_read(s->read->db, s->read->arena, app, (enum hub_past_axis)i, &s->scope.when,
-                           s->read->count, &s->axes[i], err);
+                           &s->axes[i], err);
     }
     return rc;
 }
@@ -190,14 +191,13 @@ static enum cm_rc make_items(struct showing *s, struct cm_json *answer, struct c
 }
 
 static enum cm_rc show(struct past_read *r, struct cm_json *answer, struct cm_err *err) {
-    struct showing s = {.read = r};
+    struct showing s = {.read = r, .seen = {.count = r->count}};
     struct hub_select select;
     enum cm_rc rc = hub_select_parse(r->arena, r->ask->select, r->ask->now_ms, &select, err);
 
     rc = rc < 0 ? rc : past_scope_find(r, &select, &s.scope, err);
     rc = rc < 0 ? rc
-                : hub_past_read(r->db, r->arena, "", HUB_PAST_SEEN, &s.scope.when, r->count,
-                                &s.seen, err);
+                : hub_past_read(r->db, r->arena, "", HUB_PAST_SEEN, &s.scope.when, &s.seen, err);
     if (rc < 0) {
         return rc;
     }

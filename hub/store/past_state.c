@@ -114,12 +114,12 @@ static enum cm_rc read_late(const struct reading *r, struct cm_err *err) {
 }
 
 enum cm_rc hub_past_read(struct hub_db *db, struct cm_arena *a, const char *app,
-                         enum hub_past_axis axis, const struct hub_past_when *when, size_t count,
+                         enum hub_past_axis axis, const struct hub_past_when *when,
                          struct hub_past_state *out, struct cm_err *err) {
     struct reading r = {
         .db = db, .app = app, .axis = axis, .when = when, .from_ms = LONG_AGO, .state = out};
 
-    *out = (struct hub_past_state){cm_arena_get(a, count * sizeof(*out->cells)), count};
+    out->cells = cm_arena_get(a, out->count * sizeof(*out->cells));
     enum cm_rc rc = read_checkpoint(&r, err);
     rc = rc < 0 ? rc : read_since(&r, err);
     return rc < 0 ? rc : read_late(&r, err);

@@ -32,8 +32,8 @@ struct hub_past_state {
 // hub_past_clusters tells how many numbers of clusters there are: one more than the highest.
 CM_MUSTUSE enum cm_rc hub_past_clusters(struct hub_db *db, size_t *out, struct cm_err *err);
 
-// hub_past_read reads one axis of an App ("" for HUB_PAST_SEEN); `count` is of hub_past_clusters,
-// the cells are the arena's.
+// hub_past_read reads one axis of an App ("" for HUB_PAST_SEEN) into as many cells as out->count
+// says, which is of hub_past_clusters; the cells are the arena's.
 CM_MUSTUSE enum cm_rc hub_past_read(struct hub_db *db, struct cm_arena *a, const char *app,
                                     enum hub_past_axis axis, const struct hub_past_when *when,
-                                    size_t count, struct hub_past_state *out, struct cm_err *err);
+                                    struct hub_past_state *out, struct cm_err *err);

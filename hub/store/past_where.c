@@ -122,13 +122,13 @@ static enum cm_rc add_cell(struct seeking *s, size_t cluster, const struct hub_p
 
 static enum cm_rc seek_app(void *ctx, const char *app, struct cm_err *err) {
     struct seeking *s = ctx;
-    struct hub_past_state actual;
+    struct hub_past_state actual = {.count = s->read->count};
 
     if (cm_map_get(s->apps, app) == NULL) {
         return CM_OK;
     }
     enum cm_rc rc = hub_past_read(s->read->db, s->read->arena, app, HUB_PAST_ACTUAL, &s->scope.when,
-                                  s->read->count, &actual, err);
+                                  &actual, err);
     for (size_t i = 0; rc == CM_OK && i < actual.count; i++) {
         rc = s->scope.in[i] ? add_cell(s, i, &actual.cells[i], err) : CM_OK;
     }

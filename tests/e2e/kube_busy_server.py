@@ -15,7 +15,7 @@ from support.kubeproxy import KubeProxy, Refusal  # noqa: E402
 from support.kubestory import CLUSTER, KubeStory, files, path  # noqa: E402
 from support.process import wait_for  # noqa: E402
 
-AT_ONCE = 8 + 2  # operations, and lists and looks beside them
+AT_ONCE = 16 + 2  # operations, and lists and looks beside them
 LARGE = 700_000  # bytes, so that only one goes at a time
 RETRY_AFTER = 3
 WEBHOOK = "ValidatingWebhookConfiguration"

@@ -12,6 +12,7 @@
 #include "hub/access/authority.h"
 #include "hub/jobs/store.h"
 #include "hub/jobs/sync.h"
+#include "hub/jobs/writer.h"
 #include "hub/session/sessions.h"
 
 static const char *const addresses[] = {"127.0.0.1:1"};
@@ -36,8 +37,23 @@ static void on_withdrawn(void *ctx, const char *cluster) {
     (void)cluster;
 }
 
-static void on_sync_stopped(void *ctx) {
+static void on_holds(void *ctx, const struct hub_hold_ask *asks, size_t count) {
+    (void)ctx;
+    (void)asks;
+    (void)count;
+}
+
+static void on_pushed(void *ctx, const char *repository) {
+    (void)ctx;
+    (void)repository;
+}
+
+static void on_writer_stopped(void *ctx) {
     cm_loop_stop(((struct api_rig *)ctx)->loop);
+}
+
+static void on_sync_stopped(void *ctx) {
+    hub_writer_stop(((struct api_rig *)ctx)->writer, on_writer_stopped, ctx);
 }
 
 void api_rig_stop(struct api_rig *r) {
@@ -93,11 +109,29 @@ static void open_sync(struct api_rig *r) {
         .git_workers = 1,
         .published = on_published,
         .withdrawn = on_withdrawn,
+        .holds = on_holds,
         .ctx = r,
     };
     struct cm_err err;
 
     require(hub_sync_new(&config, &r->sync, &err), &err);
+}
+
+static void open_writer(struct api_rig *r) {
+    struct hub_writer_config config = {
+        .loop = r->loop,
+        .store = r->store,
+        .metrics = r->metrics,
+        .repositories = &r->repositories,
+        .data_dir = r->dir,
+        .hub_id = hub_authority_hub_id(r->authority),
+        .epoch = 1,
+        .pushed = on_pushed,
+        .ctx = r,
+    };
+    struct cm_err err;
+
+    require(hub_writer_new(&config, &r->writer, &err), &err);
 }
 
 static const struct hub_config options = {.certificate_life_ms = INT64_C(7) * 86400000};
@@ -113,6 +147,7 @@ static void start_api(struct api_rig *r, const struct hub_api_limits *limits, bo
         .data_dir = r->dir,
         .store = r->store,
         .sync = r->sync,
+        .writer = r->writer,
         .sessions = r->sessions,
         .authority = r->authority,
         .repositories = &r->repositories,
@@ -135,6 +170,7 @@ void api_rig_close(struct api_rig *r) {
     while (cm_loop_turn(r->loop)) {
     }
     hub_api_free(r->api);
+    hub_writer_free(r->writer);
     hub_sync_free(r->sync);
     hub_sessions_free(r->sessions);
     hub_store_free(r->store);
@@ -149,6 +185,8 @@ void api_rig_open(struct api_rig *r, const struct hub_api_limits *limits, bool i
     open_parts(r);
     open_sessions(r);
     open_sync(r);
+    open_writer(r);
     start_api(r, limits, insecure);
     hub_sync_start(r->sync);
+    hub_writer_start(r->writer);
 }

@@ -17,6 +17,7 @@ struct api_rig {
     struct hub_store *store;
     struct hub_sessions *sessions;
     struct hub_sync *sync;
+    struct hub_writer *writer;
     struct hub_api *api;
 };
 

@@ -41,8 +41,8 @@ static void assert_state(struct hub_db *db, const struct hub_past_when *when,
     size_t count = 0;
 
     assert_int_equal(hub_past_clusters(db, &count, &err), CM_OK);
-    assert_int_equal(hub_past_read(db, a, "web", HUB_PAST_DESIRED, when, count, &state, &err),
-                     CM_OK);
+    state.count = count;
+    assert_int_equal(hub_past_read(db, a, "web", HUB_PAST_DESIRED, when, &state, &err), CM_OK);
     for (size_t i = 1; i < count; i++) {
         cm_str_addf(&text, "%s%u", i > 1 ? " " : "", state.cells[i].value);
     }

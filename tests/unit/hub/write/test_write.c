@@ -49,10 +49,13 @@ static enum cm_rc each_file(void *ctx, const char *folder, bool (*visit)(void *,
     return CM_OK;
 }
 
+static const char clusters[] =
+    "kind: Cluster\nmetadata: {name: paris}\n---\nkind: Cluster\nmetadata: {name: oslo}\n"
+    "spec:\n  suspend: true # for now\n  values: {a: 1}\n";
+
 static const char *const fleet[] = {
     "fleet/clusters/eu.yaml",
-    "kind: Cluster\nmetadata: {name: paris}\n---\nkind: Cluster\nmetadata: {name: oslo}\n"
-    "spec:\n  suspend: true # for now\n  values: {a: 1}\n",
+    clusters,
     "fleet/shop/app.yaml",
     "# mine\nkind: App\nmetadata: {name: shop}\nspec:\n  namespace: shop\n",
     "fleet/broken/app.yaml",
