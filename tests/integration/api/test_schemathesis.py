@@ -23,6 +23,17 @@ database = "none"
 [checks.positive_data_acceptance]
 # 401: webhooks are not signed here
 expected-statuses = ["2xx", "401", "404", "409"]
+
+# Just one of two members is needed, which the description cannot say; and the repository that would
+# be written to is not there.
+[[operations]]
+include-name = "POST /api/v1/writes"
+
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "400", "401", "404", "409", "503"]
+
+[operations.checks.not_a_server_error]
+expected-statuses = ["2xx", "4xx", "503"]
 """
 
 
