@@ -745,17 +745,25 @@ static bool hub_heard_decisions(void *ctx) {
     return fake_hub_counts(f->hub).decisions >= f->number;
 }
 
-// reject has the second release run and be rejected.
-static void reject(struct fixture *f) {
-    const struct agent_sim_decision what = {
-        .key = WEB, .verdict = AGENT_VERDICT_REJECTED, .weight = -1, .text = "its words"};
-    struct cm_err err;
-
+static void run_second(struct fixture *f) {
     publish_two(f, 1, second_objects, NULL, 2);
     f->what = "second";
     assert_true(turn_until(f->loop, web_is_what, f));
     assert_true(turn_until(f->loop, shop_is_healthy, f));
+}
+
+static void decide_against(struct fixture *f) {
+    const struct agent_sim_decision what = {
+        .key = WEB, .verdict = AGENT_VERDICT_REJECTED, .weight = -1, .text = "its words"};
+    struct cm_err err;
+
     assert_int_equal(agent_sim_decide(f->sim, &what, &err), CM_OK);
+}
+
+// reject has the second release run and be rejected.
+static void reject(struct fixture *f) {
+    run_second(f);
+    decide_against(f);
 }
 
 static void expect_held(struct fixture *f) {
@@ -795,11 +803,9 @@ static void what_is_rejected_while_the_hub_is_away_is_held_before_anything_newer
     struct fixture *f = *state;
 
     install(f);
-    publish_two(f, 1, second_objects, NULL, 2);
-    f->what = "second";
-    assert_true(turn_until(f->loop, web_is_what, f));
+    run_second(f);
     fake_hub_down(f->hub);
-    reject(f); // published while nobody hears it
+    decide_against(f); // while nobody hears it
     publish_two(f, 2, third_objects, NULL, 3);
     fake_hub_up(f->hub);
     expect_held(f);
