@@ -20,7 +20,10 @@
 
 // One file.
 struct file {
-    struct hub_hold *hold; // with the clusters of all decisions
+    struct hub_hold *hold; // of the first decision
+    const char **clusters; // of all of them
+    size_t count;
+    size_t room;
     bool written;
 };
 
@@ -37,7 +40,18 @@ static void free_file(void *value) {
     struct file *f = value;
 
     hub_hold_free(f->hold);
+    free(f->clusters);
     free(f);
+}
+
+static void add_clusters(struct gathering *g, struct file *f, const struct hub_hold *hold) {
+    if (f->count + hold->cluster_count > f->room) {
+        f->room = 2 * (f->count + hold->cluster_count);
+        f->clusters = cm_resize(f->clusters, f->room * sizeof(*f->clusters));
+    }
+    for (size_t i = 0; i < hold->cluster_count; i++) {
+        f->clusters[f->count++] = cm_arena_strdup(g->outcome->arena, hold->clusters[i]);
+    }
 }
 
 static void note_app(void *ctx, const struct hub_app_info *app) {
@@ -55,12 +69,8 @@ static void note_missing(void *ctx, const struct hub_hold_info *h) {
         f = cm_new(1, sizeof(*f));
         f->hold = hub_hold_copy(h->hold);
         cm_map_put(g->files, path, f);
-    } else {
-        struct hub_hold *both = hub_hold_with(f->hold, h->hold->clusters, h->hold->cluster_count);
-
-        hub_hold_free(f->hold);
-        f->hold = both;
     }
+    add_clusters(g, f, h->hold);
     f->written = f->written || h->written;
 }
 
@@ -142,38 +152,46 @@ static const char *names_of(struct cm_arena *a, const struct hub_hold *hold) {
     return cm_arena_strdup(a, cm_str_get(&text));
 }
 
+static struct hub_hold_ask ask_of(struct cm_arena *a, const struct hub_hold *hold) {
+    return (struct hub_hold_ask){
+        .app = cm_arena_strdup(a, hold->app),
+        .rejected = cm_arena_strdup(a, hub_hold_rejected(a, hold)),
+        .restored = cm_arena_strdup(a, hub_hold_restored(a, hold)),
+        .bad_revision = cm_arena_strdup(a, hold->bad_revision),
+        .controller = cm_arena_strdup(a, hold->cause.controller),
+        .object = cm_arena_strdup(a, hold->cause.object),
+        .words = cm_arena_strdup(a, hold->cause.text),
+        .cluster = cm_arena_strdup(a, hold->clusters[0]),
+        .names = names_of(a, hold),
+        .clusters = hold->cluster_count,
+    };
+}
+
 static bool ask_for_file(void *ctx, const char *path, void *value) {
     struct gathering *g = ctx;
     const struct file *f = value;
     struct cm_arena *a = g->outcome->arena;
     const char *repo = cm_map_get(g->repos, f->hold->app);
+    CM_CLEANUP(hub_hold_freep)
+    struct hub_hold *all = hub_hold_with(f->hold, f->clusters, f->count);
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
     bool is_new = false;
 
     if (repo == NULL) {
         return true; // the App is gone meanwhile
     }
-    hub_hold_write(f->hold, &text);
+    hub_hold_write(all, &text);
     const char *revision = f->written ? revision_of(g->planner, a, repo) : "";
     const char *id = known_as(g->planner, a, path, cm_str_get(&text), revision, &is_new);
     if (is_new) {
-        *add_ask(g) = (struct hub_hold_ask){
-            .id = id,
-            .repo = repo,
-            .path = cm_arena_strdup(a, path),
-            .app = cm_arena_strdup(a, f->hold->app),
-            .text = cm_arena_strdup(a, cm_str_get(&text)),
-            .rejected = hub_hold_rejected(a, f->hold),
-            .restored = hub_hold_restored(a, f->hold),
-            .bad_revision = cm_arena_strdup(a, f->hold->bad_revision),
-            .controller = cm_arena_strdup(a, f->hold->cause.controller),
-            .object = cm_arena_strdup(a, f->hold->cause.object),
-            .words = cm_arena_strdup(a, f->hold->cause.text),
-            .cluster = cm_arena_strdup(a, f->hold->clusters[0]),
-            .names = names_of(a, f->hold),
-            .clusters = f->hold->cluster_count,
-            .again = f->written,
-        };
+        struct hub_hold_ask *ask = add_ask(g);
+
+        *ask = ask_of(a, all);
+        ask->id = id;
+        ask->repo = repo;
+        ask->path = cm_arena_strdup(a, path);
+        ask->text = cm_arena_strdup(a, cm_str_get(&text));
+        ask->again = f->written;
     }
     return true;
 }

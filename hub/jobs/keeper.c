@@ -171,18 +171,21 @@ static void go_on_ticking(struct hub_keeper *k) {
     }
 }
 
-// put_back lets what could not be put on record wait, unless something newer does.
-static void put_back(struct file *f, struct want *w) {
-    int64_t now_ms = cm_clock_now_ms();
-
+// rest leaves the file alone for twice as long as the last time.
+static void rest(struct file *f) {
     f->pause_ms = f->pause_ms == 0 ? PAUSE_MIN_MS : f->pause_ms * 2;
     f->pause_ms = f->pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : f->pause_ms;
-    f->next_ms = now_ms + f->pause_ms;
+    f->next_ms = cm_clock_now_ms() + f->pause_ms;
+}
+
+// put_back lets what could not be put on record wait, unless something newer does.
+static void put_back(struct file *f, struct want *w) {
+    rest(f);
     if (f->want != NULL) {
         want_free(w);
     } else {
         f->want = w;
-        f->since_ms = now_ms;
+        f->since_ms = cm_clock_now_ms();
     }
     f->due_ms = f->due_ms < f->next_ms ? f->next_ms : f->due_ms;
     go_on_ticking(f->keeper);
@@ -205,9 +208,7 @@ static void added(void *ctx, const struct cm_err *err, const struct hub_writer_a
         cm_log(CM_LOG_WARN, "release.not_written", err->msg, "app", w->ask.app, "repository",
                w->ask.repository, NULL);
     }
-    f->pause_ms = f->pause_ms == 0 ? PAUSE_MIN_MS : f->pause_ms * 2;
-    f->pause_ms = f->pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : f->pause_ms;
-    f->next_ms = cm_clock_now_ms() + f->pause_ms;
+    rest(f);
     want_free(w);
 }
 
