@@ -16,7 +16,8 @@
 #include "hub/store/past_read.h"
 
 #define GAP_MS ((int64_t)30 * 60 * 1000)
-#define ROWS_MAX 100000 // that are looked at
+#define ROWS_MAX 100000   // that are looked at
+#define ACTIONS_MORE 4000 // that are kept beside those that are asked for
 
 struct action {
     const char *kind;
@@ -24,8 +25,8 @@ struct action {
     const struct past_info *info; // of releases
     struct past_fold desired;     // or of whatever is counted
     struct past_fold applied;     // of releases and removals
-    bool *in_desired;             // by number of cluster
-    bool *in_applied;
+    uint8_t *in_desired;          // a bit for each number of a cluster
+    uint8_t *in_applied;
     int64_t from_ms;
     int64_t to_ms;
     struct action *older; // the next in the list
@@ -41,6 +42,7 @@ struct logging {
     struct action *first;
     struct action **end;
     size_t count;
+    bool cut;        // there was too much to look at all of it
     int64_t edge_ms; // before this nothing belongs to the first `limit` actions
 };
 
@@ -88,8 +90,8 @@ static struct action *find_action(struct logging *l, const struct row *row, cons
     *found = (struct action){.kind = kind,
                              .app = cm_arena_strdup(a, row->app),
                              .info = info,
-                             .in_desired = cm_arena_get(a, l->read->count),
-                             .in_applied = cm_arena_get(a, l->read->count),
+                             .in_desired = cm_arena_get(a, l->read->count / 8 + 1),
+                             .in_applied = cm_arena_get(a, l->read->count / 8 + 1),
                              .from_ms = row->at_ms,
                              .to_ms = row->at_ms};
     cm_map_put(l->last, key, found);
@@ -102,10 +104,11 @@ static struct action *find_action(struct logging *l, const struct row *row, cons
 static void add_entry(struct logging *l, struct action *action, const struct row *row,
                       const struct hub_entry *entry) {
     bool applied = row->axis == HUB_PAST_ACTUAL;
-    bool *in = applied ? action->in_applied : action->in_desired;
+    uint8_t *in = (applied ? action->in_applied : action->in_desired) + entry->cluster / 8;
+    uint8_t bit = (uint8_t)(1u << entry->cluster % 8);
 
-    if (!in[entry->cluster]) {
-        in[entry->cluster] = true;
+    if ((*in & bit) == 0) {
+        *in |= bit;
         past_fold_add(l->read, applied ? &action->applied : &action->desired, entry->cluster,
                       entry->at_ms);
     }
@@ -171,15 +174,13 @@ static bool is_enough(struct logging *l, struct hub_stmt *stmt, size_t rows) {
 static enum cm_rc read_rows(struct logging *l, struct hub_stmt *stmt, struct cm_err *err) {
     enum cm_rc rc = CM_OK;
 
-    for (size_t rows = 0; rows < ROWS_MAX; rows++) {
+    for (size_t rows = 0; rc == CM_OK && !l->cut; rows++) {
         rc = hub_stmt_next(stmt, err);
         if (rc < 0 || is_enough(l, stmt, rows)) {
             break;
         }
         rc = read_row(l, stmt, err);
-        if (rc < 0) {
-            break;
-        }
+        l->cut = rows == ROWS_MAX || l->count > l->limit + ACTIONS_MORE;
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
@@ -257,7 +258,7 @@ static enum cm_rc make_items(struct logging *l, struct cm_json *answer, struct c
     }
     cm_json_set(l->read->arena, answer, "items", list);
     cm_json_set(l->read->arena, answer, "more",
-                cm_json_new_bool(l->read->arena, l->count > l->limit));
+                cm_json_new_bool(l->read->arena, l->cut || l->count > l->limit));
     return rc;
 }
 
@@ -301,8 +302,10 @@ enum cm_rc past_back_find(struct past_read *r, const struct past_scope *scope, i
     enum cm_rc rc = read_log(&l, err);
 
     if (rc == CM_OK && l.count < l.limit) {
-        return cm_fail(err, CM_ENOTFOUND, "only %zu changes are known of '%.200s'", l.count,
-                       r->ask->select);
+        return l.cut
+                   ? cm_fail(err, CM_EINVAL, "too much happened to count so far back: give a time")
+                   : cm_fail(err, CM_ENOTFOUND, "only %zu changes are known of '%.200s'", l.count,
+                             r->ask->select);
     }
     if (rc == CM_OK) {
         *out_ms = sorted(&l)[l.limit - 1]->from_ms - 1;
