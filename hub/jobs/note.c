@@ -131,6 +131,26 @@ enum cm_rc hub_note_reported(struct hub_db *db, const struct hub_status_row *row
     return hub_past_note(db, &change, err);
 }
 
+struct status_note {
+    struct hub_db *db;
+    int64_t now_ms;
+    enum cm_rc rc;
+    struct cm_err *err;
+};
+
+static void note_status(void *ctx, const struct hub_status_row *row) {
+    struct status_note *n = ctx;
+
+    n->rc = n->rc < 0 ? n->rc : hub_note_reported(n->db, row, n->now_ms, n->now_ms, n->err);
+}
+
+enum cm_rc hub_note_statuses(struct hub_db *db, struct cm_err *err) {
+    struct status_note n = {db, cm_clock_unix_ms(), CM_OK, err};
+    enum cm_rc rc = hub_status_each(db, note_status, &n, err);
+
+    return rc < 0 ? rc : n.rc;
+}
+
 enum cm_rc hub_note_removed(struct hub_db *db, const char *cluster, const char *app, int64_t at_ms,
                             int64_t seen_ms, struct cm_err *err) {
     struct hub_past_change change = {.app = app,

@@ -27,6 +27,10 @@ CM_MUSTUSE enum cm_rc hub_note_reported(struct hub_db *db, const struct hub_stat
 CM_MUSTUSE enum cm_rc hub_note_removed(struct hub_db *db, const char *cluster, const char *app,
                                        int64_t at_ms, int64_t seen_ms, struct cm_err *err);
 
+// hub_note_statuses notes what is on record of all Apps as so from now on, for a database from
+// before there was a past.
+CM_MUSTUSE enum cm_rc hub_note_statuses(struct hub_db *db, struct cm_err *err);
+
 // hub_note_seen notes that an agent is connected, or was heard last.
 CM_MUSTUSE enum cm_rc hub_note_seen(struct hub_db *db, const char *cluster, bool connected,
                                     int64_t at_ms, struct cm_err *err);

@@ -11,9 +11,12 @@
 #include "hub/access/authority.h"
 #include "hub/fleet/fleet.h"
 #include "hub/jobs/documents.h"
+#include "hub/jobs/note.h"
 #include "hub/jobs/planner_state.h"
 #include "hub/jobs/publication.h"
 #include "hub/jobs/seed.h"
+#include "hub/store/db.h"
+#include "hub/store/past.h"
 
 static void free_state(void *value) {
     struct hub_cluster_state *state = value;
@@ -214,6 +217,46 @@ static void seed_decision(void *ctx, const struct hub_decision_row *row) {
     }
 }
 
+// ---- A database from before there was a past
+
+struct noting {
+    struct hub_db *db;
+    enum cm_rc rc;
+    struct cm_err *err;
+};
+
+static bool note_cluster(void *ctx, const char *cluster, void *value) {
+    struct noting *n = ctx;
+    const struct hub_desired *desired = ((struct hub_cluster_state *)value)->desired;
+
+    for (size_t i = 0; n->rc == CM_OK && desired != NULL && i < desired->pair_count; i++) {
+        n->rc = hub_note_published(n->db, cluster, &desired->pairs[i], n->err);
+    }
+    return n->rc == CM_OK;
+}
+
+static enum cm_rc note_all(struct hub_planner *p, struct hub_db *db, struct cm_err *err) {
+    struct noting n = {db, hub_db_begin(db, err), err};
+
+    if (n.rc < 0) {
+        return n.rc;
+    }
+    cm_map_each(p->clusters, note_cluster, &n);
+    n.rc = n.rc < 0 ? n.rc : hub_note_statuses(db, err);
+    if (n.rc < 0) {
+        hub_db_rollback(db);
+        return cm_wrap(err, "begin with the past");
+    }
+    return hub_db_commit(db, err);
+}
+
+static enum cm_rc begin_past(struct hub_planner *p, struct hub_db *db, struct cm_err *err) {
+    bool empty = false;
+    enum cm_rc rc = hub_past_is_empty(db, &empty, err);
+
+    return rc < 0 || !empty ? rc : note_all(p, db, err);
+}
+
 enum cm_rc hub_planner_seed(struct hub_planner *p, struct hub_db *db, struct cm_err *err) {
     struct hub_seed_visitor visitor = {.cluster = seed_cluster,
                                        .agent = seed_agent,
@@ -223,7 +266,8 @@ enum cm_rc hub_planner_seed(struct hub_planner *p, struct hub_db *db, struct cm_
                                        .decision = seed_decision,
                                        .ctx = p};
 
-    return hub_seed_load(db, &visitor, err);
+    enum cm_rc rc = hub_seed_load(db, &visitor, err);
+    return rc < 0 ? rc : begin_past(p, db, err);
 }
 
 static bool start_cluster(void *ctx, const char *cluster, void *value) {

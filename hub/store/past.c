@@ -6,10 +6,10 @@
 #include "common/str.h"
 #include "hub/past/entries.h"
 #include "hub/store/db.h"
+#include "hub/store/past_state.h"
 
 #define ROW_ENTRIES_MAX 128
-#define ROW_SPAN_MS ((int64_t)60 * 1000)
-#define LATE_MS ROW_SPAN_MS
+#define LATE_MS HUB_PAST_SPAN_MS
 #define DAY_MS ((int64_t)24 * 3600 * 1000)
 
 // find_number reads one number; CM_ENOTFOUND: there is no row.
@@ -118,7 +118,7 @@ static bool is_late(const struct hub_past_change *c) {
 }
 
 static bool is_near(int64_t a, int64_t b) {
-    return a - b < ROW_SPAN_MS && b - a < ROW_SPAN_MS;
+    return a - b < HUB_PAST_SPAN_MS && b - a < HUB_PAST_SPAN_MS;
 }
 
 static bool takes(struct hub_stmt *stmt, const struct hub_past_change *c) {
@@ -306,6 +306,15 @@ enum cm_rc hub_past_unseen(struct hub_db *db, int64_t now_ms, struct cm_err *err
     return rc < 0 ? rc : note_unseen(db, &names, &times, now_ms, err);
 }
 
+enum cm_rc hub_past_is_empty(struct hub_db *db, bool *out, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, "SELECT 1 FROM past_cluster LIMIT 1", "");
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    *out = rc == CM_ENOTFOUND;
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
 // ---- Checkpoints
 
 static enum cm_rc read_cells(struct hub_db *db, const char *app, int64_t axis, int64_t now_ms,
@@ -371,10 +380,9 @@ static enum cm_rc find_due(struct hub_db *db, int64_t now_ms, struct parts *out,
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(
         db, &stmt, err,
-        "WITH RECURSIVE t(app) AS (SELECT min(app) FROM past_value UNION ALL SELECT (SELECT"
-        " min(app) FROM past_value WHERE app > t.app) FROM t WHERE t.app IS NOT NULL),"
-        " p(app, axis) AS (SELECT '', 3 UNION ALL SELECT app, value FROM t,"
-        " (SELECT 0 AS value UNION ALL SELECT 1 UNION ALL SELECT 2) WHERE app IS NOT NULL)"
+        HUB_PAST_APPS
+        ", p(app, axis) AS (SELECT '', 3 UNION ALL SELECT app, value FROM apps,"
+        " (SELECT 0 AS value UNION ALL SELECT 1 UNION ALL SELECT 2))"
         " SELECT app, axis, ?2 FROM p WHERE (SELECT count(*) FROM past_change c"
         " WHERE c.app = p.app AND c.axis = p.axis AND c.at_ms > ifnull((SELECT max(k.at_ms)"
         " FROM past_checkpoint k WHERE k.app = p.app AND k.axis = p.axis), 0)) > ?1",
@@ -423,7 +431,7 @@ static enum cm_rc drop_old(struct hub_db *db, const char *app, int64_t axis, int
                   : hub_db_run(db, err,
                                "DELETE FROM past_change WHERE app = ?1 AND axis = ?2"
                                " AND at_ms < ?3",
-                               "tii", app, axis, at_ms - ROW_SPAN_MS);
+                               "tii", app, axis, at_ms - HUB_PAST_SPAN_MS);
 }
 
 enum cm_rc hub_past_keep(struct hub_db *db, int64_t now_ms, struct cm_err *err) {

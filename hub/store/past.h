@@ -22,6 +22,9 @@
 
 struct hub_db;
 
+// Entries of a row are less than this from its time.
+#define HUB_PAST_SPAN_MS ((int64_t)60 * 1000)
+
 enum hub_past_axis {
     HUB_PAST_DESIRED, // what the hub published
     HUB_PAST_ACTUAL,  // what the agent applied last
@@ -76,6 +79,10 @@ CM_MUSTUSE enum cm_rc hub_past_forget(struct hub_db *db, const char *cluster, in
 CM_MUSTUSE enum cm_rc hub_past_lost(struct hub_db *db, const char *cluster, int64_t now_ms,
                                     struct cm_err *err);
 
+// hub_past_is_empty tells whether nothing was ever noted: the database is from before there was a
+// past.
+CM_MUSTUSE enum cm_rc hub_past_is_empty(struct hub_db *db, bool *out, struct cm_err *err);
+
 // hub_past_unseen notes that nobody is connected, since each was heard last: the hub was stopped or
 // killed.
 CM_MUSTUSE enum cm_rc hub_past_unseen(struct hub_db *db, int64_t now_ms, struct cm_err *err);
@@ -83,6 +90,6 @@ CM_MUSTUSE enum cm_rc hub_past_unseen(struct hub_db *db, int64_t now_ms, struct 
 // hub_past_keep makes checkpoints where more than HUB_PAST_ROWS rows came since the last one, and
 // drops what is older than HUB_PAST_DAYS, but for what tells how it was then. `now_ms` is Unix
 // time.
-#define HUB_PAST_ROWS 2000
+#define HUB_PAST_ROWS 1000
 #define HUB_PAST_DAYS 400
 CM_MUSTUSE enum cm_rc hub_past_keep(struct hub_db *db, int64_t now_ms, struct cm_err *err);

@@ -38,6 +38,42 @@ enum cm_rc hub_status_find(struct hub_db *db, const char *cluster, const char *a
     return CM_OK;
 }
 
+static void read_status(struct hub_stmt *stmt, struct hub_status_row *out) {
+    size_t size;
+    const void *bundle = hub_stmt_blob(stmt, 2, &size);
+
+    *out = (struct hub_status_row){.cluster = hub_stmt_text(stmt, 0),
+                                   .app = hub_stmt_text(stmt, 1),
+                                   .revision = hub_stmt_text(stmt, 3),
+                                   .applied = (int)hub_stmt_int(stmt, 4),
+                                   .message = "",
+                                   .health = (int)hub_stmt_int(stmt, 5),
+                                   .health_message = "",
+                                   .drifted = (uint32_t)hub_stmt_int(stmt, 6),
+                                   .at_ms = hub_stmt_int(stmt, 7)};
+    if (size == sizeof(out->bundle.bytes)) {
+        memcpy(out->bundle.bytes, bundle, size);
+    }
+}
+
+enum cm_rc hub_status_each(struct hub_db *db,
+                           void (*visit)(void *ctx, const struct hub_status_row *row), void *ctx,
+                           struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT cluster, app, bundle, revision, applied, health, drifted,"
+                                 " at_ms FROM status",
+                                 "");
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        struct hub_status_row row;
+
+        read_status(stmt, &row);
+        visit(ctx, &row);
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
 enum cm_rc hub_status_put(struct hub_db *db, const struct hub_status_row *row, struct cm_err *err) {
     static const char sql[] =
         "INSERT OR REPLACE INTO status (cluster, app, bundle, revision, applied, message, health,"

@@ -47,6 +47,11 @@ CM_MUSTUSE enum cm_rc hub_status_find(struct hub_db *db, const char *cluster, co
 CM_MUSTUSE enum cm_rc hub_status_put(struct hub_db *db, const struct hub_status_row *row,
                                      struct cm_err *err);
 
+// hub_status_each visits all of them; messages are left out.
+CM_MUSTUSE enum cm_rc hub_status_each(struct hub_db *db,
+                                      void (*visit)(void *ctx, const struct hub_status_row *row),
+                                      void *ctx, struct cm_err *err);
+
 // hub_status_remove forgets an App on a cluster with its objects and drift. It tells whether there
 // was anything.
 CM_MUSTUSE enum cm_rc hub_status_remove(struct hub_db *db, const char *cluster, const char *app,

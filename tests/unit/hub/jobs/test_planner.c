@@ -91,6 +91,31 @@ static void an_agent_that_is_ahead_gets_a_manifest_above_its_own(void **state) {
     assert_int_equal(rig_change(o, "paris-1")->publication->generation, 42);
 }
 
+static void run_sql(struct rig *r, const char *sql) {
+    struct cm_err err;
+
+    assert_int_equal(hub_db_run(r->db, &err, sql, ""), CM_OK);
+}
+
+static void a_hub_of_before_there_was_a_past_begins_one_with_what_is(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    run_sql(r, "INSERT INTO status (cluster, app, bundle, revision, applied, message, health,"
+               " health_message, objects, drifted, at_ms) SELECT cluster, app, bundle, revision, 3,"
+               " '', 2, '', 1, 0, 5 FROM pair");
+    run_sql(r, "DELETE FROM past_cluster");
+    run_sql(r, "DELETE FROM past_now");
+    run_sql(r, "DELETE FROM past_change");
+    run_sql(r, "DELETE FROM past_value");
+    rig_start(r, fleet);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM past_now WHERE app = 'web'"), 3);
+    assert_int_equal(count_rows(r->db, "SELECT count(DISTINCT value) FROM past_now WHERE axis < 2"),
+                     1); // desired and actual are the same
+    rig_start(r, fleet);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM past_change"), 3);
+}
+
 // ---- What controllers decided
 
 // begin_release has a workload run in one release and then in another.
@@ -774,6 +799,7 @@ int main(void) {
         RIG_TEST(a_commit_that_changes_no_app_makes_no_manifest),
         RIG_TEST(a_cluster_without_an_agent_is_planned_but_not_published),
         RIG_TEST(who_enrolls_is_sent_what_is_in_force_under_its_own_id),
+        RIG_TEST(a_hub_of_before_there_was_a_past_begins_one_with_what_is),
         RIG_TEST(a_rejected_release_is_kept_out_while_all_else_lands),
         RIG_TEST(git_is_asked_to_say_what_is_kept_out_once),
         RIG_TEST(git_is_asked_for_nothing_that_it_makes_void),
