@@ -106,11 +106,7 @@ enum cm_rc past_scope_find(struct past_read *r, const struct hub_select *select,
     return rc == CM_OK && select->back > 0 ? past_back_find(r, out, &out->when.at_ms, err) : rc;
 }
 
-// A walk from App to App, however many values each has.
-static const char all_apps[] =
-    "WITH RECURSIVE t(app) AS (SELECT min(app) FROM past_value UNION ALL SELECT (SELECT min(app)"
-    " FROM past_value WHERE app > t.app) FROM t WHERE t.app IS NOT NULL)"
-    " SELECT app FROM t WHERE app IS NOT NULL AND (?1 = '' OR app = ?1)";
+static const char all_apps[] = HUB_PAST_APPS " SELECT app FROM apps WHERE ?1 = '' OR app = ?1";
 
 static enum cm_rc find_apps(struct past_read *r, const char *only, struct cm_json *list,
                             struct cm_err *err) {

@@ -5,7 +5,6 @@
 #include "hub/past/entries.h"
 #include "hub/store/db.h"
 
-#define ROW_SPAN_MS ((int64_t)60 * 1000) // entries of a row are this near to each other
 #define LONG_AGO INT64_MIN
 
 struct reading {
@@ -91,12 +90,13 @@ static int64_t heard_by(const struct reading *r) {
 
 static enum cm_rc read_since(const struct reading *r, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(
-        r->db, &stmt, err,
-        "SELECT at_ms, value, entries FROM past_change WHERE app = ?1 AND axis = ?2"
-        " AND at_ms BETWEEN ?3 AND ?4 AND seen_ms <= ?5 ORDER BY number",
-        "tiiii", r->app, r->axis, r->from_ms == LONG_AGO ? LONG_AGO : r->from_ms - 2 * ROW_SPAN_MS,
-        r->when->at_ms + ROW_SPAN_MS, heard_by(r));
+    enum cm_rc rc =
+        hub_db_query(r->db, &stmt, err,
+                     "SELECT at_ms, value, entries FROM past_change WHERE app = ?1 AND axis = ?2"
+                     " AND at_ms BETWEEN ?3 AND ?4 AND seen_ms <= ?5 ORDER BY number",
+                     "tiiii", r->app, r->axis,
+                     r->from_ms == LONG_AGO ? LONG_AGO : r->from_ms - 2 * HUB_PAST_SPAN_MS,
+                     r->when->at_ms + HUB_PAST_SPAN_MS, heard_by(r));
 
     return rc < 0 ? rc : read_rows(r, stmt, err);
 }
@@ -104,11 +104,11 @@ static enum cm_rc read_since(const struct reading *r, struct cm_err *err) {
 // What was told late may be older than the checkpoint.
 static enum cm_rc read_late(const struct reading *r, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc =
-        hub_db_query(r->db, &stmt, err,
-                     "SELECT at_ms, value, entries FROM past_change WHERE app = ?1 AND axis = ?2"
-                     " AND late AND number > ?3 AND at_ms <= ?4 AND seen_ms <= ?5 ORDER BY number",
-                     "tiiii", r->app, r->axis, r->upto, r->when->at_ms + ROW_SPAN_MS, heard_by(r));
+    enum cm_rc rc = hub_db_query(
+        r->db, &stmt, err,
+        "SELECT at_ms, value, entries FROM past_change WHERE app = ?1 AND axis = ?2"
+        " AND late AND number > ?3 AND at_ms <= ?4 AND seen_ms <= ?5 ORDER BY number",
+        "tiiii", r->app, r->axis, r->upto, r->when->at_ms + HUB_PAST_SPAN_MS, heard_by(r));
 
     return rc < 0 ? rc : read_rows(r, stmt, err);
 }

@@ -13,6 +13,12 @@
 struct cm_arena;
 struct hub_db;
 
+// A walk from App to App, however many values each has: a table `apps` for a query to begin with.
+#define HUB_PAST_APPS                                                                              \
+    "WITH RECURSIVE walk(app) AS (SELECT min(app) FROM past_value UNION ALL SELECT (SELECT"        \
+    " min(app) FROM past_value WHERE app > walk.app) FROM walk WHERE walk.app IS NOT NULL),"       \
+    " apps(app) AS (SELECT app FROM walk WHERE app IS NOT NULL)"
+
 // When: "was at" counts what happened by then; "known at" only what the hub had heard by then.
 struct hub_past_when {
     int64_t at_ms; // Unix
