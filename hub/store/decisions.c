@@ -12,12 +12,16 @@ static const char *text(const char *s) {
 
 #define HASH(hash) (hash)->bytes, (size_t)CM_SHA256_SIZE
 
-static enum cm_rc trim(struct hub_db *db, const char *cluster, struct cm_err *err) {
+// trim: what merely tells does not push out what keeps a release out.
+static enum cm_rc trim(struct hub_db *db, const char *cluster, bool provisional,
+                       struct cm_err *err) {
     static const char sql[] =
-        "DELETE FROM decision WHERE cluster = ?1 AND number <= (SELECT number FROM decision"
-        " WHERE cluster = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)";
+        "DELETE FROM decision WHERE cluster = ?1 AND provisional = ?3 AND number <= (SELECT number"
+        " FROM decision WHERE cluster = ?1 AND provisional = ?3 ORDER BY number DESC"
+        " LIMIT 1 OFFSET ?2)";
 
-    return hub_db_run(db, err, sql, "ti", cluster, (int64_t)HUB_DECISIONS_KEPT);
+    return hub_db_run(db, err, sql, "tii", cluster, (int64_t)HUB_DECISIONS_KEPT,
+                      (int64_t)provisional);
 }
 
 enum cm_rc hub_decisions_add(struct hub_db *db, const struct hub_decision_row *row, bool *out_new,
@@ -44,7 +48,7 @@ enum cm_rc hub_decisions_add(struct hub_db *db, const struct hub_decision_row *r
         return rc;
     }
     *out_new = hub_db_changes(db) > 0;
-    return *out_new ? trim(db, row->cluster, err) : CM_OK;
+    return *out_new ? trim(db, row->cluster, row->provisional, err) : CM_OK;
 }
 
 enum cm_rc hub_decisions_settle(struct hub_db *db, const struct cm_sha256 *id,

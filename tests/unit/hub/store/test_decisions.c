@@ -1,0 +1,45 @@
+#include "tests/unit/hub/store/memory_db.h"
+
+#include "hub/store/decisions.h"
+
+static void add(struct hub_db *db, int number, bool provisional) {
+    const struct hub_decision_row row = {.id = cm_sha256(&number, sizeof(number)),
+                                         .cluster = "paris",
+                                         .cluster_id = "id",
+                                         .app = "web",
+                                         .key = "Deployment.apps/web/web",
+                                         .verdict = provisional ? "rejected" : "started",
+                                         .provisional = provisional};
+    struct cm_err err;
+    bool is_new = false;
+
+    assert_int_equal(hub_decisions_add(db, &row, &is_new, &err), CM_OK);
+    assert_true(is_new);
+}
+
+static void what_only_tells_pushes_out_nothing_that_holds(void **state) {
+    add(*state, 0, true);
+    for (int i = 1; i <= HUB_DECISIONS_KEPT + 50; i++) {
+        add(*state, i, false);
+    }
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM decision WHERE provisional"), 1);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM decision WHERE NOT provisional"),
+                     HUB_DECISIONS_KEPT);
+}
+
+static void of_those_that_hold_the_newest_are_kept(void **state) {
+    for (int i = 0; i < HUB_DECISIONS_KEPT + 5; i++) {
+        add(*state, i, true);
+    }
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM decision"), HUB_DECISIONS_KEPT);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_only_tells_pushes_out_nothing_that_holds, open_db,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(of_those_that_hold_the_newest_are_kept, open_db, close_db),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
