@@ -296,7 +296,9 @@ bool hub_settle_same_bundle(const struct hub_version *a, const struct hub_versio
 static void put_in_force(struct hub_update *u, struct hub_link *link) {
     struct hub_version *old = link->version;
 
-    if (!hub_settle_same_bundle(link->chosen, old)) {
+    bool commit = u->revision->size > 1; // "" and its end: it is none
+
+    if (!hub_settle_same_bundle(link->chosen, old) && (commit || link->revision == NULL)) {
         cm_buf_unref(link->revision);
         cm_buf_unref(link->repo);
         link->revision = cm_buf_ref(u->revision);

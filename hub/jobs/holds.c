@@ -88,11 +88,47 @@ static bool is_settled(const struct hub_planner *p, const struct hub_hold *hold)
     return false;
 }
 
+const char *hub_hold_marks(bool written, bool retried) {
+    return retried ? "retried" : written ? "written" : "";
+}
+
+static struct hub_hold_mark *add_mark(struct hub_outcome *o) {
+    size_t count = o->mark_count;
+
+    if ((count & (count - 1)) == 0) { // grows when it is a power of two
+        struct hub_hold_mark *all = cm_arena_get(o->arena, (2 * count + 1) * sizeof(*all));
+
+        if (count > 0) {
+            memcpy(all, o->marks, count * sizeof(*all));
+        }
+        o->marks = all;
+    }
+    return &o->marks[o->mark_count++];
+}
+
+// note_mark notes what became known of a decision's Hold, so that a restart knows it still.
+static void note_mark(struct gathering *g, const struct hub_hold_info *h) {
+    const char *marks = hub_hold_marks(h->written, h->retried);
+    const char *before = cm_map_get(g->planner->marked, h->hold->event);
+
+    if (strcmp(marks, before == NULL ? "" : before) != 0) {
+        cm_map_put(g->planner->marked, h->hold->event, cm_strdup(marks));
+        *add_mark(g->outcome) = (struct hub_hold_mark){
+            .event = cm_arena_strdup(g->outcome->arena, h->hold->event),
+            .written = h->written,
+            .retried = h->retried,
+        };
+    }
+}
+
 // What people wrote, moved or want to be tried again is theirs.
 static void note_void(void *ctx, const struct hub_hold_info *h) {
     struct gathering *g = ctx;
     bool document = h->repo[0] != '\0';
 
+    if (!document) {
+        note_mark(g, h);
+    }
     if (document && h->in_force == 0 && !h->retried && h->hold->event[0] != '\0' &&
         strcmp(h->path, hub_hold_path(g->outcome->arena, h->hold)) == 0 &&
         is_settled(g->planner, h->hold)) {

@@ -54,6 +54,7 @@ struct hub_planner *hub_planner_new(const struct hub_planner_config *config) {
     p->clusters = cm_map_new(free_state);
     p->trees = cm_map_new(free);
     p->asked = cm_map_new(free);
+    p->marked = cm_map_new(free);
     for (size_t i = 0; i < config->source_count; i++) {
         (void)hub_planner_add_source(p, &config->sources[i]);
         hub_fleet_expect(p->fleet, config->sources[i].name);
@@ -71,6 +72,7 @@ void hub_planner_free(struct hub_planner *p) {
     cm_map_free(p->clusters);
     cm_map_free(p->trees);
     cm_map_free(p->asked);
+    cm_map_free(p->marked);
     for (size_t i = 0; i < p->source_count; i++) {
         hub_commit_done(&p->states[i].pending);
         free_source(&p->sources[i]);

@@ -108,6 +108,13 @@ struct hub_hold_ask {
     bool again; // it was in Git before
 };
 
+// What became known of the Hold that was made of a decision.
+struct hub_hold_mark {
+    const char *event; // the decision's id, hex
+    bool written;      // it is, or was, in Git
+    bool retried;      // people want the release to be tried again
+};
+
 struct hub_problem_rows; // problems.c writes them
 
 // What a step gives. Members are NULL or empty where nothing changed.
@@ -125,6 +132,8 @@ struct hub_outcome {
     size_t settlement_count;
     struct hub_hold_ask *asks;
     size_t ask_count;
+    struct hub_hold_mark *marks;
+    size_t mark_count;
     bool complete; // clusters that are not in `documents` are not in Git
     struct hub_document_set *documents_before; // NULL with `documents`: to be written anew
     struct hub_document_set *documents;

@@ -52,6 +52,7 @@ struct hub_planner {
     size_t source_count;
     struct cm_map *trees; // revision on record of what Apps wanted before the start, by name
     struct hub_document_set *documents; // that the database shows; NULL: not known
+    struct cm_map *marked;              // what became known of Holds, by event (hub_hold_marks)
     struct cm_map *asked;               // what Holds were asked for last, by path, as a hash
     struct hub_lost lost;
     size_t ahead; // agents that held more than was known
@@ -65,9 +66,15 @@ struct hub_planner {
 struct hub_cluster_state *hub_planner_cluster(struct hub_planner *p, const char *cluster);
 size_t hub_planner_add_source(struct hub_planner *p, const struct hub_planner_source *source);
 
+// take.c. hub_note_documents puts the documents, as they are now, into the outcome.
+void hub_note_documents(struct hub_planner *p, struct hub_outcome *o);
+
 // settle.c. hub_settle_seed takes in a decision that was settled before the start.
 void hub_settle_seed(struct hub_planner *p, struct hub_cluster_state *state,
                      const struct hub_decision_row *row);
+
+// holds.c. hub_hold_marks writes down what became known of a Hold.
+const char *hub_hold_marks(bool written, bool retried);
 
 // offer.c. The arrays of an outcome are made for a known number of clusters.
 struct hub_outcome *hub_outcome_new(void);

@@ -180,6 +180,15 @@ static enum cm_rc put_revision(struct hub_db *db, struct cm_arena *a,
                                    err);
 }
 
+static enum cm_rc put_mark(struct hub_db *db, const struct hub_hold_mark *mark,
+                           struct cm_err *err) {
+    struct cm_sha256 id;
+
+    return cm_sha256_parse(mark->event, &id)
+               ? hub_decisions_mark(db, &id, mark->written, mark->retried, err)
+               : CM_OK;
+}
+
 // put_settlement: what is held is shown in its events, and so is what only people can help with.
 static enum cm_rc put_settlement(struct hub_db *db, struct cm_arena *a,
                                  const struct hub_settlement *s, struct cm_err *err) {
@@ -221,6 +230,9 @@ enum cm_rc hub_record_outcome(struct hub_db *db, const struct hub_outcome *o, st
     }
     for (size_t i = 0; rc == CM_OK && i < o->settlement_count; i++) {
         rc = put_settlement(db, o->arena, &o->settlements[i], err);
+    }
+    for (size_t i = 0; rc == CM_OK && i < o->mark_count; i++) {
+        rc = put_mark(db, &o->marks[i], err);
     }
     rc = rc < 0 || !o->complete ? rc : hub_desired_forget_unknown(db, err);
     rc = rc < 0 || o->problems == NULL ? rc : hub_problem_rows_write(db, o, err);

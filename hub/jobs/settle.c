@@ -53,7 +53,10 @@ void hub_settle_seed(struct hub_planner *p, struct hub_cluster_state *state,
                row->app, NULL);
         return;
     }
-    hub_fleet_hold(p->fleet, hold, false);
+    cm_map_put(p->marked, hold->event, cm_strdup(hub_hold_marks(row->written, row->retried)));
+    if (!row->retried) {
+        hub_fleet_hold(p->fleet, hold, row->written);
+    }
 }
 
 // ---- Making a Hold
@@ -186,29 +189,14 @@ static bool take(struct hub_planner *p, struct hub_outcome *o, const struct hub_
     return settled == HUB_SETTLED_HELD;
 }
 
-// source_of is the repository that an App's bundle came from last: what is held is still its.
-static size_t source_of(const struct hub_planner *p, const struct hub_decision_row *row) {
-    const struct hub_cluster_state *state = cm_map_get(p->clusters, row->cluster);
-    const struct hub_pair *pair = state == NULL ? NULL : find_pair(state->desired, row->app);
-
-    for (size_t i = 0; pair != NULL && i < p->config.source_count; i++) {
-        if (strcmp(p->sources[i].name, pair->repo) == 0) {
-            return i;
-        }
-    }
-    return 0;
-}
-
 // apply has the fleet work out what the new Holds touch, and offers it.
 static void apply(struct hub_planner *p, struct hub_outcome *o,
                   const struct hub_decided_list *list) {
     CM_CLEANUP(hub_fleet_result_freep) struct hub_fleet_result *result = NULL;
-    size_t at = source_of(p, &list->items[0].row);
-    char revision[HUB_REPO_ID_HEX_MAX];
     struct hub_reading r;
 
-    hub_repo_id_hex(&p->states[at].commit, revision);
-    const struct hub_fleet_commit what = {.repo = p->sources[at].name, .revision = revision};
+    // It is no commit: what changes stays with the commit that it has.
+    const struct hub_fleet_commit what = {.repo = p->sources[0].name, .revision = ""};
     hub_reading_begin(&r, p->sources, p->source_count);
     result = hub_fleet_update(p->fleet, &what,
                               &(struct hub_fleet_reader){.read = hub_reading_blob, .ctx = &r});
@@ -216,6 +204,9 @@ static void apply(struct hub_planner *p, struct hub_outcome *o,
     hub_outcome_room(o, result->changed_count + list->count);
     for (size_t i = 0; i < result->changed_count; i++) {
         hub_offer(p, o, result->changed[i]);
+    }
+    if (result->documents_changed) {
+        hub_note_documents(p, o);
     }
     if (result->problems_changed) {
         o->problems = hub_problem_rows_new(o->arena, p->fleet, &p->lost, &what);

@@ -60,10 +60,15 @@ void hub_sync_publish(struct hub_sync *s, const struct hub_outcome *o) {
 }
 
 static void end_step(struct hub_sync *s, struct hub_step *step) {
+    bool decided = step->kind == HUB_STEP_DECIDE;
+
     cm_list_remove(&step->in_steps);
     hub_step_free(step);
     cm_metric_add(s->metric_steps, -1);
     s->busy = false;
+    if (decided) {
+        hub_sync_looked(s);
+    }
     hub_steps_go(s);
 }
 
@@ -169,7 +174,7 @@ static void run_plan(struct cm_job *job) {
 static bool has_something(const struct hub_outcome *o) {
     return o != NULL && (o->change_count > 0 || o->refreshed_count > 0 || o->revision_count > 0 ||
                          o->documents != NULL || o->problems != NULL || o->settlement_count > 0 ||
-                         o->ask_count > 0);
+                         o->ask_count > 0 || o->mark_count > 0);
 }
 
 // answer_fetcher says how it went with the commit that it brought.

@@ -211,24 +211,33 @@ void hub_sync_removed(struct hub_sync *s, const char *cluster, const char *const
 
 static void on_decided(void *ctx, const struct cm_err *err, struct hub_decided_list *list) {
     struct hub_sync *s = ctx;
-    bool again = s->look_again;
+    bool found = err->code == CM_OK && list->count > 0 && !s->stopping;
 
     s->jobs--;
-    s->looking = false;
-    s->look_again = false;
     if (err->code != CM_OK) {
         cm_log(CM_LOG_ERROR, "store.failed", err->msg, "what",
                "what controllers decided waits until the next decision, or the next start", NULL);
     }
-    if (err->code == CM_OK && list->count > 0 && !s->stopping) {
+    if (found) {
         hub_step_add(s, HUB_STEP_DECIDE, NULL, NULL)->decided = CM_TAKE(list);
         hub_steps_go(s);
     }
     hub_decided_free(list);
+    if (!found) {
+        hub_sync_looked(s);
+    }
+    hub_sync_check_stopped(s);
+}
+
+// Until what was found is on record as settled it would be found again: nobody looks meanwhile.
+void hub_sync_looked(struct hub_sync *s) {
+    bool again = s->look_again;
+
+    s->looking = false;
+    s->look_again = false;
     if (again) {
         hub_sync_decided(s);
     }
-    hub_sync_check_stopped(s);
 }
 
 // hub_sync_decided looks once for all that was decided meanwhile.

@@ -97,6 +97,7 @@ struct hub_step *hub_step_add(struct hub_sync *s, enum hub_step_kind kind, const
 void hub_steps_go(struct hub_sync *s);
 void hub_step_free(struct hub_step *step);
 void hub_sync_note_ready(struct hub_sync *s);
+void hub_sync_looked(struct hub_sync *s); // what was decided is settled
 void hub_sync_publish(struct hub_sync *s, const struct hub_outcome *o);
 void hub_sync_retry_record(void *sync); // a timer's
 void hub_sync_check_stopped(struct hub_sync *s);

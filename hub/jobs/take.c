@@ -49,7 +49,7 @@ static void note_revisions(struct hub_planner *p, struct hub_outcome *o) {
     }
 }
 
-static void note_documents(struct hub_planner *p, struct hub_outcome *o) {
+void hub_note_documents(struct hub_planner *p, struct hub_outcome *o) {
     o->documents_before = p->documents;
     o->documents = hub_document_set_new(p->fleet);
     p->documents = hub_document_set_ref(o->documents);
@@ -93,7 +93,7 @@ static void take_all(struct hub_planner *p, struct hub_outcome *o) {
     hub_outcome_room(o, each.count + cm_map_len(p->clusters));
     hub_fleet_each_cluster(p->fleet, refresh_cluster, &each);
     cm_map_each(p->clusters, withdraw_if_gone, &each);
-    note_documents(p, o);
+    hub_note_documents(p, o);
 }
 
 static void take_changed(struct hub_planner *p, struct hub_outcome *o,
@@ -106,7 +106,7 @@ static void take_changed(struct hub_planner *p, struct hub_outcome *o,
         hub_offer_nothing(p, o, result->removed[i]);
     }
     if (result->documents_changed) {
-        note_documents(p, o);
+        hub_note_documents(p, o);
     }
 }
 
@@ -228,7 +228,7 @@ static void take_result(struct hub_planner *p, struct hub_outcome *o,
     if (o->complete) {
         p->swept = true;
         if (o->documents == NULL) {
-            note_documents(p, o);
+            hub_note_documents(p, o);
         }
     }
 }

@@ -59,6 +59,12 @@ enum cm_rc hub_decisions_settle(struct hub_db *db, const struct cm_sha256 *id,
                       HASH(id), (int64_t)settled, text(why), text(hold));
 }
 
+enum cm_rc hub_decisions_mark(struct hub_db *db, const struct cm_sha256 *id, bool written,
+                              bool retried, struct cm_err *err) {
+    return hub_db_run(db, err, "UPDATE decision SET written = ?2, retried = ?3 WHERE id = ?1",
+                      "bii", HASH(id), (int64_t)written, (int64_t)retried);
+}
+
 static struct cm_sha256 hash_at(struct hub_stmt *stmt, int column) {
     struct cm_sha256 hash = {{0}};
     size_t size = 0;
@@ -95,6 +101,8 @@ static struct hub_decision_row read_row(struct hub_stmt *stmt) {
         .settled = (enum hub_settled)hub_stmt_int(stmt, 20),
         .why = hub_stmt_text(stmt, 21),
         .hold = hub_stmt_text(stmt, 22),
+        .written = hub_stmt_int(stmt, 23) != 0,
+        .retried = hub_stmt_int(stmt, 24) != 0,
     };
 
     row.good_object = hub_stmt_blob(stmt, 14, &row.good_object_size);
@@ -108,7 +116,8 @@ enum cm_rc hub_decisions_each_provisional(struct hub_db *db, bool only_new,
     static const char sql[] =
         "SELECT id, cluster, cluster_id, app, key, controller, controller_key, verdict, bad, good,"
         " bad_bundle, good_bundle, bad_revision, good_revision, good_object, text, weight, at_ms,"
-        " seen_ms, actor, settled, why, hold FROM decision WHERE provisional = 1 AND (?1 = 0 OR "
+        " seen_ms, actor, settled, why, hold, written, retried FROM decision WHERE provisional = 1 "
+        "AND (?1 = 0 OR "
         "settled = 0)"
         " ORDER BY number";
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;

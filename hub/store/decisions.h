@@ -55,6 +55,8 @@ struct hub_decision_row {
     enum hub_settled settled;
     const char *why;
     const char *hold; // document; ""
+    bool written;     // that is, or was, in Git
+    bool retried;     // people want the release to be tried again
 };
 
 // hub_decisions_add tells whether it was not known yet. It keeps what is kept of its cluster.
@@ -64,6 +66,10 @@ CM_MUSTUSE enum cm_rc hub_decisions_add(struct hub_db *db, const struct hub_deci
 CM_MUSTUSE enum cm_rc hub_decisions_settle(struct hub_db *db, const struct cm_sha256 *id,
                                            enum hub_settled settled, const char *why,
                                            const char *hold, struct cm_err *err);
+
+// hub_decisions_mark notes what became known of its Hold.
+CM_MUSTUSE enum cm_rc hub_decisions_mark(struct hub_db *db, const struct cm_sha256 *id,
+                                         bool written, bool retried, struct cm_err *err);
 
 // hub_decisions_each_provisional visits those that hold Apps back, oldest first; with `only_new`
 // those that nobody has looked at yet.

@@ -291,10 +291,17 @@ static const char *const step_21[] = {
     NULL,
 };
 
+static const char *const step_22[] = {
+    // What became known of the Hold that was made of a decision.
+    "ALTER TABLE decision ADD COLUMN written INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE decision ADD COLUMN retried INTEGER NOT NULL DEFAULT 0",
+    NULL,
+};
+
 static const char *const *const steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,
                                            step_7,  step_8,  step_9,  step_10, step_11, step_12,
                                            step_13, step_14, step_15, step_16, step_17, step_18,
-                                           step_19, step_20, step_21};
+                                           step_19, step_20, step_21, step_22};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -342,7 +349,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 18",
                                               "PRAGMA user_version = 19",
                                               "PRAGMA user_version = 20",
-                                              "PRAGMA user_version = 21"};
+                                              "PRAGMA user_version = 21",
+                                              "PRAGMA user_version = 22"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -86,6 +86,7 @@ static struct hub_outcome *record(struct rig *r, struct hub_outcome *o) {
     if (o->err.code != CM_OK) {
         fail_msg("%s", o->err.msg);
     }
+    hub_planner_ask_holds(r->planner, o);
     assert_int_equal(hub_db_begin(r->db, &err), CM_OK);
     if (hub_record_outcome(r->db, o, &err) < 0) {
         fail_msg("%s", err.msg);

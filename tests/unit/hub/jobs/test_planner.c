@@ -184,7 +184,6 @@ static void git_is_asked_to_say_what_is_kept_out_once(void **state) {
     struct hub_decision_row row = begin_release(r);
     struct hub_outcome *o = rig_decide(r, &row);
 
-    hub_planner_ask_holds(r->planner, o);
     assert_int_equal(o->ask_count, 1);
     assert_string_equal(o->asks[0].repo, "fleet");
     assert_int_equal(strncmp(o->asks[0].path, "holds/web/", 10), 0);
@@ -192,8 +191,44 @@ static void git_is_asked_to_say_what_is_kept_out_once(void **state) {
     assert_string_equal(o->asks[0].names, "paris-1");
     assert_false(o->asks[0].again);
     o = rig_commit(r, "fleet", "workload web w two b");
-    hub_planner_ask_holds(r->planner, o);
     assert_int_equal(o->ask_count, 0);
+}
+
+// put_hold commits a Hold that was asked for, with a line at the end.
+static struct hub_outcome *put_hold(struct rig *r, const char *text, const char *line) {
+    CM_AUTOFREE char *script =
+        cm_strf("mkdir -p holds/web; cat >holds/web/two.yaml <<'END'\n%s%s\nEND", text, line);
+
+    return rig_commit(r, "fleet", script);
+}
+
+static void a_hold_that_was_in_git_is_missed_after_a_restart_too(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+    struct hub_outcome *o = rig_decide(r, &row);
+
+    (void)put_hold(r, o->asks[0].text, "");
+    assert_int_equal(count_rows(r->db, "SELECT written FROM decision"), 1);
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+    o = rig_commit(r, "fleet", "rm -r holds");
+    assert_int_equal(o->ask_count, 1);
+    assert_true(o->asks[0].again);
+}
+
+static void what_people_wanted_to_be_tried_again_is_not_kept_out_after_a_restart(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+    struct hub_outcome *o = rig_decide(r, &row);
+
+    o = put_hold(r, o->asks[0].text, "  retry: true");
+    assert_true(runs(rig_change(o, "paris-1")->publication, "reg/two"));
+    assert_int_equal(count_rows(r->db, "SELECT retried FROM decision"), 1);
+    (void)rig_commit(r, "fleet", "rm -r holds");
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+    o = rig_commit(r, "fleet", "workload web w two b");
+    assert_true(runs(rig_change(o, "paris-1")->publication, "reg/two"));
 }
 
 static void git_is_asked_for_nothing_that_it_makes_void(void **state) {
@@ -202,10 +237,8 @@ static void git_is_asked_for_nothing_that_it_makes_void(void **state) {
 
     (void)rig_decide(r, &row);
     struct hub_outcome *o = rig_commit(r, "fleet", "workload web w three b");
-    hub_planner_ask_holds(r->planner, o);
     assert_int_equal(o->ask_count, 0);
     o = rig_commit(r, "fleet", "workload web w two b"); // a bot that does not give up
-    hub_planner_ask_holds(r->planner, o);
     assert_int_equal(o->ask_count, 1);
 }
 
@@ -803,6 +836,8 @@ int main(void) {
         RIG_TEST(a_rejected_release_is_kept_out_while_all_else_lands),
         RIG_TEST(git_is_asked_to_say_what_is_kept_out_once),
         RIG_TEST(git_is_asked_for_nothing_that_it_makes_void),
+        RIG_TEST(a_hold_that_was_in_git_is_missed_after_a_restart_too),
+        RIG_TEST(what_people_wanted_to_be_tried_again_is_not_kept_out_after_a_restart),
         RIG_TEST(what_is_kept_out_is_so_after_a_restart),
         RIG_TEST(where_nothing_can_be_held_the_agent_goes_on_and_people_are_called),
         RIG_TEST(the_form_that_runs_is_enough_to_restore_it),
