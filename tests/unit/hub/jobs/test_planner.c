@@ -210,8 +210,7 @@ static void a_hold_that_was_in_git_is_missed_after_a_restart_too(void **state) {
     (void)put_hold(r, o->asks[0].text, "");
     assert_int_equal(count_rows(r->db, "SELECT written FROM decision"), 1);
     rig_start(r, fleet);
-    (void)rig_resume(r, "fleet");
-    o = rig_commit(r, "fleet", "rm -r holds");
+    o = rig_commit(r, "fleet", "rm -r holds"); // while the hub was away
     assert_int_equal(o->ask_count, 1);
     assert_true(o->asks[0].again);
 }
