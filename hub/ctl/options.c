@@ -42,7 +42,7 @@ const struct cm_option ctl_option_table[] = {
     {STRING("state", state), .value_name = "STATE", .line_only = true,
      .help = "Only what is not-applied, failed, not-healthy, drifted or stale."},
     {STRING("kind", kind), .value_name = "KIND", .line_only = true,
-     .help = "Only events of this kind, such as drift.found."},
+     .help = "Only of this kind: an event such as drift.found, or in the log such as rejected."},
     {STRING("repository", repository), .value_name = "NAME", .line_only = true,
      .help = "Only this repository."},
     {STRING("revision", revision), .value_name = "COMMIT", .line_only = true,

@@ -49,6 +49,20 @@ static const char *commit_words(struct ctl *c, const struct cm_json *commit) {
                          author[0] == '\0' ? "" : ")");
 }
 
+// " [checkout:1.4.2]", by the last parts of their names.
+static const char *images_words(struct ctl *c, const struct cm_json *item) {
+    const char *words = "";
+
+    for (const struct cm_json *at = first_of(item, "images"); at != NULL; at = at->next) {
+        const char *name = at->text == NULL ? "" : at->text;
+        const char *slash = strrchr(name, '/');
+
+        words = cm_arena_strf(c->arena, "%s%s%s", words, words[0] == '\0' ? "" : ", ",
+                              slash == NULL ? name : slash + 1);
+    }
+    return words[0] == '\0' ? "" : cm_arena_strf(c->arena, " [%s]", words);
+}
+
 static const char *short_commit(struct ctl *c, const struct cm_json *commit) {
     const char *revision = text_of(commit, "revision");
 
@@ -99,6 +113,7 @@ static struct cm_json *show_row(struct ctl *c, const struct cm_json *item) {
     cm_json_set_string(c->arena, row, "desired", short_commit(c, desired));
     cm_json_set_string(c->arena, row, "actual", short_commit(c, cm_json_get(item, "actual")));
     cm_json_set_string(c->arena, row, "subject", text_of(desired, "subject"));
+    cm_json_set_string(c->arena, row, "held", text_of(desired, "held"));
     cm_json_set(c->arena, row, "images", images_of(c, item));
     return row;
 }
@@ -165,6 +180,7 @@ int ctl_show(struct ctl *c) {
         {"SINCE", "toMs", CTL_TIME, CTL_ALWAYS},
         {"NAMES", "names", CTL_TEXT, CTL_ALWAYS},
         {"SUBJECT", "subject", CTL_TEXT, CTL_IF_ROOM},
+        {"HELD", "held", CTL_TEXT, CTL_IF_ROOM},
         {"IMAGES", "images", CTL_LIST, CTL_IF_WIDE},
     };
     const struct ctl_param params[] = {
@@ -205,7 +221,7 @@ int ctl_where(struct ctl *c) {
 // ---- The log
 
 static const char *colour_of(const char *kind) {
-    static const char *const bad[] = {"failed", "degraded", "disconnected", "removal"};
+    static const char *const bad[] = {"failed", "degraded", "disconnected", "removal", "rejected"};
 
     for (size_t i = 0; i < COUNT(bad); i++) {
         if (strcmp(kind, bad[i]) == 0) {
@@ -245,7 +261,12 @@ static void print_action(struct ctl *c, const struct cm_json *item) {
         (void)printf("  %s", ctl_one_line(c->arena, app));
     }
     if (text_of(item, "revision")[0] != '\0') {
-        (void)printf("  %s", ctl_one_line(c->arena, commit_words(c, item)));
+        (void)printf("  %s%s", ctl_one_line(c->arena, commit_words(c, item)),
+                     ctl_one_line(c->arena, images_words(c, item)));
+    }
+    if (text_of(item, "actor")[0] != '\0') {
+        (void)printf("  %s: %s", ctl_one_line(c->arena, text_of(item, "actor")),
+                     ctl_one_line(c->arena, text_of(item, "text")));
     }
     print_clusters(c, item);
 }
@@ -354,8 +375,8 @@ bool ctl_past_is_range(const char *word) {
 static void print_side(struct ctl *c, const char *sign, const char *colour,
                        const struct cm_json *list) {
     for (; list != NULL; list = list->next) {
-        (void)printf("%s%s %s%s", colour, sign, ctl_one_line(c->arena, commit_words(c, list)),
-                     ctl_plain());
+        (void)printf("%s%s %s%s%s", colour, sign, ctl_one_line(c->arena, commit_words(c, list)),
+                     ctl_one_line(c->arena, images_words(c, list)), ctl_plain());
         print_clusters(c, list);
     }
 }
@@ -373,6 +394,9 @@ int ctl_past_diff(struct ctl *c) {
     }
     const struct cm_json *item = first_of(answer, "items");
     int result = item == NULL ? CTL_DONE : CTL_NO;
+    if (item == NULL) {
+        (void)fprintf(stderr, "nothing differs\n");
+    }
     for (; item != NULL && !ctl_output_is_tree(c); item = item->next) {
         (void)printf("%s%s%s\n", ctl_bold(), ctl_one_line(c->arena, text_of(item, "app")),
                      ctl_plain());

@@ -19,13 +19,13 @@ const struct ctl_verb ctl_verbs[] = {
      .group = SEE,
      .arguments = "TYPE [NAME...]",
      .summary = "List what the hub knows.",
-     .about =
-         "TYPE is clusters, groups, apps, status, objects, drift, events, revisions, "
-         "repositories, writes or problems; singular, the kinds of the fleet repository and short "
-         "forms (cl, cg, st, "
-         "obj, ev, rev) are as good. A long list of clusters or states is folded on a "
-         "terminal: what is not ready, by its first names; --all shows every row. In brackets "
-         "stands what a cluster said last that is not connected.",
+     .about = "TYPE is clusters, groups, apps, status, objects, drift, events, revisions, "
+              "agents, holds, bans, repositories, writes or problems; singular, the kinds of the "
+              "fleet repository and short "
+              "forms (cl, cg, st, "
+              "obj, ev, rev) are as good. A long list of clusters or states is folded on a "
+              "terminal: what is not ready, by its first names; --all shows every row. In brackets "
+              "stands what a cluster said last that is not connected.",
      .example = "holdfast get clusters -l env=production\n"
                 "holdfast get app checkout -o yaml\n"
                 "holdfast get status --app checkout --state not-healthy\n"
@@ -130,7 +130,8 @@ const struct ctl_verb ctl_verbs[] = {
      .summary = "Tell what happened, newest first, a line for each action.",
      .about = "WHAT is as for 'show'; with a time the log begins there. A release to hundreds of "
               "clusters is one line. --kind is release, removal, healthy, progressing, degraded, "
-              "failed, drifted, suspended, connected or disconnected; all but progressing unless "
+              "failed, drifted, suspended, connected, disconnected, or what a controller decided: "
+              "promoted, rejected, failed_forward, timed_out or undone; all but progressing unless "
               "said.",
      .example = "holdfast log\n"
                 "holdfast log prod:checkout --limit 20\n"

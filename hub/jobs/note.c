@@ -43,7 +43,8 @@ static enum cm_rc value_of(struct hub_db *db, const struct hub_pair *pair, int64
     const struct hub_past_bundle b = {.app = pair->app,
                                       .bundle = pair->bundle->sha256,
                                       .revision = pair->revision,
-                                      .repo = pair->repo};
+                                      .repo = pair->repo,
+                                      .held = pair->held};
     bool made = false;
     enum cm_rc rc = hub_past_value(db, &b, out, &made, err);
 

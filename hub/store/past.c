@@ -70,8 +70,10 @@ enum cm_rc hub_past_value(struct hub_db *db, const struct hub_past_bundle *b, in
         return rc;
     }
     rc = hub_db_run(db, err,
-                    "INSERT INTO past_value (app, bundle, revision, repo) VALUES (?1, ?2, ?3, ?4)",
-                    "tbtt", b->app, b->bundle.bytes, sizeof(b->bundle.bytes), b->revision, b->repo);
+                    "INSERT INTO past_value (app, bundle, revision, repo, held)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5)",
+                    "tbttt", b->app, b->bundle.bytes, sizeof(b->bundle.bytes), b->revision, b->repo,
+                    b->held == NULL ? "" : b->held);
     return rc < 0 ? rc : find_value(db, b, out, err);
 }
 

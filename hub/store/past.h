@@ -48,6 +48,7 @@ struct hub_past_bundle {
     struct cm_sha256 bundle;
     const char *revision;
     const char *repo; // "" if it is not known
+    const char *held; // what Holds keep out of it (hub/fleet/fleet.h); NULL: nothing, or not known
 };
 CM_MUSTUSE enum cm_rc hub_past_value(struct hub_db *db, const struct hub_past_bundle *b,
                                      int64_t *out, bool *made, struct cm_err *err);

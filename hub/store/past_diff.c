@@ -14,8 +14,8 @@ struct running {
 
 struct side {
     struct past_scope scope;
-    struct cm_map *revisions; // of the present App: -> struct running
-    struct running *last;     // that was met: most clusters are alike
+    struct cm_map *releases; // of the present App: -> struct running
+    struct running *last;    // that was met: most clusters are alike
 };
 
 struct comparing {
@@ -30,11 +30,11 @@ static struct running *find_running(struct past_read *r, struct side *side,
     if (side->last != NULL && side->last->info == info) {
         return side->last;
     }
-    struct running *running = cm_map_get(side->revisions, info->revision);
+    struct running *running = cm_map_get(side->releases, info->release);
     if (running == NULL) {
         running = cm_arena_get(r->arena, sizeof(*running));
         *running = (struct running){.info = info};
-        cm_map_put(side->revisions, info->revision, running);
+        cm_map_put(side->releases, info->release, running);
     }
     side->last = running;
     return running;
@@ -57,8 +57,8 @@ static enum cm_rc read_side(struct past_read *r, struct side *side, const char *
     enum cm_rc rc =
         hub_past_read(r->db, r->arena, app, HUB_PAST_ACTUAL, &side->scope.when, &actual, err);
 
-    cm_map_freep(&side->revisions);
-    side->revisions = cm_map_new(NULL);
+    cm_map_freep(&side->releases);
+    side->releases = cm_map_new(NULL);
     side->last = NULL;
     for (size_t i = 0; rc == CM_OK && i < actual.count; i++) {
         rc = side->scope.in[i] ? add_cell(r, side, i, &actual.cells[i], err) : CM_OK;
@@ -67,27 +67,31 @@ static enum cm_rc read_side(struct past_read *r, struct side *side, const char *
 }
 
 static bool is_same(const struct side *a, const struct side *b) {
-    CM_AUTOFREE const char **keys = cm_map_keys(a->revisions);
-    size_t count = cm_map_len(a->revisions);
-    bool same = count == cm_map_len(b->revisions);
+    CM_AUTOFREE const char **keys = cm_map_keys(a->releases);
+    size_t count = cm_map_len(a->releases);
+    bool same = count == cm_map_len(b->releases);
 
     for (size_t i = 0; same && i < count; i++) {
-        same = cm_map_get(b->revisions, keys[i]) != NULL;
+        same = cm_map_get(b->releases, keys[i]) != NULL;
     }
     return same;
 }
 
 static enum cm_rc list_side(struct past_read *r, const struct side *side, struct cm_json **out,
                             struct cm_err *err) {
-    CM_AUTOFREE const char **keys = cm_map_keys(side->revisions);
+    CM_AUTOFREE const char **keys = cm_map_keys(side->releases);
     enum cm_rc rc = CM_OK;
 
     *out = cm_json_new(r->arena, CM_ARRAY);
-    for (size_t i = 0; rc == CM_OK && i < cm_map_len(side->revisions); i++) {
-        const struct running *running = cm_map_get(side->revisions, keys[i]);
+    for (size_t i = 0; rc == CM_OK && i < cm_map_len(side->releases); i++) {
+        const struct running *running = cm_map_get(side->releases, keys[i]);
         struct cm_json *item = cm_json_new(r->arena, CM_OBJECT);
 
+        struct cm_json *images = NULL;
+
         rc = past_revision_set(r, item, running->info, err);
+        rc = rc < 0 ? rc : past_images_make(r, running->info->value, &images, err);
+        cm_json_set(r->arena, item, "images", images);
         past_fold_set(r, &running->fold, item);
         cm_json_append(*out, item);
     }
@@ -139,8 +143,8 @@ enum cm_rc hub_past_diff(struct hub_db *db, struct cm_arena *a, const struct hub
     enum cm_rc rc = past_read_begin(&r, db, a, ask, err);
 
     rc = rc < 0 ? rc : compare(&c, err);
-    cm_map_freep(&c.from.revisions);
-    cm_map_freep(&c.to.revisions);
+    cm_map_freep(&c.from.releases);
+    cm_map_freep(&c.to.releases);
     past_read_end(&r);
     *out = cm_json_new(a, CM_OBJECT);
     cm_json_set(a, *out, "items", c.list);

@@ -15,7 +15,8 @@
 #include "hub/store/db.h"
 #include "hub/store/past_read.h"
 
-#define GAP_MS ((int64_t)30 * 60 * 1000)
+#define GAP_MS ((int64_t)30 * 60 * 1000) // of releases; of what happens to them a minute
+#define SHORT_GAP_MS ((int64_t)60 * 1000)
 #define ROWS_MAX 100000   // that are looked at
 #define ACTIONS_MORE 4000 // that are kept beside those that are asked for
 
@@ -23,6 +24,8 @@ struct action {
     const char *kind;
     const char *app;
     const struct past_info *info; // of releases
+    const char *actor;            // of decisions: the controller
+    const char *text;             // and its words
     struct past_fold desired;     // or of whatever is counted
     struct past_fold applied;     // of releases and removals
     uint8_t *in_desired;          // a bit for each number of a cluster
@@ -51,6 +54,7 @@ struct row {
     int64_t axis;
     uint32_t value;
     int64_t at_ms;
+    const char *text; // of a decision
 };
 
 static const char *kind_of(const struct row *row) {
@@ -76,14 +80,31 @@ static bool is_asked(const struct logging *l, const char *kind, const struct row
            (l->kind[0] != '\0' ? strcmp(kind, l->kind) == 0 : strcmp(kind, "progressing") != 0);
 }
 
+// What controllers decided: kinds as they are on record.
+static const char *const decisions[] = {"promoted", "rejected", "failed_forward", "timed_out",
+                                        "undone"};
+
+static const char *decision_kind(const char *verdict) {
+    for (size_t i = 0; i < sizeof(decisions) / sizeof(decisions[0]); i++) {
+        if (strcmp(verdict, decisions[i]) == 0) {
+            return decisions[i];
+        }
+    }
+    return "";
+}
+
+static int64_t gap_of(const struct past_info *info) {
+    return info->value != 0 ? GAP_MS : SHORT_GAP_MS;
+}
+
 // Rows come newest first, so of the actions with a key only the one found last may go on.
 static struct action *find_action(struct logging *l, const struct row *row, const char *kind,
                                   const struct past_info *info) {
     struct cm_arena *a = l->read->arena;
-    const char *key = cm_arena_strf(a, "%s %s %s", kind, row->app, info->revision);
+    const char *key = cm_arena_strf(a, "%s %s %s %s", kind, row->app, info->release, row->text);
     struct action *found = cm_map_get(l->last, key);
 
-    if (found != NULL && found->from_ms - row->at_ms < GAP_MS) {
+    if (found != NULL && found->from_ms - row->at_ms < gap_of(info)) {
         return found;
     }
     found = cm_arena_get(a, sizeof(*found));
@@ -150,7 +171,8 @@ static void note_edge(struct logging *l) {
 }
 
 static enum cm_rc read_row(struct logging *l, struct hub_stmt *stmt, struct cm_err *err) {
-    const struct row row = {.app = hub_stmt_text(stmt, 0),
+    const struct row row = {.text = "",
+                            .app = hub_stmt_text(stmt, 0),
                             .axis = hub_stmt_int(stmt, 1),
                             .value = (uint32_t)hub_stmt_int(stmt, 2),
                             .at_ms = hub_stmt_int(stmt, 3)};
@@ -185,6 +207,54 @@ static enum cm_rc read_rows(struct logging *l, struct hub_stmt *stmt, struct cm_
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
+// ---- What controllers decided
+
+static void add_decision(struct logging *l, struct hub_stmt *stmt) {
+    struct cm_arena *a = l->read->arena;
+    const struct row row = {.app = hub_stmt_text(stmt, 0),
+                            .axis = HUB_PAST_DESIRED,
+                            .at_ms = hub_stmt_int(stmt, 5),
+                            .text = hub_stmt_text(stmt, 4)};
+    const struct hub_entry entry = {(uint32_t)hub_stmt_int(stmt, 6), row.at_ms};
+    const char *kind = decision_kind(hub_stmt_text(stmt, 1));
+
+    if (is_asked(l, kind, &row) && counts(l, &entry)) {
+        struct past_info *info = cm_arena_get(a, sizeof(*info));
+
+        *info = (struct past_info){.app = "",
+                                   .revision = cm_arena_strdup(a, hub_stmt_text(stmt, 2)),
+                                   .repo = cm_arena_strdup(a, hub_stmt_text(stmt, 7)),
+                                   .held = ""};
+        info->release = info->revision;
+        struct action *action = find_action(l, &row, kind, info);
+        action->actor = cm_arena_strdup(a, hub_stmt_text(stmt, 3));
+        action->text = cm_arena_strdup(a, row.text);
+        add_entry(l, action, &row, &entry);
+    }
+}
+
+static enum cm_rc read_decisions(struct logging *l, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(
+        l->read->db, &stmt, err,
+        "SELECT app, verdict, r, controller, text, at_ms, ifnull((SELECT number FROM past_cluster"
+        " WHERE name = cluster), 0), ifnull((SELECT repo FROM past_value WHERE revision = r"
+        " LIMIT 1), '') FROM (SELECT *, iif(verdict = 'promoted', good_revision, bad_revision) AS r"
+        " FROM decision WHERE at_ms BETWEEN ?2 AND ?1 AND (?3 = '' OR app = ?3))"
+        " ORDER BY at_ms DESC",
+        "iit", l->scope->when.at_ms, l->edge_ms, l->scope->select.app);
+
+    for (size_t rows = 0; rc == CM_OK && rows < ROWS_MAX; rows++) {
+        rc = hub_stmt_next(stmt, err);
+        if (rc == CM_OK) {
+            add_decision(l, stmt);
+        }
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+// ---- All of it
+
 // An App of one's own has an index; all together are read in the order in which they came.
 static enum cm_rc read_log(struct logging *l, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
@@ -201,6 +271,8 @@ static enum cm_rc read_log(struct logging *l, struct cm_err *err) {
     l->last = cm_map_new(NULL);
     l->end = &l->first;
     rc = rc < 0 ? rc : read_rows(l, stmt, err);
+    note_edge(l);
+    rc = rc < 0 || l->releases ? rc : read_decisions(l, err);
     cm_map_freep(&l->last);
     return rc;
 }
@@ -237,7 +309,15 @@ static enum cm_rc make_item(struct past_read *r, struct action *action, struct c
     cm_json_set_string(r->arena, item, "kind", action->kind);
     cm_json_set_string(r->arena, item, "app", action->app);
     if (action->info->revision[0] != '\0') {
+        struct cm_json *images = NULL;
+
         rc = past_revision_set(r, item, action->info, err);
+        rc = rc < 0 ? rc : past_images_make(r, action->info->value, &images, err);
+        cm_json_set(r->arena, item, "images", images);
+    }
+    if (action->actor != NULL) {
+        cm_json_set_string(r->arena, item, "actor", action->actor);
+        cm_json_set_string(r->arena, item, "text", action->text);
     }
     fold.from_ms = action->from_ms;
     fold.to_ms = action->to_ms;

@@ -40,7 +40,8 @@ CM_MUSTUSE enum cm_rc hub_past_show(struct hub_db *db, struct cm_arena *a,
                                     struct cm_err *err);
 
 // hub_past_log answers what happened up to then, newest first, an item for each action over all
-// clusters: {"kind", "app", "revision", …, "clusters", "applied", "names", "fromMs", "toMs"}.
+// clusters: {"kind", "app", "revision", …, "images", "clusters", "applied", "names", "fromMs",
+// "toMs"}; of what controllers decided with "actor" and "text".
 CM_MUSTUSE enum cm_rc hub_past_log(struct hub_db *db, struct cm_arena *a,
                                    const struct hub_past_ask *ask, struct cm_json **out,
                                    struct cm_err *err);

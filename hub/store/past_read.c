@@ -140,7 +140,10 @@ static enum cm_rc read_info(struct past_read *r, uint32_t value, struct past_inf
                             struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(r->db, &stmt, err,
-                                 "SELECT app, revision, repo, bundle FROM past_value"
+                                 "SELECT app, revision, repo, bundle, held, (SELECT"
+                                 " group_concat(image, ' ') FROM (SELECT i.image FROM"
+                                 " past_value_image v JOIN past_image i ON i.number = v.image"
+                                 " WHERE v.value = ?1 ORDER BY i.image)) FROM past_value"
                                  " WHERE number = ?1",
                                  "i", (int64_t)value);
     size_t size;
@@ -152,6 +155,9 @@ static enum cm_rc read_info(struct past_read *r, uint32_t value, struct past_inf
     out->app = cm_arena_strdup(r->arena, hub_stmt_text(stmt, 0));
     out->revision = cm_arena_strdup(r->arena, hub_stmt_text(stmt, 1));
     out->repo = cm_arena_strdup(r->arena, hub_stmt_text(stmt, 2));
+    out->held = cm_arena_strdup(r->arena, hub_stmt_text(stmt, 4));
+    out->release = cm_arena_strf(r->arena, "%s %s%s", out->revision, hub_stmt_text(stmt, 5),
+                                 out->held[0] == '\0' ? "" : " held");
     const void *bundle = hub_stmt_blob(stmt, 3, &size);
     memcpy(&out->bundle, bundle, size < sizeof(out->bundle) ? size : sizeof(out->bundle));
     return CM_OK;
@@ -167,7 +173,8 @@ static enum cm_rc find_info(struct past_read *r, uint32_t value, struct past_inf
         return CM_OK;
     }
     *out = cm_arena_get(r->arena, sizeof(**out));
-    **out = (struct past_info){.value = value, .app = "", .revision = "", .repo = ""};
+    **out = (struct past_info){
+        .value = value, .app = "", .revision = "", .repo = "", .release = "", .held = ""};
     cm_map_put(r->info, key, *out);
     return value == 0 ? CM_OK : read_info(r, value, *out, err);
 }
@@ -195,6 +202,9 @@ enum cm_rc past_revision_set(struct past_read *r, struct cm_json *item,
 
     cm_json_set_string(r->arena, item, "revision", info->revision);
     cm_json_set_string(r->arena, item, "repo", info->repo);
+    if (info->held[0] != '\0') {
+        cm_json_set_string(r->arena, item, "held", info->held);
+    }
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
     if (rc == CM_OK) {
         cm_json_set_string(r->arena, item, "subject", hub_stmt_text(stmt, 0));
@@ -250,6 +260,12 @@ static const char *text_of(const struct cm_json *item, const char *member) {
     return text == NULL ? "" : text;
 }
 
+static const char *first_name(const struct cm_json *item) {
+    const struct cm_json *names = cm_json_get(item, "names");
+
+    return names == NULL || names->first == NULL ? "" : names->first->text;
+}
+
 static int order_items(const void *a, const void *b) {
     const struct cm_json *left = *(struct cm_json *const *)a;
     const struct cm_json *right = *(struct cm_json *const *)b;
@@ -261,7 +277,8 @@ static int order_items(const void *a, const void *b) {
         return order != 0 ? order : more > 0 ? 1 : -1;
     }
     order = strcmp(text_of(left, "state"), text_of(right, "state"));
-    return order != 0 ? order : strcmp(text_of(left, "revision"), text_of(right, "revision"));
+    order = order != 0 ? order : strcmp(text_of(left, "revision"), text_of(right, "revision"));
+    return order != 0 ? order : strcmp(first_name(left), first_name(right));
 }
 
 void past_items_set(struct past_read *r, struct cm_json *answer, struct cm_json **items,

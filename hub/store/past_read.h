@@ -52,13 +52,16 @@ struct past_info {
     const char *app;
     const char *revision;
     const char *repo;
-    uint64_t bundle; // the first bytes of its name
-    void *mark;      // whoever reads may remember something
+    const char *release; // tells apart what of one commit is not the same: with images, and Holds
+    const char *held;    // in words; ""
+    uint64_t bundle;     // the first bytes of its name
+    void *mark;          // whoever reads may remember something
 };
 enum cm_rc past_info_find(struct past_read *r, uint32_t value, struct past_info **out,
                           struct cm_err *err);
 
-// past_revision_set tells of a commit in an item; past_images_make lists the images of a value.
+// past_revision_set tells of a commit in an item, and what is held if anything is; past_images_make
+// lists the images of a value.
 enum cm_rc past_revision_set(struct past_read *r, struct cm_json *item,
                              const struct past_info *info, struct cm_err *err);
 enum cm_rc past_images_make(struct past_read *r, uint32_t value, struct cm_json **out,

@@ -86,7 +86,7 @@ static int64_t since(const struct showing *s, size_t cluster) {
 
 static struct alike *make_alike(struct showing *s, const struct alike *like) {
     const char *key = cm_arena_strf(s->read->arena, "%s %s %s %s", like->app,
-                                    like->desired->revision, like->actual->revision, like->state);
+                                    like->desired->release, like->actual->release, like->state);
     struct alike *found = cm_map_get(s->alike, key);
 
     if (found == NULL) {

@@ -89,7 +89,7 @@ static enum cm_rc find_wanted(struct seeking *s, struct cm_err *err) {
 }
 
 static struct found *make_found(struct seeking *s, struct past_info *info) {
-    const char *key = cm_arena_strf(s->read->arena, "%s %s", info->app, info->revision);
+    const char *key = cm_arena_strf(s->read->arena, "%s %s", info->app, info->release);
     struct found *found = cm_map_get(s->found, key);
 
     if (found == NULL) {

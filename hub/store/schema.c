@@ -295,6 +295,8 @@ static const char *const step_22[] = {
     // What became known of the Hold that was made of a decision.
     "ALTER TABLE decision ADD COLUMN written INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE decision ADD COLUMN retried INTEGER NOT NULL DEFAULT 0",
+    // What Holds keep out of it, as of pairs.
+    "ALTER TABLE past_value ADD COLUMN held TEXT NOT NULL DEFAULT ''",
     NULL,
 };
 

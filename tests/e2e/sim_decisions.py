@@ -66,6 +66,11 @@ class Decisions(SimStory):
             self.hub.metrics()['holdfast_releases_decided_total{verdict="rejected"}'], 1)
         self.wait_event("release.held", cluster="c02", app="web")
         self.wait_runs(("2", "a"), ("1", "a"), ("2", "a"))
+        self.assertRegex(self.hub.run("log", "--kind", "rejected").stdout,
+                         rf"rejected +web  {self.second[:8]} .*flagger: {WORDS}  on 1 cluster: c02")
+        wait_for(lambda: "web:1" in self.hub.run("diff", "c01..c02", check=False).stdout, SOON,
+                 "the past to know", 0.1)
+        self.assertEqual([row["rejected"] for row in self.hub.get("holds")], ["2"])
 
     def test_03_all_else_that_people_commit_lands_there_too(self):
         self.deliver({**web("2", A="b"), **other("blue")})

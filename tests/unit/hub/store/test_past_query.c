@@ -6,6 +6,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "hub/store/decisions.h"
 #include "hub/store/past.h"
 #include "hub/store/past_query.h"
 
@@ -197,6 +198,33 @@ static void a_log_can_be_of_less(void **state) {
                "");
 }
 
+static void reject(struct hub_db *db, const char *cluster, int64_t at_ms) {
+    const struct hub_decision_row row = {.id = cm_sha256(cluster, strlen(cluster)),
+                                         .cluster = cluster,
+                                         .cluster_id = "",
+                                         .app = "web",
+                                         .key = "k",
+                                         .controller = "flagger",
+                                         .verdict = "rejected",
+                                         .bad_revision = R2,
+                                         .text = "too slow",
+                                         .at_ms = at_ms};
+    struct cm_err err;
+    bool is_new;
+
+    assert_int_equal(hub_decisions_add(db, &row, &is_new, &err), CM_OK);
+}
+
+static void what_controllers_decided_is_in_the_log(void **state) {
+    reject(*state, "a", THEN_MS + HOUR_MS + 5000);
+    reject(*state, "b", THEN_MS + HOUR_MS + 9000);
+    assert_log(state, &(struct hub_past_ask){.select = "prod", .kind = "rejected"},
+               "rejected 22 0/2 Bump");
+    assert_log(state, &(struct hub_past_ask){.select = "c", .kind = "rejected"}, "");
+    assert_log(state, &(struct hub_past_ask){.select = "prod@{9.hours.ago}", .kind = "rejected"},
+               "");
+}
+
 static void assert_where(void **state, const struct hub_past_ask *what, const char *expected) {
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
     struct cm_arena *a = cm_arena_new(0);
@@ -251,6 +279,20 @@ static void assert_diff(void **state, const char *select, const char *expected) 
     assert_string_equal(cm_str_get(&text), expected);
 }
 
+static void what_a_hold_makes_of_a_commit_is_told_apart(void **state) {
+    struct hub_past_bundle b = {.app = "web", .revision = R2, .repo = "fleet", .held = "1.4"};
+    struct cm_err err;
+    int64_t value;
+    bool made;
+
+    assert_int_equal(hub_past_value(*state, &b, &value, &made, &err), CM_OK);
+    assert_int_equal(hub_past_image(*state, value, "reg/web:1.4", &err), CM_OK);
+    run_well(*state, "b", value, THEN_MS + 3 * HOUR_MS);
+    assert_show(state, "prod", "inSync R2 R2 a; inSync R2 R2 b");
+    assert_diff(state, "a..b", "web: 22 -> 22");
+    assert_where(state, &(struct hub_past_ask){.select = "prod", .what = "1.4"}, "22 b");
+}
+
 static void environments_and_moments_are_compared(void **state) {
     assert_diff(state, "a..c", "web: 22 -> 11");
     assert_diff(state, "b..c", "");
@@ -268,6 +310,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(each_action_is_one_line_for_the_whole_fleet, open_past,
                                         close_db),
         cmocka_unit_test_setup_teardown(a_log_can_be_of_less, open_past, close_db),
+        cmocka_unit_test_setup_teardown(what_controllers_decided_is_in_the_log, open_past,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(what_a_hold_makes_of_a_commit_is_told_apart, open_past,
+                                        close_db),
         cmocka_unit_test_setup_teardown(what_runs_where_is_found_by_image_tag_digest_and_commit,
                                         open_past, close_db),
         cmocka_unit_test_setup_teardown(where_it_is_missing_is_found, open_past, close_db),
