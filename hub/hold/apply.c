@@ -51,13 +51,23 @@ static const struct hub_hold_delta *delta_of(const struct hub_hold *hold,
 // ---- In force
 
 // has_rejected_lines tells whether a file still has lines of the rejected release that the good one
-// would take back.
+// would take back. Of one that is too large to merge only the rejected release as a whole is.
 static bool has_rejected_lines(struct cm_arena *a, const struct hub_hold_delta *d,
                                const char *now) {
     const char *merged;
 
-    return hub_merge_text(a, d->bad->text, now, d->use->text, &merged) == HUB_MERGE_CONFLICT ||
-           strcmp(merged, now) != 0;
+    if (strcmp(now, d->use->text) == 0 || strcmp(now, d->bad->text) == 0) {
+        return strcmp(now, d->use->text) != 0;
+    }
+    switch (hub_merge_text(a, d->bad->text, now, d->use->text, &merged)) {
+    case HUB_MERGE_CLEAN:
+        return strcmp(merged, now) != 0;
+    case HUB_MERGE_TOO_LARGE:
+        return false;
+    case HUB_MERGE_CONFLICT:
+        break;
+    }
+    return true;
 }
 
 static bool is_rejected(const struct hub_hold *hold, const struct hub_hold_identity *id,

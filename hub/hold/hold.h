@@ -13,7 +13,8 @@
 // still is as in the bad release becomes what it was in the good one, and one that somebody changed
 // since is what Git says: so all that people commit lands, but for the release that was rejected.
 // Another identity makes it void. A list is merged entry by entry, a file in a ConfigMap line by
-// line; where both sides changed the same lines the good ones stay.
+// line; where both sides changed the same lines the good ones stay. A file of thousands of lines
+// is not merged: once it is edited, it is no longer the rejected one.
 //
 // Objects are named as GROUP/KIND/NAMESPACE/NAME in files, without the group for the core one, and
 // by their key (common/object/id.h) in memory; fields as in common/object/field.h. No Secret ever

@@ -142,9 +142,15 @@ const struct cm_json *hub_merge_value( // NOLINT(misc-no-recursion)
     if (cm_json_string(now) == NULL || !hub_merge_is_text(bad, good)) {
         return now;
     }
-    return hub_merge_text(a, bad->text, now->text, good->text, &merged) == HUB_MERGE_CLEAN
-               ? cm_json_new_string(a, merged)
-               : good;
+    switch (hub_merge_text(a, bad->text, now->text, good->text, &merged)) {
+    case HUB_MERGE_CLEAN:
+        return cm_json_new_string(a, merged);
+    case HUB_MERGE_TOO_LARGE:
+        return now;
+    case HUB_MERGE_CONFLICT:
+        break;
+    }
+    return good;
 }
 
 // ---- Texts
@@ -293,7 +299,10 @@ enum hub_merged hub_merge_text(struct cm_arena *a, const char *bad, const char *
 
     m.in_now = match(a, &m.bad, &m.now);
     m.in_good = match(a, &m.bad, &m.good);
-    if (m.in_now == NULL || m.in_good == NULL || !merge_lines(&m, &text)) {
+    if (m.in_now == NULL || m.in_good == NULL) {
+        return HUB_MERGE_TOO_LARGE;
+    }
+    if (!merge_lines(&m, &text)) {
         return HUB_MERGE_CONFLICT;
     }
     *out = cm_arena_strndup(a, cm_str_get(&text), text.len);

@@ -178,6 +178,45 @@ static void a_file_is_merged_by_lines_and_a_conflict_stays_held(void **state) {
     release_done(&reverted);
 }
 
+// large_file writes a release with a file of that many lines, the first and the last one given.
+static char *large_file(const char *first, const char *last) {
+    struct cm_str text = {0};
+
+    cm_str_addf(&text,
+                "%s---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: f, namespace: prod}\n"
+                "data: {app.conf: \"%s\\n",
+                WORKLOAD(USES_FILE, ""), first);
+    for (size_t i = 0; i < 2500; i++) {
+        cm_str_addf(&text, "%zu\\n", i);
+    }
+    cm_str_addf(&text, "%s\\n\"}\n", last);
+    return cm_str_take(&text);
+}
+
+static void of_a_file_that_is_too_large_to_merge_only_the_rejected_one_is_held(void **state) {
+    static const struct {
+        const char *first;
+        const char *last;
+        bool held;
+    } cases[] = {
+        {"bad", "x", true}, {"good", "x", false}, {"good", "y", false}, {"mine", "x", false}};
+    CM_AUTOFREE char *good = large_file("good", "x");
+    CM_AUTOFREE char *bad = large_file("bad", "x");
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *hold = must_make(good, bad);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CM_AUTOFREE char *text = large_file(cases[i].first, cases[i].last);
+        CM_AUTOFREE char *wanted = cm_strf("\"%s\\n0\\n", cases[i].held ? "good" : cases[i].first);
+        struct release r;
+
+        release_init(&r, text);
+        assert_int_equal(apply(hold, &r), cases[i].held);
+        assert_non_null(strstr(release_text(&r, "ConfigMap/prod/f"), wanted));
+        release_done(&r);
+    }
+}
+
 static void an_object_of_the_good_release_comes_back_as_a_whole(void **state) {
 #define USES(name) "      volumes: [{name: v, configMap: {name: " name "}}]\n"
 #define MADE(name)                                                                                 \
@@ -208,6 +247,7 @@ int main(void) {
         cmocka_unit_test(an_edit_that_fails_on_the_good_image_is_held_on_top),
         cmocka_unit_test(two_that_restore_each_other_are_told),
         cmocka_unit_test(a_file_is_merged_by_lines_and_a_conflict_stays_held),
+        cmocka_unit_test(of_a_file_that_is_too_large_to_merge_only_the_rejected_one_is_held),
         cmocka_unit_test(an_object_of_the_good_release_comes_back_as_a_whole),
     };
 
