@@ -18,6 +18,8 @@
 #define TEMPLATE "/spec/template"
 #define TEXT_MAX 256                  // of an identity that stands in the file
 #define WHOLE_MAX ((size_t)64 * 1024) // of a ConfigMap that does
+// What a file has room for beside its clusters: ten thousand of them, with names as they are.
+#define BYTES_MAX (HUB_HOLD_BYTES_MAX / 4 * 3)
 #define ID_DIGITS 8
 #define NAME_CHARS "abcdefghijklmnopqrstuvwxyz0123456789.-"
 
@@ -31,7 +33,6 @@ struct making {
     size_t keep_count;
     const char **left_out;
     size_t left_out_count;
-    size_t refs; // objects that were looked at
     struct cm_err *err;
 };
 
@@ -398,12 +399,6 @@ static enum cm_rc check_whole(const struct making *m) {
                        "the two releases of %s are the same: there is nothing to hold",
                        m->d->workload);
     }
-    if (m->delta.count > HUB_HOLD_FIELDS_MAX) {
-        return cm_fail(m->err, CM_EBUSY,
-                       "the two releases of %s differ in %zu fields, more than a Hold names: "
-                       "revert the release in Git",
-                       m->d->workload, m->delta.count);
-    }
     for (size_t i = 0; i < m->delta.count; i++) {
         if (m->delta.items[i].use != NULL && has_hidden(m->delta.items[i].use)) {
             return cm_fail(m->err, CM_EBUSY,
@@ -411,6 +406,28 @@ static enum cm_rc check_whole(const struct making *m) {
                            "release in Git",
                            m->delta.items[i].object, m->delta.items[i].at);
         }
+    }
+    return CM_OK;
+}
+
+// check_size fails if the file of a Hold could not be read, now or when more clusters are in it.
+static enum cm_rc check_size(const struct making *m, const struct hub_hold *hold) {
+    size_t fields =
+        hold->delta_count > hold->identity_count ? hold->delta_count : hold->identity_count;
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    if (fields > HUB_HOLD_FIELDS_MAX) {
+        return cm_fail(m->err, CM_EBUSY,
+                       "the two releases of %s differ in %zu fields, more than a Hold names: "
+                       "revert the release in Git",
+                       m->d->workload, fields);
+    }
+    hub_hold_write(hold, &text);
+    if (text.len > BYTES_MAX) {
+        return cm_fail(m->err, CM_EBUSY,
+                       "a Hold of the two releases of %s would have %zu bytes, more than the %zu "
+                       "that leave room for its clusters: revert the release in Git",
+                       m->d->workload, text.len, BYTES_MAX);
     }
     return CM_OK;
 }
@@ -466,8 +483,13 @@ enum cm_rc hub_hold_make(const struct hub_hold_decision *d, struct hub_hold **ou
                        .err = err};
     enum cm_rc rc = compare_releases(&m);
 
+    if (rc < 0) {
+        return rc;
+    }
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *hold = finish(&m);
+    rc = check_size(&m, hold);
     if (rc == CM_OK) {
-        *out = finish(&m);
+        *out = CM_TAKE(hold);
     }
     return rc;
 }

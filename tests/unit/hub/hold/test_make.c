@@ -178,6 +178,57 @@ static void a_rollout_is_gone_through_like_a_deployment(void **state) {
     assert_string_equal(hold->identity[0].at, IMAGE_AT);
 }
 
+// large_settings writes a release with a ConfigMap of that many bytes, all of them one letter.
+static char *large_settings(char letter, size_t size) {
+    CM_AUTOFREE char *value = cm_new(size + 1, 1);
+
+    memset(value, letter, size);
+    return cm_strf("%s---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: "
+                   "prod}\ndata: {a: '%s'}\n",
+                   WORKLOAD(WITH_SETTINGS, ""), value);
+}
+
+static void what_no_file_could_hold_needs_a_human(void **state) {
+    CM_AUTOFREE char *good = large_settings('g', (size_t)300 * 1024);
+    CM_AUTOFREE char *bad = large_settings('b', (size_t)300 * 1024);
+    CM_AUTOFREE char *larger = large_settings('b', (size_t)620 * 1024);
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *hold = must_make(good, bad);
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *again = NULL;
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    struct hub_hold *none = NULL;
+    struct cm_err err = {0};
+
+    (void)state;
+    hub_hold_write(hold, &text);
+    assert_int_equal(hub_hold_parse(cm_str_get(&text), text.len, &again, &err), CM_OK);
+    assert_int_equal(make_hold(good, larger, &none, &err), CM_EBUSY);
+    assert_non_null(strstr(err.msg, "revert the release in Git"));
+}
+
+// many_variables writes a release with that many variables, in one order or the other.
+static char *many_variables(const char *value, size_t count, bool backwards) {
+    struct cm_str text = {0};
+
+    cm_str_add(&text, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: checkout, namespace: "
+                      "prod}\nspec: {template: {spec: {containers: [{name: main, env: [");
+    for (size_t i = 0; i < count; i++) {
+        cm_str_addf(&text, "{name: V%zu, value: %s}, ", backwards ? count - i : i + 1, value);
+    }
+    cm_str_add(&text, "]}]}}}\n");
+    return cm_str_take(&text);
+}
+
+static void an_identity_of_more_fields_than_a_hold_names_needs_a_human(void **state) {
+    CM_AUTOFREE char *good = many_variables("a", HUB_HOLD_FIELDS_MAX + 1, false);
+    CM_AUTOFREE char *bad = many_variables("b", HUB_HOLD_FIELDS_MAX + 1, true);
+    struct hub_hold *hold = NULL;
+    struct cm_err err = {0};
+
+    (void)state;
+    assert_int_equal(make_hold(good, bad, &hold, &err), CM_EBUSY);
+    assert_non_null(strstr(err.msg, "differ in 1001 fields"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_image_is_the_identity_and_all_else_that_differs_the_delta),
@@ -190,6 +241,8 @@ int main(void) {
         cmocka_unit_test(what_is_known_by_its_digest_only_needs_a_human),
         cmocka_unit_test(the_same_decision_gives_the_same_file),
         cmocka_unit_test(a_rollout_is_gone_through_like_a_deployment),
+        cmocka_unit_test(what_no_file_could_hold_needs_a_human),
+        cmocka_unit_test(an_identity_of_more_fields_than_a_hold_names_needs_a_human),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
