@@ -399,6 +399,12 @@ static enum cm_rc check_whole(const struct making *m) {
                        "the two releases of %s are the same: there is nothing to hold",
                        m->d->workload);
     }
+    if (m->what.count == 0 && m->config.count == 0) {
+        return cm_fail(m->err, CM_EBUSY,
+                       "%s lacks only %s, by which no release can be told from another: put it "
+                       "back in Git",
+                       m->d->workload, m->keep[0]);
+    }
     for (size_t i = 0; i < m->delta.count; i++) {
         if (m->delta.items[i].use != NULL && has_hidden(m->delta.items[i].use)) {
             return cm_fail(m->err, CM_EBUSY,

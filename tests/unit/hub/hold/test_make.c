@@ -209,8 +209,9 @@ static void what_no_file_could_hold_needs_a_human(void **state) {
 static char *many_variables(const char *value, size_t count, bool backwards) {
     struct cm_str text = {0};
 
-    cm_str_add(&text, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: checkout, namespace: "
-                      "prod}\nspec: {template: {spec: {containers: [{name: main, env: [");
+    cm_str_add(&text,
+               "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: checkout, namespace: "
+               "prod}\nspec: {template: {spec: {containers: [{name: main, env: [");
     for (size_t i = 0; i < count; i++) {
         cm_str_addf(&text, "{name: V%zu, value: %s}, ", backwards ? count - i : i + 1, value);
     }
@@ -229,6 +230,17 @@ static void an_identity_of_more_fields_than_a_hold_names_needs_a_human(void **st
     assert_non_null(strstr(err.msg, "differ in 1001 fields"));
 }
 
+static void a_release_that_only_lacks_an_object_needs_a_human(void **state) {
+    struct hub_hold *hold = NULL;
+    struct cm_err err = {0};
+
+    (void)state;
+    assert_int_equal(make_hold(WORKLOAD(WITH_SETTINGS, "") SETTINGS("{level: info}"),
+                               WORKLOAD(WITH_SETTINGS, ""), &hold, &err),
+                     CM_EBUSY);
+    assert_non_null(strstr(err.msg, "ConfigMap/prod/settings"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_image_is_the_identity_and_all_else_that_differs_the_delta),
@@ -243,6 +255,7 @@ int main(void) {
         cmocka_unit_test(a_rollout_is_gone_through_like_a_deployment),
         cmocka_unit_test(what_no_file_could_hold_needs_a_human),
         cmocka_unit_test(an_identity_of_more_fields_than_a_hold_names_needs_a_human),
+        cmocka_unit_test(a_release_that_only_lacks_an_object_needs_a_human),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
