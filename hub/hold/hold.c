@@ -403,31 +403,6 @@ struct hub_hold *hub_hold_with(const struct hub_hold *hold, const char *const *c
     return copy;
 }
 
-static bool is_among(const char *const *texts, size_t count, const char *text) {
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(texts[i], text) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-struct hub_hold *hub_hold_without(const struct hub_hold *hold, const char *const *clusters,
-                                  size_t count) {
-    struct hub_hold *copy = hub_hold_copy(hold);
-    const char **names = cm_arena_get(copy->arena, (copy->cluster_count + 1) * sizeof(*names));
-    size_t left = 0;
-
-    for (size_t i = 0; i < copy->cluster_count; i++) {
-        if (!is_among(clusters, count, copy->clusters[i])) {
-            names[left++] = copy->clusters[i];
-        }
-    }
-    copy->clusters = names;
-    copy->cluster_count = left;
-    return copy;
-}
-
 // ---- What it is about
 
 static const char *digest_of(const struct cm_json *value, char hex[CM_SHA256_HEX_MAX]) {
@@ -506,8 +481,8 @@ const char *hub_hold_rejected(struct cm_arena *a, const struct hub_hold *hold) {
     if (text != NULL) {
         return text;
     }
-    return cm_arena_strf(a, "%.*s", SHORT_REVISION,
-                         hold->bad_revision[0] != '\0' ? hold->bad_revision : hold->name);
+    text = hold->bad_revision[0] != '\0' ? hold->bad_revision : hold->name;
+    return cm_arena_strndup(a, text != NULL ? text : "release", SHORT_REVISION);
 }
 
 const char *hub_hold_restored(struct cm_arena *a, const struct hub_hold *hold) {

@@ -105,12 +105,10 @@ struct hub_hold *hub_hold_copy(const struct hub_hold *hold);
 void hub_hold_free(struct hub_hold *hold); // NULL is fine; one with an arena of its own
 void hub_hold_freep(struct hub_hold **hold);
 
-// hub_hold_with makes a copy that is for these clusters too, hub_hold_without one that is not for
-// them: for a file at the tip into which a decision is written.
+// hub_hold_with makes a copy that is for these clusters too: for a file at the tip into which a
+// decision is written.
 struct hub_hold *hub_hold_with(const struct hub_hold *hold, const char *const *clusters,
                                size_t count);
-struct hub_hold *hub_hold_without(const struct hub_hold *hold, const char *const *clusters,
-                                  size_t count);
 
 bool hub_hold_lists(const struct hub_hold *hold, const char *cluster);
 
