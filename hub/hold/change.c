@@ -66,8 +66,8 @@ static void compare_objects( // NOLINT(misc-no-recursion)
     }
 }
 
-static const struct cm_json *find_like(const struct cm_list_rule *rule, const struct cm_json *list,
-                                       const struct cm_json *entry) {
+const struct cm_json *hub_hold_find_like(const struct cm_list_rule *rule,
+                                         const struct cm_json *list, const struct cm_json *entry) {
     for (const struct cm_json *n = list->first; n != NULL; n = n->next) {
         if (cm_list_same(rule, n, entry)) {
             return n;
@@ -92,10 +92,10 @@ static void compare_entries( // NOLINT(misc-no-recursion)
     const struct cm_list_rule *rule = cm_schema_rule(place);
 
     for (const struct cm_json *n = bad->first; n != NULL; n = n->next) {
-        compare_entry(c, at, rule, find_like(rule, good, n), n, place);
+        compare_entry(c, at, rule, hub_hold_find_like(rule, good, n), n, place);
     }
     for (const struct cm_json *n = good->first; n != NULL; n = n->next) {
-        if (find_like(rule, bad, n) == NULL) {
+        if (hub_hold_find_like(rule, bad, n) == NULL) {
             compare_entry(c, at, rule, n, NULL, place);
         }
     }

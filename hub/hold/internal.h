@@ -38,6 +38,10 @@ void hub_hold_compare(struct hub_changes_of *c, const char *at, const struct cm_
 void hub_hold_add_change(struct hub_changes_of *c, const char *at, const struct cm_json *bad,
                          const struct cm_json *use);
 
+// hub_hold_find_like returns the entry of a list with the keys of another one; NULL: there is none.
+const struct cm_json *hub_hold_find_like(const struct cm_list_rule *rule,
+                                         const struct cm_json *list, const struct cm_json *entry);
+
 // hub_hold_key reads the name of an object in a file into its key; NULL: it is none.
 const char *hub_hold_key(struct cm_arena *a, const char *text);
 const char *hub_hold_object_text(struct cm_arena *a, const char *key);

@@ -93,7 +93,7 @@ static void refer(struct references *r, const char *kind, const struct cm_json *
     r->keys[r->count++] = key;
 }
 
-// is_named tells whether a member holds a reference whose name stands in its own member.
+// kind_of returns the kind of the object that a member of this name refers to; NULL: it does not.
 static const char *kind_of(const char *member) {
     static const char *const config[] = {"configMap", "configMapRef", "configMapKeyRef", NULL};
     static const char *const secret[] = {"secret", "secretRef", "secretKeyRef", NULL};

@@ -20,16 +20,6 @@
 
 // ---- Lists
 
-static const struct cm_json *find_like(const struct cm_list_rule *rule, const struct cm_json *list,
-                                       const struct cm_json *entry) {
-    for (const struct cm_json *n = list->first; n != NULL; n = n->next) {
-        if (cm_list_same(rule, n, entry)) {
-            return n;
-        }
-    }
-    return NULL;
-}
-
 struct entries {
     const struct cm_json **items;
     size_t count;
@@ -63,15 +53,16 @@ static struct cm_json *merge_entries( // NOLINT(misc-no-recursion)
     const struct cm_json *before = NULL;
 
     for (const struct cm_json *n = now->first; n != NULL; n = n->next) {
-        const struct cm_json *merged = hub_merge_value(
-            a, cm_schema_element(place), find_like(rule, bad, n), n, find_like(rule, good, n));
+        const struct cm_json *merged =
+            hub_merge_value(a, cm_schema_element(place), hub_hold_find_like(rule, bad, n), n,
+                            hub_hold_find_like(rule, good, n));
 
         if (merged != NULL) {
             e.items[e.count++] = merged;
         }
     }
     for (const struct cm_json *n = good->first; n != NULL; before = n, n = n->next) {
-        if (find_like(rule, now, n) == NULL && find_like(rule, bad, n) == NULL) {
+        if (hub_hold_find_like(rule, now, n) == NULL && hub_hold_find_like(rule, bad, n) == NULL) {
             insert(&e, place_behind(rule, &e, before), n);
         }
     }
