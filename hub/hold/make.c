@@ -3,11 +3,13 @@
 // Held is the workload's pod template, for that is what controllers release, and what ConfigMaps
 // that it refers to hold. What makes the release what it is are its images and the keys of
 // ConfigMaps that changed; where neither did, all that did.
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/arena.h"
 #include "common/json.h"
+#include "common/map.h"
 #include "common/mem.h"
 #include "common/object/id.h"
 #include "common/str.h"
@@ -33,6 +35,7 @@ struct making {
     size_t keep_count;
     const char **left_out;
     size_t left_out_count;
+    struct cm_map *others; // what other workloads refer to -> one of them; NULL: not looked at
     struct cm_err *err;
 };
 
@@ -56,13 +59,13 @@ static const struct hub_hold_object *find_bad(const struct making *m, const char
     return find(m->d->bad, m->d->bad_count, key);
 }
 
-static enum cm_rc parse(struct making *m, const struct hub_hold_object *object,
-                        struct cm_json **out) {
+static enum cm_rc parse(const struct making *m, struct cm_arena *a,
+                        const struct hub_hold_object *object, struct cm_json **out) {
     *out = NULL;
     if (object == NULL || object->bytes == NULL) {
         return CM_OK;
     }
-    enum cm_rc rc = cm_json_parse(m->a, object->bytes, object->size, NULL, out, m->err);
+    enum cm_rc rc = cm_json_parse(a, object->bytes, object->size, NULL, out, m->err);
     return rc < 0 ? cm_wrap(m->err, "read %s", object->key) : CM_OK;
 }
 
@@ -74,23 +77,38 @@ static bool differ(const struct hub_hold_object *a, const struct hub_hold_object
 // ---- What a pod template refers to
 
 struct references {
-    struct making *m;
+    struct cm_arena *a;
     const char *namespace;
     const char **keys;
     size_t count;
+    size_t capacity;
 };
+
+static void add_reference(struct references *r, const char *key) {
+    if (r->count == r->capacity) {
+        size_t capacity = r->capacity == 0 ? 16 : r->capacity * 2;
+        const char **keys = cm_arena_get(r->a, capacity * sizeof(*keys));
+
+        if (r->count > 0) {
+            memcpy(keys, r->keys, r->count * sizeof(*keys));
+        }
+        r->keys = keys;
+        r->capacity = capacity;
+    }
+    r->keys[r->count++] = key;
+}
 
 static void refer(struct references *r, const char *kind, const struct cm_json *name) {
     if (cm_json_string(name) == NULL || r->count == HUB_HOLD_FIELDS_MAX) {
         return;
     }
-    const char *key = cm_arena_strf(r->m->a, "%s/%s/%s", kind, r->namespace, name->text);
+    const char *key = cm_arena_strf(r->a, "%s/%s/%s", kind, r->namespace, name->text);
     for (size_t i = 0; i < r->count; i++) {
         if (strcmp(r->keys[i], key) == 0) {
             return;
         }
     }
-    r->keys[r->count++] = key;
+    add_reference(r, key);
 }
 
 // kind_of returns the kind of the object that a member of this name refers to; NULL: it does not.
@@ -123,12 +141,10 @@ static void list_references(struct references *r, // NOLINT(misc-no-recursion)
     }
 }
 
-static struct references references_of(struct making *m, const struct cm_json *workload) {
+static struct references references_of(struct cm_arena *a, const struct cm_json *workload) {
     const char *namespace = cm_json_string(cm_json_path(workload, "metadata", "namespace", NULL));
     const struct cm_json *spec = cm_json_path(workload, "spec", "template", "spec", NULL);
-    struct references r = {.m = m,
-                           .namespace = namespace != NULL ? namespace : "",
-                           .keys = cm_arena_get(m->a, HUB_HOLD_FIELDS_MAX * sizeof(*r.keys))};
+    struct references r = {.a = a, .namespace = namespace != NULL ? namespace : ""};
 
     if (spec != NULL) {
         list_references(&r, spec);
@@ -147,29 +163,57 @@ static bool refers(const struct references *r, const char *key) {
 
 // ---- ConfigMaps
 
+static bool is_other_workload(const struct making *m, const struct hub_hold_object *object) {
+    return strcmp(object->key, m->d->workload) != 0 && !hub_hold_is_secret(object->key) &&
+           object->bytes != NULL && memmem(object->bytes, object->size, "\"template\"", 10) != NULL;
+}
+
+// note_references notes what one refers to; the arena is only for that.
+static enum cm_rc note_references(struct making *m, struct cm_arena *a,
+                                  const struct hub_hold_object *object) {
+    struct cm_json *workload;
+    enum cm_rc rc = parse(m, a, object, &workload);
+
+    if (rc < 0) {
+        return rc;
+    }
+    struct references r = references_of(a, workload);
+    for (size_t i = 0; i < r.count; i++) {
+        if (cm_map_get(m->others, r.keys[i]) == NULL) {
+            cm_map_put(m->others, r.keys[i], (void *)(uintptr_t)object);
+        }
+    }
+    return CM_OK;
+}
+
+static enum cm_rc look_at_others(struct making *m) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    enum cm_rc rc = CM_OK;
+
+    m->others = cm_map_new(NULL);
+    for (size_t i = 0; rc == CM_OK && i < m->d->bad_count; i++) {
+        if (is_other_workload(m, &m->d->bad[i])) {
+            rc = note_references(m, a, &m->d->bad[i]);
+            cm_arena_reset(a);
+        }
+    }
+    return rc;
+}
+
 // check_alone fails if another workload of the release uses a ConfigMap too: that one did not go
 // back, so nobody but a human can say what it shall read.
 static enum cm_rc check_alone(struct making *m, const char *key) {
-    for (size_t i = 0; i < m->d->bad_count; i++) {
-        const struct hub_hold_object *o = &m->d->bad[i];
-        struct cm_json *other;
-        enum cm_rc rc;
+    enum cm_rc rc = m->others == NULL ? look_at_others(m) : CM_OK;
 
-        if (strcmp(o->key, m->d->workload) == 0 || hub_hold_is_secret(o->key) || o->bytes == NULL ||
-            memmem(o->bytes, o->size, "\"template\"", 10) == NULL) {
-            continue;
-        }
-        rc = parse(m, o, &other);
-        if (rc < 0) {
-            return rc;
-        }
-        struct references r = references_of(m, other);
-        if (refers(&r, key)) {
-            return cm_fail(m->err, CM_EBUSY,
-                           "%s changed with the release, and %s uses it too, which did not go "
-                           "back: give each of them its own, or revert the change in Git",
-                           key, o->key);
-        }
+    if (rc < 0) {
+        return rc;
+    }
+    const struct hub_hold_object *other = cm_map_get(m->others, key);
+    if (other != NULL) {
+        return cm_fail(m->err, CM_EBUSY,
+                       "%s changed with the release, and %s uses it too, which did not go "
+                       "back: give each of them its own, or revert the change in Git",
+                       key, other->key);
     }
     return CM_OK;
 }
@@ -182,9 +226,9 @@ static enum cm_rc compare_configs(struct making *m, const char *key,
     const char *object = cm_arena_strdup(m->a, key);
     struct cm_json *before;
     struct cm_json *after;
-    enum cm_rc rc = parse(m, good, &before);
+    enum cm_rc rc = parse(m, m->a, good, &before);
 
-    rc = rc < 0 ? rc : parse(m, bad, &after);
+    rc = rc < 0 ? rc : parse(m, m->a, bad, &after);
     rc = rc < 0 ? rc : check_alone(m, key);
     if (rc < 0) {
         return rc;
@@ -213,7 +257,7 @@ static enum cm_rc keep_object(struct making *m, const char *key,
 
     m->keep[m->keep_count++] = cm_arena_strdup(m->a, key);
     if (!hub_hold_is_secret(key) && good->size <= WHOLE_MAX) {
-        rc = parse(m, good, &object);
+        rc = parse(m, m->a, good, &object);
         if (rc == CM_OK && object != NULL) {
             m->delta.object = m->keep[m->keep_count - 1];
             hub_hold_add_change(&m->delta, "", NULL, object);
@@ -241,8 +285,8 @@ static enum cm_rc take_reference(struct making *m, const char *key) {
 
 static enum cm_rc take_references(struct making *m, const struct cm_json *good,
                                   const struct cm_json *bad) {
-    struct references here = references_of(m, good);
-    struct references there = references_of(m, bad);
+    struct references here = references_of(m->a, good);
+    struct references there = references_of(m->a, bad);
     enum cm_rc rc = CM_OK;
 
     m->keep = cm_arena_get(m->a, (here.count + there.count + 1) * sizeof(*m->keep));
@@ -441,9 +485,9 @@ static enum cm_rc check_size(const struct making *m, const struct hub_hold *hold
 static enum cm_rc compare_releases(struct making *m) {
     struct cm_json *good;
     struct cm_json *bad;
-    enum cm_rc rc = parse(m, find_good(m, m->d->workload), &good);
+    enum cm_rc rc = parse(m, m->a, find_good(m, m->d->workload), &good);
 
-    rc = rc < 0 ? rc : parse(m, find_bad(m, m->d->workload), &bad);
+    rc = rc < 0 ? rc : parse(m, m->a, find_bad(m, m->d->workload), &bad);
     if (rc < 0) {
         return rc;
     }
@@ -489,6 +533,7 @@ enum cm_rc hub_hold_make(const struct hub_hold_decision *d, struct hub_hold **ou
                        .err = err};
     enum cm_rc rc = compare_releases(&m);
 
+    cm_map_free(m.others);
     if (rc < 0) {
         return rc;
     }

@@ -84,6 +84,28 @@ static void a_shared_configmap_needs_a_human(void **state) {
     assert_non_null(strstr(err.msg, "Deployment.apps/prod/other uses it too"));
 }
 
+static void of_several_configmaps_the_shared_one_is_told(void **state) {
+#define TWO                                                                                        \
+    "      volumes: [{name: v, configMap: {name: mine}}, {name: w, configMap: {name: ours}}]\n"
+#define PAIR(value)                                                                                \
+    "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: mine, namespace: prod}\n"              \
+    "data: {a: " value "}\n"                                                                       \
+    "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: ours, namespace: prod}\n"              \
+    "data: {a: " value "}\n"
+#define BESIDE(name)                                                                               \
+    "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: " name ", namespace: prod}\n"    \
+    "spec: {template: {spec: {volumes: [{configMap: {name: ours}}, {configMap: {name: x}}]}}}\n"
+    static const char good[] = WORKLOAD("image: a", TWO) PAIR("one") BESIDE("o") BESIDE("p");
+    static const char bad[] = WORKLOAD("image: a", TWO) PAIR("two") BESIDE("o") BESIDE("p");
+    struct hub_hold *hold = NULL;
+    struct cm_err err = {0};
+
+    (void)state;
+    assert_int_equal(make_hold(good, bad, &hold, &err), CM_EBUSY);
+    assert_non_null(strstr(err.msg, "ConfigMap/prod/ours changed with the release, and "
+                                    "Deployment.apps/prod/o uses it too"));
+}
+
 #define VOLUME(name)                                                                               \
     "      volumes: [{name: v, configMap: {name: " name                                            \
     "}}, {name: s, secret: {secretName: s-" name "}}]\n"
@@ -247,6 +269,7 @@ int main(void) {
         cmocka_unit_test(without_an_image_what_changed_is_the_identity_but_for_stamps),
         cmocka_unit_test(keys_of_configmaps_that_it_refers_to_are_identity_and_delta),
         cmocka_unit_test(a_shared_configmap_needs_a_human),
+        cmocka_unit_test(of_several_configmaps_the_shared_one_is_told),
         cmocka_unit_test(generated_names_are_kept_and_no_secret_is_in_the_file),
         cmocka_unit_test(a_secret_that_changed_is_left_out_and_alone_needs_a_human),
         cmocka_unit_test(the_same_twice_is_nothing_to_hold),
