@@ -4,7 +4,8 @@
 // of the same event, or of the same rejected release and names the cluster. What was answered once
 // and is then taken off the list of clusters by hand is no longer held; but if no document of the
 // release is there at all, the decision counts again: absence decides nothing. Trying again is an
-// act: `retry: true`.
+// act: `retry: true` answers, on the clusters that it names, what is decided when it comes, for
+// good. Where the release is rejected once more, that is another decision, and holds.
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,19 +76,69 @@ static bool lists_any(const struct hub_hold *document, const struct hub_hold *ho
     return false;
 }
 
+// is_about tells whether a decision came no later than what a document is about.
+static bool is_about(const struct hub_hold *document, const struct hub_hold *hold) {
+    return strcmp(hold->cause.at, document->cause.at) <= 0 ||
+           (hold->event[0] != '\0' && strcmp(document->event, hold->event) == 0);
+}
+
+// was_tried_again tells whether a cluster had rejected the same release before.
+static bool was_tried_again(const struct hub_fleet *f, const struct hub_hold *hold,
+                            const char *cluster) {
+    const struct hub_set *set = cm_map_get(f->holds, hold->app);
+
+    for (size_t i = 0; i < set->count; i++) {
+        const struct hub_hold_entry *other = set->items[i];
+
+        if (other->own != NULL && strcmp(other->hold->cause.at, hold->cause.at) < 0 &&
+            hub_hold_lists(other->hold, cluster) && hub_hold_same(other->hold, hold)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// retries tells whether a document begins to say that what was decided on a cluster may be tried
+// again. After a restart nobody knows what came first: of a cluster that rejected the release twice
+// the first time was tried again, and the second one is not answered.
+static bool retries(const struct hub_update *u, const struct hub_named *named,
+                    const struct hub_hold *hold, const char *cluster) {
+    const struct hub_hold *document = &named->doc->hold.hold;
+    const struct hub_hold *before = named->before != NULL ? &named->before->hold.hold : NULL;
+
+    if (!document->retry || (before != NULL && before->retry && is_answer(before, hold))) {
+        return false;
+    }
+    return before != NULL || !u->commit->complete || is_about(document, hold) ||
+           !was_tried_again(u->fleet, hold, cluster);
+}
+
+static void answer_entry(const struct hub_update *u, const struct hub_named *named,
+                         struct hub_hold_entry *entry) {
+    const struct hub_hold *document = &named->doc->hold.hold;
+
+    for (size_t i = 0; i < entry->hold->cluster_count; i++) {
+        const char *cluster = entry->hold->clusters[i];
+
+        if (hub_hold_lists(document, cluster)) {
+            entry->retried[i] = entry->retried[i] || retries(u, named, entry->hold, cluster);
+            entry->written = entry->written || !document->retry || entry->retried[i];
+        }
+    }
+}
+
 // answer notes what a document says of Holds that are known without it.
-static void answer(struct hub_update *u, const struct hub_hold *document) {
+static void answer(struct hub_update *u, const struct hub_named *named) {
+    const struct hub_hold *document = &named->doc->hold.hold;
     const struct hub_set *set = cm_map_get(u->fleet->holds, document->app);
 
     for (size_t i = 0; set != NULL && i < set->count; i++) {
         struct hub_hold_entry *entry = set->items[i];
 
-        if (entry->own == NULL || !is_answer(document, entry->hold)) {
-            continue;
+        if (entry->own != NULL && is_answer(document, entry->hold)) {
+            answer_entry(u, named, entry);
+            touch_clusters(u, entry->hold);
         }
-        entry->retried = entry->retried || document->retry;
-        entry->written = entry->written || lists_any(document, entry->hold);
-        touch_clusters(u, entry->hold);
     }
 }
 
@@ -118,7 +169,7 @@ void hub_holds_changed(struct hub_update *u, struct hub_named *named) {
         entry->doc = named->doc;
         list(u->fleet, entry);
         touch_clusters(u, entry->hold);
-        answer(u, entry->hold);
+        answer(u, named);
     }
 }
 
@@ -171,20 +222,43 @@ bool hub_bans_any(const struct hub_fleet *f, const char *app) {
 
 // ---- Those that are not in Git yet
 
+static bool is_retried(const struct hub_hold_entry *entry, const char *cluster) {
+    for (size_t i = 0; i < entry->hold->cluster_count; i++) {
+        if (strcmp(entry->hold->clusters[i], cluster) == 0) {
+            return entry->retried[i];
+        }
+    }
+    return false;
+}
+
 void hub_holds_free_entry(void *p) {
     struct hub_hold_entry *entry = p;
 
     hub_hold_free(entry->own);
+    free(entry->retried);
     free(entry);
+}
+
+// take_over keeps what was the answer to the same decision when it was told before.
+static void take_over(struct hub_hold_entry *entry, const struct hub_hold_entry *before) {
+    for (size_t i = 0; i < entry->hold->cluster_count; i++) {
+        entry->retried[i] = is_retried(before, entry->hold->clusters[i]);
+    }
+    entry->written = entry->written || before->written;
 }
 
 void hub_fleet_hold(struct hub_fleet *f, const struct hub_hold *hold, bool written) {
     struct hub_hold_entry *entry = cm_new(1, sizeof(*entry));
+    const struct hub_hold_entry *before = cm_map_get(f->decided, hold->event);
 
-    hub_fleet_unhold(f, hold->event);
     entry->own = hub_hold_copy(hold);
     entry->hold = entry->own;
     entry->written = written;
+    entry->retried = cm_new(hold->cluster_count + 1, sizeof(*entry->retried));
+    if (before != NULL) {
+        take_over(entry, before);
+        hub_fleet_unhold(f, hold->event);
+    }
     cm_map_put(f->decided, hold->event, entry);
     list(f, entry);
     hub_set_add(&f->fresh_holds, entry);
@@ -201,16 +275,15 @@ void hub_fleet_unhold(struct hub_fleet *f, const char *event) {
     hub_set_add(&f->old_holds, entry);
 }
 
-// What is in Git already when a decision comes is its answer.
+// What is in Git already when a decision comes is its answer, but for a retry: that one failed.
 static void look_for_answer(struct hub_update *u, struct hub_hold_entry *entry) {
     const struct hub_set *set = cm_map_get(u->fleet->holds, entry->hold->app);
 
     for (size_t i = 0; set != NULL && i < set->count; i++) {
         const struct hub_hold_entry *other = set->items[i];
 
-        if (other->own == NULL && is_answer(other->hold, entry->hold)) {
+        if (other->own == NULL && !other->hold->retry && is_answer(other->hold, entry->hold)) {
             entry->written = entry->written || lists_any(other->hold, entry->hold);
-            entry->retried = entry->retried || other->hold->retry;
         }
     }
 }
@@ -249,14 +322,15 @@ void hub_holds_free(struct hub_fleet *f) {
 
 // ---- What counts
 
-// is_answered tells whether Git says what is to be done about a decision on a cluster.
+// is_answered tells whether Git says what is to be done about a decision on a cluster: by holding
+// it, or by no longer listing the cluster.
 static bool is_answered(const struct hub_set *set, const struct hub_hold_entry *entry,
                         const char *cluster) {
     for (size_t i = 0; i < set->count; i++) {
         const struct hub_hold_entry *other = set->items[i];
 
         if (other->own == NULL && is_answer(other->hold, entry->hold) &&
-            (entry->written || hub_hold_lists(other->hold, cluster))) {
+            (hub_hold_lists(other->hold, cluster) ? !other->hold->retry : entry->written)) {
             return true;
         }
     }
@@ -268,7 +342,7 @@ static bool counts(const struct hub_set *set, const struct hub_hold_entry *entry
     if (entry->hold->retry || !hub_hold_lists(entry->hold, cluster)) {
         return false;
     }
-    return entry->own == NULL || (!entry->retried && !is_answered(set, entry, cluster));
+    return entry->own == NULL || (!is_retried(entry, cluster) && !is_answered(set, entry, cluster));
 }
 
 static int compare_entries(const void *a, const void *b) {
@@ -323,10 +397,11 @@ static struct hub_hold_info info_of(const struct hub_fleet *f, struct cm_arena *
         .repo = file != NULL ? file->repo->name : "",
         .path = file != NULL ? (const char *)file->path->data : "",
         .written = entry->written,
-        .retried = entry->retried || entry->hold->retry,
+        .retried = entry->hold->retry,
     };
 
     for (size_t i = 0; i < entry->hold->cluster_count; i++) {
+        info.retried = info.retried || (entry->own != NULL && entry->retried[i]);
         info.in_force += applied_on(f, entry, entry->hold->clusters[i]) ? 1 : 0;
     }
     return info;

@@ -108,7 +108,7 @@ struct hub_hold_entry {
     struct hub_hold *own;      // of a decision, else NULL
     size_t serial;             // another one for each of its states
     bool written;              // a document was the answer to it, now or before
-    bool retried;              // and said that the release may be tried again
+    bool *retried;             // of a decision, by cluster: one said that it may be tried again
 };
 
 struct hub_held_doc {

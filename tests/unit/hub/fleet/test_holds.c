@@ -403,6 +403,90 @@ static void a_retry_in_the_file_ends_the_decision_for_good(void **state) {
     world_done(&w);
 }
 
+static struct hub_hold *decision_at(const char *cluster, const char *event, const char *at) {
+    struct hub_hold *hold = decision("2", "1", cluster, event);
+
+    hold->cause.at = at;
+    return hold;
+}
+
+static void a_release_that_is_rejected_again_after_a_retry_is_held_again(void **state) {
+    struct world w;
+
+    (void)state;
+    put_fleet(&w);
+    put_release(&w, "2", "");
+    decide(&w, "2", "1", "a", "e1");
+    put_hold(&w, "2", "1", "a", "  event: 'e1'\n");
+    (void)world_commit(&w);
+    put_hold(&w, "2", "1", "a", "  event: 'e1'\n  retry: true\n");
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "2");
+    decide(&w, "2", "1", "a", "e2");
+    (void)nothing(&w);
+    assert_runs(&w, "a", "1");
+    assert_int_equal(missing(&w), 1);
+    put_hold(&w, "2", "1", "a, b", "  event: 'e1'\n  retry: true\n"); // no act about e2
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "1");
+    decide(&w, "2", "1", "a", "e1"); // told once more
+    (void)nothing(&w);
+    hub_fleet_unhold(w.fleet, "e2");
+    (void)nothing(&w);
+    assert_runs(&w, "a", "2");
+    decide(&w, "2", "1", "a", "e2");
+    put_hold(&w, "2", "1", "a", "  event: 'e1'\n"); // held by the file
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "1");
+    assert_int_equal(missing(&w), 0);
+    put_hold(&w, "2", "1", "a", "  event: 'e1'\n  retry: true\n");
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "2");
+    world_done(&w);
+}
+
+static void a_retry_is_for_the_clusters_that_it_lists(void **state) {
+    struct world w;
+
+    (void)state;
+    put_fleet(&w);
+    put_release(&w, "2", "");
+    decide(&w, "2", "1", "a", "e1");
+    decide(&w, "2", "1", "b", "e2");
+    (void)world_commit(&w);
+    put_hold(&w, "2", "1", "a", "  retry: true\n");
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "2");
+    assert_runs(&w, "b", "1");
+    assert_int_equal(missing(&w), 1);
+    world_done(&w);
+}
+
+static void after_a_restart_a_retry_is_of_the_first_decision_of_each_cluster(void **state) {
+    CM_CLEANUP(hub_hold_freep)
+    struct hub_hold *first = decision_at("a", "e1", "2026-10-01T12:00:00Z");
+    CM_CLEANUP(hub_hold_freep)
+    struct hub_hold *again = decision_at("a", "e3", "2026-10-01T14:00:00Z");
+    CM_CLEANUP(hub_hold_freep)
+    struct hub_hold *other = decision_at("b", "e2", "2026-10-01T13:00:00Z");
+    struct world w;
+
+    (void)state;
+    world_init(&w);
+    hub_fleet_hold(w.fleet, first, false);
+    hub_fleet_hold(w.fleet, again, false);
+    hub_fleet_hold(w.fleet, other, false);
+    world_put_cluster(&w, "a", "", "");
+    world_put_cluster(&w, "b", "", "");
+    world_put_app(&w, "shop", "  targets: [{clusterSelector: {}}]");
+    put_release(&w, "2", "");
+    put_hold(&w, "2", "1", "a, b", "  event: 'e1'\n  retry: true\n");
+    (void)world_commit_all(&w);
+    assert_runs(&w, "a", "1");
+    assert_runs(&w, "b", "2");
+    world_done(&w);
+}
+
 static void a_void_decision_is_not_missing(void **state) {
     struct world w;
 
@@ -570,6 +654,9 @@ int main(void) {
         cmocka_unit_test(names_that_do_not_exist_and_wrong_fields_are_problems),
         cmocka_unit_test(a_decision_holds_before_git_has_it_and_until_git_says_otherwise),
         cmocka_unit_test(a_retry_in_the_file_ends_the_decision_for_good),
+        cmocka_unit_test(a_release_that_is_rejected_again_after_a_retry_is_held_again),
+        cmocka_unit_test(a_retry_is_for_the_clusters_that_it_lists),
+        cmocka_unit_test(after_a_restart_a_retry_is_of_the_first_decision_of_each_cluster),
         cmocka_unit_test(a_void_decision_is_not_missing),
         cmocka_unit_test(a_decision_known_before_a_restart_holds_from_the_first_commit),
         cmocka_unit_test(a_secret_of_the_good_release_stays_while_it_is_held),

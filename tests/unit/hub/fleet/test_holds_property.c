@@ -40,6 +40,7 @@ static unsigned roll(unsigned n) {
 struct file {
     bool present;
     bool retry;
+    bool retried; // it said so in the commit before
     unsigned clusters;
 };
 
@@ -157,7 +158,7 @@ static bool is_answered(const struct model *m, const struct decided *d) {
     for (unsigned good = 0; good < d->bad; good++) {
         const struct file *f = &m->files[d->bad][good];
 
-        if (f->present && (d->written || (f->clusters >> d->cluster & 1) != 0)) {
+        if (f->present && ((f->clusters >> d->cluster & 1) != 0 ? !f->retry : d->written)) {
             return true;
         }
     }
@@ -171,8 +172,15 @@ static void note_answers(struct model *m) {
         for (unsigned good = 0; d->known && good < d->bad; good++) {
             const struct file *f = &m->files[d->bad][good];
 
-            d->retried = d->retried || (f->present && f->retry);
-            d->written = d->written || (f->present && (f->clusters >> d->cluster & 1) != 0);
+            if (f->present && (f->clusters >> d->cluster & 1) != 0) {
+                d->retried = d->retried || (f->retry && !f->retried);
+                d->written = d->written || !f->retry || d->retried;
+            }
+        }
+    }
+    for (unsigned bad = 1; bad < RELEASES; bad++) {
+        for (unsigned good = 0; good < bad; good++) {
+            m->files[bad][good].retried = m->files[bad][good].present && m->files[bad][good].retry;
         }
     }
 }
@@ -232,13 +240,14 @@ static void compare_fresh(struct world *w, const struct model *m) {
     struct world fresh;
 
     world_init(&fresh);
-    for (unsigned i = 0; i < DECISIONS; i++) {
+    write_all(&fresh, m);
+    (void)world_commit_all(&fresh);
+    for (unsigned i = 0; i < DECISIONS; i++) { // no retry that is there was for those that are left
         if (m->decided[i].known && !m->decided[i].retried) {
             tell_decision(fresh.fleet, m, i);
         }
     }
-    write_all(&fresh, m);
-    (void)world_commit_all(&fresh);
+    (void)world_commit(&fresh);
     for (unsigned c = 0; c < CLUSTERS; c++) {
         CM_AUTOFREE char *name = cm_strf("c%u", c);
         const struct hub_pair *old = world_pair(w, name, "shop");
