@@ -48,7 +48,7 @@ struct hub_fleet *hub_fleet_new(const uint8_t secret_key[32]) {
     f->claims = cm_map_new(free_claim);
     f->confirmations = cm_map_new(hub_confirmations_free_set);
     f->used = cm_map_new(free);
-    f->holds = cm_map_new(hub_holds_free_set);
+    f->holds = cm_map_new(hub_holds_free_app);
     f->decided = cm_map_new(hub_holds_free_entry);
     f->guard = HUB_GUARD_DEFAULT;
     for (size_t i = 0; i < HUB_KINDS; i++) {

@@ -19,32 +19,80 @@ static struct hub_hold_entry *entry_of(struct hub_named *named) {
     return &((struct hub_held_doc *)(void *)named)->entry;
 }
 
-// ---- By App
+// ---- By App, and decisions by cluster too: a link asks for what it has, not for all of its App's
 
-static struct hub_set *set_of(struct hub_fleet *f, const char *app) {
-    struct hub_set *set = cm_map_get(f->holds, app);
-
-    if (set == NULL) {
-        set = cm_new(1, sizeof(*set));
-        cm_map_put(f->holds, app, set);
-    }
-    return set;
-}
-
-void hub_holds_free_set(void *set) {
+static void free_set(void *set) {
     hub_set_done(set);
     free(set);
 }
 
+void hub_holds_free_app(void *p) {
+    struct hub_app_holds *holds = p;
+
+    hub_set_done(&holds->documents);
+    hub_set_done(&holds->decisions);
+    cm_map_free(holds->by_cluster);
+    free(holds);
+}
+
+static struct hub_app_holds *holds_of(struct hub_fleet *f, const char *app) {
+    struct hub_app_holds *holds = cm_map_get(f->holds, app);
+
+    if (holds == NULL) {
+        holds = cm_new(1, sizeof(*holds));
+        holds->by_cluster = cm_map_new(free_set);
+        cm_map_put(f->holds, app, holds);
+    }
+    return holds;
+}
+
+static void list_decision(struct hub_app_holds *holds, struct hub_hold_entry *entry) {
+    hub_set_add(&holds->decisions, entry);
+    for (size_t i = 0; i < entry->hold->cluster_count; i++) {
+        struct hub_set *set = cm_map_get(holds->by_cluster, entry->hold->clusters[i]);
+
+        if (set == NULL) {
+            set = cm_new(1, sizeof(*set));
+            cm_map_put(holds->by_cluster, entry->hold->clusters[i], set);
+        }
+        hub_set_add(set, entry);
+    }
+}
+
+static void unlist_decision(struct hub_app_holds *holds, struct hub_hold_entry *entry) {
+    (void)hub_set_remove(&holds->decisions, entry);
+    for (size_t i = 0; i < entry->hold->cluster_count; i++) {
+        struct hub_set *set = cm_map_get(holds->by_cluster, entry->hold->clusters[i]);
+
+        if (set != NULL && hub_set_remove(set, entry) && set->count == 0) {
+            (void)cm_map_remove(holds->by_cluster, entry->hold->clusters[i]);
+        }
+    }
+}
+
 static void list(struct hub_fleet *f, struct hub_hold_entry *entry) {
+    struct hub_app_holds *holds = holds_of(f, entry->hold->app);
+
     entry->serial = ++f->serials;
-    hub_set_add(set_of(f, entry->hold->app), entry);
+    if (entry->own != NULL) {
+        list_decision(holds, entry);
+    } else {
+        hub_set_add(&holds->documents, entry);
+    }
 }
 
 static void unlist(struct hub_fleet *f, struct hub_hold_entry *entry, const char *app) {
-    struct hub_set *set = cm_map_get(f->holds, app);
+    struct hub_app_holds *holds = cm_map_get(f->holds, app);
 
-    if (set != NULL && hub_set_remove(set, entry) && set->count == 0) {
+    if (holds == NULL) {
+        return;
+    }
+    if (entry->own != NULL) {
+        unlist_decision(holds, entry);
+    } else {
+        (void)hub_set_remove(&holds->documents, entry);
+    }
+    if (holds->documents.count == 0 && holds->decisions.count == 0) {
         (void)cm_map_remove(f->holds, app);
     }
 }
@@ -85,13 +133,13 @@ static bool is_about(const struct hub_hold *document, const struct hub_hold *hol
 // was_tried_again tells whether a cluster had rejected the same release before.
 static bool was_tried_again(const struct hub_fleet *f, const struct hub_hold *hold,
                             const char *cluster) {
-    const struct hub_set *set = cm_map_get(f->holds, hold->app);
+    const struct hub_app_holds *holds = cm_map_get(f->holds, hold->app);
+    const struct hub_set *set = cm_map_get(holds->by_cluster, cluster);
 
     for (size_t i = 0; i < set->count; i++) {
-        const struct hub_hold_entry *other = set->items[i];
+        const struct hub_hold *other = ((const struct hub_hold_entry *)set->items[i])->hold;
 
-        if (other->own != NULL && strcmp(other->hold->cause.at, hold->cause.at) < 0 &&
-            hub_hold_lists(other->hold, cluster) && hub_hold_same(other->hold, hold)) {
+        if (strcmp(other->cause.at, hold->cause.at) < 0 && hub_hold_same(other, hold)) {
             return true;
         }
     }
@@ -130,12 +178,12 @@ static void answer_entry(const struct hub_update *u, const struct hub_named *nam
 // answer notes what a document says of Holds that are known without it.
 static void answer(struct hub_update *u, const struct hub_named *named) {
     const struct hub_hold *document = &named->doc->hold.hold;
-    const struct hub_set *set = cm_map_get(u->fleet->holds, document->app);
+    const struct hub_app_holds *holds = cm_map_get(u->fleet->holds, document->app);
 
-    for (size_t i = 0; set != NULL && i < set->count; i++) {
-        struct hub_hold_entry *entry = set->items[i];
+    for (size_t i = 0; holds != NULL && i < holds->decisions.count; i++) {
+        struct hub_hold_entry *entry = holds->decisions.items[i];
 
-        if (entry->own != NULL && is_answer(document, entry->hold)) {
+        if (is_answer(document, entry->hold)) {
             answer_entry(u, named, entry);
             touch_clusters(u, entry->hold);
         }
@@ -144,12 +192,12 @@ static void answer(struct hub_update *u, const struct hub_named *named) {
 
 // touch_answered touches clusters for which a document may have been the answer.
 static void touch_answered(struct hub_update *u, const struct hub_hold *document) {
-    const struct hub_set *set = cm_map_get(u->fleet->holds, document->app);
+    const struct hub_app_holds *holds = cm_map_get(u->fleet->holds, document->app);
 
-    for (size_t i = 0; set != NULL && i < set->count; i++) {
-        const struct hub_hold_entry *entry = set->items[i];
+    for (size_t i = 0; holds != NULL && i < holds->decisions.count; i++) {
+        const struct hub_hold_entry *entry = holds->decisions.items[i];
 
-        if (entry->own != NULL && is_answer(document, entry->hold)) {
+        if (is_answer(document, entry->hold)) {
             touch_clusters(u, entry->hold);
         }
     }
@@ -277,13 +325,14 @@ void hub_fleet_unhold(struct hub_fleet *f, const char *event) {
 
 // What is in Git already when a decision comes is its answer, but for a retry: that one failed.
 static void look_for_answer(struct hub_update *u, struct hub_hold_entry *entry) {
-    const struct hub_set *set = cm_map_get(u->fleet->holds, entry->hold->app);
+    const struct hub_app_holds *holds = cm_map_get(u->fleet->holds, entry->hold->app);
 
-    for (size_t i = 0; set != NULL && i < set->count; i++) {
-        const struct hub_hold_entry *other = set->items[i];
+    for (size_t i = 0; holds != NULL && i < holds->documents.count; i++) {
+        const struct hub_hold *document =
+            ((struct hub_hold_entry *)holds->documents.items[i])->hold;
 
-        if (other->own == NULL && !other->hold->retry && is_answer(other->hold, entry->hold)) {
-            entry->written = entry->written || lists_any(other->hold, entry->hold);
+        if (!document->retry && is_answer(document, entry->hold)) {
+            entry->written = entry->written || lists_any(document, entry->hold);
         }
     }
 }
@@ -324,25 +373,27 @@ void hub_holds_free(struct hub_fleet *f) {
 
 // is_answered tells whether Git says what is to be done about a decision on a cluster: by holding
 // it, or by no longer listing the cluster.
-static bool is_answered(const struct hub_set *set, const struct hub_hold_entry *entry,
+static bool is_answered(const struct hub_app_holds *holds, const struct hub_hold_entry *entry,
                         const char *cluster) {
-    for (size_t i = 0; i < set->count; i++) {
-        const struct hub_hold_entry *other = set->items[i];
+    for (size_t i = 0; i < holds->documents.count; i++) {
+        const struct hub_hold *document =
+            ((const struct hub_hold_entry *)holds->documents.items[i])->hold;
 
-        if (other->own == NULL && is_answer(other->hold, entry->hold) &&
-            (hub_hold_lists(other->hold, cluster) ? !other->hold->retry : entry->written)) {
+        if (is_answer(document, entry->hold) &&
+            (hub_hold_lists(document, cluster) ? !document->retry : entry->written)) {
             return true;
         }
     }
     return false;
 }
 
-static bool counts(const struct hub_set *set, const struct hub_hold_entry *entry,
+static bool counts(const struct hub_app_holds *holds, const struct hub_hold_entry *entry,
                    const char *cluster) {
-    if (entry->hold->retry || !hub_hold_lists(entry->hold, cluster)) {
+    if (entry->hold->retry) {
         return false;
     }
-    return entry->own == NULL || (!is_retried(entry, cluster) && !is_answered(set, entry, cluster));
+    return entry->own == NULL ? hub_hold_lists(entry->hold, cluster)
+                              : !is_retried(entry, cluster) && !is_answered(holds, entry, cluster);
 }
 
 static int compare_entries(const void *a, const void *b) {
@@ -353,21 +404,33 @@ static int compare_entries(const void *a, const void *b) {
     return order != 0 ? order : strcmp(left->hold->event, right->hold->event);
 }
 
-size_t hub_holds_find(const struct hub_fleet *f, const char *app, const char *cluster,
-                      const struct hub_hold_entry ***out) {
-    const struct hub_set *set = cm_map_get(f->holds, app);
+static size_t add_counting(const struct hub_app_holds *holds, const struct hub_set *set,
+                           const char *cluster, const struct hub_hold_entry **out) {
     size_t count = 0;
 
-    *out = NULL;
-    if (set == NULL) {
-        return 0;
-    }
-    const struct hub_hold_entry **found = cm_new(set->count + 1, sizeof(*found));
     for (size_t i = 0; i < set->count; i++) {
-        if (counts(set, set->items[i], cluster)) {
-            found[count++] = set->items[i];
+        if (counts(holds, set->items[i], cluster)) {
+            out[count++] = set->items[i];
         }
     }
+    return count;
+}
+
+size_t hub_holds_find(const struct hub_fleet *f, const char *app, const char *cluster,
+                      const struct hub_hold_entry ***out) {
+    const struct hub_app_holds *holds = cm_map_get(f->holds, app);
+    const struct hub_set none = {0};
+
+    *out = NULL;
+    if (holds == NULL) {
+        return 0;
+    }
+    const struct hub_set *decided = cm_map_get(holds->by_cluster, cluster);
+    decided = decided != NULL ? decided : &none;
+    const struct hub_hold_entry **found =
+        cm_new(holds->documents.count + decided->count + 1, sizeof(*found));
+    size_t count = add_counting(holds, &holds->documents, cluster, found);
+    count += add_counting(holds, decided, cluster, found + count);
     if (count > 1) {
         qsort(found, count, sizeof(*found), compare_entries);
     }

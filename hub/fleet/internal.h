@@ -111,6 +111,13 @@ struct hub_hold_entry {
     bool *retried;             // of a decision, by cluster: one said that it may be tried again
 };
 
+// The Holds of an App.
+struct hub_app_holds {
+    struct hub_set documents; // entries
+    struct hub_set decisions;
+    struct cm_map *by_cluster; // -> struct hub_set of decisions
+};
+
 struct hub_held_doc {
     struct hub_named named;
     struct hub_hold_entry entry;
@@ -367,7 +374,7 @@ struct hub_fleet {
     struct hub_set leaving;       // Apps with links that are
     struct cm_map *confirmations; // "app/removal" -> struct hub_set
     struct cm_map *used;          // names of confirmations -> removal that happened
-    struct cm_map *holds;         // App -> struct hub_set of struct hub_hold_entry
+    struct cm_map *holds;         // App -> struct hub_app_holds
     struct cm_map *decided;       // event -> struct hub_hold_entry, its own
     struct hub_set fresh_holds;   // of those, that came since the last update
     struct hub_set old_holds;     // that went, and are freed in the next one
@@ -620,7 +627,7 @@ void hub_holds_take(struct hub_update *u); // those that came or went without a 
 size_t hub_holds_find(const struct hub_fleet *f, const char *app, const char *cluster,
                       const struct hub_hold_entry ***out);
 bool hub_bans_any(const struct hub_fleet *f, const char *app);
-void hub_holds_free_set(void *set);
+void hub_holds_free_app(void *holds);
 void hub_holds_free_entry(void *entry);
 void hub_holds_free(struct hub_fleet *f);
 
