@@ -132,12 +132,13 @@ static void touch_tree(void *ctx, const char *key) {
 
 // ---- What is kept
 
-// keep takes over from what is in force what the good release has and Git has no more.
+// keep takes over from what is in force what the good release has and Git has no more. After a
+// restart a Secret is taken over by its name: the bytes are the agent's.
 static void keep(struct making *m, const struct hub_hold *hold) {
     for (size_t i = 0; i < hold->keep_count; i++) {
         const struct hub_object *object = hub_version_object(m->link->version, hold->keep[i]);
 
-        if (object == NULL || object->bytes == NULL || cm_map_get(m->by_key, object->key) != NULL) {
+        if (object == NULL || cm_map_get(m->by_key, object->key) != NULL) {
             continue;
         }
         struct piece *piece = add_piece(m, object);
@@ -155,9 +156,10 @@ static void add_kept(const struct hub_link *link, const struct hub_version *base
                                               : hub_version_object(link->version, hold->keep[i]);
         char hex[CM_SHA256_HEX_MAX];
 
-        if (object != NULL && object->bytes != NULL) {
+        if (object != NULL) {
             cm_sha256_hex(&object->sha256, hex);
-            cm_str_addf(key, "%s:%.16s", i == 0 ? "" : ",", hex);
+            cm_str_addf(key, "%s:%.16s%s", i == 0 ? "" : ",", hex,
+                        object->bytes == NULL ? "?" : "");
         }
     }
 }
@@ -199,7 +201,7 @@ static void finish_piece(struct making *m, struct piece *piece) {
         cm_object_normalise(m->arena, piece->tree);
         piece->object.bytes = cm_object_hash(piece->tree, &piece->object.sha256);
         m->u->made++;
-    } else {
+    } else if (piece->object.bytes != NULL) {
         (void)cm_buf_ref(piece->object.bytes);
     }
 }

@@ -84,7 +84,7 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
         entries[i].key = unconst(object->key);
         entries[i].sha256.len = sizeof(object->sha256.bytes);
         entries[i].sha256.data = (uint8_t *)(uintptr_t)object->sha256.bytes;
-        entries[i].size = (uint32_t)object->bytes->size;
+        entries[i].size = object->bytes != NULL ? (uint32_t)object->bytes->size : object->size;
         entries[i].secret = object->secret;
         entries[i].keep = object->keep;
         entries[i].drift_rules = object->drift_list;
@@ -251,6 +251,7 @@ static enum cm_rc decode_objects(const Holdfast__V1__Bundle *message, struct hub
                            entry->key);
         }
         objects[i].key = entry->key;
+        objects[i].size = entry->size;
         objects[i].secret = entry->secret;
         objects[i].keep = entry->keep;
         objects[i].drift_list = entry->drift_rules;

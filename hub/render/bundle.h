@@ -43,7 +43,8 @@ struct hub_order {
 struct hub_object {
     const char *key;         // common/object/id.h
     struct cm_sha256 sha256; // for secrets the HMAC
-    struct cm_buf *bytes;    // canonical form
+    struct cm_buf *bytes;    // canonical form; NULL: not known, a Secret after a restart
+    uint32_t size;           // of these bytes, where they are not known
     bool secret;
     bool keep;           // it is not pruned
     uint32_t drift_list; // 1 + its place in the bundle; 0: none

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "common/buf.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/fleet/fleet.h"
@@ -559,6 +560,69 @@ static void a_secret_of_the_good_release_stays_while_it_is_held(void **state) {
     world_done(&w);
 }
 
+static struct cm_buf *find_stored(void *ctx, const struct cm_sha256 *name) {
+    const struct hub_object *object = hub_bundle_find(ctx, name);
+
+    return object->secret ? NULL : cm_buf_ref(object->bytes);
+}
+
+// restart_as_stored gives what a runs to a new fleet as it is stored: without the bytes of Secrets.
+static void restart_as_stored(struct world *w) {
+    const struct hub_desired *d = hub_fleet_desired(w->fleet, "a");
+    struct hub_fleet *fresh =
+        hub_fleet_new((const uint8_t *)"a key for names of Secrets\0\0\0\0\0");
+    struct hub_pair pair = d->pairs[0];
+    CM_CLEANUP(hub_bundle_unrefp) struct hub_bundle *stored = NULL;
+    struct cm_err err = {0};
+
+    assert_int_equal(hub_bundle_decode(pair.bundle->bytes, find_stored, pair.bundle, &stored, &err),
+                     CM_OK);
+    pair.bundle = stored;
+    hub_fleet_seed(fresh, "a", &pair, 1, NULL, 0);
+    hub_fleet_result_free(w->last);
+    w->last = NULL;
+    hub_fleet_free(w->fleet);
+    w->fleet = fresh;
+    world_load(w);
+}
+
+static const struct hub_object *find_object(struct world *w, const char *key) {
+    const struct hub_bundle_spec *spec = &world_pair(w, "a", "shop")->bundle->spec;
+
+    for (size_t i = 0; i < spec->object_count; i++) {
+        if (strcmp(spec->objects[i].key, key) == 0) {
+            return &spec->objects[i];
+        }
+    }
+    return NULL;
+}
+
+static void a_secret_of_the_good_release_stays_after_a_restart(void **state) {
+    struct world w;
+
+    (void)state;
+    put_fleet(&w);
+    world_put_app(&w, "shop", "  plainSecrets: allow\n  targets: [{clusterSelector: {}}]");
+    put_generated(&w, "1", "s-aa", true);
+    (void)world_commit(&w);
+    put_generated(&w, "2", "s-bb", true);
+    put_hold(&w, "2", "1", "a", "  keep: [Secret/prod/s-aa]\n");
+    (void)world_commit(&w);
+    struct cm_sha256 before = world_pair(&w, "a", "shop")->bundle->sha256;
+    size_t size = find_object(&w, "Secret/prod/s-aa")->bytes->size;
+    restart_as_stored(&w);
+    assert_true(cm_sha256_equal(&world_pair(&w, "a", "shop")->bundle->sha256, &before));
+    assert_null(find_object(&w, "Secret/prod/s-aa")->bytes);
+    world_put_config(&w, "shop", "more", "x"); // what people commit lands
+    (void)world_commit(&w);
+    assert_non_null(find_object(&w, "ConfigMap/default/more"));
+    assert_int_equal(find_object(&w, "Secret/prod/s-aa")->size, size);
+    put_generated(&w, "3", "s-bb", true);
+    (void)world_commit(&w);
+    assert_null(find_object(&w, "Secret/prod/s-aa"));
+    world_done(&w);
+}
+
 // ---- Bans
 
 static void put_ban(struct world *w, const char *image, const char *more) {
@@ -660,6 +724,7 @@ int main(void) {
         cmocka_unit_test(a_void_decision_is_not_missing),
         cmocka_unit_test(a_decision_known_before_a_restart_holds_from_the_first_commit),
         cmocka_unit_test(a_secret_of_the_good_release_stays_while_it_is_held),
+        cmocka_unit_test(a_secret_of_the_good_release_stays_after_a_restart),
         cmocka_unit_test(a_banned_image_is_not_rolled_out_and_told),
         cmocka_unit_test(what_a_hold_would_restore_may_be_banned),
         cmocka_unit_test(a_new_cluster_never_gets_what_is_banned_or_rejected),
