@@ -214,10 +214,10 @@ struct hub_fleet_result *hub_fleet_update(struct hub_fleet *f,
 
 // hub_fleet_hold makes a decision known that is not in Git yet, by its event, which must not be "":
 // it holds like a document from the next update on (which may be one without changes; with revision
-// "" what it changes keeps the commit that it has). When a
-// document comes that is its answer, that one counts; when such a document merely vanishes, the
-// decision does again. One that says `retry` ends those that it lists and that are known by then.
-// `written`: a document was its answer before a restart. The Hold is copied.
+// "" what it changes keeps the commit that it has). When a document comes that is its answer, that
+// one counts; when such a document merely vanishes, the decision does again. One that says `retry`
+// ends those that it lists and that are known by then. `written`: a document was its answer before
+// a restart. The Hold is copied.
 // hub_fleet_unhold forgets it.
 void hub_fleet_hold(struct hub_fleet *f, const struct hub_hold *hold, bool written);
 void hub_fleet_unhold(struct hub_fleet *f, const char *event);

@@ -130,46 +130,29 @@ static bool is_about(const struct hub_hold *document, const struct hub_hold *hol
            (hold->event[0] != '\0' && strcmp(document->event, hold->event) == 0);
 }
 
-// was_tried_again tells whether a cluster had rejected the same release before.
-static bool was_tried_again(const struct hub_fleet *f, const struct hub_hold *hold,
-                            const char *cluster) {
-    const struct hub_app_holds *holds = cm_map_get(f->holds, hold->app);
-    const struct hub_set *set = cm_map_get(holds->by_cluster, cluster);
-
-    for (size_t i = 0; i < set->count; i++) {
-        const struct hub_hold *other = ((const struct hub_hold_entry *)set->items[i])->hold;
-
-        if (strcmp(other->cause.at, hold->cause.at) < 0 && hub_hold_same(other, hold)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// retries tells whether a document begins to say that what was decided on a cluster may be tried
-// again. After a restart nobody knows what came first: of a cluster that rejected the release twice
-// the first time was tried again, and the second one is not answered.
+// retries tells whether a document begins to say that what was decided may be tried again. After a
+// restart nobody knows when it began: it does for what had been in Git, as a retry that was there
+// already would be on record, or had been the answer to an earlier decision.
 static bool retries(const struct hub_update *u, const struct hub_named *named,
-                    const struct hub_hold *hold, const char *cluster) {
+                    const struct hub_hold_entry *entry) {
     const struct hub_hold *document = &named->doc->hold.hold;
     const struct hub_hold *before = named->before != NULL ? &named->before->hold.hold : NULL;
 
-    if (!document->retry || (before != NULL && before->retry && is_answer(before, hold))) {
+    if (!document->retry || (before != NULL && before->retry && is_answer(before, entry->hold))) {
         return false;
     }
-    return before != NULL || !u->commit->complete || is_about(document, hold) ||
-           !was_tried_again(u->fleet, hold, cluster);
+    return before != NULL || !u->commit->complete || entry->written ||
+           is_about(document, entry->hold);
 }
 
 static void answer_entry(const struct hub_update *u, const struct hub_named *named,
                          struct hub_hold_entry *entry) {
     const struct hub_hold *document = &named->doc->hold.hold;
+    bool retry = retries(u, named, entry);
 
     for (size_t i = 0; i < entry->hold->cluster_count; i++) {
-        const char *cluster = entry->hold->clusters[i];
-
-        if (hub_hold_lists(document, cluster)) {
-            entry->retried[i] = entry->retried[i] || retries(u, named, entry->hold, cluster);
+        if (hub_hold_lists(document, entry->hold->clusters[i])) {
+            entry->retried[i] = entry->retried[i] || retry;
             entry->written = entry->written || !document->retry || entry->retried[i];
         }
     }
