@@ -70,8 +70,8 @@ static void disconnect(struct hub_sessions *s, struct hub_member *member, const 
     if (session->on_record) {
         hub_presence_disconnected(s->config.store, member->cluster, session->seen_ms, why);
     }
-    session->member = NULL;
     member->session = NULL;
+    hub_session_part(session);
 }
 
 // Whoever is connected is cut off, too: nobody knows which of the two is the right one.

@@ -107,6 +107,12 @@ void hub_session_send_sync(struct hub_session *session, const char *app) {
     send_message(session, WIRE_SYNC, &sync.base);
 }
 
+// Who waits for a place must not be given one any more: he would be served as a member.
+void hub_session_part(struct hub_session *session) {
+    session->member = NULL;
+    hub_resync_end(session);
+}
+
 static void free_session(struct hub_session *session) {
     struct hub_sessions *owner = session->owner;
 
@@ -156,7 +162,7 @@ static void replace(struct hub_session *old, struct hub_session *session) {
     session->on_record = old->on_record;
     session->seen_ms = old->seen_ms;
     hub_session_goodbye(old, HOLDFAST__V1__GOODBYE__REASON__REPLACED, "the agent connected again");
-    old->member = NULL;
+    hub_session_part(old);
 }
 
 static void on_opened(void *ctx, struct cm_net_conn *conn) {

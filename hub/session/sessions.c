@@ -197,7 +197,7 @@ void hub_sessions_evict(struct hub_sessions *s, const char *cluster_id) {
             hub_presence_disconnected(s->config.store, member->cluster, member->session->seen_ms,
                                       "no longer enrolled");
         }
-        member->session->member = NULL;
+        hub_session_part(member->session);
     }
     hub_keys_forget(s, member);
     if (cm_map_get(s->by_name, member->cluster) == member) {

@@ -16,6 +16,7 @@
 #define PARIS "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0001"
 #define ROME "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0002"
 #define OSLO "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0003"
+#define BERN "2d9e5182-ae20-4e5c-9f32-7f5dae3e416f"
 
 static const char *const red[] = {"{\"colour\":\"red\"}", NULL};
 static const char *const blue[] = {"{\"colour\":\"blue\"}", NULL};
@@ -670,6 +671,53 @@ static void who_waits_long_for_a_place_is_asked_to_come_again(void **state) {
     assert_int_equal(r->sessions->resyncs.waiting_count, 0);
 }
 
+// Nobody waits for the place that becomes free, though the connection of rome-1 has not ended.
+static void place_frees(struct rig *r) {
+    assert_int_equal(r->sessions->resyncs.waiting_count, 0);
+    hub_resync_end(hub_member_find(r->sessions, PARIS)->session);
+    assert_int_equal(r->sessions->resyncs.count, 0);
+}
+
+static struct peer *wait_for_a_place(struct rig *r) {
+    r->sessions->resyncs.max = 1;
+    (void)rig_connect(r, "paris-1", PARIS);
+    struct peer *rome = greet(r, "rome-1", ROME);
+    RIG_UNTIL(r, r->sessions->resyncs.waiting_count == 1);
+    rome->paused = true;
+    return rome;
+}
+
+static void who_is_revoked_or_held_while_he_waits_for_a_place_gets_none(void **state) {
+    struct rig *r = *state;
+
+    (void)wait_for_a_place(r);
+    hub_sessions_evict(r->sessions, ROME);
+    place_frees(r);
+    struct peer *oslo = greet(r, "oslo-1", OSLO);
+    RIG_UNTIL(r, oslo->frames[WIRE_WELCOME] == 1);
+    struct peer *bern = greet(r, "bern-1", BERN);
+    RIG_UNTIL(r, r->sessions->resyncs.waiting_count == 1);
+    bern->paused = true;
+    hub_sessions_hold(r->sessions, BERN);
+    assert_int_equal(r->sessions->resyncs.waiting_count, 0);
+    hub_resync_end(hub_member_find(r->sessions, OSLO)->session);
+    assert_int_equal(r->sessions->resyncs.count, 0);
+}
+
+static void who_is_replaced_while_he_waits_for_a_place_gets_none(void **state) {
+    struct rig *r = *state;
+    struct peer *rome = wait_for_a_place(r);
+    const struct hub_session *before = session_of(r, ROME);
+    struct peer *again = rig_copy(rome);
+
+    rig_dial(again);
+    RIG_UNTIL(r, session_of(r, ROME) != before);
+    place_frees(r);
+    assert_int_equal(rome->frames[WIRE_WELCOME], 0);
+    rig_hello(again, NULL);
+    RIG_UNTIL(r, again->frames[WIRE_WELCOME] == 1);
+}
+
 static void the_highest_protocol_that_both_know_holds(void **state) {
     struct rig *r = *state;
     struct peer *paris = rig_admit(r, "paris-1", PARIS);
@@ -1016,6 +1064,8 @@ int main(void) {
         RIG_TEST(who_has_ended_his_full_report_makes_room_for_the_next),
         RIG_TEST(who_does_not_end_his_full_report_loses_his_place),
         RIG_TEST(who_waits_long_for_a_place_is_asked_to_come_again),
+        RIG_TEST(who_is_revoked_or_held_while_he_waits_for_a_place_gets_none),
+        RIG_TEST(who_is_replaced_while_he_waits_for_a_place_gets_none),
         RIG_TEST(the_highest_protocol_that_both_know_holds),
         RIG_TEST(without_a_common_protocol_the_link_ends),
         RIG_TEST(what_only_a_hub_sends_ends_the_link),
