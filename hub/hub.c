@@ -38,7 +38,6 @@
 
 // For everything but agents: enrolments, the API's clients, the database, Git.
 #define FILES_SPARE ((size_t)1024)
-#define DAY_MS ((int64_t)24 * 60 * 60 * 1000)
 
 struct hub {
     const struct hub_config *config;
@@ -174,27 +173,11 @@ static enum cm_rc open_folder(struct hub *h, struct cm_err *err) {
     return rc;
 }
 
-static void warn_of_end(const struct hub *h) {
-    int64_t ends_ms = hub_authority_ends_ms(h->authority);
-    char days[CM_LOG_INT_MAX];
-
-    if (ends_ms != 0) {
-        cm_log(CM_LOG_WARN, "hub.issuer_ending",
-               "issuer or signer end and the root's key is offline: run 'holdfast-hub "
-               "rotate ROOT-KEY', then reload the hub (SIGHUP)",
-               "days", cm_log_int((ends_ms - cm_clock_unix_ms()) / DAY_MS, days), NULL);
-    }
-}
-
 static enum cm_rc open_authority(struct hub *h, struct cm_err *err) {
     CM_AUTOFREE char *keys = cm_strf("%s/keys", h->config->data_dir);
-    enum cm_rc rc = hub_authority_open(keys, (const char *const *)h->addresses.hosts,
-                                       h->addresses.host_count, &h->authority, err);
 
-    if (rc == CM_OK) {
-        warn_of_end(h);
-    }
-    return rc;
+    return hub_authority_open(keys, (const char *const *)h->addresses.hosts,
+                              h->addresses.host_count, &h->authority, err);
 }
 
 static enum cm_rc open_epoch(struct hub *h, struct cm_err *err) {

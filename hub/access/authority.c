@@ -12,6 +12,8 @@
 #include "common/tls/session.h"
 #include "hub/access/keyfiles.h"
 
+#define ROOT_ENDING_MS (365 * KEYS_DAY_MS) // agents must be reached before
+
 // What is used at a time; never changed once it is.
 struct state {
     struct keypair root;
@@ -93,8 +95,13 @@ static void unref_secret(struct cm_buf **buf) {
 
 // ---- Opening
 
-static bool is_fresh(const struct cm_cert *cert) {
+// What ends with its root cannot be made to live longer.
+static bool is_fresh(const struct state *s, const struct cm_cert *cert) {
     int64_t life_ms = cm_cert_not_after_ms(cert) - cm_cert_not_before_ms(cert);
+
+    if (cm_cert_not_after_ms(cert) >= cm_cert_not_after_ms(s->root.cert)) {
+        return true;
+    }
 
     life_ms = life_ms > KEYS_LIFE_MS ? KEYS_LIFE_MS : life_ms;
     return cm_cert_not_after_ms(cert) - cm_clock_unix_ms() > life_ms / 3;
@@ -154,7 +161,7 @@ static enum cm_rc load_certified(const struct state *s, const char *dir, const c
         return err->code;
     }
     bool good = rc == CM_OK && out->key != NULL;
-    *out_old = !good || (s->root.key != NULL && !is_fresh(out->cert));
+    *out_old = !good || (s->root.key != NULL && !is_fresh(s, out->cert));
     if (*out_old && s->root.key == NULL) {
         return cm_fail(err, CM_EINVAL,
                        "%s/%s.key and .crt must be made anew and the root's key is offline; put "
@@ -309,7 +316,7 @@ enum cm_rc hub_authority_reload(struct hub_authority *a, bool *out_news, struct 
 // A server's certificate that begins in the future was made when the clock was ahead.
 bool hub_authority_is_due(const struct hub_authority *a) {
     const struct state *s = now_of(a);
-    bool old = s->root.key != NULL && (!is_fresh(s->issuer.cert) || !is_fresh(s->signer.cert));
+    bool old = s->root.key != NULL && (!is_fresh(s, s->issuer.cert) || !is_fresh(s, s->signer.cert));
 
     return old || cm_cert_not_before_ms(s->server.cert) > cm_clock_unix_ms();
 }
@@ -319,10 +326,16 @@ int64_t hub_authority_ends_ms(const struct hub_authority *a) {
     int64_t issuer_ms = cm_cert_not_after_ms(s->issuer.cert);
     int64_t signer_ms = cm_cert_not_after_ms(s->signer.cert);
 
-    if (s->root.key != NULL || (is_fresh(s->issuer.cert) && is_fresh(s->signer.cert))) {
+    if (s->root.key != NULL || (is_fresh(s, s->issuer.cert) && is_fresh(s, s->signer.cert))) {
         return 0;
     }
     return issuer_ms < signer_ms ? issuer_ms : signer_ms;
+}
+
+int64_t hub_authority_root_ends_ms(const struct hub_authority *a) {
+    int64_t ends_ms = cm_cert_not_after_ms(now_of(a)->root.cert);
+
+    return ends_ms - cm_clock_unix_ms() < ROOT_ENDING_MS ? ends_ms : 0;
 }
 
 // ---- What it is asked for

@@ -5,7 +5,8 @@
 //      └─ signer (5 years)   signs manifests
 //
 // The files live in the hub's data folder, keys with mode 0600. Issuer and signer are made anew
-// when a third of their life is left and the root's key is there. The server's key is made at each
+// when a third of their life is left and the root's key is there; but not what ends with the root
+// already, which only another root helps (hub_authority_root_ends_ms). The server's key is made at each
 // start and is never on disk. An agent's certificate lives for some days (an option), and as long
 // as the issuer's for agents of versions that do not renew theirs. The hub's table of agents says
 // who may connect, not the age of a certificate.
@@ -98,6 +99,10 @@ CM_MUSTUSE enum cm_rc hub_authority_read_trust(const char *dir, struct hub_trust
 // hub_authority_ends_ms tells when issuer or signer ends, if that needs somebody: less than a third
 // of its life is left and the root's key is offline. Else 0.
 int64_t hub_authority_ends_ms(const struct hub_authority *a);
+
+// hub_authority_root_ends_ms tells when the root ends, and all that it certified, if that is within
+// a year. Else 0. The steps above are the way.
+int64_t hub_authority_root_ends_ms(const struct hub_authority *a);
 
 const char *hub_authority_hub_id(const struct hub_authority *a);        // a UUID
 const uint8_t *hub_authority_secret_key(const struct hub_authority *a); // 32 bytes: names Secrets

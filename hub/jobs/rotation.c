@@ -14,6 +14,7 @@
 #include "hub/store/events.h"
 
 #define LOOK_MS ((int64_t)60 * 1000)
+#define DAY_MS ((int64_t)24 * 3600 * 1000)
 #define AGAIN_MS ((int64_t)3600 * 1000) // after it failed
 
 struct hub_rotation {
@@ -24,6 +25,7 @@ struct hub_rotation {
     bool again; // asked for while busy
     bool news;
     bool stopped;
+    int64_t warned_ms;
 };
 
 static enum cm_rc run(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
@@ -74,9 +76,35 @@ static void start(struct hub_rotation *r) {
     hub_store_submit(r->config.store, &r->job);
 }
 
+// ---- What needs somebody
+
+static void warn(const char *id, const char *msg, int64_t ends_ms) {
+    char days[CM_LOG_INT_MAX];
+
+    if (ends_ms != 0) {
+        cm_log(CM_LOG_WARN, id, msg, "days",
+               cm_log_int((ends_ms - cm_clock_unix_ms()) / DAY_MS, days), NULL);
+    }
+}
+
+static void warn_of_ends(struct hub_rotation *r) {
+    r->warned_ms = cm_clock_now_ms();
+    warn("hub.issuer_ending",
+         "issuer or signer end and the root's key is offline: run 'holdfast-hub rotate ROOT-KEY', "
+         "then reload the hub (SIGHUP)",
+         hub_authority_ends_ms(r->config.authority));
+    warn("hub.root_ending",
+         "the root ends, and with it all that it certified: run 'holdfast-hub rotate-root begin', "
+         "then reload the hub (SIGHUP)",
+         hub_authority_root_ends_ms(r->config.authority));
+}
+
 static void on_timer(void *ctx) {
     struct hub_rotation *r = ctx;
 
+    if (cm_clock_now_ms() - r->warned_ms >= DAY_MS) {
+        warn_of_ends(r);
+    }
     if (!r->busy && hub_authority_is_due(r->config.authority)) {
         start(r);
     } else {
@@ -89,6 +117,7 @@ struct hub_rotation *hub_rotation_start(const struct hub_rotation_config *config
 
     r->config = *config;
     r->timer = (struct cm_timer){.run = on_timer, .ctx = r};
+    warn_of_ends(r);
     cm_timer_start(config->loop, &r->timer, LOOK_MS);
     return r;
 }

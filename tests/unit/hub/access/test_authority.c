@@ -362,6 +362,27 @@ static void an_issuer_that_ends_and_cannot_be_made_anew_is_told(void **state) {
                     cm_clock_unix_ms() + 530 * DAY_MS);
 }
 
+// What is made anew then would end with the root, too.
+static void what_ends_with_its_root_is_not_made_anew_again_and_again(void **state) {
+    struct rig *r = *state;
+    bool news = true;
+    struct cm_err err;
+
+    assert_int_equal(hub_authority_root_ends_ms(r->authority), 0);
+    cm_clock_fake(cm_clock_unix_ms() + 2000 * DAY_MS);
+    assert_int_equal(reopen(r, &err), CM_OK); // from now on they end with the root
+    assert_int_equal(hub_authority_root_ends_ms(r->authority), 0);
+    cm_clock_advance(1500 * DAY_MS);
+    assert_false(hub_authority_is_due(r->authority));
+    assert_int_equal(hub_authority_reload(r->authority, &news, &err), CM_OK);
+    assert_false(news);
+    assert_in_range(hub_authority_root_ends_ms(r->authority), cm_clock_unix_ms() + 149 * DAY_MS,
+                    cm_clock_unix_ms() + 151 * DAY_MS);
+    CM_AUTOFREE char *offline = take_offline(r);
+    assert_int_equal(reopen(r, &err), CM_OK);
+    assert_int_equal(hub_authority_ends_ms(r->authority), 0); // rotating these is no help
+}
+
 static void only_exact_names_are_cluster_ids(void **state) {
     static const char id[] = "0b7c3f60-8c0e-4c3a-9d10-5d3b8e1c2f4d";
     struct rig *r = *state;
@@ -637,6 +658,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_key_of_another_root_rotates_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_issuer_that_ends_and_cannot_be_made_anew_is_told, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(
+            what_ends_with_its_root_is_not_made_anew_again_and_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_exact_names_are_cluster_ids, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_it_signs_the_signers_certificate_checks, set_up,
                                         tear_down),
