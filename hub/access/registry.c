@@ -1,5 +1,6 @@
 #include "hub/access/registry.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/arena.h"
@@ -94,4 +95,33 @@ enum cm_rc hub_registry_read(struct cm_arena *a, const char *text, size_t size,
         out->count += rc == CM_OK ? 1 : 0;
     }
     return rc;
+}
+
+static bool is_active(const struct hub_registered *agent) {
+    return strcmp(agent->state, "active") == 0;
+}
+
+static int compare_ids(const void *a, const void *b) {
+    const struct hub_registered *const *x = a;
+    const struct hub_registered *const *y = b;
+
+    return strcmp((*x)->id, (*y)->id);
+}
+
+bool hub_registry_covers(const struct hub_registry *r, const struct hub_registry *other) {
+    CM_AUTOFREE const struct hub_registered **mine = cm_new(r->count + 1, sizeof(*mine));
+    bool covers = strcmp(r->hub_id, other->hub_id) == 0;
+
+    for (size_t i = 0; i < r->count; i++) {
+        mine[i] = &r->agents[i];
+    }
+    qsort(mine, r->count, sizeof(*mine), compare_ids);
+    for (size_t i = 0; covers && i < other->count; i++) {
+        const struct hub_registered *theirs = &other->agents[i];
+        const struct hub_registered **known =
+            bsearch(&theirs, mine, r->count, sizeof(*mine), compare_ids);
+
+        covers = known != NULL && (is_active(theirs) || !is_active(*known));
+    }
+    return covers;
 }

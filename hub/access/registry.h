@@ -38,5 +38,10 @@ void hub_registry_write_agent(struct cm_str *out, const struct hub_registered *a
 
 // hub_registry_read reads the text; what it gives is in the arena. CM_EINVAL: it is none, or is not
 // whole, with the line.
+#define HUB_REGISTRY_MAX ((size_t)16 * 1024 * 1024) // bytes of its text
 CM_MUSTUSE enum cm_rc hub_registry_read(struct cm_arena *a, const char *text, size_t size,
                                         struct hub_registry *out, struct cm_err *err);
+
+// hub_registry_covers tells whether a registry has all that another one has: it is of the same hub,
+// and has each of the other's agents, none of them as active that is not so in the other.
+bool hub_registry_covers(const struct hub_registry *r, const struct hub_registry *other);

@@ -25,7 +25,6 @@
 
 #define MARK "restoring" // is in the folder while a restore is under way
 #define KEYS_PREFIX "keys/"
-#define REGISTRY_MAX ((size_t)16 * 1024 * 1024)
 #define KEY_MAX_BYTES ((uint64_t)64 * 1024)
 
 static const char *const beside[] = {"admin.token"};
@@ -303,7 +302,7 @@ static enum cm_rc merge_each(struct hub_db *db, const struct hub_registry *regis
 static enum cm_rc read_registry(struct cm_arena *a, const char *path, const char *hub_id,
                                 struct hub_registry *out, struct cm_err *err) {
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *text = NULL;
-    enum cm_rc rc = cm_fsys_read(path, REGISTRY_MAX, &text, err);
+    enum cm_rc rc = cm_fsys_read(path, HUB_REGISTRY_MAX, &text, err);
 
     rc = rc < 0 ? rc : hub_registry_read(a, (const char *)text->data, text->size, out, err);
     if (rc < 0) {

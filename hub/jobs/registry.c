@@ -1,9 +1,13 @@
 #include "hub/jobs/registry.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "common/arena.h"
+#include "common/buf.h"
 #include "common/fsys.h"
 #include "common/list.h"
 #include "common/log.h"
@@ -20,10 +24,15 @@
 #define AGAIN_MS ((int64_t)60 * 1000)
 #define HOUR_MS ((int64_t)3600 * 1000)
 
+struct place {
+    char *path;
+    bool mine; // what is there was written by this process
+};
+
 struct hub_registry_writer {
     struct hub_registry_config config;
-    char *path;
-    char *copy;
+    struct place own;
+    struct place copy; // its path is NULL: there is none
     struct cm_workers *disk;
     struct cm_timer timer;
     struct hub_store_job read;
@@ -56,12 +65,67 @@ static enum cm_rc run_read(struct hub_store_job *job, struct hub_db *db, struct 
     return hub_agents_each_ever(db, add_agent, &w->text, err);
 }
 
+// ---- What was there before this hub began
+
+static enum cm_rc put_aside(const char *path, struct cm_err *err) {
+    CM_AUTOFREE char *before = cm_strf("%s.before", path);
+
+    if (access(before, F_OK) == 0) {
+        return cm_fail(err, CM_EEXISTS,
+                       "%s has agents that this hub does not know, and there is %s already; look "
+                       "whether they are needed, and move both away",
+                       path, before);
+    }
+    if (rename(path, before) < 0) {
+        return cm_fail(err, CM_EIO, "cannot rename '%s'", path);
+    }
+    cm_log(CM_LOG_WARN, "registry.kept",
+           "the registry that was there has agents that this hub does not know, or is another "
+           "hub's; it is kept beside the new one",
+           "file", before, NULL);
+    return CM_OK;
+}
+
+// Whether all that a file holds is in what takes its place. What is not a registry is not.
+static bool covers(const struct cm_str *text, const struct cm_buf *file) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct hub_registry mine;
+    struct hub_registry theirs;
+    struct cm_err ignored;
+
+    return hub_registry_read(a, text->data, text->len, &mine, &ignored) == CM_OK &&
+           hub_registry_read(a, (const char *)file->data, file->size, &theirs, &ignored) == CM_OK &&
+           hub_registry_covers(&mine, &theirs);
+}
+
+// A hub that lost its database, or was given an older one, must not take away by what it is
+// recovered.
+static enum cm_rc keep_before(const struct cm_str *text, const char *path, struct cm_err *err) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *file = NULL;
+    enum cm_rc rc = cm_fsys_read(path, HUB_REGISTRY_MAX, &file, err);
+
+    if (rc == CM_ENOTFOUND || (rc == CM_OK && covers(text, file))) {
+        return CM_OK;
+    }
+    return rc == CM_OK || rc == CM_EINVAL ? put_aside(path, err) : rc;
+}
+
+// ---- Writing
+
+static enum cm_rc put(struct hub_registry_writer *w, struct place *p) {
+    enum cm_rc rc = p->mine ? CM_OK : keep_before(&w->text, p->path, &w->failure);
+
+    rc = rc < 0 ? rc : cm_fsys_replace(p->path, w->text.data, w->text.len, 0600, &w->failure);
+    p->mine = p->mine || rc == CM_OK;
+    return rc;
+}
+
 static void run_write(struct cm_job *job) {
     struct hub_registry_writer *w = CM_CONTAINER(job, struct hub_registry_writer, write);
-    enum cm_rc rc = cm_fsys_replace(w->path, w->text.data, w->text.len, 0600, &w->failure);
+    enum cm_rc rc = put(w, &w->own);
 
-    if (rc == CM_OK && w->copy != NULL) {
-        rc = cm_fsys_replace(w->copy, w->text.data, w->text.len, 0600, &w->failure);
+    if (rc == CM_OK && w->copy.path != NULL) {
+        rc = put(w, &w->copy);
     }
     w->failure.code = rc;
 }
@@ -112,8 +176,8 @@ struct hub_registry_writer *hub_registry_start(const struct hub_registry_config 
     struct hub_registry_writer *w = cm_new(1, sizeof(*w));
 
     w->config = *config;
-    w->path = cm_strdup(config->path);
-    w->copy = cm_strdup(config->copy);
+    w->own.path = cm_strdup(config->path);
+    w->copy.path = cm_strdup(config->copy);
     w->disk = cm_workers_new("registry", 1, NULL);
     w->metric_failed =
         cm_metrics_gauge(config->metrics, "holdfast_registry_failed", NULL,
@@ -153,7 +217,7 @@ void hub_registry_free(struct hub_registry_writer *w) {
     }
     cm_workers_free(w->disk);
     cm_str_done(&w->text);
-    free(w->path);
-    free(w->copy);
+    free(w->own.path);
+    free(w->copy.path);
     free(w);
 }

@@ -3,7 +3,9 @@
 // It is written whole, and takes the place of the one before, at the start, within a second after
 // somebody was enrolled or revoked, and once an hour for keys that were renewed: into the hub's
 // folder, and into a copy, on another machine's disk, if there is one. What cannot be written is
-// tried again each minute; nobody waits for it.
+// tried again each minute; nobody waits for it. What was there when the hub began is kept as
+// FILE.before if it is another hub's or has what this hub does not know: then the database was lost
+// or is an older one, and that file is what brings it back.
 //
 // Threads: the loop; read on the store's thread, written on a worker of its own.
 #pragma once
