@@ -609,6 +609,7 @@ struct decisions_ctx {
     struct hub_session *session;
     char *run;
     uint64_t number; // of the last one
+    size_t bytes;    // in the inbox
 };
 
 static void count_decisions(struct hub_sessions *s, const struct hub_decisions_result *result) {
@@ -629,6 +630,7 @@ static void on_decided(void *ctx, const struct cm_err *err,
     holdfast__v1__decisions_ack__init(&ack);
     session->jobs--;
     session->reports--;
+    hub_inbox_give(session, d->bytes);
     if (err->code != CM_OK) {
         cm_log(CM_LOG_WARN, "store.failed", err->msg, "cluster", cluster_of(session), NULL);
         hub_session_goodbye(session, HOLDFAST__V1__GOODBYE__REASON__OVERLOADED,
@@ -669,11 +671,13 @@ static enum cm_rc on_decisions(struct hub_session *session, const struct cm_net_
                                 frame->size, &m, err);
 
     rc = rc < 0 ? rc : check_decisions(session, m, err);
-    if (rc < 0 || !is_allowed(session, frame->size + REPORT_COST * (m->n_decisions + 1))) {
+    if (rc < 0 || !admit(session, cm_arena_used(a),
+                         frame->size + REPORT_COST * (m->n_decisions + 1))) {
         return rc;
     }
     struct decisions_ctx *d = cm_new(1, sizeof(*d));
     d->session = session;
+    d->bytes = cm_arena_used(a);
     d->run = cm_strdup(m->run);
     d->number = m->n_decisions == 0 ? 0 : m->decisions[m->n_decisions - 1]->number;
     session->jobs++;

@@ -322,6 +322,9 @@ static void take(struct peer *p, uint16_t type, const ProtobufCMessage *m) {
     case WIRE_REPORT_ACK:
         p->acknowledged = ((const Holdfast__V1__ReportAck *)m)->number;
         break;
+    case WIRE_DECISIONS_ACK:
+        p->decided = ((const Holdfast__V1__DecisionsAck *)m)->number;
+        break;
     case WIRE_LOOK:
         p->look = ((const Holdfast__V1__Look *)m)->id;
         break;
@@ -341,6 +344,7 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
         [WIRE_DESIRED] = &holdfast__v1__desired__descriptor,
         [WIRE_BLOB] = &holdfast__v1__blob__descriptor,
         [WIRE_JOURNAL_ACK] = &holdfast__v1__journal_ack__descriptor,
+        [WIRE_DECISIONS_ACK] = &holdfast__v1__decisions_ack__descriptor,
         [WIRE_REPORT_ACK] = &holdfast__v1__report_ack__descriptor,
         [WIRE_SYNC] = &holdfast__v1__sync__descriptor,
         [WIRE_LOOK] = &holdfast__v1__look__descriptor,
@@ -604,6 +608,20 @@ void rig_report(struct peer *p, uint64_t number) {
     m.apps = apps;
     m.n_apps = 1;
     rig_send(p, WIRE_REPORT, &m.base);
+}
+
+void rig_decisions(struct peer *p, uint64_t number) {
+    Holdfast__V1__Decisions m;
+    Holdfast__V1__Decision one;
+    Holdfast__V1__Decision *list[] = {&one};
+
+    holdfast__v1__decisions__init(&m);
+    holdfast__v1__decision__init(&one);
+    one.number = number;
+    m.run = run_text;
+    m.decisions = list;
+    m.n_decisions = 1;
+    rig_send(p, WIRE_DECISIONS, &m.base);
 }
 
 void rig_report_full(struct peer *p, uint64_t number, bool ends) {

@@ -533,6 +533,23 @@ static void who_waits_longest_for_room_is_next(void **state) {
     RIG_UNTIL(r, oslo->acknowledged == 1);
 }
 
+static void decisions_wait_for_room_too(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    struct peer *rome = rig_connect(r, "rome-1", ROME);
+
+    r->sessions->inbox.limit = 1;
+    rig_hold(r);
+    rig_decisions(paris, 1);
+    rig_ping(paris);
+    assert_true(session_of(r, PARIS)->held_bytes > 0);
+    rig_decisions(rome, 1);
+    RIG_UNTIL(r, waits(r, ROME));
+    rig_release(r);
+    RIG_UNTIL(r, paris->decided == 1 && rome->decided == 1);
+    assert_int_equal(r->sessions->inbox.bytes, 0);
+}
+
 static void an_agent_holds_no_more_than_its_share(void **state) {
     struct rig *r = *state;
     struct peer *paris = rig_connect(r, "paris-1", PARIS);
@@ -1057,6 +1074,7 @@ int main(void) {
         RIG_TEST(it_may_come_again_when_it_has_paused),
         RIG_TEST(who_finds_no_room_for_a_report_waits_and_slows_nobody),
         RIG_TEST(who_waits_longest_for_room_is_next),
+        RIG_TEST(decisions_wait_for_room_too),
         RIG_TEST(an_agent_holds_no_more_than_its_share),
         RIG_TEST(the_report_of_who_went_while_it_waited_is_not_lost),
         RIG_TEST(an_agent_that_is_revoked_while_its_report_waits_is_cut_off),
