@@ -9,8 +9,8 @@ the same moments. All that happens is written down as it happens (checker.py say
 afterwards. Runs go on until there were --runs of them, or --seconds are over. With --kills the only
 faults are kill -9 of the hub, of agents and of all of them, at random and in the middle of writes,
 and runs go on until there were so many. With --namespaces most faults are of the network, and the
-agents are behind a router in namespaces, which needs the right to make some; without it the proxy
-cuts the links. With --kube the fleet is one agent on a real Kubernetes, whose API server answers 429,
+agents are behind a router in namespaces, which needs the right to make some: without it nothing is
+run. With --kube the fleet is one agent on a real Kubernetes, whose API server answers 429,
 500, 410 and nothing, and is killed.
 """
 import argparse
@@ -117,7 +117,8 @@ def choose_network(namespaces):
         try:
             return Namespaces()
         except (OSError, subprocess.CalledProcessError) as why:
-            print(f"no network namespaces here ({why}); the proxy cuts the links", flush=True)
+            print(f"skipped: no network namespaces can be made here ({why})")
+            sys.exit(77)
     return Proxied()
 
 
