@@ -53,8 +53,11 @@ static void added(void *ctx, const struct cm_err *err, const struct hub_writer_a
     if (err->code != CM_OK) {
         hub_change_done(c, err, 0, NULL);
     } else if (answer->state == HUB_WRITER_WAITING) {
-        hub_audit_done(c, cm_strf("%s, to be written into '%s'", c->kind, answer->path), 202,
-                       answer_text(c, answer));
+        // What undoes something that waits has no path yet.
+        hub_audit_done(c,
+                       cm_strf("%s, to be written into '%s'", c->kind,
+                               answer->path[0] != '\0' ? answer->path : c->repository),
+                       202, answer_text(c, answer));
     } else { // nothing is changed
         hub_change_done(c, err, 202, answer_text(c, answer));
     }

@@ -106,6 +106,15 @@ static void tell_done(struct ctl *c, const struct cm_json *write) {
     }
 }
 
+// What undoes something that waits has no path yet: the file is as it shall be.
+static void tell_waiting(struct ctl *c, const struct cm_json *write) {
+    const char *path = text_of(c, write, "path");
+
+    (void)printf("the hub commits it%s%s%s in repository '%s': 'holdfast get write %s'\n",
+                 path[0] != '\0' ? " to '" : "", path, path[0] != '\0' ? "'" : "",
+                 text_of(c, write, "repository"), text_of(c, write, "id"));
+}
+
 // ---- The verbs
 
 static int finish(struct ctl *c, struct cm_json *answer) {
@@ -127,9 +136,7 @@ static int finish(struct ctl *c, struct cm_json *answer) {
     if (table && is_state(answer, "done")) {
         tell_done(c, answer);
     } else if (table && is_state(answer, "waiting")) {
-        (void)printf("the hub commits it to '%s' in repository '%s': 'holdfast get write %s'\n",
-                     text_of(c, answer, "path"), text_of(c, answer, "repository"),
-                     text_of(c, answer, "id"));
+        tell_waiting(c, answer);
     }
     return is_state(answer, "off") ? fail_off(c, answer) : CTL_DONE;
 }

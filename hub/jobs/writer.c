@@ -30,6 +30,7 @@ struct place {
     char *mirror; // that is watched; read here
     char *folder; // the writer's own
     struct cm_list waiting;
+    struct cm_list recording; // asks that are about to be on record
     struct cm_timer timer;
     struct cm_backoff backoff;
     int64_t since_ms; // when the first of what is to be flushed came; 0: nothing has
@@ -344,6 +345,7 @@ static void on_timer(void *ctx) {
 struct ask {
     struct cm_job look;
     struct hub_store_job record;
+    struct cm_list in_list;
     struct place *place;
     struct hub_writing *writing;
     bool dry_run;
@@ -393,6 +395,7 @@ static void record_done(struct hub_store_job *job, const struct cm_err *err) {
     struct ask *a = CM_CONTAINER(job, struct ask, record);
     struct place *p = a->place;
 
+    cm_list_remove(&a->in_list);
     if (err->code == CM_OK && a->is_new) {
         struct hub_writing *waiting = hub_writing_new(&a->writing->intent);
 
@@ -418,18 +421,34 @@ static void run_look(struct cm_job *job) {
                            a->has_after ? &a->after : NULL, &a->edit, &a->fresh, &a->err);
 }
 
-// find_same finds what waits and says the same.
-static const struct hub_writing *find_same(struct place *p, const struct hub_intent *intent) {
-    for (struct cm_list *at = p->waiting.next; at != &p->waiting; at = at->next) {
-        const struct hub_writing *w = CM_CONTAINER(at, struct hub_writing, in_list);
+static const struct hub_writing *later(const struct hub_writing *now, const struct hub_writing *w,
+                                       const struct hub_intent *intent) {
+    return hub_write_is_same_target(&w->intent, intent) ? w : now;
+}
 
-        if (strcmp(w->intent.kind, intent->kind) == 0 && strcmp(w->intent.app, intent->app) == 0 &&
-            strcmp(w->intent.cluster, intent->cluster) == 0 &&
-            strcmp(w->intent.args, intent->args) == 0) {
-            return w;
-        }
+// find_last finds what has the last word about a target of all that is not in Git yet; while that
+// is so a tip says nothing of it. NULL: nothing has.
+static const struct hub_writing *find_last(struct place *p, const struct hub_intent *intent) {
+    const struct hub_writing *last = NULL;
+
+    for (struct cm_list *at = p->waiting.next; at != &p->waiting; at = at->next) {
+        last = later(last, CM_CONTAINER(at, struct hub_writing, in_list), intent);
     }
-    return NULL;
+    for (struct cm_list *at = p->recording.next; at != &p->recording; at = at->next) {
+        last = later(last, CM_CONTAINER(at, struct ask, in_list)->writing, intent);
+    }
+    return last;
+}
+
+// find_same finds what is on record, says the same, and has the last word.
+static const struct hub_writing *find_same(struct place *p, const struct hub_intent *intent) {
+    const struct hub_writing *last = find_last(p, intent);
+    bool same = last != NULL && strcmp(last->intent.kind, intent->kind) == 0 &&
+                strcmp(last->intent.app, intent->app) == 0 &&
+                strcmp(last->intent.cluster, intent->cluster) == 0 &&
+                strcmp(last->intent.args, intent->args) == 0;
+
+    return same ? find_waiting(p, last->intent.id) : NULL;
 }
 
 // record puts it on record, unless the same waits already.
@@ -447,12 +466,24 @@ static void record(struct ask *a) {
     }
     a->record.run = run_record;
     a->record.done = record_done;
+    cm_list_append(&a->place->recording, &a->in_list);
     hub_store_submit(a->place->owner->config.store, &a->record);
 }
 
 // What the hub decides by itself is put on record though the repository is not read yet.
 static bool may_record(const struct ask *a) {
     return a->err.code == CM_OK || (a->err.code == CM_EBUSY && a->writing->automatic);
+}
+
+// is_so tells whether there is nothing to do: the tip says so, it has what was pushed until now,
+// and nothing is on its way that changes it.
+static bool is_so(const struct ask *a) {
+    struct place *p = a->place;
+    bool pushed_since =
+        p->has_pushed && (!a->has_after || memcmp(&a->after, &p->pushed, sizeof(a->after)) != 0);
+
+    return a->err.code == CM_OK && a->edit.path == NULL && a->fresh && !pushed_since &&
+           find_last(p, &a->writing->intent) == NULL;
 }
 
 static void look_done(struct cm_job *job) {
@@ -465,7 +496,7 @@ static void look_done(struct cm_job *job) {
     }
     if (!may_record(a)) {
         answer(a, &a->err, HUB_WRITER_WAITING);
-    } else if (a->err.code == CM_OK && a->edit.path == NULL && a->fresh) {
+    } else if (is_so(a)) {
         answer(a, &ok, HUB_WRITER_SO);
     } else if (a->dry_run) {
         answer(a, &ok, HUB_WRITER_SHOWN);
@@ -550,6 +581,7 @@ static void add_places(struct hub_writer *w) {
         p->timer = (struct cm_timer){.run = on_timer, .ctx = p};
         p->backoff = (struct cm_backoff){.min_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
         cm_list_init(&p->waiting);
+        cm_list_init(&p->recording);
         make_metrics(p);
     }
 }

@@ -59,6 +59,41 @@ enum cm_rc hub_write_args(struct cm_arena *a, const struct hub_intent *intent, s
                : cm_fail(err, CM_EINVAL, "what '%s' is about is no object", intent->kind);
 }
 
+// ---- What it is about
+
+static bool is_about_document(const struct hub_write_kind *kind) {
+    return kind->way == HUB_WRITE_SET && kind->folder == NULL;
+}
+
+static bool is_same_path(const struct hub_intent *a, const struct hub_intent *b) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
+    struct cm_json *one = NULL;
+    struct cm_json *other = NULL;
+    struct cm_err ignored;
+
+    if (hub_write_args(arena, a, &one, &ignored) < 0 ||
+        hub_write_args(arena, b, &other, &ignored) < 0) {
+        return false;
+    }
+    const char *path = cm_json_string(cm_json_get(one, "path"));
+    const char *that = cm_json_string(cm_json_get(other, "path"));
+    return path != NULL && that != NULL && strcmp(path, that) == 0;
+}
+
+bool hub_write_is_same_target(const struct hub_intent *a, const struct hub_intent *b) {
+    const struct hub_write_kind *kind = hub_write_kind_find(a->kind);
+    const struct hub_write_kind *that = hub_write_kind_find(b->kind);
+
+    if (kind == NULL || that == NULL || is_about_document(kind) != is_about_document(that)) {
+        return false;
+    }
+    if (!is_about_document(kind)) {
+        return is_same_path(a, b);
+    }
+    return strcmp(kind->member, that->member) == 0 && strcmp(a->app, b->app) == 0 &&
+           strcmp(a->cluster, b->cluster) == 0;
+}
+
 // ---- Whether it makes sense
 
 // is_below tells whether a path is in a folder of the fleet.
@@ -106,7 +141,7 @@ static enum cm_rc check_text(const struct hub_write_kind *kind, const struct cm_
 
 static enum cm_rc check_args(const struct hub_write_kind *kind, const struct hub_intent *intent,
                              const struct cm_json *args, const char *root, struct cm_err *err) {
-    bool document = kind->way == HUB_WRITE_SET && kind->folder == NULL;
+    bool document = is_about_document(kind);
 
     if (document && (intent->app[0] == '\0') == (intent->cluster[0] == '\0')) {
         return cm_fail(err, CM_EINVAL, "'%s' is about one App or one cluster", kind->name);

@@ -78,6 +78,10 @@ CM_MUSTUSE enum cm_rc hub_write_evaluate(const struct hub_intent *intent,
 // hub_write_is_one tells whether two intents belong into one commit.
 bool hub_write_is_one(const struct hub_intent *a, const struct hub_intent *b);
 
+// hub_write_is_same_target tells whether two intents are about the same member of a document, or
+// the same file: then the later one has the last word.
+bool hub_write_is_same_target(const struct hub_intent *a, const struct hub_intent *b);
+
 // hub_write_message is the message of a commit for intents that belong together, as
 // deploy/reference/commits.md says; the caller frees it. `writer` names the hub and its epoch.
 char *hub_write_message(const struct hub_intent *const *intents, size_t count, const char *writer);

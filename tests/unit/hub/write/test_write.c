@@ -132,6 +132,22 @@ static void an_app_is_suspended_where_its_document_is(void **state) {
                   "fleet/shop/app.yaml", suspended);
 }
 
+static void opposites_are_about_the_same_target(void **state) {
+    (void)state;
+    struct hub_intent suspend = intent_of("suspend", "shop", "", "{\"file\":\"a\"}");
+    struct hub_intent resume = intent_of("resume", "shop", "", "{}");
+    struct hub_intent other = intent_of("resume", "", "paris", "{}");
+    struct hub_intent hold = intent_of("hold", "shop", "", "{\"path\":\"holds/a\"}");
+    struct hub_intent unhold = intent_of("unhold", "shop", "", "{\"path\":\"holds/a\"}");
+    struct hub_intent elsewhere = intent_of("hold", "shop", "", "{\"path\":\"holds/b\"}");
+
+    assert_true(hub_write_is_same_target(&suspend, &resume));
+    assert_true(hub_write_is_same_target(&hold, &unhold));
+    assert_false(hub_write_is_same_target(&suspend, &other));
+    assert_false(hub_write_is_same_target(&suspend, &hold));
+    assert_false(hub_write_is_same_target(&hold, &elsewhere));
+}
+
 static void a_cluster_goes_on_in_a_file_with_others(void **state) {
     (void)state;
     assert_writes(intent_of("resume", "", "oslo", "{}"), "fleet/clusters/eu.yaml",
@@ -341,6 +357,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_app_is_suspended_where_its_document_is),
         cmocka_unit_test(a_cluster_goes_on_in_a_file_with_others),
+        cmocka_unit_test(opposites_are_about_the_same_target),
         cmocka_unit_test(what_is_so_changes_nothing),
         cmocka_unit_test(a_hold_that_is_there_gets_the_clusters_and_keeps_what_people_changed),
         cmocka_unit_test(a_hold_about_another_release_is_not_written_over),

@@ -1,0 +1,250 @@
+// What is asked for while something about the same waits, and what a round of pushing does.
+#include "hub/jobs/writer.h"
+
+#include "desk.h"
+#include "tests/unit/hub/repo/scratch.h"
+
+#include <poll.h>
+
+#include "common/clock.h"
+#include "common/loop.h"
+#include "common/metrics.h"
+#include "hub/config/config.h"
+#include "hub/jobs/fetcher.h"
+#include "hub/jobs/writer_state.h"
+
+#define EPOCH 3
+#define SOON_MS 30000
+#define MADE_MS INT64_C(1764364445123)
+#define COMMITS "git -C fleet.git rev-list --count main"
+
+// ---- The writer as a whole: a fetched mirror, a store in memory; nothing is pushed, for the pause
+// before that is longer than a test.
+
+struct fixture {
+    struct scratch *scratch;
+    struct desk *desk;
+    struct cm_metrics *metrics;
+    struct hub_repository repository;
+    struct hub_repositories repositories;
+    char *url;
+    char *mirror;
+    char *folder; // of the writer's mirror
+    struct hub_writer *writer;
+    size_t answers;
+    bool stopped;
+    enum hub_writer_state state; // of the last answer:
+    struct cm_err err;
+    char id[HUB_WRITE_ID_MAX];
+};
+
+static void configure(struct fixture *f) {
+    static char name[] = "fleet";
+    static char branch[] = "main";
+    static char root[] = "";
+    static char committer[] = "Hub";
+    static char email[] = "hub@example.com";
+
+    f->url = cm_strf("file://%s/fleet.git", f->scratch->folder);
+    f->mirror = scratch_path(f->scratch, "git/fleet");
+    f->folder = scratch_path(f->scratch, "writes/fleet");
+    f->repository = (struct hub_repository){.name = name,
+                                            .url = f->url,
+                                            .branch = branch,
+                                            .path = root,
+                                            .timeout_ms = SOON_MS,
+                                            .write = HUB_WRITE_DIRECT,
+                                            .committer = committer,
+                                            .committer_email = email};
+    f->repositories = (struct hub_repositories){.items = &f->repository, .count = 1};
+}
+
+static void fetch(struct fixture *f) {
+    struct hub_repo_source source = hub_fetcher_source(&f->repository);
+    struct hub_repo_limits limits = hub_repo_limits_default;
+    struct hub_repo_job job = {.folder = f->mirror, .limits = &limits, .cancel_fd = -1};
+    struct hub_repo_fetched fetched = {0};
+    enum hub_repo_trouble trouble;
+
+    if (hub_repo_fetch(&source, &job, &fetched, &trouble, &f->err) < 0) {
+        fail_msg("%s", f->err.msg);
+    }
+}
+
+static void on_pushed(void *ctx, const char *repository) {
+    (void)ctx;
+    (void)repository;
+}
+
+static void start_writer(struct fixture *f) {
+    struct hub_writer_config config = {.loop = f->desk->loop,
+                                       .store = f->desk->store,
+                                       .metrics = f->metrics,
+                                       .repositories = &f->repositories,
+                                       .data_dir = f->scratch->folder,
+                                       .hub_id = "hub-1",
+                                       .epoch = EPOCH,
+                                       .pushed = on_pushed,
+                                       .ctx = f};
+
+    assert_int_equal(hub_writer_new(&config, &f->writer, &f->err), CM_OK);
+}
+
+static int set_up(void **state) {
+    struct fixture *f = cm_new(1, sizeof(*f));
+    void *scratch;
+    void *desk;
+
+    assert_int_equal(scratch_open(&scratch), 0);
+    assert_int_equal(desk_open(&desk), 0);
+    f->scratch = scratch;
+    f->desk = desk;
+    f->metrics = cm_metrics_new();
+    scratch_run(f->scratch,
+                "git init --quiet --bare -b main fleet.git\n"
+                "git init --quiet -b main work; cd work; mkdir -p apps/web\n"
+                "printf 'kind: App\\nmetadata: {name: web}\\nspec:\\n  namespace: web\\n' "
+                ">apps/web/app.yaml\n"
+                "git add -A; git commit --quiet -m first; git push --quiet ../fleet.git main");
+    configure(f);
+    fetch(f);
+    start_writer(f);
+    *state = f;
+    return 0;
+}
+
+static void on_stopped(void *ctx) {
+    ((struct fixture *)ctx)->stopped = true;
+}
+
+static void turn_until(struct fixture *f, const bool *so) {
+    int64_t until_ms = cm_clock_now_ms() + SOON_MS;
+
+    while (!*so && cm_clock_now_ms() < until_ms) {
+        if (!cm_loop_turn(f->desk->loop)) {
+            (void)poll(NULL, 0, 1);
+        }
+    }
+    assert_true(*so);
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = *state;
+    void *scratch = f->scratch;
+    void *desk = f->desk;
+
+    hub_writer_stop(f->writer, on_stopped, f);
+    turn_until(f, &f->stopped);
+    hub_writer_free(f->writer);
+    assert_int_equal(desk_close(&desk), 0);
+    cm_metrics_free(f->metrics);
+    free(f->url);
+    free(f->mirror);
+    free(f->folder);
+    free(f);
+    return scratch_close(&scratch);
+}
+
+static void on_answer(void *ctx, const struct cm_err *err, const struct hub_writer_answer *answer) {
+    struct fixture *f = ctx;
+
+    f->answers++;
+    f->err = *err;
+    f->state = answer->state;
+    (void)snprintf(f->id, sizeof(f->id), "%s", answer->id);
+}
+
+static void begin_ask(struct fixture *f, const char *kind) {
+    hub_writer_add(
+        f->writer,
+        &(struct hub_writer_ask){.repository = "fleet", .kind = kind, .app = "web", .actor = "ada"},
+        on_answer, f);
+}
+
+static void wait_answers(struct fixture *f, size_t count) {
+    int64_t until_ms = cm_clock_now_ms() + SOON_MS;
+
+    while (f->answers < count && cm_clock_now_ms() < until_ms) {
+        if (!cm_loop_turn(f->desk->loop)) {
+            (void)poll(NULL, 0, 1);
+        }
+    }
+    assert_int_equal(f->answers, count);
+}
+
+static void ask(struct fixture *f, const char *kind) {
+    begin_ask(f, kind);
+    wait_answers(f, f->answers + 1);
+    if (f->err.code != CM_OK) {
+        fail_msg("%s", f->err.msg);
+    }
+}
+
+static int64_t count_waiting(struct fixture *f) {
+    return desk_count(f->desk, "SELECT count(*) FROM intent WHERE state = 'waiting'");
+}
+
+static void what_is_so_is_answered_at_once(void **state) {
+    struct fixture *f = *state;
+
+    ask(f, "resume");
+    assert_int_equal(f->state, HUB_WRITER_SO);
+    assert_int_equal(count_waiting(f), 0);
+}
+
+static void what_undoes_something_that_waits_waits_too(void **state) {
+    struct fixture *f = *state;
+
+    ask(f, "suspend");
+    ask(f, "resume");
+    assert_int_equal(f->state, HUB_WRITER_WAITING);
+    assert_int_equal(count_waiting(f), 2);
+}
+
+static void what_undoes_something_that_goes_on_record_waits_too(void **state) {
+    struct fixture *f = *state;
+
+    begin_ask(f, "suspend");
+    begin_ask(f, "resume");
+    wait_answers(f, 2);
+    assert_int_equal(f->state, HUB_WRITER_WAITING);
+    assert_int_equal(count_waiting(f), 2);
+}
+
+static void the_same_twice_is_one(void **state) {
+    struct fixture *f = *state;
+    char first[HUB_WRITE_ID_MAX];
+
+    ask(f, "suspend");
+    (void)snprintf(first, sizeof(first), "%s", f->id);
+    ask(f, "suspend");
+    assert_string_equal(f->id, first);
+    assert_int_equal(count_waiting(f), 1);
+}
+
+static void the_same_again_after_its_opposite_is_another_one(void **state) {
+    struct fixture *f = *state;
+    char first[HUB_WRITE_ID_MAX];
+
+    ask(f, "suspend");
+    (void)snprintf(first, sizeof(first), "%s", f->id);
+    ask(f, "resume");
+    ask(f, "suspend");
+    assert_string_not_equal(f->id, first);
+    assert_int_equal(count_waiting(f), 3);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        TEST(what_is_so_is_answered_at_once),
+        TEST(what_undoes_something_that_waits_waits_too),
+        TEST(what_undoes_something_that_goes_on_record_waits_too),
+        TEST(the_same_twice_is_one),
+        TEST(the_same_again_after_its_opposite_is_another_one),
+    };
+
+    hub_repo_child_main(argc, argv);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
