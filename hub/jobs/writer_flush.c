@@ -12,6 +12,7 @@
 #define ROUNDS_MAX 4    // while the tip moves under us, before a pause
 #define HISTORY_MAX 200 // commits that are looked through
 #define SKEW_MS 600000  // by which other clocks may be behind
+#define OVERHEAD 4096   // bytes of a commit's message besides what its intents say
 
 static bool is_open(const struct hub_flush_item *item) {
     return item->what == HUB_WRITTEN_NOT_YET;
@@ -120,12 +121,48 @@ static enum cm_rc evaluate_one(struct hub_flush *f, struct hub_tip *tip, size_t 
     return rc;
 }
 
+// A push in the making.
+struct load {
+    size_t bytes;
+    size_t edits;
+};
+
+static size_t size_of(const struct hub_flush_item *item) {
+    return strlen(item->writing->intent.args) + OVERHEAD +
+           (item->edit.text != NULL ? strlen(item->edit.text) : 0);
+}
+
+// take_in counts an edit, and returns whether the push is full. What does not fit waits for another
+// round, with all that comes after it.
+static bool take_in(const struct hub_flush *f, struct load *load, struct hub_flush_item *item) {
+    size_t size = size_of(item);
+
+    if (!item->stands) {
+        return false;
+    }
+    if (load->edits > 0 && load->bytes + size > HUB_PUSH_BYTES_MAX) {
+        hub_write_edit_done(&item->edit);
+        item->stands = false;
+        return true;
+    }
+    load->bytes += size;
+    load->edits++;
+    return load->edits == f->most;
+}
+
 static enum cm_rc evaluate_all(struct hub_flush *f, struct hub_tip *tip, struct cm_err *err) {
+    struct load load = {0};
+    bool full = false;
+
     forget_edits(f);
-    for (size_t i = 0; i < f->count; i++) {
-        if (is_open(&f->items[i]) && evaluate_one(f, tip, i, err) < 0) {
+    for (size_t i = 0; i < f->count && !full; i++) {
+        if (!is_open(&f->items[i])) {
+            continue;
+        }
+        if (evaluate_one(f, tip, i, err) < 0) {
             return err->code;
         }
+        full = take_in(f, &load, &f->items[i]);
     }
     return CM_OK;
 }
@@ -238,7 +275,8 @@ static enum cm_rc fetch(struct hub_flush *f, struct cm_err *err) {
     struct hub_repo_limits limits = limits_of(f->repository);
     struct hub_repo_job job = {.folder = f->folder, .limits = &limits, .cancel_fd = f->cancel_fd};
     struct hub_repo_fetched fetched = {0};
-    enum cm_rc rc = hub_repo_fetch(&source, &job, &fetched, &f->trouble, err);
+    enum hub_repo_trouble trouble;
+    enum cm_rc rc = hub_repo_fetch(&source, &job, &fetched, &trouble, err);
     struct cm_err ignored;
 
     if (rc == CM_OK && fetched.packs >= HUB_REPO_PACKS_MAX) {
@@ -251,33 +289,63 @@ static char *full_ref(const char *branch) {
     return strncmp(branch, "refs/", 5) == 0 ? cm_strdup(branch) : cm_strf("refs/heads/%s", branch);
 }
 
-static enum cm_rc push(struct hub_flush *f, const struct hub_tip *tip, struct cm_err *err) {
-    CM_CLEANUP(draft_done) struct draft d = {0};
+static enum cm_rc push_draft(struct hub_flush *f, const struct hub_tip *tip, const struct draft *d,
+                             struct cm_err *err) {
     CM_AUTOFREE char *ref = full_ref(f->repository->branch);
     struct hub_repo_source source = hub_fetcher_source(f->repository);
     struct hub_repo_limits limits = limits_of(f->repository);
     struct hub_repo_job job = {.folder = f->folder, .limits = &limits, .cancel_fd = f->cancel_fd};
     struct hub_repo_pushed pushed = {0};
-
-    draft_all(f, &d);
+    enum hub_repo_trouble trouble;
     const struct hub_repo_push what = {
         .ref = ref,
         .base = tip->commit.id,
         .expected = tip->commit.id,
-        .changes = d.changes,
-        .change_count = d.count,
-        .jail = d.jail,
-        .jail_count = d.jail_count,
+        .changes = d->changes,
+        .change_count = d->count,
+        .jail = d->jail,
+        .jail_count = d->jail_count,
         .committer = {f->repository->committer, f->repository->committer_email},
         .committed_ms = f->now_ms,
         .signing_key = f->repository->signing_key,
     };
-    enum cm_rc rc = hub_repo_push(&source, &job, &what, &pushed, &f->trouble, err);
-    if (rc == CM_OK) {
+    enum cm_rc rc = hub_repo_push(&source, &job, &what, &pushed, &trouble, err);
+
+    if (rc == CM_OK && pushed.made > 0) {
         f->pushed = true;
         f->commit = pushed.commit;
     }
     return rc;
+}
+
+// narrow looks for what it is that can never be pushed: half as many go next, and what cannot be
+// pushed alone is ended, so that it keeps nothing else from being pushed. Where nothing at all can
+// be pushed it is the configuration.
+static enum cm_rc narrow(struct hub_flush *f, const struct hub_tip *tip, struct cm_err *err) {
+    struct hub_flush_item *last = NULL;
+    size_t standing = 0;
+    struct cm_err other;
+
+    if (push_draft(f, tip, &(struct draft){0}, &other) < 0) {
+        return err->code;
+    }
+    for (size_t i = 0; i < f->count; i++) {
+        standing += f->items[i].stands ? 1 : 0;
+        last = f->items[i].stands ? &f->items[i] : last;
+    }
+    f->most = standing / 2;
+    if (standing == 1) {
+        settle(last, HUB_WRITTEN_NEVER, err->msg);
+    }
+    return CM_OK;
+}
+
+static enum cm_rc push(struct hub_flush *f, const struct hub_tip *tip, struct cm_err *err) {
+    CM_CLEANUP(draft_done) struct draft d = {0};
+
+    draft_all(f, &d);
+    enum cm_rc rc = push_draft(f, tip, &d, err);
+    return rc == CM_EINVAL ? narrow(f, tip, err) : rc;
 }
 
 static bool any_stands(const struct hub_flush *f) {
@@ -305,17 +373,30 @@ static enum cm_rc look_and_push(struct hub_flush *f, bool *out_over, struct cm_e
     return push(f, &tip, err);
 }
 
-// After a push the next round finds what was pushed, on the tip.
+static size_t count_open(const struct hub_flush *f) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < f->count; i++) {
+        count += is_open(&f->items[i]) ? 1 : 0;
+    }
+    return count;
+}
+
+// After a push the next round finds what was pushed, on the tip. A round that ends an intent, or
+// comes nearer to one that cannot be pushed, is not one too many.
 void hub_flush_run(struct hub_flush *f) {
     bool over = false;
 
-    for (int i = 0; i < ROUNDS_MAX && !over; i++) {
+    for (int idle = 0; idle < ROUNDS_MAX && !over;) {
+        size_t open = count_open(f);
+        size_t most = f->most == 0 ? SIZE_MAX : f->most;
         enum cm_rc rc = fetch(f, &f->err);
 
         rc = rc < 0 ? rc : look_and_push(f, &over, &f->err);
         if (rc < 0 && rc != CM_EEXISTS) {
             return;
         }
+        idle += count_open(f) == open && (f->most == 0 || f->most >= most) ? 1 : 0;
     }
     if (over) {
         f->err.code = CM_OK;

@@ -58,9 +58,9 @@ struct hub_flush {
     int64_t now_ms;
     struct hub_flush_item *items;
     size_t count;
+    size_t most; // edits in one push; 0: as many as fit
     bool pushed; // something was:
     struct hub_repo_id commit;
-    enum hub_repo_trouble trouble;
     struct cm_err err; // why some are not yet; code CM_OK: none
 };
 
