@@ -79,6 +79,25 @@ static void begin(struct hub_change *c) {
 
 // ---- What the kinds need to know
 
+static const char *root_of(const struct hub_request *r, const char *repository) {
+    const struct hub_repositories *list = r->api->config.repositories;
+
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i].name, repository) == 0) {
+            return list->items[i].path;
+        }
+    }
+    return "";
+}
+
+// from_top returns a path below the root of a repository's fleet from the top of the repository; the
+// caller frees it.
+static char *from_top(const struct hub_request *r, const char *repository, const char *path) {
+    const char *root = root_of(r, repository);
+
+    return cm_strf("%s%s%s", root, root[0] != '\0' ? "/" : "", path);
+}
+
 static enum cm_rc locate(struct hub_request *r, struct hub_change *c, struct cm_json *args,
                          struct cm_err *err) {
     CM_CLEANUP(hub_located_done) struct hub_located located = {0};
@@ -91,21 +110,12 @@ static enum cm_rc locate(struct hub_request *r, struct hub_change *c, struct cm_
     rc = rc < 0 ? rc : hub_intents_locate(db, c->app, c->cluster, &located, err);
     hub_readers_give(r->api->readers, db);
     if (rc == CM_OK) {
+        CM_AUTOFREE char *file = from_top(r, located.repository, located.path);
+
         c->repository = cm_strdup(located.repository);
-        cm_json_set_string(r->arena, args, "file", located.path);
+        cm_json_set_string(r->arena, args, "file", file);
     }
     return rc;
-}
-
-static const char *root_of(const struct hub_request *r, const char *repository) {
-    const struct hub_repositories *list = r->api->config.repositories;
-
-    for (size_t i = 0; i < list->count; i++) {
-        if (strcmp(list->items[i].name, repository) == 0) {
-            return list->items[i].path;
-        }
-    }
-    return "";
 }
 
 static char *confirmation_text(struct cm_arena *a, const char *name, const char *app,
@@ -130,9 +140,8 @@ static char *confirmation_text(struct cm_arena *a, const char *name, const char 
 static void put_confirmation(struct hub_request *r, struct hub_change *c, const char *removal,
                              struct cm_json *args) {
     CM_AUTOFREE char *name = cm_strf("%.*s-%s", NAME_PART_MAX, c->app, removal);
-    const char *root = root_of(r, c->repository);
-    CM_AUTOFREE char *path =
-        cm_strf("%s%sconfirmations/%s.yaml", root, root[0] != '\0' ? "/" : "", name);
+    CM_AUTOFREE char *below = cm_strf("confirmations/%s.yaml", name);
+    CM_AUTOFREE char *path = from_top(r, c->repository, below);
     CM_AUTOFREE char *text = confirmation_text(r->arena, name, c->app, removal,
                                                cm_json_string(cm_json_get(args, "reason")));
 

@@ -94,6 +94,13 @@ static bool look_if_likely(void *visitor, const char *path) {
     return !may_hold(s->kind, path) || look(visitor, path);
 }
 
+// is_inside: outside its root a repository holds other fleets, whose Apps have the same names.
+static bool is_inside(const char *path, const char *root) {
+    size_t len = strlen(root);
+
+    return len == 0 || (strncmp(path, root, len) == 0 && path[len] == '/');
+}
+
 enum cm_rc hub_write_find_document(const struct hub_write_files *files, const char *kind,
                                    const char *name, const char *hint, struct hub_write_place *out,
                                    struct cm_err *err) {
@@ -103,7 +110,7 @@ enum cm_rc hub_write_find_document(const struct hub_write_files *files, const ch
                                        strcmp(kind, "Cluster") == 0 ? "clusters" : "");
     enum cm_rc rc = CM_OK;
 
-    if (hint != NULL) {
+    if (hint != NULL && is_inside(hint, files->root)) {
         (void)look(&s, hint);
     }
     if (out->path == NULL && s.err.code == CM_OK) {

@@ -15,6 +15,9 @@
 //                 path             the file is not there
 //     ignore      path, line       the .holdfastignore has this line
 //
+// Files and paths are told from the top of the repository. A `file` is where the document was seen
+// last; it is looked for elsewhere below the root, too, and nowhere outside.
+//
 // Any may have `subject`, `body` and `trailers` (an object of texts) for the commit's message, and
 // `author` and `email`, who decided; without, these are made from what is known.
 //

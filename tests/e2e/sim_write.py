@@ -40,6 +40,7 @@ repositories:
   signingKeyFile: {key}
 - name: team
   url: {team.url}
+  path: prod
   pollInterval: 1m
 """
 SUSPENDED = "  suspend: true\n"
@@ -55,7 +56,8 @@ class Write(SimStory):
     @classmethod
     def repositories(cls):
         cls.team = GitRepo(cls.folder, "team")
-        cls.team.push(files("team", m.config_map("team", x="1")))
+        team = files("team", m.config_map("team", x="1"))
+        cls.team.push({**{f"prod/{path}": text for path, text in team.items()}, **team})
         (cls.folder / "token").write_text(gitservers.TOKEN, encoding="ascii")
         authority = Authority(cls.folder, "authority")
         cls.server = Https(cls.folder, *authority.issue("localhost"))
@@ -173,7 +175,7 @@ class Write(SimStory):
         done = self.hub.run("suspend", "app", "team", check=False)
         self.assertEqual(done.returncode, 2)
         self.assertIn('"suspend": true', done.stdout)
-        self.assertIn("commit this change to 'apps/team/app.yaml' yourself", done.stderr)
+        self.assertIn("commit this change to 'prod/apps/team/app.yaml' yourself", done.stderr)
         self.assertEqual(self.hub.get("writes", "--app", "team"), [])
 
     def test_8_a_protected_branch_is_told_and_tried_again(self):

@@ -64,6 +64,8 @@ static const char *const fleet[] = {
     "kind: Hold\nspec:\n  app: shop\n",
     "fleet/.holdfastignore",
     "*.md\n",
+    "shop/app.yaml", // of another fleet
+    "kind: App\nmetadata: {name: shop}\nspec: {}\n",
     NULL,
 };
 
@@ -129,6 +131,8 @@ static void an_app_is_suspended_where_its_document_is(void **state) {
                   "fleet/shop/app.yaml", suspended);
     // it was there once
     assert_writes(intent_of("suspend", "shop", "", "{\"file\":\"fleet/old/app.yaml\"}"),
+                  "fleet/shop/app.yaml", suspended);
+    assert_writes(intent_of("suspend", "shop", "", "{\"file\":\"shop/app.yaml\"}"),
                   "fleet/shop/app.yaml", suspended);
 }
 
