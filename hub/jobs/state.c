@@ -30,6 +30,7 @@ struct hub_state_writer {
     struct cm_err err;
     struct hub_store_job note;
     int64_t since_ms; // of the oldest that is not written, about; 0: all is
+    bool owed; // a pass found an empty repository, and that all is to be written is not on record
     bool failing;
     bool stopped;
     struct {
@@ -112,6 +113,7 @@ static void note_done(struct hub_store_job *job, const struct cm_err *err) {
 
     if (err->code == CM_OK) {
         w->failing = w->err.code != CM_OK;
+        w->owed = false;
     }
     if (err->code != CM_OK || w->err.code != CM_OK) {
         start_timer(w, cm_backoff_next(&w->backoff));
@@ -158,6 +160,7 @@ static void pass_done(struct cm_job *job) {
                "nothing is lost: it is tried again, later and later", NULL);
     }
     count(w);
+    w->owed = w->err.code == CM_OK && w->done.fresh;
     w->note = (struct hub_store_job){.run = run_note, .done = note_done};
     if (has_news(w)) {
         hub_store_submit(w->store, &w->note);
@@ -176,9 +179,14 @@ static void run_pass(struct cm_job *job) {
     }
 }
 
+// While it is owed that all is written nothing is: a repository with a commit is no longer new.
 static void on_timer(void *ctx) {
     struct hub_state_writer *w = ctx;
 
+    if (w->owed) {
+        hub_store_submit(w->store, &w->note);
+        return;
+    }
     w->since_ms = w->since_ms == 0 ? cm_clock_now_ms() : w->since_ms;
     w->job = (struct cm_job){.run = run_pass, .done = pass_done, .home = w->loop};
     cm_workers_submit(w->workers, &w->job);

@@ -1,0 +1,159 @@
+// That all that is there comes into a new state repository, whatever fails meanwhile.
+#include "hub/jobs/state.h"
+
+#include "tests/unit/hub/repo/scratch.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/list.h"
+#include "common/loop.h"
+#include "common/metrics.h"
+#include "hub/jobs/store.h"
+#include "hub/repo/source.h"
+#include "hub/store/db.h"
+#include "hub/store/status.h"
+
+#define WINDOW_MS 10
+#define SOON_TURNS 30000
+
+struct fixture {
+    struct scratch *scratch;
+    struct cm_loop *loop;
+    struct cm_metrics *metrics;
+    struct hub_store *store;
+    struct hub_state_writer *writer;
+    char *folder;
+    char *db_path;
+    struct cm_err err;
+};
+
+static int set_up(void **state) {
+    struct fixture *f = cm_new(1, sizeof(*f));
+    void *scratch;
+
+    assert_int_equal(scratch_open(&scratch), 0);
+    f->scratch = scratch;
+    f->folder = scratch_path(f->scratch, "state.git");
+    f->db_path = scratch_path(f->scratch, "hub.db");
+    f->loop = cm_loop_new();
+    f->metrics = cm_metrics_new();
+    assert_int_equal(hub_store_open(f->db_path, f->loop, &f->store, &f->err), CM_OK);
+    *state = f;
+    return 0;
+}
+
+static void turn(struct fixture *f) {
+    if (!cm_loop_turn(f->loop)) {
+        (void)poll(NULL, 0, 1);
+    }
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = *state;
+    void *scratch = f->scratch;
+
+    cm_clock_fake(-1);
+    hub_state_writer_end(f->writer);
+    hub_store_stop(f->store);
+    while (cm_loop_turn(f->loop)) {
+    }
+    hub_state_writer_free(f->writer);
+    hub_store_free(f->store);
+    cm_loop_free(f->loop);
+    cm_metrics_free(f->metrics);
+    free(f->folder);
+    free(f->db_path);
+    free(f);
+    return scratch_close(&scratch);
+}
+
+// A job by which the store is at rest, for the time stands still.
+struct mark {
+    struct hub_store_job job;
+    bool done;
+};
+
+static enum cm_rc run_nothing(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    (void)job;
+    (void)db;
+    (void)err;
+    return CM_OK;
+}
+
+static void mark_done(struct hub_store_job *job, const struct cm_err *err) {
+    (void)err;
+    CM_CONTAINER(job, struct mark, job)->done = true;
+}
+
+static void run(struct fixture *f, const char *sql) {
+    struct mark m = {.job = {.run = run_nothing, .done = mark_done}};
+
+    hub_store_submit(f->store, &m.job);
+    while (!m.done) {
+        turn(f);
+    }
+    assert_int_equal(hub_db_run(hub_store_db(f->store), &f->err, sql, ""), CM_OK);
+}
+
+static void start(struct fixture *f) {
+    static const uint8_t key[32] = {7};
+    struct hub_state_writer_config config = {.loop = f->loop,
+                                             .store = f->store,
+                                             .metrics = f->metrics,
+                                             .folder = f->folder,
+                                             .db_path = f->db_path,
+                                             .hub_id = "hub-1",
+                                             .epoch = 1,
+                                             .secret_key = key,
+                                             .window_ms = WINDOW_MS};
+
+    f->writer = hub_state_writer_start(&config);
+}
+
+// put_report puts an App on record that was there before the hub kept a state repository.
+static void put_report(struct fixture *f) {
+    struct hub_db *db = hub_store_db(f->store);
+    struct hub_status_row row = {.cluster = "c01",
+                                 .app = "shop",
+                                 .revision = "4f1c",
+                                 .message = "",
+                                 .health_message = ""};
+
+    assert_int_equal(hub_status_put(db, &row, &f->err), CM_OK);
+    assert_int_equal(hub_db_run(db, &f->err, "DELETE FROM unobserved", ""), CM_OK);
+}
+
+static void what_was_there_before_is_written_though_the_disk_was_full(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *branch = scratch_path(f->scratch, "state.git/refs/heads/actual");
+    int64_t now_ms = 1000;
+    int turns = 0;
+
+    cm_clock_fake(now_ms);
+    put_report(f);
+    run(f, "PRAGMA query_only = ON");
+    start(f);
+    while (!hub_store_is_failing(f->store)) {
+        turn(f);
+        assert_true(++turns < SOON_TURNS);
+    }
+    run(f, "PRAGMA query_only = OFF");
+    while (access(branch, F_OK) != 0) {
+        cm_clock_fake(now_ms += WINDOW_MS);
+        turn(f);
+        assert_true(++turns < SOON_TURNS);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        TEST(what_was_there_before_is_written_though_the_disk_was_full),
+    };
+
+    hub_repo_child_main(argc, argv);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
