@@ -1,6 +1,8 @@
 #include "hub/jobs/state.h"
 
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "common/backoff.h"
 #include "common/clock.h"
@@ -30,6 +32,7 @@ struct hub_state_writer {
     struct cm_err err;
     struct hub_store_job note;
     int64_t since_ms; // of the oldest that is not written, about; 0: all is
+    int cancel_fd;
     bool owed; // a pass found an empty repository, and that all is to be written is not on record
     bool failing;
     bool stopped;
@@ -159,6 +162,10 @@ static void pass_done(struct cm_job *job) {
         cm_log(CM_LOG_ERROR, "state.failed", w->err.msg, "what",
                "nothing is lost: it is tried again, later and later", NULL);
     }
+    if (w->err.code == CM_OK && w->done.merge.code != CM_OK) {
+        cm_log(CM_LOG_WARN, "state.unmerged", w->done.merge.msg, "what",
+               "it is tried again later; until then there are more files", NULL);
+    }
     count(w);
     w->owed = w->err.code == CM_OK && w->done.fresh;
     w->note = (struct hub_store_job){.run = run_note, .done = note_done};
@@ -194,12 +201,15 @@ static void on_timer(void *ctx) {
 
 struct hub_state_writer *hub_state_writer_start(const struct hub_state_writer_config *config) {
     struct hub_state_writer *w = cm_new(1, sizeof(*w));
+    int cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct hub_state_pass_config pass = {.folder = config->folder,
                                          .db_path = config->db_path,
                                          .hub_id = config->hub_id,
                                          .epoch = config->epoch,
-                                         .secret_key = config->secret_key};
+                                         .secret_key = config->secret_key,
+                                         .cancel_fd = cancel_fd};
 
+    w->cancel_fd = cancel_fd;
     w->loop = config->loop;
     w->store = config->store;
     w->window_ms = config->window_ms;
@@ -216,6 +226,8 @@ void hub_state_writer_stop(struct hub_state_writer *w) {
     if (w != NULL) {
         w->stopped = true;
         cm_timer_stop(w->loop, &w->timer);
+        // It fails only if the counter is full, and then the descriptor is readable.
+        (void)eventfd_write(w->cancel_fd, 1);
     }
 }
 
@@ -232,5 +244,6 @@ void hub_state_writer_free(struct hub_state_writer *w) {
     }
     cm_workers_free(w->workers);
     hub_state_pass_free(w->pass);
+    (void)close(w->cancel_fd);
     free(w);
 }

@@ -35,8 +35,8 @@ struct hub_state_writer_config {
 // hub_state_writer_start begins; the first window is what there is already.
 struct hub_state_writer *hub_state_writer_start(const struct hub_state_writer_config *config);
 
-// hub_state_writer_stop begins nothing more. hub_state_writer_end waits for the pass that runs; the
-// loop must turn once more before the free. NULL is fine for all three.
+// hub_state_writer_stop begins nothing more and ends a merge of packs. hub_state_writer_end waits
+// for the pass that runs; the loop must turn once more before the free. NULL is fine for all three.
 void hub_state_writer_stop(struct hub_state_writer *w);
 void hub_state_writer_end(struct hub_state_writer *w);
 void hub_state_writer_free(struct hub_state_writer *w);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/str.h"
@@ -13,6 +14,7 @@
 #define VALUES "holdfast values v1"
 #define KNOWN_MAX 100000
 #define MERGE_DEADLINE_MS ((int64_t)3600 * 1000)
+#define MERGE_PAUSE_MS ((int64_t)600 * 1000)    // after one that failed
 #define MERGE_MEMORY_BYTES (UINT64_C(16) << 30) // of address space: packs are mapped
 
 struct hub_state_pass *hub_state_pass_new(const struct hub_state_pass_config *config) {
@@ -22,6 +24,7 @@ struct hub_state_pass *hub_state_pass_new(const struct hub_state_pass_config *co
     p->db_path = cm_strdup(config->db_path);
     p->hub_id = cm_strdup(config->hub_id);
     p->epoch = config->epoch;
+    p->cancel_fd = config->cancel_fd;
     struct cm_sha256 key =
         cm_hmac_sha256(config->secret_key, sizeof(p->value_key), VALUES, strlen(VALUES));
     memcpy(p->value_key, key.bytes, sizeof(p->value_key));
@@ -62,21 +65,21 @@ static enum cm_rc open_all(struct hub_state_pass *p, bool *fresh, struct cm_err 
 }
 
 // What a killed merge leaves is swept with what was retired: nobody else writes here.
-static enum cm_rc merge_packs(struct hub_state_pass *p, struct hub_state_done *out,
-                              struct cm_err *err) {
+static void merge_packs(struct hub_state_pass *p, struct hub_state_done *out) {
     struct hub_repo_limits limits = hub_repo_limits_default;
-    struct hub_repo_job job = {.folder = p->folder, .limits = &limits, .cancel_fd = -1};
+    struct hub_repo_job job = {.folder = p->folder, .limits = &limits, .cancel_fd = p->cancel_fd};
+    int64_t now_ms = cm_clock_now_ms();
 
-    if (hub_state_packs(p->repo, &out->bytes) < HUB_STATE_PACKS_MAX) {
-        return CM_OK;
+    if (hub_state_packs(p->repo, &out->bytes) < HUB_STATE_PACKS_MAX || now_ms < p->merge_after_ms) {
+        return;
     }
     limits.deadline_ms = MERGE_DEADLINE_MS;
     limits.max_memory_bytes = MERGE_MEMORY_BYTES;
     limits.max_received_bytes = out->bytes + limits.max_received_bytes;
-    enum cm_rc rc = hub_repo_merge(&job, err);
-
+    if (hub_repo_merge(&job, &out->merge) < 0) {
+        p->merge_after_ms = now_ms + MERGE_PAUSE_MS;
+    }
     hub_state_sweep(p->repo);
-    return rc;
 }
 
 static enum cm_rc run(struct hub_state_pass *p, struct hub_state_done *out, struct cm_err *err) {
@@ -93,7 +96,10 @@ static enum cm_rc run(struct hub_state_pass *p, struct hub_state_done *out, stru
         cm_map_free(p->known);
         p->known = cm_map_new(free);
     }
-    return rc < 0 ? rc : merge_packs(p, out, err);
+    if (rc == CM_OK) {
+        merge_packs(p, out);
+    }
+    return rc;
 }
 
 enum cm_rc hub_state_pass_run(struct hub_state_pass *p, struct hub_state_done *out,

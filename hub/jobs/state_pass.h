@@ -24,6 +24,7 @@ struct hub_state_pass_config {
     const char *hub_id;
     uint64_t epoch;
     const uint8_t *secret_key; // 32 bytes; values that may be secret are named by one made of it
+    int cancel_fd;             // readable: packs are not merged to the end; -1: none
 };
 
 struct hub_state_done {
@@ -31,15 +32,17 @@ struct hub_state_done {
     int64_t desired_written; // up to this row of what is unwritten; 0: none
     int64_t actual_written;
     size_t commits;
-    size_t files;   // Apps' folders and events
-    bool more;      // there is more to do at once
-    uint64_t bytes; // of the repository's packs
+    size_t files;        // Apps' folders and events
+    bool more;           // there is more to do at once
+    uint64_t bytes;      // of the repository's packs
+    struct cm_err merge; // why packs could not be merged, which spoils nothing; code CM_OK: none
 };
 
 struct hub_state_pass *hub_state_pass_new(const struct hub_state_pass_config *config);
 void hub_state_pass_free(struct hub_state_pass *p); // NULL is fine
 
-// hub_state_pass_run opens what is not open and makes one pass. After a failure nothing is in the
-// repository, or all of it; the next pass opens everything anew.
+// hub_state_pass_run opens what is not open and makes one pass. After a failure each branch has all
+// of it or nothing, for they move one by one; the next pass opens everything anew and writes the
+// rest.
 CM_MUSTUSE enum cm_rc hub_state_pass_run(struct hub_state_pass *p, struct hub_state_done *out,
                                          struct cm_err *err);

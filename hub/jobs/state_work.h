@@ -23,6 +23,8 @@ struct hub_state_pass {
     char *db_path;
     char *hub_id;
     uint64_t epoch;
+    int cancel_fd;
+    int64_t merge_after_ms; // not before, after one that failed
     uint8_t value_key[32];
     struct hub_db *db;
     struct hub_state *repo;

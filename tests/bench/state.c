@@ -241,7 +241,8 @@ static void begin(struct bench *b) {
                                                                  .db_path = b->db_path,
                                                                  .hub_id = "bench",
                                                                  .epoch = 1,
-                                                                 .secret_key = key});
+                                                                 .secret_key = key,
+                                                                 .cancel_fd = -1});
 }
 
 static void end(struct bench *b) {

@@ -2,6 +2,9 @@
 
 #include "tests/unit/hub/repo/scratch.h"
 
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include "common/buf.h"
 #include "hub/render/bundle.h"
 #include "hub/repo/source.h"
@@ -17,6 +20,7 @@ struct fixture {
     struct hub_state_pass *pass;
     char *folder;
     char *db_path;
+    int cancel_fd;
     struct hub_state_done done;
     struct cm_err err;
 };
@@ -27,7 +31,8 @@ static void begin(struct fixture *f, uint64_t epoch) {
                                            .db_path = f->db_path,
                                            .hub_id = "hub-1",
                                            .epoch = epoch,
-                                           .secret_key = key};
+                                           .secret_key = key,
+                                           .cancel_fd = f->cancel_fd};
 
     hub_state_pass_free(f->pass);
     f->pass = hub_state_pass_new(&config);
@@ -35,6 +40,7 @@ static void begin(struct fixture *f, uint64_t epoch) {
 
 static struct fixture fixture_of(void *state) {
     struct fixture f = {.scratch = state,
+                        .cancel_fd = -1,
                         .folder = scratch_path(state, "state.git"),
                         .db_path = scratch_path(state, "hub.db")};
 
@@ -473,6 +479,27 @@ static void packs_are_merged_when_there_are_many(void **state) {
     check(&f);
 }
 
+static void a_merge_that_is_cut_short_spoils_nothing(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    f.cancel_fd = eventfd(1, EFD_CLOEXEC); // the hub is stopping
+    begin(&f, 1);
+    first_pass(&f);
+    for (int i = 0; f.done.merge.code == CM_OK && i < 30; i++) {
+        CM_AUTOFREE char *text = cm_strf("%d\n", i);
+
+        put(&f, "c01", "shop", text);
+        pass(&f);
+    }
+    assert_int_equal(f.done.merge.code, CM_ECANCELED);
+    put(&f, "c01", "shop", "last\n");
+    pass(&f); // it is not tried again at once
+    assert_int_equal(f.done.merge.code, CM_OK);
+    expect(&f, "git -C state.git show desired:12/c01/shop/shop/ConfigMap.core.cfg.json", "last");
+    check(&f);
+    assert_int_equal(close(f.cancel_fd), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_open, scratch_close)
 
 int main(int argc, char **argv) {
@@ -498,6 +525,7 @@ int main(int argc, char **argv) {
         TEST(after_a_restore_numbers_begin_again_where_the_backup_ended),
         TEST(a_failed_pass_is_made_again_in_full),
         TEST(packs_are_merged_when_there_are_many),
+        TEST(a_merge_that_is_cut_short_spoils_nothing),
     };
 
     hub_repo_child_main(argc, argv);
