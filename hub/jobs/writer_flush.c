@@ -10,9 +10,10 @@
 #include "hub/jobs/writer_state.h"
 
 #define ROUNDS_MAX 4    // while the tip moves under us, before a pause
-#define HISTORY_MAX 200 // commits that are looked through
-#define SKEW_MS 600000  // by which other clocks may be behind
-#define OVERHEAD 4096   // bytes of a commit's message besides what its intents say
+#define HISTORY_MIN 200 // commits that are looked through in any case
+#define HISTORY_MAX 10000
+#define SKEW_MS 600000 // by which other clocks may be behind
+#define OVERHEAD 4096  // bytes of a commit's message besides what its intents say
 
 static bool is_open(const struct hub_flush_item *item) {
     return item->what == HUB_WRITTEN_NOT_YET;
@@ -75,24 +76,33 @@ static int64_t oldest_ms(const struct hub_flush *f) {
     return oldest;
 }
 
-// read_history looks for what was pushed already, back to when the oldest intent was made.
-static enum cm_rc read_history(struct hub_flush *f, struct hub_repo *repo, struct cm_err *err) {
-    int64_t since_ms = oldest_ms(f) - SKEW_MS;
+struct looking {
+    struct hub_flush *flush;
+    int64_t since_ms;
+    size_t seen;
+    struct cm_err *err;
+    enum cm_rc rc;
+};
 
-    for (int i = 0; i < HISTORY_MAX; i++) {
-        CM_CLEANUP(hub_commit_done) struct hub_commit commit = {0};
-        CM_AUTOFREE char *name = cm_strf("HEAD~%d", i);
-        enum cm_rc rc = hub_repo_resolve(repo, name, &commit, err);
+// look_back goes on for as long as there may be events; who else writes as this hub is looked for
+// however long ago that was.
+static bool look_back(void *ctx, const struct hub_commit *commit) {
+    struct looking *l = ctx;
 
-        if (rc == CM_ENOTFOUND || (rc == CM_OK && commit.committed_ms < since_ms)) {
-            return CM_OK;
-        }
-        if (rc < 0 || check_epoch(f, commit.trailers, err) < 0) {
-            return err->code;
-        }
-        take_events(f, &commit);
-    }
-    return CM_OK;
+    l->seen++;
+    l->rc = check_epoch(l->flush, commit->trailers, l->err);
+    take_events(l->flush, commit);
+    return l->rc == CM_OK && (l->seen < HISTORY_MIN ||
+                              (l->seen < HISTORY_MAX && commit->committed_ms >= l->since_ms));
+}
+
+// read_history looks for what was pushed already, along all parents: of a merge that people made
+// the hub's commit may be any.
+static enum cm_rc read_history(struct hub_flush *f, const struct hub_tip *tip, struct cm_err *err) {
+    struct looking l = {.flush = f, .since_ms = oldest_ms(f) - SKEW_MS, .err = err, .rc = CM_OK};
+    enum cm_rc rc = hub_repo_history(tip->repo, &tip->commit.id, look_back, &l, err);
+
+    return rc < 0 ? rc : l.rc;
 }
 
 // ---- What is to be done on this tip
@@ -361,7 +371,7 @@ static bool any_stands(const struct hub_flush *f) {
 static enum cm_rc look_and_push(struct hub_flush *f, bool *out_over, struct cm_err *err) {
     CM_CLEANUP(hub_tip_close) struct hub_tip tip = {0};
 
-    if (hub_tip_open(f->folder, &tip, err) < 0 || read_history(f, tip.repo, err) < 0 ||
+    if (hub_tip_open(f->folder, &tip, err) < 0 || read_history(f, &tip, err) < 0 ||
         evaluate_all(f, &tip, err) < 0) {
         return err->code;
     }

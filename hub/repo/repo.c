@@ -201,6 +201,17 @@ static void describe(git_commit *commit, struct hub_commit *out) {
     memcpy(out->tree.bytes, git_commit_tree_id(commit)->id, HUB_REPO_ID_SIZE);
 }
 
+enum cm_rc hub_repo_describe(struct hub_repo *repo, const git_oid *id, struct hub_commit *out,
+                             struct cm_err *err) {
+    CM_CLEANUP(hub_git_commitp) git_commit *commit = NULL;
+
+    if (read_commit(repo, id, &commit, err) < 0) {
+        return err->code;
+    }
+    describe(commit, out);
+    return CM_OK;
+}
+
 static bool looks_like_id(const char *text) {
     size_t len = strlen(text);
 
@@ -296,7 +307,6 @@ static enum cm_rc go_back(struct hub_repo *repo, git_oid *id, unsigned back, str
 
 enum cm_rc hub_repo_resolve(struct hub_repo *repo, const char *revision, struct hub_commit *out,
                             struct cm_err *err) {
-    CM_CLEANUP(hub_git_commitp) git_commit *commit = NULL;
     CM_AUTOFREE char *name = cm_strdup(revision);
     unsigned back = 0;
     git_oid id;
@@ -306,10 +316,9 @@ enum cm_rc hub_repo_resolve(struct hub_repo *repo, const char *revision, struct 
     }
     hub_git_printable(name);
     if (split_back(name, &back, err) < 0 || find(repo, name, &id, err) < 0 ||
-        go_back(repo, &id, back, err) < 0 || read_commit(repo, &id, &commit, err) < 0) {
+        go_back(repo, &id, back, err) < 0 || hub_repo_describe(repo, &id, out, err) < 0) {
         return cm_wrap(err, "find '%.80s'", revision);
     }
-    describe(commit, out);
     return CM_OK;
 }
 

@@ -19,3 +19,7 @@ CM_MUSTUSE enum cm_rc hub_repo_read_tree(struct hub_repo *repo, const git_oid *i
 // hub_repo_commit_tree reads the id of the tree of a commit.
 CM_MUSTUSE enum cm_rc hub_repo_commit_tree(struct hub_repo *repo, const struct hub_repo_id *commit,
                                            git_oid *out, struct cm_err *err);
+
+// hub_repo_describe reads a commit.
+CM_MUSTUSE enum cm_rc hub_repo_describe(struct hub_repo *repo, const git_oid *id,
+                                        struct hub_commit *out, struct cm_err *err);

@@ -59,6 +59,12 @@ void hub_commit_done(struct hub_commit *c); // a zeroed one is fine
 CM_MUSTUSE enum cm_rc hub_repo_resolve(struct hub_repo *repo, const char *revision,
                                        struct hub_commit *out, struct cm_err *err);
 
+// hub_repo_history visits a commit and those before it, along all parents, the newest first as
+// their clocks have it, until a visit returns false. The commit is borrowed.
+CM_MUSTUSE enum cm_rc hub_repo_history(struct hub_repo *repo, const struct hub_repo_id *from,
+                                       bool (*visit)(void *ctx, const struct hub_commit *commit),
+                                       void *ctx, struct cm_err *err);
+
 // hub_repo_is_ancestor tells in *out whether `old` is `now` or one of its ancestors. An `old` that
 // is not here (forced away, and the mirror made anew) is no ancestor.
 CM_MUSTUSE enum cm_rc hub_repo_is_ancestor(struct hub_repo *repo, const struct hub_repo_id *old,

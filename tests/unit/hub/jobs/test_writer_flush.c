@@ -163,6 +163,35 @@ static void more_than_one_push_can_hold_takes_several(void **state) {
     expect(f, COMMITS, "10");
 }
 
+// The commits of scratch are of 2023, long before any intent here.
+static void a_later_epoch_is_seen_however_old_its_commit_is(void **state) {
+    struct fixture *f = *state;
+
+    scratch_run(f->scratch,
+                "cd work; for i in 1 2 3; do git commit --quiet --allow-empty -m x; done\n"
+                "git commit --quiet --allow-empty -m x -m 'Holdfast-Writer: hub-1/epoch-4'\n"
+                "git commit --quiet --allow-empty -m x; git push --quiet o main");
+    add(f, "freeze", "freezes/a.yaml", "a", "");
+    hub_flush_run(&f->flush);
+    assert_int_equal(f->flush.err.code, CM_EAUTH);
+    expect(f, COMMITS, "6");
+}
+
+static void what_people_merged_into_theirs_is_found(void **state) {
+    struct fixture *f = *state;
+
+    scratch_run(f->scratch,
+                "cd work; git checkout --quiet -b hub\n"
+                "git commit --quiet --allow-empty -m x -m 'Holdfast-Event: id-0'\n"
+                "git checkout --quiet main; git commit --quiet --allow-empty -m theirs\n"
+                "git merge --quiet --no-ff -m merged hub; git push --quiet o main");
+    add(f, "freeze", "freezes/a.yaml", "a", "");
+    run(f);
+    assert_done(f, 0);
+    expect(f, "git -C fleet.git rev-parse main^2", f->flush.items[0].revision);
+    expect(f, COMMITS, "4");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(int argc, char **argv) {
@@ -171,6 +200,8 @@ int main(int argc, char **argv) {
         TEST(what_can_never_be_pushed_keeps_nothing_else_from_it),
         TEST(what_the_configuration_forbids_waits),
         TEST(more_than_one_push_can_hold_takes_several),
+        TEST(a_later_epoch_is_seen_however_old_its_commit_is),
+        TEST(what_people_merged_into_theirs_is_found),
     };
 
     hub_repo_child_main(argc, argv);
