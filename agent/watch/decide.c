@@ -4,8 +4,9 @@
 // down with the token; so when it speaks of a token later it is known which form of the workload,
 // of which bundle and which commit, that is. What was decided goes to disk first. If a release was
 // rejected the App is held back from then on, by this agent alone (agent/link/hold.c): what is
-// newer in Git would bring the rejected release again. Then the hub is told, before any report, and
-// decides what shall run; its manifest says so.
+// newer in Git would bring the rejected release again. It stays at the bundle that is in force
+// then, which may be newer than the one that brought the release: nothing is undone. Then the hub
+// is told, before any report, and decides what shall run; its manifest says so.
 //
 // An edge is told once: by its time, which is the controller's, also after a restart. Of what was
 // so when the driver first looked, and of which nothing is known from before, only that a release
@@ -68,6 +69,13 @@ static const struct agent_release *find_release(const struct agent_releases *all
         }
     }
     return found;
+}
+
+// in_force returns an App as the manifest in force has it, or NULL.
+static const struct agent_desired_app *in_force(const struct agent_watch *w, const char *app) {
+    const struct agent_desired *d = w->apply == NULL ? NULL : agent_apply_desired(w->apply);
+
+    return d == NULL ? NULL : agent_desired_app(d, app);
 }
 
 // present is the form that was applied last, of the App's bundle if it still is that one's.
@@ -267,19 +275,29 @@ static struct cm_buf *pack(const struct agent_watch *w, const struct known *k) {
     return wire_pack(&m.base);
 }
 
-// hold_back holds the App of a rejected release at the bundle in which it was.
+// begin_hold fills in at what the App of a rejected release stays: what is in force; where that is
+// not known yet, what the release was of. It tells whether there is an App to be held back.
+static bool begin_hold(const struct agent_watch *w, const struct known *k, struct agent_hold *out) {
+    const struct agent_desired_app *app = in_force(w, k->item->app);
+    bool loaded = w->apply != NULL && agent_apply_desired(w->apply) != NULL;
+
+    *out = (struct agent_hold){.app = k->item->app,
+                               .revision = app != NULL ? app->revision : k->bad.revision,
+                               .bundle = app != NULL ? app->bundle_sha256 : k->bad.bundle};
+    return (app != NULL || !loaded) && !is_none(&out->bundle);
+}
+
 static void hold_back(struct agent_watch *w, const struct known *k) {
     const struct agent_hold *before = agent_cache_hold(w->cache, k->item->app);
-    struct agent_hold hold = {.app = k->item->app};
+    struct agent_hold hold;
     CM_AUTOFREE char *why = cm_strf(
         "held back: %s rejected %s of %s: %.500s", k->what->controller, k->item->key,
         k->bad.revision[0] == '\0' ? "a commit that is not known" : k->bad.revision, k->what->text);
 
     if (before != NULL) {
         hold = *before;
-    } else {
-        hold.revision = k->bad.revision;
-        hold.bundle = k->bad.bundle;
+    } else if (!begin_hold(w, k, &hold)) {
+        return;
     }
     hold.why = why;
     if (hold.id_count == AGENT_HOLD_IDS_MAX) {
@@ -326,8 +344,7 @@ static struct known learn(const struct agent_watch *w, const struct agent_item *
     const struct agent_releases *all = agent_cache_releases(w->cache, what->key);
     const struct agent_release *bad = what->bad[0] == '\0' ? NULL : find_release(all, what->bad);
     struct known k = {.item = item, .what = what, .id = id_of(w, what)};
-    const struct agent_desired *d = w->apply == NULL ? NULL : agent_apply_desired(w->apply);
-    const struct agent_desired_app *app = d == NULL ? NULL : agent_desired_app(d, item->app);
+    const struct agent_desired_app *app = in_force(w, item->app);
 
     k.bad = bad != NULL ? *bad : present(w, item);
     k.good = find_release(all, what->good);
@@ -352,7 +369,7 @@ void agent_watch_decided(void *watch, const struct agent_decision *what) {
 
     log_decision(&k);
     agent_cache_decided_add(w->cache, weighty, bytes->data, bytes->size);
-    if (is_rejection(what->verdict) && !is_none(&k.bad.bundle)) {
+    if (is_rejection(what->verdict)) {
         hold_back(w, &k);
     }
     w->deciding++;

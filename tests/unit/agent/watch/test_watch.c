@@ -1432,8 +1432,8 @@ static const struct agent_decision rejection = {.key = SVC,
                                                 .at_ms = 5000,
                                                 .actor = "flagger"};
 
-// decide has both releases known, each of another form, and says what became of the second.
-static void decide(struct fixture *f, const struct agent_decision *what) {
+// take_up has both releases known, each of another form.
+static void take_up(struct fixture *f) {
     static const struct test_object other[] = {{.key = CFG}, {.key = SVC, .json = "{\"two\":2}"}};
     static const struct test_app next = {.name = "shop", .objects = other, .object_count = 2};
 
@@ -1445,8 +1445,17 @@ static void decide(struct fixture *f, const struct agent_decision *what) {
                                                         .sha256 = object_name(&other[1]),
                                                         .applied = true});
     agent_watch_released(f->watch, SVC, "bad", false);
+}
+
+// decide has both taken up, and says what became of the second.
+static void decide(struct fixture *f, const struct agent_decision *what) {
+    take_up(f);
     agent_watch_decided(f->watch, what);
     settle(f);
+}
+
+static struct cm_sha256 bundle_in_force(const struct fixture *f) {
+    return agent_desired_app(agent_apply_desired(f->apply), "shop")->bundle_sha256;
 }
 
 static const Holdfast__V1__Decision *decided(const struct fixture *f) {
@@ -1476,6 +1485,42 @@ static void a_rejection_says_which_forms_it_is_about_and_holds_the_app_back(void
     assert_memory_equal(d->bad_bundle.data, hold->bundle.bytes, sizeof(hold->bundle.bytes));
     assert_non_null(strstr(hold->why, "flagger rejected " SVC));
     assert_int_equal(f->held, 1);
+}
+
+// What came since the release was taken up is not undone: not even its token is another one.
+static void an_app_is_held_back_as_it_was_when_the_release_was_rejected(void **state) {
+    static const struct test_object more[] = {{.key = CFG, .json = "{\"later\":1}"},
+                                              {.key = SVC, .json = "{\"two\":2}"}};
+    static const struct test_app later = {
+        .name = "shop", .revision = "c9", .objects = more, .object_count = 2};
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    take_up(f);
+    struct cm_sha256 first = bundle_in_force(f);
+    replace(f, &later, 9);
+    struct cm_sha256 second = bundle_in_force(f);
+    agent_watch_decided(f->watch, &rejection);
+    settle(f);
+    assert_memory_equal(decided(f)->bad_bundle.data, first.bytes, sizeof(first.bytes));
+    const struct agent_hold *hold = agent_cache_hold(f->cache, "shop");
+    assert_non_null(hold);
+    assert_memory_equal(hold->bundle.bytes, second.bytes, sizeof(second.bytes));
+    assert_string_equal(hold->revision, "c9");
+}
+
+static void of_an_app_that_is_gone_nothing_is_held_back(void **state) {
+    static const struct test_app other = {.name = "other", .objects = objects, .object_count = 1};
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    take_up(f);
+    replace(f, &other, 9);
+    agent_watch_decided(f->watch, &rejection);
+    settle(f);
+    assert_null(agent_cache_hold(f->cache, "shop"));
 }
 
 static void no_report_comes_before_what_was_decided(void **state) {
@@ -1577,6 +1622,8 @@ static void an_older_hub_is_told_nothing_of_it_and_nothing_is_held_back(void **s
 
 static const struct CMUnitTest tests[] = {
     TEST(a_rejection_says_which_forms_it_is_about_and_holds_the_app_back),
+    TEST(an_app_is_held_back_as_it_was_when_the_release_was_rejected),
+    TEST(of_an_app_that_is_gone_nothing_is_held_back),
     TEST(no_report_comes_before_what_was_decided),
     TEST(what_was_decided_while_the_hub_is_away_is_told_when_it_is_back),
     TEST(an_edge_that_is_found_again_is_no_news),
