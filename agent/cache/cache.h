@@ -230,13 +230,17 @@ struct agent_decided {
 };
 
 // agent_cache_decided_add copies and numbers a decision. If there is no room the oldest gives way,
-// first of those that are not weighty.
+// first of those that are not weighty; none for which an App is held back does. It is put down that
+// the App is before it is added.
 void agent_cache_decided_add(struct agent_cache *c, bool weighty, const void *bytes, size_t size);
 size_t agent_cache_decided_count(const struct agent_cache *c);
 void agent_cache_decided_each(const struct agent_cache *c,
                               bool (*visit)(void *ctx, const struct agent_decided *decided),
                               void *ctx);
 void agent_cache_decided_told(struct agent_cache *c, uint64_t number); // drops all up to it
+// agent_cache_decided_again adds those again, under new numbers, for which Apps are held back and
+// which were told: a hub that was restored from a backup does not know what it once acknowledged.
+void agent_cache_decided_again(struct agent_cache *c);
 
 // ---- Apps that are held back: a release of theirs was rejected, and no manifest knows it yet
 
@@ -244,15 +248,17 @@ void agent_cache_decided_told(struct agent_cache *c, uint64_t number); // drops 
 
 struct agent_hold {
     const char *app;
-    const char *revision;                     // of the bundle
-    const char *why;                          // in words
-    struct cm_sha256 bundle;                  // at which the App stays
-    struct cm_sha256 ids[AGENT_HOLD_IDS_MAX]; // of decisions, each of which is to be answered
+    const char *revision;                      // of the bundle
+    const char *why;                           // in words
+    struct cm_sha256 bundle;                   // at which the App stays
+    struct cm_sha256 ids[AGENT_HOLD_IDS_MAX];  // of decisions, each of which is to be answered
+    struct cm_sha256 says[AGENT_HOLD_IDS_MAX]; // blobs: their bytes
     size_t id_count;
 };
 
 const struct agent_hold *agent_cache_hold(const struct agent_cache *c, const char *app);
-// agent_cache_put_hold copies; it replaces what there is of that App.
+// agent_cache_put_hold copies; it replaces what there is of that App. The blobs that it names stay
+// as long as it does.
 void agent_cache_put_hold(struct agent_cache *c, const struct agent_hold *hold);
 void agent_cache_drop_hold(struct agent_cache *c, const char *app);
 // agent_cache_hold_apps returns the names of the Apps that are held back, agent_cache_hold_count of

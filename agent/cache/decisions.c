@@ -2,16 +2,19 @@
 //
 // As the journal: one record adds a decision, another says up to which number they are gone. Those
 // that gave way for space are written anew without them at the next snapshot, and told twice
-// before that at worst.
+// before that at worst. What Apps are held back for does not give way: only its answer ends that.
+// Its bytes are kept as a blob besides, until then.
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/cache/internal.h"
+#include "common/buf.h"
 #include "common/mem.h"
 
 struct held_decision {
     struct cm_list in;
     struct agent_decided decided;
+    struct cm_sha256 sha256; // of its bytes
     uint8_t bytes[];
 };
 
@@ -21,6 +24,7 @@ static void hold(struct agent_decisions *d, const struct agent_decided *decided)
     memcpy(h->bytes, decided->bytes, decided->size);
     h->decided = *decided;
     h->decided.bytes = h->bytes;
+    h->sha256 = cm_sha256(h->bytes, decided->size);
     cm_list_append(&d->entries, &h->in);
     d->count++;
     d->bytes += decided->size;
@@ -46,8 +50,14 @@ static void drop_to(struct agent_decisions *d, uint64_t number) {
     }
 }
 
+static bool may_go(const struct agent_cache *c, const struct held_decision *h, bool weighty) {
+    return weighty ? !agent_holds_say(c, &h->sha256) : !h->decided.weighty;
+}
+
 // make_room drops the oldest, first of those that weigh little.
-static void make_room(struct agent_decisions *d) {
+static void make_room(struct agent_cache *c) {
+    struct agent_decisions *d = &c->decisions;
+
     for (int weighty = 0; weighty <= 1; weighty++) {
         struct cm_list *next;
 
@@ -59,7 +69,7 @@ static void make_room(struct agent_decisions *d) {
 
             // NOLINTNEXTLINE(clang-analyzer-unix.Malloc) what was freed left the list
             next = l->next;
-            if (weighty == 1 || !h->decided.weighty) {
+            if (may_go(c, h, weighty == 1)) {
                 drop(d, h);
             }
         }
@@ -81,7 +91,40 @@ void agent_cache_decided_add(struct agent_cache *c, bool weighty, const void *by
 
     hold(&c->decisions, &decided);
     record(&c->open, &decided);
-    make_room(&c->decisions);
+    make_room(c);
+}
+
+static bool is_queued(const struct agent_decisions *d, const struct cm_sha256 *sha256) {
+    for (struct cm_list *l = d->entries.next; l != &d->entries; l = l->next) {
+        if (cm_sha256_equal(&CM_CONTAINER(l, struct held_decision, in)->sha256, sha256)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_again(struct agent_cache *c, const struct cm_sha256 *decision) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
+    struct cm_err err;
+
+    if (!is_queued(&c->decisions, decision) &&
+        agent_cache_blob(c, decision, &bytes, &err) == CM_OK) {
+        agent_cache_decided_add(c, true, bytes->data, bytes->size);
+        agent_cache_commit(c, NULL, NULL);
+    }
+}
+
+void agent_cache_decided_again(struct agent_cache *c) {
+    CM_AUTOFREE const char **apps = agent_cache_hold_apps(c);
+    size_t count = agent_cache_hold_count(c);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct agent_hold *hold = agent_cache_hold(c, apps[i]);
+
+        for (size_t j = 0; j < hold->id_count; j++) {
+            add_again(c, &hold->says[j]);
+        }
+    }
 }
 
 size_t agent_cache_decided_count(const struct agent_cache *c) {
@@ -129,7 +172,7 @@ bool agent_decisions_read(struct agent_cache *c, struct agent_reader *r) {
         return !r->bad;
     }
     hold(&c->decisions, &decided);
-    make_room(&c->decisions); // another version may keep more
+    make_room(c); // another version may keep more
     return true;
 }
 

@@ -39,6 +39,9 @@ static void record(struct cm_str *out, const struct agent_hold *hold) {
     for (size_t i = 0; i < hold->id_count; i++) {
         cm_str_add_n(out, hold->ids[i].bytes, sizeof(hold->ids[i].bytes));
     }
+    for (size_t i = 0; i < hold->id_count; i++) {
+        cm_str_add_n(out, hold->says[i].bytes, sizeof(hold->says[i].bytes));
+    }
     agent_put_end(out, begin);
 }
 
@@ -69,6 +72,43 @@ const char **agent_cache_hold_apps(const struct agent_cache *c) {
     return cm_map_keys(c->holds);
 }
 
+struct saying {
+    const struct cm_sha256 *decision;
+    bool found;
+};
+
+static bool says(void *ctx, const char *app, void *value) {
+    const struct agent_hold *hold = &((const struct held_back *)value)->hold;
+    struct saying *s = ctx;
+
+    (void)app;
+    for (size_t i = 0; i < hold->id_count; i++) {
+        s->found |= cm_sha256_equal(&hold->says[i], s->decision);
+    }
+    return !s->found;
+}
+
+bool agent_holds_say(const struct agent_cache *c, const struct cm_sha256 *decision) {
+    struct saying s = {.decision = decision};
+
+    cm_map_each(c->holds, says, &s);
+    return s.found;
+}
+
+static bool need_one(void *ctx, const char *app, void *value) {
+    const struct agent_hold *hold = &((const struct held_back *)value)->hold;
+
+    (void)app;
+    for (size_t i = 0; i < hold->id_count; i++) {
+        (void)agent_cache_has(ctx, &hold->says[i]);
+    }
+    return true;
+}
+
+void agent_holds_need(struct agent_cache *c) {
+    cm_map_each(c->holds, need_one, c);
+}
+
 static bool record_one(void *ctx, const char *app, void *value) {
     (void)app;
     record(ctx, &((const struct held_back *)value)->hold);
@@ -86,15 +126,19 @@ bool agent_holds_read(struct agent_cache *c, struct agent_reader *r) {
     hold.why = agent_get_text(r);
     const uint8_t *bundle = agent_get_raw(r, CM_SHA256_SIZE);
     hold.id_count = agent_get_u8(r);
-    const uint8_t *ids = hold.id_count > AGENT_HOLD_IDS_MAX
-                             ? NULL
-                             : agent_get_raw(r, hold.id_count * CM_SHA256_SIZE);
-    if (bundle == NULL || ids == NULL || r->bad) {
+    if (r->bad || hold.id_count > AGENT_HOLD_IDS_MAX) {
+        return false;
+    }
+    size_t size = hold.id_count * CM_SHA256_SIZE;
+    const uint8_t *ids = agent_get_raw(r, size);
+    const uint8_t *says = r->left < size ? NULL : agent_get_raw(r, size); // it is newer
+    if (ids == NULL || r->bad) {
         return false;
     }
     memcpy(hold.bundle.bytes, bundle, CM_SHA256_SIZE);
-    for (size_t i = 0; i < hold.id_count; i++) {
-        memcpy(hold.ids[i].bytes, ids + i * CM_SHA256_SIZE, CM_SHA256_SIZE);
+    memcpy(hold.ids, ids, size);
+    if (says != NULL) {
+        memcpy(hold.says, says, size);
     }
     if (c != NULL) {
         keep(c, &hold);

@@ -135,6 +135,10 @@ void agent_decisions_done(struct agent_decisions *d);
 void agent_holds_record(const struct agent_cache *c, struct cm_str *out);
 bool agent_holds_read(struct agent_cache *c, struct agent_reader *r);
 bool agent_holds_read_gone(struct agent_cache *c, struct agent_reader *r);
+// agent_holds_say tells whether an App is held back for a decision, given by the hash of its bytes;
+// agent_holds_need keeps the bytes of all those from being left behind by a snapshot.
+bool agent_holds_say(const struct agent_cache *c, const struct cm_sha256 *decision);
+void agent_holds_need(struct agent_cache *c);
 
 // agent_cache_kick starts the next write, or ends a close, when nothing is under way.
 void agent_cache_kick(struct agent_cache *c);

@@ -2,11 +2,11 @@
 //
 // It goes in two jobs. The first writes the new file from a copy of the index and of the state, and
 // finds out by itself which blobs are needed: those that the manifest in force names, directly or
-// through its bundles or those at which Apps are held back, the forms in which objects were applied
-// last, those in which workloads were, and those that somebody asked
-// for since that manifest came (they may belong to the next one). Back on the loop it is dropped if
-// a blob that it left behind was asked for meanwhile; else the second job renames it. No frame is
-// written in between: commits wait.
+// through its bundles or those at which Apps are held back, the decisions for which they are, the
+// forms in which objects were applied last, those in which workloads were, and those that somebody
+// asked for since that manifest came (they may belong to the next one). Back on the loop it is
+// dropped if a blob that it left behind was asked for meanwhile; else the second job renames it. No
+// frame is written in between: commits wait.
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -338,6 +338,7 @@ void agent_cache_snapshot(struct agent_cache *c) {
     copy_held(s);
     agent_cache_each_item(c, need_applied, c);
     agent_releases_need(c);
+    agent_holds_need(c);
     copy_index(s);
     agent_cache_state(c, &s->state);
     c->snapshot = s;

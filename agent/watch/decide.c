@@ -287,7 +287,7 @@ static bool begin_hold(const struct agent_watch *w, const struct known *k, struc
     return (app != NULL || !loaded) && !is_none(&out->bundle);
 }
 
-static void hold_back(struct agent_watch *w, const struct known *k) {
+static void hold_back(struct agent_watch *w, const struct known *k, struct cm_buf *bytes) {
     const struct agent_hold *before = agent_cache_hold(w->cache, k->item->app);
     struct agent_hold hold;
     CM_AUTOFREE char *why = cm_strf(
@@ -302,12 +302,15 @@ static void hold_back(struct agent_watch *w, const struct known *k) {
     hold.why = why;
     if (hold.id_count == AGENT_HOLD_IDS_MAX) {
         memmove(&hold.ids[0], &hold.ids[1], --hold.id_count * sizeof(hold.ids[0]));
+        memmove(&hold.says[0], &hold.says[1], hold.id_count * sizeof(hold.says[0]));
     }
-    hold.ids[hold.id_count++] = k->id;
+    hold.ids[hold.id_count] = k->id;
+    hold.says[hold.id_count++] = cm_sha256(bytes->data, bytes->size);
     CM_AUTOFREE char *app = cm_strdup(hold.app);
     CM_AUTOFREE char *revision = cm_strdup(hold.revision);
     hold.app = app;
     hold.revision = revision;
+    agent_cache_put_blob(w->cache, &hold.says[hold.id_count - 1], bytes);
     agent_cache_put_hold(w->cache, &hold);
     w->host.held(w->host.ctx);
 }
@@ -368,10 +371,10 @@ void agent_watch_decided(void *watch, const struct agent_decision *what) {
                    what->verdict != AGENT_VERDICT_WEIGHT && what->verdict != AGENT_VERDICT_PROMOTED;
 
     log_decision(&k);
-    agent_cache_decided_add(w->cache, weighty, bytes->data, bytes->size);
     if (is_rejection(what->verdict)) {
-        hold_back(w, &k);
+        hold_back(w, &k, bytes);
     }
+    agent_cache_decided_add(w->cache, weighty, bytes->data, bytes->size);
     w->deciding++;
     agent_cache_commit(w->cache, on_disk, w);
 }
@@ -454,7 +457,9 @@ static void release_all(struct agent_watch *w) {
 void watch_begin_decisions(struct agent_watch *w, bool takes) {
     w->takes_decisions = takes;
     w->decisions_sent = false;
-    if (!takes) {
+    if (takes) {
+        agent_cache_decided_again(w->cache);
+    } else {
         release_all(w);
     }
     watch_tell_decisions(w);

@@ -1551,6 +1551,27 @@ static void what_was_decided_while_the_hub_is_away_is_told_when_it_is_back(void 
     assert_string_equal(decided(f)->text, "the words");
 }
 
+// A hub that was restored from a backup would never answer it else.
+static void a_rejection_is_told_at_each_connect_until_it_is_answered(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    decide(f, &rejection);
+    uint64_t number = decided(f)->number;
+    agent_watch_decisions_acked(f->watch, agent_cache_report_run(f->cache), number);
+    agent_watch_disconnected(f->watch);
+    come_back(f);
+    assert_int_equal(f->tellings, 2);
+    assert_string_equal(decided(f)->text, "the words");
+    assert_true(decided(f)->number > number);
+    agent_watch_decisions_acked(f->watch, agent_cache_report_run(f->cache), decided(f)->number);
+    agent_cache_drop_hold(f->cache, "shop"); // as its answer has it
+    agent_watch_disconnected(f->watch);
+    come_back(f);
+    assert_int_equal(f->tellings, 2);
+}
+
 static void an_edge_that_is_found_again_is_no_news(void **state) {
     struct fixture *f = *state;
     struct agent_decision again = rejection;
@@ -1626,6 +1647,7 @@ static const struct CMUnitTest tests[] = {
     TEST(of_an_app_that_is_gone_nothing_is_held_back),
     TEST(no_report_comes_before_what_was_decided),
     TEST(what_was_decided_while_the_hub_is_away_is_told_when_it_is_back),
+    TEST(a_rejection_is_told_at_each_connect_until_it_is_answered),
     TEST(an_edge_that_is_found_again_is_no_news),
     TEST(of_what_was_so_at_first_only_a_rejection_counts),
     TEST(shares_of_the_traffic_are_told_now_and_then),
