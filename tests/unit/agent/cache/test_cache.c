@@ -934,6 +934,15 @@ static struct cm_sha256 hash(const char *text) {
     return cm_sha256(text, strlen(text));
 }
 
+// age has everything be of an older manifest: a snapshot keeps only what is needed.
+static void age(struct fixture *f, uint64_t generation) {
+    CM_CLEANUP(release_freep)
+    struct test_release *r = release_with("ConfigMap/other/a", generation);
+
+    (void)put_release(f, r, generation);
+    snapshot_now(f);
+}
+
 static void add_release(struct fixture *f, const char *token) {
     agent_cache_add_release(
         f->cache, "Deployment.apps/shop/web",
@@ -947,6 +956,7 @@ static const struct agent_releases *releases_of(struct fixture *f) {
 
 static void releases_are_remembered_the_newest_eight_and_forgotten_with_the_item(void **state) {
     struct fixture *f = *state;
+    struct cm_sha256 form = put_text(f, "d");
     char token[] = "a";
 
     for (; token[0] < 'a' + AGENT_RELEASES_MAX + 2; token[0]++) {
@@ -955,18 +965,17 @@ static void releases_are_remembered_the_newest_eight_and_forgotten_with_the_item
     agent_cache_set_promoted(f->cache, "Deployment.apps/shop/web", "c");
     agent_cache_set_promoted(f->cache, "Deployment.apps/shop/web", "d");
     agent_cache_set_edge(f->cache, "Deployment.apps/shop/web", AGENT_EDGE_ENDED, 42);
-    agent_cache_commit(f->cache, NULL, NULL);
-    for (int i = 0; i < 2; i++) {
+    for (uint64_t i = 1; i < 3; i++) {
         reopen(f);
         assert_int_equal(releases_of(f)->count, AGENT_RELEASES_MAX);
         assert_string_equal(releases_of(f)->all[0].token, "c");
         assert_false(releases_of(f)->all[0].promoted);
         assert_true(releases_of(f)->all[1].promoted);
-        struct cm_sha256 form = hash("d");
         assert_true(cm_sha256_equal(&releases_of(f)->all[1].sha256, &form));
         assert_int_equal(releases_of(f)->edges[AGENT_EDGE_ENDED], 42);
-        agent_cache_snapshot(f->cache);
+        age(f, i);
     }
+    assert_true(agent_cache_has(f->cache, &form));
     agent_cache_drop_item(f->cache, "Deployment.apps/shop/web");
     assert_null(releases_of(f));
     agent_cache_commit(f->cache, NULL, NULL);
@@ -1001,8 +1010,10 @@ static void decisions_survive_restarts_and_snapshots_until_they_are_told(void **
     agent_cache_commit(f->cache, NULL, NULL);
     reopen(f);
     assert_string_equal(decisions_of(f).text, "a b ");
-    agent_cache_snapshot(f->cache);
+    commit_and_wait(f);
+    snapshot_now(f);
     reopen(f);
+    assert_string_equal(decisions_of(f).text, "a b ");
     agent_cache_decided_told(f->cache, first);
     reopen(f);
     assert_string_equal(decisions_of(f).text, "b ");
@@ -1021,23 +1032,85 @@ static void what_weighs_little_gives_way_first(void **state) {
     assert_int_equal(decisions_of(f).text[0], 'b');
 }
 
-static void an_app_that_is_held_back_is_so_after_a_restart_with_its_bundle(void **state) {
-    struct fixture *f = *state;
-    struct agent_hold hold = {.app = "shop", .revision = "r1", .why = "held back: because"};
+static struct cm_sha256 bundle_of(const struct test_release *r) {
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = desired_new(r);
 
-    hold.bundle = hash("bundle");
+    return agent_desired_app(d, "shop")->bundle_sha256;
+}
+
+static struct cm_sha256 hold_back_for(struct fixture *f, const char *says) {
+    struct agent_hold hold = {.app = "shop", .revision = "r1", .why = "held back", .id_count = 1};
+
+    hold.ids[0] = hash(says);
+    hold.says[0] = put_text(f, says);
+    agent_cache_put_hold(f->cache, &hold);
+    agent_cache_decided_add(f->cache, true, says, strlen(says));
+    return hold.says[0];
+}
+
+static void what_an_app_is_held_back_for_gives_no_way(void **state) {
+    struct fixture *f = *state;
+
+    agent_cache_decided_add(f->cache, true, "a", 1);
+    (void)hold_back_for(f, "held");
+    for (int i = 0; i < AGENT_DECISIONS_MAX; i++) {
+        agent_cache_decided_add(f->cache, true, "b", 1);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(agent_cache_decided_count(f->cache), AGENT_DECISIONS_MAX);
+        assert_memory_equal(decisions_of(f).text, "held b ", 7);
+        commit_and_wait(f);
+        reopen(f);
+    }
+    agent_cache_drop_hold(f->cache, "shop");
+    agent_cache_decided_add(f->cache, true, "c", 1);
+    assert_memory_equal(decisions_of(f).text, "b b ", 4);
+}
+
+// A hub that was restored from a backup does not know what it acknowledged.
+static void what_an_app_is_held_back_for_can_be_told_again_until_it_is_answered(void **state) {
+    struct fixture *f = *state;
+    struct cm_sha256 says = hold_back_for(f, "held");
+
+    agent_cache_decided_again(f->cache);
+    assert_string_equal(decisions_of(f).text, "held "); // it is still to be told
+    uint64_t before = decisions_of(f).last;
+    agent_cache_decided_told(f->cache, before);
+    age(f, 1);
+    reopen(f);
+    assert_int_equal(agent_cache_decided_count(f->cache), 0);
+    agent_cache_decided_again(f->cache);
+    assert_string_equal(decisions_of(f).text, "held ");
+    assert_true(decisions_of(f).last > before);
+    agent_cache_decided_told(f->cache, UINT64_MAX);
+    agent_cache_drop_hold(f->cache, "shop");
+    agent_cache_decided_again(f->cache);
+    assert_int_equal(agent_cache_decided_count(f->cache), 0);
+    age(f, 2);
+    assert_false(agent_cache_has(f->cache, &says));
+}
+
+static void an_app_that_is_held_back_is_so_after_a_restart_with_its_bundle(void **state) {
+    struct agent_hold hold = {.app = "shop", .revision = "r1", .why = "held back: because"};
+    CM_CLEANUP(release_freep) struct test_release *r = release_with("ConfigMap/shop/a", 1);
+    struct fixture *f = *state;
+
+    (void)put_release(f, r, 1);
+    hold.bundle = bundle_of(r);
     hold.ids[hold.id_count++] = hash("one");
     hold.ids[hold.id_count++] = hash("two");
     agent_cache_put_hold(f->cache, &hold);
-    agent_cache_commit(f->cache, NULL, NULL);
-    reopen(f);
-    agent_cache_snapshot(f->cache);
+    age(f, 2);
     reopen(f);
     const struct agent_hold *found = agent_cache_hold(f->cache, "shop");
     assert_non_null(found);
     assert_string_equal(found->why, "held back: because");
     assert_int_equal(found->id_count, 2);
     assert_true(cm_sha256_equal(&found->ids[1], &hold.ids[1]));
+    assert_true(cm_sha256_equal(&found->bundle, &hold.bundle));
+    for (size_t i = 0; i < r->blob_count; i++) { // the bundle, and its entry
+        assert_true(agent_cache_has(f->cache, &r->blobs[i].name));
+    }
     agent_cache_drop_hold(f->cache, "shop");
     agent_cache_commit(f->cache, NULL, NULL);
     reopen(f);
@@ -1056,6 +1129,8 @@ int main(void) {
         TEST(releases_are_remembered_the_newest_eight_and_forgotten_with_the_item),
         TEST(decisions_survive_restarts_and_snapshots_until_they_are_told),
         TEST(what_weighs_little_gives_way_first),
+        TEST(what_an_app_is_held_back_for_gives_no_way),
+        TEST(what_an_app_is_held_back_for_can_be_told_again_until_it_is_answered),
         TEST(an_app_that_is_held_back_is_so_after_a_restart_with_its_bundle),
         TEST(an_item_written_before_there_were_waves_and_accounts_has_none),
         TEST(report_numbers_never_come_twice),
