@@ -343,12 +343,25 @@ static void put_in_force(struct agent_link *l, struct agent_desired *d) {
     l->host.in_force(l->host.ctx, d);
 }
 
+// load_anew gives what the disk says, once it says it (adopted calls again), and asks for what was
+// not fetched while it was held back.
+static void load_anew(struct agent_link *l) {
+    if (l->adopting > 0) {
+        return;
+    }
+    agent_link_load(l);
+    if (!l->whole && !agent_cache_is_doubted(l->cache)) {
+        agent_link_refetch(l);
+    }
+}
+
 static void adopted(void *ctx, const struct cm_err *error) {
     struct adopting *a = ctx;
 
+    a->link->adopting--;
     if (error->code == CM_OK && !a->link->stopping && link_holds_otherwise(a->link, a->desired)) {
         agent_desired_free(a->desired);
-        agent_link_load(a->link);
+        load_anew(a->link);
     } else if (error->code == CM_OK && !a->link->stopping) {
         put_in_force(a->link, a->desired);
     } else {
@@ -370,6 +383,7 @@ static void adopt(struct agent_link *l) {
     a->desired = CM_TAKE(c->desired);
     agent_cache_set_in_force(l->cache, &c->meta);
     link_hold_no_more(l, a->desired);
+    l->adopting++;
     agent_cache_commit(l->cache, adopted, a);
     l->whole = true;
     l->proven = true;
@@ -715,6 +729,7 @@ void agent_link_load(struct agent_link *l) {
     bool bundles = l->lack_count == 0;
     forget_asked(l);
     if (rc < 0 || !bundles) {
+        l->whole = false;
         refuse(l, f, rc < 0 ? err.msg : "some of its bundles are not on disk");
         return;
     }
@@ -730,7 +745,7 @@ void agent_link_held(struct agent_link *l) {
         evaluate(l);
     }
     if (l->proven && !l->stopping) {
-        agent_link_load(l);
+        load_anew(l);
     }
 }
 

@@ -2,8 +2,10 @@
 //
 // What the hub sends is taken as it is, fetched and put on disk; only of an App that is held back
 // the bundle stays the one at which it was, until a manifest lists all its decisions as answered.
-// What that bundle needs is on disk. Should it not be, the App does nothing at all: that is not
-// asked of the hub, which serves only what its own manifest names.
+// The manifest's own bundle of that App is not fetched meanwhile; it is when the App is let go
+// without another manifest (agent_link_held). What the older bundle needs is on disk. Should it not
+// be, the App does nothing at all: that is not asked of the hub, which serves only what its own
+// manifest names.
 #include <stdlib.h>
 
 #include "agent/link/internal.h"

@@ -108,6 +108,7 @@ struct agent_link {
 
     // fetching
     struct candidate *candidate; // NULL when there is none
+    size_t adopting;             // manifests that are in force once they are on disk
     struct cm_map *bundles;      // decoded bundles of the manifest in force, by hash
     struct cm_map *assemblies;   // by hash
     struct cm_map *unproven;     // by hash: bytes that may be a Secret

@@ -87,8 +87,8 @@ bool agent_link_send_decisions(struct agent_link *l, struct cm_buf *decisions);
 // agent_link_send_found queues a packed Found, if it can.
 void agent_link_send_found(struct agent_link *l, struct cm_buf *found);
 
-// agent_link_held is called when an App begins to be held back: what is in force or on its way is
-// looked at again.
+// agent_link_held is called when other Apps are held back: what is in force or on its way is looked
+// at again, and what was not fetched while an App was held back is fetched.
 void agent_link_held(struct agent_link *l);
 
 // agent_link_refetch asks for what of the manifest in force is no longer on disk.

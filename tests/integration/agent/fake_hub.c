@@ -23,6 +23,7 @@
 #define HUB_ID "0d7e2b1f-7a55-4a8e-9a34-0d7e2b1f0a11"
 #define OTHER_ID "99999999-7a55-4a8e-9a34-0d7e2b1f0a11"
 #define DAY_MS INT64_C(86400000)
+#define KEPT_MAX 32
 
 struct fake_hub {
     struct cm_loop *loop;
@@ -45,9 +46,12 @@ struct fake_hub {
     struct test_release *offered; // what was offered last, if it is another one
     enum fake_lie lie;
     bool silent;
-    bool refers;            // the agent keeps signers' certificates,
-    struct cm_sha256 known; // and has this one
+    bool refers;                     // the agent keeps signers' certificates,
+    struct cm_sha256 known;          // and has this one
+    struct cm_sha256 kept[KEPT_MAX]; // wanted, and not sent yet
+    size_t kept_count;
     bool ahead;
+    bool older;
     bool want_full;
     bool in_full;
     struct cm_map *apps;
@@ -314,31 +318,44 @@ static void take_object(struct fake_hub *h, const Holdfast__V1__ObjectReport *m)
 
 // ---- Roots
 
-void fake_hub_new_root(struct fake_hub *h, bool vouched) {
-    struct cm_trust set = {.version = 2, .roots = {h->root, NULL}, .count = 2};
-    ProtobufCBinaryData roots[2];
+static void tell_roots(struct fake_hub *h, const struct cm_trust *set, const struct cm_key *by) {
+    ProtobufCBinaryData roots[CM_TRUST_ROOTS_MAX];
     uint8_t bytes[CM_SIGNATURE_MAX];
     ProtobufCBinaryData signature = {.data = bytes};
     Holdfast__V1__Trust m;
 
-    h->next_key = cm_key_new();
-    h->next = issue(h, CM_CERT_ROOT, NULL, h->next_key, true);
-    set.roots[1] = h->next;
-    signature.len = cm_trust_sign(&set, HUB_ID, vouched ? h->root_key : h->next_key, bytes);
+    signature.len = cm_trust_sign(set, HUB_ID, by, bytes);
     holdfast__v1__trust__init(&m);
-    m.version = 2;
-    cm_cert_to_der(h->root, &roots[0].data, &roots[0].len);
-    cm_cert_to_der(h->next, &roots[1].data, &roots[1].len);
+    m.version = set->version;
+    for (; m.n_roots_der < set->count; m.n_roots_der++) {
+        cm_cert_to_der(set->roots[m.n_roots_der], &roots[m.n_roots_der].data,
+                       &roots[m.n_roots_der].len);
+    }
     m.roots_der = roots;
-    m.n_roots_der = 2;
     m.signatures = &signature;
     m.n_signatures = 1;
     send_message(h->conn, WIRE_TRUST, &m.base);
-    free(roots[0].data);
-    free(roots[1].data);
+    for (size_t i = 0; i < m.n_roots_der; i++) {
+        free(roots[i].data);
+    }
+}
+
+void fake_hub_new_root(struct fake_hub *h, bool vouched) {
+    struct cm_trust set = {.version = 2, .roots = {h->root, NULL}, .count = 2};
+
+    h->next_key = cm_key_new();
+    h->next = issue(h, CM_CERT_ROOT, NULL, h->next_key, true);
+    set.roots[1] = h->next;
+    tell_roots(h, &set, vouched ? h->root_key : h->next_key);
     cm_cert_free(h->signer);
     h->signer = issue_by(h, CM_CERT_SIGNER, "holdfast://" HUB_ID "/signer", h->signer_key, h->next,
                          h->next_key);
+}
+
+void fake_hub_drop_root(struct fake_hub *h) {
+    struct cm_trust set = {.version = 3, .roots = {h->next}, .count = 1};
+
+    tell_roots(h, &set, h->next_key);
 }
 
 static void on_report(struct fake_hub *h, const Holdfast__V1__Report *m) {
@@ -403,7 +420,7 @@ static void on_hello(struct fake_hub *h, const Holdfast__V1__Hello *hello) {
     m.now_ms = cm_clock_unix_ms();
     m.full_report = h->want_full;
     m.cluster_name = name;
-    m.decisions = true;
+    m.decisions = !h->older;
     m.renews = h->renewal != FAKE_NO_RENEWAL;
     h->want_full = false;
     h->welcomed = true;
@@ -420,7 +437,11 @@ static void on_want(struct fake_hub *h, const Holdfast__V1__Want *m) {
         struct cm_sha256 name;
 
         memcpy(name.bytes, m->sha256[i].data, sizeof(name.bytes));
-        answer(h, &name);
+        if (h->lie == FAKE_KEEPS_BLOBS && h->kept_count < KEPT_MAX) {
+            h->kept[h->kept_count++] = name;
+        } else {
+            answer(h, &name);
+        }
     }
 }
 
@@ -540,6 +561,7 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
         break;
     case WIRE_TRUST:
         h->counts.trust = ((const Holdfast__V1__Trust *)m)->version;
+        h->counts.trusts++;
         break;
     case WIRE_RENEW:
         on_renew(h, (const Holdfast__V1__Renew *)m);
@@ -787,6 +809,17 @@ const char *fake_hub_enroll_addr(const struct fake_hub *h) {
 
 void fake_hub_lie(struct fake_hub *h, enum fake_lie lie) {
     h->lie = lie;
+    while (lie != FAKE_KEEPS_BLOBS && h->kept_count > 0) {
+        answer(h, &h->kept[--h->kept_count]);
+    }
+}
+
+size_t fake_hub_keeps(const struct fake_hub *h) {
+    return h->kept_count;
+}
+
+void fake_hub_older(struct fake_hub *h) {
+    h->older = true;
 }
 
 void fake_hub_acknowledge(struct fake_hub *h, bool yes) {

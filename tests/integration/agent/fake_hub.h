@@ -25,6 +25,7 @@ enum fake_lie {
     FAKE_CUT_BLOBS,     // pieces come in the wrong order
     FAKE_START_TWICE,   // a blob is begun, and begun anew
     FAKE_MISSING_BLOBS, // objects are said to be missing
+    FAKE_KEEPS_BLOBS,   // what is wanted comes once it is honest again
     FAKE_OTHER_HUB_ID,  // Welcome names another hub
     FAKE_NEWER_HUB,     // Welcome names a protocol that the agent does not know
 };
@@ -78,6 +79,7 @@ const char *fake_hub_enroll_addr(const struct fake_hub *h);
 void fake_hub_publish(struct fake_hub *h, const struct test_manifest *m);
 void fake_hub_offer(struct fake_hub *h, const struct test_manifest *m);
 void fake_hub_lie(struct fake_hub *h, enum fake_lie lie);
+size_t fake_hub_keeps(const struct fake_hub *h);         // so many blobs, with FAKE_KEEPS_BLOBS
 void fake_hub_acknowledge(struct fake_hub *h, bool yes); // reports; yes at first
 void fake_hub_sync(struct fake_hub *h, const char *app);
 void fake_hub_push(struct fake_hub *h, bool ahead); // blobs go before Desired, unasked
@@ -93,6 +95,9 @@ void fake_hub_life(struct fake_hub *h, int64_t begins_ms, int64_t ends_ms);
 // fake_hub_new_root tells the agent of another root beside the one that it believes, signed by that
 // one or (not vouched for) by itself; from then on a signer of the new root signs.
 void fake_hub_new_root(struct fake_hub *h, bool vouched);
+void fake_hub_drop_root(struct fake_hub *h); // the first one, afterwards
+
+void fake_hub_older(struct fake_hub *h); // it takes no decisions, from the next connection on
 
 struct fake_app fake_hub_app(const struct fake_hub *h, const char *app);
 struct fake_object fake_hub_object(const struct fake_hub *h, const char *key);
@@ -114,6 +119,7 @@ struct fake_counts {
     struct cm_sha256 key;       // with which the agent connected last
     struct cm_sha256 certified; // last
     uint64_t trust;             // set of roots that the agent believes, as it said last
+    size_t trusts;              // times that it said so
     size_t signers;             // signers' certificates that were sent
     bool connected;
 };

@@ -1,5 +1,6 @@
 #include "agent/agent.h"
 
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 #include "agent/sim/sim.h"
 #include "common/buf.h"
 #include "common/fsys.h"
+#include "common/list.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/mem.h"
@@ -38,6 +40,7 @@
     "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"web\","          \
     "\"namespace\":\"shop\"},\"spec\":{\"release\":\"third\"}}"
 #define HOUR_MS INT64_C(3600000)
+#define DISK_WORKERS 2
 
 struct fixture {
     char *root;
@@ -95,7 +98,7 @@ static int set_up(void **state) {
     f->root = temp_dir();
     f->dir = cm_strf("%s/agent", f->root);
     f->loop = cm_loop_new();
-    f->disk = cm_workers_new("disk", 2, NULL);
+    f->disk = cm_workers_new("disk", DISK_WORKERS, NULL);
     f->hub = fake_hub_new(f->loop);
     f->sim = agent_sim_new(f->loop, &(struct agent_sim_config){.latency_ms = 1, .health_ms = 20});
     *state = f;
@@ -820,6 +823,88 @@ static void what_is_rejected_while_the_hub_is_away_is_held_before_anything_newer
     assert_true(turn_until(f->loop, hub_heard_decisions, f));
 }
 
+// The bundle that was held back was never fetched.
+static void what_is_let_go_by_an_older_hub_is_fetched_and_applied(void **state) {
+    struct fixture *f = *state;
+
+    install(f);
+    reject(f);
+    f->number = 1;
+    assert_true(turn_until(f->loop, hub_heard_decisions, f));
+    publish_two(f, 2, third_objects, NULL, 3);
+    expect_held(f);
+    fake_hub_older(f->hub);
+    fake_hub_down(f->hub);
+    fake_hub_up(f->hub);
+    f->what = "third";
+    assert_true(turn_until(f->loop, web_is_what, f));
+}
+
+// A job that keeps a worker of the disk from all others.
+struct blocker {
+    struct cm_job job;
+    sem_t end;
+    bool ended;
+};
+
+static void block(struct cm_job *job) {
+    while (sem_wait(&CM_CONTAINER(job, struct blocker, job)->end) != 0) {
+    }
+}
+
+static void on_unblocked(struct cm_job *job) {
+    CM_CONTAINER(job, struct blocker, job)->ended = true;
+}
+
+static bool is_unblocked(void *ctx) {
+    const struct blocker *all = ctx;
+    bool all_ended = true;
+
+    for (size_t i = 0; i < DISK_WORKERS; i++) {
+        all_ended = all_ended && all[i].ended;
+    }
+    return all_ended;
+}
+
+static void block_disk(struct fixture *f, struct blocker *all) {
+    for (size_t i = 0; i < DISK_WORKERS; i++) {
+        all[i] = (struct blocker){.job = {.run = block, .done = on_unblocked, .home = f->loop}};
+        assert_int_equal(sem_init(&all[i].end, 0, 0), 0);
+        cm_workers_submit(f->disk, &all[i].job);
+    }
+}
+
+static void unblock_disk(struct fixture *f, struct blocker *all) {
+    for (size_t i = 0; i < DISK_WORKERS; i++) {
+        assert_int_equal(sem_post(&all[i].end), 0);
+    }
+    assert_true(turn_until(f->loop, is_unblocked, all));
+    for (size_t i = 0; i < DISK_WORKERS; i++) {
+        (void)sem_destroy(&all[i].end);
+    }
+}
+
+static void what_is_not_on_disk_is_not_in_force_whatever_is_held_back(void **state) {
+    struct fixture *f = *state;
+    struct blocker blockers[DISK_WORKERS];
+    struct agent_state now;
+
+    install(f);
+    run_second(f);
+    block_disk(f, blockers);
+    publish_two(f, 2, third_objects, NULL, 4);
+    wait_a_while(f); // it is here whole, and on its way to the disk
+    decide_against(f);
+    wait_a_while(f);
+    agent_state_get(f->agent, &now);
+    assert_int_equal(now.generation, 2);
+    assert_false(sim_has(f, "ConfigMap/other/y"));
+    unblock_disk(f, blockers);
+    f->number = 4;
+    assert_true(turn_until(f->loop, is_at_generation, f));
+    expect_held(f);
+}
+
 static void an_app_that_goes_is_held_no_more(void **state) {
     struct fixture *f = *state;
     const struct test_app other = {.name = "other", .objects = more_objects, .object_count = 1};
@@ -1310,6 +1395,8 @@ int main(void) {
         TEST(a_broken_app_delays_no_other_and_heals_by_a_new_revision),
         TEST(a_rejected_release_stays_until_a_manifest_answers_and_others_go_on),
         TEST(what_is_rejected_while_the_hub_is_away_is_held_before_anything_newer),
+        TEST(what_is_let_go_by_an_older_hub_is_fetched_and_applied),
+        TEST(what_is_not_on_disk_is_not_in_force_whatever_is_held_back),
         TEST(an_app_that_goes_is_held_no_more),
         TEST(a_large_manifest_and_large_blobs_come_in_pieces),
         TEST(a_manifest_signed_by_a_stranger_is_refused),
