@@ -133,9 +133,11 @@ enum cm_rc fetch_check_proof(const struct agent_link *l, const struct agent_in_f
 
 bool fetch_is_proven_by(const struct agent_link *l, const struct cm_trust *trust) {
     const struct agent_in_force *f = agent_cache_in_force(l->cache);
+    const struct candidate *c = l->candidate;
     struct cm_err err;
 
-    return f->generation == 0 || check_proof(l, trust, f, 0, &err) == CM_OK;
+    return (f->generation == 0 || check_proof(l, trust, f, 0, &err) == CM_OK) &&
+           (c == NULL || check_proof(l, trust, &c->meta, 0, &err) == CM_OK);
 }
 
 // ---- Signers' certificates, which the hub sends once
@@ -470,17 +472,33 @@ static void take_inline(struct agent_link *l, const struct agent_in_force *f,
     }
 }
 
-// prove_anew keeps another signature under what is in force: the hub has another signer now.
+static void candidate_prove(struct candidate *c, const struct agent_in_force *f) {
+    struct candidate *other = candidate_new(f, c->size);
+    uint8_t *proof = c->proof;
+
+    c->meta = other->meta;
+    c->proof = other->proof;
+    other->proof = proof;
+    candidate_free(other);
+}
+
+// prove_anew keeps another signature under what is in force, or on its way there: the hub has
+// another signer now.
 static void prove_anew(struct agent_link *l, const struct agent_in_force *f) {
-    struct cm_sha256 held = fetch_signer_held(l);
+    const struct agent_in_force *known = newest(l);
+    struct cm_sha256 held = cm_sha256(known->signer_der, known->signer_size);
     struct cm_sha256 signer = cm_sha256(f->signer_der, f->signer_size);
     struct cm_err err;
 
-    if (l->candidate != NULL || cm_sha256_equal(&held, &signer)) {
+    if (cm_sha256_equal(&held, &signer)) {
         return;
     }
     if (fetch_check_proof(l, f, link_hub_ms(l), &err) < 0) {
         refuse(l, f, err.msg);
+        return;
+    }
+    if (l->candidate != NULL) {
+        candidate_prove(l->candidate, f);
         return;
     }
     agent_cache_set_in_force(l->cache, f);

@@ -196,6 +196,7 @@ void fetch_reset(struct agent_link *l); // the connection ended
 CM_MUSTUSE enum cm_rc fetch_check_proof(const struct agent_link *l, const struct agent_in_force *f,
                                         int64_t at_ms, struct cm_err *err);
 
-// fetch_is_proven_by tells whether the manifest in force, if there is one, stands with these roots.
+// fetch_is_proven_by tells whether the manifest in force, if there is one, stands with these roots,
+// and the one that is on its way there.
 bool fetch_is_proven_by(const struct agent_link *l, const struct cm_trust *trust);
 struct cm_sha256 fetch_signer_held(const struct agent_link *l); // zeros: none

@@ -1297,6 +1297,54 @@ static void a_signers_certificate_is_sent_once(void **state) {
     assert_int_equal(fake_hub_counts(f->hub).signers, 1);
 }
 
+static bool hub_is_wanted_from(void *ctx) {
+    return fake_hub_keeps(((struct fixture *)ctx)->hub) > 0;
+}
+
+// What proves a manifest while it is fetched proves it afterwards.
+static void another_signature_of_what_is_being_fetched_is_kept(void **state) {
+    struct fixture *f = *state;
+    const struct test_app next = {.name = "shop", .objects = second_objects, .object_count = 3};
+
+    install(f);
+    fake_hub_lie(f->hub, FAKE_KEEPS_BLOBS);
+    publish(f, &next, 2);
+    assert_true(turn_until(f->loop, hub_is_wanted_from, f));
+    fake_hub_new_root(f->hub, true);
+    assert_true(turn_until(f->loop, believes_the_second_set, f));
+    publish(f, &next, 2); // as it was, but for the signer
+    fake_hub_lie(f->hub, FAKE_HONEST);
+    f->number = 2;
+    assert_true(turn_until(f->loop, is_at_generation, f));
+    size_t signers = fake_hub_counts(f->hub).signers;
+    start_again(f);
+    publish(f, &shop, 3);
+    f->number = 3;
+    assert_true(turn_until(f->loop, is_at_generation, f));
+    assert_int_equal(fake_hub_counts(f->hub).signers, signers); // the agent has that one
+}
+
+static bool trust_was_answered(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return fake_hub_counts(f->hub).trusts >= f->number;
+}
+
+static void a_root_that_proves_what_is_being_fetched_is_not_dropped(void **state) {
+    struct fixture *f = *state;
+
+    fake_hub_lie(f->hub, FAKE_KEEPS_BLOBS);
+    publish(f, &shop, 1);
+    start_agent(f);
+    assert_true(turn_until(f->loop, hub_is_wanted_from, f));
+    fake_hub_new_root(f->hub, true);
+    assert_true(turn_until(f->loop, believes_the_second_set, f));
+    f->number = fake_hub_counts(f->hub).trusts + 1;
+    fake_hub_drop_root(f->hub);
+    assert_true(turn_until(f->loop, trust_was_answered, f));
+    assert_int_equal(fake_hub_counts(f->hub).trust, 2);
+}
+
 // ---- What is on disk is verified, too
 
 // forge puts a manifest in force on the agent's disk that the hub never signed: with the signature
@@ -1423,6 +1471,8 @@ int main(void) {
         TEST(a_root_that_a_believed_one_vouches_for_is_believed_from_then_on),
         TEST(a_root_that_vouches_for_itself_is_not_believed),
         TEST(a_signers_certificate_is_sent_once),
+        TEST(another_signature_of_what_is_being_fetched_is_kept),
+        TEST(a_root_that_proves_what_is_being_fetched_is_not_dropped),
         TEST(what_the_hub_did_not_sign_is_not_applied_from_disk_either),
         TEST(an_agent_without_identity_and_token_says_what_to_do),
     };
