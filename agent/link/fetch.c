@@ -287,11 +287,15 @@ static enum cm_rc load_manifest(struct agent_link *l, const struct agent_in_forc
 // find_all finds the objects of an App. What is held back is not asked for.
 static void find_all(struct agent_link *l, struct agent_desired *d, struct agent_desired_app *app,
                      struct cm_map *seen) {
-    CM_CLEANUP(cm_map_freep) struct cm_map *own = cm_map_new(NULL);
     size_t before = l->lack_count;
 
-    find_objects(l, app->bundle, app->held == NULL ? seen : own);
-    if (app->held != NULL && l->lack_count > before) {
+    if (app->held == NULL) {
+        find_objects(l, app->bundle, seen);
+        return;
+    }
+    CM_CLEANUP(cm_map_freep) struct cm_map *own = cm_map_new(NULL);
+    find_objects(l, app->bundle, own);
+    if (l->lack_count > before) {
         l->lack_count = before;
         link_hold_still(d, app);
     }
