@@ -446,7 +446,7 @@ void kube_conditions_changed(struct agent_kube *k, const char *owner);
 
 // kube_releases_saw looks at a workload, kube_releases_led at an object of another controller that
 // decides about releases of one (`target`: its key).
-void kube_releases_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live);
+void kube_releases_saw(struct kube_entry *e, const struct cm_json *live);
 void kube_releases_led(struct agent_kube *k, struct cm_arena *a, const char *target,
                        const struct cm_json *leader);
 // kube_releases_lost: that object is gone.

@@ -47,15 +47,15 @@ static void tell(struct kube_entry *e, const struct kube_rollout *r, const char 
     }
 }
 
-void kube_releases_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
+void kube_releases_saw(struct kube_entry *e, const struct cm_json *live) {
     struct kube_rollout r = {.token = ""};
 
     if (is_kind(e, "Rollout.argoproj.io")) {
-        kube_rollout_argo(a, live, &releases_of(e)->own, &r);
+        kube_rollout_argo(live, &releases_of(e)->own, &r);
     } else if (is_kind(e, "Deployment.apps")) {
         struct kube_releases *releases = releases_of(e);
 
-        kube_rollout_deployment(a, live, releases->led, &releases->own, &r);
+        kube_rollout_deployment(live, releases->led, &releases->own, &r);
     }
     tell(e, &r, "");
 }

@@ -82,6 +82,12 @@ const char *kube_rollout_manager(const struct cm_json *object, const char *const
     return found;
 }
 
+bool kube_rollout_is_undone(const struct cm_json *object, const char *by, int64_t *at_ms) {
+    static const char *const template[] = {"f:spec", "f:template", "f:spec", NULL};
+
+    return strcmp(kube_rollout_manager(object, template, NULL, at_ms), by) == 0;
+}
+
 uint64_t kube_rollout_print(const char *token) {
     return token[0] == '\0' ? 0 : kube_hash(0, token, strlen(token));
 }

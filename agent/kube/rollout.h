@@ -38,10 +38,10 @@ struct kube_rollout {
 // Each fills *out and brings *seen up to date.
 void kube_rollout_flagger(struct cm_arena *a, const struct cm_json *canary,
                           struct kube_rollout_seen *seen, struct kube_rollout *out);
-void kube_rollout_argo(struct cm_arena *a, const struct cm_json *rollout,
-                       struct kube_rollout_seen *seen, struct kube_rollout *out);
+void kube_rollout_argo(const struct cm_json *rollout, struct kube_rollout_seen *seen,
+                       struct kube_rollout *out);
 // kube_rollout_deployment: `led`: another controller decides about its releases.
-void kube_rollout_deployment(struct cm_arena *a, const struct cm_json *deployment, bool led,
+void kube_rollout_deployment(const struct cm_json *deployment, bool led,
                              struct kube_rollout_seen *seen, struct kube_rollout *out);
 
 // ---- What they share (rollout.c)
@@ -58,5 +58,8 @@ bool kube_rollout_is_current(const struct cm_json *object);
 // root on, ended by NULL; "" if nobody is known. `only`: only this manager counts; NULL: any.
 const char *kube_rollout_manager(const struct cm_json *object, const char *const *path,
                                  const char *only, int64_t *at_ms);
+// kube_rollout_is_undone tells whether the template is as the tool that calls itself `by` left it,
+// and since when.
+bool kube_rollout_is_undone(const struct cm_json *object, const char *by, int64_t *at_ms);
 // kube_rollout_print is short for a token; 0 for none.
 uint64_t kube_rollout_print(const char *token);

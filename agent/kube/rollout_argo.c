@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "agent/kube/rollout.h"
-#include "common/arena.h"
 #include "common/json.h"
 
 #define CONTROLLER "argo-rollouts"
+#define BY_PLUGIN "kubectl-argo-rollouts"
 
 struct status {
     const struct cm_json *status;
@@ -143,26 +143,26 @@ static void go_on(const struct status *s, struct kube_rollout_seen *seen,
 
 static void find_undo(const struct cm_json *rollout, const struct status *s,
                       struct kube_rollout_seen *seen, struct kube_rollout *out) {
-    static const char *const template[] = {"f:spec", "f:template", "f:spec", NULL};
     int64_t at_ms;
-    const char *who = kube_rollout_manager(rollout, template, "kubectl-argo-rollouts", &at_ms);
 
-    if (who[0] == '\0' || at_ms == seen->undone_ms || out->decided) {
+    if (!kube_rollout_is_undone(rollout, BY_PLUGIN, &at_ms)) {
         return;
     }
-    decide(out, s, AGENT_VERDICT_UNDONE, at_ms, who);
-    out->decision.bad = "";
-    out->decision.good = s->current;
     out->token = ""; // which is not what was applied
     out->promoted = false;
+    if (at_ms == seen->undone_ms || out->decided) {
+        return;
+    }
+    decide(out, s, AGENT_VERDICT_UNDONE, at_ms, BY_PLUGIN);
+    out->decision.bad = "";
+    out->decision.good = s->current;
     seen->undone_ms = at_ms;
 }
 
-void kube_rollout_argo(struct cm_arena *a, const struct cm_json *rollout,
-                       struct kube_rollout_seen *seen, struct kube_rollout *out) {
+void kube_rollout_argo(const struct cm_json *rollout, struct kube_rollout_seen *seen,
+                       struct kube_rollout *out) {
     struct status s = status_of(rollout);
 
-    (void)a;
     *out = (struct kube_rollout){.token = ""};
     if (!kube_rollout_is_current(rollout) || s.current[0] == '\0') {
         return;

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "agent/kube/rollout.h"
-#include "common/arena.h"
 #include "common/json.h"
 
 #define CONTROLLER "deployment"
@@ -28,26 +27,32 @@ static bool is_complete(const struct cm_json *deployment) {
            count_of(deployment, "status", "availableReplicas", 0) == wanted;
 }
 
+static void decide(struct kube_rollout *out, enum agent_verdict verdict, const char *text,
+                   int64_t at_ms, const char *actor) {
+    out->decided = true;
+    out->decision = (struct agent_decision){.controller = CONTROLLER,
+                                            .verdict = verdict,
+                                            .bad = "",
+                                            .good = "",
+                                            .text = text,
+                                            .weight = -1,
+                                            .at_ms = at_ms,
+                                            .actor = actor};
+}
+
 static void find_undo(const struct cm_json *deployment, struct kube_rollout_seen *seen,
                       struct kube_rollout *out) {
-    static const char *const template[] = {"f:spec", "f:template", "f:spec", NULL};
     int64_t at_ms;
-    const char *who = kube_rollout_manager(deployment, template, BY_KUBECTL, &at_ms);
 
-    if (who[0] == '\0') {
+    if (!kube_rollout_is_undone(deployment, BY_KUBECTL, &at_ms)) {
         return;
     }
     out->token = ""; // which is not what was applied
     out->promoted = false;
-    out->decided = at_ms != seen->undone_ms;
-    out->decision = (struct agent_decision){.controller = CONTROLLER,
-                                            .verdict = AGENT_VERDICT_UNDONE,
-                                            .bad = "",
-                                            .good = "",
-                                            .text = "the template was replaced by an older one",
-                                            .weight = -1,
-                                            .at_ms = at_ms,
-                                            .actor = who};
+    if (at_ms != seen->undone_ms) {
+        decide(out, AGENT_VERDICT_UNDONE, "the template was replaced by an older one", at_ms,
+               BY_KUBECTL);
+    }
     seen->undone_ms = at_ms;
 }
 
@@ -60,24 +65,16 @@ static void find_late(const struct cm_json *deployment, struct kube_rollout_seen
         edge_ms == seen->edge_ms) {
         return;
     }
-    out->decided = true;
-    out->decision = (struct agent_decision){.controller = CONTROLLER,
-                                            .verdict = AGENT_VERDICT_TIMED_OUT,
-                                            .bad = "",
-                                            .good = "",
-                                            .text = kube_rollout_text(progressing, "message"),
-                                            .weight = -1,
-                                            .at_ms = edge_ms,
-                                            .actor = "kube-controller-manager"};
+    decide(out, AGENT_VERDICT_TIMED_OUT, kube_rollout_text(progressing, "message"), edge_ms,
+           "kube-controller-manager");
     seen->edge_ms = edge_ms;
 }
 
-void kube_rollout_deployment(struct cm_arena *a, const struct cm_json *deployment, bool led,
+void kube_rollout_deployment(const struct cm_json *deployment, bool led,
                              struct kube_rollout_seen *seen, struct kube_rollout *out) {
     const char *revision = cm_json_string(cm_json_path(deployment, "metadata", "annotations",
                                                        "deployment.kubernetes.io/revision", NULL));
 
-    (void)a;
     *out = (struct kube_rollout){.token = ""};
     if (!kube_rollout_is_current(deployment)) {
         return;
@@ -85,10 +82,11 @@ void kube_rollout_deployment(struct cm_arena *a, const struct cm_json *deploymen
     if (!led && revision != NULL && is_complete(deployment)) {
         out->token = revision;
         out->promoted = true;
-    } else if (!led) {
-        find_late(deployment, seen, out);
     }
     find_undo(deployment, seen, out);
+    if (!led && !out->decided) { // else it is told next time
+        find_late(deployment, seen, out);
+    }
     out->decision.first = !seen->known;
     seen->known = true;
 }

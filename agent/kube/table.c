@@ -435,7 +435,7 @@ static void see(struct kube_entry *e, struct cm_arena *a, const struct cm_json *
     set_text(&e->uid, kube_object_uid(live));
     read_health(e, a, live);
     judge(e, a, live, anyhow);
-    kube_releases_saw(e, a, live);
+    kube_releases_saw(e, live);
 }
 
 void kube_entry_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,

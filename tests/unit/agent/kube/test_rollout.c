@@ -190,14 +190,14 @@ static void walk_argo(const struct argo_step *steps, size_t count) {
         struct kube_rollout r;
 
         print_message("%zu\n", i);
-        kube_rollout_argo(a, parse(a, steps[i].rollout), &seen, &r);
+        kube_rollout_argo(parse(a, steps[i].rollout), &seen, &r);
         assert_int_equal(r.decided ? (int)r.decision.verdict : NOTHING, steps[i].verdict);
         assert_string_equal(r.token, steps[i].token);
         assert_int_equal(r.promoted, steps[i].good);
         if (r.decided) {
             assert_int_equal(r.decision.weight, steps[i].weight);
         }
-        kube_rollout_argo(a, parse(a, steps[i].rollout), &seen, &r);
+        kube_rollout_argo(parse(a, steps[i].rollout), &seen, &r);
         assert_false(r.decided);
     }
 }
@@ -275,8 +275,7 @@ static void the_person_who_aborts_or_undoes_is_named(void **state) {
     struct kube_rollout r;
 
     (void)state;
-    kube_rollout_argo(a,
-                      parse(a, "{\"metadata\":{\"generation\":1,\"managedFields\":[{\"manager\":"
+    kube_rollout_argo(parse(a, "{\"metadata\":{\"generation\":1,\"managedFields\":[{\"manager\":"
                                "\"kubectl-argo-rollouts\",\"time\":\"2026-01-01T00:00:09Z\","
                                "\"fieldsV1\":{\"f:status\":{\"f:abort\":{}}}}]},\"status\":{"
                                "\"observedGeneration\":1,\"currentPodHash\":\"b\",\"stableRS\":"
@@ -289,8 +288,7 @@ static void the_person_who_aborts_or_undoes_is_named(void **state) {
     assert_string_equal(r.decision.text, "RolloutAborted: enough");
     assert_string_equal(r.decision.good, "a");
 
-    kube_rollout_argo(a,
-                      parse(a, "{\"metadata\":{\"generation\":2,\"managedFields\":[{\"manager\":"
+    kube_rollout_argo(parse(a, "{\"metadata\":{\"generation\":2,\"managedFields\":[{\"manager\":"
                                "\"kubectl-argo-rollouts\",\"time\":\"2026-01-01T00:01:00Z\","
                                "\"fieldsV1\":{\"f:spec\":{\"f:template\":{\"f:spec\":{}}}}}]},"
                                "\"status\":{\"observedGeneration\":2,\"currentPodHash\":\"a\","
@@ -341,11 +339,11 @@ static void deployments_time_out_and_are_undone(void **state) {
         struct kube_rollout r;
 
         print_message("%zu\n", i);
-        kube_rollout_deployment(a, parse(a, deployments[i].deployment), deployments[i].led, &seen,
+        kube_rollout_deployment(parse(a, deployments[i].deployment), deployments[i].led, &seen,
                                 &r);
         assert_int_equal(r.decided ? (int)r.decision.verdict : NOTHING, deployments[i].verdict);
         assert_string_equal(r.token, deployments[i].token);
-        kube_rollout_deployment(a, parse(a, deployments[i].deployment), deployments[i].led, &seen,
+        kube_rollout_deployment(parse(a, deployments[i].deployment), deployments[i].led, &seen,
                                 &r);
         assert_false(r.decided);
     }
