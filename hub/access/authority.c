@@ -316,7 +316,8 @@ enum cm_rc hub_authority_reload(struct hub_authority *a, bool *out_news, struct 
 // A server's certificate that begins in the future was made when the clock was ahead.
 bool hub_authority_is_due(const struct hub_authority *a) {
     const struct state *s = now_of(a);
-    bool old = s->root.key != NULL && (!is_fresh(s, s->issuer.cert) || !is_fresh(s, s->signer.cert));
+    bool old =
+        s->root.key != NULL && (!is_fresh(s, s->issuer.cert) || !is_fresh(s, s->signer.cert));
 
     return old || cm_cert_not_before_ms(s->server.cert) > cm_clock_unix_ms();
 }

@@ -6,10 +6,10 @@
 //
 // The files live in the hub's data folder, keys with mode 0600. Issuer and signer are made anew
 // when a third of their life is left and the root's key is there; but not what ends with the root
-// already, which only another root helps (hub_authority_root_ends_ms). The server's key is made at each
-// start and is never on disk. An agent's certificate lives for some days (an option), and as long
-// as the issuer's for agents of versions that do not renew theirs. The hub's table of agents says
-// who may connect, not the age of a certificate.
+// already, which only another root helps (hub_authority_root_ends_ms). The server's key is made at
+// each start and is never on disk. An agent's certificate lives for some days (an option), and as
+// long as the issuer's for agents of versions that do not renew theirs. The hub's table of agents
+// says who may connect, not the age of a certificate.
 //
 // An issuer that gives way leaves its certificate behind (issuer.before.crt), so that what it
 // certified is still known; agents believe roots and bring their issuer along, so that both are

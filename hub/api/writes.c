@@ -90,8 +90,8 @@ static const char *root_of(const struct hub_request *r, const char *repository) 
     return "";
 }
 
-// from_top returns a path below the root of a repository's fleet from the top of the repository; the
-// caller frees it.
+// from_top returns a path below the root of a repository's fleet from the top of the repository;
+// the caller frees it.
 static char *from_top(const struct hub_request *r, const char *repository, const char *path) {
     const char *root = root_of(r, repository);
 

@@ -78,25 +78,28 @@ static void start(struct hub_rotation *r) {
 
 // ---- What needs somebody
 
-static void warn(const char *id, const char *msg, int64_t ends_ms) {
-    char days[CM_LOG_INT_MAX];
-
-    if (ends_ms != 0) {
-        cm_log(CM_LOG_WARN, id, msg, "days",
-               cm_log_int((ends_ms - cm_clock_unix_ms()) / DAY_MS, days), NULL);
-    }
+static const char *days_until(int64_t ends_ms, char text[CM_LOG_INT_MAX]) {
+    return cm_log_int((ends_ms - cm_clock_unix_ms()) / DAY_MS, text);
 }
 
 static void warn_of_ends(struct hub_rotation *r) {
+    int64_t ends_ms = hub_authority_ends_ms(r->config.authority);
+    int64_t root_ends_ms = hub_authority_root_ends_ms(r->config.authority);
+    char days[CM_LOG_INT_MAX];
+
     r->warned_ms = cm_clock_now_ms();
-    warn("hub.issuer_ending",
-         "issuer or signer end and the root's key is offline: run 'holdfast-hub rotate ROOT-KEY', "
-         "then reload the hub (SIGHUP)",
-         hub_authority_ends_ms(r->config.authority));
-    warn("hub.root_ending",
-         "the root ends, and with it all that it certified: run 'holdfast-hub rotate-root begin', "
-         "then reload the hub (SIGHUP)",
-         hub_authority_root_ends_ms(r->config.authority));
+    if (ends_ms != 0) {
+        cm_log(CM_LOG_WARN, "hub.issuer_ending",
+               "issuer or signer end and the root's key is offline: run 'holdfast-hub rotate "
+               "ROOT-KEY', then reload the hub (SIGHUP)",
+               "days", days_until(ends_ms, days), NULL);
+    }
+    if (root_ends_ms != 0) {
+        cm_log(CM_LOG_WARN, "hub.root_ending",
+               "the root ends, and with it all that it certified: run 'holdfast-hub rotate-root "
+               "begin', then reload the hub (SIGHUP)",
+               "days", days_until(root_ends_ms, days), NULL);
+    }
 }
 
 static void on_timer(void *ctx) {

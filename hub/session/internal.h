@@ -214,8 +214,8 @@ CM_MUSTUSE enum cm_rc hub_session_give(struct hub_session *session, uint16_t typ
                                        struct cm_buf *payload, struct cm_err *err);
 void hub_session_send_sync(struct hub_session *session, const char *app);
 
-// hub_session_part takes from a session the agent that it was: it was replaced, revoked or held, and
-// its connection is about to end.
+// hub_session_part takes from a session the agent that it was: it was replaced, revoked or held,
+// and its connection is about to end.
 void hub_session_part(struct hub_session *session);
 void hub_session_release(struct hub_session *session); // a store job of it is done
 

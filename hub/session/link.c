@@ -671,8 +671,8 @@ static enum cm_rc on_decisions(struct hub_session *session, const struct cm_net_
                                 frame->size, &m, err);
 
     rc = rc < 0 ? rc : check_decisions(session, m, err);
-    if (rc < 0 || !admit(session, cm_arena_used(a),
-                         frame->size + REPORT_COST * (m->n_decisions + 1))) {
+    if (rc < 0 ||
+        !admit(session, cm_arena_used(a), frame->size + REPORT_COST * (m->n_decisions + 1))) {
         return rc;
     }
     struct decisions_ctx *d = cm_new(1, sizeof(*d));

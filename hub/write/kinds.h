@@ -40,8 +40,8 @@ struct hub_write_place {
 
 void hub_write_place_done(struct hub_write_place *place);
 
-// hub_write_find_document looks for the document of a kind and name below the root, first where `hint`
-// says, a path from the top of the repository (NULL: nowhere). CM_ENOTFOUND.
+// hub_write_find_document looks for the document of a kind and name below the root, first where
+// `hint` says, a path from the top of the repository (NULL: nowhere). CM_ENOTFOUND.
 CM_MUSTUSE enum cm_rc hub_write_find_document(const struct hub_write_files *files, const char *kind,
                                               const char *name, const char *hint,
                                               struct hub_write_place *out, struct cm_err *err);

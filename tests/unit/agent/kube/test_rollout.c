@@ -339,12 +339,10 @@ static void deployments_time_out_and_are_undone(void **state) {
         struct kube_rollout r;
 
         print_message("%zu\n", i);
-        kube_rollout_deployment(parse(a, deployments[i].deployment), deployments[i].led, &seen,
-                                &r);
+        kube_rollout_deployment(parse(a, deployments[i].deployment), deployments[i].led, &seen, &r);
         assert_int_equal(r.decided ? (int)r.decision.verdict : NOTHING, deployments[i].verdict);
         assert_string_equal(r.token, deployments[i].token);
-        kube_rollout_deployment(parse(a, deployments[i].deployment), deployments[i].led, &seen,
-                                &r);
+        kube_rollout_deployment(parse(a, deployments[i].deployment), deployments[i].led, &seen, &r);
         assert_false(r.decided);
     }
 }

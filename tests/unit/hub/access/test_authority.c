@@ -658,8 +658,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_key_of_another_root_rotates_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_issuer_that_ends_and_cannot_be_made_anew_is_told, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(
-            what_ends_with_its_root_is_not_made_anew_again_and_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_ends_with_its_root_is_not_made_anew_again_and_again,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_exact_names_are_cluster_ids, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_it_signs_the_signers_certificate_checks, set_up,
                                         tear_down),

@@ -115,11 +115,8 @@ static void start(struct fixture *f) {
 // put_report puts an App on record that was there before the hub kept a state repository.
 static void put_report(struct fixture *f) {
     struct hub_db *db = hub_store_db(f->store);
-    struct hub_status_row row = {.cluster = "c01",
-                                 .app = "shop",
-                                 .revision = "4f1c",
-                                 .message = "",
-                                 .health_message = ""};
+    struct hub_status_row row = {
+        .cluster = "c01", .app = "shop", .revision = "4f1c", .message = "", .health_message = ""};
 
     assert_int_equal(hub_status_put(db, &row, &f->err), CM_OK);
     assert_int_equal(hub_db_run(db, &f->err, "DELETE FROM unobserved", ""), CM_OK);

@@ -97,7 +97,7 @@ void rig_hello_broken(struct peer *p, const struct hub_publication *held); // a 
 void rig_want(struct peer *p, const struct cm_sha256 *names, size_t count);
 void rig_report(struct peer *p, uint64_t number);
 void rig_journal(struct peer *p, uint64_t first, uint64_t second); // two entries that say nothing
-void rig_decisions(struct peer *p, uint64_t number); // one that names nothing
+void rig_decisions(struct peer *p, uint64_t number);               // one that names nothing
 void rig_report_full(struct peer *p, uint64_t number, bool ends);  // of nothing
 void rig_ping(struct peer *p);
 
