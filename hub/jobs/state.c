@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/backoff.h"
@@ -17,6 +18,7 @@
 #include "hub/store/events.h"
 #include "hub/store/unwritten.h"
 
+#define NICE 10 // of 19
 #define RETRY_MAX_MS ((int64_t)60 * 1000)
 
 struct hub_state_writer {
@@ -178,9 +180,15 @@ static void pass_done(struct cm_job *job) {
 
 // ---- A pass
 
+// stand_back lets what clusters wait for go first: a pass can take seconds of a processor.
+static void stand_back(void) {
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); // as well if it may not
+}
+
 static void run_pass(struct cm_job *job) {
     struct hub_state_writer *w = CM_CONTAINER(job, struct hub_state_writer, job);
 
+    stand_back();
     if (hub_state_pass_run(w->pass, &w->done, &w->err) == CM_OK) {
         w->err.code = CM_OK;
     }
