@@ -1,6 +1,7 @@
 #include "agent/kube/health.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/arena.h"
@@ -77,6 +78,13 @@ static bool is_reason(const struct cm_json *c, const char *reason) {
     return c != NULL && strcmp(text_of(c, "reason"), reason) == 0;
 }
 
+// generation_of: Argo Rollouts writes it as a text.
+static int64_t generation_of(const struct cm_json *node) {
+    const char *text = cm_json_string(node);
+
+    return text == NULL ? cm_json_int(node, 0) : strtoll(text, NULL, 10);
+}
+
 // has_seen tells whether a condition or status speaks of the present generation; false if it does
 // not say so.
 static bool has_seen(const struct view *v, const struct cm_json *node) {
@@ -84,7 +92,7 @@ static bool has_seen(const struct view *v, const struct cm_json *node) {
     const struct cm_json *observed = cm_json_get(node, "observedGeneration");
 
     return generation != NULL && observed != NULL &&
-           cm_json_int(generation, 0) == cm_json_int(observed, 0);
+           cm_json_int(generation, 0) == generation_of(observed);
 }
 
 // is_stale tells whether it speaks of an earlier one.
@@ -438,6 +446,20 @@ static struct kube_health api_service_health(const struct view *v) {
                                         : progressing(said(v, available, "it is not available"));
 }
 
+// A Rollout says it all in its phase; what is paused waits for somebody.
+static struct kube_health rollout_health(const struct view *v) {
+    const char *phase = text_of(v->status, "phase");
+    const char *message = text_of(v->status, "message");
+
+    if (strcmp(phase, "Healthy") == 0) {
+        return HEALTHY;
+    }
+    if (strcmp(phase, "Degraded") == 0) {
+        return degraded(message[0] == '\0' ? "its controller calls it degraded" : message);
+    }
+    return progressing(message[0] == '\0' ? "the rollout is not complete" : message);
+}
+
 static const struct {
     const char *group;
     const char *kind;
@@ -464,6 +486,7 @@ static const struct {
     {"networking.k8s.io", "Ingress", balanced_health},
     {"extensions", "Ingress", balanced_health},
     {"gateway.networking.k8s.io", "Gateway", gateway_health},
+    {"argoproj.io", "Rollout", rollout_health},
 };
 
 static rule_fn rule_of(const struct cm_json *object) {

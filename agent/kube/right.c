@@ -47,8 +47,21 @@ static const struct rule rules[] = {
     {"flagger.app", "Canary", SERVICE_OF_CANARY, ISTIO, "VirtualService", KUBE_RIGHT_WEIGHTS},
     {"flagger.app", "Canary", SERVICE_OF_CANARY, GATEWAY, "HTTPRoute", KUBE_RIGHT_WEIGHTS},
     {"flagger.app", "Canary", SERVICE_OF_CANARY, TRAEFIK, "TraefikService", KUBE_RIGHT_WEIGHTS},
+    {"flagger.app", "Canary", SERVICE_OF_CANARY, "", "Service", KUBE_RIGHT_WEIGHTS},
     {"flagger.app", "Canary", "/spec/routeRef", NULL, "", NULL, KUBE_RIGHT_WEIGHTS},
     {"argoproj.io", "Rollout", "/spec/workloadRef", NULL, "", NULL, KUBE_RIGHT_REPLICAS},
+    {"argoproj.io", "Rollout", "/spec/strategy/blueGreen/activeService", NULL, "", "Service",
+     KUBE_RIGHT_WEIGHTS},
+    {"argoproj.io", "Rollout", "/spec/strategy/blueGreen/previewService", NULL, "", "Service",
+     KUBE_RIGHT_WEIGHTS},
+    {"argoproj.io", "Rollout", "/spec/strategy/canary/stableService", NULL, "", "Service",
+     KUBE_RIGHT_WEIGHTS},
+    {"argoproj.io", "Rollout", "/spec/strategy/canary/canaryService", NULL, "", "Service",
+     KUBE_RIGHT_WEIGHTS},
+    {"argoproj.io", "Rollout", "/spec/strategy/canary/pingPong/pingService", NULL, "", "Service",
+     KUBE_RIGHT_WEIGHTS},
+    {"argoproj.io", "Rollout", "/spec/strategy/canary/pingPong/pongService", NULL, "", "Service",
+     KUBE_RIGHT_WEIGHTS},
     {"argoproj.io", "Rollout", ROUTING_OF_ROLLOUT "/istio/virtualService", NULL, ISTIO,
      "VirtualService", KUBE_RIGHT_WEIGHTS},
     {"argoproj.io", "Rollout", ROUTING_OF_ROLLOUT "/istio/virtualServices", NULL, ISTIO,
@@ -84,6 +97,9 @@ static const struct weights weights[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define WEIGHT "weight"
+// What they put into a Service's selector: Argo Rollouts a label, Flagger a name that ends so.
+#define HASH_LABEL "rollouts-pod-template-hash"
+#define PRIMARY "-primary"
 
 static const char *text_of(const struct cm_json *node, const char *name) {
     const char *text = cm_json_string(cm_json_get(node, name));
@@ -172,7 +188,15 @@ size_t kube_right_claims(struct cm_arena *a, const struct cm_json *owner,
 
 // ---- Giving way
 
+static bool is_service(const struct cm_json *object) {
+    return strcmp(text_of(object, "apiVersion"), "v1") == 0 &&
+           strcmp(text_of(object, "kind"), "Service") == 0;
+}
+
 static bool has_weights(const struct cm_json *desired) {
+    if (is_service(desired)) {
+        return cm_json_path(desired, "spec", "selector", NULL) != NULL;
+    }
     for (size_t i = 0; i < COUNT(weights); i++) {
         if (is_a(desired, weights[i].group, weights[i].kind)) {
             return true;
@@ -302,6 +326,41 @@ static void give_weights(struct cm_arena *a, const struct weights *w, const stru
     }
 }
 
+static bool is_of_primary(const struct cm_json *selector) {
+    size_t tail = sizeof(PRIMARY) - 1;
+
+    for (const struct cm_json *m = selector->first; m != NULL; m = m->next) {
+        const char *value = cm_json_string(m);
+        size_t size = value != NULL ? strlen(value) : 0;
+
+        if (size > tail && strcmp(value + size - tail, PRIMARY) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// give_selector: a Service's selector is one field, so what is added to it is applied with it.
+static void give_selector(struct cm_arena *a, const struct cm_json *desired,
+                          const struct cm_json *live, struct kube_right_given *out) {
+    struct cm_json *spec = cm_json_get(desired, "spec");
+    struct cm_json *ours = cm_json_get(spec, "selector");
+    const struct cm_json *theirs = cm_json_path(live, "spec", "selector", NULL);
+
+    if (ours == NULL || theirs == NULL || ours->type != CM_OBJECT || theirs->type != CM_OBJECT) {
+        return;
+    }
+    const struct cm_json *hash = cm_json_get(theirs, HASH_LABEL);
+    bool primary = is_of_primary(theirs) && !is_of_primary(ours);
+    if (primary) {
+        cm_json_set(a, spec, "selector", cm_json_copy(a, theirs));
+    } else if (hash != NULL) {
+        cm_json_set(a, ours, HASH_LABEL, cm_json_copy(a, hash));
+    }
+    out->copied |= primary || hash != NULL;
+    out->differing |= primary || hash != NULL ? KUBE_RIGHT_WEIGHTS : 0U;
+}
+
 struct kube_right_given kube_right_give(struct cm_arena *a, struct cm_json *desired,
                                         const struct cm_json *live, const char *manager,
                                         unsigned rights) {
@@ -309,6 +368,9 @@ struct kube_right_given kube_right_give(struct cm_arena *a, struct cm_json *desi
 
     if ((rights & KUBE_RIGHT_REPLICAS) != 0) {
         give_replicas(a, desired, live, manager, &given);
+    }
+    if ((rights & KUBE_RIGHT_WEIGHTS) != 0 && is_service(desired)) {
+        give_selector(a, desired, live, &given);
     }
     for (size_t i = 0; (rights & KUBE_RIGHT_WEIGHTS) != 0 && i < COUNT(weights); i++) {
         if (is_a(desired, weights[i].group, weights[i].kind)) {

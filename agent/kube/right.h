@@ -1,9 +1,9 @@
 // right: fields that another controller has by right, and who that is.
 //
 // A HorizontalPodAutoscaler, a KEDA ScaledObject, a Flagger Canary and an Argo Rollout say which
-// workload's replicas, or which route's weights, are theirs. While such an owner exists, these
-// fields are left out of what we apply, whatever Git says, and are no drift; when it goes they are
-// ours again. One table says who may own what.
+// workload's replicas, which route's weights or which Service's selector are theirs. While such an
+// owner exists, these fields are left out of what we apply, whatever Git says, and are no drift;
+// when it goes they are ours again. One table says who may own what.
 //
 // To leave out a field that nobody else owns yet would have the API server put its default there
 // (one replica), and the lists of routes have one owner as a whole. So what cannot be left out is
@@ -21,7 +21,7 @@ struct cm_json;
 
 enum {
     KUBE_RIGHT_REPLICAS = 1, // spec.replicas of any kind
-    KUBE_RIGHT_WEIGHTS = 2,  // of the backends of a route
+    KUBE_RIGHT_WEIGHTS = 2,  // of the backends of a route, and a Service's selector
     KUBE_RIGHT_RELEASES = 4, // to reject what we apply; no field is left out for that
 };
 

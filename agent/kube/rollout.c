@@ -82,10 +82,23 @@ const char *kube_rollout_manager(const struct cm_json *object, const char *const
     return found;
 }
 
+// is_controller: Argo Rollouts writes defaults into each template that it sees.
+static bool is_controller(const struct cm_json *m) {
+    return strcmp(kube_rollout_text(m, "manager"), "rollouts-controller") == 0;
+}
+
 bool kube_rollout_is_undone(const struct cm_json *object, const char *by, int64_t *at_ms) {
     static const char *const template[] = {"f:spec", "f:template", "f:spec", NULL};
+    const struct cm_json *all = cm_json_path(object, "metadata", "managedFields", NULL);
+    bool undone = kube_rollout_manager(object, template, by, at_ms)[0] != '\0';
 
-    return strcmp(kube_rollout_manager(object, template, NULL, at_ms), by) == 0;
+    for (const struct cm_json *m = undone ? all->first : NULL; m != NULL; m = m->next) {
+        if (!is_controller(m) && kube_rollout_time(m, "time") > *at_ms &&
+            follow(cm_json_get(m, "fieldsV1"), template) != NULL) {
+            return false;
+        }
+    }
+    return undone;
 }
 
 uint64_t kube_rollout_print(const char *token) {

@@ -6,7 +6,8 @@
 // A status is about the spec only if observedGeneration says so. An abort leaves the spec as it is:
 // stableRS goes on, currentPodHash is the one that was rejected. A deadline that is exceeded aborts
 // nothing by itself. Going back to what stableRS is takes no steps, and is no promotion: stableRS
-// did not change. An undo (of the kubectl plugin, the dashboard) only replaces the template.
+// did not change. What is installed first is promoted: it is what others are compared with. An undo
+// (of the kubectl plugin, the dashboard) only replaces the template.
 #include <string.h>
 
 #include "agent/kube/rollout.h"
@@ -172,9 +173,7 @@ void kube_rollout_argo(const struct cm_json *rollout, struct kube_rollout_seen *
     out->token = s.current;
     out->promoted = stable && strcmp(s.phase, "Healthy") == 0;
     if (out->promoted && seen->promoted != kube_rollout_print(s.stable)) {
-        if (seen->promoted != 0 || !seen->known) {
-            decide(out, &s, AGENT_VERDICT_PROMOTED, changed_ms(&s), "rollouts-controller");
-        }
+        decide(out, &s, AGENT_VERDICT_PROMOTED, changed_ms(&s), "rollouts-controller");
         seen->promoted = kube_rollout_print(s.stable);
     } else if (!stable && (s.aborted || late)) {
         fail(rollout, &s, seen, out);

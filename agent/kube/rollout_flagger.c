@@ -8,7 +8,8 @@
 // nothing of ConfigMaps and Secrets; these are in trackedConfigs, so both together are the token. A
 // Canary whose primary did not become ready at its promotion is Failed with all traffic on the
 // canary: that release is live, not rolled back. Of the condition `Promoted` the transition time is
-// that of the edge; status.lastTransitionTime changes with every write.
+// that of the edge; status.lastTransitionTime changes with every write. What is installed first
+// (Initialized) is promoted: it is what runs.
 #include <string.h>
 
 #include "agent/kube/object.h"
@@ -130,8 +131,7 @@ static void end(const struct cm_json *canary, const struct status *s, int64_t ed
 
     if (is_edge && failed) {
         decide(out, canary, s, failure_of(s), edge_ms);
-    } else if (is_edge && strcmp(s->phase, "Succeeded") == 0 &&
-               strcmp(s->applied, s->promoted) == 0) {
+    } else if (is_edge && is_good(s->phase) && strcmp(s->applied, s->promoted) == 0) {
         decide(out, canary, s, AGENT_VERDICT_PROMOTED, edge_ms);
     }
     seen->edge_ms = edge_ms;

@@ -9,8 +9,9 @@
 // is told, before any report, and decides what shall run; its manifest says so.
 //
 // An edge is told once: by its time, which is the controller's, also after a restart. Of what was
-// so when the driver first looked, and of which nothing is known from before, only that a release
-// is rejected counts: that Git still asks for it is so, whenever it happened.
+// so when the driver first looked, and of which nothing is known from before, only counts that a
+// release is rejected (that Git still asks for it is so, whenever it happened) or promoted (a
+// cluster that was built anew waits for that).
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,8 +141,9 @@ static bool is_news_at_first(const struct agent_releases *all, const struct agen
     for (size_t i = 0; all != NULL && i < AGENT_EDGES; i++) {
         knew |= all->edges[i] != 0;
     }
-    return knew ? what->at_ms > all->edges[edge_of(what->verdict)]
-                : what->verdict == AGENT_VERDICT_REJECTED;
+    return knew
+               ? what->at_ms > all->edges[edge_of(what->verdict)]
+               : what->verdict == AGENT_VERDICT_REJECTED || what->verdict == AGENT_VERDICT_PROMOTED;
 }
 
 // is_share_news: shares of the traffic are told now and then.

@@ -38,6 +38,7 @@ class KubeStory(story.Story):
     kube = {}
     agent_options = ()
     hub_options = ()
+    repo_more = {}  # of the repository's configuration
 
     @classmethod
     def setUpClass(cls):
@@ -46,7 +47,8 @@ class KubeStory(story.Story):
         cls.repo = GitRepo(cls.folder)
         cls.repo.push({"clusters/real.yaml": text(cluster(CLUSTER))}, "a cluster")
         cls.hub = Hub(cls.folder, repositories=json.dumps({"repositories": [
-            {"name": "fleet", "url": cls.repo.url, "branch": "main", "pollInterval": "1m"}]}),
+            {"name": "fleet", "url": cls.repo.url, "branch": "main", "pollInterval": "1m",
+             **cls.repo_more}]}),
             options=cls.hub_options)
         cls.hub.start_and_wait()
         wait_for(lambda: cls.hub.get("clusters"), SOON, "the hub to know the cluster")

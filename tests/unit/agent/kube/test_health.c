@@ -39,6 +39,25 @@ static const struct {
      "{\"apiVersion\":\"x.io/v1\",\"kind\":\"Thing\",\"metadata\":{\"name\":"
      "\"x\",\"generation\":2},\"status\":{\"observedGeneration\":1}}",
      AGENT_HEALTH_PROGRESSING, "its controller has not seen the last change yet"},
+    {"a rollout, which counts in texts",
+     "{\"apiVersion\":\"argoproj.io/v1alpha1\",\"kind\":\"Rollout\",\"metadata\":{\"name\":\"x\","
+     "\"generation\":2},\"status\":{\"observedGeneration\":\"2\",\"phase\":\"Healthy\"}}",
+     AGENT_HEALTH_HEALTHY, ""},
+    {"a rollout that is not seen",
+     "{\"apiVersion\":\"argoproj.io/v1alpha1\",\"kind\":\"Rollout\",\"metadata\":{\"name\":\"x\","
+     "\"generation\":12},\"status\":{\"observedGeneration\":\"2\",\"phase\":\"Healthy\"}}",
+     AGENT_HEALTH_PROGRESSING, "its controller has not seen the last change yet"},
+    {"a rollout that waits",
+     "{\"apiVersion\":\"argoproj.io/v1alpha1\",\"kind\":\"Rollout\",\"metadata\":{\"name\":\"x\","
+     "\"generation\":2},\"status\":{\"observedGeneration\":\"2\",\"phase\":\"Paused\",\"message\":"
+     "\"CanaryPauseStep\"}}",
+     AGENT_HEALTH_PROGRESSING, "CanaryPauseStep"},
+    {"a rollout that was aborted",
+     "{\"apiVersion\":\"argoproj.io/v1alpha1\",\"kind\":\"Rollout\",\"metadata\":{\"name\":\"x\","
+     "\"generation\":2},\"status\":{\"observedGeneration\":\"2\",\"phase\":\"Degraded\","
+     "\"message\":"
+     "\"RolloutAborted\"}}",
+     AGENT_HEALTH_DEGRADED, "RolloutAborted"},
     {"no observed generation",
      "{\"apiVersion\":\"x.io/v1\",\"kind\":\"Thing\",\"metadata\":{\"name\":"
      "\"x\",\"generation\":2},\"status\":{}}",

@@ -47,13 +47,14 @@ static const struct {
            "{\"targetRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"name\":\"web\"},"
            "\"service\":{\"port\":80}}"),
      "Deployment.apps/shop/web:1 VirtualService.networking.istio.io/shop/web:2 "
-     "HTTPRoute.gateway.networking.k8s.io/shop/web:2 TraefikService.traefik.io/shop/web:2 "},
+     "HTTPRoute.gateway.networking.k8s.io/shop/web:2 TraefikService.traefik.io/shop/web:2 "
+     "Service/shop/web:2 "},
     {OWNER("flagger.app/v1beta1", "Canary",
            "{\"service\":{\"name\":\"front\"},\"routeRef\":{\"apiVersion\":\"apisix.apache.org/v2\""
            ",\"kind\":\"ApisixRoute\",\"name\":\"r\"}}"),
      "VirtualService.networking.istio.io/shop/front:2 "
      "HTTPRoute.gateway.networking.k8s.io/shop/front:2 TraefikService.traefik.io/shop/front:2 "
-     "ApisixRoute.apisix.apache.org/shop/r:2 "},
+     "Service/shop/front:2 ApisixRoute.apisix.apache.org/shop/r:2 "},
     {ROUTING("{\"istio\":{\"virtualService\":{\"name\":\"a\"},\"virtualServices\":[{\"name\":"
              "\"b\"},{\"name\":\"c\"}]}}"),
      "VirtualService.networking.istio.io/shop/a:2 VirtualService.networking.istio.io/shop/b:2 "
@@ -64,6 +65,14 @@ static const struct {
     {OWNER("argoproj.io/v1alpha1", "Rollout",
            "{\"workloadRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"name\":\"w\"}}"),
      "Deployment.apps/shop/w:1 "},
+    {OWNER("argoproj.io/v1alpha1", "Rollout",
+           "{\"strategy\":{\"blueGreen\":{\"activeService\":\"a\",\"previewService\":\"p\"}}}"),
+     "Service/shop/a:2 Service/shop/p:2 "},
+    {OWNER(
+         "argoproj.io/v1alpha1", "Rollout",
+         "{\"strategy\":{\"canary\":{\"stableService\":\"s\",\"canaryService\":\"c\",\"pingPong\":"
+         "{\"pingService\":\"i\",\"pongService\":\"o\"}}}}"),
+     "Service/shop/s:2 Service/shop/c:2 Service/shop/i:2 Service/shop/o:2 "},
     {OWNER("autoscaling/v2", "HorizontalPodAutoscaler", "{\"scaleTargetRef\":{}}"), ""},
     {OWNER("autoscaling/v2", "HorizontalPodAutoscaler", "[]"), ""},
     {OWNER("example.com/v1", "Canary", "{\"targetRef\":{\"kind\":\"A\",\"name\":\"a\"}}"), ""},
@@ -112,6 +121,9 @@ static void an_owner_of_very_much_owns_no_more_than_there_is_room(void **state) 
 #define ROUTE(spec)                                                                                \
     "{\"apiVersion\":\"gateway.networking.k8s.io/v1\",\"kind\":\"HTTPRoute\",\"spec\":" spec "}"
 
+#define SERVICE(spec) "{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"spec\":" spec "}"
+#define HASHED(hash) "\"rollouts-pod-template-hash\":\"" hash "\""
+
 static void only_what_git_sets_can_be_anybodys(void **state) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
 
@@ -120,6 +132,8 @@ static void only_what_git_sets_can_be_anybodys(void **state) {
     assert_int_equal(kube_right_of(parse(a, WEB("{}"))), 0);
     assert_int_equal(kube_right_of(parse(a, WEB("{\"replicas\":{}}"))), 0);
     assert_int_equal(kube_right_of(parse(a, ROUTE("{}"))), KUBE_RIGHT_WEIGHTS);
+    assert_int_equal(kube_right_of(parse(a, SERVICE("{\"selector\":{}}"))), KUBE_RIGHT_WEIGHTS);
+    assert_int_equal(kube_right_of(parse(a, SERVICE("{}"))), 0);
 }
 
 static const struct {
@@ -166,6 +180,15 @@ static const struct {
      "{\"apiVersion\":\"traefik.io/v1\",\"kind\":\"TraefikService\",\"spec\":{\"weighted\":{"
      "\"services\":[{\"name\":\"a\",\"weight\":2}]}}}",
      KUBE_RIGHT_WEIGHTS, true},
+    // A Service's selector: a label of Argo Rollouts beside what Git says, or Flagger's primary.
+    {SERVICE("{\"selector\":{\"app\":\"new\"}}"),
+     SERVICE("{\"selector\":{\"app\":\"old\"," HASHED("5cd6") "}}"),
+     SERVICE("{\"selector\":{\"app\":\"new\"," HASHED("5cd6") "}}"), KUBE_RIGHT_WEIGHTS, true},
+    {SERVICE("{\"selector\":{\"app\":\"web\",\"tier\":\"x\"}}"),
+     SERVICE("{\"selector\":{\"app\":\"web-primary\"}}"),
+     SERVICE("{\"selector\":{\"app\":\"web-primary\"}}"), KUBE_RIGHT_WEIGHTS, true},
+    {SERVICE("{\"selector\":{\"app\":\"web\"}}"), SERVICE("{\"selector\":{\"app\":\"other\"}}"),
+     SERVICE("{\"selector\":{\"app\":\"web\"}}"), 0, false},
 };
 
 static void what_is_anothers_stays_as_it_is(void **state) {

@@ -85,7 +85,7 @@ static void walk(const struct step *steps, size_t count) {
 static void a_canary_that_fails_is_rejected_at_its_edge_and_is_no_news_when_held(void **state) {
     static const struct step steps[] = {
         {"Initializing", "", "", 0, "{}", 0, NOTHING, "", false, "", ""},
-        {"Initialized", "a", "a", 0, "{}", 1, NOTHING, "a", true, "", ""},
+        {"Initialized", "a", "a", 0, "{}", 1, AGENT_VERDICT_PROMOTED, "a", true, "", "a"},
         {"Progressing", "b", "a", 0, "{}", 2, AGENT_VERDICT_STARTED, "b", false, "b", ""},
         {"Progressing", "b", "a", 10, "{}", 2, AGENT_VERDICT_WEIGHT, "b", false, "b", ""},
         {"Failed", "b", "a", 0, "{}", 3, AGENT_VERDICT_REJECTED, "b", false, "b", "a"},
@@ -104,7 +104,7 @@ static void a_canary_that_fails_is_rejected_at_its_edge_and_is_no_news_when_held
 
 static void one_that_failed_forward_is_not_rolled_back(void **state) {
     static const struct step steps[] = {
-        {"Initialized", "a", "a", 0, "{}", 1, NOTHING, "a", true, "", ""},
+        {"Initialized", "a", "a", 0, "{}", 1, AGENT_VERDICT_PROMOTED, "a", true, "", "a"},
         {"Promoting", "b", "a", 50, "{}", 2, AGENT_VERDICT_STARTED, "b", false, "b", ""},
         {"Failed", "b", "a", 100, "{}", 3, AGENT_VERDICT_FAILED_FORWARD, "b", false, "b", ""},
     };
@@ -226,6 +226,18 @@ static void an_abort_is_a_rejection_and_going_back_fast_is_no_promotion(void **s
     WALK_ARGO(steps);
 }
 
+static void what_is_installed_first_is_promoted(void **state) {
+    static const struct argo_step steps[] = {
+        {ROLLOUT(CANARY, HASHES("a", "") "\"phase\":\"Progressing\"," PROGRESSING(
+                             "ReplicaSetUpdated", "01")),
+         NOTHING, 0, "a", false},
+        {healthy_a, AGENT_VERDICT_PROMOTED, -1, "a", true},
+    };
+
+    (void)state;
+    WALK_ARGO(steps);
+}
+
 static void a_deadline_without_an_abort_rejects_nothing(void **state) {
     static const struct argo_step steps[] = {
         {healthy_a, AGENT_VERDICT_PROMOTED, -1, "a", true},
@@ -288,12 +300,15 @@ static void the_person_who_aborts_or_undoes_is_named(void **state) {
     assert_string_equal(r.decision.text, "RolloutAborted: enough");
     assert_string_equal(r.decision.good, "a");
 
-    kube_rollout_argo(parse(a, "{\"metadata\":{\"generation\":2,\"managedFields\":[{\"manager\":"
-                               "\"kubectl-argo-rollouts\",\"time\":\"2026-01-01T00:01:00Z\","
-                               "\"fieldsV1\":{\"f:spec\":{\"f:template\":{\"f:spec\":{}}}}}]},"
-                               "\"status\":{\"observedGeneration\":2,\"currentPodHash\":\"a\","
-                               "\"stableRS\":\"a\",\"phase\":\"Progressing\"}}"),
-                      &seen, &r);
+    kube_rollout_argo(
+        parse(a, "{\"metadata\":{\"generation\":2,\"managedFields\":[{\"manager\":"
+                 "\"kubectl-argo-rollouts\",\"time\":\"2026-01-01T00:01:00Z\","
+                 "\"fieldsV1\":{\"f:spec\":{\"f:template\":{\"f:spec\":{}}}}},{\"manager\":"
+                 "\"rollouts-controller\",\"time\":\"2026-01-01T00:01:01Z\","
+                 "\"fieldsV1\":{\"f:spec\":{\"f:template\":{\"f:spec\":{}}}}}]},"
+                 "\"status\":{\"observedGeneration\":2,\"currentPodHash\":\"a\","
+                 "\"stableRS\":\"a\",\"phase\":\"Progressing\"}}"),
+        &seen, &r);
     assert_true(r.decided);
     assert_int_equal(r.decision.verdict, AGENT_VERDICT_UNDONE);
     assert_string_equal(r.token, ""); // it is not what was applied
@@ -354,6 +369,7 @@ int main(void) {
         cmocka_unit_test(configuration_alone_can_be_rejected),
         cmocka_unit_test(what_was_so_at_first_is_said_to_be),
         cmocka_unit_test(an_abort_is_a_rejection_and_going_back_fast_is_no_promotion),
+        cmocka_unit_test(what_is_installed_first_is_promoted),
         cmocka_unit_test(a_deadline_without_an_abort_rejects_nothing),
         cmocka_unit_test(a_blue_green_is_rejected_once_the_stable_one_serves),
         cmocka_unit_test(a_status_of_an_older_spec_says_nothing),

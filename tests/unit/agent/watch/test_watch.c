@@ -1594,17 +1594,24 @@ static void an_edge_that_is_found_again_is_no_news(void **state) {
     assert_int_equal(f->tellings, 2);
 }
 
-static void of_what_was_so_at_first_only_a_rejection_counts(void **state) {
+static void of_what_was_so_at_first_only_the_end_of_a_release_counts(void **state) {
     struct fixture *f = *state;
     struct agent_decision promoted = rejection;
+    struct agent_decision late = rejection;
 
     start(f, &shop);
     connect(f);
     promoted.verdict = AGENT_VERDICT_PROMOTED;
     promoted.first = true;
-    agent_watch_decided(f->watch, &promoted);
+    late.verdict = AGENT_VERDICT_TIMED_OUT;
+    late.first = true;
+    agent_watch_decided(f->watch, &late);
     settle(f);
     assert_int_equal(f->tellings, 0);
+    agent_watch_decided(f->watch, &promoted);
+    settle(f);
+    assert_int_equal(f->tellings, 1);
+    assert_int_equal(decided(f)->verdict, HOLDFAST__V1__VERDICT__PROMOTED);
 }
 
 static void shares_of_the_traffic_are_told_now_and_then(void **state) {
@@ -1649,7 +1656,7 @@ static const struct CMUnitTest tests[] = {
     TEST(what_was_decided_while_the_hub_is_away_is_told_when_it_is_back),
     TEST(a_rejection_is_told_at_each_connect_until_it_is_answered),
     TEST(an_edge_that_is_found_again_is_no_news),
-    TEST(of_what_was_so_at_first_only_a_rejection_counts),
+    TEST(of_what_was_so_at_first_only_the_end_of_a_release_counts),
     TEST(shares_of_the_traffic_are_told_now_and_then),
     TEST(an_older_hub_is_told_nothing_of_it_and_nothing_is_held_back),
     TEST(a_new_process_tells_everything_first),

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Real Argo Rollouts: what it aborts is kept out by a commit, which starts nothing in the cluster;
+all else lands; what people undo is told; blue-green likewise."""
+import pathlib
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, rollouts, story  # noqa: E402
+from support.kubeclient import KubeError  # noqa: E402
+from support.kubestory import SOON, KubeStory, files  # noqa: E402
+from support.process import wait_for  # noqa: E402
+
+HELD_SECONDS = 10
+BLUE_GREEN = {"blueGreen": {"activeService": "shop", "previewService": "shop-preview",
+                            "autoPromotionEnabled": False}}
+
+
+def web(version, **env):
+    return files("web", rollouts.rollout("web", f"test/web:{version}", rollouts.CANARY, **env),
+                 namespace="default")
+
+
+def shop(version):
+    preview = m.service("shop-preview")
+    preview["spec"]["selector"] = {"app": "shop"}
+    return files("shop", rollouts.rollout("shop", f"test/shop:{version}", BLUE_GREEN),
+                 m.service("shop"), preview, namespace="default")
+
+
+class RealRollouts(KubeStory):
+    repo_more = {"write": "direct"}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.controller = rollouts.Rollouts(cls.folder, cls.cluster)
+        cls.plugin = rollouts.Plugin(cls.admin)
+
+    def rollout(self, name="web"):
+        try:
+            return self.admin.get("Rollout", name, rollouts.API)
+        except KubeError:
+            return {}  # not applied yet
+
+    def wait_phase(self, name, phase, image):
+        def is_so():
+            item = self.rollout(name)
+            status = item.get("status", {})
+            assert status.get("observedGeneration") == str(item["metadata"]["generation"]), status
+            assert status["phase"] == phase and self.image(name) == image, status
+            return status
+        return wait_for(is_so, SOON, f"{name} to be {phase} with {image}", 0.1)
+
+    def container(self, name="web"):
+        return self.rollout(name)["spec"]["template"]["spec"]["containers"][0]
+
+    def image(self, name="web"):
+        return self.container(name)["image"]
+
+    def events(self, kind, **wanted):
+        return [row for row in super().events(kind)
+                if all(row[k] == v for k, v in wanted.items())]
+
+    def wait_event(self, kind, **wanted):
+        return wait_for(lambda: self.events(kind, **wanted), SOON, f"{kind} {wanted}", 0.1)[-1]
+
+    def holds(self):
+        """Paths of the Holds in Git, where we stand then."""
+        self.repo.git("fetch", "--quiet", "origin")
+        self.repo.git("reset", "--quiet", "--hard", "origin/main")
+        return self.repo.git("ls-tree", "-r", "--name-only", "HEAD", "holds").split()
+
+    def pods_of(self, image):
+        """How many pods ReplicaSets with this image want."""
+        return sum(item["spec"]["replicas"] for item in self.admin.list("ReplicaSet", "default")
+                   if item["spec"]["template"]["spec"]["containers"][0]["image"] == image)
+
+    def abort(self, name, revision):
+        """What comes of it, in time: told as rejected, held in the cluster, a commit in Git."""
+        aborted = time.monotonic()
+        self.plugin.abort(name)
+        rejected = self.wait_event("release.rejected", app=name)
+        self.assertEqual((rejected["revision"], rejected["actor"], rejected["key"]),
+                         (revision, rollouts.PLUGIN, f"Rollout.argoproj.io/default/{name}"))
+        self.assertIn("RolloutAborted", rejected["message"])
+        self.wait_phase(name, "Healthy", f"test/{name}:1")
+        path, = wait_for(self.holds, SOON, "the Hold in Git", 0.2)
+        self.assertRegex(path, rf"^holds/{name}/2-\w+\.yaml$")
+        self.assertLess(time.monotonic() - aborted, HELD_SECONDS)
+
+    def promote(self, name, revision):
+        def is_so():
+            self.plugin.promote(name)
+            return self.events("release.promoted", app=name, revision=revision)
+        wait_for(is_so, SOON, f"{name} to be promoted", 1)
+
+    def test_1_what_comes_first_is_promoted(self):
+        self.deliver(rollouts.definitions())
+        self.controller.start()
+        type(self).first = self.deliver({**web("1", A="a"), **shop("1")})
+        self.wait_event("release.promoted", app="web", revision=self.first)
+
+    def test_2_what_is_aborted_is_kept_out_and_the_hold_starts_nothing(self):
+        second = self.commit(web("2", A="a"))
+        before = self.wait_phase("web", "Paused", "test/web:2")
+        self.wait_event("release.started", app="web", revision=second)
+        self.abort("web", second)
+        mark = self.cluster.audit_mark()
+        self.commit({"notes.txt": "x"})
+        after = self.wait_phase("web", "Healthy", "test/web:1")
+        self.assertEqual((after["stableRS"], after["currentPodHash"]), (before["stableRS"],) * 2)
+        self.assertEqual((self.pods_of("test/web:1"), self.pods_of("test/web:2")), (2, 0))
+        self.assertEqual(len(self.admin.list("ReplicaSet", "default")), 3)
+        self.assertEqual(len(self.events("release.started", app="web")), 1)
+        self.assert_written(mark, {})
+
+    def test_3_all_else_lands_through_a_canary_of_its_own(self):
+        edited = self.commit(web("2", A="b"))
+        self.wait_phase("web", "Paused", "test/web:1")
+        self.assertEqual(self.container()["env"], [{"name": "A", "value": "b"}])
+        self.promote("web", edited)
+        self.assertEqual(self.pods_of("test/web:2"), 0)
+
+    def test_4_the_next_release_goes_through_and_ends_the_hold(self):
+        third = self.commit(web("3", A="b"))
+        self.wait_phase("web", "Paused", "test/web:3")
+        self.promote("web", third)
+        wait_for(lambda: not self.holds(), SOON, "the Hold to go", 0.2)
+
+    def test_5_what_people_undo_is_told_and_is_no_hold(self):
+        older = self.rollout()["spec"]["template"]
+        older["spec"]["containers"][0]["image"] = "test/web:1"
+        self.plugin.undo("web", older)
+        undone = self.wait_event("release.undone", app="web")
+        self.assertEqual(undone["actor"], rollouts.PLUGIN)
+        self.wait_drift("Rollout.argoproj.io/default/web")
+        self.assertEqual(self.holds(), [])
+
+    def test_6_blue_green_is_kept_out_once_the_stable_one_serves(self):
+        second = self.commit(shop("2"))
+        self.wait_phase("shop", "Paused", "test/shop:2")
+        self.abort("shop", second)
+        status = self.rollout("shop")["status"]
+        self.assertEqual(status["blueGreen"]["activeSelector"], status["stableRS"])
+        third = self.commit(shop("3"))
+        self.wait_phase("shop", "Paused", "test/shop:3")
+        self.promote("shop", third)
+        self.assertEqual([key for key, _ in self.drift() if key.startswith("Service/")], [])
+
+
+if __name__ == "__main__":
+    story.main()
