@@ -37,6 +37,15 @@ void hub_registry_write_agent(struct cm_str *out, const struct hub_registered *a
     cm_json_set_string(a, o, "state", agent->state);
     cm_json_set_int(a, o, "at", agent->at_ms);
     cm_json_set_int(a, o, "begins", agent->begins_ms);
+    if (agent->held != NULL && agent->held[0] != '\0') {
+        cm_sha256_hex(&agent->held_key, key);
+        cm_json_set_string(a, o, "held", agent->held);
+        cm_json_set_int(a, o, "heldAt", agent->held_ms);
+        cm_json_set_string(a, o, "heldKey", key);
+    }
+    if (agent->approved_ms > 0) {
+        cm_json_set_int(a, o, "approved", agent->approved_ms);
+    }
     add_line(out, o);
 }
 
@@ -69,7 +78,11 @@ static enum cm_rc read_agent(const struct cm_json *o, size_t line, struct hub_re
                                    .cluster = text_of(o, "cluster"),
                                    .state = text_of(o, "state"),
                                    .at_ms = cm_json_int(cm_json_get(o, "at"), 0),
-                                   .begins_ms = cm_json_int(cm_json_get(o, "begins"), 0)};
+                                   .begins_ms = cm_json_int(cm_json_get(o, "begins"), 0),
+                                   .held = text_of(o, "held"),
+                                   .held_ms = cm_json_int(cm_json_get(o, "heldAt"), 0),
+                                   .approved_ms = cm_json_int(cm_json_get(o, "approved"), 0)};
+    (void)cm_sha256_parse(text_of(o, "heldKey"), &out->held_key); // else it is zeros
     return cm_uuid_ok(out->id) && out->cluster[0] != '\0' && is_state(out->state) &&
                    cm_sha256_parse(text_of(o, "key"), &out->key)
                ? CM_OK
@@ -101,6 +114,18 @@ static bool is_active(const struct hub_registered *agent) {
     return strcmp(agent->state, "active") == 0;
 }
 
+static bool is_held(const struct hub_registered *agent) {
+    return is_active(agent) && agent->held[0] != '\0';
+}
+
+// lets_in tells whether one lets an agent in that the other one does not.
+static bool lets_in(const struct hub_registered *mine, const struct hub_registered *theirs) {
+    if (!is_active(mine) || !is_active(theirs)) {
+        return is_active(mine);
+    }
+    return is_held(theirs) && !is_held(mine) && mine->approved_ms < theirs->held_ms;
+}
+
 static int compare_ids(const void *a, const void *b) {
     const struct hub_registered *const *x = a;
     const struct hub_registered *const *y = b;
@@ -121,7 +146,7 @@ bool hub_registry_covers(const struct hub_registry *r, const struct hub_registry
         const struct hub_registered **known =
             bsearch(&theirs, mine, r->count, sizeof(*mine), compare_ids);
 
-        covers = known != NULL && (is_active(theirs) || !is_active(*known));
+        covers = known != NULL && !lets_in(*known, theirs);
     }
     return covers;
 }

@@ -24,6 +24,10 @@ struct hub_registered {
     const char *state; // "active", "revoked", "superseded"
     int64_t at_ms;     // when it was enrolled
     int64_t begins_ms; // of its newest certificate; 0: not known
+    const char *held;  // why it waits for a person; "" or NULL: it does not
+    int64_t held_ms;
+    struct cm_sha256 held_key; // with which it then goes on; zeros: with the one it has
+    int64_t approved_ms;       // when a person let it go on last; 0: never
 };
 
 struct hub_registry {
@@ -43,5 +47,6 @@ CM_MUSTUSE enum cm_rc hub_registry_read(struct cm_arena *a, const char *text, si
                                         struct hub_registry *out, struct cm_err *err);
 
 // hub_registry_covers tells whether a registry has all that another one has: it is of the same hub,
-// and has each of the other's agents, none of them as active that is not so in the other.
+// and has each of the other's agents, none of them as active that is not so in the other, or waits
+// there for a person who has not let it go on since.
 bool hub_registry_covers(const struct hub_registry *r, const struct hub_registry *other);

@@ -291,7 +291,11 @@ static enum cm_rc merge_each(struct hub_db *db, const struct hub_registry *regis
         struct hub_agent_row row = {.id = agent->id,
                                     .cluster = agent->cluster,
                                     .key = agent->key,
-                                    .begins_ms = agent->begins_ms};
+                                    .begins_ms = agent->begins_ms,
+                                    .held = agent->held,
+                                    .held_ms = agent->held_ms,
+                                    .held_key = agent->held_key,
+                                    .approved_ms = agent->approved_ms};
 
         rc =
             hub_agents_merge(db, &row, agent->state, agent->at_ms, &out->revoked, &out->added, err);

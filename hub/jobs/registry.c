@@ -53,7 +53,11 @@ static void add_agent(void *ctx, const struct hub_agent_row *row, const char *st
                                    .key = row->key,
                                    .state = state,
                                    .at_ms = enrolled_ms,
-                                   .begins_ms = row->begins_ms};
+                                   .begins_ms = row->begins_ms,
+                                   .held = row->held,
+                                   .held_ms = row->held_ms,
+                                   .held_key = row->held_key,
+                                   .approved_ms = row->approved_ms};
 
     hub_registry_write_agent(ctx, &agent);
 }

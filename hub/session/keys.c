@@ -59,6 +59,12 @@ static void set_held(struct hub_sessions *s, struct hub_member *member, bool hel
     }
 }
 
+static void tell(const struct hub_sessions *s) {
+    if (s->config.evicted != NULL) {
+        s->config.evicted(s->config.ctx);
+    }
+}
+
 // The connection ends, and is none of this agent's any more.
 static void disconnect(struct hub_sessions *s, struct hub_member *member, const char *why) {
     struct hub_session *session = member->session;
@@ -82,6 +88,7 @@ static void suspect(struct hub_sessions *s, struct hub_member *member, const cha
     set_held(s, member, true);
     hub_renewal_hold(s->config.store, member->cluster_id, why, key);
     disconnect(s, member, waits_words);
+    tell(s);
 }
 
 void hub_sessions_hold(struct hub_sessions *s, const char *cluster_id) {
@@ -90,6 +97,7 @@ void hub_sessions_hold(struct hub_sessions *s, const char *cluster_id) {
     if (member != NULL) {
         set_held(s, member, true);
         disconnect(s, member, waits_words);
+        tell(s);
     }
 }
 
@@ -104,6 +112,7 @@ void hub_sessions_approve(struct hub_sessions *s, const char *cluster_id,
     member->keys = *keys;
     member->approved_ms = approved_ms;
     memset(&member->instances, 0, sizeof(member->instances));
+    tell(s);
 }
 
 void hub_keys_forget(struct hub_sessions *s, struct hub_member *member) {

@@ -55,7 +55,8 @@ struct hub_sessions_config {
     void (*removed)(void *ctx, const char *cluster, const char *const *apps, size_t count);
     // decided: what controllers decided is on record, and Apps are held back until it is answered.
     void (*decided)(void *ctx);
-    void (*evicted)(void *ctx); // an agent may not connect any more; may be NULL
+    // evicted: an agent may not connect any more, or not before a person let it go on, or may now.
+    void (*evicted)(void *ctx); // may be NULL
     void *ctx;
 };
 

@@ -90,6 +90,19 @@ static enum cm_rc is_known(struct hub_db *db, const char *id, bool *out, struct 
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
+// keep_waiting lets an agent wait for a person as it did, unless one let it go on since.
+static enum cm_rc keep_waiting(struct hub_db *db, const struct hub_agent_row *row,
+                               struct cm_err *err) {
+    if (row->held == NULL || row->held[0] == '\0') {
+        return CM_OK;
+    }
+    return hub_db_run(db, err,
+                      "UPDATE agent SET held = ?2, held_ms = ?3, held_key = ?4 WHERE id = ?1"
+                      " AND state = 'active' AND held = '' AND approved_ms < ?3",
+                      "ttib", row->id, row->held, row->held_ms, row->held_key.bytes,
+                      sizeof(row->held_key.bytes));
+}
+
 enum cm_rc hub_agents_merge(struct hub_db *db, const struct hub_agent_row *row, const char *state,
                             int64_t enrolled_ms, size_t *out_revoked, size_t *out_added,
                             struct cm_err *err) {
@@ -103,11 +116,12 @@ enum cm_rc hub_agents_merge(struct hub_db *db, const struct hub_agent_row *row, 
         *out_revoked += rc == CM_OK && hub_db_changes(db) > 0 ? 1 : 0;
     }
     if (rc < 0 || known) {
-        return rc;
+        return rc < 0 ? rc : keep_waiting(db, row, err);
     }
     *out_added += active ? 1 : 0;
     if (active) {
-        return hub_agents_enroll(db, row, enrolled_ms, err);
+        rc = hub_agents_enroll(db, row, enrolled_ms, err);
+        return rc < 0 ? rc : keep_waiting(db, row, err);
     }
     return hub_db_run(db, err,
                       "INSERT INTO agent (id, cluster, state, key_sha256, enrolled_ms, begins_ms)"

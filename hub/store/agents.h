@@ -50,7 +50,8 @@ CM_MUSTUSE enum cm_rc hub_agents_each_ever(struct hub_db *db,
                                            void *ctx, struct cm_err *err);
 
 // hub_agents_merge takes in what a registry says of an agent: one that it says is not active is
-// not, one that is not known here comes in. *out_revoked and *out_added count.
+// not, one that is not known here comes in, one that waits for a person there does so here.
+// *out_revoked and *out_added count.
 CM_MUSTUSE enum cm_rc hub_agents_merge(struct hub_db *db, const struct hub_agent_row *row,
                                        const char *state, int64_t enrolled_ms, size_t *out_revoked,
                                        size_t *out_added, struct cm_err *err);

@@ -22,7 +22,11 @@ static void write_two(struct cm_str *out) {
                                          .key = {{1, 2, 3}},
                                          .state = "active",
                                          .at_ms = 5,
-                                         .begins_ms = 7};
+                                         .begins_ms = 7,
+                                         .held = "a copy",
+                                         .held_ms = 8,
+                                         .held_key = {{4}},
+                                         .approved_ms = 6};
     const struct hub_registered rome = {.id = ROME, .cluster = "rome-1", .state = "revoked"};
 
     hub_registry_write_hub(out, HUB, 4);
@@ -48,7 +52,12 @@ static void what_is_written_is_read(void **state) {
     assert_true(cm_sha256_equal(&r.agents[0].key, &key));
     assert_int_equal(r.agents[0].at_ms, 5);
     assert_int_equal(r.agents[0].begins_ms, 7);
+    assert_string_equal(r.agents[0].held, "a copy");
+    assert_int_equal(r.agents[0].held_ms, 8);
+    assert_int_equal(r.agents[0].held_key.bytes[0], 4);
+    assert_int_equal(r.agents[0].approved_ms, 6);
     assert_string_equal(r.agents[1].state, "revoked");
+    assert_string_equal(r.agents[1].held, "");
 }
 
 static void each_agent_is_one_line(void **state) {

@@ -338,6 +338,67 @@ static void without_the_keys_nothing_is_recovered(void **state) {
     assert_false(is_there(f->fresh, "hub.db"));
 }
 
+// ---- Who waits for a person
+
+// The registry says that Paris waits since then, and that Rome does.
+static char *write_waiting(const struct fixture *f, int64_t since_ms) {
+    const struct hub_registered agents[] = {
+        {.id = PARIS,
+         .cluster = "paris-1",
+         .state = "active",
+         .held = "two have this identity",
+         .held_ms = since_ms,
+         .held_key = {{9}}},
+        {.id = ROME, .cluster = "rome-1", .state = "active", .held = "a copy", .held_ms = 5}};
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    hub_registry_write_hub(&text, f->hub_id, 9);
+    hub_registry_write_agent(&text, &agents[0]);
+    hub_registry_write_agent(&text, &agents[1]);
+    write_text(f->dir, "registry.jsonl", text.data);
+    return in(f->dir, "registry.jsonl");
+}
+
+static void check_waits(const struct fixture *f, const char *id, const char *why) {
+    CM_CLEANUP(hub_db_closep) struct hub_db *db = NULL;
+    CM_AUTOFREE char *path = in(f->fresh, "hub.db");
+    struct hub_agent_found found;
+    struct cm_err err;
+
+    assert_int_equal(hub_db_open(path, HUB_DB_READER, &db, &err), CM_OK);
+    assert_int_equal(hub_agents_find(db, id, &found, &err), CM_OK);
+    assert_string_equal(found.row.held, why);
+}
+
+static void who_waits_for_a_person_still_does_in_a_recovered_hub(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *registry = write_waiting(f, 5);
+    struct hub_backup_facts facts;
+    struct cm_err err;
+
+    put_keys(f);
+    assert_int_equal(hub_backup_recover(registry, f->fresh, &facts, &err), CM_OK);
+    check_waits(f, PARIS, "two have this identity");
+    check_waits(f, ROME, "a copy");
+}
+
+static void who_waits_since_the_backup_waits_unless_somebody_let_him_go_on_later(void **state) {
+    struct fixture *f = *state;
+    struct hub_agent_row row = {.id = PARIS, .cluster = "paris-1", .approved_ms = 10};
+    struct hub_backup_facts facts;
+    struct cm_err err;
+
+    assert_int_equal(hub_agents_put(f->db, &row, &err), CM_OK);
+    back_up(f);
+    CM_AUTOFREE char *before = write_waiting(f, 9);
+    assert_int_equal(hub_backup_restore(f->file, f->fresh, before, &facts, &err), CM_OK);
+    check_waits(f, PARIS, "");
+    assert_int_equal(cm_fsys_remove_tree(f->fresh, &err), CM_OK);
+    CM_AUTOFREE char *after = write_waiting(f, 11);
+    assert_int_equal(hub_backup_restore(f->file, f->fresh, after, &facts, &err), CM_OK);
+    check_waits(f, PARIS, "two have this identity");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void) {
@@ -354,6 +415,8 @@ int main(void) {
         TEST(the_registry_of_another_hub_is_refused_and_changes_nothing),
         TEST(a_hub_without_a_database_is_made_again_from_its_keys_and_the_registry),
         TEST(without_the_keys_nothing_is_recovered),
+        TEST(who_waits_for_a_person_still_does_in_a_recovered_hub),
+        TEST(who_waits_since_the_backup_waits_unless_somebody_let_him_go_on_later),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,6 +141,31 @@ static void what_a_disaster_needs_is_kept(void **state) {
     }
 }
 
+#define HELD                                                                                       \
+    "{\"registry\":1,\"hub\":\"" HUB "\",\"epoch\":2}\n"                                           \
+    "{\"id\":\"" PARIS "\",\"cluster\":\"c\",\"key\":\"" KEY "\",\"state\":\"active\","            \
+    "\"held\":\"a copy\",\"heldAt\":7}\n"
+
+static void that_somebody_waits_for_a_person_is_kept(void **state) {
+    struct files f;
+
+    files_open(&f, *state);
+    CM_AUTOFREE char *before = cm_strf("%s.before", f.copy);
+    enroll(*state, "active");
+    put(f.copy, HELD);
+    write_once(&f);
+    assert_true(has(before, "a copy"));
+    put(before, "");
+    desk_run(*state, "UPDATE agent SET approved_ms = 8"); // since then
+    put(f.copy, HELD);
+    write_once(&f);
+    assert_true(has(f.copy, "\"approved\":8") && !has(before, "a copy"));
+    desk_run(*state, "UPDATE agent SET held = 'again', held_ms = 9");
+    write_once(&f);
+    assert_true(has(f.copy, "\"held\":\"again\"") && has(f.copy, "\"heldAt\":9"));
+    files_close(&f);
+}
+
 // Written a moment before the hub was killed.
 static void what_the_hub_knows_is_not_kept(void **state) {
     struct files f;
@@ -159,6 +184,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(it_is_written_to_both_places, desk_open, desk_close),
         cmocka_unit_test_setup_teardown(what_a_disaster_needs_is_kept, desk_open, desk_close),
         cmocka_unit_test_setup_teardown(what_the_hub_knows_is_not_kept, desk_open, desk_close),
+        cmocka_unit_test_setup_teardown(that_somebody_waits_for_a_person_is_kept, desk_open,
+                                        desk_close),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

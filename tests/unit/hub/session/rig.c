@@ -77,6 +77,10 @@ static void on_decided(void *ctx) {
     ((struct rig *)ctx)->decided++;
 }
 
+static void on_evicted(void *ctx) {
+    ((struct rig *)ctx)->evicted++;
+}
+
 int rig_open(void **state) {
     struct rig *r = cm_new(1, sizeof(*r));
     struct hub_sessions_config config = {
@@ -91,6 +95,7 @@ int rig_open(void **state) {
         .behind = on_behind,
         .removed = on_removed,
         .decided = on_decided,
+        .evicted = on_evicted,
         .ctx = r,
     };
     static const char *const hosts[] = {"127.0.0.1"};

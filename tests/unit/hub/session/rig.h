@@ -34,6 +34,7 @@ struct rig {
     size_t behind;
     size_t removed;
     size_t decided; // times that Apps were said to be held back
+    size_t evicted; // times that who may connect was said to have changed
     uint64_t behind_generation;
     const char *account; // that Apps of publications name; NULL: none
     bool stopped;

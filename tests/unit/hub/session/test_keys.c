@@ -253,8 +253,10 @@ static void two_processes_that_replace_each_other_are_held(void **state) {
     }
     RIG_UNTIL(r, one->closed && two->closed);
     assert_int_equal(events(r, "agent.held"), 1);
+    assert_int_equal(r->evicted, 1);
     assert_false(is_let_in(one));
     assert_int_equal(approve(r), CM_OK);
+    assert_int_equal(r->evicted, 2);
     assert_true(is_let_in(one));
 }
 
