@@ -23,7 +23,8 @@
 #include "hub/store/events.h"
 #include "hub/store/meta.h"
 
-#define MARK "restoring" // is in the folder while a restore is under way
+#define MARK "restoring"        // is in the folder while a restore is under way
+#define RECOVERING "recovering" // likewise; the keys there are the only ones then
 #define KEYS_PREFIX "keys/"
 #define KEY_MAX_BYTES ((uint64_t)64 * 1024)
 
@@ -427,16 +428,35 @@ static void clear_database(const char *dir) {
     }
 }
 
-static enum cm_rc check_recoverable(const char *dir, bool marked, struct cm_err *err) {
-    CM_AUTOFREE char *id = in_dir(dir, KEYS_PREFIX "hub.id");
-    CM_AUTOFREE char *db = in_dir(dir, "hub.db");
+// What is missing would be made anew, and no agent would believe it.
+static enum cm_rc check_has_keys(const char *dir, struct cm_err *err) {
+    static const char *const needed[] = {"hub.id", "secrets.key", "root.crt", "issuer.crt"};
 
-    if (access(id, R_OK) != 0) {
-        return cm_fail(err, CM_ENOTFOUND,
-                       "the hub's keys are not in '%s/keys'; put them there first", dir);
+    for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+        CM_AUTOFREE char *path = cm_strf("%s/" KEYS_PREFIX "%s", dir, needed[i]);
+
+        if (access(path, R_OK) != 0) {
+            return cm_fail(err, CM_ENOTFOUND,
+                           "the hub's keys are not all in '%s/keys', there is no %s; put them "
+                           "there first",
+                           dir, needed[i]);
+        }
     }
-    return access(db, F_OK) != 0 || marked
-               ? CM_OK
+    return CM_OK;
+}
+
+static enum cm_rc check_recoverable(const char *dir, struct cm_err *err) {
+    CM_AUTOFREE char *restoring = in_dir(dir, MARK);
+    CM_AUTOFREE char *mark = in_dir(dir, RECOVERING);
+    CM_AUTOFREE char *db = in_dir(dir, "hub.db");
+    enum cm_rc rc = CM_OK;
+
+    if (access(restoring, F_OK) == 0) {
+        rc = hub_backup_check_whole(dir, err); // its keys may be half of them
+    }
+    rc = rc < 0 ? rc : check_has_keys(dir, err);
+    return rc < 0 || access(db, F_OK) != 0 || access(mark, F_OK) == 0
+               ? rc
                : cm_fail(err, CM_EEXISTS, "there is a database in '%s'; move it away", dir);
 }
 
@@ -457,9 +477,9 @@ static enum cm_rc make_database(const char *registry, const char *dir, struct hu
 enum cm_rc hub_backup_recover(const char *registry, const char *data_dir,
                               struct hub_backup_facts *out, struct cm_err *err) {
     CM_AUTOFREE char *lock = in_dir(data_dir, "lock");
-    CM_AUTOFREE char *mark = in_dir(data_dir, MARK);
+    CM_AUTOFREE char *mark = in_dir(data_dir, RECOVERING);
     int lock_fd = -1;
-    enum cm_rc rc = check_recoverable(data_dir, access(mark, F_OK) == 0, err);
+    enum cm_rc rc = check_recoverable(data_dir, err);
 
     rc = rc < 0 ? rc : cm_fsys_lock(lock, &lock_fd, err);
     rc = rc < 0 ? rc : cm_fsys_replace(mark, "", 0, 0600, err);
@@ -478,12 +498,18 @@ enum cm_rc hub_backup_recover(const char *registry, const char *data_dir,
 }
 
 enum cm_rc hub_backup_check_whole(const char *data_dir, struct cm_err *err) {
-    CM_AUTOFREE char *mark = in_dir(data_dir, MARK);
+    CM_AUTOFREE char *restoring = in_dir(data_dir, MARK);
+    CM_AUTOFREE char *recovering = in_dir(data_dir, RECOVERING);
 
-    return access(mark, F_OK) != 0 ? CM_OK
-                                   : cm_fail(err, CM_EINVAL,
-                                             "a restore into '%s' was interrupted; run "
-                                             "'holdfast-hub restore' (or recover) once "
-                                             "more",
-                                             data_dir);
+    if (access(restoring, F_OK) == 0) {
+        return cm_fail(err, CM_EINVAL,
+                       "a restore into '%s' was interrupted; run 'holdfast-hub restore' once more",
+                       data_dir);
+    }
+    return access(recovering, F_OK) != 0
+               ? CM_OK
+               : cm_fail(err, CM_EINVAL,
+                         "making a hub from its keys in '%s' was interrupted; run 'holdfast-hub "
+                         "recover' once more",
+                         data_dir);
 }

@@ -35,9 +35,11 @@ CM_MUSTUSE enum cm_rc hub_backup_restore(const char *file, const char *data_dir,
                                          struct cm_err *err);
 
 // hub_backup_recover makes a database from the registry, in a folder that holds the hub's keys and
-// no database. CM_EINVAL: it is another hub's; CM_EEXISTS: there is a database.
+// no database. CM_EINVAL: it is another hub's, or a restore into the folder was interrupted;
+// CM_ENOTFOUND: it lacks some of the keys; CM_EEXISTS: there is a database.
 CM_MUSTUSE enum cm_rc hub_backup_recover(const char *registry, const char *data_dir,
                                          struct hub_backup_facts *out, struct cm_err *err);
 
-// hub_backup_check_whole fails with CM_EINVAL if a restore into the folder was interrupted.
+// hub_backup_check_whole fails with CM_EINVAL if a restore into the folder, or making a database in
+// it, was interrupted.
 CM_MUSTUSE enum cm_rc hub_backup_check_whole(const char *data_dir, struct cm_err *err);

@@ -338,6 +338,59 @@ static void without_the_keys_nothing_is_recovered(void **state) {
     assert_false(is_there(f->fresh, "hub.db"));
 }
 
+// A root that is made anew is one that no agent believes.
+static void with_some_of_the_keys_nothing_is_recovered_or_made_anew(void **state) {
+    static const char *const needed[] = {"keys/root.crt", "keys/issuer.crt", "keys/secrets.key"};
+    struct fixture *f = *state;
+    CM_AUTOFREE char *registry = write_registry(f, f->hub_id);
+    CM_AUTOFREE char *aside = in(f->dir, "aside");
+    struct hub_backup_facts facts;
+    struct cm_err err;
+
+    put_keys(f);
+    for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+        CM_AUTOFREE char *path = in(f->fresh, needed[i]);
+
+        assert_int_equal(rename(path, aside), 0);
+        assert_int_equal(hub_backup_recover(registry, f->fresh, &facts, &err), CM_ENOTFOUND);
+        assert_non_null(strstr(err.msg, strrchr(needed[i], '/') + 1));
+        assert_false(is_there(f->fresh, needed[i]) || is_there(f->fresh, "hub.db"));
+        assert_int_equal(rename(aside, path), 0);
+    }
+    assert_int_equal(hub_backup_recover(registry, f->fresh, &facts, &err), CM_OK);
+}
+
+static void half_of_a_restore_is_not_recovered(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *registry = write_registry(f, f->hub_id);
+    struct hub_backup_facts facts;
+    struct cm_err err;
+
+    put_keys(f);
+    write_text(f->fresh, "restoring", "");
+    assert_int_equal(hub_backup_recover(registry, f->fresh, &facts, &err), CM_EINVAL);
+    assert_non_null(strstr(err.msg, "'holdfast-hub restore' once more"));
+}
+
+static void
+a_recovery_that_was_interrupted_is_done_again_and_no_restore_takes_its_keys(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *registry = write_registry(f, f->hub_id);
+    struct hub_backup_facts facts;
+    struct cm_err err;
+
+    back_up(f);
+    put_keys(f);
+    write_text(f->fresh, "recovering", "");
+    write_text(f->fresh, "hub.db", "half of it");
+    assert_int_equal(hub_backup_check_whole(f->fresh, &err), CM_EINVAL);
+    assert_non_null(strstr(err.msg, "'holdfast-hub recover' once more"));
+    assert_int_equal(restore(f, &facts), CM_EEXISTS);
+    assert_true(is_there(f->fresh, "keys/root.crt"));
+    assert_int_equal(hub_backup_recover(registry, f->fresh, &facts, &err), CM_OK);
+    assert_int_equal(hub_backup_check_whole(f->fresh, &err), CM_OK);
+}
+
 // ---- Who waits for a person
 
 // The registry says that Paris waits since then, and that Rome does.
@@ -415,6 +468,9 @@ int main(void) {
         TEST(the_registry_of_another_hub_is_refused_and_changes_nothing),
         TEST(a_hub_without_a_database_is_made_again_from_its_keys_and_the_registry),
         TEST(without_the_keys_nothing_is_recovered),
+        TEST(with_some_of_the_keys_nothing_is_recovered_or_made_anew),
+        TEST(half_of_a_restore_is_not_recovered),
+        TEST(a_recovery_that_was_interrupted_is_done_again_and_no_restore_takes_its_keys),
         TEST(who_waits_for_a_person_still_does_in_a_recovered_hub),
         TEST(who_waits_since_the_backup_waits_unless_somebody_let_him_go_on_later),
     };
