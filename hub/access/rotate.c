@@ -94,16 +94,22 @@ static enum cm_rc remove_file(const char *dir, const char *name, struct cm_err *
 
 // ---- Issuer and signer
 
-static enum cm_rc make_anew(const struct folder *f, const struct keypair *root,
-                            struct cm_err *err) {
+static enum cm_rc make_issuer(const struct folder *f, const struct keypair *root,
+                              struct cm_err *err) {
     struct keypair issuer = {0};
-    struct keypair signer = {0};
     enum cm_rc rc = keypair_load(f->dir, "issuer", &issuer, err);
 
     rc = rc == CM_ENOTFOUND ? CM_OK : rc;
     rc = rc < 0 ? rc : keys_make_issuer(f->dir, root, &issuer, err);
-    rc = rc < 0 ? rc : keys_make_signer(f->dir, root, f->hub_id, &signer, err);
     keypair_done(&issuer);
+    return rc;
+}
+
+static enum cm_rc make_signer(const struct folder *f, const struct keypair *root,
+                              struct cm_err *err) {
+    struct keypair signer = {0};
+    enum cm_rc rc = keys_make_signer(f->dir, root, f->hub_id, &signer, err);
+
     keypair_done(&signer);
     return rc;
 }
@@ -113,7 +119,8 @@ enum cm_rc hub_authority_rotate(const char *dir, const char *root_key, struct cm
     enum cm_rc rc = open_folder(&f, dir, err);
 
     rc = rc < 0 ? rc : take_key(&f.root, root_key, "root", "rotate ROOT-KEY", err);
-    rc = rc < 0 ? rc : make_anew(&f, &f.root, err);
+    rc = rc < 0 ? rc : make_issuer(&f, &f.root, err);
+    rc = rc < 0 ? rc : make_signer(&f, &f.root, err);
     return rc < 0 ? cm_wrap(err, "rotate the hub's issuer and signer") : CM_OK;
 }
 
@@ -190,6 +197,19 @@ static enum cm_rc sign_anew(struct folder *f, struct cm_err *err) {
     return keys_write_trust(f->dir, &f->trust, err);
 }
 
+// is_under tells whether a key that is there is certified by the next root: it was made before the
+// step was interrupted. An issuer that is made once more would push out the one before the first.
+static bool is_under(const struct folder *f, const char *name, enum cm_cert_use use) {
+    struct keypair p = {0};
+    struct cm_err err;
+    bool under = keypair_load(f->dir, name, &p, &err) == CM_OK && p.key != NULL &&
+                 cm_cert_verify(p.cert, use, NULL, 0, f->next.cert, cm_cert_not_before_ms(p.cert),
+                                &err) == CM_OK;
+
+    keypair_done(&p);
+    return under;
+}
+
 static enum cm_rc use_next(struct folder *f, struct cm_err *err) {
     CM_CLEANUP(cm_cert_freep) struct cm_cert *cross = NULL;
     enum cm_rc rc = sign_anew(f, err);
@@ -199,7 +219,8 @@ static enum cm_rc use_next(struct folder *f, struct cm_err *err) {
     rc = rc < 0 ? rc : keys_read_cert(f->dir, "root.next.cross", &cross, err);
     rc = rc < 0 ? rc : keys_write_cert(f->dir, "root.cross", cross, err);
     rc = rc < 0 ? rc : keypair_save(f->dir, "root", &f->next, err);
-    rc = rc < 0 ? rc : make_anew(f, &f->next, err);
+    rc = rc < 0 || is_under(f, "issuer", CM_CERT_ISSUER) ? rc : make_issuer(f, &f->next, err);
+    rc = rc < 0 || is_under(f, "signer", CM_CERT_SIGNER) ? rc : make_signer(f, &f->next, err);
     rc = rc < 0 ? rc : remove_file(f->dir, "root.next.crt", err); // with it the step is done
     rc = rc < 0 ? rc : remove_file(f->dir, "root.next.cross.crt", err);
     return rc < 0 ? rc : remove_file(f->dir, "root.next.key", err);

@@ -630,6 +630,42 @@ static void a_step_that_was_interrupted_is_done_again(void **state) {
     assert_int_equal(reopen(r, &err), CM_OK);
 }
 
+static struct cm_buf *read_whole(const struct rig *r, const char *name) {
+    CM_AUTOFREE char *path = file(r, name);
+    struct cm_buf *content = NULL;
+    struct cm_err err;
+
+    assert_int_equal(cm_fsys_read(path, 65536, &content, &err), CM_OK);
+    return content;
+}
+
+// Killed right before the end of the step: what it begins with is still there.
+static void who_was_certified_before_is_known_when_the_step_is_done_again(void **state) {
+    static const char *const names[] = {"root.next.crt", "root.next.key", "root.next.cross.crt"};
+    struct rig *r = *state;
+    struct cm_key *key = cm_key_new();
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *paris = certify_paris(r, key);
+    struct cm_buf *content[3];
+    struct cm_err err;
+
+    assert_int_equal(hub_authority_root_begin(r->dir, NULL, &err), CM_OK);
+    for (size_t i = 0; i < 3; i++) {
+        content[i] = read_whole(r, names[i]);
+    }
+    assert_int_equal(hub_authority_root_finish(r->dir, NULL, &err), CM_OK);
+    for (size_t i = 0; i < 3; i++) {
+        CM_AUTOFREE char *path = file(r, names[i]);
+
+        assert_int_equal(cm_fsys_replace(path, content[i]->data, content[i]->size, 0600, &err),
+                         CM_OK);
+        cm_buf_unref(content[i]);
+    }
+    assert_int_equal(hub_authority_root_finish(r->dir, NULL, &err), CM_OK);
+    assert_int_equal(reopen(r, &err), CM_OK);
+    assert_int_equal(hub_authority_check(r->authority, paris, &err), CM_OK);
+    cm_key_free(key);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_is_the_same_hub_when_it_is_opened_again, set_up,
@@ -683,6 +719,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(steps_out_of_turn_say_which_is_next, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_step_that_was_interrupted_is_done_again, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(
+            who_was_certified_before_is_known_when_the_step_is_done_again, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
