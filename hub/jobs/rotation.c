@@ -22,16 +22,21 @@ struct hub_rotation {
     struct cm_timer timer;
     struct hub_store_job job;
     bool busy;
-    bool again; // asked for while busy
-    bool news;
+    bool again;  // asked for while busy
+    bool loaded; // the authority has what the folder holds
+    bool news;   // it is to be put down that this is another key
+    bool failed; // to be tried again
     bool stopped;
     int64_t warned_ms;
 };
 
 static enum cm_rc run(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
     struct hub_rotation *r = CM_CONTAINER(job, struct hub_rotation, job);
-    enum cm_rc rc = hub_authority_reload(r->config.authority, &r->news, err);
+    bool news = false;
+    enum cm_rc rc = hub_authority_reload(r->config.authority, &news, err);
 
+    r->loaded = rc == CM_OK;
+    r->news = r->news || news;
     if (rc < 0 || !r->news) {
         return rc;
     }
@@ -47,10 +52,12 @@ static enum cm_rc run(struct hub_store_job *job, struct hub_db *db, struct cm_er
 
 static void start(struct hub_rotation *r);
 
+// What the authority has it uses at once, also if that could not be put down; that is tried again.
 static void done(struct hub_store_job *job, const struct cm_err *err) {
     struct hub_rotation *r = CM_CONTAINER(job, struct hub_rotation, job);
 
     r->busy = false;
+    r->failed = err->code != CM_OK;
     if (err->code == CM_ECANCELED || r->stopped) {
         return;
     }
@@ -60,6 +67,9 @@ static void done(struct hub_store_job *job, const struct cm_err *err) {
         cm_log(CM_LOG_INFO, "hub.keys",
                r->news ? "the hub has other keys of its own" : "the hub's keys are what they were",
                NULL);
+        r->news = false;
+    }
+    if (r->loaded) {
         r->config.rotated(r->config.ctx);
     }
     cm_timer_start(r->config.loop, &r->timer, err->code == CM_OK ? LOOK_MS : AGAIN_MS);
@@ -71,7 +81,7 @@ static void done(struct hub_store_job *job, const struct cm_err *err) {
 
 static void start(struct hub_rotation *r) {
     r->busy = true;
-    r->news = false;
+    r->loaded = false;
     r->job = (struct hub_store_job){.run = run, .done = done};
     hub_store_submit(r->config.store, &r->job);
 }
@@ -108,7 +118,7 @@ static void on_timer(void *ctx) {
     if (cm_clock_now_ms() - r->warned_ms >= DAY_MS) {
         warn_of_ends(r);
     }
-    if (!r->busy && hub_authority_is_due(r->config.authority)) {
+    if (!r->busy && (r->failed || hub_authority_is_due(r->config.authority))) {
         start(r);
     } else {
         cm_timer_start(r->config.loop, &r->timer, LOOK_MS);

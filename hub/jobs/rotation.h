@@ -1,7 +1,8 @@
 // rotation: the hub's own keys made anew while it runs, because of their age or by hand.
 //
 // What is old is noticed within a minute, what somebody changed in the folder when he says so
-// (SIGHUP). Connections stay; those that begin afterwards see the new ones. What ends and cannot be
+// (SIGHUP); what fails is tried again after an hour. Connections stay; those that begin afterwards
+// see the new ones, also if the database cannot take the event in yet. What ends and cannot be
 // made anew without somebody is logged once a day.
 //
 // Threads: the loop; files are read and written on the store's thread.

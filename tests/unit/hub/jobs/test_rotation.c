@@ -1,0 +1,112 @@
+// The hub's own keys made anew while it runs.
+#include "hub/jobs/rotation.h"
+
+#include "desk.h"
+
+#include "common/clock.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "hub/access/authority.h"
+#include "tests/unit/hub/scratch_dir.h"
+
+#define HOUR_MS ((int64_t)3600 * 1000)
+
+struct hub {
+    struct desk *desk;
+    char dir[SCRATCH_DIR_MAX];
+    struct hub_authority *authority;
+    struct hub_rotation *rotation;
+    size_t rotated;
+};
+
+static void on_rotated(void *ctx) {
+    ((struct hub *)ctx)->rotated++;
+}
+
+static void hub_begin(struct hub *h, struct desk *d) {
+    struct hub_rotation_config config = {
+        .loop = d->loop, .store = d->store, .rotated = on_rotated, .ctx = h};
+    struct cm_err err;
+
+    *h = (struct hub){.desk = d};
+    scratch_dir_make(h->dir);
+    assert_int_equal(hub_authority_open(h->dir, NULL, 0, &h->authority, &err), CM_OK);
+    config.authority = h->authority;
+    h->rotation = hub_rotation_start(&config);
+}
+
+static void hub_end(struct hub *h) {
+    hub_rotation_stop(h->rotation);
+    desk_settle(h->desk);
+    hub_rotation_free(h->rotation);
+    hub_authority_free(h->authority);
+    scratch_dir_remove(h->dir);
+}
+
+static void rotate(const struct hub *h) {
+    struct cm_err err;
+
+    assert_int_equal(hub_authority_rotate(h->dir, NULL, &err), CM_OK);
+    hub_rotation_reload(h->rotation);
+    desk_settle(h->desk);
+}
+
+static int64_t events(const struct hub *h) {
+    return desk_count(h->desk, "SELECT count(*) FROM event WHERE kind = 'hub.rotated'");
+}
+
+static void other_keys_are_told_and_put_down_once(void **state) {
+    struct hub h;
+
+    hub_begin(&h, *state);
+    rotate(&h);
+    assert_int_equal(h.rotated, 1);
+    assert_int_equal(events(&h), 1);
+    hub_rotation_reload(h.rotation); // they are what they were
+    assert_int_equal(events(&h), 1);
+    hub_end(&h);
+}
+
+static void keys_that_are_used_are_told_though_nothing_can_be_written(void **state) {
+    struct hub h;
+
+    cm_clock_fake(1000000);
+    hub_begin(&h, *state);
+    desk_run(*state, "CREATE TRIGGER full BEFORE INSERT ON event"
+                     " BEGIN SELECT RAISE(FAIL, 'the disk is full'); END");
+    rotate(&h);
+    assert_int_equal(h.rotated, 1);
+    desk_run(*state, "DROP TRIGGER full");
+    assert_int_equal(events(&h), 0);
+    cm_clock_advance(HOUR_MS); // and put down when it can be
+    assert_int_equal(events(&h), 1);
+    hub_end(&h);
+}
+
+static void what_could_not_be_read_is_read_later(void **state) {
+    struct hub h;
+
+    cm_clock_fake(1000000);
+    hub_begin(&h, *state);
+    desk_fail(*state);
+    rotate(&h);
+    assert_int_equal(h.rotated, 0);
+    desk_mend(*state);
+    cm_clock_advance(HOUR_MS);
+    assert_int_equal(events(&h), 1);
+    assert_int_equal(h.rotated, 1);
+    hub_end(&h);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(other_keys_are_told_and_put_down_once, desk_open,
+                                        desk_close),
+        cmocka_unit_test_setup_teardown(keys_that_are_used_are_told_though_nothing_can_be_written,
+                                        desk_open, desk_close),
+        cmocka_unit_test_setup_teardown(what_could_not_be_read_is_read_later, desk_open,
+                                        desk_close),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
