@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/buf.h"
 #include "common/mem.h"
@@ -84,6 +85,15 @@ static struct cm_buf *encode(const struct hub_publication *p, const struct hub_a
     return wire_pack(&manifest.base);
 }
 
+static void sign(const struct hub_authority *authority, struct hub_publication *p) {
+    CM_CLEANUP(cm_buf_unrefp)
+    struct cm_buf *to_sign =
+        wire_desired_to_be_signed(p->cluster_id, p->epoch, p->generation, p->sha256.bytes);
+
+    p->signature_size =
+        hub_authority_sign(authority, to_sign->data, to_sign->size, p->signature, &p->signer);
+}
+
 struct hub_publication *hub_publication_new(const struct hub_authority *authority,
                                             struct hub_desired *desired,
                                             const struct hub_answers *answers,
@@ -100,12 +110,34 @@ struct hub_publication *hub_publication_new(const struct hub_authority *authorit
     p->manifest = encode(p, answers);
     p->sha256 = cm_sha256(p->manifest->data, p->manifest->size);
 
-    CM_CLEANUP(cm_buf_unrefp)
-    struct cm_buf *to_sign =
-        wire_desired_to_be_signed(cluster_id, epoch, generation, p->sha256.bytes);
-    p->signature_size =
-        hub_authority_sign(authority, to_sign->data, to_sign->size, p->signature, &p->signer);
+    sign(authority, p);
     return p;
+}
+
+static bool is_signers(const struct hub_authority *authority, const struct hub_publication *p) {
+    size_t size;
+    const uint8_t *der = hub_authority_signer(authority, &size);
+
+    return p->signer.size == size && memcmp(p->signer.der, der, size) == 0;
+}
+
+struct hub_publication *hub_publication_signed(const struct hub_authority *authority,
+                                               struct hub_publication *p) {
+    if (is_signers(authority, p)) {
+        return hub_publication_ref(p);
+    }
+    struct hub_publication *other = cm_new(1, sizeof(*other));
+
+    other->refs = 1;
+    other->cluster = cm_strdup(p->cluster);
+    memcpy(other->cluster_id, p->cluster_id, sizeof(p->cluster_id));
+    other->epoch = p->epoch;
+    other->generation = p->generation;
+    other->manifest = cm_buf_ref(p->manifest);
+    other->sha256 = p->sha256;
+    other->desired = hub_desired_ref(p->desired);
+    sign(authority, other);
+    return other;
 }
 
 struct hub_publication *hub_publication_ref(struct hub_publication *p) {

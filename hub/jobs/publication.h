@@ -35,5 +35,9 @@ struct hub_publication *hub_publication_new(const struct hub_authority *authorit
                                             const struct hub_answers *answers,
                                             const char *cluster_id, uint64_t epoch,
                                             uint64_t generation);
+// hub_publication_signed returns the same signed by who signs now: a reference to it if he did,
+// else another one.
+struct hub_publication *hub_publication_signed(const struct hub_authority *authority,
+                                               struct hub_publication *p);
 struct hub_publication *hub_publication_ref(struct hub_publication *p);
 void hub_publication_unref(struct hub_publication *p); // NULL is fine

@@ -339,8 +339,11 @@ void hub_session_offer(struct hub_session *session) {
     bool again = is_same(session->sending, p);
     hub_publication_unref(session->sending);
     session->sending = hub_publication_ref(p);
-    if (again) {
-        return; // what is under way goes on, from the new one
+    bool unproved = session->keeps_signer && !has_signer(session, &p->signer);
+    if (again) { // what is under way goes on, from the new one
+        session->desired_due |= unproved && !is_ahead(&session->claim, p);
+        hub_session_pump(session);
+        return;
     }
     forget_outgoing(session);
     if (is_ahead(&session->claim, p)) {
@@ -350,7 +353,7 @@ void hub_session_offer(struct hub_session *session) {
     }
     bool news = !is_same(session->held, p);
     // What it has is proved by another signer: its signature is sent anew, and nothing else.
-    session->desired_due = news || (session->keeps_signer && !has_signer(session, &p->signer));
+    session->desired_due = news || unproved;
     if (news && session->held != NULL) {
         push_news(session);
     }

@@ -296,7 +296,7 @@ void hub_sessions_publish(struct hub_sessions *s, struct hub_publication *p) {
         return;
     }
     hub_publication_unref(member->in_force);
-    member->in_force = hub_publication_ref(p);
+    member->in_force = hub_publication_signed(s->config.authority, p);
     if (member->session != NULL && member->session->state == HUB_SESSION_SERVING) {
         hub_session_offer(member->session);
     }

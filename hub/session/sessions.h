@@ -80,7 +80,9 @@ void hub_sessions_approve(struct hub_sessions *s, const char *cluster_id,
                           const struct hub_keys *keys, int64_t approved_ms);
 
 // hub_sessions_reload is told that the authority's keys are others: connections that begin now see
-// them, those that are open stay, and hear of roots that are news to them.
+// them, those that are open stay, and hear of roots that are news to them. What another one signed
+// is signed anew, and who is connected gets the new signature: what the one before vouched for may
+// be believed no longer when its agent comes back.
 CM_MUSTUSE enum cm_rc hub_sessions_reload(struct hub_sessions *s, struct cm_err *err);
 
 // hub_sessions_listen opens both listeners: once the table is filled.

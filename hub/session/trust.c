@@ -4,9 +4,11 @@
 
 #include "common/arena.h"
 #include "common/log.h"
+#include "common/map.h"
 #include "common/mem.h"
 #include "hub/access/authority.h"
 #include "hub/jobs/presence.h"
+#include "hub/jobs/publication.h"
 #include "hub/session/internal.h"
 #include "proto/holdfast.pb-c.h"
 #include "proto/wire.h"
@@ -106,6 +108,25 @@ enum cm_rc hub_trust_heard(struct hub_session *session, const struct cm_net_fram
     return CM_OK;
 }
 
+// sign_anew runs over the members. What is sent already is proved anew by hub_session_offer.
+static bool sign_anew(void *ctx, const char *id, void *value) {
+    struct hub_sessions *s = ctx;
+    struct hub_member *member = value;
+    struct hub_publication *before = member->in_force;
+
+    (void)id;
+    if (before == NULL) {
+        return true;
+    }
+    member->in_force = hub_publication_signed(s->config.authority, before);
+    if (member->in_force != before && member->session != NULL &&
+        member->session->state == HUB_SESSION_SERVING) {
+        hub_session_offer(member->session);
+    }
+    hub_publication_unref(before);
+    return true;
+}
+
 enum cm_rc hub_sessions_reload(struct hub_sessions *s, struct cm_err *err) {
     enum cm_rc rc = hub_authority_renew_tls(s->config.authority, s->link_tls, s->enroll_tls, err);
 
@@ -117,5 +138,6 @@ enum cm_rc hub_sessions_reload(struct hub_sessions *s, struct cm_err *err) {
             tell(session);
         }
     }
+    cm_map_each(s->members, sign_anew, s);
     return rc;
 }

@@ -1,5 +1,6 @@
 // Keys over the years: renewed, used twice, expired, held, approved.
 #include <string.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/loop.h"
@@ -554,6 +555,61 @@ static void what_an_agent_holds_is_proved_anew_by_another_signer(void **state) {
     hub_publication_unref(made);
 }
 
+// The issuer stays: what vouches for agents is not what this is about.
+static void change_signer(struct rig *r) {
+    CM_AUTOFREE char *path = cm_strf("%s/signer.crt", r->dir);
+    struct cm_err err;
+    bool news = false;
+
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(hub_authority_reload(r->authority, &news, &err), CM_OK);
+    assert_true(news);
+    assert_int_equal(hub_sessions_reload(r->sessions, &err), CM_OK);
+}
+
+static void what_is_in_force_is_signed_anew_when_the_signer_changes(void **state) {
+    const char *const objects[] = {"one", NULL};
+    struct rig *r = *state;
+    struct peer *here = rig_enroll(r, "paris-1", PARIS);
+    struct peer *away = rig_enroll(r, "rome-1", ROME);
+    struct hub_publication *made = rig_publication(r, away, 1, objects);
+
+    here->keeps_signer = true;
+    greet(here);
+    offer(r, here, 1);
+    hub_sessions_publish(r->sessions, made);
+    change_signer(r);
+    RIG_UNTIL(r, here->frames[WIRE_DESIRED] == 2);
+    assert_int_equal(here->signers, 2);
+    assert_int_equal(here->generation, 1);
+
+    away->keeps_signer = true;
+    away->signer = made->signer.sha256;
+    rig_dial(away);
+    rig_hello(away, made);
+    RIG_UNTIL(r, away->frames[WIRE_DESIRED] == 1);
+    assert_int_equal(away->signers, 1);
+    assert_int_equal(away->frames[WIRE_BLOB], 0); // it has all of it
+    hub_publication_unref(made);
+}
+
+// A worker made it while the signer changed.
+static void what_the_signer_before_signed_is_signed_anew_before_it_is_sent(void **state) {
+    const char *const objects[] = {"one", NULL};
+    struct rig *r = *state;
+    struct peer *p = rig_enroll(r, "paris-1", PARIS);
+    struct hub_publication *made = rig_publication(r, p, 1, objects);
+
+    p->keeps_signer = true;
+    p->signer = made->signer.sha256;
+    change_signer(r);
+    greet(p);
+    hub_sessions_publish(r->sessions, made);
+    RIG_UNTIL(r, p->generation == 1);
+    assert_int_equal(p->signers, 1); // which is not the one that it has
+    hub_publication_unref(made);
+}
+
 // ---- Revoked
 
 static void a_revoked_agent_is_cut_off_and_that_is_counted(void **state) {
@@ -620,6 +676,8 @@ int main(void) {
         TEST(a_set_of_roots_that_was_never_made_is_not_believed_of_an_agent),
         TEST(a_signers_certificate_is_sent_once_to_those_who_keep_it),
         TEST(what_an_agent_holds_is_proved_anew_by_another_signer),
+        TEST(what_is_in_force_is_signed_anew_when_the_signer_changes),
+        TEST(what_the_signer_before_signed_is_signed_anew_before_it_is_sent),
         TEST(a_revoked_agent_is_cut_off_and_that_is_counted),
         TEST(a_revoked_agent_that_does_not_read_is_cut_off_within_a_second),
     };
