@@ -9,6 +9,7 @@
 #include "common/str.h"
 
 #define FORMAT 1
+#define LINE_MAX_BYTES ((size_t)16 * 1024)
 
 static void add_line(struct cm_str *out, const struct cm_json *o) {
     cm_json_write_compact(o, out);
@@ -55,59 +56,99 @@ static const char *text_of(const struct cm_json *o, const char *member) {
     return text == NULL ? "" : text;
 }
 
-static bool is_state(const char *text) {
-    return strcmp(text, "active") == 0 || strcmp(text, "revoked") == 0 ||
-           strcmp(text, "superseded") == 0;
+// find_state returns what is meant by a text, NULL if it is no state.
+static const char *find_state(const char *text) {
+    static const char *const states[] = {"active", "revoked", "superseded"};
+
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        if (strcmp(text, states[i]) == 0) {
+            return states[i];
+        }
+    }
+    return NULL;
 }
 
-static enum cm_rc read_hub(const struct cm_json *o, struct hub_registry *out, struct cm_err *err) {
+static enum cm_rc read_hub(struct cm_arena *a, const struct cm_json *o, struct hub_registry *out,
+                           struct cm_err *err) {
     int64_t epoch = cm_json_int(cm_json_get(o, "epoch"), 0);
 
-    out->hub_id = text_of(o, "hub");
-    if (cm_json_int(cm_json_get(o, "registry"), 0) != FORMAT || !cm_uuid_ok(out->hub_id) ||
+    if (cm_json_int(cm_json_get(o, "registry"), 0) != FORMAT || !cm_uuid_ok(text_of(o, "hub")) ||
         epoch < 1) {
-        return cm_fail(err, CM_EINVAL, "line 1 is not the beginning of a hub's registry");
+        return cm_fail(err, CM_EINVAL, "it is not the beginning of a hub's registry");
     }
+    out->hub_id = cm_arena_strdup(a, text_of(o, "hub"));
     out->epoch = (uint64_t)epoch;
     return CM_OK;
 }
 
-static enum cm_rc read_agent(const struct cm_json *o, size_t line, struct hub_registered *out,
-                             struct cm_err *err) {
-    *out = (struct hub_registered){.id = text_of(o, "id"),
-                                   .cluster = text_of(o, "cluster"),
-                                   .state = text_of(o, "state"),
+static enum cm_rc read_agent(struct cm_arena *a, const struct cm_json *o,
+                             struct hub_registered *out, struct cm_err *err) {
+    const char *state = find_state(text_of(o, "state"));
+
+    *out = (struct hub_registered){.id = cm_arena_strdup(a, text_of(o, "id")),
+                                   .cluster = cm_arena_strdup(a, text_of(o, "cluster")),
+                                   .state = state,
                                    .at_ms = cm_json_int(cm_json_get(o, "at"), 0),
                                    .begins_ms = cm_json_int(cm_json_get(o, "begins"), 0),
-                                   .held = text_of(o, "held"),
+                                   .held = cm_arena_strdup(a, text_of(o, "held")),
                                    .held_ms = cm_json_int(cm_json_get(o, "heldAt"), 0),
                                    .approved_ms = cm_json_int(cm_json_get(o, "approved"), 0)};
     (void)cm_sha256_parse(text_of(o, "heldKey"), &out->held_key); // else it is zeros
-    return cm_uuid_ok(out->id) && out->cluster[0] != '\0' && is_state(out->state) &&
+    return cm_uuid_ok(out->id) && out->cluster[0] != '\0' && state != NULL &&
                    cm_sha256_parse(text_of(o, "key"), &out->key)
                ? CM_OK
-               : cm_fail(err, CM_EINVAL, "line %zu of the registry is no agent", line);
+               : cm_fail(err, CM_EINVAL, "it is no agent");
 }
 
+// read_line reads one, the first of which is the hub's. What a line takes besides is freed at once.
+static enum cm_rc read_line(struct cm_arena *a, const char *line, size_t size, bool first,
+                            struct hub_registry *out, struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *own = cm_arena_new(0);
+    struct cm_json *o = NULL;
+    enum cm_rc rc = size > LINE_MAX_BYTES ? cm_fail(err, CM_EINVAL, "it is too long")
+                                          : cm_json_parse(own, line, size, NULL, &o, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (first) {
+        return read_hub(a, o, out, err);
+    }
+    rc = read_agent(a, o, &out->agents[out->count], err);
+    out->count += rc == CM_OK ? 1 : 0;
+    return rc;
+}
+
+static size_t count_lines(const char *text, size_t size) {
+    size_t count = 0;
+
+    for (const char *at = text; at != NULL && size > 0; count++) {
+        at = memchr(at, '\n', (size_t)(text + size - at));
+        at = at == NULL ? NULL : at + 1;
+    }
+    return count;
+}
+
+// A line at a time, so that no fleet is too large for it.
 enum cm_rc hub_registry_read(struct cm_arena *a, const char *text, size_t size,
                              struct hub_registry *out, struct cm_err *err) {
-    struct cm_json *lines = cm_json_new(a, CM_ARRAY);
-    enum cm_rc rc = cm_json_parse_all(a, text, size, NULL, lines, err);
+    const char *end = text + size;
+    size_t line = 0;
 
     *out = (struct hub_registry){0};
-    if (rc < 0) {
-        return cm_wrap(err, "the registry");
-    }
-    if (size == 0 || text[size - 1] != '\n' || lines->count == 0) {
+    if (size == 0 || text[size - 1] != '\n') {
         return cm_fail(err, CM_EINVAL, "the registry is not whole");
     }
-    rc = read_hub(lines->first, out, err);
-    out->agents = cm_arena_get(a, lines->count * sizeof(*out->agents));
-    for (const struct cm_json *at = lines->first->next; rc == CM_OK && at != NULL; at = at->next) {
-        rc = read_agent(at, out->count + 2, &out->agents[out->count], err);
-        out->count += rc == CM_OK ? 1 : 0;
+    out->agents = cm_arena_get(a, count_lines(text, size) * sizeof(*out->agents));
+    for (const char *at = text; at < end; line++) {
+        size_t length = (size_t)((const char *)memchr(at, '\n', (size_t)(end - at)) - at);
+
+        if (read_line(a, at, length, line == 0, out, err) < 0) {
+            return cm_wrap(err, "line %zu of the registry", line + 1);
+        }
+        at += length + 1;
     }
-    return rc;
+    return CM_OK;
 }
 
 static bool is_active(const struct hub_registered *agent) {

@@ -42,7 +42,7 @@ void hub_registry_write_agent(struct cm_str *out, const struct hub_registered *a
 
 // hub_registry_read reads the text; what it gives is in the arena. CM_EINVAL: it is none, or is not
 // whole, with the line.
-#define HUB_REGISTRY_MAX ((size_t)16 * 1024 * 1024) // bytes of its text
+#define HUB_REGISTRY_MAX ((size_t)256 * 1024 * 1024) // bytes of its text: a million agents
 CM_MUSTUSE enum cm_rc hub_registry_read(struct cm_arena *a, const char *text, size_t size,
                                         struct hub_registry *out, struct cm_err *err);
 

@@ -124,10 +124,21 @@ static enum cm_rc put(struct hub_registry_writer *w, struct place *p) {
     return rc;
 }
 
+// One that could not be read again would take the place of one that can be.
+static enum cm_rc check_size(const struct hub_registry_writer *w, struct cm_err *err) {
+    return w->text.len <= HUB_REGISTRY_MAX
+               ? CM_OK
+               : cm_fail(err, CM_EINVAL,
+                         "the registry would be too large to be read again (%zu bytes); what was "
+                         "there stays",
+                         w->text.len);
+}
+
 static void run_write(struct cm_job *job) {
     struct hub_registry_writer *w = CM_CONTAINER(job, struct hub_registry_writer, write);
-    enum cm_rc rc = put(w, &w->own);
+    enum cm_rc rc = check_size(w, &w->failure);
 
+    rc = rc < 0 ? rc : put(w, &w->own);
     if (rc == CM_OK && w->copy.path != NULL) {
         rc = put(w, &w->copy);
     }

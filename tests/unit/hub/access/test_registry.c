@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,12 +110,42 @@ static void what_is_no_registry_is_refused(void **state) {
     }
 }
 
+// 18 MB: more than documents may have.
+static void a_fleet_of_any_size_is_read_as_it_was_written(void **state) {
+    enum { AGENTS = 80000 };
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    struct hub_registry r;
+    char id[CM_UUID_MAX];
+    char cluster[64];
+    struct cm_err err;
+
+    (void)state;
+    hub_registry_write_hub(&text, HUB, 4);
+    for (int i = 0; i < AGENTS; i++) {
+        const struct hub_registered agent = {
+            .id = id, .cluster = cluster, .key = {{1}}, .state = "active", .at_ms = i};
+
+        (void)snprintf(id, sizeof(id), "0b7c3f60-8c0e-4c3a-9d10-5d3b8e%06x", (unsigned)i);
+        (void)snprintf(cluster, sizeof(cluster), "a-cluster-with-a-name-of-some-length-%d", i);
+        hub_registry_write_agent(&text, &agent);
+    }
+    assert_true(text.len > (size_t)16 * 1024 * 1024 && text.len <= HUB_REGISTRY_MAX);
+    assert_int_equal(hub_registry_read(a, text.data, text.len, &r, &err), CM_OK);
+    assert_int_equal(r.count, AGENTS);
+    assert_string_equal(r.agents[AGENTS - 1].id, id);
+    assert_string_equal(r.agents[AGENTS - 1].cluster, cluster);
+    assert_int_equal(r.agents[AGENTS - 1].at_ms, AGENTS - 1);
+    assert_true(hub_registry_covers(&r, &r));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(each_agent_is_one_line),
         cmocka_unit_test(one_that_is_cut_anywhere_is_refused),
         cmocka_unit_test(what_is_no_registry_is_refused),
+        cmocka_unit_test(a_fleet_of_any_size_is_read_as_it_was_written),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

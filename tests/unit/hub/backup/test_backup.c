@@ -391,6 +391,32 @@ a_recovery_that_was_interrupted_is_done_again_and_no_restore_takes_its_keys(void
     assert_int_equal(hub_backup_check_whole(f->fresh, &err), CM_OK);
 }
 
+static void a_fleet_of_ten_thousand_and_more_is_found_again(void **state) {
+    enum { CLUSTERS = 12000 };
+    struct fixture *f = *state;
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    CM_AUTOFREE char *registry = in(f->dir, "registry.jsonl");
+    struct hub_backup_facts facts;
+    char id[CM_UUID_MAX];
+    char cluster[64];
+    struct cm_err err;
+
+    hub_registry_write_hub(&text, f->hub_id, 9);
+    for (int i = 0; i < CLUSTERS; i++) {
+        const struct hub_registered agent = {.id = id, .cluster = cluster, .state = "active"};
+
+        (void)snprintf(id, sizeof(id), "0b7c3f60-8c0e-4c3a-9d10-5d3b8e%06x", (unsigned)i);
+        (void)snprintf(cluster, sizeof(cluster), "c-%d", i);
+        hub_registry_write_agent(&text, &agent);
+    }
+    write_text(f->dir, "registry.jsonl", text.data);
+    put_keys(f);
+    if (hub_backup_recover(registry, f->fresh, &facts, &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+    assert_int_equal(facts.agents, CLUSTERS);
+}
+
 // ---- Who waits for a person
 
 // The registry says that Paris waits since then, and that Rome does.
@@ -471,6 +497,7 @@ int main(void) {
         TEST(with_some_of_the_keys_nothing_is_recovered_or_made_anew),
         TEST(half_of_a_restore_is_not_recovered),
         TEST(a_recovery_that_was_interrupted_is_done_again_and_no_restore_takes_its_keys),
+        TEST(a_fleet_of_ten_thousand_and_more_is_found_again),
         TEST(who_waits_for_a_person_still_does_in_a_recovered_hub),
         TEST(who_waits_since_the_backup_waits_unless_somebody_let_him_go_on_later),
     };
