@@ -20,6 +20,7 @@
 #include "hub/store/desired.h"
 #include "hub/store/events.h"
 #include "hub/store/past.h"
+#include "hub/store/unwritten.h"
 
 // ---- What is in force
 
@@ -112,11 +113,49 @@ static enum cm_rc put_new_pair(struct hub_db *db, const struct hub_cluster_chang
     return rc < 0 ? rc : put_pair(db, change, pair, err);
 }
 
-static enum cm_rc remove_pair(struct hub_db *db, const struct hub_cluster_change *change,
-                              const char *app, struct cm_err *err) {
-    enum cm_rc rc = hub_desired_remove_pair(db, change->cluster, app, err);
+static int order_gone(const void *app, const void *gone) {
+    return strcmp(app, ((const struct hub_gone *)gone)->app);
+}
 
-    return rc < 0 ? rc : hub_note_withdrawn(db, change->cluster, app, err);
+// gone_at returns the commit that took an App away.
+static const char *gone_at(const struct hub_desired *now, const char *app) {
+    const struct hub_gone *gone = now->gone_count > 0 ? bsearch(app, now->gone, now->gone_count,
+                                                                sizeof(*now->gone), order_gone)
+                                                      : NULL;
+
+    return gone != NULL ? gone->revision : "";
+}
+
+static enum cm_rc remove_pair(struct hub_db *db, const struct hub_cluster_change *change,
+                              const struct hub_pair *pair, struct cm_err *err) {
+    const struct hub_unwritten_row why = {.cluster = change->cluster,
+                                          .app = pair->app,
+                                          .revision = gone_at(change->now, pair->app),
+                                          .removal = pair->waits != NULL ? pair->waits : ""};
+    enum cm_rc rc = hub_desired_remove_pair(db, change->cluster, pair->app, err);
+
+    rc = rc < 0 ? rc : hub_unwritten_explain(db, &why, err);
+    return rc < 0 ? rc : hub_note_withdrawn(db, change->cluster, pair->app, err);
+}
+
+// is_held tells whether a pair is another one because a release was rejected: no commit made it so.
+static bool is_held(const struct hub_pair *before, const struct hub_pair *now) {
+    return now->held != NULL && !same_text(before->held, now->held) &&
+           strcmp(before->revision, now->revision) == 0 &&
+           !cm_sha256_equal(&before->bundle->sha256, &now->bundle->sha256);
+}
+
+static enum cm_rc explain_pair(struct hub_db *db, const char *cluster,
+                               const struct hub_pair *before, const struct hub_pair *now,
+                               struct cm_err *err) {
+    bool went = before->waits != NULL && now->waits == NULL;
+    const struct hub_unwritten_row why = {.cluster = cluster,
+                                          .app = now->app,
+                                          .held = is_held(before, now),
+                                          .revision = "",
+                                          .removal = went ? before->waits : ""};
+
+    return why.held || went ? hub_unwritten_explain(db, &why, err) : CM_OK;
 }
 
 // Both lists are sorted by App: a walk along both finds what differs.
@@ -129,9 +168,10 @@ static enum cm_rc put_pairs(struct hub_db *db, const struct hub_cluster_change *
         int order = next_order(&w);
 
         if (order < 0) {
-            rc = remove_pair(db, change, w.before->app, err);
+            rc = remove_pair(db, change, w.before, err);
         } else if (order > 0 || !same_pair(w.before, w.now)) {
             rc = put_new_pair(db, change, w.now, written, err);
+            rc = rc < 0 || order > 0 ? rc : explain_pair(db, change->cluster, w.before, w.now, err);
         }
         w.before += order <= 0 ? 1 : 0;
         w.now += order >= 0 ? 1 : 0;
@@ -139,14 +179,30 @@ static enum cm_rc put_pairs(struct hub_db *db, const struct hub_cluster_change *
     return rc;
 }
 
-static enum cm_rc put_change(struct hub_db *db, const struct hub_cluster_change *change,
-                             struct cm_map *written, struct cm_err *err) {
+// A cluster left Git.
+static enum cm_rc forget(struct hub_db *db, const struct hub_outcome *o,
+                         const struct hub_cluster_change *change, struct cm_err *err) {
+    size_t count = change->before != NULL && o->revision_count > 0 ? change->before->pair_count : 0;
+    enum cm_rc rc = hub_desired_forget_cluster(db, change->cluster, err);
+
+    for (size_t i = 0; rc == CM_OK && i < count; i++) {
+        const struct hub_unwritten_row why = {.cluster = change->cluster,
+                                              .app = change->before->pairs[i].app,
+                                              .revision = o->revisions[o->revision_count - 1].id,
+                                              .removal = ""};
+
+        rc = hub_unwritten_explain(db, &why, err);
+    }
+    return rc < 0 ? rc : hub_past_forget(db, change->cluster, cm_clock_unix_ms(), err);
+}
+
+static enum cm_rc put_change(struct hub_db *db, const struct hub_outcome *o,
+                             const struct hub_cluster_change *change, struct cm_map *written,
+                             struct cm_err *err) {
     const struct hub_publication *p = change->publication;
 
     if (change->now == NULL) {
-        enum cm_rc gone = hub_desired_forget_cluster(db, change->cluster, err);
-
-        return gone < 0 ? gone : hub_past_forget(db, change->cluster, cm_clock_unix_ms(), err);
+        return forget(db, o, change, err);
     }
     // Without a before the table may hold more than is known: it is filled anew.
     enum cm_rc rc =
@@ -223,7 +279,7 @@ enum cm_rc hub_record_outcome(struct hub_db *db, const struct hub_outcome *o, st
     enum cm_rc rc = CM_OK;
 
     for (size_t i = 0; rc == CM_OK && i < o->change_count; i++) {
-        rc = put_change(db, &o->changes[i], written, err);
+        rc = put_change(db, o, &o->changes[i], written, err);
     }
     if (rc == CM_OK && o->documents != NULL) {
         rc = hub_document_set_write(db, o->documents_before, o->documents, err);

@@ -232,11 +232,10 @@ static struct cm_sha256 name_of(const struct report *r) {
     return cm_sha256_end(s);
 }
 
-static enum cm_rc folder_of(struct hub_state_side *s, const char *cluster,
-                            struct hub_state_app *app, struct hub_repo_id *out, bool *empty,
-                            struct cm_err *err) {
+static enum cm_rc folder_of(struct hub_state_side *s, struct hub_state_app *app,
+                            struct hub_repo_id *out, bool *empty, struct cm_err *err) {
     struct report r = {.side = s, .app = app};
-    enum cm_rc rc = read_report(&r, cluster, err);
+    enum cm_rc rc = read_report(&r, s->cluster, err);
 
     *empty = r.object_count == 0;
     if (r.missing > 0) {
@@ -259,8 +258,12 @@ static enum cm_rc folder_of(struct hub_state_side *s, const char *cluster,
 }
 
 static enum cm_rc tell(struct hub_state_side *s, const struct hub_state_app *app,
-                       struct cm_err *err) {
+                       const struct hub_unwritten_row *row, struct cm_err *err) {
+    (void)row;
     (void)err;
+    if (app == NULL) {
+        return CM_OK;
+    }
     hub_state_news_add(s->news.causes, cm_arena_strf(s->arena, "report of %s", app->revision));
     hub_state_news_add(s->news.actors, "agent");
     return CM_OK;

@@ -28,14 +28,12 @@ static enum cm_rc make_folder(struct hub_state_pass *p, const struct hub_bundle 
     return rc < 0 ? rc : hub_state_tree(p->repo, edits, count, out, err);
 }
 
-static enum cm_rc folder_of(struct hub_state_side *s, const char *cluster,
-                            struct hub_state_app *app, struct hub_repo_id *out, bool *empty,
-                            struct cm_err *err) {
+static enum cm_rc folder_of(struct hub_state_side *s, struct hub_state_app *app,
+                            struct hub_repo_id *out, bool *empty, struct cm_err *err) {
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
     CM_CLEANUP(hub_bundle_unrefp) struct hub_bundle *bundle = NULL;
     const struct hub_repo_id *known = hub_state_known(s->pass, &app->bundle);
 
-    (void)cluster;
     if (known != NULL) {
         *out = *known;
         return CM_OK;
@@ -53,20 +51,71 @@ static enum cm_rc folder_of(struct hub_state_side *s, const char *cluster,
     return rc;
 }
 
-static enum cm_rc tell(struct hub_state_side *s, const struct hub_state_app *app,
-                       struct cm_err *err) {
-    CM_AUTOFREE char *author = NULL;
-    const char *cause = cm_arena_strf(s->arena, "commit %s@%s", app->repo, app->revision);
+// ---- Why and who
 
-    if (cm_map_get(s->news.causes, cause) != NULL) {
-        return CM_OK;
+struct commit {
+    struct hub_state_side *side;
+    const char *repo; // NULL: wherever it is known from
+    const char *revision;
+};
+
+static void add_commit(const struct commit *c, const char *repo) {
+    hub_state_news_add(c->side->news.causes,
+                       cm_arena_strf(c->side->arena, "commit %s@%s", repo, c->revision));
+}
+
+static void note_commit(void *ctx, const char *repo, const char *author) {
+    const struct commit *c = ctx;
+
+    if (c->repo == NULL) {
+        add_commit(c, repo);
     }
-    hub_state_news_add(s->news.causes, cause);
-    enum cm_rc rc = hub_unwritten_author(s->pass->db, app->revision, &author, err);
-    if (author != NULL) {
-        hub_state_news_add(s->news.actors, author);
+    if (author[0] != '\0') {
+        hub_state_news_add(c->side->news.actors, author);
     }
-    return rc;
+}
+
+static enum cm_rc tell_commit(struct hub_state_side *s, const char *repo, const char *revision,
+                              struct cm_err *err) {
+    struct commit c = {.side = s, .repo = repo, .revision = revision};
+    size_t before = cm_map_len(s->news.causes);
+
+    if (repo != NULL) {
+        add_commit(&c, repo);
+        if (cm_map_len(s->news.causes) == before) {
+            return CM_OK; // it was told
+        }
+    }
+    return hub_unwritten_commit(s->pass->db, revision, note_commit, &c, err);
+}
+
+static void note_hold(void *ctx, const char *name, const char *controller) {
+    struct hub_state_side *s = ctx;
+
+    hub_state_news_add(s->news.causes, cm_arena_strf(s->arena, "hold %s", name));
+    if (controller[0] != '\0') {
+        hub_state_news_add(s->news.actors, controller);
+    }
+}
+
+static void note_confirmation(void *ctx, const char *name) {
+    struct hub_state_side *s = ctx;
+
+    hub_state_news_add(s->news.causes, cm_arena_strf(s->arena, "confirmation %s", name));
+}
+
+// A release that is held back stays the commit's that brought it: not that is why it changed.
+static enum cm_rc tell(struct hub_state_side *s, const struct hub_state_app *app,
+                       const struct hub_unwritten_row *row, struct cm_err *err) {
+    if (row->removal[0] != '\0' &&
+        hub_unwritten_confirmation(s->pass->db, row->removal, note_confirmation, s, err) < 0) {
+        return err->code;
+    }
+    if (app == NULL) {
+        return row->revision[0] == '\0' ? CM_OK : tell_commit(s, NULL, row->revision, err);
+    }
+    return row->held ? hub_unwritten_holds(s->pass->db, s->cluster, app->name, note_hold, s, err)
+                     : tell_commit(s, app->repo, app->revision, err);
 }
 
 enum cm_rc hub_state_desired_stage(struct hub_state_pass *p, struct hub_state_done *out,

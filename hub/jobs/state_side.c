@@ -72,17 +72,31 @@ static void free_set(void *set) {
     cm_map_free(set);
 }
 
-static enum cm_rc note_row(void *ctx, const char *cluster, const char *app, struct cm_err *err) {
+// copy_row keeps what a row says for the pass. Most say nothing but that there is one.
+static struct hub_unwritten_row *copy_row(struct cm_arena *a, const struct hub_unwritten_row *row) {
+    static struct hub_unwritten_row plain = {.revision = "", .removal = ""};
+
+    if (!row->held && row->revision[0] == '\0' && row->removal[0] == '\0') {
+        return &plain;
+    }
+    struct hub_unwritten_row *copy = cm_arena_get(a, sizeof(*copy));
+    *copy = (struct hub_unwritten_row){.held = row->held,
+                                       .revision = cm_arena_strdup(a, row->revision),
+                                       .removal = cm_arena_strdup(a, row->removal)};
+    return copy;
+}
+
+static enum cm_rc note_row(void *ctx, const struct hub_unwritten_row *row, struct cm_err *err) {
     struct hub_state_side *s = ctx;
-    struct cm_map *apps = cm_map_get(s->clusters, cluster);
+    struct cm_map *apps = cm_map_get(s->clusters, row->cluster);
 
     (void)err;
     if (apps == NULL) {
         apps = cm_map_new(NULL);
-        cm_map_put(s->clusters, cluster, apps);
+        cm_map_put(s->clusters, row->cluster, apps);
         s->edit_count++; // of what every cluster has
     }
-    hub_state_news_add(apps, app);
+    cm_map_put(apps, row->app, copy_row(s->pass->arena, row));
     s->edit_count++;
     return CM_OK;
 }
@@ -107,6 +121,7 @@ static void note_app(void *ctx, const struct hub_unwritten_app *app) {
                                .revision = cm_arena_strdup(s->arena, app->revision)};
 }
 
+// They were visited by name.
 static struct hub_state_app *find_app(const struct hub_state_side *s, const char *name) {
     for (size_t i = 0; i < s->app_count; i++) {
         if (strcmp(s->apps[i].name, name) == 0) {
@@ -149,8 +164,8 @@ static enum cm_rc add_meta(struct hub_state_side *s, const char *folder, struct 
     return hub_state_blob(s->pass->repo, cm_str_get(&text), text.len, &edit->id, err);
 }
 
-static enum cm_rc add_app(struct hub_state_side *s, const char *cluster, const char *folder,
-                          const char *name, struct cm_err *err) {
+static enum cm_rc add_app(struct hub_state_side *s, const char *folder, const char *name,
+                          const struct hub_unwritten_row *row, struct cm_err *err) {
     struct hub_state_app *app = find_app(s, name);
     struct hub_state_edit *edit = &s->edits[s->edit_count++];
     bool empty = app == NULL;
@@ -158,23 +173,23 @@ static enum cm_rc add_app(struct hub_state_side *s, const char *cluster, const c
 
     edit->path = cm_arena_strf(s->pass->arena, "%s/%s", folder, hub_state_part(s->arena, name));
     hub_state_news_add(s->news.apps, name);
+    rc = s->tell(s, app, row, err);
     if (app != NULL) {
         s->news.only_removed = false;
-        rc = s->tell(s, app, err);
-        rc = rc < 0 ? rc : s->folder(s, cluster, app, &edit->id, &empty, err);
+        rc = rc < 0 ? rc : s->folder(s, app, &edit->id, &empty, err);
     }
     edit->what = empty ? HUB_STATE_GONE : HUB_STATE_FOLDER;
     return rc < 0 ? rc : hub_state_spill(s->pass->repo, err);
 }
 
-static enum cm_rc add_apps(struct hub_state_side *s, const char *cluster,
-                           const struct cm_map *changed, struct cm_err *err) {
+static enum cm_rc add_apps(struct hub_state_side *s, const struct cm_map *changed,
+                           struct cm_err *err) {
     const char **names = cm_map_keys(changed);
-    const char *folder = hub_state_folder(s->arena, cluster);
+    const char *folder = hub_state_folder(s->arena, s->cluster);
     enum cm_rc rc = CM_OK;
 
     for (size_t i = 0; rc == CM_OK && i < cm_map_len(changed); i++) {
-        rc = add_app(s, cluster, folder, names[i], err);
+        rc = add_app(s, folder, names[i], cm_map_get(changed, names[i]), err);
     }
     free(names);
     return rc < 0 ? rc : add_meta(s, folder, err);
@@ -192,12 +207,13 @@ static bool visit_cluster(void *ctx, const char *cluster, void *changed) {
     struct hub_state_side *s = w->side;
 
     s->arena = a;
+    s->cluster = cluster;
     s->apps = NULL;
     s->app_count = 0;
     s->app_room = 0;
     hub_state_news_add(s->news.clusters, cluster);
     w->rc = hub_unwritten_apps(s->pass->db, s->list, cluster, note_app, s, w->err);
-    w->rc = w->rc < 0 ? w->rc : add_apps(s, cluster, changed, w->err);
+    w->rc = w->rc < 0 ? w->rc : add_apps(s, changed, w->err);
     return w->rc == CM_OK;
 }
 

@@ -54,17 +54,18 @@ struct hub_state_app {
 struct hub_state_side {
     struct hub_state_pass *pass;
     enum hub_unwritten list;
-    // folder makes the folder of an App on a cluster; *empty: there is nothing in it.
-    enum cm_rc (*folder)(struct hub_state_side *s, const char *cluster, struct hub_state_app *app,
+    // folder makes the folder of an App on the cluster; *empty: there is nothing in it.
+    enum cm_rc (*folder)(struct hub_state_side *s, struct hub_state_app *app,
                          struct hub_repo_id *out, bool *empty, struct cm_err *err);
-    // tell says why and who; NULL: the App is gone.
+    // tell says why and who; app NULL: it is gone.
     enum cm_rc (*tell)(struct hub_state_side *s, const struct hub_state_app *app,
-                       struct cm_err *err);
+                       const struct hub_unwritten_row *row, struct cm_err *err);
     struct hub_state_news news;
-    struct cm_map *clusters; // name -> a set of the Apps that changed
+    struct cm_map *clusters; // name -> Apps that changed -> their rows
     struct hub_state_edit *edits;
     size_t edit_count;
-    struct hub_state_app *apps; // of the cluster that is looked at
+    const char *cluster; // that is looked at:
+    struct hub_state_app *apps;
     size_t app_count;
     size_t app_room;
     struct cm_arena *arena; // of that one

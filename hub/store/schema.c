@@ -300,10 +300,32 @@ static const char *const step_22[] = {
     NULL,
 };
 
+static const char *const step_23[] = {
+    // What differs is asked for by App, not only by object.
+    "CREATE INDEX drift_app ON drift (cluster, app, key, path)",
+    // Why a pair is another one where it does not say so itself (hub/store/unwritten.h).
+    "ALTER TABLE unwritten ADD COLUMN held INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE unwritten ADD COLUMN revision TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE unwritten ADD COLUMN removal TEXT NOT NULL DEFAULT ''",
+    // Of what is only observed it is news that it is, and that an object was found.
+    "DROP TRIGGER status_put",
+    "CREATE TRIGGER status_put BEFORE INSERT ON status WHEN NOT EXISTS (SELECT 1 FROM status"
+    " WHERE cluster = new.cluster AND app = new.app AND bundle = new.bundle"
+    " AND revision = new.revision AND (applied = 6) = (new.applied = 6)) BEGIN"
+    " INSERT OR REPLACE INTO unobserved (cluster, app) VALUES (new.cluster, new.app); END",
+    "DROP TRIGGER object_put",
+    "CREATE TRIGGER object_put BEFORE INSERT ON object WHEN NOT EXISTS (SELECT 1 FROM object"
+    " WHERE cluster = new.cluster AND key = new.key AND app = new.app AND sha256 = new.sha256"
+    " AND (health = 4) = (new.health = 4) AND drift_more = new.drift_more"
+    " AND (sha256 <> x'' OR (health = 0) = (new.health = 0))) BEGIN"
+    " INSERT OR REPLACE INTO unobserved (cluster, app) VALUES (new.cluster, new.app); END",
+    NULL,
+};
+
 static const char *const *const steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,
                                            step_7,  step_8,  step_9,  step_10, step_11, step_12,
                                            step_13, step_14, step_15, step_16, step_17, step_18,
-                                           step_19, step_20, step_21, step_22};
+                                           step_19, step_20, step_21, step_22, step_23};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -352,7 +374,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 19",
                                               "PRAGMA user_version = 20",
                                               "PRAGMA user_version = 21",
-                                              "PRAGMA user_version = 22"};
+                                              "PRAGMA user_version = 22",
+                                              "PRAGMA user_version = 23"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -6,12 +6,13 @@
 #include "hub/store/db.h"
 
 enum cm_rc hub_unwritten_each(struct hub_db *db, enum hub_unwritten which, size_t most,
-                              enum cm_rc (*visit)(void *ctx, const char *cluster, const char *app,
+                              enum cm_rc (*visit)(void *ctx, const struct hub_unwritten_row *row,
                                                   struct cm_err *err),
                               void *ctx, int64_t *out_last, struct cm_err *err) {
     static const char *const sqls[] = {
         [HUB_UNWRITTEN_DESIRED] =
-            "SELECT number, cluster, app FROM unwritten ORDER BY number LIMIT ?1",
+            "SELECT number, cluster, app, held, revision, removal FROM unwritten"
+            " ORDER BY number LIMIT ?1",
         [HUB_UNWRITTEN_ACTUAL] =
             "SELECT number, cluster, app FROM unobserved ORDER BY number LIMIT ?1",
     };
@@ -21,9 +22,24 @@ enum cm_rc hub_unwritten_each(struct hub_db *db, enum hub_unwritten which, size_
     *out_last = 0;
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         *out_last = hub_stmt_int(stmt, 0);
-        rc = visit(ctx, hub_stmt_text(stmt, 1), hub_stmt_text(stmt, 2), err);
+        rc = visit(ctx,
+                   &(struct hub_unwritten_row){.cluster = hub_stmt_text(stmt, 1),
+                                               .app = hub_stmt_text(stmt, 2),
+                                               .held = hub_stmt_int(stmt, 3) != 0,
+                                               .revision = hub_stmt_text(stmt, 4),
+                                               .removal = hub_stmt_text(stmt, 5)},
+                   err);
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc hub_unwritten_explain(struct hub_db *db, const struct hub_unwritten_row *row,
+                                 struct cm_err *err) {
+    return hub_db_run(db, err,
+                      "UPDATE unwritten SET held = ?3, revision = ?4, removal = ?5"
+                      " WHERE cluster = ?1 AND app = ?2",
+                      "ttitt", row->cluster, row->app, (int64_t)row->held, row->revision,
+                      row->removal);
 }
 
 enum cm_rc hub_unwritten_remove(struct hub_db *db, enum hub_unwritten which, int64_t last,
@@ -38,8 +54,8 @@ enum cm_rc hub_unwritten_remove(struct hub_db *db, enum hub_unwritten which, int
 
 enum cm_rc hub_unwritten_add_all(struct hub_db *db, struct cm_err *err) {
     enum cm_rc rc = hub_db_run(db, err,
-                               "INSERT OR REPLACE INTO unwritten (cluster, app)"
-                               " SELECT cluster, app FROM pair",
+                               "INSERT OR REPLACE INTO unwritten (cluster, app, held)"
+                               " SELECT cluster, app, held <> '' FROM pair",
                                "");
 
     return rc < 0 ? rc
@@ -49,17 +65,44 @@ enum cm_rc hub_unwritten_add_all(struct hub_db *db, struct cm_err *err) {
                                "");
 }
 
-enum cm_rc hub_unwritten_author(struct hub_db *db, const char *revision, char **out,
-                                struct cm_err *err) {
+enum cm_rc hub_unwritten_commit(struct hub_db *db, const char *revision,
+                                void (*visit)(void *ctx, const char *repo, const char *author),
+                                void *ctx, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc =
-        hub_db_query(db, &stmt, err, "SELECT author FROM revision WHERE id = ?1 AND author <> ''",
-                     "t", revision);
+    enum cm_rc rc = hub_db_query(
+        db, &stmt, err, "SELECT repo, author FROM revision WHERE id = ?1 LIMIT 1", "t", revision);
 
-    *out = NULL;
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
     if (rc == CM_OK) {
-        *out = cm_strdup(hub_stmt_text(stmt, 0));
+        visit(ctx, hub_stmt_text(stmt, 0), hub_stmt_text(stmt, 1));
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc hub_unwritten_confirmation(struct hub_db *db, const char *removal,
+                                      void (*visit)(void *ctx, const char *name), void *ctx,
+                                      struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(
+        db, &stmt, err, "SELECT name FROM confirmation WHERE removal = ?1 LIMIT 1", "t", removal);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_OK) {
+        visit(ctx, hub_stmt_text(stmt, 0));
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc hub_unwritten_holds(struct hub_db *db, const char *cluster, const char *app,
+                               void (*visit)(void *ctx, const char *name, const char *controller),
+                               void *ctx, struct cm_err *err) {
+    static const char sql[] = "SELECT name, controller FROM hold WHERE app = ?2 AND in_force > 0"
+                              " AND EXISTS (SELECT 1 FROM json_each(clusters) WHERE value = ?1)";
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "tt", cluster, app);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        visit(ctx, hub_stmt_text(stmt, 0), hub_stmt_text(stmt, 1));
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }

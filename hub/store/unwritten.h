@@ -19,21 +19,48 @@ struct hub_db;
 // A list for each branch.
 enum hub_unwritten { HUB_UNWRITTEN_DESIRED, HUB_UNWRITTEN_ACTUAL };
 
+// An App on a cluster, and why it is another one there if its pair does not say so. Texts: "" where
+// there is none.
+struct hub_unwritten_row {
+    const char *cluster;
+    const char *app;
+    bool held;            // Git says what it said before: a release was rejected
+    const char *revision; // the commit that took it away
+    const char *removal;  // that waited for a confirmation
+};
+
 // hub_unwritten_each visits the oldest rows, until a visit fails. *out_last is the number of the
 // last one; 0: there is none.
 CM_MUSTUSE enum cm_rc hub_unwritten_each(struct hub_db *db, enum hub_unwritten which, size_t most,
-                                         enum cm_rc (*visit)(void *ctx, const char *cluster,
-                                                             const char *app, struct cm_err *err),
+                                         enum cm_rc (*visit)(void *ctx,
+                                                             const struct hub_unwritten_row *row,
+                                                             struct cm_err *err),
                                          void *ctx, int64_t *out_last, struct cm_err *err);
+
+// hub_unwritten_explain adds the why to a row of what is desired, if there is one.
+CM_MUSTUSE enum cm_rc hub_unwritten_explain(struct hub_db *db, const struct hub_unwritten_row *row,
+                                            struct cm_err *err);
 
 // hub_unwritten_remove says that all up to this number is written.
 CM_MUSTUSE enum cm_rc hub_unwritten_remove(struct hub_db *db, enum hub_unwritten which,
                                            int64_t last, struct cm_err *err);
 
-// hub_unwritten_author tells who made a commit, as a text that the caller frees; NULL: nobody is
-// known.
-CM_MUSTUSE enum cm_rc hub_unwritten_author(struct hub_db *db, const char *revision, char **out,
-                                           struct cm_err *err);
+// hub_unwritten_commit visits a commit that the hub has resolved; not if it does not know it.
+CM_MUSTUSE enum cm_rc hub_unwritten_commit(struct hub_db *db, const char *revision,
+                                           void (*visit)(void *ctx, const char *repo,
+                                                         const char *author),
+                                           void *ctx, struct cm_err *err);
+
+// hub_unwritten_confirmation visits the confirmation that let a removal happen, if one did.
+CM_MUSTUSE enum cm_rc hub_unwritten_confirmation(struct hub_db *db, const char *removal,
+                                                 void (*visit)(void *ctx, const char *name),
+                                                 void *ctx, struct cm_err *err);
+
+// hub_unwritten_holds visits the Holds that are in force for an App on a cluster.
+CM_MUSTUSE enum cm_rc hub_unwritten_holds(struct hub_db *db, const char *cluster, const char *app,
+                                          void (*visit)(void *ctx, const char *name,
+                                                        const char *controller),
+                                          void *ctx, struct cm_err *err);
 
 // hub_unwritten_add_all says that nothing is written: the repository is new.
 CM_MUSTUSE enum cm_rc hub_unwritten_add_all(struct hub_db *db, struct cm_err *err);

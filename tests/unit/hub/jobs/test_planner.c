@@ -169,7 +169,9 @@ static void a_rejected_release_is_kept_out_while_all_else_lands(void **state) {
     assert_int_equal(count_rows(r->db, "SELECT settled FROM decision"), HUB_SETTLED_HELD);
     assert_int_equal(count_rows(r->db, "SELECT count(*) FROM event WHERE kind = 'release.held'"),
                      1);
+    assert_int_equal(count_rows(r->db, "SELECT held FROM unwritten"), 1);
     o = rig_commit(r, "fleet", "workload web w two b");
+    assert_int_equal(count_rows(r->db, "SELECT held FROM unwritten"), 0);
     p = rig_change(o, "paris-1")->publication;
     assert_true(runs(p, "reg/one") && runs(p, "\"b\""));
     assert_int_equal(answered(p), 1);
@@ -658,6 +660,9 @@ static void what_is_in_no_repository_is_gone_once_all_are_read(void **state) {
     assert_false(rig_runs(o, "paris-1", "web"));
     assert_true(rig_has_lost(o, "paris-1", "web"));
     assert_true(rig_runs(o, "paris-1", "crew"));
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM unwritten JOIN revision"
+                                       " ON revision.id = unwritten.revision WHERE app = 'web'"),
+                     1); // the commit that took it away is known
 }
 
 static void a_cluster_that_left_while_nobody_looked_is_off_the_record(void **state) {
@@ -672,6 +677,7 @@ static void a_cluster_that_left_while_nobody_looked_is_off_the_record(void **sta
     assert_non_null(rig_change(o, "paris-1"));
     assert_null(rig_change(o, "paris-1")->now);
     assert_int_equal(count_rows(r->db, "SELECT count(*) FROM manifest"), 0);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM unwritten WHERE revision = ''"), 0);
 }
 
 // ---- Which commit a problem is of

@@ -201,6 +201,19 @@ static void a_cluster_that_lost_its_apps_is_gone(void **state) {
     expect(&f, "git -C state.git log -1 --format=%s desired", "desired: shop removed on 1 cluster");
 }
 
+#define TRAILERS                                                                                   \
+    "git -C state.git log -1 --format=%B desired | grep -e ^Holdfast-Cause -e ^Holdfast-Actor | "  \
+    "tr '\\n' ' '"
+
+// explain says why the App is another one on the first cluster.
+static void explain(struct fixture *f, const struct hub_unwritten_row *why) {
+    struct hub_unwritten_row row = *why;
+
+    row.cluster = "c01";
+    row.app = "shop";
+    assert_int_equal(hub_unwritten_explain(f->db, &row, &f->err), CM_OK);
+}
+
 static void clusters_that_share_a_bundle_share_its_folder(void **state) {
     CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
 
@@ -209,6 +222,51 @@ static void clusters_that_share_a_bundle_share_its_folder(void **state) {
     first_pass(&f);
     expect(&f, "git -C state.git rev-parse desired:12/c01/shop desired:31/c02/shop | uniq | wc -l",
            "1");
+}
+
+static void what_is_held_back_is_told_of_the_hold_and_not_of_the_commit(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    const struct hub_hold_row hold = {.key = "2-abc",
+                                      .name = "2-abc",
+                                      .app = "shop",
+                                      .repo = "",
+                                      .path = "",
+                                      .rejected = "2",
+                                      .restored = "1",
+                                      .controller = "flagger",
+                                      .object = "",
+                                      .text = "",
+                                      .event = "",
+                                      .clusters = "[\"c01\"]",
+                                      .in_force = 1};
+
+    put(&f, "c01", "shop", "two\n");
+    first_pass(&f);
+    put(&f, "c01", "shop", "one\n");
+    assert_int_equal(hub_documents_put_hold(f.db, &hold, &f.err), CM_OK);
+    explain(&f, &(struct hub_unwritten_row){.held = true, .revision = "", .removal = ""});
+    pass(&f);
+    expect(&f, TRAILERS, "Holdfast-Cause: hold 2-abc Holdfast-Actor: flagger ");
+    put(&f, "c01", "shop", "three\n"); // it is still there, and not why
+    pass(&f);
+    expect(&f, TRAILERS, "Holdfast-Cause: commit fleet@4f1c Holdfast-Actor: unknown ");
+}
+
+static void a_removal_is_told_of_its_commit_and_of_who_confirmed_it(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    const struct hub_revision_row commit = {
+        .repo = "fleet", .id = "5e2d", .author = "A Developer <dev@example.com>", .subject = ""};
+
+    put(&f, "c01", "shop", "one\n");
+    first_pass(&f);
+    assert_int_equal(hub_revisions_add(f.db, &commit, &f.err), CM_OK);
+    assert_int_equal(hub_documents_put_used(f.db, "shop-over", "r1", &f.err), CM_OK);
+    assert_int_equal(hub_desired_remove_pair(f.db, "c01", "shop", &f.err), CM_OK);
+    explain(&f, &(struct hub_unwritten_row){.revision = "5e2d", .removal = "r1"});
+    pass(&f);
+    expect(&f, TRAILERS,
+           "Holdfast-Cause: commit fleet@5e2d Holdfast-Cause: confirmation shop-over "
+           "Holdfast-Actor: A Developer <dev@example.com> ");
 }
 
 #define CONFIG "{\n  \"data\": {\n    \"colour\": \"green\"\n  },\n  \"spec\": {}\n}\n"
@@ -510,6 +568,8 @@ int main(int argc, char **argv) {
         TEST(a_pass_that_is_repeated_makes_no_second_commit),
         TEST(a_cluster_that_lost_its_apps_is_gone),
         TEST(clusters_that_share_a_bundle_share_its_folder),
+        TEST(what_is_held_back_is_told_of_the_hold_and_not_of_the_commit),
+        TEST(a_removal_is_told_of_its_commit_and_of_who_confirmed_it),
         TEST(what_is_applied_as_desired_makes_no_difference),
         TEST(a_report_that_says_the_same_again_makes_no_row),
         TEST(a_field_that_differs_is_the_difference),
