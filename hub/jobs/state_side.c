@@ -118,17 +118,18 @@ static void note_app(void *ctx, const struct hub_unwritten_app *app) {
         (struct hub_state_app){.name = cm_arena_strdup(s->arena, app->app),
                                .bundle = app->bundle,
                                .repo = cm_arena_strdup(s->arena, app->repo),
-                               .revision = cm_arena_strdup(s->arena, app->revision)};
+                               .revision = cm_arena_strdup(s->arena, app->revision),
+                               .observed = app->observed};
+}
+
+static int order_app(const void *name, const void *app) {
+    return strcmp(name, ((const struct hub_state_app *)app)->name);
 }
 
 // They were visited by name.
 static struct hub_state_app *find_app(const struct hub_state_side *s, const char *name) {
-    for (size_t i = 0; i < s->app_count; i++) {
-        if (strcmp(s->apps[i].name, name) == 0) {
-            return &s->apps[i];
-        }
-    }
-    return NULL;
+    return s->app_count == 0 ? NULL
+                             : bsearch(name, s->apps, s->app_count, sizeof(*s->apps), order_app);
 }
 
 static void describe(const struct hub_state_side *s, struct cm_str *out) {

@@ -181,8 +181,9 @@ enum cm_rc hub_unwritten_objects(struct hub_db *db, const char *cluster, const c
 enum cm_rc hub_unwritten_drift(struct hub_db *db, const char *cluster, const char *app,
                                void (*visit)(void *ctx, const struct hub_unwritten_field *f),
                                void *ctx, struct cm_err *err) {
-    static const char sql[] = "SELECT key, path, actual, manager FROM drift WHERE cluster = ?1"
-                              " AND app = ?2 AND class <> 'noise' ORDER BY key, path";
+    static const char sql[] =
+        "SELECT key, path, actual, manager FROM drift INDEXED BY drift_app"
+        " WHERE cluster = ?1 AND app = ?2 AND class <> 'noise' ORDER BY key, path";
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "tt", cluster, app);
 

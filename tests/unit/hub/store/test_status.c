@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/mem.h"
 #include "hub/store/status.h"
 
 static void put_status(struct hub_db *db, const char *app, int applied) {
@@ -151,6 +152,20 @@ static void the_last_report_survives_a_reconnect_but_not_a_new_enrolment(void **
     assert_int_equal(mark.number, 0);
 }
 
+// The state repository asks so for each App of a cluster (hub/store/unwritten.c).
+static void drift_of_an_app_is_found_without_a_walk_over_that_of_its_cluster(void **state) {
+    static const char sql[] =
+        "EXPLAIN QUERY PLAN SELECT key FROM drift INDEXED BY drift_app"
+        " WHERE cluster = ?1 AND app = ?2 AND class <> 'noise' ORDER BY key, path";
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    struct cm_err err;
+
+    assert_int_equal(hub_db_query(*state, &stmt, &err, sql, "tt", "paris-1", "web"), CM_OK);
+    assert_int_equal(hub_stmt_next(stmt, &err), CM_OK);
+    assert_non_null(strstr(hub_stmt_text(stmt, 3), "drift_app (cluster=? AND app=?)"));
+    assert_int_equal(hub_stmt_next(stmt, &err), CM_ENOTFOUND); // and nothing is sorted
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_state_before_is_known_for_events, open_db, close_db),
@@ -164,6 +179,8 @@ int main(void) {
             who_was_connected_when_the_hub_ended_is_told_once_as_disconnected, open_db, close_db),
         cmocka_unit_test_setup_teardown(
             the_last_report_survives_a_reconnect_but_not_a_new_enrolment, open_db, close_db),
+        cmocka_unit_test_setup_teardown(
+            drift_of_an_app_is_found_without_a_walk_over_that_of_its_cluster, open_db, close_db),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
