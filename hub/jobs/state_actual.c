@@ -1,4 +1,5 @@
 // state_actual.c: the branch `actual`: objects as they were applied, with what differs as reported.
+// Where the agent only observes nothing was applied: there is told what differs, and no more.
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,14 +64,17 @@ static void note_object(void *ctx, const struct hub_unwritten_object *o) {
         cm_json_append(r->app->more, cm_json_new_string(a, o->key));
     }
     r->missing += o->missing ? 1 : 0;
-    if (o->missing || !o->applied) {
+    if (o->missing || (r->app->observed ? !o->found : !o->applied)) {
         return;
     }
     if (r->object_count == r->object_room) {
         r->objects = grown(a, r->objects, r->object_count, &r->object_room, sizeof(*r->objects));
     }
-    r->objects[r->object_count++] =
-        (struct object){.key = cm_arena_strdup(a, o->key), .sha256 = o->sha256};
+    struct object *object = &r->objects[r->object_count++];
+    *object = (struct object){.key = cm_arena_strdup(a, o->key)};
+    if (!r->app->observed) {
+        object->sha256 = o->sha256;
+    }
 }
 
 static void note_field(void *ctx, const struct hub_unwritten_field *f) {
@@ -120,21 +124,49 @@ static enum cm_rc read_report(struct report *r, const char *cluster, struct cm_e
 
 // ---- Objects
 
+static bool is_secret(const struct object *o) {
+    return strncmp(o->key, SECRET, strlen(SECRET)) == 0;
+}
+
+static void name_fields(struct cm_arena *a, struct cm_json *root, const struct object *o) {
+    struct cm_json *changed = cm_json_new(a, CM_ARRAY);
+
+    for (size_t i = 0; i < o->field_count; i++) {
+        cm_json_append(changed, cm_json_new_string(a, o->fields[i].path));
+    }
+    cm_json_set(a, root, "changed", changed);
+}
+
 // Of a Secret it is told which fields are other ones, and not as what.
 static struct cm_json *change_secret(struct cm_arena *a, const struct object *o) {
     CM_CLEANUP(cm_str_done) struct cm_str named = {0};
     struct cm_json *root = NULL;
-    struct cm_json *changed = cm_json_new(a, CM_ARRAY);
     struct cm_err err;
 
     hub_state_named(a, o->key, &o->sha256, true, &named);
     if (cm_json_parse(a, cm_str_get(&named), named.len, NULL, &root, &err) < 0) {
         return NULL;
     }
-    for (size_t i = 0; i < o->field_count; i++) {
-        cm_json_append(changed, cm_json_new_string(a, o->fields[i].path));
+    name_fields(a, root, o);
+    return root;
+}
+
+// observe tells what there is of an object that nobody applied: that it is, and what differs.
+static struct cm_json *observe(const struct hub_state_hiding *h, const struct object *o) {
+    struct cm_json *root = hub_state_identity(h->arena, o->key);
+    struct cm_json *differs = cm_json_new(h->arena, CM_OBJECT);
+
+    if (is_secret(o)) {
+        name_fields(h->arena, root, o);
+        return root;
     }
-    cm_json_set(a, root, "changed", changed);
+    for (size_t i = 0; i < o->field_count; i++) {
+        struct cm_json *value = hub_state_hide(h, o->key, o->fields[i].path, o->fields[i].actual);
+
+        value = value != NULL ? value : cm_json_new(h->arena, CM_NULL);
+        cm_json_set(h->arena, differs, o->fields[i].path, value);
+    }
+    cm_json_set(h->arena, root, "observed", differs);
     return root;
 }
 
@@ -164,34 +196,45 @@ static struct cm_json *change_object(const struct hub_state_hiding *h, const str
     return root;
 }
 
-static enum cm_rc write_changed(struct report *r, const struct object *o, struct hub_repo_id *out,
-                                struct cm_err *err) {
-    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+static enum cm_rc make_changed(struct report *r, const struct hub_state_hiding *hiding,
+                               const struct object *o, struct cm_json **out, struct cm_err *err) {
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
-    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
-    const struct hub_state_hiding hiding = {.arena = a, .key = r->side->pass->value_key};
-    struct hub_state_pass *p = r->side->pass;
-    enum cm_rc rc = hub_desired_find_blob(p->db, &o->sha256, &bytes, err);
+    enum cm_rc rc = hub_desired_find_blob(r->side->pass->db, &o->sha256, &bytes, err);
 
     if (rc < 0 && rc != CM_ENOTFOUND) {
         return rc;
     }
-    const struct cm_json *tree =
-        rc == CM_OK ? change_object(&hiding, o, bytes) : change_secret(a, o);
-    if (tree == NULL) {
-        return cm_fail(err, CM_EIO, "the object '%s' in the database is damaged", o->key);
+    *out = rc == CM_OK ? change_object(hiding, o, bytes) : change_secret(hiding->arena, o);
+    return *out != NULL
+               ? CM_OK
+               : cm_fail(err, CM_EIO, "the object '%s' in the database is damaged", o->key);
+}
+
+static enum cm_rc write_other(struct report *r, const struct object *o, struct hub_repo_id *out,
+                              struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    const struct hub_state_hiding hiding = {.arena = a, .key = r->side->pass->value_key};
+    struct cm_json *tree = NULL;
+    enum cm_rc rc = CM_OK;
+
+    if (r->app->observed) {
+        tree = observe(&hiding, o);
+    } else {
+        rc = make_changed(r, &hiding, o, &tree, err);
+    }
+    if (rc < 0) {
+        return rc;
     }
     cm_json_write_canonical(tree, &text);
-    return hub_state_blob(p->repo, cm_str_get(&text), text.len, out, err);
+    return hub_state_blob(r->side->pass->repo, cm_str_get(&text), text.len, out, err);
 }
 
 static enum cm_rc add_object(struct report *r, const struct object *o, struct hub_repo_id *out,
                              struct cm_err *err) {
-    bool secret = strncmp(o->key, SECRET, strlen(SECRET)) == 0;
-
-    return o->field_count > 0
-               ? write_changed(r, o, out, err)
-               : hub_state_object(r->side->pass, o->key, &o->sha256, secret, out, err);
+    return o->field_count > 0 || r->app->observed
+               ? write_other(r, o, out, err)
+               : hub_state_object(r->side->pass, o->key, &o->sha256, is_secret(o), out, err);
 }
 
 // ---- Folders

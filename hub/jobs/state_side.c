@@ -137,16 +137,21 @@ static void describe(const struct hub_state_side *s, struct cm_str *out) {
     struct cm_json *apps = cm_json_new(s->arena, CM_OBJECT);
 
     for (size_t i = 0; i < s->app_count; i++) {
+        const struct hub_state_app *of = &s->apps[i];
         struct cm_json *app = cm_json_new(s->arena, CM_OBJECT);
         char hex[CM_SHA256_HEX_MAX];
 
-        cm_sha256_hex(&s->apps[i].bundle, hex);
-        cm_json_set_string(s->arena, app, "bundle", hex);
-        cm_json_set_string(s->arena, app, "revision", s->apps[i].revision);
-        if (s->apps[i].more != NULL) {
-            cm_json_set(s->arena, app, "more", s->apps[i].more);
+        if (of->observed) {
+            cm_json_set_string(s->arena, app, "observed", of->revision);
+        } else {
+            cm_sha256_hex(&of->bundle, hex);
+            cm_json_set_string(s->arena, app, "bundle", hex);
+            cm_json_set_string(s->arena, app, "revision", of->revision);
         }
-        cm_json_set(s->arena, apps, s->apps[i].name, app);
+        if (of->more != NULL) {
+            cm_json_set(s->arena, app, "more", of->more);
+        }
+        cm_json_set(s->arena, apps, of->name, app);
     }
     cm_json_set(s->arena, root, "apps", apps);
     cm_json_write_canonical(root, out);

@@ -91,21 +91,27 @@ const char *hub_state_file(struct cm_arena *a, const char *key) {
     return path;
 }
 
-void hub_state_named(struct cm_arena *a, const char *key, const struct cm_sha256 *name, bool secret,
-                     struct cm_str *out) {
+struct cm_json *hub_state_identity(struct cm_arena *a, const char *key) {
     struct cm_json *root = cm_json_new(a, CM_OBJECT);
     struct cm_json *metadata = cm_json_new(a, CM_OBJECT);
-    char hex[CM_SHA256_HEX_MAX];
     struct cm_object_id id = {.kind = "", .group = "", .namespace = "", .name = key};
 
     (void)cm_object_key_parse(a, key, &id);
-    cm_sha256_hex(name, hex);
     cm_json_set_string(a, root, "kind", id.kind);
     cm_json_set_string(a, metadata, "name", id.name);
     if (id.namespace[0] != '\0') {
         cm_json_set_string(a, metadata, "namespace", id.namespace);
     }
     cm_json_set(a, root, "metadata", metadata);
+    return root;
+}
+
+void hub_state_named(struct cm_arena *a, const char *key, const struct cm_sha256 *name, bool secret,
+                     struct cm_str *out) {
+    struct cm_json *root = hub_state_identity(a, key);
+    char hex[CM_SHA256_HEX_MAX];
+
+    cm_sha256_hex(name, hex);
     cm_json_set_string(a, root, secret ? "hmac" : "sha256", hex);
     cm_json_write_canonical(root, out);
 }

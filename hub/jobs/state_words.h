@@ -11,6 +11,7 @@
 #include "common/tls/digest.h"
 
 struct cm_arena;
+struct cm_json;
 struct cm_map;
 struct cm_str;
 struct hub_event;
@@ -27,6 +28,10 @@ const char *hub_state_part(struct cm_arena *a, const char *name);
 // hub_state_file names an object's file in the folder of its App: "shop/Deployment.apps.web.json".
 // NULL: the key is none.
 const char *hub_state_file(struct cm_arena *a, const char *key);
+
+// hub_state_identity makes the beginning of a document that is not all of an object: its kind and
+// name.
+struct cm_json *hub_state_identity(struct cm_arena *a, const char *key);
 
 // hub_state_named writes what stands for an object whose content is not told: identity and name.
 void hub_state_named(struct cm_arena *a, const char *key, const struct cm_sha256 *name, bool secret,

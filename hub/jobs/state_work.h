@@ -47,6 +47,7 @@ struct hub_state_app {
     struct cm_sha256 bundle;
     const char *repo;
     const char *revision;
+    bool observed;        // by an agent that applies nothing
     struct cm_json *more; // objects of which not all that differs is told; NULL: none
 };
 

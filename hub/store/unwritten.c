@@ -5,6 +5,9 @@
 #include "common/mem.h"
 #include "hub/store/db.h"
 
+// As agents report it (proto, enum Health).
+enum { UNKNOWN = 0, MISSING = 4 };
+
 enum cm_rc hub_unwritten_each(struct hub_db *db, enum hub_unwritten which, size_t most,
                               enum cm_rc (*visit)(void *ctx, const struct hub_unwritten_row *row,
                                                   struct cm_err *err),
@@ -14,7 +17,7 @@ enum cm_rc hub_unwritten_each(struct hub_db *db, enum hub_unwritten which, size_
             "SELECT number, cluster, app, held, revision, removal FROM unwritten"
             " ORDER BY number LIMIT ?1",
         [HUB_UNWRITTEN_ACTUAL] =
-            "SELECT number, cluster, app FROM unobserved ORDER BY number LIMIT ?1",
+            "SELECT number, cluster, app, 0, '', '' FROM unobserved ORDER BY number LIMIT ?1",
     };
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(db, &stmt, err, sqls[which], "i", (int64_t)most);
@@ -140,9 +143,9 @@ enum cm_rc hub_unwritten_apps(struct hub_db *db, enum hub_unwritten which, const
                               void *ctx, struct cm_err *err) {
     static const char *const sqls[] = {
         [HUB_UNWRITTEN_DESIRED] =
-            "SELECT app, bundle, repo, revision FROM pair WHERE cluster = ?1 ORDER BY app",
-        [HUB_UNWRITTEN_ACTUAL] =
-            "SELECT app, bundle, '', revision FROM status WHERE cluster = ?1 ORDER BY app",
+            "SELECT app, bundle, repo, revision, 0 FROM pair WHERE cluster = ?1 ORDER BY app",
+        [HUB_UNWRITTEN_ACTUAL] = "SELECT app, bundle, '', revision, applied = 6 FROM status"
+                                 " WHERE cluster = ?1 ORDER BY app",
     };
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(db, &stmt, err, sqls[which], "t", cluster);
@@ -150,7 +153,8 @@ enum cm_rc hub_unwritten_apps(struct hub_db *db, enum hub_unwritten which, const
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         struct hub_unwritten_app app = {.app = hub_stmt_text(stmt, 0),
                                         .repo = hub_stmt_text(stmt, 2),
-                                        .revision = hub_stmt_text(stmt, 3)};
+                                        .revision = hub_stmt_text(stmt, 3),
+                                        .observed = hub_stmt_int(stmt, 4) != 0};
 
         (void)hash_of(stmt, 1, &app.bundle);
         visit(ctx, &app);
@@ -162,14 +166,15 @@ enum cm_rc hub_unwritten_objects(struct hub_db *db, const char *cluster, const c
                                  void (*visit)(void *ctx, const struct hub_unwritten_object *o),
                                  void *ctx, struct cm_err *err) {
     static const char sql[] =
-        "SELECT key, sha256, health = 4, drift_more FROM object INDEXED BY object_app"
+        "SELECT key, sha256, health, drift_more FROM object INDEXED BY object_app"
         " WHERE cluster = ?1 AND app = ?2 ORDER BY key"; // SQLite would read all of the cluster
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "tt", cluster, app);
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         struct hub_unwritten_object o = {.key = hub_stmt_text(stmt, 0),
-                                         .missing = hub_stmt_int(stmt, 2) != 0,
+                                         .found = hub_stmt_int(stmt, 2) != UNKNOWN,
+                                         .missing = hub_stmt_int(stmt, 2) == MISSING,
                                          .more = hub_stmt_int(stmt, 3) != 0};
 
         o.applied = hash_of(stmt, 1, &o.sha256);

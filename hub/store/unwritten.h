@@ -74,6 +74,7 @@ struct hub_unwritten_app {
     struct cm_sha256 bundle;
     const char *repo; // "" of what is reported
     const char *revision;
+    bool observed; // nothing was applied: the agent told what there is beside this bundle
 };
 CM_MUSTUSE enum cm_rc
 hub_unwritten_apps(struct hub_db *db, enum hub_unwritten which, const char *cluster,
@@ -86,6 +87,7 @@ struct hub_unwritten_object {
     const char *key;
     struct cm_sha256 sha256; // as it was applied
     bool applied;
+    bool found;
     bool missing;
     bool more; // more fields differ than there are rows
 };

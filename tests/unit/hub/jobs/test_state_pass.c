@@ -13,6 +13,7 @@
 #include "hub/store/events.h"
 #include "hub/store/status.h"
 #include "hub/store/unwritten.h"
+#include "proto/holdfast.pb-c.h"
 
 struct fixture {
     struct scratch *scratch;
@@ -299,6 +300,28 @@ static void report(struct fixture *f, const char *cluster, const char *app, cons
     hub_bundle_unref(bundle);
 }
 
+// observe says of an object what an agent says that applies nothing.
+static void observe(struct fixture *f, const char *key, int health) {
+    struct hub_bundle *bundle = make_bundle(f, "shop", CONFIG);
+    struct hub_status_row row = {.cluster = "c01",
+                                 .app = "shop",
+                                 .bundle = bundle->sha256,
+                                 .revision = "4f1c",
+                                 .applied = HOLDFAST__V1__APPLIED__OBSERVED,
+                                 .message = "",
+                                 .health_message = ""};
+    struct hub_object_row object = {.cluster = "c01",
+                                    .app = "shop",
+                                    .key = key,
+                                    .sha256 = NULL,
+                                    .health = health,
+                                    .message = ""};
+
+    assert_int_equal(hub_status_put(f->db, &row, &f->err), CM_OK);
+    assert_int_equal(hub_objects_put(f->db, &object, &f->err), CM_OK);
+    hub_bundle_unref(bundle);
+}
+
 static void drift(struct fixture *f, const char *key, const char *path, const char *actual) {
     struct hub_drift_row row = {.cluster = "c01",
                                 .app = "shop",
@@ -425,6 +448,26 @@ static void what_an_agent_has_removed_is_gone(void **state) {
     pass(&f);
     expect(&f, "git -C state.git ls-tree -r actual | wc -l", "0");
     expect(&f, "git -C state.git log -1 --format=%s actual", "actual: shop removed on 1 cluster");
+}
+
+static void where_an_agent_only_observes_what_differs_is_told_and_no_more(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    put(&f, "c01", "shop", CONFIG);
+    report(&f, "c01", "shop", CONFIG, 2);
+    first_pass(&f);
+    observe(&f, "ConfigMap/shop/cfg", 2);
+    observe(&f, "Secret/shop/login", 0); // nobody has looked yet
+    drift(&f, "ConfigMap/shop/cfg", "spec.replicas", "9");
+    pass(&f);
+    expect(&f, "git -C state.git ls-tree -r --name-only actual | tr '\\n' ' '",
+           "12/c01/_meta.json 12/c01/shop/shop/ConfigMap.core.cfg.json ");
+    expect(&f, "git -C state.git show actual:12/c01/_meta.json | tr -d ' \\n'",
+           "{\"apps\":{\"shop\":{\"observed\":\"4f1c\"}}}");
+    expect(&f,
+           "git -C state.git show actual:12/c01/shop/shop/ConfigMap.core.cfg.json | tr -d ' \\n'",
+           "{\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"cfg\",\"namespace\":\"shop\"},"
+           "\"observed\":{\"spec.replicas\":9}}");
 }
 
 static void each_event_is_there_once(void **state) {
@@ -578,6 +621,7 @@ int main(int argc, char **argv) {
         TEST(what_is_still_to_be_applied_differs_and_then_no_longer),
         TEST(what_an_agent_makes_up_stays_in_its_clusters_folder),
         TEST(what_an_agent_has_removed_is_gone),
+        TEST(where_an_agent_only_observes_what_differs_is_told_and_no_more),
         TEST(each_event_is_there_once),
         TEST(a_clock_that_goes_back_loses_no_event),
         TEST(a_segment_that_is_full_is_followed_by_another),
