@@ -9,6 +9,7 @@
 #include "common/str.h"
 #include "hub/jobs/state_work.h"
 #include "hub/store/events.h"
+#include "hub/write/write.h"
 
 #define EVENTS_MAX 20000 // of one pass
 #define BRANCH "events"
@@ -28,7 +29,7 @@ static enum cm_rc read_mark(struct hub_state_pass *p, const char *branch, uint64
     if (rc < 0) {
         return rc == CM_ENOTFOUND ? CM_OK : rc;
     }
-    const char *mark = hub_state_trailer(p->arena, message, "Holdfast-Event");
+    CM_AUTOFREE char *mark = hub_write_find_trailer(&message, "Holdfast-Event");
     if (mark != NULL) {
         *epoch = strtoull(mark, &end, 10);
         *number = *end == '/' ? strtoll(end + 1, NULL, 10) : 0;

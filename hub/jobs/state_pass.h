@@ -1,8 +1,9 @@
 // state_pass: what the state repository does not tell yet, read from the database and committed.
 //
-// A pass reads events and rows of `unwritten`, makes the folder of each App that changed, stages a
-// commit a branch, and writes all of it at once. An App's folder comes from its bundle alone, so
-// clusters that share a bundle share it, and a pass that is repeated after a crash changes nothing.
+// A pass reads events and rows of `unwritten`, makes the folder of each App that changed, makes a
+// commit for each branch, and writes all of it at once. An App's folder comes from its bundle
+// alone, so clusters that share a bundle share it, and a pass that is repeated after a crash
+// changes nothing.
 //
 // Events are numbered by the database, and the newest commit of `events` says up to which number,
 // and of which of the hub's epochs, it has them: each is in the branch exactly once.

@@ -11,6 +11,7 @@
 #include "common/object/id.h"
 #include "common/str.h"
 #include "hub/store/events.h"
+#include "hub/write/write.h"
 
 #define NAME_BYTES_MAX 240 // a file's; file systems take 255
 #define NAMED_MAX 20       // clusters, Apps, causes and actors that a message names
@@ -141,23 +142,12 @@ void hub_state_news_add(struct cm_map *set, const char *word) {
     cm_map_put(set, word, &there);
 }
 
-// Texts of people end a line nowhere but where we end it.
-static void add_line_text(struct cm_str *out, const char *text) {
-    for (; *text != '\0'; text++) {
-        bool control = (unsigned char)*text < 0x20 || *text == 0x7f;
-
-        cm_str_add_n(out, control ? " " : text, 1);
-    }
-}
-
 static void add_trailers(struct cm_str *out, const char *name, const struct cm_map *set) {
     const char **words = cm_map_keys(set);
     size_t count = cm_map_len(set);
 
     for (size_t i = 0; i < count && i < NAMED_MAX; i++) {
-        cm_str_addf(out, "Holdfast-%s: ", name);
-        add_line_text(out, words[i]);
-        cm_str_add_char(out, '\n');
+        hub_write_add_trailer(out, name, words[i]);
     }
     free(words);
 }
@@ -169,7 +159,7 @@ static void add_names(struct cm_str *out, const char *what, const struct cm_map 
     cm_str_addf(out, "%s:", what);
     for (size_t i = 0; i < count && i < NAMED_MAX; i++) {
         cm_str_add_char(out, ' ');
-        add_line_text(out, words[i]);
+        hub_write_add_words(out, words[i]);
     }
     if (count > NAMED_MAX) {
         cm_str_addf(out, " (+%zu)", count - NAMED_MAX);
@@ -185,7 +175,7 @@ static void add_subject(struct cm_str *out, const struct hub_state_news *n) {
 
     cm_str_addf(out, "%s: ", n->branch);
     if (app_count == 1) {
-        add_line_text(out, apps[0]);
+        hub_write_add_words(out, apps[0]);
     } else {
         cm_str_addf(out, "%zu Apps", app_count);
     }
@@ -223,22 +213,6 @@ void hub_state_message(const struct hub_state_news *n, struct cm_str *out) {
     cm_str_addf(out, "Holdfast-Event: %llu/%lld\nHoldfast-Writer: %s/epoch-%llu\n",
                 (unsigned long long)n->epoch, (long long)n->event, n->hub_id,
                 (unsigned long long)n->epoch);
-}
-
-const char *hub_state_trailer(struct cm_arena *a, const char *message, const char *name) {
-    size_t len = strlen(name);
-
-    for (const char *line = message; line != NULL && *line != '\0';) {
-        const char *end = strchr(line, '\n');
-        size_t size = end == NULL ? strlen(line) : (size_t)(end - line);
-
-        if (size > len + 1 && strncmp(line, name, len) == 0 && line[len] == ':' &&
-            line[len + 1] == ' ') {
-            return cm_arena_strndup(a, line + len + 2, size - len - 2);
-        }
-        line = end == NULL ? NULL : end + 1;
-    }
-    return NULL;
 }
 
 // ---- Events

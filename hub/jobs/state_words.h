@@ -58,9 +58,6 @@ void hub_state_news_add(struct cm_map *set, const char *word);
 // hub_state_message writes subject, body and trailers.
 void hub_state_message(const struct hub_state_news *n, struct cm_str *out);
 
-// hub_state_trailer finds a trailer of a message: a copy in the arena, or NULL.
-const char *hub_state_trailer(struct cm_arena *a, const char *message, const char *name);
-
 // hub_state_event_line writes an event as one line of JSON. Values of fields that differ, and
 // what a program wrote, are left out of its message: they may be secret.
 void hub_state_event_line(struct cm_arena *a, uint64_t epoch, int64_t number,

@@ -29,19 +29,20 @@ static const struct cm_json *args_of(struct cm_arena *a, const struct hub_intent
     return hub_write_args(a, intent, &args, &ignored) < 0 ? cm_json_new(a, CM_OBJECT) : args;
 }
 
-// add_line adds a text without what would end its line.
-static void add_line(struct cm_str *out, const char *text) {
+void hub_write_add_words(struct cm_str *out, const char *text) {
     for (; *text != '\0'; text++) {
-        if ((unsigned char)*text < ' ' || *text == 0x7f) {
-            cm_str_add_char(out, ' ');
-        } else {
-            cm_str_add_char(out, *text);
-        }
+        bool control = (unsigned char)*text < ' ' || *text == 0x7f;
+
+        cm_str_add_char(out, control ? ' ' : *text);
     }
+}
+
+static void add_line(struct cm_str *out, const char *text) {
+    hub_write_add_words(out, text);
     cm_str_add_char(out, '\n');
 }
 
-static void add_trailer(struct cm_str *out, const char *key, const char *value) {
+void hub_write_add_trailer(struct cm_str *out, const char *key, const char *value) {
     if (value != NULL && value[0] != '\0') {
         cm_str_addf(out, PREFIX "%s: ", key);
         add_line(out, value);
@@ -107,7 +108,7 @@ static void add_clusters(struct cm_str *out, const struct hub_intent *const *int
     if (all > shown) {
         cm_str_addf(&list, " and %zu more", all - shown);
     }
-    add_trailer(out, "Clusters", cm_str_get(&list));
+    hub_write_add_trailer(out, "Clusters", cm_str_get(&list));
 }
 
 static void add_own_trailers(struct cm_str *out, const struct cm_json *args) {
@@ -117,7 +118,7 @@ static void add_own_trailers(struct cm_str *out, const struct cm_json *args) {
         if (at->key != NULL &&
             at->key[strspn(at->key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-")] ==
                 '\0') {
-            add_trailer(out, at->key, cm_json_string(at));
+            hub_write_add_trailer(out, at->key, cm_json_string(at));
         }
     }
 }
@@ -131,16 +132,16 @@ char *hub_write_message(const struct hub_intent *const *intents, size_t count, c
     add_subject(&out, first, args);
     add_body(&out, args);
     cm_str_add_char(&out, '\n');
-    add_trailer(&out, "Action", first->kind);
-    add_trailer(&out, "App", first->app);
+    hub_write_add_trailer(&out, "Action", first->kind);
+    hub_write_add_trailer(&out, "App", first->app);
     add_clusters(&out, intents, count);
-    add_trailer(&out, "Cause", first->cause);
-    add_trailer(&out, "Actor", first->actor);
+    hub_write_add_trailer(&out, "Cause", first->cause);
+    hub_write_add_trailer(&out, "Actor", first->actor);
     add_own_trailers(&out, args);
     for (size_t i = 0; i < count; i++) {
-        add_trailer(&out, "Event", intents[i]->id);
+        hub_write_add_trailer(&out, "Event", intents[i]->id);
     }
-    add_trailer(&out, "Writer", writer);
+    hub_write_add_trailer(&out, "Writer", writer);
     return cm_str_take(&out);
 }
 

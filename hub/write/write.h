@@ -31,6 +31,7 @@
 #include "common/err.h"
 
 struct cm_buf;
+struct cm_str;
 
 #define HUB_WRITE_FILE_MAX ((size_t)1 << 20) // bytes of a file that is looked at or written
 #define HUB_WRITE_ARGS_MAX ((size_t)1 << 20)
@@ -91,6 +92,12 @@ char *hub_write_message(const struct hub_intent *const *intents, size_t count, c
 
 // hub_write_author gives who decided; the caller frees both.
 void hub_write_author(const struct hub_intent *intent, char **name, char **email);
+
+// hub_write_add_words adds what people wrote without what would end its line.
+void hub_write_add_words(struct cm_str *out, const char *text);
+
+// hub_write_add_trailer adds the line "Holdfast-KEY: value", unless there is no value.
+void hub_write_add_trailer(struct cm_str *out, const char *key, const char *value);
 
 // hub_write_find_trailer finds the value of a trailer among lines "Key: value", at or after *at,
 // which moves behind it; NULL: there is none. The caller frees it.

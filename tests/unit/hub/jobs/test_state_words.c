@@ -124,14 +124,6 @@ static void many_are_counted_and_what_is_unknown_is_said_to_be(void **state) {
     assert_non_null(strstr(message, "\nHoldfast-Cause: unknown\nHoldfast-Actor: unknown\n"));
 }
 
-static void a_trailer_is_read_back(void **state) {
-    const char *message = "Holdfast-Event2: 1\nsubject\n\nHoldfast-Event: 2/17\nHoldfast-Writer: w";
-
-    assert_string_equal(hub_state_trailer(*state, message, "Holdfast-Event"), "2/17");
-    assert_string_equal(hub_state_trailer(*state, message, "Holdfast-Writer"), "w");
-    assert_null(hub_state_trailer(*state, message, "Holdfast-App"));
-}
-
 static const struct hub_event drift = {
     .at_ms = INT64_C(1764364445123),
     .kind = "drift.found",
@@ -185,7 +177,6 @@ int main(void) {
         TEST(a_secret_is_told_by_its_keyed_hash),
         TEST(a_message_says_what_where_why_and_who),
         TEST(many_are_counted_and_what_is_unknown_is_said_to_be),
-        TEST(a_trailer_is_read_back),
         TEST(an_event_is_a_line_without_the_values_that_differ),
         TEST(an_event_does_not_tell_what_a_program_wrote),
         TEST(an_event_belongs_to_its_hour),
