@@ -55,9 +55,8 @@ static char *finish(const struct cm_json *root) {
     return cm_str_take(&text);
 }
 
-// put_text adds a text that is not copied: it may be a secret.
-static void put_text(struct cm_arena *a, struct cm_json *object, const char *key,
-                     const char *text) {
+void hub_exchange_put_text(struct cm_arena *a, struct cm_json *object, const char *key,
+                           const char *text) {
     if (text != NULL) {
         struct cm_json *node = cm_json_new(a, CM_STRING);
 
@@ -66,6 +65,20 @@ static void put_text(struct cm_arena *a, struct cm_json *object, const char *key
         node->len = strlen(text);
         cm_json_append(object, node);
     }
+}
+
+void hub_exchange_put_id(struct cm_arena *a, struct cm_json *object, const char *key,
+                         const struct hub_repo_id *id) {
+    char hex[HUB_REPO_ID_HEX_MAX];
+
+    hub_repo_id_hex(id, hex);
+    cm_json_set_string(a, object, key, hex);
+}
+
+bool hub_exchange_id(const struct cm_json *object, const char *key, struct hub_repo_id *out) {
+    const char *hex = cm_json_string(cm_json_get(object, key));
+
+    return hex != NULL && hub_repo_id_parse(hex, out);
 }
 
 // size_of is at least what a tree takes as text. Escapes make six characters of one.
@@ -104,7 +117,7 @@ char *hub_request_write(const struct hub_request *request) {
         const char *text = NULL;
 
         memcpy(&text, (const char *)&request->source + texts[i].offset, sizeof(text));
-        put_text(a, root, texts[i].key, text);
+        hub_exchange_put_text(a, root, texts[i].key, text);
     }
     for (size_t i = 0; i < NUMBERS; i++) {
         int64_t number = 0;
@@ -162,14 +175,6 @@ enum cm_rc hub_request_read(struct cm_arena *a, const char *text, size_t size,
     return CM_OK;
 }
 
-static void set_id(struct cm_arena *a, struct cm_json *root, const char *key,
-                   const struct hub_repo_id *id) {
-    char hex[HUB_REPO_ID_HEX_MAX];
-
-    hub_repo_id_hex(id, hex);
-    cm_json_set_string(a, root, key, hex);
-}
-
 char *hub_answer_write(const struct hub_answer *answer) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct cm_json *root = cm_json_new(a, CM_OBJECT);
@@ -180,8 +185,8 @@ char *hub_answer_write(const struct hub_answer *answer) {
         cm_json_set_string(a, root, "message", answer->err.msg);
         return finish(root);
     }
-    set_id(a, root, "commit", &answer->fetched.commit);
-    set_id(a, root, "before", &answer->fetched.before);
+    hub_exchange_put_id(a, root, "commit", &answer->fetched.commit);
+    hub_exchange_put_id(a, root, "before", &answer->fetched.before);
     cm_json_set_string(a, root, "ref", answer->fetched.ref);
     cm_json_set_bool(a, root, "changed", answer->fetched.changed);
     cm_json_set_bool(a, root, "rewound", answer->fetched.rewound);
@@ -189,12 +194,6 @@ char *hub_answer_write(const struct hub_answer *answer) {
     cm_json_set_int(a, root, "packs", (int64_t)answer->fetched.packs);
     cm_json_set_int(a, root, "made", (int64_t)answer->made);
     return finish(root);
-}
-
-static bool read_id(const struct cm_json *root, const char *key, struct hub_repo_id *out) {
-    const char *hex = cm_json_string(cm_json_get(root, key));
-
-    return hex != NULL && hub_repo_id_parse(hex, out);
 }
 
 static bool read_fetched(const struct cm_json *root, struct hub_repo_fetched *out) {
@@ -208,7 +207,8 @@ static bool read_fetched(const struct cm_json *root, struct hub_repo_fetched *ou
     out->rewound = cm_json_true(cm_json_get(root, "rewound"));
     out->received_bytes = (uint64_t)cm_json_int(cm_json_get(root, "receivedBytes"), 0);
     out->packs = (size_t)cm_json_int(cm_json_get(root, "packs"), 0);
-    return read_id(root, "commit", &out->commit) && read_id(root, "before", &out->before);
+    return hub_exchange_id(root, "commit", &out->commit) &&
+           hub_exchange_id(root, "before", &out->before);
 }
 
 enum cm_rc hub_answer_read(const char *text, size_t size, struct hub_answer *out,

@@ -3,6 +3,7 @@
 // Threads: any; pure.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -39,6 +40,14 @@ struct hub_answer {
 };
 
 struct cm_json;
+
+// hub_exchange_put_text adds a text, unless it is NULL. It is not copied: it may be a secret, or
+// large.
+void hub_exchange_put_text(struct cm_arena *a, struct cm_json *object, const char *key,
+                           const char *text);
+void hub_exchange_put_id(struct cm_arena *a, struct cm_json *object, const char *key,
+                         const struct hub_repo_id *id);
+bool hub_exchange_id(const struct cm_json *object, const char *key, struct hub_repo_id *out);
 
 // hub_push_write and hub_push_read are their part of it; read: all is in the arena.
 struct cm_json *hub_push_write(struct cm_arena *a, const struct hub_repo_push *push);

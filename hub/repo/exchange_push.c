@@ -1,44 +1,21 @@
 // exchange_push.c: how a push travels to the child.
-#include <string.h>
-
 #include "common/arena.h"
 #include "common/json.h"
 #include "hub/repo/exchange.h"
-
-// add_text adds a text that is not copied: it may be a secret, or large.
-static void add_text(struct cm_arena *a, struct cm_json *object, const char *key,
-                     const char *text) {
-    if (text != NULL) {
-        struct cm_json *node = cm_json_new(a, CM_STRING);
-
-        node->key = key;
-        node->text = text;
-        node->len = strlen(text);
-        cm_json_append(object, node);
-    }
-}
-
-static void add_id(struct cm_arena *a, struct cm_json *object, const char *key,
-                   const struct hub_repo_id *id) {
-    char hex[HUB_REPO_ID_HEX_MAX];
-
-    hub_repo_id_hex(id, hex);
-    cm_json_set_string(a, object, key, hex);
-}
 
 static struct cm_json *write_change(struct cm_arena *a, const struct hub_repo_change *change) {
     struct cm_json *out = cm_json_new(a, CM_OBJECT);
     struct cm_json *edits = cm_json_new(a, CM_ARRAY);
 
-    add_text(a, out, "message", change->message);
-    add_text(a, out, "name", change->author.name);
-    add_text(a, out, "email", change->author.email);
+    hub_exchange_put_text(a, out, "message", change->message);
+    hub_exchange_put_text(a, out, "name", change->author.name);
+    hub_exchange_put_text(a, out, "email", change->author.email);
     cm_json_set_int(a, out, "at", change->authored_ms);
     for (size_t i = 0; i < change->edit_count; i++) {
         struct cm_json *edit = cm_json_new(a, CM_OBJECT);
 
-        add_text(a, edit, "path", change->edits[i].path);
-        add_text(a, edit, "text", change->edits[i].text);
+        hub_exchange_put_text(a, edit, "path", change->edits[i].path);
+        hub_exchange_put_text(a, edit, "text", change->edits[i].text);
         cm_json_append(edits, edit);
     }
     cm_json_set(a, out, "edits", edits);
@@ -49,24 +26,18 @@ struct cm_json *hub_push_write(struct cm_arena *a, const struct hub_repo_push *p
     struct cm_json *out = cm_json_new(a, CM_OBJECT);
     struct cm_json *changes = cm_json_new(a, CM_ARRAY);
 
-    add_text(a, out, "ref", push->ref);
-    add_id(a, out, "base", &push->base);
-    add_id(a, out, "expected", &push->expected);
-    add_text(a, out, "name", push->committer.name);
-    add_text(a, out, "email", push->committer.email);
+    hub_exchange_put_text(a, out, "ref", push->ref);
+    hub_exchange_put_id(a, out, "base", &push->base);
+    hub_exchange_put_id(a, out, "expected", &push->expected);
+    hub_exchange_put_text(a, out, "name", push->committer.name);
+    hub_exchange_put_text(a, out, "email", push->committer.email);
     cm_json_set_int(a, out, "at", push->committed_ms);
-    add_text(a, out, "signingKey", push->signing_key);
+    hub_exchange_put_text(a, out, "signingKey", push->signing_key);
     for (size_t i = 0; i < push->change_count; i++) {
         cm_json_append(changes, write_change(a, &push->changes[i]));
     }
     cm_json_set(a, out, "changes", changes);
     return out;
-}
-
-static bool read_id(const struct cm_json *object, const char *key, struct hub_repo_id *out) {
-    const char *hex = cm_json_string(cm_json_get(object, key));
-
-    return hex != NULL && hub_repo_id_parse(hex, out);
 }
 
 static bool read_person(const struct cm_json *object, struct hub_repo_person *out) {
@@ -119,8 +90,8 @@ enum cm_rc hub_push_read(struct cm_arena *a, const struct cm_json *node, struct 
     push.ref = cm_json_string(cm_json_get(node, "ref"));
     push.committed_ms = cm_json_int(cm_json_get(node, "at"), 0);
     push.signing_key = cm_json_string(cm_json_get(node, "signingKey"));
-    if (push.ref == NULL || !read_id(node, "base", &push.base) ||
-        !read_id(node, "expected", &push.expected) || !read_person(node, &push.committer) ||
+    if (push.ref == NULL || !hub_exchange_id(node, "base", &push.base) ||
+        !hub_exchange_id(node, "expected", &push.expected) || !read_person(node, &push.committer) ||
         !read_changes(a, cm_json_get(node, "changes"), &push)) {
         return cm_fail(err, CM_EINVAL, "the request of a push makes no sense");
     }
