@@ -213,20 +213,42 @@ static void draft_done(struct draft *d) {
     free(d->jail);
 }
 
+// must_follow tells whether a later commit than this one already has the file of an intent before:
+// then its edit is of what that makes of it.
+static bool must_follow(const struct hub_flush *f, size_t at, size_t change) {
+    for (size_t i = 0; i < at; i++) {
+        const struct hub_flush_item *item = &f->items[i];
+
+        if (item->stands && item->change > change &&
+            strcmp(item->edit.path, f->items[at].edit.path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// find_change finds the commit of an intent that one belongs with; SIZE_MAX: there is none.
+static size_t find_change(const struct hub_flush *f, size_t at) {
+    for (size_t i = at; i > 0; i--) {
+        const struct hub_flush_item *item = &f->items[i - 1];
+
+        if (item->stands &&
+            hub_write_is_one(&item->writing->intent, &f->items[at].writing->intent)) {
+            return must_follow(f, at, item->change) ? SIZE_MAX : item->change;
+        }
+    }
+    return SIZE_MAX;
+}
+
 // number_changes tells which commit each intent is in.
 static size_t number_changes(struct hub_flush *f) {
     size_t changes = 0;
 
     for (size_t i = 0; i < f->count; i++) {
-        bool found = !f->items[i].stands;
+        if (f->items[i].stands) {
+            size_t found = find_change(f, i);
 
-        for (size_t k = 0; k < i && !found; k++) {
-            found = f->items[k].stands &&
-                    hub_write_is_one(&f->items[k].writing->intent, &f->items[i].writing->intent);
-            f->items[i].change = f->items[k].change;
-        }
-        if (!found) {
-            f->items[i].change = changes++;
+            f->items[i].change = found != SIZE_MAX ? found : changes++;
         }
     }
     return changes;

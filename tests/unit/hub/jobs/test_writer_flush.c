@@ -116,6 +116,21 @@ static void what_is_asked_for_is_pushed_and_found(void **state) {
     expect(f, "git -C fleet.git show main:freezes/b.yaml", "b");
 }
 
+static void an_edit_that_follows_that_of_another_cause_comes_after_it(void **state) {
+    struct fixture *f = *state;
+
+    add(f, "freeze", "freezes/a.yaml", "one", "x");
+    add(f, "freeze", "freezes/a.yaml", "two", "y");
+    add(f, "freeze", "freezes/b.yaml", "b", "y");
+    add(f, "freeze", "freezes/a.yaml", "three", "x");
+    run(f);
+    expect(f, "git -C fleet.git show main:freezes/a.yaml", "three");
+    expect(f,
+           "git -C fleet.git log --format='%(trailers:key=Holdfast-Cause,valueonly)' main | xargs",
+           "x y x");
+    expect(f, COMMITS, "4");
+}
+
 static void what_can_never_be_pushed_keeps_nothing_else_from_it(void **state) {
     struct fixture *f = *state;
 
@@ -197,6 +212,7 @@ static void what_people_merged_into_theirs_is_found(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(what_is_asked_for_is_pushed_and_found),
+        TEST(an_edit_that_follows_that_of_another_cause_comes_after_it),
         TEST(what_can_never_be_pushed_keeps_nothing_else_from_it),
         TEST(what_the_configuration_forbids_waits),
         TEST(more_than_one_push_can_hold_takes_several),
