@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/types.h>
 
+#include "common/mem.h"
+#include "common/str.h"
 #include "common/utf8.h"
 
 #define OBJECT_MAX_BYTES (256U << 20) // readers ask for less; this stops what nobody asked for
@@ -130,4 +132,48 @@ void hub_git_remotep(git_remote **p) {
 
 void hub_git_packbuilderp(git_packbuilder **p) {
     git_packbuilder_free(*p);
+}
+
+// ---- Packs
+
+// What libgit2's indexer is given it writes through a mapping of its own, and makes the file longer
+// for it: two or three calls of the system for each, where git_packbuilder_write gives it each
+// object in two pieces. So they are gathered.
+#define PIECE_BYTES ((size_t)1 << 20)
+
+struct packing {
+    git_indexer *indexer;
+    git_indexer_progress progress;
+    struct cm_str piece;
+};
+
+static void packing_done(struct packing *p) {
+    git_indexer_free(p->indexer);
+    cm_str_done(&p->piece);
+}
+
+static int put_piece(struct packing *p) {
+    int rc = git_indexer_append(p->indexer, cm_str_get(&p->piece), p->piece.len, &p->progress);
+
+    cm_str_clear(&p->piece);
+    return rc;
+}
+
+static int take_bytes(void *bytes, size_t size, void *ctx) {
+    struct packing *p = ctx;
+
+    cm_str_add_n(&p->piece, bytes, size);
+    return p->piece.len < PIECE_BYTES ? 0 : put_piece(p);
+}
+
+enum cm_rc hub_git_write_pack(git_packbuilder *builder, git_repository *git, struct cm_err *err) {
+    CM_AUTOFREE char *folder = cm_strf("%sobjects/pack", git_repository_path(git));
+    CM_CLEANUP(packing_done) struct packing p = {0};
+
+    if (git_indexer_new(&p.indexer, folder, 0, NULL, NULL) < 0 ||
+        git_packbuilder_foreach(builder, take_bytes, &p) < 0 || put_piece(&p) < 0 ||
+        git_indexer_commit(p.indexer, &p.progress) < 0) {
+        return hub_git_fail(err, CM_EIO, "write a pack of '%s'", git_repository_path(git));
+    }
+    return CM_OK;
 }

@@ -323,11 +323,8 @@ static enum cm_rc write_pack(struct hub_state *s, struct cm_err *err) {
     for (size_t i = 0; rc == 0 && i < s->fresh_count; i++) {
         rc = git_packbuilder_insert(builder, &s->fresh[i], NULL);
     }
-    rc = rc < 0 ? rc : git_packbuilder_write(builder, NULL, 0, NULL, NULL);
-    if (rc < 0) {
-        return hub_git_fail(err, CM_EIO, "write a pack of '%s'", s->path);
-    }
-    return CM_OK;
+    return rc < 0 ? hub_git_fail(err, CM_EIO, "write a pack of '%s'", s->path)
+                  : hub_git_write_pack(builder, s->git, err);
 }
 
 static void forget_fresh(struct hub_state *s) {
