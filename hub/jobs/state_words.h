@@ -19,7 +19,7 @@ struct hub_event;
 #define HUB_STATE_META "_meta.json" // of a cluster
 #define HUB_STATE_SEGMENT_MAX ((size_t)64 * 1024)
 
-// hub_state_folder names the folder of a cluster: "4a/paris", by the SHA-256 of its name.
+// hub_state_folder names the folder of a cluster: "16/paris", by the SHA-256 of its name.
 const char *hub_state_folder(struct cm_arena *a, const char *cluster);
 
 // hub_state_part makes a name that an agent may have made up fit to be a folder.

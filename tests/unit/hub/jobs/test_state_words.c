@@ -27,6 +27,8 @@ static int close_arena(void **state) {
 
 static void a_cluster_has_a_folder_by_the_hash_of_its_name(void **state) {
     assert_string_equal(hub_state_folder(*state, "c01"), "12/c01");
+    assert_string_equal(hub_state_folder(*state, "paris"), "16/paris"); // as the reference says
+    assert_string_equal(hub_state_folder(*state, "rome"), "a8/rome");
 }
 
 static void an_object_has_a_file_by_what_it_is(void **state) {
