@@ -184,6 +184,33 @@ static void link_sync(void *ctx, const char *app) {
     }
 }
 
+// A freeze is in force at once, and acknowledged when it is on disk.
+struct freezing {
+    struct agent *agent;
+    uint64_t number;
+};
+
+static void on_frozen(void *ctx, const struct cm_err *error) {
+    struct freezing *f = ctx;
+
+    if (error->code == CM_OK) {
+        agent_link_send_frozen(f->agent->link, f->number);
+    }
+    free(f);
+}
+
+static void link_freeze(void *ctx, const struct agent_freeze *all, size_t count, uint64_t number) {
+    struct agent *a = ctx;
+
+    if (a->stopping) {
+        return;
+    }
+    struct freezing *f = cm_new(1, sizeof(*f));
+    *f = (struct freezing){.agent = a, .number = number};
+    agent_apply_freeze(a->apply, all, count);
+    agent_cache_commit(a->cache, on_frozen, f);
+}
+
 static void link_look(void *ctx, uint32_t id, const char *ns, const char *const *keys,
                       size_t count) {
     struct agent *a = ctx;
@@ -398,6 +425,7 @@ static enum cm_rc make_link(struct agent *a, struct cm_workers *disk,
                  .decisions_acked = link_decisions_acked,
                  .can_send = link_can_send,
                  .sync = link_sync,
+                 .freeze = link_freeze,
                  .look = link_look,
                  .target_version = link_target_version,
                  .ctx = a},
@@ -432,6 +460,7 @@ static void make_parts(struct agent *a, const struct agent_config *config) {
                                            .app_late = agent_watch_app_late,
                                            .wrong = agent_watch_wrong,
                                            .afresh = agent_watch_afresh,
+                                           .refrozen = agent_watch_refrozen,
                                            .ctx = a->watch};
     a->apply = agent_apply_new(a->loop, a->driver, a->cache, &apply);
     a->look = agent_look_new(a->driver, look_send, a);
@@ -477,6 +506,7 @@ void agent_start(struct agent *a) {
                                            .decided = driver_decided,
                                            .ctx = a};
 
+    agent_apply_begin_freezes(a->apply);
     agent_link_load(a->link); // `desired` answers from now on
     a->driver->ops->start(a->driver, &host);
     a->started = true;

@@ -50,6 +50,8 @@ enum wire_type {
     WIRE_JOURNAL_ACK = 19,
     WIRE_DECISIONS = 20,
     WIRE_DECISIONS_ACK = 21,
+    WIRE_FREEZE = 22,
+    WIRE_FROZEN = 23,
     WIRE_ENROLL_REQUEST = 32,
     WIRE_ENROLL_REPLY = 33,
 };
@@ -68,6 +70,9 @@ enum wire_type {
 #define WIRE_DECISIONS_MAX 100                // in one Decisions
 #define WIRE_DECIDED_MAX ((size_t)256 * 1024) // Decision.good_object
 #define WIRE_ANSWERED_MAX 16                  // ids in one ManifestApp
+#define WIRE_FREEZES_MAX 64                   // in one Freeze
+#define WIRE_REASON_MAX 256                   // FreezeEntry.reason
+#define WIRE_ACTOR_MAX 128                    // FreezeEntry.actor
 #define WIRE_ENROLL_MAX ((size_t)16 * 1024)
 #define WIRE_NAME_MAX 253
 #define WIRE_MESSAGE_MAX 1024 // a report's texts

@@ -47,11 +47,13 @@ struct agent_apply *agent_apply_new(struct cm_loop *loop, struct agent_driver *d
     cm_list_init(&a->waiting);
     cm_list_init(&a->woken);
     a->turn = (struct cm_task){.run = run_turns, .ctx = a};
+    apply_freeze_init(a);
     return a;
 }
 
 void agent_apply_shut(struct agent_apply *a) {
     a->shut = true;
+    cm_timer_stop(a->loop, &a->thaw);
 }
 
 static bool free_run(void *ctx, const char *app, void *value) {

@@ -23,6 +23,9 @@
 // are let finish (and their outcome is kept), then the App's new run plans from what is. A run of
 // an unchanged bundle goes on.
 //
+// Of an App that is frozen no request begins any more; what is under way is let finish. Its run
+// goes on where it was when the freeze ends, by word of the hub or by the time that it was told.
+//
 // Threads: the loop.
 #pragma once
 
@@ -36,6 +39,7 @@
 
 struct agent_apply;
 struct agent_cache;
+struct agent_freeze;
 struct cm_loop;
 
 enum agent_applied_state {
@@ -89,6 +93,8 @@ struct agent_apply_host {
     bool (*wrong)(void *ctx, const char *key);
     // afresh: the App's bundle is another one now, or somebody asked for a sync.
     void (*afresh)(void *ctx, const char *app);
+    // refrozen: other Apps are frozen now.
+    void (*refrozen)(void *ctx);
     void *ctx;
 };
 
@@ -112,6 +118,13 @@ void agent_apply_set(struct agent_apply *a, struct agent_desired *desired);
 
 // agent_apply_desired is the manifest that was set, or NULL; borrowed until the next set.
 const struct agent_desired *agent_apply_desired(const struct agent_apply *a);
+
+// agent_apply_freeze has these be all freezes there are; they are put on record (agent/cache), to
+// be committed by the caller. agent_apply_begin_freezes takes up those that are on record, at the
+// start.
+void agent_apply_freeze(struct agent_apply *a, const struct agent_freeze *all, size_t count);
+void agent_apply_begin_freezes(struct agent_apply *a);
+bool agent_apply_is_frozen(const struct agent_apply *a, const char *app);
 
 // agent_apply_sync applies everything of an App again, changed or not; "" means every App. It tells
 // whether there is such an App.

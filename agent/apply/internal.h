@@ -101,6 +101,7 @@ struct agent_apply {
     bool turn_posted;
     struct cm_task wake;
     bool wake_posted;
+    struct cm_timer thaw; // when a freeze may have ended
 };
 
 // One request on its way: intent to disk, to the target, outcome to disk.
@@ -187,6 +188,10 @@ void apply_observed_free(void *value);
 
 // apply_run_over is called when a superseded run has nothing in flight any more; it frees it.
 void apply_run_over(struct run *r);
+
+// apply_freeze_of returns what keeps an App from being applied, or NULL; borrowed from the cache.
+const struct agent_freeze *apply_freeze_of(const struct agent_apply *a, const char *app);
+void apply_freeze_init(struct agent_apply *a);
 
 // apply_waits has a run gone on with (run_go) when something has become healthy.
 void apply_waits(struct run *r);

@@ -156,18 +156,25 @@ static void begin_step(struct run *r, size_t i) {
     }
 }
 
+// changes tells whether a step asks anything of the target.
+static bool changes(const struct run *r, size_t i) {
+    return r->phase == RUN_PRUNING || r->plan.steps[i].hook || r->plan.steps[i].changes;
+}
+
 // begin_steps starts what the window has room for, in order, and what failed and is due again.
 static void begin_steps(struct run *r) {
+    bool frozen = apply_freeze_of(r->owner, r->app) != NULL;
     int64_t now = cm_clock_now_ms();
 
-    while (r->next < r->stage_end && r->in_flight < WINDOW) {
+    while (r->next < r->stage_end && r->in_flight < WINDOW && !(frozen && changes(r, r->next))) {
         size_t i = r->next++;
 
         if (r->steps[i].state == STEP_TODO) {
             begin_step(r, i);
         }
     }
-    for (size_t i = r->stage; r->failed > 0 && i < r->next && r->in_flight < WINDOW; i++) {
+    for (size_t i = r->stage; r->failed > 0 && !frozen && i < r->next && r->in_flight < WINDOW;
+         i++) {
         if (r->steps[i].state == STEP_FAILED && r->steps[i].due_ms <= now) {
             r->failed--;
             begin_step(r, i);
@@ -300,9 +307,20 @@ static bool may_begin(struct run *r) {
     return r->stage_begun;
 }
 
+static void tell_frozen(struct run *r, const struct agent_freeze *f) {
+    tellf(r, AGENT_APP_PENDING, "frozen by %s ('%s'): %s", f->who[0] == '\0' ? "somebody" : f->who,
+          f->name, f->why);
+}
+
 // tell_progress says that the stage goes on, or what failed, and sees to it that it is tried again.
 static void tell_progress(struct run *r) {
+    const struct agent_freeze *freeze = apply_freeze_of(r->owner, r->app);
     struct failures f = {.due_ms = INT64_MAX};
+
+    if (freeze != NULL) {
+        tell_frozen(r, freeze);
+        return;
+    }
 
     if (r->any_failed) {
         f = look_at_failures(r);
@@ -341,7 +359,9 @@ static bool go_steps(struct run *r) {
         if (!may_begin(r)) {
             return false;
         }
-        hook_look(r);
+        if (apply_freeze_of(r->owner, r->app) == NULL) {
+            hook_look(r);
+        }
         begin_steps(r);
         if (r->succeeded < r->stage_end - r->stage) {
             tell_progress(r);
@@ -602,7 +622,8 @@ bool run_may_correct(const struct run *r, const struct agent_entry *entry) {
     bool has_it = item != NULL && item->applied && strcmp(item->app, r->app) == 0 &&
                   cm_sha256_equal(&item->sha256, &entry->sha256);
 
-    if (r->gone || r->held_by != NULL || r->phase == RUN_STUCK || r->phase == RUN_SUSPENDED) {
+    if (r->gone || r->held_by != NULL || r->phase == RUN_STUCK || r->phase == RUN_SUSPENDED ||
+        apply_freeze_of(r->owner, r->app) != NULL) {
         return false;
     }
     return r->phase == RUN_DONE || (has_it && !is_busy_with(r, entry));

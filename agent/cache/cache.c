@@ -276,6 +276,7 @@ void agent_cache_state(const struct agent_cache *c, struct cm_str *out) {
     agent_hooks_record(c, out);
     agent_releases_record(c, out);
     agent_holds_record(c, out);
+    agent_freezes_record(c, out);
     agent_journal_record(c, out);
     agent_decisions_record(c, out);
 }
@@ -666,6 +667,8 @@ static bool read_record(struct agent_cache *c, uint8_t type, const uint8_t *reco
         return agent_holds_read(c, &r);
     case AGENT_RECORD_HOLD_GONE:
         return agent_holds_read_gone(c, &r);
+    case AGENT_RECORD_FREEZES:
+        return agent_freezes_read(c, &r);
     default:
         return false;
     }
@@ -823,6 +826,7 @@ void agent_cache_free(struct agent_cache *c) {
     cm_map_free(c->hooks);
     cm_map_free(c->releases);
     cm_map_free(c->holds);
+    free(c->freezes);
     agent_journal_done(&c->journal);
     agent_decisions_done(&c->decisions);
     free(c->in_force_bytes);

@@ -266,6 +266,23 @@ void agent_cache_drop_hold(struct agent_cache *c, const char *app);
 const char **agent_cache_hold_apps(const struct agent_cache *c);
 size_t agent_cache_hold_count(const struct agent_cache *c);
 
+// ---- What is frozen: of these Apps nothing is applied
+
+#define AGENT_FREEZES_MAX 64
+
+struct agent_freeze {
+    const char *name;
+    const char *app; // "": all
+    const char *who;
+    const char *why;
+    int64_t until_ms; // by this clock, Unix time; 0: until it is told
+};
+
+// agent_cache_set_freezes copies, and replaces all there are; at most AGENT_FREEZES_MAX.
+// agent_cache_freezes is borrowed until the next set.
+void agent_cache_set_freezes(struct agent_cache *c, const struct agent_freeze *all, size_t count);
+const struct agent_freeze *agent_cache_freezes(const struct agent_cache *c, size_t *count);
+
 // ---- For tests and metrics
 
 struct agent_cache_stats {

@@ -65,10 +65,12 @@ struct agent_cache {
     uint32_t era;      // grows with each manifest; see agent_cache_has
 
     struct agent_index index;
-    struct cm_map *items;    // by key: struct held
-    struct cm_map *hooks;    // by key: hooks.c
-    struct cm_map *releases; // by key: releases.c
-    struct cm_map *holds;    // by App: holds.c
+    struct cm_map *items;         // by key: struct held
+    struct cm_map *hooks;         // by key: hooks.c
+    struct cm_map *releases;      // by key: releases.c
+    struct cm_map *holds;         // by App: holds.c
+    struct agent_freeze *freezes; // with their texts behind them: freezes.c
+    size_t freeze_count;
     struct agent_decisions decisions;
     struct agent_journal journal;
     struct agent_in_force in_force;
@@ -121,8 +123,9 @@ bool agent_journal_read(struct agent_cache *c, struct agent_reader *r);
 bool agent_journal_read_cut(struct agent_cache *c, struct agent_reader *r);
 void agent_journal_done(struct agent_journal *j);
 
-// releases.c, decisions.c and holds.c: the same. agent_releases_drop forgets what belongs to an
-// item; agent_releases_need keeps forms of workloads from being left behind by a snapshot.
+// releases.c, decisions.c, holds.c and freezes.c: the same. agent_releases_drop forgets what
+// belongs to an item; agent_releases_need keeps forms of workloads from being left behind by a
+// snapshot.
 void agent_releases_free(void *releases);
 void agent_releases_record(const struct agent_cache *c, struct cm_str *out);
 bool agent_releases_read(struct agent_cache *c, struct agent_reader *r);
@@ -135,6 +138,8 @@ void agent_decisions_done(struct agent_decisions *d);
 void agent_holds_record(const struct agent_cache *c, struct cm_str *out);
 bool agent_holds_read(struct agent_cache *c, struct agent_reader *r);
 bool agent_holds_read_gone(struct agent_cache *c, struct agent_reader *r);
+void agent_freezes_record(const struct agent_cache *c, struct cm_str *out);
+bool agent_freezes_read(struct agent_cache *c, struct agent_reader *r);
 // agent_holds_say tells whether an App is held back for a decision, given by the hash of its bytes;
 // agent_holds_need keeps the bytes of all those from being left behind by a snapshot.
 bool agent_holds_say(const struct agent_cache *c, const struct cm_sha256 *decision);

@@ -184,6 +184,9 @@ bool link_holds_otherwise(const struct agent_link *l, const struct agent_desired
 // link_hold_no_more forgets what a manifest, which is about to be in force, has answered.
 void link_hold_no_more(struct agent_link *l, const struct agent_desired *d);
 
+// ---- freeze.c
+void link_freeze(struct agent_link *l, const Holdfast__V1__Freeze *m);
+
 // ---- fetch.c
 void fetch_init(struct agent_link *l);
 void fetch_done(struct agent_link *l);

@@ -116,6 +116,7 @@ static void send_hello(struct agent_link *l) {
     m.instance = (ProtobufCBinaryData){.len = sizeof(l->instance), .data = l->instance};
     m.renews = true;
     m.decides = !l->observes; // what runs is nobody's release
+    m.freezes = true;
     m.trust = l->identity.trust.version;
     struct cm_sha256 signer = fetch_signer_held(l);
     m.signer_sha256 = (ProtobufCBinaryData){.len = sizeof(signer.bytes), .data = signer.bytes};
@@ -303,6 +304,9 @@ static enum cm_rc handle(struct agent_link *l, uint16_t type, const ProtobufCMes
     case WIRE_SYNC:
         l->host.sync(l->host.ctx, ((const Holdfast__V1__Sync *)m)->app);
         return CM_OK;
+    case WIRE_FREEZE:
+        link_freeze(l, (const Holdfast__V1__Freeze *)m);
+        return CM_OK;
     case WIRE_TRUST:
         link_trust_hear(l, (const Holdfast__V1__Trust *)m);
         return CM_OK;
@@ -343,6 +347,8 @@ static const ProtobufCMessageDescriptor *descriptor_of(uint16_t type) {
         return &holdfast__v1__decisions_ack__descriptor;
     case WIRE_SYNC:
         return &holdfast__v1__sync__descriptor;
+    case WIRE_FREEZE:
+        return &holdfast__v1__freeze__descriptor;
     case WIRE_LOOK:
         return &holdfast__v1__look__descriptor;
     case WIRE_RENEWED:

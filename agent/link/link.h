@@ -26,6 +26,7 @@
 
 struct agent_cache;
 struct agent_desired;
+struct agent_freeze;
 struct agent_link;
 struct cm_buf;
 struct cm_loop;
@@ -43,6 +44,8 @@ struct agent_link_host {
     void (*decisions_acked)(void *ctx, const char *run, uint64_t number);
     void (*can_send)(void *ctx);
     void (*sync)(void *ctx, const char *app);
+    // freeze: these are all freezes there are. `number` is for agent_link_send_frozen.
+    void (*freeze)(void *ctx, const struct agent_freeze *all, size_t count, uint64_t number);
     void (*look)(void *ctx, uint32_t id, const char *ns, const char *const *keys, size_t count);
     const char *(*target_version)(void *ctx);
     void *ctx;
@@ -86,6 +89,9 @@ bool agent_link_send_decisions(struct agent_link *l, struct cm_buf *decisions);
 
 // agent_link_send_found queues a packed Found, if it can.
 void agent_link_send_found(struct agent_link *l, struct cm_buf *found);
+
+// agent_link_send_frozen says that what came under this number is in force and on disk.
+void agent_link_send_frozen(struct agent_link *l, uint64_t number);
 
 // agent_link_held is called when other Apps are held back: what is in force or on its way is looked
 // at again, and what was not fetched while an App was held back is fetched.

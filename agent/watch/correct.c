@@ -34,12 +34,17 @@ static bool is_wrong(const struct seen *s, const struct agent_claim *claim) {
     return false;
 }
 
+// stands_still tells whether nothing can be done about an object now, or nothing is to be.
+static bool stands_still(const struct agent_watch *w, const struct seen *s) {
+    return w->unreachable || (w->apply != NULL && agent_apply_is_frozen(w->apply, s->app->name));
+}
+
 // shall_correct tells whether an object is to be put right.
 static bool shall_correct(const struct agent_watch *w, const struct seen *s) {
     const struct agent_claim *claim = watch_claim(w, s);
 
     return claim != NULL && !agent_apply_observes(w->apply) && !agent_entry_is_hook(claim->entry) &&
-           !s->telling.removed && !w->unreachable && !claim->app->bundle->suspend &&
+           !s->telling.removed && !stands_still(w, s) && !claim->app->bundle->suspend &&
            (s->due || is_wrong(s, claim));
 }
 
@@ -139,7 +144,7 @@ void watch_consider(struct agent_watch *w, struct seen *s) {
     if (s->correction != NULL) {
         cm_list_remove(&s->correction->due);
     }
-    if (!w->unreachable) { // it is as it shall be, or nobody wants it corrected any more
+    if (!stands_still(w, s)) { // it is as it shall be, or nobody wants it corrected any more
         end_fight(w, s);
     }
 }

@@ -344,6 +344,14 @@ void agent_watch_reachable(void *watch, bool yes, const struct cm_err *why) {
 
 // ---- From apply
 
+void agent_watch_refrozen(void *watch) {
+    struct agent_watch *w = watch;
+
+    if (!w->shut && w->apply != NULL) {
+        cm_map_each(w->objects, consider, w);
+    }
+}
+
 void agent_watch_app_state(void *watch, const struct agent_app_state *state) {
     struct agent_watch *w = watch;
     struct app *a = app_of(w, state->app);

@@ -91,6 +91,7 @@ char *agent_watch_app_why(void *watch, const char *app);
 bool agent_watch_app_late(void *watch, const char *app);
 bool agent_watch_wrong(void *watch, const char *key);
 void agent_watch_afresh(void *watch, const char *app);
+void agent_watch_refrozen(void *watch);
 
 struct agent_watch_counts {
     size_t apps;

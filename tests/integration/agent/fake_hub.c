@@ -52,6 +52,9 @@ struct fake_hub {
     size_t kept_count;
     bool ahead;
     bool older;
+    char *frozen; // App; NULL: none
+    int64_t frozen_until_ms;
+    uint64_t freezes; // that were told
     bool want_full;
     bool in_full;
     struct cm_map *apps;
@@ -397,6 +400,40 @@ static void on_decisions(struct fake_hub *h, const Holdfast__V1__Decisions *m) {
     send_message(h->conn, WIRE_DECISIONS_ACK, &ack.base);
 }
 
+// ---- What is frozen
+
+static void send_freeze(struct fake_hub *h) {
+    Holdfast__V1__FreezeEntry entry;
+    Holdfast__V1__FreezeEntry *entries[] = {&entry};
+    Holdfast__V1__Freeze m;
+    char name[] = "stop";
+    char who[] = "ann";
+    char why[] = "it burns";
+
+    holdfast__v1__freeze__init(&m);
+    holdfast__v1__freeze_entry__init(&entry);
+    entry.name = name;
+    entry.app = h->frozen;
+    entry.actor = who;
+    entry.reason = why;
+    entry.until_ms = h->frozen_until_ms;
+    m.number = h->freezes;
+    m.now_ms = cm_clock_unix_ms();
+    m.entries = entries;
+    m.n_entries = h->frozen == NULL ? 0 : 1;
+    send_message(h->conn, WIRE_FREEZE, &m.base);
+}
+
+void fake_hub_freeze(struct fake_hub *h, const char *app, int64_t for_ms) {
+    free(h->frozen);
+    h->frozen = cm_strdup(app);
+    h->frozen_until_ms = for_ms == 0 ? 0 : cm_clock_unix_ms() + for_ms;
+    h->freezes++;
+    if (h->conn != NULL && h->welcomed) {
+        send_freeze(h);
+    }
+}
+
 // ---- The main listener
 
 static void on_hello(struct fake_hub *h, const Holdfast__V1__Hello *hello) {
@@ -525,6 +562,8 @@ static const ProtobufCMessageDescriptor *descriptor_of(uint16_t type) {
         return &holdfast__v1__decisions__descriptor;
     case WIRE_TRUST:
         return &holdfast__v1__trust__descriptor;
+    case WIRE_FROZEN:
+        return &holdfast__v1__frozen__descriptor;
     case WIRE_GOODBYE:
         return &holdfast__v1__goodbye__descriptor;
     default:
@@ -562,6 +601,9 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
     case WIRE_TRUST:
         h->counts.trust = ((const Holdfast__V1__Trust *)m)->version;
         h->counts.trusts++;
+        break;
+    case WIRE_FROZEN:
+        h->counts.frozen = ((const Holdfast__V1__Frozen *)m)->number;
         break;
     case WIRE_RENEW:
         on_renew(h, (const Holdfast__V1__Renew *)m);
@@ -792,6 +834,7 @@ void fake_hub_free(struct fake_hub *h) {
     cm_key_free(h->hub_key);
     cm_key_free(h->signer_key);
     cm_key_free(h->stranger_key);
+    free(h->frozen);
     free(h);
 }
 

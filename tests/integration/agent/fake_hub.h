@@ -97,6 +97,10 @@ void fake_hub_life(struct fake_hub *h, int64_t begins_ms, int64_t ends_ms);
 void fake_hub_new_root(struct fake_hub *h, bool vouched);
 void fake_hub_drop_root(struct fake_hub *h); // the first one, afterwards
 
+// fake_hub_freeze tells that an App is frozen ("": all; NULL: nothing is any more), for so long (0:
+// until it is told), if it is connected.
+void fake_hub_freeze(struct fake_hub *h, const char *app, int64_t for_ms);
+
 void fake_hub_older(struct fake_hub *h); // it takes no decisions, from the next connection on
 
 struct fake_app fake_hub_app(const struct fake_hub *h, const char *app);
@@ -113,6 +117,7 @@ struct fake_counts {
     uint64_t hello_generation;  // of the last one
     size_t decisions;           // that were told
     struct cm_sha256 decision;  // id of the last one
+    uint64_t frozen;            // number that the agent acknowledged last
     size_t renews;              // Renew messages
     size_t confirms;            // with a right proof, of the key that was certified last
     size_t expired;             // certificates that were renewed for the same key

@@ -923,6 +923,68 @@ static void an_app_that_goes_is_held_no_more(void **state) {
     assert_true(turn_until(f->loop, web_is_what, f));
 }
 
+// ---- What is frozen
+
+static bool shop_is_frozen(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return strcmp(fake_hub_app(f->hub, "shop").message, "frozen by ann ('stop'): it burns") == 0;
+}
+
+static bool freeze_is_acknowledged(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return fake_hub_counts(f->hub).frozen == f->number;
+}
+
+static void expect_frozen(struct fixture *f) {
+    wait_a_while(f);
+    f->what = "second";
+    assert_false(web_is_what(f));
+}
+
+static void what_is_frozen_stays_as_it_is_over_kills_and_without_the_hub(void **state) {
+    struct fixture *f = *state;
+
+    install(f);
+    fake_hub_freeze(f->hub, "shop", 0);
+    f->number = 1;
+    assert_true(turn_until(f->loop, freeze_is_acknowledged, f));
+    publish_two(f, 1, second_objects, NULL, 2);
+    assert_true(turn_until(f->loop, shop_is_frozen, f));
+    expect_frozen(f);
+    end_agent(f, true);
+    start_agent(f); // nobody tells it again
+    expect_frozen(f);
+    fake_hub_freeze(f->hub, NULL, 0);
+    f->what = "second";
+    assert_true(turn_until(f->loop, web_is_what, f));
+    f->number = 2;
+    assert_true(turn_until(f->loop, freeze_is_acknowledged, f));
+}
+
+static void drift_is_let_be_while_all_is_frozen_and_corrected_afterwards(void **state) {
+    struct fixture *f = *state;
+    struct test_app app = shop;
+    struct cm_err err;
+
+    app.drift = AGENT_DRIFT_CORRECT;
+    publish(f, &app, 1);
+    start_agent(f);
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+    fake_hub_freeze(f->hub, "", 0);
+    f->number = 1;
+    assert_true(turn_until(f->loop, freeze_is_acknowledged, f));
+    assert_int_equal(agent_sim_change(f->sim, WEB, "spec.replicas", "5", "kubectl-edit", &err),
+                     CM_OK);
+    f->what = WEB;
+    assert_true(turn_until(f->loop, object_has_drifted, f)); // it is told all the same
+    wait_a_while(f);
+    assert_false(is_corrected(f));
+    fake_hub_freeze(f->hub, NULL, 0);
+    assert_true(turn_until(f->loop, is_corrected, f));
+}
+
 static void a_large_manifest_and_large_blobs_come_in_pieces(void **state) {
     enum { BIG = 900 * 1024 };
     struct fixture *f = *state;
@@ -1445,6 +1507,8 @@ static const struct CMUnitTest tests[] = {
     TEST(what_is_let_go_by_an_older_hub_is_fetched_and_applied),
     TEST(what_is_not_on_disk_is_not_in_force_whatever_is_held_back),
     TEST(an_app_that_goes_is_held_no_more),
+    TEST(what_is_frozen_stays_as_it_is_over_kills_and_without_the_hub),
+    TEST(drift_is_let_be_while_all_is_frozen_and_corrected_afterwards),
     TEST(a_large_manifest_and_large_blobs_come_in_pieces),
     TEST(a_manifest_signed_by_a_stranger_is_refused),
     TEST(a_manifest_signed_by_another_kind_of_certificate_is_refused),

@@ -44,6 +44,9 @@ const ProtobufCMessageDescriptor *const all_messages[] = {
     &holdfast__v1__decision__descriptor,
     &holdfast__v1__decisions_ack__descriptor,
     &holdfast__v1__trust__descriptor,
+    &holdfast__v1__freeze__descriptor,
+    &holdfast__v1__freeze_entry__descriptor,
+    &holdfast__v1__frozen__descriptor,
 };
 const size_t all_messages_count = sizeof(all_messages) / sizeof(all_messages[0]);
 

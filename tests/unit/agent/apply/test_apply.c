@@ -49,6 +49,7 @@ struct fixture {
     size_t removed;
     size_t apps_removed;
     size_t afresh;
+    size_t refrozen;
     bool closed;
     const char *what;
     size_t count;
@@ -146,6 +147,10 @@ static void on_afresh(void *ctx, const char *app) {
     f->afresh++;
 }
 
+static void on_refrozen(void *ctx) {
+    ((struct fixture *)ctx)->refrozen++;
+}
+
 static enum agent_applied_state state_of(const struct fixture *f, const char *app) {
     return (enum agent_applied_state)((uintptr_t)cm_map_get(f->states, app) - 1);
 }
@@ -171,7 +176,8 @@ static int set_up(void **state) {
                                           .app_why = app_why,
                                           .app_late = app_is_late,
                                           .wrong = is_wrong,
-                                          .afresh = on_afresh};
+                                          .afresh = on_afresh,
+                                          .refrozen = on_refrozen};
     struct fixture *f = cm_new(1, sizeof(*f));
     struct agent_apply_host with_ctx = host;
     struct cm_err err;
@@ -1103,6 +1109,109 @@ static void a_correction_applies_one_object_of_an_app_that_is_done(void **state)
     assert_false(agent_apply_correct(f->apply, "Service/shop/unknown", false));
 }
 
+// ---- What is frozen
+
+static void freeze(struct fixture *f, const char *app, int64_t until_ms) {
+    const struct agent_freeze all[] = {
+        {.name = "stop", .app = app, .who = "ann", .why = "it burns", .until_ms = until_ms}};
+
+    agent_apply_freeze(f->apply, all, 1);
+}
+
+static void what_is_under_way_lands_when_an_app_is_frozen_and_nothing_else_begins(void **state) {
+    struct fixture *f = *state;
+
+    set(f, &shop, 1, 1, NULL);
+    wait_pending(f, NS);
+    freeze(f, "shop", 0);
+    assert_int_equal(f->refrozen, 1);
+    make_healthy(f, NS);
+    let(f, NS);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 0);
+    assert_true(agent_cache_item(f->cache, NS)->applied);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_PENDING);
+    assert_string_equal(message_of(f, "shop"), "frozen by ann ('stop'): it burns");
+    agent_apply_freeze(f->apply, NULL, 0);
+    let(f, CFG);
+    apply_all(f);
+}
+
+static void a_freeze_of_another_app_stops_nothing_and_one_of_all_stops_each(void **state) {
+    struct fixture *f = *state;
+
+    freeze(f, "other", 0);
+    set(f, &shop, 1, 1, NULL);
+    wait_pending(f, NS);
+    freeze(f, "", 0);
+    assert_true(agent_apply_is_frozen(f->apply, "shop"));
+    assert_true(agent_apply_is_frozen(f->apply, "other"));
+}
+
+static void what_is_as_it_should_be_is_applied_though_it_is_frozen(void **state) {
+    struct fixture *f = *state;
+
+    set(f, &shop, 1, 1, NULL);
+    apply_all(f);
+    freeze(f, "shop", 0);
+    settle(f);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_APPLIED);
+    assert_true(agent_apply_sync(f->apply, "shop"));
+    settle(f);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_PENDING);
+    assert_int_equal(fake_pending(f->fake), 0);
+}
+
+static void what_is_frozen_is_neither_corrected_nor_pruned(void **state) {
+    const struct test_gone gone = {.name = "shop", .prune = true};
+    struct fixture *f = *state;
+
+    set(f, &shop, 1, 1, NULL);
+    apply_all(f);
+    freeze(f, "shop", 0);
+    assert_false(agent_apply_correct(f->apply, WEB, false));
+    set(f, NULL, 0, 2, &gone);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 0);
+    assert_int_equal(f->apps_removed, 0);
+    agent_apply_freeze(f->apply, NULL, 0);
+    settle(f);
+    assert_true(fake_pending(f->fake) > 0);
+}
+
+static void what_failed_is_not_tried_again_while_it_is_frozen(void **state) {
+    const struct test_app app = {.name = "shop", .objects = objects, .object_count = 1};
+    struct fixture *f = *state;
+
+    set(f, &app, 1, 1, NULL);
+    wait_pending(f, CFG);
+    assert_true(fake_fail(f->fake, CFG, CM_EIO, "no answer"));
+    settle(f);
+    freeze(f, "shop", 0);
+    cm_clock_advance(300001);
+    settle(f);
+    agent_apply_reachable(f->apply);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 0);
+    agent_apply_freeze(f->apply, NULL, 0);
+    let(f, CFG);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+}
+
+static void a_freeze_ends_by_its_time_without_a_word(void **state) {
+    struct fixture *f = *state;
+
+    freeze(f, "shop", cm_clock_unix_ms() + 7200000);
+    set(f, &shop, 1, 1, NULL);
+    settle(f);
+    cm_clock_advance(7199999);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 0);
+    cm_clock_advance(60000);
+    wait_pending(f, NS);
+    assert_false(agent_apply_is_frozen(f->apply, "shop"));
+}
+
 static void a_tombstone_removes_and_tells_also_if_there_was_nothing(void **state) {
     const struct test_gone gone = {.name = "shop", .prune = true};
     const struct test_gone never = {.name = "never", .prune = true};
@@ -1567,6 +1676,12 @@ static const struct CMUnitTest tests[] = {
     TEST(what_could_not_reach_the_target_is_tried_when_it_answers),
     TEST(a_sync_applies_everything_again),
     TEST(a_correction_applies_one_object_of_an_app_that_is_done),
+    TEST(what_is_under_way_lands_when_an_app_is_frozen_and_nothing_else_begins),
+    TEST(a_freeze_of_another_app_stops_nothing_and_one_of_all_stops_each),
+    TEST(what_is_as_it_should_be_is_applied_though_it_is_frozen),
+    TEST(what_is_frozen_is_neither_corrected_nor_pruned),
+    TEST(what_failed_is_not_tried_again_while_it_is_frozen),
+    TEST(a_freeze_ends_by_its_time_without_a_word),
     TEST(a_correction_goes_on_while_another_object_of_the_app_fails),
     TEST(a_correction_waits_while_its_object_is_being_applied),
     TEST(a_tombstone_removes_and_tells_also_if_there_was_nothing),

@@ -171,6 +171,7 @@ static int set_up(void **state) {
                                            .app_late = agent_watch_app_late,
                                            .wrong = agent_watch_wrong,
                                            .afresh = agent_watch_afresh,
+                                           .refrozen = agent_watch_refrozen,
                                            .ctx = f->watch};
     f->apply = agent_apply_new(f->loop, f->driver, f->cache, &apply);
     *state = f;
