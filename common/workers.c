@@ -38,6 +38,13 @@ static void push(struct queue *q, struct cm_job *job) {
     q->len++;
 }
 
+static void push_first(struct queue *q, struct cm_job *job) {
+    job->next = q->first;
+    q->last = q->first == NULL ? job : q->last;
+    q->first = job;
+    q->len++;
+}
+
 static struct cm_job *pop(struct queue *q) {
     struct cm_job *job = q->first;
 
@@ -143,25 +150,35 @@ struct cm_workers *cm_workers_new(const char *name, size_t threads,
 }
 
 // enqueue tells whether the pool still takes jobs.
-static bool enqueue(struct cm_workers *w, struct cm_job *job) {
+static bool enqueue(struct cm_workers *w, struct cm_job *job,
+                    void (*put)(struct queue *q, struct cm_job *job)) {
     (void)pthread_mutex_lock(&w->mu);
     bool open = !w->shut;
     if (open) {
-        push(&w->waiting, job);
+        put(&w->waiting, job);
         (void)pthread_cond_signal(&w->work);
     }
     (void)pthread_mutex_unlock(&w->mu);
     return open;
 }
 
-void cm_workers_submit(struct cm_workers *w, struct cm_job *job) {
+static void submit(struct cm_workers *w, struct cm_job *job,
+                   void (*put)(struct queue *q, struct cm_job *job)) {
     assert(job->run != NULL && job->done != NULL && job->home != NULL);
     job->canceled = false;
     job->failed = (struct cm_err){0};
-    if (!enqueue(w, job)) {
+    if (!enqueue(w, job, put)) {
         job->canceled = true;
         send_home(job);
     }
+}
+
+void cm_workers_submit(struct cm_workers *w, struct cm_job *job) {
+    submit(w, job, push);
+}
+
+void cm_workers_submit_first(struct cm_workers *w, struct cm_job *job) {
+    submit(w, job, push_first);
 }
 
 // shut lets no new job in; without `drain` it also takes out those that wait.

@@ -44,6 +44,9 @@ struct cm_workers *cm_workers_new(const char *name, size_t threads,
 
 void cm_workers_submit(struct cm_workers *w, struct cm_job *job);
 
+// cm_workers_submit_first has a job run before all that waits: for what is urgent and rare.
+void cm_workers_submit_first(struct cm_workers *w, struct cm_job *job);
+
 // cm_workers_stop lets running jobs end, cancels those that wait (their `done` is posted to their
 // loops all the same) and joins the threads. With `drain`, waiting jobs are run first.
 void cm_workers_stop(struct cm_workers *w, bool drain);

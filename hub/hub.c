@@ -19,6 +19,7 @@
 #include "hub/backup/backup.h"
 #include "hub/config/addresses.h"
 #include "hub/config/config.h"
+#include "hub/jobs/freezer.h"
 #include "hub/jobs/keeper.h"
 #include "hub/jobs/registry.h"
 #include "hub/jobs/renewal.h"
@@ -55,6 +56,7 @@ struct hub {
     struct hub_sync *sync;
     struct hub_writer *writer;
     struct hub_keeper *keeper;
+    struct hub_freezer *freezer;
     struct hub_upkeep *upkeep;
     struct hub_state_writer *state; // NULL: there is no state repository
     struct hub_rotation *rotation;
@@ -92,6 +94,18 @@ static void on_removed(void *ctx, const char *cluster, const char *const *apps, 
 
 static void on_decided(void *ctx) {
     hub_sync_decided(((struct hub *)ctx)->sync);
+}
+
+static void on_frozen(void *ctx, struct hub_freeze_set *set) {
+    hub_freezer_adopt(((struct hub *)ctx)->freezer, set);
+}
+
+static void on_refrozen(void *ctx, struct hub_freeze_set *set) {
+    hub_sessions_freeze(((struct hub *)ctx)->sessions, set);
+}
+
+static void on_stopped_by_freeze(void *ctx, const char *cluster) {
+    hub_freezer_told(((struct hub *)ctx)->freezer, cluster);
 }
 
 static void on_holds(void *ctx, const struct hub_hold_ask *asks, size_t count) {
@@ -145,6 +159,7 @@ static void begin_stop(struct hub *h) {
     hub_upkeep_stop(h->upkeep);
     hub_state_writer_stop(h->state);
     hub_keeper_stop(h->keeper);
+    hub_freezer_stop(h->freezer);
     hub_rotation_stop(h->rotation);
     hub_registry_stop(h->registry);
     hub_sessions_stop(h->sessions, on_sessions_stopped, h);
@@ -259,6 +274,7 @@ static enum cm_rc open_sessions(struct hub *h, struct cm_err *err) {
         .behind = on_behind,
         .removed = on_removed,
         .decided = on_decided,
+        .frozen = on_stopped_by_freeze,
         .evicted = on_evicted,
         .ctx = h,
     };
@@ -282,6 +298,7 @@ static enum cm_rc open_sync(struct hub *h, struct cm_err *err) {
         .git_workers = (size_t)h->config->git_workers,
         .published = on_published,
         .withdrawn = on_withdrawn,
+        .frozen = on_frozen,
         .holds = on_holds,
         .ctx = h,
     };
@@ -310,6 +327,20 @@ static enum cm_rc open_writer(struct hub *h, struct cm_err *err) {
     return rc;
 }
 
+static enum cm_rc open_freezer(struct hub *h, struct cm_err *err) {
+    struct hub_freezer_config config = {
+        .loop = h->loop,
+        .store = h->store,
+        .metrics = h->metrics,
+        .writer = h->writer,
+        .repositories = &h->repositories,
+        .changed = on_refrozen,
+        .ctx = h,
+    };
+
+    return hub_freezer_new(&config, &h->freezer, err);
+}
+
 static enum cm_rc start_api(struct hub *h, struct cm_err *err) {
     struct hub_api_config config = {
         .loop = h->loop,
@@ -320,6 +351,7 @@ static enum cm_rc start_api(struct hub *h, struct cm_err *err) {
         .store = h->store,
         .sync = h->sync,
         .writer = h->writer,
+        .freezer = h->freezer,
         .sessions = h->sessions,
         .authority = h->authority,
         .repositories = &h->repositories,
@@ -354,6 +386,7 @@ enum cm_rc hub_open(const struct hub_config *config, struct hub **out, struct cm
     rc = rc < 0 ? rc : open_sessions(h, err);
     rc = rc < 0 ? rc : open_sync(h, err);
     rc = rc < 0 ? rc : open_writer(h, err);
+    rc = rc < 0 ? rc : open_freezer(h, err);
     if (rc < 0) {
         hub_close(h);
         return rc;
@@ -447,6 +480,7 @@ enum cm_rc hub_run(struct hub *h, struct cm_err *err) {
         start_state(h);
         hub_sync_start(h->sync);
         hub_writer_start(h->writer);
+        hub_freezer_begin(h->freezer);
         announce(h);
     } else {
         begin_stop(h); // somebody may have connected already
@@ -475,6 +509,7 @@ void hub_close(struct hub *h) {
     hub_upkeep_free(h->upkeep);
     hub_state_writer_free(h->state);
     hub_keeper_free(h->keeper);
+    hub_freezer_free(h->freezer);
     hub_writer_free(h->writer);
     hub_rotation_free(h->rotation);
     hub_registry_free(h->registry);

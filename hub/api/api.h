@@ -20,6 +20,7 @@ struct cm_metrics;
 struct hub_api;
 struct hub_authority;
 struct hub_config;
+struct hub_freezer;
 struct hub_repositories;
 struct hub_sessions;
 struct hub_store;
@@ -50,6 +51,7 @@ struct hub_api_config {
     struct hub_store *store;
     struct hub_sync *sync;
     struct hub_writer *writer;
+    struct hub_freezer *freezer;
     struct hub_sessions *sessions;
     const struct hub_authority *authority;
     const struct hub_repositories *repositories;

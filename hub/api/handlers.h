@@ -1,5 +1,5 @@
 // handlers: what the routes do, by what they touch: read.c, stream.c,
-// changes.c, writes.c, owners.c, tokens.c, hooks.c, past.c, health.c.
+// changes.c, writes.c, freezes.c, owners.c, tokens.c, hooks.c, past.c, health.c.
 //
 // Threads: the server's.
 #pragma once
@@ -28,6 +28,10 @@ enum cm_rc hub_post_approval(struct hub_request *r, struct cm_err *err);
 
 // writes.c: Git, through the loop
 enum cm_rc hub_post_write(struct hub_request *r, struct cm_err *err);
+
+// freezes.c: what is frozen, through the loop
+enum cm_rc hub_post_freeze(struct hub_request *r, struct cm_err *err);
+enum cm_rc hub_delete_freeze(struct hub_request *r, struct cm_err *err);
 
 // owners.c: an agent
 enum cm_rc hub_post_owners(struct hub_request *r, struct cm_err *err);

@@ -160,6 +160,22 @@ static const struct hub_member write_body[] = {
     END,
 };
 
+static const struct hub_member freeze_body[] = {
+    {"name", HUB_MEMBER_TEXT, false, "What it is called; one is made unless said.", 1, 200, NULL,
+     "^[a-z0-9]([-.a-z0-9]{0,198}[a-z0-9])?$"},
+    LABEL("app", "Only this App."),
+    LABEL("cluster", "Only on this cluster."),
+    LABEL("group", "Only on clusters of this group."),
+    {"selector", HUB_MEMBER_TEXT, false, "Only on clusters whose labels match.", 1, 1000, NULL,
+     "^[a-z]+(=[a-z]+)?$"},
+    {"reason", HUB_MEMBER_TEXT, true, "Why, for those who meet it.", 1, 256, NULL, "^[ -~]+$"},
+    {"untilMs", HUB_MEMBER_INT, false,
+     "When it ends by itself, in Unix milliseconds; without, when somebody ends it.", 1,
+     INT64_MAX / 4, NULL, NULL},
+    {"dryRun", HUB_MEMBER_BOOL, false, "Only tell what would be frozen.", 0, 0, NULL, NULL},
+    END,
+};
+
 // ---- What is answered
 
 static const struct hub_member version_answer[] = {
@@ -338,6 +354,21 @@ static const struct hub_member write_answer[] = {
     END,
 };
 
+static const struct hub_member freeze_answer[] = {
+    TEXT("name", "Its name."),
+    TEXT("what", "What is frozen, in words."),
+    NUMBER("clusters", "On how many clusters; how many have stopped says the list of freezes."),
+    NUMBER("untilMs", "When it ends by itself; 0: when somebody ends it."),
+    TEXT("repository", "Where its file is written, or removed."),
+    TEXT("path", "That file."),
+    TEXT("text", "What it says."),
+    {"written", HUB_MEMBER_TEXT, true,
+     "waiting: the hub writes it into Git as soon as it can; off: it may not write there, so the "
+     "freeze is on the hub's record only; shown: it was a dry run.",
+     0, 0, "waiting off shown", NULL},
+    END,
+};
+
 static const struct hub_member owners_answer[] = {
     {"owners", HUB_MEMBER_OBJECT, true,
      "Of the objects those that are there and another tool's: whose they are.", 0, 0, NULL, NULL},
@@ -417,6 +448,7 @@ static const struct hub_route routes[] = {
     LIST(API "differences", "differences"),
     LIST(API "holds", "holds"),
     LIST(API "bans", "bans"),
+    LIST(API "freezes", "freezes"),
     LIST(API "events", "events"),
     LIST(API "revisions", "revisions"),
     LIST(API "problems", "problems"),
@@ -428,6 +460,7 @@ static const struct hub_route routes[] = {
     DETAIL(API "status/*", "status", "cluster/app"),
     DOCUMENT(API "holds/*", "holds"),
     DOCUMENT(API "bans/*", "bans"),
+    DOCUMENT(API "freezes/*", "freezes"),
     {.method = "GET",
      .path = API "revisions/*",
      .access = HUB_ACCESS_READ,
@@ -518,6 +551,26 @@ static const struct hub_route routes[] = {
      .status = 202,
      .answer = write_answer,
      .conflicts = true,
+     .tag = "changes"},
+    {.method = "POST",
+     .path = API "freezes",
+     .access = HUB_ACCESS_ADMIN,
+     .handle = hub_post_freeze,
+     .about = "Stops applying at once: nothing is applied, pruned or corrected of what it names.",
+     .body = freeze_body,
+     .status = 201,
+     .answer = freeze_answer,
+     .conflicts = true,
+     .tag = "changes"},
+    {.method = "DELETE",
+     .path = API "freezes/*",
+     .access = HUB_ACCESS_ADMIN,
+     .handle = hub_delete_freeze,
+     .about = "Ends a freeze: what waited is applied.",
+     .arg = "name",
+     .arg_pattern = "^[a-z0-9]([-.a-z0-9]{0,198}[a-z0-9])?$",
+     .status = 200,
+     .answer = freeze_answer,
      .tag = "changes"},
     {.method = "POST",
      .path = API "owners",

@@ -225,11 +225,9 @@ static void offer_kind(const struct typed *t, const char *kind) {
         const char *kind;
         const char *path;
         const char *member;
-    } lists[] = {{"apps", "/apps", "name"},
-                 {"clusters", "/clusters", "name"},
-                 {"groups", "/groups", "name"},
-                 {"revisions", "/revisions", "id"},
-                 {"tokens", "/tokens", "name"}};
+    } lists[] = {{"apps", "/apps", "name"},         {"clusters", "/clusters", "name"},
+                 {"freezes", "/freezes", "name"},   {"groups", "/groups", "name"},
+                 {"revisions", "/revisions", "id"}, {"tokens", "/tokens", "name"}};
 
     if (is_offline(t) && ctl_has_word("apps clusters groups", kind)) {
         offer_here(t, kind);

@@ -8,8 +8,8 @@
 // What a verb's arguments may be is said in its row of the table: one entry a word, the last
 // repeated if it ends in "..." or is "named":
 //     types       what there is to list      named      names of the type before it
-//     targets     app, cluster, group        verbs, files, clusters, apps, revisions, tokens,
-//     a|b|c       these words                contexts   names of these
+//     targets     app, cluster, group        verbs, files, clusters, apps, freezes, revisions,
+//     a|b|c       these words                tokens, contexts   names of these
 //
 // Threads: one; asks the hub.
 #pragma once

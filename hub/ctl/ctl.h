@@ -42,6 +42,8 @@ struct ctl_options {
     char *path;
     char *file;
     char *reason;
+    char *until;
+    char *name;
     bool dry_run;
     char *source;
     char *with;
@@ -126,6 +128,8 @@ int ctl_revoke(struct ctl *c);
 int ctl_approve(struct ctl *c);
 int ctl_write(struct ctl *c); // suspend, resume
 int ctl_confirm(struct ctl *c);
+int ctl_freeze(struct ctl *c);
+int ctl_unfreeze(struct ctl *c);
 int ctl_validate(struct ctl *c);
 int ctl_render(struct ctl *c);
 int ctl_plan(struct ctl *c);

@@ -131,7 +131,7 @@ static const struct line status_lines[] = {
     {"Health", "health", CTL_STATE},    {"Why", "healthMessage", CTL_TEXT},
     {"Drifted", "drifted", CTL_NUMBER}, {"Connected", "connected", CTL_YES},
     {"Suspended", "suspend", CTL_YES},  {"Reported", "atMs", CTL_AGE},
-    {"Held", "held", CTL_TEXT},
+    {"Held", "held", CTL_TEXT},         {"Frozen", "frozen", CTL_TEXT},
 };
 
 static const struct section status_sections[] = {
@@ -170,6 +170,26 @@ static const struct line ban_lines[] = {
     {"Why", "reason", CTL_TEXT}, {"Path", "path", CTL_TEXT}, {"Repository", "repository", CTL_TEXT},
 };
 
+static const struct line freeze_lines[] = {
+    {"Name", "name", CTL_TEXT},
+    {"State", "state", CTL_TEXT},
+    {"App", "app", CTL_TEXT},
+    {"Cluster", "cluster", CTL_TEXT},
+    {"Group", "group", CTL_TEXT},
+    {"Labels", "selector", CTL_TEXT},
+    {"Why", "reason", CTL_TEXT},
+    {"By", "actor", CTL_TEXT},
+    {"Since", "atMs", CTL_TIME},
+    {"Until", "untilMs", CTL_TIME},
+    {"Clusters", "clusters", CTL_NUMBER},
+    {"Stopped", "stopped", CTL_NUMBER},
+    {"Offline", "offline", CTL_NUMBER},
+    {"In Git", "inGit", CTL_TEXT},
+    {"Note", "note", CTL_TEXT},
+    {"Path", "path", CTL_TEXT},
+    {"Repository", "repository", CTL_TEXT},
+};
+
 static const struct section object_sections[] = {{"Drift", "drift", "drift"}};
 
 #define OF(what) what##_lines, COUNT(what##_lines), what##_sections, COUNT(what##_sections)
@@ -183,6 +203,7 @@ static const struct description descriptions[] = {
     {"objects", OF(object)},
     {"holds", hold_lines, COUNT(hold_lines), NULL, 0},
     {"bans", ban_lines, COUNT(ban_lines), NULL, 0},
+    {"freezes", freeze_lines, COUNT(freeze_lines), NULL, 0},
 };
 
 static const struct ctl_column at_columns[] = {

@@ -259,7 +259,7 @@ int ctl_get(struct ctl *c) {
     if (c->argc == 0) {
         return ctl_fail(c, CM_EINVAL,
                         "get what? clusters, groups, apps, status, objects, drift, "
-                        "holds, bans, events, revisions, repositories or problems");
+                        "holds, bans, freezes, events, revisions, repositories or problems");
     }
     if (ctl_asked_read(c, &asked) < 0 || check(c, &asked) < 0) {
         return CTL_ERROR;

@@ -24,7 +24,7 @@ if(TARGET hub_fleet AND TARGET hub_repo AND TARGET common_http)
     # All but main, so that tests can have it.
     add_module(hub_ctl
         SOURCES ctl/action.c ctl/cell.c ctl/client.c ctl/complete.c ctl/completion.c ctl/context.c
-                ctl/ctl.c ctl/debug.c ctl/describe.c ctl/diff.c ctl/enroll.c ctl/fleet.c ctl/fold.c ctl/get.c ctl/help.c
+                ctl/ctl.c ctl/debug.c ctl/describe.c ctl/diff.c ctl/enroll.c ctl/fleet.c ctl/fold.c ctl/freeze.c ctl/get.c ctl/help.c
                 ctl/jsonpath.c ctl/jsonpath_parse.c ctl/lines.c ctl/live.c ctl/logs.c ctl/man.c
                 ctl/manifests.c ctl/names.c ctl/offline.c
                 ctl/options.c ctl/past.c ctl/plan.c ctl/print.c ctl/progress.c ctl/query.c ctl/range.c

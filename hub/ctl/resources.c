@@ -83,6 +83,7 @@ static const struct ctl_column status[] = {
     {"CONNECTED", "connected", CTL_YES, CTL_IF_ROOM},
     {"AGO", "atMs", CTL_AGE, CTL_IF_WIDE},
     {"HELD", "held", CTL_TEXT, CTL_IF_ROOM},
+    {"FROZEN", "frozen", CTL_TEXT, CTL_IF_ROOM},
     {"MESSAGE", "message", CTL_TEXT, CTL_ALWAYS},
 };
 
@@ -114,6 +115,24 @@ static const struct ctl_column bans[] = {
     {"NAME", "name", CTL_TEXT, CTL_ALWAYS},     {"APP", "app", CTL_TEXT, CTL_ALWAYS},
     {"IMAGES", "images", CTL_LIST, CTL_ALWAYS}, {"WHY", "reason", CTL_TEXT, CTL_ALWAYS},
     {"FILE", "path", CTL_TEXT, CTL_IF_ROOM},
+};
+
+static const struct ctl_column freezes[] = {
+    {"NAME", "name", CTL_TEXT, CTL_ALWAYS},
+    {"STATE", "state", CTL_TEXT, CTL_ALWAYS},
+    {"APP", "app", CTL_TEXT, CTL_ALWAYS},
+    {"CLUSTER", "cluster", CTL_TEXT, CTL_IF_ROOM},
+    {"GROUP", "group", CTL_TEXT, CTL_IF_ROOM},
+    {"LABELS", "selector", CTL_TEXT, CTL_IF_ROOM},
+    {"STOPPED", "stopped clusters", CTL_READY, CTL_ALWAYS},
+    {"OFFLINE", "offline", CTL_NUMBER, CTL_IF_ROOM},
+    {"AGE", "atMs", CTL_AGE, CTL_ALWAYS},
+    {"UNTIL", "untilMs", CTL_TIME, CTL_ALWAYS},
+    {"BY", "actor", CTL_TEXT, CTL_IF_ROOM},
+    {"IN GIT", "inGit", CTL_TEXT, CTL_IF_ROOM},
+    {"WHY", "reason", CTL_TEXT, CTL_ALWAYS},
+    {"NOTE", "note", CTL_TEXT, CTL_IF_WIDE},
+    {"FILE", "path", CTL_TEXT, CTL_IF_WIDE},
 };
 
 static const struct ctl_column events[] = {
@@ -257,6 +276,14 @@ const struct ctl_resource ctl_resources[] = {
      .params = "app",
      .by = "name",
      .about = "images that shall never run"},
+    {.name = "freezes",
+     .one = "Freeze",
+     .words = "freeze freezes frozen",
+     .names = "name",
+     COLUMNS(freezes),
+     .params = "app cluster",
+     .by = "name",
+     .about = "where nothing is applied for a while"},
     {.name = "events",
      .one = "event",
      .words = "event events ev",
@@ -380,7 +407,8 @@ int ctl_resource_fail(struct ctl *c, const char *word) {
     }
     return ctl_fail(c, CM_EINVAL,
                     "'%.40s' cannot be listed; use clusters, groups, apps, status, objects, "
-                    "drift, holds, bans, events, revisions, repositories, writes or problems",
+                    "drift, holds, bans, freezes, events, revisions, repositories, writes or "
+                    "problems",
                     word);
 }
 

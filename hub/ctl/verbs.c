@@ -19,13 +19,14 @@ const struct ctl_verb ctl_verbs[] = {
      .group = SEE,
      .arguments = "TYPE [NAME...]",
      .summary = "List what the hub knows.",
-     .about = "TYPE is clusters, groups, apps, status, objects, drift, events, revisions, "
-              "agents, holds, bans, repositories, writes or problems; singular, the kinds of the "
-              "fleet repository and short "
-              "forms (cl, cg, st, "
-              "obj, ev, rev) are as good. A long list of clusters or states is folded on a "
-              "terminal: what is not ready, by its first names; --all shows every row. In brackets "
-              "stands what a cluster said last that is not connected.",
+     .about =
+         "TYPE is clusters, groups, apps, status, objects, drift, events, revisions, "
+         "agents, holds, bans, freezes, repositories, writes or problems; singular, the kinds of "
+         "the fleet repository and short "
+         "forms (cl, cg, st, "
+         "obj, ev, rev) are as good. A long list of clusters or states is folded on a "
+         "terminal: what is not ready, by its first names; --all shows every row. In brackets "
+         "stands what a cluster said last that is not connected.",
      .example = "holdfast get clusters -l env=production\n"
                 "holdfast get app checkout -o yaml\n"
                 "holdfast get status --app checkout --state not-healthy\n"
@@ -224,6 +225,32 @@ const struct ctl_verb ctl_verbs[] = {
      .outputs = "table json yaml jsonpath",
      .completes = "apps",
      .run = ctl_confirm},
+    {.name = "freeze",
+     .group = ACT,
+     .arguments = "[[TYPE] NAME]",
+     .summary = "Stop applying at once: an App, a cluster, a group, or all.",
+     .about = "TYPE NAME is 'app NAME', 'cluster NAME' or 'group NAME', as --app and so on; an App "
+              "goes together with one of the others. Nothing is applied, pruned or corrected there "
+              "until --for or --until, or 'holdfast unfreeze'; what shall run does not change. It "
+              "needs no Git: the hub tells the agents at once, and commits it to freezes/ when it "
+              "can. Agents that are not connected stop when they are.",
+     .example = "holdfast freeze app checkout --reason 'INC-4711' --for 2h\n"
+                "holdfast freeze -l env=production --reason 'INC-4711'\n"
+                "holdfast freeze --all --reason 'INC-4711' --dry-run",
+     .options = "output app cluster group selector all reason for until name dry-run",
+     .outputs = "table json yaml jsonpath",
+     .completes = "targets named",
+     .run = ctl_freeze},
+    {.name = "unfreeze",
+     .group = ACT,
+     .arguments = "NAME...",
+     .summary = "End freezes: what waited is applied.",
+     .about = "NAME is what 'holdfast get freezes' calls it; --all ends all. The hub commits that "
+              "its file goes.",
+     .example = "holdfast unfreeze checkout-20261001-120000.000\nholdfast unfreeze --all",
+     .options = "all",
+     .completes = "freezes...",
+     .run = ctl_unfreeze},
     {.name = "validate",
      .group = BEFORE,
      .arguments = "[DIR]",

@@ -393,6 +393,20 @@ static void read_ban(struct cm_arena *a, const struct cm_json *document, struct 
     out->app = mention(cm_json_path(document, "spec", "app", NULL));
 }
 
+static void read_freeze(struct cm_arena *a, const struct cm_json *document,
+                        struct hub_freeze_doc *out) {
+    const struct cm_json *spec = cm_json_get(document, "spec");
+    const struct cm_json *wrong;
+    struct cm_err err;
+    enum cm_rc rc = hub_freeze_read(a, document, &out->freeze, &wrong, &err);
+
+    assert(rc == CM_OK);
+    (void)rc;
+    out->app = mention(cm_json_get(spec, "app"));
+    out->cluster = mention(cm_json_get(spec, "cluster"));
+    out->group = mention(cm_json_get(spec, "clusterGroup"));
+}
+
 static struct hub_doc *read_document(const struct reading *r, const struct cm_json *parsed) {
     struct hub_doc *doc = cm_new(1, sizeof(*doc));
     const struct cm_json *name = cm_json_path(parsed, "metadata", "name", NULL);
@@ -422,6 +436,9 @@ static struct hub_doc *read_document(const struct reading *r, const struct cm_js
     case HUB_BAN:
         read_ban(doc->arena, document, &doc->ban);
         break;
+    case HUB_FREEZE:
+        read_freeze(doc->arena, document, &doc->freeze);
+        break;
     }
     return doc;
 }
@@ -446,12 +463,13 @@ static bool rules_fit(const struct reading *r, const struct cm_json *document) {
     return false;
 }
 
-// hold_fits looks for what is wrong with a Hold or a Ban that no table tells.
+// hold_fits looks for what is wrong with a Hold, a Ban or a Freeze that no table tells.
 static bool hold_fits(const struct reading *r, const struct cm_json *document) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const struct cm_json *wrong = NULL;
     struct hub_hold hold;
     struct hub_ban ban;
+    struct hub_freeze freeze;
     struct cm_err err = {0};
     enum cm_rc rc = CM_OK;
 
@@ -459,6 +477,8 @@ static bool hold_fits(const struct reading *r, const struct cm_json *document) {
         rc = hub_hold_read(a, document, &hold, &wrong, &err);
     } else if (r->kind == HUB_BAN) {
         rc = hub_ban_read(a, document, &ban, &wrong, &err);
+    } else if (r->kind == HUB_FREEZE) {
+        rc = hub_freeze_read(a, document, &freeze, &wrong, &err);
     }
     if (rc < 0) {
         hub_diags_add(r->diags, r->path, wrong->line, wrong->column, "%s", err.msg);

@@ -13,6 +13,7 @@
 #include "hub/fleet/fleet.h"
 #include "hub/fleet/schema.h"
 #include "hub/hold/ban.h"
+#include "hub/hold/freeze.h"
 #include "hub/hold/hold.h"
 #include "hub/render/bundle.h"
 #include "hub/render/edition.h"
@@ -132,6 +133,13 @@ struct hub_ban_doc {
     struct hub_mention app; // .name NULL: all
 };
 
+struct hub_freeze_doc {
+    struct hub_freeze freeze;
+    struct hub_mention app; // .name NULL: all
+    struct hub_mention cluster;
+    struct hub_mention group;
+};
+
 struct hub_doc {
     enum hub_kind kind;
     const char *name;
@@ -144,6 +152,7 @@ struct hub_doc {
         struct hub_confirmation_doc confirmation;
         struct hub_hold_doc hold;
         struct hub_ban_doc ban;
+        struct hub_freeze_doc freeze;
     };
     // What follows belongs to documents.c.
     struct hub_file *file;

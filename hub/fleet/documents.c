@@ -25,6 +25,7 @@ struct hub_named *hub_named_get(struct hub_fleet *f, enum hub_kind kind, const c
         [HUB_CONFIRMATION] = sizeof(struct hub_confirmation),
         [HUB_HOLD] = sizeof(struct hub_held_doc),
         [HUB_BAN] = sizeof(struct hub_named),
+        [HUB_FREEZE] = sizeof(struct hub_named),
     };
     struct hub_named *named = cm_map_get(f->names[kind], name);
 
@@ -76,6 +77,7 @@ void hub_named_free(struct hub_named *named) {
     case HUB_CONFIRMATION:
     case HUB_HOLD:
     case HUB_BAN:
+    case HUB_FREEZE:
         break;
     }
     free(named->name);
@@ -210,6 +212,8 @@ static enum hub_kind kind_of(const struct hub_file *file) {
         return HUB_HOLD;
     case HUB_ROLE_BANS:
         return HUB_BAN;
+    case HUB_ROLE_FREEZES:
+        return HUB_FREEZE;
     case HUB_ROLE_APP:
     case HUB_ROLE_MANIFEST:
     case HUB_ROLE_REFUSED:
@@ -224,7 +228,8 @@ static enum hub_kind kind_of(const struct hub_file *file) {
 static bool holds_documents(const struct hub_file *file) {
     return file->role == HUB_ROLE_CLUSTERS || file->role == HUB_ROLE_GROUPS ||
            file->role == HUB_ROLE_APP || file->role == HUB_ROLE_CONFIRMATIONS ||
-           file->role == HUB_ROLE_HOLDS || file->role == HUB_ROLE_BANS || file->strays != NULL;
+           file->role == HUB_ROLE_HOLDS || file->role == HUB_ROLE_BANS ||
+           file->role == HUB_ROLE_FREEZES || file->strays != NULL;
 }
 
 static bool is_stray(const struct hub_file *file) {

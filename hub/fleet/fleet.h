@@ -20,7 +20,7 @@
 // Documents are found by their path below the repository's root folder:
 //     clusters/**.yaml  Cluster      groups/**.yaml  ClusterGroup      **/app.yaml  App
 //     confirmations/**.yaml  Confirmation
-//     holds/**.yaml  Hold  bans/**.yaml  Ban
+//     holds/**.yaml  Hold  bans/**.yaml  Ban  freezes/**.yaml  Freeze
 // everything below the folder of an app.yaml belongs to that App (an app.yaml deeper down takes its
 // own folder out of it), but for what overlays name and .holdfastignore files leave out.
 //
@@ -49,6 +49,7 @@ struct cm_json;
 struct hub_ban;
 struct hub_bundle;
 struct hub_fleet;
+struct hub_freeze;
 struct hub_hold;
 
 #define HUB_OID_SIZE 20
@@ -240,6 +241,15 @@ void hub_fleet_each_hold(const struct hub_fleet *f,
 // hub_fleet_missing_holds visits decisions that are in force and that Git says nothing of.
 void hub_fleet_missing_holds(const struct hub_fleet *f,
                              void (*visit)(void *ctx, const struct hub_hold_info *h), void *ctx);
+
+// Freezes change nothing of what clusters shall run; the fleet knows their documents, and no more.
+struct hub_freeze_info {
+    const struct hub_freeze *freeze;
+    const char *repo;
+    const char *path;
+};
+void hub_fleet_each_freeze(const struct hub_fleet *f,
+                           void (*visit)(void *ctx, const struct hub_freeze_info *i), void *ctx);
 
 struct hub_ban_info {
     const struct hub_ban *ban;

@@ -388,6 +388,30 @@ static bool add_ban(void *ctx, const char *name, void *value) {
     return true;
 }
 
+static void check_group_name(struct making *m, const struct hub_doc *doc,
+                             const struct hub_mention *at) {
+    if (at->name == NULL || hub_find_group(m->fleet, at->name) != NULL) {
+        return;
+    }
+    CM_AUTOFREE char *message =
+        cm_strf("no ClusterGroup is named '%s': correct the name, or delete the file", at->name);
+    add(m, doc->file,
+        &(struct hub_diag){path_of(doc->file), at->place.line, at->place.column, message},
+        (struct hub_problem){0});
+}
+
+static bool add_freeze(void *ctx, const char *name, void *value) {
+    const struct hub_doc *doc = ((const struct hub_named *)value)->doc;
+
+    (void)name;
+    if (doc != NULL) {
+        check_app_name(ctx, doc, &doc->freeze.app);
+        check_cluster_name(ctx, doc, &doc->freeze.cluster);
+        check_group_name(ctx, doc, &doc->freeze.group);
+    }
+    return true;
+}
+
 static void add_conflicts(struct making *m, const struct hub_cluster *c) {
     for (size_t i = 0; i < c->conflict_count; i++) {
         const struct hub_conflict *conflict = &c->conflicts[i];
@@ -515,6 +539,7 @@ bool hub_problems_make(struct hub_fleet *f) {
     cm_map_each(f->names[HUB_GROUP], add_group, &m);
     cm_map_each(f->names[HUB_HOLD], add_hold, &m);
     cm_map_each(f->names[HUB_BAN], add_ban, &m);
+    cm_map_each(f->names[HUB_FREEZE], add_freeze, &m);
     cm_map_each(f->names[HUB_APP], add_app, &m);
     for (size_t i = 0; i < f->conflicted.count; i++) {
         add_conflicts(&m, f->conflicted.items[i]);

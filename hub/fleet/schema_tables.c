@@ -250,4 +250,23 @@ const struct hub_kind_table hub_kind_tables[HUB_KINDS] = {
                             "      versions: '>=1.4.0 <1.4.3'\n"
                             "  reason: CVE-2026-1234\n",
                  .fields = hub_ban_fields},
+    [HUB_FREEZE] =
+        {.name = "Freeze",
+         .place = "freezes/**/*.yaml",
+         .doc =
+             "Stops applying for a while: an App, a cluster, a group, or all. It only stops: what "
+             "shall run does not change, and comes when it ends. `holdfast freeze` makes one at "
+             "once and the hub writes the file; a file that people commit does the same, and "
+             "deleting it ends it. [More](freezes.md).",
+         .example = "apiVersion: holdfast/v1alpha1\n"
+                    "kind: Freeze\n"
+                    "metadata:\n"
+                    "  name: payment-incident\n"
+                    "spec:\n"
+                    "  app: checkout\n"
+                    "  clusterGroup: production\n"
+                    "  reason: payments fail, INC-4711\n"
+                    "  by: ann\n"
+                    "  until: '2026-10-01T12:00:00Z'\n",
+         .fields = hub_freeze_fields},
 };

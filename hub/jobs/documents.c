@@ -10,8 +10,10 @@
 #include "common/str.h"
 #include "hub/fleet/fleet.h"
 #include "hub/hold/ban.h"
+#include "hub/hold/freeze.h"
 #include "hub/hold/hold.h"
 #include "hub/store/desired.h"
+#include "hub/store/freezes.h"
 
 // Each kind of row begins with its name, by which the rows are sorted.
 struct named {
@@ -44,11 +46,12 @@ struct rows {
     size_t count;
 };
 
-enum { CLUSTERS, GROUPS, APPS, USED, HOLDS, BANS, KINDS };
+enum { CLUSTERS, GROUPS, APPS, USED, HOLDS, BANS, FREEZES, KINDS };
 
-static const size_t row_sizes[KINDS] = {sizeof(struct cluster_row),  sizeof(struct group_row),
-                                        sizeof(struct hub_app_row),  sizeof(struct used_row),
-                                        sizeof(struct hub_hold_row), sizeof(struct hub_ban_row)};
+static const size_t row_sizes[KINDS] = {sizeof(struct cluster_row),   sizeof(struct group_row),
+                                        sizeof(struct hub_app_row),   sizeof(struct used_row),
+                                        sizeof(struct hub_hold_row),  sizeof(struct hub_ban_row),
+                                        sizeof(struct hub_freeze_row)};
 
 struct hub_document_set {
     _Atomic uint32_t refs;
@@ -91,6 +94,11 @@ static void count_hold(void *ctx, const struct hub_hold_info *info) {
 static void count_ban(void *ctx, const struct hub_ban_info *info) {
     (void)info;
     ((struct hub_document_set *)ctx)->rows[BANS].count++;
+}
+
+static void count_freeze(void *ctx, const struct hub_freeze_info *info) {
+    (void)info;
+    ((struct hub_document_set *)ctx)->rows[FREEZES].count++;
 }
 
 static void *next_row(struct hub_document_set *d, int kind) {
@@ -241,6 +249,27 @@ static void copy_ban(void *ctx, const struct hub_ban_info *info) {
     };
 }
 
+static void copy_freeze(void *ctx, const struct hub_freeze_info *info) {
+    struct hub_document_set *d = ctx;
+    const struct hub_freeze *f = info->freeze;
+
+    *(struct hub_freeze_row *)next_row(d, FREEZES) = (struct hub_freeze_row){
+        .name = cm_arena_strdup(d->arena, f->name),
+        .app = cm_arena_strdup(d->arena, f->app),
+        .cluster = cm_arena_strdup(d->arena, f->cluster),
+        .group = cm_arena_strdup(d->arena, f->group),
+        .selector = cm_arena_strdup(d->arena, f->selector),
+        .reason = cm_arena_strdup(d->arena, f->reason),
+        .actor = cm_arena_strdup(d->arena, f->actor),
+        .at_ms = f->at_ms,
+        .until_ms = f->until_ms,
+        .repo = cm_arena_strdup(d->arena, info->repo),
+        .path = cm_arena_strdup(d->arena, info->path),
+        .git = HUB_FREEZE_WRITTEN,
+        .note = "",
+    };
+}
+
 struct hub_document_set *hub_document_set_new(const struct hub_fleet *fleet) {
     struct cm_arena *a = cm_arena_new(0);
     struct hub_document_set *d = cm_arena_get(a, sizeof(*d));
@@ -253,6 +282,7 @@ struct hub_document_set *hub_document_set_new(const struct hub_fleet *fleet) {
     hub_fleet_each_used(fleet, count_used, d);
     hub_fleet_each_hold(fleet, count_hold, d);
     hub_fleet_each_ban(fleet, count_ban, d);
+    hub_fleet_each_freeze(fleet, count_freeze, d);
     for (int i = 0; i < KINDS; i++) {
         d->rows[i].items = cm_arena_get(a, (d->rows[i].count + 1) * row_sizes[i]);
         d->rows[i].count = 0;
@@ -263,6 +293,7 @@ struct hub_document_set *hub_document_set_new(const struct hub_fleet *fleet) {
     hub_fleet_each_used(fleet, copy_used, d);
     hub_fleet_each_hold(fleet, copy_hold, d);
     hub_fleet_each_ban(fleet, copy_ban, d);
+    hub_fleet_each_freeze(fleet, copy_freeze, d);
     return d;
 }
 
@@ -373,14 +404,30 @@ static enum cm_rc put_ban(struct hub_db *db, const void *before, const void *now
     return same ? CM_OK : hub_documents_put_ban(db, b, err);
 }
 
+static enum cm_rc put_freeze(struct hub_db *db, const void *before, const void *now,
+                             struct cm_err *err) {
+    const struct hub_freeze_row *a = before;
+    const struct hub_freeze_row *b = now;
+    bool same = a != NULL && a->until_ms == b->until_ms && strcmp(a->app, b->app) == 0 &&
+                strcmp(a->cluster, b->cluster) == 0 && strcmp(a->group, b->group) == 0 &&
+                strcmp(a->selector, b->selector) == 0 && strcmp(a->reason, b->reason) == 0 &&
+                strcmp(a->repo, b->repo) == 0 && strcmp(a->path, b->path) == 0;
+
+    return same ? CM_OK : hub_freezes_put(db, b, err);
+}
+
 // put writes a row if it differs from the one before (NULL: there was none).
 static const struct {
     enum cm_rc (*put)(struct hub_db *db, const void *before, const void *now, struct cm_err *err);
     enum cm_rc (*remove)(struct hub_db *db, const char *name, struct cm_err *err);
 } kinds[KINDS] = {
-    {put_cluster, hub_documents_remove_cluster}, {put_group, hub_documents_remove_group},
-    {put_app, hub_documents_remove_app},         {put_used, hub_documents_remove_used},
-    {put_hold, hub_documents_remove_hold},       {put_ban, hub_documents_remove_ban},
+    {put_cluster, hub_documents_remove_cluster},
+    {put_group, hub_documents_remove_group},
+    {put_app, hub_documents_remove_app},
+    {put_used, hub_documents_remove_used},
+    {put_hold, hub_documents_remove_hold},
+    {put_ban, hub_documents_remove_ban},
+    {put_freeze, hub_freezes_remove},
 };
 
 static const struct named *row_at(const struct rows *rows, int kind, size_t at) {
@@ -412,10 +459,13 @@ static enum cm_rc write_kind(struct hub_db *db, int kind, const struct rows *bef
 enum cm_rc hub_document_set_write(struct hub_db *db, const struct hub_document_set *before,
                                   const struct hub_document_set *now, struct cm_err *err) {
     static const struct rows none = {0};
-    enum cm_rc rc = before == NULL ? hub_documents_begin(db, err) : CM_OK;
+    bool anew = before == NULL;
+    enum cm_rc rc = anew ? hub_documents_begin(db, err) : CM_OK;
 
+    rc = rc < 0 || !anew ? rc : hub_freezes_doubt(db, err);
     for (int i = 0; rc == CM_OK && i < KINDS; i++) {
-        rc = write_kind(db, i, before == NULL ? &none : &before->rows[i], &now->rows[i], err);
+        rc = write_kind(db, i, anew ? &none : &before->rows[i], &now->rows[i], err);
     }
-    return rc;
+    rc = rc < 0 || !anew ? rc : hub_freezes_sweep(db, err);
+    return rc < 0 ? rc : hub_freezes_resolve(db, err);
 }

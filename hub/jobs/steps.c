@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "hub/jobs/decided.h"
+#include "hub/jobs/freeze_set.h"
 #include "hub/jobs/record.h"
 #include "hub/jobs/sync_state.h"
 #include "hub/store/desired.h"
@@ -14,6 +15,7 @@
 void hub_step_free(struct hub_step *step) {
     hub_outcome_free(step->outcome);
     hub_decided_free(step->decided);
+    hub_freeze_set_unref(step->freezes);
     free(step->name);
     free(step->text);
     free(step);
@@ -73,9 +75,15 @@ static void end_step(struct hub_sync *s, struct hub_step *step) {
 }
 
 static enum cm_rc run_record(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
-    const struct hub_step *step = CM_CONTAINER(job, struct hub_step, record);
+    struct hub_step *step = CM_CONTAINER(job, struct hub_step, record);
+    enum cm_rc rc = hub_record_outcome(db, step->outcome, err);
 
-    return hub_record_outcome(db, step->outcome, err);
+    if (rc < 0 || step->outcome->documents == NULL) {
+        return rc;
+    }
+    hub_freeze_set_unref(step->freezes); // of a try that failed
+    step->freezes = NULL;
+    return hub_freeze_set_load(db, &step->freezes, err);
 }
 
 static void log_commits(struct hub_sync *s, const struct hub_outcome *o) {
@@ -98,6 +106,9 @@ static void record_done(struct hub_store_job *job, const struct cm_err *err) {
 
     if (err->code == CM_OK) {
         cm_backoff_reset(&s->record_backoff);
+        if (step->freezes != NULL) {
+            s->config.frozen(s->config.ctx, step->freezes);
+        }
         hub_sync_publish(s, step->outcome);
         log_commits(s, step->outcome);
         if (step->kind == HUB_STEP_COMMIT) {

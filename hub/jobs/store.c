@@ -171,10 +171,19 @@ void hub_store_measure(struct hub_store *store) {
     cm_metric_set(store->counts.waiting, waiting);
 }
 
-void hub_store_submit(struct hub_store *store, struct hub_store_job *job) {
+static void prepare(struct hub_store *store, struct hub_store_job *job) {
     job->store = store;
     job->err = (struct cm_err){.code = CM_OK};
     job->job = (struct cm_job){.run = run_job, .done = job_done, .home = store->loop};
+}
+
+void hub_store_submit_first(struct hub_store *store, struct hub_store_job *job) {
+    prepare(store, job);
+    cm_workers_submit_first(store->writer, &job->job);
+}
+
+void hub_store_submit(struct hub_store *store, struct hub_store_job *job) {
+    prepare(store, job);
     cm_workers_submit(store->writer, &job->job);
 }
 

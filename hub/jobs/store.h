@@ -48,6 +48,10 @@ bool hub_store_is_failing(const struct hub_store *store);
 
 void hub_store_submit(struct hub_store *store, struct hub_store_job *job);
 
+// hub_store_submit_first has a job carried out before all that waits: for what is urgent and rare,
+// and has nothing to do with that.
+void hub_store_submit_first(struct hub_store *store, struct hub_store_job *job);
+
 // hub_store_stop carries out what waits and ends the thread; every `done` has then been posted.
 void hub_store_stop(struct hub_store *store);
 void hub_store_free(struct hub_store *store); // NULL is fine

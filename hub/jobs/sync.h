@@ -24,6 +24,7 @@
 struct cm_loop;
 struct cm_metrics;
 struct hub_authority;
+struct hub_freeze_set;
 struct hub_hold_ask;
 struct hub_publication;
 struct hub_repositories;
@@ -43,6 +44,8 @@ struct hub_sync_config {
     // published: a publication is on record and may be sent. withdrawn: a cluster left Git.
     void (*published)(void *ctx, struct hub_publication *p);
     void (*withdrawn)(void *ctx, const char *cluster);
+    // frozen: what is frozen, as Git says something else of that; before anything is published.
+    void (*frozen)(void *ctx, struct hub_freeze_set *set);
     // holds: what Git should say of Holds; good until it returns.
     void (*holds)(void *ctx, const struct hub_hold_ask *asks, size_t count);
     void *ctx;

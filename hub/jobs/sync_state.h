@@ -56,6 +56,7 @@ struct hub_step {
     uint64_t generation;
     struct hub_decided_list *decided;
     struct hub_outcome *outcome;
+    struct hub_freeze_set *freezes; // as documents of the outcome have it; NULL: it has none
     struct cm_job plan;
     struct hub_store_job record;
     int64_t since_ms; // when it came

@@ -125,16 +125,20 @@ struct hub_session {
     size_t kept_bytes;   // of held_bytes: room for one that waited and comes again
     bool in_full;        // a full report has begun and not ended
     enum hub_resync resync;
-    int64_t resync_ms;     // since when it is that
-    bool desired_due;      // Desired follows once `outgoing` is through
-    bool looks;            // it answers Look
-    bool impersonates;     // it changes objects in the name of an App's account
-    bool told_old;         // that it is too old for what is in force is on record
-    bool renews;           // it renews its certificate by itself
-    bool renewing;         // the store makes one
-    struct hub_look *look; // that it has not answered; NULL: none
-    int64_t revoked_ms;    // when that was asked for (monotonic); 0: it was not
-    uint64_t trust;        // set of roots that it believes; 0: it knows of no sets
+    int64_t resync_ms;            // since when it is that
+    bool desired_due;             // Desired follows once `outgoing` is through
+    bool looks;                   // it answers Look
+    bool impersonates;            // it changes objects in the name of an App's account
+    bool freezes;                 // it knows Freeze
+    bool told_unfrozen;           // that it does not is on record
+    uint64_t freeze_number;       // of the last that it was sent; 0: none
+    struct cm_sha256 freeze_told; // what that said
+    bool told_old;                // that it is too old for what is in force is on record
+    bool renews;                  // it renews its certificate by itself
+    bool renewing;                // the store makes one
+    struct hub_look *look;        // that it has not answered; NULL: none
+    int64_t revoked_ms;           // when that was asked for (monotonic); 0: it was not
+    uint64_t trust;               // set of roots that it believes; 0: it knows of no sets
     bool trust_due; // it was told of a newer one and has not answered: nothing is offered meanwhile
     bool keeps_signer;       // it need not be sent a signer's certificate that it has,
     struct cm_sha256 signer; // which is this one
@@ -160,9 +164,10 @@ struct hub_sessions {
     struct cm_throttle *wrong_enrolments; // by address
     size_t connected;
     int64_t held;
-    size_t looking;           // agents that are asked
-    uint32_t looks;           // that were ever asked for
-    struct hub_framed framed; // until the next beat
+    size_t looking;                 // agents that are asked
+    uint32_t looks;                 // that were ever asked for
+    struct hub_framed framed;       // until the next beat
+    struct hub_freeze_set *freezes; // NULL: not known yet
     struct hub_inbox inbox;
     struct hub_resyncs resyncs;
     bool stopping;
@@ -212,6 +217,9 @@ void hub_session_send(struct hub_session *session, uint16_t type, const void *me
 // hub_session_give queues a frame and counts it; it fails as cm_net_send.
 CM_MUSTUSE enum cm_rc hub_session_give(struct hub_session *session, uint16_t type,
                                        struct cm_buf *payload, struct cm_err *err);
+// hub_session_is_allowed tells whether the store may be given something more of this agent; if not,
+// the link ends and the agent comes again when it may.
+bool hub_session_is_allowed(struct hub_session *session, size_t cost);
 void hub_session_send_sync(struct hub_session *session, const char *app);
 
 // hub_session_part takes from a session the agent that it was: it was replaced, revoked or held,
@@ -275,6 +283,13 @@ size_t hub_session_waiting(const struct hub_session *session); // blobs that are
 void hub_session_pump(struct hub_session *session); // goes on sending as the queue has room
 void hub_session_learn(struct hub_session *session, const struct hub_claim *claim);
 void hub_session_learn_report(struct hub_session *session, uint64_t epoch, uint64_t generation);
+
+// freeze.c
+void hub_freeze_greet(struct hub_session *session, const void *hello); // after Welcome
+// hub_freeze_holds_up tells whether no manifest may be offered, as the agent would apply it.
+bool hub_freeze_holds_up(struct hub_session *session);
+CM_MUSTUSE enum cm_rc hub_freeze_heard(struct hub_session *session,
+                                       const struct cm_net_frame *frame, struct cm_err *err);
 
 // look.c
 void hub_look_found(struct hub_session *session, const void *found);

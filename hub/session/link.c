@@ -222,9 +222,7 @@ static void send_welcome(struct hub_session *session, uint32_t protocol, bool fu
     send_message(session, WIRE_WELCOME, &welcome.base);
 }
 
-// Tells whether the store may be given something more of this agent; if not, the link ends and the
-// agent comes again when it may.
-static bool is_allowed(struct hub_session *session, size_t cost) {
+bool hub_session_is_allowed(struct hub_session *session, size_t cost) {
     if (hub_allowance_take(&session->member->allowance, cost, cm_clock_now_ms())) {
         return true;
     }
@@ -268,6 +266,7 @@ void hub_session_serve(struct hub_session *session, bool full_report) {
     cm_metric_add(s->metric_connects, 1);
     cm_metric_set(s->metric_connected, (int64_t)s->connected);
     send_welcome(session, common_protocol(hello), full_report);
+    hub_freeze_greet(session, hello);
     hub_trust_greet(session, hello);
     forget_hello(session);
     hub_session_learn(session, &claim);
@@ -331,7 +330,7 @@ static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_fram
     if (rc < 0) {
         return rc;
     }
-    if (!is_allowed(session, HELLO_COST)) {
+    if (!hub_session_is_allowed(session, HELLO_COST)) {
         return CM_OK;
     }
     if (!hub_keys_hello(session, hello)) {
@@ -384,8 +383,9 @@ static enum cm_rc on_want(struct hub_session *session, const struct cm_net_frame
     enum cm_rc rc = WIRE_UNPACK(a, Holdfast__V1__Want, holdfast__v1__want, frame->payload,
                                 frame->size, &want, err);
 
-    if (rc < 0 || !is_allowed(session, WANT_COST + WANT_NAME_COST * want->n_sha256 +
-                                           WANT_LOOK_COST * hub_session_waiting(session))) {
+    if (rc < 0 ||
+        !hub_session_is_allowed(session, WANT_COST + WANT_NAME_COST * want->n_sha256 +
+                                             WANT_LOOK_COST * hub_session_waiting(session))) {
         return rc;
     }
     return hub_session_want(session, want, err);
@@ -475,7 +475,7 @@ static bool admit(struct hub_session *session, size_t unpacked, size_t cost) {
     if (!hub_inbox_take(session, unpacked)) {
         return false;
     }
-    if (!is_allowed(session, cost)) {
+    if (!hub_session_is_allowed(session, cost)) {
         hub_inbox_give(session, unpacked);
         return false;
     }
@@ -695,7 +695,7 @@ static enum cm_rc on_found(struct hub_session *session, const struct cm_net_fram
     enum cm_rc rc = WIRE_UNPACK(a, Holdfast__V1__Found, holdfast__v1__found, frame->payload,
                                 frame->size, &found, err);
 
-    if (rc == CM_OK && is_allowed(session, FOUND_COST + frame->size)) {
+    if (rc == CM_OK && hub_session_is_allowed(session, FOUND_COST + frame->size)) {
         hub_look_found(session, found);
     }
     return rc;
@@ -737,6 +737,8 @@ static enum cm_rc handle(struct hub_session *session, const struct cm_net_frame 
         return hub_keys_renew(session, frame, err);
     case WIRE_TRUST:
         return hub_trust_heard(session, frame, err);
+    case WIRE_FROZEN:
+        return hub_freeze_heard(session, frame, err);
     case WIRE_CONFIRM:
         return hub_keys_confirm(session, frame, err);
     default:

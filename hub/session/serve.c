@@ -333,7 +333,7 @@ void hub_session_offer(struct hub_session *session) {
     if (beyond != NULL) {
         tell_old(session, beyond);
     }
-    if (p == NULL || beyond != NULL || session->trust_due) {
+    if (p == NULL || beyond != NULL || session->trust_due || hub_freeze_holds_up(session)) {
         return;
     }
     bool again = is_same(session->sending, p);

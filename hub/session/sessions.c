@@ -10,6 +10,7 @@
 #include "common/metrics.h"
 #include "common/throttle.h"
 #include "hub/access/authority.h"
+#include "hub/jobs/freeze_set.h"
 #include "hub/jobs/presence.h"
 #include "hub/jobs/publication.h"
 #include "hub/session/internal.h"
@@ -153,6 +154,7 @@ void hub_sessions_free(struct hub_sessions *s) {
     cm_tls_context_unref(s->link_tls);
     cm_tls_context_unref(s->enroll_tls);
     hub_framed_clear(&s->framed);
+    hub_freeze_set_unref(s->freezes);
     cm_map_free(s->by_name);
     cm_map_free(s->members);
     for (size_t i = 0; i < s->config.advertise_count; i++) {

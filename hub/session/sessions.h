@@ -26,6 +26,7 @@
 struct cm_loop;
 struct cm_metrics;
 struct hub_authority;
+struct hub_freeze_set;
 struct hub_keys;
 struct hub_publication;
 struct hub_sessions;
@@ -53,6 +54,8 @@ struct hub_sessions_config {
     void (*enrolled)(void *ctx, const char *cluster, const char *cluster_id);
     void (*behind)(void *ctx, const char *cluster, uint64_t epoch, uint64_t generation);
     void (*removed)(void *ctx, const char *cluster, const char *const *apps, size_t count);
+    // frozen: the agent of a cluster has stopped what is frozen there.
+    void (*frozen)(void *ctx, const char *cluster);
     // decided: what controllers decided is on record, and Apps are held back until it is answered.
     void (*decided)(void *ctx);
     // evicted: an agent may not connect any more, or not before a person let it go on, or may now.
@@ -97,6 +100,9 @@ void hub_sessions_publish(struct hub_sessions *s, struct hub_publication *p);
 // hub_sessions_withdraw forgets the publication of a cluster that left Git: its agent keeps what it
 // has.
 void hub_sessions_withdraw(struct hub_sessions *s, const char *cluster);
+
+// hub_sessions_freeze tells agents what is frozen from now on. A reference is taken.
+void hub_sessions_freeze(struct hub_sessions *s, struct hub_freeze_set *set);
 
 // hub_sessions_sync asks agents to compare and apply again: one cluster or all (NULL), one App or
 // all (""). It returns how many were asked.

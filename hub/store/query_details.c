@@ -204,6 +204,14 @@ static const struct hub_detail details[] = {
      .names = {"name"},
      .known_sql = "SELECT name FROM ban",
      .parts = no_parts},
+    {.name = "freezes",
+     .item = "FreezeDetails",
+     .what = "Freeze",
+     .about = "Where nothing is applied for a while, and how far that is known.",
+     .list = "freezes",
+     .names = {"name"},
+     .known_sql = "SELECT name FROM freeze",
+     .parts = no_parts},
 };
 
 const struct hub_detail *hub_detail_find(const char *name) {

@@ -188,6 +188,11 @@ static const struct hub_column status_columns[] = {
      "The removal that waits for a Confirmation in Git, or empty."},
     {"held", "p.held", HUB_COLUMN_TEXT,
      "What runs instead of a release that was rejected, and why, or empty."},
+    {"frozen",
+     "ifnull((SELECT group_concat(f.name || ': ' || f.reason, '; ') FROM freeze_cluster k"
+     " JOIN freeze f ON f.name = k.freeze WHERE k.cluster = p.cluster AND f.app IN ('', p.app)),"
+     " '')",
+     HUB_COLUMN_TEXT, "The freezes that keep it from being applied, and why, or empty."},
     {"suspend", "p.suspend", HUB_COLUMN_BOOL, "Git says that nothing be changed."},
     {"atMs", "ifnull(s.at_ms, 0)", HUB_COLUMN_TIME, "When the agent reported it."},
 };
@@ -327,6 +332,48 @@ static const struct hub_column ban_columns[] = {
 static const struct hub_filter ban_filters[] = {
     {"name", HUB_FILTER_VALUE, "name = ?", "Only the one of this name."},
     {"app", HUB_FILTER_VALUE, "app IN ('', ?)", "Only those that are for this App."},
+    END_OF_FILTERS,
+};
+
+#define FREEZE_STATE "iif(f.ended_ms = 0, 'frozen', 'ended')"
+#define FREEZE_GIT "iif(f.git = 0, iif(f.note = '', 'waiting', 'no'), 'yes')"
+#define FREEZE_CLUSTERS "(SELECT count(*) FROM freeze_cluster k WHERE k.freeze = f.name)"
+#define FREEZE_STOPPED                                                                             \
+    "(SELECT count(*) FROM freeze_cluster k WHERE k.freeze = f.name AND k.told_ms != 0)"
+#define FREEZE_OFFLINE                                                                             \
+    "(SELECT count(*) FROM freeze_cluster k LEFT JOIN presence r ON r.cluster = k.cluster"         \
+    " WHERE k.freeze = f.name AND k.told_ms = 0 AND ifnull(r.connected, 0) = 0)"
+
+static const struct hub_column freeze_columns[] = {
+    {"name", "f.name", HUB_COLUMN_TEXT, "Its name."},
+    {"state", FREEZE_STATE, HUB_COLUMN_TEXT,
+     "frozen; ended (its file is still to be removed from Git)."},
+    {"app", "f.app", HUB_COLUMN_TEXT, "The App; empty: all."},
+    {"cluster", "f.cluster", HUB_COLUMN_TEXT, "The cluster; empty: it names none."},
+    {"group", "f.grp", HUB_COLUMN_TEXT, "The group; empty: it names none."},
+    {"selector", "f.selector", HUB_COLUMN_TEXT, "The labels; empty: it names none."},
+    {"reason", "f.reason", HUB_COLUMN_TEXT, "Why."},
+    {"actor", "f.actor", HUB_COLUMN_TEXT, "Who froze it."},
+    {"atMs", "f.at_ms", HUB_COLUMN_TIME, "Since when."},
+    {"untilMs", "f.until_ms", HUB_COLUMN_TIME, "When it ends by itself; 0: it does not."},
+    {"clusters", FREEZE_CLUSTERS, HUB_COLUMN_INT, "On how many clusters it is."},
+    {"stopped", FREEZE_STOPPED, HUB_COLUMN_INT,
+     "Of these, whose agents have said that they stopped."},
+    {"offline", FREEZE_OFFLINE, HUB_COLUMN_INT,
+     "Of the others, that are not connected: they stop when they are."},
+    {"inGit", FREEZE_GIT, HUB_COLUMN_TEXT,
+     "yes; waiting (the hub writes it as soon as it can); no (`note` says why)."},
+    {"note", "f.note", HUB_COLUMN_TEXT, "Why it is not in Git; empty: it is, or will be soon."},
+    {"repository", "f.repo", HUB_COLUMN_TEXT, "Where its file is, or shall be."},
+    {"path", "f.path", HUB_COLUMN_TEXT, "That file."},
+};
+
+static const struct hub_filter freeze_filters[] = {
+    {"name", HUB_FILTER_VALUE, "f.name = ?", "Only the one of this name."},
+    {"app", HUB_FILTER_VALUE, "f.app IN ('', ?)", "Only those that stop this App."},
+    {"cluster", HUB_FILTER_VALUE,
+     "f.name IN (SELECT k.freeze FROM freeze_cluster k WHERE k.cluster = ?)",
+     "Only those that are on this cluster."},
     END_OF_FILTERS,
 };
 
@@ -554,6 +601,15 @@ static const struct hub_list lists[] = {
      .keys = {{"name", false}},
      .key_count = 1,
      .filters = ban_filters},
+    {.name = "freezes",
+     .item = "Freeze",
+     .about = "Where nothing is applied for a while.",
+     .from = "freeze f",
+     .columns = freeze_columns,
+     .column_count = COUNT(freeze_columns),
+     .keys = {{"f.name", false}},
+     .key_count = 1,
+     .filters = freeze_filters},
     {.name = "events",
      .item = "Event",
      .about = "What happened: newest first, or what came after an event, oldest first.",

@@ -322,10 +322,23 @@ static const char *const step_23[] = {
     NULL,
 };
 
+static const char *const step_24[] = {
+    // Where nothing is applied for a while (hub/store/freezes.h).
+    "CREATE TABLE freeze (name TEXT PRIMARY KEY, app TEXT NOT NULL, cluster TEXT NOT NULL,"
+    " grp TEXT NOT NULL, selector TEXT NOT NULL, reason TEXT NOT NULL, actor TEXT NOT NULL,"
+    " at_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL, repo TEXT NOT NULL, path TEXT NOT NULL,"
+    " git INTEGER NOT NULL, ended_ms INTEGER NOT NULL, note TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE freeze_cluster (freeze TEXT NOT NULL, cluster TEXT NOT NULL,"
+    " told_ms INTEGER NOT NULL, found INTEGER NOT NULL, PRIMARY KEY (freeze, cluster))"
+    " WITHOUT ROWID",
+    "CREATE INDEX freeze_cluster_cluster ON freeze_cluster (cluster)",
+    NULL,
+};
+
 static const char *const *const steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,
                                            step_7,  step_8,  step_9,  step_10, step_11, step_12,
                                            step_13, step_14, step_15, step_16, step_17, step_18,
-                                           step_19, step_20, step_21, step_22, step_23};
+                                           step_19, step_20, step_21, step_22, step_23, step_24};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -375,7 +388,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 20",
                                               "PRAGMA user_version = 21",
                                               "PRAGMA user_version = 22",
-                                              "PRAGMA user_version = 23"};
+                                              "PRAGMA user_version = 23",
+                                              "PRAGMA user_version = 24"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -10,6 +10,7 @@
 #include "common/net/net.h"
 #include "common/str.h"
 #include "hub/access/authority.h"
+#include "hub/jobs/freezer.h"
 #include "hub/jobs/store.h"
 #include "hub/jobs/sync.h"
 #include "hub/jobs/writer.h"
@@ -37,6 +38,14 @@ static void on_withdrawn(void *ctx, const char *cluster) {
     (void)cluster;
 }
 
+static void on_frozen(void *ctx, struct hub_freeze_set *set) {
+    hub_freezer_adopt(((struct api_rig *)ctx)->freezer, set);
+}
+
+static void on_refrozen(void *ctx, struct hub_freeze_set *set) {
+    hub_sessions_freeze(((struct api_rig *)ctx)->sessions, set);
+}
+
 static void on_holds(void *ctx, const struct hub_hold_ask *asks, size_t count) {
     (void)ctx;
     (void)asks;
@@ -57,6 +66,7 @@ static void on_sync_stopped(void *ctx) {
 }
 
 void api_rig_stop(struct api_rig *r) {
+    hub_freezer_stop(r->freezer);
     hub_sync_stop(r->sync, on_sync_stopped, r);
 }
 
@@ -109,6 +119,7 @@ static void open_sync(struct api_rig *r) {
         .git_workers = 1,
         .published = on_published,
         .withdrawn = on_withdrawn,
+        .frozen = on_frozen,
         .holds = on_holds,
         .ctx = r,
     };
@@ -134,6 +145,21 @@ static void open_writer(struct api_rig *r) {
     require(hub_writer_new(&config, &r->writer, &err), &err);
 }
 
+static void open_freezer(struct api_rig *r) {
+    struct hub_freezer_config config = {
+        .loop = r->loop,
+        .store = r->store,
+        .metrics = r->metrics,
+        .writer = r->writer,
+        .repositories = &r->repositories,
+        .changed = on_refrozen,
+        .ctx = r,
+    };
+    struct cm_err err;
+
+    require(hub_freezer_new(&config, &r->freezer, &err), &err);
+}
+
 static const struct hub_config options = {.certificate_life_ms = INT64_C(7) * 86400000};
 
 static void start_api(struct api_rig *r, const struct hub_api_limits *limits, bool insecure) {
@@ -148,6 +174,7 @@ static void start_api(struct api_rig *r, const struct hub_api_limits *limits, bo
         .store = r->store,
         .sync = r->sync,
         .writer = r->writer,
+        .freezer = r->freezer,
         .sessions = r->sessions,
         .authority = r->authority,
         .repositories = &r->repositories,
@@ -170,6 +197,7 @@ void api_rig_close(struct api_rig *r) {
     while (cm_loop_turn(r->loop)) {
     }
     hub_api_free(r->api);
+    hub_freezer_free(r->freezer);
     hub_writer_free(r->writer);
     hub_sync_free(r->sync);
     hub_sessions_free(r->sessions);
@@ -186,7 +214,9 @@ void api_rig_open(struct api_rig *r, const struct hub_api_limits *limits, bool i
     open_sessions(r);
     open_sync(r);
     open_writer(r);
+    open_freezer(r);
     start_api(r, limits, insecure);
     hub_sync_start(r->sync);
     hub_writer_start(r->writer);
+    hub_freezer_begin(r->freezer);
 }

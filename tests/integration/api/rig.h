@@ -18,6 +18,7 @@ struct api_rig {
     struct hub_sessions *sessions;
     struct hub_sync *sync;
     struct hub_writer *writer;
+    struct hub_freezer *freezer;
     struct hub_api *api;
 };
 

@@ -34,6 +34,13 @@ expected-statuses = ["2xx", "400", "401", "404", "409", "503"]
 
 [operations.checks.not_a_server_error]
 expected-statuses = ["2xx", "4xx", "503"]
+
+# At most one of three members, and a time that is to come.
+[[operations]]
+include-name = "POST /api/v1/freezes"
+
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "400", "401", "404", "409"]
 """
 
 

@@ -14,6 +14,8 @@
 #define DELTA "  delta: [{object: apps/Deployment/a/b, at: /spec, bad: 1, use: {x: 2}}]\n"
 #define BAN(right, text)                                                                           \
     { HUB_BAN, right, HEAD("Ban") "spec: " text "\n" }
+#define FREEZE(right, text)                                                                        \
+    { HUB_FREEZE, right, HEAD("Freeze") "spec: {" text "}\n" }
 #define A(right, text)                                                                             \
     { HUB_APP, right, HEAD("App") "spec:\n" text }
 #define H(right, text) A(right, "  health: {" text "}\n")
@@ -67,6 +69,19 @@ const struct fleet_case fleet_cases[] = {
     BAN(false, "{images: [{tag: '1.5'}]}"),
     BAN(false, "{images: [{digest: 'sha256:12'}]}"),
     BAN(false, "{images: [{image: reg/web}]}"),
+    // Freezes
+    FREEZE(true, "reason: it burns"),
+    FREEZE(true, "app: shop, cluster: a, reason: it burns, by: ann, since: '2026-10-01T12:00:00Z'"),
+    FREEZE(true, "clusterGroup: west, reason: x, until: '2026-10-01T12:00:00.123+02:00'"),
+    FREEZE(true, "selector: 'env=prod,region!=eu', reason: x"),
+    FREEZE(false, "app: shop"),
+    FREEZE(false, "reason: ''"),
+    FREEZE(false, "cluster: a, clusterGroup: west, reason: x"),
+    FREEZE(false, "cluster: a, selector: env=prod, reason: x"),
+    FREEZE(false, "clusterGroup: west, selector: env=prod, reason: x"),
+    FREEZE(false, "reason: x, until: 2h"),
+    FREEZE(false, "reason: x, until: 5"),
+    FREEZE(false, "reason: x, clusters: [a]"),
     // Clusters
     C(true, ""),
     C(true, "spec: {suspend: true, values: {a: 1, b_c-d: {e: [x, 2.5, {f: true}]}}}\n"),

@@ -13,7 +13,8 @@ int main(int argc, char **argv) {
     static const char *const names[HUB_KINDS] = {
         [HUB_CLUSTER] = "cluster.schema.json", [HUB_GROUP] = "clustergroup.schema.json",
         [HUB_APP] = "app.schema.json",         [HUB_CONFIRMATION] = "confirmation.schema.json",
-        [HUB_HOLD] = "hold.schema.json",       [HUB_BAN] = "ban.schema.json"};
+        [HUB_HOLD] = "hold.schema.json",       [HUB_BAN] = "ban.schema.json",
+        [HUB_FREEZE] = "freeze.schema.json"};
     struct cm_str page = {0};
 
     if (argc == 1) {

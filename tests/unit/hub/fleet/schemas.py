@@ -15,7 +15,7 @@ except ImportError:
     sys.exit(77)
 
 NAMES = {"Cluster": "cluster", "ClusterGroup": "clustergroup", "App": "app",
-         "Confirmation": "confirmation", "Hold": "hold", "Ban": "ban"}
+         "Confirmation": "confirmation", "Hold": "hold", "Ban": "ban", "Freeze": "freeze"}
 
 
 def load(folder):

@@ -18,6 +18,7 @@
 #include "hub/access/authority.h"
 #include "hub/access/keys.h"
 #include "hub/fleet/fleet.h"
+#include "hub/jobs/freeze_set.h"
 #include "hub/jobs/store.h"
 #include "hub/render/bundle.h"
 #include "hub/store/agents.h"
@@ -81,6 +82,11 @@ static void on_evicted(void *ctx) {
     ((struct rig *)ctx)->evicted++;
 }
 
+static void on_frozen(void *ctx, const char *cluster) {
+    assert_string_equal(cluster, "paris-1");
+    ((struct rig *)ctx)->frozen++;
+}
+
 int rig_open(void **state) {
     struct rig *r = cm_new(1, sizeof(*r));
     struct hub_sessions_config config = {
@@ -96,6 +102,7 @@ int rig_open(void **state) {
         .removed = on_removed,
         .decided = on_decided,
         .evicted = on_evicted,
+        .frozen = on_frozen,
         .ctx = r,
     };
     static const char *const hosts[] = {"127.0.0.1"};
@@ -261,6 +268,18 @@ void rig_run(struct rig *r, const char *sql) {
     check(hub_db_run(hub_store_db(r->store), &err, sql, ""), &err);
 }
 
+void rig_freeze(struct rig *r, const char *sql) {
+    struct hub_freeze_set *set = NULL;
+    struct cm_err err;
+
+    if (sql != NULL) {
+        rig_run(r, sql);
+    }
+    check(hub_freeze_set_load(hub_store_db(r->store), &set, &err), &err);
+    hub_sessions_freeze(r->sessions, set);
+    hub_freeze_set_unref(set);
+}
+
 // ---- Peers
 
 static void on_opened(void *ctx, struct cm_net_conn *conn) {
@@ -292,6 +311,13 @@ static void take_certificate(struct peer *p, const char *refused, const Protobuf
         cm_cert_free(p->fresh);
         p->fresh = cert_from(ders[0].data, ders[0].len);
     }
+}
+
+static void take_freeze(struct peer *p, const Holdfast__V1__Freeze *m) {
+    p->freeze = m->number;
+    p->freezes = m->n_entries;
+    p->freeze_first = p->frames[WIRE_DESIRED] == 0;
+    p->freezes_all = m->n_entries > 0 && m->entries[0]->app[0] == '\0';
 }
 
 static void take(struct peer *p, uint16_t type, const ProtobufCMessage *m) {
@@ -330,6 +356,9 @@ static void take(struct peer *p, uint16_t type, const ProtobufCMessage *m) {
     case WIRE_DECISIONS_ACK:
         p->decided = ((const Holdfast__V1__DecisionsAck *)m)->number;
         break;
+    case WIRE_FREEZE:
+        take_freeze(p, (const Holdfast__V1__Freeze *)m);
+        break;
     case WIRE_LOOK:
         p->look = ((const Holdfast__V1__Look *)m)->id;
         break;
@@ -354,6 +383,7 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
         [WIRE_SYNC] = &holdfast__v1__sync__descriptor,
         [WIRE_LOOK] = &holdfast__v1__look__descriptor,
         [WIRE_TRUST] = &holdfast__v1__trust__descriptor,
+        [WIRE_FREEZE] = &holdfast__v1__freeze__descriptor,
         [WIRE_RENEWED] = &holdfast__v1__renewed__descriptor,
         [WIRE_ENROLL_REPLY] = &holdfast__v1__enroll_reply__descriptor,
     };
@@ -527,6 +557,7 @@ static Holdfast__V1__Hello hello_speaking(const struct peer *p, uint32_t min, ui
     m.report_run = run_text;
     m.looks = !p->old;
     m.impersonates = !p->old;
+    m.freezes = !p->old;
     return m;
 }
 
@@ -638,6 +669,14 @@ void rig_report_full(struct peer *p, uint64_t number, bool ends) {
     m.full = true;
     m.full_end = ends;
     rig_send(p, WIRE_REPORT, &m.base);
+}
+
+void rig_frozen(struct peer *p, uint64_t number) {
+    Holdfast__V1__Frozen m;
+
+    holdfast__v1__frozen__init(&m);
+    m.number = number;
+    rig_send(p, WIRE_FROZEN, &m.base);
 }
 
 void rig_ping(struct peer *p) {

@@ -35,6 +35,7 @@ struct rig {
     size_t removed;
     size_t decided; // times that Apps were said to be held back
     size_t evicted; // times that who may connect was said to have changed
+    size_t frozen;  // times that an agent said it has stopped
     uint64_t behind_generation;
     const char *account; // that Apps of publications name; NULL: none
     bool stopped;
@@ -60,6 +61,10 @@ struct peer {
     uint64_t acknowledged; // report
     uint64_t journaled;    // entry of the journal
     uint64_t decided;      // of its decisions
+    uint64_t freeze;       // number of the last Freeze
+    size_t freezes;        // entries of that
+    bool freeze_first;     // no Desired had come before it
+    bool freezes_all;      // the first of them is about all Apps
     uint32_t look;         // id of the last one
     int goodbye;           // its reason
     bool full_report;      // asked for by Welcome
@@ -101,6 +106,11 @@ void rig_journal(struct peer *p, uint64_t first, uint64_t second); // two entrie
 void rig_decisions(struct peer *p, uint64_t number);               // one that names nothing
 void rig_report_full(struct peer *p, uint64_t number, bool ends);  // of nothing
 void rig_ping(struct peer *p);
+void rig_frozen(struct peer *p, uint64_t number);
+
+// rig_freeze has the sessions tell what the database says is frozen, after a statement (NULL:
+// none).
+void rig_freeze(struct rig *r, const char *sql);
 
 // rig_renew asks for a certificate for the key, and waits for the answer; rig_confirm tells that it
 // is on disk. rig_expired asks for a new one for the peer's own key, with its certificate.

@@ -36,6 +36,103 @@ static int64_t used_by(const struct rig *r, const char *id) {
     return hub_member_find(r->sessions, id)->allowance.used_bytes;
 }
 
+// ---- What is frozen
+
+#define FREEZE(name, app)                                                                          \
+    "INSERT INTO freeze (name, app, cluster, grp, selector, reason, actor, at_ms, until_ms, repo," \
+    " path, git, ended_ms, note) VALUES ('" name "', '" app "', 'paris-1', '', '', 'it burns',"    \
+    " 'ann', 1, 0, '', '', 0, 0, '')"
+#define ON_PARIS                                                                                   \
+    "INSERT INTO freeze_cluster (freeze, cluster, told_ms, found)"                                 \
+    " SELECT name, 'paris-1', 0, 1 FROM freeze"
+
+static void freeze_paris(struct rig *r) {
+    rig_run(r, FREEZE("stop", "web"));
+    rig_freeze(r, ON_PARIS);
+}
+
+static void an_agent_is_told_what_is_frozen_before_what_is_in_force(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    struct peer *oslo = rig_admit(r, "oslo-1", OSLO);
+    PUBLICATION *p = rig_publication(r, paris, 3, red);
+
+    freeze_paris(r);
+    hub_sessions_publish(r->sessions, p);
+    rig_dial(paris);
+    rig_hello(paris, NULL);
+    RIG_UNTIL(r, paris->frames[WIRE_FREEZE] == 1);
+    assert_true(paris->freeze_first);
+    assert_int_equal(paris->freezes, 1);
+    RIG_UNTIL(r, paris->frames[WIRE_DESIRED] == 1); // it is sent all the same
+    rig_dial(oslo);
+    rig_hello(oslo, NULL);
+    RIG_UNTIL(r, oslo->frames[WIRE_FREEZE] == 1);
+    assert_int_equal(oslo->freezes, 0);
+}
+
+static void an_agent_is_told_once_and_its_word_counts_for_what_it_was_told_last(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+
+    rig_freeze(r, NULL);
+    RIG_UNTIL(r, paris->frames[WIRE_FREEZE] == 1);
+    rig_frozen(paris, paris->freeze); // of nothing
+    freeze_paris(r);
+    RIG_UNTIL(r, paris->frames[WIRE_FREEZE] == 2);
+    rig_freeze(r, NULL); // the same
+    rig_frozen(paris, paris->freeze - 1);
+    rig_frozen(paris, paris->freeze);
+    RIG_UNTIL(r, r->frozen == 1);
+    rig_ping(paris);
+    RIG_UNTIL(r, paris->frames[WIRE_PONG] == 1);
+    assert_int_equal(paris->frames[WIRE_FREEZE], 2);
+    assert_int_equal(r->frozen, 1);
+    rig_freeze(r, "DELETE FROM freeze");
+    RIG_UNTIL(r, paris->frames[WIRE_FREEZE] == 3);
+    assert_int_equal(paris->freezes, 0);
+}
+
+static void an_agent_too_old_to_stop_is_sent_nothing_newer_while_it_is_frozen(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    PUBLICATION *before = rig_publication(r, paris, 1, red);
+    PUBLICATION *after = rig_publication(r, paris, 2, blue);
+
+    paris->old = true;
+    hub_sessions_publish(r->sessions, before);
+    rig_dial(paris);
+    rig_hello(paris, NULL);
+    RIG_UNTIL(r, paris->frames[WIRE_DESIRED] == 1);
+    freeze_paris(r);
+    hub_sessions_publish(r->sessions, after);
+    rig_ping(paris);
+    RIG_UNTIL(r, paris->frames[WIRE_PONG] == 1);
+    assert_int_equal(paris->frames[WIRE_DESIRED], 1);
+    assert_int_equal(paris->frames[WIRE_FREEZE], 0);
+    assert_int_equal(rig_count(r, "SELECT count(*) FROM event WHERE kind = 'agent.too_old' AND "
+                                  "app = 'web' AND message LIKE '%upgrade the agent'"),
+                     1);
+    rig_freeze(r, "DELETE FROM freeze");
+    RIG_UNTIL(r, paris->frames[WIRE_DESIRED] == 2);
+}
+
+static void more_freezes_than_a_message_holds_stop_all(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+
+    rig_run(r, FREEZE("stop", "web"));
+    rig_run(r,
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 64)"
+            " INSERT INTO freeze SELECT 'stop-' || i, app, cluster, grp, selector, reason, actor,"
+            " at_ms, until_ms, repo, path, git, ended_ms, note FROM n, freeze");
+    assert_int_equal(rig_count(r, "SELECT count(*) FROM freeze"), WIRE_FREEZES_MAX + 1);
+    rig_freeze(r, ON_PARIS);
+    RIG_UNTIL(r, paris->frames[WIRE_FREEZE] == 1);
+    assert_int_equal(paris->freezes, 1);
+    assert_true(paris->freezes_all);
+}
+
 // ---- Desired states
 
 static void an_agent_is_sent_what_is_in_force_when_it_connects(void **state) {
@@ -1040,6 +1137,10 @@ static void an_agent_that_is_too_old_is_not_asked(void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
+    RIG_TEST(an_agent_is_told_what_is_frozen_before_what_is_in_force),
+    RIG_TEST(an_agent_is_told_once_and_its_word_counts_for_what_it_was_told_last),
+    RIG_TEST(an_agent_too_old_to_stop_is_sent_nothing_newer_while_it_is_frozen),
+    RIG_TEST(more_freezes_than_a_message_holds_stop_all),
     RIG_TEST(an_agent_is_sent_what_is_in_force_when_it_connects),
     RIG_TEST(an_agent_that_holds_it_is_sent_nothing),
     RIG_TEST(an_agent_that_would_use_its_own_rights_is_sent_nothing_new),

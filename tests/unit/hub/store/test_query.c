@@ -199,7 +199,8 @@ static void a_status_compares_what_is_wanted_with_what_is_applied(void **state) 
         "\"revision\":\"abcdef01\",\"desiredBundle\":\"b1\",\"appliedBundle\":\"b0\","
         "\"delivered\":false,\"applied\":\"failed\",\"upToDate\":false,\"message\":\"no room\","
         "\"health\":\"degraded\",\"healthMessage\":\"\",\"objects\":3,\"drifted\":0,"
-        "\"connected\":false,\"stale\":false,\"waits\":\"\",\"held\":\"\",\"suspend\":false,"
+        "\"connected\":false,\"stale\":false,\"waits\":\"\",\"held\":\"\",\"frozen\":\"\","
+        "\"suspend\":false,"
         "\"atMs\":9}]}");
 }
 
