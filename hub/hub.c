@@ -118,6 +118,10 @@ static void on_pushed(void *ctx, const char *repository) {
     (void)!hub_sync_now(((struct hub *)ctx)->sync, repository, &ignored);
 }
 
+static void on_recovered(void *ctx, const char *repository) {
+    hub_writer_retry(((struct hub *)ctx)->writer, repository);
+}
+
 static void on_rotated(void *ctx) {
     struct cm_err err;
 
@@ -299,6 +303,7 @@ static enum cm_rc open_sync(struct hub *h, struct cm_err *err) {
         .published = on_published,
         .withdrawn = on_withdrawn,
         .frozen = on_frozen,
+        .recovered = on_recovered,
         .holds = on_holds,
         .ctx = h,
     };

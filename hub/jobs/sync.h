@@ -46,6 +46,8 @@ struct hub_sync_config {
     void (*withdrawn)(void *ctx, const char *cluster);
     // frozen: what is frozen, as Git says something else of that; before anything is published.
     void (*frozen)(void *ctx, struct hub_freeze_set *set);
+    // recovered: a repository can be fetched again.
+    void (*recovered)(void *ctx, const char *repository);
     // holds: what Git should say of Holds; good until it returns.
     void (*holds)(void *ctx, const struct hub_hold_ask *asks, size_t count);
     void *ctx;

@@ -41,6 +41,8 @@ static void on_trouble(void *ctx, struct hub_fetcher *f, const char *why) {
     if (t->in_trees.next != NULL) {
         (void)hub_step_add(t->owner, HUB_STEP_TROUBLE, t->name, why);
         hub_steps_go(t->owner);
+    } else if (why == NULL) {
+        t->owner->config.recovered(t->owner->config.ctx, t->name);
     }
 }
 

@@ -340,6 +340,15 @@ static void on_timer(void *ctx) {
     }
 }
 
+void hub_writer_retry(struct hub_writer *w, const char *repository) {
+    struct place *p = find_place(w, repository);
+
+    if (p != NULL && !p->busy && !w->stopping && p->told != NULL) {
+        cm_backoff_reset(&p->backoff);
+        cm_timer_start(w->config.loop, &p->timer, 0);
+    }
+}
+
 // ---- Asking
 
 struct ask {

@@ -98,6 +98,9 @@ typedef void (*hub_writer_fn)(void *ctx, const struct cm_err *err,
 void hub_writer_add(struct hub_writer *w, const struct hub_writer_ask *ask, hub_writer_fn done,
                     void *ctx);
 
+// hub_writer_retry tries at once what could not be pushed: the repository can be reached again.
+void hub_writer_retry(struct hub_writer *w, const char *repository);
+
 // hub_writer_stop ends pushes and the worker; `stopped` comes on the loop when the last job is
 // done.
 void hub_writer_stop(struct hub_writer *w, void (*stopped)(void *ctx), void *ctx);

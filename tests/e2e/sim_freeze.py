@@ -88,6 +88,7 @@ class Freeze(SimStory):
 
     def test_4_git_hears_of_it_when_it_is_back(self):
         self.git_is_away(False)
+        self.hub.run("sync")
         wait_for(lambda: self.file(FILE), SOON, "the file", 0.1)
         self.assertIn("  reason: INC-4711\n  by: admin\n", self.file(FILE))
         self.wait_freeze(inGit="yes", note="")

@@ -46,6 +46,10 @@ static void on_refrozen(void *ctx, struct hub_freeze_set *set) {
     hub_sessions_freeze(((struct api_rig *)ctx)->sessions, set);
 }
 
+static void on_recovered(void *ctx, const char *repository) {
+    hub_writer_retry(((struct api_rig *)ctx)->writer, repository);
+}
+
 static void on_holds(void *ctx, const struct hub_hold_ask *asks, size_t count) {
     (void)ctx;
     (void)asks;
@@ -120,6 +124,7 @@ static void open_sync(struct api_rig *r) {
         .published = on_published,
         .withdrawn = on_withdrawn,
         .frozen = on_frozen,
+        .recovered = on_recovered,
         .holds = on_holds,
         .ctx = r,
     };
