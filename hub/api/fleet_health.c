@@ -31,6 +31,8 @@ static const struct {
     {"waiting", "cluster waits for the Confirmation of a removal",
      "clusters wait for the Confirmation of a removal"},
     {"problems", "problem in Git", "problems in Git"},
+    {"freezes", "freeze is in force: 'holdfast get freezes'",
+     "freezes are in force: 'holdfast get freezes'"},
     {"repositoriesFailing", "repository cannot be fetched", "repositories cannot be fetched"},
     {"held", "agent waits for 'holdfast approve'", "agents wait for 'holdfast approve'"},
     {"skewed", "agent has a clock that is more than 30 seconds off",

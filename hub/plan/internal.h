@@ -8,6 +8,7 @@
 //     problems.c  new, known, mended
 //     settings.c  options that do nothing now
 //     holds.c     releases that are kept out, or no longer
+//     freezes.c   where nothing is applied for now
 //     unseen.c    Apps whose manifests are in repositories that are not here
 //
 // A *step* is an App's way from one bundle to another. A *class* is the clusters that take the same
@@ -50,6 +51,8 @@ struct hub_plan_before {
     size_t waiting_count;
     struct hub_plan_hold *holds;
     size_t hold_count;
+    struct hub_plan_freeze *freezes;
+    size_t freeze_count;
     struct hub_desired **states; // sorted by cluster; one reference each
     size_t count;
     struct hub_problem *problems;
@@ -152,6 +155,11 @@ void plan_settings_make(struct plan_making *m, const struct hub_plan_before *bef
 void plan_holds_remember(struct hub_plan_before *before, const struct hub_fleet *f);
 void plan_holds_make(struct plan_making *m, const struct hub_plan_before *before,
                      const struct hub_fleet *f, struct hub_plan *plan); // once its Apps are known
+
+// ---- freezes.c
+void plan_freezes_remember(struct hub_plan_before *before, const struct hub_fleet *f);
+void plan_freezes_make(struct plan_making *m, const struct hub_plan_before *before,
+                       const struct hub_fleet *f, struct hub_plan *plan); // likewise
 
 // ---- unseen.c
 void plan_unseen_remember(struct hub_plan_before *before, const struct hub_fleet *f);

@@ -161,6 +161,25 @@ static struct cm_json *hold_rows(struct cm_arena *a, const struct hub_plan *plan
     return list;
 }
 
+static struct cm_json *freeze_rows(struct cm_arena *a, const struct hub_plan *plan) {
+    struct cm_json *list = cm_json_new(a, CM_ARRAY);
+
+    for (size_t i = 0; i < plan->freeze_count; i++) {
+        const struct hub_plan_freeze *freeze = &plan->freezes[i];
+        struct cm_json *row = cm_json_new(a, CM_OBJECT);
+
+        cm_json_set_string(a, row, "freeze", freeze->name);
+        cm_json_set_string(a, row, "app", freeze->app);
+        cm_json_set_string(a, row, "where", freeze->where);
+        cm_json_set_string(a, row, "path", freeze->path);
+        cm_json_set_string(a, row, "reason", freeze->reason);
+        cm_json_set_string(a, row, "until", freeze->until);
+        cm_json_set_bool(a, row, "deleted", freeze->gone);
+        cm_json_append(list, row);
+    }
+    return list;
+}
+
 static struct cm_json *owned_rows(struct cm_arena *a, const struct hub_plan_live *live) {
     struct cm_json *rows = cm_json_new(a, CM_ARRAY);
 
@@ -208,6 +227,7 @@ struct cm_json *hub_plan_json(struct cm_arena *a, const struct hub_plan *plan,
     cm_json_set(a, root, "apps", apps);
     cm_json_set(a, root, "notCompared", not_compared_rows(a, plan));
     cm_json_set(a, root, "holds", hold_rows(a, plan));
+    cm_json_set(a, root, "freezes", freeze_rows(a, plan));
     cm_json_set(a, root, "problems", problem_rows(a, plan));
     if (view->live != NULL) {
         cm_json_set(a, root, "owned", owned_rows(a, view->live));

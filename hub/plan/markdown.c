@@ -131,6 +131,17 @@ static void add_holds(const struct page *page, const struct hub_plan *plan) {
     }
 }
 
+static void add_freezes(const struct page *page, const struct hub_plan *plan) {
+    for (size_t i = 0; i < plan->freeze_count && room(page) > 0; i++) {
+        CM_CLEANUP(cm_str_done) struct cm_str words = {0};
+        CM_CLEANUP(cm_str_done) struct cm_str safe = {0};
+
+        hub_plan_freeze_words(&plan->freezes[i], &words);
+        paint_safe(&safe, cm_str_get(&words), words.len);
+        cm_str_addf(page->out, "%s> %s\n", i == 0 ? "\n> [!NOTE]\n" : ">\n", cm_str_get(&safe));
+    }
+}
+
 static void add_clusters(const struct page *page, const struct hub_plan *plan) {
     if (plan->unmanaged_count > 0) {
         cm_str_add(page->out, "\n> [!WARNING]\n> **No longer managed**: ");
@@ -275,6 +286,7 @@ void hub_plan_markdown(const struct hub_plan *plan, const struct hub_plan_view *
     add_waits(&page, plan);
     add_unseen_losses(&page, plan);
     add_holds(&page, plan);
+    add_freezes(&page, plan);
     add_clusters(&page, plan);
     add_live(&page, view->live);
     add_problems(&page, plan, view, HUB_PLAN_NEW, "New problems");

@@ -251,6 +251,7 @@ static void make(struct owned_plan *own, struct plan_making *m,
     plan_settings_make(m, before, f);
     fold_apps(m, before, plan);
     plan_holds_make(m, before, f, plan);
+    plan_freezes_make(m, before, f, plan);
     plan->totals = m->totals;
 }
 

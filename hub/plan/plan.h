@@ -105,6 +105,18 @@ struct hub_plan_hold {
     bool gone;       // its file goes
 };
 
+// A Freeze that the commit brings or takes away, or that keeps something of it from being applied.
+struct hub_plan_freeze {
+    const char *name;
+    const char *app;   // "": all
+    const char *where; // "group prod"
+    const char *path;  // of its file, below the repository's root folder
+    const char *reason;
+    const char *until; // "": until its file goes
+    bool is_new;
+    bool gone;
+};
+
 // Objects, each counted on each cluster.
 struct hub_plan_totals {
     size_t removed;
@@ -128,6 +140,8 @@ struct hub_plan {
     size_t not_compared_count;
     const struct hub_plan_hold *holds;
     size_t hold_count;
+    const struct hub_plan_freeze *freezes;
+    size_t freeze_count;
     const struct hub_plan_problem *problems; // new ones first
     size_t problem_count;
     struct hub_plan_totals totals;

@@ -35,6 +35,7 @@ struct hub_plan_before *hub_plan_remember(const struct hub_fleet *f) {
     plan_settings_remember(before, f);
     plan_unseen_remember(before, f);
     plan_holds_remember(before, f);
+    plan_freezes_remember(before, f);
     return before;
 }
 

@@ -81,6 +81,9 @@ void hub_plan_verdict(const struct hub_plan *plan, struct cm_str *out);
 // hub_plan_hold_words says what becomes of a release that is, or was, kept out.
 void hub_plan_hold_words(const struct hub_plan_hold *hold, struct cm_str *out);
 
+// hub_plan_freeze_words says where nothing is applied for now, or is again.
+void hub_plan_freeze_words(const struct hub_plan_freeze *freeze, struct cm_str *out);
+
 // hub_plan_unseen_loss writes what becomes of an App that cannot be compared and loses clusters.
 void hub_plan_unseen_loss(const struct hub_plan_unseen *unseen, struct cm_str *out);
 

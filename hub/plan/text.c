@@ -51,6 +51,19 @@ static void write_holds(const struct paint *p, const struct hub_plan *plan) {
     }
 }
 
+static void write_freezes(const struct paint *p, const struct hub_plan *plan) {
+    for (size_t i = 0; i < plan->freeze_count; i++) {
+        CM_CLEANUP(cm_str_done) struct cm_str words = {0};
+
+        if (i == 0) {
+            begin(p);
+        }
+        hub_plan_freeze_words(&plan->freezes[i], &words);
+        paint_line(p, plan->freezes[i].gone ? PAINT_NOTE : PAINT_CHANGE, 0, "%s",
+                   cm_str_get(&words));
+    }
+}
+
 static void write_clusters(const struct paint *p, const struct hub_plan *plan) {
     CM_CLEANUP(cm_str_done) struct cm_str names = {0};
 
@@ -154,6 +167,7 @@ void hub_plan_text(const struct hub_plan *plan, const struct hub_plan_view *view
     write_waits(&p, plan);
     write_unseen_losses(&p, plan);
     write_holds(&p, plan);
+    write_freezes(&p, plan);
     write_clusters(&p, plan);
     for (size_t i = 0; i < plan->app_count; i++) {
         write_app(&p, &plan->apps[i]);

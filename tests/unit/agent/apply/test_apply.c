@@ -1595,8 +1595,10 @@ static void who_observes_tracks_what_is_named_and_applies_nothing(void **state) 
     assert_null(agent_cache_item(f->cache, WEB));
     assert_true(agent_apply_sync(f->apply, "shop"));
     assert_false(agent_apply_correct(f->apply, WEB, false));
+    freeze(f, "shop", 0);
     settle(f);
     assert_int_equal(fake_pending(f->fake), 0);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_OBSERVED); // also while it is frozen
 }
 
 static void who_observes_lets_go_of_what_left_git_without_removing_it(void **state) {

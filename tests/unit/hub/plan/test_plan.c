@@ -400,6 +400,47 @@ static void a_hold_that_ends_is_told_with_what_is_rolled_out(void **state) {
                  "again, set retry: true, holds/web/2-aa.yaml");
 }
 
+static void put_freeze(struct scene *s, const char *spec) {
+    CM_AUTOFREE char *text = cm_strf("apiVersion: holdfast/v1alpha1\nkind: Freeze\n"
+                                     "metadata: {name: stop}\nspec: {%s, reason: it burns}\n",
+                                     spec);
+
+    world_put(&s->w, "freezes/stop.yaml", text);
+}
+
+static void assert_frozen(struct scene *s, const char *expected) {
+    const struct hub_plan *plan = make(s, NULL);
+    CM_CLEANUP(cm_str_done) struct cm_str words = {0};
+
+    assert_int_equal(plan->freeze_count, expected[0] != '\0' ? 1 : 0);
+    if (plan->freeze_count > 0) {
+        hub_plan_freeze_words(&plan->freezes[0], &words);
+    }
+    assert_string_equal(cm_str_get(&words), expected);
+}
+
+static void a_freeze_is_told_where_it_keeps_something_from_being_applied(void **state) {
+    struct scene *s = *state;
+
+    put_release(s, "1");
+    remember(s);
+    put_freeze(s, "app: web, cluster: c1, until: '2026-10-01T12:00:00Z'");
+    assert_frozen(s, "App web on cluster c1 is frozen until 2026-10-01T12:00:00.000Z (it burns): "
+                     "nothing is applied there meanwhile, freezes/stop.yaml");
+    remember(s);
+    world_put_config(&s->w, "shop", "new", "b");
+    assert_frozen(s, ""); // nothing of it
+    put_release(s, "2");
+    put_freeze(s, "app: web");
+    assert_frozen(s, "App web on all clusters is frozen (it burns): nothing is applied there "
+                     "meanwhile, freezes/stop.yaml");
+    remember(s);
+    world_remove(&s->w, "freezes/stop.yaml");
+    assert_frozen(s, "App web on all clusters is frozen no longer: what waited is applied, "
+                     "freezes/stop.yaml");
+    assert_int_equal(s->plan->app_count, 0); // it changes nothing of what shall run
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void) {
@@ -423,6 +464,7 @@ int main(void) {
         TEST(a_hook_runs_with_each_change_of_its_app),
         TEST(a_rejected_release_that_is_pushed_again_is_told_as_held),
         TEST(a_hold_that_ends_is_told_with_what_is_rolled_out),
+        TEST(a_freeze_is_told_where_it_keeps_something_from_being_applied),
         TEST(a_plan_outlives_the_fleet_and_what_was_before),
     };
 

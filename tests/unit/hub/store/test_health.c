@@ -61,6 +61,18 @@ static void add_pair(struct hub_db *db, const char *cluster, const char *waits, 
                      CM_OK);
 }
 
+// add_freezes makes one that is in force, and one that has ended.
+static void add_freezes(struct hub_db *db) {
+    struct cm_err err;
+
+    assert_int_equal(hub_db_run(db, &err,
+                                "INSERT INTO freeze VALUES ('stop', '', '', '', '', 'it burns',"
+                                " 'ann', 1, 0, '', '', 0, 0, ''), ('over', '', '', '', '', 'it"
+                                " burnt', 'ann', 1, 0, '', '', 0, 2, '')",
+                                ""),
+                     CM_OK);
+}
+
 static int64_t life_ms = INT64_C(7) * 86400000;
 
 static struct cm_json *health_of(struct hub_db *db, struct cm_arena *a) {
@@ -106,6 +118,7 @@ static void each_cluster_is_in_one_state(void **state) {
     add_cluster(*state, "h-new");
     add_cluster(*state, "i-empty");
     add_agent(*state, "i-empty", 1);
+    add_freezes(*state);
     const struct cm_json *json = health_of(*state, a);
     assert_int_equal(number(json, "clusters"), 9);
     assert_states(json, "unknown 1, offline 1, degraded 2, waiting 1, progressing 2, "
@@ -115,6 +128,7 @@ static void each_cluster_is_in_one_state(void **state) {
     assert_string_equal(first->next->text, "f-ill");
     assert_int_equal(number(json, "pairsWaiting"), 1);
     assert_int_equal(number(json, "pairsStale"), 1);
+    assert_int_equal(number(json, "freezes"), 1);
 }
 
 static void what_is_suspended_keeps_no_cluster_from_being_in_sync(void **state) {
