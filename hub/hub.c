@@ -108,6 +108,10 @@ static void on_stopped_by_freeze(void *ctx, const char *cluster) {
     hub_freezer_told(((struct hub *)ctx)->freezer, cluster);
 }
 
+static void on_proven(void *ctx, const char *cluster, const char *cluster_id) {
+    hub_sync_enrolled(((struct hub *)ctx)->sync, cluster, cluster_id);
+}
+
 static void on_holds(void *ctx, const struct hub_hold_ask *asks, size_t count) {
     hub_keeper_take(((struct hub *)ctx)->keeper, asks, count);
 }
@@ -279,6 +283,7 @@ static enum cm_rc open_sessions(struct hub *h, struct cm_err *err) {
         .removed = on_removed,
         .decided = on_decided,
         .frozen = on_stopped_by_freeze,
+        .proven = on_proven,
         .evicted = on_evicted,
         .ctx = h,
     };

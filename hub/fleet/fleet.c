@@ -50,6 +50,8 @@ struct hub_fleet *hub_fleet_new(const uint8_t secret_key[32]) {
     f->used = cm_map_new(free);
     f->holds = cm_map_new(hub_holds_free_app);
     f->decided = cm_map_new(hub_holds_free_entry);
+    f->beginnings = cm_map_new(hub_proven_free_cluster);
+    f->begun = cm_map_new(NULL);
     f->guard = HUB_GUARD_DEFAULT;
     for (size_t i = 0; i < HUB_KINDS; i++) {
         f->names[i] = cm_map_new(free_named);
@@ -84,6 +86,8 @@ void hub_fleet_free(struct hub_fleet *f) {
     cm_map_free(f->confirmations);
     cm_map_free(f->used);
     hub_holds_free(f);
+    cm_map_free(f->beginnings);
+    cm_map_free(f->begun);
     hub_set_done(&f->leaving);
     hub_problems_done(f);
     hub_set_done(&f->clusters);
@@ -526,6 +530,7 @@ static void work(struct hub_update *u, struct hub_fleet_result *result) {
     hub_documents_take(u);
     dispatch_all(u);
     hub_holds_take(u);
+    hub_proven_take_begun(u);
     if (u->references) {
         hub_references_check(u);
     }

@@ -223,6 +223,28 @@ struct hub_fleet_result *hub_fleet_update(struct hub_fleet *f,
 void hub_fleet_hold(struct hub_fleet *f, const struct hub_hold *hold, bool written);
 void hub_fleet_unhold(struct hub_fleet *f, const char *event);
 
+// What was promoted last of a workload on a cluster.
+struct hub_proven {
+    const char *app;
+    const char *key;   // of the workload
+    const char *needs; // key of the object whose controller promotes; not in Git: this is ignored
+    const char *revision;
+    struct hub_bundle *bundle; // of the App; may lack the bytes of Secrets
+};
+
+// hub_fleet_begin_with has a cluster whose agent is a new one begin with what was proven to be good
+// on it, from the next update on, whatever release Git says; other objects are as Git says. It
+// replaces what was said of the cluster before: with nothing, Git alone counts again. The texts are
+// copied.
+void hub_fleet_begin_with(struct hub_fleet *f, const char *cluster, const struct hub_proven *list,
+                          size_t count);
+
+// hub_fleet_proven_hold makes the Hold that puts it in the place of what another bundle of the App
+// says; as hub_hold_make.
+CM_MUSTUSE enum cm_rc hub_fleet_proven_hold(const struct hub_proven *proven, const char *cluster,
+                                            const struct hub_bundle *instead_of,
+                                            struct hub_hold **out, struct cm_err *err);
+
 struct hub_hold_info {
     const struct hub_hold *hold;
     const char *rejected; // "1.5.0"

@@ -433,6 +433,7 @@ static struct hub_held *held_for(struct hub_update *u, struct hub_link *link,
 
     m.count =
         hub_holds_find(u->fleet, link->app->named.name, link->cluster->named.name, &m.entries);
+    m.count = hub_proven_add(u, link, base, &m.entries, m.count);
     CM_AUTOFREE const struct hub_hold_entry **owned = m.entries;
     (void)owned;
     if (m.count == 0 && !banned) {

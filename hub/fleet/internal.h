@@ -376,6 +376,8 @@ struct hub_fleet {
     struct cm_map *used;          // names of confirmations -> removal that happened
     struct cm_map *holds;         // App -> struct hub_app_holds
     struct cm_map *decided;       // event -> struct hub_hold_entry, its own
+    struct cm_map *beginnings;    // cluster -> struct beginnings (proven.c)
+    struct cm_map *begun;         // of those, that came since the last update
     struct hub_set fresh_holds;   // of those, that came since the last update
     struct hub_set old_holds;     // that went, and are freed in the next one
     struct hub_set bans;          // names with a document
@@ -630,6 +632,15 @@ bool hub_bans_any(const struct hub_fleet *f, const char *app);
 void hub_holds_free_app(void *holds);
 void hub_holds_free_entry(void *entry);
 void hub_holds_free(struct hub_fleet *f);
+
+// ---- proven.c
+void hub_proven_take_begun(struct hub_update *u);
+void hub_proven_free_cluster(void *beginnings);
+// hub_proven_add puts behind `count` entries (in *entries, which may be another array then) those
+// that keep out of a version what was not proven on its cluster; it returns how many there are.
+size_t hub_proven_add(struct hub_update *u, const struct hub_link *link,
+                      const struct hub_version *base, const struct hub_hold_entry ***entries,
+                      size_t count);
 
 // ---- held.c
 // hub_held_choose works out what Holds and Bans make of what a link shall be.

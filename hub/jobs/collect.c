@@ -100,6 +100,7 @@ struct walk {
 static const struct walk walks[] = {
     [HUB_COLLECT_MANIFESTS] = {HUB_BLOBS_MANIFESTS, MANIFESTS_STEP, keep_manifest},
     [HUB_COLLECT_PAIRS] = {HUB_BLOBS_PAIRS, PAIRS_STEP, keep_bundle},
+    [HUB_COLLECT_PROVEN] = {HUB_BLOBS_PROVEN, PAIRS_STEP, keep_bundle},
     [HUB_COLLECT_REPORTED] = {HUB_BLOBS_REPORTED, REPORTED_STEP, keep_object},
 };
 
@@ -174,6 +175,7 @@ enum cm_rc hub_collection_step(struct hub_collection *c, struct hub_db *db, stru
         break;
     case HUB_COLLECT_MANIFESTS:
     case HUB_COLLECT_PAIRS:
+    case HUB_COLLECT_PROVEN:
     case HUB_COLLECT_REPORTED:
         rc = walk_on(c, db, err);
         break;

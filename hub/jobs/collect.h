@@ -1,9 +1,10 @@
 // collect: removes bundles and objects from the database that nothing needs any more.
 //
-// Needed is what a manifest on record or an App in force names, and the objects that agents report
-// as theirs, so that differences can be shown. It goes in small steps, each a job of the store, so
-// that publishing and reports go on between them (hub/store/blobs.h says why that is safe). Blobs
-// are needed for restarts and for showing: agents are served from memory.
+// Needed is what a manifest on record or an App in force names, what was promoted last on a
+// cluster, and the objects that agents report as theirs, so that differences can be shown. It goes
+// in small steps, each a job of the store, so that publishing and reports go on between them
+// (hub/store/blobs.h says why that is safe). Blobs are needed for restarts and for showing: agents
+// are served from memory.
 //
 // Threads: the store's, one step at a time.
 #pragma once
@@ -20,6 +21,7 @@ enum hub_collect_phase {
     HUB_COLLECT_BEGIN,
     HUB_COLLECT_MANIFESTS,
     HUB_COLLECT_PAIRS,
+    HUB_COLLECT_PROVEN,
     HUB_COLLECT_REPORTED,
     HUB_COLLECT_SWEEP,
     HUB_COLLECT_END,

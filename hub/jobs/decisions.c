@@ -14,6 +14,7 @@
 #include "hub/store/decisions.h"
 #include "hub/store/desired.h"
 #include "hub/store/events.h"
+#include "hub/store/proven.h"
 #include "hub/store/status.h"
 
 enum {
@@ -233,6 +234,28 @@ static enum cm_rc put_verdict(struct decisions_job *j, struct hub_db *db,
         err);
 }
 
+// put_proven keeps what a cluster would begin with if it were built anew.
+static enum cm_rc put_proven(struct decisions_job *j, struct hub_db *db,
+                             const Holdfast__V1__Decision *d, struct cm_err *err) {
+    const struct hub_proven_row row = {
+        .cluster = j->cluster,
+        .agent = j->cluster_id,
+        .app = d->app,
+        .key = d->key,
+        .needs = d->controller_key[0] == '\0' ? d->key : d->controller_key,
+        .revision = d->good_revision,
+        .bundle = hash_of(&d->good_bundle),
+    };
+    bool earlier = false;
+
+    if (d->verdict != HOLDFAST__V1__VERDICT__PROMOTED || is_none(&row.bundle)) {
+        return CM_OK;
+    }
+    enum cm_rc rc = hub_proven_put(db, &row, &earlier, err);
+    j->result.proven |= rc == CM_OK && earlier;
+    return rc;
+}
+
 // is_wanted: shares of the traffic are taken now and then only, whatever an agent does.
 static enum cm_rc is_wanted(const struct decisions_job *j, struct hub_db *db,
                             const Holdfast__V1__Decision *d, bool *out, struct cm_err *err) {
@@ -264,7 +287,8 @@ static enum cm_rc put(struct decisions_job *j, struct hub_db *db, const Holdfast
     j->result.counts[place_of(d)]++;
     j->result.provisional += d->provisional ? 1 : 0;
     rc = add_event(j, db, d, err);
-    return rc < 0 ? rc : put_verdict(j, db, d, err);
+    rc = rc < 0 ? rc : put_verdict(j, db, d, err);
+    return rc < 0 ? rc : put_proven(j, db, d, err);
 }
 
 // ---- All of them
@@ -317,6 +341,8 @@ void hub_decisions_commit(struct hub_store *store, const char *cluster, const ch
     j->arena = arena;
     j->cluster = cm_arena_strdup(arena, cluster);
     j->cluster_id = cm_arena_strdup(arena, cluster_id);
+    j->result.cluster = j->cluster;
+    j->result.cluster_id = j->cluster_id;
     j->now_ms = cm_clock_unix_ms();
     hub_store_submit(store, &j->job);
 }

@@ -8,6 +8,7 @@
 // Threads: the loop.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,9 @@ struct hub_store;
 struct hub_decisions_result {
     size_t counts[HUB_VERDICTS]; // that were new
     size_t provisional;          // of these, those that hold an App back until they are answered
+    bool proven;                 // what an agent before this one had promoted is so by this one
+    const char *cluster;
+    const char *cluster_id;
 };
 
 struct hub_decisions_done {

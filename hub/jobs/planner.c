@@ -13,6 +13,7 @@
 #include "hub/jobs/documents.h"
 #include "hub/jobs/note.h"
 #include "hub/jobs/planner_state.h"
+#include "hub/jobs/proven.h"
 #include "hub/jobs/publication.h"
 #include "hub/jobs/seed.h"
 #include "hub/store/db.h"
@@ -98,17 +99,37 @@ static bool can_publish(const struct hub_planner *p, const struct hub_desired *d
     return p->ready || hub_seed_is_whole(desired);
 }
 
+// begin_with: until Git is read nothing can be made of it, and what is in force was not tried
+// there.
+static void begin_with(struct hub_planner *p, struct hub_outcome *o,
+                       struct hub_cluster_state *state, const char *cluster,
+                       const struct hub_proven_list *proven) {
+    size_t count = proven != NULL ? proven->count : 0;
+
+    hub_fleet_begin_with(p->fleet, cluster, count > 0 ? proven->items : NULL, count);
+    state->held |= count > 0 && !p->ready;
+    if (p->ready) {
+        hub_settle_apply(p, o, 1);
+    } else {
+        hub_outcome_room(o, 1);
+    }
+}
+
 struct hub_outcome *hub_planner_enroll(struct hub_planner *p, const char *cluster,
-                                       const char *cluster_id) {
+                                       const char *cluster_id,
+                                       const struct hub_proven_list *proven) {
     struct hub_outcome *o = hub_outcome_new();
     struct hub_cluster_state *state = hub_planner_cluster(p, cluster);
-    struct hub_desired *desired = p->ready ? hub_fleet_desired(p->fleet, cluster) : state->desired;
+    bool same = strcmp(state->id, cluster_id) == 0;
 
-    hub_outcome_room(o, 1);
-    (void)snprintf(state->id, sizeof(state->id), "%s", cluster_id);
-    hub_answers_done(&state->answers); // which were another agent's
-    state->manifest = (struct cm_sha256){0};
-    if (desired != NULL && can_publish(p, desired)) {
+    if (!same) {
+        (void)snprintf(state->id, sizeof(state->id), "%s", cluster_id);
+        hub_answers_done(&state->answers); // which were another agent's
+        state->manifest = (struct cm_sha256){0};
+    }
+    begin_with(p, o, state, cluster, proven);
+    struct hub_desired *desired = p->ready ? hub_fleet_desired(p->fleet, cluster) : state->desired;
+    if (!same && desired != NULL && can_publish(p, desired)) {
         hub_offer(p, o, desired);
     }
     return o;
@@ -213,10 +234,39 @@ static void seed_decision(void *ctx, const struct hub_decision_row *row) {
     struct hub_planner *p = ctx;
     struct hub_cluster_state *state = cm_map_get(p->clusters, row->cluster);
 
-    if (state != NULL && strcmp(state->id, row->cluster_id) == 0 &&
-        row->settled != HUB_SETTLED_NEW) {
+    // What a cluster rejected is kept out of the one that has its name now.
+    if (state != NULL && row->settled != HUB_SETTLED_NEW) {
         hub_settle_seed(p, state, row);
     }
+}
+
+static bool is_held(const struct hub_desired *desired, const char *app) {
+    for (size_t i = 0; desired != NULL && i < desired->pair_count; i++) {
+        if (strcmp(desired->pairs[i].app, app) == 0) {
+            return desired->pairs[i].held != NULL;
+        }
+    }
+    return true;
+}
+
+// seed_proven: what is in force may be from before the agent is a new one.
+static enum cm_rc seed_proven(struct hub_planner *p, struct hub_db *db, struct cm_err *err) {
+    struct hub_proven_list *list = NULL;
+    enum cm_rc rc = hub_proven_read(db, NULL, &list, err);
+
+    for (size_t i = 0, from = 0; rc == CM_OK && i < list->count; i++) {
+        const char *cluster = list->clusters[i];
+        struct hub_cluster_state *state = hub_planner_cluster(p, cluster);
+        bool last = i + 1 == list->count || strcmp(list->clusters[i + 1], cluster) != 0;
+
+        state->held |= !is_held(state->desired, list->items[i].app);
+        if (last) {
+            hub_fleet_begin_with(p->fleet, cluster, &list->items[from], i + 1 - from);
+            from = i + 1;
+        }
+    }
+    hub_proven_free(list);
+    return rc;
 }
 
 // ---- A database from before there was a past
@@ -269,6 +319,7 @@ enum cm_rc hub_planner_seed(struct hub_planner *p, struct hub_db *db, struct cm_
                                        .ctx = p};
 
     enum cm_rc rc = hub_seed_load(db, &visitor, err);
+    rc = rc < 0 ? rc : seed_proven(p, db, err);
     return rc < 0 ? rc : begin_past(p, db, err);
 }
 

@@ -44,6 +44,7 @@ struct cm_arena;
 struct hub_authority;
 struct hub_db;
 struct hub_decided_list;
+struct hub_proven_list;
 struct hub_desired;
 struct hub_document_set;
 struct hub_planner;
@@ -179,7 +180,8 @@ struct hub_outcome *hub_planner_decide(struct hub_planner *p, struct hub_decided
 void hub_planner_ask_holds(struct hub_planner *p, struct hub_outcome *o);
 
 struct hub_outcome *hub_planner_enroll(struct hub_planner *p, const char *cluster,
-                                       const char *cluster_id);
+                                       const char *cluster_id,
+                                       const struct hub_proven_list *proven);
 
 // hub_planner_raise takes in what the agent of a cluster holds, which is more than the hub knew.
 struct hub_outcome *hub_planner_raise(struct hub_planner *p, const char *cluster, uint64_t epoch,

@@ -73,6 +73,10 @@ void hub_note_documents(struct hub_planner *p, struct hub_outcome *o);
 void hub_settle_seed(struct hub_planner *p, struct hub_cluster_state *state,
                      const struct hub_decision_row *row);
 
+// hub_settle_apply has the fleet work out what was made known to it without a commit, and offers
+// what changes; `more`: for how many other clusters there shall be room.
+void hub_settle_apply(struct hub_planner *p, struct hub_outcome *o, size_t more);
+
 // holds.c. hub_hold_marks writes down what became known of a Hold.
 const char *hub_hold_marks(bool written, bool retried);
 

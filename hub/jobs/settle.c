@@ -44,7 +44,9 @@ void hub_settle_seed(struct hub_planner *p, struct hub_cluster_state *state,
     CM_CLEANUP(hub_hold_freep) struct hub_hold *hold = NULL;
     struct cm_err err;
 
-    add_answer(state, row, row->settled);
+    if (strcmp(state->id, row->cluster_id) == 0) {
+        add_answer(state, row, row->settled);
+    }
     if (row->settled != HUB_SETTLED_HELD) {
         return;
     }
@@ -189,9 +191,7 @@ static bool take(struct hub_planner *p, struct hub_outcome *o, const struct hub_
     return settled == HUB_SETTLED_HELD;
 }
 
-// apply has the fleet work out what the new Holds touch, and offers it.
-static void apply(struct hub_planner *p, struct hub_outcome *o,
-                  const struct hub_decided_list *list) {
+void hub_settle_apply(struct hub_planner *p, struct hub_outcome *o, size_t more) {
     CM_CLEANUP(hub_fleet_result_freep) struct hub_fleet_result *result = NULL;
     struct hub_reading r;
 
@@ -201,7 +201,7 @@ static void apply(struct hub_planner *p, struct hub_outcome *o,
     result = hub_fleet_update(p->fleet, &what,
                               &(struct hub_fleet_reader){.read = hub_reading_blob, .ctx = &r});
     hub_reading_end(&r);
-    hub_outcome_room(o, result->changed_count + list->count);
+    hub_outcome_room(o, result->changed_count + more);
     for (size_t i = 0; i < result->changed_count; i++) {
         hub_offer(p, o, result->changed[i]);
     }
@@ -243,7 +243,7 @@ struct hub_outcome *hub_planner_decide(struct hub_planner *p, struct hub_decided
         held |= take(p, o, &list->items[i]);
     }
     if (held && p->ready) {
-        apply(p, o, list);
+        hub_settle_apply(p, o, list->count);
     }
     for (size_t i = 0; i < list->count; i++) {
         answer(p, o, &list->items[i].row);

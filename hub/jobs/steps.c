@@ -8,6 +8,7 @@
 #include "common/metrics.h"
 #include "hub/jobs/decided.h"
 #include "hub/jobs/freeze_set.h"
+#include "hub/jobs/proven.h"
 #include "hub/jobs/record.h"
 #include "hub/jobs/sync_state.h"
 #include "hub/store/desired.h"
@@ -16,6 +17,7 @@ void hub_step_free(struct hub_step *step) {
     hub_outcome_free(step->outcome);
     hub_decided_free(step->decided);
     hub_freeze_set_unref(step->freezes);
+    hub_proven_free(step->proven);
     free(step->name);
     free(step->text);
     free(step);
@@ -165,7 +167,7 @@ static void run_plan(struct cm_job *job) {
         step->outcome = hub_planner_trouble(p, step->name, step->text);
         break;
     case HUB_STEP_ENROLL:
-        step->outcome = hub_planner_enroll(p, step->name, step->text);
+        step->outcome = hub_planner_enroll(p, step->name, step->text, step->proven);
         break;
     case HUB_STEP_RAISE:
         step->outcome = hub_planner_raise(p, step->name, step->epoch, step->generation);

@@ -11,6 +11,7 @@
 #include "common/str.h"
 #include "hub/config/config.h"
 #include "hub/jobs/decided.h"
+#include "hub/jobs/proven.h"
 #include "hub/jobs/sync_state.h"
 
 #define STORE_RETRY_MIN_MS 1000
@@ -166,9 +167,44 @@ enum cm_rc hub_sync_now(struct hub_sync *s, const char *repository, struct cm_er
     return CM_OK;
 }
 
+struct enrolling {
+    struct hub_sync *sync;
+    char *cluster;
+    char *cluster_id;
+};
+
+static void on_proven(void *ctx, const struct cm_err *err, struct hub_proven_list *list) {
+    struct enrolling *e = ctx;
+    struct hub_sync *s = e->sync;
+
+    s->jobs--;
+    if (err->code != CM_OK) {
+        cm_log(CM_LOG_ERROR, "store.failed", err->msg, "what",
+               "a cluster begins with what Git says, tried there or not", "cluster", e->cluster,
+               NULL);
+    }
+    if (!s->stopping) {
+        hub_step_add(s, HUB_STEP_ENROLL, e->cluster, e->cluster_id)->proven = CM_TAKE(list);
+        hub_steps_go(s);
+    }
+    hub_proven_free(list);
+    free(e->cluster);
+    free(e->cluster_id);
+    free(e);
+    hub_sync_check_stopped(s);
+}
+
 void hub_sync_enrolled(struct hub_sync *s, const char *cluster, const char *cluster_id) {
-    (void)hub_step_add(s, HUB_STEP_ENROLL, cluster, cluster_id);
-    hub_steps_go(s);
+    struct enrolling *e = cm_new(1, sizeof(*e));
+
+    if (s->stopping) {
+        free(e);
+        return;
+    }
+    *e = (struct enrolling){s, cm_strdup(cluster), cm_strdup(cluster_id)};
+    s->jobs++;
+    hub_proven_look(s->config.store, cluster,
+                    &(struct hub_proven_done){.done = on_proven, .ctx = e});
 }
 
 void hub_sync_behind(struct hub_sync *s, const char *cluster, uint64_t epoch, uint64_t generation) {

@@ -55,6 +55,7 @@ struct hub_step {
     uint64_t epoch;
     uint64_t generation;
     struct hub_decided_list *decided;
+    struct hub_proven_list *proven; // NULL: nothing is known
     struct hub_outcome *outcome;
     struct hub_freeze_set *freezes; // as documents of the outcome have it; NULL: it has none
     struct cm_job plan;

@@ -619,6 +619,9 @@ static void count_decisions(struct hub_sessions *s, const struct hub_decisions_r
     if (result->provisional > 0) {
         s->config.decided(s->config.ctx);
     }
+    if (result->proven) {
+        s->config.proven(s->config.ctx, result->cluster, result->cluster_id);
+    }
 }
 
 static void on_decided(void *ctx, const struct cm_err *err,

@@ -62,6 +62,8 @@ enum cm_rc hub_blobs_walk(struct hub_db *db, const struct hub_blobs_walk *walk, 
                                 " WHERE cluster > ?1 ORDER BY cluster LIMIT ?3",
         [HUB_BLOBS_PAIRS] = "SELECT cluster, app, bundle FROM pair"
                             " WHERE (cluster, app) > (?1, ?2) ORDER BY cluster, app LIMIT ?3",
+        [HUB_BLOBS_PROVEN] = "SELECT cluster, key, bundle FROM proven"
+                             " WHERE (cluster, key) > (?1, ?2) ORDER BY cluster, key LIMIT ?3",
         [HUB_BLOBS_REPORTED] = "SELECT cluster, key, sha256 FROM object"
                                " WHERE (cluster, key) > (?1, ?2) ORDER BY cluster, key LIMIT ?3",
     };

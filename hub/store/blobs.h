@@ -33,8 +33,9 @@ CM_MUSTUSE enum cm_rc hub_blobs_is_kept(struct hub_db *db, const struct cm_sha25
 CM_MUSTUSE enum cm_rc hub_blobs_note(struct hub_db *db, const struct cm_sha256 *name,
                                      struct cm_err *err);
 
-// What names blobs: manifests, the Apps in force, and the objects that agents report.
-enum hub_blobs_user { HUB_BLOBS_MANIFESTS, HUB_BLOBS_PAIRS, HUB_BLOBS_REPORTED };
+// What names blobs: manifests, the Apps in force, what was promoted last, and the objects that
+// agents report.
+enum hub_blobs_user { HUB_BLOBS_MANIFESTS, HUB_BLOBS_PAIRS, HUB_BLOBS_PROVEN, HUB_BLOBS_REPORTED };
 
 struct hub_blobs_use {
     const char *cluster;

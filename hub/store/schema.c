@@ -335,10 +335,18 @@ static const char *const step_24[] = {
     NULL,
 };
 
-static const char *const *const steps[] = {step_1,  step_2,  step_3,  step_4,  step_5,  step_6,
-                                           step_7,  step_8,  step_9,  step_10, step_11, step_12,
-                                           step_13, step_14, step_15, step_16, step_17, step_18,
-                                           step_19, step_20, step_21, step_22, step_23, step_24};
+static const char *const step_25[] = {
+    // What was promoted last on a cluster, which outlives the agent that told it.
+    "CREATE TABLE proven (cluster TEXT NOT NULL, key TEXT NOT NULL, agent TEXT NOT NULL,"
+    " app TEXT NOT NULL, needs TEXT NOT NULL, revision TEXT NOT NULL, bundle BLOB NOT NULL,"
+    " PRIMARY KEY (cluster, key)) WITHOUT ROWID",
+    NULL,
+};
+
+static const char *const *const steps[] = {
+    step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,
+    step_10, step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18,
+    step_19, step_20, step_21, step_22, step_23, step_24, step_25};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -389,7 +397,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 21",
                                               "PRAGMA user_version = 22",
                                               "PRAGMA user_version = 23",
-                                              "PRAGMA user_version = 24"};
+                                              "PRAGMA user_version = 24",
+                                              "PRAGMA user_version = 25"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What controllers do with releases: told with their words; what one rejects is kept out of its
 cluster, also when the hub was away, while all else lands and the other clusters go on."""
+import json
 import pathlib
 import sys
 
@@ -8,7 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, story  # noqa: E402
 from support.process import wait_for  # noqa: E402
-from support.simstory import SOON, SimStory, files, fleet  # noqa: E402
+from support.simstory import SOON, Sim, SimStory, files, fleet  # noqa: E402
 
 KEY = "Deployment.apps/default/web"
 OTHER = "ConfigMap/default/other"
@@ -108,6 +109,34 @@ class Decisions(SimStory):
         self.wait_runs(("2", "d"), ("1", "d"), ("2", "d"))
         self.deliver(web("3", A="d"))
         self.wait_runs(("3", "d"), ("3", "d"), ("2", "d"))
+
+    def test_08_a_cluster_that_is_built_anew_begins_with_what_was_promoted_on_it(self):
+        fifth = self.deliver(web("5", A="d"))
+        self.sim.ask("decide", "c01", KEY, "promoted", "Promotion completed!")
+        self.wait_event("release.promoted", cluster="c01", revision=fifth)
+        self.deliver(web("6", A="d"))
+        self.sim.ask("decide", "c01", KEY, "started", "New revision detected!")
+        self.sim.ask("kill", "c01")
+        tokens = self.folder / "anew.tokens"
+        tokens.write_text(self.hub.run("enroll", "c01", "--again", "--tokens").stdout,
+                          encoding="utf-8")
+        type(self).anew = Sim(self.folder, self.hub, tokens, name="anew").start()
+        wait_for(self.anew_runs, SOON, "the new cluster to run something", 0.05)
+        self.assertEqual(self.anew_runs(), "reg/web:5")
+        self.assertIn("5 instead of 6 (the cluster's agent is a new one", self.status("web", "c01")["held"])
+        self.deliver({**web("7", A="d"), **other("pink")})
+        self.assertEqual(self.anew_runs(), "reg/web:5")
+        self.assertEqual(json.loads(self.anew.ask("get", "c01", OTHER))["data"]["colour"], "pink")
+        self.anew.ask("decide", "c01", KEY, "promoted", "Initialization done")
+        wait_for(lambda: self.anew_runs() == "reg/web:7", SOON, "what Git says", 0.1)
+        self.assertEqual(self.status("web", "c01")["held"], "")
+
+    def anew_runs(self):
+        try:
+            item = self.anew.object("c01", KEY)
+        except OSError:
+            return None  # it is being started
+        return item and item["spec"]["template"]["spec"]["containers"][0]["image"]
 
 
 if __name__ == "__main__":

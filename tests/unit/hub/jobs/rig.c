@@ -3,8 +3,10 @@
 #include "hub/access/authority.h"
 #include "hub/fleet/fleet.h"
 #include "hub/jobs/decided.h"
+#include "hub/jobs/proven.h"
 #include "hub/jobs/record.h"
 #include "hub/store/agents.h"
+#include "hub/store/proven.h"
 
 static const char shell[] =
     "document() { mkdir -p $(dirname $1); printf 'apiVersion: %s\\nkind: %s\\n"
@@ -150,12 +152,30 @@ void rig_lose_mirror(struct rig *r, const char *name) {
     scratch_run(r->scratch, script);
 }
 
+static struct hub_outcome *look_at_proven(struct rig *r, const char *cluster, const char *id) {
+    struct hub_proven_list *list = NULL;
+    struct cm_err err;
+
+    assert_int_equal(hub_proven_read(r->db, cluster, &list, &err), CM_OK);
+    struct hub_outcome *o = hub_planner_enroll(r->planner, cluster, id, list);
+    hub_proven_free(list);
+    return record(r, o);
+}
+
 struct hub_outcome *rig_enroll(struct rig *r, const char *cluster, const char *id) {
     struct hub_agent_row row = {.id = id, .cluster = cluster, .key = cm_sha256(id, strlen(id))};
     struct cm_err err;
 
     assert_int_equal(hub_agents_enroll(r->db, &row, 1, &err), CM_OK);
-    return record(r, hub_planner_enroll(r->planner, cluster, id));
+    return look_at_proven(r, cluster, id);
+}
+
+struct hub_outcome *rig_prove(struct rig *r, const struct hub_proven_row *row) {
+    bool earlier = false;
+    struct cm_err err;
+
+    assert_int_equal(hub_proven_put(r->db, row, &earlier, &err), CM_OK);
+    return earlier ? look_at_proven(r, row->cluster, row->agent) : NULL;
 }
 
 struct hub_outcome *rig_raise(struct rig *r, const char *cluster, uint64_t generation) {

@@ -44,6 +44,10 @@ struct hub_outcome *rig_raise(struct rig *r, const char *cluster, uint64_t gener
 // rig_decide takes in one decision, which is put on record first.
 struct hub_outcome *rig_decide(struct rig *r, const struct hub_decision_row *row);
 
+// rig_prove has a release promoted; it returns NULL if that changes nothing.
+struct hub_proven_row;
+struct hub_outcome *rig_prove(struct rig *r, const struct hub_proven_row *row);
+
 size_t rig_source(const struct rig *r, const char *name); // as the planner counts them
 
 // rig_lose_mirror removes what was fetched of a repository.

@@ -87,6 +87,12 @@ static void on_frozen(void *ctx, const char *cluster) {
     ((struct rig *)ctx)->frozen++;
 }
 
+static void on_proven(void *ctx, const char *cluster, const char *cluster_id) {
+    (void)cluster;
+    (void)cluster_id;
+    ((struct rig *)ctx)->proven++;
+}
+
 int rig_open(void **state) {
     struct rig *r = cm_new(1, sizeof(*r));
     struct hub_sessions_config config = {
@@ -103,6 +109,7 @@ int rig_open(void **state) {
         .decided = on_decided,
         .evicted = on_evicted,
         .frozen = on_frozen,
+        .proven = on_proven,
         .ctx = r,
     };
     static const char *const hosts[] = {"127.0.0.1"};

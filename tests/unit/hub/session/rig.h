@@ -33,6 +33,7 @@ struct rig {
     struct cm_list peers;
     size_t behind;
     size_t removed;
+    size_t proven;  // times that a cluster which was built anew had something promoted
     size_t decided; // times that Apps were said to be held back
     size_t evicted; // times that who may connect was said to have changed
     size_t frozen;  // times that an agent said it has stopped

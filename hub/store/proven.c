@@ -1,0 +1,85 @@
+#include "hub/store/proven.h"
+
+#include <string.h>
+
+#include "common/mem.h"
+#include "hub/store/db.h"
+
+static enum cm_rc find_agent(struct hub_db *db, const struct hub_proven_row *row, bool *out_earlier,
+                             struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc =
+        hub_db_query(db, &stmt, err, "SELECT agent FROM proven WHERE cluster = ?1 AND key = ?2",
+                     "tt", row->cluster, row->key);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc < 0 && rc != CM_ENOTFOUND) {
+        return rc;
+    }
+    *out_earlier = rc == CM_OK && strcmp(hub_stmt_text(stmt, 0), row->agent) != 0;
+    return CM_OK;
+}
+
+enum cm_rc hub_proven_put(struct hub_db *db, const struct hub_proven_row *row, bool *out_earlier,
+                          struct cm_err *err) {
+    enum cm_rc rc = find_agent(db, row, out_earlier, err);
+
+    return rc < 0 ? rc
+                  : hub_db_run(db, err,
+                               "INSERT OR REPLACE INTO proven (cluster, key, agent, app, needs,"
+                               " revision, bundle) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                               "ttttttb", row->cluster, row->key, row->agent, row->app, row->needs,
+                               row->revision, row->bundle.bytes, (size_t)CM_SHA256_SIZE);
+}
+
+static struct cm_sha256 hash_at(struct hub_stmt *stmt, int column) {
+    struct cm_sha256 hash = {{0}};
+    size_t size = 0;
+    const void *bytes = hub_stmt_blob(stmt, column, &size);
+
+    if (size == sizeof(hash.bytes)) {
+        memcpy(hash.bytes, bytes, size);
+    }
+    return hash;
+}
+
+static struct hub_proven_before read_before(struct hub_stmt *stmt) {
+    return (struct hub_proven_before){.row = {.cluster = hub_stmt_text(stmt, 0),
+                                              .agent = hub_stmt_text(stmt, 1),
+                                              .app = hub_stmt_text(stmt, 2),
+                                              .key = hub_stmt_text(stmt, 3),
+                                              .needs = hub_stmt_text(stmt, 4),
+                                              .revision = hub_stmt_text(stmt, 5),
+                                              .bundle = hash_at(stmt, 6)},
+                                      .in_force = hash_at(stmt, 7),
+                                      .held = hub_stmt_text(stmt, 8)[0] != '\0'};
+}
+
+#define BEFORE                                                                                     \
+    "SELECT p.cluster, a.id, p.app, p.key, p.needs, p.revision, p.bundle, ifnull(q.bundle, x''),"  \
+    " ifnull(q.held, '') FROM proven p"                                                            \
+    " JOIN agent a ON a.cluster = p.cluster AND a.state = 'active' AND a.id <> p.agent"            \
+    " LEFT JOIN pair q ON q.cluster = p.cluster AND q.app = p.app"
+
+enum cm_rc hub_proven_each_before(struct hub_db *db, const char *cluster,
+                                  void (*visit)(void *ctx, const struct hub_proven_before *before),
+                                  void *ctx, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = cluster != NULL
+                        ? hub_db_query(db, &stmt, err,
+                                       BEFORE " WHERE p.cluster = ?1 ORDER BY p.key", "t", cluster)
+                        : hub_db_query(db, &stmt, err, BEFORE " ORDER BY p.cluster, p.key", "");
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        struct hub_proven_before before = read_before(stmt);
+
+        visit(ctx, &before);
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc hub_proven_take(struct hub_db *db, const struct hub_proven_row *row,
+                           struct cm_err *err) {
+    return hub_db_run(db, err, "UPDATE proven SET agent = ?3 WHERE cluster = ?1 AND key = ?2",
+                      "ttt", row->cluster, row->key, row->agent);
+}

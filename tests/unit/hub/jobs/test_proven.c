@@ -1,0 +1,152 @@
+#include "common/buf.h"
+#include "hub/fleet/fleet.h"
+#include "hub/jobs/publication.h"
+#include "hub/render/bundle.h"
+#include "hub/store/agents.h"
+#include "hub/store/decisions.h"
+#include "hub/store/proven.h"
+#include "rig.h"
+
+#define BEFORE "11111111-1111-4111-8111-111111111111"
+#define NEW "22222222-2222-4222-8222-222222222222"
+#define KEY "Deployment.apps/default/w"
+
+static const char *const fleet[] = {"fleet", NULL};
+
+static const struct hub_pair *pair_of(const struct hub_outcome *o) {
+    assert_non_null(rig_change(o, "paris-1"));
+    return &rig_change(o, "paris-1")->now->pairs[0];
+}
+
+// runs looks into the last object: ConfigMaps come before Deployments.
+static bool runs(const struct hub_outcome *o, const char *text) {
+    const struct hub_bundle_spec *spec = &pair_of(o)->bundle->spec;
+    const struct cm_buf *bytes = spec->objects[spec->object_count - 1].bytes;
+
+    return memmem(bytes->data, bytes->size, text, strlen(text)) != NULL;
+}
+
+// begin_canary has one release promoted on a cluster, and another one on its way.
+static struct hub_proven_row begin_canary(struct rig *r) {
+    struct hub_proven_row row = {.cluster = "paris-1",
+                                 .agent = BEFORE,
+                                 .app = "web",
+                                 .key = KEY,
+                                 .needs = KEY,
+                                 .revision = "one"};
+
+    rig_start(r, fleet);
+    (void)rig_enroll(r, "paris-1", BEFORE);
+    struct hub_outcome *o =
+        rig_commit(r, "fleet", "cluster paris-1; app web; workload web w one a");
+    row.bundle = pair_of(o)->bundle->sha256;
+    assert_null(rig_prove(r, &row));
+    (void)rig_commit(r, "fleet", "workload web w two a");
+    return row;
+}
+
+static void who_is_built_anew_begins_with_what_was_promoted_on_it(void **state) {
+    struct rig *r = *state;
+    struct hub_proven_row row = begin_canary(r);
+    struct hub_outcome *o = rig_enroll(r, "paris-1", NEW);
+
+    assert_true(runs(o, "reg/one"));
+    assert_string_equal(rig_change(o, "paris-1")->publication->cluster_id, NEW);
+    assert_non_null(strstr(pair_of(o)->held, "reg/one instead of reg/two (the cluster's agent"));
+    assert_int_equal(o->ask_count, 0); // Git needs to say nothing of it
+    o = rig_commit(r, "fleet", "workload web w three b");
+    assert_true(runs(o, "reg/one")); // nor with any other that comes meanwhile
+    row.agent = NEW;
+    o = rig_prove(r, &row);
+    assert_true(runs(o, "reg/three"));
+    assert_null(pair_of(o)->held);
+}
+
+static void it_does_so_after_a_restart_too(void **state) {
+    struct rig *r = *state;
+
+    (void)begin_canary(r);
+    (void)rig_enroll(r, "paris-1", NEW);
+    rig_start(r, fleet);
+    struct hub_outcome *o = rig_begin(r);
+    assert_int_equal(o->refreshed_count, 1); // it is as it shall be
+    (void)rig_resume(r, "fleet");
+    o = rig_commit(r, "fleet", "workload web w two b; config web z red");
+    assert_int_equal(pair_of(o)->bundle->spec.object_count, 2);
+    assert_true(runs(o, "reg/one"));
+}
+
+static void a_hub_that_was_killed_when_it_enrolled_offers_nothing_untried(void **state) {
+    struct rig *r = *state;
+    struct hub_agent_row row = {
+        .id = NEW, .cluster = "paris-1", .key = cm_sha256(NEW, sizeof(NEW))};
+    struct cm_err err;
+
+    (void)begin_canary(r);
+    assert_int_equal(hub_agents_enroll(r->db, &row, 1, &err), CM_OK);
+    rig_start(r, fleet);
+    assert_int_equal(rig_begin(r)->refreshed_count, 0);
+    assert_true(runs(rig_commit(r, "fleet", "touch notes"), "reg/one"));
+}
+
+static void where_what_is_in_force_was_promoted_there_is_nothing_to_prove(void **state) {
+    struct rig *r = *state;
+    struct hub_proven_row row = begin_canary(r);
+    struct hub_outcome *o = rig_commit(r, "fleet", "workload web w two c");
+
+    row.bundle = pair_of(o)->bundle->sha256;
+    assert_null(rig_prove(r, &row));
+    assert_true(runs(rig_enroll(r, "paris-1", NEW), "reg/two"));
+    assert_true(runs(rig_commit(r, "fleet", "workload web w three c"), "reg/three"));
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+    assert_true(runs(rig_commit(r, "fleet", "workload web w four c"), "reg/four"));
+}
+
+static void nobody_waits_for_a_controller_that_git_does_not_have(void **state) {
+    struct rig *r = *state;
+    struct hub_proven_row row = begin_canary(r);
+
+    row.needs = "Canary.flagger.app/default/w";
+    assert_null(rig_prove(r, &row));
+    assert_true(runs(rig_enroll(r, "paris-1", NEW), "reg/two"));
+}
+
+static void what_a_cluster_rejected_is_kept_out_of_who_has_its_name_then(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = {.id = cm_sha256("one", 3),
+                                   .cluster = "paris-1",
+                                   .cluster_id = BEFORE,
+                                   .app = "web",
+                                   .key = KEY,
+                                   .controller = "flagger",
+                                   .verdict = "rejected",
+                                   .provisional = true};
+
+    rig_start(r, fleet);
+    (void)rig_enroll(r, "paris-1", BEFORE);
+    struct hub_outcome *o =
+        rig_commit(r, "fleet", "cluster paris-1; app web; workload web w one a");
+    row.good_bundle = pair_of(o)->bundle->sha256;
+    row.bad_bundle = pair_of(rig_commit(r, "fleet", "workload web w two a"))->bundle->sha256;
+    assert_true(runs(rig_decide(r, &row), "reg/one"));
+    (void)rig_commit(r, "fleet", "rm clusters/paris-1.yaml");
+    (void)rig_enroll(r, "paris-1", NEW);
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+    assert_true(runs(rig_commit(r, "fleet", "cluster paris-1"), "reg/one"));
+}
+
+int main(void) {
+#define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, rig_open, rig_close)
+    const struct CMUnitTest tests[] = {
+        RIG_TEST(who_is_built_anew_begins_with_what_was_promoted_on_it),
+        RIG_TEST(it_does_so_after_a_restart_too),
+        RIG_TEST(a_hub_that_was_killed_when_it_enrolled_offers_nothing_untried),
+        RIG_TEST(where_what_is_in_force_was_promoted_there_is_nothing_to_prove),
+        RIG_TEST(nobody_waits_for_a_controller_that_git_does_not_have),
+        RIG_TEST(what_a_cluster_rejected_is_kept_out_of_who_has_its_name_then),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
