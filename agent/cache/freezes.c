@@ -55,7 +55,7 @@ static void keep(struct agent_cache *c, const struct agent_freeze *all, size_t c
     c->freeze_count = count;
 }
 
-void agent_freezes_record(const struct agent_cache *c, struct cm_str *out) {
+static void record(const struct agent_cache *c, struct cm_str *out) {
     size_t begin = agent_put_begin(out, AGENT_RECORD_FREEZES);
 
     agent_put_u8(out, (uint8_t)c->freeze_count);
@@ -69,6 +69,13 @@ void agent_freezes_record(const struct agent_cache *c, struct cm_str *out) {
         agent_put_u64(out, (uint64_t)f->until_ms);
     }
     agent_put_end(out, begin);
+}
+
+// An agent from before there were freezes reads a log that has none.
+void agent_freezes_record(const struct agent_cache *c, struct cm_str *out) {
+    if (c->freeze_count > 0) {
+        record(c, out);
+    }
 }
 
 bool agent_freezes_read(struct agent_cache *c, struct agent_reader *r) {
@@ -93,7 +100,7 @@ bool agent_freezes_read(struct agent_cache *c, struct agent_reader *r) {
 
 void agent_cache_set_freezes(struct agent_cache *c, const struct agent_freeze *all, size_t count) {
     keep(c, all, count < AGENT_FREEZES_MAX ? count : AGENT_FREEZES_MAX);
-    agent_freezes_record(c, &c->open);
+    record(c, &c->open);
 }
 
 const struct agent_freeze *agent_cache_freezes(const struct agent_cache *c, size_t *count) {

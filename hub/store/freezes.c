@@ -58,10 +58,11 @@ static enum cm_rc find(struct hub_db *db, const char *name, struct hub_stmt **st
         hub_db_query(db, stmt, err, "SELECT " COLUMNS " FROM freeze WHERE name = ?1", "t", name);
 
     rc = rc < 0 ? rc : hub_stmt_next(*stmt, err);
-    if (rc == CM_OK) {
-        *out = row_of(*stmt);
+    if (rc < 0) {
+        return rc;
     }
-    return rc;
+    *out = row_of(*stmt);
+    return CM_OK;
 }
 
 static enum cm_rc insert(struct hub_db *db, const struct hub_freeze_row *row, struct cm_err *err) {

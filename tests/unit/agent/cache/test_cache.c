@@ -1090,6 +1090,35 @@ static void what_an_app_is_held_back_for_can_be_told_again_until_it_is_answered(
     assert_false(agent_cache_has(f->cache, &says));
 }
 
+static void what_is_frozen_is_so_after_restarts_and_snapshots_until_it_is_not(void **state) {
+    const struct agent_freeze all[] = {
+        {.name = "one", .app = "shop", .who = "ann", .why = "it burns", .until_ms = 77},
+        {.name = "two", .app = "", .who = "", .why = "", .until_ms = 0}};
+    struct fixture *f = *state;
+    size_t count;
+
+    agent_cache_set_freezes(f->cache, all, 2);
+    for (int i = 0; i < 2; i++) {
+        commit_and_wait(f);
+        reopen(f);
+        const struct agent_freeze *found = agent_cache_freezes(f->cache, &count);
+        assert_int_equal(count, 2);
+        assert_string_equal(found[0].name, "one");
+        assert_string_equal(found[0].app, "shop");
+        assert_string_equal(found[0].who, "ann");
+        assert_string_equal(found[0].why, "it burns");
+        assert_int_equal(found[0].until_ms, 77);
+        assert_string_equal(found[1].name, "two");
+        assert_int_equal(found[1].until_ms, 0);
+        snapshot_now(f);
+    }
+    agent_cache_set_freezes(f->cache, NULL, 0);
+    commit_and_wait(f);
+    reopen(f);
+    (void)agent_cache_freezes(f->cache, &count);
+    assert_int_equal(count, 0);
+}
+
 static void an_app_that_is_held_back_is_so_after_a_restart_with_its_bundle(void **state) {
     struct agent_hold hold = {.app = "shop", .revision = "r1", .why = "held back: because"};
     CM_CLEANUP(release_freep) struct test_release *r = release_with("ConfigMap/shop/a", 1);
@@ -1132,6 +1161,7 @@ int main(void) {
         TEST(what_an_app_is_held_back_for_gives_no_way),
         TEST(what_an_app_is_held_back_for_can_be_told_again_until_it_is_answered),
         TEST(an_app_that_is_held_back_is_so_after_a_restart_with_its_bundle),
+        TEST(what_is_frozen_is_so_after_restarts_and_snapshots_until_it_is_not),
         TEST(an_item_written_before_there_were_waves_and_accounts_has_none),
         TEST(report_numbers_never_come_twice),
         TEST(a_thousand_commits_cost_a_few_writes),

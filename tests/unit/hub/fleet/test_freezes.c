@@ -59,7 +59,7 @@ static void a_freeze_is_told_and_keeps_nothing_from_being_resolved(void **state)
 
     (void)state;
     begin(&w);
-    const char *before = world_pair(&w, "a", "shop")->revision;
+    CM_AUTOFREE char *before = cm_strdup(world_pair(&w, "a", "shop")->revision);
     put_freeze(&w, "app: shop, cluster: a, until: '2026-10-01T12:00:00Z'");
     put_shop(&w, "blue");
     (void)world_commit(&w);
