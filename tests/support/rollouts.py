@@ -53,6 +53,7 @@ class Plugin:
 
     def __init__(self, admin):
         self.admin = admin
+        self.shown = 0
 
     def _patch(self, name, patch, **more):
         self.admin.patch("Rollout", name, patch, PLUGIN, API, **more)
@@ -68,3 +69,9 @@ class Plugin:
     def undo(self, name, template):
         self._patch(name, [{"op": "replace", "path": "/spec/template", "value": template}],
                     content_type="application/json-patch+json")
+
+    def show_again(self, name):
+        """Not of the plugin: a change that means nothing."""
+        self.shown += 1
+        self.admin.patch("Rollout", name, {"metadata": {"annotations": {"shown": str(self.shown)}}},
+                         "test", API)
