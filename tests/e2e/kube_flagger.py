@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A real Flagger rejects a release: it is kept out at once, Flagger's words are told, all else lands."""
+"""A real Flagger rejects a release: it is kept out at once, Flagger's words are told, all else lands.
+Replicas are Flagger's while it is there; a ConfigMap that only the good release has stays."""
 import pathlib
 import sys
 
@@ -15,6 +16,7 @@ API = "flagger.app/v1beta1"
 
 
 class RealFlagger(KubeStory):
+    settings = None  # that Git has
 
     @classmethod
     def setUpClass(cls):
@@ -23,9 +25,16 @@ class RealFlagger(KubeStory):
         cls.flagger = flagger.Flagger(cls.folder, cls.cluster)
 
     def web(self, version, **data):
-        return files("web", m.deployment("web", f"test/web:{version}"),
-                     flagger.canary("web", self.gate), m.config_map("beside", **data),
-                     namespace="default")
+        """With a ConfigMap whose name comes from what it holds, as generators make them."""
+        web = m.deployment("web", f"test/web:{version}", replicas=2)
+        web["spec"]["template"]["spec"]["containers"][0]["envFrom"] = [
+            {"configMapRef": {"name": f"settings-{version}"}}]
+        made = files("web", web, flagger.canary("web", self.gate), m.config_map("beside", **data),
+                     m.config_map(f"settings-{version}", of=version), namespace="default",
+                     prune=True)
+        gone = {f"apps/web/configmap-settings-{self.settings}.yaml": None} if self.settings else {}
+        type(self).settings = version
+        return {**gone, **made}
 
     def canary(self):
         try:
@@ -54,6 +63,9 @@ class RealFlagger(KubeStory):
         self.wait_phase("Initialized")
         self.assertEqual(self.image("web-primary"), "test/web:1")
         self.wait_event("release.promoted", revision=self.first)
+        wait_for(lambda: self.find("Deployment", "web")["spec"]["replicas"] == 0, CANARY_SECONDS,
+                 "Flagger to have the replicas", 0.2)
+        self.assertEqual(self.drift(), {})
 
     def test_2_what_the_gate_refuses_is_rejected_and_kept_out(self):
         type(self).gate.opens = False
@@ -69,13 +81,21 @@ class RealFlagger(KubeStory):
         wait_for(lambda: self.image() == "test/web:1", 30, "the good release to be asked for", 0.2)
         wait_for(lambda: self.canary()["lastAppliedSpec"] == self.canary()["lastPromotedSpec"],
                  CANARY_SECONDS, "Flagger to take it for what it promoted", 0.5)
-        self.assertEqual(self.canary()["phase"], "Failed")  # and no analysis begins
+        self.assertEqual(self.find("ConfigMap", "settings-1")["data"], {"of": "1"})
+        # It has tracked another ConfigMap meanwhile, so it analyses what is good already. That this
+        # fails makes no Hold.
+        wait_for(lambda: len(self.hub.get("events", "--kind", "release.rejected")) == 2,
+                 CANARY_SECONDS, "Flagger to reject the configuration that is good", 0.5)
+        wait_for(lambda: self.hub.get("events", "--kind", "release.not_held"), 30, "no Hold", 0.2)
+        self.assertEqual([row["rejected"] for row in self.hub.get("holds")], ["2"])
 
     def test_3_all_else_lands_and_the_rejected_image_does_not_come_back(self):
         self.commit(self.web("2", a="2"))
         wait_for(lambda: self.find("ConfigMap", "beside")["data"]["a"] == "2", 30, "the edit", 0.2)
         self.assertEqual((self.image(), self.image("web-primary")), ("test/web:1", "test/web:1"))
-        self.assertEqual(len(self.hub.get("events", "--kind", "release.started")), 1)
+        self.assertEqual(self.canary()["phase"], "Failed")
+        self.assertTrue(self.find("ConfigMap", "settings-1"))
+        self.assertEqual(self.drift(), {})
 
     def test_4_another_release_is_promoted(self):
         type(self).gate.opens = True
@@ -84,6 +104,14 @@ class RealFlagger(KubeStory):
         self.assertEqual(promoted["actor"], "flagger")
         self.assertEqual(self.image("web-primary"), "test/web:3")
         self.assertTrue(self.hub.get("events", "--kind", "release.weight"))
+        wait_for(lambda: not self.find("ConfigMap", "settings-1"), 30, "what nobody needs to go",
+                 0.2)
+
+    def test_5_what_flagger_had_is_ours_again_when_it_goes(self):
+        self.commit({"apps/web/canary-web.yaml": None})
+        wait_for(lambda: self.find("Deployment", "web")["spec"]["replicas"] == 2, 30,
+                 "the replicas that Git says", 0.2)
+        self.assertEqual(self.drift(), {})
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """What clusters reject is written into Git: one file for a release, whose clusters grow; it comes back
 if it merely vanishes, and goes when Git says another release."""
+import os
 import pathlib
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, story  # noqa: E402
 from support.process import wait_for  # noqa: E402
-from support.simstory import SOON, SimStory, files, fleet  # noqa: E402
+from support.simstory import PATIENT, SOON, SimStory, files, fleet  # noqa: E402
 
 KEY = "Deployment.apps/default/web"
 WORDS = "Failed checks threshold reached 5"
@@ -121,6 +123,29 @@ class Holds(SimStory):
         self.assertEqual(self.images(), ["3", "3", "3"])
         after = self.git("rev-list", "--count", "origin/main").strip()
         self.assertEqual(int(after), int(before) + 1)
+
+
+class Many(Holds):
+    """The same release fails everywhere: HOLDFAST_CLUSTERS=2000 for a real fleet."""
+    clusters = fleet(int(os.environ.get("HOLDFAST_CLUSTERS", "50")))
+
+    def test_1_all_that_fail_at_once_are_in_one_file(self):
+        names = [path.split("/")[1].removesuffix(".yaml") for path in self.clusters]
+        self.deliver(web("2", A="a"))
+        before = self.git("rev-list", "--count", "origin/main").strip()
+        began = time.monotonic()
+        self.sim.ask("decide", "*", KEY, "rejected", WORDS)
+        self.wait_hold(*names)
+        print(f"{len(names)} clusters: in Git after {time.monotonic() - began:.1f} s", flush=True)
+        after = self.git("rev-list", "--count", "origin/main").strip()
+        self.assertLess(int(after) - int(before), 4)  # one, where they all are heard in a second
+        wait_for(lambda: self.images_of(names) == {"1"}, PATIENT, "all to run what is good", 0.5)
+        print(f"all run what is good after {time.monotonic() - began:.1f} s", flush=True)
+        self.assertEqual(len(self.events("release.held")), len(names))
+
+    def images_of(self, names):
+        return {self.sim.object(name, KEY)["spec"]["template"]["spec"]["containers"][0]["image"]
+                .split(":")[1] for name in names}
 
 
 if __name__ == "__main__":
