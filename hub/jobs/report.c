@@ -78,9 +78,18 @@ static const char *applied_kind(const struct hub_status_before *before,
     return before->applied == HOLDFAST__V1__APPLIED__APPLIED && same_bundle ? NULL : "app.applied";
 }
 
+// is_owed tells whether an App is healthy, and is still being applied: only once it is applied is
+// that told, as one follows from the other.
+static bool is_owed(const struct hub_status_before *before, const Holdfast__V1__AppReport *app) {
+    return app->health == HOLDFAST__V1__HEALTH__HEALTHY &&
+           app->applied == HOLDFAST__V1__APPLIED__APPLYING && !before->ill &&
+           (before->owed || before->health != HOLDFAST__V1__HEALTH__HEALTHY);
+}
+
 static const char *health_kind(const struct hub_status_before *before,
                                const Holdfast__V1__AppReport *app) {
-    if (app->health == (Holdfast__V1__Health)before->health) {
+    if ((app->health == (Holdfast__V1__Health)before->health && !before->owed) ||
+        is_owed(before, app)) {
         return NULL;
     }
     switch (app->health) {
@@ -139,6 +148,7 @@ static enum cm_rc put_app(struct report_work *r, struct hub_db *db,
     enum cm_rc rc = hub_status_find(db, r->cluster, app->app, &before, err);
 
     set_hash(&row.bundle, &app->bundle_sha256);
+    row.owed = is_owed(&before, app);
     row.ill = app->health == HOLDFAST__V1__HEALTH__DEGRADED ||
               (before.ill && app->health != HOLDFAST__V1__HEALTH__HEALTHY);
     rc = rc < 0 ? rc : add_app_events(r, db, &before, app, err);

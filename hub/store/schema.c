@@ -343,10 +343,20 @@ static const char *const step_25[] = {
     NULL,
 };
 
+static const char *const step_26[] = {
+    // It became healthy before it was applied, and no event tells of it yet.
+    "ALTER TABLE status ADD COLUMN owed INTEGER NOT NULL DEFAULT 0",
+    // Few do.
+    "CREATE INDEX pair_waits ON pair (app, waits) WHERE waits <> ''",
+    // Git says of it that it is suspended.
+    "ALTER TABLE past_value ADD COLUMN suspended INTEGER NOT NULL DEFAULT 0",
+    NULL,
+};
+
 static const char *const *const steps[] = {
     step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,
     step_10, step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18,
-    step_19, step_20, step_21, step_22, step_23, step_24, step_25};
+    step_19, step_20, step_21, step_22, step_23, step_24, step_25, step_26};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -398,7 +408,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 22",
                                               "PRAGMA user_version = 23",
                                               "PRAGMA user_version = 24",
-                                              "PRAGMA user_version = 25"};
+                                              "PRAGMA user_version = 25",
+                                              "PRAGMA user_version = 26"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -12,7 +12,7 @@ enum cm_rc hub_status_find(struct hub_db *db, const char *cluster, const char *a
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc =
         hub_db_query(db, &stmt, err,
-                     "SELECT applied, health, drifted, bundle, revision, ill FROM status"
+                     "SELECT applied, health, drifted, bundle, revision, ill, owed FROM status"
                      " WHERE cluster = ?1 AND app = ?2",
                      "tt", cluster, app);
     size_t size;
@@ -30,6 +30,7 @@ enum cm_rc hub_status_find(struct hub_db *db, const char *cluster, const char *a
     out->health = (int)hub_stmt_int(stmt, 1);
     out->drifted = (uint32_t)hub_stmt_int(stmt, 2);
     out->ill = hub_stmt_int(stmt, 5) != 0;
+    out->owed = hub_stmt_int(stmt, 6) != 0;
     const void *bundle = hub_stmt_blob(stmt, 3, &size);
     if (size == sizeof(out->bundle.bytes)) {
         memcpy(out->bundle.bytes, bundle, size);
@@ -77,13 +78,13 @@ enum cm_rc hub_status_each(struct hub_db *db,
 enum cm_rc hub_status_put(struct hub_db *db, const struct hub_status_row *row, struct cm_err *err) {
     static const char sql[] =
         "INSERT OR REPLACE INTO status (cluster, app, bundle, revision, applied, message, health,"
-        " health_message, objects, drifted, at_ms, ill)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+        " health_message, objects, drifted, at_ms, ill, owed)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 
-    return hub_db_run(db, err, sql, "ttbtititiiii", row->cluster, row->app, row->bundle.bytes,
+    return hub_db_run(db, err, sql, "ttbtititiiiii", row->cluster, row->app, row->bundle.bytes,
                       sizeof(row->bundle.bytes), row->revision, (int64_t)row->applied, row->message,
                       (int64_t)row->health, row->health_message, (int64_t)row->objects,
-                      (int64_t)row->drifted, row->at_ms, (int64_t)row->ill);
+                      (int64_t)row->drifted, row->at_ms, (int64_t)row->ill, (int64_t)row->owed);
 }
 
 enum cm_rc hub_status_remove(struct hub_db *db, const char *cluster, const char *app, bool *had,

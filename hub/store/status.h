@@ -27,7 +27,8 @@ struct hub_status_row {
     const char *health_message;
     uint32_t objects;
     uint32_t drifted;
-    bool ill; // it was degraded, and has not been healthy since
+    bool ill;  // it was degraded, and has not been healthy since
+    bool owed; // it became healthy before it was applied: that event is to come
     int64_t at_ms;
 };
 
@@ -37,6 +38,7 @@ struct hub_status_before {
     int applied;
     int health;
     bool ill;
+    bool owed;
     uint32_t drifted;
     struct cm_sha256 bundle;
     char revision[65];

@@ -138,6 +138,7 @@ static void report_app(struct desk *d, uint64_t number, const char *bundle,
 }
 
 #define APPLIED HOLDFAST__V1__APPLIED__APPLIED
+#define APPLYING HOLDFAST__V1__APPLIED__APPLYING
 #define FAILED HOLDFAST__V1__APPLIED__FAILED
 #define HEALTHY HOLDFAST__V1__HEALTH__HEALTHY
 #define DEGRADED HOLDFAST__V1__HEALTH__DEGRADED
@@ -279,6 +280,24 @@ static void a_bundle_that_is_applied_is_an_event_once(void **state) {
     assert_int_equal(count_events(d, "app.healthy"), 1);
     report_app(d, 3, "two", APPLIED, HEALTHY);
     assert_int_equal(count_events(d, "app.applied"), 2);
+    assert_int_equal(count_events(d, "app.healthy"), 1);
+}
+
+static void what_is_healthy_before_it_is_applied_is_told_after_that(void **state) {
+    struct desk *d = *state;
+
+    report_app(d, 1, "one", APPLYING, PROGRESSING);
+    report_app(d, 2, "one", APPLYING, HEALTHY);
+    report_app(d, 3, "one", APPLYING, HEALTHY);
+    assert_int_equal(count_events(d, "app.healthy"), 0);
+    report_app(d, 4, "one", APPLIED, HEALTHY);
+    report_app(d, 5, "one", APPLIED, HEALTHY);
+    assert_int_equal(count_events(d, "app.healthy"), 1);
+    assert_int_equal(desk_count(d, "SELECT min(iif(kind = 'app.healthy', number, 99)) >"
+                                   " max(iif(kind = 'app.applied', number, 0)) FROM event"),
+                     1);
+    report_app(d, 6, "two", APPLYING, HEALTHY); // it stays what it was told to be
+    report_app(d, 7, "two", APPLIED, HEALTHY);
     assert_int_equal(count_events(d, "app.healthy"), 1);
 }
 
@@ -565,6 +584,7 @@ int main(void) {
         DESK_TEST(so_much_drift_of_a_cluster_is_kept_and_no_more),
         DESK_TEST(what_cannot_be_written_is_not_acknowledged),
         DESK_TEST(a_bundle_that_is_applied_is_an_event_once),
+        DESK_TEST(what_is_healthy_before_it_is_applied_is_told_after_that),
         DESK_TEST(an_event_of_an_app_says_what_was_done_and_why),
         DESK_TEST(a_failure_and_its_end_are_events_once),
         DESK_TEST(bad_health_and_its_end_are_events_once),
