@@ -71,7 +71,8 @@ static const struct hub_member past_log_params[] = {
     {"limit", HUB_MEMBER_TEXT, false, "How many actions, 1 to 1000; 50 unless said.", 1, 4, NULL,
      "^[1-9][0-9]{0,2}$"},
     {"kind", HUB_MEMBER_TEXT, false, "Only of this kind; all but `progressing` unless said.", 0, 0,
-     "release removal healthy progressing degraded failed drifted suspended connected disconnected"
+     "release removal suspend healthy progressing degraded failed drifted suspended connected "
+     "disconnected"
      " promoted rejected failed_forward timed_out undone",
      NULL},
     END,

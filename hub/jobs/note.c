@@ -44,7 +44,8 @@ static enum cm_rc value_of(struct hub_db *db, const struct hub_pair *pair, int64
                                       .bundle = pair->bundle->sha256,
                                       .revision = pair->revision,
                                       .repo = pair->repo,
-                                      .held = pair->held};
+                                      .held = pair->held,
+                                      .suspended = pair->bundle->spec.suspend};
     bool made = false;
     enum cm_rc rc = hub_past_value(db, &b, out, &made, err);
 

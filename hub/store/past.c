@@ -70,10 +70,10 @@ enum cm_rc hub_past_value(struct hub_db *db, const struct hub_past_bundle *b, in
         return rc;
     }
     rc = hub_db_run(db, err,
-                    "INSERT INTO past_value (app, bundle, revision, repo, held)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5)",
-                    "tbttt", b->app, b->bundle.bytes, sizeof(b->bundle.bytes), b->revision, b->repo,
-                    b->held == NULL ? "" : b->held);
+                    "INSERT INTO past_value (app, bundle, revision, repo, held, suspended)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    "tbttti", b->app, b->bundle.bytes, sizeof(b->bundle.bytes), b->revision,
+                    b->repo, b->held == NULL ? "" : b->held, (int64_t)b->suspended);
     return rc < 0 ? rc : find_value(db, b, out, err);
 }
 

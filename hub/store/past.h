@@ -49,6 +49,7 @@ struct hub_past_bundle {
     const char *revision;
     const char *repo; // "" if it is not known
     const char *held; // what Holds keep out of it (hub/fleet/fleet.h); NULL: nothing, or not known
+    bool suspended;   // it is not to be applied
 };
 CM_MUSTUSE enum cm_rc hub_past_value(struct hub_db *db, const struct hub_past_bundle *b,
                                      int64_t *out, bool *made, struct cm_err *err);

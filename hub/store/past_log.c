@@ -72,12 +72,24 @@ static const char *kind_of(const struct row *row) {
     }
 }
 
+// What Git suspends is no release that nobody has done yet.
+static const char *kind_with(const char *kind, const struct row *row,
+                             const struct past_info *info) {
+    return row->axis == HUB_PAST_DESIRED && info->suspended ? "suspend" : kind;
+}
+
 static bool is_asked(const struct logging *l, const char *kind, const struct row *row) {
     if (l->releases) {
         return row->axis == HUB_PAST_DESIRED;
     }
     return kind[0] != '\0' &&
            (l->kind[0] != '\0' ? strcmp(kind, l->kind) == 0 : strcmp(kind, "progressing") != 0);
+}
+
+// may_be_asked tells the same before it is known what Git says of the bundle.
+static bool may_be_asked(const struct logging *l, const char *kind, const struct row *row) {
+    return is_asked(l, kind, row) ||
+           (strcmp(l->kind, "suspend") == 0 && row->axis == HUB_PAST_DESIRED && row->value != 0);
 }
 
 // What controllers decided: kinds as they are on record.
@@ -150,7 +162,11 @@ static enum cm_rc add_entries(struct logging *l, const struct row *row, const ch
     bool named = row->axis == HUB_PAST_DESIRED || row->axis == HUB_PAST_ACTUAL;
     enum cm_rc rc = past_info_find(l->read, named ? row->value : 0, &info, err);
 
-    while (rc == CM_OK && hub_entries_next(&walk, &entry)) {
+    kind = rc == CM_OK ? kind_with(kind, row, info) : kind;
+    if (rc < 0 || !is_asked(l, kind, row)) {
+        return rc;
+    }
+    while (hub_entries_next(&walk, &entry)) {
         if (counts(l, &entry)) {
             action = action == NULL ? find_action(l, row, kind, info) : action;
             add_entry(l, action, row, &entry);
@@ -180,7 +196,7 @@ static enum cm_rc read_row(struct logging *l, struct hub_stmt *stmt, struct cm_e
     size_t size;
     const uint8_t *bytes = hub_stmt_blob(stmt, 4, &size);
 
-    return is_asked(l, kind, &row)
+    return may_be_asked(l, kind, &row)
                ? add_entries(l, &row, kind, (struct hub_entries){bytes, bytes + size, row.at_ms},
                              err)
                : CM_OK;

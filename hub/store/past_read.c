@@ -143,7 +143,7 @@ static enum cm_rc read_info(struct past_read *r, uint32_t value, struct past_inf
                                  "SELECT app, revision, repo, bundle, held, (SELECT"
                                  " group_concat(image, ' ') FROM (SELECT i.image FROM"
                                  " past_value_image v JOIN past_image i ON i.number = v.image"
-                                 " WHERE v.value = ?1 ORDER BY i.image)) FROM past_value"
+                                 " WHERE v.value = ?1 ORDER BY i.image)), suspended FROM past_value"
                                  " WHERE number = ?1",
                                  "i", (int64_t)value);
     size_t size;
@@ -158,6 +158,7 @@ static enum cm_rc read_info(struct past_read *r, uint32_t value, struct past_inf
     out->held = cm_arena_strdup(r->arena, hub_stmt_text(stmt, 4));
     out->release = cm_arena_strf(r->arena, "%s %s%s", out->revision, hub_stmt_text(stmt, 5),
                                  out->held[0] == '\0' ? "" : " held");
+    out->suspended = hub_stmt_int(stmt, 6) != 0;
     const void *bundle = hub_stmt_blob(stmt, 3, &size);
     memcpy(&out->bundle, bundle, size < sizeof(out->bundle) ? size : sizeof(out->bundle));
     return CM_OK;

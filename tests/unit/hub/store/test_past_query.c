@@ -15,6 +15,7 @@
 #define THEN_MS (NOW_MS - 10 * HOUR_MS)
 #define R1 "1111111111111111111111111111111111111111"
 #define R2 "2222222222222222222222222222222222222222"
+#define R3 "3333333333333333333333333333333333333333"
 
 typedef enum cm_rc (*query_fn)(struct hub_db *db, struct cm_arena *a,
                                const struct hub_past_ask *ask, struct cm_json **out,
@@ -293,6 +294,40 @@ static void what_a_hold_makes_of_a_commit_is_told_apart(void **state) {
     assert_where(state, &(struct hub_past_ask){.select = "prod", .what = "1.4"}, "22 b");
 }
 
+// publish_again publishes what ran before at another commit, suspended or not.
+static int64_t publish_again(void **state, const char *revision, bool suspended, int64_t at_ms) {
+    struct hub_past_bundle b = {
+        .app = "web", .revision = revision, .repo = "fleet", .suspended = suspended};
+    struct cm_err err;
+    int64_t value;
+    bool made;
+
+    memcpy(b.bundle.bytes, suspended ? "s" : R1, suspended ? 1 : sizeof(b.bundle.bytes));
+    assert_int_equal(hub_past_value(*state, &b, &value, &made, &err), CM_OK);
+    note(*state, HUB_PAST_DESIRED, "c", value, at_ms);
+    return value;
+}
+
+static void what_git_suspends_is_no_release_that_nobody_has_done(void **state) {
+    (void)publish_again(state, R2, true, THEN_MS + 3 * HOUR_MS);
+    assert_log(state, &(struct hub_past_ask){.select = "c:web"},
+               "suspend 22 0/1 Bump; healthy - 0/1 -; release 11 1/1 -");
+    assert_log(state, &(struct hub_past_ask){.select = "c:web", .kind = "suspend"},
+               "suspend 22 0/1 Bump");
+    assert_log(state, &(struct hub_past_ask){.select = "c:web", .kind = "release"},
+               "release 11 1/1 -");
+}
+
+static void what_was_suspended_and_resumed_is_the_same(void **state) {
+    (void)publish_again(state, R2, true, THEN_MS + 3 * HOUR_MS);
+    int64_t again = publish_again(state, R3, false, THEN_MS + 4 * HOUR_MS);
+
+    note(*state, HUB_PAST_ACTUAL, "c", again, THEN_MS + 4 * HOUR_MS + 1000);
+    assert_diff(state, "c@{9.hours.ago}..", "");
+    assert_diff(state, "b..c", ""); // which was never suspended
+    assert_diff(state, "a..c", "web: 22 -> 33");
+}
+
 static void environments_and_moments_are_compared(void **state) {
     assert_diff(state, "a..c", "web: 22 -> 11");
     assert_diff(state, "b..c", "");
@@ -313,6 +348,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_controllers_decided_is_in_the_log, open_past,
                                         close_db),
         cmocka_unit_test_setup_teardown(what_a_hold_makes_of_a_commit_is_told_apart, open_past,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(what_git_suspends_is_no_release_that_nobody_has_done,
+                                        open_past, close_db),
+        cmocka_unit_test_setup_teardown(what_was_suspended_and_resumed_is_the_same, open_past,
                                         close_db),
         cmocka_unit_test_setup_teardown(what_runs_where_is_found_by_image_tag_digest_and_commit,
                                         open_past, close_db),
