@@ -15,6 +15,7 @@ struct running {
 struct side {
     struct past_scope scope;
     struct cm_map *releases; // of the present App: -> struct running
+    struct cm_map *bundles;  // by name
     struct running *last;    // that was met: most clusters are alike
 };
 
@@ -30,6 +31,8 @@ static struct running *find_running(struct past_read *r, struct side *side,
     if (side->last != NULL && side->last->info == info) {
         return side->last;
     }
+    cm_map_put(side->bundles, cm_arena_strf(r->arena, "%llx", (unsigned long long)info->bundle),
+               side);
     struct running *running = cm_map_get(side->releases, info->release);
     if (running == NULL) {
         running = cm_arena_get(r->arena, sizeof(*running));
@@ -58,7 +61,9 @@ static enum cm_rc read_side(struct past_read *r, struct side *side, const char *
         hub_past_read(r->db, r->arena, app, HUB_PAST_ACTUAL, &side->scope.when, &actual, err);
 
     cm_map_freep(&side->releases);
+    cm_map_freep(&side->bundles);
     side->releases = cm_map_new(NULL);
+    side->bundles = cm_map_new(NULL);
     side->last = NULL;
     for (size_t i = 0; rc == CM_OK && i < actual.count; i++) {
         rc = side->scope.in[i] ? add_cell(r, side, i, &actual.cells[i], err) : CM_OK;
@@ -66,15 +71,21 @@ static enum cm_rc read_side(struct past_read *r, struct side *side, const char *
     return rc;
 }
 
-static bool is_same(const struct side *a, const struct side *b) {
-    CM_AUTOFREE const char **keys = cm_map_keys(a->releases);
-    size_t count = cm_map_len(a->releases);
-    bool same = count == cm_map_len(b->releases);
+static bool has_same(const struct cm_map *a, const struct cm_map *b) {
+    CM_AUTOFREE const char **keys = cm_map_keys(a);
+    size_t count = cm_map_len(a);
+    bool same = count == cm_map_len(b);
 
     for (size_t i = 0; same && i < count; i++) {
-        same = cm_map_get(b->releases, keys[i]) != NULL;
+        same = cm_map_get(b, keys[i]) != NULL;
     }
     return same;
+}
+
+// Releases that differ in nothing but their commit (one that was suspended, and resumed) are the
+// same, and so are those of one commit, though clusters have bundles of their own of it.
+static bool is_same(const struct side *a, const struct side *b) {
+    return has_same(a->releases, b->releases) || has_same(a->bundles, b->bundles);
 }
 
 static enum cm_rc list_side(struct past_read *r, const struct side *side, struct cm_json **out,
@@ -145,6 +156,8 @@ enum cm_rc hub_past_diff(struct hub_db *db, struct cm_arena *a, const struct hub
     rc = rc < 0 ? rc : compare(&c, err);
     cm_map_freep(&c.from.releases);
     cm_map_freep(&c.to.releases);
+    cm_map_freep(&c.from.bundles);
+    cm_map_freep(&c.to.bundles);
     past_read_end(&r);
     *out = cm_json_new(a, CM_OBJECT);
     cm_json_set(a, *out, "items", c.list);
