@@ -86,6 +86,7 @@ static const struct line app_lines[] = {
     {"Degraded", "degraded", CTL_NUMBER},
     {"Stale", "stale", CTL_NUMBER},
     {"Held", "held", CTL_NUMBER},
+    {"To confirm", "waits", CTL_NUMBER},
     {"Offline", "offline", CTL_NUMBER},
     {"Drifted", "drifted", CTL_NUMBER},
 };
@@ -132,6 +133,7 @@ static const struct line status_lines[] = {
     {"Drifted", "drifted", CTL_NUMBER}, {"Connected", "connected", CTL_YES},
     {"Suspended", "suspend", CTL_YES},  {"Reported", "atMs", CTL_AGE},
     {"Held", "held", CTL_TEXT},         {"Frozen", "frozen", CTL_TEXT},
+    {"To confirm", "waits", CTL_TEXT},
 };
 
 static const struct section status_sections[] = {

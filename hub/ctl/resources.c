@@ -59,6 +59,7 @@ static const struct ctl_column apps[] = {
     {"DEGRADED", "degraded", CTL_NUMBER, CTL_IF_ROOM},
     {"STALE", "stale", CTL_NUMBER, CTL_ALWAYS},
     {"HELD", "held", CTL_NUMBER, CTL_IF_ROOM},
+    {"TO CONFIRM", "waits", CTL_NUMBER, CTL_IF_ROOM},
     {"PROBLEMS", "problemCount", CTL_NUMBER, CTL_ALWAYS},
     {"OFFLINE", "offline", CTL_NUMBER, CTL_IF_ROOM},
     {"DRIFTED", "drifted", CTL_NUMBER, CTL_IF_ROOM},
@@ -84,6 +85,7 @@ static const struct ctl_column status[] = {
     {"AGO", "atMs", CTL_AGE, CTL_IF_WIDE},
     {"HELD", "held", CTL_TEXT, CTL_IF_ROOM},
     {"FROZEN", "frozen", CTL_TEXT, CTL_IF_ROOM},
+    {"TO CONFIRM", "waits", CTL_TEXT, CTL_IF_ROOM},
     {"MESSAGE", "message", CTL_TEXT, CTL_ALWAYS},
 };
 

@@ -150,6 +150,8 @@ static const struct hub_column app_columns[] = {
      "Clusters where it is held at its last good state: what is newer in Git is wrong."},
     {"held", SUM("p.held <> ''"), HUB_COLUMN_COUNT,
      "Clusters that a release is kept out of, because they rejected it."},
+    {"waits", SUM("p.waits <> ''"), HUB_COLUMN_COUNT,
+     "Clusters where a removal waits for a Confirmation in Git."},
     {"drifted", SUM("ifnull(s.drifted, 0)"), HUB_COLUMN_COUNT, "Its objects that drifted."},
     {"problemCount", "(SELECT count(*) FROM problem b WHERE b.app = a.name)", HUB_COLUMN_INT,
      "What is wrong with it in Git."},
@@ -539,7 +541,9 @@ static const struct hub_list lists[] = {
     {.name = "apps",
      .item = "App",
      .about = "Apps.",
-     .from = "app a",
+     // One that left Git is told of while its removal waits.
+     .from = "(SELECT * FROM app UNION ALL SELECT DISTINCT app, repo, '', '', '', 0, 0, '[]'"
+             " FROM pair WHERE waits <> '' AND app NOT IN (SELECT name FROM app)) a",
      .counts = "FROM " PAIR_STATUS " WHERE p.app = a.name",
      .columns = app_columns,
      .column_count = COUNT(app_columns),

@@ -188,8 +188,20 @@ static void an_app_is_told_with_its_counts(void **state) {
         "{\"items\":[{\"name\":\"web\",\"repository\":\"fleet\",\"path\":\"apps/web\","
         "\"namespace\":\"web\",\"drift\":\"correct\",\"prune\":true,\"suspend\":false,"
         "\"dependsOn\":[\"db\"],\"clusters\":3,\"applied\":1,\"failed\":1,"
-        "\"healthy\":1,\"degraded\":1,\"offline\":2,\"stale\":1,\"held\":0,\"drifted\":1,"
-        "\"problemCount\":1}]}");
+        "\"healthy\":1,\"degraded\":1,\"offline\":2,\"stale\":1,\"held\":0,\"waits\":0,"
+        "\"drifted\":1,\"problemCount\":1}]}");
+}
+
+static void an_app_that_left_git_is_told_of_while_its_removal_waits(void **state) {
+    struct fixture *f = *state;
+
+    run_sql(f->db, "DELETE FROM app");
+    assert_string_equal(as_text(*state, get(*state, "apps")), "{\"items\":[]}");
+    run_sql(f->db, "UPDATE pair SET waits = 'r1' WHERE cluster <> 'rome-1'");
+    const struct cm_json *items = cm_json_get(get(*state, "apps?name=web"), "items");
+    assert_int_equal(items->count, 1);
+    assert_int_equal(cm_json_int(cm_json_get(items->first, "clusters"), 0), 3);
+    assert_int_equal(cm_json_int(cm_json_get(items->first, "waits"), 0), 2);
 }
 
 static void a_status_compares_what_is_wanted_with_what_is_applied(void **state) {
@@ -732,6 +744,7 @@ int main(void) {
         TEST(a_cluster_that_left_git_is_told_while_its_agent_may_connect),
         TEST(a_group_is_told_with_its_members),
         TEST(an_app_is_told_with_its_counts),
+        TEST(an_app_that_left_git_is_told_of_while_its_removal_waits),
         TEST(a_status_compares_what_is_wanted_with_what_is_applied),
         TEST(a_pair_that_was_never_reported_is_unknown),
         TEST(states_filter_pairs),
