@@ -18,10 +18,9 @@
 #include "hub/api/readers.h"
 #include "hub/api/request.h"
 #include "hub/config/config.h"
+#include "hub/fleet/fleet.h"
 #include "hub/jobs/writer.h"
 #include "hub/store/intents.h"
-
-#define NAME_PART_MAX 50 // of an App, in the name of a Confirmation
 
 static const char *state_name(enum hub_writer_state state) {
     static const char *const names[] = {[HUB_WRITER_WAITING] = "waiting",
@@ -139,7 +138,7 @@ static char *confirmation_text(struct cm_arena *a, const char *name, const char 
 
 static void put_confirmation(struct hub_request *r, struct hub_change *c, const char *removal,
                              struct cm_json *args) {
-    CM_AUTOFREE char *name = cm_strf("%.*s-%s", NAME_PART_MAX, c->app, removal);
+    CM_AUTOFREE char *name = cm_strf(HUB_CONFIRMATION_NAME, c->app, removal);
     CM_AUTOFREE char *below = cm_strf("confirmations/%s.yaml", name);
     CM_AUTOFREE char *path = from_top(r, c->repository, below);
     CM_AUTOFREE char *text = confirmation_text(r->arena, name, c->app, removal,
@@ -154,7 +153,7 @@ static enum cm_rc find_removal(struct hub_request *r, struct hub_change *c, cons
     CM_CLEANUP(hub_located_done) struct hub_located located = {0};
     struct hub_db *db = NULL;
 
-    if (c->app == NULL || c->cluster != NULL) {
+    if (c->cluster != NULL) {
         return cm_fail(err, CM_EINVAL, "app: a removal is confirmed for one App");
     }
     enum cm_rc rc = hub_readers_take(r->api->readers, &db, err);

@@ -165,16 +165,17 @@ int ctl_write(struct ctl *c) {
     return ask(c, cm_json_new(c->arena, CM_OBJECT));
 }
 
-// The App may be gone from Git, so its name is not looked up here.
+// The App may be gone from Git, so its name is not looked up here. Without one the hub says which
+// wait.
 int ctl_confirm(struct ctl *c) {
     struct cm_json *body = cm_json_new(c->arena, CM_OBJECT);
     struct cm_json *answer = NULL;
 
-    if (c->argc != 1 && c->argc != 2) {
+    if (c->argc > 2) {
         return ctl_fail(c, CM_EINVAL, "say 'holdfast confirm APP [REMOVAL]'");
     }
     cm_json_set_string(c->arena, body, "kind", "confirm");
-    cm_json_set_string(c->arena, body, "app", c->argv[0]);
+    cm_json_set_string(c->arena, body, "app", c->argc > 0 ? c->argv[0] : NULL);
     cm_json_set_string(c->arena, body, "removal", c->argc == 2 ? c->argv[1] : NULL);
     cm_json_set_string(c->arena, body, "reason", c->options.reason);
     cm_json_set_bool(c->arena, body, "dryRun", c->options.dry_run);

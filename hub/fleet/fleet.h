@@ -337,6 +337,10 @@ struct hub_app_info {
     size_t depends_on_count;
     size_t clusters; // that it is on
 };
+// What a Confirmation is called, of an App and a removal, where the hub names it; its file is
+// called after it.
+#define HUB_CONFIRMATION_NAME "%.50s-%s"
+
 struct hub_confirmation_info {
     const char *name;
     const char *repo;

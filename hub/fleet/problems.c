@@ -458,7 +458,8 @@ static void add_leave(struct making *m, const struct hub_app *app) {
         diag.column = doc->place.column;
         add(m, doc->file, &diag, touches);
     } else {
-        diag.path = cm_arena_strf(m->arena, "confirmations/%s.yaml", app->named.name);
+        diag.path = cm_arena_strf(m->arena, "confirmations/" HUB_CONFIRMATION_NAME ".yaml",
+                                  app->named.name, leave->removal);
         add_at(m, home_of(m, app), diag.path, &diag, touches);
     }
 }

@@ -33,7 +33,7 @@ size_t hub_plan_confirmations(const struct hub_plan *plan, struct cm_str *out) {
         }
         cm_str_addf(out,
                     "%sapiVersion: " HUB_API_VERSION "\nkind: Confirmation\nmetadata:\n"
-                    "  name: %.50s-%s\nspec:\n  app: %s\n  removal: '%s'\n",
+                    "  name: " HUB_CONFIRMATION_NAME "\nspec:\n  app: %s\n  removal: '%s'\n",
                     count > 0 ? "---\n" : "", p->app, p->removal, p->app, p->removal);
         count++;
     }

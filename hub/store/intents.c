@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/mem.h"
+#include "common/str.h"
 #include "hub/store/db.h"
 
 #define HOUR_MS ((int64_t)60 * 60 * 1000)
@@ -127,6 +128,54 @@ enum cm_rc hub_intents_locate(struct hub_db *db, const char *app, const char *cl
     return rc;
 }
 
+#define WAITING_TOLD 10
+
+// add_waiting adds what waits, of one App its removals, else the Apps. It tells whether anything
+// does.
+static bool add_waiting(struct hub_db *db, const char *app, struct cm_str *out) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    struct cm_err ignored;
+    enum cm_rc rc = hub_db_query(db, &stmt, &ignored,
+                                 "SELECT DISTINCT iif(?1 IS NULL, app, waits) FROM pair"
+                                 " WHERE waits <> '' AND (?1 IS NULL OR app = ?1) ORDER BY 1"
+                                 " LIMIT ?2",
+                                 "ti", app, (int64_t)WAITING_TOLD + 1);
+    int count = 0;
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, &ignored)) == CM_OK) {
+        count++;
+        cm_str_addf(out, "%s%s", count == 1 ? "" : ", ",
+                    count > WAITING_TOLD ? "…" : hub_stmt_text(stmt, 0));
+    }
+    return count > 0;
+}
+
+static enum cm_rc fail_none(struct hub_db *db, const char *app, const char *removal,
+                            struct cm_err *err) {
+    CM_CLEANUP(cm_str_done) struct cm_str names = {0};
+    bool any = add_waiting(db, NULL, &names);
+
+    if (app == NULL) {
+        return any ? cm_fail(err, CM_EINVAL, "name the App, removals of these wait: %s",
+                             cm_str_get(&names))
+                   : cm_fail(err, CM_ENOTFOUND, "no removal waits for a Confirmation");
+    }
+    return cm_fail(err, CM_ENOTFOUND,
+                   "no%s removal of the App '%.80s' waits for a Confirmation%s%s",
+                   removal != NULL ? " such" : "", app, any ? "; these have one that does: " : "",
+                   cm_str_get(&names));
+}
+
+static enum cm_rc fail_several(struct hub_db *db, const char *app, struct cm_err *err) {
+    CM_CLEANUP(cm_str_done) struct cm_str names = {0};
+
+    (void)add_waiting(db, app, &names);
+    return cm_fail(err, CM_EINVAL,
+                   "several removals of the App '%.80s' wait: name one of %s, which 'holdfast get "
+                   "problems' tells",
+                   app, cm_str_get(&names));
+}
+
 enum cm_rc hub_intents_find_removal(struct hub_db *db, const char *app, const char *removal,
                                     struct hub_located *out, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
@@ -138,8 +187,7 @@ enum cm_rc hub_intents_find_removal(struct hub_db *db, const char *app, const ch
 
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
     if (rc == CM_ENOTFOUND) {
-        return cm_fail(err, rc, "no%s removal of the App '%.80s' waits for a Confirmation",
-                       removal != NULL ? " such" : "", app);
+        return fail_none(db, app, removal, err);
     }
     if (rc < 0) {
         return rc;
@@ -152,9 +200,5 @@ enum cm_rc hub_intents_find_removal(struct hub_db *db, const char *app, const ch
         return CM_OK;
     }
     hub_located_done(&found);
-    return rc < 0 ? rc
-                  : cm_fail(err, CM_EINVAL,
-                            "several removals of the App '%.80s' wait: name one, as 'holdfast get "
-                            "problems' does",
-                            app);
+    return rc < 0 ? rc : fail_several(db, app, err);
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Large removals wait: an App that leaves every cluster, most of what clusters run. Git confirms them."""
 import pathlib
+import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -38,7 +39,11 @@ class Confirmation(SimStory):
         self.commit(without(SMALL))
         row = self.wait_for_one()
         self.assertEqual((row["app"], row["clusters"]), ("small", 12))
-        self.assertEqual(row["path"], "confirmations/small.yaml")
+        removal = re.search(r"removal: '(\w+)'", row["message"])[1]
+        self.assertEqual(row["path"], f"confirmations/small-{removal}.yaml")
+        (app,) = self.hub.get("apps", "small")
+        self.assertEqual(app["waits"], 12)
+        self.assertRegex(self.hub.run("describe", "app", "small").stdout, r"To confirm: +12\n")
         self.assertEqual(self.count("ConfigMap/default/small"), 12)
         self.assertTrue(self.events("problem.found", app="small"))
 

@@ -163,6 +163,9 @@ class Write(SimStory):
         self.commit(without(files("small", m.config_map("small", x="1"))))
         wait_for(lambda: [row for row in self.rows("problems") if row["app"] == "small"], SOON,
                  "the removal to wait", 0.1)
+        which = self.hub.run("confirm", check=False)
+        self.assertEqual(which.returncode, 2)
+        self.assertIn("removals of these wait: small", which.stderr)
         self.hub.run("confirm", "small", "--reason", "it is over", "--wait")
         wait_for(lambda: self.data("c01", "ConfigMap/default/small") is None, SOON, "it to go", 0.1)
         self.assertIn("reason: it is over\n", self.bare("grep", "-h", "reason", "main", "--",

@@ -423,7 +423,8 @@ static void an_app_that_leaves_most_clusters_waits_however_small_it_is(void **st
     assert_int_equal(p->clusters, 12);
     assert_string_equal(p->app, "shop");
     assert_string_equal(p->repo, "fleet");
-    assert_string_equal(p->path, "confirmations/shop.yaml");
+    CM_AUTOFREE char *path = cm_strf("confirmations/shop-%s.yaml", p->removal);
+    assert_string_equal(p->path, path);
     assert_non_null(strstr(p->message, "from 12 clusters (c00, c01, c02 and 9 more)"));
     assert_int_equal(objects_of(w, "c05", "shop"), 1);
     confirm(w, "go");

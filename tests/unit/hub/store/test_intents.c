@@ -74,6 +74,41 @@ static void the_hub_alone_writes_so_much_within_an_hour(void **state) {
     assert_int_equal(add(state, "d", true, 3 * HOUR_MS, &is_new), CM_OK);
 }
 
+static void put_waiting(struct hub_db *db, const char *cluster, const char *app,
+                        const char *removal) {
+    struct cm_err err;
+
+    assert_int_equal(hub_db_run(db, &err,
+                                "INSERT INTO pair (cluster, app, bundle, repo, revision,"
+                                " generation, objects, suspend, stale, waits)"
+                                " VALUES (?1, ?2, x'00', 'fleet', '', 1, 1, 0, 1, ?3)",
+                                "ttt", cluster, app, removal),
+                     CM_OK);
+}
+
+static void assert_refused(struct hub_db *db, const char *app, const char *words) {
+    struct hub_located located = {0};
+    struct cm_err err = {0};
+
+    assert_true(hub_intents_find_removal(db, app, NULL, &located, &err) < 0);
+    assert_string_equal(err.msg, words);
+}
+
+static void who_names_no_removal_is_told_which_wait(void **state) {
+    assert_refused(*state, NULL, "no removal waits for a Confirmation");
+    put_waiting(*state, "paris", "shop", "r1");
+    put_waiting(*state, "rome", "shop", "r2");
+    put_waiting(*state, "rome", "web", "r3");
+    put_waiting(*state, "rome", "db", "");
+    assert_refused(*state, NULL, "name the App, removals of these wait: shop, web");
+    assert_refused(*state, "db",
+                   "no removal of the App 'db' waits for a Confirmation; these have "
+                   "one that does: shop, web");
+    assert_refused(*state, "shop",
+                   "several removals of the App 'shop' wait: name one of r1, r2, "
+                   "which 'holdfast get problems' tells");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_asked_for_twice_is_there_once, open_db, close_db),
@@ -81,6 +116,7 @@ int main(void) {
                                         close_db),
         cmocka_unit_test_setup_teardown(the_hub_alone_writes_so_much_within_an_hour, open_db,
                                         close_db),
+        cmocka_unit_test_setup_teardown(who_names_no_removal_is_told_which_wait, open_db, close_db),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
