@@ -1,9 +1,9 @@
 // decisions: what controllers in clusters did with releases, and what that says of releases.
 //
 // A decision is kept once, by its id, and of a cluster the newest two hundred that keep a release
-// out, and as many that only tell. A verdict is what
-// is known of a release of an App on a cluster, by the cluster's id: it outlives the cluster's
-// name, the agent that told it, and all its decisions.
+// out, and as many that only tell. A verdict is what is known of a release of an App on a cluster,
+// by the cluster's id: it outlives the cluster's name, the agent that told it, and all its
+// decisions. Verdicts are a record for whoever asks the database: nothing of the hub reads them.
 //
 // Threads: a handle belongs to one thread at a time. Blocks.
 #pragma once
