@@ -154,6 +154,10 @@ static void link_connected(void *ctx, bool full_report, bool takes_journal, bool
                           takes_decisions);
 }
 
+static void link_value_key(void *ctx, const uint8_t *key) {
+    agent_watch_actual(((struct agent *)ctx)->watch, key);
+}
+
 static void link_disconnected(void *ctx) {
     agent_watch_disconnected(((struct agent *)ctx)->watch);
 }
@@ -423,6 +427,7 @@ static enum cm_rc make_link(struct agent *a, struct cm_workers *disk,
                  .acked = link_acked,
                  .journal_acked = link_journal_acked,
                  .decisions_acked = link_decisions_acked,
+                 .value_key = link_value_key,
                  .can_send = link_can_send,
                  .sync = link_sync,
                  .freeze = link_freeze,

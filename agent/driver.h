@@ -203,7 +203,12 @@ struct agent_observation {
     const struct agent_field_drift *drift;
     size_t drift_count;
     bool drift_more; // more foreign ones
-    bool due;        // to be applied again, though nobody changed what was applied: see apply
+    // The canonical form of what is there, written like what is desired, with what others have put
+    // beside (common/object/actual.h); all secrets are in it. NULL: it is as desired, or is not
+    // compared.
+    const char *actual;
+    size_t actual_size;
+    bool due; // to be applied again, though nobody changed what was applied: see apply
 };
 
 // What the core offers to the driver. Called on the loop.

@@ -277,6 +277,7 @@ static enum cm_rc open_sessions(struct hub *h, struct cm_err *err) {
         .heartbeat_ms = h->config->heartbeat_ms,
         .certificate_life_ms = h->config->certificate_life_ms,
         .offline_budget_ms = h->config->offline_renewal_ms,
+        .tells_actual = h->config->state_window_ms > 0,
         .max_connections = allow_agents((size_t)h->config->max_agents),
         .enrolled = on_enrolled,
         .behind = on_behind,
@@ -429,7 +430,7 @@ static void start_state(struct hub *h) {
         .db_path = h->db_path,
         .hub_id = hub_authority_hub_id(h->authority),
         .epoch = h->epoch,
-        .secret_key = hub_authority_secret_key(h->authority),
+        .value_key = hub_authority_value_key(h->authority),
         .window_ms = h->config->state_window_ms,
     };
 

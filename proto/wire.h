@@ -69,6 +69,7 @@ enum wire_type {
 #define WIRE_JOURNAL_MAX 500                  // entries in one Journal
 #define WIRE_DECISIONS_MAX 100                // in one Decisions
 #define WIRE_DECIDED_MAX ((size_t)256 * 1024) // Decision.good_object
+#define WIRE_ACTUAL_MAX ((size_t)256 * 1024)  // ObjectReport.actual
 #define WIRE_ANSWERED_MAX 16                  // ids in one ManifestApp
 #define WIRE_FREEZES_MAX 64                   // in one Freeze
 #define WIRE_REASON_MAX 256                   // FreezeEntry.reason

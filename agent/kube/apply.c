@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/kube/actual.h"
 #include "agent/kube/adopt.h"
 #include "agent/kube/drift.h"
 #include "agent/kube/immutable.h"
@@ -102,12 +103,15 @@ static const char *note_of(struct kube_op *op, const struct cm_json *live) {
     return kube_note_write(op->arena, &baseline, op->desired, live);
 }
 
-// may_still_differ: something was left out, or the answer is not what was sent.
-static bool may_still_differ(const struct kube_op *op, const char *note) {
+// may_still_differ: something was left out, the answer is not what was sent, or others have put
+// something beside it.
+static bool may_still_differ(const struct kube_op *op, const char *note,
+                             const struct cm_json *live) {
     struct kube_baseline baseline;
 
     return op->whole != NULL || op->given != 0 ||
-           (kube_note_read(op->arena, note, &baseline) && baseline.noise[0] != '\0');
+           (kube_note_read(op->arena, note, &baseline) && baseline.noise[0] != '\0') ||
+           kube_actual_has_others(op->arena, live, op->k->field_manager);
 }
 
 static void succeed(struct kube_op *op, const struct kube_answer *answer) {
@@ -126,7 +130,7 @@ static void succeed(struct kube_op *op, const struct kube_answer *answer) {
         op->k->definition_ms = cm_clock_now_ms();
     }
     kube_entry_applied(op->entry, answer->arena, answer->json, note);
-    if (may_still_differ(op, note)) {
+    if (may_still_differ(op, note, answer->json)) {
         op->drift = cm_arena_get(op->arena, sizeof(*op->drift));
         kube_entry_compare(op->entry, op->arena, answer->json, op->drift);
     }

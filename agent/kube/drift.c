@@ -37,7 +37,7 @@ static void noise_of(const struct cm_difference *d, char out[NOISE_HEX + 1]) {
     cm_str_done(&value);
 }
 
-static bool is_noise(const struct kube_baseline *baseline, const struct cm_difference *d) {
+bool kube_drift_is_noise(const struct kube_baseline *baseline, const struct cm_difference *d) {
     char hash[NOISE_HEX + 1];
 
     if (baseline == NULL || baseline->noise[0] == '\0') {
@@ -263,7 +263,7 @@ static void add_those(const struct finding *f, const struct cm_differences *all,
     for (size_t i = 0; i < all->count; i++) {
         const struct cm_difference *d = &all->items[i];
 
-        if (is_noise(f->c->baseline, d) == noise) {
+        if (kube_drift_is_noise(f->c->baseline, d) == noise) {
             add_field(f, d, noise ? AGENT_DIFFERENCE_NOISE : AGENT_DIFFERENCE_FOREIGN,
                       noise ? 0 : rules[i]);
         }

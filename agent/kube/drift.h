@@ -22,6 +22,7 @@
 #include "common/err.h"
 
 struct cm_arena;
+struct cm_difference;
 struct cm_json;
 struct kube_mark;
 
@@ -46,7 +47,9 @@ bool kube_note_read(struct cm_arena *a, const char *note, struct kube_baseline *
 struct kube_drift {
     struct agent_field_drift fields[AGENT_DRIFT_MAX]; // strings in the arena
     size_t count;
-    bool more; // more foreign ones
+    bool more;          // more foreign ones
+    const char *actual; // see struct agent_observation; in the arena
+    size_t actual_size;
 };
 
 // Whether the owners exist on which rules depend; `holds` NULL: all do.
@@ -79,6 +82,9 @@ struct kube_spare_ctx {
 };
 struct cm_spare kube_drift_spare(struct kube_spare_ctx *ctx, const struct cm_spare_rule *rules,
                                  size_t count);
+
+// kube_drift_is_noise tells whether a difference was there when the object was applied.
+bool kube_drift_is_noise(const struct kube_baseline *baseline, const struct cm_difference *d);
 
 // kube_drift_is_mark tells whether a field is one of our labels, which no rule is about.
 bool kube_drift_is_mark(const char *path);

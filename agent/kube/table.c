@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/kube/actual.h"
 #include "agent/kube/drift.h"
 #include "agent/kube/internal.h"
 #include "agent/kube/object.h"
@@ -156,7 +157,7 @@ static uint64_t hash_of(const struct agent_observation *o) {
         hash = hash_text(hash_text(hash, f->path), f->desired);
         hash = hash_text(hash_text(hash, f->actual), f->manager);
     }
-    return hash;
+    return o->actual == NULL ? hash : kube_hash(hash, o->actual, o->actual_size);
 }
 
 // words_of says why an object is not healthy, with what its pods say. The text is the arena's.
@@ -178,6 +179,8 @@ static void say(struct kube_entry *e, const struct kube_drift *drift, bool anyho
         .drift = drift == NULL ? NULL : drift->fields,
         .drift_count = drift == NULL ? 0 : drift->count,
         .drift_more = drift != NULL && drift->more,
+        .actual = drift == NULL ? NULL : drift->actual,
+        .actual_size = drift == NULL ? 0 : drift->actual_size,
         .due = e->due,
     };
     uint64_t hash = hash_of(&o);
@@ -315,6 +318,10 @@ static bool knows_conditions(struct kube_entry *e, const struct kube_comparison 
 
 enum compared { COMPARED, NOT_YET, UNWANTED };
 
+static bool is_other(const struct kube_drift *found) {
+    return found->count > 0 || found->actual != NULL;
+}
+
 // find_drift compares with what is wanted.
 static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
                                 const struct cm_json *live, struct kube_drift *out) {
@@ -346,6 +353,7 @@ static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
     c.given = give_way(e, a, desired, live, known);
     e->due |= shared && !e->k->driver.observes; // to get a label of our own
     kube_drift_find(a, &c, out);
+    kube_actual_find(a, &c, bytes, out);
     return COMPARED;
 }
 
@@ -375,7 +383,7 @@ static void judge(struct kube_entry *e, struct cm_arena *a, const struct cm_json
     if (print != e->print) {
         enum compared compared = find_drift(e, a, live, &drift);
 
-        e->drifted = drift.count > 0;
+        e->drifted = is_other(&drift);
         e->doubtful |= compared == NOT_YET;
         e->unwanted = compared == UNWANTED;
         e->print = compared == COMPARED && !e->drifted ? print : 0;
@@ -464,7 +472,7 @@ void kube_entry_compare(struct kube_entry *e, struct cm_arena *a, const struct c
 
     e->doubtful |= compared == NOT_YET;
     e->unwanted = compared == UNWANTED;
-    e->drifted = out->count > 0;
+    e->drifted = is_other(out);
     e->print = compared == COMPARED && !e->drifted ? e->print : 0;
 }
 

@@ -247,6 +247,7 @@ static enum cm_rc on_welcome(struct agent_link *l, const Holdfast__V1__Welcome *
         save_addresses(l);
     }
     link_renew_welcome(l, m);
+    l->host.value_key(l->host.ctx, m->actual && m->value_key.len == 32 ? m->value_key.data : NULL);
     l->host.connected(l->host.ctx, m->full_report, m->journal, m->decisions);
     return CM_OK;
 }

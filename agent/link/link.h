@@ -38,6 +38,8 @@ struct agent_link_host {
     // in_force: a manifest is on disk with all it names. Gives it.
     void (*in_force)(void *ctx, struct agent_desired *desired);
     void (*connected)(void *ctx, bool full_report, bool takes_journal, bool takes_decisions);
+    // value_key: before connected; NULL: the hub does not take whole objects as they are.
+    void (*value_key)(void *ctx, const uint8_t *key);
     void (*disconnected)(void *ctx);
     void (*acked)(void *ctx, const char *run, uint64_t number);
     void (*journal_acked)(void *ctx, const char *run, uint64_t number);

@@ -9,10 +9,12 @@
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/mem.h"
+#include "common/object/actual.h"
 #include "common/object/diff.h"
 #include "common/object/id.h"
 #include "common/object/keep.h"
 #include "common/object/owner.h"
+#include "common/str.h"
 
 enum { VALUE_MAX = 256, WHOSE_MAX = 128 };
 
@@ -514,6 +516,19 @@ static void add_field(struct look *l, const struct cm_difference *d, size_t rule
     };
 }
 
+// tell_actual tells all that is there: in a simulated cluster somebody has set whatever there is.
+static void tell_actual(struct look *l, const struct cm_json *want, const struct cm_json *have) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    const struct cm_actual what = {.form = want, .desired = want, .live = have, .others = have};
+    const struct cm_json *actual = cm_object_actual(l->a, &what);
+
+    if (actual != NULL) {
+        cm_json_write_canonical(actual, &text);
+        l->out->actual = cm_arena_strndup(l->a, cm_str_get(&text), text.len);
+        l->out->actual_size = text.len;
+    }
+}
+
 static void compare(struct look *l, const struct cm_buf *desired) {
     struct cm_json *want = NULL;
     struct cm_json *have = NULL;
@@ -535,6 +550,7 @@ static void compare(struct look *l, const struct cm_buf *desired) {
         add_field(l, &found.items[i], rules[i]);
     }
     l->out->drift_more = found.more;
+    tell_actual(l, want, have);
 }
 
 static bool same_bytes(const struct cm_buf *a, const struct cm_buf *b) {

@@ -126,7 +126,7 @@ static void log_drift(const struct seen *s) {
            f->actual, "manager", f->manager, NULL);
 }
 
-enum watch_news watch_take_drift(const struct agent_watch *w, struct seen *s,
+enum watch_news watch_take_drift(struct agent_watch *w, struct seen *s,
                                  const struct agent_observation *what) {
     const struct agent_claim *claim = watch_claim(w, s);
     bool compared = compares(w, s, claim) &&
@@ -138,11 +138,13 @@ enum watch_news watch_take_drift(const struct agent_watch *w, struct seen *s,
         t.counted = t.count;
         add(&t, claim, what, false);
     }
+    bool wanted = compared && claim->app->bundle->drift != AGENT_DRIFT_OFF;
+    bool other = watch_keep_actual(w, s, wanted ? what : NULL);
     bool more = t.counted > 0 && what->drift_more;
     bool same_drift =
         t.counted == s->drift_count && more == s->drift_more && same_fields(s, &t, 0, t.counted);
     if (same_drift && t.count == s->field_count && same_fields(s, &t, t.counted, t.count)) {
-        return WATCH_NO_NEWS;
+        return other ? WATCH_OTHER_FIELDS : WATCH_NO_NEWS;
     }
     if (same_drift) {
         set_fields(s, &t);

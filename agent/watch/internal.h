@@ -102,6 +102,8 @@ struct seen {
     size_t drift_count;            // of them foreign, and not to be ignored; they come first
     size_t field_count;            // all that are told
     bool drift_more;               // fields differ that are not in `drift`
+    struct cm_buf *actual;         // all that is there, secrets included; NULL: nothing to tell
+    bool actual_large;             // there is more to tell than is kept
     bool applied_again;            // since this drift was seen, or just now
     enum drift_end ended;          // the last drift there was
     bool due;                      // the driver wants it applied again
@@ -145,6 +147,9 @@ struct agent_watch {
     bool takes_journal; // the hub does
     bool journal_sent;  // a piece of it, which was not acknowledged
     bool takes_decisions;
+    bool takes_actual; // the hub does
+    uint8_t value_key[32];
+    size_t actual_bytes;    // of all objects
     bool decisions_sent;    // a piece of them
     size_t deciding;        // decisions on their way to the disk
     struct cm_map *weights; // by key of a workload: when a share of its traffic was told
@@ -182,9 +187,13 @@ uint32_t watch_timeout_s(const struct agent_watch *w, const struct app *a);
 // watch_take_drift takes down what differs of an object, and tells what of it is new. The caller
 // counts.
 enum watch_news { WATCH_NO_NEWS, WATCH_OTHER_FIELDS, WATCH_OTHER_DRIFT };
-enum watch_news watch_take_drift(const struct agent_watch *w, struct seen *s,
+enum watch_news watch_take_drift(struct agent_watch *w, struct seen *s,
                                  const struct agent_observation *what);
 void watch_drop_drift(struct seen *s);
+
+// watch_keep_actual keeps how an object is, in place of what was kept (NULL: as desired); it tells
+// whether that is news.
+bool watch_keep_actual(struct agent_watch *w, struct seen *s, const struct agent_observation *what);
 
 // watch_mode says what is done about a difference.
 enum agent_drift watch_mode(const struct agent_claim *claim, size_t rule);
@@ -200,6 +209,9 @@ void watch_correct(void *watch); // the timer's
 Holdfast__V1__AppReport *watch_app_report(const struct agent_watch *w, struct cm_arena *arena,
                                           const struct app *a);
 Holdfast__V1__ObjectReport *watch_object_report(struct cm_arena *a, const struct seen *s);
+// watch_add_actual adds all that is there to a report, without secrets, if the hub takes that.
+void watch_add_actual(const struct agent_watch *w, struct cm_arena *a, const struct seen *s,
+                      Holdfast__V1__ObjectReport *m);
 Holdfast__V1__Health watch_health_of(enum agent_health health);
 Holdfast__V1__Applied watch_applied_of(enum agent_applied_state applied);
 

@@ -271,7 +271,7 @@ Holdfast__V1__ObjectReport *watch_object_report(struct cm_arena *a, const struct
     m->message = clip(a, message_of(s), WIRE_MESSAGE_MAX);
     m->drift_end = drift_end_of(s->ended);
     m->fought = s->fight == NULL ? 0 : s->correction->spent;
-    m->drift_more = s->drift_more || s->drift_count > fields;
+    m->drift_more = s->drift_more || s->drift_count > fields || s->actual_large;
     add_happened(a, s, m);
     m->drift = cm_arena_get(a, (fields + 1) * sizeof(*m->drift));
     for (; m->n_drift < fields; m->n_drift++) {
@@ -304,6 +304,7 @@ static void add_dirty(const struct agent_watch *w, struct draft *d) {
         const struct seen *s = CM_CONTAINER(l, struct seen, telling.dirty);
         Holdfast__V1__ObjectReport *m = watch_object_report(d->arena, s);
 
+        watch_add_actual(w, d->arena, s, m);
         d->bytes += protobuf_c_message_get_packed_size(&m->base);
         d->m.objects[d->m.n_objects++] = m;
     }

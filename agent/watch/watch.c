@@ -5,6 +5,7 @@
 
 #include "agent/cache/cache.h"
 #include "agent/watch/internal.h"
+#include "common/buf.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -23,6 +24,7 @@ static void seen_free(void *value) {
     }
     watch_drop_drift(s);
     watch_drop_happened(s);
+    cm_buf_unref(s->actual);
     free(s->key);
     free(s->message);
     free(s->failure);
@@ -117,6 +119,7 @@ static struct seen *object_of(struct agent_watch *w, const char *app, const char
 void watch_forget_object(struct agent_watch *w, struct seen *s) {
     CM_AUTOFREE char *key = cm_strdup(s->key);
 
+    (void)watch_keep_actual(w, s, NULL);
     (void)cm_map_remove(w->objects, key);
 }
 
@@ -459,6 +462,7 @@ void agent_watch_removed(void *watch, const char *app, const char *key) {
     w->has_ends = true;
     s->health = AGENT_HEALTH_UNKNOWN; // of the next one of that name
     watch_drop_drift(s);
+    (void)watch_keep_actual(w, s, NULL);
     watch_consider(w, s);
     watch_dirty_object(w, s);
     watch_dirty_app(w, s->app);

@@ -17,6 +17,15 @@ static const char *text_of(const struct cm_json *entry, const char *name) {
     return text != NULL ? text : "";
 }
 
+static struct cm_manager manager_of(const struct cm_json *entry) {
+    return (struct cm_manager){
+        .name = text_of(entry, "manager"),
+        .operation = text_of(entry, "operation"),
+        .subresource = text_of(entry, "subresource"),
+        .time = text_of(entry, "time"),
+    };
+}
+
 static const struct cm_json *entries_of(const struct cm_json *live) {
     const struct cm_json *entries = cm_json_path(live, "metadata", "managedFields", NULL);
 
@@ -136,12 +145,7 @@ bool cm_object_manager_of(const struct cm_json *live, const char *path, struct c
     if (latest == NULL) {
         return false;
     }
-    *out = (struct cm_manager){
-        .name = text_of(latest, "manager"),
-        .operation = text_of(latest, "operation"),
-        .subresource = text_of(latest, "subresource"),
-        .time = text_of(latest, "time"),
-    };
+    *out = manager_of(latest);
     return true;
 }
 
@@ -263,16 +267,18 @@ static void unite(struct cm_arena *a, struct cm_json *set, const struct cm_json 
     }
 }
 
-// fields_owned_by returns the union of what a manager owns, or NULL.
+typedef bool (*counts_fn)(const void *ctx, const struct cm_manager *m);
+
+// fields_owned_by returns the union of what managers own, or NULL.
 static struct cm_json *fields_owned_by(struct cm_arena *a, const struct cm_json *live,
-                                       const char *manager) {
+                                       counts_fn counts, const void *ctx) {
     struct cm_json *all = NULL;
 
     for (const struct cm_json *e = entries_of(live); e != NULL; e = e->next) {
         const struct cm_json *set = fields_of(e);
+        const struct cm_manager m = manager_of(e);
 
-        if (set == NULL || strcmp(text_of(e, "manager"), manager) != 0 ||
-            strcmp(text_of(e, "subresource"), "status") == 0) {
+        if (set == NULL || !counts(ctx, &m) || strcmp(m.subresource, "status") == 0) {
             continue;
         }
         if (all == NULL) {
@@ -415,9 +421,8 @@ static void keep(struct cm_arena *a, struct cm_json *out, const struct cm_json *
     }
 }
 
-struct cm_json *cm_object_restrict(struct cm_arena *a, const struct cm_json *live,
-                                   const char *manager) {
-    struct cm_json *set = fields_owned_by(a, live, manager);
+static struct cm_json *restrict_to_set(struct cm_arena *a, const struct cm_json *live,
+                                       const struct cm_json *set) {
     struct cm_json *out = set != NULL && live->type == CM_OBJECT ? restrict_object(a, live, set)
                                                                  : cm_json_new(a, CM_OBJECT);
     const struct cm_json *metadata = cm_json_get(live, "metadata");
@@ -436,4 +441,21 @@ struct cm_json *cm_object_restrict(struct cm_arena *a, const struct cm_json *liv
     keep(a, kept, metadata, "name");
     keep(a, kept, metadata, "namespace");
     return out;
+}
+
+static bool is_named(const void *name, const struct cm_manager *m) {
+    return strcmp(m->name, name) == 0;
+}
+
+struct cm_json *cm_object_restrict(struct cm_arena *a, const struct cm_json *live,
+                                   const char *manager) {
+    return restrict_to_set(a, live, fields_owned_by(a, live, is_named, manager));
+}
+
+struct cm_json *cm_object_restrict_to(struct cm_arena *a, const struct cm_json *live,
+                                      bool (*counts)(const void *ctx, const struct cm_manager *m),
+                                      const void *ctx) {
+    struct cm_json *set = fields_owned_by(a, live, counts, ctx);
+
+    return set == NULL ? NULL : restrict_to_set(a, live, set);
 }

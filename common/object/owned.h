@@ -42,3 +42,8 @@ bool cm_object_has_beside(const struct cm_json *live, const char *path, const ch
 // belong to. Status is left out.
 struct cm_json *cm_object_restrict(struct cm_arena *a, const struct cm_json *live,
                                    const char *manager);
+
+// cm_object_restrict_to does so with the fields of all managers that count; NULL: none has any.
+struct cm_json *cm_object_restrict_to(struct cm_arena *a, const struct cm_json *live,
+                                      bool (*counts)(const void *ctx, const struct cm_manager *m),
+                                      const void *ctx);

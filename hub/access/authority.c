@@ -9,6 +9,7 @@
 #include "common/fsys.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "common/tls/digest.h"
 #include "common/tls/session.h"
 #include "hub/access/keyfiles.h"
 
@@ -36,6 +37,7 @@ struct hub_authority {
     size_t host_count;
     char hub_id[CM_UUID_MAX];
     uint8_t secret_key[32];
+    uint8_t value_key[32];
     struct state *_Atomic now;
 };
 
@@ -79,6 +81,7 @@ void hub_authority_free(struct hub_authority *a) {
     free(a->hosts);
     free(a->dir);
     explicit_bzero(a->secret_key, sizeof(a->secret_key));
+    explicit_bzero(a->value_key, sizeof(a->value_key));
     free(a);
 }
 
@@ -238,6 +241,15 @@ static enum cm_rc make_facts(struct hub_authority *a, struct cm_err *err) {
     return rc < 0 ? rc : cm_fsys_replace(id_path, a->hub_id, CM_UUID_MAX - 1, 0644, err);
 }
 
+static void make_value_key(struct hub_authority *a) {
+    static const char purpose[] = "holdfast values v1";
+    struct cm_sha256 key =
+        cm_hmac_sha256(a->secret_key, sizeof(a->secret_key), purpose, strlen(purpose));
+
+    memcpy(a->value_key, key.bytes, sizeof(a->value_key));
+    explicit_bzero(&key, sizeof(key));
+}
+
 // The id is written last: where it is, the key is too.
 static enum cm_rc open_facts(struct hub_authority *a, struct cm_err *err) {
     CM_AUTOFREE char *id_path = cm_strf("%s/hub.id", a->dir);
@@ -280,6 +292,7 @@ enum cm_rc hub_authority_open(const char *dir, const char *const *hosts, size_t 
     a->dir = cm_strdup(dir);
     copy_hosts(a, hosts, host_count);
     rc = rc < 0 ? rc : open_facts(a, err);
+    make_value_key(a);
     if (rc < 0) {
         return cm_wrap(err, "open the hub's keys");
     }
@@ -347,6 +360,10 @@ const char *hub_authority_hub_id(const struct hub_authority *a) {
 
 const uint8_t *hub_authority_secret_key(const struct hub_authority *a) {
     return a->secret_key;
+}
+
+const uint8_t *hub_authority_value_key(const struct hub_authority *a) {
+    return a->value_key;
 }
 
 struct cm_sha256 hub_authority_pin(const struct hub_authority *a) {

@@ -106,7 +106,11 @@ int64_t hub_authority_root_ends_ms(const struct hub_authority *a);
 
 const char *hub_authority_hub_id(const struct hub_authority *a);        // a UUID
 const uint8_t *hub_authority_secret_key(const struct hub_authority *a); // 32 bytes: names Secrets
-struct cm_sha256 hub_authority_pin(const struct hub_authority *a);      // of the root's key
+
+// hub_authority_value_key names single values, also where agents do it. 32 bytes, made of the key
+// that names Secrets, so that it lasts as long.
+const uint8_t *hub_authority_value_key(const struct hub_authority *a);
+struct cm_sha256 hub_authority_pin(const struct hub_authority *a); // of the root's key
 
 // hub_authority_root and hub_authority_issuer are DER certificates; borrowed.
 const uint8_t *hub_authority_root(const struct hub_authority *a, size_t *out_size);

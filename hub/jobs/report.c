@@ -5,6 +5,7 @@
 
 #include "common/arena.h"
 #include "common/clock.h"
+#include "common/json.h"
 #include "common/list.h"
 #include "common/mem.h"
 #include "common/str.h"
@@ -22,6 +23,7 @@
 // many are kept.
 #define DRIFT_EVENTS_MAX 100
 #define DRIFT_ROWS_MAX 10000
+#define ACTUAL_BYTES_MAX ((int64_t)16 * 1024 * 1024)
 
 // What changed so long before it was told is an event with its own time.
 #define LATE_MS 10000
@@ -418,6 +420,61 @@ static enum cm_rc tell_happened(struct report_work *r, struct hub_db *db,
     return rc;
 }
 
+// ---- What is there
+
+// is_hashed tells whether no value below a node is in the clear.
+static bool is_hashed(const struct cm_json *node) {
+    if (node->type != CM_ARRAY && node->type != CM_OBJECT) {
+        return node->text == NULL || strncmp(node->text, "hmac:", 5) == 0;
+    }
+    for (const struct cm_json *n = node->first; n != NULL; n = n->next) {
+        if (!is_hashed(n)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool tells_secret(const char *key, const struct cm_json *tree) {
+    const struct cm_json *data = cm_json_get(tree, "data");
+    const struct cm_json *texts = cm_json_get(tree, "stringData");
+
+    return strncmp(key, "Secret/", 7) == 0 &&
+           ((data != NULL && !is_hashed(data)) || (texts != NULL && !is_hashed(texts)));
+}
+
+// write_actual writes in canonical form what an agent calls that; nothing if it is something else.
+static void write_actual(struct report_work *r, const Holdfast__V1__ObjectReport *object,
+                         struct cm_str *out) {
+    struct cm_json *tree = NULL;
+    struct cm_err err;
+
+    if (cm_json_parse(r->arena, (const char *)object->actual.data, object->actual.len, NULL, &tree,
+                      &err) == CM_OK &&
+        tree->type == CM_OBJECT && !tells_secret(object->key, tree)) {
+        cm_json_write_canonical(tree, out);
+    }
+}
+
+// take_actual fills in all that is there of an object, if it is told and there is room for it.
+static enum cm_rc take_actual(struct report_work *r, struct hub_db *db,
+                              const Holdfast__V1__ObjectReport *object, struct cm_str *text,
+                              struct hub_object_row *row, struct cm_err *err) {
+    int64_t kept = 0;
+
+    if (object->actual.len == 0) {
+        return CM_OK;
+    }
+    enum cm_rc rc = hub_objects_actual_bytes(db, r->cluster, object->key, &kept, err);
+    if (rc == CM_OK && kept + (int64_t)object->actual.len <= ACTUAL_BYTES_MAX) {
+        write_actual(r, object, text);
+    }
+    row->actual = cm_str_get(text);
+    row->actual_size = text->len;
+    row->drift_more = row->drift_more || text->len == 0;
+    return rc;
+}
+
 static enum cm_rc put_object(struct report_work *r, struct hub_db *db,
                              const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
     struct hub_object_row row = {
@@ -432,6 +489,7 @@ static enum cm_rc put_object(struct report_work *r, struct hub_db *db,
         .fought = object->fought,
         .at_ms = object->at_ms,
     };
+    CM_CLEANUP(cm_str_done) struct cm_str actual = {0};
 
     enum cm_rc rc = tell_cleared(r, db, object, err);
 
@@ -444,6 +502,7 @@ static enum cm_rc put_object(struct report_work *r, struct hub_db *db,
     rc = rc < 0 ? rc : hub_drift_clear(db, r->cluster, object->key, err);
     r->drift_room += rc < 0 ? 0 : (size_t)hub_db_changes(db);
     rc = rc < 0 ? rc : put_drift(r, db, object, err);
+    rc = rc < 0 ? rc : take_actual(r, db, object, &actual, &row, err);
     return rc < 0 ? rc : hub_objects_put(db, &row, err);
 }
 

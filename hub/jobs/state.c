@@ -214,7 +214,7 @@ struct hub_state_writer *hub_state_writer_start(const struct hub_state_writer_co
                                          .db_path = config->db_path,
                                          .hub_id = config->hub_id,
                                          .epoch = config->epoch,
-                                         .secret_key = config->secret_key,
+                                         .value_key = config->value_key,
                                          .cancel_fd = cancel_fd};
 
     w->cancel_fd = cancel_fd;

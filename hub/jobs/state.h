@@ -28,7 +28,7 @@ struct hub_state_writer_config {
     const char *db_path;
     const char *hub_id;
     uint64_t epoch;
-    const uint8_t *secret_key; // 32 bytes
+    const uint8_t *value_key; // 32 bytes
     int64_t window_ms;
 };
 

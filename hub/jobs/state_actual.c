@@ -22,6 +22,8 @@ struct object {
     struct cm_sha256 sha256;
     struct field *fields; // that differ
     size_t field_count;
+    const char *actual; // all that is there; "" if that is not told, or it is as it was applied
+    size_t actual_size;
 };
 
 struct field {
@@ -59,7 +61,7 @@ static void note_object(void *ctx, const struct hub_unwritten_object *o) {
     struct report *r = ctx;
     struct cm_arena *a = r->side->arena;
 
-    if (o->more) {
+    if (o->more && o->actual_size == 0) {
         r->app->more = r->app->more != NULL ? r->app->more : cm_json_new(a, CM_ARRAY);
         cm_json_append(r->app->more, cm_json_new_string(a, o->key));
     }
@@ -71,7 +73,10 @@ static void note_object(void *ctx, const struct hub_unwritten_object *o) {
         r->objects = grown(a, r->objects, r->object_count, &r->object_room, sizeof(*r->objects));
     }
     struct object *object = &r->objects[r->object_count++];
-    *object = (struct object){.key = cm_arena_strdup(a, o->key)};
+    *object = (struct object){
+        .key = cm_arena_strdup(a, o->key),
+        .actual = cm_arena_strndup(a, o->actual_size == 0 ? "" : o->actual, o->actual_size),
+        .actual_size = o->actual_size};
     if (!r->app->observed) {
         object->sha256 = o->sha256;
     }
@@ -111,6 +116,16 @@ static void give_fields(struct report *r) {
     }
 }
 
+// name_added: what others have put beside what Git sets is no drift, and nobody says who did.
+static void name_added(const struct report *r) {
+    for (size_t i = 0; i < r->object_count; i++) {
+        if (r->objects[i].actual_size > 0 && r->objects[i].field_count == 0) {
+            hub_state_news_add(r->side->news.causes, "added");
+            hub_state_news_add(r->side->news.actors, "unknown");
+        }
+    }
+}
+
 static enum cm_rc read_report(struct report *r, const char *cluster, struct cm_err *err) {
     struct hub_db *db = r->side->pass->db;
     enum cm_rc rc = hub_unwritten_objects(db, cluster, r->app->name, note_object, r, err);
@@ -118,6 +133,7 @@ static enum cm_rc read_report(struct report *r, const char *cluster, struct cm_e
     rc = rc < 0 ? rc : hub_unwritten_drift(db, cluster, r->app->name, note_field, r, err);
     if (rc == CM_OK) {
         give_fields(r);
+        name_added(r);
     }
     return rc;
 }
@@ -137,6 +153,23 @@ static void name_fields(struct cm_arena *a, struct cm_json *root, const struct o
     cm_json_set(a, root, "changed", changed);
 }
 
+// read_actual reads what is there as the agent told it.
+static enum cm_rc read_actual(struct cm_arena *a, const struct object *o, struct cm_json **out,
+                              struct cm_err *err) {
+    return cm_json_parse(a, o->actual, o->actual_size, NULL, out, err) < 0
+               ? cm_wrap(err, "what is told of '%s'", o->key)
+               : CM_OK;
+}
+
+static void add_actual(struct cm_arena *a, struct cm_json *root, const struct object *o) {
+    struct cm_json *actual = NULL;
+    struct cm_err err;
+
+    if (o->actual_size > 0 && read_actual(a, o, &actual, &err) == CM_OK) {
+        cm_json_set(a, root, "actual", actual);
+    }
+}
+
 // Of a Secret it is told which fields are other ones, and not as what.
 static struct cm_json *change_secret(struct cm_arena *a, const struct object *o) {
     CM_CLEANUP(cm_str_done) struct cm_str named = {0};
@@ -148,6 +181,7 @@ static struct cm_json *change_secret(struct cm_arena *a, const struct object *o)
         return NULL;
     }
     name_fields(a, root, o);
+    add_actual(a, root, o);
     return root;
 }
 
@@ -158,6 +192,7 @@ static struct cm_json *observe(const struct hub_state_hiding *h, const struct ob
 
     if (is_secret(o)) {
         name_fields(h->arena, root, o);
+        add_actual(h->arena, root, o);
         return root;
     }
     for (size_t i = 0; i < o->field_count; i++) {
@@ -204,6 +239,9 @@ static enum cm_rc make_changed(struct report *r, const struct hub_state_hiding *
     if (rc < 0 && rc != CM_ENOTFOUND) {
         return rc;
     }
+    if (rc == CM_OK && o->actual_size > 0) {
+        return read_actual(hiding->arena, o, out, err);
+    }
     *out = rc == CM_OK ? change_object(hiding, o, bytes) : change_secret(hiding->arena, o);
     return *out != NULL
                ? CM_OK
@@ -218,7 +256,9 @@ static enum cm_rc write_other(struct report *r, const struct object *o, struct h
     struct cm_json *tree = NULL;
     enum cm_rc rc = CM_OK;
 
-    if (r->app->observed) {
+    if (r->app->observed && o->actual_size > 0 && !is_secret(o)) {
+        rc = read_actual(a, o, &tree, err);
+    } else if (r->app->observed) {
         tree = observe(&hiding, o);
     } else {
         rc = make_changed(r, &hiding, o, &tree, err);
@@ -232,7 +272,7 @@ static enum cm_rc write_other(struct report *r, const struct object *o, struct h
 
 static enum cm_rc add_object(struct report *r, const struct object *o, struct hub_repo_id *out,
                              struct cm_err *err) {
-    return o->field_count > 0 || r->app->observed
+    return o->field_count > 0 || o->actual_size > 0 || r->app->observed
                ? write_other(r, o, out, err)
                : hub_state_object(r->side->pass, o->key, &o->sha256, is_secret(o), out, err);
 }
@@ -267,6 +307,8 @@ static struct cm_sha256 name_of(const struct report *r) {
         cm_sha256_add(s, o->key, strlen(o->key) + 1);
         cm_sha256_add(s, o->sha256.bytes, sizeof(o->sha256.bytes));
         cm_sha256_add(s, &o->field_count, sizeof(o->field_count));
+        cm_sha256_add(s, &o->actual_size, sizeof(o->actual_size));
+        cm_sha256_add(s, o->actual, o->actual_size);
         for (size_t j = 0; j < o->field_count; j++) {
             cm_sha256_add(s, o->fields[j].path, strlen(o->fields[j].path) + 1);
             cm_sha256_add(s, o->fields[j].actual, strlen(o->fields[j].actual) + 1);

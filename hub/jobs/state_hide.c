@@ -5,18 +5,9 @@
 
 #include "common/arena.h"
 #include "common/json.h"
+#include "common/object/actual.h"
 #include "common/object/path.h"
 #include "common/object/secret.h"
-#include "common/tls/digest.h"
-
-static bool is_of_container(const char *name) {
-    return strcmp(name, "env") == 0 || strcmp(name, "args") == 0 || strcmp(name, "command") == 0;
-}
-
-static bool is_map_of_values(const char *object_key, const char *name) {
-    return strncmp(object_key, "ConfigMap/", 10) == 0 &&
-           (strcmp(name, "data") == 0 || strcmp(name, "binaryData") == 0);
-}
 
 // is_hidden tells whether a path leads to or through where secrets are put. One that cannot be read
 // may lead anywhere.
@@ -29,8 +20,7 @@ static bool is_hidden(struct cm_arena *a, const char *object_key, const char *te
     for (size_t i = 0; i < path.count; i++) {
         const struct cm_segment *s = &path.segments[i];
 
-        if (s->type == CM_SEGMENT_MEMBER &&
-            (is_of_container(s->name) || (i == 0 && is_map_of_values(object_key, s->name)))) {
+        if (s->type == CM_SEGMENT_MEMBER && cm_hiding_holds(object_key, s->name, i == 0)) {
             return true;
         }
     }
@@ -38,11 +28,7 @@ static bool is_hidden(struct cm_arena *a, const char *object_key, const char *te
 }
 
 static struct cm_json *hash(const struct hub_state_hiding *h, const char *text, size_t len) {
-    struct cm_sha256 hmac = cm_hmac_sha256(h->key, 32, text, len);
-    char hex[CM_SHA256_HEX_MAX];
-
-    cm_sha256_hex(&hmac, hex);
-    return cm_json_new_string(h->arena, cm_arena_strf(h->arena, "hmac:%.32s", hex));
+    return cm_hiding_hash(h->arena, h->key, text, len);
 }
 
 static bool is_masked(const struct cm_json *value) {
@@ -63,7 +49,8 @@ static struct cm_json *copy_hidden(const struct hub_state_hiding *h, const struc
         if (value->type == CM_ARRAY) {
             cm_json_append(copy, copy_hidden(h, n, hide));
         } else {
-            bool below = (hide && strcmp(n->key, "name") != 0) || is_of_container(n->key);
+            bool below =
+                (hide && strcmp(n->key, "name") != 0) || cm_hiding_holds("", n->key, false);
 
             cm_json_set(h->arena, copy, n->key, copy_hidden(h, n, below));
         }

@@ -11,7 +11,6 @@
 #include "hub/repo/source.h"
 #include "hub/store/db.h"
 
-#define VALUES "holdfast values v1"
 #define KNOWN_MAX 100000
 #define MERGE_DEADLINE_MS ((int64_t)3600 * 1000)
 #define MERGE_PAUSE_MS ((int64_t)600 * 1000)    // after one that failed
@@ -25,9 +24,7 @@ struct hub_state_pass *hub_state_pass_new(const struct hub_state_pass_config *co
     p->hub_id = cm_strdup(config->hub_id);
     p->epoch = config->epoch;
     p->cancel_fd = config->cancel_fd;
-    struct cm_sha256 key =
-        cm_hmac_sha256(config->secret_key, sizeof(p->value_key), VALUES, strlen(VALUES));
-    memcpy(p->value_key, key.bytes, sizeof(p->value_key));
+    memcpy(p->value_key, config->value_key, sizeof(p->value_key));
     p->known = cm_map_new(free);
     return p;
 }

@@ -24,8 +24,8 @@ struct hub_state_pass_config {
     const char *db_path;
     const char *hub_id;
     uint64_t epoch;
-    const uint8_t *secret_key; // 32 bytes; values that may be secret are named by one made of it
-    int cancel_fd;             // readable: packs are not merged to the end; -1: none
+    const uint8_t *value_key; // 32 bytes; names values that may be secret
+    int cancel_fd;            // readable: packs are not merged to the end; -1: none
 };
 
 struct hub_state_done {

@@ -214,6 +214,12 @@ static void send_welcome(struct hub_session *session, uint32_t protocol, bool fu
     welcome.cluster_name = session->member->cluster;
     welcome.journal = true;
     welcome.decisions = true;
+    if (s->config.tells_actual) {
+        const uint8_t *key = hub_authority_value_key(s->config.authority);
+
+        welcome.actual = true;
+        welcome.value_key = (ProtobufCBinaryData){.len = 32, .data = (uint8_t *)(uintptr_t)key};
+    }
     welcome.enroll_addresses = s->advertise_enroll;
     welcome.n_enroll_addresses = s->config.advertise_enroll_count;
     welcome.renews = true;

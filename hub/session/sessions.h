@@ -48,6 +48,7 @@ struct hub_sessions_config {
     int64_t certificate_life_ms;
     int64_t offline_budget_ms; // so long after its end a certificate is renewed without a person
     size_t max_connections;
+    bool tells_actual; // agents shall tell whole objects as they are
 
     // enrolled: a cluster has a new agent. behind: an agent holds a newer generation than the hub
     // knows (the hub was restored). removed: an agent reported Apps with tombstones as gone.

@@ -353,10 +353,23 @@ static const char *const step_26[] = {
     NULL,
 };
 
+static const char *const step_27[] = {
+    // All that is there of an object that is not as desired. Empty: it is, or `drift` says how.
+    "ALTER TABLE object ADD COLUMN actual BLOB NOT NULL DEFAULT x''",
+    "DROP TRIGGER object_put",
+    "CREATE TRIGGER object_put BEFORE INSERT ON object WHEN NOT EXISTS (SELECT 1 FROM object"
+    " WHERE cluster = new.cluster AND key = new.key AND app = new.app AND sha256 = new.sha256"
+    " AND (health = 4) = (new.health = 4) AND drift_more = new.drift_more"
+    " AND actual = new.actual"
+    " AND (sha256 <> x'' OR (health = 0) = (new.health = 0))) BEGIN"
+    " INSERT OR REPLACE INTO unobserved (cluster, app) VALUES (new.cluster, new.app); END",
+    NULL,
+};
+
 static const char *const *const steps[] = {
     step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,
     step_10, step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18,
-    step_19, step_20, step_21, step_22, step_23, step_24, step_25, step_26};
+    step_19, step_20, step_21, step_22, step_23, step_24, step_25, step_26, step_27};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -409,7 +422,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 23",
                                               "PRAGMA user_version = 24",
                                               "PRAGMA user_version = 25",
-                                              "PRAGMA user_version = 26"};
+                                              "PRAGMA user_version = 26",
+                                              "PRAGMA user_version = 27"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -108,12 +108,14 @@ enum cm_rc hub_objects_put(struct hub_db *db, const struct hub_object_row *row,
                            struct cm_err *err) {
     static const char sql[] =
         "INSERT OR REPLACE INTO object (cluster, app, key, sha256, health, message, at_ms,"
-        " drift_more, fought, happened_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
-        " max(?10, ifnull((SELECT happened_ms FROM object WHERE cluster = ?1 AND key = ?3), 0)))";
+        " drift_more, fought, happened_ms, actual) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
+        " max(?10, ifnull((SELECT happened_ms FROM object WHERE cluster = ?1 AND key = ?3), 0)),"
+        " ?11)";
 
-    return hub_db_run(db, err, sql, "tttbitiiii", row->cluster, row->app, row->key, row->sha256,
+    return hub_db_run(db, err, sql, "tttbitiiiib", row->cluster, row->app, row->key, row->sha256,
                       row->sha256_size, (int64_t)row->health, row->message, row->at_ms,
-                      (int64_t)row->drift_more, (int64_t)row->fought, row->happened_ms);
+                      (int64_t)row->drift_more, (int64_t)row->fought, row->happened_ms, row->actual,
+                      row->actual_size);
 }
 
 // number_of reads a number of an object; 0 if it is not on record.
@@ -144,6 +146,14 @@ enum cm_rc hub_objects_happened(struct hub_db *db, const char *cluster, const ch
                                 int64_t *out, struct cm_err *err) {
     return number_of(db, "SELECT happened_ms FROM object WHERE cluster = ?1 AND key = ?2", cluster,
                      key, out, err);
+}
+
+enum cm_rc hub_objects_actual_bytes(struct hub_db *db, const char *cluster, const char *but,
+                                    int64_t *out, struct cm_err *err) {
+    return number_of(db,
+                     "SELECT ifnull(sum(length(actual)), 0) FROM object WHERE cluster = ?1"
+                     " AND key <> ?2",
+                     cluster, but, out, err);
 }
 
 enum cm_rc hub_objects_remove(struct hub_db *db, const char *cluster, const char *key,

@@ -70,6 +70,8 @@ struct hub_object_row {
     bool drift_more; // more fields differ than hub_drift_put is told of
     uint32_t fought; // corrections that were undone before it was left alone; 0: there is no fight
     int64_t happened_ms; // of the last that is told by now; an earlier one changes nothing
+    const void *actual;  // canonical form of what is there; may be empty
+    size_t actual_size;
     int64_t at_ms;
 };
 CM_MUSTUSE enum cm_rc hub_objects_put(struct hub_db *db, const struct hub_object_row *row,
@@ -80,6 +82,10 @@ CM_MUSTUSE enum cm_rc hub_objects_fought(struct hub_db *db, const char *cluster,
 // hub_objects_happened tells when the last happened of an object that is on record; 0: nothing.
 CM_MUSTUSE enum cm_rc hub_objects_happened(struct hub_db *db, const char *cluster, const char *key,
                                            int64_t *out, struct cm_err *err);
+// hub_objects_actual_bytes tells how much is on record of a cluster's objects as they are, but for
+// one of them.
+CM_MUSTUSE enum cm_rc hub_objects_actual_bytes(struct hub_db *db, const char *cluster,
+                                               const char *but, int64_t *out, struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_objects_remove(struct hub_db *db, const char *cluster, const char *key,
                                          struct cm_err *err);
 

@@ -166,7 +166,7 @@ enum cm_rc hub_unwritten_objects(struct hub_db *db, const char *cluster, const c
                                  void (*visit)(void *ctx, const struct hub_unwritten_object *o),
                                  void *ctx, struct cm_err *err) {
     static const char sql[] =
-        "SELECT key, sha256, health, drift_more FROM object INDEXED BY object_app"
+        "SELECT key, sha256, health, drift_more, actual FROM object INDEXED BY object_app"
         " WHERE cluster = ?1 AND app = ?2 ORDER BY key"; // SQLite would read all of the cluster
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "tt", cluster, app);
@@ -178,6 +178,7 @@ enum cm_rc hub_unwritten_objects(struct hub_db *db, const char *cluster, const c
                                          .more = hub_stmt_int(stmt, 3) != 0};
 
         o.applied = hash_of(stmt, 1, &o.sha256);
+        o.actual = hub_stmt_blob(stmt, 4, &o.actual_size);
         visit(ctx, &o);
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;

@@ -89,7 +89,9 @@ struct hub_unwritten_object {
     bool applied;
     bool found;
     bool missing;
-    bool more; // more fields differ than there are rows
+    bool more;          // more fields differ than there are rows
+    const void *actual; // canonical form of what is there; may be empty
+    size_t actual_size;
 };
 CM_MUSTUSE enum cm_rc hub_unwritten_objects(struct hub_db *db, const char *cluster, const char *app,
                                             void (*visit)(void *ctx,

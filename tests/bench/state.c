@@ -241,7 +241,7 @@ static void begin(struct bench *b) {
                                                                  .db_path = b->db_path,
                                                                  .hub_id = "bench",
                                                                  .epoch = 1,
-                                                                 .secret_key = key,
+                                                                 .value_key = key,
                                                                  .cancel_fd = -1});
 }
 

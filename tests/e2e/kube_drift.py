@@ -3,6 +3,8 @@
 value and who did it, and put right where the App says so.
 """
 import pathlib
+import re
+import subprocess
 import sys
 import time
 
@@ -65,6 +67,35 @@ class Drift(KubeStory):
                  SECONDS, "the replicas to be right again", 0.2)
         self.assertEqual({key for key, _ in self.drift()},
                          {"ConfigMap/default/watched", "Secret/default/watched"})
+
+    def state(self, *words):
+        return subprocess.run(["git", "-C", self.hub.data / "data" / "state.git", *words], capture_output=True, text=True,
+                              check=True, timeout=60).stdout
+
+    def difference(self):
+        """{file: [changed line]} of the state repository."""
+        found, file = {}, None
+        for line in self.state("diff", "-U0", "desired", "actual").splitlines():
+            if line.startswith("+++ "):
+                file = line.rpartition("/")[2]
+            elif line.startswith(("+ ", "- ")):
+                found.setdefault(file, []).append(re.sub("hmac:[0-9a-f]{32}", "hmac:", line[0] + line[1:].strip().rstrip(",")))
+        return {file: sorted(lines) for file, lines in found.items()}
+
+    def test_what_is_there_is_the_difference_of_two_branches(self):
+        expected = {
+            "ConfigMap.core.watched.json": ['+"colour": "hmac:"', '-"colour": "green"', '-"size": "1"'],
+            "ConfigMap.core.kept.json": ['+"another": "hmac:"', '+"annotations": {', '+"note": "mine"', "+}"],
+            "Secret.core.watched.json": sorted(['+"actual": {', '+"apiVersion": "v1"', '+"data": {', '+"password": "hmac:"', "+}",
+                                                '+"kind": "Secret"', '+"metadata": {', '+"name": "watched"', "+}", "+}",
+                                                '+"changed": [', '+"data.password"', "+]"])}
+        wait_for(lambda: len(self.difference()) == len(expected), SECONDS, "all that differs to be written", 0.5)
+        found = self.difference()
+        self.assertEqual({name: lines for name, lines in found.items() if "Secret" not in name},
+                         {name: sorted(lines) for name, lines in expected.items() if "Secret" not in name})
+        for line in expected["Secret.core.watched.json"]:
+            self.assertIn(line, found["Secret.core.watched.json"])
+        self.assertNotIn("aGFja2Vk", self.state("log", "--all", "-p"))
 
     def test_what_is_reported_only_stays_as_it_is(self):
         self.assertEqual(self.find("ConfigMap", "watched")["data"], {"colour": "red"})

@@ -136,6 +136,35 @@ class State(SimStory):
                         <= {row["kind"] for row in self.event_rows()})
         self.assert_whole()
 
+    def test_however_many_fields_are_changed_the_object_is_there_as_it_is(self):
+        key, file = "ConfigMap/default/two-2", f"{self.folder_of('c05')}/two/default/ConfigMap.core.two-2.json"
+        names = [f"more-{i:02}" for i in range(24)]
+        for name in names:
+            self.sim.ask("drift", "c05", key, f"data.{name}", "canary", "kubectl-edit")
+        self.sim.ask("drift", "c05", key, "metadata.annotations.note", "by hand", "kubectl-annotate")
+        self.sim.ask("drift", "c05", "Secret/default/login", "data.password", "Y2FuYXJ5", "kubectl-edit")
+
+        def lines():
+            return sorted(line.strip(" +,") for line in
+                          self.git("diff", "-U0", "desired", "actual", "--", file).splitlines()
+                          if line.startswith(("+ ", "- ")))
+        wait_for(lambda: len(lines()) == 24 + 3, SOON, "all of it to be the difference", 0.2)
+        found = json.loads(self.git("show", f"actual:{file}"))
+        self.assertEqual(found["metadata"]["annotations"], {"note": "by hand"})
+        self.assertEqual(sorted(found["data"]), [*names, "version"])
+        self.assertEqual(found["data"]["version"], "v4")
+        self.assertEqual(len({found["data"][name] for name in names}), 1)
+        self.assertRegex(found["data"]["more-00"], "^hmac:[0-9a-f]{32}$")
+        self.assertNotIn("more", json.loads(self.git("show", f"actual:{self.folder_of('c05')}/_meta.json"))["apps"]["two"])
+        secret = f"{self.folder_of('c05')}/one/default/Secret.core.login.json"
+        wait_for(lambda: json.loads(self.git("show", f"actual:{secret}")).get("actual"), SOON, "the Secret", 0.2)
+        found = json.loads(self.git("show", f"actual:{secret}"))
+        self.assertEqual(found["changed"], ["data.password"])
+        self.assertRegex(found["actual"]["data"]["password"], "^hmac:[0-9a-f]{32}$")
+        all_of_it = self.git("log", "--all", "-p", "--format=%B")
+        self.assertNotIn("canary", all_of_it)
+        self.assertNotIn("Y2FuYXJ5", all_of_it)
+
     def test_a_repository_that_cannot_be_written_is_said_and_harms_nobody(self):
         aside = self.folder_of_state.with_name("aside")
         self.hub.terminate()

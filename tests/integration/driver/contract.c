@@ -45,6 +45,7 @@ struct heard {
     int decisions;
     enum agent_verdict verdict;
     char actor[64];
+    char actual[1024]; // all that is there; "": as desired
 };
 
 struct outcome {
@@ -140,6 +141,7 @@ static void on_observed(void *ctx, const struct agent_observation *what) {
     h->drifts += h->drift_count > 0 ? 1 : 0;
     COPY(h->uid, what->uid);
     COPY(h->message, what->message);
+    COPY(h->actual, what->actual == NULL ? "" : what->actual);
     for (size_t i = 0; i < h->drift_count && i < 4; i++) {
         h->drift[i].rule = what->drift[i].rule;
         COPY(h->drift[i].path, what->drift[i].path);
@@ -1113,6 +1115,48 @@ static void what_is_added_to_ours_by_hand_stays(void **state) {
     assert_string_equal(t.outside->field(t.outside, key, "data", "size"), "L");
 }
 
+static bool is_as_desired(const void *ctx) {
+    return is_heard(ctx) && heard_of(ctx)->actual[0] == '\0';
+}
+
+static bool is_otherwise(const void *ctx) {
+    return heard_of(ctx)->actual[0] != '\0';
+}
+
+static bool is_large(const void *ctx) {
+    return strstr(heard_of(ctx)->actual, "\"size\": \"L\"") != NULL;
+}
+
+static void assert_there(const char *key, const char *color) {
+    CM_AUTOFREE char *expected = cm_strf("{\n  \"apiVersion\": \"v1\",\n  \"data\": {\n"
+                                         "    \"color\": \"%s\",\n    \"size\": \"L\"\n  },\n"
+                                         "  \"kind\": \"ConfigMap\",\n  \"metadata\": {\n"
+                                         "    \"name\": \"whole\",\n    \"namespace\": \"%s\"\n"
+                                         "  }\n}\n",
+                                         color, t.outside->namespace);
+
+    assert_string_equal(heard_of(key)->actual, expected);
+}
+
+static void all_that_is_there_is_told_in_the_words_of_what_is_desired(void **state) {
+    CM_AUTOFREE char *key = NULL;
+    CM_AUTOFREE char *blue = config_map_json("whole", "blue", "");
+    struct outcome out;
+
+    (void)state;
+    have("whole", "red", &key, &out);
+    wait_until(is_as_desired, key, "nothing to differ");
+    t.outside->change(t.outside, key, "data", "color", "\"green\"", "kubectl-edit");
+    wait_until(is_otherwise, key, "the object as it is");
+    t.outside->change(t.outside, key, "data", "size", "\"L\"", "kubectl-edit");
+    wait_until(is_large, key, "what was added");
+    assert_there(key, "green");
+    apply_well(key, blue, &out);
+    track(key, &out);
+    wait_until(is_not_drifted, key, "the drift to end");
+    assert_there(key, "blue"); // what was added is there still
+}
+
 // labelled_json selects pods by a label. The caller frees it.
 static char *labelled_json(const char *name, const char *label) {
     return cm_strf("{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":"
@@ -1840,6 +1884,7 @@ static const struct CMUnitTest tests[] = {
     CONTRACT(what_no_tool_owns_is_taken_over),
     CONTRACT(what_was_made_by_hand_becomes_ours_with_all_its_fields),
     CONTRACT(what_is_added_to_ours_by_hand_stays),
+    CONTRACT(all_that_is_there_is_told_in_the_words_of_what_is_desired),
     CONTRACT(what_cannot_be_changed_is_made_anew_only_if_the_app_says_so),
     CONTRACT(an_account_can_do_no_more_than_it_may),
     CONTRACT(what_is_only_to_be_made_is_made_once),

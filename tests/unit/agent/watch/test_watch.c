@@ -678,6 +678,71 @@ static void that_more_differs_than_is_named_is_told_and_taken_back(void **state)
     }
 }
 
+// observe_whole observes a ConfigMap that somebody changed.
+static void observe_whole(struct fixture *f, const char *actual) {
+    agent_watch_observed(
+        f->watch, &(struct agent_observation){.key = CFG,
+                                              .uid = "uid",
+                                              .health = AGENT_HEALTH_HEALTHY,
+                                              .message = "",
+                                              .actual = actual,
+                                              .actual_size = actual == NULL ? 0 : strlen(actual)});
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+}
+
+static const char *whole_in(const struct fixture *f, const char *key) {
+    const Holdfast__V1__ObjectReport *o = object_in(last(f), key);
+
+    return cm_arena_strndup(f->arena, (const char *)o->actual.data, o->actual.len);
+}
+
+static const uint8_t value_key[32] = {1};
+
+static void a_hub_that_takes_whole_objects_gets_them_without_what_may_be_secret(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    agent_watch_actual(f->watch, value_key);
+    connect(f);
+    observe_whole(f, "{\"data\": {\"word\": \"hunter2\"}, \"other\": 5}");
+    assert_null(strstr(whole_in(f, CFG), "hunter2"));
+    assert_non_null(strstr(whole_in(f, CFG), "\"word\": \"hmac:"));
+    assert_non_null(strstr(whole_in(f, CFG), "\"other\": 5"));
+    observe_whole(f, NULL);
+    assert_string_equal(whole_in(f, CFG), "");
+}
+
+static void another_hub_is_told_of_them_once_it_takes_them(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    observe_whole(f, "{\"other\": 5}");
+    assert_string_equal(whole_in(f, CFG), "");
+    agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
+    agent_watch_disconnected(f->watch);
+    agent_watch_actual(f->watch, value_key);
+    agent_watch_connected(f->watch, false, true, true);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_string_equal(whole_in(f, CFG), "{\n  \"other\": 5\n}\n");
+}
+
+static void an_object_that_is_too_large_is_not_told_and_that_is_said(void **state) {
+    CM_AUTOFREE char *large = cm_strf("{\"other\": \"%*s\"}", (int)WIRE_ACTUAL_MAX, "x");
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    agent_watch_actual(f->watch, value_key);
+    connect(f);
+    observe_whole(f, large);
+    assert_string_equal(whole_in(f, CFG), "");
+    assert_true(object_in(last(f), CFG)->drift_more);
+    observe_whole(f, "{\"other\": 5}");
+    assert_false(object_in(last(f), CFG)->drift_more);
+}
+
 static void the_end_of_drift_is_told_with_who_brought_it_about(void **state) {
     struct fixture *f = *state;
     struct test_app app = shop;
@@ -1686,6 +1751,9 @@ static const struct CMUnitTest tests[] = {
     TEST(a_target_that_does_not_answer_is_never_green),
     TEST(drift_is_told_and_taken_back),
     TEST(that_more_differs_than_is_named_is_told_and_taken_back),
+    TEST(a_hub_that_takes_whole_objects_gets_them_without_what_may_be_secret),
+    TEST(another_hub_is_told_of_them_once_it_takes_them),
+    TEST(an_object_that_is_too_large_is_not_told_and_that_is_said),
     TEST(the_end_of_drift_is_told_with_who_brought_it_about),
     TEST(drift_is_not_told_where_the_app_does_not_want_it),
     TEST(what_is_still_to_be_applied_has_not_drifted),

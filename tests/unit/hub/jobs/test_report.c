@@ -442,6 +442,55 @@ static void that_more_fields_differ_than_are_named_is_on_record(void **state) {
     }
 }
 
+static void report_whole(struct desk *d, uint64_t number, const char *key, const char *actual) {
+    struct draft m = begin(RUN, number);
+    Holdfast__V1__ObjectReport *object = add_object(&m, key);
+
+    object->actual.data = (uint8_t *)text(&m, actual);
+    object->actual.len = strlen(actual);
+    (void)commit(d, &m);
+}
+
+static void all_that_is_there_is_on_record_until_it_is_as_desired(void **state) {
+    struct desk *d = *state;
+
+    report_whole(d, 1, "ConfigMap/web/a", "{\"b\":1,\"a\":2}");
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM object WHERE drift_more = 0 AND actual ="
+                                   " CAST('{\n  \"a\": 2,\n  \"b\": 1\n}\n' AS BLOB)"),
+                     1);
+    report_whole(d, 2, "ConfigMap/web/a", "");
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM object WHERE actual = x''"), 1);
+}
+
+static void what_is_no_object_or_tells_a_secret_is_not_taken(void **state) {
+    static const char *const bad[][2] = {{"ConfigMap/web/a", "{"},
+                                         {"ConfigMap/web/a", "[1]"},
+                                         {"Secret/web/a", "{\"data\":{\"w\":\"b25l\"}}"},
+                                         {"Secret/web/a", "{\"stringData\":{\"w\":\"one\"}}"}};
+    struct desk *d = *state;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        report_whole(d, i + 1, bad[i][0], bad[i][1]);
+        assert_int_equal(desk_count(d, "SELECT count(*) FROM object WHERE actual <> x''"), 0);
+        assert_true(desk_count(d, "SELECT count(*) FROM object WHERE drift_more") > 0);
+    }
+    report_whole(d, 9, "Secret/web/a", "{\"data\":{\"w\":\"hmac:00\"}}");
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM object WHERE actual <> x''"), 1);
+}
+
+static void so_much_of_what_is_there_of_a_cluster_is_kept_and_no_more(void **state) {
+    CM_AUTOFREE char *large = cm_strf("{\"a\":\"%*s\"}", 250 * 1024, "x");
+    struct desk *d = *state;
+
+    for (uint64_t i = 1; i <= 70; i++) {
+        CM_AUTOFREE char *key = cm_strf("ConfigMap/web/a%d", (int)i);
+
+        report_whole(d, i, key, large);
+    }
+    assert_true(desk_count(d, "SELECT sum(length(actual)) FROM object") <= 16 << 20);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM object WHERE drift_more"), 5);
+}
+
 // Reports fields of one object that differ, then fewer.
 static void a_fight_is_an_event_once(void **state) {
     struct desk *d = *state;
@@ -592,6 +641,9 @@ int main(void) {
         DESK_TEST(another_value_is_another_event),
         DESK_TEST(the_end_of_a_difference_is_an_event),
         DESK_TEST(that_more_fields_differ_than_are_named_is_on_record),
+        DESK_TEST(all_that_is_there_is_on_record_until_it_is_as_desired),
+        DESK_TEST(what_is_no_object_or_tells_a_secret_is_not_taken),
+        DESK_TEST(so_much_of_what_is_there_of_a_cluster_is_kept_and_no_more),
         DESK_TEST(a_fight_is_an_event_once),
         DESK_TEST(what_an_apply_did_besides_is_an_event_once),
         DESK_TEST(of_much_that_happened_at_once_not_all_is_an_event),

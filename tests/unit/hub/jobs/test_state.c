@@ -106,7 +106,7 @@ static void start(struct fixture *f) {
                                              .db_path = f->db_path,
                                              .hub_id = "hub-1",
                                              .epoch = 1,
-                                             .secret_key = key,
+                                             .value_key = key,
                                              .window_ms = WINDOW_MS};
 
     f->writer = hub_state_writer_start(&config);

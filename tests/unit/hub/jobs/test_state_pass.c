@@ -32,7 +32,7 @@ static void begin(struct fixture *f, uint64_t epoch) {
                                            .db_path = f->db_path,
                                            .hub_id = "hub-1",
                                            .epoch = epoch,
-                                           .secret_key = key,
+                                           .value_key = key,
                                            .cancel_fd = f->cancel_fd};
 
     hub_state_pass_free(f->pass);
@@ -398,6 +398,47 @@ static void a_value_that_may_be_secret_is_a_hash_and_a_secret_names_its_fields(v
            "0");
 }
 
+static void whole(struct fixture *f, const char *key, const char *actual) {
+    struct cm_sha256 name =
+        key[0] == 'S' ? (struct cm_sha256){{1}} : cm_sha256(CONFIG, strlen(CONFIG));
+    struct hub_object_row row = {.cluster = "c01",
+                                 .app = "shop",
+                                 .key = key,
+                                 .sha256 = name.bytes,
+                                 .sha256_size = sizeof(name.bytes),
+                                 .health = 2,
+                                 .message = "",
+                                 .drift_more = true,
+                                 .actual = actual,
+                                 .actual_size = strlen(actual)};
+
+    assert_int_equal(hub_objects_put(f->db, &row, &f->err), CM_OK);
+}
+
+static void an_object_that_is_told_as_a_whole_stands_there_as_it_is(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    put(&f, "c01", "shop", CONFIG);
+    report(&f, "c01", "shop", CONFIG, 2);
+    first_pass(&f);
+    drift(&f, "ConfigMap/shop/cfg", "spec.replicas", "9"); // one of many
+    whole(&f, "ConfigMap/shop/cfg", "{\n  \"a\": 1\n}\n");
+    pass(&f);
+    expect(&f,
+           "git -C state.git show actual:12/c01/shop/shop/ConfigMap.core.cfg.json | tr -d ' \\n'",
+           "{\"a\":1}");
+    expect(&f, "git -C state.git show actual:12/c01/_meta.json | grep -c more || true", "0");
+    whole(&f, "Secret/shop/login", "{\n  \"data\": {\n    \"w\": \"hmac:1\"\n  }\n}\n");
+    pass(&f);
+    expect(&f, "git -C state.git diff desired actual -- '*Secret*' | grep '^[-+] ' | tr -d ' \\n'",
+           "+\"actual\":{+\"data\":{+\"w\":\"hmac:1\"+}+},+\"changed\":[],");
+    expect(&f, "git -C state.git log -1 --format=%B actual | grep -c 'Cause: added'", "1");
+    report(&f, "c01", "shop", CONFIG, 2);
+    assert_int_equal(hub_drift_clear(f.db, "c01", "ConfigMap/shop/cfg", &f.err), CM_OK);
+    pass(&f);
+    expect(&f, DRIFTED, "");
+}
+
 static void a_missing_object_is_missing(void **state) {
     CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
 
@@ -617,6 +658,7 @@ int main(int argc, char **argv) {
         TEST(a_report_that_says_the_same_again_makes_no_row),
         TEST(a_field_that_differs_is_the_difference),
         TEST(a_value_that_may_be_secret_is_a_hash_and_a_secret_names_its_fields),
+        TEST(an_object_that_is_told_as_a_whole_stands_there_as_it_is),
         TEST(a_missing_object_is_missing),
         TEST(what_is_still_to_be_applied_differs_and_then_no_longer),
         TEST(what_an_agent_makes_up_stays_in_its_clusters_folder),
