@@ -25,6 +25,7 @@
 #include "hub/jobs/renewal.h"
 #include "hub/jobs/rotation.h"
 #include "hub/jobs/state.h"
+#include "hub/jobs/state_copy.h"
 #include "hub/jobs/store.h"
 #include "hub/jobs/sync.h"
 #include "hub/jobs/upkeep.h"
@@ -59,6 +60,7 @@ struct hub {
     struct hub_freezer *freezer;
     struct hub_upkeep *upkeep;
     struct hub_state_writer *state; // NULL: there is no state repository
+    struct hub_state_copy *state_copy;
     struct hub_rotation *rotation;
     struct hub_registry_writer *registry;
     struct hub_api *api;
@@ -166,6 +168,7 @@ static void begin_stop(struct hub *h) {
     h->stopping = true;
     hub_upkeep_stop(h->upkeep);
     hub_state_writer_stop(h->state);
+    hub_state_copy_stop(h->state_copy);
     hub_keeper_stop(h->keeper);
     hub_freezer_stop(h->freezer);
     hub_rotation_stop(h->rotation);
@@ -420,6 +423,18 @@ static void announce(const struct hub *h) {
            cm_log_int(hub_api_port(h->api), api), NULL);
 }
 
+static void start_state_copy(struct hub *h, const char *from) {
+    CM_AUTOFREE char *folder = cm_strf("%s/state-copy", h->config->data_dir);
+
+    h->state_copy =
+        hub_state_copy_start(&(struct hub_state_copy_config){.loop = h->loop,
+                                                             .store = h->store,
+                                                             .metrics = h->metrics,
+                                                             .repository = h->repositories.state,
+                                                             .from = from,
+                                                             .folder = folder});
+}
+
 static void start_state(struct hub *h) {
     CM_AUTOFREE char *folder = cm_strf("%s/state.git", h->config->data_dir);
     struct hub_state_writer_config config = {
@@ -435,12 +450,16 @@ static void start_state(struct hub *h) {
     };
 
     if (h->config->state_window_ms > 0) {
+        start_state_copy(h, folder);
+        config.wrote = hub_state_copy_wrote;
+        config.ctx = h->state_copy;
         h->state = hub_state_writer_start(&config);
     }
 }
 
 static void drain(struct hub *h) {
     hub_state_writer_end(h->state);
+    hub_state_copy_end(h->state_copy);
     hub_store_stop(h->store);
     hub_registry_end(h->registry);
     while (cm_loop_turn(h->loop)) {
@@ -519,6 +538,7 @@ void hub_close(struct hub *h) {
     hub_api_free(h->api);
     hub_upkeep_free(h->upkeep);
     hub_state_writer_free(h->state);
+    hub_state_copy_free(h->state_copy);
     hub_keeper_free(h->keeper);
     hub_freezer_free(h->freezer);
     hub_writer_free(h->writer);

@@ -85,9 +85,11 @@ struct hub_repository {
 struct hub_repositories {
     struct hub_repository *items;
     size_t count;
+    struct hub_repository *state; // where the state repository is pushed to; NULL: nowhere
 };
 
-// hub_repositories_load reads the file of repositories: YAML, `repositories:` with a list. Errors
+// hub_repositories_load reads the file of repositories: YAML, `repositories:` with a list, and
+// `state:`, where the hub's own is pushed to. Errors
 // name file, line and column; an unknown field proposes the nearest.
 CM_MUSTUSE enum cm_rc hub_repositories_load(const char *path, struct hub_repositories *out,
                                             struct cm_err *err);

@@ -226,6 +226,10 @@ void hub_repositories_done(struct hub_repositories *r) {
     for (size_t i = 0; i < r->count; i++) {
         free_repository(&r->items[i]);
     }
+    if (r->state != NULL) {
+        free_repository(r->state);
+        free(r->state);
+    }
     free(r->items);
     *r = (struct hub_repositories){0};
 }
@@ -266,13 +270,40 @@ static enum cm_rc check_unique(const char *path, const struct cm_json *node,
     return CM_OK;
 }
 
+// read_state reads where the state repository is pushed to: an address and credentials.
+static enum cm_rc read_state(const char *path, const struct cm_json *node,
+                             struct hub_repositories *out, struct cm_err *err) {
+    static const char *const theirs[] = {"name",           "branch",         "path",
+                                         "sourceOnly",     "write",          "committer",
+                                         "committerEmail", "signingKeyFile", "webhookSecretFile"};
+
+    for (size_t i = 0; i < sizeof(theirs) / sizeof(theirs[0]); i++) {
+        const struct cm_json *at = cm_json_get(node, theirs[i]);
+
+        if (at != NULL) {
+            return fail_at(err, path, at,
+                           "that says nothing of where the state repository is pushed to: name "
+                           "'url' and credentials");
+        }
+    }
+    out->state = cm_new(1, sizeof(*out->state));
+    out->state->name = cm_strdup("state");
+    return read_one(path, node, out->state, err);
+}
+
 static enum cm_rc read_list(const char *path, const struct cm_json *root,
                             struct hub_repositories *out, struct cm_err *err) {
     const struct cm_json *list = cm_json_get(root, "repositories");
 
-    if (list == NULL || list->type != CM_ARRAY || root->count != 1) {
+    const struct cm_json *state = cm_json_get(root, "state");
+
+    if (list == NULL || list->type != CM_ARRAY || root->count != (state == NULL ? 1 : 2)) {
         return fail_at(err, path, root,
-                       "the file must hold 'repositories:' with a list, and no more");
+                       "the file must hold 'repositories:' with a list, perhaps 'state:', and no "
+                       "more");
+    }
+    if (state != NULL && read_state(path, state, out, err) < 0) {
+        return err->code;
     }
     if (list->count > REPOSITORIES_MAX) {
         return fail_at(err, path, list, "there are more than 1000 repositories");

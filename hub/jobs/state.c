@@ -25,6 +25,8 @@ struct hub_state_writer {
     struct cm_loop *loop;
     struct hub_store *store;
     int64_t window_ms;
+    void (*wrote)(void *ctx);
+    void *ctx;
     struct cm_workers *workers;
     struct hub_state_pass *pass;
     struct cm_timer timer;
@@ -169,6 +171,9 @@ static void pass_done(struct cm_job *job) {
                "it is tried again later; until then there are more files", NULL);
     }
     count(w);
+    if (w->err.code == CM_OK && w->done.commits > 0 && w->wrote != NULL) {
+        w->wrote(w->ctx);
+    }
     w->owed = w->err.code == CM_OK && w->done.fresh;
     w->note = (struct hub_store_job){.run = run_note, .done = note_done};
     if (has_news(w)) {
@@ -221,6 +226,8 @@ struct hub_state_writer *hub_state_writer_start(const struct hub_state_writer_co
     w->loop = config->loop;
     w->store = config->store;
     w->window_ms = config->window_ms;
+    w->wrote = config->wrote;
+    w->ctx = config->ctx;
     w->pass = hub_state_pass_new(&pass);
     w->workers = cm_workers_new("state", 1, NULL);
     w->backoff = (struct cm_backoff){.min_ms = config->window_ms, .max_ms = RETRY_MAX_MS};

@@ -30,6 +30,8 @@ struct hub_state_writer_config {
     uint64_t epoch;
     const uint8_t *value_key; // 32 bytes
     int64_t window_ms;
+    void (*wrote)(void *ctx); // commits were made; may be NULL
+    void *ctx;
 };
 
 // hub_state_writer_start begins; the first window is what there is already.

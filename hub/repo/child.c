@@ -137,6 +137,10 @@ static void work(const struct hub_request *request, struct hub_answer *answer) {
         hub_child_send(request, answer);
         return;
     }
+    if (request->verb == HUB_REQUEST_COPY) {
+        hub_child_copy(request, answer);
+        return;
+    }
     enum cm_rc rc = request->verb == HUB_REQUEST_MERGE
                         ? hub_mirror_merge(request->folder, &answer->err)
                         : compact(request->folder, &answer->err);

@@ -105,6 +105,39 @@ static char *finish_secret(const struct cm_json *root) {
     return cm_str_take(&text);
 }
 
+static struct cm_json *write_copy(struct cm_arena *a, const struct hub_repo_copy *copy) {
+    struct cm_json *out = cm_json_new(a, CM_OBJECT);
+    struct cm_json *branches = cm_json_new(a, CM_ARRAY);
+
+    cm_json_set_string(a, out, "from", copy->from);
+    for (size_t i = 0; i < copy->branch_count; i++) {
+        cm_json_append(branches, cm_json_new_string(a, copy->branches[i]));
+    }
+    cm_json_set(a, out, "branches", branches);
+    return out;
+}
+
+static enum cm_rc take_copy(struct cm_arena *a, const struct cm_json *root, struct hub_request *out,
+                            struct cm_err *err) {
+    const struct cm_json *node = cm_json_get(root, "copy");
+    const struct cm_json *branches = cm_json_get(node, "branches");
+    size_t count = branches != NULL && branches->type == CM_ARRAY ? branches->count : 0;
+    const char **names = cm_arena_get(a, (count + 1) * sizeof(*names));
+    struct hub_repo_copy *copy = cm_arena_get(a, sizeof(*copy));
+    const struct cm_json *at = count == 0 ? NULL : branches->first;
+
+    *copy = (struct hub_repo_copy){.from = cm_json_string(cm_json_get(node, "from")),
+                                   .branches = names};
+    for (; at != NULL && cm_json_string(at) != NULL; at = at->next) {
+        names[copy->branch_count++] = at->text;
+    }
+    if (copy->from == NULL || count == 0 || copy->branch_count < count) {
+        return cm_fail(err, CM_EINVAL, "the request of a copy makes no sense");
+    }
+    out->copy = copy;
+    return CM_OK;
+}
+
 char *hub_request_write(const struct hub_request *request) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct cm_json *root = cm_json_new(a, CM_OBJECT);
@@ -127,6 +160,9 @@ char *hub_request_write(const struct hub_request *request) {
     }
     if (request->push != NULL) {
         cm_json_set(a, root, "push", hub_push_write(a, request->push));
+    }
+    if (request->copy != NULL) {
+        cm_json_set(a, root, "copy", write_copy(a, request->copy));
     }
     return finish_secret(root);
 }
@@ -164,11 +200,14 @@ enum cm_rc hub_request_read(struct cm_arena *a, const char *text, size_t size,
 
         memcpy((char *)&request.limits + numbers[i].offset, &value, sizeof(value));
     }
-    if (request.folder == NULL || verb < HUB_REQUEST_FETCH || verb > HUB_REQUEST_MERGE) {
+    if (request.folder == NULL || verb < HUB_REQUEST_FETCH || verb > HUB_REQUEST_COPY) {
         return cm_fail(err, CM_EINVAL, "the request names no folder, or nothing to do there");
     }
     request.verb = (enum hub_request_verb)verb;
     if (request.verb == HUB_REQUEST_PUSH && take_push(a, root, &request, err) < 0) {
+        return err->code;
+    }
+    if (request.verb == HUB_REQUEST_COPY && take_copy(a, root, &request, err) < 0) {
         return err->code;
     }
     *out = request;

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "common/err.h"
+#include "hub/repo/copy.h"
 #include "hub/repo/push.h"
 #include "hub/repo/source.h"
 
@@ -21,6 +22,7 @@ enum hub_request_verb {
     HUB_REQUEST_COMPACT,
     HUB_REQUEST_PUSH,
     HUB_REQUEST_MERGE,
+    HUB_REQUEST_COPY,
 };
 
 struct hub_request {
@@ -30,6 +32,7 @@ struct hub_request {
     struct hub_repo_source source; // empty unless it is a fetch; known_hosts_file has been read
     struct hub_repo_limits limits;
     const struct hub_repo_push *push; // HUB_REQUEST_PUSH only
+    const struct hub_repo_copy *copy; // HUB_REQUEST_COPY only
 };
 
 struct hub_answer {

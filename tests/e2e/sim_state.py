@@ -10,7 +10,7 @@ import tarfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from support import manifests as m, story  # noqa: E402
+from support import gitservers, manifests as m, story  # noqa: E402
 from support.process import wait_for  # noqa: E402
 from support.simstory import PATIENT, SOON, SimStory, files, fleet, pause  # noqa: E402
 
@@ -25,6 +25,30 @@ class State(SimStory):
     apps = version("0")
     poll = "1s"
     hub_options = ("--state-window", "100ms")
+
+    @classmethod
+    def repositories(cls):
+        """Beside the fleet's there is one for a copy, behind TLS and a token."""
+        (cls.folder / "token").write_text(gitservers.TOKEN, encoding="ascii")
+        authority = gitservers.Authority(cls.folder, "authority")
+        server = gitservers.Https(cls.folder, *authority.issue("localhost"))
+        cls.addClassCleanup(server.server_close)
+        cls.addClassCleanup(server.shutdown)
+        cls.copy = cls.folder / "copy.git"
+        subprocess.run(["git", "init", "--quiet", "--bare", cls.copy], check=True)
+        subprocess.run(["git", "-C", cls.copy, "config", "http.receivepack", "true"], check=True)
+        return super().repositories() + (f"state:\n  url: {server.url}/auth/copy.git\n  tokenFile: {cls.folder}/token\n"
+                                         f"  caFile: {authority.cert}\n  allowPrivateHosts: true\n  pollInterval: 1s\n")
+
+    def tips(self, folder):
+        """{branch: commit}"""
+        refs = subprocess.run(["git", "-C", folder, "for-each-ref", "--format=%(refname:short) %(objectname)", "refs/heads"],
+                              capture_output=True, text=True, check=True, timeout=60).stdout
+        return dict(line.split() for line in refs.splitlines())
+
+    def has_all(self):
+        tips = self.tips(self.copy)
+        return set(tips) == {"desired", "actual", "events"} and tips == self.tips(self.folder_of_state)
 
     @property
     def folder_of_state(self):
@@ -119,6 +143,22 @@ class State(SimStory):
         self.sim.ask("drift", "c07", key, "data.version", "v1", "kubectl-edit")
         wait_for(lambda: not self.drifted(), SOON, "nothing to differ", 0.2)
 
+    def test_the_copy_at_a_server_follows_and_is_never_forced(self):
+        wait_for(self.has_all, PATIENT, "the copy to have all", 0.2)
+        hook = self.copy / "hooks" / "pre-receive"
+        hook.write_text("#!/bin/sh\necho closed for today\nexit 1\n", encoding="ascii")
+        hook.chmod(0o755)
+        revision = self.repo.push(version("1b"), "version 1b")
+        self.wait(revision)
+        self.wait_written(revision)
+        failed = wait_for(lambda: self.hub.get("events", "--kind", "state.unpushed"), PATIENT, "the failure to be told", 0.1)
+        self.assertIn("closed for today", failed[0]["message"])
+        self.assertGreater(self.hub.metrics()["holdfast_state_push_failures_total"], 0)
+        hook.unlink()
+        wait_for(lambda: self.hub.get("events", "--kind", "state.pushed"), PATIENT, "it to be well again", 0.1)
+        wait_for(self.has_all, PATIENT, "the copy to have all again", 0.2)
+        subprocess.run(["git", "-C", self.copy, "fsck", "--strict"], check=True, capture_output=True, timeout=60)
+
     def test_killed_at_any_moment_it_goes_on_with_nothing_lost_and_nothing_twice(self):
         for number, seconds in enumerate((0.0, 0.15, 0.3), start=2):
             revision = self.repo.push(version(str(number)), f"version {number}")
@@ -182,6 +222,7 @@ class State(SimStory):
         self.wait_written(revision)
 
     def test_what_must_not_be_there_is_taken_out_of_its_history(self):
+        wait_for(self.has_all, PATIENT, "the copy to have all", 0.2)
         self.hub.terminate()
         found = [line.split()[2] for line in self.git("ls-tree", "-r", "desired", "--").splitlines()
                  if line.endswith("/ConfigMap.core.one.json")]
@@ -194,11 +235,16 @@ class State(SimStory):
         subprocess.run(["bash", "-ec", script], cwd=self.folder_of_state, check=True, capture_output=True, timeout=120,
                        env={"PATH": "/usr/bin:/bin", "FILTER_BRANCH_SQUELCH_WARNING": "1"})
         self.assertNotIn(bad, self.git("cat-file", "--batch-all-objects", "--batch-check"))
+        before = self.tips(self.copy)
         self.hub.start_and_wait()
         revision = self.repo.push(version("10"), "version 10")
         self.wait(revision)
         self.wait_written(revision)
         self.assert_whole()
+        told = wait_for(lambda: [event for event in self.hub.get("events", "--kind", "state.unpushed")
+                                 if "nothing is ever forced" in event["message"]], PATIENT, "the copy to stay as it is", 0.2)
+        self.assertTrue(told)
+        self.assertEqual(self.tips(self.copy)["desired"], before["desired"])
 
     def test_a_cluster_that_goes_is_gone(self):
         self.repo.push({path: None for path in fleet(20) if path not in fleet(19)}, "without c20")

@@ -1,6 +1,7 @@
 // fetch: does with a repository what it is told on the command line, and says how it went in JSON.
 //
 //     fetch [--list] folder=/tmp/m url=https://… branch=main token=… deadline_ms=1000 …
+//     fetch copy=/tmp/state.git … (as above)
 //     fetch --push base=COMMIT [expected=COMMIT] put=PATH:TEXT remove=PATH jail=holds/ … (as above)
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "hub/repo/copy.h"
 #include "hub/repo/push.h"
 #include "hub/repo/source.h"
 #include "hub/repo/tree.h"
@@ -20,6 +22,7 @@
 
 struct arguments {
     bool push;
+    const char *copy; // the repository that is pushed as it is
     const char *base;
     const char *expected;
     const char *signing_key_file;
@@ -45,6 +48,7 @@ static bool take_text(const char *argument, struct arguments *a) {
         const char *name;
         const char **out;
     } texts[] = {
+        {"copy", &a->copy},
         {"base", &a->base},
         {"expected", &a->expected},
         {"ref", &a->to_push.ref},
@@ -216,6 +220,25 @@ static enum cm_rc push(struct arguments *a, struct cm_arena *arena, struct cm_js
     return CM_OK;
 }
 
+static enum cm_rc copy(const struct arguments *a, struct cm_arena *arena, struct cm_json *out,
+                       struct cm_err *err) {
+    static const char *const branches[] = {"desired", "actual", "events"};
+    const struct hub_repo_copy what = {.from = a->copy, .branches = branches, .branch_count = 3};
+    enum hub_repo_trouble trouble = HUB_REPO_FINE;
+    enum cm_rc rc = hub_repo_copy(&a->source, &a->job, &what, &trouble, err);
+
+    cm_json_set_string(arena, out, "trouble", hub_repo_trouble_name(trouble));
+    return rc;
+}
+
+static enum cm_rc work(struct arguments *a, struct cm_arena *arena, struct cm_json *out,
+                       struct cm_err *err) {
+    if (a->copy != NULL) {
+        return copy(a, arena, out, err);
+    }
+    return a->push ? push(a, arena, out, err) : run(a, arena, out, err);
+}
+
 int main(int argc, char **argv) {
     hub_repo_child_main(argc, argv);
 
@@ -242,7 +265,7 @@ int main(int argc, char **argv) {
         a.source.branch = "main";
     }
     a.job.limits = &a.limits;
-    enum cm_rc rc = a.push ? push(&a, arena, out, &err) : run(&a, arena, out, &err);
+    enum cm_rc rc = work(&a, arena, out, &err);
     cm_json_set_int(arena, out, "rc", rc);
     cm_json_set_string(arena, out, "message", rc < 0 ? err.msg : "");
     cm_json_write_compact(out, &text);

@@ -63,6 +63,51 @@ class Everywhere(rig.Case):
         self.send_fails(EEXISTS, "moved", "somebody pushed meanwhile")
         self.assertEqual(self.bare("for-each-ref"), "")
 
+    def own(self):
+        """A repository of our own with two of the three branches."""
+        folder = self.folder / "own.git"
+        if not folder.exists():
+            run("git", "clone", "--quiet", "--bare", self.repo.bare, folder)
+            run("git", "-C", folder, "update-ref", "-d", "refs/heads/main")
+            for branch in ("desired", "events"):
+                run("git", "-C", folder, "update-ref", f"refs/heads/{branch}", self.first)
+        return folder
+
+    def commit_to(self, folder, branch, text):
+        def git(*words):
+            return subprocess.run(["git", "-C", folder, "-c", "user.name=A", "-c", "user.email=a@example.com", *words],
+                                  env=rig.git_env(), check=True, capture_output=True, text=True).stdout.strip()
+        made = git("commit-tree", "-p", branch, "-m", text, f"{branch}^{{tree}}")
+        git("update-ref", f"refs/heads/{branch}", made)
+        return made
+
+    def copy(self):
+        words = self.words()
+        return self.fetch(*[f"copy={self.own()}"], **words)
+
+    def there(self, branch):
+        return self.bare("rev-parse", f"refs/heads/{branch}").strip()
+
+    def test_branches_of_our_own_are_copied_and_move_forward(self):
+        self.assertEqual(self.copy()["rc"], 0)
+        self.assertEqual((self.there("desired"), self.there("events")), (self.first, self.first))
+        newest = self.commit_to(self.own(), "desired", "more")
+        answer = self.copy()
+        self.assertEqual((answer["rc"], answer["trouble"]), (0, "none"), answer)
+        self.assertEqual((self.there("desired"), self.there("events")), (newest, self.first))
+        self.assertNotIn("refs/heads/actual", self.bare("for-each-ref"))
+        self.bare("fsck", "--strict")
+
+    def test_a_branch_that_others_have_pushed_to_is_left_as_it_is(self):
+        self.assertEqual(self.copy()["rc"], 0)
+        theirs = self.commit_to(self.repo.bare, "desired", "theirs")
+        ours = self.commit_to(self.own(), "desired", "ours")
+        answer = self.copy()
+        self.assertEqual((answer["rc"], answer["trouble"]), (EEXISTS, "moved"), answer)
+        self.assertIn("nothing is ever forced", answer["message"])
+        self.assertEqual(self.there("desired"), theirs)
+        self.assertNotEqual(ours, theirs)
+
     def test_a_new_branch_is_made_if_it_is_not_there(self):
         ref = "refs/heads/holdfast/checkout"
         answer = self.send(ref=ref, expected="0" * 40)

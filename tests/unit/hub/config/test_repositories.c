@@ -49,6 +49,25 @@ static enum cm_rc load(struct rig *r, const char *text) {
     return hub_repositories_load(path, &r->list, &r->err);
 }
 
+#define ONE "repositories:\n- name: fleet\n  url: https://git.example/f.git\n"
+
+static void the_state_repository_has_an_address_of_its_own(void **state) {
+    struct rig *r = *state;
+
+    assert_int_equal(load(r, ONE), CM_OK);
+    assert_null(r->list.state);
+    assert_int_equal(load(r, ONE "state:\n  url: https://git.example/s.git\n  username: hub\n"),
+                     CM_OK);
+    assert_int_equal(r->list.count, 1);
+    assert_string_equal(r->list.state->url, "https://git.example/s.git");
+    assert_string_equal(r->list.state->username, "hub");
+    assert_int_equal(load(r, ONE "state:\n  url: https://git.example/s.git\n  branch: main\n"),
+                     CM_EINVAL);
+    assert_non_null(strstr(r->err.msg, ": that says nothing of where the state"));
+    assert_int_equal(load(r, ONE "state: {username: hub}\n"), CM_EINVAL);
+    assert_int_equal(load(r, ONE "states: {}\n"), CM_EINVAL);
+}
+
 static void a_repository_needs_little(void **state) {
     struct rig *r = *state;
 
@@ -194,6 +213,8 @@ static void a_missing_file_is_said(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_repository_needs_little, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_state_repository_has_an_address_of_its_own, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(all_can_be_said, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_repositories_are_fine, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_wrong_is_named_with_its_place, set_up, tear_down),
