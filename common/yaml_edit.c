@@ -35,7 +35,13 @@ struct finder {
     size_t end;
     size_t stop;   // how many names of the path there are up to that; 0: none
     bool is_plain; // a scalar without anchor or tag, on one line
-    size_t ended;  // where the last scalar ended
+    bool is_list;
+    bool flow;     // of the list
+    size_t column; // of its entries
+    size_t last;   // where what is in it ends
+    size_t close;  // where the list ends; of a flow, its bracket
+    bool is_empty;
+    size_t ended; // where the last scalar ended
     bool broken;
 };
 
@@ -60,6 +66,26 @@ static void skip_inside(struct finder *f, yaml_event_type_t end) {
                 event.start_mark.index < event.end_mark.index ? event.end_mark.index : f->ended;
             return;
         }
+        skip(f, &event);
+    }
+}
+
+// read_list passes a list and notes where another entry belongs.
+static void read_list(struct finder *f, const yaml_event_t *start) {
+    f->is_list = start->data.sequence_start.anchor == NULL;
+    f->flow = start->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE;
+    f->column = start->start_mark.column;
+    f->is_empty = true;
+    for (;;) {
+        CM_CLEANUP(event_done) yaml_event_t event = {0};
+
+        if (!next(f, &event) || event.type == YAML_SEQUENCE_END_EVENT) {
+            f->last = f->ended;
+            f->close = event.start_mark.index;
+            f->ended = f->flow ? event.end_mark.index : f->ended;
+            return;
+        }
+        f->is_empty = false;
         skip(f, &event);
     }
 }
@@ -93,7 +119,11 @@ static void read_value(struct finder *f, size_t key, size_t depth) {
     f->end = event.end_mark.index;
     f->is_plain = event.type == YAML_SCALAR_EVENT && event.data.scalar.anchor == NULL &&
                   event.data.scalar.tag == NULL && event.start_mark.line == event.end_mark.line;
-    skip(f, &event);
+    if (event.type == YAML_SEQUENCE_START_EVENT && f->edit->add != NULL) {
+        read_list(f, &event);
+    } else {
+        skip(f, &event);
+    }
 }
 
 static bool is_name(const yaml_event_t *event, const char *name) {
@@ -211,6 +241,36 @@ static void add_indent(struct cm_str *out, size_t columns) {
     }
 }
 
+// add_entry writes an entry of a list as lines of its own.
+static void add_entry(struct cm_str *out, const struct cm_json *entry, size_t column,
+                      const char *line_end) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    cm_yaml_write(entry, &text);
+    for (const char *at = cm_str_get(&text); *at != '\0';) {
+        size_t len = strcspn(at, "\n");
+
+        add_indent(out, column);
+        cm_str_add(out, at == cm_str_get(&text) ? "- " : "  ");
+        cm_str_add_n(out, at, len);
+        cm_str_add(out, line_end);
+        at += len + (at[len] == '\n' ? 1 : 0);
+    }
+}
+
+// add_value writes the value behind a name that stands in a column.
+static void add_value(struct cm_str *out, const struct cm_yaml_edit *edit, size_t column,
+                      const char *line_end) {
+    if (edit->add != NULL) {
+        cm_str_addf(out, ":%s", line_end);
+        add_entry(out, edit->add, column, line_end);
+        return;
+    }
+    cm_str_add(out, ": ");
+    add_scalar(out, edit->to);
+    cm_str_add(out, line_end);
+}
+
 // add_block writes the names from `depth` on, one below the other, and the value.
 static void add_block(struct cm_str *out, const struct cm_yaml_edit *edit, size_t depth,
                       size_t column, const char *line_end) {
@@ -221,16 +281,16 @@ static void add_block(struct cm_str *out, const struct cm_yaml_edit *edit, size_
             cm_str_addf(out, ":%s", line_end);
         }
     }
-    cm_str_add(out, ": ");
-    add_scalar(out, edit->to);
-    cm_str_add(out, line_end);
+    add_value(out, edit, column - INDENT, line_end);
 }
 
 static void add_flow(struct cm_str *out, const struct cm_yaml_edit *edit, size_t depth) {
     for (size_t i = depth; i < edit->depth; i++) {
         cm_str_addf(out, "%s\"%s\": ", i > depth ? "{" : "", edit->path[i]);
     }
-    add_scalar(out, edit->to);
+    cm_str_add(out, edit->add != NULL ? "[" : "");
+    add_scalar(out, edit->add != NULL ? edit->add : edit->to);
+    cm_str_add(out, edit->add != NULL ? "]" : "");
     for (size_t i = depth + 1; i < edit->depth; i++) {
         cm_str_add_char(out, '}');
     }
@@ -302,9 +362,52 @@ static void replace(struct patch *p, const struct finder *f) {
     put(p, place(p, f->start), place(p, f->end), &with);
 }
 
+static void append_to_flow(struct patch *p, const struct finder *f) {
+    CM_CLEANUP(cm_str_done) struct cm_str with = {0};
+    size_t at = place(p, f->is_empty ? f->close : f->last);
+
+    cm_str_add(&with, f->is_empty ? "" : ", ");
+    add_scalar(&with, f->edit->add);
+    put(p, at, at, &with);
+}
+
+static void append_to_block(struct patch *p, const struct finder *f) {
+    CM_CLEANUP(cm_str_done) struct cm_str with = {0};
+    size_t at = place(p, f->last);
+
+    if (at == 0 || p->text[at - 1] != '\n') {
+        at = line_after(p->text, p->size, at);
+    }
+    if (at > 0 && p->text[at - 1] != '\n') {
+        cm_str_add(&with, p->line_end);
+    }
+    add_entry(&with, f->edit->add, f->column, p->line_end);
+    put(p, at, at, &with);
+}
+
+// append puts an entry at the end of a list; where the member has no value it becomes one.
+static bool append(struct patch *p, const struct finder *f) {
+    if (f->is_list && f->flow) {
+        append_to_flow(p, f);
+    } else if (f->is_list) {
+        append_to_block(p, f);
+    } else {
+        CM_CLEANUP(cm_str_done) struct cm_str with = {0};
+
+        cm_str_add(&with, " [");
+        add_scalar(&with, f->edit->add);
+        cm_str_add_char(&with, ']');
+        put(p, place(p, f->start), place(p, f->end), &with);
+    }
+    return f->is_list || (f->is_plain && f->start == f->end);
+}
+
 static bool set(struct patch *p, const struct finder *f) {
     size_t depth = f->edit->depth;
 
+    if (f->stop == depth && f->edit->add != NULL) {
+        return append(p, f);
+    }
     if (f->stop == depth) {
         replace(p, f);
         return f->is_plain;
@@ -347,7 +450,7 @@ static struct cm_json *member_of(struct cm_arena *a, struct cm_json *root,
         struct cm_json *below = cm_json_get(at, edit->path[i]);
 
         if (below == NULL || below->type != CM_OBJECT) {
-            if (edit->to == NULL) {
+            if (edit->to == NULL && edit->add == NULL) {
                 return NULL;
             }
             below = cm_json_new(a, CM_OBJECT);
@@ -358,16 +461,39 @@ static struct cm_json *member_of(struct cm_arena *a, struct cm_json *root,
     return at;
 }
 
-// wanted changes the tree of the old text as the new one shall be.
-static void change_tree(struct cm_arena *a, struct cm_json *root, const struct cm_yaml_edit *edit) {
+// append_to puts the entry into the list of the tree; it tells whether it is there already.
+static bool append_to(struct cm_arena *a, struct cm_json *object, const struct cm_yaml_edit *edit) {
+    const char *name = edit->path[edit->depth - 1];
+    struct cm_json *list = cm_json_get(object, name);
+
+    if (list == NULL || list->type != CM_ARRAY) {
+        list = cm_json_new(a, CM_ARRAY);
+        cm_json_set(a, object, name, list);
+    }
+    for (const struct cm_json *at = list->first; at != NULL; at = at->next) {
+        if (cm_json_equal(at, edit->add)) {
+            return true;
+        }
+    }
+    cm_json_append(list, cm_json_copy(a, edit->add));
+    return false;
+}
+
+// change_tree changes the tree of the old text as the new one shall be. It tells whether an entry
+// that is added is there already.
+static bool change_tree(struct cm_arena *a, struct cm_json *root, const struct cm_yaml_edit *edit) {
     const char *name = edit->path[edit->depth - 1];
     struct cm_json *object = member_of(a, root, edit);
 
+    if (edit->add != NULL) {
+        return append_to(a, object, edit);
+    }
     if (edit->to != NULL) {
         cm_json_set(a, object, name, cm_json_copy(a, edit->to));
     } else if (object != NULL) {
         (void)cm_json_remove(object, name);
     }
+    return false;
 }
 
 static bool same(const struct cm_yaml_docs *a, const struct cm_yaml_docs *b) {
@@ -402,7 +528,8 @@ static enum cm_rc refuse(const struct cm_yaml_edit *edit, const struct cm_json *
 static enum cm_rc make(struct cm_arena *a, const struct cm_yaml_docs *wanted, struct patch *p,
                        const struct cm_yaml_edit *edit, struct cm_err *err) {
     struct finder f = {.edit = edit};
-    bool fits = find(&f, p->text, p->size) && (edit->to != NULL ? set(p, &f) : drop(p, &f));
+    bool sets = edit->to != NULL || edit->add != NULL;
+    bool fits = find(&f, p->text, p->size) && (sets ? set(p, &f) : drop(p, &f));
 
     return fits && holds(a, wanted, &p->out) ? CM_OK
                                              : refuse(edit, wanted->docs[edit->document], err);
@@ -421,7 +548,10 @@ enum cm_rc cm_yaml_edit_text(const char *text, size_t size, const struct cm_yaml
     if (edit->document >= docs.count || docs.docs[edit->document]->type != CM_OBJECT) {
         return cm_fail(err, CM_EINVAL, "there is no such document");
     }
-    change_tree(a, docs.docs[edit->document], edit);
+    if (change_tree(a, docs.docs[edit->document], edit)) {
+        *out = cm_strndup(text, size);
+        return CM_OK;
+    }
     enum cm_rc rc = make(a, &docs, &p, edit, err);
     if (rc < 0) {
         cm_str_done(&p.out);

@@ -1,4 +1,5 @@
-// yaml_edit: changes one scalar member in a YAML text that people wrote, and nothing else of it.
+// yaml_edit: changes one scalar member in a YAML text that people wrote, or puts one more entry at
+// the end of a list, and nothing else of it.
 //
 // Comments, order, quotes, anchors and line ends stay as they are: where libyaml says that the
 // member stands, or its mapping ends, a few bytes are replaced or put in. The new text is then read
@@ -18,10 +19,11 @@ struct cm_json;
 #define CM_YAML_EDIT_DEPTH 4
 
 struct cm_yaml_edit {
-    size_t document;          // of those that cm_yaml_parse returns
-    const char *const *path;  // names of members, from the document's root: "spec", "suspend"
-    size_t depth;             // of them: 1 to CM_YAML_EDIT_DEPTH
-    const struct cm_json *to; // a scalar; NULL: the member goes
+    size_t document;           // of those that cm_yaml_parse returns
+    const char *const *path;   // names of members, from the document's root: "spec", "suspend"
+    size_t depth;              // of them: 1 to CM_YAML_EDIT_DEPTH
+    const struct cm_json *to;  // a scalar; NULL: the member goes
+    const struct cm_json *add; // instead: an object, at the end of the list that the member is
 };
 
 // cm_yaml_edit_text gives out the changed text, which the caller frees. What is so already gives

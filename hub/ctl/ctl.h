@@ -30,6 +30,7 @@ struct ctl_options {
     char *color;  // "auto", "always", "never"
     char *app;
     char *cluster;
+    char *clusters;
     char *group;
     char *selector;
     char *state;
@@ -44,6 +45,8 @@ struct ctl_options {
     char *reason;
     char *until;
     char *name;
+    char *object;
+    char *versions;
     bool dry_run;
     char *source;
     char *with;
@@ -130,6 +133,11 @@ int ctl_write(struct ctl *c); // suspend, resume
 int ctl_confirm(struct ctl *c);
 int ctl_freeze(struct ctl *c);
 int ctl_unfreeze(struct ctl *c);
+int ctl_hold(struct ctl *c);
+int ctl_retry(struct ctl *c);
+int ctl_ban(struct ctl *c);
+int ctl_unban(struct ctl *c);
+int ctl_ignore(struct ctl *c);
 int ctl_validate(struct ctl *c);
 int ctl_render(struct ctl *c);
 int ctl_plan(struct ctl *c);

@@ -43,7 +43,7 @@ void ctl_line_read(int argc, char *const *argv, const struct ctl_verb *verb, str
 // Room for the options of one verb.
 struct ctl_option_set {
     struct cm_option_set set;
-    struct cm_option options[64];
+    struct cm_option options[80];
     char *strings[3];
 };
 

@@ -251,6 +251,76 @@ const struct ctl_verb ctl_verbs[] = {
      .options = "all",
      .completes = "freezes...",
      .run = ctl_unfreeze},
+    {.name = "hold",
+     .group = ACT,
+     .arguments = "APP IMAGE",
+     .summary = "Commit that another image runs instead of what Git says.",
+     .about = "The hub writes a Hold: while Git says the image that it says now, IMAGE runs in "
+              "its place, on the clusters that are named or all that the App is on; all else that "
+              "people commit lands, and another release ends it. 'holdfast retry' does, too. The "
+              "rest is as with 'holdfast suspend'.",
+     .example = "holdfast hold checkout reg.example.com/checkout:1.4.2 --reason 'INC-123'\n"
+                "holdfast hold checkout reg.example.com/checkout:1.4.2 --clusters "
+                "eu-west-01,eu-west-02 --dry-run",
+     .options = "output clusters reason dry-run wait timeout",
+     .outputs = "table json yaml jsonpath",
+     .completes = "apps",
+     .run = ctl_hold},
+    {.name = "retry",
+     .group = ACT,
+     .arguments = "APP [HOLD]",
+     .summary = "Commit that a release that is held is tried again.",
+     .about = "Of a Hold that a controller's decision made the hub sets 'retry: true', or takes "
+              "the clusters that are named off its list; where the release is rejected once more "
+              "it is held again. A Hold that a person made goes. HOLD is what 'holdfast get holds' "
+              "calls it, and not needed where only one of the App is in force. The rest is as "
+              "with 'holdfast suspend'.",
+     .example = "holdfast retry checkout --reason 'the database is back'\n"
+                "holdfast retry checkout --clusters eu-west-01 --dry-run",
+     .options = "output clusters reason dry-run wait timeout",
+     .outputs = "table json yaml jsonpath",
+     .completes = "apps",
+     .run = ctl_retry},
+    {.name = "ban",
+     .group = ACT,
+     .arguments = "IMAGE [NAME]",
+     .summary = "Commit that an image shall never run.",
+     .about = "IMAGE has a tag or a digest, or is a digest alone; a tag may be a pattern, such as "
+              "'1.5.*'. With --versions it has none. The hub writes a Ban, called NAME or after "
+              "the image, for the App that --app names or for all; where there are several "
+              "repositories --repository says which one it goes into. What runs already stays "
+              "until Git says something else. The rest is as with 'holdfast suspend'.",
+     .example = "holdfast ban reg.example.com/checkout:1.5.0 --reason CVE-2026-1234\n"
+                "holdfast ban reg.example.com/checkout cve-2026-1234 --versions '>=1.4.0 <1.4.3'\n"
+                "holdfast ban sha256:4c1f... --app checkout --dry-run",
+     .options = "output app versions repository reason dry-run wait timeout",
+     .outputs = "table json yaml jsonpath",
+     .run = ctl_ban},
+    {.name = "unban",
+     .group = ACT,
+     .arguments = "NAME",
+     .summary = "Commit that a banned image may run again.",
+     .about = "NAME is what 'holdfast get bans' calls it: its file goes. The rest is as with "
+              "'holdfast suspend'.",
+     .example = "holdfast unban cve-2026-1234 --reason 'it was another image'",
+     .options = "output reason dry-run wait timeout",
+     .outputs = "table json yaml jsonpath",
+     .run = ctl_unban},
+    {.name = "ignore",
+     .group = ACT,
+     .arguments = "APP FIELD",
+     .summary = "Commit that differences in a field of an App are no drift.",
+     .about =
+         "FIELD is a path as 'holdfast diff' prints it, or a JSON pointer. The hub adds a rule "
+         "to 'ignoreDifferences' of the App's document, comments and layout stay. With "
+         "--object it is about one object, or one kind. The rest is as with 'holdfast "
+         "suspend'.",
+     .example = "holdfast ignore checkout spec.replicas --object Deployment.apps/shop/checkout\n"
+                "holdfast ignore checkout /metadata/annotations/stamp --dry-run",
+     .options = "output object reason dry-run wait timeout",
+     .outputs = "table json yaml jsonpath",
+     .completes = "apps",
+     .run = ctl_ignore},
     {.name = "validate",
      .group = BEFORE,
      .arguments = "[DIR]",

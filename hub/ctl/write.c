@@ -1,7 +1,9 @@
-// write.c: `holdfast suspend`, `resume` and `confirm`: the hub commits what shall be so.
+// write.c: `holdfast suspend`, `resume`, `confirm`, `hold`, `retry`, `ban`, `unban` and `ignore`:
+// the hub commits what shall be so.
 #include <stdio.h>
 #include <string.h>
 
+#include "common/arena.h"
 #include "common/clock.h"
 #include "common/json.h"
 #include "hub/ctl/client.h"
@@ -141,43 +143,137 @@ static int finish(struct ctl *c, struct cm_json *answer) {
     return is_state(answer, "off") ? fail_off(c, answer) : CTL_DONE;
 }
 
-static int ask(struct ctl *c, struct cm_json *body) {
+// post asks for a change of the verb's kind.
+static int post(struct ctl *c, struct cm_json *body) {
     struct cm_json *answer = NULL;
 
     cm_json_set_string(c->arena, body, "kind", c->verb->name);
-    cm_json_set_string(c->arena, body, "app", c->options.app);
-    cm_json_set_string(c->arena, body, "cluster", c->options.cluster);
     cm_json_set_string(c->arena, body, "reason", c->options.reason);
     cm_json_set_bool(c->arena, body, "dryRun", c->options.dry_run);
-    if (ctl_check_names(c) < 0 || ctl_call(c, "POST", "/writes", NULL, body, &answer) < 0) {
-        return CTL_ERROR;
-    }
-    return finish(c, answer);
+    return ctl_call(c, "POST", "/writes", NULL, body, &answer) < 0 ? CTL_ERROR : finish(c, answer);
 }
 
 int ctl_write(struct ctl *c) {
+    struct cm_json *body = cm_json_new(c->arena, CM_OBJECT);
+
     if (ctl_target_read(c) < 0) {
         return CTL_ERROR;
     }
     if ((c->options.app == NULL) == (c->options.cluster == NULL)) {
         return ctl_fail(c, CM_EINVAL, "%s: name one App or one cluster", c->verb->name);
     }
-    return ask(c, cm_json_new(c->arena, CM_OBJECT));
+    if (ctl_check_names(c) < 0) {
+        return CTL_ERROR;
+    }
+    cm_json_set_string(c->arena, body, "app", c->options.app);
+    cm_json_set_string(c->arena, body, "cluster", c->options.cluster);
+    return post(c, body);
+}
+
+// read_arguments puts the verb's arguments into members of the body, at least `least` of them.
+static enum cm_rc read_arguments(struct ctl *c, const char *const *members, int least,
+                                 struct cm_json *body) {
+    int most = 0;
+
+    while (members[most] != NULL) {
+        most++;
+    }
+    if (c->argc < least || c->argc > most) {
+        return cm_fail(&c->err, CM_EINVAL, "say 'holdfast %s %s'", c->verb->name,
+                       c->verb->arguments);
+    }
+    for (int i = 0; i < c->argc; i++) {
+        cm_json_set_string(c->arena, body, members[i], c->argv[i]);
+    }
+    return CM_OK;
+}
+
+// check_app proposes the nearest name where there is no such App.
+static enum cm_rc check_app(struct ctl *c, const struct cm_json *body) {
+    const char *app = cm_json_string(cm_json_get(body, "app"));
+
+    c->options.app = app != NULL ? cm_arena_strdup(c->arena, app) : NULL;
+    return ctl_check_names(c);
+}
+
+// set_clusters reads names with commas between them.
+static void set_clusters(struct ctl *c, struct cm_json *body) {
+    struct cm_json *list = cm_json_new(c->arena, CM_ARRAY);
+    const char *at = c->options.clusters;
+
+    while (at != NULL && *at != '\0') {
+        size_t len = strcspn(at, ",");
+
+        if (len > 0) {
+            const char *name = cm_arena_strndup(c->arena, at, len);
+
+            cm_json_append(list, cm_json_new_string(c->arena, name));
+        }
+        at += len + (at[len] == ',' ? 1 : 0);
+    }
+    if (list->count > 0) {
+        cm_json_set(c->arena, body, "clusters", list);
+    }
 }
 
 // The App may be gone from Git, so its name is not looked up here. Without one the hub says which
 // wait.
 int ctl_confirm(struct ctl *c) {
+    static const char *const members[] = {"app", "removal", NULL};
     struct cm_json *body = cm_json_new(c->arena, CM_OBJECT);
-    struct cm_json *answer = NULL;
 
-    if (c->argc > 2) {
-        return ctl_fail(c, CM_EINVAL, "say 'holdfast confirm APP [REMOVAL]'");
+    return read_arguments(c, members, 0, body) < 0 ? CTL_ERROR : post(c, body);
+}
+
+int ctl_hold(struct ctl *c) {
+    static const char *const members[] = {"app", "image", NULL};
+    struct cm_json *body = cm_json_new(c->arena, CM_OBJECT);
+
+    if (read_arguments(c, members, 2, body) < 0 || check_app(c, body) < 0) {
+        return CTL_ERROR;
     }
-    cm_json_set_string(c->arena, body, "kind", "confirm");
-    cm_json_set_string(c->arena, body, "app", c->argc > 0 ? c->argv[0] : NULL);
-    cm_json_set_string(c->arena, body, "removal", c->argc == 2 ? c->argv[1] : NULL);
-    cm_json_set_string(c->arena, body, "reason", c->options.reason);
-    cm_json_set_bool(c->arena, body, "dryRun", c->options.dry_run);
-    return ctl_call(c, "POST", "/writes", NULL, body, &answer) < 0 ? CTL_ERROR : finish(c, answer);
+    set_clusters(c, body);
+    return post(c, body);
+}
+
+int ctl_retry(struct ctl *c) {
+    static const char *const members[] = {"app", "hold", NULL};
+    struct cm_json *body = cm_json_new(c->arena, CM_OBJECT);
+
+    if (read_arguments(c, members, 1, body) < 0 || check_app(c, body) < 0) {
+        return CTL_ERROR;
+    }
+    set_clusters(c, body);
+    return post(c, body);
+}
+
+int ctl_ban(struct ctl *c) {
+    static const char *const members[] = {"image", "name", NULL};
+    struct cm_json *body = cm_json_new(c->arena, CM_OBJECT);
+
+    if (read_arguments(c, members, 1, body) < 0 || ctl_check_names(c) < 0) {
+        return CTL_ERROR;
+    }
+    cm_json_set_string(c->arena, body, "app", c->options.app);
+    cm_json_set_string(c->arena, body, "versions", c->options.versions);
+    cm_json_set_string(c->arena, body, "repository", c->options.repository);
+    return post(c, body);
+}
+
+int ctl_unban(struct ctl *c) {
+    static const char *const members[] = {"name", NULL};
+    struct cm_json *body = cm_json_new(c->arena, CM_OBJECT);
+
+    return read_arguments(c, members, 1, body) < 0 ? CTL_ERROR : post(c, body);
+}
+
+int ctl_ignore(struct ctl *c) {
+    static const char *const members[] = {"app", "field", NULL};
+    struct cm_json *body = cm_json_new(c->arena, CM_OBJECT);
+
+    if (read_arguments(c, members, 2, body) < 0 || check_app(c, body) < 0) {
+        return CTL_ERROR;
+    }
+    cm_json_set_string(c->arena, body, "object", c->options.object);
+    return post(c, body);
 }

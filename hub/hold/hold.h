@@ -150,6 +150,13 @@ struct hub_hold_decision {
 CM_MUSTUSE enum cm_rc hub_hold_make(const struct hub_hold_decision *d, struct hub_hold **out,
                                     struct cm_err *err);
 
+// hub_hold_pin makes one that nobody in a cluster decided: of the objects that Git says (`bad`)
+// each container with an image of this name gets this one. Of the decision neither the workload nor
+// the good release counts. CM_EEXISTS: Git says so already; CM_ENOTFOUND: nothing has such an
+// image.
+CM_MUSTUSE enum cm_rc hub_hold_pin(const struct hub_hold_decision *d, const char *image,
+                                   struct hub_hold **out, struct cm_err *err);
+
 // ---- Applying them
 
 // The objects of an App, in trees that may be changed.

@@ -4,6 +4,7 @@
 //     write.c   a Hold -> its file
 //     change.c  two releases of a field -> what differs
 //     make.c    a decision -> a Hold
+//     pin.c     what somebody wants instead -> a Hold
 //     apply.c   Holds and objects -> objects
 //     merge.c   three-way merges
 //     image.c   names of images
@@ -45,6 +46,9 @@ const struct cm_json *hub_hold_find_like(const struct cm_list_rule *rule,
 // hub_hold_key reads the name of an object in a file into its key; NULL: it is none.
 const char *hub_hold_key(struct cm_arena *a, const char *text);
 const char *hub_hold_object_text(struct cm_arena *a, const char *key);
+
+// hub_hold_name calls a Hold after its App and release, and what is changed.
+const char *hub_hold_name(struct cm_arena *a, const struct hub_hold *hold);
 
 bool hub_hold_is_image(const char *at);
 bool hub_hold_is_secret(const char *key);

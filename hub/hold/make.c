@@ -388,8 +388,8 @@ static const char *id_of(struct cm_arena *a, const struct hub_hold *hold) {
     return cm_arena_strndup(a, hex, ID_DIGITS);
 }
 
-// name_of calls it after the App and the release; what no file can be called becomes a dash.
-static const char *name_of(struct cm_arena *a, const struct hub_hold *hold) {
+// What no file can be called becomes a dash.
+const char *hub_hold_name(struct cm_arena *a, const struct hub_hold *hold) {
     char *release = cm_arena_strndup(a, hub_hold_rejected(a, hold), 40);
 
     for (char *c = release; *c != '\0'; c++) {
@@ -518,7 +518,7 @@ static struct hub_hold *finish(struct making *m) {
     };
 
     choose_identity(m, &hold);
-    hold.name = name_of(m->a, &hold);
+    hold.name = hub_hold_name(m->a, &hold);
     return hub_hold_with(&hold, d->clusters, d->cluster_count);
 }
 

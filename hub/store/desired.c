@@ -265,6 +265,28 @@ enum cm_rc hub_desired_each_pair(struct hub_db *db, const char *cluster,
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
+enum cm_rc hub_desired_each_of_app(struct hub_db *db, const char *app,
+                                   void (*visit)(void *ctx, const struct hub_pair_row *row),
+                                   void *ctx, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(
+        db, &stmt, err,
+        "SELECT cluster, bundle, revision FROM pair WHERE app = ?1 ORDER BY cluster", "t", app);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        struct hub_pair_row row = {
+            .cluster = hub_stmt_text(stmt, 0), .app = app, .revision = hub_stmt_text(stmt, 2)};
+        size_t size;
+        const void *bundle = hub_stmt_blob(stmt, 1, &size);
+
+        if (size == sizeof(row.bundle.bytes)) {
+            memcpy(row.bundle.bytes, bundle, size);
+            visit(ctx, &row);
+        }
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
 enum cm_rc hub_documents_each_app(struct hub_db *db,
                                   void (*visit)(void *ctx, const char *name, const char *repo),
                                   void *ctx, struct cm_err *err) {

@@ -75,6 +75,13 @@ CM_MUSTUSE enum cm_rc hub_desired_each_pair(struct hub_db *db, const char *clust
                                                           const struct hub_pair_row *row),
                                             void *ctx, struct cm_err *err);
 
+// hub_desired_each_of_app visits what is on record of an App on all its clusters, sorted by these;
+// only cluster, bundle and revision are filled in.
+CM_MUSTUSE enum cm_rc hub_desired_each_of_app(struct hub_db *db, const char *app,
+                                              void (*visit)(void *ctx,
+                                                            const struct hub_pair_row *row),
+                                              void *ctx, struct cm_err *err);
+
 // The documents as they are in force. begin forgets them all, for writing them anew; put and remove
 // change one.
 CM_MUSTUSE enum cm_rc hub_documents_begin(struct hub_db *db, struct cm_err *err);

@@ -202,3 +202,60 @@ enum cm_rc hub_intents_find_removal(struct hub_db *db, const char *app, const ch
     hub_located_done(&found);
     return rc < 0 ? rc : fail_several(db, app, err);
 }
+
+enum cm_rc hub_intents_find_hold(struct hub_db *db, const char *app, const char *name,
+                                 struct hub_located *out, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT max(repo), max(path), max(event) FROM hold"
+                                 " WHERE app = ?1 AND retry = 0"
+                                 " AND CASE WHEN ?2 IS NULL THEN in_force > 0 ELSE name = ?2 END"
+                                 " GROUP BY name LIMIT 2",
+                                 "tt", app, name);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_ENOTFOUND) {
+        return cm_fail(err, rc, "no%s Hold keeps a release of the App '%.80s' out",
+                       name != NULL ? " such" : "", app);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    if (hub_stmt_text(stmt, 0)[0] == '\0') {
+        return cm_fail(err, CM_EBUSY,
+                       "the Hold of the App '%.80s' is not in Git yet: try again when 'holdfast "
+                       "get holds -o wide' shows its file",
+                       app);
+    }
+    struct hub_located found = {.repository = cm_strdup(hub_stmt_text(stmt, 0)),
+                                .path = cm_strdup(hub_stmt_text(stmt, 1)),
+                                .decided = hub_stmt_text(stmt, 2)[0] != '\0'};
+    rc = hub_stmt_next(stmt, err);
+    if (rc == CM_ENOTFOUND) {
+        *out = found;
+        return CM_OK;
+    }
+    hub_located_done(&found);
+    return rc < 0 ? rc
+                  : cm_fail(err, CM_EINVAL,
+                            "several Holds of the App '%.80s' are in force: name one, as 'holdfast "
+                            "get holds' does",
+                            app);
+}
+
+enum cm_rc hub_intents_find_ban(struct hub_db *db, const char *name, struct hub_located *out,
+                                struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc =
+        hub_db_query(db, &stmt, err, "SELECT repo, path FROM ban WHERE name = ?1", "t", name);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_ENOTFOUND) {
+        return cm_fail(err, rc, "there is no Ban '%.80s'", name);
+    }
+    if (rc == CM_OK) {
+        out->repository = cm_strdup(hub_stmt_text(stmt, 0));
+        out->path = cm_strdup(hub_stmt_text(stmt, 1));
+    }
+    return rc;
+}

@@ -52,6 +52,7 @@ struct hub_located {
     char *repository;
     char *path;
     char *removal;
+    bool decided; // of a Hold: a controller decided it, and not a person
 };
 
 void hub_located_done(struct hub_located *l); // a zeroed one is fine
@@ -65,3 +66,13 @@ CM_MUSTUSE enum cm_rc hub_intents_locate(struct hub_db *db, const char *app, con
 CM_MUSTUSE enum cm_rc hub_intents_find_removal(struct hub_db *db, const char *app,
                                                const char *removal, struct hub_located *out,
                                                struct cm_err *err);
+
+// hub_intents_find_hold finds the Hold of an App that keeps something out now: the one that is
+// named, or the only one (NULL). CM_ENOTFOUND, CM_EINVAL if there are several, CM_EBUSY if it is
+// not in Git yet.
+CM_MUSTUSE enum cm_rc hub_intents_find_hold(struct hub_db *db, const char *app, const char *name,
+                                            struct hub_located *out, struct cm_err *err);
+
+// hub_intents_find_ban finds a Ban by its name. CM_ENOTFOUND.
+CM_MUSTUSE enum cm_rc hub_intents_find_ban(struct hub_db *db, const char *name,
+                                           struct hub_located *out, struct cm_err *err);

@@ -8,16 +8,15 @@
 #include "common/mem.h"
 #include "common/str.h"
 #include "common/utf8.h"
+#include "common/yaml.h"
 #include "common/yaml_edit.h"
 #include "hub/hold/hold.h"
 #include "hub/write/kinds.h"
 
-#define IGNORE_FILE ".holdfastignore"
-
 static const struct hub_write_kind kinds[] = {
     {"suspend", HUB_WRITE_SET, NULL, "suspend", true, "change nothing until it is resumed"},
     {"resume", HUB_WRITE_SET, NULL, "suspend", false, "go on"},
-    {"retry", HUB_WRITE_SET, "holds", "retry", true, "try the rejected release again"},
+    {"retry", HUB_WRITE_RETRY, "holds", "retry", true, "try the rejected release again"},
     {"hold", HUB_WRITE_JOIN, "holds", NULL, true, "hold a release back"},
     {"unhold", HUB_WRITE_REMOVE, "holds", NULL, false, "the hold is void"},
     {"ban", HUB_WRITE_PUT, "bans", NULL, true, "never to run"},
@@ -27,7 +26,7 @@ static const struct hub_write_kind kinds[] = {
     {"confirm", HUB_WRITE_PUT, "confirmations", NULL, true, "confirm a removal"},
     {"freeze", HUB_WRITE_PUT, "freezes", NULL, true, "stop applying"},
     {"unfreeze", HUB_WRITE_REMOVE, "freezes", NULL, false, "apply again"},
-    {"ignore", HUB_WRITE_LINE, NULL, NULL, true, "leave files out"},
+    {"ignore", HUB_WRITE_ADD, NULL, "ignoreDifferences", true, "ignore differences in a field"},
 };
 
 const struct hub_write_kind *hub_write_kind_find(const char *name) {
@@ -49,7 +48,7 @@ void hub_write_edit_done(struct hub_write_edit *edit) {
 enum cm_rc hub_write_args(struct cm_arena *a, const struct hub_intent *intent, struct cm_json **out,
                           struct cm_err *err) {
     static const struct cm_json_limits limits = {
-        .max_bytes = HUB_WRITE_ARGS_MAX, .max_depth = 4, .max_nodes = 200};
+        .max_bytes = HUB_WRITE_ARGS_MAX, .max_depth = 4, .max_nodes = 2000};
 
     if (cm_json_parse(a, intent->args, strlen(intent->args), &limits, out, err) < 0) {
         return cm_wrap(err, "read what '%s' is about", intent->kind);
@@ -62,7 +61,7 @@ enum cm_rc hub_write_args(struct cm_arena *a, const struct hub_intent *intent, s
 // ---- What it is about
 
 static bool is_about_document(const struct hub_write_kind *kind) {
-    return kind->way == HUB_WRITE_SET && kind->folder == NULL;
+    return kind->folder == NULL;
 }
 
 static bool is_same_path(const struct hub_intent *a, const struct hub_intent *b) {
@@ -90,8 +89,8 @@ bool hub_write_is_same_target(const struct hub_intent *a, const struct hub_inten
     if (!is_about_document(kind)) {
         return is_same_path(a, b);
     }
-    return strcmp(kind->member, that->member) == 0 && strcmp(a->app, b->app) == 0 &&
-           strcmp(a->cluster, b->cluster) == 0;
+    return kind->way == HUB_WRITE_SET && strcmp(kind->member, that->member) == 0 &&
+           strcmp(a->app, b->app) == 0 && strcmp(a->cluster, b->cluster) == 0;
 }
 
 // ---- Whether it makes sense
@@ -103,19 +102,11 @@ static bool is_below(const char *path, const char *root, const char *folder) {
     return strncmp(path, start, strlen(start)) == 0;
 }
 
-static bool is_ignore_file(const char *path) {
-    const char *base = strrchr(path, '/');
-
-    return strcmp(base != NULL ? base + 1 : path, IGNORE_FILE) == 0;
-}
-
 static enum cm_rc check_path(const struct hub_write_kind *kind, const struct cm_json *args,
                              const char *root, struct cm_err *err) {
     const char *path = cm_json_string(cm_json_get(args, "path"));
 
-    if (path == NULL || !cm_fsys_path_ok(path) ||
-        (kind->folder != NULL && !is_below(path, root, kind->folder)) ||
-        (kind->way == HUB_WRITE_LINE && !is_ignore_file(path))) {
+    if (path == NULL || !cm_fsys_path_ok(path) || !is_below(path, root, kind->folder)) {
         return cm_fail(err, CM_EINVAL, "'%s' goes into no file '%.200s'", kind->name,
                        path != NULL ? path : "");
     }
@@ -125,16 +116,15 @@ static enum cm_rc check_path(const struct hub_write_kind *kind, const struct cm_
 static enum cm_rc check_text(const struct hub_write_kind *kind, const struct cm_json *args,
                              struct cm_err *err) {
     const char *text = cm_json_string(cm_json_get(args, "text"));
-    const char *line = cm_json_string(cm_json_get(args, "line"));
+    const struct cm_json *rule = cm_json_get(args, "rule");
 
     if ((kind->way == HUB_WRITE_PUT || kind->way == HUB_WRITE_JOIN) &&
         (text == NULL || text[0] == '\0' || strlen(text) > HUB_WRITE_FILE_MAX)) {
         return cm_fail(err, CM_EINVAL, "'%s' needs the text of the file, at most %zu bytes",
                        kind->name, HUB_WRITE_FILE_MAX);
     }
-    if (kind->way == HUB_WRITE_LINE &&
-        (line == NULL || line[0] == '\0' || strpbrk(line, "\r\n") != NULL)) {
-        return cm_fail(err, CM_EINVAL, "'%s' needs one line", kind->name);
+    if (kind->way == HUB_WRITE_ADD && (rule == NULL || rule->type != CM_OBJECT)) {
+        return cm_fail(err, CM_EINVAL, "'%s' needs a rule", kind->name);
     }
     return CM_OK;
 }
@@ -145,6 +135,9 @@ static enum cm_rc check_args(const struct hub_write_kind *kind, const struct hub
 
     if (document && (intent->app[0] == '\0') == (intent->cluster[0] == '\0')) {
         return cm_fail(err, CM_EINVAL, "'%s' is about one App or one cluster", kind->name);
+    }
+    if (kind->way == HUB_WRITE_ADD && intent->app[0] == '\0') {
+        return cm_fail(err, CM_EINVAL, "'%s' is about an App", kind->name);
     }
     if (!document && check_path(kind, args, root, err) < 0) {
         return err->code;
@@ -209,53 +202,122 @@ static enum cm_rc set_member(const struct hub_write_kind *kind, const struct hub
     return CM_OK;
 }
 
-static enum cm_rc find_place(const struct hub_write_kind *kind, const struct hub_intent *intent,
-                             const struct cm_json *args, const struct hub_write_files *files,
-                             struct hub_write_place *out, struct cm_err *err) {
-    const char *path = cm_json_string(cm_json_get(args, "path"));
-
-    if (kind->folder != NULL) {
-        if (files->read(files->ctx, path, &out->text, err) < 0) {
-            return err->code == CM_ENOTFOUND
-                       ? cm_fail(err, CM_ENOTFOUND, "'%.200s' is not there any more", path)
-                       : err->code;
-        }
-        out->path = cm_strdup(path);
-        return CM_OK;
-    }
+static enum cm_rc find_place(const struct hub_intent *intent, const struct cm_json *args,
+                             const struct hub_write_files *files, struct hub_write_place *out,
+                             struct cm_err *err) {
     bool app = intent->app[0] != '\0';
+
     return hub_write_find_document(files, app ? "App" : "Cluster",
                                    app ? intent->app : intent->cluster,
                                    cm_json_string(cm_json_get(args, "file")), out, err);
 }
 
-static enum cm_rc evaluate_set(const struct hub_write_kind *kind, const struct hub_intent *intent,
-                               const struct cm_json *args, const struct hub_write_files *files,
-                               struct hub_write_edit *out, struct cm_err *err) {
+// add_rule puts a rule at the end of a list of the App's document.
+static enum cm_rc add_rule(const struct hub_write_kind *kind, const struct hub_write_place *place,
+                           const struct cm_json *args, struct hub_write_edit *out,
+                           struct cm_err *err) {
+    const char *const path[] = {"spec", kind->member};
+    const struct cm_yaml_edit edit = {
+        .document = place->document, .path = path, .depth = 2, .add = cm_json_get(args, "rule")};
+    char *text = NULL;
+
+    if (cm_yaml_edit_text((const char *)place->text->data, place->text->size, &edit, &text, err) <
+        0) {
+        return cm_wrap(err, "'%.200s'", place->path);
+    }
+    give(out, place->path, text_of(place->text), text);
+    return CM_OK;
+}
+
+static enum cm_rc evaluate_document(const struct hub_write_kind *kind,
+                                    const struct hub_intent *intent, const struct cm_json *args,
+                                    const struct hub_write_files *files, struct hub_write_edit *out,
+                                    struct cm_err *err) {
     CM_CLEANUP(hub_write_place_done) struct hub_write_place place = {0};
 
-    if (find_place(kind, intent, args, files, &place, err) < 0) {
+    if (find_place(intent, args, files, &place, err) < 0) {
         return err->code;
+    }
+    return kind->way == HUB_WRITE_ADD ? add_rule(kind, &place, args, out, err)
+                                      : set_member(kind, &place, out, err);
+}
+
+// ---- Retries
+
+static bool is_named(const struct cm_json *clusters, const char *name) {
+    for (const struct cm_json *at = clusters->first; at != NULL; at = at->next) {
+        if (cm_json_string(at) != NULL && strcmp(at->text, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// take_clusters takes clusters off the list of a Hold: there the release is tried again. It tells
+// whether others are left.
+static bool take_clusters(const struct cm_json *clusters, struct hub_hold *hold,
+                          const char **left) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < hold->cluster_count; i++) {
+        if (!is_named(clusters, hold->clusters[i])) {
+            left[count++] = hold->clusters[i];
+        }
+    }
+    hold->clusters = left;
+    hold->cluster_count = count;
+    return count > 0;
+}
+
+// retry_some does so for some of the clusters of a Hold; NULL: it is for all that it lists.
+static enum cm_rc retry_some(const struct hub_write_place *place, const struct cm_json *clusters,
+                             char **out, struct cm_err *err) {
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *hold = NULL;
+    struct cm_str text = {0};
+
+    *out = NULL;
+    if (hub_hold_parse((const char *)place->text->data, place->text->size, &hold, err) < 0) {
+        return cm_wrap(err, "'%.200s'", place->path);
+    }
+    size_t before = hold->cluster_count;
+    CM_AUTOFREE const char **left = cm_new(before + 1, sizeof(*left));
+    if (!take_clusters(clusters, hold, left)) {
+        return CM_OK;
+    }
+    if (hold->cluster_count == before) {
+        *out = text_of(place->text);
+        return CM_OK;
+    }
+    hub_hold_write(hold, &text);
+    *out = cm_str_take(&text);
+    return CM_OK;
+}
+
+static enum cm_rc evaluate_retry(const struct hub_write_kind *kind, const struct cm_json *args,
+                                 const struct hub_write_files *files, struct hub_write_edit *out,
+                                 struct cm_err *err) {
+    CM_CLEANUP(hub_write_place_done) struct hub_write_place place = {0};
+    const char *path = cm_json_string(cm_json_get(args, "path"));
+    const struct cm_json *clusters = cm_json_get(args, "clusters");
+    char *text = NULL;
+
+    if (files->read(files->ctx, path, &place.text, err) < 0) {
+        return err->code == CM_ENOTFOUND
+                   ? cm_fail(err, CM_ENOTFOUND, "'%.200s' is not there any more", path)
+                   : err->code;
+    }
+    place.path = cm_strdup(path);
+    if (clusters != NULL && clusters->count > 0 && retry_some(&place, clusters, &text, err) < 0) {
+        return err->code;
+    }
+    if (text != NULL) {
+        give(out, path, text_of(place.text), text);
+        return CM_OK;
     }
     return set_member(kind, &place, out, err);
 }
 
-// with_line returns the text with the line at its end, or the text itself if it has it.
-static char *with_line(const char *before, const char *line) {
-    size_t len = strlen(line);
-    size_t size = strlen(before);
-
-    for (const char *at = before; *at != '\0'; at += strcspn(at, "\n")) {
-        at += *at == '\n' ? 1 : 0;
-        if (strncmp(at, line, len) == 0 && (at[len] == '\0' || at[len] == '\n')) {
-            return cm_strdup(before);
-        }
-        if (*at == '\0') {
-            break;
-        }
-    }
-    return cm_strf("%s%s%s\n", before, size > 0 && before[size - 1] != '\n' ? "\n" : "", line);
-}
+// ---- Files
 
 // with_clusters adds the clusters of a Hold to the one that is there: what people changed in that
 // stays. It is the text itself if that lists them all.
@@ -289,19 +351,31 @@ static enum cm_rc with_clusters(const char *before, const char *hold, char **out
     return CM_OK;
 }
 
+// check_alone: what goes with its file takes no other document along.
+static enum cm_rc check_alone(const char *before, struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_yaml_docs docs = {0};
+    struct cm_err ignored;
+
+    if (cm_yaml_parse(a, before, strlen(before), NULL, &docs, &ignored) == CM_OK &&
+        docs.count > 1) {
+        return cm_fail(err, CM_EINVAL,
+                       "other documents are in the same file: take it out of that by hand");
+    }
+    return CM_OK;
+}
+
 static enum cm_rc new_text(const struct hub_write_kind *kind, const struct cm_json *args,
                            const char *before, char **out, struct cm_err *err) {
     const char *text = cm_json_string(cm_json_get(args, "text"));
 
     if (kind->way == HUB_WRITE_REMOVE) {
-        return CM_OK;
+        return before != NULL ? check_alone(before, err) : CM_OK;
     }
     if (kind->way == HUB_WRITE_JOIN && before != NULL) {
         return with_clusters(before, text, out, err);
     }
-    *out = kind->way != HUB_WRITE_LINE
-               ? cm_strdup(text)
-               : with_line(before != NULL ? before : "", cm_json_string(cm_json_get(args, "line")));
+    *out = cm_strdup(text);
     return CM_OK;
 }
 
@@ -338,6 +412,9 @@ enum cm_rc hub_write_evaluate(const struct hub_intent *intent, const struct hub_
         hub_write_args(a, intent, &args, err) < 0) {
         return err->code;
     }
-    return kind->way == HUB_WRITE_SET ? evaluate_set(kind, intent, args, files, out, err)
-                                      : evaluate_file(kind, args, files, out, err);
+    if (is_about_document(kind)) {
+        return evaluate_document(kind, intent, args, files, out, err);
+    }
+    return kind->way == HUB_WRITE_RETRY ? evaluate_retry(kind, args, files, out, err)
+                                        : evaluate_file(kind, args, files, out, err);
 }

@@ -10,16 +10,17 @@ struct cm_json;
 
 enum hub_write_way {
     HUB_WRITE_SET,    // a member of a document
+    HUB_WRITE_ADD,    // a rule at the end of a list of a document
+    HUB_WRITE_RETRY,  // a member of a Hold, or clusters out of its list
     HUB_WRITE_PUT,    // a whole file
     HUB_WRITE_JOIN,   // a Hold; one that is there gets its clusters
     HUB_WRITE_REMOVE, // likewise
-    HUB_WRITE_LINE,   // a line of a file
 };
 
 struct hub_write_kind {
     const char *name;
     enum hub_write_way way;
-    const char *folder;  // where its files are; NULL: anywhere
+    const char *folder;  // where its files are; NULL: it is about a document
     const char *member;  // of the document's spec
     bool truth;          // what it becomes; if not, it goes
     const char *subject; // of the commit

@@ -137,6 +137,7 @@ char *hub_write_message(const struct hub_intent *const *intents, size_t count, c
     add_clusters(&out, intents, count);
     hub_write_add_trailer(&out, "Cause", first->cause);
     hub_write_add_trailer(&out, "Actor", first->actor);
+    hub_write_add_trailer(&out, "Reason", cm_json_string(cm_json_get(args, "reason")));
     add_own_trailers(&out, args);
     for (size_t i = 0; i < count; i++) {
         hub_write_add_trailer(&out, "Event", intents[i]->id);

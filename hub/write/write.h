@@ -7,13 +7,15 @@
 //     kind        arguments        makes so
 //     suspend     file, reason     spec.suspend of the Cluster or App is true
 //     resume      file, reason     … is not
-//     retry       path             spec.retry of that Hold is true
+//     retry       path, clusters   spec.retry of that Hold is true; with clusters, if it lists
+//     others,
+//                                  too, these are off its list
 //     confirm     path, text       the file is there, with this text; where is the kind's folder
-//     hold         path, text      the file is a Hold with at least these clusters
+//     hold        path, text       the file is a Hold with at least these clusters
 //     ban, exempt, freeze          as confirm
 //     unhold, unban, unexempt, unfreeze
 //                 path             the file is not there
-//     ignore      path, line       the .holdfastignore has this line
+//     ignore      file, rule       spec.ignoreDifferences of the App has this rule, at its end
 //
 // Files and paths are told from the top of the repository. A `file` is where the document was seen
 // last; it is looked for elsewhere below the root, too, and nowhere outside.

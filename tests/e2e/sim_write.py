@@ -174,6 +174,42 @@ class Write(SimStory):
         self.assertEqual(again.returncode, 2)
         self.assertIn("waits for a Confirmation", again.stderr)
 
+    def test_6_a_field_that_is_ignored_is_a_rule_in_the_document(self):
+        self.hub.run("ignore", "web", "data.x", "--object", "ConfigMap/web", "--wait")
+        rule = ("  ignoreDifferences:\n  - kind: ConfigMap\n    name: web\n    jsonPointers:\n"
+                "    - data.x\n")
+        self.assertEqual(self.file("apps/web/app.yaml"), WEB.replace(
+            "everywhere\n", "everywhere\n" + rule))
+        again = self.hub.run("ignore", "web", "data.x", "--object", "ConfigMap/web").stdout
+        self.assertIn("Git says so already", again)
+        wrong = self.hub.run("ignore", "web", "/a~b", check=False)
+        self.assertEqual(wrong.returncode, 2)
+        self.assertIn("field: write a path", wrong.stderr)
+        self.follow()
+        self.repo.git("revert", "--no-edit", "HEAD")
+        reverted = self.repo.push()
+        self.hub.run("sync")
+        self.wait_resolved(reverted)
+
+    def test_6_what_is_banned_is_a_file(self):
+        shown = self.hub.run("ban", "reg/web:1.5.0", "--app", "web", "--dry-run").stdout
+        self.assertIn("+++ b/bans/web-web-1.5.0.yaml\n", shown)
+        for words in (["reg/web"], ["reg/web@sha256:1"], ["reg/web:1", "Big"],
+                      ["reg/web", "--versions", ">>1"]):
+            self.assertEqual(self.hub.run("ban", *words, "--app", "web", check=False).returncode, 2)
+        several = self.hub.run("ban", "reg/web:1.5.0", check=False)
+        self.assertIn("repository: there are several", several.stderr)
+        self.hub.run("ban", "reg/web", "cve-1", "--versions", ">=1.4.0 <1.4.3", "--repository",
+                     "fleet", "--reason", "CVE-1", "--wait")
+        self.assertIn("reason: CVE-1\n", self.file("bans/cve-1.yaml"))
+        message = self.bare("show", "-s", "--format=%B", "main")
+        self.assertTrue(message.startswith("ban: reg/web >=1.4.0 <1.4.3 shall never run\n"), message)
+        self.assertIn("\nHoldfast-Reason: CVE-1\n", message)
+        self.assertEqual(self.hub.get("bans")[0]["images"], ["reg/web >=1.4.0 <1.4.3"])
+        self.hub.run("unban", "cve-1", "--wait")
+        self.assertEqual(self.bare("ls-tree", "main", "bans"), "")
+        self.assertIn("no Ban 'cve-1'", self.hub.run("unban", "cve-1", check=False).stderr)
+
     def test_7_where_the_hub_may_not_write_it_says_what_to_commit(self):
         done = self.hub.run("suspend", "app", "team", check=False)
         self.assertEqual(done.returncode, 2)

@@ -136,8 +136,78 @@ static void what_cannot_be_read_is_refused(void **state) {
     assert_null(change("spec:\n  suspend: false\n  suspend: true\n", 0, 1));
 }
 
+// add puts {a: [x], b: v} at the end of spec.list; NULL if that is refused.
+static char *add(const char *text) {
+    static const char *const list[] = {"spec", "list"};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *entry = NULL;
+    char *out = NULL;
+    struct cm_err err = {0};
+
+    assert_int_equal(cm_json_parse(a, "{\"a\":[\"x\"],\"b\":\"v\"}", 19, NULL, &entry, &err),
+                     CM_OK);
+    const struct cm_yaml_edit edit = {.path = list, .depth = 2, .add = entry};
+    if (cm_yaml_edit_text(text, strlen(text), &edit, &out, &err) < 0) {
+        assert_int_equal(err.code, CM_EINVAL);
+        assert_null(out);
+    }
+    return out;
+}
+
+static void assert_adds(const char *text, const char *wanted) {
+    CM_AUTOFREE char *got = add(text);
+
+    assert_non_null(got);
+    assert_string_equal(got, wanted);
+}
+
+#define ENTRY "- a:\n    - x\n    b: v\n"
+
+static void an_entry_comes_last_in_its_list(void **state) {
+    (void)state;
+    assert_adds("spec:\n  list: # of\n  - 1 # one\n  x: 1\n",
+                "spec:\n  list: # of\n  - 1 # one\n  " ENTRY "  x: 1\n");
+    assert_adds("spec:\n  list:\n    - {c: 1}\n    # more\n",
+                "spec:\n  list:\n    - {c: 1}\n    - a:\n      - x\n      b: v\n    # more\n");
+    assert_adds("spec:\n  list:\n  - |\n    t\n  x: 1\n",
+                "spec:\n  list:\n  - |\n    t\n  " ENTRY "  x: 1\n");
+    assert_adds("spec: {list: [1], x: 1}\n",
+                "spec: {list: [1, {\"a\":[\"x\"],\"b\":\"v\"}], x: 1}\n");
+    assert_adds("spec:\n  list: [\n    1 # one\n  ]\n",
+                "spec:\n  list: [\n    1, {\"a\":[\"x\"],\"b\":\"v\"} # one\n  ]\n");
+    assert_adds("spec:\n  list: [] # none\n",
+                "spec:\n  list: [{\"a\":[\"x\"],\"b\":\"v\"}] # none\n");
+}
+
+static void a_list_that_is_missing_is_made(void **state) {
+    (void)state;
+    assert_adds("spec:\n  x: 1 # one\n# end\n", "spec:\n  x: 1 # one\n  list:\n  " ENTRY "# end\n");
+    assert_adds("kind: A\n", "kind: A\nspec:\n  list:\n  " ENTRY);
+    assert_adds("spec: {x: 1}\n", "spec: {\"list\": [{\"a\":[\"x\"],\"b\":\"v\"}], x: 1}\n");
+    assert_adds("spec:\n  list:\n  x: 1\n",
+                "spec:\n  list: [{\"a\":[\"x\"],\"b\":\"v\"}]\n  x: 1\n");
+}
+
+static void an_entry_that_is_there_is_not_added_again(void **state) {
+    (void)state;
+    assert_adds("spec:\n  list: [{b: v, a: [x]}]\n", "spec:\n  list: [{b: v, a: [x]}]\n");
+}
+
+static void what_is_no_list_of_its_own_gets_no_entry(void **state) {
+    (void)state;
+    assert_null(add("spec:\n  list: text\n"));
+    assert_null(add("spec:\n  list: {a: 1}\n"));
+    assert_null(add("x: &l [1]\nspec:\n  list: *l\n"));
+    assert_null(add("spec:\n  list: &l [1]\nx: *l\n"));
+    assert_null(add("spec: {list: [1, ], x: 1}\nx: ["));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_entry_comes_last_in_its_list),
+        cmocka_unit_test(a_list_that_is_missing_is_made),
+        cmocka_unit_test(an_entry_that_is_there_is_not_added_again),
+        cmocka_unit_test(what_is_no_list_of_its_own_gets_no_entry),
         cmocka_unit_test(a_value_that_is_there_is_replaced_in_its_place),
         cmocka_unit_test(a_new_member_comes_last_and_leaves_comments_where_they_are),
         cmocka_unit_test(a_mapping_that_is_missing_is_made),

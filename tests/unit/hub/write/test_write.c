@@ -62,8 +62,8 @@ static const char *const fleet[] = {
     "kind: [",
     "fleet/holds/shop/a.yaml",
     "kind: Hold\nspec:\n  app: shop\n",
-    "fleet/.holdfastignore",
-    "*.md\n",
+    "fleet/bans/all.yaml",
+    "kind: Ban\nmetadata: {name: a}\n---\nkind: Ban\nmetadata: {name: b}\n",
     "shop/app.yaml", // of another fleet
     "kind: App\nmetadata: {name: shop}\nspec: {}\n",
     NULL,
@@ -150,6 +150,8 @@ static void opposites_are_about_the_same_target(void **state) {
     assert_false(hub_write_is_same_target(&suspend, &other));
     assert_false(hub_write_is_same_target(&suspend, &hold));
     assert_false(hub_write_is_same_target(&hold, &elsewhere));
+    struct hub_intent rule = intent_of("ignore", "shop", "", "{}");
+    assert_false(hub_write_is_same_target(&rule, &rule)); // there may be many
 }
 
 static void a_cluster_goes_on_in_a_file_with_others(void **state) {
@@ -168,8 +170,7 @@ static void what_is_so_changes_nothing(void **state) {
         intent_of("hold", "shop", "",
                   "{\"path\":\"fleet/holds/shop/a.yaml\",\"text\":\"kind: Hold\\nspec:\\n  app: "
                   "shop\\n\"}"));
-    assert_is_so(
-        intent_of("ignore", "", "", "{\"path\":\"fleet/.holdfastignore\",\"line\":\"*.md\"}"));
+    assert_is_so(intent_of("unban", "", "", "{\"path\":\"fleet/bans/none.yaml\"}"));
 }
 
 #define HOLD(clusters, image, use)                                                                 \
@@ -236,9 +237,51 @@ static void files_are_put_taken_out_and_added_to(void **state) {
                   "fleet/holds/shop/a.yaml", NULL);
     assert_writes(intent_of("retry", "shop", "", "{\"path\":\"fleet/holds/shop/a.yaml\"}"),
                   "fleet/holds/shop/a.yaml", "kind: Hold\nspec:\n  app: shop\n  retry: true\n");
-    assert_writes(
-        intent_of("ignore", "", "", "{\"path\":\"fleet/.holdfastignore\",\"line\":\"md\"}"),
-        "fleet/.holdfastignore", "*.md\nmd\n");
+}
+
+static void a_rule_comes_last_in_the_document_of_its_app(void **state) {
+    (void)state;
+    static const char rule[] = "{\"rule\":{\"kind\":\"Job\",\"jsonPointers\":[\"/spec/a\"]}}";
+
+    assert_writes(intent_of("ignore", "shop", "", rule), "fleet/shop/app.yaml",
+                  "# mine\nkind: App\nmetadata: {name: shop}\nspec:\n  namespace: shop\n"
+                  "  ignoreDifferences:\n  - kind: Job\n    jsonPointers:\n    - /spec/a\n");
+    assert_cannot_be(intent_of("ignore", "", "oslo", rule), CM_EINVAL, "about an App");
+    assert_cannot_be(intent_of("ignore", "shop", "", "{}"), CM_EINVAL, "needs a rule");
+}
+
+// retried returns what becomes of a Hold when some of its clusters are to try again.
+static char *retried(const char *there, const char *names, struct cm_err *err) {
+    const char *const files_there[] = {"fleet/holds/shop/2.yaml", there, NULL};
+    CM_CLEANUP(hub_write_edit_done) struct hub_write_edit edit = {0};
+    struct tip tip = {.files = files_there};
+    const struct hub_write_files files = {
+        .read = read_file, .each = each_file, .ctx = &tip, .root = "fleet"};
+    CM_AUTOFREE char *args =
+        cm_strf("{\"path\":\"fleet/holds/shop/2.yaml\",\"clusters\":%s}", names);
+    const struct hub_intent intent = intent_of("retry", "shop", "", args);
+
+    err->code = CM_OK;
+    if (hub_write_evaluate(&intent, &files, &edit, err) < 0 || edit.text == NULL) {
+        return NULL;
+    }
+    return cm_strdup(edit.text);
+}
+
+static void some_clusters_try_again_by_leaving_the_list(void **state) {
+    const char *there = HOLD("  - eu\n  - us\n", "web:2", "web:1");
+    struct cm_err err;
+
+    (void)state;
+    CM_AUTOFREE char *one = retried(there, "[\"us\"]", &err);
+    CM_AUTOFREE char *all = retried(there, "[\"us\",\"eu\"]", &err);
+    assert_string_equal(one, HOLD("  - eu\n", "web:2", "web:1"));
+    assert_non_null(strstr(all, "  - eu\n  - us\n"));
+    assert_non_null(strstr(all, "  retry: true\n"));
+    assert_null(retried(there, "[\"asia\"]", &err));
+    assert_int_equal(err.code, CM_OK);
+    assert_null(retried("kind: Hold\n", "[\"us\"]", &err));
+    assert_int_equal(err.code, CM_EINVAL);
 }
 
 static void what_cannot_be_says_why(void **state) {
@@ -251,6 +294,8 @@ static void what_cannot_be_says_why(void **state) {
     assert_cannot_be(intent_of("suspend", "shop", "", "[]"), CM_EINVAL, "no object");
     assert_cannot_be(intent_of("ban", "shop", "", "{\"path\":\"fleet/bans/b.yaml\"}"), CM_EINVAL,
                      "needs the text");
+    assert_cannot_be(intent_of("unban", "", "", "{\"path\":\"fleet/bans/all.yaml\"}"), CM_EINVAL,
+                     "other documents are in the same file");
 }
 
 static void no_kind_reaches_beyond_its_folder(void **state) {
@@ -275,9 +320,11 @@ static void a_message_says_what_and_who_in_trailers(void **state) {
     const struct hub_intent *const list[] = {&one};
     CM_AUTOFREE char *message = hub_write_message(list, 1, "hub-1/epoch-2");
 
-    assert_string_equal(message, "suspend(shop): change nothing until it is resumed\n\nINC-1\n\n"
-                                 "Holdfast-Action: suspend\nHoldfast-App: shop\nHoldfast-Actor: "
-                                 "ada\nHoldfast-Event: id-1\nHoldfast-Writer: hub-1/epoch-2\n");
+    assert_string_equal(
+        message,
+        "suspend(shop): change nothing until it is resumed\n\nINC-1\n\n"
+        "Holdfast-Action: suspend\nHoldfast-App: shop\nHoldfast-Actor: "
+        "ada\nHoldfast-Reason: INC-1\nHoldfast-Event: id-1\nHoldfast-Writer: hub-1/epoch-2\n");
 }
 
 static void intents_with_one_cause_are_one_commit(void **state) {
@@ -366,6 +413,8 @@ int main(void) {
         cmocka_unit_test(a_hold_that_is_there_gets_the_clusters_and_keeps_what_people_changed),
         cmocka_unit_test(a_hold_about_another_release_is_not_written_over),
         cmocka_unit_test(files_are_put_taken_out_and_added_to),
+        cmocka_unit_test(a_rule_comes_last_in_the_document_of_its_app),
+        cmocka_unit_test(some_clusters_try_again_by_leaving_the_list),
         cmocka_unit_test(what_cannot_be_says_why),
         cmocka_unit_test(no_kind_reaches_beyond_its_folder),
         cmocka_unit_test(a_message_says_what_and_who_in_trailers),
