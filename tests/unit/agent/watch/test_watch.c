@@ -694,7 +694,9 @@ static void observe_whole(struct fixture *f, const char *actual) {
 static const char *whole_in(const struct fixture *f, const char *key) {
     const Holdfast__V1__ObjectReport *o = object_in(last(f), key);
 
-    return cm_arena_strndup(f->arena, (const char *)o->actual.data, o->actual.len);
+    return o->actual.len == 0
+               ? ""
+               : cm_arena_strndup(f->arena, (const char *)o->actual.data, o->actual.len);
 }
 
 static const uint8_t value_key[32] = {1};
