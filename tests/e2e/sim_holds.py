@@ -8,12 +8,14 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from support import manifests as m, story  # noqa: E402
+from support import gitservers, manifests as m, story  # noqa: E402
+from support.gitservers import Authority, Https  # noqa: E402
 from support.process import wait_for  # noqa: E402
 from support.simstory import PATIENT, SOON, SimStory, files, fleet  # noqa: E402
 
 KEY = "Deployment.apps/default/web"
 WORDS = "Failed checks threshold reached 5"
+KILLED = -9
 
 
 def web(image, **env):
@@ -176,6 +178,48 @@ class Many(Holds):
     def images_of(self, names):
         return {self.sim.object(name, KEY)["spec"]["template"]["spec"]["containers"][0]["image"]
                 .split(":")[1] for name in names}
+
+
+class Killed(Holds):
+    """Over HTTPS: only a server runs hooks, in which the hub is killed."""
+
+    @classmethod
+    def repositories(cls):
+        (cls.folder / "token").write_text(gitservers.TOKEN, encoding="ascii")
+        authority = Authority(cls.folder, "authority")
+        cls.server = Https(cls.folder, *authority.issue("localhost"))
+        cls.addClassCleanup(cls.server.server_close)
+        cls.addClassCleanup(cls.server.shutdown)
+        cls.repo.git("-C", cls.repo.bare, "config", "http.receivepack", "true")
+        return (f"repositories:\n- name: fleet\n  url: {cls.server.url}/auth/fleet.git\n"
+                f"  tokenFile: {cls.folder}/token\n  caFile: {authority.cert}\n"
+                f"  pollInterval: {cls.poll}\n  allowPrivateHosts: true\n{cls.repo_more}")
+
+    def hook(self, name, text):
+        hook = self.repo.bare / "hooks" / name
+        hook.write_text(f"#!/bin/sh\nrm -f $0\n{text}\n", encoding="ascii")
+        hook.chmod(0o755)
+
+    def test_1_killed_anywhere_on_the_way_into_git_it_is_written_once(self):
+        moments = {"2": None, "3": "pre-receive", "4": "post-receive"}
+        for version, moment in moments.items():
+            with self.subTest(version=version):
+                self.follow()
+                self.deliver(web(version, A="b"))
+                if moment:
+                    self.hook(moment, f"kill -9 {self.hub.pid}")
+                self.sim.ask("decide", "c01", KEY, "rejected", WORDS)
+                if moment:
+                    self.assertEqual(self.hub.exit_code(SOON), KILLED)
+                else:  # it is on record, and a second later it would be a commit
+                    wait_for(lambda: self.events("release.held")[-1]["cluster"] == "c01", SOON,
+                             "the decision to be on record", 0.01)
+                self.hub.kill()
+                self.hub.start_and_wait()
+                wait_for(lambda n=version: any(f"holds/web/{n}-" in path for path in self.holds()),
+                         PATIENT, "the Hold in Git", 0.2)
+                said = self.git("log", "--format=%s", "origin/main")
+                self.assertEqual(said.count(f"which rejected {version}\n"), 1, said)
 
 
 if __name__ == "__main__":
