@@ -14,8 +14,9 @@ FLEET = (
     f"INSERT INTO presence (cluster, connected, seen_ms, version, driver, target, address, "
     f"generation, run, report) {COUNT} SELECT printf('c%05d', i), i % 3 = 0, i % 7, '1.0', 'sim', "
     "'v1.' || (i % 5), 'a', 1, '', 0 FROM n WHERE i % 2",
-    f"INSERT INTO status {COUNT} SELECT printf('c%05d', i), 'web', x'b1', '{REVISION}', "
-    "iif(i = 7, 4, 3), iif(i = 7, 'no room', ''), 2, '', 1, i = 7, 9, 0, 0 FROM n WHERE i < 9000",
+    f"INSERT INTO status (cluster, app, bundle, revision, applied, message, health, "
+    f"health_message, objects, drifted, at_ms) {COUNT} SELECT printf('c%05d', i), 'web', x'b1', '{REVISION}', "
+    "iif(i = 7, 4, 3), iif(i = 7, 'no room', ''), 2, '', 1, i = 7, 9 FROM n WHERE i < 9000",
     "INSERT INTO cluster_group VALUES ('few', 'fleet', 'groups/few.yaml')",
     "INSERT INTO group_member VALUES ('few', 'c00007'), ('few', 'c09999')",
     "INSERT INTO object (cluster, app, key, sha256, health, message, at_ms, full, drift_more) "

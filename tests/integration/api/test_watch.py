@@ -104,8 +104,9 @@ class Watching(Api):
         self.run_sql(
             "INSERT INTO presence (cluster, connected, seen_ms, version, driver, target, address, "
             "generation, run, report) VALUES ('oslo', 1, 7, '1.0', 'sim', 'v1', 'a', 1, '', 0)",
-            f"INSERT INTO status VALUES ('oslo', 'web', x'b1', '{REVISION}', 3, '', 2, '', 1, 0, "
-            "9, 0, 0)", event("app.applied", "oslo", "web"), event("app.healthy", "oslo", "web"))
+            "INSERT INTO status (cluster, app, bundle, revision, applied, message, health, "
+            "health_message, objects, drifted, at_ms) VALUES "
+            f"('oslo', 'web', x'b1', '{REVISION}', 3, '', 2, '', 1, 0, 9)", event("app.applied", "oslo", "web"), event("app.healthy", "oslo", "web"))
         got = [stream.next() for _ in range(4)]
         self.assertEqual([name for name, _ in got], ["status", "cluster", "event", "event"])
         self.assertEqual((got[0][1]["applied"], got[0][1]["health"]), ("applied", "healthy"))
