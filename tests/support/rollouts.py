@@ -59,7 +59,9 @@ class Plugin:
         self.admin.patch("Rollout", name, patch, PLUGIN, API, **more)
 
     def abort(self, name):
-        self._patch(name, {"status": {"abort": True}}, subresource="status")
+        """Ask again if nothing comes of it, as of a promotion."""
+        for value in (None, True):
+            self._patch(name, {"status": {"abort": value}}, subresource="status")
 
     def promote(self, name):
         """`promote --full`; ask again if nothing comes of it: its controller may miss it."""
