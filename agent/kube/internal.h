@@ -405,6 +405,9 @@ void kube_owners_free(struct agent_kube *k);
 void kube_owners_want(struct kube_entry *e, unsigned rights);
 // kube_owners_of tells which rights somebody has to an object, as far as is known.
 enum kube_knowledge kube_owners_of(const struct kube_entry *e, unsigned *out);
+// kube_owners_leaders tells whether it is known who decides about releases of an object; pending,
+// too, while it was not compared, so that nobody looks for them yet.
+enum kube_knowledge kube_owners_leaders(const struct kube_entry *e);
 void kube_owners_discovered(struct agent_kube *k);
 // From a watch of owners.
 void kube_owners_saw(struct kube_watch *w, struct cm_arena *a, const struct cm_json *owner);
@@ -449,6 +452,9 @@ void kube_conditions_changed(struct agent_kube *k, const char *owner);
 void kube_releases_saw(struct kube_entry *e, const struct cm_json *live);
 void kube_releases_led(struct agent_kube *k, struct cm_arena *a, const char *target,
                        const struct cm_json *leader);
+// kube_releases_wait tells whether a workload was not heard, for nobody knew then who decides about
+// it, and is to be looked at again, as that is known now.
+bool kube_releases_wait(const struct kube_entry *e);
 // kube_releases_lost: that object is gone.
 void kube_releases_lost(struct agent_kube *k, const char *target);
 

@@ -285,26 +285,37 @@ enum kube_knowledge kube_owners_knowledge(struct agent_kube *k, size_t kind, con
     return w->complete ? KUBE_KNOWN : w->refused ? KUBE_UNKNOWN : KUBE_PENDING;
 }
 
-enum kube_knowledge kube_owners_of(const struct kube_entry *e, unsigned *out) {
-    const struct target *t = cm_map_get(e->k->owners.by_target, place_of(e));
+// knowledge_of tells whether all are known who could have some of these rights to an object.
+static enum kube_knowledge knowledge_of(const struct kube_entry *e, unsigned rights) {
     enum kube_knowledge all = KUBE_KNOWN;
-
-    *out = t == NULL ? 0
-                     : (t->replicas > 0 ? KUBE_RIGHT_REPLICAS : 0U) |
-                           (t->weights > 0 ? KUBE_RIGHT_WEIGHTS : 0U);
-    *out &= e->rights;
-    if (e->rights == 0) {
-        return all;
-    }
     CM_AUTOFREE char *ns = namespace_of(e);
+
     for (size_t i = 0; i < e->k->owners.kind_count; i++) {
-        if (!wants(e, i, e->rights)) {
+        if (!wants(e, i, rights)) {
             continue;
         }
         enum kube_knowledge one = kube_owners_knowledge(e->k, i, ns);
         all = one == KUBE_PENDING || all == KUBE_KNOWN ? one : all;
     }
     return all;
+}
+
+enum kube_knowledge kube_owners_of(const struct kube_entry *e, unsigned *out) {
+    const struct target *t = cm_map_get(e->k->owners.by_target, place_of(e));
+
+    *out = t == NULL ? 0
+                     : (t->replicas > 0 ? KUBE_RIGHT_REPLICAS : 0U) |
+                           (t->weights > 0 ? KUBE_RIGHT_WEIGHTS : 0U);
+    *out &= e->rights;
+    return e->rights == 0 ? KUBE_KNOWN : knowledge_of(e, e->rights);
+}
+
+enum kube_knowledge kube_owners_leaders(const struct kube_entry *e) {
+    if (e->once) {
+        return KUBE_KNOWN;
+    }
+    return (e->rights & KUBE_RIGHT_RELEASES) == 0 ? KUBE_PENDING
+                                                  : knowledge_of(e, KUBE_RIGHT_RELEASES);
 }
 
 // decide looks again at an object of which more is known now, if that makes a difference.
@@ -319,7 +330,8 @@ static bool decide(void *ctx, const char *key, void *value) {
     }
     bool rights = e->rights != 0 && kube_owners_of(e, &owned) != KUBE_PENDING &&
                   (e->undecided || owned != ((kube_entry_given(e) | e->had) & e->rights));
-    if (rights || (e->guessed && kube_conditions_known(e) != KUBE_PENDING)) {
+    if (rights || kube_releases_wait(e) ||
+        (e->guessed && kube_conditions_known(e) != KUBE_PENDING)) {
         kube_entry_judge_anew(e);
     }
     return true;

@@ -1,7 +1,9 @@
 // What controllers do with releases of our workloads: told to the core as it is seen.
 //
 // What a workload itself says is seen with it (table.c), a Canary with the other owners of fields
-// (owners.c). What it means is rollout.h's; here is only who it is about.
+// (owners.c). What it means is rollout.h's; here is only who it is about. A Deployment counts as
+// led by its own controller only once it is known that there is no Canary for it: by its own status
+// it would be promoted while its Canary is still at work.
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +13,8 @@
 #include "common/mem.h"
 
 struct kube_releases {
-    bool led; // by another controller than its own
+    bool led;   // by another controller than its own
+    bool waits; // until it is known who leads it
     struct kube_rollout_seen own;
     struct kube_rollout_seen leader;
 };
@@ -55,9 +58,17 @@ void kube_releases_saw(struct kube_entry *e, const struct cm_json *live) {
     } else if (is_kind(e, "Deployment.apps")) {
         struct kube_releases *releases = releases_of(e);
 
+        releases->waits = !releases->led && kube_owners_leaders(e) == KUBE_PENDING;
+        if (releases->waits) {
+            return;
+        }
         kube_rollout_deployment(live, releases->led, &releases->own, &r);
     }
     tell(e, &r, "");
+}
+
+bool kube_releases_wait(const struct kube_entry *e) {
+    return e->releases != NULL && e->releases->waits && kube_owners_leaders(e) != KUBE_PENDING;
 }
 
 void kube_releases_led(struct agent_kube *k, struct cm_arena *a, const char *target,

@@ -503,7 +503,8 @@ void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct c
 // kube_entry_after_op goes on where observation stopped for an operation.
 void kube_entry_after_op(struct kube_entry *e, const struct kube_drift *drift) {
     bool stale = e->drifted && drift == NULL;
-    bool missed = e->ahead || e->doubtful || stale || e->undecided || !e->known;
+    bool missed =
+        e->ahead || e->doubtful || stale || e->undecided || !e->known || kube_releases_wait(e);
 
     e->ahead = false;
     e->print = e->undecided ? 0 : e->print;

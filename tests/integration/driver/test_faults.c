@@ -43,8 +43,13 @@ struct fixture {
     enum agent_health health; // told last
     size_t drift_count;
     size_t found;
-    struct cm_buf *desired; // NULL: it is not wanted
-    const char *what;       // of the present wait
+    size_t releases;             // that were told
+    char token[AGENT_TOKEN_MAX]; // of the last one
+    bool promoted;
+    size_t decisions;
+    enum agent_verdict verdict; // of the last one
+    struct cm_buf *desired;     // NULL: it is not wanted
+    const char *what;           // of the present wait
     size_t number;
     int64_t until_ms;
 };
@@ -227,15 +232,19 @@ static const struct cm_spare_rule *on_rules(void *ctx, const char *key, size_t *
 }
 
 static void on_released(void *ctx, const char *key, const char *token, bool promoted) {
-    (void)ctx;
+    struct fixture *f = ctx;
+
     (void)key;
-    (void)token;
-    (void)promoted;
+    f->releases++;
+    f->promoted = promoted;
+    (void)snprintf(f->token, sizeof(f->token), "%s", token);
 }
 
 static void on_decided(void *ctx, const struct agent_decision *what) {
-    (void)ctx;
-    (void)what;
+    struct fixture *f = ctx;
+
+    f->decisions++;
+    f->verdict = what->verdict;
 }
 
 static void start(struct fixture *f) {
@@ -402,6 +411,83 @@ static void a_version_that_is_no_longer_offered_is_watched_in_another(void **sta
     assert_int_equal(fake_api_count(f->api, "/apis/example.com/v1/gears?"), lists);
 }
 
+// ---- Releases
+
+#define WEB "Deployment.apps/shop/web"
+#define WEB_GET "GET /apis/apps/v1/namespaces/shop/deployments/web"
+#define WEB_LIST "GET /apis/apps/v1/deployments?labelSelector"
+#define WEB_WATCH "GET /apis/apps/v1/deployments?watch=1"
+#define CANARY_LIST "GET /apis/flagger.app/v1beta1/canaries?limit"
+
+static const char WITH_FLAGGER[] =
+    "{\"kind\":\"APIGroupDiscoveryList\",\"items\":["
+    "{\"metadata\":{\"name\":\"apps\"},\"versions\":[{\"version\":\"v1\",\"resources\":[{"
+    "\"resource\":\"deployments\",\"responseKind\":{\"kind\":\"Deployment\"},"
+    "\"scope\":\"Namespaced\",\"verbs\":[\"list\",\"watch\"]}]}]},"
+    "{\"metadata\":{\"name\":\"flagger.app\"},\"versions\":[{\"version\":\"v1beta1\","
+    "\"resources\":[{\"resource\":\"canaries\",\"responseKind\":{\"kind\":\"Canary\"},"
+    "\"scope\":\"Namespaced\",\"verbs\":[\"list\",\"watch\"]}]}]}]}";
+
+#define WEB_SPEC(image)                                                                            \
+    "\"spec\":{\"replicas\":1,\"selector\":{\"matchLabels\":{\"a\":\"b\"}},\"template\":{"         \
+    "\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":\"main\","        \
+    "\"image\":\"" image "\"}]}}}"
+#define WEB_JSON                                                                                   \
+    "{\"apiVersion\":\"apps/"                                                                      \
+    "v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"web\"}," WEB_SPEC("one") "}"
+
+// web_at is the Deployment, up and running, as it is at a version. The caller frees it.
+static char *web_at(const struct fixture *f, int version, const char *spec, const char *fields) {
+    return cm_strf("{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":"
+                   "\"web\",\"namespace\":\"shop\",\"uid\":\"u1\",\"generation\":%d,"
+                   "\"resourceVersion\":\"%d\",\"annotations\":{"
+                   "\"deployment.kubernetes.io/revision\":\"%d\"},\"labels\":{"
+                   "\"applyset.kubernetes.io/part-of\":\"%s\",\"holdfast.dev/app\":\"shop\"}%s},%s,"
+                   "\"status\":{\"observedGeneration\":%d,\"replicas\":1,\"updatedReplicas\":1,"
+                   "\"readyReplicas\":1,\"availableReplicas\":1,\"conditions\":[{\"type\":"
+                   "\"Available\",\"status\":\"True\"}]}}",
+                   version, version, version, f->id, fields, spec, version);
+}
+
+static void list(struct fixture *f, const char *what, const char *items) {
+    CM_AUTOFREE char *text = cm_strf(
+        "{\"kind\":\"List\",\"metadata\":{\"resourceVersion\":\"10\"},\"items\":[%s]}", items);
+
+    fake_api_answer(f->api, what, 0, 200, text);
+}
+
+// begin_web tracks the Deployment, as after a restart; it is up and running.
+static void begin_web(struct fixture *f) {
+    CM_AUTOFREE char *live = web_at(f, 9, WEB_SPEC("one"), "");
+
+    fake_api_answer(f->api, "GET /apis\n", 0, 200, WITH_FLAGGER);
+    fake_api_answer(f->api, WEB_GET, 0, 200, live);
+    list(f, WEB_LIST, live);
+    start(f);
+    f->desired = cm_buf_copy(WEB_JSON, strlen(WEB_JSON));
+    track(f, WEB);
+    assert_true(turn_until(f->loop, is_healthy, f));
+}
+
+static bool is_released(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return ((struct fixture *)ctx)->releases > 0;
+}
+
+static void nobody_leads_a_deployment_before_it_is_known_that_no_canary_does(void **state) {
+    struct fixture *f = *state;
+
+    list(f, CANARY_LIST, "");
+    fake_api_hold(f->api, CANARY_LIST);
+    begin_web(f);
+    wait_asked(f, WEB_WATCH, 1);
+    assert_int_equal(f->releases, 0);
+    fake_api_release(f->api); // there is none
+    assert_true(turn_until(f->loop, is_released, f));
+    assert_string_equal(f->token, "9");
+    assert_true(f->promoted);
+}
+
 // ---- Removal
 
 static void remove_config(struct fixture *f) {
@@ -519,6 +605,7 @@ int main(void) {
         TEST(a_page_that_is_too_large_is_halved),
         TEST(a_kind_that_cannot_be_watched_is_not_green_for_ever),
         TEST(a_version_that_is_no_longer_offered_is_watched_in_another),
+        TEST(nobody_leads_a_deployment_before_it_is_known_that_no_canary_does),
         TEST(a_refused_deletion_is_not_taken_for_done),
         TEST(what_lost_our_label_is_said_to_be_left),
         TEST(a_parent_that_is_gone_is_written_with_all_that_is_tracked),
