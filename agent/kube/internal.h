@@ -408,6 +408,9 @@ enum kube_knowledge kube_owners_of(const struct kube_entry *e, unsigned *out);
 // kube_owners_leaders tells whether it is known who decides about releases of an object; pending,
 // too, while it was not compared, so that nobody looks for them yet.
 enum kube_knowledge kube_owners_leaders(const struct kube_entry *e);
+// kube_owners_leader returns what the object says that decides about releases of this one, NULL if
+// none is known. Borrowed.
+const char *kube_owners_leader(const struct kube_entry *e);
 void kube_owners_discovered(struct agent_kube *k);
 // From a watch of owners.
 void kube_owners_saw(struct kube_watch *w, struct cm_arena *a, const struct cm_json *owner);
@@ -452,11 +455,14 @@ void kube_conditions_changed(struct agent_kube *k, const char *owner);
 void kube_releases_saw(struct kube_entry *e, const struct cm_json *live);
 void kube_releases_led(struct agent_kube *k, struct cm_arena *a, const char *target,
                        const struct cm_json *leader);
+// kube_releases_words writes down of such an object what counts. The caller frees it.
+char *kube_releases_words(struct cm_arena *a, const struct cm_json *leader);
 // kube_releases_wait tells whether a workload was not heard, for nobody knew then who decides about
 // it, and is to be looked at again, as that is known now.
 bool kube_releases_wait(const struct kube_entry *e);
-// kube_releases_lost: that object is gone.
+// kube_releases_lost: that object is gone. kube_releases_forget: the workload is not tracked now.
 void kube_releases_lost(struct agent_kube *k, const char *target);
+void kube_releases_forget(struct kube_entry *e);
 
 // watch
 

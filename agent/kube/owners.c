@@ -26,12 +26,14 @@ struct owner {
     uint32_t round; // of the list that had it last
     struct claim *claims;
     size_t count;
+    char *said; // what it said of releases last (kube_releases_words); NULL: it decides about none
 };
 
 // How many owners an object has for each right.
 struct target {
     size_t replicas;
     size_t weights;
+    struct owner *leader; // of those who have its replicas, who decides about its releases; NULL
 };
 
 static void drop_claims(struct owner *o) {
@@ -47,6 +49,7 @@ static void owner_free(void *value) {
     struct owner *o = value;
 
     drop_claims(o);
+    free(o->said);
     free(o->ns);
     free(o);
 }
@@ -165,10 +168,23 @@ static void judge_targets(struct agent_kube *k, const struct owner *o) {
     }
 }
 
+// stop_leading: another one may lead what it led.
+static void stop_leading(struct agent_kube *k, const struct owner *o) {
+    for (size_t i = 0; i < o->count; i++) {
+        struct target *t = cm_map_get(k->owners.by_target, o->claims[i].target);
+
+        if (t != NULL && t->leader == o) {
+            t->leader = NULL;
+            kube_releases_lost(k, o->claims[i].target);
+        }
+    }
+}
+
 // set_claims replaces what an owner owns. Objects are looked at again if `judge`; at the first list
 // kube_owners_listed does it for those that need it.
 static void set_claims(struct agent_kube *k, struct owner *o, const struct kube_right_claim *claims,
                        size_t n, bool judge) {
+    stop_leading(k, o);
     for (size_t i = 0; i < o->count; i++) {
         count(k, &o->claims[i], false);
     }
@@ -198,8 +214,26 @@ static bool same_claims(const struct owner *o, const struct kube_right_claim *cl
 }
 
 // is_leader tells whether an owner decides about releases of what it claims first.
-static bool is_leader(const struct agent_kube *k, const struct owner *o, size_t claims) {
-    return claims > 0 && (k->owners.kinds[o->kind].rights & KUBE_RIGHT_RELEASES) != 0;
+static bool is_leader(const struct agent_kube *k, const struct owner *o) {
+    return o->count > 0 && o->claims[0].right == KUBE_RIGHT_REPLICAS &&
+           (k->owners.kinds[o->kind].rights & KUBE_RIGHT_RELEASES) != 0;
+}
+
+// lead keeps what a leader says: its workload may not be ours yet, or not be known again.
+static void lead(struct agent_kube *k, struct cm_arena *a, struct owner *o,
+                 const struct cm_json *live) {
+    struct target *t = cm_map_get(k->owners.by_target, o->claims[0].target);
+
+    free(o->said);
+    o->said = kube_releases_words(a, live);
+    t->leader = o;
+    kube_releases_led(k, a, o->claims[0].target, live);
+}
+
+const char *kube_owners_leader(const struct kube_entry *e) {
+    const struct target *t = cm_map_get(e->k->owners.by_target, place_of(e));
+
+    return t == NULL || t->leader == NULL ? NULL : t->leader->said;
 }
 
 void kube_owners_saw(struct kube_watch *w, struct cm_arena *a, const struct cm_json *live) {
@@ -228,8 +262,8 @@ void kube_owners_saw(struct kube_watch *w, struct cm_arena *a, const struct cm_j
     if (is_new && w->complete) {
         kube_conditions_changed(w->k, key);
     }
-    if (is_leader(w->k, o, n) && claims[0].right == KUBE_RIGHT_REPLICAS) {
-        kube_releases_led(w->k, a, claims[0].target, live);
+    if (is_leader(w->k, o)) {
+        lead(w->k, a, o, live);
     }
 }
 
@@ -237,9 +271,6 @@ static void lose(struct agent_kube *k, const char *key, bool judge) {
     struct owner *o = cm_map_get(k->owners.by_key, key);
 
     if (o != NULL) {
-        if (is_leader(k, o, o->count) && o->claims[0].right == KUBE_RIGHT_REPLICAS) {
-            kube_releases_lost(k, o->claims[0].target);
-        }
         set_claims(k, o, NULL, 0, judge);
         (void)cm_map_remove(k->owners.by_key, key);
         if (judge) {

@@ -10,10 +10,13 @@
 #include "agent/kube/internal.h"
 #include "agent/kube/object.h"
 #include "agent/kube/rollout.h"
+#include "common/arena.h"
+#include "common/json.h"
 #include "common/mem.h"
+#include "common/str.h"
 
 struct kube_releases {
-    bool led;   // by another controller than its own
+    bool heard; // what its leader says; else it is its own controller that leads it
     bool waits; // until it is known who leads it
     struct kube_rollout_seen own;
     struct kube_rollout_seen leader;
@@ -50,21 +53,55 @@ static void tell(struct kube_entry *e, const struct kube_rollout *r, const char 
     }
 }
 
+static void hear(struct kube_entry *e, struct cm_arena *a, const struct cm_json *leader) {
+    struct kube_releases *releases = releases_of(e);
+    const char *key = kube_object_key(a, leader);
+    struct kube_rollout r;
+
+    if (key == NULL) {
+        return;
+    }
+    releases->heard = true;
+    kube_rollout_flagger(a, leader, &releases->leader, &r);
+    tell(e, &r, key);
+}
+
+// hear_again takes in what a leader said before its workload was there.
+static void hear_again(struct kube_entry *e, const char *said) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *leader = NULL;
+    struct cm_err err;
+
+    if (cm_json_parse(a, said, strlen(said), NULL, &leader, &err) == CM_OK) {
+        hear(e, a, leader);
+    }
+}
+
+static void saw_deployment(struct kube_entry *e, const struct cm_json *live) {
+    struct kube_releases *releases = releases_of(e);
+    const char *said = kube_owners_leader(e);
+    struct kube_rollout r;
+
+    releases->waits = said == NULL && kube_owners_leaders(e) == KUBE_PENDING;
+    if (releases->waits || !e->tracked) {
+        return;
+    }
+    if (said != NULL && !releases->heard) {
+        hear_again(e, said);
+    }
+    kube_rollout_deployment(live, said != NULL, &releases->own, &r);
+    tell(e, &r, "");
+}
+
 void kube_releases_saw(struct kube_entry *e, const struct cm_json *live) {
-    struct kube_rollout r = {.token = ""};
+    struct kube_rollout r;
 
     if (is_kind(e, "Rollout.argoproj.io")) {
         kube_rollout_argo(live, &releases_of(e)->own, &r);
+        tell(e, &r, "");
     } else if (is_kind(e, "Deployment.apps")) {
-        struct kube_releases *releases = releases_of(e);
-
-        releases->waits = !releases->led && kube_owners_leaders(e) == KUBE_PENDING;
-        if (releases->waits) {
-            return;
-        }
-        kube_rollout_deployment(live, releases->led, &releases->own, &r);
+        saw_deployment(e, live);
     }
-    tell(e, &r, "");
 }
 
 bool kube_releases_wait(const struct kube_entry *e) {
@@ -74,23 +111,63 @@ bool kube_releases_wait(const struct kube_entry *e) {
 void kube_releases_led(struct agent_kube *k, struct cm_arena *a, const char *target,
                        const struct cm_json *leader) {
     struct kube_entry *e = kube_entry_at(k, target);
-    const char *key = kube_object_key(a, leader);
-    struct kube_rollout r;
 
-    if (e == NULL || !e->tracked || key == NULL) {
-        return;
+    if (e != NULL && e->tracked) {
+        hear(e, a, leader);
     }
-    struct kube_releases *releases = releases_of(e);
-    releases->led = true;
-    kube_rollout_flagger(a, leader, &releases->leader, &r);
-    tell(e, &r, key);
+}
+
+void kube_releases_forget(struct kube_entry *e) {
+    if (e->releases != NULL) {
+        e->releases->heard = false;
+        e->releases->leader = (struct kube_rollout_seen){0};
+    }
 }
 
 void kube_releases_lost(struct agent_kube *k, const char *target) {
     struct kube_entry *e = kube_entry_at(k, target);
 
-    if (e != NULL && e->releases != NULL) {
-        e->releases->led = false;
-        e->releases->leader = (struct kube_rollout_seen){0};
+    if (e != NULL) {
+        kube_releases_forget(e);
     }
+}
+
+// words_of_status is who wrote the status, as far as that is said.
+static struct cm_json *words_of_status(struct cm_arena *a, const struct cm_json *leader) {
+    const struct cm_json *all = cm_json_path(leader, "metadata", "managedFields", NULL);
+    struct cm_json *out = cm_json_new(a, CM_ARRAY);
+
+    for (const struct cm_json *m = all != NULL && all->type == CM_ARRAY ? all->first : NULL;
+         m != NULL; m = m->next) {
+        if (cm_json_path(m, "fieldsV1", "f:status", NULL) != NULL) {
+            cm_json_append(out, cm_json_copy(a, m));
+        }
+    }
+    return out;
+}
+
+static void copy_member(struct cm_arena *a, struct cm_json *to, const struct cm_json *from,
+                        const char *name) {
+    const struct cm_json *member = cm_json_get(from, name);
+
+    if (member != NULL) {
+        cm_json_set(a, to, name, cm_json_copy(a, member));
+    }
+}
+
+char *kube_releases_words(struct cm_arena *a, const struct cm_json *leader) {
+    const struct cm_json *metadata = cm_json_get(leader, "metadata");
+    struct cm_json *out = cm_json_new(a, CM_OBJECT);
+    struct cm_json *who = cm_json_new(a, CM_OBJECT);
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    copy_member(a, out, leader, "apiVersion");
+    copy_member(a, out, leader, "kind");
+    copy_member(a, who, metadata, "namespace");
+    copy_member(a, who, metadata, "name");
+    cm_json_set(a, who, "managedFields", words_of_status(a, leader));
+    cm_json_set(a, out, "metadata", who);
+    copy_member(a, out, leader, "status");
+    cm_json_write_compact(out, &text);
+    return cm_strdup(cm_str_get(&text));
 }

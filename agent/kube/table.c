@@ -815,6 +815,7 @@ void kube_table_untrack(struct agent_kube *k, const char *key) {
     if (e != NULL) {
         e->tracked = false;
         e->known = false;
+        kube_releases_forget(e);
         kube_owners_want(e, 0);
         kube_conditions_want(e, NULL, 0);
         cm_list_remove(&e->at_say);

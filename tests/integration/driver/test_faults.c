@@ -414,7 +414,7 @@ static void a_version_that_is_no_longer_offered_is_watched_in_another(void **sta
 // ---- Releases
 
 #define WEB "Deployment.apps/shop/web"
-#define WEB_GET "GET /apis/apps/v1/namespaces/shop/deployments/web"
+#define ANY_GET "GET /apis/apps/v1/namespaces/shop/deployments/"
 #define WEB_LIST "GET /apis/apps/v1/deployments?labelSelector"
 #define WEB_WATCH "GET /apis/apps/v1/deployments?watch=1"
 #define CANARY_LIST "GET /apis/flagger.app/v1beta1/canaries?limit"
@@ -432,21 +432,18 @@ static const char WITH_FLAGGER[] =
     "\"spec\":{\"replicas\":1,\"selector\":{\"matchLabels\":{\"a\":\"b\"}},\"template\":{"         \
     "\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":\"main\","        \
     "\"image\":\"" image "\"}]}}}"
-#define WEB_JSON                                                                                   \
-    "{\"apiVersion\":\"apps/"                                                                      \
-    "v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"web\"}," WEB_SPEC("one") "}"
-
-// web_at is the Deployment, up and running, as it is at a version. The caller frees it.
-static char *web_at(const struct fixture *f, int version, const char *spec, const char *fields) {
+// deployment_at is one, up and running, as it is at a version. The caller frees it.
+static char *deployment_at(const struct fixture *f, const char *name, int version, const char *spec,
+                           const char *fields) {
     return cm_strf("{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":"
-                   "\"web\",\"namespace\":\"shop\",\"uid\":\"u1\",\"generation\":%d,"
+                   "\"%s\",\"namespace\":\"shop\",\"uid\":\"u1\",\"generation\":%d,"
                    "\"resourceVersion\":\"%d\",\"annotations\":{"
                    "\"deployment.kubernetes.io/revision\":\"%d\"},\"labels\":{"
                    "\"applyset.kubernetes.io/part-of\":\"%s\",\"holdfast.dev/app\":\"shop\"}%s},%s,"
                    "\"status\":{\"observedGeneration\":%d,\"replicas\":1,\"updatedReplicas\":1,"
                    "\"readyReplicas\":1,\"availableReplicas\":1,\"conditions\":[{\"type\":"
                    "\"Available\",\"status\":\"True\"}]}}",
-                   version, version, version, f->id, fields, spec, version);
+                   name, version, version, version, f->id, fields, spec, version);
 }
 
 static void list(struct fixture *f, const char *what, const char *items) {
@@ -456,16 +453,29 @@ static void list(struct fixture *f, const char *what, const char *items) {
     fake_api_answer(f->api, what, 0, 200, text);
 }
 
-// begin_web tracks the Deployment, as after a restart; it is up and running.
-static void begin_web(struct fixture *f) {
-    CM_AUTOFREE char *live = web_at(f, 9, WEB_SPEC("one"), "");
+// put has a Deployment there, which is wanted as it is. It returns it as it is there.
+static char *put(struct fixture *f, const char *name) {
+    char *live = deployment_at(f, name, 9, WEB_SPEC("one"), "");
+    CM_AUTOFREE char *json =
+        cm_strf("{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":"
+                "\"%s\"}," WEB_SPEC("one") "}",
+                name);
+
+    fake_api_answer(f->api, ANY_GET, 0, 200, live);
+    cm_buf_unref(f->desired);
+    f->desired = cm_buf_copy(json, strlen(json));
+    return live;
+}
+
+// begin tracks a Deployment, as after a restart.
+static void begin(struct fixture *f, const char *name) {
+    CM_AUTOFREE char *live = put(f, name);
+    CM_AUTOFREE char *key = cm_strf("Deployment.apps/shop/%s", name);
 
     fake_api_answer(f->api, "GET /apis\n", 0, 200, WITH_FLAGGER);
-    fake_api_answer(f->api, WEB_GET, 0, 200, live);
     list(f, WEB_LIST, live);
     start(f);
-    f->desired = cm_buf_copy(WEB_JSON, strlen(WEB_JSON));
-    track(f, WEB);
+    track(f, key);
     assert_true(turn_until(f->loop, is_healthy, f));
 }
 
@@ -479,13 +489,44 @@ static void nobody_leads_a_deployment_before_it_is_known_that_no_canary_does(voi
 
     list(f, CANARY_LIST, "");
     fake_api_hold(f->api, CANARY_LIST);
-    begin_web(f);
+    begin(f, "web");
     wait_asked(f, WEB_WATCH, 1);
     assert_int_equal(f->releases, 0);
     fake_api_release(f->api); // there is none
     assert_true(turn_until(f->loop, is_released, f));
     assert_string_equal(f->token, "9");
     assert_true(f->promoted);
+}
+
+#define CANARY                                                                                     \
+    "{\"apiVersion\":\"flagger.app/v1beta1\",\"kind\":\"Canary\",\"metadata\":{\"name\":\"web\","  \
+    "\"namespace\":\"shop\",\"uid\":\"u2\",\"resourceVersion\":\"8\"},\"spec\":{\"targetRef\":{"   \
+    "\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"name\":\"web\"}},\"status\":{\"phase\":" \
+    "\"Failed\",\"canaryWeight\":0,\"lastAppliedSpec\":\"bad\",\"lastPromotedSpec\":\"good\","     \
+    "\"conditions\":[{\"type\":\"Promoted\",\"status\":\"False\",\"lastTransitionTime\":"          \
+    "\"2026-01-02T03:04:05Z\"}]}}"
+
+static bool is_decided(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return ((struct fixture *)ctx)->decisions > 0;
+}
+
+static void what_a_canary_said_before_its_deployment_was_there_is_heard(void **state) {
+    struct fixture *f = *state;
+
+    list(f, CANARY_LIST, CANARY); // which is not this one's
+    begin(f, "api");
+    assert_true(turn_until(f->loop, is_released, f));
+    assert_int_equal(f->decisions, 0);
+    free(put(f, "web"));
+    track(f, WEB);
+    assert_true(turn_until(f->loop, is_decided, f));
+    assert_int_equal(f->verdict, AGENT_VERDICT_REJECTED);
+    assert_string_equal(f->token, "bad");
+    f->driver->ops->untrack(f->driver, WEB);
+    f->decisions = 0;
+    track(f, WEB); // it is taken on anew
+    assert_true(turn_until(f->loop, is_decided, f));
 }
 
 // ---- Removal
@@ -606,6 +647,7 @@ int main(void) {
         TEST(a_kind_that_cannot_be_watched_is_not_green_for_ever),
         TEST(a_version_that_is_no_longer_offered_is_watched_in_another),
         TEST(nobody_leads_a_deployment_before_it_is_known_that_no_canary_does),
+        TEST(what_a_canary_said_before_its_deployment_was_there_is_heard),
         TEST(a_refused_deletion_is_not_taken_for_done),
         TEST(what_lost_our_label_is_said_to_be_left),
         TEST(a_parent_that_is_gone_is_written_with_all_that_is_tracked),
