@@ -190,6 +190,7 @@ struct agent_decision {
     int weight;        // per cent on the new release; -1: none
     int64_t at_ms;     // when that came to be, Unix time by the target's clock
     bool first;        // it was so when the driver first looked
+    bool other;        // somebody changed the template: it may be about what nobody applied
     const char *actor; // who did it, as it calls itself; "": nobody is known
 };
 
@@ -227,7 +228,8 @@ struct agent_driver_host {
     // rules: those about differences of a tracked key, in order; borrowed until the next turn.
     const struct cm_spare_rule *(*rules)(void *ctx, const char *key, size_t *count);
     // released: the workload's controller has taken up the form that was applied last, and calls it
-    // by this token; `promoted`: it has found it to be good. It may be told again.
+    // by this token; `promoted`: it has found it to be good. It may be told again. What somebody
+    // else made of the template is not that form.
     void (*released)(void *ctx, const char *key, const char *token, bool promoted);
     // decided: a controller did something with a release of a tracked workload. It may be told
     // again, with the same time: after a start, or a new list.

@@ -293,6 +293,7 @@ struct kube_entry {
     bool tracked;
     bool known;      // health and version are from the server
     bool drifted;    // the last observation told drift
+    bool retouched;  // somebody else changed its template
     bool doubtful;   // changed while nobody could say whether that was drift
     bool unmarked;   // has lost our label, so that no watch tells of it
     bool once;       // made if it is not there, and never changed

@@ -1,12 +1,15 @@
 // What controllers do with releases of our workloads: told to the core as it is seen.
 //
 // What a workload itself says is seen with it (table.c), a Canary with the other owners of fields
-// (owners.c). What it means is rollout.h's; here is only who it is about. A Deployment counts as
-// led by its own controller only once it is known that there is no Canary for it: by its own status
-// it would be promoted while its Canary is still at work.
+// (owners.c). What it means is rollout.h's; here is only who it is about. A token of a template
+// that somebody else changed is none of what was applied, also while a Canary still works on it
+// after it was put right: Flagger's tokens do not say which template they are of, and it looks now
+// and then. A Deployment counts as led by its own controller only once it is known that there is no
+// Canary for it: by its own status it would be promoted while its Canary is still at work.
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/kube/drift.h"
 #include "agent/kube/internal.h"
 #include "agent/kube/object.h"
 #include "agent/kube/rollout.h"
@@ -20,6 +23,8 @@ struct kube_releases {
     bool waits; // until it is known who leads it
     struct kube_rollout_seen own;
     struct kube_rollout_seen leader;
+    uint64_t other;      // print of a token of what somebody else made of the template; 0: none
+    uint64_t other_form; // of what we applied then
 };
 
 static struct kube_releases *releases_of(struct kube_entry *e) {
@@ -35,6 +40,26 @@ static bool is_kind(const struct kube_entry *e, const char *kind) {
     return strncmp(e->key, kind, size) == 0 && e->key[size] == '/';
 }
 
+static uint64_t form_of(const struct kube_entry *e) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_baseline baseline;
+
+    return kube_note_read(a, e->note, &baseline) ? baseline.print : 0;
+}
+
+// is_other tells whether a token is of what somebody else made of the template.
+static bool is_other(struct kube_entry *e, const char *token) {
+    struct kube_releases *releases = releases_of(e);
+    uint64_t print = kube_rollout_print(token);
+
+    if (e->retouched && print != 0) {
+        releases->other = print;
+        releases->other_form = form_of(e);
+    }
+    return e->retouched ||
+           (print != 0 && print == releases->other && releases->other_form == form_of(e));
+}
+
 static void tell(struct kube_entry *e, const struct kube_rollout *r, const char *leader) {
     const struct agent_driver_host *host = &e->k->host;
     struct agent_decision decision = r->decision;
@@ -42,7 +67,8 @@ static void tell(struct kube_entry *e, const struct kube_rollout *r, const char 
     if (!e->tracked || e->k->stopping) {
         return;
     }
-    if (r->token[0] != '\0') {
+    decision.other = is_other(e, r->token);
+    if (r->token[0] != '\0' && !decision.other) {
         host->released(host->ctx, e->key, r->token, r->promoted);
     }
     if (r->decided) {

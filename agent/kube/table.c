@@ -375,6 +375,19 @@ static void ask_for_kinds(struct kube_entry *e, const struct kube_drift *drift) 
     }
 }
 
+// note_retouched: fields of the template that a rule is about are let be, so they are a part of it.
+static void note_retouched(struct kube_entry *e, const struct kube_drift *drift) {
+    static const char template[] = "spec.template.";
+
+    e->retouched = drift->more; // some that have no name here
+    for (size_t i = 0; i < drift->count; i++) {
+        const struct agent_field_drift *f = &drift->fields[i];
+
+        e->retouched |= f->difference == AGENT_DIFFERENCE_FOREIGN && f->rule == 0 &&
+                        strncmp(f->path, template, sizeof(template) - 1) == 0;
+    }
+}
+
 static void judge(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
                   bool anyhow) {
     uint64_t print = kube_object_print(live);
@@ -384,6 +397,9 @@ static void judge(struct kube_entry *e, struct cm_arena *a, const struct cm_json
         enum compared compared = find_drift(e, a, live, &drift);
 
         e->drifted = is_other(&drift);
+        if (compared == COMPARED) {
+            note_retouched(e, &drift);
+        }
         e->doubtful |= compared == NOT_YET;
         e->unwanted = compared == UNWANTED;
         e->print = compared == COMPARED && !e->drifted ? print : 0;
@@ -473,6 +489,9 @@ void kube_entry_compare(struct kube_entry *e, struct cm_arena *a, const struct c
     e->doubtful |= compared == NOT_YET;
     e->unwanted = compared == UNWANTED;
     e->drifted = is_other(out);
+    if (compared == COMPARED) {
+        note_retouched(e, out);
+    }
     e->print = compared == COMPARED && !e->drifted ? e->print : 0;
 }
 
@@ -484,6 +503,7 @@ void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct c
 
     e->known = true;
     e->drifted = false;
+    e->retouched = false;
     e->unmarked = false;
     e->unwanted = false;
     e->due = false;

@@ -360,11 +360,33 @@ static struct known learn(const struct agent_watch *w, const struct agent_item *
     return k;
 }
 
+// is_about_another tells whether a decision is about what somebody else made of the template. That
+// somebody went back by hand is told as what it is.
+static bool is_about_another(const struct agent_watch *w, const struct agent_decision *what) {
+    const struct agent_releases *all = agent_cache_releases(w->cache, what->key);
+    const char *token = what->verdict == AGENT_VERDICT_PROMOTED ? what->good : what->bad;
+
+    return what->other && what->verdict != AGENT_VERDICT_UNDONE &&
+           (token[0] == '\0' || find_release(all, token) == NULL);
+}
+
+static void log_another(const struct agent_item *item, const struct agent_decision *what) {
+    cm_log(CM_LOG_WARN, "agent.decided_another",
+           "a controller decided about a template that somebody changed in the cluster; what Git "
+           "says is neither rejected nor promoted by that",
+           "app", item->app, "object", what->key, "controller", what->controller, "says",
+           what->text, NULL);
+}
+
 void agent_watch_decided(void *watch, const struct agent_decision *what) {
     struct agent_watch *w = watch;
     const struct agent_item *item = agent_cache_item(w->cache, what->key);
 
     if (!is_ours(w, item) || w->shut || !is_news(w, what)) {
+        return;
+    }
+    if (is_about_another(w, what)) {
+        log_another(item, what);
         return;
     }
     struct known k = learn(w, item, what);

@@ -144,6 +144,11 @@ static bool has_drifted(void *ctx) {
     return ((struct fixture *)ctx)->drift_count > 0;
 }
 
+static bool has_not_drifted(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return ((struct fixture *)ctx)->drift_count == 0;
+}
+
 static bool was_asked(void *ctx) {
     struct fixture *f = ctx;
 
@@ -417,6 +422,7 @@ static void a_version_that_is_no_longer_offered_is_watched_in_another(void **sta
 #define ANY_GET "GET /apis/apps/v1/namespaces/shop/deployments/"
 #define WEB_LIST "GET /apis/apps/v1/deployments?labelSelector"
 #define WEB_WATCH "GET /apis/apps/v1/deployments?watch=1"
+#define CANARY_WATCH "GET /apis/flagger.app/v1beta1/canaries?watch=1"
 #define CANARY_LIST "GET /apis/flagger.app/v1beta1/canaries?limit"
 
 static const char WITH_FLAGGER[] =
@@ -498,13 +504,14 @@ static void nobody_leads_a_deployment_before_it_is_known_that_no_canary_does(voi
     assert_true(f->promoted);
 }
 
-#define CANARY                                                                                     \
+#define CANARY(token, version)                                                                     \
     "{\"apiVersion\":\"flagger.app/v1beta1\",\"kind\":\"Canary\",\"metadata\":{\"name\":\"web\","  \
-    "\"namespace\":\"shop\",\"uid\":\"u2\",\"resourceVersion\":\"8\"},\"spec\":{\"targetRef\":{"   \
-    "\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"name\":\"web\"}},\"status\":{\"phase\":" \
-    "\"Failed\",\"canaryWeight\":0,\"lastAppliedSpec\":\"bad\",\"lastPromotedSpec\":\"good\","     \
-    "\"conditions\":[{\"type\":\"Promoted\",\"status\":\"False\",\"lastTransitionTime\":"          \
-    "\"2026-01-02T03:04:05Z\"}]}}"
+    "\"namespace\":\"shop\",\"uid\":\"u2\",\"resourceVersion\":\"" version "\"},\"spec\":{"        \
+    "\"targetRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"name\":\"web\"}},"        \
+    "\"status\":{\"phase\":\"Failed\",\"canaryWeight\":0,\"lastAppliedSpec\":\"" token "\","       \
+    "\"lastPromotedSpec\":\"older\",\"conditions\":[{\"type\":\"Promoted\",\"status\":\"False\","  \
+    "\"lastTransitionTime\":\"2026-01-02T03:04:05Z\"}]}}"
+#define EVENT(object) "{\"type\":\"MODIFIED\",\"object\":" object "}"
 
 static bool is_decided(void *ctx) {
     cm_clock_advance(STEP_MS);
@@ -514,7 +521,7 @@ static bool is_decided(void *ctx) {
 static void what_a_canary_said_before_its_deployment_was_there_is_heard(void **state) {
     struct fixture *f = *state;
 
-    list(f, CANARY_LIST, CANARY); // which is not this one's
+    list(f, CANARY_LIST, CANARY("bad", "8")); // which is not this one's
     begin(f, "api");
     assert_true(turn_until(f->loop, is_released, f));
     assert_int_equal(f->decisions, 0);
@@ -527,6 +534,61 @@ static void what_a_canary_said_before_its_deployment_was_there_is_heard(void **s
     f->decisions = 0;
     track(f, WEB); // it is taken on anew
     assert_true(turn_until(f->loop, is_decided, f));
+}
+
+#define BY_HAND                                                                                    \
+    ",\"managedFields\":[{\"manager\":\"kubectl-edit\",\"operation\":\"Update\",\"apiVersion\":"   \
+    "\"apps/v1\",\"time\":\"2026-01-02T03:04:05Z\",\"fieldsType\":\"FieldsV1\",\"fieldsV1\":{"     \
+    "\"f:spec\":{\"f:template\":{\"f:spec\":{\"f:containers\":{\"k:{\\\"name\\\":\\\"main\\\"}\":" \
+    "{"                                                                                            \
+    "\"f:image\":{}}}}}}}}]"
+
+// see has the Deployment change.
+static void see(struct fixture *f, int version, const char *spec, const char *fields) {
+    CM_AUTOFREE char *live = deployment_at(f, "web", version, spec, fields);
+    CM_AUTOFREE char *event = cm_strf("{\"type\":\"MODIFIED\",\"object\":%s}", live);
+
+    fake_api_answer(f->api, ANY_GET, 0, 200, live);
+    fake_api_event(f->api, WEB_WATCH, event);
+}
+
+static void what_somebody_makes_of_a_template_is_not_taken_for_what_was_applied(void **state) {
+    struct fixture *f = *state;
+
+    list(f, CANARY_LIST, "");
+    begin(f, "web");
+    wait_asked(f, WEB_WATCH, 1);
+    assert_true(turn_until(f->loop, is_released, f));
+    assert_string_equal(f->token, "9");
+    f->releases = 0;
+    see(f, 30, WEB_SPEC("two"), BY_HAND);
+    assert_true(turn_until(f->loop, has_drifted, f));
+    assert_int_equal(f->releases, 0);
+    see(f, 31, WEB_SPEC("one"), ""); // it is put right
+    assert_true(turn_until(f->loop, is_released, f));
+    assert_string_equal(f->token, "31");
+}
+
+static void what_a_canary_made_of_it_still_is_not_when_it_was_put_right(void **state) {
+    struct fixture *f = *state;
+
+    list(f, CANARY_LIST, CANARY("good", "11"));
+    begin(f, "web");
+    wait_asked(f, WEB_WATCH, 1);
+    wait_asked(f, CANARY_WATCH, 1);
+    assert_true(turn_until(f->loop, is_released, f));
+    see(f, 30, WEB_SPEC("two"), BY_HAND);
+    assert_true(turn_until(f->loop, has_drifted, f));
+    f->releases = 0;
+    fake_api_event(f->api, CANARY_WATCH, EVENT(CANARY("hand", "12")));
+    see(f, 31, WEB_SPEC("one"), "");
+    assert_true(turn_until(f->loop, has_not_drifted, f));
+    fake_api_event(f->api, CANARY_WATCH, EVENT(CANARY("hand", "13")));
+    let_pass(f, MINUTE_MS);
+    assert_int_equal(f->releases, 0);
+    fake_api_event(f->api, CANARY_WATCH, EVENT(CANARY("good", "14")));
+    assert_true(turn_until(f->loop, is_released, f));
+    assert_string_equal(f->token, "good");
 }
 
 // ---- Removal
@@ -648,6 +710,8 @@ int main(void) {
         TEST(a_version_that_is_no_longer_offered_is_watched_in_another),
         TEST(nobody_leads_a_deployment_before_it_is_known_that_no_canary_does),
         TEST(what_a_canary_said_before_its_deployment_was_there_is_heard),
+        TEST(what_somebody_makes_of_a_template_is_not_taken_for_what_was_applied),
+        TEST(what_a_canary_made_of_it_still_is_not_when_it_was_put_right),
         TEST(a_refused_deletion_is_not_taken_for_done),
         TEST(what_lost_our_label_is_said_to_be_left),
         TEST(a_parent_that_is_gone_is_written_with_all_that_is_tracked),

@@ -1556,6 +1556,25 @@ static void a_rejection_says_which_forms_it_is_about_and_holds_the_app_back(void
 }
 
 // What came since the release was taken up is not undone: not even its token is another one.
+static void
+what_is_decided_about_a_template_that_somebody_changed_holds_nothing_back(void **state) {
+    struct fixture *f = *state;
+    struct agent_decision other = rejection;
+
+    start(f, &shop);
+    connect(f);
+    other.other = true;
+    other.bad = "by hand";
+    decide(f, &other);
+    assert_null(agent_cache_hold(f->cache, "shop"));
+    assert_null(f->decisions);
+    other.bad = "bad"; // that one is known
+    other.at_ms++;
+    agent_watch_decided(f->watch, &other);
+    settle(f);
+    assert_non_null(agent_cache_hold(f->cache, "shop"));
+}
+
 static void an_app_is_held_back_as_it_was_when_the_release_was_rejected(void **state) {
     static const struct test_object more[] = {{.key = CFG, .json = "{\"later\":1}"},
                                               {.key = SVC, .json = "{\"two\":2}"}};
@@ -1718,6 +1737,7 @@ static void an_older_hub_is_told_nothing_of_it_and_nothing_is_held_back(void **s
 
 static const struct CMUnitTest tests[] = {
     TEST(a_rejection_says_which_forms_it_is_about_and_holds_the_app_back),
+    TEST(what_is_decided_about_a_template_that_somebody_changed_holds_nothing_back),
     TEST(an_app_is_held_back_as_it_was_when_the_release_was_rejected),
     TEST(of_an_app_that_is_gone_nothing_is_held_back),
     TEST(no_report_comes_before_what_was_decided),
