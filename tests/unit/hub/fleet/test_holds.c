@@ -379,6 +379,36 @@ static void a_decision_holds_before_git_has_it_and_until_git_says_otherwise(void
     world_done(&w);
 }
 
+// The file is named after the first decision.
+static void whom_a_human_takes_off_the_list_is_let_go_whatever_his_own_event_was(void **state) {
+    struct world w;
+
+    (void)state;
+    put_fleet(&w);
+    put_release(&w, "2", "");
+    decide(&w, "2", "1", "a", "e1");
+    decide(&w, "2", "1", "b", "e2");
+    (void)world_commit(&w);
+    put_hold(&w, "2", "1", "a, b", "  event: 'e1'\n");
+    (void)world_commit(&w);
+    put_hold(&w, "2", "1", "a", "  event: 'e1'\n");
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "1");
+    assert_runs(&w, "b", "2");
+    assert_int_equal(missing(&w), 0);
+    decide(&w, "2", "1", "b", "e2"); // told once more
+    (void)nothing(&w);
+    assert_runs(&w, "b", "2");
+    decide(&w, "2", "1", "c", "e3");
+    (void)nothing(&w);
+    assert_int_equal(missing(&w), 1);
+    put_hold(&w, "2", "1", "a, c", "  event: 'e1'\n");
+    (void)world_commit(&w);
+    assert_runs(&w, "b", "2");
+    assert_int_equal(missing(&w), 0);
+    world_done(&w);
+}
+
 static void note_retried(void *ctx, const struct hub_hold_info *h) {
     *(bool *)ctx = *(bool *)ctx || (h->path[0] == '\0' && h->retried);
 }
@@ -721,7 +751,8 @@ int main(void) {
         cmocka_unit_test(a_hold_counts_though_the_app_is_broken),
         cmocka_unit_test(names_that_do_not_exist_and_wrong_fields_are_problems),
         cmocka_unit_test(a_decision_holds_before_git_has_it_and_until_git_says_otherwise),
-        cmocka_unit_test(a_retry_in_the_file_ends_the_decision_for_good),
+        cmocka_unit_test(whom_a_human_takes_off_the_list_is_let_go_whatever_his_own_event_was),
+    cmocka_unit_test(a_retry_in_the_file_ends_the_decision_for_good),
         cmocka_unit_test(a_release_that_is_rejected_again_after_a_retry_is_held_again),
         cmocka_unit_test(a_retry_is_for_the_clusters_that_it_lists),
         cmocka_unit_test(after_a_restart_a_retry_is_of_what_had_been_in_git),
