@@ -101,7 +101,9 @@ static const struct walk walks[] = {
     [HUB_COLLECT_MANIFESTS] = {HUB_BLOBS_MANIFESTS, MANIFESTS_STEP, keep_manifest},
     [HUB_COLLECT_PAIRS] = {HUB_BLOBS_PAIRS, PAIRS_STEP, keep_bundle},
     [HUB_COLLECT_PROVEN] = {HUB_BLOBS_PROVEN, PAIRS_STEP, keep_bundle},
+    [HUB_COLLECT_APPLIED] = {HUB_BLOBS_APPLIED, PAIRS_STEP, keep_bundle},
     [HUB_COLLECT_REPORTED] = {HUB_BLOBS_REPORTED, REPORTED_STEP, keep_object},
+    [HUB_COLLECT_GOOD] = {HUB_BLOBS_GOOD, PAIRS_STEP, keep_bundle},
 };
 
 static void set_text(char **at, const char *text) {
@@ -176,7 +178,9 @@ enum cm_rc hub_collection_step(struct hub_collection *c, struct hub_db *db, stru
     case HUB_COLLECT_MANIFESTS:
     case HUB_COLLECT_PAIRS:
     case HUB_COLLECT_PROVEN:
+    case HUB_COLLECT_APPLIED:
     case HUB_COLLECT_REPORTED:
+    case HUB_COLLECT_GOOD:
         rc = walk_on(c, db, err);
         break;
     case HUB_COLLECT_SWEEP:

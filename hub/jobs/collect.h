@@ -1,10 +1,11 @@
 // collect: removes bundles and objects from the database that nothing needs any more.
 //
-// Needed is what a manifest on record or an App in force names, what was promoted last on a
-// cluster, and the objects that agents report as theirs, so that differences can be shown. It goes
-// in small steps, each a job of the store, so that publishing and reports go on between them
-// (hub/store/blobs.h says why that is safe). Blobs are needed for restarts and for showing: agents
-// are served from memory.
+// Needed is what a manifest on record or an App in force names, what agents run of it and the
+// objects that they report as theirs, so that differences can be shown, what was promoted last on a
+// cluster, and what its controllers said last to be good: where the next release is rejected that
+// is what is brought back. It goes in small steps, each a job of the store, so that publishing and
+// reports go on between them (hub/store/blobs.h says why that is safe). Blobs are needed for
+// restarts and for showing: agents are served from memory.
 //
 // Threads: the store's, one step at a time.
 #pragma once
@@ -22,7 +23,9 @@ enum hub_collect_phase {
     HUB_COLLECT_MANIFESTS,
     HUB_COLLECT_PAIRS,
     HUB_COLLECT_PROVEN,
+    HUB_COLLECT_APPLIED,
     HUB_COLLECT_REPORTED,
+    HUB_COLLECT_GOOD,
     HUB_COLLECT_SWEEP,
     HUB_COLLECT_END,
     HUB_COLLECT_DONE,

@@ -366,10 +366,16 @@ static const char *const step_27[] = {
     NULL,
 };
 
+static const char *const step_28[] = {
+    // The release of a workload that was good last is looked for.
+    "CREATE INDEX decision_key ON decision (cluster, key, number)",
+    NULL,
+};
+
 static const char *const *const steps[] = {
-    step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,
-    step_10, step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18,
-    step_19, step_20, step_21, step_22, step_23, step_24, step_25, step_26, step_27};
+    step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,  step_10,
+    step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18, step_19, step_20,
+    step_21, step_22, step_23, step_24, step_25, step_26, step_27, step_28};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -423,7 +429,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 24",
                                               "PRAGMA user_version = 25",
                                               "PRAGMA user_version = 26",
-                                              "PRAGMA user_version = 27"};
+                                              "PRAGMA user_version = 27",
+                                              "PRAGMA user_version = 28"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

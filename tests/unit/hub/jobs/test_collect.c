@@ -14,6 +14,7 @@
 #include "hub/jobs/record.h"
 #include "hub/jobs/seed.h"
 #include "hub/render/bundle.h"
+#include "hub/store/desired.h"
 
 // More than a step of each phase takes.
 #define CLUSTERS 60
@@ -298,6 +299,110 @@ static void what_waits_for_an_agent_is_kept_without_a_manifest(void **state) {
     free_fleet(&f);
 }
 
+static void run(struct fleet *f, const char *sql, const struct cm_sha256 *bundle) {
+    struct cm_err err;
+
+    if (hub_db_run(f->rig->db, &err, sql, "b", bundle->bytes, sizeof(bundle->bytes)) < 0) {
+        fail_msg("%s", err.msg);
+    }
+}
+
+// release publishes another bundle of an App on a cluster, and returns its name.
+static struct cm_sha256 release(struct fleet *f) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct hub_pair pair = {
+        .app = "web", .bundle = make_bundle(f, "web"), .revision = "r", .repo = "fleet"};
+    struct hub_desired desired = {.refs = 1, .cluster = "c00", .pairs = &pair, .pair_count = 1};
+    struct cm_sha256 name = pair.bundle->sha256;
+    struct hub_cluster_change change = {.cluster = "c00",
+                                        .before = f->in_force[0],
+                                        .now = hub_desired_copy(&desired),
+                                        .generation = ++f->generation};
+
+    change.publication =
+        hub_publication_new(f->rig->authority, change.now, NULL, ID, 1, f->generation);
+    record(f->rig, &(struct hub_outcome){.arena = a, .changes = &change, .change_count = 1});
+    hub_publication_unref(change.publication);
+    hub_bundle_unref(pair.bundle);
+    hub_desired_unref(f->in_force[0]);
+    f->in_force[0] = change.now;
+    return name;
+}
+
+static bool is_whole(struct fleet *f, const struct cm_sha256 *name) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
+    CM_CLEANUP(hub_bundle_unrefp) struct hub_bundle *bundle = NULL;
+    bool whole = true;
+    struct cm_err err;
+
+    if (hub_desired_find_blob(f->rig->db, name, &bytes, &err) < 0 ||
+        hub_bundle_decode(bytes, NULL, NULL, &bundle, &err) < 0) {
+        return false;
+    }
+    for (size_t i = 0; i < bundle->spec.object_count; i++) {
+        CM_CLEANUP(cm_buf_unrefp) struct cm_buf *object = NULL;
+
+        whole = whole && hub_desired_find_blob(f->rig->db, &bundle->spec.objects[i].sha256, &object,
+                                               &err) == CM_OK;
+    }
+    return whole;
+}
+
+static void begin_releases(struct fleet *f) {
+    static const char *const tables[] = {"DELETE FROM manifest", "DELETE FROM pair",
+                                         "DELETE FROM status", "DELETE FROM object"};
+    struct cm_err err;
+
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+        assert_int_equal(hub_db_run(f->rig->db, &err, tables[i], ""), CM_OK);
+    }
+}
+
+static void the_release_that_was_good_last_is_kept_while_the_next_one_is_at_work(void **state) {
+    static const char decided[] =
+        "INSERT INTO decision (id, cluster, cluster_id, app, key, controller, controller_key,"
+        " verdict, bad, good, bad_bundle, good_bundle, bad_revision, good_revision, good_object,"
+        " text, weight, at_ms, seen_ms, actor, provisional) VALUES (randomblob(32), 'c00', '',"
+        " 'web', 'Deployment.apps/prod/web', 'flagger', '', 'promoted', '', '', '', ?1, '', '', '',"
+        " '', -1, 1, 1, '', 0)";
+    static const struct cm_sha256 none;
+    struct fleet f = {.rig = *state, .random = 11};
+
+    begin_releases(&f);
+    struct cm_sha256 first = release(&f);
+    run(&f, decided, &first);
+    struct cm_sha256 second = release(&f);
+    run(&f, decided, &second);
+    run(&f, decided, &none); // nothing is known of that one
+    struct cm_sha256 third = release(&f);
+    (void)collect_all(&f);
+    assert_false(is_whole(&f, &first));
+    assert_true(is_whole(&f, &second) && is_whole(&f, &third));
+    run(&f, "DELETE FROM pair WHERE ?1 IS NOT NULL", &none); // the App is gone
+    (void)collect_all(&f);
+    assert_false(is_whole(&f, &second));
+    free_fleet(&f);
+}
+
+static void what_an_agent_runs_is_kept_until_it_runs_something_else(void **state) {
+    static const char runs[] =
+        "INSERT OR REPLACE INTO status (cluster, app, bundle, revision, applied, message, health,"
+        " health_message, objects, drifted, at_ms) VALUES ('c00', 'web', ?1, 'r', 0, '', 0, '', 1,"
+        " 0, 1)";
+    struct fleet f = {.rig = *state, .random = 12};
+
+    begin_releases(&f);
+    struct cm_sha256 first = release(&f);
+    run(&f, runs, &first);
+    struct cm_sha256 second = release(&f);
+    (void)collect_all(&f);
+    assert_true(is_whole(&f, &first));
+    run(&f, runs, &second);
+    (void)collect_all(&f);
+    assert_false(is_whole(&f, &first));
+    free_fleet(&f);
+}
+
 #define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, rig_open, rig_close)
 
 int main(void) {
@@ -305,6 +410,8 @@ int main(void) {
         RIG_TEST(what_is_in_force_can_be_served_whole_after_any_collection),
         RIG_TEST(with_nothing_new_there_is_nothing_to_remove),
         RIG_TEST(what_agents_report_as_theirs_is_kept),
+        RIG_TEST(the_release_that_was_good_last_is_kept_while_the_next_one_is_at_work),
+        RIG_TEST(what_an_agent_runs_is_kept_until_it_runs_something_else),
         RIG_TEST(a_manifest_of_an_agent_that_is_gone_is_kept_too),
         RIG_TEST(what_waits_for_an_agent_is_kept_without_a_manifest),
     };
