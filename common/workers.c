@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/mem.h"
 
@@ -25,6 +26,8 @@ struct cm_workers {
     pthread_cond_t work;
     struct queue waiting;
     bool shut;
+    bool left;    // nobody waits for what its jobs say
+    size_t ended; // threads
 };
 
 static void push(struct queue *q, struct cm_job *job) {
@@ -106,23 +109,53 @@ static void run_batch(struct cm_workers *w, const struct queue *batch) {
     }
 }
 
-static void *work(void *ctx) {
-    struct cm_workers *w = ctx;
+// send_all sends jobs to their loops; under the lock, as the loops may go when the pool is left.
+static bool send_all(struct cm_workers *w, struct queue *batch) {
+    struct cm_job *job;
 
-    (void)pthread_setname_np(pthread_self(), w->name);
+    (void)pthread_mutex_lock(&w->mu);
+    bool left = w->left;
+    while (!left && (job = pop(batch)) != NULL) {
+        send_home(job);
+    }
+    (void)pthread_mutex_unlock(&w->mu);
+    return !left;
+}
+
+static void work(struct cm_workers *w) {
     for (;;) {
         struct queue batch = {0};
-        struct cm_job *job;
 
         take_batch(w, &batch);
         if (batch.len == 0) {
-            return NULL;
+            return;
         }
         run_batch(w, &batch);
-        while ((job = pop(&batch)) != NULL) {
-            send_home(job);
+        if (!send_all(w, &batch)) {
+            return;
         }
     }
+}
+
+static void *begin(void *ctx) {
+    struct cm_workers *w = ctx;
+
+    (void)pthread_setname_np(pthread_self(), w->name);
+    work(w);
+    (void)pthread_mutex_lock(&w->mu);
+    w->ended++;
+    (void)pthread_cond_broadcast(&w->work);
+    (void)pthread_mutex_unlock(&w->mu);
+    return NULL;
+}
+
+static void init_condition(pthread_cond_t *condition) {
+    pthread_condattr_t attributes;
+
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(condition, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
 }
 
 struct cm_workers *cm_workers_new(const char *name, size_t threads,
@@ -138,10 +171,10 @@ struct cm_workers *cm_workers_new(const char *name, size_t threads,
         w->batch_max = batch->batch_max;
     }
     (void)pthread_mutex_init(&w->mu, NULL);
-    (void)pthread_cond_init(&w->work, NULL);
+    init_condition(&w->work);
     w->threads = cm_new(threads, sizeof(*w->threads));
     for (; w->thread_count < threads; w->thread_count++) {
-        if (pthread_create(&w->threads[w->thread_count], NULL, work, w) != 0) {
+        if (pthread_create(&w->threads[w->thread_count], NULL, begin, w) != 0) {
             (void)fprintf(stderr, "cannot start thread '%s'\n", w->name);
             abort();
         }
@@ -204,6 +237,46 @@ void cm_workers_stop(struct cm_workers *w, bool drain) {
         (void)pthread_join(w->threads[i], NULL);
     }
     w->thread_count = 0;
+}
+
+static struct timespec in_ms(int64_t wait_ms) {
+    struct timespec at;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &at);
+    int64_t ns = at.tv_nsec + wait_ms % 1000 * 1000000;
+    at.tv_sec += (time_t)(wait_ms / 1000 + ns / 1000000000);
+    at.tv_nsec = (long)(ns % 1000000000);
+    return at;
+}
+
+// await_end tells whether all threads have come to their end by a time; else the pool is left, and
+// what still waits is taken out.
+static bool await_end(struct cm_workers *w, int64_t wait_ms, struct queue *out) {
+    struct timespec until = in_ms(wait_ms);
+    int rc = 0;
+
+    (void)pthread_mutex_lock(&w->mu);
+    while (w->ended < w->thread_count && rc == 0) {
+        rc = pthread_cond_timedwait(&w->work, &w->mu, &until);
+    }
+    w->left = w->ended < w->thread_count;
+    *out = w->waiting;
+    w->waiting = (struct queue){0};
+    bool all = !w->left;
+    (void)pthread_mutex_unlock(&w->mu);
+    return all;
+}
+
+bool cm_workers_leave(struct cm_workers *w, int64_t wait_ms) {
+    struct queue waiting = shut(w, true); // nothing
+
+    bool all = await_end(w, wait_ms, &waiting);
+    cancel_all(&waiting);
+    for (size_t i = 0; i < w->thread_count; i++) {
+        (void)(all ? pthread_join(w->threads[i], NULL) : pthread_detach(w->threads[i]));
+    }
+    w->thread_count = 0;
+    return all;
 }
 
 void cm_workers_free(struct cm_workers *w) {

@@ -10,11 +10,12 @@
 // writer uses it for one transaction per batch: nobody is told before the commit. If batch_end
 // fails, `failed` of each job of the batch says why.
 //
-// Threads: cm_workers_submit from any; new, stop and free from the owner.
+// Threads: cm_workers_submit from any; new, stop, leave and free from the owner.
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/err.h"
 #include "common/loop.h"
@@ -50,6 +51,11 @@ void cm_workers_submit_first(struct cm_workers *w, struct cm_job *job);
 // cm_workers_stop lets running jobs end, cancels those that wait (their `done` is posted to their
 // loops all the same) and joins the threads. With `drain`, waiting jobs are run first.
 void cm_workers_stop(struct cm_workers *w, bool drain);
+// cm_workers_leave is a stop with `drain` that waits no longer than that for jobs that hang, on a
+// disk that does not answer, say. It tells whether all have ended. If not, those that still wait
+// are cancelled, and the threads end by themselves when they can: nothing of what hangs is told any
+// more, and neither the pool nor what it was given may ever be freed.
+bool cm_workers_leave(struct cm_workers *w, int64_t wait_ms);
 void cm_workers_free(struct cm_workers *w); // after stop; NULL is fine
 
 // cm_workers_waiting tells how many jobs wait, for metrics.

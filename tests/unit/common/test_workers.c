@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "common/list.h"
+#include "common/mem.h"
 #include "tests/support/asleep.h"
 
 // A gate holds a worker until the test opens it.
@@ -33,6 +34,8 @@ struct work {
 static struct cm_loop *loop;
 static int done_count;
 static int stop_after;
+static struct cm_workers *left_pool;
+static struct work *left_work;
 
 static int set_up(void **state) {
     (void)state;
@@ -320,6 +323,41 @@ static void a_batch_that_fails_tells_each_of_its_jobs(void **state) {
 
 #define POOL_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+// What hangs is never freed: its thread may go on when the test is over.
+static void what_hangs_is_left_and_is_told_no_more(void **state) {
+    struct gate *gate = cm_new(1, sizeof(*gate));
+    struct work *hangs = cm_new(1, sizeof(*hangs));
+    struct cm_workers *pool = cm_workers_new("hangs", 1, NULL);
+    struct work waits = {.job = {.run = run_work, .done = work_done, .home = loop}};
+
+    (void)state;
+    *gate = (struct gate){.mu = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    *hangs = (struct work){.job = waits.job, .gate = gate};
+    left_pool = pool; // reachable, so that nobody takes it for lost
+    left_work = hangs;
+    cm_workers_submit(pool, &hangs->job);
+    await_gate(gate);
+    cm_workers_submit(pool, &waits.job);
+    assert_false(cm_workers_leave(pool, 10));
+    while (cm_loop_turn(loop)) {
+    }
+    assert_true(waits.done && waits.job.canceled && !hangs->done);
+    open_gate(gate);
+}
+
+static void what_ends_in_time_is_told(void **state) {
+    struct cm_workers *pool = cm_workers_new("ends", 2, NULL);
+    struct work work = {.job = {.run = run_work, .done = work_done, .home = loop}};
+
+    (void)state;
+    cm_workers_submit(pool, &work.job); // may not have begun yet
+    assert_true(cm_workers_leave(pool, 60000));
+    while (cm_loop_turn(loop)) {
+    }
+    assert_true(work.done && work.ran);
+    cm_workers_free(pool);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         POOL_TEST(a_job_runs_on_a_worker_and_is_done_on_the_loop),
@@ -331,6 +369,8 @@ int main(void) {
         POOL_TEST(jobs_that_wait_share_a_batch_of_limited_size),
         POOL_TEST(nobody_is_told_before_the_batch_has_ended),
         POOL_TEST(a_batch_that_fails_tells_each_of_its_jobs),
+        POOL_TEST(what_hangs_is_left_and_is_told_no_more),
+        POOL_TEST(what_ends_in_time_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -752,7 +752,7 @@ int main(void) {
         cmocka_unit_test(names_that_do_not_exist_and_wrong_fields_are_problems),
         cmocka_unit_test(a_decision_holds_before_git_has_it_and_until_git_says_otherwise),
         cmocka_unit_test(whom_a_human_takes_off_the_list_is_let_go_whatever_his_own_event_was),
-    cmocka_unit_test(a_retry_in_the_file_ends_the_decision_for_good),
+        cmocka_unit_test(a_retry_in_the_file_ends_the_decision_for_good),
         cmocka_unit_test(a_release_that_is_rejected_again_after_a_retry_is_held_again),
         cmocka_unit_test(a_retry_is_for_the_clusters_that_it_lists),
         cmocka_unit_test(after_a_restart_a_retry_is_of_what_had_been_in_git),

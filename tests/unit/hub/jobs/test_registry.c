@@ -2,10 +2,13 @@
 
 #include "desk.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/fsys.h"
 #include "common/loop.h"
 #include "common/mem.h"
@@ -13,10 +16,49 @@
 #include "common/str.h"
 #include "tests/unit/hub/scratch_dir.h"
 
+#define MINUTE_MS ((int64_t)60 * 1000)
 #define HUB "0d7e2b1f-7a55-4a8e-9a34-0d7e2b1f0a11"
 #define OTHER "1c8d4071-9d1f-4d4b-8e21-6e4c9f2d305e"
 #define PARIS "0b7c3f60-8c0e-4c3a-9d10-5d3b8e1c2f4d"
 #define KEY "0101010101010101010101010101010101010101010101010101010101010101"
+
+// A disk that does not answer until the test says so: the linker brings us what the writer calls.
+static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static const char *hanging; // path; NULL: none
+static bool reached;
+
+enum cm_rc __real_cm_fsys_replace( // NOLINT(bugprone-reserved-identifier) the linker's name
+    const char *path, const void *bytes, size_t size, mode_t mode, struct cm_err *err);
+enum cm_rc __wrap_cm_fsys_replace( // NOLINT(bugprone-reserved-identifier) likewise
+    const char *path, const void *bytes, size_t size, mode_t mode, struct cm_err *err);
+
+enum cm_rc __wrap_cm_fsys_replace( // NOLINT(bugprone-reserved-identifier) likewise
+    const char *path, const void *bytes, size_t size, mode_t mode, struct cm_err *err) {
+    (void)pthread_mutex_lock(&mu);
+    while (hanging != NULL && strcmp(path, hanging) == 0) {
+        reached = true;
+        (void)pthread_cond_broadcast(&changed);
+        (void)pthread_cond_wait(&changed, &mu);
+    }
+    (void)pthread_mutex_unlock(&mu);
+    return __real_cm_fsys_replace(path, bytes, size, mode, err);
+}
+
+static void hang(const char *path) {
+    (void)pthread_mutex_lock(&mu);
+    hanging = path;
+    reached = false;
+    (void)pthread_cond_broadcast(&changed);
+    (void)pthread_mutex_unlock(&mu);
+}
+
+static bool is_hanging(void) {
+    (void)pthread_mutex_lock(&mu);
+    bool yes = reached;
+    (void)pthread_mutex_unlock(&mu);
+    return yes;
+}
 
 struct files {
     struct desk *desk;
@@ -166,6 +208,45 @@ static void that_somebody_waits_for_a_person_is_kept(void **state) {
     files_close(&f);
 }
 
+static void await_hang(struct desk *d) {
+    for (int i = 0; i < 1000 && !is_hanging(); i++) {
+        cm_clock_advance(MINUTE_MS);
+        desk_settle(d);
+    }
+    assert_true(is_hanging());
+}
+
+static void await_written(struct desk *d, const char *path) {
+    for (int i = 0; i < 1000 && !has(path, PARIS); i++) {
+        cm_clock_advance(MINUTE_MS);
+        desk_settle(d);
+    }
+    assert_true(has(path, PARIS));
+}
+
+static void a_copy_that_hangs_holds_up_neither_the_own_file_nor_the_end(void **state) {
+    static struct hub_registry_writer *w; // what a worker that hangs has is never freed
+    struct files f;
+
+    cm_clock_fake(1000000);
+    files_open(&f, *state);
+    hang(f.copy);
+    w = start(&f);
+    await_hang(*state);
+    enroll(*state, "active");
+    hub_registry_touch(w);
+    await_written(*state, f.own);
+    assert_false(has(f.copy, PARIS));
+    hang(NULL); // it answers again
+    await_written(*state, f.copy);
+    hang(f.copy);
+    hub_registry_touch(w);
+    await_hang(*state);
+    stop(&f, w);
+    hang(NULL);
+    files_close(&f);
+}
+
 // Written a moment before the hub was killed.
 static void what_the_hub_knows_is_not_kept(void **state) {
     struct files f;
@@ -184,6 +265,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(it_is_written_to_both_places, desk_open, desk_close),
         cmocka_unit_test_setup_teardown(what_a_disaster_needs_is_kept, desk_open, desk_close),
         cmocka_unit_test_setup_teardown(what_the_hub_knows_is_not_kept, desk_open, desk_close),
+        cmocka_unit_test_setup_teardown(a_copy_that_hangs_holds_up_neither_the_own_file_nor_the_end,
+                                        desk_open, desk_close),
         cmocka_unit_test_setup_teardown(that_somebody_waits_for_a_person_is_kept, desk_open,
                                         desk_close),
     };
