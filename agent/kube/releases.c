@@ -108,6 +108,9 @@ static void saw_deployment(struct kube_entry *e, const struct cm_json *live) {
     const char *said = kube_owners_leader(e);
     struct kube_rollout r;
 
+    if (e->tracked && !e->once) { // also while it is not compared, for it waits to be applied
+        kube_owners_want(e, e->rights | KUBE_RIGHT_RELEASES);
+    }
     releases->waits = said == NULL && kube_owners_leaders(e) == KUBE_PENDING;
     if (releases->waits || !e->tracked) {
         return;

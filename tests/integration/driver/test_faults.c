@@ -459,9 +459,9 @@ static void list(struct fixture *f, const char *what, const char *items) {
     fake_api_answer(f->api, what, 0, 200, text);
 }
 
-// put has a Deployment there, which is wanted as it is. It returns it as it is there.
-static char *put(struct fixture *f, const char *name) {
-    char *live = deployment_at(f, name, 9, WEB_SPEC("one"), "");
+// put has a Deployment there, which is wanted as it is.
+static void put(struct fixture *f, const char *name) {
+    CM_AUTOFREE char *live = deployment_at(f, name, 9, WEB_SPEC("one"), "");
     CM_AUTOFREE char *json =
         cm_strf("{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":"
                 "\"%s\"}," WEB_SPEC("one") "}",
@@ -470,12 +470,11 @@ static char *put(struct fixture *f, const char *name) {
     fake_api_answer(f->api, ANY_GET, 0, 200, live);
     cm_buf_unref(f->desired);
     f->desired = cm_buf_copy(json, strlen(json));
-    return live;
 }
 
-// begin tracks a Deployment, as after a restart.
-static void begin(struct fixture *f, const char *name) {
-    CM_AUTOFREE char *live = put(f, name);
+// begin_with tracks a Deployment that is there, as after a restart.
+static void begin_with(struct fixture *f, const char *name) {
+    CM_AUTOFREE char *live = deployment_at(f, name, 9, WEB_SPEC("one"), "");
     CM_AUTOFREE char *key = cm_strf("Deployment.apps/shop/%s", name);
 
     fake_api_answer(f->api, "GET /apis\n", 0, 200, WITH_FLAGGER);
@@ -483,6 +482,11 @@ static void begin(struct fixture *f, const char *name) {
     start(f);
     track(f, key);
     assert_true(turn_until(f->loop, is_healthy, f));
+}
+
+static void begin(struct fixture *f, const char *name) {
+    put(f, name);
+    begin_with(f, name);
 }
 
 static bool is_released(void *ctx) {
@@ -513,6 +517,19 @@ static void nobody_leads_a_deployment_before_it_is_known_that_no_canary_does(voi
     "\"lastTransitionTime\":\"2026-01-02T03:04:05Z\"}]}}"
 #define EVENT(object) "{\"type\":\"MODIFIED\",\"object\":" object "}"
 
+// Its App is suspended, say, and another form is wanted.
+static void who_leads_a_deployment_is_looked_for_while_it_is_not_compared(void **state) {
+    struct fixture *f = *state;
+
+    list(f, CANARY_LIST, "");
+    put(f, "web");
+    cm_buf_unref(f->desired);
+    f->desired = NULL;
+    begin_with(f, "web");
+    assert_true(turn_until(f->loop, is_released, f));
+    assert_string_equal(f->token, "9");
+}
+
 static bool is_decided(void *ctx) {
     cm_clock_advance(STEP_MS);
     return ((struct fixture *)ctx)->decisions > 0;
@@ -525,7 +542,7 @@ static void what_a_canary_said_before_its_deployment_was_there_is_heard(void **s
     begin(f, "api");
     assert_true(turn_until(f->loop, is_released, f));
     assert_int_equal(f->decisions, 0);
-    free(put(f, "web"));
+    put(f, "web");
     track(f, WEB);
     assert_true(turn_until(f->loop, is_decided, f));
     assert_int_equal(f->verdict, AGENT_VERDICT_REJECTED);
@@ -712,6 +729,7 @@ int main(void) {
         TEST(what_a_canary_said_before_its_deployment_was_there_is_heard),
         TEST(what_somebody_makes_of_a_template_is_not_taken_for_what_was_applied),
         TEST(what_a_canary_made_of_it_still_is_not_when_it_was_put_right),
+        TEST(who_leads_a_deployment_is_looked_for_while_it_is_not_compared),
         TEST(a_refused_deletion_is_not_taken_for_done),
         TEST(what_lost_our_label_is_said_to_be_left),
         TEST(a_parent_that_is_gone_is_written_with_all_that_is_tracked),

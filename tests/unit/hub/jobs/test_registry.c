@@ -28,12 +28,13 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static const char *hanging; // path; NULL: none
 static bool reached;
 
-enum cm_rc __real_cm_fsys_replace( // NOLINT(bugprone-reserved-identifier) the linker's name
+enum cm_rc
+__real_cm_fsys_replace( // NOLINT(cert-dcl51-cpp,bugprone-reserved-identifier) the linker's name
     const char *path, const void *bytes, size_t size, mode_t mode, struct cm_err *err);
-enum cm_rc __wrap_cm_fsys_replace( // NOLINT(bugprone-reserved-identifier) likewise
+enum cm_rc __wrap_cm_fsys_replace( // NOLINT(cert-dcl51-cpp,bugprone-reserved-identifier) likewise
     const char *path, const void *bytes, size_t size, mode_t mode, struct cm_err *err);
 
-enum cm_rc __wrap_cm_fsys_replace( // NOLINT(bugprone-reserved-identifier) likewise
+enum cm_rc __wrap_cm_fsys_replace( // NOLINT(cert-dcl51-cpp,bugprone-reserved-identifier) likewise
     const char *path, const void *bytes, size_t size, mode_t mode, struct cm_err *err) {
     (void)pthread_mutex_lock(&mu);
     while (hanging != NULL && strcmp(path, hanging) == 0) {
