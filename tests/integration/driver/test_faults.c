@@ -608,6 +608,24 @@ static void what_a_canary_made_of_it_still_is_not_when_it_was_put_right(void **s
     assert_string_equal(f->token, "good");
 }
 
+static void a_deployment_that_was_applied_is_heard_when_it_is_up(void **state) {
+    struct agent_object object = {.app = "shop", .key = WEB, .default_namespace = "shop"};
+    struct fixture *f = *state;
+
+    fake_api_answer(f->api, "GET /apis\n", 0, 200, WITH_FLAGGER);
+    list(f, CANARY_LIST, "");
+    start(f);
+    put(f, "web");
+    object.bytes = f->desired;
+    f->driver->ops->apply(f->driver, &object, on_applied, f);
+    assert_true(turn_until(f->loop, is_done, f));
+    track(f, WEB);
+    wait_asked(f, WEB_WATCH, 1);
+    see(f, 30, WEB_SPEC("one"), "");
+    assert_true(turn_until(f->loop, is_released, f));
+    assert_string_equal(f->token, "30");
+}
+
 // ---- Removal
 
 static void remove_config(struct fixture *f) {
@@ -730,6 +748,7 @@ int main(void) {
         TEST(what_somebody_makes_of_a_template_is_not_taken_for_what_was_applied),
         TEST(what_a_canary_made_of_it_still_is_not_when_it_was_put_right),
         TEST(who_leads_a_deployment_is_looked_for_while_it_is_not_compared),
+        TEST(a_deployment_that_was_applied_is_heard_when_it_is_up),
         TEST(a_refused_deletion_is_not_taken_for_done),
         TEST(what_lost_our_label_is_said_to_be_left),
         TEST(a_parent_that_is_gone_is_written_with_all_that_is_tracked),
