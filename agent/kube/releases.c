@@ -2,10 +2,12 @@
 //
 // What a workload itself says is seen with it (table.c), a Canary with the other owners of fields
 // (owners.c). What it means is rollout.h's; here is only who it is about. A token of a template
-// that somebody else changed is none of what was applied, also while a Canary still works on it
-// after it was put right: Flagger's tokens do not say which template they are of, and it looks now
-// and then. A Deployment counts as led by its own controller only once it is known that there is no
-// Canary for it: by its own status it would be promoted while its Canary is still at work.
+// that somebody else changed is none of what was applied. Flagger's tokens do not say which
+// template they are of, and it looks now and then: so it may tell of such a template when that was
+// put right long ago. Once somebody has changed what we applied, of that form no other token counts
+// than the one that was known before. A Deployment counts as led by its own controller only once it
+// is known that there is no Canary for it: by its own status it would be promoted while its Canary
+// is still at work.
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,13 +20,21 @@
 #include "common/mem.h"
 #include "common/str.h"
 
+// Tokens of the form that was applied last, as prints; 0: none is known.
+struct told {
+    uint64_t form;
+    uint64_t before; // of the form before, at which the leader may still be
+    uint64_t ours;   // of this form
+    uint64_t other;  // of what somebody else made of its template
+    bool retouched;  // somebody did
+};
+
 struct kube_releases {
     bool heard; // what its leader says; else it is its own controller that leads it
     bool waits; // until it is known who leads it
     struct kube_rollout_seen own;
     struct kube_rollout_seen leader;
-    uint64_t other;      // print of a token of what somebody else made of the template; 0: none
-    uint64_t other_form; // of what we applied then
+    struct told told; // by the leader
 };
 
 static struct kube_releases *releases_of(struct kube_entry *e) {
@@ -47,17 +57,38 @@ static uint64_t form_of(const struct kube_entry *e) {
     return kube_note_read(a, e->note, &baseline) ? baseline.print : 0;
 }
 
-// is_other tells whether a token is of what somebody else made of the template.
-static bool is_other(struct kube_entry *e, const char *token) {
-    struct kube_releases *releases = releases_of(e);
-    uint64_t print = kube_rollout_print(token);
+// told_of returns what is known of tokens of the present form.
+static struct told *told_of(struct kube_entry *e) {
+    struct told *told = &releases_of(e)->told;
+    uint64_t form = form_of(e);
 
-    if (e->retouched && print != 0) {
-        releases->other = print;
-        releases->other_form = form_of(e);
+    if (form != told->form) {
+        *told = (struct told){.form = form, .before = told->ours != 0 ? told->ours : told->before};
     }
-    return e->retouched ||
-           (print != 0 && print == releases->other && releases->other_form == form_of(e));
+    told->retouched = told->retouched || e->retouched;
+    return told;
+}
+
+// template_of is short for what a token says of the template; configuration may change without it.
+static uint64_t template_of(const char *token) {
+    size_t size = strcspn(token, ":");
+
+    return size == 0 ? 0 : kube_hash(0, token, size);
+}
+
+// is_other tells whether a leader's token is of what somebody else made of the template.
+static bool is_other(const struct kube_entry *e, struct told *told, const char *token) {
+    uint64_t print = template_of(token);
+
+    if (print == 0 || e->retouched) {
+        told->other = print != 0 ? print : told->other;
+        return e->retouched;
+    }
+    if (told->retouched && (told->ours != 0 ? print != told->ours : print == told->other)) {
+        return true;
+    }
+    told->ours = print != told->before ? print : told->ours;
+    return false;
 }
 
 static void tell(struct kube_entry *e, const struct kube_rollout *r, const char *leader) {
@@ -67,7 +98,8 @@ static void tell(struct kube_entry *e, const struct kube_rollout *r, const char 
     if (!e->tracked || e->k->stopping) {
         return;
     }
-    decision.other = is_other(e, r->token);
+    struct told *told = told_of(e);
+    decision.other = leader[0] == '\0' ? e->retouched : is_other(e, told, r->token);
     if (r->token[0] != '\0' && !decision.other) {
         host->released(host->ctx, e->key, r->token, r->promoted);
     }

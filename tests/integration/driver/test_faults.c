@@ -586,9 +586,9 @@ static void what_somebody_makes_of_a_template_is_not_taken_for_what_was_applied(
     assert_string_equal(f->token, "31");
 }
 
-static void what_a_canary_made_of_it_still_is_not_when_it_was_put_right(void **state) {
-    struct fixture *f = *state;
-
+// hear_late has a Canary tell of a template by hand that was put right already, and that it was at
+// work on it, too, if `while_there`.
+static void hear_late(struct fixture *f, bool while_there) {
     list(f, CANARY_LIST, CANARY("good", "11"));
     begin(f, "web");
     wait_asked(f, WEB_WATCH, 1);
@@ -597,7 +597,10 @@ static void what_a_canary_made_of_it_still_is_not_when_it_was_put_right(void **s
     see(f, 30, WEB_SPEC("two"), BY_HAND);
     assert_true(turn_until(f->loop, has_drifted, f));
     f->releases = 0;
-    fake_api_event(f->api, CANARY_WATCH, EVENT(CANARY("hand", "12")));
+    if (while_there) {
+        fake_api_event(f->api, CANARY_WATCH, EVENT(CANARY("hand", "12")));
+        let_pass(f, MINUTE_MS);
+    }
     see(f, 31, WEB_SPEC("one"), "");
     assert_true(turn_until(f->loop, has_not_drifted, f));
     fake_api_event(f->api, CANARY_WATCH, EVENT(CANARY("hand", "13")));
@@ -606,6 +609,14 @@ static void what_a_canary_made_of_it_still_is_not_when_it_was_put_right(void **s
     fake_api_event(f->api, CANARY_WATCH, EVENT(CANARY("good", "14")));
     assert_true(turn_until(f->loop, is_released, f));
     assert_string_equal(f->token, "good");
+}
+
+static void what_a_canary_made_of_it_still_is_not_when_it_was_put_right(void **state) {
+    hear_late(*state, true);
+}
+
+static void what_a_canary_made_of_it_is_not_though_it_is_told_after_it_was_put_right(void **state) {
+    hear_late(*state, false);
 }
 
 static void a_deployment_that_was_applied_is_heard_when_it_is_up(void **state) {
@@ -747,6 +758,7 @@ int main(void) {
         TEST(what_a_canary_said_before_its_deployment_was_there_is_heard),
         TEST(what_somebody_makes_of_a_template_is_not_taken_for_what_was_applied),
         TEST(what_a_canary_made_of_it_still_is_not_when_it_was_put_right),
+        TEST(what_a_canary_made_of_it_is_not_though_it_is_told_after_it_was_put_right),
         TEST(who_leads_a_deployment_is_looked_for_while_it_is_not_compared),
         TEST(a_deployment_that_was_applied_is_heard_when_it_is_up),
         TEST(a_refused_deletion_is_not_taken_for_done),
