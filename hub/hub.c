@@ -128,6 +128,18 @@ static void on_recovered(void *ctx, const char *repository) {
     hub_writer_retry(((struct hub *)ctx)->writer, repository);
 }
 
+static void on_overruled(void *ctx, const char *app, const char *path) {
+    hub_sync_overruled(((struct hub *)ctx)->sync, app, path);
+}
+
+static void on_news(void *ctx, const char *repository) {
+    struct hub *h = ctx;
+
+    if (h->writer != NULL) {
+        hub_writer_fetched(h->writer, repository);
+    }
+}
+
 static void on_rotated(void *ctx) {
     struct cm_err err;
 
@@ -314,6 +326,7 @@ static enum cm_rc open_sync(struct hub *h, struct cm_err *err) {
         .frozen = on_frozen,
         .recovered = on_recovered,
         .holds = on_holds,
+        .news = on_news,
         .ctx = h,
     };
 
@@ -330,6 +343,7 @@ static enum cm_rc open_writer(struct hub *h, struct cm_err *err) {
         .hub_id = hub_authority_hub_id(h->authority),
         .epoch = h->epoch,
         .pushed = on_pushed,
+        .overruled = on_overruled,
         .ctx = h,
     };
 

@@ -104,6 +104,9 @@ BROKEN = (
      "if (!cm_cert_check(signer, text->data, text->size, f->signature, f->signature_size)) {",
      "if (false) {",
      "integration.agent.test_agent", "a_signature_over_another_generation_is_refused"),
+    ("T28", "hub/jobs/writer_pulls.c", "*out_theirs = !is_ours(f, out);",
+     "*out_theirs = !is_ours(f, out) && false;",
+     "hub.jobs.test_writer_pulls", "a_branch_with_commits_of_others_is_theirs"),
 )
 
 

@@ -34,6 +34,10 @@ static const char *without_user(struct cm_arena *a, const char *url) {
                : cm_arena_strf(a, "%.*s%s", (int)(host + 3 - url), url, at + 1);
 }
 
+static const char *write_name(enum hub_write_mode mode) {
+    return mode == HUB_WRITE_DIRECT ? "direct" : mode == HUB_WRITE_OFF ? "off" : "pull-request";
+}
+
 static struct cm_json *tell_repository(struct cm_arena *a, const struct hub_repository *r) {
     struct cm_json *row = cm_json_new(a, CM_OBJECT);
 
@@ -43,7 +47,8 @@ static struct cm_json *tell_repository(struct cm_arena *a, const struct hub_repo
     cm_json_set_int(a, row, "pollMs", r->poll_ms);
     cm_json_set_int(a, row, "timeoutMs", r->timeout_ms);
     cm_json_set_bool(a, row, "sourceOnly", r->source_only);
-    cm_json_set_string(a, row, "write", r->write == HUB_WRITE_DIRECT ? "direct" : "off");
+    cm_json_set_string(a, row, "write", write_name(r->write));
+    cm_json_set_string(a, row, "provider", r->provider != NULL ? r->provider : "");
     cm_json_set_bool(a, row, "signs", r->signing_key != NULL);
     cm_json_set_bool(a, row, "allowPrivateHosts", r->allow_private_hosts);
     set_given(a, row, "hasToken", r->token);

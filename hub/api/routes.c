@@ -373,6 +373,8 @@ static const struct hub_member write_answer[] = {
      0, 0, "waiting done shown off", NULL},
     TEXT("path", "The file that changes; empty: none."),
     TEXT("diff", "What changes in it, as `git diff` shows it."),
+    TEXT("pullRequest", "The pull request that it comes into, if one is open already."),
+    {"byPullRequest", HUB_MEMBER_BOOL, true, "It comes into one.", 0, 0, NULL, NULL},
     END,
 };
 

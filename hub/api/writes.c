@@ -37,6 +37,8 @@ static char *answer_text(const struct hub_change *c, const struct hub_writer_ans
     cm_json_set_string(a, json, "state", state_name(answer->state));
     cm_json_set_string(a, json, "path", answer->path);
     cm_json_set_string(a, json, "diff", answer->diff);
+    cm_json_set_string(a, json, "pullRequest", answer->pull);
+    cm_json_set_bool(a, json, "byPullRequest", answer->by_pull);
     cm_json_write_compact(json, &text);
     cm_str_add_char(&text, '\n');
     return cm_str_take(&text);

@@ -57,7 +57,7 @@ CM_MUSTUSE enum cm_rc hub_config_load(int argc, char **argv, struct hub_config *
                                       struct cm_err *err);
 void hub_config_done(struct hub_config *c);
 
-enum hub_write_mode { HUB_WRITE_OFF, HUB_WRITE_DIRECT };
+enum hub_write_mode { HUB_WRITE_OFF, HUB_WRITE_DIRECT, HUB_WRITE_PULL_REQUEST };
 
 struct hub_repository {
     char *name; // a DNS label
@@ -80,6 +80,10 @@ struct hub_repository {
     char *committer;       // of commits of the hub; default "Holdfast"
     char *committer_email; // default "holdfast@fleet.invalid"
     char *signing_key;     // OpenSSH's form, from signingKeyFile; NULL: they are not signed
+    char *provider;        // "gitea", "github" or "gitlab": of pull requests; NULL: there are none
+    char *api_url;         // NULL: as `url` tells
+    char *project;         // "platform/fleet"; NULL: likewise
+    char *api_token;       // from apiTokenFile; NULL: `token`
 };
 
 struct hub_repositories {

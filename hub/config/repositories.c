@@ -21,7 +21,7 @@
 #define EMAIL_DEFAULT "holdfast@fleet.invalid"
 #define PERSON_MAX 200
 
-enum field_type { FIELD_TEXT, FIELD_FILE, FIELD_BOOL, FIELD_DURATION, FIELD_WRITE };
+enum field_type { FIELD_TEXT, FIELD_FILE, FIELD_BOOL, FIELD_DURATION, FIELD_WRITE, FIELD_PROVIDER };
 
 struct field {
     const char *name;
@@ -52,6 +52,10 @@ static const struct field fields[] = {
     {"committer", FIELD_TEXT, AT(committer)},
     {"committerEmail", FIELD_TEXT, AT(committer_email)},
     {"signingKeyFile", FIELD_FILE, AT(signing_key)},
+    {"provider", FIELD_PROVIDER, AT(provider)},
+    {"apiUrl", FIELD_TEXT, AT(api_url)},
+    {"project", FIELD_TEXT, AT(project)},
+    {"apiTokenFile", FIELD_FILE, AT(api_token)},
 };
 
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
@@ -109,11 +113,26 @@ static enum cm_rc set_write(const struct cm_json *node, enum hub_write_mode *out
     const char *text = cm_json_string(node);
     bool off = node->type == CM_BOOL ? !node->truth : text != NULL && strcmp(text, "off") == 0;
 
-    if (!off && (text == NULL || strcmp(text, "direct") != 0)) {
-        return cm_fail(err, CM_EINVAL, "'write' is off, or direct: commits to the branch");
+    bool pull = text != NULL && strcmp(text, "pull-request") == 0;
+
+    if (!off && !pull && (text == NULL || strcmp(text, "direct") != 0)) {
+        return cm_fail(err, CM_EINVAL,
+                       "'write' is off, direct: commits to the branch, or pull-request");
     }
-    *out = off ? HUB_WRITE_OFF : HUB_WRITE_DIRECT;
+    *out = off ? HUB_WRITE_OFF : pull ? HUB_WRITE_PULL_REQUEST : HUB_WRITE_DIRECT;
     return CM_OK;
+}
+
+static enum cm_rc set_provider(const char *text, char **out, struct cm_err *err) {
+    static const char *const names[] = {"gitea", "github", "gitlab"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *out = cm_strdup(text);
+            return CM_OK;
+        }
+    }
+    return cm_fail(err, CM_EINVAL, "'provider' is gitea (Forgejo, too), github or gitlab");
 }
 
 static enum cm_rc set_field(struct hub_repository *r, const struct field *field,
@@ -141,6 +160,8 @@ static enum cm_rc set_field(struct hub_repository *r, const struct field *field,
     switch (field->type) {
     case FIELD_FILE:
         return read_secret(text, target, err);
+    case FIELD_PROVIDER:
+        return set_provider(text, target, err);
     case FIELD_DURATION:
         return cm_str_parse_duration(text, target, err);
     default:
@@ -160,6 +181,33 @@ static bool person_ok(const char *text) {
     return strlen(text) <= PERSON_MAX && strpbrk(text, "<>\r\n") == NULL;
 }
 
+// A token is sent in the clear to nobody but ourselves.
+static bool api_ok(const char *url) {
+    return url == NULL || strncmp(url, "https://", 8) == 0 ||
+           strncmp(url, "http://127.0.0.1:", 17) == 0;
+}
+
+static enum cm_rc check_pull_requests(const struct hub_repository *r, struct cm_err *err) {
+    if (r->write == HUB_WRITE_PULL_REQUEST && r->provider == NULL) {
+        return cm_fail(err, CM_EINVAL,
+                       "'write: pull-request' needs 'provider': gitea, github or gitlab");
+    }
+    if (r->provider == NULL && (r->api_url != NULL || r->project != NULL || r->api_token != NULL)) {
+        return cm_fail(err, CM_EINVAL,
+                       "'apiUrl', 'project' and 'apiTokenFile' are for a 'provider': name it");
+    }
+    if (r->provider != NULL && r->token == NULL && r->api_token == NULL) {
+        return cm_fail(err, CM_EINVAL,
+                       "a 'provider' needs a token that may open pull requests: name its file with "
+                       "'apiTokenFile', or with 'tokenFile' if Git takes the same");
+    }
+    if (!api_ok(r->api_url)) {
+        return cm_fail(err, CM_EINVAL,
+                       "'apiUrl' is the API's, with https: 'https://git.example.com/api/v1'");
+    }
+    return CM_OK;
+}
+
 static enum cm_rc check_writing(const struct hub_repository *r, struct cm_err *err) {
     if (!person_ok(r->committer) || !person_ok(r->committer_email)) {
         return cm_fail(err, CM_EINVAL,
@@ -170,7 +218,7 @@ static enum cm_rc check_writing(const struct hub_repository *r, struct cm_err *e
     if (r->write != HUB_WRITE_OFF && r->source_only) {
         return cm_fail(err, CM_EINVAL, "a repository that is 'sourceOnly' is never written to");
     }
-    return CM_OK;
+    return check_pull_requests(r, err);
 }
 
 static enum cm_rc check(const struct hub_repository *r, struct cm_err *err) {
@@ -199,7 +247,8 @@ static enum cm_rc check(const struct hub_repository *r, struct cm_err *err) {
 }
 
 static void free_repository(struct hub_repository *r) {
-    char *secrets[] = {r->token, r->password, r->ssh_passphrase, r->webhook_secret, r->signing_key};
+    char *secrets[] = {r->token,          r->password,    r->ssh_passphrase,
+                       r->webhook_secret, r->signing_key, r->api_token};
     char *plain[] = {r->name,
                      r->url,
                      r->branch,
@@ -209,7 +258,10 @@ static void free_repository(struct hub_repository *r) {
                      r->known_hosts_file,
                      r->username,
                      r->committer,
-                     r->committer_email};
+                     r->committer_email,
+                     r->provider,
+                     r->api_url,
+                     r->project};
 
     for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
         if (secrets[i] != NULL) {

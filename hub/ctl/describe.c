@@ -165,6 +165,8 @@ static const struct line hold_lines[] = {
     {"Event", "event", CTL_TEXT},
     {"Repository", "repository", CTL_TEXT},
     {"Path", "path", CTL_TEXT},
+    {"Pull request", "pullRequest", CTL_TEXT},
+    {"Its state", "pullRequestState", CTL_TEXT},
 };
 
 static const struct line ban_lines[] = {

@@ -105,12 +105,19 @@ static const struct ctl_column drift[] = {
 };
 
 static const struct ctl_column holds[] = {
-    {"NAME", "name", CTL_TEXT, CTL_IF_ROOM},        {"APP", "app", CTL_TEXT, CTL_ALWAYS},
-    {"STATE", "state", CTL_TEXT, CTL_ALWAYS},       {"REJECTED", "rejected", CTL_TEXT, CTL_ALWAYS},
-    {"RESTORED", "restored", CTL_TEXT, CTL_ALWAYS}, {"CLUSTERS", "clusters", CTL_COUNT, CTL_ALWAYS},
-    {"AGE", "atMs", CTL_AGE, CTL_ALWAYS},           {"BY", "controller", CTL_TEXT, CTL_IF_ROOM},
-    {"WHY", "message", CTL_TEXT, CTL_ALWAYS},       {"FILE", "path", CTL_TEXT, CTL_IF_WIDE},
+    {"NAME", "name", CTL_TEXT, CTL_IF_ROOM},
+    {"APP", "app", CTL_TEXT, CTL_ALWAYS},
+    {"STATE", "state", CTL_TEXT, CTL_ALWAYS},
+    {"REJECTED", "rejected", CTL_TEXT, CTL_ALWAYS},
+    {"RESTORED", "restored", CTL_TEXT, CTL_ALWAYS},
+    {"CLUSTERS", "clusters", CTL_COUNT, CTL_ALWAYS},
+    {"AGE", "atMs", CTL_AGE, CTL_ALWAYS},
+    {"BY", "controller", CTL_TEXT, CTL_IF_ROOM},
+    {"WHY", "message", CTL_TEXT, CTL_ALWAYS},
+    {"FILE", "path", CTL_TEXT, CTL_IF_WIDE},
     {"LISTED", "clusters", CTL_LIST, CTL_IF_WIDE},
+    {"PULL REQUEST", "pullRequest", CTL_TEXT, CTL_IF_WIDE},
+    {"ITS STATE", "pullRequestState", CTL_TEXT, CTL_IF_WIDE},
 };
 
 static const struct ctl_column bans[] = {
@@ -162,11 +169,16 @@ static const struct ctl_column repositories[] = {
 };
 
 static const struct ctl_column writes[] = {
-    {"ID", "id", CTL_TEXT, CTL_IF_ROOM},          {"KIND", "kind", CTL_TEXT, CTL_ALWAYS},
-    {"APP", "app", CTL_TEXT, CTL_ALWAYS},         {"CLUSTER", "cluster", CTL_TEXT, CTL_ALWAYS},
-    {"AGO", "madeMs", CTL_AGE, CTL_ALWAYS},       {"WHO", "actor", CTL_TEXT, CTL_IF_ROOM},
-    {"STATE", "state", CTL_TEXT, CTL_ALWAYS},     {"REVISION", "revision", CTL_SHORT, CTL_ALWAYS},
+    {"ID", "id", CTL_TEXT, CTL_IF_ROOM},
+    {"KIND", "kind", CTL_TEXT, CTL_ALWAYS},
+    {"APP", "app", CTL_TEXT, CTL_ALWAYS},
+    {"CLUSTER", "cluster", CTL_TEXT, CTL_ALWAYS},
+    {"AGO", "madeMs", CTL_AGE, CTL_ALWAYS},
+    {"WHO", "actor", CTL_TEXT, CTL_IF_ROOM},
+    {"STATE", "state", CTL_TEXT, CTL_ALWAYS},
+    {"REVISION", "revision", CTL_SHORT, CTL_ALWAYS},
     {"MESSAGE", "message", CTL_TEXT, CTL_ALWAYS},
+    {"PULL REQUEST", "pullRequest", CTL_TEXT, CTL_IF_WIDE},
 };
 
 static const struct ctl_column problems[] = {

@@ -72,7 +72,8 @@ static int give_up(struct ctl *c, const struct cm_json *write) {
     return CTL_NO;
 }
 
-// wait_for_write waits until the commit is in Git and the hub has taken it in.
+// wait_for_write waits until the commit is in Git and the hub has taken it in, or is in a pull
+// request.
 static int wait_for_write(struct ctl *c, const char *id, struct cm_json **out) {
     int64_t until_ms = cm_clock_now_ms() + ctl_wait_timeout(c);
 
@@ -85,6 +86,10 @@ static int wait_for_write(struct ctl *c, const char *id, struct cm_json **out) {
         }
         if (rc == CM_OK && is_state(*out, "failed")) {
             return ctl_fail(c, CM_EINVAL, "%s", text_of(c, *out, "message"));
+        }
+        if (rc == CM_OK && is_state(*out, "waiting") &&
+            text_of(c, *out, "pullRequest")[0] != '\0') {
+            return CTL_DONE; // people say when it goes on
         }
         if (rc == CM_OK && is_state(*out, "done") && is_resolved(c, text_of(c, *out, "revision"))) {
             return CTL_DONE;
@@ -111,7 +116,18 @@ static void tell_done(struct ctl *c, const struct cm_json *write) {
 // What undoes something that waits has no path yet: the file is as it shall be.
 static void tell_waiting(struct ctl *c, const struct cm_json *write) {
     const char *path = text_of(c, write, "path");
+    const char *pull = text_of(c, write, "pullRequest");
 
+    if (pull[0] != '\0') {
+        (void)printf("it waits to be merged: %s\n", pull);
+        return;
+    }
+    if (cm_json_true(cm_json_get(write, "byPullRequest"))) {
+        (void)printf("the hub opens a pull request of it in repository '%s': 'holdfast get write "
+                     "%s'\n",
+                     text_of(c, write, "repository"), text_of(c, write, "id"));
+        return;
+    }
     (void)printf("the hub commits it%s%s%s in repository '%s': 'holdfast get write %s'\n",
                  path[0] != '\0' ? " to '" : "", path, path[0] != '\0' ? "'" : "",
                  text_of(c, write, "repository"), text_of(c, write, "id"));

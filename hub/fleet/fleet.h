@@ -245,6 +245,9 @@ CM_MUSTUSE enum cm_rc hub_fleet_proven_hold(const struct hub_proven *proven, con
                                             const struct hub_bundle *instead_of,
                                             struct hub_hold **out, struct cm_err *err);
 
+// hub_fleet_retry ends a decision as a document that says `retry` does.
+void hub_fleet_retry(struct hub_fleet *f, const char *event);
+
 struct hub_hold_info {
     const struct hub_hold *hold;
     const char *rejected; // "1.5.0"

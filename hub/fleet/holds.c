@@ -306,6 +306,18 @@ void hub_fleet_unhold(struct hub_fleet *f, const char *event) {
     hub_set_add(&f->old_holds, entry);
 }
 
+void hub_fleet_retry(struct hub_fleet *f, const char *event) {
+    struct hub_hold_entry *entry = cm_map_get(f->decided, event);
+
+    if (entry == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < entry->hold->cluster_count; i++) {
+        entry->retried[i] = true;
+    }
+    hub_set_add(&f->fresh_holds, entry);
+}
+
 // What is in Git already when a decision comes is its answer, but for a retry: that one failed.
 static void look_for_answer(struct hub_update *u, struct hub_hold_entry *entry) {
     const struct hub_app_holds *holds = cm_map_get(u->fleet->holds, entry->hold->app);

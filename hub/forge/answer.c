@@ -41,7 +41,7 @@ static void copy_words(char *out, const char *words) {
     size_t len = 0;
 
     for (; *words != '\0' && len + 1 < WORDS_MAX; words++) {
-        out[len++] = (unsigned char)*words < ' ' || *words == 0x7f ? ' ' : *words;
+        out[len++] = (char)((unsigned char)*words < ' ' || *words == 0x7f ? ' ' : *words);
     }
     out[len] = '\0';
     out[cm_utf8_valid(out, len)] = '\0'; // a character that was cut

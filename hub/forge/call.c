@@ -166,8 +166,8 @@ enum cm_rc hub_forge_call(struct hub_forge *f, const struct hub_forge_ask *ask,
     return c.rc < 0 ? cm_wrap(err, "the API at '%.200s'", f->project.api) : CM_OK;
 }
 
-enum cm_rc hub_forge_find(struct hub_forge *f, const char *branch, const char *base,
-                          struct hub_forge_pull *out, int64_t *wait_ms, struct cm_err *err) {
+enum cm_rc hub_forge_find_open(struct hub_forge *f, const char *branch, const char *base,
+                               struct hub_forge_pull *out, int64_t *wait_ms, struct cm_err *err) {
     struct hub_forge_answer answer = {.more = true};
 
     for (int page = 1; answer.more && page <= PAGES_MAX; page++) {

@@ -33,6 +33,7 @@ struct gathering {
     struct cm_map *files;     // by path
     struct cm_map *repos;     // of Apps, by name
     struct cm_map *void_ones; // path -> repository
+    struct cm_map *unwanted;  // path -> event: decided, but asked for in vain
     size_t room;
 };
 
@@ -129,6 +130,11 @@ static void note_void(void *ctx, const struct hub_hold_info *h) {
     if (!document) {
         note_mark(g, h);
     }
+    if (!document && h->in_force == 0 && !h->written && !h->retried &&
+        is_settled(g->planner, h->hold)) {
+        cm_map_put(g->unwanted, hub_hold_path(g->outcome->arena, h->hold),
+                   cm_arena_strdup(g->outcome->arena, h->hold->event));
+    }
     if (document && h->in_force == 0 && !h->retried && h->hold->event[0] != '\0' &&
         strcmp(h->path, hub_hold_path(g->outcome->arena, h->hold)) == 0 &&
         is_settled(g->planner, h->hold)) {
@@ -154,6 +160,19 @@ static const char *known_as(struct hub_planner *p, struct cm_arena *a, const cha
     cm_map_put(p->asked, key, cm_strdup(hex));
     cm_sha256_hex(&id, hex);
     return cm_arena_strdup(a, hex);
+}
+
+#define UNWANTED "unwanted" // what is asked for to drop what was asked for
+
+// was_dropped: what is wanted once more is another wish than the first.
+static bool was_dropped(const struct hub_planner *p, const char *key) {
+    CM_AUTOFREE char *same = cm_strf("%s\n" UNWANTED, key);
+    struct cm_sha256 what = cm_sha256(same, strlen(same));
+    const char *before = cm_map_get(p->asked, key);
+    char hex[CM_SHA256_HEX_MAX];
+
+    cm_sha256_hex(&what, hex);
+    return before != NULL && strcmp(before, hex) == 0;
 }
 
 static const char *revision_of(const struct hub_planner *p, struct cm_arena *a, const char *repo) {
@@ -217,7 +236,8 @@ static bool ask_for_file(void *ctx, const char *path, void *value) {
         return true; // the App is gone meanwhile
     }
     hub_hold_write(all, &text);
-    const char *revision = f->written ? revision_of(g->planner, a, repo) : "";
+    bool again = f->written || was_dropped(g->planner, path);
+    const char *revision = again ? revision_of(g->planner, a, repo) : "";
     const char *id = known_as(g->planner, a, path, cm_str_get(&text), revision, &is_new);
     if (is_new) {
         struct hub_hold_ask *ask = add_ask(g);
@@ -251,13 +271,36 @@ static bool ask_to_go(void *ctx, const char *path, void *value) {
     return true;
 }
 
+// ask_to_drop: what was asked for may wait still, in a pull request; Git says another release
+// meanwhile.
+static bool ask_to_drop(void *ctx, const char *path, void *value) {
+    struct gathering *g = ctx;
+    struct cm_arena *a = g->outcome->arena;
+    const char *folder = path + strlen("holds/");
+    const char *app = cm_arena_strndup(a, folder, strcspn(folder, "/"));
+    const char *repo = cm_map_get(g->repos, app);
+    bool is_new = false;
+
+    if (repo == NULL || cm_map_get(g->planner->asked, path) == NULL ||
+        cm_map_get(g->files, path) != NULL || cm_map_get(g->void_ones, path) != NULL) {
+        return true;
+    }
+    const char *id = known_as(g->planner, a, path, UNWANTED, value, &is_new);
+    if (is_new) {
+        *add_ask(g) = (struct hub_hold_ask){
+            .id = id, .repo = repo, .path = cm_arena_strdup(a, path), .app = app};
+    }
+    return true;
+}
+
 // forget_answered lets what is no longer wanted be asked for anew when it is wanted once more.
 static void forget_answered(const struct gathering *g) {
     CM_AUTOFREE const char **keys = cm_map_keys(g->planner->asked);
     size_t count = cm_map_len(g->planner->asked);
 
     for (size_t i = 0; i < count; i++) {
-        if (cm_map_get(g->files, keys[i]) == NULL && cm_map_get(g->void_ones, keys[i]) == NULL) {
+        if (cm_map_get(g->files, keys[i]) == NULL && cm_map_get(g->void_ones, keys[i]) == NULL &&
+            cm_map_get(g->unwanted, keys[i]) == NULL) {
             (void)cm_map_remove(g->planner->asked, keys[i]);
         }
     }
@@ -272,16 +315,19 @@ void hub_planner_ask_holds(struct hub_planner *p, struct hub_outcome *o) {
     g.files = cm_map_new(free_file);
     g.repos = cm_map_new(NULL);
     g.void_ones = cm_map_new(NULL);
+    g.unwanted = cm_map_new(NULL);
     hub_fleet_missing_holds(p->fleet, note_missing, &g);
     hub_fleet_each_hold(p->fleet, note_void, &g);
-    if (cm_map_len(g.files) > 0) {
+    if (cm_map_len(g.files) + cm_map_len(g.unwanted) > 0) {
         hub_fleet_each_app(p->fleet, note_app, &g);
     }
-    g.room = cm_map_len(g.files) + cm_map_len(g.void_ones);
+    g.room = cm_map_len(g.files) + cm_map_len(g.void_ones) + cm_map_len(g.unwanted);
     cm_map_each(g.files, ask_for_file, &g);
     cm_map_each(g.void_ones, ask_to_go, &g);
+    cm_map_each(g.unwanted, ask_to_drop, &g);
     forget_answered(&g);
     cm_map_free(g.files);
     cm_map_free(g.repos);
     cm_map_free(g.void_ones);
+    cm_map_free(g.unwanted);
 }

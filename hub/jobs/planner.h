@@ -175,6 +175,10 @@ struct hub_outcome *hub_planner_trouble(struct hub_planner *p, const char *tree,
 // hub_planner_decide takes in what controllers in clusters decided. Takes the list.
 struct hub_outcome *hub_planner_decide(struct hub_planner *p, struct hub_decided_list *list);
 
+// hub_planner_overrule ends what is decided about an App, would be in Git as the Hold with this
+// path, and is not: people do not want it.
+struct hub_outcome *hub_planner_overrule(struct hub_planner *p, const char *app, const char *path);
+
 // hub_planner_ask_holds puts into the outcome of a step what of the Holds Git lacks, or has in
 // vain, unless that was asked for before.
 void hub_planner_ask_holds(struct hub_planner *p, struct hub_outcome *o);

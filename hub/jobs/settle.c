@@ -5,6 +5,7 @@
 // (hub/hold), which the fleet applies from then on as if it was in Git; it is on record with the
 // decision, so that a restart has it before anything is published. Where no Hold can be made only
 // people can help: that is an event, and the agent is let go on with what Git says.
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/arena.h"
@@ -249,4 +250,39 @@ struct hub_outcome *hub_planner_decide(struct hub_planner *p, struct hub_decided
         answer(p, o, &list->items[i].row);
     }
     return o;
+}
+
+// ---- Overruling
+
+struct overruling {
+    const char *app;
+    const char *path;
+    struct cm_arena *arena;
+    const char **events;
+    size_t count;
+};
+
+static void note_overruled(void *ctx, const struct hub_hold_info *h) {
+    struct overruling *o = ctx;
+
+    if (h->repo[0] == '\0' && !h->written && !h->retried && strcmp(h->hold->app, o->app) == 0 &&
+        strcmp(hub_hold_path(o->arena, h->hold), o->path) == 0) {
+        o->events = cm_resize(o->events, (o->count + 1) * sizeof(*o->events));
+        o->events[o->count++] = cm_arena_strdup(o->arena, h->hold->event);
+    }
+}
+
+struct hub_outcome *hub_planner_overrule(struct hub_planner *p, const char *app, const char *path) {
+    struct hub_outcome *out = hub_outcome_new();
+    struct overruling o = {.app = app, .path = path, .arena = out->arena};
+
+    hub_fleet_each_hold(p->fleet, note_overruled, &o);
+    for (size_t i = 0; i < o.count; i++) {
+        hub_fleet_retry(p->fleet, o.events[i]);
+    }
+    free(o.events);
+    if (o.count > 0 && p->ready) {
+        hub_settle_apply(p, out, 0);
+    }
+    return out;
 }

@@ -175,6 +175,9 @@ static void run_plan(struct cm_job *job) {
     case HUB_STEP_DECIDE:
         step->outcome = hub_planner_decide(p, CM_TAKE(step->decided));
         break;
+    case HUB_STEP_OVERRULE:
+        step->outcome = hub_planner_overrule(p, step->name, step->text);
+        break;
     case HUB_STEP_FORGET:
         forget_gone(p, step->name, step->text);
         break;

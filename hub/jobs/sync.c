@@ -154,6 +154,7 @@ enum cm_rc hub_sync_now(struct hub_sync *s, const char *repository, struct cm_er
     }
     for (size_t i = 0; i < s->repository_count; i++) {
         if (is_of(&s->repositories[i], repository)) {
+            hub_sync_tell_news(&s->repositories[i]);
             hub_fetcher_now(s->repositories[i].fetcher);
         }
     }
@@ -192,6 +193,11 @@ static void on_proven(void *ctx, const struct cm_err *err, struct hub_proven_lis
     free(e->cluster_id);
     free(e);
     hub_sync_check_stopped(s);
+}
+
+void hub_sync_overruled(struct hub_sync *s, const char *app, const char *path) {
+    (void)hub_step_add(s, HUB_STEP_OVERRULE, app, path);
+    hub_steps_go(s);
 }
 
 void hub_sync_enrolled(struct hub_sync *s, const char *cluster, const char *cluster_id) {

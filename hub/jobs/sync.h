@@ -50,6 +50,8 @@ struct hub_sync_config {
     void (*recovered)(void *ctx, const char *repository);
     // holds: what Git should say of Holds; good until it returns.
     void (*holds)(void *ctx, const struct hub_hold_ask *asks, size_t count);
+    // news: a repository has a new commit, or somebody says that it may. NULL: nobody asks.
+    void (*news)(void *ctx, const char *repository);
     void *ctx;
 };
 
@@ -69,6 +71,7 @@ CM_MUSTUSE enum cm_rc hub_sync_now(struct hub_sync *s, const char *repository, s
 void hub_sync_enrolled(struct hub_sync *s, const char *cluster, const char *cluster_id);
 void hub_sync_behind(struct hub_sync *s, const char *cluster, uint64_t epoch, uint64_t generation);
 void hub_sync_decided(struct hub_sync *s);
+void hub_sync_overruled(struct hub_sync *s, const char *app, const char *path); // the writer tells
 void hub_sync_removed(struct hub_sync *s, const char *cluster, const char *const *apps,
                       size_t count);
 

@@ -42,6 +42,7 @@ enum hub_step_kind {
     HUB_STEP_RAISE,
     HUB_STEP_FORGET,
     HUB_STEP_DECIDE,
+    HUB_STEP_OVERRULE,
 };
 
 struct hub_step {
@@ -49,9 +50,9 @@ struct hub_step {
     enum hub_step_kind kind;
     size_t source;
     struct hub_repo_id commit;
-    char *name; // of a cluster, or of what Apps want
-    char *text; // cluster id, Apps (each ended by NUL, and one more), folder of the mirror, or
-                // trouble
+    char *name; // of a cluster, an App, or of what Apps want
+    char *text; // cluster id, Apps (each ended by NUL, and one more), folder of the mirror,
+                // trouble, or path of a Hold
     uint64_t epoch;
     uint64_t generation;
     struct hub_decided_list *decided;
@@ -109,6 +110,7 @@ void hub_sync_check_stopped(struct hub_sync *s);
 // what an outcome says that Apps want.
 struct hub_fetcher_config hub_watch_config(struct hub_tracked *t);
 const struct hub_repository *hub_watch_repository(const struct hub_sync *s, const char *name);
+void hub_sync_tell_news(const struct hub_tracked *t);
 struct hub_tracked *hub_watch_find(struct hub_sync *s, const char *name);
 void hub_watch_wants(struct hub_sync *s, const struct hub_outcome *o);
 void hub_watch_drop(struct hub_tracked *t);

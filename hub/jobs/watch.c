@@ -22,6 +22,14 @@ struct hub_tracked *hub_watch_find(struct hub_sync *s, const char *name) {
     return NULL;
 }
 
+void hub_sync_tell_news(const struct hub_tracked *t) {
+    const struct hub_sync_config *config = &t->owner->config;
+
+    if (config->news != NULL) {
+        config->news(config->ctx, t->config->name);
+    }
+}
+
 static void on_fetched(void *ctx, struct hub_fetcher *f, const struct hub_repo_id *commit) {
     struct hub_tracked *t = ctx;
     bool tree = t->in_trees.next != NULL;
@@ -32,6 +40,9 @@ static void on_fetched(void *ctx, struct hub_fetcher *f, const struct hub_repo_i
     step->source = t->index;
     step->commit = *commit;
     hub_steps_go(t->owner);
+    if (!tree) {
+        hub_sync_tell_news(t);
+    }
 }
 
 static void on_trouble(void *ctx, struct hub_fetcher *f, const char *why) {

@@ -1,5 +1,6 @@
 #include "hub/jobs/writer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -13,9 +14,11 @@
 #include "common/tls/digest.h"
 #include "common/tls/ssh_sign.h"
 #include "hub/config/config.h"
+#include "hub/jobs/overrule.h"
 #include "hub/jobs/writer_state.h"
 #include "hub/store/events.h"
 #include "hub/store/intents.h"
+#include "hub/store/pulls.h"
 
 #define QUIET_MS 2000
 #define LONGEST_MS 10000
@@ -23,6 +26,9 @@
 #define RETRY_MAX_MS ((int64_t)10 * 60 * 1000)
 #define BATCH_MAX 1000
 #define THREADS 2
+#define LOOK_EACH_MS 1000 // pause between two looks, for each pull request that is open
+#define LOOK_MIN_MS 2000
+#define LOOK_MAX_MS ((int64_t)60 * 1000) // without a fetch
 
 struct place {
     struct hub_writer *owner;
@@ -35,6 +41,13 @@ struct place {
     struct cm_backoff backoff;
     int64_t since_ms; // when the first of what is to be flushed came; 0: nothing has
     bool busy;
+    bool fresh;    // something waits that no flush has taken yet
+    bool look;     // at pull requests: the repository was fetched
+    bool by_pulls; // it goes into pull requests
+    int64_t looked_ms;
+    struct hub_forge *forge; // the flush's while it is under way; NULL: there is none
+    struct hub_pulls pulls;  // those that are not merged or closed
+    struct cm_metric *metric_pulls;
     bool has_pushed; // since the start:
     struct hub_repo_id pushed;
     char *told; // why it cannot be written, as it is on record; NULL: it can
@@ -122,11 +135,13 @@ struct note {
     const char *state; // NULL: it waits, and why
     const char *revision;
     const char *message;
+    int64_t pull;     // number of the pull request that it is in
     const char *kind; // of the event; NULL: none
     const char *app;
     const char *cluster;
     const char *actor;
-    char *texts[8]; // the above
+    const char *overruled; // path of the Hold that people do not want; NULL: none
+    char *texts[9];        // the above
 };
 
 static enum cm_rc run_note(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
@@ -144,7 +159,10 @@ static enum cm_rc run_note(struct hub_store_job *job, struct hub_db *db, struct 
     if (n->id != NULL) {
         rc = n->state != NULL
                  ? hub_intents_end(db, n->id, n->state, n->revision, n->message, now_ms, err)
-                 : hub_intents_note(db, n->id, n->message, err);
+                 : hub_intents_note(db, n->id, n->message, n->pull, err);
+    }
+    if (rc == CM_OK && n->overruled != NULL) {
+        rc = hub_overrule(db, n->app, n->overruled, err);
     }
     return rc < 0 || n->kind == NULL ? rc : hub_events_add(db, &event, err);
 }
@@ -155,6 +173,8 @@ static void note_done(struct hub_store_job *job, const struct cm_err *err) {
 
     if (err->code != CM_OK) { // the history says the same after a restart
         cm_log(CM_LOG_WARN, "store.failed", err->msg, NULL);
+    } else if (n->overruled != NULL) {
+        w->config.overruled(w->config.ctx, n->app, n->overruled);
     }
     for (size_t i = 0; i < sizeof(n->texts) / sizeof(n->texts[0]); i++) {
         free(n->texts[i]);
@@ -165,8 +185,8 @@ static void note_done(struct hub_store_job *job, const struct cm_err *err) {
 
 static void submit_note(struct hub_writer *w, const struct note *what) {
     struct note *n = cm_new(1, sizeof(*n));
-    const char **texts[] = {&n->id,   &n->state, &n->revision, &n->message,
-                            &n->kind, &n->app,   &n->cluster,  &n->actor};
+    const char **texts[] = {&n->id,  &n->state,   &n->revision, &n->message,  &n->kind,
+                            &n->app, &n->cluster, &n->actor,    &n->overruled};
 
     *n = *what;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -180,15 +200,165 @@ static void submit_note(struct hub_writer *w, const struct note *what) {
     hub_store_submit(w->config.store, &n->job);
 }
 
+// ---- Pull requests
+
+struct pull_note {
+    struct hub_store_job job;
+    struct hub_writer *owner;
+    struct hub_pulls one; // a copy
+    const char *repository;
+    bool is_new;
+};
+
+static const char *pull_state(const struct hub_pull *p) {
+    return p->state == HUB_FORGE_MERGED   ? "merged"
+           : p->state == HUB_FORGE_CLOSED ? "closed"
+                                          : "open";
+}
+
+static enum cm_rc run_pull_note(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    const struct pull_note *n = CM_CONTAINER(job, struct pull_note, job);
+    const struct hub_pull *p = &n->one.items[0];
+    bool open = p->state == HUB_FORGE_IS_OPEN;
+    int64_t now_ms = cm_clock_unix_ms();
+    CM_AUTOFREE char *kind = cm_strf("pull-request.%s", open ? "opened" : pull_state(p));
+    CM_AUTOFREE char *message = cm_strf("%s: %s", p->title, p->url);
+    const struct hub_event event = {
+        .at_ms = now_ms, .kind = kind, .app = p->app, .actor = "hub", .message = message};
+    const struct hub_pull_row row = {.repository = n->repository,
+                                     .branch = p->branch,
+                                     .number = p->number,
+                                     .app = p->app,
+                                     .title = p->title,
+                                     .url = p->url,
+                                     .state = pull_state(p),
+                                     .head = p->head,
+                                     .content = p->content,
+                                     .at_ms = now_ms};
+    enum cm_rc rc = hub_pulls_put(db, &row, err);
+
+    return rc < 0 || (open && !n->is_new) ? rc : hub_events_add(db, &event, err);
+}
+
+static void pull_note_done(struct hub_store_job *job, const struct cm_err *err) {
+    struct pull_note *n = CM_CONTAINER(job, struct pull_note, job);
+    struct hub_writer *w = n->owner;
+
+    if (err->code != CM_OK) { // the provider says the same after a restart
+        cm_log(CM_LOG_WARN, "store.failed", err->msg, NULL);
+    }
+    hub_pulls_done(&n->one);
+    free(n);
+    job_ended(w);
+}
+
+static void submit_pull(struct place *p, struct hub_pull *pull, bool is_new) {
+    struct pull_note *n = cm_new(1, sizeof(*n));
+    const struct hub_pulls one = {.items = pull, .count = 1};
+
+    hub_pulls_copy(&one, &n->one);
+    n->owner = p->owner;
+    n->repository = p->config->name;
+    n->is_new = is_new;
+    n->job = (struct hub_store_job){.run = run_pull_note, .done = pull_note_done};
+    p->owner->jobs++;
+    hub_store_submit(p->owner->config.store, &n->job);
+    if (is_new || pull->state != HUB_FORGE_IS_OPEN) {
+        cm_log(CM_LOG_INFO, "write.pull_request", pull->title, "repository", p->config->name,
+               "state", pull_state(pull), "url", pull->url, NULL);
+    }
+}
+
+static bool is_on_record(const struct place *p, const struct hub_pull *pull) {
+    const struct hub_pull *before = hub_pulls_find(&p->pulls, pull->branch);
+
+    return before != NULL && before->number == pull->number;
+}
+
+// keep_pull tells whether there is more to come of it.
+static bool keep_pull(const struct hub_pull *pull) {
+    return pull->state == HUB_FORGE_IS_OPEN || (pull->number == 0 && pull->head[0] != '\0');
+}
+
+// take_pulls puts on record what became of them, and keeps those that are open.
+static void take_pulls(struct place *p, struct hub_flush *f) {
+    struct hub_pulls kept = {.items = cm_new(f->pulls.count + 1, sizeof(*kept.items))};
+    bool merged = false;
+
+    for (size_t i = 0; i < f->pulls.count; i++) {
+        struct hub_pull *pull = &f->pulls.items[i];
+
+        if (pull->changed && pull->number != 0) {
+            submit_pull(p, pull, !is_on_record(p, pull));
+        }
+        merged = merged || pull->state == HUB_FORGE_MERGED;
+        pull->changed = false;
+        if (keep_pull(pull)) {
+            kept.items[kept.count++] = *pull;
+            *pull = (struct hub_pull){0};
+        }
+    }
+    hub_pulls_done(&p->pulls);
+    p->pulls = kept;
+    p->by_pulls = f->by_pulls;
+    p->looked_ms = cm_clock_now_ms();
+    cm_metric_set(p->metric_pulls, (int64_t)kept.count);
+    if (merged) {
+        p->owner->config.pushed(p->owner->config.ctx, p->config->name);
+    }
+}
+
+static const struct hub_pull *pull_of(const struct place *p, const struct hub_intent *intent) {
+    CM_AUTOFREE char *branch = hub_write_branch(intent);
+
+    return hub_pulls_find(&p->pulls, branch);
+}
+
+// note_pulls puts on record which pull request a change has come into.
+static void note_pulls(struct place *p, const struct hub_flush *f) {
+    for (size_t i = 0; i < f->count; i++) {
+        const struct hub_writing *now = f->items[i].writing;
+        struct hub_writing *waiting = find_waiting(p, now->intent.id);
+
+        if (waiting == NULL || waiting->pull == now->pull) {
+            continue;
+        }
+        const struct hub_pull *pull = pull_of(p, &now->intent);
+        CM_AUTOFREE char *words =
+            cm_strf("it waits to be merged: %s", pull != NULL ? pull->url : "");
+        waiting->pull = now->pull;
+        submit_note(p->owner,
+                    &(struct note){.id = now->intent.id, .message = words, .pull = now->pull});
+    }
+}
+
 // ---- Flushes
 
 static void flush(struct place *p);
+
+// schedule_look looks at pull requests after a fetch, and once a minute.
+static void schedule_look(struct place *p) {
+    int64_t now_ms = cm_clock_now_ms();
+    int64_t pause_ms = (int64_t)p->pulls.count * LOOK_EACH_MS;
+    bool any = p->by_pulls && (p->pulls.count > 0 || !cm_list_empty(&p->waiting));
+
+    pause_ms = pause_ms < LOOK_MIN_MS ? LOOK_MIN_MS : pause_ms;
+    pause_ms = !p->look && pause_ms < LOOK_MAX_MS ? LOOK_MAX_MS : pause_ms;
+    int64_t due_ms = p->looked_ms + pause_ms;
+    if (any) {
+        cm_timer_start(p->owner->config.loop, &p->timer, due_ms > now_ms ? due_ms - now_ms : 0);
+    }
+}
 
 static void schedule(struct place *p) {
     int64_t now_ms = cm_clock_now_ms();
     int64_t due_ms = now_ms + QUIET_MS;
 
-    if (p->busy || p->owner->stopping || cm_list_empty(&p->waiting)) {
+    if (p->busy || p->owner->stopping) {
+        return;
+    }
+    if (cm_list_empty(&p->waiting) || (p->by_pulls && !p->fresh)) {
+        schedule_look(p);
         return;
     }
     p->since_ms = p->since_ms == 0 ? now_ms : p->since_ms;
@@ -206,8 +376,20 @@ static void run_flush(struct cm_job *job) {
     hub_flush_run(&CM_CONTAINER(job, struct flush_job, job)->flush);
 }
 
+// hold_path gives the file of a Hold below the root of the fleet; the caller frees it.
+static char *hold_path(const struct place *p, const struct hub_intent *intent) {
+    size_t root = strlen(p->config->path);
+    char *path = strcmp(intent->kind, "hold") == 0 ? hub_write_path(intent) : NULL;
+
+    if (path != NULL && root > 0 && strlen(path) > root) {
+        memmove(path, path + root + 1, strlen(path) - root);
+    }
+    return path;
+}
+
 static void end_one(struct place *p, const struct hub_flush_item *item) {
     const struct hub_intent *intent = &item->writing->intent;
+    CM_AUTOFREE char *overruled = item->overruled ? hold_path(p, intent) : NULL;
     bool done = item->what == HUB_WRITTEN_DONE;
     CM_AUTOFREE char *words =
         done ? cm_strf("%s: %s", intent->kind,
@@ -219,6 +401,7 @@ static void end_one(struct place *p, const struct hub_flush_item *item) {
                                          .state = done ? "done" : "failed",
                                          .revision = item->revision,
                                          .message = done ? "" : item->why,
+                                         .overruled = overruled,
                                          .kind = done ? "write.done" : "write.impossible",
                                          .app = intent->app,
                                          .cluster = intent->cluster,
@@ -241,7 +424,8 @@ static void note_waiting(struct place *p, const struct hub_flush *f, bool news) 
 
         if (waiting != NULL && (news || !waiting->noted)) {
             waiting->noted = true;
-            submit_note(p->owner, &(struct note){.id = id, .message = p->told});
+            submit_note(p->owner,
+                        &(struct note){.id = id, .message = p->told, .pull = waiting->pull});
         }
     }
 }
@@ -261,7 +445,9 @@ static void tell_trouble(struct place *p, const struct hub_flush *f) {
     note_waiting(p, f, news);
 }
 
-static void take_flush(struct place *p, const struct hub_flush *f) {
+static void take_flush(struct place *p, struct hub_flush *f) {
+    take_pulls(p, f);
+    note_pulls(p, f);
     for (size_t i = 0; i < f->count; i++) {
         if (f->items[i].what != HUB_WRITTEN_NOT_YET) {
             end_one(p, &f->items[i]);
@@ -276,11 +462,13 @@ static void take_flush(struct place *p, const struct hub_flush *f) {
         cm_backoff_reset(&p->backoff);
         free(p->told);
         p->told = NULL;
+        p->fresh = p->fresh || f->again;
         schedule(p);
         return;
     }
     tell_trouble(p, f);
-    cm_timer_start(p->owner->config.loop, &p->timer, cm_backoff_next(&p->backoff));
+    int64_t pause_ms = cm_backoff_next(&p->backoff);
+    cm_timer_start(p->owner->config.loop, &p->timer, pause_ms > f->wait_ms ? pause_ms : f->wait_ms);
 }
 
 static void flush_done(struct cm_job *job) {
@@ -319,13 +507,21 @@ static void flush(struct place *p) {
                                   .epoch = p->owner->config.epoch,
                                   .cancel_fd = p->owner->cancel_fd,
                                   .now_ms = cm_clock_unix_ms(),
-                                  .count = count_waiting(p)};
+                                  .count = count_waiting(p),
+                                  .forge = p->forge,
+                                  .by_pulls = p->by_pulls};
+    hub_pulls_copy(&p->pulls, &j->flush.pulls);
     j->flush.items = cm_new(j->flush.count + 1, sizeof(*j->flush.items));
     for (size_t i = 0; i < j->flush.count; i++, at = at->next) {
-        j->flush.items[i].writing =
-            hub_writing_new(&CM_CONTAINER(at, struct hub_writing, in_list)->intent);
+        const struct hub_writing *waiting = CM_CONTAINER(at, struct hub_writing, in_list);
+
+        j->flush.items[i].writing = hub_writing_new(&waiting->intent);
+        j->flush.items[i].writing->pull = waiting->pull;
+        j->flush.items[i].writing->automatic = waiting->automatic;
     }
     p->busy = true;
+    p->fresh = false;
+    p->look = false;
     p->since_ms = 0;
     j->job = (struct cm_job){.run = run_flush, .done = flush_done, .home = p->owner->config.loop};
     p->owner->jobs++;
@@ -335,7 +531,7 @@ static void flush(struct place *p) {
 static void on_timer(void *ctx) {
     struct place *p = ctx;
 
-    if (!p->busy && !p->owner->stopping && !cm_list_empty(&p->waiting)) {
+    if (!p->busy && !p->owner->stopping && (!cm_list_empty(&p->waiting) || p->pulls.count > 0)) {
         flush(p);
     }
 }
@@ -371,9 +567,13 @@ struct ask {
 static void answer(struct ask *a, const struct cm_err *err, enum hub_writer_state state) {
     CM_AUTOFREE char *diff = a->edit.path != NULL ? hub_write_diff(&a->edit) : NULL;
     struct hub_writer *w = a->place->owner;
+    const struct hub_pull *pull =
+        a->place->by_pulls && a->writing != NULL ? pull_of(a->place, &a->writing->intent) : NULL;
 
     a->done(a->ctx, err,
             &(struct hub_writer_answer){.state = state,
+                                        .pull = pull != NULL ? pull->url : "",
+                                        .by_pull = a->place->by_pulls,
                                         .id = a->writing != NULL ? a->writing->intent.id : "",
                                         .diff = diff != NULL ? diff : "",
                                         .path = a->edit.path != NULL ? a->edit.path : ""});
@@ -408,8 +608,10 @@ static void record_done(struct hub_store_job *job, const struct cm_err *err) {
     if (err->code == CM_OK && a->is_new) {
         struct hub_writing *waiting = hub_writing_new(&a->writing->intent);
 
+        waiting->automatic = a->writing->automatic;
         cm_list_append(&p->waiting, &waiting->in_list);
         cm_metric_add(p->metric_waiting, 1);
+        p->fresh = true;
         schedule(p);
     } else if (err->code == CM_EBUSY) {
         cm_log(CM_LOG_WARN, "write.breaker", err->msg, "app", a->writing->intent.app, NULL);
@@ -509,7 +711,7 @@ static void look_done(struct cm_job *job) {
         answer(a, &ok, HUB_WRITER_SO);
     } else if (a->dry_run) {
         answer(a, &ok, HUB_WRITER_SHOWN);
-    } else if (a->place->config->write != HUB_WRITE_DIRECT) {
+    } else if (a->place->config->write == HUB_WRITE_OFF) {
         answer(a, &ok, HUB_WRITER_OFF);
     } else {
         record(a);
@@ -542,7 +744,7 @@ void hub_writer_add(struct hub_writer *w, const struct hub_writer_ask *ask, hub_
         (void)cm_fail(&err, p == NULL ? CM_ENOTFOUND : CM_ECANCELED, "%s",
                       p == NULL ? "no repository with documents has this name any more"
                                 : "the hub is stopping");
-        done(ctx, &err, &(struct hub_writer_answer){.id = "", .diff = "", .path = ""});
+        done(ctx, &err, &(struct hub_writer_answer){.id = "", .diff = "", .path = "", .pull = ""});
         return;
     }
     struct ask *a = cm_new(1, sizeof(*a));
@@ -570,6 +772,8 @@ static void make_metrics(struct place *p) {
                                             "Tries to write that failed.");
     p->metric_waiting =
         cm_metrics_gauge(m, "holdfast_writes_waiting", label, "Changes that are not in Git yet.");
+    p->metric_pulls = cm_metrics_gauge(m, "holdfast_pull_requests_open", label,
+                                       "Pull requests of the hub that wait for people.");
 }
 
 static void add_places(struct hub_writer *w) {
@@ -607,10 +811,64 @@ static void load_one(void *ctx, const struct hub_intent_row *row) {
                                       .actor = row->actor,
                                       .made_ms = row->made_ms};
 
-    if (p != NULL && p->config->write == HUB_WRITE_DIRECT) {
-        cm_list_append(&p->waiting, &hub_writing_new(&intent)->in_list);
+    if (p != NULL && p->config->write != HUB_WRITE_OFF) {
+        struct hub_writing *w = hub_writing_new(&intent);
+
+        w->pull = row->pull;
+        w->automatic = row->automatic;
+        cm_list_append(&p->waiting, &w->in_list);
         cm_metric_add(p->metric_waiting, 1);
+        p->fresh = true;
     }
+}
+
+// load_pull: with one that is open the branch was found to be protected.
+static void load_pull(void *ctx, const struct hub_pull_row *row) {
+    struct place *p = find_place(ctx, row->repository);
+
+    if (p == NULL || p->forge == NULL || hub_pulls_find(&p->pulls, row->branch) != NULL) {
+        return;
+    }
+    struct hub_pull *pull = hub_pulls_add(&p->pulls, row->branch, row->app);
+    free(pull->title);
+    free(pull->content);
+    pull->title = cm_strdup(row->title);
+    pull->content = cm_strdup(row->content);
+    pull->number = row->number;
+    pull->state = HUB_FORGE_IS_OPEN;
+    (void)snprintf(pull->url, sizeof(pull->url), "%s", row->url);
+    (void)snprintf(pull->head, sizeof(pull->head), "%s", row->head);
+    p->by_pulls = true;
+    cm_metric_add(p->metric_pulls, 1);
+}
+
+static enum cm_rc open_forge(struct place *p, struct cm_err *err) {
+    const struct hub_repository *r = p->config;
+    CM_CLEANUP(hub_forge_project_done) struct hub_forge_project project = {0};
+
+    p->by_pulls = r->write == HUB_WRITE_PULL_REQUEST;
+    if (r->provider == NULL || r->write == HUB_WRITE_OFF) {
+        return CM_OK;
+    }
+    if (hub_forge_project_of(hub_forge_provider_find(r->provider), r->url, r->api_url, r->project,
+                             &project, err) < 0) {
+        return err->code;
+    }
+    return hub_forge_new(
+        &(struct hub_forge_config){.project = project,
+                                   .token = r->api_token != NULL ? r->api_token : r->token,
+                                   .ca_file = r->ca_file,
+                                   .cancel_fd = p->owner->cancel_fd},
+        &p->forge, err);
+}
+
+static enum cm_rc open_forges(struct hub_writer *w, struct cm_err *err) {
+    for (size_t i = 0; i < w->place_count; i++) {
+        if (open_forge(&w->places[i], err) < 0) {
+            return cm_wrap(err, "repository '%s'", w->places[i].config->name);
+        }
+    }
+    return CM_OK;
 }
 
 static enum cm_rc check_keys(const struct hub_repositories *list, struct cm_err *err) {
@@ -638,7 +896,9 @@ enum cm_rc hub_writer_new(const struct hub_writer_config *config, struct hub_wri
     w->push = cm_workers_new("write", THREADS, NULL);
     w->look = cm_workers_new("look", 1, NULL);
     add_places(w);
-    if (hub_intents_each(hub_store_db(config->store), load_one, w, err) < 0) {
+    if (open_forges(w, err) < 0 ||
+        hub_intents_each(hub_store_db(config->store), load_one, w, err) < 0 ||
+        hub_pulls_each_open(hub_store_db(config->store), load_pull, w, err) < 0) {
         hub_writer_free(w);
         return err->code;
     }
@@ -649,6 +909,15 @@ enum cm_rc hub_writer_new(const struct hub_writer_config *config, struct hub_wri
 void hub_writer_start(struct hub_writer *w) {
     for (size_t i = 0; i < w->place_count; i++) {
         schedule(&w->places[i]);
+    }
+}
+
+void hub_writer_fetched(struct hub_writer *w, const char *repository) {
+    struct place *p = find_place(w, repository);
+
+    if (p != NULL && p->by_pulls && p->told == NULL) {
+        p->look = true;
+        schedule(p);
     }
 }
 
@@ -672,6 +941,8 @@ static void free_place(struct place *p) {
         cm_list_remove(&w->in_list);
         hub_writing_free(w);
     }
+    hub_pulls_done(&p->pulls);
+    hub_forge_free(p->forge);
     free(p->mirror);
     free(p->folder);
     free(p->told);

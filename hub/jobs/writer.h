@@ -20,6 +20,12 @@
 // epoch (Holdfast-Writer): where the same hub wrote with a higher epoch, this one runs from an old
 // copy of its disk and writes nothing.
 //
+// With `write: pull-request`, and where the branch turns out to be protected though a provider is
+// configured, intents go into pull requests instead: one for all that are about the same
+// (hub/jobs/writer_pulls.c). They wait until that is merged, and then are done; closed without
+// being merged, they have failed, and a release that a Hold would have kept out is tried again.
+// What was decided in a cluster is in force meanwhile, by what the hub has on record of it.
+//
 // What cannot be pushed waits and is tried again later and later: the server is away, the branch is
 // protected, the token may only read. Of what the hub decides by itself it writes no more than
 // HUB_WRITER_MOST for an App within an hour.
@@ -51,6 +57,8 @@ struct hub_writer_config {
     uint64_t epoch;
     // pushed: a repository has something new that the hub wrote.
     void (*pushed)(void *ctx, const char *repository);
+    // overruled: people do not want a Hold; the decisions that it is made of are on record as such.
+    void (*overruled)(void *ctx, const char *app, const char *path);
     void *ctx;
 };
 
@@ -87,6 +95,8 @@ struct hub_writer_answer {
     const char *id;
     const char *diff; // what changes on the tip as it was fetched last
     const char *path; // the file; "" if nothing changes
+    const char *pull; // link to the pull request that it comes into; "" if none is open yet
+    bool by_pull;     // it comes into one
 };
 
 typedef void (*hub_writer_fn)(void *ctx, const struct cm_err *err,
@@ -100,6 +110,9 @@ void hub_writer_add(struct hub_writer *w, const struct hub_writer_ask *ask, hub_
 
 // hub_writer_retry tries at once what could not be pushed: the repository can be reached again.
 void hub_writer_retry(struct hub_writer *w, const char *repository);
+
+// hub_writer_fetched looks at pull requests soon: the repository was fetched.
+void hub_writer_fetched(struct hub_writer *w, const char *repository);
 
 // hub_writer_stop ends pushes and the worker; `stopped` comes on the loop when the last job is
 // done.

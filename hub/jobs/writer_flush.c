@@ -15,11 +15,11 @@
 #define SKEW_MS 600000 // by which other clocks may be behind
 #define OVERHEAD 4096  // bytes of a commit's message besides what its intents say
 
-static bool is_open(const struct hub_flush_item *item) {
+bool hub_flush_is_open(const struct hub_flush_item *item) {
     return item->what == HUB_WRITTEN_NOT_YET;
 }
 
-static void settle(struct hub_flush_item *item, enum hub_written what, const char *why) {
+void hub_flush_settle(struct hub_flush_item *item, enum hub_written what, const char *why) {
     item->what = what;
     item->why = cm_strdup(why);
 }
@@ -29,8 +29,10 @@ void hub_flush_done(struct hub_flush *f) {
         hub_writing_free(f->items[i].writing);
         hub_write_edit_done(&f->items[i].edit);
         free(f->items[i].why);
+        free(f->items[i].branch);
     }
     free(f->items);
+    hub_pulls_done(&f->pulls);
 }
 
 // ---- What the history says
@@ -56,9 +58,10 @@ static void take_events(struct hub_flush *f, const struct hub_commit *commit) {
 
     while ((id = hub_write_find_trailer(&at, "Holdfast-Event")) != NULL) {
         for (size_t i = 0; i < f->count; i++) {
-            if (is_open(&f->items[i]) && strcmp(f->items[i].writing->intent.id, id) == 0) {
+            if (hub_flush_is_open(&f->items[i]) &&
+                strcmp(f->items[i].writing->intent.id, id) == 0) {
                 hub_repo_id_hex(&commit->id, f->items[i].revision);
-                settle(&f->items[i], HUB_WRITTEN_DONE, NULL);
+                hub_flush_settle(&f->items[i], HUB_WRITTEN_DONE, NULL);
             }
         }
         free(id);
@@ -71,7 +74,7 @@ static int64_t oldest_ms(const struct hub_flush *f) {
     for (size_t i = 0; i < f->count; i++) {
         int64_t made_ms = f->items[i].writing->intent.made_ms;
 
-        oldest = is_open(&f->items[i]) && made_ms < oldest ? made_ms : oldest;
+        oldest = hub_flush_is_open(&f->items[i]) && made_ms < oldest ? made_ms : oldest;
     }
     return oldest;
 }
@@ -98,7 +101,7 @@ static bool look_back(void *ctx, const struct hub_commit *commit) {
 
 // read_history looks for what was pushed already, along all parents: of a merge that people made
 // the hub's commit may be any.
-static enum cm_rc read_history(struct hub_flush *f, const struct hub_tip *tip, struct cm_err *err) {
+enum cm_rc hub_flush_history(struct hub_flush *f, const struct hub_tip *tip, struct cm_err *err) {
     struct looking l = {.flush = f, .since_ms = oldest_ms(f) - SKEW_MS, .err = err, .rc = CM_OK};
     enum cm_rc rc = hub_repo_history(tip->repo, &tip->commit.id, look_back, &l, err);
 
@@ -124,7 +127,7 @@ static enum cm_rc evaluate_one(struct hub_flush *f, struct hub_tip *tip, size_t 
     tip->count = i;
     enum cm_rc rc = hub_write_evaluate(&item->writing->intent, &files, &item->edit, err);
     if (rc == CM_EINVAL || rc == CM_ENOTFOUND) {
-        settle(item, HUB_WRITTEN_NEVER, err->msg);
+        hub_flush_settle(item, HUB_WRITTEN_NEVER, err->msg);
         return CM_OK;
     }
     item->stands = rc == CM_OK && item->edit.path != NULL;
@@ -160,13 +163,13 @@ static bool take_in(const struct hub_flush *f, struct load *load, struct hub_flu
     return load->edits == f->most;
 }
 
-static enum cm_rc evaluate_all(struct hub_flush *f, struct hub_tip *tip, struct cm_err *err) {
+enum cm_rc hub_flush_evaluate(struct hub_flush *f, struct hub_tip *tip, struct cm_err *err) {
     struct load load = {0};
     bool full = false;
 
     forget_edits(f);
     for (size_t i = 0; i < f->count && !full; i++) {
-        if (!is_open(&f->items[i])) {
+        if (!hub_flush_is_open(&f->items[i]) || f->items[i].undone) {
             continue;
         }
         if (evaluate_one(f, tip, i, err) < 0) {
@@ -178,15 +181,16 @@ static enum cm_rc evaluate_all(struct hub_flush *f, struct hub_tip *tip, struct 
 }
 
 // end_what_is_so ends intents that change nothing, if no edit before them is why.
-static void end_what_is_so(struct hub_flush *f) {
+void hub_flush_end_what_is_so(struct hub_flush *f) {
     for (size_t i = 0; i < f->count; i++) {
         bool standing = false;
 
         for (size_t k = 0; k < i; k++) {
             standing = standing || f->items[k].stands;
         }
-        if (is_open(&f->items[i]) && !f->items[i].stands && !standing) {
-            settle(&f->items[i], HUB_WRITTEN_DONE, NULL);
+        if (hub_flush_is_open(&f->items[i]) && !f->items[i].stands && !f->items[i].undone &&
+            !standing) {
+            hub_flush_settle(&f->items[i], HUB_WRITTEN_DONE, NULL);
         }
     }
 }
@@ -254,6 +258,19 @@ static size_t number_changes(struct hub_flush *f) {
     return changes;
 }
 
+// is_replaced: of the edits of a file in one commit the last one counts.
+static bool is_replaced(const struct hub_flush *f, size_t number) {
+    const struct hub_flush_item *item = &f->items[number];
+
+    for (size_t i = number + 1; i < f->count; i++) {
+        if (f->items[i].stands && f->items[i].change == item->change &&
+            strcmp(f->items[i].edit.path, item->edit.path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void draft_change(const struct hub_flush *f, struct draft *d, size_t number, size_t *edits) {
     CM_AUTOFREE const struct hub_intent **intents = cm_new(f->count, sizeof(const void *));
     struct hub_repo_change *change = &d->changes[number];
@@ -264,14 +281,17 @@ static void draft_change(const struct hub_flush *f, struct draft *d, size_t numb
     for (size_t i = 0; i < f->count; i++) {
         const struct hub_flush_item *item = &f->items[i];
 
-        if (item->stands && item->change == number) {
-            intents[count++] = &item->writing->intent;
+        if (!item->stands || item->change != number) {
+            continue;
+        }
+        intents[count++] = &item->writing->intent;
+        if (!is_replaced(f, i)) {
             d->edits[(*edits)++] =
                 (struct hub_repo_edit){.path = item->edit.path, .text = item->edit.text};
             d->jail[d->jail_count++] = item->edit.path;
+            change->edit_count++;
         }
     }
-    change->edit_count = count;
     texts[0] = hub_write_message(intents, count, f->writer);
     hub_write_author(intents[0], &texts[1], &texts[2]);
     d->text_count += 3;
@@ -302,14 +322,15 @@ static struct hub_repo_limits limits_of(const struct hub_repository *r) {
     return limits;
 }
 
-static enum cm_rc fetch(struct hub_flush *f, struct cm_err *err) {
+enum cm_rc hub_flush_fetch(struct hub_flush *f, const char *branch, struct cm_err *err) {
     struct hub_repo_source source = hub_fetcher_source(f->repository);
     struct hub_repo_limits limits = limits_of(f->repository);
     struct hub_repo_job job = {.folder = f->folder, .limits = &limits, .cancel_fd = f->cancel_fd};
     struct hub_repo_fetched fetched = {0};
-    enum hub_repo_trouble trouble;
-    enum cm_rc rc = hub_repo_fetch(&source, &job, &fetched, &trouble, err);
     struct cm_err ignored;
+
+    source.branch = branch != NULL ? branch : source.branch;
+    enum cm_rc rc = hub_repo_fetch(&source, &job, &fetched, &f->trouble, err);
 
     if (rc == CM_OK && fetched.packs >= HUB_REPO_PACKS_MAX) {
         (void)!hub_repo_compact(&job, &ignored); // the next one does it
@@ -322,17 +343,17 @@ static char *full_ref(const char *branch) {
 }
 
 static enum cm_rc push_draft(struct hub_flush *f, const struct hub_tip *tip, const struct draft *d,
-                             struct cm_err *err) {
-    CM_AUTOFREE char *ref = full_ref(f->repository->branch);
+                             const struct hub_flush_target *to, struct cm_err *err) {
+    CM_AUTOFREE char *ref = full_ref(to != NULL ? to->branch : f->repository->branch);
     struct hub_repo_source source = hub_fetcher_source(f->repository);
     struct hub_repo_limits limits = limits_of(f->repository);
     struct hub_repo_job job = {.folder = f->folder, .limits = &limits, .cancel_fd = f->cancel_fd};
     struct hub_repo_pushed pushed = {0};
-    enum hub_repo_trouble trouble;
     const struct hub_repo_push what = {
         .ref = ref,
         .base = tip->commit.id,
-        .expected = tip->commit.id,
+        .expected = to != NULL ? to->expected : tip->commit.id,
+        .rebuild = to != NULL,
         .changes = d->changes,
         .change_count = d->count,
         .jail = d->jail,
@@ -341,7 +362,7 @@ static enum cm_rc push_draft(struct hub_flush *f, const struct hub_tip *tip, con
         .committed_ms = f->now_ms,
         .signing_key = f->repository->signing_key,
     };
-    enum cm_rc rc = hub_repo_push(&source, &job, &what, &pushed, &trouble, err);
+    enum cm_rc rc = hub_repo_push(&source, &job, &what, &pushed, &f->trouble, err);
 
     if (rc == CM_OK && pushed.made > 0) {
         f->pushed = true;
@@ -358,7 +379,7 @@ static enum cm_rc narrow(struct hub_flush *f, const struct hub_tip *tip, struct 
     size_t standing = 0;
     struct cm_err other;
 
-    if (push_draft(f, tip, &(struct draft){0}, &other) < 0) {
+    if (push_draft(f, tip, &(struct draft){0}, NULL, &other) < 0) {
         return err->code;
     }
     for (size_t i = 0; i < f->count; i++) {
@@ -367,7 +388,7 @@ static enum cm_rc narrow(struct hub_flush *f, const struct hub_tip *tip, struct 
     }
     f->most = standing / 2;
     if (standing == 1) {
-        settle(last, HUB_WRITTEN_NEVER, err->msg);
+        hub_flush_settle(last, HUB_WRITTEN_NEVER, err->msg);
     }
     return CM_OK;
 }
@@ -376,11 +397,29 @@ static enum cm_rc push(struct hub_flush *f, const struct hub_tip *tip, struct cm
     CM_CLEANUP(draft_done) struct draft d = {0};
 
     draft_all(f, &d);
-    enum cm_rc rc = push_draft(f, tip, &d, err);
+    enum cm_rc rc = push_draft(f, tip, &d, NULL, err);
     return rc == CM_EINVAL ? narrow(f, tip, err) : rc;
 }
 
-static bool any_stands(const struct hub_flush *f) {
+enum cm_rc hub_flush_push_to(struct hub_flush *f, const struct hub_tip *tip,
+                             const struct hub_flush_target *to, struct cm_err *err) {
+    CM_CLEANUP(draft_done) struct draft d = {0};
+    struct cm_err other;
+
+    draft_all(f, &d);
+    enum cm_rc rc = push_draft(f, tip, &d, to, err);
+    if (rc != CM_EINVAL || push_draft(f, tip, &(struct draft){0}, NULL, &other) < 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < f->count; i++) {
+        if (f->items[i].stands) {
+            hub_flush_settle(&f->items[i], HUB_WRITTEN_NEVER, err->msg);
+        }
+    }
+    return CM_ENOTFOUND;
+}
+
+bool hub_flush_any_stands(const struct hub_flush *f) {
     for (size_t i = 0; i < f->count; i++) {
         if (f->items[i].stands) {
             return true;
@@ -393,12 +432,12 @@ static bool any_stands(const struct hub_flush *f) {
 static enum cm_rc look_and_push(struct hub_flush *f, bool *out_over, struct cm_err *err) {
     CM_CLEANUP(hub_tip_close) struct hub_tip tip = {0};
 
-    if (hub_tip_open(f->folder, &tip, err) < 0 || read_history(f, &tip, err) < 0 ||
-        evaluate_all(f, &tip, err) < 0) {
+    if (hub_tip_open(f->folder, &tip, err) < 0 || hub_flush_history(f, &tip, err) < 0 ||
+        hub_flush_evaluate(f, &tip, err) < 0) {
         return err->code;
     }
-    end_what_is_so(f);
-    *out_over = !any_stands(f);
+    hub_flush_end_what_is_so(f);
+    *out_over = !hub_flush_any_stands(f);
     if (*out_over) {
         return CM_OK;
     }
@@ -409,20 +448,20 @@ static size_t count_open(const struct hub_flush *f) {
     size_t count = 0;
 
     for (size_t i = 0; i < f->count; i++) {
-        count += is_open(&f->items[i]) ? 1 : 0;
+        count += hub_flush_is_open(&f->items[i]) ? 1 : 0;
     }
     return count;
 }
 
 // After a push the next round finds what was pushed, on the tip. A round that ends an intent, or
 // comes nearer to one that cannot be pushed, is not one too many.
-void hub_flush_run(struct hub_flush *f) {
+static void run_direct(struct hub_flush *f) {
     bool over = false;
 
     for (int idle = 0; idle < ROUNDS_MAX && !over;) {
         size_t open = count_open(f);
         size_t most = f->most == 0 ? SIZE_MAX : f->most;
-        enum cm_rc rc = fetch(f, &f->err);
+        enum cm_rc rc = hub_flush_fetch(f, NULL, &f->err);
 
         rc = rc < 0 ? rc : look_and_push(f, &over, &f->err);
         if (rc < 0 && rc != CM_EEXISTS) {
@@ -434,5 +473,25 @@ void hub_flush_run(struct hub_flush *f) {
         f->err.code = CM_OK;
     } else if (f->err.code == CM_OK) {
         (void)cm_fail(&f->err, CM_EBUSY, "others push all the time");
+    }
+}
+
+// must_ask tells whether the branch takes pull requests only.
+static bool must_ask(struct hub_flush *f) {
+    const struct hub_forge_ask ask = {.verb = HUB_FORGE_BRANCH, .branch = f->repository->branch};
+    struct hub_forge_answer answer = {0};
+    struct cm_err ignored; // then it is what the push said
+
+    return f->err.code == CM_EAUTH && f->trouble == HUB_REPO_REFUSED && f->forge != NULL &&
+           hub_forge_call(f->forge, &ask, &answer, NULL, &ignored) == CM_OK && answer.is_protected;
+}
+
+void hub_flush_run(struct hub_flush *f) {
+    if (!f->by_pulls) {
+        run_direct(f);
+        f->by_pulls = must_ask(f);
+    }
+    if (f->by_pulls) {
+        hub_flush_pulls(f);
     }
 }

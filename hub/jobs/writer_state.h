@@ -3,6 +3,7 @@
 //     writer.c        the whole: asking, batches, what is on record
 //     writer_look.c   what an intent would change on the tip that is known
 //     writer_flush.c  one round of fetching, deciding and pushing
+//     writer_pulls.c  the same, where it goes into pull requests
 //
 // Threads: the loop; a flush and a look are the worker's while they are with it.
 #pragma once
@@ -11,6 +12,7 @@
 #include "common/list.h"
 #include "common/loop.h"
 #include "common/workers.h"
+#include "hub/forge/call.h"
 #include "hub/jobs/store.h"
 #include "hub/jobs/writer.h"
 #include "hub/repo/push.h"
@@ -19,6 +21,7 @@
 
 struct cm_metric;
 struct hub_repository;
+struct hub_tip;
 
 enum { HUB_WRITING_TEXTS = 7 };
 
@@ -27,7 +30,8 @@ struct hub_writing {
     struct hub_intent intent;
     char *texts[HUB_WRITING_TEXTS];
     bool automatic;
-    bool noted; // why it waits is on record
+    bool noted;   // why it waits is on record
+    int64_t pull; // number of the pull request that it is in; 0: none
     struct cm_list in_list;
 };
 
@@ -45,7 +49,35 @@ struct hub_flush_item {
     struct hub_write_edit edit;         // of this round
     size_t change;                      // the commit of this round that it is in
     bool stands;                        // it has an edit in this round
+    char *branch;                       // of its pull request; NULL: it is not known yet
+    bool undone;                        // a later one has the last word
+    bool overruled;                     // people closed its pull request
 };
+
+// A pull request of the hub's, from when its branch is made to when it is merged or closed.
+struct hub_pull {
+    char *branch;
+    char *app;
+    char *title;
+    int64_t number; // 0: it is not open yet
+    char url[HUB_FORGE_URL_MAX];
+    char head[HUB_FORGE_SHA_MAX]; // what the hub pushed last; "": nothing, as far as it knows
+    char *content;                // names what that changes
+    enum hub_forge_state state;
+    bool changed; // since it was put on record
+};
+
+struct hub_pulls {
+    struct hub_pull *items;
+    size_t count;
+};
+
+void hub_pulls_done(struct hub_pulls *pulls); // a zeroed one is fine
+void hub_pulls_copy(const struct hub_pulls *from, struct hub_pulls *out);
+struct hub_pull *hub_pulls_find(const struct hub_pulls *pulls, const char *branch); // NULL: none
+
+// hub_pulls_add adds one that is not open yet; it is borrowed until the next is added.
+struct hub_pull *hub_pulls_add(struct hub_pulls *pulls, const char *branch, const char *app);
 
 // One round, or some while the tip moves.
 struct hub_flush {
@@ -61,12 +93,45 @@ struct hub_flush {
     size_t most; // edits in one push; 0: as many as fit
     bool pushed; // something was:
     struct hub_repo_id commit;
-    struct cm_err err; // why some are not yet; code CM_OK: none
+    enum hub_repo_trouble trouble; // of the last fetch or push
+    struct hub_forge *forge;       // NULL: there are no pull requests
+    bool by_pulls;                 // it goes into some; found out if the branch is protected
+    struct hub_pulls pulls;        // those that are open
+    bool again;                    // something is to be done right after
+    int64_t wait_ms;               // for as long the provider wants to be left alone
+    struct cm_err err;             // why some are not yet; code CM_OK: none
 };
 
 // hub_flush_run blocks.
 void hub_flush_run(struct hub_flush *f);
 void hub_flush_done(struct hub_flush *f);
+
+// What hub_flush_run does where it goes into pull requests.
+void hub_flush_pulls(struct hub_flush *f);
+
+// Parts of both ways. fetch: a branch (NULL: the one that is watched); its trouble is in `f`.
+// history ends what the tip's past has, evaluate finds the edits of the others, end_what_is_so ends
+// those that need none.
+bool hub_flush_is_open(const struct hub_flush_item *item);
+void hub_flush_settle(struct hub_flush_item *item, enum hub_written what, const char *why);
+bool hub_flush_any_stands(const struct hub_flush *f);
+void hub_flush_end_what_is_so(struct hub_flush *f);
+
+CM_MUSTUSE enum cm_rc hub_flush_fetch(struct hub_flush *f, const char *branch, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_flush_history(struct hub_flush *f, const struct hub_tip *tip,
+                                        struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_flush_evaluate(struct hub_flush *f, struct hub_tip *tip,
+                                         struct cm_err *err);
+
+struct hub_flush_target {
+    const char *branch;
+    struct hub_repo_id expected; // where it is now; zero: it is not there
+};
+
+// hub_flush_push_to makes another branch of the tip and what stands. CM_ENOTFOUND: it never can be,
+// and what stood was ended.
+CM_MUSTUSE enum cm_rc hub_flush_push_to(struct hub_flush *f, const struct hub_tip *tip,
+                                        const struct hub_flush_target *to, struct cm_err *err);
 
 // hub_look holds an intent against what a mirror holds; *out_fresh: that has the commit `after`
 // (NULL: any will do). CM_EBUSY: it holds nothing yet.

@@ -2,8 +2,9 @@
 //
 // Commits are made from a fetched one with plumbing: blobs, trees, commits, no work tree. They are
 // then offered to the server as a compare and swap: its reference must still be where the caller
-// saw it, else nothing happens (CM_EEXISTS: fetch, decide anew, try again). Nothing is ever forced,
-// and only paths in a jail that the caller gives can be touched.
+// saw it, else nothing happens (CM_EEXISTS: fetch, decide anew, try again). Nothing is ever forced
+// but a branch that is the hub's own, from one commit that the caller knows to another; and only
+// paths in a jail that the caller gives can be touched.
 //
 //     worker thread                      child (hub/repo/source.h): lock, limits, filter
 //     hub_repo_push ── request ────────▶   objects into the mirror (loose ones, fsynced)
@@ -52,6 +53,7 @@ struct hub_repo_push {
     const char *ref;             // "refs/heads/main"
     struct hub_repo_id base;     // what the first commit stands upon; a fetch brought it here
     struct hub_repo_id expected; // where the server's reference must be; zero: not there yet
+    bool rebuild;                // the branch is ours: `base` need not stand upon `expected`
     const struct hub_repo_change *changes; // one after the other
     size_t change_count;
     const char *const *jail; // "holds/" for all in a folder, or a whole path; what else is refused

@@ -247,7 +247,8 @@ static enum cm_rc refused(struct send *s) {
 }
 
 static enum cm_rc upload(struct send *s, git_remote *remote) {
-    CM_AUTOFREE char *spec = cm_strf(OUTGOING ":%s", s->push->ref);
+    CM_AUTOFREE char *spec =
+        cm_strf("%s" OUTGOING ":%s", s->push->rebuild ? "+" : "", s->push->ref);
     const git_strarray specs = {.strings = &spec, .count = 1};
     git_push_options options;
 

@@ -7,8 +7,8 @@
 // release.held, release.not_held, freeze.started, freeze.ended,
 // agent.enrolled, agent.connected, agent.disconnected, agent.too_old, agent.revoked,
 // problem.found, problem.cleared, api.changed, write.done, write.failed, write.impossible,
-// write.breaker, journal.gap, hub.restored, hub.rotated, state.failed, state.recovered,
-// state.unpushed, state.pushed.
+// write.breaker, pull-request.opened, pull-request.merged, pull-request.closed, journal.gap,
+// hub.restored, hub.rotated, state.failed, state.recovered, state.unpushed, state.pushed.
 //
 // Threads: a handle belongs to one thread at a time. Blocks.
 #pragma once

@@ -67,7 +67,7 @@ enum cm_rc hub_intents_each(struct hub_db *db,
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(db, &stmt, err,
                                  "SELECT id, repo, kind, app, cluster, cause, args, actor,"
-                                 " automatic, made_ms FROM intent WHERE state = 'waiting'"
+                                 " automatic, made_ms, pull FROM intent WHERE state = 'waiting'"
                                  " ORDER BY number",
                                  "");
 
@@ -81,7 +81,8 @@ enum cm_rc hub_intents_each(struct hub_db *db,
                                             .args = hub_stmt_text(stmt, 6),
                                             .actor = hub_stmt_text(stmt, 7),
                                             .automatic = hub_stmt_int(stmt, 8) != 0,
-                                            .made_ms = hub_stmt_int(stmt, 9)});
+                                            .made_ms = hub_stmt_int(stmt, 9),
+                                            .pull = hub_stmt_int(stmt, 10)});
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
@@ -95,9 +96,10 @@ enum cm_rc hub_intents_end(struct hub_db *db, const char *id, const char *state,
                       "tttti", id, state, revision, message, at_ms);
 }
 
-enum cm_rc hub_intents_note(struct hub_db *db, const char *id, const char *message,
+enum cm_rc hub_intents_note(struct hub_db *db, const char *id, const char *message, int64_t pull,
                             struct cm_err *err) {
-    return hub_db_run(db, err, "UPDATE intent SET message = ?2 WHERE id = ?1", "tt", id, message);
+    return hub_db_run(db, err, "UPDATE intent SET message = ?2, pull = ?3 WHERE id = ?1", "tti", id,
+                      message, pull);
 }
 
 void hub_located_done(struct hub_located *l) {

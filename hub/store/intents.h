@@ -25,6 +25,7 @@ struct hub_intent_row {
     const char *actor; // who decided
     bool automatic;    // nobody asked: the hub decided
     int64_t made_ms;
+    int64_t pull; // number of the pull request that it is in; 0: none
 };
 
 // hub_intents_add puts one on record; *out_new: it was not there yet. Of automatic ones of an App
@@ -43,9 +44,10 @@ CM_MUSTUSE enum cm_rc hub_intents_end(struct hub_db *db, const char *id, const c
                                       const char *revision, const char *message, int64_t at_ms,
                                       struct cm_err *err);
 
-// hub_intents_note says why one still waits.
+// hub_intents_note says why one still waits, and which pull request (hub/store/pulls.h) it is in;
+// 0: none.
 CM_MUSTUSE enum cm_rc hub_intents_note(struct hub_db *db, const char *id, const char *message,
-                                       struct cm_err *err);
+                                       int64_t pull, struct cm_err *err);
 
 // Where something is in Git. All texts are owned.
 struct hub_located {

@@ -295,6 +295,12 @@ static const struct hub_filter event_filters[] = {
 
 #define HOLD_STATE "CASE WHEN retry THEN 'retry' WHEN in_force > 0 THEN 'in force' ELSE 'void' END"
 
+// The pull request of a Hold: its branch ends with the name of the Hold's file.
+#define PULL_OF_HOLD(what)                                                                         \
+    "ifnull((SELECT " what " FROM pull_request p WHERE p.branch = 'holdfast/rollback/' || app ||"  \
+    " '/' || CASE WHEN substr(name, 1, length(app) + 1) = app || '-' THEN"                         \
+    " substr(name, length(app) + 2) ELSE name END ORDER BY p.number DESC LIMIT 1), '')"
+
 static const struct hub_column hold_columns[] = {
     {"name", "name", HUB_COLUMN_TEXT, "Its name."},
     {"app", "app", HUB_COLUMN_TEXT, "The App."},
@@ -312,6 +318,9 @@ static const struct hub_column hold_columns[] = {
     {"repository", "repo", HUB_COLUMN_TEXT,
      "The repository that it is written in; empty: it is decided, and not in Git yet."},
     {"path", "path", HUB_COLUMN_TEXT, "The file that it is written in."},
+    {"pullRequest", PULL_OF_HOLD("url"), HUB_COLUMN_TEXT,
+     "The pull request that brings it into Git, or takes it out; empty: there was none."},
+    {"pullRequestState", PULL_OF_HOLD("state"), HUB_COLUMN_TEXT, "open, merged or closed."},
 };
 
 static const struct hub_filter hold_filters[] = {
@@ -427,6 +436,9 @@ static const struct hub_column write_columns[] = {
      "The commit that has it; empty while there is none, or if Git said so already."},
     {"message", "message", HUB_COLUMN_TEXT, "Why it waits or failed; empty: nothing is wrong."},
     {"endedMs", "ended_ms", HUB_COLUMN_TIME, "When it was done or failed; 0: it waits."},
+    {"pullRequest",
+     "ifnull((SELECT url FROM pull_request p WHERE p.repo = intent.repo AND p.number = pull), '')",
+     HUB_COLUMN_TEXT, "The pull request that it is in; empty: none."},
 };
 
 static const struct hub_filter write_filters[] = {

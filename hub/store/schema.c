@@ -372,10 +372,20 @@ static const char *const step_28[] = {
     NULL,
 };
 
+static const char *const step_29[] = {
+    // Pull requests, and which of them a change is in.
+    "CREATE TABLE pull_request (branch TEXT NOT NULL, repo TEXT NOT NULL, number INTEGER NOT NULL,"
+    " app TEXT NOT NULL, title TEXT NOT NULL, url TEXT NOT NULL, state TEXT NOT NULL,"
+    " head TEXT NOT NULL, content TEXT NOT NULL, opened_ms INTEGER NOT NULL,"
+    " ended_ms INTEGER NOT NULL, PRIMARY KEY (branch, repo, number)) WITHOUT ROWID",
+    "ALTER TABLE intent ADD COLUMN pull INTEGER NOT NULL DEFAULT 0",
+    NULL,
+};
+
 static const char *const *const steps[] = {
     step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,  step_10,
     step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18, step_19, step_20,
-    step_21, step_22, step_23, step_24, step_25, step_26, step_27, step_28};
+    step_21, step_22, step_23, step_24, step_25, step_26, step_27, step_28, step_29};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -430,7 +440,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 25",
                                               "PRAGMA user_version = 26",
                                               "PRAGMA user_version = 27",
-                                              "PRAGMA user_version = 28"};
+                                              "PRAGMA user_version = 28",
+                                              "PRAGMA user_version = 29"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

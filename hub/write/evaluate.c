@@ -93,6 +93,13 @@ bool hub_write_is_same_target(const struct hub_intent *a, const struct hub_inten
            strcmp(a->app, b->app) == 0 && strcmp(a->cluster, b->cluster) == 0;
 }
 
+bool hub_write_is_undone(const struct hub_intent *intent, const struct hub_intent *later) {
+    const struct hub_write_kind *kind = hub_write_kind_find(later->kind);
+
+    return kind != NULL && kind->way != HUB_WRITE_RETRY && strcmp(intent->kind, later->kind) != 0 &&
+           hub_write_is_same_target(intent, later);
+}
+
 // ---- Whether it makes sense
 
 // is_below tells whether a path is in a folder of the fleet.

@@ -88,9 +88,21 @@ bool hub_write_is_one(const struct hub_intent *a, const struct hub_intent *b);
 // the same file: then the later one has the last word.
 bool hub_write_is_same_target(const struct hub_intent *a, const struct hub_intent *b);
 
+// hub_write_is_undone tells whether a later intent takes one back, or it that one: together they
+// mean no more than the later one. A retry needs the Hold that it is about.
+bool hub_write_is_undone(const struct hub_intent *intent, const struct hub_intent *later);
+
 // hub_write_message is the message of a commit for intents that belong together, as
 // deploy/reference/commits.md says; the caller frees it. `writer` names the hub and its epoch.
 char *hub_write_message(const struct hub_intent *const *intents, size_t count, const char *writer);
+
+// hub_write_branch names the branch of the pull request that an intent is in, and all that have the
+// last word about the same: "holdfast/rollback/<app>/<release>-<id>" for a Hold, else
+// "holdfast/<kind>/<app>". The caller frees it.
+char *hub_write_branch(const struct hub_intent *intent);
+
+// hub_write_path gives the file that it is about; NULL: it is about none. The caller frees it.
+char *hub_write_path(const struct hub_intent *intent);
 
 // hub_write_author gives who decided; the caller frees both.
 void hub_write_author(const struct hub_intent *intent, char **name, char **email);

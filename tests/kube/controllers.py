@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Builds controllers of others for the tests, each once for a machine, as build.py does Kubernetes.
+"""Builds programs of others for the tests, each once for a machine, as build.py does Kubernetes.
 
 Each has a module of its own beside this file, which names and pins it.
 """
@@ -14,11 +14,13 @@ import time
 import build
 
 PACKAGES = {"flagger": "github.com/fluxcd/flagger/cmd/flagger",
-            "rollouts": "github.com/argoproj/argo-rollouts/cmd/rollouts-controller"}
+            "rollouts": "github.com/argoproj/argo-rollouts/cmd/rollouts-controller",
+            "gitea": "code.gitea.io/gitea"}
+TAGS = {"gitea": "sqlite,sqlite_unlock_notify"}  # its database is in C, too
 
 
 def binary_path(name):
-    digest = hashlib.sha256((platform.machine() + PACKAGES[name]).encode())
+    digest = hashlib.sha256((platform.machine() + PACKAGES[name] + TAGS.get(name, "")).encode())
     for file in ("go.mod", "go.sum"):
         digest.update((build.HERE / name / file).read_bytes())
     # Its field manager is named after the file.
@@ -31,16 +33,17 @@ def compile_to(name, binary):
     started = time.monotonic()
     unfinished = binary.with_suffix(".new")
     # Other tests run beside.
-    subprocess.run(["nice", go, "build", "-trimpath", "-ldflags", "-s -w", "-o", str(unfinished),
-                    PACKAGES[name]],
+    subprocess.run(["nice", go, "build", "-trimpath", "-tags", TAGS.get(name, ""),
+                    "-ldflags", "-s -w", "-o", str(unfinished), PACKAGES[name]],
                    cwd=build.HERE / name, check=True, stdout=sys.stderr,
-                   env={**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOWORK": "off"})
+                   env={**os.environ, "GOTOOLCHAIN": "local", "GOWORK": "off",
+                        "CGO_ENABLED": "1" if name in TAGS else "0"})
     unfinished.rename(binary)
     build.say(f"built in {time.monotonic() - started:.0f} s: {binary}")
 
 
 def ensure(name):
-    """The path of a controller, built if need be. Raises OSError or CalledProcessError."""
+    """The path of a program, built if need be. Raises OSError or CalledProcessError."""
     binary = binary_path(name)
     if binary.exists():
         return binary

@@ -203,6 +203,40 @@ static void it_is_written_to_only_where_that_is_said(void **state) {
     }
 }
 
+#define PULLS "repositories:\n- {name: a, url: x, write: pull-request, "
+
+static void pull_requests_need_a_provider_and_a_token(void **state) {
+    struct rig *r = *state;
+    CM_AUTOFREE char *token = write_file(r, "token", "s3cret\n");
+    CM_AUTOFREE char *text =
+        cm_strf(PULLS "provider: gitea, apiTokenFile: '%s', apiUrl: 'https://x/api/v1',"
+                      " project: a/b}\n",
+                token);
+    static const struct {
+        const char *more;
+        const char *words;
+    } bad[] = {{"}", "needs 'provider'"},
+               {"provider: sourceforge}", "'provider' is gitea"},
+               {"provider: gitea}", "'apiTokenFile'"},
+               {"provider: github, tokenFile: '%s', apiUrl: 'http://x/api'}", "with https"}};
+
+    assert_int_equal(load(r, text), CM_OK);
+    assert_int_equal(r->list.items[0].write, HUB_WRITE_PULL_REQUEST);
+    assert_string_equal(r->list.items[0].provider, "gitea");
+    assert_string_equal(r->list.items[0].api_token, "s3cret");
+    assert_string_equal(r->list.items[0].project, "a/b");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        CM_AUTOFREE char *head = cm_strf("%s%s\n", PULLS, bad[i].more);
+        const char *at = strstr(head, "%s");
+        CM_AUTOFREE char *whole = at != NULL
+                                      ? cm_strf("%.*s%s%s", (int)(at - head), head, token, at + 2)
+                                      : cm_strdup(head);
+
+        assert_int_equal(load(r, whole), CM_EINVAL);
+        assert_non_null(strstr(r->err.msg, bad[i].words));
+    }
+}
+
 static void a_missing_file_is_said(void **state) {
     struct rig *r = *state;
 
@@ -221,6 +255,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_secret_is_never_in_the_words, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_empty_secret_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(it_is_written_to_only_where_that_is_said, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(pull_requests_need_a_provider_and_a_token, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_missing_file_is_said, set_up, tear_down),
     };

@@ -93,7 +93,7 @@ static struct hub_forge_pull find(struct hub_forge *f) {
     struct hub_forge_pull pull;
     struct cm_err err;
 
-    if (hub_forge_find(f, BRANCH, "main", &pull, NULL, &err) < 0) {
+    if (hub_forge_find_open(f, BRANCH, "main", &pull, NULL, &err) < 0) {
         fail_msg("%s", err.msg);
     }
     return pull;
@@ -182,9 +182,9 @@ static void who_wants_to_be_left_alone_is(void **state) {
     int64_t wait_ms = 0;
 
     (void)state;
-    assert_int_equal(hub_forge_find(f, BRANCH, "main", &pull, &wait_ms, &err), CM_EBUSY);
+    assert_int_equal(hub_forge_find_open(f, BRANCH, "main", &pull, &wait_ms, &err), CM_EBUSY);
     assert_int_equal(wait_ms, 7000);
-    assert_int_equal(hub_forge_find(f, BRANCH, "main", &pull, &wait_ms, &err), CM_EBUSY);
+    assert_int_equal(hub_forge_find_open(f, BRANCH, "main", &pull, &wait_ms, &err), CM_EBUSY);
     assert_non_null(strstr(err.msg, "left alone")); // it was not asked
     assert_in_range(wait_ms, 1, 7000);
     hub_forge_free(f);
@@ -196,7 +196,7 @@ static void a_token_that_is_not_taken_is_said(void **state) {
     struct cm_err err;
 
     (void)state;
-    assert_int_equal(hub_forge_find(f, BRANCH, "main", &pull, NULL, &err), CM_EAUTH);
+    assert_int_equal(hub_forge_find_open(f, BRANCH, "main", &pull, NULL, &err), CM_EAUTH);
     assert_non_null(strstr(err.msg, "401: Bad credentials: give the token"));
     assert_null(strstr(err.msg, "other"));
     hub_forge_free(f);
@@ -209,7 +209,7 @@ static void it_gives_up_when_it_is_told_to(void **state) {
     struct cm_err err;
 
     (void)state;
-    assert_int_equal(hub_forge_find(f, BRANCH, "main", &pull, NULL, &err), CM_ECANCELED);
+    assert_int_equal(hub_forge_find_open(f, BRANCH, "main", &pull, NULL, &err), CM_ECANCELED);
     hub_forge_free(f);
     (void)close(fd);
 }

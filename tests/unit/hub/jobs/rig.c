@@ -3,6 +3,7 @@
 #include "hub/access/authority.h"
 #include "hub/fleet/fleet.h"
 #include "hub/jobs/decided.h"
+#include "hub/jobs/overrule.h"
 #include "hub/jobs/proven.h"
 #include "hub/jobs/record.h"
 #include "hub/store/agents.h"
@@ -190,6 +191,13 @@ struct hub_outcome *rig_decide(struct rig *r, const struct hub_decision_row *row
     assert_int_equal(hub_decisions_add(r->db, row, &is_new, &err), CM_OK);
     assert_int_equal(hub_decided_read(r->db, &list, &err), CM_OK);
     return record(r, hub_planner_decide(r->planner, list));
+}
+
+struct hub_outcome *rig_overrule(struct rig *r, const char *app, const char *path) {
+    struct cm_err err;
+
+    assert_int_equal(hub_overrule(r->db, app, path, &err), CM_OK);
+    return record(r, hub_planner_overrule(r->planner, app, path));
 }
 
 const struct hub_cluster_change *rig_change(const struct hub_outcome *o, const char *cluster) {

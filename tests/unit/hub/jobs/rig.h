@@ -48,6 +48,9 @@ struct hub_outcome *rig_decide(struct rig *r, const struct hub_decision_row *row
 struct hub_proven_row;
 struct hub_outcome *rig_prove(struct rig *r, const struct hub_proven_row *row);
 
+// rig_overrule has people not want a Hold; on record first, too.
+struct hub_outcome *rig_overrule(struct rig *r, const char *app, const char *path);
+
 size_t rig_source(const struct rig *r, const char *name); // as the planner counts them
 
 // rig_lose_mirror removes what was fetched of a repository.

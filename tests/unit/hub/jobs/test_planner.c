@@ -232,15 +232,34 @@ static void what_people_wanted_to_be_tried_again_is_not_kept_out_after_a_restart
     assert_true(runs(rig_change(o, "paris-1")->publication, "reg/two"));
 }
 
-static void git_is_asked_for_nothing_that_it_makes_void(void **state) {
+static void what_was_asked_for_is_dropped_when_git_makes_it_void(void **state) {
     struct rig *r = *state;
     struct hub_decision_row row = begin_release(r);
+    CM_AUTOFREE char *first = NULL;
 
-    (void)rig_decide(r, &row);
+    first = cm_strdup(rig_decide(r, &row)->asks[0].id);
     struct hub_outcome *o = rig_commit(r, "fleet", "workload web w three b");
-    assert_int_equal(o->ask_count, 0);
+    assert_int_equal(o->ask_count, 1);
+    assert_null(o->asks[0].text);
     o = rig_commit(r, "fleet", "workload web w two b"); // a bot that does not give up
     assert_int_equal(o->ask_count, 1);
+    assert_non_null(o->asks[0].text);
+    assert_string_not_equal(o->asks[0].id, first);
+}
+
+static void what_people_do_not_want_held_is_tried_again(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+    CM_AUTOFREE char *path = cm_strdup(rig_decide(r, &row)->asks[0].path);
+
+    struct hub_outcome *o = rig_overrule(r, "web", path);
+    assert_true(runs(rig_change(o, "paris-1")->publication, "reg/two"));
+    assert_int_equal(o->ask_count, 0);
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+    o = rig_commit(r, "fleet", "workload web w two b");
+    assert_true(runs(rig_change(o, "paris-1")->publication, "reg/two"));
+    assert_int_equal(o->ask_count, 0);
 }
 
 static void what_is_kept_out_is_so_after_a_restart(void **state) {
@@ -840,7 +859,8 @@ int main(void) {
         RIG_TEST(a_hub_of_before_there_was_a_past_begins_one_with_what_is),
         RIG_TEST(a_rejected_release_is_kept_out_while_all_else_lands),
         RIG_TEST(git_is_asked_to_say_what_is_kept_out_once),
-        RIG_TEST(git_is_asked_for_nothing_that_it_makes_void),
+        RIG_TEST(what_was_asked_for_is_dropped_when_git_makes_it_void),
+        RIG_TEST(what_people_do_not_want_held_is_tried_again),
         RIG_TEST(a_hold_that_was_in_git_is_missed_after_a_restart_too),
         RIG_TEST(what_people_wanted_to_be_tried_again_is_not_kept_out_after_a_restart),
         RIG_TEST(what_is_kept_out_is_so_after_a_restart),

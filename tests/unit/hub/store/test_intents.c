@@ -5,6 +5,7 @@
 
 #include "common/mem.h"
 #include "hub/store/intents.h"
+#include "hub/store/pulls.h"
 
 #define HOUR_MS ((int64_t)60 * 60 * 1000)
 
@@ -109,11 +110,63 @@ static void who_names_no_removal_is_told_which_wait(void **state) {
                    "which 'holdfast get problems' tells");
 }
 
+static void note_pull(void *ctx, const struct hub_pull_row *row) {
+    char *all = ctx;
+    size_t len = strlen(all);
+
+    (void)snprintf(all + len, 200 - len, "%s#%lld %s %s\n", row->branch, (long long)row->number,
+                   row->head, row->title);
+}
+
+static void a_pull_request_is_open_until_it_is_not(void **state) {
+    struct hub_pull_row row = {.repository = "fleet",
+                               .branch = "holdfast/ban/web",
+                               .number = 7,
+                               .app = "web",
+                               .title = "one",
+                               .url = "https://x/7",
+                               .state = "open",
+                               .head = "abc",
+                               .content = "c",
+                               .at_ms = 1};
+    char all[200] = "";
+    struct cm_err err;
+
+    assert_int_equal(hub_pulls_put(*state, &row, &err), CM_OK);
+    row.title = "two";
+    row.head = "def";
+    assert_int_equal(hub_pulls_put(*state, &row, &err), CM_OK);
+    assert_int_equal(hub_pulls_each_open(*state, note_pull, all, &err), CM_OK);
+    assert_string_equal(all, "holdfast/ban/web#7 def two\n");
+    row.state = "merged";
+    assert_int_equal(hub_pulls_put(*state, &row, &err), CM_OK);
+    all[0] = '\0';
+    assert_int_equal(hub_pulls_each_open(*state, note_pull, all, &err), CM_OK);
+    assert_string_equal(all, "");
+}
+
+static void note_number(void *ctx, const struct hub_intent_row *row) {
+    *(int64_t *)ctx = row->pull;
+}
+
+static void which_pull_request_it_is_in_is_kept(void **state) {
+    bool is_new = false;
+    int64_t pull = 0;
+    struct cm_err err;
+
+    assert_int_equal(add(state, "a", false, 1, &is_new), CM_OK);
+    assert_int_equal(hub_intents_note(*state, "a", "it waits", 7, &err), CM_OK);
+    assert_int_equal(hub_intents_each(*state, note_number, &pull, &err), CM_OK);
+    assert_int_equal(pull, 7);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_asked_for_twice_is_there_once, open_db, close_db),
         cmocka_unit_test_setup_teardown(what_has_ended_does_not_wait_and_stays_one, open_db,
                                         close_db),
+        cmocka_unit_test_setup_teardown(a_pull_request_is_open_until_it_is_not, open_db, close_db),
+        cmocka_unit_test_setup_teardown(which_pull_request_it_is_in_is_kept, open_db, close_db),
         cmocka_unit_test_setup_teardown(the_hub_alone_writes_so_much_within_an_hour, open_db,
                                         close_db),
         cmocka_unit_test_setup_teardown(who_names_no_removal_is_told_which_wait, open_db, close_db),

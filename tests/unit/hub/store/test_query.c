@@ -49,6 +49,10 @@ static const char *const fleet[] = {
     "problems)"
     " VALUES ('fleet', 'abcdef01abcdef01', 'ann', 'first', 1, 2, 2, 0),"
     " ('fleet', 'abcdef02abcdef02', 'bob', 'second', 3, 4, 1, 1)",
+    "INSERT INTO pull_request VALUES"
+    " ('holdfast/rollback/web/2-aa', 'fleet', 6, 'web', 't', 'https://x/6', 'closed', '', '', 1, "
+    "2), ('holdfast/rollback/web/2-aa', 'fleet', 7, 'web', 't', 'https://x/7', 'merged', '', '', "
+    "1, 2)",
     "INSERT INTO hold VALUES"
     " ('web-2-aa', 'web-2-aa', 'web', 'fleet', 'holds/web/2-aa.yaml', '2', '1', 'flagger', "
     "'web/web',"
@@ -278,7 +282,9 @@ static void holds_are_told_with_their_state_and_bans_with_their_images(void **st
         "\"2\",\"restored\":\"1\",\"clusters\":[\"oslo-1\",\"rome-1\"],\"inForce\":1,"
         "\"controller\":\"flagger\",\"object\":\"web/web\",\"message\":\"it failed\","
         "\"atMs\":5,\"event\":\"e1\",\"repository\":\"fleet\",\"path\":"
-        "\"holds/web/2-aa.yaml\"}]");
+        "\"holds/web/2-aa.yaml\",\"pullRequest\":\"https://x/7\","
+        "\"pullRequestState\":\"merged\"}]");
+    assert_string_equal(names(f, "holds?cluster=rome-1", "pullRequest"), "https://x/7 ");
     assert_string_equal(as_text(f, cm_json_get(get(f, "bans?app=web"), "items")),
                         "[{\"name\":\"cve\",\"app\":\"\",\"images\":[\"reg/web:1.5.*\"],\"reason\":"
                         "\"a hole\",\"repository\":\"fleet\",\"path\":\"bans/cve.yaml\"}]");

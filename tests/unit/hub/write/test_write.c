@@ -404,11 +404,62 @@ static void a_difference_is_shown_as_git_does(void **state) {
     assert_non_null(strstr(made, "+8\n\\ No newline at end of file\n"));
 }
 
+static void a_retry_needs_its_hold_and_takes_nothing_back(void **state) {
+    static const char args[] = "{\"path\":\"holds/web/a.yaml\"}";
+    struct hub_intent hold = intent_of("hold", "web", "", args);
+    struct hub_intent unhold = intent_of("unhold", "web", "", args);
+    struct hub_intent retry = intent_of("retry", "web", "", args);
+
+    (void)state;
+    assert_true(hub_write_is_undone(&hold, &unhold));
+    assert_true(hub_write_is_undone(&unhold, &hold));
+    assert_true(hub_write_is_undone(&retry, &unhold));
+    assert_false(hub_write_is_undone(&hold, &retry));
+    assert_false(hub_write_is_undone(&hold, &hold));
+}
+
+static void what_undoes_something_is_in_its_pull_request(void **state) {
+    static const struct {
+        const char *kind;
+        const char *app;
+        const char *cluster;
+        const char *args;
+        const char *branch;
+    } cases[] = {
+        {"hold", "web", "", "{\"path\":\"holds/web/1.5.0-9f3c.yaml\"}",
+         "holdfast/rollback/web/1.5.0-9f3c"},
+        {"unhold", "web", "", "{\"path\":\"eu/holds/web/1.5.0-9f3c.yaml\"}",
+         "holdfast/rollback/web/1.5.0-9f3c"},
+        {"suspend", "web", "", "{}", "holdfast/suspend/web"},
+        {"resume", "web", "", "{}", "holdfast/suspend/web"},
+        {"resume", "", "eu-1", "{}", "holdfast/suspend/cluster-eu-1"},
+        {"unban", "", "", "{\"path\":\"bans/cve.yaml\"}", "holdfast/ban/cve"},
+        {"ban", "", "", "{\"path\":\"bans/..a b~^:?*[.lock.yaml\"}",
+         "holdfast/ban/-.a-b-------lock"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct hub_intent intent = {.id = "x",
+                                          .kind = cases[i].kind,
+                                          .app = cases[i].app,
+                                          .cluster = cases[i].cluster,
+                                          .cause = "",
+                                          .args = cases[i].args,
+                                          .actor = ""};
+        CM_AUTOFREE char *branch = hub_write_branch(&intent);
+
+        assert_string_equal(branch, cases[i].branch);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_app_is_suspended_where_its_document_is),
         cmocka_unit_test(a_cluster_goes_on_in_a_file_with_others),
         cmocka_unit_test(opposites_are_about_the_same_target),
+        cmocka_unit_test(a_retry_needs_its_hold_and_takes_nothing_back),
+        cmocka_unit_test(what_undoes_something_is_in_its_pull_request),
         cmocka_unit_test(what_is_so_changes_nothing),
         cmocka_unit_test(a_hold_that_is_there_gets_the_clusters_and_keeps_what_people_changed),
         cmocka_unit_test(a_hold_about_another_release_is_not_written_over),

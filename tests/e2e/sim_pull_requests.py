@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""What the hub may not push it proposes: one pull request of a real Gitea for a release, in force
+meanwhile; merged it is done, closed the release is tried again, edited it is what people made of it."""
+import json
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, story  # noqa: E402
+from support.gitea import Gitea  # noqa: E402
+from support.process import wait_for  # noqa: E402
+from support.simstory import SOON, SimStory, files, fleet  # noqa: E402
+
+KEY = "Deployment.apps/default/web"
+WORDS = "Failed checks threshold reached 5, @everyone"
+FLEET = """
+repositories:
+- name: fleet
+  url: {gitea.url}/platform/fleet.git
+  tokenFile: {folder}/token
+  caFile: {gitea.ca}
+  allowPrivateHosts: true
+  pollInterval: 1m
+  write: direct
+  provider: gitea
+"""
+
+
+def web(image, **env):
+    item = m.deployment("web", f"reg/web:{image}")
+    container = item["spec"]["template"]["spec"]["containers"][0]
+    container["env"] = [{"name": name, "value": value} for name, value in env.items()]
+    return files("web", item)
+
+
+class PullRequests(SimStory):
+    clusters = fleet(3)
+    apps = web("1", A="a")
+
+    @classmethod
+    def repositories(cls):
+        cls.gitea = Gitea(cls.folder, cls.folder)
+        cls.gitea.start_and_wait()
+        cls.gitea.adopt(cls.repo)
+        (cls.folder / "token").write_text(cls.gitea.token, encoding="ascii")
+        return FLEET.format(gitea=cls.gitea, folder=cls.folder)
+
+    def images(self):
+        made = [self.sim.object(name, KEY) for name in ("c01", "c02", "c03")]
+        return [item["spec"]["template"]["spec"]["containers"][0]["image"].split(":")[1]
+                for item in made]
+
+    def wait_images(self, *expected):
+        wait_for(lambda: self.images() == list(expected), SOON, f"images {expected}", 0.1)
+
+    def follow(self):
+        self.repo.git("fetch", "--quiet", "--prune", "origin")
+        self.repo.git("reset", "--quiet", "--hard", "origin/main")
+
+    def holds(self, branch):
+        """Texts of the Holds on a branch."""
+        self.repo.git("fetch", "--quiet", "--prune", "origin")
+        tree = f"origin/{branch}"
+        paths = self.repo.git("ls-tree", "-r", "--name-only", tree, "holds").split()
+        return [self.repo.git("show", f"{tree}:{path}") for path in paths]
+
+    def wait_open(self, *words):
+        """Waits for the one open pull request to bring a Hold with these words."""
+        def is_so():
+            pulls = self.gitea.pulls("open")
+            assert len(pulls) == 1, [pull["title"] for pull in pulls]
+            text, = self.holds(pulls[0]["head"]["ref"])
+            assert all(word in text for word in words), text
+            return pulls[0]
+        return wait_for(is_so, SOON, f"a pull request with {words}", 0.2)
+
+    def wait_none(self):
+        wait_for(lambda: self.gitea.pulls("open") == [], SOON, "no pull request to be open", 0.2)
+
+    def merge(self, number):
+        self.gitea.merge(number)
+        self.hub.run("sync")  # as a webhook would
+        self.wait_event("pull-request.merged")
+
+    def test_1_a_protected_branch_gets_a_pull_request_and_the_release_is_kept_out(self):
+        self.deliver(web("2", A="a"))
+        before = self.repo.head()
+        self.sim.ask("decide", "c02", KEY, "rejected", WORDS)
+        pull = self.wait_open("c02")
+        self.assertRegex(pull["head"]["ref"], r"^holdfast/rollback/web/2-\w+$")
+        self.assertEqual(pull["title"], "hold(web): 1 on 1 cluster, which rejected 2")
+        self.assertRegex(pull["body"], r"(?m)^    First: flagger .* on c02: Failed checks")
+        self.assertEqual(pull["user"]["login"], "holdfast")
+        self.wait_images("2", "1", "2")
+        self.assertEqual(self.repo.git("rev-parse", "origin/main").strip(), before)
+        opened = self.wait_event("pull-request.opened", app="web")
+        self.assertIn(pull["html_url"], opened["message"])
+        wait_for(lambda: self.hub.get("holds")[0]["pullRequest"] == pull["html_url"], SOON)
+        said = self.hub.run("describe", "hold", self.hub.get("holds")[0]["name"]).stdout
+        self.assertRegex(said, rf"Pull request: +{pull['html_url']}\n")
+        type(self).number = pull["number"]
+
+    def test_2_it_is_updated_and_not_repeated(self):
+        self.sim.ask("decide", "c03", KEY, "rejected", WORDS)
+        pull = self.wait_open("c02", "c03")
+        self.wait_images("2", "1", "1")
+        wait_for(lambda: "2 clusters" in self.gitea.pulls()[0]["title"], SOON, "another title", 0.2)
+        self.assertEqual(pull["number"], self.number)
+
+    def test_3_a_hub_that_is_killed_goes_on_with_it(self):
+        self.hub.kill()
+        self.hub.start_and_wait()
+        self.wait_connected("c01", "c02", "c03")
+        self.wait_resolved(self.commit({"notes.txt": "x"}, "something else"))
+        self.assertEqual(self.images(), ["2", "1", "1"])
+        self.assertEqual([pull["number"] for pull in self.gitea.pulls()], [self.number])
+        self.assertEqual(self.events("pull-request.closed"), [])
+
+    def test_4_merged_it_is_done(self):
+        self.merge(self.number)
+        wait_for(lambda: {row["state"] for row in self.hub.get("writes")} == {"done"}, SOON,
+                 "all to be written", 0.1)
+        text, = self.holds("main")
+        self.assertIn("c03", text)
+        wait_for(lambda: self.hub.get("holds")[0]["path"], SOON, "the Hold to be read", 0.1)
+        self.assertEqual(self.hub.get("holds")[0]["pullRequestState"], "merged")
+        self.assertEqual(self.images(), ["2", "1", "1"])
+        wait_for(lambda: "rollback" not in self.repo.git("ls-remote", "origin"), SOON,
+                 "the branch to be gone", 0.2)
+
+    def test_5_closed_the_release_is_tried_again(self):
+        self.follow()
+        self.deliver(web("3", A="a"))
+        pull = wait_for(lambda: self.gitea.pulls("open"), SOON, "a pull request", 0.2)[0]
+        self.assertEqual(pull["title"], "unhold(web): Git says another release")
+        self.merge(pull["number"])
+        self.sim.ask("decide", "c01", KEY, "rejected", WORDS)
+        self.wait_images("2", "3", "3")
+        pull = self.wait_open("c01")
+        self.gitea.close(pull["number"])
+        self.hub.run("sync")
+        closed = self.wait_event("pull-request.closed", app="web")
+        self.assertIn(pull["html_url"], closed["message"])
+        self.wait_images("3", "3", "3")
+        failed = [row for row in self.hub.get("writes") if row["state"] == "failed"]
+        self.assertIn("closed without being merged", failed[0]["message"])
+        self.hub.kill()
+        self.hub.start_and_wait()
+        self.wait_connected("c01", "c02", "c03")
+        self.follow()
+        self.wait_resolved(self.commit({"notes.txt": "y"}, "something else"))
+        self.assertEqual((self.images(), self.gitea.pulls("open")), (["3", "3", "3"], []))
+
+    def test_6_what_people_make_of_it_counts(self):
+        self.follow()
+        self.deliver(web("4", A="a"))
+        self.sim.ask("decide", "c02", KEY, "rejected", WORDS)
+        pull = self.wait_open("c02")
+        branch = pull["head"]["ref"]
+        self.repo.git("checkout", "--quiet", "-B", branch, f"origin/{branch}")
+        path, = self.repo.git("ls-files", "holds").split()
+        theirs = (self.repo.work / path).read_text().replace("[c02]", "[c02, c03]").replace(
+            "  - c02\n", "  - c02\n  - c03\n")
+        self.assertIn("c03", theirs)
+        self.repo.commit({path: theirs}, "the third one, too")
+        self.repo.git("push", "--quiet", "origin", branch)
+        self.repo.git("checkout", "--quiet", "main")
+        self.hub.run("sync")
+        self.merge(pull["number"])
+        self.wait_images("4", "3", "3")
+        self.assertEqual(self.holds("main"), [theirs])
+        self.wait_none()
+
+    def test_7_verbs_tell_where_it_waits(self):
+        said = self.hub.run("suspend", "app", "web", "--wait").stdout
+        pull = self.gitea.pulls("open")[0]
+        self.assertEqual(said, f"it waits to be merged: {pull['html_url']}\n")
+        self.assertEqual(pull["head"]["ref"], "holdfast/suspend/web")
+        again = json.loads(self.hub.run("suspend", "app", "web", "-o", "json").stdout)
+        self.assertEqual(again["pullRequest"], pull["html_url"])
+        self.hub.run("resume", "app", "web")
+        self.wait_none()  # nothing is left to change
+        self.assertNotIn("suspend", self.repo.git("show", "origin/main:apps/web/app.yaml"))
+
+
+if __name__ == "__main__":
+    story.main()

@@ -1,0 +1,350 @@
+// What goes into pull requests: branches of a bare repository in a folder, and a server that takes
+// nothing but what GitHub documents.
+#include "hub/jobs/writer_state.h"
+
+#include "tests/unit/hub/repo/scratch.h"
+
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "hub/config/config.h"
+#include "hub/repo/source.h"
+
+#define EPOCH 3
+#define TIMEOUT_MS 30000
+#define MADE_MS INT64_C(1764364445123)
+#define BRANCH "holdfast/freeze/web"
+#define ITEMS_MAX 20
+
+struct fixture {
+    struct scratch *scratch;
+    struct hub_repository repository;
+    char *url;
+    char *folder;
+    pid_t server;
+    int to_server;
+    int port;
+    struct hub_forge *forge;
+    struct hub_flush flush;
+};
+
+static int start_server(struct fixture *f) {
+    int in[2];
+    int out[2];
+    char line[16] = "";
+
+    assert_int_equal(pipe(in) | pipe(out), 0);
+    f->server = fork();
+    if (f->server == 0) {
+        (void)dup2(in[0], 0);
+        (void)dup2(out[1], 1);
+        (void)close(in[1]);
+        (void)execl(PYTHON, PYTHON, FORGE_SERVER, (char *)NULL);
+        _exit(1);
+    }
+    (void)close(in[0]);
+    (void)close(out[1]);
+    f->to_server = in[1];
+    FILE *said = fdopen(out[0], "r");
+    assert_non_null(fgets(line, sizeof(line), said));
+    (void)fclose(said);
+    return (int)strtol(line, NULL, 10);
+}
+
+static void open_forge(struct fixture *f, const char *name) {
+    CM_AUTOFREE char *api = cm_strf("http://127.0.0.1:%d/github", f->port);
+    const struct hub_forge_config config = {
+        .project = {.provider = HUB_FORGE_GITHUB, .api = api, .name = (char *)(uintptr_t)name},
+        .token = "s3cret",
+        .cancel_fd = -1};
+    struct cm_err err;
+
+    assert_int_equal(hub_forge_new(&config, &f->forge, &err), CM_OK);
+    f->flush.forge = f->forge;
+}
+
+static int set_up(void **state) {
+    static char texts[][32] = {"fleet", "main", "", "Hub", "hub@example.com"};
+    struct fixture *f = cm_new(1, sizeof(*f));
+    void *scratch;
+
+    assert_int_equal(scratch_open(&scratch), 0);
+    f->scratch = scratch;
+    f->url = cm_strf("file://%s/fleet.git", f->scratch->folder);
+    f->folder = scratch_path(f->scratch, "writes");
+    f->repository = (struct hub_repository){.name = texts[0],
+                                            .url = f->url,
+                                            .branch = texts[1],
+                                            .path = texts[2],
+                                            .timeout_ms = TIMEOUT_MS,
+                                            .committer = texts[3],
+                                            .committer_email = texts[4]};
+    f->port = start_server(f);
+    f->flush = (struct hub_flush){.repository = &f->repository,
+                                  .folder = f->folder,
+                                  .writer = "hub-1/epoch-3",
+                                  .hub_id = "hub-1",
+                                  .epoch = EPOCH,
+                                  .cancel_fd = -1,
+                                  .now_ms = MADE_MS,
+                                  .by_pulls = true,
+                                  .items = cm_new(ITEMS_MAX, sizeof(*f->flush.items))};
+    open_forge(f, "octo/fleet");
+    scratch_run(f->scratch,
+                "git init --quiet --bare -b main fleet.git\n"
+                "git init --quiet -b main work; cd work; git remote add o ../fleet.git\n"
+                "echo x >a; git add -A; git commit --quiet -m first\n"
+                "git push --quiet o main");
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = *state;
+    void *scratch = f->scratch;
+
+    hub_flush_done(&f->flush);
+    hub_forge_free(f->forge);
+    (void)close(f->to_server);
+    (void)waitpid(f->server, NULL, 0);
+    free(f->url);
+    free(f->folder);
+    free(f);
+    return scratch_close(&scratch);
+}
+
+static void add(struct fixture *f, const char *kind, const char *app, const char *path,
+                const char *text) {
+    size_t number = f->flush.count++;
+    CM_AUTOFREE char *id = cm_strf("id-%zu", number);
+    CM_AUTOFREE char *args = cm_strf("{\"path\":\"%s\",\"text\":\"%s\"}", path, text);
+    const struct hub_intent intent = {.id = id,
+                                      .kind = kind,
+                                      .app = app,
+                                      .cluster = "",
+                                      .cause = path,
+                                      .args = args,
+                                      .actor = "ada",
+                                      .made_ms = MADE_MS};
+
+    assert_true(number < ITEMS_MAX);
+    f->flush.items[number].writing = hub_writing_new(&intent);
+}
+
+// run also does what the loop does between two rounds.
+static void run(struct fixture *f) {
+    struct hub_flush *flush = &f->flush;
+    struct hub_flush_item *items = cm_new(ITEMS_MAX, sizeof(*items));
+    size_t kept = 0;
+
+    for (size_t i = 0; i < flush->count; i++) {
+        items[i].writing = flush->items[i].writing;
+        items[i].what = flush->items[i].what;
+        items[i].why = flush->items[i].why;
+        hub_write_edit_done(&flush->items[i].edit);
+        free(flush->items[i].branch);
+    }
+    free(flush->items);
+    flush->items = items;
+    for (size_t i = 0; i < flush->pulls.count; i++) {
+        struct hub_pulls one = {.items = &flush->pulls.items[i], .count = 1};
+
+        if (one.items->state == HUB_FORGE_IS_OPEN) {
+            flush->pulls.items[kept++] = *one.items;
+            continue;
+        }
+        free(one.items->branch);
+        free(one.items->app);
+        free(one.items->title);
+        free(one.items->content);
+    }
+    flush->pulls.count = kept;
+    hub_flush_run(flush);
+    if (flush->err.code != CM_OK) {
+        fail_msg("%s", flush->err.msg);
+    }
+}
+
+static void expect(const struct fixture *f, const char *script, const char *wanted) {
+    CM_AUTOFREE char *got = scratch_sh(f->scratch, script);
+
+    assert_string_equal(got, wanted);
+}
+
+// What somebody does with the last pull request, at the provider.
+static void somebody(struct fixture *f, enum hub_forge_verb verb) {
+    const struct hub_forge_ask ask = {.verb = verb, .branch = "merge-it", .number = 1};
+    struct hub_forge_answer answer;
+    struct cm_err err;
+
+    assert_int_equal(hub_forge_call(f->forge, &ask, &answer, NULL, &err), CM_OK);
+}
+
+static const struct hub_pull *only(const struct fixture *f) {
+    assert_int_equal(f->flush.pulls.count, 1);
+    return &f->flush.pulls.items[0];
+}
+
+static void what_is_about_the_same_comes_into_one_that_is_updated(void **state) {
+    struct fixture *f = *state;
+
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    run(f);
+    assert_int_equal(only(f)->number, 1);
+    assert_string_equal(only(f)->branch, BRANCH);
+    assert_string_equal(only(f)->title, "freeze(web): stop applying");
+    assert_string_equal(only(f)->url, "https://github.com/octo/fleet/pull/1");
+    assert_int_equal(f->flush.items[0].what, HUB_WRITTEN_NOT_YET);
+    assert_int_equal(f->flush.items[0].writing->pull, 1);
+    add(f, "freeze", "web", "freezes/b.yaml", "b");
+    run(f);
+    assert_int_equal(only(f)->number, 1);
+    expect(f, "git -C fleet.git ls-tree -r --name-only " BRANCH " freezes | tr '\\n' ' '",
+           "freezes/a.yaml freezes/b.yaml ");
+    expect(f, "git -C fleet.git rev-list --count main", "1");
+    expect(f, "git -C fleet.git for-each-ref | wc -l", "2");
+}
+
+static void a_branch_that_is_as_it_shall_be_is_left_alone(void **state) {
+    struct fixture *f = *state;
+
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    run(f);
+    CM_AUTOFREE char *before = scratch_sh(f->scratch, "git -C fleet.git rev-parse " BRANCH);
+    scratch_run(f->scratch, "cd work; echo y >b; git add -A; git commit --quiet -m other\n"
+                            "git push --quiet o main");
+    f->flush.now_ms += 10000;
+    run(f);
+    expect(f, "git -C fleet.git rev-parse " BRANCH, before);
+}
+
+static void others_go_into_others(void **state) {
+    struct fixture *f = *state;
+
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    add(f, "ban", "web", "bans/b.yaml", "b");
+    add(f, "freeze", "shop", "freezes/c.yaml", "c");
+    run(f);
+    assert_int_equal(f->flush.pulls.count, 3);
+    expect(f, "git -C fleet.git ls-tree -r --name-only holdfast/ban/web | tr '\\n' ' '",
+           "a bans/b.yaml ");
+}
+
+static void merged_it_is_done(void **state) {
+    struct fixture *f = *state;
+
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    run(f);
+    somebody(f, HUB_FORGE_DROP);
+    run(f);
+    assert_int_equal(only(f)->state, HUB_FORGE_MERGED);
+    assert_int_equal(f->flush.items[0].what, HUB_WRITTEN_DONE);
+    assert_int_equal(strlen(f->flush.items[0].revision), 40);
+}
+
+static void merged_while_it_is_pushed_it_has_what_it_had_before(void **state) {
+    struct fixture *f = *state;
+
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    run(f);
+    hub_forge_free(f->forge);
+    open_forge(f, "octo/racing");
+    add(f, "freeze", "web", "freezes/b.yaml", "b");
+    run(f);
+    assert_int_equal(only(f)->state, HUB_FORGE_MERGED);
+    assert_int_equal(f->flush.items[0].what, HUB_WRITTEN_DONE);
+    assert_int_equal(f->flush.items[1].what, HUB_WRITTEN_NOT_YET);
+    assert_true(f->flush.again);
+}
+
+static void closed_it_has_failed_and_what_came_since_has_not(void **state) {
+    struct fixture *f = *state;
+
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    run(f);
+    somebody(f, HUB_FORGE_CLOSE);
+    add(f, "freeze", "web", "freezes/b.yaml", "b");
+    run(f);
+    assert_int_equal(f->flush.items[0].what, HUB_WRITTEN_NEVER);
+    assert_true(f->flush.items[0].overruled);
+    assert_non_null(strstr(f->flush.items[0].why, "closed without being merged"));
+    assert_int_equal(f->flush.items[1].what, HUB_WRITTEN_NOT_YET);
+    assert_true(f->flush.again);
+    run(f);
+    assert_int_equal(only(f)->number, 2);
+    expect(f, "git -C fleet.git ls-tree -r --name-only " BRANCH " freezes", "freezes/b.yaml");
+}
+
+static void what_was_taken_back_is_closed(void **state) {
+    struct fixture *f = *state;
+
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    run(f);
+    add(f, "unfreeze", "web", "freezes/a.yaml", "");
+    run(f);
+    assert_int_equal(only(f)->state, HUB_FORGE_CLOSED);
+    assert_int_equal(f->flush.items[0].what, HUB_WRITTEN_DONE);
+    assert_int_equal(f->flush.items[1].what, HUB_WRITTEN_DONE);
+}
+
+static void what_is_wanted_again_is_in_it_again(void **state) {
+    struct fixture *f = *state;
+
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    add(f, "unfreeze", "web", "freezes/a.yaml", "");
+    add(f, "freeze", "web", "freezes/a.yaml", "c");
+    run(f);
+    assert_int_equal(only(f)->state, HUB_FORGE_IS_OPEN);
+    expect(f, "git -C fleet.git show " BRANCH ":freezes/a.yaml", "c");
+    expect(f, "git -C fleet.git rev-list --count main.." BRANCH, "1");
+    assert_int_equal(f->flush.items[0].writing->pull, 1);
+    assert_int_equal(f->flush.items[1].writing->pull, 1);
+}
+
+static void a_branch_with_commits_of_others_is_theirs(void **state) {
+    struct fixture *f = *state;
+
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    run(f);
+    scratch_run(f->scratch, "cd work; git fetch --quiet o; git checkout --quiet -b x o/" BRANCH
+                            "\necho z >z; git add -A; git commit --quiet -m theirs\n"
+                            "git push --quiet o x:" BRANCH);
+    add(f, "freeze", "web", "freezes/b.yaml", "b");
+    run(f);
+    expect(f, "git -C fleet.git log -1 --format=%s " BRANCH, "theirs");
+    assert_int_equal(f->flush.items[1].what, HUB_WRITTEN_NOT_YET);
+    assert_int_equal(f->flush.items[1].writing->pull, 0);
+}
+
+static void a_hub_that_forgot_what_it_did_finds_it(void **state) {
+    struct fixture *f = *state;
+
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    run(f);
+    hub_pulls_done(&f->flush.pulls);
+    f->flush.items[0].writing->pull = 0;
+    run(f);
+    assert_int_equal(only(f)->number, 1);
+    assert_int_equal(f->flush.items[0].writing->pull, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        TEST(what_is_about_the_same_comes_into_one_that_is_updated),
+        TEST(a_branch_that_is_as_it_shall_be_is_left_alone),
+        TEST(others_go_into_others),
+        TEST(merged_it_is_done),
+        TEST(merged_while_it_is_pushed_it_has_what_it_had_before),
+        TEST(closed_it_has_failed_and_what_came_since_has_not),
+        TEST(what_was_taken_back_is_closed),
+        TEST(what_is_wanted_again_is_in_it_again),
+        TEST(a_branch_with_commits_of_others_is_theirs),
+        TEST(a_hub_that_forgot_what_it_did_finds_it),
+    };
+
+    hub_repo_child_main(argc, argv);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
