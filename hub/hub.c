@@ -19,6 +19,7 @@
 #include "hub/backup/backup.h"
 #include "hub/config/addresses.h"
 #include "hub/config/config.h"
+#include "hub/jobs/exempter.h"
 #include "hub/jobs/freezer.h"
 #include "hub/jobs/keeper.h"
 #include "hub/jobs/registry.h"
@@ -58,6 +59,7 @@ struct hub {
     struct hub_writer *writer;
     struct hub_keeper *keeper;
     struct hub_freezer *freezer;
+    struct hub_exempter *exempter;
     struct hub_upkeep *upkeep;
     struct hub_state_writer *state; // NULL: there is no state repository
     struct hub_state_copy *state_copy;
@@ -183,6 +185,7 @@ static void begin_stop(struct hub *h) {
     hub_state_copy_stop(h->state_copy);
     hub_keeper_stop(h->keeper);
     hub_freezer_stop(h->freezer);
+    hub_exempter_stop(h->exempter);
     hub_rotation_stop(h->rotation);
     hub_registry_stop(h->registry);
     hub_sessions_stop(h->sessions, on_sessions_stopped, h);
@@ -351,6 +354,7 @@ static enum cm_rc open_writer(struct hub *h, struct cm_err *err) {
 
     if (rc == CM_OK) {
         h->keeper = hub_keeper_new(h->loop, h->writer, &h->repositories);
+        h->exempter = hub_exempter_new(h->loop, h->store, h->writer, &h->repositories);
     }
     return rc;
 }
@@ -555,6 +559,7 @@ void hub_close(struct hub *h) {
     hub_state_copy_free(h->state_copy);
     hub_keeper_free(h->keeper);
     hub_freezer_free(h->freezer);
+    hub_exempter_free(h->exempter);
     hub_writer_free(h->writer);
     hub_rotation_free(h->rotation);
     hub_registry_free(h->registry);

@@ -149,7 +149,7 @@ static void copy_list(struct cm_arena *a, const Holdfast__V1__DriftRules *m,
                                    r->owner[0] == '\0' ? NULL : cm_arena_strdup(a, r->owner)};
         modes[i] = drift_of(r->drift);
         how[i] = agent_drift_correcting(modes[i]);
-        how[m->n_rules + i] = agent_drift_applying(modes[i]);
+        how[m->n_rules + i] = r->keep ? CM_SPARE_UNLESS_NEW : agent_drift_applying(modes[i]);
     }
     *out = (struct agent_drift_rules){rules, modes, how, how + m->n_rules, m->n_rules};
 }
@@ -262,7 +262,7 @@ static bool same_list(const struct agent_drift_rules *a, const struct agent_drif
         const struct cm_spare_rule *x = &a->rules[i];
         const struct cm_spare_rule *y = &b->rules[i];
 
-        same = a->modes[i] == b->modes[i] && same_owner(x, y) &&
+        same = a->modes[i] == b->modes[i] && a->applying[i] == b->applying[i] && same_owner(x, y) &&
                same_texts(x->fields, x->field_count, y->fields, y->field_count) &&
                same_texts(x->managers, x->manager_count, y->managers, y->manager_count);
     }

@@ -27,7 +27,7 @@ static bool is_wrong(const struct seen *s, const struct agent_claim *claim) {
         return claim->app->bundle->drift == AGENT_DRIFT_CORRECT;
     }
     for (size_t i = 0; i < s->drift_count; i++) {
-        if (watch_mode(claim, s->drift[i].rule) == AGENT_DRIFT_CORRECT) {
+        if (watch_fate(claim, s->drift[i].rule, s->drift[i].difference).corrected) {
             return true;
         }
     }

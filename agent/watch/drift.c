@@ -40,9 +40,24 @@ enum agent_drift watch_mode(const struct agent_claim *claim, size_t rule) {
     return rule > 0 && rule <= rules->count ? rules->modes[rule - 1] : b->drift;
 }
 
+struct agent_fate watch_fate(const struct agent_claim *claim, size_t rule,
+                             enum agent_difference difference) {
+    const struct agent_bundle *b = claim->app->bundle;
+    const struct agent_drift_rules *rules = agent_bundle_rules(b, claim->entry);
+    bool ruled = rule > 0 && rule <= rules->count;
+    enum agent_drift mode = watch_mode(claim, rule);
+
+    return agent_fate_of(
+        &(struct agent_situation){.app = b->drift,
+                                  .ruled = ruled,
+                                  .rule = mode,
+                                  .exempt = ruled && mode != AGENT_DRIFT_OFF &&
+                                            rules->applying[rule - 1] == CM_SPARE_UNLESS_NEW,
+                                  .difference = difference});
+}
+
 static bool is_drift(const struct agent_claim *claim, const struct agent_field_drift *f) {
-    return f->difference == AGENT_DIFFERENCE_FOREIGN &&
-           watch_mode(claim, f->rule) != AGENT_DRIFT_OFF;
+    return watch_fate(claim, f->rule, f->difference).drift;
 }
 
 // is_told: an App that does not want to hear of drift hears only of what its rules are about.

@@ -3,6 +3,7 @@
 // Threads: the loop.
 #pragma once
 
+#include "agent/plan/fate.h"
 #include "agent/watch/watch.h"
 #include "common/backoff.h"
 #include "common/list.h"
@@ -197,6 +198,9 @@ bool watch_keep_actual(struct agent_watch *w, struct seen *s, const struct agent
 
 // watch_mode says what is done about a difference.
 enum agent_drift watch_mode(const struct agent_claim *claim, size_t rule);
+// watch_fate says what becomes of a difference that a rule (0: none) is about.
+struct agent_fate watch_fate(const struct agent_claim *claim, size_t rule,
+                             enum agent_difference difference);
 
 // watch_claim returns who lists an object, or NULL.
 const struct agent_claim *watch_claim(const struct agent_watch *w, const struct seen *s);

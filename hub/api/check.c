@@ -8,7 +8,7 @@
 #include "hub/api/request.h"
 #include "hub/api/routes.h"
 
-enum { MEMBERS_MAX = 16 };
+enum { MEMBERS_MAX = 32 };
 
 static const struct cm_json_limits body_limits = {
     .max_bytes = (size_t)64 * 1024, .max_depth = 8, .max_nodes = 1024};

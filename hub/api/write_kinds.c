@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/object/field.h"
@@ -309,6 +310,52 @@ static enum cm_rc find_ban(struct asked *k) {
     return CM_OK;
 }
 
+// ---- exempt, unexempt
+
+static enum cm_rc make_exemption(struct asked *k) {
+    struct hub_exempt_ask ask = {.app = k->c->app,
+                                 .object = said(k, "object"),
+                                 .field = said(k, "field"),
+                                 .name = said(k, "name"),
+                                 .by = k->c->actor,
+                                 .reason = said(k, "reason"),
+                                 .until_ms = cm_json_int(cm_json_get(k->body, "untilMs"), 0)};
+    struct hub_made made;
+
+    if (need_app(k) < 0 || need(k, "object") < 0 || need(k, "reason") < 0) {
+        return k->err->code;
+    }
+    if (ask.name != NULL && !is_document_name(ask.name)) {
+        return cm_fail(k->err, CM_EINVAL, "name: write 1 to 200 of a-z, 0-9, '-' and '.'");
+    }
+    if (ask.until_ms <= cm_clock_unix_ms()) {
+        return cm_fail(k->err, CM_EINVAL, "untilMs: 'exempt' needs a moment that is to come");
+    }
+    if (take_repository(k) < 0 || read_clusters(k, &ask.clusters, &ask.cluster_count) < 0 ||
+        hub_made_exemption(k->r->arena, k->db, &ask, &made, k->err) < 0) {
+        return k->err->code;
+    }
+    take_made(k, &made);
+    tell_clusters(k, ask.clusters, ask.cluster_count);
+    cm_json_set_string(k->r->arena, k->args, "subject",
+                       cm_arena_strf(k->r->arena, "%s%s%s may be changed by hand on %zu cluster%s",
+                                     ask.object, ask.field != NULL ? ", " : "",
+                                     ask.field != NULL ? ask.field : "", made.clusters,
+                                     made.clusters == 1 ? "" : "s"));
+    return CM_OK;
+}
+
+static enum cm_rc find_exemption(struct asked *k) {
+    CM_CLEANUP(hub_located_done) struct hub_located located = {0};
+
+    if (need(k, "name") < 0 ||
+        hub_intents_find_exemption(k->db, said(k, "name"), &located, k->err) < 0) {
+        return k->err->code;
+    }
+    take_located(k, &located, "path");
+    return CM_OK;
+}
+
 // ---- ignore
 
 // read_object reads KIND[.GROUP][/[NAMESPACE/]NAME] into a rule. It tells whether it is one.
@@ -370,9 +417,10 @@ enum cm_rc hub_write_kind_prepare(struct hub_request *r, struct hub_change *c,
     static const struct {
         const char *kind;
         enum cm_rc (*prepare)(struct asked *k);
-    } kinds[] = {{"suspend", locate}, {"resume", locate},   {"confirm", find_removal},
-                 {"hold", make_hold}, {"retry", find_hold}, {"ban", make_ban},
-                 {"unban", find_ban}, {"ignore", make_rule}};
+    } kinds[] = {{"suspend", locate},         {"resume", locate},    {"confirm", find_removal},
+                 {"hold", make_hold},         {"retry", find_hold},  {"ban", make_ban},
+                 {"unban", find_ban},         {"ignore", make_rule}, {"exempt", make_exemption},
+                 {"unexempt", find_exemption}};
     struct asked k = {.r = r, .c = c, .body = body, .args = args, .err = err};
     enum cm_rc rc = hub_readers_take(r->api->readers, &k.db, err);
 

@@ -46,6 +46,7 @@ struct ctl_options {
     char *until;
     char *name;
     char *object;
+    char *field;
     char *versions;
     bool dry_run;
     char *source;
@@ -138,6 +139,7 @@ int ctl_retry(struct ctl *c);
 int ctl_ban(struct ctl *c);
 int ctl_unban(struct ctl *c);
 int ctl_ignore(struct ctl *c);
+int ctl_exempt(struct ctl *c);
 int ctl_validate(struct ctl *c);
 int ctl_render(struct ctl *c);
 int ctl_plan(struct ctl *c);

@@ -66,9 +66,8 @@ static const struct line cluster_lines[] = {
 };
 
 static const struct section cluster_sections[] = {
-    {"Problems", "problems", "problems"},
-    {"Apps", "status", "status"},
-    {"Drift", "drift", "drift"},
+    {"Problems", "problems", "problems"}, {"Apps", "status", "status"},
+    {"Drift", "drift", "drift"},          {"Exemptions", "exemptions", "exemptions"},
     {"Events", "events", "events"},
 };
 
@@ -92,9 +91,8 @@ static const struct line app_lines[] = {
 };
 
 static const struct section app_sections[] = {
-    {"Problems", "problems", "problems"},
-    {"Not ready", "status", "status"},
-    {"Revisions", "revisions", "at"},
+    {"Problems", "problems", "problems"}, {"Not ready", "status", "status"},
+    {"Revisions", "revisions", "at"},     {"Exemptions", "exemptions", "exemptions"},
     {"Events", "events", "events"},
 };
 
@@ -194,6 +192,14 @@ static const struct line freeze_lines[] = {
     {"Repository", "repository", CTL_TEXT},
 };
 
+static const struct line exemption_lines[] = {
+    {"Name", "name", CTL_TEXT},     {"App", "app", CTL_TEXT},
+    {"Object", "object", CTL_TEXT}, {"Field", "field", CTL_TEXT},
+    {"State", "state", CTL_TEXT},   {"Until", "untilMs", CTL_TIME},
+    {"Why", "reason", CTL_TEXT},    {"By", "by", CTL_TEXT},
+    {"Path", "path", CTL_TEXT},     {"Repository", "repository", CTL_TEXT},
+};
+
 static const struct section object_sections[] = {{"Drift", "drift", "drift"}};
 
 #define OF(what) what##_lines, COUNT(what##_lines), what##_sections, COUNT(what##_sections)
@@ -208,6 +214,7 @@ static const struct description descriptions[] = {
     {"holds", hold_lines, COUNT(hold_lines), NULL, 0},
     {"bans", ban_lines, COUNT(ban_lines), NULL, 0},
     {"freezes", freeze_lines, COUNT(freeze_lines), NULL, 0},
+    {"exemptions", exemption_lines, COUNT(exemption_lines), NULL, 0},
 };
 
 static const struct ctl_column at_columns[] = {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/map.h"
 #include "common/mem.h"
@@ -102,6 +103,16 @@ static void print_class(const struct cm_json *row) {
     }
 }
 
+static void print_exemption(struct ctl *c, const struct cm_json *row) {
+    char until[CM_CLOCK_TEXT_MAX];
+
+    if (text_of(row, "exemption")[0] != '\0') {
+        cm_clock_format(cm_json_int(cm_json_get(row, "exemptUntilMs"), 0), until);
+        (void)printf("  %s[exempted until %s, %s]%s", ctl_dim(), until, shown(c, row, "exemption"),
+                     ctl_plain());
+    }
+}
+
 static void print_field(struct ctl *c, const struct cm_json *row) {
     const char *actual = text_of(row, "actual");
     const char *manager = shown(c, row, "manager");
@@ -113,6 +124,7 @@ static void print_field(struct ctl *c, const struct cm_json *row) {
                      ctl_age(cm_json_int(cm_json_get(row, "atMs"), 0), age), ctl_plain());
     }
     print_class(row);
+    print_exemption(c, row);
     (void)putchar('\n');
     ctl_lines_diff(c, text_of(row, "desired"), actual);
 }

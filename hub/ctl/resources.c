@@ -144,6 +144,14 @@ static const struct ctl_column freezes[] = {
     {"FILE", "path", CTL_TEXT, CTL_IF_WIDE},
 };
 
+static const struct ctl_column exemptions[] = {
+    {"NAME", "name", CTL_TEXT, CTL_ALWAYS},         {"APP", "app", CTL_TEXT, CTL_ALWAYS},
+    {"CLUSTERS", "clusters", CTL_LIST, CTL_ALWAYS}, {"OBJECT", "object", CTL_TEXT, CTL_ALWAYS},
+    {"FIELD", "field", CTL_TEXT, CTL_ALWAYS},       {"STATE", "state", CTL_TEXT, CTL_ALWAYS},
+    {"UNTIL", "untilMs", CTL_TIME, CTL_ALWAYS},     {"BY", "by", CTL_TEXT, CTL_IF_ROOM},
+    {"WHY", "reason", CTL_TEXT, CTL_ALWAYS},        {"FILE", "path", CTL_TEXT, CTL_IF_WIDE},
+};
+
 static const struct ctl_column events[] = {
     {"TIME", "atMs", CTL_TIME, CTL_ALWAYS},       {"KIND", "kind", CTL_TEXT, CTL_ALWAYS},
     {"CLUSTER", "cluster", CTL_TEXT, CTL_ALWAYS}, {"APP", "app", CTL_TEXT, CTL_IF_ROOM},
@@ -298,6 +306,14 @@ const struct ctl_resource ctl_resources[] = {
      .params = "app cluster",
      .by = "name",
      .about = "where nothing is applied for a while"},
+    {.name = "exemptions",
+     .one = "Exemption",
+     .words = "exemption exemptions",
+     .names = "name",
+     COLUMNS(exemptions),
+     .params = "app cluster",
+     .by = "name",
+     .about = "changes by hand that are allowed for a time"},
     {.name = "events",
      .one = "event",
      .words = "event events ev",
@@ -419,11 +435,12 @@ int ctl_resource_fail(struct ctl *c, const char *word) {
         return ctl_fail(c, CM_EINVAL, "'%.40s' cannot be listed; did you mean '%s'?", word,
                         nearest);
     }
-    return ctl_fail(c, CM_EINVAL,
-                    "'%.40s' cannot be listed; use clusters, groups, apps, status, objects, "
-                    "drift, holds, bans, freezes, events, revisions, repositories, writes or "
-                    "problems",
-                    word);
+    return ctl_fail(
+        c, CM_EINVAL,
+        "'%.40s' cannot be listed; use clusters, groups, apps, status, objects, "
+        "drift, holds, bans, exemptions, freezes, events, revisions, repositories, writes or "
+        "problems",
+        word);
 }
 
 // ---- What is asked for

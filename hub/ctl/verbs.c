@@ -19,14 +19,14 @@ const struct ctl_verb ctl_verbs[] = {
      .group = SEE,
      .arguments = "TYPE [NAME...]",
      .summary = "List what the hub knows.",
-     .about =
-         "TYPE is clusters, groups, apps, status, objects, drift, events, revisions, "
-         "agents, holds, bans, freezes, repositories, writes or problems; singular, the kinds of "
-         "the fleet repository and short "
-         "forms (cl, cg, st, "
-         "obj, ev, rev) are as good. A long list of clusters or states is folded on a "
-         "terminal: what is not ready, by its first names; --all shows every row. In brackets "
-         "stands what a cluster said last that is not connected.",
+     .about = "TYPE is clusters, groups, apps, status, objects, drift, events, revisions, "
+              "agents, holds, bans, exemptions, freezes, repositories, writes or problems; "
+              "singular, the kinds of "
+              "the fleet repository and short "
+              "forms (cl, cg, st, "
+              "obj, ev, rev) are as good. A long list of clusters or states is folded on a "
+              "terminal: what is not ready, by its first names; --all shows every row. In brackets "
+              "stands what a cluster said last that is not connected.",
      .example = "holdfast get clusters -l env=production\n"
                 "holdfast get app checkout -o yaml\n"
                 "holdfast get status --app checkout --state not-healthy\n"
@@ -321,6 +321,33 @@ const struct ctl_verb ctl_verbs[] = {
      .outputs = "table json yaml jsonpath",
      .completes = "apps",
      .run = ctl_ignore},
+    {.name = "exempt",
+     .group = ACT,
+     .arguments = "APP [NAME]",
+     .summary = "Commit that something may be changed by hand for a time.",
+     .about = "The hub writes an Exemption, called NAME: what somebody sets in the object that "
+              "--object names, or in its field that --field names, is told as drift and not put "
+              "right, on the clusters that are named or all that the App is on. It ends by itself; "
+              "then the App's 'drift' counts again and the hub takes the file out. The rest is as "
+              "with 'holdfast suspend'.",
+     .example = "holdfast exempt checkout --object Deployment.apps/shop/checkout --field "
+                "spec.replicas --for 8h --reason INC-123\n"
+                "holdfast exempt checkout inc-123 --object ConfigMap/shop/settings --clusters "
+                "eu-west-01 --for 30m --reason INC-123 --dry-run",
+     .options = "output object field clusters for reason dry-run wait timeout",
+     .outputs = "table json yaml jsonpath",
+     .completes = "apps",
+     .run = ctl_exempt},
+    {.name = "unexempt",
+     .group = ACT,
+     .arguments = "NAME",
+     .summary = "Commit the end of an exemption.",
+     .about = "NAME is what 'holdfast get exemptions' calls it: its file goes. The rest is as with "
+              "'holdfast suspend'.",
+     .example = "holdfast unexempt inc-123",
+     .options = "output reason dry-run wait timeout",
+     .outputs = "table json yaml jsonpath",
+     .run = ctl_unban},
     {.name = "validate",
      .group = BEFORE,
      .arguments = "[DIR]",

@@ -6,11 +6,13 @@
 #include "common/arena.h"
 #include "common/clock.h"
 #include "common/json.h"
+#include "common/str.h"
 #include "hub/ctl/client.h"
 #include "hub/ctl/ctl.h"
 #include "hub/ctl/names.h"
 #include "hub/ctl/print.h"
 #include "hub/ctl/verbs.h"
+#include "hub/ctl/words.h"
 
 #define LOOK_MS 200
 
@@ -291,5 +293,30 @@ int ctl_ignore(struct ctl *c) {
         return CTL_ERROR;
     }
     cm_json_set_string(c->arena, body, "object", c->options.object);
+    return post(c, body);
+}
+
+int ctl_exempt(struct ctl *c) {
+    static const char *const members[] = {"app", "name", NULL};
+    struct cm_json *body = cm_json_new(c->arena, CM_OBJECT);
+    int64_t for_ms = 0;
+
+    if (read_arguments(c, members, 1, body) < 0 || check_app(c, body) < 0) {
+        return CTL_ERROR;
+    }
+    if (!ctl_has_word(c->given, "for") || c->options.object == NULL || c->options.reason == NULL) {
+        return ctl_fail(
+            c, CM_EINVAL,
+            "say of what, for how long and why: --object Deployment.apps/shop/web --for "
+            "2h --reason INC-123");
+    }
+    if (cm_str_parse_duration(c->options.wait_for, &for_ms, &c->err) < 0) {
+        return ctl_fail(c, CM_EINVAL, "--for: '%.40s' is no duration such as 2h or 30m",
+                        c->options.wait_for);
+    }
+    set_clusters(c, body);
+    cm_json_set_string(c->arena, body, "object", c->options.object);
+    cm_json_set_string(c->arena, body, "field", c->options.field);
+    cm_json_set_int(c->arena, body, "untilMs", cm_clock_unix_ms() + for_ms);
     return post(c, body);
 }

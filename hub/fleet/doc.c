@@ -407,6 +407,22 @@ static void read_freeze(struct cm_arena *a, const struct cm_json *document,
     out->group = mention(cm_json_get(spec, "clusterGroup"));
 }
 
+static void read_exemption(struct cm_arena *a, const struct cm_json *document,
+                           struct hub_exemption_doc *out) {
+    const struct cm_json *clusters = cm_json_path(document, "spec", "clusters", NULL);
+    const struct cm_json *wrong;
+    struct cm_err err;
+    enum cm_rc rc = hub_exemption_read(a, document, &out->exemption, &wrong, &err);
+
+    assert(rc == CM_OK);
+    (void)rc;
+    out->app = mention(cm_json_path(document, "spec", "app", NULL));
+    out->clusters = cm_arena_get(a, (clusters->count + 1) * sizeof(*out->clusters));
+    for (const struct cm_json *n = clusters->first; n != NULL; n = n->next) {
+        out->clusters[out->cluster_count++] = mention(n);
+    }
+}
+
 static struct hub_doc *read_document(const struct reading *r, const struct cm_json *parsed) {
     struct hub_doc *doc = cm_new(1, sizeof(*doc));
     const struct cm_json *name = cm_json_path(parsed, "metadata", "name", NULL);
@@ -439,6 +455,9 @@ static struct hub_doc *read_document(const struct reading *r, const struct cm_js
     case HUB_FREEZE:
         read_freeze(doc->arena, document, &doc->freeze);
         break;
+    case HUB_EXEMPTION:
+        read_exemption(doc->arena, document, &doc->exemption);
+        break;
     }
     return doc;
 }
@@ -463,13 +482,15 @@ static bool rules_fit(const struct reading *r, const struct cm_json *document) {
     return false;
 }
 
-// hold_fits looks for what is wrong with a Hold, a Ban or a Freeze that no table tells.
+// hold_fits looks for what is wrong with a Hold, a Ban, a Freeze or an Exemption that no table
+// tells.
 static bool hold_fits(const struct reading *r, const struct cm_json *document) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const struct cm_json *wrong = NULL;
     struct hub_hold hold;
     struct hub_ban ban;
     struct hub_freeze freeze;
+    struct hub_exemption exemption;
     struct cm_err err = {0};
     enum cm_rc rc = CM_OK;
 
@@ -479,6 +500,8 @@ static bool hold_fits(const struct reading *r, const struct cm_json *document) {
         rc = hub_ban_read(a, document, &ban, &wrong, &err);
     } else if (r->kind == HUB_FREEZE) {
         rc = hub_freeze_read(a, document, &freeze, &wrong, &err);
+    } else if (r->kind == HUB_EXEMPTION) {
+        rc = hub_exemption_read(a, document, &exemption, &wrong, &err);
     }
     if (rc < 0) {
         hub_diags_add(r->diags, r->path, wrong->line, wrong->column, "%s", err.msg);

@@ -13,6 +13,7 @@
 #include "hub/fleet/fleet.h"
 #include "hub/fleet/schema.h"
 #include "hub/hold/ban.h"
+#include "hub/hold/exemption.h"
 #include "hub/hold/freeze.h"
 #include "hub/hold/hold.h"
 #include "hub/render/bundle.h"
@@ -140,6 +141,13 @@ struct hub_freeze_doc {
     struct hub_mention group;
 };
 
+struct hub_exemption_doc {
+    struct hub_exemption exemption;
+    struct hub_mention app;
+    struct hub_mention *clusters;
+    size_t cluster_count;
+};
+
 struct hub_doc {
     enum hub_kind kind;
     const char *name;
@@ -153,6 +161,7 @@ struct hub_doc {
         struct hub_hold_doc hold;
         struct hub_ban_doc ban;
         struct hub_freeze_doc freeze;
+        struct hub_exemption_doc exemption;
     };
     // What follows belongs to documents.c.
     struct hub_file *file;

@@ -26,6 +26,7 @@ struct hub_named *hub_named_get(struct hub_fleet *f, enum hub_kind kind, const c
         [HUB_HOLD] = sizeof(struct hub_held_doc),
         [HUB_BAN] = sizeof(struct hub_named),
         [HUB_FREEZE] = sizeof(struct hub_named),
+        [HUB_EXEMPTION] = sizeof(struct hub_exempt_doc),
     };
     struct hub_named *named = cm_map_get(f->names[kind], name);
 
@@ -78,6 +79,7 @@ void hub_named_free(struct hub_named *named) {
     case HUB_HOLD:
     case HUB_BAN:
     case HUB_FREEZE:
+    case HUB_EXEMPTION:
         break;
     }
     free(named->name);
@@ -214,6 +216,8 @@ static enum hub_kind kind_of(const struct hub_file *file) {
         return HUB_BAN;
     case HUB_ROLE_FREEZES:
         return HUB_FREEZE;
+    case HUB_ROLE_EXEMPTIONS:
+        return HUB_EXEMPTION;
     case HUB_ROLE_APP:
     case HUB_ROLE_MANIFEST:
     case HUB_ROLE_REFUSED:
@@ -229,7 +233,8 @@ static bool holds_documents(const struct hub_file *file) {
     return file->role == HUB_ROLE_CLUSTERS || file->role == HUB_ROLE_GROUPS ||
            file->role == HUB_ROLE_APP || file->role == HUB_ROLE_CONFIRMATIONS ||
            file->role == HUB_ROLE_HOLDS || file->role == HUB_ROLE_BANS ||
-           file->role == HUB_ROLE_FREEZES || file->strays != NULL;
+           file->role == HUB_ROLE_FREEZES || file->role == HUB_ROLE_EXEMPTIONS ||
+           file->strays != NULL;
 }
 
 static bool is_stray(const struct hub_file *file) {

@@ -256,6 +256,8 @@ static void dispatch(struct hub_update *u, struct hub_named *named) {
         hub_holds_changed(u, named);
     } else if (named->kind == HUB_BAN) {
         hub_bans_changed(u, named);
+    } else if (named->kind == HUB_EXEMPTION) {
+        hub_exemptions_changed(u, named);
     } else {
         u->problems = true;
         u->references = true;
@@ -531,6 +533,7 @@ static void work(struct hub_update *u, struct hub_fleet_result *result) {
     dispatch_all(u);
     hub_holds_take(u);
     hub_proven_take_begun(u);
+    hub_exemptions_take(u);
     if (u->references) {
         hub_references_check(u);
     }

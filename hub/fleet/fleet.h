@@ -275,6 +275,20 @@ struct hub_freeze_info {
 };
 void hub_fleet_each_freeze(const struct hub_fleet *f,
                            void (*visit)(void *ctx, const struct hub_freeze_info *i), void *ctx);
+struct hub_exemption;
+struct hub_exemption_info {
+    const struct hub_exemption *exemption;
+    const char *repo;
+    const char *path;
+};
+void hub_fleet_each_exemption(const struct hub_fleet *f,
+                              void (*visit)(void *ctx, const struct hub_exemption_info *e),
+                              void *ctx);
+
+// hub_fleet_clock tells what time it is: the next update ends Exemptions. hub_fleet_due_ms returns
+// when the next one ends that is in force; INT64_MAX: none is.
+void hub_fleet_clock(struct hub_fleet *f, int64_t now_ms);
+int64_t hub_fleet_due_ms(const struct hub_fleet *f);
 
 struct hub_ban_info {
     const struct hub_ban *ban;

@@ -1,4 +1,5 @@
-// What an App becomes on a cluster where releases of it are held back, or images are banned.
+// What an App becomes on a cluster where releases of it are held back, images are banned, or
+// changes by hand are allowed for a time.
 //
 // Made of a version and the Holds that count, once for all clusters for which these are the same.
 // Where no release is left that may run, there is nothing: what is in force stays, and a problem
@@ -33,6 +34,8 @@ struct making {
     struct hub_version *base;
     const struct hub_hold_entry **entries;
     size_t count;
+    const struct hub_exempt_doc **exempt;
+    size_t exempt_count;
     struct cm_arena *arena;
     struct cm_map *by_key; // -> piece
     bool changed;
@@ -173,6 +176,9 @@ static char *key_of(const struct making *m, bool banned) {
         add_kept(m->link, m->base, m->entries[i]->hold, &key);
         cm_str_add_char(&key, ' ');
     }
+    for (size_t i = 0; i < m->exempt_count; i++) {
+        cm_str_addf(&key, "e%zu ", m->exempt[i]->serial);
+    }
     cm_str_addf(&key, "%zu", banned ? m->u->fleet->ban_serial : 0);
     return cm_str_take(&key);
 }
@@ -219,6 +225,60 @@ static struct hub_object_place place_of(const struct making *m, const struct pie
     return place;
 }
 
+// ---- Exemptions
+
+// exempt_rules lists the rules of an object with those of exemptions before them.
+static struct hub_drift_list exempt_rules(const struct making *m,
+                                          const struct hub_bundle_spec *spec,
+                                          const struct hub_object *object) {
+    const struct hub_drift_list *own =
+        object->drift_list > 0 ? &spec->drift_lists[object->drift_list - 1] : NULL;
+    size_t own_count = own != NULL ? own->count : 0;
+    size_t most = HUB_DRIFT_RULES_MAX;
+    struct hub_drift_rule *rules =
+        cm_arena_get(m->arena, (m->exempt_count + own_count + 1) * sizeof(*rules));
+    struct hub_drift_list list = {.rules = rules};
+
+    for (size_t i = 0; i < m->exempt_count && list.count < most; i++) {
+        const struct hub_exemption *e = &m->exempt[i]->named.doc->exemption.exemption;
+
+        if (hub_exemption_is_about(e, object->key, spec->namespace)) {
+            rules[list.count++] = (struct hub_drift_rule){.fields = &e->field,
+                                                          .field_count = e->field[0] != '\0',
+                                                          .drift = HUB_DRIFT_REPORT,
+                                                          .keep = true};
+        }
+    }
+    own_count = own_count < most - list.count ? own_count : most - list.count;
+    if (list.count > 0 && own_count > 0) {
+        memcpy(&rules[list.count], own->rules, own_count * sizeof(*rules));
+        list.count += own_count;
+    }
+    return list;
+}
+
+// exempt lets agents leave alone what exemptions are about.
+static void exempt(const struct making *m, struct hub_bundle_spec *spec,
+                   struct hub_object *objects) {
+    size_t most = spec->drift_list_count + spec->object_count;
+    struct hub_drift_list *lists = cm_arena_get(m->arena, (most + 1) * sizeof(*lists));
+    size_t count = spec->drift_list_count;
+
+    if (count > 0) {
+        memcpy(lists, spec->drift_lists, count * sizeof(*lists));
+    }
+    for (size_t i = 0; i < spec->object_count; i++) {
+        struct hub_drift_list list = exempt_rules(m, spec, &objects[i]);
+
+        if (list.count > 0) {
+            lists[count++] = list;
+            objects[i].drift_list = (uint32_t)count;
+        }
+    }
+    spec->drift_lists = lists;
+    spec->drift_list_count = count;
+}
+
 static struct hub_rendered bundle_of(struct making *m) {
     struct listing l = {.items = cm_arena_get(m->arena, cm_map_len(m->by_key) * sizeof(*l.items))};
     struct hub_bundle_spec spec = m->base->rendered.bundle->spec;
@@ -235,6 +295,9 @@ static struct hub_rendered bundle_of(struct making *m) {
     }
     spec.objects = objects;
     spec.object_count = l.count;
+    if (m->exempt_count > 0) {
+        exempt(m, &spec, objects);
+    }
     out.bundle = hub_bundle_new(&spec);
     for (size_t i = 0; i < l.count; i++) {
         cm_buf_unref(objects[i].bytes);
@@ -279,6 +342,10 @@ static struct hub_version *version_of(struct making *m, const bool *applied) {
     hub_version_share(&rendered, m->link->version);
     struct hub_version *v = hub_version_new(m->u->fleet, m->base->app, rendered);
     v->told = tell(m, applied);
+    if (v->told->size == 1) { // nothing is held
+        cm_buf_unref(v->told);
+        v->told = NULL;
+    }
     return v;
 }
 
@@ -387,7 +454,7 @@ static void apply(struct making *m, struct hub_held *held) {
             keep(m, m->entries[i]->hold);
         }
     }
-    if (m->changed) {
+    if (m->changed || m->exempt_count > 0) {
         hub_version_unref(m->u->fleet, held->version);
         held->version = version_of(m, applied);
     }
@@ -402,7 +469,7 @@ static struct hub_held *make(struct making *m, char *key, bool banned) {
     m->base->refs += 2;
     m->arena = cm_arena_new(0);
     m->by_key = cm_map_new(NULL);
-    if (m->count > 0 && hub_bundle_is_whole(m->base->rendered.bundle)) {
+    if ((m->count > 0 || m->exempt_count > 0) && hub_bundle_is_whole(m->base->rendered.bundle)) {
         apply(m, held);
     }
     if (banned && held->version != NULL) {
@@ -434,9 +501,13 @@ static struct hub_held *held_for(struct hub_update *u, struct hub_link *link,
     m.count =
         hub_holds_find(u->fleet, link->app->named.name, link->cluster->named.name, &m.entries);
     m.count = hub_proven_add(u, link, base, &m.entries, m.count);
+    m.exempt_count =
+        hub_exemptions_find(u->fleet, link->app->named.name, link->cluster->named.name, &m.exempt);
     CM_AUTOFREE const struct hub_hold_entry **owned = m.entries;
+    CM_AUTOFREE const struct hub_exempt_doc **owned_too = m.exempt;
     (void)owned;
-    if (m.count == 0 && !banned) {
+    (void)owned_too;
+    if (m.count == 0 && m.exempt_count == 0 && !banned) {
         return NULL;
     }
     char *key = key_of(&m, banned);

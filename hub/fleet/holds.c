@@ -360,6 +360,7 @@ void hub_holds_free(struct hub_fleet *f) {
     hub_set_done(&f->old_holds);
     hub_set_done(&f->fresh_holds);
     hub_set_done(&f->bans);
+    hub_set_done(&f->exemptions);
     cm_map_free(f->holds);
     cm_map_free(f->decided);
 }

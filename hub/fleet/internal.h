@@ -123,7 +123,14 @@ struct hub_held_doc {
     struct hub_hold_entry entry;
 };
 
-// What a version becomes where certain Holds and Bans count.
+// An Exemption.
+struct hub_exempt_doc {
+    struct hub_named named;
+    bool in_force;
+    size_t serial; // another one for each of its documents
+};
+
+// What a version becomes where certain Holds, Bans and Exemptions count.
 struct hub_held {
     struct hub_version *base; // a reference
     char *key;                // what counts
@@ -382,6 +389,8 @@ struct hub_fleet {
     struct hub_set old_holds;     // that went, and are freed in the next one
     struct hub_set bans;          // names with a document
     size_t ban_serial;
+    struct hub_set exemptions; // names with a document
+    int64_t now_ms;            // Unix time, for exemptions
     struct hub_problem *problems;
     size_t problem_count;
     struct cm_arena *problem_arena;
@@ -642,8 +651,15 @@ size_t hub_proven_add(struct hub_update *u, const struct hub_link *link,
                       const struct hub_version *base, const struct hub_hold_entry ***entries,
                       size_t count);
 
+// ---- exemptions.c
+void hub_exemptions_changed(struct hub_update *u, struct hub_named *named);
+void hub_exemptions_take(struct hub_update *u); // those whose time is over
+// hub_exemptions_find lists those in force for an App on a cluster, by name; the caller frees.
+size_t hub_exemptions_find(const struct hub_fleet *f, const char *app, const char *cluster,
+                           const struct hub_exempt_doc ***out);
+
 // ---- held.c
-// hub_held_choose works out what Holds and Bans make of what a link shall be.
+// hub_held_choose works out what Holds, Bans and Exemptions make of what a link shall be.
 void hub_held_choose(struct hub_update *u, struct hub_link *link);
 void hub_held_leave(struct hub_fleet *f, struct hub_link *link);
 bool hub_held_applies(const struct hub_link *link, size_t serial);

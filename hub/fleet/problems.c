@@ -412,6 +412,19 @@ static bool add_freeze(void *ctx, const char *name, void *value) {
     return true;
 }
 
+static bool add_exemption(void *ctx, const char *name, void *value) {
+    const struct hub_doc *doc = ((const struct hub_named *)value)->doc;
+
+    (void)name;
+    if (doc != NULL) {
+        check_app_name(ctx, doc, &doc->exemption.app);
+    }
+    for (size_t i = 0; doc != NULL && i < doc->exemption.cluster_count; i++) {
+        check_cluster_name(ctx, doc, &doc->exemption.clusters[i]);
+    }
+    return true;
+}
+
 static void add_conflicts(struct making *m, const struct hub_cluster *c) {
     for (size_t i = 0; i < c->conflict_count; i++) {
         const struct hub_conflict *conflict = &c->conflicts[i];
@@ -541,6 +554,7 @@ bool hub_problems_make(struct hub_fleet *f) {
     cm_map_each(f->names[HUB_HOLD], add_hold, &m);
     cm_map_each(f->names[HUB_BAN], add_ban, &m);
     cm_map_each(f->names[HUB_FREEZE], add_freeze, &m);
+    cm_map_each(f->names[HUB_EXEMPTION], add_exemption, &m);
     cm_map_each(f->names[HUB_APP], add_app, &m);
     for (size_t i = 0; i < f->conflicted.count; i++) {
         add_conflicts(&m, f->conflicted.items[i]);

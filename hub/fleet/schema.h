@@ -77,8 +77,17 @@ struct hub_field {
     const char *also_called;        // what others call it, words separated by spaces; NULL
 };
 
-enum hub_kind { HUB_CLUSTER, HUB_GROUP, HUB_APP, HUB_CONFIRMATION, HUB_HOLD, HUB_BAN, HUB_FREEZE };
-#define HUB_KINDS 7
+enum hub_kind {
+    HUB_CLUSTER,
+    HUB_GROUP,
+    HUB_APP,
+    HUB_CONFIRMATION,
+    HUB_HOLD,
+    HUB_BAN,
+    HUB_FREEZE,
+    HUB_EXEMPTION
+};
+#define HUB_KINDS 8
 
 struct hub_kind_table {
     const char *name;  // "ClusterGroup"

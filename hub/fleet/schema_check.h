@@ -58,3 +58,4 @@ extern const struct hub_field hub_health_fields[]; // schema_health.c
 extern const struct hub_field hub_hold_fields[];   // schema_holds.c
 extern const struct hub_field hub_ban_fields[];
 extern const struct hub_field hub_freeze_fields[]; // schema_freezes.c
+extern const struct hub_field hub_exemption_fields[];

@@ -1,4 +1,4 @@
-// The tables of Hold and Ban.
+// The tables of Hold, Ban and Exemption.
 #include "common/object/field.h"
 #include "hub/fleet/schema_check.h"
 #include "hub/hold/hold.h"
@@ -230,5 +230,59 @@ const struct hub_field hub_ban_fields[] = {
      .required = true,
      .fields = ban_spec,
      .doc = "Which images."},
+    {0},
+};
+
+static const struct hub_form time_form = {
+    .name = "a time",
+    .pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)$",
+    .advice = "write it as 2026-10-01T08:00:00Z, or with an offset such as +02:00",
+};
+
+static const struct hub_field exemption_spec[] = {
+    {.name = "app", .type = HUB_FIELD_NAME, .required = true, .doc = "The App."},
+    {.name = "clusters",
+     .type = HUB_FIELD_NAMES,
+     .required = true,
+     .min = 1,
+     .max = HUB_HOLD_CLUSTERS_MAX,
+     .doc = "The clusters on which it is allowed."},
+    {.name = "object",
+     .type = HUB_FIELD_STRING,
+     .required = true,
+     .doc = "The object, as `holdfast diff` prints it: KIND.GROUP/NAMESPACE/NAME."},
+    {.name = "field",
+     .type = HUB_FIELD_STRING,
+     .doc = "The field, with all below it, as `holdfast diff` prints it, such as `spec.replicas`; "
+            "left out: all of the object.",
+     .also_called = "path jsonPointer"},
+    {.name = "until",
+     .type = HUB_FIELD_STRING,
+     .required = true,
+     .form = &time_form,
+     .doc = "When it ends, with a commit or without.",
+     .also_called = "expires end"},
+    {.name = "reason",
+     .type = HUB_FIELD_STRING,
+     .required = true,
+     .doc = "Why, for those who meet it.",
+     .also_called = "comment description message"},
+    {.name = "by", .type = HUB_FIELD_STRING, .doc = "Who asked for it."},
+    {0},
+};
+
+const struct hub_field hub_exemption_fields[] = {
+    {.name = "apiVersion", .type = HUB_FIELD_STRING, .required = true, .doc = HUB_API_VERSION "."},
+    {.name = "kind", .type = HUB_FIELD_STRING, .required = true, .doc = "Exemption."},
+    {.name = "metadata",
+     .type = HUB_FIELD_OBJECT,
+     .required = true,
+     .fields = metadata_fields,
+     .doc = "What it is called."},
+    {.name = "spec",
+     .type = HUB_FIELD_OBJECT,
+     .required = true,
+     .fields = exemption_spec,
+     .doc = "What is allowed, where, and until when."},
     {0},
 };

@@ -269,4 +269,22 @@ const struct hub_kind_table hub_kind_tables[HUB_KINDS] = {
                     "  by: ann\n"
                     "  until: '2026-10-01T12:00:00Z'\n",
          .fields = hub_freeze_fields},
+    [HUB_EXEMPTION] =
+        {.name = "Exemption",
+         .place = "exemptions/**/*.yaml",
+         .doc = "Allows a change by hand in clusters for a time: agents tell of it and do not put "
+                "it right. [What wins when rules meet](exemptions.md).",
+         .example = "apiVersion: holdfast/v1alpha1\n"
+                    "kind: Exemption\n"
+                    "metadata:\n"
+                    "  name: inc-123\n"
+                    "spec:\n"
+                    "  app: shop\n"
+                    "  clusters: [paris-1]\n"
+                    "  object: Deployment.apps/shop/web\n"
+                    "  field: spec.replicas\n"
+                    "  until: '2026-10-01T08:00:00Z'\n"
+                    "  reason: INC-123, the queue is full\n"
+                    "  by: ada\n",
+         .fields = hub_exemption_fields},
 };

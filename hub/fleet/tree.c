@@ -173,6 +173,7 @@ static enum hub_role document_role(const char *path, const char *name, bool is_y
         {"holds/", HUB_ROLE_HOLDS},
         {"bans/", HUB_ROLE_BANS},
         {"freezes/", HUB_ROLE_FREEZES},
+        {"exemptions/", HUB_ROLE_EXEMPTIONS},
     };
 
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {

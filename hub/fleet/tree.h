@@ -26,6 +26,7 @@ enum hub_role {
     HUB_ROLE_HOLDS,
     HUB_ROLE_BANS,
     HUB_ROLE_FREEZES,
+    HUB_ROLE_EXEMPTIONS,
     HUB_ROLE_APP,      // an app.yaml
     HUB_ROLE_MANIFEST, // if it stands in an App's folder
     HUB_ROLE_REFUSED,  // Chart.yaml, kustomization.yaml: an error in an App's folder

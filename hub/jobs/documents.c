@@ -10,6 +10,7 @@
 #include "common/str.h"
 #include "hub/fleet/fleet.h"
 #include "hub/hold/ban.h"
+#include "hub/hold/exemption.h"
 #include "hub/hold/freeze.h"
 #include "hub/hold/hold.h"
 #include "hub/store/desired.h"
@@ -46,12 +47,12 @@ struct rows {
     size_t count;
 };
 
-enum { CLUSTERS, GROUPS, APPS, USED, HOLDS, BANS, FREEZES, KINDS };
+enum { CLUSTERS, GROUPS, APPS, USED, HOLDS, BANS, FREEZES, EXEMPTIONS, KINDS };
 
-static const size_t row_sizes[KINDS] = {sizeof(struct cluster_row),   sizeof(struct group_row),
-                                        sizeof(struct hub_app_row),   sizeof(struct used_row),
-                                        sizeof(struct hub_hold_row),  sizeof(struct hub_ban_row),
-                                        sizeof(struct hub_freeze_row)};
+static const size_t row_sizes[KINDS] = {
+    sizeof(struct cluster_row),    sizeof(struct group_row),        sizeof(struct hub_app_row),
+    sizeof(struct used_row),       sizeof(struct hub_hold_row),     sizeof(struct hub_ban_row),
+    sizeof(struct hub_freeze_row), sizeof(struct hub_exemption_row)};
 
 struct hub_document_set {
     _Atomic uint32_t refs;
@@ -99,6 +100,11 @@ static void count_ban(void *ctx, const struct hub_ban_info *info) {
 static void count_freeze(void *ctx, const struct hub_freeze_info *info) {
     (void)info;
     ((struct hub_document_set *)ctx)->rows[FREEZES].count++;
+}
+
+static void count_exemption(void *ctx, const struct hub_exemption_info *info) {
+    (void)info;
+    ((struct hub_document_set *)ctx)->rows[EXEMPTIONS].count++;
 }
 
 static void *next_row(struct hub_document_set *d, int kind) {
@@ -270,6 +276,25 @@ static void copy_freeze(void *ctx, const struct hub_freeze_info *info) {
     };
 }
 
+static void copy_exemption(void *ctx, const struct hub_exemption_info *info) {
+    struct hub_document_set *d = ctx;
+    const struct hub_exemption *e = info->exemption;
+    struct cm_arena *a = d->arena;
+
+    *(struct hub_exemption_row *)next_row(d, EXEMPTIONS) = (struct hub_exemption_row){
+        .name = cm_arena_strdup(a, e->name),
+        .app = cm_arena_strdup(a, e->app),
+        .repo = cm_arena_strdup(a, info->repo),
+        .path = cm_arena_strdup(a, info->path),
+        .clusters = names_json(a, e->clusters, e->cluster_count),
+        .object = cm_arena_strdup(a, e->object),
+        .field = cm_arena_strdup(a, e->field),
+        .reason = cm_arena_strdup(a, e->reason),
+        .actor = cm_arena_strdup(a, e->by),
+        .until_ms = e->until_ms,
+    };
+}
+
 struct hub_document_set *hub_document_set_new(const struct hub_fleet *fleet) {
     struct cm_arena *a = cm_arena_new(0);
     struct hub_document_set *d = cm_arena_get(a, sizeof(*d));
@@ -283,6 +308,7 @@ struct hub_document_set *hub_document_set_new(const struct hub_fleet *fleet) {
     hub_fleet_each_hold(fleet, count_hold, d);
     hub_fleet_each_ban(fleet, count_ban, d);
     hub_fleet_each_freeze(fleet, count_freeze, d);
+    hub_fleet_each_exemption(fleet, count_exemption, d);
     for (int i = 0; i < KINDS; i++) {
         d->rows[i].items = cm_arena_get(a, (d->rows[i].count + 1) * row_sizes[i]);
         d->rows[i].count = 0;
@@ -294,6 +320,7 @@ struct hub_document_set *hub_document_set_new(const struct hub_fleet *fleet) {
     hub_fleet_each_hold(fleet, copy_hold, d);
     hub_fleet_each_ban(fleet, copy_ban, d);
     hub_fleet_each_freeze(fleet, copy_freeze, d);
+    hub_fleet_each_exemption(fleet, copy_exemption, d);
     return d;
 }
 
@@ -416,6 +443,19 @@ static enum cm_rc put_freeze(struct hub_db *db, const void *before, const void *
     return same ? CM_OK : hub_freezes_put(db, b, err);
 }
 
+static enum cm_rc put_exemption(struct hub_db *db, const void *before, const void *now,
+                                struct cm_err *err) {
+    const struct hub_exemption_row *a = before;
+    const struct hub_exemption_row *b = now;
+    bool same = a != NULL && a->until_ms == b->until_ms && strcmp(a->app, b->app) == 0 &&
+                strcmp(a->repo, b->repo) == 0 && strcmp(a->path, b->path) == 0 &&
+                strcmp(a->clusters, b->clusters) == 0 && strcmp(a->object, b->object) == 0 &&
+                strcmp(a->field, b->field) == 0 && strcmp(a->reason, b->reason) == 0 &&
+                strcmp(a->actor, b->actor) == 0;
+
+    return same ? CM_OK : hub_documents_put_exemption(db, b, err);
+}
+
 // put writes a row if it differs from the one before (NULL: there was none).
 static const struct {
     enum cm_rc (*put)(struct hub_db *db, const void *before, const void *now, struct cm_err *err);
@@ -428,6 +468,7 @@ static const struct {
     {put_hold, hub_documents_remove_hold},
     {put_ban, hub_documents_remove_ban},
     {put_freeze, hub_freezes_remove},
+    {put_exemption, hub_documents_remove_exemption},
 };
 
 static const struct named *row_at(const struct rows *rows, int kind, size_t at) {

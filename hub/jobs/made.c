@@ -12,6 +12,7 @@
 #include "common/semver.h"
 #include "common/str.h"
 #include "common/yaml.h"
+#include "hub/hold/exemption.h"
 #include "hub/hold/hold.h"
 #include "hub/hold/image.h"
 #include "hub/render/bundle.h"
@@ -331,5 +332,98 @@ enum cm_rc hub_made_ban(struct cm_arena *a, const struct hub_ban_ask *ask, struc
     cm_yaml_write(document, &text);
     *out = (struct hub_made){.path = cm_arena_strf(a, "bans/%s.yaml", name),
                              .text = cm_arena_strdup(a, cm_str_get(&text))};
+    return CM_OK;
+}
+
+// ---- Exemptions
+
+struct naming {
+    struct cm_arena *a;
+    const struct hub_exempt_ask *ask;
+    struct cm_json *clusters;
+    bool *found;
+};
+
+static void name_cluster(void *ctx, const struct hub_pair_row *row) {
+    struct naming *n = ctx;
+    bool meant = n->ask->cluster_count == 0;
+
+    for (size_t i = 0; i < n->ask->cluster_count; i++) {
+        if (strcmp(n->ask->clusters[i], row->cluster) == 0) {
+            meant = n->found[i] = true;
+        }
+    }
+    if (meant) {
+        cm_json_append(n->clusters, cm_json_new_string(n->a, row->cluster));
+    }
+}
+
+static enum cm_rc name_clusters(struct naming *n, struct hub_db *db, struct cm_err *err) {
+    enum cm_rc rc = hub_desired_each_of_app(db, n->ask->app, name_cluster, n, err);
+
+    for (size_t i = 0; rc == CM_OK && i < n->ask->cluster_count; i++) {
+        if (!n->found[i]) {
+            return cm_fail(err, CM_ENOTFOUND, "Git has no App '%.80s' on cluster '%.80s'",
+                           n->ask->app, n->ask->clusters[i]);
+        }
+    }
+    if (rc == CM_OK && n->clusters->count == 0) {
+        return cm_fail(err, CM_ENOTFOUND, "Git has no App '%.80s' on any cluster", n->ask->app);
+    }
+    return rc;
+}
+
+static const char *exemption_name(struct cm_arena *a, const struct hub_exempt_ask *ask) {
+    const char *slash = strrchr(ask->object, '/');
+
+    return as_name(
+        a, cm_arena_strf(a, "%s-%s-%s-%lld", ask->app, slash != NULL ? slash + 1 : ask->object,
+                         ask->field != NULL ? ask->field : "", (long long)(ask->until_ms / 1000)));
+}
+
+static struct cm_json *exemption_spec(struct cm_arena *a, const struct hub_exempt_ask *ask,
+                                      struct cm_json *clusters) {
+    struct cm_json *spec = cm_json_new(a, CM_OBJECT);
+    char until[CM_CLOCK_TEXT_MAX];
+
+    cm_clock_format(ask->until_ms, until);
+    set_text(a, spec, "app", ask->app);
+    cm_json_set(a, spec, "clusters", clusters);
+    set_text(a, spec, "object", ask->object);
+    set_text(a, spec, "field", ask->field);
+    set_text(a, spec, "until", until);
+    set_text(a, spec, "reason", ask->reason);
+    set_text(a, spec, "by", ask->by);
+    return spec;
+}
+
+enum cm_rc hub_made_exemption(struct cm_arena *a, struct hub_db *db,
+                              const struct hub_exempt_ask *ask, struct hub_made *out,
+                              struct cm_err *err) {
+    struct cm_json *document = cm_json_new(a, CM_OBJECT);
+    struct cm_json *metadata = cm_json_new(a, CM_OBJECT);
+    struct naming n = {.a = a, .ask = ask, .clusters = cm_json_new(a, CM_ARRAY)};
+    const char *name = ask->name != NULL ? ask->name : exemption_name(a, ask);
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    const struct cm_json *wrong;
+    struct hub_exemption read;
+
+    n.found = cm_arena_get(a, (ask->cluster_count + 1) * sizeof(*n.found));
+    memset(n.found, 0, (ask->cluster_count + 1) * sizeof(*n.found));
+    if (name_clusters(&n, db, err) < 0) {
+        return err->code;
+    }
+    cm_json_set_string(a, document, "apiVersion", "holdfast/v1alpha1");
+    cm_json_set_string(a, document, "kind", "Exemption");
+    cm_json_set_string(a, metadata, "name", name);
+    cm_json_set(a, document, "metadata", metadata);
+    cm_json_set(a, document, "spec", exemption_spec(a, ask, n.clusters));
+    if (hub_exemption_read(a, document, &read, &wrong, err) < 0) {
+        return err->code;
+    }
+    cm_yaml_write(document, &text);
+    *out = (struct hub_made){.path = cm_arena_strf(a, "exemptions/%s.yaml", name),
+                             .text = cm_arena_strdup(a, cm_str_get(&text)),
+                             .clusters = n.clusters->count};
     return CM_OK;
 }

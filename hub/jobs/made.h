@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/err.h"
 
@@ -41,6 +42,23 @@ struct hub_ban_ask {
     const char *app;      // NULL: all
     const char *reason;   // NULL
 };
+
+// A change by hand that is allowed for a time.
+struct hub_exempt_ask {
+    const char *app;
+    const char *const *clusters; // sorted; none: all that the App is on
+    size_t cluster_count;
+    const char *object;
+    const char *field; // NULL: all of the object
+    const char *name;  // NULL: one is made
+    const char *by;
+    const char *reason;
+    int64_t until_ms;
+};
+
+CM_MUSTUSE enum cm_rc hub_made_exemption(struct cm_arena *a, struct hub_db *db,
+                                         const struct hub_exempt_ask *ask, struct hub_made *out,
+                                         struct cm_err *err);
 
 CM_MUSTUSE enum cm_rc hub_made_ban(struct cm_arena *a, const struct hub_ban_ask *ask,
                                    struct hub_made *out, struct cm_err *err);

@@ -179,6 +179,13 @@ struct hub_outcome *hub_planner_decide(struct hub_planner *p, struct hub_decided
 // path, and is not: people do not want it.
 struct hub_outcome *hub_planner_overrule(struct hub_planner *p, const char *app, const char *path);
 
+// hub_planner_clock tells what time it is, before each step; hub_planner_pass_time takes in that it
+// has passed: what ends by time ends. hub_planner_due_ms is when something does; INT64_MAX:
+// nothing.
+void hub_planner_clock(struct hub_planner *p, int64_t now_ms);
+struct hub_outcome *hub_planner_pass_time(struct hub_planner *p);
+int64_t hub_planner_due_ms(const struct hub_planner *p);
+
 // hub_planner_ask_holds puts into the outcome of a step what of the Holds Git lacks, or has in
 // vain, unless that was asked for before.
 void hub_planner_ask_holds(struct hub_planner *p, struct hub_outcome *o);

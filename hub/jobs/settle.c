@@ -286,3 +286,20 @@ struct hub_outcome *hub_planner_overrule(struct hub_planner *p, const char *app,
     }
     return out;
 }
+
+struct hub_outcome *hub_planner_pass_time(struct hub_planner *p) {
+    struct hub_outcome *o = hub_outcome_new();
+
+    if (p->ready && p->source_count > 0) {
+        hub_settle_apply(p, o, 0);
+    }
+    return o;
+}
+
+int64_t hub_planner_due_ms(const struct hub_planner *p) {
+    return p->ready ? hub_fleet_due_ms(p->fleet) : INT64_MAX;
+}
+
+void hub_planner_clock(struct hub_planner *p, int64_t now_ms) {
+    hub_fleet_clock(p->fleet, now_ms);
+}

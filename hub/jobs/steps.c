@@ -150,6 +150,7 @@ static void run_plan(struct cm_job *job) {
     struct hub_planner *p = step->owner->planner;
     const struct hub_planner_source tree = {.name = step->name, .folder = step->text, .prefix = ""};
 
+    hub_planner_clock(p, cm_clock_unix_ms());
     switch (step->kind) {
     case HUB_STEP_RESUME:
         step->outcome = hub_planner_resume(p, step->source);
@@ -177,6 +178,9 @@ static void run_plan(struct cm_job *job) {
         break;
     case HUB_STEP_OVERRULE:
         step->outcome = hub_planner_overrule(p, step->name, step->text);
+        break;
+    case HUB_STEP_TIME:
+        step->outcome = hub_planner_pass_time(p);
         break;
     case HUB_STEP_FORGET:
         forget_gone(p, step->name, step->text);
@@ -218,6 +222,7 @@ static void plan_done(struct cm_job *job) {
 
     if (!job->canceled) {
         hub_sync_note_ready(s); // the sync worker rests until the next step
+        hub_sync_wait_due(s);
     }
     if (done) {
         answer_fetcher(step);

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
@@ -16,6 +17,7 @@
 
 #define STORE_RETRY_MIN_MS 1000
 #define STORE_RETRY_MAX_MS 60000
+#define LOOK_MS 60000 // at the clock, which may be set
 
 static void make_metrics(struct hub_sync *s) {
     struct cm_metrics *m = s->config.metrics;
@@ -109,6 +111,7 @@ enum cm_rc hub_sync_new(const struct hub_sync_config *config, struct hub_sync **
     cm_list_init(&s->steps);
     cm_list_init(&s->trees);
     s->retry_record = (struct cm_timer){.run = hub_sync_retry_record, .ctx = s};
+    s->due = (struct cm_timer){.run = hub_sync_due, .ctx = s};
     s->record_backoff =
         (struct cm_backoff){.min_ms = STORE_RETRY_MIN_MS, .max_ms = STORE_RETRY_MAX_MS};
     begin_fetching(s);
@@ -293,6 +296,27 @@ void hub_sync_decided(struct hub_sync *s) {
     hub_decided_look(s->config.store, &(struct hub_decided_done){.done = on_decided, .ctx = s});
 }
 
+void hub_sync_due(void *sync) {
+    struct hub_sync *s = sync;
+
+    if (!s->stopping) {
+        hub_step_add(s, HUB_STEP_TIME, NULL, NULL);
+        hub_steps_go(s);
+    }
+}
+
+// hub_sync_wait_due looks again now and then, as the clock may be set.
+void hub_sync_wait_due(struct hub_sync *s) {
+    int64_t due_ms = hub_planner_due_ms(s->planner);
+    int64_t left_ms = due_ms == INT64_MAX ? INT64_MAX : due_ms - cm_clock_unix_ms();
+
+    cm_timer_stop(s->config.loop, &s->due);
+    if (left_ms < INT64_MAX && !s->stopping) {
+        left_ms = left_ms < 0 ? 0 : left_ms;
+        cm_timer_start(s->config.loop, &s->due, left_ms < LOOK_MS ? left_ms : LOOK_MS);
+    }
+}
+
 void hub_sync_note_ready(struct hub_sync *s) {
     s->ready = hub_planner_is_ready(s->planner);
     cm_metric_set(s->metric_ready, s->ready);
@@ -323,6 +347,7 @@ void hub_sync_stop(struct hub_sync *s, void (*stopped)(void *ctx), void *ctx) {
     // It fails only if the counter is full, and then the descriptor is readable.
     (void)eventfd_write(s->fetching.cancel_fd, 1);
     cm_timer_stop(s->config.loop, &s->retry_record);
+    cm_timer_stop(s->config.loop, &s->due);
     drop_all(s);
     hub_sync_check_stopped(s);
 }

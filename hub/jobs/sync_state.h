@@ -43,6 +43,7 @@ enum hub_step_kind {
     HUB_STEP_FORGET,
     HUB_STEP_DECIDE,
     HUB_STEP_OVERRULE,
+    HUB_STEP_TIME,
 };
 
 struct hub_step {
@@ -79,7 +80,8 @@ struct hub_sync {
     bool swept;   // mirrors that nobody wants were looked for
     bool looking; // for decisions
     bool look_again;
-    size_t jobs; // fetches, plans and records that are out
+    size_t jobs;         // fetches, plans and records that are out
+    struct cm_timer due; // something ends by time
     struct cm_timer retry_record;
     struct cm_backoff record_backoff;
     bool stopping;
@@ -103,6 +105,8 @@ void hub_sync_note_ready(struct hub_sync *s);
 void hub_sync_looked(struct hub_sync *s); // what was decided is settled
 void hub_sync_publish(struct hub_sync *s, const struct hub_outcome *o);
 void hub_sync_retry_record(void *sync); // a timer's
+void hub_sync_due(void *sync);          // a timer's
+void hub_sync_wait_due(struct hub_sync *s);
 void hub_sync_check_stopped(struct hub_sync *s);
 
 // watch.c. hub_watch_config is all of a fetcher's configuration but the state that is wanted;

@@ -44,6 +44,7 @@ static Holdfast__V1__DriftRule *encode_rule(struct cm_arena *a, const struct hub
     m->fields = (char **)(uintptr_t)r->fields;
     m->n_managers = r->manager_count;
     m->managers = (char **)(uintptr_t)r->managers;
+    m->keep = r->keep;
     if (r->owner != NULL) {
         m->owner = unconst(r->owner);
     }
@@ -288,6 +289,7 @@ static void decode_list(struct cm_arena *a, const Holdfast__V1__DriftRules *m,
             .manager_count = m->rules[i]->n_managers,
             .owner = m->rules[i]->owner[0] == '\0' ? NULL : m->rules[i]->owner,
             .drift = (enum hub_drift)m->rules[i]->drift,
+            .keep = m->rules[i]->keep,
         };
     }
     *out = (struct hub_drift_list){rules, m->n_rules};

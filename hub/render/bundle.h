@@ -62,6 +62,7 @@ struct hub_drift_rule {
     size_t manager_count;
     const char *owner; // key of the object while which exists it holds; NULL: always
     enum hub_drift drift;
+    bool keep; // what is set by hand stays when the object is applied, too
 };
 
 // What agents accept (proto/limits.c).

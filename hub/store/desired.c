@@ -113,7 +113,7 @@ enum cm_rc hub_documents_begin(struct hub_db *db, struct cm_err *err) {
     static const char *const clear[] = {"DELETE FROM cluster",      "DELETE FROM cluster_group",
                                         "DELETE FROM group_member", "DELETE FROM app",
                                         "DELETE FROM confirmation", "DELETE FROM hold",
-                                        "DELETE FROM ban"};
+                                        "DELETE FROM ban",          "DELETE FROM exemption"};
     enum cm_rc rc = CM_OK;
 
     for (size_t i = 0; rc == CM_OK && i < sizeof(clear) / sizeof(clear[0]); i++) {
@@ -150,6 +150,21 @@ enum cm_rc hub_documents_put_ban(struct hub_db *db, const struct hub_ban_row *ro
 
 enum cm_rc hub_documents_remove_ban(struct hub_db *db, const char *name, struct cm_err *err) {
     return hub_db_run(db, err, "DELETE FROM ban WHERE name = ?1", "t", name);
+}
+
+enum cm_rc hub_documents_put_exemption(struct hub_db *db, const struct hub_exemption_row *row,
+                                       struct cm_err *err) {
+    static const char sql[] =
+        "INSERT OR REPLACE INTO exemption (name, app, repo, path, clusters, object, field, reason,"
+        " actor, until_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+
+    return hub_db_run(db, err, sql, "ttttttttti", row->name, row->app, row->repo, row->path,
+                      row->clusters, row->object, row->field, row->reason, row->actor,
+                      row->until_ms);
+}
+
+enum cm_rc hub_documents_remove_exemption(struct hub_db *db, const char *name, struct cm_err *err) {
+    return hub_db_run(db, err, "DELETE FROM exemption WHERE name = ?1", "t", name);
 }
 
 enum cm_rc hub_documents_put_cluster(struct hub_db *db, const char *name, const char *labels_json,

@@ -143,6 +143,24 @@ CM_MUSTUSE enum cm_rc hub_documents_put_ban(struct hub_db *db, const struct hub_
 CM_MUSTUSE enum cm_rc hub_documents_remove_ban(struct hub_db *db, const char *name,
                                                struct cm_err *err);
 
+struct hub_exemption_row {
+    const char *name;
+    const char *app;
+    const char *repo;
+    const char *path;
+    const char *clusters; // JSON array of texts
+    const char *object;
+    const char *field;
+    const char *reason;
+    const char *actor;
+    int64_t until_ms;
+};
+CM_MUSTUSE enum cm_rc hub_documents_put_exemption(struct hub_db *db,
+                                                  const struct hub_exemption_row *row,
+                                                  struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_documents_remove_exemption(struct hub_db *db, const char *name,
+                                                     struct cm_err *err);
+
 struct hub_app_row {
     const char *name;
     const char *repo;

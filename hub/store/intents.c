@@ -245,19 +245,34 @@ enum cm_rc hub_intents_find_hold(struct hub_db *db, const char *app, const char 
                             app);
 }
 
-enum cm_rc hub_intents_find_ban(struct hub_db *db, const char *name, struct hub_located *out,
-                                struct cm_err *err) {
-    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc =
-        hub_db_query(db, &stmt, err, "SELECT repo, path FROM ban WHERE name = ?1", "t", name);
+static enum cm_rc find_document(struct hub_stmt *stmt, const char *kind, const char *name,
+                                struct hub_located *out, struct cm_err *err) {
+    enum cm_rc rc = hub_stmt_next(stmt, err);
 
-    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
     if (rc == CM_ENOTFOUND) {
-        return cm_fail(err, rc, "there is no Ban '%.80s'", name);
+        return cm_fail(err, rc, "there is no %s '%.80s'", kind, name);
     }
     if (rc == CM_OK) {
         out->repository = cm_strdup(hub_stmt_text(stmt, 0));
         out->path = cm_strdup(hub_stmt_text(stmt, 1));
     }
     return rc;
+}
+
+enum cm_rc hub_intents_find_ban(struct hub_db *db, const char *name, struct hub_located *out,
+                                struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc =
+        hub_db_query(db, &stmt, err, "SELECT repo, path FROM ban WHERE name = ?1", "t", name);
+
+    return rc < 0 ? rc : find_document(stmt, "Ban", name, out, err);
+}
+
+enum cm_rc hub_intents_find_exemption(struct hub_db *db, const char *name, struct hub_located *out,
+                                      struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc =
+        hub_db_query(db, &stmt, err, "SELECT repo, path FROM exemption WHERE name = ?1", "t", name);
+
+    return rc < 0 ? rc : find_document(stmt, "Exemption", name, out, err);
 }

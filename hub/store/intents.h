@@ -75,6 +75,9 @@ CM_MUSTUSE enum cm_rc hub_intents_find_removal(struct hub_db *db, const char *ap
 CM_MUSTUSE enum cm_rc hub_intents_find_hold(struct hub_db *db, const char *app, const char *name,
                                             struct hub_located *out, struct cm_err *err);
 
-// hub_intents_find_ban finds a Ban by its name. CM_ENOTFOUND.
+// hub_intents_find_ban finds a Ban by its name, hub_intents_find_exemption an Exemption.
+// CM_ENOTFOUND.
 CM_MUSTUSE enum cm_rc hub_intents_find_ban(struct hub_db *db, const char *name,
                                            struct hub_located *out, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_intents_find_exemption(struct hub_db *db, const char *name,
+                                                 struct hub_located *out, struct cm_err *err);

@@ -232,6 +232,16 @@ static const struct hub_filter object_filters[] = {
     " LEFT JOIN cluster c ON c.name = d.cluster"                                                   \
     " LEFT JOIN object o ON o.cluster = d.cluster AND o.key = d.key"
 
+#define NOW_MS "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+
+// What is allowed of a difference by an Exemption.
+#define EXEMPTION(what)                                                                            \
+    "(SELECT " what " FROM exemption x WHERE x.app = d.app AND x.object = d.key"                   \
+    " AND x.until_ms > " NOW_MS " AND (x.field = '' OR d.path = x.field"                           \
+    " OR substr(d.path, 1, length(x.field) + 1) IN (x.field || '.', x.field || '['))"              \
+    " AND EXISTS (SELECT 1 FROM json_each(x.clusters) WHERE value = d.cluster)"                    \
+    " ORDER BY x.until_ms DESC LIMIT 1)"
+
 static const struct hub_column drift_columns[] = {
     {"cluster", "d.cluster", HUB_COLUMN_TEXT, "The cluster."},
     {"app", "d.app", HUB_COLUMN_TEXT, "The App."},
@@ -244,6 +254,10 @@ static const struct hub_column drift_columns[] = {
     {"class", "d.class", HUB_COLUMN_TEXT,
      "Why: foreign (somebody else set it), right (another controller has it by right), noise (the "
      "API server itself made that of it), ignored (a rule says not to mind)."},
+    {"exemption", "ifnull(" EXEMPTION("x.name || ': ' || x.reason") ", '')", HUB_COLUMN_TEXT,
+     "The Exemption that allows it for a time, and its reason; empty: none does."},
+    {"exemptUntilMs", "ifnull(" EXEMPTION("x.until_ms") ", 0)", HUB_COLUMN_TIME,
+     "Until when; 0: it is not."},
     {"more", "ifnull(o.drift_more, 0)", HUB_COLUMN_BOOL,
      "More fields of this object differ than its agent names."},
     {"fought", "ifnull(o.fought, 0)", HUB_COLUMN_INT,
@@ -385,6 +399,29 @@ static const struct hub_filter freeze_filters[] = {
     {"cluster", HUB_FILTER_VALUE,
      "f.name IN (SELECT k.freeze FROM freeze_cluster k WHERE k.cluster = ?)",
      "Only those that are on this cluster."},
+    END_OF_FILTERS,
+};
+
+static const struct hub_column exemption_columns[] = {
+    {"name", "name", HUB_COLUMN_TEXT, "Its name."},
+    {"app", "app", HUB_COLUMN_TEXT, "The App."},
+    {"clusters", "clusters", HUB_COLUMN_NAMES, "The clusters on which it is allowed."},
+    {"object", "object", HUB_COLUMN_TEXT, "The object that may be changed."},
+    {"field", "field", HUB_COLUMN_TEXT, "The field; empty: all of it."},
+    {"state", "CASE WHEN until_ms > " NOW_MS " THEN 'in force' ELSE 'ended' END", HUB_COLUMN_TEXT,
+     "in force, or ended."},
+    {"untilMs", "until_ms", HUB_COLUMN_TIME, "When it ends."},
+    {"reason", "reason", HUB_COLUMN_TEXT, "Why."},
+    {"by", "actor", HUB_COLUMN_TEXT, "Who asked for it; empty: not known."},
+    {"repository", "repo", HUB_COLUMN_TEXT, "The repository that it is written in."},
+    {"path", "path", HUB_COLUMN_TEXT, "The file that it is written in."},
+};
+
+static const struct hub_filter exemption_filters[] = {
+    {"name", HUB_FILTER_VALUE, "name = ?", "Only the one of this name."},
+    {"app", HUB_FILTER_VALUE, "app = ?", "Only those of this App."},
+    {"cluster", HUB_FILTER_VALUE, "EXISTS (SELECT 1 FROM json_each(clusters) WHERE value = ?)",
+     "Only those for this cluster."},
     END_OF_FILTERS,
 };
 
@@ -626,6 +663,15 @@ static const struct hub_list lists[] = {
      .keys = {{"f.name", false}},
      .key_count = 1,
      .filters = freeze_filters},
+    {.name = "exemptions",
+     .item = "Exemption",
+     .about = "Changes by hand that are allowed for a time.",
+     .from = "exemption",
+     .columns = exemption_columns,
+     .column_count = COUNT(exemption_columns),
+     .keys = {{"name", false}},
+     .key_count = 1,
+     .filters = exemption_filters},
     {.name = "events",
      .item = "Event",
      .about = "What happened: newest first, or what came after an event, oldest first.",

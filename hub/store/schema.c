@@ -382,10 +382,22 @@ static const char *const step_29[] = {
     NULL,
 };
 
+static const char *const step_30[] = {
+    // Changes by hand that are allowed for a time, and what was told of them: 1 that one began, 2
+    // that it ends soon, 3 that it ended.
+    "CREATE TABLE exemption (name TEXT PRIMARY KEY, app TEXT NOT NULL, repo TEXT NOT NULL,"
+    " path TEXT NOT NULL, clusters TEXT NOT NULL, object TEXT NOT NULL, field TEXT NOT NULL,"
+    " reason TEXT NOT NULL, actor TEXT NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX exemption_object ON exemption (app, object)",
+    "CREATE TABLE exemption_told (name TEXT PRIMARY KEY, app TEXT NOT NULL, told INTEGER NOT NULL)"
+    " WITHOUT ROWID",
+    NULL,
+};
+
 static const char *const *const steps[] = {
     step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,  step_10,
     step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18, step_19, step_20,
-    step_21, step_22, step_23, step_24, step_25, step_26, step_27, step_28, step_29};
+    step_21, step_22, step_23, step_24, step_25, step_26, step_27, step_28, step_29, step_30};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -441,7 +453,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 26",
                                               "PRAGMA user_version = 27",
                                               "PRAGMA user_version = 28",
-                                              "PRAGMA user_version = 29"};
+                                              "PRAGMA user_version = 29",
+                                              "PRAGMA user_version = 30"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -14,6 +14,7 @@ from support.process import wait_for  # noqa: E402
 from support.simstory import PATIENT, SOON, SimStory, files, fleet  # noqa: E402
 
 KEY = "Deployment.apps/default/web"
+KEPT = "ConfigMap/default/kept"
 WORDS = "Failed checks threshold reached 5"
 KILLED = -9
 
@@ -27,7 +28,8 @@ def web(image, **env):
 
 class Holds(SimStory):
     clusters = fleet(3)
-    apps = web("1", A="a")
+    apps = {**web("1", A="a"),
+            **files("kept", m.config_map("kept", colour="green", size="1"), drift="correct")}
     repo_more = "  write: direct\n"
 
     def git(self, *words):
@@ -155,6 +157,40 @@ class Holds(SimStory):
         self.assertIn("Holdfast-Restored: 9\n", said)
         self.hub.run("retry", "web", "--wait")
         self.wait_images("5", "5", "5")
+
+    def exempt(self, *words):
+        return self.hub.run("exempt", "kept", *words, "--object", KEPT, "--reason", "INC-1", "--wait")
+
+    def change(self, cluster, colour):
+        self.sim.ask("drift", cluster, KEPT, "data.colour", colour, "kubectl-edit")
+
+    def test_a_change_by_hand_that_is_allowed_stays_and_is_told(self):
+        self.exempt("inc-1", "--field", "data.colour", "--for", "2h", "--clusters", "c01")
+        self.assertEqual(self.hub.get("exemptions")[0]["state"], "in force")
+        self.change("c01", "red")
+        self.change("c02", "red")
+        self.wait_data("c02", KEPT, {"colour": "green", "size": "1"})
+        self.wait_drift(("c01", KEPT, "data.colour"))
+        self.assertEqual(self.drift()["c01", KEPT, "data.colour"]["exemption"], "inc-1: INC-1")
+        self.assertIn("exempted until", self.hub.run("diff", check=False).stdout)
+        self.assertIn("inc-1", self.hub.run("describe", "app", "kept").stdout)
+        self.follow()
+        self.deliver(files("kept", m.config_map("kept", colour="green", size="2"), drift="correct"))
+        self.assertEqual(self.data("c01", KEPT), {"colour": "red", "size": "2"})
+        self.wait_event("exemption.started", app="kept")
+
+    def test_b_when_it_is_taken_out_the_app_counts_again(self):
+        self.hub.run("unexempt", "inc-1", "--wait")
+        self.wait_data("c01", KEPT, {"colour": "green", "size": "2"})
+        self.wait_event("exemption.ended", app="kept")
+
+    def test_c_one_whose_time_is_over_ends_by_itself_and_its_file_goes(self):
+        self.exempt("--for", "4s")
+        self.change("c03", "blue")
+        self.wait_data("c03", KEPT, {"colour": "green", "size": "2"})
+        wait_for(lambda: self.hub.get("exemptions") == [], SOON, "the file to go", 0.2)
+        self.assertIn("unexempt(kept): the exemption has ended",
+                      self.git("log", "-1", "--format=%B", "origin/main"))
 
 
 class Many(Holds):

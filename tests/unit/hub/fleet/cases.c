@@ -16,6 +16,8 @@
     { HUB_BAN, right, HEAD("Ban") "spec: " text "\n" }
 #define FREEZE(right, text)                                                                        \
     { HUB_FREEZE, right, HEAD("Freeze") "spec: {" text "}\n" }
+#define EXEMPTION(right, text)                                                                     \
+    { HUB_EXEMPTION, right, HEAD("Exemption") "spec: {app: shop, clusters: [a], " text "}\n" }
 #define A(right, text)                                                                             \
     { HUB_APP, right, HEAD("App") "spec:\n" text }
 #define H(right, text) A(right, "  health: {" text "}\n")
@@ -70,6 +72,13 @@ const struct fleet_case fleet_cases[] = {
     BAN(false, "{images: [{digest: 'sha256:12'}]}"),
     BAN(false, "{images: [{image: reg/web}]}"),
     // Freezes
+    EXEMPTION(true, "object: ConfigMap/a/b, until: '2026-10-01T08:00:00Z', reason: x"),
+    EXEMPTION(true, "object: Deployment.apps/a/b, field: spec.a, by: ada, reason: x, "
+                    "until: '2026-10-01T08:00:00+02:00'"),
+    EXEMPTION(false, "object: ConfigMap/a/b, until: '2026-10-01T08:00:00Z'"),
+    EXEMPTION(false, "object: ConfigMap/a/b, until: tomorrow, reason: x"),
+    EXEMPTION(false, "object: ConfigMap/a/b, reason: x"),
+    EXEMPTION(false, "until: '2026-10-01T08:00:00Z', reason: x"),
     FREEZE(true, "reason: it burns"),
     FREEZE(true, "app: shop, cluster: a, reason: it burns, by: ann, since: '2026-10-01T12:00:00Z'"),
     FREEZE(true, "clusterGroup: west, reason: x, until: '2026-10-01T12:00:00.123+02:00'"),

@@ -14,7 +14,7 @@ int main(int argc, char **argv) {
         [HUB_CLUSTER] = "cluster.schema.json", [HUB_GROUP] = "clustergroup.schema.json",
         [HUB_APP] = "app.schema.json",         [HUB_CONFIRMATION] = "confirmation.schema.json",
         [HUB_HOLD] = "hold.schema.json",       [HUB_BAN] = "ban.schema.json",
-        [HUB_FREEZE] = "freeze.schema.json"};
+        [HUB_FREEZE] = "freeze.schema.json",   [HUB_EXEMPTION] = "exemption.schema.json"};
     struct cm_str page = {0};
 
     if (argc == 1) {

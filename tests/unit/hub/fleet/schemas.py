@@ -15,7 +15,8 @@ except ImportError:
     sys.exit(77)
 
 NAMES = {"Cluster": "cluster", "ClusterGroup": "clustergroup", "App": "app",
-         "Confirmation": "confirmation", "Hold": "hold", "Ban": "ban", "Freeze": "freeze"}
+         "Confirmation": "confirmation", "Hold": "hold", "Ban": "ban", "Freeze": "freeze",
+         "Exemption": "exemption"}
 
 
 def load(folder):

@@ -711,6 +711,60 @@ static void what_a_hold_would_restore_may_be_banned(void **state) {
     world_done(&w);
 }
 
+static void put_exemption(struct world *w, const char *more) {
+    CM_AUTOFREE char *text =
+        cm_strf("apiVersion: holdfast/v1alpha1\nkind: Exemption\nmetadata: {name: inc-1}\n"
+                "spec: {app: shop, clusters: [a], object: " KEY ", until: '2026-10-01T08:00:00Z', "
+                "reason: INC-1%s}\n",
+                more);
+
+    world_put(w, "exemptions/inc-1.yaml", text);
+}
+
+// first_rule returns the first rule about the object on a cluster; NULL: there is none.
+static const struct hub_drift_rule *first_rule(struct world *w, const char *cluster) {
+    const struct hub_bundle_spec *spec = &world_pair(w, cluster, "shop")->bundle->spec;
+
+    return spec->objects[0].drift_list > 0
+               ? &spec->drift_lists[spec->objects[0].drift_list - 1].rules[0]
+               : NULL;
+}
+
+static void an_exemption_lets_agents_leave_a_field_alone_until_its_time_is_over(void **state) {
+    struct world w;
+
+    (void)state;
+    put_fleet(&w);
+    hub_fleet_clock(w.fleet, 1000);
+    put_exemption(&w, ", field: spec.replicas");
+    (void)world_commit(&w);
+    const struct hub_drift_rule *rule = first_rule(&w, "a");
+    assert_non_null(rule);
+    assert_true(rule->keep);
+    assert_string_equal(rule->fields[0], "spec.replicas");
+    assert_null(world_pair(&w, "a", "shop")->held);
+    assert_null(first_rule(&w, "b"));
+    int64_t due_ms = hub_fleet_due_ms(w.fleet);
+    assert_true(due_ms > 1000 && due_ms < INT64_MAX);
+    hub_fleet_clock(w.fleet, due_ms);
+    (void)world_commit(&w);
+    assert_null(first_rule(&w, "a"));
+    assert_int_equal(hub_fleet_due_ms(w.fleet), INT64_MAX);
+    world_done(&w);
+}
+
+static void what_is_wrong_with_an_exemption_is_told_where_it_stands(void **state) {
+    struct world w;
+
+    (void)state;
+    put_fleet(&w);
+    put_exemption(&w, ", field: /spec/replicas");
+    (void)world_commit(&w);
+    assert_non_null(strstr(world_problems(&w), "exemptions/inc-1.yaml:4"));
+    assert_non_null(strstr(world_problems(&w), "write a path as 'holdfast diff' prints it"));
+    world_done(&w);
+}
+
 static void count_ban(void *ctx, const struct hub_ban_info *b) {
     (*(size_t *)ctx)++;
     assert_string_equal(b->path, "bans/cve.yaml");
@@ -742,6 +796,8 @@ static void a_new_cluster_never_gets_what_is_banned_or_rejected(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_exemption_lets_agents_leave_a_field_alone_until_its_time_is_over),
+        cmocka_unit_test(what_is_wrong_with_an_exemption_is_told_where_it_stands),
         cmocka_unit_test(a_rejected_release_is_kept_out_of_the_clusters_that_are_listed),
         cmocka_unit_test(a_hold_costs_one_making_for_all_clusters),
         cmocka_unit_test(later_edits_do_what_the_table_says),

@@ -39,6 +39,7 @@ static void the_schemas_in_the_repository_are_what_the_tables_say(void **state) 
     check_file(HUB_HOLD, SCHEMAS "/hold.schema.json", "hold.schema.json");
     check_file(HUB_BAN, SCHEMAS "/ban.schema.json", "ban.schema.json");
     check_file(HUB_FREEZE, SCHEMAS "/freeze.schema.json", "freeze.schema.json");
+    check_file(HUB_EXEMPTION, SCHEMAS "/exemption.schema.json", "exemption.schema.json");
 }
 
 static void the_parser_agrees_with_the_cases(void **state) {

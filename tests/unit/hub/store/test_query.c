@@ -246,12 +246,19 @@ static void objects_are_told_of_one_cluster(void **state) {
 }
 
 static void drift_is_told_with_both_values_and_who_did_it(void **state) {
-    assert_string_equal(
-        as_text(*state, get(*state, "drift?app=web")),
-        "{\"items\":[{\"cluster\":\"oslo-1\",\"app\":\"web\",\"key\":"
-        "\"ConfigMap/web/a\",\"path\":\"data.x\",\"desired\":\"\\\"1\\\"\","
-        "\"actual\":\"\\\"2\\\"\",\"manager\":\"kubectl-edit\",\"operation\":"
-        "\"Update\",\"class\":\"foreign\",\"more\":false,\"fought\":0,\"atMs\":9}]}");
+    assert_string_equal(as_text(*state, get(*state, "drift?app=web")),
+                        "{\"items\":[{\"cluster\":\"oslo-1\",\"app\":\"web\",\"key\":"
+                        "\"ConfigMap/web/a\",\"path\":\"data.x\",\"desired\":\"\\\"1\\\"\","
+                        "\"actual\":\"\\\"2\\\"\",\"manager\":\"kubectl-edit\",\"operation\":"
+                        "\"Update\",\"class\":\"foreign\",\"exemption\":\"\",\"exemptUntilMs\":0,"
+                        "\"more\":false,\"fought\":0,\"atMs\":9}]}");
+    run_sql(
+        ((struct fixture *)*state)->db,
+        "INSERT INTO exemption VALUES ('inc-1', 'web', '', '', '[\"oslo-1\"]', 'ConfigMap/web/a',"
+        " 'data', 'INC-1', 'ada', 253402300799999)");
+    assert_string_equal(names(*state, "drift?app=web", "exemption"), "inc-1: INC-1");
+    run_sql(((struct fixture *)*state)->db, "UPDATE exemption SET field = 'dat'");
+    assert_string_equal(names(*state, "drift?app=web", "exemption"), "");
     run_sql(((struct fixture *)*state)->db, "UPDATE object SET drift_more = 1");
     assert_true(cm_json_true(
         cm_json_get(cm_json_get(get(*state, "drift?app=web"), "items")->first, "more")));

@@ -1,0 +1,13 @@
+#include "agent/plan/fate.h"
+
+struct agent_fate agent_fate_of(const struct agent_situation *s) {
+    enum agent_drift mode = s->ruled ? s->rule : s->app;
+    bool foreign = s->difference == AGENT_DIFFERENCE_FOREIGN;
+    bool exempt = s->ruled && s->exempt;
+
+    return (struct agent_fate){
+        .drift = foreign && mode != AGENT_DRIFT_OFF,
+        .corrected = foreign && mode == AGENT_DRIFT_CORRECT && !exempt && !s->stopped,
+        .survives = s->stopped || !foreign || exempt || mode == AGENT_DRIFT_OFF,
+    };
+}

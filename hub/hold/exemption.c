@@ -1,0 +1,95 @@
+#include "hub/hold/exemption.h"
+
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/object/id.h"
+#include "common/object/path.h"
+
+static const char *text_of(struct cm_arena *a, const struct cm_json *object, const char *name) {
+    const char *text = cm_json_string(cm_json_get(object, name));
+
+    return text != NULL ? cm_arena_strdup(a, text) : "";
+}
+
+static const char *const *read_names(struct cm_arena *a, const struct cm_json *list,
+                                     size_t *count) {
+    size_t room = list != NULL ? list->count : 0;
+    const char **names = cm_arena_get(a, (room + 1) * sizeof(*names));
+
+    *count = 0;
+    for (const struct cm_json *n = list != NULL ? list->first : NULL; n != NULL; n = n->next) {
+        names[(*count)++] = cm_arena_strdup(a, n->text);
+    }
+    return names;
+}
+
+// A path begins with a member's name; a JSON pointer is none.
+static bool is_field(struct cm_arena *a, const char *text) {
+    struct cm_path path;
+
+    return text[0] == '\0' || (text[0] != '/' && cm_path_parse(a, text, &path) && path.count > 0);
+}
+
+enum cm_rc hub_exemption_read(struct cm_arena *a, const struct cm_json *document,
+                              struct hub_exemption *out, const struct cm_json **wrong,
+                              struct cm_err *err) {
+    const struct cm_json *spec = cm_json_get(document, "spec");
+    struct cm_object_id id;
+
+    *out = (struct hub_exemption){
+        .name = text_of(a, cm_json_get(document, "metadata"), "name"),
+        .app = text_of(a, spec, "app"),
+        .object = text_of(a, spec, "object"),
+        .field = text_of(a, spec, "field"),
+        .reason = text_of(a, spec, "reason"),
+        .by = text_of(a, spec, "by"),
+    };
+    out->clusters = read_names(a, cm_json_get(spec, "clusters"), &out->cluster_count);
+    *wrong = cm_json_get(spec, "until");
+    if (*wrong == NULL || !cm_clock_parse(text_of(a, spec, "until"), &out->until_ms)) {
+        *wrong = *wrong != NULL ? *wrong : document;
+        return cm_fail(err, CM_EINVAL, "until: write when it ends, such as '2026-10-01T08:00:00Z'");
+    }
+    *wrong = cm_json_get(spec, "object");
+    if (!cm_object_key_parse(a, out->object, &id)) {
+        *wrong = *wrong != NULL ? *wrong : document;
+        return cm_fail(err, CM_EINVAL,
+                       "object: write KIND.GROUP/NAMESPACE/NAME, as 'holdfast diff' prints it");
+    }
+    *wrong = cm_json_get(spec, "field");
+    if (!is_field(a, out->field)) {
+        return cm_fail(err, CM_EINVAL,
+                       "field: write a path as 'holdfast diff' prints it, such as spec.replicas");
+    }
+    return CM_OK;
+}
+
+bool hub_exemption_lists(const struct hub_exemption *e, const char *cluster) {
+    for (size_t i = 0; i < e->cluster_count; i++) {
+        if (strcmp(e->clusters[i], cluster) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool hub_exemption_is_about(const struct hub_exemption *e, const char *key, const char *namespace) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_object_id is;
+    struct cm_object_id meant;
+
+    if (strcmp(e->object, key) == 0) {
+        return true;
+    }
+    if (!cm_object_key_parse(a, key, &is) || !cm_object_key_parse(a, e->object, &meant)) {
+        return false;
+    }
+    const char *in = is.namespace[0] != '\0' ? is.namespace : namespace;
+    const char *wanted = meant.namespace[0] != '\0' ? meant.namespace : namespace;
+    return strcmp(is.group, meant.group) == 0 && strcmp(is.kind, meant.kind) == 0 &&
+           strcmp(is.name, meant.name) == 0 && strcmp(in, wanted) == 0;
+}
