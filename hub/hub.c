@@ -19,6 +19,7 @@
 #include "hub/backup/backup.h"
 #include "hub/config/addresses.h"
 #include "hub/config/config.h"
+#include "hub/jobs/capture.h"
 #include "hub/jobs/exempter.h"
 #include "hub/jobs/freezer.h"
 #include "hub/jobs/keeper.h"
@@ -60,6 +61,7 @@ struct hub {
     struct hub_keeper *keeper;
     struct hub_freezer *freezer;
     struct hub_exempter *exempter;
+    struct hub_capturer *capturer;
     struct hub_upkeep *upkeep;
     struct hub_state_writer *state; // NULL: there is no state repository
     struct hub_state_copy *state_copy;
@@ -186,6 +188,7 @@ static void begin_stop(struct hub *h) {
     hub_keeper_stop(h->keeper);
     hub_freezer_stop(h->freezer);
     hub_exempter_stop(h->exempter);
+    hub_capturer_stop(h->capturer);
     hub_rotation_stop(h->rotation);
     hub_registry_stop(h->registry);
     hub_sessions_stop(h->sessions, on_sessions_stopped, h);
@@ -355,6 +358,7 @@ static enum cm_rc open_writer(struct hub *h, struct cm_err *err) {
     if (rc == CM_OK) {
         h->keeper = hub_keeper_new(h->loop, h->writer, &h->repositories);
         h->exempter = hub_exempter_new(h->loop, h->store, h->writer, &h->repositories);
+        h->capturer = hub_capturer_new(h->loop, h->store, h->writer, h->config->capture_after_ms);
     }
     return rc;
 }
@@ -529,6 +533,7 @@ enum cm_rc hub_run(struct hub *h, struct cm_err *err) {
         hub_sync_start(h->sync);
         hub_writer_start(h->writer);
         hub_freezer_begin(h->freezer);
+        hub_capturer_start(h->capturer);
         announce(h);
     } else {
         begin_stop(h); // somebody may have connected already
@@ -560,6 +565,7 @@ void hub_close(struct hub *h) {
     hub_keeper_free(h->keeper);
     hub_freezer_free(h->freezer);
     hub_exempter_free(h->exempter);
+    hub_capturer_free(h->capturer);
     hub_writer_free(h->writer);
     hub_rotation_free(h->rotation);
     hub_registry_free(h->registry);

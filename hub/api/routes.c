@@ -151,7 +151,7 @@ static const struct hub_member token_body[] = {
 
 static const struct hub_member write_body[] = {
     {"kind", HUB_MEMBER_TEXT, true, "What is to be so.", 0, 0,
-     "suspend resume confirm hold retry ban unban ignore exempt unexempt", NULL},
+     "suspend resume confirm hold retry ban unban ignore exempt unexempt capture", NULL},
     LABEL("app", "The App that it is about; all but a ban, and what is about a cluster, need one."),
     LABEL("cluster", "The cluster that it is about, if it is about no App."),
     {"removal", HUB_MEMBER_TEXT, false,
@@ -178,10 +178,13 @@ static const struct hub_member write_body[] = {
      1, 1000, NULL, NULL},
     {"object", HUB_MEMBER_TEXT, false,
      "ignore: only of this, KIND.GROUP/NAMESPACE/NAME; without group, namespace or name of any; "
-     "exempt: of which.",
+     "exempt: of which; capture: which object, or KIND/NAME, without the only one that was "
+     "changed.",
      1, 1000, NULL, NULL},
     {"untilMs", HUB_MEMBER_INT, false, "exempt: when it ends, in Unix milliseconds.", 1,
      253402300799999, NULL, NULL},
+    {"everywhere", HUB_MEMBER_BOOL, false,
+     "capture: the change is meant for all clusters of the App.", 0, 0, NULL, NULL},
     {"reason", HUB_MEMBER_TEXT, false, "Why, for the commit.", 1, 500, NULL, "^[^\\u0000]*$"},
     {"dryRun", HUB_MEMBER_BOOL, false, "Only tell what would change.", 0, 0, NULL, NULL},
     END,

@@ -15,6 +15,7 @@
 #include "hub/api/internal.h"
 #include "hub/api/readers.h"
 #include "hub/api/request.h"
+#include "hub/api/write_capture.h"
 #include "hub/config/config.h"
 #include "hub/fleet/fleet.h"
 #include "hub/jobs/made.h"
@@ -411,16 +412,22 @@ static enum cm_rc make_rule(struct asked *k) {
 
 // ---- All of them
 
+// ---- capture
+
+static enum cm_rc take_changes(struct asked *k) {
+    return hub_write_capture(k->r, k->c, k->db, k->body, k->args, k->err);
+}
+
 enum cm_rc hub_write_kind_prepare(struct hub_request *r, struct hub_change *c,
                                   const struct cm_json *body, struct cm_json *args,
                                   struct cm_err *err) {
     static const struct {
         const char *kind;
         enum cm_rc (*prepare)(struct asked *k);
-    } kinds[] = {{"suspend", locate},         {"resume", locate},    {"confirm", find_removal},
-                 {"hold", make_hold},         {"retry", find_hold},  {"ban", make_ban},
-                 {"unban", find_ban},         {"ignore", make_rule}, {"exempt", make_exemption},
-                 {"unexempt", find_exemption}};
+    } kinds[] = {{"suspend", locate},          {"resume", locate},       {"confirm", find_removal},
+                 {"hold", make_hold},          {"retry", find_hold},     {"ban", make_ban},
+                 {"unban", find_ban},          {"ignore", make_rule},    {"exempt", make_exemption},
+                 {"unexempt", find_exemption}, {"capture", take_changes}};
     struct asked k = {.r = r, .c = c, .body = body, .args = args, .err = err};
     enum cm_rc rc = hub_readers_take(r->api->readers, &k.db, err);
 

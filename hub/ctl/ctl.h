@@ -48,6 +48,7 @@ struct ctl_options {
     char *object;
     char *field;
     char *versions;
+    bool everywhere;
     bool dry_run;
     char *source;
     char *with;
@@ -140,6 +141,7 @@ int ctl_ban(struct ctl *c);
 int ctl_unban(struct ctl *c);
 int ctl_ignore(struct ctl *c);
 int ctl_exempt(struct ctl *c);
+int ctl_capture(struct ctl *c);
 int ctl_validate(struct ctl *c);
 int ctl_render(struct ctl *c);
 int ctl_plan(struct ctl *c);

@@ -76,6 +76,7 @@ const struct cm_option ctl_option_table[] = {
      .help = "Only of this: KIND.GROUP/NAMESPACE/NAME, or less of it."},
     {STRING("field", field), .value_name = "PATH", .line_only = true,
      .help = "Only this field, as 'holdfast diff' prints it."},
+    {FLAG("everywhere", everywhere), .help = "It is meant for all clusters of the App."},
     {STRING("versions", versions), .value_name = "RANGE", .line_only = true,
      .help = "Tags that are versions in this range, such as '>=1.5.0 <1.5.3'."},
     {FLAG("dry-run", dry_run), .help = "Only print what would change."},

@@ -348,6 +348,24 @@ const struct ctl_verb ctl_verbs[] = {
      .options = "output reason dry-run wait timeout",
      .outputs = "table json yaml jsonpath",
      .run = ctl_unban},
+    {.name = "capture",
+     .group = ACT,
+     .arguments = "APP",
+     .summary = "Commit what somebody changed by hand in a cluster.",
+     .about =
+         "The hub edits the document that the object is written in, or gives the cluster an "
+         "overlay where other clusters share the document or the value comes from a variable; "
+         "comments and layout stay. It is written only if rendering the fleet with it makes just "
+         "this change, on just this cluster, or with --everywhere on all clusters of the App. "
+         "--object, as KIND/NAME, is needed where several objects were changed. Secrets, and "
+         "values too long to be told, are refused. The rest is as with 'holdfast suspend'.",
+     .example = "holdfast capture checkout --cluster eu-west-01 --dry-run\n"
+                "holdfast capture checkout --cluster eu-west-01 --object Deployment/web "
+                "--everywhere",
+     .options = "output cluster object everywhere reason dry-run wait timeout",
+     .outputs = "table json yaml jsonpath",
+     .completes = "apps",
+     .run = ctl_capture},
     {.name = "validate",
      .group = BEFORE,
      .arguments = "[DIR]",

@@ -285,6 +285,26 @@ int ctl_unban(struct ctl *c) {
     return read_arguments(c, members, 1, body) < 0 ? CTL_ERROR : post(c, body);
 }
 
+int ctl_capture(struct ctl *c) {
+    static const char *const members[] = {"app", NULL};
+    struct cm_json *body = cm_json_new(c->arena, CM_OBJECT);
+
+    if (read_arguments(c, members, 1, body) < 0 || check_app(c, body) < 0) {
+        return CTL_ERROR;
+    }
+    if (c->options.cluster == NULL) {
+        return ctl_fail(c, CM_EINVAL,
+                        "capture: say where it was changed, as --cluster NAME ('holdfast get "
+                        "drift')");
+    }
+    cm_json_set_string(c->arena, body, "cluster", c->options.cluster);
+    cm_json_set_string(c->arena, body, "object", c->options.object);
+    if (c->options.everywhere) {
+        cm_json_set_bool(c->arena, body, "everywhere", true);
+    }
+    return post(c, body);
+}
+
 int ctl_ignore(struct ctl *c) {
     static const char *const members[] = {"app", "field", NULL};
     struct cm_json *body = cm_json_new(c->arena, CM_OBJECT);

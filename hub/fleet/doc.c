@@ -258,6 +258,12 @@ static enum hub_drift drift_of(const struct cm_json *node, enum hub_drift otherw
     return strcmp(node->text, "correct") == 0 ? HUB_DRIFT_CORRECT : HUB_DRIFT_REPORT;
 }
 
+static bool is_capture(const struct cm_json *node) {
+    const char *text = cm_json_string(node);
+
+    return text != NULL && strcmp(text, "capture") == 0;
+}
+
 static const char *write_rules(struct cm_arena *a, const struct cm_json *rules) {
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
 
@@ -327,6 +333,7 @@ static void read_app(struct cm_arena *a, const struct cm_json *document, struct 
     out->values = cm_json_get(spec, "values");
     out->index = hub_values_index(out->values);
     out->drift = drift_of(cm_json_get(spec, "drift"), HUB_DRIFT_REPORT);
+    out->capture = is_capture(cm_json_get(spec, "drift"));
     read_tolerances(a, cm_json_get(spec, "ignoreDifferences"), out);
     out->prune = flag(spec, "prune", true);
     out->suspend = flag(spec, "suspend", false);

@@ -101,7 +101,8 @@ struct hub_app_doc {
     struct hub_changes changes;
     const char *text; // of app.yaml, for places in what is inline
     size_t text_size;
-    enum hub_drift drift;
+    enum hub_drift drift; // what agents do
+    bool capture;         // what they report is written into Git
     bool prune;
     bool suspend;
     bool prune_on_loss;

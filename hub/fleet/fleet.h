@@ -340,7 +340,7 @@ struct hub_app_info {
     const char *repo;
     const char *path; // of its app.yaml
     const char *namespace;
-    const char *drift; // "report", "correct", "off"
+    const char *drift; // "report", "correct", "capture", "off"
     bool prune;
     bool suspend;
     bool adopt;
@@ -377,3 +377,8 @@ void hub_fleet_each_group(const struct hub_fleet *f,
                           void (*visit)(void *ctx, const struct hub_group_info *g), void *ctx);
 void hub_fleet_each_app(const struct hub_fleet *f,
                         void (*visit)(void *ctx, const struct hub_app_info *a), void *ctx);
+
+// hub_fleet_find_target finds the place of the entry of an App's `targets` that counts for a
+// cluster; false: none does.
+bool hub_fleet_find_target(const struct hub_fleet *f, const char *app, const char *cluster,
+                           size_t *out);

@@ -113,7 +113,7 @@ static void visit_app(void *ctx, struct hub_named *named) {
         .repo = named->doc->file->repo->name,
         .path = path_of(named->doc),
         .namespace = doc->namespace,
-        .drift = drifts[doc->drift],
+        .drift = doc->capture ? "capture" : drifts[doc->drift],
         .prune = doc->prune,
         .suspend = doc->suspend,
         .adopt = doc->adopt,

@@ -472,9 +472,11 @@ static const struct hub_field app_spec[] = {
     {.name = "drift",
      .type = HUB_FIELD_CHOICE,
      .otherwise = "report",
-     .choices = WORDS("report", "correct", "off"),
+     .choices = WORDS("report", "correct", "capture", "off"),
      .doc = "What happens when somebody changed an object in a cluster: `report` it, `correct` it "
-            "too, or `off`. Who undoes five corrections in a row, with less than ten minutes "
+            "too, write it into Git once it stayed for a minute (`capture`, "
+            "[how](capture.md)), or `off`. Who undoes five corrections in a row, with less than "
+            "ten minutes "
             "between them, is told with his name, and the object is left alone until the App "
             "changes in Git or `holdfast sync` is run.",
      .also_called = "correctDrift selfHeal"},

@@ -157,3 +157,17 @@ const struct hub_target *hub_targets_find(const struct hub_app *app, const struc
     }
     return NULL;
 }
+
+bool hub_fleet_find_target(const struct hub_fleet *f, const char *app, const char *cluster,
+                           size_t *out) {
+    const struct hub_app *a = hub_find_app(f, app);
+    const struct hub_cluster *c = hub_find_cluster(f, cluster);
+    const struct hub_target *t =
+        a != NULL && a->named.doc != NULL && c != NULL ? hub_targets_find(a, c) : NULL;
+
+    if (t == NULL) {
+        return false;
+    }
+    *out = (size_t)(t - a->named.doc->app.targets);
+    return true;
+}

@@ -33,7 +33,6 @@
 struct place {
     struct hub_writer *owner;
     const struct hub_repository *config;
-    char *mirror; // that is watched; read here
     char *folder; // the writer's own
     struct cm_list waiting;
     struct cm_list recording; // asks that are about to be on record
@@ -58,6 +57,7 @@ struct place {
 
 struct hub_writer {
     struct hub_writer_config config;
+    struct hub_writer_world world;
     struct place *places;
     size_t place_count;
     struct cm_workers *push;
@@ -501,6 +501,7 @@ static void flush(struct place *p) {
 
     j->place = p;
     j->flush = (struct hub_flush){.repository = p->config,
+                                  .world = &p->owner->world,
                                   .folder = p->folder,
                                   .writer = p->owner->name,
                                   .hub_id = p->owner->config.hub_id,
@@ -628,7 +629,7 @@ static void run_look(struct cm_job *job) {
 
     const struct place *p = a->place;
 
-    a->err.code = hub_look(p->config, p->mirror, &a->writing->intent,
+    a->err.code = hub_look(&p->owner->world, p->config, &a->writing->intent,
                            a->has_after ? &a->after : NULL, &a->edit, &a->fresh, &a->err);
 }
 
@@ -789,7 +790,6 @@ static void add_places(struct hub_writer *w) {
         w->place_count++;
         p->owner = w;
         p->config = &list->items[i];
-        p->mirror = cm_strf("%s/git/%s", w->config.data_dir, p->config->name);
         p->folder = cm_strf("%s/writes/%s", w->config.data_dir, p->config->name);
         p->timer = (struct cm_timer){.run = on_timer, .ctx = p};
         p->backoff = (struct cm_backoff){.min_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
@@ -891,6 +891,7 @@ enum cm_rc hub_writer_new(const struct hub_writer_config *config, struct hub_wri
         return err->code;
     }
     w->config = *config;
+    w->world = (struct hub_writer_world){config->repositories, config->data_dir};
     w->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     w->name = cm_strf("%s/epoch-%llu", config->hub_id, (unsigned long long)config->epoch);
     w->push = cm_workers_new("write", THREADS, NULL);
@@ -943,7 +944,6 @@ static void free_place(struct place *p) {
     }
     hub_pulls_done(&p->pulls);
     hub_forge_free(p->forge);
-    free(p->mirror);
     free(p->folder);
     free(p->told);
 }

@@ -123,6 +123,8 @@ static enum cm_rc evaluate_one(struct hub_flush *f, struct hub_tip *tip, size_t 
     struct hub_flush_item *item = &f->items[i];
     struct hub_write_files files = hub_tip_files(tip, f->repository->path);
 
+    tip->world = f->world;
+    tip->repository = f->repository;
     tip->items = f->items;
     tip->count = i;
     enum cm_rc rc = hub_write_evaluate(&item->writing->intent, &files, &item->edit, err);

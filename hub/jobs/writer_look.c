@@ -4,6 +4,7 @@
 
 #include "common/buf.h"
 #include "common/mem.h"
+#include "common/str.h"
 #include "hub/config/config.h"
 #include "hub/jobs/writer_state.h"
 
@@ -17,6 +18,20 @@ enum cm_rc hub_tip_open(const char *folder, struct hub_tip *out, struct cm_err *
         return err->code;
     }
     *out = tip;
+    return CM_OK;
+}
+
+enum cm_rc hub_tip_open_mirror(const struct hub_writer_world *world,
+                               const struct hub_repository *repository, struct hub_tip *out,
+                               struct cm_err *err) {
+    CM_AUTOFREE char *folder = cm_strf("%s/git/%s", world->data_dir, repository->name);
+
+    if (hub_tip_open(folder, out, err) < 0) {
+        return cm_fail(err, CM_EBUSY, "repository '%s' was not fetched yet; try again later",
+                       repository->name);
+    }
+    out->world = world;
+    out->repository = repository;
     return CM_OK;
 }
 
@@ -39,12 +54,13 @@ static const struct hub_write_edit *edited(const struct hub_tip *tip, const char
     return NULL;
 }
 
-static enum cm_rc read_file(void *ctx, const char *path, struct cm_buf **out, struct cm_err *err) {
+enum cm_rc hub_tip_read(void *ctx, const char *path, size_t max_bytes, struct cm_buf **out,
+                        struct cm_err *err) {
     const struct hub_tip *tip = ctx;
     const struct hub_write_edit *edit = edited(tip, path);
 
     if (edit == NULL) {
-        return hub_tree_read(tip->tree, path, HUB_WRITE_FILE_MAX, out, err);
+        return hub_tree_read(tip->tree, path, max_bytes, out, err);
     }
     if (edit->text == NULL) {
         return cm_fail(err, CM_ENOTFOUND, "'%.200s' is not there", path);
@@ -53,9 +69,13 @@ static enum cm_rc read_file(void *ctx, const char *path, struct cm_buf **out, st
     return CM_OK;
 }
 
-static enum cm_rc each_file(void *ctx, const char *folder,
-                            bool (*visit)(void *visitor, const char *path), void *visitor,
-                            struct cm_err *err) {
+static enum cm_rc read_file(void *ctx, const char *path, struct cm_buf **out, struct cm_err *err) {
+    return hub_tip_read(ctx, path, HUB_WRITE_FILE_MAX, out, err);
+}
+
+enum cm_rc hub_tip_each(void *ctx, const char *folder,
+                        bool (*visit)(void *visitor, const char *path), void *visitor,
+                        struct cm_err *err) {
     const struct hub_tip *tip = ctx;
     CM_CLEANUP(hub_entries_done) struct hub_entries entries = {0};
     enum cm_rc rc = hub_tree_list(tip->tree, folder, NULL, &entries, err);
@@ -69,20 +89,21 @@ static enum cm_rc each_file(void *ctx, const char *folder,
 }
 
 struct hub_write_files hub_tip_files(struct hub_tip *tip, const char *root) {
-    return (struct hub_write_files){.read = read_file, .each = each_file, .ctx = tip, .root = root};
+    return (struct hub_write_files){.read = read_file,
+                                    .each = hub_tip_each,
+                                    .capture = hub_tip_capture,
+                                    .ctx = tip,
+                                    .root = root};
 }
 
-enum cm_rc hub_look(const struct hub_repository *repository, const char *folder,
+enum cm_rc hub_look(const struct hub_writer_world *world, const struct hub_repository *repository,
                     const struct hub_intent *intent, const struct hub_repo_id *after,
                     struct hub_write_edit *out, bool *out_fresh, struct cm_err *err) {
     CM_CLEANUP(hub_tip_close) struct hub_tip tip = {0};
 
-    if (hub_write_check(intent, repository->path, err) < 0) {
+    if (hub_write_check(intent, repository->path, err) < 0 ||
+        hub_tip_open_mirror(world, repository, &tip, err) < 0) {
         return err->code;
-    }
-    if (hub_tip_open(folder, &tip, err) < 0) {
-        return cm_fail(err, CM_EBUSY, "repository '%s' was not fetched yet; try again later",
-                       repository->name);
     }
     *out_fresh = after == NULL;
     if (after != NULL &&

@@ -2,6 +2,7 @@
 //
 //     writer.c        the whole: asking, batches, what is on record
 //     writer_look.c   what an intent would change on the tip that is known
+//     writer_capture.c  the same of one that is proven by rendering
 //     writer_flush.c  one round of fetching, deciding and pushing
 //     writer_pulls.c  the same, where it goes into pull requests
 //
@@ -82,6 +83,7 @@ struct hub_pull *hub_pulls_add(struct hub_pulls *pulls, const char *branch, cons
 // One round, or some while the tip moves.
 struct hub_flush {
     const struct hub_repository *repository;
+    const struct hub_writer_world *world;
     const char *folder; // of the mirror
     const char *writer; // for the trailer
     const char *hub_id;
@@ -133,9 +135,16 @@ struct hub_flush_target {
 CM_MUSTUSE enum cm_rc hub_flush_push_to(struct hub_flush *f, const struct hub_tip *tip,
                                         const struct hub_flush_target *to, struct cm_err *err);
 
+// What there is besides the repository that is written to.
+struct hub_writer_world {
+    const struct hub_repositories *repositories;
+    const char *data_dir;
+};
+
 // hub_look holds an intent against what a mirror holds; *out_fresh: that has the commit `after`
 // (NULL: any will do). CM_EBUSY: it holds nothing yet.
-CM_MUSTUSE enum cm_rc hub_look(const struct hub_repository *repository, const char *folder,
+CM_MUSTUSE enum cm_rc hub_look(const struct hub_writer_world *world,
+                               const struct hub_repository *repository,
                                const struct hub_intent *intent, const struct hub_repo_id *after,
                                struct hub_write_edit *out, bool *out_fresh, struct cm_err *err);
 
@@ -146,8 +155,27 @@ struct hub_tip {
     struct hub_commit commit;
     const struct hub_flush_item *items; // whose edits count; NULL: none
     size_t count;
+    const struct hub_writer_world *world;
+    const struct hub_repository *repository;
 };
 
 CM_MUSTUSE enum cm_rc hub_tip_open(const char *folder, struct hub_tip *out, struct cm_err *err);
+// hub_tip_open_mirror opens what is watched of a repository. CM_EBUSY: it was not fetched yet.
+CM_MUSTUSE enum cm_rc hub_tip_open_mirror(const struct hub_writer_world *world,
+                                          const struct hub_repository *repository,
+                                          struct hub_tip *out, struct cm_err *err);
 void hub_tip_close(struct hub_tip *tip); // a zeroed one is fine
 struct hub_write_files hub_tip_files(struct hub_tip *tip, const char *root);
+
+// hub_tip_read and hub_tip_each are of these files.
+CM_MUSTUSE enum cm_rc hub_tip_read(void *tip, const char *path, size_t max_bytes,
+                                   struct cm_buf **out, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_tip_each(void *tip, const char *folder,
+                                   bool (*visit)(void *visitor, const char *path), void *visitor,
+                                   struct cm_err *err);
+
+// hub_tip_capture makes the edit of a capture, which is proven by rendering the whole fleet: of the
+// other repositories as they were fetched last. CM_EBUSY: one was not.
+CM_MUSTUSE enum cm_rc hub_tip_capture(void *tip, const struct hub_intent *intent,
+                                      const struct cm_json *args, struct hub_write_edit *out,
+                                      struct cm_err *err);

@@ -198,6 +198,55 @@ enum cm_rc hub_drift_paths(struct hub_db *db, const char *cluster, const char *k
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
+#define SEEN                                                                                       \
+    "SELECT d.cluster, d.app, d.key, d.path, d.desired, d.actual, d.manager,"                      \
+    " ifnull(o.drift_more, 0), a.repo FROM drift d JOIN app a ON a.name = d.app"                   \
+    " LEFT JOIN object o ON o.cluster = d.cluster AND o.key = d.key"
+
+// any_captures spares most fleets the look through all that differs.
+static bool any_captures(struct hub_db *db) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    struct cm_err ignored;
+
+    return hub_db_query(db, &stmt, &ignored, "SELECT 1 FROM app WHERE drift = 'capture' LIMIT 1",
+                        "") < 0 ||
+           hub_stmt_next(stmt, &ignored) != CM_ENOTFOUND;
+}
+
+enum cm_rc hub_drift_foreign(struct hub_db *db, const char *app, const char *cluster, size_t most,
+                             void (*visit)(void *ctx, const struct hub_drift_seen *seen), void *ctx,
+                             struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+
+    if (app == NULL && !any_captures(db)) {
+        return CM_OK;
+    }
+    enum cm_rc rc =
+        app != NULL ? hub_db_query(db, &stmt, err,
+                                   SEEN " WHERE d.cluster = ?2 AND d.app = ?1"
+                                        " AND d.class = 'foreign' ORDER BY d.key, d.path LIMIT ?3",
+                                   "tti", app, cluster, (int64_t)most)
+                    : hub_db_query(db, &stmt, err,
+                                   SEEN " WHERE a.drift = 'capture' AND d.class = 'foreign'"
+                                        " ORDER BY d.cluster, d.key, d.path LIMIT ?1",
+                                   "i", (int64_t)most);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        const struct hub_drift_seen seen = {.row = {.cluster = hub_stmt_text(stmt, 0),
+                                                    .app = hub_stmt_text(stmt, 1),
+                                                    .key = hub_stmt_text(stmt, 2),
+                                                    .path = hub_stmt_text(stmt, 3),
+                                                    .desired = hub_stmt_text(stmt, 4),
+                                                    .actual = hub_stmt_text(stmt, 5),
+                                                    .manager = hub_stmt_text(stmt, 6)},
+                                            .more = hub_stmt_int(stmt, 7) != 0,
+                                            .repo = hub_stmt_text(stmt, 8)};
+
+        visit(ctx, &seen);
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
 enum cm_rc hub_drift_known(struct hub_db *db, const struct hub_drift_row *row, bool *out,
                            struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;

@@ -110,6 +110,20 @@ CM_MUSTUSE enum cm_rc hub_drift_put(struct hub_db *db, const struct hub_drift_ro
 CM_MUSTUSE enum cm_rc hub_drift_paths(struct hub_db *db, const char *cluster, const char *key,
                                       void (*visit)(void *ctx, const char *path), void *ctx,
                                       struct cm_err *err);
+// What somebody else has set, and which App it is of. Texts are borrowed.
+struct hub_drift_seen {
+    struct hub_drift_row row;
+    bool more;        // more fields of the object differ than are on record
+    const char *repo; // where the App is
+};
+
+// hub_drift_foreign visits fields that somebody else has set, by cluster and object: of an App on a
+// cluster, or (both NULL) of all Apps that say `drift: capture`. At most `most`.
+CM_MUSTUSE enum cm_rc hub_drift_foreign(struct hub_db *db, const char *app, const char *cluster,
+                                        size_t most,
+                                        void (*visit)(void *ctx, const struct hub_drift_seen *seen),
+                                        void *ctx, struct cm_err *err);
+
 // hub_drift_known tells whether this very difference is on record as drift.
 CM_MUSTUSE enum cm_rc hub_drift_known(struct hub_db *db, const struct hub_drift_row *row, bool *out,
                                       struct cm_err *err);

@@ -26,6 +26,7 @@ static const struct hub_write_kind kinds[] = {
     {"confirm", HUB_WRITE_PUT, "confirmations", NULL, true, "confirm a removal"},
     {"freeze", HUB_WRITE_PUT, "freezes", NULL, true, "stop applying"},
     {"unfreeze", HUB_WRITE_REMOVE, "freezes", NULL, false, "apply again"},
+    {"capture", HUB_WRITE_CAPTURE, NULL, NULL, true, "take over what was changed by hand"},
     {"ignore", HUB_WRITE_ADD, NULL, "ignoreDifferences", true, "ignore differences in a field"},
 };
 
@@ -48,7 +49,7 @@ void hub_write_edit_done(struct hub_write_edit *edit) {
 enum cm_rc hub_write_args(struct cm_arena *a, const struct hub_intent *intent, struct cm_json **out,
                           struct cm_err *err) {
     static const struct cm_json_limits limits = {
-        .max_bytes = HUB_WRITE_ARGS_MAX, .max_depth = 4, .max_nodes = 2000};
+        .max_bytes = HUB_WRITE_ARGS_MAX, .max_depth = 20, .max_nodes = 2000};
 
     if (cm_json_parse(a, intent->args, strlen(intent->args), &limits, out, err) < 0) {
         return cm_wrap(err, "read what '%s' is about", intent->kind);
@@ -64,7 +65,9 @@ static bool is_about_document(const struct hub_write_kind *kind) {
     return kind->folder == NULL;
 }
 
-static bool is_same_path(const struct hub_intent *a, const struct hub_intent *b) {
+// is_same_text tells whether a member of the arguments of both is the same.
+static bool is_same_text(const struct hub_intent *a, const struct hub_intent *b,
+                         const char *member) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
     struct cm_json *one = NULL;
     struct cm_json *other = NULL;
@@ -74,9 +77,14 @@ static bool is_same_path(const struct hub_intent *a, const struct hub_intent *b)
         hub_write_args(arena, b, &other, &ignored) < 0) {
         return false;
     }
-    const char *path = cm_json_string(cm_json_get(one, "path"));
-    const char *that = cm_json_string(cm_json_get(other, "path"));
-    return path != NULL && that != NULL && strcmp(path, that) == 0;
+    const char *text = cm_json_string(cm_json_get(one, member));
+    const char *that = cm_json_string(cm_json_get(other, member));
+    return text != NULL && that != NULL && strcmp(text, that) == 0;
+}
+
+static bool is_same_object(const struct hub_intent *a, const struct hub_intent *b) {
+    return strcmp(a->app, b->app) == 0 && strcmp(a->cluster, b->cluster) == 0 &&
+           is_same_text(a, b, "object");
 }
 
 bool hub_write_is_same_target(const struct hub_intent *a, const struct hub_intent *b) {
@@ -86,8 +94,11 @@ bool hub_write_is_same_target(const struct hub_intent *a, const struct hub_inten
     if (kind == NULL || that == NULL || is_about_document(kind) != is_about_document(that)) {
         return false;
     }
+    if (kind->way == HUB_WRITE_CAPTURE || that->way == HUB_WRITE_CAPTURE) {
+        return kind == that && is_same_object(a, b);
+    }
     if (!is_about_document(kind)) {
-        return is_same_path(a, b);
+        return is_same_text(a, b, "path");
     }
     return kind->way == HUB_WRITE_SET && strcmp(kind->member, that->member) == 0 &&
            strcmp(a->app, b->app) == 0 && strcmp(a->cluster, b->cluster) == 0;
@@ -136,10 +147,21 @@ static enum cm_rc check_text(const struct hub_write_kind *kind, const struct cm_
     return CM_OK;
 }
 
+static enum cm_rc check_capture(const struct hub_intent *intent, const struct cm_json *args,
+                                struct cm_err *err) {
+    return intent->app[0] != '\0' && intent->cluster[0] != '\0' &&
+                   cm_json_string(cm_json_get(args, "object")) != NULL
+               ? CM_OK
+               : cm_fail(err, CM_EINVAL, "'capture' is about an object of an App on a cluster");
+}
+
 static enum cm_rc check_args(const struct hub_write_kind *kind, const struct hub_intent *intent,
                              const struct cm_json *args, const char *root, struct cm_err *err) {
     bool document = is_about_document(kind);
 
+    if (kind->way == HUB_WRITE_CAPTURE) {
+        return check_capture(intent, args, err);
+    }
     if (document && (intent->app[0] == '\0') == (intent->cluster[0] == '\0')) {
         return cm_fail(err, CM_EINVAL, "'%s' is about one App or one cluster", kind->name);
     }
@@ -418,6 +440,9 @@ enum cm_rc hub_write_evaluate(const struct hub_intent *intent, const struct hub_
     if (hub_write_check(intent, files->root, err) < 0 ||
         hub_write_args(a, intent, &args, err) < 0) {
         return err->code;
+    }
+    if (kind->way == HUB_WRITE_CAPTURE) {
+        return files->capture(files->ctx, intent, args, out, err);
     }
     if (is_about_document(kind)) {
         return evaluate_document(kind, intent, args, files, out, err);

@@ -9,12 +9,13 @@ struct cm_arena;
 struct cm_json;
 
 enum hub_write_way {
-    HUB_WRITE_SET,    // a member of a document
-    HUB_WRITE_ADD,    // a rule at the end of a list of a document
-    HUB_WRITE_RETRY,  // a member of a Hold, or clusters out of its list
-    HUB_WRITE_PUT,    // a whole file
-    HUB_WRITE_JOIN,   // a Hold; one that is there gets its clusters
-    HUB_WRITE_REMOVE, // likewise
+    HUB_WRITE_SET,     // a member of a document
+    HUB_WRITE_ADD,     // a rule at the end of a list of a document
+    HUB_WRITE_RETRY,   // a member of a Hold, or clusters out of its list
+    HUB_WRITE_PUT,     // a whole file
+    HUB_WRITE_JOIN,    // a Hold; one that is there gets its clusters
+    HUB_WRITE_REMOVE,  // likewise
+    HUB_WRITE_CAPTURE, // files->capture knows
 };
 
 struct hub_write_kind {

@@ -15,6 +15,8 @@
 //     ban, exempt, freeze          as confirm
 //     unhold, unban, unexempt, unfreeze
 //                 path             the file is not there
+//     capture      object, fields      the manifests say what somebody changed in a cluster by hand
+//                                      (hub/capture)
 //     ignore      file, rule       spec.ignoreDifferences of the App has this rule, at its end
 //
 // Files and paths are told from the top of the repository. A `file` is where the document was seen
@@ -33,7 +35,9 @@
 #include "common/err.h"
 
 struct cm_buf;
+struct cm_json;
 struct cm_str;
+struct hub_write_edit;
 
 #define HUB_WRITE_FILE_MAX ((size_t)1 << 20) // bytes of a file that is looked at or written
 #define HUB_WRITE_ARGS_MAX ((size_t)1 << 20)
@@ -59,6 +63,9 @@ struct hub_write_files {
     enum cm_rc (*each)(void *ctx, const char *folder,
                        bool (*visit)(void *visitor, const char *path), void *visitor,
                        struct cm_err *err);
+    // capture makes the edit of an intent of that kind.
+    enum cm_rc (*capture)(void *ctx, const struct hub_intent *intent, const struct cm_json *args,
+                          struct hub_write_edit *out, struct cm_err *err);
     void *ctx;
     const char *root; // folder of the fleet in the repository; "": its top
 };

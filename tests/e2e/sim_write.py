@@ -44,6 +44,18 @@ repositories:
   pollInterval: 1m
 """
 SUSPENDED = "  suspend: true\n"
+SHARED = """\
+# for everybody
+kind: ConfigMap
+apiVersion: v1
+metadata: {name: SHARED, labels: {shade: dark}}   # found by this
+data:
+  size: &size l
+  colour:   'green'   # as agreed
+  other: *size
+"""
+HAND = "ConfigMap/default/hand"
+LEFT = "ConfigMap/default/left"
 KILLED = -9
 
 
@@ -51,7 +63,14 @@ class Write(SimStory):
     clusters = fleet(12)
     apps = {"apps/web/app.yaml": WEB,
             "apps/web/configmap-web.yaml": m.text(m.config_map("web", x="1")),
+            "apps/hand/app.yaml": WEB.replace("web", "hand"),
+            "apps/hand/hand.yaml": SHARED.replace("SHARED", "hand"),
+            "apps/left/app.yaml": WEB.replace("web", "left").replace(
+                "  targets", "  drift: capture\n  targets"),
+            "apps/left/left.yaml": SHARED.replace("SHARED", "left"),
             **files("small", m.config_map("small", x="1"))}
+
+    hub_options = ("--capture-after", "2s")
 
     @classmethod
     def repositories(cls):
@@ -209,6 +228,59 @@ class Write(SimStory):
         self.hub.run("unban", "cve-1", "--wait")
         self.assertEqual(self.bare("ls-tree", "main", "bans"), "")
         self.assertIn("no Ban 'cve-1'", self.hub.run("unban", "cve-1", check=False).stderr)
+
+    def paint(self, name, key, colour):
+        self.sim.ask("drift", name, key, "data.colour", colour, "kubectl-edit")
+        wait_for(lambda: (name, key, "data.colour") in self.drift(), SOON, "the drift", 0.1)
+
+    def test_6_what_was_changed_by_hand_for_all_is_edited_in_its_document(self):
+        self.paint("c02", HAND, "red")
+        asked = self.ask("capture", "hand", "--cluster", "c02", "--object", "ConfigMap/hand",
+                         "--everywhere", "--wait")
+        self.assertEqual(self.file("apps/hand/hand.yaml"), SHARED.replace("SHARED", "hand").replace(
+            "'green'   # as agreed", "'red'   # as agreed"))
+        self.wait_data("c09", HAND, {"size": "l", "colour": "red", "other": "l"})
+        message = self.bare("show", "-s", "--format=%B", asked["revision"])
+        self.assertIn('\n\ndata.colour: "green" -> "red"\n\nHoldfast-Action: capture\n', message)
+        self.assertIn("\nHoldfast-Manager: kubectl-edit (claimed)\n", message)
+        self.wait_drift()
+        refused = self.hub.run("capture", "hand", "--cluster", "c02", check=False)
+        self.assertIn("nobody has changed an object of the App there by hand", refused.stderr)
+
+    def test_6_what_was_changed_by_hand_on_one_cluster_is_an_overlay_for_it(self):
+        self.sim.ask("drift", "c04", HAND, "data.other", "s", "kubectl-edit")
+        wait_for(lambda: ("c04", HAND, "data.other") in self.drift(), SOON, "the drift", 0.1)
+        shown = self.hub.run("capture", "hand", "--cluster", "c04", "--dry-run").stdout
+        self.assertIn("+++ b/apps/hand/app.yaml\n", shown)
+        self.assertEqual([line for line in shown.splitlines() if line[0] in "+-"][2:], [
+            "+  - cluster: c04", "+    overlays:", "+    - merge:", "+        apiVersion: v1",
+            "+        kind: ConfigMap", "+        metadata:", "+          name: hand",
+            "+        data:", "+          other: s"])
+        self.hub.run("capture", "hand", "--cluster", "c04", "--wait")
+        self.wait_drift()
+        self.assertEqual(self.data("c04", HAND), {"size": "l", "colour": "red", "other": "s"})
+        self.assertEqual(self.data("c05", HAND), {"size": "l", "colour": "red", "other": "l"})
+
+    def test_6_where_the_app_says_capture_what_stays_is_taken_over_once(self):
+        self.sim.ask("drift", "c07", LEFT, "metadata.labels.shade", "light", "kubectl-edit")
+        wait_for(lambda: "\ncapture(left): " in "\n" + self.bare("log", "--format=%s", "main"),
+                 SOON, "the commit", 0.2)
+        message = self.bare("log", "-1", "--grep=^capture(left)", "--format=%an%n%B", "main")
+        self.assertTrue(message.startswith("unknown (attribution unresolved)\n"), message)
+        self.assertIn("\nHoldfast-Manager: kubectl-edit (claimed)\n", message)
+        self.wait_drift()
+        self.assertEqual([self.sim.object(name, LEFT)["metadata"]["labels"]["shade"]
+                          for name in ("c07", "c08")], ["light", "dark"])
+        self.assertIn("  # everywhere\n", self.file("apps/left/app.yaml").replace("   #", "  #"))
+        self.assertEqual(self.bare("log", "--format=%s", "main").count("capture(left)"), 1)
+
+    def test_6_what_may_be_a_secret_is_not_taken_over_unless_somebody_asks(self):
+        self.paint("c07", LEFT, "hunter2")
+        event = self.wait_event("write.impossible", cluster="c07", app="left", key=LEFT)
+        self.assertIn("data.colour of ConfigMap/default/left may be a secret", event["message"])
+        self.assertNotIn("hunter2", self.bare("log", "-p", "main"))
+        self.sim.ask("drift", "c07", LEFT, "data.colour", "green", "kubectl-edit")
+        self.wait_drift()
 
     def test_7_where_the_hub_may_not_write_it_says_what_to_commit(self):
         done = self.hub.run("suspend", "app", "team", check=False)

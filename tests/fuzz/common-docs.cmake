@@ -1,5 +1,6 @@
 add_fuzz_target(json common_docs)
 add_fuzz_target(yaml common_docs)
+add_fuzz_target(yaml_become common_docs)
 add_fuzz_target(yaml_edit common_docs)
 add_fuzz_target(selector common_docs)
 add_fuzz_target(object_diff common_object)

@@ -301,7 +301,7 @@ static const struct wrong wrongs[] = {
      "apps/shop/app.yaml:5:18: spec.source.path is '../other': name a folder below the one of "
      "app.yaml, without '..', '.' and '/' at either end"},
     {"apps/shop/app.yaml", APP "spec: {drift: fix}\n",
-     "apps/shop/app.yaml:4:15: spec.drift must be one of 'report', 'correct', 'off'"},
+     "apps/shop/app.yaml:4:15: spec.drift must be one of 'report', 'correct', 'capture', 'off'"},
     {"apps/shop/app.yaml", APP "spec: {drift: corect, onTargetLoss: prun}\n",
      "apps/shop/app.yaml:4:15: spec.drift is 'corect': did you mean 'correct'?\n"
      "apps/shop/app.yaml:4:37: spec.onTargetLoss is 'prun': did you mean 'prune'?"},

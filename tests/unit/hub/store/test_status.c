@@ -1,5 +1,6 @@
 #include "tests/unit/hub/store/memory_db.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/mem.h"
@@ -41,6 +42,45 @@ static void put_drift(struct hub_db *db, const char *key) {
     struct cm_err err;
 
     assert_int_equal(hub_drift_put(db, &row, &err), CM_OK);
+}
+
+static void put_app(struct hub_db *db, const char *drift) {
+    struct cm_err err;
+
+    assert_int_equal(
+        hub_db_run(db, &err,
+                   "INSERT OR REPLACE INTO app (name, repo, path, namespace, drift, prune, suspend,"
+                   " depends_on) VALUES ('web', 'fleet', 'app.yaml', '', ?1, 1, 0, '[]')",
+                   "t", drift),
+        CM_OK);
+}
+
+static void note_seen(void *ctx, const struct hub_drift_seen *seen) {
+    char *text = ctx;
+
+    (void)snprintf(text + strlen(text), 200 - strlen(text), "%s %s %s %s %d;", seen->row.key,
+                   seen->row.path, seen->row.actual, seen->repo, seen->more);
+}
+
+static void what_somebody_changed_is_found_of_one_app_or_of_those_that_capture(void **state) {
+    char all[200] = "";
+    char one[200] = "";
+    struct cm_err err;
+
+    put_app(*state, "report");
+    put_object(*state, "a");
+    put_drift(*state, "b");
+    put_drift(*state, "a");
+    assert_int_equal(hub_drift_foreign(*state, NULL, NULL, 9, note_seen, all, &err), CM_OK);
+    assert_string_equal(all, "");
+    assert_int_equal(hub_drift_foreign(*state, "web", "paris-1", 9, note_seen, one, &err), CM_OK);
+    assert_string_equal(one, "a spec.replicas 9 fleet 0;b spec.replicas 9 fleet 0;");
+    put_app(*state, "capture");
+    assert_int_equal(hub_drift_foreign(*state, NULL, NULL, 1, note_seen, all, &err), CM_OK);
+    assert_string_equal(all, "a spec.replicas 9 fleet 0;");
+    one[0] = '\0';
+    assert_int_equal(hub_drift_foreign(*state, "web", "tokyo", 9, note_seen, one, &err), CM_OK);
+    assert_string_equal(one, "");
 }
 
 static void the_state_before_is_known_for_events(void **state) {
@@ -169,6 +209,8 @@ static void drift_of_an_app_is_found_without_a_walk_over_that_of_its_cluster(voi
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_state_before_is_known_for_events, open_db, close_db),
+        cmocka_unit_test_setup_teardown(
+            what_somebody_changed_is_found_of_one_app_or_of_those_that_capture, open_db, close_db),
         cmocka_unit_test_setup_teardown(a_removed_app_takes_its_objects_and_drift_along, open_db,
                                         close_db),
         cmocka_unit_test_setup_teardown(a_difference_is_known_only_with_the_same_values, open_db,

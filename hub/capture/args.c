@@ -1,0 +1,207 @@
+// args.c: the arguments of an intent: made of what an agent told, and read back.
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/object/actual.h"
+#include "common/object/diff.h"
+#include "common/object/field.h"
+#include "common/str.h"
+#include "hub/capture/capture.h"
+
+#define HASHED "hmac:"
+#define SECRET "Secret/"
+#define SHOWN 80 // bytes of a value in a commit's message
+
+// ---- Making
+
+// parse_value reads what an agent tells of a field. "": the field is not there.
+static enum cm_rc parse_value(struct cm_arena *a, const struct hub_capture_seen *seen,
+                              const char *text, struct cm_json **out, struct cm_err *err) {
+    struct cm_json *value = NULL;
+    struct cm_err ignored;
+
+    if (text[0] == '\0') {
+        return CM_OK;
+    }
+    if (cm_json_parse(a, text, strlen(text), NULL, &value, &ignored) < 0) {
+        return cm_fail(err, CM_EINVAL,
+                       "the value of %s in %s is too long to be known here: edit it in Git",
+                       seen->path, seen->key);
+    }
+    if (value->type == CM_STRING && strncmp(value->text, HASHED, strlen(HASHED)) == 0) {
+        return cm_fail(err, CM_EINVAL,
+                       "the value of %s in %s may be a secret, and is not known here: edit it in "
+                       "Git",
+                       seen->path, seen->key);
+    }
+    *out = value;
+    return CM_OK;
+}
+
+static enum cm_rc add(struct cm_arena *a, struct hub_capture_object *object,
+                      const struct hub_capture_seen *seen, struct cm_err *err) {
+    struct cm_json *field = cm_json_new(a, CM_OBJECT);
+    struct cm_json *value = NULL;
+    struct cm_json *was = NULL;
+    struct cm_err unknown;
+
+    if (strncmp(seen->key, SECRET, strlen(SECRET)) == 0) {
+        return cm_fail(err, CM_EINVAL,
+                       "'%s' is a Secret, of which no value is known here: change it where it "
+                       "comes from",
+                       seen->key);
+    }
+    if (seen->more) {
+        return cm_fail(err, CM_EINVAL, "more fields of %s differ than agents tell: edit it in Git",
+                       seen->key);
+    }
+    if (parse_value(a, seen, seen->actual, &value, err) < 0) {
+        return err->code;
+    }
+    cm_json_set_string(a, field, "path", seen->path);
+    cm_json_set_string(a, field, "manager", seen->manager);
+    if (value != NULL) {
+        cm_json_set(a, field, "value", value);
+    }
+    if (parse_value(a, seen, seen->desired, &was, &unknown) == CM_OK && was != NULL) {
+        cm_json_set(a, field, "was", was);
+    }
+    cm_json_append(object->fields, field);
+    return CM_OK;
+}
+
+static struct hub_capture_object *begin(struct hub_capture_list *list,
+                                        const struct hub_capture_seen *seen) {
+    struct cm_arena *a = list->arena;
+
+    list->items = cm_resize(list->items, (list->count + 1) * sizeof(*list->items));
+    struct hub_capture_object *object = &list->items[list->count++];
+    *object = (struct hub_capture_object){.cluster = cm_arena_strdup(a, seen->cluster),
+                                          .app = cm_arena_strdup(a, seen->app),
+                                          .repo = cm_arena_strdup(a, seen->repo),
+                                          .key = cm_arena_strdup(a, seen->key),
+                                          .content = "",
+                                          .managers = "",
+                                          .fields = cm_json_new(a, CM_ARRAY)};
+    return object;
+}
+
+// may_be_secret tells whether a field is where secrets are put.
+static bool may_be_secret(struct cm_arena *a, const char *key, const char *text) {
+    struct cm_path path;
+
+    if (!cm_field_parse(a, text, &path)) {
+        return true;
+    }
+    for (size_t i = 0; i < path.count; i++) {
+        const struct cm_segment *s = &path.segments[i];
+
+        if (s->type == CM_SEGMENT_MEMBER && cm_hiding_holds(key, s->name, i == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_manager(struct cm_arena *a, struct hub_capture_object *object, const char *name) {
+    if (name[0] != '\0' && strstr(object->managers, name) == NULL) {
+        object->managers = cm_arena_strf(a, "%s%s%s", object->managers,
+                                         object->managers[0] != '\0' ? ", " : "", name);
+    }
+}
+
+void hub_capture_gather(struct hub_capture_list *list, const struct hub_capture_seen *seen) {
+    struct cm_arena *a = list->arena;
+    struct hub_capture_object *object = list->count > 0 ? &list->items[list->count - 1] : NULL;
+
+    if (object == NULL || strcmp(object->key, seen->key) != 0 ||
+        strcmp(object->cluster, seen->cluster) != 0) {
+        object = begin(list, seen);
+    }
+    object->content = cm_arena_strf(a, "%s%s\n%s\n", object->content, seen->path, seen->actual);
+    add_manager(a, object, seen->manager);
+    if (object->secret == NULL && may_be_secret(a, seen->key, seen->path)) {
+        object->secret = cm_arena_strdup(a, seen->path);
+    }
+    if (object->err.code == CM_OK) {
+        (void)!add(a, object, seen, &object->err);
+    }
+}
+
+// lines_of says what changes, a line each.
+static const char *lines_of(struct cm_arena *a, const struct cm_json *fields) {
+    CM_CLEANUP(cm_str_done) struct cm_str out = {0};
+
+    for (const struct cm_json *at = fields->first; at != NULL; at = at->next) {
+        const struct cm_json *was = cm_json_get(at, "was");
+
+        cm_str_addf(&out, "%s: %s -> %s\n", cm_json_string(cm_json_get(at, "path")),
+                    was != NULL ? cm_difference_text(a, was, SHOWN) : "?",
+                    cm_difference_text(a, cm_json_get(at, "value"), SHOWN));
+    }
+    return cm_arena_strdup(a, cm_str_get(&out));
+}
+
+struct cm_json *hub_capture_args(struct cm_arena *a, const struct hub_capture_object *object,
+                                 bool everywhere, bool automatic) {
+    struct cm_json *args = cm_json_new(a, CM_OBJECT);
+    struct cm_json *trailers = cm_json_new(a, CM_OBJECT);
+    const char *where = everywhere ? "all clusters" : object->cluster;
+
+    cm_json_set_string(a, args, "object", object->key);
+    cm_json_set(a, args, "fields", cm_json_copy(a, object->fields));
+    cm_json_set_bool(a, args, "everywhere", everywhere);
+    cm_json_set_bool(a, args, "automatic", automatic);
+    cm_json_set_string(a, args, "subject",
+                       cm_arena_strf(a, "%s on %s, as it was changed by hand", object->key, where));
+    cm_json_set_string(a, args, "body", lines_of(a, object->fields));
+    if (object->managers[0] != '\0') {
+        cm_json_set_string(a, trailers, "Manager",
+                           cm_arena_strf(a, "%s (claimed)", object->managers));
+        cm_json_set(a, args, "trailers", trailers);
+    }
+    return args;
+}
+
+// ---- Reading
+
+static enum cm_rc read_field(struct cm_arena *a, const struct cm_json *item,
+                             struct hub_capture_field *out, struct cm_err *err) {
+    const char *path = cm_json_string(cm_json_get(item, "path"));
+    const char *manager = cm_json_string(cm_json_get(item, "manager"));
+    struct cm_path parsed;
+
+    if (path == NULL || !cm_field_parse(a, path, &parsed) || parsed.count == 0) {
+        return cm_fail(err, CM_EINVAL, "capture: a field is not one");
+    }
+    *out = (struct hub_capture_field){.path = path,
+                                      .manager = manager != NULL ? manager : "",
+                                      .value = cm_json_get(item, "value"),
+                                      .was = cm_json_get(item, "was")};
+    return CM_OK;
+}
+
+enum cm_rc hub_capture_read(struct cm_arena *a, const struct cm_json *args, struct hub_capture *out,
+                            struct cm_err *err) {
+    const struct cm_json *list = cm_json_get(args, "fields");
+    struct hub_capture what = {.key = cm_json_string(cm_json_get(args, "object")),
+                               .everywhere = cm_json_true(cm_json_get(args, "everywhere")),
+                               .automatic = cm_json_true(cm_json_get(args, "automatic"))};
+
+    if (what.key == NULL || list == NULL || list->type != CM_ARRAY || list->count == 0 ||
+        list->count > HUB_CAPTURE_FIELDS_MAX) {
+        return cm_fail(err, CM_EINVAL, "capture: name an object, and up to %d of its fields",
+                       HUB_CAPTURE_FIELDS_MAX);
+    }
+    struct hub_capture_field *fields = cm_arena_get(a, list->count * sizeof(*fields));
+    for (const struct cm_json *at = list->first; at != NULL; at = at->next) {
+        if (read_field(a, at, &fields[what.field_count++], err) < 0) {
+            return err->code;
+        }
+    }
+    what.fields = fields;
+    *out = what;
+    return CM_OK;
+}

@@ -1,0 +1,96 @@
+// internal: what the files of hub/capture share.
+//
+//     args.c     arguments of intents
+//     capture.c  what is tried, in order
+//     rules.c    ignoreDifferences that say what else is done about a field
+//     tip.c      the files of a tip -> a fleet, and the same with one file edited
+//     proof.c    whether an edit does what is meant, and nothing else
+//     source.c   documents that an object may be written in -> edited files
+//     overlay.c  app.yaml -> with an overlay for a cluster
+//
+// Threads: one at a time.
+#pragma once
+
+#include "hub/capture/capture.h"
+#include "hub/fleet/fleet.h"
+
+struct cm_json;
+struct cm_map;
+struct hub_bundle;
+struct hub_object;
+
+// ---- tip.c
+struct capture_tip {
+    struct cm_arena *arena;
+    const struct hub_capture_repo *repos;
+    size_t repo_count;
+    const struct hub_capture_repo *own;
+    struct hub_fleet *fleet;
+    struct cm_map *paths; // by made-up id
+    const char *edited;   // path of the file that is read from `text`; NULL: none
+    const char *text;
+    size_t edits;
+    const struct cm_err *trouble; // of a reader
+    struct cm_err err;
+};
+
+CM_MUSTUSE enum cm_rc capture_tip_load(struct capture_tip *t, struct cm_err *err);
+void capture_tip_done(struct capture_tip *t);
+
+// capture_tip_edit has the fleet take a file of the own repository in with another text; NULL: with
+// its own again. The path is below the root.
+void capture_tip_edit(struct capture_tip *t, const char *path, const char *text);
+
+// capture_tip_path returns a path from the top of the own repository; in the arena.
+const char *capture_tip_path(struct capture_tip *t, const char *below_root);
+// capture_tip_below returns what of such a path is below the root.
+const char *capture_tip_below(const struct capture_tip *t, const char *path);
+
+// capture_tip_object finds an object as a cluster shall run it, and its bundle; NULL: it is not
+// there.
+const struct hub_object *capture_tip_object(const struct capture_tip *t,
+                                            const struct hub_capture *what,
+                                            const struct hub_bundle **bundle);
+
+// ---- rules.c
+// capture_is_ruled_out tells whether a rule of the App, or of the object, is about one of the
+// fields: what it says counts instead of the App's `drift`.
+bool capture_is_ruled_out(const struct capture_tip *t, const struct hub_capture *what);
+
+// ---- proof.c
+struct capture_proof;
+// capture_proof_new remembers what is in force. It fails as the object is not as it was seen, and
+// tells in *so that it says the values already.
+CM_MUSTUSE enum cm_rc capture_proof_new(const struct capture_tip *t, const struct hub_capture *what,
+                                        struct capture_proof **out, bool *so, struct cm_err *err);
+void capture_proof_free(struct capture_proof *p); // NULL is fine
+void capture_proof_freep(struct capture_proof **p);
+// capture_proof_check holds the fleet, with the edit taken in, against that. CM_EINVAL, with what
+// is not right about it.
+CM_MUSTUSE enum cm_rc capture_proof_check(const struct capture_proof *p,
+                                          const struct capture_tip *t, struct cm_err *err);
+// capture_proof_object returns the object as it is rendered before; borrowed.
+const struct cm_json *capture_proof_object(const struct capture_proof *p);
+
+// capture_value copies a value; `escaped`: as manifests with variables must write it.
+struct cm_json *capture_value(struct cm_arena *a, const struct cm_json *value, bool escaped);
+
+// capture_set gives an object the values. It tells whether all fields can be there.
+bool capture_set(struct cm_arena *a, struct cm_json *object, const struct hub_capture *what,
+                 bool escaped);
+
+// ---- source.c, overlay.c
+// Both call `consider` for each edit that may be right until that returns true; they tell in *why
+// what stands in the way, in the arena.
+struct capture_try {
+    struct capture_tip *tip;
+    const struct hub_capture *what;
+    const struct cm_json *object; // as it is rendered
+    bool literal;                 // ${…} is plain text in manifests
+    const char *app_path;         // of app.yaml, below the root
+    bool (*consider)(void *ctx, const char *path, const char *before, char *text); // takes text
+    void *ctx;
+    const char *why;
+};
+bool capture_by_source(struct capture_try *t);
+bool capture_by_overlay(struct capture_try *t);

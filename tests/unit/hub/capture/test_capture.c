@@ -1,0 +1,384 @@
+#include "hub/capture/capture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/str.h"
+
+#define FILES_MAX 16
+
+struct file {
+    const char *path;
+    const char *text;
+};
+
+// A repository in memory.
+struct world {
+    struct file files[FILES_MAX];
+    size_t count;
+};
+
+static void put(struct world *w, const char *path, const char *text) {
+    for (size_t i = 0; i < w->count; i++) {
+        if (strcmp(w->files[i].path, path) == 0) {
+            w->files[i].text = text;
+            return;
+        }
+    }
+    assert_true(w->count < FILES_MAX);
+    w->files[w->count++] = (struct file){path, text};
+}
+
+static enum cm_rc read_file(void *ctx, const char *path, size_t max_bytes, struct cm_buf **out,
+                            struct cm_err *err) {
+    const struct world *w = ctx;
+
+    (void)max_bytes;
+    for (size_t i = 0; i < w->count; i++) {
+        if (strcmp(w->files[i].path, path) == 0) {
+            *out = cm_buf_copy(w->files[i].text, strlen(w->files[i].text));
+            return CM_OK;
+        }
+    }
+    return cm_fail(err, CM_ENOTFOUND, "no such file");
+}
+
+static enum cm_rc each_file(void *ctx, const char *folder,
+                            bool (*visit)(void *visitor, const char *path), void *visitor,
+                            struct cm_err *err) {
+    const struct world *w = ctx;
+    size_t len = strlen(folder);
+
+    (void)err;
+    for (size_t i = 0; i < w->count; i++) {
+        const char *path = w->files[i].path;
+
+        if ((len == 0 || (strncmp(path, folder, len) == 0 && path[len] == '/')) &&
+            !visit(visitor, path)) {
+            break;
+        }
+    }
+    return CM_OK;
+}
+
+#define CLUSTER(name)                                                                              \
+    "apiVersion: holdfast/v1alpha1\nkind: Cluster\nmetadata: {name: " name                         \
+    ", labels: {env: prod}}\nspec: {values: {tag: v1}}\n"
+#define APP_HEAD "apiVersion: holdfast/v1alpha1\nkind: App\nmetadata:\n  name: shop\nspec:\n"
+#define APP_ALL                                                                                    \
+    APP_HEAD "  namespace: shop\n  targets: # where\n  # all of production\n"                      \
+             "  - clusterSelector:\n      matchLabels: {env: prod}\n"
+#define APP_PARIS APP_HEAD "  namespace: shop\n  targets: [{cluster: paris}]\n"
+
+static const char deployment[] = "# The shop. Ask ada.\n"
+                                 "apiVersion: apps/v1\n"
+                                 "kind: Deployment\n"
+                                 "metadata:\n"
+                                 "  name: web\n"
+                                 "  labels: &labels {app: web, tier: front} # who we are\n"
+                                 "spec:\n"
+                                 "  replicas:    3 # three, for now\n"
+                                 "  selector:\n"
+                                 "    matchLabels: {app: web}\n"
+                                 "  template:\n"
+                                 "    metadata:\n"
+                                 "      labels: *labels\n"
+                                 "    spec:\n"
+                                 "      containers:\n"
+                                 "      # the side\n"
+                                 "      - name: side\n"
+                                 "        image: 'side:1'\n"
+                                 "      - name: main # that counts\n"
+                                 "        image: \"web:${tag}\"\n"
+                                 "        args: [--port, '80']\n"
+                                 "        env:\n"
+                                 "        - {name: MODE, value: \"on\"}\n";
+
+static void setup(struct world *w, const char *app) {
+    *w = (struct world){0};
+    put(w, "clusters/paris.yaml", CLUSTER("paris"));
+    put(w, "clusters/tokyo.yaml", CLUSTER("tokyo"));
+    put(w, "apps/shop/app.yaml", app);
+    put(w, "apps/shop/web.yaml", deployment);
+    put(w, "apps/shop/config.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata:\n  a: b\n");
+}
+
+// capture holds arguments against the world. *out_text is NULL if it is refused: see err.
+static struct hub_captured capture(struct world *w, const char *args, struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct hub_capture_repo repo = {
+        .name = "fleet", .root = "", .read = read_file, .each = each_file, .ctx = w};
+    struct hub_captured out = {0};
+    struct hub_capture what = {0};
+    struct cm_json *json = NULL;
+
+    *err = (struct cm_err){.code = CM_OK};
+    assert_int_equal(cm_json_parse(a, args, strlen(args), NULL, &json, err), CM_OK);
+    assert_int_equal(hub_capture_read(a, json, &what, err), CM_OK);
+    what.app = "shop";
+    what.cluster = "paris";
+    if (hub_capture_make(&what, &repo, 1, 0, &out, err) < 0) {
+        assert_null(out.path);
+    }
+    return out;
+}
+
+#define ARGS(fields) "{\"object\":\"Deployment.apps/shop/web\",\"fields\":[" fields "]}"
+#define REPLICAS "{\"path\":\"spec.replicas\",\"was\":3,\"value\":5}"
+
+static void assert_refused(struct world *w, const char *args, const char *why) {
+    struct cm_err err;
+    CM_CLEANUP(hub_captured_done) struct hub_captured got = capture(w, args, &err);
+
+    assert_int_equal(err.code, CM_EINVAL);
+    if (strstr(err.msg, why) == NULL) {
+        fail_msg("'%s' does not say '%s'", err.msg, why);
+    }
+}
+
+static void the_document_is_edited_where_only_its_cluster_has_it(void **state) {
+    struct world w;
+    struct cm_err err;
+
+    (void)state;
+    setup(&w, APP_PARIS);
+    CM_CLEANUP(hub_captured_done)
+    struct hub_captured got = capture(
+        &w,
+        ARGS(REPLICAS
+             ",{\"path\":\"spec.template.spec.containers[name=side].image\","
+             "\"value\":\"side:2\"},"
+             "{\"path\":\"spec.template.spec.containers[name=main].args\","
+             "\"value\":[\"--port\",\"80\",\"-v\"]},"
+             "{\"path\":\"spec.template.spec.containers[name=main].env[name=MODE].value\"}"),
+        &err);
+
+    assert_int_equal(err.code, CM_OK);
+    assert_false(got.overlay);
+    assert_string_equal(got.path, "apps/shop/web.yaml");
+    assert_string_equal(got.before, deployment);
+    assert_string_equal(got.text, "# The shop. Ask ada.\n"
+                                  "apiVersion: apps/v1\n"
+                                  "kind: Deployment\n"
+                                  "metadata:\n"
+                                  "  name: web\n"
+                                  "  labels: &labels {app: web, tier: front} # who we are\n"
+                                  "spec:\n"
+                                  "  replicas:    5 # three, for now\n"
+                                  "  selector:\n"
+                                  "    matchLabels: {app: web}\n"
+                                  "  template:\n"
+                                  "    metadata:\n"
+                                  "      labels: *labels\n"
+                                  "    spec:\n"
+                                  "      containers:\n"
+                                  "      # the side\n"
+                                  "      - name: side\n"
+                                  "        image: 'side:2'\n"
+                                  "      - name: main # that counts\n"
+                                  "        image: \"web:${tag}\"\n"
+                                  "        args: [--port, '80', \"-v\"]\n"
+                                  "        env:\n"
+                                  "        - {name: MODE}\n");
+}
+
+static void a_shared_document_gets_an_overlay_for_the_one_cluster(void **state) {
+    struct world w;
+    struct cm_err err;
+
+    (void)state;
+    setup(&w, APP_ALL);
+    CM_CLEANUP(hub_captured_done)
+    struct hub_captured got =
+        capture(&w,
+                ARGS(REPLICAS ",{\"path\":\"spec.template.spec.containers[name=main].image\","
+                              "\"value\":\"web:v1-fix\"}"),
+                &err);
+
+    assert_int_equal(err.code, CM_OK);
+    assert_true(got.overlay);
+    assert_string_equal(got.path, "apps/shop/app.yaml");
+    assert_string_equal(got.text,
+                        APP_HEAD "  namespace: shop\n  targets: # where\n  # all of production\n"
+                                 "  - cluster: paris\n"
+                                 "    overlays:\n"
+                                 "    - merge:\n"
+                                 "        apiVersion: apps/v1\n"
+                                 "        kind: Deployment\n"
+                                 "        metadata:\n"
+                                 "          name: web\n"
+                                 "        spec:\n"
+                                 "          replicas: 5\n"
+                                 "          template:\n"
+                                 "            spec:\n"
+                                 "              containers:\n"
+                                 "              - name: side\n"
+                                 "              - name: main\n"
+                                 "                image: web:v1-fix\n"
+                                 "  - clusterSelector:\n      matchLabels: {env: prod}\n");
+
+    // What is changed next goes into the same overlay.
+    put(&w, "apps/shop/app.yaml", got.text);
+    CM_CLEANUP(hub_captured_done)
+    struct hub_captured more =
+        capture(&w,
+                ARGS("{\"path\":\"spec.replicas\",\"was\":5,\"value\":7},"
+                     "{\"path\":\"spec.template.spec.containers[name=main].env[name=MODE]\"}"),
+                &err);
+    assert_int_equal(err.code, CM_OK);
+    assert_non_null(strstr(more.text, "          replicas: 7\n"));
+    assert_non_null(strstr(more.text, "                env:\n"
+                                      "                - name: MODE\n"
+                                      "                  $patch: delete\n"));
+    assert_null(strstr(more.text, "replicas: 5"));
+    put(&w, "apps/shop/app.yaml", APP_ALL);
+}
+
+static void a_change_meant_for_all_clusters_edits_the_document(void **state) {
+    struct world w;
+    struct cm_err err;
+
+    (void)state;
+    setup(&w, APP_ALL);
+    CM_CLEANUP(hub_captured_done)
+    struct hub_captured got = capture(
+        &w,
+        "{\"object\":\"Deployment.apps/shop/web\",\"everywhere\":true,\"fields\":[" REPLICAS "]}",
+        &err);
+    assert_int_equal(err.code, CM_OK);
+    assert_string_equal(got.path, "apps/shop/web.yaml");
+    assert_non_null(strstr(got.text, "  replicas:    5 # three, for now\n"));
+    assert_refused(&w,
+                   "{\"object\":\"Deployment.apps/shop/web\",\"everywhere\":true,\"fields\":["
+                   "{\"path\":\"spec.template.spec.containers[name=main].image\","
+                   "\"value\":\"web:v2\"}]}",
+                   "comes from a variable");
+}
+
+static void what_has_an_alias_elsewhere_is_not_edited(void **state) {
+    struct world w;
+    struct cm_err err;
+
+    (void)state;
+    setup(&w, APP_PARIS);
+    CM_CLEANUP(hub_captured_done)
+    struct hub_captured got =
+        capture(&w, ARGS("{\"path\":\"metadata.labels.tier\",\"value\":\"back\"}"), &err);
+
+    // The alias would change the template's labels, too.
+    assert_int_equal(err.code, CM_OK);
+    assert_true(got.overlay);
+    assert_string_equal(got.text,
+                        APP_HEAD "  namespace: shop\n  targets: [{cluster: paris, \"overlays\": "
+                                 "[{\"merge\":{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\","
+                                 "\"metadata\":{\"name\":\"web\",\"labels\":{\"tier\":\"back\"}}}}]"
+                                 "}]\n");
+}
+
+static void what_looks_like_a_variable_stays_text(void **state) {
+    struct world w;
+    struct cm_err err;
+
+    (void)state;
+    setup(&w, APP_PARIS);
+    CM_CLEANUP(hub_captured_done)
+    struct hub_captured got =
+        capture(&w,
+                ARGS("{\"path\":\"spec.template.spec.containers[name=main].env[name=MODE].value\","
+                     "\"value\":\"${HOME}\"}"),
+                &err);
+
+    assert_int_equal(err.code, CM_OK);
+    assert_non_null(strstr(got.text, "- {name: MODE, value: \"$${HOME}\"}\n"));
+}
+
+static void what_git_says_already_needs_nothing(void **state) {
+    struct world w;
+    struct cm_err err;
+
+    (void)state;
+    setup(&w, APP_PARIS);
+    CM_CLEANUP(hub_captured_done)
+    struct hub_captured got =
+        capture(&w, ARGS("{\"path\":\"spec.replicas\",\"was\":2,\"value\":3}"), &err);
+
+    assert_int_equal(err.code, CM_OK);
+    assert_null(got.path);
+}
+
+static void what_cannot_be_is_refused_and_says_what_to_edit(void **state) {
+    struct world w;
+
+    (void)state;
+    setup(&w,
+          APP_HEAD "  namespace: shop\n  targets:\n  - clusterSelector: {}\n    values: {x: 1}\n");
+    assert_refused(&w, ARGS(REPLICAS), "give the cluster a target of its own above it");
+    assert_refused(&w, ARGS(REPLICAS), "it would change App 'shop' on cluster 'tokyo', too");
+    setup(&w, APP_PARIS);
+    assert_refused(&w, ARGS("{\"path\":\"spec.replicas\",\"was\":2,\"value\":5}"),
+                   "is something else in Git by now");
+    assert_refused(&w, ARGS("{\"path\":\"spec.replicas.x\",\"value\":5}"), "no place");
+    put(&w, "apps/shop/web.yaml", "kind: [");
+    struct cm_err err;
+    CM_CLEANUP(hub_captured_done) struct hub_captured got = capture(&w, ARGS(REPLICAS), &err);
+    assert_int_equal(err.code, CM_ENOTFOUND);
+}
+
+static void values_of_secrets_are_written_nowhere(void **state) {
+    struct world w;
+
+    (void)state;
+    setup(&w, APP_HEAD "  namespace: shop\n  plainSecrets: allow\n  targets: [{cluster: paris}]\n");
+    put(&w, "apps/shop/secret.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: pin}\nstringData: {pin: '1234'}\n");
+    assert_refused(&w,
+                   "{\"object\":\"Secret/shop/pin\",\"fields\":[{\"path\":\"data.pin\","
+                   "\"value\":\"eA==\"}]}",
+                   "is a Secret");
+}
+
+static void arguments_are_checked(void **state) {
+    static const char *const wrong[] = {"{}", "{\"object\":\"x\",\"fields\":[]}",
+                                        "{\"object\":\"x\",\"fields\":[{}]}",
+                                        "{\"object\":\"x\",\"fields\":[{\"path\":\"a[\"}]}",
+                                        "{\"object\":\"x\",\"fields\":[{\"path\":\"\"}]}"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+        struct hub_capture what;
+        struct cm_json *json = NULL;
+        struct cm_err err;
+
+        assert_int_equal(cm_json_parse(a, wrong[i], strlen(wrong[i]), NULL, &json, &err), CM_OK);
+        assert_int_equal(hub_capture_read(a, json, &what, &err), CM_EINVAL);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_document_is_edited_where_only_its_cluster_has_it),
+        cmocka_unit_test(a_shared_document_gets_an_overlay_for_the_one_cluster),
+        cmocka_unit_test(a_change_meant_for_all_clusters_edits_the_document),
+        cmocka_unit_test(what_has_an_alias_elsewhere_is_not_edited),
+        cmocka_unit_test(what_looks_like_a_variable_stays_text),
+        cmocka_unit_test(what_git_says_already_needs_nothing),
+        cmocka_unit_test(what_cannot_be_is_refused_and_says_what_to_edit),
+        cmocka_unit_test(values_of_secrets_are_written_nowhere),
+        cmocka_unit_test(arguments_are_checked),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
