@@ -76,6 +76,11 @@ class Result(unittest.TestResult):
         super().addError(test, err)
         self._failed(test, self.errors[-1][1])
 
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self._failed(test, (self.failures + self.errors)[-1][1])
+
     def _failed(self, test, trace):
         self._say("FAILED", test)
         print(trace, flush=True)
