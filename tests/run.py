@@ -24,6 +24,10 @@ BUILDS = {
 }
 SLOW_SECONDS = 10
 OUTPUT_LINES = 80
+# What programs of tests, cmocka, unittest and sanitizers write of a failure.
+TELLS = re.compile(r"^FAILED|^\[  FAILED|error: Failure|Error: |^  File .*/tests/|SUMMARY: |ERROR: \w+Sanitizer"
+                   r"|^\[  ERROR")
+TOLD_LINES = 20
 SANITIZERS = {
     "ASAN_OPTIONS": "abort_on_error=0:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
@@ -80,9 +84,14 @@ def run_logged(name, argv, **options):
 
 
 def print_end(text):
+    """The end of an output; of what is cut off, the lines that say what failed."""
     lines = text.rstrip().splitlines()
-    if len(lines) > OUTPUT_LINES:
-        say(f"    ... {len(lines) - OUTPUT_LINES} lines before")
+    before = lines[:-OUTPUT_LINES]
+    told = [(at, line) for at, line in enumerate(before) if TELLS.search(line)][:TOLD_LINES]
+    for at, line in told:
+        say(f"    line {at + 1}: {line[:400]}")
+    if before:
+        say(f"    ... {len(before)} lines before")
     for line in lines[-OUTPUT_LINES:]:
         say(f"    {line[:400]}")
 

@@ -19,6 +19,7 @@ add_test(each sh -c "echo 'skipped each: no case'; printf '[  SKIPPED ] 2 test(s
 add_test(whole sh -c "echo 'skipped: no whole'; exit 77")
 add_test(fails sh -c "printf '[  PASSED  ] 1 test(s).\\n[  FAILED  ] 2 test(s).\\n'; exit 1")
 add_test(crashes sh -c "echo cases: 5 passed, 0 failed, 0 skipped of 5; kill -SEGV $$")
+add_test(long sh -c "echo 'FAILED the first'; seq 100; exit 1")
 add_test(hangs sleep 60)
 add_test(is_not_there "/nowhere/program")
 add_test(bench false)
@@ -56,6 +57,12 @@ def only(*names):
 
 
 class Run(unittest.TestCase):
+
+    def test_of_a_long_output_the_end_is_shown_and_what_failed(self):
+        _, lines = run_all(only("long"), in_ci=False)
+        self.assertIn("    line 1: FAILED the first", lines)
+        self.assertIn("    100", lines)
+        self.assertNotIn("    3", lines)
 
     def test_cases_are_counted_where_a_test_says_how_many_it_has(self):
         code, said = run_all(only("silent", "cmocka", "story"), in_ci=True)

@@ -33,7 +33,7 @@ void hub_write_add_words(struct cm_str *out, const char *text) {
     for (; *text != '\0'; text++) {
         bool control = (unsigned char)*text < ' ' || *text == 0x7f;
 
-        cm_str_add_char(out, control ? ' ' : *text);
+        cm_str_add_char(out, (char)(control ? ' ' : *text));
     }
 }
 
