@@ -11,6 +11,7 @@ what was skipped counts as failed: CI is meant to run it all.
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ BUILDS = {
     "tsan": ["-L", "^(unit|integration|fuzz)$"],
 }
 SLOW_SECONDS = 10
+TIDY_SKIPPED = 77
 OUTPUT_LINES = 80
 # What programs of tests, cmocka, unittest and sanitizers write of a failure.
 TELLS = re.compile(r"^FAILED|^\[  FAILED|error: Failure|Error: |^  File .*/tests/|SUMMARY: |ERROR: \w+Sanitizer"
@@ -96,6 +98,39 @@ def print_end(text):
         say(f"    {line[:400]}")
 
 
+class Tidy:
+    """clang-tidy, in the time that everything else leaves: stories on a cluster mostly wait."""
+
+    def __init__(self):
+        self.started = time.monotonic()
+        self.log = ROOT / "build" / "tidy.log"
+        with open(self.log, "w", encoding="utf-8") as out:
+            self.process = subprocess.Popen(  # the process outlives this function
+                ["nice", "-n", "19", sys.executable, "-B", str(ROOT / "tests/lint/tidy.py"), str(ROOT),
+                 str(ROOT / "build" / "release")], stdout=out, stderr=out, start_new_session=True)
+
+    def stop(self):
+        """Ends it and what it runs, if it still does."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            self.process.wait()
+
+    def count(self, totals):
+        """Waits for it and adds how it went."""
+        code = self.process.wait()
+        outcome = {0: "Passed", TIDY_SKIPPED: "skipped"}.get(code, "Failed")
+        output = self.log.read_text(encoding="utf-8", errors="replace")
+        in_ci = os.environ.get("CI") == "true"
+        say(f"lint.tidy: {outcome} after {time.monotonic() - self.started:.0f} s")
+        if code == 0:
+            totals.add("lint.tidy", 1, 0, 0, "")
+        elif code == TIDY_SKIPPED and not in_ci:
+            totals.add("lint.tidy", 0, 0, 1, skip_reason(output))
+        else:
+            print_end(output)
+            totals.fail("lint.tidy")
+
+
 def build(preset):
     return (run_logged(f"configure-{preset}", ["cmake", "--preset", preset, "-DHOLDFAST_TESTS=ON"])
             and run_logged(f"build-{preset}",
@@ -117,7 +152,7 @@ def run_tests(preset, filters, totals):
     report.unlink(missing_ok=True)
     command = ["ctest", "--test-dir", str(ROOT / "build" / preset), "--output-junit", str(report),
                "--test-output-size-passed", "1000000", "--test-output-size-failed", "1000000",
-               "--no-tests=error", "-j", str(os.cpu_count()), "-LE", "^bench$", *filters]
+               "--no-tests=error", "-j", str(os.cpu_count()), "-LE", "^(bench|tidy)$", *filters]
     if preset == "tsan":
         command = without_randomised_addresses() + command
     started = time.monotonic()
@@ -208,19 +243,31 @@ def skip_reason(output):
     return reasons[-1].strip() if reasons else "the test gave no reason"
 
 
+def run_all(presets, totals):
+    tidy = None
+    try:
+        for preset in presets:
+            if not build(preset):
+                totals.fail(f"{preset}: build")
+                continue
+            if preset == "release":
+                tidy = Tidy()
+                # Before the clock of a test runs; a machine that cannot do it skips the stories.
+                run_logged("test-kubernetes", [sys.executable, "tests/kube/build.py"])
+            run_tests(preset, BUILDS[preset], totals)
+        if tidy is not None:
+            tidy.count(totals)
+    finally:
+        if tidy is not None:
+            tidy.stop()
+
+
 def main(wanted):
     unknown = [name for name in wanted if name not in BUILDS]
     if unknown:
         sys.exit(f"there is no build '{unknown[0]}': use {', '.join(BUILDS)}")
     totals = Totals()
-    for preset in wanted or BUILDS:
-        if not build(preset):
-            totals.fail(f"{preset}: build")
-            continue
-        if preset == "release":
-            # Before the clock of a test runs; a machine that cannot do it skips the stories.
-            run_logged("test-kubernetes", [sys.executable, "tests/kube/build.py"])
-        run_tests(preset, BUILDS[preset], totals)
+    run_all(wanted or BUILDS, totals)
     totals.print()
     sys.exit(1 if totals.failed or not totals.passed else 0)
 

@@ -29,16 +29,20 @@ set_tests_properties(bench PROPERTIES LABELS bench)
 """
 
 
-def run_all(tests, in_ci, presets=("release",)):
-    """Runs main() with these tests as the release build; returns the exit code and what it said.
-
-    Other builds fail.
+def run_all(tests, in_ci, presets=("release",), tidy=None):
+    """Runs main() with these tests as the release build, and with this program as tidy.py if one is
+    given; returns the exit code and what it said. Other builds fail.
     """
     said = io.StringIO()
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         root = pathlib.Path(folder)
         (root / "build" / "release").mkdir(parents=True)
         (root / "build" / "release" / "CTestTestfile.cmake").write_text(tests, encoding="utf-8")
+        if tidy is None:
+            stack.enter_context(mock.patch.object(run, "Tidy"))
+        else:
+            (root / "tests" / "lint").mkdir(parents=True)
+            (root / "tests" / "lint" / "tidy.py").write_text(tidy, encoding="utf-8")
         stack.enter_context(mock.patch.multiple(run, ROOT=root, build="release".__eq__,
                                                 run_logged=lambda *_: True))
         stack.enter_context(mock.patch.dict(os.environ, {"CI": "true" if in_ci else ""}))
@@ -104,6 +108,20 @@ class Run(unittest.TestCase):
         code, said = run_all(only("silent"), in_ci=False, presets=("release", "dev"))
         self.assertEqual((code, said[-1]), (1, "1 passed, 1 failed, 0 skipped"))
         self.assertIn("  dev: build", said)
+
+    def test_what_clang_tidy_finds_fails_the_run(self):
+        code, said = run_all(only("silent"), in_ci=True, tidy="print('tidy: 1 files ok')")
+        self.assertEqual((code, said[-1]), (0, "2 passed, 0 failed, 0 skipped"))
+        code, said = run_all(only("silent"), in_ci=True, tidy="exit('a.c:1:1: error: wrong')")
+        self.assertEqual((code, said[-1]), (1, "1 passed, 1 failed, 0 skipped"))
+        self.assertIn("    a.c:1:1: error: wrong", said)
+
+    def test_without_clang_tidy_a_run_passes_only_outside_ci(self):
+        absent = "print('skipped: there is none'); exit(77)"
+        code, said = run_all(only("silent"), in_ci=False, tidy=absent)
+        self.assertEqual((code, said[-1]), (0, "1 passed, 0 failed, 1 skipped"))
+        self.assertIn("  lint.tidy: there is none", said)
+        self.assertEqual(run_all(only("silent"), in_ci=True, tidy=absent)[0], 1)
 
 
 if __name__ == "__main__":
