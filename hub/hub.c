@@ -48,6 +48,7 @@ struct hub {
     struct hub_repositories repositories;
     struct hub_addresses addresses;
     char *db_path;
+    char *state_path;
     int lock_fd;
     uint64_t epoch;
     int64_t restored_ms; // 0: never
@@ -214,6 +215,7 @@ static enum cm_rc open_folder(struct hub *h, struct cm_err *err) {
         return cm_fail(err, rc, "another holdfast-hub uses '%s'", h->config->data_dir);
     }
     h->db_path = cm_strf("%s/hub.db", h->config->data_dir);
+    h->state_path = cm_strf("%s/state.git", h->config->data_dir);
     return rc;
 }
 
@@ -383,6 +385,7 @@ static enum cm_rc start_api(struct hub *h, struct cm_err *err) {
         .addr = h->config->api_listen,
         .insecure = h->config->api_insecure,
         .db_path = h->db_path,
+        .state_path = h->config->state_window_ms > 0 ? h->state_path : NULL,
         .data_dir = h->config->data_dir,
         .store = h->store,
         .sync = h->sync,
@@ -458,12 +461,11 @@ static void start_state_copy(struct hub *h, const char *from) {
 }
 
 static void start_state(struct hub *h) {
-    CM_AUTOFREE char *folder = cm_strf("%s/state.git", h->config->data_dir);
     struct hub_state_writer_config config = {
         .loop = h->loop,
         .store = h->store,
         .metrics = h->metrics,
-        .folder = folder,
+        .folder = h->state_path,
         .db_path = h->db_path,
         .hub_id = hub_authority_hub_id(h->authority),
         .epoch = h->epoch,
@@ -472,7 +474,7 @@ static void start_state(struct hub *h) {
     };
 
     if (h->config->state_window_ms > 0) {
-        start_state_copy(h, folder);
+        start_state_copy(h, h->state_path);
         config.wrote = hub_state_copy_wrote;
         config.ctx = h->state_copy;
         h->state = hub_state_writer_start(&config);
@@ -579,6 +581,7 @@ void hub_close(struct hub *h) {
     hub_repositories_done(&h->repositories);
     hub_addresses_done(&h->addresses);
     free(h->db_path);
+    free(h->state_path);
     if (h->lock_fd >= 0) {
         (void)close(h->lock_fd);
     }

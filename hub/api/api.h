@@ -44,10 +44,11 @@ struct hub_api_limits {
 
 struct hub_api_config {
     struct cm_loop *loop;
-    const char *addr;     // "host:port"
-    bool insecure;        // plain HTTP; refused unless addr is a loopback address
-    const char *db_path;  // readers are opened on it
-    const char *data_dir; // holds the API tokens' file at the first start: admin.token, mode 0600
+    const char *addr;       // "host:port"
+    bool insecure;          // plain HTTP; refused unless addr is a loopback address
+    const char *db_path;    // readers are opened on it
+    const char *state_path; // of the state repository; NULL: none is kept
+    const char *data_dir;   // holds the API tokens' file at the first start: admin.token, mode 0600
     struct hub_store *store;
     struct hub_sync *sync;
     struct hub_writer *writer;

@@ -60,6 +60,7 @@ enum cm_rc hub_get_past_log(struct hub_request *r, struct cm_err *err);
 enum cm_rc hub_get_past_where(struct hub_request *r, struct cm_err *err);
 enum cm_rc hub_get_past_why(struct hub_request *r, struct cm_err *err);
 enum cm_rc hub_get_past_diff(struct hub_request *r, struct cm_err *err);
+enum cm_rc hub_get_past_objects(struct hub_request *r, struct cm_err *err);
 
 // health.c
 enum cm_rc hub_get_healthz(struct hub_request *r, struct cm_err *err);

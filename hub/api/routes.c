@@ -359,6 +359,27 @@ static const struct hub_member past_why_answer[] = {
     END,
 };
 
+static const struct hub_member past_objects_params[] = {
+    {"select", HUB_MEMBER_TEXT, true,
+     "One cluster, with an App or all, on each side of `..`: `eu-017:checkout@{1.hour.ago}..`.", 1,
+     1500, NULL, "^[a-z]{1,40}[.][.][a-z]{0,40}$"},
+    END,
+};
+
+static const struct hub_member past_objects_answer[] = {
+    {"from", HUB_MEMBER_OBJECT, true,
+     "`cluster`, `atMs` and the `commit` of the branch `actual` of the state repository then.", 0,
+     0, NULL, NULL},
+    {"to", HUB_MEMBER_OBJECT, true, "The same.", 0, 0, NULL, NULL},
+    {"items", HUB_MEMBER_OBJECTS, true,
+     "For each object that differs: `app`, `object`, `change` (`added`, `removed`, `changed`), and "
+     "of one that changed the `fields` with `path`, `from` and `to` (null: it is not there) and "
+     "whether there are `more`.",
+     0, 0, NULL, NULL},
+    {"more", HUB_MEMBER_BOOL, true, "There are more objects than are told.", 0, 0, NULL, NULL},
+    END,
+};
+
 static const struct hub_member past_diff_answer[] = {
     {"items", HUB_MEMBER_OBJECTS, true,
      "For each App that differs: `app`, and what is applied `from` and `to`: commits with "
@@ -568,6 +589,9 @@ static const struct hub_route routes[] = {
          past_why_params, past_why_answer),
     PAST("past/diff", hub_get_past_diff, "What runs in one part or moment, and not in the other.",
          past_diff_params, past_diff_answer),
+    PAST("past/objects", hub_get_past_objects,
+         "Which objects differ, field by field, as they were on clusters.", past_objects_params,
+         past_objects_answer),
     {.method = "POST",
      .path = API "sync",
      .access = HUB_ACCESS_ADMIN,

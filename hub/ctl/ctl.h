@@ -76,6 +76,7 @@ struct ctl_options {
     bool embed;
     bool show_secrets;
     bool exit_code;
+    bool objects;
     bool known;
     bool missing;
     bool no_headers;

@@ -244,7 +244,13 @@ int ctl_diff(struct ctl *c) {
     struct cm_json *pending = NULL;
 
     if (c->argc == 1 && ctl_past_is_range(c->argv[0])) {
-        return ctl_past_diff(c);
+        return o->objects ? ctl_past_objects(c) : ctl_past_diff(c);
+    }
+    if (o->objects) {
+        cm_fail(&c->err, CM_EINVAL,
+                "--objects compares two sides, such as "
+                "'eu-017:checkout@{1.hour.ago}..'");
+        return CTL_ERROR;
     }
     if (ctl_target_read(c) < 0 || ctl_check_names(c) < 0 || ctl_check_selector(c) < 0) {
         return CTL_ERROR;

@@ -123,6 +123,7 @@ const struct cm_option ctl_option_table[] = {
     {FLAG("show-secrets", show_secrets), .help = "Print what is in Secrets."},
     {FLAG("exit-code", exit_code), .help = "End with 3 if something changes."},
     {FLAG("embed", embed), .help = "Copy what the files hold instead of their paths."},
+    {FLAG("objects", objects), .help = "Objects and their fields, not commits."},
     {FLAG("known", known), .help = "Only what the hub had heard of by then."},
     {FLAG("missing", missing), .help = "Where the App runs without it."},
     {FLAG("no-headers", no_headers), .help = "Print no titles above the columns."},

@@ -13,3 +13,6 @@ bool ctl_past_is_range(const char *word);
 
 // ctl_past_diff is `holdfast diff A..B`.
 int ctl_past_diff(struct ctl *c);
+
+// ctl_past_objects is `holdfast diff A..B --objects`.
+int ctl_past_objects(struct ctl *c);

@@ -27,7 +27,7 @@ if(TARGET hub_fleet AND TARGET hub_repo AND TARGET common_http)
                 ctl/ctl.c ctl/debug.c ctl/describe.c ctl/diff.c ctl/enroll.c ctl/fleet.c ctl/fold.c ctl/freeze.c ctl/get.c ctl/help.c
                 ctl/jsonpath.c ctl/jsonpath_parse.c ctl/lines.c ctl/live.c ctl/logs.c ctl/man.c
                 ctl/manifests.c ctl/names.c ctl/offline.c
-                ctl/options.c ctl/past.c ctl/plan.c ctl/print.c ctl/progress.c ctl/query.c ctl/range.c
+                ctl/options.c ctl/past.c ctl/past_objects.c ctl/plan.c ctl/print.c ctl/progress.c ctl/query.c ctl/range.c
                 ctl/render.c ctl/resources.c ctl/rows.c ctl/scope.c ctl/screen.c ctl/settings.c
                 ctl/sources.c ctl/sync.c ctl/table.c ctl/tar.c ctl/text.c ctl/token.c ctl/validate.c
                 ctl/verbs.c ctl/version.c ctl/wait.c ctl/watch.c ctl/words.c ctl/write.c ${scripts}

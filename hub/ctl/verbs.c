@@ -62,10 +62,12 @@ const struct ctl_verb ctl_verbs[] = {
          "clusters differ alike they are shown once. --all also shows what is no drift: fields "
          "that another controller has by right, that a rule ignores, or that the API server "
          "writes in another way. WHAT..WHAT, each as for 'show', compares which commits run in two "
-         "parts of the fleet, or at two moments.",
+         "parts of the fleet, or at two moments; with --objects, of one cluster on each side, "
+         "which objects there differ, field by field, as the state repository has them.",
      .example = "holdfast diff\nholdfast diff cluster eu-west-01\nholdfast diff --app checkout "
-                "-o json\nholdfast diff staging..prod\nholdfast diff 'prod@{yesterday}..'",
-     .options = "output app cluster group selector all",
+                "-o json\nholdfast diff staging..prod\nholdfast diff 'prod@{yesterday}..'\n"
+                "holdfast diff 'eu-017:checkout@{1.hour.ago}..' --objects",
+     .options = "output app cluster group selector all objects",
      .outputs = "table json yaml name jsonpath",
      .completes = "targets named",
      .run = ctl_diff},

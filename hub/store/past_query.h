@@ -58,6 +58,17 @@ CM_MUSTUSE enum cm_rc hub_past_diff(struct hub_db *db, struct cm_arena *a,
                                     const struct hub_past_ask *ask, struct cm_json **out,
                                     struct cm_err *err);
 
+// hub_past_sides reads a range whose sides are one cluster each, for comparing objects. Strings are
+// the arena's.
+struct hub_past_side {
+    const char *cluster;
+    const char *app; // "": all
+    int64_t at_ms;   // Unix
+};
+CM_MUSTUSE enum cm_rc hub_past_sides(struct hub_db *db, struct cm_arena *a,
+                                     const struct hub_past_ask *ask, struct hub_past_side *out_from,
+                                     struct hub_past_side *out_to, struct cm_err *err);
+
 // hub_past_why answers, of one App on one cluster, what hub_past_show does, and what led to it,
 // newest first: {…, "decisions": [{"controller", "verdict", "text", "badRevision", "goodRevision",
 // "outcome", "atMs", "actor", "controllerKey"}], "events": [{"atMs", "kind", "key", "revision",

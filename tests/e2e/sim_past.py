@@ -102,6 +102,26 @@ class Past(SimStory):
         self.assertEqual(self.hub.run("diff", f"c01@{{{self.before}}}..",
                                       check=False).returncode, 1)
 
+    def test_5b_objects_of_two_clusters_differ_in_fields(self):
+        self.wait_differing("c03..c01", "example.com/web:1", "example.com/web:2")
+        done = self.hub.run("diff", "c03..c01", "--objects", check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(done.stdout, r"Deployment.apps/default/web  \(App web\)  changed\n"
+                                      r"  spec.template.spec.containers\[name=main\].image\n"
+                                      r'    - "example.com/web:1"\n    \+ "example.com/web:2"')
+        self.assertEqual(self.hub.run("diff", "c01..c02", "--objects").returncode, 0)
+
+    def wait_differing(self, what, before, after):
+        """Waits until that is all that differs, and the state repository tells it."""
+        expected = [{"app": "web", "object": WEB, "change": "changed", "more": False, "fields": [
+            {"path": "spec.template.spec.containers[name=main].image", "from": before, "to": after}]}]
+
+        def is_so():
+            done = self.hub.run("diff", what, "--objects", "-o", "json", check=False)
+            self.assertEqual(json.loads(done.stdout or "{}").get("items"), expected, done.stderr)
+            return True
+        wait_for(is_so, 30, what, 0.2)
+
     def test_6_nobody_knows_how_a_cluster_is_that_is_away(self):
         self.sim.ask("kill", "c02")
         self.wait_show("c02", {("unobserved", ("example.com/web:2",), ("c02",))})
@@ -115,9 +135,20 @@ class Past(SimStory):
                          {("inSync", ("example.com/web:1",), ("c01", "c03"))})
         self.wait_show("c01", {("inSync", ("example.com/web:2",), ("c01",))})
 
+    def test_7b_and_so_do_those_of_two_moments(self):
+        self.wait_differing("c03..c01", "example.com/web:1", "example.com/web:2")
+        second = int(time.time())  # Git keeps seconds
+        wait_for(lambda: int(time.time()) > second + 1, 5, "a second in which nothing changed", 0.05)
+        then = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(second + 1))
+        self.commit(web("3"), "Bump web to 3")
+        self.wait_differing(f"c01:web@{{{then}}}..", "example.com/web:2", "example.com/web:3")
+
     def test_8_wrong_words_say_what_is_right(self):
         for words, told in ((("show", "nowhere"), "no cluster or group 'nowhere'"),
                             (("show", "prod@{soon}"), "2.hours.ago"),
+                            (("diff", "prod..c01", "--objects"), "one cluster on each side"),
+                            (("diff", "c01@{2020-01-01}..", "--objects"), "begins later"),
+                            (("diff", "--objects"), "compares two sides"),
                             (("log", "prod:nothing", "--kind", "nothing"), "none of: release"),
                             (("where", "9.9"), "'9.9'"),
                             (("why", "c01"), "eu-017:checkout"),

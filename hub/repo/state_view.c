@@ -1,0 +1,185 @@
+#include "hub/repo/state_view.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/repo/git.h"
+
+struct hub_view {
+    git_repository *git;
+    char *path;
+};
+
+static void closep(struct hub_view **v) {
+    hub_view_close(*v);
+}
+
+enum cm_rc hub_view_open(const char *path, struct hub_view **out, struct cm_err *err) {
+    CM_CLEANUP(closep) struct hub_view *v = cm_new(1, sizeof(*v));
+
+    hub_git_start();
+    v->path = cm_strdup(path);
+    int rc = git_repository_open_bare(&v->git, path);
+    if (rc < 0) {
+        return hub_git_fail(err, hub_git_code(rc), "open the state repository '%s'", path);
+    }
+    *out = CM_TAKE(v);
+    return CM_OK;
+}
+
+void hub_view_close(struct hub_view *v) {
+    if (v != NULL) {
+        git_repository_free(v->git);
+        free(v->path);
+        free(v);
+    }
+}
+
+// ---- A moment
+
+static enum cm_rc find_tip(struct hub_view *v, const char *branch, git_commit **out,
+                           struct cm_err *err) {
+    CM_AUTOFREE char *name = cm_strf("refs/heads/%s", branch);
+    git_oid id;
+    int rc = git_reference_name_to_id(&id, v->git, name);
+
+    rc = rc < 0 ? rc : git_commit_lookup(out, v->git, &id);
+    return rc < 0 ? hub_git_fail(err, hub_git_code(rc), "read the branch '%s' of '%s'", branch,
+                                 v->path)
+                  : CM_OK;
+}
+
+static bool is_after(const git_commit *commit, int64_t at_ms) {
+    return git_commit_time(commit) > at_ms / 1000;
+}
+
+// step goes to the commit before. Branches of the state repository have no merges.
+static enum cm_rc step(struct hub_view *v, const char *branch, git_commit **at,
+                       struct cm_err *err) {
+    git_commit *before = NULL;
+
+    if (git_commit_parentcount(*at) == 0) {
+        return cm_fail(err, CM_ENOTFOUND, "'%s' of the state repository begins later than that",
+                       branch);
+    }
+    if (git_commit_parent(&before, *at, 0) < 0) {
+        return hub_git_fail(err, CM_EIO, "read the history of '%s' of '%s'", branch, v->path);
+    }
+    git_commit_free(*at);
+    *at = before;
+    return CM_OK;
+}
+
+enum cm_rc hub_view_at(struct hub_view *v, const char *branch, int64_t at_ms,
+                       struct hub_repo_id *out, struct cm_err *err) {
+    CM_CLEANUP(hub_git_commitp) git_commit *at = NULL;
+    size_t steps = 0;
+    enum cm_rc rc = find_tip(v, branch, &at, err);
+
+    while (rc == CM_OK && is_after(at, at_ms)) {
+        if (steps++ == HUB_VIEW_COMMITS_MAX) {
+            return cm_fail(
+                err, CM_ENOTFOUND,
+                "'%s' of the state repository has over %d commits since: ask for a later "
+                "moment, or ask Git",
+                branch, HUB_VIEW_COMMITS_MAX);
+        }
+        rc = step(v, branch, &at, err);
+    }
+    if (rc == CM_OK) {
+        memcpy(out->bytes, git_commit_id(at)->id, sizeof(out->bytes));
+    }
+    return rc;
+}
+
+// ---- A comparison
+
+// find_folder gives the tree of a folder; NULL if there is none.
+static enum cm_rc find_folder(struct hub_view *v, const struct hub_view_side *side, git_tree **out,
+                              struct cm_err *err) {
+    CM_CLEANUP(hub_git_commitp) git_commit *commit = NULL;
+    CM_CLEANUP(hub_git_treep) git_tree *root = NULL;
+    CM_CLEANUP(hub_git_tree_entryp) git_tree_entry *entry = NULL;
+    git_oid id;
+
+    memcpy(id.id, side->commit.bytes, sizeof(id.id));
+    int rc = git_commit_lookup(&commit, v->git, &id);
+    rc = rc < 0 ? rc : git_commit_tree(&root, commit);
+    if (rc == 0 && git_tree_entry_bypath(&entry, root, side->folder) < 0) {
+        return CM_OK;
+    }
+    rc = rc < 0 ? rc : git_tree_lookup(out, v->git, git_tree_entry_id(entry));
+    return rc < 0 ? hub_git_fail(err, CM_EIO, "read '%s' of the state repository", side->folder)
+                  : CM_OK;
+}
+
+static void free_diff(git_diff **p) {
+    git_diff_free(*p);
+}
+
+static void free_blob(git_blob **p) {
+    git_blob_free(*p);
+}
+
+// open_file gives a side of a delta; NULL if it is not there.
+static enum cm_rc open_file(struct hub_view *v, const git_diff_file *file, git_blob **out,
+                            struct cm_err *err) {
+    if ((file->flags & GIT_DIFF_FLAG_EXISTS) == 0) {
+        return CM_OK;
+    }
+    return git_blob_lookup(out, v->git, &file->id) < 0
+               ? hub_git_fail(err, CM_EIO, "read '%s' of the state repository", file->path)
+               : CM_OK;
+}
+
+static enum cm_rc show_delta(struct hub_view *v, const git_diff_delta *delta,
+                             const struct hub_view_visitor *to, struct cm_err *err) {
+    CM_CLEANUP(free_blob) git_blob *before = NULL;
+    CM_CLEANUP(free_blob) git_blob *after = NULL;
+    struct hub_view_file file = {.path = delta->new_file.path};
+    enum cm_rc rc = open_file(v, &delta->old_file, &before, err);
+
+    rc = rc < 0 ? rc : open_file(v, &delta->new_file, &after, err);
+    if (rc < 0) {
+        return rc;
+    }
+    if (before != NULL) {
+        file.from = git_blob_rawcontent(before);
+        file.from_size = (size_t)git_blob_rawsize(before);
+    }
+    if (after != NULL) {
+        file.to = git_blob_rawcontent(after);
+        file.to_size = (size_t)git_blob_rawsize(after);
+    }
+    return to->visit(to->ctx, &file, err);
+}
+
+static enum cm_rc make_diff(struct hub_view *v, const struct hub_view_side *from,
+                            const struct hub_view_side *to, git_diff **out, struct cm_err *err) {
+    CM_CLEANUP(hub_git_treep) git_tree *before = NULL;
+    CM_CLEANUP(hub_git_treep) git_tree *after = NULL;
+    enum cm_rc rc = find_folder(v, from, &before, err);
+
+    rc = rc < 0 ? rc : find_folder(v, to, &after, err);
+    if (rc == CM_OK && git_diff_tree_to_tree(out, v->git, before, after, NULL) < 0) {
+        return hub_git_fail(err, CM_EIO, "compare '%s' and '%s' of the state repository",
+                            from->folder, to->folder);
+    }
+    return rc;
+}
+
+enum cm_rc hub_view_compare(struct hub_view *v, const struct hub_view_side *from,
+                            const struct hub_view_side *to, const struct hub_view_visitor *visitor,
+                            bool *more, struct cm_err *err) {
+    CM_CLEANUP(free_diff) git_diff *diff = NULL;
+    enum cm_rc rc = make_diff(v, from, to, &diff, err);
+    size_t count = rc < 0 ? 0 : git_diff_num_deltas(diff);
+
+    *more = count > visitor->max;
+    for (size_t i = 0; rc == CM_OK && i < (*more ? visitor->max : count); i++) {
+        rc = show_delta(v, git_diff_get_delta(diff, i), visitor, err);
+    }
+    return rc;
+}
