@@ -46,6 +46,7 @@ struct place {
     int64_t looked_ms;
     struct hub_forge *forge; // the flush's while it is under way; NULL: there is none
     struct hub_pulls pulls;  // those that are not merged or closed
+    char *holds;             // as struct hub_flush has it
     struct cm_metric *metric_pulls;
     bool has_pushed; // since the start:
     struct hub_repo_id pushed;
@@ -300,6 +301,8 @@ static void take_pulls(struct place *p, struct hub_flush *f) {
     }
     hub_pulls_done(&p->pulls);
     p->pulls = kept;
+    free(p->holds);
+    p->holds = CM_TAKE(f->holds);
     p->by_pulls = f->by_pulls;
     p->looked_ms = cm_clock_now_ms();
     cm_metric_set(p->metric_pulls, (int64_t)kept.count);
@@ -511,6 +514,7 @@ static void flush(struct place *p) {
                                   .count = count_waiting(p),
                                   .forge = p->forge,
                                   .by_pulls = p->by_pulls};
+    j->flush.holds = cm_strdup(p->holds);
     hub_pulls_copy(&p->pulls, &j->flush.pulls);
     j->flush.items = cm_new(j->flush.count + 1, sizeof(*j->flush.items));
     for (size_t i = 0; i < j->flush.count; i++, at = at->next) {
@@ -943,6 +947,7 @@ static void free_place(struct place *p) {
         hub_writing_free(w);
     }
     hub_pulls_done(&p->pulls);
+    free(p->holds);
     hub_forge_free(p->forge);
     free(p->folder);
     free(p->told);

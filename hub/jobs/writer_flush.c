@@ -33,6 +33,7 @@ void hub_flush_done(struct hub_flush *f) {
     }
     free(f->items);
     hub_pulls_done(&f->pulls);
+    free(f->holds);
 }
 
 // ---- What the history says

@@ -10,6 +10,9 @@
 // that is forced, but as a compare and swap from a commit that the hub made itself. Where others
 // have put commits onto it, it is theirs: it is left as it is, and what was added since waits until
 // it is merged or closed.
+//
+// Holds that wait count already. What is in force beyond the tip stands in one more branch, for
+// people and for their tools; the hub itself never reads it.
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,6 +265,11 @@ static void add_as_code(struct cm_str *out, const char *text, const char *end) {
     }
 }
 
+// is_in_force tells of what counts before it is merged.
+static bool is_in_force(const struct hub_writing *w) {
+    return w->automatic && strcmp(w->intent.kind, "hold") == 0;
+}
+
 // words_of makes title and body of what was asked for last.
 static void words_of(const struct hub_flush *group, char **title, char **body) {
     const struct hub_writing *last = NULL;
@@ -275,7 +283,7 @@ static void words_of(const struct hub_flush *group, char **title, char **body) {
     CM_AUTOFREE char *message = hub_write_message(&intent, 1, group->writer);
     const char *rest = message + strcspn(message, "\n");
     const char *trailers = strstr(rest, "\n\nHoldfast-");
-    bool kept_out = last->automatic && strcmp(intent->kind, "hold") == 0;
+    bool kept_out = is_in_force(last);
     *title = cut_title(message);
     add_as_code(&text, rest, trailers != NULL ? trailers : rest + strlen(rest));
     cm_str_add(&text, kept_out
@@ -477,6 +485,63 @@ static enum cm_rc carry(struct hub_flush *f, struct hub_tip *tip, struct hub_pul
     return rc;
 }
 
+// ---- What is in force meanwhile
+
+// leave_holds has nothing stand but what is in force; *out tells whether anything is.
+static char *leave_holds(struct hub_flush *f) {
+    for (size_t i = 0; i < f->count; i++) {
+        f->items[i].stands = f->items[i].stands && is_in_force(f->items[i].writing);
+    }
+    return hub_flush_any_stands(f) ? name_content(f) : cm_strdup("");
+}
+
+static enum cm_rc push_holds(struct hub_flush *f, struct hub_tip *tip,
+                             const struct hub_repo_id *expected, struct cm_err *err) {
+    const struct hub_flush_target to = {.branch = HUB_HOLDS_BRANCH, .expected = *expected};
+    struct hub_flush holds = *f; // its list of what was pushed is not the tip's
+    enum cm_rc rc = hub_flush_push_to(&holds, tip, &to, err);
+
+    f->trouble = holds.trouble;
+    return rc;
+}
+
+static enum cm_rc drop_holds(struct hub_flush *f, const struct hub_repo_id *expected,
+                             struct cm_err *err) {
+    static const struct hub_repo_id none;
+    const struct hub_forge_ask drop = {.verb = HUB_FORGE_DROP, .branch = HUB_HOLDS_BRANCH};
+    struct hub_forge_answer answer;
+
+    return hub_repo_id_equal(expected, &none) ? CM_OK : call(f, &drop, &answer, err);
+}
+
+// show_holds has the branch of Holds be the tip and those that wait, or not be there.
+static enum cm_rc show_holds(struct hub_flush *f, struct hub_tip *tip, struct cm_err *err) {
+    static char name[] = HUB_HOLDS_BRANCH;
+    const struct hub_pull branch = {.branch = name};
+    const struct hub_forge_pull seen = {0};
+    struct hub_repo_id expected = {0};
+    CM_AUTOFREE char *content = leave_holds(f);
+    bool theirs = false;
+
+    if (f->holds != NULL && strcmp(f->holds, content) == 0) {
+        return CM_OK;
+    }
+    enum cm_rc rc = find_branch(f, &branch, &seen, &expected, &theirs, err);
+    if (rc == CM_OK && theirs) {
+        return cm_fail(err, CM_EINVAL,
+                       "the branch '" HUB_HOLDS_BRANCH "' has commits of others: delete it");
+    }
+    rc = rc < 0               ? rc
+         : content[0] == '\0' ? drop_holds(f, &expected, err)
+                              : push_holds(f, tip, &expected, err);
+    f->again = f->again || rc == CM_EEXISTS;
+    if (rc == CM_OK) {
+        free(f->holds);
+        f->holds = CM_TAKE(content);
+    }
+    return rc == CM_EEXISTS ? CM_OK : rc;
+}
+
 // is_its_own tells a failure that others may not have.
 static bool is_its_own(enum cm_rc rc) {
     return rc == CM_EINVAL || rc == CM_ENOTFOUND || rc == CM_EEXISTS;
@@ -498,5 +563,8 @@ void hub_flush_pulls(struct hub_flush *f) {
 
         rc = carry(f, &tip, &f->pulls.items[i], &err);
         f->err = rc < 0 ? err : f->err;
+    }
+    if (f->err.code == CM_OK) {
+        f->err.code = show_holds(f, &tip, &f->err);
     }
 }

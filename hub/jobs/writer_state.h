@@ -80,6 +80,9 @@ struct hub_pull *hub_pulls_find(const struct hub_pulls *pulls, const char *branc
 // hub_pulls_add adds one that is not open yet; it is borrowed until the next is added.
 struct hub_pull *hub_pulls_add(struct hub_pulls *pulls, const char *branch, const char *app);
 
+// What is in force beyond the tip, to be seen: the tip and the Holds that wait to be merged.
+#define HUB_HOLDS_BRANCH "holdfast/holds"
+
 // One round, or some while the tip moves.
 struct hub_flush {
     const struct hub_repository *repository;
@@ -99,9 +102,10 @@ struct hub_flush {
     struct hub_forge *forge;       // NULL: there are no pull requests
     bool by_pulls;                 // it goes into some; found out if the branch is protected
     struct hub_pulls pulls;        // those that are open
-    bool again;                    // something is to be done right after
-    int64_t wait_ms;               // for as long the provider wants to be left alone
-    struct cm_err err;             // why some are not yet; code CM_OK: none
+    char *holds;       // names what HUB_HOLDS_BRANCH has; "": it is not there; NULL: not known
+    bool again;        // something is to be done right after
+    int64_t wait_ms;   // for as long the provider wants to be left alone
+    struct cm_err err; // why some are not yet; code CM_OK: none
 };
 
 // hub_flush_run blocks.

@@ -100,6 +100,20 @@ class PullRequests(SimStory):
         said = self.hub.run("describe", "hold", self.hub.get("holds")[0]["name"]).stdout
         self.assertRegex(said, rf"Pull request: +{pull['html_url']}\n")
         type(self).number = pull["number"]
+        self.wait_in_force("c02")
+
+    def wait_in_force(self, *words):
+        """Waits for the branch that shows what is in force to have one Hold with these words."""
+        def is_so():
+            assert "holdfast/holds" in self.repo.git("ls-remote", "origin")
+            text, = self.holds("holdfast/holds")
+            assert all(word in text for word in words), text
+            return True
+        wait_for(is_so, SOON, f"what is in force to have {words}", 0.2)
+
+    def wait_nothing_in_force(self):
+        wait_for(lambda: "holdfast/holds" not in self.repo.git("ls-remote", "origin"), SOON,
+                 "nothing to be in force beyond main", 0.2)
 
     def test_2_it_is_updated_and_not_repeated(self):
         self.sim.ask("decide", "c03", KEY, "rejected", WORDS)
@@ -107,6 +121,7 @@ class PullRequests(SimStory):
         self.wait_images("2", "1", "1")
         wait_for(lambda: "2 clusters" in self.gitea.pulls()[0]["title"], SOON, "another title", 0.2)
         self.assertEqual(pull["number"], self.number)
+        self.wait_in_force("c02", "c03")
 
     def test_3_a_hub_that_is_killed_goes_on_with_it(self):
         self.hub.kill()
@@ -128,6 +143,7 @@ class PullRequests(SimStory):
         self.assertEqual(self.images(), ["2", "1", "1"])
         wait_for(lambda: "rollback" not in self.repo.git("ls-remote", "origin"), SOON,
                  "the branch to be gone", 0.2)
+        self.wait_nothing_in_force()
 
     def test_5_closed_the_release_is_tried_again(self):
         self.follow()
@@ -143,6 +159,7 @@ class PullRequests(SimStory):
         closed = self.wait_event("pull-request.closed", app="web")
         self.assertIn(pull["html_url"], closed["message"])
         self.wait_images("3", "3", "3")
+        self.wait_nothing_in_force()
         failed = [row for row in self.hub.get("writes") if row["state"] == "failed"]
         self.assertIn("closed without being merged", failed[0]["message"])
         self.hub.kill()

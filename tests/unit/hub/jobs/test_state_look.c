@@ -1,12 +1,9 @@
 #include "hub/jobs/state_look.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include "tests/unit/hub/repo/scratch.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "common/arena.h"
 #include "common/buf.h"
@@ -26,7 +23,7 @@
 enum { FIRST_S = 1700000000, SECOND_S = 1700000060 };
 
 struct fixture {
-    char folder[64];
+    void *scratch;
     char *path;
     struct cm_arena *arena;
     struct hub_state *state;
@@ -55,9 +52,8 @@ static void put(struct fixture *f, const char *file, const char *text, int64_t w
 static int setup(void **state) {
     struct fixture *f = cm_new(1, sizeof(*f));
 
-    (void)snprintf(f->folder, sizeof(f->folder), "/tmp/holdfast-look-XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
-    f->path = cm_strf("%s/state.git", f->folder);
+    assert_int_equal(scratch_open(&f->scratch), 0);
+    f->path = scratch_path(f->scratch, "state.git");
     f->arena = cm_arena_new(0);
     assert_int_equal(hub_state_open(f->path, &f->state, &f->err), CM_OK);
     put(f, "_meta.json", "{\"apps\":{}}", FIRST_S);
@@ -73,13 +69,13 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
     struct fixture *f = *state;
-    CM_AUTOFREE char *command = cm_strf("rm -rf '%s'", f->folder);
+    void *scratch = f->scratch;
 
     hub_state_close(f->state);
     cm_arena_free(f->arena);
     free(f->path);
     free(f);
-    return system(command); // the folder of mkdtemp
+    return scratch_close(&scratch);
 }
 
 static enum cm_rc look(struct fixture *f, const char *app, int64_t from_s, int64_t to_s,

@@ -317,6 +317,52 @@ static void a_branch_with_commits_of_others_is_theirs(void **state) {
     assert_int_equal(f->flush.items[1].writing->pull, 0);
 }
 
+#define IN_FORCE "git -C fleet.git ls-tree -r --name-only holdfast/holds | tr '\\n' ' '"
+
+static void add_hold(struct fixture *f, const char *app, const char *path) {
+    add(f, "hold", app, path, "h");
+    f->flush.items[f->flush.count - 1].writing->automatic = true;
+}
+
+static void what_is_in_force_already_is_shown_on_one_branch(void **state) {
+    struct fixture *f = *state;
+
+    add_hold(f, "web", "holds/web/a.yaml");
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    add_hold(f, "shop", "holds/shop/b.yaml");
+    add(f, "hold", "bar", "holds/bar/c.yaml", "h"); // a person's: it counts when it is merged
+    run(f);
+    assert_int_equal(f->flush.pulls.count, 4);
+    expect(f, IN_FORCE, "a holds/shop/b.yaml holds/web/a.yaml ");
+}
+
+static void the_branch_of_holds_is_left_alone_while_they_are_the_same(void **state) {
+    struct fixture *f = *state;
+
+    add_hold(f, "web", "holds/web/a.yaml");
+    run(f);
+    CM_AUTOFREE char *before = scratch_sh(f->scratch, "git -C fleet.git rev-parse holdfast/holds");
+    f->flush.now_ms += 10000;
+    run(f);
+    expect(f, "git -C fleet.git rev-parse holdfast/holds", before);
+    add_hold(f, "shop", "holds/shop/b.yaml");
+    run(f);
+    expect(f, IN_FORCE, "a holds/shop/b.yaml holds/web/a.yaml ");
+    expect(f, "git -C fleet.git rev-list --count main..holdfast/holds", "2");
+}
+
+static void a_hub_that_does_not_know_the_branch_of_holds_goes_on_with_it(void **state) {
+    struct fixture *f = *state;
+
+    add_hold(f, "web", "holds/web/a.yaml");
+    run(f);
+    free(f->flush.holds);
+    f->flush.holds = NULL;
+    add_hold(f, "shop", "holds/shop/b.yaml");
+    run(f);
+    expect(f, IN_FORCE, "a holds/shop/b.yaml holds/web/a.yaml ");
+}
+
 static void a_hub_that_forgot_what_it_did_finds_it(void **state) {
     struct fixture *f = *state;
 
@@ -342,6 +388,9 @@ int main(int argc, char **argv) {
         TEST(what_was_taken_back_is_closed),
         TEST(what_is_wanted_again_is_in_it_again),
         TEST(a_branch_with_commits_of_others_is_theirs),
+        TEST(what_is_in_force_already_is_shown_on_one_branch),
+        TEST(the_branch_of_holds_is_left_alone_while_they_are_the_same),
+        TEST(a_hub_that_does_not_know_the_branch_of_holds_goes_on_with_it),
         TEST(a_hub_that_forgot_what_it_did_finds_it),
     };
 
