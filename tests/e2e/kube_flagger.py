@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A real Flagger rejects a release: it is kept out at once, Flagger's words are told, all else lands.
-Replicas are Flagger's while it is there; a ConfigMap that only the good release has stays."""
+A configuration alone is kept out, too. Replicas are Flagger's while it is there; a ConfigMap that
+only the good release has stays."""
 import pathlib
 import sys
 
@@ -24,13 +25,13 @@ class RealFlagger(KubeStory):
         cls.gate = flagger.Gate().start()
         cls.flagger = flagger.Flagger(cls.folder, cls.cluster)
 
-    def web(self, version, **data):
+    def web(self, version, of=None, **data):
         """With a ConfigMap whose name comes from what it holds, as generators make them."""
         web = m.deployment("web", f"test/web:{version}", replicas=2)
         web["spec"]["template"]["spec"]["containers"][0]["envFrom"] = [
             {"configMapRef": {"name": f"settings-{version}"}}]
         made = files("web", web, flagger.canary("web", self.gate), m.config_map("beside", **data),
-                     m.config_map(f"settings-{version}", of=version), namespace="default",
+                     m.config_map(f"settings-{version}", of=of or version), namespace="default",
                      prune=True)
         gone = {f"apps/web/configmap-settings-{self.settings}.yaml": None} if self.settings else {}
         type(self).settings = version
@@ -106,6 +107,21 @@ class RealFlagger(KubeStory):
         self.assertTrue(self.hub.get("events", "--kind", "release.weight"))
         wait_for(lambda: not self.find("ConfigMap", "settings-1"), 30, "what nobody needs to go",
                  0.2)
+
+    def test_4b_a_configuration_alone_is_rejected_and_kept_out_too(self):
+        type(self).gate.opens = False
+        bad = self.commit(self.web("3", of="bad", a="2"))
+        rejected = self.wait_event("release.rejected", revision=bad)
+        self.assertIn("flagger rejected", rejected["message"])
+        wait_for(lambda: self.find("ConfigMap", "settings-3")["data"] == {"of": "3"}, 30,
+                 "the good configuration", 0.2)
+        self.assertEqual(self.find("ConfigMap", "settings-3-primary")["data"], {"of": "3"})
+        self.assertEqual((self.image(), self.image("web-primary")), ("test/web:3", "test/web:3"))
+        self.assertEqual(len(self.hub.get("holds")), 1)
+        self.commit(self.web("3", of="bad", a="3"))
+        wait_for(lambda: self.find("ConfigMap", "beside")["data"]["a"] == "3", 30, "the edit", 0.2)
+        self.assertEqual(self.find("ConfigMap", "settings-3")["data"], {"of": "3"})
+        self.assertEqual(self.drift(), {})
 
     def test_5_what_flagger_had_is_ours_again_when_it_goes(self):
         self.commit({"apps/web/canary-web.yaml": None})
