@@ -19,6 +19,7 @@
 #include "common/tls/keys.h"
 
 #define SELF "/proc/self/exe"
+#define CHILD_NAME "holdfast-fetch"
 #define ENVIRONMENT_MAX 16
 
 struct child {
@@ -56,7 +57,7 @@ static int prepare_files(posix_spawn_file_actions_t *files, int socket) {
 }
 
 static int run(pid_t *pid, int socket, char *const environment[]) {
-    char name[] = "holdfast-fetch";
+    char name[] = CHILD_NAME;
     char flag[] = HUB_REPO_CHILD_FLAG;
     char *const argv[] = {name, flag, NULL};
     posix_spawn_file_actions_t files;
@@ -81,6 +82,9 @@ static enum cm_rc start(struct child *c, struct cm_err *err) {
     char *environment[ENVIRONMENT_MAX];
     int pair[2];
 
+    if (strcmp(program_invocation_name, CHILD_NAME) == 0) { // else it would go on for ever
+        return cm_fail(err, CM_EINVAL, "main() does not begin with hub_repo_child_main()");
+    }
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
         return cm_fail(err, CM_EIO, "start a process: %s", strerror(errno));
     }
