@@ -183,6 +183,8 @@ static const struct hub_member write_body[] = {
      1, 1000, NULL, NULL},
     {"untilMs", HUB_MEMBER_INT, false, "exempt: when it ends, in Unix milliseconds.", 1,
      253402300799999, NULL, NULL},
+    {"workingHours", HUB_MEMBER_TEXT, false,
+     "exempt: it ends within these, such as `Mon-Fri 08:00-17:00 +01:00`.", 1, 100, NULL, NULL},
     {"everywhere", HUB_MEMBER_BOOL, false,
      "capture: the change is meant for all clusters of the App.", 0, 0, NULL, NULL},
     {"reason", HUB_MEMBER_TEXT, false, "Why, for the commit.", 1, 500, NULL, "^[^\\u0000]*$"},

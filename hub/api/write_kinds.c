@@ -320,7 +320,8 @@ static enum cm_rc make_exemption(struct asked *k) {
                                  .name = said(k, "name"),
                                  .by = k->c->actor,
                                  .reason = said(k, "reason"),
-                                 .until_ms = cm_json_int(cm_json_get(k->body, "untilMs"), 0)};
+                                 .until_ms = cm_json_int(cm_json_get(k->body, "untilMs"), 0),
+                                 .hours = said(k, "workingHours")};
     struct hub_made made;
 
     if (need_app(k) < 0 || need(k, "object") < 0 || need(k, "reason") < 0) {

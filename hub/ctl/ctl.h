@@ -58,6 +58,7 @@ struct ctl_options {
     char *mode;
     bool impersonate;
     bool live;
+    char *working_hours;
     char *wait_for;     // "rendered", "delivered", "applied", "healthy"
     int64_t timeout_ms; // 0: not given
     int64_t life_ms;    // 0: not given

@@ -70,6 +70,8 @@ const struct cm_option ctl_option_table[] = {
      .help = "Why, for the commit."},
     {STRING("until", until), .value_name = "TIME", .line_only = true,
      .help = "When it ends by itself, such as 2026-10-01T12:00:00Z."},
+    {STRING("working-hours", working_hours), .value_name = "HOURS", .line_only = true,
+     .help = "It ends within these, such as 'Mon-Fri 08:00-17:00 +01:00'."},
     {STRING("name", name), .value_name = "NAME", .line_only = true,
      .help = "What it is called; default: one is made."},
     {STRING("object", object), .value_name = "OBJECT", .line_only = true,

@@ -336,7 +336,7 @@ const struct ctl_verb ctl_verbs[] = {
                 "spec.replicas --for 8h --reason INC-123\n"
                 "holdfast exempt checkout inc-123 --object ConfigMap/shop/settings --clusters "
                 "eu-west-01 --for 30m --reason INC-123 --dry-run",
-     .options = "output object field clusters for reason dry-run wait timeout",
+     .options = "output object field clusters for working-hours reason dry-run wait timeout",
      .outputs = "table json yaml jsonpath",
      .completes = "apps",
      .run = ctl_exempt},

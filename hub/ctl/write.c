@@ -338,5 +338,6 @@ int ctl_exempt(struct ctl *c) {
     cm_json_set_string(c->arena, body, "object", c->options.object);
     cm_json_set_string(c->arena, body, "field", c->options.field);
     cm_json_set_int(c->arena, body, "untilMs", cm_clock_unix_ms() + for_ms);
+    cm_json_set_string(c->arena, body, "workingHours", c->options.working_hours);
     return post(c, body);
 }

@@ -2,6 +2,7 @@
 #include "common/object/field.h"
 #include "hub/fleet/schema_check.h"
 #include "hub/hold/hold.h"
+#include "hub/hold/hours.h"
 
 static const struct hub_form name_form = {
     .name = "a name",
@@ -239,6 +240,20 @@ static const struct hub_form time_form = {
     .advice = "write it as 2026-10-01T08:00:00Z, or with an offset such as +02:00",
 };
 
+static bool is_hours(const char *text) {
+    struct hub_hours hours;
+    struct cm_err ignored;
+
+    return hub_hours_parse(text, &hours, &ignored) == CM_OK;
+}
+
+static const struct hub_form hours_form = {
+    .name = "working hours",
+    .pattern = "^[A-Z][A-Za-z,-]+ [0-9:]{5}-[0-9:]{5}( [+-][0-9:]{5})?$",
+    .advice = "write them as Mon-Fri 08:00-17:00 +01:00",
+    .ok = is_hours,
+};
+
 static const struct hub_field exemption_spec[] = {
     {.name = "app", .type = HUB_FIELD_NAME, .required = true, .doc = "The App."},
     {.name = "clusters",
@@ -262,6 +277,12 @@ static const struct hub_field exemption_spec[] = {
      .form = &time_form,
      .doc = "When it ends, with a commit or without.",
      .also_called = "expires end"},
+    {.name = "workingHours",
+     .type = HUB_FIELD_STRING,
+     .form = &hours_form,
+     .doc = "It ends within these, so that somebody is there: where `until` is outside of them, "
+            "when they begin next. Such as `Mon-Fri 08:00-17:00 +01:00`; without an offset UTC.",
+     .also_called = "officeHours businessHours"},
     {.name = "reason",
      .type = HUB_FIELD_STRING,
      .required = true,

@@ -8,6 +8,7 @@
 #include "common/mem.h"
 #include "common/object/id.h"
 #include "common/object/path.h"
+#include "hub/hold/hours.h"
 
 static const char *text_of(struct cm_arena *a, const struct cm_json *object, const char *name) {
     const char *text = cm_json_string(cm_json_get(object, name));
@@ -34,6 +35,26 @@ static bool is_field(struct cm_arena *a, const char *text) {
     return text[0] == '\0' || (text[0] != '/' && cm_path_parse(a, text, &path) && path.count > 0);
 }
 
+static enum cm_rc read_end(struct cm_arena *a, const struct cm_json *spec, int64_t *out_ms,
+                           const struct cm_json **wrong, struct cm_err *err) {
+    const struct cm_json *hours = cm_json_get(spec, "workingHours");
+    struct hub_hours read;
+
+    *wrong = cm_json_get(spec, "until");
+    if (*wrong == NULL || !cm_clock_parse(text_of(a, spec, "until"), out_ms)) {
+        return cm_fail(err, CM_EINVAL, "until: write when it ends, such as '2026-10-01T08:00:00Z'");
+    }
+    if (hours == NULL) {
+        return CM_OK;
+    }
+    *wrong = hours;
+    if (hub_hours_parse(text_of(a, spec, "workingHours"), &read, err) < 0) {
+        return cm_wrap(err, "workingHours");
+    }
+    *out_ms = hub_hours_next(&read, *out_ms);
+    return CM_OK;
+}
+
 enum cm_rc hub_exemption_read(struct cm_arena *a, const struct cm_json *document,
                               struct hub_exemption *out, const struct cm_json **wrong,
                               struct cm_err *err) {
@@ -49,10 +70,9 @@ enum cm_rc hub_exemption_read(struct cm_arena *a, const struct cm_json *document
         .by = text_of(a, spec, "by"),
     };
     out->clusters = read_names(a, cm_json_get(spec, "clusters"), &out->cluster_count);
-    *wrong = cm_json_get(spec, "until");
-    if (*wrong == NULL || !cm_clock_parse(text_of(a, spec, "until"), &out->until_ms)) {
+    if (read_end(a, spec, &out->until_ms, wrong, err) < 0) {
         *wrong = *wrong != NULL ? *wrong : document;
-        return cm_fail(err, CM_EINVAL, "until: write when it ends, such as '2026-10-01T08:00:00Z'");
+        return err->code;
     }
     *wrong = cm_json_get(spec, "object");
     if (!cm_object_key_parse(a, out->object, &id)) {

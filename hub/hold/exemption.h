@@ -24,8 +24,8 @@ struct hub_exemption {
     const char *object; // key (common/object/id.h)
     const char *field;  // a path (common/object/path.h); "": all of the object
     const char *reason;
-    const char *by; // ""
-    int64_t until_ms;
+    const char *by;   // ""
+    int64_t until_ms; // when it ends: within its working hours, if it has any
 };
 
 // hub_exemption_read reads a parsed document into the arena. It fails with CM_EINVAL; *wrong is

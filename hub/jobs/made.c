@@ -392,6 +392,7 @@ static struct cm_json *exemption_spec(struct cm_arena *a, const struct hub_exemp
     set_text(a, spec, "object", ask->object);
     set_text(a, spec, "field", ask->field);
     set_text(a, spec, "until", until);
+    set_text(a, spec, "workingHours", ask->hours);
     set_text(a, spec, "reason", ask->reason);
     set_text(a, spec, "by", ask->by);
     return spec;

@@ -54,6 +54,7 @@ struct hub_exempt_ask {
     const char *by;
     const char *reason;
     int64_t until_ms;
+    const char *hours; // within which it is to end (hub/hold/hours.h); NULL: any
 };
 
 CM_MUSTUSE enum cm_rc hub_made_exemption(struct cm_arena *a, struct hub_db *db,

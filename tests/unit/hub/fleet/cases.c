@@ -75,6 +75,10 @@ const struct fleet_case fleet_cases[] = {
     EXEMPTION(true, "object: ConfigMap/a/b, until: '2026-10-01T08:00:00Z', reason: x"),
     EXEMPTION(true, "object: Deployment.apps/a/b, field: spec.a, by: ada, reason: x, "
                     "until: '2026-10-01T08:00:00+02:00'"),
+    EXEMPTION(true, "object: ConfigMap/a/b, until: '2026-10-01T08:00:00Z', reason: x, "
+                    "workingHours: 'Mon-Fri 08:00-17:00 +01:00'"),
+    EXEMPTION(false, "object: ConfigMap/a/b, until: '2026-10-01T08:00:00Z', reason: x, "
+                     "workingHours: nine to five"),
     EXEMPTION(false, "object: ConfigMap/a/b, until: '2026-10-01T08:00:00Z'"),
     EXEMPTION(false, "object: ConfigMap/a/b, until: tomorrow, reason: x"),
     EXEMPTION(false, "object: ConfigMap/a/b, reason: x"),

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/fleet/fleet.h"
@@ -753,6 +754,20 @@ static void an_exemption_lets_agents_leave_a_field_alone_until_its_time_is_over(
     world_done(&w);
 }
 
+static void an_exemption_ends_within_its_working_hours(void **state) {
+    struct world w;
+    int64_t begin_ms = 0;
+
+    (void)state;
+    put_fleet(&w);
+    hub_fleet_clock(w.fleet, 1000);
+    put_exemption(&w, ", workingHours: 'Mon-Wed 09:00-17:00 +02:00'");
+    (void)world_commit(&w);
+    assert_true(cm_clock_parse("2026-10-05T09:00:00+02:00", &begin_ms)); // the next Monday
+    assert_int_equal(hub_fleet_due_ms(w.fleet), begin_ms);
+    world_done(&w);
+}
+
 static void what_is_wrong_with_an_exemption_is_told_where_it_stands(void **state) {
     struct world w;
 
@@ -797,6 +812,7 @@ static void a_new_cluster_never_gets_what_is_banned_or_rejected(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_exemption_lets_agents_leave_a_field_alone_until_its_time_is_over),
+        cmocka_unit_test(an_exemption_ends_within_its_working_hours),
         cmocka_unit_test(what_is_wrong_with_an_exemption_is_told_where_it_stands),
         cmocka_unit_test(a_rejected_release_is_kept_out_of_the_clusters_that_are_listed),
         cmocka_unit_test(a_hold_costs_one_making_for_all_clusters),
