@@ -192,6 +192,15 @@ class Holds(SimStory):
         self.assertIn("unexempt(kept): the exemption has ended",
                       self.git("log", "-1", "--format=%B", "origin/main"))
 
+    def test_d_it_ends_while_somebody_is_there_if_that_is_said(self):
+        words = ("exempt", "kept", "--object", KEPT, "--reason", "INC-2", "--for", "2h", "--dry-run",
+                 "--working-hours")
+        self.assertIn("workingHours: Mon-Fri 08:00-17:00 +01:00",
+                      self.hub.run(*words, "Mon-Fri 08:00-17:00 +01:00").stdout)
+        done = self.hub.run(*words, "nine to five", check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("write them as 'Mon-Fri 08:00-17:00 +01:00'", done.stderr)
+
 
 class Many(Holds):
     """The same release fails everywhere: HOLDFAST_CLUSTERS=2000 for a real fleet."""
