@@ -163,11 +163,24 @@ static enum cm_rc take_pull(const struct hub_forge_project *p, const struct cm_j
     return CM_OK;
 }
 
+// is_from_here: its branch is one of the project, not of a fork, which anybody can make.
+static bool is_from_here(bool gitlab, const struct cm_json *pull) {
+    const struct cm_json *head = cm_json_get(cm_json_get(pull, "head"), "repo");
+    const struct cm_json *base = cm_json_get(cm_json_get(pull, "base"), "repo");
+    const char *name = cm_json_string(cm_json_get(base, "full_name"));
+    int64_t project = cm_json_int(cm_json_get(pull, "target_project_id"), 0);
+
+    if (gitlab) {
+        return project > 0 && cm_json_int(cm_json_get(pull, "source_project_id"), 0) == project;
+    }
+    return name != NULL && is(cm_json_string(cm_json_get(head, "full_name")), name);
+}
+
 static bool is_wanted(const struct hub_forge_project *p, const struct hub_forge_ask *ask,
                       const struct cm_json *pull) {
     bool gitlab = p->provider == HUB_FORGE_GITLAB;
 
-    return state_of(pull) == HUB_FORGE_IS_OPEN &&
+    return state_of(pull) == HUB_FORGE_IS_OPEN && is_from_here(gitlab, pull) &&
            is(cm_json_string(member(pull, gitlab, "head", "ref", "source_branch")), ask->branch) &&
            is(cm_json_string(member(pull, gitlab, "base", "ref", "target_branch")), ask->base);
 }

@@ -12,7 +12,8 @@
 //     branch         GET    /branches/B                  GET    /repository/branches/B
 //
 // All three take the token as `Authorization: Bearer`. What they answer is a stranger's: a link
-// must be http or https, an id of a commit hexadecimal digits.
+// must be http or https, an id of a commit hexadecimal digits. Anybody may open a pull request from
+// a fork, of a branch with any name: only one of the project's own branches is found.
 //
 // Sources: docs.github.com/rest/pulls/pulls (version 2022-11-28),
 // docs.gitlab.com/api/merge_requests, and the swagger of Gitea 1.26.

@@ -55,8 +55,10 @@ class GitHub:
                "title": pull["title"], "body": pull["body"], "draft": False,
                "merged_at": "2026-11-29T02:00:00Z" if pull["state"] == "merged" else None,
                "merge_commit_sha": SHA[::-1], "head": {"label": f"octo:{pull['branch']}",
-                                                       "ref": pull["branch"], "sha": SHA},
-               "base": {"label": "octo:main", "ref": pull["base"], "sha": SHA}}
+                                                       "ref": pull["branch"], "sha": SHA,
+                                                       "repo": {"full_name": "octo/fleet"}},
+               "base": {"label": "octo:main", "ref": pull["base"], "sha": SHA,
+                        "repo": {"full_name": "octo/fleet"}}}
         return out if listed else {**out, "merged": pull["state"] == "merged", "mergeable": None}
 
     @classmethod
@@ -104,7 +106,8 @@ class GitLab:
         return {"id": 100 + pull["number"], "iid": pull["number"], "project_id": 3,
                 "title": pull["title"], "description": pull["body"],
                 "state": states[pull["state"]], "target_branch": pull["base"],
-                "source_branch": pull["branch"], "sha": SHA, "merge_commit_sha": None,
+                "source_branch": pull["branch"], "source_project_id": 3, "target_project_id": 3,
+                "sha": SHA, "merge_commit_sha": None,
                 "squash_commit_sha": SHA[::-1] if pull["state"] == "merged" else None,
                 "web_url": f"https://gitlab.com/octo/sub/fleet/-/merge_requests/{pull['number']}"}
 
@@ -162,6 +165,8 @@ def route(provider, method, path, query, body):
         return 200, provider.show(pull)
     if (match := provider.branch.fullmatch(path)) and method == "GET":
         name = urllib.parse.unquote(match.group(1))
+        if any(p["branch"] == name and p.get("dropped") for p in pulls):
+            return 404, {"message": "Branch not found"}
         return 200, {"name": name, "commit": {"id": SHA}, "protected": name == "main"}
     match = provider.ref.fullmatch(path)
     need(match and method == "DELETE", f"{method} {path}")

@@ -138,7 +138,7 @@ static void protect(struct hub_forge *f) {
     struct hub_forge_ask about = {.verb = HUB_FORGE_BRANCH, .branch = "main"};
 
     assert_true(ask(f, about).is_protected);
-    about.branch = BRANCH;
+    about.branch = "holdfast/other";
     assert_false(ask(f, about).is_protected);
 }
 

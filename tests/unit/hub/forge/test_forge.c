@@ -7,6 +7,9 @@
 
 #include <cmocka.h>
 
+#include "common/mem.h"
+#include "common/str.h"
+
 #define SHA "6dcb09b5b57875f334f61aebed695e2e4193db5e"
 
 static void the_url_of_git_tells_where_pull_requests_are(void **state) {
@@ -121,10 +124,13 @@ static enum cm_rc read_as(const struct hub_forge_project *p, enum hub_forge_verb
     return hub_forge_answer_read(p, &ask, status, body, strlen(body), out, err);
 }
 
-#define GITEA_PULL(state, merged)                                                                  \
+#define REPO(name) "\"repo\":{\"full_name\":\"" name "\"}"
+#define PULL_OF(repo, state, merged)                                                               \
     "{\"number\":7,\"html_url\":\"https://x/platform/fleet/pulls/7\",\"state\":\"" state           \
     "\",\"merged\":" merged ",\"merge_commit_sha\":\"" SHA "\",\"head\":{\"ref\":"                 \
-    "\"holdfast/ban/a b\",\"sha\":\"" SHA "\"},\"base\":{\"ref\":\"main\"}}"
+    "\"holdfast/ban/a b\",\"sha\":\"" SHA "\"," repo                                               \
+    "},\"base\":{\"ref\":\"main\"," REPO("platform/fleet") "}}"
+#define GITEA_PULL(state, merged) PULL_OF(REPO("platform/fleet"), state, merged)
 
 static void what_became_of_one_is_read(void **state) {
     static const struct {
@@ -163,6 +169,28 @@ static void only_the_one_of_the_branch_is_found(void **state) {
     assert_int_equal(read_as(&gitea, HUB_FORGE_FIND, 200, "[" OTHER "]", &out, &err), CM_OK);
     assert_int_equal(out.pull.state, HUB_FORGE_MISSING);
     assert_false(out.more);
+}
+
+static void one_from_a_fork_is_not_the_hubs(void **state) {
+    static const char *const forks[] = {PULL_OF(REPO("mallory/fleet"), "open", "false"),
+                                        PULL_OF("\"repo\":null", "open", "false")};
+    static const char merge_request[] =
+        "[{\"iid\":7,\"state\":\"opened\",\"source_branch\":\"holdfast/ban/a b\","
+        "\"target_branch\":\"main\",\"source_project_id\":9,\"target_project_id\":3}]";
+    struct hub_forge_answer out = {0};
+    struct cm_err err;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        CM_AUTOFREE char *list = cm_strf("[%s]", forks[i]);
+
+        assert_int_equal(read_as(&gitea, HUB_FORGE_FIND, 200, list, &out, &err), CM_OK);
+        assert_int_equal(out.pull.state, HUB_FORGE_MISSING);
+        assert_int_equal(read_as(&github, HUB_FORGE_FIND, 200, list, &out, &err), CM_OK);
+        assert_int_equal(out.pull.state, HUB_FORGE_MISSING);
+    }
+    assert_int_equal(read_as(&gitlab, HUB_FORGE_FIND, 200, merge_request, &out, &err), CM_OK);
+    assert_int_equal(out.pull.state, HUB_FORGE_MISSING);
 }
 
 static void what_a_stranger_answers_is_looked_at(void **state) {
@@ -229,6 +257,7 @@ int main(void) {
         cmocka_unit_test(each_provider_is_asked_in_its_own_words),
         cmocka_unit_test(what_became_of_one_is_read),
         cmocka_unit_test(only_the_one_of_the_branch_is_found),
+        cmocka_unit_test(one_from_a_fork_is_not_the_hubs),
         cmocka_unit_test(what_a_stranger_answers_is_looked_at),
         cmocka_unit_test(a_failure_says_what_the_provider_says),
     };
