@@ -278,10 +278,11 @@ static bool is_on_record(const struct place *p, const struct hub_pull *pull) {
 
 // keep_pull tells whether there is more to come of it.
 static bool keep_pull(const struct hub_pull *pull) {
-    return pull->state == HUB_FORGE_IS_OPEN || (pull->number == 0 && pull->head[0] != '\0');
+    return pull->state == HUB_FORGE_IS_OPEN ||
+           (pull->state == HUB_FORGE_MISSING && pull->head[0] != '\0');
 }
 
-// take_pulls puts on record what became of them, and keeps those that are open.
+// take_pulls puts on record what is open, and keeps it.
 static void take_pulls(struct place *p, struct hub_flush *f) {
     struct hub_pulls kept = {.items = cm_new(f->pulls.count + 1, sizeof(*kept.items))};
     bool merged = false;
@@ -289,7 +290,7 @@ static void take_pulls(struct place *p, struct hub_flush *f) {
     for (size_t i = 0; i < f->pulls.count; i++) {
         struct hub_pull *pull = &f->pulls.items[i];
 
-        if (pull->changed && pull->number != 0) {
+        if (pull->changed && pull->state == HUB_FORGE_IS_OPEN) {
             submit_pull(p, pull, !is_on_record(p, pull));
         }
         merged = merged || pull->state == HUB_FORGE_MERGED;
@@ -308,6 +309,18 @@ static void take_pulls(struct place *p, struct hub_flush *f) {
     cm_metric_set(p->metric_pulls, (int64_t)kept.count);
     if (merged) {
         p->owner->config.pushed(p->owner->config.ctx, p->config->name);
+    }
+}
+
+// end_pulls puts on record what has ended; what it had in it is there before, or a kill in between
+// would let it wait for ever, and be proposed once more.
+static void end_pulls(struct place *p, struct hub_flush *f) {
+    for (size_t i = 0; i < f->pulls.count; i++) {
+        struct hub_pull *pull = &f->pulls.items[i];
+
+        if (pull->number != 0) {
+            submit_pull(p, pull, false);
+        }
     }
 }
 
@@ -456,6 +469,7 @@ static void take_flush(struct place *p, struct hub_flush *f) {
             end_one(p, &f->items[i]);
         }
     }
+    end_pulls(p, f);
     if (f->pushed) {
         p->has_pushed = true;
         p->pushed = f->commit;

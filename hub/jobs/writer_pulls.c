@@ -2,14 +2,14 @@
 //
 //     fetch the tip ▶ look at those that are open ▶ hold each branch's intents against the tip
 //        merged: what it has is done                   nothing is left to do: close it
-//        closed: people do not want what it has        the branch is as it shall be: wait
-//                                                      else: push it anew, then open it or say
+//        closed though something is left to do:        the branch is as it shall be: wait
+//        people do not want what it has                else: push it anew, then open it or say
 //                                                      what it is now
 //
 // A branch stands upon a tip and is made anew from a newer one when its files have changed there;
 // that is forced, but as a compare and swap from a commit that the hub made itself. Where others
-// have put commits onto it, it is theirs: it is left as it is, and what was added since waits until
-// it is merged or closed.
+// have put commits onto it, it is theirs: it is left as it is, also when it was closed, and what
+// was added since waits until it is merged or closed.
 //
 // Holds that wait count already. What is in force beyond the tip stands in one more branch, for
 // people and for their tools; the hub itself never reads it.
@@ -137,14 +137,22 @@ static enum cm_rc call(struct hub_flush *f, const struct hub_forge_ask *ask,
     return hub_forge_call(f->forge, ask, out, &f->wait_ms, err);
 }
 
-static void end_pull(struct hub_flush *f, struct hub_pull *p, enum hub_forge_state state) {
+static void drop_branch(struct hub_flush *f, const struct hub_pull *p) {
     const struct hub_forge_ask drop = {.verb = HUB_FORGE_DROP, .branch = p->branch};
     struct hub_forge_answer answer;
     struct cm_err ignored; // the next one of that branch finds it, and makes it anew
 
+    (void)!call(f, &drop, &answer, &ignored);
+}
+
+// end_pull also takes the branch away, but never what others put onto it and nobody merged.
+static void end_pull(struct hub_flush *f, struct hub_pull *p, enum hub_forge_state state,
+                     const struct hub_forge_pull *seen) {
     p->state = state;
     p->changed = true;
-    (void)!call(f, &drop, &answer, &ignored);
+    if (state == HUB_FORGE_MERGED || (p->head[0] != '\0' && strcmp(seen->head, p->head) == 0)) {
+        drop_branch(f, p);
+    }
 }
 
 static void end_items(struct hub_flush *group, const struct hub_pull *p,
@@ -162,6 +170,7 @@ static void end_items(struct hub_flush *group, const struct hub_pull *p,
             memcpy(item->revision, seen->commit, strlen(seen->commit) + 1);
         }
         item->overruled = !merged;
+        item->stands = false;
         hub_flush_settle(item, merged ? HUB_WRITTEN_DONE : HUB_WRITTEN_NEVER, merged ? NULL : why);
     }
 }
@@ -177,13 +186,13 @@ static void take_link(struct hub_pull *p, const struct hub_forge_pull *seen) {
 static void finish(struct hub_flush *f, struct hub_pull *p, struct hub_flush *group,
                    const struct hub_forge_pull *seen) {
     end_items(group, p, seen);
-    end_pull(f, p, seen->state);
+    end_pull(f, p, seen->state, seen);
     f->again = f->again || any_open(group);
 }
 
-// look gives where the branch of an open one is; what has ended is done with.
-static enum cm_rc look(struct hub_flush *f, struct hub_pull *p, struct hub_flush *group,
-                       struct hub_forge_pull *seen, struct cm_err *err) {
+// look gives what became of one; of one that is not open yet nothing.
+static enum cm_rc look(struct hub_flush *f, const struct hub_pull *p, struct hub_forge_pull *seen,
+                       struct cm_err *err) {
     const struct hub_forge_ask ask = {.verb = HUB_FORGE_LOOK, .number = p->number};
     struct hub_forge_answer answer = {0};
 
@@ -194,9 +203,6 @@ static enum cm_rc look(struct hub_flush *f, struct hub_pull *p, struct hub_flush
         return err->code;
     }
     *seen = answer.pull;
-    if (seen->state != HUB_FORGE_IS_OPEN) {
-        finish(f, p, group, seen);
-    }
     return CM_OK;
 }
 
@@ -297,8 +303,10 @@ static void words_of(const struct hub_flush *group, char **title, char **body) {
 
 // ---- Its branch
 
-// is_ours tells whether the branch that was just fetched ends with a commit of this hub.
-static bool is_ours(const struct hub_flush *f, struct hub_repo_id *out) {
+// is_ours tells whether the branch that was just fetched ends with a commit of this hub. Who amends
+// one keeps its trailers, but is its committer.
+static bool is_ours(const struct hub_flush *f, const struct hub_pull *p, struct hub_repo_id *out) {
+    char hex[HUB_REPO_ID_HEX_MAX];
     CM_CLEANUP(hub_tip_close) struct hub_tip tip = {0};
     struct cm_err ignored;
 
@@ -309,7 +317,10 @@ static bool is_ours(const struct hub_flush *f, struct hub_repo_id *out) {
     CM_AUTOFREE char *writer = hub_write_find_trailer(&at, "Holdfast-Writer");
     size_t len = strlen(f->hub_id);
     *out = tip.commit.id;
-    return writer != NULL && strncmp(writer, f->hub_id, len) == 0 && writer[len] == '/';
+    hub_repo_id_hex(out, hex);
+    return strcmp(hex, p->head) == 0 ||
+           (writer != NULL && strncmp(writer, f->hub_id, len) == 0 && writer[len] == '/' &&
+            strcmp(tip.commit.committer_email, f->repository->committer_email) == 0);
 }
 
 // find_branch finds out where the branch is; *out_theirs: others have put commits onto it.
@@ -325,7 +336,7 @@ static enum cm_rc find_branch(struct hub_flush *f, const struct hub_pull *p,
     if (hub_flush_fetch(f, p->branch, err) < 0) {
         return f->trouble == HUB_REPO_BRANCH_GONE ? CM_OK : err->code;
     }
-    *out_theirs = !is_ours(f, out);
+    *out_theirs = !is_ours(f, p, out);
     return CM_OK;
 }
 
@@ -362,18 +373,18 @@ static enum cm_rc say(struct hub_flush *f, struct hub_pull *p, struct hub_flush 
     struct hub_forge_answer answer = {0};
 
     words_of(group, &title, &body);
+    free(p->title);
+    p->title = CM_TAKE(title);
     const struct hub_forge_ask ask = {.verb = p->number == 0 ? HUB_FORGE_OPEN : HUB_FORGE_EDIT,
                                       .branch = p->branch,
                                       .base = f->repository->branch,
                                       .number = p->number,
-                                      .title = title,
+                                      .title = p->title,
                                       .body = body};
     if (call(f, &ask, &answer, err) < 0) {
         return err->code;
     }
     take_link(p, &answer.pull);
-    free(p->title);
-    p->title = CM_TAKE(title);
     if (p->state == HUB_FORGE_IS_OPEN) {
         note_items(group, p->number);
     } else { // in that very moment, so without what was just pushed
@@ -406,6 +417,7 @@ static enum cm_rc put(struct hub_flush *f, struct hub_tip *tip, struct hub_pull 
     bool same = strcmp(content, p->content) == 0;
 
     if (same && p->number != 0) {
+        note_items(group, p->number); // of what says the same, or was not on record yet
         return CM_OK;
     }
     if (find_open(f, p, seen, err) < 0) {
@@ -430,23 +442,47 @@ static enum cm_rc put(struct hub_flush *f, struct hub_tip *tip, struct hub_pull 
                                                     : rc;
 }
 
-// take_back closes what is not needed any more, and says so.
-static enum cm_rc take_back(struct hub_flush *f, struct hub_pull *p, struct cm_err *err) {
+// forget is done with one that was never opened; its branch may be there.
+static enum cm_rc forget(struct hub_flush *f, struct hub_pull *p, struct cm_err *err) {
+    const struct hub_forge_pull nothing = {0};
+    struct hub_repo_id at = {0};
+    bool theirs = false;
+
+    if (p->head[0] == '\0') {
+        return CM_OK;
+    }
+    if (find_branch(f, p, &nothing, &at, &theirs, err) < 0) {
+        return err->code;
+    }
+    p->state = HUB_FORGE_CLOSED;
+    if (!theirs) {
+        drop_branch(f, p);
+    }
+    return CM_OK;
+}
+
+// take_back closes what is not needed any more, and says so. One that is closed already was closed
+// here, and that could not be put on record, or by people who do not mind: nothing is overruled.
+static enum cm_rc take_back(struct hub_flush *f, struct hub_pull *p, struct hub_forge_pull *seen,
+                            struct cm_err *err) {
+    struct hub_forge_answer answer;
+    enum cm_rc rc = p->head[0] != '\0' ? find_open(f, p, seen, err) : CM_OK;
+
+    if (rc < 0 || p->number == 0) {
+        return rc < 0 ? rc : forget(f, p, err);
+    }
     struct hub_forge_ask ask = {.verb = HUB_FORGE_EDIT,
                                 .number = p->number,
                                 .title = p->title,
                                 .body = "Nothing is left to change: Git says so already, or it was "
                                         "taken back.\n"};
-    struct hub_forge_answer answer;
-
-    if (p->number == 0) {
-        return CM_OK;
+    if (seen->state == HUB_FORGE_IS_OPEN) {
+        rc = call(f, &ask, &answer, err);
+        ask.verb = HUB_FORGE_CLOSE;
+        rc = rc < 0 ? rc : call(f, &ask, &answer, err);
     }
-    enum cm_rc rc = call(f, &ask, &answer, err);
-    ask.verb = HUB_FORGE_CLOSE;
-    rc = rc < 0 ? rc : call(f, &ask, &answer, err);
     if (rc == CM_OK) {
-        end_pull(f, p, HUB_FORGE_CLOSED);
+        end_pull(f, p, HUB_FORGE_CLOSED, seen);
     }
     return rc;
 }
@@ -464,10 +500,11 @@ static enum cm_rc carry(struct hub_flush *f, struct hub_tip *tip, struct hub_pul
     struct hub_flush group = group_of(f, p);
     struct hub_forge_pull seen = {0};
 
-    if (look(f, p, &group, &seen, err) < 0) {
+    if (look(f, p, &seen, err) < 0) {
         return err->code;
     }
-    if (p->state == HUB_FORGE_MERGED || p->state == HUB_FORGE_CLOSED) {
+    if (seen.state == HUB_FORGE_MERGED) {
+        finish(f, p, &group, &seen);
         return CM_OK;
     }
     note_undone(&group);
@@ -475,11 +512,13 @@ static enum cm_rc carry(struct hub_flush *f, struct hub_tip *tip, struct hub_pul
         return err->code;
     }
     hub_flush_end_what_is_so(&group);
-    if (hub_flush_any_stands(&group)) {
-        return put(f, tip, p, &group, &seen, err);
+    bool stands = hub_flush_any_stands(&group);
+    if (stands && seen.state == HUB_FORGE_CLOSED) {
+        finish(f, p, &group, &seen);
+        return CM_OK;
     }
-    enum cm_rc rc = take_back(f, p, err);
-    if (rc == CM_OK) {
+    enum cm_rc rc = stands ? put(f, tip, p, &group, &seen, err) : take_back(f, p, &seen, err);
+    if (rc == CM_OK && !stands) {
         end_all(&group);
     }
     return rc;

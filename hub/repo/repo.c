@@ -153,6 +153,7 @@ enum cm_rc hub_repo_commit_tree(struct hub_repo *repo, const struct hub_repo_id 
 void hub_commit_done(struct hub_commit *c) {
     free(c->author_name);
     free(c->author_email);
+    free(c->committer_email);
     free(c->subject);
     free(c->trailers);
     *c = (struct hub_commit){0};
@@ -187,10 +188,12 @@ static char *trailers_of(git_commit *commit) {
 
 static void describe(git_commit *commit, struct hub_commit *out) {
     const git_signature *author = git_commit_author(commit);
+    const git_signature *committer = git_commit_committer(commit);
 
     *out = (struct hub_commit){
         .author_name = tidy(author->name, NAME_MAX_BYTES),
         .author_email = tidy(author->email, NAME_MAX_BYTES),
+        .committer_email = tidy(committer->email, NAME_MAX_BYTES),
         .subject = tidy(git_commit_summary(commit), SUBJECT_MAX_BYTES),
         .trailers = trailers_of(commit),
         .authored_ms = author->when.time * 1000,

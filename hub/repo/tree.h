@@ -44,6 +44,7 @@ struct hub_commit {
     struct hub_repo_id tree;
     char *author_name; // texts are valid UTF-8 without control bytes, cut at some hundred bytes
     char *author_email;
+    char *committer_email;
     char *subject;
     char *trailers;      // "Key: value" lines, each with its line feed; "" if there are none
     int64_t authored_ms; // Unix time

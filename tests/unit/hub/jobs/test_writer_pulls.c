@@ -16,6 +16,7 @@
 #define MADE_MS INT64_C(1764364445123)
 #define BRANCH "holdfast/freeze/web"
 #define ITEMS_MAX 20
+#define SERVER_SHA "6dcb09b5b57875f334f61aebed695e2e4193db5e" // that it says of each branch
 
 struct fixture {
     struct scratch *scratch;
@@ -150,7 +151,7 @@ static void run(struct fixture *f) {
     for (size_t i = 0; i < flush->pulls.count; i++) {
         struct hub_pulls one = {.items = &flush->pulls.items[i], .count = 1};
 
-        if (one.items->state == HUB_FORGE_IS_OPEN) {
+        if (one.items->state == HUB_FORGE_IS_OPEN || one.items->state == HUB_FORGE_MISSING) {
             flush->pulls.items[kept++] = *one.items;
             continue;
         }
@@ -288,6 +289,102 @@ static void what_was_taken_back_is_closed(void **state) {
     assert_int_equal(f->flush.items[1].what, HUB_WRITTEN_DONE);
 }
 
+// What the provider says of the branch: the server of this test gives each the same last commit.
+static bool is_there(const struct fixture *f) {
+    const struct hub_forge_ask ask = {.verb = HUB_FORGE_BRANCH, .branch = BRANCH};
+    struct hub_forge_answer answer;
+    struct cm_err err;
+
+    return hub_forge_call(f->forge, &ask, &answer, NULL, &err) == CM_OK;
+}
+
+static void its_branch_goes_when_it_was_closed(void **state) {
+    struct fixture *f = *state;
+
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    run(f);
+    (void)snprintf(f->flush.pulls.items[0].head, HUB_FORGE_SHA_MAX, "%s", SERVER_SHA);
+    somebody(f, HUB_FORGE_CLOSE);
+    run(f);
+    assert_false(is_there(f));
+}
+
+static void commits_of_others_stay_when_it_was_closed(void **state) {
+    struct fixture *f = *state;
+
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    run(f);
+    somebody(f, HUB_FORGE_CLOSE);
+    run(f);
+    assert_int_equal(only(f)->state, HUB_FORGE_CLOSED);
+    assert_true(is_there(f));
+}
+
+static void commits_of_others_stay_when_nothing_is_left_to_do(void **state) {
+    struct fixture *f = *state;
+
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    run(f);
+    add(f, "unfreeze", "web", "freezes/a.yaml", "");
+    run(f);
+    assert_int_equal(only(f)->state, HUB_FORGE_CLOSED);
+    assert_true(is_there(f));
+}
+
+// The hub closes what was taken back, and may be killed before that is on record.
+static void what_the_hub_closed_itself_overrules_nothing(void **state) {
+    struct fixture *f = *state;
+
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    run(f);
+    somebody(f, HUB_FORGE_CLOSE);
+    add(f, "unfreeze", "web", "freezes/a.yaml", "");
+    run(f);
+    assert_int_equal(only(f)->state, HUB_FORGE_CLOSED);
+    assert_int_equal(f->flush.items[0].what, HUB_WRITTEN_DONE);
+    assert_false(f->flush.items[0].overruled);
+}
+
+static void what_says_the_same_is_in_it(void **state) {
+    struct fixture *f = *state;
+
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    run(f);
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    run(f);
+    assert_int_equal(f->flush.items[1].writing->pull, 1);
+    somebody(f, HUB_FORGE_CLOSE);
+    run(f);
+    assert_int_equal(f->flush.items[1].what, HUB_WRITTEN_NEVER);
+}
+
+// The pull request was put on record, and what is in it was not.
+static void what_is_in_it_already_is_known_after_a_kill(void **state) {
+    struct fixture *f = *state;
+
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    run(f);
+    f->flush.items[0].writing->pull = 0;
+    run(f);
+    assert_int_equal(f->flush.items[0].writing->pull, 1);
+}
+
+static void what_could_not_be_opened_is_forgotten_when_it_is_taken_back(void **state) {
+    struct fixture *f = *state;
+
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    run(f);
+    hub_pulls_done(&f->flush.pulls);
+    struct hub_pull *pull = hub_pulls_add(&f->flush.pulls, BRANCH, "web");
+    (void)snprintf(pull->head, sizeof(pull->head), "%s", SERVER_SHA);
+    somebody(f, HUB_FORGE_CLOSE);
+    add(f, "unfreeze", "web", "freezes/a.yaml", "");
+    run(f);
+    assert_int_equal(only(f)->state, HUB_FORGE_CLOSED);
+    assert_int_equal(only(f)->number, 0);
+    assert_false(is_there(f));
+}
+
 static void what_is_wanted_again_is_in_it_again(void **state) {
     struct fixture *f = *state;
 
@@ -351,6 +448,17 @@ static void the_branch_of_holds_is_left_alone_while_they_are_the_same(void **sta
     expect(f, "git -C fleet.git rev-list --count main..holdfast/holds", "2");
 }
 
+static void what_people_do_not_want_is_not_shown_there(void **state) {
+    struct fixture *f = *state;
+
+    add_hold(f, "web", "holds/web/a.yaml");
+    run(f);
+    somebody(f, HUB_FORGE_CLOSE);
+    run(f);
+    assert_true(f->flush.items[0].overruled);
+    assert_string_equal(f->flush.holds, "");
+}
+
 static void a_hub_that_does_not_know_the_branch_of_holds_goes_on_with_it(void **state) {
     struct fixture *f = *state;
 
@@ -361,6 +469,20 @@ static void a_hub_that_does_not_know_the_branch_of_holds_goes_on_with_it(void **
     add_hold(f, "shop", "holds/shop/b.yaml");
     run(f);
     expect(f, IN_FORCE, "a holds/shop/b.yaml holds/web/a.yaml ");
+}
+
+static void an_amended_commit_is_theirs(void **state) {
+    struct fixture *f = *state;
+
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    run(f);
+    scratch_run(f->scratch, "cd work; git fetch --quiet o; git checkout --quiet -b x o/" BRANCH
+                            "\necho mine >freezes/a.yaml\n"
+                            "git commit --quiet -a --amend --no-edit\n"
+                            "git push --quiet --force o x:" BRANCH);
+    add(f, "freeze", "web", "freezes/b.yaml", "b");
+    run(f);
+    expect(f, "git -C fleet.git show " BRANCH ":freezes/a.yaml", "mine");
 }
 
 static void a_hub_that_forgot_what_it_did_finds_it(void **state) {
@@ -386,11 +508,20 @@ int main(int argc, char **argv) {
         TEST(merged_while_it_is_pushed_it_has_what_it_had_before),
         TEST(closed_it_has_failed_and_what_came_since_has_not),
         TEST(what_was_taken_back_is_closed),
+        TEST(its_branch_goes_when_it_was_closed),
+        TEST(commits_of_others_stay_when_it_was_closed),
+        TEST(commits_of_others_stay_when_nothing_is_left_to_do),
+        TEST(what_the_hub_closed_itself_overrules_nothing),
+        TEST(what_says_the_same_is_in_it),
+        TEST(what_is_in_it_already_is_known_after_a_kill),
+        TEST(what_could_not_be_opened_is_forgotten_when_it_is_taken_back),
         TEST(what_is_wanted_again_is_in_it_again),
         TEST(a_branch_with_commits_of_others_is_theirs),
         TEST(what_is_in_force_already_is_shown_on_one_branch),
         TEST(the_branch_of_holds_is_left_alone_while_they_are_the_same),
+        TEST(what_people_do_not_want_is_not_shown_there),
         TEST(a_hub_that_does_not_know_the_branch_of_holds_goes_on_with_it),
+        TEST(an_amended_commit_is_theirs),
         TEST(a_hub_that_forgot_what_it_did_finds_it),
     };
 
