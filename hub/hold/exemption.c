@@ -23,7 +23,9 @@ static const char *const *read_names(struct cm_arena *a, const struct cm_json *l
 
     *count = 0;
     for (const struct cm_json *n = list != NULL ? list->first : NULL; n != NULL; n = n->next) {
-        names[(*count)++] = cm_arena_strdup(a, n->text);
+        const char *name = cm_json_string(n);
+
+        names[(*count)++] = cm_arena_strdup(a, name != NULL ? name : "");
     }
     return names;
 }
@@ -32,7 +34,8 @@ static const char *const *read_names(struct cm_arena *a, const struct cm_json *l
 static bool is_field(struct cm_arena *a, const char *text) {
     struct cm_path path;
 
-    return text[0] == '\0' || (text[0] != '/' && cm_path_parse(a, text, &path) && path.count > 0);
+    return text[0] == '\0' || (text[0] != '/' && strlen(text) <= HUB_EXEMPTION_FIELD_MAX &&
+                               cm_path_parse(a, text, &path) && path.count > 0);
 }
 
 static enum cm_rc read_end(struct cm_arena *a, const struct cm_json *spec, int64_t *out_ms,
@@ -82,8 +85,11 @@ enum cm_rc hub_exemption_read(struct cm_arena *a, const struct cm_json *document
     }
     *wrong = cm_json_get(spec, "field");
     if (!is_field(a, out->field)) {
-        return cm_fail(err, CM_EINVAL,
-                       "field: write a path as 'holdfast diff' prints it, such as spec.replicas");
+        return cm_fail(
+            err, CM_EINVAL,
+            "field: write a path as 'holdfast diff' prints it, such as spec.replicas, of "
+            "at most %d bytes",
+            HUB_EXEMPTION_FIELD_MAX);
     }
     return CM_OK;
 }

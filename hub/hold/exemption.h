@@ -13,6 +13,8 @@
 
 #include "common/err.h"
 
+#define HUB_EXEMPTION_FIELD_MAX 1024 // bytes that agents take
+
 struct cm_arena;
 struct cm_json;
 

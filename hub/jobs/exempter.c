@@ -98,6 +98,7 @@ static void ask(struct hub_exempter *x, const struct over *o) {
     }
     cm_json_set_string(a, json, "path",
                        cm_arena_strf(a, "%s%s%s", r->path, r->path[0] == '\0' ? "" : "/", o->path));
+    cm_json_set_int(a, json, "until", o->until_ms);
     cm_json_write_compact(json, &args);
     hub_writer_add(x->writer,
                    &(struct hub_writer_ask){.repository = o->repo,

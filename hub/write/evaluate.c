@@ -10,6 +10,7 @@
 #include "common/utf8.h"
 #include "common/yaml.h"
 #include "common/yaml_edit.h"
+#include "hub/hold/exemption.h"
 #include "hub/hold/hold.h"
 #include "hub/write/kinds.h"
 
@@ -394,6 +395,23 @@ static enum cm_rc check_alone(const char *before, struct cm_err *err) {
     return CM_OK;
 }
 
+// goes_on tells whether what shall be taken out because it has ended ends at another time now.
+static bool goes_on(const struct cm_json *args, const char *before) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    int64_t ended_ms = cm_json_int(cm_json_get(args, "until"), 0);
+    struct cm_yaml_docs docs = {0};
+    const struct cm_json *wrong;
+    struct hub_exemption now;
+    struct cm_err ignored;
+
+    if (ended_ms == 0 || cm_yaml_parse(a, before, strlen(before), NULL, &docs, &ignored) < 0 ||
+        docs.count == 0) {
+        return false;
+    }
+    return hub_exemption_read(a, docs.docs[0], &now, &wrong, &ignored) == CM_OK &&
+           now.until_ms != ended_ms;
+}
+
 static enum cm_rc new_text(const struct hub_write_kind *kind, const struct cm_json *args,
                            const char *before, char **out, struct cm_err *err) {
     const char *text = cm_json_string(cm_json_get(args, "text"));
@@ -423,6 +441,10 @@ static enum cm_rc evaluate_file(const struct hub_write_kind *kind, const struct 
     }
     char *before = text != NULL ? text_of(text) : NULL;
     char *after = NULL;
+    if (kind->way == HUB_WRITE_REMOVE && goes_on(args, before)) {
+        free(before);
+        return CM_OK;
+    }
     if (new_text(kind, args, before, &after, err) < 0) {
         free(before);
         return cm_wrap(err, "'%.200s'", path);

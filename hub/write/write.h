@@ -14,7 +14,8 @@
 //     hold        path, text       the file is a Hold with at least these clusters
 //     ban, exempt, freeze          as confirm
 //     unhold, unban, unexempt, unfreeze
-//                 path             the file is not there
+//                 path, until      the file is not there; with `until`, unless it ends at another
+//                                  time now
 //     capture      object, fields      the manifests say what somebody changed in a cluster by hand
 //                                      (hub/capture)
 //     ignore      file, rule       spec.ignoreDifferences of the App has this rule, at its end

@@ -777,6 +777,10 @@ static void what_is_wrong_with_an_exemption_is_told_where_it_stands(void **state
     (void)world_commit(&w);
     assert_non_null(strstr(world_problems(&w), "exemptions/inc-1.yaml:4"));
     assert_non_null(strstr(world_problems(&w), "write a path as 'holdfast diff' prints it"));
+    CM_AUTOFREE char *long_one = cm_strf(", field: spec.%01100d", 1); // agents take 1,024 bytes
+    put_exemption(&w, long_one);
+    (void)world_commit(&w);
+    assert_non_null(strstr(world_problems(&w), "exemptions/inc-1.yaml:4"));
     world_done(&w);
 }
 

@@ -53,6 +53,10 @@ static const char clusters[] =
     "kind: Cluster\nmetadata: {name: paris}\n---\nkind: Cluster\nmetadata: {name: oslo}\n"
     "spec:\n  suspend: true # for now\n  values: {a: 1}\n";
 
+static const char exemption[] =
+    "kind: Exemption\nspec: {app: shop, clusters: [paris], object: Service/shop/web, until: "
+    "'2026-10-01T06:00:00+02:00', workingHours: Mon-Fri 08:00-17:00, reason: INC-1}\n";
+
 static const char *const fleet[] = {
     "fleet/clusters/eu.yaml",
     clusters,
@@ -64,6 +68,8 @@ static const char *const fleet[] = {
     "kind: Hold\nspec:\n  app: shop\n",
     "fleet/bans/all.yaml",
     "kind: Ban\nmetadata: {name: a}\n---\nkind: Ban\nmetadata: {name: b}\n",
+    "fleet/exemptions/inc-1.yaml",
+    exemption,
     "shop/app.yaml", // of another fleet
     "kind: App\nmetadata: {name: shop}\nspec: {}\n",
     NULL,
@@ -237,6 +243,18 @@ static void files_are_put_taken_out_and_added_to(void **state) {
                   "fleet/holds/shop/a.yaml", NULL);
     assert_writes(intent_of("retry", "shop", "", "{\"path\":\"fleet/holds/shop/a.yaml\"}"),
                   "fleet/holds/shop/a.yaml", "kind: Hold\nspec:\n  app: shop\n  retry: true\n");
+}
+
+// 2026-10-01T08:00:00Z, when they begin; meanwhile somebody may have put off the end.
+static void what_has_ended_is_taken_out_unless_it_goes_on(void **state) {
+    (void)state;
+    assert_writes(intent_of("unexempt", "shop", "",
+                            "{\"path\":\"fleet/exemptions/inc-1.yaml\",\"until\":1790841600000}"),
+                  "fleet/exemptions/inc-1.yaml", NULL);
+    assert_is_so(intent_of("unexempt", "shop", "",
+                           "{\"path\":\"fleet/exemptions/inc-1.yaml\",\"until\":1790841599000}"));
+    assert_writes(intent_of("unexempt", "shop", "", "{\"path\":\"fleet/exemptions/inc-1.yaml\"}"),
+                  "fleet/exemptions/inc-1.yaml", NULL);
 }
 
 static void a_rule_comes_last_in_the_document_of_its_app(void **state) {
@@ -459,11 +477,13 @@ int main(void) {
         cmocka_unit_test(a_cluster_goes_on_in_a_file_with_others),
         cmocka_unit_test(opposites_are_about_the_same_target),
         cmocka_unit_test(a_retry_needs_its_hold_and_takes_nothing_back),
+        cmocka_unit_test(a_later_capture_of_an_object_has_the_last_word),
         cmocka_unit_test(what_undoes_something_is_in_its_pull_request),
         cmocka_unit_test(what_is_so_changes_nothing),
         cmocka_unit_test(a_hold_that_is_there_gets_the_clusters_and_keeps_what_people_changed),
         cmocka_unit_test(a_hold_about_another_release_is_not_written_over),
         cmocka_unit_test(files_are_put_taken_out_and_added_to),
+        cmocka_unit_test(what_has_ended_is_taken_out_unless_it_goes_on),
         cmocka_unit_test(a_rule_comes_last_in_the_document_of_its_app),
         cmocka_unit_test(some_clusters_try_again_by_leaving_the_list),
         cmocka_unit_test(what_cannot_be_says_why),
