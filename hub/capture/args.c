@@ -65,8 +65,8 @@ static enum cm_rc add(struct cm_arena *a, struct hub_capture_object *object,
     if (value != NULL) {
         cm_json_set(a, field, "value", value);
     }
-    if (parse_value(a, seen, seen->desired, &was, &unknown) == CM_OK && was != NULL) {
-        cm_json_set(a, field, "was", was);
+    if (parse_value(a, seen, seen->desired, &was, &unknown) == CM_OK) {
+        cm_json_set(a, field, "was", was != NULL ? was : cm_json_new(a, CM_NULL));
     }
     cm_json_append(object->fields, field);
     return CM_OK;
@@ -136,9 +136,10 @@ static const char *lines_of(struct cm_arena *a, const struct cm_json *fields) {
 
     for (const struct cm_json *at = fields->first; at != NULL; at = at->next) {
         const struct cm_json *was = cm_json_get(at, "was");
+        const struct cm_json *shown = was != NULL && was->type != CM_NULL ? was : NULL;
 
         cm_str_addf(&out, "%s: %s -> %s\n", cm_json_string(cm_json_get(at, "path")),
-                    was != NULL ? cm_difference_text(a, was, SHOWN) : "?",
+                    was != NULL ? cm_difference_text(a, shown, SHOWN) : "?",
                     cm_difference_text(a, cm_json_get(at, "value"), SHOWN));
     }
     return cm_arena_strdup(a, cm_str_get(&out));

@@ -136,8 +136,11 @@ enum cm_rc hub_capture_make(const struct hub_capture *what, const struct hub_cap
                             struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
     CM_CLEANUP(capture_tip_done)
-    struct capture_tip tip = {
-        .arena = arena, .repos = repos, .repo_count = repo_count, .own = &repos[own]};
+    struct capture_tip tip = {.arena = arena,
+                              .repos = repos,
+                              .repo_count = repo_count,
+                              .own = &repos[own],
+                              .now_ms = what->now_ms};
 
     if (capture_tip_load(&tip, err) < 0) {
         return err->code;

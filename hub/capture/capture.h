@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/err.h"
 
@@ -45,7 +46,7 @@ struct hub_capture_field {
     const char *path;            // as common/object/path.h writes it
     const char *manager;         // who set it, as he calls himself; ""
     const struct cm_json *value; // NULL: it is taken out
-    const struct cm_json *was;   // what Git said when it was seen; NULL: not known
+    const struct cm_json *was; // what Git said when it was seen; CM_NULL: nothing; NULL: not known
 };
 
 struct hub_capture {
@@ -56,6 +57,7 @@ struct hub_capture {
     size_t field_count;
     bool everywhere; // it is meant for all clusters of the App
     bool automatic;  // nobody asked: only if the App says drift: capture
+    int64_t now_ms;  // Unix time: what ends by then counts no more
 };
 
 // A field of an object that somebody else has set, as an agent told it.

@@ -25,6 +25,7 @@ struct capture_tip {
     const struct hub_capture_repo *repos;
     size_t repo_count;
     const struct hub_capture_repo *own;
+    int64_t now_ms;
     struct hub_fleet *fleet;
     struct cm_map *paths; // by made-up id
     const char *edited;   // path of the file that is read from `text`; NULL: none

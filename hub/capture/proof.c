@@ -200,6 +200,13 @@ static enum cm_rc want_all(struct capture_proof *p, bool *so, struct cm_err *err
     return CM_OK;
 }
 
+// says tells whether what is there (NULL: nothing) is a value; CM_NULL is none.
+static bool says(const struct cm_json *now, const struct cm_json *value) {
+    bool none = value == NULL || value->type == CM_NULL;
+
+    return none ? now == NULL : now != NULL && cm_json_equal(now, value);
+}
+
 // check_was: what people committed since is not undone.
 static enum cm_rc check_was(struct capture_proof *p, struct cm_err *err) {
     struct cm_cursor root = cm_field_root(p->arena, p->object);
@@ -212,10 +219,7 @@ static enum cm_rc check_was(struct capture_proof *p, struct cm_err *err) {
             continue;
         }
         const struct cm_json *now = cm_field_walk(root, path.segments, path.count).node;
-        bool is = now != NULL && cm_json_equal(now, field->was);
-        bool will =
-            field->value == NULL ? now == NULL : now != NULL && cm_json_equal(now, field->value);
-        if (!is && !will) {
+        if (!says(now, field->was) && !says(now, field->value)) {
             return cm_fail(err, CM_EINVAL,
                            "%s of %s is something else in Git by now than when it was changed by "
                            "hand: compare the two and edit it there",

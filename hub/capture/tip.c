@@ -121,6 +121,7 @@ enum cm_rc capture_tip_load(struct capture_tip *t, struct cm_err *err) {
     static const uint8_t secret_key[32] = {0}; // names stay here: nothing leaves this process
 
     t->fleet = hub_fleet_new(secret_key);
+    hub_fleet_clock(t->fleet, t->now_ms);
     t->paths = cm_map_new(free_file);
     for (size_t i = 0; i < t->repo_count; i++) {
         hub_fleet_expect(t->fleet, t->repos[i].name);

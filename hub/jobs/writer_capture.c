@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/clock.h"
 #include "common/mem.h"
 #include "hub/capture/capture.h"
 #include "hub/config/config.h"
@@ -63,6 +64,7 @@ enum cm_rc hub_tip_capture(void *ctx, const struct hub_intent *intent, const str
     }
     what.app = intent->app;
     what.cluster = intent->cluster;
+    what.now_ms = cm_clock_unix_ms();
     if (hub_capture_make(&what, tips.repos, tips.count, tips.own, &captured, err) < 0) {
         return err->code;
     }

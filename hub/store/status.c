@@ -1,9 +1,11 @@
 #include "hub/store/status.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/str.h"
 #include "hub/store/db.h"
 #include "hub/store/past.h"
 
@@ -213,10 +215,38 @@ static bool any_captures(struct hub_db *db) {
            hub_stmt_next(stmt, &ignored) != CM_ENOTFOUND;
 }
 
+#define OBJECT_ROWS_MAX 32 // that an agent may tell of an object (proto/limits.c)
+
+static struct hub_drift_seen seen_of(struct hub_stmt *stmt) {
+    return (struct hub_drift_seen){.row = {.cluster = hub_stmt_text(stmt, 0),
+                                           .app = hub_stmt_text(stmt, 1),
+                                           .key = hub_stmt_text(stmt, 2),
+                                           .path = hub_stmt_text(stmt, 3),
+                                           .desired = hub_stmt_text(stmt, 4),
+                                           .actual = hub_stmt_text(stmt, 5),
+                                           .manager = hub_stmt_text(stmt, 6)},
+                                   .more = hub_stmt_int(stmt, 7) != 0,
+                                   .repo = hub_stmt_text(stmt, 8)};
+}
+
+// take_object tells whether a row is of the object before; that is remembered in *object.
+static bool take_object(char **object, const struct hub_drift_seen *seen) {
+    CM_AUTOFREE char *now = cm_strf("%s\n%s", seen->row.cluster, seen->row.key);
+    bool same = *object != NULL && strcmp(*object, now) == 0;
+
+    if (!same) {
+        free(*object);
+        *object = CM_TAKE(now);
+    }
+    return same;
+}
+
 enum cm_rc hub_drift_foreign(struct hub_db *db, const char *app, const char *cluster, size_t most,
                              void (*visit)(void *ctx, const struct hub_drift_seen *seen), void *ctx,
                              struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    CM_AUTOFREE char *object = NULL;
+    size_t seen_count = 0;
 
     if (app == NULL && !any_captures(db)) {
         return CM_OK;
@@ -225,23 +255,19 @@ enum cm_rc hub_drift_foreign(struct hub_db *db, const char *app, const char *clu
         app != NULL ? hub_db_query(db, &stmt, err,
                                    SEEN " WHERE d.cluster = ?2 AND d.app = ?1"
                                         " AND d.class = 'foreign' ORDER BY d.key, d.path LIMIT ?3",
-                                   "tti", app, cluster, (int64_t)most)
+                                   "tti", app, cluster, (int64_t)most + OBJECT_ROWS_MAX)
                     : hub_db_query(db, &stmt, err,
                                    SEEN " WHERE a.drift = 'capture' AND d.class = 'foreign'"
                                         " ORDER BY d.cluster, d.key, d.path LIMIT ?1",
-                                   "i", (int64_t)most);
+                                   "i", (int64_t)most + OBJECT_ROWS_MAX);
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
-        const struct hub_drift_seen seen = {.row = {.cluster = hub_stmt_text(stmt, 0),
-                                                    .app = hub_stmt_text(stmt, 1),
-                                                    .key = hub_stmt_text(stmt, 2),
-                                                    .path = hub_stmt_text(stmt, 3),
-                                                    .desired = hub_stmt_text(stmt, 4),
-                                                    .actual = hub_stmt_text(stmt, 5),
-                                                    .manager = hub_stmt_text(stmt, 6)},
-                                            .more = hub_stmt_int(stmt, 7) != 0,
-                                            .repo = hub_stmt_text(stmt, 8)};
+        const struct hub_drift_seen seen = seen_of(stmt);
 
+        if (!take_object(&object, &seen) && seen_count >= most) {
+            break;
+        }
+        seen_count++;
         visit(ctx, &seen);
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;

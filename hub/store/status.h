@@ -118,7 +118,8 @@ struct hub_drift_seen {
 };
 
 // hub_drift_foreign visits fields that somebody else has set, by cluster and object: of an App on a
-// cluster, or (both NULL) of all Apps that say `drift: capture`. At most `most`.
+// cluster, or (both NULL) of all Apps that say `drift: capture`. At most `most`, and what else
+// differs of the last object.
 CM_MUSTUSE enum cm_rc hub_drift_foreign(struct hub_db *db, const char *app, const char *cluster,
                                         size_t most,
                                         void (*visit)(void *ctx, const struct hub_drift_seen *seen),

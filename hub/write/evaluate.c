@@ -108,7 +108,8 @@ bool hub_write_is_same_target(const struct hub_intent *a, const struct hub_inten
 bool hub_write_is_undone(const struct hub_intent *intent, const struct hub_intent *later) {
     const struct hub_write_kind *kind = hub_write_kind_find(later->kind);
 
-    return kind != NULL && kind->way != HUB_WRITE_RETRY && strcmp(intent->kind, later->kind) != 0 &&
+    return kind != NULL && kind->way != HUB_WRITE_RETRY &&
+           (kind->way == HUB_WRITE_CAPTURE || strcmp(intent->kind, later->kind) != 0) &&
            hub_write_is_same_target(intent, later);
 }
 

@@ -97,7 +97,8 @@ bool hub_write_is_one(const struct hub_intent *a, const struct hub_intent *b);
 bool hub_write_is_same_target(const struct hub_intent *a, const struct hub_intent *b);
 
 // hub_write_is_undone tells whether a later intent takes one back, or it that one: together they
-// mean no more than the later one. A retry needs the Hold that it is about.
+// mean no more than the later one. A later capture is of all that differs of its object. A retry
+// needs the Hold that it is about.
 bool hub_write_is_undone(const struct hub_intent *intent, const struct hub_intent *later);
 
 // hub_write_message is the message of a commit for intents that belong together, as

@@ -27,6 +27,7 @@ struct file {
 struct world {
     struct file files[FILES_MAX];
     size_t count;
+    int64_t now_ms;
 };
 
 static void put(struct world *w, const char *path, const char *text) {
@@ -129,6 +130,7 @@ static struct hub_captured capture(struct world *w, const char *args, struct cm_
     assert_int_equal(hub_capture_read(a, json, &what, err), CM_OK);
     what.app = "shop";
     what.cluster = "paris";
+    what.now_ms = w->now_ms;
     if (hub_capture_make(&what, &repo, 1, 0, &out, err) < 0) {
         assert_null(out.path);
     }
@@ -318,6 +320,60 @@ static void what_git_says_already_needs_nothing(void **state) {
     assert_null(got.path);
 }
 
+static struct cm_json *seen_without(struct cm_arena *a) {
+    struct hub_capture_list list = {.arena = a};
+    const struct hub_capture_seen seen = {.cluster = "paris",
+                                          .app = "shop",
+                                          .repo = "fleet",
+                                          .key = "Deployment.apps/shop/web",
+                                          .path = "spec.replicas",
+                                          .desired = "",
+                                          .actual = "5",
+                                          .manager = "kubectl-edit"};
+
+    hub_capture_gather(&list, &seen);
+    struct cm_json *args = hub_capture_args(a, &list.items[0], false, false);
+    free(list.items);
+    return args;
+}
+
+// Git said nothing of the field when it was seen.
+static void what_was_committed_since_is_not_undone(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_CLEANUP(cm_str_done) struct cm_str args = {0};
+    struct world w;
+
+    (void)state;
+    cm_json_write_compact(seen_without(a), &args);
+    setup(&w, APP_PARIS);
+    assert_refused(&w, cm_str_get(&args), "is something else in Git by now");
+    assert_non_null(strstr(cm_str_get(&args), "spec.replicas: <none> -> 5"));
+}
+
+static void put_exemption(struct world *w) {
+    put(w, "exemptions/x.yaml",
+        "apiVersion: holdfast/v1alpha1\nkind: Exemption\nmetadata: {name: x}\nspec: {app: shop, "
+        "clusters: [paris], object: Deployment.apps/shop/web, reason: r, until: "
+        "'2026-10-01T08:00:00Z'}\n");
+}
+
+#define BY_ITSELF                                                                                  \
+    "{\"object\":\"Deployment.apps/shop/web\",\"automatic\":true,\"fields\":[" REPLICAS "]}"
+
+static void an_exemption_keeps_it_from_being_written_until_it_ends(void **state) {
+    struct world w;
+    struct cm_err err;
+
+    (void)state;
+    setup(&w, APP_HEAD "  namespace: shop\n  drift: capture\n  targets: [{cluster: paris}]\n");
+    put_exemption(&w);
+    w.now_ms = 1790841599999;
+    assert_refused(&w, BY_ITSELF, "does not say 'drift: capture' of this field");
+    w.now_ms++;
+    CM_CLEANUP(hub_captured_done) struct hub_captured got = capture(&w, BY_ITSELF, &err);
+    assert_string_equal(err.code == CM_OK ? got.path : err.msg, "apps/shop/web.yaml");
+}
+
 static void what_cannot_be_is_refused_and_says_what_to_edit(void **state) {
     struct world w;
 
@@ -375,6 +431,8 @@ int main(void) {
         cmocka_unit_test(what_has_an_alias_elsewhere_is_not_edited),
         cmocka_unit_test(what_looks_like_a_variable_stays_text),
         cmocka_unit_test(what_git_says_already_needs_nothing),
+        cmocka_unit_test(what_was_committed_since_is_not_undone),
+        cmocka_unit_test(an_exemption_keeps_it_from_being_written_until_it_ends),
         cmocka_unit_test(what_cannot_be_is_refused_and_says_what_to_edit),
         cmocka_unit_test(values_of_secrets_are_written_nowhere),
         cmocka_unit_test(arguments_are_checked),

@@ -78,6 +78,12 @@ static void what_somebody_changed_is_found_of_one_app_or_of_those_that_capture(v
     put_app(*state, "capture");
     assert_int_equal(hub_drift_foreign(*state, NULL, NULL, 1, note_seen, all, &err), CM_OK);
     assert_string_equal(all, "a spec.replicas 9 fleet 0;");
+    struct hub_drift_row paused = drift_of("a", "9"); // no object is cut
+    paused.path = "spec.paused";
+    assert_int_equal(hub_drift_put(*state, &paused, &err), CM_OK);
+    all[0] = '\0';
+    assert_int_equal(hub_drift_foreign(*state, NULL, NULL, 1, note_seen, all, &err), CM_OK);
+    assert_string_equal(all, "a spec.paused 9 fleet 0;a spec.replicas 9 fleet 0;");
     one[0] = '\0';
     assert_int_equal(hub_drift_foreign(*state, "web", "tokyo", 9, note_seen, one, &err), CM_OK);
     assert_string_equal(one, "");

@@ -436,6 +436,17 @@ static void a_retry_needs_its_hold_and_takes_nothing_back(void **state) {
     assert_false(hub_write_is_undone(&hold, &hold));
 }
 
+// Both take over all of the object that differs.
+static void a_later_capture_of_an_object_has_the_last_word(void **state) {
+    struct hub_intent first = intent_of("capture", "web", "paris", "{\"object\":\"Service/s/a\"}");
+    struct hub_intent later = intent_of("capture", "web", "paris", "{\"object\":\"Service/s/a\"}");
+    struct hub_intent other = intent_of("capture", "web", "paris", "{\"object\":\"Service/s/b\"}");
+
+    (void)state;
+    assert_true(hub_write_is_undone(&first, &later));
+    assert_false(hub_write_is_undone(&first, &other));
+}
+
 static void what_undoes_something_is_in_its_pull_request(void **state) {
     static const struct {
         const char *kind;
