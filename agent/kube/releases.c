@@ -135,6 +135,12 @@ static void hear_again(struct kube_entry *e, const char *said) {
     }
 }
 
+// is_looked_at tells whether it is known if somebody changed the template; until then nothing that
+// is said of releases can be told apart from what was applied.
+static bool is_looked_at(const struct kube_entry *e) {
+    return e->known && !e->doubtful;
+}
+
 static void saw_deployment(struct kube_entry *e, const struct cm_json *live) {
     struct kube_releases *releases = releases_of(e);
     const char *said = kube_owners_leader(e);
@@ -144,7 +150,7 @@ static void saw_deployment(struct kube_entry *e, const struct cm_json *live) {
         kube_owners_want(e, e->rights | KUBE_RIGHT_RELEASES);
     }
     releases->waits = said == NULL && kube_owners_leaders(e) == KUBE_PENDING;
-    if (releases->waits || !e->tracked) {
+    if (releases->waits || !e->tracked || !is_looked_at(e)) {
         return;
     }
     if (said != NULL && !releases->heard) {
@@ -157,7 +163,7 @@ static void saw_deployment(struct kube_entry *e, const struct cm_json *live) {
 void kube_releases_saw(struct kube_entry *e, const struct cm_json *live) {
     struct kube_rollout r;
 
-    if (is_kind(e, "Rollout.argoproj.io")) {
+    if (is_kind(e, "Rollout.argoproj.io") && is_looked_at(e)) {
         kube_rollout_argo(live, &releases_of(e)->own, &r);
         tell(e, &r, "");
     } else if (is_kind(e, "Deployment.apps")) {
@@ -173,8 +179,10 @@ void kube_releases_led(struct agent_kube *k, struct cm_arena *a, const char *tar
                        const struct cm_json *leader) {
     struct kube_entry *e = kube_entry_at(k, target);
 
-    if (e != NULL && e->tracked) {
+    if (e != NULL && e->tracked && is_looked_at(e)) {
         hear(e, a, leader);
+    } else if (e != NULL && e->releases != NULL) {
+        e->releases->heard = false; // it will be when it is seen
     }
 }
 

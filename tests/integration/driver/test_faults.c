@@ -26,7 +26,7 @@
 #define GEAR "Gear.example.com/shop/g"
 #define PARENT "/secrets/holdfast-paris-1?"
 
-enum { STEP_MS = 100, MINUTE_MS = 60000, LARGE = 33 << 20 };
+enum { STEP_MS = 100, SECOND_MS = 1000, MINUTE_MS = 60000, LARGE = 33 << 20 };
 
 struct fixture {
     char *root;
@@ -48,6 +48,7 @@ struct fixture {
     bool promoted;
     size_t decisions;
     enum agent_verdict verdict; // of the last one
+    bool other;                 // it is of what somebody made of the template
     struct cm_buf *desired;     // NULL: it is not wanted
     const char *what;           // of the present wait
     size_t number;
@@ -250,6 +251,7 @@ static void on_decided(void *ctx, const struct agent_decision *what) {
 
     f->decisions++;
     f->verdict = what->verdict;
+    f->other = what->other;
 }
 
 static void start(struct fixture *f) {
@@ -586,6 +588,31 @@ static void what_somebody_makes_of_a_template_is_not_taken_for_what_was_applied(
     assert_string_equal(f->token, "31");
 }
 
+// Whether somebody changed its template is not known until then.
+static void what_a_canary_says_before_its_deployment_is_seen_is_heard_then(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *live = NULL;
+
+    list(f, CANARY_LIST, "");
+    begin(f, "api");
+    wait_asked(f, CANARY_WATCH, 1);
+    assert_true(turn_until(f->loop, is_released, f));
+    f->releases = 0;
+    put(f, "web");
+    live = deployment_at(f, "web", 30, WEB_SPEC("two"), BY_HAND);
+    fake_api_answer(f->api, ANY_GET "web", 0, 200, live);
+    fake_api_hold(f->api, ANY_GET "web");
+    track(f, WEB);
+    wait_asked(f, ANY_GET "web", 1);
+    fake_api_event(f->api, CANARY_WATCH, EVENT(CANARY("hand", "12")));
+    let_pass(f, SECOND_MS);
+    fake_api_release(f->api);
+    assert_true(turn_until(f->loop, is_decided, f));
+    assert_true(f->other);
+    assert_int_equal(f->decisions, 1);
+    assert_int_equal(f->releases, 0);
+}
+
 // hear_late has a Canary tell of a template by hand that was put right already, and that it was at
 // work on it, too, if `while_there`.
 static void hear_late(struct fixture *f, bool while_there) {
@@ -757,6 +784,7 @@ int main(void) {
         TEST(nobody_leads_a_deployment_before_it_is_known_that_no_canary_does),
         TEST(what_a_canary_said_before_its_deployment_was_there_is_heard),
         TEST(what_somebody_makes_of_a_template_is_not_taken_for_what_was_applied),
+        TEST(what_a_canary_says_before_its_deployment_is_seen_is_heard_then),
         TEST(what_a_canary_made_of_it_still_is_not_when_it_was_put_right),
         TEST(what_a_canary_made_of_it_is_not_though_it_is_told_after_it_was_put_right),
         TEST(who_leads_a_deployment_is_looked_for_while_it_is_not_compared),
