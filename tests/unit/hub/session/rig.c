@@ -169,6 +169,9 @@ int rig_close(void **state) {
     struct rig *r = *state;
 
     cm_clock_fake(-1);
+    if (r->held) { // the test has failed
+        rig_release(r);
+    }
     close_peers(r);
     hub_sessions_stop(r->sessions, on_stopped, r);
     RIG_UNTIL(r, r->stopped);
@@ -190,14 +193,11 @@ int rig_close(void **state) {
 
 // ---- Waiting
 
-static time_t deadline;
-
-void rig_begin_wait(struct rig *r) {
-    (void)r;
-    deadline = time(NULL) + PATIENCE_S;
+time_t rig_deadline(void) {
+    return time(NULL) + PATIENCE_S;
 }
 
-void rig_turn(struct rig *r, const char *what) {
+void rig_turn(struct rig *r, time_t until_s, const char *what) {
     bool ran = cm_loop_turn(r->loop);
 
     for (struct cm_list *at = r->peers.next; at != &r->peers; at = at->next) {
@@ -208,15 +208,16 @@ void rig_turn(struct rig *r, const char *what) {
     if (!ran) {
         (void)poll(NULL, 0, 1); // other threads have the work
     }
-    if (time(NULL) > deadline) {
+    if (time(NULL) > until_s) {
         fail_msg("waited in vain for: %s", what);
     }
 }
 
+// A test that fails leaves its stack at once, so the store gets nothing that is on it.
 struct store_wait {
     struct hub_store_job job;
+    struct rig *rig;
     sem_t *released; // NULL: does not wait
-    bool done;
 };
 
 static enum cm_rc run_wait(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
@@ -231,30 +232,41 @@ static enum cm_rc run_wait(struct hub_store_job *job, struct hub_db *db, struct 
 }
 
 static void wait_done(struct hub_store_job *job, const struct cm_err *err) {
+    struct store_wait *w = CM_CONTAINER(job, struct store_wait, job);
+
     (void)err;
-    CM_CONTAINER(job, struct store_wait, job)->done = true;
+    w->rig->waits_done++;
+    free(w);
+}
+
+static size_t begin_wait(struct rig *r, sem_t *until) {
+    struct store_wait *w = cm_new(1, sizeof(*w));
+
+    *w = (struct store_wait){
+        .job = {.run = run_wait, .done = wait_done}, .rig = r, .released = until};
+    hub_store_submit(r->store, &w->job);
+    return ++r->waits;
 }
 
 static sem_t released;
-static struct store_wait held;
 
 void rig_hold(struct rig *r) {
     assert_int_equal(sem_init(&released, 0, 0), 0);
-    held = (struct store_wait){.job = {.run = run_wait, .done = wait_done}, .released = &released};
-    hub_store_submit(r->store, &held.job);
+    r->held = true;
+    r->hold = begin_wait(r, &released);
 }
 
 void rig_release(struct rig *r) {
+    r->held = false;
     assert_int_equal(sem_post(&released), 0);
-    RIG_UNTIL(r, held.done);
+    RIG_UNTIL(r, r->waits_done >= r->hold);
     assert_int_equal(sem_destroy(&released), 0);
 }
 
 void rig_settle(struct rig *r) {
-    struct store_wait w = {.job = {.run = run_wait, .done = wait_done}};
+    size_t number = begin_wait(r, NULL);
 
-    hub_store_submit(r->store, &w.job);
-    RIG_UNTIL(r, w.done);
+    RIG_UNTIL(r, r->waits_done >= number);
 }
 
 int64_t rig_count(struct rig *r, const char *sql) {

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -38,6 +39,10 @@ struct rig {
     size_t evicted; // times that who may connect was said to have changed
     size_t frozen;  // times that an agent said it has stopped
     uint64_t behind_generation;
+    size_t waits; // for the store, that have begun
+    size_t waits_done;
+    size_t hold; // which of them is rig_hold's
+    bool held;
     const char *account; // that Apps of publications name; NULL: none
     bool stopped;
 };
@@ -122,13 +127,13 @@ void rig_expired(struct peer *p, bool proves);
 // rig_until turns all loops until the condition holds, or fails the test after a while.
 #define RIG_UNTIL(r, condition)                                                                    \
     do {                                                                                           \
-        rig_begin_wait(r);                                                                         \
+        time_t until_s = rig_deadline(); /* of this wait: a condition may wait itself */           \
         while (!(condition)) {                                                                     \
-            rig_turn(r, #condition);                                                               \
+            rig_turn(r, until_s, #condition);                                                      \
         }                                                                                          \
     } while (0)
-void rig_begin_wait(struct rig *r);
-void rig_turn(struct rig *r, const char *what);
+time_t rig_deadline(void);
+void rig_turn(struct rig *r, time_t until_s, const char *what);
 
 // rig_hold makes the store wait until rig_release: nothing is committed meanwhile.
 void rig_hold(struct rig *r);
