@@ -12,6 +12,7 @@
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "common/utf8.h"
 #include "hub/config/config.h"
 #include "hub/jobs/planner.h"
 #include "hub/jobs/writer.h"
@@ -21,7 +22,7 @@
 #define MOST_MS 5000
 #define PAUSE_MIN_MS 5000 // between two commits about one file
 #define PAUSE_MAX_MS ((int64_t)10 * 60 * 1000)
-#define NAMES_SHOWN 60 // characters of a controller's name
+#define NAME_SHOWN 60 // bytes of a controller's name, which an agent has told
 
 // What is wanted of one file, as the writer takes it.
 struct want {
@@ -120,7 +121,8 @@ static void add_message(struct cm_arena *a, struct cm_json *args, const struct h
                        cm_arena_strf(a, "First: %s %s on %s: %s.%s", ask->controller, ask->object,
                                      ask->cluster, ask->words, again));
     cm_json_set_string(a, args, "author",
-                       cm_arena_strf(a, "%.*s (%zu cluster%s)", NAMES_SHOWN, ask->controller,
+                       cm_arena_strf(a, "%.*s (%zu cluster%s)",
+                                     (int)cm_utf8_fit(ask->controller, NAME_SHOWN), ask->controller,
                                      ask->clusters, plural(ask->clusters)));
     cm_json_set_string(a, trailers, "Clusters", ask->names);
     cm_json_set_string(a, trailers, "Rejected", ask->rejected);

@@ -6,6 +6,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "common/utf8.h"
 #include "hub/write/kinds.h"
 
 #define PREFIX "Holdfast-"
@@ -146,6 +147,11 @@ char *hub_write_message(const struct hub_intent *const *intents, size_t count, c
     return cm_str_take(&out);
 }
 
+// is_crud: of a name of nothing else Git leaves nothing (libgit2's git_signature_new).
+static bool is_crud(const char *name) {
+    return name[strspn(name, " .,:;<>\"\\'\t")] == '\0';
+}
+
 // plain leaves out what Git does not take in a name.
 static char *plain(const char *text) {
     char *out = cm_strdup(text);
@@ -157,6 +163,7 @@ static char *plain(const char *text) {
         }
     }
     out[len] = '\0';
+    out[cm_utf8_valid(out, len)] = '\0'; // a character that was cut
     return out;
 }
 
@@ -180,7 +187,7 @@ void hub_write_author(const struct hub_intent *intent, char **name, char **email
     const char *mail = cm_json_string(cm_json_get(args, "email"));
 
     *name = plain(said != NULL ? said : intent->actor);
-    if ((*name)[0] == '\0') {
+    if (is_crud(*name)) {
         free(*name);
         *name = cm_strdup(NOBODY);
     }

@@ -377,6 +377,8 @@ static void no_text_can_forge_a_trailer(void **state) {
     assert_int_equal(strncmp(message, "suspend(shop): s t\n", 19), 0);
 }
 
+#define TEN_E "éééééééééé" // 20 bytes
+
 static void who_decided_is_the_author(void **state) {
     (void)state;
     static const struct {
@@ -385,6 +387,9 @@ static void who_decided_is_the_author(void **state) {
         {"ada", "{}", "ada", "ada@fleet.invalid"},
         {"", "{}", "unknown (attribution unresolved)", "unknown@fleet.invalid"},
         {"a <b>", "{}", "a b", "a--b-@fleet.invalid"},
+        {"...", "{}", "unknown (attribution unresolved)", "...@fleet.invalid"},
+        {"a" TEN_E TEN_E TEN_E TEN_E TEN_E TEN_E, "{\"email\":\"e@x\"}",
+         "a" TEN_E TEN_E TEN_E TEN_E "ééééééééé", "e@x"},
         {"flagger", "{\"author\":\"Flagger (37 clusters)\"}", "Flagger (37 clusters)",
          "flagger@fleet.invalid"},
     };
