@@ -47,8 +47,8 @@ void sim_fleet_free(struct sim_fleet *f); // NULL is fine
 //     create CLUSTER KEY JSON [MANAGER]         somebody makes one, or replaces it
 //     fail CLUSTER SUBSTRING on|off [refuse]    applying such keys fails (for what they are)
 //     degrade CLUSTER SUBSTRING on|off          such objects are unhealthy
-//     decide CLUSTER KEY VERDICT [TEXT]         a controller did that with a release: started,
-//                                               promoted, rejected, config-rejected,
+//     decide CLUSTER KEY VERDICT [TEXT [WHO]]   a controller (flagger) did that with a release:
+//                                               started, promoted, rejected, config-rejected,
 //                                               failed-forward, timed-out, undone, or its weight
 //     unreachable CLUSTER on|off                the cluster's API does not answer
 //     kill CLUSTER, start CLUSTER               the agent, as a crash would

@@ -23,6 +23,7 @@ struct kube_rollout_seen {
     int weight;
     int64_t edge_ms; // when it came to an end last; 0: not known
     int64_t undone_ms;
+    uint64_t late;  // kube_rollout_print of the revision that is past its deadline
     uint64_t token; // kube_rollout_print of it
     uint64_t promoted;
 };

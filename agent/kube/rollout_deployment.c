@@ -2,7 +2,8 @@
 //
 //     https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#deployment-status
 //
-// It rolls nothing back: a release that does not come up in progressDeadlineSeconds only says so.
+// It rolls nothing back: a release that does not come up in progressDeadlineSeconds only says so;
+// if it comes up after all, that is told, too, for somebody may be about to go back.
 // `kubectl rollout undo` puts an older template in the place of ours, under a field manager of its
 // own, which `kubectl rollout restart` uses, too, but for an annotation only. The token is the
 // revision, and only a complete rollout has one: before that nothing says which form it is of.
@@ -13,6 +14,7 @@
 
 #define CONTROLLER "deployment"
 #define BY_KUBECTL "kubectl-rollout"
+#define BY_CONTROLLER "kube-controller-manager"
 
 static int64_t count_of(const struct cm_json *deployment, const char *part, const char *name,
                         int64_t otherwise) {
@@ -56,8 +58,8 @@ static void find_undo(const struct cm_json *deployment, struct kube_rollout_seen
     seen->undone_ms = at_ms;
 }
 
-static void find_late(const struct cm_json *deployment, struct kube_rollout_seen *seen,
-                      struct kube_rollout *out) {
+static void find_late(const struct cm_json *deployment, const char *revision,
+                      struct kube_rollout_seen *seen, struct kube_rollout *out) {
     const struct cm_json *progressing = kube_rollout_condition(deployment, "Progressing");
     int64_t edge_ms = kube_rollout_time(progressing, "lastTransitionTime");
 
@@ -66,8 +68,24 @@ static void find_late(const struct cm_json *deployment, struct kube_rollout_seen
         return;
     }
     decide(out, AGENT_VERDICT_TIMED_OUT, kube_rollout_text(progressing, "message"), edge_ms,
-           "kube-controller-manager");
+           BY_CONTROLLER);
     seen->edge_ms = edge_ms;
+    seen->late = kube_rollout_print(revision);
+}
+
+static void find_after_all(const struct cm_json *deployment, struct kube_rollout_seen *seen,
+                           struct kube_rollout *out) {
+    const struct cm_json *progressing = kube_rollout_condition(deployment, "Progressing");
+
+    if (!out->promoted || seen->late == 0) {
+        return;
+    }
+    if (seen->late == kube_rollout_print(out->token)) {
+        decide(out, AGENT_VERDICT_PROMOTED, "it came up after its deadline",
+               kube_rollout_time(progressing, "lastUpdateTime"), BY_CONTROLLER);
+        out->decision.good = out->token;
+    }
+    seen->late = 0;
 }
 
 void kube_rollout_deployment(const struct cm_json *deployment, bool led,
@@ -85,7 +103,10 @@ void kube_rollout_deployment(const struct cm_json *deployment, bool led,
     }
     find_undo(deployment, seen, out);
     if (!led && !out->decided) { // else it is told next time
-        find_late(deployment, seen, out);
+        find_late(deployment, revision != NULL ? revision : "", seen, out);
+    }
+    if (!out->decided) {
+        find_after_all(deployment, seen, out);
     }
     out->decision.first = !seen->known;
     seen->known = true;

@@ -581,6 +581,7 @@ static void tell_release(struct agent_sim_driver *d, const struct tracked *t,
 void sim_driver_decide(struct agent_sim_driver *d, const struct sim_object *o,
                        const struct agent_sim_decision *what) {
     const struct tracked *t = cm_map_get(d->by_key, o->key);
+    const char *controller = what->controller != NULL ? what->controller : "flagger";
     bool promoted = what->verdict == AGENT_VERDICT_PROMOTED;
 
     if (t == NULL || d->stopping) {
@@ -590,7 +591,7 @@ void sim_driver_decide(struct agent_sim_driver *d, const struct sim_object *o,
     d->host.decided(d->host.ctx,
                     &(struct agent_decision){.key = t->core_key,
                                              .uid = o->uid,
-                                             .controller = "flagger",
+                                             .controller = controller,
                                              .controller_key = "",
                                              .verdict = what->verdict,
                                              .bad = promoted ? "" : o->token,
@@ -600,7 +601,7 @@ void sim_driver_decide(struct agent_sim_driver *d, const struct sim_object *o,
                                              .at_ms = cm_clock_unix_ms(),
                                              .actor = what->verdict == AGENT_VERDICT_UNDONE
                                                           ? "kubectl-rollout"
-                                                          : "flagger"});
+                                                          : controller});
 }
 
 static void observe_now(struct agent_sim_driver *d, const struct tracked *t) {

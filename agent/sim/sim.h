@@ -74,6 +74,7 @@ struct agent_sim_decision {
     enum agent_verdict verdict;
     int weight;
     const char *text;
+    const char *controller; // NULL: "flagger"
 };
 CM_MUSTUSE enum cm_rc agent_sim_decide(struct agent_sim *sim, const struct agent_sim_decision *what,
                                        struct cm_err *err);

@@ -106,6 +106,7 @@ struct hub_app_doc {
     bool prune;
     bool suspend;
     bool prune_on_loss;
+    bool goes_back; // onFailure: rollback
     bool plain_secrets;
     bool adopt;
     bool prune_precious;

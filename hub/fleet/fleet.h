@@ -44,6 +44,7 @@
 #include "common/err.h"
 #include "common/tls/digest.h"
 
+struct cm_arena;
 struct cm_buf;
 struct cm_json;
 struct hub_ban;
@@ -219,6 +220,7 @@ struct hub_fleet_result *hub_fleet_update(struct hub_fleet *f,
 // one counts; when such a document merely vanishes, the decision does again. One that says `retry`
 // ends those that it lists and that are known by then. `written`: a document was its answer before
 // a restart. The Hold is copied.
+// One that holdfast decided itself (hub_hold_is_own) only waits until a document was its answer.
 // hub_fleet_unhold forgets it.
 void hub_fleet_hold(struct hub_fleet *f, const struct hub_hold *hold, bool written);
 void hub_fleet_unhold(struct hub_fleet *f, const char *event);
@@ -255,6 +257,7 @@ struct hub_hold_info {
     const char *repo; // "": not in Git yet
     const char *path;
     size_t in_force; // clusters on which it is; 0: it is void, or waits for its answer
+    size_t waits;    // clusters on which it would be if Git said it: holdfast decided it itself
     bool written;    // of a decision: a document is its answer, or was
     bool retried;    // it says, or the answer said, that the release may be tried again
 };
@@ -263,9 +266,19 @@ struct hub_hold_info {
 void hub_fleet_each_hold(const struct hub_fleet *f,
                          void (*visit)(void *ctx, const struct hub_hold_info *h), void *ctx);
 
-// hub_fleet_missing_holds visits decisions that are in force and that Git says nothing of.
+// hub_fleet_missing_holds visits decisions that are in force, or would be if Git said them, and
+// that it says nothing of.
 void hub_fleet_missing_holds(const struct hub_fleet *f,
                              void (*visit)(void *ctx, const struct hub_hold_info *h), void *ctx);
+
+// hub_fleet_goes_back returns the repository of an App that says `onFailure: rollback`; NULL: it
+// does not, or there is none.
+const char *hub_fleet_goes_back(const struct hub_fleet *f, const char *app);
+
+// hub_fleet_find_ban tells which image of an object (canonical form) a Ban forbids for an App, and
+// the Ban's name; NULL: none. Both are the arena's.
+const char *hub_fleet_find_ban(const struct hub_fleet *f, struct cm_arena *a, const char *app,
+                               const struct cm_buf *object, const char **out_ban);
 
 // Freezes change nothing of what clusters shall run; the fleet knows their documents, and no more.
 struct hub_freeze_info {
@@ -346,6 +359,7 @@ struct hub_app_info {
     bool adopt;
     bool prune_on_loss;        // onTargetLoss: prune
     bool plain_secrets;        // plainSecrets: allow
+    bool goes_back;            // onFailure: rollback
     const char *release_group; // NULL: none
     uint32_t group_line;       // where that stands
     uint32_t group_column;

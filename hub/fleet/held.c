@@ -34,6 +34,8 @@ struct making {
     struct hub_version *base;
     const struct hub_hold_entry **entries;
     size_t count;
+    const struct hub_hold_entry **waiting;
+    size_t waiting_count;
     const struct hub_exempt_doc **exempt;
     size_t exempt_count;
     struct cm_arena *arena;
@@ -53,6 +55,7 @@ static void free_held(struct hub_fleet *f, struct hub_held *held) {
     hub_version_unref(f, held->version);
     free(held->key);
     free(held->applied);
+    free(held->waiting);
     free(held->repo);
     free(held->path);
     free(held->message);
@@ -72,6 +75,15 @@ void hub_held_leave(struct hub_fleet *f, struct hub_link *link) {
 bool hub_held_applies(const struct hub_link *link, size_t serial) {
     for (size_t i = 0; link->outcome != NULL && i < link->outcome->applied_count; i++) {
         if (link->outcome->applied[i] == serial) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool hub_held_waits(const struct hub_link *link, size_t serial) {
+    for (size_t i = 0; link->outcome != NULL && i < link->outcome->waiting_count; i++) {
+        if (link->outcome->waiting[i] == serial) {
             return true;
         }
     }
@@ -175,6 +187,9 @@ static char *key_of(const struct making *m, bool banned) {
         cm_str_addf(&key, "%zu", m->entries[i]->serial);
         add_kept(m->link, m->base, m->entries[i]->hold, &key);
         cm_str_add_char(&key, ' ');
+    }
+    for (size_t i = 0; i < m->waiting_count; i++) {
+        cm_str_addf(&key, "w%zu ", m->waiting[i]->serial);
     }
     for (size_t i = 0; i < m->exempt_count; i++) {
         cm_str_addf(&key, "e%zu ", m->exempt[i]->serial);
@@ -433,6 +448,17 @@ static void note_applied(const struct making *m, struct hub_held *held, const bo
     }
 }
 
+// note_waiting notes what would be in force, if Git said it, beside what is.
+static void note_waiting(const struct making *m, struct hub_held *held,
+                         const struct hub_hold_objects *objects) {
+    held->waiting = cm_new(m->waiting_count + 1, sizeof(*held->waiting));
+    for (size_t i = 0; i < m->waiting_count; i++) {
+        if (hub_hold_in_force(m->waiting[i]->hold, objects)) {
+            held->waiting[held->waiting_count++] = m->waiting[i]->serial;
+        }
+    }
+}
+
 static void apply(struct making *m, struct hub_held *held) {
     const struct hub_hold **holds = cm_arena_get(m->arena, (m->count + 1) * sizeof(*holds));
     bool *applied = cm_arena_get(m->arena, m->count + 1);
@@ -445,6 +471,7 @@ static void apply(struct making *m, struct hub_held *held) {
     fill(m);
     size_t stuck = hub_hold_apply(holds, m->count, &objects, applied);
     note_applied(m, held, applied);
+    note_waiting(m, held, &objects);
     if (stuck != SIZE_MAX) {
         block_hold(m, held, m->entries[stuck]);
         return;
@@ -469,7 +496,8 @@ static struct hub_held *make(struct making *m, char *key, bool banned) {
     m->base->refs += 2;
     m->arena = cm_arena_new(0);
     m->by_key = cm_map_new(NULL);
-    if ((m->count > 0 || m->exempt_count > 0) && hub_bundle_is_whole(m->base->rendered.bundle)) {
+    if (m->count + m->waiting_count + m->exempt_count > 0 &&
+        hub_bundle_is_whole(m->base->rendered.bundle)) {
         apply(m, held);
     }
     if (banned && held->version != NULL) {
@@ -501,13 +529,17 @@ static struct hub_held *held_for(struct hub_update *u, struct hub_link *link,
     m.count =
         hub_holds_find(u->fleet, link->app->named.name, link->cluster->named.name, &m.entries);
     m.count = hub_proven_add(u, link, base, &m.entries, m.count);
+    m.waiting_count = hub_holds_find_waiting(u->fleet, link->app->named.name,
+                                             link->cluster->named.name, &m.waiting);
     m.exempt_count =
         hub_exemptions_find(u->fleet, link->app->named.name, link->cluster->named.name, &m.exempt);
     CM_AUTOFREE const struct hub_hold_entry **owned = m.entries;
+    CM_AUTOFREE const struct hub_hold_entry **owned_waiting = m.waiting;
     CM_AUTOFREE const struct hub_exempt_doc **owned_too = m.exempt;
     (void)owned;
+    (void)owned_waiting;
     (void)owned_too;
-    if (m.count == 0 && m.exempt_count == 0 && !banned) {
+    if (m.count + m.waiting_count + m.exempt_count == 0 && !banned) {
         return NULL;
     }
     char *key = key_of(&m, banned);
@@ -523,15 +555,16 @@ void hub_held_choose(struct hub_update *u, struct hub_link *link) {
     struct hub_version *base = hub_settle_rendered(link);
     const struct hub_held *old = link->outcome;
     bool had = old != NULL && old->message != NULL;
-    bool applied = old != NULL && old->applied_count > 0;
+    bool applied = old != NULL && old->applied_count + old->waiting_count > 0;
 
     base = base != NULL ? base : link->version;
     struct hub_held *held = base != NULL ? held_for(u, link, base) : NULL;
     if (held != NULL) {
         held->links++;
     }
-    u->documents =
-        u->documents || (held != old && (applied || (held != NULL && held->applied_count > 0)));
+    u->documents = u->documents ||
+                   (held != old &&
+                    (applied || (held != NULL && held->applied_count + held->waiting_count > 0)));
     hub_held_leave(u->fleet, link);
     link->outcome = held;
     u->problems = u->problems || had || (held != NULL && held->message != NULL);

@@ -5,7 +5,9 @@
 // and is then taken off the list of clusters by hand is no longer held; but if no document of the
 // release is there at all, the decision counts again: absence decides nothing. Trying again is an
 // act: `retry: true` answers, on the clusters that it names, what is decided when it comes, for
-// good. Where the release is rejected once more, that is another decision, and holds.
+// good. Where the release is rejected once more, that is another decision, and holds. What holdfast
+// decides itself begins with Git: it waits until a document was the answer, and is then like any
+// other.
 #include <stdlib.h>
 #include <string.h>
 
@@ -251,6 +253,35 @@ bool hub_bans_any(const struct hub_fleet *f, const char *app) {
     return false;
 }
 
+const char *hub_fleet_find_ban(const struct hub_fleet *f, struct cm_arena *a, const char *app,
+                               const struct cm_buf *object, const char **out_ban) {
+    struct cm_json *tree;
+    struct cm_err err;
+
+    if (f->bans.count == 0 ||
+        cm_json_parse(a, (const char *)object->data, object->size, NULL, &tree, &err) < 0) {
+        return NULL;
+    }
+    for (size_t i = 0; i < f->bans.count; i++) {
+        const struct hub_doc *doc = ((const struct hub_named *)f->bans.items[i])->doc;
+        const char *image = hub_ban_finds(&doc->ban.ban, app, tree);
+
+        if (image != NULL) {
+            *out_ban = cm_arena_strdup(a, doc->name);
+            return image;
+        }
+    }
+    return NULL;
+}
+
+const char *hub_fleet_goes_back(const struct hub_fleet *f, const char *app) {
+    const struct hub_named *named = cm_map_get(f->names[HUB_APP], app);
+
+    return named != NULL && named->doc != NULL && named->doc->app.goes_back
+               ? named->doc->file->repo->name
+               : NULL;
+}
+
 // ---- Those that are not in Git yet
 
 static bool is_retried(const struct hub_hold_entry *entry, const char *cluster) {
@@ -383,6 +414,11 @@ static bool is_answered(const struct hub_app_holds *holds, const struct hub_hold
     return false;
 }
 
+// waits_for_git: what holdfast decided itself is nothing before Git has said it once.
+static bool waits_for_git(const struct hub_hold_entry *entry) {
+    return entry->own != NULL && !entry->written && hub_hold_is_own(entry->hold);
+}
+
 static bool counts(const struct hub_app_holds *holds, const struct hub_hold_entry *entry,
                    const char *cluster) {
     if (entry->hold->retry) {
@@ -401,19 +437,19 @@ static int compare_entries(const void *a, const void *b) {
 }
 
 static size_t add_counting(const struct hub_app_holds *holds, const struct hub_set *set,
-                           const char *cluster, const struct hub_hold_entry **out) {
+                           const char *cluster, bool waiting, const struct hub_hold_entry **out) {
     size_t count = 0;
 
     for (size_t i = 0; i < set->count; i++) {
-        if (counts(holds, set->items[i], cluster)) {
+        if (waits_for_git(set->items[i]) == waiting && counts(holds, set->items[i], cluster)) {
             out[count++] = set->items[i];
         }
     }
     return count;
 }
 
-size_t hub_holds_find(const struct hub_fleet *f, const char *app, const char *cluster,
-                      const struct hub_hold_entry ***out) {
+static size_t find_all(const struct hub_fleet *f, const char *app, const char *cluster,
+                       bool waiting, const struct hub_hold_entry ***out) {
     const struct hub_app_holds *holds = cm_map_get(f->holds, app);
     const struct hub_set none = {0};
 
@@ -425,8 +461,8 @@ size_t hub_holds_find(const struct hub_fleet *f, const char *app, const char *cl
     decided = decided != NULL ? decided : &none;
     const struct hub_hold_entry **found =
         cm_new(holds->documents.count + decided->count + 1, sizeof(*found));
-    size_t count = add_counting(holds, &holds->documents, cluster, found);
-    count += add_counting(holds, decided, cluster, found + count);
+    size_t count = add_counting(holds, &holds->documents, cluster, waiting, found);
+    count += add_counting(holds, decided, cluster, waiting, found + count);
     if (count > 1) {
         qsort(found, count, sizeof(*found), compare_entries);
     }
@@ -434,16 +470,39 @@ size_t hub_holds_find(const struct hub_fleet *f, const char *app, const char *cl
     return count;
 }
 
+size_t hub_holds_find(const struct hub_fleet *f, const char *app, const char *cluster,
+                      const struct hub_hold_entry ***out) {
+    return find_all(f, app, cluster, false, out);
+}
+
+size_t hub_holds_find_waiting(const struct hub_fleet *f, const char *app, const char *cluster,
+                              const struct hub_hold_entry ***out) {
+    return find_all(f, app, cluster, true, out);
+}
+
 // ---- For those who ask
 
-// applied_on tells whether an entry is in force on a cluster.
-static bool applied_on(const struct hub_fleet *f, const struct hub_hold_entry *entry,
-                       const char *cluster) {
+static const struct hub_link *link_of(const struct hub_fleet *f, const struct hub_hold_entry *entry,
+                                      const char *cluster) {
     const struct hub_cluster *c = cm_map_get(f->names[HUB_CLUSTER], cluster);
     const struct hub_app *app = cm_map_get(f->names[HUB_APP], entry->hold->app);
-    const struct hub_link *link = c != NULL && app != NULL ? hub_link_find(c, app) : NULL;
+
+    return c != NULL && app != NULL ? hub_link_find(c, app) : NULL;
+}
+
+// applied_on tells whether an entry is in force on a cluster, waits_on whether it would be.
+static bool applied_on(const struct hub_fleet *f, const struct hub_hold_entry *entry,
+                       const char *cluster) {
+    const struct hub_link *link = link_of(f, entry, cluster);
 
     return link != NULL && hub_held_applies(link, entry->serial);
+}
+
+static bool waits_on(const struct hub_fleet *f, const struct hub_hold_entry *entry,
+                     const char *cluster) {
+    const struct hub_link *link = link_of(f, entry, cluster);
+
+    return link != NULL && hub_held_waits(link, entry->serial);
 }
 
 static struct hub_hold_info info_of(const struct hub_fleet *f, struct cm_arena *a,
@@ -462,6 +521,7 @@ static struct hub_hold_info info_of(const struct hub_fleet *f, struct cm_arena *
     for (size_t i = 0; i < entry->hold->cluster_count; i++) {
         info.retried = info.retried || (entry->own != NULL && entry->retried[i]);
         info.in_force += applied_on(f, entry, entry->hold->clusters[i]) ? 1 : 0;
+        info.waits += waits_on(f, entry, entry->hold->clusters[i]) ? 1 : 0;
     }
     return info;
 }
@@ -501,7 +561,8 @@ void hub_fleet_missing_holds(const struct hub_fleet *f,
         bool missing = false;
 
         for (size_t k = 0; k < entry->hold->cluster_count && !missing; k++) {
-            missing = applied_on(f, entry, entry->hold->clusters[k]);
+            missing = applied_on(f, entry, entry->hold->clusters[k]) ||
+                      waits_on(f, entry, entry->hold->clusters[k]);
         }
         if (missing) {
             visit_entry(f, entry, visit, ctx);

@@ -139,6 +139,8 @@ struct hub_held {
         *version;    // a reference, maybe to the base; NULL: nothing is left that may run
     size_t *applied; // serials of the Holds that are in force
     size_t applied_count;
+    size_t *waiting; // of those that would be, if Git said them
+    size_t waiting_count;
     // Why nothing is left; NULL: something is
     char *message;
     char *repo;
@@ -637,6 +639,9 @@ void hub_holds_take(struct hub_update *u); // those that came or went without a 
 // frees the list.
 size_t hub_holds_find(const struct hub_fleet *f, const char *app, const char *cluster,
                       const struct hub_hold_entry ***out);
+// hub_holds_find_waiting lists those that would count, had Git said them; as hub_holds_find.
+size_t hub_holds_find_waiting(const struct hub_fleet *f, const char *app, const char *cluster,
+                              const struct hub_hold_entry ***out);
 bool hub_bans_any(const struct hub_fleet *f, const char *app);
 void hub_holds_free_app(void *holds);
 void hub_holds_free_entry(void *entry);
@@ -663,6 +668,7 @@ size_t hub_exemptions_find(const struct hub_fleet *f, const char *app, const cha
 void hub_held_choose(struct hub_update *u, struct hub_link *link);
 void hub_held_leave(struct hub_fleet *f, struct hub_link *link);
 bool hub_held_applies(const struct hub_link *link, size_t serial);
+bool hub_held_waits(const struct hub_link *link, size_t serial); // it would apply
 
 // ---- release.c
 bool hub_release_hold(struct hub_cluster *c); // whether a candidate is refused that was not

@@ -494,6 +494,14 @@ static const struct hub_field app_spec[] = {
      .otherwise = "false",
      .doc = "Agents change nothing of this App while this is true; they still report.",
      .also_called = "paused suspended"},
+    {.name = "onFailure",
+     .type = HUB_FIELD_CHOICE,
+     .otherwise = "report",
+     .choices = WORDS("report", "rollback"),
+     .doc = "What happens when a new release of a Deployment that no Canary leads does not come up "
+            "in its `progressDeadlineSeconds`: it is told (`report`), or the hub also writes a "
+            "Hold into Git, by which the release that came up before runs again on that cluster "
+            "([how](holds.md#deployments-that-do-not-come-up))."},
     {.name = "onTargetLoss",
      .type = HUB_FIELD_CHOICE,
      .otherwise = "orphan",

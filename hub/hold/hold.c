@@ -386,6 +386,22 @@ bool hub_hold_lists(const struct hub_hold *hold, const char *cluster) {
                    compare_texts) != NULL;
 }
 
+bool hub_hold_is_own(const struct hub_hold *hold) {
+    return strcmp(hold->cause.controller, HUB_HOLD_OWN) == 0;
+}
+
+bool hub_hold_changes(const struct hub_hold *hold, const char *workload) {
+    static const char template[] = "/spec/template";
+
+    for (size_t i = 0; i < hold->delta_count; i++) {
+        if (strcmp(hold->delta[i].object, workload) == 0 &&
+            strncmp(hold->delta[i].at, template, sizeof(template) - 1) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct hub_hold *hub_hold_with(const struct hub_hold *hold, const char *const *clusters,
                                size_t count) {
     struct hub_hold *copy = hub_hold_copy(hold);

@@ -52,6 +52,9 @@ struct hub_hold_delta {
     const struct cm_json *use; // NULL: it is taken away
 };
 
+// The controller of a Hold that none decided: holdfast goes back itself, as the App says.
+#define HUB_HOLD_OWN "holdfast"
+
 // What the controller said; "" where nothing is known.
 struct hub_hold_cause {
     const char *controller;
@@ -111,6 +114,13 @@ struct hub_hold *hub_hold_with(const struct hub_hold *hold, const char *const *c
                                size_t count);
 
 bool hub_hold_lists(const struct hub_hold *hold, const char *cluster);
+
+// hub_hold_is_own tells whether holdfast itself decided it. Nothing has happened in the cluster
+// then: it counts only once Git says it.
+bool hub_hold_is_own(const struct hub_hold *hold);
+
+// hub_hold_changes tells whether it puts another pod template into the workload of that key.
+bool hub_hold_changes(const struct hub_hold *hold, const char *workload);
 
 // hub_hold_same tells whether two are about the same rejected release of the same App.
 bool hub_hold_same(const struct hub_hold *a, const struct hub_hold *b);

@@ -10,6 +10,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "hub/jobs/rollback.h"
 #include "hub/jobs/store.h"
 #include "hub/store/decisions.h"
 #include "hub/store/desired.h"
@@ -234,7 +235,8 @@ static enum cm_rc put_verdict(struct decisions_job *j, struct hub_db *db,
         err);
 }
 
-// put_proven keeps what a cluster would begin with if it were built anew.
+// put_proven keeps what a cluster would begin with if it were built anew. What no controller
+// promotes there a new agent would wait for in vain.
 static enum cm_rc put_proven(struct decisions_job *j, struct hub_db *db,
                              const Holdfast__V1__Decision *d, struct cm_err *err) {
     const struct hub_proven_row row = {
@@ -248,7 +250,8 @@ static enum cm_rc put_proven(struct decisions_job *j, struct hub_db *db,
     };
     bool earlier = false;
 
-    if (d->verdict != HOLDFAST__V1__VERDICT__PROMOTED || is_none(&row.bundle)) {
+    if (d->verdict != HOLDFAST__V1__VERDICT__PROMOTED || is_none(&row.bundle) ||
+        strcmp(d->controller, "deployment") == 0) {
         return CM_OK;
     }
     enum cm_rc rc = hub_proven_put(db, &row, &earlier, err);
@@ -273,6 +276,7 @@ static enum cm_rc is_wanted(const struct decisions_job *j, struct hub_db *db,
 static enum cm_rc put(struct decisions_job *j, struct hub_db *db, const Holdfast__V1__Decision *d,
                       struct cm_err *err) {
     struct hub_decision_row row = row_of(j, d);
+    bool looked_at = hub_rollback_is_late(&row) || hub_rollback_is_over(&row);
     bool is_new = false;
     bool wanted = false;
     enum cm_rc rc = is_wanted(j, db, d, &wanted, err);
@@ -280,12 +284,13 @@ static enum cm_rc put(struct decisions_job *j, struct hub_db *db, const Holdfast
     if (rc < 0 || !wanted) {
         return rc;
     }
+    row.provisional = row.provisional || looked_at;
     rc = hub_decisions_add(db, &row, &is_new, err);
     if (rc < 0 || !is_new) {
         return rc;
     }
     j->result.counts[place_of(d)]++;
-    j->result.provisional += d->provisional ? 1 : 0;
+    j->result.provisional += row.provisional ? 1 : 0;
     rc = add_event(j, db, d, err);
     rc = rc < 0 ? rc : put_verdict(j, db, d, err);
     return rc < 0 ? rc : put_proven(j, db, d, err);

@@ -85,7 +85,7 @@ static void count_used(void *ctx, const char *confirmation, const char *removal)
 
 // is_told leaves decisions out that Git has an answer to, or that are void.
 static bool is_told(const struct hub_hold_info *info) {
-    return info->repo[0] != '\0' || info->in_force > 0;
+    return info->repo[0] != '\0' || info->in_force + info->waits > 0;
 }
 
 static void count_hold(void *ctx, const struct hub_hold_info *info) {

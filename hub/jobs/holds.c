@@ -1,9 +1,9 @@
 // What Holds should be written into Git, and which should leave it.
 //
-// A decision that is in force and that Git says nothing of wants a file; all clusters that decided
-// the same about the same release are in one. Git says nothing of it because nobody wrote it yet,
-// or because somebody took it away: absence is no decision, so it comes back. A file that the hub
-// wrote and that holds nothing any more, as Git says another release, goes.
+// A decision that is in force, or that waits for Git, which says nothing of it, wants a file; all
+// clusters that decided the same about the same release are in one. Git says nothing of it because
+// nobody wrote it yet, or because somebody took it away: absence is no decision, so it comes back.
+// A file that the hub wrote and that holds nothing any more, as Git says another release, goes.
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,8 +130,8 @@ static void note_void(void *ctx, const struct hub_hold_info *h) {
     if (!document) {
         note_mark(g, h);
     }
-    if (!document && h->in_force == 0 && !h->written && !h->retried &&
-        is_settled(g->planner, h->hold)) {
+    if (!document && h->in_force + h->waits == 0 && !h->written &&
+        (!h->retried || hub_hold_is_own(h->hold)) && is_settled(g->planner, h->hold)) {
         cm_map_put(g->unwanted, hub_hold_path(g->outcome->arena, h->hold),
                    cm_arena_strdup(g->outcome->arena, h->hold->event));
     }
@@ -219,6 +219,7 @@ static struct hub_hold_ask ask_of(struct cm_arena *a, const struct hub_hold *hol
         .cluster = cm_arena_strdup(a, hold->clusters[0]),
         .names = names_of(a, hold),
         .clusters = hold->cluster_count,
+        .own = hub_hold_is_own(hold),
     };
 }
 

@@ -115,8 +115,10 @@ static void add_message(struct cm_arena *a, struct cm_json *args, const struct h
     struct cm_json *trailers = cm_json_new(a, CM_OBJECT);
 
     cm_json_set_string(a, args, "subject",
-                       cm_arena_strf(a, "%s on %zu cluster%s, which rejected %s", ask->restored,
-                                     ask->clusters, plural(ask->clusters), ask->rejected));
+                       cm_arena_strf(a, "%s on %zu cluster%s, %s %s%s", ask->restored,
+                                     ask->clusters, plural(ask->clusters),
+                                     ask->own ? "where" : "which rejected", ask->rejected,
+                                     ask->own ? " did not come up" : ""));
     cm_json_set_string(a, args, "body",
                        cm_arena_strf(a, "First: %s %s on %s: %s.%s", ask->controller, ask->object,
                                      ask->cluster, ask->words, again));

@@ -34,7 +34,8 @@ size_t hub_planner_add_source(struct hub_planner *p, const struct hub_planner_so
     p->states = cm_resize(p->states, p->source_count * sizeof(*p->states));
     p->sources[at] = (struct hub_planner_source){.name = cm_strdup(source->name),
                                                  .folder = cm_strdup(source->folder),
-                                                 .prefix = cm_strdup(source->prefix)};
+                                                 .prefix = cm_strdup(source->prefix),
+                                                 .writes = source->writes};
     p->states[at] = (struct hub_source_state){0};
     return at;
 }

@@ -55,6 +55,7 @@ struct hub_planner_source {
     const char *name;   // of the repository, or of what Apps want of one
     const char *folder; // of its mirror
     const char *prefix; // root folder inside; ""
+    bool writes;        // the hub may write there
 };
 
 struct hub_planner_config {
@@ -85,7 +86,7 @@ struct hub_cluster_change {
 struct hub_settlement {
     const struct hub_decision_row *row;
     enum hub_settled settled;
-    const char *why;
+    const char *why; // of a rollback that waits for Git: what shall run instead of what
     const char *hold;
 };
 
@@ -107,6 +108,7 @@ struct hub_hold_ask {
     const char *names;   // the first fifty, with spaces between
     size_t clusters;
     bool again; // it was in Git before
+    bool own;   // holdfast goes back itself
 };
 
 // What became known of the Hold that was made of a decision.

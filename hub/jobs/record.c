@@ -14,6 +14,7 @@
 #include "hub/jobs/planner.h"
 #include "hub/jobs/problems.h"
 #include "hub/jobs/publication.h"
+#include "hub/jobs/rollback.h"
 #include "hub/render/bundle.h"
 #include "hub/store/db.h"
 #include "hub/store/decisions.h"
@@ -245,6 +246,24 @@ static enum cm_rc put_mark(struct hub_db *db, const struct hub_hold_mark *mark,
                : CM_OK;
 }
 
+static const char *words_of_settlement(struct cm_arena *a, const struct hub_settlement *s) {
+    bool held = s->settled == HUB_SETTLED_HELD;
+
+    if (hub_rollback_is_late(s->row)) {
+        return held
+                   ? cm_arena_strf(a, "onFailure: rollback: %s, once a Hold in Git says so", s->why)
+                   : cm_arena_strf(a,
+                                   "onFailure: rollback: what did not come up stays, somebody "
+                                   "must look: %s",
+                                   s->why);
+    }
+    return held ? "what was rejected is kept out of this cluster; all else that Git says is applied"
+                : cm_arena_strf(a,
+                                "what was rejected is not kept out of this cluster, somebody must "
+                                "look: %s",
+                                s->why);
+}
+
 // put_settlement: what is held is shown in its events, and so is what only people can help with.
 static enum cm_rc put_settlement(struct hub_db *db, struct cm_arena *a,
                                  const struct hub_settlement *s, struct cm_err *err) {
@@ -255,23 +274,19 @@ static enum cm_rc put_settlement(struct hub_db *db, struct cm_arena *a,
     if (rc < 0 || (!held && s->why[0] == '\0')) {
         return rc;
     }
-    return hub_events_add(
-        db,
-        &(struct hub_event){
-            .at_ms = cm_clock_unix_ms(),
-            .kind = held ? "release.held" : "release.not_held",
-            .cluster = row->cluster,
-            .app = row->app,
-            .key = row->key,
-            .revision = row->bad_revision,
-            .actor = "hub",
-            .message = held ? "what was rejected is kept out of this cluster; all else that Git "
-                              "says is applied"
-                            : cm_arena_strf(a,
-                                            "what was rejected is not kept out of this cluster, "
-                                            "somebody must look: %s",
-                                            s->why)},
-        err);
+    return hub_events_add(db,
+                          &(struct hub_event){.at_ms = cm_clock_unix_ms(),
+                                              .kind = !held ? "release.not_held"
+                                                      : hub_rollback_is_late(row)
+                                                          ? "release.rollback"
+                                                          : "release.held",
+                                              .cluster = row->cluster,
+                                              .app = row->app,
+                                              .key = row->key,
+                                              .revision = row->bad_revision,
+                                              .actor = "hub",
+                                              .message = words_of_settlement(a, s)},
+                          err);
 }
 
 enum cm_rc hub_record_outcome(struct hub_db *db, const struct hub_outcome *o, struct cm_err *err) {

@@ -4,7 +4,9 @@
 // keeps the rejected release out of it came first. Of a release that was rejected a Hold is made
 // (hub/hold), which the fleet applies from then on as if it was in Git; it is on record with the
 // decision, so that a restart has it before anything is published. Where no Hold can be made only
-// people can help: that is an event, and the agent is let go on with what Git says.
+// people can help: that is an event, and the agent is let go on with what Git says. Of a release
+// that does not come up one is made if the App says so (rollback.h); it waits for Git, and no agent
+// for an answer.
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +23,7 @@
 #include "hub/jobs/decided.h"
 #include "hub/jobs/planner_state.h"
 #include "hub/jobs/problems.h"
+#include "hub/jobs/rollback.h"
 #include "hub/render/bundle.h"
 
 static const struct hub_pair *find_pair(const struct hub_desired *desired, const char *app) {
@@ -34,6 +37,9 @@ static const struct hub_pair *find_pair(const struct hub_desired *desired, const
 
 static void add_answer(struct hub_cluster_state *state, const struct hub_decision_row *row,
                        enum hub_settled settled) {
+    if (hub_rollback_is_late(row) || hub_rollback_is_over(row)) {
+        return; // no agent waits for it
+    }
     hub_answers_add(&state->answers, &(struct hub_answer){.app = (char *)(uintptr_t)row->app,
                                                           .id = row->id,
                                                           .bad_bundle = row->bad_bundle,
@@ -57,8 +63,11 @@ void hub_settle_seed(struct hub_planner *p, struct hub_cluster_state *state,
         return;
     }
     cm_map_put(p->marked, hold->event, cm_strdup(hub_hold_marks(row->written, row->retried)));
-    if (!row->retried) {
+    if (!row->retried || hub_hold_is_own(hold)) { // one of these is done once
         hub_fleet_hold(p->fleet, hold, row->written);
+    }
+    if (row->retried) {
+        hub_fleet_retry(p->fleet, hold->event);
     }
 }
 
@@ -107,11 +116,26 @@ static enum cm_rc good_of(struct cm_arena *a, const struct hub_decided *d, struc
     return CM_OK;
 }
 
+// cause_of: where nobody in the cluster went back, holdfast does.
+static struct hub_hold_cause cause_of(struct cm_arena *a, const struct hub_decision_row *row) {
+    bool own = hub_rollback_is_late(row);
+    char at[CM_CLOCK_TEXT_MAX];
+
+    cm_clock_format(row->at_ms, at);
+    return (struct hub_hold_cause){
+        .controller = own ? HUB_HOLD_OWN : row->controller,
+        .object = row->controller_key[0] == '\0' ? row->key : row->controller_key,
+        .phase = row->verdict,
+        .text = own ? cm_arena_strf(a, "it did not come up in its progressDeadlineSeconds: %s",
+                                    row->text)
+                    : row->text,
+        .at = cm_arena_strdup(a, at)};
+}
+
 static enum cm_rc make_hold(struct cm_arena *a, const struct hub_decided *d, struct hub_hold **out,
                             struct cm_err *err) {
     const struct hub_decision_row *row = &d->row;
     const char *const clusters[] = {row->cluster};
-    char at[CM_CLOCK_TEXT_MAX];
     char event[CM_SHA256_HEX_MAX];
     struct objects good = {0};
 
@@ -123,27 +147,20 @@ static enum cm_rc make_hold(struct cm_arena *a, const struct hub_decided *d, str
         return rc;
     }
     struct objects bad = objects_of(a, d->bad, NULL);
-    cm_clock_format(row->at_ms, at);
     cm_sha256_hex(&row->id, event);
-    return hub_hold_make(
-        &(struct hub_hold_decision){
-            .app = row->app,
-            .clusters = clusters,
-            .cluster_count = 1,
-            .workload = row->key,
-            .good = good.list,
-            .good_count = good.count,
-            .bad = bad.list,
-            .bad_count = bad.count,
-            .good_revision = row->good_revision,
-            .bad_revision = row->bad_revision,
-            .cause = {.controller = row->controller,
-                      .object = row->controller_key[0] == '\0' ? row->key : row->controller_key,
-                      .phase = row->verdict,
-                      .text = row->text,
-                      .at = at},
-            .event = event},
-        out, err);
+    return hub_hold_make(&(struct hub_hold_decision){.app = row->app,
+                                                     .clusters = clusters,
+                                                     .cluster_count = 1,
+                                                     .workload = row->key,
+                                                     .good = good.list,
+                                                     .good_count = good.count,
+                                                     .bad = bad.list,
+                                                     .bad_count = bad.count,
+                                                     .good_revision = row->good_revision,
+                                                     .bad_revision = row->bad_revision,
+                                                     .cause = cause_of(a, row),
+                                                     .event = event},
+                         out, err);
 }
 
 // ---- Taking a decision in
@@ -154,14 +171,50 @@ static void settle(struct hub_outcome *o, const struct hub_decision_row *row,
         .row = row, .settled = settled, .why = cm_arena_strdup(o->arena, why), .hold = hold};
 }
 
+// check_writes: holdfast goes back by a commit, or not at all.
+static enum cm_rc check_writes(const struct hub_planner *p, const char *repo, struct cm_err *err) {
+    for (size_t i = 0; i < p->source_count; i++) {
+        if (strcmp(p->sources[i].name, repo) == 0 && !p->sources[i].writes) {
+            return cm_fail(err, CM_EBUSY,
+                           "'onFailure: rollback' needs a commit, and the hub may not write to "
+                           "repository '%.80s': set its 'write'",
+                           repo);
+        }
+    }
+    return CM_OK;
+}
+
+static enum cm_rc make_own(struct hub_planner *p, struct cm_arena *a, const struct hub_decided *d,
+                           struct hub_hold **out, struct cm_err *err) {
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *made = NULL;
+    enum cm_rc rc = check_writes(p, hub_fleet_goes_back(p->fleet, d->row.app), err);
+
+    rc = rc < 0 ? rc : hub_rollback_check(p->fleet, d, err);
+    rc = rc < 0 ? rc : make_hold(a, d, &made, err);
+    rc = rc < 0 ? rc : hub_rollback_fits(p->fleet, d, made, err);
+    if (rc == CM_OK) {
+        *out = CM_TAKE(made);
+    }
+    return rc;
+}
+
+static const char *in_words(struct cm_arena *a, const struct hub_hold *hold) {
+    return hub_hold_is_own(hold) ? cm_arena_strf(a, "%s instead of %s", hub_hold_restored(a, hold),
+                                                 hub_hold_rejected(a, hold))
+                                 : "";
+}
+
 // hold tells what became of a decision.
 static enum hub_settled hold(struct hub_planner *p, struct hub_outcome *o,
                              const struct hub_decided *d) {
     CM_CLEANUP(hub_hold_freep) struct hub_hold *made = NULL;
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
     struct cm_err err;
+    bool own = hub_rollback_is_late(&d->row);
+    enum cm_rc rc =
+        own ? make_own(p, o->arena, d, &made, &err) : make_hold(o->arena, d, &made, &err);
 
-    if (make_hold(o->arena, d, &made, &err) < 0) {
+    if (rc < 0) {
         cm_log(CM_LOG_WARN, "release.not_held", err.msg, "cluster", d->row.cluster, "app",
                d->row.app, NULL);
         settle(o, &d->row, HUB_SETTLED_NEVER, err.msg, "");
@@ -169,8 +222,23 @@ static enum hub_settled hold(struct hub_planner *p, struct hub_outcome *o,
     }
     hub_hold_write(made, &text);
     hub_fleet_hold(p->fleet, made, false);
-    settle(o, &d->row, HUB_SETTLED_HELD, "", cm_arena_strdup(o->arena, cm_str_get(&text)));
+    settle(o, &d->row, HUB_SETTLED_HELD, in_words(o->arena, made),
+           cm_arena_strdup(o->arena, cm_str_get(&text)));
     return HUB_SETTLED_HELD;
+}
+
+// take_word takes in what only tells how a release does.
+static bool take_word(struct hub_planner *p, struct hub_outcome *o, const struct hub_decided *d) {
+    bool over = hub_rollback_is_over(&d->row);
+
+    if (over) {
+        hub_rollback_end(p->fleet, &d->row);
+    }
+    if (over || hub_fleet_goes_back(p->fleet, d->row.app) == NULL) {
+        settle(o, &d->row, HUB_SETTLED_NEVER, "", "");
+        return over;
+    }
+    return hold(p, o, d) == HUB_SETTLED_HELD;
 }
 
 // take takes a decision in; it tells whether the fleet is to be asked again.
@@ -185,6 +253,9 @@ static bool take(struct hub_planner *p, struct hub_outcome *o, const struct hub_
         add_answer(state, &d->row, HUB_SETTLED_NEVER);
         settle(o, &d->row, HUB_SETTLED_NEVER, "", ""); // the App is gone from there
         return false;
+    }
+    if (hub_rollback_is_late(&d->row) || hub_rollback_is_over(&d->row)) {
+        return take_word(p, o, d);
     }
     enum hub_settled settled = hold(p, o, d);
     add_answer(state, &d->row, settled);

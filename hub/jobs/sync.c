@@ -75,8 +75,10 @@ static struct hub_planner *make_planner(const struct hub_sync *s) {
     for (size_t i = 0; i < s->repository_count; i++) {
         const struct hub_tracked *t = &s->repositories[i];
 
-        sources[i] = (struct hub_planner_source){
-            .name = t->name, .folder = t->folder, .prefix = t->config->path};
+        sources[i] = (struct hub_planner_source){.name = t->name,
+                                                 .folder = t->folder,
+                                                 .prefix = t->config->path,
+                                                 .writes = t->config->write != HUB_WRITE_OFF};
     }
     struct hub_planner *planner =
         hub_planner_new(&(struct hub_planner_config){.authority = s->config.authority,

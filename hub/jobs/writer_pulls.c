@@ -22,6 +22,7 @@
 #include "common/tls/digest.h"
 #include "common/utf8.h"
 #include "hub/config/config.h"
+#include "hub/hold/hold.h"
 #include "hub/jobs/writer_state.h"
 
 #define TITLE_MAX 200
@@ -271,9 +272,10 @@ static void add_as_code(struct cm_str *out, const char *text, const char *end) {
     }
 }
 
-// is_in_force tells of what counts before it is merged.
+// is_in_force tells of what counts before it is merged: not what holdfast decided itself.
 static bool is_in_force(const struct hub_writing *w) {
-    return w->automatic && strcmp(w->intent.kind, "hold") == 0;
+    return w->automatic && strcmp(w->intent.kind, "hold") == 0 &&
+           strcmp(w->intent.actor, HUB_HOLD_OWN) != 0;
 }
 
 // words_of makes title and body of what was asked for last.

@@ -40,8 +40,9 @@ struct plan_settings {
     const char *release_group; // NULL: none
     bool prune_on_loss;
     bool plain_secrets;
+    bool goes_back;
 };
-#define HUB_PLAN_SETTINGS 3
+#define HUB_PLAN_SETTINGS 4
 
 struct hub_plan_before {
     struct cm_arena *arena;

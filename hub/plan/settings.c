@@ -24,7 +24,8 @@ static void remember_app(void *ctx, const struct hub_app_info *info) {
         (struct plan_settings){.app = cm_arena_strdup(a, info->name),
                                .release_group = group == NULL ? NULL : cm_arena_strdup(a, group),
                                .prune_on_loss = info->prune_on_loss,
-                               .plain_secrets = info->plain_secrets};
+                               .plain_secrets = info->plain_secrets,
+                               .goes_back = info->goes_back};
 }
 
 void plan_settings_remember(struct hub_plan_before *before, const struct hub_fleet *f) {
@@ -78,6 +79,10 @@ static void compare_settings(struct plan_making *m, const struct plan_settings *
     if (!same_group(old, now)) {
         tell(m, now->name, "releaseGroup", old->release_group, now->release_group);
     }
+    if (old->goes_back != now->goes_back) {
+        tell(m, now->name, "onFailure", old->goes_back ? "rollback" : "report",
+             now->goes_back ? "rollback" : "report");
+    }
     if (old->plain_secrets != now->plain_secrets) {
         tell(m, now->name, "plainSecrets", old->plain_secrets ? "allow" : "deny",
              now->plain_secrets ? "allow" : "deny");
@@ -120,7 +125,7 @@ static bool is_wanted(struct telling *t, const struct hub_app_info *info) {
 
 static bool are_same(const struct plan_settings *old, const struct hub_app_info *now) {
     return same_group(old, now) && old->prune_on_loss == now->prune_on_loss &&
-           old->plain_secrets == now->plain_secrets;
+           old->plain_secrets == now->plain_secrets && old->goes_back == now->goes_back;
 }
 
 static void look_at_app(void *ctx, const struct hub_app_info *info) {
@@ -154,6 +159,11 @@ const char *hub_plan_setting_words(const struct hub_plan_change *setting) {
     if (strcmp(setting->path, "releaseGroup") == 0) {
         return setting->after == NULL ? "from then on its changes land by themselves"
                                       : "from then on its changes land with those of this group";
+    }
+    if (strcmp(setting->path, "onFailure") == 0) {
+        return strcmp(after, "rollback") == 0
+                   ? "from then on a Hold brings back what came up before a release that does not"
+                   : "from then on a release that does not come up is only told";
     }
     return strcmp(after, "allow") == 0 ? "from then on its Secrets may stand in Git readably"
                                        : "from then on its Secrets may not stand in Git readably";

@@ -55,8 +55,11 @@ enum cm_rc hub_decisions_settle(struct hub_db *db, const struct cm_sha256 *id,
                                 enum hub_settled settled, const char *why, const char *hold,
                                 struct cm_err *err) {
     return hub_db_run(db, err,
-                      "UPDATE decision SET settled = ?2, why = ?3, hold = ?4 WHERE id = ?1", "bitt",
-                      HASH(id), (int64_t)settled, text(why), text(hold));
+                      "UPDATE decision SET settled = ?2, why = ?3, hold = ?4, provisional ="
+                      " provisional AND NOT (?2 = ?5 AND verdict IN ('timed_out', 'promoted'))"
+                      " WHERE id = ?1",
+                      "bitti", HASH(id), (int64_t)settled, text(why), text(hold),
+                      (int64_t)HUB_SETTLED_NEVER);
 }
 
 enum cm_rc hub_decisions_mark(struct hub_db *db, const struct cm_sha256 *id, bool written,

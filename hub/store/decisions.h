@@ -51,7 +51,7 @@ struct hub_decision_row {
     int64_t at_ms;
     int64_t seen_ms;
     const char *actor;
-    bool provisional;
+    bool provisional; // it holds the App back, or asks for a rollback
     enum hub_settled settled;
     const char *why;
     const char *hold; // document; ""
@@ -63,6 +63,8 @@ struct hub_decision_row {
 CM_MUSTUSE enum cm_rc hub_decisions_add(struct hub_db *db, const struct hub_decision_row *row,
                                         bool *out_new, struct cm_err *err);
 
+// hub_decisions_settle writes down what became of one. What holds nothing back, and of which
+// nothing came, merely tells from then on.
 CM_MUSTUSE enum cm_rc hub_decisions_settle(struct hub_db *db, const struct cm_sha256 *id,
                                            enum hub_settled settled, const char *why,
                                            const char *hold, struct cm_err *err);

@@ -4,7 +4,7 @@
 // app.recovered, app.degraded, app.healthy, app.removed, drift.found, drift.cleared, drift.fight,
 // object.adopted, object.recreated, field.taken, release.started, release.weight,
 // release.promoted, release.rejected, release.failed_forward, release.timed_out, release.undone,
-// release.held, release.not_held, freeze.started, freeze.ended,
+// release.held, release.not_held, release.rollback, freeze.started, freeze.ended,
 // agent.enrolled, agent.connected, agent.disconnected, agent.too_old, agent.revoked,
 // problem.found, problem.cleared, api.changed, write.done, write.failed, write.impossible,
 // write.breaker, pull-request.opened, pull-request.merged, pull-request.closed, journal.gap,

@@ -307,7 +307,9 @@ static const struct hub_filter event_filters[] = {
 
 // ---- Releases that are kept out
 
-#define HOLD_STATE "CASE WHEN retry THEN 'retry' WHEN in_force > 0 THEN 'in force' ELSE 'void' END"
+#define HOLD_STATE                                                                                 \
+    "CASE WHEN retry THEN 'retry' WHEN in_force > 0 THEN 'in force' WHEN repo = '' THEN 'waits'"   \
+    " ELSE 'void' END"
 
 // The pull request of a Hold: its branch ends with the name of the Hold's file.
 #define PULL_OF_HOLD(what)                                                                         \
@@ -319,7 +321,8 @@ static const struct hub_column hold_columns[] = {
     {"name", "name", HUB_COLUMN_TEXT, "Its name."},
     {"app", "app", HUB_COLUMN_TEXT, "The App."},
     {"state", HOLD_STATE, HUB_COLUMN_TEXT,
-     "in force; void (Git says another release); retry (the release may be tried again)."},
+     "in force; void (Git says another release); retry (the release may be tried again); waits "
+     "(until Git says it, as holdfast decided it itself)."},
     {"rejected", "rejected", HUB_COLUMN_TEXT, "The release that is kept out."},
     {"restored", "restored", HUB_COLUMN_TEXT, "What runs instead."},
     {"clusters", "clusters", HUB_COLUMN_NAMES, "The clusters that it lists."},

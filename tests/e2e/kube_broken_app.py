@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Apps that cannot work, beside good ones: an image that crashes, an object that the API server
 refuses, a field that cannot change. The good ones go on, each error is shown in its own words, and
-a later commit mends it.
+a later commit mends it. What does not come up is gone back from by a commit, where its App says so.
 """
 import pathlib
 import sys
@@ -9,10 +9,12 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, story  # noqa: E402
-from support.kubestory import CLUSTER, KubeStory, files, path  # noqa: E402
+from support.kubestory import CLUSTER, SOON, KubeStory, files, path  # noqa: E402
+from support.process import wait_for  # noqa: E402
 
 
 class BrokenApp(KubeStory):
+    repo_more = {"write": "direct"}
 
     def test_good_apps_go_on_beside_broken_ones(self):
         type(self).mark = self.cluster.audit_mark()
@@ -102,6 +104,21 @@ class BrokenApp(KubeStory):
         self.wait_status("after", applied="applied", health="healthy")
         self.assertTrue(self.find("ConfigMap", "after"))
         self.assertEqual(self.hub.get("status", "--state", "failed"), [])
+
+    def test_what_does_not_come_up_is_gone_back_from_by_a_commit(self):
+        bad = m.deployment("crashing", image="test/crash:3", progressDeadlineSeconds=3)
+        revision = self.commit(files("crashing", bad, namespace="default", onFailure="rollback"))
+        event = wait_for(lambda: self.hub.get("events", "--kind", "release.rollback"), SOON,
+                         "the deadline to pass", 0.2)[0]
+        self.assertEqual((event["key"], event["revision"]),
+                         ("Deployment.apps/default/crashing", revision))
+        wait_for(lambda: self.find("Deployment", "crashing")["spec"]["template"]["spec"]["containers"]
+                 [0]["image"] == "example.com/web:2", SOON, "what came up before", 0.2)
+        self.wait_status("crashing", applied="applied", health="healthy")
+        hold, = self.hub.get("holds")
+        self.assertEqual((hold["controller"], hold["inForce"]), ("holdfast", 1))
+        self.assertIn("has timed out progressing", hold["message"])
+        self.assertTrue(hold["path"].startswith("holds/crashing/"), hold)
 
 
 if __name__ == "__main__":

@@ -16,14 +16,15 @@ from support.simstory import PATIENT, SOON, SimStory, files, fleet  # noqa: E402
 KEY = "Deployment.apps/default/web"
 KEPT = "ConfigMap/default/kept"
 WORDS = "Failed checks threshold reached 5"
+LATE = "ReplicaSet web-1 has timed out progressing"
 KILLED = -9
 
 
-def web(image, **env):
+def web(image, *, spec=None, **env):
     item = m.deployment("web", f"reg/web:{image}")
     container = item["spec"]["template"]["spec"]["containers"][0]
     container["env"] = [{"name": name, "value": value} for name, value in env.items()]
-    return files("web", item)
+    return files("web", item, **(spec or {}))
 
 
 class Holds(SimStory):
@@ -48,7 +49,7 @@ class Holds(SimStory):
             found = self.holds()
             assert len(found) == 1, found
             (path, text), = found.items()
-            assert all(name in text for name in clusters), text
+            assert all(f"- {name}\n" in text for name in clusters), text
             return path
         return wait_for(is_so, SOON, f"a Hold for {clusters}", 0.2)
 
@@ -200,6 +201,37 @@ class Holds(SimStory):
         done = self.hub.run(*words, "nine to five", check=False)
         self.assertEqual(done.returncode, 2)
         self.assertIn("write them as 'Mon-Fri 08:00-17:00 +01:00'", done.stderr)
+
+    def deliver_that_goes_back(self, image):
+        self.follow()
+        self.deliver(web(image, A="b", spec={"onFailure": "rollback"}))
+        self.wait_images(image, image, image)
+
+    def wait_message(self, kind, words):
+        wait_for(lambda: [e for e in self.events(kind) if words in e["message"]], SOON, words, 0.1)
+
+    def test_e_what_does_not_come_up_is_gone_back_from_by_a_commit(self):
+        self.deliver_that_goes_back("6")
+        self.deliver_that_goes_back("7")
+        self.sim.ask("decide", "c02", KEY, "timed-out", LATE, "deployment")
+        self.wait_images("7", "6", "7")
+        hold = next(text for path, text in self.holds().items() if path.startswith("holds/web/7-"))
+        said = self.git("log", "-1", "--format=%an|%B", "origin/main")
+        self.assertRegex(said, r"^holdfast \(1 cluster\)\|hold\(web\): 6 on 1 cluster, where 7 did "
+                               r"not come up\n")
+        self.assertIn(LATE, said)
+        self.assertIn(f"controller: holdfast\n    object: {KEY}\n", hold)
+        self.wait_message("release.timed_out", LATE)
+        self.wait_message("release.rollback", "6 instead of 7, once a Hold in Git says so")
+        self.assertIn("6 instead of 7 (holdfast: it did not come up",
+                      self.hub.run("describe", "cluster", "c02").stdout)
+
+    def test_f_but_once_for_a_release(self):
+        self.hub.run("retry", "web", "--clusters", "c02", "--wait")
+        self.wait_images("7", "7", "7")
+        self.sim.ask("decide", "c02", KEY, "timed-out", LATE, "deployment")
+        self.wait_message("release.not_held", "that was done once for this release")
+        self.assertEqual(self.images(), ["7", "7", "7"])
 
 
 class Many(Holds):

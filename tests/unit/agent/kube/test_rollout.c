@@ -362,6 +362,34 @@ static void deployments_time_out_and_are_undone(void **state) {
     }
 }
 
+#define REVISION "\"deployment.kubernetes.io/revision\":\"5\""
+
+static void what_comes_up_after_its_deadline_is_told_once_if_it_is_still_the_same(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const char *late = DEPLOYMENT("", "1", "ProgressDeadlineExceeded", "01");
+    const char *up = DEPLOYMENT("", "2", "NewReplicaSetAvailable", "09");
+    CM_AUTOFREE char *next = cm_strdup(up);
+    struct kube_rollout_seen seen = {0};
+    struct kube_rollout r;
+
+    (void)state;
+    strstr(next, REVISION)[sizeof(REVISION) - 3] = '6';
+    kube_rollout_deployment(parse(a, late), false, &seen, &r);
+    kube_rollout_deployment(parse(a, up), false, &seen, &r);
+    assert_true(r.decided);
+    assert_int_equal(r.decision.verdict, AGENT_VERDICT_PROMOTED);
+    assert_string_equal(r.decision.good, "5");
+    kube_rollout_deployment(parse(a, up), false, &seen, &r);
+    assert_false(r.decided);
+
+    seen = (struct kube_rollout_seen){0};
+    kube_rollout_deployment(parse(a, late), false, &seen, &r);
+    kube_rollout_deployment(parse(a, next), false, &seen, &r); // another release
+    assert_false(r.decided);
+    kube_rollout_deployment(parse(a, up), false, &seen, &r);
+    assert_false(r.decided);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_canary_that_fails_is_rejected_at_its_edge_and_is_no_news_when_held),
@@ -375,6 +403,7 @@ int main(void) {
         cmocka_unit_test(a_status_of_an_older_spec_says_nothing),
         cmocka_unit_test(the_person_who_aborts_or_undoes_is_named),
         cmocka_unit_test(deployments_time_out_and_are_undone),
+        cmocka_unit_test(what_comes_up_after_its_deadline_is_told_once_if_it_is_still_the_same),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -380,6 +380,73 @@ static void a_decision_holds_before_git_has_it_and_until_git_says_otherwise(void
     world_done(&w);
 }
 
+// decide_own is what holdfast decides itself.
+static void decide_own(struct world *w, const char *event) {
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *hold = decision("2", "1", "a", event);
+    struct hub_hold own = *hold;
+
+    own.cause.controller = HUB_HOLD_OWN;
+    hub_fleet_hold(w->fleet, &own, false);
+}
+
+static void count_waiting(void *ctx, const struct hub_hold_info *h) {
+    *(size_t *)ctx += h->waits;
+}
+
+static size_t waiting(struct world *w) {
+    size_t count = 0;
+
+    hub_fleet_each_hold(w->fleet, count_waiting, &count);
+    return count;
+}
+
+static void what_holdfast_decides_itself_waits_until_git_says_it(void **state) {
+    struct world w;
+
+    (void)state;
+    put_fleet(&w);
+    put_release(&w, "2", "");
+    (void)world_commit(&w);
+    decide_own(&w, "e1");
+    assert_int_equal(nothing(&w)->changed_count, 0);
+    assert_runs(&w, "a", "2");
+    assert_int_equal(missing(&w), 1);
+    assert_int_equal(waiting(&w), 1);
+    put_release(&w, "3", ""); // somebody was quicker
+    (void)world_commit(&w);
+    assert_int_equal(missing(&w), 0);
+    put_release(&w, "2", "");
+    (void)world_commit(&w);
+    assert_int_equal(missing(&w), 1);
+    put_hold(&w, "2", "1", "a", "  event: 'e1'\n"); // the writer wrote it
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "1");
+    assert_runs(&w, "b", "2");
+    assert_int_equal(missing(&w), 0);
+    assert_int_equal(waiting(&w), 0);
+    world_remove(&w, HOLD_FILE); // from then on it is like any other
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "1");
+    assert_int_equal(missing(&w), 1);
+    world_done(&w);
+}
+
+static void what_waits_for_git_is_not_wanted_once_it_may_be_tried_again(void **state) {
+    struct world w;
+
+    (void)state;
+    put_fleet(&w);
+    put_release(&w, "2", "");
+    (void)world_commit(&w);
+    decide_own(&w, "e1");
+    (void)nothing(&w);
+    hub_fleet_retry(w.fleet, "e1");
+    (void)nothing(&w);
+    assert_int_equal(missing(&w), 0);
+    assert_runs(&w, "a", "2");
+    world_done(&w);
+}
+
 // The file is named after the first decision.
 static void whom_a_human_takes_off_the_list_is_let_go_whatever_his_own_event_was(void **state) {
     struct world w;
@@ -827,6 +894,8 @@ int main(void) {
         cmocka_unit_test(a_hold_counts_though_the_app_is_broken),
         cmocka_unit_test(names_that_do_not_exist_and_wrong_fields_are_problems),
         cmocka_unit_test(a_decision_holds_before_git_has_it_and_until_git_says_otherwise),
+        cmocka_unit_test(what_holdfast_decides_itself_waits_until_git_says_it),
+        cmocka_unit_test(what_waits_for_git_is_not_wanted_once_it_may_be_tried_again),
         cmocka_unit_test(whom_a_human_takes_off_the_list_is_let_go_whatever_his_own_event_was),
         cmocka_unit_test(a_retry_in_the_file_ends_the_decision_for_good),
         cmocka_unit_test(a_release_that_is_rejected_again_after_a_retry_is_held_again),

@@ -48,6 +48,7 @@ struct decided {
     bool known;
     bool written;
     bool retried;
+    bool own; // by holdfast: nothing before Git has said it
     unsigned bad;
     unsigned good;
     unsigned cluster;
@@ -143,7 +144,8 @@ static void write_all(struct world *w, const struct model *m) {
 
 static void tell_decision(struct hub_fleet *f, const struct model *m, unsigned i) {
     const struct decided *d = &m->decided[i];
-    CM_AUTOFREE char *event = cm_strf("  event: 'e%02u'\n", i);
+    CM_AUTOFREE char *event =
+        cm_strf("  event: 'e%02u'\n%s", i, d->own ? "  cause: {controller: holdfast}\n" : "");
     CM_AUTOFREE char *text = hold_text("decided", d->bad, d->good, 1U << d->cluster, event);
     CM_CLEANUP(hub_hold_freep) struct hub_hold *hold = NULL;
     struct cm_err err = {0};
@@ -193,8 +195,8 @@ static unsigned held_at(const struct model *m, unsigned release, unsigned cluste
         for (unsigned i = 0; i < DECISIONS; i++) { // shop-2-1-decided is before shop-2-1-file
             const struct decided *d = &m->decided[i];
 
-            if (d->known && !d->retried && d->bad == release && d->good == good &&
-                d->cluster == cluster && !is_answered(m, d)) {
+            if (d->known && !d->retried && (d->written || !d->own) && d->bad == release &&
+                d->good == good && d->cluster == cluster && !is_answered(m, d)) {
                 return good;
             }
         }
@@ -272,8 +274,8 @@ static void decide(struct world *w, struct model *m, unsigned *next) {
     if (bad == 0 || *next == DECISIONS) {
         return;
     }
-    m->decided[*next] =
-        (struct decided){.known = true, .bad = bad, .good = roll(bad), .cluster = cluster};
+    m->decided[*next] = (struct decided){
+        .known = true, .own = roll(3) == 0, .bad = bad, .good = roll(bad), .cluster = cluster};
     tell_decision(w->fleet, m, (*next)++);
 }
 

@@ -263,6 +263,23 @@ static void a_release_that_only_lacks_an_object_needs_a_human(void **state) {
     assert_non_null(strstr(err.msg, "ConfigMap/prod/settings"));
 }
 
+static void it_tells_whether_pods_come_out_differently(void **state) {
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *config = NULL;
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *image = NULL;
+    struct cm_err err = {0};
+
+    (void)state;
+    assert_int_equal(make_hold(WORKLOAD(WITH_SETTINGS, "") SETTINGS("{level: info}"),
+                               WORKLOAD(WITH_SETTINGS, "") SETTINGS("{level: debug}"), &config,
+                               &err),
+                     CM_OK);
+    assert_false(hub_hold_changes(config, WORKLOAD_KEY));
+    assert_int_equal(
+        make_hold(WORKLOAD("image: 'a:1'", ""), WORKLOAD("image: 'a:2'", ""), &image, &err), CM_OK);
+    assert_true(hub_hold_changes(image, WORKLOAD_KEY));
+    assert_false(hub_hold_changes(image, "Deployment.apps/prod/other"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_image_is_the_identity_and_all_else_that_differs_the_delta),
@@ -279,6 +296,7 @@ int main(void) {
         cmocka_unit_test(what_no_file_could_hold_needs_a_human),
         cmocka_unit_test(an_identity_of_more_fields_than_a_hold_names_needs_a_human),
         cmocka_unit_test(a_release_that_only_lacks_an_object_needs_a_human),
+        cmocka_unit_test(it_tells_whether_pods_come_out_differently),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,8 +68,11 @@ void rig_start(struct rig *r, const char *const *names) {
         CM_AUTOFREE char *folder = cm_strf("mirrors/%s", *names);
 
         r->folders[r->source_count] = scratch_path(r->scratch, folder);
-        r->sources[r->source_count] = (struct hub_planner_source){
-            .name = *names, .folder = r->folders[r->source_count], .prefix = ""};
+        r->sources[r->source_count] =
+            (struct hub_planner_source){.name = *names,
+                                        .folder = r->folders[r->source_count],
+                                        .prefix = "",
+                                        .writes = !r->reads};
         r->source_count++;
     }
     r->planner =

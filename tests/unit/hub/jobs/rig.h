@@ -19,6 +19,7 @@ struct rig {
     char *folders[RIG_SOURCES_MAX];
     size_t source_count;
     uint64_t epoch;           // of the next start
+    bool reads;               // then the hub may write to no repository
     struct hub_outcome *last; // the rig's
 };
 

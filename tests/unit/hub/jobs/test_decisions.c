@@ -196,6 +196,31 @@ static void what_runs_must_be_what_it_is_called(void **state) {
                      1);
 }
 
+static void what_does_not_come_up_is_looked_at_where_no_other_controller_leads_it(void **state) {
+    static const char *const controllers[] = {"deployment", "argo-rollouts"};
+    struct desk *d = *state;
+    struct draft m = begin();
+
+    for (size_t i = 0; i < 2; i++) {
+        add(&m, i + 1, HOLDFAST__V1__VERDICT__TIMED_OUT, controllers[i])->controller =
+            cm_arena_strdup(m.arena, controllers[i]);
+    }
+    assert_int_equal(commit(d, &m).result.provisional, 1);
+    assert_int_equal(
+        desk_count(d, "SELECT provisional FROM decision WHERE controller = 'deployment'"), 1);
+}
+
+static void a_deployment_that_comes_up_after_all_is_not_what_a_new_agent_begins_with(void **state) {
+    struct desk *d = *state;
+    struct draft m = begin();
+    Holdfast__V1__Decision *up = add(&m, 1, PROMOTED, "up");
+
+    up->controller = cm_arena_strdup(m.arena, "deployment");
+    up->good_bundle = hash_of(&m, "good");
+    assert_int_equal(commit(d, &m).result.provisional, 1);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM proven"), 0);
+}
+
 static void what_makes_no_sense_is_passed_over(void **state) {
     struct desk *d = *state;
     struct draft m = begin();
@@ -217,6 +242,8 @@ int main(void) {
         TEST(what_is_kept_of_a_cluster_is_bounded),
         TEST(a_release_is_known_by_its_images_and_the_last_word_counts),
         TEST(what_runs_must_be_what_it_is_called),
+        TEST(what_does_not_come_up_is_looked_at_where_no_other_controller_leads_it),
+        TEST(a_deployment_that_comes_up_after_all_is_not_what_a_new_agent_begins_with),
         TEST(what_makes_no_sense_is_passed_over),
     };
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "hub/config/config.h"
+#include "hub/hold/hold.h"
 #include "hub/repo/source.h"
 
 #define EPOCH 3
@@ -428,8 +429,10 @@ static void what_is_in_force_already_is_shown_on_one_branch(void **state) {
     add(f, "freeze", "web", "freezes/a.yaml", "a");
     add_hold(f, "shop", "holds/shop/b.yaml");
     add(f, "hold", "bar", "holds/bar/c.yaml", "h"); // a person's: it counts when it is merged
+    add_hold(f, "baz", "holds/baz/d.yaml");         // and so does what holdfast decided itself
+    f->flush.items[4].writing->intent.actor = HUB_HOLD_OWN;
     run(f);
-    assert_int_equal(f->flush.pulls.count, 4);
+    assert_int_equal(f->flush.pulls.count, 5);
     expect(f, IN_FORCE, "a holds/shop/b.yaml holds/web/a.yaml ");
 }
 

@@ -292,6 +292,8 @@ static void holds_are_told_with_their_state_and_bans_with_their_images(void **st
         "\"holds/web/2-aa.yaml\",\"pullRequest\":\"https://x/7\","
         "\"pullRequestState\":\"merged\"}]");
     assert_string_equal(names(f, "holds?cluster=rome-1", "pullRequest"), "https://x/7 ");
+    run_sql(f->db, "UPDATE hold SET repo = '', in_force = 0 WHERE name = 'web-2-aa'");
+    assert_string_equal(names(f, "holds", "state"), "waits void retry");
     assert_string_equal(as_text(f, cm_json_get(get(f, "bans?app=web"), "items")),
                         "[{\"name\":\"cve\",\"app\":\"\",\"images\":[\"reg/web:1.5.*\"],\"reason\":"
                         "\"a hole\",\"repository\":\"fleet\",\"path\":\"bans/cve.yaml\"}]");

@@ -1,0 +1,130 @@
+#include "hub/jobs/rollback.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/mem.h"
+#include "common/tls/digest.h"
+#include "hub/fleet/fleet.h"
+#include "hub/hold/hold.h"
+#include "hub/jobs/decided.h"
+#include "hub/render/bundle.h"
+
+#define NOT_KNOWN "commit what shall run, for it is not known what came up here before"
+
+static bool says(const struct hub_decision_row *row, const char *verdict) {
+    return strcmp(row->verdict, verdict) == 0 && strcmp(row->controller, "deployment") == 0;
+}
+
+bool hub_rollback_is_late(const struct hub_decision_row *row) {
+    return says(row, "timed_out");
+}
+
+bool hub_rollback_is_over(const struct hub_decision_row *row) {
+    return says(row, "promoted");
+}
+
+static bool is_none(const struct cm_sha256 *hash) {
+    static const struct cm_sha256 none;
+
+    return cm_sha256_equal(hash, &none);
+}
+
+static const struct hub_object *find_object(const struct hub_bundle *bundle, const char *key) {
+    for (size_t i = 0; i < bundle->spec.object_count; i++) {
+        if (strcmp(bundle->spec.objects[i].key, key) == 0) {
+            return &bundle->spec.objects[i];
+        }
+    }
+    return NULL;
+}
+
+enum cm_rc hub_rollback_check(const struct hub_fleet *f, const struct hub_decided *d,
+                              struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct hub_decision_row *row = &d->row;
+    const char *ban = "";
+
+    if (is_none(&row->bad) || is_none(&row->good) || d->good == NULL) {
+        return cm_fail(err, CM_EBUSY, NOT_KNOWN);
+    }
+    if (cm_sha256_equal(&row->bad, &row->good)) {
+        return cm_fail(err, CM_EBUSY,
+                       "it came up here before, so the release is not what is wrong: see to the "
+                       "cluster");
+    }
+    const struct hub_object *good = find_object(d->good, row->key);
+    if (good == NULL || good->bytes == NULL) {
+        return cm_fail(err, CM_EBUSY, NOT_KNOWN);
+    }
+    const char *image = hub_fleet_find_ban(f, a, row->app, good->bytes, &ban);
+    return image == NULL ? CM_OK
+                         : cm_fail(err, CM_EBUSY,
+                                   "what came up before is %.200s, which Ban '%.80s' forbids: "
+                                   "commit another release",
+                                   image, ban);
+}
+
+// ---- Once for a release
+
+struct looking {
+    const struct hub_decision_row *row;
+    const struct hub_hold *hold;
+    bool found;
+};
+
+static void look(void *ctx, const struct hub_hold_info *info) {
+    struct looking *l = ctx;
+
+    l->found = l->found ||
+               (hub_hold_same(info->hold, l->hold) && hub_hold_lists(info->hold, l->row->cluster));
+}
+
+enum cm_rc hub_rollback_fits(const struct hub_fleet *f, const struct hub_decided *d,
+                             const struct hub_hold *hold, struct cm_err *err) {
+    struct looking l = {.row = &d->row, .hold = hold};
+
+    if (!hub_hold_changes(hold, d->row.key)) {
+        return cm_fail(err, CM_EBUSY,
+                       "its pods are as they were when it came up, so the release is not what is "
+                       "wrong: see to the cluster");
+    }
+    hub_fleet_each_hold(f, look, &l);
+    return l.found ? cm_fail(err, CM_EBUSY,
+                             "that was done once for this release on this cluster: commit another "
+                             "one")
+                   : CM_OK;
+}
+
+// ---- When it came up after all
+
+struct ending {
+    const struct hub_decision_row *row;
+    struct cm_arena *arena;
+    const char **events;
+    size_t count;
+};
+
+static void note_waiting(void *ctx, const struct hub_hold_info *info) {
+    struct ending *e = ctx;
+
+    if (info->repo[0] == '\0' && !info->written && hub_hold_is_own(info->hold) &&
+        strcmp(info->hold->app, e->row->app) == 0 &&
+        strcmp(info->hold->cause.object, e->row->key) == 0 &&
+        hub_hold_lists(info->hold, e->row->cluster)) {
+        e->events = cm_resize(e->events, (e->count + 1) * sizeof(*e->events));
+        e->events[e->count++] = cm_arena_strdup(e->arena, info->hold->event);
+    }
+}
+
+void hub_rollback_end(struct hub_fleet *f, const struct hub_decision_row *row) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct ending e = {.row = row, .arena = a};
+
+    hub_fleet_each_hold(f, note_waiting, &e);
+    for (size_t i = 0; i < e.count; i++) {
+        hub_fleet_retry(f, e.events[i]);
+    }
+    free(e.events);
+}

@@ -1,0 +1,39 @@
+// rollback: whether holdfast itself goes back to the release before.
+//
+// The Deployment controller rolls nothing back: of a release that does not come up in its
+// `progressDeadlineSeconds` it only says so. Where the App says `onFailure: rollback`, that becomes
+// a Hold, too, which counts once Git says it: nothing happens in the cluster before. It is done
+// once for a release on a cluster, only if its pod template is a new one, and only back to what
+// came up on that very cluster and no Ban forbids; all else a human must settle. If the release
+// comes up after all before Git says so, nothing is done.
+//
+// Threads: the planner's; nothing blocks.
+#pragma once
+
+#include <stdbool.h>
+
+#include "common/err.h"
+
+struct hub_decided;
+struct hub_decision_row;
+struct hub_fleet;
+struct hub_hold;
+
+// hub_rollback_is_late tells whether a decision says that a release does not come up, with nothing
+// rolled back: no agent holds an App back for it.
+bool hub_rollback_is_late(const struct hub_decision_row *row);
+
+// hub_rollback_is_over tells whether it says that such a release came up after all.
+bool hub_rollback_is_over(const struct hub_decision_row *row);
+
+// hub_rollback_check tells what there is to go back to. CM_EBUSY: nothing that may be gone back to;
+// err says why.
+CM_MUSTUSE enum cm_rc hub_rollback_check(const struct hub_fleet *f, const struct hub_decided *d,
+                                         struct cm_err *err);
+
+// hub_rollback_fits tells whether the Hold that was made of it is to be; as above.
+CM_MUSTUSE enum cm_rc hub_rollback_fits(const struct hub_fleet *f, const struct hub_decided *d,
+                                        const struct hub_hold *hold, struct cm_err *err);
+
+// hub_rollback_end lets those of that workload that wait for Git be no longer wanted.
+void hub_rollback_end(struct hub_fleet *f, const struct hub_decision_row *row);

@@ -1,0 +1,250 @@
+// Whether holdfast itself goes back when a release does not come up, and that Git says so first.
+#include "hub/jobs/rollback.h"
+
+#include "rig.h"
+
+#include "common/buf.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/fleet/fleet.h"
+#include "hub/jobs/publication.h"
+#include "hub/render/bundle.h"
+
+#define PARIS "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0001"
+#define KEY "Deployment.apps/default/w"
+#define ROLLBACK "sed -i 's/prune: true/prune: true, onFailure: rollback/' apps/web/app.yaml"
+
+static const char *const fleet[] = {"fleet", NULL};
+
+static const struct hub_bundle *bundle_of(const struct hub_outcome *o) {
+    assert_non_null(rig_change(o, "paris-1"));
+    return rig_change(o, "paris-1")->now->pairs[0].bundle;
+}
+
+static bool runs(const struct hub_outcome *o, const char *text) {
+    const struct cm_buf *bytes = bundle_of(o)->spec.objects[0].bytes;
+
+    return memmem(bytes->data, bytes->size, text, strlen(text)) != NULL;
+}
+
+// deliver has a workload run in one release and then in another, which does not come up.
+static struct hub_decision_row deliver(struct rig *r, const char *first, const char *then) {
+    struct hub_decision_row row = {.id = cm_sha256("one", 3),
+                                   .cluster = "paris-1",
+                                   .cluster_id = PARIS,
+                                   .app = "web",
+                                   .key = KEY,
+                                   .controller = "deployment",
+                                   .verdict = "timed_out",
+                                   .text = "ReplicaSet \"w-1\" has timed out progressing.",
+                                   .bad_revision = "bad",
+                                   .provisional = true};
+    CM_AUTOFREE char *begin = cm_strf("cluster paris-1; app web; %s", first);
+
+    rig_start(r, fleet);
+    (void)rig_enroll(r, "paris-1", PARIS);
+    const struct hub_bundle *bundle = bundle_of(rig_commit(r, "fleet", begin));
+    row.good_bundle = bundle->sha256;
+    row.good = bundle->spec.objects[0].sha256;
+    bundle = bundle_of(rig_commit(r, "fleet", then));
+    row.bad_bundle = bundle->sha256;
+    row.bad = bundle->spec.objects[0].sha256;
+    return row;
+}
+
+static struct hub_decision_row deliver_two(struct rig *r) {
+    return deliver(r, "workload web w one:1 a; " ROLLBACK, "workload web w one:2 a");
+}
+
+static size_t events(struct rig *r, const char *kind, const char *words) {
+    CM_AUTOFREE char *sql = cm_strf(
+        "SELECT count(*) FROM event WHERE kind = '%s' AND instr(message, '%s')", kind, words);
+
+    return (size_t)count_rows(r->db, sql);
+}
+
+static struct hub_outcome *put_hold(struct rig *r, const char *text) {
+    CM_AUTOFREE char *script =
+        cm_strf("mkdir -p holds/web; cat >holds/web/two.yaml <<'END'\n%s\nEND", text);
+
+    return rig_commit(r, "fleet", script);
+}
+
+static void nothing_happens_in_the_cluster_before_git_says_so(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = deliver_two(r);
+    struct hub_outcome *o = rig_decide(r, &row);
+
+    assert_null(rig_change(o, "paris-1"));
+    assert_int_equal(events(r, "release.rollback", "1 instead of 2, once a Hold in Git says so"),
+                     1);
+    assert_int_equal(o->ask_count, 1);
+    assert_true(o->asks[0].own);
+    assert_string_equal(o->asks[0].controller, "holdfast");
+    assert_non_null(strstr(o->asks[0].text, "controller: holdfast\n"));
+    assert_non_null(strstr(o->asks[0].text, "w-1"));
+    assert_non_null(strstr(o->asks[0].text, "object: " KEY));
+    o = put_hold(r, o->asks[0].text);
+    assert_true(runs(o, "reg/one:1"));
+    assert_int_equal(o->ask_count, 0);
+}
+
+static void all_else_lands_and_the_hold_is_wanted_still(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = deliver_two(r);
+    CM_AUTOFREE char *text = cm_strdup(rig_decide(r, &row)->asks[0].text);
+    struct hub_outcome *o = rig_commit(r, "fleet", "workload web w one:2 b");
+
+    assert_true(runs(o, "reg/one:2") && runs(o, "\"b\""));
+    o = put_hold(r, text);
+    assert_true(runs(o, "reg/one:1") && runs(o, "\"b\""));
+}
+
+static void another_release_is_nothing_to_go_back_from(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = deliver_two(r);
+
+    (void)rig_decide(r, &row);
+    struct hub_outcome *o = rig_commit(r, "fleet", "workload web w three a");
+    assert_true(runs(o, "reg/three"));
+    assert_int_equal(o->ask_count, 1);
+    assert_null(o->asks[0].text); // what was asked for is not wanted any more
+}
+
+static void unless_the_app_says_so_it_is_only_told(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = deliver(r, "workload web w one a", "workload web w two a");
+    struct hub_outcome *o = rig_decide(r, &row);
+
+    assert_int_equal(o->ask_count, 0);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM event WHERE kind LIKE 'release%'"), 0);
+    o = rig_commit(r, "fleet", ROLLBACK); // is for what comes
+    assert_int_equal(o->ask_count, 0);
+    assert_int_equal(count_rows(r->db, "SELECT provisional FROM decision"), 0);
+}
+
+// assert_stays decides, and checks why nothing comes of it.
+static void assert_stays(struct rig *r, const struct hub_decision_row *row, const char *why) {
+    struct hub_outcome *o = rig_decide(r, row);
+
+    assert_null(rig_change(o, "paris-1"));
+    assert_int_equal(o->ask_count, 0);
+    assert_int_equal(events(r, "release.not_held", why), 1);
+}
+
+static void only_what_came_up_there_before_is_gone_back_to(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = deliver_two(r);
+    struct hub_decision_row unknown = row;
+
+    unknown.good = (struct cm_sha256){{0}};
+    assert_stays(r, &unknown, "not known what came up");
+    row.id = cm_sha256("two", 3);
+    row.good_bundle = cm_sha256("gone", 4); // it is not on record any more
+    assert_int_equal(rig_decide(r, &row)->ask_count, 0);
+    assert_int_equal(events(r, "release.not_held", "not known what came up"), 2);
+}
+
+static void what_is_no_new_release_is_not_gone_back_from(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = deliver_two(r);
+
+    row.bad = row.good; // a node is gone
+    row.bad_bundle = row.good_bundle;
+    assert_stays(r, &row, "the release is not what is wrong");
+}
+
+static void a_release_with_the_same_pods_is_not_gone_back_from(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row =
+        deliver(r, "workload web w one a; " ROLLBACK,
+                "sed -i 's/spec: {/spec: {replicas: 9, /' apps/web/w.yaml");
+
+    assert_stays(r, &row, "are the same");
+}
+
+static void what_is_banned_is_not_gone_back_to(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = deliver_two(r);
+
+    (void)rig_commit(r, "fleet",
+                     "document bans/b.yaml holdfast/v1alpha1 Ban b 'spec: {images: [{name: "
+                     "reg/one, tag: \"1\"}]}'");
+    assert_stays(r, &row, "reg/one:1, which Ban ");
+}
+
+static void where_the_hub_may_not_write_it_says_so(void **state) {
+    struct rig *r = *state;
+
+    r->reads = true;
+    struct hub_decision_row row = deliver_two(r);
+    assert_stays(r, &row, "needs a commit");
+}
+
+static void it_is_done_once_for_a_release_on_a_cluster(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = deliver_two(r);
+    CM_AUTOFREE char *text = cm_strdup(rig_decide(r, &row)->asks[0].text);
+    CM_AUTOFREE char *retry = cm_strf("%s  retry: true", text);
+
+    (void)put_hold(r, text);
+    assert_true(runs(put_hold(r, retry), "reg/one:2"));
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+    (void)rig_commit(r, "fleet", "rm -r holds"); // by which nothing is forgotten
+    row.id = cm_sha256("two", 3);
+    row.at_ms = 9;
+    assert_stays(r, &row, "that was done once for this release");
+}
+
+static void what_comes_up_after_all_stays(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = deliver_two(r);
+    struct hub_decision_row up = row;
+
+    (void)rig_decide(r, &row);
+    up.id = cm_sha256("up", 2);
+    up.verdict = "promoted";
+    struct hub_outcome *o = rig_decide(r, &up);
+    assert_null(rig_change(o, "paris-1"));
+    assert_int_equal(o->ask_count, 1);
+    assert_null(o->asks[0].text);
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+    o = rig_commit(r, "fleet", "workload web w one:2 b");
+    assert_true(runs(o, "reg/one:2"));
+    assert_int_equal(o->ask_count, 0);
+}
+
+static void what_waits_for_git_waits_after_a_restart_too(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = deliver_two(r);
+    CM_AUTOFREE char *text = cm_strdup(rig_decide(r, &row)->asks[0].text);
+
+    rig_start(r, fleet);
+    struct hub_outcome *o = rig_resume(r, "fleet");
+    assert_null(rig_change(o, "paris-1"));
+    assert_int_equal(o->ask_count, 1);
+    assert_true(runs(put_hold(r, text), "reg/one:1"));
+}
+
+#define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, rig_open, rig_close)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        RIG_TEST(nothing_happens_in_the_cluster_before_git_says_so),
+        RIG_TEST(all_else_lands_and_the_hold_is_wanted_still),
+        RIG_TEST(another_release_is_nothing_to_go_back_from),
+        RIG_TEST(unless_the_app_says_so_it_is_only_told),
+        RIG_TEST(only_what_came_up_there_before_is_gone_back_to),
+        RIG_TEST(what_is_no_new_release_is_not_gone_back_from),
+        RIG_TEST(a_release_with_the_same_pods_is_not_gone_back_from),
+        RIG_TEST(what_is_banned_is_not_gone_back_to),
+        RIG_TEST(where_the_hub_may_not_write_it_says_so),
+        RIG_TEST(it_is_done_once_for_a_release_on_a_cluster),
+        RIG_TEST(what_comes_up_after_all_stays),
+        RIG_TEST(what_waits_for_git_waits_after_a_restart_too),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
