@@ -19,6 +19,7 @@
 #include "hub/backup/backup.h"
 #include "hub/config/addresses.h"
 #include "hub/config/config.h"
+#include "hub/jobs/breaker.h"
 #include "hub/jobs/capture.h"
 #include "hub/jobs/exempter.h"
 #include "hub/jobs/freezer.h"
@@ -61,6 +62,7 @@ struct hub {
     struct hub_writer *writer;
     struct hub_keeper *keeper;
     struct hub_freezer *freezer;
+    struct hub_breaker *breaker;
     struct hub_exempter *exempter;
     struct hub_capturer *capturer;
     struct hub_upkeep *upkeep;
@@ -100,7 +102,10 @@ static void on_removed(void *ctx, const char *cluster, const char *const *apps, 
 }
 
 static void on_decided(void *ctx) {
-    hub_sync_decided(((struct hub *)ctx)->sync);
+    struct hub *h = ctx;
+
+    hub_sync_decided(h->sync);
+    hub_breaker_look(h->breaker);
 }
 
 static void on_frozen(void *ctx, struct hub_freeze_set *set) {
@@ -187,6 +192,7 @@ static void begin_stop(struct hub *h) {
     hub_state_writer_stop(h->state);
     hub_state_copy_stop(h->state_copy);
     hub_keeper_stop(h->keeper);
+    hub_breaker_stop(h->breaker);
     hub_freezer_stop(h->freezer);
     hub_exempter_stop(h->exempter);
     hub_capturer_stop(h->capturer);
@@ -379,6 +385,17 @@ static enum cm_rc open_freezer(struct hub *h, struct cm_err *err) {
     return hub_freezer_new(&config, &h->freezer, err);
 }
 
+static void open_breaker(struct hub *h) {
+    h->breaker = hub_breaker_new(&(struct hub_breaker_config){
+        .loop = h->loop,
+        .store = h->store,
+        .metrics = h->metrics,
+        .freezer = h->freezer,
+        .most = h->config->breaker_releases,
+        .freeze_ms = h->config->breaker_freeze_ms,
+    });
+}
+
 static enum cm_rc start_api(struct hub *h, struct cm_err *err) {
     struct hub_api_config config = {
         .loop = h->loop,
@@ -430,6 +447,7 @@ enum cm_rc hub_open(const struct hub_config *config, struct hub **out, struct cm
         hub_close(h);
         return rc;
     }
+    open_breaker(h);
     *out = h;
     return CM_OK;
 }
@@ -535,6 +553,7 @@ enum cm_rc hub_run(struct hub *h, struct cm_err *err) {
         hub_sync_start(h->sync);
         hub_writer_start(h->writer);
         hub_freezer_begin(h->freezer);
+        hub_breaker_look(h->breaker);
         hub_capturer_start(h->capturer);
         announce(h);
     } else {
@@ -565,6 +584,7 @@ void hub_close(struct hub *h) {
     hub_state_writer_free(h->state);
     hub_state_copy_free(h->state_copy);
     hub_keeper_free(h->keeper);
+    hub_breaker_free(h->breaker);
     hub_freezer_free(h->freezer);
     hub_exempter_free(h->exempter);
     hub_capturer_free(h->capturer);

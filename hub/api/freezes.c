@@ -146,13 +146,16 @@ static void ended(void *ctx, const struct cm_err *err, const struct hub_frozen *
 }
 
 static void begin_end(struct hub_change *c) {
-    hub_freezer_end(c->api->config.freezer, c->args, c->actor, ended, c);
+    hub_freezer_end(c->api->config.freezer, c->args, c->actor, c->dry_run, ended, c);
 }
 
 enum cm_rc hub_delete_freeze(struct hub_request *r, struct cm_err *err) {
     struct hub_change *c = hub_change_new(r, begin_end);
 
+    const char *dry_run = hub_uri_param(&r->uri, "dryRun");
+
     (void)err;
     c->args = cm_strdup(r->arg);
+    c->dry_run = dry_run != NULL && strcmp(dry_run, "true") == 0;
     return CM_OK;
 }

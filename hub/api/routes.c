@@ -64,6 +64,12 @@ static const struct hub_member watch_params[] = {
             0, 0, "true false", NULL                                                               \
     }
 
+static const struct hub_member unfreeze_params[] = {
+    {"dryRun", HUB_MEMBER_TEXT, false, "`true`: only tell what would end.", 0, 0, "true false",
+     NULL},
+    END,
+};
+
 static const struct hub_member past_show_params[] = {SELECT, KNOWN, END};
 
 static const struct hub_member past_log_params[] = {
@@ -73,7 +79,7 @@ static const struct hub_member past_log_params[] = {
     {"kind", HUB_MEMBER_TEXT, false, "Only of this kind; all but `progressing` unless said.", 0, 0,
      "release removal suspend healthy progressing degraded failed drifted suspended connected "
      "disconnected"
-     " promoted rejected failed_forward timed_out undone",
+     " promoted rejected failed_forward timed_out undone frozen unfrozen",
      NULL},
     END,
 };
@@ -317,7 +323,10 @@ static const struct hub_member past_show_answer[] = {
     NUMBER("atMs", "The moment, in Unix milliseconds."),
     {"items", HUB_MEMBER_OBJECTS, true,
      "For each App and state: `app`, `desired` and `actual` (commits), `state`, `images`, "
-     "`clusters` and the first `names`, `fromMs` and `toMs`: since when it is so, first and last.",
+     "`clusters` and the first `names`, `fromMs` and `toMs`: since when it is so, first and last; "
+     "`frozen`, if freezes kept it from being applied: of each `name`, `reason`, `actor`, "
+     "`source`, "
+     "`fromMs`, `untilMs` (0: until somebody ends it), `toMs` (0: it has not ended), `endedBy`.",
      0, 0, NULL, NULL},
     {"more", HUB_MEMBER_BOOL, true, "There are more than are told.", 0, 0, NULL, NULL},
     END,
@@ -328,7 +337,7 @@ static const struct hub_member past_log_answer[] = {
     {"items", HUB_MEMBER_OBJECTS, true,
      "For each action, newest first: `kind`, `app`, the commit (`revision`, `repo`, `subject`, "
      "`author`, `committedMs`), `clusters`, on how many it is `applied`, the first `names`, "
-     "`fromMs` and `toMs`.",
+     "`fromMs` and `toMs`; of decisions and freezes `actor` and `text`.",
      0, 0, NULL, NULL},
     {"more", HUB_MEMBER_BOOL, true, "There are more than are told.", 0, 0, NULL, NULL},
     END,
@@ -630,6 +639,7 @@ static const struct hub_route routes[] = {
      .about = "Ends a freeze: what waited is applied.",
      .arg = "name",
      .arg_pattern = "^[a-z0-9]([-.a-z0-9]{0,198}[a-z0-9])?$",
+     .params = unfreeze_params,
      .status = 200,
      .answer = freeze_answer,
      .tag = "changes"},

@@ -264,11 +264,16 @@ static void offer_kind(const struct typed *t, const char *kind) {
 
 // ---- Options
 
+#define DURATIONS "30m 1h 2h 8h 1d"
+
 static void offer_values(const struct typed *t, const struct ctl_verb *verb, const char *option) {
     const char *values = ctl_option_values(option);
 
     if (strcmp(option, "output") == 0 && verb != NULL && verb->outputs != NULL) {
         values = verb->outputs;
+    } else if (strcmp(option, "for") == 0 && verb != NULL &&
+               ctl_has_word(verb->options, "reason")) {
+        values = DURATIONS; // for how long, not what to wait for
     }
     if (values != NULL && values[0] == '@') {
         offer_kind(t, values + 1);

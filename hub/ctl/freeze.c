@@ -115,7 +115,7 @@ static enum cm_rc wait_for_stop(struct ctl *c, const char *name, struct cm_json 
         enum cm_rc rc = find_freeze(c, name, out);
 
         if (rc < 0 || now_ms > until_ms ||
-            number_of(*out, "stopped") + number_of(*out, "offline") >=
+            number_of(*out, "stopped") + number_of(*out, "offline") + number_of(*out, "tooOld") >=
                 number_of(*out, "clusters")) {
             return rc;
         }
@@ -127,14 +127,20 @@ static void tell_stopped(const struct cm_json *freeze) {
     int64_t clusters = number_of(freeze, "clusters");
     int64_t stopped = number_of(freeze, "stopped");
     int64_t offline = number_of(freeze, "offline");
+    int64_t too_old = number_of(freeze, "tooOld");
 
     (void)printf("%lld of %lld clusters have stopped\n", (long long)stopped, (long long)clusters);
     if (offline > 0) {
         (void)printf("%lld are not connected, and stop when they are\n", (long long)offline);
     }
-    if (stopped + offline < clusters) {
+    if (too_old > 0) {
+        (void)printf("%lld have agents that are too old to stop by themselves: they are sent "
+                     "nothing new, but go on to correct drift; upgrade them\n",
+                     (long long)too_old);
+    }
+    if (stopped + offline + too_old < clusters) {
         (void)printf("%lld have not said so yet: 'holdfast get freezes' tells how many have\n",
-                     (long long)(clusters - stopped - offline));
+                     (long long)(clusters - stopped - offline - too_old));
     }
 }
 
@@ -193,13 +199,27 @@ int ctl_freeze(struct ctl *c) {
 
 // ---- unfreeze
 
+static void tell_end(struct ctl *c, const struct cm_json *answer) {
+    (void)printf("this would end '%s': %s, %lld clusters; what waits there would be applied\n",
+                 text_of(c, answer, "name"), text_of(c, answer, "what"),
+                 (long long)number_of(answer, "clusters"));
+    if (strcmp(text_of(c, answer, "written"), "off") != 0) {
+        (void)printf("the hub would remove '%s' from repository '%s'\n", text_of(c, answer, "path"),
+                     text_of(c, answer, "repository"));
+    }
+}
+
 static enum cm_rc end_one(struct ctl *c, const char *name) {
     CM_AUTOFREE char *escaped = cm_http_escape(name);
+    const struct ctl_param params[] = {{"dryRun", c->options.dry_run ? "true" : NULL},
+                                       {NULL, NULL}};
     struct cm_json *answer = NULL;
-    enum cm_rc rc =
-        ctl_call(c, "DELETE", cm_arena_strf(c->arena, "/freezes/%s", escaped), NULL, NULL, &answer);
+    enum cm_rc rc = ctl_call(c, "DELETE", cm_arena_strf(c->arena, "/freezes/%s", escaped), params,
+                             NULL, &answer);
 
-    if (rc == CM_OK) {
+    if (rc == CM_OK && c->options.dry_run) {
+        tell_end(c, answer);
+    } else if (rc == CM_OK) {
         (void)printf("'%s' has ended: %s\n", text_of(c, answer, "name"),
                      text_of(c, answer, "what"));
     }

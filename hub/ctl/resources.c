@@ -138,8 +138,10 @@ static const struct ctl_column freezes[] = {
     {"AGE", "atMs", CTL_AGE, CTL_ALWAYS},
     {"UNTIL", "untilMs", CTL_TIME, CTL_ALWAYS},
     {"BY", "actor", CTL_TEXT, CTL_IF_ROOM},
+    {"MADE BY", "source", CTL_TEXT, CTL_IF_ROOM},
     {"IN GIT", "inGit", CTL_TEXT, CTL_IF_ROOM},
     {"WHY", "reason", CTL_TEXT, CTL_ALWAYS},
+    {"TOO OLD", "tooOld", CTL_NUMBER, CTL_IF_WIDE},
     {"NOTE", "note", CTL_TEXT, CTL_IF_WIDE},
     {"FILE", "path", CTL_TEXT, CTL_IF_WIDE},
 };

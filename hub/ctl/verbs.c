@@ -134,8 +134,8 @@ const struct ctl_verb ctl_verbs[] = {
      .about = "WHAT is as for 'show'; with a time the log begins there. A release to hundreds of "
               "clusters is one line. --kind is release, removal, suspend (what Git says), healthy, "
               "progressing, degraded, failed, drifted, suspended (what agents say), connected, "
-              "disconnected, or what a controller decided: promoted, rejected, failed_forward, "
-              "timed_out or undone; all but progressing unless said.",
+              "disconnected, frozen, unfrozen, or what a controller decided: promoted, rejected, "
+              "failed_forward, timed_out or undone; all but progressing unless said.",
      .example = "holdfast log\n"
                 "holdfast log prod:checkout --limit 20\n"
                 "holdfast log 'prod@{yesterday}' --kind release",
@@ -248,9 +248,10 @@ const struct ctl_verb ctl_verbs[] = {
      .arguments = "NAME...",
      .summary = "End freezes: what waited is applied.",
      .about = "NAME is what 'holdfast get freezes' calls it; --all ends all. The hub commits that "
-              "its file goes.",
-     .example = "holdfast unfreeze checkout-20261001-120000.000\nholdfast unfreeze --all",
-     .options = "all",
+              "its file goes. --dry-run only tells what would end.",
+     .example = "holdfast unfreeze checkout-20261001-120000.000\n"
+                "holdfast unfreeze --all --dry-run",
+     .options = "all dry-run",
      .completes = "freezes...",
      .run = ctl_unfreeze},
     {.name = "hold",

@@ -273,6 +273,7 @@ static void copy_freeze(void *ctx, const struct hub_freeze_info *info) {
         .path = cm_arena_strdup(d->arena, info->path),
         .git = HUB_FREEZE_WRITTEN,
         .note = "",
+        .source = HUB_FREEZE_BY_GIT,
     };
 }
 

@@ -57,7 +57,7 @@ static void add_row(void *ctx, const struct hub_freeze_row *row) {
     struct hub_freeze_row copy = *row;
     const char **const texts[] = {&copy.name,     &copy.app,    &copy.cluster, &copy.group,
                                   &copy.selector, &copy.reason, &copy.actor,   &copy.repo,
-                                  &copy.path,     &copy.note};
+                                  &copy.path,     &copy.note,   &copy.source};
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         *texts[i] = cm_arena_strdup(set->arena, *texts[i]);

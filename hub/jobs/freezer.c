@@ -18,6 +18,7 @@
 #include "hub/jobs/freeze_set.h"
 #include "hub/jobs/store.h"
 #include "hub/jobs/writer.h"
+#include "hub/store/breaker.h"
 #include "hub/store/freezes.h"
 
 #define PAUSE_MIN_MS 2000 // between two tries to put on record what Git shall have
@@ -43,6 +44,7 @@ struct hub_freezer {
     bool begun;
     bool stopped;
     struct cm_metric *metric;
+    struct cm_metric *metric_oldest;
 };
 
 enum what { START, END, LOOK, NOTE, TOLD };
@@ -55,6 +57,7 @@ struct change {
     enum what what;
     struct hub_freeze_row row;
     bool dry_run;
+    size_t clusters;            // of what ends
     struct hub_freeze_set *set; // afterwards
     hub_freezer_fn done;        // NULL: nobody asked
     void *ctx;
@@ -64,12 +67,21 @@ static void adopt(struct hub_freezer *f, struct hub_freeze_set *set);
 
 // ---- The store's thread
 
+static enum cm_rc start_one(struct hub_db *db, const struct hub_freeze_row *row,
+                            struct cm_err *err) {
+    enum cm_rc rc = hub_freezes_start(db, row, err);
+
+    return rc < 0 || strcmp(row->source, HUB_FREEZE_BY_BREAKER) != 0
+               ? rc
+               : hub_breaker_tripped(db, row->app, row->cluster, row->at_ms, err);
+}
+
 static enum cm_rc run_what(struct change *c, struct hub_db *db, struct cm_err *err) {
     int64_t now_ms = cm_clock_unix_ms();
 
     switch (c->what) {
     case START:
-        return hub_freezes_start(db, &c->row, err);
+        return start_one(db, &c->row, err);
     case END:
         return hub_freezes_end(db, c->row.name, c->row.actor, "it was unfrozen", now_ms, err);
     case NOTE:
@@ -113,7 +125,8 @@ static struct change *change_new(struct hub_freezer *f, enum what what) {
                                      .actor = "",
                                      .repo = "",
                                      .path = "",
-                                     .note = ""};
+                                     .note = "",
+                                     .source = ""};
     return c;
 }
 
@@ -161,9 +174,10 @@ static void write_text(const struct hub_freeze_row *row, struct cm_str *out) {
 static void answer(const struct change *c, const struct hub_freeze_row *row) {
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
     const struct hub_repository *r = find_repository(c->owner, row->repo);
-    struct hub_frozen frozen = {.row = row,
-                                .clusters = hub_freeze_set_clusters(c->set, row->name),
-                                .writes = r != NULL && r->write != HUB_WRITE_OFF};
+    struct hub_frozen frozen = {
+        .row = row,
+        .clusters = c->what == END ? c->clusters : hub_freeze_set_clusters(c->set, row->name),
+        .writes = r != NULL && r->write != HUB_WRITE_OFF};
 
     write_text(row, &text);
     frozen.text = cm_str_get(&text);
@@ -406,12 +420,27 @@ static void tick(void *ctx) {
     }
 }
 
+// oldest_ms tells since when there is a freeze; 0: there is none.
+static int64_t oldest_ms(const struct hub_freeze_set *set) {
+    size_t count;
+    const struct hub_freeze_row *rows = hub_freeze_set_rows(set, &count);
+    int64_t oldest = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (rows[i].ended_ms == 0 && (oldest == 0 || rows[i].at_ms < oldest)) {
+            oldest = rows[i].at_ms;
+        }
+    }
+    return oldest;
+}
+
 static void adopt(struct hub_freezer *f, struct hub_freeze_set *set) {
     struct hub_freeze_set *old = f->set;
 
     f->set = hub_freeze_set_ref(set);
     hub_freeze_set_unref(old);
     cm_metric_set(f->metric, (int64_t)hub_freeze_set_in_force(set));
+    cm_metric_set(f->metric_oldest, oldest_ms(set) / 1000);
     f->config.changed(f->config.ctx, set);
     write_all(f);
     look_later(f);
@@ -483,14 +512,17 @@ void hub_freezer_start(struct hub_freezer *f, const struct hub_freeze_row *row, 
     own.repo = home(f);
     own.path = cm_arena_strf(c->arena, "freezes/%s.yaml", own.name);
     own.note = "";
+    own.source = row->source == NULL ? HUB_FREEZE_BY_HAND : cm_arena_strdup(c->arena, row->source);
     c->row = own;
     submit(c, true);
 }
 
-void hub_freezer_end(struct hub_freezer *f, const char *name, const char *actor,
+void hub_freezer_end(struct hub_freezer *f, const char *name, const char *actor, bool dry_run,
                      hub_freezer_fn done, void *ctx) {
     struct change *c = change_new(f, END);
 
+    c->dry_run = dry_run;
+    c->clusters = hub_freeze_set_clusters(f->set, name);
     c->done = done;
     c->ctx = ctx;
     c->row.name = cm_arena_strdup(c->arena, name);
@@ -519,6 +551,10 @@ enum cm_rc hub_freezer_new(const struct hub_freezer_config *config, struct hub_f
     f->timer = (struct cm_timer){.run = tick, .ctx = f};
     f->metric = cm_metrics_gauge(config->metrics, "holdfast_freezes", NULL,
                                  "Freezes that are in force: what they name is not applied.");
+    f->metric_oldest =
+        cm_metrics_gauge(config->metrics, "holdfast_freeze_oldest_timestamp_seconds", NULL,
+                         "Since when the oldest freeze that is in force is; 0: none "
+                         "is.");
     adopt(f, set);
     hub_freeze_set_unref(set);
     *out = f;

@@ -64,13 +64,14 @@ typedef void (*hub_freezer_fn)(void *ctx, const struct cm_err *err,
                                const struct hub_frozen *frozen);
 
 // hub_freezer_start freezes; `done` comes once it is on record. Of the row name ("": one is made),
-// what it is about, reason, actor and until_ms are read, and copied. With `dry_run` nothing is
-// kept. It fails as hub_freezes_start, and with CM_EINVAL if the time is over already.
+// what it is about, reason, actor, source (NULL: HUB_FREEZE_BY_HAND) and until_ms are read, and
+// copied. What the breaker freezes it freezes on record with that. With `dry_run` nothing is kept.
+// It fails as hub_freezes_start, and with CM_EINVAL if the time is over already.
 void hub_freezer_start(struct hub_freezer *f, const struct hub_freeze_row *row, bool dry_run,
                        hub_freezer_fn done, void *ctx);
 
-// hub_freezer_end ends one. CM_ENOTFOUND.
-void hub_freezer_end(struct hub_freezer *f, const char *name, const char *actor,
+// hub_freezer_end ends one, and tells on how many clusters it was. CM_ENOTFOUND.
+void hub_freezer_end(struct hub_freezer *f, const char *name, const char *actor, bool dry_run,
                      hub_freezer_fn done, void *ctx);
 
 // hub_freezer_told notes that the agent of a cluster has stopped all that is frozen there.

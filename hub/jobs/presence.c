@@ -22,6 +22,7 @@ struct presence_job {
     char *why;
     int64_t seen_ms;
     bool observes;
+    bool cannot_freeze;
     int64_t skew_ms;
     int64_t cert_ends_ms;
     uint64_t trust;
@@ -63,6 +64,7 @@ static enum cm_rc run_connected(struct hub_store_job *job, struct hub_db *db, st
         .driver = p->driver,
         .target = p->target,
         .observes = p->observes,
+        .cannot_freeze = p->cannot_freeze,
         .address = p->address,
         .skew_ms = p->skew_ms,
         .cert_ends_ms = p->cert_ends_ms,
@@ -93,6 +95,7 @@ void hub_presence_connected(struct hub_store *store, const struct hub_presence_r
     p->driver = cm_strdup(row->driver);
     p->target = cm_strdup(row->target);
     p->observes = row->observes;
+    p->cannot_freeze = row->cannot_freeze;
     p->address = cm_strdup(row->address);
     p->skew_ms = row->skew_ms;
     p->cert_ends_ms = row->cert_ends_ms;

@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/map.h"
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "common/str.h"
@@ -24,6 +25,7 @@
 #define LONGEST_MS 10000
 #define RETRY_MIN_MS 2000
 #define RETRY_MAX_MS ((int64_t)10 * 60 * 1000)
+#define TOLD_MS ((int64_t)60 * 60 * 1000)
 #define BATCH_MAX 1000
 #define THREADS 2
 #define LOOK_EACH_MS 1000 // pause between two looks, for each pull request that is open
@@ -64,7 +66,8 @@ struct hub_writer {
     struct cm_workers *push;
     struct cm_workers *look;
     int cancel_fd;
-    char *name; // in trailers
+    struct cm_map *told; // when it was told last that no more is written of an App, by its name
+    char *name;          // in trailers
     size_t jobs;
     bool stopping;
     void (*stopped)(void *ctx);
@@ -619,6 +622,20 @@ static enum cm_rc run_record(struct hub_store_job *job, struct hub_db *db, struc
     return hub_intents_add(db, &row, HUB_WRITER_MOST, &a->is_new, err);
 }
 
+// is_news: what is asked for again and again is told once an hour.
+static bool is_news(struct hub_writer *w, const char *app) {
+    int64_t *told_ms = cm_map_get(w->told, app);
+    int64_t now_ms = cm_clock_now_ms();
+
+    if (told_ms != NULL && now_ms - *told_ms < TOLD_MS) {
+        return false;
+    }
+    told_ms = cm_new(1, sizeof(*told_ms));
+    *told_ms = now_ms;
+    cm_map_put(w->told, app, told_ms);
+    return true;
+}
+
 static void record_done(struct hub_store_job *job, const struct cm_err *err) {
     struct ask *a = CM_CONTAINER(job, struct ask, record);
     struct place *p = a->place;
@@ -632,7 +649,7 @@ static void record_done(struct hub_store_job *job, const struct cm_err *err) {
         cm_metric_add(p->metric_waiting, 1);
         p->fresh = true;
         schedule(p);
-    } else if (err->code == CM_EBUSY) {
+    } else if (err->code == CM_EBUSY && is_news(p->owner, a->writing->intent.app)) {
         cm_log(CM_LOG_WARN, "write.breaker", err->msg, "app", a->writing->intent.app, NULL);
         submit_note(p->owner, &(struct note){.message = err->msg,
                                              .kind = "write.breaker",
@@ -914,6 +931,7 @@ enum cm_rc hub_writer_new(const struct hub_writer_config *config, struct hub_wri
     w->name = cm_strf("%s/epoch-%llu", config->hub_id, (unsigned long long)config->epoch);
     w->push = cm_workers_new("write", THREADS, NULL);
     w->look = cm_workers_new("look", 1, NULL);
+    w->told = cm_map_new(free);
     add_places(w);
     if (open_forges(w, err) < 0 ||
         hub_intents_each(hub_store_db(config->store), load_one, w, err) < 0 ||
@@ -980,6 +998,7 @@ void hub_writer_free(struct hub_writer *w) {
         free_place(&w->places[i]);
     }
     free(w->places);
+    cm_map_free(w->told);
     free(w->name);
     (void)close(w->cancel_fd);
     free(w);

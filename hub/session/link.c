@@ -356,6 +356,7 @@ static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_fram
                                    .driver = hello->driver,
                                    .target = hello->target_version,
                                    .observes = hello->observes,
+                                   .cannot_freeze = !hello->freezes && !hello->observes,
                                    .address = cm_net_conn_addr(session->conn),
                                    .skew_ms = skew_of(hello),
                                    .trust = hub_trust_known(session, hello->trust),

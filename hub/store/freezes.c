@@ -16,7 +16,7 @@
 
 #define COLUMNS                                                                                    \
     "name, app, cluster, grp, selector, reason, actor, at_ms, until_ms, repo, path, git,"          \
-    " ended_ms, note"
+    " ended_ms, note, source"
 
 char *hub_freezes_where(const struct hub_freeze_row *row) {
     CM_AUTOFREE char *what =
@@ -48,7 +48,8 @@ static struct hub_freeze_row row_of(struct hub_stmt *stmt) {
                                    .path = hub_stmt_text(stmt, 10),
                                    .git = (enum hub_freeze_git)hub_stmt_int(stmt, 11),
                                    .ended_ms = hub_stmt_int(stmt, 12),
-                                   .note = hub_stmt_text(stmt, 13)};
+                                   .note = hub_stmt_text(stmt, 13),
+                                   .source = hub_stmt_text(stmt, 14)};
 }
 
 // find begins a query for one; CM_ENOTFOUND. The row is good until the statement ends.
@@ -68,10 +69,11 @@ static enum cm_rc find(struct hub_db *db, const char *name, struct hub_stmt **st
 static enum cm_rc insert(struct hub_db *db, const struct hub_freeze_row *row, struct cm_err *err) {
     return hub_db_run(db, err,
                       "INSERT OR REPLACE INTO freeze (" COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
-                      " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-                      "tttttttiittiit", row->name, row->app, row->cluster, row->group,
+                      " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                      "tttttttiittiitt", row->name, row->app, row->cluster, row->group,
                       row->selector, row->reason, row->actor, row->at_ms, row->until_ms, row->repo,
-                      row->path, (int64_t)row->git, row->ended_ms, row->note);
+                      row->path, (int64_t)row->git, row->ended_ms, row->note,
+                      row->source == NULL ? "" : row->source);
 }
 
 static enum cm_rc add_event(struct hub_db *db, const struct hub_freeze_row *row, const char *kind,
@@ -100,6 +102,64 @@ static enum cm_rc tell_started(struct hub_db *db, const struct hub_freeze_row *r
                                     until, row->until_ms != 0 ? ")" : "",
                                     row->git == HUB_FREEZE_WRITTEN ? " (by a commit)" : "");
     return add_event(db, row, "freeze.started", row->actor, cm_clock_unix_ms(), why, err);
+}
+
+// ---- The past
+
+static enum cm_rc past_begin(struct hub_db *db, const struct hub_freeze_row *row, int64_t from_ms,
+                             struct cm_err *err) {
+    return hub_db_run(db, err,
+                      "INSERT INTO freeze_past (name, app, reason, actor, source, from_ms,"
+                      " until_ms, to_ms, ended_by, ended_why) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
+                      " 0, '', '')",
+                      "tttttii", row->name, row->app, row->reason, row->actor,
+                      row->source == NULL ? "" : row->source, from_ms, row->until_ms);
+}
+
+static enum cm_rc past_end(struct hub_db *db, const char *name, const char *actor, const char *why,
+                           int64_t now_ms, struct cm_err *err) {
+    enum cm_rc rc = hub_db_run(db, err,
+                               "UPDATE freeze_past_cluster SET to_ms = ?2 WHERE to_ms = 0 AND"
+                               " freeze IN (SELECT id FROM freeze_past WHERE name = ?1 AND"
+                               " to_ms = 0)",
+                               "ti", name, now_ms);
+
+    return rc < 0 ? rc
+                  : hub_db_run(db, err,
+                               "UPDATE freeze_past SET to_ms = ?2, ended_by = ?3, ended_why = ?4"
+                               " WHERE name = ?1 AND to_ms = 0",
+                               "titt", name, now_ms, actor, why);
+}
+
+// past_resolve takes over the clusters that freezes are on now.
+static enum cm_rc past_resolve(struct hub_db *db, int64_t now_ms, struct cm_err *err) {
+    enum cm_rc rc = hub_db_run(
+        db, err,
+        "UPDATE freeze_past_cluster SET to_ms = ?1 WHERE to_ms = 0 AND NOT EXISTS (SELECT 1 FROM"
+        " freeze_past p JOIN freeze_cluster k ON k.freeze = p.name WHERE p.to_ms = 0 AND"
+        " p.id = freeze_past_cluster.freeze AND k.cluster = freeze_past_cluster.cluster)"
+        " AND freeze IN (SELECT id FROM freeze_past WHERE to_ms = 0)",
+        "i", now_ms);
+
+    return rc < 0 ? rc
+                  : hub_db_run(db, err,
+                               "INSERT OR IGNORE INTO freeze_past_cluster (freeze, cluster,"
+                               " from_ms, to_ms) SELECT p.id, k.cluster, ?1, 0 FROM freeze_past p"
+                               " JOIN freeze_cluster k ON k.freeze = p.name WHERE p.to_ms = 0 AND"
+                               " NOT EXISTS (SELECT 1 FROM freeze_past_cluster c WHERE"
+                               " c.freeze = p.id AND c.cluster = k.cluster AND c.to_ms = 0)",
+                               "i", now_ms);
+}
+
+enum cm_rc hub_freezes_keep(struct hub_db *db, int64_t before_ms, struct cm_err *err) {
+    enum cm_rc rc = hub_db_run(db, err,
+                               "DELETE FROM freeze_past_cluster WHERE freeze IN (SELECT id FROM"
+                               " freeze_past WHERE to_ms != 0 AND to_ms < ?1)",
+                               "i", before_ms);
+
+    return rc < 0 ? rc
+                  : hub_db_run(db, err, "DELETE FROM freeze_past WHERE to_ms != 0 AND to_ms < ?1",
+                               "i", before_ms);
 }
 
 // ---- What a freeze names
@@ -180,6 +240,7 @@ enum cm_rc hub_freezes_start(struct hub_db *db, const struct hub_freeze_row *row
     rc = rc < 0 ? rc : look_up(db, row, &repo, err);
     own.repo = repo;
     rc = rc < 0 ? rc : insert(db, &own, err);
+    rc = rc < 0 ? rc : past_begin(db, &own, own.at_ms, err);
     return rc < 0 ? rc : tell_started(db, &own, err);
 }
 
@@ -196,6 +257,7 @@ static enum cm_rc end(struct hub_db *db, const struct hub_freeze_row *row, const
                    row->name, now_ms);
 
     rc = rc < 0 ? rc : forget_clusters(db, row->name, err);
+    rc = rc < 0 ? rc : past_end(db, row->name, actor, why, now_ms, err);
     return rc < 0 ? rc : add_event(db, row, "freeze.ended", actor, now_ms, why, err);
 }
 
@@ -263,8 +325,19 @@ static enum cm_rc begin(struct hub_db *db, const struct hub_freeze_row *row, str
     own.ended_ms = over ? now_ms : 0;
     own.at_ms = row->at_ms != 0 ? row->at_ms : now_ms;
     own.actor = row->actor[0] != '\0' ? row->actor : "git";
+    own.source = HUB_FREEZE_BY_GIT;
     enum cm_rc rc = insert(db, &own, err);
+    rc = rc < 0 || over ? rc : past_begin(db, &own, now_ms, err);
     return rc < 0 || over ? rc : tell_started(db, &own, err);
+}
+
+// past_change: what says something else from now on is another time in the past.
+static enum cm_rc past_change(struct hub_db *db, const struct hub_freeze_row *row,
+                              struct cm_err *err) {
+    int64_t now_ms = cm_clock_unix_ms();
+    enum cm_rc rc = past_end(db, row->name, "git", "its document changed", now_ms, err);
+
+    return rc < 0 ? rc : past_begin(db, row, now_ms, err);
 }
 
 static enum cm_rc follow(struct hub_db *db, const struct hub_freeze_row *row,
@@ -274,7 +347,10 @@ static enum cm_rc follow(struct hub_db *db, const struct hub_freeze_row *row,
     own.ended_ms = known->ended_ms;
     own.at_ms = known->at_ms;
     own.actor = known->actor;
-    return insert(db, &own, err);
+    own.source = known->source;
+    enum cm_rc rc =
+        known->ended_ms != 0 || is_same(known, row) ? CM_OK : past_change(db, &own, err);
+    return rc < 0 ? rc : insert(db, &own, err);
 }
 
 enum cm_rc hub_freezes_put(struct hub_db *db, const struct hub_freeze_row *row,
@@ -414,9 +490,9 @@ enum cm_rc hub_freezes_resolve(struct hub_db *db, struct cm_err *err) {
 
         rc = put_clusters(db, &row, err);
     }
-    return rc != CM_ENOTFOUND
-               ? rc
-               : hub_db_run(db, err, "DELETE FROM freeze_cluster WHERE found = 0", "");
+    rc = rc != CM_ENOTFOUND ? rc
+                            : hub_db_run(db, err, "DELETE FROM freeze_cluster WHERE found = 0", "");
+    return rc < 0 ? rc : past_resolve(db, cm_clock_unix_ms(), err);
 }
 
 enum cm_rc hub_freezes_told(struct hub_db *db, const char *cluster, int64_t now_ms,

@@ -7,7 +7,8 @@
 //
 // Which clusters it is on is on record beside it (table freeze_cluster), with when each agent said
 // that it has stopped; who changes freezes, or what groups and labels say, has it made anew
-// (hub_freezes_resolve).
+// (hub_freezes_resolve). What was frozen from when to when, and on which clusters, stays on record
+// as long as the past does (tables freeze_past and freeze_past_cluster).
 //
 // Threads: a handle belongs to one thread at a time. Blocks.
 #pragma once
@@ -29,6 +30,11 @@ enum hub_freeze_git {
     HUB_FREEZE_UNSURE, // it was, before the hub was started
 };
 
+// What made it: somebody, a commit, or the breaker (hub/jobs/breaker.h).
+#define HUB_FREEZE_BY_HAND "hand"
+#define HUB_FREEZE_BY_GIT "git"
+#define HUB_FREEZE_BY_BREAKER "breaker"
+
 // Texts are "" where there is none. At most one of cluster, group and selector.
 struct hub_freeze_row {
     const char *name;
@@ -43,8 +49,9 @@ struct hub_freeze_row {
     const char *repo; // where its document is, or shall be; "": nowhere
     const char *path; // below the root folder of that
     enum hub_freeze_git git;
-    int64_t ended_ms; // 0: it is in force
-    const char *note; // why it is not in Git
+    int64_t ended_ms;   // 0: it is in force
+    const char *note;   // why it is not in Git
+    const char *source; // "": it is from before that was on record
 };
 
 // hub_freezes_start puts a freeze on record, with an event. `repo` is where it is written if no
@@ -78,6 +85,9 @@ CM_MUSTUSE enum cm_rc hub_freezes_note(struct hub_db *db, const char *name, cons
 
 // hub_freezes_resolve finds the clusters of those that are in force.
 CM_MUSTUSE enum cm_rc hub_freezes_resolve(struct hub_db *db, struct cm_err *err);
+
+// hub_freezes_keep forgets what ended before that.
+CM_MUSTUSE enum cm_rc hub_freezes_keep(struct hub_db *db, int64_t before_ms, struct cm_err *err);
 
 // hub_freezes_told notes that the agent of a cluster has stopped what is frozen there.
 CM_MUSTUSE enum cm_rc hub_freezes_told(struct hub_db *db, const char *cluster, int64_t now_ms,

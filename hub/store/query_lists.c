@@ -370,7 +370,12 @@ static const struct hub_filter ban_filters[] = {
     "(SELECT count(*) FROM freeze_cluster k WHERE k.freeze = f.name AND k.told_ms != 0)"
 #define FREEZE_OFFLINE                                                                             \
     "(SELECT count(*) FROM freeze_cluster k LEFT JOIN presence r ON r.cluster = k.cluster"         \
-    " WHERE k.freeze = f.name AND k.told_ms = 0 AND ifnull(r.connected, 0) = 0)"
+    " WHERE k.freeze = f.name AND k.told_ms = 0 AND ifnull(r.connected, 0) = 0"                    \
+    " AND ifnull(r.freezes, 1) = 1)"
+
+#define FREEZE_TOO_OLD                                                                             \
+    "(SELECT count(*) FROM freeze_cluster k JOIN presence r ON r.cluster = k.cluster"              \
+    " WHERE k.freeze = f.name AND r.freezes = 0)"
 
 static const struct hub_column freeze_columns[] = {
     {"name", "f.name", HUB_COLUMN_TEXT, "Its name."},
@@ -382,6 +387,9 @@ static const struct hub_column freeze_columns[] = {
     {"selector", "f.selector", HUB_COLUMN_TEXT, "The labels; empty: it names none."},
     {"reason", "f.reason", HUB_COLUMN_TEXT, "Why."},
     {"actor", "f.actor", HUB_COLUMN_TEXT, "Who froze it."},
+    {"source", "f.source", HUB_COLUMN_TEXT,
+     "hand (somebody asked the hub); git (a commit); breaker (the hub itself, as too many releases "
+     "were rejected); empty: it is from before that was on record."},
     {"atMs", "f.at_ms", HUB_COLUMN_TIME, "Since when."},
     {"untilMs", "f.until_ms", HUB_COLUMN_TIME, "When it ends by itself; 0: it does not."},
     {"clusters", FREEZE_CLUSTERS, HUB_COLUMN_INT, "On how many clusters it is."},
@@ -389,6 +397,9 @@ static const struct hub_column freeze_columns[] = {
      "Of these, whose agents have said that they stopped."},
     {"offline", FREEZE_OFFLINE, HUB_COLUMN_INT,
      "Of the others, that are not connected: they stop when they are."},
+    {"tooOld", FREEZE_TOO_OLD, HUB_COLUMN_INT,
+     "Whose agents are too old to stop by themselves: they are sent nothing new, and go on to "
+     "correct drift."},
     {"inGit", FREEZE_GIT, HUB_COLUMN_TEXT,
      "yes; waiting (the hub writes it as soon as it can); no (`note` says why)."},
     {"note", "f.note", HUB_COLUMN_TEXT, "Why it is not in Git; empty: it is, or will be soon."},

@@ -394,10 +394,36 @@ static const char *const step_30[] = {
     NULL,
 };
 
+static const char *const step_31[] = {
+    // Whose a freeze is: made by hand, by a commit, or by the breaker; what was frozen when, and on
+    // which clusters; when the breaker froze an App ('' for a cluster: everywhere); which agents
+    // cannot stop by themselves.
+    "ALTER TABLE freeze ADD COLUMN source TEXT NOT NULL DEFAULT ''",
+    "CREATE TABLE freeze_past (id INTEGER PRIMARY KEY, name TEXT NOT NULL, app TEXT NOT NULL,"
+    " reason TEXT NOT NULL, actor TEXT NOT NULL, source TEXT NOT NULL, from_ms INTEGER NOT NULL,"
+    " until_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, ended_by TEXT NOT NULL,"
+    " ended_why TEXT NOT NULL)",
+    "CREATE INDEX freeze_past_open ON freeze_past (name) WHERE to_ms = 0",
+    "CREATE TABLE freeze_past_cluster (freeze INTEGER NOT NULL, cluster TEXT NOT NULL,"
+    " from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, PRIMARY KEY (freeze, cluster, from_ms))"
+    " WITHOUT ROWID",
+    "INSERT INTO freeze_past (name, app, reason, actor, source, from_ms, until_ms, to_ms, ended_by,"
+    " ended_why) SELECT name, app, reason, actor, '', at_ms, until_ms, 0, '', '' FROM freeze"
+    " WHERE ended_ms = 0",
+    "INSERT INTO freeze_past_cluster (freeze, cluster, from_ms, to_ms) SELECT p.id, k.cluster,"
+    " p.from_ms, 0 FROM freeze_past p JOIN freeze_cluster k ON k.freeze = p.name",
+    "CREATE TABLE breaker (app TEXT NOT NULL, cluster TEXT NOT NULL, at_ms INTEGER NOT NULL,"
+    " PRIMARY KEY (app, cluster)) WITHOUT ROWID",
+    "CREATE INDEX decision_kept_out ON decision (seen_ms) WHERE provisional = 1",
+    "ALTER TABLE presence ADD COLUMN freezes INTEGER NOT NULL DEFAULT 1",
+    NULL,
+};
+
 static const char *const *const steps[] = {
-    step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,  step_10,
-    step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18, step_19, step_20,
-    step_21, step_22, step_23, step_24, step_25, step_26, step_27, step_28, step_29, step_30};
+    step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,
+    step_9,  step_10, step_11, step_12, step_13, step_14, step_15, step_16,
+    step_17, step_18, step_19, step_20, step_21, step_22, step_23, step_24,
+    step_25, step_26, step_27, step_28, step_29, step_30, step_31};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -454,7 +480,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 27",
                                               "PRAGMA user_version = 28",
                                               "PRAGMA user_version = 29",
-                                              "PRAGMA user_version = 30"};
+                                              "PRAGMA user_version = 30",
+                                              "PRAGMA user_version = 31"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -353,15 +353,16 @@ enum cm_rc hub_presence_put(struct hub_db *db, const struct hub_presence_row *ro
                             struct cm_err *err) {
     static const char sql[] =
         "INSERT INTO presence (cluster, connected, seen_ms, version, driver, target, address,"
-        " skew_ms, cert_ends_ms, observes, trust) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
-        " ?11)"
+        " skew_ms, cert_ends_ms, observes, trust, freezes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
+        " ?9, ?10, ?11, ?12)"
         " ON CONFLICT (cluster) DO UPDATE SET connected = ?2, seen_ms = ?3, version = ?4,"
         " driver = ?5, target = ?6, address = ?7, skew_ms = ?8, cert_ends_ms = ?9, observes = ?10,"
-        " trust = ?11";
+        " trust = ?11, freezes = ?12";
 
-    return hub_db_run(db, err, sql, "tiittttiiii", row->cluster, (int64_t)row->connected,
+    return hub_db_run(db, err, sql, "tiittttiiiii", row->cluster, (int64_t)row->connected,
                       row->seen_ms, row->version, row->driver, row->target, row->address,
-                      row->skew_ms, row->cert_ends_ms, (int64_t)row->observes, (int64_t)row->trust);
+                      row->skew_ms, row->cert_ends_ms, (int64_t)row->observes, (int64_t)row->trust,
+                      (int64_t)!row->cannot_freeze);
 }
 
 enum cm_rc hub_presence_set_certificate(struct hub_db *db, const char *cluster, int64_t ends_ms,

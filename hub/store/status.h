@@ -151,6 +151,7 @@ struct hub_presence_row {
     const char *target;
     const char *address;
     bool observes;        // it changes nothing
+    bool cannot_freeze;   // it changes things, and is too old to stop when it is told
     int64_t skew_ms;      // by how much its clock is ahead
     int64_t cert_ends_ms; // Unix time
     uint64_t trust;       // set of roots that it believes; 0: it knows of no sets

@@ -125,7 +125,7 @@ static void more_freezes_than_a_message_holds_stop_all(void **state) {
     rig_run(r,
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 64)"
             " INSERT INTO freeze SELECT 'stop-' || i, app, cluster, grp, selector, reason, actor,"
-            " at_ms, until_ms, repo, path, git, ended_ms, note FROM n, freeze");
+            " at_ms, until_ms, repo, path, git, ended_ms, note, source FROM n, freeze");
     assert_int_equal(rig_count(r, "SELECT count(*) FROM freeze"), WIRE_FREEZES_MAX + 1);
     rig_freeze(r, ON_PARIS);
     RIG_UNTIL(r, paris->frames[WIRE_FREEZE] == 1);

@@ -316,6 +316,64 @@ static void so_many_are_in_force_at_a_time(void **state) {
     assert_int_equal(hub_freezes_start(db, &row, &err), CM_EEXISTS);
 }
 
+static void what_was_frozen_from_when_to_when_and_where_stays_on_record(void **state) {
+    struct hub_freeze_row row = stop();
+    struct hub_db *db = *state;
+    struct cm_err err = {0};
+
+    make_fleet(db);
+    row.selector = "env=prod";
+    start(db, &row);
+    cm_clock_advance(HOUR_MS);
+    run(db, "UPDATE cluster SET labels = '{}' WHERE name = 'b'");
+    assert_int_equal(hub_freezes_resolve(db, &err), CM_OK);
+    cm_clock_advance(HOUR_MS);
+    assert_int_equal(hub_freezes_end(db, "stop", "bob", "", NOW_MS + 2 * HOUR_MS, &err), CM_OK);
+    assert_int_equal(hub_freezes_resolve(db, &err), CM_OK);
+    run(db, "DELETE FROM freeze");
+    assert_int_equal(count_rows(db, "SELECT to_ms - from_ms FROM freeze_past WHERE actor = 'ann'"
+                                    " AND ended_by = 'bob'"),
+                     2 * HOUR_MS);
+    assert_int_equal(count_rows(db, "SELECT to_ms - from_ms FROM freeze_past_cluster"
+                                    " WHERE cluster = 'b'"),
+                     HOUR_MS);
+    assert_int_equal(count_rows(db, "SELECT to_ms - from_ms FROM freeze_past_cluster"
+                                    " WHERE cluster = 'a'"),
+                     2 * HOUR_MS);
+}
+
+static void what_a_commit_makes_of_a_freeze_is_another_time(void **state) {
+    struct hub_freeze_row row = stop();
+    struct hub_db *db = *state;
+
+    make_fleet(db);
+    start(db, &row);
+    cm_clock_advance(HOUR_MS);
+    put(db, &row);
+    assert_int_equal(count_rows(db, "SELECT count(*) FROM freeze_past"), 1);
+    row.app = "shop";
+    put(db, &row);
+    assert_int_equal(count_rows(db, "SELECT count(*) FROM freeze_past WHERE to_ms != 0"), 1);
+    assert_int_equal(count_rows(db, "SELECT count(*) FROM freeze_past_cluster c JOIN freeze_past p"
+                                    " ON p.id = c.freeze WHERE p.app = 'shop' AND c.to_ms = 0"),
+                     3);
+}
+
+static void its_past_is_kept_for_a_time(void **state) {
+    struct hub_freeze_row row = stop();
+    struct hub_db *db = *state;
+    struct cm_err err = {0};
+
+    make_fleet(db);
+    start(db, &row);
+    end(db);
+    assert_int_equal(hub_freezes_keep(db, NOW_MS, &err), CM_OK);
+    assert_int_equal(count_rows(db, "SELECT count(*) FROM freeze_past"), 1);
+    assert_int_equal(hub_freezes_keep(db, NOW_MS + HOUR_MS, &err), CM_OK);
+    assert_int_equal(count_rows(db, "SELECT count(*) FROM freeze_past"), 0);
+    assert_int_equal(count_rows(db, "SELECT count(*) FROM freeze_past_cluster"), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -329,6 +387,9 @@ static const struct CMUnitTest tests[] = {
     TEST(what_left_git_while_the_hub_was_away_ends_and_what_never_was_there_stays),
     TEST(it_ends_by_time),
     TEST(so_many_are_in_force_at_a_time),
+    TEST(what_was_frozen_from_when_to_when_and_where_stays_on_record),
+    TEST(what_a_commit_makes_of_a_freeze_is_another_time),
+    TEST(its_past_is_kept_for_a_time),
 };
 
 int main(void) {

@@ -67,8 +67,8 @@ static void add_freezes(struct hub_db *db) {
 
     assert_int_equal(hub_db_run(db, &err,
                                 "INSERT INTO freeze VALUES ('stop', '', '', '', '', 'it burns',"
-                                " 'ann', 1, 0, '', '', 0, 0, ''), ('over', '', '', '', '', 'it"
-                                " burnt', 'ann', 1, 0, '', '', 0, 2, '')",
+                                " 'ann', 1, 0, '', '', 0, 0, '', ''), ('over', '', '', '', '', 'it"
+                                " burnt', 'ann', 1, 0, '', '', 0, 2, '', '')",
                                 ""),
                      CM_OK);
 }

@@ -1,0 +1,49 @@
+#include "hub/store/breaker.h"
+
+#include "common/mem.h"
+#include "hub/store/db.h"
+
+#define APPLIED "3"
+
+enum cm_rc hub_breaker_each(struct hub_db *db, int64_t now_ms,
+                            void (*visit)(void *ctx, const struct hub_breaker_row *row), void *ctx,
+                            struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(
+        db, &stmt, err,
+        "SELECT d.app, d.cluster, d.key, iif(d.bad_revision <> '', d.bad_revision, hex(d.bad)),"
+        " d.seen_ms <= ifnull(here.at_ms, 0),"
+        " d.settled <> 0 AND ifnull(s.applied = " APPLIED " AND s.bundle = p.bundle, 0), d.seen_ms"
+        " FROM decision d LEFT JOIN breaker here ON here.app = d.app AND here.cluster = d.cluster"
+        " LEFT JOIN breaker every ON every.app = d.app AND every.cluster = ''"
+        " LEFT JOIN pair p ON p.cluster = d.cluster AND p.app = d.app"
+        " LEFT JOIN status s ON s.cluster = d.cluster AND s.app = d.app"
+        " WHERE d.provisional = 1 AND d.seen_ms > ?1 AND d.seen_ms > ifnull(every.at_ms, 0)"
+        " ORDER BY d.app, d.number",
+        "i", now_ms - HUB_BREAKER_MS);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        const struct hub_breaker_row row = {.app = hub_stmt_text(stmt, 0),
+                                            .cluster = hub_stmt_text(stmt, 1),
+                                            .key = hub_stmt_text(stmt, 2),
+                                            .release = hub_stmt_text(stmt, 3),
+                                            .spent = hub_stmt_int(stmt, 4) != 0,
+                                            .landed = hub_stmt_int(stmt, 5) != 0,
+                                            .seen_ms = hub_stmt_int(stmt, 6)};
+
+        visit(ctx, &row);
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc hub_breaker_tripped(struct hub_db *db, const char *app, const char *cluster,
+                               int64_t now_ms, struct cm_err *err) {
+    enum cm_rc rc =
+        hub_db_run(db, err, "DELETE FROM breaker WHERE at_ms <= ?1", "i", now_ms - HUB_BREAKER_MS);
+
+    return rc < 0 ? rc
+                  : hub_db_run(db, err,
+                               "INSERT OR REPLACE INTO breaker (app, cluster, at_ms)"
+                               " VALUES (?1, ?2, ?3)",
+                               "tti", app, cluster, now_ms);
+}
