@@ -105,6 +105,28 @@ static struct cm_json *images_of(struct ctl *c, const struct cm_json *item) {
     return list;
 }
 
+static const char *time_of(struct ctl *c, const struct cm_json *row, const char *member) {
+    const struct ctl_column time = {.member = member, .type = CTL_TIME};
+
+    return ctl_cell_text(c->arena, row, &time);
+}
+
+// "stop: INC-4711 (ann, 12:00 to 13:00)", of each freeze that kept it from being applied.
+static const char *frozen_words(struct ctl *c, const struct cm_json *item) {
+    const char *words = "";
+
+    for (const struct cm_json *at = first_of(item, "frozen"); at != NULL; at = at->next) {
+        bool ended = number_of(at, "toMs") != 0;
+
+        words =
+            cm_arena_strf(c->arena, "%s%s%s: %s (%s, %s%s%s)", words, words[0] == '\0' ? "" : "; ",
+                          text_of(at, "name"), text_of(at, "reason"), text_of(at, "actor"),
+                          ended ? "" : "since ", time_of(c, at, "fromMs"),
+                          ended ? cm_arena_strf(c->arena, " to %s", time_of(c, at, "toMs")) : "");
+    }
+    return words;
+}
+
 static struct cm_json *show_row(struct ctl *c, const struct cm_json *item) {
     struct cm_json *row = begin_row(c, item);
     const struct cm_json *desired = cm_json_get(item, "desired");
@@ -114,6 +136,7 @@ static struct cm_json *show_row(struct ctl *c, const struct cm_json *item) {
     cm_json_set_string(c->arena, row, "actual", short_commit(c, cm_json_get(item, "actual")));
     cm_json_set_string(c->arena, row, "subject", text_of(desired, "subject"));
     cm_json_set_string(c->arena, row, "held", text_of(desired, "held"));
+    cm_json_set_string(c->arena, row, "frozen", frozen_words(c, item));
     cm_json_set(c->arena, row, "images", images_of(c, item));
     return row;
 }
@@ -181,6 +204,7 @@ int ctl_show(struct ctl *c) {
         {"NAMES", "names", CTL_TEXT, CTL_ALWAYS},
         {"SUBJECT", "subject", CTL_TEXT, CTL_IF_ROOM},
         {"HELD", "held", CTL_TEXT, CTL_IF_ROOM},
+        {"FROZEN", "frozen", CTL_TEXT, CTL_IF_ROOM},
         {"IMAGES", "images", CTL_LIST, CTL_IF_WIDE},
     };
     const struct ctl_param params[] = {
@@ -296,19 +320,18 @@ int ctl_log(struct ctl *c) {
 
 // ---- Why
 
-static const char *time_of(struct ctl *c, const struct cm_json *row, const char *member) {
-    const struct ctl_column time = {.member = member, .type = CTL_TIME};
-
-    return ctl_cell_text(c->arena, row, &time);
-}
-
 static void print_state(struct ctl *c, const struct cm_json *item) {
+    const char *frozen = frozen_words(c, item);
+
     (void)printf("%s%s%s since %s\n", ctl_bold(), ctl_one_line(c->arena, text_of(item, "state")),
                  ctl_plain(), time_of(c, item, "toMs"));
     (void)printf("  desired  %s\n",
                  ctl_one_line(c->arena, commit_words(c, cm_json_get(item, "desired"))));
     (void)printf("  actual   %s\n",
                  ctl_one_line(c->arena, commit_words(c, cm_json_get(item, "actual"))));
+    if (frozen[0] != '\0') {
+        (void)printf("  frozen   %s\n", ctl_one_line(c->arena, frozen));
+    }
     for (const struct cm_json *at = first_of(item, "images"); at != NULL; at = at->next) {
         (void)printf("  image    %s\n", ctl_one_line(c->arena, at->text == NULL ? "" : at->text));
     }

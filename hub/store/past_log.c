@@ -24,8 +24,8 @@ struct action {
     const char *kind;
     const char *app;
     const struct past_info *info; // of releases
-    const char *actor;            // of decisions: the controller
-    const char *text;             // and its words
+    const char *actor;            // of decisions: the controller; of freezes: who did it
+    const char *text;             // and its words; why
     struct past_fold desired;     // or of whatever is counted
     struct past_fold applied;     // of releases and removals
     uint8_t *in_desired;          // a bit for each number of a cluster
@@ -269,6 +269,46 @@ static enum cm_rc read_decisions(struct logging *l, struct cm_err *err) {
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
+// ---- What was frozen
+
+static void add_freeze_action(struct logging *l, const struct past_freeze *f, bool ended) {
+    static const struct past_info none = {.app = "", .revision = "", .release = "", .held = ""};
+    struct cm_arena *a = l->read->arena;
+    const char *kind = ended ? "unfrozen" : "frozen";
+    const struct row row = {.app = f->app,
+                            .axis = HUB_PAST_SEEN,
+                            .at_ms = ended ? f->to_ms : f->from_ms,
+                            .text = ended ? past_thaw_words(a, f) : past_freeze_words(a, f)};
+    struct action *action = NULL;
+    bool asked = l->kind[0] == '\0' || strcmp(l->kind, kind) == 0;
+
+    for (size_t i = 0; asked && i < l->read->count; i++) {
+        const struct hub_entry entry = {(uint32_t)i, row.at_ms};
+
+        if (f->on[i] && counts(l, &entry)) {
+            action = action == NULL ? find_action(l, &row, kind, &none) : action;
+            add_entry(l, action, &row, &entry);
+        }
+    }
+    if (action != NULL) {
+        action->actor = ended ? f->ended_by : f->actor;
+        action->text = row.text;
+    }
+}
+
+static void add_freeze(void *ctx, const struct past_freeze *f) {
+    add_freeze_action(ctx, f, false);
+    if (f->to_ms != 0) {
+        add_freeze_action(ctx, f, true);
+    }
+}
+
+static enum cm_rc read_freezes(struct logging *l, struct cm_err *err) {
+    const struct hub_past_span span = {.from_ms = l->edge_ms, .to_ms = l->scope->when.at_ms};
+
+    return past_frozen_each(l->read, &span, l->scope->select.app, add_freeze, l, err);
+}
+
 // ---- All of it
 
 // An App of one's own has an index; all together are read in the order in which they came.
@@ -289,6 +329,7 @@ static enum cm_rc read_log(struct logging *l, struct cm_err *err) {
     rc = rc < 0 ? rc : read_rows(l, stmt, err);
     note_edge(l);
     rc = rc < 0 || l->releases ? rc : read_decisions(l, err);
+    rc = rc < 0 || l->releases ? rc : read_freezes(l, err);
     cm_map_freep(&l->last);
     return rc;
 }

@@ -32,7 +32,9 @@ struct hub_past_ask {
 };
 
 // hub_past_show answers how it was: {"atMs", "items": [{"app", "desired", "actual", "state",
-// "clusters", "names", "sinceMs", "images"}]}, most of clusters first. States: inSync, progressing,
+// "clusters", "names", "sinceMs", "images", "frozen"}]}, most of clusters first; "frozen", if
+// something kept it from being applied then: [{"name", "reason", "actor", "source", "fromMs",
+// "untilMs", "toMs", "endedBy"}]. States: inSync, progressing,
 // converging (desired and actual differ), degraded, failed, drifted, suspended, leaving, unknown,
 // unobserved.
 CM_MUSTUSE enum cm_rc hub_past_show(struct hub_db *db, struct cm_arena *a,
@@ -41,7 +43,7 @@ CM_MUSTUSE enum cm_rc hub_past_show(struct hub_db *db, struct cm_arena *a,
 
 // hub_past_log answers what happened up to then, newest first, an item for each action over all
 // clusters: {"kind", "app", "revision", …, "images", "clusters", "applied", "names", "fromMs",
-// "toMs"}; of what controllers decided with "actor" and "text".
+// "toMs"}; of what controllers decided, and of freezes, with "actor" and "text".
 CM_MUSTUSE enum cm_rc hub_past_log(struct hub_db *db, struct cm_arena *a,
                                    const struct hub_past_ask *ask, struct cm_json **out,
                                    struct cm_err *err);

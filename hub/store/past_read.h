@@ -78,6 +78,51 @@ struct past_fold {
 void past_fold_add(struct past_read *r, struct past_fold *fold, size_t cluster, int64_t at_ms);
 void past_fold_set(struct past_read *r, const struct past_fold *fold, struct cm_json *item);
 
+// Something that was frozen; texts are the arena's.
+struct past_freeze {
+    int64_t id;
+    const char *name;
+    const char *app; // "": all
+    const char *reason;
+    const char *actor;
+    const char *source;
+    int64_t from_ms;
+    int64_t until_ms; // when it was to end by itself; 0: it was not
+    int64_t to_ms;    // when it ended; 0: it is in force
+    const char *ended_by;
+    const char *ended_why;
+    bool *on; // by number of cluster
+};
+
+// What was frozen at a moment; of more than these the first by name.
+#define PAST_FROZEN_MAX 64
+struct past_frozen {
+    struct past_freeze *list;
+    size_t count;
+};
+enum cm_rc past_frozen_find(struct past_read *r, int64_t at_ms, struct past_frozen *out,
+                            struct cm_err *err);
+
+// past_frozen_of tells which of them kept an App on a cluster from being applied, as bits;
+// past_frozen_set lists these, if there are any.
+uint64_t past_frozen_of(const struct past_frozen *frozen, const char *app, size_t cluster);
+void past_frozen_set(struct past_read *r, const struct past_frozen *frozen, uint64_t which,
+                     struct cm_json *item);
+
+// past_frozen_each visits, newest first, what was frozen in a span of time of an App ("": any), on
+// whatever cluster it ever was.
+struct hub_past_span {
+    int64_t from_ms;
+    int64_t to_ms;
+};
+enum cm_rc past_frozen_each(struct past_read *r, const struct hub_past_span *span, const char *app,
+                            void (*visit)(void *ctx, const struct past_freeze *freeze), void *ctx,
+                            struct cm_err *err);
+
+// past_freeze_words says why something was frozen and until when, past_thaw_words why that ended.
+const char *past_freeze_words(struct cm_arena *a, const struct past_freeze *f);
+const char *past_thaw_words(struct cm_arena *a, const struct past_freeze *f);
+
 // past_back_find tells the moment before the last `back` changes of what Git says.
 enum cm_rc past_back_find(struct past_read *r, const struct past_scope *scope, int64_t *out_ms,
                           struct cm_err *err);

@@ -17,6 +17,7 @@ struct alike {
     struct past_info *actual;
     uint32_t value; // of the first of them
     const char *state;
+    uint64_t frozen; // by which freezes
     struct past_fold fold;
 };
 
@@ -25,11 +26,13 @@ struct showing {
     struct past_scope scope;
     struct hub_past_state seen;
     struct hub_past_state axes[HUB_PAST_SEEN]; // of the present App
+    struct past_frozen frozen;
     struct cm_map *alike;
     struct recent {
         const struct past_info *desired;
         const struct past_info *actual;
         const char *state;
+        uint64_t frozen;
         struct alike *alike;
     } recent[RECENT]; // of the present App: most clusters are like one before
 };
@@ -85,8 +88,9 @@ static int64_t since(const struct showing *s, size_t cluster) {
 }
 
 static struct alike *make_alike(struct showing *s, const struct alike *like) {
-    const char *key = cm_arena_strf(s->read->arena, "%s %s %s %s", like->app,
-                                    like->desired->release, like->actual->release, like->state);
+    const char *key =
+        cm_arena_strf(s->read->arena, "%s %s %s %s %llx", like->app, like->desired->release,
+                      like->actual->release, like->state, (unsigned long long)like->frozen);
     struct alike *found = cm_map_get(s->alike, key);
 
     if (found == NULL) {
@@ -102,8 +106,9 @@ static struct alike *find_alike(struct showing *s, const struct alike *like) {
     struct recent *recent = &s->recent[slot];
 
     if (recent->desired != like->desired || recent->actual != like->actual ||
-        recent->state != like->state) {
-        *recent = (struct recent){like->desired, like->actual, like->state, make_alike(s, like)};
+        recent->state != like->state || recent->frozen != like->frozen) {
+        *recent = (struct recent){like->desired, like->actual, like->state, like->frozen,
+                                  make_alike(s, like)};
     }
     return recent->alike;
 }
@@ -121,6 +126,7 @@ static enum cm_rc show_cluster(struct showing *s, const char *app, size_t cluste
     rc = rc < 0 ? rc : past_info_find(s->read, actual, &like.actual, err);
     if (rc == CM_OK) {
         like.state = state_of(s, cluster, like.desired, like.actual);
+        like.frozen = past_frozen_of(&s->frozen, app, cluster);
         past_fold_add(s->read, &find_alike(s, &like)->fold, cluster, since(s, cluster));
     }
     return rc;
@@ -158,8 +164,9 @@ static enum cm_rc set_revision(struct past_read *r, struct cm_json *item, const 
     return past_revision_set(r, revision, info, err);
 }
 
-static enum cm_rc make_item(struct past_read *r, const struct alike *alike, struct cm_json **out,
+static enum cm_rc make_item(struct showing *s, const struct alike *alike, struct cm_json **out,
                             struct cm_err *err) {
+    struct past_read *r = s->read;
     struct cm_json *item = cm_json_new(r->arena, CM_OBJECT);
     struct cm_json *images = NULL;
 
@@ -170,6 +177,7 @@ static enum cm_rc make_item(struct past_read *r, const struct alike *alike, stru
     rc = rc < 0 ? rc : past_images_make(r, alike->value, &images, err);
     cm_json_set(r->arena, item, "images", images);
     past_fold_set(r, &alike->fold, item);
+    past_frozen_set(r, &s->frozen, alike->frozen, item);
     *out = item;
     return rc;
 }
@@ -182,7 +190,7 @@ static enum cm_rc make_items(struct showing *s, struct cm_json *answer, struct c
     enum cm_rc rc = CM_OK;
 
     for (size_t i = 0; rc == CM_OK && i < count; i++) {
-        rc = make_item(r, cm_map_get(s->alike, keys[i]), &items[i], err);
+        rc = make_item(s, cm_map_get(s->alike, keys[i]), &items[i], err);
     }
     if (rc == CM_OK) {
         past_items_set(r, answer, items, count);
@@ -198,6 +206,7 @@ static enum cm_rc show(struct past_read *r, struct cm_json *answer, struct cm_er
     rc = rc < 0 ? rc : past_scope_find(r, &select, &s.scope, err);
     rc = rc < 0 ? rc
                 : hub_past_read(r->db, r->arena, "", HUB_PAST_SEEN, &s.scope.when, &s.seen, err);
+    rc = rc < 0 ? rc : past_frozen_find(r, s.scope.when.at_ms, &s.frozen, err);
     if (rc < 0) {
         return rc;
     }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The red button: applying stops at once, without Git, over kills of hub and agents; Git hears of it when
-it can; what waited is applied when it ends: by unfreeze, by its time, or when people delete the file."""
+it can; what waited is applied when it ends: by unfreeze, by its time, or when people delete the file. The
+hub freezes by itself an App whose releases are rejected one after the other."""
 import pathlib
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from support.simstory import SOON, SimStory, files, fleet  # noqa: E402
 WEB = "ConfigMap/default/web"
 FILE = "freezes/stop.yaml"
 FROZEN = "frozen by admin ('stop'): INC-4711"
+SHOP = "Deployment.apps/default/shop"
+WORDS = "Failed checks threshold reached 5"
 
 
 def web(colour, **spec):
@@ -24,6 +27,7 @@ class Freeze(SimStory):
     clusters = fleet(4)
     apps = {**web("green", drift="correct"), **files("small", m.config_map("small", x="1"))}
     repo_more = "  write: direct\n"
+    hub_options = ("--breaker-releases", "1")
 
     def git_is_away(self, away):
         here, there = self.repo.bare, self.repo.bare.with_suffix(".away")
@@ -104,12 +108,21 @@ class Freeze(SimStory):
         self.assertIn("INC-4711", self.hub.run("describe", "app", "web", "--cluster", "c03").stdout)
 
     def test_6_unfrozen_it_is_applied_and_the_file_goes(self):
+        would = self.hub.run("unfreeze", "stop", "--dry-run").stdout
+        self.assertIn("this would end 'stop': App 'web' on clusters with odd=yes, 2 clusters;", would)
+        self.assertEqual(self.freeze()["state"], "frozen")
+        self.assertIn("frozen   stop: INC-4711 (admin, since ", self.hub.run("why", "c03:web").stdout)
         self.assertIn("'stop' has ended", self.hub.run("unfreeze", "stop").stdout)
         for name in ("c01", "c03"):
             self.wait_data(name, WEB, {"colour": "red"})
         self.wait_thawed()
         ended = self.wait_event("freeze.ended")
         self.assertEqual(ended["actor"], "admin")
+        began, over = ([line for line in self.hub.run("log", "--kind", kind).stdout.splitlines()]
+                       for kind in ("frozen", "unfrozen"))
+        self.assertRegex(began[0], r"frozen +web  admin: 'stop': INC-4711 \(until .*, ended by admin\)  "
+                                   r"on 2 clusters: c01, c03")
+        self.assertIn("'stop': it was unfrozen (frozen since ", over[0])
 
     def test_7_people_freeze_and_thaw_by_commits(self):
         self.follow()
@@ -130,6 +143,48 @@ class Freeze(SimStory):
         self.follow()
         self.deliver(web("grey", drift="correct"))
         self.assertEqual(self.data("c04", WEB), {"colour": "grey"})
+
+    def image(self, name):
+        item = self.sim.object(name, SHOP)
+        return item and item["spec"]["template"]["spec"]["containers"][0]["image"].split(":")[1]
+
+    def wait_image(self, name, image):
+        wait_for(lambda: self.image(name) == image, SOON, f"{name} to run {image}", 0.1)
+
+    def release(self, image):
+        self.follow()
+        return self.commit(files("shop", m.deployment("shop", f"reg/shop:{image}")))
+
+    def reject(self, image):
+        self.release(image)
+        self.wait_image("c01", image)
+        self.sim.ask("decide", "c01", SHOP, "rejected", WORDS)
+        self.wait_image("c01", "1")
+
+    def breaker(self):
+        rows = [row for row in self.hub.get("freezes") if row["source"] == "breaker"]
+        return rows[0] if rows and rows[0]["state"] == "frozen" else None
+
+    def test_9_a_stream_of_bad_releases_is_frozen_on_the_good_one(self):
+        self.release("1")
+        self.wait_image("c01", "1")
+        self.reject("2")
+        self.assertIsNone(self.breaker())
+        self.reject("3")
+        row = wait_for(self.breaker, SOON, "the breaker", 0.1)
+        self.assertEqual((row["app"], row["cluster"], row["actor"]), ("shop", "c01", "breaker"))
+        self.assertIn("2 releases of it were rejected there within an hour", row["reason"])
+        wait_for(lambda: self.breaker()["stopped"] == 1, SOON, "the agent to have stopped", 0.1)
+        self.hub.kill()
+        self.hub.start_and_wait()
+        self.release("4")
+        self.wait_image("c02", "4")
+        self.assertEqual(self.image("c01"), "1")
+        wait_for(lambda: self.breaker()["inGit"] == "yes", SOON, "it to be in Git", 0.1)
+        self.hub.run("unfreeze", row["name"])
+        self.wait_image("c01", "4")
+        self.assertIsNone(self.breaker())
+        self.assertEqual(len([e for e in self.events("freeze.started") if e["actor"] == "breaker"]), 1)
 
 
 if __name__ == "__main__":

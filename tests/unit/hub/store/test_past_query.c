@@ -328,6 +328,85 @@ static void what_was_suspended_and_resumed_is_the_same(void **state) {
     assert_diff(state, "a..c", "web: 22 -> 33");
 }
 
+// freeze says that prod's a and b were frozen from eight to six hours ago, and b still is.
+static void freeze(struct hub_db *db) {
+    CM_AUTOFREE char *past = cm_strf(
+        "INSERT INTO freeze_past (id, name, app, reason, actor, source, from_ms, until_ms, to_ms,"
+        " ended_by, ended_why) VALUES (1, 'stop', 'web', 'it burns', 'ann', 'hand', %lld, 0, %lld,"
+        " 'bob', 'it was unfrozen'), (2, 'more', '', 'too much', 'breaker', 'breaker', %lld, %lld,"
+        " 0, '', '')",
+        (long long)(NOW_MS - 8 * HOUR_MS), (long long)(NOW_MS - 6 * HOUR_MS),
+        (long long)(NOW_MS - 7 * HOUR_MS), (long long)(NOW_MS + HOUR_MS));
+    CM_AUTOFREE char *on =
+        cm_strf("INSERT INTO freeze_past_cluster (freeze, cluster, from_ms, to_ms) VALUES"
+                " (1, 'a', %lld, %lld), (1, 'b', %lld, %lld), (2, 'b', %lld, 0)",
+                (long long)(NOW_MS - 8 * HOUR_MS), (long long)(NOW_MS - 6 * HOUR_MS),
+                (long long)(NOW_MS - 8 * HOUR_MS), (long long)(NOW_MS - 6 * HOUR_MS),
+                (long long)(NOW_MS - 7 * HOUR_MS));
+
+    run_sql(db, past);
+    run_sql(db, on);
+}
+
+static void assert_frozen(void **state, const char *select, const char *expected) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *json = ask(state, a, hub_past_show, &(struct hub_past_ask){.select = select});
+
+    for (const struct cm_json *at = cm_json_get(json, "items")->first; at != NULL; at = at->next) {
+        const struct cm_json *list = cm_json_get(at, "frozen");
+
+        cm_str_addf(&text, "%s", text.len > 0 ? "; " : "");
+        add_names(&text, cm_json_get(at, "names"));
+        for (const struct cm_json *f = list == NULL ? NULL : list->first; f != NULL; f = f->next) {
+            cm_str_addf(&text, " %s %s by %s", word(a, f, "name"), word(a, f, "reason"),
+                        word(a, f, "actor"));
+        }
+    }
+    cm_arena_free(a);
+    assert_string_equal(cm_str_get(&text), expected);
+}
+
+static void what_is_frozen_is_shown_and_what_was(void **state) {
+    freeze(*state);
+    assert_frozen(state, "prod", "b more too much by breaker; a");
+    assert_frozen(state, "prod@{9.hours.ago}", "a,b");
+    assert_frozen(state, "prod@{450.minutes.ago}",
+                  "b stop it burns by ann; a stop it burns by ann");
+    assert_frozen(state, "b@{390.minutes.ago}", "b more too much by breaker stop it burns by ann");
+}
+
+static void assert_freezes_in_log(void **state, const char *select, const char *kind,
+                                  const char *expected) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *json =
+        ask(state, a, hub_past_log, &(struct hub_past_ask){.select = select, .kind = kind});
+
+    for (const struct cm_json *at = cm_json_get(json, "items")->first; at != NULL; at = at->next) {
+        cm_str_addf(&text, "%s%s %s: %s ", text.len > 0 ? "; " : "", word(a, at, "app"),
+                    word(a, at, "actor"), cm_json_string(cm_json_get(at, "text")));
+        add_names(&text, cm_json_get(at, "names"));
+    }
+    cm_arena_free(a);
+    assert_string_equal(cm_str_get(&text), expected);
+}
+
+static void the_log_says_what_was_frozen_by_whom_and_until_when(void **state) {
+    freeze(*state);
+    assert_freezes_in_log(state, "", "frozen",
+                          " breaker: 'more': too much (until 2026-09-21T15:13:20.000Z) b; web ann:"
+                          " 'stop': it burns (until 2026-09-21T08:13:20.000Z, ended by bob) a,b");
+    assert_freezes_in_log(state, "", "unfrozen",
+                          "web bob: 'stop': it was unfrozen (frozen since 2026-09-21T06:13:20.000Z"
+                          " by ann: it burns) a,b");
+    assert_freezes_in_log(state, "c", "frozen", "");
+    assert_freezes_in_log(state, "@{9.hours.ago}", "frozen", "");
+    assert_freezes_in_log(state, "prod@{7.hours.ago}", "unfrozen", "");
+    assert_log(state, &(struct hub_past_ask){.select = "prod", .limit = 2},
+               "unfrozen - 0/2 -; frozen - 0/1 -");
+}
+
 static void environments_and_moments_are_compared(void **state) {
     assert_diff(state, "a..c", "web: 22 -> 11");
     assert_diff(state, "b..c", "");
@@ -358,6 +437,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(where_it_is_missing_is_found, open_past, close_db),
         cmocka_unit_test_setup_teardown(what_never_ran_is_an_error, open_past, close_db),
         cmocka_unit_test_setup_teardown(environments_and_moments_are_compared, open_past, close_db),
+        cmocka_unit_test_setup_teardown(what_is_frozen_is_shown_and_what_was, open_past, close_db),
+        cmocka_unit_test_setup_teardown(the_log_says_what_was_frozen_by_whom_and_until_when,
+                                        open_past, close_db),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
