@@ -51,7 +51,7 @@ static void started(void *ctx, const struct cm_err *err, const struct hub_frozen
     if (err->code != CM_OK) {
         hub_change_done(c, err, 0, NULL);
     } else { // the event freeze.started says who did it
-        hub_change_done(c, err, 201, answer_text(c, frozen));
+        hub_change_done(c, err, 200, answer_text(c, frozen)); // also where it is a dry run
     }
 }
 
