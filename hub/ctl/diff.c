@@ -247,10 +247,8 @@ int ctl_diff(struct ctl *c) {
         return o->objects ? ctl_past_objects(c) : ctl_past_diff(c);
     }
     if (o->objects) {
-        cm_fail(&c->err, CM_EINVAL,
-                "--objects compares two sides, such as "
-                "'eu-017:checkout@{1.hour.ago}..'");
-        return CTL_ERROR;
+        return ctl_fail(c, CM_EINVAL,
+                        "--objects compares two sides, such as 'eu-017:checkout@{1.hour.ago}..'");
     }
     if (ctl_target_read(c) < 0 || ctl_check_names(c) < 0 || ctl_check_selector(c) < 0) {
         return CTL_ERROR;
