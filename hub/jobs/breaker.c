@@ -35,8 +35,9 @@ struct hub_breaker {
     struct hub_breaker_config config;
     struct cm_metric *metric;
     struct cm_timer timer;
-    bool waiting; // the timer runs
-    bool again;   // something came meanwhile
+    bool waiting; // the timer runs, until:
+    int64_t due_ms;
+    bool again; // something came meanwhile
     bool stopped;
     size_t starting; // freezes
     // One look at a time:
@@ -119,11 +120,19 @@ static enum cm_rc run_look(struct hub_store_job *job, struct hub_db *db, struct 
 
 // ---- The loop
 
+// look_in looks by then: what comes meanwhile may bring that nearer, but never put it off.
 static void look_in(struct hub_breaker *b, int64_t ms) {
-    if (!b->waiting && !b->stopped) {
-        b->waiting = true;
-        cm_timer_start(b->config.loop, &b->timer, ms);
+    int64_t due_ms = cm_clock_now_ms() + ms;
+
+    if (b->stopped || (b->waiting && b->due_ms <= due_ms)) {
+        return;
     }
+    if (b->waiting) {
+        cm_timer_stop(b->config.loop, &b->timer);
+    }
+    b->waiting = true;
+    b->due_ms = due_ms;
+    cm_timer_start(b->config.loop, &b->timer, ms);
 }
 
 // at_rest: what came meanwhile is looked at; what was just frozen no longer counts.
@@ -208,8 +217,6 @@ static void tick(void *ctx) {
 
 void hub_breaker_look(struct hub_breaker *b) {
     if (b->config.most > 0) {
-        cm_timer_stop(b->config.loop, &b->timer); // it may be a long pause
-        b->waiting = false;
         look_in(b, LOOK_MS);
     }
 }

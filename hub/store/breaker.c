@@ -18,7 +18,9 @@ enum cm_rc hub_breaker_each(struct hub_db *db, int64_t now_ms,
         " LEFT JOIN breaker every ON every.app = d.app AND every.cluster = ''"
         " LEFT JOIN pair p ON p.cluster = d.cluster AND p.app = d.app"
         " LEFT JOIN status s ON s.cluster = d.cluster AND s.app = d.app"
-        " WHERE d.provisional = 1 AND d.seen_ms > ?1 AND d.seen_ms > ifnull(every.at_ms, 0)"
+        // a release that only does not come up, or came up after all, counts once a Hold is made
+        " WHERE d.provisional = 1 AND (d.settled <> 0 OR d.verdict NOT IN ('timed_out',"
+        " 'promoted')) AND d.seen_ms > ?1 AND d.seen_ms > ifnull(every.at_ms, 0)"
         " ORDER BY d.app, d.number",
         "i", now_ms - HUB_BREAKER_MS);
 

@@ -207,6 +207,33 @@ static void what_is_older_than_an_hour_does_not_count(void **state) {
     assert_int_equal(desk_count(f->rig->desk, FROZEN), 0);
 }
 
+static void what_comes_all_the_time_does_not_put_it_off(void **state) {
+    struct fixture *f = *state;
+
+    reject_three(f, "a");
+    land(f);
+    for (int i = 0; i < 6; i++) {
+        hub_breaker_look(f->breaker);
+        freeze_rig_pass(f->rig, SECOND_MS / 2);
+    }
+    desk_settle(f->rig->desk);
+    assert_int_equal(desk_count(f->rig->desk, FROZEN_ON("a")), 1);
+}
+
+static void what_only_does_not_come_up_counts_once_a_hold_is_made_of_it(void **state) {
+    struct fixture *f = *state;
+
+    reject_three(f, "a");
+    desk_run(f->rig->desk, "UPDATE decision SET verdict = 'timed_out'");
+    look(f);
+    freeze_rig_pass(f->rig, 40 * SECOND_MS);
+    look(f);
+    assert_int_equal(desk_count(f->rig->desk, FROZEN), 0);
+    land(f);
+    look(f);
+    freeze_rig_until(f->rig, FROZEN_ON("a"), 1);
+}
+
 static void it_can_be_off(void **state) {
     struct fixture *f = *state;
 
@@ -246,6 +273,8 @@ int main(int argc, char **argv) {
         TEST(what_froze_it_once_does_not_again_after_its_end),
         TEST(what_came_before_a_restart_counts_after_it),
         TEST(what_is_older_than_an_hour_does_not_count),
+        TEST(what_comes_all_the_time_does_not_put_it_off),
+        TEST(what_only_does_not_come_up_counts_once_a_hold_is_made_of_it),
         TEST(it_can_be_off),
         TEST(what_cannot_be_frozen_is_tried_again_later),
     };
