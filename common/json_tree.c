@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/arena.h"
 #include "common/decimal.h"
@@ -202,12 +203,13 @@ static bool text_equal(const struct cm_json *a, const struct cm_json *b) {
     return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
 }
 
-// numbers_equal compares values. Where an exponent is beyond all reason, it compares texts.
+// numbers_equal compares values. Where an exponent is beyond all reason, it compares texts, but for
+// the case of the E, which only JSON's reader keeps.
 static bool numbers_equal(const struct cm_json *a, const struct cm_json *b) {
     struct cm_decimal x;
     struct cm_decimal y;
 
-    if (text_equal(a, b)) {
+    if (a->len == b->len && strncasecmp(a->text, b->text, a->len) == 0) {
         return true;
     }
     return cm_decimal_read(a->text, a->len, &x) == a->len &&

@@ -375,6 +375,8 @@ static void equal_numbers_have_equal_values(void **state) {
     assert_true(equal(state, "0", "-0.0e7"));
     assert_true(equal(state, "10.5", "1.05e1"));
     assert_true(equal(state, "1e99999999999999999999", "1e99999999999999999999"));
+    assert_true(equal(state, "1e99999999999999999999", "1E99999999999999999999"));
+    assert_false(equal(state, "1e99999999999999999999", "1e99999999999999999998"));
     assert_false(equal(state, "1", "-1"));
     assert_false(equal(state, "1", "1.0000000000000000000000001"));
     assert_false(equal(state, "18446744073709551616", "18446744073709551617"));
