@@ -22,6 +22,7 @@ enum {
     ACCOUNT_MAX = 2 * WIRE_NAME_MAX + 1,
     DRIFT_RULES_MAX = 101, // an App's, and an annotation's
     DRIFT_TEXTS_MAX = 100,
+    SHOWN_MAX = 100,
     DRIFT_TEXT_MAX = 1024,
 };
 
@@ -140,6 +141,7 @@ static const struct wire_limit limits[] = {
     TEXT(bundle, "namespace", WIRE_NAME_MAX),
     TEXT(bundle, "account", ACCOUNT_MAX),
     LIST(bundle, "depends_on", WIRE_NAME_MAX, DEPENDS_MAX),
+    LIST(bundle, "shown", WIRE_NAME_MAX, SHOWN_MAX),
     LIST(bundle, "entries", 0, ENTRIES_MAX),
     TEXT(bundle, "health", 0),
     TEXT(health_options, "rules", CM_RULES_BYTES),

@@ -155,11 +155,14 @@ static void copy_list(struct cm_arena *a, const Holdfast__V1__DriftRules *m,
 }
 
 static void copy_rules(struct agent_bundle *b, const Holdfast__V1__Bundle *m) {
-    if (m->n_drift_rules == 0) {
+    if (m->n_drift_rules == 0 && m->n_shown == 0) {
         return;
     }
     b->arena = cm_arena_new(0);
-    struct agent_drift_rules *lists = cm_arena_get(b->arena, m->n_drift_rules * sizeof(*lists));
+    b->shown = copy_texts(b->arena, m->shown, m->n_shown);
+    b->shown_count = m->n_shown;
+    struct agent_drift_rules *lists =
+        cm_arena_get(b->arena, (m->n_drift_rules + 1) * sizeof(*lists));
     for (size_t i = 0; i < m->n_drift_rules; i++) {
         copy_list(b->arena, m->drift_rules[i], &lists[i]);
     }
@@ -271,7 +274,8 @@ static bool same_list(const struct agent_drift_rules *a, const struct agent_drif
 
 // Lists are numbered in the order of the objects that need them, so the same rules look the same.
 bool agent_bundle_same_rules(const struct agent_bundle *a, const struct agent_bundle *b) {
-    bool same = a->drift == b->drift && a->drift_rules_count == b->drift_rules_count;
+    bool same = a->drift == b->drift && a->drift_rules_count == b->drift_rules_count &&
+                same_texts(a->shown, a->shown_count, b->shown, b->shown_count);
 
     for (size_t i = 0; same && i < a->drift_rules_count; i++) {
         same = same_list(&a->drift_rules[i], &b->drift_rules[i]);

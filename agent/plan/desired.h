@@ -85,7 +85,9 @@ struct agent_bundle {
     struct cm_sha256 rules_sha256;      // of their text; zeros: none
     const char **depends_on;
     size_t depends_on_count;
-    struct cm_arena *arena; // of the rules; NULL: there are none
+    struct cm_arena *arena;   // of the rules and names; NULL: there are none
+    const char *const *shown; // whose values may be told (common/object/hiding.h)
+    size_t shown_count;
     const struct agent_drift_rules *drift_rules;
     size_t drift_rules_count;
     struct agent_entry *entries; // sorted by key, no key twice
@@ -143,7 +145,7 @@ void agent_bundle_unrefp(struct agent_bundle **b);
 // agent_bundle_rules returns the rules about differences of an entry, perhaps none.
 const struct agent_drift_rules *agent_bundle_rules(const struct agent_bundle *b,
                                                    const struct agent_entry *e);
-// agent_bundle_same_rules tells whether two bundles treat all differences alike.
+// agent_bundle_same_rules tells whether two bundles treat and tell all differences alike.
 bool agent_bundle_same_rules(const struct agent_bundle *a, const struct agent_bundle *b);
 
 // agent_drift_correcting says what an apply that only corrects does about a difference;

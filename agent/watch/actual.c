@@ -11,7 +11,7 @@
 #include "common/buf.h"
 #include "common/json.h"
 #include "common/mem.h"
-#include "common/object/actual.h"
+#include "common/object/hiding.h"
 #include "common/str.h"
 #include "proto/wire.h"
 
@@ -44,12 +44,24 @@ bool watch_keep_actual(struct agent_watch *w, struct seen *s,
     return !(was_large && s->actual_large);
 }
 
+struct cm_hiding watch_hiding(const struct agent_watch *w, const struct seen *s,
+                              const struct agent_claim *claim) {
+    struct cm_hiding h = {.key = w->takes_actual ? w->value_key : NULL, .object_key = s->key};
+
+    if (claim != NULL) {
+        h.secret = claim->entry->secret;
+        h.shown = claim->app->bundle->shown;
+        h.shown_count = claim->app->bundle->shown_count;
+    }
+    return h;
+}
+
 // hide reads what is there and what is desired, and writes what may be told.
 static bool hide(const struct agent_watch *w, const struct seen *s, const struct agent_claim *claim,
                  struct cm_str *out) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
-    const struct cm_hiding h = {w->value_key, s->key, claim->entry->secret};
+    const struct cm_hiding h = watch_hiding(w, s, claim);
     struct cm_json *form = NULL;
     struct cm_json *actual = NULL;
     struct cm_err err;

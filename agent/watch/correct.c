@@ -163,7 +163,12 @@ void agent_watch_afresh(void *watch, const char *app) {
 
     for (struct cm_list *l = a == NULL ? NULL : a->seen.next; l != NULL && l != &a->seen;
          l = l->next) {
-        forget_fight(w, CM_CONTAINER(l, struct seen, of_app));
+        struct seen *s = CM_CONTAINER(l, struct seen, of_app);
+
+        forget_fight(w, s);
+        if (s->field_count > 0) {
+            watch_dirty_object(w, s); // other values may be told of it now
+        }
     }
 }
 

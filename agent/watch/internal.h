@@ -9,6 +9,7 @@
 #include "common/list.h"
 #include "common/loop.h"
 #include "common/map.h"
+#include "common/object/hiding.h"
 #include "proto/holdfast.pb-c.h"
 
 struct cm_arena;
@@ -212,7 +213,13 @@ void watch_correct(void *watch); // the timer's
 // report.c: how an App and an object are now.
 Holdfast__V1__AppReport *watch_app_report(const struct agent_watch *w, struct cm_arena *arena,
                                           const struct app *a);
-Holdfast__V1__ObjectReport *watch_object_report(struct cm_arena *a, const struct seen *s);
+Holdfast__V1__ObjectReport *watch_object_report(const struct agent_watch *w, struct cm_arena *a,
+                                                const struct seen *s);
+
+// actual.c: all that is there, and what may be told of it.
+// watch_hiding says what is to be hidden of an object; `claim` as watch_claim returns it.
+struct cm_hiding watch_hiding(const struct agent_watch *w, const struct seen *s,
+                              const struct agent_claim *claim);
 // watch_add_actual adds all that is there to a report, without secrets, if the hub takes that.
 void watch_add_actual(const struct agent_watch *w, struct cm_arena *a, const struct seen *s,
                       Holdfast__V1__ObjectReport *m);

@@ -98,7 +98,7 @@ static void add_object(struct agent_watch *w, const struct seen *s) {
     Holdfast__V1__JournalEntry entry;
 
     holdfast__v1__journal_entry__init(&entry);
-    entry.object = watch_object_report(arena, s);
+    entry.object = watch_object_report(w, arena, s);
     add_entry(w, s->telling.at_ms, &entry);
 }
 

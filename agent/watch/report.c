@@ -7,6 +7,7 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/mem.h"
+#include "common/object/hiding.h"
 #include "common/utf8.h"
 #include "proto/holdfast.pb-c.h"
 #include "proto/wire.h"
@@ -192,15 +193,15 @@ static Holdfast__V1__Difference difference_of(const struct field *f, bool counts
     }
 }
 
-static Holdfast__V1__FieldDrift *field_report(struct cm_arena *a, const struct field *f,
-                                              bool counts) {
+static Holdfast__V1__FieldDrift *field_report(struct cm_arena *a, const struct cm_hiding *h,
+                                              const struct field *f, bool counts) {
     Holdfast__V1__FieldDrift *m = cm_arena_get(a, sizeof(*m));
 
     holdfast__v1__field_drift__init(m);
     m->difference = difference_of(f, counts);
     m->path = clip(a, f->path, WIRE_MESSAGE_MAX);
     m->desired = clip(a, f->desired, WIRE_VALUE_MAX);
-    m->actual = clip(a, f->actual, WIRE_VALUE_MAX);
+    m->actual = clip(a, cm_hiding_text(a, h, f->path, f->actual), WIRE_VALUE_MAX);
     m->manager = clip(a, f->manager, MANAGER_MAX);
     m->operation = clip(a, f->operation, MANAGER_MAX);
     m->at_ms = f->at_ms;
@@ -254,7 +255,9 @@ static void add_happened(struct cm_arena *a, const struct seen *s, Holdfast__V1_
     }
 }
 
-Holdfast__V1__ObjectReport *watch_object_report(struct cm_arena *a, const struct seen *s) {
+Holdfast__V1__ObjectReport *watch_object_report(const struct agent_watch *w, struct cm_arena *a,
+                                                const struct seen *s) {
+    const struct cm_hiding h = watch_hiding(w, s, watch_claim(w, s));
     Holdfast__V1__ObjectReport *m = cm_arena_get(a, sizeof(*m));
     size_t fields = s->field_count < FIELDS_MAX ? s->field_count : FIELDS_MAX;
 
@@ -275,7 +278,8 @@ Holdfast__V1__ObjectReport *watch_object_report(struct cm_arena *a, const struct
     add_happened(a, s, m);
     m->drift = cm_arena_get(a, (fields + 1) * sizeof(*m->drift));
     for (; m->n_drift < fields; m->n_drift++) {
-        m->drift[m->n_drift] = field_report(a, &s->drift[m->n_drift], m->n_drift < s->drift_count);
+        m->drift[m->n_drift] =
+            field_report(a, &h, &s->drift[m->n_drift], m->n_drift < s->drift_count);
     }
     return m;
 }
@@ -302,7 +306,7 @@ static void add_dirty(const struct agent_watch *w, struct draft *d) {
     for (struct cm_list *l = w->dirty_objects.next; l != &w->dirty_objects && has_room(d);
          l = l->next) {
         const struct seen *s = CM_CONTAINER(l, struct seen, telling.dirty);
-        Holdfast__V1__ObjectReport *m = watch_object_report(d->arena, s);
+        Holdfast__V1__ObjectReport *m = watch_object_report(w, d->arena, s);
 
         watch_add_actual(w, d->arena, s, m);
         d->bytes += protobuf_c_message_get_packed_size(&m->base);

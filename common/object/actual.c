@@ -4,18 +4,11 @@
 
 #include "common/arena.h"
 #include "common/json.h"
-#include "common/map.h"
-#include "common/mem.h"
 #include "common/object/diff.h"
 #include "common/object/field.h"
 #include "common/object/secret.h"
-#include "common/str.h"
-#include "common/tls/digest.h"
 
 #define FIELDS_MAX 2000 // what is beyond is never looked at
-#define CHANGED "_changed"
-
-// ---- Making it
 
 struct making {
     struct cm_arena *a;
@@ -113,134 +106,7 @@ struct cm_json *cm_object_actual(struct cm_arena *a, const struct cm_actual *wha
     drop_notes(&m, form, "labels");
     drop_notes(&m, form, "annotations");
     if (m.unset->count > 0) {
-        cm_json_set(a, m.out, CHANGED, m.unset);
+        cm_json_set(a, m.out, CM_ACTUAL_CHANGED, m.unset);
     }
     return cm_json_equal(form, m.out) ? NULL : m.out;
-}
-
-// ---- Hiding
-
-bool cm_hiding_holds(const char *object_key, const char *name, bool at_root) {
-    if (strcmp(name, "env") == 0 || strcmp(name, "args") == 0 || strcmp(name, "command") == 0) {
-        return true;
-    }
-    return at_root && strncmp(object_key, "ConfigMap/", 10) == 0 &&
-           (strcmp(name, "data") == 0 || strcmp(name, "binaryData") == 0);
-}
-
-struct cm_json *cm_hiding_hash(struct cm_arena *a, const uint8_t key[32], const char *text,
-                               size_t len) {
-    struct cm_sha256 hmac = cm_hmac_sha256(key, 32, text, len);
-    char hex[CM_SHA256_HEX_MAX];
-
-    cm_sha256_hex(&hmac, hex);
-    return cm_json_new_string(a, cm_arena_strf(a, "hmac:%.32s", hex));
-}
-
-enum hide { SHOW, HIDE_CHANGED, HIDE_ALL };
-
-// Where a value stands: in which element of a list, by its name, and under which member.
-struct at {
-    const char *element;
-    const char *member;
-};
-
-struct hider {
-    struct cm_arena *a;
-    const struct cm_hiding *h;
-    struct cm_map *known; // values that stand in the desired form, and where
-};
-
-static const char *value_at(struct cm_arena *a, struct at at, const char *text) {
-    return cm_arena_strf(a, "%s\n%s\n%s", at.element, at.member, text);
-}
-
-// step goes to a part of a value.
-static struct at step(struct at at, const struct cm_json *value, const struct cm_json *part) {
-    const char *name = cm_json_string(cm_json_get(part, "name"));
-
-    if (value->type == CM_OBJECT) {
-        return (struct at){at.element, part->key};
-    }
-    return (struct at){name != NULL ? name : at.element, at.member};
-}
-
-static void note_values(const struct hider *d, struct at at, const struct cm_json *node) {
-    if (node->type == CM_ARRAY || node->type == CM_OBJECT) {
-        for (const struct cm_json *n = node->first; n != NULL; n = n->next) {
-            note_values(d, step(at, node, n), n);
-        }
-    } else if (node->text != NULL) {
-        cm_map_put(d->known, value_at(d->a, at, node->text), d->known);
-    }
-}
-
-static struct cm_json *copy_scalar(const struct hider *d, struct at at, const struct cm_json *value,
-                                   enum hide how) {
-    bool shown =
-        how == SHOW || value->text == NULL ||
-        (how == HIDE_CHANGED && cm_map_get(d->known, value_at(d->a, at, value->text)) != NULL);
-
-    return shown ? cm_json_copy(d->a, value)
-                 : cm_hiding_hash(d->a, d->h->key, value->text, value->len);
-}
-
-// hide_below: what an element of a list is called is no secret, unless all is.
-static enum hide hide_below(enum hide how, const char *name) {
-    if (cm_secret_hides(name, false)) {
-        return HIDE_ALL; // kubectl's copy of the whole object
-    }
-    if (how == HIDE_CHANGED && strcmp(name, "name") == 0) {
-        return SHOW;
-    }
-    return how == SHOW && cm_hiding_holds("", name, false) ? HIDE_CHANGED : how;
-}
-
-static struct cm_json *copy_hidden(const struct hider *d, struct at at, const struct cm_json *value,
-                                   enum hide how) {
-    if (value->type != CM_ARRAY && value->type != CM_OBJECT) {
-        return copy_scalar(d, at, value, how);
-    }
-    struct cm_json *copy = cm_json_new(d->a, value->type);
-    for (const struct cm_json *n = value->first; n != NULL; n = n->next) {
-        struct at below = step(at, value, n);
-
-        if (value->type == CM_ARRAY) {
-            cm_json_append(copy, copy_hidden(d, below, n, how));
-        } else {
-            cm_json_set(d->a, copy, n->key, copy_hidden(d, below, n, hide_below(how, n->key)));
-        }
-    }
-    return copy;
-}
-
-// root_hides tells what is hidden below a member of the object itself.
-static enum hide root_hides(const struct cm_hiding *h, const char *name, bool is_secret) {
-    bool is_identity = strcmp(name, "apiVersion") == 0 || strcmp(name, "kind") == 0 ||
-                       strcmp(name, "metadata") == 0 || strcmp(name, CHANGED) == 0;
-
-    if (is_secret ? cm_secret_hides(name, true) : h->secret && !is_identity) {
-        return HIDE_ALL;
-    }
-    return cm_hiding_holds(h->object_key, name, true) ? HIDE_CHANGED : SHOW;
-}
-
-struct cm_json *cm_object_hide(struct cm_arena *a, const struct cm_hiding *h,
-                               const struct cm_json *form, const struct cm_json *actual) {
-    CM_CLEANUP(cm_map_freep) struct cm_map *known = cm_map_new(NULL);
-    const struct hider d = {.a = a, .h = h, .known = known};
-    bool is_secret = cm_secret_is(actual) || strncmp(h->object_key, "Secret/", 7) == 0;
-    struct cm_json *copy = cm_json_new(a, CM_OBJECT);
-
-    const struct at root = {"", ""};
-
-    if (form != NULL) {
-        note_values(&d, root, form);
-    }
-    for (const struct cm_json *n = actual->first; n != NULL; n = n->next) {
-        enum hide how = root_hides(h, n->key, is_secret);
-
-        cm_json_set(a, copy, n->key, copy_hidden(&d, step(root, actual, n), n, how));
-    }
-    return copy;
 }

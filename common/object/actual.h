@@ -6,8 +6,6 @@
 // Labels and annotations with which tools remember what they applied say nothing of the object, and
 // are left out. Fields that cannot be set are named in a list `_changed`.
 //
-// Values may be secret, and so be told only as keyed hashes: "hmac:" and 32 digits of HMAC-SHA256.
-//
 // Threads: any; pure.
 #pragma once
 
@@ -18,6 +16,8 @@
 struct cm_arena;
 struct cm_difference;
 struct cm_json;
+
+#define CM_ACTUAL_CHANGED "_changed"
 
 struct cm_actual {
     const struct cm_json *form;    // as desired
@@ -31,23 +31,3 @@ struct cm_actual {
 
 // cm_object_actual makes it, with all secrets in it; NULL: it is as desired.
 struct cm_json *cm_object_actual(struct cm_arena *a, const struct cm_actual *what);
-
-// What may be told of values.
-struct cm_hiding {
-    const uint8_t *key;     // 32 bytes
-    const char *object_key; // "ConfigMap/shop/settings"
-    bool secret;            // all of it
-};
-
-// cm_hiding_holds tells whether a member is where secrets are put: arguments and environments of
-// containers, values of ConfigMaps.
-bool cm_hiding_holds(const char *object_key, const char *name, bool at_root);
-
-// cm_hiding_hash returns what is told of a value.
-struct cm_json *cm_hiding_hash(struct cm_arena *a, const uint8_t key[32], const char *text,
-                               size_t len);
-
-// cm_object_hide copies an object as it is with all values as hashes that are in a Secret, or are
-// where secrets are put and do not stand there in the desired form too (NULL: none does).
-struct cm_json *cm_object_hide(struct cm_arena *a, const struct cm_hiding *h,
-                               const struct cm_json *form, const struct cm_json *actual);

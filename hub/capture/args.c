@@ -4,13 +4,12 @@
 #include "common/arena.h"
 #include "common/json.h"
 #include "common/mem.h"
-#include "common/object/actual.h"
 #include "common/object/diff.h"
 #include "common/object/field.h"
+#include "common/object/hiding.h"
 #include "common/str.h"
 #include "hub/capture/capture.h"
 
-#define HASHED "hmac:"
 #define SECRET "Secret/"
 #define SHOWN 80 // bytes of a value in a commit's message
 
@@ -30,10 +29,10 @@ static enum cm_rc parse_value(struct cm_arena *a, const struct hub_capture_seen 
                        "the value of %s in %s is too long to be known here: edit it in Git",
                        seen->path, seen->key);
     }
-    if (value->type == CM_STRING && strncmp(value->text, HASHED, strlen(HASHED)) == 0) {
+    if (cm_hiding_hides(value)) {
         return cm_fail(err, CM_EINVAL,
                        "the value of %s in %s may be a secret, and is not known here: edit it in "
-                       "Git",
+                       "Git, or name it in spec.showValues of the App if it is none",
                        seen->path, seen->key);
     }
     *out = value;

@@ -335,6 +335,7 @@ static void read_app(struct cm_arena *a, const struct cm_json *document, struct 
     out->drift = drift_of(cm_json_get(spec, "drift"), HUB_DRIFT_REPORT);
     out->capture = is_capture(cm_json_get(spec, "drift"));
     read_tolerances(a, cm_json_get(spec, "ignoreDifferences"), out);
+    out->shown = read_texts(a, cm_json_get(spec, "showValues"), &out->shown_count);
     out->prune = flag(spec, "prune", true);
     out->suspend = flag(spec, "suspend", false);
     out->adopt = flag(spec, "adopt", false);

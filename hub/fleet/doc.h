@@ -116,6 +116,8 @@ struct hub_app_doc {
     struct hub_health health;
     const struct hub_tolerance *tolerances; // ignoreDifferences
     size_t tolerance_count;
+    const char *const *shown; // showValues
+    size_t shown_count;
     bool literal; // no variables in manifests
 };
 

@@ -250,6 +250,8 @@ static void render(struct hub_update *u, const struct input *in, struct hub_vari
         .health = doc->app.health,
         .tolerances = doc->app.tolerances,
         .tolerance_count = doc->app.tolerance_count,
+        .shown = doc->app.shown,
+        .shown_count = doc->app.shown_count,
         .plain_secrets = doc->app.plain_secrets,
         .depends_on = depends_on,
         .depends_on_count = doc->app.depends_on_count,

@@ -3,6 +3,7 @@
 
 #include "common/arena.h"
 #include "common/mem.h"
+#include "common/object/hiding.h"
 #include "common/object/spare.h"
 #include "common/semver.h"
 #include "hub/fleet/glob.h"
@@ -259,6 +260,12 @@ static const struct hub_form selected_form = {
     .advice = "write a name; '*' stands for any characters",
 };
 
+static const struct hub_form shown_form = {
+    .name = "a pattern",
+    .pattern = "^[^\001-\040/\177]{1,253}$",
+    .advice = "write the name of a variable or a key; '*' stands for any characters",
+};
+
 static bool is_drift_field(const char *text) {
     struct cm_err err;
 
@@ -489,6 +496,16 @@ static const struct hub_field app_spec[] = {
          "entry that is about a field counts. The annotation "
          "`holdfast.dev/ignore-differences` of an object comes before them.",
      .also_called = "ignore driftRules ignoredDifferences"},
+    {.name = "showValues",
+     .type = HUB_FIELD_STRINGS,
+     .form = &shown_form,
+     .min = 1,
+     .max = CM_HIDING_SHOWN_MAX,
+     .doc = "Whose values may be told when somebody set them by hand in a cluster: names of "
+            "variables in environments of containers, keys of ConfigMaps, and `args` and `command` "
+            "of containers; `*` stands for any characters. All others may be secrets, and are told "
+            "as hashes ([why](state-repository.md#secrets)).",
+     .also_called = "showDrift revealValues"},
     {.name = "suspend",
      .type = HUB_FIELD_BOOL,
      .otherwise = "false",

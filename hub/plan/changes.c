@@ -135,6 +135,8 @@ static void tell_options(const struct telling *t, const struct hub_bundle_spec *
     tell_text(t, "namespace", before->namespace, after->namespace);
     tell_text(t, "serviceAccountName", account_of(before), account_of(after));
     tell_option(t, "dependsOn", depends_on(a, before), depends_on(a, after));
+    tell_option(t, "showValues", texts_of(a, before->shown, before->shown_count),
+                texts_of(a, after->shown, after->shown_count));
     tell_option(t, "ignoreDifferences", drift_rules(a, before), drift_rules(a, after));
 }
 

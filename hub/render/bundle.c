@@ -112,6 +112,8 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
     message.account = unconst(spec->account);
     message.n_depends_on = spec->depends_on_count;
     message.depends_on = (char **)(uintptr_t)spec->depends_on;
+    message.n_shown = spec->shown_count;
+    message.shown = (char **)(uintptr_t)spec->shown;
     message.n_entries = spec->object_count;
     message.entries = list;
     encode_lists(arena, spec, &message);
@@ -182,11 +184,13 @@ static const struct hub_drift_rule *copy_rules(struct cm_arena *a,
 }
 
 static void copy_lists(struct hub_bundle *b, const struct hub_bundle_spec *spec) {
-    if (spec->drift_list_count == 0) {
+    if (spec->drift_list_count == 0 && spec->shown_count == 0) {
         return;
     }
     b->arena = cm_arena_new(0);
-    struct hub_drift_list *lists = cm_arena_get(b->arena, spec->drift_list_count * sizeof(*lists));
+    b->spec.shown = copy_texts(b->arena, spec->shown, spec->shown_count);
+    struct hub_drift_list *lists =
+        cm_arena_get(b->arena, (spec->drift_list_count + 1) * sizeof(*lists));
     for (size_t i = 0; i < spec->drift_list_count; i++) {
         lists[i].rules = copy_rules(b->arena, &spec->drift_lists[i]);
         lists[i].count = spec->drift_lists[i].count;
@@ -357,6 +361,8 @@ enum cm_rc hub_bundle_decode(struct cm_buf *bytes,
         .account = message->account,
         .depends_on = (const char *const *)message->depends_on,
         .depends_on_count = message->n_depends_on,
+        .shown = (const char *const *)message->shown,
+        .shown_count = message->n_shown,
         .drift_lists = decode_lists(arena, message),
         .drift_list_count = message->n_drift_rules,
         .objects = objects,

@@ -105,6 +105,8 @@ struct hub_bundle_spec {
     const char *account;           // "NAMESPACE/NAME": who changes objects; "": the agent itself
     const char *const *depends_on; // sorted
     size_t depends_on_count;
+    const char *const *shown; // showValues (common/object/hiding.h)
+    size_t shown_count;
     const struct hub_drift_list *drift_lists; // that objects refer to
     size_t drift_list_count;
     const struct hub_object *objects; // sorted by key
@@ -117,7 +119,7 @@ struct hub_bundle {
     struct cm_buf *bytes;    // encoded Bundle
     struct hub_bundle_spec spec;
     const uint32_t *by_name; // places of the objects, sorted by their SHA-256
-    struct cm_arena *arena;  // of the drift lists; NULL: there are none
+    struct cm_arena *arena;  // of the drift lists and `shown`; NULL: there are none
 };
 
 // hub_bundle_new copies the spec and takes a reference to each object's bytes.

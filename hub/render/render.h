@@ -39,6 +39,8 @@ struct hub_render_input {
     const char *service_account;            // in the namespace; NULL: none
     const struct hub_tolerance *tolerances; // ignoreDifferences
     size_t tolerance_count;
+    const char *const *shown; // showValues
+    size_t shown_count;
     bool plain_secrets;            // Secrets may stand in Git readably
     const char *const *depends_on; // sorted
     size_t depends_on_count;

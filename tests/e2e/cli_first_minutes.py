@@ -38,6 +38,7 @@ kind: App
 metadata: {name: shop}
 spec:
   namespace: default
+  showValues: [colour]
   targets:
   - clusterSelector: {}
 """
@@ -407,7 +408,7 @@ class FirstMinutes(story.Story):
         self.repo.write({"apps/shop/app.yaml": APP.replace("targets", "tragets")})
         bad = validate(self.repo.work)
         self.assertEqual(bad.returncode, 1)
-        self.assertTrue(re.search(r"apps/shop/app.yaml:6:3: .*tragets", bad.stdout), bad.stdout)
+        self.assertTrue(re.search(r"apps/shop/app.yaml:7:3: .*tragets", bad.stdout), bad.stdout)
         self.assertIn("\n1 problem\n", bad.stdout)
         self.assertEqual(validate("/no/such/folder").returncode, 2)
 

@@ -15,6 +15,7 @@ from support.kubestory import KubeStory, files, path  # noqa: E402
 from support.process import wait_for  # noqa: E402
 
 PART_OF = "applyset.kubernetes.io/part-of"
+STRATEGIC = "application/strategic-merge-patch+json"
 SECONDS = 10  # in which drift is to be known, on a busy machine; half a second on an idle one
 
 
@@ -23,10 +24,13 @@ class Drift(KubeStory):
     def test_three_apps_are_installed(self):
         objects = (m.config_map("SELF", colour="green", size="1"), m.secret("SELF", password="one"),
                    m.deployment("SELF", replicas=2))
+        container = objects[2]["spec"]["template"]["spec"]["containers"][0]
+        container["env"] = [{"name": "LOGIN", "value": "one"}]
         fleet = {}
         for name, drift in (("watched", "report"), ("kept", "correct"), ("free", "off")):
             own = [{**item, "metadata": {"name": name}} for item in objects]
-            fleet.update(files(name, *own, namespace="default", drift=drift, plainSecrets="allow"))
+            fleet.update(files(name, *own, namespace="default", drift=drift, plainSecrets="allow",
+                               showValues=["colour"]))
         self.deliver(fleet)
         self.assertEqual(self.drift(), {})
 
@@ -58,6 +62,26 @@ class Drift(KubeStory):
         row = self.wait_drift("Secret/default/watched", "data.password")
         self.assertEqual((row["desired"], row["actual"]), ("***", "***"))
 
+    def set_login(self, container, value):
+        """As `kubectl set env` does."""
+        self.admin.patch("Deployment", "watched", {"spec": {"template": {"spec": {"containers": [
+            {"name": container, "env": [{"name": "LOGIN", "value": value}]}]}}}}, content_type=STRATEGIC)
+
+    def test_a_password_in_an_environment_is_told_nowhere(self):
+        found = self.find("Deployment", "watched")["spec"]["template"]["spec"]["containers"][0]["name"]
+        self.set_login(found, "canary-of-a-hand")
+        row = self.wait_drift("Deployment.apps/default/watched",
+                              f"spec.template.spec.containers[name={found}].env[name=LOGIN].value")
+        self.assertRegex(row["actual"], '^"hmac:[0-9a-f]{32}"$')
+        self.admin.patch("ConfigMap", "watched", {"data": {"size": "canary-of-a-hand"}})
+        wait_for(lambda: self.drift()[("ConfigMap/default/watched", "data.size")]["actual"].startswith('"hmac:'),
+                 SECONDS, "a hash of the other", 0.2)
+        self.admin.patch("ConfigMap", "watched", {"data": {"size": None}})
+        self.set_login(found, "one")
+        wait_for(lambda: not any("env" in field for _, field in self.drift()), SECONDS, "it to be right again", 0.2)
+        self.assertEqual([str(file) for folder in (self.hub.data, self.agent.data) for file in folder.rglob("*")
+                          if file.is_file() and b"canary-of-a-hand" in file.read_bytes()], [])
+
     def test_what_git_does_not_speak_of_is_no_drift(self):
         self.admin.patch("ConfigMap", "free", {"data": {"colour": "blue"}})
         self.admin.patch("ConfigMap", "kept", {"data": {"another": "1"},
@@ -84,7 +108,7 @@ class Drift(KubeStory):
 
     def test_what_is_there_is_the_difference_of_two_branches(self):
         expected = {
-            "ConfigMap.core.watched.json": ['+"colour": "hmac:"', '-"colour": "green"', '-"size": "1"'],
+            "ConfigMap.core.watched.json": ['+"colour": "red"', '-"colour": "green"', '-"size": "1"'],
             "ConfigMap.core.kept.json": ['+"another": "hmac:"', '+"annotations": {', '+"note": "mine"', "+}"],
             "Secret.core.watched.json": sorted(['+"actual": {', '+"apiVersion": "v1"', '+"data": {', '+"password": "hmac:"', "+}",
                                                 '+"kind": "Secret"', '+"metadata": {', '+"name": "watched"', "+}", "+}",

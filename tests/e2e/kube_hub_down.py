@@ -24,7 +24,7 @@ class HubDown(KubeStory):
         self.deliver({
             **files("kept", m.config_map("kept", colour="green"), m.deployment("kept"),
                     namespace="default", drift="correct"),
-            **files("watched", m.config_map("watched", colour="green"), namespace="default")})
+            **files("watched", m.config_map("watched", colour="green"), namespace="default", showValues=["colour"])})
 
     def test_drift_is_corrected_without_the_hub(self):
         self.hub.terminate()

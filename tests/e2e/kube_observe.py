@@ -22,7 +22,7 @@ RBAC = "rbac.authorization.k8s.io"
 WORDS = m.config_map("words", colour="green")
 WEB = m.deployment("web")
 SHOP = files("shop", WORDS, WEB, m.service("web"), m.config_map("absent", x="1"),
-             namespace="default", drift="correct")
+             namespace="default", drift="correct", showValues=["colour"])
 
 
 def theirs(item):

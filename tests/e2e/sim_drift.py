@@ -17,7 +17,8 @@ FREE = "ConfigMap/default/free"
 
 class Drift(SimStory):
     clusters = fleet(5)
-    apps = {**files("watched", m.config_map("watched", colour="green"), drift="report"),
+    apps = {**files("watched", m.config_map("watched", colour="green", word="one"), drift="report",
+                    showValues=["colour"]),
             **files("kept", m.config_map("kept", colour="green"), drift="correct"),
             **files("free", m.config_map("free", colour="green"), drift="off")}
 
@@ -28,6 +29,19 @@ class Drift(SimStory):
         self.assertEqual((row["desired"], row["actual"], row["manager"], row["app"]),
                          ('"green"', '"red"', "kubectl-edit", "watched"))
 
+    def test_a_value_that_the_app_does_not_show_is_told_nowhere(self):
+        self.sim.ask("drift", "c04", WATCHED, "data.word", "canary-of-a-hand", "kubectl-edit")
+        self.wait_drift(("c02", WATCHED, "data.colour"), ("c04", WATCHED, "data.word"))
+        row = self.drift()["c04", WATCHED, "data.word"]
+        self.assertRegex(row["actual"], '^"hmac:[0-9a-f]{32}"$')
+        self.assertEqual(row["desired"], '"one"')
+        self.assertIn(row["actual"], self.hub.run("diff", "--cluster", "c04", check=False).stdout)
+        self.wait_event("drift.found", cluster="c04", key=WATCHED)
+        self.sim.ask("drift", "c04", WATCHED, "data.word", "one", "kubectl-edit")
+        self.wait_drift(("c02", WATCHED, "data.colour"))
+        self.assertEqual([str(file) for file in self.hub.data.rglob("*")
+                          if file.is_file() and b"canary-of-a-hand" in file.read_bytes()], [])
+
     def test_it_is_an_event_once(self):
         event = self.wait_event("drift.found", cluster="c02", key=WATCHED)
         self.assertEqual((event["actor"], event["app"]), ("kubectl-edit", "watched"))
@@ -35,7 +49,7 @@ class Drift(SimStory):
         self.assertEqual(len(self.events("drift.found", cluster="c02", key=WATCHED)), 1)
 
     def test_reported_drift_is_left_as_it_is(self):
-        self.assertEqual(self.data("c02", WATCHED), {"colour": "red"})
+        self.assertEqual(self.data("c02", WATCHED)["colour"], "red")
         self.assertEqual(self.hub.run("diff", "--cluster", "c02", check=False).returncode, 1)
         self.assertEqual(self.status("watched", "c02")["drifted"], 1)
 
@@ -103,7 +117,7 @@ class Drift(SimStory):
 
     def test_who_asks_for_it_gets_it_corrected_once(self):
         self.hub.run("sync", "--app", "watched", "--cluster", "c05")
-        self.wait_data("c05", WATCHED, {"colour": "green"})
+        self.wait_data("c05", WATCHED, {"colour": "green", "word": "one"})
         self.wait_drift()
         self.sim.ask("drift", "c05", WATCHED, "data.colour", "red", "kubectl-edit")
         self.wait_drift(("c05", WATCHED, "data.colour"))

@@ -16,8 +16,10 @@ WATCHED = "ConfigMap/default/watched"
 
 class HubDown(SimStory):
     clusters = fleet(5)
-    apps = {**files("kept", m.config_map("kept", colour="green"), drift="correct"),
-            **files("watched", m.config_map("watched", colour="green"), drift="report")}
+    apps = {**files("kept", m.config_map("kept", colour="green"), drift="correct",
+                    showValues=["colour"]),
+            **files("watched", m.config_map("watched", colour="green"), drift="report",
+                    showValues=["colour"])}
 
     def test_without_a_hub_drift_is_corrected(self):
         type(self).began_ms = time.time() * 1000
@@ -71,7 +73,7 @@ class HubDown(SimStory):
     def test_what_was_pushed_meanwhile_arrives(self):
         self.hub.terminate()
         revision = self.repo.push(files("kept", m.config_map("kept", colour="blue"),
-                                        drift="correct"))
+                                        drift="correct", showValues=["colour"]))
         self.hub.start_and_wait()
         wait_for(lambda: revision in [row["id"] for row in self.rows("revisions")], 20, "it", 0.1)
         self.wait(revision)

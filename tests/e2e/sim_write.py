@@ -63,7 +63,7 @@ class Write(SimStory):
     clusters = fleet(12)
     apps = {"apps/web/app.yaml": WEB,
             "apps/web/configmap-web.yaml": m.text(m.config_map("web", x="1")),
-            "apps/hand/app.yaml": WEB.replace("web", "hand"),
+            "apps/hand/app.yaml": WEB.replace("web", "hand") + "  showValues: ['*']\n",
             "apps/hand/hand.yaml": SHARED.replace("SHARED", "hand"),
             "apps/left/app.yaml": WEB.replace("web", "left").replace(
                 "  targets", "  drift: capture\n  targets"),
@@ -277,7 +277,7 @@ class Write(SimStory):
     def test_6_what_may_be_a_secret_is_not_taken_over_unless_somebody_asks(self):
         self.paint("c07", LEFT, "hunter2")
         event = self.wait_event("write.impossible", cluster="c07", app="left", key=LEFT)
-        self.assertIn("data.colour of ConfigMap/default/left may be a secret", event["message"])
+        self.assertIn("the value of data.colour in ConfigMap/default/left may be a secret", event["message"])
         self.assertNotIn("hunter2", self.bare("log", "-p", "main"))
         self.sim.ask("drift", "c07", LEFT, "data.colour", "green", "kubectl-edit")
         self.wait_drift()

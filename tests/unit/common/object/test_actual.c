@@ -13,6 +13,7 @@
 
 #include "common/mem.h"
 #include "common/object/diff.h"
+#include "common/object/hiding.h"
 #include "tests/unit/common/object/docs.h"
 
 static const uint8_t key[32] = "a key that nobody knows";
@@ -144,7 +145,7 @@ static void a_secret_is_made_with_its_values(void **state) {
 
 static struct cm_json *hide(void **state, const char *object_key, bool secret, const char *form,
                             const struct cm_json *actual) {
-    const struct cm_hiding h = {key, object_key, secret};
+    const struct cm_hiding h = {.key = key, .object_key = object_key, .secret = secret};
 
     return cm_object_hide(*state, &h, form == NULL ? NULL : yaml(state, form), actual);
 }
