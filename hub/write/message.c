@@ -140,10 +140,10 @@ char *hub_write_message(const struct hub_intent *const *intents, size_t count, c
     hub_write_add_trailer(&out, "Actor", first->actor);
     hub_write_add_trailer(&out, "Reason", cm_json_string(cm_json_get(args, "reason")));
     add_own_trailers(&out, args);
+    hub_write_add_trailer(&out, "Writer", writer); // before what may be cut when it is read
     for (size_t i = 0; i < count; i++) {
         hub_write_add_trailer(&out, "Event", intents[i]->id);
     }
-    hub_write_add_trailer(&out, "Writer", writer);
     return cm_str_take(&out);
 }
 

@@ -151,7 +151,7 @@ class Write(SimStory):
         message = self.bare("show", "-s", "--format=%B", "main")
         self.assertTrue(message.startswith("suspend(web): "), message)
         self.assertIn("\n\nINC-123\n\nHoldfast-Action: suspend\nHoldfast-App: web\n", message)
-        self.assertRegex(message, r"\nHoldfast-Event: \S+\nHoldfast-Writer: \S+/epoch-1\n")
+        self.assertRegex(message, r"\nHoldfast-Writer: \S+/epoch-1\nHoldfast-Event: \S+\n")
         trailers = self.bare("show", "-s", "--format=%(trailers:key=Holdfast-Action,valueonly)",
                              "main")
         self.assertEqual(trailers.strip(), "suspend")

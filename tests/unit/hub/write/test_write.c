@@ -342,7 +342,7 @@ static void a_message_says_what_and_who_in_trailers(void **state) {
         message,
         "suspend(shop): change nothing until it is resumed\n\nINC-1\n\n"
         "Holdfast-Action: suspend\nHoldfast-App: shop\nHoldfast-Actor: "
-        "ada\nHoldfast-Reason: INC-1\nHoldfast-Event: id-1\nHoldfast-Writer: hub-1/epoch-2\n");
+        "ada\nHoldfast-Reason: INC-1\nHoldfast-Writer: hub-1/epoch-2\nHoldfast-Event: id-1\n");
 }
 
 static void intents_with_one_cause_are_one_commit(void **state) {
@@ -358,8 +358,8 @@ static void intents_with_one_cause_are_one_commit(void **state) {
     assert_true(hub_write_is_one(&one, &other));
     CM_AUTOFREE char *message = hub_write_message(list, 2, "w");
     assert_non_null(strstr(message, "Holdfast-Clusters: paris oslo\nHoldfast-Cause: v2\n"));
-    assert_non_null(strstr(message, "Holdfast-Restored: 1\nHoldfast-Event: id-1\nHoldfast-Event: "
-                                    "id-2\n"));
+    assert_non_null(strstr(message, "Holdfast-Restored: 1\nHoldfast-Writer: w\n"
+                                    "Holdfast-Event: id-1\nHoldfast-Event: id-2\n"));
 }
 
 static void no_text_can_forge_a_trailer(void **state) {
