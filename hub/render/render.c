@@ -406,6 +406,7 @@ bool hub_render(const struct hub_render_input *in, struct hub_rendered *out,
                 struct hub_diags *diags) {
     CM_AUTOFREE struct entry *entries = cm_new(in->template_count + 1, sizeof(*entries));
     size_t before = diags->count;
+    size_t all = diags->all;
 
     if (in->template_count > HUB_BUNDLE_OBJECTS_MAX) {
         hub_diags_add(diags, in->path, 0, 0, "the App has %zu objects, more than %d: split the App",
@@ -416,7 +417,8 @@ bool hub_render(const struct hub_render_input *in, struct hub_rendered *out,
     size_t made = drop_empty(entries, in->template_count);
     qsort(entries, made, sizeof(*entries), compare_entries);
     report_duplicates(entries, made, diags);
-    if (diags->count == before) {
+    bool fine = made == in->template_count && diags->all == all; // a full list takes no more
+    if (fine) {
         fill_rendered(in, entries, out);
         if (out->bundle->bytes->size > WIRE_BLOB_MAX) {
             hub_diags_add(diags, in->path, 0, 0,
@@ -424,13 +426,14 @@ bool hub_render(const struct hub_render_input *in, struct hub_rendered *out,
                           "App",
                           in->template_count);
             hub_rendered_done(out);
+            fine = false;
         }
     }
     for (size_t i = 0; i < in->template_count; i++) {
         cm_buf_unref(entries[i].object.bytes);
     }
     hub_diags_unique(diags, before);
-    return diags->count == before;
+    return fine;
 }
 
 void hub_rendered_done(struct hub_rendered *r) {
