@@ -307,6 +307,8 @@ static const char *args_of(struct cm_arena *a, const struct hub_freezer *f,
     if (!ended) {
         write_text(row, &text);
         cm_json_set_string(a, args, "text", cm_str_get(&text));
+    } else if (row->until_ms != 0 && row->ended_ms >= row->until_ms) {
+        cm_json_set_int(a, args, "until", row->until_ms); // somebody may put off the end
     }
     cm_json_set_string(a, args, "subject",
                        cm_arena_strf(a, ended ? "%s goes on" : "%s is frozen", where));

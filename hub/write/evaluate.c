@@ -11,6 +11,7 @@
 #include "common/yaml.h"
 #include "common/yaml_edit.h"
 #include "hub/hold/exemption.h"
+#include "hub/hold/freeze.h"
 #include "hub/hold/hold.h"
 #include "hub/write/kinds.h"
 
@@ -396,21 +397,34 @@ static enum cm_rc check_alone(const char *before, struct cm_err *err) {
     return CM_OK;
 }
 
+// ends_at reads when an Exemption or a Freeze ends.
+static enum cm_rc ends_at(struct cm_arena *a, const struct hub_write_kind *kind,
+                          const struct cm_json *document, int64_t *out, struct cm_err *err) {
+    bool freeze = strcmp(kind->name, "unfreeze") == 0;
+    const struct cm_json *wrong;
+    struct hub_exemption exemption = {0};
+    struct hub_freeze stop = {0};
+    enum cm_rc rc = freeze ? hub_freeze_read(a, document, &stop, &wrong, err)
+                           : hub_exemption_read(a, document, &exemption, &wrong, err);
+
+    *out = freeze ? stop.until_ms : exemption.until_ms;
+    return rc;
+}
+
 // goes_on tells whether what shall be taken out because it has ended ends at another time now.
-static bool goes_on(const struct cm_json *args, const char *before) {
+static bool goes_on(const struct hub_write_kind *kind, const struct cm_json *args,
+                    const char *before) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     int64_t ended_ms = cm_json_int(cm_json_get(args, "until"), 0);
     struct cm_yaml_docs docs = {0};
-    const struct cm_json *wrong;
-    struct hub_exemption now;
     struct cm_err ignored;
+    int64_t now_ms;
 
     if (ended_ms == 0 || cm_yaml_parse(a, before, strlen(before), NULL, &docs, &ignored) < 0 ||
         docs.count == 0) {
         return false;
     }
-    return hub_exemption_read(a, docs.docs[0], &now, &wrong, &ignored) == CM_OK &&
-           now.until_ms != ended_ms;
+    return ends_at(a, kind, docs.docs[0], &now_ms, &ignored) == CM_OK && now_ms != ended_ms;
 }
 
 static enum cm_rc new_text(const struct hub_write_kind *kind, const struct cm_json *args,
@@ -442,7 +456,7 @@ static enum cm_rc evaluate_file(const struct hub_write_kind *kind, const struct 
     }
     char *before = text != NULL ? text_of(text) : NULL;
     char *after = NULL;
-    if (kind->way == HUB_WRITE_REMOVE && goes_on(args, before)) {
+    if (kind->way == HUB_WRITE_REMOVE && goes_on(kind, args, before)) {
         free(before);
         return CM_OK;
     }

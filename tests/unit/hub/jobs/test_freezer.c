@@ -128,6 +128,23 @@ static void it_goes_into_git_once_and_out_of_it_once(void **state) {
     assert_int_equal(desk_count(r->desk, ASKED), 1);
 }
 
+// Whoever puts off the end in Git in that moment loses nothing.
+static void what_ends_by_time_goes_out_of_git_only_if_that_still_says_so(void **state) {
+    struct freeze_rig *r = *state;
+    struct hub_freeze_row row = freeze_rig_row();
+
+    row.until_ms = FREEZE_NOW_MS + 5 * MINUTE_MS;
+    freeze_rig_start(r, &row, false, CM_OK);
+    freeze_rig_until(r, ASKED, 1);
+    freeze_rig_pass(r, 5 * MINUTE_MS + 2);
+    freeze_rig_until(r, ASKED_TO_GO " AND args LIKE '%\"until\":1790856300000%'", 1);
+    row.name = "other";
+    row.until_ms += 5 * MINUTE_MS;
+    freeze_rig_start(r, &row, false, CM_OK);
+    freeze_rig_end(r, "other", false, CM_OK);
+    freeze_rig_until(r, ASKED_TO_GO " AND args NOT LIKE '%until%'", 1);
+}
+
 static void one_that_is_in_force_is_known_after_a_restart(void **state) {
     struct freeze_rig *r = *state;
     size_t changes;
@@ -209,6 +226,7 @@ int main(int argc, char **argv) {
         TEST(who_ends_it_is_told_on_how_many_clusters_it_was),
         TEST(a_trial_of_ending_it_ends_nothing),
         TEST(it_goes_into_git_once_and_out_of_it_once),
+        TEST(what_ends_by_time_goes_out_of_git_only_if_that_still_says_so),
         TEST(one_that_is_in_force_is_known_after_a_restart),
         TEST(where_the_hub_may_not_write_it_says_so),
         TEST(what_could_not_be_written_is_asked_for_again),

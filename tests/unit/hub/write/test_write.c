@@ -57,6 +57,9 @@ static const char exemption[] =
     "kind: Exemption\nspec: {app: shop, clusters: [paris], object: Service/shop/web, until: "
     "'2026-10-01T06:00:00+02:00', workingHours: Mon-Fri 08:00-17:00, reason: INC-1}\n";
 
+static const char freeze[] =
+    "kind: Freeze\nspec: {app: shop, reason: INC-1, until: '2026-10-01T08:00:00Z'}\n";
+
 static const char *const fleet[] = {
     "fleet/clusters/eu.yaml",
     clusters,
@@ -70,6 +73,8 @@ static const char *const fleet[] = {
     "kind: Ban\nmetadata: {name: a}\n---\nkind: Ban\nmetadata: {name: b}\n",
     "fleet/exemptions/inc-1.yaml",
     exemption,
+    "fleet/freezes/inc-1.yaml",
+    freeze,
     "shop/app.yaml", // of another fleet
     "kind: App\nmetadata: {name: shop}\nspec: {}\n",
     NULL,
@@ -255,6 +260,13 @@ static void what_has_ended_is_taken_out_unless_it_goes_on(void **state) {
                            "{\"path\":\"fleet/exemptions/inc-1.yaml\",\"until\":1790841599000}"));
     assert_writes(intent_of("unexempt", "shop", "", "{\"path\":\"fleet/exemptions/inc-1.yaml\"}"),
                   "fleet/exemptions/inc-1.yaml", NULL);
+    assert_writes(intent_of("unfreeze", "shop", "",
+                            "{\"path\":\"fleet/freezes/inc-1.yaml\",\"until\":1790841600000}"),
+                  "fleet/freezes/inc-1.yaml", NULL);
+    assert_is_so(intent_of("unfreeze", "shop", "",
+                           "{\"path\":\"fleet/freezes/inc-1.yaml\",\"until\":1790841599000}"));
+    assert_writes(intent_of("unfreeze", "shop", "", "{\"path\":\"fleet/freezes/inc-1.yaml\"}"),
+                  "fleet/freezes/inc-1.yaml", NULL);
 }
 
 static void a_rule_comes_last_in_the_document_of_its_app(void **state) {
