@@ -57,7 +57,9 @@ struct change {
     enum what what;
     struct hub_freeze_row row;
     bool dry_run;
-    size_t clusters;            // of what ends
+    size_t clusters;   // of what ends
+    const char **told; // freezes that an agent has heard of
+    size_t told_count;
     struct hub_freeze_set *set; // afterwards
     hub_freezer_fn done;        // NULL: nobody asked
     void *ctx;
@@ -76,6 +78,16 @@ static enum cm_rc start_one(struct hub_db *db, const struct hub_freeze_row *row,
                : hub_breaker_tripped(db, row->app, row->cluster, row->at_ms, err);
 }
 
+static enum cm_rc run_told(struct change *c, struct hub_db *db, int64_t now_ms,
+                           struct cm_err *err) {
+    enum cm_rc rc = CM_OK;
+
+    for (size_t i = 0; rc == CM_OK && i < c->told_count; i++) {
+        rc = hub_freezes_told(db, c->told[i], c->row.cluster, now_ms, err);
+    }
+    return rc;
+}
+
 static enum cm_rc run_what(struct change *c, struct hub_db *db, struct cm_err *err) {
     int64_t now_ms = cm_clock_unix_ms();
 
@@ -87,7 +99,7 @@ static enum cm_rc run_what(struct change *c, struct hub_db *db, struct cm_err *e
     case NOTE:
         return hub_freezes_note(db, c->row.name, c->row.note, err);
     case TOLD:
-        return hub_freezes_told(db, c->row.cluster, now_ms, err);
+        return run_told(c, db, now_ms, err);
     case LOOK:
         break;
     }
@@ -532,9 +544,15 @@ void hub_freezer_end(struct hub_freezer *f, const char *name, const char *actor,
     submit(c, true);
 }
 
+// What is being put on record meanwhile no agent has heard of yet.
 void hub_freezer_told(struct hub_freezer *f, const char *cluster) {
     struct change *c = change_new(f, TOLD);
+    const struct hub_freeze_row *const *rows = hub_freeze_set_of(f->set, cluster, &c->told_count);
 
+    c->told = cm_arena_get(c->arena, (c->told_count + 1) * sizeof(*c->told));
+    for (size_t i = 0; i < c->told_count; i++) {
+        c->told[i] = cm_arena_strdup(c->arena, rows[i]->name);
+    }
     c->row.cluster = cm_arena_strdup(c->arena, cluster);
     submit(c, false);
 }

@@ -74,7 +74,8 @@ void hub_freezer_start(struct hub_freezer *f, const struct hub_freeze_row *row, 
 void hub_freezer_end(struct hub_freezer *f, const char *name, const char *actor, bool dry_run,
                      hub_freezer_fn done, void *ctx);
 
-// hub_freezer_told notes that the agent of a cluster has stopped all that is frozen there.
+// hub_freezer_told notes that the agent of a cluster has stopped all that is frozen there, as far
+// as `changed` has told it.
 void hub_freezer_told(struct hub_freezer *f, const char *cluster);
 
 // hub_freezer_stop begins nothing more; free it when the store has stopped.

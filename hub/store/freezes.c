@@ -495,11 +495,12 @@ enum cm_rc hub_freezes_resolve(struct hub_db *db, struct cm_err *err) {
     return rc < 0 ? rc : past_resolve(db, cm_clock_unix_ms(), err);
 }
 
-enum cm_rc hub_freezes_told(struct hub_db *db, const char *cluster, int64_t now_ms,
-                            struct cm_err *err) {
+enum cm_rc hub_freezes_told(struct hub_db *db, const char *name, const char *cluster,
+                            int64_t now_ms, struct cm_err *err) {
     return hub_db_run(db, err,
-                      "UPDATE freeze_cluster SET told_ms = ?2 WHERE cluster = ?1 AND told_ms = 0",
-                      "ti", cluster, now_ms);
+                      "UPDATE freeze_cluster SET told_ms = ?3 WHERE freeze = ?1 AND cluster = ?2"
+                      " AND told_ms = 0",
+                      "tti", name, cluster, now_ms);
 }
 
 // ---- Reading

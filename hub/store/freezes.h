@@ -89,9 +89,9 @@ CM_MUSTUSE enum cm_rc hub_freezes_resolve(struct hub_db *db, struct cm_err *err)
 // hub_freezes_keep forgets what ended before that.
 CM_MUSTUSE enum cm_rc hub_freezes_keep(struct hub_db *db, int64_t before_ms, struct cm_err *err);
 
-// hub_freezes_told notes that the agent of a cluster has stopped what is frozen there.
-CM_MUSTUSE enum cm_rc hub_freezes_told(struct hub_db *db, const char *cluster, int64_t now_ms,
-                                       struct cm_err *err);
+// hub_freezes_told notes that the agent of a cluster has stopped what a freeze names.
+CM_MUSTUSE enum cm_rc hub_freezes_told(struct hub_db *db, const char *name, const char *cluster,
+                                       int64_t now_ms, struct cm_err *err);
 
 // hub_freezes_each visits all rows by name; hub_freezes_each_cluster the clusters of one.
 CM_MUSTUSE enum cm_rc hub_freezes_each(struct hub_db *db,

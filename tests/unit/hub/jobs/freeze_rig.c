@@ -166,7 +166,7 @@ void freeze_rig_restart(struct freeze_rig *r) {
     start_freezer(r);
 }
 
-static void on_answer(void *ctx, const struct cm_err *err, const struct hub_frozen *frozen) {
+void freeze_rig_answer(void *ctx, const struct cm_err *err, const struct hub_frozen *frozen) {
     struct freeze_rig *r = ctx;
 
     r->answers++;
@@ -179,7 +179,7 @@ static void on_answer(void *ctx, const struct cm_err *err, const struct hub_froz
     }
 }
 
-static void wait_answer(struct freeze_rig *r, size_t answers, enum cm_rc expected) {
+void freeze_rig_wait(struct freeze_rig *r, size_t answers, enum cm_rc expected) {
     for (int i = 0; i < SOON && r->answers == answers; i++) {
         turn(r);
     }
@@ -204,15 +204,15 @@ void freeze_rig_start(struct freeze_rig *r, const struct hub_freeze_row *row, bo
                       enum cm_rc expected) {
     size_t answers = r->answers;
 
-    hub_freezer_start(r->freezer, row, dry_run, on_answer, r);
-    wait_answer(r, answers, expected);
+    hub_freezer_start(r->freezer, row, dry_run, freeze_rig_answer, r);
+    freeze_rig_wait(r, answers, expected);
 }
 
 void freeze_rig_end(struct freeze_rig *r, const char *name, bool dry_run, enum cm_rc expected) {
     size_t answers = r->answers;
 
-    hub_freezer_end(r->freezer, name, "bob", dry_run, on_answer, r);
-    wait_answer(r, answers, expected);
+    hub_freezer_end(r->freezer, name, "bob", dry_run, freeze_rig_answer, r);
+    freeze_rig_wait(r, answers, expected);
 }
 
 void freeze_rig_until(struct freeze_rig *r, const char *sql, int64_t wanted) {

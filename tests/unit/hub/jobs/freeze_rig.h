@@ -47,6 +47,10 @@ void freeze_rig_start(struct freeze_rig *r, const struct hub_freeze_row *row, bo
                       enum cm_rc expected);
 void freeze_rig_end(struct freeze_rig *r, const char *name, bool dry_run, enum cm_rc expected);
 
+// freeze_rig_answer takes an answer; freeze_rig_wait waits for one after so many.
+void freeze_rig_answer(void *ctx, const struct cm_err *err, const struct hub_frozen *frozen);
+void freeze_rig_wait(struct freeze_rig *r, size_t answers, enum cm_rc expected);
+
 // freeze_rig_until turns the loop until a query gives a number.
 void freeze_rig_until(struct freeze_rig *r, const char *sql, int64_t wanted);
 

@@ -187,6 +187,25 @@ static void what_agents_have_stopped_is_on_record(void **state) {
     freeze_rig_until(r, "SELECT count(*) FROM freeze_cluster WHERE told_ms != 0", 1);
 }
 
+// The answer is to what was frozen before; the other freeze is on its way into the record.
+static void what_no_agent_has_heard_of_yet_is_not_said_to_be_stopped(void **state) {
+    struct freeze_rig *r = *state;
+    struct hub_freeze_row row = freeze_rig_row();
+    size_t answers;
+
+    freeze_all(r);
+    answers = r->answers;
+    row.name = "later";
+    hub_freezer_start(r->freezer, &row, false, freeze_rig_answer, r);
+    hub_freezer_told(r->freezer, "a");
+    freeze_rig_wait(r, answers, CM_OK);
+    freeze_rig_until(r, "SELECT count(*) FROM freeze_cluster WHERE told_ms != 0", 1);
+    assert_int_equal(desk_count(r->desk,
+                                "SELECT count(*) FROM freeze_cluster WHERE freeze = 'later'"
+                                " AND told_ms != 0"),
+                     0);
+}
+
 static void what_the_breaker_freezes_is_on_record_with_that(void **state) {
     struct freeze_rig *r = *state;
     struct hub_freeze_row row = freeze_rig_row();
@@ -231,6 +250,7 @@ int main(int argc, char **argv) {
         TEST(where_the_hub_may_not_write_it_says_so),
         TEST(what_could_not_be_written_is_asked_for_again),
         TEST(what_agents_have_stopped_is_on_record),
+        TEST(what_no_agent_has_heard_of_yet_is_not_said_to_be_stopped),
         TEST(what_the_breaker_freezes_is_on_record_with_that),
         TEST(after_the_stop_nothing_is_asked_for),
     };

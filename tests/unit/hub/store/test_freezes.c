@@ -164,7 +164,7 @@ static void clusters_follow_labels_and_keep_who_has_stopped(void **state) {
     make_fleet(db);
     row.selector = "env=prod";
     start(db, &row);
-    assert_int_equal(hub_freezes_told(db, "a", NOW_MS, &err), CM_OK);
+    assert_int_equal(hub_freezes_told(db, "stop", "a", NOW_MS, &err), CM_OK);
     run(db, "UPDATE cluster SET labels = '{\"env\":\"prod\"}' WHERE name = 'c'");
     run(db, "DELETE FROM cluster WHERE name = 'b'");
     assert_int_equal(hub_freezes_resolve(db, &err), CM_OK);
