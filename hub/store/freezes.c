@@ -199,12 +199,22 @@ static enum cm_rc look_up(struct hub_db *db, const struct hub_freeze_row *row, c
     return rc;
 }
 
-static enum cm_rc check_count(struct hub_db *db, struct cm_err *err) {
+static enum cm_rc check_count(struct hub_db *db, const struct hub_freeze_row *row,
+                              struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc =
-        hub_db_query(db, &stmt, err, "SELECT count(*) FROM freeze WHERE ended_ms = 0", "");
+    bool breaker = row->source != NULL && strcmp(row->source, HUB_FREEZE_BY_BREAKER) == 0;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT count(*), sum(source = ?1) FROM freeze WHERE ended_ms = 0",
+                                 "t", HUB_FREEZE_BY_BREAKER);
 
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_OK && breaker && hub_stmt_int(stmt, 1) >= HUB_FREEZES_BREAKER_MAX) {
+        return cm_fail(err, CM_EEXISTS,
+                       "App '%.80s' is not frozen%s%.80s: %d freezes of the breaker are in force "
+                       "already; end some",
+                       row->app, row->cluster[0] == '\0' ? "" : " on cluster ", row->cluster,
+                       HUB_FREEZES_BREAKER_MAX);
+    }
     if (rc == CM_OK && hub_stmt_int(stmt, 0) >= HUB_FREEZES_MAX) {
         return cm_fail(err, CM_EEXISTS,
                        "%d freezes are in force already: end some, or freeze more with one",
@@ -236,7 +246,7 @@ enum cm_rc hub_freezes_start(struct hub_db *db, const struct hub_freeze_row *row
     struct hub_freeze_row own = *row;
     enum cm_rc rc = check_name(db, row->name, err);
 
-    rc = rc < 0 ? rc : check_count(db, err);
+    rc = rc < 0 ? rc : check_count(db, row, err);
     rc = rc < 0 ? rc : look_up(db, row, &repo, err);
     own.repo = repo;
     rc = rc < 0 ? rc : insert(db, &own, err);

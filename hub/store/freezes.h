@@ -20,7 +20,8 @@
 
 struct hub_db;
 
-#define HUB_FREEZES_MAX 64 // in force at a time
+#define HUB_FREEZES_MAX 64         // in force at a time
+#define HUB_FREEZES_BREAKER_MAX 32 // of them the breaker's: people can always freeze
 #define HUB_FREEZE_NAME_MAX 200
 
 // How a freeze stands in Git.
@@ -56,7 +57,8 @@ struct hub_freeze_row {
 
 // hub_freezes_start puts a freeze on record, with an event. `repo` is where it is written if no
 // App, cluster or group that it names says otherwise. CM_ENOTFOUND: what it names is not in Git;
-// CM_EEXISTS: there is one of that name, or there are too many.
+// CM_EEXISTS: there is one of that name, or there are too many (of the breaker's own, if it is
+// one).
 CM_MUSTUSE enum cm_rc hub_freezes_start(struct hub_db *db, const struct hub_freeze_row *row,
                                         struct cm_err *err);
 

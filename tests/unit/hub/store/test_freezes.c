@@ -316,6 +316,28 @@ static void so_many_are_in_force_at_a_time(void **state) {
     assert_int_equal(hub_freezes_start(db, &row, &err), CM_EEXISTS);
 }
 
+static void the_breaker_leaves_room_for_people(void **state) {
+    struct hub_freeze_row row = stop();
+    struct hub_db *db = *state;
+    struct cm_err err = {0};
+
+    make_fleet(db);
+    row.app = "shop";
+    row.source = HUB_FREEZE_BY_BREAKER;
+    for (int i = 0; i < HUB_FREEZES_BREAKER_MAX; i++) {
+        CM_AUTOFREE char *name = cm_strf("trip-%d", i);
+
+        row.name = name;
+        assert_int_equal(hub_freezes_start(db, &row, &err), CM_OK);
+    }
+    row.name = "trip";
+    assert_int_equal(hub_freezes_start(db, &row, &err), CM_EEXISTS);
+    assert_non_null(strstr(err.msg, "of the breaker are in force"));
+    row.name = "stop";
+    row.source = HUB_FREEZE_BY_HAND;
+    assert_int_equal(hub_freezes_start(db, &row, &err), CM_OK);
+}
+
 static void what_was_frozen_from_when_to_when_and_where_stays_on_record(void **state) {
     struct hub_freeze_row row = stop();
     struct hub_db *db = *state;
@@ -387,6 +409,7 @@ static const struct CMUnitTest tests[] = {
     TEST(what_left_git_while_the_hub_was_away_ends_and_what_never_was_there_stays),
     TEST(it_ends_by_time),
     TEST(so_many_are_in_force_at_a_time),
+    TEST(the_breaker_leaves_room_for_people),
     TEST(what_was_frozen_from_when_to_when_and_where_stays_on_record),
     TEST(what_a_commit_makes_of_a_freeze_is_another_time),
     TEST(its_past_is_kept_for_a_time),
