@@ -38,6 +38,7 @@ struct hub_breaker {
     bool waiting; // the timer runs, until:
     int64_t due_ms;
     bool again; // something came meanwhile
+    bool waits; // something counts once Git says it
     bool stopped;
     size_t starting; // freezes
     // One look at a time:
@@ -56,6 +57,10 @@ static void take_row(void *ctx, const struct hub_breaker_row *row) {
     struct hub_breaker *b = ctx;
     struct hub_breaker_row copy = *row;
 
+    if (row->waits) {
+        b->waits = true;
+        return;
+    }
     if (b->count == b->room) {
         b->room = 2 * b->room + 16;
         b->rows = cm_resize(b->rows, b->room * sizeof(*b->rows));
@@ -108,6 +113,7 @@ static enum cm_rc run_look(struct hub_store_job *job, struct hub_db *db, struct 
 
     b->stops = NULL; // of a try that failed
     b->count = 0;
+    b->waits = false;
     enum cm_rc rc = hub_breaker_each(db, cm_clock_unix_ms(), take_row, b, err);
     for (size_t i = 1; rc == CM_OK && i <= b->count; i++) {
         if (i == b->count || strcmp(b->rows[i].app, b->rows[from].app) != 0) {
@@ -182,6 +188,8 @@ static void look_done(struct hub_store_job *job, const struct cm_err *err) {
     b->looking = false;
     if (err->code != CM_OK) {
         cm_log(CM_LOG_WARN, "store.failed", err->msg, NULL);
+    }
+    if (err->code != CM_OK || b->waits) {
         look_in(b, LAND_MS);
     }
     for (const struct stop *s = b->stops; err->code == CM_OK && s != NULL; s = s->next) {

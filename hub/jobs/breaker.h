@@ -10,7 +10,8 @@
 // Somebody, or something, pushes one bad release after the other: each is kept out by a Hold, but
 // each began, too. Who rejects more than so many of an App within an hour gets no more of it until
 // somebody has looked, or the freeze's time is over. It waits, for a moment, until what runs
-// instead is applied: a freeze before that would keep a workload half way.
+// instead is applied: a freeze before that would keep a workload half way. Where holdfast goes back
+// itself (hub/jobs/rollback.h) nothing runs instead before Git says so, so it counts from then on.
 //
 // What counts is on record with the decisions, and what froze an App with the freeze, so a restart
 // changes nothing; and what froze it once does not do so again.

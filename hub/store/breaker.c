@@ -13,14 +13,16 @@ enum cm_rc hub_breaker_each(struct hub_db *db, int64_t now_ms,
         db, &stmt, err,
         "SELECT d.app, d.cluster, d.key, iif(d.bad_revision <> '', d.bad_revision, hex(d.bad)),"
         " d.seen_ms <= ifnull(here.at_ms, 0),"
-        " d.settled <> 0 AND ifnull(s.applied = " APPLIED " AND s.bundle = p.bundle, 0), d.seen_ms"
-        " FROM decision d LEFT JOIN breaker here ON here.app = d.app AND here.cluster = d.cluster"
+        " d.settled <> 0 AND ifnull(s.applied = " APPLIED " AND s.bundle = p.bundle, 0), d.seen_ms,"
+        " d.verdict = 'timed_out' AND d.written = 0"
+        " FROM decision d JOIN pair p ON p.cluster = d.cluster AND p.app = d.app"
+        " LEFT JOIN breaker here ON here.app = d.app AND here.cluster = d.cluster"
         " LEFT JOIN breaker every ON every.app = d.app AND every.cluster = ''"
-        " LEFT JOIN pair p ON p.cluster = d.cluster AND p.app = d.app"
         " LEFT JOIN status s ON s.cluster = d.cluster AND s.app = d.app"
-        // a release that only does not come up, or came up after all, counts once a Hold is made
-        " WHERE d.provisional = 1 AND (d.settled <> 0 OR d.verdict NOT IN ('timed_out',"
-        " 'promoted')) AND d.seen_ms > ?1 AND d.seen_ms > ifnull(every.at_ms, 0)"
+        // a release that came up after all, before Git held it, was never kept out
+        " WHERE d.provisional = 1 AND d.verdict <> 'promoted' AND NOT (d.verdict = 'timed_out'"
+        " AND d.written = 0 AND d.retried = 1) AND d.seen_ms > ?1"
+        " AND d.seen_ms > ifnull(every.at_ms, 0)"
         " ORDER BY d.app, d.number",
         "i", now_ms - HUB_BREAKER_MS);
 
@@ -31,7 +33,8 @@ enum cm_rc hub_breaker_each(struct hub_db *db, int64_t now_ms,
                                             .release = hub_stmt_text(stmt, 3),
                                             .spent = hub_stmt_int(stmt, 4) != 0,
                                             .landed = hub_stmt_int(stmt, 5) != 0,
-                                            .seen_ms = hub_stmt_int(stmt, 6)};
+                                            .seen_ms = hub_stmt_int(stmt, 6),
+                                            .waits = hub_stmt_int(stmt, 7) != 0};
 
         visit(ctx, &row);
     }

@@ -19,11 +19,13 @@ struct hub_breaker_row {
     const char *release; // the commit, or the form of the workload if that is not known
     bool spent;          // the App was frozen on this cluster since
     bool landed;         // what runs instead is applied there
+    bool waits;          // nothing runs instead before Git says so
     int64_t seen_ms;
 };
 
 // hub_breaker_each visits what was kept out within HUB_BREAKER_MS, by App and as it came; but for
-// what came before the App was frozen everywhere.
+// what came before the App was frozen everywhere. What a cluster says of an App that it has not got
+// is nothing.
 CM_MUSTUSE enum cm_rc hub_breaker_each(struct hub_db *db, int64_t now_ms,
                                        void (*visit)(void *ctx, const struct hub_breaker_row *row),
                                        void *ctx, struct cm_err *err);

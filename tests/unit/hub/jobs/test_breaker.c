@@ -34,6 +34,10 @@ static void start(struct fixture *f, int64_t most) {
                                                               .freeze_ms = DAY_MS});
 }
 
+#define PUT_PAIRS(bundle)                                                                          \
+    "INSERT OR REPLACE INTO pair (cluster, app, bundle, repo, revision, generation, objects,"      \
+    " suspend, stale) SELECT name, 'shop', " bundle ", 'fleet', '', 1, 1, 0, 0 FROM cluster"
+
 static int set_up(void **state) {
     struct fixture *f = cm_new(1, sizeof(*f));
     void *rig;
@@ -42,6 +46,7 @@ static int set_up(void **state) {
     f->rig = rig;
     f->rig->repository.write = HUB_WRITE_OFF; // nothing is pushed while time is moved
     start(f, MOST);
+    desk_run(f->rig->desk, PUT_PAIRS("x'00'"));
     *state = f;
     return 0;
 }
@@ -91,9 +96,7 @@ static void reject(struct fixture *f, const char *cluster, const char *release) 
 
 static void land(struct fixture *f) {
     desk_run(f->rig->desk, "UPDATE decision SET settled = 1");
-    desk_run(f->rig->desk, "INSERT OR REPLACE INTO pair (cluster, app, bundle, repo, revision,"
-                           " generation, objects, suspend, stale) SELECT name, 'shop', x'01',"
-                           " 'fleet', '', 1, 1, 0, 0 FROM cluster");
+    desk_run(f->rig->desk, PUT_PAIRS("x'01'"));
     desk_run(f->rig->desk, "INSERT OR REPLACE INTO status (cluster, app, bundle, revision, applied,"
                            " message, health, health_message, objects, drifted, at_ms) SELECT"
                            " name, 'shop', x'01', '', 3, '', 1, '', 1, 0, 1 FROM cluster");
@@ -220,18 +223,33 @@ static void what_comes_all_the_time_does_not_put_it_off(void **state) {
     assert_int_equal(desk_count(f->rig->desk, FROZEN_ON("a")), 1);
 }
 
-static void what_only_does_not_come_up_counts_once_a_hold_is_made_of_it(void **state) {
+// A freeze before that would keep the release that does not come up; nobody looks but the breaker.
+static void what_only_does_not_come_up_counts_once_git_holds_it(void **state) {
     struct fixture *f = *state;
 
     reject_three(f, "a");
     desk_run(f->rig->desk, "UPDATE decision SET verdict = 'timed_out'");
-    look(f);
-    freeze_rig_pass(f->rig, 40 * SECOND_MS);
-    look(f);
-    assert_int_equal(desk_count(f->rig->desk, FROZEN), 0);
     land(f);
     look(f);
+    freeze_rig_pass(f->rig, 40 * SECOND_MS);
+    freeze_rig_pass(f->rig, 40 * SECOND_MS);
+    assert_int_equal(desk_count(f->rig->desk, FROZEN), 0);
+    desk_run(f->rig->desk, "UPDATE decision SET written = 1");
+    freeze_rig_pass(f->rig, 40 * SECOND_MS);
     freeze_rig_until(f->rig, FROZEN_ON("a"), 1);
+}
+
+static void what_is_said_of_an_app_that_is_not_there_counts_nowhere(void **state) {
+    struct fixture *f = *state;
+
+    desk_run(f->rig->desk, "DELETE FROM pair WHERE cluster = 'b'");
+    reject_three(f, "a");
+    reject_three(f, "b");
+    desk_run(f->rig->desk, "UPDATE decision SET settled = 2");
+    look(f);
+    freeze_rig_pass(f->rig, 40 * SECOND_MS);
+    freeze_rig_until(f->rig, FROZEN_ON("a"), 1);
+    assert_int_equal(desk_count(f->rig->desk, FROZEN), 1);
 }
 
 static void it_can_be_off(void **state) {
@@ -274,7 +292,8 @@ int main(int argc, char **argv) {
         TEST(what_came_before_a_restart_counts_after_it),
         TEST(what_is_older_than_an_hour_does_not_count),
         TEST(what_comes_all_the_time_does_not_put_it_off),
-        TEST(what_only_does_not_come_up_counts_once_a_hold_is_made_of_it),
+        TEST(what_only_does_not_come_up_counts_once_git_holds_it),
+        TEST(what_is_said_of_an_app_that_is_not_there_counts_nowhere),
         TEST(it_can_be_off),
         TEST(what_cannot_be_frozen_is_tried_again_later),
     };
