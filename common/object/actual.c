@@ -6,6 +6,7 @@
 #include "common/json.h"
 #include "common/object/diff.h"
 #include "common/object/field.h"
+#include "common/object/filled.h"
 #include "common/object/secret.h"
 
 #define FIELDS_MAX 2000 // what is beyond is never looked at
@@ -55,7 +56,8 @@ static void put_added(struct making *m, const struct cm_actual *what) {
     }
     cm_object_changes(m->a, what->desired, what->others, FIELDS_MAX, &found);
     for (size_t i = 0; i < found.count; i++) {
-        if (found.items[i].desired->type == CM_NULL) {
+        if (found.items[i].desired->type == CM_NULL &&
+            !cm_object_is_filled_in(m->a, what->live, &found.items[i])) {
             put(m, what->others, &found.items[i]);
         }
     }

@@ -85,6 +85,38 @@ static void what_is_as_desired_is_nothing(void **state) {
                           live, NULL));
 }
 
+// As Flux sends them: through types of Kubernetes' own, where nothing is not left out.
+static void what_the_server_made_of_an_empty_value_was_put_there_by_nobody(void **state) {
+    static const char service[] = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n"
+                                  "spec: {ports: [{port: 80";
+    static const char deployment[] =
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 1";
+    static const struct {
+        const char *head;
+        const char *more;
+        bool filled;
+    } cases[] = {
+        {service, ", protocol: TCP, targetPort: 80", true},
+        {service, ", protocol: TCP, targetPort: 8080", false},
+        {service, ", protocol: TCP, targetPort: 80, nodePort: 31000", false},
+        {deployment,
+         ", strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 25%, maxUnavailable: 25%}}",
+         true},
+        {deployment,
+         ", strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 1, maxUnavailable: 25%}}",
+         false},
+        {deployment, ", strategy: {type: Recreate}", false},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *tail = cases[i].head == service ? "}]}" : "}";
+        CM_AUTOFREE char *form = cm_strf("%s%s", cases[i].head, tail);
+        CM_AUTOFREE char *live = cm_strf("%s%s%s", cases[i].head, cases[i].more, tail);
+
+        assert_int_equal(actual_of(state, form, live, live) == NULL, cases[i].filled);
+    }
+}
+
 static void
 what_was_changed_and_what_was_added_is_there_and_nothing_that_was_filled_in(void **state) {
     assert_compact(
@@ -290,6 +322,7 @@ static void no_value_is_ever_told(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, take_down)
 
 static const struct CMUnitTest tests[] = {
+    TEST(what_the_server_made_of_an_empty_value_was_put_there_by_nobody),
     TEST(what_is_as_desired_is_nothing),
     TEST(what_was_changed_and_what_was_added_is_there_and_nothing_that_was_filled_in),
     TEST(what_does_not_count_stays_as_desired),
