@@ -1,5 +1,6 @@
 // state_actual.c: the branch `actual`: objects as they were applied, with what differs as reported.
-// Where the agent only observes nothing was applied: there is told what differs, and no more.
+// Where the agent only observes nothing was applied: an object of which it tells no difference is
+// as it is desired, of others is told what differs, and no more.
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "common/tls/digest.h"
 #include "hub/jobs/state_hide.h"
 #include "hub/jobs/state_work.h"
+#include "hub/render/bundle.h"
 #include "hub/store/desired.h"
 
 #define SECRET "Secret/"
@@ -136,6 +138,57 @@ static enum cm_rc read_report(struct report *r, const char *cluster, struct cm_e
         name_added(r);
     }
     return rc;
+}
+
+// ---- What was only observed
+
+static bool is_none(const struct cm_sha256 *hash) {
+    static const struct cm_sha256 none;
+
+    return cm_sha256_equal(hash, &none);
+}
+
+static int order_key(const void *key, const void *object) {
+    return strcmp(key, ((const struct object *)object)->key);
+}
+
+static bool names_more(const struct hub_state_app *app, const char *key) {
+    const struct cm_json *at = app->more == NULL ? NULL : app->more->first;
+
+    while (at != NULL && strcmp(at->text, key) != 0) {
+        at = at->next;
+    }
+    return at != NULL;
+}
+
+// take_desired: where the agent has compared and found no difference, the object is as in the
+// bundle.
+static void take_desired(struct report *r, const struct hub_bundle *bundle) {
+    bool any = r->object_count > 0 && bundle->spec.drift != HUB_DRIFT_OFF;
+
+    for (size_t i = 0; any && i < bundle->spec.object_count; i++) {
+        const struct hub_object *from = &bundle->spec.objects[i];
+        struct object *o =
+            bsearch(from->key, r->objects, r->object_count, sizeof(*r->objects), order_key);
+
+        if (o != NULL && o->field_count == 0 && o->actual_size == 0 &&
+            !names_more(r->app, o->key)) {
+            o->sha256 = from->sha256;
+        }
+    }
+}
+
+// look_beside finds what the agent has compared with. A bundle that is not kept tells nothing.
+static enum cm_rc look_beside(struct report *r, struct cm_err *err) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
+    CM_CLEANUP(hub_bundle_unrefp) struct hub_bundle *bundle = NULL;
+    enum cm_rc rc = hub_desired_find_blob(r->side->pass->db, &r->app->bundle, &bytes, err);
+
+    rc = rc < 0 ? rc : hub_bundle_decode(bytes, NULL, NULL, &bundle, err);
+    if (rc == CM_OK) {
+        take_desired(r, bundle);
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
 // ---- Objects
@@ -272,7 +325,7 @@ static enum cm_rc write_other(struct report *r, const struct object *o, struct h
 
 static enum cm_rc add_object(struct report *r, const struct object *o, struct hub_repo_id *out,
                              struct cm_err *err) {
-    return o->field_count > 0 || o->actual_size > 0 || r->app->observed
+    return o->field_count > 0 || o->actual_size > 0 || is_none(&o->sha256)
                ? write_other(r, o, out, err)
                : hub_state_object(r->side->pass, o->key, &o->sha256, is_secret(o), out, err);
 }
@@ -322,6 +375,7 @@ static enum cm_rc folder_of(struct hub_state_side *s, struct hub_state_app *app,
     struct report r = {.side = s, .app = app};
     enum cm_rc rc = read_report(&r, s->cluster, err);
 
+    rc = rc < 0 || !app->observed ? rc : look_beside(&r, err);
     *empty = r.object_count == 0;
     if (r.missing > 0) {
         hub_state_news_add(s->news.causes, "missing");

@@ -119,7 +119,8 @@ static void note_app(void *ctx, const struct hub_unwritten_app *app) {
                                .bundle = app->bundle,
                                .repo = cm_arena_strdup(s->arena, app->repo),
                                .revision = cm_arena_strdup(s->arena, app->revision),
-                               .observed = app->observed};
+                               .observed = app->observed,
+                               .differs = app->differs};
 }
 
 static int order_app(const void *name, const void *app) {
@@ -141,7 +142,7 @@ static void describe(const struct hub_state_side *s, struct cm_str *out) {
         struct cm_json *app = cm_json_new(s->arena, CM_OBJECT);
         char hex[CM_SHA256_HEX_MAX];
 
-        if (of->observed) {
+        if (of->observed && of->differs) {
             cm_json_set_string(s->arena, app, "observed", of->revision);
         } else {
             cm_sha256_hex(&of->bundle, hex);

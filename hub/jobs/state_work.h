@@ -48,6 +48,7 @@ struct hub_state_app {
     const char *repo;
     const char *revision;
     bool observed;        // by an agent that applies nothing
+    bool differs;         // what is observed, from its bundle
     struct cm_json *more; // objects of which not all that differs is told; NULL: none
 };
 

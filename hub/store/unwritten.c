@@ -143,9 +143,15 @@ enum cm_rc hub_unwritten_apps(struct hub_db *db, enum hub_unwritten which, const
                               void *ctx, struct cm_err *err) {
     static const char *const sqls[] = {
         [HUB_UNWRITTEN_DESIRED] =
-            "SELECT app, bundle, repo, revision, 0 FROM pair WHERE cluster = ?1 ORDER BY app",
-        [HUB_UNWRITTEN_ACTUAL] = "SELECT app, bundle, '', revision, applied = 6 FROM status"
-                                 " WHERE cluster = ?1 ORDER BY app",
+            "SELECT app, bundle, repo, revision, 0, 0 FROM pair WHERE cluster = ?1 ORDER BY app",
+        [HUB_UNWRITTEN_ACTUAL] =
+            "SELECT app, bundle, '', revision, applied = 6, applied = 6 AND (EXISTS (SELECT 1 FROM"
+            " object o INDEXED BY object_app WHERE o.cluster = ?1 AND o.app = status.app AND"
+            " (o.health IN (0, 4) OR o.drift_more)) OR EXISTS (SELECT 1 FROM drift d INDEXED BY"
+            " drift_app WHERE d.cluster = ?1 AND d.app = status.app AND d.class <> 'noise') OR"
+            " NOT EXISTS (SELECT 1 FROM object o INDEXED BY object_app WHERE o.cluster = ?1 AND"
+            " o.app = status.app) OR EXISTS (SELECT 1 FROM app a WHERE a.name = status.app AND"
+            " a.drift = 'off')) FROM status WHERE cluster = ?1 ORDER BY app",
     };
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(db, &stmt, err, sqls[which], "t", cluster);
@@ -154,7 +160,8 @@ enum cm_rc hub_unwritten_apps(struct hub_db *db, enum hub_unwritten which, const
         struct hub_unwritten_app app = {.app = hub_stmt_text(stmt, 0),
                                         .repo = hub_stmt_text(stmt, 2),
                                         .revision = hub_stmt_text(stmt, 3),
-                                        .observed = hub_stmt_int(stmt, 4) != 0};
+                                        .observed = hub_stmt_int(stmt, 4) != 0,
+                                        .differs = hub_stmt_int(stmt, 5) != 0};
 
         (void)hash_of(stmt, 1, &app.bundle);
         visit(ctx, &app);

@@ -75,6 +75,7 @@ struct hub_unwritten_app {
     const char *repo; // "" of what is reported
     const char *revision;
     bool observed; // nothing was applied: the agent told what there is beside this bundle
+    bool differs;  // what is observed is not all as that bundle says
 };
 CM_MUSTUSE enum cm_rc
 hub_unwritten_apps(struct hub_db *db, enum hub_unwritten which, const char *cluster,

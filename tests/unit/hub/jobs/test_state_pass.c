@@ -511,6 +511,29 @@ static void where_an_agent_only_observes_what_differs_is_told_and_no_more(void *
            "\"observed\":{\"spec.replicas\":9}}");
 }
 
+// Then what Git says is what is there, whoever applied it: no difference is shown.
+static void what_an_agent_only_observes_and_finds_as_desired_is_the_same_file(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    put(&f, "c01", "shop", CONFIG);
+    first_pass(&f);
+    observe(&f, "ConfigMap/shop/cfg", 2);
+    pass(&f);
+    expect(&f, "git -C state.git diff --name-status desired actual | tr '\\t\\n' '  '",
+           "D 12/c01/shop/shop/Secret.core.login.json ");
+    observe(&f, "Secret/shop/login", 4);
+    pass(&f);
+    expect(&f, "git -C state.git show actual:12/c01/_meta.json | tr -d ' \\n'",
+           "{\"apps\":{\"shop\":{\"observed\":\"4f1c\"}}}");
+    observe(&f, "Secret/shop/login", 1);
+    pass(&f);
+    expect(&f, "git -C state.git diff desired actual", "");
+    drift(&f, "ConfigMap/shop/cfg", "data.a", "9");
+    pass(&f);
+    expect(&f, "git -C state.git diff --name-only desired actual | tr '\\n' ' '",
+           "12/c01/_meta.json 12/c01/shop/shop/ConfigMap.core.cfg.json ");
+}
+
 static void each_event_is_there_once(void **state) {
     CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
 
@@ -664,6 +687,7 @@ int main(int argc, char **argv) {
         TEST(what_an_agent_makes_up_stays_in_its_clusters_folder),
         TEST(what_an_agent_has_removed_is_gone),
         TEST(where_an_agent_only_observes_what_differs_is_told_and_no_more),
+        TEST(what_an_agent_only_observes_and_finds_as_desired_is_the_same_file),
         TEST(each_event_is_there_once),
         TEST(a_clock_that_goes_back_loses_no_event),
         TEST(a_segment_that_is_full_is_followed_by_another),
