@@ -58,34 +58,35 @@ MODULES = [
 ]
 
 
-def ensure():
+def ensure(modules=None):
     """{app: folder of its manifests}, fetched if this machine has them not yet."""
+    modules = MODULES if modules is None else modules
     base = build.cache_dir().parent / "corpus"
-    kept = base / hashlib.sha256(repr(MODULES).encode()).hexdigest()[:16]
+    kept = base / hashlib.sha256(repr(modules).encode()).hexdigest()[:16]
     if not kept.exists():
         base.mkdir(parents=True, exist_ok=True)
         unfinished = pathlib.Path(tempfile.mkdtemp(dir=base))
-        _fetch_into(unfinished)
+        _fetch_into(modules, unfinished)
         try:
             unfinished.rename(kept)
         except OSError:  # another run was first
             shutil.rmtree(unfinished)
-    return {module.app: kept / module.app for module in MODULES}
+    return {module.app: kept / module.app for module in modules}
 
 
-def _fetch_into(folder):
+def _fetch_into(modules, folder):
     try:
-        found = _download()
+        found = _download(modules)
     except (OSError, subprocess.SubprocessError) as error:
         raise CannotRun(f"the public manifests cannot be fetched: {error}") from error
-    for module in MODULES:
+    for module in modules:
         assert found[module.path]["Sum"] == module.sum, f"{module.path} is not what it was"
         _copy(module, pathlib.Path(found[module.path]["Dir"]), folder / module.app)
 
 
-def _download():
+def _download(modules):
     """What Go says of each module: where it is, and its checksum."""
-    words = [f"{module.path}@{module.version}" for module in MODULES]
+    words = [f"{module.path}@{module.version}" for module in modules]
     go = build.installed_go() or build.packaged_go()
     done = subprocess.run([go, "mod", "download", "-json", *words], cwd="/", check=True,
                           stdout=subprocess.PIPE, text=True, timeout=FETCH_SECONDS,

@@ -222,6 +222,15 @@ class KubeCluster:
                     found.append((at.timestamp(), event["verb"], event["requestURI"].split("?")[0]))
         return found
 
+    def refused(self, user, since=0):
+        """What a user asked for and may not: [(verb, path)]."""
+        with open(self.audit_log, "rb") as log:
+            log.seek(since)
+            events = [json.loads(line) for line in log if line.endswith(b"\n")]
+        return [(event["verb"], event["requestURI"].split("?")[0]) for event in events
+                if event["user"].get("username") == user
+                and event.get("responseStatus", {}).get("code") == 403]
+
     def open_watches(self, user, fits=lambda uri: True):
         """How many watches (of such a URI) a user has now, by the audit log."""
         opened = collections.Counter()
@@ -316,7 +325,7 @@ class KubeCluster:
                  "-out", self._path(f"{name}.crt"))
 
     def _write_tokens(self):
-        users = ("admin", "agent", "controllers", "scheduler", "kwok")
+        users = ("admin", "agent", "controllers", "scheduler", "kwok", "flux")
         self.tokens = {user: secrets.token_hex(16) for user in users}
         self._write("tokens.csv", "".join(f'{token},{user},{user},"system:masters"\n'
                                           for user, token in self.tokens.items()))
