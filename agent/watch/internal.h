@@ -63,6 +63,8 @@ struct app {
     char *name;
     char *revision;
     struct cm_sha256 bundle_sha256;
+    char *next_revision; // NULL: none is held back
+    struct cm_sha256 next_bundle;
     enum agent_applied_state applied;
     char *message;
     struct cm_list seen;       // its objects
@@ -95,6 +97,7 @@ struct seen {
     struct app *app;
     char *key;
     struct cm_sha256 sha256; // applied; zeros: never
+    struct cm_sha256 beside; // what it was compared with last; zeros: nothing
     enum agent_health health;
     char *message; // of its health
     char *failure; // why it could not be applied
@@ -185,6 +188,13 @@ void watch_time(struct agent_watch *w, struct app *a);
 void watch_late(void *watch);
 // watch_timeout_s returns how long it may take; 0: as long as it likes.
 uint32_t watch_timeout_s(const struct agent_watch *w, const struct app *a);
+
+// beside.c: watch_hold_back keeps what an App is now for later where its objects are still to be
+// looked at beside that, and tells whether it did; watch_note_beside notes that one was looked at,
+// watch_looked tells of the App once all were.
+bool watch_hold_back(struct agent_watch *w, struct app *a, const struct agent_app_state *state);
+void watch_note_beside(struct agent_watch *w, struct seen *s, enum agent_health health);
+void watch_looked(struct agent_watch *w, struct app *a);
 
 // watch_take_drift takes down what differs of an object, and tells what of it is new. The caller
 // counts.

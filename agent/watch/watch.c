@@ -39,6 +39,7 @@ static void app_free(void *value) {
     cm_list_remove(&a->telling.dirty);
     free(a->name);
     free(a->revision);
+    free(a->next_revision);
     free(a->message);
     free(a);
 }
@@ -295,6 +296,7 @@ void agent_watch_observed(void *watch, const struct agent_observation *what) {
     s->due = what->due;
     s->health = what->health;
     count(s, true);
+    watch_note_beside(w, s, what->health);
     if (other_health || news == WATCH_OTHER_DRIFT) {
         watch_dirty_app(w, s->app);
     }
@@ -360,6 +362,9 @@ void agent_watch_app_state(void *watch, const struct agent_app_state *state) {
     struct app *a = app_of(w, state->app);
 
     a->telling.removed = false;
+    if (watch_hold_back(w, a, state)) {
+        return;
+    }
     a->has_state = true;
     (void)set_text(&a->revision, state->revision);
     (void)set_text(&a->message, state->message);
@@ -466,6 +471,7 @@ void agent_watch_removed(void *watch, const char *app, const char *key) {
     watch_consider(w, s);
     watch_dirty_object(w, s);
     watch_dirty_app(w, s->app);
+    watch_looked(w, s->app);
 }
 
 void agent_watch_left(void *watch, const char *app, const char *key, const char *why) {

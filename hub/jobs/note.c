@@ -97,6 +97,8 @@ static enum hub_verdict verdict_of(const struct hub_status_row *row) {
     switch (row->applied) {
     case HOLDFAST__V1__APPLIED__APPLIED:
         return verdict_when_applied(row);
+    case HOLDFAST__V1__APPLIED__OBSERVED:
+        return row->drifted > 0 ? HUB_VERDICT_DRIFTED : verdict_when_applied(row);
     case HOLDFAST__V1__APPLIED__FAILED:
         return HUB_VERDICT_FAILED;
     case HOLDFAST__V1__APPLIED__SUSPENDED:
@@ -117,14 +119,27 @@ static enum cm_rc note_actual(struct hub_db *db, const struct hub_status_row *ro
     return rc < 0 ? rc : hub_past_note(db, change, err);
 }
 
+// is_there tells whether a bundle is what is there: it was applied, or is observed to be, whoever
+// applied it. What nobody compares is not known.
+static enum cm_rc is_there(struct hub_db *db, const struct hub_status_row *row, bool *out,
+                           struct cm_err *err) {
+    bool found = row->applied == HOLDFAST__V1__APPLIED__OBSERVED && row->drifted == 0 &&
+                 row->objects > 0 && row->health != HOLDFAST__V1__HEALTH__MISSING &&
+                 row->health != HOLDFAST__V1__HEALTH__HEALTH_UNKNOWN;
+
+    *out = row->applied == HOLDFAST__V1__APPLIED__APPLIED;
+    return found ? hub_status_is_seen(db, row, out, err) : CM_OK;
+}
+
 enum cm_rc hub_note_reported(struct hub_db *db, const struct hub_status_row *row, int64_t at_ms,
                              int64_t seen_ms, struct cm_err *err) {
     struct hub_past_change change = {
         .app = row->app, .cluster = row->cluster, .at_ms = at_ms, .seen_ms = seen_ms};
     enum hub_verdict verdict = verdict_of(row);
-    enum cm_rc rc =
-        row->applied == HOLDFAST__V1__APPLIED__APPLIED ? note_actual(db, row, &change, err) : CM_OK;
+    bool there = false;
+    enum cm_rc rc = is_there(db, row, &there, err);
 
+    rc = rc < 0 || !there ? rc : note_actual(db, row, &change, err);
     if (rc < 0 || verdict == HUB_VERDICT_NONE) {
         return rc;
     }

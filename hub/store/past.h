@@ -27,7 +27,7 @@ struct hub_db;
 
 enum hub_past_axis {
     HUB_PAST_DESIRED, // what the hub published
-    HUB_PAST_ACTUAL,  // what the agent applied last
+    HUB_PAST_ACTUAL,  // what the agent applied last, or found to be there
     HUB_PAST_VERDICT, // how that did
     HUB_PAST_SEEN,    // whether the agent was connected
 };

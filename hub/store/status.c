@@ -412,6 +412,20 @@ enum cm_rc hub_presence_seen(struct hub_db *db, const char *cluster, int64_t see
                       cluster, seen_ms);
 }
 
+enum cm_rc hub_status_is_seen(struct hub_db *db, const struct hub_status_row *row, bool *out,
+                              struct cm_err *err) {
+    static const char sql[] =
+        "SELECT 1 FROM app WHERE name = ?2 AND drift = 'off' UNION ALL SELECT 1 FROM object"
+        " INDEXED BY object_app WHERE cluster = ?1 AND app = ?2 AND health IN (0, 4) AND ?3 <> 2";
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc =
+        hub_db_query(db, &stmt, err, sql, "tti", row->cluster, row->app, (int64_t)row->health);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    *out = rc == CM_ENOTFOUND;
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
 enum cm_rc hub_presence_reset(struct hub_db *db, const char *cluster, struct cm_err *err) {
     return hub_db_run(db, err,
                       "UPDATE presence SET generation = 0, run = '', report = 0, journal_run = '',"

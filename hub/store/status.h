@@ -176,6 +176,11 @@ CM_MUSTUSE enum cm_rc hub_presence_offline(struct hub_db *db, const char *cluste
 // hub_presence_seen says when a cluster that is connected was heard last; never back in time.
 CM_MUSTUSE enum cm_rc hub_presence_seen(struct hub_db *db, const char *cluster, int64_t seen_ms,
                                         struct cm_err *err);
+// hub_status_is_seen tells of an App of which nothing differs whether all of it was looked at: what
+// is healthy was, of others each object; with `drift: off` nothing is compared.
+CM_MUSTUSE enum cm_rc hub_status_is_seen(struct hub_db *db, const struct hub_status_row *row,
+                                         bool *out, struct cm_err *err);
+
 // hub_presence_reset is for a cluster that is enrolled anew: what the old agent held means nothing.
 CM_MUSTUSE enum cm_rc hub_presence_reset(struct hub_db *db, const char *cluster,
                                          struct cm_err *err);

@@ -172,6 +172,7 @@ static int set_up(void **state) {
                                            .wrong = agent_watch_wrong,
                                            .afresh = agent_watch_afresh,
                                            .refrozen = agent_watch_refrozen,
+                                           .listed = agent_watch_listed,
                                            .ctx = f->watch};
     f->apply = agent_apply_new(f->loop, f->driver, f->cache, &apply);
     *state = f;
@@ -1072,6 +1073,49 @@ static void another_drift_mode_asks_how_the_objects_are(void **state) {
     assert_int_equal(fake_looks(f->fake), looks + 2);
 }
 
+// told_bundle gathers what is told, and says which bundle of the App that was last.
+static struct cm_sha256 told_bundle(struct fixture *f) {
+    struct cm_sha256 bundle = {{0}};
+
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    for (size_t i = 0; i < f->count; i++) {
+        const Holdfast__V1__Report *r = f->reports[i];
+
+        if (r->n_apps == 1 && r->apps[0]->bundle_sha256.len == sizeof(bundle.bytes)) {
+            memcpy(bundle.bytes, r->apps[0]->bundle_sha256.data, sizeof(bundle.bytes));
+        }
+    }
+    return bundle;
+}
+
+// Else what was not seen to differ yet would seem to be there already.
+static void who_observes_tells_of_a_newer_bundle_once_all_was_looked_at_beside_it(void **state) {
+    static const struct test_object newer[] = {
+        {.key = CFG,
+         .json = "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"cfg\","
+                 "\"namespace\":\"shop\"},\"data\":{\"a\":\"2\"}}"},
+        {.key = SVC}};
+    struct fixture *f = *state;
+    struct test_app app = shop;
+
+    f->driver->observes = true;
+    start(f, &shop);
+    connect(f);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, NULL);
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
+    struct cm_sha256 before = told_bundle(f);
+    app.objects = newer;
+    replace(f, &app, 8);
+    observe(f, SVC, AGENT_HEALTH_PROGRESSING, NULL);
+    struct cm_sha256 meanwhile = told_bundle(f);
+    assert_true(cm_sha256_equal(&before, &meanwhile));
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a");
+    struct cm_sha256 after = told_bundle(f);
+    assert_false(cm_sha256_equal(&before, &after));
+    assert_int_equal(last(f)->apps[0]->drifted, 1);
+}
+
 static void the_commit_that_turns_drift_off_undoes_nothing(void **state) {
     struct fixture *f = *state;
     struct test_app app = shop;
@@ -1793,6 +1837,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_correction_that_fails_is_tried_again),
     TEST(what_is_wrong_when_the_target_is_back_is_put_right),
     TEST(another_drift_mode_asks_how_the_objects_are),
+    TEST(who_observes_tells_of_a_newer_bundle_once_all_was_looked_at_beside_it),
     TEST(the_commit_that_turns_drift_off_undoes_nothing),
     TEST(nothing_is_told_in_full_before_the_inventory_is_known),
     TEST(what_is_due_is_applied_whatever_the_app_says_of_drift),

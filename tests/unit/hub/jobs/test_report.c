@@ -137,6 +137,8 @@ static void report_app(struct desk *d, uint64_t number, const char *bundle,
     assert_int_equal(commit(d, &m).code, CM_OK);
 }
 
+#define OBSERVED HOLDFAST__V1__APPLIED__OBSERVED
+#define MISSING HOLDFAST__V1__HEALTH__MISSING
 #define APPLIED HOLDFAST__V1__APPLIED__APPLIED
 #define APPLYING HOLDFAST__V1__APPLIED__APPLYING
 #define FAILED HOLDFAST__V1__APPLIED__FAILED
@@ -317,6 +319,39 @@ static void an_event_of_an_app_says_what_was_done_and_why(void **state) {
                                    " ('app.applied: 3 objects are applied',"
                                    " 'app.removed: left 3 objects there')"),
                      2);
+}
+
+// observe_app tells of an App that only is observed, with so many of its objects other than
+// desired.
+static void observe_app(struct desk *d, uint64_t number, const char *bundle,
+                        Holdfast__V1__Health health, uint32_t drifted) {
+    struct draft m = begin(RUN, number);
+    Holdfast__V1__AppReport *app = add_app(&m, "web", bundle, OBSERVED, health);
+
+    app->objects = 2;
+    app->drifted = drifted;
+    assert_int_equal(commit(d, &m).code, CM_OK);
+}
+
+#define RAN "SELECT count(*) FROM past_change WHERE axis = 1 AND value <> 0"
+
+// Whoever applied it: where it runs is asked of the past.
+static void what_is_observed_to_be_as_desired_is_on_record_as_what_is_there(void **state) {
+    struct desk *d = *state;
+
+    observe_app(d, 1, "one", MISSING, 0);
+    observe_app(d, 2, "one", HEALTHY, 1);
+    assert_int_equal(desk_count(d, RAN), 0);
+    observe_app(d, 3, "one", HEALTHY, 0);
+    assert_int_equal(desk_count(d, RAN), 1);
+    observe_app(d, 4, "two", HEALTHY, 1);
+    assert_int_equal(desk_count(d, RAN), 1);
+    observe_app(d, 5, "two", HEALTHY, 0);
+    assert_int_equal(desk_count(d, RAN), 2);
+    desk_run(d, "INSERT INTO app (name, repo, path, namespace, drift, prune, suspend, depends_on)"
+                " VALUES ('web', 'fleet', 'app.yaml', '', 'off', 1, 0, '[]')");
+    observe_app(d, 6, "three", HEALTHY, 0); // nobody compares
+    assert_int_equal(desk_count(d, RAN), 2);
 }
 
 static void a_failure_and_its_end_are_events_once(void **state) {
@@ -635,6 +670,7 @@ int main(void) {
         DESK_TEST(a_bundle_that_is_applied_is_an_event_once),
         DESK_TEST(what_is_healthy_before_it_is_applied_is_told_after_that),
         DESK_TEST(an_event_of_an_app_says_what_was_done_and_why),
+        DESK_TEST(what_is_observed_to_be_as_desired_is_on_record_as_what_is_there),
         DESK_TEST(a_failure_and_its_end_are_events_once),
         DESK_TEST(bad_health_and_its_end_are_events_once),
         DESK_TEST(a_difference_is_an_event_once_with_who_made_it),
