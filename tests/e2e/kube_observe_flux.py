@@ -68,10 +68,11 @@ class BesideFlux(KubeStory):
         wait_for(lambda: self.fleet.status().get("lastAppliedRevision") == revision, SOON,
                  "Flux to apply it", 0.2)
 
-    def images(self):
-        """Where the API says which image runs."""
-        return [row["images"] for row in json.loads(
-            self.hub.run("show", f"{CLUSTER}:shop", "-o", "json").stdout)["items"]]
+    def past(self, *words):
+        return json.loads(self.hub.run(*words, "-o", "json", check=False).stdout)["items"]
+
+    def runs(self, image):
+        return [row["names"] for row in self.past("where", image)]
 
     def test_1_what_flux_has_applied_is_no_difference(self):
         self.commit(SHOP)
@@ -96,10 +97,15 @@ class BesideFlux(KubeStory):
         self.wait_told('-"image":"example.com/web:2",', '+"image":"example.com/web:1",')
         self.assertIn(f"Holdfast-Actor: {flux.MANAGER} (claimed)", self.state("log", "-1", "actual"))
         self.assertEqual(self.state("log", "--format=%h", "-S", "web:2", "actual"), "")
+        self.assertEqual((self.runs("example.com/web:1"), self.runs("example.com/web:2")),
+                         ([[CLUSTER]], []))
         self.flux_applies()
         self.wait_no_drift(SOON)
         self.wait_same()
         self.wait_status("shop", SOON, health="healthy")
+        wait_for(lambda: self.runs("example.com/web:2") == [[CLUSTER]], SOON, "it to run there", 0.2)
+        self.assertEqual(self.runs("example.com/web:1"), [])
+        self.assertEqual([row["state"] for row in self.past("show", f"{CLUSTER}:shop")], ["inSync"])
 
     def test_3_an_edit_is_told_with_who_made_it_and_flux_puts_it_right(self):
         self.admin.patch("ConfigMap", "words", {"data": {"colour": "red"}}, manager="kubectl-edit")
