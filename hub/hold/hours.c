@@ -61,10 +61,12 @@ static bool read_time(const char **at, int most, int *out) {
 }
 
 static bool read_times(const char **at, struct hub_hours *out) {
-    if (!read_time(at, DAY_MINUTES, &out->from_min) || *(*at)++ != '-') {
+    if (!read_time(at, DAY_MINUTES - 1, &out->from_min) || *(*at)++ != '-' ||
+        !read_time(at, DAY_MINUTES, &out->to_min) || out->from_min == out->to_min) {
         return false;
     }
-    return read_time(at, DAY_MINUTES, &out->to_min) && out->from_min < out->to_min;
+    out->to_min += out->to_min < out->from_min ? DAY_MINUTES : 0;
+    return true;
 }
 
 // read_offset reads " +02:00", or nothing.
@@ -114,7 +116,7 @@ int64_t hub_hours_next(const struct hub_hours *h, int64_t at_ms) {
     int64_t there_ms = at_ms + offset_ms;
     int64_t today = floor_days(there_ms);
 
-    for (int64_t day = today; day <= today + DAYS; day++) {
+    for (int64_t day = today - 1; day <= today + DAYS; day++) {
         int64_t from_ms = day * day_ms + (int64_t)h->from_min * MINUTE_MS;
         int64_t to_ms = day * day_ms + (int64_t)h->to_min * MINUTE_MS;
 

@@ -3,6 +3,7 @@
 //
 //     Mon-Fri 08:00-17:00              UTC
 //     Mon,Wed-Fri,Sun 09:30-12:00 +02:00
+//     Mon-Fri 22:00-06:00              over midnight; the last ones end on Saturday
 //
 // Days are those of the week, English and with three letters; a range may go over its end. The
 // offset is fixed: there are no time zones with summer time in it.
@@ -17,7 +18,7 @@
 struct hub_hours {
     uint8_t days;   // bit 0: Monday
     int from_min;   // of the day there
-    int to_min;     // not in it any more; after from_min
+    int to_min;     // not in it any more; after from_min, and over a day's end on the next day
     int offset_min; // east of UTC
 };
 

@@ -54,13 +54,25 @@ static void days_are_ranges_and_lists(void **state) {
     expect("Sat-Mon,Wed 10:00-12:00", "2026-10-05T12:00:00Z", "2026-10-07T10:00:00Z");
 }
 
+static void they_may_go_over_midnight_and_belong_to_the_day_on_which_they_begin(void **state) {
+    (void)state;
+    expect("Mon-Fri 22:00-06:00", "2026-10-01T23:00:00Z", "2026-10-01T23:00:00Z"); // a Thursday
+    expect("Mon-Fri 22:00-06:00", "2026-10-02T05:59:59Z", "2026-10-02T05:59:59Z");
+    expect("Mon-Fri 22:00-06:00", "2026-10-02T06:00:00Z", "2026-10-02T22:00:00Z");
+    expect("Mon-Fri 22:00-06:00", "2026-10-03T05:00:00Z", "2026-10-03T05:00:00Z"); // Friday's
+    expect("Mon-Fri 22:00-06:00", "2026-10-03T06:00:00Z", "2026-10-05T22:00:00Z");
+    expect("Mon-Fri 22:00-06:00", "2026-10-05T03:00:00Z", "2026-10-05T22:00:00Z"); // no Sunday's
+    expect("Sun 22:00-06:00 +02:00", "2026-10-05T03:59:59Z", "2026-10-05T03:59:59Z");
+}
+
 static void what_is_none_is_refused_with_an_example(void **state) {
     static const char *const wrong[] = {"",
                                         "Mon",
                                         "Mon-Fri",
                                         "mon-fri 08:00-17:00",
                                         "Mon-Fri 8:00-17:00",
-                                        "Mon-Fri 17:00-08:00",
+                                        "Mon-Fri 17:00-17:00",
+                                        "Mon-Fri 24:00-17:00",
                                         "Mon-Fri 08:00-25:00",
                                         "Mon-Fri 08:60-17:00",
                                         "Mon- 08:00-17:00",
@@ -85,6 +97,7 @@ int main(void) {
         cmocka_unit_test(outside_it_is_when_they_begin_next),
         cmocka_unit_test(they_are_those_of_the_place),
         cmocka_unit_test(days_are_ranges_and_lists),
+        cmocka_unit_test(they_may_go_over_midnight_and_belong_to_the_day_on_which_they_begin),
         cmocka_unit_test(what_is_none_is_refused_with_an_example),
     };
 
