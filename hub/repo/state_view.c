@@ -96,23 +96,41 @@ enum cm_rc hub_view_at(struct hub_view *v, const char *branch, int64_t at_ms,
 
 // ---- A comparison
 
+// enter goes into a folder of a tree, or leaves NULL where there is none. What is there and cannot
+// be read is no empty folder.
+static int enter(struct hub_view *v, git_tree **at, const char *name) {
+    const git_tree_entry *entry = git_tree_entry_byname(*at, name);
+    git_tree *next = NULL;
+    int rc = entry == NULL ? 0 : git_tree_lookup(&next, v->git, git_tree_entry_id(entry));
+
+    git_tree_free(*at);
+    *at = next;
+    return rc;
+}
+
 // find_folder gives the tree of a folder; NULL if there is none.
 static enum cm_rc find_folder(struct hub_view *v, const struct hub_view_side *side, git_tree **out,
                               struct cm_err *err) {
     CM_CLEANUP(hub_git_commitp) git_commit *commit = NULL;
-    CM_CLEANUP(hub_git_treep) git_tree *root = NULL;
-    CM_CLEANUP(hub_git_tree_entryp) git_tree_entry *entry = NULL;
+    CM_CLEANUP(hub_git_treep) git_tree *tree = NULL;
+    CM_AUTOFREE char *path = cm_strdup(side->folder);
     git_oid id;
 
     memcpy(id.id, side->commit.bytes, sizeof(id.id));
     int rc = git_commit_lookup(&commit, v->git, &id);
-    rc = rc < 0 ? rc : git_commit_tree(&root, commit);
-    if (rc == 0 && git_tree_entry_bypath(&entry, root, side->folder) < 0) {
-        return CM_OK;
+    rc = rc < 0 ? rc : git_commit_tree(&tree, commit);
+    for (char *name = path, *end; rc == 0 && tree != NULL && name != NULL; name = end) {
+        end = strchr(name, '/');
+        if (end != NULL) {
+            *end++ = '\0';
+        }
+        rc = enter(v, &tree, name);
     }
-    rc = rc < 0 ? rc : git_tree_lookup(out, v->git, git_tree_entry_id(entry));
-    return rc < 0 ? hub_git_fail(err, CM_EIO, "read '%s' of the state repository", side->folder)
-                  : CM_OK;
+    if (rc < 0) {
+        return hub_git_fail(err, CM_EIO, "read '%s' of the state repository", side->folder);
+    }
+    *out = CM_TAKE(tree);
+    return CM_OK;
 }
 
 static void free_diff(git_diff **p) {

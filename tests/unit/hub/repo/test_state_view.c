@@ -107,6 +107,18 @@ static void a_folder_that_is_not_there_is_empty(void **state) {
     assert_string_equal(cm_str_get(&f.said), "shop/a:>1 ");
 }
 
+static void a_folder_that_cannot_be_read_is_not_an_empty_one(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    struct hub_view_side from = at(&f, 1700000000, "16/paris/shop");
+    struct hub_view_side to = at(&f, 1700000060, "16/paris/shop");
+    const struct hub_view_visitor visitor = {note, &f, 9};
+    bool more;
+
+    scratch_run(*state, "cd state.git && id=$(git rev-parse actual:16/paris) &&"
+                        " rm -f objects/$(echo $id | cut -c1-2)/$(echo $id | cut -c3-)");
+    assert_int_equal(hub_view_compare(f.view, &from, &to, &visitor, &more, &f.err), CM_EIO);
+}
+
 static void what_is_too_much_is_said(void **state) {
     CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
 
@@ -131,6 +143,7 @@ int main(int argc, char **argv) {
         TEST(a_moment_is_in_the_second_of_its_commit),
         TEST(folders_of_two_clusters_are_compared),
         TEST(a_folder_that_is_not_there_is_empty),
+        TEST(a_folder_that_cannot_be_read_is_not_an_empty_one),
         TEST(what_is_too_much_is_said),
         TEST(no_repository_and_no_branch_are_not_found),
     };
