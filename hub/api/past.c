@@ -93,8 +93,8 @@ static enum cm_rc find_sides(struct hub_request *r, struct hub_look_side *from,
     rc = hub_past_sides(db, r->arena, &ask, &before, &after, err);
     hub_readers_give(r->api->readers, db);
     if (rc == CM_OK) {
-        *from = (struct hub_look_side){before.cluster, before.app, before.at_ms};
-        *to = (struct hub_look_side){after.cluster, after.app, after.at_ms};
+        *from = (struct hub_look_side){before.cluster, before.app, before.at_ms, before.observed};
+        *to = (struct hub_look_side){after.cluster, after.app, after.at_ms, after.observed};
     }
     return rc;
 }

@@ -379,8 +379,9 @@ static const struct hub_member past_objects_params[] = {
 
 static const struct hub_member past_objects_answer[] = {
     {"from", HUB_MEMBER_OBJECT, true,
-     "`cluster`, `atMs` and the `commit` of the branch `actual` of the state repository then.", 0,
-     0, NULL, NULL},
+     "`cluster`, `atMs`, the `commit` of the branch `actual` of the state repository then, and "
+     "whether the cluster was `observed`: else that is what was heard of it last.",
+     0, 0, NULL, NULL},
     {"to", HUB_MEMBER_OBJECT, true, "The same.", 0, 0, NULL, NULL},
     {"items", HUB_MEMBER_OBJECTS, true,
      "For each object that differs: `app`, `object`, `change` (`added`, `removed`, `changed`), and "

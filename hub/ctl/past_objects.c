@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
@@ -67,6 +68,19 @@ static void print_all(struct ctl *c, const struct cm_json *answer) {
     }
 }
 
+// warn says where nobody watched: what is shown was so before.
+static void warn(struct ctl *c, const struct cm_json *side) {
+    char at[CM_CLOCK_TEXT_MAX];
+
+    if (side == NULL || cm_json_get(side, "observed") == NULL ||
+        cm_json_true(cm_json_get(side, "observed"))) {
+        return;
+    }
+    cm_clock_format(cm_json_int(cm_json_get(side, "atMs"), 0), at);
+    (void)fprintf(stderr, "%s was not observed at %s: what was heard of it last is compared\n",
+                  text_of(c, side, "cluster"), at);
+}
+
 int ctl_past_objects(struct ctl *c) {
     const struct ctl_param params[] = {{"select", c->argv[0]}, {NULL, NULL}};
     struct cm_json *answer = NULL;
@@ -80,6 +94,8 @@ int ctl_past_objects(struct ctl *c) {
     if (ctl_output_is_tree(c)) {
         return ctl_print_value(c, answer) < 0 ? CTL_ERROR : (same ? CTL_DONE : CTL_NO);
     }
+    warn(c, cm_json_get(answer, "from"));
+    warn(c, cm_json_get(answer, "to"));
     if (same) {
         (void)fprintf(stderr, "nothing differs\n");
     }

@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "common/object/diff.h"
 #include "common/object/id.h"
+#include "common/str.h"
 #include "hub/jobs/state_words.h"
 #include "hub/repo/state_view.h"
 
@@ -18,19 +19,38 @@ static void closep(struct hub_view **v) {
 
 struct look {
     struct cm_arena *arena;
-    const char *app; // whose folder is compared; "": the cluster's is
+    struct cm_arena *file; // of the one that is looked at
+    const char *app;       // whose folder is compared; "": the cluster's is
     struct cm_json *items;
+    size_t read; // bytes
+    size_t told;
+    bool full;
 };
 
 // ---- A file
 
 static enum cm_rc read_file(struct look *l, const char *bytes, size_t size, struct cm_json **out,
                             struct cm_err *err) {
-    return bytes == NULL ? CM_OK : cm_json_parse(l->arena, bytes, size, NULL, out, err);
+    l->read += size;
+    return bytes == NULL ? CM_OK : cm_json_parse(l->file, bytes, size, NULL, out, err);
 }
 
 static struct cm_json *value_of(struct look *l, const struct cm_json *value) {
     return value == NULL ? cm_json_new(l->arena, CM_NULL) : cm_json_copy(l->arena, value);
+}
+
+// has_room counts a field; what is too much is not told, nor what comes after it.
+static bool has_room(struct look *l, const struct cm_difference *d) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    cm_str_add(&text, d->path);
+    cm_json_write_compact(d->desired, &text);
+    if (d->actual != NULL) {
+        cm_json_write_compact(d->actual, &text);
+    }
+    l->told += text.len;
+    l->full = l->full || l->told > HUB_LOOK_TOLD_MAX;
+    return !l->full;
 }
 
 static void set_fields(struct look *l, struct cm_json *item, const struct cm_json *from,
@@ -38,8 +58,8 @@ static void set_fields(struct look *l, struct cm_json *item, const struct cm_jso
     struct cm_json *list = cm_json_new(l->arena, CM_ARRAY);
     struct cm_differences found;
 
-    cm_object_changes(l->arena, from, to, HUB_LOOK_FIELDS_MAX, &found);
-    for (size_t i = 0; i < found.count; i++) {
+    cm_object_changes(l->file, from, to, HUB_LOOK_FIELDS_MAX, &found);
+    for (size_t i = 0; i < found.count && has_room(l, &found.items[i]); i++) {
         struct cm_json *field = cm_json_new(l->arena, CM_OBJECT);
 
         cm_json_set_string(l->arena, field, "path", found.items[i].path);
@@ -48,7 +68,7 @@ static void set_fields(struct look *l, struct cm_json *item, const struct cm_jso
         cm_json_append(list, field);
     }
     cm_json_set(l->arena, item, "fields", list);
-    cm_json_set_bool(l->arena, item, "more", found.more);
+    cm_json_set_bool(l->arena, item, "more", found.more || l->full);
 }
 
 static const char *app_of(struct look *l, const char *path) {
@@ -78,14 +98,10 @@ static bool is_meta(const char *path) {
            (len == tail || path[len - tail - 1] == '/');
 }
 
-static enum cm_rc add_file(void *ctx, const struct hub_view_file *file, struct cm_err *err) {
-    struct look *l = ctx;
+static enum cm_rc compare_file(struct look *l, const struct hub_view_file *file,
+                               struct cm_err *err) {
     struct cm_json *from = NULL;
     struct cm_json *to = NULL;
-
-    if (is_meta(file->path)) {
-        return CM_OK;
-    }
     enum cm_rc rc = read_file(l, file->from, file->from_size, &from, err);
     rc = rc < 0 ? rc : read_file(l, file->to, file->to_size, &to, err);
     if (rc < 0) {
@@ -100,6 +116,18 @@ static enum cm_rc add_file(void *ctx, const struct hub_view_file *file, struct c
     }
     cm_json_append(l->items, item);
     return CM_OK;
+}
+
+static enum cm_rc add_file(void *ctx, const struct hub_view_file *file, struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct look *l = ctx;
+
+    if (is_meta(file->path)) {
+        return CM_OK;
+    }
+    l->full = l->full || l->read + file->from_size + file->to_size > HUB_LOOK_READ_MAX;
+    l->file = a;
+    return l->full ? CM_OK : compare_file(l, file, err);
 }
 
 // ---- Both sides
@@ -123,6 +151,7 @@ static void set_side(struct look *l, struct cm_json *answer, const char *member,
     cm_json_set_string(l->arena, told, "cluster", side->cluster);
     cm_json_set_int(l->arena, told, "atMs", side->at_ms);
     cm_json_set_string(l->arena, told, "commit", hex);
+    cm_json_set_bool(l->arena, told, "observed", side->observed);
     cm_json_set(l->arena, answer, member, told);
 }
 
@@ -146,6 +175,6 @@ enum cm_rc hub_state_look(const char *path, struct cm_arena *a, const struct hub
     set_side(&l, *out, "from", from, &before);
     set_side(&l, *out, "to", to, &after);
     cm_json_set(a, *out, "items", l.items);
-    cm_json_set_bool(a, *out, "more", more);
+    cm_json_set_bool(a, *out, "more", more || l.full);
     return CM_OK;
 }

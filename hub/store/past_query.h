@@ -66,6 +66,7 @@ struct hub_past_side {
     const char *cluster;
     const char *app; // "": all
     int64_t at_ms;   // Unix
+    bool observed;   // the agent was connected then
 };
 CM_MUSTUSE enum cm_rc hub_past_sides(struct hub_db *db, struct cm_arena *a,
                                      const struct hub_past_ask *ask, struct hub_past_side *out_from,

@@ -6,13 +6,16 @@
 
 static enum cm_rc take_side(struct past_read *r, const struct hub_select *select,
                             struct hub_past_side *out, struct cm_err *err) {
+    struct hub_past_state seen = {.count = r->count};
     struct past_scope scope;
     size_t count = 0;
     enum cm_rc rc = past_scope_find(r, select, &scope, err);
 
+    rc = rc < 0 ? rc : hub_past_read(r->db, r->arena, "", HUB_PAST_SEEN, &scope.when, &seen, err);
     for (size_t i = 0; rc == CM_OK && i < r->count; i++) {
         if (scope.in[i]) {
             out->cluster = r->names[i];
+            out->observed = seen.cells[i].value != 0;
             count++;
         }
     }

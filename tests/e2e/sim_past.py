@@ -128,6 +128,13 @@ class Past(SimStory):
         self.assertEqual(self.show(f"c02@{{{self.before}}}"),
                          {("inSync", ("example.com/web:1",), ("c02",))})
 
+    def test_6b_nor_which_objects_it_has(self):
+        done = self.hub.run("diff", "c01..c02", "--objects")
+        self.assertRegex(done.stderr, r"c02 was not observed at \S+: what was heard of it last is compared")
+        self.assertNotIn("c01 was", done.stderr)
+        sides = json.loads(self.hub.run("diff", "c01..c02", "--objects", "-o", "json").stdout)
+        self.assertEqual((sides["from"]["observed"], sides["to"]["observed"]), (True, False))
+
     def test_7_a_hub_that_was_killed_remembers(self):
         self.hub.kill()
         self.hub.start_and_wait()

@@ -80,8 +80,8 @@ static int teardown(void **state) {
 
 static enum cm_rc look(struct fixture *f, const char *app, int64_t from_s, int64_t to_s,
                        struct cm_json **out) {
-    const struct hub_look_side from = {"paris", app, from_s * 1000};
-    const struct hub_look_side to = {"paris", app, to_s * 1000};
+    const struct hub_look_side from = {"paris", app, from_s * 1000, true};
+    const struct hub_look_side to = {"paris", app, to_s * 1000, false};
 
     return hub_state_look(f->path, f->arena, &from, &to, out, &f->err);
 }
@@ -123,6 +123,44 @@ static void a_moment_before_the_repository_is_not_found(void **state) {
     assert_non_null(strstr(f->err.msg, "begins later"));
 }
 
+static void it_says_where_nobody_watched(void **state) {
+    struct fixture *f = *state;
+    struct cm_json *answer = NULL;
+
+    assert_int_equal(look(f, "", FIRST_S, SECOND_S, &answer), CM_OK);
+    assert_true(cm_json_true(cm_json_path(answer, "from", "observed", NULL)));
+    assert_false(cm_json_true(cm_json_path(answer, "to", "observed", NULL)));
+    assert_non_null(cm_json_path(answer, "to", "observed", NULL));
+}
+
+// Definitions of kinds are that large, and all of them change when their release does.
+static void what_is_told_of_large_objects_is_bounded_and_says_so(void **state) {
+    enum { OBJECTS = 12, SIZE = 256 * 1024 };
+    struct fixture *f = *state;
+    struct cm_json *answer = NULL;
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    for (int i = 0; i < 2 * OBJECTS; i++) {
+        CM_CLEANUP(cm_str_done) struct cm_str object = {0};
+        CM_AUTOFREE char *path = cm_strf("big/shop/ConfigMap.core.c%d.json", i % OBJECTS);
+
+        cm_str_addf(&object,
+                    "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":"
+                    "\"c%d\",\"namespace\":\"shop\"},\"data\":{\"a\":\"",
+                    i % OBJECTS);
+        for (int k = 0; k < SIZE; k++) {
+            cm_str_add_char(&object, i < OBJECTS ? 'a' : 'b');
+        }
+        cm_str_add(&object, "\"}}");
+        put(f, path, cm_str_get(&object), i < OBJECTS ? SECOND_S + 1 : SECOND_S + 2);
+    }
+    assert_int_equal(look(f, "big", SECOND_S + 1, SECOND_S + 2, &answer), CM_OK);
+    cm_json_write_compact(answer, &text);
+    assert_true(text.len < HUB_LOOK_TOLD_MAX + SIZE);
+    assert_true(text.len > HUB_LOOK_TOLD_MAX / 2);
+    assert_true(cm_json_true(cm_json_get(answer, "more")));
+}
+
 static void a_file_that_is_no_json_is_named(void **state) {
     struct fixture *f = *state;
     struct cm_json *answer = NULL;
@@ -139,6 +177,8 @@ int main(void) {
         TEST(objects_that_came_went_and_changed_are_told),
         TEST(of_one_app_only_its_own_are_told),
         TEST(a_moment_before_the_repository_is_not_found),
+        TEST(it_says_where_nobody_watched),
+        TEST(what_is_told_of_large_objects_is_bounded_and_says_so),
         TEST(a_file_that_is_no_json_is_named),
     };
 
