@@ -11,6 +11,7 @@
 #define EARLIEST_MS (-INT64_C(62167219200000))
 
 static _Atomic int64_t fake_ms = -1; // negative: the clocks are real
+static _Atomic int64_t set_on_ms;    // of the fake Unix time
 
 static int64_t read_us(clockid_t id) {
     struct timespec now;
@@ -32,11 +33,17 @@ int64_t cm_clock_now_ms(void) {
 int64_t cm_clock_unix_ms(void) {
     int64_t fake = fake_ms;
 
-    return fake >= 0 ? fake : read_us(CLOCK_REALTIME) / 1000;
+    return fake >= 0 ? fake + set_on_ms : read_us(CLOCK_REALTIME) / 1000;
 }
 
 void cm_clock_fake(int64_t ms) {
     fake_ms = ms;
+    set_on_ms = 0;
+}
+
+void cm_clock_set_on(int64_t ms) {
+    assert(fake_ms >= 0);
+    set_on_ms += ms;
 }
 
 void cm_clock_advance(int64_t ms) {

@@ -19,6 +19,10 @@ int64_t cm_clock_unix_ms(void);
 void cm_clock_fake(int64_t ms);
 void cm_clock_advance(int64_t ms);
 
+// cm_clock_set_on sets the Unix time on by so much, as an administrator or NTP does, until the next
+// cm_clock_fake.
+void cm_clock_set_on(int64_t ms);
+
 #define CM_CLOCK_TEXT_MAX 32
 
 // cm_clock_format writes a Unix time as RFC 3339 in UTC with milliseconds

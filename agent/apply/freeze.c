@@ -1,8 +1,9 @@
 // What is frozen, and until when.
 //
 // Whether a freeze has ended says this clock, which is looked at once a minute, too: somebody may
-// set it. One that has ended by time stays on record until the hub says what there is; it means
-// nothing any more.
+// set it back. Setting it on ends none: as long as the process runs so much time must have passed
+// as the hub said. One that has ended by time stays on record until the hub says what there is; it
+// means nothing any more.
 #include <string.h>
 
 #include "agent/apply/internal.h"
@@ -15,10 +16,22 @@ static bool is_over(const struct agent_freeze *f, int64_t now_ms) {
     return f->until_ms != 0 && f->until_ms <= now_ms;
 }
 
+static void note_time(struct agent_apply *a) {
+    a->heard_unix_ms = cm_clock_unix_ms();
+    a->heard_ms = cm_clock_now_ms();
+}
+
+static int64_t time_ms(const struct agent_apply *a) {
+    int64_t passed_ms = a->heard_unix_ms + cm_clock_now_ms() - a->heard_ms;
+    int64_t unix_ms = cm_clock_unix_ms();
+
+    return unix_ms < passed_ms ? unix_ms : passed_ms;
+}
+
 const struct agent_freeze *apply_freeze_of(const struct agent_apply *a, const char *app) {
     size_t count;
     const struct agent_freeze *all = agent_cache_freezes(a->cache, &count);
-    int64_t now_ms = count == 0 ? 0 : cm_clock_unix_ms();
+    int64_t now_ms = count == 0 ? 0 : time_ms(a);
 
     for (size_t i = 0; i < count; i++) {
         if (!is_over(&all[i], now_ms) && (all[i].app[0] == '\0' || strcmp(all[i].app, app) == 0)) {
@@ -42,7 +55,7 @@ static bool go_on(void *ctx, const char *app, void *value) {
 static void look_again(struct agent_apply *a) {
     size_t count;
     const struct agent_freeze *all = agent_cache_freezes(a->cache, &count);
-    int64_t now_ms = cm_clock_unix_ms();
+    int64_t now_ms = time_ms(a);
     int64_t soonest_ms = INT64_MAX;
 
     for (size_t i = 0; i < count; i++) {
@@ -74,6 +87,7 @@ static void thaw(void *ctx) {
 
 void apply_freeze_init(struct agent_apply *a) {
     a->thaw = (struct cm_timer){.run = thaw, .ctx = a};
+    note_time(a);
 }
 
 static bool is_among(const struct agent_freeze *f, const struct agent_freeze *all, size_t count) {
@@ -112,9 +126,11 @@ void agent_apply_freeze(struct agent_apply *a, const struct agent_freeze *all, s
     tell_what_changed(all, count, old, old_count, true);
     tell_what_changed(old, old_count, all, count, false);
     agent_cache_set_freezes(a->cache, all, count);
+    note_time(a);
     refrozen(a);
 }
 
 void agent_apply_begin_freezes(struct agent_apply *a) {
+    note_time(a);
     look_again(a);
 }

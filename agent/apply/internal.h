@@ -101,7 +101,9 @@ struct agent_apply {
     bool turn_posted;
     struct cm_task wake;
     bool wake_posted;
-    struct cm_timer thaw; // when a freeze may have ended
+    struct cm_timer thaw;  // when a freeze may have ended
+    int64_t heard_unix_ms; // when the freezes were told, or read from disk, by both clocks
+    int64_t heard_ms;
 };
 
 // One request on its way: intent to disk, to the target, outcome to disk.

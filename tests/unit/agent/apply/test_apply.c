@@ -1212,6 +1212,22 @@ static void a_freeze_ends_by_its_time_without_a_word(void **state) {
     assert_false(agent_apply_is_frozen(f->apply, "shop"));
 }
 
+// NTP at its first answer, or somebody's hand: no time has passed.
+static void a_clock_that_is_set_on_ends_no_freeze(void **state) {
+    struct fixture *f = *state;
+
+    freeze(f, "shop", cm_clock_unix_ms() + 7200000);
+    set(f, &shop, 1, 1, NULL);
+    cm_clock_set_on(86400000);
+    cm_clock_advance(60000);
+    settle(f);
+    assert_true(agent_apply_is_frozen(f->apply, "shop"));
+    assert_int_equal(fake_pending(f->fake), 0);
+    cm_clock_advance(7200000);
+    wait_pending(f, NS);
+    assert_false(agent_apply_is_frozen(f->apply, "shop"));
+}
+
 static void a_tombstone_removes_and_tells_also_if_there_was_nothing(void **state) {
     const struct test_gone gone = {.name = "shop", .prune = true};
     const struct test_gone never = {.name = "never", .prune = true};
@@ -1684,6 +1700,7 @@ static const struct CMUnitTest tests[] = {
     TEST(what_is_frozen_is_neither_corrected_nor_pruned),
     TEST(what_failed_is_not_tried_again_while_it_is_frozen),
     TEST(a_freeze_ends_by_its_time_without_a_word),
+    TEST(a_clock_that_is_set_on_ends_no_freeze),
     TEST(a_correction_goes_on_while_another_object_of_the_app_fails),
     TEST(a_correction_waits_while_its_object_is_being_applied),
     TEST(a_tombstone_removes_and_tells_also_if_there_was_nothing),
