@@ -13,6 +13,7 @@
 #include "hub/repo/git.h"
 #include "hub/repo/mirror.h"
 #include "hub/repo/packs.h"
+#include "hub/repo/state_marks.h"
 #include "hub/repo/state_tree.h"
 
 #define BRANCHES_MAX 4
@@ -358,6 +359,7 @@ static enum cm_rc move(struct hub_state *s, struct branch *b, struct cm_err *err
     if (rc < 0) {
         return hub_git_fail(err, CM_EIO, "move the branch '%s' of '%s'", b->name, s->path);
     }
+    hub_marks_put(s->git, b->name, &b->from, &b->to);
     b->from = b->to;
     return CM_OK;
 }

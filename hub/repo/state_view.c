@@ -6,6 +6,7 @@
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/repo/git.h"
+#include "hub/repo/state_marks.h"
 
 struct hub_view {
     git_repository *git;
@@ -76,7 +77,10 @@ enum cm_rc hub_view_at(struct hub_view *v, const char *branch, int64_t at_ms,
                        struct hub_repo_id *out, struct cm_err *err) {
     CM_CLEANUP(hub_git_commitp) git_commit *at = NULL;
     size_t steps = 0;
-    enum cm_rc rc = find_tip(v, branch, &at, err);
+    git_oid mark;
+    bool marked =
+        hub_marks_find(v->git, branch, at_ms, &mark) && git_commit_lookup(&at, v->git, &mark) == 0;
+    enum cm_rc rc = marked ? CM_OK : find_tip(v, branch, &at, err);
 
     while (rc == CM_OK && is_after(at, at_ms)) {
         if (steps++ == HUB_VIEW_COMMITS_MAX) {

@@ -230,7 +230,7 @@ class State(SimStory):
         script = f"""
             stub=$(echo '{{"purged": true}}' | git hash-object -w --stdin)
             git filter-branch --index-filter "git ls-files -s | sed s/{bad}/$stub/ | git update-index --index-info" -- desired actual
-            git for-each-ref --format='delete %(refname)' refs/original | git update-ref --stdin
+            git for-each-ref --format='delete %(refname)' refs/original refs/moments | git update-ref --stdin
             git reflog expire --expire=now --all && git gc --prune=now"""
         subprocess.run(["bash", "-ec", script], cwd=self.folder_of_state, check=True, capture_output=True, timeout=120,
                        env={"PATH": "/usr/bin:/bin", "FILTER_BRANCH_SQUELCH_WARNING": "1"})

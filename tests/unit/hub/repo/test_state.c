@@ -38,13 +38,15 @@ static struct hub_state_edit file(struct fixture *f, const char *path, const cha
     return edit;
 }
 
+static int64_t when_ms = INT64_C(1700000000000); // 2023-11-14T22:13:20Z
+
 static bool stage(struct fixture *f, struct hub_state_edit *edits, size_t count) {
     struct hub_state_change change = {.branch = "desired",
                                       .edits = edits,
                                       .edit_count = count,
                                       .message = "said\n\nHoldfast-Action: change\n",
                                       .committer = "hub <hub@example.com>",
-                                      .when_ms = INT64_C(1700000000000)};
+                                      .when_ms = when_ms};
     bool changed = false;
 
     if (hub_state_stage(f->state, &change, &changed, &f->err) < 0) {
@@ -248,6 +250,27 @@ static void a_large_pack_stays_when_small_ones_are_merged(void **state) {
                            "test -e $(cat large)");
 }
 
+// Else a moment long ago is found only by walking all that came since.
+static void where_a_branch_was_every_six_hours_is_marked(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    static const int64_t hours[] = {0, 1, 2, 3, 20};
+
+    for (size_t i = 0; i < sizeof(hours) / sizeof(hours[0]); i++) {
+        CM_AUTOFREE char *text = cm_strf("%zu", i);
+        struct hub_state_edit edit = file(&f, "16/paris/a", text);
+
+        when_ms += hours[i] * 3600000;
+        commit(&f, &edit, 1);
+    }
+    when_ms = INT64_C(1700000000000);
+    CM_AUTOFREE char *got = scratch_sh(
+        f.scratch,
+        "cd state.git && for r in $(git for-each-ref --format='%(refname)' refs/moments); "
+        "do echo $r $(git show $r:16/paris/a); done | tr '\\n' ';'");
+    assert_string_equal(got, "refs/moments/desired/2023-11-15T00 1;"
+                             "refs/moments/desired/2023-11-16T00 3;");
+}
+
 static void what_is_no_repository_is_said_and_left_as_it_is(void **state) {
     CM_AUTOFREE char *folder = scratch_path(*state, "state.git");
     struct hub_state *s = NULL;
@@ -272,6 +295,7 @@ int main(int argc, char **argv) {
         TEST(the_tip_and_the_last_file_of_a_folder_are_read_back),
         TEST(small_packs_are_merged_and_nothing_is_lost),
         TEST(a_large_pack_stays_when_small_ones_are_merged),
+        TEST(where_a_branch_was_every_six_hours_is_marked),
         TEST(what_is_no_repository_is_said_and_left_as_it_is),
     };
 

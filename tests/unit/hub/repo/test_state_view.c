@@ -93,6 +93,22 @@ static void a_moment_is_in_the_second_of_its_commit(void **state) {
     assert_non_null(strstr(f.err.msg, "begins later"));
 }
 
+// The tip is of another history, so only the mark leads there.
+static void a_moment_long_ago_is_found_by_the_mark_after_it(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    struct hub_view_side then = at(&f, 1700000000, "16/paris");
+    struct hub_repo_id found;
+
+    scratch_run(*state, "cd state.git && git update-ref refs/moments/actual/2023-11-16T06 actual &&"
+                        " export GIT_COMMITTER_DATE='1700300000 +0000' &&"
+                        " git update-ref refs/heads/actual $(git -c user.name=h -c user.email=h@e"
+                        " commit-tree -m x 'actual^{tree}')");
+    assert_int_equal(hub_view_at(f.view, "actual", INT64_C(1700000000000), &found, &f.err), CM_OK);
+    assert_true(hub_repo_id_equal(&found, &then.commit));
+    assert_int_equal(hub_view_at(f.view, "actual", INT64_C(1700200000000), &found, &f.err),
+                     CM_ENOTFOUND);
+}
+
 static void folders_of_two_clusters_are_compared(void **state) {
     CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
 
@@ -142,6 +158,7 @@ int main(int argc, char **argv) {
         TEST(files_that_differ_are_told_with_both_contents),
         TEST(a_moment_is_in_the_second_of_its_commit),
         TEST(folders_of_two_clusters_are_compared),
+        TEST(a_moment_long_ago_is_found_by_the_mark_after_it),
         TEST(a_folder_that_is_not_there_is_empty),
         TEST(a_folder_that_cannot_be_read_is_not_an_empty_one),
         TEST(what_is_too_much_is_said),
