@@ -51,15 +51,28 @@ enum cm_rc hub_decisions_add(struct hub_db *db, const struct hub_decision_row *r
     return *out_new ? trim(db, row->cluster, row->provisional, err) : CM_OK;
 }
 
+// end_late: what came up after all is no longer gone back from. It is on record together with that:
+// a hub that is not ready yet makes nothing else of it, and may be killed.
+static enum cm_rc end_late(struct hub_db *db, const struct cm_sha256 *id, struct cm_err *err) {
+    return hub_db_run(db, err,
+                      "UPDATE decision SET retried = 1 WHERE number IN (SELECT late.number FROM"
+                      " decision up JOIN decision late ON late.cluster = up.cluster AND"
+                      " late.key = up.key AND late.number < up.number WHERE up.id = ?1 AND"
+                      " up.verdict = 'promoted' AND late.app = up.app AND late.verdict ="
+                      " 'timed_out' AND late.settled = ?2 AND late.written = 0)",
+                      "bi", HASH(id), (int64_t)HUB_SETTLED_HELD);
+}
+
 enum cm_rc hub_decisions_settle(struct hub_db *db, const struct cm_sha256 *id,
                                 enum hub_settled settled, const char *why, const char *hold,
                                 struct cm_err *err) {
-    return hub_db_run(db, err,
-                      "UPDATE decision SET settled = ?2, why = ?3, hold = ?4, provisional ="
-                      " provisional AND NOT (?2 = ?5 AND verdict IN ('timed_out', 'promoted'))"
-                      " WHERE id = ?1",
-                      "bitti", HASH(id), (int64_t)settled, text(why), text(hold),
-                      (int64_t)HUB_SETTLED_NEVER);
+    enum cm_rc rc = hub_db_run(
+        db, err,
+        "UPDATE decision SET settled = ?2, why = ?3, hold = ?4, provisional ="
+        " provisional AND NOT (?2 = ?5 AND verdict IN ('timed_out', 'promoted')) WHERE id = ?1",
+        "bitti", HASH(id), (int64_t)settled, text(why), text(hold), (int64_t)HUB_SETTLED_NEVER);
+
+    return rc < 0 || settled != HUB_SETTLED_NEVER ? rc : end_late(db, id, err);
 }
 
 enum cm_rc hub_decisions_mark(struct hub_db *db, const struct cm_sha256 *id, bool written,

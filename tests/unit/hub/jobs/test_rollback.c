@@ -216,6 +216,25 @@ static void what_comes_up_after_all_stays(void **state) {
     assert_int_equal(o->ask_count, 0);
 }
 
+// As long as a repository cannot be read the hub makes nothing of it, but it may be killed
+// meanwhile.
+static void what_comes_up_while_git_is_away_stays_after_a_restart_too(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = deliver_two(r);
+    struct hub_decision_row up = row;
+
+    (void)rig_decide(r, &row);
+    up.id = cm_sha256("up", 2);
+    up.verdict = "promoted";
+    rig_start(r, fleet);
+    (void)rig_decide(r, &up);
+    rig_start(r, fleet);
+    assert_int_equal(rig_resume(r, "fleet")->ask_count, 0);
+    struct hub_outcome *o = rig_commit(r, "fleet", "workload web w one:2 b");
+    assert_true(runs(o, "reg/one:2"));
+    assert_int_equal(o->ask_count, 0);
+}
+
 static void what_waits_for_git_waits_after_a_restart_too(void **state) {
     struct rig *r = *state;
     struct hub_decision_row row = deliver_two(r);
@@ -243,6 +262,7 @@ int main(void) {
         RIG_TEST(where_the_hub_may_not_write_it_says_so),
         RIG_TEST(it_is_done_once_for_a_release_on_a_cluster),
         RIG_TEST(what_comes_up_after_all_stays),
+        RIG_TEST(what_comes_up_while_git_is_away_stays_after_a_restart_too),
         RIG_TEST(what_waits_for_git_waits_after_a_restart_too),
     };
 
