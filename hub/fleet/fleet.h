@@ -266,6 +266,15 @@ struct hub_hold_info {
 void hub_fleet_each_hold(const struct hub_fleet *f,
                          void (*visit)(void *ctx, const struct hub_hold_info *h), void *ctx);
 
+// hub_fleet_has_hold tells whether there is a Hold of the same rejected release that lists a
+// cluster, in Git or not. hub_fleet_each_waiting visits those of an App on a cluster that holdfast
+// decided itself and Git has never said. Neither looks at what is held elsewhere: all clusters may
+// ask at once.
+bool hub_fleet_has_hold(const struct hub_fleet *f, const struct hub_hold *hold,
+                        const char *cluster);
+void hub_fleet_each_waiting(const struct hub_fleet *f, const char *app, const char *cluster,
+                            void (*visit)(void *ctx, const struct hub_hold *hold), void *ctx);
+
 // hub_fleet_missing_holds visits decisions that are in force, or would be if Git said them, and
 // that it says nothing of.
 void hub_fleet_missing_holds(const struct hub_fleet *f,

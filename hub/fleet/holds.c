@@ -552,6 +552,41 @@ void hub_fleet_each_hold(const struct hub_fleet *f,
     }
 }
 
+bool hub_fleet_has_hold(const struct hub_fleet *f, const struct hub_hold *hold,
+                        const char *cluster) {
+    const struct hub_app_holds *holds = cm_map_get(f->holds, hold->app);
+    const struct hub_set *decided = holds == NULL ? NULL : cm_map_get(holds->by_cluster, cluster);
+
+    for (size_t i = 0; holds != NULL && i < holds->documents.count; i++) {
+        const struct hub_hold *of =
+            ((const struct hub_hold_entry *)holds->documents.items[i])->hold;
+
+        if (hub_hold_same(of, hold) && hub_hold_lists(of, cluster)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; decided != NULL && i < decided->count; i++) {
+        if (hub_hold_same(((const struct hub_hold_entry *)decided->items[i])->hold, hold)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void hub_fleet_each_waiting(const struct hub_fleet *f, const char *app, const char *cluster,
+                            void (*visit)(void *ctx, const struct hub_hold *hold), void *ctx) {
+    const struct hub_app_holds *holds = cm_map_get(f->holds, app);
+    const struct hub_set *decided = holds == NULL ? NULL : cm_map_get(holds->by_cluster, cluster);
+
+    for (size_t i = 0; decided != NULL && i < decided->count; i++) {
+        const struct hub_hold_entry *entry = decided->items[i];
+
+        if (waits_for_git(entry)) {
+            visit(ctx, entry->hold);
+        }
+    }
+}
+
 void hub_fleet_missing_holds(const struct hub_fleet *f,
                              void (*visit)(void *ctx, const struct hub_hold_info *h), void *ctx) {
     CM_AUTOFREE const char **events = cm_map_keys(f->decided);

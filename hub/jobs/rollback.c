@@ -68,33 +68,18 @@ enum cm_rc hub_rollback_check(const struct hub_fleet *f, const struct hub_decide
 
 // ---- Once for a release
 
-struct looking {
-    const struct hub_decision_row *row;
-    const struct hub_hold *hold;
-    bool found;
-};
-
-static void look(void *ctx, const struct hub_hold_info *info) {
-    struct looking *l = ctx;
-
-    l->found = l->found ||
-               (hub_hold_same(info->hold, l->hold) && hub_hold_lists(info->hold, l->row->cluster));
-}
-
 enum cm_rc hub_rollback_fits(const struct hub_fleet *f, const struct hub_decided *d,
                              const struct hub_hold *hold, struct cm_err *err) {
-    struct looking l = {.row = &d->row, .hold = hold};
-
     if (!hub_hold_changes(hold, d->row.key)) {
         return cm_fail(err, CM_EBUSY,
                        "its pods are as they were when it came up, so the release is not what is "
                        "wrong: see to the cluster");
     }
-    hub_fleet_each_hold(f, look, &l);
-    return l.found ? cm_fail(err, CM_EBUSY,
-                             "that was done once for this release on this cluster: commit another "
-                             "one")
-                   : CM_OK;
+    return hub_fleet_has_hold(f, hold, d->row.cluster)
+               ? cm_fail(err, CM_EBUSY,
+                         "that was done once for this release on this cluster: commit another "
+                         "one")
+               : CM_OK;
 }
 
 // ---- When it came up after all
@@ -106,15 +91,12 @@ struct ending {
     size_t count;
 };
 
-static void note_waiting(void *ctx, const struct hub_hold_info *info) {
+static void note_waiting(void *ctx, const struct hub_hold *hold) {
     struct ending *e = ctx;
 
-    if (info->repo[0] == '\0' && !info->written && hub_hold_is_own(info->hold) &&
-        strcmp(info->hold->app, e->row->app) == 0 &&
-        strcmp(info->hold->cause.object, e->row->key) == 0 &&
-        hub_hold_lists(info->hold, e->row->cluster)) {
+    if (strcmp(hold->cause.object, e->row->key) == 0) {
         e->events = cm_resize(e->events, (e->count + 1) * sizeof(*e->events));
-        e->events[e->count++] = cm_arena_strdup(e->arena, info->hold->event);
+        e->events[e->count++] = cm_arena_strdup(e->arena, hold->event);
     }
 }
 
@@ -122,7 +104,7 @@ void hub_rollback_end(struct hub_fleet *f, const struct hub_decision_row *row) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct ending e = {.row = row, .arena = a};
 
-    hub_fleet_each_hold(f, note_waiting, &e);
+    hub_fleet_each_waiting(f, row->app, row->cluster, note_waiting, &e);
     for (size_t i = 0; i < e.count; i++) {
         hub_fleet_retry(f, e.events[i]);
     }
