@@ -196,7 +196,9 @@ static void look_done(struct hub_store_job *job, const struct cm_err *err) {
         if (b->stopped) {
             break;
         }
-        if (s->landed || now_ms - s->latest_ms >= LAND_MS) {
+        int64_t ago_ms = now_ms - s->latest_ms; // negative: the clock was set back
+
+        if (s->landed || ago_ms < 0 || ago_ms >= LAND_MS) {
             freeze(b, s);
         } else {
             b->again = true;

@@ -48,7 +48,9 @@ enum cm_rc hub_breaker_tripped(struct hub_db *db, const char *app, const char *c
 
     return rc < 0 ? rc
                   : hub_db_run(db, err,
-                               "INSERT OR REPLACE INTO breaker (app, cluster, at_ms)"
-                               " VALUES (?1, ?2, ?3)",
+                               // what came before is that also if the clock was set back meanwhile
+                               "INSERT OR REPLACE INTO breaker (app, cluster, at_ms) VALUES (?1,"
+                               " ?2, max(?3, ifnull((SELECT max(seen_ms) FROM decision WHERE"
+                               " app = ?1 AND provisional = 1 AND seen_ms > ?3), 0)))",
                                "tti", app, cluster, now_ms);
 }

@@ -189,6 +189,19 @@ static void what_froze_it_once_does_not_again_after_its_end(void **state) {
     assert_int_equal(desk_count(r->desk, FROZEN " AND ended_ms = 0"), 0);
 }
 
+static void nor_does_it_after_the_clock_was_set_back(void **state) {
+    struct fixture *f = *state;
+    struct freeze_rig *r = f->rig;
+
+    reject_three(f, "a");
+    cm_clock_set_on(-HOUR_MS / 2);
+    look(f);
+    freeze_rig_until(r, FROZEN_ON("a"), 1);
+    freeze_rig_end(r, r->last, false, CM_OK);
+    look(f);
+    assert_int_equal(desk_count(r->desk, FROZEN " AND ended_ms = 0"), 0);
+}
+
 static void what_came_before_a_restart_counts_after_it(void **state) {
     struct fixture *f = *state;
 
@@ -289,6 +302,7 @@ int main(int argc, char **argv) {
         TEST(it_waits_until_what_runs_instead_is_applied),
         TEST(it_does_not_wait_for_ever),
         TEST(what_froze_it_once_does_not_again_after_its_end),
+        TEST(nor_does_it_after_the_clock_was_set_back),
         TEST(what_came_before_a_restart_counts_after_it),
         TEST(what_is_older_than_an_hour_does_not_count),
         TEST(what_comes_all_the_time_does_not_put_it_off),
