@@ -485,10 +485,11 @@ static const char *home(const struct hub_freezer *f) {
 }
 
 static const char *make_name(struct cm_arena *a, const struct hub_freeze_row *row, int64_t now_ms) {
-    const char *what = row->app[0] != '\0'       ? row->app
-                       : row->cluster[0] != '\0' ? row->cluster
-                       : row->group[0] != '\0'   ? row->group
-                                                 : "all";
+    const char *what = row->app[0] != '\0'        ? row->app
+                       : row->cluster[0] != '\0'  ? row->cluster
+                       : row->group[0] != '\0'    ? row->group
+                       : row->selector[0] != '\0' ? "selected"
+                                                  : "all";
     char text[CM_CLOCK_TEXT_MAX]; // 2026-10-01T12:00:00.123Z
 
     cm_clock_format(now_ms, text);

@@ -39,6 +39,10 @@ static void without_a_name_one_is_made_of_what_it_is_about(void **state) {
     row.app = "shop";
     freeze_rig_start(r, &row, false, CM_OK);
     assert_string_equal(r->name, "shop-20261001-120000.000");
+    row.app = "";
+    row.selector = "env=prod"; // not all
+    freeze_rig_start(r, &row, false, CM_OK);
+    assert_string_equal(r->name, "selected-20261001-120000.000");
 }
 
 static void a_trial_tells_what_would_be_and_keeps_nothing(void **state) {
