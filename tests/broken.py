@@ -74,6 +74,8 @@ BROKEN = (
      "common.tls.test_session", "a_chain_without_the_pinned_root_is_refused"),
     ("T16", "hub/repo/url.c", "len > HOST_MAX || host[0] == '-' ||", "len > HOST_MAX ||",
      "hub.repo.test_url", "nothing_can_be_taken_for_an_option_of_ssh"),
+    ("T17", "hub/store/freezes.c", "hub_stmt_int(stmt, 1) >= HUB_FREEZES_BREAKER_MAX", "false",
+     "hub.store.test_freezes", "the_breaker_leaves_room_for_people"),
     ("T17", "hub/session/link.c", "return wire_is_skipped(frame->type)", "return true",
      "hub.session.test_sessions", "what_only_a_hub_sends_ends_the_link"),
     ("T17", "hub/session/link.c",
