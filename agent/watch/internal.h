@@ -186,6 +186,9 @@ char *watch_app_why(const struct agent_watch *w, const struct app *a);
 // timer's.
 void watch_time(struct agent_watch *w, struct app *a);
 void watch_late(void *watch);
+// watch_time_again begins the time of an App anew that is not late yet: nobody could know
+// meanwhile.
+bool watch_time_again(void *ctx, const char *name, void *app);
 // watch_timeout_s returns how long it may take; 0: as long as it likes.
 uint32_t watch_timeout_s(const struct agent_watch *w, const struct app *a);
 

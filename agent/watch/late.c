@@ -48,6 +48,15 @@ void watch_time(struct agent_watch *w, struct app *a) {
     }
 }
 
+bool watch_time_again(void *ctx, const char *name, void *app) {
+    struct app *a = app;
+
+    (void)ctx;
+    (void)name;
+    a->unwell_since_ms = a->late ? a->unwell_since_ms : 0;
+    return true;
+}
+
 static void become_late(struct agent_watch *w, struct app *a) {
     CM_AUTOFREE char *why = NULL;
 

@@ -335,6 +335,9 @@ void agent_watch_reachable(void *watch, bool yes, const struct cm_err *why) {
     }
     w->unreachable = !yes;
     (void)set_text(&w->unreachable_why, yes ? "" : why->msg);
+    if (changed && yes) {
+        cm_map_each(w->apps, watch_time_again, NULL);
+    }
     if (changed) {
         cm_log(yes ? CM_LOG_INFO : CM_LOG_WARN, yes ? "agent.target_back" : "agent.target_lost",
                yes ? "the target answers again" : why->msg, NULL);

@@ -1240,6 +1240,30 @@ static void what_is_not_healthy_in_time_is_degraded(void **state) {
     assert_int_equal(agent_watch_app_health(f->watch, "shop"), AGENT_HEALTH_DEGRADED);
 }
 
+// It was away for most of that time.
+static void nor_right_after_it_is_back(void **state) {
+    const struct cm_err why = {.code = CM_EBUSY, .msg = "away"};
+    struct fixture *f = *state;
+    struct test_app app = shop;
+
+    app.health_timeout_s = 60;
+    start(f, &app);
+    settle(f);
+    ail(f, CFG, AGENT_HEALTH_HEALTHY, "");
+    ail(f, SVC, AGENT_HEALTH_PROGRESSING, "no address yet");
+    cm_clock_advance(1000);
+    agent_watch_reachable(f->watch, false, &why);
+    cm_clock_advance(58000);
+    agent_watch_reachable(f->watch, true, NULL);
+    settle(f);
+    cm_clock_advance(59000);
+    settle(f);
+    assert_false(agent_watch_app_late(f->watch, "shop"));
+    cm_clock_advance(1000);
+    settle(f);
+    assert_true(agent_watch_app_late(f->watch, "shop"));
+}
+
 static void nobody_is_late_while_the_target_is_away(void **state) {
     struct fixture *f = *state;
     struct test_app app = shop;
@@ -1845,6 +1869,7 @@ static const struct CMUnitTest tests[] = {
     TEST(an_app_says_which_object_ails_and_why),
     TEST(what_is_not_healthy_in_time_is_degraded),
     TEST(nobody_is_late_while_the_target_is_away),
+    TEST(nor_right_after_it_is_back),
     TEST(how_an_object_is_that_is_left_there_is_nobodys_business),
     TEST(an_object_that_is_gone_is_told_until_it_is_acknowledged),
     TEST(an_app_that_is_gone_is_told_with_the_commit_and_what_became_of_its_objects),
