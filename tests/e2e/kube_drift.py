@@ -113,10 +113,14 @@ class Drift(KubeStory):
             "Secret.core.watched.json": sorted(['+"actual": {', '+"apiVersion": "v1"', '+"data": {', '+"password": "hmac:"', "+}",
                                                 '+"kind": "Secret"', '+"metadata": {', '+"name": "watched"', "+}", "+}",
                                                 '+"changed": [', '+"data.password"', "+]"])}
-        wait_for(lambda: len(self.difference()) == len(expected), SECONDS, "all that differs to be written", 0.5)
-        found = self.difference()
-        self.assertEqual({name: lines for name, lines in found.items() if "Secret" not in name},
-                         {name: sorted(lines) for name, lines in expected.items() if "Secret" not in name})
+        open_ones = {name: sorted(lines) for name, lines in expected.items() if "Secret" not in name}
+
+        def all_told():
+            found = self.difference()
+            self.assertEqual(set(found), set(expected))
+            self.assertEqual({name: found[name] for name in open_ones}, open_ones)
+            return found
+        found = wait_for(all_told, SECONDS, "all that differs to be written", 0.5)
         for line in expected["Secret.core.watched.json"]:
             self.assertIn(line, found["Secret.core.watched.json"])
         self.assertNotIn("aGFja2Vk", self.state("log", "--all", "-p"))
