@@ -10,6 +10,7 @@
 #include "hub/backup/backup.h"
 #include "hub/config/config.h"
 #include "hub/hub.h"
+#include "hub/jobs/reindex.h"
 #include "hub/repo/source.h"
 #include "hub/store/db.h"
 #include "hub/store/status.h"
@@ -65,6 +66,25 @@ static enum cm_rc recover(const struct hub_config *config, struct cm_err *err) {
                      "was fetched.\n",
                      config->data_dir, facts.hub_id, (unsigned long long)facts.agents,
                      (unsigned long long)facts.epoch);
+    }
+    return rc;
+}
+
+static enum cm_rc reindex(const struct hub_config *config, struct cm_err *err) {
+    const struct hub_reindex_config what = {config->data_dir, config->events_kept};
+    struct hub_reindex_facts f;
+    enum cm_rc rc = hub_reindex(&what, &f, err);
+
+    if (rc == CM_OK) {
+        (void)printf("the index of the past is made anew: %llu clusters, %llu releases, %llu rows, "
+                     "of %llu lines of the state repository and %llu that are to be written there. "
+                     "Passed over: %llu told before, %llu purged, %llu lost. Events taken from it: "
+                     "%llu.\n",
+                     (unsigned long long)f.clusters, (unsigned long long)f.releases,
+                     (unsigned long long)f.rows, (unsigned long long)f.lines,
+                     (unsigned long long)f.kept, (unsigned long long)f.repeated,
+                     (unsigned long long)f.purged, (unsigned long long)f.lost,
+                     (unsigned long long)f.events);
     }
     return rc;
 }
@@ -150,6 +170,8 @@ static enum cm_rc run(const struct hub_config *config, struct cm_err *err) {
         return restore(config, err);
     case HUB_COMMAND_RECOVER:
         return recover(config, err);
+    case HUB_COMMAND_REINDEX:
+        return reindex(config, err);
     case HUB_COMMAND_ROTATE:
         return rotate(config, err);
     case HUB_COMMAND_ROOT_BEGIN:

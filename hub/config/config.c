@@ -196,7 +196,7 @@ static const struct cm_option options[] = {
 const struct cm_option_set hub_config_options = {
     .program = "holdfast-hub",
     .summary = "Reads what many clusters should run from Git and streams it to their agents.",
-    .usage = "[OPTIONS] [backup FILE | restore FILE | recover REGISTRY |\n"
+    .usage = "[OPTIONS] [backup FILE | restore FILE | recover REGISTRY | reindex |\n"
              "                    rotate [ROOT-KEY] |\n"
              "                    rotate-root begin|finish|drop [ROOT-KEY]]",
     .env_prefix = "HOLDFAST_HUB",
@@ -242,6 +242,10 @@ static enum cm_rc take_command(struct hub_config *c, char **words, int count, st
     }
     if (strcmp(words[0], "rotate-root") == 0) {
         return take_root(c, words, count, err);
+    }
+    if (strcmp(words[0], "reindex") == 0) {
+        c->command = HUB_COMMAND_REINDEX;
+        return count == 1 ? CM_OK : cm_fail(err, CM_EINVAL, "'reindex' takes no more words");
     }
     bool backup = strcmp(words[0], "backup") == 0;
     bool recover = strcmp(words[0], "recover") == 0;

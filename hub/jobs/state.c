@@ -16,6 +16,7 @@
 #include "hub/jobs/state_pass.h"
 #include "hub/jobs/store.h"
 #include "hub/store/events.h"
+#include "hub/store/past_lines.h"
 #include "hub/store/unwritten.h"
 
 #define NICE 10 // of 19
@@ -35,7 +36,8 @@ struct hub_state_writer {
     struct hub_state_done done;
     struct cm_err err;
     struct hub_store_job note;
-    int64_t since_ms; // of the oldest that is not written, about; 0: all is
+    int64_t changes_noted; // up to this line of the past it is on record that they are written
+    int64_t since_ms;      // of the oldest that is not written, about; 0: all is
     int cancel_fd;
     bool owed; // a pass found an empty repository, and that all is to be written is not on record
     bool failing;
@@ -53,9 +55,10 @@ struct hub_state_writer {
 static void make_metrics(struct hub_state_writer *w, struct cm_metrics *m) {
     w->counts.commits = cm_metrics_counter(m, "holdfast_state_commits_total", NULL,
                                            "Commits to the state repository.");
-    w->counts.files = cm_metrics_counter(m, "holdfast_state_changes_total", NULL,
-                                         "Apps on clusters, and events, that were written to the "
-                                         "state repository.");
+    w->counts.files =
+        cm_metrics_counter(m, "holdfast_state_changes_total", NULL,
+                           "Apps on clusters, events, and changes of the past, that were "
+                           "written to the state repository.");
     w->counts.failures = cm_metrics_counter(m, "holdfast_state_failures_total", NULL,
                                             "Tries to write to the state repository that failed.");
     w->counts.lag = cm_metrics_gauge(m, "holdfast_state_lag_seconds", NULL,
@@ -84,6 +87,10 @@ static enum cm_rc tell(struct hub_db *db, const char *kind, const char *message,
         err);
 }
 
+static bool has_changes(const struct hub_state_writer *w) {
+    return w->done.changes_written > w->changes_noted || w->done.changes_listed;
+}
+
 static enum cm_rc remove_written(const struct hub_state_writer *w, struct hub_db *db,
                                  struct cm_err *err) {
     enum cm_rc rc = CM_OK;
@@ -94,7 +101,10 @@ static enum cm_rc remove_written(const struct hub_state_writer *w, struct hub_db
     if (rc == CM_OK && w->done.actual_written > 0) {
         rc = hub_unwritten_remove(db, HUB_UNWRITTEN_ACTUAL, w->done.actual_written, err);
     }
-    return rc;
+    if (rc == CM_OK && has_changes(w)) {
+        rc = hub_past_lines_written(db, w->done.changes_written, w->done.changes_listed, err);
+    }
+    return rc < 0 || !w->done.wants_changes ? rc : hub_past_lines_want(db, true, err);
 }
 
 static enum cm_rc run_note(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
@@ -116,9 +126,10 @@ static enum cm_rc run_note(struct hub_store_job *job, struct hub_db *db, struct 
 
 static void note_done(struct hub_store_job *job, const struct cm_err *err) {
     struct hub_state_writer *w = CM_CONTAINER(job, struct hub_state_writer, note);
-    bool again = w->done.more || w->done.fresh;
+    bool again = w->done.more || w->done.fresh || w->done.wants_changes;
 
     if (err->code == CM_OK) {
+        w->changes_noted = w->done.changes_written;
         w->failing = w->err.code != CM_OK;
         w->owed = false;
     }
@@ -151,7 +162,8 @@ static void count(struct hub_state_writer *w) {
 static bool has_news(const struct hub_state_writer *w) {
     bool failed = w->err.code != CM_OK;
 
-    bool wrote = w->done.desired_written > 0 || w->done.actual_written > 0;
+    bool wrote = w->done.desired_written > 0 || w->done.actual_written > 0 || has_changes(w) ||
+                 w->done.wants_changes;
 
     return failed != w->failing || (!failed && (w->done.fresh || wrote));
 }

@@ -1,4 +1,4 @@
-// state_events.c: the branch `events`: segments of JSON lines, by the hour.
+// state_events.c: the branch `events`: segments of JSON lines, by the hour, and the commit.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "hub/jobs/state_changes.h"
 #include "hub/jobs/state_work.h"
 #include "hub/store/events.h"
 #include "hub/write/write.h"
@@ -16,47 +17,63 @@
 
 // ---- Where we are
 
-// read_mark reads up to which event a branch was written, and of which epoch. 0/0: it is not there.
-static enum cm_rc read_mark(struct hub_state_pass *p, const char *branch, uint64_t *epoch,
-                            int64_t *number, struct cm_err *err) {
+// Up to where a branch was written, and of which epoch. 0/0: it was not.
+struct mark {
+    uint64_t epoch;
+    int64_t number;
+};
+
+static struct mark parse_mark(const char *message, const char *key) {
+    const char *at = message;
+    CM_AUTOFREE char *text = hub_write_find_trailer(&at, key);
+    struct mark mark = {0};
+    char *end = NULL;
+
+    if (text != NULL) {
+        mark.epoch = strtoull(text, &end, 10);
+        mark.number = *end == '/' ? strtoll(end + 1, NULL, 10) : 0;
+    }
+    return mark;
+}
+
+// read_marks reads the marks of a branch's events and of its changes.
+static enum cm_rc read_marks(struct hub_state_pass *p, const char *branch, struct mark *events,
+                             struct mark *changes, struct cm_err *err) {
     const char *message = NULL;
     struct hub_repo_id tip;
-    char *end = NULL;
     enum cm_rc rc = hub_state_tip(p->repo, p->arena, branch, &tip, &message, err);
 
-    *epoch = 0;
-    *number = 0;
     if (rc < 0) {
         return rc == CM_ENOTFOUND ? CM_OK : rc;
     }
-    CM_AUTOFREE char *mark = hub_write_find_trailer(&message, "Holdfast-Event");
-    if (mark != NULL) {
-        *epoch = strtoull(mark, &end, 10);
-        *number = *end == '/' ? strtoll(end + 1, NULL, 10) : 0;
-    }
+    *events = parse_mark(message, "Holdfast-Event");
+    *changes = parse_mark(message, "Holdfast-Change");
     return CM_OK;
 }
 
 enum cm_rc hub_state_events_find(struct hub_state_pass *p, bool *fresh, struct cm_err *err) {
-    uint64_t epoch = 0;
-    uint64_t other = 0;
-    int64_t number = 0;
+    struct mark events = {0};
+    struct mark changes = {0};
+    struct mark desired = {0};
+    struct mark none = {0};
     struct hub_event_marks marks = {0};
-    enum cm_rc rc = read_mark(p, "desired", &other, &number, err);
+    enum cm_rc rc = read_marks(p, "desired", &desired, &none, err);
 
-    rc = rc < 0 ? rc : read_mark(p, BRANCH, &epoch, &number, err);
+    rc = rc < 0 ? rc : read_marks(p, BRANCH, &events, &changes, err);
     rc = rc < 0 ? rc : hub_events_marks(p->db, &marks, err);
     if (rc < 0) {
         return rc;
     }
-    *fresh = epoch != p->epoch && other != p->epoch;
-    if (epoch == p->epoch) {
+    *fresh = events.epoch != p->epoch && desired.epoch != p->epoch;
+    if (events.epoch == p->epoch) {
         // An older copy of the database than was written from: what it has new has new numbers.
-        p->event = number < marks.newest ? number : marks.newest;
+        p->event = events.number < marks.newest ? events.number : marks.newest;
     } else {
         // A restored database counts on from an older number: what came with the restore is new.
-        p->event = epoch == 0 || marks.restored == 0 ? 0 : marks.restored - 1;
+        p->event = events.epoch == 0 || marks.restored == 0 ? 0 : marks.restored - 1;
     }
+    p->change_known = changes.epoch == p->epoch;
+    p->change = p->change_known ? changes.number : 0;
     return CM_OK;
 }
 
@@ -67,24 +84,23 @@ struct segments {
     struct hub_state_hour hour; // of the segment that is filled
     struct cm_str text;
     unsigned index;
-    struct hub_state_edit *edits;
-    size_t edit_count;
-    size_t edit_room;
+    struct hub_state_edits edits;
     struct cm_err *err;
 };
 
-static void add_edit(struct segments *s, const char *path, const struct hub_repo_id *id) {
-    if (s->edit_count == s->edit_room) {
-        size_t room = s->edit_room == 0 ? 16 : s->edit_room * 2;
-        struct hub_state_edit *edits = cm_arena_get(s->pass->arena, room * sizeof(*edits));
+void hub_state_edits_add(struct hub_state_pass *p, struct hub_state_edits *edits, const char *path,
+                         const struct hub_repo_id *id) {
+    if (edits->count == edits->room) {
+        size_t room = edits->room == 0 ? 16 : edits->room * 2;
+        struct hub_state_edit *items = cm_arena_get(p->arena, room * sizeof(*items));
 
-        if (s->edit_count > 0) {
-            memcpy(edits, s->edits, s->edit_count * sizeof(*edits));
+        if (edits->count > 0) {
+            memcpy(items, edits->items, edits->count * sizeof(*items));
         }
-        s->edits = edits;
-        s->edit_room = room;
+        edits->items = items;
+        edits->room = room;
     }
-    s->edits[s->edit_count++] =
+    edits->items[edits->count++] =
         (struct hub_state_edit){.path = path, .what = HUB_STATE_FILE, .id = *id};
 }
 
@@ -96,10 +112,10 @@ static enum cm_rc end_segment(struct segments *s) {
     }
     enum cm_rc rc = hub_state_blob(s->pass->repo, cm_str_get(&s->text), s->text.len, &id, s->err);
     if (rc == CM_OK) {
-        add_edit(s,
-                 cm_arena_strf(s->pass->arena, "%s/%s%04u.jsonl", s->hour.folder, s->hour.prefix,
-                               s->index),
-                 &id);
+        hub_state_edits_add(s->pass, &s->edits,
+                            cm_arena_strf(s->pass->arena, "%s/%s%04u.jsonl", s->hour.folder,
+                                          s->hour.prefix, s->index),
+                            &id);
         cm_str_clear(&s->text);
     }
     return rc;
@@ -162,8 +178,8 @@ static bool comes_back(const struct segments *s, int64_t at_ms) {
         return false;
     }
     CM_AUTOFREE char *path = cm_strf("%s/%s", hour.folder, hour.prefix);
-    for (size_t i = 0; i < s->edit_count; i++) {
-        if (strncmp(s->edits[i].path, path, strlen(path)) == 0) {
+    for (size_t i = 0; i < s->edits.count; i++) {
+        if (strncmp(s->edits.items[i].path, path, strlen(path)) == 0) {
             return true;
         }
     }
@@ -221,12 +237,20 @@ static enum cm_rc tell_gap(struct reading *r) {
     return add_event(s, s->pass->event, &gap);
 }
 
-static const char *write_message(struct hub_state_pass *p, size_t count) {
+static const char *write_message(struct hub_state_pass *p, size_t events, size_t lines) {
+    unsigned long long epoch = p->epoch;
+    const char *change = p->change_known ? cm_arena_strf(p->arena, "Holdfast-Change: %llu/%lld\n",
+                                                         epoch, (long long)p->change)
+                                         : "";
+    const char *subject =
+        events > 0
+            ? cm_arena_strf(p->arena, "events: %zu until number %lld", events, (long long)p->event)
+            : cm_arena_strf(p->arena, "events: %zu changes of the past", lines);
+
     return cm_arena_strf(p->arena,
-                         "events: %zu until number %lld\n\nHoldfast-Action: record\n"
-                         "Holdfast-Event: %llu/%lld\nHoldfast-Writer: %s/epoch-%llu\n",
-                         count, (long long)p->event, (unsigned long long)p->epoch,
-                         (long long)p->event, p->hub_id, (unsigned long long)p->epoch);
+                         "%s\n\nHoldfast-Action: record\nHoldfast-Event: %llu/%lld\n%s"
+                         "Holdfast-Writer: %s/epoch-%llu\n",
+                         subject, epoch, (long long)p->event, change, p->hub_id, epoch);
 }
 
 static enum cm_rc fill(struct reading *r) {
@@ -236,26 +260,34 @@ static enum cm_rc fill(struct reading *r) {
     return rc < 0 ? rc : end_segment(r->segments);
 }
 
+static enum cm_rc stage(struct hub_state_pass *p, const struct hub_state_edits *edits,
+                        const char *message, struct hub_state_done *out, struct cm_err *err) {
+    bool changed = false;
+    const struct hub_state_change change = {.branch = BRANCH,
+                                            .edits = edits->items,
+                                            .edit_count = edits->count,
+                                            .message = message,
+                                            .committer = HUB_STATE_COMMITTER,
+                                            .when_ms = cm_clock_unix_ms()};
+    enum cm_rc rc = hub_state_stage(p->repo, &change, &changed, err);
+
+    out->commits += changed ? 1 : 0;
+    return rc;
+}
+
 enum cm_rc hub_state_events_stage(struct hub_state_pass *p, struct hub_state_done *out,
                                   struct cm_err *err) {
     struct segments s = {.pass = p, .err = err};
     struct reading r = {.segments = &s};
-    bool changed = false;
+    size_t lines = 0;
     enum cm_rc rc = fill(&r);
 
     cm_str_done(&s.text);
     out->more = out->more || r.more;
-    if (rc < 0 || r.count == 0) {
+    rc = rc < 0 ? rc : hub_state_changes_fill(p, &s.edits, out, &lines, err);
+    if (rc < 0 || r.count + lines == 0) {
         return rc;
     }
-    struct hub_state_change change = {.branch = BRANCH,
-                                      .edits = s.edits,
-                                      .edit_count = s.edit_count,
-                                      .message = write_message(p, r.count),
-                                      .committer = HUB_STATE_COMMITTER,
-                                      .when_ms = cm_clock_unix_ms()};
-    rc = hub_state_stage(p->repo, &change, &changed, err);
-    out->commits += changed ? 1 : 0;
-    out->files += r.count;
-    return rc;
+    out->files += r.count + lines;
+    return stage(p, &s.edits, write_message(p, r.count, lines), out, err);
 }

@@ -217,15 +217,23 @@ void hub_state_message(const struct hub_state_news *n, struct cm_str *out) {
 
 // ---- Events
 
+// end_of_log finds where what a program wrote begins. NULL: there is nothing of it.
+static const char *end_of_log(const char *text) {
+    const char *log = strstr(text, LOG_BEGINS);
+
+    return log == NULL ? NULL : log + strlen(LOG_BEGINS);
+}
+
 // end_of_told finds what may hold a secret: values of a field ("PATH: DESIRED -> ACTUAL"), and what
 // a program wrote. NULL: nothing.
 static const char *end_of_told(const struct hub_event *e) {
-    const char *log = strstr(e->message, LOG_BEGINS);
+    return strcmp(e->kind, "drift.found") == 0 ? strstr(e->message, ": ") : end_of_log(e->message);
+}
 
-    if (strcmp(e->kind, "drift.found") == 0) {
-        return strstr(e->message, ": ");
-    }
-    return log == NULL ? NULL : log + strlen(LOG_BEGINS);
+const char *hub_state_told(struct cm_arena *a, const char *text) {
+    const char *end = end_of_log(text);
+
+    return end == NULL ? text : cm_arena_strndup(a, text, (size_t)(end - text));
 }
 
 static const char *tell(struct cm_arena *a, const struct hub_event *e) {

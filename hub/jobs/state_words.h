@@ -63,6 +63,9 @@ void hub_state_message(const struct hub_state_news *n, struct cm_str *out);
 void hub_state_event_line(struct cm_arena *a, uint64_t epoch, int64_t number,
                           const struct hub_event *e, struct cm_str *out);
 
+// hub_state_told returns a text without what a program wrote.
+const char *hub_state_told(struct cm_arena *a, const char *text);
+
 // hub_state_hour says where events of a moment belong: folder "events/2026/11/28", and in it files
 // whose names begin with "21-".
 struct hub_state_hour {

@@ -2,6 +2,7 @@
 //
 //     state_pass.c      the whole: open, stage, write, merge packs
 //     state_events.c    the branch `events`
+//     state_changes.c   its folder `changes`
 //     state_side.c      what `desired` and `actual` have in common: clusters, Apps, the commit
 //     state_desired.c   the folder of an App as it is in force
 //     state_actual.c    the folder of an App as it is reported
@@ -30,6 +31,8 @@ struct hub_state_pass {
     struct hub_state *repo;
     struct cm_map *known; // hash of what a folder or file is made of -> its id
     int64_t event;        // the last that is written, or staged
+    int64_t change;       // the same of changes of the past
+    bool change_known;    // they were told in this epoch
     struct cm_arena *arena;
 };
 
@@ -41,6 +44,15 @@ CM_MUSTUSE enum cm_rc hub_state_events_find(struct hub_state_pass *p, bool *fres
                                             struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_state_events_stage(struct hub_state_pass *p, struct hub_state_done *out,
                                              struct cm_err *err);
+
+// Edits that become a commit; the arena's.
+struct hub_state_edits {
+    struct hub_state_edit *items;
+    size_t count;
+    size_t room;
+};
+void hub_state_edits_add(struct hub_state_pass *p, struct hub_state_edits *edits, const char *path,
+                         const struct hub_repo_id *id);
 
 struct hub_state_app {
     const char *name;

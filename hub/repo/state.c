@@ -416,12 +416,13 @@ enum cm_rc hub_state_tip(struct hub_state *s, struct cm_arena *a, const char *br
     return CM_OK;
 }
 
-static const git_tree_entry *last_entry(const git_tree *tree, const char *prefix) {
+static const git_tree_entry *last_entry(const git_tree *tree, const char *prefix,
+                                        git_object_t type) {
     for (size_t i = git_tree_entrycount(tree); i > 0; i--) {
         const git_tree_entry *entry = git_tree_entry_byindex(tree, i - 1);
 
         if (strncmp(git_tree_entry_name(entry), prefix, strlen(prefix)) == 0 &&
-            git_tree_entry_type(entry) == GIT_OBJECT_BLOB) {
+            git_tree_entry_type(entry) == type) {
             return entry;
         }
     }
@@ -452,7 +453,7 @@ enum cm_rc hub_state_last(struct hub_state *s, struct cm_arena *a,
     if (rc < 0) {
         return rc;
     }
-    const git_tree_entry *entry = last_entry(tree, place->prefix);
+    const git_tree_entry *entry = last_entry(tree, place->prefix, GIT_OBJECT_BLOB);
     if (entry == NULL) {
         return cm_fail(err, CM_ENOTFOUND, "'%s' has no file '%s…'", place->folder, place->prefix);
     }
@@ -462,6 +463,23 @@ enum cm_rc hub_state_last(struct hub_state *s, struct cm_arena *a,
     }
     *out_name = cm_arena_strdup(a, git_tree_entry_name(entry));
     *out = cm_buf_copy(git_odb_object_data(blob), git_odb_object_size(blob));
+    return CM_OK;
+}
+
+enum cm_rc hub_state_last_folder(struct hub_state *s, struct cm_arena *a,
+                                 const struct hub_state_place *place, const char **out_name,
+                                 struct cm_err *err) {
+    CM_CLEANUP(hub_git_treep) git_tree *tree = NULL;
+    enum cm_rc rc = open_folder(s, place, &tree, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    const git_tree_entry *entry = last_entry(tree, place->prefix, GIT_OBJECT_TREE);
+    if (entry == NULL) {
+        return cm_fail(err, CM_ENOTFOUND, "'%s' has no folder '%s…'", place->folder, place->prefix);
+    }
+    *out_name = cm_arena_strdup(a, git_tree_entry_name(entry));
     return CM_OK;
 }
 

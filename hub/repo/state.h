@@ -85,6 +85,11 @@ CM_MUSTUSE enum cm_rc hub_state_last(struct hub_state *s, struct cm_arena *a,
                                      const struct hub_state_place *place, const char **out_name,
                                      struct cm_buf **out, struct cm_err *err);
 
+// hub_state_last_folder finds the last folder among them. CM_ENOTFOUND: there is none.
+CM_MUSTUSE enum cm_rc hub_state_last_folder(struct hub_state *s, struct cm_arena *a,
+                                            const struct hub_state_place *place,
+                                            const char **out_name, struct cm_err *err);
+
 // hub_state_sweep removes packs that were written into others long enough ago.
 void hub_state_sweep(const struct hub_state *s);
 

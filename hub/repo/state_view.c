@@ -205,3 +205,60 @@ enum cm_rc hub_view_compare(struct hub_view *v, const struct hub_view_side *from
     }
     return rc;
 }
+
+// ---- All files
+
+struct walking {
+    struct hub_view *view;
+    const struct hub_view_visitor *to;
+    enum cm_rc rc;
+    struct cm_err *err;
+};
+
+static enum cm_rc visit_blob(struct walking *w, const char *root, const git_tree_entry *entry) {
+    CM_CLEANUP(free_blob) git_blob *blob = NULL;
+    CM_AUTOFREE char *path = cm_strf("%s%s", root, git_tree_entry_name(entry));
+
+    if (git_blob_lookup(&blob, w->view->git, git_tree_entry_id(entry)) < 0) {
+        return hub_git_fail(w->err, CM_EIO, "read '%s' of the state repository", path);
+    }
+    return w->to->visit(w->to->ctx,
+                        &(struct hub_view_file){.path = path,
+                                                .to = git_blob_rawcontent(blob),
+                                                .to_size = (size_t)git_blob_rawsize(blob)},
+                        w->err);
+}
+
+// Whoever walks ends at a negative number.
+static int walk_entry(const char *root, const git_tree_entry *entry, void *payload) {
+    struct walking *w = payload;
+
+    if (git_tree_entry_type(entry) == GIT_OBJECT_BLOB) {
+        w->rc = visit_blob(w, root, entry);
+    }
+    return w->rc < 0 ? -1 : 0;
+}
+
+enum cm_rc hub_view_walk(struct hub_view *v, const char *branch, const char *folder,
+                         const struct hub_view_visitor *visitor, struct hub_repo_id *out_commit,
+                         struct cm_err *err) {
+    CM_CLEANUP(hub_git_commitp) git_commit *tip = NULL;
+    CM_CLEANUP(hub_git_treep) git_tree *tree = NULL;
+    struct walking w = {.view = v, .to = visitor, .err = err};
+    struct hub_view_side side = {.folder = folder};
+    enum cm_rc rc = find_tip(v, branch, &tip, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    memcpy(side.commit.bytes, git_commit_id(tip)->id, sizeof(side.commit.bytes));
+    *out_commit = side.commit;
+    rc = find_folder(v, &side, &tree, err);
+    if (rc < 0 || tree == NULL) {
+        return rc;
+    }
+    int walked = git_tree_walk(tree, GIT_TREEWALK_PRE, walk_entry, &w);
+    return w.rc < 0 || walked == 0
+               ? w.rc
+               : hub_git_fail(err, CM_EIO, "read '%s' of the state repository", folder);
+}

@@ -54,3 +54,10 @@ CM_MUSTUSE enum cm_rc hub_view_compare(struct hub_view *v, const struct hub_view
                                        const struct hub_view_side *to,
                                        const struct hub_view_visitor *visitor, bool *more,
                                        struct cm_err *err);
+
+// hub_view_walk visits all files of a folder of a branch, and of the folders in it, in the order of
+// their paths; `from` NULL, `to` its bytes. *out_commit is where the branch is; a folder that is
+// not there has none. CM_ENOTFOUND: there is no such branch.
+CM_MUSTUSE enum cm_rc hub_view_walk(struct hub_view *v, const char *branch, const char *folder,
+                                    const struct hub_view_visitor *visitor,
+                                    struct hub_repo_id *out_commit, struct cm_err *err);

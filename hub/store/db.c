@@ -263,6 +263,10 @@ enum cm_rc hub_db_begin(struct hub_db *db, struct cm_err *err) {
     return exec(db, "BEGIN IMMEDIATE", err);
 }
 
+enum cm_rc hub_db_look(struct hub_db *db, struct cm_err *err) {
+    return exec(db, "BEGIN", err);
+}
+
 enum cm_rc hub_db_commit(struct hub_db *db, struct cm_err *err) {
     enum cm_rc rc = exec(db, "COMMIT", err);
 

@@ -72,6 +72,9 @@ CM_MUSTUSE enum cm_rc hub_db_commit(struct hub_db *db,
 void hub_db_rollback(struct hub_db *db);
 CM_MUSTUSE enum cm_rc hub_db_savepoint(struct hub_db *db, struct cm_err *err);
 
+// hub_db_look begins to read all as of one moment; a rollback ends it.
+CM_MUSTUSE enum cm_rc hub_db_look(struct hub_db *db, struct cm_err *err);
+
 // hub_db_in_transaction is false after SQLite rolled a transaction back by itself (disk full, I/O
 // error): a savepoint would then begin, and commit, one of its own.
 bool hub_db_in_transaction(const struct hub_db *db);

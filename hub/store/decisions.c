@@ -24,6 +24,12 @@ static enum cm_rc trim(struct hub_db *db, const char *cluster, bool provisional,
                       (int64_t)provisional);
 }
 
+enum cm_rc hub_decisions_trim(struct hub_db *db, const char *cluster, struct cm_err *err) {
+    enum cm_rc rc = trim(db, cluster, false, err);
+
+    return rc < 0 ? rc : trim(db, cluster, true, err);
+}
+
 enum cm_rc hub_decisions_add(struct hub_db *db, const struct hub_decision_row *row, bool *out_new,
                              struct cm_err *err) {
     static const char sql[] =

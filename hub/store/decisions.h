@@ -63,6 +63,10 @@ struct hub_decision_row {
 CM_MUSTUSE enum cm_rc hub_decisions_add(struct hub_db *db, const struct hub_decision_row *row,
                                         bool *out_new, struct cm_err *err);
 
+// hub_decisions_trim keeps what is kept of a cluster.
+CM_MUSTUSE enum cm_rc hub_decisions_trim(struct hub_db *db, const char *cluster,
+                                         struct cm_err *err);
+
 // hub_decisions_settle writes down what became of one. What holds nothing back, and of which
 // nothing came, merely tells from then on.
 CM_MUSTUSE enum cm_rc hub_decisions_settle(struct hub_db *db, const struct cm_sha256 *id,

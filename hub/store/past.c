@@ -6,6 +6,7 @@
 #include "common/str.h"
 #include "hub/past/entries.h"
 #include "hub/store/db.h"
+#include "hub/store/past_lines.h"
 #include "hub/store/past_state.h"
 
 #define ROW_ENTRIES_MAX 128
@@ -191,24 +192,79 @@ static enum cm_rc put_now(struct hub_db *db, const struct hub_past_change *c, in
                       "tiiii", c->app, (int64_t)c->axis, cluster, c->value, c->at_ms);
 }
 
+static enum cm_rc apply(struct hub_db *db, const struct hub_past_change *c, int64_t cluster,
+                        const struct hub_cell *now, struct cm_err *err) {
+    enum cm_rc rc = add_entry(db, c, cluster, err);
+
+    return rc < 0 || c->at_ms < now->since_ms ? rc : put_now(db, c, cluster, err);
+}
+
+// find_place finds the cluster and how it is there now: since INT64_MIN if nothing is known.
+static enum cm_rc find_place(struct hub_db *db, const struct hub_past_change *c, int64_t *cluster,
+                             struct hub_cell *now, struct cm_err *err) {
+    enum cm_rc rc = number_of_cluster(db, c->cluster, cluster, err);
+
+    *now = (struct hub_cell){.since_ms = INT64_MIN};
+    rc = rc < 0 ? rc : find_now(db, c, *cluster, now, err);
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
 enum cm_rc hub_past_note(struct hub_db *db, const struct hub_past_change *change,
                          struct cm_err *err) {
     struct hub_past_change c = *change;
-    struct hub_cell now = {0};
+    struct hub_cell now;
     int64_t cluster = 0;
-    enum cm_rc rc = number_of_cluster(db, c.cluster, &cluster, err);
+    enum cm_rc rc = find_place(db, &c, &cluster, &now, err);
 
     c.at_ms = c.at_ms < c.seen_ms ? c.at_ms : c.seen_ms; // a clock may be ahead
-    rc = rc < 0 ? rc : find_now(db, &c, cluster, &now, err);
-    bool known = rc == CM_OK;
-    if (rc < 0 && rc != CM_ENOTFOUND) {
-        return rc;
+    if (rc < 0 || now.value == (uint32_t)c.value) {
+        return rc; // also: nothing is known, and nothing is the case
     }
-    if (now.value == (uint32_t)c.value) {
-        return CM_OK; // also: nothing is known, and nothing is the case
+    rc = apply(db, &c, cluster, &now, err);
+    return rc < 0 ? rc : hub_past_lines_change(db, &c, err);
+}
+
+enum cm_rc hub_past_replay(struct hub_db *db, const struct hub_past_change *change,
+                           struct cm_err *err) {
+    struct hub_cell now;
+    int64_t cluster = 0;
+    enum cm_rc rc = find_place(db, change, &cluster, &now, err);
+
+    return rc < 0 ? rc : apply(db, change, cluster, &now, err);
+}
+
+static enum cm_rc replay_now(struct hub_db *db, const struct hub_past_change *change,
+                             const struct hub_line_place *place, struct cm_str *entries,
+                             struct cm_err *err) {
+    struct hub_past_change c = *change;
+    struct hub_cell now;
+    int64_t cluster = 0;
+
+    c.cluster = place->cluster;
+    c.at_ms += place->after_ms;
+    enum cm_rc rc = find_place(db, &c, &cluster, &now, err);
+    const struct hub_entry entry = {.cluster = (uint32_t)cluster, .at_ms = c.at_ms};
+
+    hub_entries_add(entries, &entry, change->at_ms);
+    return rc < 0 || c.at_ms < now.since_ms ? rc : put_now(db, &c, cluster, err);
+}
+
+enum cm_rc hub_past_replay_row(struct hub_db *db, const struct hub_past_change *change, bool late,
+                               const struct hub_line_place *places, size_t count,
+                               struct cm_err *err) {
+    CM_CLEANUP(cm_str_done) struct cm_str entries = {0};
+    enum cm_rc rc = CM_OK;
+
+    for (size_t i = 0; rc == CM_OK && i < count; i++) {
+        rc = replay_now(db, change, &places[i], &entries, err);
     }
-    rc = add_entry(db, &c, cluster, err);
-    return rc < 0 || (known && c.at_ms < now.since_ms) ? rc : put_now(db, &c, cluster, err);
+    return rc < 0 ? rc
+                  : hub_db_run(db, err,
+                               "INSERT INTO past_change (app, axis, value, at_ms, seen_ms, count,"
+                               " late, entries) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                               "tiiiiiib", change->app, (int64_t)change->axis, change->value,
+                               change->at_ms, change->seen_ms, (int64_t)count, (int64_t)late,
+                               entries.data, entries.len);
 }
 
 // ---- Many at once
@@ -436,15 +492,21 @@ static enum cm_rc drop_old(struct hub_db *db, const char *app, int64_t axis, int
                                "tii", app, axis, at_ms - HUB_PAST_SPAN_MS);
 }
 
+enum cm_rc hub_past_drop(struct hub_db *db, int64_t now_ms, struct cm_err *err) {
+    struct parts old = {0};
+    enum cm_rc rc = find_old(db, now_ms - HUB_PAST_DAYS * DAY_MS, &old, err);
+
+    rc = rc < 0 ? rc : each_part(db, &old, drop_old, err);
+    parts_done(&old);
+    return rc;
+}
+
 enum cm_rc hub_past_keep(struct hub_db *db, int64_t now_ms, struct cm_err *err) {
     struct parts due = {0};
-    struct parts old = {0};
     enum cm_rc rc = find_due(db, now_ms, &due, err);
 
     rc = rc < 0 ? rc : each_part(db, &due, put_checkpoint, err);
-    rc = rc < 0 ? rc : find_old(db, now_ms - HUB_PAST_DAYS * DAY_MS, &old, err);
-    rc = rc < 0 ? rc : each_part(db, &old, drop_old, err);
+    rc = rc < 0 ? rc : hub_past_drop(db, now_ms, err);
     parts_done(&due);
-    parts_done(&old);
     return rc < 0 ? cm_wrap(err, "keep the past short") : CM_OK;
 }

@@ -8,6 +8,8 @@
 // before it and the rows since; of entries about one cluster the latest counts, in whatever order
 // they came: an agent that was away tells later, with its own times (such rows are `late`).
 //
+// All of it is told as lines, too (hub/store/past_lines.h), of which it can be made anew.
+//
 // Values are numbers: of HUB_PAST_DESIRED and _ACTUAL a bundle at a commit (hub_past_value), 0:
 // none; of _VERDICT enum hub_verdict; of _SEEN, whose App is "", 1 while the agent is connected.
 //
@@ -21,6 +23,7 @@
 #include "common/tls/digest.h"
 
 struct hub_db;
+struct hub_line_place;
 
 // Entries of a row are less than this from its time.
 #define HUB_PAST_SPAN_MS ((int64_t)60 * 1000)
@@ -72,6 +75,14 @@ struct hub_past_change {
 CM_MUSTUSE enum cm_rc hub_past_note(struct hub_db *db, const struct hub_past_change *change,
                                     struct cm_err *err);
 
+// hub_past_replay writes a change that is known to be one: of lines, which tell only such
+// (hub/past/line.h). hub_past_replay_row does so with all of a row.
+CM_MUSTUSE enum cm_rc hub_past_replay(struct hub_db *db, const struct hub_past_change *change,
+                                      struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_past_replay_row(struct hub_db *db, const struct hub_past_change *change,
+                                          bool late, const struct hub_line_place *places,
+                                          size_t count, struct cm_err *err);
+
 // hub_past_forget notes that a cluster is no longer in Git: it should run nothing.
 CM_MUSTUSE enum cm_rc hub_past_forget(struct hub_db *db, const char *cluster, int64_t now_ms,
                                       struct cm_err *err);
@@ -95,3 +106,6 @@ CM_MUSTUSE enum cm_rc hub_past_unseen(struct hub_db *db, int64_t now_ms, struct 
 #define HUB_PAST_ROWS 1000
 #define HUB_PAST_DAYS 400
 CM_MUSTUSE enum cm_rc hub_past_keep(struct hub_db *db, int64_t now_ms, struct cm_err *err);
+
+// hub_past_drop drops it alone.
+CM_MUSTUSE enum cm_rc hub_past_drop(struct hub_db *db, int64_t now_ms, struct cm_err *err);

@@ -4,6 +4,7 @@
 
 #include "common/mem.h"
 #include "hub/store/db.h"
+#include "hub/store/past_lines_sql.h"
 
 // One statement an entry; NULL ends a step.
 static const char *const step_1[] = {
@@ -419,11 +420,30 @@ static const char *const step_31[] = {
     NULL,
 };
 
+static const char *const step_32[] = {
+    // What of the past the state repository does not tell yet (hub/store/past_lines.h).
+    "CREATE TABLE past_unwritten (n INTEGER PRIMARY KEY AUTOINCREMENT, line TEXT NOT NULL)",
+    LINE_TRIGGER("past_cluster_put", "INSERT ON past_cluster", LINE_CLUSTER),
+    LINE_TRIGGER("past_value_put", "INSERT ON past_value", LINE_VALUE),
+    LINE_TRIGGER("past_image_put", "INSERT ON past_value_image", LINE_IMAGE),
+    LINE_TRIGGER("past_checkpoint_put", "INSERT ON past_checkpoint", LINE_CHECKPOINT),
+    LINE_TRIGGER("past_decision_put", "INSERT ON decision", LINE_DECISION),
+    LINE_TRIGGER("past_decision_set", "UPDATE OF settled ON decision", LINE_DECISION),
+    LINE_TRIGGER("past_verdict_put", "INSERT ON verdict", LINE_VERDICT),
+    LINE_TRIGGER("past_proven_put", "INSERT ON proven", LINE_PROVEN),
+    LINE_TRIGGER("past_proven_set", "UPDATE ON proven", LINE_PROVEN),
+    LINE_TRIGGER("past_freeze_put", "INSERT ON freeze_past", LINE_FREEZE),
+    LINE_TRIGGER("past_freeze_set", "UPDATE ON freeze_past", LINE_FREEZE),
+    LINE_TRIGGER("past_frozen_put", "INSERT ON freeze_past_cluster", LINE_FROZEN),
+    LINE_TRIGGER("past_frozen_set", "UPDATE ON freeze_past_cluster", LINE_FROZEN),
+    NULL,
+};
+
 static const char *const *const steps[] = {
     step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,
     step_9,  step_10, step_11, step_12, step_13, step_14, step_15, step_16,
     step_17, step_18, step_19, step_20, step_21, step_22, step_23, step_24,
-    step_25, step_26, step_27, step_28, step_29, step_30, step_31};
+    step_25, step_26, step_27, step_28, step_29, step_30, step_31, step_32};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -481,7 +501,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 28",
                                               "PRAGMA user_version = 29",
                                               "PRAGMA user_version = 30",
-                                              "PRAGMA user_version = 31"};
+                                              "PRAGMA user_version = 31",
+                                              "PRAGMA user_version = 32"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -2,8 +2,9 @@
 //
 // A database with the Apps of many clusters is written to a new repository; then one release
 // changes all of them in the same way, then each in another way; then agents report all as applied;
-// then changes come as they do all day, 200 clusters a window of two seconds. One JSON object comes
-// out: milliseconds from the first row read to the references moved, commits, bytes on disk.
+// then changes come as they do all day, 200 clusters a window of two seconds. All of it is told as
+// changes of the past, too. One JSON object comes out: milliseconds from the first row read to the
+// references moved, commits, bytes on disk.
 //
 //     bench.state [CLUSTERS [OBJECTS [WINDOWS]]]
 #include <stdio.h>
@@ -23,6 +24,8 @@
 #include "hub/repo/source.h"
 #include "hub/store/db.h"
 #include "hub/store/desired.h"
+#include "hub/store/past.h"
+#include "hub/store/past_lines.h"
 #include "hub/store/status.h"
 #include "hub/store/unwritten.h"
 
@@ -91,6 +94,32 @@ static struct hub_bundle *make_bundle(struct bench *b, const char *release, cons
     return bundle;
 }
 
+// The index of the past takes all of it in, too, and each change becomes a line.
+static void note_change(struct bench *b, const char *cluster, enum hub_past_axis axis,
+                        int64_t value) {
+    int64_t now_ms = cm_clock_unix_ms();
+
+    must(hub_past_note(b->db,
+                       &(struct hub_past_change){.app = axis == HUB_PAST_SEEN ? "" : "shop",
+                                                 .axis = axis,
+                                                 .cluster = cluster,
+                                                 .value = value,
+                                                 .at_ms = now_ms,
+                                                 .seen_ms = now_ms},
+                       &b->err),
+         b);
+}
+
+static int64_t value_of(struct bench *b, const struct hub_bundle *bundle, const char *release) {
+    const struct hub_past_bundle what = {
+        .app = "shop", .bundle = bundle->sha256, .revision = release, .repo = "fleet"};
+    int64_t value = 0;
+    bool made = false;
+
+    must(hub_past_value(b->db, &what, &value, &made, &b->err), b);
+    return value;
+}
+
 static void put_pair(struct bench *b, size_t cluster, const struct hub_bundle *bundle,
                      const char *release) {
     CM_AUTOFREE char *name = cm_strf("c%05zu", cluster);
@@ -101,6 +130,7 @@ static void put_pair(struct bench *b, size_t cluster, const struct hub_bundle *b
                                .revision = release};
 
     must(hub_desired_put_pair(b->db, &row, &b->err), b);
+    note_change(b, name, HUB_PAST_DESIRED, value_of(b, bundle, release));
 }
 
 static void release_same(struct bench *b, const char *release) {
@@ -138,6 +168,8 @@ static void report(struct bench *b, size_t cluster, const struct hub_bundle *bun
                                  .health_message = ""};
 
     must(hub_status_put(b->db, &row, &b->err), b);
+    note_change(b, name, HUB_PAST_ACTUAL, value_of(b, bundle, release));
+    note_change(b, name, HUB_PAST_VERDICT, HUB_VERDICT_HEALTHY);
     for (size_t i = 0; i < bundle->spec.object_count; i++) {
         const struct hub_object *o = &bundle->spec.objects[i];
         struct hub_object_row object = {.cluster = name,
@@ -172,6 +204,9 @@ static void note(struct bench *b) {
     }
     must(hub_unwritten_remove(b->db, HUB_UNWRITTEN_DESIRED, b->done.desired_written, &b->err), b);
     must(hub_unwritten_remove(b->db, HUB_UNWRITTEN_ACTUAL, b->done.actual_written, &b->err), b);
+    must(hub_past_lines_written(b->db, b->done.changes_written, b->done.changes_listed, &b->err),
+         b);
+    must(b->done.wants_changes ? hub_past_lines_want(b->db, true, &b->err) : CM_OK, b);
     b->commits += b->done.commits;
 }
 
@@ -199,7 +234,7 @@ static struct spent write_all(struct bench *b) {
         spent.ms += cm_clock_now_ms() - began_ms;
         spent.cpu_ms += cpu_now_ms() - cpu_ms;
         note(b);
-    } while (b->done.more || b->done.fresh);
+    } while (b->done.more || b->done.fresh || b->done.wants_changes);
     return spent;
 }
 

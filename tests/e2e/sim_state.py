@@ -90,10 +90,10 @@ class State(SimStory):
             return len(metas.split()) == clusters and all(line.endswith(":2") for line in metas.split())
         wait_for(is_so, SOON, "the commit to be in the state repository", 0.2)
 
-    def event_rows(self):
+    def event_rows(self, folder="events"):
         rows = []
-        for _, text in sorted(self.files("events").items()):
-            rows += [json.loads(line) for line in text.splitlines()]
+        for path, text in sorted(self.files("events").items()):
+            rows += [json.loads(line) for line in text.splitlines() if path.startswith(f"{folder}/")]
         return rows
 
     def assert_whole(self):
@@ -172,6 +172,8 @@ class State(SimStory):
         wait_for(lambda: not self.drifted(), SOON, "all to be as it shall be", 0.2)
         numbers = [row["n"] for row in self.event_rows()]
         self.assertEqual(numbers, list(range(1, len(numbers) + 1)))
+        changes = [row["n"] for row in self.event_rows("changes") if row["n"] > 0]
+        self.assertEqual(changes, list(range(1, len(changes) + 1)))
         self.assertTrue({"agent.connected", "agent.disconnected", "app.applied", "sync.resolved"}
                         <= {row["kind"] for row in self.event_rows()})
         self.assert_whole()

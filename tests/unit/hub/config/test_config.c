@@ -108,6 +108,17 @@ static void an_api_without_tls_that_others_can_reach_is_refused_at_once(void **s
     assert_int_equal(load_insecure("localhost:7422", &err), CM_OK);
 }
 
+static void to_make_the_index_anew_takes_no_more_words(void **state) {
+    struct hub_config c = {0};
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(load(&c, &err, "reindex", NULL), CM_OK);
+    assert_int_equal(c.command, HUB_COMMAND_REINDEX);
+    hub_config_done(&c);
+    refuses("reindex", "now", "'reindex' takes no more words");
+}
+
 static void the_steps_of_another_root_are_commands(void **state) {
     static const struct {
         const char *step;
@@ -144,6 +155,7 @@ int main(void) {
         cmocka_unit_test(what_makes_no_sense_is_refused),
         cmocka_unit_test(an_address_that_is_none_is_refused_at_once),
         cmocka_unit_test(an_api_without_tls_that_others_can_reach_is_refused_at_once),
+        cmocka_unit_test(to_make_the_index_anew_takes_no_more_words),
         cmocka_unit_test(the_steps_of_another_root_are_commands),
     };
 

@@ -1,0 +1,55 @@
+// past_rebuild: makes the index of the past (hub/store/past.h) of lines (hub/past/line.h), with
+// what was frozen when; and of decisions, verdicts, proven releases and events what the database
+// lacks.
+//
+// The index is emptied first and made anew, in one transaction, which is the caller's. The other
+// tables are records of their own: a line adds what is missing and sets what it tells, and takes
+// nothing away. Texts there stay as they are, but for those that were purged (HUB_LINE_PURGED).
+//
+// Threads: a handle belongs to one thread at a time. Blocks.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "hub/past/line.h"
+
+struct hub_db;
+
+struct hub_past_rebuild {
+    struct hub_db *db;
+    int64_t epoch;    // of the database
+    int64_t restored; // number of the event that says when it was restored; 0: it was not
+    uint64_t last_epoch;
+    int64_t last_n;
+    bool listing; // a `begin` was the last that had another number
+    bool began;
+    size_t lines;    // that were taken
+    size_t repeated; // that were told before
+    size_t purged;
+    size_t lost;
+    size_t events;    // that the database lacked
+    int64_t clusters; // in the end
+    int64_t values;
+    int64_t rows;
+};
+
+// hub_past_rebuild_begin empties the index.
+CM_MUSTUSE enum cm_rc hub_past_rebuild_begin(struct hub_past_rebuild *r, struct hub_db *db,
+                                             struct cm_err *err);
+
+// hub_past_rebuild_take takes the next line in. Before a `begin` nothing counts.
+CM_MUSTUSE enum cm_rc hub_past_rebuild_take(struct hub_past_rebuild *r, const struct hub_line *line,
+                                            struct cm_err *err);
+
+// hub_past_rebuild_event adds an event that the database lacks, and takes over a text that was
+// purged.
+CM_MUSTUSE enum cm_rc hub_past_rebuild_event(struct hub_past_rebuild *r,
+                                             const struct hub_line_event *e, struct cm_err *err);
+
+// hub_past_rebuild_end drops what is too old, as the hub does, checks the index and counts what
+// is in it. CM_EINVAL: it tells of what it does not know.
+CM_MUSTUSE enum cm_rc hub_past_rebuild_end(struct hub_past_rebuild *r, int64_t now_ms,
+                                           struct cm_err *err);

@@ -1,0 +1,1 @@
+add_fuzz_target(hub_line hub_past)
