@@ -77,8 +77,13 @@ static void driver_health(void *ctx, const char *app, struct agent_health_option
     const struct agent_desired *d = present(ctx);
     const struct agent_desired_app *wanted = d == NULL ? NULL : agent_desired_app(d, app);
 
-    *out = wanted == NULL || wanted->bundle == NULL ? (struct agent_health_options){0}
-                                                    : wanted->bundle->health;
+    *out = (struct agent_health_options){.account = ""};
+    if (wanted != NULL && wanted->bundle != NULL) {
+        *out = wanted->bundle->health;
+        out->account = wanted->bundle->account;
+        out->goes_back = out->goes_back && !wanted->bundle->suspend &&
+                         !agent_apply_is_frozen(((struct agent *)ctx)->apply, app);
+    }
 }
 
 static void driver_ready(void *ctx, const char *key) {

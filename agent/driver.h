@@ -160,6 +160,10 @@ struct agent_health_options {
     bool addresses;               // what is given an address is healthy only once it has one
     bool logs;                    // why a container crashes may be told with its last lines
     const struct cm_rules *rules; // of kinds (common/object/rules.h); NULL: none
+    uint32_t timeout_s;           // what does not come up for so long is late; 0: no bound
+    bool goes_back;               // a release that is late is gone back from, by a commit; false
+                                  // while nothing may be changed
+    const char *account;          // in whose name objects are changed; "": the agent's own
 };
 
 // What a controller did with a release of a workload.

@@ -14,6 +14,7 @@
 //     whose     which other tool an object belongs to, asked before it is applied
 //     owners    other controllers that have fields of our objects by right
 //     releases  what controllers do with releases of our workloads
+//     stuck     a StatefulSet whose pods do not come up
 //     conditions  rules about differences that hold only while an owner exists
 //
 // All of it is one state machine around one struct; each part touches its own members and calls the
@@ -288,6 +289,7 @@ struct kube_entry {
     unsigned had;                      // of these, what somebody had since it was applied last
     struct kube_condition *conditions; // of its rules; NULL: none
     struct kube_releases *releases;    // NULL: nothing is known of any
+    struct kube_stuck *stuck;          // waits for the pods of a StatefulSet; NULL: for none
     size_t condition_count;
     enum agent_health health;
     bool tracked;
@@ -453,7 +455,7 @@ void kube_conditions_changed(struct agent_kube *k, const char *owner);
 
 // kube_releases_saw looks at a workload, kube_releases_led at an object of another controller that
 // decides about releases of one (`target`: its key).
-void kube_releases_saw(struct kube_entry *e, const struct cm_json *live);
+void kube_releases_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live);
 void kube_releases_led(struct agent_kube *k, struct cm_arena *a, const char *target,
                        const struct cm_json *leader);
 // kube_releases_words writes down of such an object what counts. The caller frees it.
@@ -464,6 +466,17 @@ bool kube_releases_wait(const struct kube_entry *e);
 // kube_releases_lost: that object is gone. kube_releases_forget: the workload is not tracked now.
 void kube_releases_lost(struct agent_kube *k, const char *target);
 void kube_releases_forget(struct kube_entry *e);
+
+// stuck
+
+struct kube_rollout;
+struct kube_stuck;
+
+// kube_stuck_follow looks again at a StatefulSet whose pods have some time left, and deletes what
+// holds up one that went back.
+void kube_stuck_follow(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
+                       const struct kube_rollout *said);
+void kube_stuck_forget(struct kube_entry *e);
 
 // watch
 

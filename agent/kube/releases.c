@@ -16,9 +16,12 @@
 #include "agent/kube/object.h"
 #include "agent/kube/rollout.h"
 #include "common/arena.h"
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
+
+#define STATEFUL_SET_S 600
 
 // Tokens of the form that was applied last, as prints; 0: none is known.
 struct told {
@@ -160,7 +163,29 @@ static void saw_deployment(struct kube_entry *e, const struct cm_json *live) {
     tell(e, &r, "");
 }
 
-void kube_releases_saw(struct kube_entry *e, const struct cm_json *live) {
+// Without a bound of the App's own a StatefulSet has the time of a Deployment, if a release that is
+// late is gone back from at all.
+
+static void saw_stateful_set(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
+    struct kube_rollout_time time = {.now_ms = cm_clock_now_ms(), .unix_ms = cm_clock_unix_ms()};
+    struct agent_health_options options = {0};
+    struct kube_rollout r;
+
+    if (!e->tracked || !is_looked_at(e)) {
+        return;
+    }
+    e->k->host.health(e->k->host.ctx, e->app, &options);
+    time.timeout_s = options.timeout_s;
+    if (options.timeout_s == 0 && options.goes_back) {
+        time.timeout_s = STATEFUL_SET_S;
+    }
+    kube_rollout_stateful_set(a, live, &time, &releases_of(e)->own, &r);
+    r.stuck = r.stuck && options.goes_back && !e->k->driver.observes;
+    kube_stuck_follow(e, a, live, &r);
+    tell(e, &r, "");
+}
+
+void kube_releases_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
     struct kube_rollout r;
 
     if (is_kind(e, "Rollout.argoproj.io") && is_looked_at(e)) {
@@ -168,6 +193,8 @@ void kube_releases_saw(struct kube_entry *e, const struct cm_json *live) {
         tell(e, &r, "");
     } else if (is_kind(e, "Deployment.apps")) {
         saw_deployment(e, live);
+    } else if (is_kind(e, "StatefulSet.apps")) {
+        saw_stateful_set(e, a, live);
     }
 }
 

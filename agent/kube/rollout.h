@@ -1,9 +1,10 @@
 // rollout: what controllers do with releases, read from their objects.
 //
 // One file for each: Flagger (rollout_flagger.c), Argo Rollouts (rollout_argo.c), and the
-// Deployment controller (rollout_deployment.c). Each looks at one object and at what was seen of it
-// before, and says what its controller calls the release at work, and what has become of it. It is
-// the edge that counts: a Canary stays Failed after the release that failed is long gone.
+// controllers of Deployments and StatefulSets (rollout_deployment.c, rollout_stateful.c). Each
+// looks at one object and at what was seen of it before, and says what its controller calls the
+// release at work, and what has become of it. It is the edge that counts: a Canary stays Failed
+// after the release that failed is long gone.
 //
 // Threads: any; pure.
 #pragma once
@@ -26,6 +27,8 @@ struct kube_rollout_seen {
     uint64_t late;  // kube_rollout_print of the revision that is past its deadline
     uint64_t token; // kube_rollout_print of it
     uint64_t promoted;
+    int64_t best;        // of a StatefulSet: pods that were updated or available
+    int64_t progress_ms; // when that was more than before; monotonic
 };
 
 // What an object says. Strings are the arena's or the object's.
@@ -34,6 +37,15 @@ struct kube_rollout {
     bool promoted;     // that is found to be good
     bool decided;
     struct agent_decision decision; // without the workload's key and uid
+    int64_t again_ms;               // not 0: to be looked at again after so long
+    bool stuck;                     // pods of a release that it went back from hold it up
+};
+
+// The time that a StatefulSet has, which knows none itself.
+struct kube_rollout_time {
+    uint32_t timeout_s; // for its next pod; 0: no bound
+    int64_t now_ms;     // monotonic
+    int64_t unix_ms;
 };
 
 // Each fills *out and brings *seen up to date.
@@ -44,6 +56,15 @@ void kube_rollout_argo(const struct cm_json *rollout, struct kube_rollout_seen *
 // kube_rollout_deployment: `led`: another controller decides about its releases.
 void kube_rollout_deployment(const struct cm_json *deployment, bool led,
                              struct kube_rollout_seen *seen, struct kube_rollout *out);
+// kube_rollout_stateful_set tells nothing of one whose pods are replaced by hand (OnDelete) or only
+// in part (partition). *out is the arena's.
+void kube_rollout_stateful_set(struct cm_arena *a, const struct cm_json *set,
+                               const struct kube_rollout_time *time, struct kube_rollout_seen *seen,
+                               struct kube_rollout *out);
+// kube_rollout_stuck_pod finds in a PodList one that holds the StatefulSet of that uid up: of
+// another revision than this one, and not ready. NULL: there is none.
+const struct cm_json *kube_rollout_stuck_pod(const struct cm_json *pods, const char *uid,
+                                             const char *revision);
 
 // ---- What they share (rollout.c)
 

@@ -76,6 +76,7 @@ static void free_entry(struct kube_entry *e) {
     kube_conditions_want(e, NULL, 0);
     kube_watch_drop(e);
     kube_pods_forget(e);
+    kube_stuck_forget(e);
     leave_place(e);
     cm_list_remove(&e->at_look);
     cm_list_remove(&e->at_say);
@@ -459,7 +460,7 @@ static void see(struct kube_entry *e, struct cm_arena *a, const struct cm_json *
     set_text(&e->uid, kube_object_uid(live));
     read_health(e, a, live);
     judge(e, a, live, anyhow);
-    kube_releases_saw(e, live);
+    kube_releases_saw(e, a, live);
 }
 
 void kube_entry_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
@@ -836,6 +837,7 @@ void kube_table_untrack(struct agent_kube *k, const char *key) {
         e->tracked = false;
         e->known = false;
         kube_releases_forget(e);
+        kube_stuck_forget(e);
         kube_owners_want(e, 0);
         kube_conditions_want(e, NULL, 0);
         cm_list_remove(&e->at_say);

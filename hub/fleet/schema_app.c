@@ -516,9 +516,10 @@ static const struct hub_field app_spec[] = {
      .otherwise = "report",
      .choices = WORDS("report", "rollback"),
      .doc = "What happens when a new release of a Deployment that no Canary leads does not come up "
-            "in its `progressDeadlineSeconds`: it is told (`report`), or the hub also writes a "
-            "Hold into Git, by which the release that came up before runs again on that cluster "
-            "([how](holds.md#deployments-that-do-not-come-up))."},
+            "in its `progressDeadlineSeconds`, or one of a StatefulSet within `health.timeout`, or "
+            "else ten minutes: it is told (`report`), or the hub also writes a Hold into Git, by "
+            "which the release that came up before runs again on that cluster "
+            "([how](holds.md#deployments-and-statefulsets-that-do-not-come-up))."},
     {.name = "onTargetLoss",
      .type = HUB_FIELD_CHOICE,
      .otherwise = "orphan",

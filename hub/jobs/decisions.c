@@ -251,7 +251,7 @@ static enum cm_rc put_proven(struct decisions_job *j, struct hub_db *db,
     bool earlier = false;
 
     if (d->verdict != HOLDFAST__V1__VERDICT__PROMOTED || is_none(&row.bundle) ||
-        strcmp(d->controller, "deployment") == 0) {
+        hub_rollback_is_plain(d->controller)) {
         return CM_OK;
     }
     enum cm_rc rc = hub_proven_put(db, &row, &earlier, err);

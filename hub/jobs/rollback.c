@@ -14,7 +14,11 @@
 #define NOT_KNOWN "commit what shall run, for it is not known what came up here before"
 
 static bool says(const struct hub_decision_row *row, const char *verdict) {
-    return strcmp(row->verdict, verdict) == 0 && strcmp(row->controller, "deployment") == 0;
+    return strcmp(row->verdict, verdict) == 0 && hub_rollback_is_plain(row->controller);
+}
+
+bool hub_rollback_is_plain(const char *controller) {
+    return strcmp(controller, "deployment") == 0 || strcmp(controller, "statefulset") == 0;
 }
 
 bool hub_rollback_is_late(const struct hub_decision_row *row) {

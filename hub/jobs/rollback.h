@@ -1,11 +1,11 @@
 // rollback: whether holdfast itself goes back to the release before.
 //
-// The Deployment controller rolls nothing back: of a release that does not come up in its
-// `progressDeadlineSeconds` it only says so. Where the App says `onFailure: rollback`, that becomes
-// a Hold, too, which counts once Git says it: nothing happens in the cluster before. It is done
-// once for a release on a cluster, only if its pod template is a new one, and only back to what
-// came up on that very cluster and no Ban forbids; all else a human must settle. If the release
-// comes up after all before Git says so, nothing is done.
+// The controllers of Deployments and StatefulSets roll nothing back: of a release that does not
+// come up in its time it is only said so. Where the App says `onFailure: rollback`, that becomes a
+// Hold, too, which counts once Git says it: nothing happens in the cluster before. It is done once
+// for a release on a cluster, only if its pod template is a new one, and only back to what came up
+// on that very cluster and no Ban forbids; all else a human must settle. If the release comes up
+// after all before Git says so, nothing is done.
 //
 // Threads: the planner's; nothing blocks.
 #pragma once
@@ -18,6 +18,9 @@ struct hub_decided;
 struct hub_decision_row;
 struct hub_fleet;
 struct hub_hold;
+
+// hub_rollback_is_plain tells whether a controller, as agents call it, is one of these.
+bool hub_rollback_is_plain(const char *controller);
 
 // hub_rollback_is_late tells whether a decision says that a release does not come up, with nothing
 // rolled back: no agent holds an App back for it.

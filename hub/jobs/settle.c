@@ -126,9 +126,7 @@ static struct hub_hold_cause cause_of(struct cm_arena *a, const struct hub_decis
         .controller = own ? HUB_HOLD_OWN : row->controller,
         .object = row->controller_key[0] == '\0' ? row->key : row->controller_key,
         .phase = row->verdict,
-        .text = own ? cm_arena_strf(a, "it did not come up in its progressDeadlineSeconds: %s",
-                                    row->text)
-                    : row->text,
+        .text = own ? cm_arena_strf(a, "it did not come up in its time: %s", row->text) : row->text,
         .at = cm_arena_strdup(a, at)};
 }
 

@@ -29,10 +29,12 @@ static void encode_health(const struct hub_bundle_spec *spec, Holdfast__V1__Heal
     out->timeout_s = h->timeout_s;
     out->addresses = h->addresses;
     out->logs = h->logs;
+    out->goes_back = h->goes_back;
     out->rules.len = strlen(rules);
     out->rules.data = (uint8_t *)unconst(rules);
     message->health =
-        h->timeout_s > 0 || h->addresses || h->logs || out->rules.len > 0 ? out : NULL;
+        h->timeout_s > 0 || h->addresses || h->logs || h->goes_back || out->rules.len > 0 ? out
+                                                                                          : NULL;
 }
 
 static Holdfast__V1__DriftRule *encode_rule(struct cm_arena *a, const struct hub_drift_rule *r) {
@@ -278,7 +280,10 @@ static struct hub_health decode_health(struct cm_arena *a,
         .timeout_s = message->timeout_s,
         .addresses = message->addresses,
         .logs = message->logs,
-        .rules = cm_arena_strndup(a, (const char *)message->rules.data, message->rules.len)};
+        .goes_back = message->goes_back,
+        .rules = message->rules.len == 0
+                     ? ""
+                     : cm_arena_strndup(a, (const char *)message->rules.data, message->rules.len)};
 }
 
 static void decode_list(struct cm_arena *a, const Holdfast__V1__DriftRules *m,

@@ -87,6 +87,7 @@ struct hub_health {
     uint32_t timeout_s; // what is not healthy after so long is degraded; 0: no bound
     bool addresses;     // what is given an address is healthy only once it has one
     bool logs;          // why a container crashes may be told with its last lines
+    bool goes_back;     // a release that does not come up is gone back from
     const char *rules;  // of kinds, as JSON (common/object/rules.h); "" or NULL: none
 };
 

@@ -120,6 +120,26 @@ class BrokenApp(KubeStory):
         self.assertIn("has timed out progressing", hold["message"])
         self.assertTrue(hold["path"].startswith("holds/crashing/"), hold)
 
+    def test_so_is_a_stateful_set_also_from_a_pod_that_holds_it_up(self):
+        options = {"namespace": "default", "onFailure": "rollback", "health": {"timeout": "6s"}}
+        self.repo.git("pull", "--quiet", "--rebase", "origin", "main")
+        self.deliver(files("db", m.stateful_set("db", replicas=2), **options))
+        self.cluster.wait_ready("StatefulSet", "db")
+        bad = self.commit(files("db", m.stateful_set("db", "test/never-ready:2", replicas=2),
+                                **options))
+        event = wait_for(lambda: [row for row in self.hub.get("events", "--kind", "release.timed_out")
+                                  if row["app"] == "db"], SOON, "its time to pass", 0.2)[0]
+        self.assertEqual((event["key"], event["revision"]), ("StatefulSet.apps/default/db", bad))
+        self.assertIn("of 2 pods 1 are of revision db-", event["message"])
+        wait_for(lambda: {pod["spec"]["containers"][0]["image"]
+                          for pod in self.admin.list("Pod", "default")
+                          if pod["metadata"]["name"].startswith("db-")} == {"example.com/db:1"},
+                 SOON, "the pod that is not ready to go", 0.2)
+        self.wait_status("db", applied="applied", health="healthy")
+        hold, = [row for row in self.hub.get("holds") if row["app"] == "db"]
+        self.assertEqual((hold["controller"], hold["inForce"]), ("holdfast", 1))
+        self.assertIn("it did not come up in its time: of 2 pods", hold["message"])
+
 
 if __name__ == "__main__":
     story.main()

@@ -14,6 +14,7 @@ from support.process import wait_for  # noqa: E402
 from support.simstory import PATIENT, SOON, SimStory, files, fleet  # noqa: E402
 
 KEY = "Deployment.apps/default/web"
+DB = "StatefulSet.apps/default/db"
 KEPT = "ConfigMap/default/kept"
 WORDS = "Failed checks threshold reached 5"
 LATE = "ReplicaSet web-1 has timed out progressing"
@@ -232,6 +233,19 @@ class Holds(SimStory):
         self.sim.ask("decide", "c02", KEY, "timed-out", LATE, "deployment")
         self.wait_message("release.not_held", "that was done once for this release")
         self.assertEqual(self.images(), ["7", "7", "7"])
+
+    def test_g_so_is_a_stateful_set(self):
+        for image in ("1", "2"):
+            self.follow()
+            self.deliver(files("db", m.stateful_set("db", f"reg/db:{image}"),
+                               onFailure="rollback"))
+        self.sim.ask("decide", "c03", DB, "timed-out", "of 3 pods 1 are of revision db-2",
+                     "statefulset")
+        wait_for(lambda: [self.sim.object(name, DB)["spec"]["template"]["spec"]["containers"][0]
+                          ["image"] for name in ("c01", "c02", "c03")]
+                 == ["reg/db:2", "reg/db:2", "reg/db:1"], SOON, "one to go back", 0.2)
+        self.assertIn("controller: holdfast\n    object: " + DB,
+                      next(text for path, text in self.holds().items() if "/db/" in path))
 
 
 class Many(Holds):

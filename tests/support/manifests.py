@@ -43,10 +43,10 @@ def deployment(name, image="example.com/web:1", replicas=1, **spec):
         "template": pod_template(name, image), **spec})
 
 
-def stateful_set(name, image="example.com/db:1", replicas=1):
+def stateful_set(name, image="example.com/db:1", replicas=1, **spec):
     return thing("apps/v1", "StatefulSet", name, spec={
         "replicas": replicas, "serviceName": name, "selector": {"matchLabels": {"app": name}},
-        "template": pod_template(name, image)})
+        "template": pod_template(name, image), **spec})
 
 
 def daemon_set(name, image="example.com/agent:1"):

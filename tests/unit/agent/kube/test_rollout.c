@@ -390,6 +390,125 @@ static void what_comes_up_after_its_deadline_is_told_once_if_it_is_still_the_sam
     assert_false(r.decided);
 }
 
+// ---- StatefulSets
+
+#define SET_FIELDS                                                                                 \
+    "{\"manager\":\"holdfast-agent\",\"time\":\"2026-01-01T00:00:00Z\",\"fieldsV1\":{\"f:spec\":{" \
+    "\"f:template\":{}}}}"
+#define STATEFUL_SET(spec, revisions, updated, available)                                          \
+    "{\"metadata\":{\"generation\":2,\"managedFields\":[" SET_FIELDS                               \
+    "]},\"spec\":{\"replicas\":3" spec "},\"status\":{\"observedGeneration\":2,\"replicas\":3,"    \
+    "\"updatedReplicas\":" updated ",\"availableReplicas\":" available "," revisions "}}"
+#define UPDATING "\"currentRevision\":\"db-1\",\"updateRevision\":\"db-2\""
+#define WENT_BACK "\"currentRevision\":\"db-1\",\"updateRevision\":\"db-1\""
+#define SET_DUE_MS (1767225600000 + 60000) // a minute after it was set
+
+// saw_set is what is said of it at a time, in seconds, where its pods have one minute.
+static struct kube_rollout saw_set(struct cm_arena *a, const char *set, int64_t at_s,
+                                   struct kube_rollout_seen *seen) {
+    const struct kube_rollout_time time = {
+        .timeout_s = 60, .now_ms = at_s * 1000, .unix_ms = 1767225600000 + at_s * 1000};
+    struct kube_rollout r;
+
+    kube_rollout_stateful_set(a, parse(a, set), &time, seen, &r);
+    return r;
+}
+
+static void a_stateful_set_is_late_when_no_pod_more_comes_up_in_its_time(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_rollout_seen seen = {0};
+
+    (void)state;
+    struct kube_rollout r = saw_set(a, STATEFUL_SET("", UPDATING, "0", "3"), 1, &seen);
+    assert_false(r.decided);
+    assert_int_equal(r.again_ms, 60000);
+    r = saw_set(a, STATEFUL_SET("", UPDATING, "1", "2"), 2, &seen); // no more than there were
+    assert_int_equal(r.again_ms, 59000);
+    r = saw_set(a, STATEFUL_SET("", UPDATING, "1", "3"), 40, &seen);
+    assert_int_equal(r.again_ms, 60000);
+    r = saw_set(a, STATEFUL_SET("", UPDATING, "2", "2"), 99, &seen);
+    assert_false(r.decided);
+    r = saw_set(a, STATEFUL_SET("", UPDATING, "2", "2"), 100, &seen);
+    assert_true(r.decided);
+    assert_int_equal(r.decision.verdict, AGENT_VERDICT_TIMED_OUT);
+    assert_string_equal(r.decision.controller, "statefulset");
+    assert_string_equal(r.decision.text, "of 3 pods 2 are of revision db-2, and 2 available; no "
+                                         "more for 60 s");
+    assert_int_equal(r.decision.at_ms, SET_DUE_MS); // whoever looks, and whenever
+    r = saw_set(a, STATEFUL_SET("", UPDATING, "2", "2"), 300, &seen);
+    assert_false(r.decided);
+    assert_int_equal(r.again_ms, 0);
+    r = saw_set(a, STATEFUL_SET("", UPDATING, "3", "3"), 301, &seen);
+    assert_int_equal(r.decision.verdict, AGENT_VERDICT_PROMOTED);
+    assert_string_equal(r.decision.good, "db-2");
+    assert_string_equal(r.token, "db-2");
+    r = saw_set(a, STATEFUL_SET("", UPDATING, "3", "3"), 302, &seen);
+    assert_true(r.promoted && !r.decided);
+}
+
+static void pods_that_are_replaced_by_hand_or_in_part_are_not_looked_at(void **state) {
+    static const char *const sets[] = {
+        STATEFUL_SET(",\"updateStrategy\":{\"type\":\"OnDelete\"}", UPDATING, "1", "2"),
+        STATEFUL_SET(",\"updateStrategy\":{\"type\":\"RollingUpdate\",\"rollingUpdate\":{"
+                     "\"partition\":2}}",
+                     UPDATING, "1", "3"),
+    };
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+        struct kube_rollout_seen seen = {0};
+        struct kube_rollout r = saw_set(a, sets[i], 1, &seen);
+
+        assert_true(!r.decided && !r.promoted && r.again_ms == 0);
+        r = saw_set(a, sets[i], 1000, &seen);
+        assert_true(!r.decided && !r.stuck);
+    }
+}
+
+static void
+a_stateful_set_that_went_back_is_stuck_only_where_it_waits_for_pods_in_order(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_rollout_seen seen = {0};
+
+    (void)state;
+    assert_false(saw_set(a, STATEFUL_SET("", UPDATING, "1", "2"), 1, &seen).stuck);
+    assert_true(saw_set(a, STATEFUL_SET("", WENT_BACK, "2", "2"), 2, &seen).stuck);
+    assert_false(saw_set(a,
+                         STATEFUL_SET(",\"podManagementPolicy\":\"Parallel\"", WENT_BACK, "2", "2"),
+                         3, &seen)
+                     .stuck);
+    assert_false(saw_set(a, STATEFUL_SET("", WENT_BACK, "3", "2"), 4, &seen).stuck);
+    assert_false(saw_set(a, STATEFUL_SET("", WENT_BACK, "3", "3"), 5, &seen).stuck);
+}
+
+#define POD(name, revision, uid, ready, more)                                                      \
+    "{\"metadata\":{\"name\":\"" name "\",\"labels\":{\"controller-revision-hash\":\"" revision    \
+    "\"},\"ownerReferences\":[{\"controller\":true,\"uid\":\"" uid "\"}]" more                     \
+    "},\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"" ready "\"}]}}"
+#define GOING ",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\""
+
+static void the_pod_that_holds_it_up_is_of_the_set_of_another_revision_and_not_ready(void **state) {
+    static const char *const others[] = {
+        POD("ready", "db-2", "u", "True", ""),
+        POD("good", "db-1", "u", "False", ""),
+        POD("anothers", "db-2", "v", "False", ""),
+        POD("going", "db-2", "u", "False", GOING),
+    };
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        const struct cm_json *list = parse(a, cm_arena_strf(a, "{\"items\":[%s]}", others[i]));
+
+        assert_null(kube_rollout_stuck_pod(list, "u", "db-1"));
+    }
+    const struct cm_json *list = parse(a, cm_arena_strf(a, "{\"items\":[%s,%s]}", others[0],
+                                                        POD("bad", "db-2", "u", "False", "")));
+    const struct cm_json *pod = kube_rollout_stuck_pod(list, "u", "db-1");
+    assert_string_equal(cm_json_string(cm_json_path(pod, "metadata", "name", NULL)), "bad");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_canary_that_fails_is_rejected_at_its_edge_and_is_no_news_when_held),
@@ -404,6 +523,11 @@ int main(void) {
         cmocka_unit_test(the_person_who_aborts_or_undoes_is_named),
         cmocka_unit_test(deployments_time_out_and_are_undone),
         cmocka_unit_test(what_comes_up_after_its_deadline_is_told_once_if_it_is_still_the_same),
+        cmocka_unit_test(a_stateful_set_is_late_when_no_pod_more_comes_up_in_its_time),
+        cmocka_unit_test(pods_that_are_replaced_by_hand_or_in_part_are_not_looked_at),
+        cmocka_unit_test(
+            a_stateful_set_that_went_back_is_stuck_only_where_it_waits_for_pods_in_order),
+        cmocka_unit_test(the_pod_that_holds_it_up_is_of_the_set_of_another_revision_and_not_ready),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -133,7 +133,8 @@ static void how_health_is_read_comes_with_the_bundle(void **state) {
     assert_non_null(with->apps[0].bundle->health.rules);
     assert_null(without->apps[0].bundle->health.rules);
     assert_null(strange->apps[0].bundle->health.rules);
-    assert_true(agent_bundle_same_health(with->apps[0].bundle, longer->apps[0].bundle));
+    assert_false(agent_bundle_same_health(with->apps[0].bundle, longer->apps[0].bundle));
+    assert_true(agent_bundle_same_health(with->apps[0].bundle, with->apps[0].bundle));
     assert_false(agent_bundle_same_health(with->apps[0].bundle, without->apps[0].bundle));
 }
 

@@ -197,17 +197,17 @@ static void what_runs_must_be_what_it_is_called(void **state) {
 }
 
 static void what_does_not_come_up_is_looked_at_where_no_other_controller_leads_it(void **state) {
-    static const char *const controllers[] = {"deployment", "argo-rollouts"};
+    static const char *const controllers[] = {"deployment", "statefulset", "argo-rollouts"};
     struct desk *d = *state;
     struct draft m = begin();
 
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         add(&m, i + 1, HOLDFAST__V1__VERDICT__TIMED_OUT, controllers[i])->controller =
             cm_arena_strdup(m.arena, controllers[i]);
     }
-    assert_int_equal(commit(d, &m).result.provisional, 1);
+    assert_int_equal(commit(d, &m).result.provisional, 2);
     assert_int_equal(
-        desk_count(d, "SELECT provisional FROM decision WHERE controller = 'deployment'"), 1);
+        desk_count(d, "SELECT provisional FROM decision WHERE controller = 'argo-rollouts'"), 0);
 }
 
 static void a_deployment_that_comes_up_after_all_is_not_what_a_new_agent_begins_with(void **state) {
