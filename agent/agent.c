@@ -8,6 +8,7 @@
 #include "agent/driver.h"
 #include "agent/link/link.h"
 #include "agent/look.h"
+#include "agent/prove.h"
 #include "agent/watch/watch.h"
 #include "common/backoff.h"
 #include "common/buf.h"
@@ -33,6 +34,7 @@ struct agent {
     struct agent_apply *apply;
     struct agent_watch *watch;
     struct agent_look *look;
+    struct agent_prove *prove;
 
     // A manifest that waits until it is known what the target holds already (a new disk).
     struct agent_desired *waiting;
@@ -231,6 +233,18 @@ static void link_look(void *ctx, uint32_t id, const char *ns, const char *const 
 
 static void look_send(void *ctx, struct cm_buf *found) {
     agent_link_send_found(((struct agent *)ctx)->link, found);
+}
+
+static void link_prove(void *ctx, const struct Holdfast__V1__Prove *what) {
+    struct agent *a = ctx;
+
+    if (a->started && !a->stopping) {
+        agent_prove_ask(a->prove, what);
+    }
+}
+
+static void prove_send(void *ctx, struct cm_buf *proven) {
+    agent_link_send_proven(((struct agent *)ctx)->link, proven);
 }
 
 static const char *link_target_version(void *ctx) {
@@ -437,6 +451,7 @@ static enum cm_rc make_link(struct agent *a, struct cm_workers *disk,
                  .sync = link_sync,
                  .freeze = link_freeze,
                  .look = link_look,
+                 .prove = link_prove,
                  .target_version = link_target_version,
                  .ctx = a},
     };
@@ -474,6 +489,7 @@ static void make_parts(struct agent *a, const struct agent_config *config) {
                                            .ctx = a->watch};
     a->apply = agent_apply_new(a->loop, a->driver, a->cache, &apply);
     a->look = agent_look_new(a->driver, look_send, a);
+    a->prove = agent_prove_new(a->driver, a->cache, prove_send, a);
     agent_cache_on_trouble(a->cache, on_trouble, a);
     agent_cache_on_damage(a->cache, on_damage, a);
 }
@@ -577,6 +593,7 @@ void agent_free(struct agent *a) {
         a->driver->ops->free(a->driver);
     }
     agent_look_free(a->look);
+    agent_prove_free(a->prove);
     agent_apply_free(a->apply);
     agent_watch_free(a->watch);
     agent_link_free(a->link);

@@ -198,6 +198,26 @@ struct agent_decision {
     const char *actor; // who did it, as it calls itself; "": nobody is known
 };
 
+// What a form of a workload would be for its controller.
+enum agent_proof {
+    AGENT_PROOF_NONE,      // it cannot be told
+    AGENT_PROOF_SAME,      // its pod template is the one that it runs already as the good one
+    AGENT_PROOF_DIFFERENT, // it is another one: a release
+};
+
+struct agent_proof_ask {
+    const char *app;
+    const char *key;
+    const char *default_namespace;
+    const char *controller; // as in a decision; "": not known
+    const char *good;       // token of what was promoted last; "": not known
+    const char *bytes;      // canonical form; borrowed until the call returns
+    size_t size;
+};
+
+// text: what differs, without values, or why it cannot be told; good until the call returns.
+typedef void (*agent_proof_fn)(void *ctx, enum agent_proof proof, const char *text);
+
 #define AGENT_DRIFT_MAX 16 // fields named per object, foreign ones first
 
 struct agent_observation {
@@ -340,6 +360,11 @@ struct agent_driver_ops {
     // as it is, without `adopt`. It changes nothing. It may be NULL: the target cannot tell.
     void (*owner)(struct agent_driver *d, const char *key, const char *default_namespace,
                   agent_owner_fn done, void *ctx);
+
+    // prove finds out, without changing anything, whether a form of a workload has the pod template
+    // that its controller runs already as the good one. It may be NULL: the target cannot tell.
+    void (*prove)(struct agent_driver *d, const struct agent_proof_ask *what, agent_proof_fn done,
+                  void *ctx);
 
     // recover finds what this agent once applied from the target itself, when its disk was lost:
     // `found` for each object, then done. An error means that not all could be found.

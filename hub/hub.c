@@ -24,6 +24,7 @@
 #include "hub/jobs/exempter.h"
 #include "hub/jobs/freezer.h"
 #include "hub/jobs/keeper.h"
+#include "hub/jobs/prover.h"
 #include "hub/jobs/registry.h"
 #include "hub/jobs/renewal.h"
 #include "hub/jobs/rotation.h"
@@ -62,6 +63,7 @@ struct hub {
     struct hub_sync *sync;
     struct hub_writer *writer;
     struct hub_keeper *keeper;
+    struct hub_prover *prover;
     struct hub_freezer *freezer;
     struct hub_breaker *breaker;
     struct hub_exempter *exempter;
@@ -123,6 +125,14 @@ static void on_stopped_by_freeze(void *ctx, const char *cluster) {
 
 static void on_proven(void *ctx, const char *cluster, const char *cluster_id) {
     hub_sync_enrolled(((struct hub *)ctx)->sync, cluster, cluster_id);
+}
+
+static enum cm_rc on_prove(void *ctx, const struct hub_prove_ask *what, hub_proved_fn done,
+                           void *done_ctx, struct cm_err *err) {
+    struct hub *h = ctx;
+
+    return h->sessions == NULL ? cm_fail(err, CM_ENOTFOUND, "no agent is connected")
+                               : hub_sessions_prove(h->sessions, what, done, done_ctx, err);
 }
 
 static void on_holds(void *ctx, const struct hub_hold_ask *asks, size_t count) {
@@ -368,7 +378,9 @@ static enum cm_rc open_writer(struct hub *h, struct cm_err *err) {
     enum cm_rc rc = hub_writer_new(&config, &h->writer, err);
 
     if (rc == CM_OK) {
-        h->keeper = hub_keeper_new(h->loop, h->writer, &h->repositories);
+        h->prover = hub_prover_new(
+            &(struct hub_prover_config){.ask = on_prove, .ctx = h, .metrics = h->metrics});
+        h->keeper = hub_keeper_new(h->loop, h->writer, &h->repositories, h->prover);
         h->exempter = hub_exempter_new(h->loop, h->store, h->writer, &h->repositories);
         h->capturer = hub_capturer_new(h->loop, h->store, h->writer, h->config->capture_after_ms);
     }
@@ -588,6 +600,7 @@ void hub_close(struct hub *h) {
     hub_state_writer_free(h->state);
     hub_state_copy_free(h->state_copy);
     hub_keeper_free(h->keeper);
+    hub_prover_free(h->prover);
     hub_breaker_free(h->breaker);
     hub_freezer_free(h->freezer);
     hub_exempter_free(h->exempter);

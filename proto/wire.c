@@ -46,6 +46,8 @@ static const struct {
     [WIRE_DECISIONS_ACK] = {"DecisionsAck", SMALL_MAX, 0},
     [WIRE_FREEZE] = {"Freeze", WIRE_CONTROL_MAX, 0},
     [WIRE_FROZEN] = {"Frozen", SMALL_MAX, 0},
+    [WIRE_PROVE] = {"Prove", WIRE_BULK_MAX, 0},
+    [WIRE_PROVEN] = {"Proven", WIRE_CONTROL_MAX, 0},
     [WIRE_ENROLL_REQUEST] = {"EnrollRequest", 0, WIRE_ENROLL_MAX},
     [WIRE_ENROLL_REPLY] = {"EnrollReply", 0, WIRE_ENROLL_MAX},
 };

@@ -52,6 +52,8 @@ enum wire_type {
     WIRE_DECISIONS_ACK = 21,
     WIRE_FREEZE = 22,
     WIRE_FROZEN = 23,
+    WIRE_PROVE = 24,
+    WIRE_PROVEN = 25,
     WIRE_ENROLL_REQUEST = 32,
     WIRE_ENROLL_REPLY = 33,
 };
@@ -69,6 +71,7 @@ enum wire_type {
 #define WIRE_JOURNAL_MAX 500                  // entries in one Journal
 #define WIRE_DECISIONS_MAX 100                // in one Decisions
 #define WIRE_DECIDED_MAX ((size_t)256 * 1024) // Decision.good_object
+#define WIRE_PROVE_MAX ((size_t)256 * 1024)   // Prove.object
 #define WIRE_ACTUAL_MAX ((size_t)256 * 1024)  // ObjectReport.actual
 #define WIRE_ANSWERED_MAX 16                  // ids in one ManifestApp
 #define WIRE_FREEZES_MAX 64                   // in one Freeze

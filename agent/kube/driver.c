@@ -221,6 +221,11 @@ static void owner(struct agent_driver *d, const char *key, const char *default_n
     kube_whose(kube_of(d), key, default_namespace, done, ctx);
 }
 
+static void prove(struct agent_driver *d, const struct agent_proof_ask *what, agent_proof_fn done,
+                  void *ctx) {
+    kube_prove(kube_of(d), what, done, ctx);
+}
+
 static void recover(struct agent_driver *d, agent_found_fn found, agent_recovered_fn done,
                     void *ctx) {
     kube_recover(kube_of(d), found, done, ctx);
@@ -244,6 +249,7 @@ static const struct agent_driver_ops kube_ops = {
     .untrack = untrack,
     .observe = observe,
     .owner = owner,
+    .prove = prove,
     .recover = recover,
 };
 

@@ -11,6 +11,7 @@
 //     watch     lists and watches
 //     pods      why an object is not ready: pods, Events, the end of a log
 //     watches   which of them tells of an object: one per kind, or one per kind and namespace
+//     prove     whether a form of a workload is what its controller runs
 //     whose     which other tool an object belongs to, asked before it is applied
 //     owners    other controllers that have fields of our objects by right
 //     releases  what controllers do with releases of our workloads
@@ -257,6 +258,11 @@ char *kube_logs_join(const char *text, size_t size);
 
 void kube_whose(struct agent_kube *k, const char *key, const char *default_namespace,
                 agent_owner_fn done, void *ctx);
+
+// prove
+
+void kube_prove(struct agent_kube *k, const struct agent_proof_ask *what, agent_proof_fn done,
+                void *ctx);
 
 // table
 

@@ -71,6 +71,14 @@ void agent_link_send_found(struct agent_link *l, struct cm_buf *found) {
     }
 }
 
+void agent_link_send_proven(struct agent_link *l, struct cm_buf *proven) {
+    struct cm_err err;
+
+    if (l->state == LINK_UP && cm_net_send(l->conn, WIRE_PROVEN, 0, proven, &err) < 0) {
+        cm_log(CM_LOG_DEBUG, "agent.prove", err.msg, NULL); // whoever asked is told in time
+    }
+}
+
 void link_close(struct agent_link *l, const char *reason) {
     if (l->conn != NULL) {
         cm_net_close(l->conn, true, reason);
@@ -117,6 +125,7 @@ static void send_hello(struct agent_link *l) {
     m.renews = true;
     m.decides = !l->observes; // what runs is nobody's release
     m.freezes = true;
+    m.proves = !l->observes;
     m.trust = l->identity.trust.version;
     struct cm_sha256 signer = fetch_signer_held(l);
     m.signer_sha256 = (ProtobufCBinaryData){.len = sizeof(signer.bytes), .data = signer.bytes};
@@ -264,6 +273,11 @@ static void on_goodbye(struct agent_link *l, const Holdfast__V1__Goodbye *m) {
     link_close(l, "the hub said goodbye");
 }
 
+static void hear_look(struct agent_link *l, const Holdfast__V1__Look *look) {
+    l->host.look(l->host.ctx, look->id, look->namespace_, (const char *const *)look->keys,
+                 look->n_keys);
+}
+
 // A message of the conversation, decoded.
 static enum cm_rc handle(struct agent_link *l, uint16_t type, const ProtobufCMessage *m,
                          struct cm_err *err) {
@@ -314,13 +328,12 @@ static enum cm_rc handle(struct agent_link *l, uint16_t type, const ProtobufCMes
     case WIRE_PONG:
         link_hear_clock(l, ((const Holdfast__V1__Pong *)m)->now_ms);
         return CM_OK;
-    case WIRE_LOOK: {
-        const Holdfast__V1__Look *look = (const Holdfast__V1__Look *)m;
-
-        l->host.look(l->host.ctx, look->id, look->namespace_, (const char *const *)look->keys,
-                     look->n_keys);
+    case WIRE_LOOK:
+        hear_look(l, (const Holdfast__V1__Look *)m);
         return CM_OK;
-    }
+    case WIRE_PROVE:
+        l->host.prove(l->host.ctx, (const Holdfast__V1__Prove *)m);
+        return CM_OK;
     default:
         return link_renewed(l, (const Holdfast__V1__Renewed *)m, err);
     }
@@ -352,6 +365,8 @@ static const ProtobufCMessageDescriptor *descriptor_of(uint16_t type) {
         return &holdfast__v1__freeze__descriptor;
     case WIRE_LOOK:
         return &holdfast__v1__look__descriptor;
+    case WIRE_PROVE:
+        return &holdfast__v1__prove__descriptor;
     case WIRE_RENEWED:
         return &holdfast__v1__renewed__descriptor;
     default:

@@ -32,6 +32,8 @@ struct cm_buf;
 struct cm_loop;
 struct cm_workers;
 
+struct Holdfast__V1__Prove;
+
 struct agent_link_host {
     // enrolled: the agent got its identity, by agent_link_start.
     void (*enrolled)(void *ctx);
@@ -49,6 +51,7 @@ struct agent_link_host {
     // freeze: these are all freezes there are. `number` is for agent_link_send_frozen.
     void (*freeze)(void *ctx, const struct agent_freeze *all, size_t count, uint64_t number);
     void (*look)(void *ctx, uint32_t id, const char *ns, const char *const *keys, size_t count);
+    void (*prove)(void *ctx, const struct Holdfast__V1__Prove *what);
     const char *(*target_version)(void *ctx);
     void *ctx;
 };
@@ -91,6 +94,8 @@ bool agent_link_send_decisions(struct agent_link *l, struct cm_buf *decisions);
 
 // agent_link_send_found queues a packed Found, if it can.
 void agent_link_send_found(struct agent_link *l, struct cm_buf *found);
+// agent_link_send_proven does the same with a Proven.
+void agent_link_send_proven(struct agent_link *l, struct cm_buf *proven);
 
 // agent_link_send_frozen says that what came under this number is in force and on disk.
 void agent_link_send_frozen(struct agent_link *l, uint64_t number);

@@ -20,7 +20,7 @@ enum { VALUE_MAX = 256, WHOSE_MAX = 128 };
 
 #define ONCE "once" // the note of what is only made, never changed
 
-enum op_type { OP_APPLY, OP_RUN, OP_TAIL, OP_REMOVE, OP_RELEASE, OP_RECOVER, OP_OWNER };
+enum op_type { OP_APPLY, OP_RUN, OP_TAIL, OP_REMOVE, OP_RELEASE, OP_RECOVER, OP_OWNER, OP_PROVE };
 
 // A request. Requests wait in order; those in flight come first in the list.
 struct op {
@@ -46,6 +46,7 @@ struct op {
     agent_found_fn found;
     agent_recovered_fn recovered;
     agent_owner_fn owner;
+    agent_proof_fn proof;
     void *ctx;
 };
 
@@ -355,6 +356,23 @@ static void end_owner(struct agent_sim_driver *d, struct op *op, bool canceled) 
     op->owner(op->ctx, owner, &error);
 }
 
+// end_prove compares tokens, which are of whole objects.
+static void end_prove(struct agent_sim_driver *d, struct op *op, bool canceled) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct sim_object *o =
+        sim_find(d->sim, sim_resolve(d->sim, a, op->key, op->default_namespace));
+
+    if (canceled || !d->sim->reachable) {
+        op->proof(op->ctx, AGENT_PROOF_NONE, "the simulated cluster does not answer");
+    } else if (o == NULL || (o->good[0] == '\0' && o->rejected)) {
+        op->proof(op->ctx, AGENT_PROOF_NONE, "what its controller runs is not there");
+    } else if (strcmp(op->uid, o->good) == 0 || (strcmp(op->uid, o->token) == 0 && !o->rejected)) {
+        op->proof(op->ctx, AGENT_PROOF_SAME, "");
+    } else {
+        op->proof(op->ctx, AGENT_PROOF_DIFFERENT, "it is not as in what runs");
+    }
+}
+
 static void end_op(struct agent_sim_driver *d, struct op *op, bool canceled) {
     cm_list_remove(&op->in_queue);
     d->in_flight -= op->started ? 1 : 0;
@@ -366,6 +384,8 @@ static void end_op(struct agent_sim_driver *d, struct op *op, bool canceled) {
         end_remove(d, op, canceled);
     } else if (op->type == OP_OWNER) {
         end_owner(d, op, canceled);
+    } else if (op->type == OP_PROVE) {
+        end_prove(d, op, canceled);
     } else {
         end_recover(d, op, canceled);
     }
@@ -460,6 +480,21 @@ static void ask_owner(struct agent_driver *base, const char *key, const char *de
     op->key = cm_strdup(key);
     op->default_namespace = cm_strdup(default_namespace);
     op->owner = done;
+    start_ops(d);
+}
+
+static void prove(struct agent_driver *base, const struct agent_proof_ask *what,
+                  agent_proof_fn done, void *ctx) {
+    struct agent_sim_driver *d = self(base);
+    struct op *op = queue_op(d, OP_PROVE, ctx);
+    struct cm_sha256 hash = cm_sha256(what->bytes, what->size);
+    char hex[CM_SHA256_HEX_MAX];
+
+    cm_sha256_hex(&hash, hex);
+    op->key = cm_strdup(what->key);
+    op->default_namespace = cm_strdup(what->default_namespace);
+    op->uid = cm_strf("%.*s", SIM_TOKEN_MAX - 1, hex); // what its token would be
+    op->proof = done;
     start_ops(d);
 }
 
@@ -831,6 +866,7 @@ static const struct agent_driver_ops ops = {
     .untrack = untrack,
     .observe = observe,
     .owner = ask_owner,
+    .prove = prove,
     .recover = recover,
 };
 

@@ -163,6 +163,7 @@ static const struct line hold_lines[] = {
     {"Event", "event", CTL_TEXT},
     {"Repository", "repository", CTL_TEXT},
     {"Path", "path", CTL_TEXT},
+    {"Proof", "proof", CTL_TEXT},
     {"Pull request", "pullRequest", CTL_TEXT},
     {"Its state", "pullRequestState", CTL_TEXT},
 };

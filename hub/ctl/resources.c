@@ -116,6 +116,7 @@ static const struct ctl_column holds[] = {
     {"WHY", "message", CTL_TEXT, CTL_ALWAYS},
     {"FILE", "path", CTL_TEXT, CTL_IF_WIDE},
     {"LISTED", "clusters", CTL_LIST, CTL_IF_WIDE},
+    {"PROOF", "proof", CTL_TEXT, CTL_IF_WIDE},
     {"PULL REQUEST", "pullRequest", CTL_TEXT, CTL_IF_WIDE},
     {"ITS STATE", "pullRequestState", CTL_TEXT, CTL_IF_WIDE},
 };

@@ -14,6 +14,7 @@
 #include "hub/fleet/fleet.h"
 #include "hub/hold/hold.h"
 #include "hub/jobs/commit.h"
+#include "hub/jobs/effects.h"
 #include "hub/jobs/planner_state.h"
 
 #define NAMES_MAX 50
@@ -249,6 +250,7 @@ static bool ask_for_file(void *ctx, const char *path, void *value) {
         ask->path = cm_arena_strdup(a, path);
         ask->text = cm_arena_strdup(a, cm_str_get(&text));
         ask->again = f->written;
+        hub_effects_find(g->planner->fleet, a, all, ask);
     }
     return true;
 }

@@ -15,6 +15,7 @@
 #include "common/utf8.h"
 #include "hub/config/config.h"
 #include "hub/jobs/planner.h"
+#include "hub/jobs/prover.h"
 #include "hub/jobs/writer.h"
 
 #define TICK_MS 500
@@ -29,6 +30,9 @@ struct want {
     struct cm_arena *arena;
     struct hub_writer_ask ask;
     const char *key;
+    struct cm_json *args;
+    struct cm_json *trailers;  // in them; NULL: a file goes
+    struct hub_hold_ask proof; // what is to be proven before
 };
 
 struct file {
@@ -51,7 +55,8 @@ struct hub_keeper {
     struct cm_loop *loop;
     struct hub_writer *writer;
     const struct hub_repositories *repositories;
-    struct cm_map *files; // by repository and path
+    struct hub_prover *prover; // NULL: nothing is proven
+    struct cm_map *files;      // by repository and path
     struct cm_timer timer;
     bool ticking;
     bool stopped;
@@ -71,10 +76,12 @@ static void free_file(void *value) {
 }
 
 struct hub_keeper *hub_keeper_new(struct cm_loop *loop, struct hub_writer *writer,
-                                  const struct hub_repositories *repositories) {
+                                  const struct hub_repositories *repositories,
+                                  struct hub_prover *prover) {
     struct hub_keeper *k = cm_new(1, sizeof(*k));
 
-    *k = (struct hub_keeper){.loop = loop, .writer = writer, .repositories = repositories};
+    *k = (struct hub_keeper){
+        .loop = loop, .writer = writer, .repositories = repositories, .prover = prover};
     k->files = cm_map_new(free_file);
     return k;
 }
@@ -95,20 +102,27 @@ void hub_keeper_free(struct hub_keeper *k) {
 
 // ---- What is wanted, in the writer's words
 
-static const char *root_of(const struct hub_keeper *k, const char *repository) {
+static const struct hub_repository *find_repository(const struct hub_keeper *k, const char *name) {
     for (size_t i = 0; i < k->repositories->count; i++) {
-        if (strcmp(k->repositories->items[i].name, repository) == 0) {
-            return k->repositories->items[i].path;
+        if (strcmp(k->repositories->items[i].name, name) == 0) {
+            return &k->repositories->items[i];
         }
     }
-    return "";
+    return NULL;
+}
+
+static const char *root_of(const struct hub_keeper *k, const char *repository) {
+    const struct hub_repository *r = find_repository(k, repository);
+
+    return r == NULL ? "" : r->path;
 }
 
 static const char *plural(size_t count) {
     return count == 1 ? "" : "s";
 }
 
-static void add_message(struct cm_arena *a, struct cm_json *args, const struct hub_hold_ask *ask) {
+static struct cm_json *add_message(struct cm_arena *a, struct cm_json *args,
+                                   const struct hub_hold_ask *ask) {
     const char *again = ask->again ? " The file was taken away, which is no retry: 'retry: true' "
                                      "in it is."
                                    : "";
@@ -131,33 +145,60 @@ static void add_message(struct cm_arena *a, struct cm_json *args, const struct h
     cm_json_set_string(a, trailers, "Restored", ask->restored);
     cm_json_set_string(a, trailers, "Rejects-Commit", ask->bad_revision);
     cm_json_set(a, args, "trailers", trailers);
+    return trailers;
+}
+
+// copy_proof copies what is to be proven.
+static struct hub_hold_ask copy_proof(struct cm_arena *a, const struct hub_hold_ask *ask) {
+    size_t size = ask->effect_count * sizeof(*ask->effects);
+    struct hub_hold_effect *effects = cm_arena_get(a, size + 1);
+
+    for (size_t i = 0; i < ask->effect_count; i++) {
+        const struct hub_hold_effect *from = &ask->effects[i];
+        void *bytes = cm_arena_get(a, from->size + 1);
+
+        memcpy(bytes, from->bytes, from->size);
+        effects[i] = *from;
+        effects[i].key = cm_arena_strdup(a, from->key);
+        effects[i].controller = cm_arena_strdup(a, from->controller);
+        effects[i].bytes = bytes;
+        for (size_t c = 0; c < from->cluster_count; c++) {
+            effects[i].clusters[c] = cm_arena_strdup(a, from->clusters[c]);
+        }
+    }
+    return (struct hub_hold_ask){.app = cm_arena_strdup(a, ask->app),
+                                 .path = cm_arena_strdup(a, ask->path),
+                                 .effects = effects,
+                                 .effect_count = ask->effect_count,
+                                 .effects_more = ask->effects_more};
 }
 
 static struct want *make_want(const struct hub_keeper *k, const struct hub_hold_ask *ask) {
-    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
     struct cm_arena *a = cm_arena_new(0);
     struct want *w = cm_arena_get(a, sizeof(*w));
     struct cm_json *args = cm_json_new(a, CM_OBJECT);
+    struct cm_json *trailers = NULL;
     const char *root = root_of(k, ask->repo);
 
     cm_json_set_string(a, args, "path",
                        cm_arena_strf(a, "%s%s%s", root, root[0] == '\0' ? "" : "/", ask->path));
     if (ask->text != NULL) {
         cm_json_set_string(a, args, "text", ask->text);
-        add_message(a, args, ask);
+        trailers = add_message(a, args, ask);
     } else {
         cm_json_set_string(a, args, "subject", "Git says another release");
     }
-    cm_json_write_compact(args, &text);
     *w = (struct want){
         .arena = a,
+        .args = args,
+        .trailers = trailers,
+        .proof = copy_proof(a, ask),
         .key = cm_arena_strf(a, "%s\n%s", ask->repo, ask->path),
         .ask = {.repository = cm_arena_strdup(a, ask->repo),
                 .id = cm_arena_strdup(a, ask->id),
                 .kind = ask->text != NULL ? "hold" : "unhold",
                 .app = cm_arena_strdup(a, ask->app),
                 .cause = cm_arena_strdup(a, ask->path),
-                .args = cm_arena_strdup(a, cm_str_get(&text)),
                 .actor = ask->text != NULL ? cm_arena_strdup(a, ask->controller) : "holdfast",
                 .automatic = true}};
     return w;
@@ -216,13 +257,47 @@ static void added(void *ctx, const struct cm_err *err, const struct hub_writer_a
     want_free(w);
 }
 
+static void add(struct asking *asking) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    struct want *w = asking->want;
+
+    cm_json_write_compact(w->args, &text);
+    w->ask.args = cm_arena_strdup(w->arena, cm_str_get(&text));
+    hub_writer_add(asking->file->keeper->writer, &w->ask, added, asking);
+}
+
+static void proved(void *ctx, const char *proof) {
+    static const struct cm_err stopped = {.code = CM_ECANCELED};
+    struct asking *asking = ctx;
+
+    if (asking->file->keeper->stopped) {
+        added(asking, &stopped, NULL);
+        return;
+    }
+    cm_json_set_string(asking->want->arena, asking->want->trailers, "Proof", proof);
+    add(asking);
+}
+
+// is_written tells whether the hub writes to a repository at all.
+static bool is_written(const struct hub_keeper *k, const char *repository) {
+    const struct hub_repository *r = find_repository(k, repository);
+
+    return r != NULL && r->write != HUB_WRITE_OFF;
+}
+
 static void ask_now(struct file *f) {
     struct asking *asking = cm_new(1, sizeof(*asking));
+    struct want *w = f->want;
 
-    *asking = (struct asking){.file = f, .want = f->want};
+    *asking = (struct asking){.file = f, .want = w};
     f->want = NULL;
     f->asking = true;
-    hub_writer_add(f->keeper->writer, &asking->want->ask, added, asking);
+    if (w->trailers != NULL && f->keeper->prover != NULL &&
+        is_written(f->keeper, w->ask.repository)) {
+        hub_prover_prove(f->keeper->prover, &w->proof, proved, asking);
+    } else {
+        add(asking);
+    }
 }
 
 static bool look(void *ctx, const char *key, void *value) {

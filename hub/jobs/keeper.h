@@ -14,12 +14,14 @@
 struct cm_loop;
 struct hub_hold_ask;
 struct hub_keeper;
+struct hub_prover;
 struct hub_repositories;
 struct hub_writer;
 
-// hub_keeper_new borrows all of it.
+// hub_keeper_new borrows all of it. prover: what a Hold does is proven before (NULL: never).
 struct hub_keeper *hub_keeper_new(struct cm_loop *loop, struct hub_writer *writer,
-                                  const struct hub_repositories *repositories);
+                                  const struct hub_repositories *repositories,
+                                  struct hub_prover *prover);
 
 // hub_keeper_take copies what is asked for. A later ask for the same file replaces one that waits.
 void hub_keeper_take(struct hub_keeper *k, const struct hub_hold_ask *asks, size_t count);

@@ -90,6 +90,18 @@ struct hub_settlement {
     const char *hold;
 };
 
+#define HUB_EFFECT_CLUSTERS 3
+
+// A form that a Hold gives a workload, the same on some clusters.
+struct hub_hold_effect {
+    const char *key;
+    const char *controller; // that decided; "": none did
+    const void *bytes;      // canonical form
+    size_t size;
+    const char *clusters[HUB_EFFECT_CLUSTERS]; // the first of them
+    size_t cluster_count;
+};
+
 // A Hold that Git should have, or (text NULL) should have no longer. Paths are below the root
 // folder of the repository.
 struct hub_hold_ask {
@@ -107,8 +119,11 @@ struct hub_hold_ask {
     const char *cluster; // the first
     const char *names;   // the first fifty, with spaces between
     size_t clusters;
-    bool again; // it was in Git before
-    bool own;   // holdfast goes back itself
+    bool again;                            // it was in Git before
+    bool own;                              // holdfast goes back itself
+    const struct hub_hold_effect *effects; // what it makes of the workload, each form once
+    size_t effect_count;
+    size_t effects_more; // forms that are not in the list
 };
 
 // What became known of the Hold that was made of a decision.

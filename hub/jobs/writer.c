@@ -6,7 +6,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "common/arena.h"
 #include "common/clock.h"
+#include "common/json.h"
 #include "common/log.h"
 #include "common/map.h"
 #include "common/mem.h"
@@ -406,6 +408,20 @@ static char *hold_path(const struct place *p, const struct hub_intent *intent) {
     return path;
 }
 
+// proof_of returns what was proven of a Hold before it was written; "" where nothing was. The
+// caller frees it.
+static char *proof_of(const struct hub_intent *intent) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *args = NULL;
+    struct cm_err ignored;
+    bool read =
+        strcmp(intent->kind, "hold") == 0 &&
+        cm_json_parse(a, intent->args, strlen(intent->args), NULL, &args, &ignored) == CM_OK;
+    const char *proof = read ? cm_json_string(cm_json_path(args, "trailers", "Proof", NULL)) : NULL;
+
+    return proof == NULL ? cm_strdup("") : cm_strf("proof: %s", proof);
+}
+
 static void end_one(struct place *p, const struct hub_flush_item *item) {
     const struct hub_intent *intent = &item->writing->intent;
     CM_AUTOFREE char *overruled = item->overruled ? hold_path(p, intent) : NULL;
@@ -415,11 +431,12 @@ static void end_one(struct place *p, const struct hub_flush_item *item) {
                        item->revision[0] != '\0' ? "it is in Git" : "Git said so already")
              : cm_strf("%s: %s", intent->kind, item->why);
     struct hub_writing *waiting = find_waiting(p, intent->id);
+    CM_AUTOFREE char *proof = proof_of(intent);
 
     submit_note(p->owner, &(struct note){.id = intent->id,
                                          .state = done ? "done" : "failed",
                                          .revision = item->revision,
-                                         .message = done ? "" : item->why,
+                                         .message = done ? proof : item->why,
                                          .overruled = overruled,
                                          .kind = done ? "write.done" : "write.impossible",
                                          .app = intent->app,

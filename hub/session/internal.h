@@ -98,6 +98,10 @@ struct hub_resyncs {
     struct cm_metric *metric_waiting;
 };
 
+#define HUB_PROOFS_MAX 4 // questions to one agent at a time
+
+struct hub_question;
+
 struct hub_session {
     struct hub_sessions *owner;
     struct hub_member *member; // NULL after eviction
@@ -125,9 +129,11 @@ struct hub_session {
     size_t kept_bytes;   // of held_bytes: room for one that waited and comes again
     bool in_full;        // a full report has begun and not ended
     enum hub_resync resync;
-    int64_t resync_ms;            // since when it is that
-    bool desired_due;             // Desired follows once `outgoing` is through
-    bool looks;                   // it answers Look
+    int64_t resync_ms;                           // since when it is that
+    bool desired_due;                            // Desired follows once `outgoing` is through
+    bool looks;                                  // it answers Look
+    bool proves;                                 // it answers Prove
+    struct hub_question *proofs[HUB_PROOFS_MAX]; // that it has not answered; NULL: room for one
     bool impersonates;            // it changes objects in the name of an App's account
     bool freezes;                 // it knows Freeze
     bool told_unfrozen;           // that it does not is on record
@@ -166,6 +172,7 @@ struct hub_sessions {
     int64_t held;
     size_t looking;                 // agents that are asked
     uint32_t looks;                 // that were ever asked for
+    uint32_t proofs;                // likewise
     struct hub_framed framed;       // until the next beat
     struct hub_freeze_set *freezes; // NULL: not known yet
     struct hub_inbox inbox;
@@ -294,6 +301,10 @@ CM_MUSTUSE enum cm_rc hub_freeze_heard(struct hub_session *session,
 // look.c
 void hub_look_found(struct hub_session *session, const void *found);
 void hub_look_end(struct hub_session *session, const char *why); // the connection ended
+
+// prove.c
+void hub_prove_heard(struct hub_session *session, const void *proven);
+void hub_prove_end(struct hub_session *session); // the connection ended
 
 // enroll.c
 extern const struct cm_net_handlers hub_enroll_handlers;

@@ -346,6 +346,7 @@ static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_fram
     session->state = HUB_SESSION_HELLO;
     session->on_record = true;
     session->looks = hello->looks;
+    session->proves = hello->proves;
     session->impersonates = hello->impersonates;
     session->hello = hello;
     session->jobs++;
@@ -711,6 +712,19 @@ static enum cm_rc on_found(struct hub_session *session, const struct cm_net_fram
     return rc;
 }
 
+static enum cm_rc on_proven(struct hub_session *session, const struct cm_net_frame *frame,
+                            struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(UNPACK_BUDGET);
+    Holdfast__V1__Proven *proven = NULL;
+    enum cm_rc rc = WIRE_UNPACK(a, Holdfast__V1__Proven, holdfast__v1__proven, frame->payload,
+                                frame->size, &proven, err);
+
+    if (rc == CM_OK && hub_session_is_allowed(session, FOUND_COST + frame->size)) {
+        hub_prove_heard(session, proven);
+    }
+    return rc;
+}
+
 static enum cm_rc on_goodbye(struct hub_session *session, const struct cm_net_frame *frame,
                              struct cm_err *err) {
     (void)frame;
@@ -739,6 +753,8 @@ static enum cm_rc handle(struct hub_session *session, const struct cm_net_frame 
         return on_report(session, frame, err);
     case WIRE_FOUND:
         return on_found(session, frame, err);
+    case WIRE_PROVEN:
+        return on_proven(session, frame, err);
     case WIRE_JOURNAL:
         return on_journal(session, frame, err);
     case WIRE_DECISIONS:
@@ -802,6 +818,7 @@ static void on_closed(void *ctx, struct cm_net_conn *conn, const struct cm_err *
                              cm_clock_now_ms() - session->revoked_ms);
     }
     hub_look_end(session, "the agent went away");
+    hub_prove_end(session);
     hub_session_release(session);
 }
 

@@ -22,6 +22,7 @@
 
 #include "common/err.h"
 #include "common/tls/digest.h"
+#include "hub/jobs/prover.h"
 
 struct cm_loop;
 struct cm_metrics;
@@ -136,6 +137,12 @@ struct hub_look_ask {
 // is looking there, or too many are.
 CM_MUSTUSE enum cm_rc hub_sessions_look(struct hub_sessions *s, const struct hub_look_ask *what,
                                         hub_looked_fn done, void *ctx, struct cm_err *err);
+
+// hub_sessions_prove asks an agent that; `done` follows within 3 s, never from within the call,
+// unless it fails: CM_ENOTFOUND it is not connected, CM_EINVAL it is too old for that, CM_EBUSY too
+// much is asked there, or the form is too large.
+CM_MUSTUSE enum cm_rc hub_sessions_prove(struct hub_sessions *s, const struct hub_prove_ask *what,
+                                         hub_proved_fn done, void *ctx, struct cm_err *err);
 
 size_t hub_sessions_connected(const struct hub_sessions *s);
 

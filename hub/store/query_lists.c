@@ -317,6 +317,14 @@ static const struct hub_filter event_filters[] = {
     " '/' || CASE WHEN substr(name, 1, length(app) + 1) = app || '-' THEN"                         \
     " substr(name, length(app) + 2) ELSE name END ORDER BY p.number DESC LIMIT 1), '')"
 
+// The proof of a Hold stands in what was asked to be written.
+#define PROOF_OF_HOLD                                                                              \
+    "ifnull((SELECT json_extract(i.args, '$.trailers.Proof') FROM intent i WHERE i.kind = 'hold'"  \
+    " AND i.app = hold.app AND i.cause = 'holds/' || hold.app || '/' || CASE WHEN"                 \
+    " substr(hold.name, 1, length(hold.app) + 1) = hold.app || '-' THEN"                           \
+    " substr(hold.name, length(hold.app) + 2) ELSE hold.name END || '.yaml'"                       \
+    " ORDER BY i.made_ms DESC LIMIT 1), '')"
+
 static const struct hub_column hold_columns[] = {
     {"name", "name", HUB_COLUMN_TEXT, "Its name."},
     {"app", "app", HUB_COLUMN_TEXT, "The App."},
@@ -338,6 +346,9 @@ static const struct hub_column hold_columns[] = {
     {"pullRequest", PULL_OF_HOLD("url"), HUB_COLUMN_TEXT,
      "The pull request that brings it into Git, or takes it out; empty: there was none."},
     {"pullRequestState", PULL_OF_HOLD("state"), HUB_COLUMN_TEXT, "open, merged or closed."},
+    {"proof", PROOF_OF_HOLD, HUB_COLUMN_TEXT,
+     "What was found before it was written: same (it starts nothing in the cluster), different, "
+     "with what differs, or none, with why; empty: it was not written within the last week."},
 };
 
 static const struct hub_filter hold_filters[] = {

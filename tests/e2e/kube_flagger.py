@@ -17,6 +17,7 @@ API = "flagger.app/v1beta1"
 
 
 class RealFlagger(KubeStory):
+    repo_more = {"write": "direct"}
     settings = None  # that Git has
 
     @classmethod
@@ -46,6 +47,20 @@ class RealFlagger(KubeStory):
     def wait_phase(self, phase):
         wait_for(lambda: self.canary().get("phase") == phase, CANARY_SECONDS,
                  f"the canary to be {phase}", 0.5)
+
+    def commit(self, changes, message="change"):
+        self.repo.git("pull", "--quiet", "--rebase", "origin", "main")  # the hub's Holds, too
+        return super().commit(changes, message)
+
+    def wait_proof(self, of):
+        """What the commit says that was proven of the Hold that rejects a release."""
+        def written():
+            self.repo.git("fetch", "--quiet", "origin")
+            said = self.repo.git("log", "--format=%s|%(trailers:key=Holdfast-Proof,valueonly)",
+                                 "origin/main")
+            return [line.partition("|")[2] for line in said.splitlines()
+                    if line.startswith("hold(web)") and f" which rejected {of}|" in line]
+        return wait_for(written, CANARY_SECONDS, "the Hold in Git", 0.2)[0]
 
     def image(self, name="web"):
         item = self.find("Deployment", name)
@@ -79,6 +94,7 @@ class RealFlagger(KubeStory):
         self.assertIn(f"flagger rejected {second[:7]}, {self.first[:7]} runs on: Canary analysis "
                       "failed, Deployment scaled to zero.", rejected["message"])
         self.wait_event("release.held")
+        self.assertEqual(self.wait_proof("2"), "same (real)")
         wait_for(lambda: self.image() == "test/web:1", 30, "the good release to be asked for", 0.2)
         wait_for(lambda: self.canary()["lastAppliedSpec"] == self.canary()["lastPromotedSpec"],
                  CANARY_SECONDS, "Flagger to take it for what it promoted", 0.5)

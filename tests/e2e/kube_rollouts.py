@@ -114,6 +114,12 @@ class RealRollouts(KubeStory):
         path, = wait_for(self.holds, SOON, "the Hold in Git", 0.2)
         self.assertRegex(path, rf"^holds/{name}/2-\w+\.yaml$")
         self.assertLess(time.monotonic() - aborted, HELD_SECONDS)
+        self.assertEqual(self.proof(), "same (real)")
+
+    def proof(self):
+        said = self.repo.git("log", "-1", "--format=%(trailers:key=Holdfast-Proof,valueonly)",
+                             "origin/main")
+        return said.strip()
 
     def promote(self, name, revision):
         def is_so():
@@ -145,6 +151,11 @@ class RealRollouts(KubeStory):
         edited = self.commit(web("2", A="b"))
         self.wait_phase("web", "Paused", "test/web:1")
         self.assertEqual(self.container()["env"], [{"name": "A", "value": "b"}])
+        path, = self.holds()
+        self.commit({path: None})
+        wait_for(self.holds, SOON, "the Hold to come back", 0.2)
+        self.assertEqual(self.proof(), "different (real: .spec.template.spec.containers[name=main]"
+                                       ".env[name=A].value is not as in what runs)")
         self.promote("web", edited)
         self.assertEqual(self.pods_of("test/web:2"), 0)
 

@@ -78,7 +78,11 @@ class Holds(SimStory):
                                r"which rejected 2")
         self.assertIn(WORDS, said)
         self.assertIn(f"Holdfast-Rejects-Commit: {self.bad}", said)
+        self.assertIn("Holdfast-Proof: same (c02)\n", said)
         self.wait_images("2", "1", "2")
+        self.assertEqual(self.hub.get("holds")[0]["proof"], "same (c02)")
+        self.assertIn("same (c02)", self.hub.run("describe", "hold",
+                                                 self.hub.get("holds")[0]["name"]).stdout)
 
     def test_2_another_cluster_that_rejects_it_is_in_the_same_file(self):
         self.sim.ask("decide", "c03", KEY, "rejected", WORDS)
@@ -97,7 +101,9 @@ class Holds(SimStory):
         gone = self.commit({path: None}, "clean up")
         self.wait_resolved(gone)
         self.wait_hold("c02", "c03")
-        self.assertIn("no retry", self.git("log", "-1", "--format=%B", "origin/main"))
+        said = self.git("log", "-1", "--format=%B", "origin/main")
+        self.assertIn("no retry", said)
+        self.assertIn("Holdfast-Proof: same (c02)\n", said)  # the edit was promoted meanwhile
         self.assertEqual(self.images(), ["2", "1", "1"])
 
     def test_5_another_release_ends_it_and_the_file_goes(self):
@@ -224,6 +230,7 @@ class Holds(SimStory):
         self.assertIn(f"controller: holdfast\n    object: {KEY}\n", hold)
         self.wait_message("release.timed_out", LATE)
         self.wait_message("release.rollback", "6 instead of 7, once a Hold in Git says so")
+        self.assertIn("Holdfast-Proof: same (c02)\n", said)
         self.assertIn("6 instead of 7 (holdfast: it did not come up",
                       self.hub.run("describe", "cluster", "c02").stdout)
 
@@ -246,6 +253,26 @@ class Holds(SimStory):
                  == ["reg/db:2", "reg/db:2", "reg/db:1"], SOON, "one to go back", 0.2)
         self.assertIn("controller: holdfast\n    object: " + DB,
                       next(text for path, text in self.holds().items() if "/db/" in path))
+
+
+    def test_h_agents_that_say_nothing_delay_no_hold(self):
+        self.follow()
+        self.deliver(web("8", A="b"))
+        before = len(self.events("release.held"))
+        self.sim.ask("decide", "c01", KEY, "rejected", WORDS)
+        wait_for(lambda: len(self.events("release.held")) > before, SOON,
+                 "the decision to be on record", 0.01)
+        began = time.monotonic()
+        self.sim.pause()
+        try:
+            wait_for(lambda: any("holds/web/8-" in path for path in self.holds()), SOON,
+                     "the Hold in Git", 0.2)
+        finally:
+            self.sim.resume()
+        self.assertLess(time.monotonic() - began, 10)
+        said = self.git("log", "-1", "--format=%B", "origin/main")
+        self.assertRegex(said, r"Holdfast-Proof: none \(c01: the agent "
+                               r"(does not answer in time|went away)\)\n")
 
 
 class Many(Holds):

@@ -32,6 +32,8 @@ const ProtobufCMessageDescriptor *const all_messages[] = {
     &holdfast__v1__enroll_reply__descriptor,
     &holdfast__v1__look__descriptor,
     &holdfast__v1__found__descriptor,
+    &holdfast__v1__prove__descriptor,
+    &holdfast__v1__proven__descriptor,
     &holdfast__v1__owned_object__descriptor,
     &holdfast__v1__journal__descriptor,
     &holdfast__v1__journal_entry__descriptor,

@@ -84,6 +84,12 @@ static void nothing_happens_in_the_cluster_before_git_says_so(void **state) {
     assert_non_null(strstr(o->asks[0].text, "controller: holdfast\n"));
     assert_non_null(strstr(o->asks[0].text, "w-1"));
     assert_non_null(strstr(o->asks[0].text, "object: " KEY));
+    assert_int_equal(o->asks[0].effect_count, 1); // as if it was in force
+    assert_string_equal(o->asks[0].effects[0].key, KEY);
+    assert_string_equal(o->asks[0].effects[0].controller, "");
+    assert_string_equal(o->asks[0].effects[0].clusters[0], "paris-1");
+    assert_non_null(
+        memmem(o->asks[0].effects[0].bytes, o->asks[0].effects[0].size, "reg/one:1", 9));
     o = put_hold(r, o->asks[0].text);
     assert_true(runs(o, "reg/one:1"));
     assert_int_equal(o->ask_count, 0);

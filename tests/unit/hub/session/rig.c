@@ -378,6 +378,9 @@ static void take(struct peer *p, uint16_t type, const ProtobufCMessage *m) {
     case WIRE_FREEZE:
         take_freeze(p, (const Holdfast__V1__Freeze *)m);
         break;
+    case WIRE_PROVE:
+        p->prove = ((const Holdfast__V1__Prove *)m)->id;
+        break;
     case WIRE_LOOK:
         p->look = ((const Holdfast__V1__Look *)m)->id;
         break;
@@ -401,6 +404,7 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
         [WIRE_REPORT_ACK] = &holdfast__v1__report_ack__descriptor,
         [WIRE_SYNC] = &holdfast__v1__sync__descriptor,
         [WIRE_LOOK] = &holdfast__v1__look__descriptor,
+        [WIRE_PROVE] = &holdfast__v1__prove__descriptor,
         [WIRE_TRUST] = &holdfast__v1__trust__descriptor,
         [WIRE_FREEZE] = &holdfast__v1__freeze__descriptor,
         [WIRE_RENEWED] = &holdfast__v1__renewed__descriptor,
@@ -575,6 +579,7 @@ static Holdfast__V1__Hello hello_speaking(const struct peer *p, uint32_t min, ui
     m.agent_version = m.driver = m.target_version = test_text;
     m.report_run = run_text;
     m.looks = !p->old;
+    m.proves = !p->old;
     m.impersonates = !p->old;
     m.freezes = !p->old;
     return m;

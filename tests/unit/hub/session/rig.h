@@ -72,6 +72,7 @@ struct peer {
     bool freeze_first;     // no Desired had come before it
     bool freezes_all;      // the first of them is about all Apps
     uint32_t look;         // id of the last one
+    uint32_t prove;        // likewise
     int goodbye;           // its reason
     bool full_report;      // asked for by Welcome
     uint32_t protocol;     // said by Welcome

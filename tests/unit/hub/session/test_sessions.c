@@ -1109,6 +1109,87 @@ static void an_agent_is_asked_whose_objects_are(void **state) {
     assert_int_equal(second.code, CM_OK);
 }
 
+// ---- Proofs
+
+struct proof {
+    size_t times;
+    enum hub_proof proof;
+    char text[64];
+};
+
+static void on_proved(void *ctx, enum hub_proof proof, const char *text) {
+    struct proof *p = ctx;
+
+    p->times++;
+    p->proof = proof;
+    (void)snprintf(p->text, sizeof(p->text), "%s", text);
+}
+
+static enum cm_rc prove(struct rig *r, struct proof *out, struct cm_err *err) {
+    const struct hub_prove_ask what = {.cluster = "paris-1",
+                                       .app = "web",
+                                       .key = "Deployment.apps/x/web",
+                                       .controller = "flagger",
+                                       .bytes = "{}",
+                                       .size = 2};
+
+    return hub_sessions_prove(r->sessions, &what, on_proved, out, err);
+}
+
+static void say_proven(struct peer *p, uint32_t id, Holdfast__V1__Proof proof) {
+    char text[] = ".spec";
+    Holdfast__V1__Proven m;
+
+    holdfast__v1__proven__init(&m);
+    m.id = id;
+    m.proof = proof;
+    m.text = text;
+    rig_send(p, WIRE_PROVEN, &m.base);
+}
+
+static void an_agent_is_asked_what_a_form_would_be(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    struct proof first = {0};
+    struct proof second = {0};
+    struct cm_err err;
+
+    assert_int_equal(prove(r, &first, &err), CM_OK);
+    assert_int_equal(prove(r, &second, &err), CM_OK);
+    RIG_UNTIL(r, paris->frames[WIRE_PROVE] == 2);
+    say_proven(paris, paris->prove + 7, HOLDFAST__V1__PROOF__PROOF_SAME); // nobody asked for that
+    say_proven(paris, paris->prove, HOLDFAST__V1__PROOF__PROOF_SAME);
+    RIG_UNTIL(r, second.times > 0);
+    assert_int_equal(second.proof, HUB_PROOF_SAME);
+    assert_int_equal(first.times, 0);
+    say_proven(paris, paris->prove - 1, HOLDFAST__V1__PROOF__PROOF_DIFFERENT);
+    RIG_UNTIL(r, first.times > 0);
+    assert_int_equal(first.proof, HUB_PROOF_DIFFERENT);
+    assert_string_equal(first.text, ".spec");
+}
+
+static void no_proof_is_waited_for_in_vain(void **state) {
+    struct rig *r = *state;
+    struct proof out = {0};
+    struct cm_err err;
+
+    assert_int_equal(prove(r, &out, &err), CM_ENOTFOUND);
+    struct peer *paris = rig_connect(r, "paris-1", PARIS);
+    assert_int_equal(prove(r, &out, &err), CM_OK);
+    RIG_UNTIL(r, paris->frames[WIRE_PROVE] == 1);
+    cm_net_close(paris->conn, false, "gone");
+    RIG_UNTIL(r, out.times > 0);
+    assert_int_equal(out.proof, HUB_PROOF_NONE);
+    assert_string_equal(out.text, "the agent went away");
+    paris = rig_connect(r, "paris-1", PARIS);
+    out.times = 0;
+    assert_int_equal(prove(r, &out, &err), CM_OK);
+    RIG_UNTIL(r, out.times > 0); // it keeps silent
+    assert_string_equal(out.text, "the agent does not answer in time");
+    hub_member_find(r->sessions, PARIS)->session->proves = false;
+    assert_int_equal(prove(r, &out, &err), CM_EINVAL);
+}
+
 static void who_asks_an_agent_that_is_away_or_goes_is_told(void **state) {
     struct rig *r = *state;
     struct looked out = {0};
@@ -1148,6 +1229,8 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST(an_agent_is_asked_whose_objects_are),
     RIG_TEST(who_asks_an_agent_that_is_away_or_goes_is_told),
     RIG_TEST(an_agent_that_is_too_old_is_not_asked),
+    RIG_TEST(an_agent_is_asked_what_a_form_would_be),
+    RIG_TEST(no_proof_is_waited_for_in_vain),
     RIG_TEST(what_the_agent_lacks_is_sent_ahead_of_a_new_state),
     RIG_TEST(an_agent_may_ask_while_much_is_sent_ahead),
     RIG_TEST(what_is_asked_for_twice_at_once_is_sent_once),

@@ -280,6 +280,10 @@ static void revisions_come_newest_first(void **state) {
 static void holds_are_told_with_their_state_and_bans_with_their_images(void **state) {
     struct fixture *f = *state;
 
+    run_sql(f->db,
+            "INSERT INTO intent (id, repo, kind, app, cluster, cause, args, actor, automatic,"
+            " made_ms) VALUES ('i', 'fleet', 'hold', 'web', '', 'holds/web/2-aa.yaml',"
+            " '{\"trailers\":{\"Proof\":\"same (oslo-1)\"}}', 'flagger', 1, 5)");
     assert_string_equal(names(f, "holds", "state"), "in force void retry");
     assert_string_equal(names(f, "holds?cluster=rome-1", "rejected"), "2 3");
     assert_string_equal(names(f, "holds?app=web&cluster=oslo-1", "name"), "web-2-aa web-4-cc");
@@ -290,7 +294,7 @@ static void holds_are_told_with_their_state_and_bans_with_their_images(void **st
         "\"controller\":\"flagger\",\"object\":\"web/web\",\"message\":\"it failed\","
         "\"atMs\":5,\"event\":\"e1\",\"repository\":\"fleet\",\"path\":"
         "\"holds/web/2-aa.yaml\",\"pullRequest\":\"https://x/7\","
-        "\"pullRequestState\":\"merged\"}]");
+        "\"pullRequestState\":\"merged\",\"proof\":\"same (oslo-1)\"}]");
     assert_string_equal(names(f, "holds?cluster=rome-1", "pullRequest"), "https://x/7 ");
     run_sql(f->db, "UPDATE hold SET repo = '', in_force = 0 WHERE name = 'web-2-aa'");
     assert_string_equal(names(f, "holds", "state"), "waits void retry");

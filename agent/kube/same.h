@@ -1,0 +1,19 @@
+// same: whether two pod templates are the same one to a controller.
+//
+// What a controller runs is not written like what Git says: the API server filled in defaults,
+// Kubernetes and Argo Rollouts put a label with a hash on it, and Flagger's primary has copies of
+// its own, `NAME-primary`, of what the template names, and an annotation `flagger-id`. All of that
+// is looked past; anything else is another release.
+//
+// Threads: any; pure.
+#pragma once
+
+#include <stdbool.h>
+
+struct cm_arena;
+struct cm_json;
+
+// kube_same_template returns NULL if they are the same, or the path of the first field that is not,
+// without values, for these may be secret. `primary`: `theirs` is Flagger's. The arena's.
+const char *kube_same_template(struct cm_arena *a, const struct cm_json *ours,
+                               const struct cm_json *theirs, bool primary);

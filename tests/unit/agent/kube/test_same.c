@@ -1,0 +1,105 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/kube/same.h"
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/mem.h"
+
+static const char *differs(struct cm_arena *a, const char *ours, const char *theirs, bool primary) {
+    struct cm_json *left = NULL;
+    struct cm_json *right = NULL;
+    struct cm_err err;
+
+    assert_int_equal(cm_json_parse(a, ours, strlen(ours), NULL, &left, &err), CM_OK);
+    assert_int_equal(cm_json_parse(a, theirs, strlen(theirs), NULL, &right, &err), CM_OK);
+    return kube_same_template(a, left, right, primary);
+}
+
+#define TEMPLATE(labels, image, more)                                                              \
+    "{\"metadata\":{\"labels\":{" labels "}},\"spec\":{\"containers\":[{\"name\":\"main\","        \
+    "\"image\":\"" image "\"" more "}]}}"
+
+static void what_servers_and_controllers_put_on_is_looked_past(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const char *ours =
+        TEMPLATE("\"app\":\"web\"", "web:1", ",\"resources\":{\"limits\":{\"cpu\":\"0.1\"}}");
+    const char *theirs =
+        TEMPLATE("\"app\":\"web\",\"rollouts-pod-template-hash\":\"1a\"", "web:1",
+                 ",\"resources\":{\"limits\":{\"cpu\":\"100m\"}},\"imagePullPolicy\":"
+                 "\"IfNotPresent\",\"terminationMessagePath\":\"/dev/termination-log\","
+                 "\"securityContext\":{}");
+
+    (void)state;
+    assert_null(differs(a, ours, theirs, false));
+    assert_null(differs(a, theirs, ours, false));
+}
+
+static void what_else_differs_is_named_without_its_value(void **state) {
+    static const struct {
+        const char *ours;
+        const char *theirs;
+        const char *path;
+    } cases[] = {
+        {TEMPLATE("", "web:1", ""), TEMPLATE("", "web:2", ""),
+         ".spec.template.spec.containers[name=main].image"},
+        {TEMPLATE("", "web:1", ""), TEMPLATE("\"x\":\"y\"", "web:1", ""),
+         ".spec.template.metadata.labels.x"},
+        {TEMPLATE("\"a\":\"b\"", "web:1", ""), TEMPLATE("\"a\":\"b\",\"x\":\"y\"", "web:1", ""),
+         ".spec.template.metadata.labels.x"},
+        {TEMPLATE("", "web:1", ",\"env\":[{\"name\":\"P\",\"value\":\"secret\"}]"),
+         TEMPLATE("", "web:1", ",\"env\":[{\"name\":\"P\",\"value\":\"other\"}]"),
+         ".spec.template.spec.containers[name=main].env[name=P].value"},
+        {TEMPLATE("", "web:1", ",\"args\":[\"a\"]"), TEMPLATE("", "web:1", ",\"args\":[]"),
+         ".spec.template.spec.containers[name=main].args[0]"},
+        {TEMPLATE("", "web:1", ",\"args\":[]"), TEMPLATE("", "web:1", ",\"args\":[\"a\"]"),
+         ".spec.template.spec.containers[name=main].args[0]"},
+        {TEMPLATE("", "web:1", ""), TEMPLATE("", "web:1", ",\"imagePullPolicy\":\"Never\""),
+         ".spec.template.spec.containers[name=main].imagePullPolicy"},
+        {"{\"spec\":{\"terminationGracePeriodSeconds\":60}}", "{\"spec\":{}}",
+         ".spec.template.spec.terminationGracePeriodSeconds"},
+        {"{\"spec\":{\"hostNetwork\":true}}", "{\"spec\":{}}", ".spec.template.spec.hostNetwork"},
+    };
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *path = differs(a, cases[i].ours, cases[i].theirs, false);
+
+        print_message("%zu\n", i);
+        assert_non_null(path);
+        assert_string_equal(path, cases[i].path);
+    }
+}
+
+static void flaggers_copies_are_what_they_are_copies_of_but_no_other_image(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const char *ours =
+        TEMPLATE("\"app\":\"web\"", "web:1", ",\"envFrom\":[{\"configMapRef\":{\"name\":\"s\"}}]");
+    const char *primary = "{\"metadata\":{\"labels\":{\"app\":\"web-primary\"},\"annotations\":{"
+                          "\"flagger-id\":\"x\"}},\"spec\":{\"containers\":[{\"name\":\"main\","
+                          "\"image\":\"web:1\",\"envFrom\":[{\"configMapRef\":{\"name\":"
+                          "\"s-primary\"}}]}]}}";
+
+    (void)state;
+    assert_null(differs(a, ours, primary, true));
+    assert_non_null(differs(a, ours, primary, false));
+    assert_string_equal(
+        differs(a, TEMPLATE("", "web:1", ""), TEMPLATE("", "web:1-primary", ""), true),
+        ".spec.template.spec.containers[name=main].image");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_servers_and_controllers_put_on_is_looked_past),
+        cmocka_unit_test(what_else_differs_is_named_without_its_value),
+        cmocka_unit_test(flaggers_copies_are_what_they_are_copies_of_but_no_other_image),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
