@@ -6,6 +6,7 @@
 #include "agent/apply/apply.h"
 #include "agent/cache/cache.h"
 #include "agent/driver.h"
+#include "agent/exempt.h"
 #include "agent/link/link.h"
 #include "agent/look.h"
 #include "agent/prove.h"
@@ -35,6 +36,7 @@ struct agent {
     struct agent_watch *watch;
     struct agent_look *look;
     struct agent_prove *prove;
+    struct agent_exempt *exempt;
 
     // A manifest that waits until it is known what the target holds already (a new disk).
     struct agent_desired *waiting;
@@ -123,6 +125,37 @@ static void driver_decided(void *ctx, const struct agent_decision *what) {
     agent_watch_decided(((struct agent *)ctx)->watch, what);
 }
 
+static void driver_exempted(void *ctx, const struct agent_site_object *all, size_t count) {
+    agent_exempt_found(((struct agent *)ctx)->exempt, all, count);
+}
+
+// ---- What the site allows
+
+static void exempt_changed(void *ctx) {
+    struct agent *a = ctx;
+
+    if (!a->stopping) {
+        agent_link_exempted(a->link);
+    }
+}
+
+static bool exempt_send(void *ctx, struct cm_buf *exempted) {
+    return agent_link_send_exempted(((struct agent *)ctx)->link, exempted);
+}
+
+static void exempt_say(void *ctx, const struct agent_site_object *object, bool taken,
+                       const char *words) {
+    struct agent *a = ctx;
+
+    if (a->driver->ops->say != NULL && !a->stopping) {
+        a->driver->ops->say(a->driver, object, taken, words);
+    }
+}
+
+static const struct agent_desired *exempt_desired(void *ctx) {
+    return present(ctx);
+}
+
 // ---- What the link tells and asks
 
 static void activate(struct agent *a) {
@@ -154,6 +187,16 @@ static void link_in_force(void *ctx, struct agent_desired *desired) {
         tell_why_not(a);
     }
     activate(a);
+    agent_exempt_in_force(a->exempt);
+}
+
+static void link_takes_exempted(void *ctx, bool takes, bool full) {
+    agent_exempt_connected(((struct agent *)ctx)->exempt, takes, full);
+}
+
+static void link_exempted_acked(void *ctx, uint64_t number, const struct cm_sha256 *over,
+                                size_t count) {
+    agent_exempt_acked(((struct agent *)ctx)->exempt, number, over, count);
 }
 
 static void link_connected(void *ctx, bool full_report, bool takes_journal, bool takes_decisions) {
@@ -166,6 +209,7 @@ static void link_value_key(void *ctx, const uint8_t *key) {
 }
 
 static void link_disconnected(void *ctx) {
+    agent_exempt_disconnected(((struct agent *)ctx)->exempt);
     agent_watch_disconnected(((struct agent *)ctx)->watch);
 }
 
@@ -183,6 +227,7 @@ static void link_decisions_acked(void *ctx, const char *run, uint64_t number) {
 
 static void link_can_send(void *ctx) {
     agent_watch_can_send(((struct agent *)ctx)->watch);
+    agent_exempt_can_send(((struct agent *)ctx)->exempt);
 }
 
 static void link_sync(void *ctx, const char *app) {
@@ -450,6 +495,8 @@ static enum cm_rc make_link(struct agent *a, struct cm_workers *disk,
                  .can_send = link_can_send,
                  .sync = link_sync,
                  .freeze = link_freeze,
+                 .takes_exempted = link_takes_exempted,
+                 .exempted_acked = link_exempted_acked,
                  .look = link_look,
                  .prove = link_prove,
                  .target_version = link_target_version,
@@ -490,6 +537,12 @@ static void make_parts(struct agent *a, const struct agent_config *config) {
     a->apply = agent_apply_new(a->loop, a->driver, a->cache, &apply);
     a->look = agent_look_new(a->driver, look_send, a);
     a->prove = agent_prove_new(a->driver, a->cache, prove_send, a);
+    a->exempt = agent_exempt_new(a->loop, a->cache,
+                                 &(struct agent_exempt_host){.changed = exempt_changed,
+                                                             .send = exempt_send,
+                                                             .say = exempt_say,
+                                                             .desired = exempt_desired,
+                                                             .ctx = a});
     agent_cache_on_trouble(a->cache, on_trouble, a);
     agent_cache_on_damage(a->cache, on_damage, a);
 }
@@ -530,8 +583,10 @@ void agent_start(struct agent *a) {
                                            .rules = driver_rules,
                                            .released = driver_released,
                                            .decided = driver_decided,
+                                           .exempted = driver_exempted,
                                            .ctx = a};
 
+    agent_exempt_start(a->exempt);
     agent_apply_begin_freezes(a->apply);
     agent_link_load(a->link); // `desired` answers from now on
     a->driver->ops->start(a->driver, &host);
@@ -572,6 +627,7 @@ static void stop(struct agent *a, bool kill, void (*stopped)(void *ctx), void *c
     a->stopped = stopped;
     a->stopped_ctx = ctx;
     cm_timer_stop(a->loop, &a->recover_timer);
+    agent_exempt_stop(a->exempt);
     agent_apply_shut(a->apply);
     agent_watch_shut(a->watch);
     agent_link_stop(a->link, kill, link_stopped, a);
@@ -594,6 +650,7 @@ void agent_free(struct agent *a) {
     }
     agent_look_free(a->look);
     agent_prove_free(a->prove);
+    agent_exempt_free(a->exempt);
     agent_apply_free(a->apply);
     agent_watch_free(a->watch);
     agent_link_free(a->link);

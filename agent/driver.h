@@ -49,6 +49,7 @@
 struct agent_driver;
 struct cm_arena;
 struct cm_buf;
+struct cm_json;
 struct cm_rules;
 
 enum agent_health {
@@ -218,6 +219,18 @@ struct agent_proof_ask {
 // text: what differs, without values, or why it cannot be told; good until the call returns.
 typedef void (*agent_proof_fn)(void *ctx, enum agent_proof proof, const char *text);
 
+// An object at the target by which somebody there allows a change by hand for a time. What it says
+// is whatever he wrote (agent/plan/exempt.h reads it). What is here is good until the call returns.
+struct agent_site_object {
+    const char *name;
+    const char *uid;
+    const char *manager;        // who made it, as the target knows him; "": not known
+    int64_t made_ms;            // Unix time, by the target's clock
+    const struct cm_json *spec; // NULL: it says nothing
+};
+
+#define AGENT_SITE_OBJECTS_MAX 64
+
 #define AGENT_DRIFT_MAX 16 // fields named per object, foreign ones first
 
 struct agent_observation {
@@ -258,6 +271,10 @@ struct agent_driver_host {
     // decided: a controller did something with a release of a tracked workload. It may be told
     // again, with the same time: after a start, or a new list.
     void (*decided)(void *ctx, const struct agent_decision *what);
+    // exempted: these are all objects there by which changes by hand are allowed, but for those
+    // above AGENT_SITE_OBJECTS_MAX, which are the newest. Told once all are known, and whenever
+    // there are others.
+    void (*exempted)(void *ctx, const struct agent_site_object *all, size_t count);
     void *ctx;
 };
 
@@ -365,6 +382,11 @@ struct agent_driver_ops {
     // that its controller runs already as the good one. It may be NULL: the target cannot tell.
     void (*prove)(struct agent_driver *d, const struct agent_proof_ask *what, agent_proof_fn done,
                   void *ctx);
+
+    // say tells beside such an object (its name and uid) what became of it, for who looks there. It
+    // may be lost. It may be NULL: the target has no place for it.
+    void (*say)(struct agent_driver *d, const struct agent_site_object *object, bool taken,
+                const char *words);
 
     // recover finds what this agent once applied from the target itself, when its disk was lost:
     // `found` for each object, then done. An error means that not all could be found.

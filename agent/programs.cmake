@@ -1,5 +1,5 @@
 add_module(agent_core
-    SOURCES agent.c look.c memory.c metrics.c prove.c
+    SOURCES agent.c exempt.c look.c memory.c metrics.c prove.c
     USES common common_object proto agent_apply agent_cache agent_link agent_plan agent_watch)
 
 if(TARGET agent_kube)

@@ -48,6 +48,8 @@ static const struct {
     [WIRE_FROZEN] = {"Frozen", SMALL_MAX, 0},
     [WIRE_PROVE] = {"Prove", WIRE_BULK_MAX, 0},
     [WIRE_PROVEN] = {"Proven", WIRE_CONTROL_MAX, 0},
+    [WIRE_EXEMPTED] = {"Exempted", WIRE_BULK_MAX, 0},
+    [WIRE_EXEMPTED_ACK] = {"ExemptedAck", WIRE_CONTROL_MAX, 0},
     [WIRE_ENROLL_REQUEST] = {"EnrollRequest", 0, WIRE_ENROLL_MAX},
     [WIRE_ENROLL_REPLY] = {"EnrollReply", 0, WIRE_ENROLL_MAX},
 };

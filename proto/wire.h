@@ -54,6 +54,8 @@ enum wire_type {
     WIRE_FROZEN = 23,
     WIRE_PROVE = 24,
     WIRE_PROVEN = 25,
+    WIRE_EXEMPTED = 26,
+    WIRE_EXEMPTED_ACK = 27,
     WIRE_ENROLL_REQUEST = 32,
     WIRE_ENROLL_REPLY = 33,
 };
@@ -75,6 +77,7 @@ enum wire_type {
 #define WIRE_ACTUAL_MAX ((size_t)256 * 1024)  // ObjectReport.actual
 #define WIRE_ANSWERED_MAX 16                  // ids in one ManifestApp
 #define WIRE_FREEZES_MAX 64                   // in one Freeze
+#define WIRE_EXEMPTED_MAX 64                  // in one Exempted
 #define WIRE_REASON_MAX 256                   // FreezeEntry.reason
 #define WIRE_ACTOR_MAX 128                    // FreezeEntry.actor
 #define WIRE_ENROLL_MAX ((size_t)16 * 1024)

@@ -277,6 +277,7 @@ void agent_cache_state(const struct agent_cache *c, struct cm_str *out) {
     agent_releases_record(c, out);
     agent_holds_record(c, out);
     agent_freezes_record(c, out);
+    agent_exemptions_record(c, out);
     agent_journal_record(c, out);
     agent_decisions_record(c, out);
 }
@@ -669,6 +670,8 @@ static bool read_record(struct agent_cache *c, uint8_t type, const uint8_t *reco
         return agent_holds_read_gone(c, &r);
     case AGENT_RECORD_FREEZES:
         return agent_freezes_read(c, &r);
+    case AGENT_RECORD_EXEMPTIONS:
+        return agent_exemptions_read(c, &r);
     default:
         return false;
     }
@@ -827,6 +830,7 @@ void agent_cache_free(struct agent_cache *c) {
     cm_map_free(c->releases);
     cm_map_free(c->holds);
     free(c->freezes);
+    free(c->exemptions);
     agent_journal_done(&c->journal);
     agent_decisions_done(&c->decisions);
     free(c->in_force_bytes);

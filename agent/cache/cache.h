@@ -25,6 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/exemption.h"
 #include "agent/item.h"
 #include "common/err.h"
 #include "common/tls/digest.h"
@@ -282,6 +283,14 @@ struct agent_freeze {
 // agent_cache_freezes is borrowed until the next set.
 void agent_cache_set_freezes(struct agent_cache *c, const struct agent_freeze *all, size_t count);
 const struct agent_freeze *agent_cache_freezes(const struct agent_cache *c, size_t *count);
+
+// ---- Changes by hand that the site allows
+
+// agent_cache_set_exemptions copies, and replaces all there are; at most AGENT_EXEMPTIONS_MAX.
+// agent_cache_exemptions is borrowed until the next set.
+void agent_cache_set_exemptions(struct agent_cache *c, const struct agent_exemption *all,
+                                size_t count);
+const struct agent_exemption *agent_cache_exemptions(const struct agent_cache *c, size_t *count);
 
 // ---- For tests and metrics
 

@@ -71,6 +71,8 @@ struct agent_cache {
     struct cm_map *holds;         // by App: holds.c
     struct agent_freeze *freezes; // with their texts behind them: freezes.c
     size_t freeze_count;
+    struct agent_exemption *exemptions; // with their texts behind them: exemptions.c
+    size_t exemption_count;
     struct agent_decisions decisions;
     struct agent_journal journal;
     struct agent_in_force in_force;
@@ -123,9 +125,9 @@ bool agent_journal_read(struct agent_cache *c, struct agent_reader *r);
 bool agent_journal_read_cut(struct agent_cache *c, struct agent_reader *r);
 void agent_journal_done(struct agent_journal *j);
 
-// releases.c, decisions.c, holds.c and freezes.c: the same. agent_releases_drop forgets what
-// belongs to an item; agent_releases_need keeps forms of workloads from being left behind by a
-// snapshot.
+// releases.c, decisions.c, holds.c, freezes.c and exemptions.c: the same. agent_releases_drop
+// forgets what belongs to an item; agent_releases_need keeps forms of workloads from being left
+// behind by a snapshot.
 void agent_releases_free(void *releases);
 void agent_releases_record(const struct agent_cache *c, struct cm_str *out);
 bool agent_releases_read(struct agent_cache *c, struct agent_reader *r);
@@ -140,6 +142,8 @@ bool agent_holds_read(struct agent_cache *c, struct agent_reader *r);
 bool agent_holds_read_gone(struct agent_cache *c, struct agent_reader *r);
 void agent_freezes_record(const struct agent_cache *c, struct cm_str *out);
 bool agent_freezes_read(struct agent_cache *c, struct agent_reader *r);
+void agent_exemptions_record(const struct agent_cache *c, struct cm_str *out);
+bool agent_exemptions_read(struct agent_cache *c, struct agent_reader *r);
 // agent_holds_say tells whether an App is held back for a decision, given by the hash of its bytes;
 // agent_holds_need keeps the bytes of all those from being left behind by a snapshot.
 bool agent_holds_say(const struct agent_cache *c, const struct cm_sha256 *decision);

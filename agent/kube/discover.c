@@ -81,6 +81,7 @@ static void finish_round(struct agent_kube *k) {
     end_round(k);
     kube_table_discovered(k);
     kube_absent_discovered(k);
+    kube_exempt_discovered(k);
     kube_ops_discovered(k);
     kube_reach_up(k);
 }

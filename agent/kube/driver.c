@@ -36,6 +36,7 @@ static void on_verify(void *ctx) {
     if (k->reach == KUBE_UP) {
         kube_table_forget_prints(k);
         kube_watch_wake_all(k);
+        (void)kube_discover_want(k);
     }
     verify_later(k);
 }
@@ -113,6 +114,7 @@ static void free_driver(struct agent_driver *d) {
     kube_table_free(k);
     kube_owners_free(k);
     kube_absent_free(k);
+    kube_exempt_free(k);
     kube_ops_free(k);
     kube_watch_free_all(k);
     kube_resources_free(k->resources);
@@ -226,6 +228,11 @@ static void prove(struct agent_driver *d, const struct agent_proof_ask *what, ag
     kube_prove(kube_of(d), what, done, ctx);
 }
 
+static void say(struct agent_driver *d, const struct agent_site_object *object, bool taken,
+                const char *words) {
+    kube_exempt_say(kube_of(d), object, taken, words);
+}
+
 static void recover(struct agent_driver *d, agent_found_fn found, agent_recovered_fn done,
                     void *ctx) {
     kube_recover(kube_of(d), found, done, ctx);
@@ -250,6 +257,7 @@ static const struct agent_driver_ops kube_ops = {
     .observe = observe,
     .owner = owner,
     .prove = prove,
+    .say = say,
     .recover = recover,
 };
 
@@ -302,6 +310,7 @@ static void init_lists(struct agent_kube *k) {
     kube_table_init(k);
     kube_owners_init(k);
     kube_absent_init(k);
+    kube_exempt_init(k);
     kube_ops_init(k);
 }
 

@@ -16,6 +16,7 @@
 //     owners    other controllers that have fields of our objects by right
 //     releases  what controllers do with releases of our workloads
 //     stuck     a StatefulSet whose pods do not come up
+//     exempt    objects by which somebody at the site allows changes by hand
 //     conditions  rules about differences that hold only while an owner exists
 //
 // All of it is one state machine around one struct; each part touches its own members and calls the
@@ -508,6 +509,7 @@ struct kube_watch {
     bool complete; // the list was seen to its end
     bool foreign;  // of owners (it has no entries), not of our objects
     bool scout;    // of names only, of what comes from now on (absent.c; it has no entries)
+    bool site;     // of objects that allow changes by hand (exempt.c; it has no entries)
     char *only;    // of this one object, which does not carry our label; NULL: of all ours
     bool refused;  // its last list failed
     bool streaming;
@@ -520,6 +522,8 @@ struct kube_watch {
 struct kube_watch *kube_watch_new(struct agent_kube *k, const struct kube_resource *resource,
                                   const char *ns, bool foreign);
 struct kube_watch *kube_watch_scout(struct agent_kube *k, const struct kube_resource *resource);
+struct kube_watch *kube_watch_site(struct agent_kube *k, const struct kube_resource *resource,
+                                   const char *ns);
 void kube_watch_add(struct kube_watch *w, struct kube_entry *e);
 void kube_watch_restart(struct kube_watch *w); // by a new list
 void kube_watch_end(struct kube_watch *w);
@@ -564,6 +568,26 @@ void kube_absent_minute(struct agent_kube *k);
 void kube_absent_discovered(struct agent_kube *k);
 void kube_absent_saw(const struct kube_watch *w, const struct cm_json *object);
 void kube_absent_listed(const struct kube_watch *w); // what came before is not told
+
+// exempt
+
+struct kube_exempt {
+    struct kube_watch *watch; // NULL: the server has no such kind
+    struct cm_map *by_uid;
+    bool told; // what there is
+    bool many; // there are more than are kept
+};
+
+void kube_exempt_init(struct agent_kube *k);
+void kube_exempt_free(struct agent_kube *k);
+void kube_exempt_discovered(struct agent_kube *k);
+// From its watch.
+void kube_exempt_saw(struct kube_watch *w, const struct cm_json *object);
+void kube_exempt_lost(struct kube_watch *w, const struct cm_json *object);
+void kube_exempt_listed(struct kube_watch *w);
+// kube_exempt_say makes an Event of an object.
+void kube_exempt_say(struct agent_kube *k, const struct agent_site_object *object, bool taken,
+                     const char *words);
 
 // watches
 
@@ -632,6 +656,7 @@ struct agent_kube {
     size_t pods_looking; // questions to pods that are under way
     struct kube_owners owners;
     struct kube_absent absent;
+    struct kube_exempt exempt;
     struct cm_list watches;
     struct cm_list recoveries; // that have not begun
 };

@@ -27,6 +27,7 @@ enum {
     BACKOFF_MIN_MS = 1000,
     BACKOFF_MAX_MS = 30000,
     FORBIDDEN_MS = 30000,
+    UNSEEN_MS = 60000,
     SPLIT_MS = 600000, // may we see all namespaces by now?
 };
 
@@ -95,6 +96,14 @@ struct kube_watch *kube_watch_scout(struct agent_kube *k, const struct kube_reso
     return w;
 }
 
+struct kube_watch *kube_watch_site(struct agent_kube *k, const struct kube_resource *r,
+                                   const char *ns) {
+    struct kube_watch *w = kube_watch_new(k, r, ns, false);
+
+    w->site = true;
+    return w;
+}
+
 void kube_watch_add(struct kube_watch *w, struct kube_entry *e) {
     e->watch = w;
     e->round = w->round - 1; // not in the list that may be under way
@@ -137,6 +146,10 @@ static void see_item(struct kube_watch *w, struct cm_arena *a, struct cm_json *i
         if (!listed) {
             kube_absent_saw(w, item);
         }
+        return;
+    }
+    if (w->site) {
+        kube_exempt_saw(w, item);
         return;
     }
     if (w->foreign) {
@@ -244,12 +257,12 @@ static void try_later(struct kube_watch *w, const struct kube_answer *answer, co
 
 // has_no_use: what a scout may not see, or what the server does not have, is not asked for often.
 static bool has_no_use(struct kube_watch *w, const struct kube_answer *answer) {
-    bool none = w->scout && (answer->status == 403 || answer->status == 404);
+    bool none = (w->scout || w->site) && (answer->status == 403 || answer->status == 404);
 
     if (none) {
         list_again(w);
         w->complete = false;
-        go_on_later(w, SPLIT_MS);
+        go_on_later(w, w->site ? UNSEEN_MS : SPLIT_MS);
     }
     return none;
 }
@@ -294,6 +307,8 @@ static void end_list(struct kube_watch *w, const struct cm_json *list) {
     w->refused = false;
     if (w->scout) {
         kube_absent_listed(w);
+    } else if (w->site) {
+        kube_exempt_listed(w);
     } else if (w->foreign) {
         kube_owners_listed(w, first);
     } else {
@@ -364,7 +379,7 @@ static char *selector(const struct kube_watch *w) {
         return cm_strf("fieldSelector=metadata.name%%3D%s&", w->only);
     }
     // What somebody else applies does not carry our label.
-    return w->foreign || w->scout || w->k->driver.observes
+    return w->foreign || w->scout || w->site || w->k->driver.observes
                ? cm_strdup("")
                : cm_strf("labelSelector=" KUBE_LABEL_PART_OF "%%3D%s&", w->k->applyset.id);
 }
@@ -424,6 +439,10 @@ static void see_deleted(struct kube_watch *w, struct cm_arena *a, const struct c
     const char *place = kube_object_key(a, object);
     struct kube_entry *e = place == NULL ? NULL : kube_entry_at(w->k, place);
 
+    if (w->site) {
+        kube_exempt_lost(w, object);
+        return;
+    }
     if (w->foreign) {
         kube_owners_lost(w, a, object);
         return;

@@ -23,7 +23,7 @@ struct subject {
 };
 
 static bool is_of(const struct kube_watch *w, const struct subject *s) {
-    return !w->dead && !w->scout && w->only == NULL && w->foreign == s->foreign &&
+    return !w->dead && !w->scout && !w->site && w->only == NULL && w->foreign == s->foreign &&
            strcmp(w->kind, s->kind) == 0 && strcmp(w->api_version, s->api_version) == 0;
 }
 

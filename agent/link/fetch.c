@@ -206,19 +206,22 @@ static enum cm_rc load_bundle(struct agent_link *l, struct agent_desired_app *ap
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
     char hex[CM_SHA256_HEX_MAX];
     struct agent_bundle *known = cm_map_get(l->bundles, hex_of(&app->bundle_sha256, hex));
+    size_t count;
+    const struct agent_exemption *allowed = agent_cache_exemptions(l->cache, &count);
 
     // Asking also keeps it from being left behind by a snapshot.
     if (!agent_cache_has(l->cache, &app->bundle_sha256)) {
         return cm_fail(err, CM_ENOTFOUND, "the bundle of App '%s' is lacking", app->name);
     }
-    if (known != NULL) {
+    if (known != NULL && link_exempts_alike(l, known)) {
         return agent_desired_attach(app, known, err);
     }
     enum cm_rc rc = agent_cache_blob(l->cache, &app->bundle_sha256, &bytes, err);
     if (rc < 0) {
         return rc == CM_EIO ? cm_fail(err, CM_ENOTFOUND, "the bundle cannot be read") : rc;
     }
-    rc = agent_bundle_decode(bytes->data, bytes->size, &app->bundle_sha256, &fresh, err);
+    rc = agent_bundle_decode_exempt(bytes->data, bytes->size, &app->bundle_sha256, allowed, count,
+                                    &fresh, err);
     return rc == CM_OK ? agent_desired_attach(app, fresh, err) : rc;
 }
 
@@ -365,7 +368,9 @@ static void adopted(void *ctx, const struct cm_err *error) {
     struct adopting *a = ctx;
 
     a->link->adopting--;
-    if (error->code == CM_OK && !a->link->stopping && link_holds_otherwise(a->link, a->desired)) {
+    if (error->code == CM_OK && !a->link->stopping &&
+        (link_holds_otherwise(a->link, a->desired) ||
+         link_exempts_otherwise(a->link, a->desired))) {
         agent_desired_free(a->desired);
         load_anew(a->link);
     } else if (error->code == CM_OK && !a->link->stopping) {
@@ -758,6 +763,10 @@ void agent_link_load(struct agent_link *l) {
     d->doubted = agent_cache_is_doubted(l->cache);
     l->whole = has_objects(l, d) && !d->doubted;
     put_in_force(l, CM_TAKE(d));
+}
+
+void agent_link_exempted(struct agent_link *l) {
+    agent_link_held(l);
 }
 
 void agent_link_held(struct agent_link *l) {

@@ -184,6 +184,13 @@ bool link_holds_otherwise(const struct agent_link *l, const struct agent_desired
 // link_hold_no_more forgets what a manifest, which is about to be in force, has answered.
 void link_hold_no_more(struct agent_link *l, const struct agent_desired *d);
 
+// ---- exempt.c
+// link_exempts_alike tells whether a bundle was decoded with what the site allows now;
+// link_exempts_otherwise whether one of a manifest was not.
+bool link_exempts_alike(const struct agent_link *l, const struct agent_bundle *b);
+bool link_exempts_otherwise(const struct agent_link *l, const struct agent_desired *d);
+void link_exempted_ack(struct agent_link *l, const Holdfast__V1__ExemptedAck *m);
+
 // ---- freeze.c
 void link_freeze(struct agent_link *l, const Holdfast__V1__Freeze *m);
 

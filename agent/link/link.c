@@ -257,6 +257,7 @@ static enum cm_rc on_welcome(struct agent_link *l, const Holdfast__V1__Welcome *
     }
     link_renew_welcome(l, m);
     l->host.value_key(l->host.ctx, m->actual && m->value_key.len == 32 ? m->value_key.data : NULL);
+    l->host.takes_exempted(l->host.ctx, m->exempted, m->full_report);
     l->host.connected(l->host.ctx, m->full_report, m->journal, m->decisions);
     return CM_OK;
 }
@@ -276,6 +277,26 @@ static void on_goodbye(struct agent_link *l, const Holdfast__V1__Goodbye *m) {
 static void hear_look(struct agent_link *l, const Holdfast__V1__Look *look) {
     l->host.look(l->host.ctx, look->id, look->namespace_, (const char *const *)look->keys,
                  look->n_keys);
+}
+
+static void hear_ack(struct agent_link *l, uint16_t type, const ProtobufCMessage *m) {
+    const struct agent_link_host *host = &l->host;
+
+    if (type == WIRE_REPORT_ACK) {
+        const Holdfast__V1__ReportAck *ack = (const Holdfast__V1__ReportAck *)m;
+
+        host->acked(host->ctx, ack->run, ack->number);
+    } else if (type == WIRE_JOURNAL_ACK) {
+        const Holdfast__V1__JournalAck *ack = (const Holdfast__V1__JournalAck *)m;
+
+        host->journal_acked(host->ctx, ack->run, ack->number);
+    } else if (type == WIRE_DECISIONS_ACK) {
+        const Holdfast__V1__DecisionsAck *ack = (const Holdfast__V1__DecisionsAck *)m;
+
+        host->decisions_acked(host->ctx, ack->run, ack->number);
+    } else {
+        link_exempted_ack(l, (const Holdfast__V1__ExemptedAck *)m);
+    }
 }
 
 // A message of the conversation, decoded.
@@ -298,24 +319,12 @@ static enum cm_rc handle(struct agent_link *l, uint16_t type, const ProtobufCMes
     case WIRE_BLOB:
         fetch_blob(l, (const Holdfast__V1__Blob *)m);
         return CM_OK;
-    case WIRE_REPORT_ACK: {
-        const Holdfast__V1__ReportAck *ack = (const Holdfast__V1__ReportAck *)m;
-
-        l->host.acked(l->host.ctx, ack->run, ack->number);
+    case WIRE_REPORT_ACK:
+    case WIRE_JOURNAL_ACK:
+    case WIRE_DECISIONS_ACK:
+    case WIRE_EXEMPTED_ACK:
+        hear_ack(l, type, m);
         return CM_OK;
-    }
-    case WIRE_JOURNAL_ACK: {
-        const Holdfast__V1__JournalAck *ack = (const Holdfast__V1__JournalAck *)m;
-
-        l->host.journal_acked(l->host.ctx, ack->run, ack->number);
-        return CM_OK;
-    }
-    case WIRE_DECISIONS_ACK: {
-        const Holdfast__V1__DecisionsAck *ack = (const Holdfast__V1__DecisionsAck *)m;
-
-        l->host.decisions_acked(l->host.ctx, ack->run, ack->number);
-        return CM_OK;
-    }
     case WIRE_SYNC:
         l->host.sync(l->host.ctx, ((const Holdfast__V1__Sync *)m)->app);
         return CM_OK;
@@ -363,6 +372,8 @@ static const ProtobufCMessageDescriptor *descriptor_of(uint16_t type) {
         return &holdfast__v1__sync__descriptor;
     case WIRE_FREEZE:
         return &holdfast__v1__freeze__descriptor;
+    case WIRE_EXEMPTED_ACK:
+        return &holdfast__v1__exempted_ack__descriptor;
     case WIRE_LOOK:
         return &holdfast__v1__look__descriptor;
     case WIRE_PROVE:

@@ -30,6 +30,7 @@ struct agent_freeze;
 struct agent_link;
 struct cm_buf;
 struct cm_loop;
+struct cm_sha256;
 struct cm_workers;
 
 struct Holdfast__V1__Prove;
@@ -50,6 +51,10 @@ struct agent_link_host {
     void (*sync)(void *ctx, const char *app);
     // freeze: these are all freezes there are. `number` is for agent_link_send_frozen.
     void (*freeze)(void *ctx, const struct agent_freeze *all, size_t count, uint64_t number);
+    // takes_exempted: before connected; whether the hub takes Exempted, and wants all there is.
+    void (*takes_exempted)(void *ctx, bool takes, bool full);
+    // exempted_acked: the hub has all of a message, and Git does not want these.
+    void (*exempted_acked)(void *ctx, uint64_t number, const struct cm_sha256 *over, size_t count);
     void (*look)(void *ctx, uint32_t id, const char *ns, const char *const *keys, size_t count);
     void (*prove)(void *ctx, const struct Holdfast__V1__Prove *what);
     const char *(*target_version)(void *ctx);
@@ -99,6 +104,13 @@ void agent_link_send_proven(struct agent_link *l, struct cm_buf *proven);
 
 // agent_link_send_frozen says that what came under this number is in force and on disk.
 void agent_link_send_frozen(struct agent_link *l, uint64_t number);
+
+// agent_link_send_exempted queues a packed Exempted, if it can now.
+bool agent_link_send_exempted(struct agent_link *l, struct cm_buf *exempted);
+
+// agent_link_exempted is called when the site allows other changes by hand: what is in force or on
+// its way is read again with the rules that it has now.
+void agent_link_exempted(struct agent_link *l);
 
 // agent_link_held is called when other Apps are held back: what is in force or on its way is looked
 // at again, and what was not fetched while an App was held back is fetched.

@@ -7,6 +7,7 @@
 #include "agent/driver.h"
 #include "common/arena.h"
 #include "common/mem.h"
+#include "common/object/id.h"
 #include "common/object/rules.h"
 #include "proto/holdfast.pb-c.h"
 #include "proto/wire.h"
@@ -203,8 +204,161 @@ static struct agent_bundle *copy_bundle(const Holdfast__V1__Bundle *m, char **at
     return b;
 }
 
+// ---- Exemptions of the site
+
+static bool says_site(const Holdfast__V1__Bundle *m, const struct cm_sha256 *id) {
+    for (size_t i = 0; i < m->n_drift_rules; i++) {
+        for (size_t k = 0; k < m->drift_rules[i]->n_rules; k++) {
+            const ProtobufCBinaryData *its = &m->drift_rules[i]->rules[k]->site_id;
+
+            if (its->len == CM_SHA256_SIZE && memcmp(its->data, id->bytes, CM_SHA256_SIZE) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static Holdfast__V1__DriftRule *rule_of(struct cm_arena *a, const struct agent_exemption *e) {
+    Holdfast__V1__DriftRule *r = cm_arena_get(a, sizeof(*r));
+
+    holdfast__v1__drift_rule__init(r);
+    if (e->field[0] != '\0') {
+        r->fields = cm_arena_get(a, sizeof(*r->fields));
+        r->fields[r->n_fields++] = cm_arena_strdup(a, e->field);
+    }
+    r->drift = HOLDFAST__V1__DRIFT__DRIFT_REPORT;
+    r->keep = true;
+    return r;
+}
+
+// What the site allows of one App.
+struct allowing {
+    struct cm_arena *arena;
+    Holdfast__V1__Bundle *m;
+    const struct agent_exemption *of[AGENT_EXEMPTIONS_MAX];
+    size_t count;
+};
+
+// allow puts rules before those of an entry.
+static void allow(struct allowing *w, Holdfast__V1__BundleEntry *entry) {
+    Holdfast__V1__Bundle *m = w->m;
+    const Holdfast__V1__DriftRules *own =
+        entry->drift_rules > 0 ? m->drift_rules[entry->drift_rules - 1] : NULL;
+    size_t own_count = own == NULL ? 0 : own->n_rules;
+    Holdfast__V1__DriftRules *list = cm_arena_get(w->arena, sizeof(*list));
+
+    holdfast__v1__drift_rules__init(list);
+    list->rules = cm_arena_get(w->arena, (w->count + own_count) * sizeof(void *));
+    for (size_t i = 0; i < w->count; i++) {
+        if (cm_object_key_means(w->of[i]->key, entry->key, m->namespace_)) {
+            list->rules[list->n_rules++] = rule_of(w->arena, w->of[i]);
+        }
+    }
+    if (list->n_rules == 0) {
+        return;
+    }
+    if (own_count > 0) {
+        memcpy(list->rules + list->n_rules, own->rules, own_count * sizeof(void *));
+        list->n_rules += own_count;
+    }
+    m->drift_rules[m->n_drift_rules++] = list;
+    entry->drift_rules = (uint32_t)m->n_drift_rules;
+}
+
+static void exempt(struct cm_arena *a, Holdfast__V1__Bundle *m, const struct agent_exemption *all,
+                   size_t count) {
+    struct allowing w = {.arena = a, .m = m};
+
+    for (size_t i = 0; i < count && w.count < AGENT_EXEMPTIONS_MAX; i++) {
+        if (agent_exemption_counts(&all[i]) && strcmp(all[i].app, m->app) == 0 &&
+            !says_site(m, &all[i].id)) {
+            w.of[w.count++] = &all[i];
+        }
+    }
+    if (w.count == 0) {
+        return;
+    }
+    Holdfast__V1__DriftRules **lists =
+        cm_arena_get(a, (m->n_drift_rules + m->n_entries) * sizeof(*lists));
+    if (m->n_drift_rules > 0) {
+        memcpy(lists, m->drift_rules, m->n_drift_rules * sizeof(*lists));
+    }
+    m->drift_rules = lists;
+    for (size_t i = 0; i < m->n_entries; i++) {
+        if (m->entries[i]->drift_rules <= m->n_drift_rules) { // else it is malformed
+            allow(&w, m->entries[i]);
+        }
+    }
+}
+
+// copy_site_ids remembers which of the site's own are in Git.
+static void copy_site_ids(struct agent_bundle *b, const Holdfast__V1__Bundle *m) {
+    size_t most = 0;
+
+    for (size_t i = 0; i < m->n_drift_rules; i++) {
+        for (size_t k = 0; k < m->drift_rules[i]->n_rules; k++) {
+            most += is_hash(&m->drift_rules[i]->rules[k]->site_id) ? 1 : 0;
+        }
+    }
+    if (most == 0) {
+        return;
+    }
+    struct cm_sha256 *ids = cm_arena_get(b->arena, most * sizeof(*ids));
+    for (size_t i = 0; i < m->n_drift_rules; i++) {
+        for (size_t k = 0; k < m->drift_rules[i]->n_rules; k++) {
+            const ProtobufCBinaryData *id = &m->drift_rules[i]->rules[k]->site_id;
+
+            if (is_hash(id)) {
+                ids[b->site_id_count++] = hash_of(id);
+            }
+        }
+    }
+    b->site_ids = ids;
+}
+
+bool agent_bundle_has_site(const struct agent_bundle *b, const struct cm_sha256 *id) {
+    for (size_t i = 0; i < b->site_id_count; i++) {
+        if (cm_sha256_equal(&b->site_ids[i], id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// exempted_of names what counts for a bundle and Git does not say itself.
+static struct cm_sha256 exempted_of(const struct agent_bundle *b, const struct agent_exemption *all,
+                                    size_t count) {
+    struct cm_sha256 ids[AGENT_EXEMPTIONS_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < count && n < AGENT_EXEMPTIONS_MAX; i++) {
+        if (agent_exemption_counts(&all[i]) && strcmp(all[i].app, b->app) == 0 &&
+            !agent_bundle_has_site(b, &all[i].id)) {
+            ids[n++] = all[i].id;
+        }
+    }
+    return n == 0 ? (struct cm_sha256){{0}} : cm_sha256(ids, n * sizeof(ids[0]));
+}
+
+bool agent_bundle_exempts_alike(const struct agent_bundle *b, const struct agent_exemption *all,
+                                size_t count) {
+    struct cm_sha256 now = exempted_of(b, all, count);
+
+    return cm_sha256_equal(&now, &b->exempted);
+}
+
+// ---- A bundle
+
 enum cm_rc agent_bundle_decode(const void *bytes, size_t size, const struct cm_sha256 *sha256,
                                struct agent_bundle **out, struct cm_err *err) {
+    return agent_bundle_decode_exempt(bytes, size, sha256, NULL, 0, out, err);
+}
+
+enum cm_rc agent_bundle_decode_exempt(const void *bytes, size_t size,
+                                      const struct cm_sha256 *sha256,
+                                      const struct agent_exemption *all, size_t count,
+                                      struct agent_bundle **out, struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *scratch = cm_arena_new(0);
     Holdfast__V1__Bundle *m = NULL;
     enum cm_rc rc =
@@ -216,10 +370,13 @@ enum cm_rc agent_bundle_decode(const void *bytes, size_t size, const struct cm_s
     if (m->version != 1 || m->app[0] == '\0') {
         return cm_fail(err, CM_EINVAL, "a bundle has version %u, this agent knows 1", m->version);
     }
+    exempt(scratch, m, all, count);
     char *at = NULL;
     CM_CLEANUP(agent_bundle_unrefp) struct agent_bundle *b = copy_bundle(m, &at);
     b->sha256 = *sha256;
     copy_rules(b, m);
+    copy_site_ids(b, m);
+    b->exempted = exempted_of(b, all, count);
     rc = copy_entries(b, &at, m, err);
     if (rc == CM_OK) {
         *out = CM_TAKE(b);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "agent/driver.h"
+#include "agent/exemption.h"
 #include "common/err.h"
 #include "common/object/spare.h"
 #include "common/tls/digest.h"
@@ -90,6 +91,9 @@ struct agent_bundle {
     size_t shown_count;
     const struct agent_drift_rules *drift_rules;
     size_t drift_rules_count;
+    const struct cm_sha256 *site_ids; // of exemptions of this site that Git has, as its rules say
+    size_t site_id_count;
+    struct cm_sha256 exempted;   // names what of the site's own counts beside; zeros: nothing
     struct agent_entry *entries; // sorted by key, no key twice
     size_t entry_count;
     _Alignas(struct agent_entry) char bytes[]; // the arrays and texts above
@@ -138,6 +142,22 @@ struct agent_desired {
 CM_MUSTUSE enum cm_rc agent_bundle_decode(const void *bytes, size_t size,
                                           const struct cm_sha256 *sha256, struct agent_bundle **out,
                                           struct cm_err *err);
+
+// agent_bundle_decode_exempt also puts into the rules what of these exemptions counts for the App,
+// before all else, as the hub does with those in Git. What the bundle has from Git already is left
+// to it.
+CM_MUSTUSE enum cm_rc agent_bundle_decode_exempt(const void *bytes, size_t size,
+                                                 const struct cm_sha256 *sha256,
+                                                 const struct agent_exemption *all, size_t count,
+                                                 struct agent_bundle **out, struct cm_err *err);
+
+// agent_bundle_exempts_alike tells whether it would be decoded the same with these.
+bool agent_bundle_exempts_alike(const struct agent_bundle *b, const struct agent_exemption *all,
+                                size_t count);
+
+// agent_bundle_has_site tells whether Git has the exemption of that id, as far as the bundle says.
+bool agent_bundle_has_site(const struct agent_bundle *b, const struct cm_sha256 *id);
+
 struct agent_bundle *agent_bundle_ref(struct agent_bundle *b);
 void agent_bundle_unref(struct agent_bundle *b); // NULL is fine
 void agent_bundle_unrefp(struct agent_bundle **b);

@@ -109,6 +109,12 @@ static void object_free(void *object) {
     free(o);
 }
 
+bool sim_is_site(const char *key) {
+    static const char start[] = AGENT_SIM_EXEMPTION "/";
+
+    return strncmp(key, start, sizeof(start) - 1) == 0;
+}
+
 struct sim_object *sim_find(const struct agent_sim *sim, const char *key) {
     return cm_map_get(sim->objects, key);
 }

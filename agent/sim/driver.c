@@ -72,6 +72,7 @@ struct agent_sim_driver {
     struct cm_map *tracked; // by the core's key
     struct cm_map *by_key;  // by complete key
     struct cm_list to_observe;
+    bool sites_due;      // who allows what is to be told
     struct cm_task task; // runs observations, and the end of a stop
     bool task_posted;
     bool stopping;
@@ -122,6 +123,10 @@ static void want_observation(struct agent_sim_driver *d, struct tracked *t) {
 void sim_driver_changed(struct agent_sim_driver *d, const char *key) {
     struct tracked *t = cm_map_get(d->by_key, key);
 
+    if (sim_is_site(key)) {
+        d->sites_due = true;
+        post(d);
+    }
     if (t != NULL) {
         want_observation(d, t);
     }
@@ -694,6 +699,44 @@ static void cancel_ops(struct agent_sim_driver *d) {
     }
 }
 
+// ---- What the site allows
+
+struct sites {
+    struct cm_arena *arena;
+    struct agent_site_object all[AGENT_SITE_OBJECTS_MAX];
+    size_t count;
+};
+
+static bool add_site(void *ctx, const char *key, void *value) {
+    const struct sim_object *o = value;
+    struct sites *s = ctx;
+    struct cm_json *tree = NULL;
+    struct cm_err ignored;
+
+    if (!sim_is_site(key) || s->count == AGENT_SITE_OBJECTS_MAX ||
+        cm_json_parse(s->arena, (const char *)o->live->data, o->live->size, NULL, &tree, &ignored) <
+            0) {
+        return true;
+    }
+    const struct sim_change *by = sim_changed_by(o, "");
+    s->all[s->count++] = (struct agent_site_object){.name = strrchr(key, '/') + 1,
+                                                    .uid = o->uid,
+                                                    .manager = by == NULL ? "" : by->manager,
+                                                    .made_ms = by == NULL ? 0 : by->at_ms,
+                                                    .spec = cm_json_get(tree, "spec")};
+    return true;
+}
+
+static void tell_sites(struct agent_sim_driver *d) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_AUTOFREE struct sites *s = cm_new(1, sizeof(*s));
+
+    s->arena = a;
+    d->sites_due = false;
+    cm_map_each(d->sim->objects, add_site, s);
+    d->host.exempted(d->host.ctx, s->all, s->count);
+}
+
 static void run_task(void *ctx) {
     struct agent_sim_driver *d = ctx;
     struct cm_list due;
@@ -707,6 +750,9 @@ static void run_task(void *ctx) {
     }
     if (!d->told_reachable) {
         tell_reachable(d);
+    }
+    if (d->sim->reachable && d->sites_due) {
+        tell_sites(d);
     }
     if (!d->sim->reachable || cm_list_empty(&d->to_observe)) {
         return;
@@ -786,6 +832,7 @@ static void start(struct agent_driver *base, const struct agent_driver_host *hos
 
     d->host = *host;
     d->started = true;
+    d->sites_due = true;
     post(d);
 }
 

@@ -117,6 +117,9 @@ bool sim_is_ours(const struct agent_sim *sim, const struct sim_object *o);
 // sim_has_releases tells whether a controller decides about releases of an object.
 bool sim_has_releases(const struct sim_object *o);
 
+// sim_is_site tells whether an object is one by which somebody allows a change by hand.
+bool sim_is_site(const char *key);
+
 struct sim_object *sim_find(const struct agent_sim *sim, const char *key);
 enum agent_health sim_health(const struct sim_object *o, const char **why);
 

@@ -83,6 +83,9 @@ void agent_sim_set_reachable(struct agent_sim *sim, bool reachable);
 
 // ---- Somebody else at work. Keys are complete here, with their namespace.
 
+// An object of this kind, in any namespace, allows a change by hand (agent/plan/exempt.h).
+#define AGENT_SIM_EXEMPTION "Exemption.holdfast.dev"
+
 // agent_sim_change sets a field as `manager` would: path as in common/object/diff.h
 // (spec.replicas, spec.containers[name=web].image, data['a.b']), value as JSON or plain text. It
 // fails with CM_ENOTFOUND if the object is not there and CM_EINVAL if the path leads nowhere.

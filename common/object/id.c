@@ -4,6 +4,7 @@
 
 #include "common/arena.h"
 #include "common/json.h"
+#include "common/mem.h"
 
 #define GROUP_MAX 253
 #define KIND_MAX 63
@@ -181,6 +182,23 @@ bool cm_object_key_parse(struct cm_arena *a, const char *key, struct cm_object_i
         .name = cm_arena_strdup(a, second + 1),
     };
     return true;
+}
+
+bool cm_object_key_means(const char *a, const char *b, const char *namespace) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
+    struct cm_object_id x;
+    struct cm_object_id y;
+
+    if (strcmp(a, b) == 0) {
+        return true;
+    }
+    if (!cm_object_key_parse(arena, a, &x) || !cm_object_key_parse(arena, b, &y)) {
+        return false;
+    }
+    return strcmp(x.group, y.group) == 0 && strcmp(x.kind, y.kind) == 0 &&
+           strcmp(x.name, y.name) == 0 &&
+           strcmp(x.namespace[0] != '\0' ? x.namespace : namespace,
+                  y.namespace[0] != '\0' ? y.namespace : namespace) == 0;
 }
 
 struct builtin {

@@ -40,6 +40,10 @@ const char *cm_object_key(struct cm_arena *a, const struct cm_object_id *id);
 // cm_object_key_parse reads a key back; `version` is "" then. It tells whether the text was a key.
 bool cm_object_key_parse(struct cm_arena *a, const char *key, struct cm_object_id *out);
 
+// cm_object_key_means tells whether two keys are of one object; what names no namespace is in
+// `namespace`.
+bool cm_object_key_means(const char *a, const char *b, const char *namespace);
+
 enum cm_object_scope { CM_SCOPE_UNKNOWN, CM_SCOPE_NAMESPACED, CM_SCOPE_CLUSTER };
 
 // cm_object_scope tells the scope of a built-in kind of Kubernetes; unknown for all others.

@@ -71,6 +71,7 @@ enum cm_rc hub_exemption_read(struct cm_arena *a, const struct cm_json *document
         .field = text_of(a, spec, "field"),
         .reason = text_of(a, spec, "reason"),
         .by = text_of(a, spec, "by"),
+        .site = text_of(a, spec, "site"),
     };
     out->clusters = read_names(a, cm_json_get(spec, "clusters"), &out->cluster_count);
     if (read_end(a, spec, &out->until_ms, wrong, err) < 0) {
@@ -82,6 +83,12 @@ enum cm_rc hub_exemption_read(struct cm_arena *a, const struct cm_json *document
         *wrong = *wrong != NULL ? *wrong : document;
         return cm_fail(err, CM_EINVAL,
                        "object: write KIND.GROUP/NAMESPACE/NAME, as 'holdfast diff' prints it");
+    }
+    *wrong = cm_json_get(spec, "site");
+    if (out->site[0] != '\0' && !cm_sha256_parse(out->site, &out->site_id)) {
+        return cm_fail(err, CM_EINVAL,
+                       "site: leave it as the hub wrote it, or out: it is the id of an object on "
+                       "the cluster");
     }
     *wrong = cm_json_get(spec, "field");
     if (!is_field(a, out->field)) {
@@ -104,18 +111,5 @@ bool hub_exemption_lists(const struct hub_exemption *e, const char *cluster) {
 }
 
 bool hub_exemption_is_about(const struct hub_exemption *e, const char *key, const char *namespace) {
-    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-    struct cm_object_id is;
-    struct cm_object_id meant;
-
-    if (strcmp(e->object, key) == 0) {
-        return true;
-    }
-    if (!cm_object_key_parse(a, key, &is) || !cm_object_key_parse(a, e->object, &meant)) {
-        return false;
-    }
-    const char *in = is.namespace[0] != '\0' ? is.namespace : namespace;
-    const char *wanted = meant.namespace[0] != '\0' ? meant.namespace : namespace;
-    return strcmp(is.group, meant.group) == 0 && strcmp(is.kind, meant.kind) == 0 &&
-           strcmp(is.name, meant.name) == 0 && strcmp(in, wanted) == 0;
+    return cm_object_key_means(e->object, key, namespace);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "common/tls/digest.h"
 
 #define HUB_EXEMPTION_FIELD_MAX 1024 // bytes that agents take
 
@@ -26,8 +27,10 @@ struct hub_exemption {
     const char *object; // key (common/object/id.h)
     const char *field;  // a path (common/object/path.h); "": all of the object
     const char *reason;
-    const char *by;   // ""
-    int64_t until_ms; // when it ends: within its working hours, if it has any
+    const char *by;           // ""
+    const char *site;         // hexadecimal id of the site's own exemption that it was made of; ""
+    struct cm_sha256 site_id; // the same; zeros
+    int64_t until_ms;         // when it ends: within its working hours, if it has any
 };
 
 // hub_exemption_read reads a parsed document into the arena. It fails with CM_EINVAL; *wrong is

@@ -1,3 +1,4 @@
+add_fuzz_target(agent_exempt agent_plan common_docs)
 add_fuzz_target(agent_identity agent_cache)
 add_fuzz_target(agent_log agent_cache)
 add_fuzz_target(agent_manifest agent_plan)

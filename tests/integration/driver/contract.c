@@ -272,11 +272,17 @@ static bool is_not_drifted(const void *ctx) {
     return is_heard(ctx) && !is_drifted(ctx);
 }
 
+static void on_exempted(void *ctx, const struct agent_site_object *all, size_t count) {
+    (void)ctx;
+    (void)all;
+    (void)count;
+}
+
 // A driver's life
 
 static void start(void) {
-    struct agent_driver_host host = {on_observed, on_reachable, on_desired, on_health, on_ready,
-                                     on_rules,    on_released,  on_decided, NULL};
+    struct agent_driver_host host = {on_observed, on_reachable, on_desired, on_health,   on_ready,
+                                     on_rules,    on_released,  on_decided, on_exempted, NULL};
 
     CM_AUTOFREE char *who = cm_strf("%s-%s", t.outside->namespace, t.who);
 

@@ -254,10 +254,16 @@ static void on_decided(void *ctx, const struct agent_decision *what) {
     f->other = what->other;
 }
 
+static void on_exempted(void *ctx, const struct agent_site_object *all, size_t count) {
+    (void)ctx;
+    (void)all;
+    (void)count;
+}
+
 static void start(struct fixture *f) {
-    const struct agent_driver_host host = {on_observed, on_reachable, on_desired,
-                                           on_health,   on_ready,     on_rules,
-                                           on_released, on_decided,   f};
+    const struct agent_driver_host host = {
+        on_observed, on_reachable, on_desired, on_health,   on_ready,
+        on_rules,    on_released,  on_decided, on_exempted, f};
 
     f->driver->ops->start(f->driver, &host);
     assert_true(turn_until(f->loop, is_reachable, f));

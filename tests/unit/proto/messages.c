@@ -49,6 +49,9 @@ const ProtobufCMessageDescriptor *const all_messages[] = {
     &holdfast__v1__freeze__descriptor,
     &holdfast__v1__freeze_entry__descriptor,
     &holdfast__v1__frozen__descriptor,
+    &holdfast__v1__exempted__descriptor,
+    &holdfast__v1__site_exemption__descriptor,
+    &holdfast__v1__exempted_ack__descriptor,
 };
 const size_t all_messages_count = sizeof(all_messages) / sizeof(all_messages[0]);
 

@@ -1119,6 +1119,55 @@ static void what_is_frozen_is_so_after_restarts_and_snapshots_until_it_is_not(vo
     assert_int_equal(count, 0);
 }
 
+static void what_the_site_allows_is_so_after_restarts_and_snapshots(void **state) {
+    const struct agent_exemption all[] = {{.id = cm_sha256("a", 1),
+                                           .name = "inc-1",
+                                           .app = "shop",
+                                           .key = "ConfigMap/shop/a",
+                                           .field = "data.x",
+                                           .reason = "it burns",
+                                           .actor = "ann",
+                                           .manager = "kubectl",
+                                           .message = "",
+                                           .until_ms = 77,
+                                           .began_ms = 7},
+                                          {.id = cm_sha256("b", 1),
+                                           .name = "inc-2",
+                                           .app = "",
+                                           .key = "",
+                                           .field = "",
+                                           .reason = "",
+                                           .actor = "",
+                                           .manager = "",
+                                           .message = "over",
+                                           .ended_ms = 9,
+                                           .given = true}};
+    struct fixture *f = *state;
+    size_t count;
+
+    agent_cache_set_exemptions(f->cache, all, 2);
+    for (int i = 0; i < 2; i++) {
+        commit_and_wait(f);
+        reopen(f);
+        const struct agent_exemption *found = agent_cache_exemptions(f->cache, &count);
+        assert_int_equal(count, 2);
+        assert_true(cm_sha256_equal(&found[0].id, &all[0].id));
+        assert_string_equal(found[0].field, "data.x");
+        assert_string_equal(found[0].reason, "it burns");
+        assert_int_equal(found[0].until_ms, 77);
+        assert_true(agent_exemption_counts(&found[0]));
+        assert_string_equal(found[1].message, "over");
+        assert_int_equal(found[1].ended_ms, 9);
+        assert_true(found[1].given);
+        snapshot_now(f);
+    }
+    agent_cache_set_exemptions(f->cache, NULL, 0);
+    commit_and_wait(f);
+    reopen(f);
+    (void)agent_cache_exemptions(f->cache, &count);
+    assert_int_equal(count, 0);
+}
+
 static void an_app_that_is_held_back_is_so_after_a_restart_with_its_bundle(void **state) {
     struct agent_hold hold = {.app = "shop", .revision = "r1", .why = "held back: because"};
     CM_CLEANUP(release_freep) struct test_release *r = release_with("ConfigMap/shop/a", 1);
@@ -1162,6 +1211,7 @@ int main(void) {
         TEST(what_an_app_is_held_back_for_can_be_told_again_until_it_is_answered),
         TEST(an_app_that_is_held_back_is_so_after_a_restart_with_its_bundle),
         TEST(what_is_frozen_is_so_after_restarts_and_snapshots_until_it_is_not),
+        TEST(what_the_site_allows_is_so_after_restarts_and_snapshots),
         TEST(an_item_written_before_there_were_waves_and_accounts_has_none),
         TEST(report_numbers_never_come_twice),
         TEST(a_thousand_commits_cost_a_few_writes),
