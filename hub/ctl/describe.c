@@ -200,6 +200,7 @@ static const struct line exemption_lines[] = {
     {"Object", "object", CTL_TEXT}, {"Field", "field", CTL_TEXT},
     {"State", "state", CTL_TEXT},   {"Until", "untilMs", CTL_TIME},
     {"Why", "reason", CTL_TEXT},    {"By", "by", CTL_TEXT},
+    {"From", "from", CTL_TEXT},     {"Object there", "siteObject", CTL_TEXT},
     {"Path", "path", CTL_TEXT},     {"Repository", "repository", CTL_TEXT},
 };
 

@@ -152,7 +152,8 @@ static const struct ctl_column exemptions[] = {
     {"CLUSTERS", "clusters", CTL_LIST, CTL_ALWAYS}, {"OBJECT", "object", CTL_TEXT, CTL_ALWAYS},
     {"FIELD", "field", CTL_TEXT, CTL_ALWAYS},       {"STATE", "state", CTL_TEXT, CTL_ALWAYS},
     {"UNTIL", "untilMs", CTL_TIME, CTL_ALWAYS},     {"BY", "by", CTL_TEXT, CTL_IF_ROOM},
-    {"WHY", "reason", CTL_TEXT, CTL_ALWAYS},        {"FILE", "path", CTL_TEXT, CTL_IF_WIDE},
+    {"FROM", "from", CTL_TEXT, CTL_IF_ROOM},        {"WHY", "reason", CTL_TEXT, CTL_ALWAYS},
+    {"FILE", "path", CTL_TEXT, CTL_IF_WIDE},
 };
 
 static const struct ctl_column events[] = {

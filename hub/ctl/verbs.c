@@ -131,11 +131,13 @@ const struct ctl_verb ctl_verbs[] = {
      .group = PAST,
      .arguments = "[WHAT]",
      .summary = "Tell what happened, newest first, a line for each action.",
-     .about = "WHAT is as for 'show'; with a time the log begins there. A release to hundreds of "
-              "clusters is one line. --kind is release, removal, suspend (what Git says), healthy, "
-              "progressing, degraded, failed, drifted, suspended (what agents say), connected, "
-              "disconnected, frozen, unfrozen, or what a controller decided: promoted, rejected, "
-              "failed_forward, timed_out or undone; all but progressing unless said.",
+     .about =
+         "WHAT is as for 'show'; with a time the log begins there. A release to hundreds of "
+         "clusters is one line. --kind is release, removal, suspend (what Git says), healthy, "
+         "progressing, degraded, failed, drifted, suspended (what agents say), connected, "
+         "disconnected, frozen, unfrozen, exempted, unexempted (what sites allow themselves), or "
+         "what a controller decided: promoted, rejected, failed_forward, timed_out or undone; "
+         "all but progressing unless said.",
      .example = "holdfast log\n"
                 "holdfast log prod:checkout --limit 20\n"
                 "holdfast log 'prod@{yesterday}' --kind release",

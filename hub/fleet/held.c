@@ -258,10 +258,12 @@ static struct hub_drift_list exempt_rules(const struct making *m,
         const struct hub_exemption *e = &m->exempt[i]->named.doc->exemption.exemption;
 
         if (hub_exemption_is_about(e, object->key, spec->namespace)) {
-            rules[list.count++] = (struct hub_drift_rule){.fields = &e->field,
-                                                          .field_count = e->field[0] != '\0',
-                                                          .drift = HUB_DRIFT_REPORT,
-                                                          .keep = true};
+            rules[list.count++] =
+                (struct hub_drift_rule){.fields = &e->field,
+                                        .field_count = e->field[0] != '\0',
+                                        .drift = HUB_DRIFT_REPORT,
+                                        .keep = true,
+                                        .site = e->site[0] != '\0' ? &e->site_id : NULL};
         }
     }
     own_count = own_count < most - list.count ? own_count : most - list.count;

@@ -254,6 +254,12 @@ static const struct hub_form hours_form = {
     .ok = is_hours,
 };
 
+static const struct hub_form site_form = {
+    .name = "an id",
+    .pattern = "^[0-9a-f]{64}$",
+    .advice = "leave it as the hub wrote it, or out",
+};
+
 static const struct hub_field exemption_spec[] = {
     {.name = "app", .type = HUB_FIELD_NAME, .required = true, .doc = "The App."},
     {.name = "clusters",
@@ -289,6 +295,11 @@ static const struct hub_field exemption_spec[] = {
      .doc = "Why, for those who meet it.",
      .also_called = "comment description message"},
     {.name = "by", .type = HUB_FIELD_STRING, .doc = "Who asked for it."},
+    {.name = "site",
+     .type = HUB_FIELD_STRING,
+     .form = &site_form,
+     .doc = "Of one that somebody made on the cluster itself: which one it is. The hub writes it "
+            "([more](exemptions.md#without-a-connection))."},
     {0},
 };
 

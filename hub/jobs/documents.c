@@ -292,6 +292,7 @@ static void copy_exemption(void *ctx, const struct hub_exemption_info *info) {
         .field = cm_arena_strdup(a, e->field),
         .reason = cm_arena_strdup(a, e->reason),
         .actor = cm_arena_strdup(a, e->by),
+        .site = cm_arena_strdup(a, e->site),
         .until_ms = e->until_ms,
     };
 }
@@ -452,7 +453,7 @@ static enum cm_rc put_exemption(struct hub_db *db, const void *before, const voi
                 strcmp(a->repo, b->repo) == 0 && strcmp(a->path, b->path) == 0 &&
                 strcmp(a->clusters, b->clusters) == 0 && strcmp(a->object, b->object) == 0 &&
                 strcmp(a->field, b->field) == 0 && strcmp(a->reason, b->reason) == 0 &&
-                strcmp(a->actor, b->actor) == 0;
+                strcmp(a->actor, b->actor) == 0 && strcmp(a->site, b->site) == 0;
 
     return same ? CM_OK : hub_documents_put_exemption(db, b, err);
 }

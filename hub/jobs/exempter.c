@@ -12,11 +12,15 @@
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/config/config.h"
+#include "hub/jobs/made.h"
 #include "hub/jobs/store.h"
 #include "hub/jobs/writer.h"
 #include "hub/store/exemptions.h"
+#include "hub/store/intents.h"
+#include "hub/store/site_exemptions.h"
 
 #define LOOK_MS 2000
+#define SOON_MS ((int64_t)10 * 1000)       // what is not on record, or not out of Git, yet
 #define AGAIN_MS ((int64_t)10 * 60 * 1000) // a file that is still there
 
 // One whose file shall go.
@@ -29,6 +33,28 @@ struct over {
     struct over *next;
 };
 
+// What a site allows, or no more, and Git shall say. All of it is the arena's.
+struct site {
+    struct hub_exempter *owner;
+    struct cm_arena *arena;
+    struct hub_store_job asked; // notes that it is on record
+    const char *id;             // of the change
+    const char *kind;
+    const char *cluster;
+    const char *site_id;
+    const char *app;
+    const char *repo;
+    const char *path; // below the root of the fleet
+    const char *text; // NULL: the file goes
+    const char *who;
+    const char *subject;
+    const char *reason;
+    const char *said;
+    const char *manager;
+    const char *wrong; // why it cannot be; NULL: it can
+    struct site *next;
+};
+
 struct hub_exempter {
     struct cm_loop *loop;
     struct hub_store *store;
@@ -36,7 +62,8 @@ struct hub_exempter {
     const struct hub_repositories *repositories;
     struct cm_timer timer;
     struct hub_store_job job;
-    struct over *over;    // that a look found
+    struct over *over; // that a look found
+    struct site *sites;
     struct cm_map *asked; // name and end -> monotonic time of it
     bool stopped;
 };
@@ -65,12 +92,11 @@ static const struct hub_repository *find_repository(const struct hub_exempter *x
 }
 
 // shall_ask: what cannot be put on record now is asked for again later.
-static bool shall_ask(struct hub_exempter *x, const struct over *o) {
-    CM_AUTOFREE char *key = cm_strf("%s\n%lld", o->name, (long long)o->until_ms);
+static bool shall_ask(struct hub_exempter *x, const char *key, int64_t again_ms) {
     int64_t now_ms = cm_clock_now_ms();
     int64_t *asked_ms = cm_map_get(x->asked, key);
 
-    if (asked_ms != NULL && now_ms - *asked_ms < AGAIN_MS) {
+    if (asked_ms != NULL && now_ms - *asked_ms < again_ms) {
         return false;
     }
     asked_ms = cm_new(1, sizeof(*asked_ms));
@@ -92,8 +118,9 @@ static void ask(struct hub_exempter *x, const struct over *o) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     CM_CLEANUP(cm_str_done) struct cm_str args = {0};
     struct cm_json *json = cm_json_new(a, CM_OBJECT);
+    const char *key = cm_arena_strf(a, "%s\n%lld", o->name, (long long)o->until_ms);
 
-    if (r == NULL || r->write != HUB_WRITE_DIRECT || !shall_ask(x, o)) {
+    if (r == NULL || r->write != HUB_WRITE_DIRECT || !shall_ask(x, key, AGAIN_MS)) {
         return;
     }
     cm_json_set_string(a, json, "path",
@@ -123,10 +150,229 @@ static void take_over(void *ctx, const struct hub_exemption_over *e) {
     x->over = o;
 }
 
+// ---- What sites allow
+
+static void site_free(struct site *s) {
+    cm_arena_free(s->arena);
+}
+
+static void free_sites(struct hub_exempter *x) {
+    while (x->sites != NULL) {
+        struct site *next = x->sites->next;
+
+        site_free(x->sites);
+        x->sites = next;
+    }
+}
+
+static struct site *add_site(struct hub_exempter *x, const struct hub_site_exemption *e,
+                             bool goes) {
+    struct cm_arena *a = cm_arena_new(0);
+    struct site *s = cm_arena_get(a, sizeof(*s));
+    CM_AUTOFREE char *id = hub_site_exemptions_intent(e->cluster, e->id, goes);
+
+    *s = (struct site){.owner = x,
+                       .arena = a,
+                       .id = cm_arena_strdup(a, id),
+                       .kind = goes ? "unexempt" : "exempt",
+                       .cluster = cm_arena_strdup(a, e->cluster),
+                       .site_id = cm_arena_strdup(a, e->id),
+                       .app = cm_arena_strdup(a, e->app),
+                       .who = cm_arena_strdup(a, e->actor[0] != '\0' ? e->actor : "unknown"),
+                       .said = cm_arena_strdup(a, e->said),
+                       .manager = cm_arena_strdup(a, e->manager),
+                       .next = x->sites};
+    x->sites = s;
+    return s;
+}
+
+// Rows that are to be made into files, once the query that found them is over.
+struct finding {
+    struct hub_exempter *x;
+    struct cm_arena *a;
+    struct hub_site_exemption *rows;
+    size_t count;
+};
+
+static void copy_row(void *ctx, const struct hub_site_exemption *e) {
+    struct finding *f = ctx;
+
+    if ((f->count & (f->count - 1)) == 0) { // grows when it is a power of two
+        f->rows = cm_resize(f->rows, (f->count == 0 ? 1 : f->count * 2) * sizeof(*f->rows));
+    }
+    struct hub_site_exemption *to = &f->rows[f->count++];
+    *to = *e;
+    to->cluster = cm_arena_strdup(f->a, e->cluster);
+    to->name = cm_arena_strdup(f->a, e->name);
+    to->said = cm_arena_strdup(f->a, e->said);
+    to->app = cm_arena_strdup(f->a, e->app);
+    to->object = cm_arena_strdup(f->a, e->object);
+    to->field = cm_arena_strdup(f->a, e->field);
+    to->reason = cm_arena_strdup(f->a, e->reason);
+    to->actor = cm_arena_strdup(f->a, e->actor);
+    to->manager = cm_arena_strdup(f->a, e->manager);
+    to->message = "";
+}
+
+static enum cm_rc make_text(struct site *s, const struct hub_site_exemption *e, struct hub_db *db,
+                            struct cm_err *err) {
+    CM_CLEANUP(hub_located_done) struct hub_located located = {0};
+    const struct hub_exempt_ask ask = {.app = e->app,
+                                       .clusters = &e->cluster,
+                                       .cluster_count = 1,
+                                       .object = e->object,
+                                       .field = e->field,
+                                       .name = e->name,
+                                       .by = s->who,
+                                       .reason = e->reason,
+                                       .site = e->id,
+                                       .until_ms = e->until_ms};
+    struct hub_made made;
+    enum cm_rc rc = hub_intents_locate(db, e->app, NULL, &located, err);
+
+    rc = rc < 0 ? rc : hub_made_exemption(s->arena, db, &ask, &made, err);
+    if (rc == CM_OK) {
+        s->repo = cm_arena_strdup(s->arena, located.repository);
+        s->path = made.path;
+        s->text = made.text;
+    }
+    return rc;
+}
+
+static enum cm_rc find_new(struct hub_exempter *x, struct hub_db *db, struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct finding f = {.x = x, .a = a};
+    enum cm_rc rc = hub_site_exemptions_each_new(db, cm_clock_unix_ms(), copy_row, &f, err);
+
+    for (size_t i = 0; rc == CM_OK && i < f.count; i++) {
+        const struct hub_site_exemption *e = &f.rows[i];
+        struct site *s = add_site(x, e, false);
+        struct cm_err why;
+
+        s->reason = cm_arena_strdup(s->arena, e->reason);
+        s->subject =
+            cm_arena_strf(s->arena,
+                          "%s%s%s may be changed by hand on %s, which allows it "
+                          "itself",
+                          e->object, e->field[0] == '\0' ? "" : ", ", e->field, e->cluster);
+        rc = make_text(s, e, db, &why);
+        if (rc == CM_ENOTFOUND || rc == CM_EINVAL) {
+            s->wrong = cm_arena_strdup(s->arena, why.msg);
+            rc = CM_OK;
+        } else if (rc < 0) {
+            *err = why;
+        }
+    }
+    free(f.rows);
+    return rc;
+}
+
+static void take_gone(void *ctx, const struct hub_site_exemption_file *e) {
+    struct site *s = add_site(ctx, &e->row, true);
+
+    s->repo = cm_arena_strdup(s->arena, e->repo);
+    s->path = cm_arena_strdup(s->arena, e->path);
+    s->reason = cm_arena_strdup(s->arena, e->row.message);
+    s->subject = cm_arena_strf(s->arena, "%s does not allow it any more", e->row.cluster);
+}
+
+static const char *args_of(const struct site *s, const char *root) {
+    struct cm_arena *a = s->arena;
+    struct cm_json *args = cm_json_new(a, CM_OBJECT);
+    struct cm_json *trailers = cm_json_new(a, CM_OBJECT);
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    cm_json_set_string(a, args, "path",
+                       cm_arena_strf(a, "%s%s%s", root, root[0] == '\0' ? "" : "/", s->path));
+    if (s->text != NULL) {
+        cm_json_set_string(a, args, "text", s->text);
+    }
+    cm_json_set_string(a, args, "subject", s->subject);
+    cm_json_set_string(a, args, "reason", s->reason);
+    cm_json_set_string(a, args, "author", s->who);
+    cm_json_set_string(a, trailers, "Site-Object", s->said);
+    cm_json_set_string(a, trailers, "Site-Manager", s->manager);
+    cm_json_set_string(a, trailers, "Site-Id", s->site_id);
+    cm_json_set(a, args, "trailers", trailers);
+    cm_json_write_compact(args, &text);
+    return cm_arena_strdup(a, cm_str_get(&text));
+}
+
+static enum cm_rc run_asked(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    const struct site *s = CM_CONTAINER(job, struct site, asked);
+
+    return hub_site_exemptions_asked(db, s->cluster, s->site_id, cm_clock_unix_ms(), err);
+}
+
+static void asked_done(struct hub_store_job *job, const struct cm_err *err) {
+    struct site *s = CM_CONTAINER(job, struct site, asked);
+
+    (void)err; // then it is asked for again, and is on record already
+    site_free(s);
+}
+
+static void complain(const struct site *s, const char *why) {
+    cm_log(CM_LOG_WARN, "exemption.not_written", why, "cluster", s->cluster, "app", s->app,
+           "exemption", s->said, NULL);
+}
+
+static void site_added(void *ctx, const struct cm_err *err,
+                       const struct hub_writer_answer *answer) {
+    struct site *s = ctx;
+    bool on_record = err->code == CM_OK && answer->state != HUB_WRITER_OFF;
+
+    if (on_record && s->text != NULL) {
+        s->asked = (struct hub_store_job){.run = run_asked, .done = asked_done};
+        hub_store_submit(s->owner->store, &s->asked);
+        return;
+    }
+    if (err->code != CM_OK && err->code != CM_ECANCELED && err->code != CM_EBUSY) {
+        complain(s, err->msg);
+    }
+    site_free(s);
+}
+
+// ask_for_site takes what it is given. Where the hub may not write it stays with the site.
+static void ask_for_site(struct hub_exempter *x, struct site *s) {
+    const struct hub_repository *r = s->wrong == NULL ? find_repository(x, s->repo) : NULL;
+
+    if (x->stopped || r == NULL || r->write == HUB_WRITE_OFF || !shall_ask(x, s->id, SOON_MS)) {
+        site_free(s);
+        return;
+    }
+    hub_writer_add(x->writer,
+                   &(struct hub_writer_ask){.repository = s->repo,
+                                            .id = s->id,
+                                            .kind = s->kind,
+                                            .app = s->app,
+                                            .cluster = s->cluster,
+                                            .args = args_of(s, r->path),
+                                            .actor = s->who},
+                   site_added, s);
+}
+
+static void ask_for_sites(struct hub_exempter *x) {
+    while (x->sites != NULL) {
+        struct site *s = x->sites;
+
+        x->sites = s->next;
+        if (s->wrong != NULL && shall_ask(x, s->site_id, AGAIN_MS)) {
+            complain(s, s->wrong);
+        }
+        ask_for_site(x, s);
+    }
+}
+
+// ---- Looking
+
 static enum cm_rc run_look(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
     struct hub_exempter *x = CM_CONTAINER(job, struct hub_exempter, job);
+    int64_t now_ms = cm_clock_unix_ms();
+    enum cm_rc rc = hub_exemptions_look(db, now_ms, take_over, x, err);
 
-    return hub_exemptions_look(db, cm_clock_unix_ms(), take_over, x, err);
+    rc = rc < 0 ? rc : hub_site_exemptions_expire(db, now_ms, err);
+    rc = rc < 0 ? rc : find_new(x, db, err);
+    return rc < 0 ? rc : hub_site_exemptions_each_gone(db, now_ms, take_gone, x, err);
 }
 
 static void look_done(struct hub_store_job *job, const struct cm_err *err) {
@@ -136,7 +382,11 @@ static void look_done(struct hub_store_job *job, const struct cm_err *err) {
          o = o->next) {
         ask(x, o);
     }
+    if (err->code == CM_OK) {
+        ask_for_sites(x);
+    }
     free_over(x);
+    free_sites(x);
     if (!x->stopped) {
         cm_timer_start(x->loop, &x->timer, LOOK_MS);
     }
@@ -170,6 +420,7 @@ void hub_exempter_stop(struct hub_exempter *x) {
 void hub_exempter_free(struct hub_exempter *x) {
     if (x != NULL) {
         free_over(x);
+        free_sites(x);
         cm_map_free(x->asked);
     }
     free(x);

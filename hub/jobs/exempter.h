@@ -1,6 +1,9 @@
 // exempter: tells of Exemptions that begin and end, and takes the files of those that ended out of
 // Git.
 //
+// What sites allow themselves (hub/store/site_exemptions.h) is put into Git, and taken out when its
+// object goes. What Git has had once and has no more is never put there again.
+//
 // They end by themselves (hub/fleet/exemptions.c); what is done here may come later. What was told
 // is on record, so that a restart tells nothing twice.
 //

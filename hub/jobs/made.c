@@ -337,6 +337,16 @@ enum cm_rc hub_made_ban(struct cm_arena *a, const struct hub_ban_ask *ask, struc
 
 // ---- Exemptions
 
+const char *hub_made_site_name(struct cm_arena *a, const char *cluster, const char *said,
+                               const char *id) {
+    const char *text = cm_arena_strf(a, "%s\n%s", cluster, id);
+    struct cm_sha256 hash = cm_sha256(text, strlen(text));
+    char hex[CM_SHA256_HEX_MAX];
+
+    cm_sha256_hex(&hash, hex);
+    return as_name(a, cm_arena_strf(a, "site-%.16s-%s-%s", hex, cluster, said));
+}
+
 struct naming {
     struct cm_arena *a;
     const struct hub_exempt_ask *ask;
@@ -395,6 +405,7 @@ static struct cm_json *exemption_spec(struct cm_arena *a, const struct hub_exemp
     set_text(a, spec, "workingHours", ask->hours);
     set_text(a, spec, "reason", ask->reason);
     set_text(a, spec, "by", ask->by);
+    set_text(a, spec, "site", ask->site);
     return spec;
 }
 

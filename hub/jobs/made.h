@@ -53,6 +53,7 @@ struct hub_exempt_ask {
     const char *name;  // NULL: one is made
     const char *by;
     const char *reason;
+    const char *site; // the id of the site's own that it is made of; NULL: of none
     int64_t until_ms;
     const char *hours; // within which it is to end (hub/hold/hours.h); NULL: any
 };
@@ -60,6 +61,11 @@ struct hub_exempt_ask {
 CM_MUSTUSE enum cm_rc hub_made_exemption(struct cm_arena *a, struct hub_db *db,
                                          const struct hub_exempt_ask *ask, struct hub_made *out,
                                          struct cm_err *err);
+
+// hub_made_site_name is what an exemption of a site is called in Git. No site can choose one that
+// is another's.
+const char *hub_made_site_name(struct cm_arena *a, const char *cluster, const char *said,
+                               const char *id);
 
 CM_MUSTUSE enum cm_rc hub_made_ban(struct cm_arena *a, const struct hub_ban_ask *ask,
                                    struct hub_made *out, struct cm_err *err);

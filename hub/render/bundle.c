@@ -47,6 +47,10 @@ static Holdfast__V1__DriftRule *encode_rule(struct cm_arena *a, const struct hub
     m->n_managers = r->manager_count;
     m->managers = (char **)(uintptr_t)r->managers;
     m->keep = r->keep;
+    if (r->site != NULL) {
+        m->site_id.len = sizeof(r->site->bytes);
+        m->site_id.data = (uint8_t *)(uintptr_t)r->site->bytes;
+    }
     if (r->owner != NULL) {
         m->owner = unconst(r->owner);
     }
@@ -286,6 +290,17 @@ static struct hub_health decode_health(struct cm_arena *a,
                      : cm_arena_strndup(a, (const char *)message->rules.data, message->rules.len)};
 }
 
+static const struct cm_sha256 *site_of(struct cm_arena *a, const Holdfast__V1__DriftRule *m) {
+    struct cm_sha256 *site;
+
+    if (m->site_id.len != sizeof(site->bytes)) {
+        return NULL;
+    }
+    site = cm_arena_get(a, sizeof(*site));
+    memcpy(site->bytes, m->site_id.data, sizeof(site->bytes));
+    return site;
+}
+
 static void decode_list(struct cm_arena *a, const Holdfast__V1__DriftRules *m,
                         struct hub_drift_list *out) {
     struct hub_drift_rule *rules = cm_arena_get(a, (m->n_rules + 1) * sizeof(*rules));
@@ -299,6 +314,7 @@ static void decode_list(struct cm_arena *a, const Holdfast__V1__DriftRules *m,
             .owner = m->rules[i]->owner[0] == '\0' ? NULL : m->rules[i]->owner,
             .drift = (enum hub_drift)m->rules[i]->drift,
             .keep = m->rules[i]->keep,
+            .site = site_of(a, m->rules[i]),
         };
     }
     *out = (struct hub_drift_list){rules, m->n_rules};

@@ -10,6 +10,7 @@
 #include "common/metrics.h"
 #include "hub/access/authority.h"
 #include "hub/jobs/decisions.h"
+#include "hub/jobs/exempted.h"
 #include "hub/jobs/journal.h"
 #include "hub/jobs/presence.h"
 #include "hub/jobs/publication.h"
@@ -214,6 +215,7 @@ static void send_welcome(struct hub_session *session, uint32_t protocol, bool fu
     welcome.cluster_name = session->member->cluster;
     welcome.journal = true;
     welcome.decisions = true;
+    welcome.exempted = true;
     if (s->config.tells_actual) {
         const uint8_t *key = hub_authority_value_key(s->config.authority);
 
@@ -699,6 +701,72 @@ static enum cm_rc on_decisions(struct hub_session *session, const struct cm_net_
     return CM_OK;
 }
 
+// ---- What the site allows
+
+struct exempted_ctx {
+    struct hub_session *session;
+    uint64_t number;
+    size_t bytes; // in the inbox
+};
+
+static void answer_exempted(struct hub_session *session, uint64_t number,
+                            const struct hub_exempted_result *result) {
+    ProtobufCBinaryData over[WIRE_EXEMPTED_MAX];
+    Holdfast__V1__ExemptedAck ack;
+
+    holdfast__v1__exempted_ack__init(&ack);
+    ack.number = number;
+    ack.over = over;
+    for (; ack.n_over < result->over_count; ack.n_over++) {
+        over[ack.n_over] = (ProtobufCBinaryData){
+            .len = CM_SHA256_SIZE, .data = (uint8_t *)(uintptr_t)result->over[ack.n_over].bytes};
+    }
+    send_message(session, WIRE_EXEMPTED_ACK, &ack.base);
+}
+
+static void on_exempted_committed(void *ctx, const struct cm_err *err,
+                                  const struct hub_exempted_result *result) {
+    struct exempted_ctx *e = ctx;
+    struct hub_session *session = e->session;
+
+    session->jobs--;
+    session->reports--;
+    hub_inbox_give(session, e->bytes);
+    if (err->code != CM_OK) {
+        cm_log(CM_LOG_WARN, "store.failed", err->msg, "cluster", cluster_of(session), NULL);
+        hub_session_goodbye(session, HOLDFAST__V1__GOODBYE__REASON__OVERLOADED,
+                            "the hub cannot write; try again");
+    } else if (session->conn != NULL) {
+        answer_exempted(session, e->number, result);
+    }
+    free(e);
+    hub_session_release(session);
+}
+
+static enum cm_rc on_exempted(struct hub_session *session, const struct cm_net_frame *frame,
+                              struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(UNPACK_BUDGET);
+    Holdfast__V1__Exempted *m = NULL;
+    enum cm_rc rc = WIRE_UNPACK(a, Holdfast__V1__Exempted, holdfast__v1__exempted, frame->payload,
+                                frame->size, &m, err);
+
+    if (rc == CM_OK && session->reports >= REPORTS_MAX) {
+        rc = cm_fail(err, CM_EINVAL, "more than %d reports wait for their acknowledgement",
+                     REPORTS_MAX);
+    }
+    if (rc < 0 ||
+        !admit(session, cm_arena_used(a), frame->size + REPORT_COST * (m->n_exemptions + 1))) {
+        return rc;
+    }
+    struct exempted_ctx *e = cm_new(1, sizeof(*e));
+    *e = (struct exempted_ctx){.session = session, .number = m->number, .bytes = cm_arena_used(a)};
+    session->jobs++;
+    session->reports++;
+    hub_exempted_commit(session->owner->config.store, session->member->cluster, CM_TAKE(a), m,
+                        &(struct hub_exempted_done){.done = on_exempted_committed, .ctx = e});
+    return CM_OK;
+}
+
 static enum cm_rc on_found(struct hub_session *session, const struct cm_net_frame *frame,
                            struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(UNPACK_BUDGET);
@@ -759,6 +827,8 @@ static enum cm_rc handle(struct hub_session *session, const struct cm_net_frame 
         return on_journal(session, frame, err);
     case WIRE_DECISIONS:
         return on_decisions(session, frame, err);
+    case WIRE_EXEMPTED:
+        return on_exempted(session, frame, err);
     case WIRE_RENEW:
         return hub_keys_renew(session, frame, err);
     case WIRE_TRUST:

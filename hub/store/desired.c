@@ -156,11 +156,11 @@ enum cm_rc hub_documents_put_exemption(struct hub_db *db, const struct hub_exemp
                                        struct cm_err *err) {
     static const char sql[] =
         "INSERT OR REPLACE INTO exemption (name, app, repo, path, clusters, object, field, reason,"
-        " actor, until_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+        " actor, until_ms, site) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 
-    return hub_db_run(db, err, sql, "ttttttttti", row->name, row->app, row->repo, row->path,
+    return hub_db_run(db, err, sql, "tttttttttit", row->name, row->app, row->repo, row->path,
                       row->clusters, row->object, row->field, row->reason, row->actor,
-                      row->until_ms);
+                      row->until_ms, row->site);
 }
 
 enum cm_rc hub_documents_remove_exemption(struct hub_db *db, const char *name, struct cm_err *err) {

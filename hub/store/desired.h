@@ -153,6 +153,7 @@ struct hub_exemption_row {
     const char *field;
     const char *reason;
     const char *actor;
+    const char *site; // ""
     int64_t until_ms;
 };
 CM_MUSTUSE enum cm_rc hub_documents_put_exemption(struct hub_db *db,

@@ -24,7 +24,8 @@ struct row {
     const char *actor;
     int64_t until_ms;
     enum told told;
-    bool gone; // its file is
+    bool gone;  // its file is
+    bool known; // that it began was told: a site made it
     struct row *next;
 };
 
@@ -44,9 +45,10 @@ static enum cm_rc read_rows(struct look *l, struct cm_err *err) {
     enum cm_rc rc = hub_db_query(
         l->db, &stmt, err,
         "SELECT x.name, x.app, x.repo, x.path, x.object || iif(x.field = '', '', ', ' || x.field),"
-        " x.reason, x.actor, x.until_ms, ifnull(t.told, 0), 0 FROM exemption x"
+        " x.reason, x.actor, x.until_ms, ifnull(t.told, 0), 0,"
+        " t.told IS NULL AND x.site <> '' FROM exemption x"
         " LEFT JOIN exemption_told t ON t.name = x.name"
-        " UNION ALL SELECT name, app, '', '', '', '', '', 0, told, 1 FROM exemption_told"
+        " UNION ALL SELECT name, app, '', '', '', '', '', 0, told, 1, 0 FROM exemption_told"
         " WHERE name NOT IN (SELECT name FROM exemption)",
         "");
 
@@ -63,6 +65,7 @@ static enum cm_rc read_rows(struct look *l, struct cm_err *err) {
                             .until_ms = hub_stmt_int(stmt, 7),
                             .told = (enum told)hub_stmt_int(stmt, 8),
                             .gone = hub_stmt_int(stmt, 9) != 0,
+                            .known = hub_stmt_int(stmt, 10) != 0,
                             .next = l->rows};
         l->rows = row;
     }
@@ -111,7 +114,8 @@ static enum cm_rc note_row(const struct look *l, const struct row *row, struct c
     enum told state = state_of(l, row);
     enum cm_rc rc = CM_OK;
 
-    if (state != row->told && !(row->gone && row->told == TOLD_ENDED) &&
+    if (state != row->told && !(row->known && state == TOLD_BEGUN) &&
+        !(row->gone && row->told == TOLD_ENDED) &&
         !(state == TOLD_ENDED && row->told == TOLD_NOTHING)) {
         rc = tell(l, row, state, err);
     }

@@ -268,11 +268,33 @@ enum cm_rc hub_intents_find_ban(struct hub_db *db, const char *name, struct hub_
     return rc < 0 ? rc : find_document(stmt, "Ban", name, out, err);
 }
 
+// fail_site: what only an object on a cluster says ends there.
+static enum cm_rc fail_site(struct hub_db *db, const char *name, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT cluster, said FROM site_exemption WHERE name = ?1"
+                                 " AND git = 0 AND began_ms > 0 AND ended_ms = 0",
+                                 "t", name);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    return rc == CM_OK
+               ? cm_fail(err, CM_EINVAL,
+                         "the Exemption '%.80s' is not in Git yet: delete the object '%.80s' "
+                         "on cluster '%.80s', or wait until Git has it",
+                         name, hub_stmt_text(stmt, 1), hub_stmt_text(stmt, 0))
+               : rc;
+}
+
 enum cm_rc hub_intents_find_exemption(struct hub_db *db, const char *name, struct hub_located *out,
                                       struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc =
         hub_db_query(db, &stmt, err, "SELECT repo, path FROM exemption WHERE name = ?1", "t", name);
+    struct cm_err site;
 
-    return rc < 0 ? rc : find_document(stmt, "Exemption", name, out, err);
+    rc = rc < 0 ? rc : find_document(stmt, "Exemption", name, out, err);
+    if (rc == CM_ENOTFOUND && fail_site(db, name, &site) == CM_EINVAL) {
+        *err = site;
+    }
+    return rc == CM_ENOTFOUND ? err->code : rc;
 }

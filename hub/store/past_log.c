@@ -309,6 +309,52 @@ static enum cm_rc read_freezes(struct logging *l, struct cm_err *err) {
     return past_frozen_each(l->read, &span, l->scope->select.app, add_freeze, l, err);
 }
 
+// ---- What sites allowed themselves
+
+static void add_site(struct logging *l, struct hub_stmt *stmt, bool ended) {
+    static const struct past_info none = {.app = "", .revision = "", .release = "", .held = ""};
+    struct cm_arena *a = l->read->arena;
+    const char *kind = ended ? "unexempted" : "exempted";
+    const char *field = hub_stmt_text(stmt, 3);
+    const char *what = cm_arena_strf(a, "the site's '%s': %s%s%s", hub_stmt_text(stmt, 1),
+                                     hub_stmt_text(stmt, 2), field[0] == '\0' ? "" : ", ", field);
+    const struct row row = {
+        .app = hub_stmt_text(stmt, 0),
+        .axis = HUB_PAST_SEEN,
+        .at_ms = hub_stmt_int(stmt, ended ? 8 : 7),
+        .text = cm_arena_strf(a, "%s (%s)", what, hub_stmt_text(stmt, ended ? 6 : 4))};
+    const struct hub_entry entry = {(uint32_t)hub_stmt_int(stmt, 9), row.at_ms};
+
+    if (row.at_ms == 0 || (l->kind[0] != '\0' && strcmp(l->kind, kind) != 0) ||
+        !counts(l, &entry)) {
+        return;
+    }
+    struct action *action = find_action(l, &row, kind, &none);
+    action->actor = cm_arena_strdup(a, hub_stmt_text(stmt, 5));
+    action->text = row.text;
+    add_entry(l, action, &row, &entry);
+}
+
+static enum cm_rc read_sites(struct logging *l, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(
+        l->read->db, &stmt, err,
+        "SELECT app, said, object, field, reason, iif(actor = '', manager, actor), message,"
+        " began_ms, ended_ms, ifnull((SELECT number FROM past_cluster WHERE name = cluster), 0)"
+        " FROM site_exemption WHERE began_ms > 0 AND began_ms <= ?1"
+        " AND (ended_ms = 0 OR ended_ms >= ?2) AND (?3 = '' OR app = ?3)",
+        "iit", l->scope->when.at_ms, l->edge_ms, l->scope->select.app);
+
+    for (size_t rows = 0; rc == CM_OK && rows < ROWS_MAX; rows++) {
+        rc = hub_stmt_next(stmt, err);
+        if (rc == CM_OK) {
+            add_site(l, stmt, false);
+            add_site(l, stmt, true);
+        }
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
 // ---- All of it
 
 // An App of one's own has an index; all together are read in the order in which they came.
@@ -330,6 +376,7 @@ static enum cm_rc read_log(struct logging *l, struct cm_err *err) {
     note_edge(l);
     rc = rc < 0 || l->releases ? rc : read_decisions(l, err);
     rc = rc < 0 || l->releases ? rc : read_freezes(l, err);
+    rc = rc < 0 || l->releases ? rc : read_sites(l, err);
     cm_map_freep(&l->last);
     return rc;
 }

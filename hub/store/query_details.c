@@ -228,7 +228,7 @@ static const struct hub_detail details[] = {
      .about = "A change by hand that is allowed for a time.",
      .list = "exemptions",
      .names = {"name"},
-     .known_sql = "SELECT name FROM exemption",
+     .known_sql = "SELECT name FROM exemption_any",
      .parts = no_parts},
 };
 

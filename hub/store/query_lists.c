@@ -236,7 +236,7 @@ static const struct hub_filter object_filters[] = {
 
 // What is allowed of a difference by an Exemption.
 #define EXEMPTION(what)                                                                            \
-    "(SELECT " what " FROM exemption x WHERE x.app = d.app AND x.object = d.key"                   \
+    "(SELECT " what " FROM exemption_any x WHERE x.app = d.app AND x.object = d.key"               \
     " AND x.until_ms > " NOW_MS " AND (x.field = '' OR d.path = x.field"                           \
     " OR substr(d.path, 1, length(x.field) + 1) IN (x.field || '.', x.field || '['))"              \
     " AND EXISTS (SELECT 1 FROM json_each(x.clusters) WHERE value = d.cluster)"                    \
@@ -438,6 +438,12 @@ static const struct hub_column exemption_columns[] = {
     {"untilMs", "until_ms", HUB_COLUMN_TIME, "When it ends."},
     {"reason", "reason", HUB_COLUMN_TEXT, "Why."},
     {"by", "actor", HUB_COLUMN_TEXT, "Who asked for it; empty: not known."},
+    {"from", "CASE WHEN site = '' THEN 'git' WHEN git = 0 THEN 'site, not in git' ELSE 'site' END",
+     HUB_COLUMN_TEXT,
+     "git; site: an object on the cluster, which Git has by now; site, not in git: only that "
+     "object says it."},
+    {"siteObject", "ifnull(said, '')", HUB_COLUMN_TEXT,
+     "What the object on the cluster is called; empty: it is from Git."},
     {"repository", "repo", HUB_COLUMN_TEXT, "The repository that it is written in."},
     {"path", "path", HUB_COLUMN_TEXT, "The file that it is written in."},
 };
@@ -691,7 +697,7 @@ static const struct hub_list lists[] = {
     {.name = "exemptions",
      .item = "Exemption",
      .about = "Changes by hand that are allowed for a time.",
-     .from = "exemption",
+     .from = "exemption_any",
      .columns = exemption_columns,
      .column_count = COUNT(exemption_columns),
      .keys = {{"name", false}},

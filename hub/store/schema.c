@@ -421,6 +421,35 @@ static const char *const step_31[] = {
 };
 
 static const char *const step_32[] = {
+    // What sites allow themselves: `git` is 1 while a document in Git says it is that one, 2 once
+    // none does any more, 0 before.
+    "CREATE TABLE site_exemption (cluster TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL,"
+    " said TEXT NOT NULL, app TEXT NOT NULL, object TEXT NOT NULL, field TEXT NOT NULL,"
+    " reason TEXT NOT NULL, actor TEXT NOT NULL, manager TEXT NOT NULL, message TEXT NOT NULL,"
+    " until_ms INTEGER NOT NULL, began_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL,"
+    " seen_ms INTEGER NOT NULL, asked_ms INTEGER NOT NULL DEFAULT 0,"
+    " git INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (cluster, id)) WITHOUT ROWID",
+    "CREATE INDEX site_exemption_id ON site_exemption (id)",
+    "CREATE INDEX site_exemption_object ON site_exemption (app, object)",
+    "CREATE INDEX site_exemption_on ON site_exemption (until_ms) WHERE ended_ms = 0",
+    "CREATE INDEX site_exemption_git ON site_exemption (id) WHERE git = 1",
+    "ALTER TABLE exemption ADD COLUMN site TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX exemption_site ON exemption (site) WHERE site <> ''",
+    "CREATE TRIGGER exemption_site_put AFTER INSERT ON exemption WHEN NEW.site <> '' BEGIN"
+    " UPDATE site_exemption SET git = 1 WHERE id = NEW.site"
+    " AND cluster IN (SELECT value FROM json_each(NEW.clusters)); END",
+    "CREATE TRIGGER exemption_site_gone AFTER DELETE ON exemption WHEN OLD.site <> '' BEGIN"
+    " UPDATE site_exemption SET git = 2 WHERE id = OLD.site AND git = 1; END",
+    // All that are allowed: those of sites that Git has are told once.
+    "CREATE VIEW exemption_any AS SELECT name, app, repo, path, clusters, object, field, reason,"
+    " actor, until_ms, site, (SELECT min(s.said) FROM site_exemption s WHERE s.id = exemption.site"
+    " AND exemption.site <> '') AS said, 1 AS git FROM exemption"
+    " UNION ALL SELECT name, app, '', '', json_array(cluster), object, field, reason, actor,"
+    " until_ms, id, said, 0 FROM site_exemption WHERE git = 0 AND began_ms > 0 AND ended_ms = 0",
+    NULL,
+};
+
+static const char *const step_33[] = {
     // What of the past the state repository does not tell yet (hub/store/past_lines.h).
     "CREATE TABLE past_unwritten (n INTEGER PRIMARY KEY AUTOINCREMENT, line TEXT NOT NULL)",
     LINE_TRIGGER("past_cluster_put", "INSERT ON past_cluster", LINE_CLUSTER),
@@ -436,14 +465,13 @@ static const char *const step_32[] = {
     LINE_TRIGGER("past_freeze_set", "UPDATE ON freeze_past", LINE_FREEZE),
     LINE_TRIGGER("past_frozen_put", "INSERT ON freeze_past_cluster", LINE_FROZEN),
     LINE_TRIGGER("past_frozen_set", "UPDATE ON freeze_past_cluster", LINE_FROZEN),
-    NULL,
 };
 
 static const char *const *const steps[] = {
-    step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,
-    step_9,  step_10, step_11, step_12, step_13, step_14, step_15, step_16,
-    step_17, step_18, step_19, step_20, step_21, step_22, step_23, step_24,
-    step_25, step_26, step_27, step_28, step_29, step_30, step_31, step_32};
+    step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,
+    step_10, step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18,
+    step_19, step_20, step_21, step_22, step_23, step_24, step_25, step_26, step_27,
+    step_28, step_29, step_30, step_31, step_32, step_33};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -502,7 +530,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 29",
                                               "PRAGMA user_version = 30",
                                               "PRAGMA user_version = 31",
-                                              "PRAGMA user_version = 32"};
+                                              "PRAGMA user_version = 32",
+                                              "PRAGMA user_version = 33"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

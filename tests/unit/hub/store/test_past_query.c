@@ -407,6 +407,24 @@ static void the_log_says_what_was_frozen_by_whom_and_until_when(void **state) {
                "unfrozen - 0/2 -; frozen - 0/1 -");
 }
 
+static void the_log_says_what_sites_allowed_themselves(void **state) {
+    CM_AUTOFREE char *site = cm_strf(
+        "INSERT INTO site_exemption (cluster, id, name, said, app, object, field, reason, actor,"
+        " manager, message, until_ms, began_ms, ended_ms, seen_ms) VALUES ('a', 'x', 'n', 'inc-1',"
+        " 'web', 'A/b/c', 'spec.x', 'it burns', '', 'kubectl', 'its time is over', %lld, %lld,"
+        " %lld, %lld)",
+        (long long)NOW_MS, (long long)(NOW_MS - 8 * HOUR_MS), (long long)(NOW_MS - 6 * HOUR_MS),
+        (long long)NOW_MS);
+
+    run_sql(*state, site);
+    assert_freezes_in_log(state, "", "exempted",
+                          "web kubectl: the site's 'inc-1': A/b/c, spec.x (it burns) a");
+    assert_freezes_in_log(state, "", "unexempted",
+                          "web kubectl: the site's 'inc-1': A/b/c, spec.x (its time is over) a");
+    assert_freezes_in_log(state, "b", "exempted", "");
+    assert_freezes_in_log(state, "@{7.hours.ago}", "unexempted", "");
+}
+
 static void environments_and_moments_are_compared(void **state) {
     assert_diff(state, "a..c", "web: 22 -> 11");
     assert_diff(state, "b..c", "");
@@ -440,6 +458,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_is_frozen_is_shown_and_what_was, open_past, close_db),
         cmocka_unit_test_setup_teardown(the_log_says_what_was_frozen_by_whom_and_until_when,
                                         open_past, close_db),
+        cmocka_unit_test_setup_teardown(the_log_says_what_sites_allowed_themselves, open_past,
+                                        close_db),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

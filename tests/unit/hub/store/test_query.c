@@ -255,10 +255,16 @@ static void drift_is_told_with_both_values_and_who_did_it(void **state) {
     run_sql(
         ((struct fixture *)*state)->db,
         "INSERT INTO exemption VALUES ('inc-1', 'web', '', '', '[\"oslo-1\"]', 'ConfigMap/web/a',"
-        " 'data', 'INC-1', 'ada', 253402300799999)");
+        " 'data', 'INC-1', 'ada', 253402300799999, '')");
     assert_string_equal(names(*state, "drift?app=web", "exemption"), "inc-1: INC-1");
     run_sql(((struct fixture *)*state)->db, "UPDATE exemption SET field = 'dat'");
     assert_string_equal(names(*state, "drift?app=web", "exemption"), "");
+    run_sql(((struct fixture *)*state)->db,
+            "INSERT INTO site_exemption VALUES ('oslo-1', 'aa', 'site-inc-2', 'inc-2', 'web',"
+            " 'ConfigMap/web/a', '', 'INC-2', 'ada', 'kubectl', '', 253402300799999, 1, 0, 1, 0,"
+            " 0)");
+    assert_string_equal(names(*state, "drift?app=web", "exemption"), "site-inc-2: INC-2");
+    assert_string_equal(names(*state, "exemptions", "from"), "git site, not in git");
     run_sql(((struct fixture *)*state)->db, "UPDATE object SET drift_more = 1");
     assert_true(cm_json_true(
         cm_json_get(cm_json_get(get(*state, "drift?app=web"), "items")->first, "more")));

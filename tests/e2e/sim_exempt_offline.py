@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+"""At a site without connection somebody mends something by hand and allows that by an object there:
+it stays, over a restart of the agent too, and is a commit once there is a connection again."""
+import datetime
+import json
+import pathlib
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import gitservers, manifests as m, story  # noqa: E402
+from support.gitservers import Authority, Https  # noqa: E402
+from support.process import wait_for  # noqa: E402
+from support.simstory import PATIENT, SOON, SimStory, files, fleet  # noqa: E402
+
+KEPT = "ConfigMap/default/kept"
+KILLED = -9
+
+
+def until(**ahead):
+    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(**ahead)
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def allows(**spec):
+    spec = {"app": "kept", "object": KEPT, "field": "data.colour", "until": until(hours=2),
+            "reason": "INC-7", "by": "ada", **spec}
+    return json.dumps({"spec": {k: v for k, v in spec.items() if v is not None}},
+                      separators=(",", ":"))
+
+
+def key(name):
+    return f"Exemption.holdfast.dev/holdfast-system/{name}"
+
+
+class Site(SimStory):
+    clusters = fleet(3)
+    apps = files("kept", m.config_map("kept", colour="green", size="1"), drift="correct")
+    repo_more = "  write: direct\n"
+
+    def git(self, *words):
+        self.repo.git("fetch", "--quiet", "origin")
+        return self.repo.git(*words)
+
+    def files_of(self, folder="exemptions"):
+        """{path: text} in Git."""
+        tip = self.git("rev-parse", "origin/main").strip()
+        paths = self.repo.git("ls-tree", "-r", "--name-only", tip, folder).split()
+        return {path: self.repo.git("show", f"{tip}:{path}") for path in paths}
+
+    def wait_files(self, count):
+        def is_so():
+            found = self.files_of()
+            return found if len(found) == count else None
+        return wait_for(lambda: is_so() is not None, SOON, f"{count} files of Exemptions", 0.2) and is_so()
+
+    def allow(self, cluster, name, **spec):
+        self.sim.ask("create", cluster, key(name), allows(**spec), "kubectl-create")
+
+    def change(self, cluster, colour):
+        self.sim.ask("drift", cluster, KEPT, "data.colour", colour, "kubectl-edit")
+
+    def colour(self, cluster):
+        return self.data(cluster, KEPT)["colour"]
+
+    def wait_colour(self, cluster, colour):
+        wait_for(lambda: self.colour(cluster) == colour, SOON, f"{colour} on {cluster}", 0.1)
+
+    def wait_said(self, cluster, word):
+        """Waits for a line of the log, which says that the agent has taken it."""
+        wait_for(lambda: any(word in line and f"exemption={cluster}" in line
+                             for line in self.sim.log.read_text(encoding="utf-8").splitlines()), SOON, word, 0.1)
+
+
+class Offline(Site):
+    def test_1_without_a_connection_the_site_allows_it_itself(self):
+        self.hub.terminate()
+        type(self).began = time.monotonic()
+        self.allow("c01", "inc-7")
+        self.wait_said("inc-7", "agent.exempted")
+        self.change("c01", "red")
+        self.change("c02", "red")
+        self.wait_colour("c02", "green")
+        self.assertEqual(self.colour("c01"), "red")
+
+    def test_2_over_a_restart_of_the_agent_too(self):
+        self.sim.restart("c01")
+        self.sim.restart("c02")
+        self.change("c02", "blue")
+        self.wait_colour("c02", "green")
+        self.assertEqual(self.colour("c01"), "red")
+
+    def test_3_one_that_comes_and_goes_meanwhile_is_told_with_its_times(self):
+        self.allow("c03", "short")
+        self.wait_said("short", "agent.exempted")
+        self.change("c03", "red")
+        self.sim.ask("delete", "c03", key("short"))
+        self.wait_colour("c03", "green")
+
+    def test_4_what_cannot_be_is_refused_and_harms_nothing(self):
+        wrong = {"far": {"until": until(days=40)}, "past": {"until": until(hours=-1)},
+                 "nothing": {"object": "ConfigMap/default/none"}, "app": {"app": "none"},
+                 "pointer": {"field": "/data/colour"}, "much": {"reason": "x" * 600},
+                 "typo": {"untill": "x"}, "none": {"reason": None}}
+        for name, spec in wrong.items():
+            self.allow("c02", f"bad-{name}", **spec)
+        for name in wrong:
+            self.wait_said(f"bad-{name}", "agent.exemption_refused")
+        self.change("c02", "red")
+        self.wait_colour("c02", "green")
+        wait_for(lambda: time.monotonic() - self.began > 3, SOON, "it to be a while ago")
+
+    def test_5_with_a_connection_it_is_a_commit_for_that_cluster_alone(self):
+        self.hub.start_and_wait()
+        self.wait_connected("c01", "c02", "c03")
+        (path, text), = self.wait_files(1).items()
+        self.assertRegex(path, r"^exemptions/site-[0-9a-f]{16}-c01-inc-7\.yaml$")
+        for words in ("clusters:\n  - c01\n", f"object: {KEPT}\n", "field: data.colour\n",
+                      "by: ada\n", "reason: INC-7\n"):
+            self.assertIn(words, text)
+        said = self.git("log", "-1", "--format=%an|%cn|%B", "origin/main")
+        self.assertRegex(said, r"^ada\|Holdfast\|exempt\(kept\): ConfigMap/default/kept, data.colour "
+                               r"may be changed by hand on c01, which allows it itself\n")
+        for words in ("Holdfast-Site-Object: inc-7\n", "Holdfast-Site-Manager: kubectl-create\n",
+                      "Holdfast-Clusters: c01\n", "Holdfast-Reason: INC-7\n"):
+            self.assertIn(words, said)
+        wait_for(lambda: [row["from"] for row in self.hub.get("exemptions")] == ["site"], SOON,
+                 "Git and the object to be one", 0.1)
+        self.assertEqual(self.hub.get("exemptions")[0]["siteObject"], "inc-7")
+        self.assertEqual(self.colour("c01"), "red")
+        self.wait_drift(("c01", KEPT, "data.colour"))
+        self.assertIn("INC-7", self.drift()["c01", KEPT, "data.colour"]["exemption"])
+
+    def test_6_what_happened_meanwhile_is_on_record_with_its_times(self):
+        event, = self.events("site.exempted", cluster="c01")
+        self.assertEqual((event["actor"], event["app"], event["key"]), ("ada", "kept", KEPT))
+        self.assertLess(0, event["happenedMs"])
+        self.assertLess(event["happenedMs"], event["atMs"])
+        self.wait_event("site.exempted", cluster="c03")
+        self.wait_event("site.ended", cluster="c03")
+        self.assertIn("'bad-far' is not taken: spec.until is more than 30 days ahead",
+                      " ".join(e["message"] for e in self.events("site.refused", cluster="c02")))
+        self.assertIn("the site's 'inc-7' allows",
+                      self.hub.run("why", "c01:kept").stdout)
+        self.assertEqual(self.events("exemption.started"), [])
+
+    def test_7_when_the_object_goes_so_does_the_file(self):
+        self.sim.ask("delete", "c01", key("inc-7"))
+        self.wait_colour("c01", "green")
+        self.wait_files(0)
+        said = self.git("log", "-1", "--format=%an|%B", "origin/main")
+        self.assertRegex(said, r"^ada\|unexempt\(kept\): c01 does not allow it any more\n")
+        wait_for(lambda: self.hub.get("exemptions") == [], SOON, "none to be left", 0.1)
+
+    def test_8_what_Git_does_not_want_ends_though_the_object_is_there(self):
+        self.allow("c02", "inc-8", reason="INC-8")
+        (path, _), = self.wait_files(1).items()
+        self.change("c02", "red")
+        wait_for(lambda: [r["from"] for r in self.hub.get("exemptions")] == ["site"], SOON,
+                 "Git to have it", 0.1)
+        self.git("reset", "--quiet", "--hard", "origin/main")
+        self.assertEqual(self.colour("c02"), "red")
+        gone = self.commit({path: None}, "not any more")
+        self.wait_resolved(gone)
+        self.wait_colour("c02", "green")
+        self.sim.restart("c02")
+        self.change("c02", "blue")
+        self.wait_colour("c02", "green")
+        self.assertEqual(self.files_of(), {})
+        self.wait_said("inc-8", "agent.exemption_ended")
+
+    def test_9_its_time_ends_it_there_and_in_git(self):
+        self.allow("c03", "brief", until=until(seconds=6), reason="INC-9")
+        self.wait_said("brief", "agent.exempted")
+        self.change("c03", "red")
+        self.wait_files(1)
+        self.wait_colour("c03", "green")
+        self.wait_files(0)
+
+    def test_a_a_site_has_no_more_than_so_many(self):
+        self.hub.terminate()
+        for i in range(20):
+            self.allow("c03", f"many-{i:02}", reason=f"M-{i}")
+        self.wait_said("many-19", "agent.exemption_refused")
+        self.hub.start_and_wait()
+        self.wait_connected("c03")
+        found = self.wait_files(16)
+        self.assertTrue(all("-c03-many-" in path for path in found), found)
+        for i in range(20):
+            self.sim.ask("delete", "c03", key(f"many-{i:02}"))
+        self.wait_files(0)
+
+
+class Killed(Site):
+    """Over HTTPS: only a server runs hooks, in which the hub is killed."""
+
+    @classmethod
+    def repositories(cls):
+        (cls.folder / "token").write_text(gitservers.TOKEN, encoding="ascii")
+        authority = Authority(cls.folder, "authority")
+        cls.server = Https(cls.folder, *authority.issue("localhost"))
+        cls.addClassCleanup(cls.server.server_close)
+        cls.addClassCleanup(cls.server.shutdown)
+        cls.repo.git("-C", cls.repo.bare, "config", "http.receivepack", "true")
+        return (f"repositories:\n- name: fleet\n  url: {cls.server.url}/auth/fleet.git\n"
+                f"  tokenFile: {cls.folder}/token\n  caFile: {authority.cert}\n"
+                f"  pollInterval: {cls.poll}\n  allowPrivateHosts: true\n{cls.repo_more}")
+
+    def hook(self, name, text):
+        hook = self.repo.bare / "hooks" / name
+        hook.write_text(f"#!/bin/sh\nrm -f $0\n{text}\n", encoding="ascii")
+        hook.chmod(0o755)
+
+    def test_killed_anywhere_on_the_way_into_git_it_is_written_once(self):
+        for number, moment in enumerate((None, "pre-receive", "post-receive")):
+            name = f"inc-{number}"
+            with self.subTest(moment=moment):
+                if moment:
+                    self.hook(moment, f"kill -9 {self.hub.pid}")
+                self.allow("c01", name, reason=f"R-{number}")
+                if moment:
+                    self.assertEqual(self.hub.exit_code(SOON), KILLED)
+                else:  # it is on record, and a second later it would be a commit
+                    wait_for(lambda: self.events("site.exempted"), SOON, "it to be on record", 0.01)
+                self.hub.kill()
+                self.hub.start_and_wait()
+                wait_for(lambda n=name: any(n in path for path in self.files_of()), PATIENT,
+                         "the Exemption in Git", 0.2)
+                self.wait_connected("c01")
+                said = self.git("log", "--format=%B", "origin/main")
+                self.assertEqual(said.count(f"Holdfast-Site-Object: {name}\n"), 1, said)
+                self.assertEqual(len([e for e in self.events("site.exempted")
+                                      if f"'{name}'" in e["message"]]), 1)
+
+
+if __name__ == "__main__":
+    story.main()
