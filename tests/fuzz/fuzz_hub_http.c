@@ -26,7 +26,7 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { PATIENCE_S = 20, NAME_BYTES = 16, CANARY_MAX = 2 * NAME_BYTES + 1 };
+enum { PATIENCE_S = 20, NAME_BYTES = 16, CANARY_MAX = 2 * NAME_BYTES + 1, ADDRESSES = 200 };
 
 static const struct hub_api_limits limits = {.requests_per_s = 1000 * 1000,
                                              .wrong_burst = 1000 * 1000 * 1000};
@@ -107,13 +107,19 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
     return atexit(end);
 }
 
+// dial comes from another address each time: one has ports for half a minute of connections only,
+// for closed ones keep theirs for a minute.
 static int dial(void) {
+    static uint32_t times;
     const struct timeval patience = {.tv_sec = PATIENCE_S};
+    const struct sockaddr_in from = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + times++ % ADDRESSES)};
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(hub_api_port(rig.api))};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     require(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0);
+    require(bind(fd, (const struct sockaddr *)&from, sizeof(from)) == 0);
     require(connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0);
     return fd;
 }
