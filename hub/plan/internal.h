@@ -41,8 +41,9 @@ struct plan_settings {
     bool prune_on_loss;
     bool plain_secrets;
     bool goes_back;
+    const char *drift; // a constant: "report", "correct", "capture", "off"
 };
-#define HUB_PLAN_SETTINGS 4
+#define HUB_PLAN_SETTINGS 5
 
 struct hub_plan_before {
     struct cm_arena *arena;

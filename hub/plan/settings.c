@@ -25,7 +25,8 @@ static void remember_app(void *ctx, const struct hub_app_info *info) {
                                .release_group = group == NULL ? NULL : cm_arena_strdup(a, group),
                                .prune_on_loss = info->prune_on_loss,
                                .plain_secrets = info->plain_secrets,
-                               .goes_back = info->goes_back};
+                               .goes_back = info->goes_back,
+                               .drift = info->drift};
 }
 
 void plan_settings_remember(struct hub_plan_before *before, const struct hub_fleet *f) {
@@ -70,6 +71,11 @@ static bool same_group(const struct plan_settings *old, const struct hub_app_inf
                : strcmp(old->release_group, now->release_group) == 0;
 }
 
+// same_capture: of `drift` bundles say all but that what was changed goes into Git.
+static bool same_capture(const struct plan_settings *old, const struct hub_app_info *now) {
+    return (strcmp(old->drift, "capture") == 0) == (strcmp(now->drift, "capture") == 0);
+}
+
 static void compare_settings(struct plan_making *m, const struct plan_settings *old,
                              const struct hub_app_info *now) {
     if (old->prune_on_loss != now->prune_on_loss) {
@@ -78,6 +84,9 @@ static void compare_settings(struct plan_making *m, const struct plan_settings *
     }
     if (!same_group(old, now)) {
         tell(m, now->name, "releaseGroup", old->release_group, now->release_group);
+    }
+    if (!same_capture(old, now)) {
+        tell(m, now->name, "drift", old->drift, now->drift);
     }
     if (old->goes_back != now->goes_back) {
         tell(m, now->name, "onFailure", old->goes_back ? "rollback" : "report",
@@ -125,7 +134,8 @@ static bool is_wanted(struct telling *t, const struct hub_app_info *info) {
 
 static bool are_same(const struct plan_settings *old, const struct hub_app_info *now) {
     return same_group(old, now) && old->prune_on_loss == now->prune_on_loss &&
-           old->plain_secrets == now->plain_secrets && old->goes_back == now->goes_back;
+           old->plain_secrets == now->plain_secrets && old->goes_back == now->goes_back &&
+           same_capture(old, now);
 }
 
 static void look_at_app(void *ctx, const struct hub_app_info *info) {

@@ -46,6 +46,7 @@ static const struct change {
     {"propagationPolicy", FROM_A ALL, FROM_A ALL "  propagationPolicy: orphan", HUB_PLAN_OPTION},
     {"health", FROM_A ALL, FROM_A ALL "  health: {timeout: 5m}", HUB_PLAN_OPTION},
     {"drift", FROM_A ALL, FROM_A ALL "  drift: correct", HUB_PLAN_OPTION},
+    {"drift", FROM_A ALL, FROM_A ALL "  drift: capture", LATER},
     {"showValues", FROM_A ALL, FROM_A ALL "  showValues: [LOG_LEVEL]", HUB_PLAN_OPTION},
     {"ignoreDifferences", FROM_A ALL, FROM_A ALL "  ignoreDifferences: [{kind: Pod}]",
      HUB_PLAN_OPTION},
