@@ -465,6 +465,7 @@ static const char *const step_33[] = {
     LINE_TRIGGER("past_freeze_set", "UPDATE ON freeze_past", LINE_FREEZE),
     LINE_TRIGGER("past_frozen_put", "INSERT ON freeze_past_cluster", LINE_FROZEN),
     LINE_TRIGGER("past_frozen_set", "UPDATE ON freeze_past_cluster", LINE_FROZEN),
+    NULL,
 };
 
 static const char *const *const steps[] = {
