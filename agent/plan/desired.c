@@ -143,6 +143,7 @@ static void copy_list(struct cm_arena *a, const Holdfast__V1__DriftRules *m,
                       struct agent_drift_rules *out) {
     struct cm_spare_rule *rules = cm_arena_get(a, (m->n_rules + 1) * sizeof(*rules));
     enum agent_drift *modes = cm_arena_get(a, (m->n_rules + 1) * sizeof(*modes));
+    bool *captures = cm_arena_get(a, (m->n_rules + 1) * sizeof(*captures));
     enum cm_spare_how *how = cm_arena_get(a, (2 * m->n_rules + 1) * sizeof(*how));
 
     for (size_t i = 0; i < m->n_rules; i++) {
@@ -153,10 +154,11 @@ static void copy_list(struct cm_arena *a, const Holdfast__V1__DriftRules *m,
                                    copy_texts(a, r->managers, r->n_managers), r->n_managers,
                                    r->owner[0] == '\0' ? NULL : cm_arena_strdup(a, r->owner)};
         modes[i] = drift_of(r->drift);
+        captures[i] = r->capture;
         how[i] = agent_drift_correcting(modes[i]);
         how[m->n_rules + i] = r->keep ? CM_SPARE_UNLESS_NEW : agent_drift_applying(modes[i]);
     }
-    *out = (struct agent_drift_rules){rules, modes, how, how + m->n_rules, m->n_rules};
+    *out = (struct agent_drift_rules){rules, modes, captures, how, how + m->n_rules, m->n_rules};
 }
 
 static void copy_rules(struct agent_bundle *b, const Holdfast__V1__Bundle *m) {
@@ -426,7 +428,8 @@ static bool same_list(const struct agent_drift_rules *a, const struct agent_drif
         const struct cm_spare_rule *x = &a->rules[i];
         const struct cm_spare_rule *y = &b->rules[i];
 
-        same = a->modes[i] == b->modes[i] && a->applying[i] == b->applying[i] && same_owner(x, y) &&
+        same = a->modes[i] == b->modes[i] && a->captures[i] == b->captures[i] &&
+               a->applying[i] == b->applying[i] && same_owner(x, y) &&
                same_texts(x->fields, x->field_count, y->fields, y->field_count) &&
                same_texts(x->managers, x->manager_count, y->managers, y->manager_count);
     }

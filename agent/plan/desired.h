@@ -61,6 +61,7 @@ enum agent_drift { AGENT_DRIFT_REPORT, AGENT_DRIFT_CORRECT, AGENT_DRIFT_OFF };
 struct agent_drift_rules {
     const struct cm_spare_rule *rules;
     const enum agent_drift *modes;
+    const bool *captures; // the hub writes into Git what is reported
     const enum cm_spare_how *correcting;
     const enum cm_spare_how *applying;
     size_t count;

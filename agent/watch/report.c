@@ -193,6 +193,14 @@ static Holdfast__V1__Difference difference_of(const struct field *f, bool counts
     }
 }
 
+// is_captured tells whether a rule says that a difference goes into Git.
+static bool is_captured(const struct agent_claim *claim, const struct field *f) {
+    const struct agent_drift_rules *rules =
+        claim == NULL ? NULL : agent_bundle_rules(claim->app->bundle, claim->entry);
+
+    return rules != NULL && f->rule > 0 && f->rule <= rules->count && rules->captures[f->rule - 1];
+}
+
 static Holdfast__V1__FieldDrift *field_report(struct cm_arena *a, const struct cm_hiding *h,
                                               const struct field *f, bool counts) {
     Holdfast__V1__FieldDrift *m = cm_arena_get(a, sizeof(*m));
@@ -257,7 +265,8 @@ static void add_happened(struct cm_arena *a, const struct seen *s, Holdfast__V1_
 
 Holdfast__V1__ObjectReport *watch_object_report(const struct agent_watch *w, struct cm_arena *a,
                                                 const struct seen *s) {
-    const struct cm_hiding h = watch_hiding(w, s, watch_claim(w, s));
+    const struct agent_claim *claim = watch_claim(w, s);
+    const struct cm_hiding h = watch_hiding(w, s, claim);
     Holdfast__V1__ObjectReport *m = cm_arena_get(a, sizeof(*m));
     size_t fields = s->field_count < FIELDS_MAX ? s->field_count : FIELDS_MAX;
 
@@ -278,8 +287,11 @@ Holdfast__V1__ObjectReport *watch_object_report(const struct agent_watch *w, str
     add_happened(a, s, m);
     m->drift = cm_arena_get(a, (fields + 1) * sizeof(*m->drift));
     for (; m->n_drift < fields; m->n_drift++) {
-        m->drift[m->n_drift] =
-            field_report(a, &h, &s->drift[m->n_drift], m->n_drift < s->drift_count);
+        bool counts = m->n_drift < s->drift_count;
+        const struct field *f = &s->drift[m->n_drift];
+
+        m->drift[m->n_drift] = field_report(a, &h, f, counts);
+        m->drift[m->n_drift]->capture = counts && is_captured(claim, f);
     }
     return m;
 }

@@ -113,7 +113,7 @@ static enum cm_rc make(struct capture_tip *tip, const struct hub_capture *what,
     if (app.path == NULL || strcmp(app.repo, tip->own->name) != 0) {
         return cm_fail(err, CM_ENOTFOUND, "the repository has no App '%s' any more", what->app);
     }
-    if (what->automatic && (!app.captures || capture_is_ruled_out(tip, what))) {
+    if (what->automatic && !capture_is_wanted(tip, what, app.captures)) {
         return cm_fail(err, CM_EINVAL,
                        "App '%s' does not say 'drift: capture' of this field any more", what->app);
     }

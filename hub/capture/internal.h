@@ -54,9 +54,10 @@ const struct hub_object *capture_tip_object(const struct capture_tip *t,
                                             const struct hub_bundle **bundle);
 
 // ---- rules.c
-// capture_is_ruled_out tells whether a rule of the App, or of the object, is about one of the
-// fields: what it says counts instead of the App's `drift`.
-bool capture_is_ruled_out(const struct capture_tip *t, const struct hub_capture *what);
+// capture_is_wanted tells whether all of the fields are to be written without that anybody asks:
+// the first rule of the App, or of the object, that may be about a field says so, or, where none
+// is, `otherwise`.
+bool capture_is_wanted(const struct capture_tip *t, const struct hub_capture *what, bool otherwise);
 
 // ---- proof.c
 struct capture_proof;

@@ -51,22 +51,32 @@ static bool names_manager(const struct hub_drift_rule *rule, const char *manager
     return rule->manager_count == 0;
 }
 
-bool capture_is_ruled_out(const struct capture_tip *t, const struct hub_capture *what) {
+// says_so: the first rule that may be about a field counts, else the App's `drift`.
+static bool says_so(struct cm_arena *a, const struct hub_drift_list *list,
+                    const struct hub_capture_field *field, bool otherwise) {
+    for (size_t i = 0; list != NULL && i < list->count; i++) {
+        const struct hub_drift_rule *rule = &list->rules[i];
+
+        if (names_field(a, rule, field->path) && names_manager(rule, field->manager)) {
+            return rule->capture;
+        }
+    }
+    return otherwise;
+}
+
+bool capture_is_wanted(const struct capture_tip *t, const struct hub_capture *what,
+                       bool otherwise) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const struct hub_bundle *bundle = NULL;
     const struct hub_object *object = capture_tip_object(t, what, &bundle);
+    const struct hub_drift_list *list = object == NULL || object->drift_list == 0
+                                            ? NULL
+                                            : &bundle->spec.drift_lists[object->drift_list - 1];
 
-    if (object == NULL || object->drift_list == 0) {
-        return false;
-    }
-    const struct hub_drift_list *list = &bundle->spec.drift_lists[object->drift_list - 1];
-    for (size_t i = 0; i < list->count; i++) {
-        for (size_t k = 0; k < what->field_count; k++) {
-            if (names_field(a, &list->rules[i], what->fields[k].path) &&
-                names_manager(&list->rules[i], what->fields[k].manager)) {
-                return true;
-            }
+    for (size_t k = 0; k < what->field_count; k++) {
+        if (!says_so(a, list, &what->fields[k], otherwise)) {
+            return false;
         }
     }
-    return false;
+    return true;
 }

@@ -320,6 +320,7 @@ static void read_tolerances(struct cm_arena *a, const struct cm_json *list,
         t->rule.fields = read_texts(a, cm_json_get(item, "jsonPointers"), &t->rule.field_count);
         t->rule.managers = read_texts(a, cm_json_get(item, "managers"), &t->rule.manager_count);
         t->rule.drift = drift_of(cm_json_get(item, "drift"), HUB_DRIFT_OFF);
+        t->rule.capture = is_capture(cm_json_get(item, "drift"));
     }
     out->tolerances = all;
 }

@@ -366,8 +366,9 @@ static const struct hub_field ignore_fields[] = {
     {.name = "drift",
      .type = HUB_FIELD_CHOICE,
      .otherwise = "off",
-     .choices = WORDS("report", "correct", "off"),
+     .choices = WORDS("report", "correct", "capture", "off"),
      .doc = "What is done about differences in these fields, whatever the App's `drift` says. "
+            "`capture` writes them into Git as the App's `drift: capture` does. "
             "`off` ignores them: they are no drift, and stay as they are when the agent corrects "
             "other fields or applies the object again. A change of the field itself in Git is "
             "applied in any case."},

@@ -239,6 +239,7 @@ static enum cm_rc put_drift(struct report_work *r, struct hub_db *db,
             .manager = field->manager,
             .operation = field->operation,
             .class = class_of(field),
+            .capture = field->capture,
             .at_ms = field->at_ms,
         };
         rc = hub_drift_put(db, &row, err);

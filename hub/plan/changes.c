@@ -108,7 +108,7 @@ static struct cm_json *drift_rules(struct cm_arena *a, const struct hub_bundle_s
 
             cm_json_set(a, rule, "jsonPointers", texts_of(a, r->fields, r->field_count));
             cm_json_set(a, rule, "managers", texts_of(a, r->managers, r->manager_count));
-            cm_json_set_string(a, rule, "drift", drifts[r->drift]);
+            cm_json_set_string(a, rule, "drift", r->capture ? "capture" : drifts[r->drift]);
             if (r->owner != NULL) {
                 cm_json_set_string(a, rule, "whileExists", r->owner);
             }

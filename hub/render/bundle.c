@@ -46,6 +46,7 @@ static Holdfast__V1__DriftRule *encode_rule(struct cm_arena *a, const struct hub
     m->fields = (char **)(uintptr_t)r->fields;
     m->n_managers = r->manager_count;
     m->managers = (char **)(uintptr_t)r->managers;
+    m->capture = r->capture;
     m->keep = r->keep;
     if (r->site != NULL) {
         m->site_id.len = sizeof(r->site->bytes);
@@ -313,6 +314,7 @@ static void decode_list(struct cm_arena *a, const Holdfast__V1__DriftRules *m,
             .manager_count = m->rules[i]->n_managers,
             .owner = m->rules[i]->owner[0] == '\0' ? NULL : m->rules[i]->owner,
             .drift = (enum hub_drift)m->rules[i]->drift,
+            .capture = m->rules[i]->capture,
             .keep = m->rules[i]->keep,
             .site = site_of(a, m->rules[i]),
         };

@@ -62,6 +62,7 @@ struct hub_drift_rule {
     size_t manager_count;
     const char *owner; // key of the object while which exists it holds; NULL: always
     enum hub_drift drift;
+    bool capture;                 // what agents report is written into Git
     bool keep;                    // what is set by hand stays when the object is applied, too
     const struct cm_sha256 *site; // the exemption of a site that it was made of; NULL: of none
 };

@@ -128,7 +128,7 @@ static bool same_texts(const char *const *a, size_t a_count, const char *const *
 }
 
 static bool same_rule(const struct hub_drift_rule *a, const struct hub_drift_rule *b) {
-    return a->drift == b->drift && same_owner(a->owner, b->owner) &&
+    return a->drift == b->drift && a->capture == b->capture && same_owner(a->owner, b->owner) &&
            same_texts(a->fields, a->field_count, b->fields, b->field_count) &&
            same_texts(a->managers, a->manager_count, b->managers, b->manager_count);
 }

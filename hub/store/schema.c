@@ -450,6 +450,12 @@ static const char *const step_32[] = {
 };
 
 static const char *const step_33[] = {
+    "ALTER TABLE drift ADD COLUMN capture INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX drift_capture ON drift (cluster, key) WHERE capture = 1",
+    NULL,
+};
+
+static const char *const step_34[] = {
     // What of the past the state repository does not tell yet (hub/store/past_lines.h).
     "CREATE TABLE past_unwritten (n INTEGER PRIMARY KEY AUTOINCREMENT, line TEXT NOT NULL)",
     LINE_TRIGGER("past_cluster_put", "INSERT ON past_cluster", LINE_CLUSTER),
@@ -472,7 +478,7 @@ static const char *const *const steps[] = {
     step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,
     step_10, step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18,
     step_19, step_20, step_21, step_22, step_23, step_24, step_25, step_26, step_27,
-    step_28, step_29, step_30, step_31, step_32, step_33};
+    step_28, step_29, step_30, step_31, step_32, step_33, step_34};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -532,7 +538,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 30",
                                               "PRAGMA user_version = 31",
                                               "PRAGMA user_version = 32",
-                                              "PRAGMA user_version = 33"};
+                                              "PRAGMA user_version = 33",
+                                              "PRAGMA user_version = 34"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -176,13 +176,14 @@ enum cm_rc hub_drift_clear(struct hub_db *db, const char *cluster, const char *k
 enum cm_rc hub_drift_put(struct hub_db *db, const struct hub_drift_row *row, struct cm_err *err) {
     static const char sql[] =
         "INSERT OR REPLACE INTO drift (cluster, app, key, path, desired, actual, manager,"
-        " operation, class, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+        " operation, class, at_ms, capture)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 
     return hub_db_run(db, err, sql,
                       "ttttttt"
-                      "tti",
+                      "ttii",
                       row->cluster, row->app, row->key, row->path, row->desired, row->actual,
-                      row->manager, row->operation, row->class, row->at_ms);
+                      row->manager, row->operation, row->class, row->at_ms, (int64_t)row->capture);
 }
 
 enum cm_rc hub_drift_paths(struct hub_db *db, const char *cluster, const char *key,
@@ -210,7 +211,9 @@ static bool any_captures(struct hub_db *db) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     struct cm_err ignored;
 
-    return hub_db_query(db, &stmt, &ignored, "SELECT 1 FROM app WHERE drift = 'capture' LIMIT 1",
+    return hub_db_query(db, &stmt, &ignored,
+                        "SELECT 1 FROM app WHERE drift = 'capture' UNION ALL"
+                        " SELECT 1 FROM drift WHERE capture = 1 LIMIT 1",
                         "") < 0 ||
            hub_stmt_next(stmt, &ignored) != CM_ENOTFOUND;
 }
@@ -257,7 +260,8 @@ enum cm_rc hub_drift_foreign(struct hub_db *db, const char *app, const char *clu
                                         " AND d.class = 'foreign' ORDER BY d.key, d.path LIMIT ?3",
                                    "tti", app, cluster, (int64_t)most + OBJECT_ROWS_MAX)
                     : hub_db_query(db, &stmt, err,
-                                   SEEN " WHERE a.drift = 'capture' AND d.class = 'foreign'"
+                                   SEEN " WHERE (a.drift = 'capture' OR d.capture = 1)"
+                                        " AND d.class = 'foreign'"
                                         " ORDER BY d.cluster, d.key, d.path LIMIT ?1",
                                    "i", (int64_t)most + OBJECT_ROWS_MAX);
 

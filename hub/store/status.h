@@ -99,6 +99,7 @@ struct hub_drift_row {
     const char *manager;
     const char *operation;
     const char *class; // "foreign", "right", "noise" or "ignored"; only the first is drift
+    bool capture;      // a rule of the App says that it goes into Git
     int64_t at_ms;
 };
 // hub_drift_clear removes the drift of one object; put adds a field of it.
@@ -118,7 +119,8 @@ struct hub_drift_seen {
 };
 
 // hub_drift_foreign visits fields that somebody else has set, by cluster and object: of an App on a
-// cluster, or (both NULL) of all Apps that say `drift: capture`. At most `most`, and what else
+// cluster, or (both NULL) of all Apps, those of which `drift: capture` is
+// said. At most `most`, and what else
 // differs of the last object.
 CM_MUSTUSE enum cm_rc hub_drift_foreign(struct hub_db *db, const char *app, const char *cluster,
                                         size_t most,

@@ -56,6 +56,7 @@ data:
 """
 HAND = "ConfigMap/default/hand"
 LEFT = "ConfigMap/default/left"
+RULED = "ConfigMap/default/ruled"
 KILLED = -9
 
 
@@ -68,6 +69,9 @@ class Write(SimStory):
             "apps/left/app.yaml": WEB.replace("web", "left").replace(
                 "  targets", "  drift: capture\n  targets"),
             "apps/left/left.yaml": SHARED.replace("SHARED", "left"),
+            "apps/ruled/app.yaml": WEB.replace("web", "ruled") +
+                "  ignoreDifferences: [{jsonPointers: [/metadata/labels/shade], drift: capture}]\n",
+            "apps/ruled/ruled.yaml": SHARED.replace("SHARED", "ruled"),
             **files("small", m.config_map("small", x="1"))}
 
     hub_options = ("--capture-after", "2s")
@@ -273,6 +277,19 @@ class Write(SimStory):
                           for name in ("c07", "c08")], ["light", "dark"])
         self.assertIn("  # everywhere\n", self.file("apps/left/app.yaml").replace("   #", "  #"))
         self.assertEqual(self.bare("log", "--format=%s", "main").count("capture(left)"), 1)
+
+    def test_6_where_a_rule_says_capture_its_fields_are_taken_over_alone(self):
+        self.paint("c09", RULED, "red")
+        self.sim.ask("drift", "c09", RULED, "metadata.labels.shade", "light", "kubectl-edit")
+        wait_for(lambda: "\ncapture(ruled): " in "\n" + self.bare("log", "--format=%s", "main"),
+                 SOON, "the commit", 0.2)
+        self.wait_drift()  # the commit overwrites what is only reported
+        changed = self.bare("log", "-1", "-p", "--grep=^capture(ruled)", "main")
+        self.assertIn("shade: light", changed)
+        self.assertNotIn("colour", changed)
+        self.assertEqual([self.sim.object(name, RULED)["metadata"]["labels"]["shade"]
+                          for name in ("c09", "c08")], ["light", "dark"])
+        self.assertEqual(self.events("write.impossible", app="ruled"), [])
 
     def test_6_what_may_be_a_secret_is_not_taken_over_unless_somebody_asks(self):
         self.paint("c07", LEFT, "hunter2")

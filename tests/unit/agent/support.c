@@ -146,6 +146,7 @@ static void add_rules(struct cm_arena *a, const struct test_app *app, Holdfast__
         rule->fields = cm_arena_get(a, sizeof(char *));
         rule->fields[rule->n_fields++] = text_in(a, app->rules[i].field);
         rule->drift = (Holdfast__V1__Drift)app->rules[i].drift;
+        rule->capture = app->rules[i].capture;
         list->rules = cm_arena_get(a, sizeof(void *));
         list->rules[list->n_rules++] = rule;
         m->drift_rules[m->n_drift_rules++] = list;

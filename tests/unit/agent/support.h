@@ -40,6 +40,7 @@ struct test_object {
 struct test_rule {
     const char *field;
     enum agent_drift drift;
+    bool capture;
 };
 
 struct test_app {

@@ -808,7 +808,7 @@ static void observe_two(struct fixture *f, bool other) {
 }
 
 static void start_ruled(struct fixture *f, enum agent_drift drift, enum agent_drift of_rule) {
-    const struct test_rule rule = {"/data/a", of_rule};
+    const struct test_rule rule = {.field = "/data/a", .drift = of_rule, .capture = true};
     const struct test_app app = {.name = "shop",
                                  .drift = drift,
                                  .objects = ruled_objects,
@@ -828,6 +828,7 @@ static void what_a_rule_ignores_is_told_and_is_no_drift(void **state) {
     assert_int_equal(object_in(last(f), CFG)->n_drift, 1);
     assert_int_equal(object_in(last(f), CFG)->drift[0]->difference,
                      HOLDFAST__V1__DIFFERENCE__IGNORED);
+    assert_false(object_in(last(f), CFG)->drift[0]->capture);
     assert_false(agent_watch_wrong(f->watch, CFG));
     assert_false(fake_is_pending(f->fake, CFG));
     observe_two(f, true);
@@ -840,6 +841,16 @@ static void what_a_rule_ignores_is_told_and_is_no_drift(void **state) {
     settle(f);
     assert_string_equal(object_in(last(f), CFG)->drift[0]->path, "data.b"); // drift comes first
     assert_int_equal(last(f)->apps[0]->drifted, 1);
+}
+
+static void what_a_rule_says_of_taking_over_is_told_of_its_drift(void **state) {
+    struct fixture *f = *state;
+
+    start_ruled(f, AGENT_DRIFT_REPORT, AGENT_DRIFT_REPORT);
+    observe_two(f, true);
+    assert_int_equal(object_in(last(f), CFG)->n_drift, 2);
+    assert_true(object_in(last(f), CFG)->drift[0]->capture);
+    assert_false(object_in(last(f), CFG)->drift[1]->capture);
 }
 
 static void a_rule_corrects_where_the_app_only_reports(void **state) {
@@ -1848,6 +1859,7 @@ static const struct CMUnitTest tests[] = {
     TEST(drift_is_not_told_where_the_app_does_not_want_it),
     TEST(what_is_still_to_be_applied_has_not_drifted),
     TEST(what_a_rule_ignores_is_told_and_is_no_drift),
+    TEST(what_a_rule_says_of_taking_over_is_told_of_its_drift),
     TEST(a_rule_corrects_where_the_app_only_reports),
     TEST(an_app_without_drift_hears_of_what_its_rules_are_about),
     TEST(what_is_by_right_or_noise_is_told_and_is_no_drift),

@@ -374,6 +374,38 @@ static void an_exemption_keeps_it_from_being_written_until_it_ends(void **state)
     assert_string_equal(err.code == CM_OK ? got.path : err.msg, "apps/shop/web.yaml");
 }
 
+#define RULES(app, rules)                                                                          \
+    APP_HEAD "  namespace: shop\n  drift: " app "\n  targets: [{cluster: paris}]\n"                \
+             "  ignoreDifferences:\n" rules
+
+static void the_first_rule_about_a_field_says_whether_it_is_written(void **state) {
+    static const struct {
+        const char *app;
+        bool written;
+    } cases[] = {
+        {RULES("report", "  - {jsonPointers: [/spec/replicas], drift: capture}\n"), true},
+        {RULES("report", "  - {jsonPointers: [/spec/paused], drift: capture}\n"), false},
+        {RULES("report", "  - {kind: Pod, drift: capture}\n"), false},
+        {RULES("correct", "  - {drift: capture}\n"), true},
+        {RULES("capture", "  - {jsonPointers: [/spec/replicas], drift: report}\n"), false},
+        {RULES("capture", "  - {jsonPointers: [/spec], drift: off}\n  - {drift: capture}\n"),
+         false},
+        {RULES("capture", "  - {jsonPointers: [/spec/paused], drift: off}\n"), true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct world w;
+        struct cm_err err;
+
+        setup(&w, cases[i].app);
+        CM_CLEANUP(hub_captured_done) struct hub_captured got = capture(&w, BY_ITSELF, &err);
+        if (cases[i].written != (got.path != NULL)) {
+            fail_msg("%s%s", cases[i].app, err.code == CM_OK ? "" : err.msg);
+        }
+    }
+}
+
 static void what_cannot_be_is_refused_and_says_what_to_edit(void **state) {
     struct world w;
 
@@ -433,6 +465,7 @@ int main(void) {
         cmocka_unit_test(what_git_says_already_needs_nothing),
         cmocka_unit_test(what_was_committed_since_is_not_undone),
         cmocka_unit_test(an_exemption_keeps_it_from_being_written_until_it_ends),
+        cmocka_unit_test(the_first_rule_about_a_field_says_whether_it_is_written),
         cmocka_unit_test(what_cannot_be_is_refused_and_says_what_to_edit),
         cmocka_unit_test(values_of_secrets_are_written_nowhere),
         cmocka_unit_test(arguments_are_checked),

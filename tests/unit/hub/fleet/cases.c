@@ -188,7 +188,7 @@ const struct fleet_case fleet_cases[] = {
     A(true, "  {ignoreDifferences: [{jsonPointers: [/spec/replicas, /a/~1, '/a/[name=b]/c']}]}\n"),
     A(true,
       "  {ignoreDifferences: [{kind: Job, group: '', name: a-*, namespace: b, drift: off}]}\n"),
-    A(true, "  {ignoreDifferences: [{managers: [a b], drift: report}, {drift: correct}]}\n"),
+    A(true, "  {ignoreDifferences: [{managers: [a b], drift: report}, {drift: capture}]}\n"),
     A(true, "  {ignoreDifferences: [{jsonPointers: ['spec.a[name=b].c']}]}\n"),
     A(true,
       "  {ignoreDifferences: [{whileExists: {kind: Canary, group: flagger.app, name: a}}]}\n"),

@@ -526,7 +526,7 @@ static void migrate(struct history *h) {
         assert_int_equal(hub_stmt_next(stmt, &h->err), CM_ENOTFOUND);
     }
     must(h, hub_db_run(h->db, &h->err, "DROP TABLE past_unwritten", ""));
-    must(h, hub_db_run(h->db, &h->err, "PRAGMA user_version = 32", ""));
+    must(h, hub_db_run(h->db, &h->err, "PRAGMA user_version = 33", ""));
     hub_db_close(h->db);
     h->db = NULL;
     must(h, hub_db_open(h->db_path, HUB_DB_WRITER, &h->db, &h->err));

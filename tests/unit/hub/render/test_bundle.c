@@ -34,8 +34,13 @@ static struct hub_bundle *example(void) {
     static const char *const fields[] = {"/spec/replicas", "/data/a"};
     static const char *const managers[] = {"hpa"};
     static const struct hub_drift_rule rules[] = {
-        {fields, 2, NULL, 0, NULL, HUB_DRIFT_OFF, false, NULL},
-        {NULL, 0, managers, 1, "A/b/c", HUB_DRIFT_REPORT, true, NULL}};
+        {.fields = fields, .field_count = 2, .drift = HUB_DRIFT_OFF},
+        {.managers = managers,
+         .manager_count = 1,
+         .owner = "A/b/c",
+         .drift = HUB_DRIFT_REPORT,
+         .capture = true,
+         .keep = true}};
     static const struct hub_drift_list list = {rules, 2};
 
     return hub_bundle_new(&(struct hub_bundle_spec){.app = "shop",

@@ -75,6 +75,12 @@ static void what_somebody_changed_is_found_of_one_app_or_of_those_that_capture(v
     assert_string_equal(all, "");
     assert_int_equal(hub_drift_foreign(*state, "web", "paris-1", 9, note_seen, one, &err), CM_OK);
     assert_string_equal(one, "a spec.replicas 9 fleet 0;b spec.replicas 9 fleet 0;");
+    struct hub_drift_row ruled = drift_of("b", "9");
+    ruled.capture = true;
+    assert_int_equal(hub_drift_put(*state, &ruled, &err), CM_OK);
+    assert_int_equal(hub_drift_foreign(*state, NULL, NULL, 9, note_seen, all, &err), CM_OK);
+    assert_string_equal(all, "b spec.replicas 9 fleet 0;");
+    all[0] = '\0';
     put_app(*state, "capture");
     assert_int_equal(hub_drift_foreign(*state, NULL, NULL, 1, note_seen, all, &err), CM_OK);
     assert_string_equal(all, "a spec.replicas 9 fleet 0;");
