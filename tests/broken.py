@@ -59,8 +59,8 @@ BROKEN = (
     ("T12", "hub/session/inbox.c", "return session->held_bytes == 0 ||", "return true ||",
      "hub.session.test_sessions", "an_agent_holds_no_more_than_its_share"),
     ("T12", "hub/session/link.c",
-     "if (rc < 0 || !admit(session, cm_arena_used(a),\n                         frame->size",
-     "if (rc < 0 || !admit(session, 0,\n                         frame->size",
+     "cm_arena_used(a), frame->size + REPORT_COST * (m->n_decisions + 1)",
+     "0, frame->size + REPORT_COST * (m->n_decisions + 1)",
      "hub.session.test_sessions", "decisions_wait_for_room_too"),
     ("T12", "hub/backup/archive.c", "at < 0 || size > (uint64_t)(st.st_size - at)", "at < 0",
      "fuzz.hub_archive", ""),
@@ -109,8 +109,8 @@ BROKEN = (
      "if (!cm_cert_check(signer, text->data, text->size, f->signature, f->signature_size)) {",
      "if (false) {",
      "integration.agent.test_agent", "a_signature_over_another_generation_is_refused"),
-    ("T28", "hub/jobs/writer_pulls.c", "*out_theirs = !is_ours(f, out);",
-     "*out_theirs = !is_ours(f, out) && false;",
+    ("T28", "hub/jobs/writer_pulls.c", "*out_theirs = !is_ours(f, p, out);",
+     "*out_theirs = !is_ours(f, p, out) && false;",
      "hub.jobs.test_writer_pulls", "a_branch_with_commits_of_others_is_theirs"),
 )
 
