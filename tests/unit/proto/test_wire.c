@@ -62,7 +62,7 @@ static char *corpus_path(const ProtobufCMessageDescriptor *type) {
         if (upper && at > type->short_name) {
             cm_str_add_char(&path, '_');
         }
-        cm_str_add_char(&path, upper ? (char)(*at - 'A' + 'a') : *at);
+        cm_str_add_char(&path, cm_lower(*at));
     }
     return cm_str_take(&path);
 }
