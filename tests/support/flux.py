@@ -12,7 +12,8 @@ import threading
 
 from support import corpus, manifests as m
 from support.kube import KUBE_SOURCE, CannotRun
-from support.process import Process, free_port
+from support.kubeclient import KubeError
+from support.process import Process, free_port, wait_for
 
 sys.path.insert(0, str(KUBE_SOURCE))
 import controllers  # noqa: E402
@@ -20,6 +21,7 @@ import controllers  # noqa: E402
 KUSTOMIZE = "kustomize.toolkit.fluxcd.io/v1"
 SOURCE = "source.toolkit.fluxcd.io/v1"
 NAMESPACE = "flux-system"
+SERVED_SECONDS = 30
 MANAGER = "kustomize-controller"
 NAME = "apps"  # of the Kustomization and of its source
 MODULES = [
@@ -89,6 +91,13 @@ class Fleet:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
 
+    def is_served(self, kind, api_version):
+        """Whether the API server takes such objects: a moment after their definition."""
+        try:
+            return bool(self.admin.path(kind, NAME, api_version))
+        except KubeError:
+            return False
+
     def start(self):
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         source = m.thing(SOURCE, "GitRepository", NAME, spec={
@@ -97,6 +106,8 @@ class Fleet:
         kustomization = m.thing(KUSTOMIZE, "Kustomization", NAME, spec={
             "interval": "1h", "path": "./", "prune": True, "targetNamespace": "default",
             "sourceRef": {"kind": "GitRepository", "name": NAME}})
+        for kind, api_version in (("GitRepository", SOURCE), ("Kustomization", KUSTOMIZE)):
+            wait_for(lambda k=kind, v=api_version: self.is_served(k, v), SERVED_SECONDS, f"{kind} to be served", 0.1)
         self.admin.apply(_in_flux(source), _in_flux(kustomization), manager="flux")
         return self
 

@@ -136,7 +136,10 @@ class Process:
 
     def pause(self):
         """Keeps the program and its connections, but lets it do nothing."""
-        self.signal(signal.SIGSTOP)
+        if self.alive():
+            self.child.send_signal(signal.SIGSTOP)
+            # One of its threads may still have answered; now none does.
+            os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self):
         self.signal(signal.SIGCONT)
