@@ -339,6 +339,7 @@ static char *text_in(const char *text) {
     return (char *)(uintptr_t)text; // packing only reads
 }
 
+// pack_one borrows all that it packs.
 static Holdfast__V1__SiteExemption *pack_one(struct cm_arena *a, const struct agent_exemption *e) {
     Holdfast__V1__SiteExemption *m = cm_arena_get(a, sizeof(*m));
 
@@ -376,7 +377,8 @@ static void pack_refused(const struct agent_exempt *x, struct cm_arena *a,
                                               .message = s->refused,
                                               .ended_ms = s->refused_ms};
 
-            m->exemptions[m->n_exemptions++] = pack_one(a, &e);
+            m->exemptions[m->n_exemptions] = pack_one(a, &e);
+            m->exemptions[m->n_exemptions++]->id = hash_in(&s->id); // `e` does not last
         }
     }
 }
