@@ -269,32 +269,78 @@ void rig_settle(struct rig *r) {
     RIG_UNTIL(r, r->waits_done >= number);
 }
 
+// The store's thread, kept from its handle while a test uses that. What the loop hears meanwhile
+// may have it go on at any time.
+struct owning {
+    struct hub_store_job job;
+    sem_t entered;
+    sem_t given;
+    bool done;
+};
+
+static enum cm_rc run_owning(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    struct owning *o = CM_CONTAINER(job, struct owning, job);
+
+    (void)db;
+    (void)err;
+    (void)sem_post(&o->entered);
+    (void)sem_wait(&o->given);
+    return CM_OK;
+}
+
+static void owning_done(struct hub_store_job *job, const struct cm_err *err) {
+    (void)err;
+    CM_CONTAINER(job, struct owning, job)->done = true;
+}
+
+static struct hub_db *own(struct rig *r, struct owning *o) {
+    *o = (struct owning){.job = {.run = run_owning, .done = owning_done}};
+    assert_int_equal(sem_init(&o->entered, 0, 0), 0);
+    assert_int_equal(sem_init(&o->given, 0, 0), 0);
+    hub_store_submit(r->store, &o->job);
+    assert_int_equal(sem_wait(&o->entered), 0);
+    return hub_store_db(r->store);
+}
+
+static void give(struct rig *r, struct owning *o) {
+    (void)sem_post(&o->given);
+    RIG_UNTIL(r, o->done);
+    (void)sem_destroy(&o->entered);
+    (void)sem_destroy(&o->given);
+}
+
 int64_t rig_count(struct rig *r, const char *sql) {
     struct hub_stmt *stmt = NULL;
+    struct owning o;
     struct cm_err err;
 
     rig_settle(r);
-    check(hub_db_query_texts(hub_store_db(r->store), &stmt, &err, sql, NULL, 0), &err);
+    check(hub_db_query_texts(own(r, &o), &stmt, &err, sql, NULL, 0), &err);
     int64_t count = hub_stmt_next(stmt, &err) == CM_OK ? hub_stmt_int(stmt, 0) : -1;
     hub_stmt_end(stmt);
+    give(r, &o);
     return count;
 }
 
 void rig_run(struct rig *r, const char *sql) {
+    struct owning o;
     struct cm_err err;
 
     rig_settle(r);
-    check(hub_db_run(hub_store_db(r->store), &err, sql, ""), &err);
+    check(hub_db_run(own(r, &o), &err, sql, ""), &err);
+    give(r, &o);
 }
 
 void rig_freeze(struct rig *r, const char *sql) {
     struct hub_freeze_set *set = NULL;
+    struct owning o;
     struct cm_err err;
 
     if (sql != NULL) {
         rig_run(r, sql);
     }
-    check(hub_freeze_set_load(hub_store_db(r->store), &set, &err), &err);
+    check(hub_freeze_set_load(own(r, &o), &set, &err), &err);
+    give(r, &o);
     hub_sessions_freeze(r->sessions, set);
     hub_freeze_set_unref(set);
 }
@@ -483,6 +529,7 @@ static void certify(struct peer *p, struct hub_certificate *out) {
 struct peer *rig_enroll(struct rig *r, const char *cluster, const char *id) {
     struct peer *p = add_peer(r, cluster, id, cm_key_new());
     struct hub_certificate made = {0};
+    struct owning o;
     struct cm_err err;
 
     p->life_ms = INT64_C(7) * 86400000;
@@ -496,7 +543,8 @@ struct peer *rig_enroll(struct rig *r, const char *cluster, const char *id) {
                                 .ends_ms = made.ends_ms};
     free(made.der);
     rig_settle(r);
-    check(hub_agents_enroll(hub_store_db(r->store), &row, cm_clock_unix_ms(), &err), &err);
+    check(hub_agents_enroll(own(r, &o), &row, cm_clock_unix_ms(), &err), &err);
+    give(r, &o);
     hub_sessions_admit(r->sessions, cluster, id, &keys);
     return p;
 }
