@@ -101,6 +101,20 @@ bool kube_rollout_is_undone(const struct cm_json *object, const char *by, int64_
     return undone;
 }
 
+void kube_rollout_decide(struct kube_rollout *out, const char *controller,
+                         enum agent_verdict verdict, const char *text, int64_t at_ms,
+                         const char *actor) {
+    out->decided = true;
+    out->decision = (struct agent_decision){.controller = controller,
+                                            .verdict = verdict,
+                                            .bad = "",
+                                            .good = "",
+                                            .text = text,
+                                            .weight = -1,
+                                            .at_ms = at_ms,
+                                            .actor = actor};
+}
+
 uint64_t kube_rollout_print(const char *token) {
     return token[0] == '\0' ? 0 : kube_hash(0, token, strlen(token));
 }

@@ -83,5 +83,9 @@ const char *kube_rollout_manager(const struct cm_json *object, const char *const
 // kube_rollout_is_undone tells whether the template is as the tool that calls itself `by` left it,
 // and since when.
 bool kube_rollout_is_undone(const struct cm_json *object, const char *by, int64_t *at_ms);
+// kube_rollout_decide fills in a decision without tokens and weight. Texts are borrowed.
+void kube_rollout_decide(struct kube_rollout *out, const char *controller,
+                         enum agent_verdict verdict, const char *text, int64_t at_ms,
+                         const char *actor);
 // kube_rollout_print is short for a token; 0 for none.
 uint64_t kube_rollout_print(const char *token);

@@ -29,19 +29,6 @@ static bool is_complete(const struct cm_json *deployment) {
            count_of(deployment, "status", "availableReplicas", 0) == wanted;
 }
 
-static void decide(struct kube_rollout *out, enum agent_verdict verdict, const char *text,
-                   int64_t at_ms, const char *actor) {
-    out->decided = true;
-    out->decision = (struct agent_decision){.controller = CONTROLLER,
-                                            .verdict = verdict,
-                                            .bad = "",
-                                            .good = "",
-                                            .text = text,
-                                            .weight = -1,
-                                            .at_ms = at_ms,
-                                            .actor = actor};
-}
-
 static void find_undo(const struct cm_json *deployment, struct kube_rollout_seen *seen,
                       struct kube_rollout *out) {
     int64_t at_ms;
@@ -52,8 +39,8 @@ static void find_undo(const struct cm_json *deployment, struct kube_rollout_seen
     out->token = ""; // which is not what was applied
     out->promoted = false;
     if (at_ms != seen->undone_ms) {
-        decide(out, AGENT_VERDICT_UNDONE, "the template was replaced by an older one", at_ms,
-               BY_KUBECTL);
+        kube_rollout_decide(out, CONTROLLER, AGENT_VERDICT_UNDONE,
+                            "the template was replaced by an older one", at_ms, BY_KUBECTL);
     }
     seen->undone_ms = at_ms;
 }
@@ -67,8 +54,8 @@ static void find_late(const struct cm_json *deployment, const char *revision,
         edge_ms == seen->edge_ms) {
         return;
     }
-    decide(out, AGENT_VERDICT_TIMED_OUT, kube_rollout_text(progressing, "message"), edge_ms,
-           BY_CONTROLLER);
+    kube_rollout_decide(out, CONTROLLER, AGENT_VERDICT_TIMED_OUT,
+                        kube_rollout_text(progressing, "message"), edge_ms, BY_CONTROLLER);
     seen->edge_ms = edge_ms;
     seen->late = kube_rollout_print(revision);
 }
@@ -81,8 +68,9 @@ static void find_after_all(const struct cm_json *deployment, struct kube_rollout
         return;
     }
     if (seen->late == kube_rollout_print(out->token)) {
-        decide(out, AGENT_VERDICT_PROMOTED, "it came up after its deadline",
-               kube_rollout_time(progressing, "lastUpdateTime"), BY_CONTROLLER);
+        kube_rollout_decide(out, CONTROLLER, AGENT_VERDICT_PROMOTED,
+                            "it came up after its deadline",
+                            kube_rollout_time(progressing, "lastUpdateTime"), BY_CONTROLLER);
         out->decision.good = out->token;
     }
     seen->late = 0;

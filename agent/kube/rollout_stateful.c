@@ -62,19 +62,6 @@ static bool is_complete(const struct state *s) {
            s->available == s->wanted;
 }
 
-static void decide(struct kube_rollout *out, enum agent_verdict verdict, const char *text,
-                   int64_t at_ms) {
-    out->decided = true;
-    out->decision = (struct agent_decision){.controller = CONTROLLER,
-                                            .verdict = verdict,
-                                            .bad = "",
-                                            .good = "",
-                                            .text = text,
-                                            .weight = -1,
-                                            .at_ms = at_ms,
-                                            .actor = BY_CONTROLLER};
-}
-
 static void note_progress(const struct state *s, int64_t now_ms, struct kube_rollout_seen *seen) {
     uint64_t print = kube_rollout_print(s->revision);
     int64_t sum = s->updated + s->available;
@@ -111,20 +98,22 @@ static void find_late(struct cm_arena *a, const struct cm_json *set, const struc
         out->again_ms = due_ms - time->now_ms;
         return;
     }
-    decide(out, AGENT_VERDICT_TIMED_OUT,
-           cm_arena_strf(a,
-                         "of %lld pods %lld are of revision %.100s, and %lld available; no more "
-                         "for %u s",
-                         (long long)s->wanted, (long long)s->updated, s->revision,
-                         (long long)s->available, (unsigned)time->timeout_s),
-           due_ms_of(set, time));
+    kube_rollout_decide(
+        out, CONTROLLER, AGENT_VERDICT_TIMED_OUT,
+        cm_arena_strf(a,
+                      "of %lld pods %lld are of revision %.100s, and %lld available; no more "
+                      "for %u s",
+                      (long long)s->wanted, (long long)s->updated, s->revision,
+                      (long long)s->available, (unsigned)time->timeout_s),
+        due_ms_of(set, time), BY_CONTROLLER);
     seen->late = seen->token;
 }
 
 static void find_after_all(const struct kube_rollout_time *time, struct kube_rollout_seen *seen,
                            struct kube_rollout *out) {
     if (seen->late != 0) {
-        decide(out, AGENT_VERDICT_PROMOTED, "it came up after its time", time->unix_ms);
+        kube_rollout_decide(out, CONTROLLER, AGENT_VERDICT_PROMOTED, "it came up after its time",
+                            time->unix_ms, BY_CONTROLLER);
         out->decision.good = out->token;
     }
     seen->late = 0;

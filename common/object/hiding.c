@@ -26,11 +26,6 @@ static bool is_words(const char *name) {
     return strcmp(name, "args") == 0 || strcmp(name, "command") == 0;
 }
 
-bool cm_hiding_holds(const char *object_key, const char *name, bool at_root) {
-    return strcmp(name, "env") == 0 || is_words(name) ||
-           (at_root && is_root_of_values(object_key, name));
-}
-
 static bool is_hash(const char *text) {
     size_t len = strlen(HASH);
 
@@ -136,8 +131,11 @@ static enum how how_below(const struct cm_hiding *h, enum how how, const char *m
     if (how == BY_NAME) {
         return by_name(h, member);
     }
-    if (how == SHOW && cm_hiding_holds("", member, false)) {
-        return is_words(member) ? by_name(h, member) : BY_NAME;
+    if (how == SHOW && is_words(member)) {
+        return by_name(h, member);
+    }
+    if (how == SHOW && strcmp(member, "env") == 0) {
+        return BY_NAME;
     }
     return how == HIDE_CHANGED && strcmp(member, "name") == 0 ? SHOW : how;
 }
@@ -232,6 +230,12 @@ static enum how how_at(struct cm_arena *a, const struct cm_hiding *h, const char
         }
     }
     return how;
+}
+
+bool cm_hiding_reaches(struct cm_arena *a, const char *object_key, const char *path) {
+    const struct cm_hiding nothing_shown = {.object_key = object_key};
+
+    return how_at(a, &nothing_shown, path) != SHOW;
 }
 
 // cut_text: what was cut is no JSON any more. A string is told as far as it goes, of more than that

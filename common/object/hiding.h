@@ -28,8 +28,9 @@ struct cm_hiding {
     size_t shown_count;
 };
 
-// cm_hiding_holds tells whether a member is where secrets are put.
-bool cm_hiding_holds(const char *object_key, const char *name, bool at_root);
+// cm_hiding_reaches tells whether a field is where secrets are put, or in it: what no App shows is
+// hidden there. A path that cannot be read may lead anywhere.
+bool cm_hiding_reaches(struct cm_arena *a, const char *object_key, const char *path);
 
 // cm_hiding_hides tells whether a value, or anything in it, is told as a hash or masked.
 bool cm_hiding_hides(const struct cm_json *value);

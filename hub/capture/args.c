@@ -87,23 +87,6 @@ static struct hub_capture_object *begin(struct hub_capture_list *list,
     return object;
 }
 
-// may_be_secret tells whether a field is where secrets are put.
-static bool may_be_secret(struct cm_arena *a, const char *key, const char *text) {
-    struct cm_path path;
-
-    if (!cm_field_parse(a, text, &path)) {
-        return true;
-    }
-    for (size_t i = 0; i < path.count; i++) {
-        const struct cm_segment *s = &path.segments[i];
-
-        if (s->type == CM_SEGMENT_MEMBER && cm_hiding_holds(key, s->name, i == 0)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void add_manager(struct cm_arena *a, struct hub_capture_object *object, const char *name) {
     if (name[0] != '\0' && strstr(object->managers, name) == NULL) {
         object->managers = cm_arena_strf(a, "%s%s%s", object->managers,
@@ -121,7 +104,7 @@ void hub_capture_gather(struct hub_capture_list *list, const struct hub_capture_
     }
     object->content = cm_arena_strf(a, "%s%s\n%s\n", object->content, seen->path, seen->actual);
     add_manager(a, object, seen->manager);
-    if (object->secret == NULL && may_be_secret(a, seen->key, seen->path)) {
+    if (object->secret == NULL && cm_hiding_reaches(a, seen->key, seen->path)) {
         object->secret = cm_arena_strdup(a, seen->path);
     }
     if (object->err.code == CM_OK) {

@@ -9,9 +9,9 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from support import gitservers, manifests as m, story  # noqa: E402
-from support.gitservers import Authority, Https  # noqa: E402
+from support import manifests as m, story  # noqa: E402
 from support.process import wait_for  # noqa: E402
+from support.served import Served  # noqa: E402
 from support.simstory import PATIENT, SOON, SimStory, files, fleet  # noqa: E402
 
 KEPT = "ConfigMap/default/kept"
@@ -192,26 +192,7 @@ class Offline(Site):
         self.wait_files(0)
 
 
-class Killed(Site):
-    """Over HTTPS: only a server runs hooks, in which the hub is killed."""
-
-    @classmethod
-    def repositories(cls):
-        (cls.folder / "token").write_text(gitservers.TOKEN, encoding="ascii")
-        authority = Authority(cls.folder, "authority")
-        cls.server = Https(cls.folder, *authority.issue("localhost"))
-        cls.addClassCleanup(cls.server.server_close)
-        cls.addClassCleanup(cls.server.shutdown)
-        cls.repo.git("-C", cls.repo.bare, "config", "http.receivepack", "true")
-        return (f"repositories:\n- name: fleet\n  url: {cls.server.url}/auth/fleet.git\n"
-                f"  tokenFile: {cls.folder}/token\n  caFile: {authority.cert}\n"
-                f"  pollInterval: {cls.poll}\n  allowPrivateHosts: true\n{cls.repo_more}")
-
-    def hook(self, name, text):
-        hook = self.repo.bare / "hooks" / name
-        hook.write_text(f"#!/bin/sh\nrm -f $0\n{text}\n", encoding="ascii")
-        hook.chmod(0o755)
-
+class Killed(Served, Site):
     def test_killed_anywhere_on_the_way_into_git_it_is_written_once(self):
         for number, moment in enumerate((None, "pre-receive", "post-receive")):
             name = f"inc-{number}"

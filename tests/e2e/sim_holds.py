@@ -8,9 +8,9 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from support import gitservers, manifests as m, story  # noqa: E402
-from support.gitservers import Authority, Https  # noqa: E402
+from support import manifests as m, story  # noqa: E402
 from support.process import wait_for  # noqa: E402
+from support.served import Served  # noqa: E402
 from support.simstory import PATIENT, SOON, SimStory, files, fleet  # noqa: E402
 
 KEY = "Deployment.apps/default/web"
@@ -298,26 +298,7 @@ class Many(Holds):
                 .split(":")[1] for name in names}
 
 
-class Killed(Holds):
-    """Over HTTPS: only a server runs hooks, in which the hub is killed."""
-
-    @classmethod
-    def repositories(cls):
-        (cls.folder / "token").write_text(gitservers.TOKEN, encoding="ascii")
-        authority = Authority(cls.folder, "authority")
-        cls.server = Https(cls.folder, *authority.issue("localhost"))
-        cls.addClassCleanup(cls.server.server_close)
-        cls.addClassCleanup(cls.server.shutdown)
-        cls.repo.git("-C", cls.repo.bare, "config", "http.receivepack", "true")
-        return (f"repositories:\n- name: fleet\n  url: {cls.server.url}/auth/fleet.git\n"
-                f"  tokenFile: {cls.folder}/token\n  caFile: {authority.cert}\n"
-                f"  pollInterval: {cls.poll}\n  allowPrivateHosts: true\n{cls.repo_more}")
-
-    def hook(self, name, text):
-        hook = self.repo.bare / "hooks" / name
-        hook.write_text(f"#!/bin/sh\nrm -f $0\n{text}\n", encoding="ascii")
-        hook.chmod(0o755)
-
+class Killed(Served, Holds):
     def test_1_killed_anywhere_on_the_way_into_git_it_is_written_once(self):
         moments = {"2": None, "3": "pre-receive", "4": "post-receive"}
         for version, moment in moments.items():

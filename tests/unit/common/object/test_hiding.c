@@ -36,6 +36,7 @@ static void assert_hash(const char *text) {
 }
 
 static void what_a_plain_field_is_set_to_is_told(void **state) {
+    assert_false(cm_hiding_reaches(*state, WEB, "spec.replicas"));
     assert_string_equal(told(state, WEB, "spec.replicas", "9", NULL, 0), "9");
     assert_string_equal(told(state, WEB, CONTAINER ".image", "\"a:2\"", NULL, 0), "\"a:2\"");
     assert_string_equal(told(state, CONFIG, "metadata.labels.data", "\"x\"", NULL, 0), "\"x\"");
@@ -58,6 +59,7 @@ static void where_secrets_are_put_a_value_is_a_hash(void **state) {
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         const char *text = told(state, places[i][0], places[i][1], "\"canary\"", NULL, 0);
 
+        assert_true(cm_hiding_reaches(*state, places[i][0], places[i][1]));
         assert_hash(text);
         assert_string_equal(text, told(state, places[i][0], places[i][1], "\"canary\"", NULL, 0));
         assert_string_not_equal(text, told(state, places[i][0], places[i][1], "\"b\"", NULL, 0));
