@@ -58,6 +58,8 @@ static struct hub_bundle *example(void) {
                                                     .account = "x/web",
                                                     .depends_on = depends_on,
                                                     .depends_on_count = 2,
+                                                    .shown = fields,
+                                                    .shown_count = 2,
                                                     .objects = objects,
                                                     .object_count = 2});
 }
@@ -104,6 +106,11 @@ static void a_bundle_is_read_back_as_it_was(void **state) {
     assert_null(back->spec.drift_lists[0].rules[0].owner);
     assert_string_equal(back->spec.drift_lists[0].rules[1].owner, "A/b/c");
     assert_int_equal(back->spec.drift_lists[0].rules[1].drift, HUB_DRIFT_REPORT);
+    assert_true(back->spec.drift_lists[0].rules[1].capture);
+    assert_true(back->spec.drift_lists[0].rules[1].keep);
+    assert_false(back->spec.drift_lists[0].rules[0].capture);
+    assert_int_equal(back->spec.shown_count, 2);
+    assert_string_equal(back->spec.shown[1], "/data/a");
     assert_true(back->spec.objects[0].care.recreate && !back->spec.objects[0].care.once);
     assert_true(back->spec.objects[1].care.once && !back->spec.objects[1].care.recreate);
     assert_int_equal(back->spec.depends_on_count, 2);
