@@ -79,6 +79,14 @@ static void cancel_all(struct queue *q) {
     }
 }
 
+// goes_along tells whether the next job that waits belongs to the batch.
+static bool goes_along(const struct cm_workers *w, const struct queue *batch) {
+    if (w->waiting.len == 0 || batch->len >= w->batch_max) {
+        return false;
+    }
+    return batch->len == 0 || (!batch->first->apart && !w->waiting.first->apart);
+}
+
 // take_batch waits for work and moves at most batch_max jobs to *out; none means: it is time to
 // end.
 static void take_batch(struct cm_workers *w, struct queue *out) {
@@ -86,7 +94,7 @@ static void take_batch(struct cm_workers *w, struct queue *out) {
     while (w->waiting.len == 0 && !w->shut) {
         (void)pthread_cond_wait(&w->work, &w->mu);
     }
-    while (w->waiting.len > 0 && out->len < w->batch_max) {
+    while (goes_along(w, out)) {
         push(out, pop(&w->waiting));
     }
     (void)pthread_mutex_unlock(&w->mu);

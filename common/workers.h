@@ -8,7 +8,8 @@
 // A pool may have batch hooks: a worker takes all that waits, at most `batch_max` jobs, calls
 // batch_begin, runs them one by one, calls batch_end, and only then posts their `done`. The store's
 // writer uses it for one transaction per batch: nobody is told before the commit. If batch_end
-// fails, `failed` of each job of the batch says why.
+// fails, `failed` of each job of the batch says why. A job that is `apart` shares its batch with no
+// other.
 //
 // Threads: cm_workers_submit from any; new, stop, leave and free from the owner.
 #pragma once
@@ -26,6 +27,7 @@ struct cm_job {
     void (*run)(struct cm_job *job);
     void (*done)(struct cm_job *job);
     struct cm_loop *home;
+    bool apart; // it is a batch of its own
     bool canceled;
     struct cm_err failed; // code is CM_OK unless the batch that held the job failed
     struct cm_task task;  // the pool's

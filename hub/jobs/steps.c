@@ -129,7 +129,7 @@ static void submit_record(struct hub_step *step) {
     step->record.run = run_record;
     step->record.done = record_done;
     job_began(step->owner);
-    hub_store_submit(step->owner->config.store, &step->record);
+    hub_store_submit_large(step->owner->config.store, &step->record);
 }
 
 void hub_sync_retry_record(void *ctx) {

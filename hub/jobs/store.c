@@ -92,16 +92,21 @@ static void note_rollback(struct hub_store *store, const struct cm_err *why) {
     }
 }
 
-static void run_job(struct cm_job *base) {
-    struct hub_store_job *job = CM_CONTAINER(base, struct hub_store_job, job);
-    struct hub_store *store = job->store;
-
-    if (store->counts.jobs != NULL) {
-        cm_metric_add(store->counts.jobs, 1);
-    }
-    if (store->broken.code != CM_OK) {
+// run_apart carries out a job that has the transaction to itself: it needs no savepoint.
+static void run_apart(struct hub_store *store, struct hub_store_job *job) {
+    if (job->run(job, store->db, &job->err) == CM_OK) {
+        job->err.code = CM_OK;
         return;
     }
+    if (hub_db_in_transaction(store->db)) {
+        hub_db_rollback(store->db);
+    }
+    if (hub_db_begin(store->db, &store->broken) == CM_OK) {
+        store->broken.code = CM_OK;
+    }
+}
+
+static void run_within(struct hub_store *store, struct hub_store_job *job) {
     if (hub_db_savepoint(store->db, &job->err) < 0) {
         note_rollback(store, &job->err);
         return;
@@ -117,6 +122,23 @@ static void run_job(struct cm_job *base) {
         // What the job wrote, or a part of it, may still be there.
         store->broken = err;
         store->broken.code = CM_EIO;
+    }
+}
+
+static void run_job(struct cm_job *base) {
+    struct hub_store_job *job = CM_CONTAINER(base, struct hub_store_job, job);
+    struct hub_store *store = job->store;
+
+    if (store->counts.jobs != NULL) {
+        cm_metric_add(store->counts.jobs, 1);
+    }
+    if (store->broken.code != CM_OK) {
+        return;
+    }
+    if (base->apart) {
+        run_apart(store, job);
+    } else {
+        run_within(store, job);
     }
 }
 
@@ -184,6 +206,12 @@ void hub_store_submit_first(struct hub_store *store, struct hub_store_job *job) 
 
 void hub_store_submit(struct hub_store *store, struct hub_store_job *job) {
     prepare(store, job);
+    cm_workers_submit(store->writer, &job->job);
+}
+
+void hub_store_submit_large(struct hub_store *store, struct hub_store_job *job) {
+    prepare(store, job);
+    job->job.apart = true;
     cm_workers_submit(store->writer, &job->job);
 }
 

@@ -1,8 +1,9 @@
 // store: the one writer of the hub's database, as a job queue.
 //
 // Jobs are carried out in order on the store's thread, all that wait together in one transaction.
-// Each is a savepoint of its own: one that fails takes nothing else with it. `done` comes on the
-// loop after the commit, never before: what it acknowledges is on disk.
+// Each is a savepoint of its own, or a transaction if it is large: one that fails takes nothing
+// else with it. `done` comes on the loop after the commit, never before: what it acknowledges is on
+// disk.
 //
 // Threads: open, submit and close on the loop's thread or before it runs; run on the store's
 // thread.
@@ -51,6 +52,11 @@ void hub_store_submit(struct hub_store *store, struct hub_store_job *job);
 // hub_store_submit_first has a job carried out before all that waits: for what is urgent and rare,
 // and has nothing to do with that.
 void hub_store_submit_first(struct hub_store *store, struct hub_store_job *job);
+
+// hub_store_submit_large is for a job that changes thousands of rows: it has a transaction of its
+// own. Within a savepoint SQLite keeps what each page was in a list, and walks it from its begin
+// after each statement (memjrnlTruncate of 3.40), so that such a job would take time by the square.
+void hub_store_submit_large(struct hub_store *store, struct hub_store_job *job);
 
 // hub_store_stop carries out what waits and ends the thread; every `done` has then been posted.
 void hub_store_stop(struct hub_store *store);

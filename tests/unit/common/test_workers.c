@@ -97,7 +97,8 @@ static void work_done(struct cm_job *job) {
 }
 
 static void submit(struct cm_workers *w, struct work *work) {
-    work->job = (struct cm_job){.run = run_work, .done = work_done, .home = loop};
+    work->job =
+        (struct cm_job){.run = run_work, .done = work_done, .home = loop, .apart = work->job.apart};
     cm_workers_submit(w, &work->job);
 }
 
@@ -290,6 +291,27 @@ static void jobs_that_wait_share_a_batch_of_limited_size(void **state) {
     }
 }
 
+static void a_job_apart_shares_its_batch_with_no_other(void **state) {
+    (void)state;
+    struct gate gate = GATE;
+    struct books books = {0};
+    struct work works[6] = {{.gate = &gate}, [3] = {.job.apart = true}};
+    struct cm_workers *w = batch_pool(&books, 10);
+
+    submit(w, &works[0]);
+    await_gate(&gate);
+    for (int i = 1; i < 6; i++) {
+        submit(w, &works[i]);
+    }
+    open_gate(&gate);
+    run_until_done(6);
+    end_pool(w);
+    assert_int_equal(books.begun, 4); // 1, then 2, the one apart, and 2
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(works[i].sequence, i + 1);
+    }
+}
+
 static void nobody_is_told_before_the_batch_has_ended(void **state) {
     (void)state;
     struct gate gate = GATE;
@@ -367,6 +389,7 @@ int main(void) {
         POOL_TEST(a_drain_runs_what_waits),
         POOL_TEST(a_job_submitted_after_the_stop_is_cancelled),
         POOL_TEST(jobs_that_wait_share_a_batch_of_limited_size),
+        POOL_TEST(a_job_apart_shares_its_batch_with_no_other),
         POOL_TEST(nobody_is_told_before_the_batch_has_ended),
         POOL_TEST(a_batch_that_fails_tells_each_of_its_jobs),
         POOL_TEST(what_hangs_is_left_and_is_told_no_more),
