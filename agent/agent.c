@@ -71,7 +71,8 @@ static struct cm_buf *driver_desired(void *ctx, const char *key) {
     struct cm_buf *bytes = NULL;
     struct cm_err err;
 
-    if (claim == NULL || agent_cache_blob(a->cache, &claim->entry->sha256, &bytes, &err) < 0) {
+    if (claim == NULL ||
+        agent_cache_blob(a->cache, &claim->entry->sha256, claim->entry->secret, &bytes, &err) < 0) {
         return NULL;
     }
     return bytes;

@@ -125,7 +125,8 @@ static struct agent_sparing sparing_of(struct op *op) {
     struct cm_err ignored;
 
     if (rules->count > 0 && item != NULL && item->applied && op->before == NULL) {
-        enum cm_rc rc = agent_cache_blob(cache, &item->sha256, &op->before, &ignored);
+        enum cm_rc rc =
+            agent_cache_blob(cache, &item->sha256, op->entry->secret, &op->before, &ignored);
         (void)rc; // then it is not known
     }
     return (struct agent_sparing){
@@ -142,7 +143,7 @@ static void send_apply(struct op *op) {
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
     struct cm_err err;
 
-    if (agent_cache_blob(a->cache, &op->entry->sha256, &bytes, &err) < 0) {
+    if (agent_cache_blob(a->cache, &op->entry->sha256, op->entry->secret, &bytes, &err) < 0) {
         op_end(op, &err, 0);
         return;
     }

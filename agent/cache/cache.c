@@ -325,7 +325,16 @@ bool agent_cache_has(struct agent_cache *c, const struct cm_sha256 *name) {
     return true;
 }
 
-enum cm_rc agent_cache_blob(struct agent_cache *c, const struct cm_sha256 *name,
+// is_whole: the check stands beside the bytes, so whoever can write there makes it fit; the name
+// was signed.
+static bool is_whole(const struct cm_buf *buf, const struct agent_place_in_log *p, bool keyed) {
+    struct cm_sha256 hash = cm_sha256(buf->data, buf->size);
+
+    return memcmp(hash.bytes, &p->check, sizeof(p->check)) == 0 &&
+           (keyed || cm_sha256_equal(&hash, &p->name));
+}
+
+enum cm_rc agent_cache_blob(struct agent_cache *c, const struct cm_sha256 *name, bool keyed,
                             struct cm_buf **out, struct cm_err *err) {
     struct agent_place_in_log *p = agent_index_find(&c->index, name);
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *buf = NULL;
@@ -343,7 +352,7 @@ enum cm_rc agent_cache_blob(struct agent_cache *c, const struct cm_sha256 *name,
     if (rc < 0) {
         return rc;
     }
-    if (check_of(buf->data, buf->size) != p->check) {
+    if (!is_whole(buf, p, keyed)) {
         agent_index_remove(&c->index, name);
         if (c->damaged != NULL) {
             c->damaged(c->damaged_ctx);

@@ -16,7 +16,9 @@
 // callbacks wait. agent_cache_trouble tells. Files are 0600: blobs of Secrets are in them.
 //
 // agent_cache_blob reads on the calling thread: microseconds from the page cache. Every blob is
-// checked against a hash made when it was put; one that is damaged is forgotten.
+// checked against a hash made when it was put, and against its name, unless that is a keyed one
+// (Secrets'): so what was signed by name is what is given out, whoever wrote on the disk meanwhile.
+// What is damaged is forgotten.
 //
 // Threads: the loop given at open; writes and snapshots run on the disk workers.
 #pragma once
@@ -73,10 +75,11 @@ void agent_cache_put_blob(struct agent_cache *c, const struct cm_sha256 *name,
 // leaving it behind. Blobs that the manifest in force needs stay in any case.
 bool agent_cache_has(struct agent_cache *c, const struct cm_sha256 *name);
 
-// agent_cache_blob returns a reference to a blob's bytes. It fails with CM_ENOTFOUND, or with
-// CM_EIO when the disk does not give back what was written.
+// agent_cache_blob returns a reference to a blob's bytes; `keyed`: the name is no hash of theirs
+// that we can check. It fails with CM_ENOTFOUND, or with CM_EIO when the disk does not give back
+// what was written, or what has that name.
 CM_MUSTUSE enum cm_rc agent_cache_blob(struct agent_cache *c, const struct cm_sha256 *name,
-                                       struct cm_buf **out, struct cm_err *err);
+                                       bool keyed, struct cm_buf **out, struct cm_err *err);
 
 // agent_cache_on_damage sets who is told when a blob was found damaged, from inside the call that
 // found it.
@@ -232,7 +235,8 @@ struct agent_decided {
 
 // agent_cache_decided_add copies and numbers a decision. If there is no room the oldest gives way,
 // first of those that are not weighty; none for which an App is held back does. It is put down that
-// the App is before it is added.
+// the App is before it is added. agent_cache_decided_gap says how many gave way since a hub was
+// told of it (agent_cache_journal_told), and when.
 void agent_cache_decided_add(struct agent_cache *c, bool weighty, const void *bytes, size_t size);
 size_t agent_cache_decided_count(const struct agent_cache *c);
 void agent_cache_decided_each(const struct agent_cache *c,

@@ -108,7 +108,7 @@ static void add_again(struct agent_cache *c, const struct cm_sha256 *decision) {
     struct cm_err err;
 
     if (!is_queued(&c->decisions, decision) &&
-        agent_cache_blob(c, decision, &bytes, &err) == CM_OK) {
+        agent_cache_blob(c, decision, false, &bytes, &err) == CM_OK) {
         agent_cache_decided_add(c, true, bytes->data, bytes->size);
         agent_cache_commit(c, NULL, NULL);
     }

@@ -216,7 +216,7 @@ static enum cm_rc load_bundle(struct agent_link *l, struct agent_desired_app *ap
     if (known != NULL && link_exempts_alike(l, known)) {
         return agent_desired_attach(app, known, err);
     }
-    enum cm_rc rc = agent_cache_blob(l->cache, &app->bundle_sha256, &bytes, err);
+    enum cm_rc rc = agent_cache_blob(l->cache, &app->bundle_sha256, false, &bytes, err);
     if (rc < 0) {
         return rc == CM_EIO ? cm_fail(err, CM_ENOTFOUND, "the bundle cannot be read") : rc;
     }
@@ -268,7 +268,7 @@ static enum cm_rc load_manifest(struct agent_link *l, const struct agent_in_forc
                                 struct agent_desired **out, struct cm_err *err) {
     CM_CLEANUP(agent_desired_freep) struct agent_desired *d = NULL;
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
-    enum cm_rc rc = agent_cache_blob(l->cache, &meta->manifest, &bytes, err);
+    enum cm_rc rc = agent_cache_blob(l->cache, &meta->manifest, false, &bytes, err);
 
     if (rc == CM_OK) {
         rc = agent_desired_decode(bytes->data, bytes->size, l->identity.cluster_id, &d, err);

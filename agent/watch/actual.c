@@ -69,7 +69,7 @@ static bool hide(const struct agent_watch *w, const struct seen *s, const struct
     if (cm_json_parse(a, (const char *)s->actual->data, s->actual->size, NULL, &actual, &err) < 0) {
         return false;
     }
-    if (agent_cache_blob(w->cache, &claim->entry->sha256, &bytes, &err) < 0 ||
+    if (agent_cache_blob(w->cache, &claim->entry->sha256, claim->entry->secret, &bytes, &err) < 0 ||
         cm_json_parse(a, (const char *)bytes->data, bytes->size, NULL, &form, &err) < 0) {
         form = NULL; // nothing is known to be shown in Git
     }

@@ -226,7 +226,7 @@ static void add_good(const struct agent_watch *w, struct cm_arena *a,
     m->good_sha256 = hash_in(a, &good->sha256);
     m->good_bundle = hash_in(a, &good->bundle);
     m->good_revision = clip(a, good->revision, WORD_MAX);
-    if (!m->provisional || agent_cache_blob(w->cache, &good->sha256, &bytes, &err) < 0 ||
+    if (!m->provisional || agent_cache_blob(w->cache, &good->sha256, false, &bytes, &err) < 0 ||
         bytes->size > WIRE_DECIDED_MAX) {
         return;
     }

@@ -14,8 +14,10 @@
 #include <cmocka.h>
 
 #include "agent/cache/cache.h"
+#include "agent/cache/record.h"
 #include "agent/sim/sim.h"
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/fsys.h"
 #include "common/list.h"
 #include "common/log.h"
@@ -57,19 +59,23 @@ struct fixture {
 
 // ---- Set up and take down
 
-static void start_agent(struct fixture *f) {
+static void start_agent_that_pauses(struct fixture *f, int64_t most_ms) {
     const struct agent_config config = {.data_dir = f->dir,
                                         .join_token = fake_hub_token(f->hub),
                                         .enroll_hub = fake_hub_enroll_addr(f->hub),
                                         .report_interval_ms = 20,
                                         .reconnect_min_ms = 10,
-                                        .reconnect_max_ms = 100};
+                                        .reconnect_max_ms = most_ms};
     struct cm_err err;
 
     if (agent_new(f->loop, f->disk, &config, agent_sim_driver_new(f->sim), &f->agent, &err) < 0) {
         fail_msg("%s", err.msg);
     }
     agent_start(f->agent);
+}
+
+static void start_agent(struct fixture *f) {
+    start_agent_that_pauses(f, 100);
 }
 
 static void on_stopped(void *ctx) {
@@ -1460,6 +1466,131 @@ static void what_the_hub_did_not_sign_is_not_applied_from_disk_either(void **sta
     assert_true(sim_has(f, WEB));
 }
 
+// A hostile hand at the agent's disk: what it wants to run, and what the hub signed.
+struct foul {
+    struct test_release *evil;
+    struct test_release *signed_one;
+    struct cm_sha256 evil_bundle;
+    struct cm_sha256 signed_bundle;
+};
+
+static const struct test_object evil_objects[] = {{.key = OLD}, {.key = WEB, .json = THIRD}};
+
+static struct cm_sha256 bundle_name(const struct test_release *r) {
+    struct agent_desired *d = desired_new(r);
+    struct cm_sha256 name = d->apps[0].bundle_sha256;
+
+    agent_desired_free(d);
+    return name;
+}
+
+static void foul_init(struct foul *x) {
+    const struct test_app evil = {
+        .name = "shop", .revision = "c1", .objects = evil_objects, .object_count = 2};
+    const struct test_manifest evils = manifest_of(&evil, 1, 1);
+    const struct test_manifest ours = manifest_of(&shop, 1, 1);
+
+    x->evil = release_new(&evils);
+    x->signed_one = release_new(&ours);
+    x->evil_bundle = bundle_name(x->evil);
+    x->signed_bundle = bundle_name(x->signed_one);
+}
+
+static void foul_done(struct foul *x) {
+    release_free(x->evil);
+    release_free(x->signed_one);
+}
+
+// write_as appends bytes under a name to the agent's log, as the agent does; the newest counts.
+static void write_as(const struct fixture *f, const struct cm_sha256 *name,
+                     const struct cm_buf *bytes) {
+    CM_AUTOFREE char *path = cm_strf("%s/log", f->dir);
+    CM_CLEANUP(cm_str_done) struct cm_str payload = {0};
+    CM_CLEANUP(cm_str_done) struct cm_str frame = {0};
+    struct cm_sha256 hash = cm_sha256(bytes->data, bytes->size);
+    uint64_t check;
+
+    memcpy(&check, hash.bytes, sizeof(check));
+    size_t begin = agent_put_begin(&payload, AGENT_RECORD_BLOB);
+    cm_str_add_n(&payload, name->bytes, sizeof(name->bytes));
+    agent_put_u64(&payload, check);
+    cm_str_add_n(&payload, bytes->data, bytes->size);
+    agent_put_end(&payload, begin);
+    agent_put_frame(&frame, payload.data, payload.len);
+    FILE *log = fopen(path, "ae");
+    assert_non_null(log);
+    assert_int_equal(fwrite(frame.data, 1, frame.len, log), frame.len);
+    assert_int_equal(fclose(log), 0);
+}
+
+static void write_evil_blobs(const struct fixture *f, const struct foul *x) {
+    for (size_t i = 0; i < x->evil->blob_count; i++) {
+        write_as(f, &x->evil->blobs[i].name, x->evil->blobs[i].bytes);
+    }
+}
+
+// assert_nothing_comes_of_it: not without the hub, and the hub puts the disk right.
+static void assert_nothing_comes_of_it(struct fixture *f) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *web = NULL;
+
+    fake_hub_down(f->hub);
+    start_agent(f);
+    for (int i = 0; i < 50; i++) {
+        (void)cm_loop_turn(f->loop);
+    }
+    assert_false(sim_has(f, OLD));
+    fake_hub_up(f->hub);
+    wait_a_while(f);
+    f->what = WEB;
+    assert_true(turn_until(f->loop, sim_has_what, f));
+    web = agent_sim_get(f->sim, WEB);
+    assert_null(memmem(web->data, web->size, "third", strlen("third")));
+    assert_false(sim_has(f, OLD));
+}
+
+static void another_manifest_under_the_signed_name_is_not_applied_from_disk(void **state) {
+    struct fixture *f = *state;
+    struct foul x;
+
+    foul_init(&x);
+    install(f);
+    end_agent(f, false);
+    write_evil_blobs(f, &x);
+    write_as(f, &x.signed_one->manifest_sha256, x.evil->manifest);
+    assert_nothing_comes_of_it(f);
+    foul_done(&x);
+}
+
+static void another_bundle_under_the_signed_name_is_not_applied_from_disk(void **state) {
+    struct fixture *f = *state;
+    struct foul x;
+
+    foul_init(&x);
+    install(f);
+    end_agent(f, false);
+    write_evil_blobs(f, &x);
+    write_as(f, &x.signed_bundle, release_find(x.evil, &x.evil_bundle)->bytes);
+    assert_nothing_comes_of_it(f);
+    foul_done(&x);
+}
+
+static void another_object_under_the_signed_name_is_not_applied_from_disk(void **state) {
+    struct fixture *f = *state;
+    struct cm_sha256 name = object_name(&shop_objects[1]);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = object_bytes(&evil_objects[1]);
+    struct test_app correcting = shop;
+    struct cm_err err;
+
+    correcting.drift = AGENT_DRIFT_CORRECT;
+    publish(f, &correcting, 1);
+    start_agent(f);
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+    end_agent(f, false);
+    write_as(f, &name, bytes);
+    assert_int_equal(agent_sim_delete(f->sim, WEB, &err), CM_OK);
+    assert_nothing_comes_of_it(f);
+}
+
 static void an_agent_without_identity_and_token_says_what_to_do(void **state) {
     struct fixture *f = *state;
     const struct agent_config config = {.data_dir = f->dir};
@@ -1537,6 +1668,9 @@ static const struct CMUnitTest tests[] = {
     TEST(another_signature_of_what_is_being_fetched_is_kept),
     TEST(a_root_that_proves_what_is_being_fetched_is_not_dropped),
     TEST(what_the_hub_did_not_sign_is_not_applied_from_disk_either),
+    TEST(another_manifest_under_the_signed_name_is_not_applied_from_disk),
+    TEST(another_bundle_under_the_signed_name_is_not_applied_from_disk),
+    TEST(another_object_under_the_signed_name_is_not_applied_from_disk),
     TEST(an_agent_without_identity_and_token_says_what_to_do),
 };
 

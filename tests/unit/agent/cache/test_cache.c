@@ -128,7 +128,7 @@ static void assert_blob(struct fixture *f, const struct cm_sha256 *name, const c
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *buf = NULL;
     struct cm_err err;
 
-    assert_int_equal(agent_cache_blob(f->cache, name, &buf, &err), CM_OK);
+    assert_int_equal(agent_cache_blob(f->cache, name, false, &buf, &err), CM_OK);
     assert_int_equal(buf->size, strlen(text));
     assert_memory_equal(buf->data, text, buf->size);
 }
@@ -823,7 +823,7 @@ static void a_damaged_blob_is_not_given_out(void **state) {
     assert_int_equal(fclose(file), 0);
     cm_buf_unref(bytes);
     bytes = NULL;
-    assert_int_equal(agent_cache_blob(f->cache, &name, &bytes, &err), CM_EIO);
+    assert_int_equal(agent_cache_blob(f->cache, &name, false, &bytes, &err), CM_EIO);
     assert_false(agent_cache_has(f->cache, &name)); // so that it is asked for again
 }
 
