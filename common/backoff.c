@@ -23,6 +23,19 @@ int64_t cm_backoff_next(struct cm_backoff *b) {
     return b->last_ms;
 }
 
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+int64_t cm_backoff_asked(struct cm_backoff *b, int64_t asked_ms) {
+    int64_t most = b->max_ms / 2;
+    int64_t doubled = b->asked_ms > most / 2 ? most : b->asked_ms * 2;
+
+    b->asked_ms = larger(asked_ms, doubled);
+    return larger(cm_backoff_next(b), b->asked_ms + cm_jitter_ms(b->asked_ms));
+}
+
 void cm_backoff_reset(struct cm_backoff *b) {
     b->last_ms = 0;
+    b->asked_ms = 0;
 }

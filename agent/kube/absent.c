@@ -62,7 +62,7 @@ static void on_timer(void *ctx);
 void kube_absent_init(struct agent_kube *k) {
     k->absent.by_key = cm_map_new(absence_free);
     k->absent.timer = (struct cm_timer){.run = on_timer, .ctx = k};
-    k->absent.asking = (struct cm_backoff){ASK_MIN_MS, ASK_MAX_MS, 0};
+    k->absent.asking = (struct cm_backoff){.min_ms = ASK_MIN_MS, .max_ms = ASK_MAX_MS};
 }
 
 void kube_absent_stop(struct agent_kube *k) {

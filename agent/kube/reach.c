@@ -115,7 +115,7 @@ void kube_reach_minute(struct agent_kube *k) {
 
 void kube_reach_start(struct agent_kube *k) {
     k->reach = KUBE_CONNECTING;
-    k->probe_backoff = (struct cm_backoff){PROBE_MIN_MS, PROBE_MAX_MS, 0};
+    k->probe_backoff = (struct cm_backoff){.min_ms = PROBE_MIN_MS, .max_ms = PROBE_MAX_MS};
     k->probe_timer = (struct cm_timer){.run = on_probe_timer, .ctx = k};
     probe(k);
 }

@@ -142,16 +142,15 @@ void link_retry(struct agent_link *l) {
         return;
     }
     l->state = LINK_WAITING;
-    if (l->first_retry) {
-        l->first_retry = false;
+    if (l->retry_after_ms > 0) {
+        pause = cm_backoff_asked(&l->backoff, l->retry_after_ms);
+    } else if (l->first_retry) {
         pause = cm_jitter_ms(FIRST_RETRY_MS);
     } else {
         pause = cm_backoff_next(&l->backoff);
     }
-    if (l->retry_after_ms > 0) {
-        pause = l->retry_after_ms + cm_jitter_ms(l->retry_after_ms / 2);
-        l->retry_after_ms = 0;
-    }
+    l->first_retry = false;
+    l->retry_after_ms = 0;
     cm_timer_start(l->loop, &l->timer, pause);
 }
 

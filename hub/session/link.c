@@ -6,6 +6,7 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/map.h"
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "hub/access/authority.h"
@@ -23,7 +24,8 @@
 #define REVOKED_WITHIN_MS 800 // whether or not the agent reads
 #define RETRY_AFTER_STOP_MS 1000
 #define RETRY_AFTER_OVERLOAD_MS 5000
-#define REPORTS_MAX 8 // that may wait for the store; agents wait then
+#define HANDSHAKE_COST_MS 1 // of one core
+#define REPORTS_MAX 8       // that may wait for the store; agents wait then
 
 // Epochs and generations above it are no hub's: the next ones must fit the database's numbers.
 #define COUNT_MAX (UINT64_MAX / 4)
@@ -66,12 +68,20 @@ static void send_message(struct hub_session *session, uint16_t type,
     }
 }
 
-static uint32_t retry_after_ms(int reason) {
+// spread_ms is what is asked for: agents come back between that and twice that, and they shall not
+// come faster than handshakes can be made.
+static uint32_t spread_ms(const struct hub_sessions *all, size_t least_ms) {
+    size_t handshakes_ms = cm_map_len(all->members) * HANDSHAKE_COST_MS;
+
+    return (uint32_t)(handshakes_ms > least_ms ? handshakes_ms : least_ms);
+}
+
+static uint32_t retry_after_ms(const struct hub_sessions *all, int reason) {
     switch (reason) {
     case HOLDFAST__V1__GOODBYE__REASON__SHUTDOWN:
-        return RETRY_AFTER_STOP_MS;
+        return spread_ms(all, RETRY_AFTER_STOP_MS);
     case HOLDFAST__V1__GOODBYE__REASON__OVERLOADED:
-        return RETRY_AFTER_OVERLOAD_MS;
+        return spread_ms(all, RETRY_AFTER_OVERLOAD_MS);
     default:
         return 0;
     }
@@ -87,7 +97,7 @@ void hub_session_goodbye(struct hub_session *session, int reason, const char *wh
     hub_sessions_count_goodbye(session->owner, reason);
     goodbye.reason = (Holdfast__V1__Goodbye__Reason)reason;
     goodbye.message = (char *)(uintptr_t)why;
-    goodbye.retry_after_ms = retry_after_ms(reason);
+    goodbye.retry_after_ms = retry_after_ms(session->owner, reason);
     send_message(session, WIRE_GOODBYE, &goodbye.base);
     if (reason == HOLDFAST__V1__GOODBYE__REASON__REVOKED) {
         cm_net_close_within(session->conn, REVOKED_WITHIN_MS, why);
@@ -133,14 +143,15 @@ void hub_session_release(struct hub_session *session) {
 }
 
 // Says goodbye to a connection that becomes no session.
-static void turn_away(struct cm_net_conn *conn, int reason, const char *why) {
+static void turn_away(struct hub_sessions *all, struct cm_net_conn *conn, int reason,
+                      const char *why) {
     Holdfast__V1__Goodbye goodbye;
     struct cm_err err;
 
     holdfast__v1__goodbye__init(&goodbye);
     goodbye.reason = (Holdfast__V1__Goodbye__Reason)reason;
     goodbye.message = (char *)(uintptr_t)why;
-    goodbye.retry_after_ms = retry_after_ms(reason);
+    goodbye.retry_after_ms = retry_after_ms(all, reason);
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *payload = wire_pack(&goodbye.base);
     if (cm_net_send(conn, WIRE_GOODBYE, 0, payload, &err) < 0) {
         cm_log(CM_LOG_DEBUG, "agent.refused", err.msg, NULL);
@@ -154,7 +165,7 @@ static void refuse(struct hub_sessions *s, struct cm_net_conn *conn, const char 
     hub_sessions_count_goodbye(s, HOLDFAST__V1__GOODBYE__REASON__REVOKED);
     cm_log(CM_LOG_WARN, "agent.refused", why, "address", cm_net_conn_addr(conn), "uri",
            cm_net_conn_peer(conn)->uri, NULL);
-    turn_away(conn, HOLDFAST__V1__GOODBYE__REASON__REVOKED, why);
+    turn_away(s, conn, HOLDFAST__V1__GOODBYE__REASON__REVOKED, why);
 }
 
 // What the database shows of the old session is the new one's to take back, should it never get to
@@ -173,7 +184,7 @@ static void on_opened(void *ctx, struct cm_net_conn *conn) {
         s->stopping ? NULL : hub_keys_authenticate(s, cm_net_conn_peer(conn), &why);
 
     if (s->stopping) {
-        turn_away(conn, HOLDFAST__V1__GOODBYE__REASON__SHUTDOWN, "the hub is stopping");
+        turn_away(s, conn, HOLDFAST__V1__GOODBYE__REASON__SHUTDOWN, "the hub is stopping");
         return;
     }
     if (member == NULL) {

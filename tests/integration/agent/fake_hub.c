@@ -436,6 +436,15 @@ void fake_hub_freeze(struct fake_hub *h, const char *app, int64_t for_ms) {
 
 // ---- The main listener
 
+static void say_overloaded(struct fake_hub *h) {
+    Holdfast__V1__Goodbye m;
+
+    holdfast__v1__goodbye__init(&m);
+    m.reason = HOLDFAST__V1__GOODBYE__REASON__OVERLOADED;
+    m.retry_after_ms = FAKE_RETRY_MS;
+    send_message(h->conn, WIRE_GOODBYE, &m.base);
+}
+
 static void on_hello(struct fake_hub *h, const Holdfast__V1__Hello *hello) {
     char hub_id[] = HUB_ID;
     char other_id[] = OTHER_ID;
@@ -448,6 +457,10 @@ static void on_hello(struct fake_hub *h, const Holdfast__V1__Hello *hello) {
     h->refers = hello->signer_sha256.len == sizeof(h->known.bytes);
     if (h->refers) {
         memcpy(h->known.bytes, hello->signer_sha256.data, sizeof(h->known.bytes));
+    }
+    if (h->lie == FAKE_OVERLOADED) {
+        say_overloaded(h);
+        return;
     }
     holdfast__v1__welcome__init(&m);
     m.protocol = h->lie == FAKE_NEWER_HUB ? WIRE_PROTOCOL_MAX + 1 : WIRE_PROTOCOL_MAX;

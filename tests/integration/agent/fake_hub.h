@@ -27,6 +27,7 @@ enum fake_lie {
     FAKE_MISSING_BLOBS, // objects are said to be missing
     FAKE_KEEPS_BLOBS,   // what is wanted comes once it is honest again
     FAKE_OTHER_HUB_ID,  // Welcome names another hub
+    FAKE_OVERLOADED,    // Goodbye answers Hello, and asks for FAKE_RETRY_MS
     FAKE_NEWER_HUB,     // Welcome names a protocol that the agent does not know
 };
 
@@ -53,6 +54,8 @@ struct fake_object {
     char actual[64];
     char manager[64];
 };
+
+enum { FAKE_RETRY_MS = 20 };
 
 enum fake_renewal {
     FAKE_NO_RENEWAL,   // like a hub of the version before

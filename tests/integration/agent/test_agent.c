@@ -1162,6 +1162,32 @@ static void what_a_newer_hub_sends_beside_is_passed_over(void **state) {
     assert_int_equal(fake_hub_counts(f->hub).hellos, 1);
 }
 
+static bool has_said_so_many_hellos(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return fake_hub_counts(f->hub).hellos >= f->number;
+}
+
+static void a_hub_that_serves_nobody_is_asked_less_and_less(void **state) {
+    struct fixture *f = *state;
+
+    install(f);
+    end_agent(f, false);
+    fake_hub_lie(f->hub, FAKE_OVERLOADED);
+    f->number = fake_hub_counts(f->hub).hellos + 1;
+    start_agent_that_pauses(f, 2000);
+    assert_true(turn_until(f->loop, has_said_so_many_hellos, f));
+    for (int i = 0; i < 5; i++) {
+        int64_t before = cm_clock_now_ms();
+
+        f->number++;
+        assert_true(turn_until(f->loop, has_said_so_many_hellos, f));
+        assert_true(cm_clock_now_ms() + 1 - before >= (int64_t)FAKE_RETRY_MS << i);
+    }
+    fake_hub_lie(f->hub, FAKE_HONEST);
+    wait_a_while(f);
+}
+
 static bool has_given_up(void *ctx) {
     const struct fixture *f = ctx;
 
@@ -1653,6 +1679,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_hub_with_another_id_is_left),
     TEST(a_hub_of_a_protocol_that_it_does_not_know_is_left),
     TEST(a_message_out_of_turn_ends_the_connection),
+    TEST(a_hub_that_serves_nobody_is_asked_less_and_less),
     TEST(what_a_newer_hub_sends_beside_is_passed_over),
     TEST(a_token_for_another_hub_tells_that_hub_nothing),
     TEST(a_key_is_renewed_in_time_and_the_new_one_is_on_disk),

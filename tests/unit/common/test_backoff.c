@@ -49,6 +49,30 @@ static void a_reset_starts_again_at_the_beginning(void **state) {
     assert_in_range(cm_backoff_next(&b), 100, 300);
 }
 
+static void what_is_asked_for_again_doubles_up_to_half_of_max(void **state) {
+    (void)state;
+    static const int64_t least[] = {5000, 10000, 20000, 30000, 30000};
+
+    for (int round = 0; round < 200; round++) {
+        struct cm_backoff b = {.min_ms = 1000, .max_ms = 60000};
+
+        for (int i = 0; i < 5; i++) {
+            assert_in_range(cm_backoff_asked(&b, 5000), least[i], 60000);
+        }
+        cm_backoff_reset(&b);
+        assert_in_range(cm_backoff_asked(&b, 5000), 5000, 10000);
+    }
+}
+
+static void never_less_than_what_was_asked_for(void **state) {
+    (void)state;
+    struct cm_backoff b = {.min_ms = 10, .max_ms = 100};
+
+    for (int i = 0; i < 5; i++) {
+        assert_in_range(cm_backoff_asked(&b, 60000), 60000, 120000);
+    }
+}
+
 static void jitter_stays_in_its_span(void **state) {
     (void)state;
     bool seen[4] = {false};
@@ -70,6 +94,8 @@ int main(void) {
         cmocka_unit_test(pauses_stay_between_min_and_three_times_the_last),
         cmocka_unit_test(pauses_of_many_agents_are_spread_out),
         cmocka_unit_test(a_reset_starts_again_at_the_beginning),
+        cmocka_unit_test(what_is_asked_for_again_doubles_up_to_half_of_max),
+        cmocka_unit_test(never_less_than_what_was_asked_for),
         cmocka_unit_test(jitter_stays_in_its_span),
     };
 

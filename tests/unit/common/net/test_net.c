@@ -34,6 +34,8 @@ static const struct cm_net_limits limits = {
     .silence_ms = 60000,
 };
 
+enum { HANDSHAKES = 256, BEHIND = 44 }; // that are begun at a time, and that wait
+
 // What one end has seen.
 struct seen {
     struct fixture *fixture;
@@ -863,10 +865,17 @@ static void stopping_closes_what_was_not_opened(void **state) {
     assert_true(raw.closed_by_hub);
 }
 
-static int max_backlog(uint16_t port) {
+// What the kernel says of the sockets of a port.
+struct sockets {
+    int backlog; // how many may wait to be accepted
+    int waiting; // how many do
+    int accepted;
+};
+
+static struct sockets sockets_of(uint16_t port) {
     DIR *dir = opendir("/proc/self/fd");
+    struct sockets found = {.backlog = -1};
     struct dirent *entry;
-    int found = -1;
 
     while ((entry = readdir(dir)) != NULL) {
         int fd = (int)strtol(entry->d_name, NULL, 10);
@@ -875,10 +884,15 @@ static int max_backlog(uint16_t port) {
         socklen_t sa_len = sizeof(sa);
         socklen_t info_len = sizeof(info);
 
-        if (getsockname(fd, (struct sockaddr *)&sa, &sa_len) == 0 && ntohs(sa.sin_port) == port &&
-            getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &info_len) == 0 &&
-            info.tcpi_state == TCP_LISTEN) {
-            found = (int)info.tcpi_sacked; // for a listening socket: how many may wait
+        if (getsockname(fd, (struct sockaddr *)&sa, &sa_len) != 0 || ntohs(sa.sin_port) != port ||
+            getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &info_len) != 0) {
+            continue;
+        }
+        if (info.tcpi_state == TCP_LISTEN) { // then these have another meaning
+            found.backlog = (int)info.tcpi_sacked;
+            found.waiting = (int)info.tcpi_unacked;
+        } else {
+            found.accepted++;
         }
     }
     (void)closedir(dir);
@@ -894,7 +908,40 @@ static void a_whole_fleet_may_wait_to_be_accepted(void **state) {
     assert_non_null(fgets(line, sizeof(line), file));
     (void)fclose(file);
     long most = strtol(line, NULL, 10);
-    assert_int_equal(max_backlog(cm_net_listener_port(f->listener)), most < 4096 ? most : 4096);
+    assert_int_equal(sockets_of(cm_net_listener_port(f->listener)).backlog,
+                     most < 4096 ? most : 4096);
+}
+
+// turn_until_waiting turns the loop until no more than so many wait to be accepted.
+static void turn_until_waiting(struct fixture *f, int most) {
+    uint16_t port = cm_net_listener_port(f->listener);
+    struct sockets now = sockets_of(port);
+
+    while (now.waiting > most || now.accepted < HANDSHAKES) {
+        (void)cm_loop_turn(f->loop);
+        now = sockets_of(port);
+        assert_in_range(now.accepted, 0, HANDSHAKES);
+    }
+}
+
+static void so_many_handshakes_are_begun_and_the_others_wait_their_turn(void **state) {
+    struct fixture *f = *state;
+    struct raw_peer *silent[HANDSHAKES + BEHIND];
+
+    cm_clock_fake(cm_clock_unix_ms()); // nobody had time yet to say something
+    for (size_t i = 0; i < HANDSHAKES + BEHIND; i++) {
+        silent[i] = raw_peer_connect(cm_net_listener_port(f->listener));
+        assert_non_null(silent[i]);
+    }
+    turn_until_waiting(f, BEHIND);
+    for (int i = 0; i < BEHIND; i++) {
+        raw_peer_close(silent[i]);
+        turn_until_waiting(f, BEHIND - i - 1);
+    }
+    for (int i = BEHIND; i < HANDSHAKES + BEHIND; i++) {
+        raw_peer_close(silent[i]);
+    }
+    connect_both(f);
 }
 
 int main(void) {
@@ -936,6 +983,7 @@ int main(void) {
         NET_TEST(who_says_nothing_gives_way_to_new_connections),
         NET_TEST(stopping_closes_what_was_not_opened),
         NET_TEST(a_whole_fleet_may_wait_to_be_accepted),
+        NET_TEST(so_many_handshakes_are_begun_and_the_others_wait_their_turn),
     };
     int failed;
 
