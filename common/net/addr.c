@@ -1,7 +1,10 @@
 #include "common/net/addr.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define HOST_MAX 253 // RFC 1035
 
@@ -52,4 +55,50 @@ enum cm_rc cm_net_addr_check(const char *addr, bool listener, struct cm_err *err
 
 bool cm_net_addr_is_numeric(const char *addr) {
     return addr[0] == '[' || addr[strspn(addr, "0123456789.")] == ':';
+}
+
+static void write_v6(const struct in6_addr *in6, char out[CM_NET_ORIGIN_MAX]) {
+    struct in6_addr prefix = *in6;
+    char text[INET6_ADDRSTRLEN] = "";
+
+    if (IN6_IS_ADDR_V4MAPPED(in6)) {
+        (void)inet_ntop(AF_INET, &in6->s6_addr[12], out, CM_NET_ORIGIN_MAX);
+        return;
+    }
+    memset(&prefix.s6_addr[8], 0, 8);
+    (void)inet_ntop(AF_INET6, &prefix, text, sizeof(text));
+    (void)snprintf(out, CM_NET_ORIGIN_MAX, "%s/64", text);
+}
+
+void cm_net_addr_origin(const struct sockaddr *addr, char out[CM_NET_ORIGIN_MAX]) {
+    (void)snprintf(out, CM_NET_ORIGIN_MAX, "unknown");
+    if (addr != NULL && addr->sa_family == AF_INET) {
+        struct sockaddr_in in;
+
+        memcpy(&in, addr, sizeof(in));
+        (void)inet_ntop(AF_INET, &in.sin_addr, out, CM_NET_ORIGIN_MAX);
+    } else if (addr != NULL && addr->sa_family == AF_INET6) {
+        struct sockaddr_in6 in6;
+
+        memcpy(&in6, addr, sizeof(in6));
+        write_v6(&in6.sin6_addr, out);
+    }
+}
+
+void cm_net_addr_origin_of(const char *addr, char out[CM_NET_ORIGIN_MAX]) {
+    const char *begin = addr + (addr[0] == '[' ? 1 : 0);
+    const char *end = strrchr(addr, addr[0] == '[' ? ']' : ':');
+    char host[INET6_ADDRSTRLEN] = "";
+    struct in6_addr in6;
+    struct in_addr in;
+
+    if (end != NULL && (size_t)(end - begin) < sizeof(host)) {
+        memcpy(host, begin, (size_t)(end - begin));
+    }
+    (void)snprintf(out, CM_NET_ORIGIN_MAX, "unknown");
+    if (inet_pton(AF_INET, host, &in) == 1) {
+        (void)inet_ntop(AF_INET, &in, out, CM_NET_ORIGIN_MAX);
+    } else if (inet_pton(AF_INET6, host, &in6) == 1) {
+        write_v6(&in6, out);
+    }
 }

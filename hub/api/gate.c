@@ -1,11 +1,8 @@
 #include "hub/api/gate.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 #include "common/arena.h"
 #include "common/clock.h"
@@ -20,34 +17,6 @@
 #define BODY_MAX ((size_t)64 * 1024)
 #define HOOK_BODY_MAX ((size_t)1024 * 1024)
 #define ALLOW_MAX 64
-
-static void write_v6(const struct in6_addr *in6, char out[HUB_ADDRESS_MAX]) {
-    struct in6_addr prefix = *in6;
-    char text[INET6_ADDRSTRLEN] = "";
-
-    if (IN6_IS_ADDR_V4MAPPED(in6)) {
-        (void)inet_ntop(AF_INET, &in6->s6_addr[12], out, HUB_ADDRESS_MAX);
-        return;
-    }
-    memset(&prefix.s6_addr[8], 0, 8);
-    (void)inet_ntop(AF_INET6, &prefix, text, sizeof(text));
-    (void)snprintf(out, HUB_ADDRESS_MAX, "%s/64", text);
-}
-
-void hub_gate_address(const struct sockaddr *addr, char out[HUB_ADDRESS_MAX]) {
-    (void)snprintf(out, HUB_ADDRESS_MAX, "unknown");
-    if (addr != NULL && addr->sa_family == AF_INET) {
-        struct sockaddr_in in;
-
-        memcpy(&in, addr, sizeof(in));
-        (void)inet_ntop(AF_INET, &in.sin_addr, out, HUB_ADDRESS_MAX);
-    } else if (addr != NULL && addr->sa_family == AF_INET6) {
-        struct sockaddr_in6 in6;
-
-        memcpy(&in6, addr, sizeof(in6));
-        write_v6(&in6.sin6_addr, out);
-    }
-}
 
 static void find_route(struct hub_request *r) {
     char *allow = cm_arena_get(r->arena, ALLOW_MAX);

@@ -1,6 +1,6 @@
 // peers: how many connections each address holds.
 //
-// An address of IPv6 counts with all of its /64, as everywhere in the API (hub_gate_address): that
+// An address of IPv6 counts with all of its /64, as everywhere in the API (cm_net_addr_origin): that
 // is what one customer or one machine is given, so the server library's own limit by the whole
 // address would bound nobody.
 //

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "common/net/addr.h"
 #include "common/str.h"
 #include "hub/api/uri.h"
 #include "hub/api/workers.h"
@@ -28,8 +29,6 @@ struct hub_db;
 struct hub_route;
 struct hub_signature;
 struct hub_stream;
-
-#define HUB_ADDRESS_MAX 64
 
 struct hub_answer {
     unsigned status; // 0: not answered yet
@@ -49,7 +48,7 @@ struct hub_request {
     uint64_t number; // for the log
     int64_t began_ms;
     void *connection; // the server's
-    char address[HUB_ADDRESS_MAX];
+    char address[CM_NET_ORIGIN_MAX];
     const char *method;
     struct hub_uri uri;
     struct cm_err uri_err; // code CM_OK if the address could be read

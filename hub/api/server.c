@@ -14,6 +14,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/net/addr.h"
 #include "common/tls/keys.h"
 #include "hub/access/authority.h"
 #include "hub/api/change.h"
@@ -56,7 +57,7 @@ struct hub_server {
 struct connection {
     struct hub_due due; // the moment until when its request must be done
     struct hub_server *server;
-    char address[HUB_ADDRESS_MAX];
+    char address[CM_NET_ORIGIN_MAX];
     int fd;
 };
 
@@ -72,10 +73,10 @@ static void on_too_slow(struct hub_due *due) {
 
 static enum MHD_Result may_connect(void *cls, const struct sockaddr *addr, socklen_t size) {
     const struct hub_server *s = cls;
-    char address[HUB_ADDRESS_MAX];
+    char address[CM_NET_ORIGIN_MAX];
 
     (void)size;
-    hub_gate_address(addr, address);
+    cm_net_addr_origin(addr, address);
     return hub_peers_has_room(s->peers, address) ? MHD_YES : MHD_NO;
 }
 
@@ -89,7 +90,7 @@ static struct connection *new_connection(struct hub_server *s, struct MHD_Connec
     c->server = s;
     c->fd = fd->connect_fd;
     c->due.expired = on_too_slow;
-    hub_gate_address(peer == NULL ? NULL : peer->client_addr, c->address);
+    cm_net_addr_origin(peer == NULL ? NULL : peer->client_addr, c->address);
     hub_peers_add(s->peers, c->address);
     return c;
 }
@@ -241,7 +242,7 @@ static enum MHD_Result begin(struct hub_server *s, struct hub_request *r, const 
     (void)pthread_mutex_lock(&s->mu);
     s->running++;
     (void)pthread_mutex_unlock(&s->mu);
-    hub_gate_address(info == NULL ? NULL : info->client_addr, r->address);
+    cm_net_addr_origin(info == NULL ? NULL : info->client_addr, r->address);
     if (s->stopping) {
         hub_answer_problem(r, 503, "the hub is stopping");
     } else if (!framed) {

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "common/net/addr.h"
 #include "common/throttle.h"
 #include "hub/access/authority.h"
 #include "hub/jobs/identity.h"
@@ -57,13 +58,9 @@ static void answer(struct enrolling *e, const Holdfast__V1__EnrollReply *reply) 
     cm_net_close(e->conn, true, "answered");
 }
 
-// The address without its port: of one machine, or of all behind one router.
-static const char *host_of(const struct enrolling *e, char out[CM_NET_ADDR_MAX]) {
-    (void)snprintf(out, CM_NET_ADDR_MAX, "%s", cm_net_conn_addr(e->conn));
-    char *colon = strrchr(out, ':');
-    if (colon != NULL) {
-        *colon = '\0';
-    }
+// origin_of is one machine, or all behind one router.
+static const char *origin_of(const struct enrolling *e, char out[CM_NET_ORIGIN_MAX]) {
+    cm_net_addr_origin_of(cm_net_conn_addr(e->conn), out);
     return out;
 }
 
@@ -84,16 +81,16 @@ static void refuse(struct enrolling *e, const char *why) {
 // Wrong requests are counted by address: beyond so many the next ones are not looked at, nor
 // logged. Right ones are not, as a whole fleet may come from behind one router.
 static void refuse_wrong(struct enrolling *e, const char *why) {
-    char host[CM_NET_ADDR_MAX];
+    char origin[CM_NET_ORIGIN_MAX];
 
-    (void)cm_throttle_take(e->owner->wrong_enrolments, host_of(e, host), cm_clock_now_ms());
+    (void)cm_throttle_take(e->owner->wrong_enrolments, origin_of(e, origin), cm_clock_now_ms());
     refuse(e, why);
 }
 
 static bool is_throttled(struct enrolling *e) {
-    char host[CM_NET_ADDR_MAX];
+    char origin[CM_NET_ORIGIN_MAX];
 
-    if (cm_throttle_has(e->owner->wrong_enrolments, host_of(e, host), cm_clock_now_ms())) {
+    if (cm_throttle_has(e->owner->wrong_enrolments, origin_of(e, origin), cm_clock_now_ms())) {
         return false;
     }
     hub_sessions_count_enrolment(e->owner, HUB_ENROL_THROTTLED);
