@@ -11,14 +11,18 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from support import story  # noqa: E402
-from support.hub import program  # noqa: E402
+from support import manifests as m, story  # noqa: E402
+from support.gitrepo import GitRepo  # noqa: E402
+from support.hub import Hub, program  # noqa: E402
+from support.process import wait_for  # noqa: E402
+from support.simstory import files  # noqa: E402
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "systemd"
 UNITS = sorted(FOLDER.glob("*.service"))
 EXPOSURE = "20"  # tenths, as systemd-analyze counts what a service could do; 100 is everything
 HARDENED = ("NoNewPrivileges=yes", "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes",
             "CapabilityBoundingSet=", "StateDirectoryMode=0700")
+CONFINED = pathlib.Path(__file__).resolve().parents[1] / "support" / "confined.py"
 ANALYZE = shutil.which("systemd-analyze")
 
 
@@ -66,6 +70,24 @@ class SystemdUnits(story.Story):
             done = run(ANALYZE, "security", "--offline=true", f"--threshold={EXPOSURE}",
                        self.built(unit))
             self.assertEqual(done.returncode, 0, done.stdout[-300:] + done.stderr)
+
+    @story.unittest.skipUnless(ANALYZE, "systemd-analyze is not here")
+    def test_a_hub_in_its_filter_reads_git(self):
+        inside = self.folder / "confined-hub"
+        inside.write_text(f"#!/bin/sh\nexec {sys.executable} -B {CONFINED} "
+                          f"{FOLDER / 'holdfast-hub.service'} {program('holdfast-hub')} \"$@\"\n",
+                          encoding="utf-8")
+        inside.chmod(0o700)
+        repo = GitRepo(self.folder)
+        repo.push(files("web", m.config_map("web", colour="green")))
+        hub = Hub(self.folder, repositories=f"repositories:\n- name: fleet\n  url: {repo.url}\n",
+                  binary=inside)
+        hub.start_and_wait()
+        wait_for(lambda: [row["name"] for row in hub.get("apps")] == ["web"], 20,
+                 "the commit to be read")
+        status = pathlib.Path(f"/proc/{hub.pid}/status").read_text(encoding="utf-8")
+        self.assertRegex(status, r"Seccomp:\t2\n")
+        self.assertEqual(hub.terminate(), 0)
 
 
 if __name__ == "__main__":
