@@ -238,6 +238,7 @@ struct agent_decided {
 // the App is before it is added. agent_cache_decided_gap says how many gave way since a hub was
 // told of it (agent_cache_journal_told), and when.
 void agent_cache_decided_add(struct agent_cache *c, bool weighty, const void *bytes, size_t size);
+const struct agent_journal_gap *agent_cache_decided_gap(const struct agent_cache *c);
 size_t agent_cache_decided_count(const struct agent_cache *c);
 void agent_cache_decided_each(const struct agent_cache *c,
                               bool (*visit)(void *ctx, const struct agent_decided *decided),

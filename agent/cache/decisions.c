@@ -1,14 +1,16 @@
 // What controllers decided, until a hub has it.
 //
-// As the journal: one record adds a decision, another says up to which number they are gone. Those
-// that gave way for space are written anew without them at the next snapshot, and told twice
-// before that at worst. What Apps are held back for does not give way: only its answer ends that.
-// Its bytes are kept as a blob besides, until then.
+// As the journal: one record adds a decision, another says up to which number they are gone, and
+// what the gap is since then. Those that gave way for space are written anew without them at the
+// next snapshot, and give way again when they are read before that. What Apps are held back for
+// does not give way: only its answer ends that. Its bytes are kept as a blob besides, until then.
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/cache/internal.h"
 #include "common/buf.h"
+#include "common/clock.h"
+#include "common/log.h"
 #include "common/mem.h"
 
 struct held_decision {
@@ -54,9 +56,10 @@ static bool may_go(const struct agent_cache *c, const struct held_decision *h, b
     return weighty ? !agent_holds_say(c, &h->sha256) : !h->decided.weighty;
 }
 
-// make_room drops the oldest, first of those that weigh little.
-static void make_room(struct agent_cache *c) {
+// make_room drops the oldest, first of those that weigh little. It returns how many.
+static size_t make_room(struct agent_cache *c) {
     struct agent_decisions *d = &c->decisions;
+    size_t before = d->count;
 
     for (int weighty = 0; weighty <= 1; weighty++) {
         struct cm_list *next;
@@ -74,6 +77,32 @@ static void make_room(struct agent_cache *c) {
             }
         }
     }
+    return before - d->count;
+}
+
+static void record_cut(struct cm_str *out, uint64_t up_to, const struct agent_journal_gap *gap) {
+    size_t begin = agent_put_begin(out, AGENT_RECORD_DECISION_CUT);
+
+    agent_put_u64(out, up_to);
+    agent_journal_put_gap(out, gap);
+    agent_put_end(out, begin);
+}
+
+// lengthen_gap gives it a number of its own, above all that was told: the hub hears of it in order.
+static void lengthen_gap(struct agent_cache *c, size_t lost) {
+    struct agent_journal_gap *gap = &c->decisions.gap;
+
+    if (gap->count == 0) {
+        gap->from_ms = cm_clock_unix_ms();
+        cm_log(CM_LOG_WARN, "agent.decisions_lost",
+               "there is no room for what controllers decided: the oldest gives way, and the hub "
+               "is told how many did",
+               "path", c->path, NULL);
+    }
+    gap->to_ms = cm_clock_unix_ms();
+    gap->count += lost;
+    gap->number = agent_cache_next_report(c);
+    record_cut(&c->open, 0, gap);
 }
 
 static void record(struct cm_str *out, const struct agent_decided *decided) {
@@ -91,7 +120,10 @@ void agent_cache_decided_add(struct agent_cache *c, bool weighty, const void *by
 
     hold(&c->decisions, &decided);
     record(&c->open, &decided);
-    make_room(c);
+    size_t lost = make_room(c);
+    if (lost > 0) {
+        lengthen_gap(c, lost);
+    }
 }
 
 static bool is_queued(const struct agent_decisions *d, const struct cm_sha256 *sha256) {
@@ -148,15 +180,30 @@ void agent_cache_decided_told(struct agent_cache *c, uint64_t number) {
         return;
     }
     drop_to(&c->decisions, number);
-    size_t begin = agent_put_begin(&c->open, AGENT_RECORD_DECISION_CUT);
-    agent_put_u64(&c->open, number);
-    agent_put_end(&c->open, begin);
+    record_cut(&c->open, number, &c->decisions.gap);
     agent_cache_commit(c, NULL, NULL);
+}
+
+const struct agent_journal_gap *agent_cache_decided_gap(const struct agent_cache *c) {
+    return &c->decisions.gap;
+}
+
+void agent_decisions_gap_told(struct agent_cache *c, uint64_t number) {
+    struct agent_journal_gap *gap = &c->decisions.gap;
+
+    if (gap->count > 0 && gap->number <= number) {
+        *gap = (struct agent_journal_gap){0};
+        record_cut(&c->open, 0, gap);
+        agent_cache_commit(c, NULL, NULL);
+    }
 }
 
 void agent_decisions_record(const struct agent_cache *c, struct cm_str *out) {
     const struct cm_list *head = &c->decisions.entries;
 
+    if (c->decisions.gap.count > 0) {
+        record_cut(out, 0, &c->decisions.gap);
+    }
     for (struct cm_list *l = head->next; l != head; l = l->next) {
         record(out, &CM_CONTAINER(l, struct held_decision, in)->decided);
     }
@@ -172,15 +219,20 @@ bool agent_decisions_read(struct agent_cache *c, struct agent_reader *r) {
         return !r->bad;
     }
     hold(&c->decisions, &decided);
-    make_room(c); // another version may keep more
+    (void)make_room(c); // these stand in the gap already, unless another version keeps more
     return true;
 }
 
 bool agent_decisions_read_cut(struct agent_cache *c, struct agent_reader *r) {
     uint64_t number = agent_get_u64(r);
+    struct agent_journal_gap gap = {0};
 
+    if (r->left > 0) { // it came later
+        agent_journal_get_gap(r, &gap);
+    }
     if (c != NULL && !r->bad) {
         drop_to(&c->decisions, number);
+        c->decisions.gap = gap;
     }
     return !r->bad;
 }

@@ -51,6 +51,7 @@ struct agent_decisions {
     struct cm_list entries;
     size_t count;
     size_t bytes;
+    struct agent_journal_gap gap;
 };
 
 struct agent_cache {
@@ -123,6 +124,9 @@ bool agent_hooks_read_gone(struct agent_cache *c, struct agent_reader *r);
 void agent_journal_record(const struct agent_cache *c, struct cm_str *out);
 bool agent_journal_read(struct agent_cache *c, struct agent_reader *r);
 bool agent_journal_read_cut(struct agent_cache *c, struct agent_reader *r);
+// agent_journal_put_gap and _get_gap are how a gap looks in a record.
+void agent_journal_put_gap(struct cm_str *out, const struct agent_journal_gap *gap);
+void agent_journal_get_gap(struct agent_reader *r, struct agent_journal_gap *out);
 void agent_journal_done(struct agent_journal *j);
 
 // releases.c, decisions.c, holds.c, freezes.c and exemptions.c: the same. agent_releases_drop
@@ -136,6 +140,7 @@ void agent_releases_need(struct agent_cache *c);
 void agent_decisions_record(const struct agent_cache *c, struct cm_str *out);
 bool agent_decisions_read(struct agent_cache *c, struct agent_reader *r);
 bool agent_decisions_read_cut(struct agent_cache *c, struct agent_reader *r);
+void agent_decisions_gap_told(struct agent_cache *c, uint64_t number);
 void agent_decisions_done(struct agent_decisions *d);
 void agent_holds_record(const struct agent_cache *c, struct cm_str *out);
 bool agent_holds_read(struct agent_cache *c, struct agent_reader *r);

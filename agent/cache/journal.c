@@ -77,14 +77,25 @@ static void record_entry(struct cm_str *out, const struct agent_journal_entry *e
     agent_put_end(out, begin);
 }
 
-static void record_cut(struct cm_str *out, uint64_t up_to, const struct agent_journal_gap *gap) {
-    size_t begin = agent_put_begin(out, AGENT_RECORD_JOURNAL_CUT);
-
-    agent_put_u64(out, up_to);
+void agent_journal_put_gap(struct cm_str *out, const struct agent_journal_gap *gap) {
     agent_put_u64(out, gap->number);
     agent_put_u64(out, (uint64_t)gap->from_ms);
     agent_put_u64(out, (uint64_t)gap->to_ms);
     agent_put_u64(out, gap->count);
+}
+
+void agent_journal_get_gap(struct agent_reader *r, struct agent_journal_gap *out) {
+    out->number = agent_get_u64(r);
+    out->from_ms = (int64_t)agent_get_u64(r);
+    out->to_ms = (int64_t)agent_get_u64(r);
+    out->count = agent_get_u64(r);
+}
+
+static void record_cut(struct cm_str *out, uint64_t up_to, const struct agent_journal_gap *gap) {
+    size_t begin = agent_put_begin(out, AGENT_RECORD_JOURNAL_CUT);
+
+    agent_put_u64(out, up_to);
+    agent_journal_put_gap(out, gap);
     agent_put_end(out, begin);
 }
 
@@ -126,6 +137,7 @@ void agent_cache_journal_each(const struct agent_cache *c,
 void agent_cache_journal_told(struct agent_cache *c, uint64_t number) {
     struct agent_journal *j = &c->journal;
 
+    agent_decisions_gap_told(c, number);
     if (j->count == 0 && j->gap.count == 0) {
         return;
     }
@@ -175,11 +187,9 @@ bool agent_journal_read(struct agent_cache *c, struct agent_reader *r) {
 
 bool agent_journal_read_cut(struct agent_cache *c, struct agent_reader *r) {
     uint64_t up_to = agent_get_u64(r);
-    struct agent_journal_gap gap = {.number = agent_get_u64(r)};
+    struct agent_journal_gap gap;
 
-    gap.from_ms = (int64_t)agent_get_u64(r);
-    gap.to_ms = (int64_t)agent_get_u64(r);
-    gap.count = agent_get_u64(r);
+    agent_journal_get_gap(r, &gap);
     if (c != NULL && !r->bad) {
         drop_to(&c->journal, up_to);
         c->journal.gap = gap;

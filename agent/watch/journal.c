@@ -177,8 +177,10 @@ void watch_note_untold(struct agent_watch *w) {
 
 struct packing {
     struct cm_arena *arena;
+    const struct agent_journal_gap *decided; // to come in its place; NULL: nothing of that
     Holdfast__V1__Journal m;
     size_t bytes;
+    bool is_full;
 };
 
 static Holdfast__V1__JournalEntry *next_entry(struct packing *p, uint64_t number, int64_t at_ms) {
@@ -191,14 +193,24 @@ static Holdfast__V1__JournalEntry *next_entry(struct packing *p, uint64_t number
     return entry;
 }
 
-static void pack_gap(struct packing *p, const struct agent_journal_gap *gap) {
+static void pack_gap(struct packing *p, const struct agent_journal_gap *gap, bool decisions) {
     Holdfast__V1__JournalGap *m = cm_arena_get(p->arena, sizeof(*m));
 
     if (gap->count > 0) {
         holdfast__v1__journal_gap__init(m);
         m->from_ms = gap->from_ms;
         m->count = gap->count;
+        m->decisions = decisions;
         next_entry(p, gap->number, gap->to_ms)->gap = m;
+    }
+}
+
+// pack_decided packs the gap of decisions, if its number is below this one: the hub passes over
+// what is not above the one before.
+static void pack_decided(struct packing *p, uint64_t below) {
+    if (p->decided != NULL && p->decided->number < below && p->m.n_entries < WIRE_JOURNAL_MAX) {
+        pack_gap(p, p->decided, true);
+        p->decided = NULL;
     }
 }
 
@@ -207,7 +219,9 @@ static bool pack_entry(void *ctx, const struct agent_journal_entry *e) {
     Holdfast__V1__JournalEntry *what = NULL;
     struct cm_err err;
 
+    pack_decided(p, e->number);
     if (p->m.n_entries == WIRE_JOURNAL_MAX || p->bytes + e->size > BYTES_MAX) {
+        p->is_full = true;
         return false;
     }
     Holdfast__V1__JournalEntry *entry = next_entry(p, e->number, e->at_ms);
@@ -220,14 +234,26 @@ static bool pack_entry(void *ctx, const struct agent_journal_entry *e) {
     return true;
 }
 
+static void pack_all(const struct agent_watch *w, struct packing *p) {
+    const struct agent_journal_gap *gap = agent_cache_journal_gap(w->cache);
+
+    pack_decided(p, gap->count > 0 ? gap->number : 0);
+    pack_gap(p, gap, false);
+    agent_cache_journal_each(w->cache, pack_entry, p);
+    if (!p->is_full) {
+        pack_decided(p, UINT64_MAX);
+    }
+}
+
 bool watch_waits_for_journal(const struct agent_watch *w) {
     return w->takes_journal && (agent_cache_journal_count(w->cache) > 0 ||
-                                agent_cache_journal_gap(w->cache)->count > 0);
+                                agent_cache_journal_gap(w->cache)->count > 0 ||
+                                agent_cache_decided_gap(w->cache)->count > 0);
 }
 
 void watch_tell_journal(struct agent_watch *w) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
-    struct packing p = {.arena = arena};
+    struct packing p = {.arena = arena, .decided = agent_cache_decided_gap(w->cache)};
 
     if (!w->connected || w->shut || w->journal_sent || !watch_waits_for_journal(w)) {
         return;
@@ -235,8 +261,7 @@ void watch_tell_journal(struct agent_watch *w) {
     holdfast__v1__journal__init(&p.m);
     p.m.run = cm_arena_strdup(arena, agent_cache_report_run(w->cache));
     p.m.entries = cm_arena_get(arena, WIRE_JOURNAL_MAX * sizeof(void *));
-    pack_gap(&p, agent_cache_journal_gap(w->cache));
-    agent_cache_journal_each(w->cache, pack_entry, &p);
+    pack_all(w, &p);
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = wire_pack(&p.m.base);
     w->journal_sent = w->host.tell(w->host.ctx, bytes);
 }

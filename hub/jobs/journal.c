@@ -23,19 +23,26 @@ struct journal_job {
     struct hub_journal_result result;
 };
 
-static enum cm_rc put_gap(struct journal_job *j, struct hub_db *db,
-                          const Holdfast__V1__JournalEntry *entry, struct cm_err *err) {
-    const Holdfast__V1__JournalGap *gap = entry->gap;
+static const char *gap_in_words(struct cm_arena *a, const Holdfast__V1__JournalEntry *entry) {
     char from[CM_CLOCK_TEXT_MAX];
     char to[CM_CLOCK_TEXT_MAX];
 
-    cm_clock_format(gap->from_ms, from);
+    cm_clock_format(entry->gap->from_ms, from);
     cm_clock_format(entry->at_ms, to);
-    const char *message = cm_arena_strf(
-        j->work.arena,
-        "%llu things that happened from %s to %s are not known: the agent had no room "
-        "for them",
-        (unsigned long long)gap->count, from, to);
+    return cm_arena_strf(a,
+                         entry->gap->decisions
+                             ? "%llu decisions of controllers are not known: from %s to %s the "
+                               "agent had no room for more of them, and the oldest gave way"
+                             : "%llu things that happened from %s to %s are not known: the agent "
+                               "had no room for them",
+                         (unsigned long long)entry->gap->count, from, to);
+}
+
+static enum cm_rc put_gap(struct journal_job *j, struct hub_db *db,
+                          const Holdfast__V1__JournalEntry *entry, struct cm_err *err) {
+    const Holdfast__V1__JournalGap *gap = entry->gap;
+    const char *message = gap_in_words(j->work.arena, entry);
+
     j->result.dropped += gap->count;
     return hub_events_add(db,
                           &(struct hub_event){.at_ms = j->work.now_ms,

@@ -1032,6 +1032,32 @@ static void what_weighs_little_gives_way_first(void **state) {
     assert_int_equal(decisions_of(f).text[0], 'b');
 }
 
+static void decisions_that_gave_way_are_counted_until_a_hub_knows(void **state) {
+    struct fixture *f = *state;
+
+    for (int i = 0; i < AGENT_DECISIONS_MAX + 3; i++) {
+        agent_cache_decided_add(f->cache, true, "b", 1);
+    }
+    uint64_t number = agent_cache_decided_gap(f->cache)->number;
+    for (int i = 0; i < 2; i++) { // from the log as it was written, and from a snapshot
+        assert_int_equal(agent_cache_decided_gap(f->cache)->count, 3);
+        assert_int_equal(agent_cache_decided_gap(f->cache)->number, number);
+        commit_and_wait(f);
+        if (i == 1) {
+            snapshot_now(f);
+        }
+        reopen(f);
+    }
+    agent_cache_journal_told(f->cache, number - 1);
+    assert_int_equal(agent_cache_decided_gap(f->cache)->count, 3);
+    agent_cache_decided_told(f->cache, number - 1);
+    agent_cache_journal_told(f->cache, number);
+    assert_int_equal(agent_cache_decided_gap(f->cache)->count, 0);
+    commit_and_wait(f);
+    reopen(f);
+    assert_int_equal(agent_cache_decided_gap(f->cache)->count, 0);
+}
+
 static struct cm_sha256 bundle_of(const struct test_release *r) {
     CM_CLEANUP(agent_desired_freep) struct agent_desired *d = desired_new(r);
 
@@ -1207,6 +1233,7 @@ int main(void) {
         TEST(releases_are_remembered_the_newest_eight_and_forgotten_with_the_item),
         TEST(decisions_survive_restarts_and_snapshots_until_they_are_told),
         TEST(what_weighs_little_gives_way_first),
+        TEST(decisions_that_gave_way_are_counted_until_a_hub_knows),
         TEST(what_an_app_is_held_back_for_gives_no_way),
         TEST(what_an_app_is_held_back_for_can_be_told_again_until_it_is_answered),
         TEST(an_app_that_is_held_back_is_so_after_a_restart_with_its_bundle),

@@ -1563,6 +1563,45 @@ static void a_hub_that_takes_no_journal_gets_reports_and_the_next_one_a_gap(void
     assert_int_equal(entry(f, 0)->gap->count, 2);
 }
 
+static void lose_decisions(struct fixture *f, int count) {
+    for (int i = 0; i < AGENT_DECISIONS_MAX + count; i++) {
+        agent_cache_decided_add(f->cache, true, "no decision", 11);
+    }
+}
+
+static void decisions_that_gave_way_are_told_though_nothing_else_happened(void **state) {
+    struct fixture *f = *state;
+
+    lose_decisions(f, 1);
+    agent_watch_connected(f->watch, false, true, false);
+    settle(f);
+    assert_int_equal(f->journal->n_entries, 1);
+    assert_int_equal(entry(f, 0)->gap->count, 1);
+    assert_true(entry(f, 0)->gap->decisions);
+}
+
+static void decisions_that_gave_way_are_told_in_their_place(void **state) {
+    struct fixture *f = *state;
+
+    go_away(f);
+    observe(f, SVC, AGENT_HEALTH_DEGRADED, NULL);
+    lose_decisions(f, 2);
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
+    agent_watch_connected(f->watch, false, true, false);
+    settle(f);
+    size_t at = 0;
+    while (entry(f, at)->gap == NULL) { // entry fails behind the last one
+        at++;
+    }
+    assert_true(at > 0 && at + 1 < f->journal->n_entries);
+    assert_true(entry(f, at)->gap->decisions);
+    assert_int_equal(entry(f, at)->gap->count, 2);
+    assert_true(entry(f, at - 1)->number < entry(f, at)->number);
+    assert_true(entry(f, at)->number < entry(f, at + 1)->number);
+    acknowledge_journal(f);
+    assert_int_equal(agent_cache_decided_gap(f->cache)->count, 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 // ---- Decisions
@@ -1833,6 +1872,8 @@ static const struct CMUnitTest tests[] = {
     TEST(what_a_new_process_finds_well_is_no_news),
     TEST(what_was_under_way_as_the_link_was_lost_is_noted_when_it_ends),
     TEST(a_hub_that_takes_no_journal_gets_reports_and_the_next_one_a_gap),
+    TEST(decisions_that_gave_way_are_told_in_their_place),
+    TEST(decisions_that_gave_way_are_told_though_nothing_else_happened),
     TEST(the_first_change_is_told_at_once_and_the_next_are_gathered),
     TEST(what_goes_on_is_gathered_for_the_whole_interval),
     TEST(the_end_of_many_changes_is_told_soon),

@@ -217,6 +217,22 @@ static void what_the_agent_had_no_room_for_is_told_as_a_gap(void **state) {
         1);
 }
 
+static void decisions_that_the_agent_had_no_room_for_are_told_as_such(void **state) {
+    struct desk *d = *state;
+    struct draft m = begin(RUN);
+    Holdfast__V1__JournalGap *gap = cm_arena_get(m.arena, sizeof(*gap));
+
+    holdfast__v1__journal_gap__init(gap);
+    gap->from_ms = 1000;
+    gap->count = 3;
+    gap->decisions = true;
+    add(&m, 20, 61000)->gap = gap;
+    assert_int_equal(commit(d, &m).result.dropped, 3);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM event WHERE kind = 'journal.gap' AND "
+                                   "message LIKE '3 decisions of controllers are not known%'"),
+                     1);
+}
+
 static void what_cannot_be_written_is_not_acknowledged(void **state) {
     struct desk *d = *state;
     struct draft m = begin(RUN);
@@ -240,6 +256,7 @@ int main(void) {
         DESK_TEST(what_the_hub_knew_is_no_event),
         DESK_TEST(a_time_that_is_none_is_not_told),
         DESK_TEST(what_the_agent_had_no_room_for_is_told_as_a_gap),
+        DESK_TEST(decisions_that_the_agent_had_no_room_for_are_told_as_such),
         DESK_TEST(what_cannot_be_written_is_not_acknowledged),
     };
 
