@@ -18,6 +18,8 @@ from support.gitrepo import GitRepo  # noqa: E402
 from support.hub import Hub, program  # noqa: E402
 from support.process import Process, wait_for  # noqa: E402
 
+HOOK_SECRET = "bench-secret"
+
 
 def percentile(values, share):
     """The value below which this share of the values lies (nearest rank)."""
@@ -96,7 +98,7 @@ class Fleet:
         self.repo = GitRepo(folder)
         self.first = self.repo.push(files, "the fleet")
         secret = folder / "webhook.secret"
-        secret.write_text("bench-secret", encoding="utf-8")
+        secret.write_text(HOOK_SECRET, encoding="utf-8")
         self.hub = Hub(folder, repositories="repositories:\n- name: fleet\n"
                        f"  url: {self.repo.url}\n  branch: main\n  pollInterval: 1m\n"
                        f"  webhookSecretFile: {secret}\n")
@@ -114,7 +116,7 @@ class Fleet:
 
     def webhook(self):
         """Says that something was pushed."""
-        self.api("/hooks/gitlab/fleet", data=b"{}", headers={"X-Gitlab-Token": "bench-secret"})
+        self.api("/hooks/gitlab/fleet", data=b"{}", headers={"X-Gitlab-Token": HOOK_SECRET})
 
     def rollout(self, revision=None):
         """How far a revision is."""

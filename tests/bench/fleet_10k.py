@@ -142,9 +142,13 @@ class Sims:
 
 
 class Reader(threading.Thread):
-    """Asks the API for what a screen shows, all the while, on a connection of its own."""
+    """Asks the API for what a screen shows, all the while, on a connection of its own.
+
+    pushes: and tells the hub each time that something was pushed, as a Git server does.
+    """
 
     PATHS = ("/api/v1/clusters?limit=500", "/api/v1/apps/web")
+    HOOK = "/hooks/gitlab/fleet"
 
     def __init__(self, fleet):
         super().__init__(daemon=True)
@@ -152,7 +156,8 @@ class Reader(threading.Thread):
         self.fleet = fleet
         self.link = http.client.HTTPSConnection(where.hostname, where.port, timeout=60,
                                                 context=fleet.tls)
-        self.took = {path: [] for path in self.PATHS}
+        self.took = {path: [] for path in (*self.PATHS, self.HOOK)}
+        self.pushes = False
         self.running = threading.Event()
         self.ends = threading.Event()
         self.start()
@@ -163,18 +168,20 @@ class Reader(threading.Thread):
     def __exit__(self, *_):
         self.running.clear()
 
-    def _ask(self, path):
+    def _ask(self, method, path, headers, body=None):
         began = time.monotonic()
-        self.link.request("GET", path, headers={"Authorization": f"Bearer {self.fleet.token}"})
+        self.link.request(method, path, body, headers)
         answer = self.link.getresponse()
         answer.read()
-        if answer.status == 200:
+        if answer.status in (200, 202, 204):
             self.took[path].append(time.monotonic() - began)
 
     def _ask_all(self):
         try:
             for path in self.PATHS:
-                self._ask(path)
+                self._ask("GET", path, {"Authorization": f"Bearer {self.fleet.token}"})
+            if self.pushes:
+                self._ask("POST", self.HOOK, {"X-Gitlab-Token": bench.HOOK_SECRET}, b"{}")
         except (OSError, http.client.HTTPException):  # idle for too long, or the hub was killed
             self.link.close()
 
@@ -213,6 +220,23 @@ def metric(fleet, name):
                    if key.split("{", 1)[0] == name))
 
 
+def unused_so_far(fleet):
+    """{listener and reason: connections that ended before their first message}"""
+    return {key.split("{", 1)[1].rstrip("}"): int(value)
+            for key, value in fleet.hub.metrics().items()
+            if key.startswith("holdfast_connections_unused_total{")}
+
+
+def refusals(fleet, before):
+    """Connections of agents that came to nothing: all of them were right ones, so there should be
+    none. before: what was counted of those that only tried whether the hub listens."""
+    unused = {key: value - before[key] for key, value in unused_so_far(fleet).items()
+              if value > before[key]}
+    return {"refused": bench.aim(metric(fleet, "holdfast_agents_refused_total"), 0),
+            "ended before their first message": bench.aim(sum(unused.values()), 0),
+            "of these": unused}
+
+
 def on_the_wire(fleet):
     """Bytes of all connections of agents so far, both ways, with the headers of their packets."""
     said = subprocess.run(["ss", "-tinH", "state", "established", "sport", "=",
@@ -227,29 +251,34 @@ def on_the_wire(fleet):
             + PACKET_BYTES * (sums["segs_out"] + sums["segs_in"]))
 
 
-def join(fleet, sims, count):
+def join(fleet, sims, reader, count):
     """From nothing at all to enrolled, connected, and what Git says applied and acknowledged."""
     cost = Cost(fleet, sims)
-    sims.start()
-    fleet.wait_done(stage="applied", timeout=600, interval=.2)
+    before = unused_so_far(fleet)
+    with reader:
+        sims.start()
+        fleet.wait_done(stage="applied", timeout=600, interval=.2)
     took = cost.so_far()
-    return {**took, "hub cpu per agent, ms": round(1000 * took["hub cpu, seconds"] / count, 2)}
+    return {**took, "hub cpu per agent, ms": round(1000 * took["hub cpu, seconds"] / count, 2),
+            **refusals(fleet, before)}
 
 
-def come_again(fleet, sims, count):
+def come_again(fleet, sims, reader, count):
     """Hub and agents start with what they had: handshakes, and nothing is sent."""
     sims.terminate()
     fleet.hub.terminate()
     fleet.hub.start_and_wait(120)
     hub = bench.cpu_seconds(fleet.hub)
+    before = unused_so_far(fleet)
     began = time.monotonic()
-    sims.start()
-    all_back(fleet, count)
+    with reader:
+        sims.start()
+        all_back(fleet, count)
     took = round(time.monotonic() - began, 2)
     used = bench.cpu_seconds(fleet.hub) - hub
     return {"seconds": bench.aim(took, 25), "hub cpu, seconds": round(used, 2),
             "hub cpu per agent, ms": round(1000 * used / count, 2),
-            "refused": metric(fleet, "holdfast_agents_refused_total"), **resyncs(fleet)}
+            **refusals(fleet, before), **resyncs(fleet)}
 
 
 def all_back(fleet, count, timeout=300):
@@ -261,9 +290,10 @@ def all_back(fleet, count, timeout=300):
 
 def resyncs(fleet):
     """What the hub had to send or ask for in full since it was started."""
-    return {"full reports asked for": metric(fleet, "holdfast_full_reports_asked_total"),
-            "manifests sent": metric(fleet, "holdfast_manifests_sent_total"),
-            "blobs sent": metric(fleet, "holdfast_blobs_sent_total")}
+    return {"full reports asked for":
+                bench.aim(metric(fleet, "holdfast_full_reports_asked_total"), 0),
+            "manifests sent": bench.aim(metric(fleet, "holdfast_manifests_sent_total"), 0),
+            "blobs sent": bench.aim(metric(fleet, "holdfast_blobs_sent_total"), 0)}
 
 
 def change_all(fleet, sims, reader):
@@ -319,24 +349,28 @@ def idle(fleet, sims, count):
             "agents resident per agent, kB": round(sims.rss_kib() * 1.024 / count, 1)}
 
 
-def kill_hub(fleet, sims, count):
+def kill_hub(fleet, sims, reader, count):
     """kill -9 under all agents."""
     fleet.hub.kill()
     agents = sims.cpu_seconds()
     began = time.monotonic()
     fleet.hub.start_and_wait(120)
     listening = time.monotonic() - began
-    all_back(fleet, count)
+    before = unused_so_far(fleet)
+    with reader:
+        all_back(fleet, count)
     took = time.monotonic() - began
     return {"seconds": bench.aim(round(took, 2), 30),
             "of this until it listens, seconds": round(listening, 2),
             "hub cpu, seconds": round(bench.cpu_seconds(fleet.hub), 2),
             "agents' cpu, seconds": round(sims.cpu_seconds() - agents, 2),
-            "refused": metric(fleet, "holdfast_agents_refused_total"), **resyncs(fleet)}
+            **refusals(fleet, before), **resyncs(fleet)}
 
 
 def storm(fleet, sims, reader, count):
-    """Each of the 50 objects of an App falls ill on all clusters at once."""
+    """Each of the 50 objects of an App falls ill on all clusters at once; one of these is revoked
+    meanwhile."""
+    gone = names(count)[0]
     revision = fleet.repo.push(wide(), "an App of many objects")
     fleet.webhook()
     fleet.wait_resolved(revision, 300)
@@ -344,18 +378,25 @@ def storm(fleet, sims, reader, count):
     bench.time.sleep(2 * QUIET_SECONDS)
     cost = Cost(fleet, sims)
     reports = metric(fleet, "holdfast_reports_total")
+    reader.pushes = True
     with reader:
         sims.command("degrade", "*", "wide-", "on")
-        bench.wait_for(lambda: all_told(fleet, sims, count), 300, "all reports", .2)
+        fleet.hub.run("revoke", gone)
+        bench.wait_for(lambda: all_told(fleet, sims, count, gone), 300, "all reports", .2)
+    reader.pushes = False
     took = cost.so_far()
+    cut_off = fleet.hub.metrics()["holdfast_agents_revoked_seconds_sum"]
     return {"objects": WIDE_OBJECTS * count, **took,
             "seconds": bench.aim(took["seconds"], 15),
+            "until a revoked agent was cut off, seconds": bench.aim(round(cut_off, 3), 1),
             "reports": metric(fleet, "holdfast_reports_total") - reports}
 
 
-def all_told(fleet, sims, count):
-    return (sims.state()["untold"] == 0
-            and fleet.api("/api/v1/summary")["degraded"] == count)
+def all_told(fleet, sims, count, gone):
+    """Whether all but the one that is gone have told all."""
+    kept = json.loads(sims.command("state", gone)[0])["untold"]
+    return (sims.state()["untold"] <= kept
+            and fleet.api("/api/v1/summary")["degraded"] >= count - 1)
 
 
 def fifty(folder):
@@ -433,12 +474,13 @@ def stages(fleet, where, count):
     reader = Reader(fleet)
     result = {}
     for name, stage in (
-            ("enrolled, connected and in sync", lambda: join(fleet, sims, count)),
+            ("enrolled, connected and in sync", lambda: join(fleet, sims, reader, count)),
             ("a commit changes all", lambda: change_all(fleet, sims, reader)),
             ("a commit changes one", lambda: change_one(fleet)),
             ("idle", lambda: idle(fleet, sims, count)),
-            ("connected and in sync after a start of all", lambda: come_again(fleet, sims, count)),
-            ("the hub is killed", lambda: kill_hub(fleet, sims, count)),
+            ("connected and in sync after a start of all", 
+             lambda: come_again(fleet, sims, reader, count)),
+            ("the hub is killed", lambda: kill_hub(fleet, sims, reader, count)),
             ("status storm", lambda: storm(fleet, sims, reader, count)),
             ("reads of the API while that runs, seconds", reader.result)):
         result[name] = stage()
