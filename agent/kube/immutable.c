@@ -19,6 +19,7 @@ static const char *const phrases[] = {
     "updates to statefulset spec for fields other than",
     "pod updates may not change fields other than",
     "may not change once set",
+    "may not be changed in an update", // of a PriorityClass
     "cannot change roleRef",
     "updates to provisioner are forbidden",
     "updates to parameters are forbidden",

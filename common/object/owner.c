@@ -43,6 +43,7 @@ static const struct manager managers[] = {
     {"Flux", "helm-controller", "toolkit.fluxcd.io"},
     {"Argo CD", "argocd-controller", "argoproj.io"},
     {"Argo CD", "argocd-application-controller", "argoproj.io"},
+    {"Rancher Fleet", "fleetagent", "fleet.cattle.io"},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -37,6 +37,7 @@ static const struct {
      "spec"},
     {ANSWER("spec.clusterIPs[0]", "Invalid value: [\\\"a\\\"]: may not change once set"),
      "spec.clusterIPs[0]"},
+    {ANSWER("value", "Forbidden: may not be changed in an update."), "value"},
     {ANSWER("roleRef", "Invalid value: {}: cannot change roleRef"), "roleRef"},
     {ANSWER("provisioner", "Forbidden: updates to provisioner are forbidden."), "provisioner"},
     {ANSWER("spec", "Forbidden: spec is immutable after creation except resources.requests"),

@@ -83,6 +83,7 @@ static void managers_of_fields_are_owners(void **state) {
         {"helm-controller", "Flux ('helm-controller' applied it)"},
         {"argocd-controller", "Argo CD ('argocd-controller' applied it)"},
         {"argocd-application-controller", "Argo CD ('argocd-application-controller' applied it)"},
+        {"fleetagent", "Rancher Fleet ('fleetagent' applied it)"},
     };
 
     for (size_t i = 0; i < sizeof(managers) / sizeof(managers[0]); i++) {
