@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "common/object/path.h"
 #include "common/object/pointer.h"
+#include "common/object/secret.h"
 #include "common/str.h"
 
 enum { WHY_MAX = 240 };
@@ -200,6 +201,82 @@ static const struct cm_json *find(const struct place *p, const struct cm_json *o
     return p->is_path ? node : NULL;
 }
 
+// ---- What nobody may be told
+
+static bool is_secret(const char *group, const char *kind) {
+    return group[0] == '\0' && strcmp(kind, "Secret") == 0;
+}
+
+// is_hidden tells whether a place of a Secret holds a secret.
+static bool is_hidden(const struct place *p) {
+    for (size_t i = 0; p->is_pointer && i < p->pointer.count; i++) {
+        if (cm_secret_hides(p->pointer.tokens[i], i == 0)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; p->is_path && i < p->path.count; i++) {
+        const struct cm_segment *s = &p->path.segments[i];
+
+        if (s->type == CM_SEGMENT_MEMBER && cm_secret_hides(s->name, i == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// find_open returns a field whose value may be shown or compared, or NULL.
+static const struct cm_json *find_open(const struct rule *r, const struct place *p,
+                                       const struct cm_json *object) {
+    return is_secret(r->group, r->kind) && is_hidden(p) ? NULL : find(p, object);
+}
+
+// secret_at returns a node with a path if that leads to a secret, else NULL.
+static const struct cm_json *secret_at(struct cm_arena *a, const struct cm_json *node) {
+    struct place p = read_place(a, cm_json_string(node));
+
+    return is_hidden(&p) ? node : NULL;
+}
+
+static const struct cm_json *secret_among(struct cm_arena *a, const struct cm_json *list) {
+    const struct cm_json *found = NULL;
+
+    for (const struct cm_json *c = list == NULL || list->type != CM_ARRAY ? NULL : list->first;
+         c != NULL && found == NULL; c = c->next) {
+        found = cm_json_get(c, "exists") == NULL ? secret_at(a, cm_json_get(c, "path")) : NULL;
+    }
+    return found;
+}
+
+static const struct cm_json *secret_in(struct cm_arena *a, const struct cm_json *rule) {
+    static const char *const places[] = {"message", "observedGeneration"};
+    static const char *const lists[] = {"degraded", "progressing", "healthy"};
+    const char *group = text_of(rule, "group");
+    const char *kind = text_of(rule, "kind");
+    const struct cm_json *found = NULL;
+
+    if (!is_secret(group == NULL ? "" : group, kind == NULL ? "" : kind)) {
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && found == NULL; i++) {
+        found = secret_at(a, cm_json_get(rule, places[i]));
+    }
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]) && found == NULL; i++) {
+        found = secret_among(a, cm_json_get(rule, lists[i]));
+    }
+    return found;
+}
+
+const struct cm_json *cm_rules_secret(const struct cm_json *list) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct cm_json *found = NULL;
+
+    for (const struct cm_json *rule = list == NULL || list->type != CM_ARRAY ? NULL : list->first;
+         rule != NULL && found == NULL; rule = rule->next) {
+        found = secret_in(a, rule);
+    }
+    return found;
+}
+
 // ---- Judging
 
 static bool is_in(const struct cm_json *node, const struct cm_json *list) {
@@ -213,8 +290,10 @@ static bool is_in(const struct cm_json *node, const struct cm_json *list) {
     return false;
 }
 
-static bool condition_holds(const struct condition *c, const struct cm_json *object) {
-    const struct cm_json *node = find(&c->place, object);
+static bool condition_holds(const struct rule *r, const struct condition *c,
+                            const struct cm_json *object) {
+    const struct cm_json *node =
+        c->asks_presence ? find(&c->place, object) : find_open(r, &c->place, object);
     bool there = node != NULL && node->type != CM_NULL;
 
     if (!c->place.is_pointer && !c->place.is_path) {
@@ -229,9 +308,9 @@ static bool condition_holds(const struct condition *c, const struct cm_json *obj
     return c->asks_presence && there == c->present;
 }
 
-static bool hold(const struct conditions *all, const struct cm_json *object) {
+static bool hold(const struct rule *r, const struct conditions *all, const struct cm_json *object) {
     for (size_t i = 0; i < all->count; i++) {
-        if (!condition_holds(&all->items[i], object)) {
+        if (!condition_holds(r, &all->items[i], object)) {
             return false;
         }
     }
@@ -252,11 +331,11 @@ static bool is_unseen(const struct rule *r, const struct cm_json *object) {
     const struct cm_json *generation = cm_json_path(object, "metadata", "generation", NULL);
 
     return r->observed.text != NULL &&
-           cm_json_int(find(&r->observed, object), -1) != cm_json_int(generation, 0);
+           cm_json_int(find_open(r, &r->observed, object), -1) != cm_json_int(generation, 0);
 }
 
 static const char *say(struct cm_arena *a, const struct rule *r, const struct cm_json *object) {
-    const char *text = scalar(find(&r->message, object));
+    const char *text = scalar(find_open(r, &r->message, object));
 
     return text == NULL ? "" : cm_arena_strf(a, "%.*s", WHY_MAX, text);
 }
@@ -276,7 +355,7 @@ static const struct rule *first_of(const struct cm_rules *rules, enum part part,
     for (size_t i = 0; i < rules->count; i++) {
         const struct rule *r = &rules->items[i];
 
-        if (is_for(r, object) && hold(part_of(r, part), object)) {
+        if (is_for(r, object) && hold(r, part_of(r, part), object)) {
             return r;
         }
     }

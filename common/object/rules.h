@@ -15,6 +15,8 @@
 // healthy. Where some rule says when an object is healthy and none says how it is, it is
 // progressing. Rules of which none says when an object is healthy leave the rest to whoever asks.
 //
+// What is in a Secret is neither shown nor compared; that a key is there may be asked.
+//
 // What is not understood never holds, so that an older program does not call healthy what a newer
 // one would not.
 //
@@ -51,6 +53,10 @@ void cm_rules_free(struct cm_rules *rules); // NULL is fine
 // own words; these are the arena's, or "".
 enum cm_verdict cm_rules_judge(const struct cm_rules *rules, struct cm_arena *a,
                                const struct cm_json *object, const char **why);
+
+// cm_rules_secret returns the path (a node of the list of rules, which may be anything) that would
+// show or compare what is in a Secret; NULL if none does.
+const struct cm_json *cm_rules_secret(const struct cm_json *list);
 
 // cm_rules_path_ok tells whether a text is a path.
 bool cm_rules_path_ok(const char *text);

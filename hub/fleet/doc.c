@@ -493,6 +493,21 @@ static bool rules_fit(const struct reading *r, const struct cm_json *document) {
     return false;
 }
 
+// rules_hide: what is in a Secret is not to be read off an App's health.
+static bool rules_hide(const struct reading *r, const struct cm_json *document) {
+    const struct cm_json *path =
+        r->kind != HUB_APP
+            ? NULL
+            : cm_rules_secret(cm_json_path(document, "spec", "health", "rules", NULL));
+
+    if (path != NULL) {
+        hub_diags_add(r->diags, r->path, path->line, path->column,
+                      "a rule of health may not show or compare what is in a Secret: ask with "
+                      "'exists' whether a key is there, or leave this out");
+    }
+    return path == NULL;
+}
+
 // hold_fits looks for what is wrong with a Hold, a Ban, a Freeze or an Exemption that no table
 // tells.
 static bool hold_fits(const struct reading *r, const struct cm_json *document) {
@@ -523,7 +538,7 @@ static bool hold_fits(const struct reading *r, const struct cm_json *document) {
 static bool check_one(const struct reading *r, const struct cm_json *document) {
     return check_header(r, document) &&
            hub_schema_check(r->kind, document, r->path, r->text, r->size, r->diags) &&
-           rules_fit(r, document) && hold_fits(r, document);
+           rules_fit(r, document) && rules_hide(r, document) && hold_fits(r, document);
 }
 
 void hub_docs_read(enum hub_kind kind, const char *path, const void *bytes, size_t size,

@@ -125,6 +125,42 @@ static void what_is_not_understood_never_holds(void **state) {
     assert_string_equal(judge(*state, rules, DATABASE("{\"n\":4}")), "progressing");
 }
 
+#define SECRET                                                                                     \
+    "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{\"annotations\":{"                   \
+    "\"kubectl.kubernetes.io/last-applied-configuration\":\"all\",\"why\":\"it waits\"}},"         \
+    "\"data\":{\"password\":\"cGFzcw==\"}}"
+#define OF_SECRET "[{\"kind\":\"Secret\",\"healthy\":[{\"path\":"
+
+static void a_secret_is_neither_shown_nor_compared(void **state) {
+    static const char never[] = OF_SECRET "\"/type\",\"equals\":\"x\"}],\"message\":";
+
+    assert_string_equal(
+        judge(*state, cm_arena_strf(*state, "%s\"/data/password\"}]", never), SECRET),
+        "progressing");
+    assert_string_equal(
+        judge(*state, cm_arena_strf(*state, "%s\"data.password\"}]", never), SECRET),
+        "progressing");
+    assert_string_equal(
+        judge(*state,
+              cm_arena_strf(*state,
+                            "%s\"/metadata/annotations/kubectl.kubernetes.io~1last-applied-"
+                            "configuration\"}]",
+                            never),
+              SECRET),
+        "progressing");
+    assert_string_equal(
+        judge(*state, cm_arena_strf(*state, "%s\"metadata.annotations.why\"}]", never), SECRET),
+        "progressing it waits");
+    assert_string_equal(
+        judge(*state, OF_SECRET "\"data.password\",\"equals\":\"cGFzcw==\"}]}]", SECRET),
+        "progressing");
+    assert_string_equal(
+        judge(*state, OF_SECRET "\"/data/password\",\"in\":[\"cGFzcw==\"]}]}]", SECRET),
+        "progressing");
+    assert_string_equal(judge(*state, OF_SECRET "\"/data/password\",\"exists\":true}]}]", SECRET),
+                        "healthy");
+}
+
 static void numbers_and_truth_are_compared_as_text(void **state) {
     static const char rules[] = "[{" OF "\"healthy\":[{\"path\":\"/status/n\",\"equals\":\"4\"},"
                                 "{\"path\":\"/status/ok\",\"in\":[\"true\"]}]}]";
@@ -177,6 +213,7 @@ int main(void) {
         TEST(rules_of_a_kind_add_up_and_the_worst_counts),
         TEST(what_no_rule_is_for_is_left_to_others),
         TEST(what_is_not_understood_never_holds),
+        TEST(a_secret_is_neither_shown_nor_compared),
         TEST(numbers_and_truth_are_compared_as_text),
         TEST(what_is_no_list_is_refused),
         TEST(a_path_is_a_pointer_or_names),

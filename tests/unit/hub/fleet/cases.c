@@ -179,6 +179,8 @@ const struct fleet_case fleet_cases[] = {
     RULE(false, "kind: Thing, healthy: [{path: a, equals: 3}]"),
     RULE(false, "kind: Thing, healthy: [{path: a, in: []}]"),
     RULE(false, "kind: Thing, healthy: {path: a, exists: true}"),
+    RULE(true, "kind: Secret, healthy: [{path: /data/tls.crt, exists: true}], message: /type"),
+    RULE(true, "group: x.io, kind: Secret, message: /data/why"),
     RULE(false, "kind: '', healthy: [{path: a, exists: true}]"),
     A(false, "  {conflicts: ignore}\n"),
     A(true, "  {drift: off}\n"),

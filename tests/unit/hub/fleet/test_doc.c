@@ -566,6 +566,35 @@ static void rules_of_health_that_are_too_long_are_refused(void **state) {
     cm_freep(&list.items);
 }
 
+static void a_rule_of_health_must_not_show_a_secret(void **state) {
+    static const char *const texts[] = {
+        "message: /data/password",
+        "healthy: [{path: data.password, equals: x}]",
+        "degraded: [{path: /type, exists: true}, {path: /stringData/a, in: [x]}]",
+    };
+    static const char *const told[] = {"7:16", "7:24", "7:54"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        CM_AUTOFREE char *text = cm_strf(APP "spec:\n  health:\n    rules:\n    - %s\n"
+                                             "      kind: Secret\n      progressing: "
+                                             "[{path: /data/a, exists: false}]\n",
+                                         texts[i]);
+        struct hub_diags diags = {0};
+        struct hub_doc_list list;
+
+        hub_docs_read(HUB_APP, "app.yaml", text, strlen(text), &list, &diags);
+        assert_int_equal(list.count, 0);
+        assert_int_equal(diags.count, 1);
+        const struct hub_diag *d = &diags.items[0];
+        CM_AUTOFREE char *at = cm_strf("%u:%u", d->line, d->column);
+        assert_string_equal(at, told[i]);
+        assert_non_null(strstr(d->message, "may not show or compare what is in a Secret"));
+        hub_diags_done(&diags);
+        cm_freep(&list.items);
+    }
+}
+
 static void a_group_of_groups_comes_back_as_a_struct(void **state) {
     static const char text[] = GROUP "metadata: {name: g}\nspec: {groups: [z, b, z]}\n";
     struct hub_diags diags = {0};
@@ -617,6 +646,7 @@ int main(void) {
         cmocka_unit_test(in_whose_name_an_app_is_applied_comes_back),
         cmocka_unit_test(a_group_of_groups_comes_back_as_a_struct),
         cmocka_unit_test(rules_of_health_that_are_too_long_are_refused),
+        cmocka_unit_test(a_rule_of_health_must_not_show_a_secret),
         cmocka_unit_test(what_an_app_leaves_out_has_its_default),
     };
 
