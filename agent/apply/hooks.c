@@ -45,12 +45,17 @@ void hook_begin(struct run *r, size_t i) {
     }
 }
 
+// is_otherwise: what failed was deleted, and runs again, or it has not failed after all.
+static bool is_otherwise(enum agent_health health) {
+    return health == AGENT_HEALTH_MISSING || health == AGENT_HEALTH_HEALTHY;
+}
+
 static void look_at(struct run *r, size_t i) {
     struct step *s = &r->steps[i];
     enum agent_health health = health_at(r, i);
 
-    if (s->hook == HOOK_FAILED && s->state == STEP_FAILED && health == AGENT_HEALTH_MISSING) {
-        s->due_ms = 0; // somebody deleted it: it runs again
+    if (s->hook == HOOK_FAILED && s->state == STEP_FAILED && is_otherwise(health)) {
+        s->due_ms = 0;
     }
     if (s->hook != HOOK_AWAITED) {
         return;

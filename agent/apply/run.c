@@ -312,6 +312,14 @@ static void tell_frozen(struct run *r, const struct agent_freeze *f) {
           f->name, f->why);
 }
 
+// tell_hook says that a hook runs, and how it is doing.
+static void tell_hook(struct run *r, const char *key) {
+    const char *why = r->owner->host.why(r->owner->host.ctx, key);
+
+    tellf(r, waiting_state(r), "hook %s runs%s%s%s", key,
+          is_late(r) ? ", longer than health.timeout allows" : "", why[0] == '\0' ? "" : ": ", why);
+}
+
 // tell_progress says that the stage goes on, or what failed, and sees to it that it is tried again.
 static void tell_progress(struct run *r) {
     const struct agent_freeze *freeze = apply_freeze_of(r->owner, r->app);
@@ -330,8 +338,7 @@ static void tell_progress(struct run *r) {
         apply_waits(r);
     }
     if (hook != NULL) {
-        tellf(r, waiting_state(r), "hook %s runs%s", hook,
-              is_late(r) ? ", longer than health.timeout allows" : "");
+        tell_hook(r, hook);
     } else if (f.count == 0) {
         run_tell(r, AGENT_APP_APPLYING, "");
     } else if (f.count == 1) {

@@ -329,17 +329,27 @@ const char *kube_causes_event(struct cm_arena *a, const struct cm_json *events) 
     return newest == NULL ? "" : reason_and_message(a, newest);
 }
 
-bool kube_causes_has_events(const struct cm_json *object) {
-    static const char *const kinds[][2] = {
-        {"v1", "PersistentVolumeClaim"}, {"v1", "Service"}, {"networking.k8s.io/v1", "Ingress"}};
-
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+static bool is_of_kinds(const struct cm_json *object, const char *const kinds[][2], size_t count) {
+    for (size_t i = 0; i < count; i++) {
         if (strcmp(text_of(object, "apiVersion"), kinds[i][0]) == 0 &&
             strcmp(text_of(object, "kind"), kinds[i][1]) == 0) {
             return true;
         }
     }
     return false;
+}
+
+bool kube_causes_has_events(const struct cm_json *object) {
+    static const char *const kinds[][2] = {
+        {"v1", "PersistentVolumeClaim"}, {"v1", "Service"}, {"networking.k8s.io/v1", "Ingress"}};
+
+    return is_of_kinds(object, kinds, sizeof(kinds) / sizeof(kinds[0]));
+}
+
+bool kube_causes_says_itself(const struct cm_json *workload) {
+    static const char *const kinds[][2] = {{"batch/v1", "Job"}};
+
+    return is_of_kinds(workload, kinds, sizeof(kinds) / sizeof(kinds[0]));
 }
 
 // ---- Which pods
@@ -350,13 +360,7 @@ static bool has_pods(const struct cm_json *workload) {
         {"apps/v1", "ReplicaSet"}, {"batch/v1", "Job"},
     };
 
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (strcmp(text_of(workload, "apiVersion"), kinds[i][0]) == 0 &&
-            strcmp(text_of(workload, "kind"), kinds[i][1]) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return is_of_kinds(workload, kinds, sizeof(kinds) / sizeof(kinds[0]));
 }
 
 // "key in (a,b)", "key", "!key"

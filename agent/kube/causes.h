@@ -39,6 +39,10 @@ const char *kube_causes_event(struct cm_arena *a, const struct cm_json *events);
 // NULL if it is of no kind that has pods.
 const char *kube_causes_selector(struct cm_arena *a, const struct cm_json *workload);
 
+// kube_causes_says_itself tells whether a workload itself says that it failed, whatever its pods
+// are at: a Job makes and restarts them until its own limits are reached.
+bool kube_causes_says_itself(const struct cm_json *workload);
+
 // kube_causes_has_events tells whether an object that is no workload is told about in Events only
 // (a claim that no volume fits, an address that nobody gives).
 bool kube_causes_has_events(const struct cm_json *object);

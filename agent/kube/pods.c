@@ -46,8 +46,9 @@ struct kube_pods {
     unsigned looks;
     bool waiting; // for the timer
     bool ill;
-    bool failing;    // what its pods lack does not come by waiting
-    bool asks_first; // no look has ended yet
+    bool says_itself; // whether it failed: a Job
+    bool failing;     // what its pods lack does not come by waiting
+    bool asks_first;  // no look has ended yet
 
     // Of the present look.
     struct cm_str words;
@@ -249,7 +250,7 @@ static void read_pods(struct kube_pods *p, const struct kube_answer *answer) {
     p->k->host.health(p->k->host.ctx, p->entry->app, &options);
     kube_causes_find(answer->arena, answer->json, options.logs, &causes);
     add_words(p, causes.words);
-    p->bad = causes.failing;
+    p->bad = causes.failing && !p->says_itself;
     plan_log(p, &causes);
     if (causes.ask != NULL) {
         ask_events(p, causes.ask);
@@ -353,6 +354,7 @@ void kube_pods_follow(struct kube_entry *e, struct cm_arena *a, const struct cm_
     set_text(&p->ns, ns == NULL ? "default" : ns);
     set_text(&p->uid, kube_object_uid(live));
     p->ill = ill;
+    p->says_itself = kube_causes_says_itself(live);
     p->looks = 0;
     if (p->call == NULL && (!p->waiting || sooner)) {
         wait_for(p, ill ? ILL_MS : PATIENCE_MS);

@@ -268,15 +268,17 @@ static bool may_be_gone(const struct agent_watch *w, const struct seen *s) {
 }
 
 // tell_whom_it_holds_up: an App speaks in the words of its worst object, and so does what waits for
-// it, once that is ill.
+// it, once that is ill, or while it is a hook that runs.
 static void tell_whom_it_holds_up(struct agent_watch *w, const struct seen *s, bool other_health,
                                   bool other_words) {
-    bool ill = s->health == AGENT_HEALTH_DEGRADED;
+    const struct agent_claim *claim = watch_claim(w, s);
+    bool quoted =
+        s->health == AGENT_HEALTH_DEGRADED || (claim != NULL && agent_entry_is_hook(claim->entry));
 
     if (other_words && s->health != AGENT_HEALTH_HEALTHY) {
         watch_dirty_app(w, s->app);
     }
-    if ((other_health || (other_words && ill)) && w->apply != NULL) {
+    if ((other_health || (other_words && quoted)) && w->apply != NULL) {
         agent_apply_woken(w->apply);
     }
 }

@@ -13,6 +13,7 @@ from support.agent import Agent  # noqa: E402
 from support.kubeproxy import KubeProxy, Refusal  # noqa: E402
 from support.kubestory import CLUSTER, SOON, KubeStory, files, path  # noqa: E402
 
+WAITING = 30  # looks at pods come after eight seconds
 LOG = "applying 0007_orders.sql\nERROR: cannot reach the database\n"
 
 
@@ -108,7 +109,21 @@ class Hooks(KubeStory):
         self.wait_status("other", applied="applied", health="healthy", revision=revision)
         self.wait_status("shop", applied="applying")
 
+    def test_one_that_waits_for_something_has_not_failed(self):
+        self.put("shop", hook("migrate", "pre-apply", image="test/pull-fails:1"),
+                 m.config_map("settings", x="5"))
+        self.wait_status("shop", WAITING, applied="applying",
+                         message="hook Job.batch/shop/migrate runs: .*ImagePullBackOff")
+        self.assertEqual(self.object_report("Job.batch/shop/migrate")["health"], "progressing")
+        for pod in self.admin.list("Pod", "shop", labels="job-name=migrate"):
+            self.admin.patch("Pod", f"shop/{pod['metadata']['name']}",
+                             {"status": {"phase": "Succeeded"}}, subresource="status")
+        self.wait_status("shop", applied="applied", health="healthy")
+        self.assertEqual(self.find("ConfigMap", "shop/settings")["data"], {"x": "5"})
+
     def test_a_new_commit_ends_the_wait(self):
+        self.put("shop", hook("migrate", "pre-apply", image="test/never-ready:1"))
+        self.wait_status("shop", applied="applying", message="hook Job.batch/shop/migrate runs")
         hanging = self.uids("migrate")
         mended = hook("migrate", "pre-apply")
         self.deliver({path("shop", mended): m.text(mended)})

@@ -1377,7 +1377,8 @@ static void hooks_run_before_and_after_all_else(void **state) {
     assert_true(fake_succeed(f->fake, BEFORE));
     settle(f);
     assert_int_equal(fake_pending(f->fake), 0); // it has to run to its end
-    assert_string_equal(message_of(f, "shop"), "hook " BEFORE " runs");
+    assert_string_equal(message_of(f, "shop"),
+                        "hook " BEFORE " runs: it has reached the specified backoff limit");
     make_healthy(f, BEFORE);
     let(f, CFG);
     settle(f);
@@ -1507,6 +1508,17 @@ static void a_failed_hook_runs_again_by_a_sync_or_when_it_is_deleted(void **stat
     (void)cm_map_remove(f->missing, BEFORE);
     let_run(f, BEFORE);
     wait_pending(f, CFG);
+}
+
+static void a_failed_hook_that_succeeds_after_all_is_over(void **state) {
+    struct fixture *f = *state;
+
+    set(f, &hooked_app, 1, 1, NULL);
+    fail_before(f);
+    (void)cm_map_remove(f->sick, BEFORE);
+    make_healthy(f, BEFORE);
+    let(f, CFG); // nothing was made again before that
+    assert_true(agent_cache_hook(f->cache, BEFORE)->done);
 }
 
 static void a_new_revision_ends_the_wait_for_a_hook(void **state) {
@@ -1715,6 +1727,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_hook_that_fails_stops_the_app_and_tells_its_log),
     TEST(a_log_that_cannot_be_read_is_said),
     TEST(a_failed_hook_runs_again_by_a_sync_or_when_it_is_deleted),
+    TEST(a_failed_hook_that_succeeds_after_all_is_over),
     TEST(a_new_revision_ends_the_wait_for_a_hook),
     TEST(what_a_hook_made_goes_as_its_policy_says),
     TEST(what_a_hook_made_may_vanish_when_it_has_run),

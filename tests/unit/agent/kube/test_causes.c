@@ -253,6 +253,12 @@ static void what_has_no_pods_or_no_selector_is_not_asked(void **state) {
     assert_null(selector(*state, DEPLOYMENT, "{}"));
 }
 
+static void a_job_itself_says_whether_it_failed(void **state) {
+    assert_true(
+        kube_causes_says_itself(parse(*state, "{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\"}")));
+    assert_false(kube_causes_says_itself(parse(*state, "{" DEPLOYMENT "}")));
+}
+
 static int make(void **state) {
     *state = cm_arena_new(0);
     return 0;
@@ -285,6 +291,7 @@ int main(void) {
         CAUSE_TEST(what_is_no_list_of_pods_has_no_cause),
         CAUSE_TEST(pods_are_found_by_the_workloads_selector),
         CAUSE_TEST(what_has_no_pods_or_no_selector_is_not_asked),
+        CAUSE_TEST(a_job_itself_says_whether_it_failed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
