@@ -180,7 +180,7 @@ static void saw_stateful_set(struct kube_entry *e, struct cm_arena *a, const str
         time.timeout_s = STATEFUL_SET_S;
     }
     kube_rollout_stateful_set(a, live, &time, &releases_of(e)->own, &r);
-    r.stuck = r.stuck && options.goes_back && !e->k->driver.observes;
+    r.stuck = r.stuck && options.goes_back && !e->k->driver.observes && !e->retouched;
     kube_stuck_follow(e, a, live, &r);
     tell(e, &r, "");
 }

@@ -4,7 +4,8 @@
 //
 // It knows no deadline: it waits for its next pod for ever. So the time is the App's, and counts
 // from when a pod more was updated, or available, than ever of that revision. The token is the
-// revision that it updates to; it is promoted once all pods are of it and available.
+// revision that it updates to; it is promoted once all pods are of it and available. From then on
+// it is not late: a pod that is lost, or asked for besides, says nothing of the release.
 //
 // With `podManagementPolicy: OrderedReady` it waits for a pod that does not come up even after the
 // template is what it was before, for it looks at revisions only once all pods are well
@@ -91,7 +92,8 @@ static void find_late(struct cm_arena *a, const struct cm_json *set, const struc
                       struct kube_rollout *out) {
     int64_t due_ms = seen->progress_ms + (int64_t)time->timeout_s * 1000;
 
-    if (time->timeout_s == 0 || s->wanted == 0 || seen->late != 0) {
+    if (time->timeout_s == 0 || s->wanted == 0 || seen->late != 0 ||
+        seen->promoted == seen->token) {
         return;
     }
     if (due_ms > time->now_ms) {
@@ -132,6 +134,7 @@ void kube_rollout_stateful_set(struct cm_arena *a, const struct cm_json *set,
     if (is_complete(&s)) {
         out->token = s.revision;
         out->promoted = true;
+        seen->promoted = seen->token;
         find_after_all(time, seen, out);
     } else {
         out->stuck = s.ordered && s.went_back && s.updated < s.pods && s.available < s.wanted;

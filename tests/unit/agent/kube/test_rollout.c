@@ -446,6 +446,42 @@ static void a_stateful_set_is_late_when_no_pod_more_comes_up_in_its_time(void **
     assert_true(r.promoted && !r.decided);
 }
 
+static void a_release_that_came_up_is_not_late_when_a_pod_is_lost_or_more_are_asked_for(void **state) {
+    static const char *const later[] = {
+        STATEFUL_SET("", WENT_BACK, "3", "2"),
+        "{\"metadata\":{\"generation\":3},\"spec\":{\"replicas\":5},\"status\":{"
+        "\"observedGeneration\":3,\"replicas\":4,\"updatedReplicas\":4,\"availableReplicas\":3,"
+        "\"currentRevision\":\"db-1\",\"updateRevision\":\"db-1\"}}",
+    };
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+        struct kube_rollout_seen seen = {0};
+
+        assert_true(saw_set(a, STATEFUL_SET("", WENT_BACK, "3", "3"), 1, &seen).promoted);
+        struct kube_rollout r = saw_set(a, later[i], 7200, &seen);
+        assert_true(!r.decided && r.again_ms == 0);
+        assert_false(saw_set(a, later[i], 9000, &seen).decided);
+        r = saw_set(a, STATEFUL_SET("", UPDATING, "0", "2"), 9001, &seen); // the next one can be
+        assert_int_equal(r.again_ms, 60000);
+        assert_true(saw_set(a, STATEFUL_SET("", UPDATING, "0", "2"), 9061, &seen).decided);
+    }
+}
+
+static void what_came_up_is_not_late_when_it_is_gone_back_to(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_rollout_seen seen = {0};
+
+    (void)state;
+    assert_true(saw_set(a, STATEFUL_SET("", WENT_BACK, "3", "3"), 1, &seen).promoted);
+    assert_true(saw_set(a, STATEFUL_SET("", UPDATING, "1", "2"), 2, &seen).again_ms > 0);
+    assert_true(saw_set(a, STATEFUL_SET("", UPDATING, "1", "2"), 100, &seen).decided);
+    struct kube_rollout r = saw_set(a, STATEFUL_SET("", WENT_BACK, "2", "2"), 101, &seen);
+    assert_true(r.stuck && !r.decided && r.again_ms == 0);
+    assert_false(saw_set(a, STATEFUL_SET("", WENT_BACK, "2", "2"), 1000, &seen).decided);
+}
+
 static void pods_that_are_replaced_by_hand_or_in_part_are_not_looked_at(void **state) {
     static const char *const sets[] = {
         STATEFUL_SET(",\"updateStrategy\":{\"type\":\"OnDelete\"}", UPDATING, "1", "2"),
@@ -524,6 +560,9 @@ int main(void) {
         cmocka_unit_test(deployments_time_out_and_are_undone),
         cmocka_unit_test(what_comes_up_after_its_deadline_is_told_once_if_it_is_still_the_same),
         cmocka_unit_test(a_stateful_set_is_late_when_no_pod_more_comes_up_in_its_time),
+        cmocka_unit_test(
+            a_release_that_came_up_is_not_late_when_a_pod_is_lost_or_more_are_asked_for),
+        cmocka_unit_test(what_came_up_is_not_late_when_it_is_gone_back_to),
         cmocka_unit_test(pods_that_are_replaced_by_hand_or_in_part_are_not_looked_at),
         cmocka_unit_test(
             a_stateful_set_that_went_back_is_stuck_only_where_it_waits_for_pods_in_order),
