@@ -2,8 +2,9 @@
 //
 // What a controller runs is not written like what Git says: the API server filled in defaults,
 // Kubernetes and Argo Rollouts put a label with a hash on it, and Flagger's primary has copies of
-// its own, `NAME-primary`, of what the template names, and an annotation `flagger-id`. All of that
-// is looked past; anything else is another release.
+// its own, `NAME-primary`, of the ConfigMaps and Secrets that the template names, labels and
+// selectors likewise, and an annotation `flagger-id`. All of that is looked past, each in its
+// place; anything else is another release.
 //
 // Threads: any; pure.
 #pragma once

@@ -130,7 +130,8 @@ static void delete_pod(struct kube_stuck *s, const struct cm_json *pod) {
 
     s->k->host.health(s->k->host.ctx, s->entry->app, &options);
     // A quotation mark would end the string that it becomes in the body.
-    if (!options.goes_back || s->entry->retouched || strchr(uid, '"') != NULL || strchr(version, '"') != NULL) {
+    if (!options.goes_back || s->entry->retouched || strchr(uid, '"') != NULL ||
+        strchr(version, '"') != NULL) {
         return;
     }
     free(s->pod);

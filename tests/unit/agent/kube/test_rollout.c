@@ -446,7 +446,8 @@ static void a_stateful_set_is_late_when_no_pod_more_comes_up_in_its_time(void **
     assert_true(r.promoted && !r.decided);
 }
 
-static void a_release_that_came_up_is_not_late_when_a_pod_is_lost_or_more_are_asked_for(void **state) {
+static void
+a_release_that_came_up_is_not_late_when_a_pod_is_lost_or_more_are_asked_for(void **state) {
     static const char *const later[] = {
         STATEFUL_SET("", WENT_BACK, "3", "2"),
         "{\"metadata\":{\"generation\":3},\"spec\":{\"replicas\":5},\"status\":{"

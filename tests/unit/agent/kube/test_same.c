@@ -77,6 +77,107 @@ static void what_else_differs_is_named_without_its_value(void **state) {
     }
 }
 
+#define POD(spec) "{\"spec\":{" spec "}}"
+#define CONTAINER(more) POD("\"containers\":[{\"name\":\"main\",\"image\":\"web:1\"" more "}]")
+
+// A Rollout's template is kept as it was written, that of its ReplicaSet is not.
+static void what_a_server_writes_in_another_way_is_the_same(void **state) {
+    static const char *const cases[][2] = {
+        {POD("\"serviceAccountName\":\"web\""),
+         POD("\"serviceAccountName\":\"web\",\"serviceAccount\":\"web\"")},
+        {POD("\"serviceAccount\":\"web\""),
+         POD("\"serviceAccountName\":\"web\",\"serviceAccount\":\"web\"")},
+        {CONTAINER(",\"env\":[{\"name\":\"A\",\"value\":\"\"}]"),
+         CONTAINER(",\"env\":[{\"name\":\"A\"}]")},
+        {CONTAINER(",\"livenessProbe\":{\"httpGet\":{\"port\":80}}"),
+         CONTAINER(
+             ",\"livenessProbe\":{\"httpGet\":{\"port\":80,\"path\":\"/\",\"scheme\":\"HTTP\"},"
+             "\"periodSeconds\":10}")},
+        {POD("\"containers\":[{\"image\":\"host:5000/web\"}]"),
+         POD("\"containers\":[{\"image\":\"host:5000/web\",\"imagePullPolicy\":\"Always\"}]")},
+        {POD("\"hostNetwork\":false,\"volumes\":[{\"emptyDir\":{\"sizeLimit\":\"1024Mi\"}}]"),
+         POD("\"restartPolicy\":\"Always\",\"volumes\":[{\"emptyDir\":{\"sizeLimit\":\"1Gi\"}}]")},
+    };
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        print_message("%zu\n", i);
+        assert_null(differs(a, cases[i][0], cases[i][1], false));
+        assert_null(differs(a, cases[i][1], cases[i][0], false));
+    }
+}
+
+static void what_is_a_default_elsewhere_is_none_here(void **state) {
+    static const struct {
+        const char *ours;
+        const char *theirs;
+        const char *path;
+    } cases[] = {
+        {POD("\"initContainers\":[{\"name\":\"proxy\",\"restartPolicy\":\"Always\"}]"),
+         POD("\"initContainers\":[{\"name\":\"proxy\"}]"),
+         ".spec.template.spec.initContainers[name=proxy].restartPolicy"},
+        {CONTAINER(",\"livenessProbe\":{\"terminationGracePeriodSeconds\":30}"),
+         CONTAINER(",\"livenessProbe\":{}"),
+         ".spec.template.spec.containers[name=main].livenessProbe.terminationGracePeriodSeconds"},
+        {CONTAINER(",\"imagePullPolicy\":\"Always\""), CONTAINER(""),
+         ".spec.template.spec.containers[name=main].imagePullPolicy"},
+        {CONTAINER(",\"env\":[{\"name\":\"A\",\"value\":\"x\"}]"),
+         CONTAINER(",\"env\":[{\"name\":\"A\"}]"),
+         ".spec.template.spec.containers[name=main].env[name=A].value"},
+        {POD("\"serviceAccountName\":\"web\""),
+         POD("\"serviceAccountName\":\"web\",\"serviceAccount\":\"other\""),
+         ".spec.template.spec.serviceAccount"},
+        {POD("\"serviceAccountName\":\"web\""), POD(""), ".spec.template.spec.serviceAccountName"},
+    };
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        print_message("%zu\n", i);
+        const char *path = differs(a, cases[i].ours, cases[i].theirs, false);
+        assert_non_null(path);
+        assert_string_equal(path, cases[i].path);
+        assert_string_equal(differs(a, cases[i].theirs, cases[i].ours, false), cases[i].path);
+    }
+}
+
+static void a_value_that_only_looks_like_a_copy_is_another_one(void **state) {
+    static const struct {
+        const char *ours;
+        const char *theirs;
+        bool same;
+    } cases[] = {
+        {CONTAINER(",\"env\":[{\"name\":\"DB_HOST\",\"value\":\"db\"}]"),
+         CONTAINER(",\"env\":[{\"name\":\"DB_HOST\",\"value\":\"db-primary\"}]"), false},
+        {CONTAINER(",\"args\":[\"db\"]"), CONTAINER(",\"args\":[\"db-primary\"]"), false},
+        {CONTAINER(",\"command\":[\"db\"]"), CONTAINER(",\"command\":[\"db-primary\"]"), false},
+        {POD("\"serviceAccountName\":\"a\""), POD("\"serviceAccountName\":\"a-primary\""), false},
+        {POD("\"nodeSelector\":{\"a\":\"b\"}"), POD("\"nodeSelector\":{\"a\":\"b-primary\"}"),
+         false},
+        {"{\"metadata\":{\"annotations\":{\"a.secret.name\":\"b\"}}}",
+         "{\"metadata\":{\"annotations\":{\"a.secret.name\":\"b-primary\"}}}", false},
+        {POD("\"volumes\":[{\"name\":\"v\",\"secret\":{\"secretName\":\"s\"}}]"),
+         POD("\"volumes\":[{\"name\":\"v\",\"secret\":{\"secretName\":\"s-primary\"}}]"), true},
+        {CONTAINER(",\"env\":[{\"name\":\"A\",\"valueFrom\":{\"secretKeyRef\":{\"name\":\"s\"}}}]"),
+         CONTAINER(",\"env\":[{\"name\":\"A\",\"valueFrom\":{\"secretKeyRef\":{\"name\":"
+                   "\"s-primary\"}}}]"),
+         true},
+        {POD("\"topologySpreadConstraints\":[{\"labelSelector\":{\"matchLabels\":{\"app\":\"web\"}}"
+             "}]"),
+         POD("\"topologySpreadConstraints\":[{\"labelSelector\":{\"matchLabels\":{\"app\":"
+             "\"web-primary\"}}}]"),
+         true},
+    };
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        print_message("%zu\n", i);
+        assert_true((differs(a, cases[i].ours, cases[i].theirs, true) == NULL) == cases[i].same);
+    }
+}
+
 static void flaggers_copies_are_what_they_are_copies_of_but_no_other_image(void **state) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const char *ours =
@@ -98,6 +199,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_servers_and_controllers_put_on_is_looked_past),
         cmocka_unit_test(what_else_differs_is_named_without_its_value),
+        cmocka_unit_test(what_a_server_writes_in_another_way_is_the_same),
+        cmocka_unit_test(what_is_a_default_elsewhere_is_none_here),
+        cmocka_unit_test(a_value_that_only_looks_like_a_copy_is_another_one),
         cmocka_unit_test(flaggers_copies_are_what_they_are_copies_of_but_no_other_image),
     };
 
