@@ -86,6 +86,7 @@ static void driver_health(void *ctx, const char *app, struct agent_health_option
     if (wanted != NULL && wanted->bundle != NULL) {
         *out = wanted->bundle->health;
         out->account = wanted->bundle->account;
+        out->yields = wanted->bundle->yields;
         out->goes_back = out->goes_back && !wanted->bundle->suspend &&
                          !agent_apply_is_frozen(((struct agent *)ctx)->apply, app);
     }

@@ -165,6 +165,7 @@ struct agent_health_options {
     bool goes_back;               // a release that is late is gone back from, by a commit; false
                                   // while nothing may be changed
     const char *account;          // in whose name objects are changed; "": the agent's own
+    bool yields;                  // fields that somebody else has set stay his
 };
 
 // What a controller did with a release of a workload.

@@ -4,8 +4,9 @@
 // says what it runs: Flagger's primary, the stable ReplicaSet of a Rollout, the ReplicaSet or the
 // ControllerRevision of what came up last of a Deployment or StatefulSet. If the pod templates are
 // the same one, the form starts nothing: Flagger and Argo Rollouts promote it as it is, and the
-// other two go back to what they have. Nothing is changed, and each question is at most two
-// requests.
+// other two go back to what they have. The dry run takes fields from others only if an apply does;
+// where a rule may let fields of the template be, nobody can tell. Nothing is changed, and each
+// question is at most two requests.
 #include <stdlib.h>
 #include <string.h>
 
@@ -190,10 +191,11 @@ static void on_dry_run(void *ctx, const struct kube_answer *answer) {
 static void dry_run(struct proving *p, const char *app, const struct cm_json *desired) {
     struct agent_health_options options = {0};
     CM_AUTOFREE char *manager = cm_http_escape(p->k->field_manager);
-    CM_AUTOFREE char *path = cm_strf("%s?dryRun=All&fieldManager=%s&force=true", p->path, manager);
     CM_CLEANUP(cm_str_done) struct cm_str body = {0};
 
     p->k->host.health(p->k->host.ctx, app, &options);
+    CM_AUTOFREE char *path = cm_strf("%s?dryRun=All&fieldManager=%s&force=%s", p->path, manager,
+                                     options.yields ? "false" : "true");
     kube_object_write(desired, &body);
     struct kube_request request = {
         .method = "PATCH",
@@ -211,6 +213,18 @@ static void is_unasked(void *ctx) {
     struct proving *p = ctx;
 
     finish(p, AGENT_PROOF_NONE, p->why);
+}
+
+static enum cm_rc check_spared(const struct proving *p, struct cm_err *err) {
+    const struct agent_driver_host *host = &p->k->host;
+    size_t count = 0;
+    const struct cm_spare_rule *rules = host->rules(host->ctx, p->key, &count);
+
+    if (kube_same_is_spared(rules, count)) {
+        return cm_fail(err, CM_EBUSY,
+                       "a rule or an Exemption lets fields of its pod template be as they are");
+    }
+    return CM_OK;
 }
 
 static enum cm_rc read_object(struct proving *p, const struct agent_proof_ask *what,
@@ -248,7 +262,7 @@ void kube_prove(struct agent_kube *k, const struct agent_proof_ask *what, agent_
                           .task = {.run = is_unasked, .ctx = p}};
     p->key = cm_arena_strdup(p->arena, what->key);
     p->good = cm_arena_strdup(p->arena, what->good);
-    if (read_object(p, what, &desired, &err) < 0) {
+    if (read_object(p, what, &desired, &err) < 0 || check_spared(p, &err) < 0) {
         p->why = cm_arena_strdup(p->arena, err.msg);
         cm_loop_post(k->loop, &p->task);
         return;

@@ -5,7 +5,11 @@
 
 #include "common/arena.h"
 #include "common/json.h"
+#include "common/mem.h"
+#include "common/object/field.h"
+#include "common/object/path.h"
 #include "common/object/quantity.h"
+#include "common/object/spare.h"
 
 #define SUFFIX "-primary"
 #define TEMPLATE ".spec.template"
@@ -262,4 +266,37 @@ const char *kube_same_template(struct cm_arena *a, const struct cm_json *ours,
     struct walk w = {.a = a, .primary = primary};
 
     return differs(&w, "template", TEMPLATE, ours, theirs);
+}
+
+// is_of_template tells whether a field, or what is in it, may be one of a pod template.
+static bool is_of_template(const char *field) {
+    static const char *const way[] = {"spec", "template"};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_path path;
+
+    if (!cm_field_parse(a, field, &path)) {
+        return true;
+    }
+    for (size_t i = 0; i < 2 && i < path.count; i++) {
+        const char *name = path.segments[i].name;
+
+        if (name != NULL && strcmp(name, way[i]) != 0 && strcmp(name, "*") != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool kube_same_is_spared(const struct cm_spare_rule *rules, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        bool any = rules[i].field_count == 0;
+
+        for (size_t f = 0; f < rules[i].field_count && !any; f++) {
+            any = is_of_template(rules[i].fields[f]);
+        }
+        if (any) {
+            return true;
+        }
+    }
+    return false;
 }

@@ -10,11 +10,17 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct cm_arena;
 struct cm_json;
+struct cm_spare_rule;
 
 // kube_same_template returns NULL if they are the same, or the path of the first field that is not,
 // without values, for these may be secret. `primary`: `theirs` is Flagger's. The arena's.
 const char *kube_same_template(struct cm_arena *a, const struct cm_json *ours,
                                const struct cm_json *theirs, bool primary);
+
+// kube_same_is_spared tells whether one of these rules may let a field of a pod template be as it
+// is, so that an apply may not make of it what is desired.
+bool kube_same_is_spared(const struct cm_spare_rule *rules, size_t count);

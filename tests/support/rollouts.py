@@ -29,6 +29,7 @@ def definitions():
 
 def rollout(name, image, strategy, **env):
     template = m.pod_template(name, image)
+    template["spec"]["serviceAccountName"] = "default"
     template["spec"]["containers"][0]["env"] = [
         {"name": key, "value": value} for key, value in env.items()]
     return m.thing(API, "Rollout", name, spec={

@@ -10,6 +10,7 @@
 #include "common/arena.h"
 #include "common/json.h"
 #include "common/mem.h"
+#include "common/object/spare.h"
 
 static const char *differs(struct cm_arena *a, const char *ours, const char *theirs, bool primary) {
     struct cm_json *left = NULL;
@@ -195,6 +196,36 @@ static void flaggers_copies_are_what_they_are_copies_of_but_no_other_image(void 
         ".spec.template.spec.containers[name=main].image");
 }
 
+static void a_rule_may_let_the_template_be_if_it_is_about_it_or_about_everything(void **state) {
+    static const struct {
+        const char *field; // NULL: of managers alone
+        bool spared;
+    } cases[] = {
+        {"/spec/replicas", false},
+        {"metadata.annotations", false},
+        {"/spec/template/spec/containers/[name=web]/image", true},
+        {"spec.template.metadata", true},
+        {"/spec", true},
+        {"/spec/strategy", false},
+        {NULL, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *const managers[] = {"vpa"};
+        const struct cm_spare_rule rules[] = {
+            {.fields = (const char *const[]){"/spec/replicas"}, .field_count = 1},
+            {.fields = &cases[i].field,
+             .field_count = cases[i].field == NULL ? 0 : 1,
+             .managers = managers,
+             .manager_count = 1}};
+
+        print_message("%zu\n", i);
+        assert_int_equal(kube_same_is_spared(rules, 2), cases[i].spared);
+    }
+    assert_false(kube_same_is_spared(NULL, 0));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_servers_and_controllers_put_on_is_looked_past),
@@ -203,6 +234,7 @@ int main(void) {
         cmocka_unit_test(what_is_a_default_elsewhere_is_none_here),
         cmocka_unit_test(a_value_that_only_looks_like_a_copy_is_another_one),
         cmocka_unit_test(flaggers_copies_are_what_they_are_copies_of_but_no_other_image),
+        cmocka_unit_test(a_rule_may_let_the_template_be_if_it_is_about_it_or_about_everything),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
