@@ -672,6 +672,9 @@ bool hub_held_waits(const struct hub_link *link, size_t serial); // it would app
 
 // ---- release.c
 bool hub_release_hold(struct hub_cluster *c); // whether a candidate is refused that was not
+// hub_release_tell_split tells, as conflicts, of Apps that still are of a release that is kept out
+// of another App of their group; before what was chosen is put in force.
+void hub_release_tell_split(const struct hub_fleet *f, struct hub_cluster *c);
 
 // ---- desired.c
 struct hub_desired *hub_settle_desired(const struct hub_cluster *c);

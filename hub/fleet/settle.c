@@ -382,6 +382,7 @@ static void end_cluster(struct hub_update *u, struct hub_cluster *c,
                         struct hub_fleet_result *result) {
     size_t stale = count_stale(c);
 
+    hub_release_tell_split(u->fleet, c);
     note_conflicts(u, c);
     for (size_t i = c->link_count; i > 0; i--) { // a link may go
         end_link(u, c->links[i - 1]);

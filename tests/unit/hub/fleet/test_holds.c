@@ -880,6 +880,84 @@ static void a_new_cluster_never_gets_what_is_banned_or_rejected(void **state) {
     world_done(&w);
 }
 
+// ---- Release groups
+
+static void put_pair_of_apps(struct world *w, const char *image) {
+    CM_AUTOFREE char *text = cm_strf("apiVersion: apps/v1\nkind: Deployment\n"
+                                     "metadata: {name: pay, namespace: prod}\n"
+                                     "spec: {template: {spec: {containers: [{name: main, image: "
+                                     "'reg/pay:%s'}]}}}\n",
+                                     image);
+
+    put_release(w, image, "");
+    world_put(w, "apps/pay/pay.yaml", text);
+}
+
+// Two Apps of one release group on two clusters, of which `a` rejected release 2 of one of them.
+static void put_split_group(struct world *w) {
+    static const char group[] = "  releaseGroup: checkout\n  targets: [{clusterSelector: {}}]";
+
+    world_init(w);
+    world_put_cluster(w, "a", "", "");
+    world_put_cluster(w, "b", "", "");
+    world_put_app(w, "shop", group);
+    world_put_app(w, "pay", group);
+    put_pair_of_apps(w, "1");
+    (void)world_commit(w);
+    put_pair_of_apps(w, "2");
+    (void)world_commit(w);
+    assert_string_equal(world_problems(w), "");
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *hold = decision("2", "1", "a", "e1");
+    hold->bad_revision = "r2";
+    hub_fleet_hold(w->fleet, hold, false);
+    (void)world_commit(w);
+    assert_runs(w, "a", "1");
+}
+
+static void what_still_is_of_a_release_that_is_kept_out_of_its_group_is_a_problem(void **state) {
+    struct world w;
+    size_t count;
+
+    (void)state;
+    put_split_group(&w);
+    assert_string_equal(
+        world_problems(&w),
+        "apps/pay/app.yaml:6:17: release group 'checkout' is split: App 'shop' is held at 1, as 2 "
+        "was rejected, and this App still is what commit r2 made it: hold it too ('holdfast "
+        "hold'), or commit another release");
+    const struct hub_problem *p = hub_fleet_problems(w.fleet, &count);
+    assert_string_equal(p[0].app, "pay");
+    assert_string_equal(p[0].cluster, "a");
+    assert_int_equal(p[0].clusters, 1);
+    world_done(&w);
+}
+
+static void a_group_is_no_longer_split_once_its_apps_are_of_other_releases(void **state) {
+    struct world w;
+
+    (void)state;
+    put_split_group(&w);
+    world_put(&w, "apps/pay/pay.yaml",
+              "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: pay, namespace: prod}\n"
+              "spec: {template: {spec: {containers: [{name: main, image: 'reg/pay:1'}]}}}\n");
+    (void)world_commit(&w);
+    assert_string_equal(world_problems(&w), "");
+    assert_runs(&w, "a", "1");
+    world_done(&w);
+}
+
+static void a_release_that_replaces_the_rejected_one_ends_the_split(void **state) {
+    struct world w;
+
+    (void)state;
+    put_split_group(&w);
+    put_release(&w, "3", "");
+    (void)world_commit(&w);
+    assert_string_equal(world_problems(&w), "");
+    assert_runs(&w, "a", "3");
+    world_done(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_exemption_lets_agents_leave_a_field_alone_until_its_time_is_over),
@@ -908,6 +986,9 @@ int main(void) {
         cmocka_unit_test(a_banned_image_is_not_rolled_out_and_told),
         cmocka_unit_test(what_a_hold_would_restore_may_be_banned),
         cmocka_unit_test(a_new_cluster_never_gets_what_is_banned_or_rejected),
+        cmocka_unit_test(what_still_is_of_a_release_that_is_kept_out_of_its_group_is_a_problem),
+        cmocka_unit_test(a_group_is_no_longer_split_once_its_apps_are_of_other_releases),
+        cmocka_unit_test(a_release_that_replaces_the_rejected_one_ends_the_split),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
