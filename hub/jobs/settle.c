@@ -43,7 +43,8 @@ static void add_answer(struct hub_cluster_state *state, const struct hub_decisio
     hub_answers_add(&state->answers, &(struct hub_answer){.app = (char *)(uintptr_t)row->app,
                                                           .id = row->id,
                                                           .bad_bundle = row->bad_bundle,
-                                                          .always = settled == HUB_SETTLED_NEVER});
+                                                          .always = settled == HUB_SETTLED_NEVER ||
+                                                                    settled == HUB_SETTLED_SAME});
 }
 
 void hub_settle_seed(struct hub_planner *p, struct hub_cluster_state *state,
@@ -196,6 +197,16 @@ static enum cm_rc make_own(struct hub_planner *p, struct cm_arena *a, const stru
     return rc;
 }
 
+// is_same tells whether a controller rejected what it runs: a canary of good on good, because of
+// configuration that went back with a release.
+static bool is_same(const struct hub_decision_row *row, enum cm_rc rc) {
+    static const struct cm_sha256 none;
+
+    return !hub_rollback_is_late(row) &&
+           (rc == CM_ENOTFOUND ||
+            (cm_sha256_equal(&row->bad, &row->good) && !cm_sha256_equal(&row->bad, &none)));
+}
+
 static const char *in_words(struct cm_arena *a, const struct hub_hold *hold) {
     return hub_hold_is_own(hold) ? cm_arena_strf(a, "%s instead of %s", hub_hold_restored(a, hold),
                                                  hub_hold_rejected(a, hold))
@@ -213,10 +224,12 @@ static enum hub_settled hold(struct hub_planner *p, struct hub_outcome *o,
         own ? make_own(p, o->arena, d, &made, &err) : make_hold(o->arena, d, &made, &err);
 
     if (rc < 0) {
+        enum hub_settled never = is_same(&d->row, rc) ? HUB_SETTLED_SAME : HUB_SETTLED_NEVER;
+
         cm_log(CM_LOG_WARN, "release.not_held", err.msg, "cluster", d->row.cluster, "app",
                d->row.app, NULL);
-        settle(o, &d->row, HUB_SETTLED_NEVER, err.msg, "");
-        return HUB_SETTLED_NEVER;
+        settle(o, &d->row, never, err.msg, "");
+        return never;
     }
     hub_hold_write(made, &text);
     hub_fleet_hold(p->fleet, made, false);

@@ -4,6 +4,7 @@
 #include "hub/store/db.h"
 
 #define APPLIED "3"
+#define SAME "3" // HUB_SETTLED_SAME
 
 enum cm_rc hub_breaker_each(struct hub_db *db, int64_t now_ms,
                             void (*visit)(void *ctx, const struct hub_breaker_row *row), void *ctx,
@@ -21,7 +22,7 @@ enum cm_rc hub_breaker_each(struct hub_db *db, int64_t now_ms,
         " LEFT JOIN status s ON s.cluster = d.cluster AND s.app = d.app"
         // a release that came up after all, before Git held it, was never kept out
         " WHERE d.provisional = 1 AND d.verdict <> 'promoted' AND NOT (d.verdict = 'timed_out'"
-        " AND d.written = 0 AND d.retried = 1) AND d.seen_ms > ?1"
+        " AND d.written = 0 AND d.retried = 1) AND d.settled <> " SAME " AND d.seen_ms > ?1"
         " AND d.seen_ms > ifnull(every.at_ms, 0)"
         " ORDER BY d.app, d.number",
         "i", now_ms - HUB_BREAKER_MS);

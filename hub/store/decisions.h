@@ -23,9 +23,10 @@ struct hub_report_mark;
 
 // What became of a decision that holds an App back on its cluster.
 enum hub_settled {
-    HUB_SETTLED_NEW,  // nobody has looked at it yet, or nobody needs to
-    HUB_SETTLED_HELD, // a hold was made of it
-    HUB_SETTLED_NEVER // no hold can be made of it: `why` says why
+    HUB_SETTLED_NEW,   // nobody has looked at it yet, or nobody needs to
+    HUB_SETTLED_HELD,  // a hold was made of it
+    HUB_SETTLED_NEVER, // no hold can be made of it: `why` says why
+    HUB_SETTLED_SAME   // what was rejected is what ran before: there is nothing to keep out
 };
 
 // Texts may be NULL, which is the same as ""; hashes are zeros where nothing is known.

@@ -124,6 +124,18 @@ static void as_many_as_may_be_freeze_nothing(void **state) {
     assert_int_equal(desk_count(f->rig->desk, FROZEN), 0);
 }
 
+static void a_canary_of_good_on_good_is_no_bad_release(void **state) {
+    struct fixture *f = *state;
+
+    reject(f, "a", "v1");
+    reject(f, "a", "v2");
+    land(f);
+    reject(f, "a", "v3"); // what runs instead, as its configuration is another one for the canary
+    desk_run(f->rig->desk, "UPDATE decision SET settled = 3 WHERE bad_revision = 'v3'");
+    look(f);
+    assert_int_equal(desk_count(f->rig->desk, FROZEN), 0);
+}
+
 static void one_more_freezes_the_app_there_and_says_so_once(void **state) {
     struct fixture *f = *state;
 
@@ -297,6 +309,7 @@ int main(int argc, char **argv) {
     hub_repo_child_main(argc, argv);
     const struct CMUnitTest tests[] = {
         TEST(as_many_as_may_be_freeze_nothing),
+        TEST(a_canary_of_good_on_good_is_no_bad_release),
         TEST(one_more_freezes_the_app_there_and_says_so_once),
         TEST(two_clusters_freeze_it_everywhere_at_once),
         TEST(it_waits_until_what_runs_instead_is_applied),
