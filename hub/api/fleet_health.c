@@ -31,6 +31,8 @@ static const struct {
     {"waiting", "cluster waits for the Confirmation of a removal",
      "clusters wait for the Confirmation of a removal"},
     {"problems", "problem in Git", "problems in Git"},
+    {"needsHuman", "release was rejected or failed, and only people can settle it",
+     "releases were rejected or failed, and only people can settle that"},
     {"freezes", "freeze is in force: 'holdfast get freezes'",
      "freezes are in force: 'holdfast get freezes'"},
     {"repositoriesFailing", "repository cannot be fetched", "repositories cannot be fetched"},

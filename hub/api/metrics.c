@@ -46,6 +46,9 @@ static const struct {
      "Pairs that are held at their last good state: what is newer in Git is wrong, or waits."},
     {true, "pairsWaiting", "holdfast_pairs_waiting",
      "Pairs whose removal, or that of much of them, waits for a Confirmation in Git."},
+    {true, "needsHuman", "holdfast_releases_need_human",
+     "Workloads on clusters whose release was rejected and is not kept out, or failed and serves "
+     "all the same: only people can settle that."},
     {false, "drifted", "holdfast_objects_drifted", "Objects that somebody changed in a cluster."},
     {false, "fought", "holdfast_objects_fought",
      "Objects that somebody changed again after each correction, so that they are left alone."},

@@ -260,6 +260,7 @@ static const struct hub_member health_answer[] = {
     NUMBER("problemsOfDocuments", "Of those, of other documents, or of whole repositories."),
     NUMBER("pairsWaiting", "Pairs of an App and a cluster that wait for a Confirmation."),
     NUMBER("pairsStale", "Pairs that are held at their last good state."),
+    NUMBER("needsHuman", "Workloads on clusters whose release only people can settle."),
     NUMBER("freezes", "Freezes that are in force."),
     NUMBER("repositories", "Repositories, and states of them that Apps want."),
     NUMBER("repositoriesFailing", "Of those, with a last fetch that failed."),

@@ -85,6 +85,7 @@ static const struct line app_lines[] = {
     {"Degraded", "degraded", CTL_NUMBER},
     {"Stale", "stale", CTL_NUMBER},
     {"Held", "held", CTL_NUMBER},
+    {"Needs human", "needsHuman", CTL_NUMBER},
     {"To confirm", "waits", CTL_NUMBER},
     {"Offline", "offline", CTL_NUMBER},
     {"Drifted", "drifted", CTL_NUMBER},
@@ -131,7 +132,7 @@ static const struct line status_lines[] = {
     {"Drifted", "drifted", CTL_NUMBER}, {"Connected", "connected", CTL_YES},
     {"Suspended", "suspend", CTL_YES},  {"Reported", "atMs", CTL_AGE},
     {"Held", "held", CTL_TEXT},         {"Frozen", "frozen", CTL_TEXT},
-    {"To confirm", "waits", CTL_TEXT},
+    {"To confirm", "waits", CTL_TEXT},  {"Needs human", "needsHuman", CTL_TEXT},
 };
 
 static const struct section status_sections[] = {

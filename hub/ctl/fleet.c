@@ -41,6 +41,7 @@ static const struct part problems[] = {
     {"problemsOfClusters", "of clusters", true},
     {"problemsOfDocuments", "of other documents", true},
     {"pairsStale", "Apps on clusters held at their last good state", false},
+    {"needsHuman", "workloads whose release needs a human", true},
 };
 
 static const struct part repositories[] = {

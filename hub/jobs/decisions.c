@@ -10,11 +10,13 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "hub/jobs/needs.h"
 #include "hub/jobs/rollback.h"
 #include "hub/jobs/store.h"
 #include "hub/store/decisions.h"
 #include "hub/store/desired.h"
 #include "hub/store/events.h"
+#include "hub/store/needs.h"
 #include "hub/store/proven.h"
 #include "hub/store/status.h"
 
@@ -259,6 +261,23 @@ static enum cm_rc put_proven(struct decisions_job *j, struct hub_db *db,
     return rc;
 }
 
+// put_need: what failed and serves all the same only people can settle; a release that is promoted
+// settles what was before.
+static enum cm_rc put_need(const struct decisions_job *j, struct hub_db *db,
+                           const Holdfast__V1__Decision *d, const struct hub_decision_row *row,
+                           struct cm_err *err) {
+    if (d->verdict == HOLDFAST__V1__VERDICT__PROMOTED) {
+        return hub_needs_end(db, j->cluster, d->app, d->key, err);
+    }
+    return d->verdict == HOLDFAST__V1__VERDICT__FAILED_FORWARD
+               ? hub_needs_note(db, row,
+                                cm_arena_strf(j->arena,
+                                              "%s: commit another release, or the one before",
+                                              message_of(j->arena, d)),
+                                err)
+               : CM_OK;
+}
+
 // is_wanted: shares of the traffic are taken now and then only, whatever an agent does.
 static enum cm_rc is_wanted(const struct decisions_job *j, struct hub_db *db,
                             const Holdfast__V1__Decision *d, bool *out, struct cm_err *err) {
@@ -293,6 +312,7 @@ static enum cm_rc put(struct decisions_job *j, struct hub_db *db, const Holdfast
     j->result.provisional += row.provisional ? 1 : 0;
     rc = add_event(j, db, d, err);
     rc = rc < 0 ? rc : put_verdict(j, db, d, err);
+    rc = rc < 0 ? rc : put_need(j, db, d, &row, err);
     return rc < 0 ? rc : put_proven(j, db, d, err);
 }
 

@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "hub/fleet/fleet.h"
 #include "hub/jobs/documents.h"
+#include "hub/jobs/needs.h"
 #include "hub/jobs/note.h"
 #include "hub/jobs/planner.h"
 #include "hub/jobs/problems.h"
@@ -20,6 +21,7 @@
 #include "hub/store/decisions.h"
 #include "hub/store/desired.h"
 #include "hub/store/events.h"
+#include "hub/store/needs.h"
 #include "hub/store/past.h"
 #include "hub/store/unwritten.h"
 
@@ -111,6 +113,7 @@ static enum cm_rc put_new_pair(struct hub_db *db, const struct hub_cluster_chang
         cm_map_put(written, hex, pair->bundle);
     }
     rc = rc < 0 ? rc : hub_note_published(db, change->cluster, pair, err);
+    rc = rc < 0 ? rc : hub_needs_look(db, change->cluster, pair, err);
     return rc < 0 ? rc : put_pair(db, change, pair, err);
 }
 
@@ -136,6 +139,7 @@ static enum cm_rc remove_pair(struct hub_db *db, const struct hub_cluster_change
     enum cm_rc rc = hub_desired_remove_pair(db, change->cluster, pair->app, err);
 
     rc = rc < 0 ? rc : hub_unwritten_explain(db, &why, err);
+    rc = rc < 0 ? rc : hub_needs_end(db, change->cluster, pair->app, "", err);
     return rc < 0 ? rc : hub_note_withdrawn(db, change->cluster, pair->app, err);
 }
 
@@ -194,6 +198,7 @@ static enum cm_rc forget(struct hub_db *db, const struct hub_outcome *o,
 
         rc = hub_unwritten_explain(db, &why, err);
     }
+    rc = rc < 0 ? rc : hub_needs_end_cluster(db, change->cluster, err);
     return rc < 0 ? rc : hub_past_forget(db, change->cluster, cm_clock_unix_ms(), err);
 }
 
@@ -257,35 +262,56 @@ static const char *words_of_settlement(struct cm_arena *a, const struct hub_sett
                                    "must look: %s",
                                    s->why);
     }
-    return held ? "what was rejected is kept out of this cluster; all else that Git says is applied"
-                : cm_arena_strf(a,
-                                "what was rejected is not kept out of this cluster, somebody must "
-                                "look: %s",
-                                s->why);
+    if (held) {
+        return "what was rejected is kept out of this cluster; all else that Git says is applied";
+    }
+    return s->settled == HUB_SETTLED_SAME
+               ? cm_arena_strf(a, "what was rejected runs on: %s", s->why)
+               : cm_arena_strf(a,
+                               "what was rejected is not kept out of this cluster: the next change "
+                               "of its pods starts it again; somebody must look: %s",
+                               s->why);
+}
+
+// put_need: an event passes, but that people are needed does not.
+static enum cm_rc put_need(struct hub_db *db, const struct hub_settlement *s, const char *words,
+                           struct cm_err *err) {
+    if (s->settled == HUB_SETTLED_HELD) {
+        return hub_needs_end(db, s->row->cluster, s->row->app, s->row->key, err);
+    }
+    return s->settled == HUB_SETTLED_NEVER ? hub_needs_note(db, s->row, words, err) : CM_OK;
+}
+
+static const char *event_of_settlement(const struct hub_settlement *s) {
+    if (s->settled != HUB_SETTLED_HELD) {
+        return "release.not_held";
+    }
+    return hub_rollback_is_late(s->row) ? "release.rollback" : "release.held";
 }
 
 // put_settlement: what is held is shown in its events, and so is what only people can help with.
 static enum cm_rc put_settlement(struct hub_db *db, struct cm_arena *a,
                                  const struct hub_settlement *s, struct cm_err *err) {
     const struct hub_decision_row *row = s->row;
-    bool held = s->settled == HUB_SETTLED_HELD;
+    const char *words = words_of_settlement(a, s);
     enum cm_rc rc = hub_decisions_settle(db, &row->id, s->settled, s->why, s->hold, err);
 
-    if (rc < 0 || (!held && s->why[0] == '\0')) {
+    if (rc < 0 || (s->settled != HUB_SETTLED_HELD && s->why[0] == '\0')) {
+        return rc;
+    }
+    rc = put_need(db, s, words, err);
+    if (rc < 0) {
         return rc;
     }
     return hub_events_add(db,
                           &(struct hub_event){.at_ms = cm_clock_unix_ms(),
-                                              .kind = !held ? "release.not_held"
-                                                      : hub_rollback_is_late(row)
-                                                          ? "release.rollback"
-                                                          : "release.held",
+                                              .kind = event_of_settlement(s),
                                               .cluster = row->cluster,
                                               .app = row->app,
                                               .key = row->key,
                                               .revision = row->bad_revision,
                                               .actor = "hub",
-                                              .message = words_of_settlement(a, s)},
+                                              .message = words},
                           err);
 }
 

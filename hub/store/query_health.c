@@ -104,6 +104,7 @@ static const struct counts tables[] = {
     {"SELECT count(*) FROM cluster", "", {"clusters"}},
     {of_problems, "", {"problems", "problemsOfApps", "problemsOfClusters", "problemsOfDocuments"}},
     {of_pairs, "", {"pairsWaiting", "pairsStale"}},
+    {"SELECT count(*) FROM needs_human", "", {"needsHuman"}},
     {"SELECT count(*) FROM freeze WHERE ended_ms = 0", "", {"freezes"}},
     {"SELECT count(*), count(*) FILTER (WHERE failure <> '') FROM repository",
      "",

@@ -150,6 +150,8 @@ static const struct hub_column app_columns[] = {
      "Clusters where it is held at its last good state: what is newer in Git is wrong."},
     {"held", SUM("p.held <> ''"), HUB_COLUMN_COUNT,
      "Clusters that a release is kept out of, because they rejected it."},
+    {"needsHuman", "(SELECT count(*) FROM needs_human h WHERE h.app = a.name)", HUB_COLUMN_INT,
+     "Workloads on clusters whose release was rejected or failed, and only people can settle it."},
     {"waits", SUM("p.waits <> ''"), HUB_COLUMN_COUNT,
      "Clusters where a removal waits for a Confirmation in Git."},
     {"drifted", SUM("ifnull(s.drifted, 0)"), HUB_COLUMN_COUNT, "Its objects that drifted."},
@@ -190,6 +192,12 @@ static const struct hub_column status_columns[] = {
      "The removal that waits for a Confirmation in Git, or empty."},
     {"held", "p.held", HUB_COLUMN_TEXT,
      "What runs instead of a release that was rejected, and why, or empty."},
+    {"needsHuman",
+     "ifnull((SELECT group_concat(h.key || ': ' || h.why, '; ') FROM needs_human h"
+     " WHERE h.cluster = p.cluster AND h.app = p.app), '')",
+     HUB_COLUMN_TEXT,
+     "What only people can settle: a release that was rejected and is not kept out, or that failed "
+     "and serves all the same; or empty."},
     {"frozen",
      "ifnull((SELECT group_concat(f.name || ': ' || f.reason, '; ') FROM freeze_cluster k"
      " JOIN freeze f ON f.name = k.freeze WHERE k.cluster = p.cluster AND f.app IN ('', p.app)),"
@@ -753,8 +761,9 @@ static const struct hub_list lists[] = {
      .filters = write_filters},
     {.name = "problems",
      .item = "Problem",
-     .about = "What is wrong in the repositories now.",
-     .from = "problem",
+     .about = "What is wrong in the repositories now, and where only people can settle what became "
+              "of a release.",
+     .from = "problem_any",
      .columns = problem_columns,
      .column_count = COUNT(problem_columns),
      .keys = {{"number", true}},

@@ -474,11 +474,25 @@ static const char *const step_34[] = {
     NULL,
 };
 
+static const char *const step_35[] = {
+    // Where only people can help (hub/store/needs.h).
+    "CREATE TABLE needs_human (number INTEGER PRIMARY KEY, cluster TEXT NOT NULL,"
+    " app TEXT NOT NULL, key TEXT NOT NULL, why TEXT NOT NULL, revision TEXT NOT NULL,"
+    " form TEXT NOT NULL, bundle BLOB NOT NULL, at_ms INTEGER NOT NULL,"
+    " UNIQUE (cluster, app, key))",
+    "CREATE INDEX needs_human_app ON needs_human (app)",
+    "CREATE VIEW problem_any AS SELECT number, repo, path, line, col, message, app, cluster,"
+    " clusters, revision FROM problem UNION ALL SELECT -n.number, ifnull(a.repo, ''),"
+    " ifnull(a.path, ''), 0, 0, n.key || ': ' || n.why, n.app, n.cluster, 1, n.revision FROM"
+    " needs_human n LEFT JOIN app a ON a.name = n.app",
+    NULL,
+};
+
 static const char *const *const steps[] = {
     step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,
     step_10, step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18,
     step_19, step_20, step_21, step_22, step_23, step_24, step_25, step_26, step_27,
-    step_28, step_29, step_30, step_31, step_32, step_33, step_34};
+    step_28, step_29, step_30, step_31, step_32, step_33, step_34, step_35};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -539,7 +553,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 31",
                                               "PRAGMA user_version = 32",
                                               "PRAGMA user_version = 33",
-                                              "PRAGMA user_version = 34"};
+                                              "PRAGMA user_version = 34",
+                                              "PRAGMA user_version = 35"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -129,6 +129,26 @@ static void the_same_twice_is_one_by_its_number_and_by_its_id(void **state) {
     assert_int_equal(desk_count(d, "SELECT count(*) FROM event"), 1);
 }
 
+static void what_failed_and_serves_needs_people_until_a_release_is_promoted(void **state) {
+    static const char needs[] = "SELECT count(*) FROM needs_human WHERE app = 'web' AND why LIKE"
+                                " 'flagger failed to promote, and left serving, bbbbbbb: its"
+                                " words: commit another release%'";
+    struct desk *d = *state;
+    struct draft failed = begin();
+    struct draft other = begin();
+    struct draft promoted = begin();
+
+    (void)add(&failed, 1, HOLDFAST__V1__VERDICT__FAILED_FORWARD, "one");
+    (void)commit(d, &failed);
+    assert_int_equal(desk_count(d, needs), 1);
+    add(&other, 2, PROMOTED, "two")->key = cm_arena_strdup(other.arena, "Deployment.apps/b/c");
+    (void)commit(d, &other);
+    assert_int_equal(desk_count(d, needs), 1);
+    (void)add(&promoted, 3, PROMOTED, "three");
+    (void)commit(d, &promoted);
+    assert_int_equal(desk_count(d, needs), 0);
+}
+
 static void shares_of_traffic_become_events_now_and_then(void **state) {
     struct desk *d = *state;
     struct draft m = begin();
@@ -238,6 +258,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_rejection_is_an_event_with_the_words_of_its_controller),
         TEST(the_same_twice_is_one_by_its_number_and_by_its_id),
+        TEST(what_failed_and_serves_needs_people_until_a_release_is_promoted),
         TEST(shares_of_traffic_become_events_now_and_then),
         TEST(what_is_kept_of_a_cluster_is_bounded),
         TEST(a_release_is_known_by_its_images_and_the_last_word_counts),

@@ -135,7 +135,9 @@ static struct hub_decision_row begin_release(struct rig *r) {
 
     row.good_bundle = rig_change(o, "paris-1")->now->pairs[0].bundle->sha256;
     o = rig_commit(r, "fleet", "workload web w two a");
-    row.bad_bundle = rig_change(o, "paris-1")->now->pairs[0].bundle->sha256;
+    const struct hub_bundle *bad = rig_change(o, "paris-1")->now->pairs[0].bundle;
+    row.bad_bundle = bad->sha256;
+    row.bad = bad->spec.objects[0].sha256;
     return row;
 }
 
@@ -288,6 +290,57 @@ static void where_nothing_can_be_held_the_agent_goes_on_and_people_are_called(vo
     assert_true(runs(p, "reg/two"));
     assert_int_equal(
         count_rows(r->db, "SELECT count(*) FROM event WHERE kind = 'release.not_held'"), 1);
+}
+
+#define NEEDS "SELECT count(*) FROM needs_human"
+
+// reject_unknown has a release rejected of which nobody knows what ran before.
+static void reject_unknown(struct rig *r) {
+    struct hub_decision_row row = begin_release(r);
+
+    row.good_bundle = (struct cm_sha256){{0}};
+    (void)rig_decide(r, &row);
+}
+
+static void that_people_are_needed_lasts_until_git_says_another_release(void **state) {
+    struct rig *r = *state;
+
+    reject_unknown(r);
+    assert_int_equal(count_rows(r->db, NEEDS " WHERE cluster = 'paris-1' AND app = 'web' AND key ="
+                                             " 'Deployment.apps/default/w' AND why LIKE"
+                                             " '%the next change of its pods starts it again%'"),
+                     1);
+    assert_int_equal(count_rows(r->db,
+                                "SELECT count(*) FROM problem_any WHERE app = 'web' AND cluster ="
+                                " 'paris-1' AND path = 'apps/web/app.yaml'"),
+                     1);
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+    assert_int_equal(count_rows(r->db, NEEDS), 1);
+    (void)rig_commit(r, "fleet", "config web beside x");
+    assert_int_equal(count_rows(r->db, NEEDS), 1); // another object
+    (void)rig_commit(r, "fleet", "workload web w three a");
+    assert_int_equal(count_rows(r->db, NEEDS), 0);
+}
+
+static void nobody_is_needed_for_an_app_that_is_gone(void **state) {
+    struct rig *r = *state;
+
+    reject_unknown(r);
+    assert_int_equal(count_rows(r->db, NEEDS), 1);
+    (void)rig_commit(r, "fleet", "rm -r clusters");
+    assert_int_equal(count_rows(r->db, NEEDS), 0);
+}
+
+static void that_what_runs_is_rejected_keeps_nothing_out_and_needs_nobody(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+
+    row.good_bundle = row.bad_bundle;
+    struct hub_outcome *o = rig_decide(r, &row);
+    assert_int_equal(answered(rig_change(o, "paris-1")->publication), 1);
+    assert_int_equal(count_rows(r->db, "SELECT settled FROM decision"), HUB_SETTLED_SAME);
+    assert_int_equal(count_rows(r->db, NEEDS), 0);
 }
 
 static void the_form_that_runs_is_enough_to_restore_it(void **state) {
@@ -865,6 +918,9 @@ int main(void) {
         RIG_TEST(what_people_wanted_to_be_tried_again_is_not_kept_out_after_a_restart),
         RIG_TEST(what_is_kept_out_is_so_after_a_restart),
         RIG_TEST(where_nothing_can_be_held_the_agent_goes_on_and_people_are_called),
+        RIG_TEST(that_people_are_needed_lasts_until_git_says_another_release),
+        RIG_TEST(nobody_is_needed_for_an_app_that_is_gone),
+        RIG_TEST(that_what_runs_is_rejected_keeps_nothing_out_and_needs_nobody),
         RIG_TEST(the_form_that_runs_is_enough_to_restore_it),
         RIG_TEST(what_became_known_too_late_is_kept_out_all_the_same),
         RIG_TEST(an_agent_is_believed_of_its_own_cluster_only),

@@ -6,6 +6,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "hub/store/needs.h"
 #include "hub/store/query_health.h"
 
 #define NOW_MS ((int64_t)1000 * 24 * 3600 * 1000)
@@ -73,6 +74,20 @@ static void add_freezes(struct hub_db *db) {
                      CM_OK);
 }
 
+static void add_need(struct hub_db *db, const char *cluster) {
+    struct cm_err err;
+
+    assert_int_equal(hub_needs_put(db,
+                                   &(struct hub_need_row){.cluster = cluster,
+                                                          .app = "web",
+                                                          .key = "Deployment.apps/default/web",
+                                                          .why = "look",
+                                                          .revision = "",
+                                                          .form = ""},
+                                   &err),
+                     CM_OK);
+}
+
 static int64_t life_ms = INT64_C(7) * 86400000;
 
 static struct cm_json *health_of(struct hub_db *db, struct cm_arena *a) {
@@ -119,6 +134,7 @@ static void each_cluster_is_in_one_state(void **state) {
     add_cluster(*state, "i-empty");
     add_agent(*state, "i-empty", 1);
     add_freezes(*state);
+    add_need(*state, "a-well");
     const struct cm_json *json = health_of(*state, a);
     assert_int_equal(number(json, "clusters"), 9);
     assert_states(json, "unknown 1, offline 1, degraded 2, waiting 1, progressing 2, "
@@ -128,6 +144,7 @@ static void each_cluster_is_in_one_state(void **state) {
     assert_string_equal(first->next->text, "f-ill");
     assert_int_equal(number(json, "pairsWaiting"), 1);
     assert_int_equal(number(json, "pairsStale"), 1);
+    assert_int_equal(number(json, "needsHuman"), 1);
     assert_int_equal(number(json, "freezes"), 1);
 }
 

@@ -192,7 +192,8 @@ static void an_app_is_told_with_its_counts(void **state) {
         "{\"items\":[{\"name\":\"web\",\"repository\":\"fleet\",\"path\":\"apps/web\","
         "\"namespace\":\"web\",\"drift\":\"correct\",\"prune\":true,\"suspend\":false,"
         "\"dependsOn\":[\"db\"],\"clusters\":3,\"applied\":1,\"failed\":1,"
-        "\"healthy\":1,\"degraded\":1,\"offline\":2,\"stale\":1,\"held\":0,\"waits\":0,"
+        "\"healthy\":1,\"degraded\":1,\"offline\":2,\"stale\":1,\"held\":0,"
+        "\"needsHuman\":0,\"waits\":0,"
         "\"drifted\":1,\"problemCount\":1}]}");
 }
 
@@ -215,9 +216,25 @@ static void a_status_compares_what_is_wanted_with_what_is_applied(void **state) 
         "\"revision\":\"abcdef01\",\"desiredBundle\":\"b1\",\"appliedBundle\":\"b0\","
         "\"delivered\":false,\"applied\":\"failed\",\"upToDate\":false,\"message\":\"no room\","
         "\"health\":\"degraded\",\"healthMessage\":\"\",\"objects\":3,\"drifted\":0,"
-        "\"connected\":false,\"stale\":false,\"waits\":\"\",\"held\":\"\",\"frozen\":\"\","
+        "\"connected\":false,\"stale\":false,\"waits\":\"\",\"held\":\"\",\"needsHuman\":\"\","
+        "\"frozen\":\"\","
         "\"suspend\":false,"
         "\"atMs\":9}]}");
+}
+
+static void what_only_people_can_settle_is_told_of_its_pair_and_as_a_problem(void **state) {
+    struct fixture *f = *state;
+    const char *path = "status?cluster=oslo-1";
+
+    run_sql(f->db, "INSERT INTO needs_human (cluster, app, key, why, revision, form, bundle, at_ms)"
+                   " VALUES ('oslo-1', 'web', 'k1', 'look', 'abcdef01abcdef01', '', x'', 1),"
+                   " ('oslo-1', 'web', 'k2', 'look too', '', '', x'', 1)");
+    assert_string_equal(names(f, path, "needsHuman"), "k1: look; k2: look too");
+    assert_string_equal(names(f, "status?cluster=rome-1", "needsHuman"), "");
+    assert_string_equal(names(f, "problems?cluster=oslo-1", "message"), "k2: look too k1: look");
+    assert_string_equal(names(f, "problems?revision=abcdef01abcdef01", "path"), "apps/web");
+    const struct cm_json *items = cm_json_get(get(f, "apps?name=web"), "items");
+    assert_int_equal(cm_json_int(cm_json_get(items->first, "needsHuman"), 0), 2);
 }
 
 static void a_pair_that_was_never_reported_is_unknown(void **state) {
@@ -772,6 +789,7 @@ int main(void) {
         TEST(an_app_that_left_git_is_told_of_while_its_removal_waits),
         TEST(a_status_compares_what_is_wanted_with_what_is_applied),
         TEST(a_pair_that_was_never_reported_is_unknown),
+        TEST(what_only_people_can_settle_is_told_of_its_pair_and_as_a_problem),
         TEST(states_filter_pairs),
         TEST(objects_are_told_of_one_cluster),
         TEST(drift_is_told_with_both_values_and_who_did_it),

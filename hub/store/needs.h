@@ -1,0 +1,43 @@
+// needs: where only people can help, for a release was rejected and is not kept out, or failed and
+// serves all the same.
+//
+// There is one for a workload of an App on a cluster, from when it was decided until a release of
+// that workload is promoted there, is kept out, or Git says another one.
+//
+// Threads: a handle belongs to one thread at a time. Blocks.
+#pragma once
+
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/tls/digest.h"
+
+struct hub_db;
+
+struct hub_need_row {
+    const char *cluster;
+    const char *app;
+    const char *key;         // of the workload
+    const char *why;         // ends with what to do
+    const char *revision;    // of the release; ""
+    const char *form;        // digest of its pod template, hex; "": not known
+    struct cm_sha256 bundle; // of the release
+    int64_t at_ms;
+};
+
+// hub_needs_put replaces what was needed of the same workload.
+CM_MUSTUSE enum cm_rc hub_needs_put(struct hub_db *db, const struct hub_need_row *row,
+                                    struct cm_err *err);
+
+// hub_needs_end forgets those of an App on a cluster; with a key that of one workload.
+CM_MUSTUSE enum cm_rc hub_needs_end(struct hub_db *db, const char *cluster, const char *app,
+                                    const char *key, struct cm_err *err);
+
+// hub_needs_end_cluster forgets those of a cluster that left Git.
+CM_MUSTUSE enum cm_rc hub_needs_end_cluster(struct hub_db *db, const char *cluster,
+                                            struct cm_err *err);
+
+// hub_needs_each visits those of an App on a cluster; nothing may be written meanwhile.
+CM_MUSTUSE enum cm_rc hub_needs_each(struct hub_db *db, const char *cluster, const char *app,
+                                     void (*visit)(void *ctx, const struct hub_need_row *row),
+                                     void *ctx, struct cm_err *err);
