@@ -18,6 +18,7 @@ struct exempted_job {
     struct cm_arena *arena;
     const char *cluster;
     const Holdfast__V1__Exempted *message;
+    bool loaded;
     int64_t now_ms;
     struct hub_exempted_done done;
     struct hub_exempted_result result;
@@ -65,7 +66,7 @@ static enum cm_rc put(struct exempted_job *j, struct hub_db *db,
     }
     enum cm_rc rc = hub_site_exemptions_put(db, &e, j->now_ms, err);
     if (rc == CM_OK && m->ended_ms == 0 && m->began_ms != 0) {
-        rc = hub_site_exemptions_over(db, j->cluster, e.id, &over, err);
+        rc = hub_site_exemptions_over(db, j->cluster, e.id, j->loaded, &over, err);
         over = over || e.ended_ms != 0;
         j->result.begun++;
     }
@@ -95,7 +96,7 @@ static void exempted_done(struct hub_store_job *job, const struct cm_err *err) {
 }
 
 void hub_exempted_commit(struct hub_store *store, const char *cluster, struct cm_arena *arena,
-                         const Holdfast__V1__Exempted *message,
+                         const Holdfast__V1__Exempted *message, bool loaded,
                          const struct hub_exempted_done *done) {
     struct exempted_job *j = cm_new(1, sizeof(*j));
 
@@ -103,6 +104,7 @@ void hub_exempted_commit(struct hub_store *store, const char *cluster, struct cm
     j->arena = arena;
     j->cluster = cm_arena_strdup(arena, cluster);
     j->message = message;
+    j->loaded = loaded;
     j->now_ms = cm_clock_unix_ms();
     j->done = *done;
     hub_store_submit(store, &j->job);

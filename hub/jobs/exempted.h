@@ -6,6 +6,7 @@
 // Threads: the loop.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,7 +28,8 @@ struct hub_exempted_done {
     void *ctx;
 };
 
-// hub_exempted_commit takes the arena, in which the message was unpacked.
+// hub_exempted_commit takes the arena, in which the message was unpacked. `loaded`: all documents
+// of Git are known.
 void hub_exempted_commit(struct hub_store *store, const char *cluster, struct cm_arena *arena,
-                         const Holdfast__V1__Exempted *message,
+                         const Holdfast__V1__Exempted *message, bool loaded,
                          const struct hub_exempted_done *done);

@@ -239,29 +239,46 @@ static enum cm_rc make_text(struct site *s, const struct hub_site_exemption *e, 
     return rc;
 }
 
+static enum cm_rc make_new(struct hub_exempter *x, const struct hub_site_exemption *e,
+                           struct hub_db *db, struct cm_err *err) {
+    struct site *s = add_site(x, e, false);
+    enum cm_rc rc = make_text(s, e, db, err);
+
+    s->reason = cm_arena_strdup(s->arena, e->reason);
+    s->subject =
+        cm_arena_strf(s->arena, "%s%s%s may be changed by hand on %s, which allows it itself",
+                      e->object, e->field[0] == '\0' ? "" : ", ", e->field, e->cluster);
+    if (rc != CM_ENOTFOUND && rc != CM_EINVAL) {
+        return rc;
+    }
+    s->wrong = cm_arena_strdup(s->arena, err->msg);
+    return hub_site_exemptions_failed(db, e->cluster, e->id, cm_clock_unix_ms(), err);
+}
+
+// writable_of lists the repositories that may be written to, as JSON.
+static const char *writable_of(const struct hub_exempter *x, struct cm_arena *a) {
+    struct cm_json *names = cm_json_new(a, CM_ARRAY);
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    for (size_t i = 0; i < x->repositories->count; i++) {
+        const struct hub_repository *r = &x->repositories->items[i];
+
+        if (r->write != HUB_WRITE_OFF) {
+            cm_json_append(names, cm_json_new_string(a, r->name));
+        }
+    }
+    cm_json_write_compact(names, &text);
+    return cm_arena_strdup(a, cm_str_get(&text));
+}
+
 static enum cm_rc find_new(struct hub_exempter *x, struct hub_db *db, struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct finding f = {.x = x, .a = a};
-    enum cm_rc rc = hub_site_exemptions_each_new(db, cm_clock_unix_ms(), copy_row, &f, err);
+    enum cm_rc rc =
+        hub_site_exemptions_each_new(db, writable_of(x, a), cm_clock_unix_ms(), copy_row, &f, err);
 
     for (size_t i = 0; rc == CM_OK && i < f.count; i++) {
-        const struct hub_site_exemption *e = &f.rows[i];
-        struct site *s = add_site(x, e, false);
-        struct cm_err why;
-
-        s->reason = cm_arena_strdup(s->arena, e->reason);
-        s->subject =
-            cm_arena_strf(s->arena,
-                          "%s%s%s may be changed by hand on %s, which allows it "
-                          "itself",
-                          e->object, e->field[0] == '\0' ? "" : ", ", e->field, e->cluster);
-        rc = make_text(s, e, db, &why);
-        if (rc == CM_ENOTFOUND || rc == CM_EINVAL) {
-            s->wrong = cm_arena_strdup(s->arena, why.msg);
-            rc = CM_OK;
-        } else if (rc < 0) {
-            *err = why;
-        }
+        rc = make_new(x, &f.rows[i], db, err);
     }
     free(f.rows);
     return rc;
@@ -356,7 +373,7 @@ static void ask_for_sites(struct hub_exempter *x) {
         struct site *s = x->sites;
 
         x->sites = s->next;
-        if (s->wrong != NULL && shall_ask(x, s->site_id, AGAIN_MS)) {
+        if (s->wrong != NULL) {
             complain(s, s->wrong);
         }
         ask_for_site(x, s);

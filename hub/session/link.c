@@ -773,7 +773,9 @@ static enum cm_rc on_exempted(struct hub_session *session, const struct cm_net_f
     *e = (struct exempted_ctx){.session = session, .number = m->number, .bytes = cm_arena_used(a)};
     session->jobs++;
     session->reports++;
+    // A restored hub offers nothing before it has read what Git says.
     hub_exempted_commit(session->owner->config.store, session->member->cluster, CM_TAKE(a), m,
+                        session->member->in_force != NULL,
                         &(struct hub_exempted_done){.done = on_exempted_committed, .ctx = e});
     return CM_OK;
 }

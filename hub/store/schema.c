@@ -488,11 +488,25 @@ static const char *const step_35[] = {
     NULL,
 };
 
+static const char *const step_36[] = {
+    // Two more of `git` in what sites allow: 3 while a document in Git says it that came back after
+    // there was none, which is for people to take out; 4 where an agent says that Git has had it,
+    // and no document is known.
+    "DROP TRIGGER exemption_site_put",
+    "DROP TRIGGER exemption_site_gone",
+    "CREATE TRIGGER exemption_site_put AFTER INSERT ON exemption WHEN NEW.site <> '' BEGIN"
+    " UPDATE site_exemption SET git = iif(git IN (2, 3) OR (git = 4 AND ended_ms > 0), 3, 1)"
+    " WHERE id = NEW.site AND cluster IN (SELECT value FROM json_each(NEW.clusters)); END",
+    "CREATE TRIGGER exemption_site_gone AFTER DELETE ON exemption WHEN OLD.site <> '' BEGIN"
+    " UPDATE site_exemption SET git = 2 WHERE id = OLD.site AND git IN (1, 3); END",
+    NULL,
+};
+
 static const char *const *const steps[] = {
     step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,
     step_10, step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18,
     step_19, step_20, step_21, step_22, step_23, step_24, step_25, step_26, step_27,
-    step_28, step_29, step_30, step_31, step_32, step_33, step_34, step_35};
+    step_28, step_29, step_30, step_31, step_32, step_33, step_34, step_35, step_36};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -518,7 +532,7 @@ static enum cm_rc take_step(struct hub_db *db, const char *const *step, struct c
     return CM_OK;
 }
 
-static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err) {
+static enum cm_rc take_steps(struct hub_db *db, int64_t from, int64_t to, struct cm_err *err) {
     static const char *const set_version[] = {NULL,
                                               "PRAGMA user_version = 1",
                                               "PRAGMA user_version = 2",
@@ -554,11 +568,12 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
                                               "PRAGMA user_version = 32",
                                               "PRAGMA user_version = 33",
                                               "PRAGMA user_version = 34",
-                                              "PRAGMA user_version = 35"};
+                                              "PRAGMA user_version = 35",
+                                              "PRAGMA user_version = 36"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 
-    for (int64_t i = from; i < STEPS; i++) {
+    for (int64_t i = from; i < to; i++) {
         enum cm_rc rc = take_step(db, steps[i], err);
 
         rc = rc < 0 ? rc : hub_db_run(db, err, set_version[i + 1], "");
@@ -569,25 +584,35 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, struct cm_err *err
     return CM_OK;
 }
 
-enum cm_rc hub_schema_migrate(struct hub_db *db, struct cm_err *err) {
+int hub_schema_steps(void) {
+    return STEPS;
+}
+
+enum cm_rc hub_schema_take(struct hub_db *db, int to, struct cm_err *err) {
     int64_t version = 0;
     enum cm_rc rc = read_version(db, &version, err);
 
-    if (rc < 0 || version == STEPS) {
+    if (rc < 0 || version >= to) {
         return rc;
     }
-    if (version > STEPS) {
-        return cm_fail(err, CM_EINVAL,
-                       "it was written by a newer holdfast-hub (version %lld, this one knows %d); "
-                       "run that version, or restore a backup made before the upgrade",
-                       (long long)version, STEPS);
-    }
-
     rc = hub_db_begin(db, err);
-    rc = rc < 0 ? rc : take_steps(db, version, err);
+    rc = rc < 0 ? rc : take_steps(db, version, to, err);
     if (rc < 0) {
         hub_db_rollback(db);
         return rc;
     }
     return hub_db_commit(db, err);
+}
+
+enum cm_rc hub_schema_migrate(struct hub_db *db, struct cm_err *err) {
+    int64_t version = 0;
+    enum cm_rc rc = read_version(db, &version, err);
+
+    if (rc == CM_OK && version > STEPS) {
+        return cm_fail(err, CM_EINVAL,
+                       "it was written by a newer holdfast-hub (version %lld, this one knows %d); "
+                       "run that version, or restore a backup made before the upgrade",
+                       (long long)version, STEPS);
+    }
+    return rc < 0 ? rc : hub_schema_take(db, STEPS, err);
 }

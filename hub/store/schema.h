@@ -12,3 +12,7 @@ struct hub_db;
 
 // hub_schema_migrate brings the tables up to date. CM_EINVAL: the file is of a newer version.
 CM_MUSTUSE enum cm_rc hub_schema_migrate(struct hub_db *db, struct cm_err *err);
+
+// hub_schema_take takes the steps up to one: hub_schema_steps are all that there are. For tests.
+int hub_schema_steps(void);
+CM_MUSTUSE enum cm_rc hub_schema_take(struct hub_db *db, int to, struct cm_err *err);

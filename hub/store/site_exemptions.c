@@ -13,6 +13,10 @@
 #define DAY_MS ((int64_t)24 * 60 * 60 * 1000)
 #define LATE_MS 2000 // what is told at once is not later
 
+#define LOST "its agent does not know of it any more"
+#define EXPIRED "its time is over"
+#define AGAIN_MS ((int64_t)10 * 60 * 1000) // one that could not be made into a document
+
 #define COLUMNS                                                                                    \
     "s.cluster, s.id, s.name, s.said, s.app, s.object, s.field, s.reason, s.actor, s.manager,"     \
     " s.message, s.until_ms, s.began_ms, s.ended_ms"
@@ -129,7 +133,7 @@ enum cm_rc hub_site_exemptions_put(struct hub_db *db, const struct hub_site_exem
         " manager, message, until_ms, began_ms, ended_ms, seen_ms, git) VALUES (?1, ?2, ?3, ?4, ?5,"
         " ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, CASE WHEN EXISTS (SELECT 1 FROM exemption x"
         " WHERE x.site = ?2 AND EXISTS (SELECT 1 FROM json_each(x.clusters) WHERE value = ?1))"
-        " THEN 1 WHEN ?16 THEN 2 ELSE 0 END)"
+        " THEN 1 WHEN ?16 THEN 4 ELSE 0 END)"
         " ON CONFLICT (cluster, id) DO UPDATE SET app = ?5, object = ?6, field = ?7, reason = ?8,"
         " actor = ?9, manager = ?10, message = ?11, until_ms = ?12, began_ms = ?13, ended_ms = ?14,"
         " seen_ms = ?15";
@@ -145,6 +149,21 @@ enum cm_rc hub_site_exemptions_put(struct hub_db *db, const struct hub_site_exem
                                now_ms, (int64_t)e->given);
 }
 
+// tell_each tells the end of all that a query gives; `ended_ms` 0: when its time was over.
+static enum cm_rc tell_each(struct hub_db *db, struct hub_stmt *stmt, int64_t ended_ms,
+                            int64_t now_ms, const char *why, struct cm_err *err) {
+    enum cm_rc rc = CM_OK;
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        struct hub_site_exemption e = row_of(stmt);
+
+        e.ended_ms = ended_ms == 0 ? e.until_ms : ended_ms;
+        e.message = why;
+        rc = tell_end(db, &e, now_ms, err);
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
 static enum cm_rc tell_lost(struct hub_db *db, const char *cluster, int64_t now_ms,
                             struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
@@ -153,14 +172,7 @@ static enum cm_rc tell_lost(struct hub_db *db, const char *cluster, int64_t now_
                                  " AND s.began_ms > 0 AND s.ended_ms = 0 AND s.seen_ms <> ?2",
                                  "ti", cluster, now_ms);
 
-    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
-        struct hub_site_exemption e = row_of(stmt);
-
-        e.ended_ms = now_ms;
-        e.message = "its agent does not know of it any more";
-        rc = tell_end(db, &e, now_ms, err);
-    }
-    return rc == CM_ENOTFOUND ? CM_OK : rc;
+    return rc < 0 ? rc : tell_each(db, stmt, now_ms, now_ms, LOST, err);
 }
 
 enum cm_rc hub_site_exemptions_end(struct hub_db *db, const char *cluster, int64_t now_ms,
@@ -170,53 +182,69 @@ enum cm_rc hub_site_exemptions_end(struct hub_db *db, const char *cluster, int64
     rc = rc < 0 ? rc
                 : hub_db_run(db, err,
                              "UPDATE site_exemption SET ended_ms = ?2, message ="
-                             " 'its agent does not know of it any more' WHERE cluster = ?1"
+                             " '" LOST "' WHERE cluster = ?1"
                              " AND began_ms > 0 AND ended_ms = 0 AND seen_ms <> ?2",
                              "ti", cluster, now_ms);
     return rc < 0 ? rc
                   : hub_db_run(db, err,
                                "DELETE FROM site_exemption WHERE cluster = ?1 AND id IN (SELECT id"
                                " FROM site_exemption WHERE cluster = ?1 AND ended_ms > 0"
-                               " AND git <> 1 ORDER BY seen_ms DESC LIMIT -1 OFFSET ?2)",
+                               " AND git NOT IN (1, 3) ORDER BY seen_ms DESC LIMIT -1 OFFSET ?2)",
                                "ti", cluster, (int64_t)HUB_SITE_EXEMPTIONS_KEPT);
 }
 
 enum cm_rc hub_site_exemptions_over(struct hub_db *db, const char *cluster, const char *id,
-                                    bool *out, struct cm_err *err) {
+                                    bool loaded, bool *out, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     CM_AUTOFREE char *intent = hub_site_exemptions_intent(cluster, id, false);
     enum cm_rc rc = hub_db_query(db, &stmt, err,
                                  "SELECT 1 FROM site_exemption WHERE cluster = ?1 AND id = ?2"
-                                 " AND (git = 2 OR (git = 0 AND EXISTS (SELECT 1 FROM intent"
-                                 " WHERE id = ?3 AND state = 'failed')))",
-                                 "ttt", cluster, id, intent);
+                                 " AND (git = 2 OR (git = 4 AND ?4) OR (git = 0 AND EXISTS"
+                                 " (SELECT 1 FROM intent WHERE id = ?3 AND state = 'failed')))",
+                                 "ttti", cluster, id, intent, (int64_t)loaded);
 
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
     *out = rc == CM_OK;
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
+static enum cm_rc tell_expired(struct hub_db *db, int64_t now_ms, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT " COLUMNS " FROM site_exemption s WHERE s.began_ms > 0"
+                                 " AND s.ended_ms = 0 AND s.until_ms < ?1",
+                                 "i", now_ms - DAY_MS);
+
+    return rc < 0 ? rc : tell_each(db, stmt, 0, now_ms, EXPIRED, err);
+}
+
 enum cm_rc hub_site_exemptions_expire(struct hub_db *db, int64_t now_ms, struct cm_err *err) {
-    return hub_db_run(db, err,
-                      "UPDATE site_exemption SET ended_ms = until_ms, message = 'its time is over'"
-                      " WHERE ended_ms = 0 AND until_ms < ?1",
-                      "i", now_ms - DAY_MS);
+    enum cm_rc rc = tell_expired(db, now_ms, err);
+
+    return rc < 0 ? rc
+                  : hub_db_run(db, err,
+                               "UPDATE site_exemption SET ended_ms = until_ms, message = '" EXPIRED
+                               "' WHERE ended_ms = 0 AND until_ms < ?1",
+                               "i", now_ms - DAY_MS);
 }
 
 // ---- Into Git
 
-enum cm_rc hub_site_exemptions_each_new(struct hub_db *db, int64_t now_ms,
+// What cannot be written now takes no place of what can: neither among a look's, nor of a day's.
+enum cm_rc hub_site_exemptions_each_new(struct hub_db *db, const char *writable, int64_t now_ms,
                                         void (*visit)(void *ctx,
                                                       const struct hub_site_exemption *e),
                                         void *ctx, struct cm_err *err) {
+    static const char sql[] =
+        "SELECT " COLUMNS " FROM (SELECT n.*, row_number() OVER (PARTITION BY n.cluster"
+        " ORDER BY n.began_ms, n.id) AS place FROM site_exemption n LEFT JOIN app ON app.name ="
+        " n.app WHERE n.git = 0 AND n.asked_ms BETWEEN ?4 AND 0 AND n.began_ms > 0"
+        " AND n.ended_ms = 0 AND n.until_ms > ?1 AND (app.repo IS NULL OR app.repo IN (SELECT value"
+        " FROM json_each(?5)))) s WHERE s.place + (SELECT count(*) FROM site_exemption t"
+        " WHERE t.cluster = s.cluster AND t.asked_ms > ?2) <= ?3 ORDER BY s.began_ms LIMIT 100";
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(
-        db, &stmt, err,
-        "SELECT " COLUMNS " FROM site_exemption s WHERE s.git = 0 AND s.asked_ms = 0"
-        " AND s.began_ms > 0 AND s.ended_ms = 0 AND s.until_ms > ?1 AND (SELECT count(*)"
-        " FROM site_exemption t WHERE t.cluster = s.cluster AND t.asked_ms > ?2) < ?3"
-        " ORDER BY s.began_ms LIMIT 100",
-        "iii", now_ms, now_ms - DAY_MS, (int64_t)HUB_SITE_EXEMPTIONS_DAY);
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "iiiit", now_ms, now_ms - DAY_MS,
+                                 (int64_t)HUB_SITE_EXEMPTIONS_DAY, AGAIN_MS - now_ms, writable);
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         struct hub_site_exemption e = row_of(stmt);
@@ -255,6 +283,11 @@ enum cm_rc hub_site_exemptions_asked(struct hub_db *db, const char *cluster, con
                                      int64_t now_ms, struct cm_err *err) {
     return hub_db_run(db, err,
                       "UPDATE site_exemption SET asked_ms = ?3 WHERE cluster = ?1 AND id = ?2"
-                      " AND asked_ms = 0",
+                      " AND asked_ms <= 0",
                       "tti", cluster, id, now_ms);
+}
+
+enum cm_rc hub_site_exemptions_failed(struct hub_db *db, const char *cluster, const char *id,
+                                      int64_t now_ms, struct cm_err *err) {
+    return hub_site_exemptions_asked(db, cluster, id, -now_ms, err);
 }

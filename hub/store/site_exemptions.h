@@ -45,16 +45,20 @@ CM_MUSTUSE enum cm_rc hub_site_exemptions_put(struct hub_db *db, const struct hu
 CM_MUSTUSE enum cm_rc hub_site_exemptions_end(struct hub_db *db, const char *cluster,
                                               int64_t now_ms, struct cm_err *err);
 
-// hub_site_exemptions_over tells whether Git does not want one: it has had it, or refused it.
+// hub_site_exemptions_over tells whether Git does not want one: it has had it, or refused it. Where
+// only its agent says so, that counts once all documents are `loaded`: before, Git may have it.
 CM_MUSTUSE enum cm_rc hub_site_exemptions_over(struct hub_db *db, const char *cluster,
-                                               const char *id, bool *out, struct cm_err *err);
+                                               const char *id, bool loaded, bool *out,
+                                               struct cm_err *err);
 
 // hub_site_exemptions_expire ends those whose time has been over for a day without a word of their
-// agent: it does not come back.
+// agent: it does not come back. Events say so.
 CM_MUSTUSE enum cm_rc hub_site_exemptions_expire(struct hub_db *db, int64_t now_ms,
                                                  struct cm_err *err);
 
-// hub_site_exemptions_each_new visits those that Git shall have, and was not asked for.
+// hub_site_exemptions_each_new visits those that Git shall have, and was not asked for, of Apps in
+// repositories of a JSON array, or in none, the first hundred: no more of a cluster than
+// HUB_SITE_EXEMPTIONS_DAY, with those that were asked for within the last day.
 // hub_site_exemptions_each_gone visits those that ended at the site before their time and that Git
 // has, for that cluster alone, with where.
 struct hub_site_exemption_file {
@@ -63,7 +67,7 @@ struct hub_site_exemption_file {
     const char *path;
 };
 CM_MUSTUSE enum cm_rc
-hub_site_exemptions_each_new(struct hub_db *db, int64_t now_ms,
+hub_site_exemptions_each_new(struct hub_db *db, const char *writable, int64_t now_ms,
                              void (*visit)(void *ctx, const struct hub_site_exemption *e),
                              void *ctx, struct cm_err *err);
 CM_MUSTUSE enum cm_rc
@@ -77,3 +81,9 @@ char *hub_site_exemptions_intent(const char *cluster, const char *id, bool remov
 // hub_site_exemptions_asked notes that it is on record that Git shall have it.
 CM_MUSTUSE enum cm_rc hub_site_exemptions_asked(struct hub_db *db, const char *cluster,
                                                 const char *id, int64_t now_ms, struct cm_err *err);
+
+// hub_site_exemptions_failed notes that no document can be made of it, so that it is visited again
+// only after ten minutes.
+CM_MUSTUSE enum cm_rc hub_site_exemptions_failed(struct hub_db *db, const char *cluster,
+                                                 const char *id, int64_t now_ms,
+                                                 struct cm_err *err);

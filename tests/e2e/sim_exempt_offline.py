@@ -4,12 +4,15 @@ it stays, over a restart of the agent too, and is a commit once there is a conne
 import datetime
 import json
 import pathlib
+import shutil
+import subprocess
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, story  # noqa: E402
+from support.hub import program  # noqa: E402
 from support.process import wait_for  # noqa: E402
 from support.served import Served  # noqa: E402
 from support.simstory import PATIENT, SOON, SimStory, files, fleet  # noqa: E402
@@ -189,6 +192,51 @@ class Offline(Site):
         self.assertTrue(all("-c03-many-" in path for path in found), found)
         for i in range(20):
             self.sim.ask("delete", "c03", key(f"many-{i:02}"))
+        self.wait_files(0)
+
+
+    def test_b_what_people_put_back_into_git_stays_there(self):
+        self.allow("c02", "inc-b", reason="INC-B")
+        (path, text), = self.wait_files(1).items()
+        wait_for(lambda: [r["from"] for r in self.hub.get("exemptions")] == ["site"], SOON, "Git to have it", 0.1)
+        self.git("reset", "--quiet", "--hard", "origin/main")
+        self.wait_resolved(self.commit({path: None}, "not any more"))
+        self.wait_event("site.ended", cluster="c02")
+        self.wait_said("inc-b", "agent.exemption_ended")
+        self.wait_resolved(self.commit({path: text}, "after all"))
+        self.allow("c03", "later", reason="LATER")  # the hub looks at both at once
+        self.wait_files(2)
+        self.sim.ask("delete", "c03", key("later"))
+        self.assertEqual(list(self.wait_files(1)), [path])
+        self.git("reset", "--quiet", "--hard", "origin/main")
+        self.wait_resolved(self.commit({path: None}, "now it may go"))
+
+    def command(self, *words):
+        subprocess.run([program("holdfast-hub"), *words, "--data-dir", self.hub.data / "data"], check=True,
+                       capture_output=True, timeout=60)
+
+    def test_c_a_restored_hub_that_forgot_it_asks_git_before_it_ends_it(self):
+        backup, away = self.folder / "hub.backup", self.folder / "away"
+        self.command("backup", backup)
+        self.allow("c01", "inc-c", reason="INC-C")
+        self.wait_files(1)
+        wait_for(lambda: [r["from"] for r in self.hub.get("exemptions")] == ["site"], SOON, "Git to have it", 0.1)
+        self.hub.kill()
+        shutil.rmtree(self.hub.data / "data")
+        self.command("restore", backup)
+        self.repo.bare.rename(away)
+        self.hub.start_and_wait()
+        wait_for(lambda: [e for e in self.events("site.exempted", cluster="c01") if "'inc-c'" in e["message"]], PATIENT,
+                 "the agent to tell it", 0.1)
+        away.rename(self.repo.bare)
+        self.hub.run("sync")
+        wait_for(lambda: [r["from"] for r in self.hub.get("exemptions")] == ["site"], SOON, "Git to be read", 0.1)
+        self.allow("c03", "more", reason="MORE")
+        self.wait_files(2)
+        self.assertFalse([line for line in self.sim.log.read_text(encoding="utf-8").splitlines()
+                          if "inc-c" in line and "exemption_ended" in line])
+        self.sim.ask("delete", "c03", key("more"))
+        self.sim.ask("delete", "c01", key("inc-c"))
         self.wait_files(0)
 
 

@@ -1,5 +1,6 @@
 #include "tests/unit/hub/store/memory_db.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,7 +61,8 @@ static size_t count_new(struct hub_db *db) {
     struct cm_err err;
     size_t count = 0;
 
-    assert_int_equal(hub_site_exemptions_each_new(db, NOW_MS, count_one, &count, &err), CM_OK);
+    assert_int_equal(
+        hub_site_exemptions_each_new(db, "[\"fleet\"]", NOW_MS, count_one, &count, &err), CM_OK);
     return count;
 }
 
@@ -98,7 +100,7 @@ static bool is_over(struct hub_db *db, const char *cluster) {
     struct cm_err err;
     bool over = false;
 
-    assert_int_equal(hub_site_exemptions_over(db, cluster, id, &over, &err), CM_OK);
+    assert_int_equal(hub_site_exemptions_over(db, cluster, id, true, &over, &err), CM_OK);
     return over;
 }
 
@@ -151,9 +153,95 @@ static void what_git_has_no_more_is_over_and_never_comes_back(void **state) {
 static void a_hub_that_forgot_it_believes_that_git_had_it(void **state) {
     struct hub_site_exemption e = allowed("c01");
 
+    struct cm_err err;
+    bool over = true;
+
     e.given = true;
     put(*state, &e, NOW_MS);
     assert_true(is_over(*state, "c01"));
+    assert_int_equal(count_new(*state), 0);
+    assert_int_equal(hub_site_exemptions_over(*state, "c01", id, false, &over, &err), CM_OK);
+    assert_false(over); // not before it knows what Git has
+    put_into_git(*state, "[\"c01\"]");
+    assert_false(is_over(*state, "c01"));
+    e.ended_ms = NOW_MS; // its object went
+    put(*state, &e, NOW_MS + 1);
+    assert_int_equal(count_gone(*state), 1);
+}
+
+static void what_people_put_back_into_git_is_theirs(void **state) {
+    struct hub_site_exemption e = allowed("c01");
+    struct cm_err err;
+
+    put(*state, &e, NOW_MS);
+    put_into_git(*state, "[\"c01\"]");
+    assert_int_equal(hub_documents_remove_exemption(*state, "site-x-inc-1", &err), CM_OK);
+    assert_true(is_over(*state, "c01"));
+    e.ended_ms = NOW_MS; // for Git does not have it
+    put(*state, &e, NOW_MS + 1);
+    put_into_git(*state, "[\"c01\"]");
+    assert_int_equal(count_gone(*state), 0);
+    put_into_git(*state, "[\"c01\"]");
+    assert_int_equal(count_gone(*state), 0);
+    assert_int_equal(number(*state, "SELECT git FROM exemption_any"), 1);
+    assert_int_equal(hub_documents_remove_exemption(*state, "site-x-inc-1", &err), CM_OK);
+    assert_true(is_over(*state, "c01"));
+}
+
+static void what_ended_before_a_restored_hub_knew_its_document_is_not_taken_out(void **state) {
+    struct hub_site_exemption e = allowed("c01");
+
+    e.given = true;
+    put(*state, &e, NOW_MS);
+    e.ended_ms = NOW_MS;
+    put(*state, &e, NOW_MS + 1);
+    put_into_git(*state, "[\"c01\"]");
+    assert_int_equal(count_gone(*state), 0);
+}
+
+static void put_app(struct hub_db *db, const char *app, const char *repo) {
+    struct cm_err err;
+
+    assert_int_equal(
+        hub_db_run(
+            db, &err,
+            "INSERT INTO app (name, repo, path, namespace, drift, prune, suspend, depends_on)"
+            " VALUES (?1, ?2, '', '', '', 0, 0, '')",
+            "tt", app, repo),
+        CM_OK);
+}
+
+static void what_may_not_be_written_keeps_nothing_out_that_may(void **state) {
+    char cluster[8];
+    struct cm_err err;
+
+    put_app(*state, "shop", "fleet");
+    put_app(*state, "mail", "read-only");
+    for (int i = 0; i < 150; i++) {
+        (void)snprintf(cluster, sizeof(cluster), "c%03d", i);
+        struct hub_site_exemption e = allowed(cluster);
+
+        e.app = "mail";
+        e.began_ms -= HOUR_MS;
+        assert_int_equal(hub_site_exemptions_put(*state, &e, NOW_MS, &err), CM_OK);
+    }
+    struct hub_site_exemption e = allowed("z");
+    assert_int_equal(hub_site_exemptions_put(*state, &e, NOW_MS, &err), CM_OK);
+    assert_int_equal(count_new(*state), 1);
+}
+
+static void of_what_cannot_be_a_document_it_is_tried_again_later(void **state) {
+    struct hub_site_exemption e = allowed("c01");
+    struct cm_err err;
+
+    put(*state, &e, NOW_MS);
+    assert_int_equal(hub_site_exemptions_failed(*state, "c01", id, NOW_MS - HOUR_MS / 60, &err),
+                     CM_OK);
+    assert_int_equal(count_new(*state), 0);
+    assert_int_equal(hub_site_exemptions_failed(*state, "c01", id, NOW_MS - HOUR_MS / 4, &err),
+                     CM_OK);
+    assert_int_equal(count_new(*state), 1);
+    assert_int_equal(hub_site_exemptions_asked(*state, "c01", id, NOW_MS, &err), CM_OK);
     assert_int_equal(count_new(*state), 0);
 }
 
@@ -205,6 +293,8 @@ static void one_whose_agent_does_not_come_back_ends_a_day_after_its_time(void **
     assert_int_equal(hub_site_exemptions_expire(*state, e.until_ms + 25 * HOUR_MS, &err), CM_OK);
     assert_int_equal(number(*state, "SELECT count(*) FROM exemption_any"), 0);
     assert_int_equal(number(*state, "SELECT ended_ms FROM site_exemption"), e.until_ms);
+    assert_int_equal(number(*state, "SELECT happened_ms FROM event WHERE kind = 'site.ended'"),
+                     e.until_ms);
 }
 
 static void a_site_fills_git_with_no_more_than_so_many_a_day(void **state) {
@@ -222,6 +312,23 @@ static void a_site_fills_git_with_no_more_than_so_many_a_day(void **state) {
     assert_int_equal(count_new(*state), 0);
     assert_int_equal(number(*state, "SELECT count(*) FROM exemption_any"),
                      HUB_SITE_EXEMPTIONS_DAY + 1); // it is in force all the same
+}
+
+static void those_of_one_look_count_as_well(void **state) {
+    struct cm_err err;
+
+    for (int i = 0; i < 15; i++) {
+        struct hub_site_exemption e = allowed("c01");
+
+        e.id[0] = (char)('a' + i);
+        assert_int_equal(hub_site_exemptions_put(*state, &e, NOW_MS, &err), CM_OK);
+        assert_int_equal(hub_site_exemptions_asked(*state, "c01", e.id, NOW_MS, &err), CM_OK);
+        e.id[1] = 'b';
+        assert_int_equal(hub_site_exemptions_put(*state, &e, NOW_MS, &err), CM_OK);
+    }
+    struct hub_site_exemption other = allowed("c02");
+    assert_int_equal(hub_site_exemptions_put(*state, &other, NOW_MS, &err), CM_OK);
+    assert_int_equal(count_new(*state), HUB_SITE_EXEMPTIONS_DAY - 15 + 1);
 }
 
 static void what_is_not_in_git_yet_cannot_be_taken_out_of_it(void **state) {
@@ -253,6 +360,11 @@ int main(void) {
         TEST(what_its_agent_knows_no_more_has_ended),
         TEST(what_is_not_in_git_yet_cannot_be_taken_out_of_it),
         TEST(one_whose_agent_does_not_come_back_ends_a_day_after_its_time),
+        TEST(what_people_put_back_into_git_is_theirs),
+        TEST(what_ended_before_a_restored_hub_knew_its_document_is_not_taken_out),
+        TEST(what_may_not_be_written_keeps_nothing_out_that_may),
+        TEST(of_what_cannot_be_a_document_it_is_tried_again_later),
+        TEST(those_of_one_look_count_as_well),
         TEST(a_site_fills_git_with_no_more_than_so_many_a_day),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
