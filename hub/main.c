@@ -78,13 +78,13 @@ static enum cm_rc reindex(const struct hub_config *config, struct cm_err *err) {
     if (rc == CM_OK) {
         (void)printf("the index of the past is made anew: %llu clusters, %llu releases, %llu rows, "
                      "of %llu lines of the state repository and %llu that are to be written there. "
-                     "Passed over: %llu told before, %llu purged, %llu lost. Events taken from it: "
-                     "%llu.\n",
+                     "Passed over: %llu told before, %llu purged, %llu lost. Releases of which no "
+                     "line tells any more: %llu. Events taken from it: %llu.\n",
                      (unsigned long long)f.clusters, (unsigned long long)f.releases,
                      (unsigned long long)f.rows, (unsigned long long)f.lines,
                      (unsigned long long)f.kept, (unsigned long long)f.repeated,
                      (unsigned long long)f.purged, (unsigned long long)f.lost,
-                     (unsigned long long)f.events);
+                     (unsigned long long)f.unknown, (unsigned long long)f.events);
     }
     return rc;
 }

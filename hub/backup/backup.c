@@ -22,6 +22,7 @@
 #include "hub/store/db.h"
 #include "hub/store/events.h"
 #include "hub/store/meta.h"
+#include "hub/store/past_lines.h"
 
 #define MARK "restoring"        // is in the folder while a restore is under way
 #define RECOVERING "recovering" // likewise; the keys there are the only ones then
@@ -348,6 +349,7 @@ static enum cm_rc raise_epoch(struct hub_db *db, struct hub_backup_facts *facts,
     enum cm_rc rc = hub_db_begin(db, err);
 
     rc = rc < 0 ? rc : hub_meta_set_int(db, "epoch", (int64_t)++facts->epoch, err);
+    rc = rc < 0 ? rc : hub_past_lines_restored(db, facts->epoch, err);
     rc = rc < 0 ? rc : hub_meta_set_int(db, "restored_ms", cm_clock_unix_ms(), err);
     rc = rc < 0 ? rc
                 : hub_events_add(db,

@@ -34,6 +34,7 @@ struct reindex {
     struct hub_view *view;
     struct hub_past_rebuild rebuild;
     struct hub_past_lines_look look; // before
+    int64_t after;                   // number of the last line that the repository tells of these
     bool empty;                      // so was the index
     uint64_t kept;
 };
@@ -57,6 +58,17 @@ static enum cm_rc take_event(struct reindex *r, struct cm_arena *a, const char *
     enum cm_rc rc = hub_line_parse_event(a, text, size, &event, err);
 
     return rc < 0 ? rc : hub_past_rebuild_event(&r->rebuild, &event, err);
+}
+
+static enum cm_rc see_event(struct reindex *r, struct cm_arena *a, const char *text, size_t size,
+                            struct cm_err *err) {
+    struct hub_line_event event;
+    enum cm_rc rc = hub_line_parse_event(a, text, size, &event, err);
+
+    if (rc == CM_OK) {
+        hub_past_rebuild_event_seen(&r->rebuild, &event);
+    }
+    return rc;
 }
 
 static enum cm_rc take_file(struct reindex *r, take_fn *take, const struct hub_view_file *file,
@@ -83,6 +95,10 @@ static enum cm_rc take_changes(void *ctx, const struct hub_view_file *file, stru
     return take_file(ctx, take_change, file, err);
 }
 
+static enum cm_rc see_events(void *ctx, const struct hub_view_file *file, struct cm_err *err) {
+    return take_file(ctx, see_event, file, err);
+}
+
 static enum cm_rc take_events(void *ctx, const struct hub_view_file *file, struct cm_err *err) {
     return take_file(ctx, take_event, file, err);
 }
@@ -102,9 +118,21 @@ static enum cm_rc take_folder(struct reindex *r, const char *folder,
 static enum cm_rc take_kept(void *ctx, struct hub_line *line, struct cm_err *err) {
     struct reindex *r = ctx;
 
-    line->epoch = r->rebuild.last_epoch;
+    if (line->epoch < (uint64_t)r->rebuild.epoch) {
+        line->epoch = (uint64_t)r->rebuild.epoch;
+    }
     r->kept++;
     return hub_past_rebuild_take(&r->rebuild, line, err);
+}
+
+// find_after: after a restore the database counts on from its backup's number, which other lines of
+// the epoch before have in the repository.
+static enum cm_rc find_after(struct reindex *r, struct cm_err *err) {
+    int64_t before = 0;
+    enum cm_rc rc = hub_past_lines_before(r->db, r->rebuild.last_epoch, &before, err);
+
+    r->after = before < r->rebuild.last_n ? before : r->rebuild.last_n;
+    return rc;
 }
 
 static enum cm_rc check_all_is_told(const struct reindex *r, struct cm_err *err) {
@@ -122,12 +150,12 @@ static enum cm_rc check_all_is_told(const struct reindex *r, struct cm_err *err)
                        "for a while; nothing is changed. Start the hub with a --state-window, and "
                        "all that it knows is written there");
     }
-    if (r->look.first - 1 > r->rebuild.last_n) {
+    if (r->look.first - 1 > r->after) {
         return cm_fail(err, CM_EINVAL,
                        "the state repository ends at change %lld, and changes up to %lld were "
                        "written: it is an older copy; nothing is changed. Bring the newer one, or "
                        "move it away and start the hub, which writes all that it knows anew",
-                       (long long)r->rebuild.last_n, (long long)r->look.first - 1);
+                       (long long)r->after, (long long)r->look.first - 1);
     }
     return CM_OK;
 }
@@ -136,8 +164,9 @@ static enum cm_rc take_lines(struct reindex *r, struct cm_err *err) {
     const struct hub_past_lines_visitor kept = {take_kept, r};
     enum cm_rc rc = take_folder(r, "changes", take_changes, err);
 
+    rc = rc < 0 ? rc : find_after(r, err);
     rc = rc < 0 ? rc : check_all_is_told(r, err);
-    return rc < 0 ? rc : hub_past_lines_each(r->db, r->rebuild.last_n, SIZE_MAX / 2, &kept, err);
+    return rc < 0 ? rc : hub_past_lines_each(r->db, r->after, SIZE_MAX / 2, &kept, err);
 }
 
 // ---- All of it
@@ -150,6 +179,8 @@ static enum cm_rc make_anew(struct reindex *r, int64_t events_kept, struct cm_er
     rc = rc < 0 ? rc : hub_past_lines_set(r->db, HUB_PAST_LINES_OFF, err);
     rc = rc < 0 ? rc : hub_past_rebuild_begin(&r->rebuild, r->db, err);
     rc = rc < 0 ? rc : take_lines(r, err);
+    rc = rc < 0 ? rc : take_folder(r, "events", see_events, err);
+    rc = rc < 0 ? rc : hub_past_rebuild_make_room(&r->rebuild, err);
     rc = rc < 0 ? rc : take_folder(r, "events", take_events, err);
     rc = rc < 0 ? rc : hub_past_rebuild_end(&r->rebuild, cm_clock_unix_ms(), err);
     rc = rc < 0 ? rc : hub_events_trim(r->db, events_kept, err);
@@ -162,6 +193,7 @@ static struct hub_reindex_facts tell(const struct reindex *r) {
                                       .kept = r->kept,
                                       .purged = r->rebuild.purged,
                                       .lost = r->rebuild.lost,
+                                      .unknown = r->rebuild.unknown,
                                       .events = r->rebuild.events,
                                       .clusters = (uint64_t)r->rebuild.clusters,
                                       .releases = (uint64_t)r->rebuild.values,
@@ -209,6 +241,20 @@ static enum cm_rc open_view(const char *dir, struct hub_view **out, struct cm_er
                          path);
 }
 
+// Only what is in the tables can be made anew here.
+static enum cm_rc check_file(const char *path, struct cm_err *err) {
+    enum cm_rc rc = hub_db_check(path, err);
+    CM_AUTOFREE char *why = rc == CM_EINVAL ? cm_strdup(err->msg) : NULL;
+
+    return why == NULL
+               ? rc
+               : cm_fail(
+                     err, rc,
+                     "%s: put a backup in its place (holdfast-hub restore), or make one of keys "
+                     "and registry (recover); then reindex brings back what that does not know",
+                     why);
+}
+
 enum cm_rc hub_reindex(const struct hub_reindex_config *config, struct hub_reindex_facts *out,
                        struct cm_err *err) {
     CM_CLEANUP(close_lock) int lock = -1;
@@ -218,8 +264,10 @@ enum cm_rc hub_reindex(const struct hub_reindex_config *config, struct hub_reind
     enum cm_rc rc = lock_folder(config->data_dir, &lock, err);
 
     rc = rc < 0 ? rc : open_view(config->data_dir, &view, err);
-    rc = rc < 0 ? rc : hub_db_check(path, err);
+    rc = rc < 0 ? rc : check_file(path, err);
     rc = rc < 0 ? rc : hub_db_open(path, HUB_DB_WRITER, &db, err);
     struct reindex r = {.db = db, .view = view};
-    return rc < 0 ? rc : run(&r, config->events_kept, out, err);
+    rc = rc < 0 ? rc : run(&r, config->events_kept, out, err);
+    hub_past_rebuild_done(&r.rebuild);
+    return rc;
 }

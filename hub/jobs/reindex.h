@@ -23,13 +23,15 @@ struct hub_reindex_facts {
     uint64_t kept;     // that the database still had
     uint64_t purged;
     uint64_t lost;
-    uint64_t events; // that the database lacked
+    uint64_t unknown; // releases that lines name and none tells of: it was lost, or purged
+    uint64_t events;  // that the database lacked
     uint64_t clusters;
     uint64_t releases; // bundles at a commit
     uint64_t rows;
 };
 
 // hub_reindex fails with CM_EBUSY while the hub runs, CM_ENOTFOUND if there is no database or no
-// state repository, and CM_EINVAL if that does not tell all that the index knows, or is damaged.
+// state repository, and CM_EINVAL if that does not tell all that the index knows, or it or the
+// database is damaged.
 CM_MUSTUSE enum cm_rc hub_reindex(const struct hub_reindex_config *config,
                                   struct hub_reindex_facts *out, struct cm_err *err);

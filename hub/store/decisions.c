@@ -30,6 +30,17 @@ enum cm_rc hub_decisions_trim(struct hub_db *db, const char *cluster, struct cm_
     return rc < 0 ? rc : trim(db, cluster, true, err);
 }
 
+// forget_told: what only lines told (hub/past/line.h) holds nothing back, so it gives way to what
+// does.
+static enum cm_rc forget_told(struct hub_db *db, const struct hub_decision_row *row,
+                              struct cm_err *err) {
+    static const char sql[] =
+        "DELETE FROM decision WHERE id = ?1 AND provisional = 0 AND bad = zeroblob(32)"
+        " AND good = zeroblob(32) AND bad_bundle = zeroblob(32) AND good_bundle = zeroblob(32)";
+
+    return row->provisional ? hub_db_run(db, err, sql, "b", HASH(&row->id)) : CM_OK;
+}
+
 enum cm_rc hub_decisions_add(struct hub_db *db, const struct hub_decision_row *row, bool *out_new,
                              struct cm_err *err) {
     static const char sql[] =
@@ -38,18 +49,21 @@ enum cm_rc hub_decisions_add(struct hub_db *db, const struct hub_decision_row *r
         " good_revision, good_object, text, weight, at_ms, seen_ms, actor, provisional)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
         " ?19, ?20, ?21)";
-    enum cm_rc rc = hub_db_run(
-        db, err, sql,
-        "bttttttt"
-        "bbbb"
-        "ttbtiiiti",
-        HASH(&row->id), row->cluster, row->cluster_id, row->app, row->key, text(row->controller),
-        text(row->controller_key), row->verdict, HASH(&row->bad), HASH(&row->good),
-        HASH(&row->bad_bundle), HASH(&row->good_bundle), text(row->bad_revision),
-        text(row->good_revision), row->good_object == NULL ? "" : row->good_object,
-        row->good_object_size, text(row->text), (int64_t)row->weight, row->at_ms, row->seen_ms,
-        text(row->actor), (int64_t)row->provisional);
+    enum cm_rc rc = forget_told(db, row, err);
 
+    rc = rc < 0 ? rc
+                : hub_db_run(db, err, sql,
+                             "bttttttt"
+                             "bbbb"
+                             "ttbtiiiti",
+                             HASH(&row->id), row->cluster, row->cluster_id, row->app, row->key,
+                             text(row->controller), text(row->controller_key), row->verdict,
+                             HASH(&row->bad), HASH(&row->good), HASH(&row->bad_bundle),
+                             HASH(&row->good_bundle), text(row->bad_revision),
+                             text(row->good_revision),
+                             row->good_object == NULL ? "" : row->good_object,
+                             row->good_object_size, text(row->text), (int64_t)row->weight,
+                             row->at_ms, row->seen_ms, text(row->actor), (int64_t)row->provisional);
     if (rc < 0) {
         return rc;
     }

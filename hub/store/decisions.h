@@ -60,7 +60,8 @@ struct hub_decision_row {
     bool retried;     // people want the release to be tried again
 };
 
-// hub_decisions_add tells whether it was not known yet. It keeps what is kept of its cluster.
+// hub_decisions_add tells whether it was not known yet; of one that holds, lines alone
+// (hub/store/past_rebuild.h) are not enough to know it. It keeps what is kept of its cluster.
 CM_MUSTUSE enum cm_rc hub_decisions_add(struct hub_db *db, const struct hub_decision_row *row,
                                         bool *out_new, struct cm_err *err);
 

@@ -12,7 +12,8 @@
 #include "hub/store/past_lines_sql.h"
 #include "hub/store/past_state.h"
 
-#define STATE "past_lines" // in the table `meta`: enum hub_past_lines
+#define STATE "past_lines"                  // in the table `meta`: enum hub_past_lines
+#define RESTORED "past_lines_before_epoch_" // likewise, with the epoch: the last line before it
 #define DAY_MS ((int64_t)24 * 3600 * 1000)
 
 // ---- What is kept
@@ -48,6 +49,30 @@ enum cm_rc hub_past_lines_look(struct hub_db *db, struct hub_past_lines_look *ou
 
 enum cm_rc hub_past_lines_set(struct hub_db *db, enum hub_past_lines state, struct cm_err *err) {
     return hub_meta_set_int(db, STATE, state, err);
+}
+
+enum cm_rc hub_past_lines_restored(struct hub_db *db, uint64_t epoch, struct cm_err *err) {
+    CM_AUTOFREE char *name = cm_strf(RESTORED "%llu", (unsigned long long)epoch);
+    struct hub_past_lines_look look = {0};
+    enum cm_rc rc = read_numbers(db, &look, err);
+
+    return rc < 0 ? rc : hub_meta_set_int(db, name, look.last, err);
+}
+
+enum cm_rc hub_past_lines_before(struct hub_db *db, uint64_t epoch, int64_t *out,
+                                 struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc =
+        hub_db_query(db, &stmt, err,
+                     "SELECT ifnull(min(CAST(value AS INTEGER)), ?3) FROM meta WHERE name GLOB"
+                     " '" RESTORED "*' AND CAST(substr(name, ?1) AS INTEGER) > ?2",
+                     "iii", (int64_t)sizeof(RESTORED), (int64_t)epoch, INT64_MAX);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_OK) {
+        *out = hub_stmt_int(stmt, 0);
+    }
+    return rc;
 }
 
 enum cm_rc hub_past_lines_want(struct hub_db *db, bool wanted, struct cm_err *err) {

@@ -47,6 +47,14 @@ CM_MUSTUSE enum cm_rc hub_past_lines_written(struct hub_db *db, int64_t last, bo
 CM_MUSTUSE enum cm_rc hub_past_lines_set(struct hub_db *db, enum hub_past_lines state,
                                          struct cm_err *err);
 
+// hub_past_lines_restored notes that lines from now on are of another epoch;
+// hub_past_lines_before gives the number of the last line that was of an epoch, or of one before
+// it. It is INT64_MAX if no later one is known.
+CM_MUSTUSE enum cm_rc hub_past_lines_restored(struct hub_db *db, uint64_t epoch,
+                                              struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_past_lines_before(struct hub_db *db, uint64_t epoch, int64_t *out,
+                                            struct cm_err *err);
+
 // hub_past_lines_change adds the line of a change, if lines are kept.
 CM_MUSTUSE enum cm_rc hub_past_lines_change(struct hub_db *db, const struct hub_past_change *change,
                                             struct cm_err *err);

@@ -1,5 +1,6 @@
 #include "hub/store/past_rebuild.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/arena.h"
@@ -13,6 +14,7 @@
 #include "hub/store/freezes.h"
 #include "hub/store/meta.h"
 #include "hub/store/past.h"
+#include "hub/store/past_alias.h"
 #include "hub/store/past_state.h"
 
 #define DAY_MS ((int64_t)24 * 3600 * 1000)
@@ -49,6 +51,7 @@ enum cm_rc hub_past_rebuild_begin(struct hub_past_rebuild *r, struct hub_db *db,
     enum cm_rc rc = hub_meta_get_int(db, "epoch", &r->epoch, err);
     rc = rc < 0 && rc != CM_ENOTFOUND ? rc : hub_events_marks(db, &marks, err);
     r->restored = marks.restored;
+    rc = rc < 0 ? rc : hub_past_alias_begin(db, err);
     return rc < 0 ? rc : clear(db, err);
 }
 
@@ -64,9 +67,13 @@ static struct cm_sha256 hash_of(const char *hex) {
     return hash;
 }
 
+// Changes name a cluster, and make one whose line is missing: its number is then that of another.
 static enum cm_rc take_cluster(struct hub_db *db, const struct hub_line *line, struct cm_err *err) {
-    return hub_db_run(db, err, "INSERT INTO past_cluster (number, name) VALUES (?1, ?2)", "it",
-                      NUM(NUMBER), TEXT(CLUSTER));
+    return hub_db_run(db, err,
+                      "INSERT INTO past_cluster (number, name) VALUES ((SELECT ?1 WHERE NOT EXISTS"
+                      " (SELECT 1 FROM past_cluster WHERE number = ?1)), ?2)"
+                      " ON CONFLICT (name) DO NOTHING",
+                      "it", NUM(NUMBER), TEXT(CLUSTER));
 }
 
 static enum cm_rc take_value(struct hub_db *db, const struct hub_line *line, struct cm_err *err) {
@@ -74,7 +81,8 @@ static enum cm_rc take_value(struct hub_db *db, const struct hub_line *line, str
 
     return hub_db_run(db, err,
                       "INSERT INTO past_value (number, app, bundle, revision, repo, held,"
-                      " suspended) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                      " suspended) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+                      " ON CONFLICT (app, bundle, revision) DO NOTHING",
                       "itbttti", NUM(NUMBER), TEXT(APP), bundle.bytes, sizeof(bundle.bytes),
                       TEXT(REVISION), TEXT(REPO), TEXT(HELD), NUM(SUSPENDED));
 }
@@ -137,7 +145,8 @@ static enum cm_rc take_checkpoint(struct hub_db *db, const struct hub_line *line
     return rc < 0 ? rc : put_checkpoint(db, line, &cells, err);
 }
 
-// A number that another decision has is of a database from before a restore.
+// A number that another decision has is of a database from before a restore. What became of one
+// that holds is the database's to say: it has the Hold.
 static enum cm_rc take_decision(struct hub_db *db, const struct hub_line *line,
                                 struct cm_err *err) {
     static const char sql[] =
@@ -147,8 +156,8 @@ static enum cm_rc take_decision(struct hub_db *db, const struct hub_line *line,
         " VALUES ((SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM decision WHERE number = ?1)), ?2, ?3,"
         " ?4, ?5, ?6, ?7, ?8, ?9, zeroblob(32), zeroblob(32), zeroblob(32), zeroblob(32), ?10, ?11,"
         " x'', ?12, -1, ?13, ?14, ?15, 0, ?16)"
-        " ON CONFLICT (id) DO UPDATE SET settled = excluded.settled, text ="
-        " iif(instr(excluded.text, '" HUB_LINE_PURGED "') > 0, excluded.text, text)";
+        " ON CONFLICT (id) DO UPDATE SET settled = iif(provisional, settled, excluded.settled),"
+        " text = iif(instr(excluded.text, '" HUB_LINE_PURGED "') > 0, excluded.text, text)";
     struct cm_sha256 id = hash_of(TEXT(ID));
     enum cm_rc rc = hub_db_run(
         db, err, sql,
@@ -226,6 +235,7 @@ static bool is_news(struct hub_past_rebuild *r, const struct hub_line *line) {
     if (line->kind == HUB_LINE_BEGIN) {
         r->began = true;
         r->listing = true;
+        r->begun = line->epoch;
     } else if (!later && !(same && r->listing)) {
         return false;
     } else if (!same) {
@@ -251,7 +261,9 @@ enum cm_rc hub_past_rebuild_take(struct hub_past_rebuild *r, const struct hub_li
         r->lost++;
         return CM_OK;
     }
-    enum cm_rc rc = takes[line->kind](r->db, line, err);
+    struct hub_line here = *line;
+    enum cm_rc rc = line->epoch == r->begun ? CM_OK : hub_past_alias_apply(r->db, &here, err);
+    rc = rc < 0 ? rc : takes[here.kind](r->db, &here, err);
     return rc < 0 ? cm_wrap(err, "change %llu/%lld", (unsigned long long)line->epoch,
                             (long long)line->n)
                   : CM_OK;
@@ -259,9 +271,61 @@ enum cm_rc hub_past_rebuild_take(struct hub_past_rebuild *r, const struct hub_li
 
 // ---- Events
 
-// Numbers that another epoch gave after the backup mean other events here.
+static struct hub_past_epoch *epoch_of(struct hub_past_rebuild *r, uint64_t epoch) {
+    for (size_t i = 0; i < r->epoch_count; i++) {
+        if (r->epochs[i].epoch == epoch) {
+            return &r->epochs[i];
+        }
+    }
+    r->epochs = cm_resize(r->epochs, (r->epoch_count + 1) * sizeof(*r->epochs));
+    r->epochs[r->epoch_count] = (struct hub_past_epoch){.epoch = epoch, .first = INT64_MAX};
+    return &r->epochs[r->epoch_count++];
+}
+
+void hub_past_rebuild_event_seen(struct hub_past_rebuild *r, const struct hub_line_event *e) {
+    struct hub_past_epoch *epoch = epoch_of(r, e->epoch);
+
+    if (e->n > 0 && strcmp(e->kind, "state.gap") != 0) {
+        epoch->first = e->n < epoch->first ? e->n : epoch->first;
+        epoch->last = e->n > epoch->last ? e->n : epoch->last;
+    }
+}
+
+// The last number of the newest epoch, if that is an older one than the database's.
+static int64_t last_before(const struct hub_past_rebuild *r) {
+    const struct hub_past_epoch *newest = NULL;
+
+    for (size_t i = 0; i < r->epoch_count; i++) {
+        newest = newest == NULL || r->epochs[i].epoch > newest->epoch ? &r->epochs[i] : newest;
+    }
+    return newest == NULL || newest->epoch >= (uint64_t)r->epoch ? 0 : newest->last;
+}
+
+// Numbers go away from zero and come back, for each is the only one of its kind all the time.
+enum cm_rc hub_past_rebuild_make_room(struct hub_past_rebuild *r, struct cm_err *err) {
+    int64_t more = last_before(r) - r->restored + 1;
+
+    if (r->restored == 0 || more <= 0) {
+        return CM_OK;
+    }
+    enum cm_rc rc =
+        hub_db_run(r->db, err, "UPDATE event SET number = -(number + ?2) WHERE number >= ?1", "ii",
+                   r->restored, more);
+    rc = rc < 0 ? rc
+                : hub_db_run(r->db, err, "UPDATE event SET number = -number WHERE number < 0", "");
+    r->restored += more;
+    return rc;
+}
+
+// is_ours: what came after a backup that was restored later has numbers that mean other events.
 static bool is_ours(const struct hub_past_rebuild *r, const struct hub_line_event *e) {
-    return e->epoch == (uint64_t)r->epoch || (e->epoch < (uint64_t)r->epoch && e->n < r->restored);
+    bool ours =
+        e->epoch == (uint64_t)r->epoch || (e->epoch < (uint64_t)r->epoch && e->n < r->restored);
+
+    for (size_t i = 0; i < r->epoch_count; i++) {
+        ours = ours && (r->epochs[i].epoch <= e->epoch || e->n < r->epochs[i].first);
+    }
+    return ours;
 }
 
 enum cm_rc hub_past_rebuild_event(struct hub_past_rebuild *r, const struct hub_line_event *e,
@@ -296,18 +360,19 @@ static enum cm_rc count(struct hub_db *db, const char *sql, int64_t *out, struct
     return rc;
 }
 
-static enum cm_rc check(struct hub_db *db, struct cm_err *err) {
-    int64_t unknown = 0;
-    enum cm_rc rc = count(db,
-                          "SELECT count(*) FROM past_change WHERE axis < 2 AND value <> 0"
-                          " AND value NOT IN (SELECT number FROM past_value)",
-                          &unknown, err);
+// put_unknown: a release whose line was lost, or had to go, is one of which nothing is known but
+// when it ran where.
+static enum cm_rc put_unknown(struct hub_past_rebuild *r, struct cm_err *err) {
+    enum cm_rc rc =
+        hub_db_run(r->db, err,
+                   "INSERT INTO past_value (number, app, bundle, revision, repo) SELECT value,"
+                   " min(app), CAST(printf('%032d', value) AS BLOB), 'unknown', '' FROM past_change"
+                   " WHERE axis < 2 AND value <> 0 AND value NOT IN (SELECT number FROM past_value)"
+                   " GROUP BY value",
+                   "");
 
-    return rc < 0 || unknown == 0
-               ? rc
-               : cm_fail(err, CM_EINVAL,
-                         "%lld rows are of releases that no line tells of: lines are missing",
-                         (long long)unknown);
+    r->unknown = rc < 0 ? 0 : (size_t)hub_db_changes(r->db);
+    return rc;
 }
 
 // A freeze whose record was lost with a database is not in force any more.
@@ -326,12 +391,17 @@ static enum cm_rc end_freezes(struct hub_db *db, int64_t now_ms, struct cm_err *
 }
 
 enum cm_rc hub_past_rebuild_end(struct hub_past_rebuild *r, int64_t now_ms, struct cm_err *err) {
-    enum cm_rc rc = hub_past_drop(r->db, now_ms, err);
+    enum cm_rc rc = put_unknown(r, err);
 
+    rc = rc < 0 ? rc : hub_past_drop(r->db, now_ms, err);
     rc = rc < 0 ? rc : hub_freezes_keep(r->db, now_ms - HUB_PAST_DAYS * DAY_MS, err);
     rc = rc < 0 ? rc : end_freezes(r->db, now_ms, err);
-    rc = rc < 0 ? rc : check(r->db, err);
     rc = rc < 0 ? rc : count(r->db, "SELECT count(*) FROM past_cluster", &r->clusters, err);
     rc = rc < 0 ? rc : count(r->db, "SELECT count(*) FROM past_value", &r->values, err);
     return rc < 0 ? rc : count(r->db, "SELECT count(*) FROM past_change", &r->rows, err);
+}
+
+void hub_past_rebuild_done(struct hub_past_rebuild *r) {
+    free(r->epochs);
+    r->epochs = NULL;
 }

@@ -18,10 +18,18 @@
 
 struct hub_db;
 
+// Numbers of the events that an epoch of the repository has.
+struct hub_past_epoch {
+    uint64_t epoch;
+    int64_t first;
+    int64_t last;
+};
+
 struct hub_past_rebuild {
     struct hub_db *db;
     int64_t epoch;    // of the database
     int64_t restored; // number of the event that says when it was restored; 0: it was not
+    uint64_t begun;   // epoch of the last `begin`
     uint64_t last_epoch;
     int64_t last_n;
     bool listing; // a `begin` was the last that had another number
@@ -30,7 +38,10 @@ struct hub_past_rebuild {
     size_t repeated; // that were told before
     size_t purged;
     size_t lost;
-    size_t events;    // that the database lacked
+    size_t unknown; // releases of which no line tells
+    size_t events;  // that the database lacked
+    struct hub_past_epoch *epochs;
+    size_t epoch_count;
     int64_t clusters; // in the end
     int64_t values;
     int64_t rows;
@@ -44,12 +55,19 @@ CM_MUSTUSE enum cm_rc hub_past_rebuild_begin(struct hub_past_rebuild *r, struct 
 CM_MUSTUSE enum cm_rc hub_past_rebuild_take(struct hub_past_rebuild *r, const struct hub_line *line,
                                             struct cm_err *err);
 
+// hub_past_rebuild_event_seen is told of all events first; then hub_past_rebuild_make_room moves
+// what came with a restore behind what came between the backup and that, unless the repository has
+// events from after it, whose numbers stay.
+void hub_past_rebuild_event_seen(struct hub_past_rebuild *r, const struct hub_line_event *e);
+CM_MUSTUSE enum cm_rc hub_past_rebuild_make_room(struct hub_past_rebuild *r, struct cm_err *err);
+
 // hub_past_rebuild_event adds an event that the database lacks, and takes over a text that was
 // purged.
 CM_MUSTUSE enum cm_rc hub_past_rebuild_event(struct hub_past_rebuild *r,
                                              const struct hub_line_event *e, struct cm_err *err);
 
-// hub_past_rebuild_end drops what is too old, as the hub does, checks the index and counts what
-// is in it. CM_EINVAL: it tells of what it does not know.
+// hub_past_rebuild_end drops what is too old, as the hub does, and counts what is in the index.
 CM_MUSTUSE enum cm_rc hub_past_rebuild_end(struct hub_past_rebuild *r, int64_t now_ms,
                                            struct cm_err *err);
+
+void hub_past_rebuild_done(struct hub_past_rebuild *r);

@@ -194,16 +194,28 @@ class Reindex(SimStory):
         values = [line["value"] for line in lines if line.get("image") == image]
         return {line["cluster"] for line in lines if line.get("axis") == "actual" and line.get("value") in values}
 
+    def told_events(self):
+        paths = self.git("ls-tree", "-r", "--name-only", "events", "events").split()
+        return [json.loads(line) for path in paths for line in self.git("show", f"events:{path}").splitlines()]
+
+    def applied(self, revision):
+        """When agents said that they had applied a commit."""
+        return {(event["cluster"], event["atMs"]) for event in self.events("app.applied", revision=revision)}
+
     def test_9_after_a_restore_it_tells_what_the_backup_is_too_old_to_know(self):
         backup, aside = self.folder / "hub.backup", self.folder / "aside.git"
         self.hub.start_and_wait()
         self.wait_connected("c01", "c02")
         self.command("backup", backup)
-        self.deliver(web("5"))
+        revision = self.deliver(web("5"))
         asked = ("where", "example.com/web:5", "-o", "json")
         names = [item["names"] for item in json.loads(self.hub.run(*asked).stdout)["items"]]
         self.assertTrue(names)
+        applied = self.applied(revision)
+        self.assertTrue(applied)
         wait_for(lambda: self.told_of("example.com/web:5") == set(names[0]), SOON, "the lines", 0.1)
+        wait_for(lambda: {cluster for cluster, _ in applied} <=
+                 {event.get("cluster") for event in self.told_events() if event.get("revision") == revision}, SOON, "the events", 0.1)
         self.hub.kill()
         self.data_dir.joinpath("state.git").rename(aside)
         shutil.rmtree(self.data_dir)
@@ -215,8 +227,11 @@ class Reindex(SimStory):
         db.close()
         self.hub.start_and_wait()
         self.assertEqual([item["names"] for item in json.loads(self.hub.run(*asked).stdout)["items"]], names)
+        self.assertLessEqual(applied, self.applied(revision))
         wait_for(lambda: self.lines()[-1]["epoch"] == 2, SOON, "lines of the new epoch", 0.1)
         self.hub.terminate()
+        told = [(event["epoch"], event["n"]) for event in self.told_events() if event["kind"] != "state.gap"]
+        self.assertEqual(len(told), len(set(told)))
         self.assertIn("0 lost", self.reindex())
         self.hub.start_and_wait()
         self.assertEqual([item["names"] for item in json.loads(self.hub.run(*asked).stdout)["items"]], names)

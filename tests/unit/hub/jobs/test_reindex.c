@@ -16,10 +16,12 @@
 #include "hub/store/db.h"
 #include "hub/store/decisions.h"
 #include "hub/store/events.h"
+#include "hub/store/meta.h"
 #include "hub/store/past.h"
 #include "hub/store/past_lines.h"
 #include "hub/store/past_query.h"
 #include "hub/store/proven.h"
+#include "hub/store/schema.h"
 
 #define CLUSTERS 12
 #define APPS 3
@@ -36,7 +38,7 @@ struct history {
     uint32_t random;
     int64_t now_ms;
     int64_t began_ms;
-    int64_t values[VALUES];
+    uint64_t epoch;
     struct cm_err err;
 };
 
@@ -56,7 +58,7 @@ static void begin_passes(struct history *h) {
     struct hub_state_pass_config config = {.folder = h->repo,
                                            .db_path = h->db_path,
                                            .hub_id = "hub-1",
-                                           .epoch = 1,
+                                           .epoch = h->epoch,
                                            .value_key = key,
                                            .cancel_fd = -1};
 
@@ -70,6 +72,7 @@ static struct history history_of(void *state, uint32_t seed) {
                         .db_path = scratch_path(state, "hub.db"),
                         .repo = scratch_path(state, "state.git"),
                         .random = seed,
+                        .epoch = 1,
                         .began_ms = cm_clock_unix_ms() - INT64_C(20) * 24 * 3600 * 1000};
 
     h.now_ms = h.began_ms;
@@ -85,6 +88,13 @@ static void history_done(struct history *h) {
     free(h->dir);
     free(h->db_path);
     free(h->repo);
+}
+
+static void close_all(struct history *h) {
+    hub_state_pass_free(h->pass);
+    h->pass = NULL;
+    hub_db_close(h->db);
+    h->db = NULL;
 }
 
 // ---- What happens
@@ -510,6 +520,13 @@ static void what_is_made_anew_is_the_same(void **state) {
     }
 }
 
+static void run_text(struct history *h, const char *sql) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+
+    must(h, hub_db_query_texts(h->db, &stmt, &h->err, sql, NULL, 0));
+    assert_int_equal(hub_stmt_next(stmt, &h->err), CM_ENOTFOUND);
+}
+
 // Makes the database one of the version before there were lines, and opens it as this one does.
 static void migrate(struct history *h) {
     static const char *const triggers[] = {
@@ -520,13 +537,15 @@ static void migrate(struct history *h) {
 
     for (size_t i = 0; i < sizeof(triggers) / sizeof(triggers[0]); i++) {
         CM_AUTOFREE char *sql = cm_strf("DROP TRIGGER %s", triggers[i]);
-        CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
 
-        must(h, hub_db_query_texts(h->db, &stmt, &h->err, sql, NULL, 0));
-        assert_int_equal(hub_stmt_next(stmt, &h->err), CM_ENOTFOUND);
+        run_text(h, sql);
     }
     must(h, hub_db_run(h->db, &h->err, "DROP TABLE past_unwritten", ""));
+    // Of the steps that came later none changed what this one makes.
     must(h, hub_db_run(h->db, &h->err, "PRAGMA user_version = 33", ""));
+    must(h, hub_schema_take(h->db, 34, &h->err));
+    CM_AUTOFREE char *last = cm_strf("PRAGMA user_version = %d", hub_schema_steps());
+    run_text(h, last);
     hub_db_close(h->db);
     h->db = NULL;
     must(h, hub_db_open(h->db_path, HUB_DB_WRITER, &h->db, &h->err));
@@ -659,6 +678,19 @@ static void nothing_is_begun_that_would_lose_what_is_known(void **state) {
     compare(&h, &b);
 }
 
+static void a_database_that_is_damaged_is_to_be_restored_first(void **state) {
+    CM_CLEANUP(history_done) struct history h = history_of(*state, 23);
+    const struct hub_reindex_config config = {h.dir, 1000000};
+    struct hub_reindex_facts facts = {0};
+
+    go_on(&h, 100);
+    write_down(&h, true);
+    close_all(&h);
+    scratch_run(h.scratch, "dd if=/dev/zero of=hub.db bs=4096 seek=3 count=8 conv=notrunc");
+    assert_int_equal(hub_reindex(&config, &facts, &h.err), CM_EINVAL);
+    assert_non_null(strstr(h.err.msg, "is damaged: put a backup in its place"));
+}
+
 static void while_a_hub_runs_nothing_is_done(void **state) {
     CM_CLEANUP(history_done) struct history h = history_of(*state, 8);
     struct hub_reindex_facts facts = {0};
@@ -696,6 +728,214 @@ static void with_an_empty_database_all_comes_from_the_repository(void **state) {
             assert_string_equal(rows, b.tables[i]);
         }
     }
+}
+
+// The decision of a controller that keeps a release out.
+static struct hub_decision_row rejection(struct history *h) {
+    return (struct hub_decision_row){.id = {{0xee}},
+                                     .cluster = "c01",
+                                     .cluster_id = "uid",
+                                     .app = "web",
+                                     .key = "Deployment.apps/default/web",
+                                     .verdict = "rejected",
+                                     .bad_bundle = {{7}},
+                                     .at_ms = h->now_ms,
+                                     .seen_ms = h->now_ms,
+                                     .provisional = true};
+}
+
+static void put_decision(struct history *h, const struct hub_decision_row *row, bool fresh) {
+    bool is_new = false;
+
+    must(h, hub_decisions_add(h->db, row, &is_new, &h->err));
+    assert_int_equal(is_new, fresh);
+}
+
+// What the database knew goes; the index is kept as it is.
+static void forget_rejection(struct history *h, const char *sql) {
+    must(h, hub_past_lines_set(h->db, HUB_PAST_LINES_OFF, &h->err));
+    must(h, hub_db_run(h->db, &h->err, sql, ""));
+    must(h, hub_past_lines_set(h->db, HUB_PAST_LINES_KEPT, &h->err));
+}
+
+static void what_its_agent_is_still_held_by_it_can_tell_after_that(void **state) {
+    CM_CLEANUP(history_done) struct history h = history_of(*state, 17);
+    const struct hub_decision_row row = rejection(&h);
+    struct hub_reindex_facts facts = {0};
+
+    write_down(&h, true);
+    put_decision(&h, &row, true);
+    must(&h, hub_decisions_settle(h.db, &row.id, HUB_SETTLED_HELD, "", "hold", &h.err));
+    write_down(&h, true);
+    forget_rejection(&h, "DELETE FROM decision"); // a backup from before it
+    must(&h, reindex(&h, &facts));
+    assert_int_equal(count_of(&h, "SELECT count(*) FROM decision WHERE provisional = 0"), 1);
+    put_decision(&h, &row, true);
+    assert_int_equal(count_of(&h, "SELECT count(*) FROM decision WHERE provisional = 1"), 1);
+}
+
+static void what_the_database_has_not_made_a_hold_of_is_not_settled_by_a_line(void **state) {
+    CM_CLEANUP(history_done) struct history h = history_of(*state, 18);
+    const struct hub_decision_row row = rejection(&h);
+    struct hub_reindex_facts facts = {0};
+
+    write_down(&h, true);
+    put_decision(&h, &row, true);
+    must(&h, hub_decisions_settle(h.db, &row.id, HUB_SETTLED_HELD, "", "hold", &h.err));
+    write_down(&h, true);
+    forget_rejection(&h, "UPDATE decision SET settled = 0, hold = ''"); // as a backup had it
+    must(&h, reindex(&h, &facts));
+    assert_int_equal(count_of(&h, "SELECT settled FROM decision"), HUB_SETTLED_NEW);
+}
+
+// ---- Restored
+
+static int64_t number(const struct history *h, const char *script) {
+    CM_AUTOFREE char *text = scratch_sh(h->scratch, script);
+
+    return strtoll(text, NULL, 10);
+}
+
+static void back_up(struct history *h) {
+    close_all(h);
+    scratch_run(h->scratch, "cp hub.db backup.db; ! test -s hub.db-wal");
+    must(h, hub_db_open(h->db_path, HUB_DB_WRITER, &h->db, &h->err));
+    begin_passes(h);
+}
+
+// As hub/backup does it.
+static void restore(struct history *h) {
+    const struct hub_event event = {.at_ms = h->now_ms, .kind = "hub.restored", .actor = "hub"};
+
+    close_all(h);
+    scratch_run(h->scratch, "rm hub.db*; cp backup.db hub.db");
+    must(h, hub_db_open(h->db_path, HUB_DB_WRITER, &h->db, &h->err));
+    must(h, hub_meta_set_int(h->db, "epoch", (int64_t)++h->epoch, &h->err));
+    must(h, hub_past_lines_restored(h->db, h->epoch, &h->err));
+    must(h, hub_events_add(h->db, &event, &h->err));
+    begin_passes(h);
+}
+
+// A release that is named and runs on c01.
+static void run_there(struct history *h, const char *name) {
+    CM_AUTOFREE char *image = cm_strf("reg/%s:1", name);
+    const struct hub_past_bundle b = {
+        .app = "web", .bundle = cm_sha256(name, strlen(name)), .revision = name, .repo = "fleet"};
+    struct hub_past_change change = {.app = "web", .axis = HUB_PAST_ACTUAL, .cluster = "c01"};
+    bool made = false;
+
+    h->now_ms += STEP_MS;
+    change.at_ms = change.seen_ms = h->now_ms;
+    must(h, hub_past_value(h->db, &b, &change.value, &made, &h->err));
+    must(h, hub_past_image(h->db, change.value, image, &h->err));
+    must(h, hub_past_note(h->db, &change, &h->err));
+}
+
+#define RELEASES                                                                                   \
+    "SELECT count(*) FROM past_value v JOIN past_value_image i ON i.value = v.number JOIN"         \
+    " past_image t ON t.number = i.image AND t.image = 'reg/' || v.revision || ':1'"               \
+    " WHERE v.revision IN ('lost', 'new') AND EXISTS (SELECT 1 FROM past_change WHERE"             \
+    " value = v.number)"
+
+static void what_came_after_a_restore_and_what_came_before_it_are_both_there(void **state) {
+    CM_CLEANUP(history_done) struct history h = history_of(*state, 19);
+    struct hub_reindex_facts facts = {0};
+
+    write_down(&h, true);
+    go_on(&h, 100);
+    write_down(&h, true);
+    back_up(&h);
+    run_there(&h, "lost");
+    go_on(&h, 300);
+    write_down(&h, true);
+    restore(&h);
+    run_there(&h, "new"); // with lower numbers than the repository has by then
+    must(&h, reindex(&h, &facts));
+    assert_int_equal(count_of(&h, RELEASES), 2);
+    assert_int_equal(count_of(&h, "SELECT count(*) FROM past_now n JOIN past_value v ON v.number ="
+                                  " n.value JOIN past_cluster c ON c.number = n.cluster WHERE"
+                                  " n.axis = 1 AND v.revision = 'new' AND c.name = 'c01'"),
+                     1);
+    write_down(&h, true);
+    must(&h, reindex(&h, &facts));
+    assert_int_equal(count_of(&h, RELEASES), 2);
+    assert_int_equal(facts.unknown, 0);
+}
+
+static void count_happened(struct history *h, int64_t before, int64_t restored) {
+    assert_int_equal(count_of(h, "SELECT count(*) FROM event WHERE kind = 'app.applied'"), before);
+    assert_int_equal(count_of(h, "SELECT number FROM event WHERE kind = 'hub.restored'"), restored);
+}
+
+#define TOLD "git -C state.git grep -h . events -- events | "
+
+static void what_happened_between_a_backup_and_its_restore_comes_back(void **state) {
+    CM_CLEANUP(history_done) struct history h = history_of(*state, 20);
+    struct hub_reindex_facts facts = {0};
+
+    for (int i = 0; i < 10; i++) {
+        add_event(&h);
+        if (i == 3) {
+            back_up(&h);
+        }
+    }
+    write_down(&h, true);
+    restore(&h);
+    must(&h, reindex(&h, &facts));
+    assert_int_equal(facts.events, 6);
+    count_happened(&h, 10, 11);
+    write_down(&h, true);
+    assert_int_equal(number(&h, TOLD "wc -l"), 11); // none is told twice
+    assert_int_equal(number(&h, TOLD "cut -d, -f1,2 | sort -u | wc -l"), 11);
+    add_event(&h);
+    write_down(&h, true);
+    must(&h, reindex(&h, &facts));
+    assert_int_equal(facts.events, 0);
+    count_happened(&h, 11, 11);
+}
+
+// A hub that was restored by one that knew nothing of that has told of numbers twice.
+static void numbers_that_an_epoch_has_told_stay_its_own(void **state) {
+    CM_CLEANUP(history_done) struct history h = history_of(*state, 21);
+    struct hub_reindex_facts facts = {0};
+
+    for (int i = 0; i < 10; i++) {
+        add_event(&h);
+        if (i == 3) {
+            back_up(&h);
+        }
+    }
+    write_down(&h, true);
+    restore(&h);
+    write_down(&h, true);
+    must(&h, reindex(&h, &facts));
+    count_happened(&h, 4, 5);
+    back_up(&h);
+    const struct hub_event failed = {.at_ms = h.now_ms, .kind = "app.failed"};
+    must(&h, hub_events_add(h.db, &failed, &h.err));
+    write_down(&h, true);
+    restore(&h); // and once more
+    must(&h, reindex(&h, &facts));
+    assert_int_equal(count_of(&h, "SELECT count(*) FROM event"), 7);
+    assert_int_equal(count_of(&h, "SELECT number FROM event WHERE kind = 'app.failed'"), 6);
+    assert_int_equal(facts.events, 1);
+}
+
+static void of_a_release_whose_line_had_to_go_it_is_known_that_it_ran(void **state) {
+    CM_CLEANUP(history_done) struct history h = history_of(*state, 22);
+    struct hub_reindex_facts facts = {0};
+
+    write_down(&h, true);
+    run_there(&h, "new");
+    go_on(&h, 50);
+    write_down(&h, true);
+    rewrite(&h, "sed 's/.*\"kind\":\"value\".*/{\"purged\":true}/'");
+    must(&h, reindex(&h, &facts));
+    assert_true(facts.unknown > 1 && facts.unknown <= facts.purged);
+    assert_int_equal(count_of(&h, "SELECT count(*) FROM past_value WHERE revision = 'unknown'"),
+                     facts.unknown);
+    CM_AUTOFREE char *told = answers(&h);
+    assert_non_null(strstr(told, "unknown"));
 }
 
 static void what_a_program_wrote_is_in_no_line(void **state) {
@@ -742,12 +982,6 @@ static void what_is_no_line_is_lost_and_holds_nothing_up(void **state) {
     must(&h, reindex(&h, &facts));
     assert_int_equal(facts.lost, 1);
     assert_true(facts.rows > 10);
-}
-
-static int64_t number(const struct history *h, const char *script) {
-    CM_AUTOFREE char *text = scratch_sh(h->scratch, script);
-
-    return strtoll(text, NULL, 10);
 }
 
 #define CHANGED "git -C state.git ls-tree -rl events changes"
@@ -815,8 +1049,15 @@ int main(int argc, char **argv) {
         TEST(a_line_that_stands_there_twice_counts_once),
         TEST(a_line_that_is_damaged_is_named_and_changes_nothing),
         TEST(nothing_is_begun_that_would_lose_what_is_known),
+        TEST(a_database_that_is_damaged_is_to_be_restored_first),
         TEST(while_a_hub_runs_nothing_is_done),
         TEST(with_an_empty_database_all_comes_from_the_repository),
+        TEST(what_its_agent_is_still_held_by_it_can_tell_after_that),
+        TEST(what_the_database_has_not_made_a_hold_of_is_not_settled_by_a_line),
+        TEST(what_came_after_a_restore_and_what_came_before_it_are_both_there),
+        TEST(what_happened_between_a_backup_and_its_restore_comes_back),
+        TEST(numbers_that_an_epoch_has_told_stay_its_own),
+        TEST(of_a_release_whose_line_had_to_go_it_is_known_that_it_ran),
         TEST(what_a_program_wrote_is_in_no_line),
         TEST(while_nobody_takes_them_no_lines_are_kept),
         TEST(what_is_no_line_is_lost_and_holds_nothing_up),

@@ -34,9 +34,37 @@ static void of_those_that_hold_the_newest_are_kept(void **state) {
     assert_int_equal(count_rows(*state, "SELECT count(*) FROM decision"), HUB_DECISIONS_KEPT);
 }
 
+static void what_only_lines_told_gives_way_to_what_holds(void **state) {
+    const struct cm_sha256 id = cm_sha256("d", 1);
+    struct hub_decision_row row = {.id = id,
+                                   .cluster = "paris",
+                                   .cluster_id = "id",
+                                   .app = "web",
+                                   .key = "Deployment.apps/web/web",
+                                   .verdict = "rejected"};
+    struct cm_err err;
+    bool is_new = false;
+
+    assert_int_equal(hub_decisions_add(*state, &row, &is_new, &err), CM_OK); // as lines tell it
+    assert_int_equal(hub_decisions_add(*state, &row, &is_new, &err), CM_OK);
+    assert_false(is_new);
+    row.provisional = true;
+    row.bad_bundle = id;
+    assert_int_equal(hub_decisions_add(*state, &row, &is_new, &err), CM_OK);
+    assert_true(is_new);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM decision"), 1);
+    assert_int_equal(count_rows(*state, "SELECT provisional FROM decision"), 1);
+    assert_int_equal(hub_decisions_settle(*state, &id, HUB_SETTLED_HELD, "", "hold", &err), CM_OK);
+    assert_int_equal(hub_decisions_add(*state, &row, &is_new, &err), CM_OK);
+    assert_false(is_new);
+    assert_int_equal(count_rows(*state, "SELECT settled FROM decision"), HUB_SETTLED_HELD);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_only_tells_pushes_out_nothing_that_holds, open_db,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(what_only_lines_told_gives_way_to_what_holds, open_db,
                                         close_db),
         cmocka_unit_test_setup_teardown(of_those_that_hold_the_newest_are_kept, open_db, close_db),
     };
