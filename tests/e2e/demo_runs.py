@@ -51,8 +51,22 @@ class DemoRuns(story.Story):
         self.assertEqual(demo.returncode, 0, shown)
         self.assertIn("healthy 330 of 330", shown)
         self.assertRegex(shown, "eu-west-01 +checkout .* 4 +9 +kubectl-edit")
+        self.assert_second_act(shown)
         self.assertTrue(shown.endswith("Done.\n"))
         self.assert_nothing_is_left()
+
+    def assert_second_act(self, shown):
+        """A release is rejected, kept out by a commit, all else lands, and the past tells it."""
+        self.assertIn("hold(checkout): 1.4.2 on 3 clusters, which rejected 1.5.0\n", shown)
+        self.assertIn("   Holdfast-Proof: same (eu-west-02 eu-west-03 store-007)\n", shown)
+        self.assertRegex(shown, r"checkout +in force +1\.5\.0 +1\.4\.2 +3 .* threshold reached 5")
+        for what, image, clusters in (("prices in euros", "1.5.0", 47), ("prices in euros", "1.4.2", 3),
+                                      ("checkout 1.5.0", "1.4.2", 3)):
+            self.assertRegex(shown, rf"release +checkout  .*{what} .*\[checkout:{image}\]  on {clusters} ")
+        self.assertRegex(shown, r"rejected +checkout  .*threshold reached 5  on 3 clusters")
+        self.assertRegex(shown, r"flagger rejected \w{8}: Failed checks threshold reached 5 \(held\)")
+        self.assertIn('-    "logLevel": "warn",\n+    "logLevel": "trace",\n', shown)
+        self.assertNotIn("/checkout/", shown.partition("git diff desired actual")[2])
 
     def test_on_a_terminal_it_draws_bars_and_the_fleet_runs_until_ctrl_c(self):
         code = self.folder / "code"  # tmux does not always have it
