@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fault.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
@@ -137,6 +138,7 @@ static void ask_for(struct hub_prover *pr, struct proving *p, const struct hub_h
         *q = (struct question){.proving = p, .cluster = cm_strdup(e->clusters[i])};
         p->open++;
         if (pr->config.ask(pr->config.ctx, &what, on_proved, q, &err) == CM_OK) {
+            CM_FAULT_POINT("proof-asked");
             return;
         }
         p->open--;

@@ -8,6 +8,7 @@
 
 #include "common/arena.h"
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/map.h"
@@ -482,6 +483,7 @@ static void tell_trouble(struct place *p, const struct hub_flush *f) {
 }
 
 static void take_flush(struct place *p, struct hub_flush *f) {
+    CM_FAULT_POINT("before-record");
     take_pulls(p, f);
     note_pulls(p, f);
     for (size_t i = 0; i < f->count; i++) {
@@ -657,6 +659,7 @@ static void record_done(struct hub_store_job *job, const struct cm_err *err) {
     struct ask *a = CM_CONTAINER(job, struct ask, record);
     struct place *p = a->place;
 
+    CM_FAULT_POINT("intent-recorded");
     cm_list_remove(&a->in_list);
     if (err->code == CM_OK && a->is_new) {
         struct hub_writing *waiting = hub_writing_new(&a->writing->intent);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fault.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/config/config.h"
@@ -400,7 +401,9 @@ static enum cm_rc push(struct hub_flush *f, const struct hub_tip *tip, struct cm
     CM_CLEANUP(draft_done) struct draft d = {0};
 
     draft_all(f, &d);
+    CM_FAULT_POINT("before-push");
     enum cm_rc rc = push_draft(f, tip, &d, NULL, err);
+    CM_FAULT_POINT("after-push");
     return rc == CM_EINVAL ? narrow(f, tip, err) : rc;
 }
 

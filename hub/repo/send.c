@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fault.h"
 #include "common/list.h"
 #include "common/mem.h"
 #include "common/str.h"
@@ -176,6 +177,7 @@ static enum cm_rc make_commits(struct send *s, git_repository *repo) {
             return s->remote.answer->err.code;
         }
     }
+    CM_FAULT_POINT("commits-made");
     return CM_OK;
 }
 

@@ -5,6 +5,7 @@
 #include "common/arena.h"
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/log.h"
 #include "common/map.h"
 #include "common/mem.h"
@@ -652,6 +653,7 @@ static void on_decided(void *ctx, const struct cm_err *err,
     Holdfast__V1__DecisionsAck ack;
 
     holdfast__v1__decisions_ack__init(&ack);
+    CM_FAULT_POINT("before-ack");
     session->jobs--;
     session->reports--;
     hub_inbox_give(session, d->bytes);

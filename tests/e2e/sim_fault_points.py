@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""Killed at each named point between a decision and its record (common/fault.h) the hub loses no commit,
+and makes none twice."""
+import os
+import pathlib
+import re
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, story  # noqa: E402
+from support.process import wait_for  # noqa: E402
+from support.simstory import PATIENT, SOON, SimStory, files, fleet  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HUB = os.environ.get("HOLDFAST_HUB_POINTS") or ROOT / "build/release/tests/e2e/holdfast-hub.points"
+WORDS = "Failed checks threshold reached 5"
+# In the order in which a decision comes to them.
+POINTS = ("before-ack", "proof-asked", "intent-recorded", "before-push", "commits-made", "after-push",
+          "before-record")
+
+
+def web(point, image):
+    """An App for each, or a breaker would be asked."""
+    return files(point, m.deployment(point, f"reg/web:{image}"))
+
+
+class FaultPoints(SimStory):
+    clusters = fleet(2)
+    apps = {path: text for point in POINTS for path, text in web(point, "good").items()}
+    repo_more = "  write: direct\n"
+    hub_binary = HUB
+    sim_options = ("--reconnect-max", "1s")
+
+    def git(self, *words):
+        self.repo.git("fetch", "--quiet", "origin")
+        return self.repo.git(*words)
+
+    def images(self, app):
+        made = [self.sim.object(name, f"Deployment.apps/default/{app}") for name in ("c01", "c02")]
+        return [item["spec"]["template"]["spec"]["containers"][0]["image"].split(":")[1] for item in made]
+
+    def commits(self, app):
+        """Of which it is told that a release was rejected."""
+        said = self.git("log", "--format=%s", "origin/main").splitlines()
+        return [line for line in said if line.startswith(f"hold({app}): ")]
+
+    def holds(self, app):
+        return self.git("ls-tree", "-r", "--name-only", "origin/main", f"holds/{app}").split()
+
+    def kill_at(self, point):
+        """The next time that the hub comes there, once it is there."""
+        wanted, reached = (self.folder / f"fault-point{more}" for more in ("", ".reached"))
+        reached.unlink(missing_ok=True)
+        wanted.write_text(point, encoding="ascii")
+
+        def kill():
+            wait_for(reached.exists, SOON, f"the hub to be at {point}", 0.02)
+            self.hub.kill()
+        return kill
+
+    def test_each_point_is_in_this_list(self):
+        found = set()
+        for path in [*(ROOT / "hub").rglob("*.c"), *(ROOT / "common").rglob("*.c")]:
+            found |= set(re.findall(r'CM_FAULT_POINT\("([a-z-]+)"\)', path.read_text(encoding="utf-8")))
+        self.assertEqual(found, set(POINTS))
+
+    def test_killed_there_no_commit_is_lost_and_none_is_doubled(self):
+        self.deliver({path: text for point in POINTS for path, text in web(point, "bad").items()})
+        for point in POINTS:
+            with self.subTest(point=point):
+                self.wait_connected("c01")
+                kill = self.kill_at(point)
+                self.sim.ask("decide", "c01", f"Deployment.apps/default/{point}", "rejected", WORDS)
+                kill()
+                self.hub.start_and_wait()
+                wait_for(lambda p=point: self.holds(p), PATIENT, "the Hold in Git", 0.1)
+        wait_for(lambda: {row["state"] for row in self.hub.get("writes")} == {"done"}, PATIENT,
+                 "nothing to be written any more", 0.1)
+        for point in POINTS:
+            with self.subTest(point=point):
+                wait_for(lambda p=point: self.images(p) == ["good", "bad"], PATIENT,
+                         "each cluster to run its own", 0.1)
+                self.assertEqual((len(self.commits(point)), len(self.holds(point))), (1, 1))
+        self.assertEqual(sorted(row["app"] for row in self.events("release.rejected")), sorted(POINTS))
+
+
+if __name__ == "__main__":
+    story.main()
