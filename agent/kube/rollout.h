@@ -24,9 +24,9 @@ struct kube_rollout_seen {
     int weight;
     int64_t edge_ms; // when it came to an end last; 0: not known
     int64_t undone_ms;
-    uint64_t late;  // kube_rollout_print of the revision that is past its deadline
-    uint64_t token; // kube_rollout_print of it
-    uint64_t promoted; // kube_rollout_print of what was found to be good last
+    uint64_t late;       // kube_rollout_print of the revision that is past its deadline
+    uint64_t token;      // kube_rollout_print of it
+    uint64_t promoted;   // kube_rollout_print of what was found to be good last
     int64_t best;        // of a StatefulSet: pods that were updated or available
     int64_t progress_ms; // when that was more than before; monotonic
 };

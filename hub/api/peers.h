@@ -1,7 +1,7 @@
 // peers: how many connections each address holds.
 //
-// An address of IPv6 counts with all of its /64, as everywhere in the API (cm_net_addr_origin): that
-// is what one customer or one machine is given, so the server library's own limit by the whole
+// An address of IPv6 counts with all of its /64, as everywhere in the API (cm_net_addr_origin):
+// that is what one customer or one machine is given, so the server library's own limit by the whole
 // address would bound nobody.
 //
 // Threads: any; new and free: the owner.
