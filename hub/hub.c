@@ -17,6 +17,7 @@
 #include "hub/access/authority.h"
 #include "hub/api/api.h"
 #include "hub/backup/backup.h"
+#include "hub/backup/heed.h"
 #include "hub/config/addresses.h"
 #include "hub/config/config.h"
 #include "hub/jobs/breaker.h"
@@ -255,12 +256,47 @@ static enum cm_rc open_epoch(struct hub *h, struct cm_err *err) {
     return rc < 0 ? rc : hub_renewal_restored_ms(db, &h->restored_ms, err);
 }
 
+static void log_heeded(const struct hub *h, const struct hub_heeded *heeded) {
+    char ended[CM_LOG_INT_MAX];
+    char held[CM_LOG_INT_MAX];
+    char epoch[CM_LOG_INT_MAX];
+
+    if (heeded->silent) {
+        cm_log(CM_LOG_WARN, "registry.failed",
+               "whom it keeps out is not known: the disk of the copy does not answer", "file",
+               h->config->registry_copy, NULL);
+    }
+    if (heeded->ended + heeded->held > 0 || heeded->epoch != 0) {
+        cm_log(CM_LOG_WARN, "registry.heeded",
+               "the database is older than the registry: who was revoked or held since stays out",
+               "revoked", cm_log_int((int64_t)heeded->ended, ended), "held",
+               cm_log_int((int64_t)heeded->held, held), "epoch",
+               cm_log_int((int64_t)heeded->epoch, epoch), NULL);
+    }
+}
+
+// Before anybody is let in.
+static enum cm_rc heed_registry(struct hub *h, struct cm_err *err) {
+    CM_AUTOFREE char *path = cm_strf("%s/registry.jsonl", h->config->data_dir);
+    const struct hub_heed what = {.hub_id = hub_authority_hub_id(h->authority),
+                                  .own = path,
+                                  .copy = h->config->registry_copy};
+    struct hub_heeded heeded;
+    enum cm_rc rc = hub_heed_registries(hub_store_db(h->store), &what, &heeded, err);
+
+    if (rc == CM_OK) {
+        log_heeded(h, &heeded);
+    }
+    return rc;
+}
+
 static enum cm_rc open_store(struct hub *h, struct cm_err *err) {
     enum cm_rc rc = hub_store_open(h->db_path, h->loop, &h->store, err);
 
     if (rc == CM_OK) {
         hub_store_make_metrics(h->store, h->metrics);
     }
+    rc = rc < 0 ? rc : heed_registry(h, err);
     rc = rc < 0 ? rc : open_epoch(h, err);
     rc = rc < 0 ? rc : hub_events_trim(hub_store_db(h->store), h->config->events_kept, err);
     rc = rc < 0 ? rc : hub_repositories_clear(hub_store_db(h->store), err);

@@ -8,21 +8,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/arena.h"
 #include "common/buf.h"
-#include "common/clock.h"
 #include "common/fsys.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/access/authority.h"
-#include "hub/access/registry.h"
 #include "hub/backup/archive.h"
-#include "hub/store/agents.h"
+#include "hub/backup/merge.h"
 #include "hub/store/copy.h"
 #include "hub/store/db.h"
-#include "hub/store/events.h"
 #include "hub/store/meta.h"
-#include "hub/store/past_lines.h"
 
 #define MARK "restoring"        // is in the folder while a restore is under way
 #define RECOVERING "recovering" // likewise; the keys there are the only ones then
@@ -62,11 +57,6 @@ static enum cm_rc sync_folder_of(const char *path, struct cm_err *err) {
 
 // ---- What is in it
 
-static void count_agent(void *ctx, const struct hub_agent_row *row) {
-    (void)row;
-    ++*(uint64_t *)ctx;
-}
-
 static enum cm_rc read_facts(struct hub_db *db, const char *keys, struct hub_backup_facts *out,
                              struct cm_err *err) {
     CM_AUTOFREE char *path = in_dir(keys, "hub.id");
@@ -76,7 +66,7 @@ static enum cm_rc read_facts(struct hub_db *db, const char *keys, struct hub_bac
 
     rc = rc == CM_ENOTFOUND ? CM_OK : rc;
     *out = (struct hub_backup_facts){.epoch = (uint64_t)epoch};
-    rc = rc < 0 ? rc : hub_agents_each(db, count_agent, &out->agents, err);
+    rc = rc < 0 ? rc : backup_count_agents(db, &out->agents, err);
     rc = rc < 0 ? rc : cm_fsys_read(path, sizeof(out->hub_id) - 1, &id, err);
     if (rc == CM_OK) {
         memcpy(out->hub_id, id->data, id->size);
@@ -278,96 +268,9 @@ static enum cm_rc check_keys(const char *keys, struct cm_err *err) {
     return rc;
 }
 
-// What a registry brought.
-struct merged {
-    size_t revoked;
-    size_t added;
-};
-
-static enum cm_rc merge_each(struct hub_db *db, const struct hub_registry *registry,
-                             struct merged *out, struct cm_err *err) {
-    enum cm_rc rc = CM_OK;
-
-    for (size_t i = 0; rc == CM_OK && i < registry->count; i++) {
-        const struct hub_registered *agent = &registry->agents[i];
-        struct hub_agent_row row = {.id = agent->id,
-                                    .cluster = agent->cluster,
-                                    .key = agent->key,
-                                    .begins_ms = agent->begins_ms,
-                                    .held = agent->held,
-                                    .held_ms = agent->held_ms,
-                                    .held_key = agent->held_key,
-                                    .approved_ms = agent->approved_ms};
-
-        rc =
-            hub_agents_merge(db, &row, agent->state, agent->at_ms, &out->revoked, &out->added, err);
-    }
-    return rc;
-}
-
-static enum cm_rc read_registry(struct cm_arena *a, const char *path, const char *hub_id,
-                                struct hub_registry *out, struct cm_err *err) {
-    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *text = NULL;
-    enum cm_rc rc = cm_fsys_read(path, HUB_REGISTRY_MAX, &text, err);
-
-    rc = rc < 0 ? rc : hub_registry_read(a, (const char *)text->data, text->size, out, err);
-    if (rc < 0) {
-        return cm_wrap(err, "%s", path);
-    }
-    return strcmp(out->hub_id, hub_id) == 0
-               ? CM_OK
-               : cm_fail(err, CM_EINVAL, "%s is the registry of hub %s, not of %s", path,
-                         out->hub_id, hub_id);
-}
-
-static enum cm_rc merge(struct hub_db *db, const char *path, struct hub_backup_facts *facts,
-                        struct merged *out, struct cm_err *err) {
-    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-    struct hub_registry registry;
-    enum cm_rc rc = read_registry(a, path, facts->hub_id, &registry, err);
-
-    rc = rc < 0 ? rc : hub_db_begin(db, err);
-    if (rc < 0) {
-        return rc;
-    }
-    if (merge_each(db, &registry, out, err) < 0) {
-        hub_db_rollback(db);
-        return cm_wrap(err, "%s", path);
-    }
-    facts->epoch = registry.epoch > facts->epoch ? registry.epoch : facts->epoch;
-    facts->agents = 0;
-    rc = hub_db_commit(db, err);
-    return rc < 0 ? rc : hub_agents_each(db, count_agent, &facts->agents, err);
-}
-
-static enum cm_rc raise_epoch(struct hub_db *db, struct hub_backup_facts *facts,
-                              const struct merged *merged, struct cm_err *err) {
-    CM_AUTOFREE char *message =
-        cm_strf("the hub was restored; its epoch is %llu now. Of agents, a registry took %zu out, "
-                "and brought %zu in",
-                (unsigned long long)facts->epoch + 1, merged->revoked, merged->added);
-    enum cm_rc rc = hub_db_begin(db, err);
-
-    rc = rc < 0 ? rc : hub_meta_set_int(db, "epoch", (int64_t)++facts->epoch, err);
-    rc = rc < 0 ? rc : hub_past_lines_restored(db, facts->epoch, err);
-    rc = rc < 0 ? rc : hub_meta_set_int(db, "restored_ms", cm_clock_unix_ms(), err);
-    rc = rc < 0 ? rc
-                : hub_events_add(db,
-                                 &(struct hub_event){.at_ms = cm_clock_unix_ms(),
-                                                     .kind = "hub.restored",
-                                                     .actor = "hub",
-                                                     .message = message},
-                                 err);
-    if (rc < 0) {
-        hub_db_rollback(db);
-        return rc;
-    }
-    return hub_db_commit(db, err);
-}
-
 static enum cm_rc open_restored(const char *dir, const char *registry, struct hub_backup_facts *out,
                                 struct cm_err *err) {
-    struct merged merged = {.revoked = 0};
+    struct backup_merged merged = {.revoked = 0};
     CM_CLEANUP(hub_db_closep) struct hub_db *db = NULL;
     CM_AUTOFREE char *path = in_dir(dir, "hub.db");
     CM_AUTOFREE char *keys = in_dir(dir, "keys");
@@ -376,8 +279,8 @@ static enum cm_rc open_restored(const char *dir, const char *registry, struct hu
     rc = rc < 0 ? rc : check_keys(keys, err);
     rc = rc < 0 ? rc : hub_db_open(path, HUB_DB_WRITER, &db, err);
     rc = rc < 0 ? rc : read_facts(db, keys, out, err);
-    rc = rc < 0 || registry == NULL ? rc : merge(db, registry, out, &merged, err);
-    return rc < 0 ? rc : raise_epoch(db, out, &merged, err);
+    rc = rc < 0 || registry == NULL ? rc : backup_merge(db, registry, out, &merged, err);
+    return rc < 0 ? rc : backup_raise_epoch(db, &out->epoch, &merged, err);
 }
 
 static enum cm_rc fill(const char *file, const char *dir, const char *registry,
@@ -467,13 +370,13 @@ static enum cm_rc make_database(const char *registry, const char *dir, struct hu
     CM_CLEANUP(hub_db_closep) struct hub_db *db = NULL;
     CM_AUTOFREE char *path = in_dir(dir, "hub.db");
     CM_AUTOFREE char *keys = in_dir(dir, "keys");
-    struct merged merged = {.revoked = 0};
+    struct backup_merged merged = {.revoked = 0};
     enum cm_rc rc = check_keys(keys, err);
 
     rc = rc < 0 ? rc : hub_db_open(path, HUB_DB_WRITER, &db, err);
     rc = rc < 0 ? rc : read_facts(db, keys, out, err);
-    rc = rc < 0 ? rc : merge(db, registry, out, &merged, err);
-    return rc < 0 ? rc : raise_epoch(db, out, &merged, err);
+    rc = rc < 0 ? rc : backup_merge(db, registry, out, &merged, err);
+    return rc < 0 ? rc : backup_raise_epoch(db, &out->epoch, &merged, err);
 }
 
 enum cm_rc hub_backup_recover(const char *registry, const char *data_dir,

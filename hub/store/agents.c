@@ -91,43 +91,69 @@ static enum cm_rc is_known(struct hub_db *db, const char *id, bool *out, struct 
 }
 
 // keep_waiting lets an agent wait for a person as it did, unless one let it go on since.
-static enum cm_rc keep_waiting(struct hub_db *db, const struct hub_agent_row *row,
+static enum cm_rc keep_waiting(struct hub_db *db, const struct hub_agent_row *row, bool *out,
                                struct cm_err *err) {
     if (row->held == NULL || row->held[0] == '\0') {
         return CM_OK;
     }
+    enum cm_rc rc = hub_db_run(
+        db, err,
+        "UPDATE agent SET held = ?2, held_ms = ?3, held_key = ?4 WHERE id = ?1"
+        " AND state = 'active' AND held = '' AND approved_ms < ?3",
+        "ttib", row->id, row->held, row->held_ms, row->held_key.bytes, sizeof(row->held_key.bytes));
+    *out = rc == CM_OK && hub_db_changes(db) > 0;
+    return rc;
+}
+
+// What is not active once never is again.
+static enum cm_rc end_known(struct hub_db *db, const char *id, const char *state, bool *out,
+                            struct cm_err *err) {
+    enum cm_rc rc = hub_db_run(
+        db, err, "UPDATE agent SET state = ?2 WHERE id = ?1 AND state = 'active'", "tt", id, state);
+
+    *out = rc == CM_OK && hub_db_changes(db) > 0;
+    return rc;
+}
+
+static enum cm_rc add_ended(struct hub_db *db, const struct hub_agent_row *row, const char *state,
+                            int64_t enrolled_ms, struct cm_err *err) {
     return hub_db_run(db, err,
-                      "UPDATE agent SET held = ?2, held_ms = ?3, held_key = ?4 WHERE id = ?1"
-                      " AND state = 'active' AND held = '' AND approved_ms < ?3",
-                      "ttib", row->id, row->held, row->held_ms, row->held_key.bytes,
-                      sizeof(row->held_key.bytes));
+                      "INSERT INTO agent (id, cluster, state, key_sha256, enrolled_ms, begins_ms)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                      "tttbii", row->id, row->cluster, state, row->key.bytes,
+                      sizeof(row->key.bytes), enrolled_ms, row->begins_ms);
+}
+
+enum cm_rc hub_agents_restrict(struct hub_db *db, const struct hub_agent_row *row,
+                               const char *state, int64_t enrolled_ms,
+                               struct hub_agents_restricted *out, struct cm_err *err) {
+    bool active = strcmp(state, "active") == 0;
+    enum cm_rc rc = is_known(db, row->id, &out->known, err);
+
+    if (rc < 0 || (active && !out->known)) {
+        return rc;
+    }
+    if (active) {
+        return keep_waiting(db, row, &out->held, err);
+    }
+    return out->known ? end_known(db, row->id, state, &out->ended, err)
+                      : add_ended(db, row, state, enrolled_ms, err);
 }
 
 enum cm_rc hub_agents_merge(struct hub_db *db, const struct hub_agent_row *row, const char *state,
                             int64_t enrolled_ms, size_t *out_revoked, size_t *out_added,
                             struct cm_err *err) {
     bool active = strcmp(state, "active") == 0;
-    bool known = false;
-    enum cm_rc rc = is_known(db, row->id, &known, err);
+    struct hub_agents_restricted done = {.known = false};
+    enum cm_rc rc = hub_agents_restrict(db, row, state, enrolled_ms, &done, err);
 
-    if (rc == CM_OK && !active) { // what is not active once never is again
-        rc = hub_db_run(db, err, "UPDATE agent SET state = ?2 WHERE id = ?1 AND state = 'active'",
-                        "tt", row->id, state);
-        *out_revoked += rc == CM_OK && hub_db_changes(db) > 0 ? 1 : 0;
+    *out_revoked += done.ended ? 1 : 0;
+    if (rc < 0 || done.known || !active) {
+        return rc;
     }
-    if (rc < 0 || known) {
-        return rc < 0 ? rc : keep_waiting(db, row, err);
-    }
-    *out_added += active ? 1 : 0;
-    if (active) {
-        rc = hub_agents_enroll(db, row, enrolled_ms, err);
-        return rc < 0 ? rc : keep_waiting(db, row, err);
-    }
-    return hub_db_run(db, err,
-                      "INSERT INTO agent (id, cluster, state, key_sha256, enrolled_ms, begins_ms)"
-                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                      "tttbii", row->id, row->cluster, state, row->key.bytes,
-                      sizeof(row->key.bytes), enrolled_ms, row->begins_ms);
+    ++*out_added;
+    rc = hub_agents_enroll(db, row, enrolled_ms, err);
+    return rc < 0 ? rc : keep_waiting(db, row, &done.held, err);
 }
 
 static enum cm_rc find_by(struct hub_db *db, const char *sql, const char *what,

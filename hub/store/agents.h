@@ -49,6 +49,17 @@ CM_MUSTUSE enum cm_rc hub_agents_each_ever(struct hub_db *db,
                                                          const char *state, int64_t enrolled_ms),
                                            void *ctx, struct cm_err *err);
 
+// hub_agents_restrict takes in what a registry says of an agent where that lets in less: one that
+// it says is not active is not, one that waits for a person there does so here.
+struct hub_agents_restricted {
+    bool known; // before
+    bool ended;
+    bool held;
+};
+CM_MUSTUSE enum cm_rc hub_agents_restrict(struct hub_db *db, const struct hub_agent_row *row,
+                                          const char *state, int64_t enrolled_ms,
+                                          struct hub_agents_restricted *out, struct cm_err *err);
+
 // hub_agents_merge takes in what a registry says of an agent: one that it says is not active is
 // not, one that is not known here comes in, one that waits for a person there does so here.
 // *out_revoked and *out_added count.

@@ -65,6 +65,24 @@ class DatabaseRestored(SimStory):
         self.deliver(version("5"))
         self.assertEqual(self.data("c04", KEY), {"version": "5"})
 
+    def test_who_was_revoked_after_the_copy_stays_out(self):
+        data, registry = self.hub.data / "data", self.hub.data / "data" / "registry.jsonl"
+        self.hub.terminate()
+        shutil.copy(data / "hub.db", self.folder / "hub.db")
+        self.hub.start_and_wait()
+        self.hub.run("revoke", "c05")
+        wait_for(lambda: '"revoked"' in registry.read_text(encoding="utf-8"), 30, "the registry", 0.1)
+        self.hub.kill()
+        for name in ("hub.db-wal", "hub.db-shm"):
+            (data / name).unlink(missing_ok=True)
+        shutil.copy(self.folder / "hub.db", data / "hub.db")
+        self.hub.start_and_wait()
+        self.wait_connected("c01", "c02", "c03", "c04")
+        self.assertNotIn("c05", self.connected())
+        self.assertIn("id=registry.heeded", self.hub.log_text())
+        event, = self.events("agent.revoked", cluster="c05")
+        self.assertEqual(event["actor"], "hub")
+
 
 if __name__ == "__main__":
     story.main()

@@ -226,6 +226,8 @@ class Offline(Site):
         self.command("restore", backup)
         self.repo.bare.rename(away)
         self.hub.start_and_wait()
+        self.sim.restart("c01")  # which would try again later
+        self.sim.restart("c03")
         wait_for(lambda: [e for e in self.events("site.exempted", cluster="c01") if "'inc-c'" in e["message"]], PATIENT,
                  "the agent to tell it", 0.1)
         away.rename(self.repo.bare)
