@@ -531,6 +531,7 @@ static void start_state_copy(struct hub *h, const char *from) {
 }
 
 static void start_state(struct hub *h) {
+    CM_AUTOFREE char *registry = cm_strf("%s/registry.jsonl", h->config->data_dir);
     struct hub_state_writer_config config = {
         .loop = h->loop,
         .store = h->store,
@@ -538,6 +539,7 @@ static void start_state(struct hub *h) {
         .folder = h->state_path,
         .db_path = h->db_path,
         .hub_id = hub_authority_hub_id(h->authority),
+        .registry = registry,
         .epoch = h->epoch,
         .value_key = hub_authority_value_key(h->authority),
         .window_ms = h->config->state_window_ms,

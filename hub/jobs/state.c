@@ -230,6 +230,7 @@ struct hub_state_writer *hub_state_writer_start(const struct hub_state_writer_co
     struct hub_state_pass_config pass = {.folder = config->folder,
                                          .db_path = config->db_path,
                                          .hub_id = config->hub_id,
+                                         .registry = config->registry,
                                          .epoch = config->epoch,
                                          .value_key = config->value_key,
                                          .cancel_fd = cancel_fd};

@@ -27,6 +27,7 @@ struct hub_state_writer_config {
     const char *folder; // of the repository
     const char *db_path;
     const char *hub_id;
+    const char *registry; // file of agents; NULL: it is not told
     uint64_t epoch;
     const uint8_t *value_key; // 32 bytes
     int64_t window_ms;

@@ -8,6 +8,7 @@
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/jobs/state_changes.h"
+#include "hub/jobs/state_registry.h"
 #include "hub/jobs/state_work.h"
 #include "hub/store/events.h"
 #include "hub/write/write.h"
@@ -245,7 +246,8 @@ static const char *write_message(struct hub_state_pass *p, size_t events, size_t
     const char *subject =
         events > 0
             ? cm_arena_strf(p->arena, "events: %zu until number %lld", events, (long long)p->event)
-            : cm_arena_strf(p->arena, "events: %zu changes of the past", lines);
+        : lines > 0 ? cm_arena_strf(p->arena, "events: %zu changes of the past", lines)
+                    : "events: the registry of agents";
 
     return cm_arena_strf(p->arena,
                          "%s\n\nHoldfast-Action: record\nHoldfast-Event: %llu/%lld\n%s"
@@ -280,12 +282,14 @@ enum cm_rc hub_state_events_stage(struct hub_state_pass *p, struct hub_state_don
     struct segments s = {.pass = p, .err = err};
     struct reading r = {.segments = &s};
     size_t lines = 0;
+    size_t registry = 0;
     enum cm_rc rc = fill(&r);
 
     cm_str_done(&s.text);
     out->more = out->more || r.more;
     rc = rc < 0 ? rc : hub_state_changes_fill(p, &s.edits, out, &lines, err);
-    if (rc < 0 || r.count + lines == 0) {
+    rc = rc < 0 ? rc : hub_state_registry_fill(p, &s.edits, &registry, err);
+    if (rc < 0 || r.count + lines + registry == 0) {
         return rc;
     }
     out->files += r.count + lines;

@@ -22,6 +22,7 @@ struct hub_state_pass *hub_state_pass_new(const struct hub_state_pass_config *co
     p->folder = cm_strdup(config->folder);
     p->db_path = cm_strdup(config->db_path);
     p->hub_id = cm_strdup(config->hub_id);
+    p->registry = cm_strdup(config->registry);
     p->epoch = config->epoch;
     p->cancel_fd = config->cancel_fd;
     memcpy(p->value_key, config->value_key, sizeof(p->value_key));
@@ -34,6 +35,7 @@ static void close_all(struct hub_state_pass *p) {
     hub_db_close(p->db);
     p->repo = NULL;
     p->db = NULL;
+    p->registry_hash = (struct cm_sha256){{0}};
     cm_map_free(p->known);
     p->known = cm_map_new(free);
 }
@@ -47,6 +49,7 @@ void hub_state_pass_free(struct hub_state_pass *p) {
     free(p->folder);
     free(p->db_path);
     free(p->hub_id);
+    free(p->registry);
     explicit_bzero(p->value_key, sizeof(p->value_key));
     free(p);
 }

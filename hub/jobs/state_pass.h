@@ -23,6 +23,7 @@ struct hub_state_pass_config {
     const char *folder; // of the repository
     const char *db_path;
     const char *hub_id;
+    const char *registry; // file of agents (hub/jobs/registry.h); NULL: it is not told
     uint64_t epoch;
     const uint8_t *value_key; // 32 bytes; names values that may be secret
     int cancel_fd;            // readable: packs are not merged to the end; -1: none

@@ -3,6 +3,7 @@
 //     state_pass.c      the whole: open, stage, write, merge packs
 //     state_events.c    the branch `events`
 //     state_changes.c   its folder `changes`
+//     state_registry.c  its file `registry/agents.jsonl`
 //     state_side.c      what `desired` and `actual` have in common: clusters, Apps, the commit
 //     state_desired.c   the folder of an App as it is in force
 //     state_actual.c    the folder of an App as it is reported
@@ -23,9 +24,12 @@ struct hub_state_pass {
     char *folder;
     char *db_path;
     char *hub_id;
+    char *registry; // file; NULL: there is none
     uint64_t epoch;
     int cancel_fd;
-    int64_t merge_after_ms; // not before, after one that failed
+    int64_t merge_after_ms;    // not before, after one that failed
+    int64_t registry_after_ms; // not looked at before
+    struct cm_sha256 registry_hash;
     uint8_t value_key[32];
     struct hub_db *db;
     struct hub_state *repo;

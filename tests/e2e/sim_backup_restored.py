@@ -139,8 +139,15 @@ class BackupRestored(SimStory):
         self.assertIn("with 2 agents", told)
         self.go_on("6")
 
-    def test_without_a_backup_keys_and_registry_are_enough(self):
+    def test_without_a_backup_keys_and_a_clone_of_the_state_repository_are_enough(self):
+        def of_the_clone():
+            return subprocess.run(["git", "-C", self.hub.data / "data" / "state.git", "show",
+                                   "events:registry/agents.jsonl"], capture_output=True, text=True,
+                                  check=False, timeout=60).stdout
+        wait_for(lambda: '"epoch":3' in of_the_clone(), SOON, "the registry in Git", 0.1)
+        text = of_the_clone()
         self.keep_registry('"epoch":3')
+        (self.folder / "registry").write_text(text, encoding="utf-8")
         shutil.copytree(self.folder / "keys", self.hub.data / "data" / "keys")
         self.assertIn("in epoch 4", self.command("recover", self.folder / "registry"))
         self.go_on("7")

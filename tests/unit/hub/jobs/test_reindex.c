@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/fsys.h"
 #include "common/json.h"
+#include "hub/access/registry.h"
 #include "hub/jobs/state_pass.h"
 #include "hub/repo/source.h"
 #include "hub/store/db.h"
@@ -23,6 +24,7 @@
 #include "hub/store/proven.h"
 #include "hub/store/schema.h"
 
+#define HUB "0d7e2b1f-7a55-4a8e-9a34-0d7e2b1f0a11"
 #define CLUSTERS 12
 #define APPS 3
 #define VALUES 9
@@ -35,6 +37,7 @@ struct history {
     char *dir;
     char *db_path;
     char *repo;
+    char *registry;
     uint32_t random;
     int64_t now_ms;
     int64_t began_ms;
@@ -57,7 +60,8 @@ static void begin_passes(struct history *h) {
     static const uint8_t key[32] = {7};
     struct hub_state_pass_config config = {.folder = h->repo,
                                            .db_path = h->db_path,
-                                           .hub_id = "hub-1",
+                                           .hub_id = HUB,
+                                           .registry = h->registry,
                                            .epoch = h->epoch,
                                            .value_key = key,
                                            .cancel_fd = -1};
@@ -71,6 +75,7 @@ static struct history history_of(void *state, uint32_t seed) {
                         .dir = scratch_path(state, "."),
                         .db_path = scratch_path(state, "hub.db"),
                         .repo = scratch_path(state, "state.git"),
+                        .registry = scratch_path(state, "registry.jsonl"),
                         .random = seed,
                         .epoch = 1,
                         .began_ms = cm_clock_unix_ms() - INT64_C(20) * 24 * 3600 * 1000};
@@ -88,6 +93,7 @@ static void history_done(struct history *h) {
     free(h->dir);
     free(h->db_path);
     free(h->repo);
+    free(h->registry);
 }
 
 static void close_all(struct history *h) {
@@ -938,6 +944,42 @@ static void of_a_release_whose_line_had_to_go_it_is_known_that_it_ran(void **sta
     assert_non_null(strstr(told, "unknown"));
 }
 
+// ---- The registry
+
+static void put_registry(struct history *h, const char *hub, const char *state) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    const struct hub_registered agent = {
+        .id = "0b7c3f60-8c0e-4c3a-9d10-5d3b8e1c2f4d", .cluster = "c01", .state = state};
+
+    hub_registry_write_hub(&text, hub, h->epoch);
+    hub_registry_write_agent(&text, &agent);
+    must(h, cm_fsys_replace(h->registry, text.data, text.len, 0600, &h->err));
+    begin_passes(h); // which look at once
+}
+
+#define COMMITS "git -C state.git rev-list --count events"
+
+static void the_registry_is_there_as_it_became_last(void **state) {
+    CM_CLEANUP(history_done) struct history h = history_of(*state, 24);
+
+    add_event(&h);
+    write_down(&h, true);
+    put_registry(&h, HUB, "active");
+    write_down(&h, true);
+    scratch_run(h.scratch, "git -C state.git show events:registry/agents.jsonl"
+                           " | cmp - registry.jsonl");
+    int64_t commits = number(&h, COMMITS);
+    put_registry(&h, HUB, "active");
+    write_down(&h, true);
+    assert_int_equal(number(&h, COMMITS), commits);
+    put_registry(&h, HUB, "revoked");
+    write_down(&h, true);
+    assert_int_equal(number(&h, COMMITS), commits + 1);
+    put_registry(&h, "1c8d4071-9d1f-4d4b-8e21-6e4c9f2d305e", "active"); // another hub's
+    write_down(&h, true);
+    scratch_run(h.scratch, "git -C state.git show events:registry/agents.jsonl | grep -q revoked");
+}
+
 static void what_a_program_wrote_is_in_no_line(void **state) {
     CM_CLEANUP(history_done) struct history h = history_of(*state, 11);
 
@@ -1058,6 +1100,7 @@ int main(int argc, char **argv) {
         TEST(what_happened_between_a_backup_and_its_restore_comes_back),
         TEST(numbers_that_an_epoch_has_told_stay_its_own),
         TEST(of_a_release_whose_line_had_to_go_it_is_known_that_it_ran),
+        TEST(the_registry_is_there_as_it_became_last),
         TEST(what_a_program_wrote_is_in_no_line),
         TEST(while_nobody_takes_them_no_lines_are_kept),
         TEST(what_is_no_line_is_lost_and_holds_nothing_up),
