@@ -232,8 +232,11 @@ static void send_apply(struct kube_op *op);
 
 // give_way leaves out what others have by right.
 static void give_way(struct kube_op *op, const struct cm_json *live) {
-    struct kube_right_given given =
-        kube_right_give(op->arena, op->desired, live, op->k->field_manager, op->given);
+    const struct kube_right_gift gift = {.manager = op->k->field_manager,
+                                         .rights = op->given,
+                                         .terms = kube_owners_terms(op->entry, op->arena),
+                                         .now_ms = cm_clock_unix_ms()};
+    struct kube_right_given given = kube_right_give(op->arena, op->desired, live, &gift);
 
     op->at_version = given.copied;
 }
@@ -596,7 +599,7 @@ static void apply_as(struct kube_op *op, const struct cm_object_id *id, const ch
     op->path = kube_resource_path(resource, ns, id->name);
     op->only_new = op->type == KUBE_RUN || op->once || op->cleared || !is_ours(op->entry);
     kube_op_take_slot(op);
-    op->whole = spares(op) ? cm_json_copy(op->arena, op->desired) : NULL;
+    op->whole = spares(op) || op->given != 0 ? cm_json_copy(op->arena, op->desired) : NULL;
     if ((op->given != 0 || op->whole != NULL) && !op->only_new) {
         look(op);
     } else {

@@ -307,6 +307,7 @@ struct kube_entry {
     bool unmarked;   // has lost our label, so that no watch tells of it
     bool once;       // made if it is not there, and never changed
     bool due;        // what is left out by right is no longer what was left out when applied
+    bool by_hand;    // somebody set by hand what is given for now
     bool undecided;  // differs in what perhaps somebody has by right
     bool guessed;    // was compared while it was not known which of its rules hold
     bool look_says;  // the look ends with an observation in any case
@@ -415,6 +416,8 @@ void kube_owners_free(struct agent_kube *k);
 void kube_owners_want(struct kube_entry *e, unsigned rights);
 // kube_owners_of tells which rights somebody has to an object, as far as is known.
 enum kube_knowledge kube_owners_of(const struct kube_entry *e, unsigned *out);
+// kube_owners_terms returns on what terms somebody has weights of an object; the arena's.
+struct kube_right_terms kube_owners_terms(const struct kube_entry *e, struct cm_arena *a);
 // kube_owners_leaders tells whether it is known who decides about releases of an object; pending,
 // too, while it was not compared, so that nobody looks for them yet.
 enum kube_knowledge kube_owners_leaders(const struct kube_entry *e);

@@ -10,6 +10,7 @@
 #include "agent/kube/object.h"
 #include "agent/kube/status.h"
 #include "common/arena.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/map.h"
 #include "common/mem.h"
@@ -26,6 +27,7 @@ struct owner {
     uint32_t round; // of the list that had it last
     struct claim *claims;
     size_t count;
+    struct kube_right_terms terms; // texts are its own
     char *said; // what it said of releases last (kube_releases_words); NULL: it decides about none
 };
 
@@ -45,10 +47,16 @@ static void drop_claims(struct owner *o) {
     o->count = 0;
 }
 
+static void drop_terms(struct owner *o) {
+    free((char *)(uintptr_t)o->terms.controllers);
+    free((char *)(uintptr_t)o->terms.routes);
+}
+
 static void owner_free(void *value) {
     struct owner *o = value;
 
     drop_claims(o);
+    drop_terms(o);
     free(o->said);
     free(o->ns);
     free(o);
@@ -236,6 +244,19 @@ const char *kube_owners_leader(const struct kube_entry *e) {
     return t == NULL || t->leader == NULL ? NULL : t->leader->said;
 }
 
+// take_terms takes in on what terms an owner has what it has. One that is idle when it is seen
+// first has been so for long.
+static void take_terms(struct owner *o, struct cm_arena *a, const struct cm_json *live) {
+    struct kube_right_terms terms = kube_right_terms_of(a, live);
+    bool ended = o->terms.controllers != NULL && !o->terms.idle && terms.idle;
+
+    terms.idle_ms = ended ? cm_clock_unix_ms() : o->terms.idle_ms;
+    terms.controllers = cm_strdup(terms.controllers);
+    terms.routes = cm_strdup(terms.routes);
+    drop_terms(o);
+    o->terms = terms;
+}
+
 void kube_owners_saw(struct kube_watch *w, struct cm_arena *a, const struct cm_json *live) {
     struct kube_right_claim claims[KUBE_RIGHT_CLAIMS_MAX];
     const char *key = kube_object_key(a, live);
@@ -256,6 +277,7 @@ void kube_owners_saw(struct kube_watch *w, struct cm_arena *a, const struct cm_j
         cm_map_put(owners, key, o);
     }
     o->round = w->round;
+    take_terms(o, a, live);
     if (!same_claims(o, claims, n)) {
         set_claims(w->k, o, claims, n, w->complete);
     }
@@ -339,6 +361,57 @@ enum kube_knowledge kube_owners_of(const struct kube_entry *e, unsigned *out) {
                            (t->weights > 0 ? KUBE_RIGHT_WEIGHTS : 0U);
     *out &= e->rights;
     return e->rights == 0 ? KUBE_KNOWN : knowledge_of(e, e->rights);
+}
+
+// The terms of all who have weights of one object.
+struct gathering {
+    const char *target;
+    struct kube_right_terms *terms;
+    struct cm_str controllers;
+    struct cm_str routes;
+    size_t count;
+};
+
+static void gather(struct gathering *g, const struct kube_right_terms *terms) {
+    int64_t idle_ms = g->terms->idle_ms;
+
+    g->terms->idle = (g->count == 0 || g->terms->idle) && terms->idle;
+    g->terms->idle_ms = terms->idle_ms > idle_ms ? terms->idle_ms : idle_ms;
+    cm_str_add(&g->controllers, terms->controllers);
+    cm_str_add(&g->routes, terms->routes);
+    g->count++;
+}
+
+static bool gather_from(void *ctx, const char *key, void *value) {
+    struct gathering *g = ctx;
+    const struct owner *o = value;
+    bool has = false;
+
+    (void)key;
+    for (size_t i = 0; i < o->count; i++) {
+        has |=
+            o->claims[i].right == KUBE_RIGHT_WEIGHTS && strcmp(o->claims[i].target, g->target) == 0;
+    }
+    if (has) {
+        gather(g, &o->terms);
+    }
+    return true;
+}
+
+struct kube_right_terms kube_owners_terms(const struct kube_entry *e, struct cm_arena *a) {
+    const struct target *t = cm_map_get(e->k->owners.by_target, place_of(e));
+    struct kube_right_terms terms = {.controllers = "", .routes = ""};
+    struct gathering g = {.target = place_of(e), .terms = &terms};
+
+    if (t == NULL || t->weights == 0) {
+        return terms;
+    }
+    cm_map_each(e->k->owners.by_key, gather_from, &g);
+    terms.controllers = cm_arena_strdup(a, cm_str_get(&g.controllers));
+    terms.routes = cm_arena_strdup(a, cm_str_get(&g.routes));
+    cm_str_done(&g.controllers);
+    cm_str_done(&g.routes);
+    return terms;
 }
 
 enum kube_knowledge kube_owners_leaders(const struct kube_entry *e) {

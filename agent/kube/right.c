@@ -3,9 +3,11 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/object/id.h"
 #include "common/object/pointer.h"
+#include "common/str.h"
 
 const struct kube_right_kind kube_right_kinds[KUBE_RIGHT_KINDS] = {
     {"autoscaling", "HorizontalPodAutoscaler", KUBE_RIGHT_REPLICAS},
@@ -29,6 +31,8 @@ struct rule {
     const char *group;
     const char *kind; // NULL: it says it
     unsigned right;
+    const char *space; // where it says the namespace; NULL: nowhere
+    bool dotted;       // the name may be NAME.NAMESPACE
 };
 
 #define ISTIO "networking.istio.io"
@@ -37,47 +41,64 @@ struct rule {
 #define APISIX "apisix.apache.org"
 #define SERVICE_OF_CANARY "/spec/service/name", "/spec/targetRef/name"
 #define ROUTING_OF_ROLLOUT "/spec/strategy/canary/trafficRouting"
+#define PLUGIN ROUTING_OF_ROLLOUT "/plugins/argoproj-labs~1gatewayAPI"
+
+#define OF(group, kind, pointer, target_group, target, right)                                      \
+    { group, kind, pointer, NULL, target_group, target, right, NULL, false }
+#define OF_CANARY(target_group, target)                                                            \
+    {                                                                                              \
+        "flagger.app", "Canary", SERVICE_OF_CANARY, target_group, target, KUBE_RIGHT_WEIGHTS,      \
+            NULL, false                                                                            \
+    }
+#define OF_ROLLOUT(pointer, target_group, target)                                                  \
+    OF("argoproj.io", "Rollout", pointer, target_group, target, KUBE_RIGHT_WEIGHTS)
+//     https://rollouts-plugin-trafficrouter-gatewayapi.readthedocs.io/en/latest/
+#define OF_PLUGIN(member, target)                                                                  \
+    {                                                                                              \
+        "argoproj.io", "Rollout", PLUGIN member, NULL, GATEWAY, target, KUBE_RIGHT_WEIGHTS,        \
+            PLUGIN "/namespace", false                                                             \
+    }
+#define OF_ISTIO(member)                                                                           \
+    {                                                                                              \
+        "argoproj.io", "Rollout", ROUTING_OF_ROLLOUT member, NULL, ISTIO, "VirtualService",        \
+            KUBE_RIGHT_WEIGHTS, NULL, true                                                         \
+    }
 
 static const struct rule rules[] = {
-    {"autoscaling", "HorizontalPodAutoscaler", "/spec/scaleTargetRef", NULL, "", NULL,
-     KUBE_RIGHT_REPLICAS},
-    {"keda.sh", "ScaledObject", "/spec/scaleTargetRef", NULL, "apps", "Deployment",
-     KUBE_RIGHT_REPLICAS},
-    {"flagger.app", "Canary", "/spec/targetRef", NULL, "", NULL, KUBE_RIGHT_REPLICAS},
-    {"flagger.app", "Canary", SERVICE_OF_CANARY, ISTIO, "VirtualService", KUBE_RIGHT_WEIGHTS},
-    {"flagger.app", "Canary", SERVICE_OF_CANARY, GATEWAY, "HTTPRoute", KUBE_RIGHT_WEIGHTS},
-    {"flagger.app", "Canary", SERVICE_OF_CANARY, TRAEFIK, "TraefikService", KUBE_RIGHT_WEIGHTS},
-    {"flagger.app", "Canary", SERVICE_OF_CANARY, "", "Service", KUBE_RIGHT_WEIGHTS},
-    {"flagger.app", "Canary", "/spec/routeRef", NULL, "", NULL, KUBE_RIGHT_WEIGHTS},
-    {"argoproj.io", "Rollout", "/spec/workloadRef", NULL, "", NULL, KUBE_RIGHT_REPLICAS},
-    {"argoproj.io", "Rollout", "/spec/strategy/blueGreen/activeService", NULL, "", "Service",
-     KUBE_RIGHT_WEIGHTS},
-    {"argoproj.io", "Rollout", "/spec/strategy/blueGreen/previewService", NULL, "", "Service",
-     KUBE_RIGHT_WEIGHTS},
-    {"argoproj.io", "Rollout", "/spec/strategy/canary/stableService", NULL, "", "Service",
-     KUBE_RIGHT_WEIGHTS},
-    {"argoproj.io", "Rollout", "/spec/strategy/canary/canaryService", NULL, "", "Service",
-     KUBE_RIGHT_WEIGHTS},
-    {"argoproj.io", "Rollout", "/spec/strategy/canary/pingPong/pingService", NULL, "", "Service",
-     KUBE_RIGHT_WEIGHTS},
-    {"argoproj.io", "Rollout", "/spec/strategy/canary/pingPong/pongService", NULL, "", "Service",
-     KUBE_RIGHT_WEIGHTS},
-    {"argoproj.io", "Rollout", ROUTING_OF_ROLLOUT "/istio/virtualService", NULL, ISTIO,
-     "VirtualService", KUBE_RIGHT_WEIGHTS},
-    {"argoproj.io", "Rollout", ROUTING_OF_ROLLOUT "/istio/virtualServices", NULL, ISTIO,
-     "VirtualService", KUBE_RIGHT_WEIGHTS},
-    {"argoproj.io", "Rollout", ROUTING_OF_ROLLOUT "/plugins/argoproj-labs~1gatewayAPI/httpRoute",
-     NULL, GATEWAY, "HTTPRoute", KUBE_RIGHT_WEIGHTS},
-    {"argoproj.io", "Rollout", ROUTING_OF_ROLLOUT "/plugins/argoproj-labs~1gatewayAPI/httpRoutes",
-     NULL, GATEWAY, "HTTPRoute", KUBE_RIGHT_WEIGHTS},
-    {"argoproj.io", "Rollout", ROUTING_OF_ROLLOUT "/traefik/weightedTraefikServiceName", NULL,
-     TRAEFIK, "TraefikService", KUBE_RIGHT_WEIGHTS},
-    {"argoproj.io", "Rollout", ROUTING_OF_ROLLOUT "/apisix/route", NULL, APISIX, "ApisixRoute",
-     KUBE_RIGHT_WEIGHTS},
+    OF("autoscaling", "HorizontalPodAutoscaler", "/spec/scaleTargetRef", "", NULL,
+       KUBE_RIGHT_REPLICAS),
+    OF("keda.sh", "ScaledObject", "/spec/scaleTargetRef", "apps", "Deployment",
+       KUBE_RIGHT_REPLICAS),
+    OF("flagger.app", "Canary", "/spec/targetRef", "", NULL, KUBE_RIGHT_REPLICAS),
+    OF_CANARY(ISTIO, "VirtualService"),
+    OF_CANARY(GATEWAY, "HTTPRoute"),
+    OF_CANARY(TRAEFIK, "TraefikService"),
+    OF_CANARY("", "Service"),
+    OF("flagger.app", "Canary", "/spec/routeRef", "", NULL, KUBE_RIGHT_WEIGHTS),
+    OF("argoproj.io", "Rollout", "/spec/workloadRef", "", NULL, KUBE_RIGHT_REPLICAS),
+    OF_ROLLOUT("/spec/strategy/blueGreen/activeService", "", "Service"),
+    OF_ROLLOUT("/spec/strategy/blueGreen/previewService", "", "Service"),
+    OF_ROLLOUT("/spec/strategy/canary/stableService", "", "Service"),
+    OF_ROLLOUT("/spec/strategy/canary/canaryService", "", "Service"),
+    OF_ROLLOUT("/spec/strategy/canary/pingPong/pingService", "", "Service"),
+    OF_ROLLOUT("/spec/strategy/canary/pingPong/pongService", "", "Service"),
+    OF_ISTIO("/istio/virtualService"),
+    OF_ISTIO("/istio/virtualServices"),
+    OF_ROLLOUT(ROUTING_OF_ROLLOUT "/istio/destinationRule", ISTIO, "DestinationRule"),
+    OF_PLUGIN("/httpRoute", "HTTPRoute"),
+    OF_PLUGIN("/httpRoutes", "HTTPRoute"),
+    OF_PLUGIN("/grpcRoute", "GRPCRoute"),
+    OF_PLUGIN("/grpcRoutes", "GRPCRoute"),
+    OF_PLUGIN("/tcpRoute", "TCPRoute"),
+    OF_PLUGIN("/tcpRoutes", "TCPRoute"),
+    OF_PLUGIN("/tlsRoute", "TLSRoute"),
+    OF_PLUGIN("/tlsRoutes", "TLSRoute"),
+    OF_ROLLOUT(ROUTING_OF_ROLLOUT "/traefik/weightedTraefikServiceName", TRAEFIK, "TraefikService"),
+    OF_ROLLOUT(ROUTING_OF_ROLLOUT "/apisix/route", APISIX, "ApisixRoute"),
 };
 
-// Where the weights of a route are: in each element of the lists `outer` (NULL: there is no outer
-// list) the list `inner`, whose elements have a `weight`.
+// What is given of an object: the list at `outer`. Each of its elements has a list `inner`, whose
+// elements have a `weight`; without an `inner` it is those of `outer` that have it.
 struct weights {
     const char *group;
     const char *kind;
@@ -91,12 +112,17 @@ static const struct weights weights[] = {
     {ISTIO, "VirtualService", "/spec/tls", "/route"},
     {GATEWAY, "HTTPRoute", "/spec/rules", "/backendRefs"},
     {GATEWAY, "GRPCRoute", "/spec/rules", "/backendRefs"},
-    {TRAEFIK, "TraefikService", NULL, "/spec/weighted/services"},
+    {GATEWAY, "TCPRoute", "/spec/rules", "/backendRefs"},
+    {GATEWAY, "TLSRoute", "/spec/rules", "/backendRefs"},
+    {TRAEFIK, "TraefikService", "/spec/weighted/services", NULL},
     {APISIX, "ApisixRoute", "/spec/http", "/backends"},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define WEIGHT "weight"
+#define SELECTOR "/spec/selector"
+#define SUBSETS "/spec/subsets"
+#define GRACE_MS 60000 // for weights that somebody set by hand
 // What they put into a Service's selector: Argo Rollouts a label, Flagger a name that ends so.
 #define HASH_LABEL "rollouts-pod-template-hash"
 #define PRIMARY "-primary"
@@ -137,10 +163,24 @@ static const struct cm_json *find(struct cm_arena *a, const struct cm_json *node
 
 struct claiming {
     struct cm_arena *a;
+    const struct cm_json *owner;
     const char *namespace;
     struct kube_right_claim *out;
     size_t count;
 };
+
+// place_of finds the namespace of what is referred to, and takes it off the name.
+static void place_of(const struct claiming *c, const struct rule *rule, struct cm_object_id *id) {
+    const char *dot = rule->dotted ? strchr(id->name, '.') : NULL;
+    const char *space = cm_json_string(find(c->a, c->owner, rule->space));
+
+    if (dot != NULL) {
+        id->namespace = cm_arena_strndup(c->a, dot + 1, strcspn(dot + 1, "."));
+        id->name = cm_arena_strndup(c->a, id->name, (size_t)(dot - id->name));
+    } else if (space != NULL && space[0] != '\0') {
+        id->namespace = space;
+    }
+}
 
 static void claim(struct claiming *c, const struct rule *rule, const struct cm_json *reference) {
     const char *name = cm_json_string(reference);
@@ -154,6 +194,7 @@ static void claim(struct claiming *c, const struct rule *rule, const struct cm_j
         id.kind = text_of(reference, "kind");
         id.group = group_of(c->a, text_of(reference, "apiVersion"));
     }
+    place_of(c, rule, &id);
     if (id.kind[0] != '\0' && id.name[0] != '\0' && c->count < KUBE_RIGHT_CLAIMS_MAX) {
         c->out[c->count++] = (struct kube_right_claim){cm_object_key(c->a, &id), rule->right};
     }
@@ -176,7 +217,7 @@ static void claim_all(struct claiming *c, const struct rule *rule, const struct 
 
 size_t kube_right_claims(struct cm_arena *a, const struct cm_json *owner,
                          struct kube_right_claim out[KUBE_RIGHT_CLAIMS_MAX]) {
-    struct claiming c = {a, text_of(cm_json_get(owner, "metadata"), "namespace"), out, 0};
+    struct claiming c = {a, owner, text_of(cm_json_get(owner, "metadata"), "namespace"), out, 0};
 
     for (size_t i = 0; i < COUNT(rules); i++) {
         if (is_a(owner, rules[i].owner_group, rules[i].owner_kind)) {
@@ -184,6 +225,95 @@ size_t kube_right_claims(struct cm_arena *a, const struct cm_json *owner,
         }
     }
     return c.count;
+}
+
+// ---- On what terms
+
+static bool is_array(const struct cm_json *node) {
+    return node != NULL && node->type == CM_ARRAY;
+}
+
+static const struct cm_json *managers_of(const struct cm_json *object) {
+    const struct cm_json *all = cm_json_path(object, "metadata", "managedFields", NULL);
+
+    return is_array(all) ? all->first : NULL;
+}
+
+// is_idle tells whether no release is under way; what says nothing may be at work.
+//     https://docs.flagger.app/usage/how-it-works#canary-status
+//     https://argo-rollouts.readthedocs.io/en/stable/features/specification/
+static bool is_idle(const struct cm_json *owner) {
+    static const char *const phases[] = {"Initialized", "Succeeded", "Failed", // of a Canary
+                                         "Healthy", "Degraded"};               // of a Rollout
+    const char *phase = text_of(cm_json_get(owner, "status"), "phase");
+
+    for (size_t i = 0; i < COUNT(phases); i++) {
+        if (strcmp(phases[i], phase) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_name(struct cm_str *out, const char *name) {
+    if (name[0] != '\0' && strchr(name, '\n') == NULL) {
+        cm_str_addf(out, "%s\n", name);
+    }
+}
+
+static const char *take_names(struct cm_arena *a, struct cm_str *names) {
+    const char *text = cm_arena_strdup(a, cm_str_get(names));
+
+    cm_str_done(names);
+    return text;
+}
+
+// controllers_of are who says in which phase the owner is, and plugins, whose programs are called
+// like the end of their names.
+static const char *controllers_of(struct cm_arena *a, const struct cm_json *owner) {
+    const struct cm_json *plugins = find(a, owner, ROUTING_OF_ROLLOUT "/plugins");
+    struct cm_str names = {0};
+
+    for (const struct cm_json *m = managers_of(owner); m != NULL; m = m->next) {
+        if (cm_json_path(m, "fieldsV1", "f:status", "f:phase", NULL) != NULL) {
+            add_name(&names, text_of(m, "manager"));
+        }
+    }
+    for (const struct cm_json *p = names.len > 0 && plugins != NULL ? plugins->first : NULL;
+         p != NULL && p->key != NULL; p = p->next) {
+        const char *slash = strrchr(p->key, '/');
+
+        add_name(&names, slash == NULL ? p->key : slash + 1);
+    }
+    return take_names(a, &names);
+}
+
+static const char *routes_of(struct cm_arena *a, const struct cm_json *owner) {
+    const struct cm_json *routes = find(a, owner, ROUTING_OF_ROLLOUT "/managedRoutes");
+    struct cm_str names = {0};
+
+    for (const struct cm_json *r = is_array(routes) ? routes->first : NULL; r != NULL;
+         r = r->next) {
+        add_name(&names, text_of(r, "name"));
+    }
+    return take_names(a, &names);
+}
+
+struct kube_right_terms kube_right_terms_of(struct cm_arena *a, const struct cm_json *owner) {
+    return (struct kube_right_terms){.idle = is_idle(owner),
+                                     .controllers = controllers_of(a, owner),
+                                     .routes = routes_of(a, owner)};
+}
+
+static bool is_among(const char *names, const char *name) {
+    size_t size = strlen(name);
+
+    for (const char *n = names; size > 0 && n[0] != '\0'; n += strcspn(n, "\n") + 1) {
+        if (strncmp(n, name, size) == 0 && n[size] == '\n') {
+            return true;
+        }
+    }
+    return false;
 }
 
 // ---- Giving way
@@ -196,6 +326,9 @@ static bool is_service(const struct cm_json *object) {
 static bool has_weights(const struct cm_json *desired) {
     if (is_service(desired)) {
         return cm_json_path(desired, "spec", "selector", NULL) != NULL;
+    }
+    if (is_a(desired, ISTIO, "DestinationRule")) {
+        return cm_json_path(desired, "spec", "subsets", NULL) != NULL;
     }
     for (size_t i = 0; i < COUNT(weights); i++) {
         if (is_a(desired, weights[i].group, weights[i].kind)) {
@@ -274,6 +407,15 @@ static bool is_backend(const struct cm_json *desired, const struct cm_json *live
     return true;
 }
 
+static const struct cm_json *backend_of(const struct cm_json *desired, const struct cm_json *all) {
+    const struct cm_json *l = is_array(all) && desired->type == CM_OBJECT ? all->first : NULL;
+
+    while (l != NULL && !is_backend(desired, l)) {
+        l = l->next;
+    }
+    return l;
+}
+
 static void give_weight(struct cm_arena *a, struct cm_json *backend, const struct cm_json *live,
                         struct kube_right_given *out) {
     const struct cm_json *ours = cm_json_get(backend, WEIGHT);
@@ -292,37 +434,139 @@ static void give_weight(struct cm_arena *a, struct cm_json *backend, const struc
 
 static void give_backends(struct cm_arena *a, const struct cm_json *desired,
                           const struct cm_json *live, struct kube_right_given *out) {
-    if (desired == NULL || live == NULL || desired->type != CM_ARRAY || live->type != CM_ARRAY) {
-        return;
-    }
-    for (struct cm_json *d = desired->first; d != NULL; d = d->next) {
-        const struct cm_json *l = live->first;
+    for (struct cm_json *d = is_array(desired) ? desired->first : NULL; d != NULL; d = d->next) {
+        const struct cm_json *l = backend_of(d, live);
 
-        while (l != NULL && !is_backend(d, l)) {
-            l = l->next;
-        }
-        if (l != NULL && d->type == CM_OBJECT) {
+        if (l != NULL) {
             give_weight(a, d, l, out);
         }
     }
 }
 
-// give_weights goes through two lists of routes side by side.
-static void give_weights(struct cm_arena *a, const struct weights *w, const struct cm_json *desired,
-                         const struct cm_json *live, struct kube_right_given *out) {
-    const struct cm_json *ours = find(a, desired, w->outer);
-    const struct cm_json *theirs = find(a, live, w->outer);
+// Two lists of routes, of which one is to be found in the other: each live one is taken once.
+struct pairing {
+    struct cm_arena *a;
+    const char *inner;
+    const char *routes; // that owners put in
+    struct cm_json *ours;
+    const struct cm_json *theirs;
+    const struct cm_json **taken;
+    size_t count;
+};
 
-    if (w->outer == NULL) {
-        give_backends(a, find(a, desired, w->inner), find(a, live, w->inner), out);
+static const struct cm_json *named(const struct cm_json *list, const char *name) {
+    const struct cm_json *r = name[0] == '\0' ? NULL : list->first;
+
+    while (r != NULL && strcmp(text_of(r, "name"), name) != 0) {
+        r = r->next;
+    }
+    return r;
+}
+
+// is_free tells whether a live route may be one that goes by its backends.
+static bool is_free(const struct pairing *p, const struct cm_json *live) {
+    const char *name = text_of(live, "name");
+
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->taken[i] == live) {
+            return false;
+        }
+    }
+    return !is_among(p->routes, name) && named(p->ours, name) == NULL;
+}
+
+static size_t shared(const struct pairing *p, const struct cm_json *ours,
+                     const struct cm_json *theirs) {
+    const struct cm_json *all = find(p->a, ours, p->inner);
+    const struct cm_json *live = find(p->a, theirs, p->inner);
+    size_t n = 0;
+
+    for (const struct cm_json *d = is_array(all) ? all->first : NULL; d != NULL; d = d->next) {
+        n += backend_of(d, live) != NULL ? 1 : 0;
+    }
+    return n;
+}
+
+// counterpart_of finds the live route of the same name, else the first with most of the same
+// backends: owners put some in front.
+static const struct cm_json *counterpart_of(const struct pairing *p, const struct cm_json *route) {
+    const struct cm_json *found = named(p->theirs, text_of(route, "name"));
+    size_t most = 0;
+
+    if (found != NULL) {
+        return found;
+    }
+    for (const struct cm_json *l = p->theirs->first; l != NULL; l = l->next) {
+        size_t n = is_free(p, l) ? shared(p, route, l) : 0;
+
+        if (n > most) {
+            most = n;
+            found = l;
+        }
+    }
+    return found;
+}
+
+// keep_routes keeps what owners have put in, in front.
+static void keep_routes(struct pairing *p, struct kube_right_given *out) {
+    struct cm_json *front = cm_json_new(p->a, CM_ARRAY);
+
+    for (const struct cm_json *l = p->theirs->first; l != NULL; l = l->next) {
+        if (is_among(p->routes, text_of(l, "name")) && named(p->ours, text_of(l, "name")) == NULL) {
+            cm_json_append(front, cm_json_copy(p->a, l));
+        }
+    }
+    if (front->first == NULL) {
         return;
     }
-    if (ours == NULL || theirs == NULL || ours->type != CM_ARRAY || theirs->type != CM_ARRAY) {
+    front->last->next = p->ours->first;
+    p->ours->last = p->ours->first == NULL ? front->last : p->ours->last;
+    p->ours->first = front->first;
+    p->ours->count += front->count;
+    out->copied = true;
+    out->differing |= KUBE_RIGHT_WEIGHTS;
+}
+
+static void give_weights(struct cm_arena *a, const struct weights *w, const char *routes,
+                         struct cm_json *ours, const struct cm_json *theirs,
+                         struct kube_right_given *out) {
+    struct pairing p = {
+        .a = a, .inner = w->inner, .routes = routes, .ours = ours, .theirs = theirs};
+
+    if (w->inner == NULL) {
+        give_backends(a, ours, theirs, out);
         return;
     }
-    const struct cm_json *l = theirs->first;
-    for (const struct cm_json *d = ours->first; d != NULL && l != NULL; d = d->next, l = l->next) {
-        give_backends(a, find(a, d, w->inner), find(a, l, w->inner), out);
+    p.taken = cm_arena_get(a, (cm_json_nodes(ours) + 1) * sizeof(const struct cm_json *));
+    for (struct cm_json *d = ours->first; d != NULL; d = d->next) {
+        const struct cm_json *l = counterpart_of(&p, d);
+
+        if (l != NULL) {
+            p.taken[p.count++] = l;
+            give_backends(a, find(a, d, w->inner), find(a, l, w->inner), out);
+        }
+    }
+    keep_routes(&p, out);
+}
+
+// give_subsets: Argo Rollouts adds to the labels of a DestinationRule's subsets.
+static void give_subsets(struct cm_arena *a, const struct cm_json *ours,
+                         const struct cm_json *theirs, struct kube_right_given *out) {
+    for (struct cm_json *d = ours->first; d != NULL; d = d->next) {
+        const struct cm_json *live = named(theirs, text_of(d, "name"));
+        const struct cm_json *hash = cm_json_get(cm_json_get(live, "labels"), HASH_LABEL);
+        struct cm_json *labels = cm_json_get(d, "labels");
+
+        if (hash == NULL) {
+            continue;
+        }
+        if (labels == NULL || labels->type != CM_OBJECT) {
+            labels = cm_json_new(a, CM_OBJECT);
+            cm_json_set(a, d, "labels", labels);
+        }
+        cm_json_set(a, labels, HASH_LABEL, cm_json_copy(a, hash));
+        out->copied = true;
+        out->differing |= KUBE_RIGHT_WEIGHTS;
     }
 }
 
@@ -361,20 +605,88 @@ static void give_selector(struct cm_arena *a, const struct cm_json *desired,
     out->differing |= primary || hash != NULL ? KUBE_RIGHT_WEIGHTS : 0U;
 }
 
-struct kube_right_given kube_right_give(struct cm_arena *a, struct cm_json *desired,
-                                        const struct cm_json *live, const char *manager,
-                                        unsigned rights) {
-    struct kube_right_given given = {0};
+// ---- What was set by hand
 
-    if ((rights & KUBE_RIGHT_REPLICAS) != 0) {
-        give_replicas(a, desired, live, manager, &given);
+// has_field tells whether an entry of managedFields has a field, or something in it.
+static bool has_field(struct cm_arena *a, const struct cm_json *entry, const char *pointer) {
+    const struct cm_json *at = cm_json_get(entry, "fieldsV1");
+
+    while (at != NULL && pointer[0] == '/') {
+        size_t size = strcspn(pointer + 1, "/");
+
+        at = cm_json_get(at, cm_arena_strf(a, "f:%.*s", (int)size, pointer + 1));
+        pointer += 1 + size;
     }
-    if ((rights & KUBE_RIGHT_WEIGHTS) != 0 && is_service(desired)) {
-        give_selector(a, desired, live, &given);
+    return at != NULL;
+}
+
+// lapses tells whether a field is its owner's no longer: somebody else set it by hand, and no
+// release is under way for a while.
+static bool lapses(struct cm_arena *a, const struct kube_right_gift *gift,
+                   const struct cm_json *live, const char *pointer, struct kube_right_given *out) {
+    const struct kube_right_terms *terms = &gift->terms;
+
+    if (terms->controllers == NULL || terms->controllers[0] == '\0') {
+        return false;
     }
-    for (size_t i = 0; (rights & KUBE_RIGHT_WEIGHTS) != 0 && i < COUNT(weights); i++) {
+    for (const struct cm_json *m = managers_of(live); m != NULL; m = m->next) {
+        const char *manager = text_of(m, "manager");
+        int64_t set_ms = 0;
+
+        if (strcmp(manager, gift->manager) == 0 || is_among(terms->controllers, manager) ||
+            !has_field(a, m, pointer)) {
+            continue;
+        }
+        (void)cm_clock_parse(text_of(m, "time"), &set_ms);
+        int64_t since_ms = set_ms > terms->idle_ms ? set_ms : terms->idle_ms;
+        if (terms->idle && gift->now_ms - since_ms >= GRACE_MS) {
+            return true;
+        }
+        out->by_hand = true;
+    }
+    return false;
+}
+
+// give_list gives what is in a list, or in a Service's selector, at a pointer.
+static void give_list(struct cm_arena *a, struct cm_json *desired, const struct cm_json *live,
+                      const struct kube_right_gift *gift, const struct weights *w,
+                      struct kube_right_given *out) {
+    struct cm_json *ours = (struct cm_json *)(uintptr_t)find(a, desired, w->outer);
+    const struct cm_json *theirs = find(a, live, w->outer);
+    const char *routes = gift->terms.routes == NULL ? "" : gift->terms.routes;
+
+    if (ours == NULL || theirs == NULL || lapses(a, gift, live, w->outer, out)) {
+        return;
+    }
+    if (is_service(desired)) {
+        give_selector(a, desired, live, out);
+    } else if (!is_array(ours) || !is_array(theirs)) {
+        return;
+    } else if (is_a(desired, ISTIO, "DestinationRule")) {
+        give_subsets(a, ours, theirs, out);
+    } else {
+        give_weights(a, w, routes, ours, theirs, out);
+    }
+}
+
+struct kube_right_given kube_right_give(struct cm_arena *a, struct cm_json *desired,
+                                        const struct cm_json *live,
+                                        const struct kube_right_gift *gift) {
+    struct kube_right_given given = {0};
+    bool its = (gift->rights & KUBE_RIGHT_WEIGHTS) != 0;
+
+    if ((gift->rights & KUBE_RIGHT_REPLICAS) != 0) {
+        give_replicas(a, desired, live, gift->manager, &given);
+    }
+    if (its && is_service(desired)) {
+        give_list(a, desired, live, gift, &(struct weights){.outer = SELECTOR}, &given);
+    }
+    if (its && is_a(desired, ISTIO, "DestinationRule")) {
+        give_list(a, desired, live, gift, &(struct weights){.outer = SUBSETS}, &given);
+    }
+    for (size_t i = 0; its && i < COUNT(weights); i++) {
         if (is_a(desired, weights[i].group, weights[i].kind)) {
-            give_weights(a, &weights[i], desired, live, &given);
+            give_list(a, desired, live, gift, &weights[i], &given);
         }
     }
     return given;

@@ -301,7 +301,12 @@ static struct cm_json *give_way(struct kube_entry *e, struct cm_arena *a, struct
     e->had |= owned;
     unsigned all = was | owned | maybe | e->had;
     struct cm_json *form = all == 0 ? desired : cm_json_copy(a, desired);
-    struct kube_right_given given = kube_right_give(a, form, live, e->k->field_manager, all);
+    const struct kube_right_gift gift = {.manager = e->k->field_manager,
+                                         .rights = all,
+                                         .terms = kube_owners_terms(e, a),
+                                         .now_ms = cm_clock_unix_ms()};
+    struct kube_right_given given = kube_right_give(a, form, live, &gift);
+    e->by_hand = given.by_hand;
     e->due = known == KUBE_KNOWN && baseline != NULL && (owned != was || e->had != owned);
     e->undecided = (given.differing & ~(was | owned)) != 0;
     return form;
@@ -948,7 +953,9 @@ static bool look_again(void *ctx, const char *key, void *value) {
 
     (void)ctx;
     (void)key;
-    if (e->tracked && (unseen || e->doubtful || is_wanted_again(e))) {
+    if (e->tracked && e->by_hand) {
+        kube_entry_judge_anew(e);
+    } else if (e->tracked && (unseen || e->doubtful || is_wanted_again(e))) {
         kube_entry_look(e, false);
     }
     return true;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Real Argo Rollouts: what it aborts is kept out by a commit, which starts nothing in the cluster;
-all else lands; what people undo is told; blue-green likewise."""
+all else lands; what people undo is told; blue-green likewise. Routes and weights are its."""
 import pathlib
 import sys
 import time
@@ -27,6 +27,14 @@ def shop(version):
     preview["spec"]["selector"] = {"app": "shop"}
     return files("shop", rollouts.rollout("shop", f"test/shop:{version}", BLUE_GREEN),
                  m.service("shop"), preview, namespace="default")
+
+
+def routed(version, attempts=1):
+    canary = m.service("routed-canary")
+    canary["spec"]["selector"] = {"app": "routed"}
+    return files("routed", rollouts.rollout("routed", f"test/routed:{version}", rollouts.ROUTED),
+                 m.service("routed"), canary, rollouts.virtual_service("routed", ("main", attempts)),
+                 namespace="default")
 
 
 class RealRollouts(KubeStory):
@@ -200,6 +208,33 @@ class RealRollouts(KubeStory):
         self.wait_phase("shop", "Paused", "test/shop:3")
         self.promote("shop", third)
         self.assertEqual([key for key, _ in self.drift() if key.startswith("Service/")], [])
+
+    def routes(self):
+        """What the VirtualService says: [(name, attempts, weights)]."""
+        item = self.admin.get("VirtualService", "routed", rollouts.ISTIO)
+        return [(route["name"], route.get("retries", {}).get("attempts"),
+                 [to["weight"] for to in route["route"]]) for route in item["spec"]["http"]]
+
+    def wait_routes(self, *wanted):
+        wait_for(lambda: self.routes() == list(wanted), SOON, f"routes {wanted}", 0.1)
+
+    def test_8_a_commit_in_mid_canary_leaves_its_routes_and_weights_alone(self):
+        wait_for(lambda: not self.holds(), SOON, "the Hold to go", 0.2)
+        first = self.deliver(routed("1"))
+        self.wait_event("release.promoted", app="routed", revision=first)
+        self.wait_routes(("main", 1, [100, 0]))
+        second = self.commit(routed("2"))
+        self.wait_phase("routed", "Paused", "test/routed:2")
+        self.wait_routes(("testers", None, [100]), ("main", 1, [50, 50]))
+        self.deliver(routed("2", attempts=5), stage="applied")
+        self.wait_routes(("testers", None, [100]), ("main", 5, [50, 50]))
+        self.assertEqual([key for key, _ in self.drift() if "routed" in key], [])
+        status = self.rollout("routed")["status"]
+        self.assertEqual((status["phase"], status["canary"]["weights"]["canary"]["weight"]),
+                         ("Paused", 50))
+        self.promote("routed", second)
+        self.wait_routes(("main", 5, [100, 0]))
+        self.assertEqual([key for key, _ in self.drift() if "routed" in key], [])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Argo Rollouts as a process beside a test Kubernetes, and what its kubectl plugin does.
 
-No traffic is routed: a canary is a share of the pods, which kwok lets run at once.
+No traffic is routed: a canary is a share of the pods, which kwok lets run at once, or of weights in
+Istio's objects, of which only the definitions are there.
 """
 import subprocess
 import sys
@@ -14,13 +15,26 @@ import controllers  # noqa: E402
 
 API = "argoproj.io/v1alpha1"
 PLUGIN = "kubectl-argo-rollouts"
+ISTIO = "networking.istio.io/v1"
 CANARY = {"canary": {"steps": [{"setWeight": 50}, {"pause": {}}]}}
+# A canary by weights, with a route of its own for who asks for it.
+ROUTED = {"canary": {
+    "stableService": "routed", "canaryService": "routed-canary",
+    "trafficRouting": {
+        "managedRoutes": [{"name": "testers"}],
+        "istio": {"virtualService": {"name": "routed", "routes": ["main"]}}},
+    "steps": [{"setCanaryScale": {"weight": 50}},
+              {"setHeaderRoute": {"name": "testers", "match": [
+                  {"headerName": "tester", "headerValue": {"exact": "yes"}}]}},
+              {"setWeight": 50}, {"pause": {}}]}}
 
 
 def definitions():
     """The files of an App with the definitions of the controller's kinds."""
     made = {"apps/kinds/app.yaml": m.text(m.app("kinds", substitute=False))}
     install, = corpus.ensure()["rollouts"].rglob("manifests_install.yaml")
+    made["apps/kinds/istio.yaml"] = next(corpus.ensure()["istio"].rglob("*.yaml")).read_text(
+        encoding="utf-8")
     kinds = [part for part in install.read_text(encoding="utf-8").split("\n---\n")
              if "\nkind: CustomResourceDefinition\n" in part]
     made["apps/kinds/kinds.yaml"] = "\n---\n".join(kinds)
@@ -35,6 +49,14 @@ def rollout(name, image, strategy, **env):
     return m.thing(API, "Rollout", name, spec={
         "replicas": 2, "selector": {"matchLabels": {"app": name}}, "template": template,
         "strategy": strategy})
+
+
+def virtual_service(name, *routes):
+    """One with the weights of a stable service and its canary: routes as (name, retries)."""
+    to = [{"destination": {"host": host}, "weight": weight}
+          for host, weight in ((name, 100), (f"{name}-canary", 0))]
+    return m.thing(ISTIO, "VirtualService", name, spec={"hosts": [f"{name}.example.com"], "http": [
+        {"name": route, "retries": {"attempts": retries}, "route": to} for route, retries in routes]})
 
 
 class Rollouts(Process):

@@ -62,6 +62,14 @@ static const struct {
     {ROUTING("{\"plugins\":{\"argoproj-labs/gatewayAPI\":{\"httpRoute\":\"a\",\"httpRoutes\":"
              "[{\"name\":\"b\"}]}}}"),
      "HTTPRoute.gateway.networking.k8s.io/shop/a:2 HTTPRoute.gateway.networking.k8s.io/shop/b:2 "},
+    {ROUTING(
+         "{\"plugins\":{\"argoproj-labs/gatewayAPI\":{\"namespace\":\"edge\",\"grpcRoute\":\"a\","
+         "\"tcpRoutes\":[{\"name\":\"b\"}],\"tlsRoute\":\"c\"}}}"),
+     "GRPCRoute.gateway.networking.k8s.io/edge/a:2 TCPRoute.gateway.networking.k8s.io/edge/b:2 "
+     "TLSRoute.gateway.networking.k8s.io/edge/c:2 "},
+    {ROUTING("{\"istio\":{\"virtualService\":{\"name\":\"a.mesh\"},\"destinationRule\":{\"name\":"
+             "\"d\"}}}"),
+     "VirtualService.networking.istio.io/mesh/a:2 DestinationRule.networking.istio.io/shop/d:2 "},
     {OWNER("argoproj.io/v1alpha1", "Rollout",
            "{\"workloadRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"name\":\"w\"}}"),
      "Deployment.apps/shop/w:1 "},
@@ -124,6 +132,20 @@ static void an_owner_of_very_much_owns_no_more_than_there_is_room(void **state) 
 #define SERVICE(spec) "{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"spec\":" spec "}"
 #define HASHED(hash) "\"rollouts-pod-template-hash\":\"" hash "\""
 
+#define ISTIO(kind, more)                                                                          \
+    "{\"apiVersion\":\"networking.istio.io/v1\",\"kind\":\"" kind "\"" more "}"
+#define HTTP(routes) ISTIO("VirtualService", ",\"spec\":{\"http\":[" routes "]}")
+#define TO(host, weight) "{\"destination\":{\"host\":\"" host "\"},\"weight\":" weight "}"
+#define FROM(name, to) "{\"name\":\"" name "\",\"route\":[" to "]}"
+#define UNNAMED(to) "{\"route\":[" to "]}"
+#define BOTH(stable, canary) TO("stable", stable) "," TO("canary", canary)
+#define RULE(subsets) ISTIO("DestinationRule", ",\"spec\":{\"subsets\":[" subsets "]}")
+
+static const struct kube_right_gift all = {.manager = "holdfast",
+                                           .rights = KUBE_RIGHT_REPLICAS | KUBE_RIGHT_WEIGHTS,
+                                           .terms = {.routes = "header\nmirror\n"}};
+static const struct kube_right_gift weights = {.manager = "holdfast", .rights = KUBE_RIGHT_WEIGHTS};
+
 static void only_what_git_sets_can_be_anybodys(void **state) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
 
@@ -180,6 +202,28 @@ static const struct {
      "{\"apiVersion\":\"traefik.io/v1\",\"kind\":\"TraefikService\",\"spec\":{\"weighted\":{"
      "\"services\":[{\"name\":\"a\",\"weight\":2}]}}}",
      KUBE_RIGHT_WEIGHTS, true},
+    // Routes that an owner has put in front stay, and all others are found again.
+    {HTTP(FROM("a", BOTH("100", "0")) "," FROM("b", BOTH("100", "0"))),
+     HTTP(FROM("mirror", BOTH("80", "20")) "," FROM("header", TO("canary", "100")) "," FROM(
+         "b", BOTH("80", "20")) "," FROM("a", BOTH("80", "20")) "," FROM("old", BOTH("1", "99"))),
+     HTTP(FROM("mirror", BOTH("80", "20")) "," FROM("header", TO("canary", "100")) "," FROM(
+         "a", BOTH("80", "20")) "," FROM("b", BOTH("80", "20"))),
+     KUBE_RIGHT_WEIGHTS, true},
+    {HTTP(UNNAMED(BOTH("100", "0")) "," UNNAMED(TO("stable", "100"))),
+     HTTP(FROM("header",
+               TO("canary", "100")) "," UNNAMED(BOTH("60", "40")) "," UNNAMED(TO("stable", "100"))),
+     HTTP(FROM("header",
+               TO("canary", "100")) "," UNNAMED(BOTH("60", "40")) "," UNNAMED(TO("stable", "100"))),
+     KUBE_RIGHT_WEIGHTS, true},
+    // A label of Argo Rollouts on a subset.
+    {RULE("{\"name\":\"stable\",\"labels\":{\"app\":\"web\"}},{\"name\":\"canary\"},{\"name\":"
+          "\"x\"}"),
+     RULE("{\"name\":\"canary\",\"labels\":{" HASHED("2b") "}},{\"name\":\"stable\",\"labels\":{"
+                                                           "\"app\":\"old\"," HASHED("1a") "}}"),
+     RULE("{\"name\":\"stable\",\"labels\":{\"app\":\"web\"," HASHED(
+         "1a") "}},{\"name\":\"canary\","
+               "\"labels\":{" HASHED("2b") "}},{\"name\":\"x\"}"),
+     KUBE_RIGHT_WEIGHTS, true},
     // A Service's selector: a label of Argo Rollouts beside what Git says, or Flagger's primary.
     {SERVICE("{\"selector\":{\"app\":\"new\"}}"),
      SERVICE("{\"selector\":{\"app\":\"old\"," HASHED("5cd6") "}}"),
@@ -197,9 +241,7 @@ static void what_is_anothers_stays_as_it_is(void **state) {
         CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
         struct cm_json *desired = parse(a, cases[i].desired);
         struct cm_str text = {0};
-        struct kube_right_given given =
-            kube_right_give(a, desired, parse(a, cases[i].live), "holdfast",
-                            KUBE_RIGHT_REPLICAS | KUBE_RIGHT_WEIGHTS);
+        struct kube_right_given given = kube_right_give(a, desired, parse(a, cases[i].live), &all);
 
         cm_json_write_compact(desired, &text);
         assert_string_equal(cm_str_get(&text), cases[i].given);
@@ -214,8 +256,79 @@ static void without_a_right_nothing_is_given(void **state) {
     struct cm_json *desired = parse(a, cases[0].desired);
 
     (void)state;
-    (void)kube_right_give(a, desired, parse(a, cases[0].live), "holdfast", KUBE_RIGHT_WEIGHTS);
+    (void)kube_right_give(a, desired, parse(a, cases[0].live), &weights);
     assert_true(cm_json_equal(desired, parse(a, cases[0].desired)));
+}
+
+#define OWNED_BY(status, fields)                                                                   \
+    "{\"apiVersion\":\"argoproj.io/"                                                               \
+    "v1alpha1\",\"kind\":\"Rollout\",\"metadata\":{\"managedFields\":[{"                           \
+    "\"manager\":\"rollouts-controller\",\"fieldsV1\":{\"f:status\":{\"f:phase\":{}}}},{"          \
+    "\"manager\":"                                                                                 \
+    "\"kubectl\",\"fieldsV1\":{\"f:status\":{\"f:abort\":{}}}}]},\"spec\":{\"strategy\":{"         \
+    "\"canary\":"                                                                                  \
+    "{\"trafficRouting\":" fields "}}},\"status\":{\"phase\":\"" status "\"}}"
+
+static void an_owner_says_on_what_terms_it_has_it(void **state) {
+    static const char routing[] = OWNED_BY(
+        "Healthy", "{\"managedRoutes\":[{\"name\":\"header\"},{\"name\":\"mirror\"}],\"plugins\":{"
+                   "\"argoproj-labs/gatewayAPI\":{}}}");
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_right_terms terms = kube_right_terms_of(a, parse(a, routing));
+
+    (void)state;
+    assert_true(terms.idle);
+    assert_string_equal(terms.controllers, "rollouts-controller\ngatewayAPI\n");
+    assert_string_equal(terms.routes, "header\nmirror\n");
+    assert_false(kube_right_terms_of(a, parse(a, OWNED_BY("Paused", "{}"))).idle);
+    terms = kube_right_terms_of(a, parse(a, "{\"kind\":\"Canary\"}"));
+    assert_false(terms.idle);
+    assert_string_equal(terms.controllers, "");
+}
+
+#define SET_BY(manager)                                                                            \
+    ISTIO("VirtualService", ",\"metadata\":{\"managedFields\":[{\"manager\":\"" manager            \
+                            "\",\"time\":\"2026-01-01T00:10:00Z\",\"fieldsV1\":{\"f:spec\":{\"f:"  \
+                            "http\":{}}}}]},\"spec\":{"                                            \
+                            "\"http\":[" UNNAMED(BOTH("50", "50")) "]}")
+#define SET_MS (1767225600000 + 600000)
+
+static void weights_set_by_hand_are_nobodys_a_minute_after_the_release(void **state) {
+    static const struct {
+        const char *live;
+        const char *controllers;
+        bool idle;
+        int64_t idle_ms;
+        int64_t now_ms;
+        bool given;
+        bool by_hand;
+    } rows[] = {
+        {SET_BY("kubectl-edit"), "flagger\n", true, 0, SET_MS + 59000, true, true},
+        {SET_BY("kubectl-edit"), "flagger\n", true, 0, SET_MS + 60000, false, false},
+        {SET_BY("kubectl-edit"), "flagger\n", true, SET_MS + 30000, SET_MS + 60000, true, true},
+        {SET_BY("kubectl-edit"), "flagger\n", false, 0, SET_MS + 600000, true, true},
+        {SET_BY("kubectl-edit"), "", true, 0, SET_MS + 600000, true, false},
+        {SET_BY("flagger"), "flagger\n", true, 0, SET_MS + 600000, true, false},
+        {SET_BY("holdfast"), "flagger\n", true, 0, SET_MS + 600000, true, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+        struct cm_json *desired = parse(a, HTTP(UNNAMED(BOTH("100", "0"))));
+        const struct kube_right_gift gift = {
+            .manager = "holdfast",
+            .rights = KUBE_RIGHT_WEIGHTS,
+            .terms = {rows[i].idle, rows[i].idle_ms, rows[i].controllers, ""},
+            .now_ms = rows[i].now_ms};
+        struct kube_right_given given = kube_right_give(a, desired, parse(a, rows[i].live), &gift);
+
+        print_message("%zu\n", i);
+        assert_int_equal(given.by_hand, rows[i].by_hand);
+        assert_int_equal(given.copied, rows[i].given);
+        assert_true(cm_json_equal(desired, parse(a, HTTP(UNNAMED(BOTH("100", "0"))))) !=
+                    rows[i].given);
+    }
 }
 
 int main(void) {
@@ -224,6 +337,8 @@ int main(void) {
         cmocka_unit_test(an_owner_of_very_much_owns_no_more_than_there_is_room),
         cmocka_unit_test(only_what_git_sets_can_be_anybodys),
         cmocka_unit_test(what_is_anothers_stays_as_it_is),
+        cmocka_unit_test(an_owner_says_on_what_terms_it_has_it),
+        cmocka_unit_test(weights_set_by_hand_are_nobodys_a_minute_after_the_release),
         cmocka_unit_test(without_a_right_nothing_is_given),
     };
 
