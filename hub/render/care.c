@@ -16,24 +16,50 @@ struct switching {
     const char *alias_on;
 };
 
-static const struct switching recreate = {"holdfast.dev/recreate",           "true", "false",
-                                          "is 'true' or 'false', in quotes", NULL,   NULL};
-static const struct switching once = {
-    "holdfast.dev/apply", "once", NULL, "is 'once'", "kustomize.toolkit.fluxcd.io/ssa",
-    "IfNotPresent"};
+#define FLUX "kustomize.toolkit.fluxcd.io/"
+#define APPLY "holdfast.dev/apply"
+
+static const struct switching recreate = {
+    "holdfast.dev/recreate",           "true",       "false",
+    "is 'true' or 'false', in quotes", FLUX "force", "enabled"};
+static const struct switching once = {APPLY, "once", NULL, "is 'once'", FLUX "ssa", "IfNotPresent"};
+
+// By which Flux leaves an object alone, as we do with none that is in Git.
+static const struct {
+    const char *name;
+    const char *value;
+} left_alone[] = {{FLUX "ssa", "Ignore"}, {FLUX "reconcile", "disabled"}};
 
 static const struct cm_json *annotation_of(const struct cm_json *object, const char *name) {
     return cm_json_get(cm_json_path(object, "metadata", "annotations", NULL), name);
 }
 
 // report says what is wrong where it was written: what is filled in has lost its file.
-static void report(const struct hub_template *t, const struct switching *s,
+static void report(const struct hub_template *t, const char *name, const char *advice,
                    struct hub_diags *diags) {
-    const struct cm_json *at = annotation_of(t->object, s->name);
+    const struct cm_json *at = annotation_of(t->object, name);
 
     at = at != NULL ? at : t->object;
     hub_diags_add(diags, hub_template_path(t, at), at->line, at->column, "the annotation %s %s",
-                  s->name, s->advice);
+                  name, advice);
+}
+
+// check_left_alone: what somebody wants to be left alone must not be applied in silence.
+static bool check_left_alone(const struct hub_template *t, const struct cm_json *object,
+                             struct hub_diags *diags) {
+    for (size_t i = 0; i < sizeof(left_alone) / sizeof(left_alone[0]); i++) {
+        const char *text = cm_json_string(annotation_of(object, left_alone[i].name));
+
+        if (text != NULL && strcmp(text, left_alone[i].value) == 0 &&
+            annotation_of(object, APPLY) == NULL) {
+            report(t, left_alone[i].name,
+                   "would leave the object alone, and it would be applied all the same: leave it "
+                   "out of the App, or set " APPLY " beside it",
+                   diags);
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool read_switch(const struct hub_template *t, const struct cm_json *object,
@@ -50,7 +76,7 @@ static bool read_switch(const struct hub_template *t, const struct cm_json *obje
     if (node == NULL || *out || (text != NULL && s->off != NULL && strcmp(text, s->off) == 0)) {
         return true;
     }
-    report(t, s, diags);
+    report(t, s->name, s->advice, diags);
     return false;
 }
 
@@ -59,5 +85,5 @@ bool hub_care_read(const struct hub_template *t, const struct cm_json *object, s
     bool recreate_ok = read_switch(t, object, &recreate, &out->recreate, diags);
     bool once_ok = read_switch(t, object, &once, &out->once, diags);
 
-    return recreate_ok && once_ok;
+    return check_left_alone(t, object, diags) && recreate_ok && once_ok;
 }

@@ -4,7 +4,11 @@
 //                              not there, Flux's kustomize.toolkit.fluxcd.io/ssa: IfNotPresent
 //                              means the same
 //     holdfast.dev/recreate    true: where a field cannot be changed, it is deleted and made anew;
-//                              false, as if left out
+//                              false, as if left out; where it is not there, Flux's
+//                              kustomize.toolkit.fluxcd.io/force: enabled means the same
+//
+// Flux's ssa: Ignore and reconcile: disabled, which leave an object alone, are wrong without
+// holdfast.dev/apply.
 //
 // Threads: one at a time.
 #pragma once

@@ -109,12 +109,31 @@ static bool read_own_hook(struct reading *r, const struct cm_json *node, struct 
     return true;
 }
 
+// check_no_hook: what is no Job would be applied with all else, unless its wave says when.
+static bool check_no_hook(struct reading *r, const struct cm_json *node) {
+    const char *text = cm_json_string(node);
+
+    if ((text != NULL && strcmp(text, "Sync") == 0) || cm_json_get(r->annotations, WAVE) != NULL) {
+        return true;
+    }
+    report(r, ARGO_HOOK,
+           "is understood of a Job only, and the object would be applied with all others: say when "
+           "by " WAVE " beside it, or put it into an App that this one depends on, without it");
+    return false;
+}
+
 static bool read_argo_hook(struct reading *r, const struct cm_json *node, struct hub_order *out) {
     static const struct word words[] = {{"PreSync", HUB_PHASE_PRE_APPLY},
                                         {"Sync", HUB_PHASE_MAIN},
                                         {"PostSync", HUB_PHASE_POST_APPLY}};
 
-    if (node == NULL || !is_job(r->id) || find_word(node, words, 3, &out->phase)) {
+    if (node == NULL) {
+        return true;
+    }
+    if (!is_job(r->id)) {
+        return check_no_hook(r, node);
+    }
+    if (find_word(node, words, 3, &out->phase)) {
         return true;
     }
     report(r, ARGO_HOOK,

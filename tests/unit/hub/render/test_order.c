@@ -167,7 +167,10 @@ static void a_job_can_be_a_hook(void **state) {
         assert_int_equal(order_of("Job.batch/web/j")->phase, cases[i].phase);
         assert_int_equal(order_of("Job.batch/web/j")->hook_delete, cases[i].policy);
     }
-    assert_string_equal(render(META("ConfigMap", "a") ARGO_HOOK("PreSync")), "");
+    assert_string_equal(render(META("ConfigMap", "a") ARGO_HOOK("Sync")), "");
+    assert_int_equal(order_of("ConfigMap/web/a")->phase, HUB_PHASE_MAIN);
+    assert_string_equal(
+        render(META("ConfigMap", "a") ARGO_HOOK("PreSync") "    holdfast.dev/wave: '-1'\n"), "");
     assert_int_equal(order_of("ConfigMap/web/a")->phase, HUB_PHASE_MAIN);
 }
 
@@ -192,6 +195,10 @@ static void a_wrong_hook_is_told_with_its_place(void **state) {
          "a.yaml:6:30: the annotation argocd.argoproj.io/hook is understood as PreSync and "
          "PostSync only, and the Job would run at once: set holdfast.dev/hook beside it, or leave "
          "the Job out"},
+        {META("ConfigMap", "a") ARGO_HOOK("PreSync"),
+         "a.yaml:6:30: the annotation argocd.argoproj.io/hook is understood of a Job only, and the "
+         "object would be applied with all others: say when by holdfast.dev/wave beside it, or put "
+         "it into an App that this one depends on, without it"},
     };
 
     (void)state;

@@ -388,6 +388,35 @@ static void how_an_object_may_be_changed_is_read_from_annotations(void **state) 
     assert_true(objects[2].care.once && !objects[3].care.once);
 }
 
+static void
+what_flux_would_leave_alone_is_a_problem_unless_it_is_said_how_to_apply_it(void **state) {
+    struct making *m = *state;
+
+    add(m, "a.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  annotations:\n"
+        "    kustomize.toolkit.fluxcd.io/reconcile: disabled\n    holdfast.dev/apply: once\n");
+    add(m, "b.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: b\n  annotations:\n"
+        "    kustomize.toolkit.fluxcd.io/force: enabled\n"
+        "    kustomize.toolkit.fluxcd.io/reconcile: enabled\n");
+    assert_string_equal(render(m), "");
+    assert_true(m->out.bundle->spec.objects[0].care.once);
+    assert_true(m->out.bundle->spec.objects[1].care.recreate);
+    add(m, "c.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: c\n  annotations:\n"
+        "    kustomize.toolkit.fluxcd.io/ssa: Ignore\n");
+    add(m, "d.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: d\n  annotations:\n"
+        "    kustomize.toolkit.fluxcd.io/reconcile: disabled\n");
+    assert_string_equal(
+        render(m), "c.yaml:6:38: the annotation kustomize.toolkit.fluxcd.io/ssa would leave the "
+                   "object alone, and it would be applied all the same: leave it out of the App, "
+                   "or set holdfast.dev/apply beside it\n"
+                   "d.yaml:6:44: the annotation kustomize.toolkit.fluxcd.io/reconcile would leave "
+                   "the object alone, and it would be applied all the same: leave it out of the "
+                   "App, or set holdfast.dev/apply beside it");
+}
+
 static void rules_about_differences_go_to_the_objects_that_they_are_about(void **state) {
     static const char *const replicas[] = {"/spec/replicas"};
     const struct hub_tolerance tolerances[] = {
@@ -895,6 +924,7 @@ int main(void) {
         TEST(two_names_that_become_one_are_an_error),
         TEST(substitution_is_switched_off_by_an_annotation),
         TEST(how_an_object_may_be_changed_is_read_from_annotations),
+        TEST(what_flux_would_leave_alone_is_a_problem_unless_it_is_said_how_to_apply_it),
         TEST(what_an_annotation_does_not_mean_is_told_where_it_was_written),
         TEST(rules_about_differences_go_to_the_objects_that_they_are_about),
         TEST(a_rule_may_depend_on_an_object_named_like_the_one_that_it_is_about),
