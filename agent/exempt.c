@@ -591,5 +591,8 @@ void agent_exempt_acked(struct agent_exempt *x, uint64_t number, const struct cm
             }
         }
     }
+    if (v->changed) {
+        settle_soon(x); // there may be room for what was refused
+    }
     finish(v);
 }

@@ -343,6 +343,27 @@ static void more_than_so_many_are_refused_and_taken_when_there_is_room(void **st
     assert_true(f->said_taken);
 }
 
+static void room_that_git_makes_is_taken_at_once(void **state) {
+    const char *names[AGENT_EXEMPTIONS_IN_FORCE + 1];
+    struct fixture *f = *state;
+    struct cm_sha256 id;
+
+    for (size_t i = 0; i <= AGENT_EXEMPTIONS_IN_FORCE; i++) {
+        names[i] = cm_arena_strf(f->arena, "n%02zu", i);
+    }
+    agent_exempt_connected(f->exempt, true, false);
+    found(f, names, AGENT_EXEMPTIONS_IN_FORCE + 1, HOUR_MS);
+    assert_false(f->said_taken);
+    wait_told(f, 1);
+    memcpy(id.bytes, f->told->exemptions[0]->id.data, sizeof(id.bytes));
+    agent_exempt_acked(f->exempt, f->told->number, &id, 1);
+    assert_int_equal(in_force(f), AGENT_EXEMPTIONS_IN_FORCE - 1);
+    pass(f, 0);
+    assert_int_equal(in_force(f), AGENT_EXEMPTIONS_IN_FORCE);
+    assert_true(f->said_taken);
+    assert_non_null(strstr(f->said, "n16: in force until"));
+}
+
 static void a_hub_that_knows_nothing_is_told_that_there_is_nothing(void **state) {
     struct fixture *f = *state;
 
@@ -374,6 +395,7 @@ int main(void) {
         TEST(what_cannot_be_is_looked_at_again_with_another_manifest),
         TEST(what_was_refused_is_told_until_the_hub_has_it),
         TEST(more_than_so_many_are_refused_and_taken_when_there_is_room),
+        TEST(room_that_git_makes_is_taken_at_once),
         TEST(a_hub_that_knows_nothing_is_told_that_there_is_nothing),
         TEST(a_hub_that_does_not_take_it_is_told_nothing),
     };
