@@ -144,23 +144,34 @@ static bool is_looked_at(const struct kube_entry *e) {
     return e->known && !e->doubtful;
 }
 
-static void saw_deployment(struct kube_entry *e, const struct cm_json *live) {
+// knows_leader finds out who leads a workload that a Canary may lead, and hears what was said
+// before; it tells whether that is known. *led: somebody does.
+static bool knows_leader(struct kube_entry *e, bool *led) {
     struct kube_releases *releases = releases_of(e);
     const char *said = kube_owners_leader(e);
-    struct kube_rollout r;
 
     if (e->tracked && !e->once) { // also while it is not compared, for it waits to be applied
         kube_owners_want(e, e->rights | KUBE_RIGHT_RELEASES);
     }
     releases->waits = said == NULL && kube_owners_leaders(e) == KUBE_PENDING;
     if (releases->waits || !e->tracked || !is_looked_at(e)) {
-        return;
+        return false;
     }
     if (said != NULL && !releases->heard) {
         hear_again(e, said);
     }
-    kube_rollout_deployment(live, said != NULL, &releases->own, &r);
-    tell(e, &r, "");
+    *led = said != NULL;
+    return true;
+}
+
+static void saw_deployment(struct kube_entry *e, const struct cm_json *live) {
+    struct kube_rollout r;
+    bool led = false;
+
+    if (knows_leader(e, &led)) {
+        kube_rollout_deployment(live, led, &releases_of(e)->own, &r);
+        tell(e, &r, "");
+    }
 }
 
 // Without a bound of the App's own a StatefulSet has the time of a Deployment, if a release that is
@@ -193,6 +204,10 @@ void kube_releases_saw(struct kube_entry *e, struct cm_arena *a, const struct cm
         tell(e, &r, "");
     } else if (is_kind(e, "Deployment.apps")) {
         saw_deployment(e, live);
+    } else if (is_kind(e, "DaemonSet.apps")) { // its own controller says nothing of releases
+        bool led = false;
+
+        (void)knows_leader(e, &led);
     } else if (is_kind(e, "StatefulSet.apps")) {
         saw_stateful_set(e, a, live);
     }

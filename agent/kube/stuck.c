@@ -27,7 +27,7 @@
 enum {
     PATIENCE_MS = 3000, // for the controller, which may do it itself
     PAUSE_MS = 10000,
-    PODS_MAX = 200,
+    PAGE = 200, // pods
 };
 
 struct kube_stuck {
@@ -37,7 +37,7 @@ struct kube_stuck {
     struct kube_call *call;
     bool waiting; // for the timer
     bool stuck;   // else it is looked at again
-    bool told;    // that it cannot be deleted
+    bool told;    // that the pod cannot be deleted
     char *ns;
     char *selector;
     char *uid;
@@ -113,10 +113,11 @@ static void on_deleted(void *ctx, const struct kube_answer *answer) {
         return;
     }
     if (kube_answer_ok(answer)) {
+        s->told = false;
         cm_log(CM_LOG_INFO, "agent.pod_deleted",
                "a pod of a release that was gone back from held its StatefulSet up", "app",
                s->entry->app, "object", s->entry->key, "pod", s->pod, NULL);
-    } else if (answer->status != 404 && answer->status != 409) {
+    } else if (answer->status != 0 && answer->status != 404 && answer->status != 409) {
         tell_refused(s, answer);
     }
     wait_for(s, PAUSE_MS);
@@ -134,6 +135,7 @@ static void delete_pod(struct kube_stuck *s, const struct cm_json *pod) {
         strchr(version, '"') != NULL) {
         return;
     }
+    s->told = s->told && strcmp(s->pod, kube_rollout_text(metadata, "name")) == 0;
     free(s->pod);
     s->pod = cm_strdup(kube_rollout_text(metadata, "name"));
     CM_AUTOFREE char *space = cm_http_escape(s->ns);
@@ -155,28 +157,36 @@ static void delete_pod(struct kube_stuck *s, const struct cm_json *pod) {
     s->call = kube_call(s->k, &request);
 }
 
+static void ask_pods(struct kube_stuck *s, const char *more);
+
 static void on_pods(void *ctx, const struct kube_answer *answer) {
     struct kube_stuck *s = ctx;
 
     if (is_over(s)) {
         return;
     }
-    const struct cm_json *pod = kube_answer_ok(answer) && answer->json != NULL && !s->k->stopping
-                                    ? kube_rollout_stuck_pod(answer->json, s->uid, s->revision)
-                                    : NULL;
+    const struct cm_json *all = kube_answer_ok(answer) && !s->k->stopping ? answer->json : NULL;
+    const struct cm_json *pod =
+        all == NULL ? NULL : kube_rollout_stuck_pod(all, s->uid, s->revision);
+    const char *more = kube_rollout_text(cm_json_get(all, "metadata"), "continue");
     if (pod != NULL) {
         delete_pod(s, pod);
+    } else if (more[0] != '\0') {
+        ask_pods(s, more);
     }
     if (s->call == NULL) {
         wait_for(s, PAUSE_MS);
     }
 }
 
-static void ask_pods(struct kube_stuck *s) {
+// ask_pods asks for a page of pods: `more` says which, "": the first.
+static void ask_pods(struct kube_stuck *s, const char *more) {
     CM_AUTOFREE char *space = cm_http_escape(s->ns);
     CM_AUTOFREE char *labels = cm_http_escape(s->selector);
+    CM_AUTOFREE char *token = cm_http_escape(more);
     CM_AUTOFREE char *path =
-        cm_strf("/api/v1/namespaces/%s/pods?labelSelector=%s&limit=%d", space, labels, PODS_MAX);
+        cm_strf("/api/v1/namespaces/%s/pods?labelSelector=%s&limit=%d%s%s", space, labels, PAGE,
+                more[0] == '\0' ? "" : "&continue=", token);
     struct kube_request request = {.method = "GET", .path = path, .done = on_pods, .ctx = s};
 
     s->call = kube_call(s->k, &request);
@@ -192,7 +202,7 @@ static void on_timer(void *ctx) {
     if (s->k->reach != KUBE_UP) {
         wait_for(s, PAUSE_MS);
     } else if (s->stuck) {
-        ask_pods(s);
+        ask_pods(s, "");
     } else {
         kube_entry_look(s->entry, false);
     }

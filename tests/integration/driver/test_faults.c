@@ -35,6 +35,7 @@ struct fixture {
     struct fake_api *api;
     struct agent_driver *driver;
     char id[KUBE_APPLYSET_ID_MAX]; // of our ApplySet
+    bool goes_back;                // what does not come up
     bool reachable;
     bool stopped;
     bool done; // an apply, a removal or a recovery
@@ -68,9 +69,8 @@ static void on_reachable(void *ctx, bool yes, const struct cm_err *why) {
 }
 
 static void on_health(void *ctx, const char *app, struct agent_health_options *out) {
-    (void)ctx;
     (void)app;
-    *out = (struct agent_health_options){0};
+    *out = (struct agent_health_options){.goes_back = ((struct fixture *)ctx)->goes_back};
 }
 
 static struct cm_buf *on_desired(void *ctx, const char *key) {
@@ -670,6 +670,119 @@ static void a_deployment_that_was_applied_is_heard_when_it_is_up(void **state) {
     assert_string_equal(f->token, "30");
 }
 
+// ---- Other workloads
+
+#define EDGE "DaemonSet.apps/shop/edge"
+#define RESOURCE(kind, plural)                                                                     \
+    "{\"resource\":\"" plural "\",\"responseKind\":{\"kind\":\"" kind                              \
+    "\"},\"scope\":\"Namespaced\",\"verbs\":[\"list\",\"watch\"]}"
+#define OFFERED(group, version, resources)                                                         \
+    "{\"metadata\":{\"name\":\"" group "\"},\"versions\":[{\"version\":\"" version                 \
+    "\",\"resources\":[" resources "]}]}"
+
+static const char WITH_ALL[] = "{\"kind\":\"APIGroupDiscoveryList\",\"items\":[" OFFERED(
+    "apps", "v1",
+    RESOURCE("Deployment", "deployments") "," RESOURCE("DaemonSet", "daemonsets") "," RESOURCE(
+        "StatefulSet", "statefulsets")) "," OFFERED("flagger.app", "v1beta1",
+                                                    RESOURCE("Canary", "canaries")) "]}";
+
+// want has an object be wanted as it is. The live form has `fields` in its metadata.
+static char *want(struct fixture *f, const char *kind, const char *plural, const char *name,
+                  const char *spec, const char *fields, const char *live_spec, const char *status) {
+    CM_AUTOFREE char *what = cm_strf("GET /apis/apps/v1/namespaces/shop/%s/%s", plural, name);
+    CM_AUTOFREE char *json = cm_strf(
+        "{\"apiVersion\":\"apps/v1\",\"kind\":\"%s\",\"metadata\":{\"name\":\"%s\"},\"spec\":%s}",
+        kind, name, spec);
+    char *live =
+        cm_strf("{\"apiVersion\":\"apps/v1\",\"kind\":\"%s\",\"metadata\":{\"name\":\"%s\","
+                "\"namespace\":\"shop\",\"uid\":\"u1\",\"generation\":9,\"resourceVersion\":"
+                "\"9\",\"labels\":{\"applyset.kubernetes.io/part-of\":\"%s\","
+                "\"holdfast.dev/app\":\"shop\"}%s},\"spec\":%s,\"status\":{"
+                "\"observedGeneration\":9,%s}}",
+                kind, name, f->id, fields, live_spec, status);
+
+    fake_api_answer(f->api, what, 0, 200, live);
+    cm_buf_unref(f->desired);
+    f->desired = cm_buf_copy(json, strlen(json));
+    return live;
+}
+
+#define SPEC_OF(image, more)                                                                       \
+    "{" more                                                                                       \
+    "\"selector\":{\"matchLabels\":{\"a\":\"b\"}},\"template\":{\"metadata\":{\"labels\":{"        \
+    "\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"" image "\"}]}}}"
+
+static void what_a_canary_of_a_daemon_set_said_before_is_heard(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *canary = cm_strdup(CANARY("bad", "8"));
+    char *kind = strstr(canary, "\"Deployment\",\"name\":\"web\"");
+
+    memcpy(kind, "\"DaemonSet\",\"name\":\"edge\"", strlen("\"DaemonSet\",\"name\":\"edge\""));
+    list(f, CANARY_LIST, canary);
+    put(f, "api");
+    CM_AUTOFREE char *api = deployment_at(f, "api", 9, WEB_SPEC("one"), "");
+    fake_api_answer(f->api, "GET /apis\n", 0, 200, WITH_ALL);
+    list(f, WEB_LIST, api);
+    start(f);
+    track(f, "Deployment.apps/shop/api");
+    assert_true(turn_until(f->loop, is_released, f));
+    assert_int_equal(f->decisions, 0);
+    CM_AUTOFREE char *live =
+        want(f, "DaemonSet", "daemonsets", "edge", SPEC_OF("one", ""), "", SPEC_OF("one", ""),
+             "\"desiredNumberScheduled\":1,\"currentNumberScheduled\":1,\"numberReady\":1");
+    list(f, "GET /apis/apps/v1/daemonsets?labelSelector", live);
+    track(f, EDGE);
+    assert_true(turn_until(f->loop, is_decided, f));
+    assert_int_equal(f->verdict, AGENT_VERDICT_REJECTED);
+    assert_string_equal(f->token, "bad");
+}
+
+// ---- A StatefulSet that is held up
+
+#define DB "StatefulSet.apps/shop/db"
+#define PODS "GET /api/v1/namespaces/shop/pods?"
+#define STUCK_POD                                                                                  \
+    "{\"metadata\":{\"name\":\"db-1\",\"uid\":\"p1\",\"resourceVersion\":\"5\",\"labels\":{"       \
+    "\"controller-revision-hash\":\"db-2\"},\"ownerReferences\":[{\"controller\":true,\"uid\":"    \
+    "\"u1\"}]},\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"False\"}]}}"
+
+// be_stuck has one there that went back, and waits for a pod; its template is of this image.
+static void be_stuck(struct fixture *f, const char *live_spec, const char *fields) {
+    f->goes_back = true;
+    CM_AUTOFREE char *live =
+        want(f, "StatefulSet", "statefulsets", "db", SPEC_OF("one", "\"replicas\":2,"), fields,
+             live_spec,
+             "\"replicas\":2,\"updatedReplicas\":1,\"availableReplicas\":1,\"readyReplicas\":1,"
+             "\"currentRevision\":\"db-1\",\"updateRevision\":\"db-1\"");
+    fake_api_answer(f->api, "GET /apis\n", 0, 200, WITH_ALL);
+    list(f, "GET /apis/apps/v1/statefulsets?labelSelector", live);
+    list(f, CANARY_LIST, "");
+    start(f);
+    track(f, DB);
+}
+
+static void a_pod_that_holds_up_is_found_among_however_many(void **state) {
+    struct fixture *f = *state;
+
+    fake_api_answer(f->api, PODS, 0, 200,
+                    "{\"kind\":\"PodList\",\"metadata\":{\"continue\":\"m/1\"},\"items\":[]}");
+    fake_api_answer(f->api, "&continue=m%2F1", 0, 200,
+                    "{\"kind\":\"PodList\",\"metadata\":{},\"items\":[" STUCK_POD "]}");
+    be_stuck(f, SPEC_OF("one", "\"replicas\":2,"), "");
+    wait_asked(f, "DELETE /api/v1/namespaces/shop/pods/db-1", 1);
+}
+
+static void no_pod_is_deleted_where_the_template_is_not_as_git_says(void **state) {
+    struct fixture *f = *state;
+
+    fake_api_answer(f->api, PODS, 0, 200,
+                    "{\"kind\":\"PodList\",\"metadata\":{},\"items\":[" STUCK_POD "]}");
+    be_stuck(f, SPEC_OF("older", "\"replicas\":2,"), BY_HAND);
+    assert_true(turn_until(f->loop, has_drifted, f));
+    let_pass(f, MINUTE_MS);
+    assert_int_equal(fake_api_count(f->api, "DELETE /api/v1/namespaces/shop/pods"), 0);
+}
+
 // ---- Removal
 
 static void remove_config(struct fixture *f) {
@@ -795,6 +908,9 @@ int main(void) {
         TEST(what_a_canary_made_of_it_is_not_though_it_is_told_after_it_was_put_right),
         TEST(who_leads_a_deployment_is_looked_for_while_it_is_not_compared),
         TEST(a_deployment_that_was_applied_is_heard_when_it_is_up),
+        TEST(what_a_canary_of_a_daemon_set_said_before_is_heard),
+        TEST(a_pod_that_holds_up_is_found_among_however_many),
+        TEST(no_pod_is_deleted_where_the_template_is_not_as_git_says),
         TEST(a_refused_deletion_is_not_taken_for_done),
         TEST(what_lost_our_label_is_said_to_be_left),
         TEST(a_parent_that_is_gone_is_written_with_all_that_is_tracked),
