@@ -178,6 +178,7 @@ enum agent_verdict {
     AGENT_VERDICT_FAILED_FORWARD,  // it failed, and serves all the same
     AGENT_VERDICT_TIMED_OUT,       // it does not come up in its time; nothing was rolled back
     AGENT_VERDICT_UNDONE,          // somebody went back to another release by hand
+    AGENT_VERDICT_RESTARTED,       // somebody had its pods replaced by hand
 };
 
 // A controller calls releases by names of its own, which mean nothing to anybody else: tokens. A

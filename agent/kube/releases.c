@@ -37,7 +37,8 @@ struct kube_releases {
     bool waits; // until it is known who leads it
     struct kube_rollout_seen own;
     struct kube_rollout_seen leader;
-    struct told told; // by the leader
+    struct kube_rollout_seen hands; // what people did
+    struct told told;               // by the leader
 };
 
 static struct kube_releases *releases_of(struct kube_entry *e) {
@@ -196,9 +197,19 @@ static void saw_stateful_set(struct kube_entry *e, struct cm_arena *a, const str
     tell(e, &r, "");
 }
 
+static void saw_restart(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
+    struct kube_rollout r;
+
+    if (cm_json_path(live, "spec", "template", NULL) != NULL && is_looked_at(e)) {
+        kube_rollout_restart(a, live, &releases_of(e)->hands, &r);
+        tell(e, &r, "");
+    }
+}
+
 void kube_releases_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
     struct kube_rollout r;
 
+    saw_restart(e, a, live);
     if (is_kind(e, "Rollout.argoproj.io") && is_looked_at(e)) {
         kube_rollout_argo(live, &releases_of(e)->own, &r);
         tell(e, &r, "");

@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "agent/kube/object.h"
+#include "common/arena.h"
 #include "common/clock.h"
 #include "common/json.h"
+#include "common/str.h"
 
 const char *kube_rollout_text(const struct cm_json *object, const char *name) {
     const char *text = cm_json_string(cm_json_get(object, name));
@@ -117,4 +119,63 @@ void kube_rollout_decide(struct kube_rollout *out, const char *controller,
 
 uint64_t kube_rollout_print(const char *token) {
     return token[0] == '\0' ? 0 : kube_hash(0, token, strlen(token));
+}
+
+// ---- What kubectl does with any workload
+
+// Where it says since when, and in managedFields who said it: `kubectl rollout restart`, and that
+// of Argo Rollouts' plugin.
+#define RESTARTED_AT "kubectl.kubernetes.io/restartedAt"
+static const char *const by_kubectl[] = {"f:spec",        "f:template",      "f:metadata",
+                                         "f:annotations", "f:" RESTARTED_AT, NULL};
+static const char *const by_plugin[] = {"f:spec", "f:restartAt", NULL};
+
+// changer_of is who set a field by hand; NULL: nobody did, or it is applied.
+static const char *changer_of(const struct cm_json *object, const char *const *path) {
+    const struct cm_json *all = cm_json_path(object, "metadata", "managedFields", NULL);
+
+    if (all == NULL || all->type != CM_ARRAY) {
+        return NULL;
+    }
+    for (const struct cm_json *m = all->first; m != NULL; m = m->next) {
+        if (strcmp(kube_rollout_text(m, "operation"), "Update") == 0 &&
+            follow(cm_json_get(m, "fieldsV1"), path) != NULL) {
+            return kube_rollout_text(m, "manager");
+        }
+    }
+    return NULL;
+}
+
+// controller_of is what the workload's own controller is called.
+static const char *controller_of(struct cm_arena *a, const struct cm_json *workload) {
+    const char *kind = kube_rollout_text(workload, "kind");
+    char *name = cm_arena_strdup(a, kind);
+
+    if (strcmp(kind, "Rollout") == 0) {
+        return "argo-rollouts";
+    }
+    for (char *c = name; *c != '\0'; c++) {
+        *c = cm_lower(*c);
+    }
+    return name;
+}
+
+void kube_rollout_restart(struct cm_arena *a, const struct cm_json *workload,
+                          struct kube_rollout_seen *seen, struct kube_rollout *out) {
+    const struct cm_json *spec = cm_json_get(workload, "spec");
+    const struct cm_json *notes = cm_json_path(spec, "template", "metadata", "annotations", NULL);
+    bool plugin = cm_json_get(spec, "restartAt") != NULL;
+    const char *at =
+        plugin ? kube_rollout_text(spec, "restartAt") : kube_rollout_text(notes, RESTARTED_AT);
+    const char *who = at[0] == '\0' ? NULL : changer_of(workload, plugin ? by_plugin : by_kubectl);
+    int64_t at_ms = 0;
+
+    *out = (struct kube_rollout){.token = ""};
+    if (who != NULL && cm_clock_parse(at, &at_ms) && at_ms != seen->undone_ms) {
+        kube_rollout_decide(out, controller_of(a, workload), AGENT_VERDICT_RESTARTED,
+                            cm_arena_strf(a, "at %.40s, by hand", at), at_ms, who);
+        out->decision.first = !seen->known;
+        seen->undone_ms = at_ms;
+    }
+    seen->known = true;
 }

@@ -22,8 +22,8 @@ struct kube_rollout_seen {
     bool known;
     bool running; // a release was on its way
     int weight;
-    int64_t edge_ms; // when it came to an end last; 0: not known
-    int64_t undone_ms;
+    int64_t edge_ms;     // when it came to an end last; 0: not known
+    int64_t undone_ms;   // when somebody did something by hand
     uint64_t late;       // kube_rollout_print of the revision that is past its deadline
     uint64_t token;      // kube_rollout_print of it
     uint64_t promoted;   // kube_rollout_print of what was found to be good last
@@ -61,6 +61,9 @@ void kube_rollout_deployment(const struct cm_json *deployment, bool led,
 void kube_rollout_stateful_set(struct cm_arena *a, const struct cm_json *set,
                                const struct kube_rollout_time *time, struct kube_rollout_seen *seen,
                                struct kube_rollout *out);
+// kube_rollout_restart tells of pods of any workload that somebody had replaced by hand.
+void kube_rollout_restart(struct cm_arena *a, const struct cm_json *workload,
+                          struct kube_rollout_seen *seen, struct kube_rollout *out);
 // kube_rollout_stuck_pod finds in a PodList one that holds the StatefulSet of that uid up: of
 // another revision than this one, and not ready. NULL: there is none.
 const struct cm_json *kube_rollout_stuck_pod(const struct cm_json *pods, const char *uid,

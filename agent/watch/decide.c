@@ -125,6 +125,7 @@ static enum agent_edge edge_of(enum agent_verdict verdict) {
     case AGENT_VERDICT_TIMED_OUT:
         return AGENT_EDGE_LATE;
     case AGENT_VERDICT_UNDONE:
+    case AGENT_VERDICT_RESTARTED: // what people do
         return AGENT_EDGE_UNDONE;
     default:
         return AGENT_EDGE_ENDED;
@@ -185,6 +186,7 @@ static Holdfast__V1__Verdict verdict_of(enum agent_verdict verdict) {
         [AGENT_VERDICT_FAILED_FORWARD] = HOLDFAST__V1__VERDICT__FAILED_FORWARD,
         [AGENT_VERDICT_TIMED_OUT] = HOLDFAST__V1__VERDICT__TIMED_OUT,
         [AGENT_VERDICT_UNDONE] = HOLDFAST__V1__VERDICT__UNDONE,
+        [AGENT_VERDICT_RESTARTED] = HOLDFAST__V1__VERDICT__RESTARTED,
     };
 
     return all[verdict];
@@ -327,6 +329,7 @@ static void log_decision(const struct known *k) {
         [AGENT_VERDICT_FAILED_FORWARD] = "failed, and serves all the same",
         [AGENT_VERDICT_TIMED_OUT] = "timed out",
         [AGENT_VERDICT_UNDONE] = "undone by hand",
+        [AGENT_VERDICT_RESTARTED] = "restarted by hand",
     };
 
     cm_log(is_rejection(k->what->verdict) ? CM_LOG_WARN : CM_LOG_INFO, "agent.decided",
@@ -360,13 +363,13 @@ static struct known learn(const struct agent_watch *w, const struct agent_item *
     return k;
 }
 
-// is_about_another tells whether a decision is about what somebody else made of the template. That
-// somebody went back by hand is told as what it is.
+// is_about_another tells whether a decision is about what somebody else made of the template. What
+// somebody did by hand is told as what it is.
 static bool is_about_another(const struct agent_watch *w, const struct agent_decision *what) {
     const struct agent_releases *all = agent_cache_releases(w->cache, what->key);
     const char *token = what->verdict == AGENT_VERDICT_PROMOTED ? what->good : what->bad;
 
-    return what->other && what->verdict != AGENT_VERDICT_UNDONE &&
+    return what->other && edge_of(what->verdict) != AGENT_EDGE_UNDONE &&
            (token[0] == '\0' || find_release(all, token) == NULL);
 }
 

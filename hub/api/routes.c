@@ -79,7 +79,8 @@ static const struct hub_member past_log_params[] = {
     {"kind", HUB_MEMBER_TEXT, false, "Only of this kind; all but `progressing` unless said.", 0, 0,
      "release removal suspend healthy progressing degraded failed drifted suspended connected "
      "disconnected"
-     " promoted rejected failed_forward timed_out undone frozen unfrozen exempted unexempted",
+     " promoted rejected failed_forward timed_out undone restarted frozen unfrozen exempted "
+     "unexempted",
      NULL},
     END,
 };

@@ -136,7 +136,8 @@ const struct ctl_verb ctl_verbs[] = {
          "clusters is one line. --kind is release, removal, suspend (what Git says), healthy, "
          "progressing, degraded, failed, drifted, suspended (what agents say), connected, "
          "disconnected, frozen, unfrozen, exempted, unexempted (what sites allow themselves), or "
-         "what a controller decided: promoted, rejected, failed_forward, timed_out or undone; "
+         "what a controller decided: promoted, rejected, failed_forward, timed_out, "
+         "undone or restarted; "
          "all but progressing unless said.",
      .example = "holdfast log\n"
                 "holdfast log prod:checkout --limit 20\n"

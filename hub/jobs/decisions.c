@@ -38,6 +38,8 @@ struct decisions_job {
     struct hub_decisions_result result;
 };
 
+enum { PLACE_RESTARTED = HOLDFAST__V1__VERDICT__CONFIG_REJECTED }; // which has none of its own
+
 static const struct {
     const char *name;
     const char *words;
@@ -51,6 +53,7 @@ static const struct {
     [HOLDFAST__V1__VERDICT__UNDONE] = {"undone", "went back by hand from"},
     [HOLDFAST__V1__VERDICT__STARTED] = {"started", "began with"},
     [HOLDFAST__V1__VERDICT__WEIGHT] = {"weight", "gave another share of the traffic to"},
+    [PLACE_RESTARTED] = {"restarted", "was told to replace the pods of"},
 };
 
 const char *hub_verdict_name(size_t i) {
@@ -64,7 +67,10 @@ static size_t place_of(const Holdfast__V1__Decision *d) {
     if (d->verdict == HOLDFAST__V1__VERDICT__CONFIG_REJECTED) {
         return HOLDFAST__V1__VERDICT__REJECTED;
     }
-    return at < HUB_VERDICTS ? at : 0;
+    if (d->verdict == HOLDFAST__V1__VERDICT__RESTARTED) {
+        return PLACE_RESTARTED;
+    }
+    return at < PLACE_RESTARTED ? at : 0;
 }
 
 // ---- What a release is

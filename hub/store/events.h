@@ -4,9 +4,9 @@
 // app.recovered, app.degraded, app.healthy, app.removed, drift.found, drift.cleared, drift.fight,
 // object.adopted, object.recreated, field.taken, release.started, release.weight,
 // release.promoted, release.rejected, release.failed_forward, release.timed_out, release.undone,
-// release.held, release.not_held, release.rollback, freeze.started, freeze.ended,
-// exemption.started, exemption.ending, exemption.ended, site.exempted, site.refused, site.ended,
-// agent.enrolled, agent.connected, agent.disconnected, agent.too_old, agent.revoked,
+// release.restarted, release.held, release.not_held, release.rollback, freeze.started,
+// freeze.ended, exemption.started, exemption.ending, exemption.ended, site.exempted, site.refused,
+// site.ended, agent.enrolled, agent.connected, agent.disconnected, agent.too_old, agent.revoked,
 // problem.found, problem.cleared, api.changed, write.done, write.failed, write.impossible,
 // write.breaker, pull-request.opened, pull-request.merged, pull-request.closed, journal.gap,
 // hub.restored, hub.rotated, state.failed, state.recovered, state.unpushed, state.pushed.

@@ -93,8 +93,8 @@ static bool may_be_asked(const struct logging *l, const char *kind, const struct
 }
 
 // What controllers decided: kinds as they are on record.
-static const char *const decisions[] = {"promoted", "rejected", "failed_forward", "timed_out",
-                                        "undone"};
+static const char *const decisions[] = {"promoted",  "rejected", "failed_forward",
+                                        "timed_out", "undone",   "restarted"};
 
 static const char *decision_kind(const char *verdict) {
     for (size_t i = 0; i < sizeof(decisions) / sizeof(decisions[0]); i++) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Real Argo Rollouts: what it aborts is kept out by a commit, which starts nothing in the cluster;
-all else lands; what people undo is told; blue-green likewise. Routes and weights are its."""
+all else lands; what people undo or restart is told; blue-green likewise. Routes and weights are its."""
 import pathlib
 import sys
 import time
@@ -234,6 +234,13 @@ class RealRollouts(KubeStory):
                          ("Paused", 50))
         self.promote("routed", second)
         self.wait_routes(("main", 5, [100, 0]))
+        self.assertEqual([key for key, _ in self.drift() if "routed" in key], [])
+
+    def test_9_pods_that_people_have_replaced_are_told_and_are_no_drift(self):
+        self.plugin.restart("routed")
+        restarted = self.wait_event("release.restarted", app="routed")
+        self.assertEqual(restarted["actor"], rollouts.PLUGIN)
+        self.assertIn("argo-rollouts was told to replace the pods of ", restarted["message"])
         self.assertEqual([key for key, _ in self.drift() if "routed" in key], [])
 
 

@@ -3,6 +3,7 @@
 No traffic is routed: a canary is a share of the pods, which kwok lets run at once, or of weights in
 Istio's objects, of which only the definitions are there.
 """
+import datetime
 import subprocess
 import sys
 
@@ -94,6 +95,10 @@ class Plugin:
     def undo(self, name, template):
         self._patch(name, [{"op": "replace", "path": "/spec/template", "value": template}],
                     content_type="application/json-patch+json")
+
+    def restart(self, name):
+        at = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._patch(name, {"spec": {"restartAt": at}})
 
     def show_again(self, name):
         """Not of the plugin: a change that means nothing."""

@@ -390,6 +390,45 @@ static void what_comes_up_after_its_deadline_is_told_once_if_it_is_still_the_sam
     assert_false(r.decided);
 }
 
+// ---- What people have replaced
+
+#define RESTARTED(kind, operation, more)                                                           \
+    "{\"kind\":\"" kind                                                                            \
+    "\",\"metadata\":{\"managedFields\":[{\"manager\":\"kubectl-rollout\",\"operation\":"          \
+    "\"" operation                                                                                 \
+    "\",\"fieldsV1\":{\"f:spec\":{\"f:template\":{\"f:metadata\":{\"f:annotations\":{"             \
+    "\"f:kubectl.kubernetes.io/restartedAt\":{}}}}}}}]},\"spec\":{\"template\":{\"metadata\":{"    \
+    "\"annotations\":{\"kubectl.kubernetes.io/restartedAt\":\"2026-01-01T00:00:0" more "\"}}}}}"
+
+static void pods_that_people_have_replaced_are_told_once(void **state) {
+    static const char *const rollout =
+        "{\"kind\":\"Rollout\",\"metadata\":{\"managedFields\":[{\"manager\":\"kubectl-argo-"
+        "rollouts\","
+        "\"operation\":\"Update\",\"fieldsV1\":{\"f:spec\":{\"f:restartAt\":{}}}}]},\"spec\":{"
+        "\"restartAt\":\"2026-01-01T00:00:05Z\"}}";
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_rollout_seen seen = {0};
+    struct kube_rollout r;
+
+    (void)state;
+    kube_rollout_restart(a, parse(a, "{\"kind\":\"DaemonSet\"}"), &seen, &r);
+    assert_false(r.decided);
+    kube_rollout_restart(a, parse(a, RESTARTED("DaemonSet", "Update", "1Z")), &seen, &r);
+    assert_true(r.decided && !r.decision.first);
+    assert_int_equal(r.decision.verdict, AGENT_VERDICT_RESTARTED);
+    assert_string_equal(r.decision.controller, "daemonset");
+    assert_string_equal(r.decision.actor, "kubectl-rollout");
+    assert_int_equal(r.decision.at_ms, 1767225601000);
+    kube_rollout_restart(a, parse(a, RESTARTED("DaemonSet", "Update", "1Z")), &seen, &r);
+    assert_false(r.decided);
+    kube_rollout_restart(a, parse(a, RESTARTED("DaemonSet", "Apply", "2Z")), &seen, &r); // in Git
+    assert_false(r.decided);
+    kube_rollout_restart(a, parse(a, rollout), &seen, &r);
+    assert_true(r.decided);
+    assert_string_equal(r.decision.controller, "argo-rollouts");
+    assert_string_equal(r.decision.actor, "kubectl-argo-rollouts");
+}
+
 // ---- StatefulSets
 
 #define SET_FIELDS                                                                                 \
@@ -560,6 +599,7 @@ int main(void) {
         cmocka_unit_test(the_person_who_aborts_or_undoes_is_named),
         cmocka_unit_test(deployments_time_out_and_are_undone),
         cmocka_unit_test(what_comes_up_after_its_deadline_is_told_once_if_it_is_still_the_same),
+        cmocka_unit_test(pods_that_people_have_replaced_are_told_once),
         cmocka_unit_test(a_stateful_set_is_late_when_no_pod_more_comes_up_in_its_time),
         cmocka_unit_test(
             a_release_that_came_up_is_not_late_when_a_pod_is_lost_or_more_are_asked_for),
