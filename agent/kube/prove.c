@@ -29,6 +29,7 @@ struct proving {
     const char *key;
     const char *good;
     bool flagger;
+    bool rollout; // which refers to the workload
     const char *ns;
     const char *path;
     const struct cm_json *ours; // the template, as the server would have it
@@ -66,12 +67,22 @@ static bool is_owned(const struct cm_json *object, const char *uid) {
     return false;
 }
 
+static bool is_of_rollout(const struct cm_json *object) {
+    const struct cm_json *owners = cm_json_path(object, "metadata", "ownerReferences", NULL);
+    const char *kind = cm_json_string(owners == NULL ? NULL : cm_json_get(owners->first, "kind"));
+
+    return kind != NULL && strcmp(kind, "Rollout") == 0;
+}
+
 // is_good tells whether a ReplicaSet is of what was found to be good; of a Rollout all are that
 // were asked for.
 static bool is_good(const struct proving *p, const struct cm_json *set) {
     const char *revision =
         cm_json_string(cm_json_path(set, "metadata", "annotations", REVISION, NULL));
 
+    if (p->rollout) {
+        return is_of_rollout(set);
+    }
     return is_owned(set, p->uid) && (!is_kind(p->key, "Deployment.apps") ||
                                      (revision != NULL && strcmp(revision, p->good) == 0));
 }
@@ -154,6 +165,8 @@ static void ask_reference(struct proving *p, const struct cm_json *live) {
 
     if (p->flagger) {
         ask_primary(p);
+    } else if (p->rollout && p->good[0] != '\0') { // whose tokens are these hashes
+        ask_sets(p, cm_arena_strf(p->arena, STABLE_LABEL "=%.100s", p->good));
     } else if (is_kind(p->key, "Rollout.argoproj.io") && stable != NULL && stable[0] != '\0') {
         ask_sets(p, cm_arena_strf(p->arena, STABLE_LABEL "=%.100s", stable));
     } else if (is_kind(p->key, "Deployment.apps") && p->good[0] != '\0' && selector != NULL) {
@@ -261,6 +274,8 @@ void kube_prove(struct agent_kube *k, const struct agent_proof_ask *what, agent_
                           .ctx = ctx,
                           .task = {.run = is_unasked, .ctx = p}};
     p->key = cm_arena_strdup(p->arena, what->key);
+    p->rollout =
+        strcmp(what->controller, "argo-rollouts") == 0 && is_kind(p->key, "Deployment.apps");
     p->good = cm_arena_strdup(p->arena, what->good);
     if (read_object(p, what, &desired, &err) < 0 || check_spared(p, &err) < 0) {
         p->why = cm_arena_strdup(p->arena, err.msg);

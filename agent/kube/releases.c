@@ -1,13 +1,13 @@
 // What controllers do with releases of our workloads: told to the core as it is seen.
 //
-// What a workload itself says is seen with it (table.c), a Canary with the other owners of fields
-// (owners.c). What it means is rollout.h's; here is only who it is about. A token of a template
-// that somebody else changed is none of what was applied. Flagger's tokens do not say which
-// template they are of, and it looks now and then: so it may tell of such a template when that was
-// put right long ago. Once somebody has changed what we applied, of that form no other token counts
-// than the one that was known before. A Deployment counts as led by its own controller only once it
-// is known that there is no Canary for it: by its own status it would be promoted while its Canary
-// is still at work.
+// What a workload itself says is seen with it (table.c), a Canary, or a Rollout that refers to a
+// Deployment of ours, with the other owners of fields (owners.c). What it means is rollout.h's;
+// here is only who it is about. A token of a template that somebody else changed is none of what
+// was applied. A leader's tokens do not say which template they are of, and it looks now and then:
+// so it may tell of such a template when that was put right long ago. Once somebody has changed
+// what we applied, of that form no other token counts than the one that was known before. A
+// Deployment counts as led by its own controller only once it is known that there is no Canary for
+// it: by its own status it would be promoted while its Canary is still at work.
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +22,7 @@
 #include "common/str.h"
 
 #define STATEFUL_SET_S 600
+#define ROLLOUT "Rollout.argoproj.io"
 
 // Tokens of the form that was applied last, as prints; 0: none is known.
 struct told {
@@ -115,6 +116,10 @@ static void tell(struct kube_entry *e, const struct kube_rollout *r, const char 
     }
 }
 
+static bool is_rollout(const char *key) {
+    return strncmp(key, ROLLOUT "/", sizeof(ROLLOUT)) == 0;
+}
+
 static void hear(struct kube_entry *e, struct cm_arena *a, const struct cm_json *leader) {
     struct kube_releases *releases = releases_of(e);
     const char *key = kube_object_key(a, leader);
@@ -124,7 +129,11 @@ static void hear(struct kube_entry *e, struct cm_arena *a, const struct cm_json 
         return;
     }
     releases->heard = true;
-    kube_rollout_flagger(a, leader, &releases->leader, &r);
+    if (is_rollout(key)) {
+        kube_rollout_argo(leader, &releases->leader, &r);
+    } else {
+        kube_rollout_flagger(a, leader, &releases->leader, &r);
+    }
     tell(e, &r, key);
 }
 
@@ -197,6 +206,24 @@ static void saw_stateful_set(struct kube_entry *e, struct cm_arena *a, const str
     tell(e, &r, "");
 }
 
+// refers tells whether a Rollout leads a workload of ours, which has the template.
+static bool refers(const struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
+    struct kube_right_claim claims[KUBE_RIGHT_CLAIMS_MAX];
+    bool any = kube_right_claims(a, live, claims) > 0 && claims[0].right == KUBE_RIGHT_REPLICAS;
+    const struct kube_entry *workload = any ? kube_entry_at(e->k, claims[0].target) : NULL;
+
+    return workload != NULL && workload->tracked;
+}
+
+static void saw_rollout(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
+    struct kube_rollout r;
+
+    if (is_looked_at(e) && !refers(e, a, live)) {
+        kube_rollout_argo(live, &releases_of(e)->own, &r);
+        tell(e, &r, "");
+    }
+}
+
 static void saw_restart(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
     struct kube_rollout r;
 
@@ -207,12 +234,9 @@ static void saw_restart(struct kube_entry *e, struct cm_arena *a, const struct c
 }
 
 void kube_releases_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
-    struct kube_rollout r;
-
     saw_restart(e, a, live);
-    if (is_kind(e, "Rollout.argoproj.io") && is_looked_at(e)) {
-        kube_rollout_argo(live, &releases_of(e)->own, &r);
-        tell(e, &r, "");
+    if (is_rollout(e->key)) {
+        saw_rollout(e, a, live);
     } else if (is_kind(e, "Deployment.apps")) {
         saw_deployment(e, live);
     } else if (is_kind(e, "DaemonSet.apps")) { // its own controller says nothing of releases

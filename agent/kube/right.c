@@ -13,7 +13,7 @@ const struct kube_right_kind kube_right_kinds[KUBE_RIGHT_KINDS] = {
     {"autoscaling", "HorizontalPodAutoscaler", KUBE_RIGHT_REPLICAS},
     {"keda.sh", "ScaledObject", KUBE_RIGHT_REPLICAS},
     {"flagger.app", "Canary", KUBE_RIGHT_REPLICAS | KUBE_RIGHT_WEIGHTS | KUBE_RIGHT_RELEASES},
-    {"argoproj.io", "Rollout", KUBE_RIGHT_REPLICAS | KUBE_RIGHT_WEIGHTS},
+    {"argoproj.io", "Rollout", KUBE_RIGHT_REPLICAS | KUBE_RIGHT_WEIGHTS | KUBE_RIGHT_RELEASES},
 };
 
 // Where an owner says what it owns: a JSON pointer to a name, to an object with `name` (and perhaps

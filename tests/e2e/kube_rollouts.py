@@ -37,6 +37,11 @@ def routed(version, attempts=1):
                  namespace="default")
 
 
+def referred(version):
+    return files("referred", m.deployment("referred", f"test/referred:{version}", replicas=0),
+                 rollouts.referring("referred", rollouts.CANARY), namespace="default")
+
+
 class RealRollouts(KubeStory):
     repo_more = {"write": "direct"}
 
@@ -242,6 +247,29 @@ class RealRollouts(KubeStory):
         self.assertEqual(restarted["actor"], rollouts.PLUGIN)
         self.assertIn("argo-rollouts was told to replace the pods of ", restarted["message"])
         self.assertEqual([key for key, _ in self.drift() if "routed" in key], [])
+
+    def test_a_release_of_a_deployment_that_a_rollout_refers_to_is_kept_out(self):
+        def image():
+            return self.find("Deployment", "referred")["spec"]["template"]["spec"]["containers"][0][
+                "image"]
+
+        def wait_for_phase(phase):
+            wait_for(lambda: self.rollout("referred").get("status", {}).get("phase") == phase, SOON,
+                     f"referred to be {phase}", 0.1)
+
+        first = self.deliver(referred("1"), stage="applied")
+        promoted = self.wait_event("release.promoted", app="referred", revision=first)
+        self.assertEqual(promoted["key"], "Deployment.apps/default/referred")
+        second = self.commit(referred("2"))
+        wait_for_phase("Paused")
+        self.abort_until("referred", lambda: self.events("release.rejected", app="referred",
+                                                         revision=second))
+        path, = wait_for(self.holds, SOON, "the Hold in Git", 0.2)
+        self.assertRegex(path, r"^holds/referred/2-\w+\.yaml$")
+        self.assertEqual(self.proof(), "same (real)")
+        wait_for(lambda: image() == "test/referred:1", SOON, "the template of before", 0.1)
+        wait_for_phase("Healthy")
+        self.assertEqual((self.pods_of("test/referred:1"), self.pods_of("test/referred:2")), (2, 0))
 
 
 if __name__ == "__main__":

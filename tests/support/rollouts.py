@@ -52,6 +52,13 @@ def rollout(name, image, strategy, **env):
         "strategy": strategy})
 
 
+def referring(name, strategy):
+    """A Rollout of a Deployment, which has the template."""
+    return m.thing(API, "Rollout", name, spec={
+        "replicas": 2, "selector": {"matchLabels": {"app": name}}, "strategy": strategy,
+        "workloadRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}})
+
+
 def virtual_service(name, *routes):
     """One with the weights of a stable service and its canary: routes as (name, retries)."""
     to = [{"destination": {"host": host}, "weight": weight}
