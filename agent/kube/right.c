@@ -120,7 +120,6 @@ static const struct weights weights[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define WEIGHT "weight"
-#define SELECTOR "/spec/selector"
 #define SUBSETS "/spec/subsets"
 #define GRACE_MS 60000 // for weights that somebody set by hand
 // What they put into a Service's selector: Argo Rollouts a label, Flagger a name that ends so.
@@ -552,6 +551,9 @@ static void give_weights(struct cm_arena *a, const struct weights *w, const char
 // give_subsets: Argo Rollouts adds to the labels of a DestinationRule's subsets.
 static void give_subsets(struct cm_arena *a, const struct cm_json *ours,
                          const struct cm_json *theirs, struct kube_right_given *out) {
+    if (!is_array(ours) || !is_array(theirs)) {
+        return;
+    }
     for (struct cm_json *d = ours->first; d != NULL; d = d->next) {
         const struct cm_json *live = named(theirs, text_of(d, "name"));
         const struct cm_json *hash = cm_json_get(cm_json_get(live, "labels"), HASH_LABEL);
@@ -620,8 +622,8 @@ static bool has_field(struct cm_arena *a, const struct cm_json *entry, const cha
     return at != NULL;
 }
 
-// lapses tells whether a field is its owner's no longer: somebody else set it by hand, and no
-// release is under way for a while.
+// lapses tells whether weights are their owner's no longer: somebody else set them by hand, and no
+// release is under way for a while. What selects pods of a release follows from it, and never does.
 static bool lapses(struct cm_arena *a, const struct kube_right_gift *gift,
                    const struct cm_json *live, const char *pointer, struct kube_right_given *out) {
     const struct kube_right_terms *terms = &gift->terms;
@@ -647,24 +649,14 @@ static bool lapses(struct cm_arena *a, const struct kube_right_gift *gift,
     return false;
 }
 
-// give_list gives what is in a list, or in a Service's selector, at a pointer.
-static void give_list(struct cm_arena *a, struct cm_json *desired, const struct cm_json *live,
-                      const struct kube_right_gift *gift, const struct weights *w,
-                      struct kube_right_given *out) {
+static void give_routes(struct cm_arena *a, struct cm_json *desired, const struct cm_json *live,
+                        const struct kube_right_gift *gift, const struct weights *w,
+                        struct kube_right_given *out) {
     struct cm_json *ours = (struct cm_json *)(uintptr_t)find(a, desired, w->outer);
     const struct cm_json *theirs = find(a, live, w->outer);
     const char *routes = gift->terms.routes == NULL ? "" : gift->terms.routes;
 
-    if (ours == NULL || theirs == NULL || lapses(a, gift, live, w->outer, out)) {
-        return;
-    }
-    if (is_service(desired)) {
-        give_selector(a, desired, live, out);
-    } else if (!is_array(ours) || !is_array(theirs)) {
-        return;
-    } else if (is_a(desired, ISTIO, "DestinationRule")) {
-        give_subsets(a, ours, theirs, out);
-    } else {
+    if (is_array(ours) && is_array(theirs) && !lapses(a, gift, live, w->outer, out)) {
         give_weights(a, w, routes, ours, theirs, out);
     }
 }
@@ -679,14 +671,14 @@ struct kube_right_given kube_right_give(struct cm_arena *a, struct cm_json *desi
         give_replicas(a, desired, live, gift->manager, &given);
     }
     if (its && is_service(desired)) {
-        give_list(a, desired, live, gift, &(struct weights){.outer = SELECTOR}, &given);
+        give_selector(a, desired, live, &given);
     }
     if (its && is_a(desired, ISTIO, "DestinationRule")) {
-        give_list(a, desired, live, gift, &(struct weights){.outer = SUBSETS}, &given);
+        give_subsets(a, find(a, desired, SUBSETS), find(a, live, SUBSETS), &given);
     }
     for (size_t i = 0; its && i < COUNT(weights); i++) {
         if (is_a(desired, weights[i].group, weights[i].kind)) {
-            give_list(a, desired, live, gift, &weights[i], &given);
+            give_routes(a, desired, live, gift, &weights[i], &given);
         }
     }
     return given;

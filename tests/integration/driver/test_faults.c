@@ -43,6 +43,7 @@ struct fixture {
     char note[AGENT_NOTE_MAX + 1];
     enum agent_health health; // told last
     size_t drift_count;
+    size_t foreign; // of these
     size_t found;
     size_t releases;             // that were told
     char token[AGENT_TOKEN_MAX]; // of the last one
@@ -61,6 +62,10 @@ static void on_observed(void *ctx, const struct agent_observation *what) {
 
     f->health = what->health;
     f->drift_count = what->drift_count;
+    f->foreign = 0;
+    for (size_t i = 0; i < what->drift_count; i++) {
+        f->foreign += what->drift[i].difference == AGENT_DIFFERENCE_FOREIGN ? 1 : 0;
+    }
 }
 
 static void on_reachable(void *ctx, bool yes, const struct cm_err *why) {
@@ -143,6 +148,11 @@ static bool is_unknown(void *ctx) {
 static bool has_drifted(void *ctx) {
     cm_clock_advance(STEP_MS);
     return ((struct fixture *)ctx)->drift_count > 0;
+}
+
+static bool is_foreign(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return ((struct fixture *)ctx)->foreign > 0;
 }
 
 static bool has_not_drifted(void *ctx) {
@@ -783,6 +793,53 @@ static void no_pod_is_deleted_where_the_template_is_not_as_git_says(void **state
     assert_int_equal(fake_api_count(f->api, "DELETE /api/v1/namespaces/shop/pods"), 0);
 }
 
+// ---- Weights
+
+#define ROUTE_SPEC(weight)                                                                         \
+    "{\"http\":[{\"route\":[{\"destination\":{\"host\":\"web\"},\"weight\":" weight "}]}]}"
+#define ROUTE(meta, weight)                                                                        \
+    "{\"apiVersion\":\"networking.istio.io/"                                                       \
+    "v1\",\"kind\":\"VirtualService\",\"metadata\":{\"name\":"                                     \
+    "\"web\"" meta "},\"spec\":" ROUTE_SPEC(weight) "}"
+
+static const char WITH_ISTIO[] = "{\"kind\":\"APIGroupDiscoveryList\",\"items\":[" OFFERED(
+    "networking.istio.io", "v1",
+    RESOURCE("VirtualService", "virtualservices")) "," OFFERED("flagger.app", "v1beta1",
+                                                               RESOURCE("Canary", "canaries")) "]}";
+static const char IDLE[] =
+    "{\"apiVersion\":\"flagger.app/v1beta1\",\"kind\":\"Canary\",\"metadata\":{\"name\":\"web\","
+    "\"namespace\":\"shop\",\"uid\":\"u2\",\"resourceVersion\":\"8\",\"managedFields\":[{"
+    "\"manager\":"
+    "\"flagger\",\"operation\":\"Update\",\"fieldsV1\":{\"f:status\":{\"f:phase\":{}}}}]},\"spec\":"
+    "{"
+    "\"service\":{\"name\":\"web\"}},\"status\":{\"phase\":\"Succeeded\"}}";
+
+static void weights_that_are_set_by_hand_between_releases_are_drift_after_a_while(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *live = cm_strf(
+        ROUTE(",\"namespace\":\"shop\",\"uid\":\"u1\",\"resourceVersion\":\"9\",\"labels\":{"
+              "\"applyset.kubernetes.io/part-of\":\"%s\",\"holdfast.dev/app\":\"shop\"},"
+              "\"managedFields\":[{\"manager\":\"kubectl-edit\",\"operation\":\"Update\",\"time\":"
+              "\"1970-01-01T00:16:40Z\",\"fieldsV1\":{\"f:spec\":{\"f:http\":{}}}}]",
+              "50"),
+        f->id);
+
+    fake_api_answer(f->api, "GET /apis\n", 0, 200, WITH_ISTIO);
+    fake_api_answer(f->api, "GET /apis/networking.istio.io/v1/namespaces/shop/virtualservices/web",
+                    0, 200, live);
+    list(f, "GET /apis/networking.istio.io/v1/virtualservices?labelSelector", live);
+    list(f, CANARY_LIST, IDLE);
+    f->desired = cm_buf_copy(ROUTE("", "100"), sizeof(ROUTE("", "100")) - 1);
+    start(f);
+    track(f, "VirtualService.networking.istio.io/shop/web");
+    wait_asked(f, CANARY_WATCH, 1);
+    assert_true(turn_until(f->loop, is_healthy, f));
+    let_pass(f, 20 * (int64_t)SECOND_MS);
+    assert_int_equal(f->foreign, 0); // it may be a part of what is under way
+    assert_true(turn_until(f->loop, is_foreign, f));
+    assert_true(cm_clock_now_ms() >= 1000000 + MINUTE_MS);
+}
+
 // ---- Removal
 
 static void remove_config(struct fixture *f) {
@@ -911,6 +968,7 @@ int main(void) {
         TEST(what_a_canary_of_a_daemon_set_said_before_is_heard),
         TEST(a_pod_that_holds_up_is_found_among_however_many),
         TEST(no_pod_is_deleted_where_the_template_is_not_as_git_says),
+        TEST(weights_that_are_set_by_hand_between_releases_are_drift_after_a_while),
         TEST(a_refused_deletion_is_not_taken_for_done),
         TEST(what_lost_our_label_is_said_to_be_left),
         TEST(a_parent_that_is_gone_is_written_with_all_that_is_tracked),
