@@ -77,6 +77,8 @@ static const struct line app_lines[] = {
     {"Path", "path", CTL_TEXT},
     {"Namespace", "namespace", CTL_TEXT},
     {"Depends on", "dependsOn", CTL_LIST},
+    {"Release group", "releaseGroup", CTL_TEXT},
+    {"On reject", "onReject", CTL_TEXT},
     {"Drift", "drift", CTL_TEXT},
     {"Prune", "prune", CTL_YES},
     {"Suspended", "suspend", CTL_YES},

@@ -353,6 +353,7 @@ static void read_app(struct cm_arena *a, const struct cm_json *document, struct 
     out->plain_secrets = strcmp(word(spec, "plainSecrets", "deny"), "allow") == 0;
     out->depends_on = read_mentions(a, cm_json_get(spec, "dependsOn"), &out->depends_on_count);
     out->release_group = mention(cm_json_get(spec, "releaseGroup"));
+    out->together = strcmp(word(spec, "onReject", "alone"), "group") == 0;
     read_changes(a, spec, &out->changes);
     read_targets(a, cm_json_get(spec, "targets"), out);
 }

@@ -107,6 +107,7 @@ struct hub_app_doc {
     bool suspend;
     bool prune_on_loss;
     bool goes_back; // onFailure: rollback
+    bool together;  // onReject: group
     bool plain_secrets;
     bool adopt;
     bool prune_precious;

@@ -369,6 +369,7 @@ struct hub_app_info {
     bool prune_on_loss;        // onTargetLoss: prune
     bool plain_secrets;        // plainSecrets: allow
     bool goes_back;            // onFailure: rollback
+    bool together;             // onReject: group
     const char *release_group; // NULL: none
     uint32_t group_line;       // where that stands
     uint32_t group_column;

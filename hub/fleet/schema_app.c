@@ -251,6 +251,11 @@ static const struct hub_field depends_fields[] = {
 
 static const struct hub_rule app_rules[] = {
     ACCOUNT_RULE,
+    {.type = HUB_RULE_SOME,
+     .when = "onReject",
+     .words = WORDS("group"),
+     .names = WORDS("releaseGroup"),
+     .advice = "the Apps that name the same one go back together"},
     {0},
 };
 
@@ -421,6 +426,14 @@ static const struct hub_field app_spec[] = {
      .type = HUB_FIELD_NAME,
      .doc = "On a cluster, changes of the Apps that name the same release group land together or "
             "not at all: while one of them cannot become what Git says, all stay as they are."},
+    {.name = "onReject",
+     .type = HUB_FIELD_CHOICE,
+     .otherwise = "alone",
+     .choices = WORDS("alone", "group"),
+     .doc =
+         "What a cluster that rejects a release of this App keeps out of it: that of this App "
+         "alone, so that people must decide about its release group, or also what the same commit "
+         "made of the other Apps of the group there ([how](holds.md#release-groups))."},
     {.name = "prune",
      .type = HUB_FIELD_BOOL,
      .otherwise = "true",

@@ -104,6 +104,7 @@ static const struct walk walks[] = {
     [HUB_COLLECT_APPLIED] = {HUB_BLOBS_APPLIED, PAIRS_STEP, keep_bundle},
     [HUB_COLLECT_REPORTED] = {HUB_BLOBS_REPORTED, REPORTED_STEP, keep_object},
     [HUB_COLLECT_GOOD] = {HUB_BLOBS_GOOD, PAIRS_STEP, keep_bundle},
+    [HUB_COLLECT_BEFORE] = {HUB_BLOBS_BEFORE, PAIRS_STEP, keep_bundle},
 };
 
 static void set_text(char **at, const char *text) {
@@ -181,6 +182,7 @@ enum cm_rc hub_collection_step(struct hub_collection *c, struct hub_db *db, stru
     case HUB_COLLECT_APPLIED:
     case HUB_COLLECT_REPORTED:
     case HUB_COLLECT_GOOD:
+    case HUB_COLLECT_BEFORE:
         rc = walk_on(c, db, err);
         break;
     case HUB_COLLECT_SWEEP:

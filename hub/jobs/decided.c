@@ -10,6 +10,7 @@
 #include "hub/jobs/store.h"
 #include "hub/render/bundle.h"
 #include "hub/store/desired.h"
+#include "hub/store/groups.h"
 
 struct looking {
     struct hub_store_job job;
@@ -101,6 +102,36 @@ static void take(void *ctx, const struct hub_decision_row *row) {
     copy_texts(list->arena, &d->row);
 }
 
+struct joining {
+    struct cm_arena *arena;
+    struct hub_decided *d;
+};
+
+static void join(void *ctx, const struct hub_group_member *m) {
+    struct joining *j = ctx;
+    struct hub_decided *d = j->d;
+    size_t size = d->member_count * sizeof(*d->members);
+    struct hub_decided_member *all = cm_arena_get(j->arena, size + sizeof(*d->members));
+
+    memcpy(all, d->member_count == 0 ? all : d->members, size);
+    all[d->member_count++] =
+        (struct hub_decided_member){.app = cm_arena_strdup(j->arena, m->app),
+                                    .revision = cm_arena_strdup(j->arena, m->revision),
+                                    .name = m->before};
+    d->members = all;
+}
+
+static enum cm_rc read_members(struct looking *l, struct hub_decided *d, struct cm_err *err) {
+    struct joining j = {.arena = l->list->arena, .d = d};
+    enum cm_rc rc = hub_groups_each_member(l->db, d->row.cluster, d->row.app, d->row.bad_revision,
+                                           join, &j, err);
+
+    for (size_t i = 0; i < d->member_count; i++) {
+        d->members[i].before = find_bundle(l, &d->members[i].name);
+    }
+    return rc;
+}
+
 static enum cm_rc read_all(struct looking *l, struct cm_err *err) {
     enum cm_rc rc = hub_decisions_each_provisional(l->db, true, take, l, err);
 
@@ -109,6 +140,7 @@ static enum cm_rc read_all(struct looking *l, struct cm_err *err) {
 
         d->bad = find_bundle(l, &d->row.bad_bundle);
         d->good = find_bundle(l, &d->row.good_bundle);
+        rc = read_members(l, d, err);
     }
     return rc;
 }

@@ -18,10 +18,20 @@ struct hub_bundle;
 struct hub_db;
 struct hub_store;
 
+// An App that goes back with the one that was rejected (group.h).
+struct hub_decided_member {
+    const char *app;
+    const char *revision;      // of what it was before
+    struct cm_sha256 name;     // of that bundle
+    struct hub_bundle *before; // NULL: it is not kept any more
+};
+
 struct hub_decided {
     struct hub_decision_row row; // its texts are the list's
     struct hub_bundle *bad;      // NULL: it is not kept any more
     struct hub_bundle *good;
+    struct hub_decided_member *members;
+    size_t member_count;
 };
 
 struct hub_decided_list {

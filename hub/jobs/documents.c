@@ -174,6 +174,9 @@ static void copy_app(void *ctx, const struct hub_app_info *info) {
         .prune = info->prune,
         .suspend = info->suspend,
         .depends_on = names_json(d->arena, info->depends_on, info->depends_on_count),
+        .release_group =
+            info->release_group == NULL ? NULL : cm_arena_strdup(d->arena, info->release_group),
+        .together = info->together,
     };
 }
 
@@ -386,10 +389,19 @@ static enum cm_rc put_group(struct hub_db *db, const void *before, const void *n
     return rc < 0 ? rc : put_members(db, a, b, err);
 }
 
+static bool same_group(const struct hub_app_row *a, const struct hub_app_row *b) {
+    bool same = a->release_group == NULL || b->release_group == NULL
+                    ? a->release_group == b->release_group
+                    : strcmp(a->release_group, b->release_group) == 0;
+
+    return same && a->together == b->together;
+}
+
 static bool same_app(const struct hub_app_row *a, const struct hub_app_row *b) {
-    return a->prune == b->prune && a->suspend == b->suspend && strcmp(a->repo, b->repo) == 0 &&
-           strcmp(a->path, b->path) == 0 && strcmp(a->namespace, b->namespace) == 0 &&
-           strcmp(a->drift, b->drift) == 0 && strcmp(a->depends_on, b->depends_on) == 0;
+    return same_group(a, b) && a->prune == b->prune && a->suspend == b->suspend &&
+           strcmp(a->repo, b->repo) == 0 && strcmp(a->path, b->path) == 0 &&
+           strcmp(a->namespace, b->namespace) == 0 && strcmp(a->drift, b->drift) == 0 &&
+           strcmp(a->depends_on, b->depends_on) == 0;
 }
 
 static enum cm_rc put_app(struct hub_db *db, const void *before, const void *now,

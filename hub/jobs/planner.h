@@ -88,6 +88,7 @@ struct hub_settlement {
     enum hub_settled settled;
     const char *why; // of a rollback that waits for Git: what shall run instead of what
     const char *hold;
+    bool fresh; // it is not on record yet: it goes back with one that is
 };
 
 #define HUB_EFFECT_CLUSTERS 3

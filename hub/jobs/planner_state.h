@@ -77,6 +77,14 @@ void hub_settle_seed(struct hub_planner *p, struct hub_cluster_state *state,
 // what changes; `more`: for how many other clusters there shall be room.
 void hub_settle_apply(struct hub_planner *p, struct hub_outcome *o, size_t more);
 
+// hub_settle_make makes a Hold of what was decided; as hub_hold_make. hub_settle_note puts what
+// became of it into the outcome.
+struct hub_decided;
+struct hub_hold;
+CM_MUSTUSE enum cm_rc hub_settle_make(struct cm_arena *a, const struct hub_decided *d,
+                                      struct hub_hold **out, struct cm_err *err);
+void hub_settle_note(struct hub_outcome *o, const struct hub_settlement *s);
+
 // holds.c. hub_hold_marks writes down what became known of a Hold.
 const char *hub_hold_marks(bool written, bool retried);
 

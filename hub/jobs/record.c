@@ -21,6 +21,7 @@
 #include "hub/store/decisions.h"
 #include "hub/store/desired.h"
 #include "hub/store/events.h"
+#include "hub/store/groups.h"
 #include "hub/store/needs.h"
 #include "hub/store/past.h"
 #include "hub/store/unwritten.h"
@@ -114,6 +115,7 @@ static enum cm_rc put_new_pair(struct hub_db *db, const struct hub_cluster_chang
     }
     rc = rc < 0 ? rc : hub_note_published(db, change->cluster, pair, err);
     rc = rc < 0 ? rc : hub_needs_look(db, change->cluster, pair, err);
+    rc = rc < 0 ? rc : hub_groups_leave(db, change->cluster, pair->app, pair->revision, err);
     return rc < 0 ? rc : put_pair(db, change, pair, err);
 }
 
@@ -140,6 +142,7 @@ static enum cm_rc remove_pair(struct hub_db *db, const struct hub_cluster_change
 
     rc = rc < 0 ? rc : hub_unwritten_explain(db, &why, err);
     rc = rc < 0 ? rc : hub_needs_end(db, change->cluster, pair->app, "", err);
+    rc = rc < 0 ? rc : hub_groups_forget(db, change->cluster, pair->app, err);
     return rc < 0 ? rc : hub_note_withdrawn(db, change->cluster, pair->app, err);
 }
 
@@ -262,6 +265,10 @@ static const char *words_of_settlement(struct cm_arena *a, const struct hub_sett
                                    "must look: %s",
                                    s->why);
     }
+    if (held && s->fresh) {
+        return cm_arena_strf(a, "what it has of the release is kept out of this cluster %s",
+                             s->why);
+    }
     if (held) {
         return "what was rejected is kept out of this cluster; all else that Git says is applied";
     }
@@ -294,8 +301,10 @@ static enum cm_rc put_settlement(struct hub_db *db, struct cm_arena *a,
                                  const struct hub_settlement *s, struct cm_err *err) {
     const struct hub_decision_row *row = s->row;
     const char *words = words_of_settlement(a, s);
-    enum cm_rc rc = hub_decisions_settle(db, &row->id, s->settled, s->why, s->hold, err);
+    bool is_new;
+    enum cm_rc rc = s->fresh ? hub_decisions_add(db, row, &is_new, err) : CM_OK;
 
+    rc = rc < 0 ? rc : hub_decisions_settle(db, &row->id, s->settled, s->why, s->hold, err);
     if (rc < 0 || (s->settled != HUB_SETTLED_HELD && s->why[0] == '\0')) {
         return rc;
     }

@@ -21,6 +21,7 @@
 #include "hub/hold/hold.h"
 #include "hub/jobs/commit.h"
 #include "hub/jobs/decided.h"
+#include "hub/jobs/group.h"
 #include "hub/jobs/planner_state.h"
 #include "hub/jobs/problems.h"
 #include "hub/jobs/rollback.h"
@@ -131,8 +132,8 @@ static struct hub_hold_cause cause_of(struct cm_arena *a, const struct hub_decis
         .at = cm_arena_strdup(a, at)};
 }
 
-static enum cm_rc make_hold(struct cm_arena *a, const struct hub_decided *d, struct hub_hold **out,
-                            struct cm_err *err) {
+enum cm_rc hub_settle_make(struct cm_arena *a, const struct hub_decided *d, struct hub_hold **out,
+                           struct cm_err *err) {
     const struct hub_decision_row *row = &d->row;
     const char *const clusters[] = {row->cluster};
     char event[CM_SHA256_HEX_MAX];
@@ -164,10 +165,25 @@ static enum cm_rc make_hold(struct cm_arena *a, const struct hub_decided *d, str
 
 // ---- Taking a decision in
 
+void hub_settle_note(struct hub_outcome *o, const struct hub_settlement *s) {
+    size_t count = o->settlement_count;
+
+    if ((count & (count - 1)) == 0) { // grows when it is a power of two
+        struct hub_settlement *grown =
+            cm_arena_get(o->arena, (count == 0 ? 1 : 2 * count) * sizeof(*grown));
+
+        memcpy(grown, count == 0 ? grown : o->settlements, count * sizeof(*grown));
+        o->settlements = grown;
+    }
+    o->settlements[o->settlement_count++] = *s;
+}
+
 static void settle(struct hub_outcome *o, const struct hub_decision_row *row,
                    enum hub_settled settled, const char *why, const char *hold) {
-    o->settlements[o->settlement_count++] = (struct hub_settlement){
-        .row = row, .settled = settled, .why = cm_arena_strdup(o->arena, why), .hold = hold};
+    hub_settle_note(o, &(struct hub_settlement){.row = row,
+                                                .settled = settled,
+                                                .why = cm_arena_strdup(o->arena, why),
+                                                .hold = hold});
 }
 
 // check_writes: holdfast goes back by a commit, or not at all.
@@ -189,7 +205,7 @@ static enum cm_rc make_own(struct hub_planner *p, struct cm_arena *a, const stru
     enum cm_rc rc = check_writes(p, hub_fleet_goes_back(p->fleet, d->row.app), err);
 
     rc = rc < 0 ? rc : hub_rollback_check(p->fleet, d, err);
-    rc = rc < 0 ? rc : make_hold(a, d, &made, err);
+    rc = rc < 0 ? rc : hub_settle_make(a, d, &made, err);
     rc = rc < 0 ? rc : hub_rollback_fits(p->fleet, d, made, err);
     if (rc == CM_OK) {
         *out = CM_TAKE(made);
@@ -203,8 +219,8 @@ static bool is_same(const struct hub_decision_row *row, enum cm_rc rc) {
     static const struct cm_sha256 none;
 
     return !hub_rollback_is_late(row) &&
-           (rc == CM_ENOTFOUND ||
-            (cm_sha256_equal(&row->bad, &row->good) && !cm_sha256_equal(&row->bad, &none)));
+           (rc == CM_ENOTFOUND || (cm_sha256_equal(&row->bad_bundle, &row->good_bundle) &&
+                                   !cm_sha256_equal(&row->bad_bundle, &none)));
 }
 
 static const char *in_words(struct cm_arena *a, const struct hub_hold *hold) {
@@ -221,7 +237,7 @@ static enum hub_settled hold(struct hub_planner *p, struct hub_outcome *o,
     struct cm_err err;
     bool own = hub_rollback_is_late(&d->row);
     enum cm_rc rc =
-        own ? make_own(p, o->arena, d, &made, &err) : make_hold(o->arena, d, &made, &err);
+        own ? make_own(p, o->arena, d, &made, &err) : hub_settle_make(o->arena, d, &made, &err);
 
     if (rc < 0) {
         enum hub_settled never = is_same(&d->row, rc) ? HUB_SETTLED_SAME : HUB_SETTLED_NEVER;
@@ -271,6 +287,9 @@ static bool take(struct hub_planner *p, struct hub_outcome *o, const struct hub_
     enum hub_settled settled = hold(p, o, d);
     add_answer(state, &d->row, settled);
     state->answers_more = true;
+    if (settled == HUB_SETTLED_HELD) {
+        hub_group_hold(p, o, d);
+    }
     return settled == HUB_SETTLED_HELD;
 }
 
@@ -320,7 +339,6 @@ struct hub_outcome *hub_planner_decide(struct hub_planner *p, struct hub_decided
     bool held = false;
 
     o->decided = list;
-    o->settlements = cm_arena_get(o->arena, (list->count + 1) * sizeof(*o->settlements));
     hub_outcome_room(o, list->count);
     for (size_t i = 0; i < list->count; i++) {
         held |= take(p, o, &list->items[i]);

@@ -41,9 +41,10 @@ struct plan_settings {
     bool prune_on_loss;
     bool plain_secrets;
     bool goes_back;
+    bool together;
     const char *drift; // a constant: "report", "correct", "capture", "off"
 };
-#define HUB_PLAN_SETTINGS 5
+#define HUB_PLAN_SETTINGS 6
 
 struct hub_plan_before {
     struct cm_arena *arena;

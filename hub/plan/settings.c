@@ -26,6 +26,7 @@ static void remember_app(void *ctx, const struct hub_app_info *info) {
                                .prune_on_loss = info->prune_on_loss,
                                .plain_secrets = info->plain_secrets,
                                .goes_back = info->goes_back,
+                               .together = info->together,
                                .drift = info->drift};
 }
 
@@ -92,6 +93,10 @@ static void compare_settings(struct plan_making *m, const struct plan_settings *
         tell(m, now->name, "onFailure", old->goes_back ? "rollback" : "report",
              now->goes_back ? "rollback" : "report");
     }
+    if (old->together != now->together) {
+        tell(m, now->name, "onReject", old->together ? "group" : "alone",
+             now->together ? "group" : "alone");
+    }
     if (old->plain_secrets != now->plain_secrets) {
         tell(m, now->name, "plainSecrets", old->plain_secrets ? "allow" : "deny",
              now->plain_secrets ? "allow" : "deny");
@@ -135,7 +140,7 @@ static bool is_wanted(struct telling *t, const struct hub_app_info *info) {
 static bool are_same(const struct plan_settings *old, const struct hub_app_info *now) {
     return same_group(old, now) && old->prune_on_loss == now->prune_on_loss &&
            old->plain_secrets == now->plain_secrets && old->goes_back == now->goes_back &&
-           same_capture(old, now);
+           old->together == now->together && same_capture(old, now);
 }
 
 static void look_at_app(void *ctx, const struct hub_app_info *info) {
@@ -174,6 +179,11 @@ const char *hub_plan_setting_words(const struct hub_plan_change *setting) {
         return strcmp(after, "rollback") == 0
                    ? "from then on a Hold brings back what came up before a release that does not"
                    : "from then on a release that does not come up is only told";
+    }
+    if (strcmp(setting->path, "onReject") == 0) {
+        return strcmp(after, "group") == 0
+                   ? "from then on its release group goes back with a release that is rejected"
+                   : "from then on a release that is rejected goes back alone";
     }
     return strcmp(after, "allow") == 0 ? "from then on its Secrets may stand in Git readably"
                                        : "from then on its Secrets may not stand in Git readably";

@@ -72,6 +72,8 @@ enum cm_rc hub_blobs_walk(struct hub_db *db, const struct hub_blobs_walk *walk, 
                            " WHERE (cluster, key) > (?1, ?2) AND good_bundle <> zeroblob(32)"
                            " AND EXISTS (SELECT 1 FROM pair WHERE cluster = d.cluster"
                            " AND app = d.app) GROUP BY cluster, key ORDER BY cluster, key LIMIT ?3",
+        [HUB_BLOBS_BEFORE] = "SELECT cluster, app, bundle FROM pair_before"
+                             " WHERE (cluster, app) > (?1, ?2) ORDER BY cluster, app LIMIT ?3",
     };
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     struct hub_blobs_use use;

@@ -35,14 +35,16 @@ CM_MUSTUSE enum cm_rc hub_blobs_note(struct hub_db *db, const struct cm_sha256 *
 
 // What names blobs: manifests, the Apps in force, what was promoted last, what agents say that they
 // run, the objects that they report, and the release of each workload that its controller said last
-// to be good, which need not have been promoted: the first one is not.
+// to be good, which need not have been promoted: the first one is not. What Apps of release groups
+// were before.
 enum hub_blobs_user {
     HUB_BLOBS_MANIFESTS,
     HUB_BLOBS_PAIRS,
     HUB_BLOBS_PROVEN,
     HUB_BLOBS_APPLIED,
     HUB_BLOBS_REPORTED,
-    HUB_BLOBS_GOOD
+    HUB_BLOBS_GOOD,
+    HUB_BLOBS_BEFORE
 };
 
 struct hub_blobs_use {

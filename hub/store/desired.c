@@ -6,6 +6,7 @@
 #include "common/mem.h"
 #include "hub/store/blobs.h"
 #include "hub/store/db.h"
+#include "hub/store/groups.h"
 
 enum cm_rc hub_desired_put_manifest(struct hub_db *db, const struct hub_manifest_row *row,
                                     struct cm_err *err) {
@@ -39,6 +40,7 @@ enum cm_rc hub_desired_remove_pair(struct hub_db *db, const char *cluster, const
 enum cm_rc hub_desired_forget_cluster(struct hub_db *db, const char *cluster, struct cm_err *err) {
     enum cm_rc rc = hub_db_run(db, err, "DELETE FROM pair WHERE cluster = ?1", "t", cluster);
 
+    rc = rc < 0 ? rc : hub_groups_forget(db, cluster, "", err);
     return rc < 0 ? rc
                   : hub_db_run(db, err, "DELETE FROM manifest WHERE cluster = ?1", "t", cluster);
 }
@@ -208,7 +210,9 @@ enum cm_rc hub_documents_remove_member(struct hub_db *db, const char *group, con
 }
 
 enum cm_rc hub_documents_remove_app(struct hub_db *db, const char *name, struct cm_err *err) {
-    return hub_db_run(db, err, "DELETE FROM app WHERE name = ?1", "t", name);
+    enum cm_rc rc = hub_db_run(db, err, "DELETE FROM app WHERE name = ?1", "t", name);
+
+    return rc < 0 ? rc : hub_groups_put(db, name, NULL, false, err);
 }
 
 enum cm_rc hub_documents_put_app(struct hub_db *db, const struct hub_app_row *row,
@@ -217,8 +221,11 @@ enum cm_rc hub_documents_put_app(struct hub_db *db, const struct hub_app_row *ro
         "INSERT OR REPLACE INTO app (name, repo, path, namespace, drift,"
         " prune, suspend, depends_on) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
-    return hub_db_run(db, err, sql, "tttttiit", row->name, row->repo, row->path, row->namespace,
-                      row->drift, (int64_t)row->prune, (int64_t)row->suspend, row->depends_on);
+    enum cm_rc rc =
+        hub_db_run(db, err, sql, "tttttiit", row->name, row->repo, row->path, row->namespace,
+                   row->drift, (int64_t)row->prune, (int64_t)row->suspend, row->depends_on);
+
+    return rc < 0 ? rc : hub_groups_put(db, row->name, row->release_group, row->together, err);
 }
 
 enum cm_rc hub_documents_put_used(struct hub_db *db, const char *confirmation, const char *removal,

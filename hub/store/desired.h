@@ -170,7 +170,9 @@ struct hub_app_row {
     const char *drift;
     bool prune;
     bool suspend;
-    const char *depends_on; // JSON array of names
+    const char *depends_on;    // JSON array of names
+    const char *release_group; // NULL: none
+    bool together;             // onReject: group
 };
 CM_MUSTUSE enum cm_rc hub_documents_put_app(struct hub_db *db, const struct hub_app_row *row,
                                             struct cm_err *err);

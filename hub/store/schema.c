@@ -502,11 +502,21 @@ static const char *const step_36[] = {
     NULL,
 };
 
+static const char *const step_37[] = {
+    // Apps that are one release, and what each of them was on a cluster before its present commit.
+    "CREATE TABLE app_group (app TEXT PRIMARY KEY, name TEXT NOT NULL, together INTEGER NOT NULL)"
+    " WITHOUT ROWID",
+    "CREATE INDEX app_group_name ON app_group (name)",
+    "CREATE TABLE pair_before (cluster TEXT NOT NULL, app TEXT NOT NULL, bundle BLOB NOT NULL,"
+    " revision TEXT NOT NULL, PRIMARY KEY (cluster, app)) WITHOUT ROWID",
+    NULL,
+};
+
 static const char *const *const steps[] = {
-    step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,
-    step_10, step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18,
-    step_19, step_20, step_21, step_22, step_23, step_24, step_25, step_26, step_27,
-    step_28, step_29, step_30, step_31, step_32, step_33, step_34, step_35, step_36};
+    step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,  step_10,
+    step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18, step_19, step_20,
+    step_21, step_22, step_23, step_24, step_25, step_26, step_27, step_28, step_29, step_30,
+    step_31, step_32, step_33, step_34, step_35, step_36, step_37};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -569,7 +579,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, int64_t to, struct
                                               "PRAGMA user_version = 33",
                                               "PRAGMA user_version = 34",
                                               "PRAGMA user_version = 35",
-                                              "PRAGMA user_version = 36"};
+                                              "PRAGMA user_version = 36",
+                                              "PRAGMA user_version = 37"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

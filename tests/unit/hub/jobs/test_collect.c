@@ -384,6 +384,23 @@ static void the_release_that_was_good_last_is_kept_while_the_next_one_is_at_work
     free_fleet(&f);
 }
 
+static void what_an_app_of_a_release_group_was_before_is_kept(void **state) {
+    static const struct cm_sha256 none;
+    struct fleet f = {.rig = *state, .random = 13};
+
+    begin_releases(&f);
+    struct cm_sha256 first = release(&f);
+    struct cm_sha256 second = release(&f); // of another commit, as are all of these
+    run(&f, "INSERT INTO app_group (app, name, together) SELECT 'web', 'g', 1 WHERE ?1 NOT NULL",
+        &none);
+    run(&f, "UPDATE pair SET revision = 'before' WHERE ?1 NOT NULL", &none);
+    struct cm_sha256 third = release(&f);
+    (void)collect_all(&f);
+    assert_false(is_whole(&f, &first));
+    assert_true(is_whole(&f, &second) && is_whole(&f, &third));
+    free_fleet(&f);
+}
+
 static void what_an_agent_runs_is_kept_until_it_runs_something_else(void **state) {
     static const char runs[] =
         "INSERT OR REPLACE INTO status (cluster, app, bundle, revision, applied, message, health,"
@@ -411,6 +428,7 @@ int main(void) {
         RIG_TEST(with_nothing_new_there_is_nothing_to_remove),
         RIG_TEST(what_agents_report_as_theirs_is_kept),
         RIG_TEST(the_release_that_was_good_last_is_kept_while_the_next_one_is_at_work),
+        RIG_TEST(what_an_app_of_a_release_group_was_before_is_kept),
         RIG_TEST(what_an_agent_runs_is_kept_until_it_runs_something_else),
         RIG_TEST(a_manifest_of_an_agent_that_is_gone_is_kept_too),
         RIG_TEST(what_waits_for_an_agent_is_kept_without_a_manifest),

@@ -343,6 +343,139 @@ static void that_what_runs_is_rejected_keeps_nothing_out_and_needs_nobody(void *
     assert_int_equal(count_rows(r->db, NEEDS), 0);
 }
 
+// ---- Release groups
+
+// runs_of tells whether the workload of an App that is on a cluster has this image.
+static bool runs_of(const struct hub_outcome *o, const char *app, const char *image) {
+    const struct hub_cluster_change *change = rig_change(o, "paris-1");
+
+    for (size_t i = 0; change != NULL && i < change->now->pair_count; i++) {
+        const struct hub_pair *pair = &change->now->pairs[i];
+        const struct cm_buf *bytes = pair->bundle->spec.objects[0].bytes;
+
+        if (strcmp(pair->app, app) == 0) {
+            return memmem(bytes->data, bytes->size, image, strlen(image)) != NULL;
+        }
+    }
+    return false;
+}
+
+#define GROUP "releaseGroup: checkout, onReject: group"
+
+// begin_group has web and pay run in one release and then in another of the same commit; `other`
+// is of the group, too, and not in that commit.
+static struct hub_decision_row begin_group(struct rig *r, const char *group) {
+    CM_AUTOFREE char *first =
+        cm_strf("cluster paris-1; for app in web pay other; do app $app; workload $app $app one a;"
+                " sed -i 's/prune: true/prune: true, %s/' apps/$app/app.yaml; done",
+                group);
+
+    rig_start(r, fleet);
+    (void)rig_enroll(r, "paris-1", PARIS);
+    struct hub_outcome *o = rig_commit(r, "fleet", first);
+    struct hub_decision_row row = {.id = cm_sha256("one", 3),
+                                   .cluster = "paris-1",
+                                   .cluster_id = PARIS,
+                                   .app = "web",
+                                   .key = "Deployment.apps/default/web",
+                                   .controller = "flagger",
+                                   .verdict = "rejected",
+                                   .text = "it failed",
+                                   .provisional = true};
+
+    row.good_bundle = rig_change(o, "paris-1")->now->pairs[2].bundle->sha256;
+    o = rig_commit(r, "fleet", "workload web web two a; workload pay pay two a");
+    row.bad_bundle = rig_change(o, "paris-1")->now->pairs[2].bundle->sha256;
+    row.bad_revision = cm_strdup(rig_change(o, "paris-1")->now->pairs[2].revision);
+    return row;
+}
+
+static void end_group(struct hub_decision_row *row) {
+    free((void *)(uintptr_t)row->bad_revision);
+}
+
+static void what_is_of_the_rejected_release_goes_back_with_its_group(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_group(r, GROUP);
+    struct hub_outcome *o = rig_decide(r, &row);
+
+    assert_true(runs_of(o, "web", "reg/one"));
+    assert_true(runs_of(o, "pay", "reg/one"));
+    assert_int_equal(o->ask_count, 2); // in one commit
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM decision WHERE settled = 1"), 2);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM decision WHERE app = 'pay' AND key ="
+                                       " 'Deployment.apps/default/pay' AND controller = 'flagger'"
+                                       " AND verdict = 'rejected' AND text ="
+                                       " 'with App ''web'' of its release group: it failed'"),
+                     1);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM event WHERE kind = 'release.held' AND"
+                                       " app = 'pay' AND message LIKE '%with App ''web''%'"),
+                     1);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM problem"), 0);
+    end_group(&row);
+}
+
+static void what_went_back_with_its_group_is_kept_out_after_a_restart(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_group(r, GROUP);
+
+    (void)rig_decide(r, &row);
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM pair WHERE held <> ''"), 2);
+    struct hub_outcome *o = rig_commit(r, "fleet", "workload pay pay two b");
+    assert_true(runs_of(o, "pay", "reg/one"));
+    o = rig_commit(r, "fleet", "workload pay pay three b"); // each by its own identity
+    assert_true(runs_of(o, "pay", "reg/three"));
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM pair WHERE held <> ''"), 1);
+    end_group(&row);
+}
+
+static void a_group_of_which_each_goes_back_alone_is_split_and_told(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_group(r, "releaseGroup: checkout");
+    struct hub_outcome *o = rig_decide(r, &row);
+
+    assert_true(runs_of(o, "web", "reg/one"));
+    assert_true(runs_of(o, "pay", "reg/two"));
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM decision"), 1);
+    assert_int_equal(
+        count_rows(r->db, "SELECT count(*) FROM problem WHERE app = 'pay' AND cluster = 'paris-1'"
+                          " AND message LIKE 'release group ''checkout'' is split%'"),
+        1);
+    end_group(&row);
+}
+
+static void a_group_is_split_where_it_is_not_known_what_one_was_before(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_group(r, GROUP);
+    struct cm_err err;
+
+    assert_int_equal(hub_db_run(r->db, &err,
+                                "DELETE FROM blob WHERE sha256 IN (SELECT bundle FROM"
+                                " pair_before WHERE app = 'pay')",
+                                ""),
+                     CM_OK);
+    struct hub_outcome *o = rig_decide(r, &row);
+    assert_true(runs_of(o, "pay", "reg/two"));
+    assert_int_equal(count_rows(r->db,
+                                "SELECT count(*) FROM problem WHERE app = 'pay' AND message LIKE"
+                                " 'release group ''checkout'' is split%'"),
+                     1);
+    end_group(&row);
+}
+
+static void what_another_commit_made_of_an_app_does_not_go_back_with_its_group(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_group(r, GROUP);
+
+    (void)rig_commit(r, "fleet", "workload pay pay three a");
+    struct hub_outcome *o = rig_decide(r, &row);
+    assert_true(runs_of(o, "web", "reg/one"));
+    assert_true(runs_of(o, "pay", "reg/three"));
+    end_group(&row);
+}
+
 static void the_form_that_runs_is_enough_to_restore_it(void **state) {
     static const char good[] = "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{"
                                "\"name\":\"w\"},\"spec\":{\"template\":{\"spec\":{\"containers\":[{"
@@ -903,61 +1036,66 @@ static void clusters_of_a_repository_that_was_taken_out_are_unmanaged(void **sta
 
 #define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, rig_open, rig_close)
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        RIG_TEST(a_commit_is_published_to_the_clusters_that_it_changes),
-        RIG_TEST(a_commit_that_changes_no_app_makes_no_manifest),
-        RIG_TEST(a_cluster_without_an_agent_is_planned_but_not_published),
-        RIG_TEST(who_enrolls_is_sent_what_is_in_force_under_its_own_id),
-        RIG_TEST(a_hub_of_before_there_was_a_past_begins_one_with_what_is),
-        RIG_TEST(a_rejected_release_is_kept_out_while_all_else_lands),
-        RIG_TEST(git_is_asked_to_say_what_is_kept_out_once),
-        RIG_TEST(what_was_asked_for_is_dropped_when_git_makes_it_void),
-        RIG_TEST(what_people_do_not_want_held_is_tried_again),
-        RIG_TEST(a_hold_that_was_in_git_is_missed_after_a_restart_too),
-        RIG_TEST(what_people_wanted_to_be_tried_again_is_not_kept_out_after_a_restart),
-        RIG_TEST(what_is_kept_out_is_so_after_a_restart),
-        RIG_TEST(where_nothing_can_be_held_the_agent_goes_on_and_people_are_called),
-        RIG_TEST(that_people_are_needed_lasts_until_git_says_another_release),
-        RIG_TEST(nobody_is_needed_for_an_app_that_is_gone),
-        RIG_TEST(that_what_runs_is_rejected_keeps_nothing_out_and_needs_nobody),
-        RIG_TEST(the_form_that_runs_is_enough_to_restore_it),
-        RIG_TEST(what_became_known_too_late_is_kept_out_all_the_same),
-        RIG_TEST(an_agent_is_believed_of_its_own_cluster_only),
-        RIG_TEST(an_agent_that_is_ahead_gets_a_manifest_above_its_own),
-        RIG_TEST(who_is_ahead_after_a_restart_waits_until_git_is_fetched),
-        RIG_TEST(after_a_restore_nothing_is_offered_until_all_is_fetched),
-        RIG_TEST(after_a_restore_what_is_as_it_was_is_offered_anew_in_the_new_epoch),
-        RIG_TEST(two_that_are_ahead_let_all_wait),
-        RIG_TEST(it_waits_also_if_the_mirror_was_read_before),
-        RIG_TEST(a_fetch_that_brings_nothing_new_ends_the_wait),
-        RIG_TEST(it_waits_for_every_repository_that_was_known),
-        RIG_TEST(others_are_published_meanwhile),
-        RIG_TEST(after_a_restart_what_was_in_force_is_served_as_it_was),
-        RIG_TEST(a_cluster_whose_document_is_wrong_is_served_over_a_restart),
-        RIG_TEST(an_app_whose_group_is_wrong_stays_over_a_restart),
-        RIG_TEST(a_tombstone_of_an_app_that_came_back_broken_survives_a_restart),
-        RIG_TEST(what_holds_a_secret_is_served_once_git_is_read_again),
-        RIG_TEST(secrets_of_another_repository_are_served_once_it_is_read_again),
-        RIG_TEST(a_commit_that_cannot_be_read_is_said_without_its_repository),
-        RIG_TEST(who_is_ahead_waits_for_what_apps_take_from_other_repositories),
-        RIG_TEST(a_commit_of_another_repository_is_resolved_once),
-        RIG_TEST(nothing_is_published_until_what_was_read_before_is_read_again),
-        RIG_TEST(a_new_repository_that_cannot_be_read_holds_up_nobody),
-        RIG_TEST(nothing_is_gone_while_a_repository_may_have_it),
-        RIG_TEST(what_is_in_no_repository_is_gone_once_all_are_read),
-        RIG_TEST(a_cluster_that_left_while_nobody_looked_is_off_the_record),
-        RIG_TEST(a_problem_is_of_the_commit_that_brought_it),
-        RIG_TEST(it_stays_with_it_while_others_go_by),
-        RIG_TEST(it_moves_on_to_a_commit_that_changes_the_app_and_leaves_it),
-        RIG_TEST(it_is_still_of_it_after_a_restart),
-        RIG_TEST(apps_of_a_repository_that_was_taken_out_are_gone_as_if_deleted),
-        RIG_TEST(it_is_said_by_a_problem_and_an_event),
-        RIG_TEST(it_is_said_until_the_next_start),
-        RIG_TEST(it_waits_until_every_other_repository_is_read),
-        RIG_TEST(a_hub_without_repositories_takes_nothing_away),
-        RIG_TEST(clusters_of_a_repository_that_was_taken_out_are_unmanaged),
-    };
+static const struct CMUnitTest tests[] = {
+    RIG_TEST(a_commit_is_published_to_the_clusters_that_it_changes),
+    RIG_TEST(a_commit_that_changes_no_app_makes_no_manifest),
+    RIG_TEST(a_cluster_without_an_agent_is_planned_but_not_published),
+    RIG_TEST(who_enrolls_is_sent_what_is_in_force_under_its_own_id),
+    RIG_TEST(a_hub_of_before_there_was_a_past_begins_one_with_what_is),
+    RIG_TEST(a_rejected_release_is_kept_out_while_all_else_lands),
+    RIG_TEST(git_is_asked_to_say_what_is_kept_out_once),
+    RIG_TEST(what_was_asked_for_is_dropped_when_git_makes_it_void),
+    RIG_TEST(what_people_do_not_want_held_is_tried_again),
+    RIG_TEST(a_hold_that_was_in_git_is_missed_after_a_restart_too),
+    RIG_TEST(what_people_wanted_to_be_tried_again_is_not_kept_out_after_a_restart),
+    RIG_TEST(what_is_kept_out_is_so_after_a_restart),
+    RIG_TEST(where_nothing_can_be_held_the_agent_goes_on_and_people_are_called),
+    RIG_TEST(that_people_are_needed_lasts_until_git_says_another_release),
+    RIG_TEST(nobody_is_needed_for_an_app_that_is_gone),
+    RIG_TEST(that_what_runs_is_rejected_keeps_nothing_out_and_needs_nobody),
+    RIG_TEST(what_is_of_the_rejected_release_goes_back_with_its_group),
+    RIG_TEST(what_went_back_with_its_group_is_kept_out_after_a_restart),
+    RIG_TEST(a_group_of_which_each_goes_back_alone_is_split_and_told),
+    RIG_TEST(a_group_is_split_where_it_is_not_known_what_one_was_before),
+    RIG_TEST(what_another_commit_made_of_an_app_does_not_go_back_with_its_group),
+    RIG_TEST(the_form_that_runs_is_enough_to_restore_it),
+    RIG_TEST(what_became_known_too_late_is_kept_out_all_the_same),
+    RIG_TEST(an_agent_is_believed_of_its_own_cluster_only),
+    RIG_TEST(an_agent_that_is_ahead_gets_a_manifest_above_its_own),
+    RIG_TEST(who_is_ahead_after_a_restart_waits_until_git_is_fetched),
+    RIG_TEST(after_a_restore_nothing_is_offered_until_all_is_fetched),
+    RIG_TEST(after_a_restore_what_is_as_it_was_is_offered_anew_in_the_new_epoch),
+    RIG_TEST(two_that_are_ahead_let_all_wait),
+    RIG_TEST(it_waits_also_if_the_mirror_was_read_before),
+    RIG_TEST(a_fetch_that_brings_nothing_new_ends_the_wait),
+    RIG_TEST(it_waits_for_every_repository_that_was_known),
+    RIG_TEST(others_are_published_meanwhile),
+    RIG_TEST(after_a_restart_what_was_in_force_is_served_as_it_was),
+    RIG_TEST(a_cluster_whose_document_is_wrong_is_served_over_a_restart),
+    RIG_TEST(an_app_whose_group_is_wrong_stays_over_a_restart),
+    RIG_TEST(a_tombstone_of_an_app_that_came_back_broken_survives_a_restart),
+    RIG_TEST(what_holds_a_secret_is_served_once_git_is_read_again),
+    RIG_TEST(secrets_of_another_repository_are_served_once_it_is_read_again),
+    RIG_TEST(a_commit_that_cannot_be_read_is_said_without_its_repository),
+    RIG_TEST(who_is_ahead_waits_for_what_apps_take_from_other_repositories),
+    RIG_TEST(a_commit_of_another_repository_is_resolved_once),
+    RIG_TEST(nothing_is_published_until_what_was_read_before_is_read_again),
+    RIG_TEST(a_new_repository_that_cannot_be_read_holds_up_nobody),
+    RIG_TEST(nothing_is_gone_while_a_repository_may_have_it),
+    RIG_TEST(what_is_in_no_repository_is_gone_once_all_are_read),
+    RIG_TEST(a_cluster_that_left_while_nobody_looked_is_off_the_record),
+    RIG_TEST(a_problem_is_of_the_commit_that_brought_it),
+    RIG_TEST(it_stays_with_it_while_others_go_by),
+    RIG_TEST(it_moves_on_to_a_commit_that_changes_the_app_and_leaves_it),
+    RIG_TEST(it_is_still_of_it_after_a_restart),
+    RIG_TEST(apps_of_a_repository_that_was_taken_out_are_gone_as_if_deleted),
+    RIG_TEST(it_is_said_by_a_problem_and_an_event),
+    RIG_TEST(it_is_said_until_the_next_start),
+    RIG_TEST(it_waits_until_every_other_repository_is_read),
+    RIG_TEST(a_hub_without_repositories_takes_nothing_away),
+    RIG_TEST(clusters_of_a_repository_that_was_taken_out_are_unmanaged),
+};
 
+int main(void) {
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

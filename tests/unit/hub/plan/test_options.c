@@ -36,6 +36,8 @@ static const struct change {
     {"targets", FROM_A ALL, FROM_A "  targets: []", HUB_PLAN_LEAVES},
     {"dependsOn", FROM_A ALL, FROM_A ALL "  dependsOn: [{name: base}]", HUB_PLAN_OPTION},
     {"releaseGroup", FROM_A ALL, FROM_A ALL "  releaseGroup: all", LATER},
+    {"onReject", FROM_A ALL "  releaseGroup: all",
+     FROM_A ALL "  releaseGroup: all\n  onReject: group", LATER},
     {"prune", FROM_A ALL, FROM_A ALL "  prune: false", HUB_PLAN_OPTION},
     {"prunePrecious", FROM_A ALL, FROM_A ALL "  prunePrecious: true", HUB_PLAN_OPTION},
     {"adopt", FROM_A ALL, FROM_A ALL "  adopt: true", HUB_PLAN_OPTION},

@@ -191,7 +191,8 @@ static void an_app_is_told_with_its_counts(void **state) {
         as_text(*state, get(*state, "apps")),
         "{\"items\":[{\"name\":\"web\",\"repository\":\"fleet\",\"path\":\"apps/web\","
         "\"namespace\":\"web\",\"drift\":\"correct\",\"prune\":true,\"suspend\":false,"
-        "\"dependsOn\":[\"db\"],\"clusters\":3,\"applied\":1,\"failed\":1,"
+        "\"dependsOn\":[\"db\"],\"releaseGroup\":\"\",\"onReject\":\"alone\",\"clusters\":3,"
+        "\"applied\":1,\"failed\":1,"
         "\"healthy\":1,\"degraded\":1,\"offline\":2,\"stale\":1,\"held\":0,"
         "\"needsHuman\":0,\"waits\":0,"
         "\"drifted\":1,\"problemCount\":1}]}");

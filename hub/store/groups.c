@@ -1,0 +1,58 @@
+#include "hub/store/groups.h"
+
+#include <string.h>
+
+#include "common/mem.h"
+#include "hub/store/db.h"
+
+enum cm_rc hub_groups_put(struct hub_db *db, const char *app, const char *group, bool together,
+                          struct cm_err *err) {
+    if (group == NULL) {
+        return hub_db_run(db, err, "DELETE FROM app_group WHERE app = ?1", "t", app);
+    }
+    return hub_db_run(db, err,
+                      "INSERT OR REPLACE INTO app_group (app, name, together) VALUES (?1, ?2, ?3)",
+                      "tti", app, group, (int64_t)together);
+}
+
+enum cm_rc hub_groups_leave(struct hub_db *db, const char *cluster, const char *app,
+                            const char *revision, struct cm_err *err) {
+    return hub_db_run(db, err,
+                      "INSERT OR REPLACE INTO pair_before (cluster, app, bundle, revision) SELECT"
+                      " p.cluster, p.app, p.bundle, p.revision FROM app_group g CROSS JOIN pair p"
+                      " WHERE g.app = ?2 AND p.cluster = ?1 AND p.app = ?2 AND p.revision <> ?3",
+                      "ttt", cluster, app, revision);
+}
+
+enum cm_rc hub_groups_forget(struct hub_db *db, const char *cluster, const char *app,
+                             struct cm_err *err) {
+    return hub_db_run(db, err, "DELETE FROM pair_before WHERE cluster = ?1 AND ?2 IN ('', app)",
+                      "tt", cluster, app);
+}
+
+enum cm_rc hub_groups_each_member(struct hub_db *db, const char *cluster, const char *app,
+                                  const char *revision,
+                                  void (*visit)(void *ctx, const struct hub_group_member *m),
+                                  void *ctx, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(
+        db, &stmt, err,
+        "SELECT b.app, b.bundle, b.revision FROM app_group mine JOIN app_group g ON g.name ="
+        " mine.name AND g.app <> mine.app JOIN pair p ON p.cluster = ?1 AND p.app = g.app AND"
+        " p.revision = ?3 JOIN pair_before b ON b.cluster = p.cluster AND b.app = p.app"
+        " WHERE mine.app = ?2 AND mine.together AND ?3 <> '' ORDER BY b.app",
+        "ttt", cluster, app, revision);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        struct hub_group_member m = {.app = hub_stmt_text(stmt, 0),
+                                     .revision = hub_stmt_text(stmt, 2)};
+        size_t size = 0;
+        const void *bytes = hub_stmt_blob(stmt, 1, &size);
+
+        if (size == sizeof(m.before.bytes)) {
+            memcpy(m.before.bytes, bytes, size);
+            visit(ctx, &m);
+        }
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
