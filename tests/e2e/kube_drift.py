@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Somebody changes the cluster behind Git's back: it is seen in seconds, with field, old value, new
-value and who did it, and put right where the App says so.
+value and who did it, put right where the App says so, and taken over into Git where people say so.
 """
+import base64
+import json
 import pathlib
 import re
 import subprocess
@@ -16,10 +18,29 @@ from support.process import wait_for  # noqa: E402
 
 PART_OF = "applyset.kubernetes.io/part-of"
 STRATEGIC = "application/strategic-merge-patch+json"
+KUBECTL_SET = "kubectl-set"
+HAND = """\
+# the shop, as it is run
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: hand}   # found by this
+spec:
+  replicas: 2   # as agreed
+  selector: {matchLabels: &labels {app: hand}}
+  template:
+    metadata: {labels: *labels}
+    spec:
+      containers:
+      - name: main
+        image: 'example.com/hand:1'   # the tested one
+        env:
+        - {name: LOGIN, value: one}
+"""
 SECONDS = 10  # in which drift is to be known, on a busy machine; half a second on an idle one
 
 
 class Drift(KubeStory):
+    repo_more = {"write": "direct"}
 
     def test_three_apps_are_installed(self):
         objects = (m.config_map("SELF", colour="green", size="1"), m.secret("SELF", password="one"),
@@ -204,6 +225,62 @@ class Drift(KubeStory):
         self.admin.patch("ConfigMap", "kept", {"data": {"colour": "red"}})
         self.cluster.wait_for(
             lambda: self.find("ConfigMap", "kept")["data"]["colour"] == "green", 40)
+
+    def set_in(self, container, manager):
+        """As `kubectl set image` and `kubectl set env` do."""
+        self.admin.patch("Deployment", "hand", {"spec": {"template": {"spec": {"containers": [
+            {"name": "main", **container}]}}}}, manager, content_type=STRATEGIC)
+
+    def git(self, *words):
+        self.repo.git("fetch", "--quiet", "origin")
+        return self.repo.git(*words)
+
+    def test_what_kubectl_changed_is_taken_over_into_its_document(self):
+        self.commit({path("kept", m.config_map("bad")): None})
+        self.deliver({**files("hand", m.secret("hand", password="one"), namespace="default", plainSecrets="allow"),
+                      "apps/hand/hand.yaml": HAND})
+        self.admin.patch("Deployment", "hand", {"spec": {"replicas": 5}})
+        self.set_in({"image": "example.com/hand:2"}, KUBECTL_SET)
+        field = "spec.template.spec.containers[name=main].image"
+        self.assertEqual(self.wait_drift("Deployment.apps/default/hand", field)["manager"], KUBECTL_SET)
+        self.wait_drift("Deployment.apps/default/hand", "spec.replicas")
+        self.hub.run("capture", "hand", "--cluster", "real", "--object", "Deployment/hand", "--reason", "INC-1",
+                     "--wait")
+        self.assertEqual(self.git("show", "origin/main:apps/hand/hand.yaml"),
+                         HAND.replace("replicas: 2", "replicas: 5").replace("hand:1'", "hand:2'"))
+        message = self.git("log", "-1", "--format=%B", "origin/main")
+        self.assertIn("\nHoldfast-Manager: kubectl-edit, kubectl-set (claimed)\n", message)
+        wait_for(lambda: not any("hand" in key for key, _ in self.drift()), SECONDS, "no drift", 0.2)
+        self.assertEqual(self.find("Deployment", "hand")["spec"]["replicas"], 5)
+
+    def told(self, word):
+        """Where a word is: files of the hub and the agent, and what Git repositories have in them."""
+        found = {file.name for folder in (self.hub.data, self.agent.data) for file in folder.rglob("*")
+                 if file.is_file() and word.encode() in file.read_bytes()}
+        for head in [*self.hub.data.rglob("HEAD"), self.repo.bare / "HEAD"]:
+            if (head.parent / "objects").is_dir():
+                held = subprocess.run(["git", "-C", head.parent, "cat-file", "--batch", "--batch-all-objects"],
+                                      capture_output=True, check=True, timeout=60).stdout
+                found |= {head.parent.name} if word.encode() in held else set()
+        events = json.dumps(self.hub.get("events", "--limit", "5000"))
+        return found | ({"events"} if word in events else set())
+
+    def test_what_may_be_a_secret_is_taken_over_in_no_way_and_told_nowhere(self):
+        self.set_in({"env": [{"name": "LOGIN", "value": "canary-in-a-login"}]}, KUBECTL_SET)
+        self.admin.patch("Secret", "hand", {"stringData": {"password": "canary-in-a-secret"}})
+        self.wait_drift("Deployment.apps/default/hand")
+        self.wait_drift("Secret/default/hand", "data.password")
+        for kind, why in (("Deployment", "may be a secret, and is not known here"),
+                          ("Secret", "is a Secret, of which no value is known here")):
+            done = self.hub.run("capture", "hand", "--cluster", "real", "--object", f"{kind}/hand", check=False)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(why, done.stderr)
+        wait_for(lambda: "LOGIN" in self.state("diff", "desired", "actual"), SECONDS, "it to be written", 0.2)
+        for value in ("canary-in-a-login", "canary-in-a-secret"):
+            encoded = base64.b64encode(value.encode()).decode()
+            self.assertEqual((self.told(value), self.told(encoded)), (set(), set()))
+        everywhere = {name.removesuffix("-wal") for name in self.told("example.com/hand:2")}
+        self.assertLessEqual({"hub.db", "state.git", "fleet.git", "log"}, everywhere, everywhere)
 
 
 if __name__ == "__main__":
