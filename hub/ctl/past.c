@@ -340,11 +340,12 @@ static void print_state(struct ctl *c, const struct cm_json *item) {
 // "12:27:54  flagger rejected 1f2e3d4c: Failed checks threshold reached 5 (held)"
 static void print_decision(struct ctl *c, const struct cm_json *row) {
     const char *outcome = text_of(row, "outcome");
+    const char *bad = text_of(row, "badRevision"); // of what was promoted there is none
 
     (void)printf("  %s%s%s  %s %s %.*s: %s%s%s%s\n", ctl_dim(), time_of(c, row, "atMs"),
                  ctl_plain(), ctl_one_line(c->arena, text_of(row, "controller")),
                  ctl_one_line(c->arena, text_of(row, "verdict")), SHORT,
-                 ctl_one_line(c->arena, text_of(row, "badRevision")),
+                 ctl_one_line(c->arena, bad[0] != '\0' ? bad : text_of(row, "goodRevision")),
                  ctl_one_line(c->arena, text_of(row, "text")), outcome[0] == '\0' ? "" : " (",
                  ctl_one_line(c->arena, outcome), outcome[0] == '\0' ? "" : ")");
 }

@@ -54,6 +54,8 @@ class Decisions(SimStory):
         self.assertEqual((event["actor"], event["revision"]), ("flagger", self.second))
         self.assertIn(f"flagger promoted {self.second[:7]}: Promotion completed!",
                       event["message"])
+        self.assertIn(f"flagger promoted {self.second[:8]}: Promotion completed!",
+                      self.hub.run("why", "c01:web").stdout)
         self.assertIn("(10 %)", self.wait_event("release.weight", cluster="c01")["message"])
         self.assertIn("New revision", self.wait_event("release.started", cluster="c01")["message"])
 
