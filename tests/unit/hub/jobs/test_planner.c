@@ -50,6 +50,23 @@ static void a_commit_is_published_to_the_clusters_that_it_changes(void **state) 
     assert_int_equal(count_rows(r->db, "SELECT generation FROM manifest"), 2);
 }
 
+static void of_a_secret_no_byte_is_recorded(void **state) {
+    struct rig *r = *state;
+
+    begin_fleet(r, fleet);
+    struct hub_outcome *o =
+        rig_commit(r, "fleet", "secret web login hidden-word; config web colours open-word");
+
+    assert_int_equal(rig_change(o, "paris-1")->publication->generation, 2);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM blob WHERE"
+                                       " instr(bytes, CAST('open-word' AS BLOB)) > 0"),
+                     1);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM blob WHERE"
+                                       " instr(bytes, CAST('hidden-word' AS BLOB)) > 0 OR"
+                                       " instr(bytes, CAST('aGlkZGVuLXdvcmQ=' AS BLOB)) > 0"),
+                     0);
+}
+
 static void a_commit_that_changes_no_app_makes_no_manifest(void **state) {
     struct rig *r = *state;
 
@@ -1038,6 +1055,7 @@ static void clusters_of_a_repository_that_was_taken_out_are_unmanaged(void **sta
 
 static const struct CMUnitTest tests[] = {
     RIG_TEST(a_commit_is_published_to_the_clusters_that_it_changes),
+    RIG_TEST(of_a_secret_no_byte_is_recorded),
     RIG_TEST(a_commit_that_changes_no_app_makes_no_manifest),
     RIG_TEST(a_cluster_without_an_agent_is_planned_but_not_published),
     RIG_TEST(who_enrolls_is_sent_what_is_in_force_under_its_own_id),

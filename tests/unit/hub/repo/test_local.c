@@ -1,5 +1,7 @@
 #include "hub/repo/local.h"
 
+#include <unistd.h>
+
 #include "tests/unit/hub/repo/scratch.h"
 
 #include "common/buf.h"
@@ -180,6 +182,43 @@ static void a_commit_must_be_in_the_clone(void **state) {
         CM_ENOTFOUND);
 }
 
+static bool has_run(const struct scratch *s) {
+    CM_AUTOFREE char *path = scratch_path(s, "it-ran");
+
+    return access(path, F_OK) == 0;
+}
+
+// What Git would run in a repository that somebody else prepared: all that its configuration, its
+// hooks and its attributes can name.
+static const char traps[] =
+    "printf '#!/bin/sh\\ntouch %s/it-ran\\ncat\\n' \"$PWD/..\" > .git/trap; chmod +x .git/trap; "
+    "trap=$PWD/.git/trap; printf '* filter=evil diff=evil merge=evil\\n' > .git/info/attributes; "
+    "for key in core.fsmonitor core.sshCommand core.pager core.editor core.askPass "
+    "diff.external diff.evil.textconv diff.evil.command filter.evil.clean filter.evil.smudge "
+    "filter.evil.process merge.evil.driver credential.helper gpg.program "
+    "uploadpack.packObjectsHook; "
+    "do git config $key $trap; done; git config core.hooksPath $PWD/.git/traps; mkdir .git/traps; "
+    "for hook in post-checkout post-index-change pre-commit reference-transaction "
+    "fsmonitor-watchman;"
+    " do cp .git/trap .git/traps/$hook; done; printf two > a; printf new > b";
+
+static void nothing_that_a_hostile_repository_names_is_run(void **state) {
+    CM_CLEANUP(hub_repo_closep) struct hub_repo *repo = make(*state, traps);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
+    const struct hub_repo_id head = commit_of(repo, "HEAD");
+    struct hub_repo_id base;
+    struct cm_err err = {0};
+
+    expect_found(repo, &(struct hub_repo_source){.branch = "main"}, "main");
+    assert_int_equal(hub_repo_merge_base(repo, &head, &head, &base, &err), CM_OK);
+    expect_work(repo, "", "*fa +fb");
+    assert_int_equal(hub_repo_work_read(repo, "a", 100, &bytes, &err), CM_OK);
+    assert_memory_equal(bytes->data, "two", 3);
+    assert_false(has_run(*state));
+    scratch_run(*state, "cd r; git -c safe.directory='*' status -s > /dev/null 2>&1 || true");
+    assert_true(has_run(*state)); // Git itself would have
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_open, scratch_close)
 
 int main(void) {
@@ -193,6 +232,7 @@ int main(void) {
         TEST(a_clone_that_was_cut_short_is_shallow),
         TEST(what_an_app_names_is_found_in_a_clone),
         TEST(a_commit_must_be_in_the_clone),
+        TEST(nothing_that_a_hostile_repository_names_is_run),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
