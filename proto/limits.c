@@ -169,6 +169,7 @@ static const struct wire_limit limits[] = {
     HASH(drift_rule, "site_id"),
     TEXT(bundle_entry, "key", CM_OBJECT_KEY_MAX),
     HASH(bundle_entry, "sha256"),
+    HASH(bundle, "hooks_for"),
     TEXT(enroll_request, "token_id", WORD_MAX),
     TEXT(enroll_request, "csr_der", DER_MAX),
     HASH(enroll_request, "proof"),

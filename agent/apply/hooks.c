@@ -23,7 +23,7 @@ static bool is_made(const struct run *r, size_t i, const struct agent_hook *hook
     const struct agent_item *item = agent_cache_item(r->owner->cache, entry_at(r, i)->key);
     enum agent_health health = health_at(r, i);
 
-    return hook != NULL && cm_sha256_equal(&hook->bundle, &r->bundle->sha256) && item != NULL &&
+    return hook != NULL && cm_sha256_equal(&hook->bundle, &r->bundle->hooks_for) && item != NULL &&
            item->applied && health != AGENT_HEALTH_MISSING &&
            !(r->all && health == AGENT_HEALTH_DEGRADED);
 }
@@ -33,7 +33,7 @@ void hook_begin(struct run *r, size_t i) {
     const struct agent_hook *hook = agent_cache_hook(r->owner->cache, entry->key);
     struct step *s = &r->steps[i];
 
-    if (hook != NULL && hook->done && cm_sha256_equal(&hook->bundle, &r->bundle->sha256)) {
+    if (hook != NULL && hook->done && cm_sha256_equal(&hook->bundle, &r->bundle->hooks_for)) {
         s->hook = HOOK_ENDING; // its policy could not be followed before
         op_settle(r, i, entry);
     } else if (is_made(r, i, hook)) {
@@ -138,8 +138,10 @@ void hook_explained(struct run *r, size_t i, const char *text, const struct cm_e
 bool hook_is_over(const struct agent_apply *a, const struct agent_claim *claim) {
     const struct agent_hook *hook = agent_cache_hook(a->cache, claim->entry->key);
 
-    return agent_entry_is_hook(claim->entry) && hook != NULL && hook->done &&
-           cm_sha256_equal(&hook->bundle, &claim->app->bundle->sha256);
+    return agent_entry_is_hook(claim->entry) &&
+           (claim->entry->rests ||
+            (hook != NULL && hook->done &&
+             cm_sha256_equal(&hook->bundle, &claim->app->bundle->hooks_for)));
 }
 
 static bool is_listed(void *ctx, const char *key) {

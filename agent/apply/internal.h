@@ -151,7 +151,7 @@ const char *hook_awaited(const struct run *r);
 // hook_waits tells whether what becomes of a hook of the present stage may let the run go on.
 bool hook_waits(const struct run *r);
 void hook_explained(struct run *r, size_t step, const char *text, const struct cm_err *error);
-// hook_is_over tells whether a hook has run to its end for the bundle that lists it.
+// hook_is_over tells whether a hook has run to its end for the bundle that lists it, or rests.
 bool hook_is_over(const struct agent_apply *a, const struct agent_claim *claim);
 // hook_forget forgets hooks that the App has no longer.
 void hook_forget(struct run *r);

@@ -182,9 +182,10 @@ static void intended(void *ctx, const struct cm_err *error) {
 }
 
 static void put_hook(struct run *r, const char *key, bool done) {
-    agent_cache_put_hook(
-        r->owner->cache,
-        &(struct agent_hook){.key = key, .app = r->app, .bundle = r->bundle->sha256, .done = done});
+    agent_cache_put_hook(r->owner->cache, &(struct agent_hook){.key = key,
+                                                               .app = r->app,
+                                                               .bundle = r->bundle->hooks_for,
+                                                               .done = done});
 }
 
 // put_intent makes the App own the object; what is known of it from another App is kept.

@@ -74,6 +74,7 @@ static enum cm_rc copy_entries(struct agent_bundle *b, char **at, const Holdfast
                                              .drift_rules = from->drift_rules,
                                              .recreate = from->recreate,
                                              .once = from->once,
+                                             .rests = from->rests,
                                              .phase = (uint32_t)from->phase & 15U,
                                              .hook_delete = (uint32_t)from->hook_delete & 15U};
     }
@@ -376,6 +377,7 @@ enum cm_rc agent_bundle_decode_exempt(const void *bytes, size_t size,
     char *at = NULL;
     CM_CLEANUP(agent_bundle_unrefp) struct agent_bundle *b = copy_bundle(m, &at);
     b->sha256 = *sha256;
+    b->hooks_for = is_hash(&m->hooks_for) ? hash_of(&m->hooks_for) : *sha256;
     copy_rules(b, m);
     copy_site_ids(b, m);
     b->exempted = exempted_of(b, all, count);

@@ -23,7 +23,8 @@
 struct cm_arena;
 
 // The part of an App's way in which an object is applied. What is of the phases before and after
-// the main one is a hook: made anew for each new bundle, and run to its end before the way goes on.
+// the main one is a hook: made anew for each new bundle (not for one that only Holds and Exemptions
+// made), and run to its end before the way goes on.
 enum agent_phase {
     AGENT_PHASE_MAIN,
     AGENT_PHASE_PRE_APPLY,
@@ -47,6 +48,7 @@ struct agent_entry {
     bool keep;               // it is not pruned
     bool recreate;           // if it cannot be changed it is deleted and made anew, whatever it is
     bool once;               // it is made if it is not there, and never changed
+    bool rests;              // a hook that is not run: it would run a release that is held back
     uint32_t drift_rules;    // 1 + place in the bundle's; 0: none
     uint8_t phase : 4;       // enum agent_phase
     uint8_t hook_delete : 4; // enum agent_hook_delete
@@ -70,6 +72,7 @@ struct agent_drift_rules {
 struct agent_bundle {
     uint32_t refs;
     struct cm_sha256 sha256;
+    struct cm_sha256 hooks_for; // names what hooks run once for; `sha256`, or Git's
     const char *app;
     const char *namespace; // "" if the App names none
     enum agent_drift drift;

@@ -4,7 +4,7 @@
 // all before it is applied and every gate before it (a Namespace, a CustomResourceDefinition) is
 // healthy, and a phase or wave when all of those before it is. What was applied in this form and in
 // the same name already, is there and has not drifted is left alone. A hook is a step of every plan
-// until it has run to its end for this very bundle.
+// until it has run to its end for what the bundle names (hooks_for).
 //
 // Removing is worked out only after the whole App was applied, from the inventory as it is then:
 // what the App owns and no App of the manifest lists, in the order of falling waves and ranks. So
@@ -34,8 +34,8 @@ struct agent_plan_world {
     void (*place)(void *ctx, const char *key, struct agent_place *out);
     // moved: with this default namespace the object is elsewhere, or nobody can tell.
     bool (*moved)(void *ctx, const struct agent_item *item, const char *default_namespace);
-    // ran: the hook of this key has run to its end for a bundle.
-    bool (*ran)(void *ctx, const char *key, const struct cm_sha256 *bundle);
+    // ran: the hook of this key has run to its end for what a bundle names.
+    bool (*ran)(void *ctx, const char *key, const struct cm_sha256 *hooks_for);
     void *ctx;
 };
 

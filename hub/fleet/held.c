@@ -296,7 +296,49 @@ static void exempt(const struct making *m, struct hub_bundle_spec *spec,
     spec->drift_list_count = count;
 }
 
-static struct hub_rendered bundle_of(struct making *m) {
+// ---- Hooks
+
+static bool is_hook(const struct hub_object *object) {
+    return object->order.phase == HUB_PHASE_PRE_APPLY ||
+           object->order.phase == HUB_PHASE_POST_APPLY;
+}
+
+// rests tells whether a hook would run what is held back. What a new cluster begins with was not
+// rejected: there hooks run as Git says.
+static bool rests(struct making *m, const struct hub_object *object, const bool *applied) {
+    struct cm_json *tree = is_hook(object) ? find_tree(m, object->key) : NULL;
+
+    for (size_t i = 0; i < m->count && tree != NULL; i++) {
+        const struct hub_hold_entry *entry = m->entries[i];
+        bool rejected = entry->own == NULL || entry->hold->event[0] != '\0';
+
+        if (applied[i] && rejected && hub_hold_runs(entry->hold, tree)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// bundle_for makes a bundle whose hooks are those of the base: they run once for what Git says.
+static struct hub_bundle *bundle_for(const struct making *m, struct hub_bundle_spec *spec) {
+    const struct hub_bundle *base = m->base->rendered.bundle;
+    struct hub_bundle *b = hub_bundle_new(spec);
+    bool hooks = false;
+
+    for (size_t i = 0; i < spec->object_count; i++) {
+        hooks |= is_hook(&spec->objects[i]);
+    }
+    if (!hooks || cm_sha256_equal(&b->sha256, &base->sha256)) {
+        return b;
+    }
+    hub_bundle_unref(b);
+    spec->hooks_for = *hub_bundle_hooks_for(base);
+    return hub_bundle_new(spec);
+}
+
+// ---- The bundle
+
+static struct hub_rendered bundle_of(struct making *m, const bool *applied) {
     struct listing l = {.items = cm_arena_get(m->arena, cm_map_len(m->by_key) * sizeof(*l.items))};
     struct hub_bundle_spec spec = m->base->rendered.bundle->spec;
     struct hub_rendered out = {0};
@@ -308,6 +350,7 @@ static struct hub_rendered bundle_of(struct making *m) {
     for (size_t i = 0; i < l.count; i++) {
         finish_piece(m, l.items[i]);
         objects[i] = l.items[i]->object;
+        objects[i].rests = rests(m, &objects[i], applied);
         out.places[i] = place_of(m, l.items[i]);
     }
     spec.objects = objects;
@@ -315,7 +358,7 @@ static struct hub_rendered bundle_of(struct making *m) {
     if (m->exempt_count > 0) {
         exempt(m, &spec, objects);
     }
-    out.bundle = hub_bundle_new(&spec);
+    out.bundle = bundle_for(m, &spec);
     for (size_t i = 0; i < l.count; i++) {
         cm_buf_unref(objects[i].bytes);
     }
@@ -354,7 +397,7 @@ static struct cm_buf *tell(const struct making *m, const bool *applied) {
 }
 
 static struct hub_version *version_of(struct making *m, const bool *applied) {
-    struct hub_rendered rendered = bundle_of(m);
+    struct hub_rendered rendered = bundle_of(m, applied);
 
     hub_version_share(&rendered, m->link->version);
     struct hub_version *v = hub_version_new(m->u->fleet, m->base->app, rendered);

@@ -95,36 +95,18 @@ bool hub_ban_forbids(const struct hub_ban *ban, const char *app, const char *ima
     return false;
 }
 
-static bool are_containers(const struct cm_json *node) {
-    static const char *const names[] = {"containers", "initContainers", "ephemeralContainers"};
+struct asking {
+    const struct hub_ban *ban;
+    const char *app;
+};
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (node->key != NULL && strcmp(node->key, names[i]) == 0) {
-            return node->type == CM_ARRAY;
-        }
-    }
-    return false;
+static bool is_forbidden(const void *ctx, const char *image) {
+    const struct asking *asking = ctx;
+
+    return hub_ban_forbids(asking->ban, asking->app, image);
 }
 
-static const char *find_in_list(const struct hub_ban *ban, const char *app,
-                                const struct cm_json *list) {
-    for (const struct cm_json *n = list->first; n != NULL; n = n->next) {
-        const char *image = cm_json_string(cm_json_get(n, "image"));
-
-        if (image != NULL && hub_ban_forbids(ban, app, image)) {
-            return image;
-        }
-    }
-    return NULL;
-}
-
-// The recursion is as deep as objects are, which their parser has limited.
-const char *hub_ban_finds(const struct hub_ban *ban, // NOLINT(misc-no-recursion)
-                          const char *app, const struct cm_json *object) {
-    const char *found = are_containers(object) ? find_in_list(ban, app, object) : NULL;
-
-    for (const struct cm_json *n = object->first; n != NULL && found == NULL; n = n->next) {
-        found = hub_ban_finds(ban, app, n);
-    }
-    return found;
+const char *hub_ban_finds(const struct hub_ban *ban, const char *app,
+                          const struct cm_json *object) {
+    return hub_image_find(object, is_forbidden, &(struct asking){ban, app});
 }

@@ -516,3 +516,21 @@ const char *hub_hold_restored(struct cm_arena *a, const struct hub_hold *hold) {
     return hold->good_revision[0] != '\0' ? cm_arena_strndup(a, hold->good_revision, SHORT_REVISION)
                                           : "what ran before";
 }
+
+static bool is_rejected(const void *ctx, const char *image) {
+    const struct hub_hold *hold = ctx;
+
+    for (size_t i = 0; i < hold->identity_count; i++) {
+        const struct hub_hold_identity *id = &hold->identity[i];
+        const char *own = hub_hold_is_image(id->at) ? cm_json_string(id->value) : NULL;
+
+        if (own != NULL && hub_image_same(own, image)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool hub_hold_runs(const struct hub_hold *hold, const struct cm_json *object) {
+    return hub_image_find(object, is_rejected, hold) != NULL;
+}

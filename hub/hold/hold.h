@@ -129,6 +129,10 @@ bool hub_hold_same(const struct hub_hold *a, const struct hub_hold *b);
 const char *hub_hold_rejected(struct cm_arena *a, const struct hub_hold *hold);
 const char *hub_hold_restored(struct cm_arena *a, const struct hub_hold *hold);
 
+// hub_hold_runs tells whether an object would run an image that makes the rejected release what it
+// is.
+bool hub_hold_runs(const struct hub_hold *hold, const struct cm_json *object);
+
 // ---- Making one
 
 struct hub_hold_object {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/json.h"
 #include "common/mem.h"
 
 enum { DIGITS_SHOWN = 12 };
@@ -48,4 +49,38 @@ const char *hub_image_version(struct cm_arena *a, const char *text) {
     }
     const char *digits = strchr(image.digest, ':');
     return digits != NULL ? cm_arena_strndup(a, digits + 1, DIGITS_SHOWN) : image.name;
+}
+
+static bool are_containers(const struct cm_json *node) {
+    static const char *const names[] = {"containers", "initContainers", "ephemeralContainers"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (node->key != NULL && strcmp(node->key, names[i]) == 0) {
+            return node->type == CM_ARRAY;
+        }
+    }
+    return false;
+}
+
+static const char *find_in_list(const struct cm_json *list,
+                                bool (*fits)(const void *ctx, const char *image), const void *ctx) {
+    for (const struct cm_json *n = list->first; n != NULL; n = n->next) {
+        const char *image = cm_json_string(cm_json_get(n, "image"));
+
+        if (image != NULL && fits(ctx, image)) {
+            return image;
+        }
+    }
+    return NULL;
+}
+
+// The recursion is as deep as objects are, which their parser has limited.
+const char *hub_image_find(const struct cm_json *object, // NOLINT(misc-no-recursion)
+                           bool (*fits)(const void *ctx, const char *image), const void *ctx) {
+    const char *found = are_containers(object) ? find_in_list(object, fits, ctx) : NULL;
+
+    for (const struct cm_json *n = object->first; n != NULL && found == NULL; n = n->next) {
+        found = hub_image_find(n, fits, ctx);
+    }
+    return found;
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 struct cm_arena;
+struct cm_json;
 
 struct hub_image {
     const char *name;   // "reg/checkout"
@@ -18,6 +19,10 @@ void hub_image_parse(struct cm_arena *a, const char *text, struct hub_image *out
 // hub_image_same tells whether two names mean one image: the same digest or, where one has none,
 // the same name and tag.
 bool hub_image_same(const char *a, const char *b);
+
+// hub_image_find returns the first image of the containers of an object that fits; NULL: none does.
+const char *hub_image_find(const struct cm_json *object,
+                           bool (*fits)(const void *ctx, const char *image), const void *ctx);
 
 // hub_image_version is what people call it: its tag, or the first digits of its digest.
 const char *hub_image_version(struct cm_arena *a, const char *text);

@@ -142,13 +142,19 @@ static void tell_options(const struct telling *t, const struct hub_bundle_spec *
 
 // ---- Hooks
 
+// ran tells whether hooks have run for what comes already: only Holds or Exemptions are others.
+static bool ran(const struct hub_bundle *before, const struct hub_bundle *after) {
+    return before != NULL &&
+           cm_sha256_equal(hub_bundle_hooks_for(before), hub_bundle_hooks_for(after));
+}
+
 // tell_hooks: a hook runs for each new bundle, though it may not have changed itself.
 static void tell_hooks(const struct telling *t, const struct hub_bundle *after) {
     for (size_t i = 0; i < after->spec.object_count && !after->spec.suspend; i++) {
         const struct hub_object *object = &after->spec.objects[i];
         bool before = object->order.phase == HUB_PHASE_PRE_APPLY;
 
-        if (before || object->order.phase == HUB_PHASE_POST_APPLY) {
+        if ((before || object->order.phase == HUB_PHASE_POST_APPLY) && !object->rests) {
             tell(t, (struct hub_plan_change){.action = HUB_PLAN_RUNS,
                                              .key = object->key,
                                              .path = before ? "pre-apply" : "post-apply"});
@@ -299,7 +305,7 @@ void plan_changes_of(struct plan_making *m, const struct plan_class *class,
     } else {
         tell_options(&t, &step->before->spec, &step->after->spec);
     }
-    if (step->after != NULL) {
+    if (step->after != NULL && !ran(step->before, step->after)) {
         tell_hooks(&t, step->after);
     }
     for (size_t i = 0; i < step->count; i++) {

@@ -77,6 +77,16 @@ static void encode_lists(struct cm_arena *a, const struct hub_bundle_spec *spec,
     }
 }
 
+static bool is_zero(const struct cm_sha256 *hash) {
+    static const struct cm_sha256 zeros;
+
+    return cm_sha256_equal(hash, &zeros);
+}
+
+const struct cm_sha256 *hub_bundle_hooks_for(const struct hub_bundle *b) {
+    return is_zero(&b->spec.hooks_for) ? &b->sha256 : &b->spec.hooks_for;
+}
+
 static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
     Holdfast__V1__Bundle message;
@@ -95,6 +105,7 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
         entries[i].size = object->bytes != NULL ? (uint32_t)object->bytes->size : object->size;
         entries[i].secret = object->secret;
         entries[i].keep = object->keep;
+        entries[i].rests = object->rests;
         entries[i].drift_rules = object->drift_list;
         entries[i].recreate = object->care.recreate;
         entries[i].once = object->care.once;
@@ -117,6 +128,10 @@ static struct cm_buf *encode(const struct hub_bundle_spec *spec) {
     message.propagation = (Holdfast__V1__Propagation)spec->propagation;
     encode_health(spec, &health, &message);
     message.account = unconst(spec->account);
+    if (!is_zero(&spec->hooks_for)) {
+        message.hooks_for.len = sizeof(spec->hooks_for.bytes);
+        message.hooks_for.data = (uint8_t *)(uintptr_t)spec->hooks_for.bytes;
+    }
     message.n_depends_on = spec->depends_on_count;
     message.depends_on = (char **)(uintptr_t)spec->depends_on;
     message.n_shown = spec->shown_count;
@@ -266,6 +281,7 @@ static enum cm_rc decode_objects(const Holdfast__V1__Bundle *message, struct hub
         objects[i].size = entry->size;
         objects[i].secret = entry->secret;
         objects[i].keep = entry->keep;
+        objects[i].rests = entry->rests;
         objects[i].drift_list = entry->drift_rules;
         objects[i].care = (struct hub_care){.recreate = entry->recreate, .once = entry->once};
         objects[i].order = (struct hub_order){.wave = (int16_t)entry->wave,
@@ -274,6 +290,15 @@ static enum cm_rc decode_objects(const Holdfast__V1__Bundle *message, struct hub
         memcpy(objects[i].sha256.bytes, entry->sha256.data, CM_SHA256_SIZE);
     }
     return CM_OK;
+}
+
+static struct cm_sha256 hash_or_zeros(const ProtobufCBinaryData *bytes) {
+    struct cm_sha256 hash = {{0}};
+
+    if (bytes->len == sizeof(hash.bytes)) {
+        memcpy(hash.bytes, bytes->data, sizeof(hash.bytes));
+    }
+    return hash;
 }
 
 static struct hub_health decode_health(struct cm_arena *a,
@@ -390,6 +415,7 @@ enum cm_rc hub_bundle_decode(struct cm_buf *bytes,
         .drift_list_count = message->n_drift_rules,
         .objects = objects,
         .object_count = message->n_entries,
+        .hooks_for = hash_or_zeros(&message->hooks_for),
     });
     unref_objects(objects, message->n_entries); // the bundle has its own references
     b->bytes = cm_buf_ref(bytes);

@@ -47,6 +47,7 @@ struct hub_object {
     uint32_t size;           // of these bytes, where they are not known
     bool secret;
     bool keep;           // it is not pruned
+    bool rests;          // a hook that is not run: it would run a release that is held back
     uint32_t drift_list; // 1 + its place in the bundle; 0: none
     struct hub_care care;
     struct hub_order order;
@@ -114,6 +115,7 @@ struct hub_bundle_spec {
     size_t drift_list_count;
     const struct hub_object *objects; // sorted by key
     size_t object_count;
+    struct cm_sha256 hooks_for; // names what hooks run once for; zeros: the bundle itself
 };
 
 struct hub_bundle {
@@ -127,6 +129,9 @@ struct hub_bundle {
 
 // hub_bundle_new copies the spec and takes a reference to each object's bytes.
 struct hub_bundle *hub_bundle_new(const struct hub_bundle_spec *spec);
+
+// hub_bundle_hooks_for names what the hooks of a bundle run once for.
+const struct cm_sha256 *hub_bundle_hooks_for(const struct hub_bundle *b);
 
 // hub_bundle_turn makes a bundle that says the same with the other `suspend`.
 struct hub_bundle *hub_bundle_turn(const struct hub_bundle *b);

@@ -25,6 +25,14 @@ def hook(name, phase, image="example.com/migrate:1", policy=None, key="holdfast.
     return item
 
 
+WEB = {"object": "apps/Deployment/shop/web",
+       "at": "/spec/template/spec/containers/[name=main]/image"}
+HOLD = m.thing("holdfast/v1alpha1", "Hold", "web-2", spec={
+    "app": "shop", "clusters": [CLUSTER],
+    "rejects": {"identity": [{**WEB, "value": "example.com/web:2"}]},
+    "delta": [{**WEB, "bad": "example.com/web:2", "use": "example.com/web:1"}]})
+
+
 class Hooks(KubeStory):
 
     @classmethod
@@ -36,6 +44,10 @@ class Hooks(KubeStory):
 
     def uids(self, *names):
         return [self.admin.get("Job", f"shop/{name}")["metadata"]["uid"] for name in names]
+
+    def image(self, name):
+        pod = self.admin.get("Deployment", f"shop/{name}")["spec"]["template"]["spec"]
+        return pod["containers"][0]["image"]
 
     def reported(self, name):
         """Keys of the objects of an App that the hub knows of."""
@@ -128,6 +140,27 @@ class Hooks(KubeStory):
         mended = hook("migrate", "pre-apply")
         self.deliver({path("shop", mended): m.text(mended)})
         self.assertNotEqual(self.uids("migrate"), hanging)
+
+    def test_a_hold_runs_none_and_those_of_the_rejected_release_rest(self):
+        web = m.deployment("web", image="example.com/web:2")
+        self.deliver({path("shop", web): m.text(web), **{
+            path("shop", item): m.text(item) for item in (
+                hook("migrate", "pre-apply", image="example.com/web:2"),)}})
+        before = self.uids("migrate", "smoke")
+        self.deliver({"holds/shop/web-2.yaml": m.text(HOLD)})
+        self.assertEqual(self.image("web"), "example.com/web:1")
+        self.assertEqual(self.uids("migrate", "smoke"), before)
+        changed = m.config_map("settings", x="6")
+        self.deliver({path("shop", changed): m.text(changed)})
+        self.assertEqual(self.image("web"), "example.com/web:1")
+        migrate, smoke = self.uids("migrate", "smoke")
+        self.assertEqual(migrate, before[0], "it would have run what is held back")
+        self.assertNotEqual(smoke, before[1])
+        self.repo.git("rm", "-r", "--quiet", "holds")
+        web = m.deployment("web", image="example.com/web:3")
+        self.deliver({path("shop", web): m.text(web), path("shop", hook("migrate", "")): m.text(
+            hook("migrate", "pre-apply", image="example.com/web:3"))})
+        self.assertNotEqual(self.uids("migrate"), [migrate])
 
     def test_what_is_no_longer_needed_goes_and_is_not_missed(self):
         self.deliver(files(

@@ -2,6 +2,7 @@
 """A release that a cluster rejected stays out of it while Git says so, over a restart, and is told; all else lands."""
 import pathlib
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
@@ -34,6 +35,9 @@ class Held(SimStory):
         rows = self.rows("holds")
         self.assertEqual(len(rows), 1, rows)
         return rows[0]
+
+    def writes(self):
+        return self.sim.state("c01")["writes"]
 
     def check_held(self):
         self.assertEqual(self.data("c01", KEY)["version"], "1")
@@ -69,6 +73,25 @@ class Held(SimStory):
             "holdfast/v1alpha1", "Ban", "x", spec={"images": [{"name": "reg/bad"}]}))})
         self.assertEqual(self.rows("holds"), [])
         self.assertEqual([row["images"] for row in self.rows("bans")], [["reg/bad"]])
+
+    def test_5_hooks_run_for_what_git_says_and_not_for_holds_or_exemptions(self):
+        hook = m.job("smoke")
+        hook["metadata"]["annotations"] = {"holdfast.dev/hook": "post-apply"}
+        self.deliver(files("web", m.config_map("web", version="4", colour="green"), hook))
+        written = self.writes()
+        place = {"object": KEY, "at": "/data/version"}
+        self.deliver({FILE: m.text(m.thing("holdfast/v1alpha1", "Hold", "web-4", spec={
+            "app": "web", "clusters": ["c01"], "rejects": {"identity": [{**place, "value": "4"}]},
+            "delta": [{**place, "bad": "4", "use": "3"}]}))})
+        self.assertEqual(self.data("c01", KEY)["version"], "3")
+        self.assertEqual(self.writes(), written + 1, "the ConfigMap alone")
+        until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86400))
+        self.deliver({"exemptions/x.yaml": m.text(m.thing(
+            "holdfast/v1alpha1", "Exemption", "x", spec={
+                "app": "web", "clusters": ["c01"], "object": KEY, "reason": "x", "until": until}))})
+        self.assertEqual(self.writes(), written + 1)
+        self.deliver(files("web", m.config_map("web", version="4", colour="blue"), hook))
+        self.assertEqual(self.writes(), written + 3, "the ConfigMap and the hook")
 
 
 if __name__ == "__main__":

@@ -127,6 +127,7 @@ static Holdfast__V1__BundleEntry *entry_of(struct cm_arena *a, struct test_relea
     e->secret = o->secret;
     e->recreate = o->recreate;
     e->once = o->once;
+    e->rests = o->rests;
     e->drift_rules = o->rules;
     e->wave = o->wave;
     e->phase = (Holdfast__V1__Phase)o->phase;
@@ -166,6 +167,11 @@ static struct cm_buf *bundle_of(struct cm_arena *a, struct test_release *r,
     m.drift = (Holdfast__V1__Drift)app->drift;
     m.prune = !app->no_prune;
     m.suspend = app->suspend;
+    if (app->hooks_for != NULL) {
+        struct cm_sha256 name = cm_sha256(app->hooks_for, strlen(app->hooks_for));
+
+        m.hooks_for = hash_bytes(a, &name);
+    }
     m.adopt = app->adopt;
     m.recreate = app->recreate;
     m.propagation = (Holdfast__V1__Propagation)app->propagation;

@@ -30,6 +30,7 @@ struct test_object {
     bool secret;
     bool recreate;
     bool once;
+    bool rests;
     unsigned rules;
     int wave;
     enum agent_phase phase;
@@ -57,6 +58,7 @@ struct test_app {
     uint32_t health_timeout_s;
     const char *health_rules; // JSON; NULL: none
     const char *account;
+    const char *hooks_for;     // NULL: the bundle itself; else what hashes to it
     const char *depends_on[4]; // ended by NULL
     const struct test_rule *rules;
     size_t rule_count;

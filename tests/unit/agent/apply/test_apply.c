@@ -1411,6 +1411,50 @@ static void a_hook_runs_once_for_each_bundle(void **state) {
     assert_true(turn_until(f->loop, shop_is_applied, f));
 }
 
+// What a Hold or an Exemption makes of an App is a new bundle, but no new release.
+static void a_hook_does_not_run_for_what_only_holds_or_exemptions_changed(void **state) {
+    const struct test_object held[] = {{.key = CFG, .json = "{\"a\":2}"}, hooked[1], hooked[2]};
+    const struct test_app git = {
+        .name = "shop", .objects = hooked, .object_count = 3, .hooks_for = "git"};
+    const struct test_app other = {
+        .name = "shop", .objects = held, .object_count = 3, .hooks_for = "git"};
+    const struct test_app next = {
+        .name = "shop", .objects = held, .object_count = 3, .hooks_for = "next"};
+    struct fixture *f = *state;
+
+    set(f, &git, 1, 1, NULL);
+    let_run(f, BEFORE);
+    let(f, CFG);
+    make_healthy(f, CFG);
+    let_run(f, AFTER);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+    set(f, &other, 1, 2, NULL);
+    let(f, CFG); // which no hook precedes
+    settle(f);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_APPLIED);
+    assert_int_equal(fake_pending(f->fake), 0);
+    set(f, &next, 1, 3, NULL);
+    wait_pending(f, BEFORE);
+}
+
+static void a_hook_that_rests_is_neither_run_nor_missed_nor_removed(void **state) {
+    struct test_object resting[] = {{.key = CFG, .json = "{\"a\":2}"}, hooked[1], hooked[2]};
+    const struct test_app app = {.name = "shop", .objects = resting, .object_count = 3};
+    struct fixture *f = *state;
+
+    run_hooked(f);
+    resting[1].rests = true;
+    resting[2].rests = true;
+    set(f, &app, 1, 2, NULL);
+    let(f, CFG);
+    settle(f);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_APPLIED);
+    assert_int_equal(fake_pending(f->fake), 0);
+    assert_non_null(agent_cache_item(f->cache, BEFORE));
+    agent_apply_forget(f->apply, BEFORE); // it vanished
+    assert_null(agent_cache_item(f->cache, BEFORE));
+}
+
 static void a_restart_waits_for_a_hook_where_it_was(void **state) {
     struct fixture *f = *state;
 
@@ -1721,6 +1765,8 @@ static const struct CMUnitTest tests[] = {
     TEST(what_was_let_go_is_not_removed_by_an_app_that_comes_back_without_it),
     TEST(hooks_run_before_and_after_all_else),
     TEST(a_hook_runs_once_for_each_bundle),
+    TEST(a_hook_does_not_run_for_what_only_holds_or_exemptions_changed),
+    TEST(a_hook_that_rests_is_neither_run_nor_missed_nor_removed),
     TEST(a_restart_waits_for_a_hook_where_it_was),
     TEST(a_hook_that_was_only_intended_is_made_after_a_restart),
     TEST(one_that_was_only_intended_again_is_made_after_a_restart),

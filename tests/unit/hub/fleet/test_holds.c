@@ -132,6 +132,90 @@ static void a_hold_costs_one_making_for_all_clusters(void **state) {
     world_done(&w);
 }
 
+// ---- Hooks
+
+static void put_hooks(struct world *w, const char *image) {
+    CM_AUTOFREE char *text = cm_strf(
+        "apiVersion: batch/v1\nkind: Job\n"
+        "metadata: {name: migrate, namespace: prod, annotations: {holdfast.dev/hook: pre-apply}}\n"
+        "spec: {template: {spec: {containers: [{name: main, image: 'reg/web:%s'}]}}}\n---\n"
+        "apiVersion: batch/v1\nkind: Job\n"
+        "metadata: {name: backup, namespace: prod, annotations: {holdfast.dev/hook: pre-apply}}\n"
+        "spec: {template: {spec: {containers: [{name: main, image: tool}]}}}\n",
+        image);
+
+    world_put(w, "apps/shop/hooks.yaml", text);
+}
+
+static const struct hub_object *object_of(struct world *w, const char *cluster, const char *key) {
+    const struct hub_bundle_spec *spec = &world_pair(w, cluster, "shop")->bundle->spec;
+
+    for (size_t i = 0; i < spec->object_count; i++) {
+        if (strcmp(spec->objects[i].key, key) == 0) {
+            return &spec->objects[i];
+        }
+    }
+    fail_msg("%s has no %s", cluster, key);
+    return NULL;
+}
+
+static void assert_hooks_as_on_c(struct world *w) {
+    const struct hub_bundle *a = world_pair(w, "a", "shop")->bundle;
+    const struct hub_bundle *c = world_pair(w, "c", "shop")->bundle;
+
+    assert_false(cm_sha256_equal(&a->sha256, &c->sha256));
+    assert_true(cm_sha256_equal(hub_bundle_hooks_for(a), &c->sha256));
+    assert_true(cm_sha256_equal(hub_bundle_hooks_for(c), &c->sha256));
+}
+
+static void hooks_run_for_what_git_says_and_those_of_a_rejected_release_rest(void **state) {
+    struct world w;
+
+    (void)state;
+    put_fleet(&w);
+    put_hooks(&w, "2");
+    put_release(&w, "2", "");
+    put_hold(&w, "2", "1", "a, b", "");
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "1");
+    assert_hooks_as_on_c(&w);
+    assert_true(object_of(&w, "a", "Job.batch/prod/migrate")->rests);
+    assert_false(object_of(&w, "a", "Job.batch/prod/backup")->rests);
+    assert_false(object_of(&w, "c", "Job.batch/prod/migrate")->rests);
+    put_release(&w, "2", "replicas: 9, "); // an edit lands, with its hooks
+    (void)world_commit(&w);
+    assert_hooks_as_on_c(&w);
+    assert_true(object_of(&w, "a", "Job.batch/prod/migrate")->rests);
+    put_release(&w, "3", "");
+    put_hooks(&w, "3");
+    (void)world_commit(&w);
+    assert_false(object_of(&w, "a", "Job.batch/prod/migrate")->rests);
+    assert_ptr_equal(world_pair(&w, "a", "shop")->bundle, world_pair(&w, "c", "shop")->bundle);
+    world_done(&w);
+}
+
+static void what_hooks_run_for_comes_back_from_the_encoded_form(void **state) {
+    struct hub_bundle *back = NULL;
+    struct world w;
+    struct cm_err err;
+
+    (void)state;
+    put_fleet(&w);
+    put_hooks(&w, "2");
+    put_release(&w, "2", "");
+    put_hold(&w, "2", "1", "a, b", "");
+    (void)world_commit(&w);
+    const struct hub_bundle *a = world_pair(&w, "a", "shop")->bundle;
+    assert_int_equal(hub_bundle_decode(a->bytes, NULL, NULL, &back, &err), CM_OK);
+    assert_true(cm_sha256_equal(hub_bundle_hooks_for(back), hub_bundle_hooks_for(a)));
+    assert_int_equal(back->spec.object_count, a->spec.object_count);
+    for (size_t i = 0; i < a->spec.object_count; i++) {
+        assert_int_equal(back->spec.objects[i].rests, a->spec.objects[i].rests);
+    }
+    hub_bundle_unref(back);
+    world_done(&w);
+}
+
 // ---- What people do later (the table of the design)
 
 struct later {
@@ -965,6 +1049,8 @@ int main(void) {
         cmocka_unit_test(what_is_wrong_with_an_exemption_is_told_where_it_stands),
         cmocka_unit_test(a_rejected_release_is_kept_out_of_the_clusters_that_are_listed),
         cmocka_unit_test(a_hold_costs_one_making_for_all_clusters),
+        cmocka_unit_test(hooks_run_for_what_git_says_and_those_of_a_rejected_release_rest),
+        cmocka_unit_test(what_hooks_run_for_comes_back_from_the_encoded_form),
         cmocka_unit_test(later_edits_do_what_the_table_says),
         cmocka_unit_test(an_edit_lands_on_the_good_image),
         cmocka_unit_test(holds_chain),
